@@ -1,0 +1,7 @@
+-- The module must load on LuaJIT (5.1) and 5.4; the sandbox and the commands run in the program only.
+std = "min"
+max_line_length = 100
+codes = true
+files["lua/palenca/sandbox"].std = "lua54"
+files["lua/palenca/cli"].std = "lua54"
+files["spec"].std = "max+busted"
