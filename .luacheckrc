@@ -5,3 +5,5 @@ codes = true
 files["lua/palenca/sandbox"].std = "lua54"
 files["lua/palenca/cli"].std = "lua54"
 files["spec"].std = "max+busted"
+files["lua/palenca/runtime/host.lua"].std = "lua54"
+files["lua/palenca/worker.lua"].std = "lua54"

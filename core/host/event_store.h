@@ -15,6 +15,7 @@
 typedef struct event_store event_store;
 typedef struct event_consumer event_consumer;
 
+/* The values are stored in databases: they never change. */
 typedef enum {
   EVENT_RECEIVED, /* on disk, not yet handed to a worker */
   EVENT_RUNNING,  /* leased by a worker of the running process */
@@ -29,7 +30,8 @@ const char *event_state_name(event_state state);
 typedef struct {
   const char *path;
   /* Called on the store's thread with a line about trouble with the database
-   * (and once more when it has healed); may be NULL. */
+   * (and once more when it has healed); may be NULL. Trouble is reported when it begins, not for
+   * each event it hits: puts fail with the reason, outcomes are kept and tried again. */
   void (*log)(void *context, bool is_error, const char *message);
   void *log_context;
 } event_store_options;
@@ -38,11 +40,12 @@ typedef struct {
  * were running when the last process ended are received again, their attempt
  * counted. One process at a time may have a database open for this: a second
  * one is refused. NULL on failure, with the reason in `error`. */
-event_store *event_store_open(const event_store_options *options, char *error,
-                              size_t error_size);
+event_store *event_store_open(const event_store_options *options, char *error, size_t error_size);
 
-/* Carries out what is queued, releases every lease, closes the database. No
- * consumer may be used after it. */
+/* Carries out what is queued, releases every lease, frees the consumers that are left, closes the
+ * database. No other thread may be in a function of the store, and no consumer may be used
+ * after it. An outcome that cannot be written in a few tries is given up: its event runs again
+ * after the next open. NULL is allowed. */
 void event_store_close(event_store *store);
 
 typedef struct {
@@ -54,7 +57,9 @@ typedef struct {
 } event_record;
 
 /* `id` > 0: the event is on disk under this id. `id` 0: it is not stored, and
- * `reason` says why. Called once, on the store's thread. */
+ * `reason`, valid during the call, says why. Called once, on the store's thread, which holds no
+ * lock meanwhile (the functions of the store may be called, but for close); only for want of
+ * memory for the copy it is called with id 0 by event_store_put itself. */
 typedef void (*event_put_done)(void *context, int64_t id, const char *reason);
 
 /* Queues an event for the next commit; the record is copied. */
@@ -70,11 +75,13 @@ typedef struct {
 } event_lease;
 
 /* A consumer is one worker. `notify_fd` (an eventfd of the caller's, kept open
- * as long as the consumer) is written to whenever leased events arrive. */
+ * as long as the consumer) is written to whenever leased events arrive. Several
+ * consumers share the events evenly. NULL: out of memory. */
 event_consumer *event_consumer_new(event_store *store, int notify_fd);
 
-/* Says how many events the consumer can take from now on, beyond those already
- * leased to it; 0 stops leasing. */
+/* Says how many more events the consumer can take, beyond those it has taken;
+ * what is leased to it and not taken yet counts against it, so that saying it again
+ * never leases too much. Each take lowers it by one. 0 stops leasing. */
 void event_consumer_want(event_consumer *consumer, size_t count);
 
 /* The next leased event, or NULL. The caller frees it with event_lease_free.
@@ -85,7 +92,7 @@ void event_lease_free(event_lease *lease);
 
 typedef enum {
   EVENT_OUTCOME_DONE,
-  EVENT_OUTCOME_RETRY,    /* again at `retry_at` */
+  EVENT_OUTCOME_RETRY, /* again at `retry_at` */
   EVENT_OUTCOME_DEAD,
   EVENT_OUTCOME_RELEASED, /* not run to its end: received again, the attempt not counted */
 } event_outcome_kind;
@@ -96,16 +103,16 @@ typedef struct {
   const char *error; /* for RETRY and DEAD; copied; may be NULL */
 } event_outcome;
 
-/* Ends a lease. */
+/* Ends a lease. Ignored if no event of this id is leased to the consumer. */
 void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome);
 
 /* Releases what is leased to the consumer and not finished, and frees it. */
 void event_consumer_free(event_consumer *consumer);
 
 typedef struct {
-  int64_t unfinished; /* received, running or waiting for a retry, puts under way included */
-  int64_t done;       /* finished so since open */
-  int64_t dead;       /* finished so since open */
+  int64_t unfinished;      /* received, running or waiting for a retry, puts under way included */
+  int64_t done;            /* finished so since open */
+  int64_t dead;            /* finished so since open */
   int64_t failed_attempts; /* finishes with RETRY or DEAD since open */
 } event_counts;
 
@@ -119,7 +126,7 @@ typedef struct {
   int attempts;
   int64_t received_at;
   const char *error; /* of the last failed attempt, or NULL */
-} event_summary;
+} event_summary;     /* valid during the call it is given to */
 
 typedef struct {
   const char *state; /* a state's name, or NULL for all */
@@ -127,7 +134,9 @@ typedef struct {
 } event_filter;
 
 /* Calls `each` for the stored events, oldest first, until it returns false.
- * Opens the file read-only, whether another process serves from it or not.
+ * Opens the file read-only, whether another process serves from it or not, and holds nothing up
+ * while `each` runs: an event that changes during the listing is shown as it was when its page of
+ * a few hundred was read. False without a call if the file is missing or not an event store's.
  * False on failure, with the reason in `error`. */
 bool event_store_list(const char *path, const event_filter *filter,
                       bool (*each)(void *context, const event_summary *event), void *context,

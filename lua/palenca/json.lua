@@ -11,7 +11,7 @@ codec.encode_invalid_numbers(false)
 codec.encode_sparse_array(true)
 
 local null = cjson.null
-local to_integer = math.tointeger
+local to_integer = math.tointeger -- luacheck: ignore 143
 
 -- lua-cjson gives every number as a float on Lua 5.3 and later, and null as a
 -- userdata that is true in a condition; both are put right in place.

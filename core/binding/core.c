@@ -1,0 +1,16 @@
+/* Opens palenca.core. */
+#include "core.h"
+
+#include "compat.h"
+#include "palenca.h"
+
+int luaopen_palenca_core(lua_State *L) {
+  lua_newtable(L);
+  core_open_engine(L);
+  core_open_protocol(L);
+  lua_pushliteral(L, PALENCA_VERSION);
+  lua_setfield(L, -2, "version");
+  lua_pushinteger(L, PALENCA_RATE_LIMIT_DEFAULT);
+  lua_setfield(L, -2, "rate_limit_default");
+  return 1;
+}

@@ -1,0 +1,263 @@
+/* The engine as a userdata: submit, step, take, cancel. */
+#include "compat.h"
+#include "core.h"
+#include "palenca.h"
+
+#include <string.h>
+
+#define ENGINE_TYPE "palenca.engine"
+#define RESULT_TYPE "palenca.result"
+#define WAKE_FDS_MAX 8
+
+/* ---- reading a request from a table ---------------------------------------------- */
+
+/* Strings stay owned by the table, which stays on the stack; so numbers, which
+ * would be converted into strings nobody owns, are refused. */
+static const char *string_field(lua_State *L, int table, const char *name, size_t *size,
+                                int required) {
+  const char *text = NULL;
+  lua_getfield(L, table, name);
+  if (lua_type(L, -1) == LUA_TSTRING)
+    text = lua_tolstring(L, -1, size);
+  else if (required || !lua_isnil(L, -1))
+    luaL_error(L, "request field '%s' must be a string", name);
+  if (text != NULL && strcmp(name, "body") != 0 && strlen(text) != *size)
+    luaL_error(L, "request field '%s' must not hold a zero byte", name);
+  lua_pop(L, 1);
+  return text;
+}
+
+static int boolean_field(lua_State *L, int table, const char *name) {
+  lua_getfield(L, table, name);
+  int value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+static lua_Number number_field(lua_State *L, int table, const char *name, lua_Number fallback,
+                               lua_Number most) {
+  lua_Number value = fallback;
+  lua_getfield(L, table, name);
+  if (!lua_isnil(L, -1)) {
+    value = lua_tonumber(L, -1);
+    if (lua_type(L, -1) != LUA_TNUMBER || !(value >= 0 && value <= most))
+      luaL_error(L, "request field '%s' must be a number from 0 to %f", name, most);
+  }
+  lua_pop(L, 1);
+  return value;
+}
+
+/* Leaves the array of headers, a userdata, on the stack. */
+static void header_fields(lua_State *L, int table, palenca_request *request) {
+  size_t count = 0;
+  lua_getfield(L, table, "headers");
+  if (lua_isnil(L, -1))
+    return;
+  if (!lua_istable(L, -1))
+    luaL_error(L, "request field 'headers' must be a table");
+  int headers = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, headers) != 0; lua_pop(L, 1))
+    count++;
+  palenca_header *array = lua_newuserdata(L, (count + 1) * sizeof *array);
+  size_t used = 0;
+  for (lua_pushnil(L); lua_next(L, headers) != 0; lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "headers must be strings under names that are strings");
+    array[used].name = lua_tostring(L, -2);
+    array[used].value = lua_tolstring(L, -1, &array[used].value_size);
+    used++;
+  }
+  request->headers = array;
+  request->header_count = used;
+}
+
+static void read_request(lua_State *L, int table, palenca_request *request) {
+  size_t ignored = 0;
+  memset(request, 0, sizeof *request);
+  request->method = string_field(L, table, "method", &ignored, 1);
+  request->url = string_field(L, table, "url", &ignored, 1);
+  request->body = string_field(L, table, "body", &request->body_size, 0);
+  request->pace_key = string_field(L, table, "pace_key", &request->pace_key_size, 0);
+  request->repeatable = boolean_field(L, table, "repeatable");
+  request->allow_tls_1_2 = boolean_field(L, table, "allow_tls_1_2");
+  request->timeout_ms = (int)(number_field(L, table, "timeout", 0, 86400) * 1000);
+  request->max_retries = (int)number_field(L, table, "max_retries", 0, 100);
+  request->rate_limit = (int)number_field(L, table, "rate_limit", 0, PALENCA_RATE_LIMIT_MAX);
+  request->max_response = (size_t)number_field(L, table, "max_response", 0, 1e12);
+  header_fields(L, table, request);
+}
+
+/* ---- the engine ---------------------------------------------------------------------- */
+
+static palenca_engine *check_engine(lua_State *L) {
+  palenca_engine **box = luaL_checkudata(L, 1, ENGINE_TYPE);
+  if (*box == NULL)
+    luaL_error(L, "the engine is closed");
+  return *box;
+}
+
+/* core.engine{max_in_flight=} */
+static int engine_new(lua_State *L) {
+  palenca_engine_options options = {0};
+  palenca_error error = {0};
+  if (!lua_isnoneornil(L, 1)) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    options.max_in_flight = (int)number_field(L, 1, "max_in_flight", 0, 10000);
+  }
+  lua_getfield(L, LUA_REGISTRYINDEX, PALENCA_PACERS_FIELD);
+  options.pacers = lua_touserdata(L, -1);
+  palenca_engine **box = lua_newuserdata(L, sizeof(palenca_engine *));
+  *box = NULL;
+  luaL_setmetatable(L, ENGINE_TYPE);
+  *box = palenca_engine_new(&options, &error);
+  if (*box == NULL)
+    return luaL_error(L, "%s", error.message);
+  return 1;
+}
+
+static int engine_close(lua_State *L) {
+  palenca_engine **box = luaL_checkudata(L, 1, ENGINE_TYPE);
+  palenca_engine_free(*box);
+  *box = NULL;
+  return 0;
+}
+
+/* engine:submit(request) → id | nil, message */
+static int engine_submit(lua_State *L) {
+  palenca_engine *engine = check_engine(L);
+  palenca_request request;
+  palenca_error error = {0};
+  luaL_checktype(L, 2, LUA_TTABLE);
+  read_request(L, 2, &request);
+  uint64_t id = palenca_engine_submit(engine, &request, &error);
+  if (id == 0) {
+    lua_pushnil(L);
+    lua_pushstring(L, error.message);
+    return 2;
+  }
+  lua_pushinteger(L, (lua_Integer)id);
+  return 1;
+}
+
+/* engine:step(max_wait [, fd…]) → number of completed calls */
+static int engine_step(lua_State *L) {
+  palenca_engine *engine = check_engine(L);
+  lua_Number seconds = luaL_checknumber(L, 2);
+  int fds[WAKE_FDS_MAX];
+  size_t count = 0;
+  for (int i = 3; i <= lua_gettop(L) && count < WAKE_FDS_MAX; i++)
+    fds[count++] = (int)luaL_checkinteger(L, i);
+  luaL_argcheck(L, seconds >= 0 && seconds <= 1e6, 2, "seconds to wait at most");
+  /* rounded up, so that a short wait does not become a busy loop */
+  int64_t wait = (int64_t)(seconds * 1000 + 0.999);
+  lua_pushinteger(L, (lua_Integer)palenca_engine_step(engine, wait, fds, count));
+  return 1;
+}
+
+static int engine_next_deadline(lua_State *L) {
+  int64_t deadline = palenca_engine_next_deadline(check_engine(L));
+  if (deadline < 0)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, (lua_Number)deadline / 1000);
+  return 1;
+}
+
+static int engine_cancel(lua_State *L) {
+  palenca_engine *engine = check_engine(L);
+  lua_pushboolean(L, palenca_engine_cancel(engine, (uint64_t)luaL_checkinteger(L, 2)));
+  return 1;
+}
+
+static int engine_active(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)palenca_engine_active(check_engine(L)));
+  return 1;
+}
+
+/* ---- results -------------------------------------------------------------------------- */
+
+static int result_gc(lua_State *L) {
+  palenca_result **box = luaL_checkudata(L, 1, RESULT_TYPE);
+  palenca_result_free(*box);
+  *box = NULL;
+  return 0;
+}
+
+static void set_integer(lua_State *L, const char *name, int64_t value) {
+  if (value < 0)
+    return;
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, name);
+}
+
+static void set_string(lua_State *L, const char *name, const char *text, size_t size) {
+  if (text == NULL)
+    return;
+  lua_pushlstring(L, text, size);
+  lua_setfield(L, -2, name);
+}
+
+static void push_result(lua_State *L, const palenca_result *result) {
+  const palenca_meta *meta = &result->meta;
+  const char *kind = palenca_kind_name(result->error.kind);
+  lua_createtable(L, 0, 12);
+  set_integer(L, "id", (int64_t)result->id);
+  set_integer(L, "status", result->status);
+  set_integer(L, "attempts", result->attempts);
+  if (kind != NULL) {
+    set_string(L, "kind", kind, strlen(kind));
+    set_string(L, "message", result->error.message, strlen(result->error.message));
+  }
+  set_string(L, "headers", result->headers, result->headers_size);
+  set_string(L, "body", result->body, result->body_size);
+  if (meta->request_id[0] != '\0')
+    set_string(L, "request_id", meta->request_id, strlen(meta->request_id));
+  set_integer(L, "rate_limit", meta->rate_limit);
+  set_integer(L, "rate_remaining", meta->rate_remaining);
+  set_integer(L, "rate_reset", meta->rate_reset);
+  if (meta->retry_after_ms >= 0) {
+    lua_pushnumber(L, (lua_Number)meta->retry_after_ms / 1000);
+    lua_setfield(L, -2, "retry_after");
+  }
+}
+
+/* engine:take() → result | nil */
+static int engine_take(lua_State *L) {
+  palenca_engine *engine = check_engine(L);
+  palenca_result **box = lua_newuserdata(L, sizeof(palenca_result *));
+  *box = NULL;
+  luaL_setmetatable(L, RESULT_TYPE);
+  *box = palenca_engine_take(engine);
+  if (*box == NULL) {
+    lua_pushnil(L);
+    return 1;
+  }
+  push_result(L, *box);
+  palenca_result_free(*box);
+  *box = NULL;
+  return 1;
+}
+
+static const luaL_Reg engine_methods[] = {
+    {"submit", engine_submit}, {"step", engine_step},
+    {"take", engine_take},     {"next_deadline", engine_next_deadline},
+    {"cancel", engine_cancel}, {"active", engine_active},
+    {"close", engine_close},   {NULL, NULL},
+};
+
+void core_open_engine(lua_State *L) {
+  if (luaL_newmetatable(L, ENGINE_TYPE)) {
+    compat_new_library(L, engine_methods, 8);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, engine_close);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  if (luaL_newmetatable(L, RESULT_TYPE)) {
+    lua_pushcfunction(L, result_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  lua_pushcfunction(L, engine_new);
+  lua_setfield(L, -2, "engine");
+}

@@ -1,0 +1,213 @@
+/* The client's pure functions for Lua: checks, pages, signatures. */
+#include "compat.h"
+#include "core.h"
+#include "palenca.h"
+
+#include <string.h>
+
+#define PAGING_TYPE "palenca.paging"
+#define BUFFER_TYPE "palenca.buffer"
+
+static int push_verdict(lua_State *L, int ok, const palenca_error *error) {
+  if (ok) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, error->message);
+  return 2;
+}
+
+/* core.check_base_url(url, allow_http) → true | nil, message */
+static int check_base_url(lua_State *L) {
+  palenca_error error = {0};
+  size_t size;
+  const char *url = luaL_checklstring(L, 1, &size);
+  if (strlen(url) != size)
+    return luaL_argerror(L, 1, "URL holds a zero byte");
+  return push_verdict(L, palenca_base_url_check(url, lua_toboolean(L, 2), &error), &error);
+}
+
+/* core.check_path(path) → true | nil, message */
+static int check_path(lua_State *L) {
+  palenca_error error = {0};
+  size_t size;
+  const char *path = luaL_checklstring(L, 1, &size);
+  return push_verdict(L, palenca_path_check(path, size, &error), &error);
+}
+
+static int buffer_gc(lua_State *L) {
+  palenca_buffer_free(luaL_checkudata(L, 1, BUFFER_TYPE));
+  return 0;
+}
+
+/* core.escape(segment) → the segment, percent-encoded | nil, message */
+static int escape(lua_State *L) {
+  palenca_error error = {0};
+  size_t size;
+  const char *segment = luaL_checklstring(L, 1, &size);
+  palenca_buffer *buffer = lua_newuserdata(L, sizeof *buffer);
+  memset(buffer, 0, sizeof *buffer);
+  luaL_setmetatable(L, BUFFER_TYPE);
+  if (!palenca_segment_escape(segment, size, buffer, &error))
+    return push_verdict(L, 0, &error);
+  lua_pushlstring(L, buffer->data, buffer->size);
+  palenca_buffer_free(buffer);
+  return 1;
+}
+
+/* core.status_kind(status) → an error's kind | nil */
+static int status_kind(lua_State *L) {
+  const char *name = palenca_kind_name(palenca_status_kind((int)luaL_checkinteger(L, 1)));
+  if (name == NULL)
+    lua_pushnil(L);
+  else
+    lua_pushstring(L, name);
+  return 1;
+}
+
+/* ---- pages ---------------------------------------------------------------------- */
+
+/* core.paging(window) */
+static int paging_new(lua_State *L) {
+  lua_Integer window = luaL_checkinteger(L, 1);
+  palenca_paging *paging = lua_newuserdata(L, sizeof *paging);
+  palenca_paging_init(paging, (int64_t)window);
+  luaL_setmetatable(L, PAGING_TYPE);
+  return 1;
+}
+
+/* paging:next() → page to ask for | nil */
+static int paging_next(lua_State *L) {
+  int64_t page = palenca_paging_next(luaL_checkudata(L, 1, PAGING_TYPE));
+  if (page == 0)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, (lua_Integer)page);
+  return 1;
+}
+
+static int64_t info_field(lua_State *L, int table, const char *name) {
+  lua_getfield(L, table, name);
+  lua_Number value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+  lua_pop(L, 1);
+  return value >= 0 && value <= 1e15 ? (int64_t)value : -1;
+}
+
+/* paging:accept(pagination, rows) → true | nil, reason */
+static int paging_accept(lua_State *L) {
+  palenca_paging *paging = luaL_checkudata(L, 1, PAGING_TYPE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  palenca_page_info info = {
+      .page = info_field(L, 2, "page"),
+      .items_per_page = info_field(L, 2, "items_per_page"),
+      .total_items = info_field(L, 2, "total_items"),
+      .total_pages = info_field(L, 2, "total_pages"),
+  };
+  palenca_page_verdict verdict =
+      palenca_paging_accept(paging, &info, (int64_t)luaL_checkinteger(L, 3));
+  if (verdict == PALENCA_PAGE_OK) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, palenca_page_verdict_text(verdict));
+  return 2;
+}
+
+static int paging_complete(lua_State *L) {
+  lua_pushboolean(L, palenca_paging_complete(luaL_checkudata(L, 1, PAGING_TYPE)));
+  return 1;
+}
+
+/* paging:totals() → rows accepted, total_items, total_pages, items_per_page */
+static int paging_totals(lua_State *L) {
+  const palenca_paging *paging = luaL_checkudata(L, 1, PAGING_TYPE);
+  lua_pushinteger(L, (lua_Integer)paging->rows);
+  lua_pushinteger(L, (lua_Integer)paging->total_items);
+  lua_pushinteger(L, (lua_Integer)paging->total_pages);
+  lua_pushinteger(L, (lua_Integer)paging->items_per_page);
+  return 4;
+}
+
+/* ---- signatures ------------------------------------------------------------------- */
+
+static const char *option(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  const char *text = NULL;
+  if (lua_type(L, -1) == LUA_TSTRING)
+    text = lua_tostring(L, -1);
+  else if (!lua_isnil(L, -1))
+    luaL_error(L, "signature option '%s' must be a string", name);
+  lua_pop(L, 1);
+  return text;
+}
+
+static palenca_signature_options signature_options(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  return (palenca_signature_options){
+      .digest = option(L, "digest"),
+      .encoding = option(L, "encoding"),
+      .prefix = option(L, "prefix"),
+  };
+}
+
+/* core.sign(options, secret, body) → text | nil, message */
+static int sign(lua_State *L) {
+  palenca_error error = {0};
+  char out[PALENCA_SIGNATURE_MAX];
+  size_t secret_size, body_size;
+  palenca_signature_options options = signature_options(L);
+  const char *secret = luaL_checklstring(L, 2, &secret_size);
+  const char *body = luaL_checklstring(L, 3, &body_size);
+  if (!palenca_signature_make(&options, secret, secret_size, body, body_size, out, &error))
+    return push_verdict(L, 0, &error);
+  lua_pushstring(L, out);
+  return 1;
+}
+
+/* core.check_signature(options, secret, body, signature) → true | nil, message */
+static int check_signature(lua_State *L) {
+  palenca_error error = {0};
+  size_t secret_size, body_size, size;
+  palenca_signature_options options = signature_options(L);
+  const char *secret = luaL_checklstring(L, 2, &secret_size);
+  const char *body = luaL_checklstring(L, 3, &body_size);
+  const char *signature = luaL_checklstring(L, 4, &size);
+  bool ok = palenca_signature_check(&options, secret, secret_size, body, body_size, signature,
+                                    size, &error);
+  return push_verdict(L, ok, &error);
+}
+
+static const luaL_Reg paging_methods[] = {
+    {"next", paging_next},
+    {"accept", paging_accept},
+    {"complete", paging_complete},
+    {"totals", paging_totals},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"check_base_url", check_base_url},
+    {"check_path", check_path},
+    {"escape", escape},
+    {"status_kind", status_kind},
+    {"paging", paging_new},
+    {"sign", sign},
+    {"check_signature", check_signature},
+    {NULL, NULL},
+};
+
+void core_open_protocol(lua_State *L) {
+  if (luaL_newmetatable(L, PAGING_TYPE)) {
+    compat_new_library(L, paging_methods, 4);
+    lua_setfield(L, -2, "__index");
+  }
+  lua_pop(L, 1);
+  if (luaL_newmetatable(L, BUFFER_TYPE)) {
+    lua_pushcfunction(L, buffer_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,109 @@
+/* One call of the engine: its copy of the request, and the list it is in. */
+#include "call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADERS_MAX ((size_t)256 * 1024)
+
+void call_list_remove(call *one) {
+  call_list *list = one->list;
+  if (list == NULL)
+    return;
+  *(one->previous != NULL ? &one->previous->next : &list->first) = one->next;
+  *(one->next != NULL ? &one->next->previous : &list->last) = one->previous;
+  one->list = NULL;
+}
+
+void call_list_insert(call_list *list, call *one, call *after) {
+  one->list = list;
+  one->previous = after;
+  one->next = after != NULL ? after->next : list->first;
+  *(after != NULL ? &after->next : &list->first) = one;
+  *(one->next != NULL ? &one->next->previous : &list->last) = one;
+}
+
+void call_free(call *one) {
+  if (one == NULL)
+    return;
+  palenca_buffer_free(&one->header_out);
+  palenca_buffer_free(&one->body_out);
+  palenca_result_free(one->result);
+  free(one->headers);
+  free(one->text);
+  free(one);
+}
+
+void palenca_result_free(palenca_result *result) {
+  if (result == NULL)
+    return;
+  free(result->headers);
+  free(result->body);
+  free(result);
+}
+
+void call_list_free(call_list *list) {
+  while (list->first != NULL) {
+    call *one = list->first;
+    call_list_remove(one);
+    call_free(one);
+  }
+}
+
+static const char *copy_text(char **at, const char *text, size_t size) {
+  char *copy = *at;
+  if (size > 0)
+    memcpy(copy, text, size);
+  copy[size] = '\0';
+  *at += size + 1;
+  return copy;
+}
+
+static size_t text_size(const palenca_request *request) {
+  size_t size = strlen(request->method) + strlen(request->url) + request->body_size + 3;
+  for (size_t i = 0; i < request->header_count; i++)
+    size += strlen(request->headers[i].name) + request->headers[i].value_size + 2;
+  return size;
+}
+
+static void copy_request(call *one, const palenca_request *from) {
+  transport_request *to = &one->request;
+  char *at = one->text;
+  to->method = copy_text(&at, from->method, strlen(from->method));
+  to->url = copy_text(&at, from->url, strlen(from->url));
+  to->body = from->body != NULL ? copy_text(&at, from->body, from->body_size) : NULL;
+  to->body_size = from->body_size;
+  for (size_t i = 0; i < from->header_count; i++) {
+    const palenca_header *header = &from->headers[i];
+    one->headers[i].name = copy_text(&at, header->name, strlen(header->name));
+    one->headers[i].value = copy_text(&at, header->value, header->value_size);
+    one->headers[i].value_size = header->value_size;
+  }
+  to->headers = one->headers;
+  to->header_count = from->header_count;
+  to->timeout_ms = from->timeout_ms > 0 ? from->timeout_ms : PALENCA_TIMEOUT_DEFAULT_MS;
+  to->repeatable = from->repeatable;
+  to->allow_tls_1_2 = from->allow_tls_1_2;
+  to->header_out = &one->header_out;
+  to->body_out = &one->body_out;
+  one->header_out.limit = HEADERS_MAX;
+  one->body_out.limit = from->max_response > 0 ? from->max_response : PALENCA_MAX_RESPONSE_DEFAULT;
+  one->max_retries = from->max_retries;
+}
+
+call *call_new(const palenca_request *request) {
+  call *one = calloc(1, sizeof *one);
+  if (one == NULL)
+    return NULL;
+  one->text = malloc(text_size(request));
+  one->headers = calloc(request->header_count + 1, sizeof *one->headers);
+  /* made now, so that a call that was sent can always be answered */
+  one->result = calloc(1, sizeof *one->result);
+  if (one->text == NULL || one->headers == NULL || one->result == NULL) {
+    call_free(one);
+    return NULL;
+  }
+  copy_request(one, request);
+  return one;
+}
+

@@ -1,0 +1,41 @@
+/* One call of the engine: its copy of the request, and the list it is in. */
+#ifndef PALENCA_CALL_H
+#define PALENCA_CALL_H
+
+#include "transport.h"
+
+typedef struct call call;
+typedef struct lane lane;
+
+/* A doubly linked list; every call is in at most one. */
+typedef struct {
+  call *first, *last;
+} call_list;
+
+struct call {
+  uint64_t id;
+  transport_request request; /* its strings are in `text` */
+  palenca_header *headers;
+  char *text;
+  palenca_buffer header_out, body_out;
+  int max_retries;
+  int attempts;
+  lane *lane;
+  int64_t due;    /* when waiting for its next attempt */
+  void *transfer; /* when sending */
+  palenca_result *result;
+  call_list *list;
+  call *previous, *next;
+};
+
+/* NULL: out of memory. */
+call *call_new(const palenca_request *request);
+void call_free(call *one);
+
+void call_list_remove(call *one);
+/* Puts a call behind `after`; NULL: first. */
+void call_list_insert(call_list *list, call *one, call *after);
+/* Frees every call of a list. */
+void call_list_free(call_list *list);
+
+#endif

@@ -1,0 +1,16 @@
+/* The pace of every key in the process, shared by engines on any thread. */
+#ifndef PALENCA_PACERS_H
+#define PALENCA_PACERS_H
+
+#include "palenca.h"
+
+typedef struct pacer pacer;
+
+/* The pacer of a key and limit, made if need be; it lives as long as the set. */
+pacer *pacers_find(palenca_pacers *pacers, const char *key, size_t key_size, size_t limit);
+
+/* 0: the turn is taken, send now. Otherwise the ms after which to ask again. */
+int64_t pacers_take(palenca_pacers *pacers, pacer *one, int64_t now);
+void pacers_block(palenca_pacers *pacers, pacer *one, int64_t now, int64_t wait_ms);
+
+#endif

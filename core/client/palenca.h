@@ -1,0 +1,300 @@
+/* palenca.h: the client for the Palenca API, without Lua and without JSON.
+ *
+ * Two halves. The protocol functions are pure: they look at their arguments
+ * only. The engine carries calls out: it waits for its turn under the rate
+ * limit, sends, repeats what is safe to repeat and hands back the answer. It
+ * never blocks longer than it is told to, and belongs to one thread at a time.
+ *
+ * Facts about the API (limits, headers, statuses) are those of its public
+ * documentation. Times are milliseconds unless a name says otherwise.
+ */
+#ifndef PALENCA_H
+#define PALENCA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PALENCA_VERSION "0.1.0"
+
+/* The API allows 120 requests in a window of 60 s for each key. */
+#define PALENCA_RATE_LIMIT_DEFAULT 120
+#define PALENCA_RATE_WINDOW_MS 60000
+#define PALENCA_RATE_LIMIT_MAX 100000
+#define PALENCA_TIMEOUT_DEFAULT_MS 30000
+#define PALENCA_MAX_RETRIES_DEFAULT 3
+#define PALENCA_MAX_RESPONSE_DEFAULT ((size_t)16 * 1024 * 1024)
+
+/* ---- errors ---------------------------------------------------------------- */
+
+typedef enum {
+  PALENCA_OK = 0,
+  PALENCA_NETWORK,      /* no connection, or it broke */
+  PALENCA_TIMEOUT,      /* no whole answer in time */
+  PALENCA_RATE_LIMITED, /* 429 */
+  PALENCA_AUTH,         /* the key is missing, wrong or may not do this: 401, 403 */
+  PALENCA_INVALID,      /* the request was refused: any other 4xx */
+  PALENCA_NOT_FOUND,    /* 404 */
+  PALENCA_PLATFORM,     /* the worker's platform failed or refused */
+  PALENCA_SERVER,       /* 5xx */
+  PALENCA_PROTOCOL,     /* an answer that cannot be understood */
+  PALENCA_USAGE,        /* a mistake of the calling code; nothing was sent */
+  PALENCA_NO_MEMORY,
+} palenca_kind;
+
+/* "network", "timeout", …; NULL for PALENCA_OK. */
+const char *palenca_kind_name(palenca_kind kind);
+
+typedef struct {
+  palenca_kind kind;
+  char message[256]; /* never holds a header value or a body */
+} palenca_error;
+
+/* ---- protocol: URLs and headers -------------------------------------------- */
+
+/* A growable byte string with an upper bound; zero-initialise all but `limit`. */
+typedef struct {
+  char *data; /* NUL-terminated once something was appended */
+  size_t size;
+  size_t capacity;
+  size_t limit; /* 0: no bound */
+} palenca_buffer;
+
+/* False when the bound or the memory is exhausted; the buffer is unchanged then. */
+bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size);
+void palenca_buffer_free(palenca_buffer *buffer);
+
+/* Checks a base URL: http or https, a host that is a name, an IPv6 address in
+ * brackets or four decimal numbers, an optional port and path; no user name,
+ * query or fragment. Plain http is accepted for loopback hosts only, unless
+ * `allow_http`. */
+bool palenca_base_url_check(const char *url, bool allow_http, palenca_error *error);
+
+/* Appends one path segment, percent-encoded. Refuses an empty one, "." and "..". */
+bool palenca_segment_escape(const char *segment, size_t size, palenca_buffer *out,
+                            palenca_error *error);
+
+/* Checks a path given as a whole, query included: it starts with one slash and
+ * has no control characters, spaces, fragments or dot segments. */
+bool palenca_path_check(const char *path, size_t size, palenca_error *error);
+
+/* A method is upper-case letters; a header has a token as its name and no
+ * control characters in its value. */
+bool palenca_method_check(const char *method, palenca_error *error);
+bool palenca_header_check(const char *name, const char *value, size_t value_size,
+                          palenca_error *error);
+
+/* What the API says in the headers of every answer. */
+typedef struct {
+  char request_id[128]; /* X-Request-Id, "" if absent */
+  int64_t rate_limit;     /* X-RateLimit-Limit, -1 if absent */
+  int64_t rate_remaining; /* X-RateLimit-Remaining, -1 if absent */
+  int64_t rate_reset;     /* X-RateLimit-Reset, Unix seconds, -1 if absent */
+  int64_t retry_after_ms; /* Retry-After counted from now, -1 if absent or unreadable */
+} palenca_meta;
+
+void palenca_meta_clear(palenca_meta *meta);
+
+/* Reads one header line ("Name: value", line end optional). `now_unix` (seconds)
+ * turns a date in Retry-After into a wait. Other headers are passed over. */
+void palenca_meta_read(palenca_meta *meta, const char *line, size_t size, int64_t now_unix);
+
+/* ---- protocol: classes of answers, retries, pacing -------------------------- */
+
+/* The kind of a failure with this HTTP status; PALENCA_OK for 2xx,
+ * PALENCA_PROTOCOL for 1xx and 3xx. */
+palenca_kind palenca_status_kind(int status);
+
+typedef struct {
+  int number;          /* 1 for the first attempt */
+  palenca_kind kind;   /* of the transport: OK if an answer arrived whole */
+  int status;          /* HTTP status, 0 without an answer */
+  bool sent;           /* the request may have reached the server */
+  bool repeatable;     /* doing it twice is the same as doing it once */
+  int max_retries;
+  int64_t retry_after_ms;  /* -1: the server named no wait */
+  int64_t window_left_ms;  /* until X-RateLimit-Reset, -1 if unknown */
+} palenca_attempt;
+
+typedef struct {
+  bool retry;
+  int64_t wait_ms;
+} palenca_decision;
+
+/* Decides whether an attempt is repeated, and after what wait: full jitter from
+ * `random`, but never less than the server asked for. A request that may have
+ * had an effect is only repeated if that does no harm; 429 means it had none. */
+palenca_decision palenca_retry_decide(const palenca_attempt *attempt, uint64_t random);
+
+/* A sliding window over the moments at which requests were sent. */
+typedef struct {
+  int64_t *sent_at; /* ring of `limit` moments */
+  size_t limit;
+  size_t next;
+  int64_t blocked_until; /* the server said: nothing before this moment */
+} palenca_pace;
+
+bool palenca_pace_init(palenca_pace *pace, size_t limit);
+void palenca_pace_free(palenca_pace *pace);
+/* How long until a request may be sent; 0: now. Times come from any steady clock. */
+int64_t palenca_pace_wait(const palenca_pace *pace, int64_t now);
+/* Counts a request that is sent now. */
+void palenca_pace_take(palenca_pace *pace, int64_t now);
+/* Takes the server's word that the window is used up for so long. */
+void palenca_pace_block(palenca_pace *pace, int64_t now, int64_t wait_ms);
+
+/* ---- protocol: pages ---------------------------------------------------------- */
+
+/* The `pagination` object of an answer. */
+typedef struct {
+  int64_t page;
+  int64_t items_per_page;
+  int64_t total_items;
+  int64_t total_pages;
+} palenca_page_info;
+
+typedef enum {
+  PALENCA_PAGE_OK,
+  PALENCA_PAGE_CHANGED,   /* the totals differ from those of the first page */
+  PALENCA_PAGE_SHORT,     /* fewer or more rows than the totals promise */
+  PALENCA_PAGE_WRONG,     /* not the page that was asked for */
+  PALENCA_PAGE_MALFORMED, /* numbers that contradict each other */
+} palenca_page_verdict;
+
+/* A sentence for a verdict; NULL for PALENCA_PAGE_OK. */
+const char *palenca_page_verdict_text(palenca_page_verdict verdict);
+
+/* Which pages to ask for, and whether all that the API counted arrived. The
+ * first page goes alone; it tells how many there are. */
+typedef struct {
+  int64_t items_per_page; /* as the server has it, once the first page arrived */
+  int64_t total_items;
+  int64_t total_pages;
+  int64_t requested; /* pages asked for so far */
+  int64_t accepted;  /* pages accepted so far, in order */
+  int64_t rows;      /* rows accepted so far */
+  int64_t window;    /* pages asked for and not yet accepted, at most */
+} palenca_paging;
+
+void palenca_paging_init(palenca_paging *paging, int64_t window);
+/* The page to ask for now, or 0: wait for an answer, or there is none left. */
+int64_t palenca_paging_next(palenca_paging *paging);
+/* Judges the answer to page `accepted + 1`; only PALENCA_PAGE_OK advances. */
+palenca_page_verdict palenca_paging_accept(palenca_paging *paging, const palenca_page_info *info,
+                                           int64_t rows);
+/* True when every row that the API counted was accepted once. */
+bool palenca_paging_complete(const palenca_paging *paging);
+
+/* ---- protocol: webhook signatures ---------------------------------------------- */
+
+#define PALENCA_SIGNATURE_MAX 160
+
+/* How requests are signed is not public, so all of it can be set. */
+typedef struct {
+  const char *digest;   /* "sha1", "sha256", "sha384", "sha512"; NULL: sha256 */
+  const char *encoding; /* "hex" or "base64"; NULL: hex */
+  const char *prefix;   /* put before the encoded value, such as "sha256="; NULL: none */
+} palenca_signature_options;
+
+/* Writes the HMAC of `body`, encoded and prefixed, NUL-terminated. */
+bool palenca_signature_make(const palenca_signature_options *options, const char *secret,
+                            size_t secret_size, const char *body, size_t body_size,
+                            char out[PALENCA_SIGNATURE_MAX], palenca_error *error);
+
+/* Compares in constant time; hex is accepted in either case. */
+bool palenca_signature_check(const palenca_signature_options *options, const char *secret,
+                             size_t secret_size, const char *body, size_t body_size,
+                             const char *signature, size_t signature_size,
+                             palenca_error *error);
+
+/* ---- engine ------------------------------------------------------------------ */
+
+/* Counts the requests of every key in the process; shared by engines, whichever
+ * thread they are on. */
+typedef struct palenca_pacers palenca_pacers;
+palenca_pacers *palenca_pacers_new(void);
+palenca_pacers *palenca_pacers_retain(palenca_pacers *pacers);
+void palenca_pacers_release(palenca_pacers *pacers);
+
+typedef struct palenca_engine palenca_engine;
+
+typedef struct {
+  palenca_pacers *pacers; /* retained; NULL: the engine counts for itself */
+  int max_in_flight;      /* transfers at once; 0: 64 */
+} palenca_engine_options;
+
+palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenca_error *error);
+/* Ends every call without a result, closes all connections. */
+void palenca_engine_free(palenca_engine *engine);
+
+typedef struct {
+  const char *name;
+  const char *value;
+  size_t value_size;
+} palenca_header;
+
+/* Copied by submit. The URL is checked by the caller with the functions above. */
+typedef struct {
+  const char *method;
+  const char *url;
+  const palenca_header *headers;
+  size_t header_count;
+  const char *body; /* NULL: none */
+  size_t body_size;
+  bool repeatable;
+  bool allow_tls_1_2;  /* the API needs 1.3; other servers may not have it */
+  int timeout_ms;      /* of one attempt; 0: the default */
+  int max_retries;     /* 0: none */
+  const char *pace_key; /* requests with the same key share a limit; NULL: unlimited.
+                           Only a digest of it is kept. */
+  size_t pace_key_size;
+  int rate_limit;      /* requests in PALENCA_RATE_WINDOW_MS; 0: unlimited */
+  size_t max_response; /* bytes after decompression; 0: the default */
+} palenca_request;
+
+/* The id of the call, > 0; or 0 with `error` set, and nothing was queued. */
+uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *request,
+                               palenca_error *error);
+
+/* Works, and waits for at most `max_wait` ms if there is nothing to do: less if
+ * a call moves on or one of `wake_fds` (at most 8) is readable. Returns the
+ * number of completed calls waiting to be taken. */
+size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *wake_fds,
+                           size_t wake_fd_count);
+
+/* Milliseconds after which step wants to be called even if nothing happens; -1: never. */
+int64_t palenca_engine_next_deadline(palenca_engine *engine);
+
+/* An answer of any status is a success here (`error.kind` PALENCA_OK): what the
+ * status means is the caller's to say, with palenca_status_kind. */
+typedef struct {
+  uint64_t id;
+  palenca_error error;
+  int status;
+  int attempts;
+  palenca_meta meta;
+  char *headers; /* the answer's header lines, NUL-terminated; or NULL */
+  size_t headers_size;
+  char *body; /* NUL-terminated; or NULL */
+  size_t body_size;
+} palenca_result;
+
+/* The next completed call, in order of completion, or NULL. */
+palenca_result *palenca_engine_take(palenca_engine *engine);
+void palenca_result_free(palenca_result *result);
+
+/* Forgets a call; no result comes. False if the id is unknown or completed. */
+bool palenca_engine_cancel(palenca_engine *engine, uint64_t id);
+
+/* Calls neither completed nor cancelled. */
+size_t palenca_engine_active(const palenca_engine *engine);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

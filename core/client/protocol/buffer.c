@@ -1,0 +1,34 @@
+/* A growable byte string with an upper bound. */
+#include "palenca.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size) {
+  size_t bound = buffer->limit != 0 ? buffer->limit : SIZE_MAX / 4;
+  if (size > bound || buffer->size > bound - size)
+    return false;
+  size_t needed = buffer->size + size + 1;
+  if (needed > buffer->capacity) {
+    size_t capacity = buffer->capacity != 0 ? buffer->capacity : 256;
+    while (capacity < needed)
+      capacity *= 2;
+    char *grown = realloc(buffer->data, capacity);
+    if (grown == NULL)
+      return false;
+    buffer->data = grown;
+    buffer->capacity = capacity;
+  }
+  if (size > 0)
+    memcpy(buffer->data + buffer->size, data, size);
+  buffer->size += size;
+  buffer->data[buffer->size] = '\0';
+  return true;
+}
+
+void palenca_buffer_free(palenca_buffer *buffer) {
+  free(buffer->data);
+  buffer->data = NULL;
+  buffer->size = 0;
+  buffer->capacity = 0;
+}

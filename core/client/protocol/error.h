@@ -1,0 +1,11 @@
+/* Setting a palenca_error, for all of the client's files. */
+#ifndef PALENCA_PROTOCOL_ERROR_H
+#define PALENCA_PROTOCOL_ERROR_H
+
+#include "palenca.h"
+
+/* Fills `error` (which may be NULL); always false, to be returned. */
+bool palenca_error_set(palenca_error *error, palenca_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

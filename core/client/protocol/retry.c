@@ -1,0 +1,42 @@
+/* Decides whether an attempt is repeated, and after what wait. */
+#include "palenca.h"
+
+#define BACKOFF_BASE_MS 500
+#define BACKOFF_CAP_MS 20000
+
+/* A server that names a wait beyond this is left to the caller. */
+#define PATIENCE_MS 120000
+
+static bool is_temporary(int status) {
+  return status == 408 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+static bool may_repeat(const palenca_attempt *attempt) {
+  if (attempt->kind == PALENCA_OK) {
+    if (attempt->status == 429)
+      return true;
+    return attempt->repeatable && is_temporary(attempt->status);
+  }
+  if (attempt->kind != PALENCA_NETWORK && attempt->kind != PALENCA_TIMEOUT)
+    return false;
+  return attempt->repeatable || !attempt->sent;
+}
+
+palenca_decision palenca_retry_decide(const palenca_attempt *attempt, uint64_t random) {
+  palenca_decision decision = {false, 0};
+  if (attempt->number > attempt->max_retries || !may_repeat(attempt))
+    return decision;
+  int64_t ceiling = BACKOFF_CAP_MS;
+  if (attempt->number - 1 < 6 && ((int64_t)BACKOFF_BASE_MS << (attempt->number - 1)) < ceiling)
+    ceiling = (int64_t)BACKOFF_BASE_MS << (attempt->number - 1);
+  decision.wait_ms = (int64_t)(random % (uint64_t)(ceiling + 1));
+  int64_t asked = attempt->retry_after_ms;
+  if (attempt->status == 429 && attempt->window_left_ms > asked)
+    asked = attempt->window_left_ms;
+  if (asked > PATIENCE_MS)
+    return decision;
+  if (asked >= 0) /* the jitter keeps those that waited for the same moment apart */
+    decision.wait_ms = asked + decision.wait_ms / 4;
+  decision.retry = true;
+  return decision;
+}

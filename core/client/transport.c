@@ -1,0 +1,311 @@
+/* Single HTTP transfers over one curl multi handle; the only file that knows curl. */
+#include "transport.h"
+
+#include "protocol/error.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define CONNECT_TIMEOUT_MS 10000
+#define WAKE_FDS_MAX 8
+
+typedef struct transfer {
+  CURL *easy;
+  struct curl_slist *headers;
+  palenca_buffer *header_out;
+  palenca_buffer *body_out;
+  void *context;
+  bool too_large;
+  char message[CURL_ERROR_SIZE];
+  struct transfer *previous, *next; /* among the running, so that free finds them all */
+} transfer;
+
+struct transport {
+  CURLM *multi;
+  transfer *running;
+  CURL **idle; /* handles to be used again */
+  size_t idle_count, idle_limit;
+};
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+
+static void init_curl(void) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+transport *transport_new(int max_connections, palenca_error *error) {
+  pthread_once(&curl_once, init_curl);
+  transport *t = calloc(1, sizeof *t);
+  if (t == NULL)
+    goto no_memory;
+  t->idle_limit = (size_t)max_connections;
+  t->idle = calloc(t->idle_limit, sizeof *t->idle);
+  t->multi = curl_multi_init();
+  if (t->idle == NULL || t->multi == NULL)
+    goto no_memory;
+  curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)max_connections);
+  curl_multi_setopt(t->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)max_connections);
+  curl_multi_setopt(t->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+  return t;
+no_memory:
+  transport_free(t);
+  palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+  return NULL;
+}
+
+static void forget(transport *t, transfer *one) {
+  if (one->previous != NULL)
+    one->previous->next = one->next;
+  else
+    t->running = one->next;
+  if (one->next != NULL)
+    one->next->previous = one->previous;
+  curl_multi_remove_handle(t->multi, one->easy);
+  curl_easy_reset(one->easy);
+  if (t->idle_count < t->idle_limit)
+    t->idle[t->idle_count++] = one->easy;
+  else
+    curl_easy_cleanup(one->easy);
+  curl_slist_free_all(one->headers);
+  free(one);
+}
+
+void transport_free(transport *t) {
+  if (t == NULL)
+    return;
+  while (t->running != NULL)
+    forget(t, t->running);
+  while (t->idle_count > 0)
+    curl_easy_cleanup(t->idle[--t->idle_count]);
+  if (t->multi != NULL)
+    curl_multi_cleanup(t->multi);
+  free(t->idle);
+  free(t);
+}
+
+/* An interim answer (100 Continue) has a head of its own: only the last one counts. */
+static size_t on_header(char *data, size_t unit, size_t count, void *context) {
+  transfer *one = context;
+  size_t size = unit * count;
+  if (size >= 5 && memcmp(data, "HTTP/", 5) == 0)
+    one->header_out->size = 0;
+  if (!palenca_buffer_append(one->header_out, data, size)) {
+    one->too_large = true;
+    return 0;
+  }
+  return size;
+}
+
+/* Bounded here and not by curl, which bounds what is on the wire: a small
+ * compressed answer can hold a large body. */
+static size_t on_body(char *data, size_t unit, size_t count, void *context) {
+  transfer *one = context;
+  if (!palenca_buffer_append(one->body_out, data, unit * count)) {
+    one->too_large = true;
+    return 0;
+  }
+  return unit * count;
+}
+
+static bool add_header(transfer *one, const palenca_header *header) {
+  palenca_buffer line = {.limit = 64 * 1024};
+  /* curl drops a header that is empty behind its colon, and sends it behind a semicolon */
+  bool empty = header->value_size == 0;
+  bool ok = palenca_buffer_append(&line, header->name, strlen(header->name)) &&
+            palenca_buffer_append(&line, empty ? ";" : ": ", empty ? 1 : 2) &&
+            palenca_buffer_append(&line, header->value, header->value_size);
+  struct curl_slist *longer = ok ? curl_slist_append(one->headers, line.data) : NULL;
+  palenca_buffer_free(&line);
+  if (longer == NULL)
+    return false;
+  one->headers = longer;
+  return true;
+}
+
+static bool build_headers(transfer *one, const transport_request *request) {
+  static const palenca_header no_expect = {"Expect:", "", 0};
+  for (size_t i = 0; i < request->header_count; i++)
+    if (!add_header(one, &request->headers[i]))
+      return false;
+  struct curl_slist *longer = curl_slist_append(one->headers, no_expect.name);
+  if (longer == NULL)
+    return false;
+  one->headers = longer;
+  return true;
+}
+
+static void set_security(CURL *easy, const transport_request *request) {
+  long lowest = request->allow_tls_1_2 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3;
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, lowest);
+  /* Debian's default directory defeats curl's cache of parsed certificates,
+   * which costs 20 ms a connection; the bundle file holds the same ones. */
+  curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+}
+
+static void set_request(CURL *easy, const transport_request *request) {
+  curl_easy_setopt(easy, CURLOPT_URL, request->url);
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  if (request->body != NULL) {
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+  } else if (strcmp(request->method, "HEAD") == 0) {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else {
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  }
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   (long)(request->timeout_ms < CONNECT_TIMEOUT_MS ? request->timeout_ms
+                                                                   : CONNECT_TIMEOUT_MS));
+  /* curl repeats a request by itself when a kept connection turns out closed,
+   * after the server may have read it; what must not be done twice gets a
+   * connection of its own. */
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->repeatable ? 0L : 1L);
+}
+
+static void set_transfer(CURL *easy, transfer *one) {
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, one);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, one->message);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, one->headers);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, one);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, one);
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  /* A hung resolver must not be waited for once the call has ended. */
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+}
+
+void *transport_start(transport *t, const transport_request *request, void *context,
+                      palenca_error *error) {
+  transfer *one = calloc(1, sizeof *one);
+  if (one == NULL)
+    goto no_memory;
+  one->context = context;
+  one->header_out = request->header_out;
+  one->body_out = request->body_out;
+  one->easy = t->idle_count > 0 ? t->idle[--t->idle_count] : curl_easy_init();
+  if (one->easy == NULL || !build_headers(one, request))
+    goto no_memory;
+  set_security(one->easy, request);
+  set_request(one->easy, request);
+  set_transfer(one->easy, one);
+  if (curl_multi_add_handle(t->multi, one->easy) != CURLM_OK)
+    goto no_memory;
+  one->next = t->running;
+  if (t->running != NULL)
+    t->running->previous = one;
+  t->running = one;
+  return one;
+no_memory:
+  if (one != NULL) {
+    if (one->easy != NULL)
+      curl_easy_cleanup(one->easy);
+    curl_slist_free_all(one->headers);
+    free(one);
+  }
+  palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+  return NULL;
+}
+
+void transport_cancel(transport *t, void *handle) {
+  forget(t, handle);
+}
+
+int64_t transport_next_deadline(transport *t) {
+  long timeout = -1;
+  curl_multi_timeout(t->multi, &timeout);
+  return timeout;
+}
+
+void transport_perform(transport *t) {
+  int running = 0;
+  curl_multi_perform(t->multi, &running);
+}
+
+void transport_wait(transport *t, int64_t max_wait, const int *wake_fds, size_t wake_fd_count) {
+  struct curl_waitfd extra[WAKE_FDS_MAX];
+  unsigned count = 0;
+  for (; count < wake_fd_count && count < WAKE_FDS_MAX; count++)
+    extra[count] = (struct curl_waitfd){.fd = wake_fds[count], .events = CURL_WAIT_POLLIN};
+  curl_multi_poll(t->multi, extra, count, (int)max_wait, NULL);
+}
+
+static palenca_kind kind_of(CURLcode code) {
+  switch (code) {
+  case CURLE_OPERATION_TIMEDOUT:
+    return PALENCA_TIMEOUT;
+  case CURLE_OUT_OF_MEMORY:
+    return PALENCA_NO_MEMORY;
+  case CURLE_URL_MALFORMAT:
+  case CURLE_UNSUPPORTED_PROTOCOL:
+    return PALENCA_USAGE;
+  case CURLE_WEIRD_SERVER_REPLY:
+  case CURLE_BAD_CONTENT_ENCODING:
+  case CURLE_WRITE_ERROR:
+  case CURLE_HTTP2:
+    return PALENCA_PROTOCOL;
+  default:
+    return PALENCA_NETWORK;
+  }
+}
+
+/* The connection's own failures come before the first byte of the request. */
+static bool was_sent(CURL *easy, CURLcode code) {
+  long request_bytes = 0;
+  if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
+      code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
+      code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+    return false;
+  if (curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK)
+    return true;
+  return request_bytes > 0;
+}
+
+static void describe(const transfer *one, CURLcode code, transport_outcome *outcome) {
+  if (one->too_large) {
+    palenca_error_set(&outcome->error, PALENCA_PROTOCOL,
+                      "the answer is larger than the bound of %zu bytes", one->body_out->limit);
+    return;
+  }
+  const char *text = one->message[0] != '\0' ? one->message : curl_easy_strerror(code);
+  palenca_error_set(&outcome->error, kind_of(code), "%s", text);
+}
+
+bool transport_take(transport *t, transport_outcome *outcome) {
+  int left = 0;
+  CURLMsg *message;
+  while ((message = curl_multi_info_read(t->multi, &left)) != NULL) {
+    if (message->msg != CURLMSG_DONE)
+      continue;
+    CURLcode code = message->data.result;
+    CURL *easy = message->easy_handle;
+    char *owner = NULL;
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    transfer *one = (transfer *)(void *)owner;
+    memset(outcome, 0, sizeof *outcome);
+    outcome->context = one->context;
+    outcome->status = (int)status;
+    outcome->sent = was_sent(easy, code);
+    if (code != CURLE_OK)
+      describe(one, code, outcome);
+    forget(t, one);
+    return true;
+  }
+  return false;
+}

@@ -1,0 +1,53 @@
+/* Single HTTP transfers over one curl multi handle; knows nothing of retries or pacing. */
+#ifndef PALENCA_TRANSPORT_H
+#define PALENCA_TRANSPORT_H
+
+#include "palenca.h"
+
+typedef struct transport transport;
+
+typedef struct {
+  const char *method;
+  const char *url;
+  const palenca_header *headers;
+  size_t header_count;
+  const char *body;
+  size_t body_size;
+  int timeout_ms;
+  bool repeatable;
+  bool allow_tls_1_2;
+  palenca_buffer *header_out; /* gets the header lines of the final answer; bounded by its limit */
+  palenca_buffer *body_out;   /* gets the decoded body; bounded by its limit */
+} transport_request;
+
+typedef struct {
+  void *context;  /* what transport_start was given */
+  palenca_error error; /* PALENCA_OK: an answer arrived whole */
+  int status;
+  bool sent; /* the request may have reached the server */
+} transport_outcome;
+
+transport *transport_new(int max_connections, palenca_error *error);
+void transport_free(transport *transport);
+
+/* The request's strings are kept by the caller until the transfer ends. The
+ * handle returned is only good for transport_cancel. */
+void *transport_start(transport *transport, const transport_request *request, void *context,
+                      palenca_error *error);
+void transport_cancel(transport *transport, void *transfer);
+
+/* Does what can be done without waiting. */
+void transport_perform(transport *transport);
+
+/* Waits for at most `max_wait` ms until there is something to do, or one of at
+ * most 8 descriptors of the caller's is readable. */
+void transport_wait(transport *transport, int64_t max_wait, const int *wake_fds,
+                    size_t wake_fd_count);
+
+/* Ms until perform wants to be called even if nothing happens; -1: never. */
+int64_t transport_next_deadline(transport *transport);
+
+/* The next transfer that ended; false if there is none. */
+bool transport_take(transport *transport, transport_outcome *outcome);
+
+#endif

@@ -1,0 +1,371 @@
+/* The thread of the event store, and the requests that wait for it. */
+#include "event_store_shared.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MAX_PUTS 1024 /* in a transaction: bounds how long the first of them waits */
+#define MIN_REST_MS 100
+#define MAX_REST_MS 1000
+#define MAX_WAIT_MS 30000 /* for a retry: the wall clock may be set while the thread waits */
+#define CLOSE_TRIES 3
+
+struct put_request {
+  struct put_request *next;
+  event_record record;
+  event_put_done done;
+  void *context;
+  int64_t id;
+  char data[]; /* what the record's strings point to */
+};
+
+/* What one transaction carries out. */
+typedef struct {
+  put_request *puts;
+  event_finish *finishes;
+  size_t room; /* how many events the consumers can take */
+  int64_t now;
+  event_grant *grants;
+  bool may_lease;
+  int64_t next_due;
+} store_batch;
+
+static int64_t clock_ms(clockid_t clock) {
+  struct timespec time;
+  (void)clock_gettime(clock, &time);
+  return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static void report(const event_store *store, bool is_error, const char *what, const char *reason) {
+  if (store->options.log != NULL) {
+    char line[512];
+    (void)snprintf(line, sizeof line, "%s %s%s%s", what, store->path, *reason ? ": " : "", reason);
+    store->options.log(store->options.log_context, is_error, line);
+  }
+}
+
+/* ---- The thread: one batch after the other ---- */
+
+static void take_batch(event_store *store, store_batch *batch, size_t room, int64_t now) {
+  batch->room = room;
+  batch->now = now;
+  batch->may_lease = store->may_lease;
+  batch->finishes = store->finishes;
+  store->finishes = NULL;
+  batch->puts = store->puts.first;
+  put_request **end = &batch->puts;
+  for (int count = 0; count < MAX_PUTS && *end != NULL; count++) {
+    end = &(*end)->next;
+  }
+  store->puts.first = *end;
+  *end = NULL;
+  if (store->puts.first == NULL) {
+    store->puts.end = &store->puts.first;
+  }
+}
+
+/* Forever if `milliseconds` is INT64_MAX. */
+static void wait_for_work(event_store *store, int64_t milliseconds) {
+  if (milliseconds == INT64_MAX) {
+    (void)pthread_cond_wait(&store->has_work, &store->mutex);
+    return;
+  }
+  struct timespec until;
+  (void)clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += (time_t)(milliseconds / 1000);
+  until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000;
+  }
+  (void)pthread_cond_timedwait(&store->has_work, &store->mutex, &until);
+}
+
+/* Waits, with the mutex held, until there is something to carry out. After trouble only puts are
+ * tried at once, because somebody waits for their answer. False: closing, and nothing is left. */
+static bool next_batch(event_store *store, store_batch *batch) {
+  for (;;) {
+    size_t room = event_consumers_room(store);
+    int64_t now = clock_ms(CLOCK_REALTIME);
+    bool has_due = store->may_lease || store->next_due <= now;
+    bool has_work = store->finishes != NULL || (room > 0 && has_due);
+    int64_t rest = 0;
+    if (has_work && store->rest_until > 0) {
+      rest = store->rest_until - clock_ms(CLOCK_MONOTONIC);
+    }
+    if (store->puts.first != NULL || (has_work && rest <= 0)) {
+      take_batch(store, batch, room, now);
+      return true;
+    }
+    int64_t wait = INT64_MAX;
+    if (has_work) {
+      wait = rest;
+    } else if (store->is_closing) {
+      return false;
+    } else if (room > 0 && store->next_due < INT64_MAX) {
+      wait = store->next_due - now < MAX_WAIT_MS ? store->next_due - now : MAX_WAIT_MS;
+    }
+    wait_for_work(store, wait);
+  }
+}
+
+static bool lease(event_store *store, store_batch *batch) {
+  if (batch->room > 0) {
+    size_t count;
+    if (!event_sql_lease(store->sql, batch->now, batch->room, store->retries_first, &batch->grants,
+                         &count)) {
+      return false;
+    }
+    store->retries_first = !store->retries_first;
+    batch->may_lease = count == batch->room;
+  } else if (batch->puts != NULL || batch->finishes != NULL) {
+    batch->may_lease = true;
+  }
+  return event_sql_next_due(store->sql, &batch->next_due);
+}
+
+static bool carry_out(event_store *store, store_batch *batch) {
+  bool ok = event_sql_begin(store->sql);
+  for (put_request *put = batch->puts; ok && put != NULL; put = put->next) {
+    ok = event_sql_put(store->sql, &put->record, &put->id);
+  }
+  for (event_finish *finish = batch->finishes; ok && finish != NULL; finish = finish->next) {
+    ok = event_sql_finish(store->sql, finish, batch->now);
+  }
+  ok = ok && lease(store, batch) && event_sql_commit(store->sql);
+  if (!ok) {
+    event_sql_rollback(store->sql);
+  }
+  return ok;
+}
+
+static void count_finish(event_counts *counts, const event_finish *finish) {
+  bool is_done = finish->kind == EVENT_OUTCOME_DONE;
+  bool is_dead = finish->kind == EVENT_OUTCOME_DEAD;
+  counts->done += is_done;
+  counts->dead += is_dead;
+  counts->unfinished -= is_done || is_dead;
+  counts->failed_attempts += is_dead || finish->kind == EVENT_OUTCOME_RETRY;
+}
+
+/* After a commit. One that had nothing to write does not show that writing works again. */
+static void settle(event_store *store, store_batch *batch) {
+  bool has_written = batch->puts != NULL || batch->finishes != NULL || batch->grants != NULL;
+  if (store->in_trouble && has_written) {
+    store->in_trouble = false;
+    report(store, false, "writing again to", "");
+  }
+  store->rest_ms = 0;
+  (void)pthread_mutex_lock(&store->mutex);
+  store->rest_until = 0;
+  store->may_lease = batch->may_lease;
+  store->next_due = batch->next_due;
+  for (const event_finish *finish = batch->finishes; finish != NULL; finish = finish->next) {
+    count_finish(&store->counts, finish);
+  }
+  for (const put_request *put = batch->puts; put != NULL; put = put->next) {
+    store->counts.unfinished -= put->id == 0;
+  }
+  (void)pthread_mutex_unlock(&store->mutex);
+}
+
+static void free_finishes(event_finish *finish) {
+  while (finish != NULL) {
+    event_finish *next = finish->next;
+    event_finish_free(finish);
+    finish = next;
+  }
+}
+
+/* After a rollback: puts are answered that they failed, leases were never given, and finishes are
+ * kept for the next try. A finish that is given up at close is one whose event runs again. */
+static void settle_failure(event_store *store, store_batch *batch) {
+  const char *reason = event_sql_reason(store->sql);
+  if (!store->in_trouble) {
+    store->in_trouble = true;
+    report(store, true, "cannot write to", reason);
+  }
+  store->rest_ms = store->rest_ms == 0 ? MIN_REST_MS : store->rest_ms * 2;
+  store->rest_ms = store->rest_ms < MAX_REST_MS ? store->rest_ms : MAX_REST_MS;
+  event_grants_free(batch->grants, true);
+  batch->grants = NULL;
+  (void)pthread_mutex_lock(&store->mutex);
+  bool gives_up =
+      store->is_closing && batch->finishes != NULL && ++store->tries_at_close >= CLOSE_TRIES;
+  while (batch->finishes != NULL && !gives_up) {
+    event_finish *finish = batch->finishes;
+    batch->finishes = finish->next;
+    event_store_push_finish(store, finish);
+  }
+  for (put_request *put = batch->puts; put != NULL; put = put->next) {
+    put->id = 0;
+    store->counts.unfinished--;
+  }
+  store->rest_until = clock_ms(CLOCK_MONOTONIC) + store->rest_ms;
+  (void)pthread_mutex_unlock(&store->mutex);
+  if (gives_up) {
+    report(store, true, "events will run again, as their end could not be written to", reason);
+  }
+}
+
+static void answer_puts(put_request *put, const char *reason) {
+  while (put != NULL) {
+    put_request *next = put->next;
+    put->done(put->context, put->id, put->id > 0 ? NULL : reason);
+    free(put);
+    put = next;
+  }
+}
+
+static void *serve(void *context) {
+  event_store *store = context;
+  for (;;) {
+    store_batch batch = {.next_due = INT64_MAX};
+    (void)pthread_mutex_lock(&store->mutex);
+    bool has_work = next_batch(store, &batch);
+    (void)pthread_mutex_unlock(&store->mutex);
+    if (!has_work) {
+      return NULL;
+    }
+    const char *reason = "the record is too big";
+    if (carry_out(store, &batch)) {
+      settle(store, &batch);
+    } else {
+      settle_failure(store, &batch);
+      reason = event_sql_reason(store->sql);
+    }
+    answer_puts(batch.puts, reason);
+    if (batch.grants != NULL) {
+      event_consumers_deliver(store, batch.grants);
+    }
+    free_finishes(batch.finishes);
+  }
+}
+
+/* ---- Opening and closing ---- */
+
+static bool start(event_store *store) {
+  pthread_condattr_t attributes;
+  if (pthread_mutex_init(&store->mutex, NULL) != 0) {
+    return false;
+  }
+  if (pthread_condattr_init(&attributes) == 0) {
+    bool ok = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+              pthread_cond_init(&store->has_work, &attributes) == 0;
+    (void)pthread_condattr_destroy(&attributes);
+    if (ok && pthread_create(&store->thread, NULL, serve, store) == 0) {
+      return true;
+    }
+    if (ok) {
+      (void)pthread_cond_destroy(&store->has_work);
+    }
+  }
+  (void)pthread_mutex_destroy(&store->mutex);
+  return false;
+}
+
+static void free_store(event_store *store) {
+  if (store->sql != NULL) {
+    event_sql_close(store->sql);
+  }
+  free(store->path);
+  free(store->consumers);
+  free(store);
+}
+
+event_store *event_store_open(const event_store_options *options, char *error, size_t error_size) {
+  event_store *store = calloc(1, sizeof *store);
+  if (store == NULL || (store->path = strdup(options->path)) == NULL) {
+    (void)snprintf(error, error_size, "out of memory");
+    free(store);
+    return NULL;
+  }
+  store->options = *options;
+  store->puts.end = &store->puts.first;
+  store->may_lease = true;
+  store->next_due = INT64_MAX;
+  store->sql = event_sql_open(options->path, error, error_size);
+  if (store->sql == NULL) {
+    free_store(store);
+    return NULL;
+  }
+  if (!event_sql_count_unfinished(store->sql, &store->counts.unfinished)) {
+    (void)snprintf(error, error_size, "cannot read %s: %s", store->path,
+                   event_sql_reason(store->sql));
+    free_store(store);
+    return NULL;
+  }
+  if (!start(store)) {
+    (void)snprintf(error, error_size, "cannot start a thread");
+    free_store(store);
+    return NULL;
+  }
+  return store;
+}
+
+void event_store_close(event_store *store) {
+  if (store == NULL) {
+    return;
+  }
+  (void)pthread_mutex_lock(&store->mutex);
+  store->is_closing = true;
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    event_consumer_release_all(store->consumers[i]);
+  }
+  (void)pthread_cond_signal(&store->has_work);
+  (void)pthread_mutex_unlock(&store->mutex);
+  (void)pthread_join(store->thread, NULL);
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    event_consumer_destroy(store->consumers[i]);
+  }
+  (void)pthread_cond_destroy(&store->has_work);
+  (void)pthread_mutex_destroy(&store->mutex);
+  free_store(store);
+}
+
+/* ---- What other threads call ---- */
+
+static put_request *copy_put(const event_record *record, event_put_done done, void *context) {
+  size_t action_size = strlen(record->action) + 1;
+  size_t account_size = record->account_id != NULL ? strlen(record->account_id) + 1 : 0;
+  if (record->body_size > SIZE_MAX / 2) {
+    return NULL;
+  }
+  put_request *put = malloc(sizeof *put + action_size + account_size + record->body_size);
+  if (put == NULL) {
+    return NULL;
+  }
+  *put = (put_request){.record = *record, .done = done, .context = context};
+  char *account = put->data + action_size, *body = account + account_size;
+  put->record.action = memcpy(put->data, record->action, action_size);
+  if (account_size > 0) {
+    put->record.account_id = memcpy(account, record->account_id, account_size);
+  }
+  if (record->body_size > 0) {
+    put->record.body = memcpy(body, record->body, record->body_size);
+  }
+  return put;
+}
+
+void event_store_put(event_store *store, const event_record *record, event_put_done done,
+                     void *context) {
+  put_request *put = copy_put(record, done, context);
+  if (put == NULL) {
+    done(context, 0, "out of memory");
+    return;
+  }
+  (void)pthread_mutex_lock(&store->mutex);
+  *store->puts.end = put;
+  store->puts.end = &put->next;
+  store->counts.unfinished++;
+  (void)pthread_cond_signal(&store->has_work);
+  (void)pthread_mutex_unlock(&store->mutex);
+}
+
+void event_store_counts(event_store *store, event_counts *counts) {
+  (void)pthread_mutex_lock(&store->mutex);
+  *counts = store->counts;
+  (void)pthread_mutex_unlock(&store->mutex);
+}

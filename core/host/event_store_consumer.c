@@ -1,0 +1,201 @@
+/* The consumers of the event store: what they want, hold and are given. */
+#include "event_store_shared.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_LEASES 256 /* in a transaction: bounds the bodies held in memory on their way */
+
+void event_store_push_finish(event_store *store, event_finish *finish) {
+  finish->next = store->finishes;
+  store->finishes = finish;
+}
+
+static void release(event_store *store, event_finish *finish) {
+  finish->kind = EVENT_OUTCOME_RELEASED;
+  event_store_push_finish(store, finish);
+}
+
+void event_consumer_release_all(event_consumer *consumer) {
+  for (size_t i = 0; i < HELD_BUCKETS; i++) {
+    while (consumer->held[i] != NULL) {
+      event_finish *finish = consumer->held[i];
+      consumer->held[i] = finish->next;
+      release(consumer->store, finish);
+    }
+  }
+}
+
+static size_t room_of(const event_consumer *consumer) {
+  return consumer->want > consumer->waiting ? consumer->want - consumer->waiting : 0;
+}
+
+size_t event_consumers_room(const event_store *store) {
+  size_t room = 0;
+  for (size_t i = 0; i < store->consumer_count && room < MAX_LEASES && !store->is_closing; i++) {
+    size_t more = room_of(store->consumers[i]);
+    room += more < MAX_LEASES ? more : MAX_LEASES;
+  }
+  return room < MAX_LEASES ? room : MAX_LEASES;
+}
+
+void event_grants_free(event_grant *grant, bool with_finish) {
+  while (grant != NULL) {
+    event_grant *next = grant->next;
+    if (with_finish) {
+      event_finish_free(grant->finish);
+    }
+    free(grant);
+    grant = next;
+  }
+}
+
+/* The next in turn that has room, or NULL. */
+static event_consumer *choose_consumer(event_store *store) {
+  for (size_t i = 0; i < store->consumer_count && !store->is_closing; i++) {
+    size_t index = (store->turn + i) % store->consumer_count;
+    if (room_of(store->consumers[index]) > 0) {
+      store->turn = index + 1;
+      return store->consumers[index];
+    }
+  }
+  return NULL;
+}
+
+static void give(event_consumer *consumer, event_grant *grant) {
+  event_finish **bucket = &consumer->held[(size_t)grant->lease.id % HELD_BUCKETS];
+  grant->finish->next = *bucket;
+  *bucket = grant->finish;
+  grant->finish = NULL;
+  grant->next = NULL;
+  *consumer->inbox_end = grant;
+  consumer->inbox_end = &grant->next;
+  consumer->waiting++;
+  consumer->is_notified = false;
+}
+
+/* Consumers are chosen only now, since the wants may have changed, and consumers may have gone,
+ * during the commit; what nobody wants any more is released. */
+void event_consumers_deliver(event_store *store, event_grant *grant) {
+  (void)pthread_mutex_lock(&store->mutex);
+  while (grant != NULL) {
+    event_grant *next = grant->next;
+    event_consumer *consumer = choose_consumer(store);
+    if (consumer != NULL) {
+      give(consumer, grant);
+    } else {
+      release(store, grant->finish);
+      free(grant);
+    }
+    grant = next;
+  }
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    if (!store->consumers[i]->is_notified) {
+      const uint64_t one = 1;
+      store->consumers[i]->is_notified = true;
+      /* It can only fail because the counter is full, and then the consumer wakes up as well. */
+      ssize_t ignored = write(store->consumers[i]->notify_fd, &one, sizeof one);
+      (void)ignored;
+    }
+  }
+  (void)pthread_mutex_unlock(&store->mutex);
+}
+
+void event_consumer_destroy(event_consumer *consumer) {
+  event_grants_free(consumer->inbox, false);
+  free(consumer);
+}
+
+event_consumer *event_consumer_new(event_store *store, int notify_fd) {
+  event_consumer *consumer = calloc(1, sizeof *consumer);
+  if (consumer == NULL) {
+    return NULL;
+  }
+  consumer->store = store;
+  consumer->notify_fd = notify_fd;
+  consumer->is_notified = true;
+  consumer->inbox_end = &consumer->inbox;
+  (void)pthread_mutex_lock(&store->mutex);
+  event_consumer **grown =
+      realloc(store->consumers, (store->consumer_count + 1) * sizeof(event_consumer *));
+  if (grown != NULL) {
+    store->consumers = grown;
+    store->consumers[store->consumer_count++] = consumer;
+  }
+  (void)pthread_mutex_unlock(&store->mutex);
+  if (grown == NULL) {
+    free(consumer);
+    return NULL;
+  }
+  return consumer;
+}
+
+void event_consumer_want(event_consumer *consumer, size_t count) {
+  event_store *store = consumer->store;
+  (void)pthread_mutex_lock(&store->mutex);
+  consumer->want = count;
+  (void)pthread_cond_signal(&store->has_work);
+  (void)pthread_mutex_unlock(&store->mutex);
+}
+
+event_lease *event_consumer_take(event_consumer *consumer) {
+  (void)pthread_mutex_lock(&consumer->store->mutex);
+  event_grant *grant = consumer->inbox;
+  if (grant != NULL) {
+    consumer->inbox = grant->next;
+    if (consumer->inbox == NULL) {
+      consumer->inbox_end = &consumer->inbox;
+    }
+    consumer->waiting--;
+    consumer->want -= consumer->want > 0;
+  }
+  (void)pthread_mutex_unlock(&consumer->store->mutex);
+  return grant != NULL ? &grant->lease : NULL;
+}
+
+void event_lease_free(event_lease *lease) {
+  free(lease);
+}
+
+void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome) {
+  bool has_error = outcome->kind == EVENT_OUTCOME_RETRY || outcome->kind == EVENT_OUTCOME_DEAD;
+  char *error = has_error && outcome->error != NULL ? strdup(outcome->error) : NULL;
+  (void)pthread_mutex_lock(&consumer->store->mutex);
+  event_finish **link = &consumer->held[(size_t)id % HELD_BUCKETS];
+  while (*link != NULL && (*link)->id != id) {
+    link = &(*link)->next;
+  }
+  event_finish *finish = *link;
+  if (finish != NULL) {
+    *link = finish->next;
+    finish->kind = outcome->kind;
+    finish->retry_at = outcome->retry_at;
+    finish->error = error;
+    error = NULL;
+    event_store_push_finish(consumer->store, finish);
+    (void)pthread_cond_signal(&consumer->store->has_work);
+  }
+  (void)pthread_mutex_unlock(&consumer->store->mutex);
+  free(error);
+}
+
+void event_consumer_free(event_consumer *consumer) {
+  if (consumer == NULL) {
+    return;
+  }
+  event_store *store = consumer->store;
+  (void)pthread_mutex_lock(&store->mutex);
+  event_consumer_release_all(consumer);
+  size_t index = 0;
+  while (store->consumers[index] != consumer) {
+    index++;
+  }
+  store->consumer_count--;
+  for (; index < store->consumer_count; index++) {
+    store->consumers[index] = store->consumers[index + 1];
+  }
+  (void)pthread_cond_signal(&store->has_work);
+  (void)pthread_mutex_unlock(&store->mutex);
+  event_consumer_destroy(consumer);
+}

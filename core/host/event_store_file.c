@@ -1,0 +1,249 @@
+/* Opens, checks and creates the database file of the event store. */
+#include "event_store_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* "PALE", in the header of the file: what tells it from other databases. */
+#define APPLICATION_ID 0x50414c45
+#define SCHEMA_VERSION 1
+#define TEXT_OF_(value) #value
+#define TEXT_OF(value) TEXT_OF_(value)
+#define BUSY_TIMEOUT_MS 5000
+
+/* The body is last, so that reading the other columns never walks through its pages. A received
+ * event is `behind` while an earlier event of its account is unfinished. AUTOINCREMENT: handlers
+ * tell events apart by id, so an id is not used again even if rows are deleted; and ids begin at
+ * the moment of creation, so that those of a database that replaces a lost one are new as well. The indexes are
+ * partial so that finished events, of which there is no end, leave them. */
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE events ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " action TEXT NOT NULL,"
+    " account_id TEXT,"
+    " state INTEGER NOT NULL,"
+    " behind INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL,"
+    " received_at INTEGER NOT NULL,"
+    " due_at INTEGER NOT NULL,"
+    " finished_at INTEGER,"
+    " error TEXT,"
+    " body BLOB NOT NULL);"
+    "CREATE INDEX events_unfinished ON events(state, behind, due_at) WHERE state < 3;"
+    "CREATE INDEX events_account ON events(account_id) WHERE state < 3 AND account_id IS NOT NULL;"
+    "CREATE INDEX events_dead ON events(state) WHERE state = 4;"
+    "INSERT INTO sqlite_sequence(name, seq)"
+    " VALUES ('events', CAST(strftime('%s', 'now') AS INTEGER) * 100000);"
+    /* clang-format off */
+    "PRAGMA application_id = " TEXT_OF(APPLICATION_ID) ";"
+    "PRAGMA user_version = " TEXT_OF(SCHEMA_VERSION) ";"
+    /* clang-format on */
+    "COMMIT;";
+
+static const char not_a_database[] = "%s is not a database; it was left as it is";
+
+__attribute__((format(printf, 3, 4))) static bool fail(char *error, size_t size, const char *format,
+                                                       ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(error, size, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+void event_file_reason(sqlite3 *db, char *reason, size_t size) {
+  int code = sqlite3_errcode(db) & 0xff;
+  int system = sqlite3_system_errno(db);
+  bool has_cause = code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL;
+  if (has_cause && system != 0) {
+    (void)snprintf(reason, size, "%s (%s)", sqlite3_errmsg(db), strerror(system));
+  } else {
+    (void)snprintf(reason, size, "%s", sqlite3_errmsg(db));
+  }
+}
+
+static bool fail_with_reason(const event_file *file, const char *what, char *error, size_t size) {
+  char reason[256];
+  event_file_reason(file->db, reason, sizeof reason);
+  return fail(error, size, "cannot %s %s: %s", what, file->path, reason);
+}
+
+static bool read_integer(sqlite3 *db, const char *query, int64_t *value) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db, query, -1, &statement, NULL) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_ROW;
+  if (ok) {
+    *value = sqlite3_column_int64(statement, 0);
+  }
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+/* Reads only: whatever this refuses must stay as it is. */
+static bool check(const event_file *file, bool *is_new, char *error, size_t error_size) {
+  int64_t pages, application, version;
+  if (!read_integer(file->db, "PRAGMA page_count", &pages) ||
+      !read_integer(file->db, "PRAGMA application_id", &application) ||
+      !read_integer(file->db, "PRAGMA user_version", &version)) {
+    if ((sqlite3_errcode(file->db) & 0xff) == SQLITE_NOTADB) {
+      return fail(error, error_size, not_a_database, file->path);
+    }
+    return fail_with_reason(file, "read", error, error_size);
+  }
+  *is_new = pages == 0;
+  if (pages > 0 && application != APPLICATION_ID) {
+    return fail(error, error_size, "%s is a database of another program; it was left as it is",
+                file->path);
+  }
+  if (version > SCHEMA_VERSION) {
+    return fail(error, error_size,
+                "%s was written by a later version of this program (schema %lld, this one knows "
+                "%d); it was left as it is",
+                file->path, (long long)version, SCHEMA_VERSION);
+  }
+  return true;
+}
+
+static bool resolve(event_file *file, const char *path, char *error, size_t error_size) {
+  struct stat status;
+  file->path = realpath(path, NULL);
+  if (file->path == NULL || stat(file->path, &status) != 0) {
+    return fail(error, error_size, "cannot open %s: %s", path, strerror(errno));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return fail(error, error_size, "cannot open %s: not a regular file", path);
+  }
+  /* SQLite takes a file of one byte for an empty one. */
+  if (status.st_size == 1) {
+    return fail(error, error_size, not_a_database, file->path);
+  }
+  return true;
+}
+
+/* Made before SQLite sees it, because the mode of this file is also given to the log: events hold
+ * personal data. An existing file is not opened here, since closing a descriptor of a database
+ * drops the locks this process holds on it. */
+static bool touch(const char *path, char *error, size_t error_size) {
+  int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor >= 0) {
+    (void)close(descriptor);
+  } else if (errno != EEXIST) {
+    return fail(error, error_size, "cannot create %s: %s", path, strerror(errno));
+  }
+  return true;
+}
+
+/* The lock file stays when the lock is gone: removing it would let two processes lock two files of
+ * the same name. */
+static bool lock(event_file *file, char *error, size_t error_size) {
+  size_t size = strlen(file->path) + sizeof "-lock";
+  char *path = malloc(size);
+  if (path == NULL) {
+    return fail(error, error_size, "out of memory");
+  }
+  (void)snprintf(path, size, "%s-lock", file->path);
+  bool ok = true;
+  file->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file->lock < 0) {
+    ok = fail(error, error_size, "cannot open %s: %s", path, strerror(errno));
+  } else if (flock(file->lock, LOCK_EX | LOCK_NB) != 0) {
+    ok = errno == EWOULDBLOCK
+             ? fail(error, error_size, "another process is serving from %s", file->path)
+             : fail(error, error_size, "cannot lock %s: %s", path, strerror(errno));
+  }
+  free(path);
+  return ok;
+}
+
+static bool connect_to(event_file *file, int flags, char *error, size_t error_size) {
+  if (sqlite3_open_v2(file->path, &file->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+    return file->db == NULL ? fail(error, error_size, "out of memory")
+                            : fail_with_reason(file, "open", error, error_size);
+  }
+  (void)sqlite3_busy_timeout(file->db, BUSY_TIMEOUT_MS);
+  /* Otherwise closing a file that was refused would move its log into it. */
+  (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
+  return true;
+}
+
+static bool prepare_to_write(event_file *file, bool is_new, char *error, size_t error_size) {
+  if (sqlite3_db_readonly(file->db, "main") != 0) {
+    return fail(error, error_size, "cannot write to %s: it is read-only", file->path);
+  }
+  /* The schema is made before the log is turned on, so that the file itself always says whose it
+   * is. The journal makes this whole or not at all. */
+  if (is_new && sqlite3_exec(file->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
+    return fail_with_reason(file, "create", error, error_size);
+  }
+  if (sqlite3_exec(file->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", NULL, NULL,
+                   NULL) != SQLITE_OK) {
+    return fail_with_reason(file, "prepare", error, error_size);
+  }
+  /* Without a log (some network file systems), readers would hold up commits. */
+  int64_t has_log = 0;
+  if (!read_integer(file->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &has_log)) {
+    return fail_with_reason(file, "prepare", error, error_size);
+  }
+  if (!has_log) {
+    return fail(error, error_size,
+                "cannot use %s: its file system does not support a write-ahead log", file->path);
+  }
+  (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
+  file->is_writer = true;
+  return true;
+}
+
+bool event_file_open(event_file *file, const char *path, char *error, size_t error_size) {
+  *file = (event_file){.lock = -1};
+  bool is_new = false;
+  /* The first check keeps the lock file away from files that are not ours; the second is the one
+   * that holds, now that nobody else can be creating the schema. */
+  bool ok = touch(path, error, error_size) && resolve(file, path, error, error_size) &&
+            connect_to(file, SQLITE_OPEN_READWRITE, error, error_size) &&
+            check(file, &is_new, error, error_size) && lock(file, error, error_size) &&
+            check(file, &is_new, error, error_size) &&
+            prepare_to_write(file, is_new, error, error_size);
+  if (!ok) {
+    event_file_close(file);
+  }
+  return ok;
+}
+
+bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size) {
+  *file = (event_file){.lock = -1};
+  bool is_new = false;
+  bool ok = resolve(file, path, error, error_size) &&
+            connect_to(file, SQLITE_OPEN_READONLY, error, error_size) &&
+            check(file, &is_new, error, error_size);
+  if (ok && is_new) {
+    ok = fail(error, error_size, "%s holds no events: it is empty", file->path);
+  }
+  if (!ok) {
+    event_file_close(file);
+  }
+  return ok;
+}
+
+void event_file_close(event_file *file) {
+  if (file->db != NULL) {
+    if (file->is_writer) {
+      (void)sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
+    (void)sqlite3_close(file->db);
+  }
+  /* Last: the next process may open the database from here on. */
+  if (file->lock >= 0) {
+    (void)close(file->lock);
+  }
+  free(file->path);
+  *file = (event_file){.lock = -1};
+}

@@ -1,0 +1,30 @@
+/* The database file of the event store: who may open it, what it must look like. */
+#ifndef PALENCA_HOST_EVENT_STORE_FILE_H
+#define PALENCA_HOST_EVENT_STORE_FILE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct {
+  char *path; /* absolute, links resolved */
+  sqlite3 *db;
+  int lock;       /* descriptor of the lock file; -1: none */
+  bool is_writer; /* locked, checked and ready for writing */
+} event_file;
+
+/* Opens the file for writing, creating it if there is none, as the only process that may.
+ * False on failure, with the reason in `error`; a file that is not an event store, or is one of
+ * a later version, is left as it was. */
+bool event_file_open(event_file *file, const char *path, char *error, size_t error_size);
+
+/* Opens an existing file to read from, whether another process has it open or not. */
+bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size);
+
+/* Moves what the log holds into the database, and closes it. */
+void event_file_close(event_file *file);
+
+/* The last failure on `db` in words, with the system's own reason where there is one. */
+void event_file_reason(sqlite3 *db, char *reason, size_t size);
+
+#endif

@@ -1,0 +1,67 @@
+/* What the store's thread and its consumers share, all of it under one mutex. */
+#ifndef PALENCA_HOST_EVENT_STORE_SHARED_H
+#define PALENCA_HOST_EVENT_STORE_SHARED_H
+
+#include "event_store_sql.h"
+
+#include <pthread.h>
+
+#define HELD_BUCKETS 256
+
+typedef struct put_request put_request;
+
+typedef struct {
+  put_request *first, **end;
+} put_queue;
+
+struct event_consumer {
+  event_store *store;
+  int notify_fd;
+  size_t want; /* as it was said, less what was taken since */
+  size_t waiting;
+  bool is_notified; /* of what was delivered in this round */
+  event_grant *inbox, **inbox_end;
+  event_finish *held[HELD_BUCKETS]; /* leased and not finished, by the low bits of the id */
+};
+
+/* Everything below the mutex is shared and guarded by it; what is above the thread's own. */
+struct event_store {
+  event_sql *sql;
+  event_store_options options;
+  char *path;
+  bool retries_first;
+  bool in_trouble;
+  int tries_at_close;
+  int64_t rest_ms;
+
+  pthread_t thread;
+  pthread_mutex_t mutex;
+  pthread_cond_t has_work;
+  bool is_closing;
+  put_queue puts;
+  event_finish *finishes;
+  bool may_lease;     /* something that can be leased now may be in the database */
+  int64_t next_due;   /* of the retries, on the wall clock */
+  int64_t rest_until; /* after trouble, on the monotonic clock; 0: not resting */
+  event_counts counts;
+  event_consumer **consumers;
+  size_t consumer_count;
+  size_t turn; /* whose turn it is to be given an event */
+};
+
+/* The functions of this file are called with the mutex held, but for event_consumers_deliver,
+ * event_consumer_destroy and event_grants_free. */
+
+void event_store_push_finish(event_store *store, event_finish *finish);
+
+/* How many events the consumers can take, within what one transaction should lease. */
+size_t event_consumers_room(const event_store *store);
+
+/* Shares leased events out between the consumers and wakes them. */
+void event_consumers_deliver(event_store *store, event_grant *grants);
+
+void event_consumer_release_all(event_consumer *consumer);
+void event_consumer_destroy(event_consumer *consumer);
+void event_grants_free(event_grant *grants, bool with_finish);
+
+#endif

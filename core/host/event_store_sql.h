@@ -1,0 +1,56 @@
+/* What the event store's thread does in its transactions, as statements of one SQLite connection.
+ *
+ * Used by one thread at a time. A function that returns false has left the transaction to be
+ * rolled back, and event_sql_reason says why. */
+#ifndef PALENCA_HOST_EVENT_STORE_SQL_H
+#define PALENCA_HOST_EVENT_STORE_SQL_H
+
+#include "event_store.h"
+
+typedef struct event_sql event_sql;
+
+/* The end of a lease. It is allocated with the lease, so that a finish never fails for want of
+ * memory. */
+typedef struct event_finish {
+  struct event_finish *next;
+  int64_t id;
+  event_outcome_kind kind;
+  int64_t retry_at;
+  char *error;
+} event_finish;
+
+/* A lease on its way to a consumer; `lease` is first, since it is what the consumer frees. */
+typedef struct event_grant {
+  event_lease lease;
+  struct event_grant *next;
+  event_finish *finish;
+  char body[];
+} event_grant;
+
+void event_finish_free(event_finish *finish);
+
+/* Opens the database and makes received again what was running when it was last closed. */
+event_sql *event_sql_open(const char *path, char *error, size_t error_size);
+void event_sql_close(event_sql *sql);
+const char *event_sql_reason(const event_sql *sql);
+
+bool event_sql_begin(event_sql *sql);
+bool event_sql_commit(event_sql *sql);
+/* Nothing to roll back is not an error. Keeps the reason. */
+void event_sql_rollback(event_sql *sql);
+
+/* `id` is 0 if this record alone cannot be stored; the transaction goes on then. */
+bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id);
+bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now);
+
+/* Leases up to `limit` events and puts them before `grants`, the first to run first. They belong
+ * to the caller even when this fails. `retries_first`: to be alternated, so that neither new
+ * events nor those waiting for a retry can shut out the others. */
+bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_first,
+                     event_grant **grants, size_t *count);
+
+/* When the first of the retries is due; INT64_MAX if none waits. */
+bool event_sql_next_due(event_sql *sql, int64_t *due);
+bool event_sql_count_unfinished(event_sql *sql, int64_t *count);
+
+#endif

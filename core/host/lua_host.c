@@ -1,0 +1,58 @@
+/* palenca.host: what the program's own Lua modules can do beyond plain Lua. */
+#include "lua_host.h"
+
+#include "clock.h"
+
+#include <lauxlib.h>
+#include <unistd.h>
+
+/* host.unix_time() → seconds since 1970 */
+static int unix_time(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)clock_unix_ms() / 1000);
+  return 1;
+}
+
+/* host.steady_time() → seconds of a clock that never jumps */
+static int steady_time(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)clock_steady_ms() / 1000);
+  return 1;
+}
+
+/* host.is_terminal(fd) */
+static int is_terminal(lua_State *L) {
+  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
+/* host.random_hex(bytes) → that many random bytes, for keys */
+static int random_hex(lua_State *L) {
+  static const char digits[] = "0123456789abcdef";
+  unsigned char raw[64];
+  char text[2 * sizeof raw];
+  lua_Integer size = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, size >= 1 && size <= (lua_Integer)sizeof raw, 1, "1 to 64 bytes");
+  if (getentropy(raw, sizeof raw) != 0)
+    return luaL_error(L, "no random bytes are to be had");
+  for (lua_Integer i = 0; i < size; i++) {
+    text[2 * i] = digits[raw[i] >> 4];
+    text[2 * i + 1] = digits[raw[i] & 15];
+  }
+  lua_pushlstring(L, text, 2 * (size_t)size);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"unix_time", unix_time},
+    {"steady_time", steady_time},
+    {"is_terminal", is_terminal},
+    {"random_hex", random_hex},
+    {NULL, NULL},
+};
+
+int luaopen_palenca_host(lua_State *L) {
+  luaL_newlib(L, functions);
+  lua_open_control(L);
+  lua_open_task(L);
+  lua_open_server(L);
+  return 1;
+}

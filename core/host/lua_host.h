@@ -1,0 +1,14 @@
+/* palenca.host: what the program's own Lua modules can do beyond plain Lua. */
+#ifndef PALENCA_HOST_LUA_HOST_H
+#define PALENCA_HOST_LUA_HOST_H
+
+#include <lua.h>
+
+int luaopen_palenca_host(lua_State *L);
+
+/* The parts of it; each adds its functions to the table on top. */
+void lua_open_control(lua_State *L); /* stores, receivers, tasks, signals: the main thread's */
+void lua_open_task(lua_State *L);    /* the running task's own */
+void lua_open_server(lua_State *L);  /* an HTTP server answered by Lua */
+
+#endif

@@ -1,0 +1,187 @@
+/* host.http_server: an HTTP server answered by a Lua function. */
+#include "lua_host.h"
+
+#include "http_server.h"
+
+#include <ctype.h>
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SERVER_TYPE "palenca.http_server"
+#define ANSWER_HEADERS_MAX 32
+
+typedef struct {
+  http_server *server;
+  lua_State *L; /* set while run is under way; the handler is at index 2 */
+} lua_server;
+
+static lua_server *check_server(lua_State *L) {
+  lua_server *s = luaL_checkudata(L, 1, SERVER_TYPE);
+  if (s->server == NULL)
+    luaL_error(L, "the server is closed");
+  return s;
+}
+
+static void add_header(void *context, const char *name, const char *value) {
+  lua_State *L = context;
+  luaL_Buffer lower;
+  luaL_buffinit(L, &lower);
+  for (const char *c = name; *c != '\0'; c++)
+    luaL_addchar(&lower, (char)tolower((unsigned char)*c));
+  luaL_pushresult(&lower);
+  lua_pushstring(L, value);
+  lua_rawset(L, -3);
+}
+
+static void push_request(lua_State *L, const http_exchange *exchange) {
+  size_t size;
+  const char *body = http_exchange_body(exchange, &size);
+  lua_createtable(L, 0, 5);
+  lua_pushstring(L, http_exchange_method(exchange));
+  lua_setfield(L, -2, "method");
+  lua_pushstring(L, http_exchange_path(exchange));
+  lua_setfield(L, -2, "path");
+  lua_pushstring(L, http_exchange_query(exchange));
+  lua_setfield(L, -2, "query");
+  lua_pushlstring(L, body, size);
+  lua_setfield(L, -2, "body");
+  lua_newtable(L);
+  http_exchange_headers(exchange, add_header, L);
+  lua_setfield(L, -2, "headers");
+}
+
+/* Stack: status, headers, body on top. */
+static void send_answer(lua_State *L, http_exchange *exchange) {
+  http_header headers[ANSWER_HEADERS_MAX];
+  size_t count = 0;
+  size_t size;
+  int base = lua_gettop(L) - 2;
+  lua_Integer status = luaL_checkinteger(L, base);
+  luaL_checktype(L, base + 1, LUA_TTABLE);
+  const char *body = luaL_checklstring(L, base + 2, &size);
+  for (lua_pushnil(L); lua_next(L, base + 1) != 0; lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "an answer's headers must be strings");
+    if (count < ANSWER_HEADERS_MAX)
+      headers[count++] = (http_header){lua_tostring(L, -2), lua_tostring(L, -1)};
+  }
+  http_exchange_answer(exchange, (int)status, headers, count, body, size);
+}
+
+static int answer(lua_State *L) {
+  http_exchange *exchange = lua_touserdata(L, 1);
+  push_request(L, exchange);
+  lua_pushvalue(L, 2);
+  lua_insert(L, -2);
+  lua_call(L, 1, 3);
+  send_answer(L, exchange);
+  return 0;
+}
+
+static void on_request(void *context, http_exchange *exchange) {
+  lua_server *s = context;
+  lua_State *L = s->L;
+  int top = lua_gettop(L);
+  lua_pushcfunction(L, answer);
+  lua_pushlightuserdata(L, exchange);
+  lua_pushvalue(L, 2);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+    const char *message = lua_tostring(L, -1);
+    fprintf(stderr, "palenca: the request could not be answered: %s\n",
+            message != NULL ? message : "unknown error");
+    http_exchange_refuse(exchange, 500, "internal error");
+  }
+  lua_settop(L, top);
+}
+
+/* host.http_server{listen=, max_body=} → server | nil, message */
+static int server_new(lua_State *L) {
+  char error[256];
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_getfield(L, 1, "listen");
+  lua_getfield(L, 1, "max_body");
+  lua_server *s = lua_newuserdatauv(L, sizeof *s, 0);
+  memset(s, 0, sizeof *s);
+  luaL_setmetatable(L, SERVER_TYPE);
+  http_server_options options = {
+      .listen = luaL_checkstring(L, 2),
+      .max_body = (size_t)luaL_checkinteger(L, 3),
+      .on_request = on_request,
+      .context = s,
+  };
+  s->server = http_server_new(&options, error, sizeof error);
+  if (s->server == NULL) {
+    lua_pushnil(L);
+    lua_pushstring(L, error);
+    return 2;
+  }
+  return 1;
+}
+
+/* server:run(handler): answers what has arrived; handler(request) → status, headers, body */
+static int server_run(lua_State *L) {
+  lua_server *s = check_server(L);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  s->L = L;
+  http_server_run(s->server);
+  s->L = NULL;
+  return 0;
+}
+
+static int server_fd(lua_State *L) {
+  lua_pushinteger(L, http_server_fd(check_server(L)->server));
+  return 1;
+}
+
+/* server:timeout() → seconds after which run wants to be called, or nil */
+static int server_timeout(lua_State *L) {
+  int64_t timeout = http_server_timeout(check_server(L)->server);
+  if (timeout < 0)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, (lua_Number)timeout / 1000);
+  return 1;
+}
+
+static int server_address(lua_State *L) {
+  lua_pushstring(L, http_server_address(check_server(L)->server));
+  return 1;
+}
+
+static int server_active(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)http_server_active(check_server(L)->server));
+  return 1;
+}
+
+static int server_close_listener(lua_State *L) {
+  http_server_close_listener(check_server(L)->server);
+  return 0;
+}
+
+static int server_close(lua_State *L) {
+  lua_server *s = luaL_checkudata(L, 1, SERVER_TYPE);
+  http_server_free(s->server);
+  s->server = NULL;
+  return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"run", server_run},         {"fd", server_fd},
+    {"timeout", server_timeout}, {"address", server_address},
+    {"active", server_active},   {"close_listener", server_close_listener},
+    {"close", server_close},     {NULL, NULL},
+};
+
+void lua_open_server(lua_State *L) {
+  if (luaL_newmetatable(L, SERVER_TYPE)) {
+    luaL_newlib(L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, server_close);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  lua_pushcfunction(L, server_new);
+  lua_setfield(L, -2, "http_server");
+}

@@ -1,0 +1,65 @@
+/* The palenca program: hands its arguments to the command line in Lua. */
+#include "state.h"
+
+#include <lauxlib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define STATUS_FAILED 1
+
+typedef struct {
+  int argc;
+  char **argv;
+} arguments;
+
+static int traceback(lua_State *L) {
+  const char *message = luaL_tolstring(L, 1, NULL);
+  luaL_traceback(L, L, message, 1);
+  return 1;
+}
+
+/* require("palenca.cli")(arguments…) → exit status */
+static int run(lua_State *L) {
+  const arguments *given = lua_touserdata(L, 1);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "palenca.cli");
+  lua_call(L, 1, 1);
+  luaL_checkstack(L, given->argc, "too many arguments");
+  for (int i = 1; i < given->argc; i++)
+    lua_pushstring(L, given->argv[i]);
+  lua_call(L, given->argc - 1, 1);
+  return 1;
+}
+
+/* Every connection is a descriptor, and the usual soft limit is 1024. */
+static void raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+int main(int argc, char **argv) {
+  arguments given = {argc, argv};
+  signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  palenca_pacers *pacers = palenca_pacers_new();
+  lua_State *L = pacers != NULL ? host_state_new(pacers) : NULL;
+  if (L == NULL) {
+    fputs("palenca: out of memory\n", stderr);
+    return STATUS_FAILED;
+  }
+  lua_pushcfunction(L, traceback);
+  lua_pushcfunction(L, run);
+  lua_pushlightuserdata(L, &given);
+  int status = STATUS_FAILED;
+  if (lua_pcall(L, 1, 1, 1) == LUA_OK)
+    status = (int)lua_tointeger(L, -1);
+  else
+    fprintf(stderr, "palenca: %s\n", lua_tostring(L, -1));
+  lua_close(L);
+  palenca_pacers_release(pacers);
+  return status;
+}

@@ -1,0 +1,195 @@
+/* A thread with a Lua state of its own: a script worker, or the sandbox. */
+#include "task.h"
+
+#include "clock.h"
+#include "state.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define TASK_FIELD "palenca.task"
+
+struct task {
+  pthread_t thread;
+  bool joined;
+  char *module;
+  char *options;
+  palenca_pacers *pacers;
+  event_consumer *consumer;
+  int fd;
+  _Atomic int wish;
+  pthread_mutex_t mutex; /* guards what follows */
+  pthread_cond_t changed;
+  bool ready, ended;
+  char info[256];
+  char error[1024];
+};
+
+static int traceback(lua_State *L) {
+  const char *message = luaL_tolstring(L, 1, NULL);
+  luaL_traceback(L, L, message, 1);
+  return 1;
+}
+
+static int run_module(lua_State *L) {
+  task *t = lua_touserdata(L, 1);
+  lua_pushlightuserdata(L, t);
+  lua_setfield(L, LUA_REGISTRYINDEX, TASK_FIELD);
+  lua_getglobal(L, "require");
+  lua_pushstring(L, t->module);
+  lua_call(L, 1, 1);
+  lua_pushstring(L, t->options);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+static void end(task *t, const char *error) {
+  pthread_mutex_lock(&t->mutex);
+  snprintf(t->error, sizeof t->error, "%s", error);
+  t->ended = true;
+  pthread_cond_broadcast(&t->changed);
+  pthread_mutex_unlock(&t->mutex);
+}
+
+static void *body(void *context) {
+  task *t = context;
+  lua_State *L = host_state_new(t->pacers);
+  if (L == NULL) {
+    end(t, "out of memory");
+    return NULL;
+  }
+  lua_pushcfunction(L, traceback);
+  lua_pushcfunction(L, run_module);
+  lua_pushlightuserdata(L, t);
+  bool ok = lua_pcall(L, 1, 0, 1) == LUA_OK;
+  const char *message = ok ? "" : lua_tostring(L, -1);
+  char error[sizeof t->error];
+  snprintf(error, sizeof error, "%s", message != NULL ? message : "unknown error");
+  lua_close(L);
+  end(t, error);
+  return NULL;
+}
+
+static void destroy(task *t) {
+  if (t->consumer != NULL)
+    event_consumer_free(t->consumer);
+  if (t->fd >= 0)
+    close(t->fd);
+  pthread_cond_destroy(&t->changed);
+  pthread_mutex_destroy(&t->mutex);
+  free(t->module);
+  free(t->options);
+  free(t);
+}
+
+task *task_start(const char *module, const char *options, event_store *store,
+                 palenca_pacers *pacers, char *error, size_t error_size) {
+  task *t = calloc(1, sizeof *t);
+  pthread_condattr_t attributes;
+  if (t == NULL)
+    goto no_memory;
+  pthread_mutex_init(&t->mutex, NULL);
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&t->changed, &attributes);
+  pthread_condattr_destroy(&attributes);
+  t->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  t->module = strdup(module);
+  t->options = strdup(options);
+  t->pacers = pacers;
+  if (store != NULL && t->fd >= 0)
+    t->consumer = event_consumer_new(store, t->fd);
+  if (t->fd < 0 || t->module == NULL || t->options == NULL ||
+      (store != NULL && t->consumer == NULL) ||
+      pthread_create(&t->thread, NULL, body, t) != 0) {
+    destroy(t);
+    goto no_memory;
+  }
+  return t;
+no_memory:
+  snprintf(error, error_size, "a thread could not be started");
+  return NULL;
+}
+
+bool task_wait_ready(task *t, char *info, size_t info_size) {
+  pthread_mutex_lock(&t->mutex);
+  while (!t->ready && !t->ended)
+    pthread_cond_wait(&t->changed, &t->mutex);
+  bool ready = t->ready;
+  snprintf(info, info_size, "%s", ready ? t->info : t->error);
+  pthread_mutex_unlock(&t->mutex);
+  return ready;
+}
+
+void task_ask(task *t, task_wish wish) {
+  uint64_t one = 1;
+  t->wish = wish;
+  ssize_t written = write(t->fd, &one, sizeof one);
+  (void)written; /* full: it is readable already */
+}
+
+bool task_join(task *t, int64_t patience_ms, char *error, size_t error_size) {
+  int64_t deadline = clock_steady_ms() + patience_ms;
+  struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = (deadline % 1000) * 1000000};
+  pthread_mutex_lock(&t->mutex);
+  while (!t->ended && pthread_cond_timedwait(&t->changed, &t->mutex, &until) != ETIMEDOUT) {
+  }
+  bool ended = t->ended;
+  snprintf(error, error_size, "%s", t->error);
+  pthread_mutex_unlock(&t->mutex);
+  if (ended && !t->joined) {
+    pthread_join(t->thread, NULL);
+    t->joined = true;
+  }
+  return ended;
+}
+
+void task_free(task *t) {
+  if (t == NULL)
+    return;
+  if (!t->joined) {
+    task_ask(t, TASK_STOP);
+    pthread_join(t->thread, NULL);
+  }
+  destroy(t);
+}
+
+task *task_of(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, TASK_FIELD);
+  task *t = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return t;
+}
+
+int task_fd(const task *t) {
+  return t->fd;
+}
+
+void task_clear_fd(task *t) {
+  uint64_t count;
+  ssize_t got = read(t->fd, &count, sizeof count);
+  (void)got; /* nothing to read: silent already */
+}
+
+task_wish task_wished(const task *t) {
+  return (task_wish)t->wish;
+}
+
+void task_ready(task *t, const char *info) {
+  pthread_mutex_lock(&t->mutex);
+  snprintf(t->info, sizeof t->info, "%s", info);
+  t->ready = true;
+  pthread_cond_broadcast(&t->changed);
+  pthread_mutex_unlock(&t->mutex);
+}
+
+event_consumer *task_consumer(task *t) {
+  return t->consumer;
+}

@@ -1,0 +1,50 @@
+/* A thread with a Lua state of its own: a script worker, or the sandbox. */
+#ifndef PALENCA_HOST_TASK_H
+#define PALENCA_HOST_TASK_H
+
+#include "event_store.h"
+#include "palenca.h"
+
+#include <lua.h>
+
+typedef struct task task;
+
+typedef enum {
+  TASK_RUN,
+  TASK_DRAIN, /* take nothing new, finish what runs */
+  TASK_STOP,  /* leave now */
+} task_wish;
+
+/* Runs `require(module)(options)` on a new thread, where `options` is a JSON
+ * text and is passed as such. The store may be NULL. */
+task *task_start(const char *module, const char *options, event_store *store,
+                 palenca_pacers *pacers, char *error, size_t error_size);
+
+/* Waits until the task says that it is ready or has ended; true for ready, with
+ * its message in `info`, else with the error. */
+bool task_wait_ready(task *t, char *info, size_t info_size);
+
+/* Tells the task what is wished; it finds out by its descriptor. */
+void task_ask(task *t, task_wish wish);
+
+/* True once the task has ended, waiting for at most `patience_ms`. `error` is ""
+ * if it ended well. */
+bool task_join(task *t, int64_t patience_ms, char *error, size_t error_size);
+
+/* Waits for its end without a bound. */
+void task_free(task *t);
+
+/* ---- on the task's own thread ------------------------------------------------ */
+
+/* The task whose state this is, or NULL. */
+task *task_of(lua_State *L);
+/* An eventfd: readable when a wish or leased events have come. */
+int task_fd(const task *t);
+/* Makes the descriptor silent again. */
+void task_clear_fd(task *t);
+task_wish task_wished(const task *t);
+void task_ready(task *t, const char *info);
+/* NULL without a store. */
+event_consumer *task_consumer(task *t);
+
+#endif

@@ -1,0 +1,174 @@
+/* Validates a webhook's body as JSON and reads the fields the host needs from it. */
+#include "webhook_body.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <yajl/yajl_parse.h>
+
+/* yajl keeps a bit of state for each level; deeper bodies are no webhooks. */
+#define DEPTH_MAX 64
+
+typedef enum {
+  FIELD_OTHER,
+  FIELD_ACTION,
+  FIELD_ACCOUNT,
+} field;
+
+typedef struct {
+  webhook_fields *out;
+  int depth;
+  bool in_data;  /* the object under "data" at the top is open, at depth 2 */
+  bool data_key; /* the key just read is the top's "data" */
+  field next;    /* which field of data the next value is */
+  const char *refusal;
+} reader;
+
+static bool key_is(const unsigned char *key, size_t size, const char *name) {
+  return size == strlen(name) && memcmp(key, name, size) == 0;
+}
+
+static int refuse(reader *r, const char *why) {
+  r->refusal = why;
+  return 0;
+}
+
+/* A repeated key counts as its last value does, as it will for the script. */
+static void clear_field(reader *r) {
+  if (r->next == FIELD_ACTION)
+    r->out->action[0] = '\0';
+  if (r->next == FIELD_ACCOUNT)
+    r->out->account_id[0] = '\0';
+}
+
+static int value_seen(reader *r) {
+  if (r->depth == 0)
+    return refuse(r, "the body is not a JSON object");
+  if (r->depth == 2 && r->in_data)
+    clear_field(r);
+  r->next = FIELD_OTHER;
+  r->data_key = false;
+  return 1;
+}
+
+static int on_null(void *context) {
+  return value_seen(context);
+}
+
+static int on_boolean(void *context, int value) {
+  (void)value;
+  return value_seen(context);
+}
+
+static int on_number(void *context, const char *text, size_t size) {
+  (void)text;
+  (void)size;
+  return value_seen(context);
+}
+
+static int keep(reader *r, char *out, size_t out_size, const unsigned char *text, size_t size) {
+  if (size >= out_size)
+    return refuse(r, "data.webhook_action or data.account_id is too long");
+  if (memchr(text, '\0', size) != NULL)
+    return refuse(r, "data.webhook_action or data.account_id holds a zero character");
+  memcpy(out, text, size);
+  out[size] = '\0';
+  return 1;
+}
+
+static int on_string(void *context, const unsigned char *text, size_t size) {
+  reader *r = context;
+  field which = r->depth == 2 && r->in_data ? r->next : FIELD_OTHER;
+  if (!value_seen(r))
+    return 0;
+  if (which == FIELD_ACTION)
+    return keep(r, r->out->action, sizeof r->out->action, text, size);
+  if (which == FIELD_ACCOUNT && !key_is(text, size, "None"))
+    return keep(r, r->out->account_id, sizeof r->out->account_id, text, size);
+  return 1;
+}
+
+static int open_level(reader *r) {
+  if (++r->depth > DEPTH_MAX)
+    return refuse(r, "the body is nested too deeply");
+  return 1;
+}
+
+static int on_start_map(void *context) {
+  reader *r = context;
+  bool is_data = r->depth == 1 && r->data_key;
+  if (r->depth > 0)
+    value_seen(r);
+  if (is_data) { /* a second "data" replaces the first */
+    r->out->action[0] = '\0';
+    r->out->account_id[0] = '\0';
+    r->in_data = true;
+  }
+  return open_level(r);
+}
+
+static int on_start_array(void *context) {
+  reader *r = context;
+  return value_seen(r) && open_level(r);
+}
+
+static int on_key(void *context, const unsigned char *key, size_t size) {
+  reader *r = context;
+  r->data_key = r->depth == 1 && key_is(key, size, "data");
+  r->next = FIELD_OTHER;
+  if (r->depth == 2 && r->in_data) {
+    if (key_is(key, size, "webhook_action"))
+      r->next = FIELD_ACTION;
+    else if (key_is(key, size, "account_id"))
+      r->next = FIELD_ACCOUNT;
+  }
+  return 1;
+}
+
+static int on_end_map(void *context) {
+  reader *r = context;
+  r->depth--;
+  if (r->depth == 1)
+    r->in_data = false;
+  return 1;
+}
+
+static int on_end_array(void *context) {
+  reader *r = context;
+  r->depth--;
+  return 1;
+}
+
+static const yajl_callbacks callbacks = {
+    .yajl_null = on_null,
+    .yajl_boolean = on_boolean,
+    .yajl_number = on_number,
+    .yajl_string = on_string,
+    .yajl_start_map = on_start_map,
+    .yajl_map_key = on_key,
+    .yajl_end_map = on_end_map,
+    .yajl_start_array = on_start_array,
+    .yajl_end_array = on_end_array,
+};
+
+bool webhook_body_read(const char *body, size_t size, webhook_fields *fields, char *reason,
+                       size_t reason_size) {
+  reader r = {.out = fields};
+  memset(fields, 0, sizeof *fields);
+  yajl_handle parser = yajl_alloc(&callbacks, NULL, &r);
+  if (parser == NULL) {
+    snprintf(reason, reason_size, "out of memory");
+    return false;
+  }
+  yajl_status status = yajl_parse(parser, (const unsigned char *)body, size);
+  if (status == yajl_status_ok)
+    status = yajl_complete_parse(parser);
+  yajl_free(parser);
+  const char *refusal = r.refusal;
+  if (refusal == NULL && status != yajl_status_ok)
+    refusal = "the body is not JSON";
+  if (refusal == NULL && fields->action[0] == '\0')
+    refusal = "the body has no data.webhook_action";
+  if (refusal != NULL)
+    snprintf(reason, reason_size, "%s", refusal);
+  return refusal == NULL;
+}

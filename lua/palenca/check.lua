@@ -1,0 +1,106 @@
+--- Checks what a caller passes in, before anything is sent; every failure names the field.
+-- @module palenca.check
+local check = {}
+
+local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
+local DAYS = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+
+local function is_date(text)
+  local year, month, day = text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)$")
+  year, month, day = tonumber(year), tonumber(month), tonumber(day)
+  if not year or month < 1 or month > 12 or day < 1 then
+    return false
+  end
+  local leap = month == 2 and year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+  return day <= DAYS[month] + (leap and 1 or 0)
+end
+
+local function is_integer(value)
+  return type(value) == "number" and value == math.floor(value) and math.abs(value) < 2 ^ 53
+end
+
+-- Each answers nil for a good value, else what it should have been.
+local types = {
+  string = function(value)
+    return not (type(value) == "string" and value ~= "") and "a string that is not empty"
+  end,
+  uuid = function(value)
+    return not (type(value) == "string" and value:find(UUID)) and "an id in UUID form"
+  end,
+  date = function(value)
+    return not (type(value) == "string" and is_date(value)) and "an existing date, YYYY-MM-DD"
+  end,
+  boolean = function(value)
+    return type(value) ~= "boolean" and "true or false"
+  end,
+  number = function(value)
+    return not (type(value) == "number" and value >= 0 and value < math.huge)
+      and "a number from 0"
+  end,
+  count = function(value)
+    return not (is_integer(value) and value >= 0) and "a whole number from 0"
+  end,
+  positive = function(value)
+    return not (is_integer(value) and value >= 1) and "a whole number from 1"
+  end,
+  actions = function(value)
+    local ok = type(value) == "table" and #value > 0
+    for _, action in ipairs(ok and value or {}) do
+      ok = ok and type(action) == "string" and action ~= ""
+    end
+    return not ok and "a list of event names, such as {'*'}"
+  end,
+}
+
+--- Raises unless a value is of a type.
+-- @tparam string what the call and field, for the message
+-- @param value the value
+-- @tparam string kind `string`, `uuid`, `date`, `boolean`, `number`, `count`, `positive` or
+-- `actions`
+-- @tparam number level of the caller to blame, as in `error`
+function check.value(what, value, kind, level)
+  local wanted = types[kind](value)
+  if wanted then
+    error(string.format("%s must be %s, got %s", what, wanted, type(value)), level + 1)
+  end
+end
+
+local function names(spec)
+  local list = {}
+  for name in pairs(spec) do
+    list[#list + 1] = name
+  end
+  table.sort(list)
+  return table.concat(list, ", ")
+end
+
+--- Raises unless a table has only the fields of a spec, each of its type.
+-- @tparam string what the call, for the message
+-- @tparam ?table values the caller's table; nil counts as empty
+-- @tparam table spec field → type, with `!` behind it if the field must be there
+-- @tparam number level of the caller to blame
+function check.fields(what, values, spec, level)
+  values = values == nil and {} or values
+  if type(values) ~= "table" then
+    error(string.format("%s takes a table, got %s", what, type(values)), level + 1)
+  end
+  for name in pairs(values) do
+    if not spec[name] then
+      error(
+        string.format("%s: unknown field '%s' (known: %s)", what, tostring(name), names(spec)),
+        level + 1
+      )
+    end
+  end
+  for name, kind in pairs(spec) do
+    local required = kind:sub(-1) == "!"
+    local value = values[name]
+    if value ~= nil then
+      check.value(what .. ": " .. name, value, required and kind:sub(1, -2) or kind, level + 1)
+    elseif required then
+      error(string.format("%s: field '%s' is missing", what, name), level + 1)
+    end
+  end
+end
+
+return check

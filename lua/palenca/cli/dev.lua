@@ -1,0 +1,156 @@
+--- palenca dev: a sandbox and a served script, wired together.
+-- @module palenca.cli.dev
+local client = require("palenca.client")
+local failure = require("palenca.failure")
+local host = require("palenca.host")
+local http = require("palenca.http")
+local options = require("palenca.cli.options")
+local report = require("palenca.report")
+local sandbox = require("palenca.cli.sandbox")
+local serving = require("palenca.cli.serving")
+
+local dev = {
+  name = "dev",
+  summary = "Run a sandbox and serve a script from it, for trying things out.",
+}
+
+-- Any UUID will do: the sandbox has one widget for all.
+local WIDGET_ID = "00000000-0000-4000-8000-000000000001"
+local EVENTS_PER_LOGIN = 2
+
+function dev.define(command)
+  serving.define(command)
+  options.add(command, "--sandbox-listen", {
+    help = "Address and port of the sandbox; port 0: any free one.",
+    env = "PALENCA_SANDBOX_LISTEN",
+    default = "127.0.0.1:8400",
+    convert = options.address,
+    argname = "ADDRESS",
+  })
+  sandbox.define_common(command, 0)
+  command:option("--db", "Keep the events in this file. Default: a temporary one."):argname("FILE")
+  command:option("--login", "Simulate a login as soon as all is ready: a platform, such as uber, "
+    .. "or a test identifier, such as rappi+incomplete@palenca-tests.com. May be repeated.")
+    :argname("WHO"):count("*")
+  command:flag("--once", "Exit when the events of the simulated logins are handled; status 1 if a "
+    .. "handler failed.")
+  options.add_json(command)
+end
+
+local function login(url, who)
+  local body = who:find("@", 1, true) and { identifier = who } or { platform = who }
+  local response, err = http({ url = url .. "/sandbox/logins", json = body })
+  if not response then
+    failure("the login could not be simulated: %s", tostring(err))
+  elseif response.status ~= 201 then
+    failure("the login '%s' was refused: %s", who, response.body)
+  end
+end
+
+local function create_webhook(url, api_key, receiver)
+  local api = client.new({ base_url = url, api_key = api_key })
+  local webhook, err = api.webhooks:create({
+    url = receiver,
+    name = "palenca dev",
+    widget_id = WIDGET_ID,
+    is_sandbox = true,
+    events = { "*" },
+  })
+  if not webhook then
+    failure("the webhook could not be created: %s", tostring(err))
+  end
+end
+
+local function temporary_database()
+  local path = os.tmpname()
+  return path, function()
+    for _, suffix in ipairs({ "", "-wal", "-shm", "-lock" }) do
+      os.remove(path .. suffix)
+    end
+  end
+end
+
+local function say_what_to_do(given, url, api_key, running)
+  report.line("sandbox of the API   " .. url,
+    { event = "ready", sandbox = url, url = running.url, handlers = running.actions })
+  if given.json then
+    return
+  end
+  report.line("its API key          " .. api_key)
+  report.line("webhooks arrive at   " .. running.url)
+  report.line(string.format("%-20s %s", given.script, running.actions ~= ""
+    and "handles " .. running.actions or "handles no event (palenca.on is never called)"))
+  if #given.login == 0 then
+    report.line("")
+    report.line("Simulate a login:")
+    report.line(string.format(
+      "  curl -X POST %s/sandbox/logins -H 'Content-Type: application/json' "
+        .. "-d '{\"platform\": \"uber\"}'", url))
+    report.line("Stop with Ctrl-C.")
+  end
+  report.line("")
+end
+
+local function play(given, url, api_key, running)
+  create_webhook(url, api_key, running.url)
+  say_what_to_do(given, url, api_key, running)
+  for _, who in ipairs(given.login) do
+    login(url, who)
+  end
+end
+
+-- A handler that fails is tried again much later; nobody waits for that here.
+local function until_handled(running, logins, seen)
+  return function()
+    local counts = running:counts()
+    seen.failed = counts.failed_attempts > 0
+    return seen.failed or counts.done + counts.dead >= logins * EVENTS_PER_LOGIN
+  end
+end
+
+local function at_once()
+  return true
+end
+
+-- Serves until it is over; answers whether all went well.
+local function serve(given, url, api_key)
+  local running = serving.start(given, { base_url = url, api_key = api_key })
+  local seen = { failed = false }
+  local played, problem = pcall(play, given, url, api_key, running)
+  local done = given.once and until_handled(running, #given.login, seen) or nil
+  local ended_well = running:run(played and done or (not played and at_once or nil))
+  if not played then
+    error(problem, 0)
+  end
+  return ended_well and not seen.failed
+end
+
+function dev.run(given)
+  if given.once and #given.login == 0 then
+    failure("--once needs a --login to wait for")
+  end
+  report.use_json(given.json)
+  host.block_signals()
+  local box, url, api_key = sandbox.start({
+    listen = given.sandbox_listen,
+    api_key = given.api_key,
+    seed = given.seed,
+    webhook_delay = given.webhook_delay,
+    rate_limit = 120,
+    json = given.json,
+  })
+  local remove = function() end
+  if not given.db then
+    given.db, remove = temporary_database()
+  end
+  local ok, result = pcall(serve, given, url, api_key)
+  box:ask("stop")
+  box:close()
+  remove()
+  if not ok then
+    error(result, 0)
+  end
+  return result and 0 or 1
+end
+
+return dev

@@ -1,0 +1,72 @@
+--- The command line of the palenca program.
+-- @module palenca.cli
+local argparse = require("argparse")
+local core = require("palenca.core")
+
+local DONE, FAILED, WRONG_USAGE = 0, 1, 2
+
+local commands = {}
+for at, name in ipairs({ "serve", "dev", "sandbox", "run", "check", "trigger", "events" }) do
+  commands[at] = require("palenca.cli." .. name)
+end
+
+local function build()
+  local parser = argparse("palenca")
+    :description("Verified income of gig workers: a client for the Palenca API that runs Lua "
+      .. "scripts.")
+    :epilog("palenca COMMAND --help tells the options of a command. "
+      .. "Scripts read PALENCA_API_KEY, PALENCA_ENVIRONMENT (sandbox or production) "
+      .. "and PALENCA_BASE_URL.")
+    :help_max_width(96)
+    :usage_max_width(96)
+    :command_target("command")
+  parser:flag("--version", "Print the version and exit."):action(function()
+    print("palenca " .. core.version)
+    os.exit(DONE)
+  end)
+  for _, command in ipairs(commands) do
+    command.define(parser:command(command.name, command.summary))
+  end
+  return parser
+end
+
+local function wrong_usage(message, command)
+  io.stderr:write(string.format("palenca: %s\nTry 'palenca %s--help'.\n", message, command))
+  return WRONG_USAGE
+end
+
+local function find(name)
+  for _, command in ipairs(commands) do
+    if command.name == name then
+      return command
+    end
+  end
+end
+
+--- Runs the program.
+-- @param ... the arguments
+-- @treturn integer the exit status: 0 done, 1 failed, 2 wrong usage
+return function(...)
+  local given = { ... }
+  local parser = build()
+  if #given == 0 then
+    io.stderr:write(parser:get_help() .. "\n")
+    return WRONG_USAGE
+  end
+  local command = find(given[1])
+  -- what stands behind a script's name is the script's, whatever it looks like
+  local rest = command and command.split and command.split(given)
+  local ok, options = parser:pparse(given)
+  if not ok then
+    return wrong_usage(options, command and command.name .. " " or "")
+  end
+  options.rest = rest
+  local fine, problem = xpcall(find(options.command).run, function(value)
+    return type(value) == "string" and debug.traceback(value, 2) or value
+  end, options)
+  if not fine then
+    io.stderr:write("palenca: " .. tostring(problem) .. "\n")
+    return FAILED
+  end
+  return problem or DONE
+end

@@ -1,0 +1,108 @@
+--- Options that several commands have: a flag, else an environment variable, else a default.
+-- @module palenca.cli.options
+local options = {}
+
+local function number(kind, fits)
+  return function(text)
+    local value = tonumber(text)
+    if not value or not fits(value) then
+      return nil, string.format("'%s' is not %s", text, kind)
+    end
+    return math.tointeger(value) or value
+  end
+end
+
+--- Converters for argparse.
+options.count = number("a whole number from 0", function(value)
+  return math.tointeger(value) and value >= 0 and value <= 2 ^ 31
+end)
+options.positive = number("a whole number from 1", function(value)
+  return math.tointeger(value) and value >= 1 and value <= 2 ^ 31
+end)
+options.seconds = number("a number of seconds from 0", function(value)
+  return value >= 0 and value <= 1e6
+end)
+
+--- An address and port to listen on.
+function options.address(text)
+  local port = text:match("^[^%s]+:(%d+)$")
+  if not port or tonumber(port) > 65535 then
+    return nil, string.format("'%s' is not an address and port, such as 127.0.0.1:8080", text)
+  end
+  return text
+end
+
+--- The path of a URL.
+function options.path(text)
+  if not text:find("^/[%w%-%._~/]*$") then
+    return nil, string.format("'%s' is not a path, such as /webhooks/palenca", text)
+  end
+  return text
+end
+
+--- Adds an option.
+-- @param command of argparse
+-- @tparam string name such as `--listen`
+-- @tparam table spec `help`, `default`, `env`, `convert`, `argname`
+function options.add(command, name, spec)
+  local help = spec.help
+  if spec.env then
+    help = help .. string.format(" Else $%s.", spec.env)
+  end
+  if spec.default ~= nil then
+    help = help .. string.format(" Default: %s.", spec.default)
+  end
+  local option = command:option(name, help)
+  if spec.argname then
+    option:argname(spec.argname)
+  end
+  if spec.convert then
+    option:convert(spec.convert)
+  end
+  local from_environment = spec.env and os.getenv(spec.env)
+  if from_environment == "" then
+    from_environment = nil
+  end
+  local default = from_environment or spec.default
+  if default ~= nil then
+    option:default(tostring(default)):show_default(false)
+  end
+end
+
+--- The flag for lines of JSON.
+function options.add_json(command)
+  command:flag("--json", "Write lines of JSON instead of text.")
+end
+
+--- The options of those who run a script: how its clients reach the API.
+function options.add_client(command)
+  options.add(command, "--environment", {
+    help = "The API's environment: sandbox or production.",
+    env = "PALENCA_ENVIRONMENT",
+    argname = "NAME",
+  })
+  options.add(command, "--base-url", {
+    help = "Where the API is, instead of the environment's address.",
+    env = "PALENCA_BASE_URL",
+    argname = "URL",
+  })
+  options.add(command, "--rate-limit", {
+    help = "Requests a minute to the API; 0: no limit. The API allows 120.",
+    env = "PALENCA_RATE_LIMIT",
+    convert = options.count,
+    argname = "N",
+  })
+end
+
+--- What they mean for palenca.client.
+-- @tparam table given the parsed options
+-- @treturn table defaults for `palenca.new`
+function options.client(given)
+  return {
+    environment = given.environment,
+    base_url = given.base_url,
+    rate_limit = given.rate_limit,
+  }
+end
+
+return options

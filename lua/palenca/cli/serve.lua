@@ -1,0 +1,37 @@
+--- palenca serve: receives webhooks, stores them, runs a script's handlers.
+-- @module palenca.cli.serve
+local host = require("palenca.host")
+local options = require("palenca.cli.options")
+local report = require("palenca.report")
+local serving = require("palenca.cli.serving")
+
+local serve = {
+  name = "serve",
+  summary = "Receive webhooks, store them, and run a script's handlers.",
+}
+
+function serve.define(command)
+  serving.define(command)
+  options.add(command, "--db", {
+    help = "The database that events are stored in.",
+    env = "PALENCA_DB",
+    default = "palenca.db",
+    argname = "FILE",
+  })
+  options.add_client(command)
+  options.add_json(command)
+end
+
+function serve.run(given)
+  report.use_json(given.json)
+  host.block_signals()
+  local running = serving.start(given, options.client(given))
+  report.line(
+    string.format("receiving webhooks at %s, storing them in %s; handlers: %s", running.url,
+      given.db, running.actions ~= "" and running.actions or "none"),
+    { event = "ready", url = running.url, db = given.db, handlers = running.actions }
+  )
+  return running:run() and 0 or 1
+end
+
+return serve

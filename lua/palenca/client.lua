@@ -1,0 +1,181 @@
+--- A client of the API: one key, one environment.
+-- @classmod palenca.client
+local check = require("palenca.check")
+local core = require("palenca.core")
+local json = require("palenca.json")
+local resources = require("palenca.resources")
+local response = require("palenca.response")
+local runtime = require("palenca.runtime")
+
+local Client = {}
+Client.__index = Client
+
+-- What a client must not show when it is printed or walked through.
+local secrets = setmetatable({}, { __mode = "k" })
+
+local environments = {
+  sandbox = "https://sandbox.palenca.com",
+  production = "https://api.palenca.com",
+}
+
+local option_types = {
+  api_key = "string",
+  environment = "string",
+  base_url = "string",
+  timeout = "number",
+  max_retries = "count",
+  rate_limit = "count",
+  allow_http = "boolean",
+}
+
+local defaults = {}
+
+--- Sets what `palenca.new` takes where the caller says nothing, before the environment is asked.
+-- For programs that embed the module; a script passes options instead.
+-- @tparam table options as for @{new}
+local function set_defaults(options)
+  check.fields("set_defaults", options, option_types, 2)
+  defaults = options
+end
+
+local function from_environment(name)
+  local value = os.getenv("PALENCA_" .. name:upper())
+  if value == "" then
+    return nil
+  end
+  local kind = option_types[name]
+  if value and (kind == "number" or kind == "count") then
+    local number = tonumber(value)
+    if not number then
+      error("PALENCA_" .. name:upper() .. " must be a number", 4)
+    end
+    return number
+  end
+  return value
+end
+
+local function option(options, name)
+  if options[name] ~= nil then
+    return options[name]
+  elseif defaults[name] ~= nil then
+    return defaults[name]
+  end
+  return from_environment(name)
+end
+
+local function choose_base_url(options)
+  local base_url = option(options, "base_url")
+  local environment = option(options, "environment") or "sandbox"
+  if not environments[environment] then
+    error("palenca.new: environment must be 'sandbox' or 'production'", 3)
+  end
+  base_url = (base_url or environments[environment]):gsub("/+$", "")
+  local ok, problem = core.check_base_url(base_url, option(options, "allow_http") == true)
+  if not ok then
+    error("palenca.new: " .. problem, 3)
+  end
+  return base_url
+end
+
+--- Makes a client.
+-- @tparam[opt] table options an unknown one is an error
+-- @tparam string options.api_key default `$PALENCA_API_KEY`
+-- @tparam string options.environment `sandbox` or `production`; default `$PALENCA_ENVIRONMENT`,
+-- else `sandbox`
+-- @tparam string options.base_url default `$PALENCA_BASE_URL`, else that of the environment
+-- @tparam boolean options.allow_http accept plain http beyond this machine
+-- @tparam number options.timeout seconds for one attempt; default 30
+-- @tparam number options.max_retries how often a failed request is repeated where that is safe;
+-- default 3
+-- @tparam number options.rate_limit requests a minute, over all clients of the key in the process;
+-- default 120 as the API documents, 0 for no limit
+-- @treturn Client
+local function new(options)
+  options = options or {}
+  check.fields("palenca.new", options, option_types, 2)
+  local key = option(options, "api_key")
+  if not key then
+    error("palenca.new: no API key: pass api_key or set PALENCA_API_KEY", 2)
+  end
+  if key:find("[^\33-\126]") then
+    error("palenca.new: the API key holds spaces or characters that no key has", 2)
+  end
+  local base_url = choose_base_url(options)
+  local self = setmetatable({
+    base_url = base_url,
+    timeout = option(options, "timeout") or 30,
+    max_retries = option(options, "max_retries") or 3,
+    rate_limit = option(options, "rate_limit") or core.rate_limit_default,
+  }, Client)
+  check.value("palenca.new: max_retries", self.max_retries, "count", 2)
+  check.value("palenca.new: rate_limit", self.rate_limit, "count", 2)
+  secrets[self] = { key = key, pace_key = base_url .. "\n" .. key }
+  resources.attach(self)
+  return self
+end
+
+function Client:__tostring()
+  return "palenca client of " .. self.base_url
+end
+
+-- Sends nothing yet; _wait brings the result.
+function Client:_submit(method, path, body, safe)
+  local secret = secrets[self]
+  local headers = {
+    ["x-api-key"] = secret.key,
+    ["Accept"] = "application/json",
+    ["User-Agent"] = "palenca-lua/" .. core.version,
+  }
+  if body ~= nil then
+    headers["Content-Type"] = "application/json"
+  end
+  return runtime.submit({
+    method = method,
+    url = self.base_url .. path,
+    headers = headers,
+    body = body ~= nil and json.encode(body) or nil,
+    repeatable = safe or false,
+    timeout = self.timeout,
+    max_retries = self.max_retries,
+    rate_limit = self.rate_limit,
+    pace_key = secret.pace_key,
+  })
+end
+
+function Client:_wait(call) -- luacheck: ignore 212/self
+  return runtime.wait(call)
+end
+
+function Client:_cancel(call) -- luacheck: ignore 212/self
+  runtime.cancel(call)
+end
+
+function Client:_call(method, path, body, safe)
+  return response.read(self:_wait(self:_submit(method, path, body, safe)))
+end
+
+local repeatable_methods = { GET = true, HEAD = true, PUT = true, DELETE = true }
+
+--- Any other endpoint. A POST or PATCH is never repeated once it may have reached the server.
+-- @tparam string method such as `GET`
+-- @tparam string path from the slash on, escaped, with its query
+-- @tparam[opt] table body sent as JSON
+-- @return the answer's `data`; or nil
+-- @treturn table meta; or the error
+function Client:request(method, path, body)
+  check.value("client:request: method", method, "string", 2)
+  check.value("client:request: path", path, "string", 2)
+  if not method:find("^%u+$") or #method > 16 then
+    error("client:request: method must be capital letters, such as GET", 2)
+  end
+  local ok, problem = core.check_path(path)
+  if not ok then
+    error("client:request: " .. problem, 2)
+  end
+  if body ~= nil and type(body) ~= "table" then
+    error("client:request: body must be a table, got " .. type(body), 2)
+  end
+  return self:_call(method, path, body, repeatable_methods[method])
+end
+
+return { new = new, set_defaults = set_defaults }

@@ -1,0 +1,94 @@
+--- What went wrong with a call, in the words a caller can act on.
+-- @module palenca.errors
+local core = require("palenca.core")
+
+local errors = {}
+
+--- A failure that the network or the API caused.
+-- @table Error
+-- @field kind `network`, `timeout`, `rate_limited`, `auth`, `invalid`, `not_found`, `platform`,
+-- `server` or `protocol`
+-- @field code the API's own code, if it sent one
+-- @field status the HTTP status, if there was an answer
+-- @field message a sentence for a log; never holds the key
+-- @field errors list of `{message=, location=}`, what is wrong with the request
+-- @field request_id the API's id of the request, which its support asks for
+-- @field retry_after seconds after which the server wants to be asked again
+-- @field attempts how often the request was sent
+local Error = {}
+Error.__index = Error
+
+function Error:__tostring()
+  local parts = { self.kind, ": " }
+  if self.code and self.code ~= self.message then
+    parts[#parts + 1] = self.code .. ": "
+  end
+  parts[#parts + 1] = self.message or "unknown failure"
+  for _, detail in ipairs(self.errors or {}) do
+    parts[#parts + 1] = string.format("; %s: %s", detail.location or "?", detail.message or "?")
+  end
+  local notes = {}
+  if self.status then
+    notes[#notes + 1] = "HTTP " .. string.format("%d", self.status)
+  end
+  if self.attempts and self.attempts > 1 then
+    notes[#notes + 1] = string.format("%d attempts", self.attempts)
+  end
+  if self.request_id then
+    notes[#notes + 1] = "request " .. self.request_id
+  end
+  if #notes > 0 then
+    parts[#parts + 1] = " (" .. table.concat(notes, ", ") .. ")"
+  end
+  return table.concat(parts)
+end
+
+-- The statuses do not tell a wrong key from a worker's wrong password: both are
+-- 401. The codes do.
+local kind_of_code = {
+  missing_api_key = "auth",
+  invalid_api_key = "auth",
+  bad_request = "invalid",
+  invalid_phone_number = "invalid",
+  invalid_email = "invalid",
+  too_many_requests = "rate_limited",
+  service_unavailable = "server",
+  lambda_error = "server",
+  request_timeout = "timeout",
+  invalid_credentials = "platform",
+  platform_unavailable = "platform",
+  platform_error = "platform",
+  invalid_otp = "platform",
+  expired_otp = "platform",
+  email_not_validated = "platform",
+  login_refused = "platform",
+  invalid_otp_auth_key = "platform",
+  could_not_send_otp = "platform",
+  unable_to_get_performance = "platform",
+  recent_login_successful = "platform",
+  invalid_otp_session = "platform",
+}
+
+--- The kind of an answer that says it failed.
+-- @tparam ?string code the API's code
+-- @tparam number status the HTTP status
+-- @treturn string one of the kinds of @{Error}
+function errors.kind(code, status)
+  return kind_of_code[code] or core.status_kind(status) or "protocol"
+end
+
+--- Makes an error.
+-- @tparam table fields those of @{Error}
+-- @treturn Error
+function errors.new(fields)
+  return setmetatable(fields, Error)
+end
+
+--- Whether a value is an error of this module.
+-- @param value anything
+-- @treturn boolean
+function errors.is(value)
+  return getmetatable(value) == Error
+end
+
+return errors

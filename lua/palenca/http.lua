@@ -1,0 +1,111 @@
+--- Requests to the user's own systems, by the same engine as the API's.
+-- @module palenca.http
+local check = require("palenca.check")
+local errors = require("palenca.errors")
+local json = require("palenca.json")
+local runtime = require("palenca.runtime")
+
+local fields = {
+  method = "string",
+  url = "string!",
+  body = "string",
+  timeout = "number",
+  max_retries = "count",
+}
+
+local repeatable_methods = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
+
+local function split(options)
+  local plain = {}
+  for name, value in pairs(options) do
+    if name ~= "json" and name ~= "headers" then
+      plain[name] = value
+    end
+  end
+  return plain
+end
+
+local function headers_of(options)
+  local headers = {}
+  for name, value in pairs(options.headers or {}) do
+    if type(name) ~= "string" or (type(value) ~= "string" and type(value) ~= "number") then
+      error("palenca.http: headers must be strings under names that are strings", 3)
+    end
+    headers[name] = tostring(value)
+  end
+  return headers
+end
+
+local function has_header(headers, wanted)
+  for name in pairs(headers) do
+    if name:lower() == wanted then
+      return true
+    end
+  end
+  return false
+end
+
+local function parse_headers(block)
+  local headers = {}
+  for name, value in (block or ""):gmatch("([^\r\n:]+):[ \t]*([^\r\n]*)") do
+    headers[name:lower()] = value
+  end
+  return headers
+end
+
+--- Sends a request.
+-- @tparam table options
+-- @tparam string options.url http or https
+-- @tparam string options.method default `GET`, or `POST` with a body
+-- @tparam table options.headers name → value
+-- @tparam string options.body sent as it is
+-- @param options.json sent as JSON instead
+-- @tparam number options.timeout seconds for one attempt; default 30
+-- @tparam number options.max_retries default 0; a POST or PATCH is repeated only if it cannot have
+-- reached the server
+-- @treturn ?table `{status=, headers= (names in small letters), body=}`, of whatever status
+-- @treturn ?palenca.errors.Error why there is no answer
+local function request(options)
+  if type(options) ~= "table" then
+    error("palenca.http takes a table, got " .. type(options), 2)
+  end
+  check.fields("palenca.http", split(options), fields, 2)
+  if options.headers ~= nil and type(options.headers) ~= "table" then
+    error("palenca.http: headers must be a table", 2)
+  end
+  if not options.url:find("^https?://[^/%s]") or options.url:find("[%c%s]") then
+    error("palenca.http: url must start with http:// or https:// and hold no spaces", 2)
+  end
+  local headers, body = headers_of(options), options.body
+  if options.json ~= nil then
+    if body then
+      error("palenca.http: pass body or json, not both", 2)
+    end
+    body = json.encode(options.json)
+    if not has_header(headers, "content-type") then
+      headers["Content-Type"] = "application/json"
+    end
+  end
+  local method = options.method or (body and "POST" or "GET")
+  local result = runtime.wait(runtime.submit({
+    method = method,
+    url = options.url,
+    headers = headers,
+    body = body,
+    timeout = options.timeout,
+    max_retries = options.max_retries,
+    repeatable = repeatable_methods[method] or false,
+    allow_tls_1_2 = true,
+  }))
+  if result.kind then
+    return nil,
+      errors.new({ kind = result.kind, message = result.message, attempts = result.attempts })
+  end
+  return {
+    status = result.status,
+    headers = parse_headers(result.headers),
+    body = result.body or "",
+  }
+end
+
+return request

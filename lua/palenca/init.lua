@@ -1,0 +1,27 @@
+--- Verified income of gig workers: a client for the Palenca API.
+-- @module palenca
+local client = require("palenca.client")
+local core = require("palenca.core")
+local events = require("palenca.events")
+local runtime = require("palenca.runtime")
+
+local palenca = {
+  --- The version, as in "0.1.0".
+  version = core.version,
+  --- Makes a client; see @{palenca.client}.
+  new = client.new,
+  --- Registers a handler for an event; see @{palenca.events}.
+  on = events.on,
+  --- Waits, without holding up other handlers.
+  sleep = runtime.sleep,
+  --- Sends a request to a system of the user's own; see @{palenca.http}.
+  http = require("palenca.http"),
+  --- Computes an income from earnings; see @{palenca.income}.
+  income = require("palenca.income"),
+  --- A script's own log; see @{palenca.log}.
+  log = require("palenca.log"),
+  --- Reads and signs webhooks; see @{palenca.webhook}.
+  webhook = require("palenca.webhook"),
+}
+
+return palenca

@@ -1,0 +1,44 @@
+--- A script's own log: a line of JSON on standard error for each entry.
+-- @module palenca.log
+local json = require("palenca.json")
+
+local log = {}
+
+local function write(level, fields)
+  if type(fields) == "string" then
+    fields = { message = fields }
+  elseif type(fields) ~= "table" then
+    error("palenca.log takes a table or a string, got " .. type(fields), 3)
+  end
+  local entry = { time = os.date("!%Y-%m-%dT%H:%M:%SZ"), level = level }
+  for name, value in pairs(fields) do
+    if type(value) == "table" and not getmetatable(value) then
+      entry[tostring(name)] = value
+    elseif type(value) == "number" or type(value) == "boolean" then
+      entry[tostring(name)] = value
+    else
+      entry[tostring(name)] = tostring(value)
+    end
+  end
+  io.stderr:write(json.encode(entry) .. "\n")
+end
+
+--- Logs an entry. What goes in comes out: keep identity numbers and keys out of it.
+-- @tparam table|string fields the entry's fields, or its message
+function log.info(fields)
+  write("info", fields)
+end
+
+--- Logs a warning.
+-- @tparam table|string fields as for @{info}
+function log.warn(fields)
+  write("warn", fields)
+end
+
+--- Logs an error.
+-- @tparam table|string fields as for @{info}
+function log.error(fields)
+  write("error", fields)
+end
+
+return log

@@ -1,0 +1,195 @@
+--- The answer of a search: rows that come in pages.
+--
+-- The first page tells how many there are; the others are asked for in parallel, within the rate
+-- limit, and handed on in order. A history that changes while it is read is read again, or said
+-- to be incomplete.
+-- @classmod palenca.pager
+local core = require("palenca.core")
+local errors = require("palenca.errors")
+local response = require("palenca.response")
+
+local Pager = {}
+Pager.__index = Pager
+
+local WINDOW = 8
+local DEFAULT_ITEMS_PER_PAGE = 100
+local READINGS = 3
+
+--- A pager over a search. Nothing is sent yet.
+-- @param client the client
+-- @tparam table operation of palenca.resources
+-- @tparam string path the path, filled in
+-- @tparam table fields the caller's fields
+-- @treturn Pager
+local function new(client, operation, path, fields)
+  return setmetatable({
+    client = client,
+    operation = operation,
+    path = path,
+    fields = fields,
+    items_per_page = fields.items_per_page or DEFAULT_ITEMS_PER_PAGE,
+  }, Pager)
+end
+
+local function submit(self, page)
+  local body = self.operation.body(self.fields, page, self.items_per_page)
+  return self.client:_submit(self.operation.method, self.path, body, self.operation.safe)
+end
+
+local function rows_of(self, result)
+  local data, meta = response.read(result)
+  if not data then
+    return nil, meta
+  end
+  local rows = data[self.operation.search]
+  if type(meta.pagination) ~= "table" or (rows ~= nil and type(rows) ~= "table") then
+    return nil, errors.new({
+      kind = "protocol",
+      message = "the answer has no pagination",
+      status = result.status,
+      request_id = result.request_id,
+      attempts = result.attempts,
+    })
+  end
+  return rows or {}, meta
+end
+
+-- One reading of all pages, in order: page() → rows | nil at the end | nil, err.
+local function reading(self)
+  local paging = core.paging(WINDOW)
+  local calls, expected = {}, 1
+  local function fill()
+    for page in function() return paging:next() end do
+      calls[page] = submit(self, page)
+    end
+  end
+  local function page()
+    fill()
+    local call = calls[expected]
+    if not call then
+      return nil
+    end
+    local rows, meta = rows_of(self, self.client:_wait(call))
+    calls[expected] = nil
+    if not rows then
+      return nil, meta
+    end
+    local ok, reason = paging:accept(meta.pagination, #rows)
+    if not ok then
+      return nil, errors.new({
+        kind = "protocol",
+        code = "inconsistent_pages",
+        message = reason,
+        status = meta.status,
+        request_id = meta.request_id,
+        attempts = meta.attempts,
+      })
+    end
+    expected = expected + 1
+    fill()
+    return rows
+  end
+  local function stop()
+    for _, call in pairs(calls) do
+      self.client:_cancel(call)
+    end
+    calls = {}
+  end
+  return page, stop, paging
+end
+
+--- One page.
+-- @tparam number n the page, from 1
+-- @treturn ?{table,...} its rows (none beyond the last page); or nil
+-- @treturn table meta, with `pagination`; or the error
+function Pager:page(n)
+  if type(n) ~= "number" or n < 1 or n ~= math.floor(n) then
+    error("page must be a whole number from 1", 2)
+  end
+  return rows_of(self, self.client:_wait(submit(self, n)))
+end
+
+--- The next row: nil at the end; nil and the error after a failure. The rows handed out so far
+-- are the whole history only once it has answered nil without an error.
+-- @treturn ?table the row
+-- @treturn ?palenca.errors.Error the error
+function Pager:next()
+  if self.failed then
+    return nil, self.failed
+  end
+  if not self.read_page then
+    self.read_page, self.stop_reading = reading(self)
+    self.rows, self.at = {}, 0
+  end
+  while self.rows and self.at >= #self.rows do
+    local rows, err = self.read_page()
+    if err then
+      self.failed = err
+      self.stop_reading()
+      return nil, err
+    end
+    self.rows, self.at = rows, 0
+  end
+  if not self.rows then
+    return nil
+  end
+  self.at = self.at + 1
+  return self.rows[self.at]
+end
+
+--- Iterates over all rows, newest first; raises the error if one cannot be read or if the history
+-- changes meanwhile.
+-- @treturn function for a generic `for`
+function Pager:each()
+  return function()
+    local row, err = self:next()
+    if err then
+      error(err, 0)
+    end
+    return row
+  end
+end
+
+local function read_all(self)
+  local page, stop, paging = reading(self)
+  local all = {}
+  while true do
+    local rows, err = page()
+    if not rows then
+      stop()
+      return all, err, paging
+    end
+    for _, row in ipairs(rows) do
+      all[#all + 1] = row
+    end
+  end
+end
+
+--- All rows. If they change while being read, they are read again, three times at most.
+-- @treturn ?{table,...} the rows; nil if one of the requests failed
+-- @treturn table a report `{complete=, rows=, total_items=, total_pages=, readings=, reason=}`;
+-- or the error. `complete` is true only if every row that the API counted was delivered once;
+-- otherwise `reason` says why not.
+function Pager:all()
+  local all, err, paging
+  local readings = 0
+  repeat
+    readings = readings + 1
+    all, err, paging = read_all(self)
+  until not err or err.code ~= "inconsistent_pages" or readings == READINGS
+  if err and err.code ~= "inconsistent_pages" then
+    return nil, err
+  end
+  local _, total_items, total_pages = paging:totals()
+  return all,
+    {
+      complete = err == nil and paging:complete(),
+      rows = #all,
+      total_items = total_items,
+      total_pages = total_pages,
+      readings = readings,
+      reason = err and err.message,
+    }
+end
+
+return { new = new }

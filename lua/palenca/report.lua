@@ -1,0 +1,90 @@
+--- What the program tells the person who runs it: lines for a terminal, or lines of JSON.
+-- @module palenca.report
+local json = require("palenca.json")
+
+local report = {}
+
+local as_json = false
+
+--- Chooses between text and JSON.
+-- @tparam ?boolean wanted true for JSON
+function report.use_json(wanted)
+  as_json = wanted or false
+end
+
+--- Writes one line to standard error.
+-- @tparam string text for people
+-- @tparam ?table fields for JSON; without them the text is the `message`
+function report.line(text, fields)
+  if as_json then
+    local entry = fields or { message = text }
+    entry.time = os.date("!%Y-%m-%dT%H:%M:%SZ")
+    io.stderr:write(json.encode(entry) .. "\n")
+  else
+    io.stderr:write(text .. "\n")
+  end
+end
+
+local function describe(event)
+  return string.format(
+    "%s  event %d  %-16s %s account %s",
+    os.date("%H:%M:%S"),
+    event.id,
+    event.action or "?",
+    event.platform or "-",
+    event.account_id or "-"
+  )
+end
+
+local function fields_of(event, state)
+  return {
+    event = "handled",
+    id = event.id,
+    action = event.action,
+    account_id = event.account_id,
+    platform = event.platform,
+    attempt = event.attempt,
+    state = state,
+  }
+end
+
+--- An event whose handlers have ended well.
+-- @tparam table event with `handlers`, their number
+-- @tparam number seconds they took
+function report.handled(event, seconds)
+  local fields = fields_of(event, "done")
+  fields.handlers, fields.ms = event.handlers, math.floor(seconds * 1000)
+  local what = string.format("done in %.2f s", seconds)
+  if event.handlers == 0 then
+    what = "no handler for it"
+  elseif event.attempt > 1 then
+    what = what .. string.format(" (attempt %d)", event.attempt)
+  end
+  report.line(describe(event) .. "  " .. what, fields)
+end
+
+--- An event one of whose handlers has failed.
+-- @tparam table event the event
+-- @tparam string state `retry` or `dead`
+-- @tparam ?number wait seconds until it is tried again
+-- @tparam string problem what was raised
+-- @tparam ?string trace where it was raised
+function report.failed(event, state, wait, problem, trace)
+  local fields = fields_of(event, state)
+  fields.error, fields.trace, fields.retry_in = problem, trace, wait
+  local what = state == "dead" and "given up, kept aside as dead"
+    or string.format("again in %.0f s", wait)
+  report.line(
+    string.format(
+      "%s  FAILED (attempt %d), %s: %s%s",
+      describe(event),
+      event.attempt,
+      what,
+      problem,
+      trace and "\n" .. trace or ""
+    ),
+    fields
+  )
+end
+
+return report

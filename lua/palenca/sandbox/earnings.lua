@@ -1,0 +1,148 @@
+--- Makes up what a worker earned, day by day, and holds it ready to be sent in pages.
+-- @module palenca.sandbox.earnings
+local catalogue = require("palenca.sandbox.catalogue")
+local dates = require("palenca.sandbox.dates")
+local random = require("palenca.sandbox.random")
+local render = require("palenca.sandbox.render")
+
+local row_shape = render.shape {
+  "amount", "currency", "earning_date", "cash_amount", "count_trips",
+}
+
+-- How busy each day is, Monday to Sunday: the weekend is when people ride and order.
+local week = { 0.85, 0.9, 0.95, 1.0, 1.15, 1.35, 1.2 }
+
+local earnings = {}
+earnings.__index = earnings
+
+--- Wraps rows, newest first, one a day.
+-- @tparam table rows each `amount`, `currency`, `earning_date`, `cash_amount`, `count_trips`
+-- @treturn earnings the rows, searchable by date
+function earnings.new(rows)
+  return setmetatable({ rows = rows, texts = nil }, earnings)
+end
+
+-- Money is made in hundredths, so that an amount has two decimals and no third one hidden.
+local function round(hundredths, step)
+  return math.max(step, math.floor(hundredths / step + 0.5) * step)
+end
+
+local function make_row(stream, habits, day)
+  local trips = habits.trips * week[dates.weekday(day)] * (0.75 + stream:real() * 0.5)
+  trips = math.max(1, math.floor(trips + 0.5))
+  local fare = habits.country.fare * (0.85 + stream:real() * 0.3)
+  local amount = round(trips * fare * 100, habits.country.step)
+  local cash
+  if habits.cash_share then
+    local share = habits.cash_share * (0.5 + stream:real())
+    cash = math.floor(amount * math.min(share, 1) / habits.country.step) * habits.country.step
+  end
+  return {
+    amount = amount / 100,
+    currency = habits.country.currency,
+    earning_date = dates.format(day),
+    cash_amount = cash and cash / 100,
+    count_trips = trips,
+  }
+end
+
+local function make_habits(stream, platform, country)
+  local first_rest = stream:between(1, 4)
+  return {
+    country = catalogue.countries[country],
+    trips = stream:between(7, 13),
+    cash_share = catalogue.takes_cash[platform] and 0.2 + stream:real() * 0.4 or nil,
+    rest = { [first_rest] = true, [stream:between(1, 4)] = true },
+  }
+end
+
+--- Makes up the earnings of an account: a weekly rhythm with rest days, and now and then some
+-- days without work. Equal arguments give equal rows.
+-- @tparam string account_id what the chance is drawn from
+-- @tparam string platform a platform code
+-- @tparam string country a country code
+-- @tparam integer today the day of the login, which has no row yet: it is not over
+-- @treturn earnings the rows
+function earnings.generate(account_id, platform, country, today)
+  local stream = random.new(account_id, "earnings")
+  local habits = make_habits(stream, platform, country)
+  local history = catalogue.history_days[platform] or catalogue.default_history_days
+  local rows = {}
+  local away = 0
+  for day = today - 1, today - history, -1 do
+    if away > 0 then
+      away = away - 1
+    elseif stream:chance(0.03) then
+      away = stream:between(1, 3)
+    elseif not habits.rest[dates.weekday(day)] then
+      rows[#rows + 1] = make_row(stream, habits, day)
+    end
+  end
+  return earnings.new(rows)
+end
+
+-- These three the tutorial prints, so they have to be as it says.
+local tutorial_start = {
+  { amount = 179.0, count_trips = 6 },
+  { amount = 246.0, count_trips = 9 },
+  { amount = 53.0, count_trips = 6 },
+}
+
+--- The earnings of the vendor's tutorial account: every day from 2024-09-01 to 2025-03-14.
+-- @treturn earnings the rows, the same for every seed
+function earnings.tutorial()
+  local stream = random.new("tutorial", "earnings")
+  local habits = { country = catalogue.countries.mx, trips = 8 }
+  local rows = {}
+  for day = dates.parse("2025-03-14"), dates.parse("2024-09-01"), -1 do
+    local row = make_row(stream, habits, day)
+    local known = tutorial_start[#rows + 1]
+    if known then
+      row.amount, row.count_trips = known.amount, known.count_trips
+    end
+    rows[#rows + 1] = row
+  end
+  return earnings.new(rows)
+end
+
+-- The number of rows at the front whose date is later than the given one.
+local function count_later(rows, date, or_equal)
+  local low, high = 0, #rows
+  while low < high do
+    local middle = (low + high + 1) // 2
+    local at = rows[middle].earning_date
+    if at > date or or_equal and at == date then
+      low = middle
+    else
+      high = middle - 1
+    end
+  end
+  return low
+end
+
+--- Where the rows between two dates are, both dates included.
+-- @tparam string start_date the earlier date
+-- @tparam string end_date the later date
+-- @treturn integer how many rows come before them
+-- @treturn integer how many they are
+function earnings:between(start_date, end_date)
+  local before = count_later(self.rows, end_date, false)
+  return before, count_later(self.rows, start_date, true) - before
+end
+
+--- The JSON of some rows, without the brackets around them.
+-- @tparam integer first the position of the first row
+-- @tparam integer last the position of the last row
+-- @treturn string the rows, separated by commas
+function earnings:json(first, last)
+  if not self.texts then
+    -- Rows never change, so each is rendered once and a page only joins them.
+    self.texts = {}
+    for index, row in ipairs(self.rows) do
+      self.texts[index] = row_shape(row).text
+    end
+  end
+  return table.concat(self.texts, ",", first, last)
+end
+
+return earnings

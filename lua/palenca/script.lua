@@ -1,0 +1,31 @@
+--- Loads a user's script.
+-- @module palenca.script
+local failure = require("palenca.failure")
+
+local script = {}
+
+-- What stands beside a script can be required by it.
+local function search_beside(path)
+  local directory = path:match("^(.*)/[^/]*$") or "."
+  package.path = string.format("%s/?.lua;%s/?/init.lua;%s", directory, directory, package.path)
+end
+
+--- Compiles a script and runs it once, which registers its handlers.
+-- @tparam string path of the file
+-- @param ... the script's arguments
+function script.load(path, ...)
+  local chunk, problem = loadfile(path, "t")
+  if not chunk then
+    failure("%s", problem)
+  end
+  search_beside(path)
+  arg = { [0] = path, ... } -- luacheck: ignore 121
+  local ok, raised = xpcall(chunk, function(value)
+    return type(value) == "string" and debug.traceback(value, 2) or value
+  end, ...)
+  if not ok then
+    failure("%s", tostring(raised))
+  end
+end
+
+return script

@@ -1,0 +1,121 @@
+--- Reads and signs webhooks.
+-- @module palenca.webhook
+local check = require("palenca.check")
+local core = require("palenca.core")
+local errors = require("palenca.errors")
+local json = require("palenca.json")
+
+local webhook = {}
+
+local parse_options = {
+  secret = "string",
+  header = "string",
+  digest = "string",
+  encoding = "string",
+  prefix = "string",
+}
+
+local function invalid(message)
+  return errors.new({ kind = "invalid", message = message })
+end
+
+local function signature_options(options)
+  return { digest = options.digest, encoding = options.encoding, prefix = options.prefix }
+end
+
+local function header_value(headers, wanted)
+  wanted = wanted:lower()
+  for name, value in pairs(headers or {}) do
+    if type(name) == "string" and name:lower() == wanted then
+      return value
+    end
+  end
+  return nil
+end
+
+local function check_signature(body, headers, options)
+  if not options.header then
+    error("palenca.webhook.parse: with a secret, header must name the signature's header", 3)
+  end
+  local given = header_value(headers, options.header)
+  if type(given) ~= "string" then
+    return nil, errors.new({ kind = "auth", message = "the request is not signed" })
+  end
+  local ok, problem =
+    core.check_signature(signature_options(options), options.secret, body, given)
+  if not ok then
+    return nil, errors.new({ kind = "auth", message = problem })
+  end
+  return true
+end
+
+-- The vendor writes a missing external_id as the word None.
+local function text(value)
+  if type(value) ~= "string" or value == "" or value == "None" then
+    return nil
+  end
+  return value
+end
+
+--- Reads a webhook's body.
+--
+-- How signed requests are signed is not documented, so the header has no default; digest and
+-- encoding default to what is usual, HMAC-SHA256 of the raw body in hex.
+-- @tparam string body as it was received
+-- @tparam ?table headers name → value; needed for a signature only
+-- @tparam[opt] table options
+-- @tparam string options.secret checks the signature with it
+-- @tparam string options.header the header that carries the signature
+-- @tparam string options.digest `sha1`, `sha256` (default), `sha384` or `sha512`
+-- @tparam string options.encoding `hex` (default) or `base64`
+-- @tparam string options.prefix in front of the signature, such as `sha256=`
+-- @treturn ?table the event: `action, account_id, user_id, external_id, platform, status_details,
+-- webhook_id` and `data`, which keeps what came
+-- @treturn ?palenca.errors.Error why the request is refused
+function webhook.parse(body, headers, options)
+  options = options or {}
+  check.fields("palenca.webhook.parse", options, parse_options, 2)
+  if type(body) ~= "string" then
+    error("palenca.webhook.parse: body must be a string, got " .. type(body), 2)
+  end
+  if options.secret then
+    local ok, err = check_signature(body, headers, options)
+    if not ok then
+      return nil, err
+    end
+  end
+  local message = json.decode(body)
+  if type(message) ~= "table" then
+    return nil, invalid("the body is not JSON")
+  end
+  local data = message.data
+  if type(data) ~= "table" or not text(data.webhook_action) then
+    return nil, invalid("the body has no data.webhook_action")
+  end
+  return {
+    action = data.webhook_action,
+    account_id = text(data.account_id),
+    user_id = text(data.user_id),
+    external_id = text(data.external_id),
+    platform = text(data.platform),
+    status_details = text(data.status_details),
+    webhook_id = text(data.webhook_id),
+    data = data,
+  }
+end
+
+--- Signs a body, for tests and for those who send webhooks.
+-- @tparam string body the body to be sent
+-- @tparam string secret the key
+-- @tparam[opt] table options `digest`, `encoding`, `prefix` as for @{parse}
+-- @treturn string the value of the signature's header
+function webhook.sign(body, secret, options)
+  check.value("palenca.webhook.sign: secret", secret, "string", 2)
+  local signature, problem = core.sign(signature_options(options or {}), secret, body)
+  if not signature then
+    error("palenca.webhook.sign: " .. problem, 2)
+  end
+  return signature
+end
+
+return webhook

@@ -1,0 +1,133 @@
+--- A script worker of `palenca serve`: leases events and runs the script's handlers on them.
+-- @module palenca.worker
+local client = require("palenca.client")
+local events = require("palenca.events")
+local host = require("palenca.host")
+local json = require("palenca.json")
+local report = require("palenca.report")
+local runtime = require("palenca.runtime")
+local scheduler = require("palenca.runtime.host")
+local script = require("palenca.script")
+local webhook = require("palenca.webhook")
+
+local task = host.task
+
+local MAX_ATTEMPTS = 8
+local FIRST_WAIT = 5
+local LONGEST_WAIT = 3600
+-- An idle worker wakes up for its descriptor; this bound is for nothing else.
+local IDLE = 60
+
+-- 5 s, 20 s, 80 s, … with a quarter of jitter, so that what failed together does
+-- not come back together.
+local function retry_wait(attempt)
+  local wait = math.min(FIRST_WAIT * 4 ^ (attempt - 1), LONGEST_WAIT)
+  return wait * (0.875 + 0.25 * math.random())
+end
+
+local function read_event(lease)
+  local event, err = webhook.parse(lease.body)
+  if not event then
+    return nil, err
+  end
+  event.id = lease.id
+  event.attempt = lease.attempt
+  event.received_at = lease.received_at
+  return event
+end
+
+local function finish_failed(lease, problem)
+  if lease.attempt >= MAX_ATTEMPTS then
+    task.finish(lease.id, "dead", problem)
+    return "dead"
+  end
+  local wait = retry_wait(lease.attempt)
+  task.finish(lease.id, "retry", problem, host.unix_time() + wait)
+  return "retry", wait
+end
+
+local function run_handlers(event, handlers)
+  for _, handler in ipairs(handlers) do
+    handler(event)
+  end
+end
+
+local function start(schedule, lease, running)
+  local event, err = read_event(lease)
+  local handlers = event and events.matching(event.action)
+  local began = host.steady_time()
+  -- what is told of it at the end, whatever the script has done to its event
+  local told = {
+    id = lease.id,
+    action = event and event.action,
+    platform = event and event.platform,
+    account_id = event and event.account_id,
+    attempt = lease.attempt,
+    handlers = handlers and #handlers,
+  }
+  running[lease.id] = true
+  schedule:spawn(function()
+    if not event then
+      error(err, 0)
+    end
+    run_handlers(event, handlers)
+  end, function(ok, problem, trace)
+    running[lease.id] = nil
+    if ok then
+      task.finish(lease.id, "done")
+      report.handled(told, host.steady_time() - began)
+    else
+      local state, wait = finish_failed(lease, tostring(problem))
+      report.failed(told, state, wait, tostring(problem), trace)
+    end
+  end)
+end
+
+local function lease_events(schedule, concurrency, running)
+  task.want(concurrency - schedule.running)
+  local lease = task.take()
+  while lease do
+    start(schedule, lease, running)
+    lease = task.take()
+  end
+end
+
+local function work(schedule, concurrency)
+  local running = {}
+  while true do
+    task.clear_fd()
+    local wish = task.wished()
+    if wish == "stop" or (wish == "drain" and schedule.running == 0) then
+      break
+    elseif wish == "run" then
+      lease_events(schedule, concurrency, running)
+    else
+      task.want(0)
+    end
+    schedule:step(IDLE, task.fd())
+  end
+  for id in pairs(running) do
+    task.finish(id, "released")
+  end
+end
+
+-- A script that ends the process would take the other workers' handlers with it.
+local function forbid_exit()
+  os.exit = function() -- luacheck: ignore 122
+    error("os.exit is not available in a script that is served; raise an error instead", 2)
+  end
+end
+
+--- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`, `json`.
+-- @tparam string text the options
+return function(text)
+  local options = json.decode(text)
+  report.use_json(options.json)
+  client.set_defaults(options.client)
+  local schedule = scheduler.new()
+  runtime.use(schedule:runtime())
+  forbid_exit()
+  script.load(options.script)
+  task.ready(table.concat(events.actions(), " "))
+  work(schedule, options.concurrency)
+end

@@ -1,0 +1,288 @@
+--- The sandbox's earnings: pages, dates, the tutorial's numbers, made-up weeks.
+local helper = require("spec.lua.sandbox_helper")
+local dates = require("palenca.sandbox.dates")
+
+local function search(api, account, body)
+  return api:call("POST", "/v1/accounts/" .. account .. "/earnings/search", body)
+end
+
+local function everything(page, size)
+  return {
+    start_date = "2020-01-01", end_date = "2030-12-31",
+    options = { page = page or 1, items_per_page = size or 1000 },
+  }
+end
+
+describe("sandbox tutorial account", function()
+  local api
+  before_each(function() api = helper.new() end)
+
+  it("has the documented first page, to the byte", function()
+    local status, answer, _, text = search(api, helper.TUTORIAL, {
+      start_date = "2024-09-01", end_date = "2026-03-01", options = { items_per_page = 3 },
+    })
+    assert.equal(200, status)
+    assert.same({ page = 1, items_per_page = 3, total_items = 195, total_pages = 65 },
+      answer.pagination)
+    local function row(amount, date, trips)
+      return ('{"amount":%s,"currency":"mxn","earning_date":"%s","cash_amount":null,'
+        .. '"count_trips":%d}'):format(amount, date, trips)
+    end
+    assert.equal('{"success":true,"error":null,"data":{"account_id":"' .. helper.TUTORIAL
+      .. '","earnings":[' .. row("179.0", "2025-03-14", 6) .. ","
+      .. row("246.0", "2025-03-13", 9) .. "," .. row("53.0", "2025-03-12", 6) .. ']},'
+      .. '"pagination":{"page":1,"items_per_page":3,"total_items":195,"total_pages":65}}',
+      text)
+  end)
+
+  it("has 195 rows, one a day without a gap, over 65 pages", function()
+    local expected = dates.parse("2025-03-14")
+    for page = 1, 65 do
+      local body = everything(page, 3)
+      body.start_date, body.end_date = "2024-09-01", "2026-03-01"
+      local _, answer = search(api, helper.TUTORIAL, body)
+      assert.equal(3, #answer.data.earnings)
+      assert.equal(page, answer.pagination.page)
+      for _, row in ipairs(answer.data.earnings) do
+        assert.equal(dates.format(expected), row.earning_date)
+        assert.is_nil(row.cash_amount)
+        assert.equal("integer", math.type(row.count_trips))
+        assert.is_true(row.amount > 0)
+        expected = expected - 1
+      end
+    end
+    assert.equal("2024-08-31", dates.format(expected))
+  end)
+
+  it("is the same for every seed and at every time", function()
+    local other = helper.new { seed = 99 }
+    other.now = 0.0
+    local _, _, _, one = search(api, helper.TUTORIAL, everything())
+    local _, _, _, two = search(other, helper.TUTORIAL, everything())
+    assert.equal(one, two)
+    local profile = "/v1/accounts/" .. helper.TUTORIAL .. "/profile"
+    assert.same(select(2, api:call("GET", profile)), select(2, other:call("GET", profile)))
+  end)
+
+  it("is an account of its user", function()
+    local _, answer = api:call("GET",
+      "/v1/accounts/" .. helper.TUTORIAL .. "?add_user_id=true")
+    assert.equal(helper.TUTORIAL_USER, answer.data.user_id)
+    assert.equal("uber", answer.data.platform)
+    assert.equal("mx", answer.data.country)
+    assert.equal("success", answer.data.status)
+  end)
+end)
+
+describe("sandbox earnings search", function()
+  local api
+  before_each(function() api = helper.new() end)
+
+  it("filters by date, both ends included", function()
+    for _, case in ipairs {
+      { "2025-03-12", "2025-03-14", 3, "2025-03-14" },
+      { "2025-03-14", "2025-03-14", 1, "2025-03-14" },
+      { "2024-09-01", "2024-09-01", 1, "2024-09-01" },
+      { "2024-01-01", "2024-09-02", 2, "2024-09-02" },
+      { "2025-03-13", "2030-01-01", 2, "2025-03-14" },
+      { "2025-02-01", "2025-02-28", 28, "2025-02-28" },
+      { "2024-01-01", "2024-08-31", 0 },
+      { "2025-03-15", "2026-01-01", 0 },
+    } do
+      local status, answer = search(api, helper.TUTORIAL,
+        { start_date = case[1], end_date = case[2] })
+      assert.equal(200, status)
+      assert.equal(case[3], #answer.data.earnings, case[1])
+      assert.equal(case[3], answer.pagination.total_items)
+      assert.equal(case[3] > 0 and 1 or 0, answer.pagination.total_pages)
+      assert.equal(case[4], (answer.data.earnings[1] or {}).earning_date)
+    end
+  end)
+
+  it("gives 100 rows a page unless told otherwise", function()
+    local body = everything()
+    body.options = nil
+    local _, answer = search(api, helper.TUTORIAL, body)
+    assert.equal(100, #answer.data.earnings)
+    assert.same({ page = 1, items_per_page = 100, total_items = 195, total_pages = 2 },
+      answer.pagination)
+    body.options = { page = 2 }
+    _, answer = search(api, helper.TUTORIAL, body)
+    assert.equal(95, #answer.data.earnings)
+    assert.equal("2024-09-01", answer.data.earnings[95].earning_date)
+  end)
+
+  it("gives an empty list past the last page, however far", function()
+    -- 2^62 times 100 wraps around to 0.
+    for _, page in ipairs { 3, 1000000, 1 << 62 } do
+      local status, answer, _, text = search(api, helper.TUTORIAL,
+        ('{"start_date":"2020-01-01","end_date":"2030-01-01","options":{"page":%d}}'):format(page))
+      assert.equal(200, status)
+      assert.truthy(text:find('"earnings":[]', 1, true))
+      assert.same({ page = page, items_per_page = 100, total_items = 195, total_pages = 2 },
+        answer.pagination)
+    end
+  end)
+
+  it("takes the bounds of items_per_page", function()
+    local _, answer = search(api, helper.TUTORIAL, everything(195, 1))
+    assert.equal(1, #answer.data.earnings)
+    _, answer = search(api, helper.TUTORIAL, everything(1, 1000))
+    assert.equal(195, #answer.data.earnings)
+  end)
+
+  local good = '"start_date":"2025-01-01","end_date":"2025-02-01"'
+  for body, case in pairs {
+    ['{"end_date":"2025-02-01"}'] = { "start_date", "value_error.missing" },
+    ['{"start_date":"2025-02-01","end_date":null}'] = { "end_date", "value_error.missing" },
+    ['{"start_date":1,"end_date":"2025-02-01"}'] = { "start_date", "type_error.date" },
+    ['{"start_date":"2025-02-30","end_date":"2025-03-01"}'] = { "start_date", "value_error.date" },
+    ['{"start_date":"2025-01-01","end_date":"2025-13-01"}'] = { "end_date", "value_error.date" },
+    ['{"start_date":"2023-02-29","end_date":"2025-03-01"}'] = { "start_date", "value_error.date" },
+    ['{"start_date":"01/02/2025","end_date":"2025-03-01"}'] = { "start_date", "value_error.date" },
+    ["{" .. good .. ',"options":7}'] = { "options", "type_error.dict" },
+    ["{" .. good .. ',"options":[1]}'] = { "options", "type_error.dict" },
+    ["{" .. good .. ',"options":{"page":0}}'] = { "options.page", "value_error.number.not_ge" },
+    ["{" .. good .. ',"options":{"page":-1}}'] = { "options.page", "value_error.number.not_ge" },
+    ["{" .. good .. ',"options":{"page":1.5}}'] = { "options.page", "type_error.integer" },
+    ["{" .. good .. ',"options":{"page":1e300}}'] = { "options.page", "type_error.integer" },
+    ["{" .. good .. ',"options":{"page":"1"}}'] = { "options.page", "type_error.integer" },
+    ["{" .. good .. ',"options":{"items_per_page":0}}'] =
+      { "options.items_per_page", "value_error.number.not_ge" },
+    ["{" .. good .. ',"options":{"items_per_page":1001}}'] =
+      { "options.items_per_page", "value_error.number.not_le" },
+    ["{" .. good .. ',"options":{"items_per_page":true}}'] =
+      { "options.items_per_page", "type_error.integer" },
+  } do
+    it("answers 422 to " .. body, function()
+      local status, answer = search(api, helper.TUTORIAL, body)
+      assert.equal(422, status)
+      assert.equal(1, #answer.detail)
+      assert.equal(case[2], helper.blames(answer, "body." .. case[1]))
+    end)
+  end
+
+  it("answers bad_request to a start after the end", function()
+    local status, answer = search(api, helper.TUTORIAL,
+      { start_date = "2025-02-02", end_date = "2025-02-01" })
+    assert.equal(422, status)
+    assert.equal("bad_request", answer.error.code)
+    assert.equal("start_date", answer.error.errors[1].location)
+    assert.is_nil(answer.detail)
+  end)
+
+  it("takes null and unknown fields for absent", function()
+    local status, answer = search(api, helper.TUTORIAL,
+      "{" .. good .. ',"options":{"page":null,"sort":"asc"},"more":{}}')
+    assert.equal(200, status)
+    assert.equal(1, answer.pagination.page)
+  end)
+end)
+
+describe("sandbox generated earnings", function()
+  local today = dates.day_of(helper.NOON)
+
+  local function rows_of(body, api)
+    api = api or helper.new()
+    local login = api:login(body)
+    local _, answer, _, text = search(api, login.account_id, everything())
+    return answer.data.earnings, text
+  end
+
+  for platform, case in pairs {
+    uber = { 60, "mxn", cash = false }, rappi = { 50, "cop", cash = true },
+    didi = { 50, "mxn", cash = true }, indriver = { 20, "pen", cash = true },
+    cabify = { 70, "pen", cash = false }, pedidos_ya = { 50, "ars", cash = false },
+    ifood = { 45, "brl", cash = false }, didi_food = { 45, "mxn", cash = true },
+  } do
+    it("look like those of " .. platform, function()
+      local history, currency = case[1], case[2]
+      local rows, text = rows_of { platform = platform }
+      assert.is_true(#rows < history)
+      assert.is_true(#rows > history / 3)
+      assert.equal(case.cash, not text:find('"cash_amount":null', 1, true))
+      local last, cash_days = today, 0
+      for _, row in ipairs(rows) do
+        local day = dates.parse(row.earning_date)
+        assert.is_true(day < last and day >= today - history)
+        last = day
+        assert.equal(currency, row.currency)
+        assert.is_true(row.amount > 0)
+        assert.is_true(row.count_trips >= 1)
+        assert.equal("integer", math.type(row.count_trips))
+        if row.cash_amount then
+          assert.is_true(row.cash_amount >= 0 and row.cash_amount <= row.amount)
+          cash_days = cash_days + (row.cash_amount > 0 and 1 or 0)
+        end
+      end
+      assert.equal(case.cash, cash_days > 0)
+      for amount in text:gmatch('amount":([%d.]+)') do
+        assert.truthy(amount:match("^%d+%.%d%d?$"), amount)
+      end
+    end)
+  end
+
+  it("rest on one or two weekdays, and are strong on weekends", function()
+    local trips, days = { 0, 0 }, { 0, 0 }
+    local api = helper.new()
+    for _ = 1, 40 do
+      local rows = rows_of({ platform = "uber" }, api)
+      local worked = {}
+      for _, row in ipairs(rows) do
+        local weekday = dates.weekday(dates.parse(row.earning_date))
+        worked[weekday] = true
+        local kind = weekday >= 6 and 2 or 1
+        trips[kind], days[kind] = trips[kind] + row.count_trips, days[kind] + 1
+      end
+      local rest = 0
+      for weekday = 1, 7 do
+        rest = rest + (worked[weekday] and 0 or 1)
+      end
+      assert.is_true(rest == 1 or rest == 2)
+    end
+    assert.is_true(trips[2] / days[2] > 1.15 * trips[1] / days[1])
+  end)
+
+  it("have gaps beyond the rest days", function()
+    local api, longest = helper.new(), 0
+    for _ = 1, 20 do
+      local last
+      for _, row in ipairs((rows_of({ platform = "uber" }, api))) do
+        local day = dates.parse(row.earning_date)
+        longest = math.max(longest, last and last - day or 0)
+        last = day
+      end
+    end
+    assert.is_true(longest > 3)
+  end)
+
+  it("take the country's currency, whole where coins are out of use", function()
+    local rows, text = rows_of { platform = "uber", country = "cl" }
+    assert.equal("clp", rows[1].currency)
+    for amount in text:gmatch('"amount":([%d.]+)') do
+      assert.truthy(amount:match("^%d+%.0$"), amount)
+    end
+  end)
+
+  it("differ between accounts", function()
+    local api = helper.new()
+    local one, other = api:login { platform = "uber" }, api:login { platform = "uber" }
+    local _, first = search(api, one.account_id, everything())
+    local _, second = search(api, other.account_id, everything())
+    assert.not_same(first.data.earnings, second.data.earnings)
+  end)
+
+  it("stay as they are while time passes", function()
+    local api = helper.new()
+    local login = api:login { platform = "uber" }
+    api.now = api.now + 40 * 86400
+    local _, answer = search(api, login.account_id, everything())
+    assert.is_true(dates.parse(answer.data.earnings[1].earning_date) < today)
+  end)
+
+  it("are none after a login that failed", function()
+    local rows, text = rows_of { identifier = "uber+banned@palenca-tests.com" }
+    assert.equal(0, #rows)
+    assert.truthy(text:find('"earnings":[]', 1, true))
+  end)
+end)

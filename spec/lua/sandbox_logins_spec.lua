@@ -1,0 +1,153 @@
+--- The sandbox's logins: how each case ends, and for whom.
+local helper = require("spec.lua.sandbox_helper")
+local json = require("palenca.json")
+
+local function magic(case, platform)
+  return ("%s+%s@palenca-tests.com"):format(platform or "uber", case)
+end
+
+describe("sandbox login outcomes", function()
+  local api
+  before_each(function() api = helper.new() end)
+
+  local outcomes = {
+    success = { "success" },
+    no_such_case = { "success" },
+    incomplete = { "incomplete" },
+    rider_account = { "success", warning = "rider_account" },
+    fleet_account = { "success", warning = "fleet_account" },
+    incomplete_profile_data = { "success", warning = "incomplete_profile_data" },
+    id_mismatch = { "success", warning = "id_mismatch" },
+  }
+  for code in ([[invalid_credentials login_refused platform_unavailable request_timeout
+    platform_error recent_login_successful not_registered banned]]):gmatch("%S+") do
+    outcomes[code] = { "error", code }
+  end
+  for case, outcome in pairs(outcomes) do
+    it("of the case " .. case, function()
+      local login = api:login { identifier = magic(case, "rappi"), external_id = "e" }
+      assert.equal("rappi", login.platform)
+      assert.equal(outcome[1], login.status)
+      assert.equal(outcome[2], login.status_details)
+      assert.equal("e", login.external_id)
+      local _, answer = api:call("GET", "/v1/accounts/" .. login.account_id)
+      assert.equal(outcome.warning, answer.data.warning)
+      assert.equal(outcome[1], answer.data.status)
+    end)
+  end
+
+  for case in ([[invalid_otp expired_otp could_not_send_otp invalid_otp_auth_key
+    invalid_otp_session]]):gmatch("%S+") do
+    it("do not include the case " .. case .. " yet", function()
+      api:webhook()
+      local status, answer = api:call("POST", "/sandbox/logins", { identifier = magic(case) }, {})
+      assert.equal(422, status)
+      assert.equal("bad_request", answer.error.code)
+      assert.truthy(answer.error.message:find("code", 1, true))
+      assert.equal(0, api.sandbox:pending_deliveries())
+    end)
+  end
+
+  it("succeed for anything else that is typed", function()
+    for _, identifier in ipairs {
+      "me@example.com", "", "+525500000000", "uber+banned@palenca-tests.com.mx",
+      "xuber+@palenca-tests.com",
+    } do
+      local login = api:login { platform = "cabify", identifier = identifier }
+      assert.equal("success", login.status)
+      assert.equal("cabify", login.platform)
+    end
+  end)
+
+  it("follow the identifier's platform before the body's", function()
+    local login = api:login { platform = "uber", identifier = magic("banned", "didi_food") }
+    assert.equal("didi_food", login.platform)
+    login = api:login { platform = "uber", identifier = magic("BANNED", "nowhere") }
+    assert.equal("uber", login.platform)
+    assert.equal("banned", login.status_details)
+  end)
+
+  it("spell out nulls", function()
+    local _, _, _, text = api:call("POST", "/sandbox/logins", { platform = "uber" }, {})
+    assert.truthy(text:find('"external_id":null', 1, true))
+    assert.truthy(text:find('"status_details":null', 1, true))
+  end)
+
+  for body, place in pairs {
+    ['{"platform":"tram"}'] = "platform",
+    ['{"platform":7}'] = "platform",
+    ['{"platform":"uber","identifier":7}'] = "identifier",
+    ['{"platform":"uber","external_id":7}'] = "external_id",
+    ['{"platform":"uber","user_id":"u"}'] = "user_id",
+    ['{"platform":"uber","widget_id":"w"}'] = "widget_id",
+    ['{"platform":"uber","country":"xx"}'] = "country",
+  } do
+    it("answer 422 to " .. body, function()
+      local status, answer = api:call("POST", "/sandbox/logins", body, {})
+      assert.equal(422, status)
+      assert.truthy(helper.blames(answer, "body." .. place))
+      local login, code_status, code, message = api.sandbox:simulate_login(json.decode(body))
+      assert.is_nil(login)
+      assert.equal(422, code_status)
+      assert.equal("bad_request", code)
+      assert.equal(1, message:find(place, 1, true))
+    end)
+  end
+
+  it("need a platform from somewhere", function()
+    for _, body in ipairs { "{}", '{"identifier":"me@example.com"}',
+      '{"identifier":"tram+success@palenca-tests.com"}' } do
+      local status, answer = api:call("POST", "/sandbox/logins", body, {})
+      assert.equal(422, status)
+      assert.equal("bad_request", answer.error.code)
+    end
+  end)
+end)
+
+describe("sandbox login users", function()
+  local api
+  before_each(function() api = helper.new() end)
+
+  it("are new without an id", function()
+    local one, other = api:login { platform = "uber" }, api:login { platform = "uber" }
+    assert.not_equal(one.user_id, other.user_id)
+    assert.not_equal(one.account_id, other.account_id)
+    assert.not_equal(one.login_id, other.login_id)
+  end)
+
+  it("are found by external_id, and made with it", function()
+    local one = api:login { platform = "uber", external_id = "e", widget_id = helper.WIDGET }
+    local other = api:login { platform = "didi", external_id = "e" }
+    assert.equal(one.user_id, other.user_id)
+    assert.not_equal(one.account_id, other.account_id)
+    local _, user = api:call("GET", "/v1/users/" .. one.user_id)
+    assert.equal("e", user.data.external_id)
+    assert.equal(helper.WIDGET, user.data.widget_id)
+    local _, list = api:call("GET", "/v1/users/" .. one.user_id .. "/accounts")
+    assert.equal(2, #list.data.accounts)
+  end)
+
+  it("are found by user_id before external_id", function()
+    local _, user = api:call("POST", "/v1/users", { external_id = "known" })
+    local login = api:login {
+      platform = "uber", user_id = user.data.user_id:upper(), external_id = "other",
+    }
+    assert.equal(user.data.user_id, login.user_id)
+    assert.equal("known", login.external_id)
+  end)
+
+  it("must exist when named by user_id", function()
+    local params = { platform = "uber", user_id = helper.UNKNOWN }
+    local status, answer = api:call("POST", "/sandbox/logins", params, {})
+    assert.equal(404, status)
+    assert.equal("not_found", answer.error.code)
+    assert.same({ n = 4, nil, 404, "not_found", "there is no such user" },
+      table.pack(api.sandbox:simulate_login(params)))
+  end)
+
+  it("come out of simulate_login as out of the request", function()
+    local twin = helper.new()
+    assert.same(api:login { platform = "uber", external_id = "e" },
+      twin.sandbox:simulate_login { platform = "uber", external_id = "e" })
+  end)
+end)
