@@ -1,9 +1,8 @@
 -- Shows the income of every worker who connects an account.
 --
---   palenca dev examples/income.lua
+--   palenca dev examples/income.lua --login uber
 --
--- Connect an account in the widget that this opens; the income of the last twelve months
--- appears a little later.
+-- Each login, simulated here, is followed by the income of its last twelve months.
 local palenca = require "palenca"
 
 local client = palenca.new()

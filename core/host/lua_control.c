@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STORE_TYPE "palenca.store"
 #define RECEIVER_TYPE "palenca.receiver"
@@ -208,13 +209,22 @@ static int start(lua_State *L) {
   return *box != NULL ? 1 : push_failure(L, error);
 }
 
-/* task:wait_ready() → info | nil, message */
+/* task:wait_ready(patience in seconds) → info | false (not yet), or nil, message */
 static int wait_ready(lua_State *L) {
   char info[1024];
-  if (!task_wait_ready(check_box(L, 1, TASK_TYPE), info, sizeof info))
-    return push_failure(L, info);
-  lua_pushstring(L, info);
-  return 1;
+  task *t = check_box(L, 1, TASK_TYPE);
+  int64_t patience = (int64_t)(luaL_checknumber(L, 2) * 1000);
+  switch (task_wait_ready(t, patience, info, sizeof info)) {
+  case TASK_READY:
+    lua_pushstring(L, info);
+    return 1;
+  case TASK_LOADING:
+    lua_pushboolean(L, 0);
+    return 1;
+  case TASK_ENDED:
+    break;
+  }
+  return push_failure(L, info);
 }
 
 /* task:ask("drain" | "stop") */
@@ -274,6 +284,12 @@ static int wait_signal(lua_State *L) {
   return 1;
 }
 
+/* host.exit_now(status): without a look at threads that do not come back */
+static int exit_now(lua_State *L) {
+  fflush(NULL);
+  _exit((int)luaL_checkinteger(L, 1));
+}
+
 static const luaL_Reg store_methods[] = {
     {"close", store_close}, {"counts", store_counts}, {NULL, NULL}};
 static const luaL_Reg receiver_methods[] = {
@@ -287,6 +303,7 @@ static const luaL_Reg functions[] = {
     {"start", start},
     {"block_signals", block_signals},
     {"wait_signal", wait_signal},
+    {"exit_now", exit_now},
     {NULL, NULL},
 };
 

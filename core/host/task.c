@@ -118,14 +118,21 @@ no_memory:
   return NULL;
 }
 
-bool task_wait_ready(task *t, char *info, size_t info_size) {
+static struct timespec moment_in(int64_t patience_ms) {
+  int64_t moment = clock_steady_ms() + patience_ms;
+  return (struct timespec){.tv_sec = moment / 1000, .tv_nsec = (moment % 1000) * 1000000};
+}
+
+task_state task_wait_ready(task *t, int64_t patience_ms, char *info, size_t info_size) {
+  struct timespec until = moment_in(patience_ms);
   pthread_mutex_lock(&t->mutex);
-  while (!t->ready && !t->ended)
-    pthread_cond_wait(&t->changed, &t->mutex);
-  bool ready = t->ready;
-  snprintf(info, info_size, "%s", ready ? t->info : t->error);
+  while (!t->ready && !t->ended &&
+         pthread_cond_timedwait(&t->changed, &t->mutex, &until) != ETIMEDOUT) {
+  }
+  task_state state = t->ready ? TASK_READY : t->ended ? TASK_ENDED : TASK_LOADING;
+  snprintf(info, info_size, "%s", t->ready ? t->info : t->error);
   pthread_mutex_unlock(&t->mutex);
-  return ready;
+  return state;
 }
 
 void task_ask(task *t, task_wish wish) {
@@ -136,8 +143,7 @@ void task_ask(task *t, task_wish wish) {
 }
 
 bool task_join(task *t, int64_t patience_ms, char *error, size_t error_size) {
-  int64_t deadline = clock_steady_ms() + patience_ms;
-  struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = (deadline % 1000) * 1000000};
+  struct timespec until = moment_in(patience_ms);
   pthread_mutex_lock(&t->mutex);
   while (!t->ended && pthread_cond_timedwait(&t->changed, &t->mutex, &until) != ETIMEDOUT) {
   }

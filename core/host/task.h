@@ -20,9 +20,15 @@ typedef enum {
 task *task_start(const char *module, const char *options, event_store *store,
                  palenca_pacers *pacers, char *error, size_t error_size);
 
-/* Waits until the task says that it is ready or has ended; true for ready, with
- * its message in `info`, else with the error. */
-bool task_wait_ready(task *t, char *info, size_t info_size);
+typedef enum {
+  TASK_LOADING,
+  TASK_READY,
+  TASK_ENDED,
+} task_state;
+
+/* Waits for at most `patience_ms` until the task says that it is ready or has
+ * ended; `info` gets its message then, or its error. */
+task_state task_wait_ready(task *t, int64_t patience_ms, char *info, size_t info_size);
 
 /* Tells the task what is wished; it finds out by its descriptor. */
 void task_ask(task *t, task_wish wish);

@@ -73,10 +73,10 @@ function sandbox.start(given)
   }))
   local address
   if task then
-    address, problem = task:wait_ready()
+    address, problem = task:wait_ready(60)
   end
   if not address then
-    failure("%s", problem)
+    failure("%s", problem or "the sandbox did not start")
   end
   return task, "http://" .. address, api_key
 end

@@ -72,6 +72,22 @@ local function start_worker(self, text)
   self.workers[#self.workers + 1] = worker
 end
 
+-- A script may do as it likes while it is loaded: Ctrl-C must end that, too.
+local function wait_ready(worker)
+  local actions, problem
+  repeat
+    actions, problem = worker:wait_ready(0.1)
+    if actions == false and host.wait_signal(0) then
+      io.stderr:write("palenca: interrupted while the script was loaded\n")
+      host.exit_now(1)
+    end
+  until actions ~= false
+  if not actions then
+    failure("%s", problem)
+  end
+  return actions
+end
+
 -- The first one alone, so that a script which does not load says so once.
 local function start_workers(self, given, client)
   local text = json.encode({
@@ -81,21 +97,13 @@ local function start_workers(self, given, client)
     json = given.json,
   })
   start_worker(self, text)
-  local actions, problem = self.workers[1]:wait_ready()
-  if not actions then
-    failure("%s", problem)
-  end
+  self.actions = wait_ready(self.workers[1])
   for _ = 2, given.workers do
     start_worker(self, text)
   end
   for _, worker in ipairs(self.workers) do
-    local ready
-    ready, problem = worker:wait_ready()
-    if not ready then
-      failure("%s", problem)
-    end
+    wait_ready(worker)
   end
-  self.actions = actions
 end
 
 --- Starts everything; raises if one part does not start, with nothing left running.
@@ -203,8 +211,8 @@ function Serving:run(done)
     report.line("some handlers have not ended; their events run again at the next start")
   end
   if stuck then
-    -- a thread that does not come back cannot be joined; the store is safe without it
-    os.exit(1)
+    -- the store needs no closing: what is not committed was not acked
+    host.exit_now(1)
   end
   return drained and not problem
 end

@@ -5,6 +5,7 @@
 -- in flight; lanes do not wait for each other. A lane waits in a heap, the one due first on
 -- top, except while its delivery is in flight.
 local render = require("palenca.sandbox.render")
+local signing = require("palenca.webhook")
 
 local deliveries = {}
 deliveries.__index = deliveries
@@ -104,12 +105,6 @@ function deliveries:drop(webhook)
   end
 end
 
-local function hex(bytes)
-  return (bytes:gsub(".", function(byte)
-    return ("%02x"):format(byte:byte())
-  end))
-end
-
 local function make_delivery(lane)
   local webhook, event = lane.webhook, lane.events[lane.position]
   local fields = { webhook_id = webhook.webhook_id }
@@ -119,9 +114,7 @@ local function make_delivery(lane)
   local body = body_shape { webhook_url = webhook.url, data = data_shape(fields) }.text
   local headers = { ["Content-Type"] = "application/json" }
   if webhook.sign_request then
-    -- Required here and not above: all the rest works without the C module.
-    local core = require("palenca.core")
-    headers["X-Palenca-Signature"] = hex(core.hmac_sha256(webhook.private_key, body))
+    headers["X-Palenca-Signature"] = signing.sign(body, webhook.private_key)
   end
   return {
     url = webhook.url,

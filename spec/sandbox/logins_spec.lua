@@ -1,5 +1,5 @@
 --- The sandbox's logins: how each case ends, and for whom.
-local helper = require("spec.lua.sandbox_helper")
+local helper = require("spec.sandbox.helper")
 local json = require("palenca.json")
 
 local function magic(case, platform)

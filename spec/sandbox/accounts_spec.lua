@@ -1,5 +1,5 @@
 --- The sandbox's accounts and the profiles of the people behind them.
-local helper = require("spec.lua.sandbox_helper")
+local helper = require("spec.sandbox.helper")
 local dates = require("palenca.sandbox.dates")
 
 describe("sandbox accounts", function()

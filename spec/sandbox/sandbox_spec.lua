@@ -1,5 +1,5 @@
 --- The sandbox's outside: options, keys, rate limit, routing, users, repeatability.
-local helper = require("spec.lua.sandbox_helper")
+local helper = require("spec.sandbox.helper")
 local sandbox = require("palenca.sandbox")
 
 local uuid = "^%x+%-%x%x%x%x%-4%x%x%x%-[89ab]%x%x%x%-%x+$"

@@ -1,5 +1,5 @@
 --- The sandbox's webhooks: creating, listing, reading, changing, deleting.
-local helper = require("spec.lua.sandbox_helper")
+local helper = require("spec.sandbox.helper")
 
 local function fields(over)
   local body = {

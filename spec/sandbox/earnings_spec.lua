@@ -1,5 +1,5 @@
 --- The sandbox's earnings: pages, dates, the tutorial's numbers, made-up weeks.
-local helper = require("spec.lua.sandbox_helper")
+local helper = require("spec.sandbox.helper")
 local dates = require("palenca.sandbox.dates")
 
 local function search(api, account, body)

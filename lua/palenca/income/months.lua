@@ -1,0 +1,61 @@
+--- Calendar days and months; a month is a number, and the next month's is one more.
+-- @module palenca.income.months
+local months = {}
+
+local DAYS = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+
+local function last_day(year, month)
+  local leap = month == 2 and year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+  return (DAYS[month] or 0) + (leap and 1 or 0)
+end
+
+--- Reads a date, with or without a time after it.
+-- @param text YYYY-MM-DD
+-- @treturn ?table `{text=, month=, is_first=, is_last=}`: the date alone, its month, and whether
+-- it is that month's first or last day; nil if there is no such day
+function months.date(text)
+  if type(text) ~= "string" then
+    return nil
+  end
+  local year, month, day = (text .. " "):match("^(%d%d%d%d)%-(%d%d)%-(%d%d)[T ]")
+  year, month, day = tonumber(year), tonumber(month), tonumber(day)
+  if not year or day < 1 or day > last_day(year, month) then
+    return nil
+  end
+  return {
+    text = text:sub(1, 10),
+    month = year * 12 + month - 1,
+    is_first = day == 1,
+    is_last = day == last_day(year, month),
+  }
+end
+
+--- The name of a month, as in "2025-03".
+-- @tparam integer month the month
+-- @treturn string
+function months.name(month)
+  return ("%04d-%02d"):format(math.floor(month / 12), month % 12 + 1)
+end
+
+--- Extends a span of dates to one more.
+-- @tparam table span with `first` and `last`, nil at first
+-- @tparam table date a result of `date`
+function months.extend(span, date)
+  if not span.first or date.text < span.first.text then
+    span.first = date
+  end
+  if not span.last or date.text > span.last.text then
+    span.last = date
+  end
+end
+
+--- Whether a month has days outside of a span.
+-- @tparam integer month a month of the span
+-- @tparam table span with the dates `first` and `last`
+-- @treturn boolean
+function months.is_partial(month, span)
+  local first, last = span.first, span.last
+  return month == first.month and not first.is_first or month == last.month and not last.is_last
+end
+
+return months

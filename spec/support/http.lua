@@ -1,0 +1,75 @@
+--- A small HTTP client for the specs: it sends exactly the bytes it is told to.
+local uv = require("luv")
+local process = require("spec.support.process")
+
+local http = {}
+
+local function parse(raw)
+  local head, body = raw:match("^(.-)\r\n\r\n(.*)$")
+  if not head then
+    return nil
+  end
+  local status = tonumber(head:match("^HTTP/1%.1 (%d+)"))
+  local headers = {}
+  for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
+    headers[name:lower()] = value
+  end
+  local length = tonumber(headers["content-length"] or "0")
+  if #body < length then
+    return nil
+  end
+  return { status = status, headers = headers, body = body:sub(1, length) }
+end
+
+--- Opens a connection, writes the bytes, and waits for an answer or the end of the connection.
+-- @tparam string url whose host and port to connect to
+-- @tparam string bytes what is sent
+-- @treturn ?table `{status=, headers=, body=}`; nil if the connection ended without an answer
+function http.raw(url, bytes)
+  local host, port = url:match("^http://([%d.]+):(%d+)")
+  local socket = uv.new_tcp()
+  local received, ended, answer = "", false, nil
+  socket:connect(host, tonumber(port), function(problem)
+    if problem then
+      ended = true
+      return
+    end
+    socket:read_start(function(_, data)
+      if data then
+        received = received .. data
+        answer = parse(received)
+      else
+        ended = true
+      end
+    end)
+    socket:write(bytes)
+  end)
+  process.wait_for(function()
+    return answer or ended
+  end, "an answer from " .. url)
+  socket:close()
+  return answer
+end
+
+--- Sends a request and answers what came back.
+-- @tparam string method such as "POST"
+-- @tparam string url with its path
+-- @tparam ?string body
+-- @tparam ?table headers name → value
+function http.request(method, url, body, headers)
+  local lines = { string.format("%s %s HTTP/1.1", method, url:match("^http://[^/]+(/.*)$") or "/") }
+  local all = { Host = url:match("^http://([^/]+)"), Connection = "close" }
+  if body then
+    all["Content-Length"] = tostring(#body)
+    all["Content-Type"] = "application/json"
+  end
+  for name, value in pairs(headers or {}) do
+    all[name] = value
+  end
+  for name, value in pairs(all) do
+    lines[#lines + 1] = name .. ": " .. value
+  end
+  return http.raw(url, table.concat(lines, "\r\n") .. "\r\n\r\n" .. (body or ""))
+end
+
+return http

@@ -1,0 +1,174 @@
+--- Starts programs for the specs, reads what they print, and sees to it that they end.
+local uv = require("luv")
+
+local process = {}
+
+local Process = {}
+Process.__index = Process
+
+-- Only a bound against hanging forever: every wait ends with its event.
+local PATIENCE = 60000
+
+--- Runs the event loop until `ready` answers something true; raises after a minute.
+function process.wait_for(ready, what)
+  local late = false
+  local timer = uv.new_timer()
+  timer:start(PATIENCE, 0, function()
+    late = true
+  end)
+  local result = ready()
+  while not result and not late do
+    uv.run("once")
+    result = ready()
+  end
+  timer:close()
+  uv.run("nowait")
+  if not result then
+    error("waited in vain for " .. (type(what) == "function" and what() or what), 2)
+  end
+  return result
+end
+
+local function collect(self, pipe, name)
+  pipe:read_start(function(_, data)
+    if data then
+      self[name] = self[name] .. data
+    else
+      pipe:close()
+      self.open = self.open - 1
+    end
+  end)
+end
+
+local function merged_environment(extra)
+  local merged = uv.os_environ()
+  -- what a person has set up must not leak into a test
+  for name in pairs(merged) do
+    if name:find("^PALENCA_") then
+      merged[name] = nil
+    end
+  end
+  for name, value in pairs(extra or {}) do
+    merged[name] = value
+  end
+  local list = {}
+  for name, value in pairs(merged) do
+    list[#list + 1] = name .. "=" .. value
+  end
+  return list
+end
+
+--- The program under test.
+function process.program()
+  return assert(os.getenv("SPEC_PROGRAM"), "SPEC_PROGRAM must name the built palenca program")
+end
+
+--- Starts a program.
+-- @tparam string path of the program
+-- @tparam table arguments
+-- @tparam ?table options `env` (name → value, on top of this process's), `cwd`
+function process.start(path, arguments, options)
+  options = options or {}
+  local self = setmetatable({ stdout = "", stderr = "", open = 2 }, Process)
+  local out, err = uv.new_pipe(false), uv.new_pipe(false)
+  local handle, pid
+  handle, pid = uv.spawn(path, {
+    args = arguments,
+    env = merged_environment(options.env),
+    cwd = options.cwd,
+    stdio = { nil, out, err },
+  }, function(code, signal)
+    self.code, self.signal = code, signal
+    handle:close()
+  end)
+  assert(handle, "cannot start " .. path .. ": " .. tostring(pid))
+  self.handle, self.pid = handle, pid
+  collect(self, out, "stdout")
+  collect(self, err, "stderr")
+  return self
+end
+
+--- Starts the program under test.
+function process.palenca(arguments, options)
+  return process.start(process.program(), arguments, options)
+end
+
+--- Runs a program to its end: answers its exit status, what it printed, and what it complained of.
+function process.run(path, arguments, options)
+  local self = process.start(path, arguments, options)
+  return self:wait_exit(), self.stdout, self.stderr
+end
+
+function Process:describe()
+  return string.format("stdout:\n%s\nstderr:\n%s\nexit status: %s, signal: %s",
+    self.stdout, self.stderr, tostring(self.code), tostring(self.signal))
+end
+
+--- Waits until what it printed to `stream` ("stdout" or "stderr") fits a pattern; answers the
+-- captures. Raises at once if it ends without.
+function Process:wait_output(stream, pattern)
+  local found
+  process.wait_for(function()
+    found = { self[stream]:match(pattern) }
+    return #found > 0 or (self.code and self.open == 0)
+  end, function()
+    return pattern .. " in\n" .. self:describe()
+  end)
+  if #found == 0 then
+    error("ended without " .. pattern .. "\n" .. self:describe(), 2)
+  end
+  return (table.unpack or unpack)(found) -- luacheck: ignore 113
+end
+
+--- Waits until it has ended; answers its exit status (128 + the signal that ended it).
+function Process:wait_exit()
+  process.wait_for(function()
+    return self.code and self.open == 0
+  end, function()
+    return "the end of the program\n" .. self:describe()
+  end)
+  return self.signal ~= 0 and 128 + self.signal or self.code
+end
+
+--- Sends a signal, such as "sigint".
+function Process:kill(signal)
+  if not self.code then
+    self.handle:kill(signal)
+  end
+end
+
+--- Ends it the polite way; answers its exit status.
+function Process:stop()
+  self:kill("sigterm")
+  return self:wait_exit()
+end
+
+--- Starts a sandbox; answers the process, its URL and its key.
+-- @tparam ?table extra further arguments
+function process.sandbox(extra)
+  local arguments = { "sandbox", "--listen", "127.0.0.1:0", "--api-key", "spec-key",
+    "--webhook-delay", "0" }
+  for _, argument in ipairs(extra or {}) do
+    arguments[#arguments + 1] = argument
+  end
+  local self = process.palenca(arguments)
+  return self, self:wait_output("stderr", "(http://127%.0%.0%.1:%d+)"), "spec-key"
+end
+
+--- A new empty directory, and what removes it.
+function process.directory()
+  local path = assert(uv.fs_mkdtemp((os.getenv("TMPDIR") or "/tmp") .. "/palenca-spec-XXXXXX"))
+  return path, function()
+    process.run("/bin/rm", { "-rf", path })
+  end
+end
+
+--- Writes a file.
+function process.write_file(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+return process
