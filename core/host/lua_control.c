@@ -51,15 +51,32 @@ static void define(lua_State *L, const char *type, const luaL_Reg *methods, lua_
 
 /* ---- the store ---------------------------------------------------------------------- */
 
-static void log_plain(void *context, bool is_error, const char *message) {
+static void log_text(void *context, bool is_error, const char *message) {
   (void)context;
   fprintf(stderr, "palenca: %s%s\n", is_error ? "error: " : "", message);
 }
 
-/* host.store(path) → store | nil, message */
+static void log_json(void *context, bool is_error, const char *message) {
+  char line[1024];
+  size_t size = 0;
+  (void)context;
+  for (const char *c = message; *c != '\0' && size < sizeof line - 8; c++) {
+    if (*c == '"' || *c == '\\')
+      line[size++] = '\\';
+    line[size++] = (unsigned char)*c < ' ' ? ' ' : *c;
+  }
+  line[size] = '\0';
+  fprintf(stderr, "{\"event\":\"store\",\"level\":\"%s\",\"message\":\"%s\"}\n",
+          is_error ? "error" : "info", line);
+}
+
+/* host.store(path, as_json) → store | nil, message */
 static int store_open(lua_State *L) {
   char error[512];
-  event_store_options options = {.path = luaL_checkstring(L, 1), .log = log_plain};
+  event_store_options options = {
+      .path = luaL_checkstring(L, 1),
+      .log = lua_toboolean(L, 2) ? log_json : log_text,
+  };
   void **box = new_box(L, STORE_TYPE);
   *box = event_store_open(&options, error, sizeof error);
   return *box != NULL ? 1 : push_failure(L, error);

@@ -13,9 +13,11 @@ typedef struct {
   char **argv;
 } arguments;
 
+/* What is raised as an object says all there is to say; a string is an error nobody expected. */
 static int traceback(lua_State *L) {
   const char *message = luaL_tolstring(L, 1, NULL);
-  luaL_traceback(L, L, message, 1);
+  if (lua_type(L, 1) == LUA_TSTRING)
+    luaL_traceback(L, L, message, 1);
   return 1;
 }
 
@@ -44,6 +46,7 @@ static void raise_descriptor_limit(void) {
 int main(int argc, char **argv) {
   arguments given = {argc, argv};
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* a full disk is a failed write, whatever limit it is that is met */
   raise_descriptor_limit();
   palenca_pacers *pacers = palenca_pacers_new();
   lua_State *L = pacers != NULL ? host_state_new(pacers) : NULL;

@@ -5,10 +5,18 @@ local json = require("palenca.json")
 
 local response = {}
 
+-- Where the limit was hit, the end of the window tells as much as Retry-After.
+local function retry_after(result)
+  if result.retry_after or result.status ~= 429 or not result.rate_reset then
+    return result.retry_after
+  end
+  return math.max(0, result.rate_reset - os.time())
+end
+
 local function failure(result, fields)
   fields.status = result.status
   fields.request_id = result.request_id
-  fields.retry_after = result.retry_after
+  fields.retry_after = retry_after(result)
   fields.attempts = result.attempts
   return errors.new(fields)
 end

@@ -113,7 +113,7 @@ end
 function serving.start(given, client)
   local self = setmetatable({ workers = {}, drain_timeout = given.drain_timeout }, Serving)
   local problem
-  self.store, problem = host.store(given.db)
+  self.store, problem = host.store(given.db, given.json)
   if not self.store then
     failure("%s", problem)
   end
@@ -191,12 +191,12 @@ function Serving:stop(on_wait)
 end
 
 --- Waits for Ctrl-C or SIGTERM, then stops; a second one exits at once.
--- @tparam ?function done asked ten times a second; true ends the waiting
+-- @tparam ?function done asked again and again; true ends the waiting
 -- @treturn boolean whether all went well
 function Serving:run(done)
   local signal, problem
   repeat
-    signal = host.wait_signal(0.1)
+    signal = host.wait_signal(done and 0.05 or 1)
     problem = self:broken()
   until signal or problem or (done and done())
   if signal then
