@@ -12,5 +12,7 @@ int luaopen_palenca_core(lua_State *L) {
   lua_setfield(L, -2, "version");
   lua_pushinteger(L, PALENCA_RATE_LIMIT_DEFAULT);
   lua_setfield(L, -2, "rate_limit_default");
+  lua_pushinteger(L, PALENCA_RATE_LIMIT_MAX);
+  lua_setfield(L, -2, "rate_limit_max");
   return 1;
 }

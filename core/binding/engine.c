@@ -63,7 +63,10 @@ static void header_fields(lua_State *L, int table, palenca_request *request) {
   for (lua_pushnil(L); lua_next(L, headers) != 0; lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
       luaL_error(L, "headers must be strings under names that are strings");
-    array[used].name = lua_tostring(L, -2);
+    size_t name_size;
+    array[used].name = lua_tolstring(L, -2, &name_size);
+    if (strlen(array[used].name) != name_size)
+      luaL_error(L, "a header's name must not hold a zero byte");
     array[used].value = lua_tolstring(L, -1, &array[used].value_size);
     used++;
   }
@@ -80,7 +83,8 @@ static void read_request(lua_State *L, int table, palenca_request *request) {
   request->pace_key = string_field(L, table, "pace_key", &request->pace_key_size, 0);
   request->repeatable = boolean_field(L, table, "repeatable");
   request->allow_tls_1_2 = boolean_field(L, table, "allow_tls_1_2");
-  request->timeout_ms = (int)(number_field(L, table, "timeout", 0, 86400) * 1000);
+  /* rounded up: 0 is the default */
+  request->timeout_ms = (int)(number_field(L, table, "timeout", 0, 86400) * 1000 + 0.999);
   request->max_retries = (int)number_field(L, table, "max_retries", 0, 100);
   request->rate_limit = (int)number_field(L, table, "rate_limit", 0, PALENCA_RATE_LIMIT_MAX);
   request->max_response = (size_t)number_field(L, table, "max_response", 0, 1e12);
@@ -197,12 +201,20 @@ static void set_string(lua_State *L, const char *name, const char *text, size_t 
   lua_setfield(L, -2, name);
 }
 
+/* After a request was sent these two are about what came back, such as a header
+ * of a megabyte; users know no other kinds than those an answer can have. */
+static const char *kind_name(palenca_kind kind) {
+  bool of_answer = kind == PALENCA_USAGE || kind == PALENCA_NO_MEMORY;
+  return palenca_kind_name(of_answer ? PALENCA_PROTOCOL : kind);
+}
+
 static void push_result(lua_State *L, const palenca_result *result) {
   const palenca_meta *meta = &result->meta;
-  const char *kind = palenca_kind_name(result->error.kind);
+  const char *kind = kind_name(result->error.kind);
   lua_createtable(L, 0, 12);
   set_integer(L, "id", (int64_t)result->id);
-  set_integer(L, "status", result->status);
+  if (result->status > 0)
+    set_integer(L, "status", result->status);
   set_integer(L, "attempts", result->attempts);
   if (kind != NULL) {
     set_string(L, "kind", kind, strlen(kind));

@@ -23,8 +23,11 @@ static int check_base_url(lua_State *L) {
   palenca_error error = {0};
   size_t size;
   const char *url = luaL_checklstring(L, 1, &size);
-  if (strlen(url) != size)
-    return luaL_argerror(L, 1, "URL holds a zero byte");
+  if (strlen(url) != size) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "base URL must not hold a zero byte");
+    return 2;
+  }
   return push_verdict(L, palenca_base_url_check(url, lua_toboolean(L, 2), &error), &error);
 }
 

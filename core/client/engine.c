@@ -162,6 +162,8 @@ uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *re
 static char *take_buffer(palenca_buffer *buffer, size_t *size) {
   char *data = buffer->data;
   *size = buffer->size;
+  if (data != NULL) /* it may hold the rest of an earlier attempt */
+    data[buffer->size] = '\0';
   memset(buffer, 0, sizeof *buffer);
   return data;
 }

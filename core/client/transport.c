@@ -18,7 +18,8 @@ typedef struct transfer {
   palenca_buffer *header_out;
   palenca_buffer *body_out;
   void *context;
-  bool too_large;
+  bool head_too_large, body_too_large;
+  bool head_ended; /* the empty line behind the last head has come */
   char message[CURL_ERROR_SIZE];
   struct transfer *previous, *next; /* among the running, so that free finds them all */
 } transfer;
@@ -90,10 +91,14 @@ void transport_free(transport *t) {
 static size_t on_header(char *data, size_t unit, size_t count, void *context) {
   transfer *one = context;
   size_t size = unit * count;
-  if (size >= 5 && memcmp(data, "HTTP/", 5) == 0)
+  if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
     one->header_out->size = 0;
+    one->head_ended = false;
+  }
+  if (size > 0 && (data[0] == '\r' || data[0] == '\n'))
+    one->head_ended = true;
   if (!palenca_buffer_append(one->header_out, data, size)) {
-    one->too_large = true;
+    one->head_too_large = true;
     return 0;
   }
   return size;
@@ -104,37 +109,42 @@ static size_t on_header(char *data, size_t unit, size_t count, void *context) {
 static size_t on_body(char *data, size_t unit, size_t count, void *context) {
   transfer *one = context;
   if (!palenca_buffer_append(one->body_out, data, unit * count)) {
-    one->too_large = true;
+    one->body_too_large = true;
     return 0;
   }
   return unit * count;
 }
 
-static bool add_header(transfer *one, const palenca_header *header) {
-  palenca_buffer line = {.limit = 64 * 1024};
-  /* curl drops a header that is empty behind its colon, and sends it behind a semicolon */
-  bool empty = header->value_size == 0;
-  bool ok = palenca_buffer_append(&line, header->name, strlen(header->name)) &&
-            palenca_buffer_append(&line, empty ? ";" : ": ", empty ? 1 : 2) &&
-            palenca_buffer_append(&line, header->value, header->value_size);
-  struct curl_slist *longer = ok ? curl_slist_append(one->headers, line.data) : NULL;
-  palenca_buffer_free(&line);
+static bool add_line(transfer *one, const char *line) {
+  struct curl_slist *longer = curl_slist_append(one->headers, line);
   if (longer == NULL)
     return false;
   one->headers = longer;
   return true;
 }
 
+static bool add_header(transfer *one, const palenca_header *header) {
+  palenca_buffer line = {0};
+  /* curl drops a header that is empty behind its colon, and sends it behind a semicolon */
+  bool empty = header->value_size == 0;
+  bool ok = palenca_buffer_append(&line, header->name, strlen(header->name)) &&
+            palenca_buffer_append(&line, empty ? ";" : ": ", empty ? 1 : 2) &&
+            palenca_buffer_append(&line, header->value, header->value_size);
+  ok = ok && add_line(one, line.data);
+  palenca_buffer_free(&line);
+  return ok;
+}
+
+/* A line without a value takes a header out that curl adds by itself: a wait for
+ * permission to send the body, and a form's content type for any body. */
 static bool build_headers(transfer *one, const transport_request *request) {
-  static const palenca_header no_expect = {"Expect:", "", 0};
-  for (size_t i = 0; i < request->header_count; i++)
+  bool has_type = false;
+  for (size_t i = 0; i < request->header_count; i++) {
+    has_type = has_type || strcasecmp(request->headers[i].name, "content-type") == 0;
     if (!add_header(one, &request->headers[i]))
       return false;
-  struct curl_slist *longer = curl_slist_append(one->headers, no_expect.name);
-  if (longer == NULL)
-    return false;
-  one->headers = longer;
-  return true;
+  }
+  return add_line(one, "Expect:") && (has_type || add_line(one, "Content-Type:"));
 }
 
 static void set_security(CURL *easy, const transport_request *request) {
@@ -150,12 +160,18 @@ static void set_security(CURL *easy, const transport_request *request) {
   curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 }
 
+/* Servers want to be told that there is none. */
+static bool takes_body(const char *method) {
+  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+         strcmp(method, "PATCH") == 0;
+}
+
 static void set_request(CURL *easy, const transport_request *request) {
   curl_easy_setopt(easy, CURLOPT_URL, request->url);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  if (request->body != NULL) {
+  if (request->body != NULL || takes_body(request->method)) {
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
   } else if (strcmp(request->method, "HEAD") == 0) {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
@@ -244,15 +260,16 @@ void transport_wait(transport *t, int64_t max_wait, const int *wake_fds, size_t 
   curl_multi_poll(t->multi, extra, count, (int)max_wait, NULL);
 }
 
-static palenca_kind kind_of(CURLcode code) {
+static palenca_kind kind_of(CURLcode code, bool sent) {
   switch (code) {
   case CURLE_OPERATION_TIMEDOUT:
     return PALENCA_TIMEOUT;
   case CURLE_OUT_OF_MEMORY:
     return PALENCA_NO_MEMORY;
   case CURLE_URL_MALFORMAT:
-  case CURLE_UNSUPPORTED_PROTOCOL:
     return PALENCA_USAGE;
+  case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or an answer that is no HTTP */
+    return sent ? PALENCA_PROTOCOL : PALENCA_USAGE;
   case CURLE_WEIRD_SERVER_REPLY:
   case CURLE_BAD_CONTENT_ENCODING:
   case CURLE_WRITE_ERROR:
@@ -276,13 +293,20 @@ static bool was_sent(CURL *easy, CURLcode code) {
 }
 
 static void describe(const transfer *one, CURLcode code, transport_outcome *outcome) {
-  if (one->too_large) {
+  if (one->head_too_large || one->body_too_large) {
+    const palenca_buffer *full = one->head_too_large ? one->header_out : one->body_out;
     palenca_error_set(&outcome->error, PALENCA_PROTOCOL,
-                      "the answer is larger than the bound of %zu bytes", one->body_out->limit);
+                      "the answer's %s is larger than the bound of %zu bytes",
+                      one->head_too_large ? "head" : "body", full->limit);
+    return;
+  }
+  if (code == CURLE_OK) {
+    palenca_error_set(&outcome->error, PALENCA_NETWORK,
+                      "the connection was closed inside the head of the answer");
     return;
   }
   const char *text = one->message[0] != '\0' ? one->message : curl_easy_strerror(code);
-  palenca_error_set(&outcome->error, kind_of(code), "%s", text);
+  palenca_error_set(&outcome->error, kind_of(code, outcome->sent), "%s", text);
 }
 
 bool transport_take(transport *t, transport_outcome *outcome) {
@@ -302,7 +326,7 @@ bool transport_take(transport *t, transport_outcome *outcome) {
     outcome->context = one->context;
     outcome->status = (int)status;
     outcome->sent = was_sent(easy, code);
-    if (code != CURLE_OK)
+    if (code != CURLE_OK || !one->head_ended) /* curl takes half a head for a whole answer */
       describe(one, code, outcome);
     forget(t, one);
     return true;

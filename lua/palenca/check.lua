@@ -33,9 +33,9 @@ local types = {
   boolean = function(value)
     return type(value) ~= "boolean" and "true or false"
   end,
-  number = function(value)
-    return not (type(value) == "number" and value >= 0 and value < math.huge)
-      and "a number from 0"
+  seconds = function(value)
+    return not (type(value) == "number" and value > 0 and value <= 86400)
+      and "a number of seconds above 0, up to 86400"
   end,
   count = function(value)
     return not (is_integer(value) and value >= 0) and "a whole number from 0"
@@ -55,7 +55,7 @@ local types = {
 --- Raises unless a value is of a type.
 -- @tparam string what the call and field, for the message
 -- @param value the value
--- @tparam string kind `string`, `uuid`, `date`, `boolean`, `number`, `count`, `positive` or
+-- @tparam string kind `string`, `uuid`, `date`, `boolean`, `seconds`, `count`, `positive` or
 -- `actions`
 -- @tparam number level of the caller to blame, as in `error`
 function check.value(what, value, kind, level)

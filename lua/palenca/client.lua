@@ -22,7 +22,7 @@ local option_types = {
   api_key = "string",
   environment = "string",
   base_url = "string",
-  timeout = "number",
+  timeout = "seconds",
   max_retries = "count",
   rate_limit = "count",
   allow_http = "boolean",
@@ -44,10 +44,10 @@ local function from_environment(name)
     return nil
   end
   local kind = option_types[name]
-  if value and (kind == "number" or kind == "count") then
+  if value and (kind == "seconds" or kind == "count") then
     local number = tonumber(value)
     if not number then
-      error("PALENCA_" .. name:upper() .. " must be a number", 4)
+      error("PALENCA_" .. name:upper() .. " must be a number", 3)
     end
     return number
   end
@@ -72,7 +72,7 @@ local function choose_base_url(options)
   base_url = (base_url or environments[environment]):gsub("/+$", "")
   local ok, problem = core.check_base_url(base_url, option(options, "allow_http") == true)
   if not ok then
-    error("palenca.new: " .. problem, 3)
+    error("palenca.new: base_url: " .. problem, 3)
   end
   return base_url
 end
@@ -107,8 +107,13 @@ local function new(options)
     max_retries = option(options, "max_retries") or 3,
     rate_limit = option(options, "rate_limit") or core.rate_limit_default,
   }, Client)
-  check.value("palenca.new: max_retries", self.max_retries, "count", 2)
-  check.value("palenca.new: rate_limit", self.rate_limit, "count", 2)
+  check.value("palenca.new: timeout", self.timeout, "seconds", 2)
+  for name, most in pairs({ max_retries = 100, rate_limit = core.rate_limit_max }) do
+    check.value("palenca.new: " .. name, self[name], "count", 2)
+    if self[name] > most then
+      error(string.format("palenca.new: %s must be at most %d", name, most), 2)
+    end
+  end
   secrets[self] = { key = key, pace_key = base_url .. "\n" .. key }
   resources.attach(self)
   return self
@@ -150,8 +155,35 @@ function Client:_cancel(call) -- luacheck: ignore 212/self
   runtime.cancel(call)
 end
 
+-- Shorter ones are made up for tests, and parts of words.
+local SHORTEST_SECRET = 8
+
+-- A server may repeat the key in what it says of it.
+local function hide_key(fields, key)
+  if #key < SHORTEST_SECRET then
+    return
+  end
+  local pattern = key:gsub("%W", "%%%0")
+  for name, value in pairs(fields) do
+    if type(value) == "string" then
+      fields[name] = value:gsub(pattern, "[key]")
+    elseif type(value) == "table" then
+      hide_key(value, key)
+    end
+  end
+end
+
+-- What a caller gets for an engine's result: data, meta | nil, err.
+function Client:_read(result)
+  local data, meta = response.read(result)
+  if data == nil then
+    hide_key(meta, secrets[self].key)
+  end
+  return data, meta
+end
+
 function Client:_call(method, path, body, safe)
-  return response.read(self:_wait(self:_submit(method, path, body, safe)))
+  return self:_read(self:_wait(self:_submit(method, path, body, safe)))
 end
 
 local repeatable_methods = { GET = true, HEAD = true, PUT = true, DELETE = true }

@@ -1,6 +1,7 @@
 --- Requests to the user's own systems, by the same engine as the API's.
 -- @module palenca.http
 local check = require("palenca.check")
+local core = require("palenca.core")
 local errors = require("palenca.errors")
 local json = require("palenca.json")
 local runtime = require("palenca.runtime")
@@ -9,9 +10,13 @@ local fields = {
   method = "string",
   url = "string!",
   body = "string",
-  timeout = "number",
+  timeout = "seconds",
   max_retries = "count",
 }
+
+-- What a header's name is made of.
+local TOKEN = "^[%w!#$%%&'*+.^_`|~-]+$"
+local MAX_RETRIES = 100
 
 local repeatable_methods = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
 
@@ -31,9 +36,22 @@ local function headers_of(options)
     if type(name) ~= "string" or (type(value) ~= "string" and type(value) ~= "number") then
       error("palenca.http: headers must be strings under names that are strings", 3)
     end
+    if not name:find(TOKEN) or (tostring(value):gsub("\t", "")):find("%c") then
+      error("palenca.http: a header holds characters that no header may have", 3)
+    end
     headers[name] = tostring(value)
   end
   return headers
+end
+
+local function check_url(url)
+  local scheme, authority = url:match("^(https?://)([^/?#]+)")
+  if not scheme or url:find("[%c%s]") then
+    error("palenca.http: url must start with http:// or https:// and hold no spaces", 3)
+  end
+  if not core.check_base_url(scheme .. authority:gsub("^.*@", ""), true) then
+    error("palenca.http: url has no valid host and port", 3)
+  end
 end
 
 local function has_header(headers, wanted)
@@ -73,8 +91,13 @@ local function request(options)
   if options.headers ~= nil and type(options.headers) ~= "table" then
     error("palenca.http: headers must be a table", 2)
   end
-  if not options.url:find("^https?://[^/%s]") or options.url:find("[%c%s]") then
-    error("palenca.http: url must start with http:// or https:// and hold no spaces", 2)
+  check_url(options.url)
+  local method = options.method or ((options.body or options.json ~= nil) and "POST" or "GET")
+  if not method:find("^%u+$") or #method > 16 then
+    error("palenca.http: method must be capital letters, such as GET", 2)
+  end
+  if (options.max_retries or 0) > MAX_RETRIES then
+    error("palenca.http: max_retries must be at most " .. MAX_RETRIES, 2)
   end
   local headers, body = headers_of(options), options.body
   if options.json ~= nil then
@@ -86,7 +109,6 @@ local function request(options)
       headers["Content-Type"] = "application/json"
     end
   end
-  local method = options.method or (body and "POST" or "GET")
   local result = runtime.wait(runtime.submit({
     method = method,
     url = options.url,

@@ -20,7 +20,17 @@ local function write(level, fields)
       entry[tostring(name)] = tostring(value)
     end
   end
-  io.stderr:write(json.encode(entry) .. "\n")
+  local ok, line = pcall(json.encode, entry)
+  if not ok then
+    -- a log must not be what fails: what JSON cannot say (NaN, a function) is put in words
+    for name, value in pairs(entry) do
+      if not pcall(json.encode, value) then
+        entry[name] = tostring(value)
+      end
+    end
+    line = json.encode(entry)
+  end
+  io.stderr:write(line .. "\n")
 end
 
 --- Logs an entry. What goes in comes out: keep identity numbers and keys out of it.

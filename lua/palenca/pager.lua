@@ -4,9 +4,9 @@
 -- limit, and handed on in order. A history that changes while it is read is read again, or said
 -- to be incomplete.
 -- @classmod palenca.pager
+local check = require("palenca.check")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
-local response = require("palenca.response")
 
 local Pager = {}
 Pager.__index = Pager
@@ -36,28 +36,78 @@ local function submit(self, page)
   return self.client:_submit(self.operation.method, self.path, body, self.operation.safe)
 end
 
+-- A list with holes would end early, and look whole.
+local function is_list_of_rows(value)
+  local count = 0
+  for _, row in pairs(value) do
+    count = count + 1
+    if type(row) ~= "table" then
+      return false
+    end
+  end
+  for at = 1, count do
+    if value[at] == nil then
+      return false
+    end
+  end
+  return true
+end
+
 local function rows_of(self, result)
-  local data, meta = response.read(result)
-  if not data then
+  local data, meta = self.client:_read(result)
+  if data == nil then
     return nil, meta
   end
-  local rows = data[self.operation.search]
-  if type(meta.pagination) ~= "table" or (rows ~= nil and type(rows) ~= "table") then
-    return nil, errors.new({
-      kind = "protocol",
-      message = "the answer has no pagination",
-      status = result.status,
-      request_id = result.request_id,
-      attempts = result.attempts,
-    })
+  local rows = type(data) == "table" and data[self.operation.search] or {}
+  local problem
+  if type(data) ~= "table" or type(meta.pagination) ~= "table" then
+    problem = "the answer has no pagination"
+  elseif type(rows) ~= "table" or not is_list_of_rows(rows) then
+    problem = "the answer's rows are not a list of objects"
   end
-  return rows or {}, meta
+  if not problem then
+    return rows, meta
+  end
+  return nil, errors.new({
+    kind = "protocol",
+    message = problem,
+    status = result.status,
+    request_id = result.request_id,
+    attempts = result.attempts,
+  })
+end
+
+-- The same text for rows with the same content.
+local function identity(row)
+  local parts = {}
+  for name, value in pairs(row) do
+    parts[#parts + 1] = tostring(name)
+      .. "="
+      .. (type(value) == "table" and "{" .. identity(value) .. "}" or tostring(value))
+  end
+  table.sort(parts)
+  return table.concat(parts, ",")
+end
+
+-- When a row comes in at the front while another goes, the totals stay as they were, but the last
+-- rows of a page are the first of the next one.
+local function overlap(previous, rows)
+  local seen = {}
+  for _, row in ipairs(previous) do
+    seen[identity(row)] = true
+  end
+  for _, row in ipairs(rows) do
+    if seen[identity(row)] then
+      return true
+    end
+  end
+  return false
 end
 
 -- One reading of all pages, in order: page() → rows | nil at the end | nil, err.
 local function reading(self)
   local paging = core.paging(WINDOW)
-  local calls, expected = {}, 1
+  local calls, expected, previous = {}, 1, {}
   local function fill()
     for page in function() return paging:next() end do
       calls[page] = submit(self, page)
@@ -75,6 +125,10 @@ local function reading(self)
       return nil, meta
     end
     local ok, reason = paging:accept(meta.pagination, #rows)
+    if ok and overlap(previous, rows) then
+      ok, reason = false, "a row came twice: the rows moved while they were read"
+    end
+    previous = rows
     if not ok then
       return nil, errors.new({
         kind = "protocol",
@@ -103,9 +157,7 @@ end
 -- @treturn ?{table,...} its rows (none beyond the last page); or nil
 -- @treturn table meta, with `pagination`; or the error
 function Pager:page(n)
-  if type(n) ~= "number" or n < 1 or n ~= math.floor(n) then
-    error("page must be a whole number from 1", 2)
-  end
+  check.value("page", n, "positive", 2)
   return rows_of(self, self.client:_wait(submit(self, n)))
 end
 

@@ -77,7 +77,9 @@ end
 local function read_failure(result, envelope)
   if type(envelope) == "table" and type(envelope.error) == "table" then
     return from_envelope(result, envelope.error)
-  elseif type(envelope) == "table" and envelope.detail ~= nil then
+  elseif type(envelope) == "table"
+    and (type(envelope.detail) == "string" or type(envelope.detail) == "table")
+  then
     return from_detail(result, envelope.detail)
   end
   return not_the_api(result)

@@ -1,6 +1,7 @@
 --- Loads a user's script.
 -- @module palenca.script
 local failure = require("palenca.failure")
+local trace = require("palenca.trace")
 
 local script = {}
 
@@ -8,6 +9,14 @@ local script = {}
 local function search_beside(path)
   local directory = path:match("^(.*)/[^/]*$") or "."
   package.path = string.format("%s/?.lua;%s/?/init.lua;%s", directory, directory, package.path)
+end
+
+local function with_trace(value)
+  if type(value) ~= "string" then
+    return value
+  end
+  local frames = trace(debug.traceback("", 2))
+  return frames and value .. "\n" .. frames or value
 end
 
 --- Compiles a script and runs it once, which registers its handlers.
@@ -20,9 +29,7 @@ function script.load(path, ...)
   end
   search_beside(path)
   arg = { [0] = path, ... } -- luacheck: ignore 121
-  local ok, raised = xpcall(chunk, function(value)
-    return type(value) == "string" and debug.traceback(value, 2) or value
-  end, ...)
+  local ok, raised = xpcall(chunk, with_trace, ...)
   if not ok then
     failure("%s", tostring(raised))
   end

@@ -37,6 +37,11 @@ local function check_signature(body, headers, options)
   if not options.header then
     error("palenca.webhook.parse: with a secret, header must name the signature's header", 3)
   end
+  -- a mistake in the options must not pass for a wrong signature
+  local possible, mistake = core.sign(signature_options(options), options.secret, "")
+  if not possible then
+    error("palenca.webhook.parse: " .. mistake, 3)
+  end
   local given = header_value(headers, options.header)
   if type(given) ~= "string" then
     return nil, errors.new({ kind = "auth", message = "the request is not signed" })
@@ -107,10 +112,14 @@ end
 --- Signs a body, for tests and for those who send webhooks.
 -- @tparam string body the body to be sent
 -- @tparam string secret the key
--- @tparam[opt] table options `digest`, `encoding`, `prefix` as for @{parse}
+-- @tparam[opt] table options as for @{parse}; `digest`, `encoding` and `prefix` matter
 -- @treturn string the value of the signature's header
 function webhook.sign(body, secret, options)
+  if type(body) ~= "string" then
+    error("palenca.webhook.sign: body must be a string, got " .. type(body), 2)
+  end
   check.value("palenca.webhook.sign: secret", secret, "string", 2)
+  check.fields("palenca.webhook.sign", options, parse_options, 2)
   local signature, problem = core.sign(signature_options(options or {}), secret, body)
   if not signature then
     error("palenca.webhook.sign: " .. problem, 2)

@@ -46,6 +46,12 @@ local function finish_failed(lease, problem)
   return "retry", wait
 end
 
+-- What a script raises may be an object whose __tostring raises as well.
+local function describe(problem)
+  local ok, text = pcall(tostring, problem)
+  return ok and text or "an error that cannot be shown: " .. type(problem)
+end
+
 local function run_handlers(event, handlers)
   for _, handler in ipairs(handlers) do
     handler(event)
@@ -77,8 +83,9 @@ local function start(schedule, lease, running)
       task.finish(lease.id, "done")
       report.handled(told, host.steady_time() - began)
     else
-      local state, wait = finish_failed(lease, tostring(problem))
-      report.failed(told, state, wait, tostring(problem), trace)
+      local text = describe(problem)
+      local state, wait = finish_failed(lease, text)
+      report.failed(told, state, wait, text, trace)
     end
   end)
 end
@@ -123,7 +130,7 @@ end
 return function(text)
   local options = json.decode(text)
   report.use_json(options.json)
-  client.set_defaults(options.client)
+  client.set_defaults(options.client or {})
   local schedule = scheduler.new()
   runtime.use(schedule:runtime())
   forbid_exit()

@@ -40,11 +40,13 @@ local function collect(self, pipe, name)
   end)
 end
 
-local function merged_environment(extra)
+local function merged_environment(extra, sanitized)
   local merged = uv.os_environ()
   -- what a person has set up must not leak into a test
   for name in pairs(merged) do
-    if name:find("^PALENCA_") then
+    if name:find("^PALENCA_")
+      or (sanitized and (name == "LD_PRELOAD" or name == "ASAN_OPTIONS"))
+    then
       merged[name] = nil
     end
   end
@@ -69,12 +71,18 @@ end
 -- @tparam ?table options `env` (name → value, on top of this process's), `cwd`
 function process.start(path, arguments, options)
   options = options or {}
+  -- the interpreter of the specs runs with other settings, see spec/run
+  local sanitized = os.getenv("SPEC_SANITIZED") and path == os.getenv("SPEC_PROGRAM")
+  local environment = merged_environment(options.env, sanitized)
+  if sanitized then
+    environment[#environment + 1] = "ASAN_OPTIONS=detect_leaks=1"
+  end
   local self = setmetatable({ stdout = "", stderr = "", open = 2 }, Process)
   local out, err = uv.new_pipe(false), uv.new_pipe(false)
   local handle, pid
   handle, pid = uv.spawn(path, {
     args = arguments,
-    env = merged_environment(options.env),
+    env = environment,
     cwd = options.cwd,
     stdio = { nil, out, err },
   }, function(code, signal)

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Servers accept less, and curl not much more. */
+#define HEADER_MAX (32 * 1024)
+
 bool palenca_method_check(const char *method, palenca_error *error) {
   size_t size = strlen(method);
   if (size == 0 || size > 16 || strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != size)
@@ -18,6 +21,8 @@ bool palenca_header_check(const char *name, const char *value, size_t value_size
   size_t size = strlen(name);
   if (size == 0 || strspn(name, token) != size)
     return palenca_error_set(error, PALENCA_USAGE, "a header's name is not a valid token");
+  if (size > HEADER_MAX || value_size > HEADER_MAX)
+    return palenca_error_set(error, PALENCA_USAGE, "a header is longer than %d bytes", HEADER_MAX);
   for (size_t i = 0; i < value_size; i++) {
     unsigned char byte = (unsigned char)value[i];
     if ((byte < ' ' && byte != '\t') || byte == 127)

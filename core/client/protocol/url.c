@@ -1,6 +1,7 @@
 /* Checks and builds the parts of a URL, so that nothing a user passes in can change its meaning. */
 #include "protocol/error.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,10 +11,6 @@ static bool is_digit(char c) {
 
 static bool is_alnum(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 /* Four decimal numbers of at most 255, without leading zeros: what resolvers
@@ -55,14 +52,13 @@ static bool is_host_name(const char *host, size_t size) {
 }
 
 static bool is_ipv6(const char *host, size_t size) {
-  bool colon = false;
-  for (size_t i = 0; i < size; i++) {
-    if (host[i] == ':')
-      colon = true;
-    else if (!is_hex(host[i]) && host[i] != '.')
-      return false;
-  }
-  return colon && size >= 2 && size <= 45;
+  char text[INET6_ADDRSTRLEN];
+  struct in6_addr address;
+  if (size >= sizeof text)
+    return false;
+  memcpy(text, host, size);
+  text[size] = '\0';
+  return inet_pton(AF_INET6, text, &address) == 1;
 }
 
 static bool is_loopback(const char *host, size_t size) {

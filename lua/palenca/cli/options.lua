@@ -40,6 +40,18 @@ function options.path(text)
   return text
 end
 
+-- A value may come from the environment, so a complaint has to name where to look.
+local function named(name, spec)
+  local source = spec.env and name .. " (or $" .. spec.env .. ")" or name
+  return function(text)
+    local value, problem = spec.convert(text)
+    if value == nil then
+      return nil, source .. ": " .. problem
+    end
+    return value
+  end
+end
+
 --- Adds an option.
 -- @param command of argparse
 -- @tparam string name such as `--listen`
@@ -57,7 +69,7 @@ function options.add(command, name, spec)
     option:argname(spec.argname)
   end
   if spec.convert then
-    option:convert(spec.convert)
+    option:convert(named(name, spec))
   end
   local from_environment = spec.env and os.getenv(spec.env)
   if from_environment == "" then

@@ -153,9 +153,6 @@ end
 local function drain(self, on_wait)
   local deadline = host.steady_time() + self.drain_timeout
   for _, worker in ipairs(self.workers) do
-    worker:ask("drain")
-  end
-  for _, worker in ipairs(self.workers) do
     while worker:join(0.05) == false do
       if host.steady_time() >= deadline or (on_wait and on_wait()) then
         return false
@@ -169,6 +166,10 @@ end
 -- @tparam ?function on_wait called again and again meanwhile; true ends the waiting
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
 function Serving:stop(on_wait)
+  -- first, so that no handler is begun for what still arrives
+  for _, worker in ipairs(self.workers) do
+    worker:ask("drain")
+  end
   if self.receiver then
     self.receiver:stop(ANSWER_PATIENCE)
   end

@@ -35,7 +35,7 @@ function money.parse(value, currency)
   if size >= (minor + 0.5) / scale then
     minor = minor + 1
   end
-  if not (minor <= AMOUNT_LIMIT) then
+  if not (minor >= 0 and minor <= AMOUNT_LIMIT) then
     return nil
   end
   -- 0 - 0 rather than -0: LuaJIT has a negative zero.

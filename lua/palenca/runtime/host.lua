@@ -3,6 +3,7 @@
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local host = require("palenca.host")
+local trace = require("palenca.trace")
 
 local Scheduler = {}
 Scheduler.__index = Scheduler
@@ -16,6 +17,7 @@ function scheduler.new()
     tasks = {}, -- coroutines made here → what to do at their end
     ready = {}, -- coroutines to be resumed
     sleepers = {}, -- {due=, thread=}, the soonest first
+    parked = {}, -- coroutines made here that have yielded until somebody wakes them
     running = 0,
   }, Scheduler)
 end
@@ -31,6 +33,11 @@ local function on_done(self)
       call.waiter = nil
     end
   end
+end
+
+local function park(self, thread)
+  self.parked[thread] = true
+  coroutine.yield()
 end
 
 -- Only a coroutine made here can be resumed from here. A call from a coroutine of
@@ -54,7 +61,7 @@ function Scheduler:runtime()
       while not call.result do
         if thread then
           call.waiter = thread
-          coroutine.yield()
+          park(self, thread)
         else
           self.calls:step(3600, on_done(self))
         end
@@ -69,7 +76,7 @@ function Scheduler:runtime()
       local thread = own_thread(self)
       if thread then
         self:add_sleeper(due, thread)
-        coroutine.yield()
+        park(self, thread)
         return
       end
       while host.steady_time() < due do
@@ -89,7 +96,8 @@ end
 
 --- Starts a coroutine; it runs from the next @{step} on.
 -- @tparam function body what it does
--- @tparam function at_end called with true, or with false and what was raised
+-- @tparam function at_end called with true, or with false, what was raised, and where if that
+-- is known
 function Scheduler:spawn(body, at_end)
   local thread = coroutine.create(body)
   self.tasks[thread] = at_end
@@ -98,18 +106,23 @@ function Scheduler:spawn(body, at_end)
 end
 
 local function resume(self, thread)
+  self.parked[thread] = nil
   local ok, problem = coroutine.resume(thread)
   if coroutine.status(thread) ~= "dead" then
+    -- a script that yields by itself lets others take their turn, and goes on
+    if not self.parked[thread] then
+      wake(self, thread)
+    end
     return
   end
   local at_end = self.tasks[thread]
   self.tasks[thread] = nil
   self.running = self.running - 1
-  local trace = not ok and type(problem) == "string" and debug.traceback(thread) or nil
+  local frames = not ok and type(problem) == "string" and trace(debug.traceback(thread)) or nil
   if not ok then
     coroutine.close(thread)
   end
-  at_end(ok, problem, trace)
+  at_end(ok, problem, frames)
 end
 
 local function wake_sleepers(self)
@@ -119,7 +132,7 @@ local function wake_sleepers(self)
   end
 end
 
---- Runs what is ready, then waits for at most `max_wait` seconds for something to happen.
+--- Runs what is ready, or else waits for at most `max_wait` seconds for something to happen.
 -- @tparam number max_wait seconds
 -- @param ... descriptors that end the wait when they become readable
 function Scheduler:step(max_wait, ...)
@@ -129,7 +142,8 @@ function Scheduler:step(max_wait, ...)
   for _, thread in ipairs(ready) do
     resume(self, thread)
   end
-  if #self.ready > 0 then
+  -- what has run may have ended, which the caller has to see before the next wait
+  if #ready > 0 or #self.ready > 0 then
     max_wait = 0
   elseif self.sleepers[1] then
     max_wait = math.max(0, math.min(max_wait, self.sleepers[1].due - host.steady_time()))

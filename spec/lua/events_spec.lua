@@ -1,0 +1,102 @@
+--- Which handlers a script can register, and which of them an event reaches.
+local helper = require("spec.lua.helper")
+
+describe("palenca.on", function()
+  local events, palenca
+  before_each(function()
+    package.loaded["palenca.events"] = nil
+    package.loaded["palenca"] = nil
+    palenca = require("palenca")
+    events = require("palenca.events")
+  end)
+
+  local function called(action)
+    local seen = {}
+    for _, handler in ipairs(events.matching(action)) do
+      seen[#seen + 1] = handler()
+    end
+    return table.concat(seen, " ")
+  end
+
+  local function on(...)
+    for _, action in ipairs { ... } do
+      palenca.on(action, function() return action end)
+    end
+  end
+
+  it("reaches the handlers of a name, its family and all, in their order", function()
+    on("*", "login.success", "account.connected", "login.*", "login.error", "login.success")
+    assert.equal("* login.success login.* login.success", called("login.success"))
+    assert.equal("* login.* login.error", called("login.error"))
+    assert.equal("* account.connected", called("account.connected"))
+    assert.equal("* login.*", called("login.made_up"))
+    assert.equal("*", called("earnings.updated"))
+    assert.same({ "*", "login.success", "account.connected", "login.*", "login.error",
+      "login.success" }, events.actions())
+  end)
+
+  it("takes no name for the beginning of another", function()
+    on("login.success", "login.*")
+    assert.equal("login.*", called("login.success2"))
+    assert.equal("", called("login"))
+    assert.equal("", called("logins.success"))
+    assert.equal("", called("xlogin.success"))
+    assert.equal("", called("LOGIN.success"))
+  end)
+
+  it("takes no dot for any character", function()
+    on("login.success")
+    assert.equal("", called("loginxsuccess"))
+  end)
+
+  it("reaches the catch-all with what nobody has heard of", function()
+    on("*")
+    for _, action in ipairs { "moon.landed", "x", "a.b.c", "é" } do
+      assert.equal("*", called(action))
+    end
+  end)
+
+  it("has none at first", function()
+    assert.same({}, events.matching("login.success"))
+    assert.same({}, events.actions())
+  end)
+
+  for _, action in ipairs {
+    "", "login", "login.", ".success", "*.success", "**", "*.*", "login.s*", "login.*x",
+    "login.**", "login success", " login.success", "login.success ", "log*", "login.success\n",
+  } do
+    it("refuses the action '" .. action .. "'", function()
+      helper.blames_caller(function() palenca.on(action, function() end) end, "palenca.on")
+      assert.same({}, events.actions())
+    end)
+  end
+
+  it("refuses an action or a handler of a wrong type", function()
+    for _, action in ipairs { 5, {}, true } do
+      helper.blames_caller(function() palenca.on(action, function() end) end, "action")
+    end
+    helper.blames_caller(function() palenca.on(nil, function() end) end, "action")
+    helper.blames_caller(function() palenca.on("login.success") end, "handler", "nil")
+    helper.blames_caller(function() palenca.on("login.success", "print") end, "handler", "string")
+    assert.same({}, events.actions())
+  end)
+end)
+
+describe("palenca.sleep", function()
+  local palenca = require("palenca")
+  local uv = require("luv")
+
+  it("waits for at least as long as it is told", function()
+    local before = uv.hrtime()
+    palenca.sleep(0.02)
+    assert.is_true(uv.hrtime() - before >= 0.02e9)
+    palenca.sleep(0)
+  end)
+
+  it("refuses what is no time to wait", function()
+    for _, seconds in ipairs { -1, -0.001, 86401, math.huge, -math.huge, 0 / 0, "1", {}, true } do
+      helper.blames_caller(function() palenca.sleep(seconds) end, "palenca.sleep", "seconds")
+    end
+    helper.blames_caller(function() palenca.sleep() end, "palenca.sleep")
+  end)
+end)

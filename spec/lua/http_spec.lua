@@ -1,0 +1,220 @@
+--- Requests of a script to its owner's own systems.
+local errors = require("palenca.errors")
+local helper = require("spec.lua.helper")
+local json = require("palenca.json")
+local palenca = require("palenca")
+local uv = require("luv")
+
+describe("palenca.http", function()
+  local faults
+  setup(function() faults = helper.faults() end)
+  teardown(function() assert.equal(0, faults:stop()) end)
+
+  local function last()
+    return faults:stats().last
+  end
+
+  it("gets what is at an address", function()
+    local answer = palenca.http { url = faults.url .. "/good/x?y=1" }
+    assert.equal(200, answer.status)
+    assert.equal("application/json", answer.headers["content-type"])
+    assert.is_true(json.decode(answer.body).data.ok)
+    assert.equal("GET", last().method)
+    assert.equal("/good/x?y=1", last().target)
+    assert.equal("", last().body)
+  end)
+
+  it("carries no key of the API", function()
+    palenca.http { url = faults.url .. "/good/" }
+    assert.is_nil(last().headers["x-api-key"])
+  end)
+
+  it("posts a body as it is", function()
+    local body = "a=1&b=\0\1\255"
+    local answer = palenca.http { url = faults.url .. "/status:200/", body = body }
+    assert.equal(body, answer.body)
+    assert.equal("POST", last().method)
+    assert.equal(tostring(#body), last().headers["content-length"])
+  end)
+
+  it("posts JSON", function()
+    for _, value in ipairs { { a = { 1, 2 }, b = "ñ" }, "text", 5, true, false } do
+      local answer = palenca.http { url = faults.url .. "/status:200/", json = value }
+      assert.same(value, json.decode(answer.body))
+      assert.equal("POST", last().method)
+      assert.equal("application/json", last().headers["content-type"])
+    end
+  end)
+
+  it("leaves a content type of the caller's in place", function()
+    palenca.http {
+      url = faults.url .. "/good/", json = {}, headers = { ["content-TYPE"] = "application/x" },
+    }
+    assert.equal("application/x", last().headers["content-type"])
+    assert.equal("{}", last().body)
+  end)
+
+  for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
+    it("sends " .. method .. ", with a body and without", function()
+      local url = faults.url .. "/status:200/"
+      local answer = palenca.http { url = url, method = method, body = "abc" }
+      assert.equal(method, answer.headers["x-seen"])
+      assert.equal("abc", answer.body)
+      answer = palenca.http { url = url, method = method }
+      assert.equal(method, answer.headers["x-seen"])
+      assert.equal("", answer.body)
+    end)
+  end
+
+  it("sends HEAD", function()
+    local answer = palenca.http { url = faults.url .. "/status:200/", method = "HEAD" }
+    assert.equal(200, answer.status)
+    assert.equal("HEAD", answer.headers["x-seen"])
+    assert.equal("", answer.body)
+  end)
+
+  it("sends headers, numbers and empty ones too", function()
+    palenca.http {
+      url = faults.url .. "/good/",
+      headers = { ["X-Number"] = 5, ["X-Empty"] = "", ["X-Text"] = "a\tb é" },
+    }
+    assert.equal("5", last().headers["x-number"])
+    assert.equal("", last().headers["x-empty"])
+    assert.equal("a\tb é", last().headers["x-text"])
+  end)
+
+  for _, status in ipairs { 201, 302, 400, 401, 404, 429, 500, 503, 599 } do
+    it("hands on status " .. status .. ", once", function()
+      local path = "/status:" .. status .. "/once"
+      local answer, err = palenca.http { url = faults.url .. path, body = "why" }
+      assert.is_nil(err)
+      assert.equal(status, answer.status)
+      assert.equal("why", answer.body)
+      assert.equal(1, faults:count(path))
+    end)
+  end
+
+  it("does not follow a redirect", function()
+    local answer = palenca.http { url = faults.url .. "/redirect/" }
+    assert.equal(302, answer.status)
+    assert.equal("/redirected/v1/users", answer.headers.location)
+    assert.equal(0, faults:count("/redirected/v1/users"))
+  end)
+
+  it("tries again only if told to, and only what is safe", function()
+    local answer = palenca.http { url = faults.url .. "/unavailable_once/a", max_retries = 2 }
+    assert.equal(200, answer.status)
+    assert.equal(2, faults:count("/unavailable_once/a"))
+    answer = palenca.http { url = faults.url .. "/unavailable_once/b" }
+    assert.equal(503, answer.status)
+    for _, method in ipairs { "POST", "PATCH" } do
+      local path = "/close/" .. method
+      palenca.http { url = faults.url .. path, method = method, max_retries = 2 }
+      assert.equal(1, faults:count(path))
+    end
+  end)
+
+  for fault, kind in pairs { close = "network", garbage = "protocol", short_body = "network" } do
+    it("tells why there is no answer: " .. fault, function()
+      local answer, err = palenca.http { url = faults.url .. "/" .. fault .. "/" }
+      assert.is_nil(answer)
+      assert.is_true(errors.is(err))
+      assert.equal(kind, err.kind)
+      assert.truthy(#err.message > 0)
+      assert.is_true(err.attempts >= 1)
+    end)
+  end
+
+  it("tells of a timeout", function()
+    local answer, err = palenca.http { url = faults.url .. "/never/", timeout = 0.2 }
+    assert.is_nil(answer)
+    assert.equal("timeout", err.kind)
+  end)
+
+  it("tells that nobody is there", function()
+    local bound = uv.new_tcp()
+    bound:bind("127.0.0.1", 0)
+    local answer, err = palenca.http {
+      url = "http://127.0.0.1:" .. bound:getsockname().port .. "/",
+    }
+    bound:close()
+    assert.is_nil(answer)
+    assert.equal("network", err.kind)
+    assert.equal(1, err.attempts)
+  end)
+
+  describe("refuses, before it sends anything,", function()
+    local before
+    setup(function() before = faults:stats().requests end)
+    teardown(function() assert.equal(before, faults:stats().requests) end)
+
+    local function refuses(options, ...)
+      helper.blames_caller(function() local _ = palenca.http(options) end, "palenca.http", ...)
+    end
+
+    local function with(more)
+      local all = { url = faults.url .. "/good/" }
+      for name, value in pairs(more) do
+        all[name] = value
+      end
+      return all
+    end
+
+    for _, url in ipairs {
+      "example.com", "/x", "ftp://example.com", "file:///etc/passwd", "http://", "http:///x",
+      "http://a b", "http://a/b c", "http://a/\r\nX: 1", "HTTP://a", "gopher://a", " http://a",
+      "http://a:99999/", "http://a:b/", "http://[::1/", "http://?x", "http://a..b/",
+    } do
+      it("the address " .. url:gsub("%c", "?"), function()
+        refuses({ url = url }, "url")
+      end)
+    end
+
+    it("an address that is missing or no text", function()
+      refuses({}, "url")
+      refuses({ url = 5 }, "url")
+      refuses("http://example.com/", "table")
+      refuses(nil, "table")
+    end)
+
+    it("unknown options and wrong types", function()
+      refuses(with { verify = false }, "unknown field 'verify'")
+      refuses(with { body = {} }, "body")
+      refuses(with { timeout = "1" }, "timeout")
+      refuses(with { timeout = 0 }, "timeout")
+      refuses(with { max_retries = -1 }, "max_retries")
+      refuses(with { max_retries = 1e6 }, "max_retries")
+      refuses(with { headers = "X: 1" }, "headers")
+      refuses(with { body = "x", json = {} }, "body or json")
+    end)
+
+    for _, method in ipairs { "get", "GET /", "G\r\nX: 1", "", ("A"):rep(17) } do
+      it("the method '" .. method:gsub("%c", "?") .. "'", function()
+        refuses(with { method = method }, "method")
+      end)
+    end
+
+    for _, value in ipairs { "a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b", "\127" } do
+      it(string.format("the header value %q", value), function()
+        refuses(with { headers = { ["X-A"] = value } }, "header")
+      end)
+    end
+
+    for _, name in ipairs { "", "a b", "a:b", "a\r\nb", "a\0b", "ñ", "a\n" } do
+      it(string.format("the header name %q", name), function()
+        refuses(with { headers = { [name] = "x" } }, "header")
+      end)
+    end
+
+    it("headers that are no text", function()
+      refuses(with { headers = { "x" } }, "headers")
+      refuses(with { headers = { X = true } }, "headers")
+      refuses(with { headers = { X = {} } }, "headers")
+    end)
+
+    it("what JSON cannot say", function()
+      assert.has_error(function() palenca.http(with { json = { f = print } }) end)
+      assert.has_error(function() palenca.http(with { json = 0 / 0 }) end)
+    end)
+  end)
+end)

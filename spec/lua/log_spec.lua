@@ -1,0 +1,85 @@
+--- A script's log: one line of JSON for each entry, on standard error.
+local helper = require("spec.lua.helper")
+local json = require("palenca.json")
+local palenca = require("palenca")
+
+-- Runs a script and answers the entries it logged.
+local function logged(text)
+  local status, output, complaints = helper.run(
+    'local palenca = require("palenca")\nlocal log = palenca.log\n' .. text)
+  assert.equal(0, status, complaints)
+  assert.equal("", output)
+  local entries = {}
+  for line in complaints:gmatch("([^\n]*)\n") do
+    entries[#entries + 1] = assert(json.decode(line))
+  end
+  assert.equal(complaints:sub(-1), "\n")
+  return entries
+end
+
+describe("palenca.log", function()
+  it("writes a line of JSON with the time and the level", function()
+    local entries = logged([[
+      log.info { message = "read", rows = 195, share = 0.5, whole = true, list = { 1, 2 } }
+      log.warn { message = "slow" }
+      log.error { message = "lost" }
+    ]])
+    assert.equal(3, #entries)
+    assert.truthy(entries[1].time:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$"))
+    entries[1].time = nil
+    assert.same({
+      level = "info", message = "read", rows = 195, share = 0.5, whole = true, list = { 1, 2 },
+    }, entries[1])
+    assert.equal("warn", entries[2].level)
+    assert.equal("error", entries[3].level)
+  end)
+
+  it("takes a text as the message", function()
+    assert.equal("plain", logged('log.info("plain")')[1].message)
+  end)
+
+  it("keeps one entry on one line, whatever is in it", function()
+    local entries = logged([[log.info { message = "a\nb\r\n{}", ["na\nme"] = '"' }]])
+    assert.equal(1, #entries)
+    assert.equal("a\nb\r\n{}", entries[1].message)
+    assert.equal('"', entries[1]["na\nme"])
+  end)
+
+  it("puts errors and other objects in words", function()
+    local entries = logged([[
+      local client = palenca.new {
+        api_key = "a-secret-key", base_url = "http://127.0.0.1:1", max_retries = 0,
+      }
+      local _, err = client.users:get("u1")
+      log.error { err = err, client = client, call = print }
+    ]])
+    assert.truthy(entries[1].err:find("^network: "))
+    assert.equal("palenca client of http://127.0.0.1:1", entries[1].client)
+    assert.truthy(entries[1].call:find("^function"))
+    assert.is_nil(json.encode(entries[1]):find("a-secret-key", 1, true))
+  end)
+
+  it("does not fail for what JSON cannot say", function()
+    local entries = logged([[
+      local circle = {}
+      circle.circle = circle
+      log.info { message = "kept", ratio = 0 / 0, most = math.huge, inner = { f = print },
+        circle = circle, rows = 3 }
+    ]])
+    assert.equal("kept", entries[1].message)
+    assert.equal(3, entries[1].rows)
+    assert.truthy(entries[1].ratio:find("nan"))
+    assert.equal("inf", entries[1].most)
+    assert.is_string(entries[1].inner)
+    assert.is_string(entries[1].circle)
+  end)
+
+  it("refuses what is neither a table nor a text", function()
+    for _, level in ipairs { "info", "warn", "error" } do
+      for _, value in ipairs { 5, true, print } do
+        helper.blames_caller(function() palenca.log[level](value) end, "palenca.log", type(value))
+      end
+      helper.blames_caller(function() palenca.log[level]() end, "palenca.log", "nil")
+    end
+  end)
+end)

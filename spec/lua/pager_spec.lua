@@ -1,0 +1,239 @@
+--- Searches whose pages come in parallel, out of order, changed, or not at all.
+local errors = require("palenca.errors")
+local helper = require("spec.lua.helper")
+local json = require("palenca.json")
+
+describe("a search", function()
+  local faults
+  before_each(function() faults = helper.faults() end)
+  after_each(function() assert.equal(0, faults:stop()) end)
+
+  local function search(fault, size, options)
+    return faults:client(fault, options).accounts:earnings(helper.ACCOUNT, {
+      start_date = "2024-09-01", end_date = "2026-03-01", items_per_page = size or 2,
+    })
+  end
+
+  local function requests(fault)
+    return faults:count("/" .. fault .. "/v1/accounts/" .. helper.ACCOUNT .. "/earnings/search")
+  end
+
+  -- Asserts that the rows are those numbered from `first` to `last`.
+  local function are_rows(first, last, rows)
+    assert.equal(last - first + 1, #rows)
+    for at, row in ipairs(rows) do
+      assert.equal(first + at - 1, row.count_trips)
+      assert.equal(first + at - 1 + 0.25, row.amount)
+    end
+  end
+
+  it("sends nothing until it is asked for a row", function()
+    search("pages")
+    assert.equal(0, faults:stats().requests)
+  end)
+
+  it("asks for a page as the API wants it", function()
+    search("pages", 4):page(3)
+    local last = faults:stats().last
+    assert.equal("POST", last.method)
+    assert.same({
+      start_date = "2024-09-01", end_date = "2026-03-01",
+      options = { page = 3, items_per_page = 4 },
+    }, json.decode(last.body))
+  end)
+
+  it("asks for each page once", function()
+    local rows, report = search("pages"):all()
+    are_rows(1, 9, rows)
+    assert.same({ complete = true, rows = 9, total_items = 9, total_pages = 5, readings = 1 },
+      report)
+    assert.equal(5, requests("pages"))
+  end)
+
+  it("has eight pages under way at once, and keeps their order", function()
+    local rows, report = search("hold:8"):all()
+    are_rows(1, 18, rows)
+    assert.is_true(report.complete)
+    assert.equal(1, report.readings)
+    assert.equal(9, requests("hold:8"))
+  end)
+
+  it("hands rows on in order while later pages come first", function()
+    local number = 0
+    for row in search("hold:8", 3):each() do
+      number = number + 1
+      assert.equal(number, row.count_trips)
+    end
+    assert.equal(27, number)
+  end)
+
+  it("reads no further ahead than eight pages", function()
+    local pager = search("pages:40", 1)
+    for _ = 1, 2 do
+      assert.truthy(pager:next())
+    end
+    -- the second page was handed on, so pages 3 to 10 may be under way
+    assert.is_true(requests("pages:40") <= 10)
+  end)
+
+  it("of nothing is complete", function()
+    local rows, report = search("no_rows"):all()
+    assert.same({}, rows)
+    assert.same({ complete = true, rows = 0, total_items = 0, total_pages = 0, readings = 1 },
+      report)
+  end)
+
+  it("takes the size of a page that the server chose", function()
+    local rows, report = search("clamp", 100):all()
+    are_rows(1, 9, rows)
+    assert.is_true(report.complete)
+    assert.equal(5, report.total_pages)
+  end)
+
+  for fault, last in pairs { grow_once = 10, shrink_once = 8, short_once = 9, shift_once = 9 } do
+    it("that changes once is read again: " .. fault, function()
+      local rows, report = search(fault):all()
+      are_rows(1, last, rows)
+      assert.is_true(report.complete)
+      assert.equal(2, report.readings)
+      assert.equal(last, report.total_items)
+      assert.is_nil(report.reason)
+    end)
+  end
+
+  for fault, reason in pairs {
+    grow_always = "changed", short_page = "number of rows", same_page = "another page",
+    contradiction = "contradicts",
+  } do
+    it("that stays inconsistent is said to be incomplete: " .. fault, function()
+      local rows, report = search(fault):all()
+      assert.is_table(rows)
+      assert.is_false(report.complete)
+      assert.equal(3, report.readings)
+      assert.equal(#rows, report.rows)
+      assert.truthy(report.reason:find(reason, 1, true), report.reason)
+    end)
+  end
+
+  for _, fault in ipairs {
+    "grow_once", "shrink_once", "short_once", "shift_once", "same_page", "contradiction",
+  } do
+    it("that changes ends each and next with an error: " .. fault, function()
+      local seen = 0
+      local ok, raised = pcall(function()
+        for _ in search(fault):each() do
+          seen = seen + 1
+        end
+      end)
+      assert.is_false(ok)
+      assert.is_true(errors.is(raised))
+      assert.equal("protocol", raised.kind)
+      assert.equal("inconsistent_pages", raised.code)
+      assert.is_true(seen <= 4)
+    end)
+  end
+
+  it("that failed goes on failing", function()
+    local pager = search("fail_page:2")
+    assert.equal(1, pager:next().count_trips)
+    assert.equal(2, pager:next().count_trips)
+    local row, err = pager:next()
+    assert.is_nil(row)
+    assert.equal("server", err.kind)
+    local before = requests("fail_page:2")
+    row = { pager:next() }
+    assert.is_nil(row[1])
+    assert.equal(err, row[2])
+    assert.equal(before, requests("fail_page:2"))
+  end)
+
+  for page = 1, 5, 2 do
+    it("whose page " .. page .. " fails gives no rows, but the error", function()
+      local rows, err = search("fail_page:" .. page):all()
+      assert.is_nil(rows)
+      assert.is_true(errors.is(err))
+      assert.equal("server", err.kind)
+      assert.equal(500, err.status)
+    end)
+  end
+
+  it("has one page without the others", function()
+    local rows, meta = search("fail_page:2"):page(3)
+    are_rows(5, 6, rows)
+    assert.equal(3, meta.pagination.page)
+    assert.equal(1, requests("fail_page:2"))
+    local err
+    rows, err = search("fail_page:2"):page(2)
+    assert.is_nil(rows)
+    assert.equal(500, err.status)
+  end)
+
+  it("whose first page has no pagination is not understood", function()
+    for _, fault in ipairs { "no_pagination", "good", "data_number" } do
+      for _, method in ipairs { "all", "next", "page" } do
+        local pager = search(fault)
+        local rows, err = pager[method](pager, 1)
+        assert.is_nil(rows)
+        assert.equal("protocol", err.kind)
+        assert.truthy(err.message:find("no pagination", 1, true))
+        assert.equal("fault-request", err.request_id)
+      end
+    end
+  end)
+
+  it("whose later pages have no pagination is not understood", function()
+    local rows, err = search("no_pagination_later"):all()
+    assert.is_nil(rows)
+    assert.equal("protocol", err.kind)
+  end)
+
+  for _, list in ipairs {
+    "5", '"text"', "[null,{},{}]", "[{},null,{}]", "[{},{},null]", "[1,2,3]", '{"a":1}', "null",
+  } do
+    it("refuses what is no list of rows: " .. list, function()
+      for _, method in ipairs { "all", "next" } do
+        local pager = search("rows_wrong:" .. list, 5)
+        local rows, err = pager[method](pager)
+        if rows and method == "all" then
+          assert.is_false(err.complete)
+          assert.truthy(err.reason)
+        else
+          assert.is_nil(rows)
+          assert.equal("protocol", err.kind)
+        end
+      end
+    end)
+  end
+
+  it("that is given up leaves the client usable", function()
+    local client = faults:client("hold:8")
+    local period = { start_date = "2024-09-01", end_date = "2026-03-01", items_per_page = 2 }
+    local each = client.accounts:earnings(helper.ACCOUNT, period):each()
+    assert.equal(1, each().count_trips) -- eight pages are under way now
+    each = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
+    local rows, report = client.accounts:earnings(helper.ACCOUNT, period):all()
+    are_rows(1, 18, rows)
+    assert.is_true(report.complete)
+  end)
+
+  it("runs beside another one", function()
+    local one, other = search("pages", 2), search("pages:7", 3)
+    local sum = 0
+    for _ = 1, 7 do
+      sum = sum + one:next().count_trips - other:next().count_trips
+    end
+    assert.equal(0, sum)
+    assert.is_nil(other:next())
+    assert.equal(8, one:next().count_trips)
+  end)
+
+  it("asks again for the page that failed, not for all", function()
+    local rows, report = search("fail_page_once:3", 2, { max_retries = 1 }):all()
+    are_rows(1, 9, rows)
+    assert.is_true(report.complete)
+    assert.equal(1, report.readings)
+    assert.equal(6, requests("fail_page_once:3"))
+  end)
+end)

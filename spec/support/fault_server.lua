@@ -1,0 +1,399 @@
+--- A server that answers every request with one fault, chosen by the first segment of its path.
+--
+-- `lua5.4 spec/support/fault_server.lua` prints the port it listens on. A segment may carry an
+-- argument behind a colon, as in `/error:bad_request:422/v1/users`. `/stats` tells what was seen.
+-- It ends when its standard input does.
+local cjson = require("cjson")
+local uv = require("luv")
+
+-- Only a bound against being left behind; the end of its input comes first.
+local LONGEST_LIFE = 600000
+
+local GOOD = '{"success":true,"error":null,"data":{"ok":true}}'
+local PAGE = "<!DOCTYPE html>\n<html><body>Bad gateway</body></html>"
+
+local stats = { connections = 0, requests = 0, paths = {}, last = {} }
+local readings = {} -- path → how often its first page was asked for
+local held = {} -- answers to be given together
+
+local function message(status, body, headers)
+  local lines = { "HTTP/1.1 " .. status .. " Reason" }
+  local all = { ["X-Request-Id"] = "fault-request", ["Content-Type"] = "application/json" }
+  if status ~= 204 then
+    all["Content-Length"] = #body
+  end
+  for name, value in pairs(headers or {}) do
+    all[name] = value
+  end
+  for name, value in pairs(all) do
+    lines[#lines + 1] = name .. ": " .. value
+  end
+  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. body
+end
+
+local function write(socket, bytes, at_end)
+  if not socket:is_closing() then
+    socket:write(bytes, at_end)
+  end
+end
+
+local function close(socket)
+  if not socket:is_closing() then
+    socket:close()
+  end
+end
+
+local function send(socket, ...)
+  write(socket, message(...))
+end
+
+-- Answers a fixed message.
+local function always(...)
+  local bytes = message(...)
+  return function(socket)
+    write(socket, bytes)
+  end
+end
+
+-- Writes bytes, then ends the connection.
+local function cut(bytes)
+  return function(socket)
+    write(socket, bytes, function()
+      close(socket)
+    end)
+  end
+end
+
+-- The first request to a path gets one answer, the later ones the good one.
+local function once(...)
+  local first = message(...)
+  return function(socket, request)
+    write(socket, request.number == 1 and first or message(200, GOOD))
+  end
+end
+
+local faults = {
+  good = always(200, GOOD),
+  html_502 = always(502, PAGE, { ["Content-Type"] = "text/html" }),
+  html_200 = always(200, PAGE, { ["Content-Type"] = "text/html" }),
+  cut_json = always(200, GOOD:sub(1, -12)),
+  short_body = cut(message(200, GOOD, { ["Content-Length"] = #GOOD + 100 })),
+  close = cut(""),
+  garbage = cut("SSH-2.0-OpenSSH_9.2p1\r\n" .. ("\0\1\2\3"):rep(64) .. "\r\n"),
+  empty = always(200, ""),
+  no_content = always(204, ""),
+  detail_text = always(400, '{"detail":"There was an error parsing the body"}'),
+  detail_number = always(422, '{"detail":5}'),
+  detail_list = always(
+    422,
+    '{"detail":[{"loc":["body","options","page"],"msg":"must be a number",'
+      .. '"type":"type_error.integer"},{"loc":["body","items",0],"msg":"is odd"}]}'
+  ),
+  refused_200 = always(
+    200,
+    '{"success":false,"error":{"code":"platform_error","message":"The platform failed",'
+      .. '"errors":[]},"data":null}'
+  ),
+  bare_array = always(200, "[1,2,3]"),
+  bare_number = always(200, "5"),
+  data_number = always(200, '{"success":true,"data":5,"pagination":{"page":1}}'),
+  redirect = always(302, "", { Location = "/redirected/v1/users" }),
+  unavailable_once = once(503, '{"success":false,"error":{"code":"service_unavailable"}}'),
+  unavailable = always(503, PAGE, { ["Retry-After"] = "0" }),
+  limited_once = once(
+    429,
+    '{"success":false,"error":{"code":"too_many_requests"}}',
+    { ["Retry-After"] = "0" }
+  ),
+  rich = always(
+    200,
+    '{"success":true,"error":null,"data":{"count":3,"rate":0.5,"nothing":null,'
+      .. '"inner":{"nothing":null,"new_field":"kept"},"list":[{"trips":9}]}}',
+    {
+      ["X-RateLimit-Limit"] = "120",
+      ["X-RateLimit-Remaining"] = "119",
+      ["X-RateLimit-Reset"] = "1900000000",
+    }
+  ),
+}
+
+function faults.never() end
+
+function faults.reset(socket)
+  socket:close_reset()
+end
+
+function faults.huge_body(socket)
+  send(socket, 200, ("x"):rep(17 * 1024 * 1024))
+end
+
+function faults.huge_headers(socket)
+  local headers = {}
+  for i = 1, 400 do
+    headers["X-Filler-" .. i] = ("x"):rep(1000)
+  end
+  send(socket, 200, GOOD, headers)
+end
+
+function faults.huge_header(socket)
+  send(socket, 200, GOOD, { ["X-Filler"] = ("x"):rep(400000) })
+end
+
+-- error:CODE:STATUS
+function faults.error(socket, request)
+  local code, status = request.argument:match("^([%w_]+):(%d+)$")
+  local problem = {
+    code = code,
+    message = "About " .. code,
+    errors = { { message = "look here", location = "body.field" } },
+  }
+  send(socket, tonumber(status), cjson.encode { success = false, error = problem })
+end
+
+-- Repeats the key to the one who sent it, as a careless server might.
+function faults.echo(socket, request)
+  local key = request.headers["x-api-key"] or "none"
+  local problem = {
+    code = "invalid_api_key",
+    message = "The key " .. key .. " is not known",
+    errors = { { message = "not " .. key, location = key } },
+  }
+  send(socket, 401, cjson.encode { success = false, error = problem }, { ["X-Request-Id"] = key })
+end
+
+-- status:NUMBER, with the request's body as its own
+function faults.status(socket, request)
+  send(socket, tonumber(request.argument), request.body, { ["X-Seen"] = request.method })
+end
+
+-- ---- pages -----------------------------------------------------------------------
+
+-- Which page a request asks for, and how many rows a page; a reading begins with its first page.
+local function page_of(request)
+  local options = cjson.decode(request.body).options
+  local page = math.tointeger(options.page)
+  if page == 1 then
+    readings[request.path] = (readings[request.path] or 0) + 1
+  end
+  return page, math.tointeger(options.items_per_page), readings[request.path]
+end
+
+local function row(number)
+  return string.format(
+    '{"amount":%d.25,"currency":"mxn","earning_date":"%s","cash_amount":null,"count_trips":%d}',
+    number, os.date("!%Y-%m-%d", 1740000000 - 86400 * number), number)
+end
+
+-- A page of rows that are numbered from 1; `change` may alter the pagination it is given, and
+-- answer rows to leave out at its end or to begin earlier with.
+local function page_body(page, size, total, change)
+  local pagination = {
+    page = page,
+    items_per_page = size,
+    total_items = total,
+    total_pages = (total + size - 1) // size,
+  }
+  local missing, shift = 0, 0
+  if change then
+    missing, shift = change(pagination)
+  end
+  local rows = {}
+  for number = (page - 1) * size + 1, math.min(page * size, total) - (missing or 0) do
+    rows[#rows + 1] = row(number - (shift or 0))
+  end
+  return string.format('{"success":true,"data":{"earnings":[%s]}%s}', table.concat(rows, ","),
+    pagination.page and ',"pagination":' .. cjson.encode(pagination) or "")
+end
+
+local function paged(total_of, change)
+  return function(socket, request)
+    local page, size, reading = page_of(request)
+    local total = total_of(page, reading, tonumber(request.argument or 9))
+    send(socket, 200, page_body(page, size, total, change and function(pagination)
+      return change(pagination, page, reading)
+    end))
+  end
+end
+
+local function constant(_, _, total)
+  return total
+end
+
+local function none()
+  return 0
+end
+
+faults.pages = paged(constant)
+faults.grow_once = paged(function(page, reading, total)
+  return total + ((reading > 1 or page > 1) and 1 or 0)
+end)
+faults.shrink_once = paged(function(page, reading, total)
+  return total - ((reading > 1 or page > 1) and 1 or 0)
+end)
+faults.grow_always = paged(function(page, reading, total)
+  return total + 2 * reading + (page > 1 and 1 or 0)
+end)
+faults.short_page = paged(constant, function(_, page)
+  return page == 2 and 1 or 0
+end)
+faults.short_once = paged(constant, function(_, page, reading)
+  return page == 2 and reading == 1 and 1 or 0
+end)
+faults.same_page = paged(constant, function(pagination)
+  pagination.page = 1
+end)
+-- One row came in at the front and one went at the back: the totals are the same, but from the
+-- second page on every row has moved by one.
+faults.shift_once = paged(constant, function(_, page, reading)
+  return 0, page > 1 and reading == 1 and 1 or 0
+end)
+faults.no_pagination = paged(constant, function(pagination)
+  pagination.page = nil
+end)
+faults.no_pagination_later = paged(constant, function(pagination, page)
+  pagination.page = page == 1 and 1 or nil
+end)
+faults.contradiction = paged(constant, function(pagination)
+  pagination.total_pages = pagination.total_pages + 1
+end)
+faults.no_rows = paged(none)
+
+-- A server that gives two rows a page, whatever was asked for.
+function faults.clamp(socket, request)
+  local page = page_of(request)
+  send(socket, 200, page_body(page, 2, 9))
+end
+
+function faults.rows_wrong(socket, request)
+  local page, size = page_of(request)
+  local body = page_body(page, size, 3)
+  send(socket, 200, (body:gsub('"earnings":%b[]', '"earnings":' .. request.argument)))
+end
+
+-- fail_page:N — that page is out of order.
+function faults.fail_page(socket, request)
+  local page, size = page_of(request)
+  if page == tonumber(request.argument) then
+    send(socket, 500, PAGE)
+  else
+    send(socket, 200, page_body(page, size, 9))
+  end
+end
+
+-- fail_page_once:N — that page is out of order at first.
+local failed = {}
+function faults.fail_page_once(socket, request)
+  local page, size = page_of(request)
+  if page == tonumber(request.argument) and not failed[request.path] then
+    failed[request.path] = true
+    send(socket, 503, PAGE, { ["Retry-After"] = "0" })
+  else
+    send(socket, 200, page_body(page, size, 9))
+  end
+end
+
+-- hold:N — answers nothing behind the first page until N pages are waited for, then all of them,
+-- the last first.
+function faults.hold(socket, request)
+  local page, size = page_of(request)
+  local wanted = tonumber(request.argument)
+  if page == 1 then
+    send(socket, 200, page_body(1, size, (wanted + 1) * size))
+    return
+  end
+  held[#held + 1] = { socket = socket, page = page }
+  if #held == wanted then
+    table.sort(held, function(a, b)
+      return a.page > b.page
+    end)
+    for _, one in ipairs(held) do
+      send(one.socket, 200, page_body(one.page, size, (wanted + 1) * size))
+    end
+    held = {}
+  end
+end
+
+-- ---- connections -------------------------------------------------------------------
+
+local function read_request(buffer)
+  local head, rest = buffer:match("^(.-\r\n)\r\n(.*)$")
+  if not head then
+    return nil
+  end
+  local request = { headers = {} }
+  request.method, request.target = head:match("^(%u+) (%S+)")
+  for name, value in head:gmatch("\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
+    request.headers[name:lower()] = value
+  end
+  local length = tonumber(request.headers["content-length"] or 0)
+  if #rest < length then
+    return nil
+  end
+  request.body = rest:sub(1, length)
+  return request, rest:sub(length + 1)
+end
+
+local function answer(socket, request)
+  request.path = request.target:match("^[^?]*")
+  local fault, argument = request.path:match("^/([%w_]*):?([^/]*)")
+  stats.requests = stats.requests + 1
+  stats.paths[request.path] = (stats.paths[request.path] or 0) + 1
+  stats.last = {
+    method = request.method,
+    target = request.target,
+    headers = request.headers,
+    body = request.body,
+  }
+  request.number = stats.paths[request.path]
+  request.argument = argument ~= "" and argument or nil
+  local handler = faults[fault] or always(404, '{"detail":"There is no fault of this name"}')
+  handler(socket, request)
+end
+
+local function serve(socket)
+  local buffer, counted = "", false
+  socket:read_start(function(problem, data)
+    if problem or not data then
+      close(socket)
+      return
+    end
+    buffer = buffer .. data
+    local request, rest = read_request(buffer)
+    if not request then
+      return
+    end
+    buffer = rest
+    if request.target == "/stats" then
+      send(socket, 200, cjson.encode(stats))
+      return
+    end
+    if not counted then
+      counted = true
+      stats.connections = stats.connections + 1
+    end
+    answer(socket, request)
+  end)
+end
+
+local listener = uv.new_tcp()
+assert(listener:bind("127.0.0.1", 0))
+assert(listener:listen(128, function()
+  local socket = uv.new_tcp()
+  listener:accept(socket)
+  serve(socket)
+end))
+
+local input = uv.new_pipe(false)
+assert(input:open(0))
+input:read_start(function(_, data)
+  if not data then
+    os.exit(0)
+  end
+end)
+uv.new_timer():start(LONGEST_LIFE, 0, function()
+  os.exit(1)
+end)
+
+io.stdout:write(listener:getsockname().port, "\n")
+io.stdout:flush()
+uv.run()
