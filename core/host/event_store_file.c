@@ -22,8 +22,9 @@
 /* The body is last, so that reading the other columns never walks through its pages. A received
  * event is `behind` while an earlier event of its account is unfinished. AUTOINCREMENT: handlers
  * tell events apart by id, so an id is not used again even if rows are deleted; and ids begin at
- * the moment of creation, so that those of a database that replaces a lost one are new as well. The indexes are
- * partial so that finished events, of which there is no end, leave them. */
+ * the moment of creation, so that those of a database that replaces a lost one are new as well.
+ * They have 14 digits: JSON encoders that write numbers with %.14g, as lua-cjson does, keep them
+ * whole. The indexes are partial so that finished events, of which there is no end, leave them. */
 static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE events ("
@@ -42,7 +43,7 @@ static const char schema[] =
     "CREATE INDEX events_account ON events(account_id) WHERE state < 3 AND account_id IS NOT NULL;"
     "CREATE INDEX events_dead ON events(state) WHERE state = 4;"
     "INSERT INTO sqlite_sequence(name, seq)"
-    " VALUES ('events', CAST(strftime('%s', 'now') AS INTEGER) * 100000);"
+    " VALUES ('events', CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
     /* clang-format off */
     "PRAGMA application_id = " TEXT_OF(APPLICATION_ID) ";"
     "PRAGMA user_version = " TEXT_OF(SCHEMA_VERSION) ";"

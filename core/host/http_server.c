@@ -25,6 +25,7 @@ struct http_server {
   int epoll_fd; /* holds libmicrohttpd's descriptor and the next one */
   int wake_fd;  /* an answer was given on another thread */
   size_t active;
+  size_t whole; /* of these */
   size_t suspended;
   pthread_mutex_t mutex;
   http_exchange *answered; /* deferred, and to be resumed; guarded by the mutex */
@@ -161,6 +162,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
   if (exchange == NULL)
     return;
   exchange->server->active--;
+  exchange->server->whole -= exchange->handed_over;
   if (exchange->response != NULL)
     MHD_destroy_response(exchange->response);
   free(exchange->body);
@@ -233,6 +235,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
   }
   if (!exchange->handed_over) {
     exchange->handed_over = true;
+    server->whole++;
     if (exchange->too_large)
       http_exchange_refuse(exchange, 413, "the body is too large");
     else
@@ -395,6 +398,10 @@ void http_server_close_listener(http_server *server) {
 
 size_t http_server_active(const http_server *server) {
   return server->active;
+}
+
+size_t http_server_whole(const http_server *server) {
+  return server->whole;
 }
 
 void http_server_free(http_server *server) {

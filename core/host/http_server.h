@@ -36,6 +36,8 @@ http_server *http_server_new(const http_server_options *options, char *error, si
 void http_server_close_listener(http_server *server);
 /* Requests whose head has arrived and whose answer is not sent out. */
 size_t http_server_active(const http_server *server);
+/* Those of them of which the body has arrived as well. */
+size_t http_server_whole(const http_server *server);
 /* Nothing is freed while a deferred exchange is unanswered: better a leak at the
  * end of the process than an answer into freed memory. */
 void http_server_free(http_server *server);

@@ -20,8 +20,11 @@ struct receiver {
   char *path;
   pthread_t thread;
   int stop_fd;
-  int64_t patience_ms;
+  _Atomic int64_t patience_ms;
 };
+
+/* At the end, for requests of which only a part has arrived: their senders come again. */
+#define HALF_PATIENCE_MS 1000
 
 static void on_head(void *context, http_exchange *exchange) {
   const receiver *r = context;
@@ -80,9 +83,13 @@ static void *loop(void *context) {
   while (wait_and_run(r, -1)) {
   }
   http_server_close_listener(r->server);
-  int64_t deadline = clock_steady_ms() + r->patience_ms;
-  while (http_server_active(r->server) > 0 && clock_steady_ms() < deadline)
+  int64_t began = clock_steady_ms();
+  int64_t waited = 0;
+  while ((http_server_whole(r->server) > 0 && waited < r->patience_ms) ||
+         (http_server_active(r->server) > 0 && waited < HALF_PATIENCE_MS)) {
     wait_and_run(r, 50);
+    waited = clock_steady_ms() - began;
+  }
   return NULL;
 }
 

@@ -16,7 +16,8 @@ typedef struct {
 /* Starts listening, on a thread of its own. */
 receiver *receiver_start(const receiver_options *options, char *error, size_t error_size);
 const char *receiver_address(const receiver *r);
-/* Stops accepting, answers what has arrived (for at most `patience_ms`), ends. */
+/* Stops accepting, answers what has arrived (for at most `patience_ms`; a request of which only a
+ * part has arrived gets a second), ends. */
 void receiver_stop(receiver *r, int64_t patience_ms);
 
 #endif

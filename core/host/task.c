@@ -32,9 +32,11 @@ struct task {
   char error[1024];
 };
 
+/* What is raised as an object says all there is to say; a string is an error nobody expected. */
 static int traceback(lua_State *L) {
   const char *message = luaL_tolstring(L, 1, NULL);
-  luaL_traceback(L, L, message, 1);
+  if (lua_type(L, 1) == LUA_TSTRING)
+    luaL_traceback(L, L, message, 1);
   return 1;
 }
 

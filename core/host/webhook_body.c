@@ -32,19 +32,21 @@ static int refuse(reader *r, const char *why) {
   return 0;
 }
 
-/* A repeated key counts as its last value does, as it will for the script. */
+/* A repeated key counts as its last value does, as it will for the script; a
+ * second "data" replaces the first with all that was in it. */
 static void clear_field(reader *r) {
-  if (r->next == FIELD_ACTION)
+  bool is_data = r->depth == 1 && r->data_key;
+  bool is_field = r->depth == 2 && r->in_data;
+  if (is_data || (is_field && r->next == FIELD_ACTION))
     r->out->action[0] = '\0';
-  if (r->next == FIELD_ACCOUNT)
+  if (is_data || (is_field && r->next == FIELD_ACCOUNT))
     r->out->account_id[0] = '\0';
 }
 
 static int value_seen(reader *r) {
   if (r->depth == 0)
     return refuse(r, "the body is not a JSON object");
-  if (r->depth == 2 && r->in_data)
-    clear_field(r);
+  clear_field(r);
   r->next = FIELD_OTHER;
   r->data_key = false;
   return 1;
@@ -80,9 +82,11 @@ static int on_string(void *context, const unsigned char *text, size_t size) {
   field which = r->depth == 2 && r->in_data ? r->next : FIELD_OTHER;
   if (!value_seen(r))
     return 0;
+  if (key_is(text, size, "None")) /* the vendor's word for nothing */
+    return 1;
   if (which == FIELD_ACTION)
     return keep(r, r->out->action, sizeof r->out->action, text, size);
-  if (which == FIELD_ACCOUNT && !key_is(text, size, "None"))
+  if (which == FIELD_ACCOUNT)
     return keep(r, r->out->account_id, sizeof r->out->account_id, text, size);
   return 1;
 }
@@ -98,11 +102,7 @@ static int on_start_map(void *context) {
   bool is_data = r->depth == 1 && r->data_key;
   if (r->depth > 0)
     value_seen(r);
-  if (is_data) { /* a second "data" replaces the first */
-    r->out->action[0] = '\0';
-    r->out->account_id[0] = '\0';
-    r->in_data = true;
-  }
+  r->in_data = r->in_data || is_data;
   return open_level(r);
 }
 
@@ -150,6 +150,39 @@ static const yajl_callbacks callbacks = {
     .yajl_end_array = on_end_array,
 };
 
+static unsigned hex_value(const char *digits) {
+  unsigned value = 0;
+  for (int i = 0; i < 4; i++) {
+    unsigned c = (unsigned char)digits[i];
+    value = value << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+  return value;
+}
+
+/* yajl puts a question mark for half of a surrogate pair, where the script's parser
+ * gives up: what that could not read must not be stored. The text is valid JSON, so a
+ * backslash is inside a string and what follows it is whole. */
+static bool has_half_pair(const char *body, size_t size) {
+  const char *end = body + size;
+  const char *at = body;
+  while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+    if (at[1] != 'u') {
+      at += 2;
+      continue;
+    }
+    unsigned unit = hex_value(at + 2);
+    at += 6;
+    if ((unit & 0xf800) != 0xd800)
+      continue;
+    bool is_pair = (unit & 0x400) == 0 && end - at >= 6 && at[0] == '\\' && at[1] == 'u' &&
+                   (hex_value(at + 2) & 0xfc00) == 0xdc00;
+    if (!is_pair)
+      return true;
+    at += 6;
+  }
+  return false;
+}
+
 bool webhook_body_read(const char *body, size_t size, webhook_fields *fields, char *reason,
                        size_t reason_size) {
   reader r = {.out = fields};
@@ -166,6 +199,8 @@ bool webhook_body_read(const char *body, size_t size, webhook_fields *fields, ch
   const char *refusal = r.refusal;
   if (refusal == NULL && status != yajl_status_ok)
     refusal = "the body is not JSON";
+  if (refusal == NULL && has_half_pair(body, size))
+    refusal = "the body has half a surrogate pair";
   if (refusal == NULL && fields->action[0] == '\0')
     refusal = "the body has no data.webhook_action";
   if (refusal != NULL)

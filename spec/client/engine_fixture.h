@@ -1,0 +1,74 @@
+/* What the tests of the engine share: a server that answers as it is told to, an engine, requests,
+ * and what is expected of their results. Whatever fails here fails the test. */
+#ifndef SPEC_CLIENT_ENGINE_FIXTURE_H
+#define SPEC_CLIENT_ENGINE_FIXTURE_H
+
+#include "palenca.h"
+#include "stub_server.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
+
+/* Only a failing test waits so long. */
+#define PATIENCE_MS 60000
+
+#define SECRET "sk-0123-not-for-messages"
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+/* ---- A server and an engine ---- */
+
+typedef struct {
+  stub_server *server;
+  palenca_engine *engine;
+} fixture;
+
+int set_up(void **state);
+int tear_down(void **state);
+
+palenca_engine *new_engine(const palenca_engine_options *options);
+void start_with(fixture *f, const stub_script *script, const palenca_engine_options *options);
+
+#define START(f, answers)                                                                          \
+  start_with(f, &(stub_script){answers, LENGTH(answers), 0}, &(palenca_engine_options){NULL, 0})
+
+#define ANSWER(text)                                                                               \
+  { text, sizeof(text) - 1, STUB_KEEP }
+#define ANSWER_AND_CLOSE(text)                                                                     \
+  { text, sizeof(text) - 1, STUB_CLOSE }
+#define SILENCE                                                                                    \
+  { NULL, 0, STUB_KEEP }
+#define HANG_UP                                                                                    \
+  { NULL, 0, STUB_CLOSE }
+#define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define BUSY_ANSWER "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
+
+/* ---- Requests ---- */
+
+palenca_request get(const fixture *f);
+/* Creates something: not to be done twice. */
+palenca_request post(const fixture *f);
+/* A safe one that is tried once, `limit` times in a window. */
+palenca_request limited(const fixture *f, const char *key, int limit);
+
+/* ---- Calls ---- */
+
+uint64_t submit(palenca_engine *engine, const palenca_request *request);
+palenca_result *wait_result(palenca_engine *engine);
+/* Works until so many requests have arrived. */
+void wait_requests(fixture *f, size_t count);
+/* The result of the only call there is. */
+palenca_result *run(fixture *f, const palenca_request *request);
+
+int64_t now_ms(void);
+
+/* Both free the result. */
+void assert_answered(palenca_result *result, int status, const char *body, int attempts);
+void assert_failed(palenca_result *result, palenca_kind kind, int attempts);
+
+#endif

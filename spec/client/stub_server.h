@@ -1,0 +1,44 @@
+/* An HTTP server for tests that gives the raw answers it was told to, on a thread of its own. */
+#ifndef SPEC_CLIENT_STUB_SERVER_H
+#define SPEC_CLIENT_STUB_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum {
+  STUB_KEEP,  /* keeps the connection for the next request */
+  STUB_CLOSE, /* closes it behind the answer */
+} stub_then;
+
+/* What the next request gets, byte for byte. */
+typedef struct {
+  const char *data; /* NULL: nothing */
+  size_t size;
+  stub_then then;
+} stub_answer;
+
+typedef struct {
+  const stub_answer *answers; /* in order of the requests; the last one for all that follow */
+  size_t answer_count;
+  size_t batch; /* answers are held back until so many requests wait; 0: not at all */
+} stub_script;
+
+typedef struct stub_server stub_server;
+
+/* The script is kept by the caller. NULL: there is no socket to be had. */
+stub_server *stub_start(const stub_script *script);
+void stub_stop(stub_server *server);
+
+/* "http://127.0.0.1:PORT/" */
+const char *stub_url(const stub_server *server);
+
+/* Readable when a request has arrived whole, until stub_requests is asked. */
+int stub_event_fd(const stub_server *server);
+size_t stub_requests(stub_server *server);
+size_t stub_connections(stub_server *server);
+/* The most requests that waited for their answers at one time. */
+size_t stub_most_waiting(stub_server *server);
+/* The last request as it arrived, cut to fit, NUL-terminated. */
+void stub_last_request(stub_server *server, char *out, size_t size);
+
+#endif

@@ -1,0 +1,224 @@
+/* Tests of the engine's bounds, and of the mistakes it refuses. */
+#include "engine_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Answers ---- */
+
+static void assert_body_too_large(palenca_result *result, size_t limit) {
+  assert_non_null(strstr(result->error.message, "body is larger than the bound"));
+  assert_true(result->body_size <= limit);
+  assert_failed(result, PALENCA_PROTOCOL, 1);
+}
+
+static void test_a_body_is_bounded(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"),
+      ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n0123456789a"),
+      ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "6\r\n012345\r\n6\r\n6789ab\r\n0\r\n\r\n"),
+      ANSWER(OK_ANSWER),
+  };
+  START(f, answers);
+  palenca_request request = get(f);
+  request.max_response = 10;
+  assert_answered(run(f, &request), 200, "0123456789", 1);
+  assert_body_too_large(run(f, &request), 10);
+  assert_body_too_large(run(f, &request), 10);
+  assert_answered(run(f, &request), 200, "ok", 1);
+}
+
+typedef struct {
+  unsigned char data[16384];
+  size_t bits;
+} bit_stream;
+
+static void put_bits(bit_stream *out, unsigned value, unsigned count) {
+  for (unsigned i = 0; i < count; i++, out->bits++)
+    out->data[out->bits / 8] |= (unsigned char)(((value >> i) & 1) << (out->bits % 8));
+}
+
+/* "aaaa…" in gzip: one letter, then that it comes 258 times more, again and again. */
+static size_t make_bomb(bit_stream *out, unsigned repeats) {
+  static const unsigned char head[10] = {0x1f, 0x8b, 8};
+  memset(out, 0, sizeof *out);
+  memcpy(out->data, head, sizeof head);
+  out->bits = 8 * sizeof head;
+  put_bits(out, 3, 3);    /* the last block, with fixed codes */
+  put_bits(out, 0x89, 8); /* 'a', 0x91, as codes are written backwards */
+  for (unsigned i = 0; i < repeats; i++) {
+    put_bits(out, 0xa3, 8); /* length 258 is 0xc5 */
+    put_bits(out, 0, 5);    /* distance 1 */
+  }
+  put_bits(out, 0, 7); /* the end, before a check sum that is not reached */
+  return out->bits / 8 + 9;
+}
+
+static void test_a_small_answer_cannot_unpack_to_a_large_one(void **state) {
+  fixture *f = *state;
+  static bit_stream bomb;
+  static char answer[sizeof bomb.data + 200];
+  size_t size = make_bomb(&bomb, 8000);
+  assert_true(size < sizeof bomb.data);
+  int head =
+      snprintf(answer, sizeof answer,
+               "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", size);
+  memcpy(answer + head, bomb.data, size);
+  const stub_answer answers[] = {{answer, (size_t)head + size, STUB_KEEP}, ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = get(f);
+  request.max_response = 100000; /* of 2 million */
+  palenca_result *result = run(f, &request);
+  assert_true(result->body_size > sizeof bomb.data);
+  assert_int_equal(strspn(result->body, "a"), result->body_size);
+  assert_body_too_large(result, request.max_response);
+  assert_answered(run(f, &request), 200, "ok", 1);
+}
+
+static void test_a_head_is_bounded(void **state) {
+  fixture *f = *state;
+  enum {
+    LINE = 1024,
+    BOUND = 256 * 1024
+  };
+  static char answers[2][2 * BOUND];
+  stub_answer script[2];
+  for (int i = 0; i < 2; i++) { /* one that has just room, and one that has not */
+    char *at = answers[i] + sprintf(answers[i], "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n");
+    while (at - answers[i] < BOUND - 3 * LINE)
+      at += sprintf(at, "X-Line: %0*d\r\n", LINE - 10, 0);
+    int left = BOUND - (int)(at - answers[i]) - 2; /* the empty line counts */
+    at += sprintf(at, "X-Line: %0*d\r\n\r\nok", left - 10 + i, 0);
+    script[i] = (stub_answer){answers[i], (size_t)(at - answers[i]), STUB_KEEP};
+  }
+  START(f, script);
+  palenca_request request = get(f);
+  palenca_result *result = run(f, &request);
+  assert_int_equal(result->headers_size, BOUND);
+  assert_answered(result, 200, "ok", 1);
+  result = run(f, &request);
+  assert_true(result->headers_size <= BOUND);
+  assert_int_equal(result->body_size, 0);
+  assert_non_null(strstr(result->error.message, "head is larger than the bound of 262144 bytes"));
+  assert_null(strstr(result->error.message, "body"));
+  assert_failed(result, PALENCA_PROTOCOL, 1);
+}
+
+/* ---- Mistakes of the caller ---- */
+
+static void assert_refused(fixture *f, const palenca_request *request, const char *part) {
+  palenca_error error = {.kind = PALENCA_OK, .message = ""};
+  assert_int_equal(palenca_engine_submit(f->engine, request, &error), 0);
+  assert_int_equal(error.kind, PALENCA_USAGE);
+  assert_non_null(strstr(error.message, part));
+  assert_null(strstr(error.message, SECRET));
+  assert_int_equal(palenca_engine_active(f->engine), 0);
+  assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
+}
+
+static void test_mistakes_are_refused_and_nothing_is_queued(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  static const char *const methods[] = {"", "get", "GET / HTTP/1.1\r\nX: y", "G T"};
+  for (size_t i = 0; i < LENGTH(methods); i++) {
+    palenca_request request = get(f);
+    request.method = methods[i];
+    assert_refused(f, &request, "method");
+  }
+  static const int rates[] = {-1, PALENCA_RATE_LIMIT_MAX + 1};
+  for (size_t i = 0; i < LENGTH(rates); i++) {
+    palenca_request request = get(f);
+    request.rate_limit = rates[i];
+    assert_refused(f, &request, "rate limit");
+  }
+  const palenca_header headers[] = {
+      {"x-api-key", SECRET "\r\nX: y", strlen(SECRET "\r\nX: y")},
+      {"x-api-key", SECRET "\0", sizeof SECRET},
+      {"x-api-key: " SECRET, "", 0},
+      {"", SECRET, strlen(SECRET)},
+  };
+  for (size_t i = 0; i < LENGTH(headers); i++) {
+    const palenca_header both[] = {{"Accept", "*/*", 3}, headers[i]};
+    palenca_request request = get(f);
+    request.headers = both;
+    request.header_count = 2;
+    assert_refused(f, &request, "header");
+  }
+  assert_int_equal(palenca_engine_step(f->engine, 0, NULL, 0), 0);
+  assert_int_equal(stub_connections(f->server), 0);
+}
+
+static void test_a_header_is_bounded(void **state) {
+  fixture *f = *state;
+  enum {
+    BOUND = 32 * 1024
+  };
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  static char value[3 * BOUND + 1], sent[2 * BOUND];
+  memset(value, 'v', sizeof value - 1);
+  memcpy(value, SECRET, strlen(SECRET));
+  static const size_t sizes[] = {BOUND + 1, 2 * BOUND, 2 * BOUND + 1, 3 * BOUND};
+  palenca_header header = {"x-api-key", value, 0};
+  palenca_request request = get(f);
+  request.headers = &header;
+  request.header_count = 1;
+  for (size_t i = 0; i < LENGTH(sizes); i++) {
+    header.value_size = sizes[i];
+    assert_refused(f, &request, "header");
+  }
+  /* A line is no longer for being all name. */
+  static char name[BOUND + 2];
+  memset(name, 'n', sizeof name - 1);
+  header = (palenca_header){name, "", 0};
+  assert_refused(f, &request, "header");
+  assert_int_equal(stub_connections(f->server), 0);
+  header = (palenca_header){"x-api-key", value, BOUND};
+  assert_answered(run(f, &request), 200, "ok", 1);
+  stub_last_request(f->server, sent, sizeof sent);
+  const char *line = strstr(sent, "\r\nx-api-key: ");
+  assert_non_null(line);
+  line += strlen("\r\nx-api-key: ");
+  assert_memory_equal(line, value, BOUND);
+  assert_memory_equal(line + BOUND, "\r\n", 2);
+}
+
+static void test_no_failure_tells_a_header_value(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      HANG_UP,
+      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" SECRET),
+      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 99\r\nX-Echo: " SECRET
+                       "\r\n\r\n" SECRET),
+      ANSWER_AND_CLOSE(
+          "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\n\r\n" SECRET),
+      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nX-Echo " SECRET "\r\n\r\n"),
+      ANSWER_AND_CLOSE(SECRET "\r\n\r\n"),
+      SILENCE,
+  };
+  START(f, answers);
+  const palenca_header header = {"x-api-key", SECRET, strlen(SECRET)};
+  for (size_t i = 0; i < LENGTH(answers); i++) {
+    palenca_request request = get(f);
+    request.headers = &header;
+    request.header_count = 1;
+    request.max_retries = 0;
+    if (i + 1 == LENGTH(answers))
+      request.timeout_ms = 50;
+    palenca_result *result = run(f, &request);
+    assert_null(strstr(result->error.message, SECRET));
+    palenca_result_free(result);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_a_body_is_bounded),   TEST(test_a_small_answer_cannot_unpack_to_a_large_one),
+      TEST(test_a_head_is_bounded),   TEST(test_mistakes_are_refused_and_nothing_is_queued),
+      TEST(test_a_header_is_bounded), TEST(test_no_failure_tells_a_header_value),
+  };
+  return cmocka_run_group_tests_name("engine, bounds", tests, NULL, NULL);
+}

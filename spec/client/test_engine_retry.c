@@ -1,0 +1,222 @@
+/* Tests of the engine's failures, and of what it repeats by itself. */
+#include "engine_fixture.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- Failures ---- */
+
+/* A port that is taken, but on which nobody listens. */
+static int deaf_socket(char *url, size_t size) {
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+  socklen_t length = sizeof address;
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  assert_true(fd >= 0);
+  assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+  (void)snprintf(url, size, "http://127.0.0.1:%d/", (int)ntohs(address.sin_port));
+  return fd;
+}
+
+static void test_a_refused_connection_is_tried_again_even_to_create(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  char url[64];
+  int fd = deaf_socket(url, sizeof url);
+  palenca_request request = post(f);
+  request.url = url;
+  palenca_result *result = run(f, &request);
+  assert_int_equal(result->status, 0);
+  assert_null(result->body);
+  assert_failed(result, PALENCA_NETWORK, 2);
+  request.max_retries = 0;
+  assert_failed(run(f, &request), PALENCA_NETWORK, 1);
+  request = get(f);
+  request.url = url;
+  assert_failed(run(f, &request), PALENCA_NETWORK, 2);
+  (void)close(fd);
+}
+
+static void test_no_answer_to_a_safe_request_is_tried_again(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {HANG_UP, ANSWER(OK_ANSWER), HANG_UP};
+  START(f, answers);
+  palenca_request request = get(f);
+  assert_answered(run(f, &request), 200, "ok", 2);
+  assert_int_equal(stub_requests(f->server), 2);
+}
+
+static void test_no_answer_to_a_creation_is_left_at_that(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {HANG_UP, ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = post(f);
+  request.max_retries = 5;
+  assert_failed(run(f, &request), PALENCA_NETWORK, 1);
+  assert_int_equal(stub_requests(f->server), 1);
+}
+
+/* A kept connection that turns out dead must not lead to a second sending either. */
+static void test_a_creation_is_not_sent_twice_over_a_kept_connection(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER), HANG_UP, ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request safe = get(f), creation = post(f);
+  assert_answered(run(f, &safe), 200, "ok", 1);
+  assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
+  assert_int_equal(stub_requests(f->server), 2);
+  assert_answered(run(f, &safe), 200, "ok", 1);
+}
+
+static void test_a_truncated_answer_is_a_network_failure(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
+      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nhalf"),
+      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"),
+      ANSWER(OK_ANSWER),
+  };
+  START(f, answers);
+  palenca_request creation = post(f), safe = get(f);
+  assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
+  assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
+  assert_answered(run(f, &safe), 200, "ok", 2);
+  assert_int_equal(stub_requests(f->server), 4);
+}
+
+/* The libraries below take half a head for a whole answer without a body. */
+static void test_a_truncated_head_is_a_network_failure(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\n"),
+      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Le"),
+      ANSWER_AND_CLOSE("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nX-Request-Id: r-1\r\n"),
+      ANSWER(OK_ANSWER),
+  };
+  START(f, answers);
+  palenca_request creation = post(f), safe = get(f);
+  assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
+  assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
+  assert_answered(run(f, &safe), 200, "ok", 2);
+}
+
+static void test_what_is_no_http_is_a_protocol_failure(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER_AND_CLOSE("hello\r\n\r\n")};
+  START(f, answers);
+  palenca_request request = get(f);
+  assert_failed(run(f, &request), PALENCA_PROTOCOL, 1);
+  request.url = "gopher://127.0.0.1/";
+  assert_failed(run(f, &request), PALENCA_USAGE, 1);
+}
+
+static void test_an_earlier_attempts_body_is_gone(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(BUSY_ANSWER),
+                                        ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+                                        ANSWER(BUSY_ANSWER), HANG_UP};
+  START(f, answers);
+  palenca_request request = get(f);
+  assert_answered(run(f, &request), 200, "", 2);
+  palenca_result *result = run(f, &request);
+  assert_string_equal(result->body != NULL ? result->body : "", "");
+  assert_string_equal(result->headers != NULL ? result->headers : "", "");
+  assert_failed(result, PALENCA_NETWORK, 2);
+}
+
+static void test_silence_ends_with_the_timeout(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {SILENCE};
+  START(f, answers);
+  palenca_request safe = get(f), creation = post(f);
+  safe.timeout_ms = 50;
+  safe.max_retries = 0;
+  assert_failed(run(f, &safe), PALENCA_TIMEOUT, 1);
+  safe.max_retries = 1;
+  assert_failed(run(f, &safe), PALENCA_TIMEOUT, 2);
+  /* Whether the request gets out in so short a time is the machine's to say; twice it does not. */
+  size_t before = stub_requests(f->server);
+  creation.timeout_ms = 50;
+  creation.max_retries = 2;
+  palenca_result *result = run(f, &creation);
+  assert_failed(result, PALENCA_TIMEOUT, result->attempts);
+  assert_true(stub_requests(f->server) <= before + 1);
+}
+
+static void test_a_body_that_stops_ends_with_the_timeout(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")};
+  START(f, answers);
+  palenca_request request = get(f);
+  request.timeout_ms = 300;
+  request.max_retries = 0;
+  assert_failed(run(f, &request), PALENCA_TIMEOUT, 1);
+}
+
+/* ---- Temporary answers ---- */
+
+static void test_temporary_answers(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(BUSY_ANSWER), ANSWER(OK_ANSWER),
+                                        ANSWER(BUSY_ANSWER)};
+  START(f, answers);
+  palenca_request safe = get(f), creation = post(f);
+  assert_answered(run(f, &safe), 200, "ok", 2);
+  assert_answered(run(f, &creation), 503, "busy", 1);
+  assert_answered(run(f, &safe), 503, "busy", 2);
+  safe.max_retries = 0;
+  assert_answered(run(f, &safe), 503, "busy", 1);
+  assert_int_equal(stub_requests(f->server), 6);
+}
+
+static void test_429_is_repeated_when_the_server_says_even_to_create(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER("HTTP/1.1 429 Slow\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
+      ANSWER("HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"),
+      ANSWER(OK_ANSWER),
+  };
+  START(f, answers);
+  palenca_request request = post(f);
+  request.max_retries = 2;
+  int64_t start = now_ms();
+  assert_answered(run(f, &request), 200, "ok", 3);
+  assert_true(now_ms() - start >= 1000);
+  assert_int_equal(stub_requests(f->server), 3);
+}
+
+static void test_a_wait_too_long_is_left_to_the_caller(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER("HTTP/1.1 429 Slow\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n")};
+  START(f, answers);
+  palenca_request request = get(f);
+  palenca_result *result = run(f, &request);
+  assert_int_equal(result->meta.retry_after_ms, 3600000);
+  assert_answered(result, 429, "", 1);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_a_refused_connection_is_tried_again_even_to_create),
+      TEST(test_no_answer_to_a_safe_request_is_tried_again),
+      TEST(test_no_answer_to_a_creation_is_left_at_that),
+      TEST(test_a_creation_is_not_sent_twice_over_a_kept_connection),
+      TEST(test_a_truncated_answer_is_a_network_failure),
+      TEST(test_a_truncated_head_is_a_network_failure),
+      TEST(test_what_is_no_http_is_a_protocol_failure),
+      TEST(test_an_earlier_attempts_body_is_gone),
+      TEST(test_silence_ends_with_the_timeout),
+      TEST(test_a_body_that_stops_ends_with_the_timeout),
+      TEST(test_temporary_answers),
+      TEST(test_429_is_repeated_when_the_server_says_even_to_create),
+      TEST(test_a_wait_too_long_is_left_to_the_caller),
+  };
+  return cmocka_run_group_tests_name("engine, retries", tests, NULL, NULL);
+}

@@ -1,0 +1,233 @@
+/* Tests of the engine's waiting: for the rate limit and for descriptors, and how a wait ends. */
+#include "engine_fixture.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- The rate limit ---- */
+
+/* The call is held back for most of a window. */
+static void assert_held_back(palenca_engine *engine) {
+  assert_int_equal(palenca_engine_step(engine, 0, NULL, 0), 0);
+  assert_int_equal(palenca_engine_active(engine), 1);
+  assert_in_range(palenca_engine_next_deadline(engine), PALENCA_RATE_WINDOW_MS / 4,
+                  PALENCA_RATE_WINDOW_MS + 1000);
+}
+
+static void test_a_key_is_limited_and_others_are_not_held_up(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = limited(f, "a", 2), other = limited(f, "b", 2), free_one = get(f);
+  for (int i = 0; i < 2; i++)
+    assert_answered(run(f, &request), 200, "ok", 1);
+  uint64_t id = submit(f->engine, &request);
+  assert_held_back(f->engine);
+  (void)submit(f->engine, &other);
+  assert_answered(wait_result(f->engine), 200, "ok", 1);
+  other = limited(f, "a", 3); /* another limit is another count */
+  (void)submit(f->engine, &other);
+  assert_answered(wait_result(f->engine), 200, "ok", 1);
+  (void)submit(f->engine, &free_one);
+  assert_answered(wait_result(f->engine), 200, "ok", 1);
+  assert_held_back(f->engine);
+  assert_int_equal(stub_requests(f->server), 5);
+  assert_true(palenca_engine_cancel(f->engine, id));
+  assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
+}
+
+static void test_engines_with_the_same_pacers_share_a_limit(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  palenca_pacers *pacers = palenca_pacers_new();
+  assert_non_null(pacers);
+  const palenca_engine_options options = {pacers, 0};
+  start_with(f, &(stub_script){answers, 1, 0}, &options);
+  palenca_engine *other = new_engine(&options), *alone = new_engine(&(palenca_engine_options){0});
+  palenca_pacers_release(pacers);
+  palenca_request request = limited(f, "a", 1);
+  assert_answered(run(f, &request), 200, "ok", 1);
+  (void)submit(other, &request);
+  assert_held_back(other);
+  (void)submit(alone, &request);
+  assert_answered(wait_result(alone), 200, "ok", 1);
+  assert_int_equal(stub_requests(f->server), 2);
+  palenca_engine_free(alone);
+  palenca_engine_free(other);
+}
+
+static void test_the_servers_word_on_the_window_counts(void **state) {
+  fixture *f = *state;
+  static char used_up[200], refused[200];
+  long long reset = (long long)time(NULL) + 50;
+  int sizes[] = {snprintf(used_up, sizeof used_up,
+                          "HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: %lld"
+                          "\r\nContent-Length: 2\r\n\r\nok",
+                          reset),
+                 snprintf(refused, sizeof refused,
+                          "HTTP/1.1 429 Slow\r\nX-RateLimit-Reset: %lld"
+                          "\r\nContent-Length: 0\r\n\r\n",
+                          reset)};
+  const stub_answer answers[] = {
+      {used_up, (size_t)sizes[0], STUB_KEEP},
+      {refused, (size_t)sizes[1], STUB_KEEP},
+      ANSWER("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
+      ANSWER("HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: 1\r\nX-RateLimit-Reset: 99999999999\r\n"
+             "Content-Length: 2\r\n\r\nok"),
+  };
+  static const char *const keys[] = {"a", "b", "c"};
+  static const int statuses[] = {200, 429, 429};
+  START(f, answers);
+  for (size_t i = 0; i < LENGTH(keys); i++) {
+    palenca_request request = limited(f, keys[i], PALENCA_RATE_LIMIT_DEFAULT);
+    assert_answered(run(f, &request), statuses[i], statuses[i] == 200 ? "ok" : "", 1);
+    uint64_t id = submit(f->engine, &request);
+    assert_held_back(f->engine);
+    assert_true(palenca_engine_cancel(f->engine, id));
+  }
+  palenca_request request = limited(f, "d", PALENCA_RATE_LIMIT_DEFAULT);
+  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_int_equal(stub_requests(f->server), 5);
+}
+
+/* ---- Waiting, cancelling, ending ---- */
+
+static void test_cancel_in_every_state(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      SILENCE, ANSWER("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"),
+      ANSWER(OK_ANSWER)};
+  start_with(f, &(stub_script){answers, LENGTH(answers), 0}, &(palenca_engine_options){NULL, 1});
+  palenca_request request = get(f);
+  assert_false(palenca_engine_cancel(f->engine, 0));
+  assert_false(palenca_engine_cancel(f->engine, 1));
+  uint64_t sending = submit(f->engine, &request), queued = submit(f->engine, &request);
+  wait_requests(f, 1);
+  assert_true(palenca_engine_cancel(f->engine, queued));
+  assert_false(palenca_engine_cancel(f->engine, queued));
+  assert_true(palenca_engine_cancel(f->engine, sending));
+  assert_false(palenca_engine_cancel(f->engine, sending));
+  assert_int_equal(palenca_engine_active(f->engine), 0);
+  /* the only place in flight is free again */
+  uint64_t waiting = submit(f->engine, &request);
+  wait_requests(f, 2);
+  int64_t end = now_ms() + PATIENCE_MS;
+  while (palenca_engine_next_deadline(f->engine) < 40000 && now_ms() < end)
+    (void)palenca_engine_step(f->engine, 100, NULL, 0);
+  assert_true(palenca_engine_next_deadline(f->engine) >= 40000);
+  assert_true(palenca_engine_cancel(f->engine, waiting));
+  assert_int_equal(palenca_engine_active(f->engine), 0);
+  uint64_t done = submit(f->engine, &request);
+  palenca_result *result = wait_result(f->engine);
+  assert_int_equal(result->id, done);
+  assert_false(palenca_engine_cancel(f->engine, done));
+  assert_answered(result, 200, "ok", 1);
+  assert_int_equal(stub_requests(f->server), 3);
+}
+
+static void test_a_completed_call_is_not_cancelled_and_ends_the_wait(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = get(f);
+  uint64_t id = submit(f->engine, &request);
+  int64_t start = now_ms();
+  while (palenca_engine_step(f->engine, PATIENCE_MS, NULL, 0) == 0)
+    assert_true(now_ms() - start < PATIENCE_MS);
+  assert_int_equal(palenca_engine_next_deadline(f->engine), 0);
+  assert_int_equal(palenca_engine_active(f->engine), 0);
+  assert_false(palenca_engine_cancel(f->engine, id));
+  assert_int_equal(palenca_engine_step(f->engine, PATIENCE_MS, NULL, 0), 1);
+  assert_true(now_ms() - start < PATIENCE_MS);
+  assert_answered(palenca_engine_take(f->engine), 200, "ok", 1);
+  assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
+}
+
+static void test_an_idle_step_waits_no_longer_than_told(void **state) {
+  fixture *f = *state;
+  f->engine = new_engine(&(palenca_engine_options){NULL, 0});
+  assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
+  int64_t start = now_ms();
+  assert_int_equal(palenca_engine_step(f->engine, 0, NULL, 0), 0);
+  assert_int_equal(palenca_engine_step(f->engine, -1, NULL, 0), 0);
+  assert_int_equal(palenca_engine_step(f->engine, 20, NULL, 0), 0);
+  assert_true(now_ms() - start < PATIENCE_MS);
+  assert_null(palenca_engine_take(f->engine));
+}
+
+static void *write_byte(void *context) {
+  const int *fd = context;
+  return write(*fd, "x", 1) == 1 ? context : NULL;
+}
+
+static void test_a_descriptor_ends_the_wait(void **state) {
+  fixture *f = *state;
+  enum {
+    PIPES = 8
+  };
+  f->engine = new_engine(&(palenca_engine_options){NULL, 0});
+  int readers[PIPES + 1], writers[PIPES + 1];
+  for (size_t i = 0; i <= PIPES; i++) {
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    readers[i] = ends[0];
+    writers[i] = ends[1];
+  }
+  int64_t start = now_ms();
+  for (size_t i = 0; i < PIPES; i++) {
+    pthread_t thread;
+    char byte;
+    assert_int_equal(pthread_create(&thread, NULL, write_byte, &writers[i]), 0);
+    /* one more than there may be is passed over */
+    assert_int_equal(palenca_engine_step(f->engine, 10 * PATIENCE_MS, readers, PIPES + 1), 0);
+    assert_int_equal(read(readers[i], &byte, 1), 1);
+    void *written;
+    assert_int_equal(pthread_join(thread, &written), 0);
+    assert_non_null(written);
+  }
+  assert_true(now_ms() - start < 10 * PATIENCE_MS);
+  for (size_t i = 0; i <= PIPES; i++) {
+    (void)close(readers[i]);
+    (void)close(writers[i]);
+  }
+}
+
+/* Leaks show in the sanitizers' report. */
+static void test_free_ends_calls_in_every_state(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER(OK_ANSWER),
+      ANSWER("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"), SILENCE};
+  start_with(f, &(stub_script){answers, LENGTH(answers), 0}, &(palenca_engine_options){NULL, 1});
+  palenca_request request = get(f);
+  for (int i = 0; i < 5; i++)
+    (void)submit(f->engine, &request);
+  wait_requests(f, 3);
+  palenca_request held_back = limited(f, "a", 1);
+  (void)submit(f->engine, &held_back);
+  (void)submit(f->engine, &held_back);
+  (void)palenca_engine_step(f->engine, 0, NULL, 0);
+  assert_int_equal(palenca_engine_active(f->engine), 6);
+  palenca_engine_free(f->engine);
+  f->engine = NULL;
+  palenca_engine_free(NULL);
+  palenca_pacers_release(NULL);
+  palenca_result_free(NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_a_key_is_limited_and_others_are_not_held_up),
+      TEST(test_engines_with_the_same_pacers_share_a_limit),
+      TEST(test_the_servers_word_on_the_window_counts),
+      TEST(test_cancel_in_every_state),
+      TEST(test_a_completed_call_is_not_cancelled_and_ends_the_wait),
+      TEST(test_an_idle_step_waits_no_longer_than_told),
+      TEST(test_a_descriptor_ends_the_wait),
+      TEST(test_free_ends_calls_in_every_state),
+  };
+  return cmocka_run_group_tests_name("engine, waiting", tests, NULL, NULL);
+}

@@ -1,0 +1,169 @@
+/* Tests of the sliding window over requests, against a simulated clock. */
+#include "palenca.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
+
+/* A window, and what is waited beyond it. */
+#define LONGEST_MS (PALENCA_RATE_WINDOW_MS + 1000)
+
+static uint64_t next_random(uint64_t *seed) {
+  *seed ^= *seed << 13;
+  *seed ^= *seed >> 7;
+  *seed ^= *seed << 17;
+  return *seed;
+}
+
+static palenca_pace new_pace(size_t limit) {
+  palenca_pace pace;
+  assert_true(palenca_pace_init(&pace, limit));
+  return pace;
+}
+
+static void test_the_first_ones_go_at_once(void **state) {
+  (void)state;
+  static const int64_t clocks[] = {0, 1, -5, 1700000000000, INT64_MAX / 4, INT64_MIN / 8};
+  for (size_t c = 0; c < LENGTH(clocks); c++) {
+    palenca_pace pace = new_pace(120);
+    for (int i = 0; i < 120; i++) {
+      assert_int_equal(palenca_pace_wait(&pace, clocks[c]), 0);
+      palenca_pace_take(&pace, clocks[c]);
+    }
+    int64_t wait = palenca_pace_wait(&pace, clocks[c]);
+    assert_in_range(wait, PALENCA_RATE_WINDOW_MS, LONGEST_MS);
+    /* the wait told is exact */
+    assert_int_equal(palenca_pace_wait(&pace, clocks[c] + wait - 1), 1);
+    assert_int_equal(palenca_pace_wait(&pace, clocks[c] + wait), 0);
+    palenca_pace_free(&pace);
+  }
+}
+
+static void test_each_turn_comes_back_by_itself(void **state) {
+  (void)state;
+  palenca_pace pace = new_pace(3);
+  palenca_pace_take(&pace, 0);
+  palenca_pace_take(&pace, 10000);
+  palenca_pace_take(&pace, 20000);
+  int64_t first = palenca_pace_wait(&pace, 20000) + 20000;
+  palenca_pace_take(&pace, first);
+  assert_int_equal(palenca_pace_wait(&pace, first), 10000);
+  palenca_pace_take(&pace, first + 10000);
+  assert_int_equal(palenca_pace_wait(&pace, first + 10000), 10000);
+  palenca_pace_free(&pace);
+}
+
+/* Callers come at random, in bursts and pauses, and wait as told or ask too
+ * early; the moments at which they were let go are looked at afterwards. */
+static void run_random(size_t limit, uint64_t seed) {
+  enum {
+    REQUESTS = 20000
+  };
+  palenca_pace pace = new_pace(limit);
+  int64_t *sent_at = calloc(REQUESTS, sizeof *sent_at);
+  assert_non_null(sent_at);
+  int64_t now = (int64_t)(next_random(&seed) % 1000000);
+  int64_t blocked_until = now;
+  for (size_t count = 0; count < REQUESTS;) {
+    int64_t wait = palenca_pace_wait(&pace, now);
+    assert_in_range(wait, 0, LONGEST_MS);
+    if (wait == 0) {
+      assert_true(now >= blocked_until);
+      palenca_pace_take(&pace, now);
+      sent_at[count++] = now;
+    }
+    switch (next_random(&seed) % 8) {
+    case 0:
+      now += (int64_t)(next_random(&seed) % (3 * PALENCA_RATE_WINDOW_MS / limit));
+      break;
+    case 1:
+      now += (int64_t)(next_random(&seed) % 3);
+      break;
+    case 2:
+      if (next_random(&seed) % 100 == 0) {
+        int64_t block = (int64_t)(next_random(&seed) % PALENCA_RATE_WINDOW_MS);
+        palenca_pace_block(&pace, now, block);
+        blocked_until = blocked_until > now + block ? blocked_until : now + block;
+      }
+      break;
+    default:
+      now += wait;
+    }
+  }
+  for (size_t i = limit; i < REQUESTS; i++)
+    assert_true(sent_at[i] - sent_at[i - limit] >= PALENCA_RATE_WINDOW_MS);
+  free(sent_at);
+  palenca_pace_free(&pace);
+}
+
+static void test_no_window_ever_holds_more_than_the_limit(void **state) {
+  (void)state;
+  static const size_t limits[] = {1, 2, 3, 7, 60, 119, 120, 1000};
+  for (size_t i = 0; i < LENGTH(limits); i++)
+    for (uint64_t seed = 1; seed <= 5; seed++)
+      run_random(limits[i], seed * 0x9e3779b97f4a7c15u);
+}
+
+/* Who always waits as told gets nearly all that the limit allows. */
+static void test_little_of_the_limit_is_left_unused(void **state) {
+  (void)state;
+  palenca_pace pace = new_pace(PALENCA_RATE_LIMIT_DEFAULT);
+  int64_t now = 0;
+  for (int i = 0; i < 100 * PALENCA_RATE_LIMIT_DEFAULT; i++) {
+    now += palenca_pace_wait(&pace, now);
+    palenca_pace_take(&pace, now);
+  }
+  assert_in_range(now, 99 * PALENCA_RATE_WINDOW_MS, 100 * PALENCA_RATE_WINDOW_MS);
+  palenca_pace_free(&pace);
+}
+
+static void test_block(void **state) {
+  (void)state;
+  palenca_pace pace = new_pace(1);
+  palenca_pace_block(&pace, 1000, 5000);
+  assert_int_equal(palenca_pace_wait(&pace, 1000), 5000);
+  assert_int_equal(palenca_pace_wait(&pace, 5999), 1);
+  assert_int_equal(palenca_pace_wait(&pace, 6000), 0);
+  /* a shorter word does not undo a longer one */
+  palenca_pace_block(&pace, 1000, 2000);
+  palenca_pace_block(&pace, 1000, 0);
+  palenca_pace_block(&pace, 1000, -1000);
+  assert_int_equal(palenca_pace_wait(&pace, 1000), 5000);
+  palenca_pace_block(&pace, 2000, 9000);
+  assert_int_equal(palenca_pace_wait(&pace, 2000), 9000);
+  /* the later of the two counts */
+  palenca_pace_take(&pace, 11000);
+  int64_t wait = palenca_pace_wait(&pace, 11000);
+  palenca_pace_block(&pace, 11000, 10);
+  assert_int_equal(palenca_pace_wait(&pace, 11000), wait);
+  palenca_pace_free(&pace);
+}
+
+static void test_no_block_outlasts_a_window(void **state) {
+  (void)state;
+  static const int64_t waits[] = {PALENCA_RATE_WINDOW_MS, LONGEST_MS, 86400000, INT64_MAX};
+  for (size_t i = 0; i < LENGTH(waits); i++) {
+    palenca_pace pace = new_pace(5);
+    palenca_pace_block(&pace, 1700000000000, waits[i]);
+    assert_in_range(palenca_pace_wait(&pace, 1700000000000), PALENCA_RATE_WINDOW_MS, LONGEST_MS);
+    palenca_pace_free(&pace);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_the_first_ones_go_at_once),
+      cmocka_unit_test(test_each_turn_comes_back_by_itself),
+      cmocka_unit_test(test_no_window_ever_holds_more_than_the_limit),
+      cmocka_unit_test(test_little_of_the_limit_is_left_unused),
+      cmocka_unit_test(test_block),
+      cmocka_unit_test(test_no_block_outlasts_a_window),
+  };
+  return cmocka_run_group_tests_name("pacing", tests, NULL, NULL);
+}

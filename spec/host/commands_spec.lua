@@ -1,0 +1,346 @@
+--- Runs the commands of the program that end by themselves: help, wrong usage, run, check, trigger,
+-- events.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+local function palenca(arguments, options)
+  return process.run(process.program(), arguments, options)
+end
+
+describe("the program", function()
+  it("tells its version", function()
+    local status, out = palenca({ "--version" })
+    assert.are.equal(0, status)
+    assert.truthy(out:find("^palenca %d+%.%d+%.%d+\n$"), out)
+  end)
+
+  it("names its commands", function()
+    local status, out, err = palenca({ "--help" })
+    assert.are.equal(0, status)
+    assert.are.equal("", err)
+    for _, name in ipairs({ "serve", "dev", "sandbox", "run", "check", "trigger", "events" }) do
+      assert.truthy(out:find("\n   " .. name, 1, true), name)
+    end
+  end)
+
+  local client = { "--environment", "--base-url", "--rate-limit" }
+  local serving = { "SCRIPT", "--listen", "--path", "--workers", "--concurrency",
+    "--drain-timeout", "--db", "--json" }
+  local helps = {
+    { "serve", serving, client },
+    { "dev", serving, { "--sandbox-listen", "--api-key", "--seed", "--webhook-delay", "--login",
+      "--once" } },
+    { "sandbox", { "--listen", "--api-key", "--seed", "--webhook-delay", "--rate-limit",
+      "--json" } },
+    { "run", { "SCRIPT", "ARG" }, client },
+    { "check", { "SCRIPT" } },
+    { "trigger", { "ACTION", "--url", "--account-id", "--user-id", "--external-id", "--platform",
+      "--status-details", "--json" } },
+    { "events", { "list" } },
+    { "events list", { "--db", "--state", "--limit", "--json" } },
+  }
+  for _, case in ipairs(helps) do
+    for _, flag in ipairs({ "--help", "-h" }) do
+      it("explains " .. case[1] .. " with " .. flag, function()
+        local arguments = {}
+        for word in (case[1] .. " " .. flag):gmatch("%S+") do
+          arguments[#arguments + 1] = word
+        end
+        local status, out, err = palenca(arguments)
+        assert.are.equal(0, status)
+        assert.are.equal("", err)
+        for i = 2, #case do
+          for _, option in ipairs(case[i]) do
+            assert.truthy(out:find(option, 1, true), option)
+          end
+        end
+        for line in out:gmatch("[^\n]+") do
+          assert.is_true(#line <= 96, line)
+        end
+      end)
+    end
+  end
+
+  local wrong = {
+    { {}, "Usage: palenca" },
+    { { "servee", "x.lua" }, "servee" },
+    { { "--nonsense" }, "%-%-nonsense" },
+    { { "serve" }, "[Ss][Cc][Rr][Ii][Pp][Tt]" },
+    { { "serve", "x.lua", "y.lua" }, "too many arguments" },
+    { { "serve", "x.lua", "--lisen", "127.0.0.1:1" }, "%-%-listen" },
+    { { "serve", "x.lua", "--listen" }, "%-%-listen" },
+    { { "serve", "x.lua", "--listen", "8080" }, "'8080' is not an address and port" },
+    { { "serve", "x.lua", "--listen", "127.0.0.1:65536" }, "is not an address and port" },
+    { { "serve", "x.lua", "--path", "webhooks" }, "'webhooks' is not a path" },
+    { { "serve", "x.lua", "--workers", "0" }, "'0' is not a whole number from 1" },
+    { { "serve", "x.lua", "--concurrency", "1.5" }, "is not a whole number from 1" },
+    { { "serve", "x.lua", "--drain-timeout", "-1" }, "." },
+    { { "serve", "x.lua", "--rate-limit", "many" }, "'many' is not a whole number from 0" },
+    { { "sandbox", "--webhook-delay", "soon" }, "'soon' is not a number of seconds" },
+    { { "sandbox", "--api-key", "two words" }, "a key is made of printable characters" },
+    { { "sandbox", "extra" }, "too many arguments" },
+    { { "run" }, "[Ss][Cc][Rr][Ii][Pp][Tt]" },
+    { { "run", "--nonsense", "x.lua" }, "%-%-nonsense" },
+    { { "trigger", "login" }, "'login' is not an event's name" },
+    { { "trigger", "login.success", "--url", "somewhere" }, "'somewhere' is not a URL" },
+    { { "events" }, "." },
+    { { "events", "list", "--state", "lost" }, "must be one of 'received'" },
+    { { "events", "list", "--limit", "-1" }, "." },
+  }
+  for _, case in ipairs(wrong) do
+    it("refuses: palenca " .. table.concat(case[1], " "), function()
+      local status, out, err = palenca(case[1])
+      assert.are.equal(2, status, err)
+      assert.are.equal("", out)
+      assert.truthy(err:find(case[2]), err)
+      assert.truthy(err:find("help", 1, true), err)
+      assert.is_nil(err:find("traceback", 1, true))
+    end)
+  end
+end)
+
+describe("palenca", function()
+  local stage, directory
+
+  before_each(function()
+    stage = helper.stage()
+    directory = stage:directory()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  local function script(text, name)
+    return process.write_file(directory .. "/" .. (name or "script.lua"), text)
+  end
+
+  describe("run", function()
+    it("hands over all arguments behind the script", function()
+      local path = script("print(select('#', ...), ...) print(arg[0], #arg, arg[2])")
+      local status, out, err = palenca({ "run", "--rate-limit", "7",
+        "--base-url=http://127.0.0.1:1", path, "a", "--rate-limit", "-h", "--", "two words", "" })
+      assert.are.equal(0, status, err)
+      assert.are.equal("6\ta\t--rate-limit\t-h\t--\ttwo words\t\n" .. path
+        .. "\t6\t--rate-limit\n", out)
+    end)
+
+    it("tells of an error with the script's line, exit 1", function()
+      local status, out, err = palenca({ "run", script("print 'begun'\nerror 'my reason'") })
+      assert.are.equal(1, status)
+      assert.are.equal("begun\n", out)
+      assert.truthy(err:find("^palenca run: [^\n]*script%.lua:2: my reason"), err)
+      status, out, err = palenca({ "run", script("local x = = 1") })
+      assert.are.equal("", out)
+      assert.are.equal(1, status)
+      assert.truthy(err:find("script.lua:1: unexpected symbol", 1, true), err)
+      status, out, err = palenca({ "run", directory .. "/missing.lua" })
+      assert.are.equal("", out)
+      assert.are.equal(1, status)
+      assert.truthy(err:find("missing.lua", 1, true), err)
+    end)
+
+    it("ends with the status that the script asks for", function()
+      assert.are.equal(7, (palenca({ "run", script("io.write 'x' os.exit(7)") })))
+    end)
+
+    it("finds what stands beside the script", function()
+      script("return { name = ... }", "beside.lua")
+      local path = script("print(require 'beside'.name)")
+      assert.are.equal("beside\n", select(2, palenca({ "run", path })))
+      local status, out = palenca({ "run", "script.lua" }, { cwd = directory })
+      assert.are.equal(0, status)
+      assert.are.equal("beside\n", out)
+    end)
+
+    it("works as a single file in an empty directory", function()
+      local copy = directory .. "/copied"
+      assert(uv.fs_copyfile(process.program(), copy))
+      assert(uv.fs_chmod(copy, 493))
+      local path = script([[
+        local palenca = require "palenca"
+        print(palenca.version, require "cjson".encode{1}, palenca.webhook.sign("a", "b"))
+        for _, name in ipairs{"income", "client", "sandbox", "runtime.blocking"} do
+          require("palenca." .. name)
+        end
+      ]])
+      local status, out, err = process.run("/usr/bin/env", { "-i", copy, "run", path },
+        { cwd = directory })
+      assert.are.equal(0, status, err)
+      assert.truthy(out:find("^%d+%.%d+%.%d+\t%[1%]\t%x+\n$"), out)
+    end)
+
+    it("takes flags before the environment before defaults", function()
+      local path = script("print(require 'palenca'.new{api_key = 'k'})")
+      local function base(arguments, env)
+        table.insert(arguments, 1, "run")
+        arguments[#arguments + 1] = path
+        return (select(2, palenca(arguments, { env = env })):gsub("\n", ""))
+      end
+      local env = { PALENCA_BASE_URL = "http://127.0.0.1:1", PALENCA_ENVIRONMENT = "sandbox" }
+      assert.are.equal("palenca client of https://sandbox.palenca.com", base({}))
+      assert.are.equal("palenca client of https://api.palenca.com",
+        base({ "--environment", "production" }))
+      assert.are.equal("palenca client of https://api.palenca.com",
+        base({}, { PALENCA_ENVIRONMENT = "production" }))
+      assert.are.equal("palenca client of http://127.0.0.1:1", base({}, env))
+      assert.are.equal("palenca client of http://127.0.0.1:2",
+        base({ "--base-url", "http://127.0.0.1:2" }, env))
+      assert.are.equal("palenca client of https://sandbox.palenca.com",
+        base({}, { PALENCA_BASE_URL = "", PALENCA_ENVIRONMENT = "" }))
+    end)
+
+    it("refuses settings of the environment that make no sense", function()
+      local status, _, err = palenca({ "run", script("") }, { env = { PALENCA_RATE_LIMIT = "x" } })
+      assert.are.equal(2, status)
+      assert.truthy(err:find("'x' is not a whole number", 1, true), err)
+    end)
+  end)
+
+  describe("check", function()
+    it("loads a script, sends nothing, needs no key", function()
+      local server = stage:server()
+      local status, out, err = palenca({ "check", script([[
+        local palenca = require "palenca"
+        local client = palenca.new{base_url = os.getenv "SPEC_URL"}
+        local user, problem = pcall(client.users.get, client.users, "x")
+        palenca.on("login.success", print)
+        palenca.on("login.*", print)
+        palenca.on("*", print)
+      ]]) }, { env = { SPEC_URL = server.url } })
+      assert.are.equal(0, status, err)
+      assert.truthy(out:find("script.lua: ok, handles login.success, login.*, *\n", 1, true), out)
+      assert.are.equal("", err)
+      assert.are.equal(0, #server.requests)
+    end)
+
+    it("tells when a script sends something while it loads", function()
+      local server = stage:server()
+      local path = script("\nrequire 'palenca'.http{url = os.getenv 'SPEC_URL'}")
+      local status, _, err = palenca({ "check", path }, { env = { SPEC_URL = server.url } })
+      assert.are.equal(1, status)
+      assert.truthy(err:find("palenca check sends no requests", 1, true), err)
+      assert.are.equal(0, #server.requests)
+    end)
+
+    it("warns of actions that nobody sends", function()
+      local status, out, err = palenca({ "check", script([[
+        require "palenca".on("login.sucess", print)
+        require "palenca".on("logins.*", print)
+      ]]) })
+      assert.are.equal(0, status)
+      assert.truthy(out:find("ok, handles login.sucess, logins.*", 1, true), out)
+      assert.truthy(err:find("warning: no documented event fits 'login.sucess'", 1, true), err)
+      assert.truthy(err:find("warning: no documented event fits 'logins.*'", 1, true), err)
+    end)
+
+    it("tells of a script without handlers, and of one that does not load", function()
+      local status, out = palenca({ "check", script("") })
+      assert.are.equal(0, status)
+      assert.truthy(out:find("it handles no event", 1, true), out)
+      for text, reason in pairs({
+        ["local x = = 1"] = "script.lua:1: unexpected symbol",
+        ["\nerror 'oh'"] = "script.lua:2: oh",
+        ["require 'palenca'.on('login.success')"] = "script.lua:1: palenca.on: handler must be",
+      }) do
+        local failed, _, err = palenca({ "check", script(text) })
+        assert.are.equal(1, failed)
+        assert.truthy(err:find(reason, 1, true), err)
+      end
+      assert.are.equal(1, (palenca({ "check", directory .. "/missing.lua" })))
+    end)
+  end)
+
+  describe("trigger", function()
+    it("sends an event to a receiver", function()
+      local served = stage:serve({ text = [[
+        require "palenca".on("*", function(event)
+          print(event.action, event.account_id, event.user_id, event.external_id, event.platform,
+            event.status_details)
+        end)
+      ]] })
+      local status, out, err = palenca({ "trigger", "login.error", "--url", served.url,
+        "--account-id", "acc", "--user-id", "usr", "--external-id", "ext", "--platform", "rappi",
+        "--status-details", "banned" })
+      assert.are.equal(0, status, err)
+      assert.are.equal('login.error for account acc: answered 200 {"received":true}\n', out)
+      served:wait_output("stdout", "(login.error\tacc\tusr\text\trappi\tbanned)\n")
+      status, out = palenca({ "trigger", "login.success", "--json" },
+        { env = { PALENCA_WEBHOOK_URL = served.url } })
+      assert.are.equal(0, status)
+      local told = helper.json.decode(out)
+      assert.are.equal(200, told.status)
+      assert.are.equal("login.success", told.action)
+      assert.truthy(told.account_id:find("^%x+%-%x+%-4%x+%-a%x+%-%x+$"))
+      served:wait_output("stdout", "(login.success\t" .. told.account_id:gsub("%-", "%%-") .. ")")
+    end)
+
+    it("fails when nobody takes it", function()
+      local status, _, err = palenca({ "trigger", "login.success", "--url", "http://127.0.0.1:1/" })
+      assert.are.equal(1, status)
+      assert.truthy(err:find("^palenca trigger: http://127.0.0.1:1/: network: "), err)
+      local served = stage:serve({})
+      local out
+      status, out = palenca({ "trigger", "login.success", "--url", served.url .. "s" })
+      assert.are.equal(1, status)
+      assert.truthy(out:find("answered 404", 1, true), out)
+    end)
+  end)
+
+  describe("events list", function()
+    it("shows what is stored, while it is served and after", function()
+      local served = stage:serve({ text = [[
+        require "palenca".on("login.error", function() error("two\nlines", 0) end)
+      ]] })
+      helper.post(served.url, { account_id = "a" })
+      helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
+      helper.post(served.url, {})
+      helper.wait_lines(served, "stderr", "event %d+", 3)
+      helper.wait_state(served.db, "b", "retry")
+      local last = helper.ask_until(function()
+        local done = helper.events(served.db, { "--state", "done" })
+        return #done == 2 and done[2]
+      end, "two to be done")
+      local list = helper.events(served.db)
+      assert.are.same({ "a", "b" }, { list[1].account_id, list[2].account_id })
+      assert.is_nil(list[3].account_id)
+      assert.are.same(last, list[3])
+      local names = {}
+      for name in pairs(list[2]) do
+        names[#names + 1] = name
+      end
+      table.sort(names)
+      assert.are.same({ "account_id", "action", "attempts", "error", "id", "received_at", "state" },
+        names)
+      assert.are.equal("two\nlines", list[2].error)
+      assert.truthy(list[1].received_at:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$"))
+      assert.is_true(list[1].id < list[2].id and list[2].id < list[3].id)
+      assert.are.equal(2, #helper.events(served.db, { "--limit", "2" }))
+      assert.are.equal(3, #helper.events(served.db, { "--limit", "0" }))
+      assert.are.equal(1, #helper.events(served.db, { "--state", "retry", "--limit", "5" }))
+      assert.are.equal(0, #helper.events(served.db, { "--state", "dead" }))
+      assert.are.equal(0, served:stop())
+      local status, out = palenca({ "events", "list" }, { env = { PALENCA_DB = served.db } })
+      assert.are.equal(0, status)
+      assert.are.equal(3, select(2, out:gsub("\n", "")))
+      assert.truthy(out:find("retry +attempts 1 +login.error +b  two lines\n"), out)
+      assert.truthy(out:find("attempts 1 +login.success +%-\n"), out)
+      out = select(2, palenca({ "events", "list", "--db", served.db, "--state", "dead" }))
+      assert.are.equal("no events\n", out)
+    end)
+
+    it("says what is wrong with the file, and makes none", function()
+      local path = directory .. "/missing.db"
+      local status, out, err = palenca({ "events", "list", "--db", path })
+      assert.are.equal(1, status)
+      assert.are.equal("", out)
+      assert.truthy(err:find("palenca: cannot open " .. path .. ": No such file", 1, true), err)
+      assert.is_nil(uv.fs_stat(path))
+      status, out, err = palenca({ "events", "list", "--db", script("not a database at all") })
+      assert.are.equal(1, status)
+      assert.are.equal("", out)
+      assert.truthy(err:find("not a database", 1, true), err)
+    end)
+  end)
+end)

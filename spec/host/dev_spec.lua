@@ -1,0 +1,150 @@
+--- Runs `palenca dev`: the sandbox and a served script wired together, with logins and without.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+describe("palenca dev", function()
+  local stage
+
+  before_each(function()
+    stage = helper.stage()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  local function start(path, extra)
+    local arguments = { "dev", path, "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0" }
+    table.move(extra or {}, 1, #(extra or {}), #arguments + 1, arguments)
+    return stage:palenca(arguments)
+  end
+
+  local function script(text)
+    return process.write_file(stage:directory() .. "/mine.lua", text)
+  end
+
+  -- The database of its own, by what it has open.
+  local function database_of(started)
+    local root = "/proc/" .. started.pid .. "/fd"
+    local directory = assert(uv.fs_scandir(root))
+    local name = uv.fs_scandir_next(directory)
+    while name do
+      local target = uv.fs_readlink(root .. "/" .. name)
+      if target and target:find("/lua_%w+$") then
+        return target
+      end
+      name = uv.fs_scandir_next(directory)
+    end
+    return nil
+  end
+
+  it("shows both events and the monthly table of one login", function()
+    local started = start("examples/income.lua", { "--login", "uber", "--once" })
+    assert.are.equal(0, started:wait_exit(), started.stderr)
+    assert.truthy(started.stderr:find("event %d+ +login%.created +uber account %S+  no handler"),
+      started.stderr)
+    assert.truthy(started.stderr:find("event %d+ +login%.success +uber account %S+  done in"),
+      started.stderr)
+    assert.truthy(started.stdout:find(" on uber\n", 1, true), started.stdout)
+    local months = 0
+    for _ in started.stdout:gmatch("\n%d%d%d%d%-%d%d[ *]") do
+      months = months + 1
+    end
+    -- 60 days, which begin and end within months
+    assert.is_true(months == 2 or months == 3, started.stdout)
+    assert.truthy(started.stdout:find("\ntotal +%d+ +%d+ +%S+ +%d+%.%d%d\n"), started.stdout)
+    for _, word in ipairs({ "average month", "consistency", "last day", "verifiable",
+      "largest instalment" }) do
+      assert.truthy(started.stdout:find("\n" .. word .. " +%S"), word)
+    end
+  end)
+
+  it("plays every login it is told to", function()
+    local path = script([[
+      require "palenca".on("login.*", function(event) print(event.action, event.platform) end)
+    ]])
+    local started = start(path, { "--once", "--login", "didi", "--login",
+      "rappi+incomplete@palenca-tests.com" })
+    assert.are.equal(0, started:wait_exit(), started.stderr)
+    for _, line in ipairs({ "login.created\tdidi", "login.success\tdidi", "login.created\trappi",
+      "login.incomplete\trappi" }) do
+      assert.truthy(started.stdout:find(line .. "\n", 1, true), line)
+    end
+  end)
+
+  it("exits with 1 if a handler fails", function()
+    local started = start(script([[
+      require "palenca".on("login.success", function() error "my reason" end)
+    ]]), { "--login", "uber", "--once" })
+    assert.are.equal(1, started:wait_exit(), started.stderr)
+    assert.truthy(started.stderr:find("FAILED (attempt 1)", 1, true), started.stderr)
+    assert.truthy(started.stderr:find("my reason", 1, true))
+  end)
+
+  local refusals = {
+    { "an unknown platform", "", { "--login", "nowhere", "--once" },
+      "the login 'nowhere' was refused" },
+    { "--once without a login", "", { "--once" }, "--once needs a --login to wait for" },
+    { "a script that does not load", "local x = = 1", {}, "mine.lua:1: unexpected symbol" },
+    { "a script that raises", "\nerror 'oh'", {}, "mine.lua:2: oh" },
+  }
+  for _, case in ipairs(refusals) do
+    it("exits with 1 over " .. case[1], function()
+      local started = start(script(case[2]), case[3])
+      assert.are.equal(1, started:wait_exit(), started.stderr)
+      assert.truthy(started.stderr:find(case[4], 1, true), started.stderr)
+      assert.is_nil(started.stderr:find("in function 'palenca.", 1, true), started.stderr)
+    end)
+  end
+
+  it("says that a port is in use", function()
+    local _, url = stage:sandbox()
+    local address = url:match("//(.+)$")
+    for _, flag in ipairs({ "--listen", "--sandbox-listen" }) do
+      local started = start(script(""), { flag, address })
+      assert.are.equal(1, started:wait_exit(), started.stderr)
+      assert.truthy(started.stderr:find("Address already in use", 1, true), started.stderr)
+    end
+  end)
+
+  it("says what to do, does it, and cleans up after Ctrl-C", function()
+    local started = start(script([[
+      local palenca = require "palenca"
+      local client = palenca.new()
+      palenca.on("login.success", function(event)
+        print("connected", assert(client.accounts:get(event.account_id)).platform)
+      end)
+    ]]))
+    local url = started:wait_output("stderr", "sandbox of the API   (http://%S+)\n")
+    local key = started:wait_output("stderr", "its API key +(%S+)\n")
+    local receiver = started:wait_output("stderr", "webhooks arrive at +(http://%S+)\n")
+    assert.truthy(started:wait_output("stderr", "mine%.lua +(handles login%.success)\n"))
+    local command = started:wait_output("stderr", "\n  (curl [^\n]+)\n")
+    started:wait_output("stderr", "(Stop with Ctrl%-C%.)")
+    local database = database_of(started)
+    assert.truthy(database)
+    assert.are.equal(0, (process.run("/bin/sh", { "-c", command .. " -sS" })))
+    started:wait_output("stdout", "(connected\tuber)\n")
+    assert.are.equal(200, http.request("GET", url .. "/v1/webhooks", nil,
+      { ["x-api-key"] = key }).status)
+    assert.are.equal(405, http.request("GET", receiver).status)
+    started:kill("sigint")
+    assert.are.equal(0, started:wait_exit(), started.stderr)
+    for _, suffix in ipairs({ "", "-wal", "-shm", "-lock" }) do
+      assert.is_nil(uv.fs_stat(database .. suffix), database .. suffix)
+    end
+  end)
+
+  it("keeps the events where it is told to", function()
+    local db = stage:directory() .. "/kept.db"
+    local started = start(script(""), { "--login", "uber", "--once", "--db", db, "--json" })
+    assert.are.equal(0, started:wait_exit(), started.stderr)
+    local events = helper.events(db)
+    assert.are.same({ "login.created", "login.success" }, { events[1].action, events[2].action })
+    local ready = helper.lines_of_json(started.stderr)[1]
+    assert.are.equal("ready", ready.event)
+    assert.truthy(ready.sandbox and ready.url)
+  end)
+end)

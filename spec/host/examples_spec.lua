@@ -1,0 +1,115 @@
+--- Runs the examples against a sandbox, as their first lines say.
+local helper = require("spec.host.helper")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+describe("examples/earnings.lua", function()
+  local stage
+
+  before_each(function()
+    stage = helper.stage()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  local function run(url, key, arguments)
+    local all = { "run", "examples/earnings.lua" }
+    table.move(arguments or {}, 1, #(arguments or {}), 3, all)
+    return process.run(process.program(), all,
+      { env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = key } })
+  end
+
+  it("prints all days of the tutorial's account and their exact total", function()
+    local _, url, key = stage:sandbox()
+    local status, out, err = run(url, key)
+    assert.are.equal(0, status, err)
+    local rows, cents = 0, 0
+    for amount in out:gmatch("%d%d%d%d%-%d%d%-%d%d +(%d+%.%d%d) mxn  %d+ trips\n") do
+      rows = rows + 1
+      cents = cents + math.tointeger(tonumber((amount:gsub("%.", ""))))
+    end
+    assert.are.equal(195, rows)
+    assert.truthy(out:find("^2025%-03%-14 +179%.00 mxn  6 trips\n"), out)
+    assert.truthy(out:find("\n195 days\n", 1, true), out)
+    local total = out:match("\ntotal (%d+%.%d%d) mxn\n$")
+    assert.are.equal(("%d.%02d"):format(cents // 100, cents % 100), total)
+  end)
+
+  it("takes the account and the dates as arguments", function()
+    local _, url, key = stage:sandbox()
+    local status, out = run(url, key, { "cb39ee15-f29f-427d-9119-0c627575610d", "2025-03-12",
+      "2025-03-14" })
+    assert.are.equal(0, status)
+    assert.truthy(out:find("\n3 days\ntotal 478.00 mxn\n", 1, true), out)
+  end)
+
+  it("says why it fails, exit 1", function()
+    local _, url = stage:sandbox()
+    local status, out, err = run(url, "wrong")
+    assert.are.equal(1, status)
+    assert.are.equal("", out)
+    assert.truthy(err:find("invalid_api_key", 1, true), err)
+    status, out, err = run("http://127.0.0.1:1", "key")
+    assert.are.equal(1, status)
+    assert.are.equal("", out)
+    assert.truthy(err:find("network", 1, true), err)
+  end)
+end)
+
+describe("examples/notify.lua", function()
+  local stage
+
+  before_each(function()
+    stage = helper.stage()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  local function serve_and_login(server, extra)
+    local _, url, key = stage:sandbox()
+    local served = stage:serve({ path = "examples/notify.lua", arguments = { "--workers", "1" },
+      env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = key, NOTIFY_URL = server.url .. "/income" }
+    })
+    local login = helper.json.decode(http.request("POST", url .. "/sandbox/logins",
+      helper.json.encode({ platform = "uber", external_id = extra })).body).data
+    helper.post(served.url, { account_id = login.account_id, external_id = extra })
+    return served, login
+  end
+
+  it("posts the income to the system it is told", function()
+    local server = stage:server()
+    local served, login = serve_and_login(server, "worker-1")
+    local request = server:wait_request("/income")
+    assert.are.equal("POST", request.method)
+    assert.are.equal("application/json", request.headers["content-type"])
+    helper.wait_state(served.db, login.account_id, "done")
+    local id = helper.events(served.db)[1].id
+    assert.are.equal(("palenca-%d"):format(id), request.headers["idempotency-key"])
+    local body = helper.json.decode(request.body)
+    assert.are.equal(login.account_id, body.account_id)
+    assert.are.equal("worker-1", body.external_id)
+    assert.are.equal("mxn", body.currency)
+    assert.truthy(body.average_month)
+    assert.truthy(math.tointeger(body.active_months))
+    assert.are.equal("boolean", type(body.verifiable))
+    assert.truthy(body.last_date:find("^%d%d%d%d%-%d%d%-%d%d$"))
+    assert.are.equal(1, #server.requests)
+  end)
+
+  it("has the event come again when that system fails", function()
+    local server = stage:server(function(request)
+      request.respond(500)
+    end)
+    local served, login = serve_and_login(server)
+    local event = helper.wait_state(served.db, login.account_id, "retry")
+    assert.are.equal(1, event.attempts)
+    assert.truthy(event.error:find(server.url .. "/income answered 500", 1, true), event.error)
+    assert.are.equal(0, served:stop())
+    -- stopped before it was due, it is still to be done
+    assert.are.equal("retry", helper.events(served.db)[1].state)
+  end)
+end)

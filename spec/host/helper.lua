@@ -1,0 +1,380 @@
+--- What the specs of the program share: a stage that holds all that a test starts, an HTTP server
+-- inside the spec, connections that stay open, and short ways to serve a script and list events.
+local cjson = require("cjson")
+local uv = require("luv")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+local helper = { json = cjson }
+
+-- Whether the program is built with sanitizers: slower, and with more memory.
+helper.sanitized = os.getenv("SPEC_SANITIZED") == "1"
+
+--- Asks again and again until `check` answers something true; for checks that wait for an answer
+-- themselves, so that nothing here spins. Raises after a minute.
+function helper.ask_until(check, what)
+  local deadline = uv.hrtime() + 60e9
+  local result = check()
+  while not result do
+    assert(uv.hrtime() < deadline, "asked in vain for " .. what)
+    result = check()
+  end
+  return result
+end
+
+--- Decodes every line of JSON.
+function helper.lines_of_json(text)
+  local list = {}
+  for line in text:gmatch("[^\n]+") do
+    list[#list + 1] = cjson.decode(line)
+  end
+  return list
+end
+
+--- Reads a file; nil if there is none.
+function helper.read_file(path)
+  local file = io.open(path, "rb")
+  if not file then
+    return nil
+  end
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+--- How many descriptors a process has open.
+function helper.descriptors(pid)
+  local count = 0
+  local directory = uv.fs_scandir("/proc/" .. pid .. "/fd")
+  while directory and uv.fs_scandir_next(directory) do
+    count = count + 1
+  end
+  return count
+end
+
+-- ---- connections ---------------------------------------------------------------------
+
+local Connection = {}
+Connection.__index = Connection
+
+-- Cuts the first whole answer off the bytes; an interim one (100) is an answer too.
+local function cut_answer(raw)
+  local head, rest = raw:match("^(.-\r\n)\r\n(.*)$")
+  if not head then
+    return nil, raw
+  end
+  local headers = {}
+  for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
+    headers[name:lower()] = value
+  end
+  local length = tonumber(headers["content-length"] or "0")
+  if #rest < length then
+    return nil, raw
+  end
+  local status = tonumber(head:match("^HTTP/1%.%d (%d+)"))
+  return { status = status, headers = headers, body = rest:sub(1, length) },
+    rest:sub(length + 1)
+end
+
+--- Connects; does not wait for it.
+function helper.connect(url)
+  local host, port = url:match("^http://([%d.]+):(%d+)")
+  local self = setmetatable({ socket = uv.new_tcp(), received = "", connected = false },
+    Connection)
+  self.socket:connect(host, tonumber(port), function(problem)
+    self.problem, self.connected, self.ended = problem, not problem, problem ~= nil
+    if not problem then
+      self.socket:read_start(function(_, data)
+        self.received = self.received .. (data or "")
+        self.ended = self.ended or not data
+      end)
+    end
+  end)
+  return self
+end
+
+function Connection:wait_connected()
+  process.wait_for(function()
+    return self.connected or self.ended
+  end, "a connection")
+  return self
+end
+
+--- Sends bytes, once connected.
+function Connection:send(bytes)
+  self:wait_connected()
+  self.socket:write(bytes)
+  return self
+end
+
+--- The next answer if it is here; nil otherwise.
+function Connection:poll()
+  local answer
+  answer, self.received = cut_answer(self.received)
+  return answer
+end
+
+--- Waits for the next answer; nil if the connection ends without.
+function Connection:answer()
+  local answer
+  process.wait_for(function()
+    answer = self:poll()
+    return answer or self.ended
+  end, "an answer")
+  return answer
+end
+
+--- Waits until the other side has closed.
+function Connection:wait_end()
+  process.wait_for(function()
+    return self.ended
+  end, "the end of a connection")
+end
+
+function Connection:close()
+  if not self.socket:is_closing() then
+    self.socket:close()
+  end
+end
+
+-- ---- an HTTP server in the spec ------------------------------------------------------
+
+local Server = {}
+Server.__index = Server
+
+local function cut_request(raw)
+  local head, rest = raw:match("^(.-\r\n)\r\n(.*)$")
+  if not head then
+    return nil, raw
+  end
+  local headers = {}
+  for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
+    headers[name:lower()] = value
+  end
+  local length = tonumber(headers["content-length"] or "0")
+  if #rest < length then
+    return nil, raw
+  end
+  local method, path = head:match("^(%u+) (%S+)")
+  return { method = method, path = path, headers = headers, body = rest:sub(1, length) },
+    rest:sub(length + 1)
+end
+
+local function respond(socket)
+  return function(status, body)
+    if not socket:is_closing() then
+      socket:write(string.format("HTTP/1.1 %d Told\r\nContent-Length: %d\r\n\r\n%s", status,
+        #(body or ""), body or ""))
+    end
+  end
+end
+
+local function accept(self)
+  local socket, raw = uv.new_tcp(), ""
+  self.socket:accept(socket)
+  self.clients[#self.clients + 1] = socket
+  socket:read_start(function(_, data)
+    if not data then
+      if not socket:is_closing() then
+        socket:close()
+      end
+      return
+    end
+    raw = raw .. data
+    local request
+    request, raw = cut_request(raw)
+    while request do
+      request.respond = respond(socket)
+      self.requests[#self.requests + 1] = request
+      self.on_request(request, self)
+      request, raw = cut_request(raw)
+    end
+  end)
+end
+
+--- Waits until a request for a path has come; answers the `n`th such one (default the first).
+function Server:wait_request(path, n)
+  return process.wait_for(function()
+    return self:find(path, n)
+  end, "a request for " .. path)
+end
+
+--- The `n`th request for a path that has come, or nil.
+function Server:find(path, n)
+  local left = n or 1
+  for _, request in ipairs(self.requests) do
+    if request.path == path then
+      left = left - 1
+      if left == 0 then
+        return request
+      end
+    end
+  end
+  return nil
+end
+
+function Server:close()
+  for _, socket in ipairs(self.clients) do
+    if not socket:is_closing() then
+      socket:close()
+    end
+  end
+  if not self.socket:is_closing() then
+    self.socket:close()
+  end
+end
+
+-- ---- the stage -----------------------------------------------------------------------
+
+local Stage = {}
+Stage.__index = Stage
+
+--- A stage: all that is started through it ends with `stage:clear()`.
+function helper.stage()
+  return setmetatable({ endings = {} }, Stage)
+end
+
+function Stage:at_end(ending)
+  self.endings[#self.endings + 1] = ending
+end
+
+--- Ends all that was started; for after_each.
+function Stage:clear()
+  local endings = self.endings
+  self.endings = {}
+  for i = #endings, 1, -1 do
+    endings[i]()
+  end
+  uv.run("nowait")
+end
+
+--- A new empty directory.
+function Stage:directory()
+  local path, remove = process.directory()
+  self:at_end(remove)
+  return path
+end
+
+local function keep(self, started)
+  self:at_end(function()
+    if not started.code then
+      started:kill("sigkill")
+    end
+    started:wait_exit()
+  end)
+  return started
+end
+
+--- Starts the program.
+function Stage:palenca(arguments, options)
+  return keep(self, process.palenca(arguments, options))
+end
+
+--- Starts any program.
+function Stage:start(path, arguments, options)
+  return keep(self, process.start(path, arguments, options))
+end
+
+--- Starts a sandbox; answers the process, its URL and its key.
+function Stage:sandbox(extra)
+  local started, url, key = process.sandbox(extra)
+  return keep(self, started), url, key
+end
+
+--- A connection that is closed with the stage.
+function Stage:connect(url)
+  local connection = helper.connect(url)
+  self:at_end(function()
+    connection:close()
+  end)
+  return connection
+end
+
+--- An HTTP server in this process: `on_request(request)` is called for each request, which has
+-- `method`, `path`, `headers`, `body` and `respond(status, body)`; default: 200 at once.
+function Stage:server(on_request)
+  local self_server = setmetatable({
+    socket = uv.new_tcp(),
+    clients = {},
+    requests = {},
+    on_request = on_request or function(request)
+      request.respond(200, "{}")
+    end,
+  }, Server)
+  assert(self_server.socket:bind("127.0.0.1", 0))
+  assert(self_server.socket:listen(1024, function()
+    accept(self_server)
+  end))
+  self_server.url = "http://127.0.0.1:" .. self_server.socket:getsockname().port
+  self:at_end(function()
+    self_server:close()
+  end)
+  return self_server
+end
+
+--- Serves a script: `{text=|path=, db=, arguments=, env=, directory=}`. Answers the process with
+-- `url`, `db` and `directory`, once it receives.
+function Stage:serve(options)
+  local directory = options.directory or self:directory()
+  local path = options.path or process.write_file(directory .. "/script.lua", options.text or "")
+  local db = options.db or directory .. "/events.db"
+  local arguments = { "serve", path, "--listen", "127.0.0.1:0", "--db", db }
+  table.move(options.arguments or {}, 1, #(options.arguments or {}), #arguments + 1, arguments)
+  local env = { PALENCA_API_KEY = "spec-key" }
+  for name, value in pairs(options.env or {}) do
+    env[name] = value
+  end
+  local started = self:palenca(arguments, { env = env })
+  started.url = started:wait_output("stderr", "receiving webhooks at (http://[%d.:]+/[%w/]+)")
+  started.db, started.directory = db, directory
+  return started
+end
+
+-- ---- events --------------------------------------------------------------------------
+
+--- The body of an event; `fields` are those of its `data`.
+function helper.body(fields)
+  local data = { webhook_action = "login.success", platform = "uber" }
+  for name, value in pairs(fields or {}) do
+    data[name] = value
+  end
+  return cjson.encode({ webhook_url = "http://127.0.0.1/", data = data })
+end
+
+--- Posts an event and demands that it is taken.
+function helper.post(url, fields)
+  local answer = assert(http.request("POST", url, helper.body(fields)), "no answer")
+  assert(answer.status == 200, "answered " .. answer.status .. " " .. answer.body)
+end
+
+--- The stored events, as `palenca events list --json` has them.
+function helper.events(db, extra)
+  local arguments = { "events", "list", "--db", db, "--json" }
+  table.move(extra or {}, 1, #(extra or {}), #arguments + 1, arguments)
+  local status, out, err = process.run(process.program(), arguments)
+  assert(status == 0, "palenca events list: " .. status .. " " .. err)
+  return helper.lines_of_json(out)
+end
+
+--- Waits until an event, named by its id or its account, is in a state; answers it.
+function helper.wait_state(db, name, state)
+  return helper.ask_until(function()
+    for _, event in ipairs(helper.events(db)) do
+      if (event.id == name or event.account_id == name) and event.state == state then
+        return event
+      end
+    end
+  end, "an event to be " .. state)
+end
+
+--- Waits until what the program says holds `count` lines with a pattern.
+function helper.wait_lines(started, stream, pattern, count)
+  process.wait_for(function()
+    local _, seen = started[stream]:gsub(pattern, "")
+    return seen >= count or started.code
+  end, count .. " times " .. pattern)
+  local _, seen = started[stream]:gsub(pattern, "")
+  assert(seen >= count, "ended early\n" .. started:describe())
+end
+
+return helper

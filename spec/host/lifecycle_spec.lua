@@ -1,0 +1,306 @@
+--- Starts and ends `palenca serve` in every way: signals, crashes, what keeps it from starting.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+local CALLING = [[
+  local palenca = require "palenca"
+  palenca.on("*", function(event)
+    assert(palenca.http{url = os.getenv "SPEC_URL" .. "/" .. event.account_id .. "/"
+      .. event.attempt})
+    print("handled", event.account_id, event.attempt)
+  end)
+]]
+
+describe("palenca serve", function()
+  local stage, server
+
+  before_each(function()
+    stage = helper.stage()
+    server = stage:server(function() end) -- answers nobody by itself
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  local function serve(options)
+    options = options or {}
+    options.text = options.text or CALLING
+    options.env = { SPEC_URL = server.url }
+    return stage:serve(options)
+  end
+
+  local function by_account(db)
+    local found = {}
+    for _, event in ipairs(helper.events(db)) do
+      found[event.account_id] = event
+    end
+    return found
+  end
+
+  local function wait_refused(url)
+    helper.ask_until(function()
+      local connection = stage:connect(url):wait_connected()
+      local refused = connection.problem
+      connection:close()
+      return refused
+    end, "connections to be refused")
+  end
+
+  for _, signal in ipairs({ "sigint", "sigterm" }) do
+    it("lets a handler end after " .. signal, function()
+      local served = serve()
+      helper.post(served.url, { account_id = "a" })
+      helper.post(served.url, { account_id = "a" })
+      local request = server:wait_request("/a/1")
+      served:kill(signal)
+      served:wait_output("stderr", "(" .. signal:upper() .. ": finishing what runs)")
+      wait_refused(served.url)
+      assert.is_nil(served.code)
+      request.respond(200)
+      assert.are.equal(0, served:wait_exit(), served.stderr)
+      assert.truthy(served.stdout:find("handled\ta\t1", 1, true))
+      local events = helper.events(served.db)
+      assert.are.equal("done", events[1].state)
+      -- the second one of the account was not begun any more
+      assert.are.equal("received", events[2].state)
+      assert.are.equal(0, events[2].attempts)
+    end)
+  end
+
+  it("ends at once when nothing runs, whatever connections are open", function()
+    local served = serve()
+    local idle = stage:connect(served.url):wait_connected()
+    local kept = stage:connect(served.url):send("GET / HTTP/1.1\r\nHost: spec\r\n\r\n")
+    assert.are.equal(404, kept:answer().status)
+    local half = stage:connect(served.url)
+    half:send("POST /webhooks/palenca HTTP/1.1\r\nHost: spec\r\nContent-Length: 9\r\n\r\n{")
+    assert.are.equal(404, http.request("GET", served.url .. "s").status)
+    assert.are.equal(0, served:stop())
+    idle:wait_end()
+    kept:wait_end()
+    half:wait_end()
+    assert.is_nil(half:poll())
+  end)
+
+  -- The handler did not run to its end and was not the cause: its attempt is not counted.
+  it("gives up a waiting handler at a second signal; its event runs again", function()
+    local served = serve()
+    helper.post(served.url, { account_id = "a" })
+    server:wait_request("/a/1")
+    served:kill("sigint")
+    served:wait_output("stderr", "(SIGINT: finishing)")
+    served:kill("sigterm")
+    assert.are.equal(1, served:wait_exit())
+    assert.truthy(served.stderr:find("their events run again at the next start", 1, true))
+    assert.are.equal("received", by_account(served.db).a.state)
+    local again = serve({ db = served.db, directory = served.directory })
+    server:wait_request("/a/1", 2).respond(200)
+    again:wait_output("stdout", "(handled\ta\t1)\n")
+    assert.are.equal(0, again:stop())
+    assert.are.equal(1, by_account(served.db).a.attempts)
+  end)
+
+  -- Nobody can tell an endless handler from a crashing one, so its attempt is counted.
+  it("leaves a handler that never ends at a second signal; its event runs again", function()
+    local served = serve({ text = [[
+      local palenca = require "palenca"
+      palenca.on("*", function(event)
+        print("began", event.attempt)
+        while event.attempt == 1 do end
+      end)
+    ]] })
+    helper.post(served.url, { account_id = "a" })
+    served:wait_output("stdout", "(began\t1)\n")
+    assert.are.equal(405, http.request("GET", served.url).status)
+    helper.post(served.url, { account_id = "b" })
+    served:kill("sigterm")
+    served:wait_output("stderr", "(SIGTERM: finishing)")
+    served:kill("sigterm")
+    assert.are.equal(1, served:wait_exit())
+    local again = serve({ db = served.db, directory = served.directory, text = [[
+      require "palenca".on("*", function(event) print("now", event.account_id, event.attempt) end)
+    ]] })
+    again:wait_output("stdout", "(now\ta\t2)\n")
+    again:wait_output("stdout", "(now\tb\t%d)\n")
+    assert.are.equal(0, again:stop())
+  end)
+
+  it("loses nothing when it is killed", function()
+    local served = serve({ arguments = { "--concurrency", "2", "--workers", "2" } })
+    for i = 1, 20 do
+      helper.post(served.url, { account_id = "a" .. i })
+    end
+    helper.post(served.url, { account_id = "a1" })
+    process.wait_for(function()
+      return #server.requests == 4
+    end, "four handlers")
+    server.requests[1].respond(200)
+    served:wait_output("stdout", "(handled)")
+    helper.ask_until(function()
+      return #helper.events(served.db, { "--state", "done" }) == 1
+    end, "one to be done")
+    served:kill("sigkill")
+    assert.are.equal(128 + 9, served:wait_exit())
+    local attempts = {}
+    for _, event in ipairs(helper.events(served.db)) do
+      attempts[event.id] = event.state == "running" and 2 or 1
+    end
+    server.on_request = function(request)
+      request.respond(200)
+    end
+    local again = serve({ db = served.db, directory = served.directory })
+    helper.wait_lines(again, "stderr", "done in", 20)
+    assert.are.equal(0, again:stop())
+    local events = helper.events(served.db)
+    assert.are.equal(21, #events)
+    for _, event in ipairs(events) do
+      assert.are.equal("done", event.state)
+      assert.are.equal(attempts[event.id], event.attempts)
+    end
+  end)
+
+  -- What keeps it from starting.
+
+  local function start_fails(arguments, env)
+    local environment = { PALENCA_API_KEY = "spec-key" }
+    for name, value in pairs(env or {}) do
+      environment[name] = value
+    end
+    table.insert(arguments, 1, "serve")
+    local status, out, err = process.run(process.program(), arguments, { env = environment })
+    assert.are.equal(1, status, err)
+    assert.are.equal("", out)
+    assert.truthy(err:find("^palenca: "), err)
+    return err
+  end
+
+  local function script(text)
+    return process.write_file(stage:directory() .. "/mine.lua", text)
+  end
+
+  local function free(db, path)
+    return { path or script(""), "--listen", "127.0.0.1:0", "--db",
+      db or stage:directory() .. "/events.db" }
+  end
+
+  it("refuses a database that another one serves from", function()
+    local served = serve()
+    local err = start_fails(free(served.db))
+    assert.truthy(err:find("another process is serving from " .. served.db, 1, true), err)
+    assert.are.equal(405, http.request("GET", served.url).status)
+    assert.are.equal(0, served:stop())
+    serve({ db = served.db, directory = served.directory })
+  end)
+
+  it("says that a port is in use", function()
+    local served = serve()
+    local address = served.url:match("http://([^/]+)")
+    local err = start_fails({ script(""), "--listen", address, "--db",
+      stage:directory() .. "/events.db" })
+    assert.truthy(err:find(address .. ": Address already in use", 1, true), err)
+  end)
+
+  it("says why it cannot listen", function()
+    local err = start_fails({ script(""), "--listen", "198.51.100.1:0", "--db",
+      stage:directory() .. "/events.db" })
+    assert.truthy(err:find("198.51.100.1:0: ", 1, true), err)
+    err = start_fails({ script(""), "--listen", "example.com:80", "--db",
+      stage:directory() .. "/events.db" })
+    assert.truthy(err:find("the host must be a numeric address", 1, true), err)
+  end)
+
+  it("says that the script is missing, or names the line that is wrong", function()
+    local err = start_fails(free(nil, "/nowhere/mine.lua"))
+    assert.truthy(err:find("/nowhere/mine.lua", 1, true), err)
+    assert.is_nil(err:find("traceback", 1, true), err)
+    err = start_fails(free(nil, script("local a\nlocal b = = 1\n")))
+    assert.truthy(err:find("mine.lua:2: unexpected symbol near '='", 1, true), err)
+    assert.is_nil(err:find("traceback", 1, true), err)
+    err = start_fails(free(nil, script("\n\nerror('my reason')\n")))
+    assert.truthy(err:find("mine.lua:3: my reason", 1, true), err)
+    err = start_fails(free(nil, script("error({reason = 1})")))
+    assert.truthy(err:find("table", 1, true), err)
+    err = start_fails(free(nil, script("\nrequire 'palenca'.on('login', print)\n")))
+    assert.truthy(err:find("mine.lua:2: palenca.on: action must be", 1, true), err)
+    err = start_fails(free(nil, script("\nos.exit(0)\n")))
+    assert.truthy(err:find("mine.lua:2: os.exit is not available", 1, true), err)
+    err = start_fails(free(nil, stage:directory()))
+    assert.truthy(err:find("directory", 1, true), err)
+  end)
+
+  it("says that there is no API key, and where it was asked for", function()
+    local path = script("local palenca = require 'palenca'\nlocal client = palenca.new()\n")
+    local err = start_fails(free(nil, path), { PALENCA_API_KEY = "" })
+    assert.truthy(err:find("mine.lua:2: palenca.new: no API key: pass api_key or set "
+      .. "PALENCA_API_KEY", 1, true), err)
+  end)
+
+  it("loads a script that makes a client without further settings", function()
+    serve({ text = "require 'palenca'.new()" })
+    serve({ text = "require 'palenca'.new()", arguments = { "--rate-limit", "5" } })
+  end)
+
+  it("says what is wrong with the database", function()
+    local directory = stage:directory()
+    local err = start_fails(free("/nowhere/events.db"))
+    assert.truthy(err:find("/nowhere/events.db: No such file or directory", 1, true), err)
+    err = start_fails(free(directory))
+    assert.truthy(err:find("not a regular file", 1, true), err)
+    local text = ("not a database "):rep(100)
+    local other = process.write_file(directory .. "/other.txt", text)
+    err = start_fails(free(other))
+    assert.truthy(err:find("is not a database; it was left as it is", 1, true), err)
+    assert.are.equal(text, helper.read_file(other))
+    -- root may write everywhere, so this holds for others only
+    if uv.getuid() ~= 0 then
+      local closed = stage:directory()
+      assert(uv.fs_chmod(closed, 320))
+      err = start_fails(free(closed .. "/events.db"))
+      assert.truthy(err:find("Permission denied", 1, true), err)
+    end
+    err = start_fails(free("/proc/events.db"))
+    assert.truthy(err:find("cannot create /proc/events.db: ", 1, true), err)
+  end)
+
+  -- A full disk.
+
+  it("answers 503 and stays up when an event cannot be written", function()
+    local directory = stage:directory()
+    local path = process.write_file(directory .. "/script.lua", "")
+    local db = directory .. "/events.db"
+    local served = stage:start("/bin/sh", { "-c", 'ulimit -f 400; exec "$@"', "sh",
+      process.program(), "serve", path, "--listen", "127.0.0.1:0", "--db", db, "--workers", "1" })
+    local url = served:wait_output("stderr", "receiving webhooks at (http://%S+),")
+    local taken, answer = 0
+    repeat
+      answer = http.request("POST", url, helper.body({ filler = ("x"):rep(20000) }))
+      taken = taken + (answer.status == 200 and 1 or 0)
+    until answer.status ~= 200
+    assert.are.equal(503, answer.status)
+    assert.are.same({ error = "the event could not be stored" }, helper.json.decode(answer.body))
+    for _ = 1, 20 do
+      local status = http.request("POST", url, helper.body({ filler = ("x"):rep(20000) })).status
+      taken = taken + (status == 200 and 1 or 0)
+      assert.truthy(status == 200 or status == 503)
+    end
+    assert.is_true(taken > 0)
+    assert.are.equal(405, http.request("GET", url).status)
+    assert.are.equal(taken, #helper.events(db))
+    local _, told = served.stderr:gsub("cannot write to", "")
+    local _, healed = served.stderr:gsub("writing again to", "")
+    assert.are.equal(1, told - healed, served.stderr)
+    assert.are.equal(0, served:stop(), served.stderr)
+    -- with room again, all that was answered 200 is there
+    local again = serve({ db = db, directory = directory, text = "" })
+    helper.post(again.url, { account_id = "after" })
+    assert.are.equal(taken + 1, #helper.events(db))
+    helper.wait_lines(again, "stderr", "no handler for it", 1)
+    assert.are.equal(0, again:stop())
+    for _, event in ipairs(helper.events(db)) do
+      assert.are.equal("done", event.state)
+    end
+  end)
+end)

@@ -1,0 +1,328 @@
+--- Drives the receiver of `palenca serve` over sockets: what it refuses, and what it keeps.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+local HANDLER = [[
+  local palenca = require "palenca"
+  palenca.on("*", function(event) print("saw", event.action, event.account_id) end)
+]]
+
+local function head(url, lines)
+  return "POST " .. url:match("^http://[^/]+(/.*)$") .. " HTTP/1.1\r\nHost: spec\r\n"
+    .. table.concat(lines, "\r\n") .. "\r\n\r\n"
+end
+
+local function whole(url, body)
+  return head(url, { "Content-Length: " .. #body }) .. body
+end
+
+describe("the receiver", function()
+  local stage, served
+
+  -- Most tests leave nothing behind, so they share one program.
+  setup(function()
+    stage = helper.stage()
+    served = stage:serve({ text = HANDLER })
+  end)
+
+  teardown(function()
+    local status = served:stop()
+    stage:clear()
+    assert.are.equal(0, status, served.stderr)
+  end)
+
+  local function stored()
+    return #helper.events(served.db)
+  end
+
+  -- Runs a check and demands that the store is as before.
+  local function storing_nothing(check)
+    local before = stored()
+    check()
+    assert.are.equal(before, stored())
+  end
+
+  it("answers 200 once the event is stored, and its handler sees it", function()
+    local answer = http.request("POST", served.url, helper.body({ account_id = "good" }))
+    assert.are.equal(200, answer.status)
+    assert.are.equal("application/json", answer.headers["content-type"])
+    assert.are.same({ received = true }, helper.json.decode(answer.body))
+    local events = helper.events(served.db)
+    assert.are.equal("good", events[#events].account_id)
+    served:wait_output("stdout", "saw\tlogin.success\t(good)\n")
+  end)
+
+  it("answers other methods with 405 and Allow", function()
+    storing_nothing(function()
+      for _, method in ipairs({ "GET", "PUT", "DELETE", "PATCH", "OPTIONS" }) do
+        local answer = http.request(method, served.url, helper.body())
+        assert.are.equal(405, answer.status, method)
+        assert.are.equal("POST", answer.headers.allow)
+      end
+    end)
+  end)
+
+  it("answers HEAD with 405 and no body", function()
+    local connection = stage:connect(served.url)
+    connection:send("HEAD /webhooks/palenca HTTP/1.1\r\nHost: spec\r\nConnection: close\r\n\r\n")
+    connection:wait_end()
+    assert.truthy(connection.received:find("^HTTP/1%.1 405 "))
+    assert.truthy(connection.received:find("\r\n\r\n$"))
+  end)
+
+  it("answers other paths with 404", function()
+    storing_nothing(function()
+      for _, path in ipairs({ "/", "/webhooks", "/webhooks/palenca/", "/webhooks/palencas",
+        "/webhooks%2Fpalenca", "//webhooks/palenca", "/webhooks/../webhooks/palenca" }) do
+        local url = served.url:match("^http://[^/]+") .. path
+        assert.are.equal(404, http.request("POST", url, helper.body()).status, path)
+      end
+    end)
+  end)
+
+  it("takes a query behind its path", function()
+    assert.are.equal(200, http.request("POST", served.url .. "?from=palenca", helper.body()).status)
+  end)
+
+  it("answers 413 to a body that announces itself as too large", function()
+    storing_nothing(function()
+      local connection = stage:connect(served.url)
+      connection:send(head(served.url, { "Content-Length: 65537" }))
+      local answer = connection:answer()
+      assert.are.equal(413, answer.status)
+      assert.are.equal("the body is too large", helper.json.decode(answer.body).error)
+    end)
+  end)
+
+  it("answers 413 to a chunked body that turns out too large", function()
+    storing_nothing(function()
+      local chunk = "1000\r\n" .. (" "):rep(4096) .. "\r\n"
+      local connection = stage:connect(served.url)
+      connection:send(head(served.url, { "Transfer-Encoding: chunked" }) .. chunk:rep(17)
+        .. "0\r\n\r\n")
+      assert.are.equal(413, connection:answer().status)
+    end)
+  end)
+
+  it("takes a body of exactly the limit, chunked or not", function()
+    local body = helper.body()
+    body = body .. (" "):rep(65536 - #body)
+    assert.are.equal(200, http.request("POST", served.url, body).status)
+    local connection = stage:connect(served.url)
+    connection:send(head(served.url, { "Transfer-Encoding: chunked" })
+      .. string.format("%x\r\n%s\r\n0\r\n\r\n", #body, body))
+    assert.are.equal(200, connection:answer().status)
+  end)
+
+  local long = ("a"):rep(128)
+  local refused = {
+    { "is empty", "", "the body is not JSON" },
+    { "is spaces", "  \n", "the body is not JSON" },
+    { "is not JSON", "webhook=1", "the body is not JSON" },
+    { "is cut off", helper.body():sub(1, -2), "the body is not JSON" },
+    { "is followed by more", helper.body() .. "{}", "the body is not JSON" },
+    { "has a comment", "/* hello */" .. helper.body(), "the body is not JSON" },
+    { "is a string", '"login.success"', "the body is not a JSON object" },
+    { "is null", "null", "the body is not a JSON object" },
+    { "is an array", "[" .. helper.body() .. "]", "the body is not a JSON object" },
+    { "is an empty object", "{}", "the body has no data.webhook_action" },
+    { "has data that is an array", '{"data": [{"webhook_action": "login.success"}]}',
+      "the body has no data.webhook_action" },
+    { "has data that is null", '{"data": null}', "the body has no data.webhook_action" },
+    { "has no action", '{"data": {"account_id": "a"}}', "the body has no data.webhook_action" },
+    { "has an action elsewhere", '{"webhook_action": "a", "more": {"webhook_action": "b"}}',
+      "the body has no data.webhook_action" },
+    { "has an action too deep inside", '{"data": {"data": {"webhook_action": "b"}}}',
+      "the body has no data.webhook_action" },
+    { "has a number as action", '{"data": {"webhook_action": 7}}',
+      "the body has no data.webhook_action" },
+    { "has an object as action", '{"data": {"webhook_action": {"a": "b"}}}',
+      "the body has no data.webhook_action" },
+    { "has an empty action", '{"data": {"webhook_action": ""}}',
+      "the body has no data.webhook_action" },
+    { "has None as action", '{"data": {"webhook_action": "None"}}',
+      "the body has no data.webhook_action" },
+    { "repeats data, without an action", '{"data": {"webhook_action": "a"}, "data": {}}',
+      "the body has no data.webhook_action" },
+    { "repeats data as a scalar", '{"data": {"webhook_action": "a.b"}, "data": 1}',
+      "the body has no data.webhook_action" },
+    { "repeats data as an array", '{"data": {"webhook_action": "a.b"}, "data": []}',
+      "the body has no data.webhook_action" },
+    { "has broken UTF-8", '{"data": {"webhook_action": "login.\xff\xfe"}}',
+      "the body is not JSON" },
+    { "has half a surrogate pair", '{"data": {"webhook_action": "a.b", "x": "\\ud800"}}',
+      "the body has half a surrogate pair" },
+    { "has a surrogate pair the wrong way round",
+      '{"data": {"webhook_action": "a.b", "x": "\\ude00\\ud83d"}}',
+      "the body has half a surrogate pair" },
+    { "has half a surrogate pair in a key", '{"data": {"webhook_action": "a.b", "\\udc00": 1}}',
+      "the body has half a surrogate pair" },
+    { "has a zero character in the action", '{"data": {"webhook_action": "login\\u0000"}}',
+      "data.webhook_action or data.account_id holds a zero character" },
+    { "is nested too deeply", '{"data": {"webhook_action": "a", "x": ' .. ("["):rep(63)
+      .. ("]"):rep(63) .. "}}", "the body is nested too deeply" },
+    { "is nested much too deeply", ("["):rep(60000), nil },
+    { "has a long action", helper.body({ webhook_action = long }),
+      "data.webhook_action or data.account_id is too long" },
+    { "has a long account_id", helper.body({ account_id = long }),
+      "data.webhook_action or data.account_id is too long" },
+  }
+  for _, case in ipairs(refused) do
+    it("refuses a body that " .. case[1], function()
+      storing_nothing(function()
+        local answer = http.request("POST", served.url, case[2])
+        assert.are.equal(400, answer.status)
+        local reason = helper.json.decode(answer.body).error
+        assert.are.equal(case[3] or reason, reason)
+      end)
+    end)
+  end
+
+  it("refuses a request without a body", function()
+    storing_nothing(function()
+      assert.are.equal(400, http.request("POST", served.url).status)
+    end)
+  end)
+
+  local function taken_and_handled(body, action, account)
+    assert.are.equal(200, http.request("POST", served.url, body).status)
+    local events = helper.events(served.db)
+    assert.are.equal(action, events[#events].action)
+    assert.are.equal(account, events[#events].account_id)
+    served:wait_output("stdout", "(saw\t" .. action:gsub("%p", "%%%0") .. "\t"
+      .. (account or "nil"):gsub("%p", "%%%0") .. ")\n")
+    helper.ask_until(function()
+      local all = helper.events(served.db)
+      return all[#all].state == "done"
+    end, "the event to be done")
+  end
+
+  it("stores and hands on actions it does not know", function()
+    taken_and_handled(helper.body({ webhook_action = "brand.new" }), "brand.new", nil)
+    taken_and_handled(helper.body({ webhook_action = "é ñ ✓" }), "é ñ ✓", nil)
+  end)
+
+  it("takes what is unusual but fits", function()
+    taken_and_handled('{"data": {"webhook_action": "a.one", "account_id": null}}', "a.one")
+    taken_and_handled('{"data": {"webhook_action": "a.two", "account_id": "None"}}', "a.two")
+    taken_and_handled('{"data": {"webhook_action": "a.three", "account_id": 7}}', "a.three")
+    taken_and_handled('{"data": {"webhook_action": "a.four", "x": "\\uD83D\\ude00\\\\ud800"}}',
+      "a.four")
+    taken_and_handled('{"data": 1, "data": {"account_id": "x", "webhook_action": "no", '
+      .. '"webhook_action": "a.five", "account_id": "y"}}', "a.five", "y")
+    taken_and_handled('{"data": {"webhook_action": "a.six", "x": ' .. ("["):rep(62)
+      .. ("]"):rep(62) .. "}}", "a.six")
+    taken_and_handled('{"data": {"webhook_action": "a.seven", "x": [1e400, -0, 0.1e-9]}}',
+      "a.seven")
+    taken_and_handled(helper.body({ webhook_action = ("z"):rep(127) }), ("z"):rep(127))
+  end)
+
+  it("answers several requests on one connection", function()
+    local before = stored()
+    local connection = stage:connect(served.url)
+    for _ = 1, 2 do
+      connection:send(whole(served.url, helper.body()))
+      assert.are.equal(200, connection:answer().status)
+    end
+    connection:send(whole(served.url, "{}"))
+    assert.are.equal(400, connection:answer().status)
+    -- and two that come at once
+    connection:send(whole(served.url, helper.body()):rep(2))
+    assert.are.equal(200, connection:answer().status)
+    assert.are.equal(200, connection:answer().status)
+    assert.are.equal(before + 4, stored())
+  end)
+
+  it("tells a client that asks first to go on", function()
+    local before = stored()
+    local status, out, err = process.run("/usr/bin/env", { "curl", "-sv", "-H",
+      "Expect: 100-continue", "--expect100-timeout", "50", "--data-binary", helper.body(),
+      served.url })
+    assert.are.equal(0, status)
+    assert.are.same({ received = true }, helper.json.decode(out))
+    assert.truthy(err:find("HTTP/1.1 100 Continue", 1, true))
+    assert.are.equal(before + 1, stored())
+  end)
+
+  it("refuses a large body before it is sent, if the client asks first", function()
+    storing_nothing(function()
+      local connection = stage:connect(served.url)
+      connection:send(head(served.url, { "Content-Length: 100000", "Expect: 100-continue" }))
+      assert.are.equal(413, connection:answer().status)
+    end)
+  end)
+
+  it("stores nothing of a request that is cut off, and serves others meanwhile", function()
+    storing_nothing(function()
+      local body = helper.body()
+      local cuts = {
+        "POST /webh", head(served.url, { "Content-Length: " .. #body }):sub(1, -3),
+        head(served.url, { "Content-Length: " .. #body }) .. body:sub(1, -2),
+        head(served.url, { "Transfer-Encoding: chunked" })
+          .. string.format("%x\r\n%s\r\n", #body, body),
+      }
+      local open = {}
+      local before = helper.descriptors(served.pid)
+      for _, bytes in ipairs(cuts) do
+        open[#open + 1] = stage:connect(served.url):send(bytes)
+      end
+      assert.are.equal(405, http.request("GET", served.url).status)
+      for _, connection in ipairs(open) do
+        assert.is_nil(connection:poll())
+        connection:close()
+      end
+      helper.ask_until(function()
+        http.request("GET", served.url)
+        return helper.descriptors(served.pid) <= before
+      end, "the connections to be closed")
+    end)
+  end)
+
+  it("judges a body by its announced length", function()
+    storing_nothing(function()
+      local body = helper.body()
+      local connection = stage:connect(served.url)
+      connection:send(head(served.url, { "Content-Length: " .. #body - 1 }) .. body)
+      assert.are.equal(400, connection:answer().status)
+      for _, length in ipairs({ "-1", "x", "1e3", "99999999999999999999999" }) do
+        connection = stage:connect(served.url)
+        connection:send(head(served.url, { "Content-Length: " .. length }) .. body)
+        local answer = connection:answer()
+        assert.truthy(not answer or answer.status >= 400 and answer.status < 500, length)
+      end
+    end)
+  end)
+
+  it("takes a body that comes byte by byte", function()
+    local connection = stage:connect(served.url)
+    connection:wait_connected().socket:nodelay(true)
+    for byte in whole(served.url, helper.body({ account_id = "slow" })):gmatch(".") do
+      connection:send(byte)
+      uv.run("nowait")
+    end
+    assert.are.equal(200, connection:answer().status)
+  end)
+
+  for _, count in ipairs({ 127, 128, 129, 255, 256, 257 }) do
+    it("answers " .. count .. " connections that are open at once", function()
+      local before = stored()
+      local connections = {}
+      for i = 1, count do
+        connections[i] = stage:connect(served.url)
+      end
+      for _, connection in ipairs(connections) do
+        assert.is_true(connection:wait_connected().connected)
+      end
+      for i, connection in ipairs(connections) do
+        connection:send(whole(served.url, helper.body({ account_id = count .. "-" .. i })))
+      end
+      for _, connection in ipairs(connections) do
+        assert.are.equal(200, connection:answer().status)
+        connection:close()
+      end
+      assert.are.equal(before + count, stored())
+    end)
+  end
+end)

@@ -1,0 +1,228 @@
+/* What the tests of the event store share: a store in a directory of its own, its puts, leases and
+ * listings. */
+#include "store_fixture.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- A directory, a store in it, and what the store said ---- */
+
+static void on_log(void *context, bool is_error, const char *message) {
+  fixture *f = context;
+  (void)pthread_mutex_lock(&f->mutex);
+  if (is_error) {
+    f->errors++;
+    (void)snprintf(f->last_error, sizeof f->last_error, "%s", message);
+  } else {
+    f->heals++;
+  }
+  (void)pthread_cond_broadcast(&f->changed);
+  (void)pthread_mutex_unlock(&f->mutex);
+}
+
+event_store *try_open(fixture *f, char *error, size_t size) {
+  const event_store_options options = {.path = f->path, .log = on_log, .log_context = f};
+  return event_store_open(&options, error, size);
+}
+
+void open_store(fixture *f) {
+  char error[512] = "";
+  f->store = try_open(f, error, sizeof error);
+  if (f->store == NULL) {
+    fail_msg("open: %s", error);
+  }
+}
+
+void close_store(fixture *f) {
+  event_store_close(f->store);
+  f->store = NULL;
+}
+
+int set_up(void **state) {
+  fixture *f = calloc(1, sizeof *f);
+  assert_non_null(f);
+  (void)snprintf(f->directory, sizeof f->directory, "/tmp/event-store-XXXXXX");
+  assert_non_null(mkdtemp(f->directory));
+  (void)snprintf(f->path, sizeof f->path, "%s/events.db", f->directory);
+  (void)pthread_mutex_init(&f->mutex, NULL);
+  (void)pthread_cond_init(&f->changed, NULL);
+  *state = f;
+  return 0;
+}
+
+int tear_down(void **state) {
+  fixture *f = *state;
+  event_store_close(f->store);
+  DIR *directory = opendir(f->directory);
+  for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
+    char path[400];
+    (void)snprintf(path, sizeof path, "%s/%s", f->directory, entry->d_name);
+    (void)unlink(path);
+  }
+  (void)closedir(directory);
+  (void)rmdir(f->directory);
+  (void)pthread_cond_destroy(&f->changed);
+  (void)pthread_mutex_destroy(&f->mutex);
+  free(f);
+  return 0;
+}
+
+int64_t now_ms(void) {
+  struct timespec time;
+  (void)clock_gettime(CLOCK_REALTIME, &time);
+  return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+int64_t id_of(const fixture *f, int number) {
+  assert_true(f->first_id > 0);
+  return f->first_id + number - 1;
+}
+
+int number_of(const fixture *f, int64_t id) {
+  assert_true(f->first_id > 0);
+  return (int)(id - f->first_id + 1);
+}
+
+/* ---- Putting ---- */
+
+void on_put(void *context, int64_t id, const char *reason) {
+  answer *a = context;
+  (void)pthread_mutex_lock(&a->mutex);
+  a->answers++;
+  a->id = id;
+  (void)snprintf(a->reason, sizeof a->reason, "%s", reason != NULL ? reason : "");
+  (void)pthread_cond_signal(&a->changed);
+  (void)pthread_mutex_unlock(&a->mutex);
+}
+
+event_record record_of(const char *account, const char *body) {
+  return (event_record){.action = "login.success",
+                        .account_id = account,
+                        .body = body,
+                        .body_size = strlen(body),
+                        .received_at = 1700000000123};
+}
+
+int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size) {
+  answer a = NO_ANSWER;
+  event_store_put(f->store, record, on_put, &a);
+  (void)pthread_mutex_lock(&a.mutex);
+  while (a.answers == 0) {
+    (void)pthread_cond_wait(&a.changed, &a.mutex);
+  }
+  (void)pthread_mutex_unlock(&a.mutex);
+  if (reason != NULL) {
+    (void)snprintf(reason, size, "%s", a.reason);
+  }
+  if (f->first_id == 0) {
+    f->first_id = a.id;
+  }
+  return a.id;
+}
+
+int64_t put(fixture *f, const char *account) {
+  const event_record record = record_of(account, "{}");
+  int64_t id = put_record(f, &record, NULL, 0);
+  assert_true(id > 0);
+  return id;
+}
+
+/* ---- Leasing ---- */
+
+worker new_worker(fixture *f) {
+  worker w = {.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  assert_true(w.fd >= 0);
+  w.consumer = event_consumer_new(f->store, w.fd);
+  assert_non_null(w.consumer);
+  return w;
+}
+
+void free_worker(worker *w) {
+  event_consumer_free(w->consumer);
+  (void)close(w->fd);
+}
+
+void wait_notified(const worker *w) {
+  struct pollfd descriptor = {.fd = w->fd, .events = POLLIN};
+  assert_int_equal(poll(&descriptor, 1, PATIENCE_MS), 1);
+  uint64_t count;
+  assert_int_equal(read(w->fd, &count, sizeof count), sizeof count);
+}
+
+int64_t take(const worker *w, int *attempt) {
+  event_lease *lease;
+  while ((lease = event_consumer_take(w->consumer)) == NULL) {
+    wait_notified(w);
+  }
+  int64_t id = lease->id;
+  if (attempt != NULL) {
+    *attempt = lease->attempt;
+  }
+  event_lease_free(lease);
+  return id;
+}
+
+void finish(const worker *w, int64_t id, event_outcome_kind kind, int64_t retry_at,
+            const char *error) {
+  const event_outcome outcome = {.kind = kind, .retry_at = retry_at, .error = error};
+  event_consumer_finish(w->consumer, id, &outcome);
+}
+
+void assert_nothing_before(fixture *f, const worker *w) {
+  int64_t id = put(f, NULL);
+  assert_int_equal(take(w, NULL), id);
+  finish(w, id, EVENT_OUTCOME_DONE, 0, NULL);
+}
+
+/* ---- Looking into the file ---- */
+
+int64_t query(const fixture *f, const char *text) {
+  sqlite3 *db = NULL;
+  sqlite3_stmt *statement = NULL;
+  assert_int_equal(sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_prepare_v2(db, text, -1, &statement, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+  int64_t value = sqlite3_column_int64(statement, 0);
+  (void)sqlite3_finalize(statement);
+  (void)sqlite3_close(db);
+  return value;
+}
+
+void execute(const fixture *f, const char *text) {
+  sqlite3 *db = NULL;
+  assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+  (void)sqlite3_close(db);
+}
+
+bool add_line(void *context, const event_summary *event) {
+  listing *l = context;
+  size_t used = strlen(l->text);
+  (void)snprintf(l->text + used, sizeof l->text - used, "%d %s %d %s\n", number_of(l->f, event->id),
+                 event->state, event->attempts, event->error != NULL ? event->error : "-");
+  l->count++;
+  return l->count != l->stop_after;
+}
+
+listing list(const fixture *f, const char *state, int64_t limit) {
+  listing l = {.f = f, .text = ""};
+  char error[512] = "";
+  const event_filter filter = {.state = state, .limit = limit};
+  if (!event_store_list(f->path, &filter, add_line, &l, error, sizeof error)) {
+    fail_msg("list: %s", error);
+  }
+  return l;
+}
+
+void assert_listed(const fixture *f, const char *state, const char *text) {
+  listing l = list(f, state, 0);
+  assert_string_equal(l.text, text);
+}

@@ -1,0 +1,111 @@
+/* What the tests of the event store share: a store in a directory of its own, its puts, leases and
+ * listings. Whatever fails here fails the test. */
+#ifndef SPEC_HOST_STORE_FIXTURE_H
+#define SPEC_HOST_STORE_FIXTURE_H
+
+#include "event_store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+
+/* Only a failing test waits so long. */
+#define PATIENCE_MS 30000
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+/* ---- A directory, a store in it, and what the store said ---- */
+
+typedef struct {
+  char directory[64];
+  char path[96];
+  event_store *store; /* NULL: closed */
+  int64_t first_id;   /* of the first event that was put; 0: none was */
+  pthread_mutex_t mutex;
+  pthread_cond_t changed; /* with each of what follows */
+  int errors, heals;
+  char last_error[512];
+} fixture;
+
+int set_up(void **state);
+int tear_down(void **state);
+
+event_store *try_open(fixture *f, char *error, size_t size);
+void open_store(fixture *f);
+void close_store(fixture *f);
+
+int64_t now_ms(void);
+
+/* Where ids begin depends on when the database was made, so that tests number the events in the
+ * order in which they were put, from 1. */
+int64_t id_of(const fixture *f, int number);
+int number_of(const fixture *f, int64_t id);
+
+/* ---- Putting ---- */
+
+typedef struct {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  int answers;
+  int64_t id;
+  char reason[256];
+} answer;
+
+#define NO_ANSWER                                                                                  \
+  { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER }
+
+/* An event_put_done whose context is an answer. */
+void on_put(void *context, int64_t id, const char *reason);
+
+event_record record_of(const char *account, const char *body);
+
+/* Waits for the answer. The id, or 0 and the reason, which may be NULL if nobody asks. */
+int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size);
+int64_t put(fixture *f, const char *account);
+
+/* ---- Leasing ---- */
+
+typedef struct {
+  event_consumer *consumer;
+  int fd;
+} worker;
+
+worker new_worker(fixture *f);
+void free_worker(worker *w);
+void wait_notified(const worker *w);
+
+/* The id of the next event, freed at once; waits for it. */
+int64_t take(const worker *w, int *attempt);
+
+void finish(const worker *w, int64_t id, event_outcome_kind kind, int64_t retry_at,
+            const char *error);
+
+/* An event of no account that is leased shows that whatever could be leased before it was. */
+void assert_nothing_before(fixture *f, const worker *w);
+
+/* ---- Looking into the file ---- */
+
+/* The first column of the first row. */
+int64_t query(const fixture *f, const char *text);
+
+/* Leaves what is in a write-ahead log there. */
+void execute(const fixture *f, const char *text);
+
+/* A listing as text, a line an event: "number state attempts error". */
+typedef struct {
+  const fixture *f;
+  char text[4096];
+  int count, stop_after;
+} listing;
+
+/* Takes an event of event_store_list into a listing. */
+bool add_line(void *context, const event_summary *event);
+
+listing list(const fixture *f, const char *state, int64_t limit);
+void assert_listed(const fixture *f, const char *state, const char *text);
+
+#endif

@@ -1,0 +1,302 @@
+/* Tests of the event store's leases: what a consumer is given, when and in which order. */
+#include "store_fixture.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* ---- Many consumers ---- */
+
+static void test_account_runs_in_order_on_many_consumers(void **state) {
+  enum {
+    ACCOUNTS = 3,
+    EACH = 20,
+    WORKERS = 3
+  };
+  fixture *f = *state;
+  open_store(f);
+  static const char *const accounts[ACCOUNTS] = {"a", "b", "c"};
+  int account_of[ACCOUNTS * EACH + 1]; /* by the event's number */
+  for (int i = 1; i <= ACCOUNTS * EACH; i++) {
+    account_of[i] = (i * i) % ACCOUNTS;
+    assert_int_equal(number_of(f, put(f, accounts[account_of[i]])), i);
+  }
+  worker workers[WORKERS];
+  for (int i = 0; i < WORKERS; i++) {
+    workers[i] = new_worker(f);
+    event_consumer_want(workers[i].consumer, 10);
+  }
+  struct pollfd descriptors[WORKERS];
+  for (int i = 0; i < WORKERS; i++) {
+    descriptors[i] = (struct pollfd){.fd = workers[i].fd, .events = POLLIN};
+  }
+  int64_t last[ACCOUNTS] = {0};
+  int64_t held[ACCOUNTS] = {0};
+  const worker *holder[ACCOUNTS] = {0};
+  for (int ran = 0; ran < ACCOUNTS * EACH;) {
+    assert_true(poll(descriptors, WORKERS, PATIENCE_MS) > 0);
+    for (int i = 0; i < WORKERS; i++) {
+      uint64_t count;
+      (void)!read(workers[i].fd, &count, sizeof count);
+      for (event_lease *lease; (lease = event_consumer_take(workers[i].consumer)) != NULL;) {
+        int number = number_of(f, lease->id);
+        assert_in_range(number, 1, ACCOUNTS * EACH);
+        int account = account_of[number];
+        assert_int_equal(held[account], 0);
+        assert_true(lease->id > last[account]);
+        last[account] = held[account] = lease->id;
+        holder[account] = &workers[i];
+        event_lease_free(lease);
+      }
+    }
+    for (int i = 0; i < ACCOUNTS; i++) {
+      if (held[i] != 0) {
+        int64_t id = held[i];
+        held[i] = 0;
+        ran++;
+        event_consumer_want(holder[i]->consumer, 10);
+        finish(holder[i], id, EVENT_OUTCOME_DONE, 0, NULL);
+      }
+    }
+  }
+  for (int i = 0; i < WORKERS; i++) {
+    free_worker(&workers[i]);
+  }
+  close_store(f);
+  assert_int_equal(list(f, "done", 0).count, ACCOUNTS * EACH);
+}
+
+static void test_consumers_share(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker a = new_worker(f), b = new_worker(f);
+  event_consumer_want(a.consumer, 100);
+  event_consumer_want(b.consumer, 100);
+  for (int i = 0; i < 10; i++) {
+    (void)put(f, NULL);
+  }
+  wait_notified(&a);
+  wait_notified(&b);
+  for (int i = 0; i < 5; i++) {
+    assert_true(take(&a, NULL) > 0);
+    assert_true(take(&b, NULL) > 0);
+  }
+  free_worker(&a);
+  free_worker(&b);
+}
+
+static void test_want_bounds_what_is_leased(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  for (int i = 0; i < 10; i++) {
+    (void)put(f, NULL);
+  }
+  event_consumer_want(w.consumer, 2);
+  wait_notified(&w);
+  event_consumer_want(w.consumer, 2);
+  (void)put(f, NULL);
+  (void)put(f, NULL);
+  assert_int_equal(list(f, "running", 0).count, 2);
+  assert_int_equal(take(&w, NULL), id_of(f, 1));
+  (void)put(f, NULL);
+  (void)put(f, NULL);
+  assert_int_equal(list(f, "running", 0).count, 2);
+  assert_int_equal(take(&w, NULL), id_of(f, 2));
+  event_consumer_want(w.consumer, 0);
+  (void)put(f, NULL);
+  (void)put(f, NULL);
+  assert_int_equal(list(f, "running", 0).count, 2);
+  free_worker(&w);
+}
+
+/* ---- Outcomes ---- */
+
+static void test_retry_holds_back_its_account_only(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  int64_t first = put(f, "a"), second = put(f, "a");
+  event_consumer_want(w.consumer, 10);
+  assert_int_equal(take(&w, NULL), first);
+  finish(&w, first, EVENT_OUTCOME_RETRY, now_ms() + 3600000, NULL);
+  (void)put(f, "a");
+  int64_t other = put(f, "b");
+  assert_int_equal(take(&w, NULL), other);
+  assert_nothing_before(f, &w);
+  assert_listed(f, "retry", "1 retry 1 -\n");
+  assert_int_equal(number_of(f, second), 2);
+  free_worker(&w);
+}
+
+static void test_retry_comes_when_due_and_not_before(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  int64_t first = put(f, "a"), second = put(f, "a");
+  event_consumer_want(w.consumer, 10);
+  assert_int_equal(take(&w, NULL), first);
+  int64_t due = now_ms() + 200;
+  finish(&w, first, EVENT_OUTCOME_RETRY, due, "try again");
+  int attempt = 0;
+  assert_int_equal(take(&w, &attempt), first);
+  assert_true(now_ms() >= due);
+  assert_int_equal(attempt, 2);
+  finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, &attempt), second);
+  assert_int_equal(attempt, 1);
+  free_worker(&w);
+}
+
+static void test_dead_keeps_its_error_and_frees_the_account(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  int64_t first = put(f, "a"), second = put(f, "a");
+  event_consumer_want(w.consumer, 10);
+  assert_int_equal(take(&w, NULL), first);
+  finish(&w, first, EVENT_OUTCOME_DEAD, 0, "script.lua:3: no");
+  assert_int_equal(take(&w, NULL), second);
+  free_worker(&w);
+  close_store(f);
+  assert_listed(f, NULL, "1 dead 1 script.lua:3: no\n2 received 0 -\n");
+}
+
+static void test_released_is_received_again_uncounted(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  int64_t id = put(f, "a");
+  event_consumer_want(w.consumer, 1);
+  assert_int_equal(take(&w, NULL), id);
+  finish(&w, id, EVENT_OUTCOME_RELEASED, 0, NULL);
+  (void)put(f, NULL);
+  assert_listed(f, NULL, "1 received 0 -\n2 received 0 -\n");
+  event_consumer_want(w.consumer, 1);
+  int attempt = 0;
+  assert_int_equal(take(&w, &attempt), id);
+  assert_int_equal(attempt, 1);
+  free_worker(&w);
+}
+
+static void test_freed_consumer_releases_taken_and_untaken(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker first = new_worker(f), second = new_worker(f);
+  for (int i = 0; i < 3; i++) {
+    (void)put(f, NULL);
+  }
+  event_consumer_want(first.consumer, 3);
+  assert_int_equal(number_of(f, take(&first, NULL)), 1);
+  free_worker(&first);
+  event_consumer_want(second.consumer, 3);
+  for (int seen = 0; seen != (1 << 1 | 1 << 2 | 1 << 3);) {
+    int attempt = 0;
+    int number = number_of(f, take(&second, &attempt));
+    assert_in_range(number, 1, 3);
+    seen |= 1 << number;
+    assert_int_equal(attempt, 1);
+  }
+  /* Closing does the same for the consumers that are left. */
+  close_store(f);
+  (void)close(second.fd);
+  assert_listed(f, NULL, "1 received 0 -\n2 received 0 -\n3 received 0 -\n");
+}
+
+/* ---- Many threads ---- */
+
+enum {
+  THREADS = 8,
+  PUTS_EACH = 1250,
+  ALL_PUTS = THREADS * PUTS_EACH
+};
+
+typedef struct {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  int answers, distinct;
+  int64_t first_id; /* puts are answered in the order of their ids */
+  bool seen[ALL_PUTS];
+} many_answers;
+
+typedef struct {
+  fixture *f;
+  many_answers *answers;
+} putter;
+
+static void on_many(void *context, int64_t id, const char *reason) {
+  (void)reason;
+  many_answers *a = context;
+  (void)pthread_mutex_lock(&a->mutex);
+  if (a->answers++ == 0) {
+    a->first_id = id;
+  }
+  int64_t which = id - a->first_id;
+  if (id > 0 && which >= 0 && which < ALL_PUTS && !a->seen[which]) {
+    a->seen[which] = true;
+    a->distinct++;
+  }
+  (void)pthread_cond_signal(&a->changed);
+  (void)pthread_mutex_unlock(&a->mutex);
+}
+
+static void *put_many(void *context) {
+  const putter *p = context;
+  for (int i = 0; i < PUTS_EACH; i++) {
+    char account[32];
+    (void)snprintf(account, sizeof account, "account-%d", i % 50);
+    const event_record record = record_of(account, "{\"data\":1}");
+    event_store_put(p->f->store, &record, on_many, p->answers);
+  }
+  return NULL;
+}
+
+static void test_puts_of_many_threads_are_each_answered_once(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  static many_answers answers = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                                 .changed = PTHREAD_COND_INITIALIZER};
+  putter p = {.f = f, .answers = &answers};
+  pthread_t threads[THREADS];
+  worker w = new_worker(f);
+  event_consumer_want(w.consumer, 64);
+  for (int i = 0; i < THREADS; i++) {
+    assert_int_equal(pthread_create(&threads[i], NULL, put_many, &p), 0);
+  }
+  for (int i = 0; i < 500; i++) {
+    int64_t id = take(&w, NULL);
+    finish(&w, id, EVENT_OUTCOME_DONE, 0, NULL);
+    event_consumer_want(w.consumer, 64);
+  }
+  for (int i = 0; i < THREADS; i++) {
+    assert_int_equal(pthread_join(threads[i], NULL), 0);
+  }
+  (void)pthread_mutex_lock(&answers.mutex);
+  while (answers.answers < ALL_PUTS) {
+    (void)pthread_cond_wait(&answers.changed, &answers.mutex);
+  }
+  (void)pthread_mutex_unlock(&answers.mutex);
+  free_worker(&w);
+  close_store(f);
+  assert_int_equal(answers.answers, ALL_PUTS);
+  assert_int_equal(answers.distinct, ALL_PUTS);
+  assert_int_equal(query(f, "SELECT count(*) FROM events"), ALL_PUTS);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 3"), 500);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state IN (1, 2)"), 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_account_runs_in_order_on_many_consumers),
+      TEST(test_consumers_share),
+      TEST(test_want_bounds_what_is_leased),
+      TEST(test_retry_holds_back_its_account_only),
+      TEST(test_retry_comes_when_due_and_not_before),
+      TEST(test_dead_keeps_its_error_and_frees_the_account),
+      TEST(test_released_is_received_again_uncounted),
+      TEST(test_freed_consumer_releases_taken_and_untaken),
+      TEST(test_puts_of_many_threads_are_each_answered_once),
+  };
+  return cmocka_run_group_tests_name("event store, leases", tests, NULL, NULL);
+}

@@ -1,0 +1,229 @@
+/* Tests of the event store in trouble: crashes, files that are not its own, a full disk. */
+#include "store_fixture.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- Crashes ---- */
+
+/* What the child does must not reach the parent's test runner, so it answers by its status. */
+static int put_lease_and_die(fixture *f) {
+  char error[512];
+  f->store = try_open(f, error, sizeof error);
+  if (f->store == NULL) {
+    return 2;
+  }
+  const event_record record = record_of("a", "{}");
+  for (int i = 0; i < 3; i++) {
+    if (put_record(f, &record, NULL, 0) == 0) {
+      return 3;
+    }
+  }
+  int fd = eventfd(0, EFD_CLOEXEC);
+  event_consumer *consumer = event_consumer_new(f->store, fd);
+  struct pollfd descriptor = {.fd = fd, .events = POLLIN};
+  event_consumer_want(consumer, 5);
+  return poll(&descriptor, 1, PATIENCE_MS) == 1 ? 0 : 4;
+}
+
+static void test_a_crash_loses_nothing(void **state) {
+  fixture *f = *state;
+  pid_t child = fork();
+  if (child == 0) {
+    _exit(put_lease_and_die(f));
+  }
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  f->first_id = query(f, "SELECT min(id) FROM events"); /* the child's */
+  assert_listed(f, NULL, "1 running 1 -\n2 received 0 -\n3 received 0 -\n");
+  open_store(f);
+  assert_listed(f, NULL, "1 received 1 -\n2 received 0 -\n3 received 0 -\n");
+  event_counts counts;
+  event_store_counts(f->store, &counts);
+  assert_int_equal(counts.unfinished, 3);
+  worker w = new_worker(f);
+  event_consumer_want(w.consumer, 5);
+  int attempt = 0;
+  assert_int_equal(take(&w, &attempt), id_of(f, 1));
+  assert_int_equal(attempt, 2);
+  assert_nothing_before(f, &w);
+  finish(&w, id_of(f, 1), EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, &attempt), id_of(f, 2));
+  free_worker(&w);
+}
+
+/* ---- Files that may not be opened ---- */
+
+static void test_a_second_process_is_refused(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  char error[512] = "";
+  assert_null(try_open(f, error, sizeof error));
+  assert_non_null(strstr(error, "another process is serving from"));
+  assert_true(put(f, NULL) > 0);
+  close_store(f);
+  open_store(f);
+}
+
+static void test_a_later_version_is_refused(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, NULL);
+  close_store(f);
+  execute(f, "PRAGMA user_version = 2");
+  char error[512] = "";
+  assert_null(try_open(f, error, sizeof error));
+  assert_non_null(strstr(error, "later version"));
+  execute(f, "PRAGMA user_version = 1");
+  open_store(f);
+}
+
+static void write_file(const fixture *f, const char *content) {
+  FILE *file = fopen(f->path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(content, 1, strlen(content), file), strlen(content));
+  assert_int_equal(fclose(file), 0);
+}
+
+static size_t read_file(const fixture *f, char *content, size_t size) {
+  FILE *file = fopen(f->path, "rb");
+  assert_non_null(file);
+  size_t count = fread(content, 1, size, file);
+  assert_int_equal(fclose(file), 0);
+  return count;
+}
+
+static int count_entries(const fixture *f) {
+  DIR *directory = opendir(f->directory);
+  assert_non_null(directory);
+  int count = 0;
+  for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+    count += entry->d_name[0] != '.';
+  }
+  (void)closedir(directory);
+  return count;
+}
+
+static void test_other_files_are_refused_and_left_alone(void **state) {
+  fixture *f = *state;
+  char text[9000], after[sizeof text], error[512] = "";
+  memset(text, 'x', sizeof text);
+  text[sizeof text - 1] = '\0';
+  for (size_t size = sizeof text - 1; size > 0; size = size > 20 ? 20 : size > 1 ? 1 : 0) {
+    text[size] = '\0';
+    write_file(f, text);
+    assert_null(try_open(f, error, sizeof error));
+    assert_non_null(strstr(error, "is not a database"));
+    assert_int_equal(read_file(f, after, sizeof after), size);
+    assert_memory_equal(after, text, size);
+    assert_int_equal(count_entries(f), 1);
+  }
+}
+
+static void test_other_databases_are_refused_and_left_alone(void **state) {
+  fixture *f = *state;
+  execute(f, "PRAGMA journal_mode = WAL; CREATE TABLE events (id); INSERT INTO events VALUES (1);");
+  static char before[65536], after[65536];
+  size_t size = read_file(f, before, sizeof before);
+  char error[512] = "";
+  assert_null(try_open(f, error, sizeof error));
+  assert_non_null(strstr(error, "another program"));
+  assert_int_equal(read_file(f, after, sizeof after), size);
+  assert_memory_equal(after, before, size);
+  listing l = {.f = f, .text = ""};
+  const event_filter filter = {.state = NULL};
+  assert_false(event_store_list(f->path, &filter, add_line, &l, error, sizeof error));
+  assert_non_null(strstr(error, "another program"));
+}
+
+static void test_a_missing_directory_is_an_error(void **state) {
+  fixture *f = *state;
+  char error[512] = "";
+  const event_store_options options = {.path = "/nonexistent/directory/events.db"};
+  assert_null(event_store_open(&options, error, sizeof error));
+  assert_non_null(strstr(error, "No such file"));
+  const event_store_options directory = {.path = f->directory};
+  assert_null(event_store_open(&directory, error, sizeof error));
+  assert_non_null(strstr(error, "not a regular file"));
+}
+
+/* ---- A full disk ---- */
+
+/* Writes of this process beyond the first bytes of a file fail, as on a full disk. */
+static void limit_files(bool is_limited) {
+  struct rlimit limit;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  limit.rlim_cur = is_limited ? 1 : limit.rlim_max;
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void wait_for_heal(fixture *f) {
+  (void)pthread_mutex_lock(&f->mutex);
+  while (f->heals == 0) {
+    (void)pthread_cond_wait(&f->changed, &f->mutex);
+  }
+  (void)pthread_mutex_unlock(&f->mutex);
+}
+
+static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  int64_t first = put(f, "a"), second = put(f, "a");
+  event_consumer_want(w.consumer, 1);
+  assert_int_equal(take(&w, NULL), first);
+  void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
+  limit_files(true);
+  char reason[256] = "";
+  int64_t ids[3];
+  const event_record record = record_of("b", "{}");
+  for (int i = 0; i < 3; i++) {
+    ids[i] = put_record(f, &record, reason, sizeof reason);
+  }
+  finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
+  event_consumer_want(w.consumer, 1);
+  int64_t fourth = put_record(f, &record, NULL, 0);
+  event_counts counts;
+  event_store_counts(f->store, &counts);
+  limit_files(false);
+  (void)signal(SIGXFSZ, old);
+  assert_int_equal(ids[0] + ids[1] + ids[2] + fourth, 0);
+  assert_string_not_equal(reason, "");
+  assert_int_equal(counts.unfinished, 2);
+  assert_int_equal(counts.done, 0);
+  /* The finish is tried again by itself, and its account goes on. */
+  wait_for_heal(f);
+  assert_int_equal(take(&w, NULL), second);
+  assert_int_equal(f->errors, 1);
+  assert_int_equal(f->heals, 1);
+  assert_non_null(strstr(f->last_error, reason));
+  int64_t third = put(f, "b");
+  free_worker(&w);
+  close_store(f);
+  char expected[128];
+  (void)snprintf(expected, sizeof expected, "1 done 1 -\n2 received 0 -\n%d received 0 -\n",
+                 number_of(f, third));
+  assert_listed(f, NULL, expected);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_a_crash_loses_nothing),
+      TEST(test_a_second_process_is_refused),
+      TEST(test_a_later_version_is_refused),
+      TEST(test_other_files_are_refused_and_left_alone),
+      TEST(test_other_databases_are_refused_and_left_alone),
+      TEST(test_a_missing_directory_is_an_error),
+      TEST(test_a_full_disk_fails_puts_keeps_finishes_and_heals),
+  };
+  return cmocka_run_group_tests_name("event store, trouble", tests, NULL, NULL);
+}
