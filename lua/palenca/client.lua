@@ -123,7 +123,7 @@ function Client:__tostring()
   return "palenca client of " .. self.base_url
 end
 
--- Sends nothing yet; _wait brings the result.
+-- Sends nothing yet; runtime.wait brings the result.
 function Client:_submit(method, path, body, safe)
   local secret = secrets[self]
   local headers = {
@@ -145,14 +145,6 @@ function Client:_submit(method, path, body, safe)
     rate_limit = self.rate_limit,
     pace_key = secret.pace_key,
   })
-end
-
-function Client:_wait(call) -- luacheck: ignore 212/self
-  return runtime.wait(call)
-end
-
-function Client:_cancel(call) -- luacheck: ignore 212/self
-  runtime.cancel(call)
 end
 
 -- Shorter ones are made up for tests, and parts of words.
@@ -183,7 +175,7 @@ function Client:_read(result)
 end
 
 function Client:_call(method, path, body, safe)
-  return self:_read(self:_wait(self:_submit(method, path, body, safe)))
+  return self:_read(runtime.wait(self:_submit(method, path, body, safe)))
 end
 
 local repeatable_methods = { GET = true, HEAD = true, PUT = true, DELETE = true }

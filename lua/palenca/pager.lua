@@ -7,6 +7,7 @@
 local check = require("palenca.check")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
+local runtime = require("palenca.runtime")
 
 local Pager = {}
 Pager.__index = Pager
@@ -89,6 +90,14 @@ local function identity(row)
   return table.concat(parts, ",")
 end
 
+local function identities(rows)
+  local list = {}
+  for at, row in ipairs(rows) do
+    list[at] = identity(row)
+  end
+  return list
+end
+
 -- When a row comes in at the front while another goes, the totals stay as they were, but the last
 -- rows of a page are the first of the next one.
 local function overlap(previous, rows)
@@ -104,22 +113,53 @@ local function overlap(previous, rows)
   return false
 end
 
+local function inconsistent(reason, meta)
+  return errors.new({
+    kind = "protocol",
+    code = "inconsistent_pages",
+    message = reason,
+    status = meta.status,
+    request_id = meta.request_id,
+    attempts = meta.attempts,
+  })
+end
+
+-- When a row at the front goes while another comes in at the back, the totals stay as they were and
+-- no row comes twice, but one between two pages is missed: the first page is another one then.
+local function look_again(self, first, total_items)
+  local rows, meta = rows_of(self, runtime.wait(submit(self, 1)))
+  if not rows then
+    return meta
+  end
+  local same = #rows == #first and meta.pagination.total_items == total_items
+  for at, row in ipairs(rows) do
+    same = same and identity(row) == first[at]
+  end
+  return not same and inconsistent("the first page changed while the others were read", meta) or nil
+end
+
 -- One reading of all pages, in order: page() → rows | nil at the end | nil, err.
 local function reading(self)
   local paging = core.paging(WINDOW)
-  local calls, expected, previous = {}, 1, {}
-  local function fill()
+  local calls, expected, previous, first = {}, 1, {}, nil
+  local function next_call()
     for page in function() return paging:next() end do
       calls[page] = submit(self, page)
     end
+    return calls[expected]
+  end
+  local function at_end()
+    local _, total_items, total_pages = paging:totals()
+    if total_pages > 1 then
+      return nil, look_again(self, first, total_items)
+    end
   end
   local function page()
-    fill()
-    local call = calls[expected]
+    local call = next_call()
     if not call then
-      return nil
+      return at_end()
     end
-    local rows, meta = rows_of(self, self.client:_wait(call))
+    local rows, meta = rows_of(self, runtime.wait(call))
     calls[expected] = nil
     if not rows then
       return nil, meta
@@ -128,24 +168,15 @@ local function reading(self)
     if ok and overlap(previous, rows) then
       ok, reason = false, "a row came twice: the rows moved while they were read"
     end
-    previous = rows
     if not ok then
-      return nil, errors.new({
-        kind = "protocol",
-        code = "inconsistent_pages",
-        message = reason,
-        status = meta.status,
-        request_id = meta.request_id,
-        attempts = meta.attempts,
-      })
+      return nil, inconsistent(reason, meta)
     end
-    expected = expected + 1
-    fill()
+    previous, first, expected = rows, first or identities(rows), expected + 1
     return rows
   end
   local function stop()
     for _, call in pairs(calls) do
-      self.client:_cancel(call)
+      runtime.cancel(call)
     end
     calls = {}
   end
@@ -158,7 +189,18 @@ end
 -- @treturn table meta, with `pagination`; or the error
 function Pager:page(n)
   check.value("page", n, "positive", 2)
-  return rows_of(self, self.client:_wait(submit(self, n)))
+  return rows_of(self, runtime.wait(submit(self, n)))
+end
+
+-- A second coroutine would wait for the same page, and rows would be handed to one or the other.
+local function read_page(self)
+  if self.busy then
+    error("this pager is being read by another coroutine; make one for each", 3)
+  end
+  self.busy = true
+  local rows, err = self.next_page()
+  self.busy = false
+  return rows, err
 end
 
 --- The next row: nil at the end; nil and the error after a failure. The rows handed out so far
@@ -169,12 +211,12 @@ function Pager:next()
   if self.failed then
     return nil, self.failed
   end
-  if not self.read_page then
-    self.read_page, self.stop_reading = reading(self)
+  if not self.next_page then
+    self.next_page, self.stop_reading = reading(self)
     self.rows, self.at = {}, 0
   end
   while self.rows and self.at >= #self.rows do
-    local rows, err = self.read_page()
+    local rows, err = read_page(self)
     if err then
       self.failed = err
       self.stop_reading()
@@ -189,17 +231,32 @@ function Pager:next()
   return self.rows[self.at]
 end
 
+--- Ends the reading: requests under way are given up. For a loop that is left early; Lua 5.4 does
+-- it by itself then.
+function Pager:stop()
+  if self.stop_reading then
+    self.stop_reading()
+  end
+  self.next_page = self.next_page or function() end
+  self.rows = nil
+end
+
 --- Iterates over all rows, newest first; raises the error if one cannot be read or if the history
 -- changes meanwhile.
 -- @treturn function for a generic `for`
 function Pager:each()
+  local at_exit = setmetatable({}, {
+    __close = function()
+      self:stop()
+    end,
+  })
   return function()
     local row, err = self:next()
     if err then
       error(err, 0)
     end
     return row
-  end
+  end, nil, nil, at_exit
 end
 
 local function read_all(self)
@@ -220,8 +277,8 @@ end
 --- All rows. If they change while being read, they are read again, three times at most.
 -- @treturn ?{table,...} the rows; nil if one of the requests failed
 -- @treturn table a report `{complete=, rows=, total_items=, total_pages=, readings=, reason=}`;
--- or the error. `complete` is true only if every row that the API counted was delivered once;
--- otherwise `reason` says why not.
+-- or the error. `complete` is true only if every row that the API counted came once, none came twice,
+-- and the first page was still the same at the end; otherwise `reason` says why not.
 function Pager:all()
   local all, err, paging
   local readings = 0

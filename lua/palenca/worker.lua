@@ -21,8 +21,8 @@ local IDLE = 60
 -- 5 s, 20 s, 80 s, … with a quarter of jitter, so that what failed together does
 -- not come back together.
 local function retry_wait(attempt)
-  local wait = math.min(FIRST_WAIT * 4 ^ (attempt - 1), LONGEST_WAIT)
-  return wait * (0.875 + 0.25 * math.random())
+  local wait = FIRST_WAIT * 4 ^ (attempt - 1) * (0.875 + 0.25 * math.random())
+  return math.min(wait, LONGEST_WAIT)
 end
 
 local function read_event(lease)

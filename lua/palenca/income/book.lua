@@ -22,7 +22,6 @@ function book.new(currency)
   return setmetatable({
     sums = sums,
     months = {},
-    span = {},
     seen = { amount = {}, nothing = {} },
   }, Book)
 end
@@ -50,7 +49,7 @@ function Book:add(row)
   sums.rows = sums.rows + 1
   sums.repeated_days = sums.repeated_days + (is_new_day and 0 or 1)
   sums.rounded_rows = sums.rounded_rows + (row.rounded and 1 or 0)
-  months.extend(self.span, date)
+  self.first, self.last = months.extend(self.first, self.last, date)
 end
 
 local function write_amounts(sums, currency)
@@ -59,11 +58,11 @@ local function write_amounts(sums, currency)
 end
 
 local function list_months(self, period, settings)
-  local list, first = {}, self.span.first
+  local list, first = {}, self.first
   if not first then
     return list
   end
-  local last = settings.until_end_date and period.last or self.span.last
+  local last = settings.until_end_date and period.last or self.last
   for number = first.month, last.month do
     local month = self.months[number] or new_sums()
     -- Nothing is known of a month whose every row lacks the amount: it is not a month of zero.
@@ -115,10 +114,10 @@ end
 -- @tparam table settings a result of `palenca.income.input.options`
 -- @treturn table the result that `palenca.income.summarize` describes
 function Book:close(period, settings)
-  local result, span = self.sums, self.span
+  local result = self.sums
   write_amounts(result, result.currency)
-  result.first_date = span.first and span.first.text
-  result.last_date = span.last and span.last.text
+  result.first_date = self.first and self.first.text
+  result.last_date = self.last and self.last.text
   result.months = list_months(self, period, settings)
   if result.cash_minor and result.total_minor > 0 then
     result.cash_share = money.percent(math.max(result.cash_minor, 0), result.total_minor)

@@ -13,11 +13,11 @@ local months = require("palenca.income.months")
 local income = {}
 
 local function find_period(rows, settings)
-  local span = {}
+  local first, last
   for _, row in ipairs(rows) do
-    months.extend(span, row.date)
+    first, last = months.extend(first, last, row.date)
   end
-  return { first = settings.start_date or span.first, last = settings.end_date or span.last }
+  return { first = settings.start_date or first, last = settings.end_date or last }
 end
 
 -- Rows that name neither amount nor currency join the only currency there is, for their

@@ -38,15 +38,21 @@ function months.name(month)
 end
 
 --- Extends a span of dates to one more.
--- @tparam table span with `first` and `last`, nil at first
+-- The span is two values, not a table to be filled: fields added to an empty table in a loop are
+-- what the compiler of LuaJIT 2.1.0-beta3, which Debian 12 has, sometimes gets wrong.
+-- @tparam ?table first the span's first date, nil at first
+-- @tparam ?table last its last date, nil at first
 -- @tparam table date a result of `date`
-function months.extend(span, date)
-  if not span.first or date.text < span.first.text then
-    span.first = date
+-- @treturn table the first date now
+-- @treturn table the last date now
+function months.extend(first, last, date)
+  if not first or date.text < first.text then
+    first = date
   end
-  if not span.last or date.text > span.last.text then
-    span.last = date
+  if not last or date.text > last.text then
+    last = date
   end
+  return first, last
 end
 
 --- Whether a month has days outside of a span.

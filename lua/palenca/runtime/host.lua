@@ -60,6 +60,7 @@ function Scheduler:runtime()
       local thread = own_thread(self)
       while not call.result do
         if thread then
+          assert(not call.waiter, "two coroutines wait for the same call")
           call.waiter = thread
           park(self, thread)
         else
