@@ -7,7 +7,6 @@
 
 #define ENGINE_TYPE "palenca.engine"
 #define RESULT_TYPE "palenca.result"
-#define WAKE_FDS_MAX 8
 
 /* ---- reading a request from a table ---------------------------------------------- */
 
@@ -147,9 +146,9 @@ static int engine_submit(lua_State *L) {
 static int engine_step(lua_State *L) {
   palenca_engine *engine = check_engine(L);
   lua_Number seconds = luaL_checknumber(L, 2);
-  int fds[WAKE_FDS_MAX];
+  int fds[PALENCA_WAKE_FDS_MAX];
   size_t count = 0;
-  for (int i = 3; i <= lua_gettop(L) && count < WAKE_FDS_MAX; i++)
+  for (int i = 3; i <= lua_gettop(L) && count < PALENCA_WAKE_FDS_MAX; i++)
     fds[count++] = (int)luaL_checkinteger(L, i);
   luaL_argcheck(L, seconds >= 0 && seconds <= 1e6, 2, "seconds to wait at most");
   /* rounded up, so that a short wait does not become a busy loop */

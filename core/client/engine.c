@@ -61,6 +61,8 @@ palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenc
   engine->pacers =
       options->pacers != NULL ? palenca_pacers_retain(options->pacers) : palenca_pacers_new();
   engine->transport = transport_new(in_flight, error);
+  if (engine->pacers == NULL)
+    palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
   if (engine->pacers == NULL || engine->transport == NULL) {
     palenca_engine_free(engine);
     return NULL;

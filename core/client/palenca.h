@@ -49,6 +49,8 @@ typedef enum {
 /* "network", "timeout", …; NULL for PALENCA_OK. */
 const char *palenca_kind_name(palenca_kind kind);
 
+/* Functions that take a pointer to one accept NULL; they fill it on failure and
+ * leave it alone otherwise. */
 typedef struct {
   palenca_kind kind;
   char message[256]; /* never holds a header value or a body */
@@ -66,6 +68,7 @@ typedef struct {
 
 /* False when the bound or the memory is exhausted; the buffer is unchanged then. */
 bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size);
+/* Frees what it holds; it can be used again. */
 void palenca_buffer_free(palenca_buffer *buffer);
 
 /* Checks a base URL: http or https, a host that is a name, an IPv6 address in
@@ -74,16 +77,21 @@ void palenca_buffer_free(palenca_buffer *buffer);
  * `allow_http`. */
 bool palenca_base_url_check(const char *url, bool allow_http, palenca_error *error);
 
-/* Appends one path segment, percent-encoded. Refuses an empty one, "." and "..". */
+/* Whether a URL's host is this machine: localhost or a loopback address. */
+bool palenca_url_is_local(const char *url);
+
+/* Appends one path segment, percent-encoded. Refuses an empty one, "." and "..".
+ * Without memory a part of it may have been appended. */
 bool palenca_segment_escape(const char *segment, size_t size, palenca_buffer *out,
                             palenca_error *error);
 
 /* Checks a path given as a whole, query included: it starts with one slash and
- * has no control characters, spaces, fragments or dot segments. */
+ * has no control characters, spaces, backslashes, bytes beyond ASCII, fragments
+ * or dot segments. */
 bool palenca_path_check(const char *path, size_t size, palenca_error *error);
 
 /* A method is upper-case letters; a header has a token as its name and no
- * control characters in its value. */
+ * control characters in its value, and both are of at most 32 KiB. */
 bool palenca_method_check(const char *method, palenca_error *error);
 bool palenca_header_check(const char *name, const char *value, size_t value_size,
                           palenca_error *error);
@@ -97,6 +105,7 @@ typedef struct {
   int64_t retry_after_ms; /* Retry-After counted from now, -1 if absent or unreadable */
 } palenca_meta;
 
+/* Sets every field to what stands for its absence. */
 void palenca_meta_clear(palenca_meta *meta);
 
 /* Reads one header line ("Name: value", line end optional). `now_unix` (seconds)
@@ -138,6 +147,7 @@ typedef struct {
   int64_t blocked_until; /* the server said: nothing before this moment */
 } palenca_pace;
 
+/* False without memory, or if `limit` is 0. */
 bool palenca_pace_init(palenca_pace *pace, size_t limit);
 void palenca_pace_free(palenca_pace *pace);
 /* How long until a request may be sent; 0: now. Times come from any steady clock. */
@@ -214,7 +224,8 @@ bool palenca_signature_check(const palenca_signature_options *options, const cha
 /* ---- engine ------------------------------------------------------------------ */
 
 /* Counts the requests of every key in the process; shared by engines, whichever
- * thread they are on. */
+ * thread they are on. Made with one reference, NULL without memory; the last
+ * release frees it. Requests with the same key and the same limit share a count. */
 typedef struct palenca_pacers palenca_pacers;
 palenca_pacers *palenca_pacers_new(void);
 palenca_pacers *palenca_pacers_retain(palenca_pacers *pacers);
@@ -227,6 +238,7 @@ typedef struct {
   int max_in_flight;      /* transfers at once; 0: 64 */
 } palenca_engine_options;
 
+/* NULL on failure. */
 palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenca_error *error);
 /* Ends every call without a result, closes all connections. */
 void palenca_engine_free(palenca_engine *engine);
@@ -260,8 +272,10 @@ typedef struct {
 uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *request,
                                palenca_error *error);
 
+#define PALENCA_WAKE_FDS_MAX 8
+
 /* Works, and waits for at most `max_wait` ms if there is nothing to do: less if
- * a call moves on or one of `wake_fds` (at most 8) is readable. Returns the
+ * a call moves on or one of `wake_fds` (further ones are ignored) is readable. Returns the
  * number of completed calls waiting to be taken. */
 size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *wake_fds,
                            size_t wake_fd_count);
@@ -285,6 +299,7 @@ typedef struct {
 
 /* The next completed call, in order of completion, or NULL. */
 palenca_result *palenca_engine_take(palenca_engine *engine);
+/* NULL is allowed. */
 void palenca_result_free(palenca_result *result);
 
 /* Forgets a call; no result comes. False if the id is unknown or completed. */

@@ -4,13 +4,13 @@
 #include "protocol/error.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define CONNECT_TIMEOUT_MS 10000
-#define WAKE_FDS_MAX 8
 
 typedef struct transfer {
   CURL *easy;
@@ -115,6 +115,13 @@ static size_t on_body(char *data, size_t unit, size_t count, void *context) {
   return unit * count;
 }
 
+/* Programs that a script starts must not keep connections open. */
+static int on_socket(void *context, curl_socket_t socket, curlsocktype purpose) {
+  (void)context;
+  (void)purpose;
+  return fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+}
+
 static bool add_line(transfer *one, const char *line) {
   struct curl_slist *longer = curl_slist_append(one->headers, line);
   if (longer == NULL)
@@ -147,7 +154,7 @@ static bool build_headers(transfer *one, const transport_request *request) {
   return add_line(one, "Expect:") && (has_type || add_line(one, "Content-Type:"));
 }
 
-static void set_security(CURL *easy, const transport_request *request) {
+static bool set_security(CURL *easy, const transport_request *request) {
   long lowest = request->allow_tls_1_2 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3;
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
@@ -155,9 +162,14 @@ static void set_security(CURL *easy, const transport_request *request) {
   /* Debian's default directory defeats curl's cache of parsed certificates,
    * which costs 20 ms a connection; the bundle file holds the same ones. */
   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+  /* a proxy from the environment does not reach this machine, and would read the key */
+  if (palenca_url_is_local(request->url) &&
+      curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
+    return false;
+  return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
 }
 
 /* Servers want to be told that there is none. */
@@ -166,19 +178,17 @@ static bool takes_body(const char *method) {
          strcmp(method, "PATCH") == 0;
 }
 
-static void set_request(CURL *easy, const transport_request *request) {
-  curl_easy_setopt(easy, CURLOPT_URL, request->url);
-  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-  if (request->body != NULL || takes_body(request->method)) {
+static bool set_request(CURL *easy, const transport_request *request) {
+  if (strcmp(request->method, "HEAD") == 0) {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (request->body != NULL || takes_body(request->method)) {
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
-  } else if (strcmp(request->method, "HEAD") == 0) {
-    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
-  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    (long)(request->timeout_ms < CONNECT_TIMEOUT_MS ? request->timeout_ms
@@ -187,6 +197,8 @@ static void set_request(CURL *easy, const transport_request *request) {
    * after the server may have read it; what must not be done twice gets a
    * connection of its own. */
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->repeatable ? 0L : 1L);
+  return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
 }
 
 static void set_transfer(CURL *easy, transfer *one) {
@@ -214,10 +226,9 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   one->header_out = request->header_out;
   one->body_out = request->body_out;
   one->easy = t->idle_count > 0 ? t->idle[--t->idle_count] : curl_easy_init();
-  if (one->easy == NULL || !build_headers(one, request))
+  if (one->easy == NULL || !build_headers(one, request) || !set_security(one->easy, request) ||
+      !set_request(one->easy, request))
     goto no_memory;
-  set_security(one->easy, request);
-  set_request(one->easy, request);
   set_transfer(one->easy, one);
   if (curl_multi_add_handle(t->multi, one->easy) != CURLM_OK)
     goto no_memory;
@@ -253,9 +264,9 @@ void transport_perform(transport *t) {
 }
 
 void transport_wait(transport *t, int64_t max_wait, const int *wake_fds, size_t wake_fd_count) {
-  struct curl_waitfd extra[WAKE_FDS_MAX];
+  struct curl_waitfd extra[PALENCA_WAKE_FDS_MAX];
   unsigned count = 0;
-  for (; count < wake_fd_count && count < WAKE_FDS_MAX; count++)
+  for (; count < wake_fd_count && count < PALENCA_WAKE_FDS_MAX; count++)
     extra[count] = (struct curl_waitfd){.fd = wake_fds[count], .events = CURL_WAIT_POLLIN};
   curl_multi_poll(t->multi, extra, count, (int)max_wait, NULL);
 }
@@ -298,6 +309,11 @@ static void describe(const transfer *one, CURLcode code, transport_outcome *outc
     palenca_error_set(&outcome->error, PALENCA_PROTOCOL,
                       "the answer's %s is larger than the bound of %zu bytes",
                       one->head_too_large ? "head" : "body", full->limit);
+    return;
+  }
+  if (code == CURLE_OUT_OF_MEMORY && one->header_out->size > 0 && !one->head_ended) {
+    /* how curl says that a line is longer than its buffer for one may be */
+    palenca_error_set(&outcome->error, PALENCA_PROTOCOL, "the answer's head has a line too long");
     return;
   }
   if (code == CURLE_OK) {

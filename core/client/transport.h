@@ -39,8 +39,8 @@ void transport_cancel(transport *transport, void *transfer);
 /* Does what can be done without waiting. */
 void transport_perform(transport *transport);
 
-/* Waits for at most `max_wait` ms until there is something to do, or one of at
- * most 8 descriptors of the caller's is readable. */
+/* Waits for at most `max_wait` ms until there is something to do, or one of
+ * the caller's descriptors (PALENCA_WAKE_FDS_MAX at most) is readable. */
 void transport_wait(transport *transport, int64_t max_wait, const int *wake_fds,
                     size_t wake_fd_count);
 

@@ -1,4 +1,5 @@
 /* The thread of the event store, and the requests that wait for it. */
+#include "clock.h"
 #include "event_store_shared.h"
 
 #include <stdio.h>
@@ -31,12 +32,6 @@ typedef struct {
   bool may_lease;
   int64_t next_due;
 } store_batch;
-
-static int64_t clock_ms(clockid_t clock) {
-  struct timespec time;
-  (void)clock_gettime(clock, &time);
-  return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
 
 static void report(const event_store *store, bool is_error, const char *what, const char *reason) {
   if (store->options.log != NULL) {
@@ -88,12 +83,12 @@ static void wait_for_work(event_store *store, int64_t milliseconds) {
 static bool next_batch(event_store *store, store_batch *batch) {
   for (;;) {
     size_t room = event_consumers_room(store);
-    int64_t now = clock_ms(CLOCK_REALTIME);
+    int64_t now = clock_unix_ms();
     bool has_due = store->may_lease || store->next_due <= now;
     bool has_work = store->finishes != NULL || (room > 0 && has_due);
     int64_t rest = 0;
     if (has_work && store->rest_until > 0) {
-      rest = store->rest_until - clock_ms(CLOCK_MONOTONIC);
+      rest = store->rest_until - clock_steady_ms();
     }
     if (store->puts.first != NULL || (has_work && rest <= 0)) {
       take_batch(store, batch, room, now);
@@ -203,7 +198,7 @@ static void settle_failure(event_store *store, store_batch *batch) {
     put->id = 0;
     store->counts.unfinished--;
   }
-  store->rest_until = clock_ms(CLOCK_MONOTONIC) + store->rest_ms;
+  store->rest_until = clock_steady_ms() + store->rest_ms;
   (void)pthread_mutex_unlock(&store->mutex);
   if (gives_up) {
     report(store, true, "events will run again, as their end could not be written to", reason);
@@ -283,6 +278,7 @@ event_store *event_store_open(const event_store_options *options, char *error, s
     return NULL;
   }
   store->options = *options;
+  store->options.path = store->path;
   store->puts.end = &store->puts.first;
   store->may_lease = true;
   store->next_due = INT64_MAX;

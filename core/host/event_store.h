@@ -76,7 +76,8 @@ typedef struct {
 
 /* A consumer is one worker. `notify_fd` (an eventfd of the caller's, kept open
  * as long as the consumer) is written to whenever leased events arrive. Several
- * consumers share the events evenly. NULL: out of memory. */
+ * consumers share the events evenly, and one that has nothing to do takes over what another
+ * does not come for. NULL: out of memory. */
 event_consumer *event_consumer_new(event_store *store, int notify_fd);
 
 /* Says how many more events the consumer can take, beyond those it has taken;

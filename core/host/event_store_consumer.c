@@ -63,16 +63,65 @@ static event_consumer *choose_consumer(event_store *store) {
   return NULL;
 }
 
-static void give(event_consumer *consumer, event_grant *grant) {
-  event_finish **bucket = &consumer->held[(size_t)grant->lease.id % HELD_BUCKETS];
-  grant->finish->next = *bucket;
-  *bucket = grant->finish;
-  grant->finish = NULL;
+static event_finish **find_held(event_consumer *consumer, int64_t id) {
+  event_finish **link = &consumer->held[(size_t)id % HELD_BUCKETS];
+  while (*link != NULL && (*link)->id != id) {
+    link = &(*link)->next;
+  }
+  return link;
+}
+
+static void hold(event_consumer *consumer, event_finish *finish) {
+  event_finish **bucket = &consumer->held[(size_t)finish->id % HELD_BUCKETS];
+  finish->next = *bucket;
+  *bucket = finish;
+}
+
+static void put_in(event_consumer *consumer, event_grant *grant) {
   grant->next = NULL;
   *consumer->inbox_end = grant;
   consumer->inbox_end = &grant->next;
   consumer->waiting++;
+}
+
+static event_grant *take_out(event_consumer *consumer) {
+  event_grant *grant = consumer->inbox;
+  if (grant != NULL) {
+    consumer->inbox = grant->next;
+    if (consumer->inbox == NULL) {
+      consumer->inbox_end = &consumer->inbox;
+    }
+    consumer->waiting--;
+  }
+  return grant;
+}
+
+static void give(event_consumer *consumer, event_grant *grant) {
+  hold(consumer, grant->finish);
+  grant->finish = NULL;
+  put_in(consumer, grant);
   consumer->is_notified = false;
+}
+
+/* A worker whose script blocks it does not come for what it was dealt; another one that has
+ * nothing to do takes half of that over, and so in the end all of it. */
+static void take_over(event_consumer *consumer) {
+  event_store *store = consumer->store;
+  event_consumer *from = NULL;
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    if (from == NULL || store->consumers[i]->waiting > from->waiting) {
+      from = store->consumers[i];
+    }
+  }
+  for (size_t left = from != NULL ? (from->waiting + 1) / 2 : 0;
+       left > 0 && room_of(consumer) > 0; left--) {
+    event_grant *grant = take_out(from);
+    event_finish **link = find_held(from, grant->lease.id);
+    event_finish *finish = *link;
+    *link = finish->next;
+    hold(consumer, finish);
+    put_in(consumer, grant);
+  }
 }
 
 /* Consumers are chosen only now, since the wants may have changed, and consumers may have gone,
@@ -91,7 +140,8 @@ void event_consumers_deliver(event_store *store, event_grant *grant) {
     grant = next;
   }
   for (size_t i = 0; i < store->consumer_count; i++) {
-    if (!store->consumers[i]->is_notified) {
+    /* those with room as well: they take over what is dealt to one that does not come for it */
+    if (!store->consumers[i]->is_notified || room_of(store->consumers[i]) > 0) {
       const uint64_t one = 1;
       store->consumers[i]->is_notified = true;
       /* It can only fail because the counter is full, and then the consumer wakes up as well. */
@@ -134,20 +184,21 @@ event_consumer *event_consumer_new(event_store *store, int notify_fd) {
 void event_consumer_want(event_consumer *consumer, size_t count) {
   event_store *store = consumer->store;
   (void)pthread_mutex_lock(&store->mutex);
+  bool has_more_room = count > consumer->want;
   consumer->want = count;
-  (void)pthread_cond_signal(&store->has_work);
+  if (consumer->inbox == NULL && count > 0) {
+    take_over(consumer);
+  }
+  if (has_more_room) {
+    (void)pthread_cond_signal(&store->has_work);
+  }
   (void)pthread_mutex_unlock(&store->mutex);
 }
 
 event_lease *event_consumer_take(event_consumer *consumer) {
   (void)pthread_mutex_lock(&consumer->store->mutex);
-  event_grant *grant = consumer->inbox;
+  event_grant *grant = take_out(consumer);
   if (grant != NULL) {
-    consumer->inbox = grant->next;
-    if (consumer->inbox == NULL) {
-      consumer->inbox_end = &consumer->inbox;
-    }
-    consumer->waiting--;
     consumer->want -= consumer->want > 0;
   }
   (void)pthread_mutex_unlock(&consumer->store->mutex);
@@ -162,10 +213,7 @@ void event_consumer_finish(event_consumer *consumer, int64_t id, const event_out
   bool has_error = outcome->kind == EVENT_OUTCOME_RETRY || outcome->kind == EVENT_OUTCOME_DEAD;
   char *error = has_error && outcome->error != NULL ? strdup(outcome->error) : NULL;
   (void)pthread_mutex_lock(&consumer->store->mutex);
-  event_finish **link = &consumer->held[(size_t)id % HELD_BUCKETS];
-  while (*link != NULL && (*link)->id != id) {
-    link = &(*link)->next;
-  }
+  event_finish **link = find_held(consumer, id);
   event_finish *finish = *link;
   if (finish != NULL) {
     *link = finish->next;

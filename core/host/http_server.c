@@ -122,8 +122,13 @@ static int open_listener(const char *text, char *address, size_t address_size, c
   int fd = bind_socket(found);
   int saved = errno;
   freeaddrinfo(found);
-  if (fd < 0 || !name_address(fd, address, address_size)) {
-    fail(error, error_size, text, strerror(fd < 0 ? saved : errno));
+  if (fd < 0) {
+    fail(error, error_size, text, strerror(saved));
+    return -1;
+  }
+  if (!name_address(fd, address, address_size)) {
+    fail(error, error_size, text, "the address cannot be told");
+    close(fd);
     return -1;
   }
   return fd;
@@ -411,10 +416,9 @@ void http_server_free(http_server *server) {
   /* libmicrohttpd aborts the process over suspended connections */
   if (server->suspended > 0)
     return;
-  if (server->daemon != NULL) {
-    MHD_run(server->daemon);
+  /* not run once more before: that could begin another exchange */
+  if (server->daemon != NULL)
     MHD_stop_daemon(server->daemon);
-  }
   if (server->epoll_fd >= 0)
     close(server->epoll_fd);
   if (server->wake_fd >= 0)

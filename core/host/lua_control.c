@@ -51,23 +51,34 @@ static void define(lua_State *L, const char *type, const luaL_Reg *methods, lua_
 
 /* ---- the store ---------------------------------------------------------------------- */
 
+/* Not through stdio: a worker that is blocked while it writes there holds its lock, and the
+ * store's thread must not wait for a script. */
+static void write_line(const char *line) {
+  ssize_t written = write(STDERR_FILENO, line, strlen(line));
+  (void)written; /* there is nowhere else to tell it */
+}
+
 static void log_text(void *context, bool is_error, const char *message) {
+  char line[1024];
   (void)context;
-  fprintf(stderr, "palenca: %s%s\n", is_error ? "error: " : "", message);
+  snprintf(line, sizeof line, "palenca: %s%s\n", is_error ? "error: " : "", message);
+  write_line(line);
 }
 
 static void log_json(void *context, bool is_error, const char *message) {
-  char line[1024];
+  char text[1024];
+  char line[sizeof text + 64];
   size_t size = 0;
   (void)context;
-  for (const char *c = message; *c != '\0' && size < sizeof line - 8; c++) {
+  for (const char *c = message; *c != '\0' && size < sizeof text - 8; c++) {
     if (*c == '"' || *c == '\\')
-      line[size++] = '\\';
-    line[size++] = (unsigned char)*c < ' ' ? ' ' : *c;
+      text[size++] = '\\';
+    text[size++] = (unsigned char)*c < ' ' ? ' ' : *c;
   }
-  line[size] = '\0';
-  fprintf(stderr, "{\"event\":\"store\",\"level\":\"%s\",\"message\":\"%s\"}\n",
-          is_error ? "error" : "info", line);
+  text[size] = '\0';
+  snprintf(line, sizeof line, "{\"event\":\"store\",\"level\":\"%s\",\"message\":\"%s\"}\n",
+           is_error ? "error" : "info", text);
+  write_line(line);
 }
 
 /* host.store(path, as_json) → store | nil, message */
@@ -195,19 +206,32 @@ static int receiver_get_address(lua_State *L) {
   return 1;
 }
 
-/* receiver:stop(patience in seconds) */
-static int receiver_close(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, RECEIVER_TYPE);
-  int64_t patience = (int64_t)(luaL_optnumber(L, 2, 1) * 1000);
-  if (*box != NULL)
-    receiver_stop(*box, patience);
-  *box = NULL;
+/* receiver:ask_stop(patience in seconds) */
+static int receiver_ask(lua_State *L) {
+  receiver *r = check_box(L, 1, RECEIVER_TYPE);
+  receiver_ask_stop(r, (int64_t)(luaL_checknumber(L, 2) * 1000));
   return 0;
 }
 
+/* receiver:join(patience in seconds) → whether it has ended; it is closed then */
+static int receiver_wait(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, RECEIVER_TYPE);
+  bool ended = *box == NULL || receiver_join(*box, (int64_t)(luaL_checknumber(L, 2) * 1000));
+  if (ended)
+    *box = NULL;
+  lua_pushboolean(L, ended);
+  return 1;
+}
+
 static int receiver_gc(lua_State *L) {
-  lua_settop(L, 1);
-  return receiver_close(L);
+  void **box = luaL_checkudata(L, 1, RECEIVER_TYPE);
+  if (*box != NULL) {
+    receiver_ask_stop(*box, 1000);
+    while (!receiver_join(*box, 1000)) {
+    }
+  }
+  *box = NULL;
+  return 0;
 }
 
 /* ---- tasks ----------------------------------------------------------------------------- */
@@ -301,16 +325,19 @@ static int wait_signal(lua_State *L) {
   return 1;
 }
 
-/* host.exit_now(status): without a look at threads that do not come back */
+/* host.exit_now(status): without a look at threads that do not come back, nor at stdio, whose
+ * locks they may hold; what was printed is written already */
 static int exit_now(lua_State *L) {
-  fflush(NULL);
   _exit((int)luaL_checkinteger(L, 1));
 }
 
 static const luaL_Reg store_methods[] = {
     {"close", store_close}, {"counts", store_counts}, {NULL, NULL}};
 static const luaL_Reg receiver_methods[] = {
-    {"address", receiver_get_address}, {"stop", receiver_close}, {NULL, NULL}};
+    {"address", receiver_get_address},
+    {"ask_stop", receiver_ask},
+    {"join", receiver_wait},
+    {NULL, NULL}};
 static const luaL_Reg task_methods[] = {
     {"wait_ready", wait_ready}, {"ask", ask}, {"join", join}, {"close", task_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {

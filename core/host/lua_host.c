@@ -18,12 +18,6 @@ static int steady_time(lua_State *L) {
   return 1;
 }
 
-/* host.is_terminal(fd) */
-static int is_terminal(lua_State *L) {
-  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
-  return 1;
-}
-
 /* host.random_hex(bytes) → that many random bytes, for keys */
 static int random_hex(lua_State *L) {
   static const char digits[] = "0123456789abcdef";
@@ -44,7 +38,6 @@ static int random_hex(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"unix_time", unix_time},
     {"steady_time", steady_time},
-    {"is_terminal", is_terminal},
     {"random_hex", random_hex},
     {NULL, NULL},
 };

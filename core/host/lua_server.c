@@ -10,6 +10,7 @@
 
 #define SERVER_TYPE "palenca.http_server"
 #define ANSWER_HEADERS_MAX 32
+#define REQUEST_HEADERS_MAX 100
 
 typedef struct {
   http_server *server;
@@ -23,15 +24,31 @@ static lua_server *check_server(lua_State *L) {
   return s;
 }
 
-static void add_header(void *context, const char *name, const char *value) {
-  lua_State *L = context;
-  luaL_Buffer lower;
-  luaL_buffinit(L, &lower);
-  for (const char *c = name; *c != '\0'; c++)
-    luaL_addchar(&lower, (char)tolower((unsigned char)*c));
-  luaL_pushresult(&lower);
-  lua_pushstring(L, value);
-  lua_rawset(L, -3);
+typedef struct {
+  http_header list[REQUEST_HEADERS_MAX];
+  size_t count;
+} header_list;
+
+/* Only noted here: an error of Lua's must not jump over the frames of the HTTP library. */
+static void note_header(void *context, const char *name, const char *value) {
+  header_list *headers = context;
+  if (headers->count < REQUEST_HEADERS_MAX)
+    headers->list[headers->count++] = (http_header){name, value};
+}
+
+static void push_headers(lua_State *L, const http_exchange *exchange) {
+  header_list headers = {.count = 0};
+  http_exchange_headers(exchange, note_header, &headers);
+  lua_newtable(L);
+  for (size_t i = 0; i < headers.count; i++) {
+    luaL_Buffer lower;
+    luaL_buffinit(L, &lower);
+    for (const char *c = headers.list[i].name; *c != '\0'; c++)
+      luaL_addchar(&lower, (char)tolower((unsigned char)*c));
+    luaL_pushresult(&lower);
+    lua_pushstring(L, headers.list[i].value);
+    lua_rawset(L, -3);
+  }
 }
 
 static void push_request(lua_State *L, const http_exchange *exchange) {
@@ -46,8 +63,7 @@ static void push_request(lua_State *L, const http_exchange *exchange) {
   lua_setfield(L, -2, "query");
   lua_pushlstring(L, body, size);
   lua_setfield(L, -2, "body");
-  lua_newtable(L);
-  http_exchange_headers(exchange, add_header, L);
+  push_headers(L, exchange);
   lua_setfield(L, -2, "headers");
 }
 
@@ -150,16 +166,6 @@ static int server_address(lua_State *L) {
   return 1;
 }
 
-static int server_active(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)http_server_active(check_server(L)->server));
-  return 1;
-}
-
-static int server_close_listener(lua_State *L) {
-  http_server_close_listener(check_server(L)->server);
-  return 0;
-}
-
 static int server_close(lua_State *L) {
   lua_server *s = luaL_checkudata(L, 1, SERVER_TYPE);
   http_server_free(s->server);
@@ -170,7 +176,6 @@ static int server_close(lua_State *L) {
 static const luaL_Reg methods[] = {
     {"run", server_run},         {"fd", server_fd},
     {"timeout", server_timeout}, {"address", server_address},
-    {"active", server_active},   {"close_listener", server_close_listener},
     {"close", server_close},     {NULL, NULL},
 };
 

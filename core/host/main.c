@@ -14,13 +14,6 @@ typedef struct {
 } arguments;
 
 /* What is raised as an object says all there is to say; a string is an error nobody expected. */
-static int traceback(lua_State *L) {
-  const char *message = luaL_tolstring(L, 1, NULL);
-  if (lua_type(L, 1) == LUA_TSTRING)
-    luaL_traceback(L, L, message, 1);
-  return 1;
-}
-
 /* require("palenca.cli")(arguments…) → exit status */
 static int run(lua_State *L) {
   const arguments *given = lua_touserdata(L, 1);
@@ -54,7 +47,7 @@ int main(int argc, char **argv) {
     fputs("palenca: out of memory\n", stderr);
     return STATUS_FAILED;
   }
-  lua_pushcfunction(L, traceback);
+  lua_pushcfunction(L, host_state_traceback);
   lua_pushcfunction(L, run);
   lua_pushlightuserdata(L, &given);
   int status = STATUS_FAILED;

@@ -5,7 +5,6 @@
 #include "http_server.h"
 #include "webhook_body.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -72,8 +71,12 @@ static bool wait_and_run(receiver *r, int64_t most) {
       {.fd = http_server_fd(r->server), .events = POLLIN},
       {.fd = r->stop_fd, .events = POLLIN},
   };
-  if (poll(fds, most >= 0 ? 1 : 2, (int)timeout) < 0 && errno != EINTR)
-    return false;
+  if (poll(fds, most >= 0 ? 1 : 2, (int)timeout) < 0) {
+    /* a machine short of memory must not end the receiving */
+    struct timespec rest = {.tv_nsec = 10000000};
+    nanosleep(&rest, NULL);
+    fds[1].revents = 0;
+  }
   http_server_run(r->server);
   return fds[1].revents == 0;
 }
@@ -132,11 +135,18 @@ const char *receiver_address(const receiver *r) {
   return http_server_address(r->server);
 }
 
-void receiver_stop(receiver *r, int64_t patience_ms) {
+void receiver_ask_stop(receiver *r, int64_t patience_ms) {
   uint64_t one = 1;
   r->patience_ms = patience_ms;
-  if (write(r->stop_fd, &one, sizeof one) != sizeof one)
-    return;
-  pthread_join(r->thread, NULL);
+  ssize_t written = write(r->stop_fd, &one, sizeof one);
+  (void)written; /* full: it is readable already */
+}
+
+bool receiver_join(receiver *r, int64_t patience_ms) {
+  int64_t moment = clock_unix_ms() + patience_ms;
+  struct timespec until = {.tv_sec = moment / 1000, .tv_nsec = (moment % 1000) * 1000000};
+  if (pthread_timedjoin_np(r->thread, NULL, &until) != 0)
+    return false;
   destroy(r);
+  return true;
 }

@@ -80,6 +80,13 @@ lua_State *host_state_new(palenca_pacers *pacers) {
   return L;
 }
 
+int host_state_traceback(lua_State *L) {
+  const char *message = luaL_tolstring(L, 1, NULL);
+  if (lua_type(L, 1) == LUA_TSTRING)
+    luaL_traceback(L, L, message, 1);
+  return 1;
+}
+
 palenca_pacers *host_state_pacers(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, PALENCA_PACERS_FIELD);
   palenca_pacers *pacers = lua_touserdata(L, -1);

@@ -10,6 +10,10 @@
  * outlive the state, are shared by all its engines. NULL: out of memory. */
 lua_State *host_state_new(palenca_pacers *pacers);
 
+/* A message handler for lua_pcall. What is raised as an object says all there is to say; a string
+ * is an error nobody expected, and gets a traceback. */
+int host_state_traceback(lua_State *L);
+
 /* The pacers the state was made with. */
 palenca_pacers *host_state_pacers(lua_State *L);
 

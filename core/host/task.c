@@ -28,17 +28,9 @@ struct task {
   pthread_mutex_t mutex; /* guards what follows */
   pthread_cond_t changed;
   bool ready, ended;
-  char info[256];
+  char info[1024];
   char error[1024];
 };
-
-/* What is raised as an object says all there is to say; a string is an error nobody expected. */
-static int traceback(lua_State *L) {
-  const char *message = luaL_tolstring(L, 1, NULL);
-  if (lua_type(L, 1) == LUA_TSTRING)
-    luaL_traceback(L, L, message, 1);
-  return 1;
-}
 
 static int run_module(lua_State *L) {
   task *t = lua_touserdata(L, 1);
@@ -67,7 +59,7 @@ static void *body(void *context) {
     end(t, "out of memory");
     return NULL;
   }
-  lua_pushcfunction(L, traceback);
+  lua_pushcfunction(L, host_state_traceback);
   lua_pushcfunction(L, run_module);
   lua_pushlightuserdata(L, t);
   bool ok = lua_pcall(L, 1, 0, 1) == LUA_OK;

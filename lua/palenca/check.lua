@@ -24,6 +24,15 @@ local types = {
   string = function(value)
     return not (type(value) == "string" and value ~= "") and "a string that is not empty"
   end,
+  text = function(value)
+    return type(value) ~= "string" and "a string"
+  end,
+  table = function(value)
+    return type(value) ~= "table" and "a table"
+  end,
+  any = function()
+    return nil
+  end,
   uuid = function(value)
     return not (type(value) == "string" and value:find(UUID)) and "an id in UUID form"
   end,
@@ -55,8 +64,8 @@ local types = {
 --- Raises unless a value is of a type.
 -- @tparam string what the call and field, for the message
 -- @param value the value
--- @tparam string kind `string`, `uuid`, `date`, `boolean`, `seconds`, `count`, `positive` or
--- `actions`
+-- @tparam string kind `string` (not empty), `text`, `uuid`, `date`, `boolean`, `seconds`,
+-- `count`, `positive`, `actions`, `table` or `any`
 -- @tparam number level of the caller to blame, as in `error`
 function check.value(what, value, kind, level)
   local wanted = types[kind](value)

@@ -63,14 +63,38 @@ local function option(options, name)
   return from_environment(name)
 end
 
+-- The two say the same thing in two ways. What the caller says goes before what the program was
+-- told, and that before the environment; if one of them says both, one is left over from something.
+local function where_to(options)
+  local from = {
+    options,
+    defaults,
+    {
+      base_url = from_environment("base_url"),
+      environment = from_environment("environment"),
+    },
+  }
+  for at, source in ipairs(from) do
+    if source.base_url and source.environment then
+      error("palenca.new: base_url and environment are both set"
+        .. (at == 3 and " (PALENCA_BASE_URL and PALENCA_ENVIRONMENT)" or "")
+        .. "; only one can be meant", 4)
+    elseif source.base_url or source.environment then
+      return source.base_url, source.environment
+    end
+  end
+  return nil, "sandbox"
+end
+
 local function choose_base_url(options)
-  local base_url = option(options, "base_url")
-  local environment = option(options, "environment") or "sandbox"
-  if not environments[environment] then
+  local base_url, environment = where_to(options)
+  if environment and not environments[environment] then
     error("palenca.new: environment must be 'sandbox' or 'production'", 3)
   end
   base_url = (base_url or environments[environment]):gsub("/+$", "")
-  local ok, problem = core.check_base_url(base_url, option(options, "allow_http") == true)
+  -- in the clear only if the code says so: an environment is changed too easily
+  local allow_http = options.allow_http or defaults.allow_http
+  local ok, problem = core.check_base_url(base_url, allow_http == true)
   if not ok then
     error("palenca.new: base_url: " .. problem, 3)
   end
@@ -82,13 +106,13 @@ end
 -- @tparam string options.api_key default `$PALENCA_API_KEY`
 -- @tparam string options.environment `sandbox` or `production`; default `$PALENCA_ENVIRONMENT`,
 -- else `sandbox`
--- @tparam string options.base_url default `$PALENCA_BASE_URL`, else that of the environment
+-- @tparam string options.base_url instead of an environment; default `$PALENCA_BASE_URL`
 -- @tparam boolean options.allow_http accept plain http beyond this machine
--- @tparam number options.timeout seconds for one attempt; default 30
+-- @tparam number options.timeout seconds for one attempt; default `$PALENCA_TIMEOUT`, else 30
 -- @tparam number options.max_retries how often a failed request is repeated where that is safe;
--- default 3
+-- default `$PALENCA_MAX_RETRIES`, else 3
 -- @tparam number options.rate_limit requests a minute, over all clients of the key in the process;
--- default 120 as the API documents, 0 for no limit
+-- default `$PALENCA_RATE_LIMIT`, else 120 as the API documents; 0 for no limit
 -- @treturn Client
 local function new(options)
   options = options or {}

@@ -20,7 +20,7 @@ Error.__index = Error
 
 function Error:__tostring()
   local parts = { self.kind, ": " }
-  if self.code and self.code ~= self.message then
+  if self.code and self.code ~= self.message and self.code ~= self.kind then
     parts[#parts + 1] = self.code .. ": "
   end
   parts[#parts + 1] = self.message or "unknown failure"

@@ -42,11 +42,14 @@ function events.matching(action)
 end
 
 --- What is registered, for reports.
--- @treturn {string,...} the actions, in the order of registration
+-- @treturn {string,...} the actions, each once, in the order of registration
 function events.actions()
-  local actions = {}
+  local actions, seen = {}, {}
   for _, entry in ipairs(handlers) do
-    actions[#actions + 1] = entry.action
+    if not seen[entry.action] then
+      seen[entry.action] = true
+      actions[#actions + 1] = entry.action
+    end
   end
   return actions
 end

@@ -9,7 +9,9 @@ local runtime = require("palenca.runtime")
 local fields = {
   method = "string",
   url = "string!",
-  body = "string",
+  headers = "table",
+  body = "text",
+  json = "any",
   timeout = "seconds",
   max_retries = "count",
 }
@@ -19,16 +21,6 @@ local TOKEN = "^[%w!#$%%&'*+.^_`|~-]+$"
 local MAX_RETRIES = 100
 
 local repeatable_methods = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
-
-local function split(options)
-  local plain = {}
-  for name, value in pairs(options) do
-    if name ~= "json" and name ~= "headers" then
-      plain[name] = value
-    end
-  end
-  return plain
-end
 
 local function headers_of(options)
   local headers = {}
@@ -87,10 +79,7 @@ local function request(options)
   if type(options) ~= "table" then
     error("palenca.http takes a table, got " .. type(options), 2)
   end
-  check.fields("palenca.http", split(options), fields, 2)
-  if options.headers ~= nil and type(options.headers) ~= "table" then
-    error("palenca.http: headers must be a table", 2)
-  end
+  check.fields("palenca.http", options, fields, 2)
   check_url(options.url)
   local method = options.method or ((options.body or options.json ~= nil) and "POST" or "GET")
   if not method:find("^%u+$") or #method > 16 then

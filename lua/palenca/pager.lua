@@ -277,8 +277,8 @@ end
 --- All rows. If they change while being read, they are read again, three times at most.
 -- @treturn ?{table,...} the rows; nil if one of the requests failed
 -- @treturn table a report `{complete=, rows=, total_items=, total_pages=, readings=, reason=}`;
--- or the error. `complete` is true only if every row that the API counted came once, none came twice,
--- and the first page was still the same at the end; otherwise `reason` says why not.
+-- or the error. `complete` is true only if every row that the API counted came once, none came
+-- twice, and the first page was still the same at the end; otherwise `reason` says why not.
 function Pager:all()
   local all, err, paging
   local readings = 0

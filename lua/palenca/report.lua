@@ -25,15 +25,20 @@ function report.line(text, fields)
   end
 end
 
+-- What came in a request must not look like a line of its own, nor steer a terminal.
+local function plain(text)
+  return (text:gsub("%c", "?"))
+end
+
 local function describe(event)
-  return string.format(
+  return plain(string.format(
     "%s  event %d  %-16s %s account %s",
     os.date("%H:%M:%S"),
     event.id,
     event.action or "?",
     event.platform or "-",
     event.account_id or "-"
-  )
+  ))
 end
 
 local function fields_of(event, state)

@@ -14,6 +14,9 @@ local function with_both_widget_names(body)
     copy[name] = value
   end
   local widget = copy.widget_id or copy.connect_flow_id
+  if copy.connect_flow_id and copy.connect_flow_id ~= widget then
+    error("widget_id and connect_flow_id are two names of the same thing, and differ", 3)
+  end
   copy.widget_id, copy.connect_flow_id = widget, widget
   return copy
 end

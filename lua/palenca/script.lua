@@ -15,7 +15,7 @@ local function with_trace(value)
   if type(value) ~= "string" then
     return value
   end
-  local frames = trace(debug.traceback("", 2))
+  local frames = trace(debug.traceback("", 2), value)
   return frames and value .. "\n" .. frames or value
 end
 

@@ -3,14 +3,16 @@
 
 --- Shortens a traceback.
 -- @tparam string text of `debug.traceback`
--- @treturn ?string its frames outside of this project; nil if there is at most one, which stands in
--- the error's message already
-return function(text)
+-- @tparam string message the error's
+-- @treturn ?string its frames outside of this project; nil if there is none but the one that stands
+-- in the message already
+return function(text, message)
   local frames = {}
   for line in text:gmatch("\n(\t[^\n]+)") do
-    if not line:find("^\t%[C%]") and not line:find("^\tpalenca/") then
+    if not line:find("^\t%[C%]") and not line:find("^\tpalenca/") and not line:find("^\t%(") then
       frames[#frames + 1] = line
     end
   end
-  return #frames > 1 and table.concat(frames, "\n") or nil
+  local enough = message:find("^[^\n:]+:%d+: ") and 1 or 0
+  return #frames > enough and table.concat(frames, "\n") or nil
 end

@@ -12,7 +12,7 @@ local parse_options = {
   header = "string",
   digest = "string",
   encoding = "string",
-  prefix = "string",
+  prefix = "text",
 }
 
 local function invalid(message)

@@ -36,6 +36,9 @@ local function read_event(lease)
   return event
 end
 
+-- Written with every event that is stored, so that a long one would delay their answers.
+local ERROR_MAX = 4000
+
 local function finish_failed(lease, problem)
   if lease.attempt >= MAX_ATTEMPTS then
     task.finish(lease.id, "dead", problem)
@@ -49,13 +52,25 @@ end
 -- What a script raises may be an object whose __tostring raises as well.
 local function describe(problem)
   local ok, text = pcall(tostring, problem)
-  return ok and text or "an error that cannot be shown: " .. type(problem)
+  if not ok then
+    return "an error that cannot be shown: " .. type(problem)
+  elseif #text > ERROR_MAX then
+    return text:sub(1, ERROR_MAX):gsub("[\xC0-\xFF][\x80-\xBF]*$", "") .. " […]"
+  end
+  return text
 end
 
 local function run_handlers(event, handlers)
   for _, handler in ipairs(handlers) do
     handler(event)
   end
+end
+
+-- An event that ended the process again and again would never come to its end otherwise.
+local function give_up(lease, told)
+  local problem = string.format("the program ended %d times while this ran", lease.attempt - 1)
+  task.finish(lease.id, "dead", problem)
+  report.failed(told, "dead", nil, problem)
 end
 
 local function start(schedule, lease, running)
@@ -71,6 +86,10 @@ local function start(schedule, lease, running)
     attempt = lease.attempt,
     handlers = handlers and #handlers,
   }
+  if lease.attempt > MAX_ATTEMPTS then
+    give_up(lease, told)
+    return
+  end
   running[lease.id] = true
   schedule:spawn(function()
     if not event then
@@ -135,6 +154,6 @@ return function(text)
   runtime.use(schedule:runtime())
   forbid_exit()
   script.load(options.script)
-  task.ready(table.concat(events.actions(), " "))
+  task.ready(table.concat(events.actions(), ", "))
   work(schedule, options.concurrency)
 end

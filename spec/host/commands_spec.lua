@@ -178,7 +178,7 @@ describe("palenca", function()
         arguments[#arguments + 1] = path
         return (select(2, palenca(arguments, { env = env })):gsub("\n", ""))
       end
-      local env = { PALENCA_BASE_URL = "http://127.0.0.1:1", PALENCA_ENVIRONMENT = "sandbox" }
+      local env = { PALENCA_BASE_URL = "http://127.0.0.1:1" }
       assert.are.equal("palenca client of https://sandbox.palenca.com", base({}))
       assert.are.equal("palenca client of https://api.palenca.com",
         base({ "--environment", "production" }))
@@ -187,8 +187,26 @@ describe("palenca", function()
       assert.are.equal("palenca client of http://127.0.0.1:1", base({}, env))
       assert.are.equal("palenca client of http://127.0.0.1:2",
         base({ "--base-url", "http://127.0.0.1:2" }, env))
+      assert.are.equal("palenca client of https://api.palenca.com",
+        base({ "--environment", "production" }, env))
       assert.are.equal("palenca client of https://sandbox.palenca.com",
         base({}, { PALENCA_BASE_URL = "", PALENCA_ENVIRONMENT = "" }))
+    end)
+
+    it("refuses two places at once", function()
+      local path = script("print(require 'palenca'.new{api_key = 'k'})")
+      local status, _, err = palenca({ "run", path }, { env = {
+        PALENCA_BASE_URL = "http://127.0.0.1:1", PALENCA_ENVIRONMENT = "production" } })
+      assert.are.equal(1, status)
+      assert.truthy(err:find("base_url and environment are both set", 1, true), err)
+      assert.are.equal(1, (palenca({ "run", "--base-url", "http://127.0.0.1:1", "--environment",
+        "production", path })))
+    end)
+
+    it("takes what stands behind two dashes as the script and its arguments", function()
+      local path = script("print(...)")
+      local _, out = palenca({ "run", "--", path, "--a", "b" })
+      assert.are.equal("--a\tb\n", out)
     end)
 
     it("refuses settings of the environment that make no sense", function()

@@ -86,7 +86,6 @@ describe("palenca dev", function()
   local refusals = {
     { "an unknown platform", "", { "--login", "nowhere", "--once" },
       "the login 'nowhere' was refused" },
-    { "--once without a login", "", { "--once" }, "--once needs a --login to wait for" },
     { "a script that does not load", "local x = = 1", {}, "mine.lua:1: unexpected symbol" },
     { "a script that raises", "\nerror 'oh'", {}, "mine.lua:2: oh" },
   }
@@ -137,10 +136,29 @@ describe("palenca dev", function()
     end
   end)
 
+  it("waits for the events of its logins only in a database of its own", function()
+    local started = start(script(""), { "--login", "uber", "--once", "--db", "kept.db" })
+    assert.are.equal(2, started:wait_exit(), started.stderr)
+    started = start(script(""), { "--once" })
+    assert.are.equal(2, started:wait_exit(), started.stderr)
+    assert.truthy(started.stderr:find("--once wants a --login", 1, true), started.stderr)
+  end)
+
+  it("does not send what is on this machine through a proxy", function()
+    local arguments = { "dev", script(""), "--listen", "127.0.0.1:0", "--sandbox-listen",
+      "127.0.0.1:0", "--login", "uber", "--once" }
+    local started = stage:palenca(arguments, { env = {
+      http_proxy = "http://127.0.0.1:1", https_proxy = "http://127.0.0.1:1",
+      all_proxy = "http://127.0.0.1:1",
+    } })
+    assert.are.equal(0, started:wait_exit(), started.stderr)
+  end)
+
   it("keeps the events where it is told to", function()
     local db = stage:directory() .. "/kept.db"
-    local started = start(script(""), { "--login", "uber", "--once", "--db", db, "--json" })
-    assert.are.equal(0, started:wait_exit(), started.stderr)
+    local started = start(script(""), { "--login", "uber", "--db", db, "--json" })
+    helper.wait_lines(started, "stderr", '"event":"handled"', 2)
+    assert.are.equal(0, started:stop(), started.stderr)
     local events = helper.events(db)
     assert.are.same({ "login.created", "login.success" }, { events[1].action, events[2].action })
     local ready = helper.lines_of_json(started.stderr)[1]

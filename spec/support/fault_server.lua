@@ -247,6 +247,10 @@ end)
 faults.shift_once = paged(constant, function(_, page, reading)
   return 0, page > 1 and reading == 1 and 1 or 0
 end)
+-- One row went at the front and one came in at the back: no row comes twice, one is never seen.
+faults.lose_once = paged(constant, function(_, page, reading)
+  return 0, (page > 1 or reading > 1) and -1 or 0
+end)
 faults.no_pagination = paged(constant, function(pagination)
   pagination.page = nil
 end)

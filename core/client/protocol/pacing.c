@@ -8,7 +8,7 @@
 #define GUARD_MS 250
 
 bool palenca_pace_init(palenca_pace *pace, size_t limit) {
-  pace->sent_at = malloc(limit * sizeof *pace->sent_at);
+  pace->sent_at = limit > 0 ? malloc(limit * sizeof *pace->sent_at) : NULL;
   if (pace->sent_at == NULL)
     return false;
   for (size_t i = 0; i < limit; i++)

@@ -24,7 +24,7 @@ static bool may_repeat(const palenca_attempt *attempt) {
 
 palenca_decision palenca_retry_decide(const palenca_attempt *attempt, uint64_t random) {
   palenca_decision decision = {false, 0};
-  if (attempt->number > attempt->max_retries || !may_repeat(attempt))
+  if (attempt->number < 1 || attempt->number > attempt->max_retries || !may_repeat(attempt))
     return decision;
   int64_t ceiling = BACKOFF_CAP_MS;
   if (attempt->number - 1 < 6 && ((int64_t)BACKOFF_BASE_MS << (attempt->number - 1)) < ceiling)

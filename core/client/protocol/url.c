@@ -119,6 +119,16 @@ static bool split_authority(const char *text, size_t size, authority *out) {
   return port_ok(out->port, out->port_size);
 }
 
+bool palenca_url_is_local(const char *url) {
+  const char *scheme_end = strstr(url, "://");
+  authority parts;
+  if (scheme_end == NULL)
+    return false;
+  const char *start = scheme_end + 3;
+  return split_authority(start, strcspn(start, "/?#\\"), &parts) &&
+         is_loopback(parts.host, parts.host_size);
+}
+
 bool palenca_base_url_check(const char *url, bool allow_http, palenca_error *error) {
   bool secure = strncmp(url, "https://", 8) == 0;
   if (!secure && strncmp(url, "http://", 7) != 0)

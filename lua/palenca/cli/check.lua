@@ -1,5 +1,6 @@
 --- palenca check: tells whether a script can be served, without sending anything.
 -- @module palenca.cli.check
+local catalogue = require("palenca.sandbox.catalogue")
 local client = require("palenca.client")
 local errors = require("palenca.errors")
 local events = require("palenca.events")
@@ -8,19 +9,14 @@ local script = require("palenca.script")
 
 local check = {
   name = "check",
-  summary = "Load a script without sending anything and tell what it handles.",
+  summary = "Load a script that is to be served, without sending anything; tell what it handles.",
 }
 
 local FAILED = 1
 
 -- Those that the API's documentation names, today's and older ones.
 local known = {}
-for action in
-  ([[login.created login.success login.incomplete login.error login.retry login.failed_refresh
-  user.created user.deleted account.created account.connected account.requires_auth
-  account.needs_auth profile.updated employment.created employment.updated earnings.updated
-  events.updated clean_save.finished]]):gmatch("%S+")
-do
+for action in pairs(catalogue.actions) do
   known[action] = true
   known[action:match("^[^.]+") .. ".*"] = true
 end
@@ -35,7 +31,7 @@ end
 
 function check.run(given)
   runtime.use({ submit = refuse, wait = refuse, cancel = refuse, sleep = refuse })
-  if not os.getenv("PALENCA_API_KEY") then
+  if (os.getenv("PALENCA_API_KEY") or "") == "" then
     client.set_defaults({ api_key = "checked-without-a-key" })
   end
   local ok, problem = pcall(script.load, given.script)

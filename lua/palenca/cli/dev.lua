@@ -17,6 +17,7 @@ local dev = {
 -- Any UUID will do: the sandbox has one widget for all.
 local WIDGET_ID = "00000000-0000-4000-8000-000000000001"
 local EVENTS_PER_LOGIN = 2
+local WRONG_USAGE = 2
 
 function dev.define(command)
   serving.define(command)
@@ -28,12 +29,14 @@ function dev.define(command)
     argname = "ADDRESS",
   })
   sandbox.define_common(command, 0)
-  command:option("--db", "Keep the events in this file. Default: a temporary one."):argname("FILE")
+  local db = command:option("--db", "Keep the events in this file. Default: a temporary one.")
+    :argname("FILE")
   command:option("--login", "Simulate a login as soon as all is ready: a platform, such as uber, "
     .. "or a test identifier, such as rappi+incomplete@palenca-tests.com. May be repeated.")
     :argname("WHO"):count("*")
-  command:flag("--once", "Exit when the events of the simulated logins are handled; status 1 if a "
-    .. "handler failed.")
+  -- a database that is kept may hold events that nobody waits for
+  command:mutex(db, command:flag("--once", "Exit when the events of the simulated logins are "
+    .. "handled; status 1 if a handler failed. Wants --login."))
   options.add_json(command)
 end
 
@@ -127,7 +130,8 @@ end
 
 function dev.run(given)
   if given.once and #given.login == 0 then
-    failure("--once needs a --login to wait for")
+    io.stderr:write("palenca: --once wants a --login to wait for\nTry 'palenca dev --help'.\n")
+    return WRONG_USAGE
   end
   report.use_json(given.json)
   host.block_signals()
@@ -139,14 +143,15 @@ function dev.run(given)
     rate_limit = 120,
     json = given.json,
   })
-  local remove = function() end
   if not given.db then
-    given.db, remove = temporary_database()
+    given.db, given.before_exit = temporary_database()
   end
   local ok, result = pcall(serve, given, url, api_key)
   box:ask("stop")
   box:close()
-  remove()
+  if given.before_exit then
+    given.before_exit()
+  end
   if not ok then
     error(result, 0)
   end

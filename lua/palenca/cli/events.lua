@@ -35,7 +35,8 @@ local function as_text(event)
   if event.error then
     line = line .. "  " .. event.error:gsub("%s+", " ")
   end
-  return line
+  -- what came in a request must not look like a line of its own, nor steer a terminal
+  return (line:gsub("%c", "?"))
 end
 
 local function as_json(event)

@@ -86,16 +86,23 @@ function options.add_json(command)
   command:flag("--json", "Write lines of JSON instead of text.")
 end
 
---- The options of those who run a script: how its clients reach the API.
+local function environment(text)
+  if text ~= "sandbox" and text ~= "production" then
+    return nil, string.format("'%s' is not sandbox or production", text)
+  end
+  return text
+end
+
+--- The options of those who run a script: how its clients reach the API. The module itself reads
+-- the environment, where a flag for one of these outweighs a variable for the other.
 function options.add_client(command)
   options.add(command, "--environment", {
-    help = "The API's environment: sandbox or production.",
-    env = "PALENCA_ENVIRONMENT",
+    help = "The API's environment: sandbox or production. Else $PALENCA_ENVIRONMENT.",
+    convert = environment,
     argname = "NAME",
   })
   options.add(command, "--base-url", {
-    help = "Where the API is, instead of the environment's address.",
-    env = "PALENCA_BASE_URL",
+    help = "Where the API is, instead of an environment. Else $PALENCA_BASE_URL.",
     argname = "URL",
   })
   options.add(command, "--rate-limit", {

@@ -21,7 +21,10 @@ end
 function run.split(given)
   local at = 2
   while given[at] and given[at]:sub(1, 2) == "--" do
-    at = at + (given[at]:find("=", 1, true) and 1 or 2)
+    at = at + ((given[at]:find("=", 1, true) or given[at] == "--") and 1 or 2)
+    if given[at - 1] == "--" then
+      break
+    end
   end
   local rest = table.move(given, at + 1, #given, 1, {})
   for i = #given, at + 1, -1 do

@@ -15,6 +15,12 @@ local MAX_BODY = 64 * 1024
 -- Answers wait for the store only, whose transactions are short.
 local ANSWER_PATIENCE = 10
 
+local function nothing() end
+
+local function at_once()
+  return true
+end
+
 local function processors()
   local count = 0
   local file = io.open("/proc/cpuinfo")
@@ -107,28 +113,39 @@ local function start_workers(self, given, client)
 end
 
 --- Starts everything; raises if one part does not start, with nothing left running.
--- @tparam table given the parsed options, with `db`
+-- @tparam table given the parsed options, with `db`; and `before_exit`, called before the process
+-- is left in haste, if the database is of no use then
 -- @tparam table client defaults for `palenca.new`
 -- @treturn Serving
 function serving.start(given, client)
-  local self = setmetatable({ workers = {}, drain_timeout = given.drain_timeout }, Serving)
+  local self = setmetatable({
+    workers = {},
+    drain_timeout = given.drain_timeout,
+    keeps_events = not given.before_exit,
+    before_exit = given.before_exit or nothing,
+  }, Serving)
   local problem
   self.store, problem = host.store(given.db, given.json)
   if not self.store then
     failure("%s", problem)
   end
-  local ok, raised = pcall(start_workers, self, given, client)
+  -- the address first: a mistyped one must not begin handlers, only to cut them off
+  self.receiver, problem = host.receiver({
+    listen = given.listen,
+    path = given.path,
+    max_body = MAX_BODY,
+    store = self.store,
+  })
+  local ok, raised = self.receiver ~= nil, problem
   if ok then
-    self.receiver, raised = host.receiver({
-      listen = given.listen,
-      path = given.path,
-      max_body = MAX_BODY,
-      store = self.store,
-    })
+    ok, raised = pcall(start_workers, self, given, client)
   end
-  if not self.receiver then
+  if not ok then
     self.drain_timeout = 0
-    self:stop()
+    if select(2, self:stop(at_once)) then
+      io.stderr:write("palenca: " .. tostring(raised) .. "\n")
+      self:exit_now()
+    end
     failure("%s", tostring(raised))
   end
   self.url = "http://" .. self.receiver:address() .. given.path
@@ -150,11 +167,31 @@ function Serving:broken()
   end
 end
 
+-- For threads that do not come back; the store needs no closing: what is not committed was not
+-- acked.
+function Serving:exit_now()
+  self.before_exit()
+  host.exit_now(1)
+end
+
+local function stop_receiver(self, on_wait)
+  if not self.receiver then
+    return true
+  end
+  self.receiver:ask_stop(ANSWER_PATIENCE)
+  repeat
+    if self.receiver:join(0.05) then
+      return true
+    end
+  until on_wait()
+  return false
+end
+
 local function drain(self, on_wait)
   local deadline = host.steady_time() + self.drain_timeout
   for _, worker in ipairs(self.workers) do
     while worker:join(0.05) == false do
-      if host.steady_time() >= deadline or (on_wait and on_wait()) then
+      if host.steady_time() >= deadline or on_wait() then
         return false
       end
     end
@@ -162,27 +199,33 @@ local function drain(self, on_wait)
   return true
 end
 
+-- Whether all workers have left within a second.
+local function end_workers(self)
+  local deadline = host.steady_time() + 1
+  for _, worker in ipairs(self.workers) do
+    worker:ask("stop")
+  end
+  for _, worker in ipairs(self.workers) do
+    if worker:join(math.max(0, deadline - host.steady_time())) == false then
+      return false
+    end
+  end
+  return true
+end
+
 --- Stops: accepts nothing more, answers what has arrived, lets running handlers end.
--- @tparam ?function on_wait called again and again meanwhile; true ends the waiting
+-- @tparam function on_wait called again and again meanwhile; true ends the waiting
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
+-- @treturn ?boolean true if a thread does not come back, so that only @{exit_now} is left
 function Serving:stop(on_wait)
   -- first, so that no handler is begun for what still arrives
   for _, worker in ipairs(self.workers) do
     worker:ask("drain")
   end
-  if self.receiver then
-    self.receiver:stop(ANSWER_PATIENCE)
-  end
-  local drained = drain(self, on_wait)
-  if not drained then
-    for _, worker in ipairs(self.workers) do
-      worker:ask("stop")
-    end
-    for _, worker in ipairs(self.workers) do
-      if worker:join(1) == false then
-        return false, true
-      end
-    end
+  local received = stop_receiver(self, on_wait)
+  local drained = received and drain(self, on_wait)
+  if not drained and not end_workers(self) or not received then
+    return false, true
   end
   for _, worker in ipairs(self.workers) do
     worker:close()
@@ -209,11 +252,11 @@ function Serving:run(done)
     return host.wait_signal(0) ~= nil
   end)
   if not drained then
-    report.line("some handlers have not ended; their events run again at the next start")
+    report.line("some handlers have not ended"
+      .. (self.keeps_events and "; their events run again at the next start" or ""))
   end
   if stuck then
-    -- the store needs no closing: what is not committed was not acked
-    host.exit_now(1)
+    self:exit_now()
   end
   return drained and not problem
 end

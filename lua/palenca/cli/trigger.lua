@@ -1,5 +1,6 @@
 --- palenca trigger: sends a made-up event to a receiver.
 -- @module palenca.cli.trigger
+local core = require("palenca.core")
 local host = require("palenca.host")
 local http = require("palenca.http")
 local json = require("palenca.json")
@@ -17,7 +18,8 @@ local function action(text)
 end
 
 local function url(text)
-  if not text:find("^https?://[^/%s]") then
+  local scheme, host_and_port = text:match("^(https?://)([^/?#%s]+)[^%s]*$")
+  if not scheme or not core.check_base_url(scheme .. host_and_port, true) then
     return nil, string.format("'%s' is not a URL, such as http://127.0.0.1:8080/…", text)
   end
   return text

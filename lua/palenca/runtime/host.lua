@@ -119,7 +119,8 @@ local function resume(self, thread)
   local at_end = self.tasks[thread]
   self.tasks[thread] = nil
   self.running = self.running - 1
-  local frames = not ok and type(problem) == "string" and trace(debug.traceback(thread)) or nil
+  local frames = not ok and type(problem) == "string"
+    and trace(debug.traceback(thread), problem) or nil
   if not ok then
     coroutine.close(thread)
   end

@@ -76,8 +76,8 @@ local function serve(box, server, own)
   local function answer(request)
     return box:handle(request)
   end
-  while host.task.wished() == "run" do
-    host.task.clear_fd()
+  -- silenced before the wish is looked at: one that comes in between is readable again
+  while host.task.clear_fd() or host.task.wished() == "run" do
     local wait, on_done = deliver(box, own)
     wait = math.min(wait or IDLE, server:timeout() or IDLE, IDLE)
     own:step(math.max(wait, 0), on_done, server:fd(), host.task.fd())

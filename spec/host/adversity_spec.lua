@@ -1,0 +1,179 @@
+--- What scripts, senders and signals can do at the worst moment to `palenca serve`.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+describe("palenca serve", function()
+  local stage
+
+  before_each(function()
+    stage = helper.stage()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  -- A pipe with a name: who reads from it waits until it is written to.
+  local function fifo()
+    local path = stage:directory() .. "/fifo"
+    assert.are.equal(0, (process.run("/usr/bin/mkfifo", { path })))
+    return path
+  end
+
+  local function open_fifo(path)
+    local file = assert(io.open(path, "w"))
+    file:close()
+  end
+
+  local BLOCKING = [[
+    local palenca = require "palenca"
+    palenca.on("*", function(event)
+      if event.account_id == "blocking" then
+        print("blocked")
+        local file = io.open(os.getenv "SPEC_FIFO")
+        file:close()
+      end
+      print("handled " .. event.account_id)
+    end)
+  ]]
+
+  it("lets another worker take over what a blocked one was dealt", function()
+    local path = fifo()
+    local served = stage:serve({ text = BLOCKING, arguments = { "--workers", "2" },
+      env = { SPEC_FIFO = path } })
+    helper.post(served.url, { account_id = "blocking" })
+    served:wait_output("stdout", "(blocked)")
+    for i = 1, 20 do
+      helper.post(served.url, { account_id = "other-" .. i })
+    end
+    helper.wait_lines(served, "stdout", "handled other%-%d+\n", 20)
+    assert.is_nil(served.stdout:find("handled blocking", 1, true))
+    open_fifo(path)
+    served:wait_output("stdout", "(handled blocking)")
+    assert.are.equal(0, served:stop())
+    for _, event in ipairs(helper.events(served.db)) do
+      assert.are.same({ "done", 1 }, { event.state, event.attempts })
+    end
+  end)
+
+  it("is left at a second signal though a handler blocks in a read", function()
+    local path = fifo()
+    local served = stage:serve({ text = BLOCKING, arguments = { "--workers", "1" },
+      env = { SPEC_FIFO = path } })
+    helper.post(served.url, { account_id = "blocking" })
+    served:wait_output("stdout", "(blocked)")
+    served:kill("sigterm")
+    served:wait_output("stderr", "(SIGTERM: finishing what runs)")
+    served:kill("sigterm")
+    assert.are.equal(1, served:wait_exit())
+  end)
+
+  it("is left when it cannot start and a handler of an older event blocks", function()
+    local directory, path = stage:directory(), fifo()
+    local served = stage:serve({ text = BLOCKING, directory = directory,
+      env = { SPEC_FIFO = path } })
+    helper.post(served.url, { account_id = "blocking" })
+    served:wait_output("stdout", "(blocked)")
+    served:kill("sigkill")
+    served:wait_exit()
+    local taken = stage:server()
+    local again = stage:palenca({ "serve", directory .. "/script.lua", "--db", served.db,
+      "--listen", (taken.url:gsub("http://", "")) }, { env = { SPEC_FIFO = path } })
+    assert.are.equal(1, again:wait_exit())
+    assert.truthy(again.stderr:find("in use", 1, true), again.stderr)
+    assert.is_nil(again.stdout:find("blocked", 1, true))
+  end)
+
+  it("gives an event up that ends the process again and again", function()
+    local directory = stage:directory()
+    local text = [[
+      local palenca = require "palenca"
+      palenca.on("*", function(event)
+        local file = io.open "/proc/self/stat"
+        local pid = file:read "n"
+        file:close()
+        print("running")
+        os.execute("kill -9 " .. pid)
+      end)
+    ]]
+    local served = stage:serve({ text = text, directory = directory })
+    helper.post(served.url, { account_id = "deadly" })
+    assert.are.equal(128 + 9, served:wait_exit())
+    for _ = 2, 8 do
+      local again = stage:palenca({ "serve", directory .. "/script.lua", "--db", served.db,
+        "--listen", "127.0.0.1:0" })
+      assert.are.equal(128 + 9, again:wait_exit())
+    end
+    served = stage:serve({ text = text, directory = directory })
+    local event = helper.wait_state(served.db, "deadly", "dead")
+    assert.are.equal("the program ended 8 times while this ran", event.error)
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("bounds the error that it keeps", function()
+    local served = stage:serve({ text = [[
+      require "palenca".on("*", function() error(("\u{f1}"):rep(1000000), 0) end)
+    ]] })
+    helper.post(served.url, { account_id = "long" })
+    local event = helper.wait_state(served.db, "long", "retry")
+    assert.is_true(#event.error <= 4010, #event.error)
+    assert.is_truthy(utf8.len(event.error))
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("shows nothing of an event that could pass for another line", function()
+    local served = stage:serve({ text = "" })
+    helper.post(served.url, { account_id = "x\n14:00:00  event 1  FORGED", platform = "\27[31m" })
+    helper.wait_lines(served, "stderr", "x%?14:00:00  event 1  FORGED", 1)
+    assert.is_nil(served.stderr:find("\27", 1, true))
+    local status, out = process.run(process.program(), { "events", "list", "--db", served.db })
+    assert.are.equal(0, status)
+    assert.are.equal(1, select(2, out:gsub("\n", "")))
+    assert.are.equal(0, served:stop())
+  end)
+
+  -- Connections that are kept and send on: whatever arrives while it ends must not end it badly.
+  for _, command in ipairs({ "serve", "sandbox" }) do
+    it("and the sandbox end well under traffic: " .. command, function()
+      for _ = 1, 5 do
+        local started, url
+        if command == "serve" then
+          started = stage:serve({ text = "" })
+          url = started.url
+        else
+          started, url = stage:sandbox()
+          url = url .. "/sandbox/logins"
+        end
+        local answers, ended = 0, 0
+        for i = 1, 6 do
+          local body = helper.body({ account_id = "a" .. i })
+          local bytes = "POST " .. url:match("//[^/]+(.*)") .. " HTTP/1.1\r\nHost: spec\r\n"
+            .. "Content-Length: " .. #body .. "\r\n\r\n" .. body
+          local host, port = url:match("//([%d.]+):(%d+)")
+          local socket = uv.new_tcp()
+          socket:connect(host, tonumber(port), function(problem)
+            assert(not problem, problem)
+            socket:write(bytes)
+            socket:read_start(function(_, data)
+              if data then
+                answers = answers + 1
+                socket:write(bytes)
+              else
+                ended = ended + 1
+                socket:close()
+              end
+            end)
+          end)
+        end
+        process.wait_for(function()
+          return answers >= 60
+        end, "traffic")
+        assert.are.equal(0, started:stop(), started.stderr)
+        process.wait_for(function()
+          return ended == 6
+        end, "the connections to be closed")
+      end
+    end)
+  end
+end)
