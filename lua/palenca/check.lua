@@ -1,20 +1,10 @@
 --- Checks what a caller passes in, before anything is sent; every failure names the field.
 -- @module palenca.check
+local calendar = require("palenca.calendar")
+
 local check = {}
 
 local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
-local DAYS = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
-
-local function is_date(text)
-  local year, month, day = text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)$")
-  year, month, day = tonumber(year), tonumber(month), tonumber(day)
-  if not year or month < 1 or month > 12 or day < 1 then
-    return false
-  end
-  local leap = month == 2 and year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
-  return day <= DAYS[month] + (leap and 1 or 0)
-end
-
 local function is_integer(value)
   return type(value) == "number" and value == math.floor(value) and math.abs(value) < 2 ^ 53
 end
@@ -37,7 +27,7 @@ local types = {
     return not (type(value) == "string" and value:find(UUID)) and "an id in UUID form"
   end,
   date = function(value)
-    return not (type(value) == "string" and is_date(value)) and "an existing date, YYYY-MM-DD"
+    return not (calendar.parse(value)) and "an existing date, YYYY-MM-DD"
   end,
   boolean = function(value)
     return type(value) ~= "boolean" and "true or false"
@@ -60,6 +50,13 @@ local types = {
     return not ok and "a list of event names, such as {'*'}"
   end,
 }
+
+--- Whether a value is an id in UUID form.
+-- @param value anything
+-- @treturn boolean
+function check.is_uuid(value)
+  return not types.uuid(value)
+end
 
 --- Raises unless a value is of a type.
 -- @tparam string what the call and field, for the message

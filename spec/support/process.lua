@@ -9,6 +9,11 @@ Process.__index = Process
 -- Only a bound against hanging forever: every wait ends with its event.
 local PATIENCE = 60000
 
+-- A write to a connection that the program has closed is an answer for a spec, not its end.
+local on_broken_pipe = uv.new_signal()
+on_broken_pipe:start("sigpipe", function() end)
+on_broken_pipe:unref()
+
 --- Runs the event loop until `ready` answers something true; raises after a minute.
 function process.wait_for(ready, what)
   local late = false
@@ -40,12 +45,12 @@ local function collect(self, pipe, name)
   end)
 end
 
-local function merged_environment(extra, sanitized)
+local function merged_environment(extra, keep_preload)
   local merged = uv.os_environ()
   -- what a person has set up must not leak into a test
   for name in pairs(merged) do
     if name:find("^PALENCA_")
-      or (sanitized and (name == "LD_PRELOAD" or name == "ASAN_OPTIONS"))
+      or (not keep_preload and (name == "LD_PRELOAD" or name == "ASAN_OPTIONS"))
     then
       merged[name] = nil
     end
@@ -71,10 +76,11 @@ end
 -- @tparam ?table options `env` (name → value, on top of this process's), `cwd`
 function process.start(path, arguments, options)
   options = options or {}
-  -- the interpreter of the specs runs with other settings, see spec/run
-  local sanitized = os.getenv("SPEC_SANITIZED") and path == os.getenv("SPEC_PROGRAM")
-  local environment = merged_environment(options.env, sanitized)
-  if sanitized then
+  -- spec/run loads the sanitizers' runtime before the interpreters, which load the module; the
+  -- program has its own, and other programs are none of their business
+  local is_interpreter = path:find("lua[%w.]*$")
+  local environment = merged_environment(options.env, is_interpreter)
+  if path == os.getenv("SPEC_PROGRAM") and os.getenv("SPEC_SANITIZED") then
     environment[#environment + 1] = "ASAN_OPTIONS=detect_leaks=1"
   end
   local self = setmetatable({ stdout = "", stderr = "", open = 2 }, Process)

@@ -1,32 +1,24 @@
 --- Calendar days and months; a month is a number, and the next month's is one more.
 -- @module palenca.income.months
+local calendar = require("palenca.calendar")
+
 local months = {}
-
-local DAYS = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
-
-local function last_day(year, month)
-  local leap = month == 2 and year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
-  return (DAYS[month] or 0) + (leap and 1 or 0)
-end
 
 --- Reads a date, with or without a time after it.
 -- @param text YYYY-MM-DD
 -- @treturn ?table `{text=, month=, is_first=, is_last=}`: the date alone, its month, and whether
 -- it is that month's first or last day; nil if there is no such day
 function months.date(text)
-  if type(text) ~= "string" then
-    return nil
-  end
-  local year, month, day = (text .. " "):match("^(%d%d%d%d)%-(%d%d)%-(%d%d)[T ]")
-  year, month, day = tonumber(year), tonumber(month), tonumber(day)
-  if not year or day < 1 or day > last_day(year, month) then
+  local date = type(text) == "string" and (text .. " "):match("^([%d-]+)[T ]")
+  local year, month, day = calendar.parse(date)
+  if not year then
     return nil
   end
   return {
-    text = text:sub(1, 10),
+    text = date,
     month = year * 12 + month - 1,
     is_first = day == 1,
-    is_last = day == last_day(year, month),
+    is_last = day == calendar.last_day(year, month),
   }
 end
 

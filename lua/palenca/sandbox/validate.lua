@@ -4,6 +4,7 @@
 -- A field is a table: `name`, and `check` (one of the functions below) or `fields` (a nested
 -- object), and optionally `required`, and `default`. Fields that are not declared are ignored,
 -- and null counts as absent. A fault is {loc, msg, type} as FastAPI words it.
+local checks = require("palenca.check")
 local dates = require("palenca.sandbox.dates")
 local json = require("palenca.json")
 
@@ -30,12 +31,9 @@ function validate.boolean(value)
   return nil, value
 end
 
-local uuid_pattern = "^" .. ("%x"):rep(8) .. ("%-" .. ("%x"):rep(4)):rep(3) .. "%-"
-  .. ("%x"):rep(12) .. "$"
-
 --- Accepts a UUID, and keeps it in lower case.
 function validate.uuid(value)
-  if type(value) ~= "string" or not value:find(uuid_pattern) then
+  if not checks.is_uuid(value) then
     return fault("type_error.uuid", "must be a UUID")
   end
   return nil, value:lower()
