@@ -121,6 +121,23 @@ static void test_base_urls_refused(void **state) {
   }
 }
 
+static void test_what_is_on_this_machine(void **state) {
+  (void)state;
+  static const char *const local[] = {
+      "http://localhost", "http://LOCALHOST:80/x", "https://127.0.0.1:8400/v1?a=b",
+      "http://127.255.0.1", "http://[::1]:80/",
+  };
+  static const char *const elsewhere[] = {
+      "http://localhost.example", "http://example.com/localhost", "http://128.0.0.1",
+      "http://127.0.0.1.example", "http://[::2]", "http://127.1", "127.0.0.1", "",
+      "http://localhost@example.com",
+  };
+  for (size_t i = 0; i < LENGTH(local); i++)
+    assert_true(palenca_url_is_local(local[i]));
+  for (size_t i = 0; i < LENGTH(elsewhere); i++)
+    assert_false(palenca_url_is_local(elsewhere[i]));
+}
+
 static void test_addresses_in_disguise_are_refused(void **state) {
   (void)state;
   static const char *const hosts[] = {
@@ -354,6 +371,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_base_urls_accepted),
       cmocka_unit_test(test_base_urls_refused),
+      cmocka_unit_test(test_what_is_on_this_machine),
       cmocka_unit_test(test_addresses_in_disguise_are_refused),
       cmocka_unit_test(test_refusals_say_why),
       cmocka_unit_test(test_plain_http_is_for_this_machine),

@@ -113,3 +113,45 @@ describe("examples/notify.lua", function()
     assert.are.equal("retry", helper.events(served.db)[1].state)
   end)
 end)
+
+describe("the tutorial's steps", function()
+  local stage
+
+  before_each(function()
+    stage = helper.stage()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  it("lead from the webhook over the login to the income", function()
+    local _, url, key = stage:sandbox()
+    local env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = key }
+    local served = stage:serve({ path = "examples/income.lua", env = env })
+    local status, out, err = process.run(process.program(),
+      { "run", "examples/webhook.lua", served.url }, { env = env })
+    assert.are.equal(0, status, err)
+    assert.truthy(out:find("^webhook %x+%-[%x-]+ sends to " .. served.url:gsub("%p", "%%%0")), out)
+    local answer = http.request("POST", url .. "/sandbox/logins",
+      '{"platform": "uber", "external_id": "worker-1"}')
+    assert.are.equal(201, answer.status)
+    served:wait_output("stdout", "(largest instalment +%d+%.%d%d mxn)\n")
+    helper.wait_lines(served, "stderr", "event %d+  login%.%a+ ", 2)
+    assert.are.equal(0, served:stop())
+    local seen = {}
+    for _, event in ipairs(helper.events(served.db)) do
+      seen[#seen + 1] = event.action .. " " .. event.state
+    end
+    assert.are.same({ "login.created done", "login.success done" }, seen)
+  end)
+
+  it("want the receiver's address", function()
+    local _, url, key = stage:sandbox()
+    local env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = key }
+    local status, _, err = process.run(process.program(), { "run", "examples/webhook.lua" },
+      { env = env })
+    assert.are.equal(1, status)
+    assert.truthy(err:find("usage: palenca run examples/webhook.lua URL", 1, true), err)
+  end)
+end)
