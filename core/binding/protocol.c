@@ -177,8 +177,8 @@ static int check_signature(lua_State *L) {
   const char *secret = luaL_checklstring(L, 2, &secret_size);
   const char *body = luaL_checklstring(L, 3, &body_size);
   const char *signature = luaL_checklstring(L, 4, &size);
-  bool ok = palenca_signature_check(&options, secret, secret_size, body, body_size, signature,
-                                    size, &error);
+  bool ok = palenca_signature_check(&options, secret, secret_size, body, body_size, signature, size,
+                                    &error);
   return push_verdict(L, ok, &error);
 }
 

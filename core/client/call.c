@@ -106,4 +106,3 @@ call *call_new(const palenca_request *request) {
   copy_request(one, request);
   return one;
 }
-

@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
-#include <sys/random.h>
 
 #define MAX_IN_FLIGHT_DEFAULT 64
 

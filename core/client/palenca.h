@@ -98,7 +98,7 @@ bool palenca_header_check(const char *name, const char *value, size_t value_size
 
 /* What the API says in the headers of every answer. */
 typedef struct {
-  char request_id[128]; /* X-Request-Id, "" if absent */
+  char request_id[128];   /* X-Request-Id, "" if absent */
   int64_t rate_limit;     /* X-RateLimit-Limit, -1 if absent */
   int64_t rate_remaining; /* X-RateLimit-Remaining, -1 if absent */
   int64_t rate_reset;     /* X-RateLimit-Reset, Unix seconds, -1 if absent */
@@ -119,14 +119,14 @@ void palenca_meta_read(palenca_meta *meta, const char *line, size_t size, int64_
 palenca_kind palenca_status_kind(int status);
 
 typedef struct {
-  int number;          /* 1 for the first attempt */
-  palenca_kind kind;   /* of the transport: OK if an answer arrived whole */
-  int status;          /* HTTP status, 0 without an answer */
-  bool sent;           /* the request may have reached the server */
-  bool repeatable;     /* doing it twice is the same as doing it once */
+  int number;        /* 1 for the first attempt */
+  palenca_kind kind; /* of the transport: OK if an answer arrived whole */
+  int status;        /* HTTP status, 0 without an answer */
+  bool sent;         /* the request may have reached the server */
+  bool repeatable;   /* doing it twice is the same as doing it once */
   int max_retries;
-  int64_t retry_after_ms;  /* -1: the server named no wait */
-  int64_t window_left_ms;  /* until X-RateLimit-Reset, -1 if unknown */
+  int64_t retry_after_ms; /* -1: the server named no wait */
+  int64_t window_left_ms; /* until X-RateLimit-Reset, -1 if unknown */
 } palenca_attempt;
 
 typedef struct {
@@ -218,8 +218,7 @@ bool palenca_signature_make(const palenca_signature_options *options, const char
 /* Compares in constant time; hex is accepted in either case. */
 bool palenca_signature_check(const palenca_signature_options *options, const char *secret,
                              size_t secret_size, const char *body, size_t body_size,
-                             const char *signature, size_t signature_size,
-                             palenca_error *error);
+                             const char *signature, size_t signature_size, palenca_error *error);
 
 /* ---- engine ------------------------------------------------------------------ */
 
@@ -258,9 +257,9 @@ typedef struct {
   const char *body; /* NULL: none */
   size_t body_size;
   bool repeatable;
-  bool allow_tls_1_2;  /* the API needs 1.3; other servers may not have it */
-  int timeout_ms;      /* of one attempt; 0: the default */
-  int max_retries;     /* 0: none */
+  bool allow_tls_1_2;   /* the API needs 1.3; other servers may not have it */
+  int timeout_ms;       /* of one attempt; 0: the default */
+  int max_retries;      /* 0: none */
   const char *pace_key; /* requests with the same key share a limit; NULL: unlimited.
                            Only a digest of it is kept. */
   size_t pace_key_size;

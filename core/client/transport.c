@@ -166,16 +166,14 @@ static bool set_security(CURL *easy, const transport_request *request) {
   curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
   /* a proxy from the environment does not reach this machine, and would read the key */
-  if (palenca_url_is_local(request->url) &&
-      curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
+  if (palenca_url_is_local(request->url) && curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
     return false;
   return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
 }
 
 /* Servers want to be told that there is none. */
 static bool takes_body(const char *method) {
-  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-         strcmp(method, "PATCH") == 0;
+  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 }
 
 static bool set_request(CURL *easy, const transport_request *request) {
@@ -190,9 +188,9 @@ static bool set_request(CURL *easy, const transport_request *request) {
   }
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                   (long)(request->timeout_ms < CONNECT_TIMEOUT_MS ? request->timeout_ms
-                                                                   : CONNECT_TIMEOUT_MS));
+  curl_easy_setopt(
+      easy, CURLOPT_CONNECTTIMEOUT_MS,
+      (long)(request->timeout_ms < CONNECT_TIMEOUT_MS ? request->timeout_ms : CONNECT_TIMEOUT_MS));
   /* curl repeats a request by itself when a kept connection turns out closed,
    * after the server may have read it; what must not be done twice gets a
    * connection of its own. */

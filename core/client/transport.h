@@ -21,7 +21,7 @@ typedef struct {
 } transport_request;
 
 typedef struct {
-  void *context;  /* what transport_start was given */
+  void *context;       /* what transport_start was given */
   palenca_error error; /* PALENCA_OK: an answer arrived whole */
   int status;
   bool sent; /* the request may have reached the server */

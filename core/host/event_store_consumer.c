@@ -113,8 +113,8 @@ static void take_over(event_consumer *consumer) {
       from = store->consumers[i];
     }
   }
-  for (size_t left = from != NULL ? (from->waiting + 1) / 2 : 0;
-       left > 0 && room_of(consumer) > 0; left--) {
+  for (size_t left = from != NULL ? (from->waiting + 1) / 2 : 0; left > 0 && room_of(consumer) > 0;
+       left--) {
     event_grant *grant = take_out(from);
     event_finish **link = find_held(from, grant->lease.id);
     event_finish *finish = *link;

@@ -47,8 +47,8 @@ static const char schema[] =
     /* clang-format off */
     "PRAGMA application_id = " TEXT_OF(APPLICATION_ID) ";"
     "PRAGMA user_version = " TEXT_OF(SCHEMA_VERSION) ";"
-    /* clang-format on */
-    "COMMIT;";
+                                                                           /* clang-format on */
+                                                                           "COMMIT;";
 
 static const char not_a_database[] = "%s is not a database; it was left as it is";
 

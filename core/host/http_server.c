@@ -221,9 +221,9 @@ static enum MHD_Result head_arrived(http_exchange *exchange, const char *method)
   return exchange->response != NULL ? send_answer(exchange) : MHD_YES;
 }
 
-static enum MHD_Result on_access(void *context, struct MHD_Connection *connection,
-                                 const char *url, const char *method, const char *version,
-                                 const char *upload, size_t *upload_size, void **slot) {
+static enum MHD_Result on_access(void *context, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version, const char *upload,
+                                 size_t *upload_size, void **slot) {
   http_server *server = context;
   http_exchange *exchange = *slot;
   (void)connection;
@@ -366,9 +366,8 @@ static struct MHD_Daemon *start_daemon(http_server *server, int listener) {
       MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access,
       server, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
       MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-      server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-      MHD_OPTION_END);
+      server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+      (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
 http_server *http_server_new(const http_server_options *options, char *error, size_t error_size) {
@@ -381,8 +380,8 @@ http_server *http_server_new(const http_server_options *options, char *error, si
   server->epoll_fd = -1;
   server->wake_fd = -1;
   pthread_mutex_init(&server->mutex, NULL);
-  int listener = open_listener(options->listen, server->address, sizeof server->address, error,
-                               error_size);
+  int listener =
+      open_listener(options->listen, server->address, sizeof server->address, error, error_size);
   if (listener >= 0) {
     server->daemon = start_daemon(server, listener);
     if (server->daemon != NULL && open_wake(server))

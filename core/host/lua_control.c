@@ -333,11 +333,10 @@ static int exit_now(lua_State *L) {
 
 static const luaL_Reg store_methods[] = {
     {"close", store_close}, {"counts", store_counts}, {NULL, NULL}};
-static const luaL_Reg receiver_methods[] = {
-    {"address", receiver_get_address},
-    {"ask_stop", receiver_ask},
-    {"join", receiver_wait},
-    {NULL, NULL}};
+static const luaL_Reg receiver_methods[] = {{"address", receiver_get_address},
+                                            {"ask_stop", receiver_ask},
+                                            {"join", receiver_wait},
+                                            {NULL, NULL}};
 static const luaL_Reg task_methods[] = {
     {"wait_ready", wait_ready}, {"ask", ask}, {"join", join}, {"close", task_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {

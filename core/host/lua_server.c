@@ -174,9 +174,8 @@ static int server_close(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"run", server_run},         {"fd", server_fd},
-    {"timeout", server_timeout}, {"address", server_address},
-    {"close", server_close},     {NULL, NULL},
+    {"run", server_run},         {"fd", server_fd},       {"timeout", server_timeout},
+    {"address", server_address}, {"close", server_close}, {NULL, NULL},
 };
 
 void lua_open_server(lua_State *L) {

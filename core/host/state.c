@@ -1,4 +1,5 @@
-/* A Lua state of the program: standard libraries, lua-cjson, palenca.core and the embedded modules. */
+/* A Lua state of the program: standard libraries, lua-cjson, palenca.core and the embedded modules.
+ */
 #include "state.h"
 
 #include "core.h"
@@ -12,8 +13,7 @@
 
 static int load_embedded(lua_State *L) {
   const embedded_module *module = lua_touserdata(L, lua_upvalueindex(1));
-  if (luaL_loadbufferx(L, (const char *)module->source, module->size, module->chunk, "t") !=
-      LUA_OK)
+  if (luaL_loadbufferx(L, (const char *)module->source, module->size, module->chunk, "t") != LUA_OK)
     return lua_error(L);
   lua_pushstring(L, module->module);
   lua_call(L, 1, 1);

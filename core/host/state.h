@@ -1,4 +1,5 @@
-/* A Lua state of the program: standard libraries, lua-cjson, palenca.core and the embedded modules. */
+/* A Lua state of the program: standard libraries, lua-cjson, palenca.core and the embedded modules.
+ */
 #ifndef PALENCA_HOST_STATE_H
 #define PALENCA_HOST_STATE_H
 

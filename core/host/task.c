@@ -101,8 +101,7 @@ task *task_start(const char *module, const char *options, event_store *store,
   if (store != NULL && t->fd >= 0)
     t->consumer = event_consumer_new(store, t->fd);
   if (t->fd < 0 || t->module == NULL || t->options == NULL ||
-      (store != NULL && t->consumer == NULL) ||
-      pthread_create(&t->thread, NULL, body, t) != 0) {
+      (store != NULL && t->consumer == NULL) || pthread_create(&t->thread, NULL, body, t) != 0) {
     destroy(t);
     goto no_memory;
   }

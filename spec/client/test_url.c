@@ -124,12 +124,18 @@ static void test_base_urls_refused(void **state) {
 static void test_what_is_on_this_machine(void **state) {
   (void)state;
   static const char *const local[] = {
-      "http://localhost", "http://LOCALHOST:80/x", "https://127.0.0.1:8400/v1?a=b",
+      "http://localhost",   "http://LOCALHOST:80/x", "https://127.0.0.1:8400/v1?a=b",
       "http://127.255.0.1", "http://[::1]:80/",
   };
   static const char *const elsewhere[] = {
-      "http://localhost.example", "http://example.com/localhost", "http://128.0.0.1",
-      "http://127.0.0.1.example", "http://[::2]", "http://127.1", "127.0.0.1", "",
+      "http://localhost.example",
+      "http://example.com/localhost",
+      "http://128.0.0.1",
+      "http://127.0.0.1.example",
+      "http://[::2]",
+      "http://127.1",
+      "127.0.0.1",
+      "",
       "http://localhost@example.com",
   };
   for (size_t i = 0; i < LENGTH(local); i++)

@@ -5,11 +5,11 @@
 #include <stdio.h>
 
 static const char *const kind_names[] = {
-    [PALENCA_NETWORK] = "network",     [PALENCA_TIMEOUT] = "timeout",
+    [PALENCA_NETWORK] = "network",           [PALENCA_TIMEOUT] = "timeout",
     [PALENCA_RATE_LIMITED] = "rate_limited", [PALENCA_AUTH] = "auth",
-    [PALENCA_INVALID] = "invalid",     [PALENCA_NOT_FOUND] = "not_found",
-    [PALENCA_PLATFORM] = "platform",   [PALENCA_SERVER] = "server",
-    [PALENCA_PROTOCOL] = "protocol",   [PALENCA_USAGE] = "usage",
+    [PALENCA_INVALID] = "invalid",           [PALENCA_NOT_FOUND] = "not_found",
+    [PALENCA_PLATFORM] = "platform",         [PALENCA_SERVER] = "server",
+    [PALENCA_PROTOCOL] = "protocol",         [PALENCA_USAGE] = "usage",
     [PALENCA_NO_MEMORY] = "no_memory",
 };
 

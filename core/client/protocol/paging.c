@@ -47,9 +47,9 @@ static palenca_page_verdict compare(const palenca_paging *paging, const palenca_
     return PALENCA_PAGE_MALFORMED;
   if (info->page != paging->accepted + 1)
     return PALENCA_PAGE_WRONG;
-  if (paging->accepted > 0 && (info->total_items != paging->total_items ||
-                               info->total_pages != paging->total_pages ||
-                               info->items_per_page != paging->items_per_page))
+  if (paging->accepted > 0 &&
+      (info->total_items != paging->total_items || info->total_pages != paging->total_pages ||
+       info->items_per_page != paging->items_per_page))
     return PALENCA_PAGE_CHANGED;
   return PALENCA_PAGE_OK;
 }

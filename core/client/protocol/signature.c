@@ -1,10 +1,10 @@
 /* Makes and checks the HMAC of a webhook's body. */
 #include "protocol/error.h"
 
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,8 +61,7 @@ bool palenca_signature_make(const palenca_signature_options *options, const char
 
 bool palenca_signature_check(const palenca_signature_options *options, const char *secret,
                              size_t secret_size, const char *body, size_t body_size,
-                             const char *signature, size_t signature_size,
-                             palenca_error *error) {
+                             const char *signature, size_t signature_size, palenca_error *error) {
   char wanted[PALENCA_SIGNATURE_MAX];
   char given[PALENCA_SIGNATURE_MAX];
   if (!palenca_signature_make(options, secret, secret_size, body, body_size, wanted, error))
