@@ -123,6 +123,10 @@ static bool resolve(event_file *file, const char *path, char *error, size_t erro
   if (!S_ISREG(status.st_mode)) {
     return fail(error, error_size, "cannot open %s: not a regular file", path);
   }
+  /* Its log and its lock go by the name, so that two names would be two of each for one file. */
+  if (status.st_nlink > 1) {
+    return fail(error, error_size, "cannot open %s: the file has several names (hard links)", path);
+  }
   /* SQLite takes a file of one byte for an empty one. */
   if (status.st_size == 1) {
     return fail(error, error_size, not_a_database, file->path);

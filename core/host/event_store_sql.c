@@ -136,6 +136,12 @@ bool event_sql_begin(event_sql *sql) {
 }
 
 bool event_sql_commit(event_sql *sql) {
+  int has_moved = 0;
+  (void)sqlite3_file_control(sql->file.db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+  if (has_moved) { /* what goes into a file without a name is lost at the end */
+    (void)snprintf(sql->reason, sizeof sql->reason, "the file was moved or removed");
+    return false;
+  }
   return run(sql, sql->statements[COMMIT]);
 }
 

@@ -172,7 +172,7 @@ function Client:_submit(method, path, body, safe)
 end
 
 -- Shorter ones are made up for tests, and parts of words.
-local SHORTEST_SECRET = 8
+local SHORTEST_SECRET = 4
 
 -- A server may repeat the key in what it says of it.
 local function hide_key(fields, key)

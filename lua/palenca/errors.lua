@@ -1,6 +1,7 @@
 --- What went wrong with a call, in the words a caller can act on.
 -- @module palenca.errors
 local core = require("palenca.core")
+local redact = require("palenca.redact")
 
 local errors = {}
 
@@ -40,7 +41,8 @@ function Error:__tostring()
   if #notes > 0 then
     parts[#parts + 1] = " (" .. table.concat(notes, ", ") .. ")"
   end
-  return table.concat(parts)
+  -- a server may repeat what a worker typed; the fields keep it, a text ends up in logs
+  return redact.identity(table.concat(parts))
 end
 
 -- The statuses do not tell a wrong key from a worker's wrong password: both are

@@ -2,7 +2,8 @@
 --
 -- The first page tells how many there are; the others are asked for in parallel, within the rate
 -- limit, and handed on in order. A history that changes while it is read is read again, or said
--- to be incomplete.
+-- to be incomplete. What pages cannot show: a row that goes from the middle, while another comes in
+-- behind it, in the moment of one reading.
 -- @classmod palenca.pager
 local check = require("palenca.check")
 local core = require("palenca.core")
@@ -277,8 +278,9 @@ end
 --- All rows. If they change while being read, they are read again, three times at most.
 -- @treturn ?{table,...} the rows; nil if one of the requests failed
 -- @treturn table a report `{complete=, rows=, total_items=, total_pages=, readings=, reason=}`;
--- or the error. `complete` is true only if every row that the API counted came once, none came
--- twice, and the first page was still the same at the end; otherwise `reason` says why not.
+-- or the error. `complete` is true only if as many rows came as the API counted, no page repeated a
+-- row of the one before, and the first page was still the same at the end; otherwise `reason` says
+-- why not.
 function Pager:all()
   local all, err, paging
   local readings = 0

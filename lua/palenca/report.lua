@@ -1,6 +1,7 @@
 --- What the program tells the person who runs it: lines for a terminal, or lines of JSON.
 -- @module palenca.report
 local json = require("palenca.json")
+local redact = require("palenca.redact")
 
 local report = {}
 
@@ -25,13 +26,8 @@ function report.line(text, fields)
   end
 end
 
--- What came in a request must not look like a line of its own, nor steer a terminal.
-local function plain(text)
-  return (text:gsub("%c", "?"))
-end
-
 local function describe(event)
-  return plain(string.format(
+  return redact.line(string.format(
     "%s  event %d  %-16s %s account %s",
     os.date("%H:%M:%S"),
     event.id,
@@ -85,7 +81,7 @@ function report.failed(event, state, wait, problem, trace)
       describe(event),
       event.attempt,
       what,
-      problem,
+      redact.line(problem, true),
       trace and "\n" .. trace or ""
     ),
     fields

@@ -4,6 +4,7 @@ local client = require("palenca.client")
 local events = require("palenca.events")
 local host = require("palenca.host")
 local json = require("palenca.json")
+local redact = require("palenca.redact")
 local report = require("palenca.report")
 local runtime = require("palenca.runtime")
 local scheduler = require("palenca.runtime.host")
@@ -54,7 +55,9 @@ local function describe(problem)
   local ok, text = pcall(tostring, problem)
   if not ok then
     return "an error that cannot be shown: " .. type(problem)
-  elseif #text > ERROR_MAX then
+  end
+  text = redact.identity(text)
+  if #text > ERROR_MAX then
     return text:sub(1, ERROR_MAX):gsub("[\xC0-\xFF][\x80-\xBF]*$", "") .. " […]"
   end
   return text

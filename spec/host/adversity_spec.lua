@@ -1,6 +1,7 @@
 --- What scripts, senders and signals can do at the worst moment to `palenca serve`.
 local uv = require("luv")
 local helper = require("spec.host.helper")
+local http = require("spec.support.http")
 local process = require("spec.support.process")
 
 describe("palenca serve", function()
@@ -130,6 +131,40 @@ describe("palenca serve", function()
     local status, out = process.run(process.program(), { "events", "list", "--db", served.db })
     assert.are.equal(0, status)
     assert.are.equal(1, select(2, out:gsub("\n", "")))
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("keeps identity numbers of an error out of log and store", function()
+    local served = stage:serve({ text = [[
+      require "palenca".on("*", function() error("XEXX010101HNEXXXA4 is not 12345678909", 0) end)
+    ]] })
+    helper.post(served.url, { account_id = "named" })
+    local event = helper.wait_state(served.db, "named", "retry")
+    assert.are.equal("[identity number] is not [identity number]", event.error)
+    assert.are.equal(0, served:stop())
+    assert.is_nil((served.stderr .. served.stdout):find("XEXX", 1, true))
+  end)
+
+  it("acknowledges nothing that would go into a file without a name", function()
+    local served = stage:serve({ text = "" })
+    helper.post(served.url, { account_id = "before" })
+    helper.wait_state(served.db, "before", "done")
+    assert(os.remove(served.db))
+    local answer = http.request("POST", served.url, helper.body({ account_id = "after" }))
+    assert.are.equal(503, answer.status)
+    served:wait_output("stderr", "(the file was moved or removed)")
+    served:stop()
+  end)
+
+  it("takes no database that has two names", function()
+    local directory = stage:directory()
+    local served = stage:serve({ text = "", directory = directory })
+    local other = directory .. "/other.db"
+    assert.are.equal(0, (process.run("/bin/ln", { served.db, other })))
+    local second = stage:palenca({ "serve", directory .. "/script.lua", "--db", other,
+      "--listen", "127.0.0.1:0" })
+    assert.are.equal(1, second:wait_exit())
+    assert.truthy(second.stderr:find("several names", 1, true), second.stderr)
     assert.are.equal(0, served:stop())
   end)
 

@@ -105,6 +105,9 @@ static void keep_request_id(palenca_meta *meta, const char *value, size_t size) 
     size = sizeof meta->request_id - 1;
   memcpy(meta->request_id, value, size);
   meta->request_id[size] = '\0';
+  for (char *c = meta->request_id; *c != '\0'; c++) /* it is printed */
+    if (*c < ' ' || *c > '~')
+      *c = '?';
 }
 
 void palenca_meta_read(palenca_meta *meta, const char *line, size_t size, int64_t now_unix) {

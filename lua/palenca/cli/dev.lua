@@ -137,6 +137,7 @@ function dev.run(given)
   host.block_signals()
   local box, url, api_key = sandbox.start({
     listen = given.sandbox_listen,
+    listen_option = "--sandbox-listen",
     api_key = given.api_key,
     seed = given.seed,
     webhook_delay = given.webhook_delay,

@@ -4,6 +4,7 @@ local failure = require("palenca.failure")
 local host = require("palenca.host")
 local json = require("palenca.json")
 local options = require("palenca.cli.options")
+local redact = require("palenca.redact")
 
 local events = { name = "events", summary = "Look at the stored events." }
 
@@ -35,8 +36,7 @@ local function as_text(event)
   if event.error then
     line = line .. "  " .. event.error:gsub("%s+", " ")
   end
-  -- what came in a request must not look like a line of its own, nor steer a terminal
-  return (line:gsub("%c", "?"))
+  return redact.line(line)
 end
 
 local function as_json(event)

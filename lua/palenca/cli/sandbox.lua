@@ -65,6 +65,7 @@ function sandbox.start(given)
   local api_key = given.api_key or "sandbox_" .. host.random_hex(16)
   local task, problem = host.start("palenca.sandbox.server", json.encode({
     listen = given.listen,
+    listen_option = given.listen_option or "--listen",
     api_key = api_key,
     seed = given.seed,
     webhook_delay = given.webhook_delay,

@@ -79,13 +79,13 @@ local function start_worker(self, text)
 end
 
 -- A script may do as it likes while it is loaded: Ctrl-C must end that, too.
-local function wait_ready(worker)
+local function wait_ready(self, worker)
   local actions, problem
   repeat
     actions, problem = worker:wait_ready(0.1)
     if actions == false and host.wait_signal(0) then
       io.stderr:write("palenca: interrupted while the script was loaded\n")
-      host.exit_now(1)
+      self:exit_now()
     end
   until actions ~= false
   if not actions then
@@ -103,12 +103,12 @@ local function start_workers(self, given, client)
     json = given.json,
   })
   start_worker(self, text)
-  self.actions = wait_ready(self.workers[1])
+  self.actions = wait_ready(self, self.workers[1])
   for _ = 2, given.workers do
     start_worker(self, text)
   end
   for _, worker in ipairs(self.workers) do
-    wait_ready(worker)
+    wait_ready(self, worker)
   end
 end
 
@@ -136,7 +136,7 @@ function serving.start(given, client)
     max_body = MAX_BODY,
     store = self.store,
   })
-  local ok, raised = self.receiver ~= nil, problem
+  local ok, raised = self.receiver ~= nil, problem and problem .. " (see --listen)"
   if ok then
     ok, raised = pcall(start_workers, self, given, client)
   end

@@ -25,20 +25,25 @@ local function submit(own, delivery)
   return ok and call or nil, call
 end
 
+-- A URL may hold a password or a token.
+local function shown(url)
+  return (url:gsub("//[^/]*@", "//"):gsub("[?#].*$", "?…"))
+end
+
 local function tell(delivery, outcome, status, problem)
   report.line(
     string.format(
       "%s  webhook %-16s to %s: %s%s",
       os.date("%H:%M:%S"),
       delivery.action,
-      delivery.url,
+      shown(delivery.url),
       status and "answered " .. status or problem,
       outcome == "retry" and ", again in 30 s" or outcome == "gave_up" and ", given up" or ""
     ),
     {
       event = "delivery",
       action = delivery.action,
-      url = delivery.url,
+      url = shown(delivery.url),
       attempt = delivery.attempt,
       status = status,
       error = problem,
@@ -100,7 +105,7 @@ return function(text)
   })
   local server, problem = host.http_server({ listen = options.listen, max_body = MAX_BODY })
   if not server then
-    failure("%s", problem)
+    failure("the sandbox cannot listen: %s (see %s)", problem, options.listen_option)
   end
   host.task.ready(server:address())
   serve(box, server, calls.new(core.engine()))
