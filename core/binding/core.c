@@ -14,5 +14,7 @@ int luaopen_palenca_core(lua_State *L) {
   lua_setfield(L, -2, "rate_limit_default");
   lua_pushinteger(L, PALENCA_RATE_LIMIT_MAX);
   lua_setfield(L, -2, "rate_limit_max");
+  lua_pushinteger(L, PALENCA_MAX_RETRIES_MAX);
+  lua_setfield(L, -2, "max_retries_max");
   return 1;
 }

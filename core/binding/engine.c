@@ -84,7 +84,7 @@ static void read_request(lua_State *L, int table, palenca_request *request) {
   request->allow_tls_1_2 = boolean_field(L, table, "allow_tls_1_2");
   /* rounded up: 0 is the default */
   request->timeout_ms = (int)(number_field(L, table, "timeout", 0, 86400) * 1000 + 0.999);
-  request->max_retries = (int)number_field(L, table, "max_retries", 0, 100);
+  request->max_retries = (int)number_field(L, table, "max_retries", 0, PALENCA_MAX_RETRIES_MAX);
   request->rate_limit = (int)number_field(L, table, "rate_limit", 0, PALENCA_RATE_LIMIT_MAX);
   request->max_response = (size_t)number_field(L, table, "max_response", 0, 1e12);
   header_fields(L, table, request);

@@ -27,6 +27,7 @@ extern "C" {
 #define PALENCA_RATE_LIMIT_MAX 100000
 #define PALENCA_TIMEOUT_DEFAULT_MS 30000
 #define PALENCA_MAX_RETRIES_DEFAULT 3
+#define PALENCA_MAX_RETRIES_MAX 100
 #define PALENCA_MAX_RESPONSE_DEFAULT ((size_t)16 * 1024 * 1024)
 
 /* ---- errors ---------------------------------------------------------------- */

@@ -1,6 +1,8 @@
 --- Checks what a caller passes in, before anything is sent; every failure names the field.
 -- @module palenca.check
 local calendar = require("palenca.calendar")
+local core = require("palenca.core")
+local method = require("palenca.method")
 
 local check = {}
 
@@ -39,6 +41,17 @@ local types = {
   count = function(value)
     return not (is_integer(value) and value >= 0) and "a whole number from 0"
   end,
+  retries = function(value)
+    return not (is_integer(value) and value >= 0 and value <= core.max_retries_max)
+      and "a whole number, at most " .. core.max_retries_max
+  end,
+  rate = function(value)
+    return not (is_integer(value) and value >= 0 and value <= core.rate_limit_max)
+      and "a whole number, at most " .. core.rate_limit_max
+  end,
+  method = function(value)
+    return not method.is_valid(value) and "capital letters, such as GET"
+  end,
   positive = function(value)
     return not (is_integer(value) and value >= 1) and "a whole number from 1"
   end,
@@ -62,7 +75,7 @@ end
 -- @tparam string what the call and field, for the message
 -- @param value the value
 -- @tparam string kind `string` (not empty), `text`, `uuid`, `date`, `boolean`, `seconds`,
--- `count`, `positive`, `actions`, `table` or `any`
+-- `count`, `retries`, `rate`, `method`, `positive`, `actions`, `table` or `any`
 -- @tparam number level of the caller to blame, as in `error`
 function check.value(what, value, kind, level)
   local wanted = types[kind](value)

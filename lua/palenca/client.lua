@@ -3,6 +3,7 @@
 local check = require("palenca.check")
 local core = require("palenca.core")
 local json = require("palenca.json")
+local method = require("palenca.method")
 local resources = require("palenca.resources")
 local response = require("palenca.response")
 local runtime = require("palenca.runtime")
@@ -23,8 +24,8 @@ local option_types = {
   environment = "string",
   base_url = "string",
   timeout = "seconds",
-  max_retries = "count",
-  rate_limit = "count",
+  max_retries = "retries",
+  rate_limit = "rate",
   allow_http = "boolean",
 }
 
@@ -44,7 +45,7 @@ local function from_environment(name)
     return nil
   end
   local kind = option_types[name]
-  if value and (kind == "seconds" or kind == "count") then
+  if value and kind ~= "string" then
     local number = tonumber(value)
     if not number then
       error("PALENCA_" .. name:upper() .. " must be a number", 3)
@@ -131,12 +132,8 @@ local function new(options)
     max_retries = option(options, "max_retries") or 3,
     rate_limit = option(options, "rate_limit") or core.rate_limit_default,
   }, Client)
-  check.value("palenca.new: timeout", self.timeout, "seconds", 2)
-  for name, most in pairs({ max_retries = 100, rate_limit = core.rate_limit_max }) do
-    check.value("palenca.new: " .. name, self[name], "count", 2)
-    if self[name] > most then
-      error(string.format("palenca.new: %s must be at most %d", name, most), 2)
-    end
+  for _, name in ipairs({ "timeout", "max_retries", "rate_limit" }) do
+    check.value("palenca.new: " .. name, self[name], option_types[name], 2)
   end
   secrets[self] = { key = key, pace_key = base_url .. "\n" .. key }
   resources.attach(self)
@@ -148,7 +145,7 @@ function Client:__tostring()
 end
 
 -- Sends nothing yet; runtime.wait brings the result.
-function Client:_submit(method, path, body, safe)
+function Client:_submit(name, path, body, safe)
   local secret = secrets[self]
   local headers = {
     ["x-api-key"] = secret.key,
@@ -159,7 +156,7 @@ function Client:_submit(method, path, body, safe)
     headers["Content-Type"] = "application/json"
   end
   return runtime.submit({
-    method = method,
+    method = name,
     url = self.base_url .. path,
     headers = headers,
     body = body ~= nil and json.encode(body) or nil,
@@ -198,24 +195,19 @@ function Client:_read(result)
   return data, meta
 end
 
-function Client:_call(method, path, body, safe)
-  return self:_read(runtime.wait(self:_submit(method, path, body, safe)))
+function Client:_call(name, path, body, safe)
+  return self:_read(runtime.wait(self:_submit(name, path, body, safe)))
 end
 
-local repeatable_methods = { GET = true, HEAD = true, PUT = true, DELETE = true }
-
 --- Any other endpoint. A POST or PATCH is never repeated once it may have reached the server.
--- @tparam string method such as `GET`
+-- @tparam string name the method, such as `GET`
 -- @tparam string path from the slash on, escaped, with its query
 -- @tparam[opt] table body sent as JSON
 -- @return the answer's `data`; or nil
 -- @treturn table meta; or the error
-function Client:request(method, path, body)
-  check.value("client:request: method", method, "string", 2)
+function Client:request(name, path, body)
+  check.value("client:request: method", name, "method", 2)
   check.value("client:request: path", path, "string", 2)
-  if not method:find("^%u+$") or #method > 16 then
-    error("client:request: method must be capital letters, such as GET", 2)
-  end
   local ok, problem = core.check_path(path)
   if not ok then
     error("client:request: " .. problem, 2)
@@ -223,7 +215,7 @@ function Client:request(method, path, body)
   if body ~= nil and type(body) ~= "table" then
     error("client:request: body must be a table, got " .. type(body), 2)
   end
-  return self:_call(method, path, body, repeatable_methods[method])
+  return self:_call(name, path, body, method.is_repeatable(name))
 end
 
 return { new = new, set_defaults = set_defaults }

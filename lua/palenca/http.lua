@@ -4,23 +4,21 @@ local check = require("palenca.check")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
 local json = require("palenca.json")
+local method = require("palenca.method")
 local runtime = require("palenca.runtime")
 
 local fields = {
-  method = "string",
+  method = "method",
   url = "string!",
   headers = "table",
   body = "text",
   json = "any",
   timeout = "seconds",
-  max_retries = "count",
+  max_retries = "retries",
 }
 
 -- What a header's name is made of.
 local TOKEN = "^[%w!#$%%&'*+.^_`|~-]+$"
-local MAX_RETRIES = 100
-
-local repeatable_methods = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
 
 local function headers_of(options)
   local headers = {}
@@ -81,13 +79,7 @@ local function request(options)
   end
   check.fields("palenca.http", options, fields, 2)
   check_url(options.url)
-  local method = options.method or ((options.body or options.json ~= nil) and "POST" or "GET")
-  if not method:find("^%u+$") or #method > 16 then
-    error("palenca.http: method must be capital letters, such as GET", 2)
-  end
-  if (options.max_retries or 0) > MAX_RETRIES then
-    error("palenca.http: max_retries must be at most " .. MAX_RETRIES, 2)
-  end
+  local name = options.method or ((options.body or options.json ~= nil) and "POST" or "GET")
   local headers, body = headers_of(options), options.body
   if options.json ~= nil then
     if body then
@@ -99,13 +91,13 @@ local function request(options)
     end
   end
   local result = runtime.wait(runtime.submit({
-    method = method,
+    method = name,
     url = options.url,
     headers = headers,
     body = body,
     timeout = options.timeout,
     max_retries = options.max_retries,
-    repeatable = repeatable_methods[method] or false,
+    repeatable = method.is_repeatable(name),
     allow_tls_1_2 = true,
   }))
   if result.kind then

@@ -56,11 +56,15 @@ local function describe(problem)
   if not ok then
     return "an error that cannot be shown: " .. type(problem)
   end
-  text = redact.identity(text)
-  if #text > ERROR_MAX then
-    return text:sub(1, ERROR_MAX):gsub("[\xC0-\xFF][\x80-\xBF]*$", "") .. " […]"
+  if #text <= ERROR_MAX then
+    return redact.identity(text)
   end
-  return text
+  -- cut first, since it may be megabytes; and not within a number, which would not be known then
+  local kept = text:sub(1, ERROR_MAX):gsub("[\xC0-\xFF][\x80-\xBF]*$", "")
+  for _ = 1, 20 do
+    kept = kept:gsub("[%w.-]$", "")
+  end
+  return redact.identity(kept) .. " […]"
 end
 
 local function run_handlers(event, handlers)

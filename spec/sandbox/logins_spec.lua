@@ -1,6 +1,5 @@
 --- The sandbox's logins: how each case ends, and for whom.
 local helper = require("spec.sandbox.helper")
-local json = require("palenca.json")
 
 local function magic(case, platform)
   return ("%s+%s@palenca-tests.com"):format(platform or "uber", case)
@@ -86,11 +85,6 @@ describe("sandbox login outcomes", function()
       local status, answer = api:call("POST", "/sandbox/logins", body, {})
       assert.equal(422, status)
       assert.truthy(helper.blames(answer, "body." .. place))
-      local login, code_status, code, message = api.sandbox:simulate_login(json.decode(body))
-      assert.is_nil(login)
-      assert.equal(422, code_status)
-      assert.equal("bad_request", code)
-      assert.equal(1, message:find(place, 1, true))
     end)
   end
 
@@ -141,13 +135,5 @@ describe("sandbox login users", function()
     local status, answer = api:call("POST", "/sandbox/logins", params, {})
     assert.equal(404, status)
     assert.equal("not_found", answer.error.code)
-    assert.same({ n = 4, nil, 404, "not_found", "there is no such user" },
-      table.pack(api.sandbox:simulate_login(params)))
-  end)
-
-  it("come out of simulate_login as out of the request", function()
-    local twin = helper.new()
-    assert.same(api:login { platform = "uber", external_id = "e" },
-      twin.sandbox:simulate_login { platform = "uber", external_id = "e" })
   end)
 end)

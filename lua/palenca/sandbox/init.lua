@@ -143,16 +143,6 @@ function sandbox:handle(request)
   return answer.status, headers, answer.body
 end
 
---- Acts out a worker connecting an account, as `POST /sandbox/logins` does.
--- @tparam table params see @{logins.simulate}
--- @treturn ?table the login; nil on failure
--- @treturn ?integer on failure: the HTTP status
--- @treturn ?string on failure: the API's code
--- @treturn ?string on failure: what went wrong
-function sandbox:simulate_login(params)
-  return logins.simulate(self, params)
-end
-
 --- Hands out the next webhook delivery that is due; it is in flight until @{delivered}.
 -- @treturn ?table `url`, `headers`, `body`, `webhook_id`, `action`, `attempt`
 -- @treturn ?number without one: seconds until the next is due, nil if none is queued
@@ -163,9 +153,8 @@ end
 --- Says how a delivery went. Raises if it is not in flight.
 -- @tparam table delivery as it was handed out
 -- @tparam ?integer status the HTTP status of the answer, nil if there was none
--- @tparam ?string error_text why there was none; accepted for the caller's convenience
 -- @treturn string "done", "retry" or "gave_up"
-function sandbox:delivered(delivery, status, error_text) -- luacheck: no unused args
+function sandbox:delivered(delivery, status)
   return self.deliveries:finish(delivery, status)
 end
 

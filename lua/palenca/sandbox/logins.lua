@@ -114,40 +114,6 @@ local function start(sandbox, given)
   return login
 end
 
-local function copy(login)
-  return {
-    login_id = login.login_id,
-    user_id = login.user_id,
-    account_id = login.account_id,
-    external_id = login.external_id,
-    platform = login.platform,
-    status = login.status,
-    status_details = login.status_details,
-  }
-end
-
---- Acts out a login.
--- @tparam table sandbox the sandbox
--- @tparam table params `platform`, `identifier`, `external_id`, `user_id`, `widget_id`,
--- `country`; all optional, but a platform must follow from the first two
--- @treturn ?table `login_id`, `user_id`, `account_id`, `external_id`, `platform`, `status`,
--- `status_details`; nil on failure
--- @treturn ?integer on failure: the HTTP status
--- @treturn ?string on failure: the API's code
--- @treturn ?string on failure: what went wrong
-function logins.simulate(sandbox, params)
-  local given, faults = validate.object(fields, params, "body")
-  if not given then
-    local first = faults[1]
-    return nil, 422, "bad_request", first.loc[2] .. " " .. first.msg
-  end
-  local login, status, code, message = start(sandbox, given)
-  if not login then
-    return nil, status, code, message
-  end
-  return copy(login)
-end
-
 local function create(sandbox, request)
   local given, faults = validate.body(fields, request.body)
   if not given then

@@ -55,7 +55,7 @@ end
 -- Hands out every delivery that is due; answers the seconds until the next one is.
 local function deliver(box, own)
   local function ended(delivery, status, problem)
-    tell(delivery, box:delivered(delivery, status, problem), status, problem)
+    tell(delivery, box:delivered(delivery, status), status, problem)
   end
   local delivery, wait = box:next_delivery()
   while delivery do
@@ -81,8 +81,12 @@ local function serve(box, server, own)
   local function answer(request)
     return box:handle(request)
   end
-  -- silenced before the wish is looked at: one that comes in between is readable again
-  while host.task.clear_fd() or host.task.wished() == "run" do
+  while true do
+    -- silenced before the wish is looked at: one that comes in between is readable again
+    host.task.clear_fd()
+    if host.task.wished() ~= "run" then
+      break
+    end
     local wait, on_done = deliver(box, own)
     wait = math.min(wait or IDLE, server:timeout() or IDLE, IDLE)
     own:step(math.max(wait, 0), on_done, server:fd(), host.task.fd())

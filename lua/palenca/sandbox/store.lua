@@ -34,7 +34,6 @@ function store.new(seed, clock)
     users = {},
     users_by_external_id = {},
     accounts = {},
-    logins = {},
     webhooks = {},
   }, store)
   self.default_widget_id = self:stream("widget"):uuid()
@@ -116,13 +115,12 @@ function store:create_account(user, given)
   return account
 end
 
---- Keeps a login under an id of its own.
+--- Gives a login an id of its own.
 -- @tparam table login the login
 -- @treturn table the login, with `login_id`
 function store:create_login(login)
   login.login_id = self:stream("logins"):uuid()
   login.created_at = self:timestamp()
-  self.logins[login.login_id] = login
   return login
 end
 
