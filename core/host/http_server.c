@@ -287,16 +287,56 @@ static void resume_answered(http_server *server) {
   }
 }
 
-void http_exchange_answer(http_exchange *exchange, int status, const http_header *headers,
-                          size_t header_count, const char *body, size_t body_size) {
-  struct MHD_Response *response =
-      MHD_create_response_from_buffer(body_size, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+/* Without a response, for want of memory too, the connection is closed. */
+static void respond(http_exchange *exchange, int status, const http_header *headers,
+                    size_t header_count, struct MHD_Response *response) {
   for (size_t i = 0; response != NULL && i < header_count; i++)
     MHD_add_response_header(response, headers[i].name, headers[i].value);
   exchange->status = status;
-  exchange->response = response; /* NULL, without memory: the connection is closed */
+  exchange->response = response;
   if (exchange->deferred)
     hand_back(exchange);
+}
+
+void http_exchange_answer(http_exchange *exchange, int status, const http_header *headers,
+                          size_t header_count, const char *body, size_t body_size) {
+  respond(
+      exchange, status, headers, header_count,
+      MHD_create_response_from_buffer(body_size, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY));
+}
+
+typedef struct {
+  size_t size;
+  char data[];
+} half_body;
+
+static ssize_t read_half(void *context, uint64_t position, char *out, size_t most) {
+  const half_body *half = context;
+  size_t left = half->size - (size_t)position;
+  if (left == 0)
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+  if (left > most)
+    left = most;
+  memcpy(out, half->data + position, left);
+  return (ssize_t)left;
+}
+
+void http_exchange_cut(http_exchange *exchange, int status, const http_header *headers,
+                       size_t header_count, const char *body, size_t body_size) {
+  struct MHD_Response *response = NULL;
+  half_body *half = malloc(sizeof *half + body_size / 2);
+  if (half != NULL) {
+    half->size = body_size / 2;
+    memcpy(half->data, body, half->size);
+    response = MHD_create_response_from_callback(body_size, 4096, read_half, half, free);
+    if (response == NULL)
+      free(half);
+  }
+  respond(exchange, status, headers, header_count, response);
+}
+
+void http_exchange_drop(http_exchange *exchange) {
+  respond(exchange, 0, NULL, 0, NULL);
 }
 
 void http_exchange_refuse(http_exchange *exchange, int status, const char *reason) {

@@ -65,6 +65,13 @@ void http_exchange_defer(http_exchange *exchange);
 void http_exchange_answer(http_exchange *exchange, int status, const http_header *headers,
                           size_t header_count, const char *body, size_t body_size);
 
+/* As http_exchange_answer, but the connection is closed after half of the body. */
+void http_exchange_cut(http_exchange *exchange, int status, const http_header *headers,
+                       size_t header_count, const char *body, size_t body_size);
+
+/* Closes the connection without an answer. */
+void http_exchange_drop(http_exchange *exchange);
+
 /* Answers {"error": reason}. `reason` must not need escaping in JSON. */
 void http_exchange_refuse(http_exchange *exchange, int status, const char *reason);
 

@@ -47,5 +47,6 @@ int luaopen_palenca_host(lua_State *L) {
   lua_open_control(L);
   lua_open_task(L);
   lua_open_server(L);
+  lua_open_files(L);
   return 1;
 }

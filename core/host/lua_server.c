@@ -15,6 +15,7 @@
 typedef struct {
   http_server *server;
   lua_State *L; /* set while run is under way; the handler is at index 2 */
+  lua_Integer last_token;
 } lua_server;
 
 static lua_server *check_server(lua_State *L) {
@@ -51,10 +52,12 @@ static void push_headers(lua_State *L, const http_exchange *exchange) {
   }
 }
 
-static void push_request(lua_State *L, const http_exchange *exchange) {
+static void push_request(lua_State *L, const http_exchange *exchange, lua_Integer token) {
   size_t size;
   const char *body = http_exchange_body(exchange, &size);
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 8);
+  lua_pushinteger(L, token);
+  lua_setfield(L, -2, "token");
   lua_pushstring(L, http_exchange_method(exchange));
   lua_setfield(L, -2, "method");
   lua_pushstring(L, http_exchange_path(exchange));
@@ -67,8 +70,11 @@ static void push_request(lua_State *L, const http_exchange *exchange) {
   lua_setfield(L, -2, "headers");
 }
 
-/* Stack: status, headers, body on top. */
-static void send_answer(lua_State *L, http_exchange *exchange) {
+typedef void give_answer(http_exchange *exchange, int status, const http_header *headers,
+                         size_t header_count, const char *body, size_t body_size);
+
+/* Stack: status, headers, body on top. Nothing is answered if that is not what is there. */
+static void send_answer(lua_State *L, http_exchange *exchange, give_answer *give) {
   http_header headers[ANSWER_HEADERS_MAX];
   size_t count = 0;
   size_t size;
@@ -82,16 +88,29 @@ static void send_answer(lua_State *L, http_exchange *exchange) {
     if (count < ANSWER_HEADERS_MAX)
       headers[count++] = (http_header){lua_tostring(L, -2), lua_tostring(L, -1)};
   }
-  http_exchange_answer(exchange, (int)status, headers, count, body, size);
+  give(exchange, (int)status, headers, count, body, size);
 }
 
+typedef struct {
+  lua_server *server;
+  http_exchange *exchange;
+} arrival;
+
+/* Stack: arrival, handler, server. What is answered later is kept by its token. */
 static int answer(lua_State *L) {
-  http_exchange *exchange = lua_touserdata(L, 1);
-  push_request(L, exchange);
+  const arrival *arrived = lua_touserdata(L, 1);
+  lua_Integer token = ++arrived->server->last_token;
   lua_pushvalue(L, 2);
-  lua_insert(L, -2);
+  push_request(L, arrived->exchange, token);
   lua_call(L, 1, 3);
-  send_answer(L, exchange);
+  if (!lua_isnil(L, -3)) {
+    send_answer(L, arrived->exchange, http_exchange_answer);
+    return 0;
+  }
+  lua_getiuservalue(L, 3, 1);
+  lua_pushlightuserdata(L, arrived->exchange);
+  lua_rawseti(L, -2, token);
+  http_exchange_defer(arrived->exchange);
   return 0;
 }
 
@@ -99,10 +118,12 @@ static void on_request(void *context, http_exchange *exchange) {
   lua_server *s = context;
   lua_State *L = s->L;
   int top = lua_gettop(L);
+  arrival arrived = {s, exchange};
   lua_pushcfunction(L, answer);
-  lua_pushlightuserdata(L, exchange);
+  lua_pushlightuserdata(L, &arrived);
   lua_pushvalue(L, 2);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+  lua_pushvalue(L, 1);
+  if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
     const char *message = lua_tostring(L, -1);
     fprintf(stderr, "palenca: the request could not be answered: %s\n",
             message != NULL ? message : "unknown error");
@@ -117,8 +138,10 @@ static int server_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_getfield(L, 1, "listen");
   lua_getfield(L, 1, "max_body");
-  lua_server *s = lua_newuserdatauv(L, sizeof *s, 0);
+  lua_server *s = lua_newuserdatauv(L, sizeof *s, 1);
   memset(s, 0, sizeof *s);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, 1); /* what is to be answered later, by token */
   luaL_setmetatable(L, SERVER_TYPE);
   http_server_options options = {
       .listen = luaL_checkstring(L, 2),
@@ -135,7 +158,8 @@ static int server_new(lua_State *L) {
   return 1;
 }
 
-/* server:run(handler): answers what has arrived; handler(request) → status, headers, body */
+/* server:run(handler): answers what has arrived; handler(request) → status, headers, body; or nil,
+ * if request.token is answered later */
 static int server_run(lua_State *L) {
   lua_server *s = check_server(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
@@ -143,6 +167,45 @@ static int server_run(lua_State *L) {
   s->L = L;
   http_server_run(s->server);
   s->L = NULL;
+  return 0;
+}
+
+/* The exchange of a token, which is forgotten: it is answered once. */
+static http_exchange *take_exchange(lua_State *L) {
+  check_server(L);
+  lua_Integer token = luaL_checkinteger(L, 2);
+  lua_getiuservalue(L, 1, 1);
+  if (lua_rawgeti(L, -1, token) != LUA_TLIGHTUSERDATA)
+    luaL_argerror(L, 2, "nothing is to be answered under this token");
+  http_exchange *exchange = lua_touserdata(L, -1);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, token);
+  lua_pop(L, 2);
+  return exchange;
+}
+
+static int answer_later(lua_State *L, give_answer *give) {
+  luaL_checkinteger(L, 3);
+  luaL_checktype(L, 4, LUA_TTABLE);
+  luaL_checkstring(L, 5);
+  lua_settop(L, 5);
+  send_answer(L, take_exchange(L), give);
+  return 0;
+}
+
+/* server:answer(token, status, headers, body) */
+static int server_answer(lua_State *L) {
+  return answer_later(L, http_exchange_answer);
+}
+
+/* server:cut(token, status, headers, body): closes the connection after half of the body */
+static int server_cut(lua_State *L) {
+  return answer_later(L, http_exchange_cut);
+}
+
+/* server:drop(token): closes the connection without an answer */
+static int server_drop(lua_State *L) {
+  http_exchange_drop(take_exchange(L));
   return 0;
 }
 
@@ -166,16 +229,26 @@ static int server_address(lua_State *L) {
   return 1;
 }
 
+static void drop_all(lua_State *L) {
+  lua_getiuservalue(L, 1, 1);
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
+    http_exchange_drop(lua_touserdata(L, -1));
+}
+
 static int server_close(lua_State *L) {
   lua_server *s = luaL_checkudata(L, 1, SERVER_TYPE);
-  http_server_free(s->server);
+  if (s->server != NULL) {
+    drop_all(L);
+    http_server_free(s->server);
+  }
   s->server = NULL;
   return 0;
 }
 
 static const luaL_Reg methods[] = {
-    {"run", server_run},         {"fd", server_fd},       {"timeout", server_timeout},
-    {"address", server_address}, {"close", server_close}, {NULL, NULL},
+    {"run", server_run},         {"answer", server_answer}, {"cut", server_cut},
+    {"drop", server_drop},       {"fd", server_fd},         {"timeout", server_timeout},
+    {"address", server_address}, {"close", server_close},   {NULL, NULL},
 };
 
 void lua_open_server(lua_State *L) {

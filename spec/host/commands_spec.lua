@@ -31,12 +31,12 @@ describe("the program", function()
     { "serve", serving, client },
     { "dev", serving, { "--sandbox-listen", "--api-key", "--seed", "--webhook-delay", "--login",
       "--once" } },
-    { "sandbox", { "--listen", "--api-key", "--seed", "--webhook-delay", "--rate-limit",
-      "--json" } },
+    { "sandbox", { "--listen", "--api-key", "--seed", "--accounts", "--webhook-delay", "--fast",
+      "--rate-limit", "--fault", "--data", "--json" } },
     { "run", { "SCRIPT", "ARG" }, client },
     { "check", { "SCRIPT" } },
-    { "trigger", { "ACTION", "--url", "--account-id", "--user-id", "--external-id", "--platform",
-      "--status-details", "--json" } },
+    { "trigger", { "ACTION", "--sandbox", "--url", "--chain", "--times", "--accounts", "--platform",
+      "--country", "--set", "status_details", "--json" } },
     { "events", { "list" } },
     { "events list", { "--db", "--state", "--limit", "--json" } },
   }
@@ -267,42 +267,6 @@ describe("palenca", function()
         assert.truthy(err:find(reason, 1, true), err)
       end
       assert.are.equal(1, (palenca({ "check", directory .. "/missing.lua" })))
-    end)
-  end)
-
-  describe("trigger", function()
-    it("sends an event to a receiver", function()
-      local served = stage:serve({ text = [[
-        require "palenca".on("*", function(event)
-          print(event.action, event.account_id, event.user_id, event.external_id, event.platform,
-            event.status_details)
-        end)
-      ]] })
-      local status, out, err = palenca({ "trigger", "login.error", "--url", served.url,
-        "--account-id", "acc", "--user-id", "usr", "--external-id", "ext", "--platform", "rappi",
-        "--status-details", "banned" })
-      assert.are.equal(0, status, err)
-      assert.are.equal('login.error for account acc: answered 200 {"received":true}\n', out)
-      served:wait_output("stdout", "(login.error\tacc\tusr\text\trappi\tbanned)\n")
-      status, out = palenca({ "trigger", "login.success", "--json" },
-        { env = { PALENCA_WEBHOOK_URL = served.url } })
-      assert.are.equal(0, status)
-      local told = helper.json.decode(out)
-      assert.are.equal(200, told.status)
-      assert.are.equal("login.success", told.action)
-      assert.truthy(told.account_id:find("^%x+%-%x+%-4%x+%-a%x+%-%x+$"))
-      served:wait_output("stdout", "(login.success\t" .. told.account_id:gsub("%-", "%%-") .. ")")
-    end)
-
-    it("fails when nobody takes it", function()
-      local status, _, err = palenca({ "trigger", "login.success", "--url", "http://127.0.0.1:1/" })
-      assert.are.equal(1, status)
-      assert.truthy(err:find("^palenca trigger: http://127.0.0.1:1/: network: "), err)
-      local served = stage:serve({})
-      local out
-      status, out = palenca({ "trigger", "login.success", "--url", served.url .. "s" })
-      assert.are.equal(1, status)
-      assert.truthy(out:find("answered 404", 1, true), out)
     end)
   end)
 

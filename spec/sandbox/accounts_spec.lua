@@ -4,7 +4,7 @@ local dates = require("palenca.sandbox.dates")
 
 describe("sandbox accounts", function()
   local api
-  before_each(function() api = helper.new() end)
+  before_each(function() api = helper.new { webhook_delay = 0 } end)
 
   it("show what the login left", function()
     local login = api:login { identifier = "didi+id_mismatch@palenca-tests.com" }
@@ -54,7 +54,7 @@ end)
 
 describe("sandbox profiles", function()
   local function profile_of(body)
-    local api = helper.new()
+    local api = helper.new { webhook_delay = 0 }
     local login = api:login(body)
     local status, answer, _, text = api:call("GET",
       "/v1/accounts/" .. login.account_id .. "/profile")

@@ -10,7 +10,7 @@ local function drain(api, status, names)
   while delivery do
     local name = names and names[delivery.webhook_id] .. " " or ""
     seen[#seen + 1] = name .. delivery.action .. " " .. delivery.attempt
-    api.sandbox:delivered(delivery, status)
+    api.sandbox:delivered(delivery, { status = status })
     delivery = api.sandbox:next_delivery()
   end
   return seen
@@ -23,9 +23,18 @@ describe("sandbox deliveries", function()
   it("are none without a webhook or a login", function()
     assert.same({ n = 2 }, table.pack(api.sandbox:next_delivery()))
     api:login { platform = "uber" }
+    api.now = api.now + 30
+    assert.same({ n = 2 }, table.pack(api.sandbox:next_delivery()))
     api:webhook()
     assert.same({ n = 2 }, table.pack(api.sandbox:next_delivery()))
     assert.equal(0, api.sandbox:pending_deliveries())
+  end)
+
+  it("go to those who subscribe before the login has ended", function()
+    api:login { platform = "uber" }
+    api:webhook()
+    api.now = api.now + 30
+    assert.equal("login.created", api.sandbox:next_delivery().action)
   end)
 
   it("carry what the API sends, to the byte", function()
@@ -45,7 +54,7 @@ describe("sandbox deliveries", function()
     assert.equal("login.created", first.action)
     assert.equal(1, first.attempt)
     assert.equal(body("login.created", '"pending_for_data"'), first.body)
-    api.sandbox:delivered(first, 200)
+    api.sandbox:delivered(first, { status = 200 })
     assert.equal(body("login.success", "null"), api.sandbox:next_delivery().body)
   end)
 
@@ -65,7 +74,7 @@ describe("sandbox deliveries", function()
       one:login { identifier = "uber+" .. case .. "@palenca-tests.com" }
       local created = one.sandbox:next_delivery()
       assert.equal("pending_for_data", json.decode(created.body).data.status_details)
-      one.sandbox:delivered(created, 200)
+      one.sandbox:delivered(created, { status = 200 })
       local final = one.sandbox:next_delivery()
       assert.equal(expected[1], final.action)
       assert.equal(expected[1], json.decode(final.body).data.webhook_action)
@@ -76,12 +85,13 @@ describe("sandbox deliveries", function()
   it("wait for the delay", function()
     api:webhook()
     api:login { platform = "uber" }
-    assert.equal(2, api.sandbox:pending_deliveries())
+    assert.equal(0, api.sandbox:pending_deliveries())
     assert.same({ n = 2, nil, 30.0 }, table.pack(api.sandbox:next_delivery()))
     api.now = api.now + 29.5
     assert.same({ n = 2, nil, 0.5 }, table.pack(api.sandbox:next_delivery()))
     api.now = api.now + 0.5
     assert.equal("login.created", api.sandbox:next_delivery().action)
+    assert.equal(2, api.sandbox:pending_deliveries())
   end)
 
   it("of one lane wait for each other", function()
@@ -91,11 +101,11 @@ describe("sandbox deliveries", function()
     local first = api.sandbox:next_delivery()
     assert.same({ n = 2 }, table.pack(api.sandbox:next_delivery()))
     assert.equal(2, api.sandbox:pending_deliveries())
-    assert.equal("done", api.sandbox:delivered(first, 201))
+    assert.equal("done", api.sandbox:delivered(first, { status = 201 }))
     assert.equal(1, api.sandbox:pending_deliveries())
     local second = api.sandbox:next_delivery()
     assert.equal("login.success", second.action)
-    assert.equal("done", api.sandbox:delivered(second, 200))
+    assert.equal("done", api.sandbox:delivered(second, { status = 200 }))
     assert.equal(0, api.sandbox:pending_deliveries())
     assert.same({ n = 2 }, table.pack(api.sandbox:next_delivery()))
   end)
@@ -148,7 +158,7 @@ describe("sandbox delivery retries", function()
       assert.equal("login.created", delivery.action)
       assert.equal(attempt, delivery.attempt)
       api.now = api.now + 2
-      local verdict = api.sandbox:delivered(delivery, 500)
+      local verdict = api.sandbox:delivered(delivery, { status = 500 })
       assert.equal(attempt < 4 and "retry" or "gave_up", verdict)
       if attempt < 4 then
         assert.equal(2, api.sandbox:pending_deliveries())
@@ -168,25 +178,25 @@ describe("sandbox delivery retries", function()
       one:webhook()
       one:login { platform = "uber" }
       local delivery = one.sandbox:next_delivery()
-      assert.equal("retry", one.sandbox:delivered(delivery, status or nil, "no answer"))
+      assert.equal("retry", one.sandbox:delivered(delivery, { status = status or nil }))
     end
   end)
 
   it("send the same body", function()
     local first = api.sandbox:next_delivery()
-    api.sandbox:delivered(first, nil, "timed out")
+    api.sandbox:delivered(first, { error = "timed out" })
     api.now = api.now + 30
     local second = api.sandbox:next_delivery()
     assert.equal(first.body, second.body)
-    assert.equal("done", api.sandbox:delivered(second, 200))
+    assert.equal("done", api.sandbox:delivered(second, { status = 200 }))
     assert.equal("login.success", api.sandbox:next_delivery().action)
   end)
 
   it("raise when told twice", function()
     local delivery = api.sandbox:next_delivery()
-    api.sandbox:delivered(delivery, 200)
-    assert.has_error(function() api.sandbox:delivered(delivery, 200) end)
-    assert.has_error(function() api.sandbox:delivered({}, 200) end)
+    api.sandbox:delivered(delivery, { status = 200 })
+    assert.has_error(function() api.sandbox:delivered(delivery, { status = 200 }) end)
+    assert.has_error(function() api.sandbox:delivered({}, { status = 200 }) end)
     assert.equal(1, api.sandbox:pending_deliveries())
   end)
 end)
@@ -248,7 +258,7 @@ describe("sandbox delivery filters", function()
       local delivery = api.sandbox:next_delivery()
       api:call(change[1], "/v1/webhooks/" .. webhook.webhook_id, change[2])
       assert.equal(1, api.sandbox:pending_deliveries())
-      assert.equal("gave_up", api.sandbox:delivered(delivery, 500))
+      assert.equal("gave_up", api.sandbox:delivered(delivery, { status = 500 }))
       assert.equal(0, api.sandbox:pending_deliveries())
       assert.same({ n = 2 }, table.pack(api.sandbox:next_delivery()))
     end)
@@ -257,7 +267,7 @@ describe("sandbox delivery filters", function()
   it("send a retry to a URL that was corrected meanwhile", function()
     local webhook = api:webhook()
     api:login { platform = "uber" }
-    api.sandbox:delivered(api.sandbox:next_delivery(), 404)
+    api.sandbox:delivered(api.sandbox:next_delivery(), { status = 404 })
     api:call("PUT", "/v1/webhooks/" .. webhook.webhook_id, { url = "https://example.com/new" })
     api.now = api.now + 30
     local delivery = api.sandbox:next_delivery()

@@ -15,7 +15,7 @@ end
 
 describe("sandbox tutorial account", function()
   local api
-  before_each(function() api = helper.new() end)
+  before_each(function() api = helper.new { webhook_delay = 0 } end)
 
   it("has the documented first page, to the byte", function()
     local status, answer, _, text = search(api, helper.TUTORIAL, {
@@ -55,7 +55,7 @@ describe("sandbox tutorial account", function()
   end)
 
   it("is the same for every seed and at every time", function()
-    local other = helper.new { seed = 99 }
+    local other = helper.new { webhook_delay = 0, seed = 99 }
     other.now = 0.0
     local _, _, _, one = search(api, helper.TUTORIAL, everything())
     local _, _, _, two = search(other, helper.TUTORIAL, everything())
@@ -76,7 +76,7 @@ end)
 
 describe("sandbox earnings search", function()
   local api
-  before_each(function() api = helper.new() end)
+  before_each(function() api = helper.new { webhook_delay = 0 } end)
 
   it("filters by date, both ends included", function()
     for _, case in ipairs {
@@ -183,7 +183,7 @@ describe("sandbox generated earnings", function()
   local today = dates.day_of(helper.NOON)
 
   local function rows_of(body, api)
-    api = api or helper.new()
+    api = api or helper.new { webhook_delay = 0 }
     local login = api:login(body)
     local _, answer, _, text = search(api, login.account_id, everything())
     return answer.data.earnings, text
@@ -224,7 +224,7 @@ describe("sandbox generated earnings", function()
 
   it("rest on one or two weekdays, and are strong on weekends", function()
     local trips, days = { 0, 0 }, { 0, 0 }
-    local api = helper.new()
+    local api = helper.new { webhook_delay = 0 }
     for _ = 1, 40 do
       local rows = rows_of({ platform = "uber" }, api)
       local worked = {}
@@ -244,7 +244,7 @@ describe("sandbox generated earnings", function()
   end)
 
   it("have gaps beyond the rest days", function()
-    local api, longest = helper.new(), 0
+    local api, longest = helper.new { webhook_delay = 0 }, 0
     for _ = 1, 20 do
       local last
       for _, row in ipairs((rows_of({ platform = "uber" }, api))) do
@@ -265,7 +265,7 @@ describe("sandbox generated earnings", function()
   end)
 
   it("differ between accounts", function()
-    local api = helper.new()
+    local api = helper.new { webhook_delay = 0 }
     local one, other = api:login { platform = "uber" }, api:login { platform = "uber" }
     local _, first = search(api, one.account_id, everything())
     local _, second = search(api, other.account_id, everything())
@@ -273,7 +273,7 @@ describe("sandbox generated earnings", function()
   end)
 
   it("stay as they are while time passes", function()
-    local api = helper.new()
+    local api = helper.new { webhook_delay = 0 }
     local login = api:login { platform = "uber" }
     api.now = api.now + 40 * 86400
     local _, answer = search(api, login.account_id, everything())

@@ -12,6 +12,9 @@ helper.TUTORIAL_USER = "d1c9b98b-3190-479e-99db-04060ff3997f"
 -- 2025-06-20, a Friday, at noon.
 helper.NOON = 1750420800.0
 
+--- The headers of a request with a body that needs no key.
+helper.JSON = { ["content-type"] = "application/json" }
+
 local api = {}
 api.__index = api
 
@@ -39,7 +42,10 @@ function api:call(method, target, body, headers)
     method = method,
     path = path,
     query = query ~= "" and query or nil,
-    headers = headers or { ["x-api-key"] = helper.KEY },
+    headers = headers and next(headers) and headers or {
+      ["x-api-key"] = not headers and helper.KEY or nil,
+      ["content-type"] = "application/json",
+    },
     body = body or "",
   }
   return status, json.decode(text), answer_headers, text

@@ -7,7 +7,7 @@ end
 
 describe("sandbox login outcomes", function()
   local api
-  before_each(function() api = helper.new() end)
+  before_each(function() api = helper.new { webhook_delay = 0 } end)
 
   local outcomes = {
     success = { "success" },
@@ -37,13 +37,25 @@ describe("sandbox login outcomes", function()
 
   for case in ([[invalid_otp expired_otp could_not_send_otp invalid_otp_auth_key
     invalid_otp_session]]):gmatch("%S+") do
-    it("do not include the case " .. case .. " yet", function()
+    it("of the case " .. case .. ", once a code was typed", function()
       api:webhook()
-      local status, answer = api:call("POST", "/sandbox/logins", { identifier = magic(case) }, {})
-      assert.equal(422, status)
-      assert.equal("bad_request", answer.error.code)
-      assert.truthy(answer.error.message:find("code", 1, true))
+      local login = api:login { identifier = magic(case) }
+      assert.equal("pending", login.status)
+      assert.equal("otp", login.next_step)
+      assert.is_nil(login.outcome)
       assert.equal(0, api.sandbox:pending_deliveries())
+      local target = "/sandbox/logins/" .. login.login_id .. "/code"
+      local status, answer = api:call("POST", target, { code = "123456" }, helper.JSON)
+      assert.equal(200, status)
+      assert.same({ status = "error", status_details = case }, answer.data.outcome)
+      assert.equal("error", answer.data.status)
+      local _, account = api:call("GET", "/v1/accounts/" .. login.account_id)
+      assert.equal("error", account.data.status)
+      assert.equal(case, account.data.status_details)
+      assert.equal(2, api.sandbox:pending_deliveries())
+      status, answer = api:call("POST", target, { code = "123456" }, helper.JSON)
+      assert.equal(409, status)
+      assert.equal("bad_request", answer.error.code)
     end)
   end
 
@@ -128,6 +140,32 @@ describe("sandbox login users", function()
     }
     assert.equal(user.data.user_id, login.user_id)
     assert.equal("known", login.external_id)
+  end)
+
+  it("keep their account when they connect it again", function()
+    api = helper.new { webhook_delay = 0 }
+    local given = { platform = "uber", external_id = "e", identifier = "me@example.com" }
+    local one, again = api:login(given), api:login(given)
+    assert.equal(one.account_id, again.account_id)
+    assert.not_equal(one.login_id, again.login_id)
+    given.identifier = "other@example.com"
+    assert.not_equal(one.account_id, api:login(given).account_id)
+    local _, list = api:call("GET", "/v1/accounts/" .. one.account_id .. "/logins")
+    assert.equal(2, #list.data.logins)
+  end)
+
+  it("find an account as it was after a later login that fails", function()
+    api = helper.new { webhook_delay = 0 }
+    local login = api:login { platform = "uber", external_id = "e", identifier = "x" }
+    local target = "/v1/accounts/" .. login.account_id
+    local _, before = api:call("GET", target .. "/profile")
+    api.now = api.now + 86400
+    api.sandbox.settings.webhook_delay = 30
+    api:login { platform = "uber", external_id = "e", identifier = "x" }
+    local _, account = api:call("GET", target)
+    assert.equal("pending", account.data.status)
+    local _, meanwhile = api:call("GET", target .. "/profile")
+    assert.same(before, meanwhile)
   end)
 
   it("must exist when named by user_id", function()

@@ -155,8 +155,8 @@ describe("sandbox routing", function()
     ["/v1/users"] = { "GET", "POST" },
     ["/v1/webhooks"] = { "DELETE", "POST, GET" },
     ["/v1/webhooks/" .. helper.UNKNOWN] = { "PATCH", "GET, PUT, DELETE" },
-    ["/v1/accounts/" .. helper.TUTORIAL] = { "POST", "GET" },
-    ["/sandbox/logins"] = { "GET", "POST" },
+    ["/v1/accounts/" .. helper.TUTORIAL] = { "POST", "GET, DELETE" },
+    ["/sandbox/logins"] = { "DELETE", "POST, GET" },
     ["/"] = { "POST", "GET, HEAD" },
   } do
     it("answers 405 to a wrong method on " .. target, function()

@@ -14,8 +14,6 @@ local dev = {
   summary = "Run a sandbox and serve a script from it, for trying things out.",
 }
 
--- Any UUID will do: the sandbox has one widget for all.
-local WIDGET_ID = "00000000-0000-4000-8000-000000000001"
 local EVENTS_PER_LOGIN = 2
 local WRONG_USAGE = 2
 
@@ -55,7 +53,7 @@ local function create_webhook(url, api_key, receiver)
   local webhook, err = api.webhooks:create({
     url = receiver,
     name = "palenca dev",
-    widget_id = WIDGET_ID,
+    widget_id = sandbox.DEFAULT_WIDGET,
     is_sandbox = true,
     events = { "*" },
   })
@@ -74,8 +72,15 @@ local function temporary_database()
 end
 
 local function say_what_to_do(given, url, api_key, running)
-  report.line("sandbox of the API   " .. url,
-    { event = "ready", sandbox = url, url = running.url, handlers = running.actions })
+  local widget = url .. "/widget?external_id=worker-1"
+  report.line("sandbox of the API   " .. url, {
+    event = "ready",
+    sandbox = url,
+    console = url .. "/console",
+    widget = widget,
+    url = running.url,
+    handlers = running.actions,
+  })
   if given.json then
     return
   end
@@ -83,9 +88,11 @@ local function say_what_to_do(given, url, api_key, running)
   report.line("webhooks arrive at   " .. running.url)
   report.line(string.format("%-20s %s", given.script, running.actions ~= ""
     and "handles " .. running.actions or "handles no event (palenca.on is never called)"))
+  report.line("console              " .. url .. "/console")
+  report.line("widget               " .. widget)
   if #given.login == 0 then
     report.line("")
-    report.line("Simulate a login:")
+    report.line("Log in with the widget, or simulate a login:")
     report.line(string.format(
       "  curl -X POST %s/sandbox/logins -H 'Content-Type: application/json' "
         .. "-d '{\"platform\": \"uber\"}'", url))
@@ -140,8 +147,11 @@ function dev.run(given)
     listen_option = "--sandbox-listen",
     api_key = given.api_key,
     seed = given.seed,
+    accounts = given.accounts,
     webhook_delay = given.webhook_delay,
     rate_limit = 120,
+    data = given.data,
+    fault = given.fault,
     json = given.json,
   })
   if not given.db then

@@ -1,12 +1,25 @@
 --- palenca sandbox: a local stand-in of the API.
 -- @module palenca.cli.sandbox
 local failure = require("palenca.failure")
+local fault = require("palenca.cli.fault")
 local host = require("palenca.host")
 local json = require("palenca.json")
 local options = require("palenca.cli.options")
 local report = require("palenca.report")
+local store = require("palenca.sandbox.store")
 
-local sandbox = { name = "sandbox", summary = "Run a local stand-in of the API." }
+local sandbox = {
+  name = "sandbox",
+  summary = "Run a local stand-in of the API, with widget and console.",
+}
+
+--- The widget of those who name none.
+sandbox.DEFAULT_WIDGET = store.DEFAULT_WIDGET
+
+-- A receiver that was not up yet gets another chance soon, and not in the same instant.
+local FAST_RETRY = 1
+local RETRY = 30
+local PATIENCE = 60
 
 local function key(text)
   if text == "" or text:find("[^\33-\126]") then
@@ -30,12 +43,22 @@ function sandbox.define_common(command, delay)
     convert = options.count,
     argname = "N",
   })
+  options.add(command, "--accounts", {
+    help = "How many workers have connected an account already.",
+    default = 0,
+    convert = options.count,
+    argname = "N",
+  })
   options.add(command, "--webhook-delay", {
     help = "Seconds from a login to its webhooks.",
     default = delay,
     convert = options.seconds,
     argname = "SECONDS",
   })
+  command:option("--fault", "Let something go wrong: KIND[,NAME=VALUE…], such as "
+    .. "latency,seconds=2 or error,status=503,probability=0.1 or drop,times=1. May be repeated. "
+    .. "Kinds: " .. fault.kinds() .. ".")
+    :argname("FAULT"):convert(fault.parse):count("*")
 end
 
 function sandbox.define(command)
@@ -47,39 +70,51 @@ function sandbox.define(command)
     argname = "ADDRESS",
   })
   sandbox.define_common(command, 30)
+  command:flag("--fast", "Send webhooks at once and repeat failed ones after "
+    .. FAST_RETRY .. " s instead of " .. RETRY .. " s; --webhook-delay has no effect then.")
   options.add(command, "--rate-limit", {
     help = "Requests a minute for each key; 0: no limit.",
     default = 120,
     convert = options.count,
     argname = "N",
   })
+  options.add(command, "--data", {
+    help = "Keep the state in this file, made if there is none. A state keeps the seed, the "
+      .. "accounts and, unless another is given, the key that it was begun with.",
+    argname = "FILE",
+  })
   options.add_json(command)
 end
 
 --- Starts a sandbox on a thread of its own.
--- @tparam table given `listen, api_key, seed, webhook_delay, rate_limit, json`
+-- @tparam table given `listen, api_key, seed, accounts, webhook_delay, fast, rate_limit, data,
+-- fault, json`
 -- @return the task
 -- @treturn string its URL
 -- @treturn string its key
 function sandbox.start(given)
-  local api_key = given.api_key or "sandbox_" .. host.random_hex(16)
   local task, problem = host.start("palenca.sandbox.server", json.encode({
     listen = given.listen,
     listen_option = given.listen_option or "--listen",
-    api_key = api_key,
+    api_key = given.api_key,
     seed = given.seed,
-    webhook_delay = given.webhook_delay,
+    accounts = given.accounts,
+    webhook_delay = given.fast and 0 or given.webhook_delay,
+    retry_delay = given.fast and FAST_RETRY or RETRY,
     rate_limit = given.rate_limit,
+    data = given.data,
+    faults = #given.fault > 0 and given.fault or nil,
     json = given.json,
   }))
-  local address
+  local info
   if task then
-    address, problem = task:wait_ready(60)
+    info, problem = task:wait_ready(PATIENCE)
   end
-  if not address then
+  if not info then
     failure("%s", problem or "the sandbox did not start")
   end
-  return task, "http://" .. address, api_key
+  local ready = json.decode(info)
+  return task, "http://" .. ready.address, ready.api_key
 end
 
 function sandbox.run(given)
@@ -89,8 +124,17 @@ function sandbox.run(given)
   report.line(
     string.format("sandbox of the API at %s%s", url,
       given.api_key and "" or "; API key " .. api_key),
-    { event = "ready", url = url, api_key = not given.api_key and api_key or nil }
+    {
+      event = "ready",
+      url = url,
+      console = url .. "/console",
+      widget = url .. "/widget",
+      api_key = not given.api_key and api_key or nil,
+    }
   )
+  if not given.json then
+    report.line("console at " .. url .. "/console, widget at " .. url .. "/widget")
+  end
   local ended, problem
   repeat
     ended, problem = task:join(0)

@@ -1,14 +1,15 @@
---- palenca trigger: sends a made-up event to a receiver.
+--- palenca trigger: makes events, through the sandbox or straight to a receiver.
 -- @module palenca.cli.trigger
+local catalogue = require("palenca.sandbox.catalogue")
 local core = require("palenca.core")
-local host = require("palenca.host")
-local http = require("palenca.http")
-local json = require("palenca.json")
+local events = require("palenca.cli.trigger_events")
 local options = require("palenca.cli.options")
 
-local trigger = { name = "trigger", summary = "Send a made-up event to a receiver of webhooks." }
+local trigger = { name = "trigger", summary = "Make events, as a login would." }
 
-local FAILED = 1
+local FAILED, WRONG_USAGE = 1, 2
+
+local fields = { "account_id", "external_id", "status_details", "user_id" }
 
 local function action(text)
   if not text:find("^[%w_]+%.[%w_]+$") then
@@ -25,60 +26,89 @@ local function url(text)
   return text
 end
 
+local function known(set, what)
+  return function(text)
+    if not set[text] then
+      return nil, string.format("'%s' is not a %s that is known", text, what)
+    end
+    return text
+  end
+end
+
+local function override(text)
+  local name, value = text:match("^([%w_]+)=(.*)$")
+  if not name then
+    return nil, string.format("--set: '%s' is not FIELD=VALUE", text)
+  end
+  for _, field in ipairs(fields) do
+    if field == name then
+      return { name = name, value = value }
+    end
+  end
+  return nil, string.format("--set: '%s' is none of the fields %s", name,
+    table.concat(fields, ", "))
+end
+
 function trigger.define(command)
   command:argument("action", "The event, such as login.success."):argname("ACTION"):convert(action)
-  options.add(command, "--url", {
-    help = "Where to send it.",
-    env = "PALENCA_WEBHOOK_URL",
-    default = "http://127.0.0.1:8080/webhooks/palenca",
+  options.add(command, "--sandbox", {
+    help = "The sandbox that makes the accounts and sends the events to its webhooks.",
+    env = "PALENCA_BASE_URL",
+    default = "http://127.0.0.1:8400",
     convert = url,
     argname = "URL",
   })
-  command:option("--account-id", "The account; default: a new id."):argname("ID")
-  command:option("--user-id", "The user; default: a new id."):argname("ID")
-  command:option("--external-id", "The user's id in your system."):argname("ID")
-  command:option("--platform", "The platform. Default: uber."):argname("NAME"):default("uber")
-    :show_default(false)
-  command:option("--status-details", "What refines the status."):argname("TEXT")
+  options.add(command, "--url", {
+    help = "Send straight to this receiver instead, for accounts that exist nowhere.",
+    env = "PALENCA_WEBHOOK_URL",
+    convert = url,
+    argname = "URL",
+  })
+  command:flag("--chain", "Send the events that lead to it first: login.created before "
+    .. "login.success.")
+  options.add(command, "--times", {
+    help = "How many times.", default = 1, convert = options.positive, argname = "N",
+  })
+  options.add(command, "--accounts", {
+    help = "For how many accounts, which take turns.", default = 1, convert = options.positive,
+    argname = "N",
+  })
+  options.add(command, "--platform", {
+    help = "The platform of the accounts.",
+    default = "uber",
+    convert = known(catalogue.platforms, "platform"),
+    argname = "NAME",
+  })
+  options.add(command, "--country", {
+    help = "Their country; otherwise one where the platform is at home.",
+    convert = known(catalogue.countries, "country"),
+    argname = "CODE",
+  })
+  command:option("--set", "Override a field of the event: " .. table.concat(fields, ", ")
+    .. ". May be repeated."):argname("FIELD=VALUE"):convert(override):count("*")
   options.add_json(command)
 end
 
-local function new_id()
-  local hex = host.random_hex(16)
-  return string.format("%s-%s-4%s-a%s-%s", hex:sub(1, 8), hex:sub(9, 12), hex:sub(14, 16),
-    hex:sub(18, 20), hex:sub(21, 32))
-end
-
 function trigger.run(given)
-  local body = {
-    webhook_url = given.url,
-    data = {
-      user_id = given.user_id or new_id(),
-      account_id = given.account_id or new_id(),
-      external_id = given.external_id or "None",
-      platform = given.platform,
-      status_details = given.status_details or json.null,
-      webhook_action = given.action,
-    },
-  }
-  local response, err = http({ url = given.url, json = body })
-  if not response then
-    io.stderr:write(string.format("palenca trigger: %s: %s\n", given.url, tostring(err)))
-    return FAILED
+  given.fields = {}
+  for _, set in ipairs(given.set) do
+    given.fields[set.name] = set.value
   end
-  local answer = response.body:gsub("%s+$", "")
-  if given.json then
-    print(json.encode({
-      action = given.action,
-      account_id = body.data.account_id,
-      status = response.status,
-      answer = answer,
-    }))
+  if given.fields.account_id and given.accounts > 1 then
+    io.stderr:write("palenca: --set account_id names one account, and --accounts several\n"
+      .. "Try 'palenca trigger --help'.\n")
+    return WRONG_USAGE
+  end
+  local all_taken, problem
+  if given.url then
+    all_taken, problem = events.send(given)
   else
-    print(string.format("%s for account %s: answered %d %s", given.action, body.data.account_id,
-      response.status, answer))
+    all_taken, problem = events.ask_sandbox(given)
   end
-  return (response.status == 200 or response.status == 201) and 0 or FAILED
+  if problem then
+    io.stderr:write("palenca trigger: " .. problem .. "\n")
+  end
+  return all_taken and 0 or FAILED
 end
 
 return trigger

@@ -1,15 +1,13 @@
---- Answers for accounts: the account itself, its profile, its earnings.
+--- Answers for accounts: the account itself, its user, its profile, its earnings.
 -- @module palenca.sandbox.accounts
+local dates = require("palenca.sandbox.dates")
+local paging = require("palenca.sandbox.paging")
 local render = require("palenca.sandbox.render")
 local reply = require("palenca.sandbox.reply")
-local store = require("palenca.sandbox.store")
+local url = require("palenca.sandbox.url")
 local validate = require("palenca.sandbox.validate")
 
 local accounts = {}
-
--- The API leaves the size of a page open; past this bound an answer is larger than any caller
--- has a use for.
-local MAX_ITEMS_PER_PAGE = 1000
 
 local account_fields = {
   "account_id", "country", "platform", "identifier", "worker_id", "gov_id",
@@ -40,32 +38,74 @@ local parts = {
 }
 local earnings_shape = render.shape { "account_id", "earnings" }
 
+local user_shape = render.shape { "user_id", "external_id", "widget_id" }
+local reassigned_shape = render.shape {
+  "account_id", "new_user_id", "old_user_id", "old_user_deleted",
+}
+
 local earnings_fields = {
   { name = "start_date", check = validate.date, required = true },
   { name = "end_date", check = validate.date, required = true },
-  { name = "options", fields = {
-    { name = "page", check = validate.integer(1), default = 1 },
-    { name = "items_per_page", check = validate.integer(1, MAX_ITEMS_PER_PAGE), default = 100 },
-  } },
+  paging.field,
+}
+
+local reassign_fields = {
+  { name = "user_id", check = validate.uuid },
+  { name = "external_id", check = validate.string },
+  { name = "smart", check = validate.boolean, default = false },
 }
 
 local messages = {
   error = "the login ended in an error",
   incomplete = "the worker did not finish the login",
+  pending = "the data is being read",
 }
 
 --- The JSON of an account.
+-- @tparam store store the store
 -- @tparam table account the account
 -- @tparam[opt=false] boolean with_user whether to name its user
 -- @treturn table the object, marked as JSON text
-function accounts.render(account, with_user)
-  local ids = store.person_of(account).ids_info
+function accounts.render(store, account, with_user)
   local values = setmetatable({
-    user_id = account.user.user_id,
-    gov_id = ids and ids[1].value,
+    gov_id = store:gov_id_of(account),
     message = messages[account.status],
+    last_successful_connection = account.connected and dates.timestamp(account.connected),
+    created_at = dates.timestamp(account.created),
   }, { __index = account })
   return (with_user and account_with_user_shape or account_shape)(values)
+end
+
+--- The JSON of an account's profile; all of it is null if the account was never connected.
+-- @tparam store store the store
+-- @tparam table account the account
+-- @treturn table the object, marked as JSON text
+function accounts.render_profile(store, account)
+  local person = store:person_of(account)
+  local user = store.user:get(account.user_id)
+  local ids = {}
+  for index, id in ipairs(person.ids_info or {}) do
+    ids[index] = id_shape(id)
+  end
+  local data = {
+    account_id = account.account_id,
+    external_id = user and user.external_id,
+    ids_info = render.array(ids),
+  }
+  for name, shape in pairs(parts) do
+    data[name] = person[name] and shape(person[name])
+  end
+  return profile_data_shape(data)
+end
+
+--- Wraps a handler of what belongs to an account, which gets that account as well.
+-- @tparam function handler gets the sandbox, the account and the request
+-- @treturn function the handler of a route; it answers 404 for an account that does not exist
+function accounts.of(handler)
+  return function(sandbox, request)
+    local account = sandbox.store.account:get(request.ids.account_id)
+    return account and handler(sandbox, account, request) or reply.not_found("account")
+  end
 end
 
 -- What the API's framework takes for true and false in a query.
@@ -74,87 +114,121 @@ local booleans = {
   ["false"] = false, ["0"] = false, off = false, no = false,
 }
 
-local function get(sandbox, request)
-  local account = sandbox.store.accounts[request.ids.account_id]
-  if not account then
-    return reply.not_found("account")
+--- Reads a switch in a query.
+-- @tparam ?string query as sent
+-- @tparam string name the parameter
+-- @tparam boolean default what counts without it
+-- @treturn ?boolean the value; nil if it is neither true nor false
+-- @treturn ?table then: the answer that refuses it
+function accounts.query_switch(query, name, default)
+  local word = url.parameters(query)[name]
+  if word == nil then
+    return default
   end
-  local word = ("&" .. (request.query or "")):match("&add_user_id=([^&]*)")
-  local with_user = booleans[(word or "false"):lower()]
-  if with_user == nil then
-    return reply.invalid { {
-      loc = { "query", "add_user_id" },
-      msg = "must be true or false",
-      type = "value_error.boolean",
+  local value = booleans[word:lower()]
+  if value == nil then
+    return nil, reply.invalid { {
+      loc = { "query", name }, msg = "must be true or false", type = "type_error.bool",
     } }
   end
-  return reply.success(accounts.render(account, with_user))
+  return value
 end
 
-local function get_profile(sandbox, request)
-  local account = sandbox.store.accounts[request.ids.account_id]
-  if not account then
-    return reply.not_found("account")
-  end
-  local person = store.person_of(account)
-  local ids = {}
-  for index, id in ipairs(person.ids_info or {}) do
-    ids[index] = id_shape(id)
-  end
-  local data = {
-    account_id = account.account_id,
-    external_id = account.user.external_id,
-    ids_info = render.array(ids),
-  }
-  for name, shape in pairs(parts) do
-    data[name] = person[name] and shape(person[name])
-  end
-  return reply.success(profile_data_shape(data))
+local function get(sandbox, account, request)
+  local with_user, refusal = accounts.query_switch(request.query, "add_user_id", false)
+  return refusal or reply.success(accounts.render(sandbox.store, account, with_user))
 end
 
--- The rows of one page as a JSON list. The page is compared before it is multiplied: a huge
--- one would wrap around.
-local function page_text(rows, before, count, options, pages)
-  if options.page > pages then
-    return render.raw("[]")
-  end
-  local first = (options.page - 1) * options.items_per_page
-  local last = math.min(first + options.items_per_page, count)
-  return render.raw("[" .. rows:json(before + first + 1, before + last) .. "]")
+local function delete(sandbox, account)
+  local gone = accounts.render(sandbox.store, account)
+  sandbox.store:delete_account(account)
+  return reply.success(gone)
 end
 
-local function search_earnings(sandbox, request)
-  local account = sandbox.store.accounts[request.ids.account_id]
-  if not account then
-    return reply.not_found("account")
+local function get_user(sandbox, account)
+  return reply.success(user_shape(sandbox.store.user:get(account.user_id)))
+end
+
+local function find_new_user(store, given)
+  if given.user_id then
+    return store.user:get(given.user_id)
   end
-  local given, faults = validate.body(earnings_fields, request.body)
+  return store:user_by_external_id(given.external_id)
+    or given.smart and store:create_user { external_id = given.external_id }
+end
+
+-- How `smart` works is not documented; here it makes a user for an external_id that is new, and
+-- deletes one who is left without an account.
+local function reassign(sandbox, account, request)
+  local given, faults = validate.body(reassign_fields, request.body)
   if not given then
     return reply.invalid(faults)
+  elseif (given.user_id == nil) == (given.external_id == nil) then
+    return reply.failure(422, "bad_request", "either user_id or external_id is required",
+      "user_id")
+  end
+  local store = sandbox.store
+  local user, old_user_id = find_new_user(store, given), account.user_id
+  if not user then
+    return reply.not_found("user")
+  elseif user.user_id == old_user_id then
+    return reply.failure(422, "bad_request", "the account is this user's already", "user_id")
+  end
+  store:move_account(account, user)
+  local deleted = given.smart and #store:accounts_of(old_user_id) == 0
+  if deleted then
+    store:delete_user(store.user:get(old_user_id))
+  end
+  return reply.success(reassigned_shape {
+    account_id = account.account_id,
+    new_user_id = user.user_id,
+    old_user_id = old_user_id,
+    old_user_deleted = deleted,
+  })
+end
+
+local function get_profile(sandbox, account)
+  return reply.success(accounts.render_profile(sandbox.store, account))
+end
+
+--- Reads the body of a search by dates.
+-- @tparam table fields the declared fields, with `start_date` and `end_date`
+-- @tparam string text the body
+-- @treturn ?table what was given
+-- @treturn ?table the answer that refuses it
+function accounts.read_period(fields, text)
+  local given, faults = validate.body(fields, text)
+  if not given then
+    return nil, reply.invalid(faults)
   elseif given.start_date > given.end_date then
-    return reply.failure(422, "bad_request", "start_date must not be after end_date",
+    return nil, reply.failure(422, "bad_request", "start_date must not be after end_date",
       "start_date")
   end
-  local rows = store.earnings_of(account)
+  return given
+end
+
+local function search_earnings(sandbox, account, request)
+  local given, refusal = accounts.read_period(earnings_fields, request.body)
+  if not given then
+    return refusal
+  end
+  local rows = sandbox.store:earnings_of(account)
   local before, count = rows:between(given.start_date, given.end_date)
-  local options = given.options
-  local pages = (count + options.items_per_page - 1) // options.items_per_page
+  local first, last = paging.range(given.options, count)
   return reply.success(earnings_shape {
     account_id = account.account_id,
-    earnings = page_text(rows, before, count, options, pages),
-  }, 200, {
-    page = options.page,
-    items_per_page = options.items_per_page,
-    total_items = count,
-    total_pages = pages,
-  })
+    earnings = render.raw("[" .. rows:json(before + first, before + last) .. "]"),
+  }, 200, paging.describe(given.options, count))
 end
 
 --- The routes of this module.
 accounts.routes = {
-  { "GET", "/v1/accounts/{account_id}", get },
-  { "GET", "/v1/accounts/{account_id}/profile", get_profile },
-  { "POST", "/v1/accounts/{account_id}/earnings/search", search_earnings },
+  { "GET", "/v1/accounts/{account_id}", accounts.of(get) },
+  { "DELETE", "/v1/accounts/{account_id}", accounts.of(delete) },
+  { "GET", "/v1/accounts/{account_id}/user", accounts.of(get_user) },
+  { "PATCH", "/v1/accounts/{account_id}/user", accounts.of(reassign) },
+  { "GET", "/v1/accounts/{account_id}/profile", accounts.of(get_profile) },
+  { "POST", "/v1/accounts/{account_id}/earnings/search", accounts.of(search_earnings) },
 }
 
 return accounts

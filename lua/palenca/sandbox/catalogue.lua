@@ -87,4 +87,21 @@ catalogue.code_cases = set [[
   invalid_otp expired_otp could_not_send_otp invalid_otp_auth_key invalid_otp_session
 ]]
 
+--- The events that lead to another one, in order, when a worker connects an account.
+catalogue.chains = {
+  ["login.success"] = { "login.created" },
+  ["login.incomplete"] = { "login.created" },
+  ["login.error"] = { "login.created" },
+  ["login.retry"] = { "login.created" },
+  ["account.created"] = { "user.created" },
+  ["account.connected"] = { "user.created", "account.created" },
+  ["profile.updated"] = { "user.created", "account.created", "account.connected" },
+  ["earnings.updated"] = {
+    "user.created", "account.created", "account.connected", "profile.updated",
+  },
+  ["employment.created"] = {
+    "user.created", "account.created", "account.connected", "profile.updated",
+  },
+}
+
 return catalogue

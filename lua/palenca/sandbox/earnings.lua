@@ -19,7 +19,18 @@ earnings.__index = earnings
 -- @tparam table rows each `amount`, `currency`, `earning_date`, `cash_amount`, `count_trips`
 -- @treturn earnings the rows, searchable by date
 function earnings.new(rows)
-  return setmetatable({ rows = rows, texts = nil }, earnings)
+  return setmetatable({ rows = rows, texts = {} }, earnings)
+end
+
+-- Money read from a file may have lost its point: 179.0 is 179 there.
+local function row_text(row)
+  return row_shape({
+    amount = row.amount and row.amount + 0.0,
+    currency = row.currency,
+    earning_date = row.earning_date,
+    cash_amount = row.cash_amount and row.cash_amount + 0.0,
+    count_trips = row.count_trips,
+  }).text
 end
 
 -- Money is made in hundredths, so that an amount has two decimals and no third one hidden.
@@ -56,26 +67,37 @@ local function make_habits(stream, platform, country)
   }
 end
 
+-- The longest time without work, in days, and how likely one is to begin on a given day.
+local AWAY_MAX = 4
+local AWAY_CHANCE = 0.03
+
+-- Drawn for each day by itself: a later login must find the days before as they were.
+local function is_away(spells, day)
+  for ago = 0, AWAY_MAX - 1 do
+    local stream = spells:fork(day - ago)
+    if stream:chance(AWAY_CHANCE) and stream:between(1, AWAY_MAX) > ago then
+      return true
+    end
+  end
+  return false
+end
+
 --- Makes up the earnings of an account: a weekly rhythm with rest days, and now and then some
--- days without work. Equal arguments give equal rows.
+-- days without work. Equal arguments give equal rows, and a later login gives equal rows for the
+-- days that both cover.
 -- @tparam string account_id what the chance is drawn from
 -- @tparam string platform a platform code
 -- @tparam string country a country code
 -- @tparam integer today the day of the login, which has no row yet: it is not over
 -- @treturn earnings the rows
 function earnings.generate(account_id, platform, country, today)
-  local stream = random.new(account_id, "earnings")
-  local habits = make_habits(stream, platform, country)
+  local habits = make_habits(random.new(account_id, "habits"), platform, country)
+  local days, spells = random.new(account_id, "days"), random.new(account_id, "spells")
   local history = catalogue.history_days[platform] or catalogue.default_history_days
   local rows = {}
-  local away = 0
   for day = today - 1, today - history, -1 do
-    if away > 0 then
-      away = away - 1
-    elseif stream:chance(0.03) then
-      away = stream:between(1, 3)
-    elseif not habits.rest[dates.weekday(day)] then
-      rows[#rows + 1] = make_row(stream, habits, day)
+    if not habits.rest[dates.weekday(day)] and not is_away(spells, day) then
+      rows[#rows + 1] = make_row(days:fork(day), habits, day)
     end
   end
   return earnings.new(rows)
@@ -135,12 +157,9 @@ end
 -- @tparam integer last the position of the last row
 -- @treturn string the rows, separated by commas
 function earnings:json(first, last)
-  if not self.texts then
-    -- Rows never change, so each is rendered once and a page only joins them.
-    self.texts = {}
-    for index, row in ipairs(self.rows) do
-      self.texts[index] = row_shape(row).text
-    end
+  -- Rows never change, so each is rendered once and a page only joins them.
+  for index = first, last do
+    self.texts[index] = self.texts[index] or row_text(self.rows[index])
   end
   return table.concat(self.texts, ",", first, last)
 end

@@ -3,17 +3,19 @@
 --
 -- Pure logic: no sockets, no clock, no chance of its own. The same seed, requests and clock
 -- give the same answers to the byte.
-local accounts = require("palenca.sandbox.accounts")
+local agenda = require("palenca.sandbox.agenda")
 local deliveries = require("palenca.sandbox.deliveries")
+local faults = require("palenca.sandbox.faults")
+local guard = require("palenca.sandbox.guard")
 local limiter = require("palenca.sandbox.limiter")
 local logins = require("palenca.sandbox.logins")
+local population = require("palenca.sandbox.population")
 local render = require("palenca.sandbox.render")
 local reply = require("palenca.sandbox.reply")
+local requests = require("palenca.sandbox.requests")
 local router = require("palenca.sandbox.router")
 local store = require("palenca.sandbox.store")
-local users = require("palenca.sandbox.users")
 local validate = require("palenca.sandbox.validate")
-local webhooks = require("palenca.sandbox.webhooks")
 
 local sandbox = {}
 sandbox.__index = sandbox
@@ -29,7 +31,11 @@ local routes = {
   { "GET", "/", index, public = true },
   { "HEAD", "/", index, public = true },
 }
-for _, module in ipairs { users, accounts, webhooks, logins } do
+for _, name in ipairs {
+  "users", "accounts", "login_records", "employment", "trips", "aggregated", "consents",
+  "platforms", "widgets", "webhooks", "logins", "console", "control", "pages", "widget",
+} do
+  local module = require("palenca.sandbox." .. name)
   table.move(module.routes, 1, #module.routes, #routes + 1, routes)
 end
 
@@ -38,12 +44,19 @@ do
   for position, route in ipairs(routes) do
     paths[position] = route[1] .. " " .. route[2]
   end
-  index_body = render.shape { "name", "description", "paths" } {
+  index_body = render.shape { "name", "description", "console", "paths" } {
     name = "palenca sandbox",
     description = "a local stand-in of the Palenca API; everything in it is made up",
+    console = "/console",
     paths = render.array(paths),
   }.text
 end
+
+-- What changed, as the console names it, for each kind of record.
+local topics = {
+  login = "logins", account = "logins", user = "logins", earnings = "logins", consent = "logins",
+  delivery = "deliveries", webhook = "webhooks", widget = "settings", fault = "faults",
+}
 
 local function check_options(options)
   local function demand(name, fits)
@@ -51,34 +64,113 @@ local function check_options(options)
       error("palenca.sandbox: option " .. name .. " is missing or of a wrong kind", 3)
     end
   end
+  local function seconds(name, default)
+    local value = options[name] == nil and default or options[name]
+    demand(name, type(value) == "number" and value >= 0)
+    return value
+  end
+  local function count(name, default)
+    local value = options[name] == nil and default or options[name]
+    demand(name, math.type(value) == "integer" and value >= 0)
+    return value
+  end
   demand("api_key", type(options.api_key) == "string" and options.api_key ~= "")
-  demand("seed", math.type(options.seed or 1) == "integer")
-  demand("rate_limit", math.type(options.rate_limit or 120) == "integer"
-    and (options.rate_limit or 120) >= 0)
-  demand("webhook_delay", type(options.webhook_delay or 30) == "number"
-    and (options.webhook_delay or 30) >= 0)
   demand("clock", type(options.clock) == "function")
+  return {
+    seed = count("seed", 1),
+    accounts = count("accounts", 0),
+    webhook_delay = seconds("webhook_delay", 30),
+    retry_delay = seconds("retry_delay", 30),
+    rate_limit = count("rate_limit", 120),
+  }
+end
+
+-- What a state file says of itself.
+local function meta_of(entries)
+  local meta = {}
+  for _, entry in ipairs(entries) do
+    if entry.kind == "meta" then
+      meta[entry.id] = entry.record
+    end
+  end
+  return meta
+end
+
+local function restore(self, options, given)
+  local meta = meta_of(options.entries or {})
+  -- a file keeps to the seed it was begun with: its ids are those of that seed
+  local origin = meta.origin
+    or { seed = given.seed, accounts = given.accounts, moment = math.floor(options.clock()) }
+  self.clock_offset = meta.clock and meta.clock.offset or 0
+  self.store = store.new(origin.seed, self.clock, function(kind)
+    self:touch(topics[kind])
+  end)
+  population(self.store, origin.accounts, origin.moment)
+  if options.journal then
+    self.store:attach(options.journal, options.entries, meta.run and meta.run.number or 0)
+    options.journal:note("meta", "origin", origin)
+  end
 end
 
 --- Makes a sandbox. Raises on a wrong option.
 -- @tparam table options
 -- @tparam string options.api_key the key that requests must carry
 -- @tparam[opt=1] integer options.seed what all chance is drawn from
+-- @tparam[opt=0] integer options.accounts how many workers have connected an account already
 -- @tparam[opt=120] integer options.rate_limit requests per 60 s; 0 switches the limit off
 -- @tparam[opt=30] number options.webhook_delay seconds from a login to its first delivery
+-- @tparam[opt=30] number options.retry_delay seconds from a failed delivery to the next attempt
+-- @tparam ?function options.assets gives the text of a page's file by its name
+-- @tparam ?journal options.journal where changes are noted
+-- @tparam ?table options.entries what that journal held when it was opened
 -- @tparam function options.clock returns Unix time in seconds
 -- @treturn sandbox the sandbox
 function sandbox.new(options)
-  check_options(options)
-  local clock = options.clock
-  return setmetatable({
+  local given = check_options(options)
+  local self = setmetatable({
     api_key = options.api_key,
-    webhook_delay = options.webhook_delay or 30,
-    store = store.new(options.seed or 1, clock),
-    limiter = limiter.new(options.rate_limit or 120, clock),
-    deliveries = deliveries.new(clock),
+    assets = options.assets,
+    journal = options.journal,
+    settings = {
+      webhook_delay = given.webhook_delay,
+      retry_delay = given.retry_delay,
+      rate_limit = given.rate_limit,
+    },
+    revision = 0,
+    changed = {},
     router = router.new(routes),
+    requests = requests.new(),
   }, sandbox)
+  self.clock = function()
+    return options.clock() + self.clock_offset
+  end
+  restore(self, options, given)
+  self.agenda = agenda.new(self.clock)
+  self.limiter = limiter.new(self.settings, self.clock)
+  self.deliveries = deliveries.new(self.store, self.clock, self.settings)
+  self.faults = faults.new(self.store, function()
+    self:touch("faults")
+  end)
+  logins.resume(self)
+  self.deliveries:resume()
+  return self
+end
+
+--- Notes that something has changed, for those who wait for it.
+-- @tparam string topic what
+function sandbox:touch(topic)
+  self.revision = self.revision + 1
+  self.changed[topic] = self.revision
+end
+
+--- Puts the clock forward: delays, retries and windows that end until then have ended.
+-- @tparam number seconds by how much
+function sandbox:advance(seconds)
+  self.clock_offset = self.clock_offset + seconds
+  if self.journal then
+    self.journal:note("meta", "clock", { offset = self.clock_offset })
+  end
+  self:touch("settings")
 end
 
 -- Whether a request may pass: nil, or the answer that turns it away. Either way with the headers
@@ -90,7 +182,7 @@ local function admit(self, headers)
   elseif key ~= self.api_key then
     return reply.failure(401, "invalid_api_key", "this API key is not known"), {}
   end
-  local allowed, standing = self.limiter:count(key)
+  local allowed, standing = self.limiter:count(key, self.clock_offset)
   if not allowed then
     return reply.failure(429, "too_many_requests", "the rate limit is used up"), standing
   end
@@ -114,48 +206,137 @@ local function respond(self, request, route, found)
     refusal.headers = { Allow = table.concat(found, ", ") }
     return refusal
   end
-  local ids, faults = check_ids(found)
-  if not ids then
-    return reply.invalid(faults)
+  local ids, wrong = found, nil
+  if route.ids ~= "any" then
+    ids, wrong = check_ids(found)
   end
-  return route.handler(self, { ids = ids, query = request.query, body = request.body })
+  if not ids then
+    return reply.invalid(wrong)
+  end
+  return route.handler(self, {
+    ids = ids,
+    query = request.query,
+    body = request.body,
+    headers = request.headers,
+    final = request.final,
+  })
+end
+
+-- The faults that strike a request that would be answered.
+local function respond_with_faults(self, request, route, found)
+  local account_id = request.path:match("^/v1/accounts/([^/]+)/earnings/search$")
+  local account = account_id and self.store.account:get(account_id)
+  if account then
+    self.faults:shift_earnings(account, request)
+  end
+  local latency = self.faults:strike("latency", request)
+  local effects = { delay = latency and latency.seconds, fault = latency and "latency" }
+  local failed = self.faults:strike("error", request)
+  if failed then
+    effects.fault = "error"
+    return reply.failure(failed.status, failed.code, "this was asked for: a fault is set"), effects
+  end
+  -- the work is done, and the answer lost: what makes a repeated creation dangerous
+  local answer = respond(self, request, route, found)
+  for _, kind in ipairs { "drop", "cut" } do
+    if self.faults:strike(kind, request) then
+      effects.fault, effects[kind] = kind, true
+    end
+  end
+  return answer, effects
+end
+
+-- As behind a gateway, a key is asked for before it is told which paths there are.
+local function answer_api(self, request, route, found)
+  local answer, effects
+  local headers = {}
+  if not (route and route.public) then
+    answer, headers = admit(self, request.headers)
+  end
+  if not answer and #self.faults.list > 0 then
+    answer, effects = respond_with_faults(self, request, route, found)
+  end
+  return answer or respond(self, request, route, found), headers, effects
+end
+
+local function keep(self, request, status, headers, body, effects)
+  self.requests:keep({
+    request_id = headers["X-Request-Id"],
+    at = self.clock(),
+    method = request.method,
+    path = request.path,
+    query = request.query,
+    status = status,
+    fault = effects and effects.fault,
+    request_headers = request.headers,
+    request_body = request.body,
+    response_headers = headers,
+    response_body = body,
+  })
+  self:touch("requests")
 end
 
 --- Answers a request.
 -- @tparam table request `method`, `path`, `query` (or nil), `headers` (by lower-case name),
--- `body` ("" if there is none)
+-- `body` ("" if there is none); `final`: an answer that would be held back is wanted now
 -- @treturn integer the HTTP status
 -- @treturn table the headers, by name
 -- @treturn string the body; for HEAD that of GET, not to be sent
+-- @treturn ?table what is to be done with the answer: `hold` (ask again when `revision` has grown,
+-- or after some time with `final`), `delay` (seconds), `drop` (close instead), `cut` (close
+-- after half of the body)
 function sandbox:handle(request)
   local route, found = self.router:match(request.method, request.path)
-  local answer, headers = nil, {}
-  -- As behind a gateway, a key is asked for before it is told which paths there are.
-  if request.path:find("^/v1/") and not (route and route.public) then
-    answer, headers = admit(self, request.headers)
+  local is_api = request.path:sub(1, 4) == "/v1/"
+  local answer, effects
+  local headers = {}
+  if is_api then
+    answer, headers, effects = answer_api(self, request, route, found)
+  else
+    answer = guard(request) or respond(self, request, route, found)
+    effects = answer.hold and { hold = true } or nil
   end
-  answer = answer or respond(self, request, route, found)
+  headers["Content-Type"] = "application/json"
   for name, value in pairs(answer.headers or {}) do
     headers[name] = value
   end
-  headers["Content-Type"] = "application/json"
   headers["X-Request-Id"] = self.store:stream("requests"):uuid()
-  return answer.status, headers, answer.body
+  if is_api then
+    keep(self, request, answer.status, headers, answer.body, effects)
+  end
+  return answer.status, headers, answer.body, effects
 end
 
---- Hands out the next webhook delivery that is due; it is in flight until @{delivered}.
+--- Writes what has changed since the last time into the journal, if there is one.
+-- @treturn ?string why that failed; it is tried again the next time
+function sandbox:flush()
+  return self.journal and self.journal:flush()
+end
+
+--- Hands out the next webhook delivery that is due; it is in flight until @{delivered}. Logins
+-- that have come to their end end here.
 -- @treturn ?table `url`, `headers`, `body`, `webhook_id`, `action`, `attempt`
--- @treturn ?number without one: seconds until the next is due, nil if none is queued
+-- @treturn ?number without one: seconds until something is due, nil if nothing is
 function sandbox:next_delivery()
-  return self.deliveries:next()
+  local login_id, next_login = self.agenda:take()
+  while login_id do
+    logins.settle(self, login_id)
+    login_id, next_login = self.agenda:take()
+  end
+  local delivery, next_delivery = self.deliveries:next()
+  if delivery then
+    return delivery
+  end
+  return nil, next_login and next_delivery and math.min(next_login, next_delivery)
+    or next_login or next_delivery
 end
 
 --- Says how a delivery went. Raises if it is not in flight.
 -- @tparam table delivery as it was handed out
--- @tparam ?integer status the HTTP status of the answer, nil if there was none
+-- @tparam table outcome `status` and `body` of the answer, or `error`; `seconds` it took
 -- @treturn string "done", "retry" or "gave_up"
-function sandbox:delivered(delivery, status)
-  return self.deliveries:finish(delivery, status)
+function sandbox:delivered(delivery, outcome)
+  return self.deliveries:finish(delivery, outcome)
 end
 
 --- How many deliveries are queued or in flight.

@@ -6,19 +6,21 @@ limiter.__index = limiter
 local WINDOW = 60
 
 --- Makes a limiter.
--- @tparam integer limit requests per window; 0 switches it off
+-- @tparam table settings `rate_limit`, requests per window; 0 switches it off; read anew each time
 -- @tparam function clock returns Unix time in seconds
 -- @treturn limiter the limiter
-function limiter.new(limit, clock)
-  return setmetatable({ limit = limit, clock = clock, windows = {} }, limiter)
+function limiter.new(settings, clock)
+  return setmetatable({ settings = settings, clock = clock, windows = {} }, limiter)
 end
 
 --- Counts one request.
 -- @tparam string key whose request it is
+-- @tparam number offset how far the clock is ahead of the client's, in seconds
 -- @treturn boolean whether it is within the limit
 -- @treturn table the headers that tell the client where it stands; empty when switched off
-function limiter:count(key)
-  if self.limit == 0 then
+function limiter:count(key, offset)
+  local limit = self.settings.rate_limit
+  if limit == 0 then
     return true, {}
   end
   local now = self.clock()
@@ -29,14 +31,15 @@ function limiter:count(key)
     window = { ends = math.floor(now) + WINDOW, used = 0 }
     self.windows[key] = window
   end
-  local allowed = window.used < self.limit
+  local allowed = window.used < limit
   if allowed then
     window.used = window.used + 1
   end
   local headers = {
-    ["X-RateLimit-Limit"] = tostring(self.limit),
-    ["X-RateLimit-Remaining"] = tostring(self.limit - window.used),
-    ["X-RateLimit-Reset"] = tostring(window.ends),
+    ["X-RateLimit-Limit"] = tostring(limit),
+    ["X-RateLimit-Remaining"] = tostring(math.max(limit - window.used, 0)),
+    -- in the client's time: it computes its wait from this
+    ["X-RateLimit-Reset"] = tostring(math.ceil(window.ends - offset)),
   }
   if not allowed then
     headers["Retry-After"] = tostring(math.ceil(window.ends - now))

@@ -22,14 +22,28 @@ function random.new(...)
   return setmetatable({ state = hash(table.concat({ ... }, "/")) }, random)
 end
 
---- The next 64 bits (splitmix64).
--- @treturn integer any integer, negative ones too
-function random:bits()
-  self.state = self.state + 0x9e3779b97f4a7c15
-  local value = self.state
+-- splitmix64
+local STEP = 0x9e3779b97f4a7c15
+
+local function mix(value)
   value = (value ~ (value >> 30)) * 0xbf58476d1ce4e5b9
   value = (value ~ (value >> 27)) * 0x94d049bb133111eb
   return value ~ (value >> 31)
+end
+
+--- Opens a stream for one of many numbered things, which does not depend on what was drawn for
+-- the others. The stream it is taken from must not have been drawn from.
+-- @tparam integer number which
+-- @treturn random the stream
+function random:fork(number)
+  return setmetatable({ state = mix(mix(self.state) + number * STEP) }, random)
+end
+
+--- The next 64 bits.
+-- @treturn integer any integer, negative ones too
+function random:bits()
+  self.state = self.state + STEP
+  return mix(self.state)
 end
 
 --- A whole number between two bounds, both included.

@@ -1,9 +1,10 @@
 --- Finds the route of a request in a table of methods, path patterns and handlers.
 -- @module palenca.sandbox.router
 --
--- A route is `{method, pattern, handler, public = true or nil}`. In a pattern `{name}` stands
--- for one segment of the path. The first pattern that fits decides, so a fixed segment goes before
--- a named one. A public route needs no API key.
+-- A route is `{method, pattern, handler, public = true or nil, ids = "any" or nil}`. In a pattern
+-- `{name}` stands for one segment of the path. The first pattern that fits decides, so a fixed
+-- segment goes before a named one. A public route needs no API key. What stands for a name must be
+-- a UUID unless `ids` says "any".
 local router = {}
 router.__index = router
 
@@ -31,7 +32,9 @@ function router.new(routes)
       by_pattern[pattern] = resource
       self.resources[#self.resources + 1] = resource
     end
-    resource.methods[method] = { handler = handler, public = route.public }
+    resource.methods[method] = {
+      handler = handler, public = route.public, ids = route.ids,
+    }
     table.insert(resource.allow, method)
   end
   return self
@@ -40,7 +43,7 @@ end
 --- Finds the route of a request.
 -- @tparam string method the HTTP method
 -- @tparam string path the path, without the query
--- @treturn ?table the route: `handler`, `public`; nil if there is none
+-- @treturn ?table the route: `handler`, `public`, `ids`; nil if there is none
 -- @treturn ?table the values of the pattern's names; or the methods that the path does have
 function router:match(method, path)
   for _, resource in ipairs(self.resources) do

@@ -1,5 +1,7 @@
---- Holds what the sandbox knows: users, accounts, logins and webhooks, in plain tables.
+--- Holds what the sandbox knows: users, accounts, logins, webhooks and more, as plain records that
+-- name each other by id.
 -- @module palenca.sandbox.store
+local collection = require("palenca.sandbox.collection")
 local dates = require("palenca.sandbox.dates")
 local earnings = require("palenca.sandbox.earnings")
 local people = require("palenca.sandbox.people")
@@ -8,37 +10,98 @@ local random = require("palenca.sandbox.random")
 local store = {}
 store.__index = store
 
+--- The widget of those who name none; the one that the examples name.
+store.DEFAULT_WIDGET = "b679c2fb-a096-4c26-a902-245f9bce66d9"
+
+-- The id field of each kind of record.
+local kinds = {
+  user = "user_id",
+  account = "account_id",
+  login = "login_id",
+  webhook = "webhook_id",
+  widget = "id",
+  consent = "consent_id",
+  delivery = "delivery_id",
+  earnings = "account_id",
+}
+
+-- Earnings and persons are made anew from the account's id when they are asked for again, so only
+-- those of the accounts used last are held.
+local HELD = 1000
+
 local function add_tutorial(self)
-  local user = { user_id = "d1c9b98b-3190-479e-99db-04060ff3997f", accounts = {} }
-  self:put_user(user)
-  self:put_account(user, {
+  local user_id = "d1c9b98b-3190-479e-99db-04060ff3997f"
+  local created = dates.parse("2025-03-15") * 86400 + 12 * 3600
+  self:save("user", { user_id = user_id, widget_id = store.DEFAULT_WIDGET, created = created })
+  self:save("account", {
     account_id = "cb39ee15-f29f-427d-9119-0c627575610d",
+    user_id = user_id,
     platform = "uber",
     country = "mx",
     status = "success",
-    created_at = "2025-03-15T12:00:00Z",
-    last_successful_connection = "2025-03-15T12:00:00Z",
-    earnings = earnings.tutorial(),
+    created = created,
+    connected = created,
+    history = "tutorial",
+  })
+  self:save("login", {
+    login_id = "5fb1c2a4-3b8c-4c0e-9a51-2f6f5d6f7a10",
+    account_id = "cb39ee15-f29f-427d-9119-0c627575610d",
+    user_id = user_id,
+    platform = "uber",
+    source = "widget",
+    status = "success",
+    created = created,
+    updated = created,
   })
 end
 
 --- Makes a store that holds the tutorial's account and nothing else.
 -- @tparam integer seed what ids and keys are drawn from
 -- @tparam function clock returns Unix time in seconds
+-- @tparam ?function on_change called with the kind of each record that was saved or removed
 -- @treturn store the store
-function store.new(seed, clock)
+function store.new(seed, clock, on_change)
   local self = setmetatable({
     seed = seed,
     clock = clock,
+    on_change = on_change or function() end,
     streams = {},
-    users = {},
-    users_by_external_id = {},
-    accounts = {},
-    webhooks = {},
+    by_external_id = {},
+    accounts_of_user = {},
+    logins_of_account = {},
+    consents_of_gov_id = {},
+    held = { young = {}, old = {}, count = 0 },
   }, store)
-  self.default_widget_id = self:stream("widget"):uuid()
+  for kind, key in pairs(kinds) do
+    self[kind] = collection.new(key)
+  end
+  self:widget_of(nil)
   add_tutorial(self)
   return self
+end
+
+--- Notes every change from now on in a journal; what the journal holds is taken over first.
+-- @tparam journal book the journal
+-- @tparam table entries what it holds, as `journal.open` gives it
+-- @tparam integer runs how many runs have written to it
+function store:attach(book, entries, runs)
+  for _, entry in ipairs(entries) do
+    if entry.kind == "meta" then
+      goto continue
+    elseif not kinds[entry.kind] then
+      error(("%s: it holds a record of an unknown kind, %s"):format(book.path, entry.kind), 0)
+    elseif entry.record then
+      self:save(entry.kind, entry.record)
+    else
+      self:remove(entry.kind, entry.id)
+    end
+    ::continue::
+  end
+  -- ids drawn in an earlier run must not come again
+  self.run = runs + 1
+  self.streams = {}
+  self.journal = book
+  book:note("meta", "run", { number = self.run })
 end
 
 --- The stream of chance for one purpose, so that one kind of id does not depend on how many of
@@ -48,26 +111,101 @@ end
 function store:stream(purpose)
   local stream = self.streams[purpose]
   if not stream then
-    stream = random.new(self.seed, purpose)
+    local later = self.run and self.run > 1 and self.run or nil
+    stream = random.new(self.seed, purpose, later)
     self.streams[purpose] = stream
   end
   return stream
 end
 
---- The present moment as the API writes it.
--- @treturn string YYYY-MM-DDThh:mm:ssZ
-function store:timestamp()
-  return dates.timestamp(self.clock())
+-- What is found by another record's id: a list of records for each.
+local function enter(index, id, record)
+  if id then
+    index[id] = index[id] or {}
+    table.insert(index[id], record)
+  end
 end
 
---- Keeps a user. Of several with one external id, the last is the one found by it.
--- @tparam table user the user, with `user_id`
-function store:put_user(user)
-  user.widget_id = user.widget_id or self.default_widget_id
-  self.users[user.user_id] = user
-  if user.external_id then
-    self.users_by_external_id[user.external_id] = user
+local function leave(index, id, record)
+  for at, entry in ipairs(id and index[id] or {}) do
+    if entry == record then
+      table.remove(index[id], at)
+      break
+    end
   end
+  if id and index[id] and #index[id] == 0 then
+    index[id] = nil
+  end
+end
+
+local function indexed(self, kind, change, record)
+  if kind == "account" then
+    change(self.accounts_of_user, record.user_id, record)
+  elseif kind == "login" then
+    change(self.logins_of_account, record.account_id, record)
+  elseif kind == "consent" then
+    change(self.consents_of_gov_id, record.gov_id, record)
+  elseif kind == "user" then
+    change(self.by_external_id, record.external_id, record)
+  end
+end
+
+--- Keeps a record, and notes it.
+-- @tparam string kind its kind
+-- @tparam table record the record, with its id; the ids of other records in it only change by
+-- @{store:move_account}
+function store:save(kind, record)
+  local known = self[kind]:get(record[kinds[kind]])
+  if known ~= record then
+    if known then
+      indexed(self, kind, leave, known)
+    end
+    indexed(self, kind, enter, record)
+  end
+  self[kind]:put(record)
+  if kind == "earnings" then
+    self:forget(record.account_id)
+  end
+  if self.journal then
+    self.journal:note(kind, record[kinds[kind]], record)
+  end
+  self.on_change(kind)
+end
+
+--- Removes a record.
+-- @tparam string kind its kind
+-- @tparam string id its id
+function store:remove(kind, id)
+  local known = self[kind]:remove(id)
+  if known then
+    indexed(self, kind, leave, known)
+    if self.journal then
+      self.journal:note(kind, id, nil)
+    end
+    self.on_change(kind)
+  end
+end
+
+--- The present moment.
+-- @treturn integer Unix time in whole seconds
+function store:now()
+  return math.floor(self.clock())
+end
+
+--- The widget with an id, made when it is named for the first time: the id of a real one works.
+-- @tparam ?string id the id; nil: the default one
+-- @treturn table the widget
+function store:widget_of(id)
+  local widget = self.widget:get(id or store.DEFAULT_WIDGET)
+  if not widget then
+    widget = {
+      id = id or store.DEFAULT_WIDGET,
+      name = id and "Widget " .. id:sub(1, 8) or "Sandbox",
+      created = self:now(),
+    }
+    self:save("widget", widget)
+  end
+  return widget
 end
 
 --- Makes a user.
@@ -77,86 +215,141 @@ function store:create_user(given)
   local user = {
     user_id = given.user_id or self:stream("users"):uuid(),
     external_id = given.external_id,
-    widget_id = given.widget_id,
-    accounts = {},
+    widget_id = self:widget_of(given.widget_id).id,
+    created = self:now(),
   }
-  self:put_user(user)
+  self:save("user", user)
   return user
 end
 
---- Keeps an account under its user.
+--- Finds a user by the id that your system gave them; of several, the last one made.
+-- @tparam ?string external_id the id
+-- @treturn ?table the user
+function store:user_by_external_id(external_id)
+  local found = external_id and self.by_external_id[external_id]
+  return found and found[#found]
+end
+
+--- The accounts of a user, in the order in which they were connected.
+-- @tparam string user_id the user
+-- @treturn table the accounts
+function store:accounts_of(user_id)
+  return self.accounts_of_user[user_id] or {}
+end
+
+--- The logins of an account, the first one first.
+-- @tparam string account_id the account
+-- @treturn table the logins
+function store:logins_of(account_id)
+  return self.logins_of_account[account_id] or {}
+end
+
+--- The consents that were given for an identity number, the first one first.
+-- @tparam string gov_id the number
+-- @treturn table the consents
+function store:consents_of(gov_id)
+  return self.consents_of_gov_id[gov_id] or {}
+end
+
+--- Gives an account to another user.
+-- @tparam table account the account
 -- @tparam table user the user
--- @tparam table account the account, with `account_id`
-function store:put_account(user, account)
-  account.user = user
-  self.accounts[account.account_id] = account
-  user.accounts[#user.accounts + 1] = account
-end
-
---- Makes an account of a login that just ended.
--- @tparam table user whose it is
--- @tparam table given `platform`, `country`, `identifier`, `status`, `status_details`, `warning`
--- @treturn table the account
-function store:create_account(user, given)
-  local stream = self:stream("accounts")
-  local account = {
-    account_id = stream:uuid(),
-    worker_id = stream:uuid(),
-    created_at = self:timestamp(),
-    login_day = dates.day_of(self.clock()),
-  }
-  for name, value in pairs(given) do
-    account[name] = value
+function store:move_account(account, user)
+  leave(self.accounts_of_user, account.user_id, account)
+  account.user_id = user.user_id
+  enter(self.accounts_of_user, user.user_id, account)
+  self:save("account", account)
+  for _, login in ipairs(self:logins_of(account.account_id)) do
+    login.user_id = user.user_id
+    self:save("login", login)
   end
-  if account.status == "success" then
-    account.last_successful_connection = account.created_at
-  end
-  self:put_account(user, account)
-  return account
 end
 
---- Gives a login an id of its own.
--- @tparam table login the login
--- @treturn table the login, with `login_id`
-function store:create_login(login)
-  login.login_id = self:stream("logins"):uuid()
-  login.created_at = self:timestamp()
-  return login
-end
-
---- The earnings of an account, made up when first asked for: most are never read.
+--- Removes an account with its logins and consents.
 -- @tparam table account the account
--- @treturn earnings its rows; none if its login failed
-function store.earnings_of(account)
-  if not account.earnings then
-    account.earnings = account.status == "success"
-      and earnings.generate(
-        account.account_id, account.platform, account.country, account.login_day)
-      or earnings.new({})
+function store:delete_account(account)
+  for _, login in ipairs({ table.unpack(self:logins_of(account.account_id)) }) do
+    self:remove("login", login.login_id)
   end
-  return account.earnings
-end
-
---- The person behind an account, made up when first asked for.
--- @tparam table account the account
--- @treturn table as from @{people.generate}; empty if its login failed
-function store.person_of(account)
-  if not account.person then
-    account.person = account.status == "success" and people.generate(account) or {}
-  end
-  return account.person
-end
-
---- Finds a webhook.
--- @tparam string webhook_id its id
--- @treturn ?table the webhook
--- @treturn ?integer its position in `webhooks`, which is in order of creation
-function store:find_webhook(webhook_id)
-  for index, webhook in ipairs(self.webhooks) do
-    if webhook.webhook_id == webhook_id then
-      return webhook, index
+  local gov_id = self:gov_id_of(account)
+  for _, consent in ipairs({ table.unpack(gov_id and self:consents_of(gov_id) or {}) }) do
+    if consent.account_id == account.account_id then
+      self:remove("consent", consent.consent_id)
     end
   end
+  self:remove("earnings", account.account_id)
+  self:remove("account", account.account_id)
+  self:forget(account.account_id)
+end
+
+--- Removes a user with their accounts.
+-- @tparam table user the user
+function store:delete_user(user)
+  for _, account in ipairs({ table.unpack(self:accounts_of(user.user_id)) }) do
+    self:delete_account(account)
+  end
+  self:remove("user", user.user_id)
+end
+
+-- Something made from an account's id, held while it is in use.
+local function hold(self, name, account, make)
+  local held = self.held
+  local key = name .. account.account_id
+  local found = held.young[key]
+  if not found then
+    found = held.old[key] or make(account)
+    held.count = held.count + 1
+    if held.count > HELD then
+      held.old, held.young, held.count = held.young, {}, 1
+    end
+    held.young[key] = found
+  end
+  return found
+end
+
+--- Drops what is held of an account, so that it is made anew.
+-- @tparam string account_id the account
+function store:forget(account_id)
+  for _, name in ipairs({ "earnings/", "person/" }) do
+    self.held.young[name .. account_id] = nil
+    self.held.old[name .. account_id] = nil
+  end
+end
+
+--- The earnings of an account.
+-- @tparam table account the account
+-- @treturn earnings its rows; none if it was never connected
+function store:earnings_of(account)
+  return hold(self, "earnings/", account, function()
+    local kept = self.earnings:get(account.account_id)
+    if kept then
+      return earnings.new(kept.rows)
+    elseif not account.connected then
+      return earnings.new({})
+    elseif account.history == "tutorial" then
+      return earnings.tutorial()
+    end
+    return earnings.generate(account.account_id, account.platform, account.country,
+      dates.day_of(account.connected))
+  end)
+end
+
+--- The person behind an account.
+-- @tparam table account the account
+-- @treturn table as from @{people.generate}; empty if the account was never connected
+function store:person_of(account)
+  if not account.connected then
+    return {}
+  end
+  return hold(self, "person/", account, people.generate)
+end
+
+--- The identity number of an account's person.
+-- @tparam table account the account
+-- @treturn ?string the number; nil if the account was never connected
+function store:gov_id_of(account)
+  local ids = self:person_of(account).ids_info
+  return ids and ids[1].value
 end
 
 return store

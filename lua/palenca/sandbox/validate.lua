@@ -63,6 +63,14 @@ function validate.http_url(value)
   return nil, value
 end
 
+--- Accepts the name of a webhook's event; there may be ones that nobody has told us of.
+function validate.action(value)
+  if type(value) ~= "string" or not value:find("^[%w_]+%.[%w_]+$") then
+    return fault("value_error.str.regex", "must be an event's name, such as login.success")
+  end
+  return nil, value
+end
+
 --- Makes a check for a whole number.
 -- @tparam integer low the smallest accepted
 -- @tparam ?integer high the largest accepted
@@ -75,6 +83,21 @@ function validate.integer(low, high)
       return fault("value_error.number.not_ge", ("must be at least %d"):format(low))
     elseif high and value > high then
       return fault("value_error.number.not_le", ("must be at most %d"):format(high))
+    end
+    return nil, value
+  end
+end
+
+--- Makes a check for any number.
+-- @tparam number low the smallest accepted
+-- @tparam number high the largest accepted
+-- @treturn function the check
+function validate.number(low, high)
+  return function(value)
+    if type(value) ~= "number" then
+      return fault("type_error.float", "must be a number")
+    elseif value < low or value > high then
+      return fault("value_error.number", ("must be from %g to %g"):format(low, high))
     end
     return nil, value
   end
@@ -183,17 +206,12 @@ local function unreadable(kind, message)
   return nil, { { loc = { "body" }, msg = message, type = kind } }
 end
 
---- Checks the body of a request.
--- @tparam table fields the declared fields
+--- Reads the body of a request.
 -- @tparam string text the body
--- @tparam[opt=false] boolean may_be_empty whether no body at all stands for an empty object
--- @treturn ?table the checked values, with defaults filled in; nil if anything was wrong
--- @treturn ?table the faults
-function validate.body(fields, text, may_be_empty)
+-- @treturn ?table the object that it is
+-- @treturn ?table the faults, if it is none
+function validate.decode(text)
   if text == "" then
-    if may_be_empty then
-      return validate.object(fields, {}, "body")
-    end
     return unreadable("value_error.missing", "is required")
   end
   local given, why = json.decode(text)
@@ -203,7 +221,36 @@ function validate.body(fields, text, may_be_empty)
   elseif type(given) ~= "table" or not text:find("^%s*{") then
     return unreadable("type_error.dict", "must be an object")
   end
+  return given
+end
+
+--- Checks the body of a request.
+-- @tparam table fields the declared fields
+-- @tparam string text the body
+-- @tparam[opt=false] boolean may_be_empty whether no body at all stands for an empty object
+-- @treturn ?table the checked values, with defaults filled in; nil if anything was wrong
+-- @treturn ?table the faults
+function validate.body(fields, text, may_be_empty)
+  local given, faults = validate.decode(text == "" and may_be_empty and "{}" or text)
+  if not given then
+    return nil, faults
+  end
   return validate.object(fields, given, "body")
+end
+
+--- The faults of names that are not declared, for what is our own and not the API's.
+-- @tparam table given the names that came, as keys
+-- @tparam table known those that are declared, as keys
+-- @tparam string origin where they came from
+-- @treturn table the faults, none if all are known
+function validate.strangers(given, known, origin)
+  local faults = {}
+  for name in pairs(given) do
+    if not known[name] then
+      report(faults, { origin, name }, fault("value_error.extra", "is not known here"))
+    end
+  end
+  return faults
 end
 
 return validate

@@ -60,7 +60,8 @@ local function apply(sandbox, webhook, given)
     end
   end
   -- Two names for one thing: the examples say widget_id, the schema connect_flow_id.
-  webhook.widget_id = given.widget_id or given.connect_flow_id or webhook.widget_id
+  local widget_id = given.widget_id or given.connect_flow_id or webhook.widget_id
+  webhook.widget_id = sandbox.store:widget_of(widget_id).id
   webhook.wants = {}
   for _, action in ipairs(webhook.events) do
     webhook.wants[action] = true
@@ -68,6 +69,7 @@ local function apply(sandbox, webhook, given)
   if webhook.sign_request and not webhook.private_key then
     webhook.private_key = sandbox.store:stream("webhook keys"):hex(64)
   end
+  sandbox.store:save("webhook", webhook)
 end
 
 local function create(sandbox, request)
@@ -82,27 +84,30 @@ local function create(sandbox, request)
     } }
   end
   local store = sandbox.store
-  local webhook = { webhook_id = store:stream("webhooks"):uuid(), is_active = true }
+  local webhook = {
+    webhook_id = store:stream("webhooks"):uuid(),
+    is_active = true,
+    created = store:now(),
+  }
   apply(sandbox, webhook, given)
-  table.insert(store.webhooks, webhook)
   return reply.success(render_webhook(webhook), 201)
 end
 
 local function list(sandbox)
   local rendered = {}
-  for index, webhook in ipairs(sandbox.store.webhooks) do
+  for index, webhook in ipairs(sandbox.store.webhook.list) do
     rendered[index] = render_webhook(webhook)
   end
   return reply.success(list_shape { webhooks = render.array(rendered) })
 end
 
 local function get(sandbox, request)
-  local webhook = sandbox.store:find_webhook(request.ids.webhook_id)
+  local webhook = sandbox.store.webhook:get(request.ids.webhook_id)
   return webhook and reply.success(render_webhook(webhook)) or reply.not_found("webhook")
 end
 
 local function update(sandbox, request)
-  local webhook = sandbox.store:find_webhook(request.ids.webhook_id)
+  local webhook = sandbox.store.webhook:get(request.ids.webhook_id)
   if not webhook then
     return reply.not_found("webhook")
   end
@@ -118,22 +123,26 @@ local function update(sandbox, request)
 end
 
 local function delete(sandbox, request)
-  local webhook, index = sandbox.store:find_webhook(request.ids.webhook_id)
+  local webhook = sandbox.store.webhook:get(request.ids.webhook_id)
   if not webhook then
     return reply.not_found("webhook")
   end
-  table.remove(sandbox.store.webhooks, index)
   sandbox.deliveries:drop(webhook)
+  sandbox.store:remove("webhook", webhook.webhook_id)
   return reply.success(render_webhook(webhook))
 end
 
---- The routes of this module.
+--- The routes of this module; the console has the same ones.
 webhooks.routes = {
   { "POST", "/v1/webhooks", create },
   { "GET", "/v1/webhooks", list },
   { "GET", "/v1/webhooks/{webhook_id}", get },
   { "PUT", "/v1/webhooks/{webhook_id}", update },
   { "DELETE", "/v1/webhooks/{webhook_id}", delete },
+  { "POST", "/sandbox/webhooks", create, public = true },
+  { "GET", "/sandbox/webhooks", list, public = true },
+  { "PUT", "/sandbox/webhooks/{webhook_id}", update, public = true },
+  { "DELETE", "/sandbox/webhooks/{webhook_id}", delete, public = true },
 }
 
 return webhooks

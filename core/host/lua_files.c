@@ -1,0 +1,69 @@
+/* palenca.host: the files of the pages, and a lock that keeps a file to one process. */
+#include "lua_host.h"
+
+#include "embedded.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define LOCK_TYPE "palenca.lock"
+
+/* host.asset(name) → the text of a page's file | nil */
+static int asset(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  for (size_t i = 0; i < embedded_asset_count; i++) {
+    const embedded_asset *found = &embedded_assets[i];
+    if (strcmp(found->name, name) == 0) {
+      lua_pushlstring(L, (const char *)found->data, found->size);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static int lock_close(lua_State *L) {
+  int *fd = luaL_checkudata(L, 1, LOCK_TYPE);
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
+  return 0;
+}
+
+static int fail(lua_State *L, const char *path, const char *reason) {
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: %s", path, reason);
+  return 2;
+}
+
+/* host.lock(path) → lock | nil, message. The file is made if there is none; the lock ends with
+ * lock:close(), with the lock's collection, or with the process. */
+static int lock_file(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+  *fd = -1;
+  luaL_setmetatable(L, LOCK_TYPE);
+  *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (*fd < 0)
+    return fail(L, path, strerror(errno));
+  if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
+    return fail(L, path, errno == EWOULDBLOCK ? "in use by another process" : strerror(errno));
+  return 1;
+}
+
+static const luaL_Reg lock_methods[] = {{"close", lock_close}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"asset", asset}, {"lock", lock_file}, {NULL, NULL}};
+
+void lua_open_files(lua_State *L) {
+  if (luaL_newmetatable(L, LOCK_TYPE)) {
+    luaL_newlib(L, lock_methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, lock_close);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  luaL_setfuncs(L, functions, 0);
+}

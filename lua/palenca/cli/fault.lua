@@ -1,0 +1,46 @@
+--- Reads a fault of the sandbox as it is written on the command line.
+-- @module palenca.cli.fault
+local faults = require("palenca.sandbox.faults")
+
+local fault = {}
+
+local function sorted(set)
+  local list = {}
+  for name in pairs(set) do
+    list[#list + 1] = name
+  end
+  table.sort(list)
+  return list
+end
+
+--- The kinds that there are.
+-- @treturn string their names
+function fault.kinds()
+  return table.concat(sorted(faults.kinds), ", ")
+end
+
+--- Reads a fault.
+-- @tparam string text KIND[,NAME=VALUE…]
+-- @treturn ?table the fault, as the sandbox takes it
+-- @treturn ?string why there is none
+function fault.parse(text)
+  local kind, rest = text:match("^([%w_]+)(.*)$")
+  if not kind or not faults.kinds[kind] then
+    return nil, string.format("--fault: '%s' is none of the kinds %s", text, fault.kinds())
+  end
+  local given = { kind = kind }
+  for part in rest:gmatch("[^,]+") do
+    local name, value = part:match("^(%l+)=(.+)$")
+    if not name then
+      return nil, string.format("--fault: '%s' is not NAME=VALUE", part)
+    end
+    given[name] = math.tointeger(tonumber(value)) or tonumber(value) or value
+  end
+  local read, wrong = faults.read(given)
+  if not read then
+    return nil, string.format("--fault: %s %s", wrong[1].loc[2], wrong[1].msg)
+  end
+  return read
+end
+
+return fault

@@ -1,0 +1,172 @@
+--- Sends made-up events, and tells what the receiver answered to each.
+-- @module palenca.cli.trigger_events
+local catalogue = require("palenca.sandbox.catalogue")
+local host = require("palenca.host")
+local http = require("palenca.http")
+local json = require("palenca.json")
+
+local trigger_events = {}
+
+-- What of an answer is shown on a terminal.
+local SHOWN = 200
+
+local function new_id()
+  local hex = host.random_hex(16)
+  return string.format("%s-%s-4%s-a%s-%s", hex:sub(1, 8), hex:sub(9, 12), hex:sub(14, 16),
+    hex:sub(18, 20), hex:sub(21, 32))
+end
+
+-- What became of one event: `action`, `account_id`, `status`, `answer`, `error`.
+local function tell(given, sent)
+  if given.json then
+    print(json.encode(sent))
+    return
+  end
+  local answer = (sent.answer or ""):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
+  print(string.format("%s for account %s: %s", sent.action, sent.account_id,
+    sent.status and ("answered %d %s"):format(sent.status, answer:sub(1, SHOWN))
+      or "no answer: " .. tostring(sent.error)))
+end
+
+local function is_taken(sent)
+  return sent.status == 200 or sent.status == 201
+end
+
+-- ---- straight to a receiver ------------------------------------------------------------
+
+local function make_body(given, account, action)
+  local details = action == "login.created" and "pending_for_data" or given.fields.status_details
+  return {
+    webhook_url = given.url,
+    data = {
+      user_id = account.user_id,
+      account_id = account.account_id,
+      external_id = given.fields.external_id or "None",
+      platform = given.platform,
+      status_details = details or json.null,
+      webhook_action = action,
+    },
+  }
+end
+
+local function send_one(given, account, action)
+  local response, err = http({ url = given.url, json = make_body(given, account, action) })
+  local sent = { action = action, account_id = account.account_id }
+  if response then
+    sent.status, sent.answer = response.status, response.body
+  else
+    sent.error = tostring(err)
+  end
+  tell(given, sent)
+  return is_taken(sent)
+end
+
+--- Sends the events to a receiver.
+-- @tparam table given the options: `action, url, chain, times, accounts, platform, fields, json`
+-- @treturn boolean whether each was answered 200 or 201
+function trigger_events.send(given)
+  local accounts, all_taken = {}, true
+  for turn = 1, given.times do
+    local at = (turn - 1) % given.accounts + 1
+    accounts[at] = accounts[at] or {
+      account_id = given.fields.account_id or new_id(),
+      user_id = given.fields.user_id or new_id(),
+    }
+    for _, action in ipairs(given.chain and catalogue.chains[given.action] or {}) do
+      all_taken = send_one(given, accounts[at], action) and all_taken
+    end
+    all_taken = send_one(given, accounts[at], given.action) and all_taken
+  end
+  return all_taken
+end
+
+-- ---- through the sandbox ---------------------------------------------------------------
+
+local function ask(given, method, path, body)
+  local response, err = http({ method = method, url = given.sandbox .. path, json = body })
+  if not response then
+    return nil, ("there is no sandbox at %s: %s; start one, or name a receiver with --url")
+      :format(given.sandbox, tostring(err))
+  end
+  local answer = json.decode(response.body)
+  if type(answer) == "table" and answer.success then
+    return answer.data
+  end
+  local fault = type(answer) == "table" and (answer.error or answer.detail and answer.detail[1])
+  local reason = fault and (fault.message
+    or ("%s %s"):format(tostring(fault.loc[#fault.loc]), fault.msg))
+  return nil, ("%s refused it: %d %s"):format(given.sandbox, response.status,
+    reason or "this is not palenca's sandbox")
+end
+
+-- A delivery once it has been tried, or will not be.
+local function wait_tried(given, id)
+  local revision = 0
+  while true do
+    local delivery, problem = ask(given, "GET", "/sandbox/deliveries/" .. id)
+    if not delivery then
+      return nil, problem
+    elseif delivery.state ~= "queued"
+      and (delivery.state ~= "sending" or delivery.attempts > 0) then
+      return delivery
+    end
+    local changes
+    changes, problem = ask(given, "GET", "/sandbox/changes?since=" .. revision)
+    if not changes then
+      return nil, problem
+    end
+    revision = changes.revision
+  end
+end
+
+local function request_of(given)
+  local request = {
+    action = given.action,
+    chain = given.chain or false,
+    times = given.times,
+    accounts = given.accounts,
+    platform = given.platform,
+    country = given.country,
+  }
+  for name, value in pairs(given.fields) do
+    request[name] = value
+  end
+  return request
+end
+
+--- Has the sandbox make the events and send them to its webhooks.
+-- @tparam table given the options: `action, sandbox, chain, times, accounts, platform, country,
+-- fields, json`
+-- @treturn boolean whether each was answered 200 or 201
+-- @treturn ?string what went wrong before
+function trigger_events.ask_sandbox(given)
+  local made, problem = ask(given, "POST", "/sandbox/events", request_of(given))
+  if not made then
+    return false, problem
+  elseif #made.deliveries == 0 then
+    return false, ("no webhook of the sandbox at %s wants %s; create one, or name a receiver "
+      .. "with --url"):format(given.sandbox, given.action)
+  end
+  local all_taken = true
+  for _, id in ipairs(made.deliveries) do
+    local delivery
+    delivery, problem = wait_tried(given, id)
+    if not delivery then
+      return false, problem
+    end
+    local try = delivery.tries[1] or { error = "the delivery was " .. delivery.state }
+    local sent = {
+      action = delivery.action,
+      account_id = delivery.account_id,
+      delivery_id = id,
+      status = try.status,
+      answer = try.body,
+      error = try.error,
+    }
+    tell(given, sent)
+    all_taken = is_taken(sent) and all_taken
+  end
+  return all_taken
+end
+
+return trigger_events

@@ -1,0 +1,106 @@
+--- Sends events on demand: any one, or the chain that leads to it, for accounts that exist.
+-- @module palenca.sandbox.triggers
+local catalogue = require("palenca.sandbox.catalogue")
+local logins = require("palenca.sandbox.logins")
+local render = require("palenca.sandbox.render")
+local reply = require("palenca.sandbox.reply")
+local validate = require("palenca.sandbox.validate")
+
+local triggers = {}
+
+local TIMES_MAX = 10000
+
+--- What a request for events takes.
+triggers.fields = {
+  { name = "action", check = validate.action, required = true },
+  { name = "chain", check = validate.boolean, default = false },
+  { name = "times", check = validate.integer(1, TIMES_MAX), default = 1 },
+  { name = "accounts", check = validate.integer(1, TIMES_MAX), default = 1 },
+  { name = "platform", check = validate.one_of(catalogue.platforms, "platform") },
+  { name = "country", check = validate.one_of(catalogue.countries, "country") },
+  { name = "account_id", check = validate.uuid },
+  { name = "user_id", check = validate.uuid },
+  { name = "external_id", check = validate.string },
+  { name = "status_details", check = validate.string },
+}
+
+local answer_shape = render.shape { "accounts", "deliveries" }
+
+-- The account of an event: the named one, or a new one whose login has ended as the event says.
+local function make_account(sandbox, given, status)
+  local login = logins.connect_now(sandbox, {
+    platform = given.platform or "uber",
+    country = given.country,
+    external_id = given.external_id,
+    user_id = given.user_id,
+  }, {
+    status = status,
+    status_details = status == "error" and (given.status_details or "platform_error") or nil,
+  })
+  return login and sandbox.store.account:get(login.account_id)
+end
+
+local function make_event(sandbox, account, action, given)
+  local user = sandbox.store.user:get(account.user_id)
+  local details = action == given.action and given.status_details or account.status_details
+  return {
+    user_id = given.user_id or account.user_id,
+    account_id = account.account_id,
+    external_id = given.external_id or user and user.external_id or "None",
+    platform = account.platform,
+    status_details = action == "login.created" and "pending_for_data" or details,
+    webhook_action = action,
+  }
+end
+
+local function find_accounts(sandbox, given)
+  if given.account_id then
+    local account = sandbox.store.account:get(given.account_id)
+    return account and { account }, reply.not_found("account")
+  end
+  local status = given.action:match("^login%.(%l+)$")
+  status = (status == "error" or status == "incomplete") and status or "success"
+  local accounts = {}
+  for at = 1, math.min(given.accounts, given.times) do
+    accounts[at] = make_account(sandbox, given, status)
+    if not accounts[at] then
+      return nil, reply.not_found("user")
+    end
+  end
+  return accounts
+end
+
+--- Sends the events, one chain after the other, the accounts taking turns.
+-- @param sandbox the sandbox
+-- @tparam table given as @{triggers.fields} says
+-- @treturn table the answer, with the ids of the accounts and of the deliveries
+function triggers.answer(sandbox, given)
+  if given.account_id and given.accounts > 1 then
+    return reply.failure(422, "bad_request", "there is one account_id for all events", "accounts")
+  end
+  local accounts, refusal = find_accounts(sandbox, given)
+  if not accounts then
+    return refusal
+  end
+  local chain = given.chain and catalogue.chains[given.action] or {}
+  local ids = {}
+  for turn = 0, given.times - 1 do
+    local account = accounts[turn % #accounts + 1]
+    local events = {}
+    for at, action in ipairs(chain) do
+      events[at] = make_event(sandbox, account, action, given)
+    end
+    events[#events + 1] = make_event(sandbox, account, given.action, given)
+    for _, delivery in ipairs(logins.announce(sandbox, events)) do
+      ids[#ids + 1] = delivery.delivery_id
+    end
+  end
+  for at, account in ipairs(accounts) do
+    accounts[at] = account.account_id
+  end
+  return reply.success(answer_shape {
+    accounts = render.array(accounts), deliveries = render.array(ids),
+  }, 201)
+end
+
+return triggers

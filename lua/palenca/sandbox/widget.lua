@@ -1,0 +1,48 @@
+--- Answers what the widget page needs to know: the widget, countries and platforms.
+-- @module palenca.sandbox.widget
+local platforms = require("palenca.sandbox.platforms")
+local render = require("palenca.sandbox.render")
+local reply = require("palenca.sandbox.reply")
+local url = require("palenca.sandbox.url")
+local check = require("palenca.check")
+
+local widget = {}
+
+local function identifiers(platform)
+  return render.array(platform.category == "employment" and { "gov_id" } or { "phone", "email" })
+end
+
+local function config(sandbox, request)
+  local id = url.parameters(request.query).widget_id
+  if id == "" then
+    id = nil
+  elseif id and not check.is_uuid(id) then
+    return reply.failure(422, "bad_request", "the widget's id must be a UUID", "widget_id")
+  end
+  local known = sandbox.store:widget_of(id and id:lower())
+  local offered, countries = {}, {}
+  for at, platform in ipairs(platforms.list()) do
+    offered[at] = {
+      code = platform.code,
+      name = platform.name,
+      category = platform.category,
+      countries = render.array(platform.countries),
+      identifiers = identifiers(platform),
+    }
+  end
+  for at, country in ipairs(platforms.countries()) do
+    countries[at] = country
+  end
+  return reply.success {
+    widget = { id = known.id, name = known.name },
+    platforms = render.array(offered),
+    countries = render.array(countries),
+  }
+end
+
+--- The routes of this module.
+widget.routes = {
+  { "GET", "/widget/config", config, public = true },
+}
+
+return widget

@@ -1,0 +1,181 @@
+--- Drives `palenca trigger`: straight to a receiver, and through a sandbox whose webhooks hear of it.
+local helper = require("spec.host.helper")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+describe("palenca trigger", function()
+  local stage
+
+  before_each(function()
+    stage = helper.stage()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  local function trigger(arguments, env)
+    return process.run(process.program(), { "trigger", table.unpack(arguments) }, { env = env })
+  end
+
+  describe("straight to a receiver", function()
+    it("sends an event, with the fields that are set", function()
+      local served = stage:serve({ text = [[
+        require "palenca".on("*", function(event)
+          print(event.action, event.account_id, event.user_id, event.external_id, event.platform,
+            event.status_details)
+        end)
+      ]] })
+      local status, out, err = trigger({ "login.error", "--url", served.url,
+        "--set", "account_id=acc", "--set", "user_id=usr", "--set", "external_id=ext",
+        "--platform", "rappi", "--set", "status_details=banned" })
+      assert.are.equal(0, status, err)
+      assert.are.equal('login.error for account acc: answered 200 {"received":true}\n', out)
+      served:wait_output("stdout", "(login.error\tacc\tusr\text\trappi\tbanned)\n")
+      status, out = trigger({ "login.success", "--json" }, { PALENCA_WEBHOOK_URL = served.url })
+      assert.are.equal(0, status)
+      local told = helper.json.decode(out)
+      assert.are.equal(200, told.status)
+      assert.are.equal("login.success", told.action)
+      assert.truthy(told.account_id:find("^%x+%-%x+%-4%x+%-a%x+%-%x+$"))
+      served:wait_output("stdout", "(login.success\t" .. told.account_id:gsub("%-", "%%-") .. ")")
+    end)
+
+    it("sends chains, for accounts that take turns", function()
+      local seen = {}
+      local server = stage:server(function(request)
+        local data = helper.json.decode(request.body).data
+        seen[#seen + 1] = data.webhook_action .. " " .. data.account_id
+        request.respond(200, "")
+      end)
+      local started = stage:palenca({ "trigger", "login.success", "--url", server.url, "--chain",
+        "--times", "4", "--accounts", "2" })
+      assert.are.equal(0, started:wait_exit())
+      assert.are.equal(8, #seen)
+      for at = 1, 8 do
+        assert.truthy(seen[at]:find(at % 2 == 1 and "^login.created" or "^login.success"))
+      end
+      assert.are.equal(seen[1], seen[5])
+      assert.are_not.equal(seen[1], seen[3])
+    end)
+
+    it("fails when nobody takes it", function()
+      local status, out = trigger({ "login.success", "--url", "http://127.0.0.1:1/" })
+      assert.are.equal(1, status)
+      assert.truthy(out:find("^login.success for account [%x-]+: no answer: network: "), out)
+      local served = stage:serve({})
+      status, out = trigger({ "login.success", "--url", served.url .. "s" })
+      assert.are.equal(1, status)
+      assert.truthy(out:find("answered 404", 1, true), out)
+    end)
+  end)
+
+  describe("through a sandbox", function()
+    local function register(url, key, target, events)
+      local answer = http.request("POST", url .. "/v1/webhooks", helper.json.encode({
+        url = target, name = "spec", widget_id = "b679c2fb-a096-4c26-a902-245f9bce66d9",
+        is_sandbox = true, events = events,
+      }), { ["x-api-key"] = key })
+      assert.are.equal(201, answer.status)
+    end
+
+    it("makes accounts whose earnings the handlers find", function()
+      local _, url, key = stage:sandbox()
+      local served = stage:serve({
+        env = { PALENCA_API_KEY = key, PALENCA_BASE_URL = url },
+        text = [[
+          local palenca = require "palenca"
+          local client = palenca.new()
+          palenca.on("login.success", function(event)
+            local rows = assert(client.accounts:earnings(event.account_id,
+              { start_date = "2020-01-01", end_date = "2099-12-31" }):all())
+            print(event.account_id, event.platform, #rows > 10)
+          end)
+        ]],
+      })
+      register(url, key, served.url)
+      local status, out, err = trigger({ "login.success", "--sandbox", url, "--platform", "rappi",
+        "--times", "6", "--accounts", "3", "--json" })
+      assert.are.equal(0, status, err)
+      local told, accounts = helper.lines_of_json(out), {}
+      assert.are.equal(6, #told)
+      for _, one in ipairs(told) do
+        assert.are.equal(200, one.status)
+        accounts[one.account_id] = (accounts[one.account_id] or 0) + 1
+      end
+      local different = 0
+      for account, count in pairs(accounts) do
+        assert.are.equal(2, count)
+        different = different + 1
+        served:wait_output("stdout", "(" .. account:gsub("%-", "%%-") .. "\trappi\ttrue)\n")
+      end
+      assert.are.equal(3, different)
+    end)
+
+    it("shows what each webhook answered, once it was tried", function()
+      local _, url, key = stage:sandbox()
+      local server = stage:server(function(request)
+        request.respond(request.path == "/good" and 201 or 500, "said " .. request.path)
+      end)
+      register(url, key, server.url .. "/good")
+      register(url, key, server.url .. "/bad", { "login.error" })
+      local trial = stage:palenca({ "trigger", "login.error", "--chain" },
+        { env = { PALENCA_BASE_URL = url } })
+      assert.are.equal(1, trial:wait_exit())
+      local lines = {}
+      for line in trial.stdout:gmatch("[^\n]+") do
+        lines[#lines + 1] = line:gsub("account [%x-]+", "account A")
+      end
+      table.sort(lines)
+      assert.are.same({
+        "login.created for account A: answered 201 said /good",
+        "login.error for account A: answered 201 said /good",
+        "login.error for account A: answered 500 said /bad",
+      }, lines)
+    end)
+
+    it("says that no webhook wants it, and that there is no sandbox", function()
+      local _, url = stage:sandbox()
+      local status, _, err = trigger({ "login.success", "--sandbox", url })
+      assert.are.equal(1, status)
+      assert.truthy(err:find("no webhook of the sandbox at " .. url .. " wants login.success", 1,
+        true), err)
+      status, _, err = trigger({ "login.success", "--sandbox", "http://127.0.0.1:1" })
+      assert.are.equal(1, status)
+      assert.truthy(err:find("there is no sandbox at http://127.0.0.1:1", 1, true), err)
+      local other = stage:server()
+      local trial = stage:palenca({ "trigger", "login.success", "--sandbox", other.url })
+      assert.are.equal(1, trial:wait_exit())
+      assert.truthy(trial.stderr:find("this is not palenca's sandbox", 1, true), trial.stderr)
+    end)
+
+    it("says which account does not exist", function()
+      local _, url = stage:sandbox()
+      local status, _, err = trigger({ "login.success", "--sandbox", url,
+        "--set", "account_id=00000000-0000-4000-8000-000000000000" })
+      assert.are.equal(1, status)
+      assert.truthy(err:find("404 there is no such account", 1, true), err)
+    end)
+  end)
+
+  local refused = {
+    [{ "login" }] = "'login' is not an event's name",
+    [{ "login.success", "--set", "colour=red" }] = "'colour' is none of the fields",
+    [{ "login.success", "--set", "red" }] = "'red' is not FIELD=VALUE",
+    [{ "login.success", "--colour", "red" }] = "unknown option '--colour'",
+    [{ "login.success", "--platform", "tram" }] = "'tram' is not a platform that is known",
+    [{ "login.success", "--country", "xx" }] = "'xx' is not a country that is known",
+    [{ "login.success", "--times", "0" }] = "'0' is not a whole number from 1",
+    [{ "login.success", "--set", "account_id=a", "--accounts", "2" }] = "names one account",
+    [{}] = "missing argument 'ACTION'",
+  }
+  for arguments, message in pairs(refused) do
+    it("refuses: " .. table.concat(arguments, " "), function()
+      local status, out, err = trigger(arguments)
+      assert.are.equal(2, status)
+      assert.are.equal("", out)
+      assert.truthy(err:lower():find(message:lower(), 1, true), err)
+      assert.truthy(err:find("Try 'palenca trigger --help'", 1, true), err)
+    end)
+  end
+end)

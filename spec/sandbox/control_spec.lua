@@ -1,0 +1,211 @@
+--- Steering the sandbox: its clock, its settings, events on demand, and who may do that.
+local helper = require("spec.sandbox.helper")
+
+local EARNINGS = "/v1/accounts/" .. helper.TUTORIAL .. "/earnings/search"
+
+describe("the sandbox's clock", function()
+  it("brings on what waits", function()
+    local api = helper.new()
+    api:webhook()
+    api:login { platform = "uber" }
+    local status, answer = api:call("POST", "/sandbox/clock", { advance = 29 }, helper.JSON)
+    assert.equal(200, status)
+    assert.same({ now = "2025-06-20T12:00:29Z", clock_offset = 29 }, answer.data)
+    assert.is_nil(api.sandbox:next_delivery())
+    api:call("POST", "/sandbox/clock", { advance = 1 }, helper.JSON)
+    local delivery = api.sandbox:next_delivery()
+    assert.equal("login.created", delivery.action)
+    api.sandbox:delivered(delivery, { status = 500 })
+    assert.is_nil(api.sandbox:next_delivery())
+    api:call("POST", "/sandbox/clock", { advance = 30 }, helper.JSON)
+    assert.equal(2, api.sandbox:next_delivery().attempt)
+  end)
+
+  it("ends a rate limit's window, whose end is told in the client's time", function()
+    local api = helper.new { rate_limit = 1 }
+    assert.equal(200, (api:call("POST", EARNINGS, { start_date = "2025-01-01",
+      end_date = "2025-01-02" })))
+    local target = "/v1/users/" .. helper.TUTORIAL_USER
+    assert.equal(429, (api:call("GET", target)))
+    api:call("POST", "/sandbox/clock", { advance = 3600 }, helper.JSON)
+    local status, _, headers = api:call("GET", target)
+    assert.equal(200, status)
+    assert.equal(("%d"):format(helper.NOON + 60), headers["X-RateLimit-Reset"])
+  end)
+
+  it("ends a login whose code nobody typed", function()
+    local api = helper.new()
+    local login = api:login { identifier = "uber+invalid_otp@palenca-tests.com" }
+    api:call("POST", "/sandbox/clock", { advance = 600 }, helper.JSON)
+    api.sandbox:next_delivery()
+    local _, answer = api:call("GET", "/v1/logins/" .. login.login_id)
+    assert.equal("incomplete", answer.data.status)
+    assert.equal("validation_time_expired", answer.data.status_details)
+  end)
+
+  for _, body in ipairs { '{"advance":-1}', '{"advance":"1"}', "{}", '{"advance":1,"by":2}', "" } do
+    it("refuses " .. body, function()
+      local api = helper.new()
+      assert.equal(422, (api:call("POST", "/sandbox/clock", body, helper.JSON)))
+      assert.equal(0, api.sandbox.clock_offset)
+    end)
+  end
+end)
+
+describe("the sandbox's settings", function()
+  it("are read and changed, and count at once", function()
+    local api = helper.new()
+    local _, answer = api:call("GET", "/sandbox/settings", nil, {})
+    assert.same({ webhook_delay = 30, retry_delay = 30, rate_limit = 0 }, answer.data)
+    local _, changed = api:call("PUT", "/sandbox/settings",
+      { webhook_delay = 0, retry_delay = 5, rate_limit = 2 }, helper.JSON)
+    assert.same({ webhook_delay = 0, retry_delay = 5, rate_limit = 2 }, changed.data)
+    api:webhook()
+    api:login { platform = "uber" }
+    api.sandbox:delivered(api.sandbox:next_delivery(), { status = 500 })
+    assert.same({ n = 2, nil, 5.0 }, table.pack(api.sandbox:next_delivery()))
+    local _, _, headers = api:call("GET", "/v1/users/" .. helper.TUTORIAL_USER)
+    assert.equal("2", headers["X-RateLimit-Limit"])
+  end)
+
+  for _, body in ipairs {
+    '{"webhook_delay":-1}', '{"rate_limit":1.5}', '{"rate_limit":-1}', '{"delay":1}',
+    '{"webhook_delay":"30"}',
+  } do
+    it("refuse " .. body, function()
+      local api = helper.new()
+      assert.equal(422, (api:call("PUT", "/sandbox/settings", body, helper.JSON)))
+      assert.same({ webhook_delay = 30, retry_delay = 30, rate_limit = 0 }, api.sandbox.settings)
+    end)
+  end
+end)
+
+describe("events on demand", function()
+  local api
+  before_each(function()
+    api = helper.new { webhook_delay = 0 }
+    api:webhook()
+  end)
+
+  local function trigger(body)
+    local status, answer = api:call("POST", "/sandbox/events", body, helper.JSON)
+    return status, answer
+  end
+
+  -- What is delivered, as lists of actions by account.
+  local function delivered()
+    local seen = {}
+    local delivery = api.sandbox:next_delivery()
+    while delivery do
+      local account_id = delivery.body:match('"account_id":"([^"]+)"')
+      seen[account_id] = seen[account_id] or {}
+      table.insert(seen[account_id], delivery.action)
+      api.sandbox:delivered(delivery, { status = 200 })
+      delivery = api.sandbox:next_delivery()
+    end
+    return seen
+  end
+
+  it("are for an account that exists, with its earnings", function()
+    local status, answer = trigger { action = "login.success", platform = "rappi" }
+    assert.equal(201, status)
+    assert.equal(1, #answer.data.deliveries)
+    local id = answer.data.accounts[1]
+    assert.same({ [id] = { "login.success" } }, delivered())
+    local _, account = api:call("GET", "/v1/accounts/" .. id)
+    assert.equal("rappi", account.data.platform)
+    assert.equal("success", account.data.status)
+    local _, earnings = api:call("POST", "/v1/accounts/" .. id .. "/earnings/search",
+      { start_date = "2025-01-01", end_date = "2025-12-31" })
+    assert.is_true(earnings.pagination.total_items > 10)
+  end)
+
+  it("come as chains, many times, for accounts that take turns", function()
+    local _, answer = trigger {
+      action = "login.error", chain = true, times = 7, accounts = 3, status_details = "banned",
+    }
+    assert.equal(3, #answer.data.accounts)
+    assert.equal(14, #answer.data.deliveries)
+    local counts = {}
+    for _, actions in pairs(delivered()) do
+      counts[#counts + 1] = #actions
+    end
+    table.sort(counts)
+    assert.same({ 4, 4, 6 }, counts)
+    local _, account = api:call("GET", "/v1/accounts/" .. answer.data.accounts[1])
+    assert.equal("error", account.data.status)
+    assert.equal("banned", account.data.status_details)
+  end)
+
+  it("are for the account that is named", function()
+    local _, answer = trigger { action = "earnings.updated", account_id = helper.TUTORIAL }
+    assert.same({ helper.TUTORIAL }, answer.data.accounts)
+    assert.same({ [helper.TUTORIAL] = { "earnings.updated" } }, delivered())
+  end)
+
+  it("take an event that nobody has told of", function()
+    assert.equal(201, (trigger { action = "income.verified" }))
+    local _, seen = next(delivered())
+    assert.same({ "income.verified" }, seen)
+  end)
+
+  it("override the fields that they are told to", function()
+    trigger {
+      action = "login.incomplete", external_id = "mine", status_details = "invalid_otp",
+    }
+    local body = api.sandbox:next_delivery().body
+    assert.truthy(body:find('"external_id":"mine"', 1, true))
+    assert.truthy(body:find('"status_details":"invalid_otp"', 1, true))
+  end)
+
+  for body, status in pairs {
+    ['{"action":"login"}'] = 422,
+    ['{}'] = 422,
+    ['{"action":"login.success","colour":"red"}'] = 422,
+    ['{"action":"login.success","platform":"tram"}'] = 422,
+    ['{"action":"login.success","times":0}'] = 422,
+    ['{"action":"login.success","accounts":"3"}'] = 422,
+    ['{"action":"login.success","account_id":"x"}'] = 422,
+    ['{"action":"login.success","account_id":"' .. helper.TUTORIAL .. '","accounts":2}'] = 422,
+    ['{"action":"login.success","account_id":"' .. helper.UNKNOWN .. '"}'] = 404,
+    ['{"action":"login.success","user_id":"' .. helper.UNKNOWN .. '"}'] = 404,
+  } do
+    it("refuse " .. body, function()
+      assert.equal(status, (trigger(body)))
+      assert.equal(0, api.sandbox:pending_deliveries())
+    end)
+  end
+end)
+
+describe("what needs no key", function()
+  local api
+  before_each(function() api = helper.new() end)
+
+  local function get(headers)
+    return (api:call("GET", "/sandbox/overview", nil, headers))
+  end
+
+  it("is open to this machine", function()
+    for _, host in ipairs { "127.0.0.1:8400", "localhost:8400", "[::1]:8400", "192.168.1.4",
+      "sandbox:8400", "app.localhost" } do
+      assert.equal(200, get { host = host })
+      assert.equal(200, get { host = host, origin = "http://" .. host })
+    end
+  end)
+
+  it("is closed to other pages in the browser", function()
+    assert.equal(403, get { host = "127.0.0.1:8400", origin = "https://evil.example" })
+    assert.equal(403, get { host = "127.0.0.1:8400", origin = "http://127.0.0.1:3000" })
+    assert.equal(403, get { host = "127.0.0.1:8400", origin = "null" })
+    assert.equal(403, get { host = "rebound.example:8400" })
+  end)
+
+  it("takes no form", function()
+    for _, kind in ipairs { "text/plain", "application/x-www-form-urlencoded" } do
+      local status = api:call("POST", "/sandbox/logins", '{"platform":"uber"}',
+        { ["content-type"] = kind })
+      assert.equal(415, status)
+    end
+    assert.equal(1, #api.sandbox.store.login.list)
+  end)
+end)
