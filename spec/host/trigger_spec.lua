@@ -1,4 +1,4 @@
---- Drives `palenca trigger`: straight to a receiver, and through a sandbox whose webhooks hear of it.
+--- Drives `palenca trigger`: straight to a receiver, and through a sandbox with webhooks.
 local helper = require("spec.host.helper")
 local http = require("spec.support.http")
 local process = require("spec.support.process")

@@ -52,8 +52,9 @@ local function collect(store, list, given)
     local earned = store:earnings_of(account)
     local before, count = earned:between(given.start_date, given.end_date)
     for at = before + 1, before + count do
-      if earned.rows[at].amount then
-        add(days, account, earned.rows[at])
+      local row = earned:row(at)
+      if row.amount then
+        add(days, account, row)
       end
     end
   end

@@ -205,8 +205,8 @@ local function get_login(sandbox, request)
     login = logins.render(sandbox, login),
     account = accounts.render(sandbox.store, account, true),
     profile = account.connected and accounts.render_profile(sandbox.store, account),
-    earnings = render.raw("[" .. earned:json(1, #earned.rows) .. "]"),
-    income = income_of(earned.rows),
+    earnings = render.raw("[" .. earned:json(1, earned.count) .. "]"),
+    income = income_of(earned:rows()),
     deliveries = deliveries_of(sandbox, login),
   }
 end

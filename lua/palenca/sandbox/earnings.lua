@@ -17,9 +17,35 @@ earnings.__index = earnings
 
 --- Wraps rows, newest first, one a day.
 -- @tparam table rows each `amount`, `currency`, `earning_date`, `cash_amount`, `count_trips`
--- @treturn earnings the rows, searchable by date
+-- @treturn earnings the rows, searchable by date; `count` says how many they are
 function earnings.new(rows)
-  return setmetatable({ rows = rows, texts = {} }, earnings)
+  local days = {}
+  for at, row in ipairs(rows) do
+    days[at] = dates.parse(row.earning_date)
+  end
+  return setmetatable({ count = #rows, days = days, made = rows, texts = {} }, earnings)
+end
+
+--- One row.
+-- @tparam integer at its position, the newest one's is 1
+-- @treturn table the row
+function earnings:row(at)
+  local row = self.made[at]
+  if not row then
+    row = self.make(self.days[at])
+    self.made[at] = row
+  end
+  return row
+end
+
+--- All rows, newest first.
+-- @treturn table a list of its own
+function earnings:rows()
+  local list = {}
+  for at = 1, self.count do
+    list[at] = self:row(at)
+  end
+  return list
 end
 
 -- Money read from a file may have lost its point: 179.0 is 179 there.
@@ -71,15 +97,29 @@ end
 local AWAY_MAX = 4
 local AWAY_CHANCE = 0.03
 
--- Drawn for each day by itself: a later login must find the days before as they were.
-local function is_away(spells, day)
-  for ago = 0, AWAY_MAX - 1 do
-    local stream = spells:fork(day - ago)
-    if stream:chance(AWAY_CHANCE) and stream:between(1, AWAY_MAX) > ago then
-      return true
+-- How many days without work begin on a day. Drawn for each day by itself: a later login must find
+-- the days before as they were.
+local function spell(spells, day)
+  local stream = spells:fork(day)
+  return stream:chance(AWAY_CHANCE) and stream:between(1, AWAY_MAX) or 0
+end
+
+-- The days with work, newest first.
+local function worked_days(spells, habits, today, history)
+  local days, lengths = {}, {}
+  for day = today - history - AWAY_MAX, today - 1 do
+    lengths[day] = spell(spells, day)
+  end
+  for day = today - 1, today - history, -1 do
+    local away = habits.rest[dates.weekday(day)]
+    for ago = 0, AWAY_MAX - 1 do
+      away = away or lengths[day - ago] > ago
+    end
+    if not away then
+      days[#days + 1] = day
     end
   end
-  return false
+  return days
 end
 
 --- Makes up the earnings of an account: a weekly rhythm with rest days, and now and then some
@@ -92,15 +132,19 @@ end
 -- @treturn earnings the rows
 function earnings.generate(account_id, platform, country, today)
   local habits = make_habits(random.new(account_id, "habits"), platform, country)
-  local days, spells = random.new(account_id, "days"), random.new(account_id, "spells")
   local history = catalogue.history_days[platform] or catalogue.default_history_days
-  local rows = {}
-  for day = today - 1, today - history, -1 do
-    if not habits.rest[dates.weekday(day)] and not is_away(spells, day) then
-      rows[#rows + 1] = make_row(days:fork(day), habits, day)
-    end
-  end
-  return earnings.new(rows)
+  local stream = random.new(account_id, "days")
+  local days = worked_days(random.new(account_id, "spells"), habits, today, history)
+  -- a page shows few of them, so that each is made when it is asked for
+  return setmetatable({
+    count = #days,
+    days = days,
+    made = {},
+    texts = {},
+    make = function(day)
+      return make_row(stream:fork(day), habits, day)
+    end,
+  }, earnings)
 end
 
 -- These three the tutorial prints, so they have to be as it says.
@@ -127,13 +171,12 @@ function earnings.tutorial()
   return earnings.new(rows)
 end
 
--- The number of rows at the front whose date is later than the given one.
-local function count_later(rows, date, or_equal)
-  local low, high = 0, #rows
+-- The number of days at the front that are later than a given one.
+local function count_later(days, limit)
+  local low, high = 0, #days
   while low < high do
     local middle = (low + high + 1) // 2
-    local at = rows[middle].earning_date
-    if at > date or or_equal and at == date then
+    if days[middle] > limit then
       low = middle
     else
       high = middle - 1
@@ -148,8 +191,8 @@ end
 -- @treturn integer how many rows come before them
 -- @treturn integer how many they are
 function earnings:between(start_date, end_date)
-  local before = count_later(self.rows, end_date, false)
-  return before, count_later(self.rows, start_date, true) - before
+  local before = count_later(self.days, dates.parse(end_date))
+  return before, count_later(self.days, dates.parse(start_date) - 1) - before
 end
 
 --- The JSON of some rows, without the brackets around them.
@@ -159,7 +202,7 @@ end
 function earnings:json(first, last)
   -- Rows never change, so each is rendered once and a page only joins them.
   for index = first, last do
-    self.texts[index] = self.texts[index] or row_text(self.rows[index])
+    self.texts[index] = self.texts[index] or row_text(self:row(index))
   end
   return table.concat(self.texts, ",", first, last)
 end

@@ -144,10 +144,6 @@ function faults:strike(kind, subject)
   return nil
 end
 
-local function copy(list)
-  return table.move(list, 1, #list, 1, {})
-end
-
 local function reversed(list)
   local turned = {}
   for at, item in ipairs(list) do
@@ -218,7 +214,7 @@ function faults:shift_earnings(account, subject)
   if #self.list == 0 then
     return
   end
-  local rows = copy(self.store:earnings_of(account).rows)
+  local rows = self.store:earnings_of(account):rows()
   local changed = false
   if #rows > 0 and self:strike("earning_added", subject) then
     table.insert(rows, 1, new_row(rows))

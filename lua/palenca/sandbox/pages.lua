@@ -15,7 +15,7 @@ local POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 -- An app under development may show the widget in a frame; the console shows the key.
 local framed = {
-  ["widget.html"] = "http://localhost:* http://127.0.0.1:* http://[::1]:* 'self'",
+  ["widget.html"] = "http://localhost:* http://127.0.0.1:* 'self'",
 }
 
 local function file(sandbox, name)

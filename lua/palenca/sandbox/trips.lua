@@ -113,9 +113,10 @@ local function search(sandbox, account, request)
   end
   local earned = sandbox.store:earnings_of(account)
   local before, count = earned:between(given.start_date, given.end_date)
-  local rows = table.move(earned.rows, before + 1, before + count, 1, {})
-  local total = 0
-  for _, row in ipairs(rows) do
+  local rows, total = {}, 0
+  for at = 1, count do
+    local row = earned:row(before + at)
+    rows[at] = row
     total = total + (row.amount and row.count_trips or 0)
   end
   local first, last = paging.range(given.options, total)

@@ -1,0 +1,427 @@
+// The widget: asks a worker, step by step, for what connects an account, and tells how it ended.
+import { ask, el, svg } from "/assets/dom.js";
+import { chooseLanguage, texts } from "/assets/widget_texts.js";
+
+const query = new URLSearchParams(location.search);
+const given = (name) => query.get(name) || undefined;
+const $ = (id) => document.getElementById(id);
+
+const state = {
+  lang: chooseLanguage(given("lang")),
+  step: "loading",
+  country: null,
+  platform: null,
+  kind: "phone",
+  typed: { phone: "", email: "", gov_id: "" },
+  consent: false,
+  login: null,
+};
+let config;
+
+const say = () => texts[state.lang];
+const platformOf = () => config.platforms.find((one) => one.code === state.platform);
+const countryOf = () => config.countries.find((one) => one.code === state.country);
+
+// The steps that this visit has; what the address decides is not asked.
+function steps() {
+  const list = [];
+  if (!given("country") || !config.countries.some((one) => one.code === given("country"))) {
+    list.push("country");
+  }
+  if (!given("platform") || !config.platforms.some((one) => one.code === given("platform"))) {
+    list.push("platform");
+  }
+  return [...list, "credentials", "result"];
+}
+
+function go(step) {
+  state.step = step;
+  draw(true);
+}
+
+function heading(title, lead) {
+  return [
+    el("h1", { tabindex: "-1", id: "heading" }, title),
+    lead ? el("p", { class: "lead" }, lead) : null,
+  ];
+}
+
+function problem(id) {
+  return el("p", { class: "problem", id: `${id}-problem` });
+}
+
+// Shows what is wrong beside the field it is about, and says it aloud.
+function complain(id, message) {
+  const place = $(`${id}-problem`);
+  const input = $(id);
+  place.textContent = message;
+  $("announce").textContent = message;
+  input?.setAttribute("aria-invalid", "true");
+  input?.closest(".box")?.classList.add("wrong");
+  (input ?? document.querySelector("main input"))?.focus();
+}
+
+function clearProblems() {
+  for (const place of document.querySelectorAll(".problem")) place.textContent = "";
+  for (const input of document.querySelectorAll("[aria-invalid]")) {
+    input.removeAttribute("aria-invalid");
+    input.closest(".box")?.classList.remove("wrong");
+  }
+  $("alert")?.remove();
+}
+
+function alertAbove(form, message) {
+  $("alert")?.remove();
+  form.prepend(el("p", { class: "alert", id: "alert", role: "alert" }, message));
+}
+
+function actions(label, testid, back) {
+  return el("div", { class: "actions" },
+    el("button", { class: "button main", type: "submit", "data-testid": testid }, label),
+    back ? el("button", { class: "button plain", type: "button", "data-testid": "back",
+      onclick: back }, say().back) : null);
+}
+
+function choice(name, item, checked, mark) {
+  return el("label", { class: "option" },
+    el("input", { type: "radio", name, value: item.code, checked,
+      "data-testid": `${name}-${item.code}` }),
+    mark, el("span", { class: "name" }, item.name));
+}
+
+function badge(text) {
+  return el("span", { class: "badge", "aria-hidden": "true" }, text);
+}
+
+function choiceForm(name, title, lead, groups, missing, done, back) {
+  return el("form", {
+    novalidate: true,
+    onsubmit(event) {
+      event.preventDefault();
+      const chosen = new FormData(event.target).get(name);
+      if (chosen) done(chosen);
+      else complain(name, missing);
+    },
+  },
+  heading(title, lead),
+  groups.map(([label, options]) => el("fieldset", { "aria-describedby": `${name}-problem` },
+    el("legend", { class: groups.length > 1 ? "lead" : "hidden" }, label),
+    el("div", { class: "options two" }, options))),
+  problem(name),
+  actions(say().next, "continue", back));
+}
+
+function drawCountry() {
+  const options = config.countries.map((item) => choice("country", item,
+    item.code === state.country, badge(item.code.toUpperCase())));
+  return choiceForm("country", say().country, say().countryLead, [[say().country, options]],
+    say().needCountry, (code) => {
+      state.country = code;
+      go(nextAfter("country"));
+    });
+}
+
+function drawPlatform() {
+  const groups = ["gig", "employment"].map((category) => {
+    const offered = config.platforms.filter((item) => item.category === category
+      && item.countries.includes(state.country) && !/^(nom|mc)_|^nominativa$/.test(item.code));
+    return [say()[category], offered.map((item) => choice("platform", item,
+      item.code === state.platform, badge(item.name.slice(0, 1))))];
+  }).filter(([, options]) => options.length > 0);
+  return choiceForm("platform", say().platform, say().platformLead, groups, say().needPlatform,
+    (code) => {
+      state.platform = code;
+      go("credentials");
+    }, steps().includes("country") ? () => history.back() : null);
+}
+
+function nextAfter(step) {
+  const list = steps();
+  return list[list.indexOf(step) + 1];
+}
+
+function tabs(kinds) {
+  if (kinds.length < 2) return null;
+  return el("fieldset", null, el("legend", { class: "hidden" }, say().credentialsLead),
+    el("div", { class: "tabs" }, kinds.map((kind) => el("label", null,
+      el("input", { class: "hidden", type: "radio", name: "kind", value: kind,
+        checked: kind === state.kind, "data-testid": `tab-${kind}`,
+        onchange() {
+          keepTyped();
+          state.kind = kind;
+          draw(false);
+          document.querySelector(`[data-testid="tab-${kind}"]`).focus();
+        } }), say()[kind]))));
+}
+
+const inputs = {
+  phone: { type: "tel", autocomplete: "tel-national", inputmode: "tel" },
+  email: { type: "email", autocomplete: "username", inputmode: "email", autocapitalize: "none" },
+  gov_id: { type: "text", autocomplete: "off", autocapitalize: "characters" },
+};
+
+function identifierField() {
+  const label = { phone: say().phoneLabel, email: say().emailLabel, gov_id: say().gov_id };
+  return el("div", { class: "field" },
+    el("label", { for: "identifier" }, label[state.kind]),
+    el("div", { class: "box" },
+      state.kind === "phone" ? el("span", { class: "prefix" }, countryOf()?.calling_code) : null,
+      el("input", { id: "identifier", name: "identifier", "data-testid": "identifier",
+        "aria-describedby": "identifier-problem", value: state.typed[state.kind],
+        ...inputs[state.kind] })),
+    problem("identifier"));
+}
+
+function passwordField() {
+  if (state.kind !== "email") return null;
+  const input = el("input", { id: "password", name: "password", type: "password",
+    autocomplete: "current-password", "data-testid": "password",
+    "aria-describedby": "password-problem" });
+  const toggle = el("button", { type: "button", "aria-controls": "password", onclick() {
+    const hidden = input.type === "password";
+    input.type = hidden ? "text" : "password";
+    toggle.textContent = hidden ? say().hide : say().show;
+  } }, say().show);
+  return el("div", { class: "field" },
+    el("label", { for: "password" }, say().password),
+    el("div", { class: "box" }, input, toggle),
+    problem("password"));
+}
+
+function keepTyped() {
+  const form = document.querySelector("main form");
+  if (form?.identifier) state.typed[state.kind] = form.identifier.value;
+  if (form?.consent) state.consent = form.consent.checked;
+}
+
+function drawCredentials() {
+  const platform = platformOf();
+  if (!platform.identifiers.includes(state.kind)) state.kind = platform.identifiers[0];
+  const before = steps().filter((step) => step !== "credentials" && step !== "result");
+  return el("form", { novalidate: true, onsubmit: submitCredentials },
+    heading(say().credentials(platform.name), say().credentialsLead),
+    tabs(platform.identifiers),
+    identifierField(),
+    passwordField(),
+    el("label", { class: "consent" },
+      el("input", { type: "checkbox", id: "consent", name: "consent", checked: state.consent,
+        "data-testid": "consent", "aria-describedby": "consent-problem" }),
+      el("span", null, say().consent)),
+    problem("consent"),
+    actions(say().submit, "submit", before.length > 0 ? () => history.back() : null));
+}
+
+function checkCredentials(form) {
+  const typed = form.identifier.value.trim();
+  if (state.kind === "phone" && typed.replace(/\D/g, "").length < 6) {
+    return ["identifier", say().needPhone];
+  }
+  if (state.kind === "email" && !/^\S+@\S+$/.test(typed)) return ["identifier", say().needEmail];
+  if (typed === "") return ["identifier", say().needGovId];
+  if (form.password && form.password.value === "") return ["password", say().needPassword];
+  if (!form.consent.checked) return ["consent", say().needConsent];
+  return null;
+}
+
+// Sends once, however often the button is pressed; gives the answer if there is a good one.
+async function send(form, path, body) {
+  const button = form.querySelector("[type=submit]");
+  if (button.disabled) return null;
+  const label = button.textContent;
+  button.disabled = true;
+  button.textContent = say().sending;
+  $("announce").textContent = say().sending;
+  const answer = await ask("POST", path, body);
+  button.disabled = false;
+  button.textContent = label;
+  if (answer.ok) return answer.data;
+  const message = answer.status === 0 ? say().offline : `${say().refused} ${answer.message}`;
+  alertAbove(form, message);
+  return null;
+}
+
+function follow(login) {
+  state.login = login;
+  go(login.outcome ? "result" : "code");
+}
+
+async function submitCredentials(event) {
+  event.preventDefault();
+  const form = event.target;
+  clearProblems();
+  keepTyped();
+  const wrong = checkCredentials(form);
+  if (wrong) {
+    complain(...wrong);
+    return;
+  }
+  const typed = form.identifier.value.trim();
+  const login = await send(form, "/widget/logins", {
+    widget_id: given("widget_id"),
+    external_id: given("external_id"),
+    user_id: given("user_id"),
+    country: state.country,
+    platform: state.platform,
+    identifier: state.kind === "phone" ? `${countryOf().calling_code} ${typed}` : typed,
+    password: form.password?.value,
+    consent: form.consent.checked,
+  });
+  if (login && form.password) form.password.value = "";
+  if (login) follow(login);
+}
+
+function drawCode() {
+  const typed = state.typed[state.kind];
+  const who = state.kind === "phone" ? `${countryOf().calling_code} ${typed}` : typed;
+  return el("form", {
+    novalidate: true,
+    async onsubmit(event) {
+      event.preventDefault();
+      const form = event.target;
+      clearProblems();
+      const code = form.code.value.trim();
+      if (code === "") {
+        complain("code", say().needCode);
+        return;
+      }
+      const login = await send(form, `/widget/logins/${state.login.login_id}/code`, { code });
+      if (login) follow(login);
+    },
+  },
+  heading(say().code, say().codeLead(who)),
+  el("div", { class: "field" },
+    el("label", { for: "code" }, say().codeLabel),
+    el("div", { class: "box" }, el("input", { id: "code", name: "code", class: "code",
+      inputmode: "numeric", autocomplete: "one-time-code", "data-testid": "code",
+      "aria-describedby": "code-problem" })),
+    problem("code")),
+  el("div", { class: "actions" },
+    el("button", { class: "button main", type: "submit", "data-testid": "submit-code" },
+      say().checkCode),
+    el("button", { class: "button plain", type: "button", "data-testid": "back",
+      onclick: () => go("credentials") }, say().other)));
+}
+
+function mark(good) {
+  return svg("svg", { viewBox: "0 0 64 64", "aria-hidden": "true" },
+    svg("circle", { class: "ring", cx: 32, cy: 32, r: 32 }),
+    svg("path", { class: "mark", d: good ? "M19 33l9 9 17-19" : "M32 18v18M32 45v.5" }));
+}
+
+function drawResult() {
+  const { status, status_details: details, warning } = state.login.outcome;
+  const good = status === "success";
+  const lead = good ? say().successLead : status === "incomplete" ? say().incompleteLead
+    : say().details[details] ?? say().details.other;
+  const note = warning && (say().warnings[warning] ?? warning);
+  const leave = good && config.widget.redirect_url;
+  return el("section", { class: `result ${status}`, "data-testid": "result",
+    "data-status": status, "data-details": details ?? "" },
+  mark(good),
+  heading(good ? say().success : say()[status] ?? say().error, lead),
+  note ? el("p", { class: "note" }, note) : null,
+  el("div", { class: "actions" },
+    leave ? el("a", { class: "button main", href: leave }, say().leave) : null,
+    good ? null : el("button", { class: "button main", type: "button",
+      "data-testid": "try-again", onclick: () => go("credentials") }, say().again)));
+}
+
+function drawUnavailable() {
+  return el("section", { class: "result error" }, mark(false), heading(say().unavailable),
+    el("div", { class: "actions" }, el("button", { class: "button main", type: "button",
+      onclick: load }, say().reload)));
+}
+
+const drawings = {
+  loading: () => heading("…"),
+  unavailable: drawUnavailable,
+  country: drawCountry,
+  platform: drawPlatform,
+  credentials: drawCredentials,
+  code: drawCode,
+  result: drawResult,
+};
+
+function drawFrame() {
+  document.documentElement.lang = state.lang;
+  document.title = say().title;
+  $("place").textContent = say().title;
+  $("languages").replaceChildren(...Object.keys(texts).map((code) => el("button", {
+    type: "button", lang: code, "aria-label": texts[code].language,
+    "aria-pressed": String(code === state.lang), "data-testid": `lang-${code}`,
+    onclick() {
+      keepTyped();
+      state.lang = code;
+      draw(false);
+      document.querySelector(`[data-testid="lang-${code}"]`).focus();
+    } }, code.toUpperCase())));
+  $("sandbox-note").textContent = say().sandbox;
+  $("help-title").textContent = say().help;
+}
+
+function drawProgress() {
+  const list = config ? steps() : [];
+  const at = list.indexOf(state.step === "code" ? "credentials" : state.step);
+  $("progress").replaceChildren(...list.map((_, index) => el("span",
+    { class: index <= at ? "done" : "" })));
+}
+
+const cases = ["success", "incomplete", "invalid_credentials", "login_refused",
+  "platform_unavailable", "not_registered", "banned", "recent_login_successful", "invalid_otp",
+  "expired_otp", "rider_account"];
+
+// Offers the test identifiers, which go into the e-mail field at a click.
+function drawHelp() {
+  const usable = state.step === "credentials" && platformOf()?.identifiers.includes("email");
+  $("help").hidden = !usable;
+  $("help-body").replaceChildren(el("p", null, say().helpBody),
+    el("div", { class: "cases" }, cases.map((name) => el("button", { type: "button",
+      "data-testid": `case-${name}`,
+      onclick() {
+        keepTyped();
+        state.kind = "email";
+        state.typed.email = `${state.platform}+${name}@palenca-tests.com`;
+        draw(false);
+        $("password").focus();
+      } }, name))));
+}
+
+// `moved`: the step is a new one, so the reader is taken to its heading.
+function draw(moved) {
+  drawFrame();
+  drawProgress();
+  $("step").replaceChildren(...[drawings[state.step]()].flat(2).filter(Boolean));
+  drawHelp();
+  $("announce").textContent = "";
+  if (!moved) return;
+  const kept = ["country", "platform", "credentials"].includes(state.step);
+  if (kept && history.state?.step !== state.step) history.pushState({ step: state.step }, "");
+  $("heading")?.focus();
+  scrollTo(0, 0);
+}
+
+addEventListener("popstate", (event) => {
+  if (!event.state?.step) return;
+  keepTyped();
+  state.step = event.state.step;
+  draw(true);
+});
+
+async function load() {
+  const id = given("widget_id");
+  const answer = await ask("GET", `/widget/config?widget_id=${encodeURIComponent(id ?? "")}`);
+  if (!answer.ok) {
+    go("unavailable");
+    return;
+  }
+  config = answer.data;
+  const asked = steps();
+  state.country = asked.includes("country") ? null : given("country");
+  state.platform = asked.includes("platform") ? null : given("platform");
+  state.step = asked[0];
+  history.replaceState({ step: asked[0] }, "");
+  draw(true);
+}
+
+drawFrame();
+load();
