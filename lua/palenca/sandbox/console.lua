@@ -69,6 +69,7 @@ local function overview(sandbox)
   return reply.success {
     api_key = sandbox.api_key,
     seed = kept.seed,
+    begun = dates.timestamp(sandbox.begun),
     now = dates.timestamp(sandbox.clock()),
     clock_offset = sandbox.clock_offset,
     revision = sandbox.revision,

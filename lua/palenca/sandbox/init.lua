@@ -101,6 +101,7 @@ local function restore(self, options, given)
   -- a file keeps to the seed it was begun with: its ids are those of that seed
   local origin = meta.origin
     or { seed = given.seed, accounts = given.accounts, moment = math.floor(options.clock()) }
+  self.begun = origin.moment
   self.clock_offset = meta.clock and meta.clock.offset or 0
   self.store = store.new(origin.seed, self.clock, function(kind)
     self:touch(topics[kind])

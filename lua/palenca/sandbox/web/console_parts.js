@@ -63,31 +63,53 @@ export async function copy(text, button) {
   setTimeout(() => { button.textContent = label; }, 1500);
 }
 
-// A text with a button that copies it.
-export function copyLine(name, text, testid) {
+// A text with a button that copies it. `seen` is what the screen shows of it.
+export function copyLine(name, text, testid, seen) {
   const button = el("button", { type: "button", class: "small", "aria-label": `Copy ${name}`,
     onclick: () => copy(text, button) }, "Copy");
   return el("div", { class: "line", "data-testid": testid, "data-text": text },
-    el("span", { class: "line-name" }, name), el("code", null, text), button);
+    el("span", { class: "line-name" }, name), el("code", { tabindex: "0" }, seen ?? text), button);
 }
 
 const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-// The curl line of an API call.
-export function curl(key, method, path, body) {
+// A curl line; `headers` by name.
+export function curl(method, url, headers, body) {
   const parts = ["curl"];
   if (method !== "GET") parts.push("-X", method);
-  parts.push("-H", quote(`x-api-key: ${key}`));
-  if (body) parts.push("-H", quote("Content-Type: application/json"), "-d", quote(body));
-  parts.push(quote(location.origin + path));
-  return parts.join(" ");
+  for (const [name, value] of Object.entries(headers)) parts.push("-H", quote(`${name}: ${value}`));
+  if (body) parts.push("-d", quote(body));
+  return [...parts, quote(url)].join(" ");
 }
 
-// What is to be copied for one thing: the API call and the same in Lua.
+// What is to be copied for an API call: with curl, and in Lua. A screen that others see shows no
+// key.
 export function lines(overview, method, path, lua, body) {
+  const call = (key) => curl(method, location.origin + path, { "x-api-key": key,
+    ...(body ? { "Content-Type": "application/json" } : {}) }, body);
   return el("div", { class: "lines" },
-    copyLine("curl", curl(overview.api_key, method, path, body), "copy-curl"),
+    copyLine("curl", call(overview.api_key), "copy-curl", call("••••")),
     copyLine("Lua", lua, "copy-lua"));
+}
+
+// A value of JSON as a Lua literal, from its text: a number stays as it was written.
+export function lua(text) {
+  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
+  return tokens.map((token, at) => {
+    if (token === "[") return "{";
+    if (token === "]") return "}";
+    if (token === ":") return "] = ";
+    if (token === ",") return ", ";
+    if (token === "null") return "nil";
+    if (!token.startsWith('"')) return token;
+    return (tokens[at + 1] === ":" ? "[" : "") + luaText(JSON.parse(token));
+  }).join("");
+}
+
+// Other escapes than Lua's are left out: text is UTF-8 in both.
+export function luaText(text) {
+  return `"${text.replace(/["\\]/g, "\\$&").replace(/[\0-\x1f\x7f]/g,
+    (sign) => `\\${String(sign.charCodeAt(0)).padStart(3, "0")}`)}"`;
 }
 
 export function pretty(text) {
@@ -121,12 +143,22 @@ function layOut(text) {
   }).join("");
 }
 
-export function table(heads, rows, empty) {
+// A head that begins with "#" is that of a column of numbers.
+export function table(heads, rows, empty, kind) {
   if (rows.length === 0) return el("p", { class: "empty" }, empty);
-  return el("div", { class: "scroll", tabindex: "0" }, el("table", null,
-    el("thead", null, el("tr", null, heads.map((head) => el("th", { scope: "col" }, head)))),
-    el("tbody", null, rows)));
+  const cells = heads.map((head) => el("th", { scope: "col",
+    class: head.startsWith("#") ? "number" : null }, head.replace(/^#/, "")));
+  return el("div", { class: `scroll ${kind ?? ""}`, tabindex: "0", role: "group",
+    "aria-label": "Table" },
+  el("table", null, el("thead", null, el("tr", null, cells)), el("tbody", null, rows)));
 }
+
+export const cell = (...content) => el("td", null, content);
+export const number = (...content) => el("td", { class: "number" }, content);
+export const card = (title, ...content) => el("section", { class: "card" },
+  title ? el("h2", null, title) : null, content);
+export const crumb = (href, name) => el("p", { class: "crumb" },
+  el("a", { href }, `‹ ${name}`));
 
 export function facts(list) {
   return el("dl", { class: "facts" }, list.map(([name, value]) => el("div", null,
@@ -166,8 +198,21 @@ export function refill(region, ...children) {
   if (key) region.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
 }
 
-// "More" under a list, when it goes on.
-export function more(pagination, onclick) {
-  if (!pagination || pagination.total_pages <= pagination.page) return null;
-  return el("button", { type: "button", class: "plain", "data-key": "more", onclick }, "Show more");
+// A list that grows on demand, up to what the sandbox gives at once. `fetch(count)` gives the
+// answer and its rows; the result brings the list up to date.
+export function growing(region, heads, empty, fetch) {
+  const step = 50;
+  const most = 1000;
+  let wanted = step;
+  const refresh = async () => {
+    const { answer, rows } = await fetch(wanted);
+    if (!answer.ok) return;
+    const rest = answer.pagination.total_items > rows.length && wanted < most;
+    refill(region, table(heads, rows, empty), rest ? el("button", { type: "button",
+      "data-key": "more", onclick() {
+        wanted = Math.min(wanted + step, most);
+        refresh();
+      } }, "Show more") : null);
+  };
+  return refresh;
 }

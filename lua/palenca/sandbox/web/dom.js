@@ -4,7 +4,6 @@ const SVG = "http://www.w3.org/2000/svg";
 function set(node, name, value) {
   if (value === undefined || value === null || value === false) return;
   if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-  else if (name === "value" || name === "checked" || name === "open") node[name] = value;
   else node.setAttribute(name, value === true ? "" : value);
 }
 

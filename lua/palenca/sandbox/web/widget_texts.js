@@ -28,18 +28,21 @@ const es = {
   refused: "No pudimos enviar tus datos:",
   again: "Intentar de nuevo", leave: "Continuar",
   success: "Tu cuenta está conectada",
-  successLead: "Estamos leyendo tus datos; puede tardar unos minutos. Ya puedes cerrar esta página.",
+  successLead:
+    "Estamos leyendo tus datos; puede tardar unos minutos. Ya puedes cerrar esta página.",
   incomplete: "Falta un paso",
   incompleteLead: "No terminaste de entrar a tu cuenta. Inténtalo otra vez y ten a la mano tu "
     + "teléfono para el código.",
   error: "No pudimos conectar tu cuenta",
   details: {
-    invalid_credentials: "El usuario o la contraseña no son correctos. Revísalos e inténtalo de nuevo.",
+    invalid_credentials:
+      "El usuario o la contraseña no son correctos. Revísalos e inténtalo de nuevo.",
     login_refused: "La plataforma no aceptó la entrada. Inténtalo otra vez en unos 30 minutos.",
     platform_unavailable: "La plataforma no está disponible ahora. Inténtalo más tarde.",
     request_timeout: "La plataforma tardó demasiado en responder. Inténtalo en unos minutos.",
     platform_error: "La plataforma tuvo un problema. Inténtalo más tarde.",
-    recent_login_successful: "Ya conectaste esta cuenta hace menos de 12 horas: no tienes que hacer nada.",
+    recent_login_successful:
+      "Ya conectaste esta cuenta hace menos de 12 horas: no tienes que hacer nada.",
     too_many_requests: "Fueron demasiados intentos por hoy. Inténtalo mañana.",
     not_registered: "No hay una cuenta con estos datos. Revisa que sean los de esta plataforma.",
     banned: "La plataforma suspendió esta cuenta. Habla con su soporte.",
@@ -53,7 +56,8 @@ const es = {
   warnings: {
     rider_account: "Esta es una cuenta de pasajero. Si manejas con otra, conéctala también.",
     fleet_account: "Esta cuenta es de una flotilla: puede incluir ingresos de otras personas.",
-    incomplete_profile_data: "A tu perfil en la plataforma le faltan datos. Complétalo cuando puedas.",
+    incomplete_profile_data:
+      "A tu perfil en la plataforma le faltan datos. Complétalo cuando puedas.",
     id_mismatch: "El documento de la cuenta no coincide con el tuyo. La empresa puede preguntarte.",
   },
   unavailable: "El widget no se pudo cargar", reload: "Cargar de nuevo",
@@ -91,7 +95,8 @@ const pt = {
   refused: "Não conseguimos enviar seus dados:",
   again: "Tentar de novo", leave: "Continuar",
   success: "Sua conta está conectada",
-  successLead: "Estamos lendo seus dados; pode levar alguns minutos. Você já pode fechar esta página.",
+  successLead:
+    "Estamos lendo seus dados; pode levar alguns minutos. Você já pode fechar esta página.",
   incomplete: "Falta um passo",
   incompleteLead: "Você não terminou de entrar na sua conta. Tente outra vez e tenha o telefone à "
     + "mão para o código.",
@@ -102,7 +107,8 @@ const pt = {
     platform_unavailable: "A plataforma não está disponível agora. Tente mais tarde.",
     request_timeout: "A plataforma demorou demais para responder. Tente em alguns minutos.",
     platform_error: "A plataforma teve um problema. Tente mais tarde.",
-    recent_login_successful: "Você já conectou esta conta há menos de 12 horas: não precisa fazer nada.",
+    recent_login_successful:
+      "Você já conectou esta conta há menos de 12 horas: não precisa fazer nada.",
     too_many_requests: "Foram tentativas demais por hoje. Tente amanhã.",
     not_registered: "Não há uma conta com estes dados. Confira se são os desta plataforma.",
     banned: "A plataforma suspendeu esta conta. Fale com o suporte dela.",
@@ -165,7 +171,8 @@ const en = {
     platform_unavailable: "The platform is not available now. Try again later.",
     request_timeout: "The platform took too long to answer. Try again in a few minutes.",
     platform_error: "The platform had a problem. Try again later.",
-    recent_login_successful: "You connected this account less than 12 hours ago: nothing is to be done.",
+    recent_login_successful:
+      "You connected this account less than 12 hours ago: nothing is to be done.",
     too_many_requests: "Those were too many attempts for today. Try again tomorrow.",
     not_registered: "There is no account with these details. Check that they are of this platform.",
     banned: "The platform has suspended this account. Talk to its support.",

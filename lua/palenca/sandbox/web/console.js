@@ -1,0 +1,86 @@
+// The console: chooses the view that the address names, and keeps it up to date.
+import { ask, el } from "/assets/dom.js";
+import { deliveries } from "/assets/console_deliveries.js";
+import { faults } from "/assets/console_faults.js";
+import { login, logins } from "/assets/console_logins.js";
+import { requests } from "/assets/console_requests.js";
+import { start } from "/assets/console_start.js";
+import { webhooks } from "/assets/console_webhooks.js";
+
+// A view is { title, topics, open(page, context, id) }; open fills the page and gives a function
+// that brings what it shows up to date.
+const views = { start, logins, webhooks, deliveries, requests, faults };
+const single = { logins: login, deliveries: deliveries.one, requests: requests.one };
+
+// So long the page rests between two refreshes, however much happens.
+const REST = 300;
+const PATIENCE = 1000;
+
+const $ = (id) => document.getElementById(id);
+const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+const context = { overview: null };
+let current = { topics: [], refresh: async () => {} };
+
+async function readOverview() {
+  const answer = await ask("GET", "/sandbox/overview");
+  if (answer.ok) context.overview = answer.data;
+  return answer.ok;
+}
+
+function drawNav(chosen) {
+  $("nav").replaceChildren(...Object.entries(views).map(([name, view]) => el("a", {
+    href: `#/${name}`, "data-testid": `nav-${name}`,
+    "aria-current": name === chosen ? "page" : null,
+  }, view.title)));
+}
+
+// `moved`: the reader has chosen this view, so the focus goes there.
+async function show(moved) {
+  const [, name = "start", id] = /^#\/(\w+)(?:\/([\w-]+))?$/.exec(location.hash) ?? [];
+  const known = Object.hasOwn(views, name) ? name : "start";
+  const view = (id && single[known]) || views[known];
+  const page = el("div");
+  const opened = { topics: view.topics, refresh: view.open(page, context, id) };
+  current = opened;
+  drawNav(known);
+  await opened.refresh();
+  if (current !== opened) return;
+  document.title = `${view.title} – Palenca sandbox`;
+  $("view").replaceChildren(page);
+  if (moved) {
+    $("view").focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+}
+
+function touches(topics) {
+  return topics.some((topic) => current.topics.includes(topic));
+}
+
+async function follow() {
+  for (;;) {
+    const answer = await ask("GET", `/sandbox/changes?since=${context.overview.revision}`);
+    $("lost").hidden = answer.ok;
+    if (!answer.ok) {
+      await wait(PATIENCE);
+    } else if (answer.data.topics.length > 0) {
+      const revision = answer.data.revision;
+      if (await readOverview()) context.overview.revision = revision;
+      if (touches(answer.data.topics)) await current.refresh();
+      await wait(REST);
+    }
+  }
+}
+
+async function begin() {
+  while (!await readOverview()) {
+    $("lost").hidden = false;
+    await wait(PATIENCE);
+  }
+  $("lost").hidden = true;
+  addEventListener("hashchange", () => show(true));
+  await show(false);
+  follow();
+}
+
+begin();

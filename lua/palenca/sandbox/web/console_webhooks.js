@@ -1,0 +1,154 @@
+// The view of webhooks: creating, changing and deleting them.
+import { ask, el } from "/assets/dom.js";
+import { badge, card, complain, copyLine, facts, field, lines, luaText, refill }
+  from "/assets/console_parts.js";
+
+const LOGIN_EVENTS = ["login.created", "login.success", "login.incomplete", "login.error"];
+
+function eventChecks(actions, chosen) {
+  const others = actions.filter((one) => one !== "*" && !LOGIN_EVENTS.includes(one));
+  const check = (name, label) => el("label", { class: "check" },
+    el("input", { type: "checkbox", name: "events", value: name, checked: chosen.includes(name),
+      "data-testid": `event-${name}` }), label ?? name);
+  return el("fieldset", null, el("legend", null, "Events"),
+    el("div", { class: "checks" }, check("*", "all of them"),
+      LOGIN_EVENTS.map((one) => check(one))),
+    el("details", { open: others.some((one) => chosen.includes(one)) },
+      el("summary", null, "More events"),
+      el("div", { class: "checks" }, others.map((one) => check(one)))));
+}
+
+function inputs(overview, webhook) {
+  return [
+    el("div", { class: "fields" },
+      field("Name", el("input", { name: "name", value: webhook.name, autocomplete: "off",
+        "data-testid": "webhook-name" })),
+      field("URL", el("input", { name: "url", type: "url", value: webhook.url,
+        autocomplete: "off", "data-testid": "webhook-url" }),
+      "Of your receiver: palenca serve says it when it starts."),
+      field("Widget", el("select", { name: "widget_id", "data-testid": "webhook-widget" },
+        overview.widgets.map((one) => el("option", { value: one.id,
+          selected: one.id === webhook.widget_id }, one.name))),
+      "Only logins through this widget are told.")),
+    eventChecks(overview.actions, webhook.events),
+    el("label", { class: "check" }, el("input", { type: "checkbox", name: "sign_request",
+      checked: webhook.sign_request, "data-testid": "webhook-sign" }),
+    "Sign each request with the webhook's private key"),
+    el("em", { class: "problem last" }),
+  ];
+}
+
+function read(form) {
+  const given = new FormData(form);
+  return {
+    name: given.get("name").trim(),
+    url: given.get("url").trim(),
+    widget_id: given.get("widget_id"),
+    events: given.getAll("events"),
+    sign_request: given.has("sign_request"),
+  };
+}
+
+// The API takes an empty name, and would then tell nobody what the webhook is for.
+function check(given) {
+  if (given.name === "") return { ok: false, field: "name", message: "a name is required" };
+  if (given.url === "") return { ok: false, field: "url", message: "a URL is required" };
+  if (given.events.length === 0) return { ok: false, message: "choose at least one event" };
+  return { ok: true };
+}
+
+function formOf(overview, webhook, label, testid, send) {
+  const form = el("form", {
+    novalidate: true,
+    async onsubmit(event) {
+      event.preventDefault();
+      const given = read(form);
+      let answer = check(given);
+      if (answer.ok) answer = await send(given);
+      complain(form, answer);
+      if (answer.ok) event.target.dispatchEvent(new Event("saved"));
+    },
+  }, inputs(overview, webhook),
+  el("button", { type: "submit", class: "main", "data-testid": testid }, label));
+  return form;
+}
+
+function creation(overview) {
+  const fresh = { name: "", url: "http://127.0.0.1:8080/webhooks/palenca",
+    widget_id: overview.default_widget_id, events: ["*"], sign_request: false };
+  const form = formOf(overview, fresh, "Create the webhook", "webhook-create", (given) =>
+    ask("POST", "/sandbox/webhooks", { ...given, is_sandbox: true }));
+  form.addEventListener("saved", () => form.reset());
+  return card("New webhook", form);
+}
+
+function actions(webhook, onedit) {
+  const path = `/sandbox/webhooks/${webhook.webhook_id}`;
+  const remove = el("button", { type: "button", class: "danger", "data-testid": "webhook-delete",
+    "data-key": `delete ${webhook.webhook_id}`, onclick() {
+      if (remove.dataset.sure) ask("DELETE", path);
+      remove.dataset.sure = "yes";
+      remove.textContent = "Delete it? Press again";
+    } }, "Delete");
+  return el("div", { class: "row" },
+    el("button", { type: "button", "data-testid": "webhook-edit",
+      "data-key": `edit ${webhook.webhook_id}`, onclick: onedit }, "Change"),
+    el("button", { type: "button", "data-testid": "webhook-active",
+      "data-key": `active ${webhook.webhook_id}`,
+      onclick: () => ask("PUT", path, { is_active: !webhook.is_active }) },
+    webhook.is_active ? "Switch off" : "Switch on"), remove);
+}
+
+function show(overview, webhook, onedit) {
+  const id = webhook.webhook_id;
+  return el("section", { class: "card", "data-testid": "webhook-row", "data-webhook-id": id,
+    "data-url": webhook.url },
+  el("h2", null, webhook.name, " ", badge(webhook.is_active ? "active" : "off")),
+  facts([
+    ["URL", webhook.url],
+    ["Events", webhook.events.includes("*") ? "all" : webhook.events.join(", ")],
+    ["Webhook id", el("code", null, id)],
+    ["Signed", webhook.sign_request ? "yes" : "no"],
+  ]),
+  webhook.private_key ? el("div", { class: "lines" },
+    copyLine("key", webhook.private_key, "copy-private-key", "••••")) : null,
+  lines(overview, "GET", `/v1/webhooks/${id}`, `client.webhooks:get(${luaText(id)})`),
+  el("br"), actions(webhook, onedit));
+}
+
+function change(overview, webhook, done) {
+  const form = formOf(overview, webhook, "Save", "webhook-save", (given) =>
+    ask("PUT", `/sandbox/webhooks/${webhook.webhook_id}`, given));
+  form.addEventListener("saved", done);
+  form.append(" ", el("button", { type: "button", onclick: done }, "Cancel"));
+  return card(webhook.name, form);
+}
+
+export const webhooks = {
+  title: "Webhooks",
+  topics: ["webhooks"],
+  open(page, context) {
+    const list = el("div");
+    let edited = null;
+    page.append(el("h1", null, "Webhooks"), el("p", { class: "lead" },
+      "Whom the sandbox tells when something happens to a login."), creation(context.overview),
+    list);
+    const refresh = async () => {
+      const answer = await ask("GET", "/sandbox/webhooks");
+      // what somebody is typing is not taken away
+      if (!answer.ok || (edited && list.querySelector("form"))) return;
+      const known = answer.data.webhooks.toReversed();
+      refill(list, known.length === 0
+        ? el("p", { class: "empty" }, "No webhook yet.")
+        : known.map((webhook) => (webhook.webhook_id === edited
+          ? change(context.overview, webhook, () => edit(null))
+          : show(context.overview, webhook, () => edit(webhook.webhook_id)))));
+    };
+    const edit = (id) => {
+      edited = id;
+      list.replaceChildren();
+      return refresh();
+    };
+    return refresh;
+  },
+};
