@@ -15,7 +15,8 @@ const cents = (amount) => Math.round(amount * 100);
 // A round number at or above the highest bar.
 function ceiling(most) {
   const power = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
-  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((value) => value >= most);
+  return [1, 1.2, 1.6, 2, 2.5, 3, 4, 5, 6, 8, 10].map((step) => step * power)
+    .find((value) => value >= most);
 }
 
 // One bar a day, from the first to the last: a day without a row is a gap.

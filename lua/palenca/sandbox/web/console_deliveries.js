@@ -1,7 +1,7 @@
 // The views of deliveries: all of them, and one with its body, its tries and the way to resend it.
 import { ask, el } from "/assets/dom.js";
 import { badge, card, cell, copyLine, crumb, curl, facts, growing, luaText, number, pretty, refill,
-  seconds, short, shown, statusBadge, table, time } from "/assets/console_parts.js";
+  refresher, seconds, short, shown, statusBadge, time } from "/assets/console_parts.js";
 
 export const deliveryHeads = ["Event", "State", "Answer", "#Tries", "Webhook", "When"];
 
@@ -87,11 +87,10 @@ const one = {
   title: "Delivery",
   topics: ["deliveries"],
   open(page, context, id) {
-    return async () => {
-      const answer = await ask("GET", `/sandbox/deliveries/${id}`);
+    return refresher(() => ask("GET", `/sandbox/deliveries/${id}`), (answer) => {
       if (answer.ok) describe(page, answer.data);
       else refill(page, crumb("#/deliveries", "Deliveries"), el("h1", null, answer.message));
-    };
+    });
   },
 };
 

@@ -1,7 +1,7 @@
 // The view in which things are made to go wrong, and time to pass.
 import { ask, el } from "/assets/dom.js";
-import { card, cell, complain, copyLine, curl, field, number, refill, seconds, shown, table, time }
-  from "/assets/console_parts.js";
+import { card, cell, complain, copyLine, curl, field, number, refill, refresher, seconds, shown,
+  table, time } from "/assets/console_parts.js";
 
 const MINUTE = 60;
 const DAY = 86400;
@@ -139,12 +139,11 @@ export const faults = {
       "copy-fault"))),
     card("Faults that are set", list),
     el("div", { class: "two" }, settingsForm(context), clock.section));
-    return async () => {
-      const answer = await ask("GET", "/sandbox/faults");
+    return refresher(() => ask("GET", "/sandbox/faults"), (answer) => {
       clock.show(context.overview);
       if (!answer.ok) return;
       refill(list, table(["Kind", "What", "#Probability", "#Times left", "#Hits", ""],
         answer.data.faults.map(row), "None: all goes well."));
-    };
+    });
   },
 };

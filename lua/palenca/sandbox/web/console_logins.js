@@ -2,7 +2,7 @@
 import { ask, el } from "/assets/dom.js";
 import { chart } from "/assets/console_chart.js";
 import { badge, card, cell, crumb, facts, field, growing, lines, masked, money, number, refill,
-  seconds, short, shown, table, time } from "/assets/console_parts.js";
+  refresher, seconds, short, shown, table, time } from "/assets/console_parts.js";
 import { deliveryHeads, deliveryRow } from "/assets/console_deliveries.js";
 import { lookedAt } from "/assets/console_start.js";
 
@@ -153,8 +153,7 @@ export const login = {
     const data = el("div");
     const sent = el("div");
     let drawn = "";
-    return async () => {
-      const { ok, data: found, message } = await ask("GET", `/sandbox/logins/${id}`);
+    return refresher(() => ask("GET", `/sandbox/logins/${id}`), ({ ok, data: found, message }) => {
       if (!ok) {
         refill(page, crumb("#/logins", "Logins"), el("h1", null, message));
         return;
@@ -171,6 +170,6 @@ export const login = {
       }
       drawn = now;
       if (!page.hasChildNodes()) page.append(state, data, sent);
-    };
+    });
   },
 };

@@ -16,7 +16,7 @@ export function seconds(value) {
 }
 
 // Groups the digits of a decimal text without ever making a number of it: no cent is lost.
-export function grouped(text) {
+function grouped(text) {
   const [, sign, whole, rest] = /^(-?)(\d+)(.*)$/.exec(text) ?? [null, "", text, ""];
   return sign + whole.replace(/\B(?=(\d{3})+$)/g, "\u2009") + rest;
 }
@@ -198,14 +198,24 @@ export function refill(region, ...children) {
   if (key) region.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
 }
 
-// A list that grows on demand, up to what the sandbox gives at once. `fetch(count)` gives the
+// What brings a view up to date: reads, then draws. Of two that overlap, the later one counts.
+export function refresher(read, draw) {
+  let round = 0;
+  return async () => {
+    round += 1;
+    const mine = round;
+    const found = await read();
+    if (mine === round) draw(found);
+  };
+}
+
+// A list that grows on demand, up to what the sandbox gives at once. `read(count)` gives the
 // answer and its rows; the result brings the list up to date.
-export function growing(region, heads, empty, fetch) {
+export function growing(region, heads, empty, read) {
   const step = 50;
   const most = 1000;
   let wanted = step;
-  const refresh = async () => {
-    const { answer, rows } = await fetch(wanted);
+  const refresh = refresher(() => read(wanted), ({ answer, rows }) => {
     if (!answer.ok) return;
     const rest = answer.pagination.total_items > rows.length && wanted < most;
     refill(region, table(heads, rows, empty), rest ? el("button", { type: "button",
@@ -213,6 +223,6 @@ export function growing(region, heads, empty, fetch) {
         wanted = Math.min(wanted + step, most);
         refresh();
       } }, "Show more") : null);
-  };
+  });
   return refresh;
 }

@@ -1,7 +1,7 @@
 // The views of the API's requests: those seen lately, and one with its answer.
 import { ask, el } from "/assets/dom.js";
-import { card, cell, crumb, facts, growing, lines, lua, luaText, pretty, refill, short, shown,
-  statusBadge, table, time } from "/assets/console_parts.js";
+import { card, cell, crumb, facts, growing, lines, lua, luaText, pretty, refill, refresher,
+  short, shown, statusBadge, time } from "/assets/console_parts.js";
 
 function target(entry) {
   return entry.path + (entry.query ? `?${entry.query}` : "");
@@ -56,11 +56,10 @@ const one = {
   title: "Request",
   topics: [],
   open(page, context, id) {
-    return async () => {
-      const answer = await ask("GET", `/sandbox/requests/${id}`);
+    return refresher(() => ask("GET", `/sandbox/requests/${id}`), (answer) => {
       if (answer.ok) describe(page, context.overview, answer.data);
       else refill(page, crumb("#/requests", "Requests"), el("h1", null, answer.message));
-    };
+    });
   },
 };
 

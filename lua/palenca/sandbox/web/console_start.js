@@ -1,6 +1,6 @@
 // The first view: what to do first, the key, and what has happened lately.
 import { ask, el } from "/assets/dom.js";
-import { badge, card, cell, complain, copy, copyLine, field, refill, shown, table, time }
+import { badge, card, cell, complain, copy, copyLine, field, refill, refresher, shown, table, time }
   from "/assets/console_parts.js";
 import { deliveryRow, deliveryHeads } from "/assets/console_deliveries.js";
 
@@ -128,8 +128,7 @@ export const start = {
       "A stand-in of the Palenca API on this machine. Everything in it is made up; nothing leaves "
       + "this machine but the webhooks that you create."), tutorial,
     el("div", { class: "two" }, keyCard(context.overview), simulate(context.overview)), news);
-    return async () => {
-      const seen = await latest();
+    return refresher(latest, (seen) => {
       const before = Object.values(done).every(Boolean);
       // what the sandbox came with does not count
       done.loggedIn ||= seen.logins.some((one) => one.created_at >= context.overview.begun);
@@ -145,6 +144,6 @@ export const start = {
           seen.logins.map(loginLine), "No login yet.")),
         card("Latest deliveries", table(deliveryHeads, seen.deliveries.map(deliveryRow),
           "No delivery yet.")));
-    };
+    });
   },
 };

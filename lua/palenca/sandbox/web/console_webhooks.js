@@ -1,6 +1,6 @@
 // The view of webhooks: creating, changing and deleting them.
 import { ask, el } from "/assets/dom.js";
-import { badge, card, complain, copyLine, facts, field, lines, luaText, refill }
+import { badge, card, complain, copyLine, facts, field, lines, luaText, refill, refresher }
   from "/assets/console_parts.js";
 
 const LOGIN_EVENTS = ["login.created", "login.success", "login.incomplete", "login.error"];
@@ -82,24 +82,26 @@ function creation(overview) {
   return card("New webhook", form);
 }
 
-function actions(webhook, onedit) {
-  const path = `/sandbox/webhooks/${webhook.webhook_id}`;
-  const remove = el("button", { type: "button", class: "danger", "data-testid": "webhook-delete",
-    "data-key": `delete ${webhook.webhook_id}`, onclick() {
-      if (remove.dataset.sure) ask("DELETE", path);
-      remove.dataset.sure = "yes";
-      remove.textContent = "Delete it? Press again";
-    } }, "Delete");
+// `view` remembers what is being changed, and what is to be deleted at a second press: the list
+// may be drawn anew between the two.
+function actions(webhook, view) {
+  const id = webhook.webhook_id;
+  const path = `/sandbox/webhooks/${id}`;
   return el("div", { class: "row" },
-    el("button", { type: "button", "data-testid": "webhook-edit",
-      "data-key": `edit ${webhook.webhook_id}`, onclick: onedit }, "Change"),
-    el("button", { type: "button", "data-testid": "webhook-active",
-      "data-key": `active ${webhook.webhook_id}`,
+    el("button", { type: "button", "data-testid": "webhook-edit", "data-key": `edit ${id}`,
+      onclick: () => view.edit(id) }, "Change"),
+    el("button", { type: "button", "data-testid": "webhook-active", "data-key": `active ${id}`,
       onclick: () => ask("PUT", path, { is_active: !webhook.is_active }) },
-    webhook.is_active ? "Switch off" : "Switch on"), remove);
+    webhook.is_active ? "Switch off" : "Switch on"),
+    el("button", { type: "button", class: "danger", "data-testid": "webhook-delete",
+      "data-key": `delete ${id}`, onclick() {
+        if (view.doomed === id) ask("DELETE", path);
+        view.doomed = id;
+        view.refresh();
+      } }, view.doomed === id ? "Delete it? Press again" : "Delete"));
 }
 
-function show(overview, webhook, onedit) {
+function show(overview, webhook, view) {
   const id = webhook.webhook_id;
   return el("section", { class: "card", "data-testid": "webhook-row", "data-webhook-id": id,
     "data-url": webhook.url },
@@ -113,7 +115,7 @@ function show(overview, webhook, onedit) {
   webhook.private_key ? el("div", { class: "lines" },
     copyLine("key", webhook.private_key, "copy-private-key", "••••")) : null,
   lines(overview, "GET", `/v1/webhooks/${id}`, `client.webhooks:get(${luaText(id)})`),
-  el("br"), actions(webhook, onedit));
+  el("br"), actions(webhook, view));
 }
 
 function change(overview, webhook, done) {
@@ -129,26 +131,25 @@ export const webhooks = {
   topics: ["webhooks"],
   open(page, context) {
     const list = el("div");
-    let edited = null;
+    const view = { edited: null, doomed: null };
     page.append(el("h1", null, "Webhooks"), el("p", { class: "lead" },
       "Whom the sandbox tells when something happens to a login."), creation(context.overview),
     list);
-    const refresh = async () => {
-      const answer = await ask("GET", "/sandbox/webhooks");
+    view.refresh = refresher(() => ask("GET", "/sandbox/webhooks"), (answer) => {
       // what somebody is typing is not taken away
-      if (!answer.ok || (edited && list.querySelector("form"))) return;
-      const known = answer.data.webhooks.toReversed();
+      if (!answer.ok || (view.edited && list.querySelector("form"))) return;
+      const known = [...answer.data.webhooks].reverse();
       refill(list, known.length === 0
         ? el("p", { class: "empty" }, "No webhook yet.")
-        : known.map((webhook) => (webhook.webhook_id === edited
-          ? change(context.overview, webhook, () => edit(null))
-          : show(context.overview, webhook, () => edit(webhook.webhook_id)))));
-    };
-    const edit = (id) => {
-      edited = id;
+        : known.map((webhook) => (webhook.webhook_id === view.edited
+          ? change(context.overview, webhook, () => view.edit(null))
+          : show(context.overview, webhook, view))));
+    });
+    view.edit = (id) => {
+      view.edited = id;
       list.replaceChildren();
-      return refresh();
+      return view.refresh();
     };
-    return refresh;
+    return view.refresh;
   },
 };

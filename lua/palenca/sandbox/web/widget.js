@@ -144,7 +144,7 @@ function tabs(kinds) {
   if (kinds.length < 2) return null;
   return el("fieldset", null, el("legend", { class: "hidden" }, say().credentialsLead),
     el("div", { class: "tabs" }, kinds.map((kind) => el("label", null,
-      el("input", { class: "hidden", type: "radio", name: "kind", value: kind,
+      el("input", { type: "radio", name: "kind", value: kind,
         checked: kind === state.kind, "data-testid": `tab-${kind}`,
         onchange() {
           keepTyped();

@@ -1,0 +1,152 @@
+// The whole tutorial, as its reader walks it: webhook, widget, events, login, API.
+// SPEC_SCREENSHOTS=DIRECTORY leaves the README's pictures there.
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { by, key, program, staged } from "./support.mjs";
+
+const script = `
+local palenca = require "palenca"
+local client = palenca.new()
+palenca.on("login.*", function(event)
+  print("handled " .. event.action .. " " .. event.account_id)
+end)
+`;
+
+// What the module says of an account, as one line of JSON.
+const reading = `
+local palenca, json = require "palenca", require "cjson"
+local client = palenca.new()
+local id = ...
+local rows, report = client.accounts:earnings(id, {
+  start_date = "2000-01-01", end_date = "2100-01-01" }):all()
+local income = palenca.income.summarize(rows, { report = report })
+local profile = assert(client.accounts:profile(id))
+local list = {}
+for at, row in ipairs(rows) do
+  list[at] = { date = row.earning_date, amount = string.format("%.2f", row.amount) }
+end
+print(json.encode {
+  rows = list, complete = report.complete, average = income.average_month,
+  total = income.total, verifiable = income.verifiable,
+  name = profile.profile.first_name .. " " .. profile.profile.last_name,
+  email = profile.profile.email, months = income.months,
+})
+`;
+
+const pictures = process.env.SPEC_SCREENSHOTS;
+
+async function picture(page, name) {
+  if (!pictures) return;
+  await page.evaluate(() => document.fonts.ready);
+  await page.mouse.move(0, 0);
+  await page.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
+async function createWebhook(page, address) {
+  await page.click(by("nav-webhooks"));
+  await page.fill(by("webhook-name"), "tutorial");
+  await page.fill(by("webhook-url"), address);
+  await picture(page, "webhook");
+  await page.click(by("webhook-create"));
+  await page.waitForSelector(by("webhook-row", `[data-url="${address}"]`));
+}
+
+async function logIn(console_) {
+  await console_.click(by("nav-start"));
+  const [widget] = await Promise.all([console_.waitForEvent("popup"),
+    console_.click(by("open-widget"))]);
+  await widget.setViewportSize({ width: 375, height: 760 });
+  await widget.click(by("lang-es"));
+  await widget.check(by("country-mx"));
+  await widget.click(by("continue"));
+  await widget.check(by("platform-uber"));
+  await widget.evaluate(() => scrollTo(0, 0));
+  await picture(widget, "widget-platform");
+  await widget.click(by("continue"));
+  await widget.check(by("tab-email"));
+  await widget.fill(by("identifier"), "ana@example.com");
+  await widget.fill(by("password"), "anything");
+  await widget.check(by("consent"));
+  await picture(widget, "widget-login");
+  await widget.click(by("submit"));
+  const result = await widget.waitForSelector(by("result"));
+  assert.equal(await result.getAttribute("data-status"), "success");
+  await widget.close();
+}
+
+const texts = (page, selector, ...names) => page.$$eval(selector, (nodes, wanted) =>
+  nodes.map((node) => wanted.map((name) => node.dataset[name])), names);
+
+// What chart, table, income and profile show, beside what the module returns.
+async function compare(page, read) {
+  assert.ok(read.rows.length > 20, "a history to look at");
+  assert.ok(read.complete);
+  const rows = read.rows.map((row) => [row.date, row.amount]);
+  assert.deepEqual(await texts(page, by("earnings-row"), "date", "amount"), rows);
+  assert.deepEqual(await texts(page, by("chart-bar"), "date", "amount"), [...rows].reverse());
+  const shown = (name) => page.getAttribute(by(name), "data-value");
+  assert.equal(await shown("income-average"), read.average);
+  assert.equal(await shown("income-total"), read.total);
+  assert.equal(await shown("income-verifiable"), String(read.verifiable));
+  assert.equal(await page.textContent(by("profile-name")), read.name);
+  assert.ok((await page.textContent(by("profile"))).includes(read.email));
+  await page.check(by("chart-month"));
+  assert.deepEqual(await texts(page, by("chart-bar"), "month", "amount"),
+    read.months.map((month) => [month.month, month.total]));
+  await page.check(by("chart-day"));
+}
+
+test("the tutorial, from the webhook to the API", staged(async (stage) => {
+  const { url } = await stage.sandbox();
+  const env = { PALENCA_API_KEY: key, PALENCA_BASE_URL: url };
+  const db = stage.file("events.db");
+  const serve = stage.start(["serve", stage.file("script.lua", script), "--listen", "127.0.0.1:0",
+    "--db", db], env);
+  const [, receiver] = await serve.wait(/receiving webhooks at (http:\S+?),/);
+  const page = await stage.page();
+
+  const answer = await page.goto(`${url}/console`);
+  const policy = answer.headers()["content-security-policy"];
+  assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';/);
+  await page.waitForSelector(by("step-1", '[data-done="false"]'));
+  await createWebhook(page, receiver);
+  await logIn(page);
+
+  await page.waitForSelector(by("step-3", '[data-done="true"]'));
+  await picture(page, "start");
+  await page.click(by("nav-deliveries"));
+  for (const action of ["login.created", "login.success"]) {
+    await page.waitForSelector(by("delivery-row",
+      `[data-action="${action}"][data-state="delivered"]`));
+    await serve.wait(new RegExp(`handled ${action}`));
+  }
+  await picture(page, "deliveries");
+
+  await page.click(by("nav-logins"));
+  await page.click(by("login-row", '[data-status="success"] >> nth=0') + " >> a");
+  await page.waitForSelector(by("chart-bar"));
+  const account = (await page.textContent(by("account-id"))).trim();
+  assert.ok(serve.output.includes(`handled login.success ${account}`), "the login just made");
+  const file = stage.file("reading.lua", reading);
+  const read = JSON.parse(await stage.run(program, ["run", file, account], env));
+  await compare(page, read);
+  await page.evaluate(() => scrollTo(0, 0));
+  await picture(page, "login");
+  await page.focus(by("chart-bar", " >> nth=0"));
+  await page.keyboard.press("End");
+  await picture(page, "earnings");
+
+  await page.click(by("nav-requests"));
+  await page.waitForSelector(by("request-row", `[data-path="/v1/accounts/${account}/profile"]`));
+  await page.click(by("nav-start"));
+  for (const step of [1, 2, 3, 4, 5]) {
+    await page.waitForSelector(by(`step-${step}`, '[data-done="true"]'), { state: "attached" });
+  }
+
+  assert.equal(await serve.stop(), 0);
+  const events = (await stage.run(program, ["events", "list", "--db", db, "--json"])).trim()
+    .split("\n").map(JSON.parse);
+  assert.deepEqual(events.map((event) => [event.action, event.state, event.account_id]),
+    [["login.created", "done", account], ["login.success", "done", account]]);
+}));
