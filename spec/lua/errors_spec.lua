@@ -3,7 +3,6 @@ local errors = require("palenca.errors")
 local helper = require("spec.lua.helper")
 local json = require("palenca.json")
 local palenca = require("palenca")
-local process = require("spec.support.process")
 local uv = require("luv")
 
 local KEY = helper.KEY
@@ -36,8 +35,6 @@ describe("a fault", function()
     html_502 = { { kind = "server", status = 502 }, "web page", "HTTP 502" },
     html_200 = { { kind = "protocol", status = 200 }, "web page" },
     cut_json = { { kind = "protocol", status = 200 }, "not the API's JSON" },
-    short_body = { { kind = "network" } },
-    close = { { kind = "network" } },
     reset = { { kind = "network" } },
     garbage = { { kind = "protocol" } },
     empty = { { kind = "protocol", status = 200 }, "empty" },
@@ -79,12 +76,10 @@ describe("a fault", function()
   end
 
   it("without an answer has no status", function()
-    for _, fault in ipairs { "close", "reset" } do
-      local _, err = get(fault)
-      assert.is_nil(err.status)
-      assert.is_nil(err.request_id)
-      assert.is_nil(tostring(err):find("HTTP", 1, true))
-    end
+    local _, err = get("reset")
+    assert.is_nil(err.status)
+    assert.is_nil(err.request_id)
+    assert.is_nil(tostring(err):find("HTTP", 1, true))
   end)
 
   it("names the request, for the API's support", function()
@@ -92,32 +87,13 @@ describe("a fault", function()
     failed(data, err, { request_id = "fault-request" }, "(HTTP 400, request fault-request)")
   end)
 
-  local documented = {
-    missing_api_key = { 401, "auth" }, invalid_api_key = { 401, "auth" },
-    bad_request = { 422, "invalid" }, invalid_credentials = { 401, "platform" },
-    platform_unavailable = { 503, "platform" }, too_many_requests = { 429, "rate_limited" },
-    service_unavailable = { 503, "server" }, request_timeout = { 504, "timeout" },
-    platform_error = { 422, "platform" }, invalid_otp = { 401, "platform" },
-    expired_otp = { 401, "platform" }, email_not_validated = { 400, "platform" },
-    invalid_phone_number = { 422, "invalid" }, invalid_email = { 422, "invalid" },
-    lambda_error = { 503, "server" }, login_refused = { 400, "platform" },
-    invalid_otp_auth_key = { 401, "platform" }, could_not_send_otp = { 401, "platform" },
-    unable_to_get_performance = { 403, "platform" },
-    recent_login_successful = { 412, "platform" }, invalid_otp_session = { 401, "platform" },
-    -- not documented: the status decides
-    brand_new = { 418, "invalid" }, not_yours = { 403, "auth" }, gone_away = { 404, "not_found" },
-    slow_client = { 408, "timeout" }, slow_gateway = { 504, "timeout" }, broken = { 500, "server" },
-    too_fast = { 429, "rate_limited" }, moved = { 301, "protocol" },
-  }
-  for code, case in pairs(documented) do
-    it(string.format("with code %s and status %d is of kind %s", code, case[1], case[2]), function()
-      local data, err = get("error:" .. code .. ":" .. case[1])
-      failed(data, err, {
-        kind = case[2], code = code, status = case[1], message = "About " .. code,
-        errors = { { message = "look here", location = "body.field" } },
-      }, "body.field: look here")
-    end)
-  end
+  it("has what the answer says is wrong", function()
+    local data, err = get("error:moved:301")
+    failed(data, err, {
+      kind = "protocol", code = "moved", status = 301, message = "About moved",
+      errors = { { message = "look here", location = "body.field" } },
+    }, "body.field: look here")
+  end)
 
   it("that repeats the key is told without it", function()
     local data, err = get("echo")
@@ -131,93 +107,20 @@ describe("a fault", function()
     assert.equal("The key [key] is not known", err.message)
   end)
 
-  it("that never ends becomes a timeout", function()
-    local data, err = get("never", { timeout = 0.2 })
-    failed(data, err, { kind = "timeout", attempts = 1 })
-    assert.is_nil(err.status)
-    data, err = get("never", { timeout = 0.0001 })
-    failed(data, err, { kind = "timeout" })
+  it("of a creation is never followed by a second one", function()
+    for _, fault in ipairs { "reset", "html_502" } do
+      local client = faults:client(fault, { max_retries = 3 })
+      local data, err = client.users:create { external_id = "once" }
+      failed(data, err, { attempts = 1 })
+      assert.equal(1, faults:count("/" .. fault .. "/v1/users"))
+    end
   end)
 
-  describe("is tried again", function()
-    it("where that is safe, and told of when it lasts", function()
-      local data, err = get("unavailable", { max_retries = 2 })
-      failed(data, err, { kind = "server", status = 503, attempts = 3, retry_after = 0 },
-        "3 attempts")
-      assert.equal(3, faults:count("/unavailable/v1/users/u1"))
-    end)
-
-    for _, fault in ipairs { "unavailable_once", "limited_once" } do
-      it("until it is gone: " .. fault, function()
-        local data, meta = faults:client(fault, { max_retries = 3 }).users:get("again")
-        assert.is_true(data.ok)
-        assert.equal(2, meta.attempts)
-        assert.equal(2, faults:count("/" .. fault .. "/v1/users/again"))
-      end)
-    end
-
-    it("as often as max_retries says, and not at all with 0", function()
-      for retries = 0, 1 do
-        local path = "u" .. retries
-        local data, err = faults:client("close", { max_retries = retries }).users:get(path)
-        failed(data, err, { kind = "network", attempts = retries + 1 })
-        assert.equal(retries + 1, faults:count("/close/v1/users/" .. path))
-      end
-    end)
-
-    it("for PUT, DELETE and searches too", function()
-      local client = faults:client("unavailable_once", { max_retries = 1 })
-      local _, meta = client.webhooks:update(helper.UNKNOWN, { name = "n" })
-      assert.equal(2, meta.attempts)
-      _, meta = faults:client("unavailable_once/d", { max_retries = 1 })
-        .webhooks:delete(helper.UNKNOWN)
-      assert.equal(2, meta.attempts)
-      local data, err = faults:client("unavailable", { max_retries = 1 })
-        .accounts:earnings(helper.ACCOUNT, helper.PERIOD):page(1)
-      failed(data, err, { kind = "server", attempts = 2 })
-    end)
-  end)
-
-  describe("of a creation", function()
-    local options = { max_retries = 3 }
-
-    for _, fault in ipairs { "close", "reset", "short_body", "unavailable", "html_502" } do
-      it("is never followed by a second one: " .. fault, function()
-        local client = faults:client(fault, options)
-        local data, err = client.users:create { external_id = "once" }
-        failed(data, err, { attempts = 1 })
-        data, err = client.webhooks:create {
-          url = "https://example.com", name = "n", is_sandbox = true,
-        }
-        failed(data, err, { attempts = 1 })
-        data, err = client:request("POST", "/v1/other", {})
-        failed(data, err, { attempts = 1 })
-        for _, path in ipairs { "users", "webhooks", "other" } do
-          assert.equal(1, faults:count("/" .. fault .. "/v1/" .. path))
-        end
-      end)
-    end
-
-    it("is never followed by a second one when it times out", function()
-      local data, err = faults:client("never", { max_retries = 3, timeout = 0.2 }).users:create()
-      failed(data, err, { kind = "timeout", attempts = 1 })
-      assert.equal(1, faults:count("/never/v1/users"))
-    end)
-
-    it("is never sent over a kept connection, which might be closed by now", function()
-      local fresh = helper.faults()
-      local client = fresh:client("good")
-      assert.truthy(client.users:get("u1"))
-      assert.truthy(client.users:create())
-      assert.equal(2, fresh:stats().connections)
-      assert.equal(0, fresh:stop())
-    end)
-
-    it("is repeated after 429, which says that nothing was done", function()
-      local data, meta = faults:client("limited_once", options).users:create()
-      assert.is_true(data.ok)
-      assert.equal(2, meta.attempts)
-    end)
+  it("of a creation is not risked on a kept connection, which might be closed by now", function()
+    local client = faults:client("good")
+    assert.truthy(client.users:get("u1"))
+    assert.truthy(client.users:create())
+    assert.equal(2, faults:stats().connections)
   end)
 end)
 
@@ -237,17 +140,163 @@ describe("without a server", function()
   end)
 end)
 
+describe("an answer of the sandbox", function()
+  local sandbox
+  setup(function() sandbox = helper.sandbox() end)
+  teardown(function() assert.equal(0, sandbox:stop()) end)
+  before_each(function()
+    sandbox:heal()
+    sandbox:count()
+  end)
+
+  local function client(options)
+    return sandbox:client(options)
+  end
+
+  local documented = {
+    missing_api_key = { 401, "auth" }, invalid_api_key = { 401, "auth" },
+    bad_request = { 422, "invalid" }, invalid_credentials = { 401, "platform" },
+    platform_unavailable = { 503, "platform" }, too_many_requests = { 429, "rate_limited" },
+    service_unavailable = { 503, "server" }, request_timeout = { 504, "timeout" },
+    platform_error = { 422, "platform" }, invalid_otp = { 401, "platform" },
+    expired_otp = { 401, "platform" }, email_not_validated = { 400, "platform" },
+    invalid_phone_number = { 422, "invalid" }, invalid_email = { 422, "invalid" },
+    lambda_error = { 503, "server" }, login_refused = { 400, "platform" },
+    invalid_otp_auth_key = { 401, "platform" }, could_not_send_otp = { 401, "platform" },
+    unable_to_get_performance = { 403, "platform" },
+    recent_login_successful = { 412, "platform" }, invalid_otp_session = { 401, "platform" },
+    -- not documented: the status decides
+    brand_new = { 418, "invalid" }, not_yours = { 403, "auth" }, gone_away = { 404, "not_found" },
+    slow_client = { 408, "timeout" }, slow_gateway = { 504, "timeout" }, broken = { 500, "server" },
+    too_fast = { 429, "rate_limited" },
+  }
+  for code, case in pairs(documented) do
+    it(string.format("with code %s and status %d is of kind %s", code, case[1], case[2]), function()
+      sandbox:fault { kind = "error", code = code, status = case[1] }
+      local data, err = client().users:get(helper.USER)
+      failed(data, err, { kind = case[2], code = code, status = case[1], attempts = 1 })
+      assert.truthy(err.message:find("asked for", 1, true))
+    end)
+  end
+
+  for kind, status in pairs { drop = false, cut = 200 } do
+    it("that is lost is a network failure, and asked for again: " .. kind, function()
+      -- over a connection that was kept, curl itself asks twice; a new sandbox has none
+      local fresh = helper.sandbox()
+      fresh:fault { kind = kind }
+      for retries = 0, 1 do
+        local data, err = fresh:client({ max_retries = retries }).users:get(helper.USER)
+        failed(data, err, { kind = "network", attempts = retries + 1 })
+        assert.equal(status or nil, err.status)
+        assert.equal(status ~= false, tostring(err):find("HTTP", 1, true) ~= nil)
+        assert.equal(retries + 1, fresh:count())
+      end
+      fresh:fault { kind = kind, times = 2 }
+      local user, meta = fresh:client({ max_retries = 3 }).users:get(helper.USER)
+      assert.equal(helper.USER, user.user_id)
+      assert.equal(3, meta.attempts)
+      assert.equal(0, fresh:stop())
+    end)
+  end
+
+  it("that does not come becomes a timeout", function()
+    sandbox:fault { kind = "latency", seconds = 600 }
+    for _, timeout in ipairs { 0.2, 0.0001 } do
+      local data, err = client({ timeout = timeout }).users:get(helper.USER)
+      failed(data, err, { kind = "timeout", attempts = 1 })
+      assert.is_nil(err.status)
+    end
+  end)
+
+  local busy = { kind = "error", status = 503, code = "service_unavailable", retry_after = 0 }
+  local limited = { kind = "error", status = 429, code = "too_many_requests", retry_after = 0 }
+
+  local function once(fault)
+    local copy = { times = 1 }
+    for name, value in pairs(fault) do
+      copy[name] = value
+    end
+    return copy
+  end
+
+  it("that fails is asked for again where that is safe, and told of when it lasts", function()
+    sandbox:fault(busy)
+    local data, err = client({ max_retries = 2 }).users:get(helper.USER)
+    failed(data, err, { kind = "server", status = 503, attempts = 3, retry_after = 0 },
+      "3 attempts")
+    assert.equal(3, sandbox:count())
+    data, err = client({ max_retries = 1 }).accounts:earnings(helper.ACCOUNT, helper.PERIOD)
+      :page(1)
+    failed(data, err, { kind = "server", attempts = 2 })
+  end)
+
+  for name, fault in pairs { busy = busy, limited = limited } do
+    it("that fails once is asked for again: " .. name, function()
+      sandbox:fault(once(fault))
+      local user, meta = client({ max_retries = 3 }).users:get(helper.USER)
+      assert.equal(helper.USER, user.user_id)
+      assert.equal(2, meta.attempts)
+      assert.equal(2, sandbox:count())
+    end)
+  end
+
+  it("that fails is asked for again for PUT and DELETE too", function()
+    local webhook = client().webhooks:create {
+      url = "https://example.com", name = "n", is_sandbox = true, widget_id = helper.WIDGET,
+    }
+    sandbox:fault(once(busy))
+    local changed, meta = client({ max_retries = 1 }).webhooks:update(webhook.webhook_id,
+      { name = "m" })
+    assert.equal("m", changed.name)
+    assert.equal(2, meta.attempts)
+    sandbox:fault(once(busy))
+    changed, meta = client({ max_retries = 1 }).webhooks:delete(webhook.webhook_id)
+    assert.equal("m", changed.name)
+    assert.equal(2, meta.attempts)
+  end)
+
+  local lasting = {
+    drop = { kind = "drop" }, cut = { kind = "cut" }, busy = busy,
+    never = { kind = "latency", seconds = 600 },
+  }
+  for name, fault in pairs(lasting) do
+    it("to a creation is never followed by a second one: " .. name, function()
+      local options = { max_retries = 3, timeout = name == "never" and 0.2 or nil }
+      sandbox:fault(fault)
+      local before = sandbox:counts()
+      sandbox:count()
+      local data, err = client(options).users:create { external_id = "once" }
+      failed(data, err, { attempts = 1 })
+      data, err = client(options).webhooks:create {
+        url = "https://example.com", name = "n", is_sandbox = true, widget_id = helper.WIDGET,
+      }
+      failed(data, err, { attempts = 1 })
+      data, err = client(options):request("POST", "/v1/other", {})
+      failed(data, err, { attempts = 1 })
+      assert.equal(3, sandbox:count())
+      -- an answer that is lost says nothing of the work, which was done
+      local made = name == "busy" and 0 or 1
+      local after = sandbox:counts()
+      assert.equal(before.users + made, after.users)
+      assert.equal(before.webhooks + made, after.webhooks)
+    end)
+  end
+
+  it("of 429 to a creation says that nothing was done, so that it is repeated", function()
+    sandbox:fault(once(limited))
+    local user, meta = client({ max_retries = 3 }).users:create()
+    assert.truthy(user.user_id)
+    assert.equal(2, meta.attempts)
+  end)
+end)
+
 describe("the sandbox", function()
-  local sandbox, url, key
-  setup(function() sandbox, url, key = process.sandbox { "--rate-limit", "0" } end)
+  local sandbox
+  setup(function() sandbox = helper.sandbox() end)
   teardown(function() assert.equal(0, sandbox:stop()) end)
 
   local function client(options)
-    local all = { api_key = key, base_url = url, rate_limit = 0, max_retries = 0 }
-    for name, value in pairs(options or {}) do
-      all[name] = value
-    end
-    return palenca.new(all)
+    return sandbox:client(options)
   end
 
   it("refuses a wrong key", function()
@@ -257,7 +306,7 @@ describe("the sandbox", function()
   end)
 
   it("refuses a request without a key", function()
-    local answer = palenca.http { url = url .. "/v1/webhooks" }
+    local answer = palenca.http { url = sandbox.url .. "/v1/webhooks" }
     assert.equal(401, answer.status)
     assert.equal("missing_api_key", json.decode(answer.body).error.code)
   end)
@@ -291,8 +340,8 @@ end)
 
 describe("a rate limit", function()
   it("that is used up is told of, with the time to wait", function()
-    local sandbox, url, key = process.sandbox { "--rate-limit", "3" }
-    local client = palenca.new { api_key = key, base_url = url, rate_limit = 0, max_retries = 0 }
+    local sandbox = helper.sandbox { "--rate-limit", "3" }
+    local client = sandbox:client()
     for used = 1, 3 do
       local _, meta = client.webhooks:list()
       assert.equal(3, meta.rate_limit.limit)

@@ -1,4 +1,4 @@
---- What the module's specs share: the fault server, subprocesses of the same Lua, blamed lines.
+--- What the module's specs share: sandboxes, the fault server, subprocesses of the same Lua.
 local assert = require("luassert")
 local json = require("palenca.json")
 local http = require("spec.support.http")
@@ -80,6 +80,68 @@ function Faults:stop()
   return process.wait_for(function()
     return self.code
   end, "the end of the fault server")
+end
+
+local Sandbox = {}
+Sandbox.__index = Sandbox
+
+--- Starts a sandbox, for the module to be used against.
+-- @tparam ?table extra further arguments
+function helper.sandbox(extra)
+  local arguments = { "--rate-limit", "0" }
+  for _, argument in ipairs(extra or {}) do
+    arguments[#arguments + 1] = argument
+  end
+  local self = setmetatable({}, Sandbox)
+  self.process, self.url, self.key = process.sandbox(arguments)
+  return self
+end
+
+-- On a connection of its own: the module would keep it, and send other requests over it.
+local function control(self, verb, path, body)
+  local answer = assert(http.request(verb, self.url .. path, body and json.encode(body)))
+  assert(answer.status < 300, answer.body)
+  return json.decode(answer.body).data
+end
+
+--- Sets a fault and, with it, takes away those that were set before.
+function Sandbox:fault(fault)
+  control(self, "DELETE", "/sandbox/faults")
+  control(self, "POST", "/sandbox/faults", fault)
+end
+
+--- Takes all faults away.
+function Sandbox:heal()
+  control(self, "DELETE", "/sandbox/faults")
+end
+
+--- How many requests came since this was asked last.
+function Sandbox:count()
+  local requests = control(self, "GET", "/sandbox/requests?items_per_page=500").requests
+  local before = self.seen or 0
+  self.seen = #requests
+  return #requests - before
+end
+
+--- What is stored of a kind, such as "webhooks".
+function Sandbox:counts()
+  return control(self, "GET", "/sandbox/overview").counts
+end
+
+--- A client of it; `options` go over the defaults.
+function Sandbox:client(options)
+  local all = {
+    api_key = self.key, base_url = self.url, timeout = PATIENCE, max_retries = 0, rate_limit = 0,
+  }
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  return palenca.new(all)
+end
+
+--- Ends it; answers its exit status.
+function Sandbox:stop()
+  return self.process:stop()
 end
 
 --- Runs a Lua text in a process of the Lua that the spec runs under, with the environment given:

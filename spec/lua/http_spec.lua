@@ -101,34 +101,52 @@ describe("palenca.http", function()
     assert.equal(0, faults:count("/redirected/v1/users"))
   end)
 
-  it("tries again only if told to, and only what is safe", function()
-    local answer = palenca.http { url = faults.url .. "/unavailable_once/a", max_retries = 2 }
-    assert.equal(200, answer.status)
-    assert.equal(2, faults:count("/unavailable_once/a"))
-    answer = palenca.http { url = faults.url .. "/unavailable_once/b" }
-    assert.equal(503, answer.status)
-    for _, method in ipairs { "POST", "PATCH" } do
-      local path = "/close/" .. method
-      palenca.http { url = faults.url .. path, method = method, max_retries = 2 }
-      assert.equal(1, faults:count(path))
-    end
+  it("tells that what answers is no HTTP server", function()
+    local answer, err = palenca.http { url = faults.url .. "/garbage/" }
+    assert.is_nil(answer)
+    assert.equal("protocol", err.kind)
+    assert.truthy(#err.message > 0)
   end)
 
-  for fault, kind in pairs { close = "network", garbage = "protocol", short_body = "network" } do
-    it("tells why there is no answer: " .. fault, function()
-      local answer, err = palenca.http { url = faults.url .. "/" .. fault .. "/" }
-      assert.is_nil(answer)
-      assert.is_true(errors.is(err))
-      assert.equal(kind, err.kind)
-      assert.truthy(#err.message > 0)
-      assert.is_true(err.attempts >= 1)
-    end)
-  end
+  describe("to a server that fails", function()
+    local sandbox
+    before_each(function() sandbox = helper.sandbox() end)
+    after_each(function() assert.equal(0, sandbox:stop()) end)
 
-  it("tells of a timeout", function()
-    local answer, err = palenca.http { url = faults.url .. "/never/", timeout = 0.2 }
-    assert.is_nil(answer)
-    assert.equal("timeout", err.kind)
+    local function request(given)
+      given.url = sandbox.url .. "/v1/webhooks"
+      given.headers = { ["x-api-key"] = sandbox.key }
+      return palenca.http(given)
+    end
+
+    it("tries again only if told to", function()
+      sandbox:fault { kind = "error", status = 503, retry_after = 0, times = 1 }
+      assert.equal(200, request({ max_retries = 2 }).status)
+      assert.equal(2, sandbox:count())
+      sandbox:fault { kind = "error", status = 503, retry_after = 0, times = 1 }
+      assert.equal(503, request({}).status)
+    end)
+
+    for _, kind in ipairs { "drop", "cut" } do
+      it("tells why there is no answer, and repeats what is safe only: " .. kind, function()
+        sandbox:fault { kind = kind }
+        for method, attempts in pairs { GET = 3, POST = 1, PATCH = 1 } do
+          local answer, err = request { method = method, max_retries = 2 }
+          assert.is_nil(answer)
+          assert.is_true(errors.is(err))
+          assert.equal("network", err.kind)
+          assert.equal(attempts, err.attempts)
+          assert.equal(attempts, sandbox:count())
+        end
+      end)
+    end
+
+    it("tells of a timeout", function()
+      sandbox:fault { kind = "latency", seconds = 600 }
+      local answer, err = request { timeout = 0.2 }
+      assert.is_nil(answer)
+      assert.equal("timeout", err.kind)
+    end)
   end)
 
   it("tells that nobody is there", function()

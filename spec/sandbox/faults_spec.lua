@@ -59,6 +59,14 @@ describe("sandbox faults", function()
     assert.equal(201, (select(2, effects_of("POST", "/v1/users", { external_id = "e" }))))
   end)
 
+  it("of kind error name the time to wait, if they have one", function()
+    add { kind = "error", status = 429, retry_after = 7, times = 1 }
+    local _, _, headers = api:call("GET", "/v1/webhooks")
+    assert.equal("7", headers["Retry-After"])
+    _, _, headers = api:call("GET", "/v1/webhooks")
+    assert.is_nil(headers["Retry-After"])
+  end)
+
   it("of kinds drop and cut lose the answer after the work was done", function()
     for kind, name in pairs { drop = "one", cut = "other" } do
       add { kind = kind, times = 1 }
@@ -191,10 +199,10 @@ describe("sandbox faults of earnings", function()
   end
 
   it("add a row at the front while pages are read", function()
-    local first = read(1)
     api:call("POST", "/sandbox/faults", { kind = "earning_added", times = 1 }, helper.JSON)
+    local first, before = read(1)
     local second, total = read(2)
-    assert.equal(196, total)
+    assert.same({ 195, 196 }, { before, total })
     -- what was the last row of page 1 is now the first one of page 2
     assert.same(first[3], second[1])
     local _, again = read(2)
@@ -203,8 +211,8 @@ describe("sandbox faults of earnings", function()
   end)
 
   it("take a row away", function()
-    local first = read(1)
     api:call("POST", "/sandbox/faults", { kind = "earning_removed", times = 1 }, helper.JSON)
+    local first = read(1)
     local rows, total = read(1)
     assert.equal(194, total)
     assert.same(first[2], rows[1])
@@ -212,6 +220,7 @@ describe("sandbox faults of earnings", function()
 
   it("correct an amount", function()
     api:call("POST", "/sandbox/faults", { kind = "earning_corrected", times = 1 }, helper.JSON)
+    assert.equal(179, read(1)[1].amount)
     local rows, total = read(1)
     assert.equal(195, total)
     assert.equal(180, rows[1].amount)

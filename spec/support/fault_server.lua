@@ -64,21 +64,11 @@ local function cut(bytes)
   end
 end
 
--- The first request to a path gets one answer, the later ones the good one.
-local function once(...)
-  local first = message(...)
-  return function(socket, request)
-    write(socket, request.number == 1 and first or message(200, GOOD))
-  end
-end
-
 local faults = {
   good = always(200, GOOD),
   html_502 = always(502, PAGE, { ["Content-Type"] = "text/html" }),
   html_200 = always(200, PAGE, { ["Content-Type"] = "text/html" }),
   cut_json = always(200, GOOD:sub(1, -12)),
-  short_body = cut(message(200, GOOD, { ["Content-Length"] = #GOOD + 100 })),
-  close = cut(""),
   garbage = cut("SSH-2.0-OpenSSH_9.2p1\r\n" .. ("\0\1\2\3"):rep(64) .. "\r\n"),
   empty = always(200, ""),
   no_content = always(204, ""),
@@ -98,13 +88,6 @@ local faults = {
   bare_number = always(200, "5"),
   data_number = always(200, '{"success":true,"data":5,"pagination":{"page":1}}'),
   redirect = always(302, "", { Location = "/redirected/v1/users" }),
-  unavailable_once = once(503, '{"success":false,"error":{"code":"service_unavailable"}}'),
-  unavailable = always(503, PAGE, { ["Retry-After"] = "0" }),
-  limited_once = once(
-    429,
-    '{"success":false,"error":{"code":"too_many_requests"}}',
-    { ["Retry-After"] = "0" }
-  ),
   rich = always(
     200,
     '{"success":true,"error":null,"data":{"count":3,"rate":0.5,"nothing":null,'
@@ -116,8 +99,6 @@ local faults = {
     }
   ),
 }
-
-function faults.never() end
 
 function faults.reset(socket)
   socket:close_reset()
@@ -224,15 +205,6 @@ local function none()
 end
 
 faults.pages = paged(constant)
-faults.grow_once = paged(function(page, reading, total)
-  return total + ((reading > 1 or page > 1) and 1 or 0)
-end)
-faults.shrink_once = paged(function(page, reading, total)
-  return total - ((reading > 1 or page > 1) and 1 or 0)
-end)
-faults.grow_always = paged(function(page, reading, total)
-  return total + 2 * reading + (page > 1 and 1 or 0)
-end)
 faults.short_page = paged(constant, function(_, page)
   return page == 2 and 1 or 0
 end)

@@ -30,7 +30,7 @@ function fault.parse(text)
   end
   local given = { kind = kind }
   for part in rest:gmatch("[^,]+") do
-    local name, value = part:match("^(%l+)=(.+)$")
+    local name, value = part:match("^([%l_]+)=(.+)$")
     if not name then
       return nil, string.format("--fault: '%s' is not NAME=VALUE", part)
     end

@@ -11,7 +11,7 @@ faults.__index = faults
 -- `path` (a prefix) say which, for webhooks `action`.
 faults.kinds = {
   latency = { "method", "path", "seconds" },
-  error = { "method", "path", "status", "code" },
+  error = { "method", "path", "status", "code", "retry_after" },
   drop = { "method", "path" },
   cut = { "method", "path" },
   webhook_lose = { "action" },
@@ -42,11 +42,12 @@ local fields = {
   { name = "seconds", check = validate.number(0, 600) },
   { name = "status", check = validate.integer(400, 599) },
   { name = "code", check = validate.string },
+  { name = "retry_after", check = validate.integer(0, 3600) },
 }
 
 local fault_shape = render.shape {
   "fault_id", "kind", "probability", "times", "method", "path", "action", "seconds", "status",
-  "code", "hits",
+  "code", "retry_after", "hits",
 }
 
 --- Makes a list of no faults.
@@ -207,7 +208,8 @@ local function new_row(rows)
   }
 end
 
---- Changes the earnings of an account if a fault says so, as if the platform had just sent news.
+--- Changes the earnings of an account if a fault says so, as if the platform sent news right after
+-- a page was read: the next page is one of another history.
 -- @tparam table account the account
 -- @tparam table subject `method` and `path` of the request
 function faults:shift_earnings(account, subject)

@@ -225,20 +225,22 @@ end
 
 -- The faults that strike a request that would be answered.
 local function respond_with_faults(self, request, route, found)
-  local account_id = request.path:match("^/v1/accounts/([^/]+)/earnings/search$")
-  local account = account_id and self.store.account:get(account_id)
-  if account then
-    self.faults:shift_earnings(account, request)
-  end
   local latency = self.faults:strike("latency", request)
   local effects = { delay = latency and latency.seconds, fault = latency and "latency" }
   local failed = self.faults:strike("error", request)
   if failed then
     effects.fault = "error"
-    return reply.failure(failed.status, failed.code, "this was asked for: a fault is set"), effects
+    local refusal = reply.failure(failed.status, failed.code, "this was asked for: a fault is set")
+    refusal.headers = { ["Retry-After"] = failed.retry_after and tostring(failed.retry_after) }
+    return refusal, effects
   end
   -- the work is done, and the answer lost: what makes a repeated creation dangerous
   local answer = respond(self, request, route, found)
+  local account_id = request.path:match("^/v1/accounts/([^/]+)/earnings/search$")
+  local account = account_id and self.store.account:get(account_id)
+  if account then
+    self.faults:shift_earnings(account, request)
+  end
   for _, kind in ipairs { "drop", "cut" } do
     if self.faults:strike(kind, request) then
       effects.fault, effects[kind] = kind, true

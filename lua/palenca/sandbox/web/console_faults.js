@@ -24,7 +24,8 @@ const kinds = ["latency", "error", "drop", "cut", "webhook_lose", "webhook_dupli
 
 const numbers = [["probability", "Probability", "0 to 1; empty: always"],
   ["times", "Times", "empty: until removed"], ["seconds", "Seconds", "latency, webhook_delay"],
-  ["status", "Status", "error: 400 to 599"]];
+  ["status", "Status", "error: 400 to 599"],
+  ["retry_after", "Retry-After", "error: seconds that the answer names"]];
 const words = [["code", "Code", "error: the API's own code"],
   ["method", "Method", "only these requests"], ["path", "Path begins with", "such as /v1/accounts"],
   ["action", "Event", "of webhook faults, such as login.success"]];
@@ -72,7 +73,7 @@ function presetButtons() {
 }
 
 function details(fault) {
-  return ["method", "path", "action", "seconds", "status", "code"]
+  return ["method", "path", "action", "seconds", "status", "code", "retry_after"]
     .filter((name) => fault[name] !== null).map((name) => `${name} ${fault[name]}`).join(", ");
 }
 
