@@ -151,6 +151,12 @@ test("makes things go wrong on demand, and time pass", staged(async (stage) => {
   await page.click(by("nav-deliveries"));
   await until(page, (selector) => document.querySelectorAll(selector).length === 2,
     by("delivery-row", '[data-state="delivered"]'));
+  await addWebhook(url, hook.url, "another");
+  await page.click(by("nav-webhooks"));
+  await page.click('h2 a:text-is("another")');
+  await page.waitForSelector("text=No delivery yet");
+  await page.click(by("nav-webhooks"));
+  await page.click('h2 a:text-is("hook")');
   await page.click(by("delivery-row", '[data-action="login.created"]') + " >> a");
   await page.waitForSelector("text=Try 2");
 }));

@@ -10,7 +10,9 @@ import { webhooks } from "/assets/console_webhooks.js";
 // A view is { title, topics, open(page, context, id) }; open fills the page and gives a function
 // that brings what it shows up to date.
 const views = { start, logins, webhooks, deliveries, requests, faults };
-const single = { logins: login, deliveries: deliveries.one, requests: requests.one };
+const single = {
+  logins: login, webhooks: webhooks.one, deliveries: deliveries.one, requests: requests.one,
+};
 
 // So long the page rests between two refreshes, however much happens.
 const REST = 300;

@@ -1,7 +1,7 @@
 // The views of deliveries: all of them, and one with its body, its tries and the way to resend it.
 import { ask, el } from "/assets/dom.js";
-import { badge, card, cell, copyLine, crumb, curl, facts, growing, luaText, number, pretty, refill,
-  refresher, seconds, short, shown, statusBadge, time } from "/assets/console_parts.js";
+import { badge, card, cell, copyLine, crumb, curl, facts, growing, luaText, moment, number,
+  pretty, refill, refresher, short, shown, statusBadge, time } from "/assets/console_parts.js";
 
 export const deliveryHeads = ["Event", "State", "Answer", "#Tries", "Webhook", "When"];
 
@@ -12,7 +12,7 @@ function answerOf(delivery) {
 
 function stateOf(delivery) {
   const next = delivery.next_attempt_in;
-  return [badge(delivery.state), next > 0 ? ` in ${seconds(next)}` : null];
+  return [badge(delivery.state), next > 0 ? ` until ${moment(next)}` : null];
 }
 
 export function deliveryRow(delivery) {
@@ -94,6 +94,15 @@ const one = {
   },
 };
 
+// The deliveries that a query picks, in a region; gives what brings it up to date.
+export function deliveriesOf(region, query) {
+  return growing(region, deliveryHeads,
+    "No delivery yet. One is made for each webhook when a worker logs in.", async (count) => {
+      const answer = await ask("GET", `/sandbox/deliveries?items_per_page=${count}${query}`);
+      return { answer, rows: answer.data?.deliveries.map(deliveryRow) ?? [] };
+    });
+}
+
 export const deliveries = {
   title: "Deliveries",
   topics: ["deliveries"],
@@ -103,11 +112,6 @@ export const deliveries = {
     page.append(el("h1", null, "Deliveries"), el("p", { class: "lead" },
       "What was sent to your webhooks, the newest first. A receiver has 30 seconds to answer 200 "
       + "or 201; else it is tried again, up to three times."), list);
-    return growing(list, deliveryHeads,
-      "No delivery yet. One is made for each webhook when a worker logs in.",
-      async (count) => {
-        const answer = await ask("GET", `/sandbox/deliveries?items_per_page=${count}`);
-        return { answer, rows: answer.data?.deliveries.map(deliveryRow) ?? [] };
-      });
+    return deliveriesOf(list, "");
   },
 };

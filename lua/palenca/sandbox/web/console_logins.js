@@ -1,8 +1,8 @@
 // The views of logins: all of them with filters, and one with its profile, earnings and income.
 import { ask, el } from "/assets/dom.js";
 import { chart } from "/assets/console_chart.js";
-import { badge, card, cell, crumb, facts, field, growing, lines, masked, money, number, refill,
-  refresher, seconds, short, shown, table, time } from "/assets/console_parts.js";
+import { badge, card, cell, crumb, facts, field, growing, lines, masked, moment, money, number,
+  refill, refresher, short, shown, table, time } from "/assets/console_parts.js";
 import { deliveryHeads, deliveryRow } from "/assets/console_deliveries.js";
 import { lookedAt } from "/assets/console_start.js";
 
@@ -48,7 +48,7 @@ export const logins = {
 
 function stateCard(context, { login, account }) {
   const ends = login.next_step ? "waits for the code"
-    : login.settles_in > 0 ? `ends in ${seconds(login.settles_in)}` : null;
+    : login.settles_in > 0 ? `until ${moment(login.settles_in)}` : null;
   return card(null, facts([
     ["Status", el("span", { "data-testid": "login-status" }, badge(login.status),
       ends ? ` ${ends}` : null)],

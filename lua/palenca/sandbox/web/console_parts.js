@@ -9,6 +9,13 @@ export function time(text) {
   return el("time", { datetime: text, title: text }, clock.format(new Date(text)));
 }
 
+// When something happens that is so many seconds ahead. Told as a moment: it stays true while the
+// page is not drawn anew.
+export function moment(ahead) {
+  return new Intl.DateTimeFormat(undefined, { timeStyle: "medium" })
+    .format(new Date(Date.now() + ahead * 1000));
+}
+
 export function seconds(value) {
   if (value < 90) return `${Math.ceil(value)} s`;
   if (value < 5400) return `${Math.ceil(value / 60)} min`;

@@ -1,7 +1,8 @@
 // The view of webhooks: creating, changing and deleting them.
 import { ask, el } from "/assets/dom.js";
-import { badge, card, complain, copyLine, facts, field, lines, luaText, refill, refresher }
+import { badge, card, complain, copyLine, crumb, facts, field, lines, luaText, refill, refresher }
   from "/assets/console_parts.js";
+import { deliveriesOf } from "/assets/console_deliveries.js";
 
 const LOGIN_EVENTS = ["login.created", "login.success", "login.incomplete", "login.error"];
 
@@ -105,7 +106,8 @@ function show(overview, webhook, view) {
   const id = webhook.webhook_id;
   return el("section", { class: "card", "data-testid": "webhook-row", "data-webhook-id": id,
     "data-url": webhook.url },
-  el("h2", null, webhook.name, " ", badge(webhook.is_active ? "active" : "off")),
+  el("h2", null, el("a", { href: `#/webhooks/${id}`, "data-key": id }, webhook.name), " ",
+    badge(webhook.is_active ? "active" : "off")),
   facts([
     ["URL", webhook.url],
     ["Events", webhook.events.includes("*") ? "all" : webhook.events.join(", ")],
@@ -126,30 +128,53 @@ function change(overview, webhook, done) {
   return card(webhook.name, form);
 }
 
+// What a page remembers of its webhooks: which one is being changed, which one is to be deleted.
+// `list` is redrawn by `draw(webhooks)`.
+function viewOf(context, list, draw) {
+  const view = { edited: null, doomed: null };
+  view.refresh = refresher(() => ask("GET", "/sandbox/webhooks"), (answer) => {
+    // what somebody is typing is not taken away
+    if (!answer.ok || (view.edited && list.querySelector("form"))) return;
+    refill(list, draw([...answer.data.webhooks].reverse().map((webhook) => ({
+      id: webhook.webhook_id,
+      card: webhook.webhook_id === view.edited
+        ? change(context.overview, webhook, () => view.edit(null))
+        : show(context.overview, webhook, view),
+    }))));
+  });
+  view.edit = (id) => {
+    view.edited = id;
+    list.replaceChildren();
+    return view.refresh();
+  };
+  return view;
+}
+
+const one = {
+  title: "Webhook",
+  topics: ["webhooks", "deliveries"],
+  open(page, context, id) {
+    const found = el("div");
+    const sent = el("section", { class: "card" });
+    page.append(crumb("#/webhooks", "Webhooks"), el("h1", null, "Webhook"), found, sent);
+    const view = viewOf(context, found, (webhooks) => webhooks.find((item) => item.id === id)?.card
+      ?? el("p", { class: "empty" }, "This webhook is gone."));
+    const deliveries = deliveriesOf(sent, `&webhook_id=${id}`);
+    return () => Promise.all([view.refresh(), deliveries()]);
+  },
+};
+
 export const webhooks = {
   title: "Webhooks",
   topics: ["webhooks"],
+  one,
   open(page, context) {
     const list = el("div");
-    const view = { edited: null, doomed: null };
     page.append(el("h1", null, "Webhooks"), el("p", { class: "lead" },
       "Whom the sandbox tells when something happens to a login."), creation(context.overview),
     list);
-    view.refresh = refresher(() => ask("GET", "/sandbox/webhooks"), (answer) => {
-      // what somebody is typing is not taken away
-      if (!answer.ok || (view.edited && list.querySelector("form"))) return;
-      const known = [...answer.data.webhooks].reverse();
-      refill(list, known.length === 0
-        ? el("p", { class: "empty" }, "No webhook yet.")
-        : known.map((webhook) => (webhook.webhook_id === view.edited
-          ? change(context.overview, webhook, () => view.edit(null))
-          : show(context.overview, webhook, view))));
-    });
-    view.edit = (id) => {
-      view.edited = id;
-      list.replaceChildren();
-      return view.refresh();
-    };
-    return view.refresh;
+    return viewOf(context, list, (known) => (known.length === 0
+      ? el("p", { class: "empty" }, "No webhook yet.")
+      : known.map((item) => item.card))).refresh;
   },
 };
