@@ -48,5 +48,6 @@ int luaopen_palenca_host(lua_State *L) {
   lua_open_task(L);
   lua_open_server(L);
   lua_open_files(L);
+  lua_open_watch(L);
   return 1;
 }

@@ -11,7 +11,7 @@ local serving = require("palenca.cli.serving")
 
 local dev = {
   name = "dev",
-  summary = "Run a sandbox and serve a script from it, for trying things out.",
+  summary = "Run a sandbox and serve a script from it, reloading it when it changes.",
 }
 
 local EVENTS_PER_LOGIN = 2
@@ -154,6 +154,7 @@ function dev.run(given)
     fault = given.fault,
     json = given.json,
   })
+  given.watch = true
   if not given.db then
     given.db, given.before_exit = temporary_database()
   end

@@ -4,7 +4,9 @@ local failure = require("palenca.failure")
 local host = require("palenca.host")
 local json = require("palenca.json")
 local options = require("palenca.cli.options")
+local reload = require("palenca.cli.reload")
 local report = require("palenca.report")
+local workers = require("palenca.cli.workers")
 
 local Serving = {}
 Serving.__index = Serving
@@ -70,57 +72,36 @@ function serving.define(command)
   })
 end
 
-local function start_worker(self, text)
-  local worker, problem = host.start("palenca.worker", text, self.store)
-  if not worker then
-    failure("%s", problem)
-  end
-  self.workers[#self.workers + 1] = worker
-end
-
 -- A script may do as it likes while it is loaded: Ctrl-C must end that, too.
-local function wait_ready(self, worker)
-  local actions, problem
+local function load_script(self, given)
+  local outcome, detail, unwatched
+  if given.watch then
+    -- before it is loaded, so that no change in between is missed
+    self.reload, unwatched = reload.new(given.script, self.workers)
+  end
+  self.workers:load()
   repeat
-    actions, problem = worker:wait_ready(0.1)
-    if actions == false and host.wait_signal(0) then
+    outcome, detail = self.workers:step(0.1)
+    if not outcome and host.wait_signal(0) then
       io.stderr:write("palenca: interrupted while the script was loaded\n")
       self:exit_now()
     end
-  until actions ~= false
-  if not actions then
-    failure("%s", problem)
+  until outcome
+  if outcome == "failed" then
+    failure("%s", detail)
+  elseif unwatched then
+    failure("%s", unwatched)
   end
-  return actions
-end
-
--- The first one alone, so that a script which does not load says so once.
-local function start_workers(self, given, client)
-  local text = json.encode({
-    script = given.script,
-    client = next(client) and client or nil,
-    concurrency = given.concurrency,
-    json = given.json,
-  })
-  start_worker(self, text)
-  self.actions = wait_ready(self, self.workers[1])
-  for _ = 2, given.workers do
-    start_worker(self, text)
-  end
-  for _, worker in ipairs(self.workers) do
-    wait_ready(self, worker)
-  end
+  self.actions = detail
 end
 
 --- Starts everything; raises if one part does not start, with nothing left running.
--- @tparam table given the parsed options, with `db`; and `before_exit`, called before the process
--- is left in haste, if the database is of no use then
+-- @tparam table given the parsed options, with `db`; `watch`: reload the script when it changes;
+-- and `before_exit`, called before the process is left in haste, if the database is of no use then
 -- @tparam table client defaults for `palenca.new`
 -- @treturn Serving
 function serving.start(given, client)
   local self = setmetatable({
-    workers = {},
-    drain_timeout = given.drain_timeout,
     keeps_events = not given.before_exit,
     before_exit = given.before_exit or nothing,
   }, Serving)
@@ -129,6 +110,17 @@ function serving.start(given, client)
   if not self.store then
     failure("%s", problem)
   end
+  self.workers = workers.new({
+    options = json.encode({
+      script = given.script,
+      client = next(client) and client or nil,
+      concurrency = given.concurrency,
+      json = given.json,
+    }),
+    count = given.workers,
+    store = self.store,
+    drain_timeout = given.drain_timeout,
+  })
   -- the address first: a mistyped one must not begin handlers, only to cut them off
   self.receiver, problem = host.receiver({
     listen = given.listen,
@@ -138,10 +130,10 @@ function serving.start(given, client)
   })
   local ok, raised = self.receiver ~= nil, problem and problem .. " (see --listen)"
   if ok then
-    ok, raised = pcall(start_workers, self, given, client)
+    ok, raised = pcall(load_script, self, given)
   end
   if not ok then
-    self.drain_timeout = 0
+    self.workers.drain_timeout = 0
     if select(2, self:stop(at_once)) then
       io.stderr:write("palenca: " .. tostring(raised) .. "\n")
       self:exit_now()
@@ -155,16 +147,6 @@ end
 --- The number of events that are not yet done or dead.
 function Serving:counts()
   return self.store:counts()
-end
-
---- A worker that has ended by itself, with why; nil if all run.
-function Serving:broken()
-  for _, worker in ipairs(self.workers) do
-    local ended, problem = worker:join(0)
-    if ended ~= false then
-      return problem or "a worker has ended"
-    end
-  end
 end
 
 -- For threads that do not come back; the store needs no closing: what is not committed was not
@@ -187,48 +169,17 @@ local function stop_receiver(self, on_wait)
   return false
 end
 
-local function drain(self, on_wait)
-  local deadline = host.steady_time() + self.drain_timeout
-  for _, worker in ipairs(self.workers) do
-    while worker:join(0.05) == false do
-      if host.steady_time() >= deadline or on_wait() then
-        return false
-      end
-    end
-  end
-  return true
-end
-
--- Whether all workers have left within a second.
-local function end_workers(self)
-  local deadline = host.steady_time() + 1
-  for _, worker in ipairs(self.workers) do
-    worker:ask("stop")
-  end
-  for _, worker in ipairs(self.workers) do
-    if worker:join(math.max(0, deadline - host.steady_time())) == false then
-      return false
-    end
-  end
-  return true
-end
-
 --- Stops: accepts nothing more, answers what has arrived, lets running handlers end.
 -- @tparam function on_wait called again and again meanwhile; true ends the waiting
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
 -- @treturn ?boolean true if a thread does not come back, so that only @{exit_now} is left
 function Serving:stop(on_wait)
   -- first, so that no handler is begun for what still arrives
-  for _, worker in ipairs(self.workers) do
-    worker:ask("drain")
-  end
+  self.workers:ask_drain()
   local received = stop_receiver(self, on_wait)
-  local drained = received and drain(self, on_wait)
-  if not drained and not end_workers(self) or not received then
-    return false, true
-  end
-  for _, worker in ipairs(self.workers) do
-    worker:close()
+  local drained = received and self.workers:drain(on_wait)
+  if not self.workers:finish() or not received then
+    return drained or false, true
   end
   self.store:close()
   return drained
@@ -240,8 +191,11 @@ end
 function Serving:run(done)
   local signal, problem
   repeat
-    signal = host.wait_signal(done and 0.05 or 1)
-    problem = self:broken()
+    signal = host.wait_signal((done or self.reload) and 0.05 or 1)
+    problem = self.workers:broken()
+    if self.reload then
+      self.reload:step()
+    end
   until signal or problem or (done and done())
   if signal then
     report.line(string.format("%s: finishing what runs (again to exit at once)", signal))

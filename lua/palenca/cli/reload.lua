@@ -1,0 +1,63 @@
+--- Reloads a served script when it, or a module beside it, is written anew.
+-- @module palenca.cli.reload
+local host = require("palenca.host")
+local redact = require("palenca.redact")
+local report = require("palenca.report")
+
+local Reload = {}
+Reload.__index = Reload
+
+local reload = {}
+
+-- Editors and `git checkout` write several files, or one in several goes.
+local QUIET = 0.1
+-- After so long somebody wonders what has become of the change.
+local LONG = 5
+
+--- Watches a script.
+-- @tparam string path of its file
+-- @tparam Workers workers which run it
+-- @treturn ?Reload
+-- @treturn ?string why there is none
+function reload.new(path, workers)
+  local watcher, problem = host.watch(path)
+  if not watcher then
+    return nil, problem
+  end
+  return setmetatable({ path = path, workers = workers, watcher = watcher }, Reload)
+end
+
+local function tell(self, outcome, detail)
+  if outcome == "loaded" then
+    report.line(string.format("%s reloaded: %s", self.path, detail ~= "" and "handles " .. detail
+      or "handles no event (palenca.on is never called)"),
+    { event = "reloaded", script = self.path, handlers = detail })
+  elseif outcome == "failed" then
+    local problem = redact.line(detail, true)
+    report.line(string.format("%s was not reloaded, the version before goes on: %s", self.path,
+      problem), { event = "reload_failed", script = self.path, error = problem })
+  end
+end
+
+local function tell_if_long(self)
+  local since = self.workers:loading_since()
+  if since and since > LONG and not self.told then
+    self.told = true
+    report.line(self.path .. " is still being loaded, the version before goes on",
+      { event = "reload_slow", script = self.path })
+  end
+end
+
+--- Looks once for what has changed and how far the loading is; to be called again and again.
+function Reload:step()
+  if self.watcher:changed() then
+    self.due = host.steady_time() + QUIET
+  elseif self.due and host.steady_time() >= self.due then
+    self.due, self.told = nil, false
+    self.workers:load()
+  end
+  tell(self, self.workers:step(0))
+  tell_if_long(self)
+end
+
+return reload

@@ -1,0 +1,174 @@
+--- The threads that run a script, and how a new version of it takes the place of the old one.
+-- @module palenca.cli.workers
+local host = require("palenca.host")
+
+local Workers = {}
+Workers.__index = Workers
+
+local workers = {}
+
+-- So long a worker that was told to stop gets for it, before its thread is left behind.
+local STOP_PATIENCE = 1
+
+--- Makes a set without workers.
+-- @tparam table given `options` (the worker's own, as JSON text), `count`, `store`,
+-- `drain_timeout` (seconds)
+-- @treturn Workers
+function workers.new(given)
+  return setmetatable({
+    options = given.options,
+    count = given.count,
+    store = given.store,
+    drain_timeout = given.drain_timeout,
+    active = {},
+    leaving = {},
+    loading = nil,
+  }, Workers)
+end
+
+-- Lets workers end: `loaded` ones finish what runs first.
+local function dismiss(self, list, loaded)
+  local deadline = host.steady_time() + (loaded and self.drain_timeout or 0)
+  for _, worker in ipairs(list) do
+    worker:ask(loaded and "drain" or "stop")
+    table.insert(self.leaving, { worker = worker, loaded = loaded, deadline = deadline })
+  end
+end
+
+-- Those that have not left in time are asked once more; who does not come back stays listed.
+local function tidy(self)
+  local staying = {}
+  for _, entry in ipairs(self.leaving) do
+    if entry.worker:join(0) ~= false then
+      entry.worker:close()
+    else
+      staying[#staying + 1] = entry
+      if entry.loaded and host.steady_time() >= entry.deadline then
+        entry.worker:ask("stop")
+      end
+    end
+  end
+  self.leaving = staying
+end
+
+local function add_loading(self)
+  local worker, problem = host.start("palenca.worker", self.options, self.store)
+  if not worker then
+    return nil, problem
+  end
+  table.insert(self.loading, worker)
+  return worker
+end
+
+local function give_up(self, problem)
+  dismiss(self, self.loading, false)
+  self.loading = nil
+  return "failed", problem
+end
+
+--- Begins to load the script as it is now; the workers of before go on meanwhile. A version that
+-- is still being loaded is given up.
+function Workers:load()
+  if self.loading then
+    give_up(self)
+  end
+  self.loading, self.ready, self.began = {}, 0, host.steady_time()
+end
+
+--- How long the loading has taken.
+-- @treturn ?number seconds; nil if nothing is loaded
+function Workers:loading_since()
+  return self.loading and host.steady_time() - self.began
+end
+
+-- The first worker alone, so that a script which does not load says so once.
+local function start_more(self)
+  local wanted = self.ready == 0 and 1 or self.count
+  while #self.loading < wanted do
+    local worker, problem = add_loading(self)
+    if not worker then
+      return problem
+    end
+  end
+end
+
+--- Goes on with the loading. Once all workers of the new version have loaded it, they take the
+-- place of those of before, which finish what they run.
+-- @tparam number patience seconds to wait for it, at most
+-- @treturn ?string "loaded", "failed", or nil: there is nothing to say yet
+-- @treturn ?string the actions that the script handles, or why it does not load
+function Workers:step(patience)
+  tidy(self)
+  if not self.loading then
+    return nil
+  end
+  local problem = start_more(self)
+  while not problem and self.ready < #self.loading do
+    local actions
+    actions, problem = self.loading[self.ready + 1]:wait_ready(patience)
+    if actions == false then
+      return nil
+    elseif actions then
+      self.ready, self.actions = self.ready + 1, actions
+      problem = start_more(self)
+    end
+  end
+  if problem then
+    return give_up(self, problem)
+  end
+  dismiss(self, self.active, true)
+  self.active, self.loading = self.loading, nil
+  return "loaded", self.actions
+end
+
+--- Why a worker that should run has ended by itself; nil if all run.
+function Workers:broken()
+  for _, worker in ipairs(self.active) do
+    local ended, problem = worker:join(0)
+    if ended ~= false then
+      return problem or "a worker has ended"
+    end
+  end
+end
+
+--- Begins no handler any more; those that run go on.
+function Workers:ask_drain()
+  if self.loading then
+    give_up(self)
+  end
+  dismiss(self, self.active, true)
+  self.active = {}
+end
+
+--- Waits for the handlers that run, until the drain timeout.
+-- @tparam function on_wait called again and again meanwhile; true ends the waiting
+-- @treturn boolean whether all have ended
+function Workers:drain(on_wait)
+  local deadline = host.steady_time() + self.drain_timeout
+  for _, entry in ipairs(self.leaving) do
+    while entry.loaded and entry.worker:join(0.05) == false do
+      if host.steady_time() >= deadline or on_wait() then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+--- Ends all that is left.
+-- @treturn boolean whether every thread has come back; they are closed then
+function Workers:finish()
+  local deadline = host.steady_time() + STOP_PATIENCE
+  for _, entry in ipairs(self.leaving) do
+    entry.worker:ask("stop")
+  end
+  for _, entry in ipairs(self.leaving) do
+    if entry.worker:join(math.max(0, deadline - host.steady_time())) == false then
+      return false
+    end
+  end
+  tidy(self)
+  return true
+end
+
+return workers

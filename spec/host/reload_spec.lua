@@ -1,0 +1,205 @@
+--- Changes a script while `palenca dev` serves it: the new version takes over, a broken one never.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+describe("a script that changes while it is served", function()
+  local stage, directory, path
+
+  before_each(function()
+    stage = helper.stage()
+    directory = stage:directory()
+    path = directory .. "/mine.lua"
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  local function write(text, name)
+    return process.write_file(directory .. "/" .. (name or "mine.lua"), text)
+  end
+
+  -- A version says its name with each login.
+  local function version(name, more)
+    return string.format([[
+      local palenca = require "palenca"
+      %s
+      palenca.on("login.success", function(event) print("%s handled " .. event.id) end)
+    ]], more or "", name)
+  end
+
+  local function start(extra)
+    local arguments = { "dev", path, "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0",
+      "--workers", "2" }
+    table.move(extra or {}, 1, #(extra or {}), #arguments + 1, arguments)
+    local started = stage:palenca(arguments)
+    local sandbox = started:wait_output("stderr", "sandbox of the API +(http://[%d.:]+)")
+    started:wait_output("stderr", "Stop with Ctrl%-C")
+    return started, sandbox
+  end
+
+  local function log_in(sandbox)
+    local answer = http.request("POST", sandbox .. "/sandbox/logins", '{"platform":"uber"}')
+    assert.are.equal(201, answer.status)
+  end
+
+  -- How many threads there are once all that are to end have ended.
+  local function threads(started)
+    local count = 0
+    local listing = assert(uv.fs_scandir("/proc/" .. started.pid .. "/task"))
+    while uv.fs_scandir_next(listing) do
+      count = count + 1
+    end
+    return count
+  end
+
+  it("handles the next event with the new version", function()
+    write(version("first"))
+    local started, sandbox = start()
+    log_in(sandbox)
+    started:wait_output("stdout", "first handled")
+    write(version("second"))
+    started:wait_output("stderr", "mine%.lua reloaded: handles login%.success\n")
+    log_in(sandbox)
+    started:wait_output("stdout", "second handled")
+    assert.are.equal(1, select(2, started.stdout:gsub("first handled", "")))
+    assert.are.equal(0, started:stop())
+  end)
+
+  it("is noticed when an editor renames a new file over it", function()
+    write(version("first"))
+    local started, sandbox = start()
+    write(version("renamed"), "mine.lua.new")
+    assert(os.rename(directory .. "/mine.lua.new", path))
+    started:wait_output("stderr", "reloaded")
+    log_in(sandbox)
+    started:wait_output("stdout", "renamed handled")
+  end)
+
+  it("is noticed behind a link, and so is a module beside it", function()
+    local other = stage:directory()
+    process.write_file(other .. "/real.lua", version("first", [[local part = require "part"
+      print("part " .. part)]]))
+    process.write_file(other .. "/part.lua", "return 1")
+    assert(uv.fs_symlink(other .. "/real.lua", path))
+    assert(uv.fs_symlink(other .. "/part.lua", directory .. "/part.lua"))
+    local started = start()
+    started:wait_output("stdout", "part 1\n")
+    process.write_file(other .. "/part.lua", "return 2")
+    started:wait_output("stdout", "part 2\n")
+    started:wait_output("stderr", "reloaded")
+  end)
+
+  it("is watched in the current directory as well", function()
+    write(version("first"))
+    local started = stage:palenca({ "dev", "mine.lua", "--listen", "127.0.0.1:0",
+      "--sandbox-listen", "127.0.0.1:0" }, { cwd = directory })
+    started:wait_output("stderr", "Stop with Ctrl%-C")
+    write(version("second"))
+    started:wait_output("stderr", "mine%.lua reloaded")
+  end)
+
+  it("finishes with the old version what that has begun, once", function()
+    local gate = stage:server(function() end)
+    write(version("first", string.format([[
+      palenca.on("login.created", function()
+        palenca.http { url = %q .. "/", method = "POST" }
+        print("old version went on")
+      end)
+    ]], gate.url)))
+    local started, sandbox = start()
+    log_in(sandbox)
+    local request = gate:wait_request("/")
+    write(version("second"))
+    started:wait_output("stderr", "reloaded")
+    request.respond(200)
+    started:wait_output("stdout", "old version went on")
+    -- the same account's next event waits for the first, and is the new version's
+    started:wait_output("stdout", "second handled")
+    assert.is_nil(started.stdout:find("first handled", 1, true))
+    assert.are.equal(1, select(2, started.stdout:gsub("old version went on", "")))
+    assert.are.equal(0, started:stop())
+  end)
+
+  local broken = {
+    ["does not compile"] = { "local x = = 1", "mine%.lua:1: unexpected symbol" },
+    ["raises"] = { "\nerror 'not today'", "mine%.lua:2: not today" },
+    ["misses a module"] = { "require 'nowhere'", "module 'nowhere' not found" },
+  }
+  for name, case in pairs(broken) do
+    it("goes on with the version before if the new one " .. name, function()
+      write(version("good"))
+      local started, sandbox = start()
+      write(case[1])
+      started:wait_output("stderr",
+        "mine%.lua was not reloaded, the version before goes on: [^\n]*" .. case[2])
+      log_in(sandbox)
+      started:wait_output("stdout", "good handled")
+      write(version("repaired"))
+      started:wait_output("stderr", "mine%.lua reloaded")
+      log_in(sandbox)
+      started:wait_output("stdout", "repaired handled")
+      assert.are.equal(0, started:stop())
+    end)
+  end
+
+  it("goes on with the version before while the new one hangs, and takes a later one", function()
+    write(version("good"))
+    local started, sandbox = start()
+    write("print 'hanging' require('palenca').sleep(1e6)")
+    started:wait_output("stdout", "hanging")
+    log_in(sandbox)
+    started:wait_output("stdout", "good handled")
+    write(version("later"))
+    started:wait_output("stderr", "mine%.lua reloaded")
+    log_in(sandbox)
+    started:wait_output("stdout", "later handled")
+    started:kill("sigterm")
+    started:wait_exit()
+  end)
+
+  it("ends with Ctrl-C although the new version hangs while it is loaded", function()
+    write(version("good"))
+    local started = start()
+    write("print 'hanging' while true do end")
+    started:wait_output("stdout", "hanging")
+    started:kill("sigint")
+    started:wait_exit()
+    assert.truthy(started.stderr:find("SIGINT: finishing what runs", 1, true))
+  end)
+
+  it("leaves no thread of its old versions behind", function()
+    write(version("v0"))
+    local started = start()
+    local before = threads(started)
+    for number = 1, 5 do
+      write(version("v" .. number, string.format("print 'loaded v%d'", number)))
+      started:wait_output("stdout", string.format("loaded v%d\nloaded v%d\n", number, number))
+    end
+    helper.ask_until(function()
+      uv.sleep(5)
+      return threads(started) == before
+    end, "the end of the old threads")
+    assert.are.equal(0, started:stop())
+  end)
+
+  it("is told of in JSON", function()
+    write(version("first"))
+    local started = stage:palenca({ "dev", path, "--listen", "127.0.0.1:0", "--sandbox-listen",
+      "127.0.0.1:0", "--json" })
+    started:wait_output("stderr", '"event":"ready"')
+    write("error 'no'")
+    started:wait_output("stderr", '"event":"reload_failed"')
+    write(version("second"))
+    started:wait_output("stderr", '"event":"reloaded"[^\n]*\n')
+    local seen = {}
+    for _, line in ipairs(helper.lines_of_json(started.stderr)) do
+      seen[line.event or "?"] = line
+    end
+    assert.are.equal(path, seen.reloaded.script)
+    assert.are.equal("login.success", seen.reloaded.handlers)
+    assert.truthy(seen.reload_failed.error:find("no", 1, true))
+  end)
+end)
