@@ -84,13 +84,16 @@ function check.value(what, value, kind, level)
   end
 end
 
-local function names(spec)
+--- The keys of a set of words, in order.
+-- @tparam table set the words, as keys
+-- @treturn table the words, as a list
+function check.words(set)
   local list = {}
-  for name in pairs(spec) do
-    list[#list + 1] = name
+  for word in pairs(set) do
+    list[#list + 1] = word
   end
   table.sort(list)
-  return table.concat(list, ", ")
+  return list
 end
 
 --- Raises unless a table has only the fields of a spec, each of its type.
@@ -106,7 +109,8 @@ function check.fields(what, values, spec, level)
   for name in pairs(values) do
     if not spec[name] then
       error(
-        string.format("%s: unknown field '%s' (known: %s)", what, tostring(name), names(spec)),
+        string.format("%s: unknown field '%s' (known: %s)", what, tostring(name),
+          table.concat(check.words(spec), ", ")),
         level + 1
       )
     end

@@ -1,22 +1,14 @@
 --- Reads a fault of the sandbox as it is written on the command line.
 -- @module palenca.cli.fault
+local check = require("palenca.check")
 local faults = require("palenca.sandbox.faults")
 
 local fault = {}
 
-local function sorted(set)
-  local list = {}
-  for name in pairs(set) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
-end
-
 --- The kinds that there are.
 -- @treturn string their names
 function fault.kinds()
-  return table.concat(sorted(faults.kinds), ", ")
+  return table.concat(check.words(faults.kinds), ", ")
 end
 
 --- Reads a fault.

@@ -2,6 +2,7 @@
 -- @module palenca.sandbox.console
 local accounts = require("palenca.sandbox.accounts")
 local catalogue = require("palenca.sandbox.catalogue")
+local check = require("palenca.check")
 local dates = require("palenca.sandbox.dates")
 local income = require("palenca.income")
 local logins = require("palenca.sandbox.logins")
@@ -30,19 +31,10 @@ local income_shape = render.shape {
 }
 local month_shape = render.shape { "month", "amount", "trips", "days" }
 
-local function sorted(set)
-  local list = {}
-  for word in pairs(set) do
-    list[#list + 1] = word
-  end
-  table.sort(list)
-  return list
-end
-
 local function magic_cases()
   local cases = { "success", "incomplete" }
   for _, set in ipairs({ catalogue.errors, catalogue.code_cases, catalogue.warnings }) do
-    local list = sorted(set)
+    local list = check.words(set)
     table.move(list, 1, #list, #cases + 1, cases)
   end
   return cases
@@ -87,7 +79,7 @@ local function overview(sandbox)
     end),
     platforms = list_of(platforms.list(), plain),
     countries = list_of(platforms.countries(), plain),
-    actions = render.array(sorted(catalogue.actions)),
+    actions = render.array(check.words(catalogue.actions)),
     magic_cases = render.array(magic_cases()),
   }
 end
@@ -100,7 +92,7 @@ local function changes(sandbox, request)
     since = 0 -- of an earlier run
   end
   local topics = {}
-  for _, topic in ipairs(sorted(sandbox.changed)) do
+  for _, topic in ipairs(check.words(sandbox.changed)) do
     if sandbox.changed[topic] > since then
       topics[#topics + 1] = topic
     end
