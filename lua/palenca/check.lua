@@ -31,6 +31,10 @@ local types = {
   date = function(value)
     return not (calendar.parse(value)) and "an existing date, YYYY-MM-DD"
   end,
+  language = function(value)
+    return not (type(value) == "string" and value:find("^%a%a[%a%d-]*$"))
+      and "a language tag, such as es"
+  end,
   boolean = function(value)
     return type(value) ~= "boolean" and "true or false"
   end,
@@ -75,7 +79,7 @@ end
 -- @tparam string what the call and field, for the message
 -- @param value the value
 -- @tparam string kind `string` (not empty), `text`, `uuid`, `date`, `boolean`, `seconds`,
--- `count`, `retries`, `rate`, `method`, `positive`, `actions`, `table` or `any`
+-- `count`, `language`, `retries`, `rate`, `method`, `positive`, `actions`, `table` or `any`
 -- @tparam number level of the caller to blame, as in `error`
 function check.value(what, value, kind, level)
   local wanted = types[kind](value)

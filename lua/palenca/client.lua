@@ -145,11 +145,12 @@ function Client:__tostring()
 end
 
 -- Sends nothing yet; runtime.wait brings the result.
-function Client:_submit(name, path, body, safe)
+function Client:_submit(name, path, body, safe, language)
   local secret = secrets[self]
   local headers = {
     ["x-api-key"] = secret.key,
     ["Accept"] = "application/json",
+    ["Accept-Language"] = language,
     ["User-Agent"] = "palenca-lua/" .. core.version,
   }
   if body ~= nil then
@@ -195,8 +196,8 @@ function Client:_read(result)
   return data, meta
 end
 
-function Client:_call(name, path, body, safe)
-  return self:_read(runtime.wait(self:_submit(name, path, body, safe)))
+function Client:_call(name, path, body, safe, language)
+  return self:_read(runtime.wait(self:_submit(name, path, body, safe, language)))
 end
 
 --- Any other endpoint. A POST or PATCH is never repeated once it may have reached the server.

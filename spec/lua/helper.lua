@@ -82,6 +82,11 @@ function Faults:stop()
   end, "the end of the fault server")
 end
 
+--- Posts JSON on a connection of its own; answers status, headers and body.
+function helper.post_json(url, body)
+  return http.request("POST", url, json.encode(body))
+end
+
 local Sandbox = {}
 Sandbox.__index = Sandbox
 

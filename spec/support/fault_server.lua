@@ -234,6 +234,41 @@ faults.contradiction = paged(constant, function(pagination)
 end)
 faults.no_rows = paged(none)
 
+-- uncounted:N — pages of users without a count; counted:N — with one; unpaged — three, whatever
+-- page is asked for; moving — each page begins with the last row of the one before.
+local function users(first, last, pagination)
+  local rows = {}
+  for number = first, last do
+    rows[#rows + 1] = string.format('{"user_id":"u%d"}', number)
+  end
+  return string.format('{"success":true,"data":{"users":[%s]}%s}', table.concat(rows, ","),
+    pagination or "")
+end
+
+local function page_of_users(request, pagination)
+  local page, size = page_of(request)
+  local total = tonumber(request.argument)
+  return users((page - 1) * size + 1, math.min(page * size, total), pagination)
+end
+
+function faults.uncounted(socket, request)
+  send(socket, 200, page_of_users(request))
+end
+
+function faults.counted(socket, request)
+  send(socket, 200, page_of_users(request, ',"pagination":{"page":1,"items_per_page":2,'
+    .. '"total_items":' .. request.argument .. ',"total_pages":2}'))
+end
+
+function faults.unpaged(socket)
+  send(socket, 200, users(1, 3))
+end
+
+function faults.moving(socket, request)
+  local page = page_of(request)
+  send(socket, 200, users(page, page + 1))
+end
+
 -- A server that gives two rows a page, whatever was asked for.
 function faults.clamp(socket, request)
   local page = page_of(request)

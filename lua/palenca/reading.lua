@@ -1,0 +1,233 @@
+--- One reading of a search's pages, in order.
+--
+-- Pages that the API counts are asked for in parallel, and checked against its count. Those of the
+-- other searches come one after the other.
+-- @module palenca.reading
+local core = require("palenca.core")
+local errors = require("palenca.errors")
+local runtime = require("palenca.runtime")
+
+local reading = {}
+
+-- So many pages are under way at once.
+local WINDOW = 8
+
+local NOT_COUNTED = "the API does not say how many rows there are"
+
+--- Asks for a page.
+-- @tparam Pager self the pager
+-- @tparam number page from 1
+-- @treturn call for the runtime to wait for
+function reading.submit(self, page)
+  local body = self.operation.body(self.fields, page, self.items_per_page)
+  return self.client:_submit(self.operation.method, self.path, body, self.operation.safe)
+end
+
+local submit = reading.submit
+
+-- A list with holes would end early, and look whole.
+local function is_list_of_rows(value)
+  local count = 0
+  for _, row in pairs(value) do
+    count = count + 1
+    if type(row) ~= "table" then
+      return false
+    end
+  end
+  for at = 1, count do
+    if value[at] == nil then
+      return false
+    end
+  end
+  return true
+end
+
+--- The rows of a page.
+-- @tparam Pager self the pager
+-- @tparam table result the engine's
+-- @treturn ?{table,...} the rows; or nil
+-- @treturn table meta; or the error
+function reading.rows_of(self, result)
+  local data, meta = self.client:_read(result)
+  if data == nil then
+    return nil, meta
+  end
+  local operation = self.operation
+  local rows = type(data) == "table" and data[operation.search] or {}
+  local problem
+  if operation.uncounted and type(data) == "table" and data[operation.search] == nil then
+    rows = data -- where no shape is published, the rows may be all there is
+  end
+  if type(data) ~= "table" or type(meta.pagination) ~= "table" and not operation.uncounted then
+    problem = "the answer has no pagination"
+  elseif type(rows) ~= "table" or not is_list_of_rows(rows) then
+    problem = "the answer's rows are not a list of objects"
+  end
+  if not problem then
+    return rows, meta
+  end
+  return nil, errors.new({
+    kind = "protocol",
+    message = problem,
+    status = result.status,
+    request_id = result.request_id,
+    attempts = result.attempts,
+  })
+end
+
+local rows_of = reading.rows_of
+
+-- The same text for rows with the same content.
+local function identity(row)
+  local parts = {}
+  for name, value in pairs(row) do
+    parts[#parts + 1] = tostring(name)
+      .. "="
+      .. (type(value) == "table" and "{" .. identity(value) .. "}" or tostring(value))
+  end
+  table.sort(parts)
+  return table.concat(parts, ",")
+end
+
+local function identities(rows)
+  local list = {}
+  for at, row in ipairs(rows) do
+    list[at] = identity(row)
+  end
+  return list
+end
+
+-- When a row comes in at the front while another goes, the totals stay as they were, but the last
+-- rows of a page are the first of the next one.
+local function overlap(previous, now)
+  local seen = {}
+  for _, row in ipairs(previous) do
+    seen[row] = true
+  end
+  for _, row in ipairs(now) do
+    if seen[row] then
+      return true
+    end
+  end
+  return false
+end
+
+local function inconsistent(reason, meta)
+  return errors.new({
+    kind = "protocol",
+    code = "inconsistent_pages",
+    message = reason,
+    status = meta.status,
+    request_id = meta.request_id,
+    attempts = meta.attempts,
+  })
+end
+
+-- When a row at the front goes while another comes in at the back, the totals stay as they were and
+-- no row comes twice, but one between two pages is missed: the first page is another one then.
+local function look_again(self, first, total_items)
+  local rows, meta = rows_of(self, runtime.wait(submit(self, 1)))
+  if not rows then
+    return meta
+  end
+  local same = #rows == #first and meta.pagination.total_items == total_items
+  for at, row in ipairs(rows) do
+    same = same and identity(row) == first[at]
+  end
+  return not same and inconsistent("the first page changed while the others were read", meta) or nil
+end
+
+-- A reading of pages that nobody counted: it ends with an empty page, or with one that is the same
+-- as the one before, which a server gives that knows no pages.
+local function uncounted(self)
+  local number, previous, count, total, call = 1, nil, 0, nil, nil
+  local function page()
+    call = submit(self, number)
+    local rows, meta = rows_of(self, runtime.wait(call))
+    call = nil
+    if not rows then
+      return nil, meta
+    end
+    local last, now = previous, identities(rows)
+    if #rows == 0 or last and table.concat(last, "\n") == table.concat(now, "\n") then
+      return nil
+    elseif last and overlap(last, now) then
+      return nil, inconsistent("a row came twice: the rows moved while they were read", meta)
+    end
+    total = meta.pagination and meta.pagination.total_items
+    number, previous, count = number + 1, now, count + #rows
+    return rows
+  end
+  local function stop()
+    if call then
+      runtime.cancel(call)
+    end
+  end
+  return page, stop, function()
+    local complete = total ~= nil and total == count
+    return complete, total, nil, not complete and NOT_COUNTED or nil
+  end
+end
+
+-- A reading of pages that the API counts: the first tells how many there are.
+local function counted(self)
+  local paging = core.paging(WINDOW)
+  local calls, expected, previous, first = {}, 1, {}, nil
+  local function next_call()
+    for page in function() return paging:next() end do
+      calls[page] = submit(self, page)
+    end
+    return calls[expected]
+  end
+  local function at_end()
+    local _, total_items, total_pages = paging:totals()
+    if total_pages > 1 then
+      return nil, look_again(self, first, total_items)
+    end
+  end
+  local function page()
+    local call = next_call()
+    if not call then
+      return at_end()
+    end
+    local rows, meta = rows_of(self, runtime.wait(call))
+    calls[expected] = nil
+    if not rows then
+      return nil, meta
+    end
+    local ok, reason = paging:accept(meta.pagination, #rows)
+    local now = identities(rows)
+    if ok and overlap(previous, now) then
+      ok, reason = false, "a row came twice: the rows moved while they were read"
+    end
+    if not ok then
+      return nil, inconsistent(reason, meta)
+    end
+    previous, first, expected = now, first or now, expected + 1
+    return rows
+  end
+  local function stop()
+    for _, call in pairs(calls) do
+      runtime.cancel(call)
+    end
+    calls = {}
+  end
+  local function report()
+    local _, total_items, total_pages = paging:totals()
+    return paging:complete(), total_items, total_pages
+  end
+  return page, stop, report
+end
+
+--- Begins a reading.
+-- @tparam Pager self the pager
+-- @treturn function page() → the next rows; nil at the end; nil and the error. An error whose code
+-- is `inconsistent_pages` says that the rows changed meanwhile.
+-- @treturn function stop(): gives up the requests that are under way
+-- @treturn function report() → whether all that was counted came, the rows counted, the pages
+-- counted, and why a reading that ended well is not known to be complete
+function reading.begin(self)
+  return (self.operation.uncounted and uncounted or counted)(self)
+end
+
+return reading

@@ -1,0 +1,54 @@
+--- The bodies that several operations share.
+-- @module palenca.resources.bodies
+local bodies = {}
+
+--- The fields of a search by dates, with more.
+-- @tparam ?table more name → type
+-- @treturn table name → type
+function bodies.period_fields(more)
+  local fields = { start_date = "date!", end_date = "date!", items_per_page = "positive" }
+  for name, kind in pairs(more or {}) do
+    fields[name] = kind
+  end
+  return fields
+end
+
+--- The body of a search for one of its pages.
+-- @tparam table fields the caller's
+-- @tparam number page from 1
+-- @tparam number items_per_page rows a page
+-- @treturn table
+function bodies.search(fields, page, items_per_page)
+  local body = { options = { page = page, items_per_page = items_per_page } }
+  for name, value in pairs(fields) do
+    if name ~= "items_per_page" then
+      body[name] = value
+    end
+  end
+  return body
+end
+
+--- The documents name the same thing widget_id in examples and connect_flow_id in schemas; either
+-- is taken, and both are sent.
+-- @tparam table fields the caller's
+-- @treturn table
+function bodies.with_both_widget_names(fields)
+  local body = {}
+  for name, value in pairs(fields) do
+    body[name] = value
+  end
+  local widget = body.widget_id or body.connect_flow_id
+  body.widget_id, body.connect_flow_id = widget, widget
+  return body
+end
+
+--- What is wrong with fields that name the widget twice.
+-- @tparam table fields the caller's
+-- @treturn ?string
+function bodies.verify_widget(fields)
+  if fields.widget_id and fields.connect_flow_id and fields.widget_id ~= fields.connect_flow_id then
+    return "widget_id and connect_flow_id are two names of the same thing, and differ"
+  end
+end
+
+return bodies

@@ -1,0 +1,100 @@
+--- The operations of the API: what each is called, where it goes, and whether it may be repeated.
+--
+-- An operation is a table: `method`; `path`, with `{id}` for the first argument, whose type is
+-- `id`; `fields` (name → type, as @{palenca.check} has them) for the table that the caller passes;
+-- `query` (the fields that go into the query instead of the body); `body` (a function that makes
+-- the body of the fields); `safe`, if doing it twice is the same as doing it once; `search`, the
+-- field of `data` that holds a search's rows; `verify` (a function that tells what is wrong with
+-- the fields together). A POST search is safe, a POST creation is not.
+-- @module palenca.resources
+local check = require("palenca.check")
+local core = require("palenca.core")
+local pager = require("palenca.pager")
+
+local resources = {}
+
+local members = {}
+for _, name in ipairs { "users", "accounts", "logins", "webhooks", "directory" } do
+  for resource, operations in pairs(require("palenca.resources." .. name)) do
+    members[resource] = operations
+  end
+end
+
+local function check_period(what, fields, level)
+  if fields.start_date and fields.end_date and fields.start_date > fields.end_date then
+    error(what .. ": start_date is after end_date", level + 1)
+  end
+end
+
+local function fill_in(what, path, id, level)
+  local escaped, problem = core.escape(id)
+  if not escaped then
+    error(what .. ": id: " .. problem, level + 1)
+  end
+  return (path:gsub("{id}", function()
+    return escaped
+  end))
+end
+
+-- What stands in the query are switches, so there is nothing to escape.
+local function with_query(path, names, fields)
+  local parts = {}
+  for _, name in ipairs(names or {}) do
+    if fields[name] ~= nil then
+      parts[#parts + 1] = name .. "=" .. tostring(fields[name])
+    end
+  end
+  return #parts > 0 and path .. "?" .. table.concat(parts, "&") or path
+end
+
+local function make_body(operation, fields)
+  if not operation.body then
+    return nil
+  end
+  return operation.body(fields)
+end
+
+local function check_fields(name, operation, fields, level)
+  check.fields(name, fields, operation.fields or {}, level + 1)
+  check_period(name, fields or {}, level + 1)
+  local problem = operation.verify and operation.verify(fields or {})
+  if problem then
+    error(name .. ": " .. problem, level + 1)
+  end
+end
+
+local function build(client, name, operation)
+  return function(_, ...)
+    local given, path = (...), operation.path
+    if operation.id then
+      check.value(name .. ": id", given, operation.id, 2)
+      path = fill_in(name, path, given, 2)
+      given = select(2, ...)
+    end
+    check_fields(name, operation, given, 2)
+    local fields = {} -- a search is sent later, whatever becomes of the caller's table
+    for field, value in pairs(given or {}) do
+      fields[field] = value
+    end
+    path = with_query(path, operation.query, fields)
+    if operation.search then
+      return pager.new(client, operation, path, fields)
+    end
+    return client:_call(operation.method, path, make_body(operation, fields), operation.safe,
+      fields.language)
+  end
+end
+
+--- Gives a client its resources: `client.users`, `client.accounts` and the others.
+-- @param client the client
+function resources.attach(client)
+  for resource, operations in pairs(members) do
+    local methods = {}
+    for method, operation in pairs(operations) do
+      methods[method] = build(client, resource .. ":" .. method, operation)
+    end
+    client[resource] = methods
+  end
+end
+
+return resources

@@ -1,0 +1,41 @@
+--- Logins: the attempts to connect an account.
+--
+-- All functions are methods of `client.logins`. They answer the API's `data` and a meta table, or
+-- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
+-- @module palenca.resources.logins
+local bodies = require("palenca.resources.bodies")
+
+local logins = {}
+
+--- Reads a login.
+-- @function logins:get
+-- @tparam string id the login's (UUID)
+-- @tparam[opt] table fields
+-- @tparam ?string fields.language of `message` and `recommendation`, such as "es"
+-- @treturn table `id`, `account_id`, `platform`, `status` (`pending`, `success`, `incomplete`,
+-- `error` and others), `status_details`, `source`, `message`, `recommendation`, `created_at` and
+-- more
+logins.get = {
+  method = "GET", path = "/v1/logins/{id}", id = "uuid", safe = true,
+  fields = { language = "language" },
+}
+
+--- Finds logins by the day they began on. The API does not count them, so that the pager's report
+-- is never complete.
+-- @function logins:search
+-- @tparam table fields
+-- @tparam string fields.start_date the first day, YYYY-MM-DD
+-- @tparam string fields.end_date the last day
+-- @tparam[opt=100] number fields.items_per_page rows a page
+-- @treturn palenca.pager of logins
+logins.search = {
+  method = "POST",
+  path = "/v1/logins/search",
+  safe = true,
+  fields = bodies.period_fields(),
+  body = bodies.search,
+  search = "logins",
+  uncounted = true,
+}
+
+return { logins = logins }

@@ -1,0 +1,93 @@
+--- Users: the workers, as your own system knows them.
+--
+-- All functions are methods of `client.users`. They answer the API's `data` and a meta table, or
+-- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
+-- @module palenca.resources.users
+local bodies = require("palenca.resources.bodies")
+
+local users = {}
+
+--- Creates a user. Never sent twice, so after a network failure it may or may not exist.
+-- @function users:create
+-- @tparam[opt] table fields
+-- @tparam ?string fields.external_id your id of the worker
+-- @tparam ?string fields.user_id an id to use instead of a new one
+-- @tparam ?string fields.widget_id the widget (UUID); also as `connect_flow_id`
+-- @treturn table `user_id`, `external_id`, `widget_id`
+users.create = {
+  method = "POST",
+  path = "/v1/users",
+  fields = {
+    external_id = "string", user_id = "string", widget_id = "uuid", connect_flow_id = "uuid",
+  },
+  verify = bodies.verify_widget,
+  body = bodies.with_both_widget_names,
+}
+
+--- Reads a user.
+-- @function users:get
+-- @tparam string id the user's
+-- @treturn table `user_id`, `external_id`, `widget_id`
+users.get = { method = "GET", path = "/v1/users/{id}", id = "string", safe = true }
+
+--- Deletes a user with all of its accounts.
+-- @function users:delete
+-- @tparam string id the user's
+-- @treturn table `user_id`, `external_id` of the one that is gone
+users.delete = { method = "DELETE", path = "/v1/users/{id}", id = "string", safe = true }
+
+--- Reads the accounts of a user.
+-- @function users:accounts
+-- @tparam string id the user's
+-- @treturn table `user_id`, `accounts` (a list, see @{palenca.resources.accounts})
+users.accounts = { method = "GET", path = "/v1/users/{id}/accounts", id = "string", safe = true }
+
+--- Finds users by the day they were created on. The API does not count them, so that the pager's
+-- report is never complete.
+-- @function users:search
+-- @tparam table fields
+-- @tparam string fields.start_date the first day, YYYY-MM-DD
+-- @tparam string fields.end_date the last day
+-- @tparam ?string fields.external_id only this one
+-- @tparam[opt=100] number fields.items_per_page rows a page
+-- @treturn palenca.pager of `user_id`, `external_id`, `widget_id`
+users.search = {
+  method = "POST",
+  path = "/v1/users/search",
+  safe = true,
+  fields = bodies.period_fields { external_id = "string" },
+  body = bodies.search,
+  search = "users",
+  uncounted = true,
+}
+
+--- Adds up what all accounts of a user earned, day by day.
+-- @function users:aggregated_earnings
+-- @tparam table fields
+-- @tparam string fields.start_date the first day, YYYY-MM-DD
+-- @tparam string fields.end_date the last day
+-- @tparam ?string fields.user_id the user (UUID), or
+-- @tparam ?string fields.external_id your id of the worker
+-- @tparam[opt=false] boolean fields.details also what each account earned
+-- @treturn table `platforms_count`, `platforms`, `earnings` (a list of `earning_date`, `amount`,
+-- `currency`, `count_trips`, `details`)
+users.aggregated_earnings = {
+  method = "POST",
+  path = "/v1/users/earnings/aggregated",
+  safe = true,
+  fields = {
+    start_date = "date!", end_date = "date!", user_id = "uuid", external_id = "string",
+    details = "boolean",
+  },
+  body = function(fields)
+    return {
+      start_date = fields.start_date,
+      end_date = fields.end_date,
+      user_id = fields.user_id,
+      external_id = fields.external_id,
+      options = { details = fields.details or false },
+    }
+  end,
+}
+
+return { users = users }
