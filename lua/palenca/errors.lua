@@ -1,5 +1,6 @@
 --- What went wrong with a call, in the words a caller can act on.
 -- @module palenca.errors
+local advice = require("palenca.advice")
 local core = require("palenca.core")
 local redact = require("palenca.redact")
 
@@ -15,6 +16,10 @@ local errors = {}
 -- @field errors list of `{message=, location=}`, what is wrong with the request
 -- @field request_id the API's id of the request, which its support asks for
 -- @field retry_after seconds after which the server wants to be asked again
+-- @field actor who must act: `worker`, `integrator` or `platform`
+-- @field can_repeat whether another try can help, as it is or corrected
+-- @field repeat_after seconds to wait before it, where the API's documentation says so or the
+-- server did
 -- @field attempts how often the request was sent
 local Error = {}
 Error.__index = Error
@@ -79,10 +84,27 @@ function errors.kind(code, status)
   return kind_of_code[code] or core.status_kind(status) or "protocol"
 end
 
+local languages = { es = true, pt = true, en = true }
+
+--- A sentence for the worker, who knows nothing of codes.
+-- @function Error:advice
+-- @tparam[opt="es"] string lang `es`, `pt` or `en`
+-- @treturn string
+function Error:advice(lang)
+  lang = lang or "es"
+  if not languages[lang] then
+    error("advice: lang must be 'es', 'pt' or 'en'", 2)
+  end
+  return advice.of_call(self.code, self.kind).text[lang]
+end
+
 --- Makes an error.
--- @tparam table fields those of @{Error}
+-- @tparam table fields those of @{Error}; who must act is filled in
 -- @treturn Error
 function errors.new(fields)
+  local known = advice.of_call(fields.code, fields.kind)
+  fields.actor, fields.can_repeat = known.actor, known.can_repeat
+  fields.repeat_after = known.repeat_after or known.can_repeat and fields.retry_after or nil
   return setmetatable(fields, Error)
 end
 

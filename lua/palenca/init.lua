@@ -14,6 +14,8 @@ local palenca = {
   on = events.on,
   --- Waits, without holding up other handlers.
   sleep = runtime.sleep,
+  --- Who must act on a login's outcome, and what to tell the worker; see @{palenca.advice}.
+  advice = require("palenca.advice"),
   --- Sends a request to a system of the user's own; see @{palenca.http}.
   http = require("palenca.http"),
   --- Computes an income from earnings; see @{palenca.income}.
