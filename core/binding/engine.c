@@ -81,9 +81,14 @@ static void read_request(lua_State *L, int table, palenca_request *request) {
   request->body = string_field(L, table, "body", &request->body_size, 0);
   request->pace_key = string_field(L, table, "pace_key", &request->pace_key_size, 0);
   request->repeatable = boolean_field(L, table, "repeatable");
+  request->bulk = boolean_field(L, table, "bulk");
+  request->observe = boolean_field(L, table, "observe");
+  request->ca_file = string_field(L, table, "ca_file", &ignored, 0);
+  request->proxy = string_field(L, table, "proxy", &ignored, 0);
   request->allow_tls_1_2 = boolean_field(L, table, "allow_tls_1_2");
   /* rounded up: 0 is the default */
   request->timeout_ms = (int)(number_field(L, table, "timeout", 0, 86400) * 1000 + 0.999);
+  request->deadline_ms = (int)(number_field(L, table, "deadline", 0, 86400) * 1000 + 0.999);
   request->max_retries = (int)number_field(L, table, "max_retries", 0, PALENCA_MAX_RETRIES_MAX);
   request->rate_limit = (int)number_field(L, table, "rate_limit", 0, PALENCA_RATE_LIMIT_MAX);
   request->max_response = (size_t)number_field(L, table, "max_response", 0, 1e12);
@@ -249,16 +254,48 @@ static int engine_take(lua_State *L) {
   return 1;
 }
 
+/* engine:take_attempt() → {id, number, status, kind, duration, retry_in, request_id} | nil; of
+ * calls that were submitted with `observe`; times in seconds */
+static int engine_take_attempt(lua_State *L) {
+  palenca_attempt_note note;
+  if (!palenca_engine_take_attempt(check_engine(L), &note)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_createtable(L, 0, 7);
+  set_integer(L, "id", (int64_t)note.id);
+  set_integer(L, "number", note.number);
+  if (note.status > 0)
+    set_integer(L, "status", note.status);
+  const char *kind = kind_name(note.kind);
+  if (kind != NULL)
+    set_string(L, "kind", kind, strlen(kind));
+  lua_pushnumber(L, (lua_Number)note.duration_ms / 1000);
+  lua_setfield(L, -2, "duration");
+  if (note.retry_in_ms >= 0) {
+    lua_pushnumber(L, (lua_Number)note.retry_in_ms / 1000);
+    lua_setfield(L, -2, "retry_in");
+  }
+  if (note.request_id[0] != '\0')
+    set_string(L, "request_id", note.request_id, strlen(note.request_id));
+  return 1;
+}
+
 static const luaL_Reg engine_methods[] = {
-    {"submit", engine_submit}, {"step", engine_step},
-    {"take", engine_take},     {"next_deadline", engine_next_deadline},
-    {"cancel", engine_cancel}, {"active", engine_active},
-    {"close", engine_close},   {NULL, NULL},
+    {"submit", engine_submit},
+    {"step", engine_step},
+    {"take", engine_take},
+    {"take_attempt", engine_take_attempt},
+    {"next_deadline", engine_next_deadline},
+    {"cancel", engine_cancel},
+    {"active", engine_active},
+    {"close", engine_close},
+    {NULL, NULL},
 };
 
 void core_open_engine(lua_State *L) {
   if (luaL_newmetatable(L, ENGINE_TYPE)) {
-    compat_new_library(L, engine_methods, 8);
+    compat_new_library(L, engine_methods, 9);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, engine_close);
     lua_setfield(L, -2, "__gc");

@@ -23,6 +23,13 @@ void call_list_insert(call_list *list, call *one, call *after) {
   *(one->next != NULL ? &one->next->previous : &list->last) = one;
 }
 
+call *call_list_find(const call_list *list, uint64_t id) {
+  call *one = list->first;
+  while (one != NULL && one->id != id)
+    one = one->next;
+  return one;
+}
+
 void call_free(call *one) {
   if (one == NULL)
     return;
@@ -61,6 +68,8 @@ static const char *copy_text(char **at, const char *text, size_t size) {
 
 static size_t text_size(const palenca_request *request) {
   size_t size = strlen(request->method) + strlen(request->url) + request->body_size + 3;
+  size += request->ca_file != NULL ? strlen(request->ca_file) + 1 : 0;
+  size += request->proxy != NULL ? strlen(request->proxy) + 1 : 0;
   for (size_t i = 0; i < request->header_count; i++)
     size += strlen(request->headers[i].name) + request->headers[i].value_size + 2;
   return size;
@@ -81,7 +90,11 @@ static void copy_request(call *one, const palenca_request *from) {
   }
   to->headers = one->headers;
   to->header_count = from->header_count;
-  to->timeout_ms = from->timeout_ms > 0 ? from->timeout_ms : PALENCA_TIMEOUT_DEFAULT_MS;
+  to->ca_file = from->ca_file != NULL ? copy_text(&at, from->ca_file, strlen(from->ca_file)) : NULL;
+  to->proxy = from->proxy != NULL ? copy_text(&at, from->proxy, strlen(from->proxy)) : NULL;
+  one->timeout_ms = from->timeout_ms > 0 ? from->timeout_ms : PALENCA_TIMEOUT_DEFAULT_MS;
+  one->bulk = from->bulk;
+  one->observe = from->observe;
   to->repeatable = from->repeatable;
   to->allow_tls_1_2 = from->allow_tls_1_2;
   to->header_out = &one->header_out;

@@ -20,9 +20,13 @@ struct call {
   palenca_buffer header_out, body_out;
   int max_retries;
   int attempts;
+  int timeout_ms; /* of one attempt */
+  bool bulk, observe;
   lane *lane;
-  int64_t due;    /* when waiting for its next attempt */
-  void *transfer; /* when sending */
+  int64_t due;      /* when waiting for its next attempt */
+  int64_t deadline; /* of all attempts; INT64_MAX: none */
+  int64_t began;    /* this attempt */
+  void *transfer;   /* when sending */
   palenca_result *result;
   call_list *list;
   call *previous, *next;
@@ -35,6 +39,8 @@ void call_free(call *one);
 void call_list_remove(call *one);
 /* Puts a call behind `after`; NULL: first. */
 void call_list_insert(call_list *list, call *one, call *after);
+/* The call with an id; NULL if it is not in the list. */
+call *call_list_find(const call_list *list, uint64_t id);
 /* Frees every call of a list. */
 void call_list_free(call_list *list);
 

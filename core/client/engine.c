@@ -1,6 +1,7 @@
 /* The engine: calls that wait for their turn, are sent, repeated and handed back. */
+#include "attempt_log.h"
 #include "call.h"
-#include "pacers.h"
+#include "lanes.h"
 #include "protocol/error.h"
 #include "transport.h"
 
@@ -12,14 +13,6 @@
 
 #define MAX_IN_FLIGHT_DEFAULT 64
 
-/* The calls of one key, which wait for the same turn. */
-struct lane {
-  pacer *pacer; /* NULL: unlimited */
-  call_list queue;
-  int64_t blocked_until;
-  lane *next;
-};
-
 struct palenca_engine {
   transport *transport;
   palenca_pacers *pacers;
@@ -29,8 +22,11 @@ struct palenca_engine {
   palenca_result **done; /* ring of completed calls */
   size_t done_first, done_count, done_capacity;
   size_t active, in_flight, max_in_flight;
+  int64_t expiry; /* no waiting call's deadline is earlier */
+  attempt_log attempts;
   uint64_t last_id;
   uint64_t random;
+  pid_t process; /* in any other the connections are not ours */
 };
 
 static int64_t clock_ms(clockid_t which) {
@@ -47,6 +43,12 @@ static uint64_t next_random(palenca_engine *engine) {
   return engine->random * 2685821657736338717ULL;
 }
 
+static void seed(palenca_engine *engine) {
+  if (getrandom(&engine->random, sizeof engine->random, 0) != sizeof engine->random ||
+      engine->random == 0)
+    engine->random = (uint64_t)clock_ms(CLOCK_MONOTONIC) | 1;
+}
+
 palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenca_error *error) {
   palenca_engine *engine = calloc(1, sizeof *engine);
   if (engine == NULL) {
@@ -55,9 +57,9 @@ palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenc
   }
   int in_flight = options->max_in_flight > 0 ? options->max_in_flight : MAX_IN_FLIGHT_DEFAULT;
   engine->max_in_flight = (size_t)in_flight;
-  if (getrandom(&engine->random, sizeof engine->random, 0) != sizeof engine->random ||
-      engine->random == 0)
-    engine->random = (uint64_t)clock_ms(CLOCK_MONOTONIC) | 1;
+  engine->expiry = INT64_MAX;
+  engine->process = getpid();
+  seed(engine);
   engine->pacers =
       options->pacers != NULL ? palenca_pacers_retain(options->pacers) : palenca_pacers_new();
   engine->transport = transport_new(in_flight, error);
@@ -73,42 +75,22 @@ palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenc
 void palenca_engine_free(palenca_engine *engine) {
   if (engine == NULL)
     return;
-  transport_free(engine->transport);
+  if (engine->process == getpid())
+    transport_free(engine->transport);
+  else
+    transport_abandon(engine->transport);
   call_list_free(&engine->waiting);
   call_list_free(&engine->sending);
-  while (engine->lanes != NULL) {
-    lane *next = engine->lanes->next;
-    call_list_free(&engine->lanes->queue);
-    free(engine->lanes);
-    engine->lanes = next;
-  }
+  lanes_free(engine->lanes);
   for (size_t i = 0; i < engine->done_count; i++)
     palenca_result_free(engine->done[(engine->done_first + i) % engine->done_capacity]);
   free(engine->done);
+  attempt_log_free(&engine->attempts);
   palenca_pacers_release(engine->pacers);
   free(engine);
 }
 
-/* ---- submit ------------------------------------------------------------------- */
-
-static lane *find_lane(palenca_engine *engine, const palenca_request *request) {
-  pacer *wanted = NULL;
-  if (request->rate_limit > 0 && request->pace_key != NULL) {
-    wanted = pacers_find(engine->pacers, request->pace_key, request->pace_key_size,
-                         (size_t)request->rate_limit);
-    if (wanted == NULL)
-      return NULL;
-  }
-  lane *found = engine->lanes;
-  while (found != NULL && found->pacer != wanted)
-    found = found->next;
-  if (found == NULL && (found = calloc(1, sizeof *found)) != NULL) {
-    found->pacer = wanted;
-    found->next = engine->lanes;
-    engine->lanes = found;
-  }
-  return found;
-}
+/* ---- what is asked for ------------------------------------------------------------ */
 
 static bool check_request(const palenca_request *request, palenca_error *error) {
   if (!palenca_method_check(request->method, error))
@@ -140,23 +122,6 @@ static bool reserve_done(palenca_engine *engine) {
   engine->done_first = 0;
   engine->done_capacity = capacity;
   return true;
-}
-
-uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *request,
-                               palenca_error *error) {
-  if (!check_request(request, error))
-    return 0;
-  lane *queue = find_lane(engine, request);
-  call *one = queue != NULL && reserve_done(engine) ? call_new(request) : NULL;
-  if (one == NULL) {
-    palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
-    return 0;
-  }
-  one->id = ++engine->last_id;
-  one->lane = queue;
-  call_list_insert(&queue->queue, one, queue->queue.last);
-  engine->active++;
-  return one->id;
 }
 
 /* ---- the life of a call --------------------------------------------------------- */
@@ -208,6 +173,11 @@ static int64_t window_left(const palenca_meta *meta) {
   return left > 0 ? left : 0;
 }
 
+static void expire_no_later(palenca_engine *engine, int64_t deadline) {
+  if (deadline < engine->expiry)
+    engine->expiry = deadline;
+}
+
 static void wait_for_retry(palenca_engine *engine, call *one, int64_t wait_ms) {
   one->due = clock_ms(CLOCK_MONOTONIC) + wait_ms;
   call *after = engine->waiting.last;
@@ -215,8 +185,61 @@ static void wait_for_retry(palenca_engine *engine, call *one, int64_t wait_ms) {
     after = after->previous;
   call_list_remove(one);
   call_list_insert(&engine->waiting, one, after);
+  expire_no_later(engine, one->deadline);
   one->header_out.size = 0;
   one->body_out.size = 0;
+}
+
+/* Ends a call that has no attempt under way. */
+static void fail(palenca_engine *engine, call *one, palenca_kind kind, const char *message) {
+  transport_outcome outcome = {.context = one};
+  palenca_meta meta;
+  palenca_error_set(&outcome.error, kind, "%s", message);
+  palenca_meta_clear(&meta);
+  complete(engine, one, &outcome, &meta);
+}
+
+static void expire_list(palenca_engine *engine, call_list *list, int64_t now) {
+  for (call *one = list->first, *next; one != NULL; one = next) {
+    next = one->next;
+    if (one->deadline <= now)
+      fail(engine, one, PALENCA_TIMEOUT, "the deadline passed while the call waited for its turn");
+    else
+      expire_no_later(engine, one->deadline);
+  }
+}
+
+/* What is being sent has its deadline as its timeout. */
+static void expire(palenca_engine *engine, int64_t now) {
+  if (engine->expiry > now)
+    return;
+  engine->expiry = INT64_MAX;
+  expire_list(engine, &engine->waiting, now);
+  for (lane *one = engine->lanes; one != NULL; one = one->next)
+    for (int priority = 0; priority < PRIORITIES; priority++)
+      expire_list(engine, &one->queues[priority].calls, now);
+}
+
+static void fail_list(palenca_engine *engine, call_list *list) {
+  while (list->first != NULL)
+    fail(engine, list->first, PALENCA_NETWORK, "the process was forked; the call is its parent's");
+}
+
+/* A connection that two processes use mixes up their answers, and a call that both know would be
+ * sent twice. */
+static void start_afresh_after_fork(palenca_engine *engine) {
+  if (engine->process == getpid() && engine->transport != NULL)
+    return;
+  engine->process = getpid();
+  transport_abandon(engine->transport);
+  engine->transport = transport_new((int)engine->max_in_flight, NULL);
+  engine->in_flight = 0;
+  seed(engine);
+  fail_list(engine, &engine->sending);
+  fail_list(engine, &engine->waiting);
+  for (lane *one = engine->lanes; one != NULL; one = one->next)
+    for (int priority = 0; priority < PRIORITIES; priority++)
+      fail_list(engine, &one->queues[priority].calls);
 }
 
 static void learn(palenca_engine *engine, const call *one, int status, const palenca_meta *meta) {
@@ -230,13 +253,24 @@ static void learn(palenca_engine *engine, const call *one, int status, const pal
     pacers_block(engine->pacers, one->lane->pacer, clock_ms(CLOCK_MONOTONIC), left);
 }
 
-static void finish_attempt(palenca_engine *engine, const transport_outcome *outcome) {
-  call *one = outcome->context;
-  palenca_meta meta;
-  one->transfer = NULL;
-  engine->in_flight--;
-  read_meta(one, &meta);
-  learn(engine, one, outcome->status, &meta);
+static void note(palenca_engine *engine, const call *one, const transport_outcome *outcome,
+                 const palenca_meta *meta, int64_t retry_in_ms) {
+  if (!one->observe)
+    return;
+  palenca_attempt_note attempt = {
+      .id = one->id,
+      .number = one->attempts,
+      .kind = outcome->error.kind,
+      .status = outcome->status,
+      .duration_ms = clock_ms(CLOCK_MONOTONIC) - one->began,
+      .retry_in_ms = retry_in_ms,
+  };
+  memcpy(attempt.request_id, meta->request_id, sizeof attempt.request_id);
+  attempt_log_add(&engine->attempts, &attempt);
+}
+
+static palenca_decision decide(palenca_engine *engine, const call *one,
+                               const transport_outcome *outcome, const palenca_meta *meta) {
   palenca_attempt attempt = {
       .number = one->attempts,
       .kind = outcome->error.kind,
@@ -244,55 +278,99 @@ static void finish_attempt(palenca_engine *engine, const transport_outcome *outc
       .sent = outcome->sent,
       .repeatable = one->request.repeatable,
       .max_retries = one->max_retries,
-      .retry_after_ms = meta.retry_after_ms,
-      .window_left_ms = window_left(&meta),
+      .retry_after_ms = meta->retry_after_ms,
+      .window_left_ms = window_left(meta),
   };
   palenca_decision decision = palenca_retry_decide(&attempt, next_random(engine));
+  if (one->deadline != INT64_MAX && decision.wait_ms >= one->deadline - clock_ms(CLOCK_MONOTONIC))
+    decision.retry = false;
+  return decision;
+}
+
+static void finish_attempt(palenca_engine *engine, const transport_outcome *outcome) {
+  call *one = outcome->context;
+  palenca_meta meta;
+  one->transfer = NULL;
+  engine->in_flight--;
+  read_meta(one, &meta);
+  learn(engine, one, outcome->status, &meta);
+  palenca_decision decision = decide(engine, one, outcome, &meta);
+  note(engine, one, outcome, &meta, decision.retry ? decision.wait_ms : -1);
   if (decision.retry)
     wait_for_retry(engine, one, decision.wait_ms);
   else
     complete(engine, one, outcome, &meta);
 }
 
-static void start(palenca_engine *engine, call *one) {
+static void start(palenca_engine *engine, call *one, int64_t now) {
   transport_outcome failed = {.context = one};
   call_list_remove(one);
   call_list_insert(&engine->sending, one, engine->sending.last);
   one->attempts++;
+  one->began = now;
+  one->request.timeout_ms = one->timeout_ms;
+  if (one->deadline - now < one->timeout_ms)
+    one->request.timeout_ms = (int)(one->deadline - now);
   one->transfer = transport_start(engine->transport, &one->request, one, &failed.error);
-  if (one->transfer != NULL) {
+  if (one->transfer != NULL)
     engine->in_flight++;
-    return;
-  }
-  palenca_meta meta;
-  palenca_meta_clear(&meta);
-  complete(engine, one, &failed, &meta);
+  else
+    fail(engine, one, failed.error.kind, failed.error.message);
 }
 
-static void start_lane(palenca_engine *engine, lane *queue, int64_t now) {
+static void start_queue(palenca_engine *engine, lane *from, int priority, int64_t now) {
+  turn_queue *queue = &from->queues[priority];
   if (queue->blocked_until > now)
     return;
-  while (queue->queue.first != NULL && engine->in_flight < engine->max_in_flight) {
-    if (queue->pacer != NULL) {
-      int64_t wait = pacers_take(engine->pacers, queue->pacer, now);
+  while (queue->calls.first != NULL && engine->in_flight < engine->max_in_flight) {
+    if (from->pacer != NULL) {
+      int64_t wait = pacers_take(engine->pacers, from->pacer, priority == BULK, now);
       if (wait > 0) {
         queue->blocked_until = now + wait;
         return;
       }
     }
-    start(engine, queue->queue.first);
+    start(engine, queue->calls.first, now);
   }
 }
 
 static void start_all(palenca_engine *engine) {
   int64_t now = clock_ms(CLOCK_MONOTONIC);
+  expire(engine, now);
   while (engine->waiting.first != NULL && engine->waiting.first->due <= now) {
     call *one = engine->waiting.first;
     call_list_remove(one);
-    call_list_insert(&one->lane->queue, one, NULL); /* older than all that never had a turn */
+    call_list_insert(lane_queue(one), one, NULL); /* older than all that never had a turn */
   }
-  for (lane *queue = engine->lanes; queue != NULL; queue = queue->next)
-    start_lane(engine, queue, now);
+  for (int priority = 0; priority < PRIORITIES; priority++)
+    for (lane *one = engine->lanes; one != NULL; one = one->next)
+      start_queue(engine, one, priority, now);
+}
+
+/* ---- submit ------------------------------------------------------------------- */
+
+uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *request,
+                               palenca_error *error) {
+  start_afresh_after_fork(engine);
+  if (!check_request(request, error))
+    return 0;
+  lane *found = lanes_find(&engine->lanes, engine->pacers, request);
+  call *one = NULL;
+  if (found != NULL && engine->transport != NULL && reserve_done(engine) &&
+      (!request->observe || attempt_log_reserve(&engine->attempts)))
+    one = call_new(request);
+  if (one == NULL) {
+    palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+    return 0;
+  }
+  one->id = ++engine->last_id;
+  one->lane = found;
+  one->deadline =
+      request->deadline_ms > 0 ? clock_ms(CLOCK_MONOTONIC) + request->deadline_ms : INT64_MAX;
+  expire_no_later(engine, one->deadline);
+  call_list_insert(lane_queue(one), one, lane_queue(one)->last);
+  engine->active++;
+  return one->id;
 }
 
 /* ---- step ------------------------------------------------------------------------ */
@@ -307,22 +385,28 @@ static int64_t until(int64_t moment, int64_t now) {
 }
 
 int64_t palenca_engine_next_deadline(palenca_engine *engine) {
+  start_afresh_after_fork(engine);
   int64_t now = clock_ms(CLOCK_MONOTONIC);
-  int64_t deadline = transport_next_deadline(engine->transport);
-  if (engine->done_count > 0)
+  if (engine->done_count > 0 || engine->transport == NULL)
     return 0;
+  int64_t deadline = transport_next_deadline(engine->transport);
+  if (engine->expiry != INT64_MAX)
+    sooner(&deadline, until(engine->expiry, now));
   if (engine->waiting.first != NULL)
     sooner(&deadline, until(engine->waiting.first->due, now));
   if (engine->in_flight >= engine->max_in_flight)
     return deadline;
-  for (const lane *queue = engine->lanes; queue != NULL; queue = queue->next)
-    if (queue->queue.first != NULL)
-      sooner(&deadline, until(queue->blocked_until, now));
+  for (const lane *one = engine->lanes; one != NULL; one = one->next)
+    for (int priority = 0; priority < PRIORITIES; priority++)
+      if (one->queues[priority].calls.first != NULL)
+        sooner(&deadline, until(one->queues[priority].blocked_until, now));
   return deadline;
 }
 
 static void work(palenca_engine *engine) {
   transport_outcome outcome;
+  if (engine->transport == NULL)
+    return;
   start_all(engine);
   transport_perform(engine->transport);
   while (transport_take(engine->transport, &outcome))
@@ -331,6 +415,7 @@ static void work(palenca_engine *engine) {
 
 size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *wake_fds,
                            size_t wake_fd_count) {
+  start_afresh_after_fork(engine);
   work(engine);
   int64_t wait = palenca_engine_next_deadline(engine);
   if (wait < 0 || wait > max_wait)
@@ -353,19 +438,18 @@ palenca_result *palenca_engine_take(palenca_engine *engine) {
   return result;
 }
 
-static call *find(call_list *list, uint64_t id) {
-  call *one = list->first;
-  while (one != NULL && one->id != id)
-    one = one->next;
-  return one;
+bool palenca_engine_take_attempt(palenca_engine *engine, palenca_attempt_note *attempt) {
+  return attempt_log_take(&engine->attempts, attempt);
 }
 
 bool palenca_engine_cancel(palenca_engine *engine, uint64_t id) {
-  call *one = find(&engine->sending, id);
+  start_afresh_after_fork(engine);
+  call *one = call_list_find(&engine->sending, id);
   if (one == NULL)
-    one = find(&engine->waiting, id);
-  for (lane *queue = engine->lanes; one == NULL && queue != NULL; queue = queue->next)
-    one = find(&queue->queue, id);
+    one = call_list_find(&engine->waiting, id);
+  for (lane *in = engine->lanes; one == NULL && in != NULL; in = in->next)
+    for (int priority = 0; one == NULL && priority < PRIORITIES; priority++)
+      one = call_list_find(&in->queues[priority].calls, id);
   if (one == NULL)
     return false;
   if (one->transfer != NULL) {

@@ -9,8 +9,9 @@ typedef struct pacer pacer;
 /* The pacer of a key and limit, made if need be; it lives as long as the set. */
 pacer *pacers_find(palenca_pacers *pacers, const char *key, size_t key_size, size_t limit);
 
-/* 0: the turn is taken, send now. Otherwise the ms after which to ask again. */
-int64_t pacers_take(palenca_pacers *pacers, pacer *one, int64_t now);
+/* 0: the turn is taken, send now. Otherwise the ms after which to ask again. Bulk requests leave
+ * some room for others. */
+int64_t pacers_take(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now);
 void pacers_block(palenca_pacers *pacers, pacer *one, int64_t now, int64_t wait_ms);
 
 #endif

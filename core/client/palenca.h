@@ -151,8 +151,9 @@ typedef struct {
 /* False without memory, or if `limit` is 0. */
 bool palenca_pace_init(palenca_pace *pace, size_t limit);
 void palenca_pace_free(palenca_pace *pace);
-/* How long until a request may be sent; 0: now. Times come from any steady clock. */
-int64_t palenca_pace_wait(const palenca_pace *pace, int64_t now);
+/* How long until a request may be sent that leaves room for `spare` more (less than the limit);
+ * 0: now. Times come from any steady clock. */
+int64_t palenca_pace_wait(const palenca_pace *pace, int64_t now, size_t spare);
 /* Counts a request that is sent now. */
 void palenca_pace_take(palenca_pace *pace, int64_t now);
 /* Takes the server's word that the window is used up for so long. */
@@ -231,6 +232,8 @@ palenca_pacers *palenca_pacers_new(void);
 palenca_pacers *palenca_pacers_retain(palenca_pacers *pacers);
 void palenca_pacers_release(palenca_pacers *pacers);
 
+/* After a fork the parent's engine goes on; the child's copy of it has lost its connections, its
+ * unfinished calls fail as PALENCA_NETWORK there, and new ones work. */
 typedef struct palenca_engine palenca_engine;
 
 typedef struct {
@@ -258,8 +261,13 @@ typedef struct {
   const char *body; /* NULL: none */
   size_t body_size;
   bool repeatable;
+  bool bulk;            /* lets calls of the same key pass that are not */
+  bool observe;         /* each of its attempts is noted, for palenca_engine_take_attempt */
   bool allow_tls_1_2;   /* the API needs 1.3; other servers may not have it */
+  const char *ca_file;  /* certificates to trust instead of the system's; NULL: those */
+  const char *proxy;    /* URL of a proxy; NULL: as the environment says, "": none */
   int timeout_ms;       /* of one attempt; 0: the default */
+  int deadline_ms;      /* of all attempts and waits together; 0: none */
   int max_retries;      /* 0: none */
   const char *pace_key; /* requests with the same key share a limit; NULL: unlimited.
                            Only a digest of it is kept. */
@@ -301,6 +309,22 @@ typedef struct {
 palenca_result *palenca_engine_take(palenca_engine *engine);
 /* NULL is allowed. */
 void palenca_result_free(palenca_result *result);
+
+/* One attempt of a call, whether it was the last or not. */
+typedef struct {
+  uint64_t id;
+  int number;        /* 1 for the first */
+  palenca_kind kind; /* of the transport: PALENCA_OK if an answer arrived whole */
+  int status;        /* 0 without an answer */
+  int64_t duration_ms;
+  int64_t retry_in_ms; /* -1: it is not repeated */
+  char request_id[128];
+} palenca_attempt_note;
+
+/* The oldest attempt that was noted and not yet taken; false if there is none. Of calls that are
+ * observed, the newest PALENCA_ATTEMPTS_KEPT are kept. */
+#define PALENCA_ATTEMPTS_KEPT 1024
+bool palenca_engine_take_attempt(palenca_engine *engine, palenca_attempt_note *note);
 
 /* Forgets a call; no result comes. False if the id is unknown or completed. */
 bool palenca_engine_cancel(palenca_engine *engine, uint64_t id);

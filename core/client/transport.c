@@ -57,6 +57,13 @@ no_memory:
   return NULL;
 }
 
+void transport_abandon(transport *t) {
+  if (t == NULL)
+    return;
+  free(t->idle);
+  free(t);
+}
+
 static void forget(transport *t, transfer *one) {
   if (one->previous != NULL)
     one->previous->next = one->next;
@@ -165,8 +172,14 @@ static bool set_security(CURL *easy, const transport_request *request) {
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+  if (request->ca_file != NULL &&
+      curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK)
+    return false;
   /* a proxy from the environment does not reach this machine, and would read the key */
-  if (palenca_url_is_local(request->url) && curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
+  const char *proxy = request->proxy;
+  if (proxy == NULL && palenca_url_is_local(request->url))
+    proxy = "";
+  if (proxy != NULL && curl_easy_setopt(easy, CURLOPT_PROXY, proxy) != CURLE_OK)
     return false;
   return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
 }

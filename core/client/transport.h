@@ -16,6 +16,8 @@ typedef struct {
   int timeout_ms;
   bool repeatable;
   bool allow_tls_1_2;
+  const char *ca_file;        /* NULL: the system's certificates */
+  const char *proxy;          /* NULL: as the environment says */
   palenca_buffer *header_out; /* gets the header lines of the final answer; bounded by its limit */
   palenca_buffer *body_out;   /* gets the decoded body; bounded by its limit */
 } transport_request;
@@ -29,6 +31,9 @@ typedef struct {
 
 transport *transport_new(int max_connections, palenca_error *error);
 void transport_free(transport *transport);
+/* In a child process: lets go of what is the parent's, whose connections an orderly end would
+ * close. Its memory stays taken. */
+void transport_abandon(transport *transport);
 
 /* The request's strings are kept by the caller until the transfer ends. The
  * handle returned is only good for transport_cancel. */

@@ -31,6 +31,12 @@ local types = {
   date = function(value)
     return not (calendar.parse(value)) and "an existing date, YYYY-MM-DD"
   end,
+  tls = function(value)
+    return value ~= "1.2" and value ~= "1.3" and "'1.2' or '1.3'"
+  end,
+  ["function"] = function(value)
+    return type(value) ~= "function" and "a function"
+  end,
   language = function(value)
     return not (type(value) == "string" and value:find("^%a%a[%a%d-]*$"))
       and "a language tag, such as es"
@@ -79,7 +85,8 @@ end
 -- @tparam string what the call and field, for the message
 -- @param value the value
 -- @tparam string kind `string` (not empty), `text`, `uuid`, `date`, `boolean`, `seconds`,
--- `count`, `language`, `retries`, `rate`, `method`, `positive`, `actions`, `table` or `any`
+-- `count`, `language`, `retries`, `rate`, `method`, `positive`, `actions`, `table`, `tls`,
+-- `function` or `any`
 -- @tparam number level of the caller to blame, as in `error`
 function check.value(what, value, kind, level)
   local wanted = types[kind](value)

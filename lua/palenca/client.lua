@@ -27,7 +27,16 @@ local option_types = {
   max_retries = "retries",
   rate_limit = "rate",
   allow_http = "boolean",
+  deadline = "seconds",
+  max_response = "positive",
+  min_tls = "tls",
+  ca_file = "string",
+  proxy = "text",
+  on_attempt = "function",
 }
+
+-- What else goes into each request as it is.
+local request_options = { "deadline", "max_response", "ca_file", "proxy", "on_attempt" }
 
 local defaults = {}
 
@@ -39,13 +48,15 @@ local function set_defaults(options)
   defaults = options
 end
 
+local texts = { string = true, text = true, tls = true }
+
 local function from_environment(name)
   local value = os.getenv("PALENCA_" .. name:upper())
   if value == "" then
     return nil
   end
   local kind = option_types[name]
-  if value and kind ~= "string" then
+  if value and not texts[kind] then
     local number = tonumber(value)
     if not number then
       error("PALENCA_" .. name:upper() .. " must be a number", 3)
@@ -110,10 +121,23 @@ end
 -- @tparam string options.base_url instead of an environment; default `$PALENCA_BASE_URL`
 -- @tparam boolean options.allow_http accept plain http beyond this machine
 -- @tparam number options.timeout seconds for one attempt; default `$PALENCA_TIMEOUT`, else 30
+-- @tparam number options.deadline seconds for all attempts of a call and the waits between them,
+-- the one for its turn under the rate limit included; default `$PALENCA_DEADLINE`, else none
 -- @tparam number options.max_retries how often a failed request is repeated where that is safe;
 -- default `$PALENCA_MAX_RETRIES`, else 3
 -- @tparam number options.rate_limit requests a minute, over all clients of the key in the process;
 -- default `$PALENCA_RATE_LIMIT`, else 120 as the API documents; 0 for no limit
+-- @tparam number options.max_response bytes that an answer may have, decompressed; default
+-- `$PALENCA_MAX_RESPONSE`, else 16 MiB
+-- @tparam string options.min_tls `"1.3"`, which the API has, or `"1.2"`; default `$PALENCA_MIN_TLS`
+-- @tparam string options.ca_file certificates to trust instead of the system's; default
+-- `$PALENCA_CA_FILE`
+-- @tparam string options.proxy a proxy's URL, `""` for none; default `$PALENCA_PROXY`, else what
+-- curl takes from the environment, such as `$https_proxy`
+-- @tparam function options.on_attempt called after each attempt of a call with a table: `method`,
+-- `path` (identity numbers masked), `number` (from 1), `status`, `kind` (without a whole answer),
+-- `seconds` it took, `retry_in` (seconds until it is repeated; nil if it is not), `request_id`. It
+-- must not wait; what it raises is logged and changes nothing
 -- @treturn Client
 local function new(options)
   options = options or {}
@@ -132,8 +156,14 @@ local function new(options)
     max_retries = option(options, "max_retries") or 3,
     rate_limit = option(options, "rate_limit") or core.rate_limit_default,
   }, Client)
-  for _, name in ipairs({ "timeout", "max_retries", "rate_limit" }) do
-    check.value("palenca.new: " .. name, self[name], option_types[name], 2)
+  for _, name in ipairs(request_options) do
+    self[name] = name ~= "on_attempt" and option(options, name) or options[name]
+  end
+  self.min_tls = option(options, "min_tls")
+  for name, kind in pairs(option_types) do
+    if self[name] ~= nil then
+      check.value("palenca.new: " .. name, self[name], kind, 2)
+    end
   end
   secrets[self] = { key = key, pace_key = base_url .. "\n" .. key }
   resources.attach(self)
@@ -144,29 +174,36 @@ function Client:__tostring()
   return "palenca client of " .. self.base_url
 end
 
--- Sends nothing yet; runtime.wait brings the result.
-function Client:_submit(name, path, body, safe, language)
+-- Sends nothing yet; runtime.wait brings the result. `more`: `safe`, `language`, `bulk`.
+function Client:_submit(name, path, body, more)
   local secret = secrets[self]
   local headers = {
     ["x-api-key"] = secret.key,
     ["Accept"] = "application/json",
-    ["Accept-Language"] = language,
+    ["Accept-Language"] = more.language,
     ["User-Agent"] = "palenca-lua/" .. core.version,
   }
   if body ~= nil then
     headers["Content-Type"] = "application/json"
   end
-  return runtime.submit({
+  local request = {
     method = name,
     url = self.base_url .. path,
     headers = headers,
     body = body ~= nil and json.encode(body) or nil,
-    repeatable = safe or false,
+    repeatable = more.safe or false,
+    bulk = more.bulk,
+    allow_tls_1_2 = self.min_tls == "1.2",
+    path = path,
     timeout = self.timeout,
     max_retries = self.max_retries,
     rate_limit = self.rate_limit,
     pace_key = secret.pace_key,
-  })
+  }
+  for _, option_name in ipairs(request_options) do
+    request[option_name] = self[option_name]
+  end
+  return runtime.submit(request)
 end
 
 -- Shorter ones are made up for tests, and parts of words.
@@ -196,8 +233,8 @@ function Client:_read(result)
   return data, meta
 end
 
-function Client:_call(name, path, body, safe, language)
-  return self:_read(runtime.wait(self:_submit(name, path, body, safe, language)))
+function Client:_call(name, path, body, more)
+  return self:_read(runtime.wait(self:_submit(name, path, body, more)))
 end
 
 --- Any other endpoint. A POST or PATCH is never repeated once it may have reached the server.
@@ -216,7 +253,7 @@ function Client:request(name, path, body)
   if body ~= nil and type(body) ~= "table" then
     error("client:request: body must be a table, got " .. type(body), 2)
   end
-  return self:_call(name, path, body, method.is_repeatable(name))
+  return self:_call(name, path, body, { safe = method.is_repeatable(name) })
 end
 
 return { new = new, set_defaults = set_defaults }

@@ -33,14 +33,14 @@ static void test_the_first_ones_go_at_once(void **state) {
   for (size_t c = 0; c < LENGTH(clocks); c++) {
     palenca_pace pace = new_pace(120);
     for (int i = 0; i < 120; i++) {
-      assert_int_equal(palenca_pace_wait(&pace, clocks[c]), 0);
+      assert_int_equal(palenca_pace_wait(&pace, clocks[c], 0), 0);
       palenca_pace_take(&pace, clocks[c]);
     }
-    int64_t wait = palenca_pace_wait(&pace, clocks[c]);
+    int64_t wait = palenca_pace_wait(&pace, clocks[c], 0);
     assert_in_range(wait, PALENCA_RATE_WINDOW_MS, LONGEST_MS);
     /* the wait told is exact */
-    assert_int_equal(palenca_pace_wait(&pace, clocks[c] + wait - 1), 1);
-    assert_int_equal(palenca_pace_wait(&pace, clocks[c] + wait), 0);
+    assert_int_equal(palenca_pace_wait(&pace, clocks[c] + wait - 1, 0), 1);
+    assert_int_equal(palenca_pace_wait(&pace, clocks[c] + wait, 0), 0);
     palenca_pace_free(&pace);
   }
 }
@@ -51,11 +51,11 @@ static void test_each_turn_comes_back_by_itself(void **state) {
   palenca_pace_take(&pace, 0);
   palenca_pace_take(&pace, 10000);
   palenca_pace_take(&pace, 20000);
-  int64_t first = palenca_pace_wait(&pace, 20000) + 20000;
+  int64_t first = palenca_pace_wait(&pace, 20000, 0) + 20000;
   palenca_pace_take(&pace, first);
-  assert_int_equal(palenca_pace_wait(&pace, first), 10000);
+  assert_int_equal(palenca_pace_wait(&pace, first, 0), 10000);
   palenca_pace_take(&pace, first + 10000);
-  assert_int_equal(palenca_pace_wait(&pace, first + 10000), 10000);
+  assert_int_equal(palenca_pace_wait(&pace, first + 10000, 0), 10000);
   palenca_pace_free(&pace);
 }
 
@@ -71,7 +71,7 @@ static void run_random(size_t limit, uint64_t seed) {
   int64_t now = (int64_t)(next_random(&seed) % 1000000);
   int64_t blocked_until = now;
   for (size_t count = 0; count < REQUESTS;) {
-    int64_t wait = palenca_pace_wait(&pace, now);
+    int64_t wait = palenca_pace_wait(&pace, now, 0);
     assert_in_range(wait, 0, LONGEST_MS);
     if (wait == 0) {
       assert_true(now >= blocked_until);
@@ -116,10 +116,27 @@ static void test_little_of_the_limit_is_left_unused(void **state) {
   palenca_pace pace = new_pace(PALENCA_RATE_LIMIT_DEFAULT);
   int64_t now = 0;
   for (int i = 0; i < 100 * PALENCA_RATE_LIMIT_DEFAULT; i++) {
-    now += palenca_pace_wait(&pace, now);
+    now += palenca_pace_wait(&pace, now, 0);
     palenca_pace_take(&pace, now);
   }
   assert_in_range(now, 99 * PALENCA_RATE_WINDOW_MS, 100 * PALENCA_RATE_WINDOW_MS);
+  palenca_pace_free(&pace);
+}
+
+static void test_room_is_left_for_others(void **state) {
+  (void)state;
+  palenca_pace pace = new_pace(3);
+  assert_int_equal(palenca_pace_wait(&pace, 0, 2), 0);
+  palenca_pace_take(&pace, 0);
+  assert_int_equal(palenca_pace_wait(&pace, 0, 1), 0);
+  palenca_pace_take(&pace, 100);
+  /* one is left: for who wants none to spare */
+  int64_t wait = palenca_pace_wait(&pace, 200, 1);
+  assert_in_range(wait, PALENCA_RATE_WINDOW_MS - 200, LONGEST_MS);
+  assert_int_equal(palenca_pace_wait(&pace, 200, 0), 0);
+  palenca_pace_take(&pace, 200);
+  assert_int_equal(palenca_pace_wait(&pace, 200, 0), wait);
+  assert_int_equal(palenca_pace_wait(&pace, 200, 1), wait + 100);
   palenca_pace_free(&pace);
 }
 
@@ -127,21 +144,21 @@ static void test_block(void **state) {
   (void)state;
   palenca_pace pace = new_pace(1);
   palenca_pace_block(&pace, 1000, 5000);
-  assert_int_equal(palenca_pace_wait(&pace, 1000), 5000);
-  assert_int_equal(palenca_pace_wait(&pace, 5999), 1);
-  assert_int_equal(palenca_pace_wait(&pace, 6000), 0);
+  assert_int_equal(palenca_pace_wait(&pace, 1000, 0), 5000);
+  assert_int_equal(palenca_pace_wait(&pace, 5999, 0), 1);
+  assert_int_equal(palenca_pace_wait(&pace, 6000, 0), 0);
   /* a shorter word does not undo a longer one */
   palenca_pace_block(&pace, 1000, 2000);
   palenca_pace_block(&pace, 1000, 0);
   palenca_pace_block(&pace, 1000, -1000);
-  assert_int_equal(palenca_pace_wait(&pace, 1000), 5000);
+  assert_int_equal(palenca_pace_wait(&pace, 1000, 0), 5000);
   palenca_pace_block(&pace, 2000, 9000);
-  assert_int_equal(palenca_pace_wait(&pace, 2000), 9000);
+  assert_int_equal(palenca_pace_wait(&pace, 2000, 0), 9000);
   /* the later of the two counts */
   palenca_pace_take(&pace, 11000);
-  int64_t wait = palenca_pace_wait(&pace, 11000);
+  int64_t wait = palenca_pace_wait(&pace, 11000, 0);
   palenca_pace_block(&pace, 11000, 10);
-  assert_int_equal(palenca_pace_wait(&pace, 11000), wait);
+  assert_int_equal(palenca_pace_wait(&pace, 11000, 0), wait);
   palenca_pace_free(&pace);
 }
 
@@ -151,7 +168,7 @@ static void test_no_block_outlasts_a_window(void **state) {
   for (size_t i = 0; i < LENGTH(waits); i++) {
     palenca_pace pace = new_pace(5);
     palenca_pace_block(&pace, 1700000000000, waits[i]);
-    assert_in_range(palenca_pace_wait(&pace, 1700000000000), PALENCA_RATE_WINDOW_MS, LONGEST_MS);
+    assert_in_range(palenca_pace_wait(&pace, 1700000000000, 0), PALENCA_RATE_WINDOW_MS, LONGEST_MS);
     palenca_pace_free(&pace);
   }
 }
@@ -162,6 +179,7 @@ int main(void) {
       cmocka_unit_test(test_each_turn_comes_back_by_itself),
       cmocka_unit_test(test_no_window_ever_holds_more_than_the_limit),
       cmocka_unit_test(test_little_of_the_limit_is_left_unused),
+      cmocka_unit_test(test_room_is_left_for_others),
       cmocka_unit_test(test_block),
       cmocka_unit_test(test_no_block_outlasts_a_window),
   };

@@ -3,7 +3,6 @@ local helper = require("spec.lua.helper")
 local http = require("spec.support.http")
 local json = require("palenca.json")
 local palenca = require("palenca")
-local process = require("spec.support.process")
 
 local KEY = helper.KEY
 
@@ -277,37 +276,6 @@ describe("requests", function()
       helper.blames_caller(function() client:request() end, "method")
       helper.blames_caller(function() client:request("POST", "/v1", "{}") end, "body", "string")
     end)
-  end)
-end)
-
-describe("TLS", function()
-  it("is verified: a certificate nobody vouches for is refused", function()
-    local directory, remove = process.directory()
-    local key, certificate = directory .. "/key.pem", directory .. "/certificate.pem"
-    assert.equal(0, (process.run("openssl", {
-      "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-      "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-      "-days", "2", "-keyout", key, "-out", certificate,
-    })))
-    local server = process.start("openssl", {
-      "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-www",
-    })
-    local port = server:wait_output("stdout", "ACCEPT [^\n]*:(%d+)\n")
-    local client = palenca.new {
-      api_key = KEY, base_url = "https://127.0.0.1:" .. port, max_retries = 0,
-    }
-    local data, err = client.users:get("u1")
-    local answer, problem = palenca.http { url = "https://127.0.0.1:" .. port .. "/" }
-    server:stop()
-    remove()
-    assert.is_nil(data)
-    assert.equal("network", err.kind)
-    assert.truthy(err.message:find("certificate", 1, true), err.message)
-    assert.is_nil(err.status)
-    assert.is_nil(answer)
-    assert.equal("network", problem.kind)
-    assert.truthy(problem.message:find("certificate", 1, true), problem.message)
-    assert.is_nil(server.stdout:find(KEY, 1, true))
   end)
 end)
 

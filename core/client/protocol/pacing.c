@@ -24,8 +24,9 @@ void palenca_pace_free(palenca_pace *pace) {
   pace->sent_at = NULL;
 }
 
-int64_t palenca_pace_wait(const palenca_pace *pace, int64_t now) {
-  int64_t free_at = pace->sent_at[pace->next] + PALENCA_RATE_WINDOW_MS + GUARD_MS;
+int64_t palenca_pace_wait(const palenca_pace *pace, int64_t now, size_t spare) {
+  size_t oldest = (pace->next + spare) % pace->limit;
+  int64_t free_at = pace->sent_at[oldest] + PALENCA_RATE_WINDOW_MS + GUARD_MS;
   if (pace->blocked_until > free_at)
     free_at = pace->blocked_until;
   return free_at > now ? free_at - now : 0;

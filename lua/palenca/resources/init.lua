@@ -80,8 +80,9 @@ local function build(client, name, operation)
     if operation.search then
       return pager.new(client, operation, path, fields)
     end
-    return client:_call(operation.method, path, make_body(operation, fields), operation.safe,
-      fields.language)
+    return client:_call(operation.method, path, make_body(operation, fields), {
+      safe = operation.safe, language = fields.language,
+    })
   end
 end
 

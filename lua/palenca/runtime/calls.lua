@@ -1,5 +1,8 @@
 --- The calls of one engine that have no result yet; what all runtimes share.
 -- @module palenca.runtime.calls
+local log = require("palenca.log")
+local redact = require("palenca.redact")
+
 local Calls = {}
 Calls.__index = Calls
 
@@ -12,13 +15,41 @@ end
 
 --- Queues a request; raises if it is not valid.
 function Calls:submit(request)
+  request.observe = request.on_attempt ~= nil
   local id, problem = self.engine:submit(request)
   if not id then
     error(problem, 0)
   end
   local call = { id = id }
+  if request.observe then
+    call.observer, call.method, call.path = request.on_attempt, request.method, request.path
+  end
   self.pending[id] = call
   return call
+end
+
+-- What somebody only watches with must not change what is watched.
+local function tell_attempts(self)
+  local attempt = self.engine:take_attempt()
+  while attempt do
+    local call = self.pending[attempt.id]
+    if call then
+      local ok, problem = pcall(call.observer, {
+        method = call.method,
+        path = redact.identity(call.path),
+        number = attempt.number,
+        status = attempt.status,
+        kind = attempt.kind,
+        seconds = attempt.duration,
+        retry_in = attempt.retry_in,
+        request_id = attempt.request_id,
+      })
+      if not ok then
+        log.error { message = "on_attempt has failed", error = tostring(problem) }
+      end
+    end
+    attempt = self.engine:take_attempt()
+  end
 end
 
 --- Works for at most `max_wait` seconds; gives every call that completed its result.
@@ -27,6 +58,7 @@ end
 -- @param ... descriptors that end the wait when they become readable
 function Calls:step(max_wait, on_done, ...)
   self.engine:step(max_wait, ...)
+  tell_attempts(self)
   local result = self.engine:take()
   while result do
     local call = self.pending[result.id]

@@ -1,0 +1,31 @@
+/* The newest attempts of the calls that are observed. */
+#include "attempt_log.h"
+
+#include <stdlib.h>
+
+bool attempt_log_reserve(attempt_log *log) {
+  if (log->ring == NULL)
+    log->ring = calloc(PALENCA_ATTEMPTS_KEPT, sizeof *log->ring);
+  return log->ring != NULL;
+}
+
+void attempt_log_add(attempt_log *log, const palenca_attempt_note *note) {
+  log->ring[(log->first + log->count) % PALENCA_ATTEMPTS_KEPT] = *note;
+  if (log->count < PALENCA_ATTEMPTS_KEPT)
+    log->count++;
+  else
+    log->first = (log->first + 1) % PALENCA_ATTEMPTS_KEPT;
+}
+
+bool attempt_log_take(attempt_log *log, palenca_attempt_note *note) {
+  if (log->count == 0)
+    return false;
+  *note = log->ring[log->first];
+  log->first = (log->first + 1) % PALENCA_ATTEMPTS_KEPT;
+  log->count--;
+  return true;
+}
+
+void attempt_log_free(attempt_log *log) {
+  free(log->ring);
+}

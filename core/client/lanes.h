@@ -1,0 +1,33 @@
+/* The calls of an engine that wait for their turn: a lane for each key, in it those that are bulk
+ * and those that are not. */
+#ifndef PALENCA_LANES_H
+#define PALENCA_LANES_H
+
+#include "call.h"
+#include "pacers.h"
+
+enum {
+  FRESH,
+  BULK,
+  PRIORITIES
+};
+
+typedef struct {
+  call_list calls; /* in order */
+  int64_t blocked_until;
+} turn_queue;
+
+struct lane {
+  pacer *pacer; /* NULL: unlimited */
+  turn_queue queues[PRIORITIES];
+  lane *next;
+};
+
+/* The lane of a request, made if need be; NULL: out of memory. */
+lane *lanes_find(lane **first, palenca_pacers *pacers, const palenca_request *request);
+/* Frees the lanes with their calls. */
+void lanes_free(lane *first);
+/* Where a call waits. */
+call_list *lane_queue(const call *one);
+
+#endif

@@ -1,0 +1,117 @@
+/* Tests of whose turn it is: fresh calls before bulk ones, and nothing of the parent's after a
+ * fork. */
+#include "engine_fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- Priorities ---- */
+
+static void test_a_fresh_call_passes_bulk_ones(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  start_with(f, &(stub_script){answers, 1, 0}, &(palenca_engine_options){NULL, 1});
+  palenca_request request = limited(f, "a", 100);
+  uint64_t order[4];
+  request.bulk = true;
+  for (int i = 0; i < 3; i++)
+    order[i] = submit(f->engine, &request);
+  request.bulk = false;
+  order[3] = submit(f->engine, &request);
+  static const int wanted[] = {3, 0, 1, 2};
+  for (int i = 0; i < 4; i++) {
+    palenca_result *result = wait_result(f->engine);
+    assert_int_equal(result->id, order[wanted[i]]);
+    assert_answered(result, 200, "ok", 1);
+  }
+}
+
+static void test_bulk_calls_leave_a_part_of_the_limit(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  enum {
+    LIMIT = 40,
+    SPARE = 2
+  };
+  palenca_request request = limited(f, "a", LIMIT);
+  request.bulk = true;
+  for (int i = 0; i < LIMIT; i++)
+    (void)submit(f->engine, &request);
+  for (int i = 0; i < LIMIT - SPARE; i++)
+    assert_answered(wait_result(f->engine), 200, "ok", 1);
+  assert_int_equal(palenca_engine_step(f->engine, 0, NULL, 0), 0);
+  assert_int_equal(palenca_engine_active(f->engine), SPARE);
+  request.bulk = false;
+  for (int i = 0; i < SPARE; i++) {
+    uint64_t id = submit(f->engine, &request);
+    palenca_result *result = wait_result(f->engine);
+    assert_int_equal(result->id, id);
+    assert_answered(result, 200, "ok", 1);
+  }
+  assert_int_equal(stub_requests(f->server), LIMIT);
+}
+
+/* ---- After a fork ---- */
+
+/* In the child, where a failed assertion could not be told: the number of what went wrong. */
+static int child(fixture *f, const palenca_request *request) {
+  palenca_result *result;
+  for (int i = 0; i < 2; i++) { /* what the parent has under way fails here */
+    palenca_engine_step(f->engine, 0, NULL, 0);
+    result = palenca_engine_take(f->engine);
+    if (result == NULL || result->error.kind != PALENCA_NETWORK)
+      return 1;
+    palenca_result_free(result);
+  }
+  if (palenca_engine_active(f->engine) != 0)
+    return 2;
+  if (palenca_engine_submit(f->engine, request, NULL) == 0)
+    return 3;
+  while ((result = palenca_engine_take(f->engine)) == NULL)
+    palenca_engine_step(f->engine, 1000, NULL, 0);
+  if (result->error.kind != PALENCA_OK || result->status != 201)
+    return 4;
+  palenca_result_free(result);
+  palenca_engine_free(f->engine);
+  return 0;
+}
+
+static void test_a_fork_shares_no_connection_and_no_call(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER(OK_ANSWER), SILENCE, ANSWER("HTTP/1.1 201 Made\r\nContent-Length: 5\r\n\r\nchild")};
+  START(f, answers);
+  palenca_request request = get(f), waiting = limited(f, "a", 1);
+  assert_answered(run(f, &waiting), 200, "ok", 1);
+  uint64_t sent = submit(f->engine, &request);
+  wait_requests(f, 2);
+  uint64_t queued = submit(f->engine, &waiting);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (pid == 0)
+    _exit(child(f, &request));
+  int status = 0;
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  /* the parent's calls are as they were, and its connection still works */
+  assert_int_equal(palenca_engine_active(f->engine), 2);
+  assert_true(palenca_engine_cancel(f->engine, sent));
+  assert_true(palenca_engine_cancel(f->engine, queued));
+  assert_int_equal(stub_requests(f->server), 3);
+  palenca_result *result = run(f, &request);
+  assert_int_equal(result->status, 201);
+  palenca_result_free(result);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_a_fresh_call_passes_bulk_ones),
+      TEST(test_bulk_calls_leave_a_part_of_the_limit),
+      TEST(test_a_fork_shares_no_connection_and_no_call),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

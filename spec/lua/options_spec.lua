@@ -1,0 +1,210 @@
+--- The options of a client that say how it gets there: deadline, bound, TLS, proxy, and the hook
+-- that sees each attempt.
+local helper = require("spec.lua.helper")
+local palenca = require("palenca")
+local process = require("spec.support.process")
+
+describe("a deadline", function()
+  local sandbox
+  before_each(function() sandbox = helper.sandbox() end)
+  after_each(function() assert.equal(0, sandbox:stop()) end)
+
+  it("ends a call that is not answered", function()
+    sandbox:fault { kind = "latency", seconds = 600 }
+    local data, err = sandbox:client({ deadline = 0.2, max_retries = 5 }).users:get(helper.USER)
+    assert.is_nil(data)
+    assert.equal("timeout", err.kind)
+    assert.equal(1, err.attempts)
+  end)
+
+  it("ends the waits between attempts, with what was answered last", function()
+    sandbox:fault { kind = "error", status = 503, retry_after = 30 }
+    local data, err = sandbox:client({ deadline = 20, max_retries = 5 }).users:get(helper.USER)
+    assert.is_nil(data)
+    assert.equal("server", err.kind)
+    assert.equal(503, err.status)
+    assert.equal(1, err.attempts)
+  end)
+
+  it("ends the wait for a turn under the rate limit", function()
+    local client = sandbox:client { deadline = 0.2, rate_limit = 1 }
+    assert.truthy(client.users:get(helper.USER))
+    local data, err = client.users:get(helper.USER)
+    assert.is_nil(data)
+    assert.equal("timeout", err.kind)
+    assert.equal(0, err.attempts)
+    assert.truthy(err.message:find("deadline", 1, true))
+  end)
+end)
+
+describe("the bound of an answer", function()
+  it("is the caller's to choose", function()
+    local sandbox = helper.sandbox()
+    assert.truthy(sandbox:client({ max_response = 10000 }).accounts:get(helper.ACCOUNT))
+    local data, err = sandbox:client({ max_response = 100 }).accounts:get(helper.ACCOUNT)
+    assert.equal(0, sandbox:stop())
+    assert.is_nil(data)
+    assert.equal("protocol", err.kind)
+    assert.truthy(err.message:find("larger than the bound of 100 bytes", 1, true))
+  end)
+end)
+
+describe("a hook", function()
+  local sandbox, seen
+  before_each(function()
+    sandbox = helper.sandbox()
+    seen = {}
+  end)
+  after_each(function() assert.equal(0, sandbox:stop()) end)
+
+  local function client(options)
+    options.on_attempt = function(attempt)
+      seen[#seen + 1] = attempt
+    end
+    return sandbox:client(options)
+  end
+
+  it("sees each attempt", function()
+    sandbox:fault { kind = "error", status = 503, retry_after = 0, times = 2 }
+    local _, meta = client({ max_retries = 3 }).users:get(helper.USER)
+    assert.equal(3, #seen)
+    for number, attempt in ipairs(seen) do
+      assert.equal("GET", attempt.method)
+      assert.equal("/v1/users/" .. helper.USER, attempt.path)
+      assert.equal(number, attempt.number)
+      assert.equal(number < 3 and 503 or 200, attempt.status)
+      assert.is_nil(attempt.kind)
+      assert.is_true(attempt.seconds >= 0 and attempt.seconds < 60)
+      assert.equal(number < 3, attempt.retry_in ~= nil)
+      assert.is_string(attempt.request_id)
+    end
+    assert.equal(meta.request_id, seen[3].request_id)
+    helper.holds_no(sandbox.key, seen)
+  end)
+
+  it("sees that nothing came", function()
+    sandbox:fault { kind = "drop" }
+    client({}).users:create()
+    assert.equal(1, #seen)
+    assert.same({ "POST", "/v1/users", "network" },
+      { seen[1].method, seen[1].path, seen[1].kind })
+    assert.is_nil(seen[1].status)
+    assert.is_nil(seen[1].request_id)
+    assert.is_nil(seen[1].retry_in)
+  end)
+
+  it("sees every page, and no identity number", function()
+    client({}).accounts:earnings(helper.ACCOUNT, {
+      start_date = "2025-03-01", end_date = "2025-03-14", items_per_page = 5,
+    }):all()
+    assert.equal(4, #seen)
+    client({}).consents:get("GOMC800101HDFMRR09")
+    assert.is_nil(seen[5].path:find("GOMC800101", 1, true), seen[5].path)
+  end)
+
+  it("changes nothing by failing, and is told of", function()
+    local status, out, err = helper.run(([[
+      local palenca = require "palenca"
+      local client = palenca.new {
+        api_key = "%s", base_url = "%s", on_attempt = function() error("my hook") end,
+      }
+      print(client.users:get("%s").user_id)
+    ]]):format(sandbox.key, sandbox.url, helper.USER))
+    assert.equal(0, status, err)
+    assert.equal(helper.USER .. "\n", out)
+    assert.truthy(err:find("on_attempt has failed", 1, true), err)
+    assert.truthy(err:find("my hook", 1, true), err)
+  end)
+end)
+
+describe("before a client is made", function()
+  for name, values in pairs {
+    deadline = { 0, -1, "5", 1e9 }, max_response = { 0, 1.5, "x" }, min_tls = { "1.1", 1.2, "" },
+    ca_file = { "", 5 }, proxy = { 5, true }, on_attempt = { "f", {} },
+  } do
+    it("refuses a wrong " .. name, function()
+      for _, value in ipairs(values) do
+        helper.blames_caller(function()
+          palenca.new { api_key = helper.KEY, [name] = value }
+        end, "palenca.new", name .. " must be")
+      end
+    end)
+  end
+end)
+
+describe("TLS", function()
+  local directory, remove, key, certificate, server
+
+  setup(function()
+    directory, remove = process.directory()
+    key, certificate = directory .. "/key.pem", directory .. "/certificate.pem"
+    assert.equal(0, (process.run("openssl", {
+      "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+      "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+      "-days", "2", "-keyout", key, "-out", certificate,
+    })))
+  end)
+  teardown(function() remove() end)
+  after_each(function() server:stop() end)
+
+  local function start(...)
+    server = process.start("openssl", {
+      "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-www", ...,
+    })
+    return "https://127.0.0.1:" .. server:wait_output("stdout", "ACCEPT [^\n]*:(%d+)\n")
+  end
+
+  local function get(url, options)
+    options.api_key, options.base_url, options.max_retries = helper.KEY, url, 0
+    return palenca.new(options).users:get("u1")
+  end
+
+  it("is verified: a certificate nobody vouches for is refused", function()
+    local url = start()
+    local data, err = get(url, {})
+    local answer, problem = palenca.http { url = url .. "/" }
+    assert.is_nil(data)
+    assert.equal("network", err.kind)
+    assert.truthy(err.message:find("certificate", 1, true), err.message)
+    assert.is_nil(err.status)
+    assert.is_nil(answer)
+    assert.equal("network", problem.kind)
+    assert.truthy(problem.message:find("certificate", 1, true), problem.message)
+    assert.is_nil(server.stdout:find(helper.KEY, 1, true))
+  end)
+
+  it("takes the certificates that the caller names", function()
+    local _, err = get(start(), { ca_file = certificate })
+    -- the server's own page, so that TLS was agreed on
+    assert.equal("protocol", err.kind)
+    assert.equal(200, err.status)
+  end)
+
+  it("is 1.3 at least, unless the caller says that 1.2 will do", function()
+    local url = start("-tls1_2")
+    local _, err = get(url, { ca_file = certificate })
+    assert.equal("network", err.kind)
+    assert.is_nil(err.status)
+    _, err = get(url, { ca_file = certificate, min_tls = "1.2" })
+    assert.equal(200, err.status)
+  end)
+
+  it("is not tried with a file of certificates that is not there", function()
+    local _, err = get(start(), { ca_file = directory .. "/none.pem" })
+    assert.equal("network", err.kind)
+    assert.is_nil(server.stdout:find("GET", 1, true))
+  end)
+end)
+
+describe("a proxy", function()
+  it("is asked if the caller names one, even for this machine", function()
+    local sandbox, faults = helper.sandbox(), helper.faults()
+    local client = sandbox:client { proxy = faults.url }
+    local _, err = client.users:get(helper.USER)
+    assert.equal(404, err.status) -- of the fault server, which knows no fault of this name
+    assert.equal(0, sandbox:count())
+    assert.truthy(sandbox:client({ proxy = "" }).users:get(helper.USER))
+    assert.equal(0, faults:stop())
+    assert.equal(0, sandbox:stop())
+  end)
+end)
