@@ -67,10 +67,12 @@ local messages = {
 -- @tparam[opt=false] boolean with_user whether to name its user
 -- @treturn table the object, marked as JSON text
 function accounts.render(store, account, with_user)
+  local list = store:logins_of(account.account_id)
   local values = setmetatable({
     gov_id = store:gov_id_of(account),
     message = messages[account.status],
     last_successful_connection = account.connected and dates.timestamp(account.connected),
+    next_step = #list > 0 and list[#list].next_step or nil,
     created_at = dates.timestamp(account.created),
   }, { __index = account })
   return (with_user and account_with_user_shape or account_shape)(values)

@@ -196,12 +196,13 @@ local function list_countries(_, request)
       updated_at = CREATED,
       id = random.new("country", country.code):uuid(),
       alpha_2 = country.code,
-      alpha_3 = country.alpha_3,
+      -- the case of letters and the bare code are those of the published example
+      alpha_3 = country.alpha_3:lower(),
       name = country.name,
-      currency = country.currency,
-      calling_code = country.calling_code,
+      currency = country.currency:upper(),
+      calling_code = country.calling_code:sub(2),
       timezone = country.timezone,
-      flag = country.flag,
+      flag = "https://example.com/flags/" .. country.code .. ".svg",
       is_active = country.is_active,
     }
   end

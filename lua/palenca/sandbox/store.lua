@@ -251,7 +251,19 @@ function store:consents_of(gov_id)
   return self.consents_of_gov_id[gov_id] or {}
 end
 
---- Gives an account to another user.
+-- The consents of an account. Not found by its identity number: after a login from another country
+-- that is another one.
+local function consents_of_account(self, account_id)
+  local found = {}
+  for _, consent in ipairs(self.consent.list) do
+    if consent.account_id == account_id then
+      found[#found + 1] = consent
+    end
+  end
+  return found
+end
+
+--- Gives an account to another user, with its logins and consents.
 -- @tparam table account the account
 -- @tparam table user the user
 function store:move_account(account, user)
@@ -263,6 +275,10 @@ function store:move_account(account, user)
     login.user_id = user.user_id
     self:save("login", login)
   end
+  for _, consent in ipairs(consents_of_account(self, account.account_id)) do
+    consent.user_id, consent.external_id = user.user_id, user.external_id
+    self:save("consent", consent)
+  end
 end
 
 --- Removes an account with its logins and consents.
@@ -271,11 +287,8 @@ function store:delete_account(account)
   for _, login in ipairs({ table.unpack(self:logins_of(account.account_id)) }) do
     self:remove("login", login.login_id)
   end
-  local gov_id = self:gov_id_of(account)
-  for _, consent in ipairs({ table.unpack(gov_id and self:consents_of(gov_id) or {}) }) do
-    if consent.account_id == account.account_id then
-      self:remove("consent", consent.consent_id)
-    end
+  for _, consent in ipairs(consents_of_account(self, account.account_id)) do
+    self:remove("consent", consent.consent_id)
   end
   self:remove("earnings", account.account_id)
   self:remove("account", account.account_id)
