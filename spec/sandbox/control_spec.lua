@@ -197,15 +197,24 @@ describe("what needs no key", function()
     assert.equal(403, get { host = "127.0.0.1:8400", origin = "https://evil.example" })
     assert.equal(403, get { host = "127.0.0.1:8400", origin = "http://127.0.0.1:3000" })
     assert.equal(403, get { host = "127.0.0.1:8400", origin = "null" })
-    assert.equal(403, get { host = "rebound.example:8400" })
+    for _, host in ipairs { "rebound.example:8400", "127.0.0.1.example", "[::1].example:8400",
+      "localhost.example" } do
+      assert.equal(403, get { host = host })
+    end
   end)
 
   it("takes no form", function()
-    for _, kind in ipairs { "text/plain", "application/x-www-form-urlencoded" } do
+    for _, kind in ipairs { "text/plain", "application/x-www-form-urlencoded",
+      "application/jsonp", "" } do
       local status = api:call("POST", "/sandbox/logins", '{"platform":"uber"}',
         { ["content-type"] = kind })
       assert.equal(415, status)
     end
     assert.equal(1, #api.sandbox.store.login.list)
+    for _, kind in ipairs { "application/json; charset=utf-8", "Application/JSON" } do
+      local status = api:call("POST", "/sandbox/logins", '{"platform":"uber"}',
+        { ["content-type"] = kind })
+      assert.equal(201, status)
+    end
   end)
 end)

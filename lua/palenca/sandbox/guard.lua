@@ -7,7 +7,7 @@ local reply = require("palenca.sandbox.reply")
 local function is_local(host)
   local name = host:match("^(.-):?%d*$"):lower()
   return not name:find(".", 1, true) or name:find("^[%d.]+$") or name:find("%.localhost$")
-    or host:find("^%[[%x:.]+%]")
+    or host:find("^%[[%x:.]+%]:?%d*$")
 end
 
 --- Looks at a request that needs no key.
@@ -16,12 +16,13 @@ end
 return function(request)
   local headers = request.headers
   local host, origin = headers.host, headers.origin
+  local kind = (headers["content-type"] or ""):lower()
   if host and not is_local(host) then
     return reply.failure(403, "access_forbidden",
       "this is for numeric addresses, localhost and names without a dot")
   elseif origin and origin:gsub("^%a+://", "") ~= host then
     return reply.failure(403, "access_forbidden", "other pages have no access")
-  elseif request.body ~= "" and not (headers["content-type"] or ""):find("^application/json") then
+  elseif request.body ~= "" and not kind:find("^application/json%f[^%w]") then
     return reply.failure(415, "bad_request", "the body's Content-Type must be application/json")
   end
   return nil
