@@ -1,14 +1,24 @@
-/* What differs between the C interfaces of Lua 5.4 and LuaJIT, in one place. */
+/* What the C interfaces of Lua 5.4, LuaJIT and Lua 5.1 do not share, in one place. LuaRocks
+ * compiles with the headers of Lua 5.1 when it builds for LuaJIT; so nothing may come from LuaJIT's
+ * own. */
 #ifndef PALENCA_BINDING_COMPAT_H
 #define PALENCA_BINDING_COMPAT_H
 
 #include <lauxlib.h>
 #include <lua.h>
 
-/* LuaJIT's headers have no luaL_newlib. */
-static inline void compat_new_library(lua_State *L, const luaL_Reg *functions, int count) {
-  lua_createtable(L, 0, count);
-  luaL_setfuncs(L, functions, 0);
+/* Puts functions into the table at the top, as luaL_setfuncs does without upvalues. */
+static inline void compat_set_functions(lua_State *L, const luaL_Reg *functions) {
+  for (const luaL_Reg *function = functions; function->name; function++) {
+    lua_pushcfunction(L, function->func);
+    lua_setfield(L, -2, function->name);
+  }
+}
+
+/* As luaL_setmetatable. */
+static inline void compat_set_metatable(lua_State *L, const char *type) {
+  luaL_getmetatable(L, type);
+  lua_setmetatable(L, -2);
 }
 
 #endif

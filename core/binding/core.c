@@ -1,7 +1,6 @@
 /* Opens palenca.core. */
 #include "core.h"
 
-#include "compat.h"
 #include "palenca.h"
 
 int luaopen_palenca_core(lua_State *L) {

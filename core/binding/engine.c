@@ -116,7 +116,7 @@ static int engine_new(lua_State *L) {
   options.pacers = lua_touserdata(L, -1);
   palenca_engine **box = lua_newuserdata(L, sizeof(palenca_engine *));
   *box = NULL;
-  luaL_setmetatable(L, ENGINE_TYPE);
+  compat_set_metatable(L, ENGINE_TYPE);
   *box = palenca_engine_new(&options, &error);
   if (*box == NULL)
     return luaL_error(L, "%s", error.message);
@@ -242,7 +242,7 @@ static int engine_take(lua_State *L) {
   palenca_engine *engine = check_engine(L);
   palenca_result **box = lua_newuserdata(L, sizeof(palenca_result *));
   *box = NULL;
-  luaL_setmetatable(L, RESULT_TYPE);
+  compat_set_metatable(L, RESULT_TYPE);
   *box = palenca_engine_take(engine);
   if (*box == NULL) {
     lua_pushnil(L);
@@ -295,7 +295,8 @@ static const luaL_Reg engine_methods[] = {
 
 void core_open_engine(lua_State *L) {
   if (luaL_newmetatable(L, ENGINE_TYPE)) {
-    compat_new_library(L, engine_methods, 9);
+    lua_createtable(L, 0, 8);
+    compat_set_functions(L, engine_methods);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, engine_close);
     lua_setfield(L, -2, "__gc");

@@ -51,7 +51,7 @@ static int escape(lua_State *L) {
   const char *segment = luaL_checklstring(L, 1, &size);
   palenca_buffer *buffer = lua_newuserdata(L, sizeof *buffer);
   memset(buffer, 0, sizeof *buffer);
-  luaL_setmetatable(L, BUFFER_TYPE);
+  compat_set_metatable(L, BUFFER_TYPE);
   if (!palenca_segment_escape(segment, size, buffer, &error))
     return push_verdict(L, 0, &error);
   lua_pushlstring(L, buffer->data, buffer->size);
@@ -76,7 +76,7 @@ static int paging_new(lua_State *L) {
   lua_Integer window = luaL_checkinteger(L, 1);
   palenca_paging *paging = lua_newuserdata(L, sizeof *paging);
   palenca_paging_init(paging, (int64_t)window);
-  luaL_setmetatable(L, PAGING_TYPE);
+  compat_set_metatable(L, PAGING_TYPE);
   return 1;
 }
 
@@ -203,7 +203,8 @@ static const luaL_Reg functions[] = {
 
 void core_open_protocol(lua_State *L) {
   if (luaL_newmetatable(L, PAGING_TYPE)) {
-    compat_new_library(L, paging_methods, 4);
+    lua_createtable(L, 0, 4);
+    compat_set_functions(L, paging_methods);
     lua_setfield(L, -2, "__index");
   }
   lua_pop(L, 1);
@@ -212,5 +213,5 @@ void core_open_protocol(lua_State *L) {
     lua_setfield(L, -2, "__gc");
   }
   lua_pop(L, 1);
-  luaL_setfuncs(L, functions, 0);
+  compat_set_functions(L, functions);
 }

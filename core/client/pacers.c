@@ -1,6 +1,9 @@
 /* The pace of every key in the process, shared by engines on any thread. */
 #include "pacers.h"
 
+#if !__has_include(<openssl/sha.h>)
+#error "openssl/sha.h is missing: install libssl-dev (Debian) or openssl-devel (Fedora)"
+#endif
 #include <openssl/sha.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -3,6 +3,9 @@
 
 #include "protocol/error.h"
 
+#if !__has_include(<curl/curl.h>)
+#error "curl/curl.h is missing: install libcurl4-openssl-dev (Debian) or libcurl-devel (Fedora)"
+#endif
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -114,6 +114,8 @@ local function choose_base_url(options)
 end
 
 --- Makes a client.
+-- @static
+-- @function new
 -- @tparam[opt] table options an unknown one is an error
 -- @tparam string options.api_key default `$PALENCA_API_KEY`
 -- @tparam string options.environment `sandbox` or `production`; default `$PALENCA_ENVIRONMENT`,

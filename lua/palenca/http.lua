@@ -62,6 +62,7 @@ local function parse_headers(block)
 end
 
 --- Sends a request.
+-- @function http
 -- @tparam table options
 -- @tparam string options.url http or https
 -- @tparam string options.method default `GET`, or `POST` with a body

@@ -12,7 +12,7 @@ local palenca = {
   new = client.new,
   --- Registers a handler for an event; see @{palenca.events}.
   on = events.on,
-  --- Waits, without holding up other handlers.
+  --- Waits for 0 to 86400 `seconds`, without holding up other handlers.
   sleep = runtime.sleep,
   --- Who must act on a login's outcome, and what to tell the worker; see @{palenca.advice}.
   advice = require("palenca.advice"),

@@ -2,6 +2,9 @@
 #include "protocol/error.h"
 
 #include <limits.h>
+#if !__has_include(<openssl/crypto.h>)
+#error "openssl/crypto.h is missing: install libssl-dev (Debian) or openssl-devel (Fedora)"
+#endif
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

@@ -1,0 +1,88 @@
+-- What LuaRocks builds and installs: the module for Lua 5.4 and LuaJIT. The program is built with
+-- CMake.
+rockspec_format = "3.0"
+package = "palenca"
+version = "scm-1"
+-- Where it is fetched from is settled when it is published; `luarocks make` builds what is here.
+source = {
+  url = "git+https://example.org/palenca.git",
+  branch = "main",
+}
+description = {
+  summary = "Client for the Palenca API: verified income of gig workers",
+  detailed = [[
+    Reads profile, earnings and employment of workers who have connected their accounts, computes an
+    income from them, and understands the API's webhooks. HTTP, retries, rate limit and paging are
+    done by a core in C over libcurl.
+  ]],
+  license = "MIT",
+}
+supported_platforms = { "unix" }
+dependencies = { "lua >= 5.1, < 5.5", "lua-cjson >= 2.1" }
+-- The libraries only: their headers are found by the compiler, and not where LuaRocks looks for them
+-- on Debian.
+external_dependencies = {
+  CURL = { library = "curl" },
+  CRYPTO = { library = "crypto" },
+}
+build = {
+  type = "builtin",
+  modules = {
+    ["palenca.core"] = {
+      sources = {
+        "core/binding/core.c",
+        "core/binding/engine.c",
+        "core/binding/protocol.c",
+        "core/client/attempt_log.c",
+        "core/client/call.c",
+        "core/client/engine.c",
+        "core/client/lanes.c",
+        "core/client/pacers.c",
+        "core/client/transport.c",
+        "core/client/protocol/buffer.c",
+        "core/client/protocol/error.c",
+        "core/client/protocol/header.c",
+        "core/client/protocol/pacing.c",
+        "core/client/protocol/paging.c",
+        "core/client/protocol/retry.c",
+        "core/client/protocol/signature.c",
+        "core/client/protocol/url.c",
+      },
+      incdirs = { "core/binding", "core/client", "$(CURL_INCDIR)", "$(CRYPTO_INCDIR)" },
+      libdirs = { "$(CURL_LIBDIR)", "$(CRYPTO_LIBDIR)" },
+      libraries = { "curl", "crypto", "pthread" },
+    },
+    palenca = "lua/palenca/init.lua",
+    ["palenca.advice"] = "lua/palenca/advice.lua",
+    ["palenca.calendar"] = "lua/palenca/calendar.lua",
+    ["palenca.check"] = "lua/palenca/check.lua",
+    ["palenca.client"] = "lua/palenca/client.lua",
+    ["palenca.errors"] = "lua/palenca/errors.lua",
+    ["palenca.events"] = "lua/palenca/events.lua",
+    ["palenca.http"] = "lua/palenca/http.lua",
+    ["palenca.income"] = "lua/palenca/income/init.lua",
+    ["palenca.income.book"] = "lua/palenca/income/book.lua",
+    ["palenca.income.input"] = "lua/palenca/income/input.lua",
+    ["palenca.income.money"] = "lua/palenca/income/money.lua",
+    ["palenca.income.months"] = "lua/palenca/income/months.lua",
+    ["palenca.income.table"] = "lua/palenca/income/table.lua",
+    ["palenca.json"] = "lua/palenca/json.lua",
+    ["palenca.log"] = "lua/palenca/log.lua",
+    ["palenca.method"] = "lua/palenca/method.lua",
+    ["palenca.pager"] = "lua/palenca/pager.lua",
+    ["palenca.reading"] = "lua/palenca/reading.lua",
+    ["palenca.redact"] = "lua/palenca/redact.lua",
+    ["palenca.resources"] = "lua/palenca/resources/init.lua",
+    ["palenca.resources.accounts"] = "lua/palenca/resources/accounts.lua",
+    ["palenca.resources.bodies"] = "lua/palenca/resources/bodies.lua",
+    ["palenca.resources.directory"] = "lua/palenca/resources/directory.lua",
+    ["palenca.resources.logins"] = "lua/palenca/resources/logins.lua",
+    ["palenca.resources.users"] = "lua/palenca/resources/users.lua",
+    ["palenca.resources.webhooks"] = "lua/palenca/resources/webhooks.lua",
+    ["palenca.response"] = "lua/palenca/response.lua",
+    ["palenca.runtime"] = "lua/palenca/runtime/init.lua",
+    ["palenca.runtime.blocking"] = "lua/palenca/runtime/blocking.lua",
+    ["palenca.runtime.calls"] = "lua/palenca/runtime/calls.lua",
+    ["palenca.webhook"] = "lua/palenca/webhook.lua",
+  },
+}

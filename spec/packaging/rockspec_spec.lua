@@ -1,0 +1,149 @@
+--- Builds and installs the rock as its user would, for both Luas, and uses what was installed.
+local process = require("spec.support.process")
+
+local RELEASE, SCM = "rockspec/palenca-0.1.0-1.rockspec", "rockspec/palenca-scm-1.rockspec"
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function rockspec(path)
+  local values = {}
+  assert(load(read(path), path, "t", values))()
+  return values
+end
+
+local function shell(command, options)
+  local status, out, err = process.run("/bin/sh", { "-c", command }, options)
+  return status, out .. err
+end
+
+-- A tree as it is after `git clone`; what one build leaves behind must not help another.
+local function clean_tree(directory)
+  local status, said = shell(("cp -R core lua rockspec LICENSE README.md examples %s"
+    .. " && find %s/core -name '*.o' -delete"):format(directory, directory))
+  assert.equal(0, status, said)
+end
+
+describe("the rockspecs", function()
+  it("have the version that is in the header, the name of the file, and the module", function()
+    local header = read("core/client/palenca.h"):match('#define PALENCA_VERSION "([^"]+)"')
+    local release = rockspec(RELEASE)
+    assert.equal(header .. "-1", release.version)
+    assert.equal("v" .. header, release.source.tag)
+    assert.equal(("rockspec/palenca-%s.rockspec"):format(release.version), RELEASE)
+    local _, out = process.run("/bin/sh", { "-c", "ls rockspec" })
+    assert.equal(2, select(2, out:gsub("\n", "")), out)
+    local status, module = process.run("/usr/bin/lua5.4",
+      { "-e", "io.write(require('palenca').version)" })
+    assert.same({ 0, header }, { status, module })
+  end)
+
+  it("differ in version and source only", function()
+    local release, scm = rockspec(RELEASE), rockspec(SCM)
+    assert.equal("scm-1", scm.version)
+    release.version, release.source = scm.version, scm.source
+    assert.same(scm, release)
+  end)
+
+  it("name every file that CMake installs as the module, and no other", function()
+    local prefix, remove = process.directory()
+    finally(remove)
+    local build = process.program():match("^(.*)/bin/")
+    local status, said = shell(("cmake --install %s --prefix %s"):format(build, prefix))
+    assert.equal(0, status, said)
+    for _, version in ipairs { "5.4", "5.1" } do
+      local _, list = shell(("cd %s/share/lua/%s && find . -name '*.lua' | sort")
+        :format(prefix, version))
+      local installed, wanted = {}, {}
+      for path in list:gmatch("%./([^\n]+)") do
+        installed[#installed + 1] = "lua/" .. path
+      end
+      for name, source in pairs(rockspec(SCM).build.modules) do
+        if type(source) == "string" then
+          wanted[#wanted + 1] = source
+          local path = source:gsub("^lua/", ""):gsub("/init%.lua$", ".lua"):gsub("%.lua$", "")
+          assert.equal(path:gsub("/", "."), name)
+        end
+      end
+      table.sort(wanted)
+      table.sort(installed)
+      assert.same(installed, wanted)
+    end
+  end)
+
+  it("name every source of the client and the binding", function()
+    local _, list = shell("ls core/binding/*.c core/client/*.c core/client/protocol/*.c")
+    local found, wanted = {}, {}
+    for path in list:gmatch("[^\n]+") do
+      found[#found + 1] = path
+    end
+    for _, path in ipairs(rockspec(SCM).build.modules["palenca.core"].sources) do
+      wanted[#wanted + 1] = path
+    end
+    table.sort(found)
+    table.sort(wanted)
+    assert.same(found, wanted)
+  end)
+end)
+
+describe("luarocks make", function()
+  local tree, remove
+  before_each(function()
+    tree, remove = process.directory()
+    clean_tree(tree)
+  end)
+  after_each(function() remove() end)
+
+  -- Dependencies are Debian's packages here: no server of rocks is asked.
+  local function make(version, more)
+    return shell(("luarocks --lua-version %s make --deps-mode none --tree %s/rocks %s %s")
+      :format(version, tree, SCM, more or ""), { cwd = tree })
+  end
+
+  local luas = { ["5.4"] = "/usr/bin/lua5.4", ["5.1"] = "/usr/bin/luajit" }
+  for version, interpreter in pairs(luas) do
+    it("installs a module that works in " .. interpreter, function()
+      local status, said = make(version)
+      assert.equal(0, status, said)
+      assert.is_nil(said:find("warning", 1, true), said)
+      local sandbox, url, key = process.sandbox()
+      local share = tree .. "/rocks/share/lua/" .. version
+      local code, out, err = process.run(interpreter, { "examples/earnings.lua" }, {
+        cwd = tree,
+        env = {
+          PALENCA_API_KEY = key, PALENCA_BASE_URL = url,
+          LUA_PATH = ("%s/?.lua;%s/?/init.lua;;"):format(share, share),
+          LUA_CPATH = ("%s/rocks/lib/lua/%s/?.so;;"):format(tree, version),
+        },
+      })
+      sandbox:stop()
+      assert.equal(0, code, err)
+      assert.truthy(out:find("\n195 days\n", 1, true), out)
+    end)
+  end
+
+  -- The include directories hold all but one library's headers, as where its package is missing.
+  local HIDE = [[
+    set -e
+    mkdir -p include/arch
+    ln -s /usr/include/* include/
+    ln -s /usr/include/$(gcc -print-multiarch)/* include/arch/
+    rm include/arch/$HIDDEN
+    rm -f include/$HIDDEN
+    luarocks --lua-version 5.4 make --deps-mode none --tree rocks ]] .. SCM .. [[ \
+      CURL_INCDIR=$PWD/include CRYPTO_INCDIR=$PWD/include \
+      "CFLAGS=-O2 -fPIC -nostdinc -isystem $(gcc -print-file-name=include) \
+        -isystem $PWD/include/arch -isystem $PWD/include"]]
+
+  for directory, package in pairs { curl = "libcurl4-openssl-dev", openssl = "libssl-dev" } do
+    it("names the package when the headers of " .. directory .. " are missing", function()
+      local status, said = shell(HIDE, { cwd = tree, env = { HIDDEN = directory } })
+      assert.equal(1, status, said)
+      assert.truthy(said:find(package, 1, true), said)
+    end)
+  end
+end)
