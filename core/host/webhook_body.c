@@ -183,6 +183,11 @@ static bool has_half_pair(const char *body, size_t size) {
   return false;
 }
 
+/* Spaces to yajl, but not to JSON, nor to the script's parser. */
+static bool has_odd_space(const char *body, size_t size) {
+  return memchr(body, '\f', size) != NULL || memchr(body, '\v', size) != NULL;
+}
+
 bool webhook_body_read(const char *body, size_t size, webhook_fields *fields, char *reason,
                        size_t reason_size) {
   reader r = {.out = fields};
@@ -197,7 +202,7 @@ bool webhook_body_read(const char *body, size_t size, webhook_fields *fields, ch
     status = yajl_complete_parse(parser);
   yajl_free(parser);
   const char *refusal = r.refusal;
-  if (refusal == NULL && status != yajl_status_ok)
+  if (refusal == NULL && (status != yajl_status_ok || has_odd_space(body, size)))
     refusal = "the body is not JSON";
   if (refusal == NULL && has_half_pair(body, size))
     refusal = "the body has half a surrogate pair";

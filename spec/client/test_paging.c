@@ -192,6 +192,24 @@ static void test_another_page_is_wrong(void **state) {
   assert_int_equal(accept(&paging, &h, 2), PALENCA_PAGE_OK);
 }
 
+/* What goes on counting behind the end: no row may be taken for one of the history. */
+static void test_no_page_comes_after_the_last(void **state) {
+  (void)state;
+  static const int64_t items[] = {0, 10, 25};
+  for (size_t i = 0; i < LENGTH(items); i++) {
+    const history h = {.items = items[i], .per_page = 10};
+    palenca_paging paging;
+    palenca_paging_init(&paging, 4);
+    int64_t page = 0;
+    while (!palenca_paging_complete(&paging)) {
+      palenca_paging_next(&paging);
+      assert_int_equal(accept(&paging, &h, ++page), PALENCA_PAGE_OK);
+    }
+    for (int64_t rows = -10; rows <= 10; rows++)
+      assert_refused(&paging, info_of(&h, page + 1), rows, PALENCA_PAGE_WRONG);
+  }
+}
+
 static void test_other_totals_are_noticed(void **state) {
   (void)state;
   const history h = {.items = 25, .per_page = 10};
@@ -308,6 +326,7 @@ int main(void) {
       cmocka_unit_test(test_contradictions_are_malformed),
       cmocka_unit_test(test_extreme_totals),
       cmocka_unit_test(test_another_page_is_wrong),
+      cmocka_unit_test(test_no_page_comes_after_the_last),
       cmocka_unit_test(test_other_totals_are_noticed),
       cmocka_unit_test(test_every_verdict_but_ok_has_a_sentence),
       cmocka_unit_test(test_any_history_is_read_whole_and_in_order),

@@ -198,6 +198,8 @@ static void test_bodies_that_are_no_json(void **state) {
       "{\"data\":{" BOTH ",\"x\":\"\\u00g1\"}}",
       "{\"data\":{" BOTH ",\"x\":\"a\nb\"}}",
       "{\"data\":{" BOTH "}} /* said */",
+      "\f{\"data\":{" BOTH "}}",
+      "{\"data\":{" BOTH "}}\v",
       "{\"data\":{" BOTH ",\"x\":\"\xff\"}}",
       "{\"data\":{" BOTH ",\"x\":\"\x80\"}}",
       "{\"data\":{" BOTH ",\"x\":\"\xc3(\"}}",

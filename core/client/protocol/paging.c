@@ -45,7 +45,8 @@ static bool totals_agree(const palenca_page_info *info) {
 static palenca_page_verdict compare(const palenca_paging *paging, const palenca_page_info *info) {
   if (!totals_agree(info))
     return PALENCA_PAGE_MALFORMED;
-  if (info->page != paging->accepted + 1)
+  if (info->page != paging->accepted + 1 ||
+      (paging->accepted > 0 && paging->accepted >= paging->total_pages))
     return PALENCA_PAGE_WRONG;
   if (paging->accepted > 0 &&
       (info->total_items != paging->total_items || info->total_pages != paging->total_pages ||
