@@ -188,6 +188,23 @@ static bool has_odd_space(const char *body, size_t size) {
   return memchr(body, '\f', size) != NULL || memchr(body, '\v', size) != NULL;
 }
 
+/* yajl takes a quote behind the value for the beginning of what has not arrived yet. */
+static bool is_blank(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (memchr(" \t\r\n", text[i], 4) == NULL)
+      return false;
+  return true;
+}
+
+static bool parse(yajl_handle parser, const char *body, size_t size) {
+  yajl_config(parser, yajl_allow_trailing_garbage, 1);
+  if (yajl_parse(parser, (const unsigned char *)body, size) != yajl_status_ok)
+    return false;
+  size_t end = yajl_get_bytes_consumed(parser);
+  return yajl_complete_parse(parser) == yajl_status_ok && is_blank(body + end, size - end) &&
+         !has_odd_space(body, size);
+}
+
 bool webhook_body_read(const char *body, size_t size, webhook_fields *fields, char *reason,
                        size_t reason_size) {
   reader r = {.out = fields};
@@ -197,12 +214,10 @@ bool webhook_body_read(const char *body, size_t size, webhook_fields *fields, ch
     snprintf(reason, reason_size, "out of memory");
     return false;
   }
-  yajl_status status = yajl_parse(parser, (const unsigned char *)body, size);
-  if (status == yajl_status_ok)
-    status = yajl_complete_parse(parser);
+  bool whole = parse(parser, body, size);
   yajl_free(parser);
   const char *refusal = r.refusal;
-  if (refusal == NULL && (status != yajl_status_ok || has_odd_space(body, size)))
+  if (refusal == NULL && !whole)
     refusal = "the body is not JSON";
   if (refusal == NULL && has_half_pair(body, size))
     refusal = "the body has half a surrogate pair";
