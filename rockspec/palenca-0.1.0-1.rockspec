@@ -38,6 +38,7 @@ build = {
         "core/client/engine.c",
         "core/client/lanes.c",
         "core/client/pacers.c",
+        "core/client/poller.c",
         "core/client/transport.c",
         "core/client/protocol/buffer.c",
         "core/client/protocol/error.c",

@@ -162,12 +162,19 @@ static int engine_step(lua_State *L) {
   return 1;
 }
 
+/* engine:next_deadline() → seconds until step wants to be called | nil: never */
 static int engine_next_deadline(lua_State *L) {
   int64_t deadline = palenca_engine_next_deadline(check_engine(L));
   if (deadline < 0)
     lua_pushnil(L);
   else
     lua_pushnumber(L, (lua_Number)deadline / 1000);
+  return 1;
+}
+
+/* engine:fd() → a descriptor that is readable while step has something to do */
+static int engine_fd(lua_State *L) {
+  lua_pushinteger(L, palenca_engine_fd(check_engine(L)));
   return 1;
 }
 
@@ -287,6 +294,7 @@ static const luaL_Reg engine_methods[] = {
     {"take", engine_take},
     {"take_attempt", engine_take_attempt},
     {"next_deadline", engine_next_deadline},
+    {"fd", engine_fd},
     {"cancel", engine_cancel},
     {"active", engine_active},
     {"close", engine_close},
@@ -295,7 +303,7 @@ static const luaL_Reg engine_methods[] = {
 
 void core_open_engine(lua_State *L) {
   if (luaL_newmetatable(L, ENGINE_TYPE)) {
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 9);
     compat_set_functions(L, engine_methods);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, engine_close);

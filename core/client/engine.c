@@ -403,6 +403,11 @@ int64_t palenca_engine_next_deadline(palenca_engine *engine) {
   return deadline;
 }
 
+int palenca_engine_fd(palenca_engine *engine) {
+  start_afresh_after_fork(engine);
+  return engine->transport != NULL ? transport_fd(engine->transport) : -1;
+}
+
 static void work(palenca_engine *engine) {
   transport_outcome outcome;
   if (engine->transport == NULL)

@@ -282,6 +282,11 @@ uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *re
 
 #define PALENCA_WAKE_FDS_MAX 8
 
+/* Another event loop drives an engine with step(0): after each submit and cancel, whenever this
+ * descriptor is readable, and next_deadline later, which it asks for after each step. The
+ * descriptor is the engine's to close, and another one after a fork; -1 without memory. */
+int palenca_engine_fd(palenca_engine *engine);
+
 /* Works, and waits for at most `max_wait` ms if there is nothing to do: less if
  * a call moves on or one of `wake_fds` (further ones are ignored) is readable. Returns the
  * number of completed calls waiting to be taken. */

@@ -1,6 +1,7 @@
 /* Single HTTP transfers over one curl multi handle; the only file that knows curl. */
 #include "transport.h"
 
+#include "poller.h"
 #include "protocol/error.h"
 
 #if !__has_include(<curl/curl.h>)
@@ -12,8 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
+#include <unistd.h>
 
 #define CONNECT_TIMEOUT_MS 10000
+#define EVENTS_AT_ONCE 16
 
 typedef struct transfer {
   CURL *easy;
@@ -29,6 +33,8 @@ typedef struct transfer {
 
 struct transport {
   CURLM *multi;
+  int poller;        /* watches curl's sockets */
+  int64_t wakeup_at; /* when curl wants to be called even if nothing happens; -1: never */
   transfer *running;
   CURL **idle; /* handles to be used again */
   size_t idle_count, idle_limit;
@@ -40,16 +46,47 @@ static void init_curl(void) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context, void *unused) {
+  const transport *t = context;
+  (void)easy;
+  (void)unused;
+  if (what == CURL_POLL_REMOVE)
+    poller_forget(t->poller, socket);
+  else if (!poller_watch(t->poller, socket, (what & CURL_POLL_IN) != 0,
+                         (what & CURL_POLL_OUT) != 0))
+    return -1;
+  return 0;
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *context) {
+  transport *t = context;
+  (void)multi;
+  t->wakeup_at = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+  return 0;
+}
+
 transport *transport_new(int max_connections, palenca_error *error) {
   pthread_once(&curl_once, init_curl);
   transport *t = calloc(1, sizeof *t);
   if (t == NULL)
     goto no_memory;
+  t->wakeup_at = -1;
+  t->poller = poller_new();
   t->idle_limit = (size_t)max_connections;
   t->idle = calloc(t->idle_limit, sizeof *t->idle);
   t->multi = curl_multi_init();
-  if (t->idle == NULL || t->multi == NULL)
+  if (t->idle == NULL || t->multi == NULL || t->poller < 0)
     goto no_memory;
+  curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
+  curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
+  curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
   curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)max_connections);
   curl_multi_setopt(t->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)max_connections);
   curl_multi_setopt(t->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
@@ -63,6 +100,8 @@ no_memory:
 void transport_abandon(transport *t) {
   if (t == NULL)
     return;
+  if (t->poller >= 0)
+    close(t->poller);
   free(t->idle);
   free(t);
 }
@@ -93,6 +132,8 @@ void transport_free(transport *t) {
     curl_easy_cleanup(t->idle[--t->idle_count]);
   if (t->multi != NULL)
     curl_multi_cleanup(t->multi);
+  if (t->poller >= 0)
+    close(t->poller);
   free(t->idle);
   free(t);
 }
@@ -266,23 +307,45 @@ void transport_cancel(transport *t, void *handle) {
   forget(t, handle);
 }
 
-int64_t transport_next_deadline(transport *t) {
-  long timeout = -1;
-  curl_multi_timeout(t->multi, &timeout);
-  return timeout;
+int transport_fd(const transport *t) {
+  return t->poller;
+}
+
+int64_t transport_next_deadline(const transport *t) {
+  if (t->wakeup_at < 0)
+    return -1;
+  int64_t now = now_ms();
+  return t->wakeup_at > now ? t->wakeup_at - now : 0;
+}
+
+static void act(transport *t, const poller_event *event) {
+  int running, what = (event->in ? CURL_CSELECT_IN : 0) | (event->out ? CURL_CSELECT_OUT : 0) |
+                      (event->error ? CURL_CSELECT_ERR : 0);
+  curl_multi_socket_action(t->multi, event->fd, what, &running);
+}
+
+static void ask_wakeup(transport *t) {
+  long left = -1;
+  curl_multi_timeout(t->multi, &left);
+  on_timer(t->multi, left, t);
 }
 
 void transport_perform(transport *t) {
-  int running = 0;
-  curl_multi_perform(t->multi, &running);
+  poller_event events[EVENTS_AT_ONCE];
+  size_t count = poller_take(t->poller, events, EVENTS_AT_ONCE);
+  for (size_t i = 0; i < count; i++)
+    act(t, &events[i]);
+  if (transport_next_deadline(t) == 0) {
+    int running;
+    t->wakeup_at = -1;
+    curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    if (t->wakeup_at < 0) /* a moment too early for curl, it says nothing new by itself */
+      ask_wakeup(t);
+  }
 }
 
 void transport_wait(transport *t, int64_t max_wait, const int *wake_fds, size_t wake_fd_count) {
-  struct curl_waitfd extra[PALENCA_WAKE_FDS_MAX];
-  unsigned count = 0;
-  for (; count < wake_fd_count && count < PALENCA_WAKE_FDS_MAX; count++)
-    extra[count] = (struct curl_waitfd){.fd = wake_fds[count], .events = CURL_WAIT_POLLIN};
-  curl_multi_poll(t->multi, extra, count, (int)max_wait, NULL);
+  poller_wait(t->poller, max_wait, wake_fds, wake_fd_count);
 }
 
 static palenca_kind kind_of(CURLcode code, bool sent) {

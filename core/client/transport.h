@@ -49,8 +49,11 @@ void transport_perform(transport *transport);
 void transport_wait(transport *transport, int64_t max_wait, const int *wake_fds,
                     size_t wake_fd_count);
 
+/* Readable while perform has something to do with a connection. */
+int transport_fd(const transport *transport);
+
 /* Ms until perform wants to be called even if nothing happens; -1: never. */
-int64_t transport_next_deadline(transport *transport);
+int64_t transport_next_deadline(const transport *transport);
 
 /* The next transfer that ended; false if there is none. */
 bool transport_take(transport *transport, transport_outcome *outcome);

@@ -1,6 +1,7 @@
 /* Tests of the engine's waiting: for the rate limit and for descriptors, and how a wait ends. */
 #include "engine_fixture.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -218,6 +219,43 @@ static void test_free_ends_calls_in_every_state(void **state) {
   palenca_result_free(NULL);
 }
 
+/* ---- Another loop ---- */
+
+/* One turn of a loop that knows no more of the engine than its descriptor and its deadline. */
+static size_t turn(palenca_engine *engine) {
+  size_t done = palenca_engine_step(engine, 0, NULL, 0);
+  int64_t deadline = palenca_engine_next_deadline(engine);
+  if (done == 0 && deadline != 0) {
+    struct pollfd one = {.fd = palenca_engine_fd(engine), .events = POLLIN};
+    assert_true(deadline <= PATIENCE_MS);
+    assert_true(poll(&one, 1, deadline < 0 ? PATIENCE_MS : (int)deadline) >= 0);
+  }
+  return done;
+}
+
+static void test_another_loop_drives_an_engine(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER), ANSWER_AND_CLOSE(OK_ANSWER),
+                                        ANSWER(BUSY_ANSWER), ANSWER(OK_ANSWER), SILENCE};
+  START(f, answers);
+  palenca_request request = get(f), silent = get(f);
+  request.repeatable = true;
+  request.max_retries = 1;
+  silent.timeout_ms = 50;
+  silent.max_retries = 0;
+  for (int i = 0; i < 3; i++) {
+    (void)submit(f->engine, &request);
+    while (turn(f->engine) == 0)
+      continue;
+    assert_answered(palenca_engine_take(f->engine), 200, "ok", i < 2 ? 1 : 2);
+  }
+  (void)submit(f->engine, &silent);
+  while (turn(f->engine) == 0)
+    continue;
+  assert_failed(palenca_engine_take(f->engine), PALENCA_TIMEOUT, 1);
+  assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_key_is_limited_and_others_are_not_held_up),
@@ -228,6 +266,7 @@ int main(void) {
       TEST(test_an_idle_step_waits_no_longer_than_told),
       TEST(test_a_descriptor_ends_the_wait),
       TEST(test_free_ends_calls_in_every_state),
+      TEST(test_another_loop_drives_an_engine),
   };
   return cmocka_run_group_tests_name("engine, waiting", tests, NULL, NULL);
 }

@@ -50,6 +50,10 @@ describe("the reference", function()
     end
     assert_all("modules/palenca.events", { on = palenca.on })
     assert_all("modules/palenca.http", { http = true })
+    assert_all("modules/palenca.runtime", require("palenca.runtime"))
+    local calls = require("palenca.runtime.calls")
+    assert_all("modules/palenca.runtime.calls", calls)
+    assert_all("modules/palenca.runtime.calls", getmetatable(calls.new()).__index, "Calls:")
     assert_all("modules/palenca.errors", errors)
     assert_all("modules/palenca.errors",
       getmetatable(errors.new { kind = "network", message = "m" }).__index, "Error:")

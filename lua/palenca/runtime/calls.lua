@@ -8,12 +8,17 @@ Calls.__index = Calls
 
 local calls = {}
 
---- @param engine of palenca.core
+--- Makes an empty list of calls.
+-- @param engine `palenca.core.engine()`, with the methods `submit`, `step`, `take`, `take_attempt`,
+-- `cancel`, `next_deadline`, `fd`, `active` and `close`
+-- @treturn Calls
 function calls.new(engine)
   return setmetatable({ engine = engine, pending = {} }, Calls)
 end
 
 --- Queues a request; raises if it is not valid.
+-- @tparam table request as the runtime was given it
+-- @treturn table the call; its `result` is nil until there is one
 function Calls:submit(request)
   request.observe = request.on_attempt ~= nil
   local id, problem = self.engine:submit(request)
@@ -70,6 +75,7 @@ function Calls:step(max_wait, on_done, ...)
 end
 
 --- Forgets a call.
+-- @tparam table call of @{Calls:submit}
 function Calls:cancel(call)
   if not call.result and self.pending[call.id] then
     self.pending[call.id] = nil

@@ -1,7 +1,8 @@
 --- How a caller waits for its call: chosen by where the code runs, the same interface for all.
 --
 -- A runtime is a table with `submit(request) → call`, `wait(call) → result`, `cancel(call)` and
--- `sleep(seconds)`. The program puts the host's in place; elsewhere it is the blocking one.
+-- `sleep(seconds)`. The program puts the host's in place; elsewhere it is the blocking one, unless
+-- another one is put in its place, as `examples/luv.lua` does.
 -- @module palenca.runtime
 local runtime = {}
 
