@@ -6,7 +6,11 @@
 #include <string.h>
 
 #define ENGINE_TYPE "palenca.engine"
-#define RESULT_TYPE "palenca.result"
+
+typedef struct {
+  palenca_engine *engine; /* NULL: closed */
+  palenca_result *taken;  /* while a table is made of it, which may raise */
+} engine_box;
 
 /* ---- reading a request from a table ---------------------------------------------- */
 
@@ -98,10 +102,10 @@ static void read_request(lua_State *L, int table, palenca_request *request) {
 /* ---- the engine ---------------------------------------------------------------------- */
 
 static palenca_engine *check_engine(lua_State *L) {
-  palenca_engine **box = luaL_checkudata(L, 1, ENGINE_TYPE);
-  if (*box == NULL)
+  engine_box *box = luaL_checkudata(L, 1, ENGINE_TYPE);
+  if (box->engine == NULL)
     luaL_error(L, "the engine is closed");
-  return *box;
+  return box->engine;
 }
 
 /* core.engine{max_in_flight=} */
@@ -114,19 +118,20 @@ static int engine_new(lua_State *L) {
   }
   lua_getfield(L, LUA_REGISTRYINDEX, PALENCA_PACERS_FIELD);
   options.pacers = lua_touserdata(L, -1);
-  palenca_engine **box = lua_newuserdata(L, sizeof(palenca_engine *));
-  *box = NULL;
+  engine_box *box = lua_newuserdata(L, sizeof *box);
+  *box = (engine_box){0};
   compat_set_metatable(L, ENGINE_TYPE);
-  *box = palenca_engine_new(&options, &error);
-  if (*box == NULL)
+  box->engine = palenca_engine_new(&options, &error);
+  if (box->engine == NULL)
     return luaL_error(L, "%s", error.message);
   return 1;
 }
 
 static int engine_close(lua_State *L) {
-  palenca_engine **box = luaL_checkudata(L, 1, ENGINE_TYPE);
-  palenca_engine_free(*box);
-  *box = NULL;
+  engine_box *box = luaL_checkudata(L, 1, ENGINE_TYPE);
+  palenca_result_free(box->taken);
+  palenca_engine_free(box->engine);
+  *box = (engine_box){0};
   return 0;
 }
 
@@ -191,13 +196,6 @@ static int engine_active(lua_State *L) {
 
 /* ---- results -------------------------------------------------------------------------- */
 
-static int result_gc(lua_State *L) {
-  palenca_result **box = luaL_checkudata(L, 1, RESULT_TYPE);
-  palenca_result_free(*box);
-  *box = NULL;
-  return 0;
-}
-
 static void set_integer(lua_State *L, const char *name, int64_t value) {
   if (value < 0)
     return;
@@ -247,17 +245,16 @@ static void push_result(lua_State *L, const palenca_result *result) {
 /* engine:take() → result | nil */
 static int engine_take(lua_State *L) {
   palenca_engine *engine = check_engine(L);
-  palenca_result **box = lua_newuserdata(L, sizeof(palenca_result *));
-  *box = NULL;
-  compat_set_metatable(L, RESULT_TYPE);
-  *box = palenca_engine_take(engine);
-  if (*box == NULL) {
+  engine_box *box = lua_touserdata(L, 1);
+  palenca_result_free(box->taken);
+  box->taken = palenca_engine_take(engine);
+  if (box->taken == NULL) {
     lua_pushnil(L);
     return 1;
   }
-  push_result(L, *box);
-  palenca_result_free(*box);
-  *box = NULL;
+  push_result(L, box->taken);
+  palenca_result_free(box->taken);
+  box->taken = NULL;
   return 1;
 }
 
@@ -307,11 +304,6 @@ void core_open_engine(lua_State *L) {
     compat_set_functions(L, engine_methods);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, engine_close);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_pop(L, 1);
-  if (luaL_newmetatable(L, RESULT_TYPE)) {
-    lua_pushcfunction(L, result_gc);
     lua_setfield(L, -2, "__gc");
   }
   lua_pop(L, 1);

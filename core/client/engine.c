@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_IN_FLIGHT_DEFAULT 64
+#define MAX_IN_FLIGHT_DEFAULT 100 /* what servers allow on one HTTP/2 connection */
 
 struct palenca_engine {
   transport *transport;
@@ -424,10 +424,10 @@ size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *
   work(engine);
   int64_t wait = palenca_engine_next_deadline(engine);
   if (wait < 0 || wait > max_wait)
-    wait = max_wait;
+    wait = max_wait > 0 ? max_wait : 0;
   if (wait > INT32_MAX)
     wait = INT32_MAX;
-  if (wait > 0) {
+  if (engine->transport != NULL) {
     transport_wait(engine->transport, wait, wake_fds, wake_fd_count);
     work(engine);
   }

@@ -82,7 +82,7 @@ pacer *pacers_find(palenca_pacers *pacers, const char *key, size_t key_size, siz
 }
 
 /* What bulk calls leave of a window: 95 % of it is theirs, if nobody else wants it. */
-#define SPARE_PART 20
+#define SPARE_PART 24
 
 int64_t pacers_take(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now) {
   pthread_mutex_lock(&pacers->mutex);

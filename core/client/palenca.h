@@ -238,7 +238,7 @@ typedef struct palenca_engine palenca_engine;
 
 typedef struct {
   palenca_pacers *pacers; /* retained; NULL: the engine counts for itself */
-  int max_in_flight;      /* transfers at once; 0: 64 */
+  int max_in_flight;      /* transfers at once; 0: 100 */
 } palenca_engine_options;
 
 /* NULL on failure. */
@@ -284,7 +284,8 @@ uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *re
 
 /* Another event loop drives an engine with step(0): after each submit and cancel, whenever this
  * descriptor is readable, and next_deadline later, which it asks for after each step. The
- * descriptor is the engine's to close, and another one after a fork; -1 without memory. */
+ * descriptor is the engine's to close, and another one after a fork; -1 without memory, and on
+ * systems that have no epoll. */
 int palenca_engine_fd(palenca_engine *engine);
 
 /* Works, and waits for at most `max_wait` ms if there is nothing to do: less if

@@ -1,29 +1,36 @@
-/* Waits for many sockets behind one descriptor, which another loop can wait for in turn. */
+/* Waits for many sockets; on Linux also behind one descriptor, for which another loop can wait. */
 #ifndef PALENCA_POLLER_H
 #define PALENCA_POLLER_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct {
-  int fd;
-  bool in, out, error;
-} poller_event;
+  struct pollfd *sockets; /* with room for PALENCA_WAKE_FDS_MAX more behind them */
+  size_t count, capacity;
+  int mirror; /* an epoll of the same sockets, once somebody asked for it; else -1 */
+} poller;
 
-/* A descriptor that is readable while something can be done with a socket; closed on exec, to be
- * closed by the caller. -1 on failure. */
-int poller_new(void);
+void poller_init(poller *p);
+void poller_free(poller *p);
 
 /* From now on a socket is watched for this, and for nothing else. False without memory. */
-bool poller_watch(int poller, int fd, bool in, bool out);
+bool poller_watch(poller *p, int fd, bool in, bool out);
 /* A socket that is not watched is passed over. */
-void poller_forget(int poller, int fd);
+void poller_forget(poller *p, int fd);
 
-/* What can be done now with at most `capacity` sockets; does not wait. */
-size_t poller_take(int poller, poller_event *events, size_t capacity);
+/* Waits for at most `max_wait` ms until something can be done with a socket, or one of `fds`
+ * (PALENCA_WAKE_FDS_MAX at most) is readable. */
+void poller_wait(poller *p, int64_t max_wait, const int *fds, size_t count);
 
-/* Waits for at most `max_wait` ms until something can be done, or one of `fds` is readable. */
-void poller_wait(int poller, int64_t max_wait, const int *fds, size_t count);
+/* The next socket with which, at the end of the last wait, something could be done, and what: of
+ * POLLIN, POLLOUT and POLLERR. False if there is none left. */
+bool poller_take(poller *p, int *fd, short *what);
+
+/* A descriptor that is readable while something can be done with a socket; the poller's to close.
+ * -1 on failure, and on systems without epoll. */
+int poller_fd(poller *p);
 
 #endif

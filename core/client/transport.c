@@ -14,10 +14,8 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
-#include <unistd.h>
 
 #define CONNECT_TIMEOUT_MS 10000
-#define EVENTS_AT_ONCE 16
 
 typedef struct transfer {
   CURL *easy;
@@ -33,7 +31,7 @@ typedef struct transfer {
 
 struct transport {
   CURLM *multi;
-  int poller;        /* watches curl's sockets */
+  poller poller;     /* watches curl's sockets */
   int64_t wakeup_at; /* when curl wants to be called even if nothing happens; -1: never */
   transfer *running;
   CURL **idle; /* handles to be used again */
@@ -53,12 +51,12 @@ static int64_t now_ms(void) {
 }
 
 static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context, void *unused) {
-  const transport *t = context;
+  transport *t = context;
   (void)easy;
   (void)unused;
   if (what == CURL_POLL_REMOVE)
-    poller_forget(t->poller, socket);
-  else if (!poller_watch(t->poller, socket, (what & CURL_POLL_IN) != 0,
+    poller_forget(&t->poller, socket);
+  else if (!poller_watch(&t->poller, socket, (what & CURL_POLL_IN) != 0,
                          (what & CURL_POLL_OUT) != 0))
     return -1;
   return 0;
@@ -77,11 +75,11 @@ transport *transport_new(int max_connections, palenca_error *error) {
   if (t == NULL)
     goto no_memory;
   t->wakeup_at = -1;
-  t->poller = poller_new();
+  poller_init(&t->poller);
   t->idle_limit = (size_t)max_connections;
   t->idle = calloc(t->idle_limit, sizeof *t->idle);
   t->multi = curl_multi_init();
-  if (t->idle == NULL || t->multi == NULL || t->poller < 0)
+  if (t->idle == NULL || t->multi == NULL)
     goto no_memory;
   curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
   curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
@@ -100,8 +98,7 @@ no_memory:
 void transport_abandon(transport *t) {
   if (t == NULL)
     return;
-  if (t->poller >= 0)
-    close(t->poller);
+  poller_free(&t->poller);
   free(t->idle);
   free(t);
 }
@@ -114,7 +111,7 @@ static void forget(transport *t, transfer *one) {
   if (one->next != NULL)
     one->next->previous = one->previous;
   curl_multi_remove_handle(t->multi, one->easy);
-  curl_easy_reset(one->easy);
+  curl_easy_setopt(one->easy, CURLOPT_ERRORBUFFER, NULL);
   if (t->idle_count < t->idle_limit)
     t->idle[t->idle_count++] = one->easy;
   else
@@ -132,8 +129,7 @@ void transport_free(transport *t) {
     curl_easy_cleanup(t->idle[--t->idle_count]);
   if (t->multi != NULL)
     curl_multi_cleanup(t->multi);
-  if (t->poller >= 0)
-    close(t->poller);
+  poller_free(&t->poller);
   free(t->idle);
   free(t);
 }
@@ -205,27 +201,47 @@ static bool build_headers(transfer *one, const transport_request *request) {
   return add_line(one, "Expect:") && (has_type || add_line(one, "Content-Type:"));
 }
 
-static bool set_security(CURL *easy, const transport_request *request) {
-  long lowest = request->allow_tls_1_2 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3;
+/* What is the same for all transfers of a handle, which is used for one after the other. */
+static CURL *new_easy(void) {
+  CURL *easy = curl_easy_init();
+  if (easy == NULL)
+    return NULL;
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-  curl_easy_setopt(easy, CURLOPT_SSLVERSION, lowest);
   /* Debian's default directory defeats curl's cache of parsed certificates,
    * which costs 20 ms a connection; the bundle file holds the same ones. */
   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
-  if (request->ca_file != NULL &&
-      curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK)
-    return false;
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  /* A hung resolver must not be waited for once the call has ended. */
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
+      curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK) {
+    curl_easy_cleanup(easy);
+    return NULL;
+  }
+  return easy;
+}
+
+static bool set_security(CURL *easy, const transport_request *request) {
+  long lowest = request->allow_tls_1_2 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3;
+  char *ca_file = NULL; /* the system's certificates, unless others are asked for */
+  curl_easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
   /* a proxy from the environment does not reach this machine, and would read the key */
   const char *proxy = request->proxy;
   if (proxy == NULL && palenca_url_is_local(request->url))
     proxy = "";
-  if (proxy != NULL && curl_easy_setopt(easy, CURLOPT_PROXY, proxy) != CURLE_OK)
-    return false;
-  return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+  return curl_easy_setopt(easy, CURLOPT_SSLVERSION, lowest) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_CAINFO,
+                          request->ca_file != NULL ? request->ca_file : ca_file) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK;
 }
 
 /* Servers want to be told that there is none. */
@@ -243,7 +259,6 @@ static bool set_request(CURL *easy, const transport_request *request) {
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
-  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
   curl_easy_setopt(
       easy, CURLOPT_CONNECTTIMEOUT_MS,
@@ -260,16 +275,8 @@ static void set_transfer(CURL *easy, transfer *one) {
   curl_easy_setopt(easy, CURLOPT_PRIVATE, one);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, one->message);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, one->headers);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, one);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, one);
-  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  /* A hung resolver must not be waited for once the call has ended. */
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
 void *transport_start(transport *t, const transport_request *request, void *context,
@@ -280,7 +287,7 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   one->context = context;
   one->header_out = request->header_out;
   one->body_out = request->body_out;
-  one->easy = t->idle_count > 0 ? t->idle[--t->idle_count] : curl_easy_init();
+  one->easy = t->idle_count > 0 ? t->idle[--t->idle_count] : new_easy();
   if (one->easy == NULL || !build_headers(one, request) || !set_security(one->easy, request) ||
       !set_request(one->easy, request))
     goto no_memory;
@@ -307,8 +314,8 @@ void transport_cancel(transport *t, void *handle) {
   forget(t, handle);
 }
 
-int transport_fd(const transport *t) {
-  return t->poller;
+int transport_fd(transport *t) {
+  return poller_fd(&t->poller);
 }
 
 int64_t transport_next_deadline(const transport *t) {
@@ -318,10 +325,11 @@ int64_t transport_next_deadline(const transport *t) {
   return t->wakeup_at > now ? t->wakeup_at - now : 0;
 }
 
-static void act(transport *t, const poller_event *event) {
-  int running, what = (event->in ? CURL_CSELECT_IN : 0) | (event->out ? CURL_CSELECT_OUT : 0) |
-                      (event->error ? CURL_CSELECT_ERR : 0);
-  curl_multi_socket_action(t->multi, event->fd, what, &running);
+static void act(transport *t, int fd, short what) {
+  int running, mask = ((what & POLLIN) != 0 ? CURL_CSELECT_IN : 0) |
+                      ((what & POLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
+                      ((what & POLLERR) != 0 ? CURL_CSELECT_ERR : 0);
+  curl_multi_socket_action(t->multi, fd, mask, &running);
 }
 
 static void ask_wakeup(transport *t) {
@@ -331,10 +339,10 @@ static void ask_wakeup(transport *t) {
 }
 
 void transport_perform(transport *t) {
-  poller_event events[EVENTS_AT_ONCE];
-  size_t count = poller_take(t->poller, events, EVENTS_AT_ONCE);
-  for (size_t i = 0; i < count; i++)
-    act(t, &events[i]);
+  int fd;
+  short what;
+  while (poller_take(&t->poller, &fd, &what))
+    act(t, fd, what);
   if (transport_next_deadline(t) == 0) {
     int running;
     t->wakeup_at = -1;
@@ -345,7 +353,7 @@ void transport_perform(transport *t) {
 }
 
 void transport_wait(transport *t, int64_t max_wait, const int *wake_fds, size_t wake_fd_count) {
-  poller_wait(t->poller, max_wait, wake_fds, wake_fd_count);
+  poller_wait(&t->poller, max_wait, wake_fds, wake_fd_count);
 }
 
 static palenca_kind kind_of(CURLcode code, bool sent) {

@@ -41,7 +41,7 @@ void *transport_start(transport *transport, const transport_request *request, vo
                       palenca_error *error);
 void transport_cancel(transport *transport, void *transfer);
 
-/* Does what can be done without waiting. */
+/* Does what could be done when the last wait ended, and what is due. */
 void transport_perform(transport *transport);
 
 /* Waits for at most `max_wait` ms until there is something to do, or one of
@@ -49,8 +49,8 @@ void transport_perform(transport *transport);
 void transport_wait(transport *transport, int64_t max_wait, const int *wake_fds,
                     size_t wake_fd_count);
 
-/* Readable while perform has something to do with a connection. */
-int transport_fd(const transport *transport);
+/* Readable while there is something to do with a connection; -1 where there is no such thing. */
+int transport_fd(transport *transport);
 
 /* Ms until perform wants to be called even if nothing happens; -1: never. */
 int64_t transport_next_deadline(const transport *transport);

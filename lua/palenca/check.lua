@@ -62,6 +62,10 @@ local types = {
   method = function(value)
     return not method.is_valid(value) and "capital letters, such as GET"
   end,
+  pages = function(value)
+    return not (is_integer(value) and value >= 1 and value <= 100)
+      and "a whole number from 1 to 100"
+  end,
   positive = function(value)
     return not (is_integer(value) and value >= 1) and "a whole number from 1"
   end,

@@ -11,6 +11,8 @@ local runtime = require("palenca.runtime")
 local Client = {}
 Client.__index = Client
 
+local USER_AGENT = "palenca-lua/" .. core.version
+
 -- What a client must not show when it is printed or walked through.
 local secrets = setmetatable({}, { __mode = "k" })
 
@@ -26,6 +28,7 @@ local option_types = {
   timeout = "seconds",
   max_retries = "retries",
   rate_limit = "rate",
+  pages_in_flight = "pages",
   allow_http = "boolean",
   deadline = "seconds",
   max_response = "positive",
@@ -129,6 +132,8 @@ end
 -- default `$PALENCA_MAX_RETRIES`, else 3
 -- @tparam number options.rate_limit requests a minute, over all clients of the key in the process;
 -- default `$PALENCA_RATE_LIMIT`, else 120 as the API documents; 0 for no limit
+-- @tparam number options.pages_in_flight of one search, pages asked for at once, 1 to 100; default
+-- `$PALENCA_PAGES_IN_FLIGHT`, else 8
 -- @tparam number options.max_response bytes that an answer may have, decompressed; default
 -- `$PALENCA_MAX_RESPONSE`, else 16 MiB
 -- @tparam string options.min_tls `"1.3"`, which the API has, or `"1.2"`; default `$PALENCA_MIN_TLS`
@@ -157,6 +162,7 @@ local function new(options)
     timeout = option(options, "timeout") or 30,
     max_retries = option(options, "max_retries") or 3,
     rate_limit = option(options, "rate_limit") or core.rate_limit_default,
+    pages_in_flight = option(options, "pages_in_flight") or 8,
   }, Client)
   for _, name in ipairs(request_options) do
     self[name] = name ~= "on_attempt" and option(options, name) or options[name]
@@ -183,7 +189,7 @@ function Client:_submit(name, path, body, more)
     ["x-api-key"] = secret.key,
     ["Accept"] = "application/json",
     ["Accept-Language"] = more.language,
-    ["User-Agent"] = "palenca-lua/" .. core.version,
+    ["User-Agent"] = USER_AGENT,
   }
   if body ~= nil then
     headers["Content-Type"] = "application/json"

@@ -9,20 +9,18 @@ local runtime = require("palenca.runtime")
 
 local reading = {}
 
--- So many pages are under way at once.
-local WINDOW = 8
-
 local NOT_COUNTED = "the API does not say how many rows there are"
 
 --- Asks for a page.
 -- @tparam Pager self the pager
 -- @tparam number page from 1
+-- @tparam ?boolean bulk whether others may pass it; so they may if it is not the first one
 -- @treturn call for the runtime to wait for
-function reading.submit(self, page)
+function reading.submit(self, page, bulk)
   local body = self.operation.body(self.fields, page, self.items_per_page)
   -- what a caller waits for first goes before the rest of somebody else's history
   return self.client:_submit(self.operation.method, self.path, body, {
-    safe = self.operation.safe, bulk = page > 1,
+    safe = self.operation.safe, bulk = bulk or page > 1,
   })
 end
 
@@ -127,9 +125,15 @@ local function inconsistent(reason, meta)
 end
 
 -- When a row at the front goes while another comes in at the back, the totals stay as they were and
--- no row comes twice, but one between two pages is missed: the first page is another one then.
-local function look_again(self, first, total_items)
-  local rows, meta = rows_of(self, runtime.wait(submit(self, 1)))
+-- no row comes twice, but one between two pages is missed: the first page is another one then. It
+-- is asked for with the last pages, so that this costs no time; an answer that came before one of
+-- theirs says nothing of what happened in between, so it is asked for once more.
+local function look_again(self, call, latest, first, total_items)
+  local result = runtime.wait(call)
+  if call.arrived < latest then
+    result = runtime.wait(submit(self, 1))
+  end
+  local rows, meta = rows_of(self, result)
   if not rows then
     return meta
   end
@@ -174,18 +178,25 @@ end
 
 -- A reading of pages that the API counts: the first tells how many there are.
 local function counted(self)
-  local paging = core.paging(WINDOW)
-  local calls, expected, previous, first = {}, 1, {}, nil
+  local paging = core.paging(self.client.pages_in_flight)
+  local calls, asked, expected, previous, first = {}, 0, 1, {}, nil
+  local check, latest = nil, 0
   local function next_call()
     for page in function() return paging:next() end do
-      calls[page] = submit(self, page)
+      calls[page], asked = submit(self, page), page
+    end
+    local _, _, total_pages = paging:totals()
+    if not check and asked > 1 and asked == total_pages then
+      check = submit(self, 1, true)
     end
     return calls[expected]
   end
   local function at_end()
-    local _, total_items, total_pages = paging:totals()
-    if total_pages > 1 then
-      return nil, look_again(self, first, total_items)
+    local _, total_items = paging:totals()
+    if check then
+      local call = check
+      check = nil
+      return nil, look_again(self, call, latest, first, total_items)
     end
   end
   local function page()
@@ -194,7 +205,7 @@ local function counted(self)
       return at_end()
     end
     local rows, meta = rows_of(self, runtime.wait(call))
-    calls[expected] = nil
+    calls[expected], latest = nil, math.max(latest, call.arrived)
     if not rows then
       return nil, meta
     end
@@ -213,7 +224,10 @@ local function counted(self)
     for _, call in pairs(calls) do
       runtime.cancel(call)
     end
-    calls = {}
+    if check then
+      runtime.cancel(check)
+    end
+    calls, check = {}, nil
   end
   local function report()
     local _, total_items, total_pages = paging:totals()

@@ -33,7 +33,7 @@ static void test_bulk_calls_leave_a_part_of_the_limit(void **state) {
   static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
   START(f, answers);
   enum {
-    LIMIT = 40,
+    LIMIT = 48,
     SPARE = 2
   };
   palenca_request request = limited(f, "a", LIMIT);

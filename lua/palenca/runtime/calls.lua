@@ -13,12 +13,13 @@ local calls = {}
 -- `cancel`, `next_deadline`, `fd`, `active` and `close`
 -- @treturn Calls
 function calls.new(engine)
-  return setmetatable({ engine = engine, pending = {} }, Calls)
+  return setmetatable({ engine = engine, pending = {}, steps = 0 }, Calls)
 end
 
 --- Queues a request; raises if it is not valid.
 -- @tparam table request as the runtime was given it
--- @treturn table the call; its `result` is nil until there is one
+-- @treturn table the call; its `result` is nil until there is one, and `arrived` then tells the
+-- order of the arrivals
 function Calls:submit(request)
   request.observe = request.on_attempt ~= nil
   local id, problem = self.engine:submit(request)
@@ -62,13 +63,14 @@ end
 -- @tparam function on_done called with each such call
 -- @param ... descriptors that end the wait when they become readable
 function Calls:step(max_wait, on_done, ...)
+  self.steps = self.steps + 1
   self.engine:step(max_wait, ...)
   tell_attempts(self)
   local result = self.engine:take()
   while result do
     local call = self.pending[result.id]
     self.pending[result.id] = nil
-    call.result = result
+    call.result, call.arrived = result, self.steps
     on_done(call)
     result = self.engine:take()
   end

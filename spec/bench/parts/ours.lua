@@ -1,0 +1,30 @@
+-- The module, in LuaJIT. ours.lua URL CA ACCOUNT ROWS_A_PAGE PAGES_IN_FLIGHT; prints the seconds
+-- and the number of rows, which are all there are.
+local ffi = require "ffi"
+local palenca = require "palenca"
+
+ffi.cdef [[
+  struct moment { long seconds, nanoseconds; };
+  int clock_gettime(int clock, struct moment *now);
+]]
+
+local function now()
+  local moment = ffi.new("struct moment")
+  ffi.C.clock_gettime(1, moment)
+  return tonumber(moment.seconds) + tonumber(moment.nanoseconds) / 1e9
+end
+
+local url, ca, account = arg[1], arg[2], arg[3]
+local per_page, in_flight = tonumber(arg[4]), tonumber(arg[5])
+local began = now()
+local client = palenca.new {
+  api_key = "bench", base_url = url, ca_file = ca, rate_limit = 0, pages_in_flight = in_flight,
+}
+local rows, report = client.accounts:earnings(account, {
+  start_date = "2020-01-01", end_date = "2026-01-01", items_per_page = per_page,
+}):all()
+local seconds = now() - began
+if not (rows and report.complete) then
+  error(rows and report.reason or tostring(report))
+end
+print(seconds, #rows)

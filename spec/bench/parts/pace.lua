@@ -1,0 +1,55 @@
+-- Works against the limit of a sandbox for two windows: pace.lua URL KEY ACCOUNT fresh|bulk. Prints
+-- the part of the limit that was used, and how many requests were refused.
+local ffi = require "ffi"
+local palenca = require "palenca"
+
+ffi.cdef [[
+  struct moment { long seconds, nanoseconds; };
+  int clock_gettime(int clock, struct moment *now);
+]]
+
+local function now()
+  local moment = ffi.new("struct moment")
+  ffi.C.clock_gettime(1, moment)
+  return tonumber(moment.seconds) + tonumber(moment.nanoseconds) / 1e9
+end
+
+local url, key, account, kind = arg[1], arg[2], arg[3], arg[4]
+local LIMIT, WINDOW = 120, 60
+local moments, refused = {}, 0
+local client = palenca.new {
+  api_key = key, base_url = url, on_attempt = function(attempt)
+    moments[#moments + 1] = now()
+    refused = refused + (attempt.status == 429 and 1 or 0)
+  end,
+}
+
+local function is_over()
+  return moments[1] and now() - moments[1] > 2 * WINDOW
+end
+
+if kind == "fresh" then
+  repeat
+    assert(client.accounts:get(account))
+  until is_over()
+else
+  repeat
+    local search = client.accounts:earnings(account, {
+      start_date = "2024-09-01", end_date = "2026-03-01", items_per_page = 1,
+    })
+    for _ in search:each() do
+      if is_over() then
+        break
+      end
+    end
+    search:stop()
+  until is_over()
+end
+
+-- Up to the moment when the last window began, for what it would have held is not known.
+local last = #moments
+while moments[last] - moments[last - 1] < 1 do
+  last = last - 1
+end
+local used = (last - 1) / (LIMIT * (moments[last] - moments[1]) / WINDOW)
+print(("%.3f %d"):format(used, refused))
