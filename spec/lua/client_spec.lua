@@ -35,6 +35,7 @@ describe("palenca.new", function()
     timeout = { 0, -1, 0 / 0, math.huge, 86401 },
     max_retries = { -1, 1.5, 101, math.huge },
     rate_limit = { -1, 0.5, 100001, 0 / 0 },
+    pages_in_flight = { 0, 1.5, 101, 0 / 0 },
   } do
     for _, value in ipairs(values) do
       it("refuses " .. name .. " " .. value, function()

@@ -62,6 +62,8 @@ describe("a fault", function()
       },
       "platform: platform_error: The platform failed (HTTP 200",
     },
+    long_length = { { kind = "network" } },
+    short_length = { { kind = "protocol", status = 200 }, "not the API's JSON" },
     huge_body = { { kind = "protocol" }, "larger than the bound of 16777216 bytes" },
     huge_headers = { { kind = "protocol" } },
     huge_header = { { kind = "protocol" } },
@@ -74,6 +76,20 @@ describe("a fault", function()
       assert.equal(1, faults:count("/" .. fault .. "/v1/users/u1"))
     end)
   end
+
+  it("does no harm: an answer that comes byte by byte, or with headers that come twice", function()
+    for _, fault in ipairs { "drip", "same_headers" } do
+      local data, meta = get(fault)
+      assert.same({ ok = true }, data)
+      assert.equal(200, meta.status)
+    end
+  end)
+
+  it("leaves nothing behind for the next call", function()
+    local client = faults:client("short_length")
+    assert.is_nil((client.users:get("u1")))
+    assert.same({ ok = true }, (client.users:get("u1")))
+  end)
 
   it("without an answer has no status", function()
     local _, err = get("reset")

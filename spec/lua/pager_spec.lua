@@ -60,6 +60,15 @@ describe("a search", function()
     assert.equal(10, requests("hold:8"))
   end)
 
+  it("has as many pages under way as it is told to", function()
+    for _, in_flight in ipairs { 1, 3, 20 } do
+      local fault = "hold:" .. in_flight
+      local rows, report = search(fault, 2, { pages_in_flight = in_flight }):all()
+      are_rows(1, 2 * (in_flight + 1), rows)
+      assert.is_true(report.complete)
+    end
+  end)
+
   it("hands rows on in order while later pages come first", function()
     local number = 0
     for row in search("hold:8", 3):each() do
@@ -261,6 +270,73 @@ describe("a search", function()
     -- five pages, one of them twice, and the first one again: with the last pages, and once more
     -- behind the page that came late
     assert.equal(8, requests("fail_page_once:3"))
+  end)
+end)
+
+describe("a search of a history that changes at random", function()
+  local faults
+  setup(function() faults = helper.faults() end)
+  teardown(function() assert.equal(0, faults:stop()) end)
+
+  local function search(fault, size, in_flight)
+    return faults:client(fault, { pages_in_flight = in_flight }).accounts:earnings(helper.ACCOUNT, {
+      start_date = "2024-09-01", end_date = "2026-03-01", items_per_page = size,
+    })
+  end
+
+  -- Whether the rows are what the history was at some moment.
+  local function was_once(fault, rows)
+    local numbers = {}
+    for at, row in ipairs(rows) do
+      numbers[at] = row.count_trips
+    end
+    local path = "/" .. fault .. "/v1/accounts/" .. helper.ACCOUNT .. "/earnings/search"
+    for _, history in ipairs(faults:stats().histories[path]) do
+      if history == table.concat(numbers, " ") then
+        return true
+      end
+    end
+    return false
+  end
+
+  it("is whole if it is said to be, however the pages are read", function()
+    local complete, changed = 0, 0
+    for seed = 1, 120 do
+      local total, changes = seed % 23, seed % 4
+      local size, in_flight = 1 + seed % 5, 1 + seed % 9
+      local fault = ("living:%d:%d:%d"):format(seed, total, changes)
+      local rows, report = search(fault, size, in_flight):all()
+      assert.truthy(rows, fault .. ": " .. tostring(report))
+      if report.complete then
+        complete = complete + 1
+        assert.is_true(was_once(fault, rows), fault)
+      else
+        assert.equal("string", type(report.reason), fault)
+      end
+      changed = changed + (report.readings > 1 and 1 or 0)
+    end
+    -- Both happen: what is said of either is not said of nothing.
+    assert.is_true(complete > 60 and changed > 10, complete .. ", " .. changed)
+  end)
+
+  it("raises in a loop rather than to leave out a row", function()
+    local ended, raised = 0, 0
+    for seed = 1, 60 do
+      local fault = ("living:%d:%d:%d"):format(seed, 5 + seed % 17, 1 + seed % 2)
+      local rows = {}
+      local ok = pcall(function()
+        for row in search(fault, 2, 1 + seed % 6):each() do
+          rows[#rows + 1] = row
+        end
+      end)
+      if ok then
+        ended = ended + 1
+        assert.is_true(was_once(fault, rows), fault)
+      else
+        raised = raised + 1
+      end
+    end
+    assert.is_true(ended > 0 and raised > 10, ended .. ", " .. raised)
   end)
 end)
 

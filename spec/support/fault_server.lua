@@ -104,6 +104,30 @@ function faults.reset(socket)
   socket:close_reset()
 end
 
+-- A few bytes at a time, each as soon as those before it are on their way.
+function faults.drip(socket)
+  local bytes, at = message(200, GOOD), 1
+  local function more()
+    if at <= #bytes then
+      write(socket, bytes:sub(at, at + 6), more)
+      at = at + 7
+    end
+  end
+  more()
+end
+
+faults.long_length = cut(message(200, GOOD, { ["Content-Length"] = #GOOD + 5 }))
+faults.same_headers = always(200, GOOD, {
+  ["X-Request-Id"] = "one\r\nX-Request-Id: two\r\nX-RateLimit-Limit: 5\r\nX-RateLimit-Limit: 6",
+  ["Content-Length"] = #GOOD .. "\r\nContent-Length: " .. #GOOD,
+})
+
+-- What is behind the announced length must not be taken for the next answer.
+function faults.short_length(socket, request)
+  local length = request.number == 1 and #GOOD - 5 or #GOOD
+  send(socket, 200, GOOD, { ["Content-Length"] = length })
+end
+
 function faults.huge_body(socket)
   send(socket, 200, ("x"):rep(17 * 1024 * 1024))
 end
@@ -322,6 +346,59 @@ function faults.hold(socket, request)
     end
     held = {}
   end
+end
+
+-- living:SEED:TOTAL:CHANGES — a history that changes between answers, so many times at most: a row
+-- comes in at the front, one goes from anywhere, or both. /stats has all that it ever was.
+local living = {}
+
+local function begin_living(path, argument)
+  local seed, total, changes = argument:match("^(%d+):(%d+):(%d+)$")
+  math.randomseed(tonumber(seed))
+  local one = { rows = {}, next = tonumber(total), left = tonumber(changes) }
+  for number = 1, one.next do
+    one.rows[number] = one.next - number + 1
+  end
+  living[path] = one
+  stats.histories = stats.histories or {}
+  stats.histories[path] = { table.concat(one.rows, " ") }
+  return one
+end
+
+local function live(one, path)
+  if one.left == 0 or math.random() < 0.6 then
+    return
+  end
+  local what = math.random(3)
+  one.left = one.left - 1
+  if what ~= 1 and #one.rows > 0 then
+    table.remove(one.rows, math.random(#one.rows))
+  end
+  if what ~= 2 then
+    one.next = one.next + 1
+    table.insert(one.rows, 1, one.next)
+  end
+  table.insert(stats.histories[path], table.concat(one.rows, " "))
+end
+
+function faults.living(socket, request)
+  local path = request.path
+  local one = living[path]
+  if one then
+    live(one, path)
+  else
+    one = begin_living(path, request.argument)
+  end
+  local page, size = page_of(request)
+  local rows, total = {}, #one.rows
+  for at = (page - 1) * size + 1, math.min(page * size, total) do
+    rows[#rows + 1] = row(one.rows[at])
+  end
+  send(socket, 200, string.format('{"success":true,"data":{"earnings":[%s]},"pagination":%s}',
+    table.concat(rows, ","), cjson.encode {
+      page = page, items_per_page = size, total_items = total,
+      total_pages = (total + size - 1) // size,
+    }))
 end
 
 -- ---- connections -------------------------------------------------------------------
