@@ -128,6 +128,9 @@ function faults.short_length(socket, request)
   send(socket, 200, GOOD, { ["Content-Length"] = length })
 end
 
+-- Never answers.
+function faults.silence() end
+
 function faults.huge_body(socket)
   send(socket, 200, ("x"):rep(17 * 1024 * 1024))
 end
