@@ -1,0 +1,89 @@
+--- What the specs of faults share: the sender of webhooks, and a record of what was handled.
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+local faults = {}
+
+--- The path of a program or library that is built beside the tests.
+function faults.built(name)
+  return (process.program():gsub("/bin/[^/]*$", "/spec/" .. name))
+end
+
+--- A script that appends a line to a file for each event it handles: account, sequence, id,
+-- attempt.
+faults.RECORDING = [[
+  local palenca = require "palenca"
+  local file = assert(io.open(os.getenv "SPEC_HANDLED", "a"))
+  file:setvbuf("no")
+  palenca.on("*", function(event)
+    if event.id % 5 == 0 then
+      palenca.sleep(0.002)
+    end
+    file:write(("%s %d %d %d\n"):format(event.account_id, event.external_id, event.id,
+      event.attempt))
+  end)
+]]
+
+--- Starts spec/support/load.c.
+-- @tparam table stage
+-- @tparam string url of the receiver
+-- @tparam table options name → value, `true` for one without
+function faults.load(stage, url, options)
+  local arguments = { "--port", url:match(":(%d+)"), "--path", url:match("^http://[^/]+(/.*)$") }
+  for name, value in pairs(options) do
+    arguments[#arguments + 1] = "--" .. name
+    if value ~= true then
+      arguments[#arguments + 1] = tostring(value)
+    end
+  end
+  return stage:start(faults.built("load"), arguments)
+end
+
+--- Waits for its end; answers what it counted.
+function faults.loaded(load)
+  assert(load:wait_exit() == 0, load:describe())
+  return helper.json.decode(load.stdout)
+end
+
+--- The lines of a file that was written while events were acked or handled, a table each with
+-- `key` ("ACCOUNT SEQUENCE"), `account`, `sequence`, `id` and `attempt`.
+function faults.records(path)
+  local list = {}
+  for line in (helper.read_file(path) or ""):gmatch("[^\n]+") do
+    local account, sequence, rest = line:match("^(%S+) (%d+)(.*)$")
+    local id, attempt = rest:match("^ (%d+) (%d+)$")
+    list[#list + 1] = {
+      key = account .. " " .. sequence,
+      account = account,
+      sequence = tonumber(sequence),
+      id = tonumber(id),
+      attempt = tonumber(attempt),
+    }
+  end
+  return list
+end
+
+--- The stored events that a sender with `number-actions` has made, by the same keys.
+function faults.stored(db)
+  local stored = {}
+  for _, event in ipairs(helper.events(db)) do
+    local key = event.account_id .. " " .. tonumber(event.action:match("^numbered%.(%d+)$"))
+    stored[key] = stored[key] or {}
+    table.insert(stored[key], event)
+  end
+  return stored
+end
+
+--- Demands that an account's events were handled in the order in which they were sent: one that is
+-- handled again, because it was cut short, is the one that was handled last.
+function faults.assert_order(handled)
+  local last = {}
+  for _, record in ipairs(handled) do
+    local before = last[record.account] or 0
+    assert(record.sequence >= before, string.format("account %s: event %d was handled after %d",
+      record.account, record.sequence, before))
+    last[record.account] = record.sequence
+  end
+end
+
+return faults

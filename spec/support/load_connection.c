@@ -1,0 +1,113 @@
+/* One connection of spec/support/load.c: renders a webhook, sends it, reads its answer. */
+#include "load_connection.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void load_account_id(const load_target *target, size_t account, char id[LOAD_ACCOUNT_ID_SIZE]) {
+  (void)snprintf(id, LOAD_ACCOUNT_ID_SIZE, "8e2d7a90-3b1c-4f6e-a7c4-%04u%08zu", target->tag % 10000,
+                 account % 100000000);
+}
+
+static void render(load_connection *connection, const load_target *target, size_t account,
+                   size_t sequence) {
+  char id[LOAD_ACCOUNT_ID_SIZE], action[64] = "login.success", body[LOAD_REQUEST_MAX];
+  load_account_id(target, account, id);
+  if (target->number_actions)
+    (void)snprintf(action, sizeof action, "numbered.%010zu", sequence);
+  int size =
+      snprintf(body, sizeof body,
+               "{\"webhook_url\": \"https://lender.example/webhooks/palenca\", \"data\": {"
+               "\"user_id\": \"5c1f2f6e-6f0b-4d7c-9a55-1d2f%08zu\", \"account_id\": \"%s\", "
+               "\"external_id\": \"%010zu\", \"platform\": \"uber\", \"status_details\": null, "
+               "\"webhook_action\": \"%s\", "
+               "\"webhook_id\": \"0b8ff2f2-51c2-4f6e-9a3d-7e1f0c2b4d68\"}}",
+               account, id, sequence, action);
+  connection->request_size = (size_t)snprintf(
+      connection->request, sizeof connection->request,
+      "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
+      "Content-Length: %d\r\n\r\n%s",
+      target->path, target->port, size, body);
+}
+
+bool load_open(load_connection *connection, const load_target *target) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)target->port)};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  connection->answer_size = 0;
+  connection->is_waiting = false;
+  connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int one = 1;
+  if (connection->fd < 0 ||
+      connect(connection->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+      setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0 ||
+      fcntl(connection->fd, F_SETFL, O_NONBLOCK) != 0) {
+    load_close(connection);
+    return false;
+  }
+  return true;
+}
+
+void load_close(load_connection *connection) {
+  if (connection->fd >= 0)
+    (void)close(connection->fd);
+  connection->fd = -1;
+  connection->is_waiting = false;
+}
+
+bool load_send(load_connection *connection, const load_target *target, size_t account,
+               size_t sequence) {
+  render(connection, target, account, sequence);
+  connection->is_waiting = true;
+  connection->answer_size = 0;
+  /* A request is far smaller than a socket's buffer: it is taken whole or not at all. */
+  return send(connection->fd, connection->request, connection->request_size, MSG_NOSIGNAL) ==
+         (ssize_t)connection->request_size;
+}
+
+/* The value of a header, behind its name and colon; NULL if there is none. */
+static const char *header(const char *head, const char *name) {
+  size_t size = strlen(name);
+  for (const char *line = strstr(head, "\r\n"); line != NULL; line = strstr(line, "\r\n")) {
+    line += 2;
+    if (strncasecmp(line, name, size) == 0 && line[size] == ':')
+      return line + size + 1 + strspn(line + size + 1, " ");
+  }
+  return NULL;
+}
+
+/* The status of the answer, once all of it is here; 0 before. */
+static int whole(load_connection *connection, bool *is_last) {
+  connection->answer[connection->answer_size] = '\0';
+  char *end = strstr(connection->answer, "\r\n\r\n");
+  if (end == NULL)
+    return 0;
+  end[2] = '\0'; /* so that no header is looked for in the body */
+  const char *length = header(connection->answer, "Content-Length");
+  const char *then = header(connection->answer, "Connection");
+  *is_last = then != NULL && strncasecmp(then, "close", 5) == 0;
+  end[2] = '\r';
+  size_t size = length != NULL ? strtoul(length, NULL, 10) : 0;
+  if (connection->answer_size < (size_t)(end + 4 - connection->answer) + size)
+    return 0;
+  connection->is_waiting = false;
+  return atoi(connection->answer + strlen("HTTP/1.1 "));
+}
+
+int load_receive(load_connection *connection, bool *is_last) {
+  size_t room = sizeof connection->answer - 1 - connection->answer_size;
+  ssize_t size = recv(connection->fd, connection->answer + connection->answer_size, room, 0);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    return 0;
+  if (size <= 0)
+    return -1;
+  connection->answer_size += (size_t)size;
+  return whole(connection, is_last);
+}

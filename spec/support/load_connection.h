@@ -1,0 +1,47 @@
+/* One connection of spec/support/load.c: renders a webhook, sends it, reads its answer. */
+#ifndef SPEC_SUPPORT_LOAD_CONNECTION_H
+#define SPEC_SUPPORT_LOAD_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+  LOAD_REQUEST_MAX = 1024,
+  LOAD_ANSWER_MAX = 16384,
+  LOAD_ACCOUNT_ID_SIZE = 37
+};
+
+typedef struct {
+  int port;
+  const char *path;
+  unsigned tag;        /* part of every account's id */
+  bool number_actions; /* the action names the sequence, too */
+} load_target;
+
+typedef struct {
+  int fd; /* -1: closed */
+  bool is_waiting;
+  size_t sent; /* how many events have been answered 200 */
+  double began;
+  char request[LOAD_REQUEST_MAX];
+  size_t request_size;
+  char answer[LOAD_ANSWER_MAX];
+  size_t answer_size;
+} load_connection;
+
+/* The id that the webhooks of an account carry. */
+void load_account_id(const load_target *target, size_t account, char id[LOAD_ACCOUNT_ID_SIZE]);
+
+/* Connects; false if nobody listens. */
+bool load_open(load_connection *connection, const load_target *target);
+void load_close(load_connection *connection);
+
+/* Sends the event of an account; false if the connection is broken. */
+bool load_send(load_connection *connection, const load_target *target, size_t account,
+               size_t sequence);
+
+/* Reads what has come: the status of a whole answer, 0 if it is not whole yet, -1 if the
+ * connection has ended. `is_last`: the receiver closes it behind the answer. */
+int load_receive(load_connection *connection, bool *is_last);
+
+#endif
