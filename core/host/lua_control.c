@@ -300,6 +300,7 @@ static void stop_signals(sigset_t *set) {
   sigemptyset(set);
   sigaddset(set, SIGINT);
   sigaddset(set, SIGTERM);
+  sigaddset(set, SIGHUP);
 }
 
 /* host.block_signals(): before any thread is started, so that all inherit it */
@@ -311,18 +312,21 @@ static int block_signals(lua_State *L) {
   return 0;
 }
 
-/* host.wait_signal(seconds) → "SIGINT" | "SIGTERM" | nil after that time */
+/* host.wait_signal(seconds) → "SIGINT" | "SIGTERM" | "SIGHUP", and whether the kernel sent it: of a
+ * SIGHUP, that the terminal is gone; or nil after that time */
 static int wait_signal(lua_State *L) {
   sigset_t set;
+  siginfo_t info;
   lua_Number seconds = luaL_checknumber(L, 1);
   struct timespec most = {.tv_sec = (time_t)seconds};
   most.tv_nsec = (long)((seconds - (lua_Number)most.tv_sec) * 1e9);
   stop_signals(&set);
-  int got = sigtimedwait(&set, NULL, &most);
+  int got = sigtimedwait(&set, &info, &most);
   if (got < 0)
     return 0;
-  lua_pushstring(L, got == SIGINT ? "SIGINT" : "SIGTERM");
-  return 1;
+  lua_pushstring(L, got == SIGINT ? "SIGINT" : got == SIGTERM ? "SIGTERM" : "SIGHUP");
+  lua_pushboolean(L, info.si_code == SI_KERNEL);
+  return 2;
 }
 
 /* host.exit_now(status): without a look at threads that do not come back, nor at stdio, whose

@@ -1,41 +1,74 @@
 --- The handlers that a script registers for events.
 -- @module palenca.events
+local check = require("palenca.check")
+
 local events = {}
 
 local handlers = {}
 
---- Registers a handler.
--- @tparam string action an event's name, such as `login.success`; a family, such as `login.*`;
--- or `*` for all
--- @tparam function handler called with the event; an error in it means that the event was not
--- handled and comes again
-function events.on(action, handler)
+local option_types = {
+  max_attempts = "positive",
+  timeout = "seconds",
+  retry_wait = "seconds",
+}
+
+local function check_action(action)
   if type(action) ~= "string" or not (action == "*" or action:find("^[%w_]+%.[%w_*]+$")) then
-    error("palenca.on: action must be a name such as 'login.success', 'login.*' or '*'", 2)
+    error("palenca.on: action must be a name such as 'login.success', 'login.*' or '*'", 3)
   end
   if action ~= "*" and action:find("*", 1, true) and not action:find("^[%w_]+%.%*$") then
-    error("palenca.on: '*' stands alone or behind the dot, as in 'login.*'", 2)
+    error("palenca.on: '*' stands alone or behind the dot, as in 'login.*'", 3)
   end
+end
+
+--- Registers a handler.
+--
+-- An event goes to all handlers that fit, one after the other, in the order of registration. If one
+-- of them fails, the event comes again to all of them, unless it has been tried as often as the
+-- strictest of them allows.
+-- @tparam string action an event's name, such as `login.success`; a family, such as `login.*`;
+-- or `*` for all
+-- @tparam[opt] table options an unknown one is an error; what is left out is as the program was
+-- told (`palenca serve --help`)
+-- @tparam number options.max_attempts how often an event is tried before it is kept aside as dead
+-- @tparam number options.timeout seconds that the handler may take, its waits included
+-- @tparam number options.retry_wait seconds until the second attempt after a failure of this
+-- handler; each further wait is four times as long, up to an hour
+-- @tparam function handler called with the event; an error in it means that the event was not
+-- handled and comes again
+function events.on(action, options, handler)
+  if handler == nil and type(options) ~= "table" then
+    options, handler = nil, options
+  end
+  check_action(action)
+  check.fields("palenca.on", options, option_types, 2)
   if type(handler) ~= "function" then
     error("palenca.on: handler must be a function, got " .. type(handler), 2)
   end
-  handlers[#handlers + 1] = { action = action, handler = handler }
+  local entry = { action = action, handler = handler }
+  for name in pairs(option_types) do
+    entry[name] = options and options[name]
+  end
+  entry.family = action:match("^(.*%.)%*$")
+  handlers[#handlers + 1] = entry
 end
 
-local function fits(pattern, action)
-  return pattern == "*"
-    or pattern == action
-    or (pattern:sub(-2) == ".*" and action:sub(1, #pattern - 1) == pattern:sub(1, -2))
+local function fits(entry, action)
+  local family = entry.family
+  return entry.action == action
+    or entry.action == "*"
+    or (family and action:sub(1, #family) == family) or false
 end
 
 --- The handlers that an event goes to, in the order of registration.
 -- @tparam string action the event's name
--- @treturn {function,...}
+-- @treturn {table,...} each with `handler`, the `action` it was registered for, and its options
 function events.matching(action)
   local found = {}
-  for _, entry in ipairs(handlers) do
-    if fits(entry.action, action) then
-      found[#found + 1] = entry.handler
+  for i = 1, #handlers do
+    local entry = handlers[i]
+    if fits(entry, action) then
+      found[#found + 1] = entry
     end
   end
   return found

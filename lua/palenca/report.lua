@@ -7,11 +7,58 @@ local report = {}
 
 local as_json = false
 
+-- Lines that wait to be written, if they are held; and how many bytes they have.
+local held, size
+
+-- What goes out in one piece, so that nobody else's line comes in between.
+local PIECE = 4000
+
 --- Chooses between text and JSON.
 -- @tparam ?boolean wanted true for JSON
 function report.use_json(wanted)
   as_json = wanted or false
 end
+
+--- Keeps lines until @{report.flush} is called: a worker that handles thousands of events a second
+-- would wait for the terminal otherwise.
+function report.hold_lines()
+  held, size = {}, 0
+end
+
+--- Writes what is kept.
+function report.flush()
+  if held and held[1] then
+    local lines = table.concat(held)
+    held, size = {}, 0
+    io.stderr:write(lines)
+  end
+end
+
+local function write(line)
+  if not held then
+    io.stderr:write(line .. "\n")
+    return
+  elseif size + #line >= PIECE then
+    report.flush()
+  end
+  held[#held + 1] = line
+  held[#held + 1] = "\n"
+  size = size + #line + 1
+end
+
+-- A moment as text, made once a second.
+local function clock(format)
+  local second, text
+  return function()
+    local now = os.time()
+    if now ~= second then
+      second, text = now, os.date(format, now)
+    end
+    return text
+  end
+end
+
+local time_of_day, timestamp = clock("%H:%M:%S"), clock("!%Y-%m-%dT%H:%M:%SZ")
 
 --- Writes one line to standard error.
 -- @tparam string text for people
@@ -19,17 +66,17 @@ end
 function report.line(text, fields)
   if as_json then
     local entry = fields or { message = text }
-    entry.time = os.date("!%Y-%m-%dT%H:%M:%SZ")
-    io.stderr:write(json.encode(entry) .. "\n")
+    entry.time = timestamp()
+    write(json.encode(entry))
   else
-    io.stderr:write(text .. "\n")
+    write(text)
   end
 end
 
 local function describe(event)
   return redact.line(string.format(
     "%s  event %d  %-16s %s account %s",
-    os.date("%H:%M:%S"),
+    time_of_day(),
     event.id,
     event.action or "?",
     event.platform or "-",

@@ -2,9 +2,9 @@
 -- @module palenca.worker
 local client = require("palenca.client")
 local events = require("palenca.events")
+local failure = require("palenca.worker.failure")
 local host = require("palenca.host")
 local json = require("palenca.json")
-local redact = require("palenca.redact")
 local report = require("palenca.report")
 local runtime = require("palenca.runtime")
 local scheduler = require("palenca.runtime.host")
@@ -13,18 +13,11 @@ local webhook = require("palenca.webhook")
 
 local task = host.task
 
-local MAX_ATTEMPTS = 8
-local FIRST_WAIT = 5
-local LONGEST_WAIT = 3600
+local Worker = {}
+Worker.__index = Worker
+
 -- An idle worker wakes up for its descriptor; this bound is for nothing else.
 local IDLE = 60
-
--- 5 s, 20 s, 80 s, … with a quarter of jitter, so that what failed together does
--- not come back together.
-local function retry_wait(attempt)
-  local wait = FIRST_WAIT * 4 ^ (attempt - 1) * (0.875 + 0.25 * math.random())
-  return math.min(wait, LONGEST_WAIT)
-end
 
 local function read_event(lease)
   local event, err = webhook.parse(lease.body)
@@ -37,111 +30,110 @@ local function read_event(lease)
   return event
 end
 
--- Written with every event that is stored, so that a long one would delay their answers.
-local ERROR_MAX = 4000
-
-local function finish_failed(lease, problem)
-  if lease.attempt >= MAX_ATTEMPTS then
-    task.finish(lease.id, "dead", problem)
-    return "dead"
+local function max_attempts(self, handlers)
+  local least
+  for _, entry in ipairs(handlers) do
+    local own = entry.max_attempts or self.max_attempts
+    least = math.min(least or own, own)
   end
-  local wait = retry_wait(lease.attempt)
-  task.finish(lease.id, "retry", problem, host.unix_time() + wait)
-  return "retry", wait
+  return least or self.max_attempts
 end
 
--- What a script raises may be an object whose __tostring raises as well.
-local function describe(problem)
-  local ok, text = pcall(tostring, problem)
-  if not ok then
-    return "an error that cannot be shown: " .. type(problem)
-  end
-  if #text <= ERROR_MAX then
-    return redact.identity(text)
-  end
-  -- cut first, since it may be megabytes; and not within a number, which would not be known then
-  local kept = text:sub(1, ERROR_MAX):gsub("[\xC0-\xFF][\x80-\xBF]*$", "")
-  for _ = 1, 20 do
-    kept = kept:gsub("[%w.-]$", "")
-  end
-  return redact.identity(kept) .. " […]"
-end
-
-local function run_handlers(event, handlers)
-  for _, handler in ipairs(handlers) do
-    handler(event)
-  end
-end
-
--- An event that ended the process again and again would never come to its end otherwise.
-local function give_up(lease, told)
-  local problem = string.format("the program ended %d times while this ran", lease.attempt - 1)
-  task.finish(lease.id, "dead", problem)
-  report.failed(told, "dead", nil, problem)
-end
-
-local function start(schedule, lease, running)
-  local event, err = read_event(lease)
-  local handlers = event and events.matching(event.action)
-  local began = host.steady_time()
-  -- what is told of it at the end, whatever the script has done to its event
-  local told = {
+-- What is told of an event at the end, whatever the script has done to it.
+local function summary(lease, event, handlers)
+  return {
     id = lease.id,
     action = event and event.action,
     platform = event and event.platform,
     account_id = event and event.account_id,
     attempt = lease.attempt,
-    handlers = handlers and #handlers,
+    handlers = #handlers,
   }
-  if lease.attempt > MAX_ATTEMPTS then
-    give_up(lease, told)
-    return
+end
+
+local function finish_done(told, began)
+  task.finish(told.id, "done")
+  report.handled(told, began and host.steady_time() - began or 0)
+end
+
+local function finish_failed(told, most, problem, first_wait, trace)
+  local text = failure.describe(problem)
+  if told.attempt >= most then
+    task.finish(told.id, "dead", text)
+    report.failed(told, "dead", nil, text, trace)
+  else
+    local wait = failure.wait(told.attempt, problem, first_wait)
+    task.finish(told.id, "retry", text, host.unix_time() + wait)
+    report.failed(told, "retry", wait, text, trace)
   end
-  running[lease.id] = true
-  schedule:spawn(function()
-    if not event then
-      error(err, 0)
+end
+
+local function run_handlers(self, event, handlers, told)
+  local began = host.steady_time()
+  local most = max_attempts(self, handlers)
+  local current
+  self.running[told.id] = true
+  self.schedule:spawn(function(run)
+    for _, entry in ipairs(handlers) do
+      current = entry
+      self.schedule:limit(run, entry.timeout or self.timeout)
+      entry.handler(event)
     end
-    run_handlers(event, handlers)
   end, function(ok, problem, trace)
-    running[lease.id] = nil
+    self.running[told.id] = nil
     if ok then
-      task.finish(lease.id, "done")
-      report.handled(told, host.steady_time() - began)
+      finish_done(told, began)
     else
-      local text = describe(problem)
-      local state, wait = finish_failed(lease, text)
-      report.failed(told, state, wait, text, trace)
+      finish_failed(told, most, problem, current and current.retry_wait, trace)
     end
   end)
 end
 
-local function lease_events(schedule, concurrency, running)
-  task.want(concurrency - schedule.running)
+local function start(self, lease)
+  local event, problem = read_event(lease)
+  local handlers = event and events.matching(event.action) or {}
+  local told = summary(lease, event, handlers)
+  local most = max_attempts(self, handlers)
+  if lease.attempt > most then
+    -- an event that ended the process again and again would never come to its end otherwise
+    finish_failed(told, most, string.format("not tried for the %dth time: %d times are allowed, "
+      .. "the last of which the program did not survive", lease.attempt, most))
+  elseif not event then
+    finish_failed(told, most, problem)
+  elseif #handlers == 0 then
+    finish_done(told)
+  else
+    run_handlers(self, event, handlers, told)
+  end
+end
+
+local function lease_events(self)
+  task.want(self.concurrency - self.schedule.running)
   local lease = task.take()
   while lease do
-    start(schedule, lease, running)
+    start(self, lease)
     lease = task.take()
   end
 end
 
-local function work(schedule, concurrency)
-  local running = {}
+local function work(self)
   while true do
     task.clear_fd()
     local wish = task.wished()
-    if wish == "stop" or (wish == "drain" and schedule.running == 0) then
+    if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
       break
     elseif wish == "run" then
-      lease_events(schedule, concurrency, running)
+      lease_events(self)
     else
       task.want(0)
     end
-    schedule:step(IDLE, task.fd())
+    report.flush()
+    self.schedule:step(IDLE, task.fd())
   end
-  for id in pairs(running) do
+  for id in pairs(self.running) do
     task.finish(id, "released")
   end
+  report.flush()
 end
 
 -- A script that ends the process would take the other workers' handlers with it.
@@ -151,16 +143,24 @@ local function forbid_exit()
   end
 end
 
---- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`, `json`.
+--- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`,
+-- `max_attempts`, `timeout` (of a handler, in seconds), `json`.
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
   report.use_json(options.json)
+  report.hold_lines()
   client.set_defaults(options.client or {})
-  local schedule = scheduler.new()
-  runtime.use(schedule:runtime())
+  local self = setmetatable({
+    schedule = scheduler.new(),
+    concurrency = options.concurrency,
+    max_attempts = options.max_attempts,
+    timeout = options.timeout,
+    running = {}, -- the ids of the events whose handlers run
+  }, Worker)
+  runtime.use(self.schedule:runtime())
   forbid_exit()
   script.load(options.script)
   task.ready(table.concat(events.actions(), ", "))
-  work(schedule, options.concurrency)
+  work(self)
 end

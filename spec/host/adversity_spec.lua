@@ -117,7 +117,8 @@ describe("palenca serve", function()
     end
     served = stage:serve({ text = text, directory = directory })
     local event = helper.wait_state(served.db, "deadly", "dead")
-    assert.are.equal("the program ended 8 times while this ran", event.error)
+    assert.are.equal("not tried for the 9th time: 8 times are allowed, the last of which the "
+      .. "program did not survive", event.error)
     assert.are.equal(0, served:stop())
   end)
 

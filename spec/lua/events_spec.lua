@@ -13,7 +13,7 @@ describe("palenca.on", function()
   local function called(action)
     local seen = {}
     for _, handler in ipairs(events.matching(action)) do
-      seen[#seen + 1] = handler()
+      seen[#seen + 1] = handler.handler()
     end
     return table.concat(seen, " ")
   end
@@ -70,6 +70,34 @@ describe("palenca.on", function()
       assert.same({}, events.actions())
     end)
   end
+
+  it("takes options, and keeps those of each handler", function()
+    palenca.on("login.success", { max_attempts = 3, timeout = 0.5, retry_wait = 1 }, print)
+    palenca.on("login.*", {}, print)
+    palenca.on("*", nil, print)
+    local found = events.matching("login.success")
+    assert.same({ 3, 0.5, 1 }, { found[1].max_attempts, found[1].timeout, found[1].retry_wait })
+    for i = 2, 3 do
+      assert.equal(print, found[i].handler)
+      assert.is_nil(found[i].max_attempts or found[i].timeout or found[i].retry_wait)
+    end
+  end)
+
+  it("names an option that is wrong", function()
+    local wrong = {
+      { { max_attempt = 3 }, "max_attempt" }, { { max_attempts = 0 }, "max_attempts" },
+      { { max_attempts = 1.5 }, "max_attempts" }, { { max_attempts = "3" }, "max_attempts" },
+      { { timeout = 0 }, "timeout" }, { { timeout = 86401 }, "timeout" },
+      { { timeout = 0 / 0 }, "timeout" }, { { retry_wait = -1 }, "retry_wait" },
+      { { [1] = 5 }, "1" },
+    }
+    for _, case in ipairs(wrong) do
+      helper.blames_caller(function() palenca.on("*", case[1], print) end, "palenca.on", case[2])
+    end
+    helper.blames_caller(function() palenca.on("*", 5, print) end, "palenca.on", "table")
+    helper.blames_caller(function() palenca.on("*", { timeout = 1 }) end, "handler", "nil")
+    assert.same({}, events.actions())
+  end)
 
   it("refuses an action or a handler of a wrong type", function()
     for _, action in ipairs { 5, {}, true } do

@@ -22,6 +22,9 @@ end)
 options.seconds = number("a number of seconds from 0", function(value)
   return value >= 0 and value <= 1e6
 end)
+options.duration = number("a number of seconds above 0, up to 86400", function(value)
+  return value > 0 and value <= 86400
+end)
 
 --- An address and port to listen on.
 function options.address(text)

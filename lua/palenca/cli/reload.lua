@@ -1,4 +1,4 @@
---- Reloads a served script when it, or a module beside it, is written anew.
+--- Reloads a served script when it, or a module beside it, is written anew, or when asked to.
 -- @module palenca.cli.reload
 local host = require("palenca.host")
 local redact = require("palenca.redact")
@@ -14,17 +14,28 @@ local QUIET = 0.1
 -- After so long somebody wonders what has become of the change.
 local LONG = 5
 
---- Watches a script.
+--- Stands ready to reload a script.
 -- @tparam string path of its file
 -- @tparam Workers workers which run it
--- @treturn ?Reload
--- @treturn ?string why there is none
-function reload.new(path, workers)
-  local watcher, problem = host.watch(path)
-  if not watcher then
-    return nil, problem
+-- @tparam ?boolean watch whether to do so when it changes
+-- @treturn Reload
+-- @treturn ?string why it cannot be watched
+function reload.new(path, workers, watch)
+  local watcher, problem
+  if watch then
+    watcher, problem = host.watch(path)
   end
-  return setmetatable({ path = path, workers = workers, watcher = watcher }, Reload)
+  return setmetatable({ path = path, workers = workers, watcher = watcher }, Reload), problem
+end
+
+--- Loads the script anew.
+function Reload:ask()
+  self.due = host.steady_time()
+end
+
+--- Whether nothing is to be expected of @{step} before somebody asks.
+function Reload:is_idle()
+  return not (self.watcher or self.due or self.workers:loading_since())
 end
 
 local function tell(self, outcome, detail)
@@ -50,7 +61,7 @@ end
 
 --- Looks once for what has changed and how far the loading is; to be called again and again.
 function Reload:step()
-  if self.watcher:changed() then
+  if self.watcher and self.watcher:changed() then
     self.due = host.steady_time() + QUIET
   elseif self.due and host.steady_time() >= self.due then
     self.due, self.told = nil, false

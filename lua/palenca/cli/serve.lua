@@ -18,6 +18,8 @@ function serve.define(command)
     default = "palenca.db",
     argname = "FILE",
   })
+  command:flag("--watch", "Reload the script when it, or a module beside it, is written anew. "
+    .. "SIGHUP does so once.")
   options.add_client(command)
   options.add_json(command)
 end

@@ -57,11 +57,25 @@ function serving.define(command)
     argname = "N",
   })
   options.add(command, "--concurrency", {
-    help = "Events that a worker handles at once.",
+    help = "Events that each worker handles at once.",
     env = "PALENCA_CONCURRENCY",
     default = 64,
     convert = options.positive,
     argname = "N",
+  })
+  options.add(command, "--max-attempts", {
+    help = "How often an event is tried before it is kept aside as dead.",
+    env = "PALENCA_MAX_ATTEMPTS",
+    default = 8,
+    convert = options.positive,
+    argname = "N",
+  })
+  options.add(command, "--handler-timeout", {
+    help = "Seconds that a handler may take, its waits included; its attempt has failed then.",
+    env = "PALENCA_HANDLER_TIMEOUT",
+    default = 3600,
+    convert = options.duration,
+    argname = "SECONDS",
   })
   options.add(command, "--drain-timeout", {
     help = "Seconds that running handlers get to end after Ctrl-C or SIGTERM.",
@@ -74,11 +88,10 @@ end
 
 -- A script may do as it likes while it is loaded: Ctrl-C must end that, too.
 local function load_script(self, given)
-  local outcome, detail, unwatched
-  if given.watch then
-    -- before it is loaded, so that no change in between is missed
-    self.reload, unwatched = reload.new(given.script, self.workers)
-  end
+  -- before it is loaded, so that no change in between is missed
+  local unwatched
+  self.reload, unwatched = reload.new(given.script, self.workers, given.watch)
+  local outcome, detail
   self.workers:load()
   repeat
     outcome, detail = self.workers:step(0.1)
@@ -115,6 +128,8 @@ function serving.start(given, client)
       script = given.script,
       client = next(client) and client or nil,
       concurrency = given.concurrency,
+      max_attempts = given.max_attempts,
+      timeout = given.handler_timeout,
       json = given.json,
     }),
     count = given.workers,
@@ -185,25 +200,23 @@ function Serving:stop(on_wait)
   return drained
 end
 
---- Waits for Ctrl-C or SIGTERM, then stops; a second one exits at once.
--- @tparam ?function done asked again and again; true ends the waiting
--- @treturn boolean whether all went well
-function Serving:run(done)
-  local signal, problem
-  repeat
-    signal = host.wait_signal((done or self.reload) and 0.05 or 1)
-    problem = self.workers:broken()
-    if self.reload then
-      self.reload:step()
-    end
-  until signal or problem or (done and done())
-  if signal then
-    report.line(string.format("%s: finishing what runs (again to exit at once)", signal))
-  elseif problem then
-    report.line("palenca: a worker has failed: " .. problem)
+-- SIGHUP asks for the script as it is now; that of a terminal that is gone is a wish to end.
+local function wait_signal(self, seconds)
+  local signal, from_kernel = host.wait_signal(seconds)
+  if signal == "SIGHUP" and not from_kernel then
+    self.reload:ask()
+    return nil
   end
+  return signal
+end
+
+-- Stops; answers whether it came to its end without being asked a second time.
+local function end_well(self)
+  local interrupted = false
   local drained, stuck = self:stop(function()
-    return host.wait_signal(0) ~= nil
+    local signal = host.wait_signal(0)
+    interrupted = interrupted or (signal ~= nil and signal ~= "SIGHUP")
+    return interrupted
   end)
   if not drained then
     report.line("some handlers have not ended"
@@ -212,7 +225,27 @@ function Serving:run(done)
   if stuck then
     self:exit_now()
   end
-  return drained and not problem
+  return not interrupted
+end
+
+--- Waits for Ctrl-C or SIGTERM, then stops; a second one exits at once. Meanwhile reloads the
+-- script when that is wanted.
+-- @tparam ?function done asked again and again; true ends the waiting
+-- @treturn boolean whether all went well
+function Serving:run(done)
+  local signal, problem
+  repeat
+    local is_idle = self.reload:is_idle() and not done
+    signal = wait_signal(self, is_idle and 1 or 0.05)
+    problem = self.workers:broken()
+    self.reload:step()
+  until signal or problem or (done and done())
+  if signal then
+    report.line(string.format("%s: finishing what runs (again to exit at once)", signal))
+  elseif problem then
+    report.line("palenca: a worker has failed: " .. problem)
+  end
+  return end_well(self) and not problem
 end
 
 return serving

@@ -69,17 +69,20 @@ function Calls:step(max_wait, on_done, ...)
   local result = self.engine:take()
   while result do
     local call = self.pending[result.id]
-    self.pending[result.id] = nil
-    call.result, call.arrived = result, self.steps
-    on_done(call)
+    if call then -- who submitted it may have been ended before it was noted
+      self.pending[result.id] = nil
+      call.result, call.arrived = result, self.steps
+      on_done(call)
+    end
     result = self.engine:take()
   end
 end
 
---- Forgets a call.
+--- Forgets a call; its `is_cancelled` is true then.
 -- @tparam table call of @{Calls:submit}
 function Calls:cancel(call)
   if not call.result and self.pending[call.id] then
+    call.is_cancelled = true
     self.pending[call.id] = nil
     self.engine:cancel(call.id)
   end

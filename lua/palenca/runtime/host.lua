@@ -10,128 +10,262 @@ Scheduler.__index = Scheduler
 
 local scheduler = {}
 
+-- So long the variables to be closed of a task that has failed may wait for something.
+local CLOSE_PATIENCE = 1
+
+local NEVER = math.huge
+
 --- A scheduler with an engine of its own.
 function scheduler.new()
   return setmetatable({
     calls = calls.new(core.engine()),
-    tasks = {}, -- coroutines made here → what to do at their end
-    ready = {}, -- coroutines to be resumed
-    sleepers = {}, -- {due=, thread=}, the soonest first
-    parked = {}, -- coroutines made here that have yielded until somebody wakes them
+    tasks = {}, -- coroutines made here → their tasks
+    ready = {}, -- tasks to be resumed
+    sleepers = {}, -- {due=, task=}, the soonest first
+    soonest = NEVER, -- no task's deadline is before this moment
+    current = nil, -- the task whose code runs
     running = 0,
   }, Scheduler)
 end
 
-local function wake(self, thread)
-  self.ready[#self.ready + 1] = thread
+local function wake(self, task)
+  self.ready[#self.ready + 1] = task
 end
 
 local function on_done(self)
-  return function(call)
-    if call.waiter then
-      wake(self, call.waiter)
-      call.waiter = nil
+  if not self.done then
+    self.done = function(call)
+      local task, waiter = call.task, call.waiter
+      if task then
+        task.calls[call] = nil
+      end
+      if waiter then
+        call.waiter = nil
+        wake(self, waiter)
+      end
     end
   end
+  return self.done
 end
 
-local function park(self, thread)
-  self.parked[thread] = true
+local function park(task)
+  task.parked = true
   coroutine.yield()
 end
 
 -- Only a coroutine made here can be resumed from here. A call from a coroutine of
 -- the user's own, or from where no yield is possible, waits in place.
-local function own_thread(self)
-  local thread = coroutine.running()
-  if self.tasks[thread] and coroutine.isyieldable() then
-    return thread
+local function may_park(self)
+  local task = self.current
+  return task and task.thread == coroutine.running() and coroutine.isyieldable() and task or nil
+end
+
+local function timed_out(task)
+  return string.format("timed out after %g s", task.limit)
+end
+
+-- How long the code that runs may wait in place, of `seconds`; raises if its time is over.
+local function patience(self, seconds)
+  local task = self.current
+  if not (task and task.deadline) then
+    return seconds
   end
-  return nil
+  local left = task.deadline - host.steady_time()
+  if left <= 0 then
+    task.is_late = true
+    error(timed_out(task), 0)
+  end
+  return math.min(seconds, left)
+end
+
+local function submit(self, request)
+  local task = self.current
+  local call = self.calls:submit(request)
+  if task then
+    call.task = task
+    task.calls[call] = true
+  end
+  return call
+end
+
+local function wait(self, call)
+  local task = may_park(self)
+  while not call.result do
+    if call.is_cancelled then
+      error("the call was given up", 0)
+    elseif task then
+      assert(not call.waiter, "two coroutines wait for the same call")
+      call.waiter = task
+      park(task)
+    else
+      self.calls:step(patience(self, 3600), on_done(self))
+    end
+  end
+  return call.result
+end
+
+local function add_sleeper(self, due, task)
+  local at = #self.sleepers
+  while at > 0 and self.sleepers[at].due > due do
+    at = at - 1
+  end
+  table.insert(self.sleepers, at + 1, { due = due, task = task })
+end
+
+local function remove_sleeper(self, task)
+  for at, sleeper in ipairs(self.sleepers) do
+    if sleeper.task == task then
+      table.remove(self.sleepers, at)
+      return
+    end
+  end
+end
+
+local function sleep(self, seconds)
+  local due = host.steady_time() + seconds
+  local task = may_park(self)
+  if task then
+    add_sleeper(self, due, task)
+    park(task)
+    return
+  end
+  local left = seconds
+  while left > 0 do
+    self.calls:step(patience(self, left), on_done(self))
+    left = due - host.steady_time()
+  end
 end
 
 --- The interface that palenca.runtime asks for.
 function Scheduler:runtime()
   return {
     submit = function(request)
-      return self.calls:submit(request)
+      return submit(self, request)
     end,
     wait = function(call)
-      local thread = own_thread(self)
-      while not call.result do
-        if thread then
-          assert(not call.waiter, "two coroutines wait for the same call")
-          call.waiter = thread
-          park(self, thread)
-        else
-          self.calls:step(3600, on_done(self))
-        end
-      end
-      return call.result
+      return wait(self, call)
     end,
     cancel = function(call)
+      if call.task then
+        call.task.calls[call] = nil
+      end
       self.calls:cancel(call)
     end,
     sleep = function(seconds)
-      local due = host.steady_time() + seconds
-      local thread = own_thread(self)
-      if thread then
-        self:add_sleeper(due, thread)
-        park(self, thread)
-        return
-      end
-      while host.steady_time() < due do
-        self.calls:step(due - host.steady_time(), on_done(self))
-      end
+      sleep(self, seconds)
     end,
   }
 end
 
-function Scheduler:add_sleeper(due, thread)
-  local at = #self.sleepers
-  while at > 0 and self.sleepers[at].due > due do
-    at = at - 1
-  end
-  table.insert(self.sleepers, at + 1, { due = due, thread = thread })
+local function new_task(self, body, at_end)
+  local task = { at_end = at_end, calls = {} }
+  task.thread = coroutine.create(function()
+    return body(task)
+  end)
+  self.tasks[task.thread] = task
+  return task
 end
 
 --- Starts a coroutine; it runs from the next @{step} on.
--- @tparam function body what it does
+-- @tparam function body what it does; called with its task
 -- @tparam function at_end called with true, or with false, what was raised, and where if that
 -- is known
 function Scheduler:spawn(body, at_end)
-  local thread = coroutine.create(body)
-  self.tasks[thread] = at_end
   self.running = self.running + 1
-  wake(self, thread)
+  wake(self, new_task(self, body, at_end))
 end
 
-local function resume(self, thread)
-  self.parked[thread] = nil
-  local ok, problem = coroutine.resume(thread)
-  if coroutine.status(thread) ~= "dead" then
-    -- a script that yields by itself lets others take their turn, and goes on
-    if not self.parked[thread] then
-      wake(self, thread)
-    end
-    return
+--- Gives a task so long from now on; it is ended then, whatever it waits for.
+-- @tparam table task as its body got it
+-- @tparam number seconds
+function Scheduler:limit(task, seconds)
+  task.limit, task.deadline = seconds, host.steady_time() + seconds
+  self.soonest = math.min(self.soonest, task.deadline)
+end
+
+-- Variables to be closed run here, with code of the script's.
+local function close(self, task)
+  local before = self.current
+  self.current = {
+    calls = task.calls,
+    limit = CLOSE_PATIENCE,
+    deadline = host.steady_time() + CLOSE_PATIENCE,
+  }
+  coroutine.close(task.thread)
+  self.current = before
+  for call in pairs(task.calls) do
+    self.calls:cancel(call)
   end
-  local at_end = self.tasks[thread]
-  self.tasks[thread] = nil
-  self.running = self.running - 1
+end
+
+local function finish(self, task, ok, problem)
+  if not ok and task.is_late then
+    problem = timed_out(task) -- whatever has become of it on its way here
+  end
   local frames = not ok and type(problem) == "string"
-    and trace(debug.traceback(thread), problem) or nil
+    and trace(debug.traceback(task.thread), problem) or nil
+  self.tasks[task.thread] = nil
   if not ok then
-    coroutine.close(thread)
+    remove_sleeper(self, task)
+    close(self, task)
   end
-  at_end(ok, problem, frames)
+  self.running = self.running - 1
+  task.at_end(ok, problem, frames)
+end
+
+local function resume(self, task)
+  local thread = task.thread
+  if not self.tasks[thread] then
+    return -- ended before its turn came
+  end
+  task.parked = false
+  self.current = task
+  local ok, problem = coroutine.resume(thread)
+  self.current = nil
+  if coroutine.status(thread) == "dead" then
+    finish(self, task, ok, problem)
+  elseif not task.parked then
+    -- a script that yields by itself lets others take their turn, and goes on
+    wake(self, task)
+  end
 end
 
 local function wake_sleepers(self)
-  local now = host.steady_time()
+  local now = self.sleepers[1] and host.steady_time()
   while self.sleepers[1] and self.sleepers[1].due <= now do
-    wake(self, table.remove(self.sleepers, 1).thread)
+    wake(self, table.remove(self.sleepers, 1).task)
   end
+end
+
+-- Ends the tasks whose time is over; answers whether there were any.
+local function end_late_ones(self)
+  local now = host.steady_time()
+  if now < self.soonest then
+    return false
+  end
+  local late = {}
+  self.soonest = NEVER
+  for _, task in pairs(self.tasks) do
+    if task.deadline and task.deadline <= now then
+      late[#late + 1] = task
+    elseif task.deadline then
+      self.soonest = math.min(self.soonest, task.deadline)
+    end
+  end
+  for _, task in ipairs(late) do
+    finish(self, task, false, timed_out(task))
+  end
+  return #late > 0
+end
+
+-- How long nothing has to be done here.
+local function rest(self, max_wait)
+  local due = self.sleepers[1] and self.sleepers[1].due or NEVER
+  due = math.min(due, self.soonest)
+  if due == NEVER then
+    return max_wait
+  end
+  return math.max(0, math.min(max_wait, due - host.steady_time()))
 end
 
 --- Runs what is ready, or else waits for at most `max_wait` seconds for something to happen.
@@ -141,14 +275,14 @@ function Scheduler:step(max_wait, ...)
   wake_sleepers(self)
   local ready = self.ready
   self.ready = {}
-  for _, thread in ipairs(ready) do
-    resume(self, thread)
+  for at = 1, #ready do
+    resume(self, ready[at])
   end
   -- what has run may have ended, which the caller has to see before the next wait
-  if #ready > 0 or #self.ready > 0 then
+  if end_late_ones(self) or #ready > 0 or #self.ready > 0 then
     max_wait = 0
-  elseif self.sleepers[1] then
-    max_wait = math.max(0, math.min(max_wait, self.sleepers[1].due - host.steady_time()))
+  else
+    max_wait = rest(self, max_wait)
   end
   self.calls:step(max_wait, on_done(self), ...)
 end

@@ -1,0 +1,63 @@
+--- What becomes of an event whose handler has failed: the words for it, and when it comes again.
+-- @module palenca.worker.failure
+local redact = require("palenca.redact")
+
+local failure = {}
+
+local FIRST_WAIT = 5
+local LONGEST_WAIT = 3600
+-- However long a server wants to be left alone.
+local LONGEST_WISH = 86400
+-- Written with every event that is stored, so that a long one would delay their answers.
+local TEXT_MAX = 4000
+
+-- What a script raises may be an object of its own, whose fields may raise as well.
+local function wish(problem)
+  return problem.repeat_after or problem.retry_after
+end
+
+local function wished_wait(problem)
+  if type(problem) ~= "table" then
+    return 0
+  end
+  local ok, seconds = pcall(wish, problem)
+  if not ok or type(seconds) ~= "number" or seconds ~= seconds or seconds <= 0 then
+    return 0
+  end
+  return math.min(seconds, LONGEST_WISH)
+end
+
+--- How long to wait before the next attempt: 5 s, 20 s, 80 s, … with a quarter of jitter, so that
+-- what failed together does not come back together; and as long as the error asks for.
+-- @tparam number attempt how many there were
+-- @param problem what was raised; its `repeat_after` or `retry_after` are seconds to wait at least
+-- @tparam ?number first the wait after the first one, in seconds; default 5
+-- @treturn number seconds
+function failure.wait(attempt, problem, first)
+  first = first or FIRST_WAIT
+  local grown = math.min(first * 4 ^ (attempt - 1), math.max(first, LONGEST_WAIT))
+  return math.max(grown * (0.875 + 0.25 * math.random()),
+    wished_wait(problem) * (1 + 0.1 * math.random()))
+end
+
+--- Puts what was raised into words that may be stored: bounded, without identity numbers.
+-- @param problem what was raised
+-- @treturn string
+function failure.describe(problem)
+  -- it may be an object whose __tostring raises as well
+  local ok, text = pcall(tostring, problem)
+  if not ok then
+    return "an error that cannot be shown: " .. type(problem)
+  end
+  if #text <= TEXT_MAX then
+    return redact.identity(text)
+  end
+  -- cut first, since it may be megabytes; and not within a number, which would not be known then
+  local kept = text:sub(1, TEXT_MAX):gsub("[\xC0-\xFF][\x80-\xBF]*$", "")
+  for _ = 1, 20 do
+    kept = kept:gsub("[%w.-]$", "")
+  end
+  return redact.identity(kept) .. " […]"
+end
+
+return failure

@@ -1,0 +1,180 @@
+--- How often a handler is tried, how long it may take, and when it comes again.
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+describe("an attempt", function()
+  local stage
+
+  before_each(function()
+    stage = helper.stage()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  local function serve(text, options)
+    options = options or {}
+    options.text = 'local palenca, URL = require "palenca", os.getenv "SPEC_URL"\n' .. text
+    options.env = options.env or {}
+    options.env.SPEC_URL = options.url
+    options.arguments = options.arguments or { "--workers", "1" }
+    return stage:serve(options)
+  end
+
+  local function silent_server()
+    return stage:server(function() end)
+  end
+
+  it("is made as often as the handler says, else as the program was told", function()
+    local served = serve([[
+      palenca.on("login.success", {max_attempts = 2, retry_wait = 0.01}, function() error "no" end)
+      palenca.on("login.error", {retry_wait = 0.01}, function() error "no" end)
+    ]], { arguments = { "--max-attempts", "3" } })
+    helper.post(served.url, { account_id = "own" })
+    helper.post(served.url, { account_id = "told", webhook_action = "login.error" })
+    assert.are.equal(2, helper.wait_state(served.db, "own", "dead").attempts)
+    assert.are.equal(3, helper.wait_state(served.db, "told", "dead").attempts)
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("is made as often as the strictest of several handlers allows", function()
+    local served = serve([[
+      palenca.on("*", {max_attempts = 2, retry_wait = 0.01}, function(event)
+        print("first", event.attempt)
+      end)
+      palenca.on("*", {max_attempts = 5, retry_wait = 0.01}, function() error "second" end)
+    ]], { env = { PALENCA_MAX_ATTEMPTS = "7" } })
+    helper.post(served.url, { account_id = "a" })
+    assert.are.equal(2, helper.wait_state(served.db, "a", "dead").attempts)
+    assert.are.equal("first\t1\nfirst\t2\n", served.stdout)
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("comes as late as the error asks for, and in growing waits otherwise", function()
+    local _, url, key = stage:sandbox({ "--fault", "error,status=503,retry_after=900" })
+    local served = serve([[
+      local client = palenca.new{max_retries = 0}
+      palenca.on("login.success", function() assert(client.users:get(
+        "00000000-0000-4000-8000-000000000000")) end)
+      palenca.on("login.created", {retry_wait = 40}, function() error("plain", 0) end)
+      palenca.on("login.error", function() error({retry_after = 1e9}) end)
+      palenca.on("login.incomplete", function()
+        error(setmetatable({}, {__index = function() error "no field" end}))
+      end)
+    ]], { env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = key } })
+    local waits = {}
+    for action, bounds in pairs({
+      ["login.success"] = { 900, 990 },
+      ["login.created"] = { 35, 45 },
+      ["login.error"] = { 86400, 95041 },
+      ["login.incomplete"] = { 4, 6 },
+    }) do
+      helper.post(served.url, { account_id = action, webhook_action = action })
+      waits[action] = tonumber(served:wait_output("stderr",
+        "account " .. action .. "  FAILED %(attempt 1%), again in (%d+) s"))
+      assert.is_true(waits[action] >= bounds[1] and waits[action] <= bounds[2],
+        action .. ": " .. waits[action])
+    end
+    assert.are.equal(0, served:stop())
+  end)
+
+  local waits = {
+    ["a call"] = "palenca.http{url = URL .. '/held'}",
+    sleep = "palenca.sleep(3600)",
+    ["a call where nothing can yield"] = [[
+      table.sort({3, 1, 2}, function(a, b)
+        palenca.http{url = URL .. "/held"}
+        return a < b
+      end)]],
+    ["a sleep in a coroutine of its own"] = [[
+      coroutine.wrap(function() palenca.sleep(3600) end)()]],
+    ["many short sleeps"] = "while true do palenca.sleep(0.001) end",
+    ["nothing but its turn"] = "while true do coroutine.yield() end",
+  }
+  for name, code in pairs(waits) do
+    it("that waits too long is ended, and made again: " .. name, function()
+      local served = serve(string.format([[
+        palenca.on("*", {timeout = 0.2, retry_wait = 0.01}, function(event)
+          if event.attempt == 1 then
+            local guard <close> = setmetatable({}, {__close = function() print "closed" end})
+            %s
+            print "not reached"
+          end
+          print "again"
+        end)
+      ]], code), { url = silent_server().url })
+      helper.post(served.url, { account_id = "a" })
+      served:wait_output("stderr",
+        "FAILED %(attempt 1%), again in [^\n]*: timed out after 0%.2 s\n")
+      local event = helper.wait_state(served.db, "a", "done")
+      assert.are.same({ 2, "timed out after 0.2 s" }, { event.attempts, event.error })
+      assert.are.equal("closed\nagain\n", served.stdout)
+      assert.are.equal(0, served:stop())
+    end)
+  end
+
+  it("that is ended gives up its call, and what it had asked for ahead", function()
+    local closed = 0
+    local server = stage:server(function(request, server)
+      request.client = server.clients[#server.clients]
+    end)
+    local served = serve([[
+      palenca.on("*", {timeout = 0.2, max_attempts = 1}, function() palenca.http{url = URL} end)
+    ]], { url = server.url })
+    helper.post(served.url, { account_id = "a" })
+    server:wait_request("/")
+    -- the connection of a call that is given up is closed; one that is answered would be kept
+    process.wait_for(function()
+      closed = 0
+      for _, client in ipairs(server.clients) do
+        closed = closed + (client:is_closing() and 1 or 0)
+      end
+      return closed == 1
+    end, "the connection to be closed")
+    assert.are.equal("timed out after 0.2 s", helper.wait_state(served.db, "a", "dead").error)
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("has a time for each handler, and does not hold up others meanwhile", function()
+    local server = silent_server()
+    local served = serve([[
+      palenca.on("login.success", {timeout = 3600}, function(event) print "first" end)
+      palenca.on("login.success", {timeout = 0.2, max_attempts = 1}, function()
+        palenca.http{url = URL}
+      end)
+      palenca.on("login.error", function() print "other" end)
+    ]], { url = server.url })
+    helper.post(served.url, { account_id = "a" })
+    server:wait_request("/")
+    helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
+    served:wait_output("stdout", "(first\nother\n)")
+    helper.wait_state(served.db, "a", "dead")
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("is ended after the time the program was told, whatever closes cannot wait", function()
+    local served = serve([[
+      palenca.on("*", {max_attempts = 1}, function()
+        local guard <close> = setmetatable({}, {__close = function()
+          print(pcall(palenca.sleep, 3600))
+        end})
+        palenca.sleep(3600)
+      end)
+    ]], { arguments = { "--handler-timeout", "0.1" } })
+    helper.post(served.url, { account_id = "a" })
+    served:wait_output("stdout", "(false\ttimed out after 1 s)\n")
+    assert.are.equal("timed out after 0.1 s", helper.wait_state(served.db, "a", "dead").error)
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("has no limits that make no sense", function()
+    for _, arguments in ipairs({ { "--max-attempts", "0" }, { "--handler-timeout", "0" },
+      { "--handler-timeout", "86401" }, { "--max-attempts", "many" } }) do
+      local status, _, err = process.run(process.program(),
+        { "serve", "script.lua", table.unpack(arguments) })
+      assert.are.equal(2, status)
+      assert.truthy(err:find(arguments[1], 1, true), err)
+    end
+  end)
+end)
