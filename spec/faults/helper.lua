@@ -63,15 +63,16 @@ function faults.records(path)
   return list
 end
 
---- The stored events that a sender with `number-actions` has made, by the same keys.
-function faults.stored(db)
-  local stored = {}
-  for _, event in ipairs(helper.events(db)) do
+--- Events that a sender with `number-actions` has made, as `palenca events list --json` has them,
+-- in lists by the same keys.
+function faults.by_key(events)
+  local found = {}
+  for _, event in ipairs(events) do
     local key = event.account_id .. " " .. tonumber(event.action:match("^numbered%.(%d+)$"))
-    stored[key] = stored[key] or {}
-    table.insert(stored[key], event)
+    found[key] = found[key] or {}
+    table.insert(found[key], event)
   end
-  return stored
+  return found
 end
 
 --- Demands that an account's events were handled in the order in which they were sent: one that is

@@ -65,7 +65,7 @@ describe("palenca serve", function()
   end
 
   local function missing(world)
-    local stored, lost = faults.stored(world.db), {}
+    local stored, lost = faults.by_key(helper.events(world.db)), {}
     for _, record in ipairs(faults.records(world.acked)) do
       if not stored[record.key] then
         lost[#lost + 1] = record.key
@@ -115,7 +115,8 @@ describe("palenca serve", function()
   local function assert_whole(world)
     local status, out = process.run("/usr/bin/sqlite3", { world.db, "PRAGMA integrity_check" })
     assert.are.same({ 0, "ok\n" }, { status, out })
-    local stored, handled, was_handled = faults.stored(world.db), faults.records(world.handled), {}
+    local stored = faults.by_key(helper.events(world.db))
+    local handled, was_handled = faults.records(world.handled), {}
     for _, record in ipairs(handled) do
       local events = assert(stored[record.key], "handled, and not stored: " .. record.key)
       assert(events[1].id == record.id, "stored twice: " .. record.key)
