@@ -10,15 +10,16 @@
 #define MAX_PUTS 1024 /* in a transaction: bounds how long the first of them waits */
 #define MIN_REST_MS 100
 #define MAX_REST_MS 1000
-#define MAX_WAIT_MS 30000 /* for a retry: the wall clock may be set while the thread waits */
 #define CLOSE_TRIES 3
+#define NOTICE_MS 250 /* how long what another process has written may go unnoticed */
 
 struct put_request {
   struct put_request *next;
   event_record record;
   event_put_done done;
   void *context;
-  int64_t id;
+  uint32_t fingerprint; /* if there is a redelivery window */
+  event_receipt receipt;
   char data[]; /* what the record's strings point to */
 };
 
@@ -31,6 +32,8 @@ typedef struct {
   event_grant *grants;
   bool may_lease;
   int64_t next_due;
+  int64_t data_version;
+  int64_t unfinished; /* in the database before this, if it had to be counted again; else -1 */
 } store_batch;
 
 static void report(const event_store *store, bool is_error, const char *what, const char *reason) {
@@ -61,12 +64,7 @@ static void take_batch(event_store *store, store_batch *batch, size_t room, int6
   }
 }
 
-/* Forever if `milliseconds` is INT64_MAX. */
 static void wait_for_work(event_store *store, int64_t milliseconds) {
-  if (milliseconds == INT64_MAX) {
-    (void)pthread_cond_wait(&store->has_work, &store->mutex);
-    return;
-  }
   struct timespec until;
   (void)clock_gettime(CLOCK_MONOTONIC, &until);
   until.tv_sec += (time_t)(milliseconds / 1000);
@@ -78,32 +76,79 @@ static void wait_for_work(event_store *store, int64_t milliseconds) {
   (void)pthread_cond_timedwait(&store->has_work, &store->mutex, &until);
 }
 
-/* Waits, with the mutex held, until there is something to carry out. After trouble only puts are
- * tried at once, because somebody waits for their answer. False: closing, and nothing is left. */
-static bool next_batch(event_store *store, store_batch *batch) {
+typedef enum {
+  WORK,
+  NO_WORK, /* for a while */
+  NO_WORK_LEFT
+} work_kind;
+
+/* Waits, with the mutex held, until there is something to carry out, but not for ever. After
+ * trouble only puts are tried at once, because somebody waits for their answer. */
+static work_kind next_batch(event_store *store, store_batch *batch) {
+  bool has_waited = false;
   for (;;) {
     size_t room = event_consumers_room(store);
     int64_t now = clock_unix_ms();
     bool has_due = store->may_lease || store->next_due <= now;
-    bool has_work = store->finishes != NULL || (room > 0 && has_due);
+    bool has_work = store->finishes != NULL || store->has_news || (room > 0 && has_due);
     int64_t rest = 0;
     if (has_work && store->rest_until > 0) {
       rest = store->rest_until - clock_steady_ms();
     }
     if (store->puts.first != NULL || (has_work && rest <= 0)) {
       take_batch(store, batch, room, now);
-      return true;
+      return WORK;
     }
-    int64_t wait = INT64_MAX;
-    if (has_work) {
-      wait = rest;
-    } else if (store->is_closing) {
-      return false;
-    } else if (room > 0 && store->next_due < INT64_MAX) {
-      wait = store->next_due - now < MAX_WAIT_MS ? store->next_due - now : MAX_WAIT_MS;
+    if (!has_work && store->is_closing) {
+      return NO_WORK_LEFT;
+    }
+    if (has_waited) {
+      return NO_WORK;
+    }
+    int64_t wait = has_work ? rest : NOTICE_MS;
+    if (room > 0 && store->next_due - now < wait && !has_work) {
+      wait = store->next_due - now;
     }
     wait_for_work(store, wait);
+    has_waited = true;
   }
+}
+
+/* Another process may have replayed or deleted events. */
+static bool look_for_news(event_store *store, store_batch *batch) {
+  batch->unfinished = -1;
+  if (!event_sql_data_version(store->sql, &batch->data_version)) {
+    return false;
+  }
+  return batch->data_version == store->data_version ||
+         event_sql_count_unfinished(store->sql, &batch->unfinished);
+}
+
+/* A redelivery is given the id of the first; what is in this transaction counts as well. */
+static bool put(event_store *store, put_request *put) {
+  const event_seen *seen = NULL;
+  bool ok = true, is_same = false;
+  do {
+    seen = store->redelivery == NULL
+               ? NULL
+               : event_redelivery_find(store->redelivery, put->fingerprint,
+                                       put->record.received_at, seen);
+    ok = seen == NULL || event_sql_has_body(store->sql, seen->id, &put->record, &is_same);
+  } while (ok && seen != NULL && !is_same);
+  if (!ok) {
+    return false;
+  }
+  if (is_same) {
+    put->receipt = (event_receipt){.id = seen->id, .is_redelivery = true};
+    return true;
+  }
+  put->receipt.is_redelivery = false;
+  ok = event_sql_put(store->sql, &put->record, &put->receipt.id);
+  if (ok && put->receipt.id > 0 && store->redelivery != NULL) {
+    event_redelivery_add(store->redelivery, put->fingerprint, put->receipt.id,
+                         put->record.received_at);
+  }
+  return ok;
 }
 
 static bool lease(event_store *store, store_batch *batch) {
@@ -115,16 +160,16 @@ static bool lease(event_store *store, store_batch *batch) {
     }
     store->retries_first = !store->retries_first;
     batch->may_lease = count == batch->room;
-  } else if (batch->puts != NULL || batch->finishes != NULL) {
+  } else if (batch->puts != NULL || batch->finishes != NULL || batch->unfinished >= 0) {
     batch->may_lease = true;
   }
   return event_sql_next_due(store->sql, &batch->next_due);
 }
 
 static bool carry_out(event_store *store, store_batch *batch) {
-  bool ok = event_sql_begin(store->sql);
-  for (put_request *put = batch->puts; ok && put != NULL; put = put->next) {
-    ok = event_sql_put(store->sql, &put->record, &put->id);
+  bool ok = event_sql_begin(store->sql) && look_for_news(store, batch);
+  for (put_request *request = batch->puts; ok && request != NULL; request = request->next) {
+    ok = put(store, request);
   }
   for (event_finish *finish = batch->finishes; ok && finish != NULL; finish = finish->next) {
     ok = event_sql_finish(store->sql, finish, batch->now);
@@ -132,6 +177,10 @@ static bool carry_out(event_store *store, store_batch *batch) {
   ok = ok && lease(store, batch) && event_sql_commit(store->sql);
   if (!ok) {
     event_sql_rollback(store->sql);
+  }
+  if (store->redelivery != NULL) {
+    (ok ? event_redelivery_commit : event_redelivery_rollback)(store->redelivery);
+    event_redelivery_expire(store->redelivery, batch->now);
   }
   return ok;
 }
@@ -145,23 +194,42 @@ static void count_finish(event_counts *counts, const event_finish *finish) {
   counts->failed_attempts += is_dead || finish->kind == EVENT_OUTCOME_RETRY;
 }
 
+static void count_put(event_store *store, const put_request *put) {
+  bool is_redelivery = put->receipt.is_redelivery;
+  store->queued--;
+  store->counts.unfinished += put->receipt.id > 0 && !is_redelivery;
+  store->counts.redelivered += is_redelivery;
+}
+
+static bool has_written(const store_batch *batch) {
+  bool has_put = false;
+  for (const put_request *put = batch->puts; put != NULL && !has_put; put = put->next) {
+    has_put = put->receipt.id > 0 && !put->receipt.is_redelivery;
+  }
+  return has_put || batch->finishes != NULL || batch->grants != NULL;
+}
+
 /* After a commit. One that had nothing to write does not show that writing works again. */
 static void settle(event_store *store, store_batch *batch) {
-  bool has_written = batch->puts != NULL || batch->finishes != NULL || batch->grants != NULL;
-  if (store->in_trouble && has_written) {
+  if (store->in_trouble && has_written(batch)) {
     store->in_trouble = false;
     report(store, false, "writing again to", "");
   }
   store->rest_ms = 0;
+  store->data_version = batch->data_version;
   (void)pthread_mutex_lock(&store->mutex);
   store->rest_until = 0;
+  store->has_news = false;
   store->may_lease = batch->may_lease;
   store->next_due = batch->next_due;
+  if (batch->unfinished >= 0) {
+    store->counts.unfinished = batch->unfinished;
+  }
   for (const event_finish *finish = batch->finishes; finish != NULL; finish = finish->next) {
     count_finish(&store->counts, finish);
   }
   for (const put_request *put = batch->puts; put != NULL; put = put->next) {
-    store->counts.unfinished -= put->id == 0;
+    count_put(store, put);
   }
   (void)pthread_mutex_unlock(&store->mutex);
 }
@@ -195,8 +263,8 @@ static void settle_failure(event_store *store, store_batch *batch) {
     event_store_push_finish(store, finish);
   }
   for (put_request *put = batch->puts; put != NULL; put = put->next) {
-    put->id = 0;
-    store->counts.unfinished--;
+    put->receipt = (event_receipt){.id = 0};
+    store->queued--;
   }
   store->rest_until = clock_steady_ms() + store->rest_ms;
   (void)pthread_mutex_unlock(&store->mutex);
@@ -208,9 +276,22 @@ static void settle_failure(event_store *store, store_batch *batch) {
 static void answer_puts(put_request *put, const char *reason) {
   while (put != NULL) {
     put_request *next = put->next;
-    put->done(put->context, put->id, put->id > 0 ? NULL : reason);
+    put->receipt.reason = put->receipt.id > 0 ? NULL : reason;
+    put->done(put->context, &put->receipt);
     free(put);
     put = next;
+  }
+}
+
+static void use_idle_moment(event_store *store) {
+  int64_t version;
+  if (event_sql_data_version(store->sql, &version) && version != store->data_version) {
+    (void)pthread_mutex_lock(&store->mutex);
+    store->has_news = true;
+    (void)pthread_mutex_unlock(&store->mutex);
+  }
+  if (store->redelivery != NULL) {
+    event_redelivery_expire(store->redelivery, clock_unix_ms());
   }
 }
 
@@ -219,10 +300,14 @@ static void *serve(void *context) {
   for (;;) {
     store_batch batch = {.next_due = INT64_MAX};
     (void)pthread_mutex_lock(&store->mutex);
-    bool has_work = next_batch(store, &batch);
+    work_kind kind = next_batch(store, &batch);
     (void)pthread_mutex_unlock(&store->mutex);
-    if (!has_work) {
+    if (kind == NO_WORK_LEFT) {
       return NULL;
+    }
+    if (kind == NO_WORK) {
+      use_idle_moment(store);
+      continue;
     }
     const char *reason = "the record is too big";
     if (carry_out(store, &batch)) {
@@ -265,15 +350,41 @@ static void free_store(event_store *store) {
   if (store->sql != NULL) {
     event_sql_close(store->sql);
   }
+  event_redelivery_free(store->redelivery);
   free(store->path);
   free(store->consumers);
   free(store);
 }
 
+static void remember(void *context, int64_t id, const event_record *record) {
+  event_redelivery *table = context;
+  uint32_t fingerprint =
+      event_redelivery_fingerprint(table, record->body, record->body_size);
+  event_redelivery_add(table, fingerprint, id, record->received_at);
+  event_redelivery_commit(table);
+}
+
+static bool read_file(event_store *store, char *error, size_t error_size) {
+  store->sql = event_sql_open(store->path, error, error_size);
+  if (store->sql == NULL) {
+    return false;
+  }
+  int64_t window = store->options.redelivery_window;
+  if (event_sql_data_version(store->sql, &store->data_version) &&
+      event_sql_count_unfinished(store->sql, &store->counts.unfinished) &&
+      (window == 0 || event_sql_recent(store->sql, clock_unix_ms() - window,
+                                       EVENT_REDELIVERY_MAX, remember, store->redelivery))) {
+    return true;
+  }
+  (void)snprintf(error, error_size, "cannot read %s: %s", store->path,
+                 event_sql_reason(store->sql));
+  return false;
+}
+
 event_store *event_store_open(const event_store_options *options, char *error, size_t error_size) {
   event_store *store = calloc(1, sizeof *store);
+  (void)snprintf(error, error_size, "out of memory");
   if (store == NULL || (store->path = strdup(options->path)) == NULL) {
-    (void)snprintf(error, error_size, "out of memory");
     free(store);
     return NULL;
   }
@@ -282,14 +393,11 @@ event_store *event_store_open(const event_store_options *options, char *error, s
   store->puts.end = &store->puts.first;
   store->may_lease = true;
   store->next_due = INT64_MAX;
-  store->sql = event_sql_open(options->path, error, error_size);
-  if (store->sql == NULL) {
-    free_store(store);
-    return NULL;
+  bool has_window = options->redelivery_window > 0;
+  if (has_window) {
+    store->redelivery = event_redelivery_new(options->redelivery_window);
   }
-  if (!event_sql_count_unfinished(store->sql, &store->counts.unfinished)) {
-    (void)snprintf(error, error_size, "cannot read %s: %s", store->path,
-                   event_sql_reason(store->sql));
+  if ((has_window && store->redelivery == NULL) || !read_file(store, error, error_size)) {
     free_store(store);
     return NULL;
   }
@@ -349,13 +457,18 @@ void event_store_put(event_store *store, const event_record *record, event_put_d
                      void *context) {
   put_request *put = copy_put(record, done, context);
   if (put == NULL) {
-    done(context, 0, "out of memory");
+    const event_receipt receipt = {.reason = "out of memory"};
+    done(context, &receipt);
     return;
+  }
+  if (store->redelivery != NULL) {
+    put->fingerprint =
+        event_redelivery_fingerprint(store->redelivery, put->record.body, record->body_size);
   }
   (void)pthread_mutex_lock(&store->mutex);
   *store->puts.end = put;
   store->puts.end = &put->next;
-  store->counts.unfinished++;
+  store->queued++;
   (void)pthread_cond_signal(&store->has_work);
   (void)pthread_mutex_unlock(&store->mutex);
 }
@@ -363,5 +476,6 @@ void event_store_put(event_store *store, const event_record *record, event_put_d
 void event_store_counts(event_store *store, event_counts *counts) {
   (void)pthread_mutex_lock(&store->mutex);
   *counts = store->counts;
+  counts->unfinished += store->queued;
   (void)pthread_mutex_unlock(&store->mutex);
 }

@@ -34,6 +34,9 @@ typedef struct {
    * each event it hits: puts fail with the reason, outcomes are kept and tried again. */
   void (*log)(void *context, bool is_error, const char *message);
   void *log_context;
+  /* A body received again within so many milliseconds of its first receipt is not stored again;
+   * 0: it is. */
+  int64_t redelivery_window;
 } event_store_options;
 
 /* Opens (and creates) the database and starts the store's thread. Events that
@@ -56,11 +59,16 @@ typedef struct {
   int64_t received_at;
 } event_record;
 
-/* `id` > 0: the event is on disk under this id. `id` 0: it is not stored, and
- * `reason`, valid during the call, says why. Called once, on the store's thread, which holds no
- * lock meanwhile (the functions of the store may be called, but for close); only for want of
- * memory for the copy it is called with id 0 by event_store_put itself. */
-typedef void (*event_put_done)(void *context, int64_t id, const char *reason);
+typedef struct {
+  int64_t id;         /* > 0: the event is on disk under this id; 0: it is not stored */
+  bool is_redelivery; /* it was already: the id is that of the first receipt, which runs once */
+  const char *reason; /* why it is not stored; valid during the call */
+} event_receipt;
+
+/* Called once, on the store's thread, which holds no lock meanwhile (the functions of the store
+ * may be called, but for close); only for want of memory for the copy it is called with id 0 by
+ * event_store_put itself. */
+typedef void (*event_put_done)(void *context, const event_receipt *receipt);
 
 /* Queues an event for the next commit; the record is copied. */
 void event_store_put(event_store *store, const event_record *record, event_put_done done,
@@ -68,7 +76,8 @@ void event_store_put(event_store *store, const event_record *record, event_put_d
 
 typedef struct {
   int64_t id;
-  int attempt; /* 1 at the first run */
+  int attempt; /* 1 at the first run, and at the first of a replay */
+  int replay;  /* how often the event was replayed; 0: never */
   int64_t received_at;
   char *body; /* NUL-terminated for convenience; may hold NUL bytes */
   size_t body_size;
@@ -115,32 +124,68 @@ typedef struct {
   int64_t done;            /* finished so since open */
   int64_t dead;            /* finished so since open */
   int64_t failed_attempts; /* finishes with RETRY or DEAD since open */
+  int64_t redelivered;     /* puts that were redeliveries, since open */
 } event_counts;
 
 void event_store_counts(event_store *store, event_counts *counts);
+
+/* ---- For people, beside whoever serves from the file ----
+ *
+ * These open the file for themselves, whether another process serves from it or not, and bring
+ * one of an earlier version to this one if no other process does. Their transactions are short,
+ * and they hold nothing up while they call back. What waits longer than a few seconds for another
+ * process to write fails. False on failure, with the reason in `error`, also if the file is
+ * missing or not an event store's. */
 
 typedef struct {
   int64_t id;
   const char *action;
   const char *account_id; /* or NULL */
   const char *state;
-  int attempts;
+  int attempts; /* of the last replay, if there was any */
+  int replays;
   int64_t received_at;
-  const char *error; /* of the last failed attempt, or NULL */
-} event_summary;     /* valid during the call it is given to */
+  int64_t due_at;      /* when its retry is due; 0: it does not wait for one */
+  int64_t finished_at; /* 0: it is not done or dead */
+  const char *error;   /* of the last failed attempt, or NULL */
+  const char *body;    /* of event_store_show; else NULL */
+  size_t body_size;
+} event_summary; /* valid during the call it is given to */
+
+typedef bool (*event_visit)(void *context, const event_summary *event);
 
 typedef struct {
-  const char *state; /* a state's name, or NULL for all */
-  int64_t limit;     /* at most so many, the oldest first; 0: all */
+  const char *state;      /* a state's name, or NULL for all */
+  const char *action;     /* or NULL for all */
+  const char *account_id; /* or NULL for all */
+  int64_t since;          /* received at or after this */
+  int64_t limit;          /* at most so many, the oldest first; 0: all */
 } event_filter;
 
-/* Calls `each` for the stored events, oldest first, until it returns false.
- * Opens the file read-only, whether another process serves from it or not, and holds nothing up
- * while `each` runs: an event that changes during the listing is shown as it was when its page of
- * a few hundred was read. False without a call if the file is missing or not an event store's.
- * False on failure, with the reason in `error`. */
-bool event_store_list(const char *path, const event_filter *filter,
-                      bool (*each)(void *context, const event_summary *event), void *context,
-                      char *error, size_t error_size);
+/* Calls `each` for the stored events, oldest first, until it returns false. An event that changes
+ * during the listing is shown as it was when its page of a few hundred was read. */
+bool event_store_list(const char *path, const event_filter *filter, event_visit each,
+                      void *context, char *error, size_t error_size);
+
+/* Calls `each` once, if there is an event of this id. */
+bool event_store_show(const char *path, int64_t id, event_visit each, void *context, char *error,
+                      size_t error_size);
+
+typedef enum {
+  EVENT_REPLAYED,
+  EVENT_NOT_FOUND,
+  EVENT_UNFINISHED, /* it is still going to run */
+} event_replay_result;
+
+/* Makes a done or dead event received again, under its id and with no attempt counted: a new run
+ * of the same event, in the order of its id among those of its account that wait. A process that
+ * serves from the file begins it within a second. */
+bool event_store_replay(const char *path, int64_t id, event_replay_result *result, char *error,
+                        size_t error_size);
+
+/* The same for all dead events that the filter lets through, in steps; `count` tells how many,
+ * also on failure. Its state and limit are not looked at. */
+bool event_store_replay_dead(const char *path, const event_filter *filter, int64_t *count,
+                             char *error, size_t error_size);
 
 #endif

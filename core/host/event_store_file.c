@@ -1,6 +1,8 @@
 /* Opens, checks and creates the database file of the event store. */
 #include "event_store_file.h"
 
+#include "event_store_schema.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -12,43 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* "PALE", in the header of the file: what tells it from other databases. */
-#define APPLICATION_ID 0x50414c45
-#define SCHEMA_VERSION 1
-#define TEXT_OF_(value) #value
-#define TEXT_OF(value) TEXT_OF_(value)
 #define BUSY_TIMEOUT_MS 5000
-
-/* The body is last, so that reading the other columns never walks through its pages. A received
- * event is `behind` while an earlier event of its account is unfinished. AUTOINCREMENT: handlers
- * tell events apart by id, so an id is not used again even if rows are deleted; and ids begin at
- * the moment of creation, so that those of a database that replaces a lost one are new as well.
- * They have 14 digits: JSON encoders that write numbers with %.14g, as lua-cjson does, keep them
- * whole. The indexes are partial so that finished events, of which there is no end, leave them. */
-static const char schema[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE events ("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " action TEXT NOT NULL,"
-    " account_id TEXT,"
-    " state INTEGER NOT NULL,"
-    " behind INTEGER NOT NULL,"
-    " attempts INTEGER NOT NULL,"
-    " received_at INTEGER NOT NULL,"
-    " due_at INTEGER NOT NULL,"
-    " finished_at INTEGER,"
-    " error TEXT,"
-    " body BLOB NOT NULL);"
-    "CREATE INDEX events_unfinished ON events(state, behind, due_at) WHERE state < 3;"
-    "CREATE INDEX events_account ON events(account_id) WHERE state < 3 AND account_id IS NOT NULL;"
-    "CREATE INDEX events_dead ON events(state) WHERE state = 4;"
-    "INSERT INTO sqlite_sequence(name, seq)"
-    " VALUES ('events', CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
-    /* clang-format off */
-    "PRAGMA application_id = " TEXT_OF(APPLICATION_ID) ";"
-    "PRAGMA user_version = " TEXT_OF(SCHEMA_VERSION) ";"
-                                                                           /* clang-format on */
-                                                                           "COMMIT;";
 
 static const char not_a_database[] = "%s is not a database; it was left as it is";
 
@@ -90,7 +56,7 @@ static bool read_integer(sqlite3 *db, const char *query, int64_t *value) {
 }
 
 /* Reads only: whatever this refuses must stay as it is. */
-static bool check(const event_file *file, bool *is_new, char *error, size_t error_size) {
+static bool check(event_file *file, char *error, size_t error_size) {
   int64_t pages, application, version;
   if (!read_integer(file->db, "PRAGMA page_count", &pages) ||
       !read_integer(file->db, "PRAGMA application_id", &application) ||
@@ -100,16 +66,16 @@ static bool check(const event_file *file, bool *is_new, char *error, size_t erro
     }
     return fail_with_reason(file, "read", error, error_size);
   }
-  *is_new = pages == 0;
-  if (pages > 0 && application != APPLICATION_ID) {
+  file->version = pages == 0 ? 0 : (int)version;
+  if (pages > 0 && application != EVENT_SCHEMA_APPLICATION_ID) {
     return fail(error, error_size, "%s is a database of another program; it was left as it is",
                 file->path);
   }
-  if (version > SCHEMA_VERSION) {
+  if (version > EVENT_SCHEMA_VERSION) {
     return fail(error, error_size,
                 "%s was written by a later version of this program (schema %lld, this one knows "
                 "%d); it was left as it is",
-                file->path, (long long)version, SCHEMA_VERSION);
+                file->path, (long long)version, EVENT_SCHEMA_VERSION);
   }
   return true;
 }
@@ -180,13 +146,18 @@ static bool connect_to(event_file *file, int flags, char *error, size_t error_si
   return true;
 }
 
-static bool prepare_to_write(event_file *file, bool is_new, char *error, size_t error_size) {
-  if (sqlite3_db_readonly(file->db, "main") != 0) {
-    return fail(error, error_size, "cannot write to %s: it is read-only", file->path);
+static bool is_read_only(const event_file *file, char *error, size_t error_size) {
+  return sqlite3_db_readonly(file->db, "main") != 0 &&
+         !fail(error, error_size, "cannot write to %s: it is read-only", file->path);
+}
+
+static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
+  if (is_read_only(file, error, error_size)) {
+    return false;
   }
   /* The schema is made before the log is turned on, so that the file itself always says whose it
    * is. The journal makes this whole or not at all. */
-  if (is_new && sqlite3_exec(file->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
+  if (file->version == 0 && !event_schema_create(file->db)) {
     return fail_with_reason(file, "create", error, error_size);
   }
   if (sqlite3_exec(file->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", NULL, NULL,
@@ -202,6 +173,10 @@ static bool prepare_to_write(event_file *file, bool is_new, char *error, size_t 
     return fail(error, error_size,
                 "cannot use %s: its file system does not support a write-ahead log", file->path);
   }
+  if (file->version > 0 && !event_schema_migrate(file->db)) {
+    return fail_with_reason(file, "bring to this version", error, error_size);
+  }
+  file->version = EVENT_SCHEMA_VERSION;
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
   file->is_writer = true;
   return true;
@@ -209,33 +184,52 @@ static bool prepare_to_write(event_file *file, bool is_new, char *error, size_t 
 
 bool event_file_open(event_file *file, const char *path, char *error, size_t error_size) {
   *file = (event_file){.lock = -1};
-  bool is_new = false;
   /* The first check keeps the lock file away from files that are not ours; the second is the one
    * that holds, now that nobody else can be creating the schema. */
   bool ok = touch(path, error, error_size) && resolve(file, path, error, error_size) &&
             connect_to(file, SQLITE_OPEN_READWRITE, error, error_size) &&
-            check(file, &is_new, error, error_size) && lock(file, error, error_size) &&
-            check(file, &is_new, error, error_size) &&
-            prepare_to_write(file, is_new, error, error_size);
+            check(file, error, error_size) && lock(file, error, error_size) &&
+            check(file, error, error_size) && prepare_to_write(file, error, error_size);
   if (!ok) {
     event_file_close(file);
   }
   return ok;
 }
 
-bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size) {
+static bool connect_beside(event_file *file, const char *path, bool writes, char *error,
+                           size_t error_size) {
   *file = (event_file){.lock = -1};
-  bool is_new = false;
+  int flags = writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
   bool ok = resolve(file, path, error, error_size) &&
-            connect_to(file, SQLITE_OPEN_READONLY, error, error_size) &&
-            check(file, &is_new, error, error_size);
-  if (ok && is_new) {
+            connect_to(file, flags, error, error_size) && check(file, error, error_size);
+  if (ok && file->version == 0) {
     ok = fail(error, error_size, "%s holds no events: it is empty", file->path);
+  }
+  ok = ok && !(writes && is_read_only(file, error, error_size));
+  if (ok && sqlite3_exec(file->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK) {
+    ok = fail_with_reason(file, "prepare", error, error_size);
   }
   if (!ok) {
     event_file_close(file);
   }
   return ok;
+}
+
+bool event_file_open_beside(event_file *file, const char *path, bool writes, char *error,
+                            size_t error_size) {
+  if (!connect_beside(file, path, writes, error, error_size)) {
+    return false;
+  }
+  if (file->version == EVENT_SCHEMA_VERSION) {
+    return true;
+  }
+  event_file_close(file);
+  event_file owner;
+  if (!event_file_open(&owner, path, error, error_size)) {
+    return false;
+  }
+  event_file_close(&owner);
+  return connect_beside(file, path, writes, error, error_size);
 }
 
 void event_file_close(event_file *file) {

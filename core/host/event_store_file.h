@@ -9,17 +9,20 @@
 typedef struct {
   char *path; /* absolute, links resolved */
   sqlite3 *db;
+  int version;    /* of the schema; 0: there is nothing in it */
   int lock;       /* descriptor of the lock file; -1: none */
   bool is_writer; /* locked, checked and ready for writing */
 } event_file;
 
-/* Opens the file for writing, creating it if there is none, as the only process that may.
- * False on failure, with the reason in `error`; a file that is not an event store, or is one of
- * a later version, is left as it was. */
+/* Opens the file for writing, creating it if there is none, as the only process that serves from
+ * it; one of an earlier version is brought to this one. False on failure, with the reason in
+ * `error`; a file that is not an event store, or is one of a later version, is left as it was. */
 bool event_file_open(event_file *file, const char *path, char *error, size_t error_size);
 
-/* Opens an existing file to read from, whether another process has it open or not. */
-bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size);
+/* Opens an existing file, whether another process serves from it or not. What `writes` keeps its
+ * transactions short. */
+bool event_file_open_beside(event_file *file, const char *path, bool writes, char *error,
+                            size_t error_size);
 
 /* Moves what the log holds into the database, and closes it. */
 void event_file_close(event_file *file);

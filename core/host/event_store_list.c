@@ -8,26 +8,33 @@
 #include <string.h>
 
 #define PAGE_ROWS 256
+#define RANGE 20000 /* ids that one query looks at, so that a filter that lets few through is short */
 #define NAME_COUNT (sizeof names / sizeof names[0])
 
 static const char *const names[] = {"received", "running", "retry", "done", "dead"};
 
-#define COLUMNS "SELECT id, action, account_id, state, attempts, received_at, error "
-#define UNFINISHED COLUMNS "FROM events INDEXED BY events_unfinished "
-#define AFTER "AND due_at = 0 AND state < 3 AND id > ?1 "
-#define IN_ORDER "ORDER BY id LIMIT ?2"
+#define COLUMNS                                                                                    \
+  "SELECT id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, error"
+#define UNFINISHED COLUMNS " FROM events INDEXED BY events_unfinished "
+#define IN_RANGE " AND id > ?1 AND id <= ?2"
+#define FILTERS                                                                                    \
+  " AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR account_id = ?4) AND received_at >= ?5"
+#define IN_ORDER " ORDER BY id LIMIT ?6"
 
 /* All but the retries are read in the order of an index, so that a page costs the same however
  * many events there are; the retries are in order of their time and have to be sorted. */
 static const char *const queries[] = {
-    UNFINISHED "WHERE state = 0 AND behind = 0 " AFTER "UNION ALL " UNFINISHED
-               "WHERE state = 0 AND behind = 1 " AFTER IN_ORDER,
-    UNFINISHED "WHERE state = 1 AND behind = 0 " AFTER IN_ORDER,
-    COLUMNS "FROM events WHERE id IN (SELECT id FROM events INDEXED BY events_unfinished"
-            " WHERE state = 2 AND behind = 0 AND state < 3 AND id > ?1 " IN_ORDER ") ORDER BY id",
-    COLUMNS "FROM events WHERE state = 3 AND id > ?1 " IN_ORDER,
-    COLUMNS "FROM events INDEXED BY events_dead WHERE state = 4 AND id > ?1 " IN_ORDER,
-    COLUMNS "FROM events WHERE id > ?1 " IN_ORDER,
+    UNFINISHED "WHERE state = 0 AND behind = 0 AND due_at = 0 AND state < 3" IN_RANGE FILTERS
+               " UNION ALL " UNFINISHED
+               "WHERE state = 0 AND behind = 1 AND due_at = 0 AND state < 3" IN_RANGE FILTERS
+                   IN_ORDER,
+    UNFINISHED "WHERE state = 1 AND behind = 0 AND due_at = 0 AND state < 3" IN_RANGE FILTERS
+        IN_ORDER,
+    COLUMNS " FROM events WHERE id IN (SELECT id FROM events INDEXED BY events_unfinished"
+            " WHERE state = 2 AND behind = 0 AND state < 3)" IN_RANGE FILTERS IN_ORDER,
+    COLUMNS " FROM events WHERE state = 3" IN_RANGE FILTERS IN_ORDER,
+    COLUMNS " FROM events INDEXED BY events_dead WHERE state = 4" IN_RANGE FILTERS IN_ORDER,
+    COLUMNS " FROM events WHERE 1" IN_RANGE FILTERS IN_ORDER,
 };
 _Static_assert(sizeof queries / sizeof queries[0] == NAME_COUNT + 1, "one each, and one for all");
 
@@ -63,29 +70,42 @@ static const char *copy_text(sqlite3_stmt *row, int column, char **to) {
 
 static bool add(event_page *page, sqlite3_stmt *row) {
   size_t size = (size_t)sqlite3_column_bytes(row, 1) + (size_t)sqlite3_column_bytes(row, 2) +
-                (size_t)sqlite3_column_bytes(row, 6) + 3;
+                (size_t)sqlite3_column_bytes(row, 9) + 3;
   char *text = malloc(size);
   if (text == NULL) {
     return false;
   }
   page->texts[page->count] = text;
   event_summary *event = &page->events[page->count++];
-  event->id = sqlite3_column_int64(row, 0);
+  *event = (event_summary){
+      .id = sqlite3_column_int64(row, 0),
+      .state = event_state_name((event_state)sqlite3_column_int(row, 3)),
+      .attempts = sqlite3_column_int(row, 4),
+      .replays = sqlite3_column_int(row, 5),
+      .received_at = sqlite3_column_int64(row, 6),
+      .due_at = sqlite3_column_int64(row, 7),
+      .finished_at = sqlite3_column_int64(row, 8),
+  };
   event->action = copy_text(row, 1, &text);
   event->account_id = copy_text(row, 2, &text);
-  event->state = event_state_name((event_state)sqlite3_column_int(row, 3));
-  event->attempts = sqlite3_column_int(row, 4);
-  event->received_at = sqlite3_column_int64(row, 5);
-  event->error = copy_text(row, 6, &text);
+  event->error = copy_text(row, 9, &text);
   return true;
+}
+
+static bool fail(const event_file *file, char *error, size_t error_size) {
+  char reason[256];
+  event_file_reason(file->db, reason, sizeof reason);
+  (void)snprintf(error, error_size, "cannot read %s: %s", file->path, reason);
+  return false;
 }
 
 /* A page is copied before it is shown: a reader that somebody has paused must not hold its
  * snapshot, because the writer's log grows for as long as one is held. */
-static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t limit,
-                      event_page *page, char *error, size_t error_size) {
+static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t last,
+                      int64_t limit, event_page *page, char *error, size_t error_size) {
   (void)sqlite3_bind_int64(query, 1, after);
-  (void)sqlite3_bind_int64(query, 2, limit > 0 && limit < PAGE_ROWS ? limit : PAGE_ROWS);
+  (void)sqlite3_bind_int64(query, 2, last);
+  (void)sqlite3_bind_int64(query, 6, limit > 0 && limit < PAGE_ROWS ? limit : PAGE_ROWS);
   int step;
   bool has_memory = true;
   while (has_memory && (step = sqlite3_step(query)) == SQLITE_ROW) {
@@ -94,34 +114,31 @@ static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after
   if (!has_memory) {
     (void)snprintf(error, error_size, "out of memory");
   } else if (step != SQLITE_DONE) {
-    char reason[256];
-    event_file_reason(file->db, reason, sizeof reason);
-    (void)snprintf(error, error_size, "cannot read %s: %s", file->path, reason);
+    (void)fail(file, error, error_size);
   }
   (void)sqlite3_reset(query);
   return has_memory && step == SQLITE_DONE;
 }
 
-static bool list_pages(const event_file *file, sqlite3_stmt *query, int64_t limit,
-                       bool (*each)(void *context, const event_summary *event), void *context,
-                       char *error, size_t error_size) {
+/* The events after `after` and up to `last`, of those there were at the beginning. */
+static bool list_pages(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t last,
+                       int64_t limit, event_visit each, void *context, char *error,
+                       size_t error_size) {
   event_page *page = calloc(1, sizeof *page);
   if (page == NULL) {
     (void)snprintf(error, error_size, "out of memory");
     return false;
   }
-  int64_t last = INT64_MIN, shown = 0;
+  int64_t shown = 0;
   bool ok = true, go_on = true;
-  while (ok && go_on) {
+  while (ok && go_on && after < last) {
     int64_t left = limit > 0 ? limit - shown : 0;
-    ok = read_page(file, query, last, left, page, error, error_size);
-    go_on = page->count == PAGE_ROWS;
-    for (int i = 0; ok && i < page->count; i++, shown++) {
-      last = page->events[i].id;
-      if (!each(context, &page->events[i])) {
-        go_on = false;
-        break;
-      }
+    int64_t upto = last - after > RANGE ? after + RANGE : last;
+    ok = read_page(file, query, after, upto, left, page, error, error_size);
+    bool is_full = page->count == PAGE_ROWS;
+    after = is_full ? page->events[PAGE_ROWS - 1].id : upto;
+    for (int i = 0; ok && go_on && i < page->count; i++, shown++) {
+      go_on = each(context, &page->events[i]);
     }
     go_on = go_on && (limit <= 0 || shown < limit);
     clear(page);
@@ -143,25 +160,89 @@ static bool find_query(const char *state, size_t *found, char *error, size_t err
   return state == NULL;
 }
 
-bool event_store_list(const char *path, const event_filter *filter,
-                      bool (*each)(void *context, const event_summary *event), void *context,
-                      char *error, size_t error_size) {
+static bool find_range(const event_file *file, int64_t *after, int64_t *last) {
+  sqlite3_stmt *query = NULL;
+  bool ok = sqlite3_prepare_v2(file->db,
+                               "SELECT (SELECT min(id) FROM events) - 1,"
+                               " (SELECT max(id) FROM events)",
+                               -1, &query, NULL) == SQLITE_OK &&
+            sqlite3_step(query) == SQLITE_ROW;
+  *after = ok ? sqlite3_column_int64(query, 0) : 0;
+  *last = ok ? sqlite3_column_int64(query, 1) : 0;
+  (void)sqlite3_finalize(query);
+  return ok;
+}
+
+bool event_store_list(const char *path, const event_filter *filter, event_visit each,
+                      void *context, char *error, size_t error_size) {
   size_t which;
   event_file file;
   if (!find_query(filter->state, &which, error, error_size) ||
-      !event_file_open_to_read(&file, path, error, error_size)) {
+      !event_file_open_beside(&file, path, false, error, error_size)) {
     return false;
   }
   sqlite3_stmt *query = NULL;
-  bool ok = false;
-  if (sqlite3_prepare_v2(file.db, queries[which], -1, &query, NULL) == SQLITE_OK) {
-    ok = list_pages(&file, query, filter->limit, each, context, error, error_size);
-  } else {
-    char reason[256];
-    event_file_reason(file.db, reason, sizeof reason);
-    (void)snprintf(error, error_size, "cannot read %s: %s", file.path, reason);
+  int64_t after, last;
+  bool ok = (find_range(&file, &after, &last) &&
+             sqlite3_prepare_v2(file.db, queries[which], -1, &query, NULL) == SQLITE_OK) ||
+            fail(&file, error, error_size);
+  if (ok) {
+    (void)sqlite3_bind_text(query, 3, filter->action, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(query, 4, filter->account_id, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(query, 5, filter->since);
+    ok = list_pages(&file, query, after, last, filter->limit, each, context, error, error_size);
   }
   (void)sqlite3_finalize(query);
   event_file_close(&file);
+  return ok;
+}
+
+/* The row is copied, and the file closed, before it is shown. */
+static bool show_row(sqlite3_stmt *row, event_page *page, char **body, size_t *size) {
+  *size = (size_t)sqlite3_column_bytes(row, 10);
+  *body = malloc(*size + 1);
+  if (*body == NULL || !add(page, row)) {
+    return false;
+  }
+  if (*size > 0) {
+    memcpy(*body, sqlite3_column_blob(row, 10), *size);
+  }
+  (*body)[*size] = '\0';
+  page->events[0].body = *body;
+  page->events[0].body_size = *size;
+  return true;
+}
+
+bool event_store_show(const char *path, int64_t id, event_visit each, void *context, char *error,
+                      size_t error_size) {
+  event_file file;
+  if (!event_file_open_beside(&file, path, false, error, error_size)) {
+    return false;
+  }
+  event_page *page = calloc(1, sizeof *page);
+  sqlite3_stmt *query = NULL;
+  char *body = NULL;
+  size_t size;
+  bool ok = true;
+  int step = sqlite3_prepare_v2(file.db, COLUMNS ", body FROM events JOIN bodies USING (id)"
+                                                 " WHERE id = ?1",
+                                -1, &query, NULL);
+  (void)sqlite3_bind_int64(query, 1, id);
+  if (step == SQLITE_OK && (step = sqlite3_step(query)) == SQLITE_ROW) {
+    ok = page != NULL && show_row(query, page, &body, &size);
+    (void)snprintf(error, error_size, "out of memory");
+  } else if (step != SQLITE_DONE) {
+    ok = fail(&file, error, error_size);
+  }
+  (void)sqlite3_finalize(query);
+  event_file_close(&file);
+  if (ok && step == SQLITE_ROW) {
+    (void)each(context, &page->events[0]);
+  }
+  if (page != NULL) {
+    clear(page);
+  }
+  free(body);
+  free(page);
   return ok;
 }

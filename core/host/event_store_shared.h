@@ -2,6 +2,7 @@
 #ifndef PALENCA_HOST_EVENT_STORE_SHARED_H
 #define PALENCA_HOST_EVENT_STORE_SHARED_H
 
+#include "event_store_redelivery.h"
 #include "event_store_sql.h"
 
 #include <pthread.h>
@@ -27,6 +28,8 @@ struct event_consumer {
 /* Everything below the mutex is shared and guarded by it; what is above the thread's own. */
 struct event_store {
   event_sql *sql;
+  event_redelivery *redelivery; /* NULL: no window */
+  int64_t data_version;
   event_store_options options;
   char *path;
   bool retries_first;
@@ -40,10 +43,12 @@ struct event_store {
   bool is_closing;
   put_queue puts;
   event_finish *finishes;
+  bool has_news;      /* another process has written since the last look */
   bool may_lease;     /* something that can be leased now may be in the database */
   int64_t next_due;   /* of the retries, on the wall clock */
   int64_t rest_until; /* after trouble, on the monotonic clock; 0: not resting */
-  event_counts counts;
+  event_counts counts; /* `unfinished` without what is not stored yet */
+  int64_t queued;      /* puts that are not answered */
   event_consumer **consumers;
   size_t consumer_count;
   size_t turn; /* whose turn it is to be given an event */

@@ -12,11 +12,20 @@ _Static_assert(EVENT_RECEIVED == 0 && EVENT_RUNNING == 1 && EVENT_RETRY == 2 && 
                    EVENT_DEAD == 4,
                "the states are stored in databases");
 
+/* SQLite's own limit is a thousand million bytes, for a row. */
+#define MAX_BODY_SIZE 900000000
+
+/* Events are stored nearly in the order of receipt: several threads may receive them. */
+#define OUT_OF_ORDER_MS 60000
+
 enum {
   BEGIN,
   COMMIT,
   ROLLBACK,
+  DATA_VERSION,
   PUT,
+  PUT_BODY,
+  READ_BODY,
   LEASE_RECEIVED,
   LEASE_RETRIES,
   MARK_RUNNING,
@@ -35,17 +44,22 @@ static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
-    [PUT] = "INSERT INTO events(action, account_id, state, behind, attempts, received_at, due_at,"
-            " body) VALUES (?1, ?2, 0, EXISTS (SELECT 1 FROM events INDEXED BY events_account"
-            " WHERE account_id = ?2 AND state < 3), 0, ?3, 0, ?4)",
+    [DATA_VERSION] = "PRAGMA data_version",
+    [PUT] = "INSERT INTO events(action, account_id, state, behind, attempts, replays, received_at,"
+            " due_at) VALUES (?1, ?2, 0, EXISTS (SELECT 1 FROM events INDEXED BY events_account"
+            " WHERE account_id = ?2 AND state < 3), 0, 0, ?3, 0)",
+    [PUT_BODY] = "INSERT INTO bodies(id, body) VALUES (?1, ?2)",
+    [READ_BODY] = "SELECT body FROM bodies WHERE id = ?1",
     [LEASE_RECEIVED] =
-        "SELECT id, attempts, received_at, body FROM events INDEXED BY events_unfinished"
+        "SELECT id, attempts, replays, received_at, body"
+        " FROM events INDEXED BY events_unfinished CROSS JOIN bodies USING (id)"
         " WHERE state = 0 AND behind = 0 AND due_at = 0 AND state < 3"
-        " ORDER BY id LIMIT ?2",
+        " ORDER BY events.id LIMIT ?2",
     [LEASE_RETRIES] =
-        "SELECT id, attempts, received_at, body FROM events INDEXED BY events_unfinished"
+        "SELECT id, attempts, replays, received_at, body"
+        " FROM events INDEXED BY events_unfinished CROSS JOIN bodies USING (id)"
         " WHERE state = 2 AND behind = 0 AND due_at <= ?1 AND state < 3"
-        " ORDER BY due_at, id LIMIT ?2",
+        " ORDER BY due_at, events.id LIMIT ?2",
     [MARK_RUNNING] = "UPDATE events SET state = 1, due_at = 0, attempts = attempts + 1"
                      " WHERE id = ?1",
     [END] = "UPDATE events SET state = ?2, finished_at = ?3, error = coalesce(?4, error)"
@@ -152,21 +166,55 @@ void event_sql_rollback(event_sql *sql) {
   }
 }
 
-bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
+static int put_row(event_sql *sql, const event_record *record) {
   sqlite3_stmt *put = sql->statements[PUT];
-  *id = 0;
-  /* A body of no bytes may have no address, which would be stored as NULL. */
-  const char *body = record->body_size > 0 ? record->body : "";
   bool bound = sqlite3_bind_text(put, 1, record->action, -1, SQLITE_STATIC) == SQLITE_OK &&
                sqlite3_bind_text(put, 2, record->account_id, -1, SQLITE_STATIC) == SQLITE_OK &&
-               sqlite3_bind_int64(put, 3, record->received_at) == SQLITE_OK &&
-               sqlite3_bind_blob64(put, 4, body, record->body_size, SQLITE_STATIC) == SQLITE_OK;
+               sqlite3_bind_int64(put, 3, record->received_at) == SQLITE_OK;
   int step = bound ? sqlite3_step(put) : sqlite3_errcode(sql->file.db);
-  if (step == SQLITE_DONE) {
-    *id = sqlite3_last_insert_rowid(sql->file.db);
+  (void)finish_statement(sql, put, step);
+  return step;
+}
+
+static int put_body(event_sql *sql, const event_record *record, int64_t id) {
+  sqlite3_stmt *put = sql->statements[PUT_BODY];
+  /* A body of no bytes may have no address, which would be stored as NULL. */
+  const char *body = record->body_size > 0 ? record->body : "";
+  (void)sqlite3_bind_int64(put, 1, id);
+  bool bound =
+      sqlite3_bind_blob64(put, 2, body, record->body_size, SQLITE_STATIC) == SQLITE_OK;
+  int step = bound ? sqlite3_step(put) : sqlite3_errcode(sql->file.db);
+  (void)finish_statement(sql, put, step);
+  return step;
+}
+
+bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
+  *id = 0;
+  if (record->body_size > MAX_BODY_SIZE) {
+    return true;
   }
-  bool is_stored = finish_statement(sql, put, step);
-  return is_stored || step == SQLITE_TOOBIG;
+  int step = put_row(sql, record);
+  if (step != SQLITE_DONE) {
+    return step == SQLITE_TOOBIG;
+  }
+  int64_t row = sqlite3_last_insert_rowid(sql->file.db);
+  if (put_body(sql, record, row) != SQLITE_DONE) {
+    return false;
+  }
+  *id = row;
+  return true;
+}
+
+bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, bool *has_it) {
+  sqlite3_stmt *read = sql->statements[READ_BODY];
+  (void)sqlite3_bind_int64(read, 1, id);
+  int step = sqlite3_step(read);
+  *has_it = false;
+  if (step == SQLITE_ROW && (size_t)sqlite3_column_bytes(read, 0) == record->body_size) {
+    *has_it = record->body_size == 0 ||
+              memcmp(sqlite3_column_blob(read, 0), record->body, record->body_size) == 0;
+  }
+  return finish_statement(sql, read, step);
 }
 
 bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
@@ -196,8 +244,8 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
 
 /* NULL: out of memory. */
 static event_grant *copy_grant(sqlite3_stmt *row) {
-  const void *body = sqlite3_column_blob(row, 3);
-  size_t size = (size_t)sqlite3_column_bytes(row, 3);
+  const void *body = sqlite3_column_blob(row, 4);
+  size_t size = (size_t)sqlite3_column_bytes(row, 4);
   event_grant *grant = NULL;
   if (body != NULL || size == 0) {
     grant = malloc(sizeof *grant + size + 1);
@@ -216,7 +264,8 @@ static event_grant *copy_grant(sqlite3_stmt *row) {
   grant->body[size] = '\0';
   grant->lease = (event_lease){.id = finish->id,
                                .attempt = sqlite3_column_int(row, 1) + 1,
-                               .received_at = sqlite3_column_int64(row, 2),
+                               .replay = sqlite3_column_int(row, 2),
+                               .received_at = sqlite3_column_int64(row, 3),
                                .body = grant->body,
                                .body_size = size};
   return grant;
@@ -266,6 +315,62 @@ bool event_sql_next_due(event_sql *sql, int64_t *due) {
   int step = sqlite3_step(statement);
   *due = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : INT64_MAX;
   return finish_statement(sql, statement, step);
+}
+
+bool event_sql_data_version(event_sql *sql, int64_t *version) {
+  sqlite3_stmt *statement = sql->statements[DATA_VERSION];
+  int step = sqlite3_step(statement);
+  *version = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+  return finish_statement(sql, statement, step);
+}
+
+/* Without a look at bodies, where the first of them is. */
+static int find_recent(event_sql *sql, int64_t since, int64_t limit, int64_t *first) {
+  sqlite3_stmt *statement = NULL;
+  int code = sqlite3_prepare_v2(sql->file.db,
+                                "SELECT id, received_at FROM events ORDER BY id DESC LIMIT ?1", -1,
+                                &statement, NULL);
+  *first = INT64_MAX;
+  (void)sqlite3_bind_int64(statement, 1, limit);
+  while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW &&
+         sqlite3_column_int64(statement, 1) > since - OUT_OF_ORDER_MS) {
+    *first = sqlite3_column_int64(statement, 0);
+    code = SQLITE_OK;
+  }
+  if (code != SQLITE_ROW && code != SQLITE_DONE) {
+    (void)note_failure(sql);
+  }
+  (void)sqlite3_finalize(statement);
+  return code;
+}
+
+bool event_sql_recent(event_sql *sql, int64_t since, int64_t limit,
+                      void (*each)(void *context, int64_t id, const event_record *record),
+                      void *context) {
+  int64_t first;
+  int code = find_recent(sql, since, limit, &first);
+  if (code != SQLITE_ROW && code != SQLITE_DONE) {
+    return false;
+  }
+  sqlite3_stmt *statement = NULL;
+  code = sqlite3_prepare_v2(sql->file.db,
+                            "SELECT id, received_at, body FROM events CROSS JOIN bodies USING (id)"
+                            " WHERE events.id >= ?1 AND received_at > ?2 ORDER BY events.id",
+                            -1, &statement, NULL);
+  (void)sqlite3_bind_int64(statement, 1, first);
+  (void)sqlite3_bind_int64(statement, 2, since);
+  while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+    const event_record record = {.received_at = sqlite3_column_int64(statement, 1),
+                                 .body = sqlite3_column_blob(statement, 2),
+                                 .body_size = (size_t)sqlite3_column_bytes(statement, 2)};
+    each(context, sqlite3_column_int64(statement, 0), &record);
+    code = SQLITE_OK;
+  }
+  if (code != SQLITE_DONE) {
+    (void)note_failure(sql);
+  }
+  (void)sqlite3_finalize(statement);
+  return code == SQLITE_DONE;
 }
 
 bool event_sql_count_unfinished(event_sql *sql, int64_t *count) {

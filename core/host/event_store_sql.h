@@ -41,6 +41,10 @@ void event_sql_rollback(event_sql *sql);
 
 /* `id` is 0 if this record alone cannot be stored; the transaction goes on then. */
 bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id);
+
+/* Whether an event of this id is stored and has the record's body, to the last byte. */
+bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, bool *has_it);
+
 bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now);
 
 /* Leases up to `limit` events and puts them before `grants`, the first to run first. They belong
@@ -52,5 +56,14 @@ bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_fir
 /* When the first of the retries is due; INT64_MAX if none waits. */
 bool event_sql_next_due(event_sql *sql, int64_t *due);
 bool event_sql_count_unfinished(event_sql *sql, int64_t *count);
+
+/* Changes whenever another connection has written. */
+bool event_sql_data_version(event_sql *sql, int64_t *version);
+
+/* The events received after `since`, of the last `limit` that were stored, in the order in which
+ * they were; of the records only `received_at` and the body are set. */
+bool event_sql_recent(event_sql *sql, int64_t since, int64_t limit,
+                      void (*each)(void *context, int64_t id, const event_record *record),
+                      void *context);
 
 #endif

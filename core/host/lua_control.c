@@ -1,6 +1,7 @@
-/* host: stores, receivers, tasks and signals, for the commands on the main thread. */
+/* host: receivers, tasks and signals, for the commands on the main thread. */
 #include "lua_host.h"
 
+#include "lua_box.h"
 #include "receiver.h"
 #include "state.h"
 #include "task.h"
@@ -13,169 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STORE_TYPE "palenca.store"
 #define RECEIVER_TYPE "palenca.receiver"
 #define TASK_TYPE "palenca.host_task"
-
-static int push_failure(lua_State *L, const char *message) {
-  lua_pushnil(L);
-  lua_pushstring(L, message);
-  return 2;
-}
-
-/* A userdata that holds one pointer, NULL until it is filled and after it is closed. */
-static void **new_box(lua_State *L, const char *type) {
-  void **box = lua_newuserdatauv(L, sizeof(void *), 1);
-  *box = NULL;
-  luaL_setmetatable(L, type);
-  return box;
-}
-
-static void *check_box(lua_State *L, int index, const char *type) {
-  void **box = luaL_checkudata(L, index, type);
-  if (*box == NULL)
-    luaL_error(L, "%s is closed", type);
-  return *box;
-}
-
-static void define(lua_State *L, const char *type, const luaL_Reg *methods, lua_CFunction gc) {
-  if (luaL_newmetatable(L, type)) {
-    lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_pop(L, 1);
-}
-
-/* ---- the store ---------------------------------------------------------------------- */
-
-/* Not through stdio: a worker that is blocked while it writes there holds its lock, and the
- * store's thread must not wait for a script. */
-static void write_line(const char *line) {
-  ssize_t written = write(STDERR_FILENO, line, strlen(line));
-  (void)written; /* there is nowhere else to tell it */
-}
-
-static void log_text(void *context, bool is_error, const char *message) {
-  char line[1024];
-  (void)context;
-  snprintf(line, sizeof line, "palenca: %s%s\n", is_error ? "error: " : "", message);
-  write_line(line);
-}
-
-static void log_json(void *context, bool is_error, const char *message) {
-  char text[1024];
-  char line[sizeof text + 64];
-  size_t size = 0;
-  (void)context;
-  for (const char *c = message; *c != '\0' && size < sizeof text - 8; c++) {
-    if (*c == '"' || *c == '\\')
-      text[size++] = '\\';
-    text[size++] = (unsigned char)*c < ' ' ? ' ' : *c;
-  }
-  text[size] = '\0';
-  snprintf(line, sizeof line, "{\"event\":\"store\",\"level\":\"%s\",\"message\":\"%s\"}\n",
-           is_error ? "error" : "info", text);
-  write_line(line);
-}
-
-/* host.store(path, as_json) → store | nil, message */
-static int store_open(lua_State *L) {
-  char error[512];
-  event_store_options options = {
-      .path = luaL_checkstring(L, 1),
-      .log = lua_toboolean(L, 2) ? log_json : log_text,
-  };
-  void **box = new_box(L, STORE_TYPE);
-  *box = event_store_open(&options, error, sizeof error);
-  return *box != NULL ? 1 : push_failure(L, error);
-}
-
-static int store_close(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, STORE_TYPE);
-  if (*box != NULL)
-    event_store_close(*box);
-  *box = NULL;
-  return 0;
-}
-
-/* store:counts() → {unfinished, done, dead, failed_attempts} */
-static int store_counts(lua_State *L) {
-  event_counts counts;
-  event_store_counts(check_box(L, 1, STORE_TYPE), &counts);
-  lua_createtable(L, 0, 4);
-  lua_pushinteger(L, counts.unfinished);
-  lua_setfield(L, -2, "unfinished");
-  lua_pushinteger(L, counts.done);
-  lua_setfield(L, -2, "done");
-  lua_pushinteger(L, counts.dead);
-  lua_setfield(L, -2, "dead");
-  lua_pushinteger(L, counts.failed_attempts);
-  lua_setfield(L, -2, "failed_attempts");
-  return 1;
-}
-
-/* Called inside event_store_list, so nothing here may raise: the work is done
- * in a protected call and an error ends the listing. */
-typedef struct {
-  lua_State *L;
-  bool failed;
-} list_visit;
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
-
-static int push_summary(lua_State *L) {
-  const event_summary *event = lua_touserdata(L, 1);
-  lua_pushvalue(L, 2);
-  lua_createtable(L, 0, 7);
-  lua_pushinteger(L, event->id);
-  lua_setfield(L, -2, "id");
-  set_text(L, "action", event->action);
-  set_text(L, "account_id", event->account_id);
-  set_text(L, "state", event->state);
-  lua_pushinteger(L, event->attempts);
-  lua_setfield(L, -2, "attempts");
-  lua_pushnumber(L, (lua_Number)event->received_at / 1000);
-  lua_setfield(L, -2, "received_at");
-  set_text(L, "error", event->error);
-  lua_call(L, 1, 0);
-  return 0;
-}
-
-static bool each_event(void *context, const event_summary *event) {
-  list_visit *visit = context;
-  lua_State *L = visit->L;
-  lua_pushcfunction(L, push_summary);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)event);
-  lua_pushvalue(L, 3);
-  visit->failed = lua_pcall(L, 2, 0, 0) != LUA_OK;
-  return !visit->failed;
-}
-
-/* host.list(path, {state=, limit=}, each) → true | nil, message */
-static int store_list(lua_State *L) {
-  char error[512];
-  list_visit visit = {.L = L};
-  const char *path = luaL_checkstring(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  luaL_checktype(L, 3, LUA_TFUNCTION);
-  lua_settop(L, 3);
-  lua_getfield(L, 2, "state");
-  lua_getfield(L, 2, "limit");
-  event_filter filter = {.state = luaL_optstring(L, 4, NULL), .limit = luaL_optinteger(L, 5, 0)};
-  bool ok = event_store_list(path, &filter, each_event, &visit, error, sizeof error);
-  if (visit.failed)
-    return lua_error(L);
-  if (!ok)
-    return push_failure(L, error);
-  lua_pushboolean(L, 1);
-  return 1;
-}
 
 /* ---- the receiver -------------------------------------------------------------------- */
 
@@ -335,8 +175,6 @@ static int exit_now(lua_State *L) {
   _exit((int)luaL_checkinteger(L, 1));
 }
 
-static const luaL_Reg store_methods[] = {
-    {"close", store_close}, {"counts", store_counts}, {NULL, NULL}};
 static const luaL_Reg receiver_methods[] = {{"address", receiver_get_address},
                                             {"ask_stop", receiver_ask},
                                             {"join", receiver_wait},
@@ -344,8 +182,6 @@ static const luaL_Reg receiver_methods[] = {{"address", receiver_get_address},
 static const luaL_Reg task_methods[] = {
     {"wait_ready", wait_ready}, {"ask", ask}, {"join", join}, {"close", task_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {
-    {"store", store_open},
-    {"list", store_list},
     {"receiver", receiver_open},
     {"start", start},
     {"block_signals", block_signals},
@@ -355,8 +191,7 @@ static const luaL_Reg functions[] = {
 };
 
 void lua_open_control(lua_State *L) {
-  define(L, STORE_TYPE, store_methods, store_close);
-  define(L, RECEIVER_TYPE, receiver_methods, receiver_gc);
-  define(L, TASK_TYPE, task_methods, task_gc);
+  define_box(L, RECEIVER_TYPE, receiver_methods, receiver_gc);
+  define_box(L, TASK_TYPE, task_methods, task_gc);
   luaL_setfuncs(L, functions, 0);
 }

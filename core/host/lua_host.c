@@ -44,6 +44,7 @@ static const luaL_Reg functions[] = {
 
 int luaopen_palenca_host(lua_State *L) {
   luaL_newlib(L, functions);
+  lua_open_store(L);
   lua_open_control(L);
   lua_open_task(L);
   lua_open_server(L);

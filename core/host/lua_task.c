@@ -61,7 +61,7 @@ static int lease_gc(lua_State *L) {
   return 0;
 }
 
-/* task.take() → {id, attempt, received_at (Unix seconds), body} | nil */
+/* task.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil */
 static int take(lua_State *L) {
   event_consumer *consumer = check_consumer(L);
   event_lease **box = lua_newuserdatauv(L, sizeof(event_lease *), 0);
@@ -70,11 +70,13 @@ static int take(lua_State *L) {
   *box = event_consumer_take(consumer);
   if (*box == NULL)
     return 0;
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 5);
   lua_pushinteger(L, (*box)->id);
   lua_setfield(L, -2, "id");
   lua_pushinteger(L, (*box)->attempt);
   lua_setfield(L, -2, "attempt");
+  lua_pushinteger(L, (*box)->replay);
+  lua_setfield(L, -2, "replay");
   lua_pushnumber(L, (lua_Number)(*box)->received_at / 1000);
   lua_setfield(L, -2, "received_at");
   lua_pushlstring(L, (*box)->body, (*box)->body_size);

@@ -36,12 +36,13 @@ static void on_head(void *context, http_exchange *exchange) {
 }
 
 /* On the store's thread: the event is on disk, or it is not and the sender must come again. */
-static void on_stored(void *context, int64_t id, const char *reason) {
-  static const char stored[] = "{\"received\":true}\n";
+static void on_stored(void *context, const event_receipt *receipt) {
+  char stored[64];
   http_header type = {"Content-Type", "application/json"};
-  (void)reason;
-  if (id > 0)
-    http_exchange_answer(context, 200, &type, 1, stored, sizeof stored - 1);
+  int size = snprintf(stored, sizeof stored, "{\"received\":true,\"id\":%lld}\n",
+                      (long long)receipt->id);
+  if (receipt->id > 0)
+    http_exchange_answer(context, 200, &type, 1, stored, (size_t)size);
   else
     http_exchange_refuse(context, 503, "the event could not be stored");
 }

@@ -26,6 +26,7 @@ local function read_event(lease)
   end
   event.id = lease.id
   event.attempt = lease.attempt
+  event.replay = lease.replay > 0 and lease.replay or nil
   event.received_at = lease.received_at
   return event
 end

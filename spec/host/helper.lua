@@ -332,13 +332,16 @@ end
 
 -- ---- events --------------------------------------------------------------------------
 
---- The body of an event; `fields` are those of its `data`.
+local bodies = 0
+
+--- The body of an event; `fields` are those of its `data`. No two are the same.
 function helper.body(fields)
+  bodies = bodies + 1
   local data = { webhook_action = "login.success", platform = "uber" }
   for name, value in pairs(fields or {}) do
     data[name] = value
   end
-  return cjson.encode({ webhook_url = "http://127.0.0.1/", data = data })
+  return cjson.encode({ webhook_url = "http://127.0.0.1/" .. bodies, data = data })
 end
 
 --- Posts an event and demands that it is taken.

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,7 +29,10 @@ static void on_log(void *context, bool is_error, const char *message) {
 }
 
 event_store *try_open(fixture *f, char *error, size_t size) {
-  const event_store_options options = {.path = f->path, .log = on_log, .log_context = f};
+  const event_store_options options = {.path = f->path,
+                                       .log = on_log,
+                                       .log_context = f,
+                                       .redelivery_window = f->redelivery_window};
   return event_store_open(&options, error, size);
 }
 
@@ -92,12 +96,14 @@ int number_of(const fixture *f, int64_t id) {
 
 /* ---- Putting ---- */
 
-void on_put(void *context, int64_t id, const char *reason) {
+void on_put(void *context, const event_receipt *receipt) {
   answer *a = context;
   (void)pthread_mutex_lock(&a->mutex);
   a->answers++;
-  a->id = id;
-  (void)snprintf(a->reason, sizeof a->reason, "%s", reason != NULL ? reason : "");
+  a->id = receipt->id;
+  a->is_redelivery = receipt->is_redelivery;
+  (void)snprintf(a->reason, sizeof a->reason, "%s",
+                 receipt->reason != NULL ? receipt->reason : "");
   (void)pthread_cond_signal(&a->changed);
   (void)pthread_mutex_unlock(&a->mutex);
 }
@@ -110,7 +116,7 @@ event_record record_of(const char *account, const char *body) {
                         .received_at = 1700000000123};
 }
 
-int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size) {
+static answer put_and_wait(fixture *f, const event_record *record) {
   answer a = NO_ANSWER;
   event_store_put(f->store, record, on_put, &a);
   (void)pthread_mutex_lock(&a.mutex);
@@ -118,11 +124,22 @@ int64_t put_record(fixture *f, const event_record *record, char *reason, size_t 
     (void)pthread_cond_wait(&a.changed, &a.mutex);
   }
   (void)pthread_mutex_unlock(&a.mutex);
-  if (reason != NULL) {
-    (void)snprintf(reason, size, "%s", a.reason);
-  }
   if (f->first_id == 0) {
     f->first_id = a.id;
+  }
+  return a;
+}
+
+int64_t put_and_tell(fixture *f, const event_record *record, bool *is_redelivery) {
+  answer a = put_and_wait(f, record);
+  *is_redelivery = a.is_redelivery;
+  return a.id;
+}
+
+int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size) {
+  answer a = put_and_wait(f, record);
+  if (reason != NULL) {
+    (void)snprintf(reason, size, "%s", a.reason);
   }
   return a.id;
 }
@@ -132,6 +149,14 @@ int64_t put(fixture *f, const char *account) {
   int64_t id = put_record(f, &record, NULL, 0);
   assert_true(id > 0);
   return id;
+}
+
+/* Writes of this process beyond the first bytes of a file fail, as on a full disk. */
+void limit_files(bool is_limited) {
+  struct rlimit limit;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  limit.rlim_cur = is_limited ? 1 : limit.rlim_max;
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 /* ---- Leasing ---- */

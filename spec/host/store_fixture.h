@@ -24,6 +24,7 @@ typedef struct {
   char directory[64];
   char path[96];
   event_store *store; /* NULL: closed */
+  int64_t redelivery_window;
   int64_t first_id;   /* of the first event that was put; 0: none was */
   pthread_mutex_t mutex;
   pthread_cond_t changed; /* with each of what follows */
@@ -52,6 +53,7 @@ typedef struct {
   pthread_cond_t changed;
   int answers;
   int64_t id;
+  bool is_redelivery;
   char reason[256];
 } answer;
 
@@ -59,13 +61,17 @@ typedef struct {
   { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER }
 
 /* An event_put_done whose context is an answer. */
-void on_put(void *context, int64_t id, const char *reason);
+void on_put(void *context, const event_receipt *receipt);
 
 event_record record_of(const char *account, const char *body);
 
 /* Waits for the answer. The id, or 0 and the reason, which may be NULL if nobody asks. */
 int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size);
+int64_t put_and_tell(fixture *f, const event_record *record, bool *is_redelivery);
 int64_t put(fixture *f, const char *account);
+
+/* As on a full disk: nothing more can be written. SIGXFSZ has to be ignored meanwhile. */
+void limit_files(bool is_limited);
 
 /* ---- Leasing ---- */
 

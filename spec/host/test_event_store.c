@@ -20,7 +20,8 @@ static void test_put_is_on_disk_when_answered(void **state) {
                                .received_at = 42};
   int64_t first = put_record(f, &record, NULL, 0);
   assert_true(first > 0);
-  assert_int_equal(query(f, "SELECT id FROM events WHERE action = 'login.success'"
+  assert_int_equal(query(f, "SELECT id FROM events JOIN bodies USING (id)"
+                            " WHERE action = 'login.success'"
                             " AND hex(account_id) = '616363FE' AND received_at = 42"
                             " AND hex(body) = '7B2261223A00FF7D'"),
                    first);
@@ -132,7 +133,7 @@ static void test_ids_go_on_after_a_new_start_and_are_not_used_again(void **state
   (void)put(f, NULL);
   int64_t second = put(f, NULL);
   close_store(f);
-  execute(f, "DELETE FROM events");
+  execute(f, "DELETE FROM events; DELETE FROM bodies");
   open_store(f);
   assert_int_equal(put(f, NULL), second + 1);
 }

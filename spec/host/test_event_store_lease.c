@@ -225,8 +225,8 @@ typedef struct {
   many_answers *answers;
 } putter;
 
-static void on_many(void *context, int64_t id, const char *reason) {
-  (void)reason;
+static void on_many(void *context, const event_receipt *receipt) {
+  int64_t id = receipt->id;
   many_answers *a = context;
   (void)pthread_mutex_lock(&a->mutex);
   if (a->answers++ == 0) {

@@ -30,7 +30,7 @@ describe("palenca trigger", function()
         "--set", "account_id=acc", "--set", "user_id=usr", "--set", "external_id=ext",
         "--platform", "rappi", "--set", "status_details=banned" })
       assert.are.equal(0, status, err)
-      assert.are.equal('login.error for account acc: answered 200 {"received":true}\n', out)
+      assert.truthy(out:find("^login.error for account acc: answered 200 {.*}\n$"), out)
       served:wait_output("stdout", "(login.error\tacc\tusr\text\trappi\tbanned)\n")
       status, out = trigger({ "login.success", "--json" }, { PALENCA_WEBHOOK_URL = served.url })
       assert.are.equal(0, status)

@@ -1,62 +1,102 @@
---- palenca events: shows what is in the event store.
+--- palenca events: shows what is in the event store, and runs it again.
 -- @module palenca.cli.events
+local change = require("palenca.cli.events_change")
+local events_text = require("palenca.cli.events_text")
 local failure = require("palenca.failure")
 local host = require("palenca.host")
-local json = require("palenca.json")
+local moment = require("palenca.cli.moment")
 local options = require("palenca.cli.options")
-local redact = require("palenca.redact")
+local store_options = require("palenca.cli.store_options")
 
-local events = { name = "events", summary = "Look at the stored events." }
+local events = { name = "events", summary = "Look at the stored events, and run them again." }
+
+local function add_since(command)
+  options.add(command, "--since", {
+    help = "Only those received since: 2026-03-01, 2026-03-01T12:30:00Z (UTC), or 90s, 15m, 6h, "
+      .. "7d ago.",
+    convert = moment.parse,
+    argname = "TIME",
+  })
+end
+
+local function define_list(command)
+  local list = command:command("list", "List events, the oldest first.")
+  list:option("--state", "Only those in this state.")
+    :choices({ "received", "running", "retry", "done", "dead" })
+  list:option("--action", "Only those of this name, such as login.success."):argname("ACTION")
+  list:option("--account", "Only those of this account."):argname("ID")
+  add_since(list)
+  list:option("--limit", "At most so many; 0: all. Default: 0."):argname("N"):default("0")
+    :show_default(false):convert(options.count)
+  return list
+end
+
+local function define_show(command)
+  local show = command:command("show", "Show all of an event, its body included.")
+  show:argument("id", "The event's id."):argname("ID"):convert(options.id)
+  show:flag("--raw", "With the identity numbers in the body, which are masked otherwise.")
+  return show
+end
+
+local function define_replay(command)
+  local replay = command:command("replay", "Run done or dead events again.")
+  replay:argument("ids", "The ids of the events."):argname("ID"):args("+"):convert(options.id)
+  return replay
+end
+
+local function define_retry_dead(command)
+  local retry = command:command("retry-dead", "Run all dead events again.")
+  retry:option("--action", "Only those of this name, such as login.success."):argname("ACTION")
+  add_since(retry)
+  return retry
+end
 
 function events.define(command)
   command:command_target("events_command")
-  local list = command:command("list", "List events, the oldest first.")
-  options.add(list, "--db", {
-    help = "The database.",
-    env = "PALENCA_DB",
-    default = "palenca.db",
-    argname = "FILE",
-  })
-  list:option("--state", "Only those in this state.")
-    :choices({ "received", "running", "retry", "done", "dead" })
-  list:option("--limit", "At most so many; 0: all. Default: 0."):argname("N"):default("0")
-    :show_default(false):convert(options.count)
-  options.add_json(list)
-end
-
-local function timestamp(seconds)
-  return os.date("!%Y-%m-%dT%H:%M:%S", math.floor(seconds))
-    .. string.format(".%03dZ", math.floor(seconds * 1000) % 1000)
-end
-
-local function as_text(event)
-  local line = string.format("%d  %s  %-8s  attempts %d  %-16s  %s", event.id,
-    timestamp(event.received_at), event.state, event.attempts, event.action,
-    event.account_id or "-")
-  if event.error then
-    line = line .. "  " .. event.error:gsub("%s+", " ")
+  for _, define in ipairs({ define_list, define_show, define_replay, define_retry_dead }) do
+    local one = define(command)
+    store_options.add_db(one)
+    options.add_json(one)
   end
-  return redact.line(line)
 end
 
-local function as_json(event)
-  event.received_at = timestamp(event.received_at)
-  return json.encode(event)
-end
+local run = { replay = change.replay, ["retry-dead"] = change.retry_dead }
 
-function events.run(given)
+function run.list(given)
   local count = 0
-  local ok, problem = host.list(given.db, { state = given.state, limit = given.limit },
-    function(event)
-      count = count + 1
-      print((given.json and as_json or as_text)(event))
-    end)
+  local ok, problem = host.events.list(given.db, {
+    state = given.state,
+    action = given.action,
+    account_id = given.account,
+    since = given.since,
+    limit = given.limit,
+  }, function(event)
+    count = count + 1
+    print((given.json and events_text.object or events_text.line)(event))
+  end)
   if not ok then
     failure("%s", problem)
   end
   if count == 0 and not given.json then
     print("no events")
   end
+end
+
+function run.show(given)
+  local found
+  local ok, problem = host.events.show(given.db, given.id, function(event)
+    found = event
+  end)
+  if not ok then
+    failure("%s", problem)
+  elseif not found then
+    failure("there is no event %d in %s", given.id, given.db)
+  end
+  print((given.json and events_text.whole_object or events_text.page)(found, given.raw))
+end
+
+function events.run(given)
+  return run[given.events_command](given)
 end
 
 return events

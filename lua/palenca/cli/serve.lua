@@ -4,6 +4,7 @@ local host = require("palenca.host")
 local options = require("palenca.cli.options")
 local report = require("palenca.report")
 local serving = require("palenca.cli.serving")
+local store_options = require("palenca.cli.store_options")
 
 local serve = {
   name = "serve",
@@ -12,12 +13,7 @@ local serve = {
 
 function serve.define(command)
   serving.define(command)
-  options.add(command, "--db", {
-    help = "The database that events are stored in.",
-    env = "PALENCA_DB",
-    default = "palenca.db",
-    argname = "FILE",
-  })
+  store_options.add_db(command, "The database that events are stored in.")
   command:flag("--watch", "Reload the script when it, or a module beside it, is written anew. "
     .. "SIGHUP does so once.")
   options.add_client(command)

@@ -6,6 +6,7 @@ local json = require("palenca.json")
 local options = require("palenca.cli.options")
 local reload = require("palenca.cli.reload")
 local report = require("palenca.report")
+local store_options = require("palenca.cli.store_options")
 local workers = require("palenca.cli.workers")
 
 local Serving = {}
@@ -84,6 +85,7 @@ function serving.define(command)
     convert = options.seconds,
     argname = "SECONDS",
   })
+  store_options.define(command)
 end
 
 -- A script may do as it likes while it is loaded: Ctrl-C must end that, too.
@@ -119,7 +121,7 @@ function serving.start(given, client)
     before_exit = given.before_exit or nothing,
   }, Serving)
   local problem
-  self.store, problem = host.store(given.db, given.json)
+  self.store, problem = host.store(store_options.read(given))
   if not self.store then
     failure("%s", problem)
   end

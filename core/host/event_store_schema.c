@@ -1,0 +1,93 @@
+/* The tables of the event store, and how those of earlier versions become them. */
+#include "event_store_schema.h"
+
+#define TEXT_OF_(value) #value
+#define TEXT_OF(value) TEXT_OF_(value)
+
+/* Bodies are in a table of their own, which is only appended to: what changes with each step of an
+ * event are small rows, of which many are on one page. A received event is `behind` while another
+ * event of its account is unfinished and has the turn. AUTOINCREMENT: handlers tell events apart
+ * by id, so an id is not used again even if rows are deleted; and ids begin at the moment of
+ * creation, so that those of a database that replaces a lost one are new as well. They have 14
+ * digits: JSON encoders that write numbers with %.14g, as lua-cjson does, keep them whole. The
+ * indexes are partial so that finished events, of which there is no end, leave them. */
+#define TABLES                                                                                     \
+  "CREATE TABLE events ("                                                                          \
+  " id INTEGER PRIMARY KEY AUTOINCREMENT,"                                                         \
+  " action TEXT NOT NULL,"                                                                         \
+  " account_id TEXT,"                                                                              \
+  " state INTEGER NOT NULL,"                                                                       \
+  " behind INTEGER NOT NULL,"                                                                      \
+  " attempts INTEGER NOT NULL,"                                                                    \
+  " replays INTEGER NOT NULL,"                                                                     \
+  " received_at INTEGER NOT NULL,"                                                                 \
+  " due_at INTEGER NOT NULL,"                                                                      \
+  " finished_at INTEGER,"                                                                          \
+  " error TEXT);"                                                                                  \
+  "CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL);"                              \
+  "CREATE INDEX events_unfinished ON events(state, behind, due_at) WHERE state < 3;"               \
+  "CREATE INDEX events_account ON events(account_id)"                                              \
+  " WHERE state < 3 AND account_id IS NOT NULL;"                                                   \
+  "CREATE INDEX events_dead ON events(state) WHERE state = 4;"
+
+#define SET_VERSION "PRAGMA user_version = " TEXT_OF(EVENT_SCHEMA_VERSION) ";"
+
+static const char create[] =
+    "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
+    "BEGIN IMMEDIATE;" TABLES
+    "INSERT INTO sqlite_sequence(name, seq)"
+    " VALUES ('events', CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
+    "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION "COMMIT;";
+
+/* Version 1 had the body in the row, no replays, and never gave space back. */
+static const char from_1[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE events RENAME TO events_1;"
+    "DROP INDEX events_unfinished;"
+    "DROP INDEX events_account;"
+    "DROP INDEX events_dead;" TABLES
+    "INSERT INTO events SELECT id, action, account_id, state, behind, attempts, 0, received_at,"
+    " due_at, finished_at, error FROM events_1 ORDER BY id;"
+    "INSERT INTO bodies SELECT id, body FROM events_1 ORDER BY id;"
+    "DELETE FROM sqlite_sequence WHERE name = 'events';"
+    "UPDATE sqlite_sequence SET name = 'events' WHERE name = 'events_1';"
+    "DROP TABLE events_1;" SET_VERSION "COMMIT;";
+
+/* Not in the transaction above, since SQLite cannot: a crash in between leaves the new version in
+ * the old form, which is seen by this setting. */
+static bool needs_vacuum(sqlite3 *db, bool *needed) {
+  enum {
+    INCREMENTAL = 2
+  };
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db, "PRAGMA auto_vacuum", -1, &statement, NULL) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_ROW;
+  *needed = ok && sqlite3_column_int(statement, 0) != INCREMENTAL;
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+static bool read_version(sqlite3 *db, int *version) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_ROW;
+  *version = ok ? sqlite3_column_int(statement, 0) : 0;
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+bool event_schema_create(sqlite3 *db) {
+  return sqlite3_exec(db, create, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+bool event_schema_migrate(sqlite3 *db) {
+  int version;
+  bool needed;
+  if (!read_version(db, &version) ||
+      (version < 2 && sqlite3_exec(db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
+      !needs_vacuum(db, &needed)) {
+    return false;
+  }
+  return !needed || sqlite3_exec(db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM;", NULL, NULL,
+                                 NULL) == SQLITE_OK;
+}

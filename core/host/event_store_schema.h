@@ -1,0 +1,19 @@
+/* The tables of the event store, and how those of earlier versions become them. */
+#ifndef PALENCA_HOST_EVENT_STORE_SCHEMA_H
+#define PALENCA_HOST_EVENT_STORE_SCHEMA_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* "PALE", in the header of the file: what tells it from other databases. */
+#define EVENT_SCHEMA_APPLICATION_ID 0x50414c45
+#define EVENT_SCHEMA_VERSION 2
+
+/* Both are whole or not at all; what failed is the connection's last error. */
+bool event_schema_create(sqlite3 *db);
+
+/* From an earlier version. Rewrites the file: as much space again is needed meanwhile. */
+bool event_schema_migrate(sqlite3 *db);
+
+#endif

@@ -1,0 +1,51 @@
+--- What `palenca events` changes: events that run again, and events that are deleted.
+-- @module palenca.cli.events_change
+local failure = require("palenca.failure")
+local host = require("palenca.host")
+local json = require("palenca.json")
+
+local events_change = {}
+
+local told = {
+  replayed = "event %d runs again",
+  not_found = "there is no event %d",
+  unfinished = "event %d is not done or dead: it is still going to run",
+}
+
+--- Runs events again; those that cannot be are told of, and the others go on.
+-- @tparam table given the options: `db, ids, json`
+-- @treturn integer the exit status
+function events_change.replay(given)
+  local status = 0
+  for _, id in ipairs(given.ids) do
+    local result, problem = host.events.replay(given.db, id)
+    if not result then
+      failure("%s", problem)
+    elseif given.json then
+      print(json.encode({ id = id, result = result }))
+    elseif result == "replayed" then
+      print(told[result]:format(id))
+    else
+      io.stderr:write("palenca: " .. told[result]:format(id) .. "\n")
+    end
+    status = result == "replayed" and status or 1
+  end
+  return status
+end
+
+--- Runs all dead events again.
+-- @tparam table given the options: `db, action, since, json`
+function events_change.retry_dead(given)
+  local count, problem, done =
+    host.events.replay_dead(given.db, { action = given.action, since = given.since })
+  if not count then
+    failure("%s%s", problem, done > 0 and "; " .. done .. " events run again" or "")
+  end
+  if given.json then
+    print(json.encode({ replayed = count }))
+  else
+    print(string.format(count == 1 and "%d event runs again" or "%d events run again", count))
+  end
+end
+
+return events_change

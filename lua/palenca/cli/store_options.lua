@@ -1,0 +1,42 @@
+--- The options of the event store.
+-- @module palenca.cli.store_options
+local options = require("palenca.cli.options")
+
+local store_options = {}
+
+--- Adds `--db`.
+-- @param command of argparse
+-- @tparam[opt] string help
+function store_options.add_db(command, help)
+  options.add(command, "--db", {
+    help = help or "The database.",
+    env = "PALENCA_DB",
+    default = "palenca.db",
+    argname = "FILE",
+  })
+end
+
+--- Adds the options of those who store events.
+-- @param command of argparse
+function store_options.define(command)
+  options.add(command, "--redelivery-window", {
+    help = "For how many seconds a body that comes again is not stored again; 0: never.",
+    env = "PALENCA_REDELIVERY_WINDOW",
+    default = 300,
+    convert = options.seconds,
+    argname = "SECONDS",
+  })
+end
+
+--- What they mean for `host.store`.
+-- @tparam table given the parsed options
+-- @treturn table
+function store_options.read(given)
+  return {
+    path = given.db,
+    json = given.json,
+    redelivery_window = given.redelivery_window,
+  }
+end
+
+return store_options

@@ -1,0 +1,248 @@
+/* Tests of redeliveries: what comes again within the window, and what only looks like it. */
+#include "event_store_redelivery.h"
+#include "store_fixture.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WINDOW 300000
+
+static int64_t receive(fixture *f, const char *body, int64_t at, bool *is_redelivery) {
+  event_record record = record_of("a", body);
+  record.received_at = at;
+  return put_and_tell(f, &record, is_redelivery);
+}
+
+static void assert_new(fixture *f, const char *body, int64_t at) {
+  bool is_redelivery;
+  int64_t before = query(f, "SELECT max(id) FROM events");
+  assert_true(receive(f, body, at, &is_redelivery) > before);
+  assert_false(is_redelivery);
+}
+
+static void assert_redelivery(fixture *f, const char *body, int64_t at, int64_t id) {
+  bool is_redelivery;
+  assert_int_equal(receive(f, body, at, &is_redelivery), id);
+  assert_true(is_redelivery);
+}
+
+static void test_the_window_counts_from_the_first_receipt(void **state) {
+  fixture *f = *state;
+  const int64_t began = now_ms();
+  f->redelivery_window = WINDOW;
+  open_store(f);
+  bool is_redelivery;
+  int64_t id = receive(f, "{1}", began, &is_redelivery);
+  assert_false(is_redelivery);
+  assert_new(f, "{2}", began);
+  assert_redelivery(f, "{1}", began, id);
+  assert_redelivery(f, "{1}", began + WINDOW - 1, id);
+  assert_new(f, "{1} ", began + 1);
+  event_counts counts;
+  event_store_counts(f->store, &counts);
+  assert_int_equal(counts.redelivered, 2);
+  assert_int_equal(counts.unfinished, 3);
+  assert_new(f, "{1}", began + WINDOW);
+  assert_int_equal(query(f, "SELECT count(*) FROM events"), 4);
+}
+
+static void test_a_clock_set_back_does_not_swallow_events(void **state) {
+  fixture *f = *state;
+  const int64_t began = now_ms();
+  f->redelivery_window = WINDOW;
+  open_store(f);
+  bool is_redelivery;
+  int64_t id = receive(f, "{}", began, &is_redelivery);
+  assert_redelivery(f, "{}", began - WINDOW + 1, id);
+  assert_new(f, "{}", began - WINDOW);
+}
+
+static void test_no_window_makes_each_an_event(void **state) {
+  fixture *f = *state;
+  const int64_t began = now_ms();
+  open_store(f);
+  bool is_redelivery;
+  (void)receive(f, "{}", began, &is_redelivery);
+  assert_new(f, "{}", began);
+}
+
+static void test_bodies_of_every_length_are_told_apart(void **state) {
+  fixture *f = *state;
+  const int64_t began = now_ms();
+  f->redelivery_window = WINDOW;
+  open_store(f);
+  char body[64] = "";
+  int64_t ids[40];
+  bool is_redelivery;
+  for (size_t i = 0; i < 40; i++) {
+    ids[i] = receive(f, body, began, &is_redelivery);
+    assert_false(is_redelivery);
+    body[i] = 'a';
+  }
+  memset(body, 0, sizeof body);
+  for (size_t i = 0; i < 40; i++) {
+    assert_redelivery(f, body, began, ids[i]);
+    body[i] = 'a';
+  }
+}
+
+static void test_two_in_one_transaction_are_one_event(void **state) {
+  enum {
+    COUNT = 500
+  };
+  fixture *f = *state;
+  const int64_t began = now_ms();
+  f->redelivery_window = WINDOW;
+  open_store(f);
+  static answer answers[COUNT];
+  for (int i = 0; i < COUNT; i++) {
+    answers[i] = (answer)NO_ANSWER;
+    event_record record = record_of("a", i % 2 == 0 ? "even" : "odd");
+    record.received_at = began;
+    event_store_put(f->store, &record, on_put, &answers[i]);
+  }
+  close_store(f);
+  int redeliveries = 0;
+  for (int i = 0; i < COUNT; i++) {
+    assert_int_equal(answers[i].answers, 1);
+    assert_int_equal(answers[i].id, answers[i % 2].id);
+    redeliveries += answers[i].is_redelivery;
+  }
+  assert_int_equal(redeliveries, COUNT - 2);
+  assert_int_equal(query(f, "SELECT count(*) FROM events"), 2);
+}
+
+static void test_a_new_start_knows_what_was_received(void **state) {
+  fixture *f = *state;
+  f->redelivery_window = WINDOW;
+  open_store(f);
+  bool is_redelivery;
+  int64_t now = now_ms();
+  (void)receive(f, "old", now - WINDOW - 1, &is_redelivery);
+  int64_t id = receive(f, "young", now - WINDOW / 2, &is_redelivery);
+  worker w = new_worker(f);
+  event_consumer_want(w.consumer, 2);
+  int64_t first = take(&w, NULL);
+  finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
+  finish(&w, take(&w, NULL), EVENT_OUTCOME_DONE, 0, NULL);
+  free_worker(&w);
+  close_store(f);
+  open_store(f);
+  assert_redelivery(f, "young", now_ms(), id);
+  assert_new(f, "old", now_ms());
+  /* The window of the first receipt, not of the last start. */
+  close_store(f);
+  f->redelivery_window = WINDOW / 4;
+  open_store(f);
+  assert_new(f, "young", now_ms());
+}
+
+static void test_what_was_not_stored_is_not_remembered(void **state) {
+  fixture *f = *state;
+  const int64_t began = now_ms();
+  f->redelivery_window = WINDOW;
+  open_store(f);
+  bool is_redelivery;
+  int64_t id = receive(f, "stored", began, &is_redelivery);
+  void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
+  limit_files(true);
+  int64_t refused = receive(f, "refused", began, &is_redelivery);
+  /* What is on disk needs no writing. */
+  bool was_known;
+  int64_t known = receive(f, "stored", began, &was_known);
+  limit_files(false);
+  (void)signal(SIGXFSZ, old);
+  assert_int_equal(refused, 0);
+  assert_int_equal(known, id);
+  assert_true(was_known);
+  assert_new(f, "refused", began);
+}
+
+static void test_a_deleted_event_is_no_first_receipt(void **state) {
+  fixture *f = *state;
+  const int64_t began = now_ms();
+  f->redelivery_window = WINDOW;
+  open_store(f);
+  bool is_redelivery;
+  (void)receive(f, "{}", began, &is_redelivery);
+  (void)receive(f, "other", began, &is_redelivery);
+  execute(f, "DELETE FROM bodies WHERE id = (SELECT min(id) FROM bodies);"
+             "DELETE FROM events WHERE id = (SELECT min(id) FROM events)");
+  assert_new(f, "{}", began);
+}
+
+/* ---- The table ---- */
+
+/* Counts what it holds of one fingerprint. */
+static int count_seen(const event_redelivery *table, uint32_t fingerprint, int64_t at) {
+  int count = 0;
+  const event_seen *seen = NULL;
+  while ((seen = event_redelivery_find(table, fingerprint, at, seen)) != NULL) {
+    count++;
+  }
+  return count;
+}
+
+static void test_the_table_is_bounded_and_forgets_the_oldest(void **state) {
+  (void)state;
+  const int64_t began = now_ms();
+  event_redelivery *table = event_redelivery_new(WINDOW);
+  const uint32_t more = EVENT_REDELIVERY_MAX + 1000;
+  for (uint32_t i = 0; i < more; i++) {
+    event_redelivery_add(table, i * 2654435761u, (int64_t)i + 1, began);
+    if (i % 1000 == 0) {
+      event_redelivery_commit(table);
+    }
+  }
+  event_redelivery_commit(table);
+  for (uint32_t i = 0; i < more; i++) {
+    const event_seen *seen = event_redelivery_find(table, i * 2654435761u, began, NULL);
+    if (i < 1000) {
+      assert_null(seen);
+    } else {
+      assert_non_null(seen);
+      assert_int_equal(seen->id, (int64_t)i + 1);
+    }
+  }
+  event_redelivery_expire(table, began + WINDOW);
+  assert_int_equal(count_seen(table, (more - 1) * 2654435761u, began), 0);
+  event_redelivery_add(table, 1, 1, began);
+  assert_int_equal(count_seen(table, 1, began), 1);
+  event_redelivery_free(table);
+}
+
+static void test_a_rollback_leaves_what_was_committed(void **state) {
+  (void)state;
+  const int64_t began = now_ms();
+  event_redelivery *table = event_redelivery_new(WINDOW);
+  for (uint32_t i = 0; i < 900; i++) {
+    event_redelivery_add(table, i % 300, i, began);
+  }
+  event_redelivery_commit(table);
+  for (uint32_t i = 0; i < 5000; i++) { /* the table grows meanwhile */
+    event_redelivery_add(table, i % 300, i, began);
+  }
+  assert_true(count_seen(table, 7, began) > 3);
+  event_redelivery_rollback(table);
+  for (uint32_t i = 0; i < 300; i++) {
+    assert_int_equal(count_seen(table, i, began), 3);
+  }
+  event_redelivery_free(table);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_the_window_counts_from_the_first_receipt),
+      TEST(test_a_clock_set_back_does_not_swallow_events),
+      TEST(test_no_window_makes_each_an_event),
+      TEST(test_bodies_of_every_length_are_told_apart),
+      TEST(test_two_in_one_transaction_are_one_event),
+      TEST(test_a_new_start_knows_what_was_received),
+      TEST(test_what_was_not_stored_is_not_remembered),
+      TEST(test_a_deleted_event_is_no_first_receipt),
+      cmocka_unit_test(test_the_table_is_bounded_and_forgets_the_oldest),
+      cmocka_unit_test(test_a_rollback_leaves_what_was_committed),
+  };
+  return cmocka_run_group_tests_name("event store, redeliveries", tests, NULL, NULL);
+}
