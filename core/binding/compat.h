@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stddef.h>
 
 /* Puts functions into the table at the top, as luaL_setfuncs does without upvalues. */
 static inline void compat_set_functions(lua_State *L, const luaL_Reg *functions) {
@@ -14,6 +15,19 @@ static inline void compat_set_functions(lua_State *L, const luaL_Reg *functions)
     lua_setfield(L, -2, function->name);
   }
 }
+
+#if LUA_VERSION_NUM < 503
+/* LuaJIT has it, Lua 5.1 has not. */
+__attribute__((weak)) LUA_API int lua_isyieldable(lua_State *L);
+
+static inline int compat_is_yieldable(lua_State *L) {
+  return lua_isyieldable == NULL || lua_isyieldable(L);
+}
+#else
+static inline int compat_is_yieldable(lua_State *L) {
+  return lua_isyieldable(L);
+}
+#endif
 
 /* As luaL_setmetatable. */
 static inline void compat_set_metatable(lua_State *L, const char *type) {

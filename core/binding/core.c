@@ -1,12 +1,22 @@
 /* Opens palenca.core. */
 #include "core.h"
 
-#include "palenca.h"
+#include "compat.h"
+
+/* core.is_yieldable() → whether the caller can be made to wait; true where that cannot be told.
+ * nginx's coroutine library has no such function. */
+static int is_yieldable(lua_State *L) {
+  lua_pushboolean(L, compat_is_yieldable(L));
+  return 1;
+}
 
 int luaopen_palenca_core(lua_State *L) {
   lua_newtable(L);
   core_open_engine(L);
+  core_open_engine_thread(L);
   core_open_protocol(L);
+  lua_pushcfunction(L, is_yieldable);
+  lua_setfield(L, -2, "is_yieldable");
   lua_pushliteral(L, PALENCA_VERSION);
   lua_setfield(L, -2, "version");
   lua_pushinteger(L, PALENCA_RATE_LIMIT_DEFAULT);

@@ -2,6 +2,8 @@
 #ifndef PALENCA_BINDING_CORE_H
 #define PALENCA_BINDING_CORE_H
 
+#include "palenca.h"
+
 #include <lua.h>
 
 /* A light userdata under this name in the registry, set before the module is
@@ -16,6 +18,13 @@ int luaopen_palenca_core(lua_State *L);
 
 /* The parts of the module, each pushes its functions into the table on top. */
 void core_open_engine(lua_State *L);
+void core_open_engine_thread(lua_State *L);
 void core_open_protocol(lua_State *L);
+
+/* What engines have in common. A request's strings are the table's, which has to stay on the
+ * stack, with what this leaves there. */
+void core_read_request(lua_State *L, int table, palenca_request *request);
+void core_push_result(lua_State *L, const palenca_result *result);
+void core_push_attempt(lua_State *L, const palenca_attempt_note *note);
 
 #endif

@@ -77,7 +77,7 @@ static void header_fields(lua_State *L, int table, palenca_request *request) {
   request->header_count = used;
 }
 
-static void read_request(lua_State *L, int table, palenca_request *request) {
+void core_read_request(lua_State *L, int table, palenca_request *request) {
   size_t ignored = 0;
   memset(request, 0, sizeof *request);
   request->method = string_field(L, table, "method", &ignored, 1);
@@ -141,7 +141,7 @@ static int engine_submit(lua_State *L) {
   palenca_request request;
   palenca_error error = {0};
   luaL_checktype(L, 2, LUA_TTABLE);
-  read_request(L, 2, &request);
+  core_read_request(L, 2, &request);
   uint64_t id = palenca_engine_submit(engine, &request, &error);
   if (id == 0) {
     lua_pushnil(L);
@@ -217,7 +217,7 @@ static const char *kind_name(palenca_kind kind) {
   return palenca_kind_name(of_answer ? PALENCA_PROTOCOL : kind);
 }
 
-static void push_result(lua_State *L, const palenca_result *result) {
+void core_push_result(lua_State *L, const palenca_result *result) {
   const palenca_meta *meta = &result->meta;
   const char *kind = kind_name(result->error.kind);
   lua_createtable(L, 0, 12);
@@ -252,36 +252,39 @@ static int engine_take(lua_State *L) {
     lua_pushnil(L);
     return 1;
   }
-  push_result(L, box->taken);
+  core_push_result(L, box->taken);
   palenca_result_free(box->taken);
   box->taken = NULL;
   return 1;
+}
+
+void core_push_attempt(lua_State *L, const palenca_attempt_note *note) {
+  lua_createtable(L, 0, 7);
+  set_integer(L, "id", (int64_t)note->id);
+  set_integer(L, "number", note->number);
+  if (note->status > 0)
+    set_integer(L, "status", note->status);
+  const char *kind = kind_name(note->kind);
+  if (kind != NULL)
+    set_string(L, "kind", kind, strlen(kind));
+  lua_pushnumber(L, (lua_Number)note->duration_ms / 1000);
+  lua_setfield(L, -2, "duration");
+  if (note->retry_in_ms >= 0) {
+    lua_pushnumber(L, (lua_Number)note->retry_in_ms / 1000);
+    lua_setfield(L, -2, "retry_in");
+  }
+  if (note->request_id[0] != '\0')
+    set_string(L, "request_id", note->request_id, strlen(note->request_id));
 }
 
 /* engine:take_attempt() → {id, number, status, kind, duration, retry_in, request_id} | nil; of
  * calls that were submitted with `observe`; times in seconds */
 static int engine_take_attempt(lua_State *L) {
   palenca_attempt_note note;
-  if (!palenca_engine_take_attempt(check_engine(L), &note)) {
+  if (palenca_engine_take_attempt(check_engine(L), &note))
+    core_push_attempt(L, &note);
+  else
     lua_pushnil(L);
-    return 1;
-  }
-  lua_createtable(L, 0, 7);
-  set_integer(L, "id", (int64_t)note.id);
-  set_integer(L, "number", note.number);
-  if (note.status > 0)
-    set_integer(L, "status", note.status);
-  const char *kind = kind_name(note.kind);
-  if (kind != NULL)
-    set_string(L, "kind", kind, strlen(kind));
-  lua_pushnumber(L, (lua_Number)note.duration_ms / 1000);
-  lua_setfield(L, -2, "duration");
-  if (note.retry_in_ms >= 0) {
-    lua_pushnumber(L, (lua_Number)note.retry_in_ms / 1000);
-    lua_setfield(L, -2, "retry_in");
-  }
-  if (note.request_id[0] != '\0')
-    set_string(L, "request_id", note.request_id, strlen(note.request_id));
   return 1;
 }
 

@@ -1,6 +1,10 @@
 /* One call of the engine: its copy of the request, and the list it is in. */
 #include "call.h"
 
+#include "clock.h"
+#include "protocol/error.h"
+
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,10 +39,14 @@ void call_free(call *one) {
     return;
   palenca_buffer_free(&one->header_out);
   palenca_buffer_free(&one->body_out);
-  palenca_result_free(one->result);
+  free(one->result);
   free(one->headers);
   free(one->text);
   free(one);
+}
+
+call_result *call_result_of(letter *from) {
+  return (call_result *)(void *)((char *)from - offsetof(call_result, letter));
 }
 
 void palenca_result_free(palenca_result *result) {
@@ -95,6 +103,11 @@ static void copy_request(call *one, const palenca_request *from) {
   one->timeout_ms = from->timeout_ms > 0 ? from->timeout_ms : PALENCA_TIMEOUT_DEFAULT_MS;
   one->bulk = from->bulk;
   one->observe = from->observe;
+  one->deadline = from->deadline_ms > 0 ? clock_steady_ms() + from->deadline_ms : INT64_MAX;
+  if (from->pace_key != NULL && from->rate_limit > 0) {
+    one->rate_limit = from->rate_limit;
+    pacers_digest(from->pace_key, from->pace_key_size, one->pace_digest);
+  }
   to->repeatable = from->repeatable;
   to->allow_tls_1_2 = from->allow_tls_1_2;
   to->header_out = &one->header_out;
@@ -104,7 +117,21 @@ static void copy_request(call *one, const palenca_request *from) {
   one->max_retries = from->max_retries;
 }
 
-call *call_new(const palenca_request *request) {
+static bool check_request(const palenca_request *request, palenca_error *error) {
+  if (!palenca_method_check(request->method, error))
+    return false;
+  if (request->rate_limit < 0 || request->rate_limit > PALENCA_RATE_LIMIT_MAX)
+    return palenca_error_set(error, PALENCA_USAGE, "rate limit must be 0 to %d",
+                             PALENCA_RATE_LIMIT_MAX);
+  for (size_t i = 0; i < request->header_count; i++) {
+    const palenca_header *header = &request->headers[i];
+    if (!palenca_header_check(header->name, header->value, header->value_size, error))
+      return false;
+  }
+  return true;
+}
+
+static call *allocate(const palenca_request *request) {
   call *one = calloc(1, sizeof *one);
   if (one == NULL)
     return NULL;
@@ -116,6 +143,16 @@ call *call_new(const palenca_request *request) {
     call_free(one);
     return NULL;
   }
-  copy_request(one, request);
+  return one;
+}
+
+call *call_new(const palenca_request *request, palenca_error *error) {
+  if (!check_request(request, error))
+    return NULL;
+  call *one = allocate(request);
+  if (one == NULL)
+    palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+  else
+    copy_request(one, request);
   return one;
 }

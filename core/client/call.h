@@ -2,10 +2,20 @@
 #ifndef PALENCA_CALL_H
 #define PALENCA_CALL_H
 
+#include "mailbox.h"
+#include "pacers.h"
 #include "transport.h"
 
 typedef struct call call;
 typedef struct lane lane;
+
+/* A result as it is handed on: the public part comes first, so that it is freed with it. */
+typedef struct {
+  palenca_result result;
+  letter letter; /* links it to the next one */
+} call_result;
+
+call_result *call_result_of(letter *from);
 
 /* A doubly linked list; every call is in at most one. */
 typedef struct {
@@ -22,18 +32,20 @@ struct call {
   int attempts;
   int timeout_ms; /* of one attempt */
   bool bulk, observe;
+  int rate_limit; /* of all calls with the same digest of their pace_key; 0: none */
+  unsigned char pace_digest[PACER_DIGEST_SIZE];
   lane *lane;
   int64_t due;      /* when waiting for its next attempt */
   int64_t deadline; /* of all attempts; INT64_MAX: none */
   int64_t began;    /* this attempt */
   void *transfer;   /* when sending */
-  palenca_result *result;
+  call_result *result;
   call_list *list;
   call *previous, *next;
 };
 
-/* NULL: out of memory. */
-call *call_new(const palenca_request *request);
+/* A copy of a request; NULL with `error` set if it is not a valid one, or without memory. */
+call *call_new(const palenca_request *request, palenca_error *error);
 void call_free(call *one);
 
 void call_list_remove(call *one);

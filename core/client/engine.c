@@ -1,6 +1,9 @@
 /* The engine: calls that wait for their turn, are sent, repeated and handed back. */
+#include "engine.h"
+
 #include "attempt_log.h"
 #include "call.h"
+#include "clock.h"
 #include "lanes.h"
 #include "protocol/error.h"
 #include "transport.h"
@@ -8,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_IN_FLIGHT_DEFAULT 100 /* what servers allow on one HTTP/2 connection */
@@ -19,8 +21,8 @@ struct palenca_engine {
   lane *lanes;
   call_list waiting; /* for their next attempt, the soonest first */
   call_list sending;
-  palenca_result **done; /* ring of completed calls */
-  size_t done_first, done_count, done_capacity;
+  letter *done_first, *done_last; /* results, linked in order of completion */
+  size_t done_count;
   size_t active, in_flight, max_in_flight;
   int64_t expiry; /* no waiting call's deadline is earlier */
   attempt_log attempts;
@@ -28,12 +30,6 @@ struct palenca_engine {
   uint64_t random;
   pid_t process; /* in any other the connections are not ours */
 };
-
-static int64_t clock_ms(clockid_t which) {
-  struct timespec now;
-  clock_gettime(which, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* xorshift64*: spreads retries, nothing secret */
 static uint64_t next_random(palenca_engine *engine) {
@@ -46,7 +42,7 @@ static uint64_t next_random(palenca_engine *engine) {
 static void seed(palenca_engine *engine) {
   if (getrandom(&engine->random, sizeof engine->random, 0) != sizeof engine->random ||
       engine->random == 0)
-    engine->random = (uint64_t)clock_ms(CLOCK_MONOTONIC) | 1;
+    engine->random = (uint64_t)clock_steady_ms() | 1;
 }
 
 palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenca_error *error) {
@@ -82,46 +78,11 @@ void palenca_engine_free(palenca_engine *engine) {
   call_list_free(&engine->waiting);
   call_list_free(&engine->sending);
   lanes_free(engine->lanes);
-  for (size_t i = 0; i < engine->done_count; i++)
-    palenca_result_free(engine->done[(engine->done_first + i) % engine->done_capacity]);
-  free(engine->done);
+  for (palenca_result *result; (result = palenca_engine_take(engine)) != NULL;)
+    palenca_result_free(result);
   attempt_log_free(&engine->attempts);
   palenca_pacers_release(engine->pacers);
   free(engine);
-}
-
-/* ---- what is asked for ------------------------------------------------------------ */
-
-static bool check_request(const palenca_request *request, palenca_error *error) {
-  if (!palenca_method_check(request->method, error))
-    return false;
-  if (request->rate_limit < 0 || request->rate_limit > PALENCA_RATE_LIMIT_MAX)
-    return palenca_error_set(error, PALENCA_USAGE, "rate limit must be 0 to %d",
-                             PALENCA_RATE_LIMIT_MAX);
-  for (size_t i = 0; i < request->header_count; i++) {
-    const palenca_header *header = &request->headers[i];
-    if (!palenca_header_check(header->name, header->value, header->value_size, error))
-      return false;
-  }
-  return true;
-}
-
-/* Every completed call finds a place, whatever the memory then. */
-static bool reserve_done(palenca_engine *engine) {
-  size_t needed = engine->active + engine->done_count + 1;
-  if (needed <= engine->done_capacity)
-    return true;
-  size_t capacity = engine->done_capacity > 0 ? engine->done_capacity * 2 : 64;
-  palenca_result **ring = calloc(capacity, sizeof(palenca_result *));
-  if (ring == NULL)
-    return false;
-  for (size_t i = 0; i < engine->done_count; i++)
-    ring[i] = engine->done[(engine->done_first + i) % engine->done_capacity];
-  free(engine->done);
-  engine->done = ring;
-  engine->done_first = 0;
-  engine->done_capacity = capacity;
-  return true;
 }
 
 /* ---- the life of a call --------------------------------------------------------- */
@@ -137,7 +98,8 @@ static char *take_buffer(palenca_buffer *buffer, size_t *size) {
 
 static void complete(palenca_engine *engine, call *one, const transport_outcome *outcome,
                      const palenca_meta *meta) {
-  palenca_result *result = one->result;
+  call_result *done = one->result;
+  palenca_result *result = &done->result;
   one->result = NULL;
   result->id = one->id;
   result->error = outcome->error;
@@ -149,13 +111,15 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
   call_list_remove(one);
   call_free(one);
   engine->active--;
-  engine->done[(engine->done_first + engine->done_count++) % engine->done_capacity] = result;
+  *(engine->done_last != NULL ? &engine->done_last->next : &engine->done_first) = &done->letter;
+  engine->done_last = &done->letter;
+  engine->done_count++;
 }
 
 static void read_meta(const call *one, palenca_meta *meta) {
   const char *at = one->header_out.data;
   const char *end = at != NULL ? at + one->header_out.size : NULL;
-  int64_t now = clock_ms(CLOCK_REALTIME) / 1000;
+  int64_t now = clock_unix_ms() / 1000;
   palenca_meta_clear(meta);
   while (at != end) {
     const char *line_end = memchr(at, '\n', (size_t)(end - at));
@@ -169,7 +133,7 @@ static void read_meta(const call *one, palenca_meta *meta) {
 static int64_t window_left(const palenca_meta *meta) {
   if (meta->rate_reset < 0)
     return -1;
-  int64_t left = meta->rate_reset * 1000 - clock_ms(CLOCK_REALTIME);
+  int64_t left = meta->rate_reset * 1000 - clock_unix_ms();
   return left > 0 ? left : 0;
 }
 
@@ -179,7 +143,7 @@ static void expire_no_later(palenca_engine *engine, int64_t deadline) {
 }
 
 static void wait_for_retry(palenca_engine *engine, call *one, int64_t wait_ms) {
-  one->due = clock_ms(CLOCK_MONOTONIC) + wait_ms;
+  one->due = clock_steady_ms() + wait_ms;
   call *after = engine->waiting.last;
   while (after != NULL && after->due > one->due)
     after = after->previous;
@@ -250,7 +214,7 @@ static void learn(palenca_engine *engine, const call *one, int status, const pal
   if (status == 429 && meta->retry_after_ms > left)
     left = meta->retry_after_ms;
   if (left > 0)
-    pacers_block(engine->pacers, one->lane->pacer, clock_ms(CLOCK_MONOTONIC), left);
+    pacers_block(engine->pacers, one->lane->pacer, clock_steady_ms(), left);
 }
 
 static void note(palenca_engine *engine, const call *one, const transport_outcome *outcome,
@@ -262,7 +226,7 @@ static void note(palenca_engine *engine, const call *one, const transport_outcom
       .number = one->attempts,
       .kind = outcome->error.kind,
       .status = outcome->status,
-      .duration_ms = clock_ms(CLOCK_MONOTONIC) - one->began,
+      .duration_ms = clock_steady_ms() - one->began,
       .retry_in_ms = retry_in_ms,
   };
   memcpy(attempt.request_id, meta->request_id, sizeof attempt.request_id);
@@ -282,7 +246,7 @@ static palenca_decision decide(palenca_engine *engine, const call *one,
       .window_left_ms = window_left(meta),
   };
   palenca_decision decision = palenca_retry_decide(&attempt, next_random(engine));
-  if (one->deadline != INT64_MAX && decision.wait_ms >= one->deadline - clock_ms(CLOCK_MONOTONIC))
+  if (one->deadline != INT64_MAX && decision.wait_ms >= one->deadline - clock_steady_ms())
     decision.retry = false;
   return decision;
 }
@@ -335,7 +299,7 @@ static void start_queue(palenca_engine *engine, lane *from, int priority, int64_
 }
 
 static void start_all(palenca_engine *engine) {
-  int64_t now = clock_ms(CLOCK_MONOTONIC);
+  int64_t now = clock_steady_ms();
   expire(engine, now);
   while (engine->waiting.first != NULL && engine->waiting.first->due <= now) {
     call *one = engine->waiting.first;
@@ -352,25 +316,28 @@ static void start_all(palenca_engine *engine) {
 uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *request,
                                palenca_error *error) {
   start_afresh_after_fork(engine);
-  if (!check_request(request, error))
+  call *one = call_new(request, error);
+  if (one == NULL)
     return 0;
-  lane *found = lanes_find(&engine->lanes, engine->pacers, request);
-  call *one = NULL;
-  if (found != NULL && engine->transport != NULL && reserve_done(engine) &&
-      (!request->observe || attempt_log_reserve(&engine->attempts)))
-    one = call_new(request);
-  if (one == NULL) {
+  one->id = engine->last_id + 1;
+  if (!engine_adopt(engine, one)) {
+    call_free(one);
     palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
     return 0;
   }
-  one->id = ++engine->last_id;
+  return ++engine->last_id;
+}
+
+bool engine_adopt(palenca_engine *engine, call *one) {
+  lane *found = lanes_find(&engine->lanes, engine->pacers, one);
+  if (found == NULL || engine->transport == NULL ||
+      (one->observe && !attempt_log_reserve(&engine->attempts)))
+    return false;
   one->lane = found;
-  one->deadline =
-      request->deadline_ms > 0 ? clock_ms(CLOCK_MONOTONIC) + request->deadline_ms : INT64_MAX;
   expire_no_later(engine, one->deadline);
   call_list_insert(lane_queue(one), one, lane_queue(one)->last);
   engine->active++;
-  return one->id;
+  return true;
 }
 
 /* ---- step ------------------------------------------------------------------------ */
@@ -386,7 +353,7 @@ static int64_t until(int64_t moment, int64_t now) {
 
 int64_t palenca_engine_next_deadline(palenca_engine *engine) {
   start_afresh_after_fork(engine);
-  int64_t now = clock_ms(CLOCK_MONOTONIC);
+  int64_t now = clock_steady_ms();
   if (engine->done_count > 0 || engine->transport == NULL)
     return 0;
   int64_t deadline = transport_next_deadline(engine->transport);
@@ -435,12 +402,14 @@ size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *
 }
 
 palenca_result *palenca_engine_take(palenca_engine *engine) {
-  if (engine->done_count == 0)
+  letter *first = engine->done_first;
+  if (first == NULL)
     return NULL;
-  palenca_result *result = engine->done[engine->done_first];
-  engine->done_first = (engine->done_first + 1) % engine->done_capacity;
+  engine->done_first = first->next;
+  if (engine->done_first == NULL)
+    engine->done_last = NULL;
   engine->done_count--;
-  return result;
+  return &call_result_of(first)->result;
 }
 
 bool palenca_engine_take_attempt(palenca_engine *engine, palenca_attempt_note *attempt) {

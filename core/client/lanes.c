@@ -3,11 +3,10 @@
 
 #include <stdlib.h>
 
-lane *lanes_find(lane **first, palenca_pacers *pacers, const palenca_request *request) {
+lane *lanes_find(lane **first, palenca_pacers *pacers, const call *one) {
   pacer *wanted = NULL;
-  if (request->rate_limit > 0 && request->pace_key != NULL) {
-    wanted =
-        pacers_find(pacers, request->pace_key, request->pace_key_size, (size_t)request->rate_limit);
+  if (one->rate_limit > 0) {
+    wanted = pacers_find(pacers, one->pace_digest, (size_t)one->rate_limit);
     if (wanted == NULL)
       return NULL;
   }

@@ -23,8 +23,8 @@ struct lane {
   lane *next;
 };
 
-/* The lane of a request, made if need be; NULL: out of memory. */
-lane *lanes_find(lane **first, palenca_pacers *pacers, const palenca_request *request);
+/* The lane of a call, made if need be; NULL: out of memory. */
+lane *lanes_find(lane **first, palenca_pacers *pacers, const call *one);
 /* Frees the lanes with their calls. */
 void lanes_free(lane *first);
 /* Where a call waits. */

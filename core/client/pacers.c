@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct pacer {
-  unsigned char digest[SHA256_DIGEST_LENGTH]; /* the key itself is not kept */
+  unsigned char digest[PACER_DIGEST_SIZE]; /* the key itself is not kept */
   palenca_pace pace;
   pacer *next;
 };
@@ -67,13 +67,15 @@ static pacer *add(palenca_pacers *pacers, const unsigned char *digest, size_t li
   return one;
 }
 
-pacer *pacers_find(palenca_pacers *pacers, const char *key, size_t key_size, size_t limit) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
+void pacers_digest(const char *key, size_t key_size, unsigned char digest[PACER_DIGEST_SIZE]) {
   SHA256((const unsigned char *)key, key_size, digest);
+}
+
+pacer *pacers_find(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
   pthread_mutex_lock(&pacers->mutex);
   pacer *one = pacers->first;
   while (one != NULL &&
-         (one->pace.limit != limit || memcmp(one->digest, digest, sizeof digest) != 0))
+         (one->pace.limit != limit || memcmp(one->digest, digest, sizeof one->digest) != 0))
     one = one->next;
   if (one == NULL)
     one = add(pacers, digest, limit);

@@ -6,8 +6,13 @@
 
 typedef struct pacer pacer;
 
-/* The pacer of a key and limit, made if need be; it lives as long as the set. */
-pacer *pacers_find(palenca_pacers *pacers, const char *key, size_t key_size, size_t limit);
+#define PACER_DIGEST_SIZE 32
+
+/* What is kept of a key. */
+void pacers_digest(const char *key, size_t key_size, unsigned char digest[PACER_DIGEST_SIZE]);
+
+/* The pacer of a key, by its digest, and limit, made if need be; it lives as long as the set. */
+pacer *pacers_find(palenca_pacers *pacers, const unsigned char *digest, size_t limit);
 
 /* 0: the turn is taken, send now. Otherwise the ms after which to ask again. Bulk requests leave
  * some room for others. */

@@ -1,6 +1,7 @@
 /* Single HTTP transfers over one curl multi handle; the only file that knows curl. */
 #include "transport.h"
 
+#include "clock.h"
 #include "poller.h"
 #include "protocol/error.h"
 
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #define CONNECT_TIMEOUT_MS 10000
 
@@ -44,12 +44,6 @@ static void init_curl(void) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context, void *unused) {
   transport *t = context;
   (void)easy;
@@ -65,7 +59,7 @@ static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context
 static int on_timer(CURLM *multi, long timeout_ms, void *context) {
   transport *t = context;
   (void)multi;
-  t->wakeup_at = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+  t->wakeup_at = timeout_ms < 0 ? -1 : clock_steady_ms() + timeout_ms;
   return 0;
 }
 
@@ -321,7 +315,7 @@ int transport_fd(transport *t) {
 int64_t transport_next_deadline(const transport *t) {
   if (t->wakeup_at < 0)
     return -1;
-  int64_t now = now_ms();
+  int64_t now = clock_steady_ms();
   return t->wakeup_at > now ? t->wakeup_at - now : 0;
 }
 

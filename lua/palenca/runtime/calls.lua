@@ -10,7 +10,8 @@ local calls = {}
 
 --- Makes an empty list of calls.
 -- @param engine `palenca.core.engine()`, with the methods `submit`, `step`, `take`, `take_attempt`,
--- `cancel`, `next_deadline`, `fd`, `active` and `close`
+-- `cancel`, `next_deadline`, `fd`, `active` and `close`; or `palenca.core.engine_thread()`, which
+-- runs by itself, so that its `step` only fetches what is done
 -- @treturn Calls
 function calls.new(engine)
   return setmetatable({ engine = engine, pending = {}, steps = 0 }, Calls)
@@ -69,7 +70,7 @@ function Calls:step(max_wait, on_done, ...)
   local result = self.engine:take()
   while result do
     local call = self.pending[result.id]
-    if call then -- who submitted it may have been ended before it was noted
+    if call then -- it may have been cancelled on its way, or its submitter ended before it was noted
       self.pending[result.id] = nil
       call.result, call.arrived = result, self.steps
       on_done(call)

@@ -1,8 +1,8 @@
 --- How a caller waits for its call: chosen by where the code runs, the same interface for all.
 --
 -- A runtime is a table with `submit(request) → call`, `wait(call) → result`, `cancel(call)` and
--- `sleep(seconds)`. The program puts the host's in place; elsewhere it is the blocking one, unless
--- another one is put in its place, as `examples/luv.lua` does.
+-- `sleep(seconds)`. The program puts the host's in place; in nginx and OpenResty it is theirs, and
+-- elsewhere the blocking one, unless another one is put in its place, as `examples/luv.lua` does.
 -- @module palenca.runtime
 local runtime = {}
 
@@ -10,7 +10,8 @@ local current
 
 local function chosen()
   if not current then
-    current = require("palenca.runtime.blocking").new()
+    local name = rawget(_G, "ngx") and "nginx" or "blocking"
+    current = require("palenca.runtime." .. name).new()
   end
   return current
 end

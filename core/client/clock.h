@@ -1,6 +1,6 @@
-/* The two clocks of the host, in milliseconds. */
-#ifndef PALENCA_HOST_CLOCK_H
-#define PALENCA_HOST_CLOCK_H
+/* The two clocks, in milliseconds. */
+#ifndef PALENCA_CLOCK_H
+#define PALENCA_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

@@ -1,0 +1,267 @@
+/* An engine on a thread of its own, for a loop that must not stand still. */
+#include "engine_thread.h"
+
+#include "engine.h"
+#include "mailbox.h"
+#include "protocol/error.h"
+#include "wake_socket.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* What the thread is to do: take over `submitted`, or else forget `cancelled`. */
+typedef struct {
+  letter letter;
+  call *submitted;
+  uint64_t cancelled;
+} command;
+
+typedef struct {
+  letter letter;
+  palenca_attempt_note note;
+} attempt;
+
+struct engine_thread {
+  palenca_engine *engine; /* the thread's alone, while it runs */
+  pthread_t thread;
+  bool started;
+  pid_t process;
+  int command_fd; /* readable when there are commands */
+  atomic_bool stop;
+  mailbox commands, results, attempts;
+  letter *taken_results, *taken_attempts; /* collected */
+  uint64_t last_id;
+  wake_socket wake;
+};
+
+/* The engine wakes up by itself for whatever it has to do. */
+#define LONG_MS 3600000
+
+/* ---- on the thread ---------------------------------------------------------------- */
+
+static void hand_over(engine_thread *t, call_result *done) {
+  if (mailbox_put(&t->results, &done->letter))
+    wake_socket_send(&t->wake);
+}
+
+static void take_over(engine_thread *t, call *one) {
+  if (engine_adopt(t->engine, one))
+    return;
+  call_result *done = one->result;
+  one->result = NULL;
+  done->result.id = one->id;
+  palenca_meta_clear(&done->result.meta);
+  palenca_error_set(&done->result.error, PALENCA_NO_MEMORY, "out of memory");
+  call_free(one);
+  hand_over(t, done);
+}
+
+static void obey(engine_thread *t) {
+  uint64_t count;
+  ssize_t got = read(t->command_fd, &count, sizeof count);
+  (void)got; /* nothing: it was woken by something else */
+  for (letter *next, *one = mailbox_take(&t->commands); one != NULL; one = next) {
+    command *order = (command *)(void *)one;
+    next = one->next;
+    if (order->submitted != NULL)
+      take_over(t, order->submitted);
+    else
+      palenca_engine_cancel(t->engine, order->cancelled);
+    free(order);
+  }
+}
+
+/* Attempts first, so that nobody learns a result whose attempts are still here. */
+static void put_out(engine_thread *t) {
+  palenca_attempt_note note;
+  while (palenca_engine_take_attempt(t->engine, &note)) {
+    attempt *one = malloc(sizeof *one);
+    if (one == NULL)
+      continue;
+    one->note = note;
+    if (mailbox_put(&t->attempts, &one->letter))
+      wake_socket_send(&t->wake);
+  }
+  for (palenca_result *result; (result = palenca_engine_take(t->engine)) != NULL;)
+    hand_over(t, (call_result *)(void *)result);
+}
+
+static void *run(void *context) {
+  engine_thread *t = context;
+  while (!atomic_load(&t->stop)) {
+    palenca_engine_step(t->engine, LONG_MS, &t->command_fd, 1);
+    obey(t);
+    put_out(t);
+  }
+  return NULL;
+}
+
+/* ---- its beginning and end -------------------------------------------------------- */
+
+static bool start(engine_thread *t) {
+  sigset_t all, before;
+  sigfillset(&all);
+  if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+    return false;
+  t->started = pthread_create(&t->thread, NULL, run, t) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (t->started)
+    pthread_setname_np(t->thread, "palenca");
+  return t->started;
+}
+
+engine_thread *engine_thread_new(const palenca_engine_options *options, palenca_error *error) {
+  engine_thread *t = calloc(1, sizeof *t);
+  if (t == NULL) {
+    palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+    return NULL;
+  }
+  wake_socket_init(&t->wake);
+  t->process = getpid();
+  t->command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  t->engine = palenca_engine_new(options, error);
+  if (t->engine != NULL && t->command_fd >= 0 && start(t))
+    return t;
+  if (t->engine != NULL)
+    palenca_error_set(error, PALENCA_NO_MEMORY, "a thread could not be started");
+  engine_thread_free(t);
+  return NULL;
+}
+
+static void poke(engine_thread *t) {
+  uint64_t one = 1;
+  ssize_t written = write(t->command_fd, &one, sizeof one);
+  (void)written; /* full: it is readable already */
+}
+
+static void order(engine_thread *t, command *what) {
+  if (mailbox_put(&t->commands, &what->letter))
+    poke(t);
+}
+
+static void free_commands(letter *one) {
+  while (one != NULL) {
+    command *unheard = (command *)(void *)one;
+    one = one->next;
+    call_free(unheard->submitted);
+    free(unheard);
+  }
+}
+
+static void free_results(letter *one) {
+  while (one != NULL) {
+    call_result *unread = call_result_of(one);
+    one = one->next;
+    palenca_result_free(&unread->result);
+  }
+}
+
+static void free_attempts(letter *one) {
+  while (one != NULL) {
+    attempt *unread = (attempt *)(void *)one;
+    one = one->next;
+    free(unread);
+  }
+}
+
+void engine_thread_free(engine_thread *t) {
+  if (t == NULL || t->process != getpid())
+    return;
+  if (t->started) {
+    atomic_store(&t->stop, true);
+    poke(t);
+    pthread_join(t->thread, NULL);
+  }
+  palenca_engine_free(t->engine);
+  free_commands(mailbox_take(&t->commands));
+  free_results(mailbox_take(&t->results));
+  free_results(t->taken_results);
+  free_attempts(mailbox_take(&t->attempts));
+  free_attempts(t->taken_attempts);
+  wake_socket_free(&t->wake);
+  if (t->command_fd >= 0)
+    close(t->command_fd);
+  free(t);
+}
+
+/* ---- what it is for --------------------------------------------------------------- */
+
+uint64_t engine_thread_submit(engine_thread *t, const palenca_request *request,
+                              palenca_error *error) {
+  if (t->process != getpid()) {
+    palenca_error_set(error, PALENCA_USAGE, "the engine's thread is in the process that forked");
+    return 0;
+  }
+  call *one = call_new(request, error);
+  if (one == NULL)
+    return 0;
+  command *what = calloc(1, sizeof *what);
+  if (what == NULL) {
+    call_free(one);
+    palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+    return 0;
+  }
+  one->id = ++t->last_id;
+  what->submitted = one;
+  order(t, what);
+  return t->last_id; /* the call is the thread's now */
+}
+
+void engine_thread_cancel(engine_thread *t, uint64_t id) {
+  command *what = t->process == getpid() ? calloc(1, sizeof *what) : NULL;
+  if (what == NULL) /* its result comes, and is nobody's */
+    return;
+  what->cancelled = id;
+  order(t, what);
+}
+
+static void append(letter **list, letter *more) {
+  while (*list != NULL)
+    list = &(*list)->next;
+  *list = more;
+}
+
+size_t engine_thread_collect(engine_thread *t) {
+  size_t count = 0;
+  append(&t->taken_results, mailbox_take(&t->results));
+  append(&t->taken_attempts, mailbox_take(&t->attempts));
+  for (letter *one = t->taken_results; one != NULL; one = one->next)
+    count++;
+  return count;
+}
+
+palenca_result *engine_thread_take(engine_thread *t) {
+  letter *first = t->taken_results;
+  if (first == NULL)
+    return NULL;
+  t->taken_results = first->next;
+  return &call_result_of(first)->result;
+}
+
+bool engine_thread_take_attempt(engine_thread *t, palenca_attempt_note *note) {
+  attempt *first = (attempt *)(void *)t->taken_attempts;
+  if (first == NULL)
+    return false;
+  t->taken_attempts = first->letter.next;
+  *note = first->note;
+  free(first);
+  return true;
+}
+
+const char *engine_thread_listen(engine_thread *t, const char *parent, palenca_error *error) {
+  return wake_socket_open(&t->wake, parent, error) ? t->wake.address.sun_path : NULL;
+}
+
+bool engine_thread_accept(engine_thread *t, palenca_error *error) {
+  if (!wake_socket_accept(&t->wake, error))
+    return false;
+  wake_socket_send(&t->wake); /* what came before had nobody to wake */
+  return true;
+}
+
+void engine_thread_wake(engine_thread *t) {
+  wake_socket_send(&t->wake);
+}

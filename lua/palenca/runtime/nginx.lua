@@ -1,0 +1,264 @@
+--- The runtime inside nginx and OpenResty: a request waits, its worker goes on.
+--
+-- The engine runs on a thread of its own, one in each worker, made by the first call and ended when
+-- there was none for a while. What it completes it announces on a unix socket, which a light thread
+-- reads that belongs to no request; each request waits on a semaphore. Where such a socket cannot
+-- be made, the light thread looks every millisecond, as long as a call is under way.
+-- @module palenca.runtime.nginx
+local calls = require("palenca.runtime.calls")
+local core = require("palenca.core")
+local log = require("palenca.log")
+local semaphore = require("ngx.semaphore")
+
+local nginx = {}
+
+-- Where a request or a timer can be made to wait.
+local can_wait = {
+  server_rewrite = true, rewrite = true, access = true, content = true, timer = true,
+}
+
+-- How long a thread without calls is kept, in seconds.
+local IDLE = 60
+-- Each waiting call looks by itself at times, in seconds; more often if it is alone in that.
+local LOOK = 1
+local LOOK_ALONE = 0.01
+-- A wait for the socket has no end of its own: the longest that nginx knows, in milliseconds.
+local ENDLESS = 2 ^ 31 - 1
+local PUMP = 0.001
+
+-- ngx.sleep(0) comes back at once as often as it is called: a loop of it leaves nothing to others.
+local function pause(seconds)
+  ngx.sleep(math.max(seconds, PUMP))
+end
+
+local function check_phase(what)
+  local phase = ngx.get_phase()
+  if not can_wait[phase] then
+    error(what .. " cannot wait in nginx's " .. phase .. " phase: make it in rewrite, access or "
+      .. "content, or in a timer (ngx.timer.at)", 0)
+  elseif not core.is_yieldable() then
+    error(what .. " cannot wait inside of what Lua itself calls, such as a sort's or a gsub's "
+      .. "function", 0)
+  end
+end
+
+-- ---- what a worker has ---------------------------------------------------------------
+
+-- The engine's thread, the calls that have no result yet, and the light thread that collects them.
+local Worker = {}
+Worker.__index = Worker
+
+local function new_worker()
+  local thread = core.engine_thread()
+  local self = setmetatable({
+    pid = ngx.worker.pid(),
+    thread = thread,
+    calls = calls.new(thread),
+    open = {}, -- the ids of calls that have no result yet
+    count = 0, -- how many those are
+    used = 0, -- calls so far
+    serving = nil, -- "asked": a light thread is to start; "running": it has
+    ending = false, -- it is to end with the last open call
+  }, Worker)
+  -- A request that its client gave up, or a light thread that was killed, leaves its call to the
+  -- garbage collector, which has it cancelled.
+  setmetatable(self.calls.pending, { __mode = "v" })
+  self.on_done = function(call)
+    self:forget(call.id)
+    if call.gate then
+      call.gate:post(call.waiting)
+    end
+  end
+  return self
+end
+
+function Worker:forget(id)
+  if not self.open[id] then
+    return false
+  end
+  self.open[id] = nil
+  self.count = self.count - 1
+  return true
+end
+
+function Worker:cancel(id)
+  if self:forget(id) then
+    self.calls.pending[id] = nil
+    self.thread:cancel(id)
+  end
+end
+
+function Worker:collect()
+  self.calls:step(0, self.on_done)
+end
+
+-- What has it cancelled once nobody can wait for it any more.
+local function guard(self, id)
+  local proxy = newproxy(true)
+  getmetatable(proxy).__gc = function()
+    self:cancel(id)
+  end
+  return proxy
+end
+
+-- ---- the light thread that collects --------------------------------------------------
+
+local function try_directory(self, directory)
+  local path, problem = self.thread:listen(directory)
+  if not path then
+    return nil, problem
+  end
+  local socket = ngx.socket.tcp()
+  socket:settimeouts(ENDLESS, ENDLESS, ENDLESS)
+  local connected, reason = socket:connect("unix:" .. path)
+  local accepted, refusal = self.thread:accept() -- whatever happened, the path has to go
+  if connected and accepted then
+    return socket
+  end
+  return nil, reason or refusal
+end
+
+local function connect(self)
+  local own = os.getenv("TMPDIR")
+  for _, directory in ipairs(own and { own } or { "/tmp", "/dev/shm" }) do
+    local socket, problem = try_directory(self, directory)
+    if socket then
+      return socket
+    end
+    self.no_socket = problem
+  end
+  log.warn {
+    message = "palenca looks for answers every millisecond: there is no socket to wait for",
+    error = self.no_socket,
+  }
+  return nil
+end
+
+local function work(self)
+  local socket = not self.no_socket and connect(self)
+  while socket and (self.count > 0 or not self.ending) do
+    if not socket:receiveany(4096) then
+      break -- closed under it, as at the end of worker_shutdown_timeout
+    end
+    self:collect()
+  end
+  if socket then
+    socket:close()
+  end
+  while self.count > 0 do
+    pause(PUMP)
+    self:collect()
+  end
+end
+
+local function serve(_, self)
+  self.serving = "running"
+  local ok, problem = pcall(work, self)
+  self.serving = nil
+  if not ok then
+    log.error { message = "palenca's light thread has failed", error = tostring(problem) }
+  end
+  if self.idle then
+    self.thread:close()
+  end
+end
+
+function Worker:start()
+  if not self.serving and ngx.timer.at(0, serve, self) then
+    self.serving = "asked"
+  end
+end
+
+local current
+
+-- nginx fires its timers early when a worker is to end, and waits for those that go on.
+local function watch(premature, self, used)
+  if not premature and (self.count > 0 or self.used ~= used) then
+    self:watch()
+    return
+  end
+  self.ending, self.idle = true, not premature
+  if self.idle then
+    current = nil
+  end
+  if self.serving then
+    self.thread:wake()
+  elseif self.idle then
+    self.thread:close()
+  end
+end
+
+function Worker:watch()
+  if not ngx.timer.at(IDLE, watch, self, self.used) then
+    self.ending = true -- the worker is about to end
+  end
+end
+
+-- What was begun before a fork is the parent's.
+local function this_worker()
+  if not current or current.pid ~= ngx.worker.pid() then
+    current = new_worker()
+    current:watch()
+  end
+  return current
+end
+
+-- ---- the interface that palenca.runtime asks for -------------------------------------
+
+local function submit(request)
+  check_phase("a call")
+  local worker = this_worker()
+  local call = worker.calls:submit(request)
+  worker.open[call.id] = true
+  worker.count, worker.used = worker.count + 1, worker.used + 1
+  call.worker, call.guard = worker, guard(worker, call.id)
+  worker:start()
+  return call
+end
+
+-- nginx may have had no room for the light thread (lua_max_running_timers).
+local function look(worker)
+  if worker.serving ~= "running" then
+    worker.serving = nil
+    worker:start()
+    worker:collect()
+    return LOOK_ALONE
+  end
+  return LOOK
+end
+
+local function wait(call)
+  if call.result then
+    return call.result
+  end
+  check_phase("a call")
+  call.gate = call.gate or semaphore.new()
+  call.waiting = (call.waiting or 0) + 1
+  local patience = LOOK
+  while not call.result do
+    local ok, problem = call.gate:wait(patience)
+    if not ok and problem ~= "timeout" then
+      error("a call cannot wait: " .. problem, 0)
+    elseif not ok then
+      patience = look(call.worker)
+    end
+  end
+  return call.result
+end
+
+--- The runtime of this worker.
+function nginx.new()
+  return {
+    submit = submit,
+    wait = wait,
+    cancel = function(call)
+      call.worker:cancel(call.id)
+    end,
+    sleep = function(seconds)
+      check_phase("palenca.sleep")
+      pause(seconds)
+    end,
+  }
+end
+
+return nginx

@@ -1,0 +1,122 @@
+--- What the specs inside nginx share: an nginx of their own, with the built module.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+local nginx = setmetatable({}, { __index = helper })
+
+local Nginx = {}
+Nginx.__index = Nginx
+
+local MODULES = "/usr/lib/nginx/modules/"
+
+--- A port that nobody listens on.
+function nginx.free_port()
+  local socket = uv.new_tcp()
+  assert(socket:bind("127.0.0.1", 0))
+  local port = socket:getsockname().port
+  socket:close()
+  return port
+end
+
+--- The pattern that finds the module built along with the program under test.
+function nginx.module_pattern()
+  return process.program():match("^(.*)/bin/palenca$") .. "/lua/luajit/?.so;;"
+end
+
+local function configuration(self, options)
+  local root = uv.cwd()
+  return table.concat({
+    "load_module " .. MODULES .. "ndk_http_module.so;",
+    "load_module " .. MODULES .. "ngx_http_lua_module.so;",
+    "daemon off;",
+    uv.getuid() == 0 and "user root;" or "",
+    "worker_processes " .. (options.workers or 1) .. ";",
+    "pid " .. self.directory .. "/nginx.pid;",
+    "error_log " .. self.directory .. "/error.log " .. (options.log_level or "info") .. ";",
+    options.main or "",
+    "events { worker_connections 1024; }",
+    "http {",
+    "  access_log off;",
+    "  client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3;",
+    "  uwsgi_temp_path t4; scgi_temp_path t5;",
+    '  lua_package_path "' .. root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua;" .. root
+      .. '/?.lua;;";',
+    '  lua_package_cpath "' .. nginx.module_pattern() .. '";',
+    options.http or "",
+    "  server {",
+    "    listen 127.0.0.1:" .. self.port .. ";",
+    options.server,
+    "  }",
+    "}",
+  }, "\n")
+end
+
+--- Starts an nginx on a stage. `options`: `server` (the text inside the server's braces), `http`,
+-- `main` (texts before it), `workers`, `env`. Answers the process, with `url`.
+function nginx.start(stage, options)
+  local directory = stage:directory()
+  local port = nginx.free_port()
+  local self = setmetatable({
+    directory = directory, port = port, url = "http://127.0.0.1:" .. port,
+  }, Nginx)
+  process.write_file(directory .. "/nginx.conf", configuration(self, options))
+  self.process = stage:start("/usr/sbin/nginx", {
+    "-e", directory .. "/error.log", "-p", directory, "-c", directory .. "/nginx.conf",
+  }, { env = options.env })
+  self:wait_workers(options.workers or 1)
+  return self
+end
+
+--- The process ids of the workers.
+function Nginx:workers()
+  local found = {}
+  local text = nginx.read_file(string.format("/proc/%d/task/%d/children", self.process.pid,
+    self.process.pid))
+  for pid in (text or ""):gmatch("%d+") do
+    found[#found + 1] = tonumber(pid)
+  end
+  return found
+end
+
+--- Waits until there are as many workers, and they answer.
+function Nginx:wait_workers(count)
+  nginx.ask_until(function()
+    assert(not self.process.code, self:log())
+    uv.sleep(5)
+    uv.run("nowait")
+    return #self:workers() == count
+  end, count .. " workers")
+  nginx.ask_until(function()
+    local connection = nginx.connect(self.url)
+    process.wait_for(function()
+      return connection.connected or connection.ended
+    end, "nginx")
+    connection:close()
+    return connection.connected
+  end, "nginx to listen")
+end
+
+--- What it has logged.
+function Nginx:log()
+  return (nginx.read_file(self.directory .. "/error.log") or "") .. self.process.stderr
+end
+
+--- What it has logged that is worse than a notice.
+function Nginx:complaints()
+  local list = {}
+  for line in self:log():gmatch("[^\n]+") do
+    if not line:find("%[info%]") and not line:find("%[notice%]") then
+      list[#list + 1] = line
+    end
+  end
+  return table.concat(list, "\n")
+end
+
+--- Ends it as `nginx -s quit` does, or as `stop` does with "sigterm"; answers its exit status.
+function Nginx:quit(signal)
+  self.process:kill(signal or "sigquit")
+  return self.process:wait_exit()
+end
+
+return nginx
