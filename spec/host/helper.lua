@@ -185,6 +185,9 @@ local function accept(self)
     request, raw = cut_request(raw)
     while request do
       request.respond = respond(socket)
+      request.is_gone = function()
+        return socket:is_closing()
+      end
       self.requests[#self.requests + 1] = request
       self.on_request(request, self)
       request, raw = cut_request(raw)
@@ -291,7 +294,8 @@ function Stage:connect(url)
 end
 
 --- An HTTP server in this process: `on_request(request)` is called for each request, which has
--- `method`, `path`, `headers`, `body` and `respond(status, body)`; default: 200 at once.
+-- `method`, `path`, `headers`, `body`, `respond(status, body)` and `is_gone()`, whether its sender
+-- has closed; default: 200 at once.
 function Stage:server(on_request)
   local self_server = setmetatable({
     socket = uv.new_tcp(),

@@ -38,7 +38,8 @@ describe("inside nginx", function()
       main[#main + 1] = "env " .. name .. ";"
     end
     return helper.start(stage, {
-      server = SERVER, main = table.concat(main, "\n"), env = { LUA_CPATH = helper.module_pattern() },
+      server = SERVER, http = 'init_by_lua_block { require("lfs") }', -- it sets a global
+      main = table.concat(main, "\n"), env = { LUA_CPATH = helper.module_pattern() },
     })
   end
 

@@ -10,6 +10,19 @@ Nginx.__index = Nginx
 
 local MODULES = "/usr/lib/nginx/modules/"
 
+--- The names in a directory.
+function nginx.names_in(directory)
+  local names, found = {}, uv.fs_scandir(directory)
+  while found do
+    local name = uv.fs_scandir_next(found)
+    if not name then
+      break
+    end
+    names[#names + 1] = name
+  end
+  return names
+end
+
 --- A port that nobody listens on.
 function nginx.free_port()
   local socket = uv.new_tcp()
@@ -77,6 +90,20 @@ function Nginx:workers()
     found[#found + 1] = tonumber(pid)
   end
   return found
+end
+
+--- Asks for a path, by HTTP/1.0 so that the answer ends with its connection: answers the body,
+-- without the end of its last line, the status and the headers.
+function Nginx:get(path)
+  local connection = nginx.connect(self.url)
+  connection:send("GET " .. path .. " HTTP/1.0\r\n\r\n"):wait_end()
+  connection:close()
+  local head, body = connection.received:match("^(.-\r\n)\r\n(.*)$")
+  local headers = {}
+  for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
+    headers[name:lower()] = value
+  end
+  return (body:gsub("\n$", "")), tonumber(head:match("^HTTP/1%.%d (%d+)")), headers
 end
 
 --- Waits until there are as many workers, and they answer.
