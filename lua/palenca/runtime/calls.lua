@@ -70,7 +70,7 @@ function Calls:step(max_wait, on_done, ...)
   local result = self.engine:take()
   while result do
     local call = self.pending[result.id]
-    if call then -- it may have been cancelled on its way, or its submitter ended before it was noted
+    if call then -- it may have been cancelled on its way, or who submitted it ended before
       self.pending[result.id] = nil
       call.result, call.arrived = result, self.steps
       on_done(call)
