@@ -87,8 +87,7 @@ static size_t sequence_of(const load *all, size_t index) {
 static void send_one(load *all, size_t index, double due) {
   load_connection *one = &all->connections[index];
   one->began = due;
-  bool is_sent =
-      load_send(one, &all->options.target, account_of(all, index), sequence_of(all, index));
+  bool is_sent = load_send(one, account_of(all, index), sequence_of(all, index));
   all->waiting++;
   if (!is_sent) {
     all->broken++;

@@ -12,35 +12,63 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define ACCOUNT_PREFIX "8e2d7a90-3b1c-4f6e-a7c4-"
+
 void load_account_id(const load_target *target, size_t account, char id[LOAD_ACCOUNT_ID_SIZE]) {
-  (void)snprintf(id, LOAD_ACCOUNT_ID_SIZE, "8e2d7a90-3b1c-4f6e-a7c4-%04u%08zu", target->tag % 10000,
+  (void)snprintf(id, LOAD_ACCOUNT_ID_SIZE, ACCOUNT_PREFIX "%04u%08zu", target->tag % 10000,
                  account % 100000000);
 }
 
-static void render(load_connection *connection, const load_target *target, size_t account,
-                   size_t sequence) {
-  char id[LOAD_ACCOUNT_ID_SIZE], action[64] = "login.success", body[LOAD_REQUEST_MAX];
-  load_account_id(target, account, id);
-  if (target->number_actions)
-    (void)snprintf(action, sizeof action, "numbered.%010zu", sequence);
-  int size =
-      snprintf(body, sizeof body,
-               "{\"webhook_url\": \"https://lender.example/webhooks/palenca\", \"data\": {"
-               "\"user_id\": \"5c1f2f6e-6f0b-4d7c-9a55-1d2f%08zu\", \"account_id\": \"%s\", "
-               "\"external_id\": \"%010zu\", \"platform\": \"uber\", \"status_details\": null, "
-               "\"webhook_action\": \"%s\", "
-               "\"webhook_id\": \"0b8ff2f2-51c2-4f6e-9a3d-7e1f0c2b4d68\"}}",
-               account, id, sequence, action);
+/* Where the runs of a mark are that hold the places of a number. */
+static void find_places(char *text, char mark, size_t *places, size_t count) {
+  for (char *at = strchr(text, mark); at != NULL && count > 0; at = strchr(at, mark)) {
+    *places++ = (size_t)(at - text);
+    count--;
+    at += strspn(at, (char[]){mark, '\0'});
+  }
+}
+
+static void put_digits(char *end, size_t value, size_t width) {
+  while (width-- > 0) {
+    *--end = (char)('0' + value % 10);
+    value /= 10;
+  }
+}
+
+/* A connection's requests differ in some digits only: the sender must not be what is measured. */
+static void prepare(load_connection *connection, const load_target *target) {
+  char body[LOAD_REQUEST_MAX];
+  int size = snprintf(body, sizeof body,
+                      "{\"webhook_url\": \"https://lender.example/webhooks/palenca\", \"data\": {"
+                      "\"user_id\": \"5c1f2f6e-6f0b-4d7c-9a55-1d2f@@@@@@@@\", "
+                      "\"account_id\": \"" ACCOUNT_PREFIX "%04u@@@@@@@@\", "
+                      "\"external_id\": \"##########\", \"platform\": \"uber\", "
+                      "\"status_details\": null, \"webhook_action\": \"%s\", "
+                      "\"webhook_id\": \"0b8ff2f2-51c2-4f6e-9a3d-7e1f0c2b4d68\"}}",
+                      target->tag % 10000,
+                      target->number_actions ? "numbered.##########" : "login.success");
   connection->request_size = (size_t)snprintf(
       connection->request, sizeof connection->request,
       "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
       "Content-Length: %d\r\n\r\n%s",
       target->path, target->port, size, body);
+  memset(connection->sequence_at, 0, sizeof connection->sequence_at);
+  find_places(connection->request, '@', connection->account_at, 2);
+  find_places(connection->request, '#', connection->sequence_at, 2);
+}
+
+static void render(load_connection *connection, size_t account, size_t sequence) {
+  for (size_t i = 0; i < 2; i++) {
+    put_digits(connection->request + connection->account_at[i] + 8, account, 8);
+    if (connection->sequence_at[i] > 0)
+      put_digits(connection->request + connection->sequence_at[i] + 10, sequence, 10);
+  }
 }
 
 bool load_open(load_connection *connection, const load_target *target) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)target->port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  prepare(connection, target);
   connection->answer_size = 0;
   connection->is_waiting = false;
   connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -62,9 +90,8 @@ void load_close(load_connection *connection) {
   connection->is_waiting = false;
 }
 
-bool load_send(load_connection *connection, const load_target *target, size_t account,
-               size_t sequence) {
-  render(connection, target, account, sequence);
+bool load_send(load_connection *connection, size_t account, size_t sequence) {
+  render(connection, account, sequence);
   connection->is_waiting = true;
   connection->answer_size = 0;
   /* A request is far smaller than a socket's buffer: it is taken whole or not at all. */

@@ -24,7 +24,7 @@ typedef struct {
   size_t sent; /* how many events have been answered 200 */
   double began;
   char request[LOAD_REQUEST_MAX];
-  size_t request_size;
+  size_t request_size, account_at[2], sequence_at[2]; /* where its digits are; 0: nowhere */
   char answer[LOAD_ANSWER_MAX];
   size_t answer_size;
 } load_connection;
@@ -37,8 +37,7 @@ bool load_open(load_connection *connection, const load_target *target);
 void load_close(load_connection *connection);
 
 /* Sends the event of an account; false if the connection is broken. */
-bool load_send(load_connection *connection, const load_target *target, size_t account,
-               size_t sequence);
+bool load_send(load_connection *connection, size_t account, size_t sequence);
 
 /* Reads what has come: the status of a whole answer, 0 if it is not whole yet, -1 if the
  * connection has ended. `is_last`: the receiver closes it behind the answer. */

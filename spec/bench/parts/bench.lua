@@ -1,0 +1,177 @@
+--- What the benches of the program share: servers under measurement, medians, targets.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+local bench = {}
+
+local stage = helper.stage()
+
+--- Runs `body` with a stage, ends all that it started, and exits 1 if a target was short.
+function bench.run(body)
+  local ok, problem = xpcall(body, debug.traceback, stage)
+  stage:clear()
+  if not ok then
+    io.stderr:write(problem, "\n")
+  end
+  os.exit(ok and not bench.is_short and 0 or 1)
+end
+
+--- A program that is built beside the tests.
+function bench.built(name)
+  return (process.program():gsub("/bin/[^/]*$", "/spec/" .. name))
+end
+
+--- A new directory on the disk that the project is built on: /tmp may be in memory.
+function bench.directory()
+  local root = process.program():gsub("/bin/[^/]*$", "/bench-XXXXXX")
+  local path = assert(uv.fs_mkdtemp(root))
+  stage:at_end(function()
+    process.run("/bin/rm", { "-rf", path })
+  end)
+  return path
+end
+
+function bench.free_port()
+  local socket = uv.new_tcp()
+  assert(socket:bind("127.0.0.1", 0))
+  local port = socket:getsockname().port
+  socket:close()
+  uv.run("nowait")
+  return port
+end
+
+--- Waits until a server accepts connections.
+function bench.wait_port(port, server)
+  helper.ask_until(function()
+    assert(not server.code, "it has ended")
+    local connection = helper.connect("http://127.0.0.1:" .. port)
+    connection:wait_connected()
+    local is_there = connection.connected
+    connection:close()
+    if not is_there then
+      uv.sleep(20)
+    end
+    return is_there
+  end, "a server")
+end
+
+-- Ticks of the processor that a process, its children and those it has waited for have used.
+local function ticks(pid)
+  local stat = helper.read_file("/proc/" .. pid .. "/stat")
+  if not stat then
+    return 0
+  end
+  local fields, sum = {}, 0
+  for field in stat:match("%) (.*)$"):gmatch("%S+") do
+    fields[#fields + 1] = field
+  end
+  for at = 12, 15 do -- utime, stime, cutime, cstime
+    sum = sum + tonumber(fields[at])
+  end
+  local children = helper.read_file("/proc/" .. pid .. "/task/" .. pid .. "/children") or ""
+  for child in children:gmatch("%d+") do
+    sum = sum + ticks(child)
+  end
+  return sum
+end
+
+--- Seconds of processor time that processes have used so far.
+function bench.cpu(pids)
+  local sum = 0
+  for _, pid in ipairs(pids) do
+    sum = sum + ticks(pid)
+  end
+  return sum / 100
+end
+
+--- The resident memory of a process in MiB, or the most that it had (`VmHWM`).
+function bench.memory(pid, field)
+  local status = assert(helper.read_file("/proc/" .. pid .. "/status"))
+  return tonumber(status:match((field or "VmRSS") .. ":%s*(%d+)")) / 1024
+end
+
+--- Serves a script; answers the process with `url`, `port` and `db`.
+function bench.serve(text, options)
+  options = options or {}
+  local served = stage:serve({
+    text = text,
+    directory = options.directory or bench.directory(),
+    arguments = options.arguments,
+    env = options.env,
+  })
+  served.port = tonumber(served.url:match(":(%d+)"))
+  return served
+end
+
+--- Starts the sender of webhooks; `options` are its own, name → value.
+function bench.start_load(port, options)
+  local arguments = { "--port", tostring(port) }
+  for name, value in pairs(options) do
+    arguments[#arguments + 1] = "--" .. name
+    arguments[#arguments + 1] = tostring(value)
+  end
+  return stage:start(bench.built("load"), arguments)
+end
+
+--- Waits for its end; answers what it counted.
+function bench.loaded(load)
+  assert(load:wait_exit() == 0, load:describe())
+  return helper.json.decode(load.stdout)
+end
+
+--- Whether no stored event waits for its handler or is in it.
+function bench.is_idle(db)
+  for _, state in ipairs({ "received", "running", "retry" }) do
+    if #helper.events(db, { "--state", state, "--limit", "1" }) > 0 then
+      return false
+    end
+  end
+  return true
+end
+
+-- ---- numbers -------------------------------------------------------------------------
+
+function bench.median(list)
+  assert(#list > 0, "nothing was measured")
+  local sorted = table.move(list, 1, #list, 1, {})
+  table.sort(sorted)
+  local middle = #sorted // 2
+  return #sorted % 2 == 1 and sorted[middle + 1] or (sorted[middle] + sorted[middle + 1]) / 2
+end
+
+--- The medians of each field of a list of tables.
+function bench.medians(list)
+  local result = {}
+  for name, value in pairs(list[1]) do
+    if type(value) == "number" then
+      local values = {}
+      for i, one in ipairs(list) do
+        values[i] = one[name]
+      end
+      result[name] = bench.median(values)
+    end
+  end
+  return result
+end
+
+--- Prints a target's line.
+-- @tparam string name
+-- @tparam number value
+-- @tparam string operator ">=" or "<="
+-- @tparam number wanted
+function bench.target(name, value, operator, wanted)
+  local is_met = (operator == ">=" and value >= wanted) or (operator == "<=" and value <= wanted)
+  print(string.format("target %s %.4g %s%g %s", name, value, operator, wanted,
+    is_met and "ok" or "short"))
+  bench.is_short = bench.is_short or not is_met
+end
+
+--- Says how far it is, on a terminal.
+function bench.progress(...)
+  if uv.guess_handle(2) == "tty" then
+    io.stderr:write("\r\27[K", string.format(...))
+  end
+end
+
+return bench

@@ -1,0 +1,28 @@
+/* The receiver of `palenca serve` in front of a store that keeps nothing: what storing costs.
+ * Prints its address; ends by a signal. */
+#include "receiver.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+void event_store_put(event_store *store, const event_record *record, event_put_done done,
+                     void *context) {
+  (void)store;
+  (void)record;
+  done(context, &(event_receipt){.id = 1});
+}
+
+int main(void) {
+  char error[256];
+  receiver_options options = {
+      .listen = "127.0.0.1:0", .path = "/webhooks/palenca", .max_body = 65536};
+  receiver *receiving = receiver_start(&options, error, sizeof error);
+  if (receiving == NULL) {
+    fprintf(stderr, "%s\n", error);
+    return 1;
+  }
+  printf("%s\n", receiver_address(receiving));
+  fflush(stdout);
+  pause();
+  return 0;
+}
