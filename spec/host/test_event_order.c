@@ -1,0 +1,214 @@
+/* Tests of the order in which events may run: within an account, between accounts, and against a
+ * plain model over many random steps. */
+#include "event_order.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int make(void **state) {
+  *state = event_order_new();
+  return *state == NULL;
+}
+
+static int drop(void **state) {
+  event_order_free(*state);
+  return 0;
+}
+
+static void assert_take(event_order *order, int64_t id, uint64_t account) {
+  uint64_t found = 99;
+  assert_int_equal(event_order_take(order, &found), id);
+  assert_true(id == 0 || found == account);
+}
+
+static void keys_stand_for_accounts(void **state) {
+  (void)state;
+  assert_true(event_order_key(NULL) == 0);
+  assert_true(event_order_key("") != 0);
+  assert_true(event_order_key("a") == event_order_key("a"));
+  assert_true(event_order_key("a") != event_order_key("b"));
+}
+
+static void one_of_an_account_at_a_time(void **state) {
+  event_order *order = *state;
+  assert_take(order, 0, 0);
+  assert_true(event_order_add(order, 7, 1));
+  assert_true(event_order_add(order, 7, 2));
+  assert_true(event_order_add(order, 7, 3));
+  assert_true(event_order_add(order, 8, 4));
+  assert_int_equal(event_order_ready(order), 2);
+  assert_take(order, 1, 7);
+  assert_take(order, 4, 8);
+  assert_take(order, 0, 0);
+  assert_true(event_order_end(order, 7));
+  assert_take(order, 2, 7);
+  assert_true(event_order_end(order, 7));
+  assert_true(event_order_end(order, 8));
+  assert_take(order, 3, 7);
+  assert_true(event_order_end(order, 7));
+  assert_take(order, 0, 0);
+  assert_true(event_order_add(order, 7, 5));
+  assert_take(order, 5, 7);
+}
+
+static void those_without_an_account_do_not_wait(void **state) {
+  event_order *order = *state;
+  assert_true(event_order_add(order, 0, 1));
+  assert_true(event_order_add(order, 0, 2));
+  assert_take(order, 1, 0);
+  assert_take(order, 2, 0);
+  assert_true(event_order_end(order, 0));
+  assert_true(event_order_add_busy(order, 0));
+  assert_true(event_order_add(order, 0, 3));
+  assert_take(order, 3, 0);
+}
+
+static void a_busy_account_holds_back(void **state) {
+  event_order *order = *state;
+  assert_true(event_order_add_busy(order, 5));
+  assert_true(event_order_add_busy(order, 5));
+  assert_true(event_order_add(order, 5, 1));
+  assert_take(order, 0, 0);
+  assert_true(event_order_end(order, 5));
+  assert_take(order, 1, 5);
+}
+
+static void what_is_returned_comes_first(void **state) {
+  event_order *order = *state;
+  assert_true(event_order_add(order, 1, 1));
+  assert_true(event_order_add(order, 1, 2));
+  assert_true(event_order_add(order, 2, 3));
+  assert_take(order, 1, 1);
+  assert_true(event_order_return(order, 1, 1));
+  assert_take(order, 1, 1);
+  assert_take(order, 3, 2);
+  assert_take(order, 0, 0);
+}
+
+static void an_end_of_nothing_is_ignored(void **state) {
+  event_order *order = *state;
+  assert_true(event_order_end(order, 3));
+  assert_true(event_order_add(order, 4, 1));
+  assert_true(event_order_end(order, 3));
+  assert_take(order, 1, 4);
+}
+
+static void forgets(void **state) {
+  event_order *order = *state;
+  assert_true(event_order_add(order, 4, 1));
+  assert_true(event_order_add(order, 4, 2));
+  event_order_clear(order);
+  assert_take(order, 0, 0);
+  assert_true(event_order_add(order, 4, 3));
+  assert_take(order, 3, 4);
+}
+
+/* ---- Against a model: for each account its events, the first of which may run or runs ---- */
+
+#define ACCOUNTS 300
+#define EVENTS 20000
+
+typedef struct {
+  int64_t events[EVENTS / 4];
+  size_t first, end;
+  bool runs;
+} model_account;
+
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t bound) {
+  random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+  return (uint32_t)(random_state >> 33) % bound;
+}
+
+/* Keys whose low bits agree, so that they meet in the table. */
+static uint64_t key_of(uint32_t account) {
+  return ((uint64_t)(account / 16) << 40) | ((account % 16) + 1);
+}
+
+static uint32_t account_of(uint64_t key) {
+  return (uint32_t)(key >> 40) * 16 + (uint32_t)(key & 0xffff) - 1;
+}
+
+static void end_one(event_order *order, model_account *accounts, size_t *running) {
+  uint32_t at = random_below(ACCOUNTS);
+  for (uint32_t i = 0; i < ACCOUNTS; i++, at = (at + 1) % ACCOUNTS) {
+    if (accounts[at].runs) {
+      accounts[at].runs = false;
+      --*running;
+      if (random_below(4) == 0) {
+        assert_true(event_order_return(order, key_of(at), accounts[at].events[accounts[at].first]));
+      } else {
+        accounts[at].first++;
+        assert_true(event_order_end(order, key_of(at)));
+      }
+      return;
+    }
+  }
+}
+
+static void take_one(event_order *order, model_account *accounts, size_t *running) {
+  uint64_t key = 0;
+  int64_t id = event_order_take(order, &key);
+  if (id == 0) {
+    for (uint32_t i = 0; i < ACCOUNTS; i++) {
+      assert_true(accounts[i].runs || accounts[i].first == accounts[i].end);
+    }
+    return;
+  }
+  model_account *account = &accounts[account_of(key)];
+  assert_false(account->runs);
+  assert_true(account->first < account->end);
+  assert_int_equal(account->events[account->first], id);
+  account->runs = true;
+  ++*running;
+}
+
+static void agrees_with_a_model(void **state) {
+  event_order *order = *state;
+  model_account *accounts = calloc(ACCOUNTS, sizeof *accounts);
+  assert_non_null(accounts);
+  random_state = 1;
+  size_t running = 0;
+  int64_t id = 0;
+  while (id < EVENTS || running > 0 || event_order_ready(order) > 0) {
+    uint32_t what = random_below(10);
+    if (what < 4 && id < EVENTS) {
+      uint32_t at = random_below(ACCOUNTS);
+      accounts[at].events[accounts[at].end++] = ++id;
+      assert_true(event_order_add(order, key_of(at), id));
+    } else if (what < 7) {
+      take_one(order, accounts, &running);
+    } else {
+      end_one(order, accounts, &running);
+    }
+  }
+  for (uint32_t i = 0; i < ACCOUNTS; i++) {
+    assert_int_equal(accounts[i].first, accounts[i].end);
+  }
+  free(accounts);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, make, drop)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(keys_stand_for_accounts),
+      TEST(one_of_an_account_at_a_time),
+      TEST(those_without_an_account_do_not_wait),
+      TEST(a_busy_account_holds_back),
+      TEST(what_is_returned_comes_first),
+      TEST(an_end_of_nothing_is_ignored),
+      TEST(forgets),
+      TEST(agrees_with_a_model),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
