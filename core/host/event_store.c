@@ -47,7 +47,9 @@ static void report(const event_store *store, bool is_error, const char *what, co
 /* ---- The thread: one batch after the other ---- */
 
 static void take_batch(event_store *store, store_batch *batch, size_t room, int64_t now) {
-  batch->room = room;
+  /* Whether a sick database has healed is found out by what has to be written anyway. */
+  bool has_to_write = store->puts.first != NULL || store->finishes != NULL;
+  batch->room = store->in_trouble && has_to_write ? 0 : room;
   batch->now = now;
   batch->may_lease = store->may_lease;
   batch->finishes = store->finishes;
@@ -120,8 +122,11 @@ static bool look_for_news(event_store *store, store_batch *batch) {
   if (!event_sql_data_version(store->sql, &batch->data_version)) {
     return false;
   }
-  return batch->data_version == store->data_version ||
-         event_sql_count_unfinished(store->sql, &batch->unfinished);
+  if (batch->data_version == store->data_version) {
+    return true;
+  }
+  event_sql_forget_order(store->sql);
+  return event_sql_count_unfinished(store->sql, &batch->unfinished);
 }
 
 /* A redelivery is given the id of the first; what is in this transaction counts as well. */

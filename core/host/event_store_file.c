@@ -200,8 +200,8 @@ static bool connect_beside(event_file *file, const char *path, bool writes, char
                            size_t error_size) {
   *file = (event_file){.lock = -1};
   int flags = writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-  bool ok = resolve(file, path, error, error_size) &&
-            connect_to(file, flags, error, error_size) && check(file, error, error_size);
+  bool ok = resolve(file, path, error, error_size) && connect_to(file, flags, error, error_size) &&
+            check(file, error, error_size);
   if (ok && file->version == 0) {
     ok = fail(error, error_size, "%s holds no events: it is empty", file->path);
   }

@@ -8,13 +8,15 @@
 #include <string.h>
 
 #define PAGE_ROWS 256
-#define RANGE 20000 /* ids that one query looks at, so that a filter that lets few through is short */
+#define RANGE                                                                                      \
+  20000 /* ids that one query looks at, so that a filter that lets few through is short */
 #define NAME_COUNT (sizeof names / sizeof names[0])
 
 static const char *const names[] = {"received", "running", "retry", "done", "dead"};
 
 #define COLUMNS                                                                                    \
-  "SELECT id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, error"
+  "SELECT id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, "    \
+  "error"
 #define UNFINISHED COLUMNS " FROM events INDEXED BY events_unfinished "
 #define IN_RANGE " AND id > ?1 AND id <= ?2"
 #define FILTERS                                                                                    \
@@ -24,14 +26,10 @@ static const char *const names[] = {"received", "running", "retry", "done", "dea
 /* All but the retries are read in the order of an index, so that a page costs the same however
  * many events there are; the retries are in order of their time and have to be sorted. */
 static const char *const queries[] = {
-    UNFINISHED "WHERE state = 0 AND behind = 0 AND due_at = 0 AND state < 3" IN_RANGE FILTERS
-               " UNION ALL " UNFINISHED
-               "WHERE state = 0 AND behind = 1 AND due_at = 0 AND state < 3" IN_RANGE FILTERS
-                   IN_ORDER,
-    UNFINISHED "WHERE state = 1 AND behind = 0 AND due_at = 0 AND state < 3" IN_RANGE FILTERS
-        IN_ORDER,
+    UNFINISHED "WHERE state = 0 AND due_at = 0 AND state < 3" IN_RANGE FILTERS IN_ORDER,
+    UNFINISHED "WHERE state = 1 AND due_at = 0 AND state < 3" IN_RANGE FILTERS IN_ORDER,
     COLUMNS " FROM events WHERE id IN (SELECT id FROM events INDEXED BY events_unfinished"
-            " WHERE state = 2 AND behind = 0 AND state < 3)" IN_RANGE FILTERS IN_ORDER,
+            " WHERE state = 2 AND state < 3)" IN_RANGE FILTERS IN_ORDER,
     COLUMNS " FROM events WHERE state = 3" IN_RANGE FILTERS IN_ORDER,
     COLUMNS " FROM events INDEXED BY events_dead WHERE state = 4" IN_RANGE FILTERS IN_ORDER,
     COLUMNS " FROM events WHERE 1" IN_RANGE FILTERS IN_ORDER,
@@ -173,8 +171,8 @@ static bool find_range(const event_file *file, int64_t *after, int64_t *last) {
   return ok;
 }
 
-bool event_store_list(const char *path, const event_filter *filter, event_visit each,
-                      void *context, char *error, size_t error_size) {
+bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
+                      char *error, size_t error_size) {
   size_t which;
   event_file file;
   if (!find_query(filter->state, &which, error, error_size) ||
@@ -224,8 +222,9 @@ bool event_store_show(const char *path, int64_t id, event_visit each, void *cont
   char *body = NULL;
   size_t size;
   bool ok = true;
-  int step = sqlite3_prepare_v2(file.db, COLUMNS ", body FROM events JOIN bodies USING (id)"
-                                                 " WHERE id = ?1",
+  int step = sqlite3_prepare_v2(file.db,
+                                COLUMNS ", body FROM events JOIN bodies USING (id)"
+                                        " WHERE id = ?1",
                                 -1, &query, NULL);
   (void)sqlite3_bind_int64(query, 1, id);
   if (step == SQLITE_OK && (step = sqlite3_step(query)) == SQLITE_ROW) {

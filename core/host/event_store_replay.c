@@ -7,12 +7,9 @@
 
 #define STEP 200 /* events in a transaction: bounds how long it holds up others */
 
-/* An event is not behind itself: it is finished. */
 static const char replay_text[] =
     "UPDATE events SET state = 0, attempts = 0, replays = replays + 1, due_at = 0,"
-    " finished_at = NULL, error = NULL, behind = EXISTS (SELECT 1 FROM events AS other"
-    "  INDEXED BY events_account WHERE other.account_id = events.account_id AND other.state < 3)"
-    " WHERE id = ?1 AND state >= ?2";
+    " finished_at = NULL, error = NULL WHERE id = ?1 AND state >= ?2";
 
 static const char dead_text[] =
     "SELECT id FROM events INDEXED BY events_dead WHERE state = 4 AND id > ?1"

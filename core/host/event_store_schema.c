@@ -5,19 +5,19 @@
 #define TEXT_OF(value) TEXT_OF_(value)
 
 /* Bodies are in a table of their own, which is only appended to: what changes with each step of an
- * event are small rows, of which many are on one page. A received event is `behind` while another
- * event of its account is unfinished and has the turn. AUTOINCREMENT: handlers tell events apart
- * by id, so an id is not used again even if rows are deleted; and ids begin at the moment of
- * creation, so that those of a database that replaces a lost one are new as well. They have 14
- * digits: JSON encoders that write numbers with %.14g, as lua-cjson does, keep them whole. The
- * indexes are partial so that finished events, of which there is no end, leave them. */
+ * event are small rows, of which many are on one page. Handlers tell events apart by id, so an id
+ * is not used again even if rows are deleted: `ids` has the highest one that was. SQLite's own
+ * AUTOINCREMENT would write it with each event. And ids begin at the moment of creation, so that
+ * those of a database that replaces a lost one are new as well. They have 14 digits: JSON encoders
+ * that write numbers with %.14g, as lua-cjson does, keep them whole. The indexes are partial so
+ * that finished events, of which there is no end, leave them; and none has an account or a body in
+ * it, since a key that is as good as random costs a page with each event. */
 #define TABLES                                                                                     \
   "CREATE TABLE events ("                                                                          \
-  " id INTEGER PRIMARY KEY AUTOINCREMENT,"                                                         \
+  " id INTEGER PRIMARY KEY,"                                                                       \
   " action TEXT NOT NULL,"                                                                         \
   " account_id TEXT,"                                                                              \
   " state INTEGER NOT NULL,"                                                                       \
-  " behind INTEGER NOT NULL,"                                                                      \
   " attempts INTEGER NOT NULL,"                                                                    \
   " replays INTEGER NOT NULL,"                                                                     \
   " received_at INTEGER NOT NULL,"                                                                 \
@@ -25,9 +25,11 @@
   " finished_at INTEGER,"                                                                          \
   " error TEXT);"                                                                                  \
   "CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL);"                              \
-  "CREATE INDEX events_unfinished ON events(state, behind, due_at) WHERE state < 3;"               \
-  "CREATE INDEX events_account ON events(account_id)"                                              \
-  " WHERE state < 3 AND account_id IS NOT NULL;"                                                   \
+  "CREATE TABLE ids (last INTEGER NOT NULL);"                                                      \
+  "CREATE TRIGGER events_deleted BEFORE DELETE ON events"                                          \
+  " WHEN old.id = (SELECT max(id) FROM events)"                                                    \
+  " BEGIN UPDATE ids SET last = max(last, old.id); END;"                                           \
+  "CREATE INDEX events_unfinished ON events(state, due_at) WHERE state < 3;"                       \
   "CREATE INDEX events_dead ON events(state) WHERE state = 4;"
 
 #define SET_VERSION "PRAGMA user_version = " TEXT_OF(EVENT_SCHEMA_VERSION) ";"
@@ -35,8 +37,7 @@
 static const char create[] =
     "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
     "BEGIN IMMEDIATE;" TABLES
-    "INSERT INTO sqlite_sequence(name, seq)"
-    " VALUES ('events', CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
+    "INSERT INTO ids(last) VALUES (CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
     "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION "COMMIT;";
 
 /* Version 1 had the body in the row, no replays, and never gave space back. */
@@ -46,11 +47,10 @@ static const char from_1[] =
     "DROP INDEX events_unfinished;"
     "DROP INDEX events_account;"
     "DROP INDEX events_dead;" TABLES
-    "INSERT INTO events SELECT id, action, account_id, state, behind, attempts, 0, received_at,"
+    "INSERT INTO events SELECT id, action, account_id, state, attempts, 0, received_at,"
     " due_at, finished_at, error FROM events_1 ORDER BY id;"
     "INSERT INTO bodies SELECT id, body FROM events_1 ORDER BY id;"
-    "DELETE FROM sqlite_sequence WHERE name = 'events';"
-    "UPDATE sqlite_sequence SET name = 'events' WHERE name = 'events_1';"
+    "INSERT INTO ids SELECT seq FROM sqlite_sequence WHERE name = 'events_1';"
     "DROP TABLE events_1;" SET_VERSION "COMMIT;";
 
 /* Not in the transaction above, since SQLite cannot: a crash in between leaves the new version in

@@ -43,10 +43,10 @@ struct event_store {
   bool is_closing;
   put_queue puts;
   event_finish *finishes;
-  bool has_news;      /* another process has written since the last look */
-  bool may_lease;     /* something that can be leased now may be in the database */
-  int64_t next_due;   /* of the retries, on the wall clock */
-  int64_t rest_until; /* after trouble, on the monotonic clock; 0: not resting */
+  bool has_news;       /* another process has written since the last look */
+  bool may_lease;      /* something that can be leased now may be in the database */
+  int64_t next_due;    /* of the retries, on the wall clock */
+  int64_t rest_until;  /* after trouble, on the monotonic clock; 0: not resting */
   event_counts counts; /* `unfinished` without what is not stored yet */
   int64_t queued;      /* puts that are not answered */
   event_consumer **consumers;

@@ -1,7 +1,5 @@
 /* The SQL of the event store: putting, leasing and finishing inside a transaction. */
-#include "event_store_sql.h"
-
-#include "event_store_file.h"
+#include "event_store_sql_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,25 +16,6 @@ _Static_assert(EVENT_RECEIVED == 0 && EVENT_RUNNING == 1 && EVENT_RETRY == 2 && 
 /* Events are stored nearly in the order of receipt: several threads may receive them. */
 #define OUT_OF_ORDER_MS 60000
 
-enum {
-  BEGIN,
-  COMMIT,
-  ROLLBACK,
-  DATA_VERSION,
-  PUT,
-  PUT_BODY,
-  READ_BODY,
-  LEASE_RECEIVED,
-  LEASE_RETRIES,
-  MARK_RUNNING,
-  END,
-  ADVANCE,
-  RETRY,
-  RELEASE,
-  NEXT_DUE,
-  STATEMENTS
-};
-
 /* INDEXED BY: a statement that could not use its index any more fails to be prepared, instead of
  * becoming slow with the number of events. `state < 3` is repeated where it seems to say nothing
  * because it is what tells SQLite that a partial index applies. */
@@ -45,57 +24,41 @@ static const char *const texts[STATEMENTS] = {
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
     [DATA_VERSION] = "PRAGMA data_version",
-    [PUT] = "INSERT INTO events(action, account_id, state, behind, attempts, replays, received_at,"
-            " due_at) VALUES (?1, ?2, 0, EXISTS (SELECT 1 FROM events INDEXED BY events_account"
-            " WHERE account_id = ?2 AND state < 3), 0, 0, ?3, 0)",
+    [PUT] = "INSERT INTO events(id, action, account_id, state, attempts, replays, received_at,"
+            " due_at) VALUES (?1, ?2, ?3, 0, 0, 0, ?4, 0)",
     [PUT_BODY] = "INSERT INTO bodies(id, body) VALUES (?1, ?2)",
     [READ_BODY] = "SELECT body FROM bodies WHERE id = ?1",
-    [LEASE_RECEIVED] =
-        "SELECT id, attempts, replays, received_at, body"
-        " FROM events INDEXED BY events_unfinished CROSS JOIN bodies USING (id)"
-        " WHERE state = 0 AND behind = 0 AND due_at = 0 AND state < 3"
-        " ORDER BY events.id LIMIT ?2",
+    [LEASE_RECEIVED] = "SELECT id, attempts, replays, received_at, body"
+                       " FROM events CROSS JOIN bodies USING (id) WHERE id = ?1 AND state = 0",
     [LEASE_RETRIES] =
-        "SELECT id, attempts, replays, received_at, body"
+        "SELECT id, attempts, replays, received_at, body, account_id"
         " FROM events INDEXED BY events_unfinished CROSS JOIN bodies USING (id)"
-        " WHERE state = 2 AND behind = 0 AND due_at <= ?1 AND state < 3"
-        " ORDER BY due_at, events.id LIMIT ?2",
+        " WHERE state = 2 AND due_at <= ?1 AND state < 3 ORDER BY due_at, events.id LIMIT ?2",
     [MARK_RUNNING] = "UPDATE events SET state = 1, due_at = 0, attempts = attempts + 1"
                      " WHERE id = ?1",
     [END] = "UPDATE events SET state = ?2, finished_at = ?3, error = coalesce(?4, error)"
             " WHERE id = ?1 AND state = 1",
-    /* To follow END: the oldest one left of the account is its next. */
-    [ADVANCE] = "UPDATE events SET behind = 0 WHERE id = (SELECT min(id) FROM events"
-                " INDEXED BY events_account WHERE state < 3 AND account_id ="
-                " (SELECT account_id FROM events WHERE id = ?1))",
     [RETRY] = "UPDATE events SET state = 2, due_at = ?2, error = ?3 WHERE id = ?1 AND state = 1",
     [RELEASE] = "UPDATE events SET state = 0, attempts = attempts - 1"
                 " WHERE id = ?1 AND state = 1",
     [NEXT_DUE] = "SELECT due_at FROM events INDEXED BY events_unfinished"
-                 " WHERE state = 2 AND behind = 0 AND state < 3 ORDER BY due_at LIMIT 1",
+                 " WHERE state = 2 AND state < 3 ORDER BY due_at LIMIT 1",
 };
 
-struct event_sql {
-  event_file file;
-  sqlite3_stmt *statements[STATEMENTS];
-  char reason[256];
-};
-
-static bool note_failure(event_sql *sql) {
+bool event_sql_note_failure(event_sql *sql) {
   event_file_reason(sql->file.db, sql->reason, sizeof sql->reason);
   return false;
 }
 
-/* The reason is noted before the reset, and parameters point into memory of the caller's. */
-static bool finish_statement(event_sql *sql, sqlite3_stmt *statement, int step) {
-  bool ok = step == SQLITE_DONE || step == SQLITE_ROW || note_failure(sql);
+bool event_sql_end_use(event_sql *sql, sqlite3_stmt *statement, int step) {
+  bool ok = step == SQLITE_DONE || step == SQLITE_ROW || event_sql_note_failure(sql);
   (void)sqlite3_reset(statement);
   (void)sqlite3_clear_bindings(statement);
   return ok;
 }
 
 static bool run(event_sql *sql, sqlite3_stmt *statement) {
-  return finish_statement(sql, statement, sqlite3_step(statement));
+  return event_sql_end_use(sql, statement, sqlite3_step(statement));
 }
 
 void event_finish_free(event_finish *finish) {
@@ -111,7 +74,14 @@ event_sql *event_sql_open(const char *path, char *error, size_t error_size) {
     (void)snprintf(error, error_size, "out of memory");
     return NULL;
   }
+  sql->order = event_order_new();
+  if (sql->order == NULL) {
+    (void)snprintf(error, error_size, "out of memory");
+    free(sql);
+    return NULL;
+  }
   if (!event_file_open(&sql->file, path, error, error_size)) {
+    event_order_free(sql->order);
     free(sql);
     return NULL;
   }
@@ -124,7 +94,7 @@ event_sql *event_sql_open(const char *path, char *error, size_t error_size) {
                               &sql->statements[i], NULL);
   }
   if (code != SQLITE_OK) {
-    (void)note_failure(sql);
+    (void)event_sql_note_failure(sql);
     (void)snprintf(error, error_size, "cannot use %s: %s", sql->file.path, sql->reason);
     event_sql_close(sql);
     return NULL;
@@ -137,6 +107,7 @@ void event_sql_close(event_sql *sql) {
     (void)sqlite3_finalize(sql->statements[i]);
   }
   event_file_close(&sql->file);
+  event_order_free(sql->order);
   free(sql);
 }
 
@@ -144,8 +115,16 @@ const char *event_sql_reason(const event_sql *sql) {
   return sql->reason;
 }
 
+/* After some failures SQLite has done so by itself. */
+static void roll_back(event_sql *sql) {
+  if (!sqlite3_get_autocommit(sql->file.db)) {
+    (void)sqlite3_step(sql->statements[ROLLBACK]);
+    (void)sqlite3_reset(sql->statements[ROLLBACK]);
+  }
+}
+
 bool event_sql_begin(event_sql *sql) {
-  event_sql_rollback(sql);
+  roll_back(sql);
   return run(sql, sql->statements[BEGIN]);
 }
 
@@ -160,19 +139,41 @@ bool event_sql_commit(event_sql *sql) {
 }
 
 void event_sql_rollback(event_sql *sql) {
-  if (!sqlite3_get_autocommit(sql->file.db)) {
-    (void)sqlite3_step(sql->statements[ROLLBACK]);
-    (void)sqlite3_reset(sql->statements[ROLLBACK]);
-  }
+  roll_back(sql);
+  sql->last_id = 0;
+  sql->order_is_known = false;
 }
 
-static int put_row(event_sql *sql, const event_record *record) {
+/* Ids are given here, which saves SQLite the bookkeeping for each of them. */
+static bool next_id(event_sql *sql, int64_t *id) {
+  if (sql->last_id == 0) {
+    sqlite3_stmt *statement = NULL;
+    bool ok = sqlite3_prepare_v2(sql->file.db,
+                                 "SELECT max(last, coalesce((SELECT max(id) FROM events), 0))"
+                                 " FROM ids",
+                                 -1, &statement, NULL) == SQLITE_OK &&
+              sqlite3_step(statement) == SQLITE_ROW;
+    sql->last_id = ok ? sqlite3_column_int64(statement, 0) : 0;
+    if (!ok) {
+      (void)event_sql_note_failure(sql);
+    }
+    (void)sqlite3_finalize(statement);
+    if (!ok) {
+      return false;
+    }
+  }
+  *id = ++sql->last_id;
+  return true;
+}
+
+static int put_row(event_sql *sql, const event_record *record, int64_t id) {
   sqlite3_stmt *put = sql->statements[PUT];
-  bool bound = sqlite3_bind_text(put, 1, record->action, -1, SQLITE_STATIC) == SQLITE_OK &&
-               sqlite3_bind_text(put, 2, record->account_id, -1, SQLITE_STATIC) == SQLITE_OK &&
-               sqlite3_bind_int64(put, 3, record->received_at) == SQLITE_OK;
+  bool bound = sqlite3_bind_int64(put, 1, id) == SQLITE_OK &&
+               sqlite3_bind_text(put, 2, record->action, -1, SQLITE_STATIC) == SQLITE_OK &&
+               sqlite3_bind_text(put, 3, record->account_id, -1, SQLITE_STATIC) == SQLITE_OK &&
+               sqlite3_bind_int64(put, 4, record->received_at) == SQLITE_OK;
   int step = bound ? sqlite3_step(put) : sqlite3_errcode(sql->file.db);
-  (void)finish_statement(sql, put, step);
+  (void)event_sql_end_use(sql, put, step);
   return step;
 }
 
@@ -181,10 +182,9 @@ static int put_body(event_sql *sql, const event_record *record, int64_t id) {
   /* A body of no bytes may have no address, which would be stored as NULL. */
   const char *body = record->body_size > 0 ? record->body : "";
   (void)sqlite3_bind_int64(put, 1, id);
-  bool bound =
-      sqlite3_bind_blob64(put, 2, body, record->body_size, SQLITE_STATIC) == SQLITE_OK;
+  bool bound = sqlite3_bind_blob64(put, 2, body, record->body_size, SQLITE_STATIC) == SQLITE_OK;
   int step = bound ? sqlite3_step(put) : sqlite3_errcode(sql->file.db);
-  (void)finish_statement(sql, put, step);
+  (void)event_sql_end_use(sql, put, step);
   return step;
 }
 
@@ -193,14 +193,19 @@ bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
   if (record->body_size > MAX_BODY_SIZE) {
     return true;
   }
-  int step = put_row(sql, record);
+  int64_t row;
+  if (!next_id(sql, &row)) {
+    return false;
+  }
+  int step = put_row(sql, record, row);
   if (step != SQLITE_DONE) {
     return step == SQLITE_TOOBIG;
   }
-  int64_t row = sqlite3_last_insert_rowid(sql->file.db);
   if (put_body(sql, record, row) != SQLITE_DONE) {
     return false;
   }
+  sql->order_is_known =
+      sql->order_is_known && event_order_add(sql->order, event_order_key(record->account_id), row);
   *id = row;
   return true;
 }
@@ -214,7 +219,7 @@ bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, 
     *has_it = record->body_size == 0 ||
               memcmp(sqlite3_column_blob(read, 0), record->body, record->body_size) == 0;
   }
-  return finish_statement(sql, read, step);
+  return event_sql_end_use(sql, read, step);
 }
 
 bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
@@ -235,77 +240,10 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
   if (!run(sql, statement)) {
     return false;
   }
-  if (!is_end) {
-    return true;
-  }
-  (void)sqlite3_bind_int64(sql->statements[ADVANCE], 1, finish->id);
-  return run(sql, sql->statements[ADVANCE]);
-}
-
-/* NULL: out of memory. */
-static event_grant *copy_grant(sqlite3_stmt *row) {
-  const void *body = sqlite3_column_blob(row, 4);
-  size_t size = (size_t)sqlite3_column_bytes(row, 4);
-  event_grant *grant = NULL;
-  if (body != NULL || size == 0) {
-    grant = malloc(sizeof *grant + size + 1);
-  }
-  event_finish *finish = calloc(1, sizeof *finish);
-  if (grant == NULL || finish == NULL) {
-    free(grant);
-    free(finish);
-    return NULL;
-  }
-  finish->id = sqlite3_column_int64(row, 0);
-  *grant = (event_grant){.finish = finish};
-  if (size > 0) {
-    memcpy(grant->body, body, size);
-  }
-  grant->body[size] = '\0';
-  grant->lease = (event_lease){.id = finish->id,
-                               .attempt = sqlite3_column_int(row, 1) + 1,
-                               .replay = sqlite3_column_int(row, 2),
-                               .received_at = sqlite3_column_int64(row, 3),
-                               .body = grant->body,
-                               .body_size = size};
-  return grant;
-}
-
-static bool collect(event_sql *sql, int query, int64_t now, size_t limit, event_grant ***tail,
-                    size_t *count) {
-  sqlite3_stmt *statement = sql->statements[query];
-  (void)sqlite3_bind_int64(statement, 1, now);
-  (void)sqlite3_bind_int64(statement, 2, (int64_t)(limit - *count));
-  int step;
-  while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
-    event_grant *grant = copy_grant(statement);
-    if (grant == NULL) {
-      (void)finish_statement(sql, statement, SQLITE_ROW);
-      (void)snprintf(sql->reason, sizeof sql->reason, "out of memory");
-      return false;
-    }
-    **tail = grant;
-    *tail = &grant->next;
-    ++*count;
-  }
-  return finish_statement(sql, statement, step);
-}
-
-/* The rows are collected first and marked after: marking moves them in the index that is read. */
-bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_first,
-                     event_grant **grants, size_t *count) {
-  event_grant **tail = grants;
-  *grants = NULL;
-  *count = 0;
-  if (!collect(sql, retries_first ? LEASE_RETRIES : LEASE_RECEIVED, now, limit, &tail, count) ||
-      !collect(sql, retries_first ? LEASE_RECEIVED : LEASE_RETRIES, now, limit, &tail, count)) {
-    return false;
-  }
-  for (event_grant *grant = *grants; grant != NULL; grant = grant->next) {
-    (void)sqlite3_bind_int64(sql->statements[MARK_RUNNING], 1, grant->lease.id);
-    if (!run(sql, sql->statements[MARK_RUNNING])) {
-      return false;
-    }
+  if (sql->order_is_known && is_end) {
+    sql->order_is_known = event_order_end(sql->order, finish->account);
+  } else if (sql->order_is_known && finish->kind == EVENT_OUTCOME_RELEASED) {
+    sql->order_is_known = event_order_return(sql->order, finish->account, finish->id);
   }
   return true;
 }
@@ -314,14 +252,14 @@ bool event_sql_next_due(event_sql *sql, int64_t *due) {
   sqlite3_stmt *statement = sql->statements[NEXT_DUE];
   int step = sqlite3_step(statement);
   *due = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : INT64_MAX;
-  return finish_statement(sql, statement, step);
+  return event_sql_end_use(sql, statement, step);
 }
 
 bool event_sql_data_version(event_sql *sql, int64_t *version) {
   sqlite3_stmt *statement = sql->statements[DATA_VERSION];
   int step = sqlite3_step(statement);
   *version = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-  return finish_statement(sql, statement, step);
+  return event_sql_end_use(sql, statement, step);
 }
 
 /* Without a look at bodies, where the first of them is. */
@@ -338,7 +276,7 @@ static int find_recent(event_sql *sql, int64_t since, int64_t limit, int64_t *fi
     code = SQLITE_OK;
   }
   if (code != SQLITE_ROW && code != SQLITE_DONE) {
-    (void)note_failure(sql);
+    (void)event_sql_note_failure(sql);
   }
   (void)sqlite3_finalize(statement);
   return code;
@@ -367,7 +305,7 @@ bool event_sql_recent(event_sql *sql, int64_t since, int64_t limit,
     code = SQLITE_OK;
   }
   if (code != SQLITE_DONE) {
-    (void)note_failure(sql);
+    (void)event_sql_note_failure(sql);
   }
   (void)sqlite3_finalize(statement);
   return code == SQLITE_DONE;
@@ -383,7 +321,7 @@ bool event_sql_count_unfinished(event_sql *sql, int64_t *count) {
   if (ok) {
     *count = sqlite3_column_int64(statement, 0);
   } else {
-    (void)note_failure(sql);
+    (void)event_sql_note_failure(sql);
   }
   (void)sqlite3_finalize(statement);
   return ok;

@@ -14,6 +14,7 @@ typedef struct event_sql event_sql;
 typedef struct event_finish {
   struct event_finish *next;
   int64_t id;
+  uint64_t account; /* its key in the order of events */
   event_outcome_kind kind;
   int64_t retry_at;
   char *error;
@@ -52,6 +53,9 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now);
  * events nor those waiting for a retry can shut out the others. */
 bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_first,
                      event_grant **grants, size_t *count);
+
+/* Another connection has changed events: what may run is read anew before the next lease. */
+void event_sql_forget_order(event_sql *sql);
 
 /* When the first of the retries is due; INT64_MAX if none waits. */
 bool event_sql_next_due(event_sql *sql, int64_t *due);

@@ -166,7 +166,9 @@ static void test_the_dead_are_replayed_by_action_and_time(void **state) {
   }
   event_consumer_want(w.consumer, 1000);
   for (int i = 0; i < 1000; i++) {
-    finish(&w, take(&w, NULL), i == 999 ? EVENT_OUTCOME_DONE : EVENT_OUTCOME_DEAD, 0, "no");
+    int64_t id = take(&w, NULL);
+    bool is_last = number_of(f, id) == 1000;
+    finish(&w, id, is_last ? EVENT_OUTCOME_DONE : EVENT_OUTCOME_DEAD, 0, "no");
   }
   free_worker(&w);
   close_store(f);
@@ -175,18 +177,25 @@ static void test_the_dead_are_replayed_by_action_and_time(void **state) {
   assert_int_equal(replay_dead(f, &(event_filter){.account_id = "a3", .since = 990}), 1);
   assert_int_equal(replay_dead(f, &(event_filter){.since = 0}), 748);
   assert_int_equal(replay_dead(f, &(event_filter){.since = 0}), 0);
-  /* Of each account one has the turn. */
-  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 0 AND behind = 0"), 7);
-  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 0 AND behind = 1"), 992);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 0"), 999);
   open_store(f);
   w = new_worker(f);
   event_consumer_want(w.consumer, 1000);
-  for (int i = 0; i < 999; i++) {
+  /* Of each account one has the turn. */
+  int64_t first[7];
+  for (int i = 0; i < 7; i++) {
+    first[i] = take(&w, NULL);
+  }
+  assert_nothing_before(f, &w);
+  for (int i = 0; i < 7; i++) {
+    finish(&w, first[i], EVENT_OUTCOME_DONE, 0, NULL);
+  }
+  for (int i = 7; i < 999; i++) {
     finish(&w, take(&w, NULL), EVENT_OUTCOME_DONE, 0, NULL);
   }
   free_worker(&w);
   close_store(f);
-  assert_int_equal(list(f, "done", 0).count, 1000);
+  assert_int_equal(list(f, "done", 0).count, 1001);
 }
 
 static void test_what_is_not_there_is_not_made(void **state) {

@@ -1,0 +1,44 @@
+/* What the files share that carry out the event store's statements. */
+#ifndef PALENCA_HOST_EVENT_STORE_SQL_INTERNAL_H
+#define PALENCA_HOST_EVENT_STORE_SQL_INTERNAL_H
+
+#include "event_order.h"
+#include "event_store_file.h"
+#include "event_store_sql.h"
+
+enum {
+  BEGIN,
+  COMMIT,
+  ROLLBACK,
+  DATA_VERSION,
+  PUT,
+  PUT_BODY,
+  READ_BODY,
+  LEASE_RECEIVED,
+  LEASE_RETRIES,
+  MARK_RUNNING,
+  END,
+  RETRY,
+  RELEASE,
+  NEXT_DUE,
+  STATEMENTS
+};
+
+struct event_sql {
+  event_file file;
+  sqlite3_stmt *statements[STATEMENTS];
+  int64_t last_id; /* of all events there have been; 0: not known */
+  event_order *order;
+  bool order_is_known; /* it agrees with the tables, as this transaction sees them */
+  char reason[256];
+};
+
+/* Notes why the last statement failed; answers false. */
+bool event_sql_note_failure(event_sql *sql);
+
+/* Ends a use of a statement whose last step had this result; false, with the reason noted, if that
+ * was a failure. The reason is noted before the reset, and parameters point into memory of the
+ * caller's. */
+bool event_sql_end_use(event_sql *sql, sqlite3_stmt *statement, int step);
+
+#endif
