@@ -134,10 +134,9 @@ static bool put(event_store *store, put_request *put) {
   const event_seen *seen = NULL;
   bool ok = true, is_same = false;
   do {
-    seen = store->redelivery == NULL
-               ? NULL
-               : event_redelivery_find(store->redelivery, put->fingerprint,
-                                       put->record.received_at, seen);
+    seen = store->redelivery == NULL ? NULL
+                                     : event_redelivery_find(store->redelivery, put->fingerprint,
+                                                             put->record.received_at, seen);
     ok = seen == NULL || event_sql_has_body(store->sql, seen->id, &put->record, &is_same);
   } while (ok && seen != NULL && !is_same);
   if (!ok) {
@@ -363,8 +362,7 @@ static void free_store(event_store *store) {
 
 static void remember(void *context, int64_t id, const event_record *record) {
   event_redelivery *table = context;
-  uint32_t fingerprint =
-      event_redelivery_fingerprint(table, record->body, record->body_size);
+  uint32_t fingerprint = event_redelivery_fingerprint(table, record->body, record->body_size);
   event_redelivery_add(table, fingerprint, id, record->received_at);
   event_redelivery_commit(table);
 }
@@ -377,8 +375,8 @@ static bool read_file(event_store *store, char *error, size_t error_size) {
   int64_t window = store->options.redelivery_window;
   if (event_sql_data_version(store->sql, &store->data_version) &&
       event_sql_count_unfinished(store->sql, &store->counts.unfinished) &&
-      (window == 0 || event_sql_recent(store->sql, clock_unix_ms() - window,
-                                       EVENT_REDELIVERY_MAX, remember, store->redelivery))) {
+      (window == 0 || event_sql_recent(store->sql, clock_unix_ms() - window, EVENT_REDELIVERY_MAX,
+                                       remember, store->redelivery))) {
     return true;
   }
   (void)snprintf(error, error_size, "cannot read %s: %s", store->path,

@@ -164,8 +164,8 @@ typedef struct {
 
 /* Calls `each` for the stored events, oldest first, until it returns false. An event that changes
  * during the listing is shown as it was when its page of a few hundred was read. */
-bool event_store_list(const char *path, const event_filter *filter, event_visit each,
-                      void *context, char *error, size_t error_size);
+bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
+                      char *error, size_t error_size);
 
 /* Calls `each` once, if there is an event of this id. */
 bool event_store_show(const char *path, int64_t id, event_visit each, void *context, char *error,
