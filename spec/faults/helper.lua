@@ -9,18 +9,45 @@ function faults.built(name)
   return (process.program():gsub("/bin/[^/]*$", "/spec/" .. name))
 end
 
---- A script that appends a line to a file for each event it handles: account, sequence, id,
--- attempt.
-faults.RECORDING = [[
+--- The size of a line of @{RECORDING}.
+faults.RECORD_SIZE = 36 + 1 + 10 + 1 + 16 + 1 + 2 + 1
+
+-- Lines of one size, so that the size of the file tells how many there are.
+local RECORD = [[
   local palenca = require "palenca"
   local file = assert(io.open(os.getenv "SPEC_HANDLED", "a"))
   file:setvbuf("no")
+  local function record(event)
+    file:write(("%-36s %010d %016d %02d\n"):format(event.account_id, event.external_id, event.id,
+      event.attempt))
+  end
+]]
+
+--- A script that appends a line to a file for each event it handles: account, sequence, id,
+-- attempt.
+faults.RECORDING = RECORD .. [[
   palenca.on("*", function(event)
     if event.id % 5 == 0 then
       palenca.sleep(0.002)
     end
-    file:write(("%s %d %d %d\n"):format(event.account_id, event.external_id, event.id,
-      event.attempt))
+    record(event)
+  end)
+]]
+
+--- The same; its handlers wait before it as long as another file is there.
+faults.PAUSED_RECORDING = RECORD .. [[
+  local is_paused = true
+  palenca.on("*", function(event)
+    while is_paused do
+      local pause = io.open(os.getenv "SPEC_PAUSE")
+      if pause then
+        pause:close()
+        palenca.sleep(0.1)
+      else
+        is_paused = false
+      end
+    end
+    record(event)
   end)
 ]]
 
@@ -50,10 +77,10 @@ end
 function faults.records(path)
   local list = {}
   for line in (helper.read_file(path) or ""):gmatch("[^\n]+") do
-    local account, sequence, rest = line:match("^(%S+) (%d+)(.*)$")
+    local account, sequence, rest = line:match("^(%S+) +(%d+)(.*)$")
     local id, attempt = rest:match("^ (%d+) (%d+)$")
     list[#list + 1] = {
-      key = account .. " " .. sequence,
+      key = account .. " " .. tonumber(sequence),
       account = account,
       sequence = tonumber(sequence),
       id = tonumber(id),
@@ -84,6 +111,15 @@ function faults.assert_order(handled)
     assert(record.sequence >= before, string.format("account %s: event %d was handled after %d",
       record.account, record.sequence, before))
     last[record.account] = record.sequence
+  end
+end
+
+--- Demands that no event was handled twice.
+function faults.assert_once(handled)
+  local seen = {}
+  for _, record in ipairs(handled) do
+    assert(not seen[record.key] and record.attempt == 1, "handled twice: " .. record.key)
+    seen[record.key] = true
   end
 end
 

@@ -34,6 +34,15 @@ function process.wait_for(ready, what)
   return result
 end
 
+--- The same, for what no event tells of: it is asked every 10 ms.
+function process.poll_for(ready, what)
+  local timer = uv.new_timer()
+  timer:start(10, 10, function() end)
+  local ok, result = pcall(process.wait_for, ready, what)
+  timer:close()
+  return ok and result or error(result, 2)
+end
+
 local function collect(self, pipe, name)
   pipe:read_start(function(_, data)
     if data then
@@ -73,7 +82,8 @@ end
 --- Starts a program.
 -- @tparam string path of the program
 -- @tparam table arguments
--- @tparam ?table options `env` (name → value, on top of this process's), `cwd`
+-- @tparam ?table options `env` (name → value, on top of this process's), `cwd`, `log` (a file that
+-- what it prints goes to, instead of being collected here)
 function process.start(path, arguments, options)
   options = options or {}
   -- spec/run loads the sanitizers' runtime before the interpreters, which load the module; the
@@ -83,22 +93,30 @@ function process.start(path, arguments, options)
   if path == os.getenv("SPEC_PROGRAM") and os.getenv("SPEC_SANITIZED") then
     environment[#environment + 1] = "ASAN_OPTIONS=detect_leaks=1"
   end
-  local self = setmetatable({ stdout = "", stderr = "", open = 2 }, Process)
-  local out, err = uv.new_pipe(false), uv.new_pipe(false)
-  local handle, pid
+  local self = setmetatable({ stdout = "", stderr = "", open = options.log and 0 or 2 }, Process)
+  local out, err, log, handle, pid
+  if options.log then
+    log = assert(uv.fs_open(options.log, "a", 384)) -- only for its owner
+  else
+    out, err = uv.new_pipe(false), uv.new_pipe(false)
+  end
   handle, pid = uv.spawn(path, {
     args = arguments,
     env = environment,
     cwd = options.cwd,
-    stdio = { nil, out, err },
+    stdio = { nil, out or log, err or log },
   }, function(code, signal)
     self.code, self.signal = code, signal
     handle:close()
   end)
   assert(handle, "cannot start " .. path .. ": " .. tostring(pid))
   self.handle, self.pid = handle, pid
-  collect(self, out, "stdout")
-  collect(self, err, "stderr")
+  if log then
+    uv.fs_close(log)
+  else
+    collect(self, out, "stdout")
+    collect(self, err, "stderr")
+  end
   return self
 end
 

@@ -91,16 +91,26 @@ function bench.memory(pid, field)
   return tonumber(status:match((field or "VmRSS") .. ":%s*(%d+)")) / 1024
 end
 
---- Serves a script; answers the process with `url`, `port` and `db`.
+--- Serves a script, with a log in a file; answers the process with `url`, `port`, `db` and `log`.
+-- @tparam string text of the script
+-- @tparam ?table options `directory`, `arguments`, `env`
 function bench.serve(text, options)
   options = options or {}
-  local served = stage:serve({
-    text = text,
-    directory = options.directory or bench.directory(),
-    arguments = options.arguments,
-    env = options.env,
-  })
-  served.port = tonumber(served.url:match(":(%d+)"))
+  local directory = options.directory or bench.directory()
+  local script = process.write_file(directory .. "/script.lua", text)
+  local log, db = directory .. "/log", directory .. "/events.db"
+  local env = { PALENCA_API_KEY = "bench-key" }
+  for name, value in pairs(options.env or {}) do
+    env[name] = value
+  end
+  local arguments = { "serve", script, "--listen", "127.0.0.1:0", "--db", db }
+  table.move(options.arguments or {}, 1, #(options.arguments or {}), #arguments + 1, arguments)
+  local served = stage:start(process.program(), arguments, { env = env, log = log })
+  served.url = process.poll_for(function()
+    assert(not served.code, "it has ended")
+    return (helper.read_file(log) or ""):match("receiving webhooks at (http://[%d.:]+/[%w/]+)")
+  end, "the receiver")
+  served.port, served.db, served.log = tonumber(served.url:match(":(%d+)")), db, log
   return served
 end
 
