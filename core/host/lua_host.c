@@ -50,5 +50,6 @@ int luaopen_palenca_host(lua_State *L) {
   lua_open_server(L);
   lua_open_files(L);
   lua_open_watch(L);
+  lua_open_bounds(L);
   return 1;
 }

@@ -1,6 +1,7 @@
 /* A thread with a Lua state of its own: a script worker, or the sandbox. */
 #include "task.h"
 
+#include "bounds.h"
 #include "clock.h"
 #include "state.h"
 
@@ -55,7 +56,10 @@ static void end(task *t, const char *error) {
 static void *body(void *context) {
   task *t = context;
   lua_State *L = host_state_new(t->pacers);
-  if (L == NULL) {
+  bounds *own = L != NULL ? bounds_begin(L) : NULL;
+  if (own == NULL) {
+    if (L != NULL)
+      lua_close(L);
     end(t, "out of memory");
     return NULL;
   }
@@ -67,6 +71,7 @@ static void *body(void *context) {
   char error[sizeof t->error];
   snprintf(error, sizeof error, "%s", message != NULL ? message : "unknown error");
   lua_close(L);
+  bounds_end(own);
   end(t, error);
   return NULL;
 }

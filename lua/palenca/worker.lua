@@ -2,10 +2,11 @@
 -- @module palenca.worker
 local client = require("palenca.client")
 local events = require("palenca.events")
-local failure = require("palenca.worker.failure")
+local failure = require("palenca.failure")
 local host = require("palenca.host")
 local json = require("palenca.json")
 local report = require("palenca.report")
+local retry = require("palenca.worker.retry")
 local runtime = require("palenca.runtime")
 local scheduler = require("palenca.runtime.host")
 local script = require("palenca.script")
@@ -16,6 +17,10 @@ local task = host.task
 local Worker = {}
 Worker.__index = Worker
 
+-- So long a script may take to be loaded, if it waits for something.
+local LOAD_TIMEOUT = 300
+-- So much of the memory that is allowed, kept for good, leaves too little to handlers.
+local MOSTLY = 0.75
 -- An idle worker wakes up for its descriptor; this bound is for nothing else.
 local IDLE = 60
 
@@ -41,7 +46,7 @@ local function max_attempts(self, handlers)
 end
 
 -- What is told of an event at the end, whatever the script has done to it.
-local function summary(lease, event, handlers)
+local function summary(self, lease, event, handlers)
   return {
     id = lease.id,
     action = event and event.action,
@@ -49,6 +54,7 @@ local function summary(lease, event, handlers)
     account_id = event and event.account_id,
     attempt = lease.attempt,
     handlers = #handlers,
+    max_attempts = max_attempts(self, handlers),
   }
 end
 
@@ -57,23 +63,32 @@ local function finish_done(told, began)
   report.handled(told, began and host.steady_time() - began or 0)
 end
 
-local function finish_failed(told, most, problem, first_wait, trace)
-  local text = failure.describe(problem)
-  if told.attempt >= most then
+local function finish_failed(told, problem, first_wait, trace)
+  local text = retry.describe(problem)
+  if told.attempt >= told.max_attempts then
     task.finish(told.id, "dead", text)
     report.failed(told, "dead", nil, text, trace)
   else
-    local wait = failure.wait(told.attempt, problem, first_wait)
+    local wait = retry.wait(told.attempt, problem, first_wait)
     task.finish(told.id, "retry", text, host.unix_time() + wait)
     report.failed(told, "retry", wait, text, trace)
   end
 end
 
+-- What a script keeps for good would in the end leave nothing for its handlers: another state takes
+-- the place of such a one, once what runs has ended.
+local function look_at_memory(self, problem)
+  if problem == "not enough memory"
+    and collectgarbage("count") > self.memory_limit * 1024 * MOSTLY
+  then
+    self.is_full = true
+  end
+end
+
 local function run_handlers(self, event, handlers, told)
   local began = host.steady_time()
-  local most = max_attempts(self, handlers)
   local current
-  self.running[told.id] = true
+  self.running[told.id] = told
   self.schedule:spawn(function(run)
     for _, entry in ipairs(handlers) do
       current = entry
@@ -81,26 +96,26 @@ local function run_handlers(self, event, handlers, told)
       entry.handler(event)
     end
   end, function(ok, problem, trace)
-    self.running[told.id] = nil
     if ok then
       finish_done(told, began)
     else
-      finish_failed(told, most, problem, current and current.retry_wait, trace)
+      finish_failed(told, problem, current and current.retry_wait, trace)
+      look_at_memory(self, problem)
     end
+    self.running[told.id] = nil
   end)
 end
 
 local function start(self, lease)
   local event, problem = read_event(lease)
   local handlers = event and events.matching(event.action) or {}
-  local told = summary(lease, event, handlers)
-  local most = max_attempts(self, handlers)
-  if lease.attempt > most then
+  local told = summary(self, lease, event, handlers)
+  if told.attempt > told.max_attempts then
     -- an event that ended the process again and again would never come to its end otherwise
-    finish_failed(told, most, string.format("not tried for the %dth time: %d times are allowed, "
-      .. "the last of which the program did not survive", lease.attempt, most))
+    finish_failed(told, string.format("not tried for the %dth time: %d times are allowed, the last "
+      .. "of which the program did not survive", told.attempt, told.max_attempts))
   elseif not event then
-    finish_failed(told, most, problem)
+    finish_failed(told, problem)
   elseif #handlers == 0 then
     finish_done(told)
   else
@@ -120,7 +135,7 @@ end
 local function work(self)
   while true do
     task.clear_fd()
-    local wish = task.wished()
+    local wish = self.is_full and "drain" or task.wished()
     if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
       break
     elseif wish == "run" then
@@ -135,6 +150,22 @@ local function work(self)
     task.finish(id, "released")
   end
   report.flush()
+  if self.is_full then
+    failure("the script keeps nearly all of the %d MiB it may take (--memory-limit)",
+      self.memory_limit)
+  end
+end
+
+-- Whatever has ended this worker may lie in one of its events, whose attempt has to count.
+local function fail_running(self, problem)
+  self.schedule = nil
+  collectgarbage()
+  for id, told in pairs(self.running) do
+    if pcall(finish_failed, told, "its worker has failed: " .. tostring(problem)) then
+      self.running[id] = nil
+    end
+  end
+  report.flush()
 end
 
 -- A script that ends the process would take the other workers' handlers with it.
@@ -144,8 +175,18 @@ local function forbid_exit()
   end
 end
 
+local function load(self, path)
+  local ok, problem = pcall(self.schedule.run, self.schedule, function()
+    script.load(path)
+  end, LOAD_TIMEOUT)
+  if not ok then
+    failure("%s%s", type(problem) == "string" and path .. ": " or "", tostring(problem))
+  end
+end
+
 --- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`,
--- `max_attempts`, `timeout` (of a handler, in seconds), `json`.
+-- `max_attempts`, `timeout` and `cpu_timeout` (of a handler, in seconds), `memory_limit` (MiB),
+-- `json`.
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
@@ -153,15 +194,20 @@ return function(text)
   report.hold_lines()
   client.set_defaults(options.client or {})
   local self = setmetatable({
-    schedule = scheduler.new(),
+    schedule = scheduler.new(options.cpu_timeout, options.memory_limit),
     concurrency = options.concurrency,
     max_attempts = options.max_attempts,
     timeout = options.timeout,
-    running = {}, -- the ids of the events whose handlers run
+    memory_limit = options.memory_limit,
+    running = {}, -- by id, what is told of the events whose handlers run
   }, Worker)
   runtime.use(self.schedule:runtime())
   forbid_exit()
-  script.load(options.script)
+  load(self, options.script)
   task.ready(table.concat(events.actions(), ", "))
-  work(self)
+  local ok, problem = pcall(work, self)
+  if not ok then
+    fail_running(self, problem)
+    error(problem, 0)
+  end
 end

@@ -25,6 +25,9 @@ end)
 options.seconds = number("a number of seconds from 0", function(value)
   return value >= 0 and value <= 1e6
 end)
+options.mebibytes = number("a whole number of MiB from 16 to 1048576", function(value)
+  return math.tointeger(value) and value >= 16 and value <= 1048576
+end)
 options.duration = number("a number of seconds above 0, up to 86400", function(value)
   return value > 0 and value <= 86400
 end)

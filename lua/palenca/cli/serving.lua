@@ -4,6 +4,7 @@ local failure = require("palenca.failure")
 local host = require("palenca.host")
 local json = require("palenca.json")
 local options = require("palenca.cli.options")
+local redact = require("palenca.redact")
 local reload = require("palenca.cli.reload")
 local report = require("palenca.report")
 local store_options = require("palenca.cli.store_options")
@@ -78,6 +79,21 @@ function serving.define(command)
     convert = options.duration,
     argname = "SECONDS",
   })
+  options.add(command, "--cpu-timeout", {
+    help = "Seconds that a handler may compute without waiting; its attempt has failed then. The "
+      .. "same holds for the loading of the script.",
+    env = "PALENCA_CPU_TIMEOUT",
+    default = 5,
+    convert = options.duration,
+    argname = "SECONDS",
+  })
+  options.add(command, "--memory-limit", {
+    help = "MiB of memory that the script may take in each worker.",
+    env = "PALENCA_MEMORY_LIMIT",
+    default = 256,
+    convert = options.mebibytes,
+    argname = "MIB",
+  })
   options.add(command, "--drain-timeout", {
     help = "Seconds that running handlers get to end after Ctrl-C or SIGTERM.",
     env = "PALENCA_DRAIN_TIMEOUT",
@@ -132,6 +148,8 @@ function serving.start(given, client)
       concurrency = given.concurrency,
       max_attempts = given.max_attempts,
       timeout = given.handler_timeout,
+      cpu_timeout = given.cpu_timeout,
+      memory_limit = given.memory_limit,
       json = given.json,
     }),
     count = given.workers,
@@ -230,24 +248,32 @@ local function end_well(self)
   return not interrupted
 end
 
+local function mend_workers(self)
+  local told, is_hopeless = self.workers:mend()
+  for _, problem in ipairs(told) do
+    report.line("palenca: " .. redact.line(problem, true), { event = "worker", message = problem })
+  end
+  return is_hopeless
+end
+
 --- Waits for Ctrl-C or SIGTERM, then stops; a second one exits at once. Meanwhile reloads the
 -- script when that is wanted.
 -- @tparam ?function done asked again and again; true ends the waiting
 -- @treturn boolean whether all went well
 function Serving:run(done)
-  local signal, problem
+  local signal, is_hopeless
   repeat
-    local is_idle = self.reload:is_idle() and not done
+    local is_idle = self.reload:is_idle() and not self.workers:is_mending() and not done
     signal = wait_signal(self, is_idle and 1 or 0.05)
-    problem = self.workers:broken()
+    is_hopeless = mend_workers(self)
     self.reload:step()
-  until signal or problem or (done and done())
+  until signal or is_hopeless or (done and done())
   if signal then
     report.line(string.format("%s: finishing what runs (again to exit at once)", signal))
-  elseif problem then
-    report.line("palenca: a worker has failed: " .. problem)
+  elseif is_hopeless then
+    report.line("palenca: workers cannot be kept running; the program ends")
   end
-  return end_well(self) and not problem
+  return end_well(self) and not is_hopeless
 end
 
 return serving

@@ -7,6 +7,11 @@ Workers.__index = Workers
 
 local workers = {}
 
+-- A worker that fails is replaced, but not more often than so many times in so many seconds.
+local FAILURES_MAX = 10
+local FAILURES_WITHIN = 60
+-- The script on disk may not load just now.
+local REPLACE_AGAIN = 5
 -- So long a worker that was told to stop gets for it, before its thread is left behind.
 local STOP_PATIENCE = 1
 
@@ -22,6 +27,9 @@ function workers.new(given)
     drain_timeout = given.drain_timeout,
     active = {},
     leaving = {},
+    replacing = {}, -- workers that load the script, to take the place of one that has failed
+    replace_at = 0,
+    failures = {}, -- their moments
     loading = nil,
   }, Workers)
 end
@@ -117,18 +125,70 @@ function Workers:step(patience)
     return give_up(self, problem)
   end
   dismiss(self, self.active, true)
-  self.active, self.loading = self.loading, nil
+  dismiss(self, self.replacing, false)
+  self.active, self.replacing, self.loading = self.loading, {}, nil
   return "loaded", self.actions
 end
 
---- Why a worker that should run has ended by itself; nil if all run.
-function Workers:broken()
-  for _, worker in ipairs(self.active) do
-    local ended, problem = worker:join(0)
+-- Takes those that have failed out; answers what is to be told of them.
+local function remove_failed(self)
+  local told = {}
+  for at = #self.active, 1, -1 do
+    local ended, problem = self.active[at]:join(0)
     if ended ~= false then
-      return problem or "a worker has ended"
+      table.remove(self.active, at):close()
+      table.insert(self.failures, host.steady_time())
+      told[#told + 1] = "a worker has failed: " .. (problem or "it has ended")
     end
   end
+  return told
+end
+
+local function begin_replacing(self, told)
+  while #self.active + #self.replacing < self.count do
+    local worker, problem = host.start("palenca.worker", self.options, self.store)
+    if not worker then
+      told[#told + 1] = problem
+      return
+    end
+    table.insert(self.replacing, worker)
+  end
+end
+
+local function end_replacing(self, told)
+  for at = #self.replacing, 1, -1 do
+    local actions, problem = self.replacing[at]:wait_ready(0)
+    if actions then
+      table.insert(self.active, table.remove(self.replacing, at))
+    elseif problem then
+      table.remove(self.replacing, at):close()
+      told[#told + 1] = "a worker could not be replaced: " .. problem
+      self.replace_at = host.steady_time() + REPLACE_AGAIN
+    end
+  end
+end
+
+--- Whether a worker is being replaced, or has been lately and may be again soon.
+function Workers:is_mending()
+  return #self.replacing > 0 or #self.failures > 0
+end
+
+--- Replaces workers that have ended by themselves.
+-- @treturn {string,...} what is to be told of it
+-- @treturn boolean whether this is hopeless: they fail too often, or none is left and the script
+-- does not load
+function Workers:mend()
+  local told = remove_failed(self)
+  local now = host.steady_time()
+  while self.failures[1] and self.failures[1] < now - FAILURES_WITHIN do
+    table.remove(self.failures, 1)
+  end
+  if now >= self.replace_at then
+    begin_replacing(self, told)
+  end
+  end_replacing(self, told)
+  local is_empty = #self.active + #self.replacing == 0
+  return told, #self.failures > FAILURES_MAX or is_empty
 end
 
 --- Begins no handler any more; those that run go on.
@@ -137,7 +197,8 @@ function Workers:ask_drain()
     give_up(self)
   end
   dismiss(self, self.active, true)
-  self.active = {}
+  dismiss(self, self.replacing, false)
+  self.active, self.replacing = {}, {}
 end
 
 --- Waits for the handlers that run, until the drain timeout.

@@ -10,14 +10,41 @@ Scheduler.__index = Scheduler
 
 local scheduler = {}
 
--- So long the variables to be closed of a task that has failed may wait for something.
+local bounds, own_task = host.bounds, host.task
+
+-- So long the variables to be closed of a task that has failed may wait for something, and compute.
 local CLOSE_PATIENCE = 1
 
 local NEVER = math.huge
 
+-- What is raised as an object says all there is to say.
+local function note_frames(self)
+  return function(problem)
+    if type(problem) == "string" then
+      self.current.frames = trace(debug.traceback("", 2), problem)
+    end
+    return problem
+  end
+end
+
+-- What every coroutine made here does. The protected call is in it, so that variables are closed
+-- where what they call can wait, and where the hook that stops a loop is at work.
+local function body_of(self)
+  local on_error = note_frames(self)
+  return function()
+    local task = self.current
+    task.ok, task.problem = xpcall(task.body, on_error, task)
+  end
+end
+
 --- A scheduler with an engine of its own.
-function scheduler.new()
-  return setmetatable({
+-- @tparam number cpu_time seconds that a task may compute without waiting
+-- @tparam number memory MiB that the state may take
+function scheduler.new(cpu_time, memory)
+  bounds.set(cpu_time, memory)
+  bounds.watch_coroutines()
+  local self = setmetatable({
+    cpu_time = cpu_time,
     calls = calls.new(core.engine()),
     tasks = {}, -- coroutines made here → their tasks
     ready = {}, -- tasks to be resumed
@@ -26,6 +53,8 @@ function scheduler.new()
     current = nil, -- the task whose code runs
     running = 0,
   }, Scheduler)
+  self.body = body_of(self)
+  return self
 end
 
 local function wake(self, task)
@@ -57,25 +86,30 @@ end
 -- the user's own, or from where no yield is possible, waits in place.
 local function may_park(self)
   local task = self.current
-  return task and task.thread == coroutine.running() and coroutine.isyieldable() and task or nil
+  return task and not task.in_place and task.thread == coroutine.running()
+    and coroutine.isyieldable() and task or nil
 end
 
 local function timed_out(task)
   return string.format("timed out after %g s", task.limit)
 end
 
--- How long the code that runs may wait in place, of `seconds`; raises if its time is over.
-local function patience(self, seconds)
+-- Waits in place for at most so long; raises if the time of the code that runs is over, or if the
+-- thread is to end.
+local function step_in_place(self, seconds)
   local task = self.current
-  if not (task and task.deadline) then
-    return seconds
+  if own_task.wished() == "stop" then
+    error("given up, as the program ends", 0)
+  elseif task and task.deadline then
+    local left = task.deadline - host.steady_time()
+    if left <= 0 then
+      task.is_late = true
+      error(timed_out(task), 0)
+    end
+    seconds = math.min(seconds, left)
   end
-  local left = task.deadline - host.steady_time()
-  if left <= 0 then
-    task.is_late = true
-    error(timed_out(task), 0)
-  end
-  return math.min(seconds, left)
+  self.calls:step(seconds, on_done(self), own_task.fd())
+  own_task.clear_fd()
 end
 
 local function submit(self, request)
@@ -98,7 +132,7 @@ local function wait(self, call)
       call.waiter = task
       park(task)
     else
-      self.calls:step(patience(self, 3600), on_done(self))
+      step_in_place(self, 3600)
     end
   end
   return call.result
@@ -131,7 +165,7 @@ local function sleep(self, seconds)
   end
   local left = seconds
   while left > 0 do
-    self.calls:step(patience(self, left), on_done(self))
+    step_in_place(self, left)
     left = due - host.steady_time()
   end
 end
@@ -158,10 +192,7 @@ function Scheduler:runtime()
 end
 
 local function new_task(self, body, at_end)
-  local task = { at_end = at_end, calls = {} }
-  task.thread = coroutine.create(function()
-    return body(task)
-  end)
+  local task = { thread = coroutine.create(self.body), body = body, at_end = at_end, calls = {} }
   self.tasks[task.thread] = task
   return task
 end
@@ -185,48 +216,81 @@ end
 
 -- Variables to be closed run here, with code of the script's.
 local function close(self, task)
-  local before = self.current
   self.current = {
+    in_place = true,
     calls = task.calls,
     limit = CLOSE_PATIENCE,
     deadline = host.steady_time() + CLOSE_PATIENCE,
   }
-  coroutine.close(task.thread)
-  self.current = before
+  bounds.close(task.thread, CLOSE_PATIENCE)
+  self.current = nil
   for call in pairs(task.calls) do
     self.calls:cancel(call)
   end
 end
 
-local function finish(self, task, ok, problem)
-  if not ok and task.is_late then
-    problem = timed_out(task) -- whatever has become of it on its way here
+-- Ends a task, at `problem` if that is given, where it is.
+local function finish(self, task, problem)
+  if problem then
+    task.ok, task.problem = false, problem
+    task.frames = trace(debug.traceback(task.thread), problem)
+  elseif not task.ok and task.is_late then
+    task.problem = timed_out(task) -- whatever has become of it on its way here
   end
-  local frames = not ok and type(problem) == "string"
-    and trace(debug.traceback(task.thread), problem) or nil
   self.tasks[task.thread] = nil
-  if not ok then
+  if not task.ok then
     remove_sleeper(self, task)
     close(self, task)
+    if task.problem == "not enough memory" then
+      collectgarbage() -- so that what it has left behind is not in the way of the next one
+    end
   end
+end
+
+-- Lets a task run until it waits; answers whether it goes on then.
+local function turn(self, task)
+  task.parked = false
+  self.current = task
+  local state, problem = bounds.resume(task.thread)
+  self.current = nil
+  if state == "yielded" then
+    return true
+  elseif state == "stopped" then
+    problem = string.format("stopped after %g s of CPU time", self.cpu_time)
+  end
+  finish(self, task, problem)
+  return false
+end
+
+local function tell_end(self, task)
   self.running = self.running - 1
-  task.at_end(ok, problem, frames)
+  task.at_end(task.ok, task.problem, task.frames)
 end
 
 local function resume(self, task)
-  local thread = task.thread
-  if not self.tasks[thread] then
+  if not self.tasks[task.thread] then
     return -- ended before its turn came
-  end
-  task.parked = false
-  self.current = task
-  local ok, problem = coroutine.resume(thread)
-  self.current = nil
-  if coroutine.status(thread) == "dead" then
-    finish(self, task, ok, problem)
+  elseif not turn(self, task) then
+    tell_end(self, task)
   elseif not task.parked then
     -- a script that yields by itself lets others take their turn, and goes on
     wake(self, task)
+  end
+end
+
+--- Runs a function at once, to its end, within the same bounds; what it waits for is waited for in
+-- place. Raises what it raises.
+-- @tparam function body
+-- @tparam number seconds that it may take
+function Scheduler:run(body, seconds)
+  local task = new_task(self, body)
+  task.in_place = true
+  self:limit(task, seconds)
+  if turn(self, task) then
+    finish(self, task, "yielded, where nothing is there to go on with")
+  end
+  if not task.ok then
+    error(task.problem, 0)
   end
 end
 
@@ -253,7 +317,8 @@ local function end_late_ones(self)
     end
   end
   for _, task in ipairs(late) do
-    finish(self, task, false, timed_out(task))
+    finish(self, task, timed_out(task))
+    tell_end(self, task)
   end
   return #late > 0
 end

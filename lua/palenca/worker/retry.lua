@@ -1,8 +1,8 @@
 --- What becomes of an event whose handler has failed: the words for it, and when it comes again.
--- @module palenca.worker.failure
+-- @module palenca.worker.retry
 local redact = require("palenca.redact")
 
-local failure = {}
+local retry = {}
 
 local FIRST_WAIT = 5
 local LONGEST_WAIT = 3600
@@ -33,7 +33,7 @@ end
 -- @param problem what was raised; its `repeat_after` or `retry_after` are seconds to wait at least
 -- @tparam ?number first the wait after the first one, in seconds; default 5
 -- @treturn number seconds
-function failure.wait(attempt, problem, first)
+function retry.wait(attempt, problem, first)
   first = first or FIRST_WAIT
   local grown = math.min(first * 4 ^ (attempt - 1), math.max(first, LONGEST_WAIT))
   return math.max(grown * (0.875 + 0.25 * math.random()),
@@ -43,7 +43,7 @@ end
 --- Puts what was raised into words that may be stored: bounded, without identity numbers.
 -- @param problem what was raised
 -- @treturn string
-function failure.describe(problem)
+function retry.describe(problem)
   -- it may be an object whose __tostring raises as well
   local ok, text = pcall(tostring, problem)
   if not ok then
@@ -60,4 +60,4 @@ function failure.describe(problem)
   return redact.identity(kept) .. " […]"
 end
 
-return failure
+return retry

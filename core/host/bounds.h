@@ -1,0 +1,36 @@
+/* Bounds for the code of a script: CPU time without a wait, and the memory of its Lua state.
+ *
+ * A thread that runs a Lua state has one `bounds`. Code of the script's runs between bounds_enter
+ * and bounds_leave; all else is the host's own, which has no bound on time and a reserve of memory.
+ */
+#ifndef PALENCA_HOST_BOUNDS_H
+#define PALENCA_HOST_BOUNDS_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct bounds bounds;
+
+/* For the calling thread, which runs L. Without bounds until they are set. NULL: out of memory. */
+bounds *bounds_begin(lua_State *L);
+/* On the same thread, after the state is closed. */
+void bounds_end(bounds *b);
+/* Those of the calling thread, or NULL. */
+bounds *bounds_own(void);
+
+/* 0 stands for no bound. */
+void bounds_set(bounds *b, int64_t cpu_ms, size_t memory);
+
+/* From now on `co` runs, for so much CPU time at most (0: as was set). Once that is over the
+ * coroutine yields at its next instruction, or raises where it cannot: in a call from C, or if it
+ * is being closed; and does so again, whatever catches it, until bounds_leave. */
+void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ms, bool is_closing);
+/* Answers whether the time was over. */
+bool bounds_leave(bounds *b, lua_State *co);
+
+/* The script's code goes on in another coroutine; answers the one before, for switching back. */
+lua_State *bounds_switch(bounds *b, lua_State *co);
+
+#endif

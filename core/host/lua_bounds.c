@@ -1,0 +1,182 @@
+/* host.bounds: runs coroutines of a script's within bounds, and those that they make themselves. */
+#include "lua_host.h"
+
+#include "bounds.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#define MIB ((size_t)1 << 20)
+
+static bounds *check_bounds(lua_State *L) {
+  bounds *b = bounds_own();
+  if (b == NULL)
+    luaL_error(L, "not on a thread of the host");
+  return b;
+}
+
+static lua_State *check_thread(lua_State *L) {
+  lua_State *co = lua_tothread(L, 1);
+  luaL_argexpected(L, co != NULL, 1, "coroutine");
+  return co;
+}
+
+/* ---- what the scheduler calls ------------------------------------------------------------- */
+
+/* bounds.resume(thread) → "yielded" | "ended" | "stopped" (out of CPU time) | "failed", error.
+ * Nothing is passed in or out. */
+static int resume(lua_State *L) {
+  bounds *b = check_bounds(L);
+  lua_State *co = check_thread(L);
+  int count = 0;
+  bounds_enter(b, co, 0, false);
+  int status = lua_resume(co, L, 0, &count);
+  bool is_over = bounds_leave(b, co);
+  if (is_over && status != LUA_OK) {
+    lua_pushliteral(L, "stopped");
+    return 1;
+  }
+  if (status == LUA_OK || status == LUA_YIELD) {
+    lua_pop(co, count);
+    lua_pushstring(L, status == LUA_OK ? "ended" : "yielded");
+    return 1;
+  }
+  lua_pushliteral(L, "failed");
+  lua_xmove(co, L, 1);
+  return 2;
+}
+
+/* bounds.close(thread, CPU seconds): closes its variables; what they raise is of no interest */
+static int close_thread(lua_State *L) {
+  bounds *b = check_bounds(L);
+  lua_State *co = check_thread(L);
+  int64_t cpu_ms = (int64_t)(luaL_checknumber(L, 2) * 1000);
+  bounds_enter(b, co, cpu_ms, true);
+  lua_resetthread(co);
+  bounds_leave(b, co);
+  return 0;
+}
+
+/* bounds.set(CPU seconds, MiB); 0: no bound */
+static int set(lua_State *L) {
+  lua_Number cpu = luaL_checknumber(L, 1);
+  lua_Integer memory = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, cpu >= 0 && cpu <= 86400, 1, "seconds");
+  luaL_argcheck(L, memory >= 0 && memory <= 1 << 20, 2, "MiB");
+  bounds_set(check_bounds(L), (int64_t)(cpu * 1000 + 0.999), (size_t)memory * MIB);
+  return 0;
+}
+
+/* ---- coroutines of the script's own --------------------------------------------------------- */
+
+/* As in the standard library, which cannot tell whose code runs. The arguments are on top of L's
+ * stack; answers how many results are there instead, or -1 for an error. */
+static int resume_own(lua_State *L, lua_State *co, int argument_count) {
+  int count = 0;
+  if (!lua_checkstack(co, argument_count)) {
+    lua_pushliteral(L, "too many arguments to resume");
+    return -1;
+  }
+  lua_xmove(L, co, argument_count);
+  lua_State *before = bounds_switch(bounds_own(), co);
+  int status = lua_resume(co, L, argument_count, &count);
+  bounds_switch(bounds_own(), before);
+  if (status != LUA_OK && status != LUA_YIELD) {
+    lua_xmove(co, L, 1);
+    return -1;
+  }
+  if (!lua_checkstack(L, count + 1)) {
+    lua_pop(co, count);
+    lua_pushliteral(L, "too many results to resume");
+    return -1;
+  }
+  lua_xmove(co, L, count);
+  return count;
+}
+
+/* coroutine.resume */
+static int own_resume(lua_State *L) {
+  int count = resume_own(L, check_thread(L), lua_gettop(L) - 1);
+  lua_pushboolean(L, count >= 0);
+  count = count >= 0 ? count : 1;
+  lua_insert(L, -(count + 1));
+  return count + 1;
+}
+
+static int close_own(lua_State *L, lua_State *co) {
+  lua_State *before = bounds_switch(bounds_own(), co);
+  int status = lua_resetthread(co);
+  bounds_switch(bounds_own(), before);
+  if (status != LUA_OK)
+    lua_xmove(co, L, 1);
+  return status;
+}
+
+/* The function that coroutine.wrap makes. */
+static int call_wrapped(lua_State *L) {
+  lua_State *co = lua_tothread(L, lua_upvalueindex(1));
+  int count = resume_own(L, co, lua_gettop(L));
+  if (count >= 0)
+    return count;
+  int status = lua_status(co);
+  if (status != LUA_OK && status != LUA_YIELD)
+    status = close_own(L, co);
+  if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
+    luaL_where(L, 1);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+  }
+  return lua_error(L);
+}
+
+/* coroutine.wrap */
+static int own_wrap(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_State *co = lua_newthread(L);
+  lua_pushvalue(L, 1);
+  lua_xmove(L, co, 1);
+  lua_pushcclosure(L, call_wrapped, 1);
+  return 1;
+}
+
+static const char *unclosable(lua_State *L, lua_State *co) {
+  lua_Debug activation;
+  if (co == L)
+    return "running";
+  return lua_status(co) == LUA_OK && lua_getstack(co, 0, &activation) ? "normal" : NULL;
+}
+
+/* coroutine.close */
+static int own_close(lua_State *L) {
+  lua_State *co = check_thread(L);
+  const char *why_not = unclosable(L, co);
+  if (why_not != NULL)
+    return luaL_error(L, "cannot close a %s coroutine", why_not);
+  int status = close_own(L, co);
+  lua_pushboolean(L, status == LUA_OK);
+  if (status == LUA_OK)
+    return 1;
+  lua_insert(L, -2);
+  return 2;
+}
+
+/* bounds.watch_coroutines(): puts functions that keep within bounds in the library's place */
+static int watch_coroutines(lua_State *L) {
+  static const luaL_Reg own[] = {
+      {"resume", own_resume}, {"wrap", own_wrap}, {"close", own_close}, {NULL, NULL}};
+  check_bounds(L);
+  lua_getglobal(L, LUA_COLIBNAME);
+  luaL_setfuncs(L, own, 0);
+  return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"resume", resume}, {"close", close_thread},
+    {"set", set},       {"watch_coroutines", watch_coroutines},
+    {NULL, NULL},
+};
+
+void lua_open_bounds(lua_State *L) {
+  luaL_newlib(L, functions);
+  lua_setfield(L, -2, "bounds");
+}

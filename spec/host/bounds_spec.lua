@@ -1,0 +1,296 @@
+--- What a script may not do for long: compute without an end, fill the memory, end its worker. The
+-- event fails, others go on, and nothing is lost.
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+describe("a script that", function()
+  local stage
+
+  before_each(function()
+    stage = helper.stage()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  local function serve(text, arguments, env)
+    local all = { "--workers", "1", "--max-attempts", "1", "--cpu-timeout", "0.1" }
+    table.move(arguments or {}, 1, #(arguments or {}), #all + 1, all)
+    return stage:serve({ text = 'local palenca = require "palenca"\n' .. text, arguments = all,
+      env = env })
+  end
+
+  local loops = {
+    ["computes"] = "while true do end",
+    ["catches every error"] = "while true do pcall(error) end",
+    ["catches errors within and without"] = [[
+      while true do pcall(function() while true do pcall(function() while true do end end) end end)
+      end]],
+    ["calls itself"] = "local function f() return f() end f()",
+    ["handles errors"] = "xpcall(error, function() while true do end end)",
+    ["handles errors of errors"] = [[
+      local function forever() while true do end end
+      while true do xpcall(function() xpcall(forever, forever) end, forever) end]],
+    ["makes coroutines"] = [[
+      while true do coroutine.resume(coroutine.create(function() while true do end end)) end]],
+    ["is in a coroutine of its own"] = [[
+      coroutine.wrap(function()
+        coroutine.wrap(function() while true do pcall(error) end end)()
+      end)()]],
+    ["goes on in a coroutine again and again"] = [[
+      local co = coroutine.wrap(function() while true do coroutine.yield() end end)
+      while true do co() end]],
+    ["sorts"] = "table.sort({3, 2, 1}, function() while true do pcall(error) end end)",
+    ["replaces"] = [[
+      while true do
+        pcall(string.gsub, "x", "x", function() xpcall(error, function() while true do end end) end)
+      end]],
+    ["has hooks of its own"] = "while true do debug.sethook() end",
+    ["closes"] = [[
+      local guard <close> = setmetatable({}, {__close = function() while true do end end})
+      while true do end]],
+    ["closes a coroutine"] = [[
+      local co = coroutine.create(function()
+        local guard <close> = setmetatable({}, {__close = function() while true do end end})
+        coroutine.yield()
+      end)
+      coroutine.resume(co)
+      coroutine.close(co)]],
+    ["computes in a method"] = [[
+      local t = setmetatable({}, {__index = function() while true do end end})
+      return t.x]],
+  }
+  for name, code in pairs(loops) do
+    it("never ends is stopped, and the worker goes on: " .. name, function()
+      local served = serve(string.format([[
+        palenca.on("login.success", function() print "began" %s end)
+        palenca.on("login.error", function() print "other" end)
+      ]], code))
+      helper.post(served.url, { account_id = "a" })
+      served:wait_output("stdout", "began")
+      helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
+      local event = helper.wait_state(served.db, "a", "dead")
+      assert.are.equal("stopped after 0.1 s of CPU time", event.error)
+      served:wait_output("stdout", "other")
+      assert.are.equal(0, served:stop(), served.stderr)
+      assert.is_nil(served.stderr:find("a worker has failed", 1, true))
+    end)
+  end
+
+  it("is stopped is told where", function()
+    local served = serve([[
+
+      local function spin() while true do end end
+      palenca.on("*", function() spin() end)
+    ]])
+    helper.post(served.url, { account_id = "a" })
+    served:wait_output("stderr",
+      "stopped after 0%.1 s of CPU time\n\t[^\n]*script%.lua:3: in [^\n]*spin")
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("computes for long, but waits in between, is let go on", function()
+    local served = serve([[
+      palenca.on("*", function()
+        for _ = 1, 5 do
+          local ends = os.clock() + 0.03
+          while os.clock() < ends do end
+          palenca.sleep(0)
+        end
+        print "ended"
+      end)
+    ]])
+    helper.post(served.url, { account_id = "a" })
+    served:wait_output("stdout", "ended")
+    helper.wait_state(served.db, "a", "done")
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("keeps a coroutine from before goes on with it", function()
+    local served = serve([[
+      local kept
+      palenca.on("login.success", function()
+        kept = coroutine.create(function()
+          local sum = 0
+          while sum < 1e12 and not palenca.enough do sum = sum + 1 end
+          return "kept " .. math.type(sum)
+        end)
+        coroutine.resume(kept)
+      end)
+      palenca.on("login.error", function()
+        palenca.enough = true
+        print(coroutine.resume(kept))
+        print(coroutine.resume(kept))
+        print(coroutine.resume(coroutine.create(function(...) return select("#", ...), ... end),
+          nil, 2))
+        print(pcall(coroutine.wrap(function() error "oh" end)))
+        print(pcall(coroutine.wrap(function() error({}) end)))
+        local co = coroutine.create(function()
+          local guard <close> = setmetatable({}, {__close = function() error("closing", 0) end})
+          coroutine.yield(1, 2, 3)
+        end)
+        print(coroutine.resume(co))
+        print(coroutine.close(co))
+        print(coroutine.close(co), coroutine.status(co))
+        print(pcall(coroutine.close, coroutine.running()))
+        print(pcall(coroutine.resume, 5))
+      end)
+    ]])
+    helper.post(served.url, { account_id = "a" })
+    helper.wait_state(served.db, "a", "dead")
+    helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
+    helper.wait_state(served.db, "b", "done")
+    assert.are.equal(0, served:stop())
+    local said = served.stdout:gsub("table: 0x%x+", "table"):gsub("/%S*/script", "script")
+    assert.are.equal("true\tkept integer\n"
+      .. "false\tcannot resume dead coroutine\n"
+      .. "true\t2\tnil\t2\n"
+      .. "false\tscript.lua:17: oh\n"
+      .. "false\ttable\n"
+      .. "true\t1\t2\t3\n"
+      .. "false\tclosing\n"
+      .. "true\tdead\n"
+      .. "false\tcannot close a running coroutine\n"
+      .. "false\tbad argument #1 to 'coroutine.resume' (coroutine expected, got number)\n", said)
+  end)
+
+  it("never ends while it is loaded is not served", function()
+    local path = process.write_file(stage:directory() .. "/mine.lua",
+      "while true do pcall(error) end")
+    local status, _, err = process.run(process.program(), { "serve", path, "--listen",
+      "127.0.0.1:0", "--db", stage:directory() .. "/e.db", "--cpu-timeout", "0.1" })
+    assert.are.equal(1, status)
+    assert.are.equal("palenca: " .. path .. ": stopped after 0.1 s of CPU time\n", err)
+  end)
+
+  it("yields while it is loaded is not served", function()
+    local path = process.write_file(stage:directory() .. "/mine.lua", "coroutine.yield()")
+    local status, _, err = process.run(process.program(), { "serve", path, "--listen",
+      "127.0.0.1:0", "--db", stage:directory() .. "/e.db" })
+    assert.are.equal(1, status)
+    assert.truthy(err:find("mine.lua: yielded", 1, true), err)
+  end)
+
+  -- ---- memory -------------------------------------------------------------------------
+
+  local hogs = {
+    ["a table without end"] = "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end",
+    ["a long string"] = "local s = ('x'):rep(1e9) print(#s)",
+    ["strings in a coroutine"] = [[
+      coroutine.wrap(function() local s = "x" while true do s = s .. s end end)()]],
+    ["coroutines without end"] = [[
+      local t = {}
+      while true do
+        t[#t + 1] = coroutine.create(function() coroutine.yield() end)
+        coroutine.resume(t[#t])
+      end]],
+  }
+  for name, code in pairs(hogs) do
+    it("allocates more than it may fails alone: " .. name, function()
+      local served = serve(string.format([[
+        palenca.on("login.success", function() %s end)
+        palenca.on("login.error", function() print "other" end)
+      ]], code), { "--memory-limit", "16", "--cpu-timeout", "60" })
+      helper.post(served.url, { account_id = "a" })
+      helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
+      assert.are.equal("not enough memory", helper.wait_state(served.db, "a", "dead").error)
+      served:wait_output("stdout", "other")
+      assert.are.equal(0, served:stop(), served.stderr)
+      assert.is_nil(served.stderr:find("a worker has failed", 1, true), served.stderr)
+    end)
+  end
+
+  it("keeps what it allocates begins anew, and nothing is lost", function()
+    local served = serve([[
+      local kept = {}
+      palenca.on("*", {max_attempts = 3, retry_wait = 0.01}, function(event)
+        for i = 1, 100 do kept[#kept + 1] = ("x"):rep(30000) .. #kept end
+        print(event.account_id)
+      end)
+    ]], { "--memory-limit", "16" })
+    for i = 1, 8 do
+      helper.post(served.url, { account_id = "a" .. i })
+    end
+    served:wait_output("stderr", "a worker has failed: the script keeps nearly all of the 16 MiB")
+    for i = 1, 8 do
+      helper.wait_state(served.db, "a" .. i, "done")
+    end
+    assert.are.equal(0, served:stop(), served.stderr)
+  end)
+
+  -- ---- the worker ----------------------------------------------------------------------
+
+  it("breaks its worker fails, and another worker takes its place", function()
+    local served = serve([[
+      palenca.on("login.success", function() string.format = nil end)
+      palenca.on("login.error", function() palenca.sleep(3600) end)
+      palenca.on("login.created", function(event) print("other", event.attempt) end)
+    ]], { "--max-attempts", "2", "--drain-timeout", "0" })
+    helper.post(served.url, { account_id = "waiting", webhook_action = "login.error" })
+    helper.wait_state(served.db, "waiting", "running")
+    helper.post(served.url, { account_id = "breaking" })
+    served:wait_output("stderr", "a worker has failed: [^\n]*format")
+    local event = helper.wait_state(served.db, "waiting", "retry")
+    assert.truthy(event.error:find("its worker has failed", 1, true), event.error)
+    helper.post(served.url, { account_id = "after", webhook_action = "login.created" })
+    served:wait_output("stdout", "other\t1\n")
+    assert.are.equal(0, served:stop(), served.stderr)
+  end)
+
+  it("breaks every worker ends the program, with all that is not done kept", function()
+    local served = serve([[
+      palenca.on("*", function() string.format = nil end)
+    ]], { "--max-attempts", "1000" })
+    for i = 1, 30 do
+      helper.post(served.url, { account_id = "a" .. i })
+    end
+    assert.are.equal(1, served:wait_exit())
+    assert.truthy(served.stderr:find("workers cannot be kept running", 1, true))
+    assert.are.equal(30, #helper.events(served.db))
+  end)
+
+  it("cannot be loaded any more when a worker is to be replaced ends the program", function()
+    local served = serve("palenca.on('*', function() string.format = nil end)")
+    process.write_file(served.directory .. "/script.lua", "= broken")
+    helper.post(served.url, { account_id = "a" })
+    assert.are.equal(1, served:wait_exit())
+    assert.truthy(served.stderr:find("a worker could not be replaced: [^\n]*script%.lua:1:"))
+  end)
+
+  it("blocks, fails, loops, fills the memory and wants to exit does not hold others up", function()
+    local fifo = stage:directory() .. "/fifo"
+    assert.are.equal(0, (process.run("/usr/bin/mkfifo", { fifo })))
+    local served = serve([[
+      local deeds = {
+        blocks = function() os.execute "cat $SPEC_FIFO" end,
+        fails = function() error "always" end,
+        loops = function() while true do end end,
+        fills = function() local s = "x" while true do s = s .. s end end,
+        exits = function() os.exit(0, true) end,
+      }
+      palenca.on("*", function(event)
+        if deeds[event.account_id] then deeds[event.account_id]() end
+      end)
+    ]], { "--workers", "2", "--memory-limit", "32", "--cpu-timeout", "1" }, { SPEC_FIFO = fifo })
+    for _, deed in ipairs({ "blocks", "fails", "loops", "fills", "exits" }) do
+      helper.post(served.url, { account_id = deed })
+    end
+    for i = 1, 50 do
+      helper.post(served.url, { account_id = "other-" .. i })
+    end
+    for i = 1, 50 do
+      helper.wait_state(served.db, "other-" .. i, "done")
+    end
+    for deed, reason in pairs({ fails = "always", loops = "CPU time", fills = "not enough memory",
+      exits = "os.exit is not available" }) do
+      local event = helper.wait_state(served.db, deed, "dead")
+      assert.truthy(event.error:find(reason, 1, true), event.error)
+    end
+    assert.are.equal("running", helper.wait_state(served.db, "blocks", "running").state)
+    local file = assert(io.open(fifo, "w"))
+    file:close()
+    helper.wait_state(served.db, "blocks", "done")
+    assert.are.equal(0, served:stop(), served.stderr)
+  end)
+end)
