@@ -38,6 +38,7 @@ build = {
         "core/client/call.c",
         "core/client/engine.c",
         "core/client/engine_thread.c",
+        "core/client/fork_guard.c",
         "core/client/lanes.c",
         "core/client/mailbox.c",
         "core/client/pacers.c",

@@ -28,6 +28,15 @@ static inline int compat_is_yieldable(lua_State *L) {
   return lua_isyieldable(L);
 }
 #endif
+/* Takes a table from the top and makes the userdata at `index`, which is not relative to the top,
+ * keep it alive. */
+static inline void compat_set_user_value(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 502
+  lua_setuservalue(L, index);
+#else
+  lua_setfenv(L, index);
+#endif
+}
 
 /* As luaL_setmetatable. */
 static inline void compat_set_metatable(lua_State *L, const char *type) {

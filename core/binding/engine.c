@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ENGINE_TYPE "palenca.engine"
+#define TEMPLATE_TYPE "palenca.template"
 
 typedef struct {
   palenca_engine *engine; /* NULL: closed */
@@ -77,16 +78,22 @@ static void header_fields(lua_State *L, int table, palenca_request *request) {
   request->header_count = used;
 }
 
-void core_read_request(lua_State *L, int table, palenca_request *request) {
+/* What differs from request to request. */
+static void read_own_fields(lua_State *L, int table, palenca_request *request) {
   size_t ignored = 0;
-  memset(request, 0, sizeof *request);
   request->method = string_field(L, table, "method", &ignored, 1);
   request->url = string_field(L, table, "url", &ignored, 1);
   request->body = string_field(L, table, "body", &request->body_size, 0);
-  request->pace_key = string_field(L, table, "pace_key", &request->pace_key_size, 0);
   request->repeatable = boolean_field(L, table, "repeatable");
   request->bulk = boolean_field(L, table, "bulk");
   request->observe = boolean_field(L, table, "observe");
+  request->keep_headers = boolean_field(L, table, "keep_headers");
+}
+
+/* What is the same for many; leaves what header_fields does. */
+static void read_shared_fields(lua_State *L, int table, palenca_request *request) {
+  size_t ignored = 0;
+  request->pace_key = string_field(L, table, "pace_key", &request->pace_key_size, 0);
   request->ca_file = string_field(L, table, "ca_file", &ignored, 0);
   request->proxy = string_field(L, table, "proxy", &ignored, 0);
   request->allow_tls_1_2 = boolean_field(L, table, "allow_tls_1_2");
@@ -97,6 +104,53 @@ void core_read_request(lua_State *L, int table, palenca_request *request) {
   request->rate_limit = (int)number_field(L, table, "rate_limit", 0, PALENCA_RATE_LIMIT_MAX);
   request->max_response = (size_t)number_field(L, table, "max_response", 0, 1e12);
   header_fields(L, table, request);
+}
+
+/* Leaves a copy of a table at the top. */
+static void copy_table(lua_State *L, int table) {
+  lua_newtable(L);
+  int copy = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, table) != 0;) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_settable(L, copy);
+  }
+}
+
+/* core.template{headers=, timeout=, …}: what many requests have in common, read once. It keeps a
+ * copy of the table, whose strings it points into, and the array of headers. */
+static int template_new(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  copy_table(L, 1);
+  lua_getfield(L, 2, "headers");
+  if (lua_istable(L, 3)) {
+    copy_table(L, 3);
+    lua_setfield(L, 2, "headers");
+  }
+  lua_settop(L, 2);
+  palenca_request *shared = lua_newuserdata(L, sizeof *shared);
+  memset(shared, 0, sizeof *shared);
+  compat_set_metatable(L, TEMPLATE_TYPE);
+  read_shared_fields(L, 2, shared);
+  if (shared->headers != NULL)
+    lua_setfield(L, 2, "array of headers");
+  lua_pushvalue(L, 2);
+  compat_set_user_value(L, 3);
+  lua_settop(L, 3);
+  return 1;
+}
+
+void core_read_request(lua_State *L, int table, palenca_request *request) {
+  lua_getfield(L, table, "template");
+  if (lua_isnil(L, -1)) {
+    memset(request, 0, sizeof *request);
+    lua_pop(L, 1);
+    read_shared_fields(L, table, request);
+  } else {
+    *request = *(palenca_request *)luaL_checkudata(L, -1, TEMPLATE_TYPE);
+  }
+  read_own_fields(L, table, request);
 }
 
 /* ---- the engine ---------------------------------------------------------------------- */
@@ -220,7 +274,7 @@ static const char *kind_name(palenca_kind kind) {
 void core_push_result(lua_State *L, const palenca_result *result) {
   const palenca_meta *meta = &result->meta;
   const char *kind = kind_name(result->error.kind);
-  lua_createtable(L, 0, 12);
+  lua_createtable(L, 0, 8);
   set_integer(L, "id", (int64_t)result->id);
   if (result->status > 0)
     set_integer(L, "status", result->status);
@@ -302,6 +356,8 @@ static const luaL_Reg engine_methods[] = {
 };
 
 void core_open_engine(lua_State *L) {
+  luaL_newmetatable(L, TEMPLATE_TYPE);
+  lua_pop(L, 1);
   if (luaL_newmetatable(L, ENGINE_TYPE)) {
     lua_createtable(L, 0, 9);
     compat_set_functions(L, engine_methods);
@@ -312,4 +368,6 @@ void core_open_engine(lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, engine_new);
   lua_setfield(L, -2, "engine");
+  lua_pushcfunction(L, template_new);
+  lua_setfield(L, -2, "template");
 }

@@ -108,6 +108,7 @@ static void copy_request(call *one, const palenca_request *from) {
     one->rate_limit = from->rate_limit;
     pacers_digest(from->pace_key, from->pace_key_size, one->pace_digest);
   }
+  one->keep_headers = from->keep_headers;
   to->repeatable = from->repeatable;
   to->allow_tls_1_2 = from->allow_tls_1_2;
   to->header_out = &one->header_out;

@@ -31,7 +31,7 @@ struct call {
   int max_retries;
   int attempts;
   int timeout_ms; /* of one attempt */
-  bool bulk, observe;
+  bool bulk, observe, keep_headers;
   int rate_limit; /* of all calls with the same digest of their pace_key; 0: none */
   unsigned char pace_digest[PACER_DIGEST_SIZE];
   lane *lane;

@@ -4,6 +4,7 @@
 #include "attempt_log.h"
 #include "call.h"
 #include "clock.h"
+#include "fork_guard.h"
 #include "lanes.h"
 #include "protocol/error.h"
 #include "transport.h"
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #define MAX_IN_FLIGHT_DEFAULT 100 /* what servers allow on one HTTP/2 connection */
 
@@ -28,7 +28,7 @@ struct palenca_engine {
   attempt_log attempts;
   uint64_t last_id;
   uint64_t random;
-  pid_t process; /* in any other the connections are not ours */
+  fork_guard guard; /* in a child the connections are not ours */
 };
 
 /* xorshift64*: spreads retries, nothing secret */
@@ -54,7 +54,7 @@ palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenc
   int in_flight = options->max_in_flight > 0 ? options->max_in_flight : MAX_IN_FLIGHT_DEFAULT;
   engine->max_in_flight = (size_t)in_flight;
   engine->expiry = INT64_MAX;
-  engine->process = getpid();
+  fork_guard_init(&engine->guard);
   seed(engine);
   engine->pacers =
       options->pacers != NULL ? palenca_pacers_retain(options->pacers) : palenca_pacers_new();
@@ -71,10 +71,11 @@ palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenc
 void palenca_engine_free(palenca_engine *engine) {
   if (engine == NULL)
     return;
-  if (engine->process == getpid())
-    transport_free(engine->transport);
-  else
+  if (fork_guard_has_forked(&engine->guard))
     transport_abandon(engine->transport);
+  else
+    transport_free(engine->transport);
+  fork_guard_free(&engine->guard);
   call_list_free(&engine->waiting);
   call_list_free(&engine->sending);
   lanes_free(engine->lanes);
@@ -106,7 +107,8 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
   result->status = outcome->status;
   result->attempts = one->attempts;
   result->meta = *meta;
-  result->headers = take_buffer(&one->header_out, &result->headers_size);
+  if (one->keep_headers)
+    result->headers = take_buffer(&one->header_out, &result->headers_size);
   result->body = take_buffer(&one->body_out, &result->body_size);
   call_list_remove(one);
   call_free(one);
@@ -192,9 +194,9 @@ static void fail_list(palenca_engine *engine, call_list *list) {
 /* A connection that two processes use mixes up their answers, and a call that both know would be
  * sent twice. */
 static void start_afresh_after_fork(palenca_engine *engine) {
-  if (engine->process == getpid() && engine->transport != NULL)
+  if (!fork_guard_has_forked(&engine->guard) && engine->transport != NULL)
     return;
-  engine->process = getpid();
+  fork_guard_set(&engine->guard);
   transport_abandon(engine->transport);
   engine->transport = transport_new((int)engine->max_in_flight, NULL);
   engine->in_flight = 0;

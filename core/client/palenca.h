@@ -263,6 +263,7 @@ typedef struct {
   bool repeatable;
   bool bulk;            /* lets calls of the same key pass that are not */
   bool observe;         /* each of its attempts is noted, for palenca_engine_take_attempt */
+  bool keep_headers;    /* the result has the answer's header lines */
   bool allow_tls_1_2;   /* the API needs 1.3; other servers may not have it */
   const char *ca_file;  /* certificates to trust instead of the system's; NULL: those */
   const char *proxy;    /* URL of a proxy; NULL: as the environment says, "": none */
@@ -305,7 +306,7 @@ typedef struct {
   int status;
   int attempts;
   palenca_meta meta;
-  char *headers; /* the answer's header lines, NUL-terminated; or NULL */
+  char *headers; /* the answer's header lines, NUL-terminated; NULL unless kept */
   size_t headers_size;
   char *body; /* NUL-terminated; or NULL */
   size_t body_size;

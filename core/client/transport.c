@@ -16,10 +16,16 @@
 #include <strings.h>
 
 #define CONNECT_TIMEOUT_MS 10000
+#define CURL_ASKS_BEFORE 1024 /* bytes of a body; newer curls wait with larger ones only */
+
+/* Used for one transfer after the other; its header lines stay, for most have the same. */
+typedef struct {
+  CURL *easy;
+  struct curl_slist *lines;
+} easy_handle;
 
 typedef struct transfer {
-  CURL *easy;
-  struct curl_slist *headers;
+  easy_handle handle;
   palenca_buffer *header_out;
   palenca_buffer *body_out;
   void *context;
@@ -34,7 +40,7 @@ struct transport {
   poller poller;     /* watches curl's sockets */
   int64_t wakeup_at; /* when curl wants to be called even if nothing happens; -1: never */
   transfer *running;
-  CURL **idle; /* handles to be used again */
+  easy_handle *idle; /* to be used again */
   size_t idle_count, idle_limit;
 };
 
@@ -97,6 +103,11 @@ void transport_abandon(transport *t) {
   free(t);
 }
 
+static void free_handle(easy_handle *one) {
+  curl_easy_cleanup(one->easy);
+  curl_slist_free_all(one->lines);
+}
+
 static void forget(transport *t, transfer *one) {
   if (one->previous != NULL)
     one->previous->next = one->next;
@@ -104,13 +115,12 @@ static void forget(transport *t, transfer *one) {
     t->running = one->next;
   if (one->next != NULL)
     one->next->previous = one->previous;
-  curl_multi_remove_handle(t->multi, one->easy);
-  curl_easy_setopt(one->easy, CURLOPT_ERRORBUFFER, NULL);
+  curl_multi_remove_handle(t->multi, one->handle.easy);
+  curl_easy_setopt(one->handle.easy, CURLOPT_ERRORBUFFER, NULL);
   if (t->idle_count < t->idle_limit)
-    t->idle[t->idle_count++] = one->easy;
+    t->idle[t->idle_count++] = one->handle;
   else
-    curl_easy_cleanup(one->easy);
-  curl_slist_free_all(one->headers);
+    free_handle(&one->handle);
   free(one);
 }
 
@@ -120,7 +130,7 @@ void transport_free(transport *t) {
   while (t->running != NULL)
     forget(t, t->running);
   while (t->idle_count > 0)
-    curl_easy_cleanup(t->idle[--t->idle_count]);
+    free_handle(&t->idle[--t->idle_count]);
   if (t->multi != NULL)
     curl_multi_cleanup(t->multi);
   poller_free(&t->poller);
@@ -163,36 +173,77 @@ static int on_socket(void *context, curl_socket_t socket, curlsocktype purpose) 
   return fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
 }
 
-static bool add_line(transfer *one, const char *line) {
-  struct curl_slist *longer = curl_slist_append(one->headers, line);
+static bool add_line(easy_handle *to, const char *line) {
+  struct curl_slist *longer = curl_slist_append(to->lines, line);
   if (longer == NULL)
     return false;
-  one->headers = longer;
+  to->lines = longer;
   return true;
 }
 
-static bool add_header(transfer *one, const palenca_header *header) {
+static bool add_header(easy_handle *to, const palenca_header *header) {
   palenca_buffer line = {0};
   /* curl drops a header that is empty behind its colon, and sends it behind a semicolon */
   bool empty = header->value_size == 0;
   bool ok = palenca_buffer_append(&line, header->name, strlen(header->name)) &&
             palenca_buffer_append(&line, empty ? ";" : ": ", empty ? 1 : 2) &&
             palenca_buffer_append(&line, header->value, header->value_size);
-  ok = ok && add_line(one, line.data);
+  ok = ok && add_line(to, line.data);
   palenca_buffer_free(&line);
   return ok;
 }
 
+static bool is_header(const char *line, const palenca_header *header) {
+  size_t size = strlen(header->name);
+  if (strncmp(line, header->name, size) != 0)
+    return false;
+  if (header->value_size == 0)
+    return strcmp(line + size, ";") == 0;
+  return strncmp(line + size, ": ", 2) == 0 &&
+         strncmp(line + size + 2, header->value, header->value_size) == 0 &&
+         line[size + 2 + header->value_size] == '\0';
+}
+
 /* A line without a value takes a header out that curl adds by itself: a wait for
- * permission to send the body, and a form's content type for any body. */
-static bool build_headers(transfer *one, const transport_request *request) {
+ * permission to send a large body, and a form's content type for any body. */
+static size_t lines_without_value(const transport_request *request, const char *lines[2]) {
+  size_t count = 0;
   bool has_type = false;
-  for (size_t i = 0; i < request->header_count; i++) {
+  for (size_t i = 0; i < request->header_count; i++)
     has_type = has_type || strcasecmp(request->headers[i].name, "content-type") == 0;
-    if (!add_header(one, &request->headers[i]))
+  if (!has_type)
+    lines[count++] = "Content-Type:";
+  if (request->body_size > CURL_ASKS_BEFORE)
+    lines[count++] = "Expect:";
+  return count;
+}
+
+static bool has_lines(const easy_handle *one, const transport_request *request, const char *const *more,
+                      size_t count) {
+  const struct curl_slist *line = one->lines;
+  for (size_t i = 0; i < request->header_count; i++, line = line->next)
+    if (line == NULL || !is_header(line->data, &request->headers[i]))
       return false;
-  }
-  return add_line(one, "Expect:") && (has_type || add_line(one, "Content-Type:"));
+  for (size_t i = 0; i < count; i++, line = line->next)
+    if (line == NULL || strcmp(line->data, more[i]) != 0)
+      return false;
+  return line == NULL;
+}
+
+static bool set_lines(easy_handle *to, const transport_request *request) {
+  const char *more[2];
+  size_t count = lines_without_value(request, more);
+  if (to->lines != NULL && has_lines(to, request, more, count))
+    return true;
+  curl_slist_free_all(to->lines);
+  to->lines = NULL;
+  for (size_t i = 0; i < request->header_count; i++)
+    if (!add_header(to, &request->headers[i]))
+      return false;
+  for (size_t i = 0; i < count; i++)
+    if (!add_line(to, more[i]))
+      return false;
+  return curl_easy_setopt(to->easy, CURLOPT_HTTPHEADER, to->lines) == CURLE_OK;
 }
 
 /* What is the same for all transfers of a handle, which is used for one after the other. */
@@ -216,6 +267,7 @@ static CURL *new_easy(void) {
   /* A hung resolver must not be waited for once the call has ended. */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, "palenca/" PALENCA_VERSION);
   if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
       curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK) {
     curl_easy_cleanup(easy);
@@ -268,7 +320,6 @@ static bool set_request(CURL *easy, const transport_request *request) {
 static void set_transfer(CURL *easy, transfer *one) {
   curl_easy_setopt(easy, CURLOPT_PRIVATE, one);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, one->message);
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, one->headers);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, one);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, one);
 }
@@ -281,12 +332,13 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   one->context = context;
   one->header_out = request->header_out;
   one->body_out = request->body_out;
-  one->easy = t->idle_count > 0 ? t->idle[--t->idle_count] : new_easy();
-  if (one->easy == NULL || !build_headers(one, request) || !set_security(one->easy, request) ||
-      !set_request(one->easy, request))
+  one->handle = t->idle_count > 0 ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy()};
+  CURL *easy = one->handle.easy;
+  if (easy == NULL || !set_lines(&one->handle, request) || !set_security(easy, request) ||
+      !set_request(easy, request))
     goto no_memory;
-  set_transfer(one->easy, one);
-  if (curl_multi_add_handle(t->multi, one->easy) != CURLM_OK)
+  set_transfer(easy, one);
+  if (curl_multi_add_handle(t->multi, easy) != CURLM_OK)
     goto no_memory;
   one->next = t->running;
   if (t->running != NULL)
@@ -295,9 +347,7 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   return one;
 no_memory:
   if (one != NULL) {
-    if (one->easy != NULL)
-      curl_easy_cleanup(one->easy);
-    curl_slist_free_all(one->headers);
+    free_handle(&one->handle);
     free(one);
   }
   palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");

@@ -11,8 +11,6 @@ local runtime = require("palenca.runtime")
 local Client = {}
 Client.__index = Client
 
-local USER_AGENT = "palenca-lua/" .. core.version
-
 -- What a client must not show when it is printed or walked through.
 local secrets = setmetatable({}, { __mode = "k" })
 
@@ -38,8 +36,7 @@ local option_types = {
   on_attempt = "function",
 }
 
--- What else goes into each request as it is.
-local request_options = { "deadline", "max_response", "ca_file", "proxy", "on_attempt" }
+local more_options = { "deadline", "max_response", "ca_file", "proxy", "min_tls" }
 
 local defaults = {}
 
@@ -116,6 +113,27 @@ local function choose_base_url(options)
   return base_url
 end
 
+-- What all requests of a client have in common, with and without a body.
+local function template(self, secret, has_body, language)
+  return core.template {
+    headers = {
+      ["x-api-key"] = secret.key,
+      ["Accept"] = "application/json",
+      ["Accept-Language"] = language,
+      ["Content-Type"] = has_body and "application/json" or nil,
+    },
+    pace_key = secret.pace_key,
+    allow_tls_1_2 = self.min_tls == "1.2",
+    timeout = self.timeout,
+    deadline = self.deadline,
+    max_retries = self.max_retries,
+    rate_limit = self.rate_limit,
+    max_response = self.max_response,
+    ca_file = self.ca_file,
+    proxy = self.proxy,
+  }
+end
+
 --- Makes a client.
 -- @static
 -- @function new
@@ -164,16 +182,19 @@ local function new(options)
     rate_limit = option(options, "rate_limit") or core.rate_limit_default,
     pages_in_flight = option(options, "pages_in_flight") or 8,
   }, Client)
-  for _, name in ipairs(request_options) do
-    self[name] = name ~= "on_attempt" and option(options, name) or options[name]
+  for _, name in ipairs(more_options) do
+    self[name] = option(options, name)
   end
-  self.min_tls = option(options, "min_tls")
+  self.on_attempt = options.on_attempt
   for name, kind in pairs(option_types) do
     if self[name] ~= nil then
       check.value("palenca.new: " .. name, self[name], kind, 2)
     end
   end
-  secrets[self] = { key = key, pace_key = base_url .. "\n" .. key }
+  local secret = { key = key, pace_key = base_url .. "\n" .. key }
+  secret.with_body, secret.without_body =
+    template(self, secret, true), template(self, secret, false)
+  secrets[self] = secret
   resources.attach(self)
   return self
 end
@@ -185,33 +206,20 @@ end
 -- Sends nothing yet; runtime.wait brings the result. `more`: `safe`, `language`, `bulk`.
 function Client:_submit(name, path, body, more)
   local secret = secrets[self]
-  local headers = {
-    ["x-api-key"] = secret.key,
-    ["Accept"] = "application/json",
-    ["Accept-Language"] = more.language,
-    ["User-Agent"] = USER_AGENT,
-  }
-  if body ~= nil then
-    headers["Content-Type"] = "application/json"
+  local shared = body ~= nil and secret.with_body or secret.without_body
+  if more.language then
+    shared = template(self, secret, body ~= nil, more.language)
   end
-  local request = {
+  return runtime.submit {
+    template = shared,
     method = name,
     url = self.base_url .. path,
-    headers = headers,
     body = body ~= nil and json.encode(body) or nil,
-    repeatable = more.safe or false,
+    repeatable = more.safe,
     bulk = more.bulk,
-    allow_tls_1_2 = self.min_tls == "1.2",
+    on_attempt = self.on_attempt,
     path = path,
-    timeout = self.timeout,
-    max_retries = self.max_retries,
-    rate_limit = self.rate_limit,
-    pace_key = secret.pace_key,
   }
-  for _, option_name in ipairs(request_options) do
-    request[option_name] = self[option_name]
-  end
-  return runtime.submit(request)
 end
 
 -- Shorter ones are made up for tests, and parts of words.

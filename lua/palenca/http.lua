@@ -99,6 +99,7 @@ local function request(options)
     timeout = options.timeout,
     max_retries = options.max_retries,
     repeatable = method.is_repeatable(name),
+    keep_headers = true,
     allow_tls_1_2 = true,
   }))
   if result.kind then

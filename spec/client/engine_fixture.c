@@ -47,6 +47,7 @@ palenca_request get(const fixture *f) {
   return (palenca_request){.method = "GET",
                            .url = stub_url(f->server),
                            .repeatable = true,
+                           .keep_headers = true,
                            .timeout_ms = PATIENCE_MS,
                            .max_retries = 1};
 }

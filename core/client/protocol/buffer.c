@@ -10,7 +10,7 @@ bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size
     return false;
   size_t needed = buffer->size + size + 1;
   if (needed > buffer->capacity) {
-    size_t capacity = buffer->capacity != 0 ? buffer->capacity : 256;
+    size_t capacity = buffer->capacity != 0 ? buffer->capacity : 1024;
     while (capacity < needed)
       capacity *= 2;
     char *grown = realloc(buffer->data, capacity);

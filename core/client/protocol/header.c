@@ -14,12 +14,22 @@ bool palenca_method_check(const char *method, palenca_error *error) {
   return true;
 }
 
+static bool is_token(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+static size_t token_size(const char *text) {
+  size_t size = 0;
+  while (is_token(text[size]))
+    size++;
+  return size;
+}
+
 bool palenca_header_check(const char *name, const char *value, size_t value_size,
                           palenca_error *error) {
-  static const char token[] = "!#$%&'*+-.^_`|~0123456789"
-                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  size_t size = strlen(name);
-  if (size == 0 || strspn(name, token) != size)
+  size_t size = token_size(name);
+  if (size == 0 || name[size] != '\0')
     return palenca_error_set(error, PALENCA_USAGE, "a header's name is not a valid token");
   if (size > HEADER_MAX || value_size > HEADER_MAX)
     return palenca_error_set(error, PALENCA_USAGE, "a header is longer than %d bytes", HEADER_MAX);
