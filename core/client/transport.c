@@ -413,7 +413,6 @@ static palenca_kind kind_of(CURLcode code, bool sent) {
   case CURLE_WEIRD_SERVER_REPLY:
   case CURLE_BAD_CONTENT_ENCODING:
   case CURLE_WRITE_ERROR:
-  case CURLE_HTTP2:
     return PALENCA_PROTOCOL;
   default:
     return PALENCA_NETWORK;

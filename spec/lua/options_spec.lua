@@ -97,9 +97,13 @@ describe("a hook", function()
     client({}).accounts:earnings(helper.ACCOUNT, {
       start_date = "2025-03-01", end_date = "2025-03-14", items_per_page = 5,
     }):all()
-    assert.equal(4, #seen)
+    -- three pages, and the first one again: twice if a later one came after its second look
+    assert.equal(sandbox:count(), #seen)
+    assert.is_true(#seen == 4 or #seen == 5)
     client({}).consents:get("GOMC800101HDFMRR09")
-    assert.is_nil(seen[5].path:find("GOMC800101", 1, true), seen[5].path)
+    local path = seen[#seen].path
+    assert.truthy(path:find("^/v1/consents/"), path)
+    assert.is_nil(path:find("GOMC800101", 1, true), path)
   end)
 
   it("changes nothing by failing, and is told of", function()
