@@ -1,6 +1,7 @@
 /* Tests of whose turn it is: fresh calls before bulk ones, and nothing of the parent's after a
  * fork. */
 #include "engine_fixture.h"
+#include "fork_guard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,11 +108,46 @@ static void test_a_fork_shares_no_connection_and_no_call(void **state) {
   palenca_result_free(result);
 }
 
+/* The number of what went wrong, as it is in a child of the process that set the guard. */
+static int guarded_child(fork_guard *guard) {
+  if (!fork_guard_has_forked(guard) || !fork_guard_has_forked(guard))
+    return 1;
+  fork_guard_set(guard);
+  if (fork_guard_has_forked(guard))
+    return 2;
+  pid_t pid = fork(); /* a grandchild is another process again */
+  if (pid == 0)
+    _exit(fork_guard_has_forked(guard) ? 0 : 3);
+  int status = 0;
+  return pid > 0 && waitpid(pid, &status, 0) == pid ? WEXITSTATUS(status) : 4;
+}
+
+static void test_a_guard_notices_each_fork(void **state) {
+  (void)state;
+  for (int with_page = 1; with_page >= 0; with_page--) {
+    fork_guard guard;
+    fork_guard_init(&guard);
+    if (with_page == 0) /* as where the kernel cannot clear it */
+      fork_guard_free(&guard);
+    assert_false(fork_guard_has_forked(&guard));
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+      _exit(guarded_child(&guard));
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_false(fork_guard_has_forked(&guard));
+    fork_guard_free(&guard);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_fresh_call_passes_bulk_ones),
       TEST(test_bulk_calls_leave_a_part_of_the_limit),
       TEST(test_a_fork_shares_no_connection_and_no_call),
+      cmocka_unit_test(test_a_guard_notices_each_fork),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,6 +205,8 @@ static void test_retry_after_forms(void **state) {
       {"-1", -1},
       {"1.5", -1},
       {"1s", -1},
+      {"-5", -1},
+      {"abc", -1},
       {"soon", -1},
       {"Sun, 06 Nov 1994 08:49:37 GMT", 0},
       {"Sun, 06 Nov 1994 08:49:38 GMT", 1000},

@@ -73,6 +73,21 @@ describe("json.encode", function()
     assert.equal("100000000000000", json.encode(1e14))
   end)
 
+  it("loses none inside of an object, whatever else is there", function()
+    for text, number in pairs {
+      ["99999999999999"] = 99999999999999, ["-99999999999999"] = -99999999999999,
+      ["100000000000000"] = 1e14, ["-100000000000000"] = -1e14,
+      ["9007199254740991"] = 9007199254740991, ["1234567890123.45"] = 1234567890123.45, ["6"] = 6,
+    } do
+      assert.equal('{"n":' .. text .. "}", json.encode { n = number })
+      assert.equal('{"o":{"n":' .. text .. "}}", json.encode { o = { n = number } })
+      assert.equal('{"o":[' .. text .. "]}", json.encode { o = { number } })
+    end
+    assert.equal('{"o":{}}', json.encode { o = {} })
+    assert.equal('{"o":["a",true]}', json.encode { o = { "a", true } })
+    assert.equal('{"o":{"a\\"":"\\n"}}', json.encode { o = { ['a"'] = "\n" } })
+  end)
+
   it("writes a list with holes as an object", function()
     assert.same({ ["1"] = "a", ["1000"] = "b" },
       json.decode(json.encode({ [1] = "a", [1000] = "b" })))

@@ -37,6 +37,26 @@ describe("a deadline", function()
   end)
 end)
 
+describe("the rate limit", function()
+  it("is shared by all clients of a key, and by no other", function()
+    local sandbox = helper.sandbox()
+    local function client(key)
+      return sandbox:client { api_key = key, deadline = 0.2, rate_limit = 2 }
+    end
+    local one, two, other = client(), client(), client("another-key")
+    assert.truthy(one.users:get(helper.USER))
+    assert.truthy(two.users:get(helper.USER))
+    for _, full in ipairs { one, two, client() } do
+      local _, err = full.users:get(helper.USER)
+      assert.equal("timeout", err.kind)
+      assert.equal(0, err.attempts)
+    end
+    local _, err = other.users:get(helper.USER)
+    assert.equal("auth", err.kind)
+    assert.equal(0, sandbox:stop())
+  end)
+end)
+
 describe("the bound of an answer", function()
   it("is the caller's to choose", function()
     local sandbox = helper.sandbox()
