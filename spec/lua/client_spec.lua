@@ -210,6 +210,23 @@ describe("requests", function()
     assert.equal("", last.body)
   end)
 
+  it("are the same whatever is collected and made meanwhile", function()
+    local one = faults:client("good", { ca_file = "/none/" .. "such.pem" })
+    for round = 1, 5 do
+      faults:client("good", { api_key = ("other"):rep(round) })
+      collectgarbage()
+      assert.truthy(one.users:get("u1"))
+      local last = faults:stats().last
+      assert.equal(KEY, last.headers["x-api-key"])
+      assert.equal("application/json", last.headers.accept)
+      assert.is_nil(last.headers["accept-language"])
+      assert.truthy(one.accounts:get(helper.ACCOUNT, { language = "pt" }))
+      last = faults:stats().last
+      assert.equal("pt", last.headers["accept-language"])
+      assert.equal(KEY, last.headers["x-api-key"])
+    end
+  end)
+
   it("carry a body as JSON", function()
     assert.truthy(faults:client("good").users:create { external_id = "Ñandú \"7\"" })
     local last = faults:stats().last
