@@ -1,389 +1,25 @@
 /* An HTTP server over libmicrohttpd whose event loop is driven by its owner. */
-#include "http_server.h"
+#include "clock.h"
+#include "http_parts.h"
 
 #include <errno.h>
-#include <microhttpd.h>
-#include <netdb.h>
-#include <pthread.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 4096
-#define IDLE_SECONDS 30
-#define BACKLOG 1024
-/* Of a body that is too large so much is read and dropped, to get the answer across. */
-#define DISCARD_MAX ((size_t)4 * 1024 * 1024)
-
-struct http_server {
-  struct MHD_Daemon *daemon;
-  http_server_options options;
-  int epoll_fd; /* holds libmicrohttpd's descriptor and the next one */
-  int wake_fd;  /* an answer was given on another thread */
-  size_t active;
-  size_t whole; /* of these */
-  size_t suspended;
-  pthread_mutex_t mutex;
-  http_exchange *answered; /* deferred, and to be resumed; guarded by the mutex */
-  char address[128];
-};
-
-struct http_exchange {
-  http_server *server;
-  struct MHD_Connection *connection;
-  const char *method;
-  char *uri; /* cut at the query */
-  const char *query;
-  char *body;
-  size_t body_size, body_capacity, discarded;
-  bool started, too_large, handed_over, deferred;
-  struct MHD_Response *response; /* set: answered */
-  int status;
-  http_exchange *next_answered;
-};
-
-static bool fail(char *error, size_t size, const char *what, const char *detail) {
-  snprintf(error, size, "%s: %s", what, detail);
-  return false;
-}
-
-/* ---- listening ---------------------------------------------------------------------- */
-
-static bool split_listen(const char *text, char *host, size_t host_size, char *port,
-                         size_t port_size) {
-  const char *colon = strrchr(text, ':');
-  if (colon == NULL || colon == text || colon[1] == '\0')
-    return false;
-  const char *start = text;
-  size_t size = (size_t)(colon - text);
-  if (start[0] == '[' && start[size - 1] == ']') {
-    start++;
-    size -= 2;
-  }
-  if (size == 0 || size >= host_size || strlen(colon + 1) >= port_size)
-    return false;
-  char *end;
-  long number = strtol(colon + 1, &end, 10);
-  if (*end != '\0' || number < 0 || number > 65535 || colon[1] == '-' || colon[1] == '+')
-    return false;
-  memcpy(host, start, size);
-  host[size] = '\0';
-  snprintf(port, port_size, "%ld", number);
-  return true;
-}
-
-static int bind_socket(const struct addrinfo *where) {
-  int on = 1;
-  int fd = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0)
-    return -1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-    return fd;
-  int saved = errno;
-  close(fd);
-  errno = saved;
-  return -1;
-}
-
-static bool name_address(int fd, char *out, size_t size) {
-  struct sockaddr_storage address;
-  socklen_t length = sizeof address;
-  char host[64];
-  char port[8];
-  if (getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
-      getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
-                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-    return false;
-  snprintf(out, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
-  return true;
-}
-
-static int open_listener(const char *text, char *address, size_t address_size, char *error,
-                         size_t error_size) {
-  char host[64];
-  char port[8];
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST};
-  struct addrinfo *found = NULL;
-  if (!split_listen(text, host, sizeof host, port, sizeof port)) {
-    fail(error, error_size, text, "not an address and port, such as 127.0.0.1:8080");
-    return -1;
-  }
-  if (strcmp(host, "localhost") == 0)
-    strcpy(host, "127.0.0.1");
-  if (getaddrinfo(host, port, &hints, &found) != 0) {
-    fail(error, error_size, text, "the host must be a numeric address");
-    return -1;
-  }
-  int fd = bind_socket(found);
-  int saved = errno;
-  freeaddrinfo(found);
-  if (fd < 0) {
-    fail(error, error_size, text, strerror(saved));
-    return -1;
-  }
-  if (!name_address(fd, address, address_size)) {
-    fail(error, error_size, text, "the address cannot be told");
-    close(fd);
-    return -1;
-  }
-  return fd;
-}
-
-/* ---- one exchange --------------------------------------------------------------------- */
-
-/* libmicrohttpd takes escapes out of the path it hands on, and the query with
- * it: the line as sent is only to be had here. */
-static void *on_uri(void *context, const char *uri, struct MHD_Connection *connection) {
-  http_exchange *exchange = calloc(1, sizeof *exchange);
-  if (exchange == NULL)
-    return NULL;
-  exchange->server = context;
-  exchange->connection = connection;
-  exchange->uri = strdup(uri);
-  if (exchange->uri == NULL) {
-    free(exchange);
-    return NULL;
-  }
-  char *query = strchr(exchange->uri, '?');
-  if (query != NULL) {
-    *query = '\0';
-    exchange->query = query + 1;
-  }
-  exchange->server->active++;
-  return exchange;
-}
-
-static void on_completed(void *context, struct MHD_Connection *connection, void **slot,
-                         enum MHD_RequestTerminationCode code) {
-  http_exchange *exchange = *slot;
-  (void)context;
-  (void)connection;
-  (void)code;
-  if (exchange == NULL)
-    return;
-  exchange->server->active--;
-  exchange->server->whole -= exchange->handed_over;
-  if (exchange->response != NULL)
-    MHD_destroy_response(exchange->response);
-  free(exchange->body);
-  free(exchange->uri);
-  free(exchange);
-  *slot = NULL;
-}
-
-static bool keep_body(http_exchange *exchange, const char *data, size_t size) {
-  if (exchange->too_large || size > exchange->server->options.max_body - exchange->body_size) {
-    exchange->too_large = true;
-    exchange->discarded += size;
-    return exchange->discarded <= DISCARD_MAX;
-  }
-  size_t needed = exchange->body_size + size + 1;
-  if (needed > exchange->body_capacity) {
-    size_t capacity = exchange->body_capacity > 0 ? exchange->body_capacity : 1024;
-    while (capacity < needed)
-      capacity *= 2;
-    char *grown = realloc(exchange->body, capacity);
-    if (grown == NULL)
-      return false;
-    exchange->body = grown;
-    exchange->body_capacity = capacity;
-  }
-  memcpy(exchange->body + exchange->body_size, data, size);
-  exchange->body_size += size;
-  exchange->body[exchange->body_size] = '\0';
-  return true;
-}
-
-static enum MHD_Result send_answer(http_exchange *exchange) {
-  return MHD_queue_response(exchange->connection, (unsigned)exchange->status, exchange->response);
-}
-
-static bool announces_too_much(const http_exchange *exchange) {
-  const char *length = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
-                                                   MHD_HTTP_HEADER_CONTENT_LENGTH);
-  return length != NULL &&
-         strtoull(length, NULL, 10) > (unsigned long long)exchange->server->options.max_body;
-}
-
-static enum MHD_Result head_arrived(http_exchange *exchange, const char *method) {
-  const http_server_options *options = &exchange->server->options;
-  exchange->started = true;
-  exchange->method = method;
-  if (options->on_head != NULL)
-    options->on_head(options->context, exchange);
-  if (exchange->response == NULL && announces_too_much(exchange))
-    http_exchange_refuse(exchange, 413, "the body is too large");
-  return exchange->response != NULL ? send_answer(exchange) : MHD_YES;
-}
-
-static enum MHD_Result on_access(void *context, struct MHD_Connection *connection, const char *url,
-                                 const char *method, const char *version, const char *upload,
-                                 size_t *upload_size, void **slot) {
-  http_server *server = context;
-  http_exchange *exchange = *slot;
-  (void)connection;
-  (void)url;
-  (void)version;
-  if (exchange == NULL)
-    return MHD_NO;
-  if (!exchange->started)
-    return head_arrived(exchange, method);
-  if (*upload_size > 0) {
-    bool kept = keep_body(exchange, upload, *upload_size);
-    *upload_size = 0;
-    return kept ? MHD_YES : MHD_NO;
-  }
-  if (!exchange->handed_over) {
-    exchange->handed_over = true;
-    server->whole++;
-    if (exchange->too_large)
-      http_exchange_refuse(exchange, 413, "the body is too large");
-    else
-      server->options.on_request(server->options.context, exchange);
-    /* a deferred one is called for again when it is resumed */
-    if (exchange->deferred)
-      return MHD_YES;
-  }
-  return exchange->response != NULL ? send_answer(exchange) : MHD_NO;
-}
-
-void http_exchange_defer(http_exchange *exchange) {
-  exchange->deferred = true;
-  exchange->server->suspended++;
-  MHD_suspend_connection(exchange->connection);
-}
-
-/* Without a thread of its own libmicrohttpd cannot be woken up by a resumed
- * connection, so connections are resumed on the loop's thread. */
-static void hand_back(http_exchange *exchange) {
-  http_server *server = exchange->server;
-  uint64_t one = 1;
-  pthread_mutex_lock(&server->mutex);
-  exchange->next_answered = server->answered;
-  server->answered = exchange;
-  pthread_mutex_unlock(&server->mutex);
-  ssize_t written = write(server->wake_fd, &one, sizeof one);
-  (void)written; /* full: it is readable already */
-}
-
-static void resume_answered(http_server *server) {
-  uint64_t count;
-  ssize_t got = read(server->wake_fd, &count, sizeof count);
-  (void)got; /* nothing to read: nobody has answered */
-  pthread_mutex_lock(&server->mutex);
-  http_exchange *first = server->answered;
-  server->answered = NULL;
-  pthread_mutex_unlock(&server->mutex);
-  while (first != NULL) {
-    http_exchange *next = first->next_answered;
-    server->suspended--;
-    MHD_resume_connection(first->connection);
-    first = next;
-  }
-}
-
-/* Without a response, for want of memory too, the connection is closed. */
-static void respond(http_exchange *exchange, int status, const http_header *headers,
-                    size_t header_count, struct MHD_Response *response) {
-  for (size_t i = 0; response != NULL && i < header_count; i++)
-    MHD_add_response_header(response, headers[i].name, headers[i].value);
-  exchange->status = status;
-  exchange->response = response;
-  if (exchange->deferred)
-    hand_back(exchange);
-}
-
-void http_exchange_answer(http_exchange *exchange, int status, const http_header *headers,
-                          size_t header_count, const char *body, size_t body_size) {
-  respond(
-      exchange, status, headers, header_count,
-      MHD_create_response_from_buffer(body_size, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY));
-}
-
-typedef struct {
-  size_t size;
-  char data[];
-} half_body;
-
-static ssize_t read_half(void *context, uint64_t position, char *out, size_t most) {
-  const half_body *half = context;
-  size_t left = half->size - (size_t)position;
-  if (left == 0)
-    return MHD_CONTENT_READER_END_WITH_ERROR;
-  if (left > most)
-    left = most;
-  memcpy(out, half->data + position, left);
-  return (ssize_t)left;
-}
-
-void http_exchange_cut(http_exchange *exchange, int status, const http_header *headers,
-                       size_t header_count, const char *body, size_t body_size) {
-  struct MHD_Response *response = NULL;
-  half_body *half = malloc(sizeof *half + body_size / 2);
-  if (half != NULL) {
-    half->size = body_size / 2;
-    memcpy(half->data, body, half->size);
-    response = MHD_create_response_from_callback(body_size, 4096, read_half, half, free);
-    if (response == NULL)
-      free(half);
-  }
-  respond(exchange, status, headers, header_count, response);
-}
-
-void http_exchange_drop(http_exchange *exchange) {
-  respond(exchange, 0, NULL, 0, NULL);
-}
-
-void http_exchange_refuse(http_exchange *exchange, int status, const char *reason) {
-  char body[512];
-  http_header type = {"Content-Type", "application/json"};
-  snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", reason);
-  http_exchange_answer(exchange, status, &type, 1, body, strlen(body));
-}
-
-const char *http_exchange_method(const http_exchange *exchange) {
-  return exchange->method;
-}
-
-const char *http_exchange_path(const http_exchange *exchange) {
-  return exchange->uri;
-}
-
-const char *http_exchange_query(const http_exchange *exchange) {
-  return exchange->query;
-}
-
-const char *http_exchange_body(const http_exchange *exchange, size_t *size) {
-  *size = exchange->body_size;
-  return exchange->body != NULL ? exchange->body : "";
-}
-
-typedef struct {
-  void (*each)(void *context, const char *name, const char *value);
-  void *context;
-} header_visit;
-
-static enum MHD_Result visit_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                    const char *value) {
-  const header_visit *visit = context;
-  (void)kind;
-  visit->each(visit->context, name, value != NULL ? value : "");
-  return MHD_YES;
-}
-
-void http_exchange_headers(const http_exchange *exchange,
-                           void (*each)(void *context, const char *name, const char *value),
-                           void *context) {
-  header_visit visit = {each, context};
-  MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, visit_header, &visit);
-}
-
-/* ---- the server ------------------------------------------------------------------------ */
+#define DEFAULT_BODY ((size_t)64 * 1024)
+#define DEFAULT_HEAD ((size_t)8 * 1024)
+#define DEFAULT_REQUEST_MS 10000
+#define DEFAULT_IDLE_MS 60000
+#define DEFAULT_CONNECTIONS ((size_t)2048)
+/* Descriptors that the rest of the process must not be short of. */
+#define DESCRIPTORS_OF_OTHERS ((size_t)512)
+#define CONNECTIONS_LEAST ((size_t)64)
 
 static void no_log(void *context, const char *format, va_list arguments) {
   (void)context;
@@ -391,53 +27,95 @@ static void no_log(void *context, const char *format, va_list arguments) {
   (void)arguments;
 }
 
-static bool open_wake(http_server *server) {
-  struct epoll_event event = {.events = EPOLLIN};
-  int own = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-  server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  return server->epoll_fd >= 0 && server->wake_fd >= 0 &&
-         epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, own, &event) == 0 &&
-         epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->wake_fd, &event) == 0;
+static bool watch(http_server *server, int fd, uint32_t events) {
+  struct epoll_event event = {.events = events, .data = {.fd = fd}};
+  return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static struct MHD_Daemon *start_daemon(http_server *server, int listener) {
+static bool open_loop(http_server *server) {
+  server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return server->epoll_fd >= 0 && server->wake_fd >= 0 && server->spare_fd >= 0 &&
+         watch(server, MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+               EPOLLIN) &&
+         watch(server, server->wake_fd, EPOLLIN) && watch(server, server->listener.fd, EPOLLIN);
+}
+
+/* In each connection's memory there is room for the head's bytes, and as much for what
+ * libmicrohttpd notes about them. Its own limit and its own waits are behind this server's. */
+static struct MHD_Daemon *start_daemon(http_server *server) {
+  const http_server_options *options = &server->options;
+  int64_t longest = options->idle_ms > options->request_ms ? options->idle_ms : options->request_ms;
   return MHD_start_daemon(
-      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access,
-      server, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
-      MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-      server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-      (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+      MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+      NULL, NULL, http_exchange_advance, server, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
+      MHD_OPTION_URI_LOG_CALLBACK, http_exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
+      http_exchange_end, server, MHD_OPTION_NOTIFY_CONNECTION, http_accept_notify, server,
+      MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->max_connections + 1,
+      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(longest / 1000 + 2),
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * options->max_head, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+      MHD_OPTION_END);
+}
+
+#define OR_DEFAULT(field, value)                                                                   \
+  if ((field) == 0)                                                                                \
+  (field) = (value)
+
+static void fill_in(http_server_options *options) {
+  OR_DEFAULT(options->max_body, DEFAULT_BODY);
+  OR_DEFAULT(options->max_head, DEFAULT_HEAD);
+  OR_DEFAULT(options->request_ms, DEFAULT_REQUEST_MS);
+  OR_DEFAULT(options->idle_ms, DEFAULT_IDLE_MS);
+  OR_DEFAULT(options->max_connections, DEFAULT_CONNECTIONS);
+}
+
+/* As many descriptors as that takes, or as many connections as there may be descriptors. */
+static void fit_connections(http_server_options *options) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+    return;
+  rlim_t wanted = options->max_connections + DESCRIPTORS_OF_OTHERS;
+  if (files.rlim_cur < wanted) {
+    files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  if (files.rlim_cur >= wanted)
+    return;
+  size_t left = files.rlim_cur > DESCRIPTORS_OF_OTHERS
+                    ? (size_t)files.rlim_cur - DESCRIPTORS_OF_OTHERS
+                    : (size_t)files.rlim_cur / 4;
+  if (left < CONNECTIONS_LEAST)
+    left = CONNECTIONS_LEAST;
+  if (left < options->max_connections)
+    options->max_connections = left;
 }
 
 http_server *http_server_new(const http_server_options *options, char *error, size_t error_size) {
   http_server *server = calloc(1, sizeof *server);
   if (server == NULL) {
-    fail(error, error_size, options->listen, "out of memory");
+    snprintf(error, error_size, "%s: out of memory", options->listen);
     return NULL;
   }
   server->options = *options;
-  server->epoll_fd = -1;
-  server->wake_fd = -1;
+  server->epoll_fd = server->wake_fd = server->spare_fd = -1;
+  server->now = clock_steady_ms();
   pthread_mutex_init(&server->mutex, NULL);
-  int listener =
-      open_listener(options->listen, server->address, sizeof server->address, error, error_size);
-  if (listener >= 0) {
-    server->daemon = start_daemon(server, listener);
-    if (server->daemon != NULL && open_wake(server))
+  fill_in(&server->options);
+  fit_connections(&server->options);
+  if (http_listener_open(&server->listener, options->listen, error, error_size)) {
+    server->daemon = start_daemon(server);
+    if (server->daemon != NULL && open_loop(server))
       return server;
-    fail(error, error_size, options->listen, "the HTTP server could not be started");
-    if (server->daemon == NULL)
-      close(listener);
+    snprintf(error, error_size, "%s: the HTTP server could not be started", options->listen);
   }
   http_server_free(server);
   return NULL;
 }
 
 void http_server_close_listener(http_server *server) {
-  MHD_socket fd = MHD_quiesce_daemon(server->daemon);
-  if (fd != MHD_INVALID_SOCKET)
-    close(fd);
+  http_listener_close(&server->listener);
+  server->accept_at = 0;
 }
 
 size_t http_server_active(const http_server *server) {
@@ -448,20 +126,31 @@ size_t http_server_whole(const http_server *server) {
   return server->whole;
 }
 
+size_t http_server_max_connections(const http_server *server) {
+  return server->options.max_connections;
+}
+
+static void close_if_open(int fd) {
+  if (fd >= 0)
+    close(fd);
+}
+
 void http_server_free(http_server *server) {
   if (server == NULL)
     return;
-  resume_answered(server);
+  http_server_close_listener(server);
+  if (server->wake_fd >= 0)
+    http_exchange_resume_answered(server);
   /* libmicrohttpd aborts the process over suspended connections */
   if (server->suspended > 0)
     return;
   /* not run once more before: that could begin another exchange */
   if (server->daemon != NULL)
     MHD_stop_daemon(server->daemon);
-  if (server->epoll_fd >= 0)
-    close(server->epoll_fd);
-  if (server->wake_fd >= 0)
-    close(server->wake_fd);
+  http_linger_close_all(&server->linger);
+  close_if_open(server->epoll_fd);
+  close_if_open(server->wake_fd);
+  close_if_open(server->spare_fd);
   pthread_mutex_destroy(&server->mutex);
   free(server);
 }
@@ -470,18 +159,58 @@ int http_server_fd(const http_server *server) {
   return server->epoll_fd;
 }
 
+static int64_t sooner(int64_t a, int64_t b) {
+  return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 int64_t http_server_timeout(http_server *server) {
-  MHD_UNSIGNED_LONG_LONG timeout;
-  if (MHD_get_timeout(server->daemon, &timeout) != MHD_YES)
-    return -1;
-  return timeout > 60000 ? 60000 : (int64_t)timeout;
+  MHD_UNSIGNED_LONG_LONG own;
+  int64_t timeout = -1;
+  if (MHD_get_timeout(server->daemon, &own) == MHD_YES)
+    timeout = own > 60000 ? 60000 : (int64_t)own;
+  if (timeout == 0)
+    return 0;
+  int64_t now = clock_steady_ms();
+  timeout = sooner(timeout, http_accept_timeout(server, now));
+  if (server->accept_at > 0)
+    timeout = sooner(timeout, server->accept_at > now ? server->accept_at - now : 0);
+  return timeout;
+}
+
+/* While it is not accepted from, the listener must not keep the loop awake. */
+static void watch_listener(http_server *server, bool is_watched) {
+  struct epoll_event event = {.events = is_watched ? EPOLLIN : 0,
+                              .data = {.fd = server->listener.fd}};
+  epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->listener.fd, &event);
+}
+
+static void accept_waiting(http_server *server) {
+  bool was_resting = server->accept_at > 0;
+  server->accept_at = 0;
+  http_accept_waiting(server);
+  bool is_resting = server->accept_at > 0;
+  if (was_resting != is_resting)
+    watch_listener(server, !is_resting);
 }
 
 void http_server_run(http_server *server) {
-  resume_answered(server);
+  struct epoll_event events[3];
+  server->now = clock_steady_ms();
+  int count = epoll_wait(server->epoll_fd, events, 3, 0);
+  bool accepts = server->accept_at > 0 && server->accept_at <= server->now;
+  for (int i = 0; i < count; i++) {
+    if (events[i].data.fd == server->wake_fd)
+      http_exchange_resume_answered(server);
+    else if (events[i].data.fd == server->listener.fd)
+      accepts = true;
+  }
+  if (accepts)
+    accept_waiting(server);
+  http_accept_cut_overdue(server);
+  http_linger_expire(&server->linger, server->now);
   MHD_run(server->daemon);
 }
 
 const char *http_server_address(const http_server *server) {
-  return server->address;
+  return server->listener.address;
 }

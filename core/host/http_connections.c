@@ -1,0 +1,67 @@
+/* The connections of a server: how many there are, and which has kept it waiting for longest. */
+#include "http_connections.h"
+
+#include <string.h>
+
+static size_t significant(const net_address *peer) {
+  return peer->kind == NET_IPV6 ? 8 : 4;
+}
+
+static size_t bucket_of(const net_address *peer) {
+  size_t hash = 14695981039346656037U;
+  for (size_t i = 0; i < significant(peer); i++)
+    hash = (hash ^ peer->bytes[i]) * 1099511628211U;
+  return (hash ^ hash >> 32) % HTTP_ADDRESS_BUCKETS;
+}
+
+void http_connections_add(http_connections *all, http_entry *entry) {
+  http_entry **bucket = &all->buckets[bucket_of(&entry->peer)];
+  entry->wait = HTTP_WAIT_NOTHING;
+  entry->next_of_bucket = *bucket;
+  entry->link_of_bucket = bucket;
+  if (*bucket != NULL)
+    (*bucket)->link_of_bucket = &entry->next_of_bucket;
+  *bucket = entry;
+  all->count++;
+}
+
+static void end_wait(http_connections *all, http_entry *entry) {
+  if (entry->wait == HTTP_WAIT_NOTHING)
+    return;
+  *(entry->older != NULL ? &entry->older->newer : &all->waits[entry->wait].oldest) = entry->newer;
+  *(entry->newer != NULL ? &entry->newer->older : &all->waits[entry->wait].newest) = entry->older;
+  entry->wait = HTTP_WAIT_NOTHING;
+}
+
+void http_connections_remove(http_connections *all, http_entry *entry) {
+  end_wait(all, entry);
+  *entry->link_of_bucket = entry->next_of_bucket;
+  if (entry->next_of_bucket != NULL)
+    entry->next_of_bucket->link_of_bucket = entry->link_of_bucket;
+  all->count--;
+}
+
+size_t http_connections_of(const http_connections *all, const net_address *peer) {
+  size_t count = 0;
+  for (const http_entry *e = all->buckets[bucket_of(peer)]; e != NULL; e = e->next_of_bucket)
+    count +=
+        e->peer.kind == peer->kind && memcmp(e->peer.bytes, peer->bytes, significant(peer)) == 0;
+  return count;
+}
+
+void http_connections_wait(http_connections *all, http_entry *entry, http_wait wait, int64_t now) {
+  end_wait(all, entry);
+  if (wait == HTTP_WAIT_NOTHING)
+    return;
+  entry->wait = wait;
+  entry->since = now;
+  entry->newer = NULL;
+  entry->older = all->waits[wait].newest;
+  *(entry->older != NULL ? &entry->older->newer : &all->waits[wait].oldest) = entry;
+  all->waits[wait].newest = entry;
+}
+
+http_entry *http_connections_overdue(const http_connections *all, http_wait wait, int64_t before) {
+  http_entry *oldest = all->waits[wait].oldest;
+  return oldest != NULL && oldest->since <= before ? oldest : NULL;
+}
