@@ -3,6 +3,10 @@
 
 #include <strings.h>
 
+void *http_exchange_context(const http_exchange *exchange) {
+  return exchange->server->options.context;
+}
+
 const char *http_exchange_method(const http_exchange *exchange) {
   return exchange->method;
 }

@@ -43,7 +43,8 @@ static bool open_loop(http_server *server) {
 }
 
 /* In each connection's memory there is room for the head's bytes, and as much for what
- * libmicrohttpd notes about them. Its own limit and its own waits are behind this server's. */
+ * libmicrohttpd notes about them. Its own limit and its own waits are behind this server's; its
+ * strictness is not asked for: it answers with two heads then, and http_head is stricter. */
 static struct MHD_Daemon *start_daemon(http_server *server) {
   const http_server_options *options = &server->options;
   int64_t longest = options->idle_ms > options->request_ms ? options->idle_ms : options->request_ms;
@@ -54,8 +55,7 @@ static struct MHD_Daemon *start_daemon(http_server *server) {
       http_exchange_end, server, MHD_OPTION_NOTIFY_CONNECTION, http_accept_notify, server,
       MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->max_connections + 1,
       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(longest / 1000 + 2),
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * options->max_head, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-      MHD_OPTION_END);
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * options->max_head, MHD_OPTION_END);
 }
 
 #define OR_DEFAULT(field, value)                                                                   \
@@ -135,15 +135,15 @@ static void close_if_open(int fd) {
     close(fd);
 }
 
-void http_server_free(http_server *server) {
+bool http_server_free(http_server *server) {
   if (server == NULL)
-    return;
+    return true;
   http_server_close_listener(server);
   if (server->wake_fd >= 0)
     http_exchange_resume_answered(server);
   /* libmicrohttpd aborts the process over suspended connections */
   if (server->suspended > 0)
-    return;
+    return false;
   /* not run once more before: that could begin another exchange */
   if (server->daemon != NULL)
     MHD_stop_daemon(server->daemon);
@@ -153,6 +153,7 @@ void http_server_free(http_server *server) {
   close_if_open(server->spare_fd);
   pthread_mutex_destroy(&server->mutex);
   free(server);
+  return true;
 }
 
 int http_server_fd(const http_server *server) {

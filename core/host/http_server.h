@@ -55,9 +55,9 @@ void http_server_close_listener(http_server *server);
 size_t http_server_active(const http_server *server);
 /* Those of them of which the body has arrived as well. */
 size_t http_server_whole(const http_server *server);
-/* Nothing is freed while a deferred exchange is unanswered: better a leak at the
- * end of the process than an answer into freed memory. */
-void http_server_free(http_server *server);
+/* Nothing is freed while a deferred exchange is unanswered, and false returned: better a leak at
+ * the end of the process than an answer into freed memory. NULL is allowed. */
+bool http_server_free(http_server *server);
 
 int http_server_fd(const http_server *server);
 /* Ms until run wants to be called even if the descriptor is silent; -1: never. */
@@ -68,6 +68,8 @@ const char *http_server_address(const http_server *server);
 /* How many connections it takes at most. */
 size_t http_server_max_connections(const http_server *server);
 
+/* That of the server's options. */
+void *http_exchange_context(const http_exchange *exchange);
 const char *http_exchange_method(const http_exchange *exchange);
 /* As sent: percent-escapes are kept. */
 const char *http_exchange_path(const http_exchange *exchange);

@@ -1,8 +1,7 @@
-/* host: receivers, tasks and signals, for the commands on the main thread. */
+/* host: tasks and signals, for the commands on the main thread. */
 #include "lua_host.h"
 
 #include "lua_box.h"
-#include "receiver.h"
 #include "state.h"
 #include "task.h"
 
@@ -14,65 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RECEIVER_TYPE "palenca.receiver"
 #define TASK_TYPE "palenca.host_task"
-
-/* ---- the receiver -------------------------------------------------------------------- */
-
-/* host.receiver{listen=, path=, max_body=, store=} → receiver | nil, message */
-static int receiver_open(lua_State *L) {
-  char error[512];
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  lua_getfield(L, 1, "listen");
-  lua_getfield(L, 1, "path");
-  lua_getfield(L, 1, "max_body");
-  lua_getfield(L, 1, "store");
-  receiver_options options = {
-      .listen = luaL_checkstring(L, 2),
-      .path = luaL_checkstring(L, 3),
-      .max_body = (size_t)luaL_checkinteger(L, 4),
-      .store = check_box(L, 5, STORE_TYPE),
-  };
-  void **box = new_box(L, RECEIVER_TYPE);
-  lua_pushvalue(L, 5);
-  lua_setiuservalue(L, -2, 1); /* the store must not be collected before the receiver */
-  *box = receiver_start(&options, error, sizeof error);
-  return *box != NULL ? 1 : push_failure(L, error);
-}
-
-static int receiver_get_address(lua_State *L) {
-  lua_pushstring(L, receiver_address(check_box(L, 1, RECEIVER_TYPE)));
-  return 1;
-}
-
-/* receiver:ask_stop(patience in seconds) */
-static int receiver_ask(lua_State *L) {
-  receiver *r = check_box(L, 1, RECEIVER_TYPE);
-  receiver_ask_stop(r, (int64_t)(luaL_checknumber(L, 2) * 1000));
-  return 0;
-}
-
-/* receiver:join(patience in seconds) → whether it has ended; it is closed then */
-static int receiver_wait(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, RECEIVER_TYPE);
-  bool ended = *box == NULL || receiver_join(*box, (int64_t)(luaL_checknumber(L, 2) * 1000));
-  if (ended)
-    *box = NULL;
-  lua_pushboolean(L, ended);
-  return 1;
-}
-
-static int receiver_gc(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, RECEIVER_TYPE);
-  if (*box != NULL) {
-    receiver_ask_stop(*box, 1000);
-    while (!receiver_join(*box, 1000)) {
-    }
-  }
-  *box = NULL;
-  return 0;
-}
 
 /* ---- tasks ----------------------------------------------------------------------------- */
 
@@ -175,14 +116,9 @@ static int exit_now(lua_State *L) {
   _exit((int)luaL_checkinteger(L, 1));
 }
 
-static const luaL_Reg receiver_methods[] = {{"address", receiver_get_address},
-                                            {"ask_stop", receiver_ask},
-                                            {"join", receiver_wait},
-                                            {NULL, NULL}};
 static const luaL_Reg task_methods[] = {
     {"wait_ready", wait_ready}, {"ask", ask}, {"join", join}, {"close", task_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {
-    {"receiver", receiver_open},
     {"start", start},
     {"block_signals", block_signals},
     {"wait_signal", wait_signal},
@@ -191,7 +127,6 @@ static const luaL_Reg functions[] = {
 };
 
 void lua_open_control(lua_State *L) {
-  define_box(L, RECEIVER_TYPE, receiver_methods, receiver_gc);
   define_box(L, TASK_TYPE, task_methods, task_gc);
   luaL_setfuncs(L, functions, 0);
 }

@@ -46,6 +46,7 @@ int luaopen_palenca_host(lua_State *L) {
   luaL_newlib(L, functions);
   lua_open_store(L);
   lua_open_control(L);
+  lua_open_receiver(L);
   lua_open_task(L);
   lua_open_server(L);
   lua_open_files(L);

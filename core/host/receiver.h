@@ -3,19 +3,39 @@
 #define PALENCA_HOST_RECEIVER_H
 
 #include "event_store.h"
+#include "net_address.h"
+#include "refusal_log.h"
+#include "webhook_signature.h"
 
 typedef struct receiver receiver;
 
+/* All of it is copied, but for the store. Of limits and times, 0 stands for http_server's default.
+ */
 typedef struct {
-  const char *listen;
-  const char *path;
+  const char *listen; /* as http_server_options has it, and the next six */
   size_t max_body;
+  size_t max_head;
+  int64_t request_ms;
+  int64_t idle_ms;
+  size_t max_connections;
+  size_t max_connections_per_address;
+  const char *path;         /* compared in constant time, and told nobody: it may hold a secret */
+  const net_block *trusted; /* proxies whose X-Forwarded-For is believed */
+  size_t trusted_count;
+  const net_block *allowed; /* who may send; none: anybody */
+  size_t allowed_count;
+  const webhook_signature_options *signature; /* NULL: none is asked for */
+  refusal_write *log; /* called on the receiver's thread for what was refused; may be NULL */
+  void *log_context;
   event_store *store; /* outlives the receiver */
 } receiver_options;
 
 /* Starts listening, on a thread of its own. */
 receiver *receiver_start(const receiver_options *options, char *error, size_t error_size);
 const char *receiver_address(const receiver *r);
+/* How many connections it takes at most: fewer than were asked for if the process may not have so
+ * many files open. */
+size_t receiver_max_connections(const receiver *r);
 /* Has it stop accepting, answer what has arrived (for at most `patience_ms`; a request of which
  * only a part has arrived gets a second), and end. */
 void receiver_ask_stop(receiver *r, int64_t patience_ms);

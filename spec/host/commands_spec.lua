@@ -28,7 +28,10 @@ describe("the program", function()
   local serving = { "SCRIPT", "--listen", "--path", "--workers", "--concurrency",
     "--drain-timeout", "--db", "--json" }
   local helps = {
-    { "serve", serving, client },
+    { "serve", serving, client, { "--max-body", "--max-header", "--request-timeout",
+      "--idle-timeout", "--max-connections", "--max-connections-per-address", "--trusted-proxy",
+      "--allow", "--path-secret-file", "--signature-header", "--signature-digest",
+      "--signature-encoding", "--signature-prefix", "--webhook-secret-file" } },
     { "dev", serving, { "--sandbox-listen", "--api-key", "--seed", "--webhook-delay", "--login",
       "--once" } },
     { "sandbox", { "--listen", "--api-key", "--seed", "--accounts", "--webhook-delay", "--fast",

@@ -5,6 +5,7 @@ local failure = require("palenca.failure")
 local host = require("palenca.host")
 local http = require("palenca.http")
 local options = require("palenca.cli.options")
+local receiving = require("palenca.cli.receiving")
 local report = require("palenca.report")
 local sandbox = require("palenca.cli.sandbox")
 local serving = require("palenca.cli.serving")
@@ -19,6 +20,7 @@ local WRONG_USAGE = 2
 
 function dev.define(command)
   serving.define(command)
+  receiving.define(command)
   options.add(command, "--sandbox-listen", {
     help = "Address and port of the sandbox; port 0: any free one.",
     env = "PALENCA_SANDBOX_LISTEN",

@@ -2,6 +2,7 @@
 -- @module palenca.cli.serve
 local host = require("palenca.host")
 local options = require("palenca.cli.options")
+local receiving = require("palenca.cli.receiving")
 local report = require("palenca.report")
 local serving = require("palenca.cli.serving")
 local store_options = require("palenca.cli.store_options")
@@ -11,8 +12,11 @@ local serve = {
   summary = "Receive webhooks, store them, and run a script's handlers.",
 }
 
+local WRONG_USAGE = 2
+
 function serve.define(command)
   serving.define(command)
+  receiving.define_public(command)
   store_options.add_db(command, "The database that events are stored in.")
   command:flag("--watch", "Reload the script when it, or a module beside it, is written anew. "
     .. "SIGHUP does so once.")
@@ -22,6 +26,12 @@ end
 
 function serve.run(given)
   report.use_json(given.json)
+  local problem
+  given.receiving, problem = receiving.settings(given)
+  if not given.receiving then
+    io.stderr:write("palenca: " .. problem .. "\nTry 'palenca serve --help'.\n")
+    return WRONG_USAGE
+  end
   host.block_signals()
   local running = serving.start(given, options.client(given))
   report.line(

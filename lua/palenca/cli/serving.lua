@@ -4,6 +4,7 @@ local failure = require("palenca.failure")
 local host = require("palenca.host")
 local json = require("palenca.json")
 local options = require("palenca.cli.options")
+local receiving = require("palenca.cli.receiving")
 local redact = require("palenca.redact")
 local reload = require("palenca.cli.reload")
 local report = require("palenca.report")
@@ -15,7 +16,6 @@ Serving.__index = Serving
 
 local serving = {}
 
-local MAX_BODY = 64 * 1024
 -- Answers wait for the store only, whose transactions are short.
 local ANSWER_PATIENCE = 10
 
@@ -34,23 +34,9 @@ local function processors()
   return math.max(count, 1)
 end
 
---- Adds the options of those who serve a script.
+--- Adds the options of those who serve a script, but for those of its receiver.
 function serving.define(command)
   command:argument("script", "The Lua file with the handlers."):argname("SCRIPT")
-  options.add(command, "--listen", {
-    help = "Address and port of the receiver; port 0: any free one.",
-    env = "PALENCA_LISTEN",
-    default = "127.0.0.1:8080",
-    convert = options.address,
-    argname = "ADDRESS",
-  })
-  options.add(command, "--path", {
-    help = "The path at which webhooks are received.",
-    env = "PALENCA_PATH",
-    default = "/webhooks/palenca",
-    convert = options.path,
-    argname = "PATH",
-  })
   options.add(command, "--workers", {
     help = "Threads that run the script.",
     env = "PALENCA_WORKERS",
@@ -127,7 +113,8 @@ local function load_script(self, given)
 end
 
 --- Starts everything; raises if one part does not start, with nothing left running.
--- @tparam table given the parsed options, with `db`; `watch`: reload the script when it changes;
+-- @tparam table given the parsed options, with `db`; `receiving`, see palenca.cli.receiving;
+-- `watch`: reload the script when it changes;
 -- and `before_exit`, called before the process is left in haste, if the database is of no use then
 -- @tparam table client defaults for `palenca.new`
 -- @treturn Serving
@@ -157,13 +144,9 @@ function serving.start(given, client)
     drain_timeout = given.drain_timeout,
   })
   -- the address first: a mistyped one must not begin handlers, only to cut them off
-  self.receiver, problem = host.receiver({
-    listen = given.listen,
-    path = given.path,
-    max_body = MAX_BODY,
-    store = self.store,
-  })
-  local ok, raised = self.receiver ~= nil, problem and problem .. " (see --listen)"
+  local where
+  self.receiver, where = receiving.start(given, self.store)
+  local ok, raised = self.receiver ~= nil, where
   if ok then
     ok, raised = pcall(load_script, self, given)
   end
@@ -175,7 +158,7 @@ function serving.start(given, client)
     end
     failure("%s", tostring(raised))
   end
-  self.url = "http://" .. self.receiver:address() .. given.path
+  self.url = where
   return self
 end
 

@@ -1,0 +1,95 @@
+/* Decides which refused requests are told about: the first few of each cause, then how many more.
+ */
+#include "refusal_log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW_MS 10000
+#define TOLD_IN_WINDOW 5
+/* More than there are causes; if not, the last one stands for all others. */
+#define CAUSES_MAX 48
+
+typedef struct {
+  char cause[96];
+  int status;
+  int64_t began;
+  unsigned told;
+  uint64_t omitted;
+} slot;
+
+struct refusal_log {
+  refusal_write *write;
+  void *context;
+  size_t count;
+  slot slots[CAUSES_MAX];
+};
+
+refusal_log *refusal_log_new(refusal_write *write, void *context) {
+  refusal_log *log = calloc(1, sizeof *log);
+  if (log != NULL) {
+    log->write = write;
+    log->context = context;
+  }
+  return log;
+}
+
+void refusal_log_free(refusal_log *log) {
+  free(log);
+}
+
+static slot *slot_of(refusal_log *log, int status, const char *cause) {
+  for (size_t i = 0; i < log->count; i++)
+    if (log->slots[i].status == status && strcmp(log->slots[i].cause, cause) == 0)
+      return &log->slots[i];
+  if (log->count == CAUSES_MAX)
+    return &log->slots[CAUSES_MAX - 1];
+  slot *added = &log->slots[log->count++];
+  added->status = status;
+  added->began = INT64_MIN / 2;
+  snprintf(added->cause, sizeof added->cause, "%s", cause);
+  return added;
+}
+
+static void close_window(refusal_log *log, slot *s, int64_t now) {
+  if (now - s->began < WINDOW_MS)
+    return;
+  if (s->omitted > 0)
+    log->write(log->context,
+               &(refusal){.status = s->status, .cause = s->cause, .count = s->omitted});
+  s->omitted = 0;
+  s->told = 0;
+}
+
+void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cause,
+                      const net_address *client) {
+  slot *s = slot_of(log, status, cause);
+  close_window(log, s, now);
+  if (s->told == 0)
+    s->began = now;
+  if (s->told == TOLD_IN_WINDOW) {
+    s->omitted++;
+    return;
+  }
+  s->told++;
+  log->write(log->context,
+             &(refusal){.status = status, .cause = s->cause, .client = client, .count = 1});
+}
+
+void refusal_log_run(refusal_log *log, int64_t now) {
+  for (size_t i = 0; i < log->count; i++)
+    if (log->slots[i].omitted > 0)
+      close_window(log, &log->slots[i], now);
+}
+
+int64_t refusal_log_timeout(const refusal_log *log, int64_t now) {
+  int64_t least = -1;
+  for (size_t i = 0; i < log->count; i++) {
+    const slot *s = &log->slots[i];
+    int64_t left = s->began + WINDOW_MS - now;
+    if (s->omitted > 0 && (least < 0 || left < least))
+      least = left > 0 ? left : 0;
+  }
+  return least;
+}

@@ -1,0 +1,299 @@
+--- The webhook endpoint: its options, what they mean for the host, and where it is.
+-- @module palenca.cli.receiving
+local failure = require("palenca.failure")
+local host = require("palenca.host")
+local options = require("palenca.cli.options")
+local report = require("palenca.report")
+
+local receiving = {}
+
+-- A segment that can be guessed is no secret.
+local SECRET_LEAST = 16
+local PREFIX_MOST = 31
+
+local function one_of(...)
+  local words = { ... }
+  return function(text)
+    for _, word in ipairs(words) do
+      if text == word then
+        return text
+      end
+    end
+    return nil, string.format("'%s' is not one of %s", text, table.concat(words, ", "))
+  end
+end
+
+local function header_name(text)
+  if not text:find("^[%w%-_]+$") then
+    return nil, string.format("'%s' is not the name of a header", text)
+  end
+  return text
+end
+
+local function prefix(text)
+  if #text > PREFIX_MOST then
+    return nil, string.format("it is longer than %d characters", PREFIX_MOST)
+  end
+  return text
+end
+
+local function head_size(text)
+  local value = math.tointeger(tonumber(text))
+  if not value or value < 1024 or value > 1024 * 1024 then
+    return nil, string.format("'%s' is not a whole number from 1024 to 1048576", text)
+  end
+  return value
+end
+
+local function define_path(command)
+  options.add(command, "--path", {
+    help = "The path at which webhooks are received.",
+    env = "PALENCA_PATH",
+    default = "/webhooks/palenca",
+    convert = options.path,
+    argname = "PATH",
+  })
+end
+
+--- Adds the options that every receiver has.
+-- @param command of argparse
+function receiving.define(command)
+  options.add(command, "--listen", {
+    help = "Address and port of the receiver; port 0: any free one.",
+    env = "PALENCA_LISTEN",
+    default = "127.0.0.1:8080",
+    convert = options.address,
+    argname = "ADDRESS",
+  })
+  define_path(command)
+end
+
+local function listen(text)
+  if text:find("^unix:/") then
+    return text
+  end
+  local address = options.address(text)
+  if not address then
+    return nil, string.format(
+      "'%s' is not an address and port, such as 127.0.0.1:8080, nor unix:/path", text)
+  end
+  return address
+end
+
+local function define_limits(command)
+  local limits = {
+    { "--max-body", "Bytes of a body; larger ones are answered with 413.", 65536,
+      options.positive, "BYTES" },
+    { "--max-header", "Bytes of a request's first line and headers; more: 431.", 8192, head_size,
+      "BYTES" },
+    { "--request-timeout", "Seconds within which a request must have arrived whole; else 408.", 10,
+      options.duration, "SECONDS" },
+    { "--idle-timeout", "Seconds that a connection may wait for its next request.", 60,
+      options.duration, "SECONDS" },
+    { "--max-connections", "Connections at once; beyond that, new ones are answered with 503.",
+      2048, options.positive, "N" },
+    { "--max-connections-per-address", "As above, for each client's address; 0: no limit. No use "
+      .. "behind a proxy, whose address all have.", 0, options.count, "N" },
+  }
+  for _, limit in ipairs(limits) do
+    options.add(command, limit[1], {
+      help = limit[2],
+      env = "PALENCA_" .. limit[1]:sub(3):upper():gsub("%-", "_"),
+      default = limit[3],
+      convert = limit[4],
+      argname = limit[5],
+    })
+  end
+end
+
+local function define_access(command)
+  command:option("--trusted-proxy", "A proxy whose X-Forwarded-For is believed: an address, a "
+    .. "block such as 10.0.0.0/8, or unix. May be repeated. Else $PALENCA_TRUSTED_PROXY.")
+    :argname("ADDRESS"):count("*")
+  command:option("--allow", "Who may send: an address or a block; others get 403. May be "
+    .. "repeated. Else $PALENCA_ALLOW. Default: everybody."):argname("ADDRESS"):count("*")
+  command:option("--path-secret-file", "A file with a secret of at least " .. SECRET_LEAST
+    .. " characters, which is the last segment of the path. Else $PALENCA_PATH_SECRET.")
+    :argname("FILE")
+end
+
+local function define_signature(command)
+  options.add(command, "--signature-header", {
+    help = "The header that holds a webhook's signature; without a good one: 401.",
+    env = "PALENCA_SIGNATURE_HEADER",
+    convert = header_name,
+    argname = "NAME",
+  })
+  options.add(command, "--signature-digest", {
+    help = "sha1, sha256, sha384 or sha512.",
+    env = "PALENCA_SIGNATURE_DIGEST",
+    default = "sha256",
+    convert = one_of("sha1", "sha256", "sha384", "sha512"),
+    argname = "NAME",
+  })
+  options.add(command, "--signature-encoding", {
+    help = "hex or base64.",
+    env = "PALENCA_SIGNATURE_ENCODING",
+    default = "hex",
+    convert = one_of("hex", "base64"),
+    argname = "NAME",
+  })
+  options.add(command, "--signature-prefix", {
+    help = "What stands before the signature, such as sha256=.",
+    env = "PALENCA_SIGNATURE_PREFIX",
+    convert = prefix,
+    argname = "TEXT",
+  })
+  command:option("--webhook-secret-file", "A file with the secret; while it is being replaced, "
+    .. "with both, one a line. Else $PALENCA_WEBHOOK_SECRET, separated by spaces.")
+    :argname("FILE")
+end
+
+--- Adds the options of a receiver that the world can reach.
+-- @param command of argparse
+function receiving.define_public(command)
+  options.add(command, "--listen", {
+    help = "Address and port of the receiver (port 0: any free one), or unix:/path.",
+    env = "PALENCA_LISTEN",
+    default = "127.0.0.1:8080",
+    convert = listen,
+    argname = "ADDRESS",
+  })
+  define_path(command)
+  define_limits(command)
+  define_access(command)
+  define_signature(command)
+end
+
+-- Flags, else the variable. Wrong usage is raised as a string of its own, see receiving.settings.
+local function blocks(flag, given, variable)
+  local source = flag
+  if #given == 0 then
+    source, given = "$" .. variable, {}
+    for word in (os.getenv(variable) or ""):gmatch("[^%s,]+") do
+      given[#given + 1] = word
+    end
+  end
+  for _, text in ipairs(given) do
+    if not host.is_block(text) then
+      error({ usage = string.format("%s: '%s' is not an address, such as 192.0.2.7, a block, such "
+        .. "as 192.0.2.0/24, or unix", source, text) })
+    end
+  end
+  return given
+end
+
+-- The words of a secret file, one a line, or of a variable.
+local function secrets(path, variable)
+  local list = {}
+  if not path then
+    for word in (os.getenv(variable) or ""):gmatch("%S+") do
+      list[#list + 1] = word
+    end
+    return list
+  end
+  local file, problem = io.open(path)
+  local text = file and file:read("a")
+  if not text then
+    failure("%s", problem or path .. ": cannot be read")
+  end
+  file:close()
+  for line in text:gmatch("[^\r\n]+") do
+    list[#list + 1] = line:match("^%s*(.-)%s*$")
+    list[#list] = list[#list] ~= "" and list[#list] or nil
+  end
+  if #list == 0 then
+    error({ usage = path .. " holds no secret" })
+  end
+  return list
+end
+
+local function path_secret(given)
+  local list = secrets(given.path_secret_file, "PALENCA_PATH_SECRET")
+  local secret = list[1]
+  if not secret then
+    return nil
+  end
+  if #list > 1 or #secret < SECRET_LEAST or not secret:find("^[%w%-%._~]+$") then
+    error({ usage = string.format("the secret of the path must be one word of at least %d letters, "
+      .. "digits, '-', '_', '.' or '~'", SECRET_LEAST) })
+  end
+  return secret
+end
+
+local function signature(given)
+  local list = secrets(given.webhook_secret_file, "PALENCA_WEBHOOK_SECRET")
+  if not given.signature_header and #list == 0 then
+    return nil
+  elseif not given.signature_header then
+    error({ usage = "there is a webhook secret, but no --signature-header to find signatures in" })
+  elseif #list == 0 then
+    error({ usage = "--signature-header wants a secret: --webhook-secret-file or "
+      .. "$PALENCA_WEBHOOK_SECRET" })
+  end
+  return {
+    header = given.signature_header,
+    digest = given.signature_digest,
+    encoding = given.signature_encoding,
+    prefix = given.signature_prefix,
+    secrets = list,
+  }
+end
+
+local function settings(given)
+  return {
+    max_body = given.max_body,
+    max_head = given.max_header,
+    request_timeout = given.request_timeout,
+    idle_timeout = given.idle_timeout,
+    max_connections = given.max_connections,
+    max_connections_per_address = given.max_connections_per_address,
+    trusted = blocks("--trusted-proxy", given.trusted_proxy, "PALENCA_TRUSTED_PROXY"),
+    allowed = blocks("--allow", given.allow, "PALENCA_ALLOW"),
+    signature = signature(given),
+    path_secret = path_secret(given),
+  }
+end
+
+--- What the options of @{define_public} mean. Raises a failure if a file cannot be read.
+-- @tparam table given the parsed options
+-- @treturn ?table for @{start}, as `given.receiving`
+-- @treturn ?string what is wrong with their usage
+function receiving.settings(given)
+  local ok, result = pcall(settings, given)
+  if ok then
+    return result
+  elseif type(result) == "table" and result.usage then
+    return nil, result.usage
+  end
+  error(result, 0)
+end
+
+--- Starts a receiver.
+-- @tparam table given the parsed options, with `receiving` from @{settings} or without
+-- @param store of the host
+-- @return the host's receiver, or nil
+-- @treturn string where it is, without its secret; or why it could not be started
+function receiving.start(given, store)
+  local wanted = { store = store, listen = given.listen, path = given.path, json = given.json }
+  for name, value in pairs(given.receiving or {}) do
+    wanted[name] = value
+  end
+  local shown = wanted.path
+  if wanted.path_secret then
+    shown = shown:gsub("/$", "") .. "/<secret>"
+    wanted.path = wanted.path:gsub("/$", "") .. "/" .. wanted.path_secret
+  end
+  local receiver, problem = host.receiver(wanted)
+  if not receiver then
+    return nil, problem .. " (see --listen)"
+  end
+  local most = receiver:max_connections()
+  if most < (wanted.max_connections or most) then
+    report.line(string.format("palenca: the limit of open files allows %d connections only", most))
+  end
+  local address = receiver:address()
+  return receiver, "http://" .. address .. (address:find("^unix:") and ":" or "") .. shown
+end
+
+return receiving

@@ -1,0 +1,265 @@
+/* Tests of the HTTP server as its owner drives it: answers from other threads, its end, its limits.
+ */
+#include "clock.h"
+#include "http_server.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MANY 300
+/* Only against hanging forever. */
+#define PATIENCE_MS 30000
+#define REQUEST "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+
+typedef struct {
+  http_server *server;
+  http_exchange *deferred[MANY];
+  size_t count;
+  size_t refused;
+} owner;
+
+static void defer_all(void *context, http_exchange *exchange) {
+  owner *o = context;
+  http_exchange_defer(exchange);
+  o->deferred[o->count++] = exchange;
+}
+
+static void count_refused(void *context, const net_address *peer, int status, const char *reason) {
+  owner *o = context;
+  (void)peer;
+  (void)reason;
+  o->refused += status == 503;
+}
+
+static void open_server(owner *o, size_t max_connections) {
+  char error[256];
+  http_server_options options = {
+      .listen = "127.0.0.1:0",
+      .max_connections = max_connections,
+      .on_request = defer_all,
+      .on_refused = count_refused,
+      .context = o,
+  };
+  memset(o, 0, sizeof *o);
+  o->server = http_server_new(&options, error, sizeof error);
+  assert_non_null(o->server);
+}
+
+static int connect_to(const owner *o) {
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  const char *port = strchr(http_server_address(o->server), ':') + 1;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+  address.sin_port = htons((uint16_t)atoi(port));
+  assert_true(fd >= 0);
+  assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+  return fd;
+}
+
+static void send_request(int fd) {
+  assert_int_equal(send(fd, REQUEST, strlen(REQUEST), MSG_NOSIGNAL), strlen(REQUEST));
+}
+
+static void run_once(owner *o) {
+  struct pollfd fd = {.fd = http_server_fd(o->server), .events = POLLIN};
+  int64_t timeout = http_server_timeout(o->server);
+  poll(&fd, 1, timeout < 0 || timeout > 50 ? 50 : (int)timeout);
+  http_server_run(o->server);
+}
+
+static bool is_readable(int fd) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  return poll(&p, 1, 0) == 1;
+}
+
+/* Runs the server until an answer is there, and reads its status. */
+static int status_of(owner *o, int fd) {
+  char text[512] = "";
+  int64_t until = clock_steady_ms() + PATIENCE_MS;
+  while (!is_readable(fd) && clock_steady_ms() < until)
+    run_once(o);
+  ssize_t got = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
+  return got > 9 ? atoi(text + 9) : -1;
+}
+
+static void run_until(owner *o, const size_t *count, size_t wanted) {
+  int64_t until = clock_steady_ms() + PATIENCE_MS;
+  while (*count < wanted && clock_steady_ms() < until)
+    run_once(o);
+  assert_int_equal(*count, wanted);
+}
+
+static void *answer_all(void *context) {
+  owner *o = context;
+  for (size_t i = 0; i < o->count; i++)
+    http_exchange_answer(o->deferred[i], 200, NULL, 0, "{}", 2);
+  return NULL;
+}
+
+/* As many events as libmicrohttpd takes from the kernel in one go, and one more or less. */
+static void answers_any_number_at_once(void **state) {
+  static const int numbers[] = {1, 127, 128, 129, 255, 256, 257};
+  static owner o;
+  int fds[MANY];
+  (void)state;
+  open_server(&o, 0);
+  for (size_t n = 0; n < sizeof numbers / sizeof numbers[0]; n++) {
+    pthread_t thread;
+    for (int i = 0; i < numbers[n]; i++)
+      send_request(fds[i] = connect_to(&o));
+    o.count = 0;
+    run_until(&o, &o.count, (size_t)numbers[n]);
+    /* the second request of each arrives while the first is put aside */
+    for (int i = 0; i < numbers[n]; i++)
+      send_request(fds[i]);
+    for (int round = 0; round < 2; round++) {
+      assert_int_equal(pthread_create(&thread, NULL, answer_all, &o), 0);
+      pthread_join(thread, NULL);
+      o.count = 0;
+      for (int i = 0; i < numbers[n]; i++)
+        assert_int_equal(status_of(&o, fds[i]), 200);
+      if (round == 0)
+        run_until(&o, &o.count, (size_t)numbers[n]);
+    }
+    for (int i = 0; i < numbers[n]; i++)
+      close(fds[i]);
+  }
+  assert_true(http_server_free(o.server));
+}
+
+/* libmicrohttpd aborts the process when it is stopped with suspended connections. */
+static void waits_for_answers_before_it_is_freed(void **state) {
+  static owner o;
+  (void)state;
+  open_server(&o, 0);
+  int first = connect_to(&o);
+  int second = connect_to(&o);
+  send_request(first);
+  send_request(second);
+  run_until(&o, &o.count, 2);
+  assert_int_equal(http_server_whole(o.server), 2);
+  http_server_close_listener(o.server);
+  assert_false(http_server_free(o.server));
+  http_exchange_answer(o.deferred[0], 200, NULL, 0, "", 0);
+  assert_int_equal(status_of(&o, first), 200);
+  assert_int_equal(http_server_whole(o.server), 1);
+  assert_false(http_server_free(o.server));
+  http_exchange_answer(o.deferred[1], 200, NULL, 0, "", 0);
+  assert_true(http_server_free(o.server));
+  close(first);
+  close(second);
+}
+
+static void gives_one_answer_many_times(void **state) {
+  static owner o;
+  http_header type = {"Content-Type", "text/plain"};
+  (void)state;
+  open_server(&o, 0);
+  http_answer *answer = http_answer_new(201, &type, 1, "made", 4);
+  int fd = connect_to(&o);
+  for (int i = 0; i < 3; i++) {
+    char text[512] = "";
+    send_request(fd);
+    o.count = 0;
+    run_until(&o, &o.count, 1);
+    http_exchange_give(o.deferred[0], answer);
+    while (!is_readable(fd))
+      run_once(&o);
+    assert_true(recv(fd, text, sizeof text - 1, 0) > 0);
+    assert_int_equal(strncmp(text, "HTTP/1.1 201 ", 13), 0);
+    assert_non_null(strstr(text, "\r\n\r\nmade"));
+  }
+  /* one that is under way outlives it */
+  send_request(fd);
+  o.count = 0;
+  run_until(&o, &o.count, 1);
+  http_exchange_give(o.deferred[0], answer);
+  http_answer_free(answer);
+  close(fd);
+  http_server_free(o.server);
+  http_answer_free(NULL);
+}
+
+static void refuses_connections_beyond_its_limit(void **state) {
+  static owner o;
+  int fds[4];
+  (void)state;
+  open_server(&o, 2);
+  for (int i = 0; i < 4; i++)
+    send_request(fds[i] = connect_to(&o));
+  run_until(&o, &o.count, 2);
+  assert_int_equal(status_of(&o, fds[2]), 503);
+  assert_int_equal(status_of(&o, fds[3]), 503);
+  assert_int_equal(o.refused, 2);
+  answer_all(&o);
+  assert_int_equal(status_of(&o, fds[0]), 200);
+  close(fds[0]);
+  for (int i = 0; i < 100 && o.count < 3; i++) {
+    int fd = connect_to(&o);
+    send_request(fd);
+    for (int n = 0; n < 10 && o.count < 3; n++)
+      run_once(&o);
+    close(fd);
+  }
+  assert_int_equal(o.count, 3); /* there is room for another one */
+  http_exchange_drop(o.deferred[2]);
+  assert_true(http_server_free(o.server));
+  for (int i = 1; i < 4; i++)
+    close(fds[i]);
+}
+
+/* So many files that no more can be opened: a client is told, and the loop does not spin. */
+static void tells_clients_that_there_are_no_descriptors(void **state) {
+  static owner o;
+  struct rlimit before, low;
+  (void)state;
+  open_server(&o, 0);
+  int first = connect_to(&o);
+  int second = connect_to(&o);
+  int next = dup(first);
+  close(next);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  low = before;
+  low.rlim_cur = (rlim_t)next;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+  int first_status = status_of(&o, first);
+  int second_status = status_of(&o, second);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  assert_int_equal(first_status, 503);
+  assert_int_equal(second_status, 503);
+  int third = connect_to(&o);
+  send_request(third);
+  run_until(&o, &o.count, 1);
+  http_exchange_answer(o.deferred[0], 200, NULL, 0, "", 0);
+  assert_int_equal(status_of(&o, third), 200);
+  assert_true(http_server_free(o.server));
+  close(first);
+  close(second);
+  close(third);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(answers_any_number_at_once),
+      cmocka_unit_test(waits_for_answers_before_it_is_freed),
+      cmocka_unit_test(gives_one_answer_many_times),
+      cmocka_unit_test(refuses_connections_beyond_its_limit),
+      cmocka_unit_test(tells_clients_that_there_are_no_descriptors),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,108 @@
+/* Tests of the log of refusals: the first few of each cause are told, then how many more. */
+#include "refusal_log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+  int lines, summaries;
+  uint64_t counted;
+  char last[256];
+} told;
+
+static void write_told(void *context, const refusal *r) {
+  told *t = context;
+  char client[NET_ADDRESS_TEXT] = "-";
+  t->lines++;
+  t->summaries += r->client == NULL;
+  t->counted += r->count;
+  if (r->client != NULL)
+    net_address_text(r->client, client);
+  snprintf(t->last, sizeof t->last, "%d %s %s %llu", r->status, r->cause, client,
+           (unsigned long long)r->count);
+}
+
+static const net_address client = {.kind = NET_IPV4, .bytes = {192, 0, 2, 1}};
+
+static void tells_the_first_few(void **state) {
+  told t = {0};
+  refusal_log *log = refusal_log_new(write_told, &t);
+  (void)state;
+  refusal_log_note(log, 0, 401, "not signed", &client);
+  assert_string_equal(t.last, "401 not signed 192.0.2.1 1");
+  assert_int_equal(refusal_log_timeout(log, 0), -1);
+  for (int i = 0; i < 1000000; i++)
+    refusal_log_note(log, 5, 401, "not signed", &client);
+  assert_int_equal(t.lines, 5);
+  assert_int_equal(refusal_log_timeout(log, 4000), 6000);
+  refusal_log_run(log, 9999);
+  assert_int_equal(t.lines, 5);
+  assert_int_equal(refusal_log_timeout(log, 20000), 0);
+  refusal_log_run(log, 10000);
+  assert_string_equal(t.last, "401 not signed - 999996");
+  assert_int_equal(refusal_log_timeout(log, 10000), -1);
+  refusal_log_run(log, 30000);
+  assert_int_equal(t.lines, 6);
+  refusal_log_free(log);
+}
+
+static void begins_anew_after_its_time(void **state) {
+  told t = {0};
+  refusal_log *log = refusal_log_new(write_told, &t);
+  (void)state;
+  for (int64_t now = 0; now < 1000000; now += 100)
+    refusal_log_note(log, now, 404, "another path", &client);
+  /* five and a summary of the rest every ten seconds */
+  assert_int_equal(t.lines, 100 * 5 + 99);
+  assert_int_equal(t.summaries, 99);
+  refusal_log_run(log, INT64_MAX / 2);
+  assert_int_equal(t.counted, 10000);
+  refusal_log_free(log);
+}
+
+static void keeps_causes_apart(void **state) {
+  told t = {0};
+  refusal_log *log = refusal_log_new(write_told, &t);
+  (void)state;
+  for (int i = 0; i < 5; i++) {
+    refusal_log_note(log, 1, 401, "one", &client);
+    refusal_log_note(log, 1, 401, "two", &client);
+    refusal_log_note(log, 1, 403, "one", &client);
+  }
+  assert_int_equal(t.lines, 15);
+  refusal_log_free(log);
+}
+
+static void is_bounded_whatever_comes(void **state) {
+  told t = {0};
+  refusal_log *log = refusal_log_new(write_told, &t);
+  char cause[300];
+  (void)state;
+  for (int i = 0; i < 1000; i++) {
+    snprintf(cause, sizeof cause, "%0250d", i);
+    memmove(cause, cause + 240, 11); /* so that they differ in what is kept of them */
+    for (int n = 0; n < 10; n++)
+      refusal_log_note(log, 1, 400, cause, &client);
+  }
+  assert_true(t.lines <= 48 * 5);
+  refusal_log_run(log, 20000);
+  assert_int_equal(t.counted, 10000);
+  refusal_log_free(log);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(tells_the_first_few),
+      cmocka_unit_test(begins_anew_after_its_time),
+      cmocka_unit_test(keeps_causes_apart),
+      cmocka_unit_test(is_bounded_whatever_comes),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
