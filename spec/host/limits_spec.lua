@@ -26,7 +26,8 @@ describe("the receiver's limits:", function()
   end)
 
   local function serve(...)
-    return stage:serve({ text = "", arguments = { ... } })
+    -- the same body each time, each time another event
+    return stage:serve({ text = "", arguments = { "--redelivery-window", "0", ... } })
   end
 
   local function ask(connection, bytes)

@@ -94,7 +94,8 @@ describe("the receiver, sent what is no good HTTP,", function()
 
   setup(function()
     stage = helper.stage()
-    served = stage:serve({ text = "" })
+    -- the same body each time, each time another event
+    served = stage:serve({ text = "", arguments = { "--redelivery-window", "0" } })
     good = stage:connect(served.url)
   end)
 
