@@ -13,16 +13,6 @@
 #define CLOSE_TRIES 3
 #define NOTICE_MS 250 /* how long what another process has written may go unnoticed */
 
-struct put_request {
-  struct put_request *next;
-  event_record record;
-  event_put_done done;
-  void *context;
-  uint32_t fingerprint; /* if there is a redelivery window */
-  event_receipt receipt;
-  char data[]; /* what the record's strings point to */
-};
-
 /* What one transaction carries out. */
 typedef struct {
   put_request *puts;
@@ -107,7 +97,8 @@ static work_kind next_batch(event_store *store, store_batch *batch) {
     if (has_waited) {
       return NO_WORK;
     }
-    int64_t wait = has_work ? rest : NOTICE_MS;
+    int64_t wait = has_work ? rest : event_upkeep_due(&store->upkeep, true);
+    wait = wait < NOTICE_MS ? wait : NOTICE_MS;
     if (room > 0 && store->next_due - now < wait && !has_work) {
       wait = store->next_due - now;
     }
@@ -250,6 +241,8 @@ static void free_finishes(event_finish *finish) {
  * kept for the next try. A finish that is given up at close is one whose event runs again. */
 static void settle_failure(event_store *store, store_batch *batch) {
   const char *reason = event_sql_reason(store->sql);
+  /* What was read may be the damage. */
+  (void)sqlite3_db_release_memory(event_sql_connection(store->sql));
   if (!store->in_trouble) {
     store->in_trouble = true;
     report(store, true, "cannot write to", reason);
@@ -287,6 +280,21 @@ static void answer_puts(put_request *put, const char *reason) {
   }
 }
 
+static void keep_up(event_store *store, bool is_idle) {
+  if (event_upkeep_due(&store->upkeep, is_idle) > 0) {
+    return;
+  }
+  bool ok = event_upkeep_step(&store->upkeep, event_sql_connection(store->sql), is_idle);
+  if (!ok && !store->upkeep_failed && !store->in_trouble) {
+    report(store, true, "cannot delete old events from",
+           sqlite3_errmsg(event_sql_connection(store->sql)));
+  }
+  if (!ok) {
+    event_sql_rollback(store->sql);
+  }
+  store->upkeep_failed = !ok;
+}
+
 static void use_idle_moment(event_store *store) {
   int64_t version;
   if (event_sql_data_version(store->sql, &version) && version != store->data_version) {
@@ -297,6 +305,7 @@ static void use_idle_moment(event_store *store) {
   if (store->redelivery != NULL) {
     event_redelivery_expire(store->redelivery, clock_unix_ms());
   }
+  keep_up(store, true);
 }
 
 static void *serve(void *context) {
@@ -325,6 +334,7 @@ static void *serve(void *context) {
       event_consumers_deliver(store, batch.grants);
     }
     free_finishes(batch.finishes);
+    keep_up(store, false);
   }
 }
 
@@ -396,6 +406,7 @@ event_store *event_store_open(const event_store_options *options, char *error, s
   store->puts.end = &store->puts.first;
   store->may_lease = true;
   store->next_due = INT64_MAX;
+  event_upkeep_init(&store->upkeep, options->retention);
   bool has_window = options->redelivery_window > 0;
   if (has_window) {
     store->redelivery = event_redelivery_new(options->redelivery_window);
@@ -430,55 +441,4 @@ void event_store_close(event_store *store) {
   (void)pthread_cond_destroy(&store->has_work);
   (void)pthread_mutex_destroy(&store->mutex);
   free_store(store);
-}
-
-/* ---- What other threads call ---- */
-
-static put_request *copy_put(const event_record *record, event_put_done done, void *context) {
-  size_t action_size = strlen(record->action) + 1;
-  size_t account_size = record->account_id != NULL ? strlen(record->account_id) + 1 : 0;
-  if (record->body_size > SIZE_MAX / 2) {
-    return NULL;
-  }
-  put_request *put = malloc(sizeof *put + action_size + account_size + record->body_size);
-  if (put == NULL) {
-    return NULL;
-  }
-  *put = (put_request){.record = *record, .done = done, .context = context};
-  char *account = put->data + action_size, *body = account + account_size;
-  put->record.action = memcpy(put->data, record->action, action_size);
-  if (account_size > 0) {
-    put->record.account_id = memcpy(account, record->account_id, account_size);
-  }
-  if (record->body_size > 0) {
-    put->record.body = memcpy(body, record->body, record->body_size);
-  }
-  return put;
-}
-
-void event_store_put(event_store *store, const event_record *record, event_put_done done,
-                     void *context) {
-  put_request *put = copy_put(record, done, context);
-  if (put == NULL) {
-    const event_receipt receipt = {.reason = "out of memory"};
-    done(context, &receipt);
-    return;
-  }
-  if (store->redelivery != NULL) {
-    put->fingerprint =
-        event_redelivery_fingerprint(store->redelivery, put->record.body, record->body_size);
-  }
-  (void)pthread_mutex_lock(&store->mutex);
-  *store->puts.end = put;
-  store->puts.end = &put->next;
-  store->queued++;
-  (void)pthread_cond_signal(&store->has_work);
-  (void)pthread_mutex_unlock(&store->mutex);
-}
-
-void event_store_counts(event_store *store, event_counts *counts) {
-  (void)pthread_mutex_lock(&store->mutex);
-  *counts = store->counts;
-  counts->unfinished += store->queued;
-  (void)pthread_mutex_unlock(&store->mutex);
 }

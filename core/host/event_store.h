@@ -24,6 +24,8 @@ typedef enum {
   EVENT_DEAD,     /* failed too often; kept aside with its error */
 } event_state;
 
+#define EVENT_STATES 5
+
 /* "received", "running", "retry", "done" or "dead". */
 const char *event_state_name(event_state state);
 
@@ -37,6 +39,8 @@ typedef struct {
   /* A body received again within so many milliseconds of its first receipt is not stored again;
    * 0: it is. */
   int64_t redelivery_window;
+  /* Done events are deleted so many milliseconds after they were; 0: never. */
+  int64_t retention;
 } event_store_options;
 
 /* Opens (and creates) the database and starts the store's thread. Events that
@@ -187,5 +191,40 @@ bool event_store_replay(const char *path, int64_t id, event_replay_result *resul
  * also on failure. Its state and limit are not looked at. */
 bool event_store_replay_dead(const char *path, const event_filter *filter, int64_t *count,
                              char *error, size_t error_size);
+
+typedef struct {
+  event_state state;       /* EVENT_DONE or EVENT_DEAD */
+  int64_t finished_before; /* only those that were done, or dead, before this */
+  bool dry_run;            /* only tells */
+} event_purge;
+
+typedef struct {
+  int64_t events;
+  int64_t bytes;     /* of what they hold */
+  int64_t file_size; /* after it */
+} event_purge_report;
+
+/* Deletes finished events, in steps, and gives the room they took back to the file system, if not
+ * at once then when the process that serves has written what is in its log. The report tells of
+ * what was done before a failure as well. */
+bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,
+                       char *error, size_t error_size);
+
+typedef struct {
+  char *action;
+  int64_t states[EVENT_STATES]; /* how many events are in each */
+} event_action_stats;
+
+typedef struct {
+  int64_t states[EVENT_STATES];
+  int64_t oldest_unfinished;              /* when it was received; 0: there is none */
+  int64_t file_size, log_size, free_size; /* bytes; `free_size` of the file are not in use */
+  event_action_stats *actions;
+  size_t action_count;
+} event_stats;
+
+/* Counts the events. The caller calls event_stats_free, also on failure. */
+bool event_store_stats(const char *path, event_stats *stats, char *error, size_t error_size);
+void event_stats_free(event_stats *stats);
 
 #endif

@@ -12,9 +12,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define BUSY_TIMEOUT_MS 5000
+/* How long to wait for another process that writes, in tries of a millisecond. Those who serve
+ * answer meanwhile that events cannot be stored, and are asked again. */
+static const int serving_patience = 1000;
+static const int patience = 3000;
 
 static const char not_a_database[] = "%s is not a database; it was left as it is";
 
@@ -135,12 +139,19 @@ static bool lock(event_file *file, char *error, size_t error_size) {
   return ok;
 }
 
+/* SQLite's own handler sleeps up to 100 ms at a time, and would hardly ever find the moment between
+ * two transactions of a store that is busy. */
+static int try_again(void *most, int tries) {
+  (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  return tries < *(const int *)most;
+}
+
 static bool connect_to(event_file *file, int flags, char *error, size_t error_size) {
   if (sqlite3_open_v2(file->path, &file->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
     return file->db == NULL ? fail(error, error_size, "out of memory")
                             : fail_with_reason(file, "open", error, error_size);
   }
-  (void)sqlite3_busy_timeout(file->db, BUSY_TIMEOUT_MS);
+  (void)sqlite3_busy_handler(file->db, try_again, (void *)(uintptr_t)&patience);
   /* Otherwise closing a file that was refused would move its log into it. */
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
   return true;
@@ -178,6 +189,7 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
   }
   file->version = EVENT_SCHEMA_VERSION;
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
+  (void)sqlite3_busy_handler(file->db, try_again, (void *)(uintptr_t)&serving_patience);
   file->is_writer = true;
   return true;
 }

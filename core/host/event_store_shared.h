@@ -4,12 +4,23 @@
 
 #include "event_store_redelivery.h"
 #include "event_store_sql.h"
+#include "event_store_upkeep.h"
 
 #include <pthread.h>
 
 #define HELD_BUCKETS 256
 
 typedef struct put_request put_request;
+
+struct put_request {
+  struct put_request *next;
+  event_record record;
+  event_put_done done;
+  void *context;
+  uint32_t fingerprint; /* if there is a redelivery window */
+  event_receipt receipt;
+  char data[]; /* what the record's strings point to */
+};
 
 typedef struct {
   put_request *first, **end;
@@ -29,6 +40,8 @@ struct event_consumer {
 struct event_store {
   event_sql *sql;
   event_redelivery *redelivery; /* NULL: no window */
+  event_upkeep upkeep;
+  bool upkeep_failed;
   int64_t data_version;
   event_store_options options;
   char *path;

@@ -115,6 +115,10 @@ const char *event_sql_reason(const event_sql *sql) {
   return sql->reason;
 }
 
+sqlite3 *event_sql_connection(event_sql *sql) {
+  return sql->file.db;
+}
+
 /* After some failures SQLite has done so by itself. */
 static void roll_back(event_sql *sql) {
   if (!sqlite3_get_autocommit(sql->file.db)) {

@@ -35,6 +35,9 @@ event_sql *event_sql_open(const char *path, char *error, size_t error_size);
 void event_sql_close(event_sql *sql);
 const char *event_sql_reason(const event_sql *sql);
 
+/* For what is done between the transactions. */
+struct sqlite3 *event_sql_connection(event_sql *sql);
+
 bool event_sql_begin(event_sql *sql);
 bool event_sql_commit(event_sql *sql);
 /* Nothing to roll back is not an error. Keeps the reason. */

@@ -39,7 +39,7 @@ static void log_json(void *context, bool is_error, const char *message) {
   write_line(line);
 }
 
-/* host.store{path=, json=, redelivery_window= (seconds)} → store | nil, message */
+/* host.store{path=, json=, redelivery_window=, retention= (seconds)} → store | nil, message */
 static int store_open(lua_State *L) {
   char error[512];
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -47,10 +47,12 @@ static int store_open(lua_State *L) {
   lua_getfield(L, 1, "path");
   lua_getfield(L, 1, "json");
   lua_getfield(L, 1, "redelivery_window");
+  lua_getfield(L, 1, "retention");
   event_store_options options = {
       .path = luaL_checkstring(L, 2),
       .log = lua_toboolean(L, 3) ? log_json : log_text,
       .redelivery_window = (int64_t)(luaL_checknumber(L, 4) * 1000),
+      .retention = (int64_t)(luaL_checknumber(L, 5) * 1000),
   };
   void **box = new_box(L, STORE_TYPE);
   *box = event_store_open(&options, error, sizeof error);
@@ -217,10 +219,77 @@ static int replay_dead(lua_State *L) {
   return ok ? 1 : 3;
 }
 
+/* host.events.purge(path, {state=, before= (Unix seconds), dry_run=}) → {events=, bytes=,
+ * file_size=} | nil, message, the same */
+static int purge(lua_State *L) {
+  static const char *const states[] = {"done", "dead", NULL};
+  char error[512];
+  const char *path = luaL_checkstring(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_getfield(L, 2, "state");
+  lua_getfield(L, 2, "before");
+  lua_getfield(L, 2, "dry_run");
+  event_purge what = {
+      .state = luaL_checkoption(L, 3, NULL, states) == 0 ? EVENT_DONE : EVENT_DEAD,
+      .finished_before = (int64_t)(luaL_checknumber(L, 4) * 1000),
+      .dry_run = lua_toboolean(L, 5),
+  };
+  event_purge_report report;
+  bool ok = event_store_purge(path, &what, &report, error, sizeof error);
+  if (!ok)
+    (void)push_failure(L, error);
+  lua_createtable(L, 0, 3);
+  set_integer(L, "events", report.events);
+  set_integer(L, "bytes", report.bytes);
+  set_integer(L, "file_size", report.file_size);
+  return ok ? 1 : 3;
+}
+
+static void set_states(lua_State *L, const int64_t states[EVENT_STATES]) {
+  lua_createtable(L, 0, EVENT_STATES);
+  for (int i = 0; i < EVENT_STATES; i++)
+    set_integer(L, event_state_name((event_state)i), states[i]);
+}
+
+static int push_stats(lua_State *L) {
+  const event_stats *stats = lua_touserdata(L, 1);
+  lua_createtable(L, 0, 6);
+  set_states(L, stats->states);
+  lua_setfield(L, -2, "states");
+  set_time(L, "oldest_unfinished", stats->oldest_unfinished);
+  set_integer(L, "file_size", stats->file_size);
+  set_integer(L, "log_size", stats->log_size);
+  set_integer(L, "free_size", stats->free_size);
+  lua_createtable(L, 0, (int)stats->action_count);
+  for (size_t i = 0; i < stats->action_count; i++) {
+    set_states(L, stats->actions[i].states);
+    lua_setfield(L, -2, stats->actions[i].action);
+  }
+  lua_setfield(L, -2, "actions");
+  return 1;
+}
+
+/* host.events.stats(path) → {states={received=, …}, actions={[action]={received=, …}},
+ * oldest_unfinished=, file_size=, log_size=, free_size=} | nil, message */
+static int stats(lua_State *L) {
+  char error[512];
+  event_stats counted;
+  bool ok = event_store_stats(luaL_checkstring(L, 1), &counted, error, sizeof error);
+  lua_pushcfunction(L, push_stats);
+  lua_pushlightuserdata(L, &counted);
+  int status = lua_pcall(L, 1, 1, 0);
+  event_stats_free(&counted);
+  if (status != LUA_OK)
+    return lua_error(L);
+  return ok ? 1 : push_failure(L, error);
+}
+
 static const luaL_Reg store_methods[] = {
     {"close", store_close}, {"counts", store_counts}, {NULL, NULL}};
 static const luaL_Reg events_functions[] = {
-    {"list", list}, {"show", show}, {"replay", replay}, {"replay_dead", replay_dead}, {NULL, NULL},
+    {"list", list},   {"show", show},   {"replay", replay}, {"replay_dead", replay_dead},
+    {"purge", purge}, {"stats", stats}, {NULL, NULL},
 };
 
 void lua_open_store(lua_State *L) {

@@ -32,7 +32,8 @@ event_store *try_open(fixture *f, char *error, size_t size) {
   const event_store_options options = {.path = f->path,
                                        .log = on_log,
                                        .log_context = f,
-                                       .redelivery_window = f->redelivery_window};
+                                       .redelivery_window = f->redelivery_window,
+                                       .retention = f->retention};
   return event_store_open(&options, error, size);
 }
 
@@ -102,8 +103,7 @@ void on_put(void *context, const event_receipt *receipt) {
   a->answers++;
   a->id = receipt->id;
   a->is_redelivery = receipt->is_redelivery;
-  (void)snprintf(a->reason, sizeof a->reason, "%s",
-                 receipt->reason != NULL ? receipt->reason : "");
+  (void)snprintf(a->reason, sizeof a->reason, "%s", receipt->reason != NULL ? receipt->reason : "");
   (void)pthread_cond_signal(&a->changed);
   (void)pthread_mutex_unlock(&a->mutex);
 }

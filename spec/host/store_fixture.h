@@ -24,8 +24,8 @@ typedef struct {
   char directory[64];
   char path[96];
   event_store *store; /* NULL: closed */
-  int64_t redelivery_window;
-  int64_t first_id;   /* of the first event that was put; 0: none was */
+  int64_t redelivery_window, retention;
+  int64_t first_id; /* of the first event that was put; 0: none was */
   pthread_mutex_t mutex;
   pthread_cond_t changed; /* with each of what follows */
   int errors, heals;

@@ -2,8 +2,10 @@
 #include "store_fixture.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -206,6 +208,106 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   assert_listed(f, NULL, expected);
 }
 
+/* ---- Other trouble ---- */
+
+static void test_a_locked_database_fails_puts_and_commands_and_heals(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t first = put(f, "a");
+  sqlite3 *other = NULL;
+  assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+  char error[512] = "";
+  const event_record record = record_of("b", "{}");
+  answer a = NO_ANSWER;
+  event_store_put(f->store, &record, on_put, &a);
+  event_replay_result result;
+  assert_false(event_store_replay(f->path, first, &result, error, sizeof error));
+  assert_non_null(strstr(error, "cannot write to"));
+  assert_non_null(strstr(error, "locked"));
+  (void)pthread_mutex_lock(&a.mutex);
+  while (a.answers == 0) {
+    (void)pthread_cond_wait(&a.changed, &a.mutex);
+  }
+  (void)pthread_mutex_unlock(&a.mutex);
+  assert_int_equal(a.id, 0);
+  assert_non_null(strstr(a.reason, "locked"));
+  assert_int_equal(f->errors, 1);
+  assert_non_null(strstr(f->last_error, "locked"));
+  assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_close(other), SQLITE_OK);
+  assert_true(put(f, "b") > first);
+  assert_int_equal(f->heals, 1);
+  assert_true(event_store_replay(f->path, first, &result, error, sizeof error));
+  close_store(f);
+  assert_int_equal(query(f, "SELECT count(*) FROM events"), 2);
+}
+
+/* The child's descriptor is not this process's, whose locks on the file would go with it. */
+static size_t read_beyond_first_page(const fixture *f, char *bytes, size_t size) {
+  char command[160];
+  (void)snprintf(command, sizeof command, "tail -c +4097 %s", f->path);
+  FILE *pipe = popen(command, "r");
+  assert_non_null(pipe);
+  size_t count = fread(bytes, 1, size, pipe);
+  assert_int_equal(pclose(pipe), 0);
+  assert_in_range(count, 4096, size - 1);
+  return count;
+}
+
+/* Writes over all but the first page; in a child for the same reason. */
+static void scribble(const fixture *f, const char *bytes, size_t size) {
+  pid_t child = fork();
+  if (child == 0) {
+    int file = open(f->path, O_RDWR);
+    _exit(pwrite(file, bytes, size, 4096) == (ssize_t)size ? 0 : 1);
+  }
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+}
+
+static void test_a_damaged_database_fails_puts_and_heals_with_it(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t first = put(f, "a");
+  execute(f, "PRAGMA wal_checkpoint(TRUNCATE)");
+  static char whole[262144], broken[262144];
+  size_t size = read_beyond_first_page(f, whole, sizeof whole);
+  memset(broken, 0xa5, sizeof broken);
+  scribble(f, broken, size);
+  /* The first page is written, so that all that the store has in its memory is out of date. */
+  execute(f, "PRAGMA user_version = 2");
+  char reason[256] = "";
+  const event_record record = record_of("b", "{}");
+  int64_t second = put_record(f, &record, reason, sizeof reason);
+  int64_t third = put_record(f, &record, reason, sizeof reason);
+  scribble(f, whole, size);
+  assert_int_equal(second + third, 0);
+  assert_non_null(strstr(reason, "malformed"));
+  assert_int_equal(f->errors, 1);
+  assert_non_null(strstr(f->last_error, "malformed"));
+  assert_true(put(f, "b") > first);
+  assert_int_equal(f->heals, 1);
+  close_store(f);
+  assert_int_equal(query(f, "SELECT count(*) FROM events JOIN bodies USING (id)"), 2);
+}
+
+static void test_a_damaged_database_is_not_opened(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  close_store(f);
+  static char broken[262144];
+  size_t size = read_beyond_first_page(f, broken, sizeof broken);
+  memset(broken, 0xa5, sizeof broken);
+  scribble(f, broken, size);
+  char error[512] = "";
+  assert_null(try_open(f, error, sizeof error));
+  assert_non_null(strstr(error, f->path));
+  assert_non_null(strstr(error, "malformed"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_crash_loses_nothing),
@@ -215,6 +317,9 @@ int main(void) {
       TEST(test_other_databases_are_refused_and_left_alone),
       TEST(test_a_missing_directory_is_an_error),
       TEST(test_a_full_disk_fails_puts_keeps_finishes_and_heals),
+      TEST(test_a_locked_database_fails_puts_and_commands_and_heals),
+      TEST(test_a_damaged_database_fails_puts_and_heals_with_it),
+      TEST(test_a_damaged_database_is_not_opened),
   };
   return cmocka_run_group_tests_name("event store, trouble", tests, NULL, NULL);
 }

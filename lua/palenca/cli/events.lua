@@ -1,4 +1,4 @@
---- palenca events: shows what is in the event store, and runs it again.
+--- palenca events: shows what is in the event store, runs it again, deletes it.
 -- @module palenca.cli.events
 local change = require("palenca.cli.events_change")
 local events_text = require("palenca.cli.events_text")
@@ -8,7 +8,10 @@ local moment = require("palenca.cli.moment")
 local options = require("palenca.cli.options")
 local store_options = require("palenca.cli.store_options")
 
-local events = { name = "events", summary = "Look at the stored events, and run them again." }
+local events = {
+  name = "events",
+  summary = "Look at the stored events, run them again, delete them.",
+}
 
 local function add_since(command)
   options.add(command, "--since", {
@@ -51,16 +54,39 @@ local function define_retry_dead(command)
   return retry
 end
 
+local function define_stats(command)
+  return command:command("stats", "Count the events, by state and action.")
+end
+
+local function define_purge(command)
+  local purge = command:command("purge", "Delete finished events.")
+  options.add(purge, "--older-than", {
+    help = "Only those that ended more than so many days ago.",
+    default = 30,
+    convert = options.days,
+    argname = "DAYS",
+  })
+  purge:option("--state", "Those in this state. Default: done.")
+    :choices({ "done", "dead" }):default("done"):show_default(false)
+  purge:flag("--dry-run", "Only tell how many it would be.")
+  return purge
+end
+
 function events.define(command)
   command:command_target("events_command")
-  for _, define in ipairs({ define_list, define_show, define_replay, define_retry_dead }) do
+  for _, define in ipairs({ define_list, define_show, define_replay, define_retry_dead,
+    define_stats, define_purge }) do
     local one = define(command)
     store_options.add_db(one)
     options.add_json(one)
   end
 end
 
-local run = { replay = change.replay, ["retry-dead"] = change.retry_dead }
+local run = {
+  replay = change.replay,
+  ["retry-dead"] = change.retry_dead,
+  purge = change.purge,
+}
 
 function run.list(given)
   local count = 0
@@ -93,6 +119,14 @@ function run.show(given)
     failure("there is no event %d in %s", given.id, given.db)
   end
   print((given.json and events_text.whole_object or events_text.page)(found, given.raw))
+end
+
+function run.stats(given)
+  local stats, problem = host.events.stats(given.db)
+  if not stats then
+    failure("%s", problem)
+  end
+  print((given.json and events_text.stats_object or events_text.stats_page)(stats))
 end
 
 function events.run(given)

@@ -3,6 +3,7 @@
 local failure = require("palenca.failure")
 local host = require("palenca.host")
 local json = require("palenca.json")
+local size = require("palenca.cli.size")
 
 local events_change = {}
 
@@ -46,6 +47,30 @@ function events_change.retry_dead(given)
   else
     print(string.format(count == 1 and "%d event runs again" or "%d events run again", count))
   end
+end
+
+local function tell_purged(given, purged)
+  local count = string.format(purged.events == 1 and "%d event" or "%d events", purged.events)
+  if given.dry_run then
+    return string.format("would delete %s, %s", count, size.text(purged.bytes))
+  end
+  return string.format("deleted %s, %s; the file is %s now", count, size.text(purged.bytes),
+    size.text(purged.file_size))
+end
+
+--- Deletes finished events.
+-- @tparam table given the options: `db, older_than, state, dry_run, json`
+function events_change.purge(given)
+  local purged, problem, so_far = host.events.purge(given.db, {
+    state = given.state,
+    before = host.unix_time() - given.older_than * 86400,
+    dry_run = given.dry_run,
+  })
+  if not purged then
+    failure("%s%s", problem, so_far.events > 0 and "; " .. so_far.events .. " are deleted" or "")
+  end
+  purged.dry_run = given.dry_run or nil
+  print(given.json and json.encode(purged) or tell_purged(given, purged))
 end
 
 return events_change

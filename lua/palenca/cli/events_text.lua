@@ -3,6 +3,7 @@
 local json = require("palenca.json")
 local moment = require("palenca.cli.moment")
 local redact = require("palenca.redact")
+local size = require("palenca.cli.size")
 
 local events_text = {}
 
@@ -91,6 +92,53 @@ function events_text.page(event, raw)
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = redact.line(body_of(event, raw), true)
+  return table.concat(lines, "\n")
+end
+
+local STATES = { "received", "running", "retry", "done", "dead" }
+
+--- Counts as an object.
+-- @tparam table stats as `host.events.stats` gives them
+-- @treturn string
+function events_text.stats_object(stats)
+  return json.encode({
+    states = stats.states,
+    actions = stats.actions,
+    oldest_unfinished = time_of(stats.oldest_unfinished),
+    file_size = stats.file_size,
+    log_size = stats.log_size,
+    free_size = stats.free_size,
+  })
+end
+
+--- Counts for a person.
+-- @tparam table stats as `host.events.stats` gives them
+-- @treturn string
+function events_text.stats_page(stats)
+  local lines, actions = {}, {}
+  local function row(name, cells)
+    lines[#lines + 1] = redact.line(string.format("%-24s", name)
+      .. string.rep("%10s", #STATES):format(table.unpack(cells)))
+  end
+  local function counts(states)
+    local cells = {}
+    for i, state in ipairs(STATES) do
+      cells[i] = string.format("%d", states[state])
+    end
+    return cells
+  end
+  for action in pairs(stats.actions) do
+    actions[#actions + 1] = action
+  end
+  table.sort(actions)
+  row("", STATES)
+  for _, action in ipairs(actions) do
+    row(action, counts(stats.actions[action]))
+  end
+  row("all", counts(stats.states))
+  lines[#lines + 1] = "oldest unfinished        " .. (time_of(stats.oldest_unfinished) or "none")
+  lines[#lines + 1] = string.format("file                     %s, of which %s are free; log %s",
+    size.text(stats.file_size), size.text(stats.free_size), size.text(stats.log_size))
   return table.concat(lines, "\n")
 end
 

@@ -22,6 +22,9 @@ end)
 options.id = number("an event's id, a whole number from 1", function(value)
   return math.tointeger(value) and value >= 1
 end)
+options.days = number("a number of days from 0", function(value)
+  return value >= 0 and value <= 1e5
+end)
 options.seconds = number("a number of seconds from 0", function(value)
   return value >= 0 and value <= 1e6
 end)

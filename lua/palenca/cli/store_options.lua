@@ -26,6 +26,13 @@ function store_options.define(command)
     convert = options.seconds,
     argname = "SECONDS",
   })
+  options.add(command, "--retention", {
+    help = "For how many days done events are kept; 0: for ever.",
+    env = "PALENCA_RETENTION",
+    default = 30,
+    convert = options.days,
+    argname = "DAYS",
+  })
 end
 
 --- What they mean for `host.store`.
@@ -36,6 +43,7 @@ function store_options.read(given)
     path = given.db,
     json = given.json,
     redelivery_window = given.redelivery_window,
+    retention = given.retention * 86400,
   }
 end
 

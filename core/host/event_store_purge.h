@@ -1,0 +1,31 @@
+/* Deletes finished events, and gives the pages they leave back to the file system. */
+#ifndef PALENCA_HOST_EVENT_STORE_PURGE_H
+#define PALENCA_HOST_EVENT_STORE_PURGE_H
+
+#include "event_store.h"
+
+#include <sqlite3.h>
+
+typedef struct {
+  int64_t after, last; /* the ids: those greater than `after`, up to `last` */
+  event_state state;   /* EVENT_DONE or EVENT_DEAD */
+  int64_t before;      /* finished before this */
+} event_purge_range;
+
+/* All of these return false on failure, the reason being the connection's last error. */
+
+/* Of a range, how many events would be deleted, and the bytes of what they hold. */
+bool event_purge_count(sqlite3 *db, const event_purge_range *range, int64_t *events,
+                       int64_t *bytes);
+
+/* Deletes them, inside a transaction of the caller's. */
+bool event_purge_delete(sqlite3 *db, const event_purge_range *range, int64_t *events);
+
+/* The ids of all events: those greater than `after`, up to `last`. */
+bool event_purge_ids(sqlite3 *db, int64_t *after, int64_t *last);
+
+/* Gives up to `pages` free pages back; the file shrinks at the next checkpoint. `left`: whether
+ * there are more. */
+bool event_purge_shrink(sqlite3 *db, int pages, bool *left);
+
+#endif

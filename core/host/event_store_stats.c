@@ -1,0 +1,124 @@
+/* Counts the events of a database file for people, beside whoever serves from it. */
+#include "event_store.h"
+
+#include "event_store_file.h"
+#include "event_store_purge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Ids that one query looks at: a long one would hold a snapshot, and the writer's log grow. */
+#define RANGE 50000
+
+static bool fail(const event_file *file, char *error, size_t error_size) {
+  char reason[256];
+  event_file_reason(file->db, reason, sizeof reason);
+  (void)snprintf(error, error_size, "cannot read %s: %s", file->path, reason);
+  return false;
+}
+
+/* NULL: out of memory. */
+static event_action_stats *find_action(event_stats *stats, const char *action) {
+  for (size_t i = 0; i < stats->action_count; i++) {
+    if (strcmp(stats->actions[i].action, action) == 0) {
+      return &stats->actions[i];
+    }
+  }
+  event_action_stats *grown =
+      realloc(stats->actions, (stats->action_count + 1) * sizeof *stats->actions);
+  if (grown == NULL) {
+    return NULL;
+  }
+  stats->actions = grown;
+  event_action_stats *added = &grown[stats->action_count];
+  *added = (event_action_stats){.action = strdup(action)};
+  stats->action_count += added->action != NULL;
+  return added->action != NULL ? added : NULL;
+}
+
+static int count_row(sqlite3_stmt *row, event_stats *stats) {
+  event_action_stats *action = find_action(stats, (const char *)sqlite3_column_text(row, 0));
+  int state = sqlite3_column_int(row, 1);
+  if (action == NULL || state < 0 || state >= EVENT_STATES) {
+    return SQLITE_NOMEM;
+  }
+  int64_t count = sqlite3_column_int64(row, 2);
+  int64_t oldest = sqlite3_column_int64(row, 3);
+  action->states[state] += count;
+  stats->states[state] += count;
+  bool is_unfinished = state != EVENT_DONE && state != EVENT_DEAD;
+  if (is_unfinished && (stats->oldest_unfinished == 0 || oldest < stats->oldest_unfinished)) {
+    stats->oldest_unfinished = oldest;
+  }
+  return SQLITE_OK;
+}
+
+static bool count_ranges(sqlite3 *db, event_stats *stats) {
+  int64_t after, last;
+  sqlite3_stmt *query = NULL;
+  int code = event_purge_ids(db, &after, &last)
+                 ? sqlite3_prepare_v2(db,
+                                      "SELECT action, state, count(*), min(received_at)"
+                                      " FROM events WHERE id > ?1 AND id <= ?2"
+                                      " GROUP BY action, state",
+                                      -1, &query, NULL)
+                 : SQLITE_ERROR;
+  while (code == SQLITE_OK && after < last) {
+    (void)sqlite3_bind_int64(query, 1, after);
+    (void)sqlite3_bind_int64(query, 2, after + RANGE);
+    while (code == SQLITE_OK && (code = sqlite3_step(query)) == SQLITE_ROW) {
+      code = count_row(query, stats);
+    }
+    code = code == SQLITE_DONE ? SQLITE_OK : code;
+    (void)sqlite3_reset(query);
+    after += RANGE;
+  }
+  (void)sqlite3_finalize(query);
+  return code == SQLITE_OK;
+}
+
+static bool read_number(sqlite3 *db, const char *text, int64_t *number) {
+  sqlite3_stmt *query = NULL;
+  bool ok = sqlite3_prepare_v2(db, text, -1, &query, NULL) == SQLITE_OK &&
+            sqlite3_step(query) == SQLITE_ROW;
+  *number = ok ? sqlite3_column_int64(query, 0) : 0;
+  (void)sqlite3_finalize(query);
+  return ok;
+}
+
+static int64_t size_of(const char *path, const char *suffix) {
+  char name[4096];
+  struct stat status;
+  (void)snprintf(name, sizeof name, "%s%s", path, suffix);
+  return stat(name, &status) == 0 ? (int64_t)status.st_size : 0;
+}
+
+bool event_store_stats(const char *path, event_stats *stats, char *error, size_t error_size) {
+  event_file file;
+  *stats = (event_stats){.actions = NULL};
+  if (!event_file_open_beside(&file, path, false, error, error_size)) {
+    return false;
+  }
+  int64_t free_pages, page_size;
+  bool ok =
+      (count_ranges(file.db, stats) && read_number(file.db, "PRAGMA freelist_count", &free_pages) &&
+       read_number(file.db, "PRAGMA page_size", &page_size)) ||
+      fail(&file, error, error_size);
+  if (ok) {
+    stats->file_size = size_of(file.path, "");
+    stats->log_size = size_of(file.path, "-wal");
+    stats->free_size = free_pages * page_size;
+  }
+  event_file_close(&file);
+  return ok;
+}
+
+void event_stats_free(event_stats *stats) {
+  for (size_t i = 0; i < stats->action_count; i++) {
+    free(stats->actions[i].action);
+  }
+  free(stats->actions);
+  *stats = (event_stats){.actions = NULL};
+}

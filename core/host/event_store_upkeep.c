@@ -1,0 +1,112 @@
+/* What the event store's thread does between its transactions: retention. */
+#include "event_store_upkeep.h"
+
+#include "clock.h"
+#include "event_store_purge.h"
+
+#define RANGE 250       /* ids in a step */
+#define SHRINK_PAGES 64 /* in a step */
+#define IDLE_STEP_MS 2
+#define BUSY_STEP_MS 50
+#define LONGEST_ROUND_MS 3600000
+#define SHORTEST_ROUND_MS 200
+#define RETRY_MS 30000
+
+void event_upkeep_init(event_upkeep *upkeep, int64_t retention) {
+  int64_t now = clock_steady_ms();
+  *upkeep = (event_upkeep){
+      .retention = retention, .next_round = now, .next_step = now, .may_shrink = true};
+}
+
+/* A round ends at the first event that is young, so that it costs little where there is nothing to
+ * delete. */
+static int64_t round_interval(const event_upkeep *upkeep) {
+  int64_t interval = upkeep->retention / 8;
+  interval = interval > SHORTEST_ROUND_MS ? interval : SHORTEST_ROUND_MS;
+  return interval < LONGEST_ROUND_MS ? interval : LONGEST_ROUND_MS;
+}
+
+int64_t event_upkeep_due(const event_upkeep *upkeep, bool is_idle) {
+  int64_t moment = INT64_MAX;
+  if (upkeep->in_round || (is_idle && upkeep->may_shrink)) {
+    moment = upkeep->next_step;
+  } else if (upkeep->retention > 0) {
+    moment = upkeep->next_round > upkeep->next_step ? upkeep->next_round : upkeep->next_step;
+  }
+  int64_t now = clock_steady_ms();
+  if (moment == INT64_MAX) {
+    return moment;
+  }
+  /* Those who wait are held up by each step; an idle store makes them one after the other. */
+  moment += is_idle ? IDLE_STEP_MS : BUSY_STEP_MS;
+  return moment > now ? moment - now : 0;
+}
+
+/* The first event behind `after`; both INT64_MAX if there is none. */
+static bool find_first(sqlite3 *db, int64_t after, int64_t *id, int64_t *received_at) {
+  sqlite3_stmt *query = NULL;
+  bool ok = sqlite3_prepare_v2(db,
+                               "SELECT id, received_at FROM events WHERE id > ?1"
+                               " ORDER BY id LIMIT 1",
+                               -1, &query, NULL) == SQLITE_OK;
+  (void)sqlite3_bind_int64(query, 1, after);
+  int step = ok ? sqlite3_step(query) : SQLITE_ERROR;
+  *id = step == SQLITE_ROW ? sqlite3_column_int64(query, 0) : INT64_MAX;
+  *received_at = step == SQLITE_ROW ? sqlite3_column_int64(query, 1) : INT64_MAX;
+  (void)sqlite3_finalize(query);
+  return step == SQLITE_ROW || step == SQLITE_DONE;
+}
+
+static bool delete_some(event_upkeep *upkeep, sqlite3 *db) {
+  int64_t before = clock_unix_ms() - upkeep->retention;
+  int64_t first, received_at, deleted;
+  if (!find_first(db, upkeep->after, &first, &received_at)) {
+    return false;
+  }
+  if (received_at >= before) { /* and so are all behind it */
+    upkeep->in_round = false;
+    upkeep->next_round = clock_steady_ms() + round_interval(upkeep);
+    return true;
+  }
+  const event_purge_range range = {
+      .after = first - 1, .last = first - 1 + RANGE, .state = EVENT_DONE, .before = before};
+  if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+      !event_purge_delete(db, &range, &deleted) ||
+      sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+    return false;
+  }
+  upkeep->after = range.last;
+  upkeep->may_shrink = upkeep->may_shrink || deleted > 0;
+  return true;
+}
+
+/* The file itself is cut off by the checkpoint. A failure is a full disk or the like, which puts
+ * tell of. */
+static void shrink(event_upkeep *upkeep, sqlite3 *db) {
+  bool ok = event_purge_shrink(db, SHRINK_PAGES, &upkeep->may_shrink);
+  if (ok && !upkeep->may_shrink) {
+    ok = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK;
+  }
+  if (!ok) {
+    upkeep->may_shrink = true;
+    upkeep->next_step += RETRY_MS;
+  }
+}
+
+bool event_upkeep_step(event_upkeep *upkeep, sqlite3 *db, bool is_idle) {
+  int64_t now = clock_steady_ms();
+  bool ok = true;
+  upkeep->next_step = now;
+  if (!upkeep->in_round && upkeep->retention > 0 && upkeep->next_round <= now) {
+    upkeep->in_round = true;
+    upkeep->after = INT64_MIN;
+  }
+  if (upkeep->in_round) {
+    ok = delete_some(upkeep, db);
+    upkeep->next_step += ok ? 0 : RETRY_MS;
+  } else if (is_idle && upkeep->may_shrink) {
+    /* While events come in they use the free pages. */
+    shrink(upkeep, db);
+  }
+  return ok;
+}

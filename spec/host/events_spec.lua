@@ -1,0 +1,208 @@
+--- Runs the commands that look at stored events and delete them, beside `palenca serve` and after.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+local function palenca(...)
+  return process.run(process.program(), { "events", ... })
+end
+
+local SCRIPT = [[
+  local palenca = require "palenca"
+  palenca.on("login.error", { max_attempts = 1 }, function(event)
+    error("no such worker: GOMC900101HDFRRL09", 0)
+  end)
+  palenca.on("login.incomplete", { retry_wait = 3600 }, function() error("later", 0) end)
+]]
+
+describe("palenca events", function()
+  local stage, served
+
+  local function id_of(account)
+    for _, event in ipairs(helper.events(served.db)) do
+      if event.account_id == account then
+        return string.format("%d", event.id)
+      end
+    end
+  end
+
+  -- once: what is below looks only, but for the last
+  setup(function()
+    stage = helper.stage()
+    served = stage:serve({ text = SCRIPT })
+    helper.post(served.url, { account_id = "a", external_id = "123.456.789-09" })
+    helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
+    helper.post(served.url, { account_id = "a", webhook_action = "login.incomplete" })
+    helper.post(served.url, { webhook_action = "login.created" })
+    helper.wait_state(served.db, "b", "dead")
+    helper.wait_lines(served, "stderr", "event %d+", 4)
+    helper.ask_until(function()
+      return #helper.events(served.db, { "--state", "retry" }) == 1
+    end, "the retry")
+  end)
+
+  teardown(function()
+    stage:clear()
+  end)
+
+  it("list lists those of an action, an account, a time, or all of these", function()
+    local function accounts(...)
+      local names = {}
+      for i, event in ipairs(helper.events(served.db, { ... })) do
+        names[i] = (event.account_id or "-") .. " " .. event.action
+      end
+      return table.concat(names, ", ")
+    end
+    local all = "a login.success, b login.error, a login.incomplete, - login.created"
+    assert.are.equal(all, accounts())
+    assert.are.equal(all, accounts("--since", "1h"))
+    assert.are.equal(all, accounts("--since", "2020-02-29"))
+    assert.are.equal("", accounts("--since", "2999-12-31T23:59:59Z"))
+    assert.are.equal("a login.success, a login.incomplete", accounts("--account", "a"))
+    assert.are.equal("a login.success", accounts("--account", "a", "--limit", "1"))
+    assert.are.equal("- login.created", accounts("--action", "login.created"))
+    assert.are.equal("a login.incomplete", accounts("--account", "a", "--state", "retry",
+      "--since", "1m", "--action", "login.incomplete"))
+    assert.are.equal("", accounts("--account", "b", "--state", "done"))
+  end)
+
+  it("list knows times to the second", function()
+    local event = helper.events(served.db)[1]
+    local second = event.received_at:sub(1, 19)
+    assert.are.equal(event.id, helper.events(served.db, { "--since", second .. "Z" })[1].id)
+    local late = second:sub(1, 4) + 1 .. second:sub(5)
+    assert.are.same({}, helper.events(served.db, { "--since", late }))
+  end)
+
+  it("show shows all of an event, identity numbers only if asked", function()
+    local dead = id_of("b")
+    local status, out, err = palenca("show", dead, "--db", served.db)
+    assert.are.equal(0, status, err)
+    for _, line in ipairs({ "id           " .. dead, "action       login.error",
+      "account      b", "state        dead", "attempts     1", "replays      0",
+      "error        no such worker: [identity number]" }) do
+      assert.truthy(out:find("\n" .. line .. "\n", 1, true) or out:find(line, 1, true) == 1, out)
+    end
+    assert.truthy(out:find("finished at  %d%d%d%d%-"), out)
+    assert.truthy(out:find('\n\n{.*"webhook_action":"login.error".*}\n$'), out)
+    local done = id_of("a")
+    out = select(2, palenca("show", "--json", done, "--db", served.db))
+    local shown = helper.json.decode(out)
+    assert.truthy(shown.body:find("[identity number]", 1, true))
+    assert.is_nil(out:find("123.456.789-09", 1, true))
+    assert.are.equal("done", shown.state)
+    assert.are.equal(0, shown.replays)
+    assert.is_nil(shown.retry_at)
+    out = select(2, palenca("show", "--raw", "--json", done, "--db", served.db))
+    assert.are.equal("123.456.789-09",
+      helper.json.decode(helper.json.decode(out).body).data.external_id)
+    local retry = helper.events(served.db, { "--state", "retry" })[1].id
+    out = select(2, palenca("show", string.format("%d", retry), "--db", served.db))
+    assert.truthy(out:find("retry at     %d%d%d%d%-"), out)
+    status, out, err = palenca("show", "7", "--db", served.db)
+    assert.are.same({ 1, "", "palenca: there is no event 7 in " .. served.db .. "\n" },
+      { status, out, err })
+  end)
+
+  it("stats counts by state and action", function()
+    local status, out = palenca("stats", "--json", "--db", served.db)
+    assert.are.equal(0, status)
+    local stats = helper.json.decode(out)
+    assert.are.same({ received = 0, running = 0, retry = 1, done = 2, dead = 1 }, stats.states)
+    assert.are.same({ received = 0, running = 0, retry = 0, done = 0, dead = 1 },
+      stats.actions["login.error"])
+    local retry = helper.events(served.db, { "--state", "retry" })[1]
+    assert.are.equal(retry.received_at, stats.oldest_unfinished)
+    assert.are.equal(uv.fs_stat(served.db).size, stats.file_size)
+    out = select(2, palenca("stats", "--db", served.db))
+    assert.truthy(out:find("\nlogin.error +0 +0 +0 +0 +1\n"), out)
+    assert.truthy(out:find("\nall +0 +0 +1 +2 +1\n"), out)
+  end)
+
+  it("purge deletes finished events only, and tells first if asked", function()
+    local status, out = palenca("purge", "--db", served.db)
+    assert.are.equal(0, status)
+    assert.truthy(out:find("^deleted 0 events, 0 bytes; the file is "), out)
+    out = select(2, palenca("purge", "--older-than", "0", "--dry-run", "--json", "--db", served.db))
+    local told = helper.json.decode(out)
+    assert.are.equal(2, told.events)
+    assert.is_true(told.dry_run)
+    assert.are.equal(4, #helper.events(served.db))
+    out = select(2, palenca("purge", "--older-than", "0", "--json", "--db", served.db))
+    local done = helper.json.decode(out)
+    assert.are.same({ told.events, told.bytes }, { done.events, done.bytes })
+    assert.are.equal(2, #helper.events(served.db))
+    assert.are.equal(1, (palenca("show", "1", "--db", served.db)))
+    out = select(2, palenca("purge", "--older-than", "0", "--state", "dead", "--db", served.db))
+    assert.truthy(out:find("^deleted 1 event, %d+ bytes"), out)
+    -- who serves goes on
+    helper.post(served.url, { account_id = "later" })
+    helper.wait_state(served.db, "later", "done")
+    assert.are.equal(0, served:stop())
+    assert.are.equal(2, #helper.events(served.db))
+  end)
+end)
+
+describe("palenca events, asked wrongly:", function()
+  local directory, remove
+
+  setup(function()
+    directory, remove = process.directory()
+  end)
+
+  teardown(function()
+    remove()
+  end)
+
+  for text, told in pairs({
+    ["2026-02-30"] = "is not a date",
+    ["yesterday"] = "is not a date",
+    ["2026-02-03T25:00"] = "is not a date",
+    ["5 days"] = "is not a date",
+  }) do
+    it("list refuses the time " .. text, function()
+      local status, _, err = palenca("list", "--since", text)
+      assert.are.equal(2, status)
+      assert.truthy(err:find("--since: '" .. text .. "' " .. told, 1, true), err)
+    end)
+  end
+
+  for _, command in ipairs({ "list", "stats", "purge", "retry-dead", "show 1", "replay 1" }) do
+    it(command .. " says what is wrong with the file, and makes none", function()
+      local words = {}
+      for word in command:gmatch("%S+") do
+        words[#words + 1] = word
+      end
+      local missing = directory .. "/missing.db"
+      local status, out, err = palenca(table.unpack(table.move({ "--db", missing }, 1, 2,
+        #words + 1, words)))
+      assert.are.same({ 1, "" }, { status, out })
+      assert.are.equal("palenca: cannot open " .. missing .. ": No such file or directory\n", err)
+      assert.is_nil(uv.fs_stat(missing))
+    end)
+  end
+end)
+
+describe("palenca serve", function()
+  local stage
+
+  before_each(function()
+    stage = helper.stage()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  it("deletes done events after the retention, and keeps dead ones", function()
+    local served = stage:serve({ text = SCRIPT, arguments = { "--retention", "0.000005" } })
+    helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
+    for _ = 1, 50 do
+      helper.post(served.url, {})
+    end
+    helper.ask_until(function()
+      local left = helper.events(served.db)
+      return #left == 1 and left[1].state == "dead"
+    end, "all that is done to be deleted")
+  end)
+end)

@@ -1,0 +1,250 @@
+/* Tests of databases that an earlier version of the program has made. */
+#include "store_fixture.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* As version 1 made it. */
+static const char schema_1[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE events ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " action TEXT NOT NULL,"
+    " account_id TEXT,"
+    " state INTEGER NOT NULL,"
+    " behind INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL,"
+    " received_at INTEGER NOT NULL,"
+    " due_at INTEGER NOT NULL,"
+    " finished_at INTEGER,"
+    " error TEXT,"
+    " body BLOB NOT NULL);"
+    "CREATE INDEX events_unfinished ON events(state, behind, due_at) WHERE state < 3;"
+    "CREATE INDEX events_account ON events(account_id) WHERE state < 3 AND account_id IS NOT NULL;"
+    "CREATE INDEX events_dead ON events(state) WHERE state = 4;"
+    "INSERT INTO sqlite_sequence(name, seq) VALUES ('events', 17000000000000);"
+    "PRAGMA application_id = 1346456645;"
+    "PRAGMA user_version = 1;"
+    "COMMIT;"
+    "PRAGMA journal_mode = WAL;";
+
+/* One of each state, and what stands behind others of its account. */
+static const char events_1[] =
+    "INSERT INTO events(action, account_id, state, behind, attempts, received_at, due_at,"
+    " finished_at, error, body) VALUES"
+    " ('login.success', 'a', 3, 0, 1, 1001, 0, 2001, NULL, CAST('{1}' AS BLOB)),"
+    " ('login.error', 'a', 4, 0, 8, 1002, 0, 2002, 'bad script', CAST('{2}' AS BLOB)),"
+    " ('login.success', 'a', 1, 0, 2, 1003, 0, NULL, 'no answer', x'7b00ff7d'),"
+    " ('login.success', 'a', 0, 1, 0, 1004, 0, NULL, NULL, CAST('{4}' AS BLOB)),"
+    " ('login.success', 'b', 2, 0, 3, 1005, 1005, NULL, 'later', CAST('{5}' AS BLOB)),"
+    " ('login.success', 'b', 0, 1, 0, 1006, 0, NULL, NULL, CAST('{6}' AS BLOB)),"
+    " ('login.success', NULL, 0, 0, 0, 1007, 0, NULL, NULL, x''),"
+    " ('login.success', 'c', 2, 0, 1, 1008, 9000000000000, NULL, 'much later',"
+    "  CAST('{8}' AS BLOB)),"
+    " ('login.success', NULL, 3, 0, 1, 1009, 0, 2009, NULL, CAST('{9}' AS BLOB));"
+    "DELETE FROM events WHERE body = CAST('{9}' AS BLOB);";
+
+static void make_version_1(fixture *f, const char *events) {
+  execute(f, schema_1);
+  execute(f, events);
+  f->first_id = 17000000000001;
+}
+
+static void assert_next(fixture *f, const worker *w, int number, int attempt, const char *body,
+                        size_t size) {
+  event_lease *lease;
+  while ((lease = event_consumer_take(w->consumer)) == NULL) {
+    wait_notified(w);
+  }
+  assert_int_equal(number_of(f, lease->id), number);
+  assert_int_equal(lease->attempt, attempt);
+  assert_int_equal(lease->replay, 0);
+  assert_int_equal(lease->received_at, 1000 + number);
+  assert_int_equal(lease->body_size, size);
+  assert_memory_equal(lease->body, body, size + 1);
+  finish(w, lease->id, EVENT_OUTCOME_DONE, 0, NULL);
+  event_lease_free(lease);
+}
+
+static void test_events_in_every_state_go_on(void **state) {
+  fixture *f = *state;
+  make_version_1(f, events_1);
+  open_store(f);
+  assert_listed(f, NULL,
+                "1 done 1 -\n2 dead 8 bad script\n3 received 2 no answer\n4 received 0 -\n"
+                "5 retry 3 later\n6 received 0 -\n7 received 0 -\n8 retry 1 much later\n");
+  event_counts counts;
+  event_store_counts(f->store, &counts);
+  assert_int_equal(counts.unfinished, 6);
+  /* Of those of one account only; which account comes first is the store's to say. */
+  worker w = new_worker(f);
+  int order[5], at = 0;
+  event_consumer_want(w.consumer, 8);
+  while (at < 5) {
+    int64_t id = take(&w, NULL);
+    order[at++] = number_of(f, id);
+    finish(&w, id, EVENT_OUTCOME_DONE, 0, NULL);
+  }
+  int place[9] = {0};
+  for (int i = 0; i < 5; i++) {
+    place[order[i]] = i + 1;
+  }
+  assert_true(place[3] > 0 && place[3] < place[4]);
+  assert_true(place[5] > 0 && place[5] < place[6]);
+  assert_true(place[7] > 0);
+  /* An id is not used again, though its row was deleted. */
+  assert_int_equal(number_of(f, put(f, NULL)), 10);
+  free_worker(&w);
+  close_store(f);
+  assert_int_equal(query(f, "PRAGMA user_version"), 2);
+  assert_int_equal(query(f, "PRAGMA auto_vacuum"), 2);
+  assert_int_equal(query(f, "SELECT count(*) FROM pragma_integrity_check"
+                            " WHERE integrity_check <> 'ok'"),
+                   0);
+}
+
+static void test_what_a_handler_sees_is_unchanged(void **state) {
+  fixture *f = *state;
+  make_version_1(f, events_1);
+  execute(f, "UPDATE events SET state = 3 WHERE account_id IS NOT 'a'");
+  open_store(f);
+  worker w = new_worker(f);
+  event_consumer_want(w.consumer, 1);
+  assert_next(f, &w, 3, 3, "{\0\xff}", 4);
+  event_consumer_want(w.consumer, 1);
+  assert_next(f, &w, 4, 1, "{4}", 3);
+  free_worker(&w);
+}
+
+static bool see_body(void *context, const event_summary *event) {
+  assert_int_equal(event->body_size, 3);
+  assert_memory_equal(event->body, "{2}", 4);
+  assert_int_equal(event->finished_at, 2002);
+  assert_int_equal(event->replays, 0);
+  assert_string_equal(event->error, "bad script");
+  *(bool *)context = true;
+  return true;
+}
+
+static void test_a_command_migrates_as_well(void **state) {
+  fixture *f = *state;
+  make_version_1(f, events_1);
+  char error[512] = "";
+  bool was_seen = false;
+  assert_true(event_store_show(f->path, id_of(f, 2), see_body, &was_seen, error, sizeof error));
+  assert_true(was_seen);
+  assert_int_equal(query(f, "PRAGMA user_version"), 2);
+  event_replay_result result;
+  assert_true(event_store_replay(f->path, id_of(f, 2), &result, error, sizeof error));
+  assert_int_equal(result, EVENT_REPLAYED);
+}
+
+/* A crash behind the first half of the migration leaves it so. */
+static void test_the_second_half_is_done_later(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t id = put(f, "a");
+  close_store(f);
+  execute(f, "PRAGMA auto_vacuum = NONE; VACUUM;");
+  assert_int_equal(query(f, "PRAGMA auto_vacuum"), 0);
+  open_store(f);
+  assert_int_equal(query(f, "PRAGMA auto_vacuum"), 2);
+  worker w = new_worker(f);
+  event_consumer_want(w.consumer, 1);
+  assert_int_equal(take(&w, NULL), id);
+  free_worker(&w);
+}
+
+/* ---- Crashes ---- */
+
+enum {
+  MANY = 3000,
+  ROUNDS = 8
+};
+
+static const char many_1[] =
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+    " INSERT INTO events(action, account_id, state, behind, attempts, received_at, due_at,"
+    " finished_at, error, body) SELECT 'login.success', 'account-' || (i % 500),"
+    " iif(i <= 2500, 3 + i % 2, 0), 0, 1, i, 0, iif(i <= 2500, i, NULL), NULL,"
+    " CAST('body ' || i || printf('%0400d', i) AS BLOB) FROM n";
+
+static void copy(const char *from, const char *to) {
+  FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+  assert_non_null(in);
+  assert_non_null(out);
+  char buffer[65536];
+  for (size_t size; (size = fread(buffer, 1, sizeof buffer, in)) > 0;) {
+    assert_int_equal(fwrite(buffer, 1, size, out), size);
+  }
+  assert_int_equal(fclose(in), 0);
+  assert_int_equal(fclose(out), 0);
+}
+
+static void remove_beside(const fixture *f, const char *suffix) {
+  char path[128];
+  (void)snprintf(path, sizeof path, "%s%s", f->path, suffix);
+  (void)unlink(path);
+}
+
+/* How long a migration takes, from fork to the end, in microseconds; killed before that. */
+static int64_t migrate(fixture *f, int64_t kill_after) {
+  struct timespec began, now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &began);
+  pid_t child = fork();
+  if (child == 0) {
+    char error[512];
+    _exit(try_open(f, error, sizeof error) != NULL ? 0 : 1);
+  }
+  if (kill_after > 0) {
+    (void)usleep((useconds_t)kill_after);
+    (void)kill(child, SIGKILL);
+  }
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (now.tv_sec - began.tv_sec) * 1000000 + (now.tv_nsec - began.tv_nsec) / 1000;
+}
+
+static void test_a_crash_in_the_middle_leaves_it_whole(void **state) {
+  fixture *f = *state;
+  char original[128];
+  make_version_1(f, many_1);
+  execute(f, "PRAGMA wal_checkpoint(TRUNCATE)");
+  (void)snprintf(original, sizeof original, "%s/original", f->directory);
+  copy(f->path, original);
+  int64_t whole = migrate(f, 0);
+  for (int round = 1; round <= ROUNDS; round++) {
+    remove_beside(f, "-wal");
+    remove_beside(f, "-shm");
+    copy(original, f->path);
+    (void)migrate(f, whole * round / ROUNDS);
+    open_store(f);
+    assert_int_equal(query(f, "PRAGMA user_version"), 2);
+    assert_int_equal(query(f, "PRAGMA auto_vacuum"), 2);
+    assert_int_equal(query(f, "SELECT count(*) FROM events JOIN bodies USING (id) WHERE"
+                              " body = CAST('body ' || received_at"
+                              " || printf('%0400d', received_at) AS BLOB)"),
+                     MANY);
+    assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 0"), 500);
+    assert_int_equal(number_of(f, put(f, NULL)), MANY + 1);
+    close_store(f);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_events_in_every_state_go_on),
+      TEST(test_what_a_handler_sees_is_unchanged),
+      TEST(test_a_command_migrates_as_well),
+      TEST(test_the_second_half_is_done_later),
+      TEST(test_a_crash_in_the_middle_leaves_it_whole),
+  };
+  return cmocka_run_group_tests_name("event store, migration", tests, NULL, NULL);
+}

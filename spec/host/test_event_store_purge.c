@@ -1,0 +1,260 @@
+/* Tests of what leaves the event store, by retention and by hand, and of the room events take. */
+#include "store_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static int64_t size_of(const fixture *f) {
+  struct stat status;
+  assert_int_equal(stat(f->path, &status), 0);
+  return (int64_t)status.st_size;
+}
+
+static void pause_briefly(void) {
+  (void)nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+}
+
+/* A body such as the API sends, and an account of its own for every third event. */
+static void put_typical(fixture *f, int count) {
+  static const char form[] =
+      "{\"webhook_url\":\"https://receiver.example.com/webhooks/palenca/%08d\",\"data\":{"
+      "\"user_id\":\"%08d-7c1e-4c1b-9d0e-3a2f1b4c5d6e\",\"account_id\":\"%08d-f29f-427d-9119-"
+      "0c627575610d\",\"external_id\":\"customer-%08d\",\"country\":\"mx\",\"platform\":\"uber\","
+      "\"status_details\":null,\"webhook_id\":\"%08d-0d3a-4f7e-8b55-6f1d2c3b4a59\","
+      "\"webhook_action\":\"login.success\",\"created_at\":\"2026-03-01T12:30:00.%06dZ\"}}";
+  answer a = NO_ANSWER;
+  for (int i = 0; i < count; i++) {
+    char account[40], body[640];
+    (void)snprintf(account, sizeof account, "%08d-f29f-427d-9119-0c627575610d", i / 3);
+    (void)snprintf(body, sizeof body, form, i, i / 3, i / 3, i, i, i);
+    const event_record record = record_of(account, body);
+    event_store_put(f->store, &record, on_put, &a);
+  }
+  (void)pthread_mutex_lock(&a.mutex);
+  while (a.answers < count) {
+    (void)pthread_cond_wait(&a.changed, &a.mutex);
+  }
+  (void)pthread_mutex_unlock(&a.mutex);
+  if (f->first_id == 0) {
+    f->first_id = query(f, "SELECT min(id) FROM events");
+  }
+}
+
+static void wait_finished(fixture *f) {
+  event_counts counts;
+  do {
+    pause_briefly();
+    event_store_counts(f->store, &counts);
+  } while (counts.unfinished > 0);
+}
+
+static void finish_all(fixture *f, int count, event_outcome_kind kind) {
+  worker w = new_worker(f);
+  for (int i = 0; i < count; i++) {
+    event_consumer_want(w.consumer, 64);
+    finish(&w, take(&w, NULL), kind, 0, NULL);
+  }
+  wait_finished(f);
+  free_worker(&w);
+}
+
+static int64_t count_events(const fixture *f) {
+  assert_int_equal(query(f, "SELECT (SELECT count(*) FROM events)"
+                            " - (SELECT count(*) FROM bodies)"),
+                   0);
+  return query(f, "SELECT count(*) FROM events");
+}
+
+/* ---- Room ---- */
+
+static void test_an_event_takes_at_most_one_and_a_half_kilobytes(void **state) {
+  enum {
+    COUNT = 3000
+  };
+  fixture *f = *state;
+  open_store(f);
+  put_typical(f, COUNT);
+  assert_in_range(query(f, "SELECT avg(length(body)) FROM bodies"), 350, 700);
+  finish_all(f, COUNT, EVENT_OUTCOME_DONE);
+  close_store(f);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 3"), COUNT);
+  assert_in_range(size_of(f) / COUNT, 350, 1500);
+}
+
+/* ---- Retention ---- */
+
+static void test_done_events_are_deleted_in_time_and_their_room_is_freed(void **state) {
+  enum {
+    COUNT = 2000
+  };
+  fixture *f = *state;
+  f->retention = 300;
+  open_store(f);
+  put_typical(f, 1);
+  finish_all(f, 1, EVENT_OUTCOME_DEAD);
+  put_typical(f, COUNT);
+  finish_all(f, COUNT, EVENT_OUTCOME_DONE);
+  int64_t left = put(f, "still to be done");
+  while (count_events(f) > 2) {
+    pause_briefly();
+  }
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 4"), 1);
+  assert_int_equal(query(f, "SELECT id FROM events WHERE state = 0"), left);
+  /* While it is open, and with nobody writing. */
+  while (size_of(f) > 100000) {
+    pause_briefly();
+  }
+  assert_int_equal(f->errors, 0);
+  assert_int_equal(put(f, NULL), left + 1);
+}
+
+static void test_young_and_dead_events_are_kept(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  put_typical(f, 1000);
+  finish_all(f, 1000, EVENT_OUTCOME_DONE);
+  put_typical(f, 10);
+  finish_all(f, 10, EVENT_OUTCOME_DEAD);
+  close_store(f);
+  execute(f, "UPDATE events SET finished_at = finished_at - 3600001 WHERE id % 2 = 0 OR state = 4");
+  f->retention = 3600000;
+  open_store(f);
+  while (count_events(f) > 510) {
+    pause_briefly();
+  }
+  close_store(f);
+  open_store(f); /* a round that is begun anew finds nothing more */
+  put_typical(f, 1);
+  assert_int_equal(count_events(f), 511);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 4"), 10);
+  close_store(f);
+  f->retention = 0;
+  execute(f, "UPDATE events SET finished_at = 1");
+  open_store(f);
+  put_typical(f, 1);
+  assert_int_equal(count_events(f), 512);
+}
+
+static void test_puts_go_on_while_old_events_are_deleted(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  put_typical(f, 3000);
+  finish_all(f, 3000, EVENT_OUTCOME_DONE);
+  close_store(f);
+  execute(f, "UPDATE events SET finished_at = 1");
+  f->retention = 3600000;
+  open_store(f);
+  int64_t puts = 0;
+  do {
+    assert_true(put(f, NULL) > 0);
+    puts++;
+  } while (query(f, "SELECT count(*) FROM events WHERE state = 3") > 0);
+  assert_int_equal(count_events(f), puts);
+}
+
+/* ---- By hand ---- */
+
+static event_purge_report purge(fixture *f, const event_purge *what) {
+  char error[512] = "";
+  event_purge_report report;
+  if (!event_store_purge(f->path, what, &report, error, sizeof error)) {
+    fail_msg("purge: %s", error);
+  }
+  return report;
+}
+
+static void test_a_purge_deletes_what_it_tells(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  put_typical(f, 2500);
+  finish_all(f, 2500, EVENT_OUTCOME_DONE);
+  put_typical(f, 20);
+  finish_all(f, 20, EVENT_OUTCOME_DEAD);
+  (void)put(f, "unfinished");
+  execute(f, "UPDATE events SET finished_at = 1000 WHERE id % 5 = 0 AND state >= 3");
+  event_purge what = {.state = EVENT_DONE, .finished_before = 2000, .dry_run = true};
+  event_purge_report told = purge(f, &what);
+  assert_int_equal(told.events, 500);
+  assert_true(told.bytes > 500 * 400);
+  assert_int_equal(count_events(f), 2521);
+  what.dry_run = false;
+  event_purge_report done = purge(f, &what);
+  assert_int_equal(done.events, told.events);
+  assert_int_equal(done.bytes, told.bytes);
+  assert_int_equal(count_events(f), 2021);
+  assert_int_equal(purge(f, &what).events, 0);
+  what.state = EVENT_DEAD;
+  assert_int_equal(purge(f, &what).events, 4);
+  what = (event_purge){.state = EVENT_DONE, .finished_before = INT64_MAX};
+  assert_int_equal(purge(f, &what).events, 2000);
+  assert_int_equal(count_events(f), 17);
+  assert_int_equal(query(f, "PRAGMA freelist_count"), 0);
+  while (size_of(f) > 100000) { /* by the one that serves, if somebody read just now */
+    pause_briefly();
+  }
+  assert_true(put(f, "unfinished") > 0);
+}
+
+static void test_a_purge_without_anybody_serving_shrinks_the_file(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  put_typical(f, 2000);
+  finish_all(f, 2000, EVENT_OUTCOME_DONE);
+  close_store(f);
+  int64_t before = size_of(f);
+  const event_purge what = {.state = EVENT_DONE, .finished_before = INT64_MAX};
+  event_purge_report report = purge(f, &what);
+  assert_int_equal(report.events, 2000);
+  assert_true(report.file_size < before / 10);
+  assert_int_equal(size_of(f), report.file_size);
+}
+
+static void test_stats_count_by_state_and_action(void **state) {
+  fixture *f = *state;
+  char error[512] = "";
+  event_stats stats;
+  assert_false(event_store_stats(f->path, &stats, error, sizeof error));
+  assert_non_null(strstr(error, "No such file"));
+  event_stats_free(&stats);
+  open_store(f);
+  put_typical(f, 30);
+  finish_all(f, 30, EVENT_OUTCOME_DONE);
+  for (int i = 0; i < 5; i++) {
+    event_record record = record_of("a", "{}");
+    record.action = "login.error";
+    record.received_at = 5000 + i;
+    (void)put_record(f, &record, NULL, 0);
+  }
+  worker w = new_worker(f);
+  event_consumer_want(w.consumer, 1);
+  finish(&w, take(&w, NULL), EVENT_OUTCOME_DEAD, 0, "no");
+  free_worker(&w);
+  close_store(f);
+  assert_true(event_store_stats(f->path, &stats, error, sizeof error));
+  assert_int_equal(stats.states[EVENT_DONE], 30);
+  assert_int_equal(stats.states[EVENT_DEAD], 1);
+  assert_int_equal(stats.states[EVENT_RECEIVED], 4);
+  assert_int_equal(stats.oldest_unfinished, 5001);
+  assert_int_equal(stats.file_size, size_of(f));
+  assert_int_equal(stats.action_count, 2);
+  assert_string_equal(stats.actions[0].action, "login.error");
+  assert_int_equal(stats.actions[0].states[EVENT_RECEIVED], 4);
+  assert_string_equal(stats.actions[1].action, "login.success");
+  assert_int_equal(stats.actions[1].states[EVENT_DONE], 30);
+  event_stats_free(&stats);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_an_event_takes_at_most_one_and_a_half_kilobytes),
+      TEST(test_done_events_are_deleted_in_time_and_their_room_is_freed),
+      TEST(test_young_and_dead_events_are_kept),
+      TEST(test_puts_go_on_while_old_events_are_deleted),
+      TEST(test_a_purge_deletes_what_it_tells),
+      TEST(test_a_purge_without_anybody_serving_shrinks_the_file),
+      TEST(test_stats_count_by_state_and_action),
+  };
+  return cmocka_run_group_tests_name("event store, purges", tests, NULL, NULL);
+}
