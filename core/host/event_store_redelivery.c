@@ -118,7 +118,10 @@ static bool grow(event_redelivery *table) {
     link_in(&grown, number);
   }
   drop_memory(table);
-  *table = grown;
+  /* Not the whole of it: other threads read the seed. */
+  table->ring = grown.ring;
+  table->buckets = grown.buckets;
+  table->capacity = grown.capacity;
   return true;
 }
 
