@@ -134,8 +134,20 @@ local function connect(self)
   return nil
 end
 
+-- The timer that ends the light thread is lost if nginx has no room for it
+-- (lua_max_running_timers), and the worker would never come to its end; so the light thread looks
+-- for that by itself.
+local function watch_exit(self)
+  while not ngx.worker.exiting() do
+    pause(LOOK)
+  end
+  self.ending = true
+  self.thread:wake()
+end
+
 local function work(self)
   local socket = not self.no_socket and connect(self)
+  local watcher = socket and ngx.thread.spawn(watch_exit, self)
   while socket and (self.count > 0 or not self.ending) do
     if not socket:receiveany(4096) then
       break -- closed under it, as at the end of worker_shutdown_timeout
@@ -143,6 +155,7 @@ local function work(self)
     self:collect()
   end
   if socket then
+    ngx.thread.kill(watcher)
     socket:close()
   end
   while self.count > 0 do
