@@ -268,9 +268,10 @@ describe("a search", function()
     are_rows(1, 9, rows)
     assert.is_true(report.complete)
     assert.equal(1, report.readings)
-    -- five pages, one of them twice, and the first one again: with the last pages, and once more
-    -- behind the page that came late
-    assert.equal(8, requests("fail_page_once:3"))
+    -- five pages, one of them twice, and the first one again: with the last pages, and once more if
+    -- that answer came before the page that was late
+    local sent = requests("fail_page_once:3")
+    assert.is_true(sent == 7 or sent == 8, sent .. " requests")
   end)
 end)
 

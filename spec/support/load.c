@@ -338,5 +338,9 @@ int main(int argc, char **argv) {
     return 1;
   }
   tell(&all);
+  (void)close(all.poll);
+  free(all.connections);
+  free(all.idle);
+  free(all.latencies);
   return 0;
 }
