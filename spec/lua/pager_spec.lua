@@ -174,11 +174,15 @@ describe("a search", function()
     local row, err = pager:next()
     assert.is_nil(row)
     assert.equal("server", err.kind)
-    local before = requests("fail_page:2")
-    row = { pager:next() }
-    assert.is_nil(row[1])
-    assert.equal(err, row[2])
-    assert.equal(before, requests("fail_page:2"))
+    for _ = 1, 10 do
+      row = { pager:next() }
+      assert.is_nil(row[1])
+      assert.equal(err, row[2])
+    end
+    -- five pages and the second look at the first, which may have been under way when one failed;
+    -- to ask anew would be more
+    local sent = requests("fail_page:2")
+    assert.is_true(sent <= 6, sent .. " requests")
   end)
 
   for page = 1, 5, 2 do
