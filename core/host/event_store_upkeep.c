@@ -11,6 +11,7 @@
 #define LONGEST_ROUND_MS 3600000
 #define SHORTEST_ROUND_MS 200
 #define RETRY_MS 30000
+#define READER_MS 250 /* until one that reads has gone on */
 
 void event_upkeep_init(event_upkeep *upkeep, int64_t retention) {
   int64_t now = clock_steady_ms();
@@ -80,16 +81,26 @@ static bool delete_some(event_upkeep *upkeep, sqlite3 *db) {
   return true;
 }
 
-/* The file itself is cut off by the checkpoint. A failure is a full disk or the like, which puts
- * tell of. */
+/* The file itself is cut off by a checkpoint, if it is a whole one: it also succeeds if a reader
+ * has kept it from going on to the end. */
+static bool checkpoint(sqlite3 *db, bool *is_whole) {
+  int frames = 0, moved = 0;
+  bool ok =
+      sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved) == SQLITE_OK;
+  *is_whole = ok && moved == frames;
+  return ok;
+}
+
+/* A failure is a full disk or the like, which puts tell of. */
 static void shrink(event_upkeep *upkeep, sqlite3 *db) {
+  bool is_whole = true;
   bool ok = event_purge_shrink(db, SHRINK_PAGES, &upkeep->may_shrink);
   if (ok && !upkeep->may_shrink) {
-    ok = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK;
+    ok = checkpoint(db, &is_whole);
   }
-  if (!ok) {
+  if (!ok || !is_whole) {
     upkeep->may_shrink = true;
-    upkeep->next_step += RETRY_MS;
+    upkeep->next_step += ok ? READER_MS : RETRY_MS;
   }
 }
 

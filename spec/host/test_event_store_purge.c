@@ -1,6 +1,7 @@
 /* Tests of what leaves the event store, by retention and by hand, and of the room events take. */
 #include "store_fixture.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -108,6 +109,38 @@ static void test_done_events_are_deleted_in_time_and_their_room_is_freed(void **
   }
   assert_int_equal(f->errors, 0);
   assert_int_equal(put(f, NULL), left + 1);
+}
+
+/* A reader keeps a checkpoint from going to its end; it is not the last one. */
+static void test_room_is_freed_once_a_reader_has_gone(void **state) {
+  enum {
+    COUNT = 2000
+  };
+  fixture *f = *state;
+  open_store(f);
+  put_typical(f, COUNT);
+  finish_all(f, COUNT, EVENT_OUTCOME_DONE);
+  close_store(f);
+  sqlite3 *reader = NULL;
+  assert_int_equal(sqlite3_open_v2(f->path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM events;", NULL, NULL, NULL),
+                   SQLITE_OK);
+  int64_t before = size_of(f);
+  f->retention = 1;
+  open_store(f);
+  while (count_events(f) > 0) {
+    pause_briefly();
+  }
+  /* Longer than the steps that shrink take, so that a checkpoint has met the reader. */
+  for (int i = 0; i < 100; i++) {
+    pause_briefly();
+  }
+  assert_true(size_of(f) >= before);
+  (void)sqlite3_close(reader);
+  while (size_of(f) > 100000) {
+    pause_briefly();
+  }
+  assert_int_equal(f->errors, 0);
 }
 
 static void test_young_and_dead_events_are_kept(void **state) {
@@ -250,6 +283,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_an_event_takes_at_most_one_and_a_half_kilobytes),
       TEST(test_done_events_are_deleted_in_time_and_their_room_is_freed),
+      TEST(test_room_is_freed_once_a_reader_has_gone),
       TEST(test_young_and_dead_events_are_kept),
       TEST(test_puts_go_on_while_old_events_are_deleted),
       TEST(test_a_purge_deletes_what_it_tells),
