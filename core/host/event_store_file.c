@@ -20,6 +20,10 @@
 static const int serving_patience = 1000;
 static const int patience = 3000;
 
+/* SQLite begins the log anew at about 4 MB. It grows beyond while somebody reads for long, and is
+ * cut to this after that: it would stay as big as it ever was otherwise. */
+#define LOG_SIZE "8388608"
+
 static const char not_a_database[] = "%s is not a database; it was left as it is";
 
 __attribute__((format(printf, 3, 4))) static bool fail(char *error, size_t size, const char *format,
@@ -171,8 +175,10 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
   if (file->version == 0 && !event_schema_create(file->db)) {
     return fail_with_reason(file, "create", error, error_size);
   }
-  if (sqlite3_exec(file->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", NULL, NULL,
-                   NULL) != SQLITE_OK) {
+  if (sqlite3_exec(file->db,
+                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                   " PRAGMA journal_size_limit = " LOG_SIZE ";",
+                   NULL, NULL, NULL) != SQLITE_OK) {
     return fail_with_reason(file, "prepare", error, error_size);
   }
   /* Without a log (some network file systems), readers would hold up commits. */

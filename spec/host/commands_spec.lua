@@ -41,7 +41,13 @@ describe("the program", function()
     { "trigger", { "ACTION", "--sandbox", "--url", "--chain", "--times", "--accounts", "--platform",
       "--country", "--set", "status_details", "--json" } },
     { "events", { "list" } },
-    { "events list", { "--db", "--state", "--limit", "--json" } },
+    { "events list", { "--db", "--state", "--action", "--account", "--since", "--limit",
+      "--json" } },
+    { "events show", { "ID", "--db", "--raw", "--json" } },
+    { "events replay", { "ID", "--db", "--json" } },
+    { "events retry-dead", { "--db", "--action", "--since", "--json" } },
+    { "events stats", { "--db", "--json" } },
+    { "events purge", { "--db", "--older-than", "--state", "--dry-run", "--json" } },
   }
   for _, case in ipairs(helps) do
     for _, flag in ipairs({ "--help", "-h" }) do
@@ -90,6 +96,14 @@ describe("the program", function()
     { { "events" }, "." },
     { { "events", "list", "--state", "lost" }, "must be one of 'received'" },
     { { "events", "list", "--limit", "-1" }, "." },
+    { { "events", "show" }, "missing argument 'id'" },
+    { { "events", "show", "first" }, "'first' is not an event's id" },
+    { { "events", "replay" }, "missing argument 'ids'" },
+    { { "events", "replay", "1", "0" }, "'0' is not an event's id" },
+    { { "events", "purge", "--state", "retry" }, "must be one of 'done', 'dead'" },
+    { { "events", "purge", "--older-than", "ever" }, "'ever' is not a number of days from 0" },
+    { { "serve", "x.lua", "--retention", "-1" }, "." },
+    { { "serve", "x.lua", "--redelivery-window", "long" }, "'long' is not a number of seconds" },
   }
   for _, case in ipairs(wrong) do
     it("refuses: palenca " .. table.concat(case[1], " "), function()

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -243,6 +244,39 @@ static void test_a_locked_database_fails_puts_and_commands_and_heals(void **stat
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 2);
 }
 
+static int64_t log_size(const fixture *f) {
+  char path[128];
+  struct stat status;
+  (void)snprintf(path, sizeof path, "%s-wal", f->path);
+  assert_int_equal(stat(path, &status), 0);
+  return (int64_t)status.st_size;
+}
+
+static void test_a_log_that_a_reader_let_grow_is_cut(void **state) {
+  enum {
+    LIMIT = 8 << 20
+  };
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  sqlite3 *reader = NULL;
+  assert_int_equal(sqlite3_open(f->path, &reader), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM events;", NULL, NULL, NULL),
+                   SQLITE_OK);
+  static char body[60000];
+  memset(body, 'x', sizeof body - 1);
+  const event_record record = record_of("a", body);
+  while (log_size(f) < LIMIT + LIMIT / 4) {
+    assert_true(put_record(f, &record, NULL, 0) > 0);
+  }
+  assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+  /* It is moved into the database behind one of the next commits, and cut with the one after. */
+  for (int i = 0; i < 3; i++) {
+    assert_true(put_record(f, &record, NULL, 0) > 0);
+  }
+  assert_true(log_size(f) <= LIMIT);
+}
+
 /* The child's descriptor is not this process's, whose locks on the file would go with it. */
 static size_t read_beyond_first_page(const fixture *f, char *bytes, size_t size) {
   char command[160];
@@ -318,6 +352,7 @@ int main(void) {
       TEST(test_a_missing_directory_is_an_error),
       TEST(test_a_full_disk_fails_puts_keeps_finishes_and_heals),
       TEST(test_a_locked_database_fails_puts_and_commands_and_heals),
+      TEST(test_a_log_that_a_reader_let_grow_is_cut),
       TEST(test_a_damaged_database_fails_puts_and_heals_with_it),
       TEST(test_a_damaged_database_is_not_opened),
   };
