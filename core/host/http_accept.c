@@ -10,6 +10,8 @@
 
 /* In one go, so that those that are there already are not kept waiting. */
 #define ACCEPTS_AT_ONCE 64
+/* Of what a client sends behind its last request. */
+#define READS_AT_END 16
 /* What the system is short of is not there again at once. */
 #define ACCEPT_REST_MS 100
 
@@ -110,16 +112,16 @@ static http_connection *state_of(struct MHD_Connection *connection) {
  * connection. */
 static bool may_send(int fd) {
   char dropped[4096];
-  ssize_t got;
-  do
+  ssize_t got = 1;
+  for (int i = 0; i < READS_AT_END && got > 0; i++)
     got = recv(fd, dropped, sizeof dropped, MSG_DONTWAIT);
-  while (got == (ssize_t)sizeof dropped);
   return got > 0 || (got < 0 && errno == EAGAIN);
 }
 
 static void closed(http_server *server, http_connection *c) {
   if (!c->is_read && server->listener.fd >= 0 && may_send(c->fd)) {
-    int fd = dup(c->fd); /* libmicrohttpd closes its own, and has said that no more is sent */
+    int fd = dup(c->fd); /* libmicrohttpd closes its own */
+    shutdown(c->fd, SHUT_WR);
     if (fd >= 0)
       http_linger_add(&server->linger, fd, server->now);
   }
