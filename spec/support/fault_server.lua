@@ -12,7 +12,7 @@ local LONGEST_LIFE = 600000
 local GOOD = '{"success":true,"error":null,"data":{"ok":true}}'
 local PAGE = "<!DOCTYPE html>\n<html><body>Bad gateway</body></html>"
 
-local stats = { connections = 0, requests = 0, paths = {}, last = {} }
+local stats = { connections = 0, requests = 0, paths = {}, pages = {}, last = {} }
 local readings = {} -- path → how often its first page was asked for
 local held = {} -- answers to be given together
 
@@ -180,6 +180,9 @@ end
 local function page_of(request)
   local options = cjson.decode(request.body).options
   local page = math.tointeger(options.page)
+  local pages, name = stats.pages[request.path] or {}, tostring(page)
+  stats.pages[request.path] = pages
+  pages[name] = (pages[name] or 0) + 1
   if page == 1 then
     readings[request.path] = (readings[request.path] or 0) + 1
   end
