@@ -271,7 +271,7 @@ static const char *kind_name(palenca_kind kind) {
   return palenca_kind_name(of_answer ? PALENCA_PROTOCOL : kind);
 }
 
-void core_push_result(lua_State *L, const palenca_result *result) {
+static void push_result(lua_State *L, const palenca_result *result) {
   const palenca_meta *meta = &result->meta;
   const char *kind = kind_name(result->error.kind);
   lua_createtable(L, 0, 8);
@@ -296,20 +296,23 @@ void core_push_result(lua_State *L, const palenca_result *result) {
   }
 }
 
+int core_push_taken(lua_State *L, palenca_result **slot, palenca_result *result) {
+  palenca_result_free(*slot); /* what could not be pushed before */
+  *slot = result;
+  if (result == NULL)
+    lua_pushnil(L);
+  else
+    push_result(L, result);
+  palenca_result_free(*slot);
+  *slot = NULL;
+  return 1;
+}
+
 /* engine:take() → result | nil */
 static int engine_take(lua_State *L) {
   palenca_engine *engine = check_engine(L);
   engine_box *box = lua_touserdata(L, 1);
-  palenca_result_free(box->taken);
-  box->taken = palenca_engine_take(engine);
-  if (box->taken == NULL) {
-    lua_pushnil(L);
-    return 1;
-  }
-  core_push_result(L, box->taken);
-  palenca_result_free(box->taken);
-  box->taken = NULL;
-  return 1;
+  return core_push_taken(L, &box->taken, palenca_engine_take(engine));
 }
 
 void core_push_attempt(lua_State *L, const palenca_attempt_note *note) {

@@ -77,16 +77,7 @@ static int thread_step(lua_State *L) {
 /* thread:take() → result | nil */
 static int thread_take(lua_State *L) {
   thread_box *box = check_box(L);
-  palenca_result_free(box->taken);
-  box->taken = engine_thread_take(box->thread);
-  if (box->taken == NULL) {
-    lua_pushnil(L);
-    return 1;
-  }
-  core_push_result(L, box->taken);
-  palenca_result_free(box->taken);
-  box->taken = NULL;
-  return 1;
+  return core_push_taken(L, &box->taken, engine_thread_take(box->thread));
 }
 
 /* thread:take_attempt() → as an engine's */

@@ -70,17 +70,11 @@ static void fill_in(http_server_options *options) {
   OR_DEFAULT(options->max_connections, DEFAULT_CONNECTIONS);
 }
 
-/* As many descriptors as that takes, or as many connections as there may be descriptors. */
+/* As many connections as there may be descriptors; the program has asked for as many as it may. */
 static void fit_connections(http_server_options *options) {
   struct rlimit files;
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-    return;
-  rlim_t wanted = options->max_connections + DESCRIPTORS_OF_OTHERS;
-  if (files.rlim_cur < wanted) {
-    files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-  }
-  if (files.rlim_cur >= wanted)
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
+      files.rlim_cur >= options->max_connections + DESCRIPTORS_OF_OTHERS)
     return;
   size_t left = files.rlim_cur > DESCRIPTORS_OF_OTHERS
                     ? (size_t)files.rlim_cur - DESCRIPTORS_OF_OTHERS

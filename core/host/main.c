@@ -13,7 +13,6 @@ typedef struct {
   char **argv;
 } arguments;
 
-/* What is raised as an object says all there is to say; a string is an error nobody expected. */
 /* require("palenca.cli")(arguments…) → exit status */
 static int run(lua_State *L) {
   const arguments *given = lua_touserdata(L, 1);

@@ -93,6 +93,22 @@ function options.add(command, name, spec)
   end
 end
 
+--- Adds options that are all settings of a server: each may come from the variable of its name.
+-- @param command of argparse
+-- @tparam table list of `{name, help, default, convert, argname}`; the default may be nil
+function options.add_all(command, list)
+  for _, entry in ipairs(list) do
+    local name, help, default, convert, argname = table.unpack(entry, 1, 5)
+    options.add(command, name, {
+      help = help,
+      env = "PALENCA_" .. name:sub(3):upper():gsub("%-", "_"),
+      default = default,
+      convert = convert,
+      argname = argname,
+    })
+  end
+end
+
 --- The flag for lines of JSON.
 function options.add_json(command)
   command:flag("--json", "Write lines of JSON instead of text.")

@@ -45,27 +45,18 @@ local function head_size(text)
   return value
 end
 
-local function define_path(command)
-  options.add(command, "--path", {
-    help = "The path at which webhooks are received.",
-    env = "PALENCA_PATH",
-    default = "/webhooks/palenca",
-    convert = options.path,
-    argname = "PATH",
+local function define_place(command, help, convert)
+  options.add_all(command, {
+    { "--listen", help, "127.0.0.1:8080", convert, "ADDRESS" },
+    { "--path", "The path at which webhooks are received.", "/webhooks/palenca", options.path,
+      "PATH" },
   })
 end
 
 --- Adds the options that every receiver has.
 -- @param command of argparse
 function receiving.define(command)
-  options.add(command, "--listen", {
-    help = "Address and port of the receiver; port 0: any free one.",
-    env = "PALENCA_LISTEN",
-    default = "127.0.0.1:8080",
-    convert = options.address,
-    argname = "ADDRESS",
-  })
-  define_path(command)
+  define_place(command, "Address and port of the receiver; port 0: any free one.", options.address)
 end
 
 local function listen(text)
@@ -81,7 +72,7 @@ local function listen(text)
 end
 
 local function define_limits(command)
-  local limits = {
+  options.add_all(command, {
     { "--max-body", "Bytes of a body; larger ones are answered with 413.", 65536,
       options.positive, "BYTES" },
     { "--max-header", "Bytes of a request's first line and headers; more: 431.", 8192, head_size,
@@ -94,16 +85,7 @@ local function define_limits(command)
       2048, options.positive, "N" },
     { "--max-connections-per-address", "As above, for each client's address; 0: no limit. No use "
       .. "behind a proxy, whose address all have.", 0, options.count, "N" },
-  }
-  for _, limit in ipairs(limits) do
-    options.add(command, limit[1], {
-      help = limit[2],
-      env = "PALENCA_" .. limit[1]:sub(3):upper():gsub("%-", "_"),
-      default = limit[3],
-      convert = limit[4],
-      argname = limit[5],
-    })
-  end
+  })
 end
 
 local function define_access(command)
@@ -118,31 +100,14 @@ local function define_access(command)
 end
 
 local function define_signature(command)
-  options.add(command, "--signature-header", {
-    help = "The header that holds a webhook's signature; without a good one: 401.",
-    env = "PALENCA_SIGNATURE_HEADER",
-    convert = header_name,
-    argname = "NAME",
-  })
-  options.add(command, "--signature-digest", {
-    help = "sha1, sha256, sha384 or sha512.",
-    env = "PALENCA_SIGNATURE_DIGEST",
-    default = "sha256",
-    convert = one_of("sha1", "sha256", "sha384", "sha512"),
-    argname = "NAME",
-  })
-  options.add(command, "--signature-encoding", {
-    help = "hex or base64.",
-    env = "PALENCA_SIGNATURE_ENCODING",
-    default = "hex",
-    convert = one_of("hex", "base64"),
-    argname = "NAME",
-  })
-  options.add(command, "--signature-prefix", {
-    help = "What stands before the signature, such as sha256=.",
-    env = "PALENCA_SIGNATURE_PREFIX",
-    convert = prefix,
-    argname = "TEXT",
+  options.add_all(command, {
+    { "--signature-header", "The header that holds a webhook's signature; without a good one: 401.",
+      nil, header_name, "NAME" },
+    { "--signature-digest", "sha1, sha256, sha384 or sha512.", "sha256",
+      one_of("sha1", "sha256", "sha384", "sha512"), "NAME" },
+    { "--signature-encoding", "hex or base64.", "hex", one_of("hex", "base64"), "NAME" },
+    { "--signature-prefix", "What stands before the signature, such as sha256=.", nil, prefix,
+      "TEXT" },
   })
   command:option("--webhook-secret-file", "A file with the secret; while it is being replaced, "
     .. "with both, one a line. Else $PALENCA_WEBHOOK_SECRET, separated by spaces.")
@@ -152,14 +117,8 @@ end
 --- Adds the options of a receiver that the world can reach.
 -- @param command of argparse
 function receiving.define_public(command)
-  options.add(command, "--listen", {
-    help = "Address and port of the receiver (port 0: any free one), or unix:/path.",
-    env = "PALENCA_LISTEN",
-    default = "127.0.0.1:8080",
-    convert = listen,
-    argname = "ADDRESS",
-  })
-  define_path(command)
+  define_place(command, "Address and port of the receiver (port 0: any free one), or unix:/path.",
+    listen)
   define_limits(command)
   define_access(command)
   define_signature(command)

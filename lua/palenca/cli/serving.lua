@@ -37,55 +37,19 @@ end
 --- Adds the options of those who serve a script, but for those of its receiver.
 function serving.define(command)
   command:argument("script", "The Lua file with the handlers."):argname("SCRIPT")
-  options.add(command, "--workers", {
-    help = "Threads that run the script.",
-    env = "PALENCA_WORKERS",
-    default = processors(),
-    convert = options.positive,
-    argname = "N",
-  })
-  options.add(command, "--concurrency", {
-    help = "Events that each worker handles at once.",
-    env = "PALENCA_CONCURRENCY",
-    default = 64,
-    convert = options.positive,
-    argname = "N",
-  })
-  options.add(command, "--max-attempts", {
-    help = "How often an event is tried before it is kept aside as dead.",
-    env = "PALENCA_MAX_ATTEMPTS",
-    default = 8,
-    convert = options.positive,
-    argname = "N",
-  })
-  options.add(command, "--handler-timeout", {
-    help = "Seconds that a handler may take, its waits included; its attempt has failed then.",
-    env = "PALENCA_HANDLER_TIMEOUT",
-    default = 3600,
-    convert = options.duration,
-    argname = "SECONDS",
-  })
-  options.add(command, "--cpu-timeout", {
-    help = "Seconds that a handler may compute without waiting; its attempt has failed then. The "
-      .. "same holds for the loading of the script.",
-    env = "PALENCA_CPU_TIMEOUT",
-    default = 5,
-    convert = options.duration,
-    argname = "SECONDS",
-  })
-  options.add(command, "--memory-limit", {
-    help = "MiB of memory that the script may take in each worker.",
-    env = "PALENCA_MEMORY_LIMIT",
-    default = 256,
-    convert = options.mebibytes,
-    argname = "MIB",
-  })
-  options.add(command, "--drain-timeout", {
-    help = "Seconds that running handlers get to end after Ctrl-C or SIGTERM.",
-    env = "PALENCA_DRAIN_TIMEOUT",
-    default = 30,
-    convert = options.seconds,
-    argname = "SECONDS",
+  options.add_all(command, {
+    { "--workers", "Threads that run the script.", processors(), options.positive, "N" },
+    { "--concurrency", "Events that each worker handles at once.", 64, options.positive, "N" },
+    { "--max-attempts", "How often an event is tried before it is kept aside as dead.", 8,
+      options.positive, "N" },
+    { "--handler-timeout", "Seconds that a handler may take, its waits included; its attempt has "
+      .. "failed then.", 3600, options.duration, "SECONDS" },
+    { "--cpu-timeout", "Seconds that a handler may compute without waiting; its attempt has failed "
+      .. "then. The same holds for the loading of the script.", 5, options.duration, "SECONDS" },
+    { "--memory-limit", "MiB of memory that the script may take in each worker.", 256,
+      options.mebibytes, "MIB" },
+    { "--drain-timeout", "Seconds that running handlers get to end after Ctrl-C or SIGTERM.", 30,
+      options.seconds, "SECONDS" },
   })
   store_options.define(command)
 end

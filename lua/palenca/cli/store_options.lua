@@ -19,19 +19,11 @@ end
 --- Adds the options of those who store events.
 -- @param command of argparse
 function store_options.define(command)
-  options.add(command, "--redelivery-window", {
-    help = "For how many seconds a body that comes again is not stored again; 0: never.",
-    env = "PALENCA_REDELIVERY_WINDOW",
-    default = 300,
-    convert = options.seconds,
-    argname = "SECONDS",
-  })
-  options.add(command, "--retention", {
-    help = "For how many days done events are kept; 0: for ever.",
-    env = "PALENCA_RETENTION",
-    default = 30,
-    convert = options.days,
-    argname = "DAYS",
+  options.add_all(command, {
+    { "--redelivery-window", "For how many seconds a body that comes again is not stored again; 0: "
+      .. "never.", 300, options.seconds, "SECONDS" },
+    { "--retention", "For how many days done events are kept; 0: for ever.", 30, options.days,
+      "DAYS" },
   })
 end
 
