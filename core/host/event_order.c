@@ -1,6 +1,8 @@
 /* Which of the stored events may run next: the order within each account, in memory. */
 #include "event_order.h"
 
+#include "hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +26,7 @@ typedef struct {
 } account_slot;
 
 struct event_order {
+  uint64_t seed;
   ready_event *ready; /* a ring */
   size_t ready_capacity, ready_first, ready_count;
   account_slot *accounts; /* open addressing, at most half full */
@@ -32,21 +35,18 @@ struct event_order {
   uint32_t waiting_capacity, waiting_used, waiting_free;
 };
 
-uint64_t event_order_key(const char *account_id) {
+uint64_t event_order_key(const event_order *order, const char *account_id) {
   if (account_id == NULL) {
     return 0;
   }
-  uint64_t hash = 14695981039346656037u; /* FNV-1a */
-  for (const char *c = account_id; *c != '\0'; c++) {
-    hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-  }
-  hash ^= hash >> 32; /* the slot is chosen by the low bits */
-  return hash != 0 ? hash : 1;
+  uint64_t key = hash_bytes(order->seed, account_id, strlen(account_id));
+  return key != 0 ? key : 1;
 }
 
 event_order *event_order_new(void) {
   event_order *order = calloc(1, sizeof *order);
   if (order != NULL) {
+    order->seed = hash_seed();
     order->waiting_used = 1;
   }
   return order;
@@ -56,7 +56,7 @@ void event_order_clear(event_order *order) {
   free(order->ready);
   free(order->accounts);
   free(order->waiting);
-  *order = (event_order){.waiting_used = 1};
+  *order = (event_order){.seed = order->seed, .waiting_used = 1};
 }
 
 void event_order_free(event_order *order) {

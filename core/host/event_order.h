@@ -21,7 +21,7 @@ void event_order_clear(event_order *order);
 
 /* What stands for an account here; 0 for NULL: its events wait for no other. Should two accounts
  * have the same key, they are ordered as if they were one. */
-uint64_t event_order_key(const char *account_id);
+uint64_t event_order_key(const event_order *order, const char *account_id);
 
 /* An event that has arrived after all others of its account. False without memory: the order is
  * incomplete then, and to be made anew. */

@@ -10,8 +10,8 @@ static bool no_memory(event_sql *sql) {
   return false;
 }
 
-static uint64_t key_of(sqlite3_stmt *row, int column) {
-  return event_order_key((const char *)sqlite3_column_text(row, column));
+static uint64_t key_of(const event_sql *sql, sqlite3_stmt *row, int column) {
+  return event_order_key(sql->order, (const char *)sqlite3_column_text(row, column));
 }
 
 /* ---- The order, from the tables ---- */
@@ -26,7 +26,7 @@ static bool learn(event_sql *sql, const char *text, bool is_busy) {
   bool has_memory = true;
   int code = sqlite3_prepare_v2(sql->file.db, text, -1, &statement, NULL);
   while (has_memory && code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-    uint64_t account = key_of(statement, 1);
+    uint64_t account = key_of(sql, statement, 1);
     has_memory = is_busy ? event_order_add_busy(sql->order, account)
                          : event_order_add(sql->order, account, sqlite3_column_int64(statement, 0));
     code = SQLITE_OK;
@@ -103,7 +103,7 @@ static bool collect_retries(event_sql *sql, int64_t now, grant_list *list) {
   (void)sqlite3_bind_int64(statement, 2, (int64_t)(list->limit - list->count));
   int step;
   while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
-    if (!append(list, copy_grant(statement, key_of(statement, 5)))) {
+    if (!append(list, copy_grant(statement, key_of(sql, statement, 5)))) {
       (void)event_sql_end_use(sql, statement, SQLITE_ROW);
       return no_memory(sql);
     }

@@ -1,9 +1,9 @@
 /* What was received within the redelivery window, by the fingerprint of the body. */
 #include "event_store_redelivery.h"
 
+#include "hash.h"
+
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 
 #define FIRST_CAPACITY 1024u
 
@@ -36,9 +36,7 @@ event_redelivery *event_redelivery_new(int64_t window) {
   if (table != NULL) {
     table->window = window;
     table->first = table->end = table->committed = 1;
-    /* So that nobody can send bodies that are alike to it on purpose; without, they cost time. */
-    ssize_t ignored = getrandom(&table->seed, sizeof table->seed, GRND_NONBLOCK);
-    (void)ignored;
+    table->seed = hash_seed();
   }
   return table;
 }
@@ -58,25 +56,9 @@ void event_redelivery_free(event_redelivery *table) {
   }
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word) {
-  hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-  return hash ^ (hash >> 29);
-}
-
 uint32_t event_redelivery_fingerprint(const event_redelivery *table, const char *body,
                                       size_t size) {
-  uint64_t hash = mix(table->seed, size), word = 0;
-  size_t done = 0;
-  for (; size - done >= sizeof word; done += sizeof word) {
-    memcpy(&word, body + done, sizeof word);
-    hash = mix(hash, word);
-  }
-  if (done < size) {
-    word = 0;
-    memcpy(&word, body + done, size - done);
-    hash = mix(hash, word);
-  }
-  return (uint32_t)(mix(hash, hash >> 32) >> 16);
+  return (uint32_t)(hash_bytes(table->seed, body, size) >> 16);
 }
 
 const event_seen *event_redelivery_find(const event_redelivery *table, uint32_t fingerprint,

@@ -209,7 +209,8 @@ bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
     return false;
   }
   sql->order_is_known =
-      sql->order_is_known && event_order_add(sql->order, event_order_key(record->account_id), row);
+      sql->order_is_known &&
+      event_order_add(sql->order, event_order_key(sql->order, record->account_id), row);
   *id = row;
   return true;
 }

@@ -30,11 +30,18 @@ static void assert_take(event_order *order, int64_t id, uint64_t account) {
 }
 
 static void keys_stand_for_accounts(void **state) {
-  (void)state;
-  assert_true(event_order_key(NULL) == 0);
-  assert_true(event_order_key("") != 0);
-  assert_true(event_order_key("a") == event_order_key("a"));
-  assert_true(event_order_key("a") != event_order_key("b"));
+  event_order *order = *state, *other = event_order_new();
+  assert_non_null(other);
+  assert_true(event_order_key(order, NULL) == 0);
+  assert_true(event_order_key(order, "") != 0);
+  uint64_t key = event_order_key(order, "an account's id");
+  assert_true(event_order_key(order, "an account's id") == key);
+  assert_true(event_order_key(order, "an account's iD") != key);
+  /* Nobody knows beforehand which keys meet. */
+  assert_true(event_order_key(other, "an account's id") != key);
+  event_order_clear(order);
+  assert_true(event_order_key(order, "an account's id") == key);
+  event_order_free(other);
 }
 
 static void one_of_an_account_at_a_time(void **state) {
@@ -201,7 +208,7 @@ static void agrees_with_a_model(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(keys_stand_for_accounts),
+      TEST(keys_stand_for_accounts),
       TEST(one_of_an_account_at_a_time),
       TEST(those_without_an_account_do_not_wait),
       TEST(a_busy_account_holds_back),
