@@ -161,12 +161,7 @@ describe("TLS", function()
 
   setup(function()
     directory, remove = process.directory()
-    key, certificate = directory .. "/key.pem", directory .. "/certificate.pem"
-    assert.equal(0, (process.run("openssl", {
-      "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-      "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-      "-days", "2", "-keyout", key, "-out", certificate,
-    })))
+    key, certificate = process.certificate(directory)
   end)
   teardown(function() remove() end)
   after_each(function() server:stop() end)

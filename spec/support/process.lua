@@ -195,6 +195,17 @@ function process.directory()
   end
 end
 
+--- Makes a key and a certificate of localhost that vouches for itself; answers their paths.
+function process.certificate(directory)
+  local key, certificate = directory .. "/key.pem", directory .. "/certificate.pem"
+  assert(process.run("openssl", {
+    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    "-days", "2", "-keyout", key, "-out", certificate,
+  }) == 0)
+  return key, certificate
+end
+
 --- Writes a file.
 function process.write_file(path, text)
   local file = assert(io.open(path, "w"))
