@@ -1,12 +1,20 @@
 /* Opens palenca.core. */
 #include "core.h"
 
+#include "clock.h"
 #include "compat.h"
 
 /* core.is_yieldable() → whether the caller can be made to wait; true where that cannot be told.
  * nginx's coroutine library has no such function. */
 static int is_yieldable(lua_State *L) {
   lua_pushboolean(L, compat_is_yieldable(L));
+  return 1;
+}
+
+/* core.steady_time() → seconds of a clock that never jumps */
+static int steady_time(lua_State *L) {
+  struct timespec now = clock_read(CLOCK_MONOTONIC);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
   return 1;
 }
 
@@ -17,6 +25,8 @@ int luaopen_palenca_core(lua_State *L) {
   core_open_protocol(L);
   lua_pushcfunction(L, is_yieldable);
   lua_setfield(L, -2, "is_yieldable");
+  lua_pushcfunction(L, steady_time);
+  lua_setfield(L, -2, "steady_time");
   lua_pushliteral(L, PALENCA_VERSION);
   lua_setfield(L, -2, "version");
   lua_pushinteger(L, PALENCA_RATE_LIMIT_DEFAULT);

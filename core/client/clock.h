@@ -5,9 +5,14 @@
 #include <stdint.h>
 #include <time.h>
 
-static inline int64_t clock_read_ms(clockid_t which) {
+static inline struct timespec clock_read(clockid_t which) {
   struct timespec now;
   clock_gettime(which, &now);
+  return now;
+}
+
+static inline int64_t clock_read_ms(clockid_t which) {
+  struct timespec now = clock_read(which);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 

@@ -12,12 +12,6 @@ static int unix_time(lua_State *L) {
   return 1;
 }
 
-/* host.steady_time() → seconds of a clock that never jumps */
-static int steady_time(lua_State *L) {
-  lua_pushnumber(L, (lua_Number)clock_steady_ms() / 1000);
-  return 1;
-}
-
 /* host.random_hex(bytes) → that many random bytes, for keys */
 static int random_hex(lua_State *L) {
   static const char digits[] = "0123456789abcdef";
@@ -37,7 +31,6 @@ static int random_hex(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"unix_time", unix_time},
-    {"steady_time", steady_time},
     {"random_hex", random_hex},
     {NULL, NULL},
 };

@@ -1,6 +1,7 @@
 --- A script worker of `palenca serve`: leases events and runs the script's handlers on them.
 -- @module palenca.worker
 local client = require("palenca.client")
+local core = require("palenca.core")
 local events = require("palenca.events")
 local failure = require("palenca.failure")
 local host = require("palenca.host")
@@ -60,7 +61,7 @@ end
 
 local function finish_done(told, began)
   task.finish(told.id, "done")
-  report.handled(told, began and host.steady_time() - began or 0)
+  report.handled(told, began and core.steady_time() - began or 0)
 end
 
 local function finish_failed(told, problem, first_wait, trace)
@@ -86,7 +87,7 @@ local function look_at_memory(self, problem)
 end
 
 local function run_handlers(self, event, handlers, told)
-  local began = host.steady_time()
+  local began = core.steady_time()
   local current
   self.running[told.id] = told
   self.schedule:spawn(function(run)

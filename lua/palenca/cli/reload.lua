@@ -1,5 +1,6 @@
 --- Reloads a served script when it, or a module beside it, is written anew, or when asked to.
 -- @module palenca.cli.reload
+local core = require("palenca.core")
 local host = require("palenca.host")
 local redact = require("palenca.redact")
 local report = require("palenca.report")
@@ -30,7 +31,7 @@ end
 
 --- Loads the script anew.
 function Reload:ask()
-  self.due = host.steady_time()
+  self.due = core.steady_time()
 end
 
 --- Whether nothing is to be expected of @{step} before somebody asks.
@@ -62,8 +63,8 @@ end
 --- Looks once for what has changed and how far the loading is; to be called again and again.
 function Reload:step()
   if self.watcher and self.watcher:changed() then
-    self.due = host.steady_time() + QUIET
-  elseif self.due and host.steady_time() >= self.due then
+    self.due = core.steady_time() + QUIET
+  elseif self.due and core.steady_time() >= self.due then
     self.due, self.told = nil, false
     self.workers:load()
   end

@@ -1,5 +1,6 @@
 --- The threads that run a script, and how a new version of it takes the place of the old one.
 -- @module palenca.cli.workers
+local core = require("palenca.core")
 local host = require("palenca.host")
 
 local Workers = {}
@@ -36,7 +37,7 @@ end
 
 -- Lets workers end: `loaded` ones finish what runs first.
 local function dismiss(self, list, loaded)
-  local deadline = host.steady_time() + (loaded and self.drain_timeout or 0)
+  local deadline = core.steady_time() + (loaded and self.drain_timeout or 0)
   for _, worker in ipairs(list) do
     worker:ask(loaded and "drain" or "stop")
     table.insert(self.leaving, { worker = worker, loaded = loaded, deadline = deadline })
@@ -51,7 +52,7 @@ local function tidy(self)
       entry.worker:close()
     else
       staying[#staying + 1] = entry
-      if entry.loaded and host.steady_time() >= entry.deadline then
+      if entry.loaded and core.steady_time() >= entry.deadline then
         entry.worker:ask("stop")
       end
     end
@@ -80,13 +81,13 @@ function Workers:load()
   if self.loading then
     give_up(self)
   end
-  self.loading, self.ready, self.began = {}, 0, host.steady_time()
+  self.loading, self.ready, self.began = {}, 0, core.steady_time()
 end
 
 --- How long the loading has taken.
 -- @treturn ?number seconds; nil if nothing is loaded
 function Workers:loading_since()
-  return self.loading and host.steady_time() - self.began
+  return self.loading and core.steady_time() - self.began
 end
 
 -- The first worker alone, so that a script which does not load says so once.
@@ -137,7 +138,7 @@ local function remove_failed(self)
     local ended, problem = self.active[at]:join(0)
     if ended ~= false then
       table.remove(self.active, at):close()
-      table.insert(self.failures, host.steady_time())
+      table.insert(self.failures, core.steady_time())
       told[#told + 1] = "a worker has failed: " .. (problem or "it has ended")
     end
   end
@@ -163,7 +164,7 @@ local function end_replacing(self, told)
     elseif problem then
       table.remove(self.replacing, at):close()
       told[#told + 1] = "a worker could not be replaced: " .. problem
-      self.replace_at = host.steady_time() + REPLACE_AGAIN
+      self.replace_at = core.steady_time() + REPLACE_AGAIN
     end
   end
 end
@@ -179,7 +180,7 @@ end
 -- does not load
 function Workers:mend()
   local told = remove_failed(self)
-  local now = host.steady_time()
+  local now = core.steady_time()
   while self.failures[1] and self.failures[1] < now - FAILURES_WITHIN do
     table.remove(self.failures, 1)
   end
@@ -205,10 +206,10 @@ end
 -- @tparam function on_wait called again and again meanwhile; true ends the waiting
 -- @treturn boolean whether all have ended
 function Workers:drain(on_wait)
-  local deadline = host.steady_time() + self.drain_timeout
+  local deadline = core.steady_time() + self.drain_timeout
   for _, entry in ipairs(self.leaving) do
     while entry.loaded and entry.worker:join(0.05) == false do
-      if host.steady_time() >= deadline or on_wait() then
+      if core.steady_time() >= deadline or on_wait() then
         return false
       end
     end
@@ -219,12 +220,12 @@ end
 --- Ends all that is left.
 -- @treturn boolean whether every thread has come back; they are closed then
 function Workers:finish()
-  local deadline = host.steady_time() + STOP_PATIENCE
+  local deadline = core.steady_time() + STOP_PATIENCE
   for _, entry in ipairs(self.leaving) do
     entry.worker:ask("stop")
   end
   for _, entry in ipairs(self.leaving) do
-    if entry.worker:join(math.max(0, deadline - host.steady_time())) == false then
+    if entry.worker:join(math.max(0, deadline - core.steady_time())) == false then
       return false
     end
   end

@@ -101,7 +101,7 @@ local function step_in_place(self, seconds)
   if own_task.wished() == "stop" then
     error("given up, as the program ends", 0)
   elseif task and task.deadline then
-    local left = task.deadline - host.steady_time()
+    local left = task.deadline - core.steady_time()
     if left <= 0 then
       task.is_late = true
       error(timed_out(task), 0)
@@ -156,7 +156,7 @@ local function remove_sleeper(self, task)
 end
 
 local function sleep(self, seconds)
-  local due = host.steady_time() + seconds
+  local due = core.steady_time() + seconds
   local task = may_park(self)
   if task then
     add_sleeper(self, due, task)
@@ -166,7 +166,7 @@ local function sleep(self, seconds)
   local left = seconds
   while left > 0 do
     step_in_place(self, left)
-    left = due - host.steady_time()
+    left = due - core.steady_time()
   end
 end
 
@@ -210,7 +210,7 @@ end
 -- @tparam table task as its body got it
 -- @tparam number seconds
 function Scheduler:limit(task, seconds)
-  task.limit, task.deadline = seconds, host.steady_time() + seconds
+  task.limit, task.deadline = seconds, core.steady_time() + seconds
   self.soonest = math.min(self.soonest, task.deadline)
 end
 
@@ -220,7 +220,7 @@ local function close(self, task)
     in_place = true,
     calls = task.calls,
     limit = CLOSE_PATIENCE,
-    deadline = host.steady_time() + CLOSE_PATIENCE,
+    deadline = core.steady_time() + CLOSE_PATIENCE,
   }
   bounds.close(task.thread, CLOSE_PATIENCE)
   self.current = nil
@@ -295,7 +295,7 @@ function Scheduler:run(body, seconds)
 end
 
 local function wake_sleepers(self)
-  local now = self.sleepers[1] and host.steady_time()
+  local now = self.sleepers[1] and core.steady_time()
   while self.sleepers[1] and self.sleepers[1].due <= now do
     wake(self, table.remove(self.sleepers, 1).task)
   end
@@ -303,7 +303,7 @@ end
 
 -- Ends the tasks whose time is over; answers whether there were any.
 local function end_late_ones(self)
-  local now = host.steady_time()
+  local now = core.steady_time()
   if now < self.soonest then
     return false
   end
@@ -330,7 +330,7 @@ local function rest(self, max_wait)
   if due == NEVER then
     return max_wait
   end
-  return math.max(0, math.min(max_wait, due - host.steady_time()))
+  return math.max(0, math.min(max_wait, due - core.steady_time()))
 end
 
 --- Runs what is ready, or else waits for at most `max_wait` seconds for something to happen.

@@ -31,6 +31,14 @@ local function pause(seconds)
   ngx.sleep(math.max(seconds, PUMP))
 end
 
+-- nginx counts from the time at which it last looked, in steps of some milliseconds: it ends early.
+local function sleep(seconds)
+  local due = core.steady_time() + seconds
+  repeat
+    pause(due - core.steady_time())
+  until core.steady_time() >= due
+end
+
 local function check_phase(what)
   local phase = ngx.get_phase()
   if not can_wait[phase] then
@@ -269,7 +277,7 @@ function nginx.new()
     end,
     sleep = function(seconds)
       check_phase("palenca.sleep")
-      pause(seconds)
+      sleep(seconds)
     end,
   }
 end

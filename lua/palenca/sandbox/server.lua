@@ -60,7 +60,7 @@ local function tell(self, delivery, outcome, result)
 end
 
 local function ended(self, delivery, began, result)
-  result.seconds = host.steady_time() - began
+  result.seconds = core.steady_time() - began
   tell(self, delivery, self.box:delivered(delivery, result), result)
 end
 
@@ -68,7 +68,7 @@ end
 local function deliver(self)
   local delivery, wait = self.box:next_delivery()
   while delivery do
-    local began = host.steady_time()
+    local began = core.steady_time()
     local call, problem = submit(self.own, delivery)
     if call then
       call.delivery, call.began = delivery, began
@@ -124,7 +124,7 @@ end
 
 -- Those who wait for news get it when there is some, or when they have waited long enough.
 local function release_waiting(self)
-  local now, box = host.steady_time(), self.box
+  local now, box = core.steady_time(), self.box
   local news = box.revision ~= self.told
   self.told = box.revision
   local kept, wait = {}, nil
@@ -153,10 +153,10 @@ local function answerer(self)
     if not effects or not (effects.hold or effects.delay or effects.drop or effects.cut) then
       return status, headers, body
     elseif effects.hold then
-      request.deadline = host.steady_time() + HOLD
+      request.deadline = core.steady_time() + HOLD
       table.insert(self.waiting, request)
     else
-      self.later:add(host.steady_time() + (effects.delay or 0), {
+      self.later:add(core.steady_time() + (effects.delay or 0), {
         token = request.token, status = status, headers = headers, body = body, effects = effects,
       })
     end
@@ -262,7 +262,7 @@ return function(text)
     box = box,
     http = http,
     own = calls.new(core.engine()),
-    later = agenda.new(host.steady_time),
+    later = agenda.new(core.steady_time),
     waiting = {},
     told = box.revision,
   }
