@@ -5,21 +5,134 @@ local redact = {}
 -- With nothing of a word before and behind. Mexico's CURP and RFC, Brazil's CPF, in the forms in
 -- which they are written; other countries' numbers cannot be told from amounts and telephones.
 local identity_numbers = {
-  "%f[%w]%a%a%a%a%d%d%d%d%d%d%a%a%a%a%a%a%w%d%f[%W]",
-  "%f[%w]%a%a%a%a%d%d%d%d%d%d%w%w%w%f[%W]",
-  "%f[%w]%a%a%a%d%d%d%d%d%d%w%w%w%f[%W]",
-  "%f[%w]%d%d%d%.%d%d%d%.%d%d%d%-%d%d%f[%W]",
-  "%f[%w]%d%d%d%d%d%d%d%d%d%d%d%f[%W]",
+  "%f[%w]()%a%a%a%a%d%d%d%d%d%d%a%a%a%a%a%a%w%d()%f[%W]",
+  "%f[%w]()%a%a%a%a%d%d%d%d%d%d%w%w%w()%f[%W]",
+  "%f[%w]()%a%a%a%d%d%d%d%d%d%w%w%w()%f[%W]",
+  "%f[%w]()%d%d%d%.%d%d%d%.%d%d%d%-%d%d()%f[%W]",
+  "%f[%w]()%d%d%d%d%d%d%d%d%d%d%d()%f[%W]",
 }
 
---- Masks identity numbers.
+-- JSON within a string of JSON within a string of JSON, and so on.
+local NESTED_MOST = 8
+
+local plain_escapes = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
+
+-- What the escape at a place stands for, and how long it is: those of JSON, and the %0A of a URL.
+local function unescape(text, at)
+  local hex = text:match("^\\u(%x%x%x%x)", at)
+  if hex then
+    local code = tonumber(hex, 16)
+    -- beyond ASCII there is nothing that an identity number is made of
+    return code < 128 and string.char(code) or "\255", 6
+  end
+  hex = text:match("^%%(%x%x)", at)
+  if hex then
+    return string.char(tonumber(hex, 16)), 3
+  end
+  local plain = text:match('^\\([bfnrt"\\/])', at)
+  if plain then
+    return plain_escapes[plain] or plain, 2
+  end
+  return text:sub(at, at), 1
+end
+
+-- A view is a text with, for each of its bytes, where what it stands for begins and ends in the
+-- text that is to be masked. Takes the outermost escapes out of one; nil if there are none. Notes
+-- in `begins`, for each byte of an escape, where that one begins.
+local function decoded(view, begins)
+  local text = view.text
+  local at = text:find("[\\%%]")
+  if not at then
+    return nil
+  end
+  local parts, first, last = { text:sub(1, at - 1) }, {}, {}
+  for i = 1, at - 1 do
+    first[i], last[i] = view.first[i], view.last[i]
+  end
+  while at <= #text do
+    local character, size = unescape(text, at)
+    local from, to = view.first[at], view.last[at + size - 1]
+    parts[#parts + 1] = character
+    first[#first + 1], last[#last + 1] = from, to
+    for i = from, size > 1 and to or from - 1 do
+      begins[i] = from
+    end
+    at = at + size
+  end
+  local whole = table.concat(parts)
+  return #whole < #text and { text = whole, first = first, last = last } or nil
+end
+
+local function add_marks(marks, text, view)
+  for _, pattern in ipairs(identity_numbers) do
+    for from, behind in text:gmatch(pattern) do
+      marks[#marks + 1] = {
+        view and view.first[from] or from,
+        view and view.last[behind - 1] or behind - 1,
+      }
+    end
+  end
+end
+
+-- One that begins with an escape's letter is one without it, or all of the escape goes as well.
+local function mend_marks(marks, begins)
+  local is_whole = {}
+  for _, mark in ipairs(marks) do
+    mark.begin = begins[mark[1]] or mark[1]
+    is_whole[mark[2]] = is_whole[mark[2]] or mark.begin == mark[1]
+  end
+  for _, mark in ipairs(marks) do
+    mark.is_void = mark.begin < mark[1] and is_whole[mark[2]]
+    mark[1] = mark.begin
+  end
+end
+
+local function find_identity(text)
+  local marks = {}
+  add_marks(marks, text)
+  if not text:find("[\\%%]") then
+    return marks
+  end
+  local itself, begins = {}, {}
+  for i = 1, #text do
+    itself[i] = i
+  end
+  local view = { text = text, first = itself, last = itself }
+  for _ = 1, NESTED_MOST do
+    view = decoded(view, begins)
+    if not view then
+      break
+    end
+    add_marks(marks, view.text, view)
+  end
+  mend_marks(marks, begins)
+  return marks
+end
+
+--- Masks identity numbers, also where escapes of JSON or of a URL stand before or in them, as in
+-- `"\n12345678909"`. What surrounds them stays as it is.
 -- @tparam string text any text
 -- @treturn string
 function redact.identity(text)
-  for _, pattern in ipairs(identity_numbers) do
-    text = text:gsub(pattern, "[identity number]")
+  local marks = find_identity(text)
+  if not marks[1] then
+    return text
   end
-  return text
+  table.sort(marks, function(a, b)
+    return a[1] < b[1]
+  end)
+  local parts, at = {}, 1
+  for _, mark in ipairs(marks) do
+    if not mark.is_void then
+      if mark[1] >= at then
+        parts[#parts + 1] = text:sub(at, mark[1] - 1)
+        parts[#parts + 1] = "[identity number]"
+      end
+      at = math.max(at, mark[2] + 1)
+    end
+  end
+  parts[#parts + 1] = text:sub(at)
+  return table.concat(parts)
 end
 
 -- In UTF-8: the controls beyond ASCII, and what turns the direction of writing.

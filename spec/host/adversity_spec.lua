@@ -133,6 +133,23 @@ describe("palenca serve", function()
     assert.are.equal(0, served:stop())
   end)
 
+  it("does not cut through an identity number where it bounds an error", function()
+    local served = stage:serve({ text = [=[
+      local digits = ("12345678909"):gsub(".", function(c) return "\\u003" .. c end)
+      require "palenca".on("*", function(event)
+        error(("x"):rep(4000 - tonumber(event.account_id)) .. " " .. digits .. " end", 0)
+      end)
+    ]=] })
+    for kept = 2, 66, 8 do
+      helper.post(served.url, { account_id = tostring(kept) })
+    end
+    for kept = 2, 66, 8 do
+      local text = helper.wait_state(served.db, tostring(kept), "retry").error
+      assert.are.equal(("x"):rep(4000 - kept) .. "  […]", text)
+    end
+    assert.are.equal(0, served:stop())
+  end)
+
   it("shows nothing of an event that could pass for another line", function()
     local served = stage:serve({ text = "" })
     helper.post(served.url, { account_id = "x\n14:00:00  event 1  FORGED", platform = "\27[31m" })
@@ -145,12 +162,15 @@ describe("palenca serve", function()
   end)
 
   it("keeps identity numbers of an error out of log and store", function()
-    local served = stage:serve({ text = [[
-      require "palenca".on("*", function() error("XEXX010101HNEXXXA4 is not 12345678909", 0) end)
-    ]] })
+    local served = stage:serve({ text = [==[
+      require "palenca".on("*", function()
+        error([=[XEXX010101HNEXXXA4 is not 12345678909: {"curp":"\nXEXX010101HNEXXXA4"}]=], 0)
+      end)
+    ]==] })
     helper.post(served.url, { account_id = "named" })
     local event = helper.wait_state(served.db, "named", "retry")
-    assert.are.equal("[identity number] is not [identity number]", event.error)
+    assert.are.equal('[identity number] is not [identity number]: {"curp":"\\n[identity number]"}',
+      event.error)
     assert.are.equal(0, served:stop())
     assert.is_nil((served.stderr .. served.stdout):find("XEXX", 1, true))
   end)

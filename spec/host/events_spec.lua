@@ -1,6 +1,7 @@
 --- Runs the commands that look at stored events and delete them, beside `palenca serve` and after.
 local uv = require("luv")
 local helper = require("spec.host.helper")
+local http = require("spec.support.http")
 local process = require("spec.support.process")
 
 local function palenca(...)
@@ -102,6 +103,25 @@ describe("palenca events", function()
     status, out, err = palenca("show", "7", "--db", served.db)
     assert.are.same({ 1, "", "palenca: there is no event 7 in " .. served.db .. "\n" },
       { status, out, err })
+  end)
+
+  it("show hides identity numbers behind escapes, as keys and as values", function()
+    local body = [[{"data":{"webhook_action":"login.created","account_id":"hidden",]]
+      .. [["\n12345678909":"\tXEXX010101HNEXXXA4","a":["\u000a123.456.789-09",]]
+      .. [["\u0031\u0032345678909","{\"b\":\"\\nXEXX010101AB1\"}"]}}]]
+    local other = stage:serve({ text = "" })
+    local answer = http.request("POST", other.url, body)
+    assert.are.equal(200, answer.status, answer.body)
+    local id = string.format("%d", helper.wait_state(other.db, "hidden", "done").id)
+    local masked = [[{"data":{"webhook_action":"login.created","account_id":"hidden",]]
+      .. [["\n[identity number]":"\t[identity number]","a":["\u000a[identity number]",]]
+      .. [["[identity number]","{\"b\":\"\\n[identity number]\"}"]}}]]
+    local shown = select(2, palenca("show", id, "--db", other.db))
+    assert.are.equal(masked, shown:match("\n\n(.*)\n$"))
+    shown = select(2, palenca("show", "--json", id, "--db", other.db))
+    assert.are.equal(masked, helper.json.decode(shown).body)
+    shown = select(2, palenca("show", "--raw", id, "--db", other.db))
+    assert.are.equal(body, shown:match("\n\n(.*)\n$"))
   end)
 
   it("stats counts by state and action", function()

@@ -1,4 +1,5 @@
 --- What is kept out of logs: identity numbers, and what steers a terminal.
+local cjson = require("cjson")
 local errors = require("palenca.errors")
 local redact = require("palenca.redact")
 
@@ -18,10 +19,66 @@ describe("a text for a log", function()
     end)
   end
 
+  local escapes = { "\\b", "\\f", "\\n", "\\r", "\\t", '\\"', "\\\\", "\\/", "\\u000a",
+    "\\u000A", "\\u0000", "\\u00e1", "\\ud83d\\ude00", "\\u2028", "%0A", "%20", "%2f", "%C3%A1" }
+  for _, escape in ipairs(escapes) do
+    it("has none between escapes: " .. escape, function()
+      for _, number in pairs(numbers) do
+        for _, form in ipairs({ '"%s"', 'say: {"a":"x%sy"}', "%s", '{"%s":[{"%s":"%s"}]}' }) do
+          local function filled(with)
+            return (form:gsub("%%s", function() return escape .. with .. escape end))
+          end
+          assert.equal(filled("[identity number]"), redact.identity(filled(number)))
+        end
+      end
+    end)
+  end
+
+  it("has none that is written in escapes", function()
+    for _, number in pairs(numbers) do
+      local written = number:gsub(".", function(c) return ("\\u%04x"):format(c:byte()) end)
+      assert.equal('{"[identity number]":"a [identity number]\\u0020"}',
+        redact.identity(('{"%s":"a %s\\u0020"}'):format(written, written)))
+      written = number:gsub("[%d.]", function(c) return ("%%%02X"):format(c:byte()) end)
+      assert.equal("/v1/consents/[identity number]?a=b",
+        redact.identity("/v1/consents/" .. written .. "?a=b"))
+    end
+  end)
+
+  it("has none in JSON within JSON, as a key and as a value, and stays JSON", function()
+    for _, number in pairs(numbers) do
+      local text = cjson.encode({
+        ["\n" .. number .. "\t"] = { "\\" .. number, { number .. '"' } },
+      })
+      for depth = 1, 5 do
+        local shown = redact.identity(text)
+        assert.is_nil(shown:find(number, 1, true), shown)
+        for _ = 2, depth do
+          shown = cjson.decode(shown)[1]
+        end
+        assert.same({ ["\n[identity number]\t"] = { "\\[identity number]",
+          { '[identity number]"' } } }, cjson.decode(shown))
+        text = cjson.encode({ text })
+      end
+    end
+  end)
+
+  it("is masked soon, whatever it is", function()
+    local began = os.clock()
+    for _, text in ipairs({ ("\\"):rep(65536), "\\u005c" .. ("u005c"):rep(13000),
+      ("%25"):rep(20000), ("\\n12345678909"):rep(5000), ("1"):rep(65536) })
+    do
+      redact.identity(text)
+    end
+    assert.is_true(os.clock() - began < 20)
+  end)
+
   it("keeps what is none", function()
     for _, text in ipairs({
       "account 151a29ab-c492-4ad4-8c7f-15962cff3822", "event 17954472540001", "2025-03-14",
       "100222.43 mxn", "1234567890 123456789012", "127.0.0.1:8080", "HTTP 422",
+      "\\u004112345678909", "C:\\new\\table 100 %", "\\", "\\u12", "%", "%2",
+      "50%25 \\n \\u00e1",
     }) do
       assert.equal(text, redact.identity(text))
     end

@@ -18,7 +18,7 @@ function events_text.line(event)
     line = line .. "  replays " .. event.replays
   end
   if event.error then
-    line = line .. "  " .. event.error:gsub("%s+", " ")
+    line = line .. "  " .. redact.identity(event.error):gsub("%s+", " ")
   end
   return redact.line(line)
 end
@@ -35,7 +35,7 @@ function events_text.object(event)
     attempts = event.attempts,
     replays = event.replays > 0 and event.replays or nil,
     received_at = moment.text(event.received_at),
-    error = event.error,
+    error = event.error and redact.identity(event.error),
   })
 end
 
@@ -62,7 +62,7 @@ function events_text.whole_object(event, raw)
     received_at = moment.text(event.received_at),
     retry_at = time_of(event.due_at),
     finished_at = time_of(event.finished_at),
-    error = event.error,
+    error = event.error and redact.identity(event.error),
     body = body_of(event, raw),
   })
 end
@@ -88,7 +88,7 @@ function events_text.page(event, raw)
   add("retry at", time_of(event.due_at))
   add("finished at", time_of(event.finished_at))
   if event.error then
-    lines[#lines + 1] = "error        " .. redact.line(event.error, true)
+    lines[#lines + 1] = "error        " .. redact.line(redact.identity(event.error), true)
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = redact.line(body_of(event, raw), true)

@@ -10,6 +10,8 @@ local LONGEST_WAIT = 3600
 local LONGEST_WISH = 86400
 -- Written with every event that is stored, so that a long one would delay their answers.
 local TEXT_MAX = 4000
+-- So long an identity number is at most, if each of its characters is an escape of an escape.
+local NUMBER_MAX = 400
 
 -- What a script raises may be an object of its own, whose fields may raise as well.
 local function wish(problem)
@@ -54,9 +56,8 @@ function retry.describe(problem)
   end
   -- cut first, since it may be megabytes; and not within a number, which would not be known then
   local kept = text:sub(1, TEXT_MAX):gsub("[\xC0-\xFF][\x80-\xBF]*$", "")
-  for _ = 1, 20 do
-    kept = kept:gsub("[%w.-]$", "")
-  end
+  local word = kept:reverse():match("^[%w.%%\\-]*")
+  kept = kept:sub(1, -1 - math.min(#word, NUMBER_MAX))
   return redact.identity(kept) .. " […]"
 end
 
