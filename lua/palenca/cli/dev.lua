@@ -30,7 +30,7 @@ function dev.define(command)
   })
   sandbox.define_common(command, 0)
   local db = command:option("--db", "Keep the events in this file. Default: a temporary one.")
-    :argname("FILE")
+    :argname("FILE"):convert(options.file)
   command:option("--login", "Simulate a login as soon as all is ready: a platform, such as uber, "
     .. "or a test identifier, such as rappi+incomplete@palenca-tests.com. May be repeated.")
     :argname("WHO"):count("*")

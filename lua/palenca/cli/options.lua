@@ -31,9 +31,26 @@ end)
 options.mebibytes = number("a whole number of MiB from 16 to 1048576", function(value)
   return math.tointeger(value) and value >= 16 and value <= 1048576
 end)
-options.duration = number("a number of seconds above 0, up to 86400", function(value)
-  return value > 0 and value <= 86400
+options.duration = number("a number of seconds from 0.001 to 86400", function(value)
+  return value >= 0.001 and value <= 86400
 end)
+
+--- A converter for whole numbers.
+-- @tparam integer least
+-- @tparam integer most
+function options.whole(least, most)
+  return number(string.format("a whole number from %d to %d", least, most), function(value)
+    return math.tointeger(value) and value >= least and value <= most
+  end)
+end
+
+--- The name of a file. One of blanks is what is left of a variable that was not set.
+function options.file(text)
+  if not text:find("%S") then
+    return nil, string.format("'%s' is not the name of a file", text)
+  end
+  return text
+end
 
 --- An address and port to listen on.
 function options.address(text)
@@ -67,7 +84,9 @@ end
 --- Adds an option.
 -- @param command of argparse
 -- @tparam string name such as `--listen`
--- @tparam table spec `help`, `default`, `env`, `convert`, `argname`
+-- @tparam table spec `help`, `default`, `env`, `convert`, `argname`; `guards`: whether it is about
+-- who may come in, so that an empty variable, which otherwise counts as not set, is a mistake,
+-- and so is the option given twice, of which otherwise the last one counts
 function options.add(command, name, spec)
   local help = spec.help
   if spec.env then
@@ -76,7 +95,7 @@ function options.add(command, name, spec)
   if spec.default ~= nil then
     help = help .. string.format(" Default: %s.", spec.default)
   end
-  local option = command:option(name, help)
+  local option = command:option(name, help):overwrite(not spec.guards)
   if spec.argname then
     option:argname(spec.argname)
   end
@@ -84,7 +103,7 @@ function options.add(command, name, spec)
     option:convert(named(name, spec))
   end
   local from_environment = spec.env and os.getenv(spec.env)
-  if from_environment == "" then
+  if from_environment == "" and not spec.guards then
     from_environment = nil
   end
   local default = from_environment or spec.default
@@ -96,7 +115,8 @@ end
 --- Adds options that are all settings of a server: each may come from the variable of its name.
 -- @param command of argparse
 -- @tparam table list of `{name, help, default, convert, argname}`; the default may be nil
-function options.add_all(command, list)
+-- @tparam ?boolean guards as for @{add}
+function options.add_all(command, list, guards)
   for _, entry in ipairs(list) do
     local name, help, default, convert, argname = table.unpack(entry, 1, 5)
     options.add(command, name, {
@@ -105,6 +125,7 @@ function options.add_all(command, list)
       default = default,
       convert = convert,
       argname = argname,
+      guards = guards,
     })
   end
 end
@@ -121,6 +142,14 @@ local function environment(text)
   return text
 end
 
+-- What is wrong beyond that, a client says.
+local function base_url(text)
+  if not text:find("^https?://%S+$") then
+    return nil, string.format("'%s' is not a URL, such as https://api.palenca.com", text)
+  end
+  return text
+end
+
 --- The options of those who run a script: how its clients reach the API. The module itself reads
 -- the environment, where a flag for one of these outweighs a variable for the other.
 function options.add_client(command)
@@ -131,6 +160,7 @@ function options.add_client(command)
   })
   options.add(command, "--base-url", {
     help = "Where the API is, instead of an environment. Else $PALENCA_BASE_URL.",
+    convert = base_url,
     argname = "URL",
   })
   options.add(command, "--rate-limit", {

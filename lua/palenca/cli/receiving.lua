@@ -33,16 +33,10 @@ end
 local function prefix(text)
   if #text > PREFIX_MOST then
     return nil, string.format("it is longer than %d characters", PREFIX_MOST)
+  elseif not text:find("^%S") then
+    return nil, string.format("'%s' does not begin as the value of a header can", text)
   end
   return text
-end
-
-local function head_size(text)
-  local value = math.tointeger(tonumber(text))
-  if not value or value < 1024 or value > 1024 * 1024 then
-    return nil, string.format("'%s' is not a whole number from 1024 to 1048576", text)
-  end
-  return value
 end
 
 local function define_place(command, help, convert)
@@ -74,9 +68,9 @@ end
 local function define_limits(command)
   options.add_all(command, {
     { "--max-body", "Bytes of a body; larger ones are answered with 413.", 65536,
-      options.positive, "BYTES" },
-    { "--max-header", "Bytes of a request's first line and headers; more: 431.", 8192, head_size,
-      "BYTES" },
+      options.whole(1, 67108864), "BYTES" },
+    { "--max-header", "Bytes of a request's first line and headers; more: 431.", 8192,
+      options.whole(1024, 1048576), "BYTES" },
     { "--request-timeout", "Seconds within which a request must have arrived whole; else 408.", 10,
       options.duration, "SECONDS" },
     { "--idle-timeout", "Seconds that a connection may wait for its next request.", 60,
@@ -96,22 +90,22 @@ local function define_access(command)
     .. "repeated. Else $PALENCA_ALLOW. Default: everybody."):argname("ADDRESS"):count("*")
   command:option("--path-secret-file", "A file with a secret of at least " .. SECRET_LEAST
     .. " characters, which is the last segment of the path. Else $PALENCA_PATH_SECRET.")
-    :argname("FILE")
+    :argname("FILE"):overwrite(false)
 end
 
 local function define_signature(command)
   options.add_all(command, {
     { "--signature-header", "The header that holds a webhook's signature; without a good one: 401.",
       nil, header_name, "NAME" },
-    { "--signature-digest", "sha1, sha256, sha384 or sha512.", "sha256",
+    { "--signature-digest", "sha1, sha256 (default), sha384 or sha512.", nil,
       one_of("sha1", "sha256", "sha384", "sha512"), "NAME" },
-    { "--signature-encoding", "hex or base64.", "hex", one_of("hex", "base64"), "NAME" },
+    { "--signature-encoding", "hex (default) or base64.", nil, one_of("hex", "base64"), "NAME" },
     { "--signature-prefix", "What stands before the signature, such as sha256=.", nil, prefix,
       "TEXT" },
-  })
+  }, true)
   command:option("--webhook-secret-file", "A file with the secret; while it is being replaced, "
     .. "with both, one a line. Else $PALENCA_WEBHOOK_SECRET, separated by spaces.")
-    :argname("FILE")
+    :argname("FILE"):overwrite(false)
 end
 
 --- Adds the options of a receiver that the world can reach.
@@ -124,71 +118,105 @@ function receiving.define_public(command)
   define_signature(command)
 end
 
--- Flags, else the variable. Wrong usage is raised as a string of its own, see receiving.settings.
+-- Wrong usage is raised as an object of its own, see receiving.settings.
+local function wrong(format, ...)
+  error({ usage = string.format(format, ...) })
+end
+
+-- The words of a variable. One that is set to nothing was meant to keep somebody out.
+local function words_of(variable, pattern)
+  local list = {}
+  local text = os.getenv(variable)
+  for word in (text or ""):gmatch(pattern) do
+    list[#list + 1] = word
+  end
+  if text and #list == 0 then
+    wrong("$%s is set, but there is nothing in it; unset it if it is not wanted", variable)
+  end
+  return list
+end
+
+-- Flags, else the variable.
 local function blocks(flag, given, variable)
   local source = flag
   if #given == 0 then
-    source, given = "$" .. variable, {}
-    for word in (os.getenv(variable) or ""):gmatch("[^%s,]+") do
-      given[#given + 1] = word
-    end
+    source, given = "$" .. variable, words_of(variable, "[^%s,]+")
   end
   for _, text in ipairs(given) do
     if not host.is_block(text) then
-      error({ usage = string.format("%s: '%s' is not an address, such as 192.0.2.7, a block, such "
-        .. "as 192.0.2.0/24, or unix", source, text) })
+      wrong("%s: '%s' is not an address, such as 192.0.2.7, a block, such as 192.0.2.0/24, or "
+        .. "unix", source, text)
     end
   end
   return given
 end
 
--- The words of a secret file, one a line, or of a variable.
-local function secrets(path, variable)
-  local list = {}
-  if not path then
-    for word in (os.getenv(variable) or ""):gmatch("%S+") do
-      list[#list + 1] = word
-    end
-    return list
+local function read_file(flag, path)
+  if not path:find("%S") then
+    wrong("%s: '%s' is not the name of a file", flag, path)
   end
   local file, problem = io.open(path)
-  local text = file and file:read("a")
+  local text
+  if file then
+    text, problem = file:read("a")
+    file:close()
+  end
   if not text then
-    failure("%s", problem or path .. ": cannot be read")
+    failure("%s: %s", flag, problem or path .. " cannot be read")
   end
-  file:close()
-  for line in text:gmatch("[^\r\n]+") do
-    list[#list + 1] = line:match("^%s*(.-)%s*$")
-    list[#list] = list[#list] ~= "" and list[#list] or nil
+  return text
+end
+
+-- The secrets in a file, one a line, or in a variable; and which of the two has them.
+local function secrets(flag, path, variable)
+  local list, source = {}, "$" .. variable
+  if path then
+    source = flag
+    for line in read_file(flag, path):gmatch("[^\r\n]+") do
+      list[#list + 1] = line:match("^%s*(.*%S)")
+    end
+    if #list == 0 then
+      wrong("%s: %s holds no secret", flag, path)
+    end
+  else
+    list = words_of(variable, "%S+")
   end
-  if #list == 0 then
-    error({ usage = path .. " holds no secret" })
+  for _, secret in ipairs(list) do
+    if secret:find("%c") then
+      wrong("%s: a secret has no control characters", source)
+    end
   end
-  return list
+  return list, source
 end
 
 local function path_secret(given)
-  local list = secrets(given.path_secret_file, "PALENCA_PATH_SECRET")
+  local list, source = secrets("--path-secret-file", given.path_secret_file, "PALENCA_PATH_SECRET")
   local secret = list[1]
-  if not secret then
-    return nil
-  end
-  if #list > 1 or #secret < SECRET_LEAST or not secret:find("^[%w%-%._~]+$") then
-    error({ usage = string.format("the secret of the path must be one word of at least %d letters, "
-      .. "digits, '-', '_', '.' or '~'", SECRET_LEAST) })
+  if secret
+    and (#list > 1 or #secret < SECRET_LEAST or not secret:find("^[%w%-%._~]+$"))
+  then
+    wrong("%s: the secret of the path must be one word of at least %d letters, digits, '-', '_', "
+      .. "'.' or '~'", source, SECRET_LEAST)
   end
   return secret
 end
 
 local function signature(given)
-  local list = secrets(given.webhook_secret_file, "PALENCA_WEBHOOK_SECRET")
-  if not given.signature_header and #list == 0 then
-    return nil
+  local list, source = secrets("--webhook-secret-file", given.webhook_secret_file,
+    "PALENCA_WEBHOOK_SECRET")
+  local secret_source = #list > 0 and source
+  if given.signature_header and not secret_source then
+    wrong("--signature-header wants a secret: --webhook-secret-file or $PALENCA_WEBHOOK_SECRET")
   elseif not given.signature_header then
-    error({ usage = "there is a webhook secret, but no --signature-header to find signatures in" })
-  elseif #list == 0 then
-    error({ usage = "--signature-header wants a secret: --webhook-secret-file or "
-      .. "$PALENCA_WEBHOOK_SECRET" })
+    -- whoever sets one of these believes that signatures are checked
+    local useless = secret_source
+      or given.signature_digest and "--signature-digest"
+      or given.signature_encoding and "--signature-encoding"
+      or given.signature_prefix and "--signature-prefix"
+    if useless then
+      wrong("%s is set, but there is no --signature-header to find signatures in", useless)
+    end
+    return nil
   end
   return {
     header = given.signature_header,

@@ -38,8 +38,9 @@ end
 function serving.define(command)
   command:argument("script", "The Lua file with the handlers."):argname("SCRIPT")
   options.add_all(command, {
-    { "--workers", "Threads that run the script.", processors(), options.positive, "N" },
-    { "--concurrency", "Events that each worker handles at once.", 64, options.positive, "N" },
+    { "--workers", "Threads that run the script.", processors(), options.whole(1, 1024), "N" },
+    { "--concurrency", "Events that each worker handles at once.", 64, options.whole(1, 100000),
+      "N" },
     { "--max-attempts", "How often an event is tried before it is kept aside as dead.", 8,
       options.positive, "N" },
     { "--handler-timeout", "Seconds that a handler may take, its waits included; its attempt has "
@@ -69,7 +70,7 @@ local function load_script(self, given)
     end
   until outcome
   if outcome == "failed" then
-    failure("%s", detail)
+    failure("%s", redact.identity(detail))
   elseif unwatched then
     failure("%s", unwatched)
   end
@@ -198,6 +199,7 @@ end
 local function mend_workers(self)
   local told, is_hopeless = self.workers:mend()
   for _, problem in ipairs(told) do
+    problem = redact.identity(problem)
     report.line("palenca: " .. redact.line(problem, true), { event = "worker", message = problem })
   end
   return is_hopeless

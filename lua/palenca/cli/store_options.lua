@@ -12,6 +12,7 @@ function store_options.add_db(command, help)
     help = help or "The database.",
     env = "PALENCA_DB",
     default = "palenca.db",
+    convert = options.file,
     argname = "FILE",
   })
 end
