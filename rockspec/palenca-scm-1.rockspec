@@ -41,6 +41,7 @@ build = {
         "core/client/fork_guard.c",
         "core/client/lanes.c",
         "core/client/mailbox.c",
+        "core/client/pace_file.c",
         "core/client/pacers.c",
         "core/client/poller.c",
         "core/client/transport.c",

@@ -19,17 +19,26 @@ static thread_box *check_box(lua_State *L) {
   return box;
 }
 
-/* core.engine_thread() */
+/* core.engine_thread([directory]) → thread [, message]: it keeps to the limits of keys together
+ * with all that were given the same directory; if that is not possible, the message says why, and
+ * it keeps to them alone */
 static int thread_new(lua_State *L) {
   palenca_engine_options options = {0};
-  palenca_error error = {0};
+  palenca_error error = {0}, not_shared = {0};
+  const char *directory = luaL_optstring(L, 1, NULL);
   thread_box *box = lua_newuserdata(L, sizeof *box);
   *box = (thread_box){0};
   compat_set_metatable(L, THREAD_TYPE);
+  if (directory != NULL)
+    options.pacers = palenca_pacers_share(directory, &not_shared);
   box->thread = engine_thread_new(&options, &error);
+  palenca_pacers_release(options.pacers);
   if (box->thread == NULL)
     return luaL_error(L, "%s", error.message);
-  return 1;
+  if (not_shared.kind == PALENCA_OK)
+    return 1;
+  lua_pushstring(L, not_shared.message);
+  return 2;
 }
 
 static int thread_close(lua_State *L) {

@@ -1,25 +1,36 @@
-/* The pace of every key in the process, shared by engines on any thread. */
+/* The pace of every key in the process, shared by engines on any thread; or on the machine. */
 #include "pacers.h"
+
+#include "pace_file.h"
+#include "protocol/error.h"
 
 #if !__has_include(<openssl/sha.h>)
 #error "openssl/sha.h is missing: install libssl-dev (Debian) or openssl-devel (Fedora)"
 #endif
 #include <openssl/sha.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 struct pacer {
   unsigned char digest[PACER_DIGEST_SIZE]; /* the key itself is not kept */
-  palenca_pace pace;
+  size_t limit;
+  palenca_pace pace; /* unless there is a file */
+  pace_file *file;
   pacer *next;
 };
 
 struct palenca_pacers {
   pthread_mutex_t mutex;
   size_t references;
+  int directory; /* of files; -1: none */
   pacer *first;
 };
+
+#define BUSY_MS 1
 
 palenca_pacers *palenca_pacers_new(void) {
   palenca_pacers *pacers = calloc(1, sizeof *pacers);
@@ -27,7 +38,22 @@ palenca_pacers *palenca_pacers_new(void) {
     return NULL;
   pthread_mutex_init(&pacers->mutex, NULL);
   pacers->references = 1;
+  pacers->directory = -1;
   return pacers;
+}
+
+palenca_pacers *palenca_pacers_share(const char *parent, palenca_error *error) {
+  int directory = pace_directory_open(parent, error);
+  if (directory < 0)
+    return NULL;
+  palenca_pacers *pacers = palenca_pacers_new();
+  if (pacers != NULL) {
+    pacers->directory = directory;
+    return pacers;
+  }
+  close(directory);
+  palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+  return NULL;
 }
 
 palenca_pacers *palenca_pacers_retain(palenca_pacers *pacers) {
@@ -48,16 +74,34 @@ void palenca_pacers_release(palenca_pacers *pacers) {
   while (pacers->first != NULL) {
     pacer *next = pacers->first->next;
     palenca_pace_free(&pacers->first->pace);
+    pace_file_close(pacers->first->file);
     free(pacers->first);
     pacers->first = next;
   }
+  if (pacers->directory >= 0)
+    close(pacers->directory);
   pthread_mutex_destroy(&pacers->mutex);
   free(pacers);
 }
 
+static pace_file *open_file(const palenca_pacers *pacers, const unsigned char *digest,
+                            size_t limit) {
+  char name[2 * PACER_DIGEST_SIZE + 32];
+  for (size_t i = 0; i < PACER_DIGEST_SIZE; i++)
+    snprintf(name + 2 * i, 3, "%02x", digest[i]);
+  snprintf(name + 2 * PACER_DIGEST_SIZE, 32, "-%zu", limit);
+  return pace_file_open(pacers->directory, name, limit);
+}
+
 static pacer *add(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
   pacer *one = calloc(1, sizeof *one);
-  if (one == NULL || !palenca_pace_init(&one->pace, limit)) {
+  if (one == NULL)
+    return NULL;
+  one->limit = limit;
+  if (pacers->directory >= 0)
+    one->file = open_file(pacers, digest, limit);
+  /* without its file a key is still paced, by this process */
+  if (one->file == NULL && !palenca_pace_init(&one->pace, limit)) {
     free(one);
     return NULL;
   }
@@ -75,7 +119,7 @@ pacer *pacers_find(palenca_pacers *pacers, const unsigned char *digest, size_t l
   pthread_mutex_lock(&pacers->mutex);
   pacer *one = pacers->first;
   while (one != NULL &&
-         (one->pace.limit != limit || memcmp(one->digest, digest, sizeof one->digest) != 0))
+         (one->limit != limit || memcmp(one->digest, digest, sizeof one->digest) != 0))
     one = one->next;
   if (one == NULL)
     one = add(pacers, digest, limit);
@@ -86,17 +130,45 @@ pacer *pacers_find(palenca_pacers *pacers, const unsigned char *digest, size_t l
 /* What bulk calls leave of a window: 95 % of it is theirs, if nobody else wants it. */
 #define SPARE_PART 24
 
+/* The mutex is held; what a file says is copied there and back. */
+static bool begin(pacer *one, int64_t now) {
+  return one->file == NULL || pace_file_take(one->file, now, &one->pace);
+}
+
+static void end(pacer *one) {
+  if (one->file == NULL)
+    return;
+  pace_file_put_back(one->file, &one->pace);
+  one->pace.sent_at = NULL; /* the file's */
+}
+
 int64_t pacers_take(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now) {
+  int64_t wait = BUSY_MS;
   pthread_mutex_lock(&pacers->mutex);
-  int64_t wait = palenca_pace_wait(&one->pace, now, bulk ? one->pace.limit / SPARE_PART : 0);
-  if (wait == 0)
-    palenca_pace_take(&one->pace, now);
+  if (begin(one, now)) {
+    wait = palenca_pace_wait(&one->pace, now, bulk ? one->limit / SPARE_PART : 0);
+    if (wait == 0)
+      palenca_pace_take(&one->pace, now);
+    end(one);
+  }
   pthread_mutex_unlock(&pacers->mutex);
   return wait;
 }
 
+/* For so many milliseconds another process may have a file. */
+#define PATIENCE 100
+
 void pacers_block(palenca_pacers *pacers, pacer *one, int64_t now, int64_t wait_ms) {
+  static const struct timespec moment = {.tv_nsec = 1000000};
   pthread_mutex_lock(&pacers->mutex);
-  palenca_pace_block(&one->pace, now, wait_ms);
+  bool begun = begin(one, now);
+  for (int i = 0; !begun && i < PATIENCE; i++) {
+    nanosleep(&moment, NULL);
+    begun = begin(one, now);
+  }
+  if (begun) {
+    palenca_pace_block(&one->pace, now, wait_ms);
+    end(one);
+  }
   pthread_mutex_unlock(&pacers->mutex);
 }

@@ -229,6 +229,10 @@ bool palenca_signature_check(const palenca_signature_options *options, const cha
  * release frees it. Requests with the same key and the same limit share a count. */
 typedef struct palenca_pacers palenca_pacers;
 palenca_pacers *palenca_pacers_new(void);
+/* Counts those of all processes of this user that share the same directory below `parent`, such as
+ * "/dev/shm": in a small file for each key, under its digest, that nobody else can read. NULL with
+ * `error` set if there can be no such directory. */
+palenca_pacers *palenca_pacers_share(const char *parent, palenca_error *error);
 palenca_pacers *palenca_pacers_retain(palenca_pacers *pacers);
 void palenca_pacers_release(palenca_pacers *pacers);
 

@@ -58,7 +58,7 @@ local function configuration(self, options)
     '  lua_package_cpath "' .. nginx.module_pattern() .. '";',
     options.http or "",
     "  server {",
-    "    listen 127.0.0.1:" .. self.port .. ";",
+    "    listen 127.0.0.1:" .. self.port .. (options.listen or "") .. ";",
     options.server,
     "  }",
     "}",
@@ -66,7 +66,8 @@ local function configuration(self, options)
 end
 
 --- Starts an nginx on a stage. `options`: `server` (the text inside the server's braces), `http`,
--- `main` (texts before it), `workers`, `env`. Answers the process, with `url`.
+-- `main` (texts before it), `listen` (what follows the port), `workers`, `env`,
+-- `log_level`. Answers it, with `url` and its `process`.
 function nginx.start(stage, options)
   local directory = stage:directory()
   local port = nginx.free_port()
@@ -77,6 +78,10 @@ function nginx.start(stage, options)
   self.process = stage:start("/usr/sbin/nginx", {
     "-e", directory .. "/error.log", "-p", directory, "-c", directory .. "/nginx.conf",
   }, { env = options.env })
+  -- killed outright, it would leave its workers behind
+  stage:at_end(function()
+    self:quit("sigterm")
+  end)
   self:wait_workers(options.workers or 1)
   return self
 end
@@ -122,6 +127,27 @@ function Nginx:wait_workers(count)
     connection:close()
     return connection.connected
   end, "nginx to listen")
+end
+
+--- Loads the configuration again, and waits until only new workers are left.
+function Nginx:reload()
+  local before, count = {}, 0
+  for _, pid in ipairs(self:workers()) do
+    before[pid], count = true, count + 1
+  end
+  self.process:kill("sighup")
+  nginx.ask_until(function()
+    assert(not self.process.code, self:log())
+    uv.sleep(5)
+    uv.run("nowait")
+    local now = self:workers()
+    for _, pid in ipairs(now) do
+      if before[pid] then
+        return false
+      end
+    end
+    return #now == count
+  end, "new workers")
 end
 
 --- What it has logged.

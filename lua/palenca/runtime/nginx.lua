@@ -25,6 +25,8 @@ local LOOK_ALONE = 0.01
 -- A wait for the socket has no end of its own: the longest that nginx knows, in milliseconds.
 local ENDLESS = 2 ^ 31 - 1
 local PUMP = 0.001
+-- Is in memory, and the machine's.
+local QUOTA_DIRECTORY = "/dev/shm"
 
 -- ngx.sleep(0) comes back at once as often as it is called: a loop of it leaves nothing to others.
 local function pause(seconds)
@@ -56,8 +58,20 @@ end
 local Worker = {}
 Worker.__index = Worker
 
+-- All workers keep to the limit of a key together, those of a reload included.
+local function new_thread()
+  local thread, problem = core.engine_thread(QUOTA_DIRECTORY)
+  if problem then
+    log.warn {
+      message = "palenca keeps to the rate limit in each worker alone, for it cannot be shared",
+      error = problem,
+    }
+  end
+  return thread
+end
+
 local function new_worker()
-  local thread = core.engine_thread()
+  local thread = new_thread()
   local self = setmetatable({
     pid = ngx.worker.pid(),
     thread = thread,

@@ -1,0 +1,22 @@
+/* The pace of one key in a file, for all processes of a user on this machine. */
+#ifndef PALENCA_PACE_FILE_H
+#define PALENCA_PACE_FILE_H
+
+#include "palenca.h"
+
+typedef struct pace_file pace_file;
+
+/* The directory of this user's files below `parent`, made if need be, that nobody else can look
+ * into; -1 with `error` set if there can be none. */
+int pace_directory_open(const char *parent, palenca_error *error);
+
+/* The file of that name, made if need be; NULL if it cannot be had. */
+pace_file *pace_file_open(int directory, const char *name, size_t limit);
+void pace_file_close(pace_file *file);
+
+/* Fills in what the file says at this moment, which nobody else can read or change until it is
+ * put back. False if somebody else has it, for a moment: it never waits. */
+bool pace_file_take(pace_file *file, int64_t now, palenca_pace *pace);
+void pace_file_put_back(pace_file *file, const palenca_pace *pace);
+
+#endif

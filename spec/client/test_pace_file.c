@@ -1,0 +1,243 @@
+/* Tests of a pace that processes share: never more than the limit, whoever dies over it. */
+#include "pace_file.h"
+
+#include "clock.h"
+#include "engine_fixture.h"
+#include "pacers.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char parent[64];
+
+static int make_parent(void **state) {
+  (void)state;
+  snprintf(parent, sizeof parent, "/tmp/palenca-spec-XXXXXX");
+  return mkdtemp(parent) == NULL;
+}
+
+static int remove_parent(void **state) {
+  (void)state;
+  char command[128];
+  snprintf(command, sizeof command, "rm -rf '%s'", parent);
+  return system(command);
+}
+
+static palenca_pacers *share(void) {
+  palenca_error error = {.kind = PALENCA_OK, .message = ""};
+  palenca_pacers *pacers = palenca_pacers_share(parent, &error);
+  if (pacers == NULL) {
+    fail_msg("%s", error.message);
+  }
+  return pacers;
+}
+
+static pacer *find(palenca_pacers *pacers, const char *key, size_t limit) {
+  unsigned char digest[PACER_DIGEST_SIZE];
+  pacers_digest(key, strlen(key), digest);
+  pacer *one = pacers_find(pacers, digest, limit);
+  assert_non_null(one);
+  return one;
+}
+
+/* Takes turns until there is none left, at a moment that stands still. */
+static size_t take_all(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now) {
+  size_t count = 0;
+  int64_t wait;
+  while ((wait = pacers_take(pacers, one, bulk, now)) <= 1)
+    count += wait == 0;
+  return count;
+}
+
+static void test_sets_of_pacers_share_a_limit(void **state) {
+  (void)state;
+  palenca_pacers *first = share(), *second = share();
+  int64_t now = clock_steady_ms();
+  assert_int_equal(take_all(first, find(first, "a", 48), true, now), 46);
+  assert_true(pacers_take(second, find(second, "a", 48), true, now) > 1); /* no bulk any more */
+  assert_int_equal(take_all(second, find(second, "a", 48), false, now), 2);
+  assert_true(pacers_take(first, find(first, "a", 48), false, now) > 1);
+  /* other keys and limits are others */
+  assert_int_equal(pacers_take(first, find(first, "b", 48), false, now), 0);
+  assert_int_equal(pacers_take(first, find(first, "a", 49), false, now), 0);
+  palenca_pacers_release(first);
+  palenca_pacers *third = share(); /* what comes later knows what was before */
+  assert_true(pacers_take(third, find(third, "a", 48), false, now) > 1);
+  palenca_pacers_release(second);
+  palenca_pacers_release(third);
+}
+
+static void test_a_block_is_everybodys(void **state) {
+  (void)state;
+  palenca_pacers *first = share(), *second = share();
+  int64_t now = clock_steady_ms();
+  pacers_block(first, find(first, "a", 5), now, 7000);
+  assert_int_equal(pacers_take(second, find(second, "a", 5), false, now), 7000);
+  palenca_pacers_release(first);
+  palenca_pacers_release(second);
+}
+
+/* ---- Processes ---- */
+
+enum {
+  LIMIT = 3000,
+  PROCESSES = 4
+};
+
+static void take_in_child(size_t *count) {
+  palenca_pacers *pacers = share();
+  pacer *one = find(pacers, "a", LIMIT);
+  int64_t wait;
+  while ((wait = pacers_take(pacers, one, false, clock_steady_ms())) <= 1)
+    __atomic_fetch_add(count, wait == 0, __ATOMIC_SEQ_CST);
+  _exit(0);
+}
+
+static pid_t start_child(size_t *count) {
+  pid_t child = fork();
+  if (child == 0)
+    take_in_child(count);
+  return child;
+}
+
+static size_t *new_count(void) {
+  return mmap(NULL, sizeof(size_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+static void test_processes_share_a_limit_to_the_last_turn(void **state) {
+  (void)state;
+  size_t *count = new_count();
+  pid_t children[PROCESSES];
+  for (int i = 0; i < PROCESSES; i++)
+    children[i] = start_child(count);
+  for (int i = 0; i < PROCESSES; i++)
+    assert_int_equal(waitpid(children[i], NULL, 0), children[i]);
+  assert_int_equal(*count, LIMIT);
+  munmap(count, sizeof *count);
+}
+
+/* A turn that was taken by a process killed before it could count it is one less, not one more. */
+static void test_killed_processes_never_let_others_exceed_it(void **state) {
+  (void)state;
+  size_t *count = new_count();
+  for (int i = 0; i < 50; i++) {
+    pid_t child = start_child(count);
+    usleep((useconds_t)(i * 37));
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+  }
+  pid_t last = start_child(count);
+  assert_int_equal(waitpid(last, NULL, 0), last);
+  assert_in_range(*count, 1, LIMIT);
+  palenca_pacers *pacers = share();
+  assert_true(pacers_take(pacers, find(pacers, "a", LIMIT), false, clock_steady_ms()) > 1);
+  palenca_pacers_release(pacers);
+  munmap(count, sizeof *count);
+}
+
+/* ---- What is in the directory ---- */
+
+static void path_of_directory(char *out, size_t size) {
+  snprintf(out, size, "%s/palenca-%lu", parent, (unsigned long)geteuid());
+}
+
+static void test_nobody_else_can_look_in(void **state) {
+  (void)state;
+  char path[256];
+  struct stat is;
+  palenca_pacers *pacers = share();
+  path_of_directory(path, sizeof path);
+  assert_int_equal(stat(path, &is), 0);
+  assert_int_equal(is.st_mode & 07777, 0700);
+  palenca_pacers_release(pacers);
+  assert_int_equal(chmod(path, 0755), 0);
+  palenca_error error = {0};
+  assert_null(palenca_pacers_share(parent, &error));
+  assert_non_null(strstr(error.message, "it is not this user's alone"));
+  assert_null(palenca_pacers_share("/nowhere/at/all", &error));
+  assert_non_null(strstr(error.message, "No such file or directory"));
+}
+
+static void test_a_link_is_not_followed(void **state) {
+  (void)state;
+  char path[256];
+  palenca_error error = {0};
+  path_of_directory(path, sizeof path);
+  assert_int_equal(symlink("/tmp", path), 0);
+  assert_null(palenca_pacers_share(parent, &error));
+}
+
+static void write_at(int directory, off_t offset, int64_t value) {
+  int fd = openat(directory, "x", O_RDWR);
+  assert_int_equal(pwrite(fd, &value, sizeof value, offset), sizeof value);
+  close(fd);
+}
+
+static size_t free_turns(pace_file *file, int64_t now) {
+  palenca_pace pace;
+  size_t count = 0;
+  assert_true(pace_file_take(file, now, &pace));
+  while (palenca_pace_wait(&pace, now, 0) == 0 && count < 100) {
+    palenca_pace_take(&pace, now);
+    count++;
+  }
+  pace_file_put_back(file, &pace);
+  return count;
+}
+
+/* Of another layout, cut short, or from before the machine's last start. */
+static void test_a_file_that_makes_no_sense_is_begun_again(void **state) {
+  (void)state;
+  int directory = pace_directory_open(parent, NULL);
+  pace_file *file = pace_file_open(directory, "x", 5);
+  int64_t now = clock_steady_ms();
+  assert_int_equal(free_turns(file, now), 5);
+  assert_int_equal(free_turns(file, now), 0);
+  write_at(directory, 0, 7); /* not ready */
+  assert_int_equal(free_turns(file, now), 5);
+  write_at(directory, 8, 5); /* next: beyond the end */
+  assert_int_equal(free_turns(file, now), 5);
+  write_at(directory, 16, now + 10000000); /* blocked for hours */
+  assert_int_equal(free_turns(file, now), 5);
+  assert_int_equal(free_turns(file, now - 100000), 5); /* sent in the future */
+  pace_file_close(file);
+  close(directory);
+}
+
+static void test_it_is_not_waited_for(void **state) {
+  (void)state;
+  int directory = pace_directory_open(parent, NULL);
+  pace_file *first = pace_file_open(directory, "x", 5), *second = pace_file_open(directory, "x", 5);
+  palenca_pace pace, other;
+  assert_true(pace_file_take(first, clock_steady_ms(), &pace));
+  assert_false(pace_file_take(second, clock_steady_ms(), &other));
+  pace_file_put_back(first, &pace);
+  assert_true(pace_file_take(second, clock_steady_ms(), &other));
+  pace_file_put_back(second, &other);
+  pace_file_close(first);
+  pace_file_close(second);
+  close(directory);
+}
+
+#define SHARED(name) cmocka_unit_test_setup_teardown(name, make_parent, remove_parent)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      SHARED(test_sets_of_pacers_share_a_limit),
+      SHARED(test_a_block_is_everybodys),
+      SHARED(test_processes_share_a_limit_to_the_last_turn),
+      SHARED(test_killed_processes_never_let_others_exceed_it),
+      SHARED(test_nobody_else_can_look_in),
+      SHARED(test_a_link_is_not_followed),
+      SHARED(test_a_file_that_makes_no_sense_is_begun_again),
+      SHARED(test_it_is_not_waited_for),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
