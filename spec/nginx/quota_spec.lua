@@ -67,8 +67,8 @@ describe("the limit of a key", function()
     stage:clear()
   end)
 
-  -- Asks so often at a time; answers how many were sent, how many workers had some of them, and what
-  -- the others said.
+  -- Asks so often at a time; answers how many were sent, how many workers were asked, and what the
+  -- others said.
   local function ask(nginx, count)
     local connections, sent, workers, others = {}, 0, {}, {}
     for i = 1, count do

@@ -1,0 +1,204 @@
+--- The module at home in nginx and OpenResty: an endpoint for webhooks, and clients that are set up
+-- in the configuration.
+--
+--     location = /webhooks/palenca {
+--       content_by_lua_block { require("palenca.nginx").webhook() }
+--     }
+-- @module palenca.nginx
+local body = require("palenca.nginx.body")
+local client = require("palenca.client")
+local core = require("palenca.core")
+local events = require("palenca.events")
+local json = require("palenca.json")
+local redact = require("palenca.redact")
+local redelivery = require("palenca.nginx.redelivery")
+local settings = require("palenca.nginx.settings")
+
+local nginx = {}
+
+-- nginx cuts its log lines behind this.
+local ERROR_MAX = 1500
+
+local function answer(status, fields)
+  local text = json.encode(fields) .. "\n"
+  ngx.status = status
+  ngx.header["Content-Type"] = "application/json"
+  ngx.header["Content-Length"] = #text
+  ngx.print(text)
+end
+
+local function refuse(status, reason, cause)
+  ngx.log(status == 401 and ngx.WARN or ngx.INFO, "palenca: refused with ", status, ": ",
+    cause or reason)
+  answer(status, { error = reason })
+end
+
+-- ---- the checks ------------------------------------------------------------------------
+
+-- nil if the body is signed; otherwise what is wrong, in words that hold no signature.
+local function signature_refusal(options, text)
+  if not options.signature_header then
+    return nil
+  end
+  local given = ngx.req.get_headers(0)[options.signature_header]
+  if not given then
+    return "not signed"
+  elseif type(given) == "table" then
+    return "signed more than once"
+  end
+  local problem
+  for _, secret in ipairs(options.secrets) do
+    local ok, reason = core.check_signature(options.form, secret, text, given)
+    if ok then
+      return nil
+    end
+    problem = reason
+  end
+  return problem
+end
+
+-- What nginx could not keep in its memory (client_body_buffer_size) is in a file.
+local function received_body()
+  local path = ngx.req.get_body_file()
+  if not path then
+    return ngx.req.get_body_data() or ""
+  end
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+local function read_request(options)
+  if ngx.req.get_method() ~= "POST" then
+    ngx.header.Allow = "POST"
+    return refuse(405, "webhooks are sent with POST")
+  end
+  if (tonumber(ngx.var.http_content_length) or 0) > options.max_body then
+    return refuse(413, "the body is too large")
+  end
+  ngx.req.read_body()
+  local text = received_body()
+  if #text > options.max_body then
+    return refuse(413, "the body is too large")
+  end
+  local cause = signature_refusal(options, text)
+  if cause then
+    return refuse(401, "unauthorized", cause)
+  end
+  local event, reason = body.read(text)
+  if not event then
+    return refuse(400, reason)
+  end
+  return event, text
+end
+
+-- ---- handling --------------------------------------------------------------------------
+
+-- What a handler raises may be an object whose __tostring raises as well.
+local function describe(problem)
+  local ok, text = pcall(tostring, problem)
+  text = ok and text or "an error that cannot be shown: " .. type(problem)
+  return redact.identity(text:sub(1, ERROR_MAX))
+end
+
+local function run_handlers(event)
+  for _, entry in ipairs(events.matching(event.action)) do
+    entry.handler(event)
+  end
+end
+
+local function finish(event, ok, problem)
+  if ok then
+    answer(200, { received = true, id = event.id })
+    return
+  end
+  ngx.log(ngx.ERR, "palenca: ", event.action, " ", event.id, " was not handled (attempt ",
+    event.attempt, "): ", describe(problem))
+  answer(500, { error = "the event was not handled" })
+end
+
+local function handle(options, event, text)
+  local seen = redelivery.new(options.dict, options.redelivery_window)
+  local state, delivery = seen:begin(text)
+  if state == "done" then
+    return answer(200, { received = true })
+  elseif state == "busy" then
+    ngx.header["Retry-After"] = 30
+    return refuse(503, "the event is being handled")
+  end
+  event.id, event.attempt = delivery.id, delivery.attempt
+  event.received_at = delivery.received_at
+  -- a handler may change its event
+  local told = { id = event.id, attempt = event.attempt, action = event.action }
+  finish(told, seen:run(delivery, function()
+    run_handlers(event)
+  end))
+end
+
+--- Answers a webhook, in `content_by_lua`.
+--
+-- Its checks, limits and answers are those of `palenca serve`. Then it runs the handlers that were
+-- registered with `palenca.on`, in files loaded in `init_by_lua`, and answers 200 once all have
+-- returned; if one has raised, 500, so that the event comes again. A body that was handled is
+-- answered 200 for as long as the window goes, and not handled again; one that another worker is
+-- just handling is waited for. How often and when an event comes again is the sender's to say: the
+-- options of `palenca.on` are for `palenca serve`. With `forward` it runs nothing, and lets nginx
+-- pass the request on, to a `palenca serve` that stores it.
+--
+-- What is not passed comes from the nginx variable of that name with `palenca_` in front
+-- (`set $palenca_max_body 4096;`), else the default. nginx warns of variables that are set in other
+-- locations only, unless it is told `uninitialized_variable_warn off;`.
+-- @tparam[opt] table options
+-- @tparam {string,...} options.secrets any of them is good, so that one can be replaced by the
+-- next; as a variable, `$palenca_secrets`, separated by spaces; default `$PALENCA_WEBHOOK_SECRET`
+-- of the environment, separated by spaces
+-- @tparam string options.signature_header the header that holds a webhook's signature; without a
+-- good one: 401
+-- @tparam string options.signature_digest `sha1`, `sha256` (default), `sha384` or `sha512`
+-- @tparam string options.signature_encoding `hex` (default) or `base64`
+-- @tparam string options.signature_prefix what stands before the signature, such as `sha256=`
+-- @tparam number options.max_body bytes; default 65536
+-- @tparam string options.dict the `lua_shared_dict` in which deliveries are remembered; default
+-- `palenca`
+-- @tparam number options.redelivery_window seconds that a delivery is remembered; default 300
+-- @tparam string options.forward a location, such as `/serve` or `@serve`
+function nginx.webhook(options)
+  local phase = ngx.get_phase()
+  if phase ~= "content" then
+    error("palenca.nginx.webhook belongs in content_by_lua, not in nginx's " .. phase .. " phase",
+      2)
+  end
+  local all = settings.webhook(options)
+  local event, text = read_request(all)
+  if not event then
+    return
+  end
+  if all.forward then
+    return ngx.exec(all.forward)
+  end
+  handle(all, event, text)
+end
+
+-- ---- clients ---------------------------------------------------------------------------
+
+local CLIENTS_MAX = 100
+local clients, client_count = {}, 0
+
+--- The client that nginx variables describe: `$palenca_api_key`, `$palenca_base_url` and so on, as
+-- the options of `palenca.new`, which has the rest from the environment. One is made for each
+-- combination, and used again.
+-- @treturn palenca.client
+function nginx.client()
+  local options, name = settings.client()
+  if not clients[name] then
+    if client_count == CLIENTS_MAX then
+      clients, client_count = {}, 0
+    end
+    clients[name] = client.new(options)
+    client_count = client_count + 1
+  end
+  return clients[name]
+end
+
+return nginx
