@@ -1,8 +1,10 @@
 /* The pace of one key in a file, for all processes of a user on this machine. */
 #include "pace_file.h"
 
+#include "clock.h"
 #include "protocol/error.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Changes with the layout. */
@@ -26,11 +29,54 @@ typedef struct {
   int64_t sent_at[];
 } content;
 
+/* Of its two locks, which know nothing of each other, the one of fcntl is shared by all who have it
+ * open, and the one of flock is held while the content is somebody's. The system lets go of both if
+ * they die. */
 struct pace_file {
-  int fd; /* is locked while the content is somebody's; the system unlocks it if they die */
+  int fd;
   size_t limit, size;
   content *content;
 };
+
+/* ---- the directory ---- */
+
+static bool lock_open(int fd, short kind) {
+  struct flock lock = {.l_type = kind, .l_whence = SEEK_SET};
+  return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+/* Whether what it says still matters to anybody. */
+static bool is_current(int fd, int64_t now) {
+  content head;
+  int64_t newest;
+  if (pread(fd, &head, sizeof head, 0) != sizeof head)
+    return false;
+  uint64_t limit = head.ready & UINT32_MAX;
+  if (head.ready != (MAGIC | limit) || head.next >= limit)
+    return false;
+  off_t at = (off_t)(sizeof head + (head.next + limit - 1) % limit * sizeof newest);
+  if (pread(fd, &newest, sizeof newest, at) != sizeof newest)
+    return false;
+  return newest > now - 2 * PALENCA_RATE_WINDOW_MS || head.blocked_until > now;
+}
+
+/* Keys come and go. Whoever opens a file just then notices that it is none any more. */
+static void remove_old(int directory) {
+  int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
+  for (struct dirent *one; files != NULL && (one = readdir(files)) != NULL;) {
+    int file = openat(directory, one->d_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0)
+      continue;
+    if (lock_open(file, F_WRLCK) && !is_current(file, clock_steady_ms()))
+      unlinkat(directory, one->d_name, 0);
+    close(file);
+  }
+  if (files != NULL)
+    closedir(files);
+  else if (fd >= 0)
+    close(fd);
+}
 
 int pace_directory_open(const char *parent, palenca_error *error) {
   char path[256];
@@ -41,14 +87,18 @@ int pace_directory_open(const char *parent, palenca_error *error) {
     return -1;
   }
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd >= 0 && fstat(fd, &is) == 0 && is.st_uid == geteuid() && (is.st_mode & 077) == 0)
+  if (fd >= 0 && fstat(fd, &is) == 0 && is.st_uid == geteuid() && (is.st_mode & 077) == 0) {
+    remove_old(fd);
     return fd;
+  }
   palenca_error_set(error, PALENCA_USAGE, "%s: %s", path,
                     fd < 0 ? strerror(errno) : "it is not this user's alone");
   if (fd >= 0)
     close(fd);
   return -1;
 }
+
+/* ---- a file ---- */
 
 /* Allocated whole, so that a full disk is an error here and no signal later. */
 static bool map(pace_file *file) {
@@ -59,13 +109,31 @@ static bool map(pace_file *file) {
   return file->content != NULL;
 }
 
+/* Somebody may be about to remove it. */
+#define OPEN_ATTEMPTS 1000
+
+static int open_shared(int directory, const char *name) {
+  static const struct timespec moment = {.tv_nsec = 1000000};
+  for (int i = 0; i < OPEN_ATTEMPTS; i++) {
+    struct stat is;
+    int fd = openat(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+      return -1;
+    if (lock_open(fd, F_RDLCK) && fstat(fd, &is) == 0 && is.st_nlink > 0)
+      return fd;
+    close(fd);
+    nanosleep(&moment, NULL);
+  }
+  return -1;
+}
+
 pace_file *pace_file_open(int directory, const char *name, size_t limit) {
   pace_file *file = calloc(1, sizeof *file);
   if (file == NULL)
     return NULL;
   file->limit = limit;
   file->size = sizeof(content) + limit * sizeof(int64_t);
-  file->fd = openat(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  file->fd = open_shared(directory, name);
   if (file->fd >= 0 && map(file))
     return file;
   pace_file_close(file);

@@ -7,7 +7,8 @@
 typedef struct pace_file pace_file;
 
 /* The directory of this user's files below `parent`, made if need be, that nobody else can look
- * into; -1 with `error` set if there can be none. */
+ * into; -1 with `error` set if there can be none. Files that nobody has open and that say nothing
+ * any more are removed. */
 int pace_directory_open(const char *parent, palenca_error *error);
 
 /* The file of that name, made if need be; NULL if it cannot be had. */

@@ -226,6 +226,63 @@ static void test_it_is_not_waited_for(void **state) {
   close(directory);
 }
 
+static bool is_there(int directory, const char *name) {
+  return faccessat(directory, name, F_OK, 0) == 0;
+}
+
+static void leave_file(int directory, const char *name, int64_t last_turn) {
+  pace_file *file = pace_file_open(directory, name, 5);
+  assert_int_equal(free_turns(file, last_turn), 5);
+  pace_file_close(file);
+}
+
+static void test_what_says_nothing_any_more_is_removed(void **state) {
+  (void)state;
+  int directory = pace_directory_open(parent, NULL);
+  int64_t now = clock_steady_ms();
+  leave_file(directory, "fresh", now);
+  leave_file(directory, "old", now - 3 * PALENCA_RATE_WINDOW_MS);
+  close(openat(directory, "empty", O_CREAT | O_WRONLY, 0600));
+  leave_file(directory, "in use", now - 3 * PALENCA_RATE_WINDOW_MS);
+  pace_file *used = pace_file_open(directory, "in use", 5);
+  palenca_pacers_release(share());
+  assert_true(is_there(directory, "fresh"));
+  assert_true(is_there(directory, "in use"));
+  assert_false(is_there(directory, "old"));
+  assert_false(is_there(directory, "empty"));
+  pace_file_close(used);
+  palenca_pacers_release(share());
+  assert_false(is_there(directory, "in use"));
+  close(directory);
+}
+
+/* A file is opened while others remove it: all that have one have the same. */
+static void test_removal_parts_nobody_from_the_others(void **state) {
+  (void)state;
+  pid_t self = getpid(), remover = fork();
+  if (remover == 0) {
+    while (getppid() == self)
+      palenca_pacers_release(share());
+    _exit(0);
+  }
+  int directory = pace_directory_open(parent, NULL);
+  int64_t long_ago = clock_steady_ms() - 3 * PALENCA_RATE_WINDOW_MS;
+  for (int i = 0; i < 300; i++) {
+    pace_file *first = pace_file_open(directory, "x", 5), *second = pace_file_open(directory, "x", 5);
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_int_equal(free_turns(first, long_ago), 5);
+    assert_int_equal(free_turns(second, long_ago), 0);
+    pace_file_close(first);
+    pace_file_close(second);
+    for (int tries = 0; is_there(directory, "x") && tries < 1000; tries++)
+      usleep(10);
+  }
+  kill(remover, SIGKILL);
+  assert_int_equal(waitpid(remover, NULL, 0), remover);
+  close(directory);
+}
+
 #define SHARED(name) cmocka_unit_test_setup_teardown(name, make_parent, remove_parent)
 
 int main(void) {
@@ -238,6 +295,8 @@ int main(void) {
       SHARED(test_a_link_is_not_followed),
       SHARED(test_a_file_that_makes_no_sense_is_begun_again),
       SHARED(test_it_is_not_waited_for),
+      SHARED(test_what_says_nothing_any_more_is_removed),
+      SHARED(test_removal_parts_nobody_from_the_others),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
