@@ -98,6 +98,44 @@ local SERVER = [[
     end })
     ngx.say(table.concat(seen, " "))
   } }
+  location /observing/ { content_by_lua_block {
+    local uri, seen, left = ngx.var.uri, {}, 3
+    local observer = function(attempt)
+      palenca.sleep(0.01)
+      local text = fetch("/observer/" .. attempt.number)
+      seen[#seen + 1] = text
+      left = left - 1
+    end
+    for i = 1, 3 do
+      ngx.print(fetch(uri .. i, { on_attempt = observer }), " ")
+    end
+    while left > 0 do ngx.sleep(0.005) end
+    ngx.say(table.concat(seen, " "))
+  } }
+  location /give_up/ { content_by_lua_block {
+    local request = { method = "GET", url = "UPSTREAM" .. ngx.var.uri, timeout = 60 }
+    local call = runtime.submit(request)
+    local threads = {}
+    local function wait() return pcall(runtime.wait, call) end
+    for i = 1, 2 do threads[i] = ngx.thread.spawn(wait) end
+    while not state.given_up do ngx.sleep(0.005) end
+    runtime.cancel(call)
+    for i = 1, 2 do
+      local _, ok, problem = ngx.thread.wait(threads[i])
+      ngx.print(tostring(ok), " ", tostring(problem), "; ")
+    end
+    ngx.say(select(2, pcall(runtime.wait, call)))
+  } }
+  location /give_up_now { content_by_lua_block { state.given_up = true } }
+  location /zombies { content_by_lua_block {
+    local function watched() fetch("/", { on_attempt = function() end }) end
+    for _ = 1, 200 do watched() end
+    collectgarbage() collectgarbage()
+    local before = collectgarbage("count")
+    for _ = 1, 1000 do watched() end
+    collectgarbage() collectgarbage()
+    ngx.say(collectgarbage("count") - before)
+  } }
   location /timer/ { content_by_lua_block {
     local uri, done, text = ngx.var.uri, require("ngx.semaphore").new()
     ngx.timer.at(0, function() text = fetch(uri) done:post() end)
@@ -114,7 +152,7 @@ end
 
 local function start(stage, upstream, options)
   options = options or {}
-  options.server = options.server or SERVER
+  options.server = (options.server or SERVER):gsub("UPSTREAM", upstream.url)
   options.http = HTTP:gsub("UPSTREAM", upstream.url):gsub("IN_INIT", options.init or "")
     .. (options.http or "")
   return helper.start(stage, options)
@@ -224,6 +262,26 @@ describe("a call inside nginx", function()
 
   it("tells of its attempts", function()
     assert.are.equal("1:500 2:500", get("/observed/status500"))
+  end)
+
+  it("goes on while an observer of an attempt sleeps and calls", function()
+    assert.are.equal("to /observing/1 to /observing/2 to /observing/3 "
+      .. "to /observer/1 to /observer/1 to /observer/1", (get("/observing/")))
+  end)
+
+  it("leaves nothing of its observers behind", function()
+    local more = tonumber((get("/zombies")))
+    assert.is_true(more < 100, more .. " KiB")
+  end)
+
+  it("is given up for all that wait for it", function()
+    local connection = stage:connect(nginx.url):send("GET /give_up/hold HTTP/1.0\r\n\r\n")
+    local request = upstream:wait_request("/give_up/hold")
+    get("/give_up_now")
+    connection:wait_end()
+    assert.are.equal("false the call was given up; false the call was given up; "
+      .. "the call was given up\n", connection.received:match("\r\n\r\n(.*)$"))
+    process.wait_for(request.is_gone, "the upstream's connection to be closed")
   end)
 
   it("ends when the light thread that waits for it is killed", function()

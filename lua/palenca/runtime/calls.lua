@@ -8,13 +8,19 @@ Calls.__index = Calls
 
 local calls = {}
 
+local function run_here(body, ...)
+  body(...)
+end
+
 --- Makes an empty list of calls.
 -- @param engine `palenca.core.engine()`, with the methods `submit`, `step`, `take`, `take_attempt`,
 -- `cancel`, `next_deadline`, `fd`, `active` and `close`; or `palenca.core.engine_thread()`, which
 -- runs by itself, so that its `step` only fetches what is done
+-- @tparam[opt] function run calls a function with the arguments that follow it, where it may wait;
+-- default: in place
 -- @treturn Calls
-function calls.new(engine)
-  return setmetatable({ engine = engine, pending = {}, steps = 0 }, Calls)
+function calls.new(engine, run)
+  return setmetatable({ engine = engine, run = run or run_here, pending = {}, steps = 0 }, Calls)
 end
 
 --- Queues a request; raises if it is not valid.
@@ -36,12 +42,19 @@ function Calls:submit(request)
 end
 
 -- What somebody only watches with must not change what is watched.
+local function observe(observer, attempt)
+  local ok, problem = pcall(observer, attempt)
+  if not ok then
+    log.error { message = "on_attempt has failed", error = tostring(problem) }
+  end
+end
+
 local function tell_attempts(self)
   local attempt = self.engine:take_attempt()
   while attempt do
     local call = self.pending[attempt.id]
     if call then
-      local ok, problem = pcall(call.observer, {
+      self.run(observe, call.observer, {
         method = call.method,
         path = redact.identity(call.path),
         number = attempt.number,
@@ -51,9 +64,6 @@ local function tell_attempts(self)
         retry_in = attempt.retry_in,
         request_id = attempt.request_id,
       })
-      if not ok then
-        log.error { message = "on_attempt has failed", error = tostring(problem) }
-      end
     end
     attempt = self.engine:take_attempt()
   end

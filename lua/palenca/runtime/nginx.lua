@@ -70,12 +70,36 @@ local function new_thread()
   return thread
 end
 
+-- Waits for those that have ended, which nginx keeps until then; keeps the others.
+local function reap(threads)
+  local left = {}
+  for _, thread in ipairs(threads or {}) do
+    if coroutine.status(thread) == "zombie" then
+      ngx.thread.wait(thread)
+    else
+      left[#left + 1] = thread
+    end
+  end
+  return left
+end
+
+-- Runs a function in a light thread of its own, where it may wait without holding up who collects.
+local function beside()
+  local started = setmetatable({}, { __mode = "k" }) -- by whom, who alone can wait for their end
+  return function(body, ...)
+    local own = coroutine.running()
+    local threads = reap(started[own])
+    threads[#threads + 1] = ngx.thread.spawn(body, ...)
+    started[own] = reap(threads)
+  end
+end
+
 local function new_worker()
   local thread = new_thread()
   local self = setmetatable({
     pid = ngx.worker.pid(),
     thread = thread,
-    calls = calls.new(thread),
+    calls = calls.new(thread, beside()),
     open = {}, -- the ids of calls that have no result yet
     count = 0, -- how many those are
     used = 0, -- calls so far
@@ -103,10 +127,12 @@ function Worker:forget(id)
   return true
 end
 
-function Worker:cancel(id)
-  if self:forget(id) then
-    self.calls.pending[id] = nil
-    self.thread:cancel(id)
+function Worker:cancel(call)
+  if self:forget(call.id) then
+    self.calls:cancel(call)
+    if call.gate then
+      call.gate:post(call.waiting)
+    end
   end
 end
 
@@ -118,7 +144,9 @@ end
 local function guard(self, id)
   local proxy = newproxy(true)
   getmetatable(proxy).__gc = function()
-    self:cancel(id)
+    if self:forget(id) then
+      self.thread:cancel(id)
+    end
   end
   return proxy
 end
@@ -271,6 +299,9 @@ local function wait(call)
   call.waiting = (call.waiting or 0) + 1
   local patience = LOOK
   while not call.result do
+    if call.is_cancelled then
+      error("the call was given up", 0)
+    end
     local ok, problem = call.gate:wait(patience)
     if not ok and problem ~= "timeout" then
       error("a call cannot wait: " .. problem, 0)
@@ -287,7 +318,7 @@ function nginx.new()
     submit = submit,
     wait = wait,
     cancel = function(call)
-      call.worker:cancel(call.id)
+      call.worker:cancel(call)
     end,
     sleep = function(seconds)
       check_phase("palenca.sleep")
