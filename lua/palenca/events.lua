@@ -28,8 +28,9 @@ end
 -- strictest of them allows.
 -- @tparam string action an event's name, such as `login.success`; a family, such as `login.*`;
 -- or `*` for all
--- @tparam[opt] table options an unknown one is an error; what is left out is as the program was
--- told (`palenca serve --help`)
+-- @tparam[opt] table options for `palenca serve`, while an endpoint inside nginx leaves it to the
+-- sender when an event comes again; an unknown one is an error; what is left out is as the program
+-- was told (`palenca serve --help`)
 -- @tparam number options.max_attempts how often an event is tried before it is kept aside as dead
 -- @tparam number options.timeout seconds that the handler may take, its waits included
 -- @tparam number options.retry_wait seconds until the second attempt after a failure of this

@@ -3,6 +3,8 @@
 local cases = require("spec.support.webhook_bodies")
 local helper = require("spec.nginx.helper")
 local http = require("spec.support.http")
+local process = require("spec.support.process")
+local uv = require("luv")
 local webhook = require("palenca.webhook")
 
 -- What the handlers do is in the event: they tell of it, wait or fail.
@@ -52,6 +54,29 @@ local SERVER = [[
   }
   location = /short_window {
     content_by_lua_block { require("palenca.nginx").webhook { redelivery_window = 1 } }
+  }
+  location = /no_window {
+    content_by_lua_block { require("palenca.nginx").webhook { redelivery_window = 0 } }
+  }
+  location = /environment {
+    content_by_lua_block { require("palenca.nginx").webhook { secrets = { "s" } } }
+  }
+  location = /limited {
+    client_max_body_size 64k;
+    content_by_lua_block { require("palenca.nginx").webhook() }
+  }
+  location = /client {
+    set $palenca_api_key "key-of-$arg_name";
+    set $palenca_base_url UPSTREAM/$arg_name;
+    set $palenca_timeout 7;
+    set $palenca_max_retries $arg_retries;
+    content_by_lua_block {
+      local client = require("palenca.nginx").client()
+      assert(client == require("palenca.nginx").client())
+      client:request("GET", "/called")
+      ngx.say(require("cjson").encode { client.base_url, client.timeout, client.max_retries,
+        client.rate_limit })
+    }
   }
   location = /small_buffer {
     client_body_buffer_size 1k;
@@ -108,6 +133,7 @@ describe("the endpoint inside nginx", function()
       workers = 2,
       http = HTTP:gsub("HANDLERS", function() return HANDLERS end),
       server = SERVER:gsub("UPSTREAM", serve.url),
+      main = "env PALENCA_RATE_LIMIT;", env = { PALENCA_RATE_LIMIT = "77" },
     })
     url = nginx.url .. "/webhooks/palenca"
   end)
@@ -122,6 +148,7 @@ describe("the endpoint inside nginx", function()
     end
     assert.is_nil(log:find("GODE561231HDFABC09", 1, true))
     assert.is_nil(log:find("new secret", 1, true))
+    assert.is_nil(log:find("key-of-", 1, true))
   end)
 
   local function post(path, body, headers)
@@ -176,7 +203,8 @@ describe("the endpoint inside nginx", function()
 
   it("answers other paths with 404", function()
     running_nothing(function()
-      for _, path in ipairs({ "/", "/webhooks", "/webhooks/palenca/", "/webhooks/palencas" }) do
+      for _, path in ipairs({ "/", "/webhooks", "/webhooks/palenca/", "/webhooks/palencas",
+        "/webhooks%2Fpalenca", "//webhooks/palenca", "/webhooks/../webhooks/palenca" }) do
         assert.are.equal(404, post(path, helper.body()).status, path)
       end
     end)
@@ -201,14 +229,52 @@ describe("the endpoint inside nginx", function()
       connection = stage:connect(url):send(head({ "Transfer-Encoding: chunked" }) .. chunk:rep(17)
         .. "0\r\n\r\n")
       assert.are.equal(413, connection:answer().status)
-      connection = stage:connect(url):send(head({ "Content-Length: 100000",
-        "Expect: 100-continue" }))
-      answer = connection:answer()
-      if answer.status == 100 then -- nginx says so while it throws a body away
-        answer = connection:answer()
-      end
-      assert.are.equal(413, answer.status)
     end)
+  end)
+
+  -- nginx has to be told: what it is to throw away it asks for as well.
+  it("refuses a large body before it is sent, if the client asks first", function()
+    running_nothing(function()
+      local connection = stage:connect(url)
+      connection:send("POST /limited HTTP/1.1\r\nHost: spec\r\nContent-Length: 100000\r\n"
+        .. "Expect: 100-continue\r\n\r\n")
+      assert.are.equal(413, connection:answer().status)
+    end)
+  end)
+
+  it("tells a client that asks first to go on", function()
+    local before = seen()
+    local status, out, err = process.run("/usr/bin/env", { "curl", "-sv", "-H",
+      "Expect: 100-continue", "--expect100-timeout", "50", "--data-binary", (new_body()), url })
+    assert.are.equal(0, status)
+    assert.is_true(helper.json.decode(out).received)
+    assert.truthy(err:find("HTTP/1.1 100 Continue", 1, true))
+    assert.are.equal(before + 1, seen())
+  end)
+
+  it("judges a body by its announced length", function()
+    running_nothing(function()
+      local body = new_body()
+      local connection = stage:connect(url)
+      connection:send(head({ "Content-Length: " .. #body - 1 }) .. body)
+      assert.are.equal(400, connection:answer().status)
+      for _, length in ipairs({ "-1", "x", "1e3", "99999999999999999999999" }) do
+        connection = stage:connect(url):send(head({ "Content-Length: " .. length }) .. body)
+        local answer = connection:answer()
+        assert.truthy(not answer or answer.status >= 400 and answer.status < 500, length)
+      end
+    end)
+  end)
+
+  it("takes a body that comes byte by byte", function()
+    local body = new_body()
+    local connection = stage:connect(url)
+    connection:wait_connected().socket:nodelay(true)
+    for byte in (head({ "Content-Length: " .. #body }) .. body):gmatch(".") do
+      connection:send(byte)
+      uv.run("nowait")
+    end
+    assert.are.equal(200, connection:answer().status)
   end)
 
   it("takes a body of exactly the limit, chunked or not, and from a file", function()
@@ -305,6 +371,37 @@ describe("the endpoint inside nginx", function()
       { ["X-Signature"] = webhook.sign(body, "one", form) }).status)
   end)
 
+  it("is set up by the environment, as serve is", function()
+    local other = helper.start(stage, {
+      http = "lua_shared_dict palenca 1m;", server = SERVER:gsub("UPSTREAM", serve.url),
+      main = "env PALENCA_SIGNATURE_HEADER; env PALENCA_SIGNATURE_PREFIX; env PALENCA_MAX_BODY;",
+      env = { PALENCA_SIGNATURE_HEADER = "X-Signature", PALENCA_SIGNATURE_PREFIX = "v2=",
+        PALENCA_MAX_BODY = "300" },
+    })
+    local function ask(body, prefix)
+      return http.request("POST", other.url .. "/environment", body,
+        { ["X-Signature"] = webhook.sign(body, "s", { prefix = prefix }) })
+    end
+    assert.are.equal(401, ask("{}", "v1=").status)
+    assert.are.equal(400, ask("{}", "v2=").status)
+    assert.are.equal(413, ask((" "):rep(301), "v2=").status)
+    -- and nothing that nobody handles is answered as if it were
+    assert.are.equal(500, ask(new_body(), "v2=").status)
+    assert.truthy(other:log():find("there is no handler (palenca.on)", 1, true))
+    assert.are.equal(0, other:quit())
+  end)
+
+  it("has clients that are set up by nginx variables, and the rest by the environment", function()
+    for name, retries in pairs { one = 0, two = 1 } do
+      local said = nginx:get("/client?name=" .. name .. "&retries=" .. retries)
+      assert.are.same({ serve.url .. "/" .. name, 7, retries, 77 }, helper.json.decode(said))
+      local request = serve:wait_request("/" .. name .. "/called")
+      assert.are.equal("key-of-" .. name, request.headers["x-api-key"])
+    end
+    assert.truthy((select(2, nginx:get("/client?name=one&retries=many"))) == 500)
+    assert.truthy(nginx:log():find("$palenca_max_retries must be a number", 1, true))
+  end)
+
   it("names what is wrong with its settings", function()
     for name, text in pairs {
       header = "there is a secret, but no signature_header",
@@ -345,10 +442,22 @@ describe("the endpoint inside nginx", function()
     local body = new_body()
     local before = seen()
     for _ = 1, 3 do
-      assert.are.equal(200, post("/webhooks/palenca", body).status)
+      local answer = post("/webhooks/palenca", body)
+      assert.are.equal(200, answer.status)
+      assert.are.same({ received = true, id = last().id }, helper.json.decode(answer.body))
     end
     assert.are.equal(before + 1, seen())
     assert.are.equal(200, post("/webhooks/palenca", body .. " ").status)
+    assert.are.equal(before + 2, seen())
+  end)
+
+  it("remembers nothing without a window", function()
+    local body = new_body()
+    local before = seen()
+    for _ = 1, 2 do
+      assert.are.equal(200, post("/no_window", body).status)
+      assert.are.equal(1, last().attempt)
+    end
     assert.are.equal(before + 2, seen())
   end)
 
@@ -357,7 +466,7 @@ describe("the endpoint inside nginx", function()
     assert.are.equal(200, post("/short_window", body).status)
     local first = last()
     helper.ask_until(function()
-      require("luv").sleep(50)
+      uv.sleep(50)
       assert.are.equal(200, post("/short_window", body).status)
       return last().id ~= first.id
     end, "the window to pass")
@@ -428,7 +537,7 @@ describe("the endpoint inside nginx", function()
     end)
   end)
 
-  for _, count in ipairs({ 127, 128, 129, 257 }) do
+  for _, count in ipairs({ 127, 128, 129, 255, 256, 257 }) do
     it("answers " .. count .. " connections that are open at once", function()
       local before, connections = seen(), {}
       for i = 1, count do

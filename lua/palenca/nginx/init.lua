@@ -58,18 +58,33 @@ local function signature_refusal(options, text)
 end
 
 -- What nginx could not keep in its memory (client_body_buffer_size) is in a file.
-local function received_body()
+local function received_body(most)
   local path = ngx.req.get_body_file()
   if not path then
     return ngx.req.get_body_data() or ""
   end
   local file = assert(io.open(path, "rb"))
-  local text = file:read("*a")
+  local text = file:read(most + 1)
   file:close()
-  return text
+  return text or ""
+end
+
+-- nginx has made one path of these, of which `palenca serve` knows one writing only.
+local other_writings = { "//", "/%.%.?/", "/%.%.?$", "%%2[eEfF]" }
+
+local function is_written_otherwise(path)
+  for _, pattern in ipairs(other_writings) do
+    if path:find(pattern) then
+      return true
+    end
+  end
+  return false
 end
 
 local function read_request(options)
+  if is_written_otherwise(ngx.var.request_uri:match("^[^?]*")) then
+    return refuse(404, "not found", "another path")
+  end
   if ngx.req.get_method() ~= "POST" then
     ngx.header.Allow = "POST"
     return refuse(405, "webhooks are sent with POST")
@@ -78,7 +93,7 @@ local function read_request(options)
     return refuse(413, "the body is too large")
   end
   ngx.req.read_body()
-  local text = received_body()
+  local text = received_body(options.max_body)
   if #text > options.max_body then
     return refuse(413, "the body is too large")
   end
@@ -99,7 +114,7 @@ end
 local function describe(problem)
   local ok, text = pcall(tostring, problem)
   text = ok and text or "an error that cannot be shown: " .. type(problem)
-  return redact.identity(text:sub(1, ERROR_MAX))
+  return redact.line(redact.identity(text):sub(1, ERROR_MAX))
 end
 
 local function run_handlers(event)
@@ -122,7 +137,7 @@ local function handle(options, event, text)
   local seen = redelivery.new(options.dict, options.redelivery_window)
   local state, delivery = seen:begin(text)
   if state == "done" then
-    return answer(200, { received = true })
+    return answer(200, { received = true, id = delivery })
   elseif state == "busy" then
     ngx.header["Retry-After"] = 30
     return refuse(503, "the event is being handled")
@@ -143,12 +158,14 @@ end
 -- returned; if one has raised, 500, so that the event comes again. A body that was handled is
 -- answered 200 for as long as the window goes, and not handled again; one that another worker is
 -- just handling is waited for. How often and when an event comes again is the sender's to say: the
--- options of `palenca.on` are for `palenca serve`. With `forward` it runs nothing, and lets nginx
--- pass the request on, to a `palenca serve` that stores it.
+-- options of `palenca.on` (`max_attempts`, `timeout`, `retry_wait`) are for `palenca serve` and
+-- change nothing here; nor are the events of one account kept in order. With `forward` it runs
+-- nothing, and lets nginx pass the request on, to a `palenca serve` that stores it.
 --
 -- What is not passed comes from the nginx variable of that name with `palenca_` in front
--- (`set $palenca_max_body 4096;`), else the default. nginx warns of variables that are set in other
--- locations only, unless it is told `uninitialized_variable_warn off;`.
+-- (`set $palenca_max_body 4096;`), else from the variable of the environment that `palenca serve`
+-- has for it (`env PALENCA_SIGNATURE_HEADER;`), else the default. nginx warns of its variables that
+-- are set in other locations only, unless it is told `uninitialized_variable_warn off;`.
 -- @tparam[opt] table options
 -- @tparam {string,...} options.secrets any of them is good, so that one can be replaced by the
 -- next; as a variable, `$palenca_secrets`, separated by spaces; default `$PALENCA_WEBHOOK_SECRET`
@@ -161,7 +178,8 @@ end
 -- @tparam number options.max_body bytes; default 65536
 -- @tparam string options.dict the `lua_shared_dict` in which deliveries are remembered; default
 -- `palenca`
--- @tparam number options.redelivery_window seconds that a delivery is remembered; default 300
+-- @tparam number options.redelivery_window seconds that a delivery is remembered; default 300;
+-- 0: not at all
 -- @tparam string options.forward a location, such as `/serve` or `@serve`
 function nginx.webhook(options)
   local phase = ngx.get_phase()
@@ -176,6 +194,9 @@ function nginx.webhook(options)
   end
   if all.forward then
     return ngx.exec(all.forward)
+  elseif #events.actions() == 0 then
+    error("palenca.nginx.webhook: there is no handler (palenca.on): load the file that has them in "
+      .. "init_by_lua", 2)
   end
   handle(all, event, text)
 end

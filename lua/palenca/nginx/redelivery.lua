@@ -1,7 +1,7 @@
 --- What was delivered lately, for all workers of an nginx: each event is handled once.
 --
--- In a `lua_shared_dict`, under a digest of the body: whether a worker is at it, or it is done; and
--- how often it was tried.
+-- In a `lua_shared_dict`, under a digest of the body: whether a worker is at it, or the id of one
+-- that is done; and how often it was tried.
 -- @module palenca.nginx.redelivery
 local core = require("palenca.core")
 
@@ -17,16 +17,18 @@ local RENEW = 10
 local PATIENCE = 25
 local LOOK = 0.05
 
+local RUNNING = ""
+
 --- The memory of an endpoint.
 -- @param dict `ngx.shared.NAME`
--- @tparam number window seconds that an event is remembered
+-- @tparam number window seconds that an event is remembered; 0: not at all
 function redelivery.new(dict, window)
   return setmetatable({ dict = dict, window = window }, Redelivery)
 end
 
 local function set(self, how, key, value, ttl)
   local ok, problem, forced = self.dict[how](self.dict, key, value, ttl)
-  if forced then
+  if forced or (not ok and problem ~= "exists") then
     ngx.log(ngx.WARN, "palenca: the lua_shared_dict is too small to remember deliveries for ",
       self.window, " seconds")
   end
@@ -45,21 +47,30 @@ local function number_of(self, key)
   return first, attempt or 1
 end
 
+local function delivery_of(key, first, attempt)
+  local id = string.format("%s-%x", key:sub(1, 16), first * 1000)
+  return { key = key, id = id, attempt = attempt, received_at = first }
+end
+
 --- Begins with a body, or waits until another worker is done with it.
 -- @tparam string body as it was received
 -- @treturn string "begun": it is the caller's to handle, and to finish; "done" before; or "busy":
 -- another worker is still at it
--- @treturn ?table of a begun one: `key, id, attempt, received_at`
+-- @return of a begun one a table: `key, id, attempt, received_at`; of a done one its id
 function Redelivery:begin(body)
   local key = digest_of(body)
+  if self.window == 0 then
+    return "begun", delivery_of(key, ngx.now(), 1)
+  end
   local deadline = ngx.now() + PATIENCE
   while true do
-    if set(self, "add", key, "running", LEASE) then
-      local first, attempt = number_of(self, key)
-      local id = string.format("%s-%x", key:sub(1, 16), first * 1000)
-      return "begun", { key = key, id = id, attempt = attempt, received_at = first }
-    elseif self.dict:get(key) == "done" then
-      return "done"
+    local ok, problem = set(self, "add", key, RUNNING, LEASE)
+    if ok or problem ~= "exists" then -- what cannot be remembered is handled all the same
+      return "begun", delivery_of(key, number_of(self, key))
+    end
+    local state = self.dict:get(key)
+    if state and state ~= RUNNING then
+      return "done", state
     elseif ngx.now() > deadline then
       return "busy"
     end
@@ -73,10 +84,13 @@ end
 -- @treturn boolean whether it did not raise
 -- @return what it raised
 function Redelivery:run(delivery, handle)
+  if self.window == 0 then
+    return pcall(handle)
+  end
   local renewal = ngx.thread.spawn(function()
     while true do
       ngx.sleep(RENEW)
-      self.dict:set(delivery.key, "running", LEASE)
+      self.dict:set(delivery.key, RUNNING, LEASE)
     end
   end)
   local ok, problem = pcall(handle)
@@ -84,7 +98,7 @@ function Redelivery:run(delivery, handle)
   if ok then
     -- the window is counted from the first receipt
     local left = delivery.received_at + self.window - ngx.now()
-    set(self, "set", delivery.key, "done", math.max(left, LOOK))
+    set(self, "set", delivery.key, delivery.id, math.max(left, LOOK))
   else
     self.dict:delete(delivery.key)
   end

@@ -15,11 +15,17 @@ local webhook_types = {
   signature_prefix = "text",
   max_body = "positive",
   dict = "string",
-  redelivery_window = "positive",
+  redelivery_window = "count",
   forward = "string",
 }
 
 local webhook_defaults = { max_body = 65536, dict = "palenca", redelivery_window = 300 }
+
+-- What `palenca serve` takes from there as well.
+local from_environment = {
+  signature_header = true, signature_digest = true, signature_encoding = true,
+  signature_prefix = true, max_body = true, redelivery_window = true,
+}
 
 local client_options = {
   "api_key", "environment", "base_url", "timeout", "max_retries", "rate_limit", "deadline",
@@ -31,15 +37,26 @@ local numbers = {
   deadline = true, pages_in_flight = true, max_response = true,
 }
 
--- The value of an nginx variable; nil if it is not defined, or empty.
-local function variable(name)
-  local value = ngx.var["palenca_" .. name]
+-- What a variable says of an option; nil if it is not defined, or empty.
+local function read(name, source, value)
   if value == nil or value == "" then
     return nil
   elseif not numbers[name] then
     return value
   end
-  return tonumber(value) or error("$palenca_" .. name .. " must be a number", 0)
+  return tonumber(value) or error(source .. " must be a number", 0)
+end
+
+local function variable(name)
+  return read(name, "$palenca_" .. name, ngx.var["palenca_" .. name])
+end
+
+local function environment(name)
+  if not from_environment[name] then
+    return nil
+  end
+  local source = "PALENCA_" .. name:upper()
+  return read(name, "$" .. source, os.getenv(source))
 end
 
 local function words(text)
@@ -85,7 +102,7 @@ function settings.webhook(options)
   local all = {}
   for name, kind in pairs(webhook_types) do
     if name ~= "secrets" then
-      all[name] = options[name] or variable(name) or webhook_defaults[name]
+      all[name] = options[name] or variable(name) or environment(name) or webhook_defaults[name]
       if all[name] ~= nil then
         check.value(WHERE .. ": " .. name, all[name], kind, 3)
       end
