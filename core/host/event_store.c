@@ -212,6 +212,11 @@ static void settle(event_store *store, store_batch *batch) {
   }
   store->rest_ms = 0;
   store->data_version = batch->data_version;
+  for (const event_finish *finish = batch->finishes; finish != NULL; finish = finish->next) {
+    if (finish->kind == EVENT_OUTCOME_RELEASED) { /* its next lease has the same attempt */
+      event_begun_erase(&store->begun, finish->slot);
+    }
+  }
   (void)pthread_mutex_lock(&store->mutex);
   store->rest_until = 0;
   store->has_news = false;
@@ -222,6 +227,7 @@ static void settle(event_store *store, store_batch *batch) {
   }
   for (const event_finish *finish = batch->finishes; finish != NULL; finish = finish->next) {
     count_finish(&store->counts, finish);
+    event_begun_free_slot(&store->begun, finish->slot);
   }
   for (const put_request *put = batch->puts; put != NULL; put = put->next) {
     count_put(store, put);
@@ -365,6 +371,7 @@ static void free_store(event_store *store) {
     event_sql_close(store->sql);
   }
   event_redelivery_free(store->redelivery);
+  event_begun_end(&store->begun);
   free(store->path);
   free(store->consumers);
   free(store);
@@ -382,6 +389,7 @@ static bool read_file(event_store *store, char *error, size_t error_size) {
   if (store->sql == NULL) {
     return false;
   }
+  store->begun.file = event_sql_begun_file(store->sql);
   int64_t window = store->options.redelivery_window;
   if (event_sql_data_version(store->sql, &store->data_version) &&
       event_sql_count_unfinished(store->sql, &store->counts.unfinished) &&

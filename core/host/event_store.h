@@ -45,7 +45,7 @@ typedef struct {
 
 /* Opens (and creates) the database and starts the store's thread. Events that
  * were running when the last process ended are received again, their attempt
- * counted. One process at a time may have a database open for this: a second
+ * counted if they had been taken. One process at a time may have a database open for this: a second
  * one is refused. NULL on failure, with the reason in `error`. */
 event_store *event_store_open(const event_store_options *options, char *error, size_t error_size);
 
@@ -98,7 +98,8 @@ event_consumer *event_consumer_new(event_store *store, int notify_fd);
  * never leases too much. Each take lowers it by one. 0 stops leasing. */
 void event_consumer_want(event_consumer *consumer, size_t count);
 
-/* The next leased event, or NULL. The caller frees it with event_lease_free.
+/* The next leased event, or NULL: to be run at once, since others could have had it until now, and
+ * from now on its attempt counts if the process dies. The caller frees it with event_lease_free.
  * At most one event of an account is leased at a time, the oldest first; an
  * event that waits for its retry holds back the later ones of its account. */
 event_lease *event_consumer_take(event_consumer *consumer);

@@ -124,14 +124,24 @@ static void take_over(event_consumer *consumer) {
   }
 }
 
+/* Its account would wait behind it for ever otherwise. */
+static void give_up(event_store *store, event_finish *finish) {
+  finish->kind = EVENT_OUTCOME_DEAD;
+  finish->error = strdup("its body is missing from the database");
+  event_store_push_finish(store, finish);
+}
+
 /* Consumers are chosen only now, since the wants may have changed, and consumers may have gone,
  * during the commit; what nobody wants any more is released. */
 void event_consumers_deliver(event_store *store, event_grant *grant) {
   (void)pthread_mutex_lock(&store->mutex);
   while (grant != NULL) {
     event_grant *next = grant->next;
-    event_consumer *consumer = choose_consumer(store);
-    if (consumer != NULL) {
+    event_consumer *consumer = grant->is_lost ? NULL : choose_consumer(store);
+    if (grant->is_lost) {
+      give_up(store, grant->finish);
+      free(grant);
+    } else if (consumer != NULL) {
       give(consumer, grant);
     } else {
       release(store, grant->finish);
@@ -196,13 +206,21 @@ void event_consumer_want(event_consumer *consumer, size_t count) {
 }
 
 event_lease *event_consumer_take(event_consumer *consumer) {
-  (void)pthread_mutex_lock(&consumer->store->mutex);
+  event_store *store = consumer->store;
+  uint32_t slot = 0;
+  (void)pthread_mutex_lock(&store->mutex);
   event_grant *grant = take_out(consumer);
   if (grant != NULL) {
     consumer->want -= consumer->want > 0;
+    slot = event_begun_reserve(&store->begun);
+    (*find_held(consumer, grant->lease.id))->slot = slot;
   }
-  (void)pthread_mutex_unlock(&consumer->store->mutex);
-  return grant != NULL ? &grant->lease : NULL;
+  (void)pthread_mutex_unlock(&store->mutex);
+  if (grant == NULL) {
+    return NULL;
+  }
+  event_begun_note(&store->begun, slot, grant->lease.id, grant->lease.attempt, grant->lease.replay);
+  return &grant->lease;
 }
 
 void event_lease_free(event_lease *lease) {

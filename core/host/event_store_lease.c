@@ -68,7 +68,8 @@ static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account) {
   }
   finish->id = sqlite3_column_int64(row, 0);
   finish->account = account;
-  *grant = (event_grant){.finish = finish};
+  *grant =
+      (event_grant){.finish = finish, .is_lost = sqlite3_column_type(row, 4) == SQLITE_NULL};
   if (size > 0) {
     memcpy(grant->body, body, size);
   }

@@ -2,6 +2,7 @@
 #ifndef PALENCA_HOST_EVENT_STORE_SHARED_H
 #define PALENCA_HOST_EVENT_STORE_SHARED_H
 
+#include "event_store_begun.h"
 #include "event_store_redelivery.h"
 #include "event_store_sql.h"
 #include "event_store_upkeep.h"
@@ -56,6 +57,7 @@ struct event_store {
   bool is_closing;
   put_queue puts;
   event_finish *finishes;
+  event_begun begun;
   bool has_news;       /* another process has written since the last look */
   bool may_lease;      /* something that can be leased now may be in the database */
   int64_t next_due;    /* of the retries, on the wall clock */

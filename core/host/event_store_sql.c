@@ -1,4 +1,5 @@
 /* The SQL of the event store: putting, leasing and finishing inside a transaction. */
+#include "event_store_begun.h"
 #include "event_store_sql_internal.h"
 
 #include <stdio.h>
@@ -29,10 +30,10 @@ static const char *const texts[STATEMENTS] = {
     [PUT_BODY] = "INSERT INTO bodies(id, body) VALUES (?1, ?2)",
     [READ_BODY] = "SELECT body FROM bodies WHERE id = ?1",
     [LEASE_RECEIVED] = "SELECT id, attempts, replays, received_at, body"
-                       " FROM events CROSS JOIN bodies USING (id) WHERE id = ?1 AND state = 0",
+                       " FROM events LEFT JOIN bodies USING (id) WHERE id = ?1 AND state = 0",
     [LEASE_RETRIES] =
         "SELECT id, attempts, replays, received_at, body, account_id"
-        " FROM events INDEXED BY events_unfinished CROSS JOIN bodies USING (id)"
+        " FROM events INDEXED BY events_unfinished LEFT JOIN bodies USING (id)"
         " WHERE state = 2 AND due_at <= ?1 AND state < 3 ORDER BY due_at, events.id LIMIT ?2",
     [MARK_RUNNING] = "UPDATE events SET state = 1, due_at = 0, attempts = attempts + 1"
                      " WHERE id = ?1",
@@ -85,10 +86,8 @@ event_sql *event_sql_open(const char *path, char *error, size_t error_size) {
     free(sql);
     return NULL;
   }
-  int code = sqlite3_exec(sql->file.db,
-                          "UPDATE events INDEXED BY events_unfinished SET state = 0"
-                          " WHERE state = 1 AND state < 3",
-                          NULL, NULL, NULL);
+  /* Nobody reads what is in a lock file; and who holds it is the only one to write there. */
+  int code = event_begun_recover(sql->file.db, sql->file.lock) ? SQLITE_OK : SQLITE_ERROR;
   for (int i = 0; i < STATEMENTS && code == SQLITE_OK; i++) {
     code = sqlite3_prepare_v3(sql->file.db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                               &sql->statements[i], NULL);
@@ -117,6 +116,10 @@ const char *event_sql_reason(const event_sql *sql) {
 
 sqlite3 *event_sql_connection(event_sql *sql) {
   return sql->file.db;
+}
+
+int event_sql_begun_file(const event_sql *sql) {
+  return sql->file.lock;
 }
 
 /* After some failures SQLite has done so by itself. */

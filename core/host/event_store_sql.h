@@ -18,6 +18,7 @@ typedef struct event_finish {
   event_outcome_kind kind;
   int64_t retry_at;
   char *error;
+  uint32_t slot; /* of event_store_begun.h, if it has begun; else 0 */
 } event_finish;
 
 /* A lease on its way to a consumer; `lease` is first, since it is what the consumer frees. */
@@ -25,18 +26,23 @@ typedef struct event_grant {
   event_lease lease;
   struct event_grant *next;
   event_finish *finish;
+  bool is_lost; /* its body is missing: there is nothing to run */
   char body[];
 } event_grant;
 
 void event_finish_free(event_finish *finish);
 
-/* Opens the database and makes received again what was running when it was last closed. */
+/* Opens the database and makes received again what was running when it was last closed, with its
+ * attempt counted if it had begun. */
 event_sql *event_sql_open(const char *path, char *error, size_t error_size);
 void event_sql_close(event_sql *sql);
 const char *event_sql_reason(const event_sql *sql);
 
 /* For what is done between the transactions. */
 struct sqlite3 *event_sql_connection(event_sql *sql);
+
+/* The file for event_store_begun.h. */
+int event_sql_begun_file(const event_sql *sql);
 
 bool event_sql_begin(event_sql *sql);
 bool event_sql_commit(event_sql *sql);

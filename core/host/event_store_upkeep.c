@@ -19,8 +19,8 @@ void event_upkeep_init(event_upkeep *upkeep, int64_t retention) {
       .retention = retention, .next_round = now, .next_step = now, .may_shrink = true};
 }
 
-/* A round ends at the first event that is young, so that it costs little where there is nothing to
- * delete. */
+/* A round ends at the first event that is young, if what is behind it is young as well, so that it
+ * costs little where there is nothing to delete. */
 static int64_t round_interval(const event_upkeep *upkeep) {
   int64_t interval = upkeep->retention / 8;
   interval = interval > SHORTEST_ROUND_MS ? interval : SHORTEST_ROUND_MS;
@@ -58,13 +58,30 @@ static bool find_first(sqlite3 *db, int64_t after, int64_t *id, int64_t *receive
   return step == SQLITE_ROW || step == SQLITE_DONE;
 }
 
+/* Where the next old event may be; INT64_MAX: there is none. Events are stored nearly in the order
+ * of receipt, but for those received while the clock was wrong: the first one behind `after` may be
+ * young, and old ones follow. Looking at growing distances finds those if they are as many. */
+static bool find_old(sqlite3 *db, int64_t after, int64_t before, int64_t *first) {
+  int64_t received_at;
+  bool ok = find_first(db, after, first, &received_at);
+  int64_t id = *first;
+  for (int64_t distance = 0; ok && id != INT64_MAX && received_at >= before;
+       distance = 2 * distance + 1) {
+    ok = find_first(db, *first + distance, &id, &received_at);
+  }
+  if (id == INT64_MAX) {
+    *first = INT64_MAX;
+  }
+  return ok;
+}
+
 static bool delete_some(event_upkeep *upkeep, sqlite3 *db) {
   int64_t before = clock_unix_ms() - upkeep->retention;
-  int64_t first, received_at, deleted;
-  if (!find_first(db, upkeep->after, &first, &received_at)) {
+  int64_t first, deleted;
+  if (!find_old(db, upkeep->after, before, &first)) {
     return false;
   }
-  if (received_at >= before) { /* and so are all behind it */
+  if (first == INT64_MAX) {
     upkeep->in_round = false;
     upkeep->next_round = clock_steady_ms() + round_interval(upkeep);
     return true;

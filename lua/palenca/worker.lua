@@ -22,6 +22,8 @@ Worker.__index = Worker
 local LOAD_TIMEOUT = 300
 -- So much of the memory that is allowed, kept for good, leaves too little to handlers.
 local MOSTLY = 0.75
+-- For so many seconds handlers are begun before those that go on have their turn.
+local TURN = 0.01
 -- An idle worker wakes up for its descriptor; this bound is for nothing else.
 local IDLE = 60
 
@@ -124,28 +126,36 @@ local function start(self, lease)
   end
 end
 
-local function lease_events(self)
+-- Each is begun before the next one is taken: what a handler that blocks has behind it can be had
+-- by other workers then. Answers whether there was any.
+local function begin_events(self)
   task.want(self.concurrency - self.schedule.running)
+  local until_moment = core.steady_time() + TURN
   local lease = task.take()
+  local any = lease ~= nil
   while lease do
     start(self, lease)
-    lease = task.take()
+    local goes_on = not self.is_full and core.steady_time() < until_moment
+      and task.wished() == "run"
+    lease = goes_on and task.take() or nil
   end
+  return any
 end
 
 local function work(self)
   while true do
     task.clear_fd()
+    local any
     local wish = self.is_full and "drain" or task.wished()
     if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
       break
     elseif wish == "run" then
-      lease_events(self)
+      any = begin_events(self)
     else
       task.want(0)
     end
     report.flush()
-    self.schedule:step(IDLE, task.fd())
+    self.schedule:step(any and 0 or IDLE, task.fd())
   end
   for id in pairs(self.running) do
     task.finish(id, "released")

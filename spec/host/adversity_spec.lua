@@ -58,6 +58,66 @@ describe("palenca serve", function()
     end
   end)
 
+  -- Both workers are kept, each by an event of its own, until the others are dealt to them.
+  it("holds nothing up behind a handler that blocks but what it has begun", function()
+    local gates, path = { fifo(), fifo() }, fifo()
+    local served = stage:serve({ text = [[
+      local palenca = require "palenca"
+      palenca.on("*", function(event)
+        local fifo = os.getenv("SPEC_" .. event.account_id:upper())
+        if fifo then
+          print("blocked " .. event.account_id)
+          io.open(fifo):close()
+        end
+        print("handled " .. event.account_id)
+      end)
+    ]], arguments = { "--workers", "2" },
+      env = { SPEC_GATE1 = gates[1], SPEC_GATE2 = gates[2], SPEC_BLOCKING = path } })
+    for i = 1, 2 do
+      helper.post(served.url, { account_id = "gate" .. i })
+      served:wait_output("stdout", "(blocked gate" .. i .. ")")
+    end
+    helper.post(served.url, { account_id = "blocking" })
+    for i = 1, 20 do
+      helper.post(served.url, { account_id = "other-" .. i })
+    end
+    open_fifo(gates[1])
+    open_fifo(gates[2])
+    helper.wait_lines(served, "stdout", "handled other%-%d+\n", 20)
+    served:wait_output("stdout", "(blocked blocking)")
+    assert.is_nil(served.stdout:find("handled blocking", 1, true))
+    open_fifo(path)
+    assert.are.equal(0, served:stop())
+    for _, event in ipairs(helper.events(served.db)) do
+      assert.are.same({ "done", 1 }, { event.state, event.attempts })
+    end
+  end)
+
+  it("counts no attempt of what waits behind a handler when it is killed", function()
+    local path = fifo()
+    local served = stage:serve({ text = BLOCKING, arguments = { "--workers", "1" },
+      env = { SPEC_FIFO = path } })
+    helper.post(served.url, { account_id = "blocking" })
+    served:wait_output("stdout", "(blocked)")
+    for i = 1, 10 do
+      helper.post(served.url, { account_id = "other-" .. i })
+    end
+    helper.ask_until(function()
+      return #helper.events(served.db, { "--state", "running" }) == 11
+    end, "all to be leased")
+    served:kill("sigkill")
+    served:wait_exit()
+    local again = stage:serve({ text = BLOCKING, directory = served.directory,
+      arguments = { "--max-attempts", "1" } })
+    helper.wait_lines(again, "stdout", "handled other%-%d+\n", 10)
+    local event = helper.wait_state(again.db, "blocking", "dead")
+    assert.truthy(event.error:find("did not survive", 1, true), event.error)
+    assert.are.equal(0, again:stop())
+    for _, other in ipairs(helper.events(again.db, { "--state", "done" })) do
+      assert.are.equal(1, other.attempts)
+    end
+  end)
+
   -- Within a read the standard library holds a lock, which the end of the process must not want.
   it("is left at a second signal though a handler blocks in a read", function()
     local path = fifo()

@@ -84,6 +84,57 @@ static void test_close_carries_out_what_is_queued(void **state) {
   assert_int_equal(access(path, F_OK), 0);
 }
 
+typedef struct {
+  fixture *f;
+  answer held; /* its first answer keeps the store's thread until it is let go */
+  bool is_let_go;
+  int64_t stored; /* with the first answer after that; 0: none has come */
+} slow_answer;
+
+static void on_held(void *context, const event_receipt *receipt) {
+  slow_answer *slow = context;
+  on_put(&slow->held, receipt);
+  (void)pthread_mutex_lock(&slow->held.mutex);
+  while (!slow->is_let_go) {
+    (void)pthread_cond_wait(&slow->held.changed, &slow->held.mutex);
+  }
+  (void)pthread_mutex_unlock(&slow->held.mutex);
+}
+
+static void on_next(void *context, const event_receipt *receipt) {
+  slow_answer *slow = context;
+  (void)receipt;
+  if (slow->stored == 0) {
+    slow->stored = query(slow->f, "SELECT count(*) FROM events");
+  }
+}
+
+static void test_those_who_wait_are_answered_before_all_are_stored(void **state) {
+  enum {
+    COUNT = 4000
+  };
+  fixture *f = *state;
+  open_store(f);
+  slow_answer slow = {.f = f, .held = NO_ANSWER};
+  const event_record record = record_of("a", "{}");
+  event_store_put(f->store, &record, on_held, &slow);
+  (void)pthread_mutex_lock(&slow.held.mutex);
+  while (slow.held.answers == 0) {
+    (void)pthread_cond_wait(&slow.held.changed, &slow.held.mutex);
+  }
+  (void)pthread_mutex_unlock(&slow.held.mutex);
+  for (int i = 0; i < COUNT; i++) {
+    event_store_put(f->store, &record, on_next, &slow);
+  }
+  (void)pthread_mutex_lock(&slow.held.mutex);
+  slow.is_let_go = true;
+  (void)pthread_cond_signal(&slow.held.changed);
+  (void)pthread_mutex_unlock(&slow.held.mutex);
+  close_store(f);
+  assert_in_range(slow.stored, 2, COUNT / 2);
+  assert_int_equal(query(f, "SELECT count(*) FROM events"), COUNT + 1);
+}
+
 /* ---- Ids ---- */
 
 /* Each second has ten thousand ids: a database that replaces a lost one does not use its ids. */
@@ -216,6 +267,7 @@ int main(void) {
       TEST(test_put_is_on_disk_when_answered),
       TEST(test_an_empty_body_is_stored),
       TEST(test_files_are_private),
+      TEST(test_those_who_wait_are_answered_before_all_are_stored),
       TEST(test_close_carries_out_what_is_queued),
       TEST(test_ids_begin_at_the_moment_of_creation),
       TEST(test_ids_of_a_later_database_are_greater),

@@ -149,6 +149,73 @@ static void test_retry_comes_when_due_and_not_before(void **state) {
   free_worker(&w);
 }
 
+static void test_neither_retries_nor_new_events_shut_out_the_others(void **state) {
+  enum {
+    EACH = 6
+  };
+  fixture *f = *state;
+  open_store(f);
+  for (int i = 0; i < 2 * EACH; i++) {
+    (void)put(f, NULL);
+  }
+  close_store(f);
+  char text[128];
+  (void)snprintf(text, sizeof text, "UPDATE events SET state = 2, due_at = 1 WHERE id < %lld",
+                 (long long)id_of(f, EACH + 1));
+  execute(f, text);
+  open_store(f);
+  worker w = new_worker(f);
+  bool was_retry = false, was_new = false;
+  for (int i = 0; i < EACH; i++) {
+    event_consumer_want(w.consumer, 1);
+    bool is_retry = number_of(f, take(&w, NULL)) <= EACH;
+    was_retry = was_retry || is_retry;
+    was_new = was_new || !is_retry;
+  }
+  assert_true(was_retry);
+  assert_true(was_new);
+  free_worker(&w);
+}
+
+static void wait_unfinished(fixture *f, int64_t count) {
+  event_counts counts;
+  do {
+    (void)usleep(1000);
+    event_store_counts(f->store, &counts);
+  } while (counts.unfinished != count);
+}
+
+static void test_an_event_without_a_body_dies_and_holds_nothing_up(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  for (int i = 0; i < 4; i++) {
+    (void)put(f, i % 2 == 0 ? "a" : "b");
+  }
+  close_store(f);
+  char text[256];
+  (void)snprintf(text, sizeof text,
+                 "UPDATE events SET state = 2, due_at = 1, attempts = 1 WHERE id = %lld;"
+                 "DELETE FROM bodies WHERE id <= %lld;",
+                 (long long)id_of(f, 1), (long long)id_of(f, 2));
+  execute(f, text);
+  open_store(f);
+  worker w = new_worker(f);
+  event_consumer_want(w.consumer, 4);
+  wait_unfinished(f, 2);
+  int64_t next = take(&w, NULL);
+  assert_in_range(number_of(f, next), 3, 4);
+  assert_in_range(number_of(f, take(&w, NULL)), 3, 4);
+  event_counts counts;
+  event_store_counts(f->store, &counts);
+  assert_int_equal(counts.dead, 2);
+  free_worker(&w);
+  close_store(f);
+  assert_listed(f, NULL,
+                "1 dead 2 its body is missing from the database\n"
+                "2 dead 1 its body is missing from the database\n"
+                "3 received 0 -\n4 received 0 -\n");
+}
+
 static void test_dead_keeps_its_error_and_frees_the_account(void **state) {
   fixture *f = *state;
   open_store(f);
@@ -293,6 +360,8 @@ int main(void) {
       TEST(test_want_bounds_what_is_leased),
       TEST(test_retry_holds_back_its_account_only),
       TEST(test_retry_comes_when_due_and_not_before),
+      TEST(test_neither_retries_nor_new_events_shut_out_the_others),
+      TEST(test_an_event_without_a_body_dies_and_holds_nothing_up),
       TEST(test_dead_keeps_its_error_and_frees_the_account),
       TEST(test_released_is_received_again_uncounted),
       TEST(test_freed_consumer_releases_taken_and_untaken),

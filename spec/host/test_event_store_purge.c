@@ -170,6 +170,26 @@ static void test_young_and_dead_events_are_kept(void **state) {
   assert_int_equal(count_events(f), 512);
 }
 
+static void test_events_of_a_wrong_clock_do_not_keep_those_behind_them(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  put_typical(f, 1500);
+  finish_all(f, 1500, EVENT_OUTCOME_DONE);
+  close_store(f);
+  execute(f, "UPDATE events SET finished_at = finished_at - 3600001");
+  /* The clock was a year ahead at the first event, and has come near to it at the next ones. */
+  execute(f, "UPDATE events SET received_at = unixepoch() * 1000 + 31536000000"
+             " WHERE id = (SELECT min(id) FROM events)");
+  execute(f, "UPDATE events SET received_at = unixepoch() * 1000"
+             " WHERE id > (SELECT min(id) + 100 FROM events) AND id < (SELECT min(id) + 700"
+             " FROM events)");
+  f->retention = 3600000;
+  open_store(f);
+  while (count_events(f) > 0) {
+    pause_briefly();
+  }
+}
+
 static void test_puts_go_on_while_old_events_are_deleted(void **state) {
   fixture *f = *state;
   open_store(f);
@@ -285,6 +305,7 @@ int main(void) {
       TEST(test_done_events_are_deleted_in_time_and_their_room_is_freed),
       TEST(test_room_is_freed_once_a_reader_has_gone),
       TEST(test_young_and_dead_events_are_kept),
+      TEST(test_events_of_a_wrong_clock_do_not_keep_those_behind_them),
       TEST(test_puts_go_on_while_old_events_are_deleted),
       TEST(test_a_purge_deletes_what_it_tells),
       TEST(test_a_purge_without_anybody_serving_shrinks_the_file),

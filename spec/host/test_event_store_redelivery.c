@@ -113,6 +113,21 @@ static void test_two_in_one_transaction_are_one_event(void **state) {
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 2);
 }
 
+/* Several threads receive, so that the last events in the file need not be the youngest. */
+static void test_a_new_start_knows_what_stands_before_an_older_one(void **state) {
+  fixture *f = *state;
+  f->redelivery_window = WINDOW;
+  open_store(f);
+  bool is_redelivery;
+  int64_t now = now_ms();
+  int64_t id = receive(f, "young", now, &is_redelivery);
+  (void)receive(f, "old", now - WINDOW - 30000, &is_redelivery);
+  close_store(f);
+  open_store(f);
+  assert_redelivery(f, "young", now, id);
+  assert_new(f, "old", now);
+}
+
 static void test_a_new_start_knows_what_was_received(void **state) {
   fixture *f = *state;
   f->redelivery_window = WINDOW;
@@ -238,6 +253,7 @@ int main(void) {
       TEST(test_no_window_makes_each_an_event),
       TEST(test_bodies_of_every_length_are_told_apart),
       TEST(test_two_in_one_transaction_are_one_event),
+      TEST(test_a_new_start_knows_what_stands_before_an_older_one),
       TEST(test_a_new_start_knows_what_was_received),
       TEST(test_what_was_not_stored_is_not_remembered),
       TEST(test_a_deleted_event_is_no_first_receipt),

@@ -1,67 +1,15 @@
-/* Tests of the event store in trouble: crashes, files that are not its own, a full disk. */
+/* Tests of the event store in trouble: files that are not its own, a full disk. */
 #include "store_fixture.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* ---- Crashes ---- */
-
-/* What the child does must not reach the parent's test runner, so it answers by its status. */
-static int put_lease_and_die(fixture *f) {
-  char error[512];
-  f->store = try_open(f, error, sizeof error);
-  if (f->store == NULL) {
-    return 2;
-  }
-  const event_record record = record_of("a", "{}");
-  for (int i = 0; i < 3; i++) {
-    if (put_record(f, &record, NULL, 0) == 0) {
-      return 3;
-    }
-  }
-  int fd = eventfd(0, EFD_CLOEXEC);
-  event_consumer *consumer = event_consumer_new(f->store, fd);
-  struct pollfd descriptor = {.fd = fd, .events = POLLIN};
-  event_consumer_want(consumer, 5);
-  return poll(&descriptor, 1, PATIENCE_MS) == 1 ? 0 : 4;
-}
-
-static void test_a_crash_loses_nothing(void **state) {
-  fixture *f = *state;
-  pid_t child = fork();
-  if (child == 0) {
-    _exit(put_lease_and_die(f));
-  }
-  int status = -1;
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_true(WIFEXITED(status));
-  assert_int_equal(WEXITSTATUS(status), 0);
-  f->first_id = query(f, "SELECT min(id) FROM events"); /* the child's */
-  assert_listed(f, NULL, "1 running 1 -\n2 received 0 -\n3 received 0 -\n");
-  open_store(f);
-  assert_listed(f, NULL, "1 received 1 -\n2 received 0 -\n3 received 0 -\n");
-  event_counts counts;
-  event_store_counts(f->store, &counts);
-  assert_int_equal(counts.unfinished, 3);
-  worker w = new_worker(f);
-  event_consumer_want(w.consumer, 5);
-  int attempt = 0;
-  assert_int_equal(take(&w, &attempt), id_of(f, 1));
-  assert_int_equal(attempt, 2);
-  assert_nothing_before(f, &w);
-  finish(&w, id_of(f, 1), EVENT_OUTCOME_DONE, 0, NULL);
-  assert_int_equal(take(&w, &attempt), id_of(f, 2));
-  free_worker(&w);
-}
 
 /* ---- Files that may not be opened ---- */
 
@@ -160,9 +108,9 @@ static void test_a_missing_directory_is_an_error(void **state) {
 
 /* ---- A full disk ---- */
 
-static void wait_for_heal(fixture *f) {
+static void wait_for(fixture *f, const int *count) {
   (void)pthread_mutex_lock(&f->mutex);
-  while (f->heals == 0) {
+  while (*count == 0) {
     (void)pthread_cond_wait(&f->changed, &f->mutex);
   }
   (void)pthread_mutex_unlock(&f->mutex);
@@ -195,7 +143,7 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   assert_int_equal(counts.unfinished, 2);
   assert_int_equal(counts.done, 0);
   /* The finish is tried again by itself, and its account goes on. */
-  wait_for_heal(f);
+  wait_for(f, &f->heals);
   assert_int_equal(take(&w, NULL), second);
   assert_int_equal(f->errors, 1);
   assert_int_equal(f->heals, 1);
@@ -209,7 +157,70 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   assert_listed(f, NULL, expected);
 }
 
+/* What may run is kept in memory, and a transaction that fails has changed it there. */
+static void test_the_order_is_what_it_was_before_a_lease_that_failed(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  int64_t id = put(f, "a");
+  void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
+  limit_files(true);
+  event_consumer_want(w.consumer, 1);
+  wait_for(f, &f->errors);
+  limit_files(false);
+  (void)signal(SIGXFSZ, old);
+  assert_int_equal(take(&w, NULL), id);
+  free_worker(&w);
+}
+
+static void test_the_order_is_what_it_was_before_a_finish_that_failed(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  int64_t ids[3];
+  for (int i = 0; i < 3; i++) {
+    ids[i] = put(f, "a");
+  }
+  event_consumer_want(w.consumer, 1);
+  assert_int_equal(take(&w, NULL), ids[0]);
+  void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
+  limit_files(true);
+  finish(&w, ids[0], EVENT_OUTCOME_DONE, 0, NULL);
+  wait_for(f, &f->errors);
+  limit_files(false);
+  (void)signal(SIGXFSZ, old);
+  wait_for(f, &f->heals);
+  event_consumer_want(w.consumer, 3);
+  assert_int_equal(take(&w, NULL), ids[1]);
+  assert_nothing_before(f, &w);
+  finish(&w, ids[1], EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, NULL), ids[2]);
+  free_worker(&w);
+}
+
 /* ---- Other trouble ---- */
+
+static void test_leases_that_fail_hold_up_neither_puts_nor_finishes(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  int64_t first = put(f, "a"), second = put(f, "b");
+  event_consumer_want(w.consumer, 1);
+  assert_int_equal(take(&w, NULL), first);
+  execute(f, "CREATE TRIGGER no_lease BEFORE UPDATE OF attempts ON events"
+             " BEGIN SELECT RAISE(ABORT, 'no lease'); END");
+  event_consumer_want(w.consumer, 1);
+  wait_for(f, &f->errors);
+  assert_true(put(f, "c") > second);
+  finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
+  while (list(f, "done", 0).count < 1) {
+    (void)usleep(1000);
+  }
+  assert_listed(f, NULL, "1 done 1 -\n2 received 0 -\n3 received 0 -\n");
+  execute(f, "DROP TRIGGER no_lease");
+  assert_int_equal(take(&w, NULL), second);
+  free_worker(&w);
+}
 
 static void test_a_locked_database_fails_puts_and_commands_and_heals(void **state) {
   fixture *f = *state;
@@ -344,13 +355,15 @@ static void test_a_damaged_database_is_not_opened(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_crash_loses_nothing),
       TEST(test_a_second_process_is_refused),
       TEST(test_a_later_version_is_refused),
       TEST(test_other_files_are_refused_and_left_alone),
       TEST(test_other_databases_are_refused_and_left_alone),
       TEST(test_a_missing_directory_is_an_error),
       TEST(test_a_full_disk_fails_puts_keeps_finishes_and_heals),
+      TEST(test_the_order_is_what_it_was_before_a_lease_that_failed),
+      TEST(test_the_order_is_what_it_was_before_a_finish_that_failed),
+      TEST(test_leases_that_fail_hold_up_neither_puts_nor_finishes),
       TEST(test_a_locked_database_fails_puts_and_commands_and_heals),
       TEST(test_a_log_that_a_reader_let_grow_is_cut),
       TEST(test_a_damaged_database_fails_puts_and_heals_with_it),

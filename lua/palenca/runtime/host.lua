@@ -197,15 +197,6 @@ local function new_task(self, body, at_end)
   return task
 end
 
---- Starts a coroutine; it runs from the next @{step} on.
--- @tparam function body what it does; called with its task
--- @tparam function at_end called with true, or with false, what was raised, and where if that
--- is known
-function Scheduler:spawn(body, at_end)
-  self.running = self.running + 1
-  wake(self, new_task(self, body, at_end))
-end
-
 --- Gives a task so long from now on; it is ended then, whatever it waits for.
 -- @tparam table task as its body got it
 -- @tparam number seconds
@@ -276,6 +267,15 @@ local function resume(self, task)
     -- a script that yields by itself lets others take their turn, and goes on
     wake(self, task)
   end
+end
+
+--- Starts a coroutine, which runs at once until it waits for something.
+-- @tparam function body what it does; called with its task
+-- @tparam function at_end called with true, or with false, what was raised, and where if that
+-- is known
+function Scheduler:spawn(body, at_end)
+  self.running = self.running + 1
+  resume(self, new_task(self, body, at_end))
 end
 
 --- Runs a function at once, to its end, within the same bounds; what it waits for is waited for in
