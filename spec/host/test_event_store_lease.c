@@ -169,8 +169,9 @@ static void test_neither_retries_nor_new_events_shut_out_the_others(void **state
   for (int i = 0; i < EACH; i++) {
     event_consumer_want(w.consumer, 1);
     bool is_retry = number_of(f, take(&w, NULL)) <= EACH;
-    was_retry = was_retry || is_retry;
-    was_new = was_new || !is_retry;
+    /* What comes first does not tell yet whether they take turns. */
+    was_retry = was_retry || (is_retry && i >= 2);
+    was_new = was_new || (!is_retry && i >= 2);
   }
   assert_true(was_retry);
   assert_true(was_new);
