@@ -15,10 +15,10 @@
 /* What the system is short of is not there again at once. */
 #define ACCEPT_REST_MS 100
 
-static void refused(const http_server *server, const net_address *peer, int status,
-                    const char *reason) {
+static void refused(const http_server *server, const http_exchange *exchange,
+                    const net_address *peer, int status, const char *reason) {
   if (server->options.on_refused != NULL)
-    server->options.on_refused(server->options.context, peer, status, reason);
+    server->options.on_refused(server->options.context, exchange, peer, status, reason);
 }
 
 static void write_refusal(int fd, const char *status, const char *reason) {
@@ -35,7 +35,7 @@ static void refuse(http_server *server, int fd, const net_address *peer, const c
   write_refusal(fd, "503 Service Unavailable", reason);
   shutdown(fd, SHUT_WR);
   http_linger_add(&server->linger, fd, server->now);
-  refused(server, peer, 503, reason);
+  refused(server, NULL, peer, 503, reason);
 }
 
 static void add(http_server *server, int fd, const struct sockaddr *address, socklen_t size,
@@ -51,7 +51,7 @@ static void add(http_server *server, int fd, const struct sockaddr *address, soc
   server->accepted = c;
   /* closes the socket if it fails */
   if (MHD_add_connection(server->daemon, fd, address, size) != MHD_YES)
-    refused(server, peer, 503, "out of memory");
+    refused(server, NULL, peer, 503, "out of memory");
   free(server->accepted); /* not taken by http_accept_notify */
   server->accepted = NULL;
 }
@@ -78,7 +78,7 @@ static bool refuse_with_spare(http_server *server) {
     net_address unknown = {.kind = NET_UNKNOWN};
     write_refusal(fd, "503 Service Unavailable", "there are too many connections");
     close(fd);
-    refused(server, &unknown, 503, "there are too many open files");
+    refused(server, NULL, &unknown, 503, "there are too many open files");
   }
   server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   return fd >= 0;
@@ -153,7 +153,7 @@ static void cut(http_server *server, http_connection *c) {
   if (c->exchange.begun) {
     static const char reason[] = "the request did not arrive in time";
     write_refusal(c->fd, "408 Request Timeout", reason);
-    refused(server, &c->entry.peer, 408, reason);
+    refused(server, c->exchange.head_seen ? &c->exchange : NULL, &c->entry.peer, 408, reason);
   }
   shutdown(c->fd, SHUT_RDWR);
 }

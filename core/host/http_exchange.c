@@ -13,6 +13,9 @@
 #define KEEP_MAX ((size_t)8 * 1024)
 #define FIRST_BODY ((size_t)1024)
 
+static const char too_large_body[] = "the body is too large";
+static const char too_large_head[] = "the head of the request is too large";
+
 /* ---- arrival --------------------------------------------------------------------------- */
 
 static http_connection *connection_of(http_exchange *exchange) {
@@ -57,6 +60,28 @@ void *http_exchange_begin(void *context, const char *uri, struct MHD_Connection 
   return exchange;
 }
 
+static const char *foreign_reason(const http_exchange *exchange, unsigned status) {
+  if (status == 413)
+    return too_large_body;
+  if (status == 431)
+    return too_large_head;
+  return exchange->head_seen ? "the body is malformed" : "the head is malformed";
+}
+
+/* libmicrohttpd answers by itself what it cannot read, and tells of it only here, at the end. */
+static void tell_foreign_answer(const http_exchange *exchange) {
+  const http_server_options *options = &exchange->server->options;
+  if (exchange->response != NULL || options->on_refused == NULL)
+    return;
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+  if (info == NULL)
+    return;
+  options->on_refused(options->context, exchange->head_seen ? exchange : NULL,
+                      http_exchange_peer(exchange), (int)info->http_status,
+                      foreign_reason(exchange, info->http_status));
+}
+
 void http_exchange_end(void *context, struct MHD_Connection *connection, void **slot,
                        enum MHD_RequestTerminationCode code) {
   http_exchange *exchange = *slot;
@@ -65,6 +90,7 @@ void http_exchange_end(void *context, struct MHD_Connection *connection, void **
   (void)code;
   if (exchange == NULL)
     return;
+  tell_foreign_answer(exchange);
   server->active--;
   server->whole -= exchange->handed_over;
   if (exchange->response != NULL && !exchange->is_shared)
@@ -116,7 +142,7 @@ static void refuse(http_exchange *exchange, int status, const char *reason) {
   const http_server_options *options = &exchange->server->options;
   http_exchange_refuse(exchange, status, reason);
   if (options->on_refused != NULL)
-    options->on_refused(options->context, http_exchange_peer(exchange), status, reason);
+    options->on_refused(options->context, exchange, http_exchange_peer(exchange), status, reason);
 }
 
 static void note_header(void *context, const char *name, const char *value) {
@@ -148,11 +174,11 @@ static enum MHD_Result head_arrived(http_exchange *exchange, const char *method,
   if (status != 0)
     refuse(exchange, status, reason);
   else if (size > options->max_head)
-    refuse(exchange, 431, "the head of the request is too large");
+    refuse(exchange, 431, too_large_head);
   else if (options->on_head != NULL)
     options->on_head(options->context, exchange);
   if (exchange->response == NULL && announces_too_much(exchange))
-    refuse(exchange, 413, "the body is too large");
+    refuse(exchange, 413, too_large_body);
   return exchange->response != NULL ? send_answer(exchange) : MHD_YES;
 }
 
@@ -177,7 +203,7 @@ enum MHD_Result http_exchange_advance(void *context, struct MHD_Connection *conn
     server->whole++;
     wait_for(exchange, HTTP_WAIT_NOTHING);
     if (exchange->too_large)
-      refuse(exchange, 413, "the body is too large");
+      refuse(exchange, 413, too_large_body);
     else
       server->options.on_request(server->options.context, exchange);
     /* a deferred one is called for again when it is resumed */

@@ -42,8 +42,10 @@ typedef struct {
   /* Called on the loop's thread when the whole request is there. It answers,
    * or calls http_exchange_defer and has the answer given later. */
   void (*on_request)(void *context, http_exchange *exchange);
-  /* Told what the server has refused by itself; may be NULL. */
-  void (*on_refused)(void *context, const net_address *peer, int status, const char *reason);
+  /* Told what the server has refused by itself; may be NULL. The exchange is there to be asked for
+   * its headers; NULL: they have not been read to their end. */
+  void (*on_refused)(void *context, const http_exchange *exchange, const net_address *peer,
+                     int status, const char *reason);
   void *context;
 } http_server_options;
 

@@ -25,7 +25,7 @@ static void log_text(void *context, const refusal *told) {
   if (told->client != NULL) {
     char address[NET_ADDRESS_TEXT];
     net_address_text(told->client, address);
-    snprintf(who, sizeof who, "a request of %s", address);
+    snprintf(who, sizeof who, "a request of %s%s", told->is_proxy ? "the proxy " : "", address);
   } else {
     snprintf(who, sizeof who, "%llu more requests", (unsigned long long)told->count);
   }
@@ -39,12 +39,14 @@ static void log_json(void *context, const refusal *told) {
   (void)context;
   if (told->client != NULL)
     net_address_text(told->client, address);
+  const char *name = told->client == NULL ? ""
+                     : told->is_proxy     ? ",\"proxy\":\""
+                                          : ",\"client\":\"";
   write_line(line, snprintf(line, sizeof line,
                             "{\"event\":\"refused\",\"level\":\"warning\",\"status\":%d,"
                             "\"cause\":\"%s\",\"count\":%llu%s%s%s}\n",
-                            told->status, told->cause, (unsigned long long)told->count,
-                            told->client != NULL ? ",\"client\":\"" : "", address,
-                            told->client != NULL ? "\"" : ""));
+                            told->status, told->cause, (unsigned long long)told->count, name,
+                            address, told->client != NULL ? "\"" : ""));
 }
 
 /* ---- settings ------------------------------------------------------------------------------ */

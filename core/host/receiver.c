@@ -46,22 +46,29 @@ static net_address client_of(const receiver *r, const http_exchange *exchange) {
   return net_address_forwarded(peer, r->trusted, r->trusted_count, values, count);
 }
 
-static void note(const receiver *r, const http_exchange *exchange, int status, const char *cause) {
+/* The exchange is NULL if all that is known is from whom its connection comes. */
+static void note(const receiver *r, const http_exchange *exchange, const net_address *peer,
+                 int status, const char *cause) {
   if (r->log == NULL)
     return;
-  net_address client = client_of(r, exchange);
-  refusal_log_note(r->log, clock_steady_ms(), status, cause, &client);
+  net_address client = exchange != NULL ? client_of(r, exchange) : *peer;
+  bool is_proxy = net_blocks_hold(r->trusted, r->trusted_count, &client);
+  refusal_log_note(r->log, clock_steady_ms(), status, cause, &client, is_proxy);
+}
+
+static void note_exchange(const receiver *r, const http_exchange *exchange, int status,
+                          const char *cause) {
+  note(r, exchange, http_exchange_peer(exchange), status, cause);
 }
 
 static void refuse(const receiver *r, http_exchange *exchange, int status, const char *reason) {
-  note(r, exchange, status, reason);
+  note_exchange(r, exchange, status, reason);
   http_exchange_refuse(exchange, status, reason);
 }
 
-static void on_refused(void *context, const net_address *peer, int status, const char *reason) {
-  const receiver *r = context;
-  if (r->log != NULL)
-    refusal_log_note(r->log, clock_steady_ms(), status, reason, peer);
+static void on_refused(void *context, const http_exchange *exchange, const net_address *peer,
+                       int status, const char *reason) {
+  note(context, exchange, peer, status, reason);
 }
 
 static bool is_allowed(const receiver *r, const http_exchange *exchange) {
@@ -81,13 +88,13 @@ static void on_head(void *context, http_exchange *exchange) {
   http_header headers[] = {{"Content-Type", "application/json"}, {"Allow", "POST"}};
   static const char wrong_method[] = "{\"error\":\"webhooks are sent with POST\"}\n";
   if (!is_allowed(r, exchange)) {
-    note(r, exchange, 403, "this address is not allowed");
+    note_exchange(r, exchange, 403, "this address is not allowed");
     http_exchange_refuse(exchange, 403, "forbidden");
   } else if (!is_path(r, http_exchange_path(exchange))) {
-    note(r, exchange, 404, "another path");
+    note_exchange(r, exchange, 404, "another path");
     http_exchange_refuse(exchange, 404, "not found");
   } else if (strcmp(http_exchange_method(exchange), "POST") != 0) {
-    note(r, exchange, 405, "another method than POST");
+    note_exchange(r, exchange, 405, "another method than POST");
     http_exchange_answer(exchange, 405, headers, 2, wrong_method, sizeof wrong_method - 1);
   }
 }
@@ -102,7 +109,7 @@ static bool is_signed(const receiver *r, http_exchange *exchange) {
   const char *cause = webhook_signature_refusal(r->signature, values, count, body, size);
   if (cause == NULL)
     return true;
-  note(r, exchange, 401, cause);
+  note_exchange(r, exchange, 401, cause);
   http_exchange_give(exchange, r->no_access);
   return false;
 }

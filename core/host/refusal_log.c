@@ -63,7 +63,7 @@ static void close_window(refusal_log *log, slot *s, int64_t now) {
 }
 
 void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cause,
-                      const net_address *client) {
+                      const net_address *client, bool is_proxy) {
   slot *s = slot_of(log, status, cause);
   close_window(log, s, now);
   if (s->told == 0)
@@ -73,8 +73,11 @@ void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cau
     return;
   }
   s->told++;
-  log->write(log->context,
-             &(refusal){.status = status, .cause = s->cause, .client = client, .count = 1});
+  log->write(log->context, &(refusal){.status = status,
+                                      .cause = s->cause,
+                                      .client = client,
+                                      .is_proxy = is_proxy,
+                                      .count = 1});
 }
 
 void refusal_log_run(refusal_log *log, int64_t now) {

@@ -13,6 +13,7 @@ typedef struct {
   int status;
   const char *cause;
   const net_address *client; /* NULL: this is about `count` requests that were not told about */
+  bool is_proxy;             /* the client is behind that address, and not known */
   uint64_t count;
 } refusal;
 
@@ -26,7 +27,7 @@ refusal_log *refusal_log_new(refusal_write *write, void *context);
 void refusal_log_free(refusal_log *log);
 /* `cause` is one of a small number of texts, and copied. */
 void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cause,
-                      const net_address *client);
+                      const net_address *client, bool is_proxy);
 /* Tells how many were not told about, once their time is over. */
 void refusal_log_run(refusal_log *log, int64_t now);
 /* Ms until run has something to tell; -1: nothing. */

@@ -82,6 +82,53 @@ describe("the receiver", function()
       served:wait_output("stderr", "(refused a request of unknown %(403%))")
     end)
 
+    -- What the server refuses by itself. {status, cause, who, what is sent}
+    local LINE = "POST /webhooks/palenca HTTP/1.1\r\nX-Forwarded-For: 192.0.2.9\r\n"
+    local HEAD, CHUNKED = LINE .. "Host: a\r\n", "Transfer-Encoding: chunked\r\n\r\n"
+    local long = "X: " .. ("x"):rep(1024) .. "\r\n"
+    local own_refusals = {
+      { 400, "the request must have one Host header", "192.0.2.9", HEAD .. "Host: b\r\n\r\n" },
+      { 413, "the body is too large", "192.0.2.9", HEAD .. "Content-Length: 1000\r\n\r\n" },
+      { 413, "the body is too large", "192.0.2.9",
+        HEAD .. CHUNKED .. "12c\r\n" .. ("x"):rep(300) .. "\r\n0\r\n\r\n" },
+      { 431, "the head of the request is too large", "192.0.2.9", HEAD .. long .. "\r\n" },
+      { 408, "the request did not arrive in time", "192.0.2.9",
+        HEAD .. "Content-Length: 100\r\n\r\n{" },
+      { 400, "the body is malformed", "192.0.2.9", HEAD .. CHUNKED .. "nonsense\r\n" },
+      -- the header may be still to come, or half of it
+      { 408, "the request did not arrive in time", "the proxy 127.0.0.1", HEAD },
+      { 400, "the head is malformed", "the proxy 127.0.0.1", HEAD .. "nonsense\r\n\r\n" },
+      { 431, "the head of the request is too large", "the proxy 127.0.0.1",
+        HEAD .. long:rep(3) .. "\r\n" },
+      { 404, "another path", "the proxy 127.0.0.1", "GET / HTTP/1.1\r\nHost: a\r\n\r\n" },
+    }
+    it("names the client of a request that the server refuses by itself, or its proxy", function()
+      local served = serve({ "--trusted-proxy", "127.0.0.1", "--max-body", "200", "--max-header",
+        "1024", "--request-timeout", "0.3" })
+      local direct = serve({ "--max-header", "1024" })
+      for _, case in ipairs(own_refusals) do
+        local answer = http.raw(served.url, case[4])
+        assert.are.equal(case[1], answer and answer.status, case[4])
+        local line = string.format("palenca: refused a request of %s (%d): %s\n", case[3], case[1],
+          case[2])
+        process.wait_for(function()
+          return served.stderr:find(line, 1, true)
+        end, line)
+        served.stderr = ""
+      end
+      assert.are.equal(400, http.raw(direct.url, own_refusals[8][4]).status)
+      direct:wait_output("stderr", "refused a request of 127.0.0.1 %(400%): the head is malformed")
+      local script = process.write_file(stage:directory() .. "/script.lua", "")
+      local told = stage:palenca({ "serve", script, "--listen", "127.0.0.1:0", "--db",
+        script .. ".db", "--json", "--trusted-proxy", "127.0.0.1" })
+      local port = told:wait_output("stderr", '"url":"http:\\/\\/127.0.0.1:(%d+)')
+      local url = "http://127.0.0.1:" .. port
+      assert.are.equal(400, http.raw(url, own_refusals[8][4]).status)
+      told:wait_output("stderr", '"cause":"the head is malformed","count":1,"proxy":"127.0.0.1"}')
+      assert.are.equal(400, http.raw(url, own_refusals[1][4]).status)
+      told:wait_output("stderr", 'one Host header","count":1,"client":"192.0.2.9"}')
+    end)
+
     for _, case in ipairs({ { "--allow", "localhost" }, { "--allow", "10.0.0.0/33" },
       { "--trusted-proxy", "*" } })
     do

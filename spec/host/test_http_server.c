@@ -39,8 +39,10 @@ static void defer_all(void *context, http_exchange *exchange) {
   o->deferred[o->count++] = exchange;
 }
 
-static void count_refused(void *context, const net_address *peer, int status, const char *reason) {
+static void count_refused(void *context, const http_exchange *exchange, const net_address *peer,
+                          int status, const char *reason) {
   owner *o = context;
+  (void)exchange;
   (void)peer;
   (void)reason;
   o->refused += status == 503;

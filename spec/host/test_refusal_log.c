@@ -35,11 +35,11 @@ static void tells_the_first_few(void **state) {
   told t = {0};
   refusal_log *log = refusal_log_new(write_told, &t);
   (void)state;
-  refusal_log_note(log, 0, 401, "not signed", &client);
+  refusal_log_note(log, 0, 401, "not signed", &client, false);
   assert_string_equal(t.last, "401 not signed 192.0.2.1 1");
   assert_int_equal(refusal_log_timeout(log, 0), -1);
   for (int i = 0; i < 1000000; i++)
-    refusal_log_note(log, 5, 401, "not signed", &client);
+    refusal_log_note(log, 5, 401, "not signed", &client, false);
   assert_int_equal(t.lines, 5);
   assert_int_equal(refusal_log_timeout(log, 4000), 6000);
   refusal_log_run(log, 9999);
@@ -58,7 +58,7 @@ static void begins_anew_after_its_time(void **state) {
   refusal_log *log = refusal_log_new(write_told, &t);
   (void)state;
   for (int64_t now = 0; now < 1000000; now += 100)
-    refusal_log_note(log, now, 404, "another path", &client);
+    refusal_log_note(log, now, 404, "another path", &client, false);
   /* five and a summary of the rest every ten seconds */
   assert_int_equal(t.lines, 100 * 5 + 99);
   assert_int_equal(t.summaries, 99);
@@ -72,9 +72,9 @@ static void keeps_causes_apart(void **state) {
   refusal_log *log = refusal_log_new(write_told, &t);
   (void)state;
   for (int i = 0; i < 5; i++) {
-    refusal_log_note(log, 1, 401, "one", &client);
-    refusal_log_note(log, 1, 401, "two", &client);
-    refusal_log_note(log, 1, 403, "one", &client);
+    refusal_log_note(log, 1, 401, "one", &client, false);
+    refusal_log_note(log, 1, 401, "two", &client, false);
+    refusal_log_note(log, 1, 403, "one", &client, false);
   }
   assert_int_equal(t.lines, 15);
   refusal_log_free(log);
@@ -89,7 +89,7 @@ static void is_bounded_whatever_comes(void **state) {
     snprintf(cause, sizeof cause, "%0250d", i);
     memmove(cause, cause + 240, 11); /* so that they differ in what is kept of them */
     for (int n = 0; n < 10; n++)
-      refusal_log_note(log, 1, 400, cause, &client);
+      refusal_log_note(log, 1, 400, cause, &client, false);
   }
   assert_true(t.lines <= 48 * 5);
   refusal_log_run(log, 20000);
