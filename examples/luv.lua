@@ -2,13 +2,14 @@
 -- own: here that of luv (Debian's lua-luv), for which this is a runtime of a few lines.
 --
 --   lua5.4 examples/luv.lua [ACCOUNT…]
+local calls = require "palenca.runtime.calls"
 local core = require "palenca.core"
 local palenca = require "palenca"
 local runtime = require "palenca.runtime"
 local uv = require "luv"
 
 local engine = core.engine()
-local calls = require("palenca.runtime.calls").new(engine)
+local own = calls.new(engine)
 local poll, timer = uv.new_poll(engine:fd()), uv.new_timer()
 
 local function resume(thread)
@@ -21,7 +22,7 @@ end
 -- One turn of the engine, which waits for nothing, and the moment of the next one at the latest.
 local function turn()
   local ended = {}
-  calls:step(0, function(call)
+  own:step(0, function(call)
     ended[#ended + 1] = call.waiter
   end)
   for _, thread in ipairs(ended) do
@@ -37,18 +38,21 @@ end
 runtime.use {
   submit = function(request)
     timer:start(0, 0, turn)
-    return calls:submit(request)
+    return own:submit(request)
   end,
   wait = function(call)
-    while not call.result do
+    while not calls.result(call) do
       call.waiter = coroutine.running()
       coroutine.yield()
     end
     return call.result
   end,
   cancel = function(call)
-    calls:cancel(call)
+    own:cancel(call)
     timer:start(0, 0, turn)
+    if call.waiter then
+      resume(call.waiter) -- it is told that its call was given up
+    end
   end,
   sleep = function(seconds)
     local thread, alarm = coroutine.running(), uv.new_timer()

@@ -6,11 +6,6 @@
 
 #include <lua.h>
 
-/* A light userdata under this name in the registry, set before the module is
- * opened, is the palenca_pacers that its engines share with other states. It
- * must outlive the state. */
-#define PALENCA_PACERS_FIELD "palenca.pacers"
-
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif

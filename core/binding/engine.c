@@ -170,8 +170,6 @@ static int engine_new(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     options.max_in_flight = (int)number_field(L, 1, "max_in_flight", 0, 10000);
   }
-  lua_getfield(L, LUA_REGISTRYINDEX, PALENCA_PACERS_FIELD);
-  options.pacers = lua_touserdata(L, -1);
   engine_box *box = lua_newuserdata(L, sizeof *box);
   *box = (engine_box){0};
   compat_set_metatable(L, ENGINE_TYPE);

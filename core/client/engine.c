@@ -57,11 +57,9 @@ palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenc
   fork_guard_init(&engine->guard);
   seed(engine);
   engine->pacers =
-      options->pacers != NULL ? palenca_pacers_retain(options->pacers) : palenca_pacers_new();
+      options->pacers != NULL ? palenca_pacers_retain(options->pacers) : pacers_of_process();
   engine->transport = transport_new(in_flight, error);
-  if (engine->pacers == NULL)
-    palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
-  if (engine->pacers == NULL || engine->transport == NULL) {
+  if (engine->transport == NULL) {
     palenca_engine_free(engine);
     return NULL;
   }
@@ -78,11 +76,11 @@ void palenca_engine_free(palenca_engine *engine) {
   fork_guard_free(&engine->guard);
   call_list_free(&engine->waiting);
   call_list_free(&engine->sending);
-  lanes_free(engine->lanes);
+  lanes_free(engine->lanes, engine->pacers);
+  palenca_pacers_release(engine->pacers);
   for (palenca_result *result; (result = palenca_engine_take(engine)) != NULL;)
     palenca_result_free(result);
   attempt_log_free(&engine->attempts);
-  palenca_pacers_release(engine->pacers);
   free(engine);
 }
 

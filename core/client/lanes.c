@@ -3,6 +3,16 @@
 
 #include <stdlib.h>
 
+static lane *add(lane **first, pacer *of) {
+  lane *one = calloc(1, sizeof *one);
+  if (one == NULL)
+    return NULL;
+  one->pacer = of;
+  one->next = *first;
+  *first = one;
+  return one;
+}
+
 lane *lanes_find(lane **first, palenca_pacers *pacers, const call *one) {
   pacer *wanted = NULL;
   if (one->rate_limit > 0) {
@@ -13,19 +23,18 @@ lane *lanes_find(lane **first, palenca_pacers *pacers, const call *one) {
   lane *found = *first;
   while (found != NULL && found->pacer != wanted)
     found = found->next;
-  if (found == NULL && (found = calloc(1, sizeof *found)) != NULL) {
-    found->pacer = wanted;
-    found->next = *first;
-    *first = found;
-  }
-  return found;
+  lane *made = found == NULL ? add(first, wanted) : NULL;
+  if (made == NULL)
+    pacers_drop(pacers, wanted); /* a lane that was there has its own reference */
+  return found != NULL ? found : made;
 }
 
-void lanes_free(lane *first) {
+void lanes_free(lane *first, palenca_pacers *pacers) {
   while (first != NULL) {
     lane *next = first->next;
     call_list_free(&first->queues[FRESH].calls);
     call_list_free(&first->queues[BULK].calls);
+    pacers_drop(pacers, first->pacer);
     free(first);
     first = next;
   }

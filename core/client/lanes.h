@@ -26,7 +26,7 @@ struct lane {
 /* The lane of a call, made if need be; NULL: out of memory. */
 lane *lanes_find(lane **first, palenca_pacers *pacers, const call *one);
 /* Frees the lanes with their calls. */
-void lanes_free(lane *first);
+void lanes_free(lane *first, palenca_pacers *pacers);
 /* Where a call waits. */
 call_list *lane_queue(const call *one);
 

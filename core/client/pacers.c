@@ -1,6 +1,8 @@
-/* The pace of every key in the process, shared by engines on any thread; or on the machine. */
+/* The pace of every key in the process, shared by engines on any thread and kept from one to the
+ * next; or on the machine. */
 #include "pacers.h"
 
+#include "clock.h"
 #include "pace_file.h"
 #include "protocol/error.h"
 
@@ -20,6 +22,7 @@ struct pacer {
   size_t limit;
   palenca_pace pace; /* unless there is a file */
   pace_file *file;
+  size_t references;
   pacer *next;
 };
 
@@ -32,28 +35,78 @@ struct palenca_pacers {
 
 #define BUSY_MS 1
 
-palenca_pacers *palenca_pacers_new(void) {
-  palenca_pacers *pacers = calloc(1, sizeof *pacers);
-  if (pacers == NULL)
-    return NULL;
-  pthread_mutex_init(&pacers->mutex, NULL);
-  pacers->references = 1;
-  pacers->directory = -1;
-  return pacers;
+static void free_pacer(pacer *one) {
+  palenca_pace_free(&one->pace);
+  pace_file_close(one->file);
+  free(one);
 }
+
+static bool is_wanted(const pacer *one, int64_t now) {
+  return one->references > 0 ||
+         (one->file == NULL && palenca_pace_wait(&one->pace, now, one->limit - 1) > 0);
+}
+
+/* Frees those that no engine has and that would hold nobody back. */
+static void sweep(palenca_pacers *pacers, int64_t now) {
+  for (pacer **at = &pacers->first; *at != NULL;) {
+    pacer *one = *at;
+    if (is_wanted(one, now)) {
+      at = &one->next;
+    } else {
+      *at = one->next;
+      free_pacer(one);
+    }
+  }
+}
+
+/* ---- the set of the process ---- */
+
+/* The API counts for each key, however many engines there are, at once or one after the other. */
+static palenca_pacers of_process = {
+    .mutex = PTHREAD_MUTEX_INITIALIZER, .references = 1, .directory = -1};
+
+static void lock(void) {
+  pthread_mutex_lock(&of_process.mutex);
+}
+
+static void unlock(void) {
+  pthread_mutex_unlock(&of_process.mutex);
+}
+
+/* A child gets the mutex as it is at the fork: it must not be that of a thread it does not have. */
+static void guard_forks(void) {
+  pthread_atfork(lock, unlock, unlock);
+}
+
+palenca_pacers *pacers_of_process(void) {
+  static pthread_once_t guarded = PTHREAD_ONCE_INIT;
+  pthread_once(&guarded, guard_forks);
+  return palenca_pacers_retain(&of_process);
+}
+
+/* The module may be unloaded before the process ends. */
+__attribute__((destructor)) static void free_all(void) {
+  lock();
+  sweep(&of_process, INT64_MAX);
+  unlock();
+}
+
+/* ---- sets ---- */
 
 palenca_pacers *palenca_pacers_share(const char *parent, palenca_error *error) {
   int directory = pace_directory_open(parent, error);
   if (directory < 0)
     return NULL;
-  palenca_pacers *pacers = palenca_pacers_new();
-  if (pacers != NULL) {
-    pacers->directory = directory;
-    return pacers;
+  palenca_pacers *pacers = calloc(1, sizeof *pacers);
+  if (pacers == NULL) {
+    close(directory);
+    palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+    return NULL;
   }
-  close(directory);
-  palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
-  return NULL;
+  pthread_mutex_init(&pacers->mutex, NULL);
+  pacers->references = 1;
+  pacers->directory = directory;
+  return pacers;
 }
 
 palenca_pacers *palenca_pacers_retain(palenca_pacers *pacers) {
@@ -73,13 +126,10 @@ void palenca_pacers_release(palenca_pacers *pacers) {
     return;
   while (pacers->first != NULL) {
     pacer *next = pacers->first->next;
-    palenca_pace_free(&pacers->first->pace);
-    pace_file_close(pacers->first->file);
-    free(pacers->first);
+    free_pacer(pacers->first);
     pacers->first = next;
   }
-  if (pacers->directory >= 0)
-    close(pacers->directory);
+  close(pacers->directory);
   pthread_mutex_destroy(&pacers->mutex);
   free(pacers);
 }
@@ -94,6 +144,7 @@ static pace_file *open_file(const palenca_pacers *pacers, const unsigned char *d
 }
 
 static pacer *add(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
+  sweep(pacers, clock_steady_ms());
   pacer *one = calloc(1, sizeof *one);
   if (one == NULL)
     return NULL;
@@ -123,8 +174,18 @@ pacer *pacers_find(palenca_pacers *pacers, const unsigned char *digest, size_t l
     one = one->next;
   if (one == NULL)
     one = add(pacers, digest, limit);
+  if (one != NULL)
+    one->references++;
   pthread_mutex_unlock(&pacers->mutex);
   return one;
+}
+
+void pacers_drop(palenca_pacers *pacers, pacer *one) {
+  if (one == NULL)
+    return;
+  pthread_mutex_lock(&pacers->mutex);
+  one->references--;
+  pthread_mutex_unlock(&pacers->mutex);
 }
 
 /* What bulk calls leave of a window: 95 % of it is theirs, if nobody else wants it. */

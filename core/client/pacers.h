@@ -1,4 +1,5 @@
-/* The pace of every key in the process, shared by engines on any thread. */
+/* The pace of every key in the process, shared by engines on any thread and kept from one to the
+ * next; or on the machine. */
 #ifndef PALENCA_PACERS_H
 #define PALENCA_PACERS_H
 
@@ -11,8 +12,14 @@ typedef struct pacer pacer;
 /* What is kept of a key. */
 void pacers_digest(const char *key, size_t key_size, unsigned char digest[PACER_DIGEST_SIZE]);
 
-/* The pacer of a key, by its digest, and limit, made if need be; it lives as long as the set. */
+/* The set of the process, to be released. It does not end with those that have it. */
+palenca_pacers *pacers_of_process(void);
+
+/* The pacer of a key, by its digest, and limit, made if need be; to be dropped, or it lives as long
+ * as the set. NULL: out of memory. */
 pacer *pacers_find(palenca_pacers *pacers, const unsigned char *digest, size_t limit);
+/* What it has counted is remembered as long as it matters. NULL is allowed. */
+void pacers_drop(palenca_pacers *pacers, pacer *one);
 
 /* 0: the turn is taken, send now. Otherwise the ms after which to ask again. Bulk requests leave
  * some room for others. */

@@ -224,14 +224,12 @@ bool palenca_signature_check(const palenca_signature_options *options, const cha
 
 /* ---- engine ------------------------------------------------------------------ */
 
-/* Counts the requests of every key in the process; shared by engines, whichever
- * thread they are on. Made with one reference, NULL without memory; the last
- * release frees it. Requests with the same key and the same limit share a count. */
+/* Counts the requests of every key; shared by engines, whichever thread they are on. Those of one
+ * process share one set, unless they are given another, which the last release frees. */
 typedef struct palenca_pacers palenca_pacers;
-palenca_pacers *palenca_pacers_new(void);
 /* Counts those of all processes of this user that share the same directory below `parent`, such as
- * "/dev/shm": in a small file for each key, under its digest, that nobody else can read. NULL with
- * `error` set if there can be no such directory. */
+ * "/dev/shm": in a small file for each key, under its digest, that nobody else can read. Made with
+ * one reference; NULL with `error` set if there can be no such directory. */
 palenca_pacers *palenca_pacers_share(const char *parent, palenca_error *error);
 palenca_pacers *palenca_pacers_retain(palenca_pacers *pacers);
 void palenca_pacers_release(palenca_pacers *pacers);
@@ -241,7 +239,7 @@ void palenca_pacers_release(palenca_pacers *pacers);
 typedef struct palenca_engine palenca_engine;
 
 typedef struct {
-  palenca_pacers *pacers; /* retained; NULL: the engine counts for itself */
+  palenca_pacers *pacers; /* retained; NULL: those of the process */
   int max_in_flight;      /* transfers at once; 0: 100 */
 } palenca_engine_options;
 
@@ -274,7 +272,7 @@ typedef struct {
   int timeout_ms;       /* of one attempt; 0: the default */
   int deadline_ms;      /* of all attempts and waits together; 0: none */
   int max_retries;      /* 0: none */
-  const char *pace_key; /* requests with the same key share a limit; NULL: unlimited.
+  const char *pace_key; /* requests with the same key and limit share a count; NULL: unlimited.
                            Only a digest of it is kept. */
   size_t pace_key_size;
   int rate_limit;      /* requests in PALENCA_RATE_WINDOW_MS; 0: unlimited */

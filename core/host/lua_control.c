@@ -2,7 +2,6 @@
 #include "lua_host.h"
 
 #include "lua_box.h"
-#include "state.h"
 #include "task.h"
 
 #include <lauxlib.h>
@@ -27,7 +26,7 @@ static int start(lua_State *L) {
   void **box = new_box(L, TASK_TYPE);
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, -2, 1);
-  *box = task_start(module, options, store, host_state_pacers(L), error, sizeof error);
+  *box = task_start(module, options, store, error, sizeof error);
   return *box != NULL ? 1 : push_failure(L, error);
 }
 

@@ -40,8 +40,7 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* a full disk is a failed write, whatever limit it is that is met */
   raise_descriptor_limit();
-  palenca_pacers *pacers = palenca_pacers_new();
-  lua_State *L = pacers != NULL ? host_state_new(pacers) : NULL;
+  lua_State *L = host_state_new();
   if (L == NULL) {
     fputs("palenca: out of memory\n", stderr);
     return STATUS_FAILED;
@@ -55,6 +54,5 @@ int main(int argc, char **argv) {
   else
     fprintf(stderr, "palenca: %s\n", lua_tostring(L, -1));
   lua_close(L);
-  palenca_pacers_release(pacers);
   return status;
 }

@@ -62,18 +62,15 @@ static int open_all(lua_State *L) {
   preload(L);
   lua_pushcfunction(L, print_line);
   lua_setglobal(L, "print");
-  lua_pushvalue(L, 1);
-  lua_setfield(L, LUA_REGISTRYINDEX, PALENCA_PACERS_FIELD);
   return 0;
 }
 
-lua_State *host_state_new(palenca_pacers *pacers) {
+lua_State *host_state_new(void) {
   lua_State *L = luaL_newstate();
   if (L == NULL)
     return NULL;
   lua_pushcfunction(L, open_all);
-  lua_pushlightuserdata(L, pacers);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
     lua_close(L);
     return NULL;
   }
@@ -85,11 +82,4 @@ int host_state_traceback(lua_State *L) {
   if (lua_type(L, 1) == LUA_TSTRING)
     luaL_traceback(L, L, message, 1);
   return 1;
-}
-
-palenca_pacers *host_state_pacers(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, PALENCA_PACERS_FIELD);
-  palenca_pacers *pacers = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return pacers;
 }

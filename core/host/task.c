@@ -22,7 +22,6 @@ struct task {
   bool joined;
   char *module;
   char *options;
-  palenca_pacers *pacers;
   event_consumer *consumer;
   int fd;
   _Atomic int wish;
@@ -55,7 +54,7 @@ static void end(task *t, const char *error) {
 
 static void *body(void *context) {
   task *t = context;
-  lua_State *L = host_state_new(t->pacers);
+  lua_State *L = host_state_new();
   bounds *own = L != NULL ? bounds_begin(L) : NULL;
   if (own == NULL) {
     if (L != NULL)
@@ -88,8 +87,8 @@ static void destroy(task *t) {
   free(t);
 }
 
-task *task_start(const char *module, const char *options, event_store *store,
-                 palenca_pacers *pacers, char *error, size_t error_size) {
+task *task_start(const char *module, const char *options, event_store *store, char *error,
+                 size_t error_size) {
   task *t = calloc(1, sizeof *t);
   pthread_condattr_t attributes;
   if (t == NULL)
@@ -102,7 +101,6 @@ task *task_start(const char *module, const char *options, event_store *store,
   t->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   t->module = strdup(module);
   t->options = strdup(options);
-  t->pacers = pacers;
   if (store != NULL && t->fd >= 0)
     t->consumer = event_consumer_new(store, t->fd);
   if (t->fd < 0 || t->module == NULL || t->options == NULL ||

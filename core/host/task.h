@@ -3,8 +3,6 @@
 #define PALENCA_HOST_TASK_H
 
 #include "event_store.h"
-#include "palenca.h"
-
 #include <lua.h>
 
 typedef struct task task;
@@ -17,8 +15,8 @@ typedef enum {
 
 /* Runs `require(module)(options)` on a new thread, where `options` is a JSON
  * text and is passed as such. The store may be NULL. */
-task *task_start(const char *module, const char *options, event_store *store,
-                 palenca_pacers *pacers, char *error, size_t error_size);
+task *task_start(const char *module, const char *options, event_store *store, char *error,
+                 size_t error_size);
 
 typedef enum {
   TASK_LOADING,

@@ -1,4 +1,6 @@
 --- A client of the API: one key, one environment.
+--
+-- It stays as it was made: its options can be read as its fields, and writing one raises.
 -- @classmod palenca.client
 local check = require("palenca.check")
 local core = require("palenca.core")
@@ -114,7 +116,7 @@ local function choose_base_url(options)
 end
 
 -- What all requests of a client have in common, with and without a body.
-local function template(self, secret, has_body, language)
+local function template(own, secret, has_body, language)
   return core.template {
     headers = {
       ["x-api-key"] = secret.key,
@@ -123,15 +125,32 @@ local function template(self, secret, has_body, language)
       ["Content-Type"] = has_body and "application/json" or nil,
     },
     pace_key = secret.pace_key,
-    allow_tls_1_2 = self.min_tls == "1.2",
-    timeout = self.timeout,
-    deadline = self.deadline,
-    max_retries = self.max_retries,
-    rate_limit = self.rate_limit,
-    max_response = self.max_response,
-    ca_file = self.ca_file,
-    proxy = self.proxy,
+    allow_tls_1_2 = own.min_tls == "1.2",
+    timeout = own.timeout,
+    deadline = own.deadline,
+    max_retries = own.max_retries,
+    rate_limit = own.rate_limit,
+    max_response = own.max_response,
+    ca_file = own.ca_file,
+    proxy = own.proxy,
   }
+end
+
+local function refuse_change(_, name)
+  error(("a client stays as it was made: '%s' cannot be set; make another one with palenca.new")
+    :format(tostring(name)), 2)
+end
+
+-- Much of what a client was made with is in the templates of its requests: a change would reach
+-- one part of it and not the other.
+local function seal(self, own)
+  return setmetatable(self, {
+    __index = setmetatable(own, Client),
+    __newindex = refuse_change,
+    __tostring = function()
+      return "palenca client of " .. own.base_url
+    end,
+  })
 end
 
 --- Makes a client.
@@ -175,32 +194,28 @@ local function new(options)
     error("palenca.new: the API key holds spaces or characters that no key has", 2)
   end
   local base_url = choose_base_url(options)
-  local self = setmetatable({
+  local own = {
     base_url = base_url,
     timeout = option(options, "timeout") or 30,
     max_retries = option(options, "max_retries") or 3,
     rate_limit = option(options, "rate_limit") or core.rate_limit_default,
     pages_in_flight = option(options, "pages_in_flight") or 8,
-  }, Client)
+  }
   for _, name in ipairs(more_options) do
-    self[name] = option(options, name)
+    own[name] = option(options, name)
   end
-  self.on_attempt = options.on_attempt
+  own.on_attempt = options.on_attempt
   for name, kind in pairs(option_types) do
-    if self[name] ~= nil then
-      check.value("palenca.new: " .. name, self[name], kind, 2)
+    if own[name] ~= nil then
+      check.value("palenca.new: " .. name, own[name], kind, 2)
     end
   end
   local secret = { key = key, pace_key = base_url .. "\n" .. key }
-  secret.with_body, secret.without_body =
-    template(self, secret, true), template(self, secret, false)
+  secret.with_body, secret.without_body = template(own, secret, true), template(own, secret, false)
+  local self = {}
   secrets[self] = secret
   resources.attach(self)
-  return self
-end
-
-function Client:__tostring()
-  return "palenca client of " .. self.base_url
+  return seal(self, own)
 end
 
 -- Sends nothing yet; runtime.wait brings the result. `more`: `safe`, `language`, `bulk`.

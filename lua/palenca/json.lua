@@ -53,7 +53,7 @@ local function encode_number(value)
     error("JSON has no number for " .. tostring(value), 0)
   end
   if value == math.floor(value) and math.abs(value) < 2 ^ 53 then
-    return string.format("%d", value)
+    return string.format("%d", value) -- a zero has no sign then
   end
   if math.type and math.type(value) == "integer" then -- luacheck: ignore 143
     return tostring(value)
@@ -84,7 +84,7 @@ local function is_simple(value, depth)
         return false
       end
     elseif kind == "number" then
-      if item % 1 ~= 0 or item <= -1e14 or item >= 1e14 then
+      if item % 1 ~= 0 or item <= -1e14 or item >= 1e14 or item == 0 and 1 / item < 0 then
         return false
       end
     elseif kind ~= "string" and kind ~= "boolean" then
@@ -146,7 +146,7 @@ function encode_value(value, depth)
 end
 
 --- Encodes a value as JSON text. Raises on what JSON cannot say: functions, NaN, a table within
--- itself. No digit of a number is lost. An empty table is an object.
+-- itself. No digit of a number is lost, but a zero has no sign. An empty table is an object.
 -- @param value a string, number, boolean, table or nil (as null)
 -- @treturn string the JSON text
 function json.encode(value)

@@ -3,8 +3,9 @@
 -- The first page tells how many there are; the others are asked for in parallel, within the rate
 -- limit, and handed on in order. A history that changes while it is read is read again, or said
 -- to be incomplete. What pages cannot show: a row that goes from the middle, while another comes in
--- behind it, in the moment of one reading. Some searches are not counted by the API: their pages
--- are read one after the other, until one is empty, and are never said to be complete.
+-- behind it, or a change that is taken back, in the moment of one reading. Some searches are not
+-- counted by the API: their pages are read one after the other, until one is empty, and are never
+-- said to be complete.
 -- @classmod palenca.pager
 local check = require("palenca.check")
 local reading = require("palenca.reading")
@@ -127,8 +128,8 @@ end
 -- @treturn ?{table,...} the rows; nil if one of the requests failed
 -- @treturn table a report `{complete=, rows=, total_items=, total_pages=, readings=, reason=}`;
 -- or the error. `complete` is true only if as many rows came as the API counted, no page repeated a
--- row of the one before, and the first page was still the same at the end; otherwise `reason` says
--- why not.
+-- row of the one before, and the first page was still the same after all had come; otherwise
+-- `reason` says why not.
 function Pager:all()
   local all, err, counted
   local readings = 0

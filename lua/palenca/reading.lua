@@ -125,14 +125,8 @@ local function inconsistent(reason, meta)
 end
 
 -- When a row at the front goes while another comes in at the back, the totals stay as they were and
--- no row comes twice, but one between two pages is missed: the first page is another one then. It
--- is asked for with the last pages, so that this costs no time; an answer that came before one of
--- theirs says nothing of what happened in between, so it is asked for once more.
-local function look_again(self, call, latest, first, total_items)
-  local result = runtime.wait(call)
-  if call.arrived < latest then
-    result = runtime.wait(submit(self, 1))
-  end
+-- no row comes twice, but one between two pages is missed: the first page is another one then.
+local function first_changed(self, result, first, total_items)
   local rows, meta = rows_of(self, result)
   if not rows then
     return meta
@@ -176,27 +170,24 @@ local function uncounted(self)
   end
 end
 
--- A reading of pages that the API counts: the first tells how many there are.
+-- A reading of pages that the API counts: the first tells how many there are. It is asked for once
+-- more at the end; not before every other page has come, for in which order a server reads what is
+-- under way together cannot be told from the order of its answers.
 local function counted(self)
   local paging = core.paging(self.client.pages_in_flight)
-  local calls, asked, expected, previous, first = {}, 0, 1, {}, nil
-  local check, latest = nil, 0
+  local calls, expected, previous, first, look = {}, 1, {}, nil, nil
   local function next_call()
     for page in function() return paging:next() end do
-      calls[page], asked = submit(self, page), page
-    end
-    local _, _, total_pages = paging:totals()
-    if not check and asked > 1 and asked == total_pages then
-      check = submit(self, 1, true)
+      calls[page] = submit(self, page)
     end
     return calls[expected]
   end
   local function at_end()
-    local _, total_items = paging:totals()
-    if check then
-      local call = check
-      check = nil
-      return nil, look_again(self, call, latest, first, total_items)
+    if look then
+      local _, total_items = paging:totals()
+      local problem = first_changed(self, runtime.wait(look), first, total_items)
+      look = nil
+      return nil, problem
     end
   end
   local function page()
@@ -205,7 +196,7 @@ local function counted(self)
       return at_end()
     end
     local rows, meta = rows_of(self, runtime.wait(call))
-    calls[expected], latest = nil, math.max(latest, call.arrived)
+    calls[expected] = nil
     if not rows then
       return nil, meta
     end
@@ -218,16 +209,19 @@ local function counted(self)
       return nil, inconsistent(reason, meta)
     end
     previous, first, expected = now, first or now, expected + 1
+    if expected > 2 and paging:complete() then
+      look = submit(self, 1, true) -- on its way while the caller works with the last rows
+    end
     return rows
   end
   local function stop()
     for _, call in pairs(calls) do
       runtime.cancel(call)
     end
-    if check then
-      runtime.cancel(check)
+    if look then
+      runtime.cancel(look)
     end
-    calls, check = {}, nil
+    calls, look = {}, nil
   end
   local function report()
     local _, total_items, total_pages = paging:totals()

@@ -115,6 +115,13 @@ palenca_result *run(fixture *f, const palenca_request *request) {
   return result;
 }
 
+void assert_held_back(palenca_engine *engine) {
+  assert_int_equal(palenca_engine_step(engine, 0, NULL, 0), 0);
+  assert_int_equal(palenca_engine_active(engine), 1);
+  assert_in_range(palenca_engine_next_deadline(engine), PALENCA_RATE_WINDOW_MS / 4,
+                  PALENCA_RATE_WINDOW_MS + 1000);
+}
+
 void assert_answered(palenca_result *result, int status, const char *body, int attempts) {
   if (result->error.kind != PALENCA_OK) {
     fail_msg("%s", result->error.message);

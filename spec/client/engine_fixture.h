@@ -67,6 +67,9 @@ palenca_result *run(fixture *f, const palenca_request *request);
 
 int64_t now_ms(void);
 
+/* The only call there is waits for its turn for most of a window. */
+void assert_held_back(palenca_engine *engine);
+
 /* Both free the result. */
 void assert_answered(palenca_result *result, int status, const char *body, int attempts);
 void assert_failed(palenca_result *result, palenca_kind kind, int attempts);

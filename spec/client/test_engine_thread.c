@@ -172,6 +172,28 @@ static void test_a_call_is_made_and_wakes(void **state) {
   engine_thread_free(thread);
 }
 
+/* Whoever watches a call learns of an attempt when it has failed, not with the last one. */
+static void test_an_attempt_wakes_before_there_is_a_result(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER("HTTP/1.1 503 Busy\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n")};
+  START(f, answers);
+  engine_thread *thread = new_thread();
+  int wake = new_wake(thread);
+  drain(wake);
+  palenca_request request = get(f);
+  request.observe = true;
+  uint64_t id = thread_submit(thread, &request);
+  assert_true(is_readable(wake, PATIENCE_MS / 2));
+  assert_int_equal(engine_thread_collect(thread), 0);
+  palenca_attempt_note note;
+  assert_true(engine_thread_take_attempt(thread, &note));
+  assert_int_equal(note.id, id);
+  assert_int_equal(note.status, 503);
+  close(wake);
+  engine_thread_free(thread);
+}
+
 static void test_what_is_wrong_with_a_request_is_said_at_once(void **state) {
   fixture *f = *state;
   static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
@@ -348,6 +370,7 @@ int main(void) {
       TEST(test_an_unusable_directory_is_named_as_the_cause),
       TEST(test_another_process_is_not_let_in),
       TEST(test_a_call_is_made_and_wakes),
+      TEST(test_an_attempt_wakes_before_there_is_a_result),
       TEST(test_what_is_wrong_with_a_request_is_said_at_once),
       TEST(test_a_cancelled_call_has_no_result),
       TEST(test_the_end_does_not_wait_for_answers),

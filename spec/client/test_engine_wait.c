@@ -9,14 +9,6 @@
 
 /* ---- The rate limit ---- */
 
-/* The call is held back for most of a window. */
-static void assert_held_back(palenca_engine *engine) {
-  assert_int_equal(palenca_engine_step(engine, 0, NULL, 0), 0);
-  assert_int_equal(palenca_engine_active(engine), 1);
-  assert_in_range(palenca_engine_next_deadline(engine), PALENCA_RATE_WINDOW_MS / 4,
-                  PALENCA_RATE_WINDOW_MS + 1000);
-}
-
 static void test_a_key_is_limited_and_others_are_not_held_up(void **state) {
   fixture *f = *state;
   static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
@@ -37,26 +29,6 @@ static void test_a_key_is_limited_and_others_are_not_held_up(void **state) {
   assert_int_equal(stub_requests(f->server), 5);
   assert_true(palenca_engine_cancel(f->engine, id));
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
-}
-
-static void test_engines_with_the_same_pacers_share_a_limit(void **state) {
-  fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  palenca_pacers *pacers = palenca_pacers_new();
-  assert_non_null(pacers);
-  const palenca_engine_options options = {pacers, 0};
-  start_with(f, &(stub_script){answers, 1, 0}, &options);
-  palenca_engine *other = new_engine(&options), *alone = new_engine(&(palenca_engine_options){0});
-  palenca_pacers_release(pacers);
-  palenca_request request = limited(f, "a", 1);
-  assert_answered(run(f, &request), 200, "ok", 1);
-  (void)submit(other, &request);
-  assert_held_back(other);
-  (void)submit(alone, &request);
-  assert_answered(wait_result(alone), 200, "ok", 1);
-  assert_int_equal(stub_requests(f->server), 2);
-  palenca_engine_free(alone);
-  palenca_engine_free(other);
 }
 
 static void test_the_servers_word_on_the_window_counts(void **state) {
@@ -215,7 +187,6 @@ static void test_free_ends_calls_in_every_state(void **state) {
   palenca_engine_free(f->engine);
   f->engine = NULL;
   palenca_engine_free(NULL);
-  palenca_pacers_release(NULL);
   palenca_result_free(NULL);
 }
 
@@ -259,7 +230,6 @@ static void test_another_loop_drives_an_engine(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_key_is_limited_and_others_are_not_held_up),
-      TEST(test_engines_with_the_same_pacers_share_a_limit),
       TEST(test_the_servers_word_on_the_window_counts),
       TEST(test_cancel_in_every_state),
       TEST(test_a_completed_call_is_not_cancelled_and_ends_the_wait),

@@ -302,6 +302,24 @@ describe("handlers", function()
     helper.wait_lines(served, "stdout", "ended\t[^\n]+\n", 2)
   end)
 
+  it("are told when another one gives up what they wait for", function()
+    local server = holding_server()
+    local served = serve([[
+      local client = palenca.new{api_key = "k", base_url = URL}
+      local pager = client.accounts:earnings("cb39ee15-f29f-427d-9119-0c627575610d",
+        {start_date = "2024-09-01", end_date = "2026-03-01"})
+      palenca.on("login.success", {max_attempts = 1}, function() pager:next() end)
+      palenca.on("login.error", function() pager:stop() end)
+    ]], { url = server.url })
+    helper.post(served.url, { account_id = "waits" })
+    server:wait_request("/v1/accounts/cb39ee15-f29f-427d-9119-0c627575610d/earnings/search")
+    helper.post(served.url, { account_id = "stops", webhook_action = "login.error" })
+    helper.wait_state(served.db, "stops", "done")
+    local event = helper.wait_state(served.db, "waits", "dead")
+    assert.are.equal("the call was given up", event.error)
+    assert.are.equal(0, served:stop())
+  end)
+
   it("go on after a yield of their own", function()
     local served = serve([[
       palenca.on("*", function(event)

@@ -174,6 +174,29 @@ describe("the environment", function()
   end)
 end)
 
+describe("a client", function()
+  it("stays as it was made", function()
+    local faults = helper.faults()
+    local options = { max_retries = 0, pages_in_flight = 3 }
+    local client = faults:client("good", options)
+    for name, value in pairs {
+      base_url = "http://127.0.0.1:1", timeout = 1, deadline = 1, max_retries = 5, rate_limit = 1,
+      pages_in_flight = 1, max_response = 1, min_tls = "1.2", ca_file = "x", proxy = "x",
+      on_attempt = print, api_key = "other", anything_else = true,
+    } do
+      local before = client[name]
+      helper.blames_caller(function() client[name] = value end, "stays as it was made", name)
+      assert.equal(before, client[name])
+    end
+    assert.same({ 0, 3 }, { client.max_retries, client.pages_in_flight })
+    options.max_retries = 5
+    assert.equal(0, client.max_retries)
+    assert.truthy(client.users:get("u1"))
+    assert.equal(helper.KEY, faults:stats().last.headers["x-api-key"])
+    assert.equal(0, faults:stop())
+  end)
+end)
+
 describe("the key", function()
   it("is not in anything that a client holds or prints", function()
     local client = palenca.new { api_key = KEY, environment = "production" }

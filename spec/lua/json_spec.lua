@@ -88,6 +88,15 @@ describe("json.encode", function()
     assert.equal('{"o":{"a\\"":"\\n"}}', json.encode { o = { ['a"'] = "\n" } })
   end)
 
+  it("writes a zero without a sign, wherever it is", function()
+    local zero = -1 * 0.0
+    assert.equal(-math.huge, 1 / zero)
+    assert.equal("0", json.encode(zero))
+    assert.equal('{"n":0}', json.encode { n = zero })
+    assert.equal('{"o":{"n":0}}', json.encode { o = { n = zero } })
+    assert.equal("[0,0.5]", json.encode { zero, 0.5 })
+  end)
+
   it("writes a list with holes as an object", function()
     assert.same({ ["1"] = "a", ["1000"] = "b" },
       json.decode(json.encode({ [1] = "a", [1000] = "b" })))

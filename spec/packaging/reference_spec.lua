@@ -62,7 +62,8 @@ describe("the reference", function()
   it("has every operation, and what a search answers", function()
     local client = palenca.new { api_key = "k", base_url = "http://127.0.0.1:1" }
     assert_all("classes/palenca.client", { new = true }, "palenca.client.")
-    assert_all("classes/palenca.client", getmetatable(client).__index, "Client:")
+    local options = getmetatable(client).__index
+    assert_all("classes/palenca.client", getmetatable(options).__index, "Client:")
     local own_page = { users = true, accounts = true, logins = true, webhooks = true }
     local operations = 0
     for name, resource in pairs(client) do

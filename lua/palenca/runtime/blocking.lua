@@ -18,7 +18,7 @@ function blocking.new()
       return own:submit(request)
     end,
     wait = function(call)
-      while not call.result do
+      while not calls.result(call) do
         own:step(LONG, nothing)
       end
       return call.result

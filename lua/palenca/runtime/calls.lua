@@ -20,13 +20,23 @@ end
 -- default: in place
 -- @treturn Calls
 function calls.new(engine, run)
-  return setmetatable({ engine = engine, run = run or run_here, pending = {}, steps = 0 }, Calls)
+  return setmetatable({ engine = engine, run = run or run_here, pending = {} }, Calls)
+end
+
+--- The result of a call: what a runtime's `wait` looks for each time that something has happened.
+-- @tparam table call of @{Calls:submit}
+-- @treturn ?table the engine's result; nil if there is none yet. Raises if the call was given up:
+-- it will never have one
+function calls.result(call)
+  if call.is_cancelled then
+    error("the call was given up", 0)
+  end
+  return call.result
 end
 
 --- Queues a request; raises if it is not valid.
 -- @tparam table request as the runtime was given it
--- @treturn table the call; its `result` is nil until there is one, and `arrived` then tells the
--- order of the arrivals
+-- @treturn table the call; its `result` is nil until there is one
 function Calls:submit(request)
   request.observe = request.on_attempt ~= nil
   local id, problem = self.engine:submit(request)
@@ -74,7 +84,6 @@ end
 -- @tparam function on_done called with each such call
 -- @param ... descriptors that end the wait when they become readable
 function Calls:step(max_wait, on_done, ...)
-  self.steps = self.steps + 1
   self.engine:step(max_wait, ...)
   tell_attempts(self)
   local result = self.engine:take()
@@ -82,7 +91,7 @@ function Calls:step(max_wait, on_done, ...)
     local call = self.pending[result.id]
     if call then -- it may have been cancelled on its way, or who submitted it ended before
       self.pending[result.id] = nil
-      call.result, call.arrived = result, self.steps
+      call.result = result
       on_done(call)
     end
     result = self.engine:take()

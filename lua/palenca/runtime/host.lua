@@ -124,10 +124,8 @@ end
 
 local function wait(self, call)
   local task = may_park(self)
-  while not call.result do
-    if call.is_cancelled then
-      error("the call was given up", 0)
-    elseif task then
+  while not calls.result(call) do
+    if task then
       assert(not call.waiter, "two coroutines wait for the same call")
       call.waiter = task
       park(task)
@@ -136,6 +134,18 @@ local function wait(self, call)
     end
   end
   return call.result
+end
+
+-- Whoever waits for it is told so.
+local function give_up(self, call)
+  if call.task then
+    call.task.calls[call] = nil
+  end
+  self.calls:cancel(call)
+  if call.waiter then
+    wake(self, call.waiter)
+    call.waiter = nil
+  end
 end
 
 local function add_sleeper(self, due, task)
@@ -180,10 +190,7 @@ function Scheduler:runtime()
       return wait(self, call)
     end,
     cancel = function(call)
-      if call.task then
-        call.task.calls[call] = nil
-      end
-      self.calls:cancel(call)
+      give_up(self, call)
     end,
     sleep = function(seconds)
       sleep(self, seconds)
@@ -216,7 +223,7 @@ local function close(self, task)
   bounds.close(task.thread, CLOSE_PATIENCE)
   self.current = nil
   for call in pairs(task.calls) do
-    self.calls:cancel(call)
+    give_up(self, call)
   end
 end
 

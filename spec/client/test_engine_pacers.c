@@ -1,0 +1,184 @@
+/* Tests of the pace of a key: one for all engines of a process, whichever thread they are on, and
+ * kept when they end; what becomes of it in a fork. */
+#include "engine_fixture.h"
+#include "engine_thread.h"
+#include "pacers.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- From one engine to the other ---- */
+
+static void test_engines_share_the_limit_of_a_key(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_engine *other = new_engine(&(palenca_engine_options){0});
+  palenca_request request = limited(f, "shared", 1), another = limited(f, "not shared", 1);
+  assert_answered(run(f, &request), 200, "ok", 1);
+  (void)submit(other, &another);
+  assert_answered(wait_result(other), 200, "ok", 1);
+  (void)submit(other, &request);
+  assert_held_back(other);
+  assert_int_equal(stub_requests(f->server), 2);
+  palenca_engine_free(other);
+}
+
+static void test_the_pace_outlives_the_engine(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = limited(f, "engine", 1);
+  assert_answered(run(f, &request), 200, "ok", 1);
+  palenca_engine_free(f->engine);
+  f->engine = new_engine(&(palenca_engine_options){0});
+  (void)submit(f->engine, &request);
+  assert_held_back(f->engine);
+  assert_int_equal(stub_requests(f->server), 1);
+}
+
+/* The result of a call that a new thread makes, which ends with it. */
+static palenca_result *run_on_thread(const palenca_request *request) {
+  engine_thread *thread = engine_thread_new(&(palenca_engine_options){0}, NULL);
+  assert_non_null(thread);
+  assert_int_not_equal(engine_thread_submit(thread, request, NULL), 0);
+  palenca_result *result;
+  int64_t end = now_ms() + PATIENCE_MS;
+  while (engine_thread_collect(thread), (result = engine_thread_take(thread)) == NULL) {
+    assert_true(now_ms() < end);
+    usleep(1000);
+  }
+  engine_thread_free(thread);
+  return result;
+}
+
+static void test_the_pace_outlives_the_thread_of_an_engine(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = limited(f, "thread", 1);
+  assert_answered(run_on_thread(&request), 200, "ok", 1);
+  request.deadline_ms = 50;
+  assert_failed(run_on_thread(&request), PALENCA_TIMEOUT, 0);
+  (void)submit(f->engine, &request);
+  assert_failed(wait_result(f->engine), PALENCA_TIMEOUT, 0);
+  assert_int_equal(stub_requests(f->server), 1);
+}
+
+static void test_the_wait_that_the_server_named_outlives_the_thread(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
+      ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = limited(f, "named", 100);
+  assert_answered(run_on_thread(&request), 429, "", 1);
+  (void)submit(f->engine, &request);
+  assert_held_back(f->engine);
+  request.deadline_ms = 50;
+  assert_failed(run_on_thread(&request), PALENCA_TIMEOUT, 0);
+  assert_int_equal(stub_requests(f->server), 1);
+}
+
+/* ---- Forks ---- */
+
+/* In the child, where a failed assertion could not be told. */
+static bool is_held_back(const palenca_request *request) {
+  palenca_engine *engine = palenca_engine_new(&(palenca_engine_options){0}, NULL);
+  bool is = engine != NULL && palenca_engine_submit(engine, request, NULL) != 0 &&
+            palenca_engine_step(engine, 0, NULL, 0) == 0 &&
+            palenca_engine_next_deadline(engine) > PALENCA_RATE_WINDOW_MS / 4;
+  palenca_engine_free(engine);
+  return is;
+}
+
+static void test_a_child_knows_what_was_sent_before(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = limited(f, "forked", 1);
+  assert_answered(run(f, &request), 200, "ok", 1);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0)
+    _exit(is_held_back(&request) ? 0 : 1);
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  assert_int_equal(stub_requests(f->server), 1);
+}
+
+static atomic_bool enough;
+
+static void *take_turns(void *context) {
+  palenca_pacers *pacers = pacers_of_process();
+  for (int64_t now = 0; !atomic_load(&enough); now++)
+    pacers_take(pacers, context, false, now);
+  palenca_pacers_release(pacers);
+  return NULL;
+}
+
+/* A child does not wait for a thread that it does not have. */
+static void test_a_fork_comes_at_any_moment(void **state) {
+  (void)state;
+  unsigned char digest[PACER_DIGEST_SIZE] = {1};
+  palenca_pacers *pacers = pacers_of_process();
+  pacer *one = pacers_find(pacers, digest, 10);
+  assert_non_null(one);
+  pthread_t other;
+  assert_int_equal(pthread_create(&other, NULL, take_turns, one), 0);
+  for (int i = 0; i < 200; i++) {
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+      alarm(PATIENCE_MS / 1000);
+      pacers_drop(pacers, pacers_find(pacers, digest, 10));
+      pacers_take(pacers, one, false, 0);
+      _exit(0);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+  }
+  atomic_store(&enough, true);
+  pthread_join(other, NULL);
+  pacers_drop(pacers, one);
+  palenca_pacers_release(pacers);
+}
+
+/* ---- Memory ---- */
+
+/* The allocator of a sanitizer counts nothing. */
+static void test_keys_that_nobody_uses_take_no_memory(void **state) {
+  (void)state;
+  palenca_pacers *pacers = pacers_of_process();
+  size_t before = mallinfo2().uordblks;
+  for (int i = 0; i < 10000; i++) {
+    unsigned char digest[PACER_DIGEST_SIZE] = {2};
+    memcpy(digest + 1, &i, sizeof i);
+    pacer *one = pacers_find(pacers, digest, 120);
+    assert_non_null(one);
+    assert_ptr_equal(pacers_find(pacers, digest, 120), one);
+    pacers_drop(pacers, one);
+    pacers_drop(pacers, one);
+  }
+  assert_true(mallinfo2().uordblks < before + 100000);
+  palenca_pacers_release(pacers);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_engines_share_the_limit_of_a_key),
+      TEST(test_the_pace_outlives_the_engine),
+      TEST(test_the_pace_outlives_the_thread_of_an_engine),
+      TEST(test_the_wait_that_the_server_named_outlives_the_thread),
+      TEST(test_a_child_knows_what_was_sent_before),
+      cmocka_unit_test(test_a_fork_comes_at_any_moment),
+      cmocka_unit_test(test_keys_that_nobody_uses_take_no_memory),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,367 @@
+--- How a search is read, over a runtime that is a server at once: exactly what is asked for and
+-- given up, and what becomes of it when the server reads requests in an order of its own while its
+-- rows move.
+local errors = require("palenca.errors")
+local helper = require("spec.lua.helper")
+local json = require("palenca.json")
+local palenca = require("palenca")
+local runtime = require("palenca.runtime")
+
+-- A server that reads what is under way when somebody waits: `choose(n)` says which of so many
+-- requests comes next, `on_read(count)` may change its rows before it does, `fail(page)` answers a
+-- status. It notes what was asked for and what was cancelled.
+local function new_server(rows, size)
+  local server = {
+    rows = rows, asked = {}, bulk = {}, cancelled = {}, pending = {}, reads = 0,
+    choose = function() return 1 end,
+    on_read = function() end,
+    fail = function() end,
+    wait = function() end,
+  }
+
+  local function page_of(number)
+    local list = {}
+    for at = (number - 1) * size + 1, math.min(number * size, #server.rows) do
+      list[#list + 1] = { count_trips = server.rows[at] }
+    end
+    return list
+  end
+
+  local function read(call)
+    server.reads = server.reads + 1
+    server.on_read(server.reads)
+    local status = server.fail(call.page, server.reads)
+    if status then
+      call.result = { status = status, attempts = 1, body = "" }
+      return
+    end
+    call.result = {
+      status = 200, attempts = 1, body = json.encode {
+        success = true,
+        data = { earnings = page_of(call.page) },
+        pagination = {
+          page = call.page, items_per_page = size, total_items = #server.rows,
+          total_pages = math.ceil(#server.rows / size),
+        },
+      },
+    }
+  end
+
+  runtime.use {
+    submit = function(request)
+      local call = { page = json.decode(request.body).options.page }
+      table.insert(server.asked, call.page)
+      table.insert(server.bulk, request.bulk)
+      table.insert(server.pending, call)
+      return call
+    end,
+    wait = function(call)
+      server.wait()
+      while not call.result do
+        read(table.remove(server.pending, server.choose(#server.pending)))
+      end
+      return call.result
+    end,
+    cancel = function(call)
+      table.insert(server.cancelled, call.page)
+    end,
+  }
+  return server
+end
+
+local function search(size, in_flight)
+  local client = palenca.new {
+    api_key = helper.KEY, base_url = "http://127.0.0.1:1", pages_in_flight = in_flight,
+  }
+  return client.accounts:earnings(helper.ACCOUNT, {
+    start_date = "2024-09-01", end_date = "2026-03-01", items_per_page = size,
+  })
+end
+
+local function numbers(first, last)
+  local list = {}
+  for number = first, last do
+    list[#list + 1] = number
+  end
+  return list
+end
+
+describe("a reading", function()
+  after_each(function() runtime.use(nil) end)
+
+  local server
+  before_each(function() server = new_server(numbers(1, 9), 2) end)
+
+  local function next_rows(pager, count)
+    for _ = 1, count do
+      assert(pager:next())
+    end
+  end
+
+  local function sorted(list)
+    table.sort(list)
+    return list
+  end
+
+  it("asks for each page once, and then for the first one again", function()
+    local rows, report = search(2):all()
+    assert.equal(9, #rows)
+    assert.is_true(report.complete)
+    assert.same({ 1, 2, 3, 4, 5, 1 }, server.asked)
+    assert.same({}, server.cancelled)
+  end)
+
+  it("lets other calls pass, but for what its caller waits for first", function()
+    search(2):all()
+    assert.same({ false, true, true, true, true, true }, server.bulk)
+    search(2):page(1)
+    search(2):page(2)
+    assert.same({ false, true }, { server.bulk[7], server.bulk[8] })
+  end)
+
+  it("asks for no more pages at once than it may", function()
+    local pager = search(2, 2)
+    local seen = {}
+    for number = 1, 9 do
+      next_rows(pager, 1)
+      seen[number] = #server.asked
+    end
+    assert.same({ 1, 1, 3, 3, 4, 4, 5, 5, 6 }, seen)
+  end)
+
+  it("looks at the first page again when all have come, while its last rows are used", function()
+    local pager = search(2)
+    next_rows(pager, 8)
+    assert.same({ 1, 2, 3, 4, 5 }, server.asked)
+    next_rows(pager, 1)
+    assert.same({ 1, 2, 3, 4, 5, 1 }, server.asked)
+    assert.same({}, { pager:next() })
+    assert.same({}, { pager:next() })
+    assert.equal(6, server.reads)
+    assert.equal(6, #server.asked)
+  end)
+
+  it("that fails gives up what it has asked for, and asks for nothing more", function()
+    server.fail = function(page) return page == 3 and 500 or nil end
+    local pager = search(2)
+    next_rows(pager, 4)
+    local row, err = pager:next()
+    assert.is_nil(row)
+    assert.equal("server", err.kind)
+    assert.same({ 1, 2, 3, 4, 5 }, server.asked)
+    assert.same({ 4, 5 }, sorted(server.cancelled))
+    for _ = 1, 3 do
+      local again = { pager:next() }
+      assert.is_nil(again[1])
+      assert.equal(err, again[2])
+    end
+    assert.equal(5, #server.asked)
+    assert.equal(2, #server.cancelled)
+  end)
+
+  it("of all rows that fails gives up the same", function()
+    server.fail = function(page) return page == 2 and 500 or nil end
+    local rows, err = search(2):all()
+    assert.is_nil(rows)
+    assert.equal("server", err.kind)
+    assert.same({ 1, 2, 3, 4, 5 }, server.asked)
+    assert.same({ 3, 4, 5 }, sorted(server.cancelled))
+  end)
+
+  it("whose rows change gives up the rest, and begins again", function()
+    server.on_read = function(count)
+      if count == 2 then
+        table.insert(server.rows, 1, 0)
+      end
+    end
+    local rows, report = search(2):all()
+    assert.same({ 10, 2, true }, { #rows, report.readings, report.complete })
+    assert.same({ 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1 }, server.asked)
+    assert.same({ 3, 4, 5 }, sorted(server.cancelled))
+  end)
+
+  it("that cannot be told to be whole is not said to be", function()
+    server.fail = function(_, reads) return reads == 6 and 500 or nil end
+    local pager = search(2)
+    next_rows(pager, 9)
+    local row, err = pager:next()
+    assert.is_nil(row)
+    assert.equal("server", err.kind)
+    server.reads = 0
+    local rows, problem = search(2):all()
+    assert.is_nil(rows)
+    assert.equal("server", problem.kind)
+  end)
+
+  it("that is stopped gives up what is under way, once, and has no rows any more", function()
+    for after, expected in pairs { [1] = {}, [3] = { 3, 4, 5 }, [8] = { 5 }, [9] = { 1 } } do
+      local pager = search(2)
+      server.cancelled = {}
+      next_rows(pager, after)
+      local asked = #server.asked
+      pager:stop()
+      assert.same(expected, sorted(server.cancelled), "after row " .. after)
+      pager:stop()
+      assert.same({}, { pager:next() })
+      assert.equal(asked, #server.asked)
+      assert.equal(#expected, #server.cancelled)
+    end
+    local pager = search(2)
+    local asked = #server.asked
+    pager:stop()
+    assert.same({}, { pager:next() })
+    assert.equal(asked, #server.asked)
+  end)
+
+  if _VERSION == "Lua 5.4" then
+    it("that is left by a break is stopped", function()
+      for row in search(2):each() do
+        if row.count_trips == 3 then
+          break
+        end
+      end
+      assert.same({ 3, 4, 5 }, sorted(server.cancelled))
+    end)
+  end
+
+  it("of pages that are not counted is stopped as well", function()
+    server.wait = coroutine.yield
+    local client = palenca.new { api_key = helper.KEY, base_url = "http://127.0.0.1:1" }
+    local pager = client.users:search { start_date = "2025-01-01", end_date = "2025-02-01" }
+    local reader = coroutine.create(function() pager:next() end)
+    assert(coroutine.resume(reader))
+    assert.same({ 1 }, server.asked)
+    pager:stop()
+    assert.same({ 1 }, server.cancelled)
+  end)
+
+  it("is one coroutine's: a second one is refused, and the first one goes on", function()
+    server.wait = coroutine.yield
+    local pager, got = search(2), nil
+    local first = coroutine.create(function() got = pager:next() end)
+    assert(coroutine.resume(first))
+    local ok, problem = coroutine.resume(coroutine.create(function() pager:next() end))
+    assert.is_false(ok)
+    assert.truthy(problem:find("reading_spec", 1, true), problem)
+    assert.truthy(problem:find("being read by another coroutine", 1, true), problem)
+    assert(coroutine.resume(first))
+    assert.equal(1, got.count_trips)
+    assert.equal(2, pager:next().count_trips)
+    assert.same({ 1 }, server.asked)
+  end)
+end)
+
+-- All ways in which a number of choices can be made, one after the other: answers `choose(n)` → 1
+-- to n, and `more()`, which goes on to the next way and answers whether there is one.
+local function every_way()
+  local made, at = {}, 0
+  local function choose(n)
+    at = at + 1
+    made[at] = made[at] or { now = 1, of = n }
+    return made[at].now
+  end
+  local function more()
+    at = 0
+    while made[1] and made[#made].now == made[#made].of do
+      made[#made] = nil
+    end
+    if made[1] then
+      made[#made].now = made[#made].now + 1
+    end
+    return made[1] ~= nil
+  end
+  return choose, more
+end
+
+describe("a history whose rows move while their number stays", function()
+  after_each(function() runtime.use(nil) end)
+
+  local moves = {
+    ["one goes at the front, one comes at the back"] = function(rows)
+      table.insert(rows, rows[#rows] + 1)
+      table.remove(rows, 1)
+    end,
+    ["one comes at the front, one goes at the back"] = function(rows)
+      table.insert(rows, 1, rows[1] - 1)
+      table.remove(rows)
+    end,
+  }
+
+  -- Whether these are `total` rows in order, as the history always has them.
+  local function is_whole(total, list)
+    for at, row in ipairs(list) do
+      if row.count_trips ~= list[1].count_trips + at - 1 then
+        return false
+      end
+    end
+    return #list == total
+  end
+
+  -- Reads with each order that a server may choose in the first reading, and a move before each of
+  -- its reads: one, or two.
+  local function for_all(total, in_flight, move, moments, body)
+    local pages = math.ceil(total / 2)
+    local reads = 2 * pages + 3
+    for first = 1, reads do
+      for second = first, moments == 2 and reads or first do
+        local choose, more = every_way()
+        repeat
+          local server = new_server(numbers(1, total), 2)
+          server.choose = function(n)
+            return server.reads <= pages and choose(n) or 1
+          end
+          server.on_read = function(count)
+            if count == first or moments == 2 and count == second then
+              move(server.rows)
+            end
+          end
+          body(search(2, in_flight), server)
+        until not more()
+      end
+    end
+  end
+
+  for name, move in pairs(moves) do
+    for _, in_flight in ipairs { 1, 2, 4 } do
+      it(name .. ", with " .. in_flight .. " in flight: is read whole in the end", function()
+        local again, runs = 0, 0
+        for_all(9, in_flight, move, 1, function(pager, server)
+          local rows, report = pager:all()
+          assert.is_true(report.complete)
+          assert.is_true(is_whole(9, rows), table.concat(server.asked, " "))
+          assert.is_true(report.readings <= 2)
+          again, runs = again + report.readings - 1, runs + 1
+        end)
+        assert.is_true(again > 0 and again < runs, again .. " of " .. runs)
+      end)
+    end
+
+    it(name .. ", twice: is never called complete with a gap or a double row", function()
+      for_all(7, 3, move, 2, function(pager, server)
+        local rows, report = pager:all()
+        assert.is_true(not report.complete or is_whole(7, rows), table.concat(server.asked, " "))
+      end)
+    end)
+
+    it(name .. ": ends a loop only when all rows came, once", function()
+      local ended, raised = 0, 0
+      for_all(7, 8, move, 1, function(pager, server)
+        local rows = {}
+        local ok, problem = pcall(function()
+          for row in pager:each() do
+            rows[#rows + 1] = row
+          end
+        end)
+        if ok then
+          ended = ended + 1
+          assert.is_true(is_whole(7, rows), table.concat(server.asked, " "))
+        else
+          raised = raised + 1
+          assert.is_true(errors.is(problem), tostring(problem))
+          assert.equal("inconsistent_pages", problem.code)
+        end
+      end)
+      assert.is_true(ended > 0 and raised > 0, ended .. ", " .. raised)
+    end)
+  end
+end)
