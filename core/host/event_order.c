@@ -33,6 +33,7 @@ struct event_order {
   size_t account_capacity, account_count;
   waiting_event *waiting;
   uint32_t waiting_capacity, waiting_used, waiting_free;
+  size_t waiting_count;
 };
 
 uint64_t event_order_key(const event_order *order, const char *account_id) {
@@ -68,6 +69,10 @@ void event_order_free(event_order *order) {
 
 size_t event_order_ready(const event_order *order) {
   return order->ready_count;
+}
+
+size_t event_order_waiting(const event_order *order) {
+  return order->waiting_count;
 }
 
 /* ---- What may run ---- */
@@ -198,6 +203,7 @@ static bool add_waiting(event_order *order, account_slot *slot, int64_t id) {
     order->waiting[slot->last].next = node;
   }
   slot->last = node;
+  order->waiting_count++;
   return true;
 }
 
@@ -255,5 +261,6 @@ bool event_order_end(event_order *order, uint64_t account) {
   slot->first = order->waiting[node].next;
   order->waiting[node].next = order->waiting_free;
   order->waiting_free = node;
+  order->waiting_count--;
   return true;
 }

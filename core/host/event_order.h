@@ -44,4 +44,7 @@ bool event_order_end(event_order *order, uint64_t account);
 /* How many may run. */
 size_t event_order_ready(const event_order *order);
 
+/* How many may run only once the one before them has ended. */
+size_t event_order_waiting(const event_order *order);
+
 #endif

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #define MAX_PUTS 1024 /* in a transaction: bounds how long the first of them waits */
@@ -74,31 +73,49 @@ typedef enum {
   NO_WORK_LEFT
 } work_kind;
 
-/* Waits, with the mutex held, until there is something to carry out, but not for ever. After
- * trouble only puts are tried at once, because somebody waits for their answer. */
+/* A finish costs a sync, like any commit. If no event waits for it, it is written together with the
+ * next put, or with other finishes. */
+static int64_t finishes_rest(const event_store *store) {
+  if (store->finishes == NULL) {
+    return INT64_MAX;
+  }
+  int64_t rest = store->finishes_due - clock_steady_ms();
+  return store->has_waiting || store->is_closing || rest < 0 ? 0 : rest;
+}
+
+/* Waits, with the mutex held, until there is something to carry out, but not for ever, and makes
+ * the store busy. After trouble only puts are tried at once, because somebody waits for their
+ * answer. */
 static work_kind next_batch(event_store *store, store_batch *batch) {
   bool has_waited = false;
   for (;;) {
+    while (store->is_busy) {
+      wait_for_work(store, NOTICE_MS);
+    }
     size_t room = event_consumers_room(store);
     int64_t now = clock_unix_ms();
     bool has_due = store->may_lease || store->next_due <= now;
-    bool has_work = store->finishes != NULL || store->has_news || (room > 0 && has_due);
+    int64_t patience = finishes_rest(store);
+    bool has_work = patience == 0 || store->has_news || (room > 0 && has_due);
     int64_t rest = 0;
     if (has_work && store->rest_until > 0) {
       rest = store->rest_until - clock_steady_ms();
     }
     if (store->puts.first != NULL || (has_work && rest <= 0)) {
       take_batch(store, batch, room, now);
+      store->is_busy = true;
       return WORK;
     }
     if (!has_work && store->is_closing) {
       return NO_WORK_LEFT;
     }
-    if (has_waited) {
+    if (has_waited && store->finishes == NULL) {
+      store->is_busy = true;
       return NO_WORK;
     }
     int64_t wait = has_work ? rest : event_upkeep_due(&store->upkeep, true);
     wait = wait < NOTICE_MS ? wait : NOTICE_MS;
+    wait = !has_work && patience < wait ? patience : wait;
     if (room > 0 && store->next_due - now < wait && !has_work) {
       wait = store->next_due - now;
     }
@@ -161,8 +178,8 @@ static bool lease(event_store *store, store_batch *batch) {
   return event_sql_next_due(store->sql, &batch->next_due);
 }
 
-static bool carry_out(event_store *store, store_batch *batch) {
-  bool ok = event_sql_begin(store->sql) && look_for_news(store, batch);
+static bool carry_out(event_store *store, store_batch *batch, bool has_begun) {
+  bool ok = (has_begun || event_sql_begin(store->sql)) && look_for_news(store, batch);
   for (put_request *request = batch->puts; ok && request != NULL; request = request->next) {
     ok = put(store, request);
   }
@@ -222,6 +239,7 @@ static void settle(event_store *store, store_batch *batch) {
   store->has_news = false;
   store->may_lease = batch->may_lease;
   store->next_due = batch->next_due;
+  store->has_waiting = event_sql_has_waiting(store->sql);
   if (batch->unfinished >= 0) {
     store->counts.unfinished = batch->unfinished;
   }
@@ -314,11 +332,26 @@ static void use_idle_moment(event_store *store) {
   keep_up(store, true);
 }
 
-static void *serve(void *context) {
+static void run_batch(event_store *store, store_batch *batch, bool has_begun) {
+  const char *reason = "the record is too big";
+  if (carry_out(store, batch, has_begun)) {
+    settle(store, batch);
+  } else {
+    settle_failure(store, batch);
+    reason = event_sql_reason(store->sql);
+  }
+  answer_puts(batch->puts, reason);
+  if (batch->grants != NULL) {
+    event_consumers_deliver(store, batch->grants);
+  }
+  free_finishes(batch->finishes);
+}
+
+void *event_store_serve(void *context) {
   event_store *store = context;
+  (void)pthread_mutex_lock(&store->mutex);
   for (;;) {
     store_batch batch = {.next_due = INT64_MAX};
-    (void)pthread_mutex_lock(&store->mutex);
     work_kind kind = next_batch(store, &batch);
     (void)pthread_mutex_unlock(&store->mutex);
     if (kind == NO_WORK_LEFT) {
@@ -326,127 +359,46 @@ static void *serve(void *context) {
     }
     if (kind == NO_WORK) {
       use_idle_moment(store);
-      continue;
-    }
-    const char *reason = "the record is too big";
-    if (carry_out(store, &batch)) {
-      settle(store, &batch);
     } else {
-      settle_failure(store, &batch);
-      reason = event_sql_reason(store->sql);
+      run_batch(store, &batch, false);
+      keep_up(store, false);
     }
-    answer_puts(batch.puts, reason);
-    if (batch.grants != NULL) {
-      event_consumers_deliver(store, batch.grants);
-    }
-    free_finishes(batch.finishes);
-    keep_up(store, false);
+    (void)pthread_mutex_lock(&store->mutex);
+    store->is_busy = false;
   }
 }
 
-/* ---- Opening and closing ---- */
-
-static bool start(event_store *store) {
-  pthread_condattr_t attributes;
-  if (pthread_mutex_init(&store->mutex, NULL) != 0) {
-    return false;
-  }
-  if (pthread_condattr_init(&attributes) == 0) {
-    bool ok = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-              pthread_cond_init(&store->has_work, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    if (ok && pthread_create(&store->thread, NULL, serve, store) == 0) {
-      return true;
-    }
-    if (ok) {
-      (void)pthread_cond_destroy(&store->has_work);
-    }
-  }
-  (void)pthread_mutex_destroy(&store->mutex);
-  return false;
+/* Whether the thread, which may have slept meanwhile, has something to do or to wait for. */
+static bool has_more(const event_store *store, int64_t due_before) {
+  return store->puts.first != NULL || store->finishes != NULL || store->is_closing ||
+         store->next_due < due_before || (store->may_lease && event_consumers_room(store) > 0);
 }
 
-static void free_store(event_store *store) {
-  if (store->sql != NULL) {
-    event_sql_close(store->sql);
-  }
-  event_redelivery_free(store->redelivery);
-  event_begun_end(&store->begun);
-  free(store->path);
-  free(store->consumers);
-  free(store);
-}
-
-static void remember(void *context, int64_t id, const event_record *record) {
-  event_redelivery *table = context;
-  uint32_t fingerprint = event_redelivery_fingerprint(table, record->body, record->body_size);
-  event_redelivery_add(table, fingerprint, id, record->received_at);
-  event_redelivery_commit(table);
-}
-
-static bool read_file(event_store *store, char *error, size_t error_size) {
-  store->sql = event_sql_open(store->path, error, error_size);
-  if (store->sql == NULL) {
-    return false;
-  }
-  store->begun.file = event_sql_begun_file(store->sql);
-  int64_t window = store->options.redelivery_window;
-  if (event_sql_data_version(store->sql, &store->data_version) &&
-      event_sql_count_unfinished(store->sql, &store->counts.unfinished) &&
-      (window == 0 || event_sql_recent(store->sql, clock_unix_ms() - window, EVENT_REDELIVERY_MAX,
-                                       remember, store->redelivery))) {
-    return true;
-  }
-  (void)snprintf(error, error_size, "cannot read %s: %s", store->path,
-                 event_sql_reason(store->sql));
-  return false;
-}
-
-event_store *event_store_open(const event_store_options *options, char *error, size_t error_size) {
-  event_store *store = calloc(1, sizeof *store);
-  (void)snprintf(error, error_size, "out of memory");
-  if (store == NULL || (store->path = strdup(options->path)) == NULL) {
-    free(store);
-    return NULL;
-  }
-  store->options = *options;
-  store->options.path = store->path;
-  store->puts.end = &store->puts.first;
-  store->may_lease = true;
-  store->next_due = INT64_MAX;
-  event_upkeep_init(&store->upkeep, options->retention);
-  bool has_window = options->redelivery_window > 0;
-  if (has_window) {
-    store->redelivery = event_redelivery_new(options->redelivery_window);
-  }
-  if ((has_window && store->redelivery == NULL) || !read_file(store, error, error_size)) {
-    free_store(store);
-    return NULL;
-  }
-  if (!start(store)) {
-    (void)snprintf(error, error_size, "cannot start a thread");
-    free_store(store);
-    return NULL;
-  }
-  return store;
-}
-
-void event_store_close(event_store *store) {
-  if (store == NULL) {
+/* The caller's thread has other things to do than to wait for another process, or for a database
+ * that is in trouble. */
+void event_store_push(event_store *store) {
+  (void)pthread_mutex_lock(&store->mutex);
+  int64_t due_before = store->next_due;
+  if (store->puts.first == NULL) {
+    (void)pthread_mutex_unlock(&store->mutex);
     return;
   }
-  (void)pthread_mutex_lock(&store->mutex);
-  store->is_closing = true;
-  for (size_t i = 0; i < store->consumer_count; i++) {
-    event_consumer_release_all(store->consumers[i]);
+  if (store->queued == 1 && !store->is_busy && store->rest_until == 0) {
+    store->is_busy = true;
+    (void)pthread_mutex_unlock(&store->mutex);
+    bool has_begun = event_sql_try_begin(store->sql);
+    store_batch batch = {.next_due = INT64_MAX};
+    (void)pthread_mutex_lock(&store->mutex);
+    if (has_begun) {
+      take_batch(store, &batch, event_consumers_room(store), clock_unix_ms());
+      (void)pthread_mutex_unlock(&store->mutex);
+      run_batch(store, &batch, true);
+      (void)pthread_mutex_lock(&store->mutex);
+    }
+    store->is_busy = false;
   }
-  (void)pthread_cond_signal(&store->has_work);
+  if (has_more(store, due_before)) {
+    (void)pthread_cond_signal(&store->has_work);
+  }
   (void)pthread_mutex_unlock(&store->mutex);
-  (void)pthread_join(store->thread, NULL);
-  for (size_t i = 0; i < store->consumer_count; i++) {
-    event_consumer_destroy(store->consumers[i]);
-  }
-  (void)pthread_cond_destroy(&store->has_work);
-  (void)pthread_mutex_destroy(&store->mutex);
-  free_store(store);
 }

@@ -69,14 +69,22 @@ typedef struct {
   const char *reason; /* why it is not stored; valid during the call */
 } event_receipt;
 
-/* Called once, on the store's thread, which holds no lock meanwhile (the functions of the store
- * may be called, but for close); only for want of memory for the copy it is called with id 0 by
- * event_store_put itself. */
+/* Called once, on the store's thread or in event_store_push, with no lock held (the functions of
+ * the store may be called, but for close); only for want of memory for the copy it is called with
+ * id 0 by event_store_put itself. */
 typedef void (*event_put_done)(void *context, const event_receipt *receipt);
 
 /* Queues an event for the next commit; the record is copied. */
 void event_store_put(event_store *store, const event_record *record, event_put_done done,
                      void *context);
+
+/* The same, for one who queues several at once and then calls event_store_push. */
+void event_store_queue(event_store *store, const event_record *record, event_put_done done,
+                       void *context);
+
+/* Has what is queued carried out: by the store's thread, or, if it is a single event and the store
+ * has nothing else to do, by the caller's at once, which saves waking up the other twice. */
+void event_store_push(event_store *store);
 
 typedef struct {
   int64_t id;

@@ -1,13 +1,19 @@
 /* The consumers of the event store: what they want, hold and are given. */
+#include "clock.h"
 #include "event_store_shared.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* A finish that nobody waits for is written with the next put, or alone after so long. */
+#define FINISH_PATIENCE_MS 5
 #define MAX_LEASES 256 /* in a transaction: bounds the bodies held in memory on their way */
 
 void event_store_push_finish(event_store *store, event_finish *finish) {
+  if (store->finishes == NULL) {
+    store->finishes_due = clock_steady_ms() + FINISH_PATIENCE_MS;
+  }
   finish->next = store->finishes;
   store->finishes = finish;
 }

@@ -166,6 +166,11 @@ static bool is_read_only(const event_file *file, char *error, size_t error_size)
          !fail(error, error_size, "cannot write to %s: it is read-only", file->path);
 }
 
+void event_file_wait(event_file *file, bool waits) {
+  (void)sqlite3_busy_handler(file->db, waits ? try_again : NULL,
+                             (void *)(uintptr_t)&serving_patience);
+}
+
 static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
   if (is_read_only(file, error, error_size)) {
     return false;
@@ -195,7 +200,7 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
   }
   file->version = EVENT_SCHEMA_VERSION;
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
-  (void)sqlite3_busy_handler(file->db, try_again, (void *)(uintptr_t)&serving_patience);
+  event_file_wait(file, true);
   file->is_writer = true;
   return true;
 }

@@ -24,6 +24,9 @@ bool event_file_open(event_file *file, const char *path, char *error, size_t err
 bool event_file_open_beside(event_file *file, const char *path, bool writes, char *error,
                             size_t error_size);
 
+/* Whether a writer waits until another process has written, which it does from the beginning. */
+void event_file_wait(event_file *file, bool waits);
+
 /* Moves what the log holds into the database, and closes it. */
 void event_file_close(event_file *file);
 

@@ -50,6 +50,11 @@ void event_sql_forget_order(event_sql *sql) {
   sql->order_is_known = false;
 }
 
+bool event_sql_has_waiting(const event_sql *sql) {
+  return !sql->order_is_known || event_order_ready(sql->order) > 0 ||
+         event_order_waiting(sql->order) > 0;
+}
+
 /* ---- Leasing ---- */
 
 /* NULL: out of memory. */
@@ -68,8 +73,7 @@ static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account) {
   }
   finish->id = sqlite3_column_int64(row, 0);
   finish->account = account;
-  *grant =
-      (event_grant){.finish = finish, .is_lost = sqlite3_column_type(row, 4) == SQLITE_NULL};
+  *grant = (event_grant){.finish = finish, .is_lost = sqlite3_column_type(row, 4) == SQLITE_NULL};
   if (size > 0) {
     memcpy(grant->body, body, size);
   }

@@ -37,7 +37,8 @@ struct event_consumer {
   event_finish *held[HELD_BUCKETS]; /* leased and not finished, by the low bits of the id */
 };
 
-/* Everything below the mutex is shared and guarded by it; what is above the thread's own. */
+/* Everything below the mutex is shared and guarded by it; what is above belongs to whoever has made
+ * the store busy, which is its thread or one that pushes. */
 struct event_store {
   event_sql *sql;
   event_redelivery *redelivery; /* NULL: no window */
@@ -55,22 +56,28 @@ struct event_store {
   pthread_mutex_t mutex;
   pthread_cond_t has_work;
   bool is_closing;
+  bool is_busy; /* somebody carries out a batch */
   put_queue puts;
   event_finish *finishes;
   event_begun begun;
-  bool has_news;       /* another process has written since the last look */
-  bool may_lease;      /* something that can be leased now may be in the database */
-  int64_t next_due;    /* of the retries, on the wall clock */
-  int64_t rest_until;  /* after trouble, on the monotonic clock; 0: not resting */
-  event_counts counts; /* `unfinished` without what is not stored yet */
-  int64_t queued;      /* puts that are not answered */
+  int64_t finishes_due; /* by when they are written, on the monotonic clock */
+  bool has_waiting;     /* events that may run once one that runs has ended */
+  bool has_news;        /* another process has written since the last look */
+  bool may_lease;       /* something that can be leased now may be in the database */
+  int64_t next_due;     /* of the retries, on the wall clock */
+  int64_t rest_until;   /* after trouble, on the monotonic clock; 0: not resting */
+  event_counts counts;  /* `unfinished` without what is not stored yet */
+  int64_t queued;       /* puts that are not answered */
   event_consumer **consumers;
   size_t consumer_count;
   size_t turn; /* whose turn it is to be given an event */
 };
 
-/* The functions of this file are called with the mutex held, but for event_consumers_deliver,
- * event_consumer_destroy and event_grants_free. */
+/* What the store's thread does; `store` is an event_store. */
+void *event_store_serve(void *store);
+
+/* The functions of this file are called with the mutex held, but for event_store_serve,
+ * event_consumers_deliver, event_consumer_destroy and event_grants_free. */
 
 void event_store_push_finish(event_store *store, event_finish *finish);
 

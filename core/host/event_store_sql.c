@@ -135,6 +135,14 @@ bool event_sql_begin(event_sql *sql) {
   return run(sql, sql->statements[BEGIN]);
 }
 
+bool event_sql_try_begin(event_sql *sql) {
+  event_file_wait(&sql->file, false);
+  int step = sqlite3_step(sql->statements[BEGIN]);
+  (void)sqlite3_reset(sql->statements[BEGIN]);
+  event_file_wait(&sql->file, true);
+  return step == SQLITE_DONE;
+}
+
 bool event_sql_commit(event_sql *sql) {
   int has_moved = 0;
   (void)sqlite3_file_control(sql->file.db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);

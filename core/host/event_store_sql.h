@@ -45,6 +45,8 @@ struct sqlite3 *event_sql_connection(event_sql *sql);
 int event_sql_begun_file(const event_sql *sql);
 
 bool event_sql_begin(event_sql *sql);
+/* False at once if another process writes just now, or for any other reason: nothing has begun. */
+bool event_sql_try_begin(event_sql *sql);
 bool event_sql_commit(event_sql *sql);
 /* Nothing to roll back is not an error. Keeps the reason. */
 void event_sql_rollback(event_sql *sql);
@@ -65,6 +67,9 @@ bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_fir
 
 /* Another connection has changed events: what may run is read anew before the next lease. */
 void event_sql_forget_order(event_sql *sql);
+
+/* Whether a finish may let another event run. */
+bool event_sql_has_waiting(const event_sql *sql);
 
 /* When the first of the retries is due; INT64_MAX if none waits. */
 bool event_sql_next_due(event_sql *sql, int64_t *due);

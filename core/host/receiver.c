@@ -144,7 +144,7 @@ static void on_request(void *context, http_exchange *exchange) {
   record.action = fields.action;
   record.account_id = fields.account_id[0] != '\0' ? fields.account_id : NULL;
   http_exchange_defer(exchange);
-  event_store_put(r->store, &record, on_stored, exchange);
+  event_store_queue(r->store, &record, on_stored, exchange);
 }
 
 /* ---- the thread ------------------------------------------------------------------------ */
@@ -173,6 +173,7 @@ static bool wait_and_run(receiver *r, int64_t most) {
     fds[1].revents = 0;
   }
   http_server_run(r->server);
+  event_store_push(r->store);
   if (r->log != NULL)
     refusal_log_run(r->log, clock_steady_ms());
   return fds[1].revents == 0;

@@ -1,6 +1,7 @@
 /* Tests of the durable event store, against real files: putting, ids, states and listings. */
 #include "store_fixture.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -133,6 +134,74 @@ static void test_those_who_wait_are_answered_before_all_are_stored(void **state)
   close_store(f);
   assert_in_range(slow.stored, 2, COUNT / 2);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), COUNT + 1);
+}
+
+/* ---- Carrying out on the thread that asks ---- */
+
+typedef struct {
+  answer answer;
+  pthread_t thread;
+} threaded_answer;
+
+static void on_threaded(void *context, const event_receipt *receipt) {
+  threaded_answer *a = context;
+  (void)pthread_mutex_lock(&a->answer.mutex);
+  a->thread = pthread_self();
+  (void)pthread_mutex_unlock(&a->answer.mutex);
+  on_put(&a->answer, receipt);
+}
+
+/* Answers whether it was carried out here. */
+static bool push(fixture *f, int count) {
+  threaded_answer a = {.answer = NO_ANSWER};
+  const event_record record = record_of("a", "{}");
+  for (int i = 0; i < count; i++) {
+    event_store_queue(f->store, &record, on_threaded, &a);
+  }
+  event_store_push(f->store);
+  (void)pthread_mutex_lock(&a.answer.mutex);
+  while (a.answer.answers < count) {
+    (void)pthread_cond_wait(&a.answer.changed, &a.answer.mutex);
+  }
+  (void)pthread_mutex_unlock(&a.answer.mutex);
+  assert_true(a.answer.id > 0);
+  return pthread_equal(a.thread, pthread_self()) != 0;
+}
+
+static void test_a_single_event_is_carried_out_by_who_pushes_it(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  event_store_push(f->store);
+  int events = 0;
+  bool is_here = false;
+  while (!is_here) { /* the store's own thread may be busy with something */
+    is_here = push(f, 1);
+    events++;
+  }
+  assert_false(push(f, 2));
+  assert_int_equal(query(f, "SELECT count(*) FROM events"), events + 2);
+}
+
+/* The store's thread is there to wait. */
+static void test_who_pushes_does_not_wait_for_another_process(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  while (!push(f, 1)) {
+  }
+  sqlite3 *other = NULL;
+  assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+  threaded_answer a = {.answer = NO_ANSWER};
+  const event_record record = record_of("a", "{}");
+  event_store_queue(f->store, &record, on_threaded, &a);
+  event_store_push(f->store);
+  (void)sqlite3_close(other);
+  (void)pthread_mutex_lock(&a.answer.mutex);
+  while (a.answer.answers == 0) {
+    (void)pthread_cond_wait(&a.answer.changed, &a.answer.mutex);
+  }
+  (void)pthread_mutex_unlock(&a.answer.mutex);
+  assert_false(pthread_equal(a.thread, pthread_self()));
 }
 
 /* ---- Ids ---- */
@@ -269,6 +338,8 @@ int main(void) {
       TEST(test_files_are_private),
       TEST(test_those_who_wait_are_answered_before_all_are_stored),
       TEST(test_close_carries_out_what_is_queued),
+      TEST(test_a_single_event_is_carried_out_by_who_pushes_it),
+      TEST(test_who_pushes_does_not_wait_for_another_process),
       TEST(test_ids_begin_at_the_moment_of_creation),
       TEST(test_ids_of_a_later_database_are_greater),
       TEST(test_ids_go_on_after_a_new_start_and_are_not_used_again),
