@@ -23,13 +23,20 @@ function nginx.names_in(directory)
   return names
 end
 
---- A port that nobody listens on.
+--- A port that nobody listens on, nor gets by chance for a connection, as those that the system
+-- hands out.
 function nginx.free_port()
-  local socket = uv.new_tcp()
-  assert(socket:bind("127.0.0.1", 0))
-  local port = socket:getsockname().port
-  socket:close()
-  return port
+  math.randomseed(uv.hrtime() % 2 ^ 31)
+  while true do
+    local port = math.random(12000, 32000)
+    local socket = uv.new_tcp()
+    local is_free = socket:bind("127.0.0.1", port) and socket:listen(1, function() end)
+    socket:close()
+    uv.run("nowait")
+    if is_free then
+      return port
+    end
+  end
 end
 
 --- The pattern that finds the module built along with the program under test.
@@ -65,6 +72,29 @@ local function configuration(self, options)
   }, "\n")
 end
 
+-- The module's sanitizers have to be there before nginx is; what they find is in files.
+local function sanitizing(directory)
+  if not nginx.sanitized then
+    return {}
+  end
+  return {
+    LD_PRELOAD = os.getenv("LD_PRELOAD"),
+    ASAN_OPTIONS = "detect_leaks=1:log_path=" .. directory .. "/sanitizer",
+  }
+end
+
+local function launch(self)
+  local env = sanitizing(self.directory)
+  for name, value in pairs(self.options.env or {}) do
+    env[name] = value
+  end
+  self.process = self.stage:start("/usr/sbin/nginx", {
+    "-e", self.directory .. "/error.log", "-p", self.directory,
+    "-c", self.directory .. "/nginx.conf",
+  }, { env = env })
+  self:wait_workers(self.options.workers or 1)
+end
+
 --- Starts an nginx on a stage. `options`: `server` (the text inside the server's braces), `http`,
 -- `main` (texts before it), `listen` (what follows the port), `workers`, `env`,
 -- `log_level`. Answers it, with `url` and its `process`.
@@ -72,18 +102,23 @@ function nginx.start(stage, options)
   local directory = stage:directory()
   local port = nginx.free_port()
   local self = setmetatable({
-    directory = directory, port = port, url = "http://127.0.0.1:" .. port,
+    stage = stage, options = options, directory = directory, port = port,
+    url = "http://127.0.0.1:" .. port,
   }, Nginx)
   process.write_file(directory .. "/nginx.conf", configuration(self, options))
-  self.process = stage:start("/usr/sbin/nginx", {
-    "-e", directory .. "/error.log", "-p", directory, "-c", directory .. "/nginx.conf",
-  }, { env = options.env })
+  launch(self)
   -- killed outright, it would leave its workers behind
   stage:at_end(function()
     self:quit("sigterm")
   end)
-  self:wait_workers(options.workers or 1)
   return self
+end
+
+--- Ends it as `nginx -s quit` does, and starts it again; answers the exit status.
+function Nginx:restart()
+  local status = self:quit()
+  launch(self)
+  return status
 end
 
 --- The process ids of the workers.
@@ -155,9 +190,27 @@ function Nginx:log()
   return (nginx.read_file(self.directory .. "/error.log") or "") .. self.process.stderr
 end
 
---- What it has logged that is worse than a notice.
-function Nginx:complaints()
+-- What the sanitizers have found, but for what nginx itself leaves at its end. The module is gone
+-- when leaks are looked for, so that its code has no names any more.
+local function reports(directory)
   local list = {}
+  for _, name in ipairs(nginx.names_in(directory)) do
+    local text = name:find("^sanitizer") and nginx.read_file(directory .. "/" .. name) or ""
+    for part in (text .. "\n\n"):gmatch("(.-)\n\n") do
+      local is_leak = part:find(" leak of ", 1, true)
+      if is_leak and not part:find("#1 0x%x+ in ngx_")
+        or not is_leak and part:find("ERROR: AddressSanitizer", 1, true)
+      then
+        list[#list + 1] = part
+      end
+    end
+  end
+  return list
+end
+
+--- What it has logged that is worse than a notice, and what sanitizers have found.
+function Nginx:complaints()
+  local list = reports(self.directory)
   for line in self:log():gmatch("[^\n]+") do
     if not line:find("%[info%]") and not line:find("%[notice%]") then
       list[#list + 1] = line
