@@ -39,7 +39,8 @@ typedef struct {
   /* A body received again within so many milliseconds of its first receipt is not stored again;
    * 0: it is. */
   int64_t redelivery_window;
-  /* Done events are deleted so many milliseconds after they were; 0: never. */
+  /* Done events are deleted so many milliseconds after they were; 0: never. One that is deleted
+   * within the window is a new event when it comes again. */
   int64_t retention;
 } event_store_options;
 
@@ -209,11 +210,13 @@ typedef struct {
 
 typedef struct {
   int64_t events;
+  int64_t kept;      /* others that would run again if they came again now: within the window */
   int64_t bytes;     /* of what they hold */
   int64_t file_size; /* after it */
 } event_purge_report;
 
-/* Deletes finished events, in steps, and gives the room they took back to the file system, if not
+/* Deletes finished events, but for those received within the redelivery window of who served last,
+ * in steps, and gives the room they took back to the file system, if not
  * at once then when the process that serves has written what is in its log. The report tells of
  * what was done before a failure as well. */
 bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,

@@ -51,7 +51,8 @@ static bool read_file(event_store *store, char *error, size_t error_size) {
   }
   store->begun.file = event_sql_begun_file(store->sql);
   int64_t window = store->options.redelivery_window;
-  if (event_sql_data_version(store->sql, &store->data_version) &&
+  if (event_sql_tell_window(store->sql, window) &&
+      event_sql_data_version(store->sql, &store->data_version) &&
       event_sql_count_unfinished(store->sql, &store->counts.unfinished) &&
       (window == 0 || event_sql_recent(store->sql, clock_unix_ms() - window, EVENT_REDELIVERY_MAX,
                                        remember, store->redelivery))) {

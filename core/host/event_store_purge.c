@@ -1,6 +1,7 @@
 /* Deletes finished events, and gives the pages they leave back to the file system. */
 #include "event_store_purge.h"
 
+#include "clock.h"
 #include "event_store_file.h"
 
 #include <stdio.h>
@@ -9,9 +10,11 @@
 #define RANGE 1000 /* ids in a transaction: bounds how long it holds up others */
 #define SHRINK_PAGES 256
 
-#define FROM_RANGE " FROM events WHERE id > ?1 AND id <= ?2 AND state = ?3 AND finished_at < ?4"
+#define FROM_RANGE                                                                                 \
+  " FROM events WHERE id > ?1 AND id <= ?2 AND state = ?3 AND finished_at < ?4"                    \
+  " AND received_at < ?5"
 
-static bool run(sqlite3 *db, const char *text, const event_purge_range *range, int64_t results[2]) {
+static bool run(sqlite3 *db, const char *text, const event_purge_range *range, int64_t results[3]) {
   sqlite3_stmt *statement = NULL;
   bool ok = sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK;
   if (range != NULL) {
@@ -19,10 +22,11 @@ static bool run(sqlite3 *db, const char *text, const event_purge_range *range, i
     (void)sqlite3_bind_int64(statement, 2, range->last);
     (void)sqlite3_bind_int(statement, 3, (int)range->state);
     (void)sqlite3_bind_int64(statement, 4, range->before);
+    (void)sqlite3_bind_int64(statement, 5, range->received_before);
   }
   int step = SQLITE_ERROR;
   while (ok && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-    for (int i = 0; results != NULL && i < 2 && i < sqlite3_column_count(statement); i++) {
+    for (int i = 0; results != NULL && i < 3 && i < sqlite3_column_count(statement); i++) {
       results[i] = sqlite3_column_int64(statement, i);
     }
   }
@@ -30,17 +34,19 @@ static bool run(sqlite3 *db, const char *text, const event_purge_range *range, i
   return step == SQLITE_DONE;
 }
 
-bool event_purge_count(sqlite3 *db, const event_purge_range *range, int64_t *events,
-                       int64_t *bytes) {
-  int64_t results[2] = {0, 0};
+bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_report *report) {
+  int64_t results[3] = {0, 0, 0};
   bool ok = run(db,
-                "SELECT count(*), coalesce(sum(length(action) + coalesce(length(account_id), 0)"
-                " + coalesce(length(error), 0) + length(body)), 0)"
+                "SELECT count(*) FILTER (WHERE received_at < ?5),"
+                " coalesce(sum(length(action) + coalesce(length(account_id), 0)"
+                " + coalesce(length(error), 0) + length(body)) FILTER (WHERE received_at < ?5), 0),"
+                " count(*) FILTER (WHERE received_at >= ?5)"
                 " FROM events CROSS JOIN bodies USING (id)"
                 " WHERE events.id > ?1 AND events.id <= ?2 AND state = ?3 AND finished_at < ?4",
                 range, results);
-  *events = results[0];
-  *bytes = results[1];
+  report->events += results[0];
+  report->bytes += results[1];
+  report->kept += results[2];
   return ok;
 }
 
@@ -54,7 +60,7 @@ bool event_purge_delete(sqlite3 *db, const event_purge_range *range, int64_t *ev
 }
 
 bool event_purge_ids(sqlite3 *db, int64_t *after, int64_t *last) {
-  int64_t results[2] = {0, 0};
+  int64_t results[3] = {0, 0, 0};
   bool ok = run(db, "SELECT (SELECT min(id) FROM events) - 1, (SELECT max(id) FROM events)", NULL,
                 results);
   *after = results[0];
@@ -63,7 +69,7 @@ bool event_purge_ids(sqlite3 *db, int64_t *after, int64_t *last) {
 }
 
 bool event_purge_shrink(sqlite3 *db, int pages, bool *left) {
-  int64_t results[2] = {0, 0};
+  int64_t results[3] = {0, 0, 0};
   char text[64];
   (void)snprintf(text, sizeof text, "PRAGMA incremental_vacuum(%d)", pages);
   bool ok = run(db, "PRAGMA freelist_count", NULL, results) &&
@@ -81,35 +87,35 @@ static bool fail(const event_file *file, char *error, size_t error_size) {
   return false;
 }
 
-static bool delete_range(sqlite3 *db, const event_purge_range *range, event_purge_report *report) {
-  int64_t events, bytes, deleted;
-  if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
-      !event_purge_count(db, range, &events, &bytes) || !event_purge_delete(db, range, &deleted) ||
-      sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
-    return false;
-  }
-  report->events += events;
-  report->bytes += bytes;
-  return true;
+static bool delete_range(sqlite3 *db, const event_purge_range *range) {
+  int64_t deleted;
+  return sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+         event_purge_delete(db, range, &deleted) &&
+         sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* What may come again is still to be known then. */
+static bool find_window(sqlite3 *db, int64_t *received_before) {
+  int64_t results[3] = {0, 0, 0};
+  bool ok = run(db, "SELECT redelivery_window FROM serving", NULL, results);
+  *received_before = results[0] > 0 ? clock_unix_ms() - results[0] : INT64_MAX;
+  return ok;
 }
 
 static bool purge_ranges(sqlite3 *db, const event_purge *what, event_purge_report *report) {
-  int64_t after, end;
-  bool ok = event_purge_ids(db, &after, &end);
+  int64_t after, end, received_before;
+  bool ok = event_purge_ids(db, &after, &end) && find_window(db, &received_before);
   while (ok && after < end) {
     event_purge_range range = {.after = after,
                                .last = end - after > RANGE ? after + RANGE : end,
                                .state = what->state,
-                               .before = what->finished_before};
-    int64_t events = 0, bytes = 0;
+                               .before = what->finished_before,
+                               .received_before = received_before};
+    event_purge_report found = *report;
     /* Looked at first, so that where there is nothing to delete nobody is held up. */
-    ok = event_purge_count(db, &range, &events, &bytes);
-    if (ok && what->dry_run) {
-      report->events += events;
-      report->bytes += bytes;
-    } else if (ok && events > 0) {
-      ok = delete_range(db, &range, report);
-    }
+    ok = event_purge_count(db, &range, &found) &&
+         (what->dry_run || found.events == report->events || delete_range(db, &range));
+    *report = ok ? found : *report;
     after = range.last;
   }
   bool left = ok && !what->dry_run;

@@ -10,13 +10,14 @@ typedef struct {
   int64_t after, last; /* the ids: those greater than `after`, up to `last` */
   event_state state;   /* EVENT_DONE or EVENT_DEAD */
   int64_t before;      /* finished before this */
+  int64_t received_before;
 } event_purge_range;
 
 /* All of these return false on failure, the reason being the connection's last error. */
 
-/* Of a range, how many events would be deleted, and the bytes of what they hold. */
-bool event_purge_count(sqlite3 *db, const event_purge_range *range, int64_t *events,
-                       int64_t *bytes);
+/* Of a range, adds how many events would be deleted, the bytes of what they hold, and how many more
+ * it would be if they had been received before. */
+bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_report *report);
 
 /* Deletes them, inside a transaction of the caller's. */
 bool event_purge_delete(sqlite3 *db, const event_purge_range *range, int64_t *events);

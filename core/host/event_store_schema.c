@@ -32,11 +32,16 @@
   "CREATE INDEX events_unfinished ON events(state, due_at) WHERE state < 3;"                       \
   "CREATE INDEX events_dead ON events(state) WHERE state = 4;"
 
+/* Since version 3. `serving`: what who served last was told, for those who work beside it. */
+#define MORE_TABLES                                                                                \
+  "CREATE TABLE serving (redelivery_window INTEGER NOT NULL);"                                     \
+  "INSERT INTO serving VALUES (0);"
+
 #define SET_VERSION "PRAGMA user_version = " TEXT_OF(EVENT_SCHEMA_VERSION) ";"
 
 static const char create[] =
     "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
-    "BEGIN IMMEDIATE;" TABLES
+    "BEGIN IMMEDIATE;" TABLES MORE_TABLES
     "INSERT INTO ids(last) VALUES (CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
     "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION "COMMIT;";
 
@@ -51,7 +56,11 @@ static const char from_1[] =
     " due_at, finished_at, error FROM events_1 ORDER BY id;"
     "INSERT INTO bodies SELECT id, body FROM events_1 ORDER BY id;"
     "INSERT INTO ids SELECT seq FROM sqlite_sequence WHERE name = 'events_1';"
-    "DROP TABLE events_1;" SET_VERSION "COMMIT;";
+    "DROP TABLE events_1;"
+    "PRAGMA user_version = 2;"
+    "COMMIT;";
+
+static const char from_2[] = "BEGIN IMMEDIATE;" MORE_TABLES SET_VERSION "COMMIT;";
 
 /* Not in the transaction above, since SQLite cannot: a crash in between leaves the new version in
  * the old form, which is seen by this setting. */
@@ -85,6 +94,7 @@ bool event_schema_migrate(sqlite3 *db) {
   bool needed;
   if (!read_version(db, &version) ||
       (version < 2 && sqlite3_exec(db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
+      (version < 3 && sqlite3_exec(db, from_2, NULL, NULL, NULL) != SQLITE_OK) ||
       !needs_vacuum(db, &needed)) {
     return false;
   }

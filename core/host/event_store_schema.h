@@ -8,12 +8,12 @@
 
 /* "PALE", in the header of the file: what tells it from other databases. */
 #define EVENT_SCHEMA_APPLICATION_ID 0x50414c45
-#define EVENT_SCHEMA_VERSION 2
+#define EVENT_SCHEMA_VERSION 3
 
 /* Both are whole or not at all; what failed is the connection's last error. */
 bool event_schema_create(sqlite3 *db);
 
-/* From an earlier version. Rewrites the file: as much space again is needed meanwhile. */
+/* From an earlier version. Rewrites the file of version 1: as much space again is needed meanwhile. */
 bool event_schema_migrate(sqlite3 *db);
 
 #endif

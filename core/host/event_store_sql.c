@@ -271,6 +271,15 @@ bool event_sql_next_due(event_sql *sql, int64_t *due) {
   return event_sql_end_use(sql, statement, step);
 }
 
+bool event_sql_tell_window(event_sql *sql, int64_t window) {
+  char text[128];
+  (void)snprintf(text, sizeof text,
+                 "UPDATE serving SET redelivery_window = %lld WHERE redelivery_window <> %lld",
+                 (long long)window, (long long)window);
+  return sqlite3_exec(sql->file.db, text, NULL, NULL, NULL) == SQLITE_OK ||
+         event_sql_note_failure(sql);
+}
+
 bool event_sql_data_version(event_sql *sql, int64_t *version) {
   sqlite3_stmt *statement = sql->statements[DATA_VERSION];
   int step = sqlite3_step(statement);

@@ -75,6 +75,9 @@ bool event_sql_has_waiting(const event_sql *sql);
 bool event_sql_next_due(event_sql *sql, int64_t *due);
 bool event_sql_count_unfinished(event_sql *sql, int64_t *count);
 
+/* Lets those who work beside this know the window. */
+bool event_sql_tell_window(event_sql *sql, int64_t window);
+
 /* Changes whenever another connection has written. */
 bool event_sql_data_version(event_sql *sql, int64_t *version);
 

@@ -86,8 +86,11 @@ static bool delete_some(event_upkeep *upkeep, sqlite3 *db) {
     upkeep->next_round = clock_steady_ms() + round_interval(upkeep);
     return true;
   }
-  const event_purge_range range = {
-      .after = first - 1, .last = first - 1 + RANGE, .state = EVENT_DONE, .before = before};
+  const event_purge_range range = {.after = first - 1,
+                                   .last = first - 1 + RANGE,
+                                   .state = EVENT_DONE,
+                                   .before = before,
+                                   .received_before = INT64_MAX};
   if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
       !event_purge_delete(db, &range, &deleted) ||
       sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {

@@ -219,7 +219,7 @@ static int replay_dead(lua_State *L) {
   return ok ? 1 : 3;
 }
 
-/* host.events.purge(path, {state=, before= (Unix seconds), dry_run=}) → {events=, bytes=,
+/* host.events.purge(path, {state=, before= (Unix seconds), dry_run=}) → {events=, kept=, bytes=,
  * file_size=} | nil, message, the same */
 static int purge(lua_State *L) {
   static const char *const states[] = {"done", "dead", NULL};
@@ -239,8 +239,9 @@ static int purge(lua_State *L) {
   bool ok = event_store_purge(path, &what, &report, error, sizeof error);
   if (!ok)
     (void)push_failure(L, error);
-  lua_createtable(L, 0, 3);
+  lua_createtable(L, 0, 4);
   set_integer(L, "events", report.events);
+  set_integer(L, "kept", report.kept);
   set_integer(L, "bytes", report.bytes);
   set_integer(L, "file_size", report.file_size);
   return ok ? 1 : 3;

@@ -88,11 +88,17 @@ local function look_at_memory(self, problem)
   end
 end
 
+-- Somebody waits for what comes of a new login; all else can wait for its turn in the API's limit.
+local function is_bulk(event)
+  return event.action ~= "login.success" or event.attempt > 1 or event.replay ~= nil
+end
+
 local function run_handlers(self, event, handlers, told)
   local began = core.steady_time()
   local current
   self.running[told.id] = told
   self.schedule:spawn(function(run)
+    run.is_bulk = is_bulk(event)
     for _, entry in ipairs(handlers) do
       current = entry
       self.schedule:limit(run, entry.timeout or self.timeout)

@@ -103,6 +103,8 @@ describe("the program", function()
     { { "events", "purge", "--state", "retry" }, "must be one of 'done', 'dead'" },
     { { "events", "purge", "--older-than", "ever" }, "'ever' is not a number of days from 0" },
     { { "serve", "x.lua", "--retention", "-1" }, "." },
+    { { "serve", "x.lua", "--retention", "0.003" }, "shorter than %-%-redelivery%-window 300" },
+    { { "dev", "x.lua", "--retention", "1", "--redelivery-window", "86401" }, "run again" },
     { { "serve", "x.lua", "--redelivery-window", "long" }, "'long' is not a number of seconds" },
   }
   for _, case in ipairs(wrong) do

@@ -143,9 +143,16 @@ describe("palenca events", function()
     local status, out = palenca("purge", "--db", served.db)
     assert.are.equal(0, status)
     assert.truthy(out:find("^deleted 0 events, 0 bytes; the file is "), out)
+    out = select(2, palenca("purge", "--older-than", "0", "--db", served.db))
+    assert.truthy(out:find("^deleted 0 events, 0 bytes; .* now; kept 2 within the redelivery window"),
+      out)
+    assert.are.equal(4, #helper.events(served.db))
+    assert.are.equal(0, served:stop())
+    served = stage:serve({ text = SCRIPT, directory = served.directory,
+      arguments = { "--redelivery-window", "0" } })
     out = select(2, palenca("purge", "--older-than", "0", "--dry-run", "--json", "--db", served.db))
     local told = helper.json.decode(out)
-    assert.are.equal(2, told.events)
+    assert.are.same({ 2, 0 }, { told.events, told.kept })
     assert.is_true(told.dry_run)
     assert.are.equal(4, #helper.events(served.db))
     out = select(2, palenca("purge", "--older-than", "0", "--json", "--db", served.db))
@@ -215,7 +222,8 @@ describe("palenca serve", function()
   end)
 
   it("deletes done events after the retention, and keeps dead ones", function()
-    local served = stage:serve({ text = SCRIPT, arguments = { "--retention", "0.000005" } })
+    local served = stage:serve({ text = SCRIPT, arguments = { "--retention", "0.000005",
+      "--redelivery-window", "0" } })
     helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
     for _ = 1, 50 do
       helper.post(served.url, {})

@@ -101,7 +101,7 @@ static void test_events_in_every_state_go_on(void **state) {
   assert_int_equal(number_of(f, put(f, NULL)), 10);
   free_worker(&w);
   close_store(f);
-  assert_int_equal(query(f, "PRAGMA user_version"), 2);
+  assert_int_equal(query(f, "PRAGMA user_version"), 3);
   assert_int_equal(query(f, "PRAGMA auto_vacuum"), 2);
   assert_int_equal(query(f, "SELECT count(*) FROM pragma_integrity_check"
                             " WHERE integrity_check <> 'ok'"),
@@ -138,10 +138,27 @@ static void test_a_command_migrates_as_well(void **state) {
   bool was_seen = false;
   assert_true(event_store_show(f->path, id_of(f, 2), see_body, &was_seen, error, sizeof error));
   assert_true(was_seen);
-  assert_int_equal(query(f, "PRAGMA user_version"), 2);
+  assert_int_equal(query(f, "PRAGMA user_version"), 3);
   event_replay_result result;
   assert_true(event_store_replay(f->path, id_of(f, 2), &result, error, sizeof error));
   assert_int_equal(result, EVENT_REPLAYED);
+}
+
+/* Version 2 lacked what is made here only. */
+static void test_the_events_of_version_2_go_on(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t id = put(f, "a");
+  close_store(f);
+  execute(f, "DROP TABLE serving; PRAGMA user_version = 2;");
+  f->redelivery_window = 5000;
+  open_store(f);
+  assert_int_equal(query(f, "PRAGMA user_version"), 3);
+  assert_int_equal(query(f, "SELECT redelivery_window FROM serving"), 5000);
+  worker w = new_worker(f);
+  event_consumer_want(w.consumer, 1);
+  assert_int_equal(take(&w, NULL), id);
+  free_worker(&w);
 }
 
 /* A crash behind the first half of the migration leaves it so. */
@@ -226,7 +243,7 @@ static void test_a_crash_in_the_middle_leaves_it_whole(void **state) {
     copy(original, f->path);
     (void)migrate(f, whole * round / ROUNDS);
     open_store(f);
-    assert_int_equal(query(f, "PRAGMA user_version"), 2);
+    assert_int_equal(query(f, "PRAGMA user_version"), 3);
     assert_int_equal(query(f, "PRAGMA auto_vacuum"), 2);
     assert_int_equal(query(f, "SELECT count(*) FROM events JOIN bodies USING (id) WHERE"
                               " body = CAST('body ' || received_at"
@@ -243,6 +260,7 @@ int main(void) {
       TEST(test_events_in_every_state_go_on),
       TEST(test_what_a_handler_sees_is_unchanged),
       TEST(test_a_command_migrates_as_well),
+      TEST(test_the_events_of_version_2_go_on),
       TEST(test_the_second_half_is_done_later),
       TEST(test_a_crash_in_the_middle_leaves_it_whole),
   };

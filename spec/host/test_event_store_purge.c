@@ -264,6 +264,43 @@ static void test_a_purge_without_anybody_serving_shrinks_the_file(void **state) 
   assert_int_equal(size_of(f), report.file_size);
 }
 
+static void test_a_purge_keeps_what_would_run_again(void **state) {
+  enum {
+    WINDOW = 3600000
+  };
+  fixture *f = *state;
+  f->redelivery_window = WINDOW;
+  open_store(f);
+  event_record record = record_of("a", "old");
+  record.received_at = now_ms() - WINDOW - 1;
+  int64_t old = put_record(f, &record, NULL, 0);
+  record = record_of("a", "young");
+  record.received_at = now_ms();
+  int64_t young = put_record(f, &record, NULL, 0);
+  finish_all(f, 2, EVENT_OUTCOME_DONE);
+  event_purge what = {.state = EVENT_DONE, .finished_before = INT64_MAX, .dry_run = true};
+  event_purge_report report = purge(f, &what);
+  assert_int_equal(report.events, 1);
+  assert_int_equal(report.kept, 1);
+  what.dry_run = false;
+  report = purge(f, &what);
+  assert_int_equal(report.events, 1);
+  assert_int_equal(report.kept, 1);
+  bool is_redelivery = false;
+  assert_int_equal(put_and_tell(f, &record, &is_redelivery), young);
+  assert_true(is_redelivery);
+  record.body = "old";
+  record.body_size = 3;
+  assert_true(put_and_tell(f, &record, &is_redelivery) > old);
+  assert_false(is_redelivery);
+  close_store(f);
+  /* Without a window nothing is a redelivery, and all goes. */
+  f->redelivery_window = 0;
+  open_store(f);
+  assert_int_equal(purge(f, &what).events, 1);
+  assert_int_equal(count_events(f), 1);
+}
+
 static void test_stats_count_by_state_and_action(void **state) {
   fixture *f = *state;
   char error[512] = "";
@@ -309,6 +346,7 @@ int main(void) {
       TEST(test_puts_go_on_while_old_events_are_deleted),
       TEST(test_a_purge_deletes_what_it_tells),
       TEST(test_a_purge_without_anybody_serving_shrinks_the_file),
+      TEST(test_a_purge_keeps_what_would_run_again),
       TEST(test_stats_count_by_state_and_action),
   };
   return cmocka_run_group_tests_name("event store, purges", tests, NULL, NULL);

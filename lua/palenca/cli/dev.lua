@@ -9,6 +9,7 @@ local receiving = require("palenca.cli.receiving")
 local report = require("palenca.report")
 local sandbox = require("palenca.cli.sandbox")
 local serving = require("palenca.cli.serving")
+local store_options = require("palenca.cli.store_options")
 
 local dev = {
   name = "dev",
@@ -138,8 +139,10 @@ local function serve(given, url, api_key)
 end
 
 function dev.run(given)
-  if given.once and #given.login == 0 then
-    io.stderr:write("palenca: --once wants a --login to wait for\nTry 'palenca dev --help'.\n")
+  local problem = given.once and #given.login == 0 and "--once wants a --login to wait for"
+    or store_options.problem(given)
+  if problem then
+    io.stderr:write("palenca: " .. problem .. "\nTry 'palenca dev --help'.\n")
     return WRONG_USAGE
   end
   report.use_json(given.json)

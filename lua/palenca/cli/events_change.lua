@@ -51,11 +51,16 @@ end
 
 local function tell_purged(given, purged)
   local count = string.format(purged.events == 1 and "%d event" or "%d events", purged.events)
-  if given.dry_run then
-    return string.format("would delete %s, %s", count, size.text(purged.bytes))
+  local kept = ""
+  if purged.kept > 0 then
+    kept = string.format("; kept %d within the redelivery window, so that they do not run twice",
+      purged.kept)
   end
-  return string.format("deleted %s, %s; the file is %s now", count, size.text(purged.bytes),
-    size.text(purged.file_size))
+  if given.dry_run then
+    return string.format("would delete %s, %s%s", count, size.text(purged.bytes), kept)
+  end
+  return string.format("deleted %s, %s; the file is %s now%s", count, size.text(purged.bytes),
+    size.text(purged.file_size), kept)
 end
 
 --- Deletes finished events.

@@ -28,7 +28,8 @@ function serve.run(given)
   report.use_json(given.json)
   local problem
   given.receiving, problem = receiving.settings(given)
-  if not given.receiving then
+  problem = problem or store_options.problem(given)
+  if problem then
     io.stderr:write("palenca: " .. problem .. "\nTry 'palenca serve --help'.\n")
     return WRONG_USAGE
   end

@@ -28,6 +28,17 @@ function store_options.define(command)
   })
 end
 
+--- What is wrong with them together.
+-- @tparam table given the parsed options
+-- @treturn ?string
+function store_options.problem(given)
+  if given.retention > 0 and given.retention * 86400 < given.redelivery_window then
+    return string.format("--retention %g (days) is shorter than --redelivery-window %g (seconds): "
+      .. "what is deleted before it comes again would run again", given.retention,
+      given.redelivery_window)
+  end
+end
+
 --- What they mean for `host.store`.
 -- @tparam table given the parsed options
 -- @treturn table

@@ -114,6 +114,7 @@ end
 
 local function submit(self, request)
   local task = self.current
+  request.bulk = request.bulk or (task and task.is_bulk)
   local call = self.calls:submit(request)
   if task then
     call.task = task
@@ -216,6 +217,7 @@ end
 local function close(self, task)
   self.current = {
     in_place = true,
+    is_bulk = task.is_bulk,
     calls = task.calls,
     limit = CLOSE_PATIENCE,
     deadline = core.steady_time() + CLOSE_PATIENCE,
@@ -277,7 +279,8 @@ local function resume(self, task)
 end
 
 --- Starts a coroutine, which runs at once until it waits for something.
--- @tparam function body what it does; called with its task
+-- @tparam function body what it does; called with its task, whose `is_bulk` lets the calls of others
+-- pass its own
 -- @tparam function at_end called with true, or with false, what was raised, and where if that
 -- is known
 function Scheduler:spawn(body, at_end)
