@@ -25,15 +25,20 @@ typedef struct {
   uint32_t first, last;
 } account_slot;
 
+typedef struct {
+  ready_event *events; /* a ring */
+  size_t capacity, first, count;
+} event_ring;
+
 struct event_order {
   uint64_t seed;
-  ready_event *ready; /* a ring */
-  size_t ready_capacity, ready_first, ready_count;
+  event_ring ready;
+  event_ring parked[EVENT_ORDER_LISTS];
   account_slot *accounts; /* open addressing, at most half full */
   size_t account_capacity, account_count;
   waiting_event *waiting;
   uint32_t waiting_capacity, waiting_used, waiting_free;
-  size_t waiting_count;
+  size_t waiting_count; /* with those that are parked */
 };
 
 uint64_t event_order_key(const event_order *order, const char *account_id) {
@@ -54,7 +59,10 @@ event_order *event_order_new(void) {
 }
 
 void event_order_clear(event_order *order) {
-  free(order->ready);
+  free(order->ready.events);
+  for (int i = 0; i < EVENT_ORDER_LISTS; i++) {
+    free(order->parked[i].events);
+  }
   free(order->accounts);
   free(order->waiting);
   *order = (event_order){.seed = order->seed, .waiting_used = 1};
@@ -68,7 +76,7 @@ void event_order_free(event_order *order) {
 }
 
 size_t event_order_ready(const event_order *order) {
-  return order->ready_count;
+  return order->ready.count;
 }
 
 size_t event_order_waiting(const event_order *order) {
@@ -77,32 +85,41 @@ size_t event_order_waiting(const event_order *order) {
 
 /* ---- What may run ---- */
 
-static bool reserve_ready(event_order *order) {
-  if (order->ready_count < order->ready_capacity) {
+static bool reserve(event_ring *ring) {
+  if (ring->count < ring->capacity) {
     return true;
   }
-  size_t capacity = order->ready_capacity > 0 ? order->ready_capacity * 2 : FIRST_CAPACITY;
+  size_t capacity = ring->capacity > 0 ? ring->capacity * 2 : FIRST_CAPACITY;
   ready_event *grown = malloc(capacity * sizeof *grown);
   if (grown == NULL) {
     return false;
   }
-  for (size_t i = 0; i < order->ready_count; i++) {
-    grown[i] = order->ready[(order->ready_first + i) & (order->ready_capacity - 1)];
+  for (size_t i = 0; i < ring->count; i++) {
+    grown[i] = ring->events[(ring->first + i) & (ring->capacity - 1)];
   }
-  free(order->ready);
-  order->ready = grown;
-  order->ready_capacity = capacity;
-  order->ready_first = 0;
+  free(ring->events);
+  *ring = (event_ring){.events = grown, .capacity = capacity, .count = ring->count};
   return true;
 }
 
-static bool push_ready(event_order *order, uint64_t account, int64_t id) {
-  if (!reserve_ready(order)) {
+static bool push(event_ring *ring, uint64_t account, int64_t id) {
+  if (!reserve(ring)) {
     return false;
   }
-  size_t at = (order->ready_first + order->ready_count++) & (order->ready_capacity - 1);
-  order->ready[at] = (ready_event){.id = id, .account = account};
+  size_t at = (ring->first + ring->count++) & (ring->capacity - 1);
+  ring->events[at] = (ready_event){.id = id, .account = account};
   return true;
+}
+
+static int64_t pop(event_ring *ring, uint64_t *account) {
+  if (ring->count == 0) {
+    return 0;
+  }
+  ready_event next = ring->events[ring->first];
+  ring->first = (ring->first + 1) & (ring->capacity - 1);
+  ring->count--;
+  *account = next.account;
+  return next.id;
 }
 
 /* ---- Accounts ---- */
@@ -211,13 +228,13 @@ static bool add_waiting(event_order *order, account_slot *slot, int64_t id) {
 
 bool event_order_add(event_order *order, uint64_t account, int64_t id) {
   if (account == 0) {
-    return push_ready(order, 0, id);
+    return push(&order->ready, 0, id);
   }
   account_slot *slot = find(order, account);
   if (slot != NULL) {
     return add_waiting(order, slot, id);
   }
-  return add_account(order, account) && push_ready(order, account, id);
+  return add_account(order, account) && push(&order->ready, account, id);
 }
 
 bool event_order_add_busy(event_order *order, uint64_t account) {
@@ -225,24 +242,33 @@ bool event_order_add_busy(event_order *order, uint64_t account) {
 }
 
 int64_t event_order_take(event_order *order, uint64_t *account) {
-  if (order->ready_count == 0) {
-    return 0;
-  }
-  ready_event next = order->ready[order->ready_first];
-  order->ready_first = (order->ready_first + 1) & (order->ready_capacity - 1);
-  order->ready_count--;
-  *account = next.account;
-  return next.id;
+  return pop(&order->ready, account);
 }
 
 bool event_order_return(event_order *order, uint64_t account, int64_t id) {
-  if (!reserve_ready(order)) {
+  event_ring *ready = &order->ready;
+  if (!reserve(ready)) {
     return false;
   }
-  order->ready_first = (order->ready_first - 1) & (order->ready_capacity - 1);
-  order->ready_count++;
-  order->ready[order->ready_first] = (ready_event){.id = id, .account = account};
+  ready->first = (ready->first - 1) & (ready->capacity - 1);
+  ready->count++;
+  ready->events[ready->first] = (ready_event){.id = id, .account = account};
   return true;
+}
+
+bool event_order_park(event_order *order, int list, uint64_t account, int64_t id) {
+  bool ok = push(&order->parked[list], account, id);
+  order->waiting_count += ok;
+  return ok;
+}
+
+int64_t event_order_unpark(event_order *order, int list, uint64_t *account) {
+  order->waiting_count -= order->parked[list].count > 0;
+  return pop(&order->parked[list], account);
+}
+
+size_t event_order_parked(const event_order *order, int list) {
+  return order->parked[list].count;
 }
 
 bool event_order_end(event_order *order, uint64_t account) {
@@ -255,7 +281,7 @@ bool event_order_end(event_order *order, uint64_t account) {
     remove_account(order, slot);
     return true;
   }
-  if (!push_ready(order, account, order->waiting[node].id)) {
+  if (!push(&order->ready, account, order->waiting[node].id)) {
     return false;
   }
   slot->first = order->waiting[node].next;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define EVENT_ORDER_LISTS 64 /* of parked events, from 0 */
+
 typedef struct event_order event_order;
 
 /* NULL: out of memory. */
@@ -41,10 +43,18 @@ bool event_order_return(event_order *order, uint64_t account, int64_t id);
  * add. */
 bool event_order_end(event_order *order, uint64_t account);
 
+/* Sets a taken event aside, in a list of those that wait for the same thing; its account stays
+ * busy. False as for add. */
+bool event_order_park(event_order *order, int list, uint64_t account, int64_t id);
+
+/* The event of a list that waits for the longest time, as if it were taken; 0: there is none. */
+int64_t event_order_unpark(event_order *order, int list, uint64_t *account);
+size_t event_order_parked(const event_order *order, int list);
+
 /* How many may run. */
 size_t event_order_ready(const event_order *order);
 
-/* How many may run only once the one before them has ended. */
+/* How many may run only once the one before them, or what they are parked for, has ended. */
 size_t event_order_waiting(const event_order *order);
 
 #endif

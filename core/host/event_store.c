@@ -41,6 +41,7 @@ static void take_batch(event_store *store, store_batch *batch, size_t room, int6
   batch->room = store->in_trouble && has_to_write ? 0 : room;
   batch->now = now;
   batch->may_lease = store->may_lease;
+  event_consumers_set_caps(store);
   batch->finishes = store->finishes;
   store->finishes = NULL;
   batch->puts = store->puts.first;
@@ -165,13 +166,11 @@ static bool put(event_store *store, put_request *put) {
 
 static bool lease(event_store *store, store_batch *batch) {
   if (batch->room > 0) {
-    size_t count;
     if (!event_sql_lease(store->sql, batch->now, batch->room, store->retries_first, &batch->grants,
-                         &count)) {
+                         &batch->may_lease)) {
       return false;
     }
     store->retries_first = !store->retries_first;
-    batch->may_lease = count == batch->room;
   } else if (batch->puts != NULL || batch->finishes != NULL || batch->unfinished >= 0) {
     batch->may_lease = true;
   }

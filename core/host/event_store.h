@@ -102,6 +102,14 @@ typedef struct {
  * does not come for. NULL: out of memory. */
 event_consumer *event_consumer_new(event_store *store, int notify_fd);
 
+#define EVENT_CONSUMER_CAPS 32
+
+/* Of the events whose action a pattern fits (an action, a family such as "login.*", or "*"), at
+ * most `limit` (from 1) are leased at a time to all consumers, for as long as this consumer is
+ * there; others go on. To be called before the consumer wants any. False without memory, or at the
+ * 33rd time. */
+bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t limit);
+
 /* Says how many more events the consumer can take, beyond those it has taken;
  * what is leased to it and not taken yet counts against it, so that saying it again
  * never leases too much. Each take lowers it by one. 0 stops leasing. */

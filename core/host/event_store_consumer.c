@@ -168,7 +168,41 @@ void event_consumers_deliver(event_store *store, event_grant *grant) {
   (void)pthread_mutex_unlock(&store->mutex);
 }
 
+/* Those of all consumers, since some may run a script of before meanwhile; its events keep to
+ * the narrower one. */
+void event_consumers_set_caps(event_store *store) {
+  if (!store->has_new_caps) {
+    return;
+  }
+  event_caps *caps = event_sql_caps(store->sql);
+  store->has_new_caps = false;
+  event_caps_lift(caps);
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    const event_consumer *consumer = store->consumers[i];
+    for (size_t j = 0; j < consumer->cap_count; j++) {
+      (void)event_caps_limit(caps, consumer->caps[j].pattern, consumer->caps[j].limit);
+    }
+  }
+  event_sql_tidy_caps(store->sql);
+}
+
+bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t limit) {
+  event_store *store = consumer->store;
+  char *copy = consumer->cap_count < EVENT_CONSUMER_CAPS ? strdup(pattern) : NULL;
+  if (copy == NULL) {
+    return false;
+  }
+  (void)pthread_mutex_lock(&store->mutex);
+  consumer->caps[consumer->cap_count++] = (event_cap){.pattern = copy, .limit = limit};
+  store->has_new_caps = true;
+  (void)pthread_mutex_unlock(&store->mutex);
+  return true;
+}
+
 void event_consumer_destroy(event_consumer *consumer) {
+  for (size_t i = 0; i < consumer->cap_count; i++) {
+    free(consumer->caps[i].pattern);
+  }
   event_grants_free(consumer->inbox, false);
   free(consumer);
 }
@@ -264,6 +298,10 @@ void event_consumer_free(event_consumer *consumer) {
     index++;
   }
   store->consumer_count--;
+  if (consumer->cap_count > 0) {
+    store->has_new_caps = true;
+    store->may_lease = true;
+  }
   for (; index < store->consumer_count; index++) {
     store->consumers[index] = store->consumers[index + 1];
   }

@@ -90,7 +90,11 @@ static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account) {
 typedef struct {
   event_grant **tail;
   size_t count, limit;
+  bool is_cut; /* there may be more, which this transaction has not looked at */
 } grant_list;
+
+/* Events that a transaction sets aside, at most: bounds how long it takes. */
+#define MOST_PARKED 256
 
 static bool append(grant_list *list, event_grant *grant) {
   if (grant == NULL) {
@@ -102,41 +106,114 @@ static bool append(grant_list *list, event_grant *grant) {
   return true;
 }
 
+/* An event that must wait for a place under one of its caps: not in the list of those that are due
+ * to run, where it would be looked at again and again. */
+typedef struct {
+  int64_t id;
+  uint64_t account;
+  int cap;
+} parked_event;
+
+static void park(event_sql *sql, const parked_event *event) {
+  sql->order_is_known =
+      event_order_park(sql->order, event->cap, event->account, event->id) && sql->order_is_known;
+}
+
+/* It has waited for its time, and goes on as one that was received. */
+static bool park_retry(event_sql *sql, const parked_event *event) {
+  sqlite3_stmt *statement = sql->statements[END_WAIT];
+  (void)sqlite3_bind_int64(statement, 1, event->id);
+  park(sql, event);
+  return event_sql_end_use(sql, statement, sqlite3_step(statement));
+}
+
+/* Leases the event of a row, or tells by `cap` what it has to wait for; -1: nothing. False: out of
+ * memory. */
+static bool lease_row(event_sql *sql, sqlite3_stmt *row, uint64_t account, grant_list *list,
+                      int *cap) {
+  event_cap_set caps = event_caps_of(&sql->caps, (const char *)sqlite3_column_text(row, 5));
+  *cap = event_caps_full(&sql->caps, caps);
+  if (*cap >= 0) {
+    return true;
+  }
+  event_grant *grant = copy_grant(row, account);
+  if (!append(list, grant)) {
+    return false;
+  }
+  grant->finish->caps = caps;
+  event_caps_take(&sql->caps, caps);
+  return true;
+}
+
 static bool collect_retries(event_sql *sql, int64_t now, grant_list *list) {
+  parked_event parked[MOST_PARKED];
+  int parked_count = 0;
+  size_t most = list->limit - list->count, rows = 0;
+  most = most < MOST_PARKED ? most : MOST_PARKED;
   sqlite3_stmt *statement = sql->statements[LEASE_RETRIES];
   (void)sqlite3_bind_int64(statement, 1, now);
-  (void)sqlite3_bind_int64(statement, 2, (int64_t)(list->limit - list->count));
+  (void)sqlite3_bind_int64(statement, 2, (int64_t)most);
   int step;
   while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
-    if (!append(list, copy_grant(statement, key_of(sql, statement, 5)))) {
+    parked_event event = {.id = sqlite3_column_int64(statement, 0),
+                          .account = key_of(sql, statement, 6)};
+    if (!lease_row(sql, statement, event.account, list, &event.cap)) {
       (void)event_sql_end_use(sql, statement, SQLITE_ROW);
       return no_memory(sql);
     }
+    if (event.cap >= 0) {
+      parked[parked_count++] = event;
+    }
+    rows++;
   }
-  return event_sql_end_use(sql, statement, step);
+  bool ok = event_sql_end_use(sql, statement, step);
+  for (int i = 0; ok && i < parked_count; i++) {
+    ok = park_retry(sql, &parked[i]);
+  }
+  list->is_cut = list->is_cut || rows == most;
+  return ok;
+}
+
+/* First those that have waited for a place which is there now. */
+static int64_t next_received(event_sql *sql, uint64_t *account) {
+  for (int i = 0; i < sql->caps.count; i++) {
+    if (event_order_parked(sql->order, i) > 0 &&
+        event_caps_full(&sql->caps, (event_cap_set)1 << i) < 0) {
+      return event_order_unpark(sql->order, i, account);
+    }
+  }
+  return event_order_take(sql->order, account);
 }
 
 static bool collect_received(event_sql *sql, grant_list *list) {
   sqlite3_stmt *statement = sql->statements[LEASE_RECEIVED];
-  uint64_t account;
-  int64_t id;
-  while (list->count < list->limit && (id = event_order_take(sql->order, &account)) > 0) {
-    (void)sqlite3_bind_int64(statement, 1, id);
+  parked_event event;
+  int parked_count = 0;
+  while (list->count < list->limit && parked_count < MOST_PARKED &&
+         (event.id = next_received(sql, &event.account)) > 0) {
+    (void)sqlite3_bind_int64(statement, 1, event.id);
     int step = sqlite3_step(statement);
-    bool has_memory = step != SQLITE_ROW || append(list, copy_grant(statement, account));
+    event.cap = -1;
+    bool has_memory =
+        step != SQLITE_ROW || lease_row(sql, statement, event.account, list, &event.cap);
     if (step == SQLITE_DONE) { /* it was deleted by hand */
-      sql->order_is_known = event_order_end(sql->order, account) && sql->order_is_known;
+      sql->order_is_known = event_order_end(sql->order, event.account) && sql->order_is_known;
     }
     if (!event_sql_end_use(sql, statement, step) || !has_memory) {
       return has_memory ? false : no_memory(sql);
     }
+    if (event.cap >= 0) {
+      parked_count++;
+      park(sql, &event);
+    }
   }
+  list->is_cut = list->is_cut || list->count == list->limit || parked_count == MOST_PARKED;
   return true;
 }
 
 /* The rows are collected first and marked after: marking moves them in the index that is read. */
 bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_first,
-                     event_grant **grants, size_t *count) {
+                     event_grant **grants, bool *more) {
   grant_list list = {.tail = grants, .limit = limit};
   *grants = NULL;
   bool ok = know_order(sql) && (!retries_first || collect_retries(sql, now, &list)) &&
@@ -146,6 +223,16 @@ bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_fir
     (void)sqlite3_bind_int64(mark, 1, grant->lease.id);
     ok = event_sql_end_use(sql, mark, sqlite3_step(mark));
   }
-  *count = list.count;
+  *more = list.is_cut;
   return ok;
+}
+
+event_caps *event_sql_caps(event_sql *sql) {
+  return &sql->caps;
+}
+
+void event_sql_tidy_caps(event_sql *sql) {
+  for (int i = sql->caps.count - 1; i >= 0; i--) {
+    event_caps_tidy(&sql->caps, i, event_order_parked(sql->order, i) > 0);
+  }
 }

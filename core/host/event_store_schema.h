@@ -13,7 +13,8 @@
 /* Both are whole or not at all; what failed is the connection's last error. */
 bool event_schema_create(sqlite3 *db);
 
-/* From an earlier version. Rewrites the file of version 1: as much space again is needed meanwhile. */
+/* From an earlier version. Rewrites the file of version 1: as much space again is needed meanwhile.
+ */
 bool event_schema_migrate(sqlite3 *db);
 
 #endif

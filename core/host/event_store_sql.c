@@ -29,12 +29,13 @@ static const char *const texts[STATEMENTS] = {
             " due_at) VALUES (?1, ?2, ?3, 0, 0, 0, ?4, 0)",
     [PUT_BODY] = "INSERT INTO bodies(id, body) VALUES (?1, ?2)",
     [READ_BODY] = "SELECT body FROM bodies WHERE id = ?1",
-    [LEASE_RECEIVED] = "SELECT id, attempts, replays, received_at, body"
+    [LEASE_RECEIVED] = "SELECT id, attempts, replays, received_at, body, action"
                        " FROM events LEFT JOIN bodies USING (id) WHERE id = ?1 AND state = 0",
     [LEASE_RETRIES] =
-        "SELECT id, attempts, replays, received_at, body, account_id"
+        "SELECT id, attempts, replays, received_at, body, action, account_id"
         " FROM events INDEXED BY events_unfinished LEFT JOIN bodies USING (id)"
         " WHERE state = 2 AND due_at <= ?1 AND state < 3 ORDER BY due_at, events.id LIMIT ?2",
+    [END_WAIT] = "UPDATE events SET state = 0, due_at = 0 WHERE id = ?1 AND state = 2",
     [MARK_RUNNING] = "UPDATE events SET state = 1, due_at = 0, attempts = attempts + 1"
                      " WHERE id = ?1",
     [END] = "UPDATE events SET state = ?2, finished_at = ?3, error = coalesce(?4, error)"
@@ -107,6 +108,7 @@ void event_sql_close(event_sql *sql) {
   }
   event_file_close(&sql->file);
   event_order_free(sql->order);
+  event_caps_free(&sql->caps);
   free(sql);
 }
 
@@ -132,11 +134,13 @@ static void roll_back(event_sql *sql) {
 
 bool event_sql_begin(event_sql *sql) {
   roll_back(sql);
+  event_caps_begin(&sql->caps);
   return run(sql, sql->statements[BEGIN]);
 }
 
 bool event_sql_try_begin(event_sql *sql) {
   event_file_wait(&sql->file, false);
+  event_caps_begin(&sql->caps);
   int step = sqlite3_step(sql->statements[BEGIN]);
   (void)sqlite3_reset(sql->statements[BEGIN]);
   event_file_wait(&sql->file, true);
@@ -155,6 +159,7 @@ bool event_sql_commit(event_sql *sql) {
 
 void event_sql_rollback(event_sql *sql) {
   roll_back(sql);
+  event_caps_rollback(&sql->caps);
   sql->last_id = 0;
   sql->order_is_known = false;
 }
@@ -256,6 +261,7 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
   if (!run(sql, statement)) {
     return false;
   }
+  event_caps_give_back(&sql->caps, finish->caps);
   if (sql->order_is_known && is_end) {
     sql->order_is_known = event_order_end(sql->order, finish->account);
   } else if (sql->order_is_known && finish->kind == EVENT_OUTCOME_RELEASED) {

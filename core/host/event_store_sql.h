@@ -5,6 +5,7 @@
 #ifndef PALENCA_HOST_EVENT_STORE_SQL_H
 #define PALENCA_HOST_EVENT_STORE_SQL_H
 
+#include "event_caps.h"
 #include "event_store.h"
 
 typedef struct event_sql event_sql;
@@ -15,6 +16,7 @@ typedef struct event_finish {
   struct event_finish *next;
   int64_t id;
   uint64_t account; /* its key in the order of events */
+  event_cap_set caps;
   event_outcome_kind kind;
   int64_t retry_at;
   char *error;
@@ -61,9 +63,14 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now);
 
 /* Leases up to `limit` events and puts them before `grants`, the first to run first. They belong
  * to the caller even when this fails. `retries_first`: to be alternated, so that neither new
- * events nor those waiting for a retry can shut out the others. */
+ * events nor those waiting for a retry can shut out the others. `more`: others may be leased. */
 bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_first,
-                     event_grant **grants, size_t *count);
+                     event_grant **grants, bool *more);
+
+/* The caps that leases keep to; to be changed between transactions. */
+event_caps *event_sql_caps(event_sql *sql);
+/* Behind a change of them. */
+void event_sql_tidy_caps(event_sql *sql);
 
 /* Another connection has changed events: what may run is read anew before the next lease. */
 void event_sql_forget_order(event_sql *sql);

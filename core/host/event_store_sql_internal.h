@@ -2,6 +2,7 @@
 #ifndef PALENCA_HOST_EVENT_STORE_SQL_INTERNAL_H
 #define PALENCA_HOST_EVENT_STORE_SQL_INTERNAL_H
 
+#include "event_caps.h"
 #include "event_order.h"
 #include "event_store_file.h"
 #include "event_store_sql.h"
@@ -16,6 +17,7 @@ enum {
   READ_BODY,
   LEASE_RECEIVED,
   LEASE_RETRIES,
+  END_WAIT,
   MARK_RUNNING,
   END,
   RETRY,
@@ -29,6 +31,7 @@ struct event_sql {
   sqlite3_stmt *statements[STATEMENTS];
   int64_t last_id; /* of all events there have been; 0: not known */
   event_order *order;
+  event_caps caps;
   bool order_is_known; /* it agrees with the tables, as this transaction sees them */
   char reason[256];
 };

@@ -44,6 +44,16 @@ static int ready(lua_State *L) {
   return 0;
 }
 
+/* task.cap(pattern, count): at most so many events that it fits are leased at a time */
+static int cap(lua_State *L) {
+  const char *pattern = luaL_checkstring(L, 1);
+  lua_Integer count = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, count >= 1, 2, "from 1");
+  if (!event_consumer_cap(check_consumer(L), pattern, (size_t)count))
+    luaL_error(L, "too many events have a concurrency of their own");
+  return 0;
+}
+
 /* task.want(count) */
 static int want(lua_State *L) {
   lua_Integer count = luaL_checkinteger(L, 1);
@@ -103,7 +113,7 @@ static int finish(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"fd", fd},     {"clear_fd", clear_fd}, {"wished", wished}, {"ready", ready},
+    {"fd", fd},     {"clear_fd", clear_fd}, {"wished", wished}, {"ready", ready}, {"cap", cap},
     {"want", want}, {"take", take},         {"finish", finish}, {NULL, NULL},
 };
 

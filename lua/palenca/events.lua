@@ -7,10 +7,27 @@ local events = {}
 local handlers = {}
 
 local option_types = {
+  concurrency = "positive",
   max_attempts = "positive",
   timeout = "seconds",
   retry_wait = "seconds",
 }
+
+-- For as many the program keeps count.
+local CAPS_MAX = 32
+
+local caps = {} -- action → how many events it fits may run at once
+
+local function check_cap(action, concurrency)
+  local count = 0
+  for _ in pairs(caps) do
+    count = count + 1
+  end
+  if concurrency and not caps[action] and count == CAPS_MAX then
+    error(string.format("palenca.on: at most %d actions can have a concurrency of their own",
+      CAPS_MAX), 3)
+  end
+end
 
 local function check_action(action)
   if type(action) ~= "string" or not (action == "*" or action:find("^[%w_]+%.[%w_*]+$")) then
@@ -31,6 +48,9 @@ end
 -- @tparam[opt] table options for `palenca serve`, while an endpoint inside nginx leaves it to the
 -- sender when an event comes again; an unknown one is an error; what is left out is as the program
 -- was told (`palenca serve --help`)
+-- @tparam number options.concurrency how many events that the action fits may run at once, over all
+-- workers of the program; those of other actions go on. Of several for the same action the least
+-- one holds
 -- @tparam number options.max_attempts how often an event is tried before it is kept aside as dead
 -- @tparam number options.timeout seconds that the handler may take, its waits included
 -- @tparam number options.retry_wait seconds until the second attempt after a failure of this
@@ -46,12 +66,16 @@ function events.on(action, options, handler)
   if type(handler) ~= "function" then
     error("palenca.on: handler must be a function, got " .. type(handler), 2)
   end
+  check_cap(action, options and options.concurrency)
   local entry = { action = action, handler = handler }
   for name in pairs(option_types) do
     entry[name] = options and options[name]
   end
   entry.family = action:match("^(.*%.)%*$")
   handlers[#handlers + 1] = entry
+  if entry.concurrency then
+    caps[action] = math.min(caps[action] or entry.concurrency, entry.concurrency)
+  end
 end
 
 local function fits(entry, action)
@@ -73,6 +97,12 @@ function events.matching(action)
     end
   end
   return found
+end
+
+--- How many events may run at once.
+-- @treturn {[string]=number} of each action that was registered with a `concurrency`
+function events.caps()
+  return caps
 end
 
 --- What is registered, for reports.

@@ -221,6 +221,9 @@ return function(text)
   runtime.use(self.schedule:runtime())
   forbid_exit()
   load(self, options.script)
+  for action, count in pairs(events.caps()) do
+    task.cap(action, count)
+  end
   task.ready(table.concat(events.actions(), ", "))
   local ok, problem = pcall(work, self)
   if not ok then

@@ -257,12 +257,9 @@ static void test_a_crash_in_the_middle_leaves_it_whole(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_events_in_every_state_go_on),
-      TEST(test_what_a_handler_sees_is_unchanged),
-      TEST(test_a_command_migrates_as_well),
-      TEST(test_the_events_of_version_2_go_on),
-      TEST(test_the_second_half_is_done_later),
-      TEST(test_a_crash_in_the_middle_leaves_it_whole),
+      TEST(test_events_in_every_state_go_on),   TEST(test_what_a_handler_sees_is_unchanged),
+      TEST(test_a_command_migrates_as_well),    TEST(test_the_events_of_version_2_go_on),
+      TEST(test_the_second_half_is_done_later), TEST(test_a_crash_in_the_middle_leaves_it_whole),
   };
   return cmocka_run_group_tests_name("event store, migration", tests, NULL, NULL);
 }

@@ -89,7 +89,8 @@ describe("palenca.on", function()
       { { max_attempts = 1.5 }, "max_attempts" }, { { max_attempts = "3" }, "max_attempts" },
       { { timeout = 0 }, "timeout" }, { { timeout = 86401 }, "timeout" },
       { { timeout = 0 / 0 }, "timeout" }, { { retry_wait = -1 }, "retry_wait" },
-      { { [1] = 5 }, "1" },
+      { { [1] = 5 }, "1" }, { { concurrency = 0 }, "concurrency" },
+      { { concurrency = 2.5 }, "concurrency" }, { { concurrency = "2" }, "concurrency" },
     }
     for _, case in ipairs(wrong) do
       helper.blames_caller(function() palenca.on("*", case[1], print) end, "palenca.on", case[2])
@@ -97,6 +98,23 @@ describe("palenca.on", function()
     helper.blames_caller(function() palenca.on("*", 5, print) end, "palenca.on", "table")
     helper.blames_caller(function() palenca.on("*", { timeout = 1 }) end, "handler", "nil")
     assert.same({}, events.actions())
+  end)
+
+  it("keeps the least concurrency of an action, for so many as can be counted", function()
+    palenca.on("login.*", { concurrency = 5 }, print)
+    palenca.on("login.*", { concurrency = 3 }, print)
+    palenca.on("login.*", { concurrency = 4 }, print)
+    palenca.on("*", print)
+    assert.same({ ["login.*"] = 3 }, events.caps())
+    for i = 2, 32 do
+      palenca.on("made.up_" .. i, { concurrency = 1 }, print)
+    end
+    palenca.on("login.*", { concurrency = 1 }, print)
+    helper.blames_caller(function()
+      palenca.on("one.more", { concurrency = 1 }, print)
+    end, "palenca.on", "at most 32 actions")
+    assert.is_nil(events.caps()["one.more"])
+    palenca.on("one.more", print)
   end)
 
   it("refuses an action or a handler of a wrong type", function()

@@ -279,8 +279,8 @@ local function resume(self, task)
 end
 
 --- Starts a coroutine, which runs at once until it waits for something.
--- @tparam function body what it does; called with its task, whose `is_bulk` lets the calls of others
--- pass its own
+-- @tparam function body what it does; called with its task, whose `is_bulk` lets the calls of
+-- others pass its own
 -- @tparam function at_end called with true, or with false, what was raised, and where if that
 -- is known
 function Scheduler:spawn(body, at_end)

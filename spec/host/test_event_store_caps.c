@@ -1,0 +1,237 @@
+/* Tests of caps: how many events that a pattern fits are leased at a time. */
+#include "store_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int64_t put_action(fixture *f, const char *action, const char *account) {
+  event_record record = record_of(account, "{}");
+  record.action = action;
+  int64_t id = put_record(f, &record, NULL, 0);
+  assert_true(id > 0);
+  return id;
+}
+
+/* An event of an action without a cap shows that what could be leased before it was. */
+static void assert_waiting(fixture *f, const worker *w) {
+  int64_t id = put_action(f, "account.free", NULL);
+  assert_int_equal(take(w, NULL), id);
+  finish(w, id, EVENT_OUTCOME_DONE, 0, NULL);
+  event_consumer_want(w->consumer, 10);
+}
+
+static worker capped_worker(fixture *f, const char *pattern, size_t limit) {
+  worker w = new_worker(f);
+  assert_true(event_consumer_cap(w.consumer, pattern, limit));
+  event_consumer_want(w.consumer, 10);
+  return w;
+}
+
+static void test_no_more_than_the_cap_are_leased_and_others_go_on(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t ids[5];
+  for (int i = 0; i < 5; i++) {
+    ids[i] = put_action(f, "login.success", NULL);
+  }
+  worker w = capped_worker(f, "login.success", 2);
+  assert_int_equal(take(&w, NULL), ids[0]);
+  assert_int_equal(take(&w, NULL), ids[1]);
+  assert_waiting(f, &w);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 1"
+                            " AND action = 'login.success'"),
+                   2);
+  for (int i = 2; i < 5; i++) {
+    finish(&w, ids[i - 2], EVENT_OUTCOME_DONE, 0, NULL);
+    assert_int_equal(take(&w, NULL), ids[i]);
+    assert_waiting(f, &w);
+  }
+  free_worker(&w);
+}
+
+static void test_accounts_keep_their_order_behind_a_cap(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t first = put_action(f, "login.success", "a"), second = put_action(f, "login.error", "a");
+  int64_t other = put_action(f, "login.success", "b"), behind = put_action(f, "login.error", "b");
+  worker w = capped_worker(f, "login.success", 1);
+  assert_int_equal(take(&w, NULL), first);
+  assert_waiting(f, &w); /* neither of them passes the one it stands behind */
+  finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
+  int64_t one = take(&w, NULL), two = take(&w, NULL);
+  assert_int_equal(one + two, second + other);
+  assert_waiting(f, &w);
+  finish(&w, other, EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, NULL), behind);
+  free_worker(&w);
+}
+
+static void test_a_place_is_free_after_every_kind_of_end(void **state) {
+  static const event_outcome_kind kinds[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_DEAD,
+                                             EVENT_OUTCOME_RETRY};
+  fixture *f = *state;
+  open_store(f);
+  worker w = capped_worker(f, "*", 1);
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    int64_t id = put_action(f, "login.success", NULL);
+    assert_int_equal(take(&w, NULL), id);
+    finish(&w, id, kinds[i], now_ms() + 3600000, "no");
+    event_consumer_want(w.consumer, 10);
+  }
+  int64_t id = put_action(f, "login.success", NULL);
+  assert_int_equal(take(&w, NULL), id);
+  finish(&w, id, EVENT_OUTCOME_RELEASED, 0, NULL);
+  assert_int_equal(take(&w, NULL), id);
+  free_worker(&w); /* as when a worker is replaced */
+  w = capped_worker(f, "*", 1);
+  assert_int_equal(take(&w, NULL), id);
+  free_worker(&w);
+}
+
+static void test_an_event_keeps_to_all_caps_that_fit(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t first = put_action(f, "login.success", NULL), same = put_action(f, "login.success", NULL);
+  int64_t family = put_action(f, "login.error", NULL), more = put_action(f, "login.error", NULL);
+  int64_t apart = put_action(f, "logins.success", NULL);
+  worker w = capped_worker(f, "login.success", 1);
+  assert_true(event_consumer_cap(w.consumer, "login.*", 2));
+  event_consumer_want(w.consumer, 11);
+  assert_int_equal(take(&w, NULL), first);
+  int64_t next = take(&w, NULL);
+  if (next == family) {
+    assert_int_equal(take(&w, NULL), apart);
+  }
+  assert_waiting(f, &w);
+  finish(&w, family, EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, NULL), more);
+  finish(&w, more, EVENT_OUTCOME_DONE, 0, NULL);
+  assert_waiting(f, &w);
+  finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, NULL), same);
+  free_worker(&w);
+}
+
+static void test_a_retry_waits_for_a_place_and_not_in_a_loop(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t id = put_action(f, "login.success", "a");
+  worker w = capped_worker(f, "login.success", 1);
+  assert_int_equal(take(&w, NULL), id);
+  finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + 50, "later");
+  int64_t other = put_action(f, "login.success", "b");
+  assert_int_equal(take(&w, NULL), other);
+  /* Its time has come, and it is no longer one that waits for its time. */
+  while (query(f, "SELECT count(*) FROM events WHERE state = 2") > 0) {
+    (void)usleep(1000);
+  }
+  assert_waiting(f, &w);
+  assert_listed(f, "received", "1 received 1 later\n");
+  finish(&w, other, EVENT_OUTCOME_DONE, 0, NULL);
+  int attempt = 0;
+  assert_int_equal(take(&w, &attempt), id);
+  assert_int_equal(attempt, 2);
+  free_worker(&w);
+}
+
+static void test_the_narrowest_cap_of_all_consumers_holds(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t ids[3];
+  for (int i = 0; i < 3; i++) {
+    ids[i] = put_action(f, "login.success", NULL);
+  }
+  worker before = new_worker(f);
+  assert_true(event_consumer_cap(before.consumer, "login.success", 1));
+  worker w = capped_worker(f, "login.success", 2);
+  assert_int_equal(take(&w, NULL), ids[0]);
+  assert_waiting(f, &w);
+  free_worker(&before);
+  assert_int_equal(take(&w, NULL), ids[1]);
+  assert_waiting(f, &w);
+  /* One that has none does not lift those of others; without any, all goes. */
+  worker after = new_worker(f);
+  free_worker(&w);
+  event_consumer_want(after.consumer, 3);
+  int64_t sum = 0;
+  for (int i = 0; i < 3; i++) {
+    sum += take(&after, NULL) - ids[i];
+  }
+  assert_int_equal(sum, 0);
+  free_worker(&after);
+}
+
+static void test_a_lease_that_failed_takes_no_place(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t first = put_action(f, "login.success", NULL);
+  int64_t second = put_action(f, "login.success", NULL);
+  execute(f, "CREATE TRIGGER no_lease BEFORE UPDATE OF attempts ON events"
+             " BEGIN SELECT RAISE(ABORT, 'no lease'); END");
+  worker w = capped_worker(f, "login.success", 1);
+  (void)pthread_mutex_lock(&f->mutex);
+  while (f->errors == 0) {
+    (void)pthread_cond_wait(&f->changed, &f->mutex);
+  }
+  (void)pthread_mutex_unlock(&f->mutex);
+  execute(f, "DROP TRIGGER no_lease");
+  assert_int_equal(take(&w, NULL), first);
+  assert_waiting(f, &w);
+  finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, NULL), second);
+  free_worker(&w);
+}
+
+static void test_thousands_that_wait_hold_up_nothing(void **state) {
+  enum {
+    COUNT = 1500
+  };
+  fixture *f = *state;
+  open_store(f);
+  answer a = NO_ANSWER;
+  const event_record record = record_of(NULL, "{}");
+  for (int i = 0; i < COUNT; i++) {
+    event_store_put(f->store, &record, on_put, &a);
+  }
+  int64_t free = put_action(f, "account.free", NULL);
+  f->first_id = free - COUNT;
+  worker w = capped_worker(f, "login.success", 1);
+  assert_int_equal(take(&w, NULL), f->first_id);
+  assert_int_equal(take(&w, NULL), free);
+  assert_waiting(f, &w);
+  for (int i = 1; i < 20; i++) {
+    finish(&w, id_of(f, i), EVENT_OUTCOME_DONE, 0, NULL);
+    event_consumer_want(w.consumer, 10);
+    assert_int_equal(number_of(f, take(&w, NULL)), i + 1);
+  }
+  free_worker(&w);
+}
+
+static void test_a_consumer_has_a_bounded_number_of_caps(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  for (int i = 0; i < EVENT_CONSUMER_CAPS; i++) {
+    char pattern[32];
+    (void)snprintf(pattern, sizeof pattern, "made.up_%d", i);
+    assert_true(event_consumer_cap(w.consumer, pattern, 1));
+  }
+  assert_false(event_consumer_cap(w.consumer, "one.more", 1));
+  free_worker(&w);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_no_more_than_the_cap_are_leased_and_others_go_on),
+      TEST(test_accounts_keep_their_order_behind_a_cap),
+      TEST(test_a_place_is_free_after_every_kind_of_end),
+      TEST(test_an_event_keeps_to_all_caps_that_fit),
+      TEST(test_a_retry_waits_for_a_place_and_not_in_a_loop),
+      TEST(test_the_narrowest_cap_of_all_consumers_holds),
+      TEST(test_a_lease_that_failed_takes_no_place),
+      TEST(test_thousands_that_wait_hold_up_nothing),
+      TEST(test_a_consumer_has_a_bounded_number_of_caps),
+  };
+  return cmocka_run_group_tests_name("event store, caps", tests, NULL, NULL);
+}
