@@ -1,6 +1,7 @@
 /* host: tasks and signals, for the commands on the main thread. */
 #include "lua_host.h"
 
+#include "log_writer.h"
 #include "lua_box.h"
 #include "task.h"
 
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define TASK_TYPE "palenca.host_task"
+#define LAST_LINES_MS 300
 
 /* ---- tasks ----------------------------------------------------------------------------- */
 
@@ -110,9 +112,11 @@ static int wait_signal(lua_State *L) {
 }
 
 /* host.exit_now(status): without a look at threads that do not come back, nor at stdio, whose
- * locks they may hold; what was printed is written already */
+ * locks they may hold; what was printed is written already, but for the last lines of the log */
 static int exit_now(lua_State *L) {
-  _exit((int)luaL_checkinteger(L, 1));
+  int status = (int)luaL_checkinteger(L, 1);
+  log_end(LAST_LINES_MS);
+  _exit(status);
 }
 
 static const luaL_Reg task_methods[] = {

@@ -2,6 +2,7 @@
 #include "lua_host.h"
 
 #include "clock.h"
+#include "log_writer.h"
 
 #include <lauxlib.h>
 #include <unistd.h>
@@ -29,10 +30,29 @@ static int random_hex(lua_State *L) {
   return 1;
 }
 
+/* host.log_begin(as JSON): from here on log_write waits for nobody */
+static int begin_log(lua_State *L) {
+  log_begin(lua_toboolean(L, 1));
+  return 0;
+}
+
+/* host.log_write(lines): to standard error */
+static int write_log(lua_State *L) {
+  size_t size;
+  const char *lines = luaL_checklstring(L, 1, &size);
+  log_write(lines, size);
+  return 0;
+}
+
+/* host.log_end(patience in seconds) */
+static int end_log(lua_State *L) {
+  log_end((int64_t)(luaL_checknumber(L, 1) * 1000));
+  return 0;
+}
+
 static const luaL_Reg functions[] = {
-    {"unix_time", unix_time},
-    {"random_hex", random_hex},
-    {NULL, NULL},
+    {"log_begin", begin_log}, {"log_write", write_log},   {"log_end", end_log},
+    {"unix_time", unix_time}, {"random_hex", random_hex}, {NULL, NULL},
 };
 
 int luaopen_palenca_host(lua_State *L) {

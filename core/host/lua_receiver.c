@@ -2,6 +2,7 @@
 #include "lua_box.h"
 #include "lua_host.h"
 
+#include "log_writer.h"
 #include "receiver.h"
 
 #include <stdio.h>
@@ -12,10 +13,8 @@
 
 /* ---- what was refused -------------------------------------------------------------------- */
 
-/* Not through stdio: a worker that is blocked while it writes there holds its lock. */
 static void write_line(const char *line, int size) {
-  ssize_t written = write(STDERR_FILENO, line, (size_t)size);
-  (void)written; /* there is nowhere else to tell it */
+  log_write(line, (size_t)size);
 }
 
 static void log_text(void *context, const refusal *told) {

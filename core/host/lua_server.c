@@ -2,6 +2,7 @@
 #include "lua_host.h"
 
 #include "http_server.h"
+#include "log_writer.h"
 
 #include <ctype.h>
 #include <lauxlib.h>
@@ -125,8 +126,11 @@ static void on_request(void *context, http_exchange *exchange) {
   lua_pushvalue(L, 1);
   if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
     const char *message = lua_tostring(L, -1);
-    fprintf(stderr, "palenca: the request could not be answered: %s\n",
-            message != NULL ? message : "unknown error");
+    char line[512];
+    snprintf(line, sizeof line - 1, "palenca: the request could not be answered: %s",
+             message != NULL ? message : "unknown error");
+    strcat(line, "\n");
+    log_write(line, strlen(line));
     http_exchange_refuse(exchange, 500, "internal error");
   }
   lua_settop(L, top);

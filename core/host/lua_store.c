@@ -3,24 +3,18 @@
 #include "lua_host.h"
 
 #include "event_store.h"
+#include "log_writer.h"
 #include "lua_box.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Not through stdio: a worker that is blocked while it writes there holds its lock, and the
- * store's thread must not wait for a script. */
-static void write_line(const char *line) {
-  ssize_t written = write(STDERR_FILENO, line, strlen(line));
-  (void)written; /* there is nowhere else to tell it */
-}
-
 static void log_text(void *context, bool is_error, const char *message) {
   char line[1024];
   (void)context;
   snprintf(line, sizeof line, "palenca: %s%s\n", is_error ? "error: " : "", message);
-  write_line(line);
+  log_write(line, strlen(line));
 }
 
 static void log_json(void *context, bool is_error, const char *message) {
@@ -36,7 +30,7 @@ static void log_json(void *context, bool is_error, const char *message) {
   text[size] = '\0';
   snprintf(line, sizeof line, "{\"event\":\"store\",\"level\":\"%s\",\"message\":\"%s\"}\n",
            is_error ? "error" : "info", text);
-  write_line(line);
+  log_write(line, strlen(line));
 }
 
 /* host.store{path=, json=, redelivery_window=, retention= (seconds)} → store | nil, message */

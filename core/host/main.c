@@ -1,10 +1,12 @@
 /* The palenca program: hands its arguments to the command line in Lua. */
 #include "state.h"
 
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define STATUS_FAILED 1
 
@@ -35,8 +37,19 @@ static void raise_descriptor_limit(void) {
   }
 }
 
+/* Whatever is opened next would take the place of one that is closed, and be written to. */
+static void fill_standard_descriptors(void) {
+  int fd;
+  do {
+    fd = open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0)
+    close(fd);
+}
+
 int main(int argc, char **argv) {
   arguments given = {argc, argv};
+  fill_standard_descriptors();
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* a full disk is a failed write, whatever limit it is that is met */
   raise_descriptor_limit();

@@ -4,6 +4,16 @@ local json = require("palenca.json")
 
 local log = {}
 
+local function write_line(line)
+  io.stderr:write(line)
+end
+
+--- Has the lines go elsewhere than to standard error, for who runs scripts.
+-- @tparam function writer called with whole lines
+function log.use_writer(writer)
+  write_line = writer
+end
+
 local function write(level, fields)
   if type(fields) == "string" then
     fields = { message = fields }
@@ -30,7 +40,7 @@ local function write(level, fields)
     end
     line = json.encode(entry)
   end
-  io.stderr:write(line .. "\n")
+  write_line(line .. "\n")
 end
 
 --- Logs an entry. What goes in comes out: keep identity numbers and keys out of it.

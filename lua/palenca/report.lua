@@ -1,5 +1,6 @@
 --- What the program tells the person who runs it: lines for a terminal, or lines of JSON.
 -- @module palenca.report
+local host = require("palenca.host")
 local json = require("palenca.json")
 local redact = require("palenca.redact")
 
@@ -10,6 +11,9 @@ local as_json = false
 -- Lines that wait to be written, if they are held; and how many bytes they have.
 local held, size
 
+-- Seconds that the last lines get to be read.
+local LAST_PATIENCE = 2
+
 -- What goes out in one piece, so that nobody else's line comes in between.
 local PIECE = 4000
 
@@ -19,8 +23,18 @@ function report.use_json(wanted)
   as_json = wanted or false
 end
 
---- Keeps lines until @{report.flush} is called: a worker that handles thousands of events a second
--- would wait for the terminal otherwise.
+--- From here on nobody waits for who reads the lines: if nobody does, they are counted and dropped.
+-- To be called once, before other threads are started.
+function report.begin()
+  host.log_begin(as_json)
+end
+
+--- Writes what was not read so far, if it is read now.
+function report.finish()
+  host.log_end(LAST_PATIENCE)
+end
+
+--- Keeps lines until @{report.flush} is called: a worker may handle thousands of events a second.
 function report.hold_lines()
   held, size = {}, 0
 end
@@ -30,13 +44,13 @@ function report.flush()
   if held and held[1] then
     local lines = table.concat(held)
     held, size = {}, 0
-    io.stderr:write(lines)
+    host.log_write(lines)
   end
 end
 
 local function write(line)
   if not held then
-    io.stderr:write(line .. "\n")
+    host.log_write(line .. "\n")
     return
   elseif size + #line >= PIECE then
     report.flush()

@@ -147,6 +147,7 @@ function dev.run(given)
   end
   report.use_json(given.json)
   host.block_signals()
+  report.begin()
   local box, url, api_key = sandbox.start({
     listen = given.sandbox_listen,
     listen_option = "--sandbox-listen",

@@ -2,6 +2,7 @@
 -- @module palenca.cli
 local argparse = require("argparse")
 local core = require("palenca.core")
+local report = require("palenca.report")
 
 local DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
@@ -64,6 +65,7 @@ return function(...)
   local fine, problem = xpcall(find(options.command).run, function(value)
     return type(value) == "string" and debug.traceback(value, 2) or value
   end, options)
+  report.finish()
   if not fine then
     io.stderr:write("palenca: " .. tostring(problem) .. "\n")
     return FAILED

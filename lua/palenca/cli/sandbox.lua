@@ -120,6 +120,7 @@ end
 function sandbox.run(given)
   report.use_json(given.json)
   host.block_signals()
+  report.begin()
   local task, url, api_key = sandbox.start(given)
   report.line(
     string.format("sandbox of the API at %s%s", url,

@@ -34,6 +34,7 @@ function serve.run(given)
     return WRONG_USAGE
   end
   host.block_signals()
+  report.begin()
   local running = serving.start(given, options.client(given))
   report.line(
     string.format("receiving webhooks at %s, storing them in %s; handlers: %s", running.url,

@@ -1,0 +1,173 @@
+/* What the program says on standard error, written by a thread of its own. */
+#include "log_writer.h"
+
+#include "clock.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KEPT_MOST ((size_t)1 << 20)
+/* A pipe that is ready takes so much without a wait, and in one piece. */
+#define PIECE ((size_t)4096)
+
+typedef struct {
+  char *data;
+  size_t size, capacity;
+} lines;
+
+/* There is one standard error. */
+static struct {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  pthread_t thread;
+  bool is_running, is_ending, json;
+  int64_t end_at; /* nothing is written later */
+  lines kept;
+  uint64_t lost;
+} own = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+/* ---- the thread -------------------------------------------------------------------------- */
+
+static bool is_over(void) {
+  (void)pthread_mutex_lock(&own.mutex);
+  bool over = own.is_ending && clock_steady_ms() >= own.end_at;
+  (void)pthread_mutex_unlock(&own.mutex);
+  return over;
+}
+
+/* Whole lines if that is possible: others write to the same file. */
+static size_t piece_of(const char *text, size_t size) {
+  if (size <= PIECE)
+    return size;
+  const char *last = memrchr(text, '\n', PIECE);
+  return last != NULL ? (size_t)(last - text) + 1 : PIECE;
+}
+
+/* What cannot be written (the reader has gone, the disk is full) is dropped: there is nowhere else
+ * to tell it. */
+static void put(const char *text, size_t size) {
+  struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+  while (size > 0) {
+    while (poll(&out, 1, 50) == 0) {
+      if (is_over())
+        return;
+    }
+    size_t piece = piece_of(text, size);
+    ssize_t written = write(STDERR_FILENO, text, piece);
+    piece = written > 0 ? (size_t)written : piece;
+    text += piece;
+    size -= piece;
+  }
+}
+
+static void tell_lost(uint64_t lost) {
+  char line[160];
+  unsigned long long count = lost;
+  int size = own.json
+                 ? snprintf(line, sizeof line,
+                            "{\"event\":\"log\",\"level\":\"warning\",\"lost\":%llu}\n", count)
+                 : snprintf(line, sizeof line,
+                            "palenca: %llu lines of this log are lost, which nobody read\n", count);
+  put(line, (size_t)size);
+}
+
+static void *body(void *context) {
+  lines taken = {0};
+  (void)context;
+  (void)pthread_mutex_lock(&own.mutex);
+  for (;;) {
+    while (own.kept.size == 0 && !own.is_ending)
+      (void)pthread_cond_wait(&own.changed, &own.mutex);
+    if (own.kept.size == 0)
+      break;
+    lines empty = {.data = taken.data, .capacity = taken.capacity};
+    uint64_t lost = own.lost;
+    taken = own.kept;
+    own.kept = empty;
+    own.lost = 0;
+    (void)pthread_mutex_unlock(&own.mutex);
+    put(taken.data, taken.size);
+    if (lost > 0)
+      tell_lost(lost);
+    (void)pthread_mutex_lock(&own.mutex);
+  }
+  (void)pthread_mutex_unlock(&own.mutex);
+  free(taken.data);
+  return NULL;
+}
+
+/* ---- who writes ---------------------------------------------------------------------------- */
+
+static void write_now(const char *text, size_t size) {
+  while (size > 0) {
+    ssize_t written = write(STDERR_FILENO, text, size);
+    if (written <= 0)
+      return;
+    text += written;
+    size -= (size_t)written;
+  }
+}
+
+static bool keep(lines *kept, const char *text, size_t size) {
+  if (size > KEPT_MOST - kept->size)
+    return false;
+  if (size > kept->capacity - kept->size) {
+    size_t capacity = kept->capacity > 0 ? kept->capacity : PIECE;
+    while (capacity < kept->size + size)
+      capacity *= 2;
+    char *grown = realloc(kept->data, capacity);
+    if (grown == NULL)
+      return false;
+    kept->data = grown;
+    kept->capacity = capacity;
+  }
+  memcpy(kept->data + kept->size, text, size);
+  kept->size += size;
+  return true;
+}
+
+static uint64_t count_lines(const char *text, size_t size) {
+  uint64_t count = 0;
+  for (size_t i = 0; i < size; i++)
+    count += text[i] == '\n';
+  return count;
+}
+
+void log_write(const char *text, size_t size) {
+  (void)pthread_mutex_lock(&own.mutex);
+  bool is_kept = own.is_running;
+  /* once a line is lost, so are those behind it: what is told then stands where they were */
+  if (is_kept && (own.lost > 0 || !keep(&own.kept, text, size)))
+    own.lost += count_lines(text, size);
+  (void)pthread_cond_signal(&own.changed);
+  (void)pthread_mutex_unlock(&own.mutex);
+  if (!is_kept)
+    write_now(text, size);
+}
+
+void log_begin(bool json) {
+  own.json = json;
+  own.is_running = pthread_create(&own.thread, NULL, body, NULL) == 0;
+}
+
+void log_end(int64_t patience_ms) {
+  (void)pthread_mutex_lock(&own.mutex);
+  bool was_running = own.is_running;
+  own.is_running = false;
+  own.is_ending = true;
+  own.end_at = clock_steady_ms() + patience_ms;
+  (void)pthread_cond_signal(&own.changed);
+  (void)pthread_mutex_unlock(&own.mutex);
+  if (!was_running)
+    return;
+  int64_t until_ms = clock_unix_ms() + patience_ms + 200;
+  struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = (until_ms % 1000) * 1000000};
+  if (pthread_timedjoin_np(own.thread, NULL, &until) != 0)
+    return; /* in a write that does not come back, whatever poll has said */
+  free(own.kept.data);
+  own.kept = (lines){0};
+}

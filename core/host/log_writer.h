@@ -1,0 +1,23 @@
+/* What the program says on standard error, written by a thread of its own: a reader that does not
+ * come, or a terminal that was stopped, must hold nobody up who receives or handles events.
+ */
+#ifndef PALENCA_HOST_LOG_WRITER_H
+#define PALENCA_HOST_LOG_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Starts the thread, once in the life of a process. Without it, for want of memory too, what is
+ * written goes out at once, however long that takes. `json`: how to tell of lines that are lost. */
+void log_begin(bool json);
+
+/* Takes whole lines. Of what nobody reads, about a mebibyte is kept; further lines are dropped, and
+ * counted in a line of their own once somebody reads again. */
+void log_write(const char *lines, size_t size);
+
+/* Ends the thread, after it has written what is kept if that takes no longer than so many ms. What
+ * comes later goes out at once. */
+void log_end(int64_t patience_ms);
+
+#endif

@@ -1,0 +1,119 @@
+--- A log that nobody reads, or that has nowhere to go, does not stop `palenca serve`.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+-- Their lines are more than a pipe holds, and more than is kept.
+local EVENTS = 100
+
+describe("the log of palenca serve", function()
+  local stage, directory, script
+
+  before_each(function()
+    stage = helper.stage()
+    directory = stage:directory()
+    script = process.write_file(directory .. "/script.lua", [[
+      local palenca = require "palenca"
+      palenca.on("login.success", function(event)
+        palenca.log.info { note = ("n"):rep(20000) }
+      end)
+    ]])
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  -- Serves with the shell's words for its standard error, at a port that was free a moment ago.
+  local function serve(redirection, ...)
+    local socket = uv.new_tcp()
+    assert(socket:bind("127.0.0.1", 0))
+    local address = "127.0.0.1:" .. socket:getsockname().port
+    socket:close()
+    uv.run("nowait")
+    local db = directory .. "/events.db"
+    local served = stage:start("/bin/sh", { "-c", 'exec "$0" "$@" ' .. redirection,
+      process.program(), "serve", script, "--listen", address, "--db", db, "--workers", "2", ... },
+      { env = { PALENCA_API_KEY = "spec-key" } })
+    served.url, served.db = "http://" .. address .. "/webhooks/palenca", db
+    helper.ask_until(function()
+      assert(not served.code, served:describe())
+      local answer = http.request("POST", served.url, helper.body({ account_id = "first" }))
+      return answer and answer.status == 200
+    end, "an answer")
+    return served
+  end
+
+  -- Sends events, and what is refused: all of it is answered, and the events are handled.
+  local function work(served)
+    for i = 1, EVENTS do
+      helper.post(served.url, { account_id = "a" .. i })
+    end
+    for _ = 1, 20 do
+      assert.are.equal(404, http.request("POST", served.url .. "/no", "{}").status)
+    end
+    helper.ask_until(function()
+      return #helper.events(served.db, { "--state", "done" }) == EVENTS + 1
+    end, "all to be handled")
+  end
+
+  -- A pipe with a name that is open for reading, so that opening it for writing does not wait.
+  local function fifo()
+    local path = directory .. "/fifo"
+    assert.are.equal(0, (process.run("/usr/bin/mkfifo", { path })))
+    local fd = assert(uv.fs_open(path, "r+", 0))
+    stage:at_end(function()
+      uv.fs_close(fd)
+    end)
+    return path
+  end
+
+  for _, case in ipairs({ { "%d+ lines of this log are lost, which nobody read\n" },
+    { '{"event":"log","level":"warning","lost":%d+}\n', "--json" } })
+  do
+    it("holds nobody up while nobody reads it, and tells how much is lost: "
+      .. (case[2] or "text"), function()
+      local path = fifo()
+      local served = serve("2>" .. path, case[2])
+      work(served)
+      local reader = stage:start("/bin/cat", { path })
+      reader:wait_output("stdout", case[1])
+      helper.post(served.url, { account_id = "after" })
+      reader:wait_output("stdout", case[1] .. ".*after[^\n]*\n")
+      assert.are.equal(0, served:stop())
+      for line in reader.stdout:gmatch("[^\n]+") do
+        assert.is_true(#line < 21000, "lines are mixed up")
+      end
+    end)
+  end
+
+  it("does not keep the program from its end while nobody reads it", function()
+    local served = serve("2>" .. fifo())
+    work(served)
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("stops nothing if its reader is gone", function()
+    local path = directory .. "/fifo"
+    assert.are.equal(0, (process.run("/usr/bin/mkfifo", { path })))
+    local reader = stage:start("/usr/bin/head", { "-n", "1", path })
+    local served = serve("2>" .. path)
+    assert.are.equal(0, reader:wait_exit())
+    work(served)
+    assert.are.equal(0, served:stop())
+  end)
+
+  for what, redirection in pairs({ ["is closed"] = "2>&-", ["goes to a full disk"] = "2>/dev/full",
+    ["is closed, as all else is"] = "2>&- >&- <&-" })
+  do
+    it("stops nothing if it " .. what, function()
+      local served = serve(redirection)
+      work(served)
+      assert.are.equal(0, served:stop())
+      -- nor has it got into what was opened instead
+      local file = helper.read_file(served.db)
+      assert.is_nil(file:find("receiving webhooks at", 1, true))
+    end)
+  end
+end)
