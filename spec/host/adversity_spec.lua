@@ -139,6 +139,29 @@ describe("palenca serve", function()
     writer:close()
   end)
 
+  -- What cannot be interrupted: a read, and a search that takes longer than the world has existed.
+  for name, code in pairs({ read = 'io.open(os.getenv "SPEC_FIFO")',
+    search = '(("a"):rep(60)):find(("a*"):rep(60) .. "b")' })
+  do
+    it("ends well though a handler never comes back, which runs again: " .. name, function()
+      local directory = stage:directory()
+      local served = stage:serve({ directory = directory, text = string.format([[
+        require "palenca".on("*", function(event)
+          if event.attempt == 1 then print("blocked") local _ = %s end
+        end)
+      ]], code), arguments = { "--workers", "1", "--drain-timeout", "0.2" },
+        env = { SPEC_FIFO = fifo() } })
+      helper.post(served.url, { account_id = "blocking" })
+      served:wait_output("stdout", "(blocked)")
+      assert.are.equal(0, served:stop(), served.stderr)
+      assert.truthy(served.stderr:find("some handlers have not ended; their events run again", 1,
+        true), served.stderr)
+      served = stage:serve({ directory = directory, text = "", db = served.db })
+      assert.are.equal(2, helper.wait_state(served.db, "blocking", "done").attempts)
+      assert.are.equal(0, served:stop())
+    end)
+  end
+
   it("is left when it cannot start and a handler of an older event blocks", function()
     local directory, path = stage:directory(), fifo()
     local served = stage:serve({ text = BLOCKING, directory = directory,

@@ -36,7 +36,7 @@ function check.run(given)
   end
   local ok, problem = pcall(script.load, given.script)
   if not ok then
-    io.stderr:write(string.format("%s: %s\n", given.script, tostring(problem)))
+    io.stderr:write("palenca check: " .. tostring(problem) .. "\n")
     return FAILED
   end
   local actions = events.actions()

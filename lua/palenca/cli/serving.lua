@@ -19,6 +19,8 @@ local serving = {}
 -- Answers wait for the store only, whose transactions are short.
 local ANSWER_PATIENCE = 10
 
+local DONE, FAILED = 0, 1
+
 local function nothing() end
 
 local function at_once()
@@ -66,7 +68,7 @@ local function load_script(self, given)
     outcome, detail = self.workers:step(0.1)
     if not outcome and host.wait_signal(0) then
       io.stderr:write("palenca: interrupted while the script was loaded\n")
-      self:exit_now()
+      self:exit_now(FAILED)
     end
   until outcome
   if outcome == "failed" then
@@ -119,7 +121,7 @@ function serving.start(given, client)
     self.workers.drain_timeout = 0
     if select(2, self:stop(at_once)) then
       io.stderr:write("palenca: " .. tostring(raised) .. "\n")
-      self:exit_now()
+      self:exit_now(FAILED)
     end
     failure("%s", tostring(raised))
   end
@@ -132,11 +134,12 @@ function Serving:counts()
   return self.store:counts()
 end
 
--- For threads that do not come back; the store needs no closing: what is not committed was not
--- acked.
-function Serving:exit_now()
+--- Ends the process in spite of threads that do not come back. The store needs no closing: what is
+-- not committed was not acked, and what was leased runs again.
+-- @tparam integer status
+function Serving:exit_now(status)
   self.before_exit()
-  host.exit_now(1)
+  host.exit_now(status)
 end
 
 local function stop_receiver(self, on_wait)
@@ -155,14 +158,16 @@ end
 --- Stops: accepts nothing more, answers what has arrived, lets running handlers end.
 -- @tparam function on_wait called again and again meanwhile; true ends the waiting
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
--- @treturn ?boolean true if a thread does not come back, so that only @{exit_now} is left
+-- @treturn ?string "worker" or "receiver" if such a thread does not come back, so that only
+-- @{exit_now} is left
 function Serving:stop(on_wait)
   -- first, so that no handler is begun for what still arrives
   self.workers:ask_drain()
   local received = stop_receiver(self, on_wait)
   local drained = received and self.workers:drain(on_wait)
-  if not self.workers:finish() or not received then
-    return drained or false, true
+  local finished = self.workers:finish()
+  if not received or not finished then
+    return drained or false, received and "worker" or "receiver"
   end
   self.store:close()
   return drained
@@ -179,7 +184,7 @@ local function wait_signal(self, seconds)
 end
 
 -- Stops; answers whether it came to its end without being asked a second time.
-local function end_well(self)
+local function end_well(self, is_hopeless)
   local interrupted = false
   local drained, stuck = self:stop(function()
     local signal = host.wait_signal(0)
@@ -190,10 +195,12 @@ local function end_well(self)
     report.line("some handlers have not ended"
       .. (self.keeps_events and "; their events run again at the next start" or ""))
   end
+  local is_well = not interrupted and not is_hopeless
   if stuck then
-    self:exit_now()
+    -- a handler that blocks has not ended, as others that wait have not: nothing else is wrong
+    self:exit_now(is_well and stuck == "worker" and DONE or FAILED)
   end
-  return not interrupted
+  return is_well
 end
 
 local function mend_workers(self)
@@ -222,7 +229,7 @@ function Serving:run(done)
   elseif is_hopeless then
     report.line("palenca: workers cannot be kept running; the program ends")
   end
-  return end_well(self) and not is_hopeless
+  return end_well(self, is_hopeless)
 end
 
 return serving
