@@ -4,7 +4,9 @@
 #include <lauxlib.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +15,9 @@
 /* After the first signal: what is in the way of one (a hook that the script sets for itself, a
  * switch to another coroutine) is not in the way of all. */
 #define AGAIN_MS 10
+#define PAGE ((uintptr_t)4096)
+#define BIG ((size_t)4 << 20)
+#define BIG_PIECE ((size_t)256 << 10)
 
 struct bounds {
   timer_t timer;
@@ -133,11 +138,22 @@ static size_t most_memory(const bounds *b) {
   return b->running != NULL ? b->memory : b->memory + b->memory / 4 + ((size_t)8 << 20);
 }
 
+/* The kernel takes all pages of a block back in one go, and lets nobody else onto that processor
+ * meanwhile, be it the thread that answers: a big one is given back in pieces. */
+static void give_back(void *block, size_t size) {
+  if (size >= BIG) {
+    char *piece = (char *)(((uintptr_t)block + PAGE - 1) / PAGE * PAGE);
+    for (char *end = (char *)block + size; piece + BIG_PIECE <= end; piece += BIG_PIECE)
+      (void)madvise(piece, BIG_PIECE, MADV_DONTNEED);
+  }
+  free(block);
+}
+
 static void *allocate(void *context, void *block, size_t old_size, size_t size) {
   bounds *b = context;
   size_t before = block != NULL ? old_size : 0;
   if (size == 0) {
-    free(block);
+    give_back(block, before);
     b->used -= before;
     return NULL;
   }

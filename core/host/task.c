@@ -13,9 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define TASK_FIELD "palenca.task"
+/* Of a script's thread, on top of the process's own. */
+#define NICENESS 5
 
 struct task {
   pthread_t thread;
@@ -52,8 +55,17 @@ static void end(task *t, const char *error) {
   pthread_mutex_unlock(&t->mutex);
 }
 
+/* What receives, stores and answers goes before what scripts compute, where there are too few
+ * processors for both. */
+static void stand_back(const task *t) {
+  id_t self = (id_t)gettid();
+  if (t->consumer != NULL)
+    (void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + NICENESS);
+}
+
 static void *body(void *context) {
   task *t = context;
+  stand_back(t);
   lua_State *L = host_state_new();
   bounds *own = L != NULL ? bounds_begin(L) : NULL;
   if (own == NULL) {
