@@ -96,6 +96,7 @@ build = {
     ["palenca.runtime.blocking"] = "lua/palenca/runtime/blocking.lua",
     ["palenca.runtime.nginx"] = "lua/palenca/runtime/nginx.lua",
     ["palenca.runtime.calls"] = "lua/palenca/runtime/calls.lua",
+    ["palenca.timers"] = "lua/palenca/timers.lua",
     ["palenca.webhook"] = "lua/palenca/webhook.lua",
   },
 }

@@ -41,7 +41,7 @@ static void take_batch(event_store *store, store_batch *batch, size_t room, int6
   batch->room = store->in_trouble && has_to_write ? 0 : room;
   batch->now = now;
   batch->may_lease = store->may_lease;
-  event_consumers_set_caps(store);
+  event_consumers_read_lists(store);
   batch->finishes = store->finishes;
   store->finishes = NULL;
   batch->puts = store->puts.first;
@@ -95,7 +95,7 @@ static work_kind next_batch(event_store *store, store_batch *batch) {
     }
     size_t room = event_consumers_room(store);
     int64_t now = clock_unix_ms();
-    bool has_due = store->may_lease || store->next_due <= now;
+    bool has_due = store->may_lease || store->has_new_lists || store->next_due <= now;
     int64_t patience = finishes_rest(store);
     bool has_work = patience == 0 || store->has_news || (room > 0 && has_due);
     int64_t rest = 0;
@@ -370,7 +370,8 @@ void *event_store_serve(void *context) {
 /* Whether the thread, which may have slept meanwhile, has something to do or to wait for. */
 static bool has_more(const event_store *store, int64_t due_before) {
   return store->puts.first != NULL || store->finishes != NULL || store->is_closing ||
-         store->next_due < due_before || (store->may_lease && event_consumers_room(store) > 0);
+         store->next_due < due_before ||
+         ((store->may_lease || store->has_new_lists) && event_consumers_room(store) > 0);
 }
 
 /* The caller's thread has other things to do than to wait for another process, or for a database

@@ -88,7 +88,7 @@ void event_store_queue(event_store *store, const event_record *record, event_put
 void event_store_push(event_store *store);
 
 typedef struct {
-  int64_t id;
+  int64_t id;  /* below 0: of a timer, whose name is the body */
   int attempt; /* 1 at the first run, and at the first of a replay */
   int replay;  /* how often the event was replayed; 0: never */
   int64_t received_at;
@@ -109,6 +109,13 @@ event_consumer *event_consumer_new(event_store *store, int notify_fd);
  * there; others go on. To be called before the consumer wants any. False without memory, or at the
  * 33rd time. */
 bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t limit);
+
+/* Adds a timer: leased to one of the consumers every so many milliseconds, beginning with the first
+ * time that there is a consumer with a timer of this name, also across new starts. What is missed
+ * meanwhile is made up for once. A lease of it is finished by RELEASED; the next one is not given
+ * before. To be called before the consumer wants any; what no consumer that ever has has any more
+ * is forgotten. False: out of memory. */
+bool event_consumer_every(event_consumer *consumer, const char *name, int64_t interval);
 
 /* Says how many more events the consumer can take, beyond those it has taken;
  * what is leased to it and not taken yet counts against it, so that saying it again

@@ -170,12 +170,8 @@ void event_consumers_deliver(event_store *store, event_grant *grant) {
 
 /* Those of all consumers, since some may run a script of before meanwhile; its events keep to
  * the narrower one. */
-void event_consumers_set_caps(event_store *store) {
-  if (!store->has_new_caps) {
-    return;
-  }
+static void read_caps(event_store *store) {
   event_caps *caps = event_sql_caps(store->sql);
-  store->has_new_caps = false;
   event_caps_lift(caps);
   for (size_t i = 0; i < store->consumer_count; i++) {
     const event_consumer *consumer = store->consumers[i];
@@ -186,6 +182,51 @@ void event_consumers_set_caps(event_store *store) {
   event_sql_tidy_caps(store->sql);
 }
 
+/* Those of all consumers that have begun to work, the latest script's last. Before one has, nobody
+ * has said yet which timers there are. */
+static void read_timers(event_store *store) {
+  event_timers *timers = event_sql_timers(store->sql);
+  bool is_any = false;
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    is_any = is_any || store->consumers[i]->has_wanted;
+  }
+  if (!is_any) {
+    return;
+  }
+  event_timers_begin_list(timers);
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    const event_consumer *consumer = store->consumers[i];
+    const consumer_timer *timer = consumer->has_wanted ? consumer->timers : NULL;
+    for (; timer != NULL; timer = timer->next) {
+      (void)event_timers_add(timers, timer->name, timer->interval);
+    }
+  }
+  event_timers_end_list(timers);
+}
+
+void event_consumers_read_lists(event_store *store) {
+  if (store->has_new_lists) {
+    store->has_new_lists = false;
+    read_caps(store);
+    read_timers(store);
+  }
+}
+
+bool event_consumer_every(event_consumer *consumer, const char *name, int64_t interval) {
+  size_t size = strlen(name) + 1;
+  consumer_timer *timer = malloc(sizeof *timer + size);
+  if (timer == NULL) {
+    return false;
+  }
+  *timer = (consumer_timer){.interval = interval};
+  memcpy(timer->name, name, size);
+  (void)pthread_mutex_lock(&consumer->store->mutex);
+  *consumer->timers_end = timer;
+  consumer->timers_end = &timer->next;
+  (void)pthread_mutex_unlock(&consumer->store->mutex);
+  return true;
+}
+
 bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t limit) {
   event_store *store = consumer->store;
   char *copy = consumer->cap_count < EVENT_CONSUMER_CAPS ? strdup(pattern) : NULL;
@@ -194,12 +235,17 @@ bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t li
   }
   (void)pthread_mutex_lock(&store->mutex);
   consumer->caps[consumer->cap_count++] = (event_cap){.pattern = copy, .limit = limit};
-  store->has_new_caps = true;
+  store->has_new_lists = true;
   (void)pthread_mutex_unlock(&store->mutex);
   return true;
 }
 
 void event_consumer_destroy(event_consumer *consumer) {
+  while (consumer->timers != NULL) {
+    consumer_timer *timer = consumer->timers;
+    consumer->timers = timer->next;
+    free(timer);
+  }
   for (size_t i = 0; i < consumer->cap_count; i++) {
     free(consumer->caps[i].pattern);
   }
@@ -216,6 +262,7 @@ event_consumer *event_consumer_new(event_store *store, int notify_fd) {
   consumer->notify_fd = notify_fd;
   consumer->is_notified = true;
   consumer->inbox_end = &consumer->inbox;
+  consumer->timers_end = &consumer->timers;
   (void)pthread_mutex_lock(&store->mutex);
   event_consumer **grown =
       realloc(store->consumers, (store->consumer_count + 1) * sizeof(event_consumer *));
@@ -235,6 +282,10 @@ void event_consumer_want(event_consumer *consumer, size_t count) {
   event_store *store = consumer->store;
   (void)pthread_mutex_lock(&store->mutex);
   bool has_more_room = count > consumer->want;
+  if (count > 0 && !consumer->has_wanted) {
+    consumer->has_wanted = true;
+    store->has_new_lists = true;
+  }
   consumer->want = count;
   if (consumer->inbox == NULL && count > 0) {
     take_over(consumer);
@@ -298,10 +349,8 @@ void event_consumer_free(event_consumer *consumer) {
     index++;
   }
   store->consumer_count--;
-  if (consumer->cap_count > 0) {
-    store->has_new_caps = true;
-    store->may_lease = true;
-  }
+  store->has_new_lists =
+      store->has_new_lists || consumer->cap_count > 0 || consumer->timers != NULL;
   for (; index < store->consumer_count; index++) {
     store->consumers[index] = store->consumers[index + 1];
   }

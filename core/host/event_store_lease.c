@@ -57,10 +57,8 @@ bool event_sql_has_waiting(const event_sql *sql) {
 
 /* ---- Leasing ---- */
 
-/* NULL: out of memory. */
-static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account) {
-  const void *body = sqlite3_column_blob(row, 4);
-  size_t size = (size_t)sqlite3_column_bytes(row, 4);
+/* With `lease` only partly filled. NULL: out of memory. */
+static event_grant *new_grant(int64_t id, const void *body, size_t size) {
   event_grant *grant = NULL;
   if (body != NULL || size == 0) {
     grant = malloc(sizeof *grant + size + 1);
@@ -71,19 +69,26 @@ static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account) {
     free(finish);
     return NULL;
   }
-  finish->id = sqlite3_column_int64(row, 0);
-  finish->account = account;
-  *grant = (event_grant){.finish = finish, .is_lost = sqlite3_column_type(row, 4) == SQLITE_NULL};
+  finish->id = id;
+  *grant = (event_grant){.finish = finish};
   if (size > 0) {
     memcpy(grant->body, body, size);
   }
   grant->body[size] = '\0';
-  grant->lease = (event_lease){.id = finish->id,
-                               .attempt = sqlite3_column_int(row, 1) + 1,
-                               .replay = sqlite3_column_int(row, 2),
-                               .received_at = sqlite3_column_int64(row, 3),
-                               .body = grant->body,
-                               .body_size = size};
+  grant->lease = (event_lease){.id = id, .attempt = 1, .body = grant->body, .body_size = size};
+  return grant;
+}
+
+static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account) {
+  event_grant *grant = new_grant(sqlite3_column_int64(row, 0), sqlite3_column_blob(row, 4),
+                                 (size_t)sqlite3_column_bytes(row, 4));
+  if (grant != NULL) {
+    grant->finish->account = account;
+    grant->is_lost = sqlite3_column_type(row, 4) == SQLITE_NULL;
+    grant->lease.attempt = sqlite3_column_int(row, 1) + 1;
+    grant->lease.replay = sqlite3_column_int(row, 2);
+    grant->lease.received_at = sqlite3_column_int64(row, 3);
+  }
   return grant;
 }
 
@@ -211,20 +216,46 @@ static bool collect_received(event_sql *sql, grant_list *list) {
   return true;
 }
 
+static bool collect_timers(event_sql *sql, int64_t now, grant_list *list) {
+  if (!event_timers_store(&sql->timers, sql->file.db, now)) {
+    return event_sql_note_failure(sql);
+  }
+  event_timer *timer;
+  while (list->count < list->limit && (timer = event_timers_due(&sql->timers, now)) != NULL) {
+    event_grant *grant = new_grant(-timer->id, timer->name, strlen(timer->name));
+    if (!append(list, grant)) {
+      return no_memory(sql);
+    }
+    grant->lease.received_at = timer->due_at;
+    if (!event_timers_start(timer, sql->file.db, now)) {
+      return event_sql_note_failure(sql);
+    }
+  }
+  return true;
+}
+
 /* The rows are collected first and marked after: marking moves them in the index that is read. */
 bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_first,
                      event_grant **grants, bool *more) {
   grant_list list = {.tail = grants, .limit = limit};
   *grants = NULL;
-  bool ok = know_order(sql) && (!retries_first || collect_retries(sql, now, &list)) &&
-            collect_received(sql, &list) && (retries_first || collect_retries(sql, now, &list));
+  bool ok = know_order(sql) && collect_timers(sql, now, &list) &&
+            (!retries_first || collect_retries(sql, now, &list)) && collect_received(sql, &list) &&
+            (retries_first || collect_retries(sql, now, &list));
   sqlite3_stmt *mark = sql->statements[MARK_RUNNING];
   for (event_grant *grant = *grants; ok && grant != NULL; grant = grant->next) {
+    if (grant->lease.id < 0) {
+      continue;
+    }
     (void)sqlite3_bind_int64(mark, 1, grant->lease.id);
     ok = event_sql_end_use(sql, mark, sqlite3_step(mark));
   }
   *more = list.is_cut;
   return ok;
+}
+
+event_timers *event_sql_timers(event_sql *sql) {
+  return &sql->timers;
 }
 
 event_caps *event_sql_caps(event_sql *sql) {

@@ -32,8 +32,14 @@
   "CREATE INDEX events_unfinished ON events(state, due_at) WHERE state < 3;"                       \
   "CREATE INDEX events_dead ON events(state) WHERE state = 4;"
 
-/* Since version 3. `serving`: what who served last was told, for those who work beside it. */
+/* Since version 3. `serving`: what who served last was told, for those who work beside it. The
+ * generation of a timer is that of the last list that had it. */
 #define MORE_TABLES                                                                                \
+  "CREATE TABLE timers ("                                                                          \
+  " name TEXT PRIMARY KEY,"                                                                        \
+  " interval INTEGER NOT NULL,"                                                                    \
+  " due_at INTEGER NOT NULL,"                                                                      \
+  " generation INTEGER NOT NULL) WITHOUT ROWID;"                                                   \
   "CREATE TABLE serving (redelivery_window INTEGER NOT NULL);"                                     \
   "INSERT INTO serving VALUES (0);"
 

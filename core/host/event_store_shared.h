@@ -27,6 +27,13 @@ typedef struct {
   put_request *first, **end;
 } put_queue;
 
+/* What the script of a consumer is registered for. */
+typedef struct consumer_timer {
+  struct consumer_timer *next; /* in the order in which they were added */
+  int64_t interval;
+  char name[];
+} consumer_timer;
+
 struct event_consumer {
   event_store *store;
   int notify_fd;
@@ -36,6 +43,8 @@ struct event_consumer {
   event_grant *inbox, **inbox_end;
   event_cap caps[EVENT_CONSUMER_CAPS]; /* only patterns and limits */
   size_t cap_count;
+  consumer_timer *timers, **timers_end;
+  bool has_wanted;
   event_finish *held[HELD_BUCKETS]; /* leased and not finished, by the low bits of the id */
 };
 
@@ -64,13 +73,13 @@ struct event_store {
   event_begun begun;
   int64_t finishes_due; /* by when they are written, on the monotonic clock */
   bool has_waiting;     /* events that may run once one that runs has ended */
-  bool has_new_caps;
-  bool has_news;       /* another process has written since the last look */
-  bool may_lease;      /* something that can be leased now may be in the database */
-  int64_t next_due;    /* of the retries, on the wall clock */
-  int64_t rest_until;  /* after trouble, on the monotonic clock; 0: not resting */
-  event_counts counts; /* `unfinished` without what is not stored yet */
-  int64_t queued;      /* puts that are not answered */
+  bool has_new_lists;   /* of what consumers have added, or taken with them */
+  bool has_news;        /* another process has written since the last look */
+  bool may_lease;       /* something that can be leased now may be in the database */
+  int64_t next_due;     /* of the retries, on the wall clock */
+  int64_t rest_until;   /* after trouble, on the monotonic clock; 0: not resting */
+  event_counts counts;  /* `unfinished` without what is not stored yet */
+  int64_t queued;       /* puts that are not answered */
   event_consumer **consumers;
   size_t consumer_count;
   size_t turn; /* whose turn it is to be given an event */
@@ -87,8 +96,8 @@ void event_store_push_finish(event_store *store, event_finish *finish);
 /* How many events the consumers can take, within what one transaction should lease. */
 size_t event_consumers_room(const event_store *store);
 
-/* Puts the caps that consumers have set, or taken with them, in force. */
-void event_consumers_set_caps(event_store *store);
+/* Puts the caps and timers that consumers have added, or taken with them, in force. */
+void event_consumers_read_lists(event_store *store);
 
 /* Shares leased events out between the consumers and wakes them. */
 void event_consumers_deliver(event_store *store, event_grant *grants);

@@ -109,6 +109,7 @@ void event_sql_close(event_sql *sql) {
   event_file_close(&sql->file);
   event_order_free(sql->order);
   event_caps_free(&sql->caps);
+  event_timers_free(&sql->timers);
   free(sql);
 }
 
@@ -135,12 +136,14 @@ static void roll_back(event_sql *sql) {
 bool event_sql_begin(event_sql *sql) {
   roll_back(sql);
   event_caps_begin(&sql->caps);
+  event_timers_begin(&sql->timers);
   return run(sql, sql->statements[BEGIN]);
 }
 
 bool event_sql_try_begin(event_sql *sql) {
   event_file_wait(&sql->file, false);
   event_caps_begin(&sql->caps);
+  event_timers_begin(&sql->timers);
   int step = sqlite3_step(sql->statements[BEGIN]);
   (void)sqlite3_reset(sql->statements[BEGIN]);
   event_file_wait(&sql->file, true);
@@ -160,6 +163,7 @@ bool event_sql_commit(event_sql *sql) {
 void event_sql_rollback(event_sql *sql) {
   roll_back(sql);
   event_caps_rollback(&sql->caps);
+  event_timers_rollback(&sql->timers);
   sql->last_id = 0;
   sql->order_is_known = false;
 }
@@ -244,6 +248,11 @@ bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, 
 }
 
 bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
+  if (finish->id < 0) {
+    bool has_begun = finish->slot != 0;
+    return event_timers_end(&sql->timers, sql->file.db, -finish->id, has_begun, now) ||
+           event_sql_note_failure(sql);
+  }
   bool is_end = finish->kind == EVENT_OUTCOME_DONE || finish->kind == EVENT_OUTCOME_DEAD;
   sqlite3_stmt *statement = sql->statements[is_end                                ? END
                                             : finish->kind == EVENT_OUTCOME_RETRY ? RETRY
@@ -274,6 +283,8 @@ bool event_sql_next_due(event_sql *sql, int64_t *due) {
   sqlite3_stmt *statement = sql->statements[NEXT_DUE];
   int step = sqlite3_step(statement);
   *due = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : INT64_MAX;
+  int64_t timer = event_timers_next(&sql->timers);
+  *due = timer < *due ? timer : *due;
   return event_sql_end_use(sql, statement, step);
 }
 

@@ -7,6 +7,7 @@
 
 #include "event_caps.h"
 #include "event_store.h"
+#include "event_store_timers.h"
 
 typedef struct event_sql event_sql;
 
@@ -14,7 +15,7 @@ typedef struct event_sql event_sql;
  * memory. */
 typedef struct event_finish {
   struct event_finish *next;
-  int64_t id;
+  int64_t id;       /* below 0: of a timer, and RELEASED whatever has become of it */
   uint64_t account; /* its key in the order of events */
   event_cap_set caps;
   event_outcome_kind kind;
@@ -71,6 +72,8 @@ bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_fir
 event_caps *event_sql_caps(event_sql *sql);
 /* Behind a change of them. */
 void event_sql_tidy_caps(event_sql *sql);
+/* As for the caps. */
+event_timers *event_sql_timers(event_sql *sql);
 
 /* Another connection has changed events: what may run is read anew before the next lease. */
 void event_sql_forget_order(event_sql *sql);
@@ -78,7 +81,7 @@ void event_sql_forget_order(event_sql *sql);
 /* Whether a finish may let another event run. */
 bool event_sql_has_waiting(const event_sql *sql);
 
-/* When the first of the retries is due; INT64_MAX if none waits. */
+/* When the first of the retries and timers is due; INT64_MAX if none waits. */
 bool event_sql_next_due(event_sql *sql, int64_t *due);
 bool event_sql_count_unfinished(event_sql *sql, int64_t *count);
 

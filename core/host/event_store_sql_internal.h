@@ -6,6 +6,7 @@
 #include "event_order.h"
 #include "event_store_file.h"
 #include "event_store_sql.h"
+#include "event_store_timers.h"
 
 enum {
   BEGIN,
@@ -32,6 +33,7 @@ struct event_sql {
   int64_t last_id; /* of all events there have been; 0: not known */
   event_order *order;
   event_caps caps;
+  event_timers timers;
   bool order_is_known; /* it agrees with the tables, as this transaction sees them */
   char reason[256];
 };

@@ -54,6 +54,17 @@ static int cap(lua_State *L) {
   return 0;
 }
 
+/* task.every(name, milliseconds): a timer of this name is leased so often; its id is below 0 and
+ * its body the name */
+static int every(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  lua_Integer interval = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, interval >= 1, 2, "from 1");
+  if (!event_consumer_every(check_consumer(L), name, interval))
+    luaL_error(L, "out of memory");
+  return 0;
+}
+
 /* task.want(count) */
 static int want(lua_State *L) {
   lua_Integer count = luaL_checkinteger(L, 1);
@@ -113,8 +124,8 @@ static int finish(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"fd", fd},     {"clear_fd", clear_fd}, {"wished", wished}, {"ready", ready}, {"cap", cap},
-    {"want", want}, {"take", take},         {"finish", finish}, {NULL, NULL},
+    {"fd", fd},       {"clear_fd", clear_fd}, {"wished", wished}, {"ready", ready},   {"cap", cap},
+    {"every", every}, {"want", want},         {"take", take},     {"finish", finish}, {NULL, NULL},
 };
 
 void lua_open_task(lua_State *L) {

@@ -4,6 +4,7 @@ local client = require("palenca.client")
 local core = require("palenca.core")
 local events = require("palenca.events")
 local runtime = require("palenca.runtime")
+local timers = require("palenca.timers")
 
 local palenca = {
   --- The version, as in "0.1.0".
@@ -12,6 +13,8 @@ local palenca = {
   new = client.new,
   --- Registers a handler for an event; see @{palenca.events}.
   on = events.on,
+  --- Has something done every so often; see @{palenca.timers}.
+  every = timers.every,
   --- Waits for 0 to 86400 `seconds`, without holding up other handlers.
   sleep = runtime.sleep,
   --- Who must act on a login's outcome, and what to tell the worker; see @{palenca.advice}.

@@ -149,4 +149,26 @@ function report.failed(event, state, wait, problem, trace)
   )
 end
 
+local function describe_timer(name)
+  return redact.line(string.format("%s  %s", time_of_day(), name))
+end
+
+--- What is done every so often was done.
+-- @tparam string name of the timer
+-- @tparam number seconds it took
+function report.timed(name, seconds)
+  report.line(string.format("%s  done in %.2f s", describe_timer(name), seconds),
+    { event = "timer", name = name, state = "done", ms = math.floor(seconds * 1000) })
+end
+
+--- It has failed.
+-- @tparam string name of the timer
+-- @tparam string problem what was raised
+-- @tparam ?string trace where it was raised
+function report.timer_failed(name, problem, trace)
+  report.line(string.format("%s  FAILED: %s%s", describe_timer(name), redact.line(problem, true),
+    trace and "\n" .. trace or ""),
+  { event = "timer", name = name, state = "failed", error = problem, trace = trace })
+end
+
 return report

@@ -12,6 +12,7 @@ local retry = require("palenca.worker.retry")
 local runtime = require("palenca.runtime")
 local scheduler = require("palenca.runtime.host")
 local script = require("palenca.script")
+local timers = require("palenca.timers")
 local webhook = require("palenca.webhook")
 
 local task = host.task
@@ -116,7 +117,41 @@ local function run_handlers(self, event, handlers, told)
   end)
 end
 
+local function finish_timer(told, ok, problem, trace)
+  task.finish(told.id, "released")
+  if ok then
+    report.timed(told.timer, core.steady_time() - told.began)
+  else
+    report.timer_failed(told.timer, retry.describe(problem), trace)
+  end
+end
+
+local function start_timer(self, lease)
+  local timer = timers.find(lease.body)
+  local told = { id = lease.id, timer = lease.body, began = core.steady_time() }
+  if not timer then -- of another version of the script, whose workers do not take it any more
+    task.finish(lease.id, "released")
+    return
+  end
+  self.running[told.id] = told
+  self.schedule:spawn(function(run)
+    run.is_bulk = true
+    self.schedule:limit(run, timer.timeout or self.timeout)
+    timer.body()
+  end, function(ok, problem, trace)
+    finish_timer(told, ok, problem, trace)
+    self.running[told.id] = nil
+    if not ok then
+      look_at_memory(self, problem)
+    end
+  end)
+end
+
 local function start(self, lease)
+  if lease.id < 0 then
+    start_timer(self, lease)
+    return
+  end
   local event, problem = read_event(lease)
   local handlers = event and events.matching(event.action) or {}
   local told = summary(self, lease, event, handlers)
@@ -178,8 +213,15 @@ end
 local function fail_running(self, problem)
   self.schedule = nil
   collectgarbage()
+  local text = "its worker has failed: " .. tostring(problem)
   for id, told in pairs(self.running) do
-    if pcall(finish_failed, told, "its worker has failed: " .. tostring(problem)) then
+    local is_told
+    if told.timer then
+      is_told = pcall(finish_timer, told, false, text)
+    else
+      is_told = pcall(finish_failed, told, text)
+    end
+    if is_told then
       self.running[id] = nil
     end
   end
@@ -202,6 +244,13 @@ local function load(self, path)
   end
 end
 
+-- What the script has registered, for the person who serves it.
+local function handled()
+  local names = events.actions()
+  local texts = timers.descriptions()
+  return table.concat(table.move(texts, 1, #texts, #names + 1, names), ", ")
+end
+
 --- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`,
 -- `max_attempts`, `timeout` and `cpu_timeout` (of a handler, in seconds), `memory_limit` (MiB),
 -- `json`.
@@ -221,12 +270,16 @@ return function(text)
     running = {}, -- by id, what is told of the events whose handlers run
   }, Worker)
   runtime.use(self.schedule:runtime())
+  timers.serve()
   forbid_exit()
   load(self, options.script)
   for action, count in pairs(events.caps()) do
     task.cap(action, count)
   end
-  task.ready(table.concat(events.actions(), ", "))
+  for _, timer in ipairs(timers.list()) do
+    task.every(timer.name, math.floor(timer.interval * 1000 + 0.5))
+  end
+  task.ready(handled())
   local ok, problem = pcall(work, self)
   if not ok then
     fail_running(self, problem)

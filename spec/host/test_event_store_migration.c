@@ -150,7 +150,7 @@ static void test_the_events_of_version_2_go_on(void **state) {
   open_store(f);
   int64_t id = put(f, "a");
   close_store(f);
-  execute(f, "DROP TABLE serving; PRAGMA user_version = 2;");
+  execute(f, "DROP TABLE serving; DROP TABLE timers; PRAGMA user_version = 2;");
   f->redelivery_window = 5000;
   open_store(f);
   assert_int_equal(query(f, "PRAGMA user_version"), 3);

@@ -49,6 +49,7 @@ describe("the reference", function()
       assert_all("modules/palenca." .. name, palenca[name])
     end
     assert_all("modules/palenca.events", { on = palenca.on })
+    assert_all("modules/palenca.timers", { every = palenca.every })
     assert_all("modules/palenca.http", { http = true })
     assert_all("modules/palenca.runtime", require("palenca.runtime"))
     local calls = require("palenca.runtime.calls")

@@ -6,6 +6,7 @@ local errors = require("palenca.errors")
 local events = require("palenca.events")
 local runtime = require("palenca.runtime")
 local script = require("palenca.script")
+local timers = require("palenca.timers")
 
 local check = {
   name = "check",
@@ -34,6 +35,7 @@ function check.run(given)
   if (os.getenv("PALENCA_API_KEY") or "") == "" then
     client.set_defaults({ api_key = "checked-without-a-key" })
   end
+  timers.serve()
   local ok, problem = pcall(script.load, given.script)
   if not ok then
     io.stderr:write("palenca check: " .. tostring(problem) .. "\n")
@@ -46,6 +48,8 @@ function check.run(given)
         given.script, action))
     end
   end
+  local texts = timers.descriptions()
+  table.move(texts, 1, #texts, #actions + 1, actions)
   if #actions == 0 then
     print(given.script .. ": ok, but it handles no event (palenca.on is never called)")
   else

@@ -1,0 +1,194 @@
+/* What a script wants done every so often: when it is due, and what of it runs. */
+#include "event_store_timers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void drop(event_timers *timers, size_t index) {
+  free(timers->list[index].name);
+  timers->list[index] = timers->list[--timers->count];
+}
+
+void event_timers_free(event_timers *timers) {
+  while (timers->count > 0) {
+    drop(timers, timers->count - 1);
+  }
+  free(timers->list);
+  *timers = (event_timers){.list = NULL};
+}
+
+/* ---- The list ---- */
+
+void event_timers_begin_list(event_timers *timers) {
+  timers->has_list = true;
+  for (size_t i = 0; i < timers->count; i++) {
+    timers->list[i].is_wanted = false;
+  }
+}
+
+static event_timer *find_name(event_timers *timers, const char *name) {
+  for (size_t i = 0; i < timers->count; i++) {
+    if (strcmp(timers->list[i].name, name) == 0) {
+      return &timers->list[i];
+    }
+  }
+  return NULL;
+}
+
+static event_timer *append(event_timers *timers, const char *name) {
+  if (timers->count == timers->capacity) {
+    size_t capacity = timers->capacity > 0 ? timers->capacity * 2 : 8;
+    event_timer *grown = realloc(timers->list, capacity * sizeof *grown);
+    if (grown == NULL) {
+      return NULL;
+    }
+    timers->list = grown;
+    timers->capacity = capacity;
+  }
+  event_timer *timer = &timers->list[timers->count];
+  *timer = (event_timer){.name = strdup(name), .id = ++timers->last_id, .due_at = INT64_MAX};
+  timers->count += timer->name != NULL;
+  return timer->name != NULL ? timer : NULL;
+}
+
+bool event_timers_add(event_timers *timers, const char *name, int64_t interval) {
+  event_timer *timer = find_name(timers, name);
+  timer = timer != NULL ? timer : append(timers, name);
+  if (timer == NULL) {
+    return false;
+  }
+  timer->is_wanted = true;
+  timer->interval = interval;
+  return true;
+}
+
+void event_timers_end_list(event_timers *timers) {
+  for (size_t i = timers->count; i > 0; i--) {
+    if (!timers->list[i - 1].is_wanted && !timers->list[i - 1].is_running) {
+      drop(timers, i - 1);
+    }
+  }
+  timers->is_behind = true;
+}
+
+/* ---- Transactions ---- */
+
+void event_timers_begin(event_timers *timers) {
+  for (size_t i = 0; i < timers->count; i++) {
+    timers->list[i].was_running = timers->list[i].is_running;
+  }
+}
+
+void event_timers_rollback(event_timers *timers) {
+  for (size_t i = 0; i < timers->count; i++) {
+    timers->list[i].is_running = timers->list[i].was_running;
+  }
+  timers->is_behind = timers->has_list;
+}
+
+static bool run(sqlite3 *db, const char *text, const event_timer *timer, int64_t number,
+                int64_t now) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK;
+  if (timer != NULL) {
+    (void)sqlite3_bind_text(statement, 1, timer->name, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(statement, 2, timer->interval);
+  }
+  (void)sqlite3_bind_int64(statement, 3, now);
+  (void)sqlite3_bind_int64(statement, 4, number);
+  ok = ok && sqlite3_step(statement) == SQLITE_DONE;
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+static bool read(sqlite3 *db, event_timer *timer) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db, "SELECT due_at FROM timers WHERE name = ?1", -1, &statement,
+                               NULL) == SQLITE_OK;
+  (void)sqlite3_bind_text(statement, 1, timer->name, -1, SQLITE_STATIC);
+  ok = ok && sqlite3_step(statement) == SQLITE_ROW;
+  if (ok) {
+    timer->due_at = sqlite3_column_int64(statement, 0);
+  }
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+static bool read_generation(sqlite3 *db, int64_t *generation) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db, "SELECT coalesce(max(generation), 0) FROM timers", -1,
+                               &statement, NULL) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_ROW;
+  *generation = ok ? sqlite3_column_int64(statement, 0) : 0;
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+/* The clock may have been set back since: nothing is due later than an interval from now. */
+static const char store_text[] =
+    "INSERT INTO timers(name, interval, due_at, generation) VALUES (?1, ?2, ?3 + ?2, ?4)"
+    " ON CONFLICT (name) DO UPDATE SET generation = ?4, interval = ?2,"
+    " due_at = min(due_at - interval + ?2, ?3 + ?2)";
+
+/* What no script that is served has any more is forgotten. */
+bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now) {
+  int64_t generation;
+  if (!timers->is_behind) {
+    return true;
+  }
+  bool ok = read_generation(db, &generation);
+  for (size_t i = 0; ok && i < timers->count; i++) {
+    event_timer *timer = &timers->list[i];
+    if (timer->is_wanted) {
+      ok = run(db, store_text, timer, generation + 1, now) && read(db, timer);
+    }
+  }
+  ok = ok && run(db, "DELETE FROM timers WHERE generation <= ?4", NULL, generation, 0);
+  timers->is_behind = !ok;
+  return ok;
+}
+
+/* ---- Runs ---- */
+
+event_timer *event_timers_due(event_timers *timers, int64_t now) {
+  for (size_t i = 0; i < timers->count; i++) {
+    event_timer *timer = &timers->list[i];
+    if (timer->is_wanted && !timer->is_running && timer->due_at <= now) {
+      return timer;
+    }
+  }
+  return NULL;
+}
+
+static bool set_due(event_timer *timer, sqlite3 *db, int64_t due_at) {
+  timer->due_at = due_at;
+  return run(db, "UPDATE timers SET due_at = ?3 WHERE name = ?1 AND interval = ?2", timer, 0,
+             due_at);
+}
+
+bool event_timers_start(event_timer *timer, sqlite3 *db, int64_t now) {
+  timer->is_running = true;
+  return set_due(timer, db, now + timer->interval);
+}
+
+bool event_timers_end(event_timers *timers, sqlite3 *db, int64_t id, bool has_begun, int64_t now) {
+  for (size_t i = 0; i < timers->count; i++) {
+    event_timer *timer = &timers->list[i];
+    if (timer->id == id) {
+      timer->is_running = false;
+      return has_begun || set_due(timer, db, now);
+    }
+  }
+  return true;
+}
+
+int64_t event_timers_next(const event_timers *timers) {
+  int64_t next = timers->is_behind ? 0 : INT64_MAX;
+  for (size_t i = 0; i < timers->count; i++) {
+    const event_timer *timer = &timers->list[i];
+    if (timer->is_wanted && !timer->is_running && timer->due_at < next) {
+      next = timer->due_at;
+    }
+  }
+  return next;
+}

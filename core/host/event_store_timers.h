@@ -1,0 +1,54 @@
+/* What a script wants done every so often: when it is due, in the database, so that it survives a
+ * new start; and what of it runs, in memory. Used by the store's thread, inside its transactions.
+ */
+#ifndef PALENCA_HOST_EVENT_STORE_TIMERS_H
+#define PALENCA_HOST_EVENT_STORE_TIMERS_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  char *name;
+  int64_t id;               /* from 1, in this process */
+  int64_t interval, due_at; /* milliseconds; Unix milliseconds */
+  bool is_wanted;           /* a script that is served has it */
+  bool is_running, was_running;
+} event_timer;
+
+typedef struct {
+  event_timer *list;
+  size_t count, capacity;
+  int64_t last_id;
+  bool has_list;  /* there was one: until then the table is left as it is */
+  bool is_behind; /* the table may be another one */
+} event_timers;
+
+void event_timers_free(event_timers *timers);
+
+/* Between transactions: the timers that there are from now on, one by one, the later of two with
+ * the same name. False: out of memory; it is not there then. */
+void event_timers_begin_list(event_timers *timers);
+bool event_timers_add(event_timers *timers, const char *name, int64_t interval);
+void event_timers_end_list(event_timers *timers);
+
+/* Around a transaction. */
+void event_timers_begin(event_timers *timers);
+void event_timers_rollback(event_timers *timers);
+
+/* Makes the table hold these timers. A new one is due after its interval, and one with another
+ * interval than before at that time after its last run. False as for event_sql. */
+bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now);
+
+/* One that is due and does not run, or NULL. */
+event_timer *event_timers_due(event_timers *timers, int64_t now);
+/* It runs, and is due again after its interval, whatever becomes of the run. */
+bool event_timers_start(event_timer *timer, sqlite3 *db, int64_t now);
+/* It runs no more. If it had not begun, it is due at once. */
+bool event_timers_end(event_timers *timers, sqlite3 *db, int64_t id, bool has_begun, int64_t now);
+
+/* When the first is due; INT64_MAX: none is; 0: the table is to be looked at. */
+int64_t event_timers_next(const event_timers *timers);
+
+#endif

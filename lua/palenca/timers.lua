@@ -1,0 +1,109 @@
+--- What a script wants done every so often.
+-- @module palenca.timers
+local check = require("palenca.check")
+
+local timers = {}
+
+local LEAST, MOST = 0.1, 366 * 86400
+
+local option_types = { name = "string", timeout = "seconds" }
+
+-- Whether there is a program around the script that runs them.
+local is_served = false
+
+local list, by_name = {}, {}
+
+--- Lets scripts register timers; for the program.
+function timers.serve()
+  is_served = true
+end
+
+-- Without a name of its own a timer is known by its interval, and by its place among those with the
+-- same: so it stays the same one when the script around it changes.
+local function default_name(interval)
+  local name = string.format("every %.10g s", interval)
+  local number, found = 1, name
+  while by_name[found] do
+    number = number + 1
+    found = string.format("%s (%d)", name, number)
+  end
+  return found
+end
+
+local function check_interval(interval)
+  if type(interval) ~= "number" or not (interval >= LEAST and interval <= MOST) then
+    error(string.format("palenca.every: interval must be a number of seconds from %g to %d (366 "
+      .. "days), got %s", LEAST, MOST, tostring(interval)), 3)
+  end
+end
+
+--- Has something done every so often, by `palenca serve` and `palenca dev`; anywhere else this
+-- raises an error, since nobody would do it there.
+--
+-- One of the program's workers calls the function each time, never two at once. The first time is
+-- one interval after the script was served with this timer for the first time, and the next ones
+-- an interval after the last one began; a new start of the program or of the script does not change
+-- that. What was due while the program did not run is done once. If it fails, this is logged,
+-- and the next time is an interval later; so it is if the program is killed meanwhile.
+--
+-- A timer is known by its name. One that has a new interval counts it from its last time. One that
+-- has gone from the script is forgotten.
+-- @tparam number interval seconds, from 0.1 to 366 days
+-- @tparam[opt] table options an unknown one is an error
+-- @tparam string options.name default: `every 60 s`, with a number if there are several such; give
+-- one if the interval is to change without the time beginning anew
+-- @tparam number options.timeout seconds that it may take, its waits included; default: as for
+-- handlers
+-- @tparam function body called without arguments
+function timers.every(interval, options, body)
+  if body == nil and type(options) ~= "table" then
+    options, body = nil, options
+  end
+  check_interval(interval)
+  check.fields("palenca.every", options, option_types, 2)
+  if type(body) ~= "function" then
+    error("palenca.every: the function to call is missing, got " .. type(body), 2)
+  end
+  local name = options and options.name or default_name(interval)
+  if by_name[name] then
+    error(string.format("palenca.every: there is another timer with the name '%s'", name), 2)
+  elseif not is_served then
+    error("palenca.every: nothing is done every so often here, but by 'palenca serve' and "
+      .. "'palenca dev'", 2)
+  end
+  local timer = {
+    name = name,
+    interval = interval,
+    timeout = options and options.timeout,
+    body = body,
+  }
+  list[#list + 1], by_name[name] = timer, timer
+end
+
+--- All that are registered.
+-- @treturn {table,...} each with `name`, `interval`, `timeout` and `body`, in the order of
+-- registration
+function timers.list()
+  return list
+end
+
+--- The timer of a name.
+-- @tparam string name
+-- @treturn ?table as in @{list}
+function timers.find(name)
+  return by_name[name]
+end
+
+--- What is registered, for reports.
+-- @treturn {string,...} such as "every 60 s", or "cleanup (every 60 s)"
+function timers.descriptions()
+  local texts = {}
+  for i, timer in ipairs(list) do
+    local text = string.format("every %.10g s", timer.interval)
+    local is_named = timer.name:find(text, 1, true) ~= 1
+    texts[i] = is_named and timer.name .. " (" .. text .. ")" or timer.name
+  end
+  return texts
+end
+
+return timers

@@ -1,0 +1,227 @@
+/* Tests of timers: when they are leased, to whom, and what is left of them after a new start. */
+#include "store_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOUR 3600000
+
+static worker timed_worker(fixture *f, const char *name, int64_t interval) {
+  worker w = new_worker(f);
+  if (name != NULL) {
+    assert_true(event_consumer_every(w.consumer, name, interval));
+  }
+  event_consumer_want(w.consumer, 10);
+  return w;
+}
+
+/* The next lease is this timer's. Ends it, unless it is to go on. */
+static int64_t take_timer(const worker *w, const char *name) {
+  event_lease *lease;
+  while ((lease = event_consumer_take(w->consumer)) == NULL) {
+    wait_notified(w);
+  }
+  assert_true(lease->id < 0);
+  assert_string_equal(lease->body, name);
+  assert_int_equal(lease->body_size, strlen(name));
+  int64_t id = lease->id;
+  event_lease_free(lease);
+  event_consumer_want(w->consumer, 10);
+  return id;
+}
+
+static void release(const worker *w, int64_t id) {
+  finish(w, id, EVENT_OUTCOME_RELEASED, 0, NULL);
+}
+
+static int64_t due_in(const fixture *f, const char *name) {
+  char text[128];
+  (void)snprintf(text, sizeof text, "SELECT due_at FROM timers WHERE name = '%s'", name);
+  return query(f, text) - now_ms();
+}
+
+static void wait_count(const fixture *f, int64_t count) {
+  while (query(f, "SELECT count(*) FROM timers") != count) {
+    (void)usleep(1000);
+  }
+}
+
+static void make_due(const fixture *f) {
+  execute(f, "UPDATE timers SET due_at = 1");
+}
+
+static void test_a_timer_is_leased_when_it_is_due(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t began = now_ms();
+  worker w = timed_worker(f, "a", 100);
+  worker other = timed_worker(f, "b", HOUR);
+  event_consumer_want(other.consumer, 0);
+  for (int i = 1; i <= 3; i++) {
+    release(&w, take_timer(&w, "a"));
+    assert_true(now_ms() - began >= i * 100);
+  }
+  assert_in_range(due_in(f, "b"), HOUR / 2, HOUR);
+  free_worker(&w);
+  free_worker(&other);
+}
+
+static void test_it_goes_to_one_consumer_and_not_before_it_has_ended(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker a = timed_worker(f, "a", 20), b = new_worker(f);
+  assert_true(event_consumer_every(b.consumer, "a", 20));
+  int64_t id = take_timer(&a, "a");
+  event_consumer_want(a.consumer, 0);
+  event_consumer_want(b.consumer, 10);
+  while (due_in(f, "a") > -50) {
+    (void)usleep(1000);
+  }
+  assert_nothing_before(f, &b);
+  release(&a, id);
+  release(&b, take_timer(&b, "a"));
+  free_worker(&a);
+  free_worker(&b);
+}
+
+static void test_a_new_start_changes_nothing_and_makes_up_once(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = timed_worker(f, "a", HOUR);
+  wait_count(f, 1);
+  int64_t due = query(f, "SELECT due_at FROM timers");
+  free_worker(&w);
+  close_store(f);
+  open_store(f);
+  int64_t early = put(f, NULL); /* before anybody has said which timers there are */
+  w = timed_worker(f, "a", HOUR);
+  assert_int_equal(take(&w, NULL), early);
+  finish(&w, early, EVENT_OUTCOME_DONE, 0, NULL);
+  assert_nothing_before(f, &w);
+  assert_int_equal(query(f, "SELECT due_at FROM timers"), due);
+  free_worker(&w);
+  close_store(f);
+  make_due(f);
+  open_store(f);
+  w = timed_worker(f, "a", HOUR);
+  int64_t id = take_timer(&w, "a");
+  assert_in_range(due_in(f, "a"), HOUR / 2, HOUR);
+  release(&w, id);
+  assert_nothing_before(f, &w);
+  free_worker(&w);
+}
+
+static void test_what_had_not_begun_is_due_at_once(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = timed_worker(f, "a", HOUR);
+  wait_count(f, 1);
+  free_worker(&w);
+  close_store(f);
+  make_due(f);
+  open_store(f);
+  w = timed_worker(f, "a", HOUR);
+  wait_notified(&w); /* leased and not taken */
+  free_worker(&w);
+  w = timed_worker(f, "a", HOUR);
+  (void)take_timer(&w, "a"); /* taken, and its worker dies */
+  free_worker(&w);
+  w = timed_worker(f, "a", HOUR);
+  assert_nothing_before(f, &w);
+  free_worker(&w);
+}
+
+static void test_another_interval_counts_from_the_last_time(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = timed_worker(f, "a", HOUR);
+  wait_count(f, 1);
+  worker after = timed_worker(f, "a", 2 * HOUR);
+  while (due_in(f, "a") <= HOUR) {
+    (void)usleep(1000);
+  }
+  assert_in_range(due_in(f, "a"), HOUR, 2 * HOUR);
+  free_worker(&w);
+  event_consumer_want(after.consumer, 0);
+  worker last = timed_worker(f, "a", 1000);
+  release(&last, take_timer(&last, "a"));
+  free_worker(&after);
+  free_worker(&last);
+  close_store(f);
+  /* The clock was a year ahead. */
+  execute(f, "UPDATE timers SET due_at = due_at + 31536000000");
+  open_store(f);
+  w = timed_worker(f, "a", HOUR);
+  assert_nothing_before(f, &w);
+  assert_in_range(due_in(f, "a"), 0, HOUR);
+  free_worker(&w);
+}
+
+static void test_what_no_consumer_has_any_more_is_forgotten(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker before = timed_worker(f, "a", HOUR);
+  assert_true(event_consumer_every(before.consumer, "b", HOUR));
+  worker after = timed_worker(f, "c", HOUR);
+  wait_count(f, 3);
+  free_worker(&before);
+  wait_count(f, 1);
+  assert_in_range(due_in(f, "c"), 0, HOUR);
+  worker none = timed_worker(f, NULL, 0);
+  free_worker(&after);
+  wait_count(f, 0);
+  free_worker(&none);
+}
+
+static void test_a_lease_that_failed_is_made_again(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = timed_worker(f, "a", HOUR);
+  wait_count(f, 1);
+  free_worker(&w);
+  close_store(f);
+  make_due(f);
+  open_store(f);
+  execute(f, "CREATE TRIGGER no_lease BEFORE UPDATE OF due_at ON timers WHEN new.due_at > 1000"
+             " BEGIN SELECT RAISE(ABORT, 'no lease'); END");
+  w = timed_worker(f, "a", HOUR);
+  (void)pthread_mutex_lock(&f->mutex);
+  while (f->errors == 0) {
+    (void)pthread_cond_wait(&f->changed, &f->mutex);
+  }
+  (void)pthread_mutex_unlock(&f->mutex);
+  execute(f, "DROP TRIGGER no_lease");
+  release(&w, take_timer(&w, "a"));
+  free_worker(&w);
+}
+
+static void test_timers_are_no_events(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = timed_worker(f, "a", 20);
+  for (int i = 0; i < 3; i++) {
+    release(&w, take_timer(&w, "a"));
+  }
+  (void)put(f, NULL);
+  event_counts counts;
+  event_store_counts(f->store, &counts);
+  assert_int_equal(counts.unfinished, 1);
+  assert_int_equal(counts.done + counts.dead + counts.failed_attempts, 0);
+  assert_int_equal(list(f, NULL, 0).count, 1);
+  free_worker(&w);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_a_timer_is_leased_when_it_is_due),
+      TEST(test_it_goes_to_one_consumer_and_not_before_it_has_ended),
+      TEST(test_a_new_start_changes_nothing_and_makes_up_once),
+      TEST(test_what_had_not_begun_is_due_at_once),
+      TEST(test_another_interval_counts_from_the_last_time),
+      TEST(test_what_no_consumer_has_any_more_is_forgotten),
+      TEST(test_a_lease_that_failed_is_made_again),
+      TEST(test_timers_are_no_events),
+  };
+  return cmocka_run_group_tests_name("event store, timers", tests, NULL, NULL);
+}
