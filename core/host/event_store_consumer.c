@@ -182,17 +182,10 @@ static void read_caps(event_store *store) {
   event_sql_tidy_caps(store->sql);
 }
 
-/* Those of all consumers that have begun to work, the latest script's last. Before one has, nobody
- * has said yet which timers there are. */
+/* Those of all consumers that have begun to work, the latest script's last. They are looked at once
+ * a consumer wants something, and so has said which it has. */
 static void read_timers(event_store *store) {
   event_timers *timers = event_sql_timers(store->sql);
-  bool is_any = false;
-  for (size_t i = 0; i < store->consumer_count; i++) {
-    is_any = is_any || store->consumers[i]->has_wanted;
-  }
-  if (!is_any) {
-    return;
-  }
   event_timers_begin_list(timers);
   for (size_t i = 0; i < store->consumer_count; i++) {
     const event_consumer *consumer = store->consumers[i];

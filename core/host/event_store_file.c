@@ -52,13 +52,11 @@ static bool fail_with_reason(const event_file *file, const char *what, char *err
   return fail(error, size, "cannot %s %s: %s", what, file->path, reason);
 }
 
-static bool read_integer(sqlite3 *db, const char *query, int64_t *value) {
+bool event_file_read_integer(sqlite3 *db, const char *query, int64_t *value) {
   sqlite3_stmt *statement = NULL;
   bool ok = sqlite3_prepare_v2(db, query, -1, &statement, NULL) == SQLITE_OK &&
             sqlite3_step(statement) == SQLITE_ROW;
-  if (ok) {
-    *value = sqlite3_column_int64(statement, 0);
-  }
+  *value = ok ? sqlite3_column_int64(statement, 0) : 0;
   (void)sqlite3_finalize(statement);
   return ok;
 }
@@ -66,9 +64,9 @@ static bool read_integer(sqlite3 *db, const char *query, int64_t *value) {
 /* Reads only: whatever this refuses must stay as it is. */
 static bool check(event_file *file, char *error, size_t error_size) {
   int64_t pages, application, version;
-  if (!read_integer(file->db, "PRAGMA page_count", &pages) ||
-      !read_integer(file->db, "PRAGMA application_id", &application) ||
-      !read_integer(file->db, "PRAGMA user_version", &version)) {
+  if (!event_file_read_integer(file->db, "PRAGMA page_count", &pages) ||
+      !event_file_read_integer(file->db, "PRAGMA application_id", &application) ||
+      !event_file_read_integer(file->db, "PRAGMA user_version", &version)) {
     if ((sqlite3_errcode(file->db) & 0xff) == SQLITE_NOTADB) {
       return fail(error, error_size, not_a_database, file->path);
     }
@@ -188,7 +186,8 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
   }
   /* Without a log (some network file systems), readers would hold up commits. */
   int64_t has_log = 0;
-  if (!read_integer(file->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &has_log)) {
+  if (!event_file_read_integer(file->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
+                               &has_log)) {
     return fail_with_reason(file, "prepare", error, error_size);
   }
   if (!has_log) {

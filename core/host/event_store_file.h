@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct {
   char *path; /* absolute, links resolved */
@@ -29,6 +30,9 @@ void event_file_wait(event_file *file, bool waits);
 
 /* Moves what the log holds into the database, and closes it. */
 void event_file_close(event_file *file);
+
+/* The first column of a query's first row; 0 and false if there is none. */
+bool event_file_read_integer(sqlite3 *db, const char *query, int64_t *value);
 
 /* The last failure on `db` in words, with the system's own reason where there is one. */
 void event_file_reason(sqlite3 *db, char *reason, size_t size);

@@ -69,12 +69,12 @@ bool event_purge_ids(sqlite3 *db, int64_t *after, int64_t *last) {
 }
 
 bool event_purge_shrink(sqlite3 *db, int pages, bool *left) {
-  int64_t results[3] = {0, 0, 0};
+  int64_t free_pages;
   char text[64];
   (void)snprintf(text, sizeof text, "PRAGMA incremental_vacuum(%d)", pages);
-  bool ok = run(db, "PRAGMA freelist_count", NULL, results) &&
-            (results[0] == 0 || run(db, text, NULL, NULL));
-  *left = results[0] > pages;
+  bool ok = event_file_read_integer(db, "PRAGMA freelist_count", &free_pages) &&
+            (free_pages == 0 || run(db, text, NULL, NULL));
+  *left = free_pages > pages;
   return ok;
 }
 
@@ -96,9 +96,9 @@ static bool delete_range(sqlite3 *db, const event_purge_range *range) {
 
 /* What may come again is still to be known then. */
 static bool find_window(sqlite3 *db, int64_t *received_before) {
-  int64_t results[3] = {0, 0, 0};
-  bool ok = run(db, "SELECT redelivery_window FROM serving", NULL, results);
-  *received_before = results[0] > 0 ? clock_unix_ms() - results[0] : INT64_MAX;
+  int64_t window;
+  bool ok = event_file_read_integer(db, "SELECT redelivery_window FROM serving", &window);
+  *received_before = window > 0 ? clock_unix_ms() - window : INT64_MAX;
   return ok;
 }
 

@@ -1,6 +1,8 @@
 /* The tables of the event store, and how those of earlier versions become them. */
 #include "event_store_schema.h"
 
+#include "event_store_file.h"
+
 #define TEXT_OF_(value) #value
 #define TEXT_OF(value) TEXT_OF_(value)
 
@@ -74,20 +76,9 @@ static bool needs_vacuum(sqlite3 *db, bool *needed) {
   enum {
     INCREMENTAL = 2
   };
-  sqlite3_stmt *statement = NULL;
-  bool ok = sqlite3_prepare_v2(db, "PRAGMA auto_vacuum", -1, &statement, NULL) == SQLITE_OK &&
-            sqlite3_step(statement) == SQLITE_ROW;
-  *needed = ok && sqlite3_column_int(statement, 0) != INCREMENTAL;
-  (void)sqlite3_finalize(statement);
-  return ok;
-}
-
-static bool read_version(sqlite3 *db, int *version) {
-  sqlite3_stmt *statement = NULL;
-  bool ok = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
-            sqlite3_step(statement) == SQLITE_ROW;
-  *version = ok ? sqlite3_column_int(statement, 0) : 0;
-  (void)sqlite3_finalize(statement);
+  int64_t mode;
+  bool ok = event_file_read_integer(db, "PRAGMA auto_vacuum", &mode);
+  *needed = ok && mode != INCREMENTAL;
   return ok;
 }
 
@@ -96,9 +87,9 @@ bool event_schema_create(sqlite3 *db) {
 }
 
 bool event_schema_migrate(sqlite3 *db) {
-  int version;
+  int64_t version;
   bool needed;
-  if (!read_version(db, &version) ||
+  if (!event_file_read_integer(db, "PRAGMA user_version", &version) ||
       (version < 2 && sqlite3_exec(db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
       (version < 3 && sqlite3_exec(db, from_2, NULL, NULL, NULL) != SQLITE_OK) ||
       !needs_vacuum(db, &needed)) {

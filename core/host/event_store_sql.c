@@ -170,21 +170,12 @@ void event_sql_rollback(event_sql *sql) {
 
 /* Ids are given here, which saves SQLite the bookkeeping for each of them. */
 static bool next_id(event_sql *sql, int64_t *id) {
-  if (sql->last_id == 0) {
-    sqlite3_stmt *statement = NULL;
-    bool ok = sqlite3_prepare_v2(sql->file.db,
-                                 "SELECT max(last, coalesce((SELECT max(id) FROM events), 0))"
-                                 " FROM ids",
-                                 -1, &statement, NULL) == SQLITE_OK &&
-              sqlite3_step(statement) == SQLITE_ROW;
-    sql->last_id = ok ? sqlite3_column_int64(statement, 0) : 0;
-    if (!ok) {
-      (void)event_sql_note_failure(sql);
-    }
-    (void)sqlite3_finalize(statement);
-    if (!ok) {
-      return false;
-    }
+  if (sql->last_id == 0 &&
+      !event_file_read_integer(sql->file.db,
+                               "SELECT max(last, coalesce((SELECT max(id) FROM events), 0))"
+                               " FROM ids",
+                               &sql->last_id)) {
+    return event_sql_note_failure(sql);
   }
   *id = ++sql->last_id;
   return true;
@@ -354,17 +345,9 @@ bool event_sql_recent(event_sql *sql, int64_t since, int64_t limit,
 }
 
 bool event_sql_count_unfinished(event_sql *sql, int64_t *count) {
-  sqlite3_stmt *statement = NULL;
-  bool ok = sqlite3_prepare_v2(sql->file.db,
-                               "SELECT count(*) FROM events INDEXED BY events_unfinished"
-                               " WHERE state < 3",
-                               -1, &statement, NULL) == SQLITE_OK &&
-            sqlite3_step(statement) == SQLITE_ROW;
-  if (ok) {
-    *count = sqlite3_column_int64(statement, 0);
-  } else {
-    (void)event_sql_note_failure(sql);
-  }
-  (void)sqlite3_finalize(statement);
-  return ok;
+  return event_file_read_integer(sql->file.db,
+                                 "SELECT count(*) FROM events INDEXED BY events_unfinished"
+                                 " WHERE state < 3",
+                                 count) ||
+         event_sql_note_failure(sql);
 }

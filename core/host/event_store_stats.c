@@ -79,15 +79,6 @@ static bool count_ranges(sqlite3 *db, event_stats *stats) {
   return code == SQLITE_OK;
 }
 
-static bool read_number(sqlite3 *db, const char *text, int64_t *number) {
-  sqlite3_stmt *query = NULL;
-  bool ok = sqlite3_prepare_v2(db, text, -1, &query, NULL) == SQLITE_OK &&
-            sqlite3_step(query) == SQLITE_ROW;
-  *number = ok ? sqlite3_column_int64(query, 0) : 0;
-  (void)sqlite3_finalize(query);
-  return ok;
-}
-
 static int64_t size_of(const char *path, const char *suffix) {
   char name[4096];
   struct stat status;
@@ -102,10 +93,10 @@ bool event_store_stats(const char *path, event_stats *stats, char *error, size_t
     return false;
   }
   int64_t free_pages, page_size;
-  bool ok =
-      (count_ranges(file.db, stats) && read_number(file.db, "PRAGMA freelist_count", &free_pages) &&
-       read_number(file.db, "PRAGMA page_size", &page_size)) ||
-      fail(&file, error, error_size);
+  bool ok = (count_ranges(file.db, stats) &&
+             event_file_read_integer(file.db, "PRAGMA freelist_count", &free_pages) &&
+             event_file_read_integer(file.db, "PRAGMA page_size", &page_size)) ||
+            fail(&file, error, error_size);
   if (ok) {
     stats->file_size = size_of(file.path, "");
     stats->log_size = size_of(file.path, "-wal");

@@ -1,6 +1,8 @@
 /* What a script wants done every so often: when it is due, and what of it runs. */
 #include "event_store_timers.h"
 
+#include "event_store_file.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +22,6 @@ void event_timers_free(event_timers *timers) {
 /* ---- The list ---- */
 
 void event_timers_begin_list(event_timers *timers) {
-  timers->has_list = true;
   for (size_t i = 0; i < timers->count; i++) {
     timers->list[i].is_wanted = false;
   }
@@ -83,7 +84,7 @@ void event_timers_rollback(event_timers *timers) {
   for (size_t i = 0; i < timers->count; i++) {
     timers->list[i].is_running = timers->list[i].was_running;
   }
-  timers->is_behind = timers->has_list;
+  timers->is_behind = true;
 }
 
 static bool run(sqlite3 *db, const char *text, const event_timer *timer, int64_t number,
@@ -114,16 +115,6 @@ static bool read(sqlite3 *db, event_timer *timer) {
   return ok;
 }
 
-static bool read_generation(sqlite3 *db, int64_t *generation) {
-  sqlite3_stmt *statement = NULL;
-  bool ok = sqlite3_prepare_v2(db, "SELECT coalesce(max(generation), 0) FROM timers", -1,
-                               &statement, NULL) == SQLITE_OK &&
-            sqlite3_step(statement) == SQLITE_ROW;
-  *generation = ok ? sqlite3_column_int64(statement, 0) : 0;
-  (void)sqlite3_finalize(statement);
-  return ok;
-}
-
 /* The clock may have been set back since: nothing is due later than an interval from now. */
 static const char store_text[] =
     "INSERT INTO timers(name, interval, due_at, generation) VALUES (?1, ?2, ?3 + ?2, ?4)"
@@ -136,7 +127,8 @@ bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now) {
   if (!timers->is_behind) {
     return true;
   }
-  bool ok = read_generation(db, &generation);
+  bool ok =
+      event_file_read_integer(db, "SELECT coalesce(max(generation), 0) FROM timers", &generation);
   for (size_t i = 0; ok && i < timers->count; i++) {
     event_timer *timer = &timers->list[i];
     if (timer->is_wanted) {

@@ -21,7 +21,6 @@ typedef struct {
   event_timer *list;
   size_t count, capacity;
   int64_t last_id;
-  bool has_list;  /* there was one: until then the table is left as it is */
   bool is_behind; /* the table may be another one */
 } event_timers;
 

@@ -45,6 +45,20 @@ describe("a redelivery", function()
     assert.are.equal(3, #helper.events(served.db))
   end)
 
+  it("is known after a kill as well, with whatever has become of the event", function()
+    local text = [[require "palenca".on("*", function(e) print("ran", e.id) end)]]
+    local served = stage:serve({ text = text })
+    local body = helper.body({ account_id = "a" })
+    local id = send(served.url, body)
+    served:kill("sigkill")
+    served:wait_exit()
+    local again = stage:serve({ directory = served.directory, text = text })
+    assert.are.equal(id, send(again.url, body))
+    helper.wait_state(again.db, id, "done")
+    assert.are.equal(1, #helper.events(again.db))
+    assert.are.equal(0, again:stop())
+  end)
+
   it("is an event of its own when the window is over, or off", function()
     for _, case in ipairs({
       { env = { PALENCA_REDELIVERY_WINDOW = "0" } },

@@ -112,6 +112,20 @@ static void test_a_new_start_changes_nothing_and_makes_up_once(void **state) {
   free_worker(&w);
 }
 
+static void test_a_timer_outlives_its_last_worker(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = timed_worker(f, "a", HOUR);
+  wait_count(f, 1);
+  int64_t due = query(f, "SELECT due_at FROM timers");
+  free_worker(&w);
+  int64_t id = put(f, NULL); /* nobody is there to run it */
+  w = timed_worker(f, "a", HOUR);
+  assert_int_equal(take(&w, NULL), id);
+  assert_int_equal(query(f, "SELECT due_at FROM timers"), due);
+  free_worker(&w);
+}
+
 static void test_what_had_not_begun_is_due_at_once(void **state) {
   fixture *f = *state;
   open_store(f);
@@ -217,6 +231,7 @@ int main(void) {
       TEST(test_a_timer_is_leased_when_it_is_due),
       TEST(test_it_goes_to_one_consumer_and_not_before_it_has_ended),
       TEST(test_a_new_start_changes_nothing_and_makes_up_once),
+      TEST(test_a_timer_outlives_its_last_worker),
       TEST(test_what_had_not_begun_is_due_at_once),
       TEST(test_another_interval_counts_from_the_last_time),
       TEST(test_what_no_consumer_has_any_more_is_forgotten),
