@@ -36,7 +36,8 @@ typedef struct transfer {
 } transfer;
 
 struct transport {
-  CURLM *multi;
+  CURLM *multi; /* NULL before the first transfer */
+  int max_connections;
   poller poller;     /* watches curl's sockets */
   int64_t wakeup_at; /* when curl wants to be called even if nothing happens; -1: never */
   transfer *running;
@@ -69,25 +70,35 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context) {
   return 0;
 }
 
-transport *transport_new(int max_connections, palenca_error *error) {
+/* Not before it is used: curl and its libraries take some megabytes once they are initialised. */
+static bool start_curl(transport *t) {
+  if (t->multi != NULL)
+    return true;
   pthread_once(&curl_once, init_curl);
+  t->multi = curl_multi_init();
+  if (t->multi == NULL)
+    return false;
+  curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
+  curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
+  curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
+  curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)t->max_connections);
+  curl_multi_setopt(t->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)t->max_connections);
+  curl_multi_setopt(t->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+  return true;
+}
+
+transport *transport_new(int max_connections, palenca_error *error) {
   transport *t = calloc(1, sizeof *t);
   if (t == NULL)
     goto no_memory;
   t->wakeup_at = -1;
   poller_init(&t->poller);
   t->idle_limit = (size_t)max_connections;
+  t->max_connections = max_connections;
   t->idle = calloc(t->idle_limit, sizeof *t->idle);
-  t->multi = curl_multi_init();
-  if (t->idle == NULL || t->multi == NULL)
+  if (t->idle == NULL)
     goto no_memory;
-  curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
-  curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
-  curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-  curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
-  curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)max_connections);
-  curl_multi_setopt(t->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)max_connections);
-  curl_multi_setopt(t->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
   return t;
 no_memory:
   transport_free(t);
@@ -104,8 +115,10 @@ void transport_abandon(transport *t) {
 }
 
 static void free_handle(easy_handle *one) {
-  curl_easy_cleanup(one->easy);
-  curl_slist_free_all(one->lines);
+  if (one->easy != NULL)
+    curl_easy_cleanup(one->easy);
+  if (one->lines != NULL)
+    curl_slist_free_all(one->lines);
 }
 
 static void forget(transport *t, transfer *one) {
@@ -218,8 +231,8 @@ static size_t lines_without_value(const transport_request *request, const char *
   return count;
 }
 
-static bool has_lines(const easy_handle *one, const transport_request *request, const char *const *more,
-                      size_t count) {
+static bool has_lines(const easy_handle *one, const transport_request *request,
+                      const char *const *more, size_t count) {
   const struct curl_slist *line = one->lines;
   for (size_t i = 0; i < request->header_count; i++, line = line->next)
     if (line == NULL || !is_header(line->data, &request->headers[i]))
@@ -332,6 +345,8 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   one->context = context;
   one->header_out = request->header_out;
   one->body_out = request->body_out;
+  if (!start_curl(t))
+    goto no_memory;
   one->handle = t->idle_count > 0 ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy()};
   CURL *easy = one->handle.easy;
   if (easy == NULL || !set_lines(&one->handle, request) || !set_security(easy, request) ||
@@ -456,7 +471,7 @@ static void describe(const transfer *one, CURLcode code, transport_outcome *outc
 bool transport_take(transport *t, transport_outcome *outcome) {
   int left = 0;
   CURLMsg *message;
-  while ((message = curl_multi_info_read(t->multi, &left)) != NULL) {
+  while (t->multi != NULL && (message = curl_multi_info_read(t->multi, &left)) != NULL) {
     if (message->msg != CURLMSG_DONE)
       continue;
     CURLcode code = message->data.result;

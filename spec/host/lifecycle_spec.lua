@@ -70,6 +70,17 @@ describe("palenca serve", function()
     end)
   end
 
+  it("loads curl with the first call of a script, since it takes much memory", function()
+    local served = serve()
+    local function has_curl()
+      return helper.read_file("/proc/" .. served.pid .. "/maps"):find("libcurl", 1, true) ~= nil
+    end
+    assert.is_false(has_curl())
+    helper.post(served.url, { account_id = "a" })
+    server:wait_request("/a/1").respond(200)
+    assert.is_true(has_curl())
+  end)
+
   it("ends at once when nothing runs, whatever connections are open", function()
     local served = serve()
     local idle = stage:connect(served.url):wait_connected()
