@@ -24,6 +24,10 @@ static const int patience = 3000;
  * cut to this after that: it would stay as big as it ever was otherwise. */
 #define LOG_SIZE "8388608"
 
+/* What is written over syncs in half the time of what makes its file grow, so the log is as big as
+ * it gets from the beginning. */
+#define LOG_AT_START ((sqlite3_int64)5 * 1024 * 1024)
+
 static const char not_a_database[] = "%s is not a database; it was left as it is";
 
 __attribute__((format(printf, 3, 4))) static bool fail(char *error, size_t size, const char *format,
@@ -169,6 +173,38 @@ void event_file_wait(event_file *file, bool waits) {
                              (void *)(uintptr_t)&serving_patience);
 }
 
+/* Zeros behind the end of a log mean nothing to SQLite. Without room for them it grows as it has
+ * to. */
+static void fill_log(sqlite3_file *log) {
+  static const char zeros[65536];
+  sqlite3_int64 size = 0;
+  if (log->pMethods == NULL || log->pMethods->xFileSize(log, &size) != SQLITE_OK) {
+    return;
+  }
+  int code = SQLITE_OK;
+  sqlite3_int64 end = size;
+  for (; code == SQLITE_OK && end < LOG_AT_START; end += (sqlite3_int64)sizeof zeros) {
+    code = log->pMethods->xWrite(log, zeros, (int)sizeof zeros, end);
+  }
+  if (code == SQLITE_OK) {
+    (void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  } else {
+    (void)log->pMethods->xTruncate(log, size);
+  }
+}
+
+/* In a transaction, so that no other process writes there meanwhile. */
+static void make_log(event_file *file) {
+  sqlite3_file *log = NULL;
+  if (sqlite3_exec(file->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) {
+    if (sqlite3_file_control(file->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+        log != NULL) {
+      fill_log(log);
+    }
+    (void)sqlite3_exec(file->db, "COMMIT", NULL, NULL, NULL);
+  }
+}
+
 static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
   if (is_read_only(file, error, error_size)) {
     return false;
@@ -199,6 +235,7 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
   }
   file->version = EVENT_SCHEMA_VERSION;
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
+  make_log(file);
   event_file_wait(file, true);
   file->is_writer = true;
   return true;
