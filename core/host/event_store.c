@@ -2,11 +2,18 @@
 #include "clock.h"
 #include "event_store_shared.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #define MAX_PUTS 1024 /* in a transaction: bounds how long the first of them waits */
+/* So many senders at once are a flood: receiving comes first then, because what is stored can be
+ * handled later. */
+#define FLOOD 16
+#define FLOOD_MS 20      /* it is taken to last for so long after the last that was seen of it */
+#define FLOOD_TURN_MS 50 /* so often there are leases nevertheless */
+#define MAX_GATHER_NS 1000000
 #define MIN_REST_MS 100
 #define MAX_REST_MS 1000
 #define CLOSE_TRIES 3
@@ -35,11 +42,39 @@ static void report(const event_store *store, bool is_error, const char *what, co
 
 /* ---- The thread: one batch after the other ---- */
 
-static void take_batch(event_store *store, store_batch *batch, size_t room, int64_t now) {
+static int64_t now_ns(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* False once that moment has come. */
+static bool wait_until(event_store *store, int64_t moment_ns) {
+  struct timespec until = {.tv_sec = (time_t)(moment_ns / 1000000000),
+                           .tv_nsec = (long)(moment_ns % 1000000000)};
+  return pthread_cond_timedwait(&store->has_work, &store->mutex, &until) != ETIMEDOUT;
+}
+
+static void wait_for_work(event_store *store, int64_t milliseconds) {
+  (void)wait_until(store, now_ns() + milliseconds * 1000000);
+}
+
+static bool is_flood(const event_store *store, int64_t now) {
+  return now < store->flood_until;
+}
+
+/* How many events may be leased now. */
+static size_t room_now(const event_store *store) {
+  int64_t now = clock_steady_ms();
+  bool is_put_off = is_flood(store, now) && now < store->lease_after;
+  return is_put_off ? 0 : event_consumers_room(store);
+}
+
+static void take_batch(event_store *store, store_batch *batch, size_t room) {
   /* Whether a sick database has healed is found out by what has to be written anyway. */
   bool has_to_write = store->puts.first != NULL || store->finishes != NULL;
   batch->room = store->in_trouble && has_to_write ? 0 : room;
-  batch->now = now;
+  batch->now = clock_unix_ms();
   batch->may_lease = store->may_lease;
   event_consumers_read_lists(store);
   batch->finishes = store->finishes;
@@ -54,18 +89,27 @@ static void take_batch(event_store *store, store_batch *batch, size_t room, int6
   if (store->puts.first == NULL) {
     store->puts.end = &store->puts.first;
   }
+  if (room > 0) {
+    store->lease_after = clock_steady_ms() + FLOOD_TURN_MS;
+  }
+  store->is_busy = true;
 }
 
-static void wait_for_work(event_store *store, int64_t milliseconds) {
-  struct timespec until;
-  (void)clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += (time_t)(milliseconds / 1000);
-  until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-  if (until.tv_nsec >= 1000000000) {
-    until.tv_sec++;
-    until.tv_nsec -= 1000000000;
+/* Senders that were answered together come again one after the other. The first of them alone would
+ * have a commit, and all others would wait for that and then for their own; so half of those that
+ * are to be expected are waited for, for no longer than a commit takes. The other half may come
+ * while those are written. */
+static void gather(event_store *store) {
+  int64_t wanted = store->expected / 2;
+  if (store->queued >= wanted || store->is_closing) {
+    return;
   }
-  (void)pthread_cond_timedwait(&store->has_work, &store->mutex, &until);
+  int64_t patience = store->commit_ns < MAX_GATHER_NS ? store->commit_ns : MAX_GATHER_NS;
+  int64_t moment = now_ns() + patience;
+  store->gathering = wanted;
+  while (store->queued < wanted && !store->is_closing && wait_until(store, moment)) {
+  }
+  store->gathering = 0;
 }
 
 typedef enum {
@@ -80,8 +124,9 @@ static int64_t finishes_rest(const event_store *store) {
   if (store->finishes == NULL) {
     return INT64_MAX;
   }
-  int64_t rest = store->finishes_due - clock_steady_ms();
-  return store->has_waiting || store->is_closing || rest < 0 ? 0 : rest;
+  int64_t now = clock_steady_ms();
+  bool is_urgent = store->is_closing || (store->has_waiting && !is_flood(store, now));
+  return is_urgent || store->finishes_due < now ? 0 : store->finishes_due - now;
 }
 
 /* Waits, with the mutex held, until there is something to carry out, but not for ever, and makes
@@ -93,7 +138,10 @@ static work_kind next_batch(event_store *store, store_batch *batch) {
     while (store->is_busy) {
       wait_for_work(store, NOTICE_MS);
     }
-    size_t room = event_consumers_room(store);
+    if (store->puts.first != NULL) {
+      gather(store);
+    }
+    size_t room = room_now(store);
     int64_t now = clock_unix_ms();
     bool has_due = store->may_lease || store->has_new_lists || store->next_due <= now;
     int64_t patience = finishes_rest(store);
@@ -103,8 +151,7 @@ static work_kind next_batch(event_store *store, store_batch *batch) {
       rest = store->rest_until - clock_steady_ms();
     }
     if (store->puts.first != NULL || (has_work && rest <= 0)) {
-      take_batch(store, batch, room, now);
-      store->is_busy = true;
+      take_batch(store, batch, room);
       return WORK;
     }
     if (!has_work && store->is_closing) {
@@ -117,6 +164,7 @@ static work_kind next_batch(event_store *store, store_batch *batch) {
     int64_t wait = has_work ? rest : event_upkeep_due(&store->upkeep, true);
     wait = wait < NOTICE_MS ? wait : NOTICE_MS;
     wait = !has_work && patience < wait ? patience : wait;
+    wait = is_flood(store, clock_steady_ms()) && wait > FLOOD_MS ? FLOOD_MS : wait;
     if (room > 0 && store->next_due - now < wait && !has_work) {
       wait = store->next_due - now;
     }
@@ -177,6 +225,13 @@ static bool lease(event_store *store, store_batch *batch) {
   return event_sql_next_due(store->sql, &batch->next_due);
 }
 
+static bool commit(event_store *store) {
+  int64_t began = now_ns();
+  bool ok = event_sql_commit(store->sql);
+  store->commit_ns += (now_ns() - began - store->commit_ns) / 8;
+  return ok;
+}
+
 static bool carry_out(event_store *store, store_batch *batch, bool has_begun) {
   bool ok = (has_begun || event_sql_begin(store->sql)) && look_for_news(store, batch);
   for (put_request *request = batch->puts; ok && request != NULL; request = request->next) {
@@ -185,7 +240,7 @@ static bool carry_out(event_store *store, store_batch *batch, bool has_begun) {
   for (event_finish *finish = batch->finishes; ok && finish != NULL; finish = finish->next) {
     ok = event_sql_finish(store->sql, finish, batch->now);
   }
-  ok = ok && lease(store, batch) && event_sql_commit(store->sql);
+  ok = ok && lease(store, batch) && commit(store);
   if (!ok) {
     event_sql_rollback(store->sql);
   }
@@ -245,6 +300,12 @@ static void settle(event_store *store, store_batch *batch) {
   for (const event_finish *finish = batch->finishes; finish != NULL; finish = finish->next) {
     count_finish(&store->counts, finish);
     event_begun_free_slot(&store->begun, finish->slot);
+  }
+  if (batch->puts != NULL) {
+    store->expected = store->queued;
+    if (store->expected >= FLOOD) {
+      store->flood_until = clock_steady_ms() + FLOOD_MS;
+    }
   }
   for (const put_request *put = batch->puts; put != NULL; put = put->next) {
     count_put(store, put);
@@ -371,7 +432,7 @@ void *event_store_serve(void *context) {
 static bool has_more(const event_store *store, int64_t due_before) {
   return store->puts.first != NULL || store->finishes != NULL || store->is_closing ||
          store->next_due < due_before ||
-         ((store->may_lease || store->has_new_lists) && event_consumers_room(store) > 0);
+         ((store->may_lease || store->has_new_lists) && room_now(store) > 0);
 }
 
 /* The caller's thread has other things to do than to wait for another process, or for a database
@@ -383,21 +444,21 @@ void event_store_push(event_store *store) {
     (void)pthread_mutex_unlock(&store->mutex);
     return;
   }
-  if (store->queued == 1 && !store->is_busy && store->rest_until == 0) {
+  if (store->queued == 1 && store->expected <= 1 && !store->is_busy && store->rest_until == 0) {
     store->is_busy = true;
     (void)pthread_mutex_unlock(&store->mutex);
     bool has_begun = event_sql_try_begin(store->sql);
     store_batch batch = {.next_due = INT64_MAX};
     (void)pthread_mutex_lock(&store->mutex);
     if (has_begun) {
-      take_batch(store, &batch, event_consumers_room(store), clock_unix_ms());
+      take_batch(store, &batch, room_now(store));
       (void)pthread_mutex_unlock(&store->mutex);
       run_batch(store, &batch, true);
       (void)pthread_mutex_lock(&store->mutex);
     }
     store->is_busy = false;
   }
-  if (has_more(store, due_before)) {
+  if (has_more(store, due_before) && store->queued >= store->gathering) {
     (void)pthread_cond_signal(&store->has_work);
   }
   (void)pthread_mutex_unlock(&store->mutex);

@@ -59,6 +59,7 @@ struct event_store {
   event_store_options options;
   char *path;
   bool retries_first;
+  int64_t commit_ns; /* about how long one takes */
   bool in_trouble;
   int tries_at_close;
   int64_t rest_ms;
@@ -77,9 +78,13 @@ struct event_store {
   bool has_news;        /* another process has written since the last look */
   bool may_lease;       /* something that can be leased now may be in the database */
   int64_t next_due;     /* of the retries, on the wall clock */
+  int64_t flood_until;  /* on the monotonic clock, as the next one */
+  int64_t lease_after;  /* in a flood */
   int64_t rest_until;   /* after trouble, on the monotonic clock; 0: not resting */
   event_counts counts;  /* `unfinished` without what is not stored yet */
   int64_t queued;       /* puts that are not answered */
+  int64_t expected;     /* puts that may come together, by those that did last */
+  int64_t gathering;    /* so many are waited for; 0: none are */
   event_consumer **consumers;
   size_t consumer_count;
   size_t turn; /* whose turn it is to be given an event */

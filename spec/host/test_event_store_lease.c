@@ -272,6 +272,46 @@ static void test_freed_consumer_releases_taken_and_untaken(void **state) {
   assert_listed(f, NULL, "1 received 0 -\n2 received 0 -\n3 received 0 -\n");
 }
 
+/* ---- A flood ---- */
+
+static void flood(fixture *f, int count) {
+  answer a = NO_ANSWER;
+  const event_record record = record_of(NULL, "{}");
+  for (int i = 0; i < count; i++) {
+    event_store_queue(f->store, &record, on_put, &a);
+  }
+  event_store_push(f->store);
+  (void)pthread_mutex_lock(&a.mutex);
+  while (a.answers < count) {
+    (void)pthread_cond_wait(&a.changed, &a.mutex);
+  }
+  (void)pthread_mutex_unlock(&a.mutex);
+}
+
+static bool finish_what_is_leased(const worker *w) {
+  event_lease *lease;
+  bool any = false;
+  event_consumer_want(w->consumer, 10);
+  while ((lease = event_consumer_take(w->consumer)) != NULL) {
+    finish(w, lease->id, EVENT_OUTCOME_DONE, 0, NULL);
+    event_lease_free(lease);
+    any = true;
+  }
+  return any;
+}
+
+/* Receiving comes first, but not for ever. */
+static void test_events_are_leased_while_many_arrive(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  for (int turns = 0; turns < 4;) {
+    flood(f, 40);
+    turns += finish_what_is_leased(&w);
+  }
+  free_worker(&w);
+}
+
 /* ---- Many threads ---- */
 
 enum {
@@ -367,6 +407,7 @@ int main(void) {
       TEST(test_released_is_received_again_uncounted),
       TEST(test_freed_consumer_releases_taken_and_untaken),
       TEST(test_puts_of_many_threads_are_each_answered_once),
+      TEST(test_events_are_leased_while_many_arrive),
   };
   return cmocka_run_group_tests_name("event store, leases", tests, NULL, NULL);
 }
