@@ -119,7 +119,8 @@ bool event_consumer_every(event_consumer *consumer, const char *name, int64_t in
 
 /* Says how many more events the consumer can take, beyond those it has taken;
  * what is leased to it and not taken yet counts against it, so that saying it again
- * never leases too much. Each take lowers it by one. 0 stops leasing. */
+ * never leases too much. Each take lowers it by one. 0 stops leasing, and gives back what
+ * is not taken yet. */
 void event_consumer_want(event_consumer *consumer, size_t count);
 
 /* The next leased event, or NULL: to be run at once, since others could have had it until now, and

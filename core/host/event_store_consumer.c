@@ -271,6 +271,17 @@ event_consumer *event_consumer_new(event_store *store, int notify_fd) {
   return consumer;
 }
 
+static void give_back(event_consumer *consumer) {
+  event_grant *grant;
+  while ((grant = take_out(consumer)) != NULL) {
+    event_finish **link = find_held(consumer, grant->lease.id);
+    event_finish *finish = *link;
+    *link = finish->next;
+    release(consumer->store, finish);
+    free(grant);
+  }
+}
+
 void event_consumer_want(event_consumer *consumer, size_t count) {
   event_store *store = consumer->store;
   (void)pthread_mutex_lock(&store->mutex);
@@ -283,7 +294,11 @@ void event_consumer_want(event_consumer *consumer, size_t count) {
   if (consumer->inbox == NULL && count > 0) {
     take_over(consumer);
   }
-  if (has_more_room) {
+  bool gives_back = count == 0 && consumer->inbox != NULL;
+  if (gives_back) {
+    give_back(consumer);
+  }
+  if (has_more_room || gives_back) {
     (void)pthread_cond_signal(&store->has_work);
   }
   (void)pthread_mutex_unlock(&store->mutex);

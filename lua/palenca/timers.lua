@@ -65,7 +65,9 @@ function timers.every(interval, options, body)
     error("palenca.every: the function to call is missing, got " .. type(body), 2)
   end
   local name = options and options.name or default_name(interval)
-  if by_name[name] then
+  if name:find("%c") then
+    error("palenca.every: name must have no control characters", 2)
+  elseif by_name[name] then
     error(string.format("palenca.every: there is another timer with the name '%s'", name), 2)
   elseif not is_served then
     error("palenca.every: nothing is done every so often here, but by 'palenca serve' and "

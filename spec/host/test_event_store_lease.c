@@ -111,6 +111,26 @@ static void test_want_bounds_what_is_leased(void **state) {
   free_worker(&w);
 }
 
+static void test_what_is_not_wanted_any_more_goes_to_others(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker a = new_worker(f), b = new_worker(f);
+  event_consumer_want(a.consumer, 10);
+  event_consumer_want(b.consumer, 10);
+  int64_t sum = 0;
+  for (int i = 0; i < 4; i++) {
+    sum += put(f, NULL);
+  }
+  sum -= take(&b, NULL) + take(&b, NULL);
+  event_consumer_want(a.consumer, 0);
+  int attempt = 0;
+  sum -= take(&b, NULL) + take(&b, &attempt);
+  assert_int_equal(sum, 0);
+  assert_int_equal(attempt, 1);
+  free_worker(&a);
+  free_worker(&b);
+}
+
 /* ---- Outcomes ---- */
 
 static void test_retry_holds_back_its_account_only(void **state) {
@@ -399,6 +419,7 @@ int main(void) {
       TEST(test_account_runs_in_order_on_many_consumers),
       TEST(test_consumers_share),
       TEST(test_want_bounds_what_is_leased),
+      TEST(test_what_is_not_wanted_any_more_goes_to_others),
       TEST(test_retry_holds_back_its_account_only),
       TEST(test_retry_comes_when_due_and_not_before),
       TEST(test_neither_retries_nor_new_events_shut_out_the_others),

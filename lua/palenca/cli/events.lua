@@ -61,7 +61,8 @@ end
 local function define_purge(command)
   local purge = command:command("purge", "Delete finished events.")
   options.add(purge, "--older-than", {
-    help = "Only those that ended more than so many days ago.",
+    help = "Only those that ended more than so many days ago; what may still come again (see "
+      .. "serve --redelivery-window) is kept.",
     default = 30,
     convert = options.days,
     argname = "DAYS",
