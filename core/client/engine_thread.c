@@ -2,6 +2,7 @@
 #include "engine_thread.h"
 
 #include "engine.h"
+#include "fork_guard.h"
 #include "mailbox.h"
 #include "protocol/error.h"
 #include "wake_socket.h"
@@ -28,7 +29,7 @@ struct engine_thread {
   palenca_engine *engine; /* the thread's alone, while it runs */
   pthread_t thread;
   bool started;
-  pid_t process;
+  fork_guard guard; /* a child has no such thread */
   int command_fd; /* readable when there are commands */
   atomic_bool stop;
   mailbox commands, results, attempts;
@@ -120,7 +121,7 @@ engine_thread *engine_thread_new(const palenca_engine_options *options, palenca_
     return NULL;
   }
   wake_socket_init(&t->wake);
-  t->process = getpid();
+  fork_guard_init(&t->guard);
   t->command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   t->engine = palenca_engine_new(options, error);
   if (t->engine != NULL && t->command_fd >= 0 && start(t))
@@ -168,7 +169,7 @@ static void free_attempts(letter *one) {
 }
 
 void engine_thread_free(engine_thread *t) {
-  if (t == NULL || t->process != getpid())
+  if (t == NULL || fork_guard_has_forked(&t->guard))
     return;
   if (t->started) {
     atomic_store(&t->stop, true);
@@ -184,6 +185,7 @@ void engine_thread_free(engine_thread *t) {
   wake_socket_free(&t->wake);
   if (t->command_fd >= 0)
     close(t->command_fd);
+  fork_guard_free(&t->guard);
   free(t);
 }
 
@@ -191,7 +193,7 @@ void engine_thread_free(engine_thread *t) {
 
 uint64_t engine_thread_submit(engine_thread *t, const palenca_request *request,
                               palenca_error *error) {
-  if (t->process != getpid()) {
+  if (fork_guard_has_forked(&t->guard)) {
     palenca_error_set(error, PALENCA_USAGE, "the engine's thread is in the process that forked");
     return 0;
   }
@@ -211,7 +213,7 @@ uint64_t engine_thread_submit(engine_thread *t, const palenca_request *request,
 }
 
 void engine_thread_cancel(engine_thread *t, uint64_t id) {
-  command *what = t->process == getpid() ? calloc(1, sizeof *what) : NULL;
+  command *what = fork_guard_has_forked(&t->guard) ? NULL : calloc(1, sizeof *what);
   if (what == NULL) /* its result comes, and is nobody's */
     return;
   what->cancelled = id;
