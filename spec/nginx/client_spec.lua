@@ -4,7 +4,8 @@ local process = require("spec.support.process")
 
 -- Those that call something. The others have nothing that would be different here.
 local FILES = {
-  "client", "errors", "events", "http", "operations", "options", "pager", "resources", "tutorial",
+  "client", "errors", "events", "http", "http2", "operations", "options", "pager", "resources",
+  "tutorial",
 }
 
 local SERVER = [[

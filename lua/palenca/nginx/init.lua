@@ -158,9 +158,9 @@ end
 -- returned; if one has raised, 500, so that the event comes again. A body that was handled is
 -- answered 200 for as long as the window goes, and not handled again; one that another worker is
 -- just handling is waited for. How often and when an event comes again is the sender's to say: the
--- options of `palenca.on` (`max_attempts`, `timeout`, `retry_wait`) are for `palenca serve` and
--- change nothing here; nor are the events of one account kept in order. With `forward` it runs
--- nothing, and lets nginx pass the request on, to a `palenca serve` that stores it.
+-- options of `palenca.on` (`max_attempts`, `timeout`, `retry_wait`, `concurrency`) are for `palenca
+-- serve` and change nothing here; nor are the events of one account kept in order. With `forward`
+-- it runs nothing, and lets nginx pass the request on, to a `palenca serve` that stores it.
 --
 -- What is not passed comes from the nginx variable of that name with `palenca_` in front
 -- (`set $palenca_max_body 4096;`), else from the variable of the environment that `palenca serve`
