@@ -157,7 +157,7 @@ describe("handlers", function()
         broken = setmetatable({}, {__tostring = function() error("no text") end}),
         odd = setmetatable({}, {__tostring = function() return {} end}),
       }
-      palenca.on("*", function(event)
+      palenca.on("*", {retry_wait = 3600}, function(event)
         if event.account_id == "table" then error({}) end
         if event.account_id == "nil" then error(nil) end
         if event.account_id == "wrong" then local nothing; nothing.field = 1 end
