@@ -179,7 +179,7 @@ describe("handlers", function()
         .. tostring(event.error))
     end
     served:wait_output("stderr",
-      "(FAILED %(attempt 1%), again in %d s: [^\n]*script%.lua:%d+: [^\n]*nothing)")
+      "(FAILED %(attempt 1%), again in %d+ s: [^\n]*script%.lua:%d+: [^\n]*nothing)")
     assert.are.equal(0, served:stop())
   end)
 
