@@ -345,8 +345,11 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   one->context = context;
   one->header_out = request->header_out;
   one->body_out = request->body_out;
-  if (!start_curl(t))
-    goto no_memory;
+  if (!start_curl(t)) {
+    free(one);
+    palenca_error_set(error, PALENCA_NO_MEMORY, "libcurl could not be started");
+    return NULL;
+  }
   one->handle = t->idle_count > 0 ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy()};
   CURL *easy = one->handle.easy;
   if (easy == NULL || !set_lines(&one->handle, request) || !set_security(easy, request) ||

@@ -145,6 +145,16 @@ describe("palenca", function()
         .. "\t6\t--rate-limit\n", out)
     end)
 
+    it("says that a call needs libcurl where that cannot be loaded", function()
+      process.write_file(directory .. "/libcurl.so.4", "")
+      local status, out, err = palenca({ "run", script([[
+        local palenca = require "palenca"
+        print(palenca.http{url = "http://127.0.0.1:9/"})
+      ]]) }, { env = { LD_LIBRARY_PATH = directory } })
+      assert.are.equal(0, status, err)
+      assert.truthy(out:find("libcurl could not be started", 1, true), out)
+    end)
+
     it("tells of an error with the script's line, exit 1", function()
       local status, out, err = palenca({ "run", script("print 'begun'\nerror 'my reason'") })
       assert.are.equal(1, status)
