@@ -237,7 +237,8 @@ describe(CALLS .. " calls in one worker", function()
     if not helper.sanitized then
       assert.is_true(memory_after - memory < 2048, memory_after - memory .. " KiB more")
     end
-    assert.is_true(descriptors_after <= descriptors + 1, descriptors_after .. " descriptors")
+    -- of the connections, which have both ends here, there may have been fewer than fifty before
+    assert.is_true(descriptors_after <= descriptors + 100, descriptors_after .. " descriptors")
     assert.are.equal(2, status(pid, "Threads"))
     assert.are.equal(0, nginx:quit())
     assert.are.equal("", nginx:complaints())
