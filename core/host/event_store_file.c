@@ -50,10 +50,17 @@ void event_file_reason(sqlite3 *db, char *reason, size_t size) {
   }
 }
 
-static bool fail_with_reason(const event_file *file, const char *what, char *error, size_t size) {
+bool event_file_fail(const event_file *file, const char *what, char *error, size_t size) {
   char reason[256];
   event_file_reason(file->db, reason, sizeof reason);
   return fail(error, size, "cannot %s %s: %s", what, file->path, reason);
+}
+
+int64_t event_file_size(const char *path, const char *suffix) {
+  char name[4096];
+  struct stat status;
+  (void)snprintf(name, sizeof name, "%s%s", path, suffix);
+  return stat(name, &status) == 0 ? (int64_t)status.st_size : 0;
 }
 
 bool event_file_read_integer(sqlite3 *db, const char *query, int64_t *value) {
@@ -74,7 +81,7 @@ static bool check(event_file *file, char *error, size_t error_size) {
     if ((sqlite3_errcode(file->db) & 0xff) == SQLITE_NOTADB) {
       return fail(error, error_size, not_a_database, file->path);
     }
-    return fail_with_reason(file, "read", error, error_size);
+    return event_file_fail(file, "read", error, error_size);
   }
   file->version = pages == 0 ? 0 : (int)version;
   if (pages > 0 && application != EVENT_SCHEMA_APPLICATION_ID) {
@@ -155,7 +162,7 @@ static int try_again(void *most, int tries) {
 static bool connect_to(event_file *file, int flags, char *error, size_t error_size) {
   if (sqlite3_open_v2(file->path, &file->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
     return file->db == NULL ? fail(error, error_size, "out of memory")
-                            : fail_with_reason(file, "open", error, error_size);
+                            : event_file_fail(file, "open", error, error_size);
   }
   (void)sqlite3_busy_handler(file->db, try_again, (void *)(uintptr_t)&patience);
   /* Otherwise closing a file that was refused would move its log into it. */
@@ -212,26 +219,26 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
   /* The schema is made before the log is turned on, so that the file itself always says whose it
    * is. The journal makes this whole or not at all. */
   if (file->version == 0 && !event_schema_create(file->db)) {
-    return fail_with_reason(file, "create", error, error_size);
+    return event_file_fail(file, "create", error, error_size);
   }
   if (sqlite3_exec(file->db,
                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                    " PRAGMA journal_size_limit = " LOG_SIZE ";",
                    NULL, NULL, NULL) != SQLITE_OK) {
-    return fail_with_reason(file, "prepare", error, error_size);
+    return event_file_fail(file, "prepare", error, error_size);
   }
   /* Without a log (some network file systems), readers would hold up commits. */
   int64_t has_log = 0;
   if (!event_file_read_integer(file->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
                                &has_log)) {
-    return fail_with_reason(file, "prepare", error, error_size);
+    return event_file_fail(file, "prepare", error, error_size);
   }
   if (!has_log) {
     return fail(error, error_size,
                 "cannot use %s: its file system does not support a write-ahead log", file->path);
   }
   if (file->version > 0 && !event_schema_migrate(file->db)) {
-    return fail_with_reason(file, "bring to this version", error, error_size);
+    return event_file_fail(file, "bring to this version", error, error_size);
   }
   file->version = EVENT_SCHEMA_VERSION;
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
@@ -266,7 +273,7 @@ static bool connect_beside(event_file *file, const char *path, bool writes, char
   }
   ok = ok && !(writes && is_read_only(file, error, error_size));
   if (ok && sqlite3_exec(file->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK) {
-    ok = fail_with_reason(file, "prepare", error, error_size);
+    ok = event_file_fail(file, "prepare", error, error_size);
   }
   if (!ok) {
     event_file_close(file);

@@ -31,6 +31,12 @@ void event_file_wait(event_file *file, bool waits);
 /* Moves what the log holds into the database, and closes it. */
 void event_file_close(event_file *file);
 
+/* Tells that the file cannot be … ("read", "write to"), and why; always false. */
+bool event_file_fail(const event_file *file, const char *what, char *error, size_t size);
+
+/* Bytes of a file whose name is that of a database with a suffix ("-wal"); 0: there is none. */
+int64_t event_file_size(const char *path, const char *suffix);
+
 /* The first column of a query's first row; 0 and false if there is none. */
 bool event_file_read_integer(sqlite3 *db, const char *query, int64_t *value);
 

@@ -90,13 +90,6 @@ static bool add(event_page *page, sqlite3_stmt *row) {
   return true;
 }
 
-static bool fail(const event_file *file, char *error, size_t error_size) {
-  char reason[256];
-  event_file_reason(file->db, reason, sizeof reason);
-  (void)snprintf(error, error_size, "cannot read %s: %s", file->path, reason);
-  return false;
-}
-
 /* A page is copied before it is shown: a reader that somebody has paused must not hold its
  * snapshot, because the writer's log grows for as long as one is held. */
 static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t last,
@@ -112,7 +105,7 @@ static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after
   if (!has_memory) {
     (void)snprintf(error, error_size, "out of memory");
   } else if (step != SQLITE_DONE) {
-    (void)fail(file, error, error_size);
+    (void)event_file_fail(file, "read", error, error_size);
   }
   (void)sqlite3_reset(query);
   return has_memory && step == SQLITE_DONE;
@@ -183,7 +176,7 @@ bool event_store_list(const char *path, const event_filter *filter, event_visit 
   int64_t after, last;
   bool ok = (find_range(&file, &after, &last) &&
              sqlite3_prepare_v2(file.db, queries[which], -1, &query, NULL) == SQLITE_OK) ||
-            fail(&file, error, error_size);
+            event_file_fail(&file, "read", error, error_size);
   if (ok) {
     (void)sqlite3_bind_text(query, 3, filter->action, -1, SQLITE_STATIC);
     (void)sqlite3_bind_text(query, 4, filter->account_id, -1, SQLITE_STATIC);
@@ -231,7 +224,7 @@ bool event_store_show(const char *path, int64_t id, event_visit each, void *cont
     ok = page != NULL && show_row(query, page, &body, &size);
     (void)snprintf(error, error_size, "out of memory");
   } else if (step != SQLITE_DONE) {
-    ok = fail(&file, error, error_size);
+    ok = event_file_fail(&file, "read", error, error_size);
   }
   (void)sqlite3_finalize(query);
   event_file_close(&file);

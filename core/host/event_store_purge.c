@@ -5,7 +5,6 @@
 #include "event_store_file.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 #define RANGE 1000 /* ids in a transaction: bounds how long it holds up others */
 #define SHRINK_PAGES 256
@@ -80,13 +79,6 @@ bool event_purge_shrink(sqlite3 *db, int pages, bool *left) {
 
 /* ---- For people, beside whoever serves ---- */
 
-static bool fail(const event_file *file, char *error, size_t error_size) {
-  char reason[256];
-  event_file_reason(file->db, reason, sizeof reason);
-  (void)snprintf(error, error_size, "cannot write to %s: %s", file->path, reason);
-  return false;
-}
-
 static bool delete_range(sqlite3 *db, const event_purge_range *range) {
   int64_t deleted;
   return sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
@@ -125,11 +117,6 @@ static bool purge_ranges(sqlite3 *db, const event_purge *what, event_purge_repor
   return ok;
 }
 
-static int64_t size_of(const char *path) {
-  struct stat status;
-  return stat(path, &status) == 0 ? (int64_t)status.st_size : 0;
-}
-
 bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,
                        char *error, size_t error_size) {
   event_file file;
@@ -137,12 +124,13 @@ bool event_store_purge(const char *path, const event_purge *what, event_purge_re
   if (!event_file_open_beside(&file, path, !what->dry_run, error, error_size)) {
     return false;
   }
-  bool ok = purge_ranges(file.db, what, report) || fail(&file, error, error_size);
+  bool ok =
+      purge_ranges(file.db, what, report) || event_file_fail(&file, "write to", error, error_size);
   if (!what->dry_run) {
     /* As far as it goes while others read and write; the rest is done by who serves. */
     (void)sqlite3_wal_checkpoint_v2(file.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
   }
-  report->file_size = size_of(file.path);
+  report->file_size = event_file_size(file.path, "");
   event_file_close(&file);
   return ok;
 }

@@ -3,7 +3,6 @@
 
 #include "event_store_file.h"
 
-#include <stdio.h>
 
 #define STEP 200 /* events in a transaction: bounds how long it holds up others */
 
@@ -15,13 +14,6 @@ static const char dead_text[] =
     "SELECT id FROM events INDEXED BY events_dead WHERE state = 4 AND id > ?1"
     " AND (?2 IS NULL OR action = ?2) AND (?3 IS NULL OR account_id = ?3) AND received_at >= ?4"
     " ORDER BY id LIMIT ?5";
-
-static bool fail(const event_file *file, const char *what, char *error, size_t error_size) {
-  char reason[256];
-  event_file_reason(file->db, reason, sizeof reason);
-  (void)snprintf(error, error_size, "cannot %s %s: %s", what, file->path, reason);
-  return false;
-}
 
 /* One transaction. Of each id, `least` says how far it must have come: EVENT_DONE or EVENT_DEAD. */
 static bool replay(const event_file *file, const int64_t *ids, int count, event_state least,
@@ -63,7 +55,7 @@ bool event_store_replay(const char *path, int64_t id, event_replay_result *resul
   int64_t replayed = 0;
   bool is_known = true;
   bool ok = (replay(&file, &id, 1, EVENT_DONE, &replayed) && exists(&file, id, &is_known)) ||
-            fail(&file, "write to", error, error_size);
+            event_file_fail(&file, "write to", error, error_size);
   *result = replayed > 0 ? EVENT_REPLAYED : is_known ? EVENT_UNFINISHED : EVENT_NOT_FOUND;
   event_file_close(&file);
   return ok;
@@ -100,9 +92,10 @@ bool event_store_replay_dead(const char *path, const event_filter *filter, int64
   bool ok = true;
   while (ok && found == STEP) {
     /* Each id once: what has died anew meanwhile is left. */
-    ok = (find_dead(&file, filter, last, ids, &found) || fail(&file, "read", error, error_size)) &&
+    ok = (find_dead(&file, filter, last, ids, &found) ||
+          event_file_fail(&file, "read", error, error_size)) &&
          (found == 0 || replay(&file, ids, found, EVENT_DEAD, count) ||
-          fail(&file, "write to", error, error_size));
+          event_file_fail(&file, "write to", error, error_size));
     last = found > 0 ? ids[found - 1] : last;
   }
   event_file_close(&file);

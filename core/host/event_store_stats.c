@@ -4,20 +4,11 @@
 #include "event_store_file.h"
 #include "event_store_purge.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Ids that one query looks at: a long one would hold a snapshot, and the writer's log grow. */
 #define RANGE 50000
-
-static bool fail(const event_file *file, char *error, size_t error_size) {
-  char reason[256];
-  event_file_reason(file->db, reason, sizeof reason);
-  (void)snprintf(error, error_size, "cannot read %s: %s", file->path, reason);
-  return false;
-}
 
 /* NULL: out of memory. */
 static event_action_stats *find_action(event_stats *stats, const char *action) {
@@ -79,13 +70,6 @@ static bool count_ranges(sqlite3 *db, event_stats *stats) {
   return code == SQLITE_OK;
 }
 
-static int64_t size_of(const char *path, const char *suffix) {
-  char name[4096];
-  struct stat status;
-  (void)snprintf(name, sizeof name, "%s%s", path, suffix);
-  return stat(name, &status) == 0 ? (int64_t)status.st_size : 0;
-}
-
 bool event_store_stats(const char *path, event_stats *stats, char *error, size_t error_size) {
   event_file file;
   *stats = (event_stats){.actions = NULL};
@@ -96,10 +80,10 @@ bool event_store_stats(const char *path, event_stats *stats, char *error, size_t
   bool ok = (count_ranges(file.db, stats) &&
              event_file_read_integer(file.db, "PRAGMA freelist_count", &free_pages) &&
              event_file_read_integer(file.db, "PRAGMA page_size", &page_size)) ||
-            fail(&file, error, error_size);
+            event_file_fail(&file, "read", error, error_size);
   if (ok) {
-    stats->file_size = size_of(file.path, "");
-    stats->log_size = size_of(file.path, "-wal");
+    stats->file_size = event_file_size(file.path, "");
+    stats->log_size = event_file_size(file.path, "-wal");
     stats->free_size = free_pages * page_size;
   }
   event_file_close(&file);
