@@ -147,6 +147,11 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   assert_int_equal(take(&w, NULL), second);
   assert_int_equal(f->errors, 1);
   assert_int_equal(f->heals, 1);
+  /* the system's own words for it are known of one failure, and not of the next */
+  char *of_system = strstr(reason, " (");
+  if (of_system != NULL) {
+    *of_system = '\0';
+  }
   assert_non_null(strstr(f->last_error, reason));
   int64_t third = put(f, "b");
   free_worker(&w);
