@@ -223,7 +223,6 @@ int64_t query(const fixture *f, const char *text) {
 void execute(const fixture *f, const char *text) {
   sqlite3 *db = NULL;
   assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-  assert_int_equal(sqlite3_busy_timeout(db, 60000), SQLITE_OK); /* the store may be writing */
   assert_int_equal(sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL), SQLITE_OK);
   (void)sqlite3_busy_timeout(db, PATIENCE_MS); /* the store may be writing */
   assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
