@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Puts functions into the table at the top, as luaL_setfuncs does without upvalues. */
@@ -14,6 +15,22 @@ static inline void compat_set_functions(lua_State *L, const luaL_Reg *functions)
     lua_pushcfunction(L, function->func);
     lua_setfield(L, -2, function->name);
   }
+}
+
+/* Pushes a whole number as an integer if it is none yet; false if there is nothing to do. */
+static inline bool compat_push_whole(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 503
+  int is_whole = 0;
+  if (lua_type(L, index) != LUA_TNUMBER || lua_isinteger(L, index))
+    return false;
+  lua_Integer value = lua_tointegerx(L, index, &is_whole);
+  if (is_whole)
+    lua_pushinteger(L, value);
+  return is_whole;
+#else
+  (void)L, (void)index;
+  return false;
+#endif
 }
 
 #if LUA_VERSION_NUM < 503

@@ -94,6 +94,8 @@ void poller_forget(poller *p, int fd) {
 }
 
 void poller_wait(poller *p, int64_t max_wait, const int *fds, size_t count) {
+  if (p->count + count == 0 && max_wait == 0)
+    return;
   if (!reserve(p)) {
     poll(NULL, 0, max_wait < 10 ? (int)max_wait : 10); /* there is memory later, or never */
     return;

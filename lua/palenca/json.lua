@@ -1,6 +1,7 @@
 --- JSON as the module's users see it: null is nil, whole numbers are integers.
 -- @module palenca.json
 local cjson = require("cjson")
+local core = require("palenca.core")
 
 local json = {}
 
@@ -9,22 +10,6 @@ local codec = cjson.new()
 codec.decode_invalid_numbers(false)
 
 local null = cjson.null
-local to_integer = math.tointeger -- luacheck: ignore 143
-
--- lua-cjson gives every number as a float on Lua 5.3 and later, and null as a
--- userdata that is true in a condition; both are put right in place.
-local function normalize(value)
-  for key, item in pairs(value) do
-    if item == null then
-      value[key] = nil
-    elseif type(item) == "table" then
-      normalize(item)
-    elseif to_integer and type(item) == "number" then
-      value[key] = to_integer(item) or item
-    end
-  end
-  return value
-end
 
 --- Decodes a JSON text.
 -- @tparam string text the JSON text
@@ -35,16 +20,7 @@ function json.decode(text)
   if not ok then
     return nil, tostring(value)
   end
-  if value == null then
-    return nil
-  end
-  if type(value) == "table" then
-    return normalize(value)
-  end
-  if to_integer and type(value) == "number" then
-    return to_integer(value) or value
-  end
-  return value
+  return core.plain(value)
 end
 
 -- lua-cjson writes 14 digits of a number at most: event ids have more, and so may sums.
@@ -68,31 +44,6 @@ local function encode_number(value)
 end
 
 local DEPTH_MAX = 100
-
--- What lua-cjson writes as it has to be written, and faster: objects of texts, switches and whole
--- numbers of no more digits than it keeps.
-local function is_simple(value, depth)
-  if getmetatable(value) then
-    return false
-  end
-  for key, item in pairs(value) do
-    local kind = type(item)
-    if type(key) ~= "string" then
-      return false
-    elseif kind == "table" then
-      if depth == DEPTH_MAX or not is_simple(item, depth + 1) then
-        return false
-      end
-    elseif kind == "number" then
-      if item % 1 ~= 0 or item <= -1e14 or item >= 1e14 or item == 0 and 1 / item < 0 then
-        return false
-      end
-    elseif kind ~= "string" and kind ~= "boolean" then
-      return false
-    end
-  end
-  return true
-end
 
 local encode_value
 
@@ -150,7 +101,7 @@ end
 -- @param value a string, number, boolean, table or nil (as null)
 -- @treturn string the JSON text
 function json.encode(value)
-  if type(value) == "table" and is_simple(value, 1) then
+  if type(value) == "table" and core.is_simple(value) then
     return codec.encode(value)
   end
   return encode_value(value, 1)

@@ -177,8 +177,10 @@ local function counted(self)
   local paging = core.paging(self.client.pages_in_flight)
   local calls, expected, previous, first, look = {}, 1, {}, nil, nil
   local function next_call()
-    for page in function() return paging:next() end do
+    local page = paging:next()
+    while page do
       calls[page] = submit(self, page)
+      page = paging:next()
     end
     return calls[expected]
   end

@@ -24,6 +24,17 @@ describe("json.decode", function()
     end
   end)
 
+  it("does so as deep as lua-cjson reads", function()
+    local value = json.decode(('{"a":null,"b":7.0,"c":'):rep(900) .. "[null,8]" .. ("}"):rep(900))
+    for _ = 1, 900 do
+      assert.is_nil(value.a)
+      assert.equal("7", tostring(value.b))
+      value = value.c
+    end
+    assert.same({ [2] = 8 }, value)
+    assert.equal("8", tostring(value[2]))
+  end)
+
   it("keeps text, whatever is in it", function()
     assert.equal("ñ\n\0\"/", json.decode('"\\u00f1\\n\\u0000\\"\\/"'))
     assert.equal("😀", json.decode('"\\ud83d\\ude00"'))

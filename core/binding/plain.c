@@ -1,0 +1,95 @@
+/* Walks the tables of palenca.json, which would take longer in Lua than all of lua-cjson's work. */
+#include "compat.h"
+#include "core.h"
+
+#include <math.h>
+
+/* Where lua-cjson's own text for a number ends. */
+#define NUMBER_MAX 1e14
+
+#define DEPTH_MAX 100
+
+/* lua-cjson's null. */
+static bool is_null(lua_State *L, int index) {
+  return lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL;
+}
+
+/* The table is at the top. Fields that are there already may be changed during a walk. */
+static void make_plain(lua_State *L) {
+  int table = lua_gettop(L);
+  luaL_checkstack(L, 4, "nested too deeply");
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_settop(L, table + 1)) {
+    if (lua_istable(L, -1)) {
+      make_plain(L);
+      continue;
+    }
+    if (is_null(L, -1))
+      lua_pushnil(L);
+    else if (!compat_push_whole(L, -1))
+      continue;
+    lua_pushvalue(L, table + 1);
+    lua_insert(L, -2);
+    lua_rawset(L, table);
+  }
+}
+
+/* core.plain(value) → the same value, where null is nil and whole numbers are integers, if the Lua
+ * has those; in place, for tables of lua-cjson. It makes all numbers floats, and null a userdata
+ * that is true in a condition. */
+static int plain(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  if (lua_istable(L, 1))
+    make_plain(L);
+  else if (is_null(L, 1))
+    lua_pushnil(L);
+  else
+    compat_push_whole(L, 1);
+  return 1;
+}
+
+static bool is_simple(lua_State *L, int depth);
+
+static bool is_simple_value(lua_State *L, int depth) {
+  switch (lua_type(L, -1)) {
+  case LUA_TSTRING:
+  case LUA_TBOOLEAN:
+    return true;
+  case LUA_TTABLE:
+    return depth < DEPTH_MAX && is_simple(L, depth + 1);
+  case LUA_TNUMBER: {
+    lua_Number number = lua_tonumber(L, -1);
+    return number > -NUMBER_MAX && number < NUMBER_MAX && (lua_Number)(int64_t)number == number &&
+           !(number == 0 && signbit(number)); /* which would be written */
+  }
+  default:
+    return false;
+  }
+}
+
+static bool is_simple(lua_State *L, int depth) {
+  int table = lua_gettop(L);
+  luaL_checkstack(L, 4, "nested too deeply");
+  if (lua_getmetatable(L, table))
+    return false;
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_settop(L, table + 1))
+    if (lua_type(L, -2) != LUA_TSTRING || !is_simple_value(L, depth))
+      return false;
+  return true;
+}
+
+/* core.is_simple(table) → whether lua-cjson writes it as it has to be written: objects of texts,
+ * switches and whole numbers of no more digits than it keeps */
+static int core_is_simple(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_pushboolean(L, is_simple(L, 1));
+  return 1;
+}
+
+void core_open_plain(lua_State *L) {
+  lua_pushcfunction(L, plain);
+  lua_setfield(L, -2, "plain");
+  lua_pushcfunction(L, core_is_simple);
+  lua_setfield(L, -2, "is_simple");
+}
