@@ -27,9 +27,8 @@ describe("a deadline", function()
   end)
 
   it("ends the wait for a turn under the rate limit", function()
-    local client = sandbox:client { deadline = 0.2, rate_limit = 1 }
-    assert.truthy(client.users:get(helper.USER))
-    local data, err = client.users:get(helper.USER)
+    assert.truthy(sandbox:client({ rate_limit = 1 }).users:get(helper.USER))
+    local data, err = sandbox:client({ deadline = 0.2, rate_limit = 1 }).users:get(helper.USER)
     assert.is_nil(data)
     assert.equal("timeout", err.kind)
     assert.equal(0, err.attempts)
@@ -40,18 +39,18 @@ end)
 describe("the rate limit", function()
   it("is shared by all clients of a key, and by no other", function()
     local sandbox = helper.sandbox()
-    local function client(key)
-      return sandbox:client { api_key = key, deadline = 0.2, rate_limit = 2 }
+    local function client(deadline, key)
+      return sandbox:client { api_key = key, deadline = deadline, rate_limit = 2 }
     end
-    local one, two, other = client(), client(), client("another-key")
-    assert.truthy(one.users:get(helper.USER))
-    assert.truthy(two.users:get(helper.USER))
-    for _, full in ipairs { one, two, client() } do
+    local before = { client(0.2), client(0.2) }
+    assert.truthy(client().users:get(helper.USER))
+    assert.truthy(client().users:get(helper.USER))
+    for _, full in ipairs { before[1], before[2], client(0.2) } do
       local _, err = full.users:get(helper.USER)
       assert.equal("timeout", err.kind)
       assert.equal(0, err.attempts)
     end
-    local _, err = other.users:get(helper.USER)
+    local _, err = client(nil, "another-key").users:get(helper.USER)
     assert.equal("auth", err.kind)
     assert.equal(0, sandbox:stop())
   end)
