@@ -33,6 +33,7 @@ build = {
         "core/binding/core.c",
         "core/binding/engine.c",
         "core/binding/engine_thread.c",
+        "core/binding/fingerprint.c",
         "core/binding/plain.c",
         "core/binding/protocol.c",
         "core/client/attempt_log.c",

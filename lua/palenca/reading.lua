@@ -78,26 +78,6 @@ end
 
 local rows_of = reading.rows_of
 
--- The same text for rows with the same content.
-local function identity(row)
-  local parts = {}
-  for name, value in pairs(row) do
-    parts[#parts + 1] = tostring(name)
-      .. "="
-      .. (type(value) == "table" and "{" .. identity(value) .. "}" or tostring(value))
-  end
-  table.sort(parts)
-  return table.concat(parts, ",")
-end
-
-local function identities(rows)
-  local list = {}
-  for at, row in ipairs(rows) do
-    list[at] = identity(row)
-  end
-  return list
-end
-
 -- When a row comes in at the front while another goes, the totals stay as they were, but the last
 -- rows of a page are the first of the next one.
 local function overlap(previous, now)
@@ -132,9 +112,7 @@ local function first_changed(self, result, first, total_items)
     return meta
   end
   local same = #rows == #first and meta.pagination.total_items == total_items
-  for at, row in ipairs(rows) do
-    same = same and identity(row) == first[at]
-  end
+    and table.concat(core.fingerprints(rows)) == table.concat(first)
   return not same and inconsistent("the first page changed while the others were read", meta) or nil
 end
 
@@ -149,7 +127,7 @@ local function uncounted(self)
     if not rows then
       return nil, meta
     end
-    local last, now = previous, identities(rows)
+    local last, now = previous, core.fingerprints(rows)
     if #rows == 0 or last and table.concat(last, "\n") == table.concat(now, "\n") then
       return nil
     elseif last and overlap(last, now) then
@@ -203,7 +181,7 @@ local function counted(self)
       return nil, meta
     end
     local ok, reason = paging:accept(meta.pagination, #rows)
-    local now = identities(rows)
+    local now = core.fingerprints(rows)
     if ok and overlap(previous, now) then
       ok, reason = false, "a row came twice: the rows moved while they were read"
     end

@@ -251,6 +251,42 @@ describe("a reading", function()
   end)
 end)
 
+describe("the fingerprints of rows", function()
+  local core = require("palenca.core")
+
+  -- A row whose fields were added in this order.
+  local function row(...)
+    local made = {}
+    for at = 1, select("#", ...), 2 do
+      made[select(at, ...)] = select(at + 1, ...)
+    end
+    return made
+  end
+
+  it("are the same for the same content, whatever it is made of", function()
+    local one = row("a", 1, "b", "x", "c", true, "d", row("e", 0.5, "f", { 1, 2 }), "gg", "")
+    local other = row("gg", "", "d", row("f", { 1, 2 }, "e", 0.5), "c", true, "b", "x", "a", 1)
+    local prints = core.fingerprints { one, other }
+    assert.equal(2, #prints)
+    assert.equal(prints[1], prints[2])
+    assert.same({}, core.fingerprints {})
+  end)
+
+  it("differ with anything in it", function()
+    local rows = {
+      {}, { a = 1 }, { a = 2 }, { a = "1" }, { a = true }, { a = false }, { b = 1 }, { a = 1.5 },
+      { a = 9007199254740991 }, { a = 9007199254740990 }, { a = "" }, { ["a\0"] = 1 }, { ab = 1 },
+      { a = "b" }, { b = "a" }, { a = {} }, { a = { {} } }, { a = { b = 1 } }, { a = { 1, 2 } },
+      { a = { 2, 1 } }, { a = 1, b = 2 }, { a = 2, b = 1 }, { 1 }, { [2] = 1 }, { ["1"] = 1 },
+    }
+    local seen = {}
+    for at, print in ipairs(core.fingerprints(rows)) do
+      assert.is_nil(seen[print], at .. " is as " .. tostring(seen[print]))
+      seen[print] = at
+    end
+  end)
+end)
+
 -- All ways in which a number of choices can be made, one after the other: answers `choose(n)` → 1
 -- to n, and `more()`, which goes on to the next way and answers whether there is one.
 local function every_way()
