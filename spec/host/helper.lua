@@ -358,7 +358,7 @@ end
 function helper.events(db, extra)
   local arguments = { "events", "list", "--db", db, "--json" }
   table.move(extra or {}, 1, #(extra or {}), #arguments + 1, arguments)
-  local status, out, err = process.run(process.program(), arguments)
+  local status, out, err = process.run(process.reader(), arguments)
   assert(status == 0, "palenca events list: " .. status .. " " .. err)
   return helper.lines_of_json(out)
 end

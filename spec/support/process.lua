@@ -79,6 +79,12 @@ function process.program()
   return assert(os.getenv("SPEC_PROGRAM"), "SPEC_PROGRAM must name the built palenca program")
 end
 
+--- The program that looks into a database for a test: plain, where the one under test is built
+-- with sanitizers, which makes its start slow.
+function process.reader()
+  return os.getenv("SPEC_READER") or process.program()
+end
+
 --- Starts a program.
 -- @tparam string path of the program
 -- @tparam table arguments
