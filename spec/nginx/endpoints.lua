@@ -1,0 +1,197 @@
+--- Webhook endpoints inside nginx, one for each thing that can be set, and what their handlers saw.
+local assert = require("luassert")
+local helper = require("spec.nginx.helper")
+local http = require("spec.support.http")
+
+-- What the handlers do is in the event: they tell of it, wait or fail.
+local HANDLERS = [[
+  local palenca = require "palenca"
+  palenca.on("*", function(event)
+    state:rpush("seen", require("cjson").encode {
+      action = event.action, account = event.account_id, id = event.id, attempt = event.attempt,
+    })
+    local data = event.data
+    while data.wait and not state:get(data.wait) do palenca.sleep(0.005) end
+    if data.fail and event.attempt <= data.fail then
+      error("it has failed for GODE561231HDFABC09")
+    elseif data.odd then
+      error(setmetatable({}, { __tostring = function() error("no") end }))
+    end
+  end)
+]]
+
+local HTTP = [[
+  lua_shared_dict palenca 1m;
+  lua_shared_dict state 1m;
+  uninitialized_variable_warn off;
+  init_by_lua_block {
+    state = ngx.shared.state
+    HANDLERS
+  }
+]]
+
+local SERVER = [[
+  location = /webhooks/palenca {
+    content_by_lua_block { require("palenca.nginx").webhook() }
+  }
+  location = /signed {
+    content_by_lua_block { require("palenca.nginx").webhook {
+      secrets = { "old secret", "new secret" }, signature_header = "X-Signature",
+    } }
+  }
+  location = /variables {
+    set $palenca_secrets "one two";
+    set $palenca_signature_header X-Signature;
+    set $palenca_signature_digest sha1;
+    set $palenca_signature_encoding base64;
+    set $palenca_signature_prefix "v1=";
+    set $palenca_max_body 200;
+    content_by_lua_block { require("palenca.nginx").webhook() }
+  }
+  location = /short_window {
+    content_by_lua_block { require("palenca.nginx").webhook { redelivery_window = 1 } }
+  }
+  location = /no_window {
+    content_by_lua_block { require("palenca.nginx").webhook { redelivery_window = 0 } }
+  }
+  location = /environment {
+    content_by_lua_block { require("palenca.nginx").webhook { secrets = { "s" } } }
+  }
+  location = /limited {
+    client_max_body_size 64k;
+    content_by_lua_block { require("palenca.nginx").webhook() }
+  }
+  location = /client {
+    set $palenca_api_key "key-of-$arg_name";
+    set $palenca_base_url UPSTREAM/$arg_name;
+    set $palenca_timeout 7;
+    set $palenca_max_retries $arg_retries;
+    content_by_lua_block {
+      local client = require("palenca.nginx").client()
+      assert(client == require("palenca.nginx").client())
+      client:request("GET", "/called")
+      ngx.say(require("cjson").encode { client.base_url, client.timeout, client.max_retries,
+        client.rate_limit })
+    }
+  }
+  location = /small_buffer {
+    client_body_buffer_size 1k;
+    content_by_lua_block { require("palenca.nginx").webhook() }
+  }
+  location = /forwarding {
+    content_by_lua_block { require("palenca.nginx").webhook { forward = "/serve" } }
+  }
+  location = /serve { internal; proxy_pass UPSTREAM/webhooks/palenca; }
+  location /mistakes/ { content_by_lua_block {
+    local options = {
+      header = { secrets = { "a" } }, secret = { signature_header = "X" },
+      unknown = { secret = "a" },
+      dict = { dict = "other" }, digest = { signature_header = "X", secrets = { "a" },
+        signature_digest = "md5" }, empty = { signature_header = "X", secrets = { "" } },
+      limit = { max_body = 0 },
+    }
+    local ok, problem = pcall(require("palenca.nginx").webhook, options[ngx.var.uri:match("%a+$")])
+    ngx.say(problem)
+  } }
+  location = /rewrite { rewrite_by_lua_block {
+    ngx.ctx.said = select(2, pcall(require("palenca.nginx").webhook))
+  } content_by_lua_block { ngx.say(ngx.ctx.said) } }
+  location = /seen { content_by_lua_block { ngx.say(state:llen("seen")) } }
+  location = /last { content_by_lua_block {
+    local text = state:rpop("seen")
+    state:rpush("seen", text)
+    ngx.say(text)
+  } }
+  location = /go { content_by_lua_block { state:set(ngx.var.arg_name, true) } }
+]]
+
+local endpoints = {}
+
+local Endpoint = {}
+Endpoint.__index = Endpoint
+
+local serial = 0
+
+--- A body that was not sent before, and its account.
+function endpoints.new_body(fields)
+  serial = serial + 1
+  local all = { account_id = "account-" .. serial }
+  for name, value in pairs(fields or {}) do
+    all[name] = value
+  end
+  return helper.body(all), all.account_id
+end
+
+--- The head of a webhook's request, with these header lines.
+function endpoints.head(lines)
+  return "POST /webhooks/palenca HTTP/1.1\r\nHost: spec\r\n" .. table.concat(lines, "\r\n")
+    .. "\r\n\r\n"
+end
+
+--- Why an answer refuses.
+function endpoints.reason(answer)
+  return helper.json.decode(answer.body).error
+end
+
+--- Starts them, in two workers, and a server that stands where `palenca serve` would: answers a
+-- table of `nginx`, `serve`, the `stage` of both, `url` (of the endpoint without settings) and
+-- `server`, what is in nginx.conf.
+function endpoints.start()
+  local stage = helper.stage()
+  local serve = stage:server(function(request)
+    request.respond(200, '{"received":true}')
+  end)
+  local server = SERVER:gsub("UPSTREAM", serve.url)
+  local nginx = helper.start(stage, {
+    workers = 2,
+    http = HTTP:gsub("HANDLERS", function() return HANDLERS end),
+    server = server,
+    main = "env PALENCA_RATE_LIMIT;", env = { PALENCA_RATE_LIMIT = "77" },
+  })
+  return setmetatable({
+    stage = stage, serve = serve, nginx = nginx, server = server,
+    url = nginx.url .. "/webhooks/palenca",
+  }, Endpoint)
+end
+
+--- Ends them, and demands that nothing went wrong and nothing secret was logged.
+function Endpoint:stop()
+  local status = self.nginx:quit()
+  local log = self.nginx:log()
+  self.stage:clear()
+  assert.are.equal(0, status)
+  for _, worse in ipairs { "alert", "crit", "emerg" } do
+    assert.is_nil(log:find("[" .. worse .. "]", 1, true), log)
+  end
+  for _, secret in ipairs { "GODE561231HDFABC09", "new secret", "key-of-" } do
+    assert.is_nil(log:find(secret, 1, true))
+  end
+end
+
+function Endpoint:post(path, body, headers)
+  return http.request("POST", self.nginx.url .. path, body, headers)
+end
+
+--- Sends a head with these header lines, and what follows it, over a connection of its own.
+function Endpoint:send(lines, body)
+  return self.stage:connect(self.url):send(endpoints.head(lines) .. (body or ""))
+end
+
+--- How many events handlers saw.
+function Endpoint:seen()
+  return tonumber((self.nginx:get("/seen")))
+end
+
+--- The last event that a handler saw.
+function Endpoint:last()
+  return helper.json.decode((self.nginx:get("/last")))
+end
+
+--- Runs a check and demands that no handler ran.
+function Endpoint:running_nothing(check)
+  local before = self:seen()
+  check()
+  assert.are.equal(before, self:seen())
+end
+
+return endpoints
