@@ -76,7 +76,6 @@ static void take_batch(event_store *store, store_batch *batch, size_t room) {
   batch->room = store->in_trouble && has_to_write ? 0 : room;
   batch->now = clock_unix_ms();
   batch->may_lease = store->may_lease;
-  event_consumers_read_lists(store);
   batch->finishes = store->finishes;
   store->finishes = NULL;
   batch->puts = store->puts.first;
@@ -136,8 +135,10 @@ static work_kind next_batch(event_store *store, store_batch *batch) {
   bool has_waited = false;
   for (;;) {
     while (store->is_busy) {
+      store->is_awaited = true;
       wait_for_work(store, NOTICE_MS);
     }
+    store->is_awaited = false;
     if (store->puts.first != NULL) {
       gather(store);
     }
@@ -151,6 +152,7 @@ static work_kind next_batch(event_store *store, store_batch *batch) {
       rest = store->rest_until - clock_steady_ms();
     }
     if (store->puts.first != NULL || (has_work && rest <= 0)) {
+      event_consumers_read_lists(store);
       take_batch(store, batch, room);
       return WORK;
     }
@@ -446,6 +448,7 @@ void event_store_push(event_store *store) {
   }
   if (store->queued == 1 && store->expected <= 1 && !store->is_busy && store->rest_until == 0) {
     store->is_busy = true;
+    event_consumers_read_lists(store);
     (void)pthread_mutex_unlock(&store->mutex);
     bool has_begun = event_sql_try_begin(store->sql);
     store_batch batch = {.next_due = INT64_MAX};
@@ -458,7 +461,7 @@ void event_store_push(event_store *store) {
     }
     store->is_busy = false;
   }
-  if (has_more(store, due_before) && store->queued >= store->gathering) {
+  if (store->is_awaited || (has_more(store, due_before) && store->queued >= store->gathering)) {
     (void)pthread_cond_signal(&store->has_work);
   }
   (void)pthread_mutex_unlock(&store->mutex);

@@ -75,15 +75,11 @@ typedef struct {
  * id 0 by event_store_put itself. */
 typedef void (*event_put_done)(void *context, const event_receipt *receipt);
 
-/* Queues an event for the next commit; the record is copied. */
+/* Queues an event for the commit that event_store_push asks for; the record is copied. */
 void event_store_put(event_store *store, const event_record *record, event_put_done done,
                      void *context);
 
-/* The same, for one who queues several at once and then calls event_store_push. */
-void event_store_queue(event_store *store, const event_record *record, event_put_done done,
-                       void *context);
-
-/* Has what is queued carried out: by the store's thread, or, if it is a single event and the store
+/* Has what was put carried out: by the store's thread, or, if it is a single event and the store
  * has nothing else to do, by the caller's at once, which saves waking up the other twice. */
 void event_store_push(event_store *store);
 

@@ -311,8 +311,10 @@ event_lease *event_consumer_take(event_consumer *consumer) {
   event_grant *grant = take_out(consumer);
   if (grant != NULL) {
     consumer->want -= consumer->want > 0;
-    slot = event_begun_reserve(&store->begun);
-    (*find_held(consumer, grant->lease.id))->slot = slot;
+    slot = grant->lease.id > 0 ? event_begun_reserve(&store->begun) : 0;
+    event_finish *finish = *find_held(consumer, grant->lease.id);
+    finish->has_begun = true;
+    finish->slot = slot;
   }
   (void)pthread_mutex_unlock(&store->mutex);
   if (grant == NULL) {

@@ -72,6 +72,11 @@ bool event_file_read_integer(sqlite3 *db, const char *query, int64_t *value) {
   return ok;
 }
 
+bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last) {
+  return event_file_read_integer(db, "SELECT (SELECT min(id) FROM events) - 1", after) &&
+         event_file_read_integer(db, "SELECT (SELECT max(id) FROM events)", last);
+}
+
 /* Reads only: whatever this refuses must stay as it is. */
 static bool check(event_file *file, char *error, size_t error_size) {
   int64_t pages, application, version;

@@ -40,6 +40,9 @@ int64_t event_file_size(const char *path, const char *suffix);
 /* The first column of a query's first row; 0 and false if there is none. */
 bool event_file_read_integer(sqlite3 *db, const char *query, int64_t *value);
 
+/* The ids of all events: those greater than `after`, up to `last`. */
+bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last);
+
 /* The last failure on `db` in words, with the system's own reason where there is one. */
 void event_file_reason(sqlite3 *db, char *reason, size_t size);
 

@@ -151,19 +151,6 @@ static bool find_query(const char *state, size_t *found, char *error, size_t err
   return state == NULL;
 }
 
-static bool find_range(const event_file *file, int64_t *after, int64_t *last) {
-  sqlite3_stmt *query = NULL;
-  bool ok = sqlite3_prepare_v2(file->db,
-                               "SELECT (SELECT min(id) FROM events) - 1,"
-                               " (SELECT max(id) FROM events)",
-                               -1, &query, NULL) == SQLITE_OK &&
-            sqlite3_step(query) == SQLITE_ROW;
-  *after = ok ? sqlite3_column_int64(query, 0) : 0;
-  *last = ok ? sqlite3_column_int64(query, 1) : 0;
-  (void)sqlite3_finalize(query);
-  return ok;
-}
-
 bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
                       char *error, size_t error_size) {
   size_t which;
@@ -174,7 +161,7 @@ bool event_store_list(const char *path, const event_filter *filter, event_visit 
   }
   sqlite3_stmt *query = NULL;
   int64_t after, last;
-  bool ok = (find_range(&file, &after, &last) &&
+  bool ok = (event_file_ids(file.db, &after, &last) &&
              sqlite3_prepare_v2(file.db, queries[which], -1, &query, NULL) == SQLITE_OK) ||
             event_file_fail(&file, "read", error, error_size);
   if (ok) {

@@ -38,9 +38,9 @@ bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_
   bool ok = run(db,
                 "SELECT count(*) FILTER (WHERE received_at < ?5),"
                 " coalesce(sum(length(action) + coalesce(length(account_id), 0)"
-                " + coalesce(length(error), 0) + length(body)) FILTER (WHERE received_at < ?5), 0),"
+                " + coalesce(length(error), 0) + coalesce(length(body), 0)) FILTER (WHERE received_at < ?5), 0),"
                 " count(*) FILTER (WHERE received_at >= ?5)"
-                " FROM events CROSS JOIN bodies USING (id)"
+                " FROM events LEFT JOIN bodies USING (id)"
                 " WHERE events.id > ?1 AND events.id <= ?2 AND state = ?3 AND finished_at < ?4",
                 range, results);
   report->events += results[0];
@@ -50,21 +50,11 @@ bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_
 }
 
 bool event_purge_delete(sqlite3 *db, const event_purge_range *range, int64_t *events) {
-  *events = 0;
-  if (!run(db, "DELETE FROM bodies WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL)) {
-    return false;
-  }
-  *events = sqlite3_changes(db);
-  return *events == 0 || run(db, "DELETE" FROM_RANGE, range, NULL);
-}
-
-bool event_purge_ids(sqlite3 *db, int64_t *after, int64_t *last) {
-  int64_t results[3] = {0, 0, 0};
-  bool ok = run(db, "SELECT (SELECT min(id) FROM events) - 1, (SELECT max(id) FROM events)", NULL,
-                results);
-  *after = results[0];
-  *last = results[1];
-  return ok;
+  bool ok = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+            run(db, "DELETE FROM bodies WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
+            run(db, "DELETE" FROM_RANGE, range, NULL);
+  *events = ok ? sqlite3_changes(db) : 0;
+  return ok && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 }
 
 bool event_purge_shrink(sqlite3 *db, int pages, bool *left) {
@@ -79,13 +69,6 @@ bool event_purge_shrink(sqlite3 *db, int pages, bool *left) {
 
 /* ---- For people, beside whoever serves ---- */
 
-static bool delete_range(sqlite3 *db, const event_purge_range *range) {
-  int64_t deleted;
-  return sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
-         event_purge_delete(db, range, &deleted) &&
-         sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
-}
-
 /* What may come again is still to be known then. */
 static bool find_window(sqlite3 *db, int64_t *received_before) {
   int64_t window;
@@ -95,8 +78,8 @@ static bool find_window(sqlite3 *db, int64_t *received_before) {
 }
 
 static bool purge_ranges(sqlite3 *db, const event_purge *what, event_purge_report *report) {
-  int64_t after, end, received_before;
-  bool ok = event_purge_ids(db, &after, &end) && find_window(db, &received_before);
+  int64_t after, end, received_before, deleted;
+  bool ok = event_file_ids(db, &after, &end) && find_window(db, &received_before);
   while (ok && after < end) {
     event_purge_range range = {.after = after,
                                .last = end - after > RANGE ? after + RANGE : end,
@@ -106,7 +89,8 @@ static bool purge_ranges(sqlite3 *db, const event_purge *what, event_purge_repor
     event_purge_report found = *report;
     /* Looked at first, so that where there is nothing to delete nobody is held up. */
     ok = event_purge_count(db, &range, &found) &&
-         (what->dry_run || found.events == report->events || delete_range(db, &range));
+         (what->dry_run || found.events == report->events ||
+          event_purge_delete(db, &range, &deleted));
     *report = ok ? found : *report;
     after = range.last;
   }

@@ -19,11 +19,8 @@ typedef struct {
  * it would be if they had been received before. */
 bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_report *report);
 
-/* Deletes them, inside a transaction of the caller's. */
+/* Deletes them, in a transaction, which the caller rolls back after a failure. */
 bool event_purge_delete(sqlite3 *db, const event_purge_range *range, int64_t *events);
-
-/* The ids of all events: those greater than `after`, up to `last`. */
-bool event_purge_ids(sqlite3 *db, int64_t *after, int64_t *last);
 
 /* Gives up to `pages` free pages back; the file shrinks at the next checkpoint. `left`: whether
  * there are more. */

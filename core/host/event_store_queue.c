@@ -26,7 +26,7 @@ static put_request *copy_put(const event_record *record, event_put_done done, vo
   return put;
 }
 
-void event_store_queue(event_store *store, const event_record *record, event_put_done done,
+void event_store_put(event_store *store, const event_record *record, event_put_done done,
                        void *context) {
   put_request *put = copy_put(record, done, context);
   if (put == NULL) {
@@ -42,14 +42,6 @@ void event_store_queue(event_store *store, const event_record *record, event_put
   *store->puts.end = put;
   store->puts.end = &put->next;
   store->queued++;
-  (void)pthread_mutex_unlock(&store->mutex);
-}
-
-void event_store_put(event_store *store, const event_record *record, event_put_done done,
-                     void *context) {
-  event_store_queue(store, record, done, context);
-  (void)pthread_mutex_lock(&store->mutex);
-  (void)pthread_cond_signal(&store->has_work);
   (void)pthread_mutex_unlock(&store->mutex);
 }
 

@@ -68,7 +68,8 @@ struct event_store {
   pthread_mutex_t mutex;
   pthread_cond_t has_work;
   bool is_closing;
-  bool is_busy; /* somebody carries out a batch */
+  bool is_busy;    /* somebody carries out a batch */
+  bool is_awaited; /* the thread waits for the end of that */
   put_queue puts;
   event_finish *finishes;
   event_begun begun;
@@ -101,7 +102,8 @@ void event_store_push_finish(event_store *store, event_finish *finish);
 /* How many events the consumers can take, within what one transaction should lease. */
 size_t event_consumers_room(const event_store *store);
 
-/* Puts the caps and timers that consumers have added, or taken with them, in force. */
+/* Puts the caps and timers that consumers have added, or taken with them, in force; between
+ * transactions. */
 void event_consumers_read_lists(event_store *store);
 
 /* Shares leased events out between the consumers and wakes them. */

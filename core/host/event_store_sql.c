@@ -240,8 +240,7 @@ bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, 
 
 bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
   if (finish->id < 0) {
-    bool has_begun = finish->slot != 0;
-    return event_timers_end(&sql->timers, sql->file.db, -finish->id, has_begun, now) ||
+    return event_timers_end(&sql->timers, sql->file.db, -finish->id, finish->has_begun, now) ||
            event_sql_note_failure(sql);
   }
   bool is_end = finish->kind == EVENT_OUTCOME_DONE || finish->kind == EVENT_OUTCOME_DEAD;

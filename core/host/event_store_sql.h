@@ -21,7 +21,8 @@ typedef struct event_finish {
   event_outcome_kind kind;
   int64_t retry_at;
   char *error;
-  uint32_t slot; /* of event_store_begun.h, if it has begun; else 0 */
+  bool has_begun;
+  uint32_t slot; /* of event_store_begun.h, of an event that has begun; 0: none */
 } event_finish;
 
 /* A lease on its way to a consumer; `lease` is first, since it is what the consumer frees. */

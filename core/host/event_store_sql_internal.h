@@ -8,6 +8,8 @@
 #include "event_store_sql.h"
 #include "event_store_timers.h"
 
+_Static_assert(EVENT_CAPS_MAX <= EVENT_ORDER_LISTS, "what a cap holds back is parked in its list");
+
 enum {
   BEGIN,
   COMMIT,

@@ -49,7 +49,7 @@ static int count_row(sqlite3_stmt *row, event_stats *stats) {
 static bool count_ranges(sqlite3 *db, event_stats *stats) {
   int64_t after, last;
   sqlite3_stmt *query = NULL;
-  int code = event_purge_ids(db, &after, &last)
+  int code = event_file_ids(db, &after, &last)
                  ? sqlite3_prepare_v2(db,
                                       "SELECT action, state, count(*), min(received_at)"
                                       " FROM events WHERE id > ?1 AND id <= ?2"

@@ -154,8 +154,8 @@ event_timer *event_timers_due(event_timers *timers, int64_t now) {
 
 static bool set_due(event_timer *timer, sqlite3 *db, int64_t due_at) {
   timer->due_at = due_at;
-  return run(db, "UPDATE timers SET due_at = ?3 WHERE name = ?1 AND interval = ?2", timer, 0,
-             due_at);
+  /* its interval may be another one since, which is stored only after this */
+  return run(db, "UPDATE timers SET due_at = ?3, interval = ?2 WHERE name = ?1", timer, 0, due_at);
 }
 
 bool event_timers_start(event_timer *timer, sqlite3 *db, int64_t now) {

@@ -91,9 +91,7 @@ static bool delete_some(event_upkeep *upkeep, sqlite3 *db) {
                                    .state = EVENT_DONE,
                                    .before = before,
                                    .received_before = INT64_MAX};
-  if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
-      !event_purge_delete(db, &range, &deleted) ||
-      sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+  if (!event_purge_delete(db, &range, &deleted)) {
     return false;
   }
   upkeep->after = range.last;

@@ -80,9 +80,9 @@ static void *body(void *context) {
   (void)context;
   (void)pthread_mutex_lock(&own.mutex);
   for (;;) {
-    while (own.kept.size == 0 && !own.is_ending)
+    while (own.kept.size == 0 && own.lost == 0 && !own.is_ending)
       (void)pthread_cond_wait(&own.changed, &own.mutex);
-    if (own.kept.size == 0)
+    if (own.kept.size == 0 && own.lost == 0)
       break;
     lines empty = {.data = taken.data, .capacity = taken.capacity};
     uint64_t lost = own.lost;

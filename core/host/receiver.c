@@ -144,7 +144,7 @@ static void on_request(void *context, http_exchange *exchange) {
   record.action = fields.action;
   record.account_id = fields.account_id[0] != '\0' ? fields.account_id : NULL;
   http_exchange_defer(exchange);
-  event_store_queue(r->store, &record, on_stored, exchange);
+  event_store_put(r->store, &record, on_stored, exchange);
 }
 
 /* ---- the thread ------------------------------------------------------------------------ */

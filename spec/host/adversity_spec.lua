@@ -39,23 +39,33 @@ describe("palenca serve", function()
     end)
   ]]
 
-  it("lets another worker take over what a blocked one was dealt", function()
+  -- Serves with a handler that is blocked, and so many events of others behind it.
+  local function serve_blocked(workers, others)
     local path = fifo()
-    local served = stage:serve({ text = BLOCKING, arguments = { "--workers", "2" },
+    local served = stage:serve({ text = BLOCKING, arguments = { "--workers", workers },
       env = { SPEC_FIFO = path } })
     helper.post(served.url, { account_id = "blocking" })
     served:wait_output("stdout", "(blocked)")
-    for i = 1, 20 do
+    for i = 1, others do
       helper.post(served.url, { account_id = "other-" .. i })
     end
+    return served, path
+  end
+
+  local function assert_all_done_at_once(db)
+    for _, event in ipairs(helper.events(db)) do
+      assert.are.same({ "done", 1 }, { event.state, event.attempts })
+    end
+  end
+
+  it("lets another worker take over what a blocked one was dealt", function()
+    local served, path = serve_blocked("2", 20)
     helper.wait_lines(served, "stdout", "handled other%-%d+\n", 20)
     assert.is_nil(served.stdout:find("handled blocking", 1, true))
     open_fifo(path)
     served:wait_output("stdout", "(handled blocking)")
     assert.are.equal(0, served:stop())
-    for _, event in ipairs(helper.events(served.db)) do
-      assert.are.same({ "done", 1 }, { event.state, event.attempts })
-    end
+    assert_all_done_at_once(served.db)
   end)
 
   -- Both workers are kept, each by an event of its own, until the others are dealt to them.
@@ -88,20 +98,11 @@ describe("palenca serve", function()
     assert.is_nil(served.stdout:find("handled blocking", 1, true))
     open_fifo(path)
     assert.are.equal(0, served:stop())
-    for _, event in ipairs(helper.events(served.db)) do
-      assert.are.same({ "done", 1 }, { event.state, event.attempts })
-    end
+    assert_all_done_at_once(served.db)
   end)
 
   it("counts no attempt of what waits behind a handler when it is killed", function()
-    local path = fifo()
-    local served = stage:serve({ text = BLOCKING, arguments = { "--workers", "1" },
-      env = { SPEC_FIFO = path } })
-    helper.post(served.url, { account_id = "blocking" })
-    served:wait_output("stdout", "(blocked)")
-    for i = 1, 10 do
-      helper.post(served.url, { account_id = "other-" .. i })
-    end
+    local served = serve_blocked("1", 10)
     helper.ask_until(function()
       return #helper.events(served.db, { "--state", "running" }) == 11
     end, "all to be leased")

@@ -221,6 +221,26 @@ describe("a script that", function()
 
   -- ---- the worker ----------------------------------------------------------------------
 
+  it("is run, and what it starts, stands back where processors are short", function()
+    local served = serve([[
+      palenca.on("*", function()
+        local pipe = io.popen("nice")
+        print("nice " .. pipe:read("n"))
+        pipe:close()
+      end)
+    ]])
+    helper.post(served.url, { account_id = "a" })
+    local own = io.popen("nice")
+    assert.are.equal(math.min(own:read("n") + 5, 19),
+      tonumber((served:wait_output("stdout", "nice (%-?%d+)\n"))))
+    own:close()
+    -- the main thread does not
+    local status = helper.read_file("/proc/" .. served.pid .. "/stat")
+    local nice = status:match("%) " .. ("%S+ "):rep(16) .. "(%-?%d+) ")
+    assert.are.equal(served:wait_output("stdout", "nice (%-?%d+)\n") - 5, tonumber(nice))
+    assert.are.equal(0, served:stop())
+  end)
+
   it("breaks its worker fails, and another worker takes its place", function()
     local served = serve([[
       palenca.on("login.success", function() string.format = nil end)

@@ -18,6 +18,9 @@ describe("the log of palenca serve", function()
       palenca.on("login.success", function(event)
         palenca.log.info { note = ("n"):rep(20000) }
       end)
+      palenca.on("login.error", function()
+        palenca.log.info { note = ("n"):rep(2^21) }
+      end)
     ]])
   end)
 
@@ -87,6 +90,18 @@ describe("the log of palenca serve", function()
       end
     end)
   end
+
+  it("tells that an entry was too large to be kept, and goes on", function()
+    local path = fifo()
+    local served = serve("2>" .. path)
+    local reader = stage:start("/bin/cat", { path })
+    helper.post(served.url, { account_id = "large", webhook_action = "login.error" })
+    reader:wait_output("stdout", "palenca: 1 lines of this log are lost")
+    helper.wait_state(served.db, "large", "done")
+    helper.post(served.url, { account_id = "after" })
+    reader:wait_output("stdout", "account after  done")
+    assert.are.equal(0, served:stop())
+  end)
 
   it("does not keep the program from its end while nobody reads it", function()
     local served = serve("2>" .. fifo())

@@ -95,6 +95,14 @@ int number_of(const fixture *f, int64_t id) {
   return (int)(id - f->first_id + 1);
 }
 
+void wait_for(fixture *f, const int *count) {
+  (void)pthread_mutex_lock(&f->mutex);
+  while (*count == 0) {
+    (void)pthread_cond_wait(&f->changed, &f->mutex);
+  }
+  (void)pthread_mutex_unlock(&f->mutex);
+}
+
 /* ---- Putting ---- */
 
 void on_put(void *context, const event_receipt *receipt) {
@@ -116,9 +124,14 @@ event_record record_of(const char *account, const char *body) {
                         .received_at = 1700000000123};
 }
 
+void put_now(event_store *store, const event_record *record, event_put_done done, void *context) {
+  event_store_put(store, record, done, context);
+  event_store_push(store);
+}
+
 static answer put_and_wait(fixture *f, const event_record *record) {
   answer a = NO_ANSWER;
-  event_store_put(f->store, record, on_put, &a);
+  put_now(f->store, record, on_put, &a);
   (void)pthread_mutex_lock(&a.mutex);
   while (a.answers == 0) {
     (void)pthread_cond_wait(&a.changed, &a.mutex);
@@ -204,6 +217,15 @@ void assert_nothing_before(fixture *f, const worker *w) {
   int64_t id = put(f, NULL);
   assert_int_equal(take(w, NULL), id);
   finish(w, id, EVENT_OUTCOME_DONE, 0, NULL);
+}
+
+void forbid_leases(const fixture *f) {
+  execute(f, "CREATE TRIGGER no_lease BEFORE UPDATE OF attempts ON events"
+             " BEGIN SELECT RAISE(ABORT, 'no lease'); END");
+}
+
+void allow_leases(const fixture *f) {
+  execute(f, "DROP TRIGGER no_lease");
 }
 
 /* ---- Looking into the file ---- */

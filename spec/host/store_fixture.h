@@ -41,6 +41,9 @@ void close_store(fixture *f);
 
 int64_t now_ms(void);
 
+/* Waits until there is at least one of what the store said: errors, or heals. */
+void wait_for(fixture *f, const int *count);
+
 /* Where ids begin depends on when the database was made, so that tests number the events in the
  * order in which they were put, from 1. */
 int64_t id_of(const fixture *f, int number);
@@ -65,6 +68,9 @@ void on_put(void *context, const event_receipt *receipt);
 
 event_record record_of(const char *account, const char *body);
 
+/* Puts an event and pushes, so that it may be answered before this returns. */
+void put_now(event_store *store, const event_record *record, event_put_done done, void *context);
+
 /* Waits for the answer. The id, or 0 and the reason, which may be NULL if nobody asks. */
 int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size);
 int64_t put_and_tell(fixture *f, const event_record *record, bool *is_redelivery);
@@ -83,6 +89,10 @@ typedef struct {
 worker new_worker(fixture *f);
 void free_worker(worker *w);
 void wait_notified(const worker *w);
+
+/* Leases of events fail meanwhile, and with them the transactions that try. */
+void forbid_leases(const fixture *f);
+void allow_leases(const fixture *f);
 
 /* The id of the next event, freed at once; waits for it. */
 int64_t take(const worker *w, int *attempt);

@@ -167,15 +167,10 @@ static void test_a_lease_that_failed_takes_no_place(void **state) {
   open_store(f);
   int64_t first = put_action(f, "login.success", NULL);
   int64_t second = put_action(f, "login.success", NULL);
-  execute(f, "CREATE TRIGGER no_lease BEFORE UPDATE OF attempts ON events"
-             " BEGIN SELECT RAISE(ABORT, 'no lease'); END");
+  forbid_leases(f);
   worker w = capped_worker(f, "login.success", 1);
-  (void)pthread_mutex_lock(&f->mutex);
-  while (f->errors == 0) {
-    (void)pthread_cond_wait(&f->changed, &f->mutex);
-  }
-  (void)pthread_mutex_unlock(&f->mutex);
-  execute(f, "DROP TRIGGER no_lease");
+  wait_for(f, &f->errors);
+  allow_leases(f);
   assert_int_equal(take(&w, NULL), first);
   assert_waiting(f, &w);
   finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
@@ -194,6 +189,7 @@ static void test_thousands_that_wait_hold_up_nothing(void **state) {
   for (int i = 0; i < COUNT; i++) {
     event_store_put(f->store, &record, on_put, &a);
   }
+  event_store_push(f->store);
   int64_t free = put_action(f, "account.free", NULL);
   f->first_id = free - COUNT;
   worker w = capped_worker(f, "login.success", 1);

@@ -298,7 +298,7 @@ static void flood(fixture *f, int count) {
   answer a = NO_ANSWER;
   const event_record record = record_of(NULL, "{}");
   for (int i = 0; i < count; i++) {
-    event_store_queue(f->store, &record, on_put, &a);
+    event_store_put(f->store, &record, on_put, &a);
   }
   event_store_push(f->store);
   (void)pthread_mutex_lock(&a.mutex);
@@ -375,7 +375,7 @@ static void *put_many(void *context) {
     char account[32];
     (void)snprintf(account, sizeof account, "account-%d", i % 50);
     const event_record record = record_of(account, "{\"data\":1}");
-    event_store_put(p->f->store, &record, on_many, p->answers);
+    put_now(p->f->store, &record, on_many, p->answers);
   }
   return NULL;
 }

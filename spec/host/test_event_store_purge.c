@@ -33,6 +33,7 @@ static void put_typical(fixture *f, int count) {
     const event_record record = record_of(account, body);
     event_store_put(f->store, &record, on_put, &a);
   }
+  event_store_push(f->store);
   (void)pthread_mutex_lock(&a.mutex);
   while (a.answers < count) {
     (void)pthread_cond_wait(&a.changed, &a.mutex);
@@ -250,6 +251,21 @@ static void test_a_purge_deletes_what_it_tells(void **state) {
   assert_true(put(f, "unfinished") > 0);
 }
 
+/* Damage, or a file that was put together by hand. */
+static void test_a_purge_takes_events_without_a_body(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  put_typical(f, 3);
+  finish_all(f, 3, EVENT_OUTCOME_DONE);
+  close_store(f);
+  execute(f, "DELETE FROM bodies");
+  event_purge what = {.state = EVENT_DONE, .finished_before = INT64_MAX, .dry_run = true};
+  assert_int_equal(purge(f, &what).events, 3);
+  what.dry_run = false;
+  assert_int_equal(purge(f, &what).events, 3);
+  assert_int_equal(count_events(f), 0);
+}
+
 static void test_a_purge_without_anybody_serving_shrinks_the_file(void **state) {
   fixture *f = *state;
   open_store(f);
@@ -345,6 +361,7 @@ int main(void) {
       TEST(test_events_of_a_wrong_clock_do_not_keep_those_behind_them),
       TEST(test_puts_go_on_while_old_events_are_deleted),
       TEST(test_a_purge_deletes_what_it_tells),
+      TEST(test_a_purge_takes_events_without_a_body),
       TEST(test_a_purge_without_anybody_serving_shrinks_the_file),
       TEST(test_a_purge_keeps_what_would_run_again),
       TEST(test_stats_count_by_state_and_action),

@@ -51,6 +51,17 @@ static void make_due(const fixture *f) {
   execute(f, "UPDATE timers SET due_at = 1");
 }
 
+/* As after a new start: it became due while nobody served. */
+static void open_with_one_due(fixture *f) {
+  open_store(f);
+  worker w = timed_worker(f, "a", HOUR);
+  wait_count(f, 1);
+  free_worker(&w);
+  close_store(f);
+  make_due(f);
+  open_store(f);
+}
+
 static void test_a_timer_is_leased_when_it_is_due(void **state) {
   fixture *f = *state;
   open_store(f);
@@ -128,14 +139,8 @@ static void test_a_timer_outlives_its_last_worker(void **state) {
 
 static void test_what_had_not_begun_is_due_at_once(void **state) {
   fixture *f = *state;
-  open_store(f);
+  open_with_one_due(f);
   worker w = timed_worker(f, "a", HOUR);
-  wait_count(f, 1);
-  free_worker(&w);
-  close_store(f);
-  make_due(f);
-  open_store(f);
-  w = timed_worker(f, "a", HOUR);
   wait_notified(&w); /* leased and not taken */
   free_worker(&w);
   w = timed_worker(f, "a", HOUR);
@@ -144,6 +149,18 @@ static void test_what_had_not_begun_is_due_at_once(void **state) {
   w = timed_worker(f, "a", HOUR);
   assert_nothing_before(f, &w);
   free_worker(&w);
+}
+
+/* Nor is it lost to a script that has another interval for it meanwhile. */
+static void test_what_had_not_begun_is_due_at_once_with_another_interval(void **state) {
+  fixture *f = *state;
+  open_with_one_due(f);
+  worker before = timed_worker(f, "a", HOUR);
+  wait_notified(&before); /* leased and not taken */
+  free_worker(&before); /* what it gives back is written together with what follows */
+  worker after = timed_worker(f, "a", 2 * HOUR);
+  release(&after, take_timer(&after, "a"));
+  free_worker(&after);
 }
 
 static void test_another_interval_counts_from_the_last_time(void **state) {
@@ -190,21 +207,11 @@ static void test_what_no_consumer_has_any_more_is_forgotten(void **state) {
 
 static void test_a_lease_that_failed_is_made_again(void **state) {
   fixture *f = *state;
-  open_store(f);
-  worker w = timed_worker(f, "a", HOUR);
-  wait_count(f, 1);
-  free_worker(&w);
-  close_store(f);
-  make_due(f);
-  open_store(f);
+  open_with_one_due(f);
   execute(f, "CREATE TRIGGER no_lease BEFORE UPDATE OF due_at ON timers WHEN new.due_at > 1000"
              " BEGIN SELECT RAISE(ABORT, 'no lease'); END");
-  w = timed_worker(f, "a", HOUR);
-  (void)pthread_mutex_lock(&f->mutex);
-  while (f->errors == 0) {
-    (void)pthread_cond_wait(&f->changed, &f->mutex);
-  }
-  (void)pthread_mutex_unlock(&f->mutex);
+  worker w = timed_worker(f, "a", HOUR);
+  wait_for(f, &f->errors);
   execute(f, "DROP TRIGGER no_lease");
   release(&w, take_timer(&w, "a"));
   free_worker(&w);
@@ -233,6 +240,7 @@ int main(void) {
       TEST(test_a_new_start_changes_nothing_and_makes_up_once),
       TEST(test_a_timer_outlives_its_last_worker),
       TEST(test_what_had_not_begun_is_due_at_once),
+      TEST(test_what_had_not_begun_is_due_at_once_with_another_interval),
       TEST(test_another_interval_counts_from_the_last_time),
       TEST(test_what_no_consumer_has_any_more_is_forgotten),
       TEST(test_a_lease_that_failed_is_made_again),

@@ -108,14 +108,6 @@ static void test_a_missing_directory_is_an_error(void **state) {
 
 /* ---- A full disk ---- */
 
-static void wait_for(fixture *f, const int *count) {
-  (void)pthread_mutex_lock(&f->mutex);
-  while (*count == 0) {
-    (void)pthread_cond_wait(&f->changed, &f->mutex);
-  }
-  (void)pthread_mutex_unlock(&f->mutex);
-}
-
 static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   fixture *f = *state;
   open_store(f);
@@ -212,8 +204,7 @@ static void test_leases_that_fail_hold_up_neither_puts_nor_finishes(void **state
   int64_t first = put(f, "a"), second = put(f, "b");
   event_consumer_want(w.consumer, 1);
   assert_int_equal(take(&w, NULL), first);
-  execute(f, "CREATE TRIGGER no_lease BEFORE UPDATE OF attempts ON events"
-             " BEGIN SELECT RAISE(ABORT, 'no lease'); END");
+  forbid_leases(f);
   event_consumer_want(w.consumer, 1);
   wait_for(f, &f->errors);
   assert_true(put(f, "c") > second);
@@ -222,7 +213,7 @@ static void test_leases_that_fail_hold_up_neither_puts_nor_finishes(void **state
     (void)usleep(1000);
   }
   assert_listed(f, NULL, "1 done 1 -\n2 received 0 -\n3 received 0 -\n");
-  execute(f, "DROP TRIGGER no_lease");
+  allow_leases(f);
   assert_int_equal(take(&w, NULL), second);
   free_worker(&w);
 }
@@ -237,7 +228,7 @@ static void test_a_locked_database_fails_puts_and_commands_and_heals(void **stat
   char error[512] = "";
   const event_record record = record_of("b", "{}");
   answer a = NO_ANSWER;
-  event_store_put(f->store, &record, on_put, &a);
+  put_now(f->store, &record, on_put, &a);
   event_replay_result result;
   assert_false(event_store_replay(f->path, first, &result, error, sizeof error));
   assert_non_null(strstr(error, "cannot write to"));

@@ -28,9 +28,6 @@ end)
 options.seconds = number("a number of seconds from 0", function(value)
   return value >= 0 and value <= 1e6
 end)
-options.mebibytes = number("a whole number of MiB from 16 to 1048576", function(value)
-  return math.tointeger(value) and value >= 16 and value <= 1048576
-end)
 options.duration = number("a number of seconds from 0.001 to 86400", function(value)
   return value >= 0.001 and value <= 86400
 end)
@@ -38,8 +35,10 @@ end)
 --- A converter for whole numbers.
 -- @tparam integer least
 -- @tparam integer most
-function options.whole(least, most)
-  return number(string.format("a whole number from %d to %d", least, most), function(value)
+-- @tparam ?string unit of what
+function options.whole(least, most, unit)
+  local what = unit and " of " .. unit or ""
+  return number(string.format("a whole number%s from %d to %d", what, least, most), function(value)
     return math.tointeger(value) and value >= least and value <= most
   end)
 end

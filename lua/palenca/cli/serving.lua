@@ -50,7 +50,7 @@ function serving.define(command)
     { "--cpu-timeout", "Seconds that a handler may compute without waiting; its attempt has failed "
       .. "then. The same holds for the loading of the script.", 5, options.duration, "SECONDS" },
     { "--memory-limit", "MiB of memory that the script may take in each worker.", 256,
-      options.mebibytes, "MIB" },
+      options.whole(16, 1048576, "MiB"), "MIB" },
     { "--drain-timeout", "Seconds that running handlers get to end after Ctrl-C or SIGTERM.", 30,
       options.seconds, "SECONDS" },
   })

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-void event_store_queue(event_store *store, const event_record *record, event_put_done done,
+void event_store_put(event_store *store, const event_record *record, event_put_done done,
                        void *context) {
   (void)store;
   (void)record;
