@@ -259,6 +259,17 @@ static int64_t log_size(const fixture *f) {
   return (int64_t)status.st_size;
 }
 
+static void test_the_log_has_its_size_from_the_beginning(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t size = log_size(f);
+  assert_true(size > (4 << 20));
+  for (int i = 0; i < 20; i++) {
+    (void)put(f, "a");
+  }
+  assert_int_equal(log_size(f), size);
+}
+
 static void test_a_log_that_a_reader_let_grow_is_cut(void **state) {
   enum {
     LIMIT = 8 << 20
@@ -361,6 +372,7 @@ int main(void) {
       TEST(test_the_order_is_what_it_was_before_a_finish_that_failed),
       TEST(test_leases_that_fail_hold_up_neither_puts_nor_finishes),
       TEST(test_a_locked_database_fails_puts_and_commands_and_heals),
+      TEST(test_the_log_has_its_size_from_the_beginning),
       TEST(test_a_log_that_a_reader_let_grow_is_cut),
       TEST(test_a_damaged_database_fails_puts_and_heals_with_it),
       TEST(test_a_damaged_database_is_not_opened),
