@@ -49,9 +49,9 @@ static void drop(stub_server *server, size_t index) {
   server->connections[index] = server->connections[--server->connection_count];
 }
 
-static void send_all(int fd, const char *data, size_t size) {
+static void send_all(int fd, const char *data, size_t size, int flags) {
   while (size > 0) {
-    ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
+    ssize_t sent = send(fd, data, size, MSG_NOSIGNAL | flags);
     if (sent <= 0)
       return; /* the client has gone: what it makes of that is the test */
     data += sent;
@@ -67,7 +67,8 @@ static bool answer(stub_server *server, size_t index) {
   const stub_answer *what = &script->answers[one->number < last ? one->number : last];
   if (what->data == NULL && what->then == STUB_KEEP)
     return true; /* it waits for ever */
-  send_all(one->fd, what->data, what->size);
+  /* An end comes along with the answer: a client that has read one knows of the other. */
+  send_all(one->fd, what->data, what->size, what->then == STUB_KEEP ? 0 : MSG_MORE);
   server->waiting--;
   one->waits = false;
   one->size = 0;

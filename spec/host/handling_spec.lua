@@ -184,11 +184,13 @@ describe("handlers", function()
   end)
 
   it("that have failed are tried again, and the later events of the account wait", function()
-    local server = stage:server(function(request, server)
-      request.respond(#server.requests == 1 and 500 or 200, "{}")
+    local server = stage:server(function(request)
+      if request.path ~= "/1/1" then
+        request.respond(200, "{}")
+      end
     end)
     local served = serve([[
-      palenca.on("*", function(event)
+      palenca.on("*", {retry_wait = 0.01}, function(event)
         local response = assert(palenca.http{
           url = URL .. "/" .. event.data.number .. "/" .. event.attempt})
         if response.status ~= 200 then error("answered " .. response.status, 0) end
@@ -196,7 +198,10 @@ describe("handlers", function()
     ]], { url = server.url })
     helper.post(served.url, { account_id = "a", number = 1 })
     helper.post(served.url, { account_id = "a", number = 2 })
+    local first = server:wait_request("/1/1")
     helper.post(served.url, { account_id = "b", number = 3 })
+    server:wait_request("/3/1")
+    first.respond(500, "{}")
     server:wait_request("/2/1")
     local order = {}
     for i, request in ipairs(server.requests) do

@@ -10,13 +10,26 @@ local helper = { json = cjson }
 -- Whether the program is built with sanitizers: slower, and with more memory.
 helper.sanitized = os.getenv("SPEC_SANITIZED") == "1"
 
---- Asks again and again until `check` answers something true; for checks that wait for an answer
--- themselves, so that nothing here spins. Raises after a minute.
+-- Lets the event loop run for some milliseconds.
+local function pause(milliseconds)
+  local timer, is_over = uv.new_timer(), false
+  timer:start(milliseconds, 0, function()
+    is_over = true
+  end)
+  process.wait_for(function()
+    return is_over
+  end, "a timer")
+  timer:close()
+end
+
+--- Asks again and again until `check` answers something true; in between what is asked about has
+-- the processor. Raises after a minute.
 function helper.ask_until(check, what)
   local deadline = uv.hrtime() + 60e9
   local result = check()
   while not result do
     assert(uv.hrtime() < deadline, "asked in vain for " .. what)
+    pause(10)
     result = check()
   end
   return result
@@ -50,6 +63,22 @@ function helper.descriptors(pid)
     count = count + 1
   end
   return count
+end
+
+--- A port that nobody listens on, nor gets by chance for a connection, as those that the system
+-- hands out.
+function helper.free_port()
+  math.randomseed(uv.hrtime() % 2 ^ 31)
+  while true do
+    local port = math.random(12000, 32000)
+    local socket = uv.new_tcp()
+    local is_free = socket:bind("127.0.0.1", port) and socket:listen(1, function() end)
+    socket:close()
+    uv.run("nowait")
+    if is_free then
+      return port
+    end
+  end
 end
 
 -- ---- connections ---------------------------------------------------------------------

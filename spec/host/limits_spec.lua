@@ -52,20 +52,19 @@ describe("the receiver's limits:", function()
   end
 
   it("clients that drip are cut off at the deadline of the whole request", function()
-    local served = serve("--request-timeout", "0.5", "--idle-timeout", "30")
-    local good = stage:connect(served.url)
+    local served = serve("--request-timeout", "1", "--idle-timeout", "30")
     local began = uv.hrtime()
     local head = dripping(served, "POST /webhooks/palenca HTTP/1.1\r\nHost: spec\r\nX: ", "x")
     local body = dripping(served, HEAD .. "60000\r\n\r\n", " ")
     local chunk = dripping(served,
       HEAD:gsub("Content.*", "Transfer-Encoding: chunked\r\n\r\nff\r\n"), " ")
     local line = dripping(served, "POST /", "x")
-    local answered = 0
+    local good, answered = stage:connect(served.url), 0
     while not (head.ended and body.ended and chunk.ended and line.ended) do
       assert.are.equal(200, ask(good).status)
       answered = answered + 1
     end
-    assert.is_true(uv.hrtime() - began > 0.4e9)
+    assert.is_true(uv.hrtime() - began > 0.9e9)
     assert.is_true(answered > 1)
     for _, connection in ipairs({ head, body, chunk }) do
       assert.are.equal(408, connection:poll().status)
@@ -87,7 +86,7 @@ describe("the receiver's limits:", function()
   end)
 
   it("a connection that sends nothing is closed, and one that is idle after a while", function()
-    local served = serve("--request-timeout", "0.3", "--idle-timeout", "1")
+    local served = serve("--request-timeout", "0.5", "--idle-timeout", "3")
     local idle = stage:connect(served.url)
     assert.are.equal(200, ask(idle).status)
     local silent = stage:connect(served.url):wait_connected()

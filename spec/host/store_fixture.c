@@ -234,6 +234,7 @@ int64_t query(const fixture *f, const char *text) {
   sqlite3 *db = NULL;
   sqlite3_stmt *statement = NULL;
   assert_int_equal(sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+  (void)sqlite3_busy_timeout(db, PATIENCE_MS);
   assert_int_equal(sqlite3_prepare_v2(db, text, -1, &statement, NULL), SQLITE_OK);
   assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
   int64_t value = sqlite3_column_int64(statement, 0);

@@ -224,6 +224,7 @@ static void test_a_locked_database_fails_puts_and_commands_and_heals(void **stat
   int64_t first = put(f, "a");
   sqlite3 *other = NULL;
   assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+  (void)sqlite3_busy_timeout(other, PATIENCE_MS); /* the store may be writing */
   assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
   char error[512] = "";
   const event_record record = record_of("b", "{}");

@@ -23,22 +23,6 @@ function nginx.names_in(directory)
   return names
 end
 
---- A port that nobody listens on, nor gets by chance for a connection, as those that the system
--- hands out.
-function nginx.free_port()
-  math.randomseed(uv.hrtime() % 2 ^ 31)
-  while true do
-    local port = math.random(12000, 32000)
-    local socket = uv.new_tcp()
-    local is_free = socket:bind("127.0.0.1", port) and socket:listen(1, function() end)
-    socket:close()
-    uv.run("nowait")
-    if is_free then
-      return port
-    end
-  end
-end
-
 --- The pattern that finds the module built along with the program under test.
 function nginx.module_pattern()
   return process.program():match("^(.*)/bin/palenca$") .. "/lua/luajit/?.so;;"

@@ -162,7 +162,8 @@ end
 local function threads(pid)
   local list = {}
   for _, id in ipairs(helper.names_in("/proc/" .. pid .. "/task")) do
-    list[#list + 1] = helper.read_file("/proc/" .. pid .. "/task/" .. id .. "/comm"):match("[^\n]+")
+    local name = helper.read_file("/proc/" .. pid .. "/task/" .. id .. "/comm")
+    list[#list + 1] = name and name:match("[^\n]+") -- it may have ended meanwhile
   end
   table.sort(list)
   return list
