@@ -1,6 +1,7 @@
 /* The thread of the event store, and the requests that wait for it. */
 #include "clock.h"
 #include "event_store_shared.h"
+#include "prompt.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -411,6 +412,7 @@ static void run_batch(event_store *store, store_batch *batch, bool has_begun) {
 
 void *event_store_serve(void *context) {
   event_store *store = context;
+  prompt_thread();
   (void)pthread_mutex_lock(&store->mutex);
   for (;;) {
     store_batch batch = {.next_due = INT64_MAX};

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "http_server.h"
+#include "prompt.h"
 #include "webhook_body.h"
 
 #include <openssl/crypto.h>
@@ -181,6 +182,7 @@ static bool wait_and_run(receiver *r, int64_t most) {
 
 static void *loop(void *context) {
   receiver *r = context;
+  prompt_thread();
   while (wait_and_run(r, -1)) {
   }
   http_server_close_listener(r->server);
