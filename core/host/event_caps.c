@@ -4,6 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ALL 0 /* the place of "*" */
+
+bool event_caps_init(event_caps *caps) {
+  caps->list[ALL] = (event_cap){.pattern = strdup("*")};
+  caps->count = 1;
+  return caps->list[ALL].pattern != NULL;
+}
+
 void event_caps_free(event_caps *caps) {
   for (int i = 0; i < caps->count; i++) {
     free(caps->list[i].pattern);
@@ -39,16 +47,15 @@ static event_cap *find(event_caps *caps, const char *pattern) {
 
 bool event_caps_limit(event_caps *caps, const char *pattern, size_t limit) {
   event_cap *cap = find(caps, pattern);
-  if (cap == NULL) {
-    return false;
-  }
+  bool has_place = cap != NULL;
+  cap = has_place ? cap : &caps->list[ALL];
   cap->limit = cap->limit == 0 || limit < cap->limit ? limit : cap->limit;
-  return true;
+  return has_place;
 }
 
 void event_caps_tidy(event_caps *caps, int index, bool is_awaited) {
   event_cap *cap = &caps->list[index];
-  if (cap->limit == 0 && cap->used == 0 && !is_awaited) {
+  if (index != ALL && cap->limit == 0 && cap->used == 0 && !is_awaited) {
     free(cap->pattern);
     *cap = (event_cap){.pattern = NULL};
   }
@@ -57,18 +64,17 @@ void event_caps_tidy(event_caps *caps, int index, bool is_awaited) {
   }
 }
 
+/* "*" is not looked at here. */
 static bool fits(const char *pattern, const char *action) {
   size_t size = strlen(pattern);
-  if (strcmp(pattern, "*") == 0) {
-    return true;
-  }
   bool is_family = size > 2 && strcmp(pattern + size - 2, ".*") == 0;
   return is_family ? strncmp(pattern, action, size - 1) == 0 : strcmp(pattern, action) == 0;
 }
 
+/* All are counted at all times, since a limit for them may come up while they run. */
 event_cap_set event_caps_of(const event_caps *caps, const char *action) {
-  event_cap_set set = 0;
-  for (int i = 0; i < caps->count; i++) {
+  event_cap_set set = (event_cap_set)1 << ALL;
+  for (int i = ALL + 1; i < caps->count; i++) {
     const event_cap *cap = &caps->list[i];
     if (cap->limit > 0 && fits(cap->pattern, action)) {
       set |= (event_cap_set)1 << i;

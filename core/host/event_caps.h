@@ -25,12 +25,14 @@ typedef struct {
 /* A set of caps, by their places in the list. */
 typedef uint64_t event_cap_set;
 
+/* Has a place for "*" from the beginning. False: out of memory. */
+bool event_caps_init(event_caps *caps);
 void event_caps_free(event_caps *caps);
 
 /* Lifts all limits, before those that hold now are set. */
 void event_caps_lift(event_caps *caps);
 /* The pattern is an action, a family such as "login.*", or "*". Of several limits the least one
- * holds. False without memory or room: the limit does not hold then. */
+ * holds. False without memory or room for the pattern: all events keep to the limit then. */
 bool event_caps_limit(event_caps *caps, const char *pattern, size_t limit);
 /* Frees the place of a cap that nobody needs any more; `is_awaited`: an event waits for it. */
 void event_caps_tidy(event_caps *caps, int index, bool is_awaited);

@@ -168,18 +168,37 @@ void event_consumers_deliver(event_store *store, event_grant *grant) {
   (void)pthread_mutex_unlock(&store->mutex);
 }
 
+/* The log's writer waits for nobody. */
+static void tell_crowd(event_store *store, bool is_crowded) {
+  if (store->options.log != NULL && is_crowded != store->caps_are_crowded) {
+    store->options.log(store->options.log_context, is_crowded,
+                       is_crowded ? "the versions of the script that still run limit too many "
+                                    "actions: all events keep to the narrowest of these limits"
+                                  : "actions keep to limits of their own again");
+  }
+  store->caps_are_crowded = is_crowded;
+}
+
 /* Those of all consumers, since some may run a script of before meanwhile; its events keep to
- * the narrower one. */
-static void read_caps(event_store *store) {
+ * the narrower one. False: not all have found a place. */
+static bool set_caps(event_store *store) {
   event_caps *caps = event_sql_caps(store->sql);
+  bool have_places = true;
   event_caps_lift(caps);
   for (size_t i = 0; i < store->consumer_count; i++) {
     const event_consumer *consumer = store->consumers[i];
     for (size_t j = 0; j < consumer->cap_count; j++) {
-      (void)event_caps_limit(caps, consumer->caps[j].pattern, consumer->caps[j].limit);
+      have_places =
+          event_caps_limit(caps, consumer->caps[j].pattern, consumer->caps[j].limit) && have_places;
     }
   }
   event_sql_tidy_caps(store->sql);
+  return have_places;
+}
+
+/* The second time there are the places of those that are gone. */
+static void read_caps(event_store *store) {
+  tell_crowd(store, !set_caps(store) && !set_caps(store));
 }
 
 /* Those of all consumers that have begun to work, the latest script's last. They are looked at once

@@ -63,6 +63,7 @@ struct event_store {
   bool in_trouble;
   int tries_at_close;
   int64_t rest_ms;
+  bool caps_are_crowded; /* there is no place for some */
 
   pthread_t thread;
   pthread_mutex_t mutex;

@@ -77,13 +77,13 @@ event_sql *event_sql_open(const char *path, char *error, size_t error_size) {
     return NULL;
   }
   sql->order = event_order_new();
-  if (sql->order == NULL) {
+  bool has_memory = sql->order != NULL && event_caps_init(&sql->caps);
+  if (!has_memory) {
     (void)snprintf(error, error_size, "out of memory");
-    free(sql);
-    return NULL;
   }
-  if (!event_file_open(&sql->file, path, error, error_size)) {
+  if (!has_memory || !event_file_open(&sql->file, path, error, error_size)) {
     event_order_free(sql->order);
+    event_caps_free(&sql->caps);
     free(sql);
     return NULL;
   }

@@ -50,7 +50,7 @@ static int cap(lua_State *L) {
   lua_Integer count = luaL_checkinteger(L, 2);
   luaL_argcheck(L, count >= 1, 2, "from 1");
   if (!event_consumer_cap(check_consumer(L), pattern, (size_t)count))
-    luaL_error(L, "too many events have a concurrency of their own");
+    luaL_error(L, "out of memory");
   return 0;
 }
 
@@ -135,5 +135,7 @@ void lua_open_task(lua_State *L) {
   }
   lua_pop(L, 1);
   luaL_newlib(L, functions);
+  lua_pushinteger(L, EVENT_CONSUMER_CAPS);
+  lua_setfield(L, -2, "CAPS_MAX"); /* so many patterns can have a cap */
   lua_setfield(L, -2, "task");
 }

@@ -13,19 +13,17 @@ local option_types = {
   retry_wait = "seconds",
 }
 
--- For as many the program keeps count.
-local CAPS_MAX = 32
-
 local caps = {} -- action → how many events it fits may run at once
+local caps_max = math.huge
 
 local function check_cap(action, concurrency)
   local count = 0
   for _ in pairs(caps) do
     count = count + 1
   end
-  if concurrency and not caps[action] and count == CAPS_MAX then
+  if concurrency and not caps[action] and count >= caps_max then
     error(string.format("palenca.on: at most %d actions can have a concurrency of their own",
-      CAPS_MAX), 3)
+      caps_max), 3)
   end
 end
 
@@ -103,6 +101,12 @@ end
 -- @treturn {[string]=number} of each action that was registered with a `concurrency`
 function events.caps()
   return caps
+end
+
+--- Lets no more actions have a concurrency of their own, for whoever keeps count of them.
+-- @tparam integer count
+function events.limit_caps(count)
+  caps_max = count
 end
 
 --- What is registered, for reports.

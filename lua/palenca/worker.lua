@@ -271,6 +271,7 @@ return function(text)
   }, Worker)
   runtime.use(self.schedule:runtime())
   timers.serve()
+  events.limit_caps(task.CAPS_MAX)
   forbid_exit()
   load(self, options.script)
   for action, count in pairs(events.caps()) do

@@ -216,6 +216,53 @@ static void test_a_consumer_has_a_bounded_number_of_caps(void **state) {
   free_worker(&w);
 }
 
+/* As three versions of a script that run at once may have them. */
+static void cap_crowd(worker workers[3]) {
+  for (int i = 0; i < 3; i++) {
+    for (int j = i == 2; j < EVENT_CONSUMER_CAPS; j++) {
+      char pattern[32];
+      (void)snprintf(pattern, sizeof pattern, "crowd.%d_%d", i, j);
+      assert_true(event_consumer_cap(workers[i].consumer, pattern, 5));
+    }
+  }
+  assert_true(event_consumer_cap(workers[2].consumer, "login.success", 2));
+}
+
+static void test_a_cap_without_a_place_holds_nevertheless(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t ids[4];
+  for (int i = 0; i < 4; i++) {
+    ids[i] = put_action(f, "login.success", NULL);
+  }
+  worker workers[3] = {new_worker(f), new_worker(f), new_worker(f)};
+  worker *last = &workers[2];
+  cap_crowd(workers);
+  event_consumer_want(last->consumer, 10);
+  assert_int_equal(take(last, NULL), ids[0]);
+  assert_int_equal(take(last, NULL), ids[1]);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 1"), 2);
+  assert_int_equal(f->errors, 1);
+  assert_non_null(strstr(f->last_error, "narrowest of these limits"));
+  finish(last, ids[0], EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(last, NULL), ids[2]);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 1"), 2);
+  finish(last, ids[1], EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(last, NULL), ids[3]);
+  finish(last, ids[2], EVENT_OUTCOME_DONE, 0, NULL);
+  finish(last, ids[3], EVENT_OUTCOME_DONE, 0, NULL);
+  free_worker(&workers[0]);
+  free_worker(&workers[1]);
+  wait_for(f, &f->heals);
+  event_consumer_want(last->consumer, 10);
+  int64_t again[] = {put_action(f, "login.success", NULL), put_action(f, "login.success", NULL),
+                     put_action(f, "login.success", NULL)};
+  assert_int_equal(take(last, NULL), again[0]);
+  assert_int_equal(take(last, NULL), again[1]);
+  assert_waiting(f, last);
+  free_worker(last);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_no_more_than_the_cap_are_leased_and_others_go_on),
@@ -227,6 +274,7 @@ int main(void) {
       TEST(test_a_lease_that_failed_takes_no_place),
       TEST(test_thousands_that_wait_hold_up_nothing),
       TEST(test_a_consumer_has_a_bounded_number_of_caps),
+      TEST(test_a_cap_without_a_place_holds_nevertheless),
   };
   return cmocka_run_group_tests_name("event store, caps", tests, NULL, NULL);
 }

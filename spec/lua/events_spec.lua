@@ -101,6 +101,7 @@ describe("palenca.on", function()
   end)
 
   it("keeps the least concurrency of an action, for so many as can be counted", function()
+    events.limit_caps(32)
     palenca.on("login.*", { concurrency = 5 }, print)
     palenca.on("login.*", { concurrency = 3 }, print)
     palenca.on("login.*", { concurrency = 4 }, print)
