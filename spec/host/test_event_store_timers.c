@@ -157,7 +157,7 @@ static void test_what_had_not_begun_is_due_at_once_with_another_interval(void **
   open_with_one_due(f);
   worker before = timed_worker(f, "a", HOUR);
   wait_notified(&before); /* leased and not taken */
-  free_worker(&before); /* what it gives back is written together with what follows */
+  free_worker(&before);   /* what it gives back is written together with what follows */
   worker after = timed_worker(f, "a", 2 * HOUR);
   release(&after, take_timer(&after, "a"));
   free_worker(&after);
@@ -217,6 +217,29 @@ static void test_a_lease_that_failed_is_made_again(void **state) {
   free_worker(&w);
 }
 
+/* A single event is stored by who puts it, in a transaction that begins in another way than those
+ * of the store's thread. */
+static void test_a_put_that_failed_ends_no_run(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  close_store(f);
+  execute(f, "CREATE TRIGGER no_put BEFORE INSERT ON events WHEN new.action = 'fails'"
+             " BEGIN SELECT RAISE(ABORT, 'no put'); END");
+  open_store(f);
+  worker w = timed_worker(f, "a", 1);
+  int64_t id = take_timer(&w, "a");
+  while (due_in(f, "a") > -50) {
+    (void)usleep(1000);
+  }
+  event_record record = record_of(NULL, "{}");
+  record.action = "fails";
+  assert_int_equal(put_record(f, &record, NULL, 0), 0);
+  assert_nothing_before(f, &w);
+  release(&w, id);
+  release(&w, take_timer(&w, "a"));
+  free_worker(&w);
+}
+
 static void test_timers_are_no_events(void **state) {
   fixture *f = *state;
   open_store(f);
@@ -244,6 +267,7 @@ int main(void) {
       TEST(test_another_interval_counts_from_the_last_time),
       TEST(test_what_no_consumer_has_any_more_is_forgotten),
       TEST(test_a_lease_that_failed_is_made_again),
+      TEST(test_a_put_that_failed_ends_no_run),
       TEST(test_timers_are_no_events),
   };
   return cmocka_run_group_tests_name("event store, timers", tests, NULL, NULL);
