@@ -90,7 +90,12 @@ function serving.start(given, client)
     keeps_events = not given.before_exit,
     before_exit = given.before_exit or nothing,
   }, Serving)
-  local problem
+  -- a mistyped path is told as that, whatever else is in the way
+  local file, problem = io.open(given.script)
+  if not file then
+    failure("cannot open %s", problem)
+  end
+  file:close()
   self.store, problem = host.store(store_options.read(given))
   if not self.store then
     failure("%s", problem)
