@@ -4,6 +4,7 @@
  * A connection sends to accounts of its own, in turn, and its next event only after the last one
  * was answered 200: until then it sends that one again. Prints one object of JSON. */
 #include "load_connection.h"
+#include "prompt.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -330,6 +331,8 @@ int main(int argc, char **argv) {
   all.connections = must(calloc(all.options.connections, sizeof *all.connections));
   all.idle = must(calloc(all.options.connections, sizeof *all.idle));
   all.poll = epoll_create1(EPOLL_CLOEXEC);
+  if (all.options.rate > 0)
+    prompt_thread(); /* senders at a rate have machines of their own */
   if (all.options.acked != NULL)
     all.journal = must(fopen(all.options.acked, "a"));
   run(&all);
