@@ -98,6 +98,7 @@ build = {
     ["palenca.runtime.blocking"] = "lua/palenca/runtime/blocking.lua",
     ["palenca.runtime.nginx"] = "lua/palenca/runtime/nginx.lua",
     ["palenca.runtime.calls"] = "lua/palenca/runtime/calls.lua",
+    ["palenca.signature"] = "lua/palenca/signature.lua",
     ["palenca.timers"] = "lua/palenca/timers.lua",
     ["palenca.webhook"] = "lua/palenca/webhook.lua",
   },

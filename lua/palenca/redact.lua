@@ -15,6 +15,9 @@ local identity_numbers = {
 -- JSON within a string of JSON within a string of JSON, and so on.
 local NESTED_MOST = 8
 
+-- So long an identity number is at most, if each of its characters is an escape of an escape.
+local NUMBER_MAX = 400
+
 local plain_escapes = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
 
 -- What the escape at a place stands for, and how long it is: those of JSON, and the %0A of a URL.
@@ -89,6 +92,10 @@ end
 
 local function find_identity(text)
   local marks = {}
+  -- every one of them has three digits in a row
+  if not text:find("%d%d%d") and not text:find("[\\%%]") then
+    return marks
+  end
   add_marks(marks, text)
   if not text:find("[\\%%]") then
     return marks
@@ -152,6 +159,34 @@ function redact.line(text, lines)
     text = text:gsub(pattern, "?")
   end
   return text
+end
+
+--- Both: what somebody else has written, as it may stand in a log.
+-- @tparam string text of one line
+-- @tparam[opt] boolean lines keep line ends and tabs
+-- @treturn string
+function redact.clean(text, lines)
+  return redact.line(redact.identity(text), lines)
+end
+
+--- Puts what was raised into words that may be kept: bounded, without identity numbers.
+-- @param problem what was raised
+-- @tparam number most bytes of it
+-- @treturn string
+function redact.problem(problem, most)
+  -- it may be an object whose __tostring raises as well
+  local ok, text = pcall(tostring, problem)
+  if not ok then
+    return "an error that cannot be shown: " .. type(problem)
+  end
+  if #text <= most then
+    return redact.identity(text)
+  end
+  -- cut first, since it may be megabytes; and not within a number, which would not be known then
+  local kept = text:sub(1, most):gsub("[\xC0-\xFF][\x80-\xBF]*$", "")
+  local word = kept:reverse():match("^[%w.%%\\-]*")
+  kept = kept:sub(1, -1 - math.min(#word, NUMBER_MAX))
+  return redact.identity(kept) .. " […]"
 end
 
 return redact

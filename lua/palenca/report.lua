@@ -1,5 +1,6 @@
 --- What the program tells the person who runs it: lines for a terminal, or lines of JSON.
 -- @module palenca.report
+local check = require("palenca.check")
 local host = require("palenca.host")
 local json = require("palenca.json")
 local redact = require("palenca.redact")
@@ -87,14 +88,19 @@ function report.line(text, fields)
   end
 end
 
+-- What the sender has written; an id in UUID form may look as if it had an identity number in it.
+local function shown(text)
+  return text and not check.is_uuid(text) and redact.identity(text) or text
+end
+
 local function describe(event)
   return redact.line(string.format(
     "%s  event %d  %-16s %s account %s",
     time_of_day(),
     event.id,
-    event.action or "?",
-    event.platform or "-",
-    event.account_id or "-"
+    shown(event.action) or "?",
+    shown(event.platform) or "-",
+    shown(event.account_id) or "-"
   ))
 end
 
@@ -102,9 +108,9 @@ local function fields_of(event, state)
   return {
     event = "handled",
     id = event.id,
-    action = event.action,
-    account_id = event.account_id,
-    platform = event.platform,
+    action = shown(event.action),
+    account_id = shown(event.account_id),
+    platform = shown(event.platform),
     attempt = event.attempt,
     state = state,
   }

@@ -259,6 +259,35 @@ describe("palenca serve", function()
     assert.is_nil((served.stderr .. served.stdout):find("XEXX", 1, true))
   end)
 
+  it("keeps identity numbers that the sender writes elsewhere out of the log", function()
+    local directory = stage:directory()
+    local script = process.write_file(directory .. "/s.lua", [[
+      require "palenca".on("*", function(event)
+        if event.action == "failing.XEXX010101HNEXXXA4" then error("no", 0) end
+      end)
+    ]])
+    local account = "00000000-0000-4000-8000-aab010101abc" -- has the form of an RFC in it
+    for _, json in ipairs { false, "--json" } do
+      local served = stage:palenca({ "serve", script, "--listen", "127.0.0.1:0", "--db",
+        directory .. "/" .. tostring(json) .. ".db", json or nil })
+      local url = served:wait_output("stderr", "(http:[^\n ]+palenca)"):gsub("\\", "")
+      for _, action in ipairs { "good.XEXX010101HNEXXXA4", "failing.XEXX010101HNEXXXA4" } do
+        for _, id in ipairs { account, "12345678909" } do
+          helper.post(url, { webhook_action = action, account_id = id,
+            platform = "123.456.789-09" })
+        end
+      end
+      for _, name in ipairs { "good", "failing" } do
+        helper.wait_lines(served, "stderr", name .. "%.%[identity number%]", 2)
+      end
+      assert.are.equal(0, served:stop())
+      for _, secret in ipairs { "XEXX", "123.456", "12345678909" } do
+        assert.is_nil(served.stderr:find(secret, 1, true), served.stderr)
+      end
+      assert.truthy(served.stderr:find(account, 1, true))
+    end
+  end)
+
   it("acknowledges nothing that would go into a file without a name", function()
     local served = stage:serve({ text = "" })
     helper.post(served.url, { account_id = "before" })

@@ -3,6 +3,8 @@ local assert = require("luassert")
 local helper = require("spec.nginx.helper")
 local http = require("spec.support.http")
 
+local endpoints = {}
+
 -- What the handlers do is in the event: they tell of it, wait or fail.
 local HANDLERS = [[
   local palenca = require "palenca"
@@ -30,6 +32,9 @@ local HTTP = [[
   }
 ]]
 
+--- What stands in nginx.conf beside the servers: the handlers, and what they need.
+endpoints.http = HTTP:gsub("HANDLERS", function() return HANDLERS end)
+
 local SERVER = [[
   location = /webhooks/palenca {
     content_by_lua_block { require("palenca.nginx").webhook() }
@@ -39,23 +44,11 @@ local SERVER = [[
       secrets = { "old secret", "new secret" }, signature_header = "X-Signature",
     } }
   }
-  location = /variables {
-    set $palenca_secrets "one two";
-    set $palenca_signature_header X-Signature;
-    set $palenca_signature_digest sha1;
-    set $palenca_signature_encoding base64;
-    set $palenca_signature_prefix "v1=";
-    set $palenca_max_body 200;
-    content_by_lua_block { require("palenca.nginx").webhook() }
-  }
   location = /short_window {
     content_by_lua_block { require("palenca.nginx").webhook { redelivery_window = 1 } }
   }
   location = /no_window {
     content_by_lua_block { require("palenca.nginx").webhook { redelivery_window = 0 } }
-  }
-  location = /environment {
-    content_by_lua_block { require("palenca.nginx").webhook { secrets = { "s" } } }
   }
   location = /limited {
     client_max_body_size 64k;
@@ -88,7 +81,15 @@ local SERVER = [[
       unknown = { secret = "a" },
       dict = { dict = "other" }, digest = { signature_header = "X", secrets = { "a" },
         signature_digest = "md5" }, empty = { signature_header = "X", secrets = { "" } },
-      limit = { max_body = 0 },
+      limit = { max_body = 0 }, none = { secrets = {} }, blank = { secrets = { "a", " " } },
+      number = { signature_header = "X", secrets = { 7 } },
+      control = { signature_header = "X", secrets = { "a\0b" } },
+      name = { signature_header = "X Y", secrets = { "a" } },
+      onlydigest = { signature_digest = "sha1" },
+      onlyencoding = { signature_encoding = "hex" }, onlyprefix = { signature_prefix = "v1=" },
+      encoding = { signature_header = "X", secrets = { "a" }, signature_encoding = "rot13" },
+      prefix = { signature_header = "X", secrets = { "a" }, signature_prefix = "" },
+      long = { signature_header = "X", secrets = { "a" }, signature_prefix = ("x"):rep(32) },
     }
     local ok, problem = pcall(require("palenca.nginx").webhook, options[ngx.var.uri:match("%a+$")])
     ngx.say(problem)
@@ -104,8 +105,6 @@ local SERVER = [[
   } }
   location = /go { content_by_lua_block { state:set(ngx.var.arg_name, true) } }
 ]]
-
-local endpoints = {}
 
 local Endpoint = {}
 Endpoint.__index = Endpoint
@@ -144,7 +143,7 @@ function endpoints.start()
   local server = SERVER:gsub("UPSTREAM", serve.url)
   local nginx = helper.start(stage, {
     workers = 2,
-    http = HTTP:gsub("HANDLERS", function() return HANDLERS end),
+    http = endpoints.http,
     server = server,
     main = "env PALENCA_RATE_LIMIT;", env = { PALENCA_RATE_LIMIT = "77" },
   })

@@ -32,6 +32,17 @@ describe("an event inside nginx", function()
     assert.truthy(endpoint.nginx:log():find("it has failed for", 1, true))
   end)
 
+  it("writes a line of its own for one that failed, whatever the sender calls it", function()
+    local action = "a.\r\n2026/01/01 [forged] line\27[2J GODE561231HDFABC09"
+    local body = endpoints.new_body({ webhook_action = action, fail = 1 })
+    assert.are.equal(500, endpoint:post("/webhooks/palenca", body).status)
+    assert.are.equal(action, endpoint:last().action)
+    local log = endpoint.nginx:log()
+    assert.truthy(log:find("palenca: a.??2026/01/01 [forged] line?[2J [identity number] "
+      .. endpoint:last().id .. " was not handled", 1, true), log)
+    assert.are.equal(200, endpoint:post("/webhooks/palenca", body).status)
+  end)
+
   it("survives an error that cannot be shown", function()
     local body = endpoints.new_body({ odd = true })
     assert.are.equal(500, endpoint:post("/webhooks/palenca", body).status)

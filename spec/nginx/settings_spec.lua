@@ -42,37 +42,154 @@ describe("the settings of the endpoint inside nginx", function()
     assert.are.equal(401, endpoint:post("/signed", "no JSON").status)
   end)
 
+  local ENDPOINT = 'content_by_lua_block { require("palenca.nginx").webhook() }'
+
+  -- Another nginx with the same handlers: `server` is what its server has, where ENDPOINT stands
+  -- for one, and `variables` its environment.
+  local function start(server, variables)
+    local main = {}
+    for name in pairs(variables or {}) do
+      main[#main + 1] = "env " .. name .. ";"
+    end
+    return helper.start(endpoint.stage, {
+      http = endpoints.http, server = server:gsub("ENDPOINT", ENDPOINT),
+      main = table.concat(main, "\n"), env = variables,
+    })
+  end
+
+  local function ask(nginx, path, body, secret, form)
+    local headers = secret and { ["X-Signature"] = webhook.sign(body, secret, form) }
+    return http.request("POST", nginx.url .. path, body, headers or {}).status
+  end
+
   it("is set up by nginx variables", function()
+    local other = start([[
+      location = /variables {
+        set $palenca_secrets "one two";
+        set $palenca_signature_header X-Signature;
+        set $palenca_signature_digest sha1;
+        set $palenca_signature_encoding base64;
+        set $palenca_signature_prefix "v1=";
+        set $palenca_max_body 300;
+        ENDPOINT
+      }
+    ]])
     local form = { digest = "sha1", encoding = "base64", prefix = "v1=" }
     for secret, status in pairs { one = 200, two = 200, three = 401 } do
-      local body = endpoints.new_body()
-      assert.are.equal(status, endpoint:post("/variables", body,
-        { ["X-Signature"] = webhook.sign(body, secret, form) }).status)
+      assert.are.equal(status, ask(other, "/variables", endpoints.new_body(), secret, form))
     end
-    local body = endpoints.new_body({ filler = ("x"):rep(200) })
-    assert.are.equal(413, endpoint:post("/variables", body,
-      { ["X-Signature"] = webhook.sign(body, "one", form) }).status)
+    assert.are.equal(413, ask(other, "/variables", (" "):rep(301), "one", form))
+    assert.are.equal(0, other:quit())
   end)
 
   it("is set up by the environment, as serve is", function()
-    local other = helper.start(endpoint.stage, {
-      http = "lua_shared_dict palenca 1m;", server = endpoint.server,
-      main = "env PALENCA_SIGNATURE_HEADER; env PALENCA_SIGNATURE_PREFIX; env PALENCA_MAX_BODY;",
-      env = { PALENCA_SIGNATURE_HEADER = "X-Signature", PALENCA_SIGNATURE_PREFIX = "v2=",
-        PALENCA_MAX_BODY = "300" },
+    local other = start("location = /environment { ENDPOINT }", {
+      PALENCA_WEBHOOK_SECRET = " one  two ", PALENCA_SIGNATURE_HEADER = "X-Signature",
+      PALENCA_SIGNATURE_PREFIX = "v2=", PALENCA_MAX_BODY = "300", PALENCA_REDELIVERY_WINDOW = "",
     })
-    local function ask(body, prefix)
-      return http.request("POST", other.url .. "/environment", body,
-        { ["X-Signature"] = webhook.sign(body, "s", { prefix = prefix }) })
+    for secret, status in pairs { one = 200, two = 200, three = 401 } do
+      assert.are.equal(status,
+        ask(other, "/environment", endpoints.new_body(), secret, { prefix = "v2=" }))
     end
-    assert.are.equal(401, ask("{}", "v1=").status)
-    assert.are.equal(400, ask("{}", "v2=").status)
-    assert.are.equal(413, ask((" "):rep(301), "v2=").status)
-    -- and nothing that nobody handles is answered as if it were
-    assert.are.equal(500, ask(endpoints.new_body(), "v2=").status)
-    assert.truthy(other:log():find("there is no handler (palenca.on)", 1, true))
+    assert.are.equal(401, ask(other, "/environment", "{}", "one", { prefix = "v1=" }))
+    assert.are.equal(401, ask(other, "/environment", "{}"))
+    assert.are.equal(413, ask(other, "/environment", (" "):rep(301), "two", { prefix = "v2=" }))
     assert.are.equal(0, other:quit())
   end)
+
+  it("has an option go before a variable, and that before the environment", function()
+    local other = start([[
+      location = /environment { ENDPOINT }
+      location = /variable {
+        set $palenca_max_body 20;
+        ENDPOINT
+      }
+      location = /option {
+        set $palenca_max_body 20;
+        content_by_lua_block { require("palenca.nginx").webhook { max_body = 10 } }
+      }
+    ]], { PALENCA_MAX_BODY = "30" })
+    for path, most in pairs { ["/environment"] = 30, ["/variable"] = 20, ["/option"] = 10 } do
+      assert.are.same({ 400, 413 }, { ask(other, path, (" "):rep(most)),
+        ask(other, path, (" "):rep(most + 1)) })
+    end
+    assert.are.equal(0, other:quit())
+  end)
+
+  -- ---- what must let nobody in -----------------------------------------------------------
+
+  -- Nobody is let in, signed or not, and the log says why.
+  local function demand_refusal(other, path, reason)
+    local body = endpoints.new_body()
+    assert.are.same({ 500, 500 }, { ask(other, path, body), ask(other, path, body, "one") })
+    local log = other:log()
+    assert.truthy(log:find("palenca.nginx.webhook: " .. reason, 1, true), log)
+  end
+
+  it("takes nothing where a variable that guards it is empty", function()
+    local other = start([[
+      location = /signed {
+        set $palenca_secrets one;
+        set $palenca_signature_header X-Signature;
+        ENDPOINT
+      }
+      location = /elsewhere { ENDPOINT }
+      location = /blank {
+        set $palenca_secrets " ";
+        set $palenca_signature_header X-Signature;
+        ENDPOINT
+      }
+      location = /without {
+        set $palenca_secrets one;
+        set $palenca_signature_header $arg_header;
+        ENDPOINT
+      }
+      location = /options { content_by_lua_block {
+        require("palenca.nginx").webhook { secrets = { "one" }, signature_header = "X-Signature" }
+      } }
+      location = /seen { content_by_lua_block { ngx.say(state:llen("seen")) } }
+    ]])
+    for path, name in pairs { ["/elsewhere"] = "signature_header",
+      ["/without"] = "signature_header", ["/blank"] = "secrets" } do
+      demand_refusal(other, path, "$palenca_" .. name .. " is empty here")
+    end
+    for _, path in ipairs { "/signed", "/options" } do
+      local body = endpoints.new_body()
+      assert.are.same({ 401, 200 }, { ask(other, path, body), ask(other, path, body, "one") })
+    end
+    assert.are.equal("2", (other:get("/seen")))
+    assert.are.equal(0, other:quit())
+  end)
+
+  for _, case in ipairs {
+    { { WEBHOOK_SECRET = "" }, "$PALENCA_WEBHOOK_SECRET: there is no secret in it" },
+    { { WEBHOOK_SECRET = " \t" }, "$PALENCA_WEBHOOK_SECRET: there is no secret in it" },
+    { { WEBHOOK_SECRET = "", SIGNATURE_HEADER = "X-Signature" },
+      "$PALENCA_WEBHOOK_SECRET: there is no secret in it" },
+    { { WEBHOOK_SECRET = "on\1e", SIGNATURE_HEADER = "X-Signature" },
+      "$PALENCA_WEBHOOK_SECRET: a secret has no control characters" },
+    { { WEBHOOK_SECRET = "one" },
+      "$PALENCA_WEBHOOK_SECRET is set, but there is no signature_header" },
+    { { SIGNATURE_HEADER = "" }, "$PALENCA_SIGNATURE_HEADER: '' is not the name of a header" },
+    { { SIGNATURE_HEADER = " " }, "$PALENCA_SIGNATURE_HEADER: ' ' is not the name of a header" },
+    { { SIGNATURE_HEADER = "X-Signature" },
+      "$PALENCA_SIGNATURE_HEADER wants a secret: secrets or $PALENCA_WEBHOOK_SECRET" },
+    { { SIGNATURE_DIGEST = "" }, "$PALENCA_SIGNATURE_DIGEST: '' is not one of sha1" },
+    { { SIGNATURE_DIGEST = "sha1" },
+      "$PALENCA_SIGNATURE_DIGEST is set, but there is no signature_header" },
+    { { SIGNATURE_ENCODING = "hex" }, "$PALENCA_SIGNATURE_ENCODING is set, but there is no" },
+    { { SIGNATURE_PREFIX = "v1=" }, "$PALENCA_SIGNATURE_PREFIX is set, but there is no" },
+  } do
+    it("takes nothing with the environment of half a check: " .. case[2], function()
+      local variables = {}
+      for name, value in pairs(case[1]) do
+        variables["PALENCA_" .. name] = value
+      end
+      local other = start("location = /environment { ENDPOINT }", variables)
+      demand_refusal(other, "/environment", case[2])
+      assert.are.equal(0, other:quit())
+    end)
+  end
 
   it("has clients that are set up by nginx variables, and the rest by the environment", function()
     for name, retries in pairs { one = 0, two = 1 } do
@@ -88,10 +205,21 @@ describe("the settings of the endpoint inside nginx", function()
 
   it("names what is wrong with its settings", function()
     for name, text in pairs {
-      header = "there is a secret, but no signature_header",
+      header = "secrets is set, but there is no signature_header to find signatures in",
       secret = "signature_header wants a secret", unknown = "unknown field 'secret'",
-      dict = "there is no lua_shared_dict other", digest = "digest",
-      empty = "secrets must be strings", limit = "max_body must be a whole number from 1",
+      dict = "there is no lua_shared_dict other",
+      digest = "signature_digest: 'md5' is not one of sha1, sha256, sha384, sha512",
+      encoding = "signature_encoding: 'rot13' is not one of hex, base64",
+      empty = "secrets: a secret is empty", blank = "secrets: a secret is empty",
+      none = "secrets: there is no secret in it", number = "secrets: a secret must be a string",
+      control = "secrets: a secret has no control characters",
+      name = "signature_header: 'X Y' is not the name of a header",
+      prefix = "signature_prefix: '' does not begin as the value of a header can",
+      long = "signature_prefix: it is longer than 31 characters",
+      onlydigest = "signature_digest is set, but there is no signature_header",
+      onlyencoding = "signature_encoding is set, but there is no signature_header",
+      onlyprefix = "signature_prefix is set, but there is no signature_header",
+      limit = "max_body must be a whole number from 1",
     } do
       local said = endpoint.nginx:get("/mistakes/" .. name)
       assert.truthy(said:find(text, 1, true), said)

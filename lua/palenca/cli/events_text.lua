@@ -88,7 +88,7 @@ function events_text.page(event, raw)
   add("retry at", time_of(event.due_at))
   add("finished at", time_of(event.finished_at))
   if event.error then
-    lines[#lines + 1] = "error        " .. redact.line(redact.identity(event.error), true)
+    lines[#lines + 1] = "error        " .. redact.clean(event.error, true)
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = redact.line(body_of(event, raw), true)

@@ -4,40 +4,12 @@ local failure = require("palenca.failure")
 local host = require("palenca.host")
 local options = require("palenca.cli.options")
 local report = require("palenca.report")
+local signature = require("palenca.signature")
 
 local receiving = {}
 
 -- A segment that can be guessed is no secret.
 local SECRET_LEAST = 16
-local PREFIX_MOST = 31
-
-local function one_of(...)
-  local words = { ... }
-  return function(text)
-    for _, word in ipairs(words) do
-      if text == word then
-        return text
-      end
-    end
-    return nil, string.format("'%s' is not one of %s", text, table.concat(words, ", "))
-  end
-end
-
-local function header_name(text)
-  if not text:find("^[%w%-_]+$") then
-    return nil, string.format("'%s' is not the name of a header", text)
-  end
-  return text
-end
-
-local function prefix(text)
-  if #text > PREFIX_MOST then
-    return nil, string.format("it is longer than %d characters", PREFIX_MOST)
-  elseif not text:find("^%S") then
-    return nil, string.format("'%s' does not begin as the value of a header can", text)
-  end
-  return text
-end
 
 local function define_place(command, help, convert)
   options.add_all(command, {
@@ -96,12 +68,13 @@ end
 local function define_signature(command)
   options.add_all(command, {
     { "--signature-header", "The header that holds a webhook's signature; without a good one: 401.",
-      nil, header_name, "NAME" },
+      nil, signature.header, "NAME" },
     { "--signature-digest", "sha1, sha256 (default), sha384 or sha512.", nil,
-      one_of("sha1", "sha256", "sha384", "sha512"), "NAME" },
-    { "--signature-encoding", "hex (default) or base64.", nil, one_of("hex", "base64"), "NAME" },
-    { "--signature-prefix", "What stands before the signature, such as sha256=.", nil, prefix,
-      "TEXT" },
+      signature.digest, "NAME" },
+    { "--signature-encoding", "hex (default) or base64.", nil, signature.encoding,
+      "NAME" },
+    { "--signature-prefix", "What stands before the signature, such as sha256=.", nil,
+      signature.prefix, "TEXT" },
   }, true)
   command:option("--webhook-secret-file", "A file with the secret; while it is being replaced, "
     .. "with both, one a line. Else $PALENCA_WEBHOOK_SECRET, separated by spaces.")
@@ -167,7 +140,8 @@ local function read_file(flag, path)
   return text
 end
 
--- The secrets in a file, one a line, or in a variable; and which of the two has them.
+-- The secrets in a file, one a line, or in a variable, nil if there are none; and which of the two
+-- has them.
 local function secrets(flag, path, variable)
   local list, source = {}, "$" .. variable
   if path then
@@ -181,17 +155,19 @@ local function secrets(flag, path, variable)
   else
     list = words_of(variable, "%S+")
   end
-  for _, secret in ipairs(list) do
-    if secret:find("%c") then
-      wrong("%s: a secret has no control characters", source)
-    end
+  if #list == 0 then
+    return nil, source
+  end
+  local problem = signature.problem_of_secrets(list)
+  if problem then
+    wrong("%s: %s", source, problem)
   end
   return list, source
 end
 
 local function path_secret(given)
   local list, source = secrets("--path-secret-file", given.path_secret_file, "PALENCA_PATH_SECRET")
-  local secret = list[1]
+  local secret = list and list[1]
   if secret
     and (#list > 1 or #secret < SECRET_LEAST or not secret:find("^[%w%-%._~]+$"))
   then
@@ -201,30 +177,27 @@ local function path_secret(given)
   return secret
 end
 
-local function signature(given)
+local function signature_settings(given)
   local list, source = secrets("--webhook-secret-file", given.webhook_secret_file,
     "PALENCA_WEBHOOK_SECRET")
-  local secret_source = #list > 0 and source
-  if given.signature_header and not secret_source then
-    wrong("--signature-header wants a secret: --webhook-secret-file or $PALENCA_WEBHOOK_SECRET")
-  elseif not given.signature_header then
-    -- whoever sets one of these believes that signatures are checked
-    local useless = secret_source
-      or given.signature_digest and "--signature-digest"
-      or given.signature_encoding and "--signature-encoding"
-      or given.signature_prefix and "--signature-prefix"
-    if useless then
-      wrong("%s is set, but there is no --signature-header to find signatures in", useless)
-    end
-    return nil
-  end
-  return {
+  local all = {
     header = given.signature_header,
     digest = given.signature_digest,
     encoding = given.signature_encoding,
     prefix = given.signature_prefix,
     secrets = list,
   }
+  local problem = signature.problem(all, {
+    header = "--signature-header",
+    digest = "--signature-digest",
+    encoding = "--signature-encoding",
+    prefix = "--signature-prefix",
+    secrets = list and source or "--webhook-secret-file or $PALENCA_WEBHOOK_SECRET",
+  })
+  if problem then
+    wrong("%s", problem)
+  end
+  return all.header and all
 end
 
 local function settings(given)
@@ -237,7 +210,7 @@ local function settings(given)
     max_connections_per_address = given.max_connections_per_address,
     trusted = blocks("--trusted-proxy", given.trusted_proxy, "PALENCA_TRUSTED_PROXY"),
     allowed = blocks("--allow", given.allow, "PALENCA_ALLOW"),
-    signature = signature(given),
+    signature = signature_settings(given),
     path_secret = path_secret(given),
   }
 end

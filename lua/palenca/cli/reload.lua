@@ -45,7 +45,7 @@ local function tell(self, outcome, detail)
       or "handles no event (palenca.on is never called)"),
     { event = "reloaded", script = self.path, handlers = detail })
   elseif outcome == "failed" then
-    local problem = redact.line(redact.identity(detail), true)
+    local problem = redact.clean(detail, true)
     report.line(string.format("%s was not reloaded, the version before goes on: %s", self.path,
       problem), { event = "reload_failed", script = self.path, error = problem })
   end

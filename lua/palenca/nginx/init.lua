@@ -36,19 +36,19 @@ end
 -- ---- the checks ------------------------------------------------------------------------
 
 -- nil if the body is signed; otherwise what is wrong, in words that hold no signature.
-local function signature_refusal(options, text)
-  if not options.signature_header then
+local function signature_refusal(wanted, text)
+  if not wanted.header then
     return nil
   end
-  local given = ngx.req.get_headers(0)[options.signature_header]
+  local given = ngx.req.get_headers(0)[wanted.header]
   if not given then
     return "not signed"
   elseif type(given) == "table" then
     return "signed more than once"
   end
   local problem
-  for _, secret in ipairs(options.secrets) do
-    local ok, reason = core.check_signature(options.form, secret, text, given)
+  for _, secret in ipairs(wanted.secrets) do
+    local ok, reason = core.check_signature(wanted, secret, text, given)
     if ok then
       return nil
     end
@@ -97,7 +97,7 @@ local function read_request(options)
   if #text > options.max_body then
     return refuse(413, "the body is too large")
   end
-  local cause = signature_refusal(options, text)
+  local cause = signature_refusal(options.signature, text)
   if cause then
     return refuse(401, "unauthorized", cause)
   end
@@ -110,13 +110,6 @@ end
 
 -- ---- handling --------------------------------------------------------------------------
 
--- What a handler raises may be an object whose __tostring raises as well.
-local function describe(problem)
-  local ok, text = pcall(tostring, problem)
-  text = ok and text or "an error that cannot be shown: " .. type(problem)
-  return redact.line(redact.identity(text):sub(1, ERROR_MAX))
-end
-
 local function run_handlers(event)
   for _, entry in ipairs(events.matching(event.action)) do
     entry.handler(event)
@@ -128,8 +121,9 @@ local function finish(event, ok, problem)
     answer(200, { received = true, id = event.id })
     return
   end
-  ngx.log(ngx.ERR, "palenca: ", event.action, " ", event.id, " was not handled (attempt ",
-    event.attempt, "): ", describe(problem))
+  ngx.log(ngx.ERR, "palenca: ", redact.clean(event.action), " ", event.id,
+    " was not handled (attempt ", event.attempt, "): ",
+    redact.line(redact.problem(problem, ERROR_MAX)))
   answer(500, { error = "the event was not handled" })
 end
 

@@ -1,7 +1,7 @@
 --- What is set for an endpoint or a client: in a table, in nginx variables, in the environment.
 -- @module palenca.nginx.settings
 local check = require("palenca.check")
-local core = require("palenca.core")
+local signature = require("palenca.signature")
 
 local settings = {}
 
@@ -23,9 +23,17 @@ local webhook_defaults = { max_body = 65536, dict = "palenca", redelivery_window
 
 -- What `palenca serve` takes from there as well.
 local from_environment = {
-  signature_header = true, signature_digest = true, signature_encoding = true,
-  signature_prefix = true, max_body = true, redelivery_window = true,
+  secrets = "PALENCA_WEBHOOK_SECRET",
+  signature_header = "PALENCA_SIGNATURE_HEADER",
+  signature_digest = "PALENCA_SIGNATURE_DIGEST",
+  signature_encoding = "PALENCA_SIGNATURE_ENCODING",
+  signature_prefix = "PALENCA_SIGNATURE_PREFIX",
+  max_body = "PALENCA_MAX_BODY",
+  redelivery_window = "PALENCA_REDELIVERY_WINDOW",
 }
+
+-- Those that keep somebody out, so that nothing where one was meant must not let everybody in.
+local guards = { secrets = true, signature_header = true }
 
 local client_options = {
   "api_key", "environment", "base_url", "timeout", "max_retries", "rate_limit", "deadline",
@@ -37,79 +45,100 @@ local numbers = {
   deadline = true, pages_in_flight = true, max_response = true,
 }
 
--- What a variable says of an option; nil if it is not defined, or empty.
-local function read(name, source, value)
-  if value == nil or value == "" then
-    return nil
-  elseif not numbers[name] then
-    return value
-  end
-  return tonumber(value) or error(source .. " must be a number", 0)
-end
-
-local function variable(name)
-  return read(name, "$palenca_" .. name, ngx.var["palenca_" .. name])
-end
-
-local function environment(name)
-  if not from_environment[name] then
-    return nil
-  end
-  local source = "PALENCA_" .. name:upper()
-  return read(name, "$" .. source, os.getenv(source))
-end
-
 local function words(text)
   local list = {}
-  for word in (text or ""):gmatch("%S+") do
+  for word in text:gmatch("%S+") do
     list[#list + 1] = word
   end
   return list
 end
 
-local function secrets_of(given)
-  local list = given or words(variable("secrets") or os.getenv("PALENCA_WEBHOOK_SECRET"))
-  for _, secret in ipairs(list) do
-    if type(secret) ~= "string" or secret == "" then
-      error(WHERE .. ": secrets must be strings", 0)
+-- What a variable's text says of an option.
+local function read(name, source, text)
+  if numbers[name] then
+    return tonumber(text) or error(source .. " must be a number", 0)
+  end
+  return name == "secrets" and words(text) or text
+end
+
+-- nil if it is not defined; or empty, as nginx has it where only another location sets it.
+local function variable(name)
+  local source = "$palenca_" .. name
+  local text = ngx.var["palenca_" .. name]
+  if guards[name] and text and not text:find("%S") then
+    error(string.format("%s: %s is empty here (as it is where only another location sets it): set "
+      .. "it here, or pass what is wanted as options", WHERE, source), 0)
+  elseif text and text ~= "" then
+    return read(name, source, text), source
+  end
+end
+
+local function environment(name)
+  local source = from_environment[name]
+  local text = source and os.getenv(source)
+  -- an empty number counts as none
+  if text and (text ~= "" or not numbers[name]) then
+    return read(name, "$" .. source, text), "$" .. source
+  end
+end
+
+-- An option, and what it is called where it was set.
+local function find(name, options)
+  if options[name] ~= nil then
+    return options[name], name
+  end
+  local value, source = variable(name)
+  if value == nil then
+    value, source = environment(name)
+  end
+  if value == nil then
+    return webhook_defaults[name]
+  end
+  return value, source
+end
+
+-- The parts of a signature's check, in the names of palenca.signature, and what they were called.
+local function signature_of(options)
+  local all = {}
+  local names = { header = "signature_header", secrets = "secrets or $PALENCA_WEBHOOK_SECRET" }
+  for _, part in ipairs { "header", "digest", "encoding", "prefix" } do
+    local value, source = find("signature_" .. part, options)
+    if value ~= nil then
+      local ok, problem = signature[part](value)
+      if not ok then
+        error(string.format("%s: %s: %s", WHERE, source, problem), 0)
+      end
+      all[part], names[part] = value, source
     end
   end
-  return list
-end
-
--- One without the other is a mistake that would let everybody in, or nobody.
-local function check_signature(all)
-  if not all.signature_header and #all.secrets > 0 then
-    error(WHERE .. ": there is a secret, but no signature_header to find signatures in", 0)
-  elseif all.signature_header and #all.secrets == 0 then
-    error(WHERE .. ": signature_header wants a secret", 0)
+  local secrets, source = find("secrets", options)
+  local problem = secrets and signature.problem_of_secrets(secrets)
+  if problem then
+    error(string.format("%s: %s: %s", WHERE, source, problem), 0)
   end
-  all.form = {
-    digest = all.signature_digest, encoding = all.signature_encoding, prefix = all.signature_prefix,
-  }
-  local ok, problem = core.sign(all.form, "secret", "")
-  if not ok then
+  all.secrets, names.secrets = secrets, source or names.secrets
+  problem = signature.problem(all, names)
+  if problem then
     error(WHERE .. ": " .. problem, 0)
   end
+  return all
 end
 
---- Those of an endpoint.
+--- Those of an endpoint. Raises on a mistake, so that nothing is taken from anybody before it is
+-- mended.
 -- @tparam ?table options what the caller passes
--- @treturn table all of them, with `form`, that of a signature, and `dict` itself
+-- @treturn table `max_body`, `redelivery_window`, `forward`; `dict` itself; and `signature`:
+-- `header`, `secrets`, `digest`, `encoding`, `prefix`, of which none is set if nothing is checked
 function settings.webhook(options)
   options = options or {}
   check.fields(WHERE, options, webhook_types, 3)
-  local all = {}
-  for name, kind in pairs(webhook_types) do
-    if name ~= "secrets" then
-      all[name] = options[name] or variable(name) or environment(name) or webhook_defaults[name]
-      if all[name] ~= nil then
-        check.value(WHERE .. ": " .. name, all[name], kind, 3)
-      end
+  local all = { signature = signature_of(options) }
+  for _, name in ipairs { "max_body", "dict", "redelivery_window", "forward" } do
+    all[name] = (find(name, options))
+    if all[name] ~= nil then
+      check.value(WHERE .. ": " .. name, all[name], webhook_types[name], 3)
     end
   end
-  all.secrets = secrets_of(options.secrets)
-  check_signature(all)
   if not all.forward then
     local dict = ngx.shared[all.dict]
     if not dict then

@@ -10,8 +10,6 @@ local LONGEST_WAIT = 3600
 local LONGEST_WISH = 86400
 -- Written with every event that is stored, so that a long one would delay their answers.
 local TEXT_MAX = 4000
--- So long an identity number is at most, if each of its characters is an escape of an escape.
-local NUMBER_MAX = 400
 
 -- What a script raises may be an object of its own, whose fields may raise as well.
 local function wish(problem)
@@ -46,19 +44,7 @@ end
 -- @param problem what was raised
 -- @treturn string
 function retry.describe(problem)
-  -- it may be an object whose __tostring raises as well
-  local ok, text = pcall(tostring, problem)
-  if not ok then
-    return "an error that cannot be shown: " .. type(problem)
-  end
-  if #text <= TEXT_MAX then
-    return redact.identity(text)
-  end
-  -- cut first, since it may be megabytes; and not within a number, which would not be known then
-  local kept = text:sub(1, TEXT_MAX):gsub("[\xC0-\xFF][\x80-\xBF]*$", "")
-  local word = kept:reverse():match("^[%w.%%\\-]*")
-  kept = kept:sub(1, -1 - math.min(#word, NUMBER_MAX))
-  return redact.identity(kept) .. " […]"
+  return redact.problem(problem, TEXT_MAX)
 end
 
 return retry
