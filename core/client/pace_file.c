@@ -81,7 +81,11 @@ static void remove_old(int directory) {
 int pace_directory_open(const char *parent, palenca_error *error) {
   char path[256];
   struct stat is;
-  snprintf(path, sizeof path, "%s/palenca-%lu", parent, (unsigned long)geteuid());
+  int size = snprintf(path, sizeof path, "%s/palenca-%lu", parent, (unsigned long)geteuid());
+  if (size < 0 || (size_t)size >= sizeof path) {
+    palenca_error_set(error, PALENCA_USAGE, "the directory's path is too long");
+    return -1;
+  }
   if (mkdir(path, 0700) != 0 && errno != EEXIST) {
     palenca_error_set(error, PALENCA_USAGE, "%s: %s", path, strerror(errno));
     return -1;
@@ -169,11 +173,22 @@ static bool is_void(const pace_file *file, int64_t now) {
   return newest > now + SKEW_MS || c->blocked_until > now + 2 * PALENCA_RATE_WINDOW_MS;
 }
 
+/* Whoever is killed right after noting a request leaves the newest where the oldest should be, and
+ * that would be waited for. */
+static void mend(pace_file *file) {
+  content *c = file->content;
+  int64_t noted = c->sent_at[c->next];
+  size_t after = (size_t)(c->next + 1) % file->limit;
+  if (noted >= c->sent_at[(c->next + file->limit - 1) % file->limit] && c->sent_at[after] < noted)
+    c->next = after;
+}
+
 bool pace_file_take(pace_file *file, int64_t now, palenca_pace *pace) {
   if (flock(file->fd, LOCK_EX | LOCK_NB) != 0)
     return false;
   if (is_void(file, now))
     clear(file);
+  mend(file);
   *pace = (palenca_pace){
       .sent_at = file->content->sent_at,
       .limit = file->limit,

@@ -286,6 +286,46 @@ static void test_removal_parts_nobody_from_the_others(void **state) {
   close(directory);
 }
 
+/* Notes a request at `now`, and dies before it says that there is a next turn. */
+static void note_and_die(pace_file *file, int64_t now) {
+  palenca_pace pace;
+  assert_true(pace_file_take(file, now, &pace));
+  pace.sent_at[pace.next] = now;
+  pace_file_put_back(file, &pace);
+}
+
+static void test_a_request_noted_by_half_blocks_nobody(void **state) {
+  (void)state;
+  int directory = pace_directory_open(parent, NULL);
+  pace_file *file = pace_file_open(directory, "x", 5);
+  int64_t now = clock_steady_ms();
+  palenca_pace pace;
+  assert_non_null(file);
+  for (int64_t i = 0; i < 3; i++) { /* at moments that differ, and at the same one */
+    note_and_die(file, now + i / 2);
+    assert_true(pace_file_take(file, now + 1, &pace));
+    assert_int_equal(pace.next, i + 1);
+    assert_true(pace.sent_at[pace.next] < now);
+    pace_file_put_back(file, &pace);
+  }
+  assert_int_equal(free_turns(file, now + 1), 2); /* and the limit is kept */
+  pace_file_close(file);
+  close(directory);
+}
+
+static void test_a_path_is_not_cut(void **state) {
+  (void)state;
+  char path[300];
+  palenca_error error = {.kind = PALENCA_OK, .message = ""};
+  size_t size = strlen(parent);
+  memset(path, '/', sizeof path); /* the same directory, written at length */
+  memcpy(path, parent, size);
+  path[sizeof path - 1] = '\0';
+  assert_int_equal(pace_directory_open(path, &error), -1);
+  assert_int_equal(error.kind, PALENCA_USAGE);
+  assert_string_equal(error.message, "the directory's path is too long");
+}
+
 #define SHARED(name) cmocka_unit_test_setup_teardown(name, make_parent, remove_parent)
 
 int main(void) {
@@ -297,6 +337,8 @@ int main(void) {
       SHARED(test_nobody_else_can_look_in),
       SHARED(test_a_link_is_not_followed),
       SHARED(test_a_file_that_makes_no_sense_is_begun_again),
+      SHARED(test_a_request_noted_by_half_blocks_nobody),
+      SHARED(test_a_path_is_not_cut),
       SHARED(test_it_is_not_waited_for),
       SHARED(test_what_says_nothing_any_more_is_removed),
       SHARED(test_removal_parts_nobody_from_the_others),

@@ -291,25 +291,24 @@ local function look(worker)
 end
 
 local function wait(call)
-  if call.result then
-    return call.result
+  local result = calls.result(call)
+  if result then
+    return result
   end
   check_phase("a call")
   call.gate = call.gate or semaphore.new()
   call.waiting = (call.waiting or 0) + 1
   local patience = LOOK
-  while not call.result do
-    if call.is_cancelled then
-      error("the call was given up", 0)
-    end
+  repeat
     local ok, problem = call.gate:wait(patience)
     if not ok and problem ~= "timeout" then
       error("a call cannot wait: " .. problem, 0)
     elseif not ok then
       patience = look(call.worker)
     end
-  end
-  return call.result
+    result = calls.result(call)
+  until result
+  return result
 end
 
 --- The runtime of this worker.
