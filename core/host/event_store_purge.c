@@ -38,7 +38,8 @@ bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_
   bool ok = run(db,
                 "SELECT count(*) FILTER (WHERE received_at < ?5),"
                 " coalesce(sum(length(action) + coalesce(length(account_id), 0)"
-                " + coalesce(length(error), 0) + coalesce(length(body), 0)) FILTER (WHERE received_at < ?5), 0),"
+                " + coalesce(length(error), 0) + coalesce(length(body), 0)) FILTER (WHERE "
+                "received_at < ?5), 0),"
                 " count(*) FILTER (WHERE received_at >= ?5)"
                 " FROM events LEFT JOIN bodies USING (id)"
                 " WHERE events.id > ?1 AND events.id <= ?2 AND state = ?3 AND finished_at < ?4",
@@ -88,9 +89,9 @@ static bool purge_ranges(sqlite3 *db, const event_purge *what, event_purge_repor
                                .received_before = received_before};
     event_purge_report found = *report;
     /* Looked at first, so that where there is nothing to delete nobody is held up. */
-    ok = event_purge_count(db, &range, &found) &&
-         (what->dry_run || found.events == report->events ||
-          event_purge_delete(db, &range, &deleted));
+    ok =
+        event_purge_count(db, &range, &found) && (what->dry_run || found.events == report->events ||
+                                                  event_purge_delete(db, &range, &deleted));
     *report = ok ? found : *report;
     after = range.last;
   }

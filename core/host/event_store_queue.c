@@ -27,7 +27,7 @@ static put_request *copy_put(const event_record *record, event_put_done done, vo
 }
 
 void event_store_put(event_store *store, const event_record *record, event_put_done done,
-                       void *context) {
+                     void *context) {
   put_request *put = copy_put(record, done, context);
   if (put == NULL) {
     const event_receipt receipt = {.reason = "out of memory"};

@@ -268,7 +268,8 @@ static void test_removal_parts_nobody_from_the_others(void **state) {
   int directory = pace_directory_open(parent, NULL);
   int64_t long_ago = clock_steady_ms() - 3 * PALENCA_RATE_WINDOW_MS;
   for (int i = 0; i < 300; i++) {
-    pace_file *first = pace_file_open(directory, "x", 5), *second = pace_file_open(directory, "x", 5);
+    pace_file *first = pace_file_open(directory, "x", 5),
+              *second = pace_file_open(directory, "x", 5);
     assert_non_null(first);
     assert_non_null(second);
     assert_int_equal(free_turns(first, long_ago), 5);

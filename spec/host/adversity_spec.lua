@@ -270,7 +270,7 @@ describe("palenca serve", function()
     for _, json in ipairs { false, "--json" } do
       local served = stage:palenca({ "serve", script, "--listen", "127.0.0.1:0", "--db",
         directory .. "/" .. tostring(json) .. ".db", json or nil })
-      local url = served:wait_output("stderr", "(http:[^\n ]+palenca)"):gsub("\\", "")
+      local url = served:wait_output("stderr", "(http:[^\n \"]+palenca)"):gsub("\\", "")
       for _, action in ipairs { "good.XEXX010101HNEXXXA4", "failing.XEXX010101HNEXXXA4" } do
         for _, id in ipairs { account, "12345678909" } do
           helper.post(url, { webhook_action = action, account_id = id,

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 void event_store_put(event_store *store, const event_record *record, event_put_done done,
-                       void *context) {
+                     void *context) {
   (void)store;
   (void)record;
   done(context, &(event_receipt){.id = 1});
