@@ -288,7 +288,7 @@ static void start_queue(palenca_engine *engine, lane *from, int priority, int64_
     return;
   while (queue->calls.first != NULL && engine->in_flight < engine->max_in_flight) {
     if (from->pacer != NULL) {
-      int64_t wait = pacers_take(engine->pacers, from->pacer, priority == BULK, now);
+      int64_t wait = pacers_take(engine->pacers, from->pacer, priority == BULK, clock_steady_ms());
       if (wait > 0) {
         queue->blocked_until = now + wait;
         return;

@@ -164,8 +164,11 @@ static void clear(pace_file *file) {
   c->ready = MAGIC | file->limit;
 }
 
-/* A new file, one whose maker died over it, or one from before the machine's last start. */
-static bool is_void(const pace_file *file, int64_t now) {
+/* A new file, one whose maker died over it, or one from before the machine's last start. The clock
+ * is looked at with the content in hand: who has waited for a processor has an older time than who
+ * was here meanwhile, and is not to take that for the future. */
+static bool is_void(const pace_file *file) {
+  int64_t now = clock_steady_ms();
   const content *c = file->content;
   if (c->ready != (MAGIC | file->limit) || c->next >= file->limit)
     return true;
@@ -183,10 +186,10 @@ static void mend(pace_file *file) {
     c->next = after;
 }
 
-bool pace_file_take(pace_file *file, int64_t now, palenca_pace *pace) {
+bool pace_file_take(pace_file *file, palenca_pace *pace) {
   if (flock(file->fd, LOCK_EX | LOCK_NB) != 0)
     return false;
-  if (is_void(file, now))
+  if (is_void(file))
     clear(file);
   mend(file);
   *pace = (palenca_pace){

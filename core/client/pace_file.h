@@ -17,7 +17,7 @@ void pace_file_close(pace_file *file);
 
 /* Fills in what the file says at this moment, which nobody else can read or change until it is
  * put back. False if somebody else has it, for a moment: it never waits. */
-bool pace_file_take(pace_file *file, int64_t now, palenca_pace *pace);
+bool pace_file_take(pace_file *file, palenca_pace *pace);
 void pace_file_put_back(pace_file *file, const palenca_pace *pace);
 
 #endif

@@ -192,8 +192,8 @@ void pacers_drop(palenca_pacers *pacers, pacer *one) {
 #define SPARE_PART 24
 
 /* The mutex is held; what a file says is copied there and back. */
-static bool begin(pacer *one, int64_t now) {
-  return one->file == NULL || pace_file_take(one->file, now, &one->pace);
+static bool begin(pacer *one) {
+  return one->file == NULL || pace_file_take(one->file, &one->pace);
 }
 
 static void end(pacer *one) {
@@ -206,7 +206,7 @@ static void end(pacer *one) {
 int64_t pacers_take(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now) {
   int64_t wait = BUSY_MS;
   pthread_mutex_lock(&pacers->mutex);
-  if (begin(one, now)) {
+  if (begin(one)) {
     wait = palenca_pace_wait(&one->pace, now, bulk ? one->limit / SPARE_PART : 0);
     if (wait == 0)
       palenca_pace_take(&one->pace, now);
@@ -222,10 +222,10 @@ int64_t pacers_take(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now) 
 void pacers_block(palenca_pacers *pacers, pacer *one, int64_t now, int64_t wait_ms) {
   static const struct timespec moment = {.tv_nsec = 1000000};
   pthread_mutex_lock(&pacers->mutex);
-  bool begun = begin(one, now);
+  bool begun = begin(one);
   for (int i = 0; !begun && i < PATIENCE; i++) {
     nanosleep(&moment, NULL);
-    begun = begin(one, now);
+    begun = begin(one);
   }
   if (begun) {
     palenca_pace_block(&one->pace, now, wait_ms);
