@@ -2,6 +2,7 @@
 #include "lua_host.h"
 
 #include "bounds.h"
+#include "task.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -23,15 +24,20 @@ static lua_State *check_thread(lua_State *L) {
 
 /* ---- what the scheduler calls ------------------------------------------------------------- */
 
-/* bounds.resume(thread) → "yielded" | "ended" | "stopped" (out of CPU time) | "failed", error.
- * Nothing is passed in or out. */
+/* bounds.resume(thread, label) → "yielded" | "ended" | "stopped" (out of CPU time) | "failed",
+ * error. Nothing is passed in or out. The label says what it is, to whoever looks at this thread.
+ */
 static int resume(lua_State *L) {
   bounds *b = check_bounds(L);
   lua_State *co = check_thread(L);
+  const char *label = luaL_checkstring(L, 2);
+  task *t = task_of(L);
   int count = 0;
+  task_enter(t, label);
   bounds_enter(b, co, 0, false);
   int status = lua_resume(co, L, 0, &count);
   bool is_over = bounds_leave(b, co);
+  task_leave(t);
   if (is_over && status != LUA_OK) {
     lua_pushliteral(L, "stopped");
     return 1;
@@ -46,14 +52,19 @@ static int resume(lua_State *L) {
   return 2;
 }
 
-/* bounds.close(thread, CPU seconds): closes its variables; what they raise is of no interest */
+/* bounds.close(thread, label, CPU seconds): closes its variables; what they raise is of no interest
+ */
 static int close_thread(lua_State *L) {
   bounds *b = check_bounds(L);
   lua_State *co = check_thread(L);
-  int64_t cpu_ms = (int64_t)(luaL_checknumber(L, 2) * 1000);
+  const char *label = luaL_checkstring(L, 2);
+  int64_t cpu_ms = (int64_t)(luaL_checknumber(L, 3) * 1000);
+  task *t = task_of(L);
+  task_enter(t, label);
   bounds_enter(b, co, cpu_ms, true);
   lua_resetthread(co);
   bounds_leave(b, co);
+  task_leave(t);
   return 0;
 }
 

@@ -69,6 +69,18 @@ static int join(lua_State *L) {
   return 1;
 }
 
+/* task:kept() → for how many seconds a script's code has kept it without a wait, and which; nil: it
+ * does not */
+static int kept(lua_State *L) {
+  char label[512];
+  int64_t ms = task_kept(check_box(L, 1, TASK_TYPE), label, sizeof label);
+  if (ms < 0)
+    return 0;
+  lua_pushnumber(L, (lua_Number)ms / 1000);
+  lua_pushstring(L, label);
+  return 2;
+}
+
 static int task_gc(lua_State *L) {
   void **box = luaL_checkudata(L, 1, TASK_TYPE);
   task_free(*box);
@@ -120,7 +132,8 @@ static int exit_now(lua_State *L) {
 }
 
 static const luaL_Reg task_methods[] = {
-    {"wait_ready", wait_ready}, {"ask", ask}, {"join", join}, {"close", task_gc}, {NULL, NULL}};
+    {"wait_ready", wait_ready}, {"ask", ask}, {"join", join}, {"kept", kept},
+    {"close", task_gc},         {NULL, NULL}};
 static const luaL_Reg functions[] = {
     {"start", start},
     {"block_signals", block_signals},

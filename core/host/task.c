@@ -31,6 +31,8 @@ struct task {
   pthread_mutex_t mutex; /* guards what follows */
   pthread_cond_t changed;
   bool ready, ended;
+  const char *label; /* of the code that runs; NULL: none of a script's does */
+  int64_t entered_at;
   char info[1024];
   char error[1024];
 };
@@ -165,6 +167,17 @@ bool task_join(task *t, int64_t patience_ms, char *error, size_t error_size) {
   return ended;
 }
 
+int64_t task_kept(task *t, char *label, size_t label_size) {
+  int64_t kept = -1;
+  pthread_mutex_lock(&t->mutex);
+  if (t->label != NULL) {
+    kept = clock_steady_ms() - t->entered_at;
+    snprintf(label, label_size, "%s", t->label);
+  }
+  pthread_mutex_unlock(&t->mutex);
+  return kept;
+}
+
 void task_free(task *t) {
   if (t == NULL)
     return;
@@ -201,6 +214,20 @@ void task_ready(task *t, const char *info) {
   snprintf(t->info, sizeof t->info, "%s", info);
   t->ready = true;
   pthread_cond_broadcast(&t->changed);
+  pthread_mutex_unlock(&t->mutex);
+}
+
+void task_enter(task *t, const char *label) {
+  int64_t now = clock_steady_ms();
+  pthread_mutex_lock(&t->mutex);
+  t->label = label;
+  t->entered_at = now;
+  pthread_mutex_unlock(&t->mutex);
+}
+
+void task_leave(task *t) {
+  pthread_mutex_lock(&t->mutex);
+  t->label = NULL;
   pthread_mutex_unlock(&t->mutex);
 }
 

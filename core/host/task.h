@@ -35,6 +35,10 @@ void task_ask(task *t, task_wish wish);
  * if it ended well. */
 bool task_join(task *t, int64_t patience_ms, char *error, size_t error_size);
 
+/* For how many milliseconds a script's code has kept the task without a wait, and as what
+ * task_enter was told; -1: it does not. */
+int64_t task_kept(task *t, char *label, size_t label_size);
+
 /* Waits for its end without a bound. */
 void task_free(task *t);
 
@@ -48,6 +52,10 @@ int task_fd(const task *t);
 void task_clear_fd(task *t);
 task_wish task_wished(const task *t);
 void task_ready(task *t, const char *info);
+/* Around code of a script's. The label says what runs, for people, and stays as it is until the
+ * code is left. */
+void task_enter(task *t, const char *label);
+void task_leave(task *t);
 /* NULL without a store. */
 event_consumer *task_consumer(task *t);
 

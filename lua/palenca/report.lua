@@ -93,15 +93,29 @@ local function shown(text)
   return text and not check.is_uuid(text) and redact.identity(text) or text
 end
 
-local function describe(event)
+--- What an event is called, in lines about it.
+-- @tparam table event
+-- @treturn string
+function report.label(event)
   return redact.line(string.format(
-    "%s  event %d  %-16s %s account %s",
-    time_of_day(),
+    "event %d  %-16s %s account %s",
     event.id,
     shown(event.action) or "?",
     shown(event.platform) or "-",
     shown(event.account_id) or "-"
   ))
+end
+
+--- What a timer is called.
+-- @tparam string name
+-- @treturn string
+function report.timer_label(name)
+  return redact.line(name)
+end
+
+-- What has a label, at this moment.
+local function describe(told)
+  return time_of_day() .. "  " .. told.label
 end
 
 local function fields_of(event, state)
@@ -117,7 +131,7 @@ local function fields_of(event, state)
 end
 
 --- An event whose handlers have ended well.
--- @tparam table event with `handlers`, their number
+-- @tparam table event with its `label` and `handlers`, their number
 -- @tparam number seconds they took
 function report.handled(event, seconds)
   local fields = fields_of(event, "done")
@@ -132,7 +146,7 @@ function report.handled(event, seconds)
 end
 
 --- An event one of whose handlers has failed.
--- @tparam table event the event
+-- @tparam table event with its `label`
 -- @tparam string state `retry` or `dead`
 -- @tparam ?number wait seconds until it is tried again
 -- @tparam string problem what was raised
@@ -155,26 +169,22 @@ function report.failed(event, state, wait, problem, trace)
   )
 end
 
-local function describe_timer(name)
-  return redact.line(string.format("%s  %s", time_of_day(), name))
-end
-
 --- What is done every so often was done.
--- @tparam string name of the timer
+-- @tparam table told with its name, `timer`, and its `label`
 -- @tparam number seconds it took
-function report.timed(name, seconds)
-  report.line(string.format("%s  done in %.2f s", describe_timer(name), seconds),
-    { event = "timer", name = name, state = "done", ms = math.floor(seconds * 1000) })
+function report.timed(told, seconds)
+  report.line(string.format("%s  done in %.2f s", describe(told), seconds),
+    { event = "timer", name = told.timer, state = "done", ms = math.floor(seconds * 1000) })
 end
 
 --- It has failed.
--- @tparam string name of the timer
+-- @tparam table told with its name, `timer`, and its `label`
 -- @tparam string problem what was raised
 -- @tparam ?string trace where it was raised
-function report.timer_failed(name, problem, trace)
-  report.line(string.format("%s  FAILED: %s%s", describe_timer(name), redact.line(problem, true),
+function report.timer_failed(told, problem, trace)
+  report.line(string.format("%s  FAILED: %s%s", describe(told), redact.line(problem, true),
     trace and "\n" .. trace or ""),
-  { event = "timer", name = name, state = "failed", error = problem, trace = trace })
+  { event = "timer", name = told.timer, state = "failed", error = problem, trace = trace })
 end
 
 return report

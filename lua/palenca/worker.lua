@@ -52,7 +52,7 @@ end
 
 -- What is told of an event at the end, whatever the script has done to it.
 local function summary(self, lease, event, handlers)
-  return {
+  local told = {
     id = lease.id,
     action = event and event.action,
     platform = event and event.platform,
@@ -61,6 +61,8 @@ local function summary(self, lease, event, handlers)
     handlers = #handlers,
     max_attempts = max_attempts(self, handlers),
   }
+  told.label = report.label(told)
+  return told
 end
 
 local function finish_done(told, began)
@@ -99,7 +101,7 @@ local function run_handlers(self, event, handlers, told)
   local began = core.steady_time()
   local current
   self.running[told.id] = told
-  self.schedule:spawn(function(run)
+  self.schedule:spawn(told.label, function(run)
     run.is_bulk = is_bulk(event)
     for _, entry in ipairs(handlers) do
       current = entry
@@ -120,21 +122,26 @@ end
 local function finish_timer(told, ok, problem, trace)
   task.finish(told.id, "released")
   if ok then
-    report.timed(told.timer, core.steady_time() - told.began)
+    report.timed(told, core.steady_time() - told.began)
   else
-    report.timer_failed(told.timer, retry.describe(problem), trace)
+    report.timer_failed(told, retry.describe(problem), trace)
   end
 end
 
 local function start_timer(self, lease)
   local timer = timers.find(lease.body)
-  local told = { id = lease.id, timer = lease.body, began = core.steady_time() }
+  local told = {
+    id = lease.id,
+    timer = lease.body,
+    label = report.timer_label(lease.body),
+    began = core.steady_time(),
+  }
   if not timer then -- of another version of the script, whose workers do not take it any more
     task.finish(lease.id, "released")
     return
   end
   self.running[told.id] = told
-  self.schedule:spawn(function(run)
+  self.schedule:spawn(told.label, function(run)
     run.is_bulk = true
     self.schedule:limit(run, timer.timeout or self.timeout)
     timer.body()
@@ -236,7 +243,7 @@ local function forbid_exit()
 end
 
 local function load(self, path)
-  local ok, problem = pcall(self.schedule.run, self.schedule, function()
+  local ok, problem = pcall(self.schedule.run, self.schedule, "the script", function()
     script.load(path)
   end, LOAD_TIMEOUT)
   if not ok then

@@ -112,6 +112,7 @@ function serving.start(given, client)
       json = given.json,
     }),
     count = given.workers,
+    cpu_timeout = given.cpu_timeout,
     store = self.store,
     drain_timeout = given.drain_timeout,
   })
@@ -211,7 +212,6 @@ end
 local function mend_workers(self)
   local told, is_hopeless = self.workers:mend()
   for _, problem in ipairs(told) do
-    problem = redact.identity(problem)
     report.line("palenca: " .. redact.line(problem, true), { event = "worker", message = problem })
   end
   return is_hopeless

@@ -2,6 +2,7 @@
 -- @module palenca.cli.workers
 local core = require("palenca.core")
 local host = require("palenca.host")
+local redact = require("palenca.redact")
 
 local Workers = {}
 Workers.__index = Workers
@@ -15,10 +16,13 @@ local FAILURES_WITHIN = 60
 local REPLACE_AGAIN = 5
 -- So long a worker that was told to stop gets for it, before its thread is left behind.
 local STOP_PATIENCE = 1
+-- One that is kept by its script for so many seconds longer than that may compute is kept by what
+-- cannot be stopped.
+local KEPT_BEYOND = 1
 
 --- Makes a set without workers.
 -- @tparam table given `options` (the worker's own, as JSON text), `count`, `store`,
--- `drain_timeout` (seconds)
+-- `drain_timeout` and `cpu_timeout` (seconds)
 -- @treturn Workers
 function workers.new(given)
   return setmetatable({
@@ -26,7 +30,9 @@ function workers.new(given)
     count = given.count,
     store = given.store,
     drain_timeout = given.drain_timeout,
+    kept_most = given.cpu_timeout + KEPT_BEYOND,
     active = {},
+    kept = {}, -- those of the active ones that were kept by their script at the last look
     leaving = {},
     replacing = {}, -- workers that load the script, to take the place of one that has failed
     replace_at = 0,
@@ -127,7 +133,7 @@ function Workers:step(patience)
   end
   dismiss(self, self.active, true)
   dismiss(self, self.replacing, false)
-  self.active, self.replacing, self.loading = self.loading, {}, nil
+  self.active, self.replacing, self.kept, self.loading = self.loading, {}, {}, nil
   return "loaded", self.actions
 end
 
@@ -137,16 +143,47 @@ local function remove_failed(self)
   for at = #self.active, 1, -1 do
     local ended, problem = self.active[at]:join(0)
     if ended ~= false then
-      table.remove(self.active, at):close()
+      local worker = table.remove(self.active, at)
+      self.kept[worker] = nil
+      worker:close()
       table.insert(self.failures, core.steady_time())
-      told[#told + 1] = "a worker has failed: " .. (problem or "it has ended")
+      told[#told + 1] = "a worker has failed: " .. redact.identity(problem or "it has ended")
     end
   end
   return told
 end
 
+-- How many of the workers that are kept by their script may have another one in their place, which
+-- their script may keep as well.
+local function replaceable(self)
+  local most, count = self.count, 0
+  for _, entry in ipairs(self.leaving) do
+    most = most - (entry.is_kept and 1 or 0)
+  end
+  for _ in pairs(self.kept) do
+    count = count + 1
+  end
+  return math.max(0, math.min(most, count)), count
+end
+
+-- Looks which workers are kept by their script; of each that is, there is something to be told.
+local function find_kept(self, told)
+  for _, worker in ipairs(self.active) do
+    local seconds, label = worker:kept()
+    local is_kept = seconds ~= nil and seconds > self.kept_most
+    local is_new = is_kept and not self.kept[worker]
+    self.kept[worker] = is_kept or nil
+    if is_new then
+      local may_have, count = replaceable(self)
+      told[#told + 1] = string.format("%s has kept its worker for %.0f s without a wait: %s",
+        label:gsub("  +", " "), seconds, may_have == count and "another one takes its place"
+          or "no other one takes its place, since so many are kept already")
+    end
+  end
+end
+
 local function begin_replacing(self, told)
-  while #self.active + #self.replacing < self.count do
+  while #self.active - replaceable(self) + #self.replacing < self.count do
     local worker, problem = host.start("palenca.worker", self.options, self.store)
     if not worker then
       told[#told + 1] = problem
@@ -156,14 +193,32 @@ local function begin_replacing(self, told)
   end
 end
 
+-- One that is kept ends when it comes back. If it has come back already, the one that was to take
+-- its place is of no use.
+local function let_surplus_go(self)
+  if #self.active <= self.count then
+    return
+  end
+  local at = #self.active
+  for i, worker in ipairs(self.active) do
+    at = self.kept[worker] and i or at
+  end
+  local worker = table.remove(self.active, at)
+  worker:ask("drain")
+  table.insert(self.leaving, { worker = worker, loaded = true, deadline = math.huge,
+    is_kept = self.kept[worker] })
+  self.kept[worker] = nil
+end
+
 local function end_replacing(self, told)
   for at = #self.replacing, 1, -1 do
     local actions, problem = self.replacing[at]:wait_ready(0)
     if actions then
       table.insert(self.active, table.remove(self.replacing, at))
+      let_surplus_go(self)
     elseif problem then
       table.remove(self.replacing, at):close()
-      told[#told + 1] = "a worker could not be replaced: " .. problem
+      told[#told + 1] = "a worker could not be replaced: " .. redact.identity(problem)
       self.replace_at = core.steady_time() + REPLACE_AGAIN
     end
   end
@@ -174,12 +229,13 @@ function Workers:is_mending()
   return #self.replacing > 0 or #self.failures > 0
 end
 
---- Replaces workers that have ended by themselves.
+--- Replaces workers that have ended by themselves, or that their script keeps.
 -- @treturn {string,...} what is to be told of it
 -- @treturn boolean whether this is hopeless: they fail too often, or none is left and the script
 -- does not load
 function Workers:mend()
   local told = remove_failed(self)
+  find_kept(self, told)
   local now = core.steady_time()
   while self.failures[1] and self.failures[1] < now - FAILURES_WITHIN do
     table.remove(self.failures, 1)

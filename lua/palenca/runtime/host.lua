@@ -199,8 +199,14 @@ function Scheduler:runtime()
   }
 end
 
-local function new_task(self, body, at_end)
-  local task = { thread = coroutine.create(self.body), body = body, at_end = at_end, calls = {} }
+local function new_task(self, label, body, at_end)
+  local task = {
+    thread = coroutine.create(self.body),
+    label = label,
+    body = body,
+    at_end = at_end,
+    calls = {},
+  }
   self.tasks[task.thread] = task
   return task
 end
@@ -222,7 +228,7 @@ local function close(self, task)
     limit = CLOSE_PATIENCE,
     deadline = core.steady_time() + CLOSE_PATIENCE,
   }
-  bounds.close(task.thread, CLOSE_PATIENCE)
+  bounds.close(task.thread, task.label, CLOSE_PATIENCE)
   self.current = nil
   for call in pairs(task.calls) do
     give_up(self, call)
@@ -251,7 +257,7 @@ end
 local function turn(self, task)
   task.parked = false
   self.current = task
-  local state, problem = bounds.resume(task.thread)
+  local state, problem = bounds.resume(task.thread, task.label)
   self.current = nil
   if state == "yielded" then
     return true
@@ -279,21 +285,23 @@ local function resume(self, task)
 end
 
 --- Starts a coroutine, which runs at once until it waits for something.
+-- @tparam string label what it is, for people
 -- @tparam function body what it does; called with its task, whose `is_bulk` lets the calls of
 -- others pass its own
 -- @tparam function at_end called with true, or with false, what was raised, and where if that
 -- is known
-function Scheduler:spawn(body, at_end)
+function Scheduler:spawn(label, body, at_end)
   self.running = self.running + 1
-  resume(self, new_task(self, body, at_end))
+  resume(self, new_task(self, label, body, at_end))
 end
 
 --- Runs a function at once, to its end, within the same bounds; what it waits for is waited for in
 -- place. Raises what it raises.
+-- @tparam string label what it is, for people
 -- @tparam function body
 -- @tparam number seconds that it may take
-function Scheduler:run(body, seconds)
-  local task = new_task(self, body)
+function Scheduler:run(label, body, seconds)
+  local task = new_task(self, label, body)
   task.in_place = true
   self:limit(task, seconds)
   if turn(self, task) then

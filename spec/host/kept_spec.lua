@@ -1,0 +1,169 @@
+--- A worker that the script keeps, in a call that cannot be stopped: another one takes its place.
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+-- A call that comes back once there is a byte to be read.
+local wait = [[
+  local palenca = require "palenca"
+  function palenca.wait_in_place()
+    local file = io.open(os.getenv("SPEC_FIFO"))
+    file:setvbuf("no")
+    file:read(1)
+    file:close()
+  end
+]]
+
+local script = wait .. [[
+  palenca.on("login.created", function(event)
+    print(event.account_id .. " began")
+    while not io.open(os.getenv("SPEC_FIFO") .. ".go") do palenca.sleep(0.01) end
+  end)
+  palenca.on("login.*", function(event)
+    if event.action == "login.error" then palenca.wait_in_place() end
+    print(event.account_id .. " " .. event.attempt)
+  end)
+]]
+
+describe("a worker that its script keeps", function()
+  local stage, fifo, writer
+
+  before_each(function()
+    stage = helper.stage()
+    fifo = stage:directory() .. "/fifo"
+    assert.are.equal(0, (process.run("/usr/bin/mkfifo", { fifo })))
+    writer = assert(io.open(fifo, "r+"))
+  end)
+
+  after_each(function()
+    writer:close()
+    stage:clear()
+  end)
+
+  local function serve(text, arguments)
+    local all = { "--workers", "1", "--cpu-timeout", "0.1" }
+    table.move(arguments or {}, 1, #(arguments or {}), #all + 1, all)
+    return stage:serve({ text = text, arguments = all, env = { SPEC_FIFO = fifo } })
+  end
+
+  -- Has its script keep a worker, until `let_go`.
+  local function keep(served, account)
+    helper.post(served.url, { account_id = account, webhook_action = "login.error" })
+  end
+
+  -- Lets as many of those that are kept go on.
+  local function let_go(count)
+    writer:write(("x"):rep(count))
+    writer:flush()
+  end
+
+  local function count_threads(served)
+    local count, directory = 0, uv.fs_scandir("/proc/" .. served.pid .. "/task")
+    while uv.fs_scandir_next(directory) do
+      count = count + 1
+    end
+    return count
+  end
+
+  local function wait_told(served, pattern)
+    served:wait_output("stderr", pattern)
+  end
+
+  it("has another one in its place, and comes to its end", function()
+    local served = serve(script, { "--watch" })
+    helper.post(served.url, { account_id = "waiting", webhook_action = "login.created" })
+    served:wait_output("stdout", "waiting began\n")
+    keep(served, "11122233344")
+    helper.wait_state(served.db, "11122233344", "running")
+    for i = 1, 10 do
+      helper.post(served.url, { account_id = "other-" .. i })
+    end
+    helper.post(served.url, { account_id = "11122233344" })
+    wait_told(served, "palenca: event %d+ login%.error uber account %[identity number%] has kept "
+      .. "its worker for %d+ s without a wait: another one takes its place\n")
+    for i = 1, 10 do
+      helper.wait_state(served.db, "other-" .. i, "done")
+    end
+    assert.is_nil(served.stdout:find("11122233344", 1, true))
+    let_go(1)
+    -- its event is done, and only then the next of its account
+    served:wait_output("stdout", "11122233344 1\n11122233344 1\n")
+    -- what waited in that worker has gone on there
+    process.write_file(fifo .. ".go", "")
+    served:wait_output("stdout", "waiting 1\n")
+    assert.are.equal(0, served:stop(), served.stderr)
+    local _, began = served.stdout:gsub("waiting began", "")
+    assert.are.equal(1, began)
+    assert.are.equal(13, #helper.events(served.db, { "--state", "done" }))
+    local _, told = served.stderr:gsub("number%] has kept", "")
+    assert.are.equal(1, told)
+  end)
+
+  it("has no other one in its place if as many as --workers are kept already", function()
+    local served = serve(script)
+    local threads = count_threads(served)
+    keep(served, "a")
+    wait_told(served, "account a has kept its worker for %d+ s without a wait: another one")
+    keep(served, "b")
+    wait_told(served, "account b has kept its worker for %d+ s without a wait: no other one")
+    helper.post(served.url, { account_id = "other" })
+    let_go(2)
+    for _, account in ipairs({ "a", "b", "other" }) do
+      helper.wait_state(served.db, account, "done")
+    end
+    helper.ask_until(function()
+      return count_threads(served) == threads
+    end, "as many workers as before")
+    keep(served, "c")
+    wait_told(served, "account c has kept its worker for %d+ s without a wait: another one")
+    helper.post(served.url, { account_id = "last" })
+    helper.wait_state(served.db, "last", "done")
+    let_go(1)
+    helper.wait_state(served.db, "c", "done")
+    assert.are.equal(0, served:stop(), served.stderr)
+  end)
+
+  it("holds up no end, and its event runs again", function()
+    local served = serve(script, { "--drain-timeout", "0.1" })
+    keep(served, "a")
+    wait_told(served, "another one takes its place")
+    helper.post(served.url, { account_id = "other" })
+    helper.wait_state(served.db, "other", "done")
+    assert.are.equal(0, served:stop(), served.stderr)
+    assert.truthy(served.stderr:find("handlers have not ended; their events run again", 1, true))
+    local again = stage:serve({ db = served.db, text = [[
+      require("palenca").on("*", function(event)
+        print(event.account_id .. " again " .. event.attempt)
+      end)
+    ]] })
+    again:wait_output("stdout", "a again 2\n")
+    assert.are.equal(0, again:stop())
+  end)
+
+  it("goes on if none can take its place", function()
+    local served = serve(script)
+    process.write_file(served.directory .. "/script.lua", "= broken")
+    keep(served, "a")
+    wait_told(served, "another one takes its place")
+    wait_told(served, "a worker could not be replaced: [^\n]*script%.lua:1:")
+    helper.post(served.url, { account_id = "other" })
+    let_go(1)
+    served:wait_output("stdout", "a 1\n")
+    helper.wait_state(served.db, "other", "done")
+    assert.are.equal(0, served:stop(), served.stderr)
+  end)
+
+  it("is told if a timer keeps it", function()
+    local served = serve(wait .. [[
+      palenca.every(0.1, {name = "tidy up"}, palenca.wait_in_place)
+      palenca.on("*", function(event) print(event.account_id) end)
+    ]])
+    wait_told(served, "palenca: tidy up has kept its worker for %d+ s without a wait")
+    helper.post(served.url, { account_id = "other" })
+    served:wait_output("stdout", "other\n")
+    served:kill("sigint")
+    wait_told(served, "SIGINT: finishing what runs")
+    let_go(1)
+    assert.are.equal(0, served:wait_exit())
+  end)
+end)
