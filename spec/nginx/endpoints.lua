@@ -11,9 +11,16 @@ local HANDLERS = [[
   palenca.on("*", function(event)
     state:rpush("seen", require("cjson").encode {
       action = event.action, account = event.account_id, id = event.id, attempt = event.attempt,
+      received_at = event.received_at,
     })
     local data = event.data
-    while data.wait and not state:get(data.wait) do palenca.sleep(0.005) end
+    if data.block and event.attempt == 1 then
+      ngx.log(ngx.NOTICE, "blocked until ", data.block)
+      while not state:get(data.block) do end
+      palenca.sleep(0.001)
+    elseif data.wait then
+      while not state:get(data.wait) do palenca.sleep(0.005) end
+    end
     if data.fail and event.attempt <= data.fail then
       error("it has failed for GODE561231HDFABC09")
     elseif data.odd then
@@ -50,6 +57,17 @@ local SERVER = [[
   location = /no_window {
     content_by_lua_block { require("palenca.nginx").webhook { redelivery_window = 0 } }
   }
+  location = /short_lease {
+    content_by_lua_block { require("palenca.nginx").webhook { redelivery_lease = 1 } }
+  }
+  location = /renewing {
+    content_by_lua_block { require("palenca.nginx").webhook { redelivery_lease = 4 } }
+  }
+  location = /impatient {
+    content_by_lua_block { require("palenca.nginx").webhook {
+      redelivery_wait = 0, redelivery_lease = 17,
+    } }
+  }
   location = /limited {
     client_max_body_size 64k;
     content_by_lua_block { require("palenca.nginx").webhook() }
@@ -81,6 +99,7 @@ local SERVER = [[
       unknown = { secret = "a" },
       dict = { dict = "other" }, digest = { signature_header = "X", secrets = { "a" },
         signature_digest = "md5" }, empty = { signature_header = "X", secrets = { "" } },
+      lease = { redelivery_lease = 0 }, wait = { redelivery_wait = -1 },
       limit = { max_body = 0 }, none = { secrets = {} }, blank = { secrets = { "a", " " } },
       number = { signature_header = "X", secrets = { 7 } },
       control = { signature_header = "X", secrets = { "a\0b" } },
@@ -102,6 +121,13 @@ local SERVER = [[
     local text = state:rpop("seen")
     state:rpush("seen", text)
     ngx.say(text)
+  } }
+  location = /forgotten_at { content_by_lua_block {
+    for _, key in ipairs(ngx.shared.palenca:get_keys(0)) do
+      if key:find("^" .. ngx.var.arg_id:match("^%x+") .. "%x*$") then
+        ngx.say(ngx.now() + ngx.shared.palenca:ttl(key))
+      end
+    end
   } }
   location = /go { content_by_lua_block { state:set(ngx.var.arg_name, true) } }
 ]]
@@ -184,6 +210,24 @@ end
 --- The last event that a handler saw.
 function Endpoint:last()
   return helper.json.decode((self.nginx:get("/last")))
+end
+
+--- Sends a body on a connection of its own, and answers that at once.
+function Endpoint:begin(path, body)
+  return self.stage:connect(self.url):send("POST " .. path .. " HTTP/1.1\r\nHost: spec\r\n"
+    .. "Content-Length: " .. #body .. "\r\n\r\n" .. body)
+end
+
+--- Waits until handlers have seen as many events.
+function Endpoint:wait_seen(count)
+  helper.ask_until(function()
+    return self:seen() == count
+  end, "a handler to run")
+end
+
+--- Lets the handlers go on that wait for a name.
+function Endpoint:go(name)
+  self.nginx:get("/go?name=" .. name)
 end
 
 --- Runs a check and demands that no handler ran.

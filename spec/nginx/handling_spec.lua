@@ -1,8 +1,6 @@
---- Drives what the webhook endpoint inside nginx does with an event: handlers that fail, events
--- that come again, and what it forwards.
+--- Drives what the webhook endpoint inside nginx does with an event: handlers that fail, and what
+-- it forwards.
 local endpoints = require("spec.nginx.endpoints")
-local helper = require("spec.nginx.helper")
-local uv = require("luv")
 
 describe("an event inside nginx", function()
   local endpoint
@@ -15,7 +13,7 @@ describe("an event inside nginx", function()
     endpoint:stop()
   end)
 
-  -- ---- failures and redeliveries ----------------------------------------------------------
+  -- ---- failures ---------------------------------------------------------------------------
 
   it("answers 500 when a handler fails, and the event may come again", function()
     local body = endpoints.new_body({ fail = 2 })
@@ -47,62 +45,6 @@ describe("an event inside nginx", function()
     local body = endpoints.new_body({ odd = true })
     assert.are.equal(500, endpoint:post("/webhooks/palenca", body).status)
     assert.truthy(endpoint.nginx:log():find("an error that cannot be shown: table", 1, true))
-  end)
-
-  it("runs the sender's redeliveries once", function()
-    local body = endpoints.new_body()
-    local before = endpoint:seen()
-    for _ = 1, 3 do
-      local answer = endpoint:post("/webhooks/palenca", body)
-      assert.are.equal(200, answer.status)
-      assert.are.same({ received = true, id = endpoint:last().id }, helper.json.decode(answer.body))
-    end
-    assert.are.equal(before + 1, endpoint:seen())
-    assert.are.equal(200, endpoint:post("/webhooks/palenca", body .. " ").status)
-    assert.are.equal(before + 2, endpoint:seen())
-  end)
-
-  it("remembers nothing without a window", function()
-    local body = endpoints.new_body()
-    local before = endpoint:seen()
-    for _ = 1, 2 do
-      assert.are.equal(200, endpoint:post("/no_window", body).status)
-      assert.are.equal(1, endpoint:last().attempt)
-    end
-    assert.are.equal(before + 2, endpoint:seen())
-  end)
-
-  it("takes the same body for a new event behind the window", function()
-    local body = endpoints.new_body()
-    assert.are.equal(200, endpoint:post("/short_window", body).status)
-    local first = endpoint:last()
-    helper.ask_until(function()
-      uv.sleep(50)
-      assert.are.equal(200, endpoint:post("/short_window", body).status)
-      return endpoint:last().id ~= first.id
-    end, "the window to pass")
-    assert.are.equal(1, endpoint:last().attempt)
-  end)
-
-  it("does not run what another worker is at, and gives its outcome to both", function()
-    for _, fail in ipairs { 0, 1 } do
-      local body = endpoints.new_body({ wait = "go-" .. fail, fail = fail })
-      local before, connections = endpoint:seen(), {}
-      for i = 1, 4 do
-        connections[i] = endpoint:send({ "Content-Length: " .. #body }, body)
-      end
-      helper.ask_until(function()
-        return endpoint:seen() == before + 1
-      end, "a handler to run")
-      endpoint.nginx:get("/go?name=go-" .. fail)
-      local statuses = {}
-      for i, connection in ipairs(connections) do
-        statuses[i] = connection:answer().status
-      end
-      table.sort(statuses)
-      assert.are.same({ 200, 200, 200, fail == 0 and 200 or 500 }, statuses)
-      assert.are.equal(before + 1 + fail, endpoint:seen())
-    end
   end)
 
   -- ---- forwarding -------------------------------------------------------------------------

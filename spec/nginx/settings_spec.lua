@@ -220,6 +220,8 @@ describe("the settings of the endpoint inside nginx", function()
       onlyencoding = "signature_encoding is set, but there is no signature_header",
       onlyprefix = "signature_prefix is set, but there is no signature_header",
       limit = "max_body must be a whole number from 1",
+      lease = "redelivery_lease must be a whole number from 1",
+      wait = "redelivery_wait must be a whole number from 0",
     } do
       local said = endpoint.nginx:get("/mistakes/" .. name)
       assert.truthy(said:find(text, 1, true), said)

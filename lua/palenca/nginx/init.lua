@@ -128,12 +128,12 @@ local function finish(event, ok, problem)
 end
 
 local function handle(options, event, text)
-  local seen = redelivery.new(options.dict, options.redelivery_window)
+  local seen = redelivery.new(options)
   local state, delivery = seen:begin(text)
   if state == "done" then
     return answer(200, { received = true, id = delivery })
   elseif state == "busy" then
-    ngx.header["Retry-After"] = 30
+    ngx.header["Retry-After"] = options.redelivery_lease
     return refuse(503, "the event is being handled")
   end
   event.id, event.attempt = delivery.id, delivery.attempt
@@ -150,8 +150,9 @@ end
 -- Its checks, limits and answers are those of `palenca serve`. Then it runs the handlers that were
 -- registered with `palenca.on`, in files loaded in `init_by_lua`, and answers 200 once all have
 -- returned; if one has raised, 500, so that the event comes again. A body that was handled is
--- answered 200 for as long as the window goes, and not handled again; one that another worker is
--- just handling is waited for. How often and when an event comes again is the sender's to say: the
+-- answered 200 for as long as the window goes, and not handled again. If it comes while it is just
+-- being handled, the outcome is waited for, and answered; if that takes too long, 503 with
+-- `Retry-After`. How often and when an event comes again is the sender's to say: the
 -- options of `palenca.on` (`max_attempts`, `timeout`, `retry_wait`, `concurrency`) are for `palenca
 -- serve` and change nothing here; nor are the events of one account kept in order. With `forward`
 -- it runs nothing, and lets nginx pass the request on, to a `palenca serve` that stores it.
@@ -174,6 +175,11 @@ end
 -- `palenca`
 -- @tparam number options.redelivery_window seconds that a delivery is remembered; default 300;
 -- 0: not at all
+-- @tparam number options.redelivery_lease seconds; default 30. While handlers wait, their worker
+-- says again and again that it is at the event. When it has not said so for that long, since it has
+-- ended, or a handler has blocked it, the event may be handled anew
+-- @tparam number options.redelivery_wait seconds that what comes again waits for the outcome;
+-- default 25, for a sender gives up after 30
 -- @tparam string options.forward a location, such as `/serve` or `@serve`
 function nginx.webhook(options)
   local phase = ngx.get_phase()

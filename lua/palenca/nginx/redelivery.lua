@@ -1,7 +1,7 @@
 --- What was delivered lately, for all workers of an nginx: each event is handled once.
 --
--- In a `lua_shared_dict`, under a digest of the body: whether a worker is at it, or the id of one
--- that is done; and how often it was tried.
+-- In a `lua_shared_dict`, under a digest of the body: the claim of the attempt that is at it, or,
+-- once it is done, its id; and how often it was tried.
 -- @module palenca.nginx.redelivery
 local core = require("palenca.core")
 
@@ -10,20 +10,20 @@ Redelivery.__index = Redelivery
 
 local redelivery = {}
 
--- A worker that is at an event says so again and again; one that has ended is not waited for.
-local LEASE = 30
-local RENEW = 10
--- The sender gives up after 30 s.
-local PATIENCE = 25
 local LOOK = 0.05
 
-local RUNNING = ""
+-- No id of an event begins so.
+local CLAIM = "claim "
 
 --- The memory of an endpoint.
--- @param dict `ngx.shared.NAME`
--- @tparam number window seconds that an event is remembered; 0: not at all
-function redelivery.new(dict, window)
-  return setmetatable({ dict = dict, window = window }, Redelivery)
+-- @tparam table options `dict`: an `ngx.shared.NAME`; in seconds, `redelivery_window`: how long an
+-- event is remembered (0: not at all), `redelivery_lease`: how long a claim holds that is not
+-- renewed, and `redelivery_wait`: how long the outcome of another attempt is waited for
+function redelivery.new(options)
+  return setmetatable({
+    dict = options.dict, window = options.redelivery_window, lease = options.redelivery_lease,
+    wait = options.redelivery_wait,
+  }, Redelivery)
 end
 
 local function set(self, how, key, value, ttl)
@@ -39,6 +39,36 @@ local function digest_of(body)
   return (core.sign({}, "palenca redelivery", body))
 end
 
+-- ---- claims ----------------------------------------------------------------------------
+
+local count = 0
+
+-- Another one for each attempt, whichever worker makes it.
+local function new_claim()
+  count = count + 1
+  return string.format("%s%d.%d", CLAIM, ngx.worker.pid(), count)
+end
+
+-- Whether the event is still this attempt's. A claim that ran out, since a handler has blocked the
+-- worker for too long, is taken up again, unless another attempt has begun since.
+local function holds(self, delivery)
+  return set(self, "add", delivery.key, delivery.claim, self.lease)
+    or self.dict:get(delivery.key) == delivery.claim
+end
+
+-- A worker that is at an event says so again and again; one that has ended is not waited for.
+local function keep(self, delivery)
+  repeat
+    ngx.sleep(self.lease / 3)
+    local is_held = holds(self, delivery)
+    if is_held then
+      self.dict:expire(delivery.key, self.lease)
+    end
+  until not is_held
+end
+
+-- ---- deliveries ------------------------------------------------------------------------
+
 -- The first receipt names the event for all its redeliveries; a later same body is another one.
 local function number_of(self, key)
   set(self, "add", key .. ":first", ngx.now(), self.window)
@@ -47,34 +77,47 @@ local function number_of(self, key)
   return first, attempt or 1
 end
 
-local function delivery_of(key, first, attempt)
+local function delivery_of(key, claim, first, attempt)
   local id = string.format("%s-%x", key:sub(1, 16), first * 1000)
-  return { key = key, id = id, attempt = attempt, received_at = first }
+  return { key = key, claim = claim, id = id, attempt = attempt, received_at = first }
 end
 
---- Begins with a body, or waits until another worker is done with it.
+--- Begins with a body, or waits until another attempt is done with it.
 -- @tparam string body as it was received
 -- @treturn string "begun": it is the caller's to handle, and to finish; "done" before; or "busy":
--- another worker is still at it
--- @return of a begun one a table: `key, id, attempt, received_at`; of a done one its id
+-- another attempt is still at it
+-- @return of a begun one a table: `key, claim, id, attempt, received_at`; of a done one its id
 function Redelivery:begin(body)
   local key = digest_of(body)
   if self.window == 0 then
-    return "begun", delivery_of(key, ngx.now(), 1)
+    return "begun", delivery_of(key, nil, ngx.now(), 1)
   end
-  local deadline = ngx.now() + PATIENCE
+  local claim, deadline = new_claim(), ngx.now() + self.wait
   while true do
-    local ok, problem = set(self, "add", key, RUNNING, LEASE)
+    local ok, problem = set(self, "add", key, claim, self.lease)
     if ok or problem ~= "exists" then -- what cannot be remembered is handled all the same
-      return "begun", delivery_of(key, number_of(self, key))
+      return "begun", delivery_of(key, claim, number_of(self, key))
     end
     local state = self.dict:get(key)
-    if state and state ~= RUNNING then
+    if state and state:sub(1, #CLAIM) ~= CLAIM then
       return "done", state
-    elseif ngx.now() > deadline then
+    elseif ngx.now() >= deadline then
       return "busy"
     end
     ngx.sleep(LOOK)
+  end
+end
+
+-- Leaves alone what another attempt has claimed meanwhile.
+local function finish(self, delivery, is_handled)
+  if not holds(self, delivery) then
+    return
+  elseif is_handled then
+    -- the window is counted from the first receipt
+    local left = delivery.received_at + self.window - ngx.now()
+    set(self, "set", delivery.key, delivery.id, math.max(left, LOOK))
+  else
+    self.dict:delete(delivery.key)
   end
 end
 
@@ -87,21 +130,10 @@ function Redelivery:run(delivery, handle)
   if self.window == 0 then
     return pcall(handle)
   end
-  local renewal = ngx.thread.spawn(function()
-    while true do
-      ngx.sleep(RENEW)
-      self.dict:set(delivery.key, RUNNING, LEASE)
-    end
-  end)
+  local renewal = ngx.thread.spawn(keep, self, delivery)
   local ok, problem = pcall(handle)
   ngx.thread.kill(renewal)
-  if ok then
-    -- the window is counted from the first receipt
-    local left = delivery.received_at + self.window - ngx.now()
-    set(self, "set", delivery.key, delivery.id, math.max(left, LOOK))
-  else
-    self.dict:delete(delivery.key)
-  end
+  finish(self, delivery, ok)
   return ok, problem
 end
 

@@ -16,10 +16,16 @@ local webhook_types = {
   max_body = "positive",
   dict = "string",
   redelivery_window = "count",
+  redelivery_lease = "positive",
+  redelivery_wait = "count",
   forward = "string",
 }
 
-local webhook_defaults = { max_body = 65536, dict = "palenca", redelivery_window = 300 }
+-- A sender gives up after 30 s.
+local webhook_defaults = {
+  max_body = 65536, dict = "palenca", redelivery_window = 300, redelivery_lease = 30,
+  redelivery_wait = 25,
+}
 
 -- What `palenca serve` takes from there as well.
 local from_environment = {
@@ -41,8 +47,9 @@ local client_options = {
 }
 
 local numbers = {
-  max_body = true, redelivery_window = true, timeout = true, max_retries = true, rate_limit = true,
-  deadline = true, pages_in_flight = true, max_response = true,
+  max_body = true, redelivery_window = true, redelivery_lease = true, redelivery_wait = true,
+  timeout = true, max_retries = true, rate_limit = true, deadline = true, pages_in_flight = true,
+  max_response = true,
 }
 
 local function words(text)
@@ -127,13 +134,16 @@ end
 --- Those of an endpoint. Raises on a mistake, so that nothing is taken from anybody before it is
 -- mended.
 -- @tparam ?table options what the caller passes
--- @treturn table `max_body`, `redelivery_window`, `forward`; `dict` itself; and `signature`:
--- `header`, `secrets`, `digest`, `encoding`, `prefix`, of which none is set if nothing is checked
+-- @treturn table `max_body`, `redelivery_window`, `redelivery_lease`, `redelivery_wait`, `forward`;
+-- `dict` itself; and `signature`: `header`, `secrets`, `digest`, `encoding`, `prefix`, of which
+-- none is set if nothing is checked
 function settings.webhook(options)
   options = options or {}
   check.fields(WHERE, options, webhook_types, 3)
   local all = { signature = signature_of(options) }
-  for _, name in ipairs { "max_body", "dict", "redelivery_window", "forward" } do
+  for _, name in ipairs {
+    "max_body", "dict", "redelivery_window", "redelivery_lease", "redelivery_wait", "forward",
+  } do
     all[name] = (find(name, options))
     if all[name] ~= nil then
       check.value(WHERE .. ": " .. name, all[name], webhook_types[name], 3)
