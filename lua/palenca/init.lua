@@ -29,4 +29,10 @@ local palenca = {
   webhook = require("palenca.webhook"),
 }
 
+-- Inside nginx this is the moment to read what guards an endpoint: its workers have no environment.
+local ngx = rawget(_G, "ngx")
+if ngx and ngx.get_phase() == "init" then
+  require("palenca.nginx.settings")
+end
+
 return palenca

@@ -99,6 +99,7 @@ local SERVER = [[
       unknown = { secret = "a" },
       dict = { dict = "other" }, digest = { signature_header = "X", secrets = { "a" },
         signature_digest = "md5" }, empty = { signature_header = "X", secrets = { "" } },
+      off = { signature = false, secrets = { "a" }, signature_header = "X" },
       lease = { redelivery_lease = 0 }, wait = { redelivery_wait = -1 },
       limit = { max_body = 0 }, none = { secrets = {} }, blank = { secrets = { "a", " " } },
       number = { signature_header = "X", secrets = { 7 } },

@@ -53,8 +53,12 @@ describe("examples/nginx/", function()
     return started
   end
 
+  -- The sandbox signs nothing, and the endpoints say that they take what is not signed.
   local function stop(started)
     assert.are.equal(0, started:stop())
+    local open
+    started.stderr, open = started.stderr:gsub("[^\n]*%[warn%][^\n]*taken from anybody[^\n]*", "")
+    assert.is_true(open >= 1)
     for _, level in ipairs { "warn", "error", "crit", "alert", "emerg" } do
       assert.is_nil(started.stderr:find("[" .. level .. "]", 1, true), started.stderr)
     end

@@ -45,10 +45,10 @@ describe("the settings of the endpoint inside nginx", function()
   local ENDPOINT = 'content_by_lua_block { require("palenca.nginx").webhook() }'
 
   -- Another nginx with the same handlers: `server` is what its server has, where ENDPOINT stands
-  -- for one, and `variables` its environment.
-  local function start(server, variables)
+  -- for one, and `variables` its environment, hidden from its workers or not.
+  local function start(server, variables, is_hidden)
     local main = {}
-    for name in pairs(variables or {}) do
+    for name in pairs(not is_hidden and variables or {}) do
       main[#main + 1] = "env " .. name .. ";"
     end
     return helper.start(endpoint.stage, {
@@ -191,6 +191,78 @@ describe("the settings of the endpoint inside nginx", function()
     end)
   end
 
+  local SIGNED = { PALENCA_WEBHOOK_SECRET = "one", PALENCA_SIGNATURE_HEADER = "X-Signature" }
+
+  it("is guarded by an environment that nginx keeps from its workers, over a reload too", function()
+    local other = start("location = /environment { ENDPOINT }", SIGNED, true)
+    for _ = 1, 2 do
+      local body = endpoints.new_body()
+      assert.are.same({ 401, 200 },
+        { ask(other, "/environment", body), ask(other, "/environment", body, "one") })
+      other:reload()
+    end
+    assert.is_nil(other:log():find("taken from anybody", 1, true))
+    assert.are.equal(0, other:quit())
+  end)
+
+  it("may be open where that is said, beside one that the environment guards", function()
+    local other = start([[
+      location = /signed { ENDPOINT }
+      location = /option {
+        content_by_lua_block { require("palenca.nginx").webhook { signature = false } }
+      }
+      location = /variable {
+        set $palenca_signature off;
+        ENDPOINT
+      }
+      location = /on {
+        set $palenca_signature on;
+        ENDPOINT
+      }
+    ]], SIGNED)
+    for path, status in pairs { ["/signed"] = 401, ["/option"] = 200, ["/variable"] = 200,
+      ["/on"] = 401 } do
+      assert.are.equal(status, ask(other, path, endpoints.new_body()), path)
+    end
+    for _, path in ipairs { "/signed", "/on" } do
+      assert.are.equal(200, ask(other, path, endpoints.new_body(), "one"), path)
+    end
+    assert.is_nil(other:log():find("taken from anybody", 1, true))
+    assert.are.equal(0, other:quit())
+  end)
+
+  it("warns once that it is open where nobody has said so", function()
+    local other = start([[
+      location = /open { ENDPOINT }
+      location = /option {
+        content_by_lua_block { require("palenca.nginx").webhook { signature = false } }
+      }
+    ]])
+    assert.are.equal(200, ask(other, "/option", endpoints.new_body()))
+    assert.is_nil(other:log():find("taken from anybody", 1, true))
+    for _ = 1, 3 do
+      assert.are.equal(200, ask(other, "/open", endpoints.new_body()))
+    end
+    assert.are.equal(1, select(2, other:log():gsub("%[warn%][^\n]*taken from anybody", "")))
+    assert.are.equal(0, other:quit())
+  end)
+
+  it("takes nothing if it is to check signatures, and not told how", function()
+    local other = start([[
+      location = /on {
+        content_by_lua_block { require("palenca.nginx").webhook { signature = true } }
+      }
+      location = /odd {
+        set $palenca_signature maybe;
+        ENDPOINT
+      }
+    ]])
+    demand_refusal(other, "/on", "signature is on, but there is no signature_header")
+    assert.are.equal(500, ask(other, "/odd", endpoints.new_body()))
+    assert.truthy(other:log():find("$palenca_signature must be on or off", 1, true))
+    assert.are.equal(0, other:quit())
+  end)
+
   it("has clients that are set up by nginx variables, and the rest by the environment", function()
     for name, retries in pairs { one = 0, two = 1 } do
       local said = endpoint.nginx:get("/client?name=" .. name .. "&retries=" .. retries)
@@ -220,6 +292,7 @@ describe("the settings of the endpoint inside nginx", function()
       onlyencoding = "signature_encoding is set, but there is no signature_header",
       onlyprefix = "signature_prefix is set, but there is no signature_header",
       limit = "max_body must be a whole number from 1",
+      off = "signature is off, but secrets is set",
       lease = "redelivery_lease must be a whole number from 1",
       wait = "redelivery_wait must be a whole number from 0",
     } do

@@ -33,6 +33,19 @@ local function refuse(status, reason, cause)
   answer(status, { error = reason })
 end
 
+local has_warned = false
+
+-- Once for each worker: what is missing may be a line in nginx.conf.
+local function warn_of_no_signature(signature)
+  if signature.header or signature.is_off or has_warned then
+    return
+  end
+  has_warned = true
+  ngx.log(ngx.WARN, "palenca: webhooks are taken from anybody here, for no signature is asked for; "
+    .. "if that is meant, say signature = false; if not, set PALENCA_SIGNATURE_HEADER and "
+    .. "PALENCA_WEBHOOK_SECRET, which nginx keeps from its workers unless `env` names them")
+end
+
 -- ---- the checks ------------------------------------------------------------------------
 
 -- nil if the body is signed; otherwise what is wrong, in words that hold no signature.
@@ -159,9 +172,15 @@ end
 --
 -- What is not passed comes from the nginx variable of that name with `palenca_` in front
 -- (`set $palenca_max_body 4096;`), else from the variable of the environment that `palenca serve`
--- has for it (`env PALENCA_SIGNATURE_HEADER;`), else the default. nginx warns of its variables that
--- are set in other locations only, unless it is told `uninitialized_variable_warn off;`.
+-- has for it, else the default. nginx warns of its variables that are set in other locations only,
+-- unless it is told `uninitialized_variable_warn off;`. It keeps the environment from its workers,
+-- but for what is named (`env PALENCA_SIGNATURE_HEADER;`): what is not named is known only if
+-- `palenca` or `palenca.nginx` is loaded in `init_by_lua`.
 -- @tparam[opt] table options
+-- @tparam boolean options.signature `false`: none is asked for, whatever is set for other endpoints
+-- in nginx variables or in the environment; `true`: nothing is taken (500) unless one is asked for;
+-- default: it is asked for if that is set, and if not, a warning says so once for each worker. As a
+-- variable, `set $palenca_signature off;` or `on`
 -- @tparam {string,...} options.secrets any of them is good, so that one can be replaced by the
 -- next; as a variable, `$palenca_secrets`, separated by spaces; default `$PALENCA_WEBHOOK_SECRET`
 -- of the environment, separated by spaces
@@ -188,6 +207,7 @@ function nginx.webhook(options)
       2)
   end
   local all = settings.webhook(options)
+  warn_of_no_signature(all.signature)
   local event, text = read_request(all)
   if not event then
     return

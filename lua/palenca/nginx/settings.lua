@@ -8,6 +8,7 @@ local settings = {}
 local WHERE = "palenca.nginx.webhook"
 
 local webhook_types = {
+  signature = "boolean",
   secrets = "table",
   signature_header = "string",
   signature_digest = "string",
@@ -38,6 +39,15 @@ local from_environment = {
   redelivery_window = "PALENCA_REDELIVERY_WINDOW",
 }
 
+-- Workers have of the environment only what `env` names. Where the module is loaded in init_by_lua,
+-- what guards an endpoint does not depend on such a line.
+local kept = {}
+if ngx.get_phase() == "init" then
+  for _, source in pairs(from_environment) do
+    kept[source] = os.getenv(source)
+  end
+end
+
 -- Those that keep somebody out, so that nothing where one was meant must not let everybody in.
 local guards = { secrets = true, signature_header = true }
 
@@ -60,9 +70,16 @@ local function words(text)
   return list
 end
 
+local switch = { on = true, off = false }
+
 -- What a variable's text says of an option.
 local function read(name, source, text)
-  if numbers[name] then
+  if name == "signature" then
+    if switch[text] == nil then
+      error(source .. " must be on or off", 0)
+    end
+    return switch[text]
+  elseif numbers[name] then
     return tonumber(text) or error(source .. " must be a number", 0)
   end
   return name == "secrets" and words(text) or text
@@ -82,7 +99,7 @@ end
 
 local function environment(name)
   local source = from_environment[name]
-  local text = source and os.getenv(source)
+  local text = source and (os.getenv(source) or kept[source])
   -- an empty number counts as none
   if text and (text ~= "" or not numbers[name]) then
     return read(name, "$" .. source, text), "$" .. source
@@ -104,8 +121,20 @@ local function find(name, options)
   return value, source
 end
 
+-- Whatever is set elsewhere for other endpoints does not matter then.
+local function no_signature(options)
+  for _, name in ipairs {
+    "secrets", "signature_header", "signature_digest", "signature_encoding", "signature_prefix",
+  } do
+    if options[name] ~= nil then
+      error(string.format("%s: signature is off, but %s is set", WHERE, name), 0)
+    end
+  end
+  return { is_off = true }
+end
+
 -- The parts of a signature's check, in the names of palenca.signature, and what they were called.
-local function signature_of(options)
+local function signature_parts(options)
   local all = {}
   local names = { header = "signature_header", secrets = "secrets or $PALENCA_WEBHOOK_SECRET" }
   for _, part in ipairs { "header", "digest", "encoding", "prefix" } do
@@ -131,12 +160,25 @@ local function signature_of(options)
   return all
 end
 
+local function signature_of(options)
+  local wanted = find("signature", options)
+  if wanted == false then
+    return no_signature(options)
+  end
+  local all = signature_parts(options)
+  if wanted and not all.header then
+    error(WHERE .. ": signature is on, but there is no signature_header to find signatures in "
+      .. "(the environment is kept from nginx's workers, but for what `env` names)", 0)
+  end
+  return all
+end
+
 --- Those of an endpoint. Raises on a mistake, so that nothing is taken from anybody before it is
 -- mended.
 -- @tparam ?table options what the caller passes
 -- @treturn table `max_body`, `redelivery_window`, `redelivery_lease`, `redelivery_wait`, `forward`;
 -- `dict` itself; and `signature`: `header`, `secrets`, `digest`, `encoding`, `prefix`, of which
--- none is set if nothing is checked
+-- none is set if nothing is checked, and `is_off` if that was said
 function settings.webhook(options)
   options = options or {}
   check.fields(WHERE, options, webhook_types, 3)
