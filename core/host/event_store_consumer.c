@@ -196,9 +196,24 @@ static bool set_caps(event_store *store) {
   return have_places;
 }
 
-/* The second time there are the places of those that are gone. */
+static void count_running(event_caps *caps, event_finish *list) {
+  for (event_finish *finish = list; finish != NULL; finish = finish->next) {
+    event_cap_set all = finish->id > 0 ? event_caps_of(caps, finish->action) : 0;
+    event_caps_take(caps, all & ~finish->caps);
+    finish->caps |= all;
+  }
+}
+
+/* The second time there are the places of those that are gone. What runs counts under a cap that
+ * was not there when it began. */
 static void read_caps(event_store *store) {
+  event_caps *caps = event_sql_caps(store->sql);
   tell_crowd(store, !set_caps(store) && !set_caps(store));
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    for (size_t j = 0; j < HELD_BUCKETS; j++) {
+      count_running(caps, store->consumers[i]->held[j]);
+    }
+  }
 }
 
 /* Those of all consumers that have begun to work, the latest script's last. They are looked at once

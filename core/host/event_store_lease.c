@@ -58,18 +58,20 @@ bool event_sql_has_waiting(const event_sql *sql) {
 /* ---- Leasing ---- */
 
 /* With `lease` only partly filled. NULL: out of memory. */
-static event_grant *new_grant(int64_t id, const void *body, size_t size) {
+static event_grant *new_grant(int64_t id, const char *action, const void *body, size_t size) {
   event_grant *grant = NULL;
   if (body != NULL || size == 0) {
     grant = malloc(sizeof *grant + size + 1);
   }
-  event_finish *finish = calloc(1, sizeof *finish);
+  size_t action_size = strlen(action) + 1;
+  event_finish *finish = malloc(sizeof *finish + action_size);
   if (grant == NULL || finish == NULL) {
     free(grant);
     free(finish);
     return NULL;
   }
-  finish->id = id;
+  *finish = (event_finish){.id = id};
+  memcpy(finish->action, action, action_size);
   *grant = (event_grant){.finish = finish};
   if (size > 0) {
     memcpy(grant->body, body, size);
@@ -79,8 +81,8 @@ static event_grant *new_grant(int64_t id, const void *body, size_t size) {
   return grant;
 }
 
-static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account) {
-  event_grant *grant = new_grant(sqlite3_column_int64(row, 0), sqlite3_column_blob(row, 4),
+static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account, const char *action) {
+  event_grant *grant = new_grant(sqlite3_column_int64(row, 0), action, sqlite3_column_blob(row, 4),
                                  (size_t)sqlite3_column_bytes(row, 4));
   if (grant != NULL) {
     grant->finish->account = account;
@@ -136,12 +138,13 @@ static bool park_retry(event_sql *sql, const parked_event *event) {
  * memory. */
 static bool lease_row(event_sql *sql, sqlite3_stmt *row, uint64_t account, grant_list *list,
                       int *cap) {
-  event_cap_set caps = event_caps_of(&sql->caps, (const char *)sqlite3_column_text(row, 5));
+  const char *action = (const char *)sqlite3_column_text(row, 5);
+  event_cap_set caps = event_caps_of(&sql->caps, action);
   *cap = event_caps_full(&sql->caps, caps);
   if (*cap >= 0) {
     return true;
   }
-  event_grant *grant = copy_grant(row, account);
+  event_grant *grant = copy_grant(row, account, action);
   if (!append(list, grant)) {
     return false;
   }
@@ -222,7 +225,7 @@ static bool collect_timers(event_sql *sql, int64_t now, grant_list *list) {
   }
   event_timer *timer;
   while (list->count < list->limit && (timer = event_timers_due(&sql->timers, now)) != NULL) {
-    event_grant *grant = new_grant(-timer->id, timer->name, strlen(timer->name));
+    event_grant *grant = new_grant(-timer->id, "", timer->name, strlen(timer->name));
     if (!append(list, grant)) {
       return no_memory(sql);
     }

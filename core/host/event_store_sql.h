@@ -23,6 +23,7 @@ typedef struct event_finish {
   char *error;
   bool has_begun;
   uint32_t slot; /* of event_store_begun.h, of an event that has begun; 0: none */
+  char action[]; /* of an event */
 } event_finish;
 
 /* A lease on its way to a consumer; `lease` is first, since it is what the consumer frees. */

@@ -161,6 +161,47 @@ static void test_the_narrowest_cap_of_all_consumers_holds(void **state) {
   free_worker(&after);
 }
 
+static void test_what_runs_already_counts_under_a_new_cap(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker before = new_worker(f), capped = new_worker(f);
+  assert_true(event_consumer_cap(capped.consumer, "login.success", 5));
+  int64_t first = put_action(f, "login.success", NULL);
+  event_consumer_want(before.consumer, 1);
+  assert_int_equal(take(&before, NULL), first);
+  /* The first is known under a cap which nobody has any more, the second under none. */
+  free_worker(&capped);
+  int64_t second = put_action(f, "login.success", NULL);
+  int64_t other = put_action(f, "login.error", NULL);
+  event_consumer_want(before.consumer, 2);
+  assert_int_equal(take(&before, NULL) + take(&before, NULL), second + other);
+  int64_t third = put_action(f, "login.success", NULL);
+  worker w = capped_worker(f, "login.success", 2);
+  assert_waiting(f, &w);
+  finish(&before, second, EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, NULL), third);
+  int64_t fourth = put_action(f, "login.success", NULL);
+  assert_waiting(f, &w);
+  finish(&before, first, EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, NULL), fourth);
+  free_worker(&w);
+  free_worker(&before);
+}
+
+static void test_a_timer_that_runs_does_not_count(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker timed = new_worker(f);
+  assert_true(event_consumer_every(timed.consumer, "timer", 1));
+  event_consumer_want(timed.consumer, 1);
+  assert_true(take(&timed, NULL) < 0);
+  worker w = capped_worker(f, "*", 1);
+  int64_t id = put_action(f, "login.success", NULL);
+  assert_int_equal(take(&w, NULL), id);
+  free_worker(&w);
+  free_worker(&timed);
+}
+
 static void test_a_lease_that_failed_takes_no_place(void **state) {
   fixture *f = *state;
   open_store(f);
@@ -271,6 +312,8 @@ int main(void) {
       TEST(test_an_event_keeps_to_all_caps_that_fit),
       TEST(test_a_retry_waits_for_a_place_and_not_in_a_loop),
       TEST(test_the_narrowest_cap_of_all_consumers_holds),
+      TEST(test_what_runs_already_counts_under_a_new_cap),
+      TEST(test_a_timer_that_runs_does_not_count),
       TEST(test_a_lease_that_failed_takes_no_place),
       TEST(test_thousands_that_wait_hold_up_nothing),
       TEST(test_a_consumer_has_a_bounded_number_of_caps),
