@@ -223,9 +223,9 @@ static void read_timers(event_store *store) {
   event_timers_begin_list(timers);
   for (size_t i = 0; i < store->consumer_count; i++) {
     const event_consumer *consumer = store->consumers[i];
-    const consumer_timer *timer = consumer->has_wanted ? consumer->timers : NULL;
+    consumer_timer *timer = consumer->has_wanted ? consumer->timers : NULL;
     for (; timer != NULL; timer = timer->next) {
-      (void)event_timers_add(timers, timer->name, timer->interval);
+      event_timers_add(timers, timer->name, timer->interval, &timer->spare);
     }
   }
   event_timers_end_list(timers);
@@ -242,10 +242,13 @@ void event_consumers_read_lists(event_store *store) {
 bool event_consumer_every(event_consumer *consumer, const char *name, int64_t interval) {
   size_t size = strlen(name) + 1;
   consumer_timer *timer = malloc(sizeof *timer + size);
-  if (timer == NULL) {
+  event_timer *spare = event_timer_new(name, interval);
+  if (timer == NULL || spare == NULL) {
+    free(timer);
+    free(spare);
     return false;
   }
-  *timer = (consumer_timer){.interval = interval};
+  *timer = (consumer_timer){.interval = interval, .spare = spare};
   memcpy(timer->name, name, size);
   (void)pthread_mutex_lock(&consumer->store->mutex);
   *consumer->timers_end = timer;
@@ -271,6 +274,7 @@ void event_consumer_destroy(event_consumer *consumer) {
   while (consumer->timers != NULL) {
     consumer_timer *timer = consumer->timers;
     consumer->timers = timer->next;
+    free(timer->spare);
     free(timer);
   }
   for (size_t i = 0; i < consumer->cap_count; i++) {

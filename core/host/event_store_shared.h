@@ -31,6 +31,7 @@ typedef struct {
 typedef struct consumer_timer {
   struct consumer_timer *next; /* in the order in which they were added */
   int64_t interval;
+  event_timer *spare; /* NULL: it is in the list of all */
   char name[];
 } consumer_timer;
 

@@ -6,67 +6,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void drop(event_timers *timers, size_t index) {
-  free(timers->list[index].name);
-  timers->list[index] = timers->list[--timers->count];
+event_timer *event_timer_new(const char *name, int64_t interval) {
+  size_t size = strlen(name) + 1;
+  event_timer *timer = malloc(sizeof *timer + size);
+  if (timer != NULL) {
+    *timer = (event_timer){.interval = interval, .due_at = INT64_MAX};
+    memcpy(timer->name, name, size);
+  }
+  return timer;
+}
+
+static void drop(event_timer **link) {
+  event_timer *timer = *link;
+  *link = timer->next;
+  free(timer);
 }
 
 void event_timers_free(event_timers *timers) {
-  while (timers->count > 0) {
-    drop(timers, timers->count - 1);
+  while (timers->first != NULL) {
+    drop(&timers->first);
   }
-  free(timers->list);
-  *timers = (event_timers){.list = NULL};
 }
 
 /* ---- The list ---- */
 
 void event_timers_begin_list(event_timers *timers) {
-  for (size_t i = 0; i < timers->count; i++) {
-    timers->list[i].is_wanted = false;
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    timer->is_wanted = false;
   }
 }
 
-static event_timer *find_name(event_timers *timers, const char *name) {
-  for (size_t i = 0; i < timers->count; i++) {
-    if (strcmp(timers->list[i].name, name) == 0) {
-      return &timers->list[i];
-    }
+void event_timers_add(event_timers *timers, const char *name, int64_t interval,
+                      event_timer **spare) {
+  event_timer **link = &timers->first;
+  while (*link != NULL && strcmp((*link)->name, name) != 0) {
+    link = &(*link)->next;
   }
-  return NULL;
-}
-
-static event_timer *append(event_timers *timers, const char *name) {
-  if (timers->count == timers->capacity) {
-    size_t capacity = timers->capacity > 0 ? timers->capacity * 2 : 8;
-    event_timer *grown = realloc(timers->list, capacity * sizeof *grown);
-    if (grown == NULL) {
-      return NULL;
-    }
-    timers->list = grown;
-    timers->capacity = capacity;
+  if (*link == NULL) {
+    *link = *spare;
+    *spare = NULL;
+    (*link)->id = ++timers->last_id;
   }
-  event_timer *timer = &timers->list[timers->count];
-  *timer = (event_timer){.name = strdup(name), .id = ++timers->last_id, .due_at = INT64_MAX};
-  timers->count += timer->name != NULL;
-  return timer->name != NULL ? timer : NULL;
-}
-
-bool event_timers_add(event_timers *timers, const char *name, int64_t interval) {
-  event_timer *timer = find_name(timers, name);
-  timer = timer != NULL ? timer : append(timers, name);
-  if (timer == NULL) {
-    return false;
-  }
-  timer->is_wanted = true;
-  timer->interval = interval;
-  return true;
+  (*link)->is_wanted = true;
+  (*link)->interval = interval;
 }
 
 void event_timers_end_list(event_timers *timers) {
-  for (size_t i = timers->count; i > 0; i--) {
-    if (!timers->list[i - 1].is_wanted && !timers->list[i - 1].is_running) {
-      drop(timers, i - 1);
+  event_timer **link = &timers->first;
+  while (*link != NULL) {
+    if (!(*link)->is_wanted && !(*link)->is_running) {
+      drop(link);
+    } else {
+      link = &(*link)->next;
     }
   }
   timers->is_behind = true;
@@ -75,14 +66,14 @@ void event_timers_end_list(event_timers *timers) {
 /* ---- Transactions ---- */
 
 void event_timers_begin(event_timers *timers) {
-  for (size_t i = 0; i < timers->count; i++) {
-    timers->list[i].was_running = timers->list[i].is_running;
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    timer->was_running = timer->is_running;
   }
 }
 
 void event_timers_rollback(event_timers *timers) {
-  for (size_t i = 0; i < timers->count; i++) {
-    timers->list[i].is_running = timers->list[i].was_running;
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    timer->is_running = timer->was_running;
   }
   timers->is_behind = true;
 }
@@ -129,8 +120,7 @@ bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now) {
   }
   bool ok =
       event_file_read_integer(db, "SELECT coalesce(max(generation), 0) FROM timers", &generation);
-  for (size_t i = 0; ok && i < timers->count; i++) {
-    event_timer *timer = &timers->list[i];
+  for (event_timer *timer = timers->first; ok && timer != NULL; timer = timer->next) {
     if (timer->is_wanted) {
       ok = run(db, store_text, timer, generation + 1, now) && read(db, timer);
     }
@@ -143,8 +133,7 @@ bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now) {
 /* ---- Runs ---- */
 
 event_timer *event_timers_due(event_timers *timers, int64_t now) {
-  for (size_t i = 0; i < timers->count; i++) {
-    event_timer *timer = &timers->list[i];
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
     if (timer->is_wanted && !timer->is_running && timer->due_at <= now) {
       return timer;
     }
@@ -164,8 +153,7 @@ bool event_timers_start(event_timer *timer, sqlite3 *db, int64_t now) {
 }
 
 bool event_timers_end(event_timers *timers, sqlite3 *db, int64_t id, bool has_begun, int64_t now) {
-  for (size_t i = 0; i < timers->count; i++) {
-    event_timer *timer = &timers->list[i];
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
     if (timer->id == id) {
       timer->is_running = false;
       return has_begun || set_due(timer, db, now);
@@ -176,8 +164,7 @@ bool event_timers_end(event_timers *timers, sqlite3 *db, int64_t id, bool has_be
 
 int64_t event_timers_next(const event_timers *timers) {
   int64_t next = timers->is_behind ? 0 : INT64_MAX;
-  for (size_t i = 0; i < timers->count; i++) {
-    const event_timer *timer = &timers->list[i];
+  for (const event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
     if (timer->is_wanted && !timer->is_running && timer->due_at < next) {
       next = timer->due_at;
     }

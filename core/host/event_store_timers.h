@@ -9,27 +9,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct {
-  char *name;
+typedef struct event_timer {
+  struct event_timer *next; /* in the list below */
   int64_t id;               /* from 1, in this process */
   int64_t interval, due_at; /* milliseconds; Unix milliseconds */
   bool is_wanted;           /* a script that is served has it */
   bool is_running, was_running;
+  char name[];
 } event_timer;
 
 typedef struct {
-  event_timer *list;
-  size_t count, capacity;
+  event_timer *first;
   int64_t last_id;
   bool is_behind; /* the table may be another one */
 } event_timers;
 
+/* For event_timers_add, or to be freed. NULL: out of memory. */
+event_timer *event_timer_new(const char *name, int64_t interval);
+
 void event_timers_free(event_timers *timers);
 
 /* Between transactions: the timers that there are from now on, one by one, the later of two with
- * the same name. False: out of memory; it is not there then. */
+ * the same name. `spare` is taken if there was none of this name, so that nothing is wanting when
+ * the list is made; it may be NULL if it was taken in the making of the list before. */
 void event_timers_begin_list(event_timers *timers);
-bool event_timers_add(event_timers *timers, const char *name, int64_t interval);
+void event_timers_add(event_timers *timers, const char *name, int64_t interval,
+                      event_timer **spare);
 void event_timers_end_list(event_timers *timers);
 
 /* Around a transaction. */
