@@ -1,6 +1,7 @@
 /* Validates a webhook's body as JSON and reads the fields the host needs from it. */
 #include "webhook_body.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
@@ -183,6 +184,42 @@ static bool has_half_pair(const char *body, size_t size) {
   return false;
 }
 
+/* The bytes of the character that begins here, if they are one; else 0. Nothing is written in more
+ * bytes than it takes, and no half of a surrogate pair: two texts that look the same must not
+ * differ, and what is stored must be read by whatever shows it. */
+static size_t character_size(const unsigned char *at, size_t left) {
+  unsigned char lead = at[0];
+  size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  unsigned char least = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  unsigned char most = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+  if (lead < 0xc2 || lead > 0xf4 || left < size || at[1] < least || at[1] > most)
+    return 0;
+  for (size_t i = 2; i < size; i++)
+    if ((at[i] & 0xc0) != 0x80)
+      return 0;
+  return size;
+}
+
+/* Nearly all bodies are nearly all ASCII, of which eight bytes are looked at together. */
+static bool is_utf8(const char *body, size_t size) {
+  const unsigned char *at = (const unsigned char *)body;
+  const unsigned char *end = at + size;
+  while (at < end) {
+    uint64_t word = UINT64_MAX;
+    if (end - at >= (ptrdiff_t)sizeof word)
+      memcpy(&word, at, sizeof word);
+    if ((word & 0x8080808080808080u) == 0) {
+      at += sizeof word;
+      continue;
+    }
+    size_t length = *at < 0x80 ? 1 : character_size(at, (size_t)(end - at));
+    if (length == 0)
+      return false;
+    at += length;
+  }
+  return true;
+}
+
 /* Spaces to yajl, but not to JSON, nor to the script's parser. */
 static bool has_odd_space(const char *body, size_t size) {
   return memchr(body, '\f', size) != NULL || memchr(body, '\v', size) != NULL;
@@ -198,11 +235,12 @@ static bool is_blank(const char *text, size_t size) {
 
 static bool parse(yajl_handle parser, const char *body, size_t size) {
   yajl_config(parser, yajl_allow_trailing_garbage, 1);
+  yajl_config(parser, yajl_dont_validate_strings, 1); /* is_utf8 is stricter */
   if (yajl_parse(parser, (const unsigned char *)body, size) != yajl_status_ok)
     return false;
   size_t end = yajl_get_bytes_consumed(parser);
   return yajl_complete_parse(parser) == yajl_status_ok && is_blank(body + end, size - end) &&
-         !has_odd_space(body, size);
+         !has_odd_space(body, size) && is_utf8(body, size);
 }
 
 bool webhook_body_read(const char *body, size_t size, webhook_fields *fields, char *reason,

@@ -145,9 +145,7 @@ static void test_bodies_without_an_action(void **state) {
       "{\"data\":null}",
       "{\"data\":\"webhook_action\"}",
       "{\"data\":[{" BOTH "}]}",
-      "{\"data\":[["
-      "{" BOTH "}"
-      "]]}",
+      "{\"data\":[[{" BOTH "}]]}",
       "{" BOTH "}",
       "{\"other\":{" BOTH "}}",
       "{\"data\":{\"account_id\":\"a\"}}",
@@ -204,14 +202,59 @@ static void test_bodies_that_are_no_json(void **state) {
       "{\"data\":{" BOTH "}}{",
       "\f{\"data\":{" BOTH "}}",
       "{\"data\":{" BOTH "}}\v",
-      "{\"data\":{" BOTH ",\"x\":\"\xff\"}}",
-      "{\"data\":{" BOTH ",\"x\":\"\x80\"}}",
-      "{\"data\":{" BOTH ",\"x\":\"\xc3(\"}}",
-      "{\"data\":{" BOTH ",\"x\":\"\xe2\x82\"}}",
-      "{\"data\":{" BOTH ",\"\xf0\x9f\":1}}",
   };
   for (size_t i = 0; i < LENGTH(bodies); i++)
     assert_refused(bodies[i], strlen(bodies[i]), "not JSON");
+}
+
+/* At each place relative to the words in which ASCII is looked at. */
+static void assert_utf8(const char *text, bool is_good) {
+  for (int before = 0; before < 9; before++)
+    for (int behind = 0; behind < 9; behind += 8) {
+      char body[128];
+      (void)snprintf(body, sizeof body, "{\"data\":{" BOTH ",\"%.*s%s%.*s\":1}}", before,
+                     "12345678", text, behind, "12345678");
+      if (is_good)
+        assert_fields(body, "login.success", "a-1");
+      else
+        assert_refused(body, strlen(body), "not JSON");
+    }
+}
+
+static void test_utf8_is_strict(void **state) {
+  (void)state;
+  static const char *const good[] = {"\xc2\x80",         "\xdf\xbf",         "\xe0\xa0\x80",
+                                     "\xec\xbf\xbf",     "\xed\x9f\xbf",     "\xee\x80\x80",
+                                     "\xef\xbf\xbf",     "\xf0\x90\x80\x80", "\xf3\xbf\xbf\xbf",
+                                     "\xf4\x8f\xbf\xbf", "\xc3\xb1\xc3\xb1", "\x7f"};
+  static const char *const bad[] = {"\x80",
+                                    "\xbf",
+                                    "\xc3",
+                                    "\xc3(",
+                                    "\xc3\xc3\xb1",
+                                    "\xe2\x82",
+                                    "\xe2(\xac",
+                                    "\xe2\x82(",
+                                    "\xf0\x9f\x98",
+                                    "\xf0\x9f\x98(",
+                                    "\xc0\x80",
+                                    "\xc0\xaf",
+                                    "\xc1\xbf",
+                                    "\xe0\x80\xaf",
+                                    "\xe0\x9f\xbf",
+                                    "\xf0\x80\x80\xaf",
+                                    "\xf0\x8f\xbf\xbf",
+                                    "\xed\xa0\x80",
+                                    "\xed\xbf\xbf",
+                                    "\xf4\x90\x80\x80",
+                                    "\xf5\x80\x80\x80",
+                                    "\xf8\x88\x80\x80\x80",
+                                    "\xfe",
+                                    "\xff"};
+  for (size_t i = 0; i < LENGTH(good); i++)
+    assert_utf8(good[i], true);
+  for (size_t i = 0; i < LENGTH(bad); i++)
+    assert_utf8(bad[i], false);
 }
 
 static void test_zero_bytes(void **state) {
@@ -293,6 +336,16 @@ static void test_lengths_are_bounded(void **state) {
   }
 }
 
+static void test_what_a_later_value_replaces_must_be_good_as_well(void **state) {
+  (void)state;
+  char body[512];
+  (void)snprintf(body, sizeof body, "{\"data\":{\"webhook_action\":\"%0128d\"," BOTH "}}", 7);
+  assert_refused(body, strlen(body), "too long");
+  (void)snprintf(body, sizeof body, "{\"data\":{\"account_id\":\"%0128d\"},\"data\":{" BOTH "}}",
+                 7);
+  assert_refused(body, strlen(body), "too long");
+}
+
 /* Objects and arrays by turns, `depth` of them in all, in the place of a value of data. */
 static char *nested(size_t depth, size_t *size) {
   static const char head[] = "{\"data\":{" BOTH ",\"x\":", tail[] = "}}";
@@ -363,27 +416,14 @@ static uint64_t next_random(uint64_t *seed) {
 
 /* Replaces, inserts, removes or repeats something at a random place. */
 static size_t mutate(uint64_t *seed, char *body, size_t size, size_t capacity) {
-  static const char *const parts[] = {"\"",
-                                      "{",
-                                      "}",
-                                      "[",
-                                      "]",
-                                      ":",
-                                      ",",
-                                      "\\u0000",
-                                      "\\",
-                                      "null",
-                                      "\"data\":",
-                                      "\"webhook_action\":",
-                                      "\"account_id\":",
-                                      "\"None\"",
-                                      "{\"data\":{",
-                                      "\xc3",
-                                      "\xff",
-                                      "1e9",
-                                      "-"};
+  static const char marks[][2] = {"\"", "{", "}", "[", "]", ":", ",", "\\", "\xc3", "\xff", "-"};
+  static const char *const words[] = {
+      "\\u0000",         "null",     "\"data\":",   "\"webhook_action\":",
+      "\"account_id\":", "\"None\"", "{\"data\":{", "1e9"};
   size_t at = size > 0 ? next_random(seed) % size : 0;
-  const char *part = parts[next_random(seed) % LENGTH(parts)];
+  bool is_word = next_random(seed) % 2 == 0;
+  const char *part =
+      is_word ? words[next_random(seed) % LENGTH(words)] : marks[next_random(seed) % LENGTH(marks)];
   size_t length = strlen(part);
   switch (next_random(seed) % 4) {
   case 0:
@@ -438,9 +478,11 @@ int main(void) {
       cmocka_unit_test(test_bodies_without_an_action),
       cmocka_unit_test(test_bodies_that_are_no_object),
       cmocka_unit_test(test_bodies_that_are_no_json),
+      cmocka_unit_test(test_utf8_is_strict),
       cmocka_unit_test(test_zero_bytes),
       cmocka_unit_test(test_half_a_surrogate_pair_is_refused),
       cmocka_unit_test(test_lengths_are_bounded),
+      cmocka_unit_test(test_what_a_later_value_replaces_must_be_good_as_well),
       cmocka_unit_test(test_depth_is_bounded),
       cmocka_unit_test(test_a_reason_holds_nothing_of_the_body_and_fits),
       cmocka_unit_test(test_no_beginning_of_a_body_is_a_body),

@@ -42,6 +42,9 @@ bodies.refused = {
     "the body has no data.webhook_action" },
   { "has broken UTF-8", '{"data": {"webhook_action": "login.\xff\xfe"}}',
     "the body is not JSON" },
+  { "has broken UTF-8 in its last bytes", '{"data": {"webhook_action": "a.b"}, "x": "\xc3"}',
+    "the body is not JSON" },
+  { "begins with a byte order mark", "\xef\xbb\xbf" .. helper.body(), "the body is not JSON" },
   { "has half a surrogate pair", '{"data": {"webhook_action": "a.b", "x": "\\ud800"}}',
     "the body has half a surrogate pair" },
   { "has a surrogate pair the wrong way round",
@@ -58,7 +61,32 @@ bodies.refused = {
     "data.webhook_action or data.account_id is too long" },
   { "has a long account_id", helper.body({ account_id = long }),
     "data.webhook_action or data.account_id is too long" },
+  { "repeats an action that is too long, with one that is not",
+    '{"data": {"webhook_action": "' .. long .. '", "webhook\\u005faction": "a.b"}}',
+    "data.webhook_action or data.account_id is too long" },
+  { "repeats data, in which an account_id was too long", '{"data": {"account_id": "' .. long
+    .. '"}, "data": {"webhook_action": "a.b"}}',
+    "data.webhook_action or data.account_id is too long" },
+  { "repeats an action that holds a zero character",
+    '{"data": {"webhook_action": "\\u0000", "webhook_action": "a.b"}}',
+    "data.webhook_action or data.account_id holds a zero character" },
 }
+
+-- Values that JSON does not have, though some readers of it do.
+for _, value in ipairs {
+  "01", "1.", ".5", "1e", "+1", "-", "0x10", "NaN", "Infinity", "nul", "tru", "truefalse", "'a'",
+  '"\t"', '"\\x"', '"\\u12g4"', '"\\', "[1,]", "[,1]", "{,}", '{"a"}', '{"a":}', "{1:2}",
+  '{"a":1,}', "[1 2]", "\f1", "[", "{", "]", "\xe2\x82",
+  -- what is no UTF-8: cut off, in too many bytes, halves of pairs, beyond the last character
+  '"\x80"', '"\xc3("', '"\xe2\x82"', '"\xf0\x9f\x98"', '"\xc0\xaf"', '"\xc1\xbf"',
+  '"\xe0\x9f\xbf"', '"\xf0\x8f\xbf\xbf"', '"\xed\xa0\x80"', '"\xed\xbf\xbf"',
+  '"\xf4\x90\x80\x80"', '"\xf5\x80\x80\x80"', '"\xf8\x88\x80\x80\x80"', '"\xff"',
+} do
+  bodies.refused[#bodies.refused + 1] = {
+    string.format("has %q", value), '{"data":{"webhook_action":"a.b","x":' .. value .. "}}",
+    "the body is not JSON",
+  }
+end
 
 --- The body, the action and the account.
 bodies.taken = {
@@ -74,6 +102,10 @@ bodies.taken = {
     "a.six" },
   { '{"data": {"webhook_action": "a.seven", "x": [1e400, -0, 0.1e-9]}}', "a.seven" },
   { helper.body({ webhook_action = ("z"):rep(127) }), ("z"):rep(127) },
+  { '{"data": {"webhook_action": "a.eight", "x": "\xc2\x80 \xdf\xbf \xe0\xa0\x80 \xed\x9f\xbf '
+    .. '\xee\x80\x80 \xef\xbf\xbf \xf0\x90\x80\x80 \xf4\x8f\xbf\xbf"}}', "a.eight" },
+  { '{"data": {"webhook_action": "a.nine", "x": {"account_id": "' .. long .. '"}, "y": ["' .. long
+    .. '"]}, "account_id": "' .. long .. '"}', "a.nine" },
 }
 
 return bodies

@@ -3,6 +3,7 @@
 -- lua-cjson reads more than JSON is: control characters, numbers such as `1.`, broken UTF-8. What
 -- the two receivers of a webhook say of it has to be the same.
 -- @module palenca.nginx.body
+local json = require("palenca.json")
 local webhook = require("palenca.webhook")
 
 local body = {}
@@ -62,7 +63,7 @@ end
 local skip_value
 
 -- What is between brackets, items or members, each read by `item`.
-local function skip_list(text, at, depth, closing, item)
+local function skip_list(text, at, depth, closing, item, within)
   if depth > DEPTH_MAX then
     refuse("the body is nested too deeply")
   end
@@ -71,7 +72,7 @@ local function skip_list(text, at, depth, closing, item)
     return at + 1
   end
   while true do
-    at = skip_space(text, item(text, at, depth))
+    at = skip_space(text, item(text, at, depth, within))
     local byte = text:sub(at, at)
     if byte == closing then
       return at + 1
@@ -82,25 +83,38 @@ local function skip_list(text, at, depth, closing, item)
   end
 end
 
-local function skip_member(text, at, depth)
+local function skip_member(text, at, depth, within)
   if text:sub(at, at) ~= '"' then
     refuse(NOT_JSON)
   end
-  at = skip_space(text, skip_string(text, at + 1))
+  local behind = skip_string(text, at + 1)
+  local wanted = within and within[json.decode(text:sub(at, behind - 1))]
+  at = skip_space(text, behind)
   if text:sub(at, at) ~= ":" then
     refuse(NOT_JSON)
   end
-  return skip_value(text, skip_space(text, at + 1), depth)
+  return skip_value(text, skip_space(text, at + 1), depth, wanted)
 end
 
-function skip_value(text, at, depth)
+local function skip_item(text, at, depth)
+  return skip_value(text, at, depth)
+end
+
+-- `wanted` of a string is a function that is called with it, as it is written; of an object, what
+-- is wanted of its members.
+function skip_value(text, at, depth, wanted)
   local byte = text:sub(at, at)
   if byte == '"' then
-    return skip_string(text, at + 1)
+    local behind = skip_string(text, at + 1)
+    if type(wanted) == "function" then
+      wanted(text:sub(at, behind - 1))
+    end
+    return behind
   elseif byte == "{" then
-    return skip_list(text, at, depth + 1, "}", skip_member)
+    local within = type(wanted) == "table" and wanted or nil
+    return skip_list(text, at, depth + 1, "}", skip_member, within)
   elseif byte == "[" then
-    return skip_list(text, at, depth + 1, "]", skip_value)
+    return skip_list(text, at, depth + 1, "]", skip_item)
   end
   local word = text:match("^%l+", at)
   if word == "true" or word == "false" or word == "null" then
@@ -148,6 +162,18 @@ local function check_pairs(text)
   end
 end
 
+-- Of a field that is repeated only the last one counts, but all must be good.
+local function check_fields(written)
+  for _, text in ipairs(written) do
+    local field = json.decode(text)
+    if #field > FIELD_MAX then
+      refuse("data.webhook_action or data.account_id is too long")
+    elseif field:find("%z") then
+      refuse("data.webhook_action or data.account_id holds a zero character")
+    end
+  end
+end
+
 local function check_json(text)
   local at = skip_space(text, 1)
   local byte = text:sub(at, at)
@@ -156,21 +182,17 @@ local function check_json(text)
     refuse((byte == "[" or pcall(skip_value, text, at, 0)) and "the body is not a JSON object"
       or NOT_JSON)
   end
-  if skip_space(text, skip_value(text, at, 0)) <= #text then
+  local written = {}
+  local function note(field)
+    written[#written + 1] = field
+  end
+  local wanted = { data = { webhook_action = note, account_id = note } }
+  if skip_space(text, skip_value(text, at, 0, wanted)) <= #text then
     refuse(NOT_JSON)
   end
   check_utf8(text)
   check_pairs(text)
-end
-
-local function check_fields(event)
-  for _, field in ipairs { event.action, event.account_id or "" } do
-    if #field > FIELD_MAX then
-      refuse("data.webhook_action or data.account_id is too long")
-    elseif field:find("%z") then
-      refuse("data.webhook_action or data.account_id holds a zero character")
-    end
-  end
+  check_fields(written)
 end
 
 --- Reads a webhook's body.
@@ -184,7 +206,6 @@ function body.read(text)
     if not event then
       refuse(err.message)
     end
-    check_fields(event)
     return event
   end)
   if ok then
