@@ -1,5 +1,7 @@
 --- Takes out of a text what must not stand in a log: identity numbers, and what steers a terminal.
 -- @module palenca.redact
+local check = require("palenca.check")
+
 local redact = {}
 
 -- With nothing of a word before and behind. Mexico's CURP and RFC, Brazil's CPF, in the forms in
@@ -140,6 +142,14 @@ function redact.identity(text)
   end
   parts[#parts + 1] = text:sub(at)
   return table.concat(parts)
+end
+
+--- Masks identity numbers where a sender should have written a name or an id. One in UUID form may
+-- only look as if it had one in it.
+-- @tparam ?string text
+-- @treturn ?string
+function redact.name(text)
+  return text and not check.is_uuid(text) and redact.identity(text) or text
 end
 
 -- In UTF-8: the controls beyond ASCII, and what turns the direction of writing.

@@ -1,6 +1,5 @@
 --- What the program tells the person who runs it: lines for a terminal, or lines of JSON.
 -- @module palenca.report
-local check = require("palenca.check")
 local host = require("palenca.host")
 local json = require("palenca.json")
 local redact = require("palenca.redact")
@@ -88,11 +87,6 @@ function report.line(text, fields)
   end
 end
 
--- What the sender has written; an id in UUID form may look as if it had an identity number in it.
-local function shown(text)
-  return text and not check.is_uuid(text) and redact.identity(text) or text
-end
-
 --- What an event is called, in lines about it.
 -- @tparam table event
 -- @treturn string
@@ -100,9 +94,9 @@ function report.label(event)
   return redact.line(string.format(
     "event %d  %-16s %s account %s",
     event.id,
-    shown(event.action) or "?",
-    shown(event.platform) or "-",
-    shown(event.account_id) or "-"
+    redact.name(event.action) or "?",
+    redact.name(event.platform) or "-",
+    redact.name(event.account_id) or "-"
   ))
 end
 
@@ -122,9 +116,9 @@ local function fields_of(event, state)
   return {
     event = "handled",
     id = event.id,
-    action = shown(event.action),
-    account_id = shown(event.account_id),
-    platform = shown(event.platform),
+    action = redact.name(event.action),
+    account_id = redact.name(event.account_id),
+    platform = redact.name(event.platform),
     attempt = event.attempt,
     state = state,
   }

@@ -124,6 +124,35 @@ describe("palenca events", function()
     assert.are.equal(body, shown:match("\n\n(.*)\n$"))
   end)
 
+  it("list, show and stats hide identity numbers in action and account", function()
+    local action, account = "login.XEXX010101HNEXXXA4", "12345678909"
+    local uuid = "00000000-0000-4000-8000-aab010101abc" -- has the form of an RFC in it
+    local other = stage:serve({ text = "" })
+    helper.post(other.url, { webhook_action = action, account_id = account })
+    helper.post(other.url, { webhook_action = "login.XEXX010101HNEXXXA5", account_id = uuid })
+    helper.wait_state(other.db, uuid, "done")
+    local id = string.format("%d", helper.wait_state(other.db, "[identity number]", "done").id)
+    for _, json in ipairs({ false, "--json" }) do
+      for _, command in ipairs({ { "list" }, { "show", id }, { "stats" } }) do
+        table.move({ "--db", other.db, json or nil }, 1, 3, #command + 1, command)
+        local out = select(2, palenca(table.unpack(command)))
+        assert.truthy(out:find("login.[identity number]", 1, true), out)
+        assert.is_nil(out:find("XEXX", 1, true), out)
+        assert.is_nil(out:find(account, 1, true), out)
+        assert.are.equal(command[1] == "list", out:find(uuid, 1, true) ~= nil)
+      end
+      local out = select(2, palenca("show", id, "--raw", "--db", other.db, json or nil))
+      assert.truthy(out:find(json and '"action":"' .. action or "action       " .. action, 1, true))
+      assert.truthy(out:find(json and '"account_id":"' .. account or "account      " .. account, 1,
+        true))
+    end
+    -- what is asked for is what was received
+    local asked = helper.events(other.db, { "--account", account, "--action", action })
+    assert.are.equal(1, #asked)
+    local stats = helper.json.decode((select(2, palenca("stats", "--db", other.db, "--json"))))
+    assert.are.equal(2, stats.actions["login.[identity number]"].done)
+  end)
+
   it("stats counts by state and action", function()
     local status, out = palenca("stats", "--json", "--db", served.db)
     assert.are.equal(0, status)

@@ -74,7 +74,7 @@ describe("a worker that its script keeps", function()
     helper.post(served.url, { account_id = "waiting", webhook_action = "login.created" })
     served:wait_output("stdout", "waiting began\n")
     keep(served, "11122233344")
-    helper.wait_state(served.db, "11122233344", "running")
+    helper.wait_state(served.db, "[identity number]", "running")
     for i = 1, 10 do
       helper.post(served.url, { account_id = "other-" .. i })
     end

@@ -37,7 +37,8 @@ end
 local function define_show(command)
   local show = command:command("show", "Show all of an event, its body included.")
   show:argument("id", "The event's id."):argname("ID"):convert(options.id)
-  show:flag("--raw", "With the identity numbers in the body, which are masked otherwise.")
+  show:flag("--raw", "With the identity numbers in action, account and body, "
+    .. "which are masked otherwise.")
   return show
 end
 

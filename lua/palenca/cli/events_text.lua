@@ -12,8 +12,8 @@ local events_text = {}
 -- @treturn string
 function events_text.line(event)
   local line = string.format("%d  %s  %-8s  attempts %d  %-16s  %s", event.id,
-    moment.text(event.received_at), event.state, event.attempts, event.action,
-    event.account_id or "-")
+    moment.text(event.received_at), event.state, event.attempts, redact.name(event.action),
+    redact.name(event.account_id) or "-")
   if event.replays > 0 then
     line = line .. "  replays " .. event.replays
   end
@@ -29,8 +29,8 @@ end
 function events_text.object(event)
   return json.encode({
     id = event.id,
-    action = event.action,
-    account_id = event.account_id,
+    action = redact.name(event.action),
+    account_id = redact.name(event.account_id),
     state = event.state,
     attempts = event.attempts,
     replays = event.replays > 0 and event.replays or nil,
@@ -39,8 +39,12 @@ function events_text.object(event)
   })
 end
 
-local function body_of(event, raw)
-  return raw and event.body or redact.identity(event.body)
+-- What the sender has written: action, account and body.
+local function received(event, raw)
+  if raw then
+    return event.action, event.account_id, event.body
+  end
+  return redact.name(event.action), redact.name(event.account_id), redact.identity(event.body)
 end
 
 local function time_of(seconds)
@@ -52,10 +56,11 @@ end
 -- @tparam boolean raw with identity numbers
 -- @treturn string
 function events_text.whole_object(event, raw)
+  local action, account_id, body = received(event, raw)
   return json.encode({
     id = event.id,
-    action = event.action,
-    account_id = event.account_id,
+    action = action,
+    account_id = account_id,
     state = event.state,
     attempts = event.attempts,
     replays = event.replays,
@@ -63,7 +68,7 @@ function events_text.whole_object(event, raw)
     retry_at = time_of(event.due_at),
     finished_at = time_of(event.finished_at),
     error = event.error and redact.identity(event.error),
-    body = body_of(event, raw),
+    body = body,
   })
 end
 
@@ -73,14 +78,15 @@ end
 -- @treturn string
 function events_text.page(event, raw)
   local lines = {}
+  local action, account_id, body = received(event, raw)
   local function add(name, value)
     if value then
       lines[#lines + 1] = redact.line(string.format("%-12s %s", name, value))
     end
   end
   add("id", event.id)
-  add("action", event.action)
-  add("account", event.account_id or "-")
+  add("action", action)
+  add("account", account_id or "-")
   add("state", event.state)
   add("attempts", event.attempts)
   add("replays", event.replays)
@@ -91,11 +97,25 @@ function events_text.page(event, raw)
     lines[#lines + 1] = "error        " .. redact.clean(event.error, true)
   end
   lines[#lines + 1] = ""
-  lines[#lines + 1] = redact.line(body_of(event, raw), true)
+  lines[#lines + 1] = redact.line(body, true)
   return table.concat(lines, "\n")
 end
 
 local STATES = { "received", "running", "retry", "done", "dead" }
+
+-- By the names that may be shown, of which several actions can have the same.
+local function shown_actions(actions)
+  local shown = {}
+  for action, states in pairs(actions) do
+    local name = redact.name(action)
+    local sums = shown[name] or {}
+    for _, state in ipairs(STATES) do
+      sums[state] = (sums[state] or 0) + states[state]
+    end
+    shown[name] = sums
+  end
+  return shown
+end
 
 --- Counts as an object.
 -- @tparam table stats as `host.events.stats` gives them
@@ -103,7 +123,7 @@ local STATES = { "received", "running", "retry", "done", "dead" }
 function events_text.stats_object(stats)
   return json.encode({
     states = stats.states,
-    actions = stats.actions,
+    actions = shown_actions(stats.actions),
     oldest_unfinished = time_of(stats.oldest_unfinished),
     file_size = stats.file_size,
     log_size = stats.log_size,
@@ -115,7 +135,7 @@ end
 -- @tparam table stats as `host.events.stats` gives them
 -- @treturn string
 function events_text.stats_page(stats)
-  local lines, actions = {}, {}
+  local lines, actions, shown = {}, {}, shown_actions(stats.actions)
   local function row(name, cells)
     lines[#lines + 1] = redact.line(string.format("%-24s", name)
       .. string.rep("%10s", #STATES):format(table.unpack(cells)))
@@ -127,13 +147,13 @@ function events_text.stats_page(stats)
     end
     return cells
   end
-  for action in pairs(stats.actions) do
+  for action in pairs(shown) do
     actions[#actions + 1] = action
   end
   table.sort(actions)
   row("", STATES)
   for _, action in ipairs(actions) do
-    row(action, counts(stats.actions[action]))
+    row(action, counts(shown[action]))
   end
   row("all", counts(stats.states))
   lines[#lines + 1] = "oldest unfinished        " .. (time_of(stats.oldest_unfinished) or "none")
