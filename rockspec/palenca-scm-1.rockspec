@@ -83,6 +83,7 @@ build = {
     ["palenca.nginx.body"] = "lua/palenca/nginx/body.lua",
     ["palenca.nginx.redelivery"] = "lua/palenca/nginx/redelivery.lua",
     ["palenca.nginx.settings"] = "lua/palenca/nginx/settings.lua",
+    ["palenca.nginx.sparing_log"] = "lua/palenca/nginx/sparing_log.lua",
     ["palenca.pager"] = "lua/palenca/pager.lua",
     ["palenca.reading"] = "lua/palenca/reading.lua",
     ["palenca.redact"] = "lua/palenca/redact.lua",

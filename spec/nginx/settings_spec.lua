@@ -35,7 +35,8 @@ describe("the settings of the endpoint inside nginx", function()
       assert.are.equal(200, endpoint:post("/signed", body,
         { ["x-signature"] = webhook.sign(body, secret) }).status)
     end
-    assert.truthy(endpoint.nginx:log():find("palenca: refused with 401: not signed", 1, true))
+    local log = endpoint.nginx:log()
+    assert.truthy(log:find("palenca: refused a request (401): not signed", 1, true), log)
   end)
 
   it("checks the signature before it reads the body", function()

@@ -13,6 +13,7 @@ local json = require("palenca.json")
 local redact = require("palenca.redact")
 local redelivery = require("palenca.nginx.redelivery")
 local settings = require("palenca.nginx.settings")
+local sparing_log = require("palenca.nginx.sparing_log")
 
 local nginx = {}
 
@@ -27,9 +28,12 @@ local function answer(status, fields)
   ngx.print(text)
 end
 
+local refusals = sparing_log.new(60)
+
 local function refuse(status, reason, cause)
-  ngx.log(status == 401 and ngx.WARN or ngx.INFO, "palenca: refused with ", status, ": ",
-    cause or reason)
+  local kind = string.format("(%d): %s", status, cause or reason)
+  refusals:write(status == 401 and ngx.WARN or ngx.INFO, "palenca: refused a request " .. kind,
+    "palenca: refused %d more requests " .. kind)
   answer(status, { error = reason })
 end
 

@@ -4,6 +4,7 @@
 -- once it is done, its id; and how often it was tried.
 -- @module palenca.nginx.redelivery
 local core = require("palenca.core")
+local sparing_log = require("palenca.nginx.sparing_log")
 
 local Redelivery = {}
 Redelivery.__index = Redelivery
@@ -26,11 +27,14 @@ function redelivery.new(options)
   }, Redelivery)
 end
 
+local warnings = sparing_log.new(60)
+
 local function set(self, how, key, value, ttl)
   local ok, problem, forced = self.dict[how](self.dict, key, value, ttl)
   if forced or (not ok and problem ~= "exists") then
-    ngx.log(ngx.WARN, "palenca: the lua_shared_dict is too small to remember deliveries for ",
-      self.window, " seconds")
+    local what = string.format("for %d seconds: its lua_shared_dict is too small", self.window)
+    warnings:write(ngx.WARN, "palenca: a delivery is not remembered " .. what,
+      "palenca: %d more deliveries are not remembered " .. what)
   end
   return ok, problem
 end
