@@ -35,6 +35,7 @@ local HTTP = [[
   uninitialized_variable_warn off;
   init_by_lua_block {
     state = ngx.shared.state
+    every = select(2, pcall(require("palenca").every, 60, print))
     HANDLERS
   }
 ]]
@@ -89,10 +90,6 @@ local SERVER = [[
     client_body_buffer_size 1k;
     content_by_lua_block { require("palenca.nginx").webhook() }
   }
-  location = /forwarding {
-    content_by_lua_block { require("palenca.nginx").webhook { forward = "/serve" } }
-  }
-  location = /serve { internal; proxy_pass UPSTREAM/webhooks/palenca; }
   location /mistakes/ { content_by_lua_block {
     local options = {
       header = { secrets = { "a" } }, secret = { signature_header = "X" },
@@ -117,6 +114,18 @@ local SERVER = [[
   location = /rewrite { rewrite_by_lua_block {
     ngx.ctx.said = select(2, pcall(require("palenca.nginx").webhook))
   } content_by_lua_block { ngx.say(ngx.ctx.said) } }
+  location = /every { content_by_lua_block { ngx.say(every) } }
+  location = /slept { content_by_lua_block {
+    local time, early = require("palenca.core").steady_time, 0
+    for _, seconds in ipairs { 0.001, 0.01, 0.02 } do
+      local busy_until = time() + 0.05
+      while time() < busy_until do end
+      local began = time()
+      require("palenca").sleep(seconds)
+      early = early + (time() - began < seconds and 1 or 0)
+    end
+    ngx.say(early)
+  } }
   location = /seen { content_by_lua_block { ngx.say(state:llen("seen")) } }
   location = /last { content_by_lua_block {
     local text = state:rpop("seen")

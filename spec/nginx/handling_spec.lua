@@ -1,6 +1,7 @@
---- Drives what the webhook endpoint inside nginx does with an event: handlers that fail, and what
--- it forwards.
+--- Drives what the webhook endpoint inside nginx does with an event: handlers that fail, what they
+-- may do, and reloads meanwhile.
 local endpoints = require("spec.nginx.endpoints")
+local helper = require("spec.nginx.helper")
 
 describe("an event inside nginx", function()
   local endpoint
@@ -24,7 +25,8 @@ describe("an event inside nginx", function()
     assert.are.equal("the event was not handled", endpoints.reason(answer))
     assert.are.equal(200, endpoint:post("/webhooks/palenca", body).status)
     local third = endpoint:last()
-    assert.are.same({ 1, 3, first.id }, { first.attempt, third.attempt, third.id })
+    assert.are.same({ 1, 3, first.id, first.received_at },
+      { first.attempt, third.attempt, third.id, third.received_at })
     assert.are.equal(200, endpoint:post("/webhooks/palenca", body).status)
     assert.are.equal(before + 3, endpoint:seen())
     assert.truthy(endpoint.nginx:log():find("it has failed for", 1, true))
@@ -47,16 +49,37 @@ describe("an event inside nginx", function()
     assert.truthy(endpoint.nginx:log():find("an error that cannot be shown: table", 1, true))
   end)
 
-  -- ---- forwarding -------------------------------------------------------------------------
+  -- ---- what a handler may do ---------------------------------------------------------------
 
-  it("forwards what it would take, and nothing else", function()
-    local before = #endpoint.serve.requests
-    local body = endpoints.new_body()
-    local answer = endpoint:post("/forwarding", body)
-    assert.are.same({ 200, '{"received":true}' }, { answer.status, answer.body })
-    assert.are.equal(body, endpoint.serve.requests[before + 1].body)
-    assert.are.equal("/webhooks/palenca", endpoint.serve.requests[before + 1].path)
-    assert.are.equal(400, endpoint:post("/forwarding", "{}").status)
-    assert.are.equal(before + 1, #endpoint.serve.requests)
+  it("lets a handler sleep for no less than it wants, though nginx's own time is old", function()
+    assert.are.equal("0", (endpoint.nginx:get("/slept")))
+  end)
+
+  it("has nobody who would do a thing every so often, and says so", function()
+    local said = endpoint.nginx:get("/every")
+    assert.truthy(said:find("palenca.every: nothing is done every so often here", 1, true), said)
+  end)
+
+  -- ---- reloads ----------------------------------------------------------------------------
+
+  it("ends over a reload what is under way: one handler, one answer to each who asks", function()
+    local body = endpoints.new_body({ wait = "reloaded" })
+    local before = endpoint:seen()
+    local first = endpoint:begin("/webhooks/palenca", body)
+    endpoint:wait_seen(before + 1)
+    endpoint.nginx:begin_reload(1)
+    assert.are.equal(503, endpoint:post("/impatient", body).status)
+    local second = endpoint:begin("/webhooks/palenca", body)
+    assert.is_nil(first:poll())
+    endpoint:go("reloaded")
+    local answer = first:answer()
+    assert.are.same({ 200, endpoint:last().id },
+      { answer.status, helper.json.decode(answer.body).id })
+    assert.are.same({ 200, answer.body }, { second:answer().status, answer.body })
+    assert.are.same({ 200, answer.body }, { endpoint:post("/impatient", body).status, answer.body })
+    assert.are.equal(before + 1, endpoint:seen())
+    first:wait_end()
+    assert.is_nil(first:poll())
+    first:close()
   end)
 end)

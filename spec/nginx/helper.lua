@@ -148,25 +148,29 @@ function Nginx:wait_workers(count)
   end, "nginx to listen")
 end
 
---- Loads the configuration again, and waits until only new workers are left.
-function Nginx:reload()
-  local before, count = {}, 0
+--- Loads the configuration again, and waits until there are new workers, and no more than `left` of
+-- those before: which have something to end.
+function Nginx:begin_reload(left)
+  local before, wanted = {}, 0
   for _, pid in ipairs(self:workers()) do
-    before[pid], count = true, count + 1
+    before[pid], wanted = true, wanted + 1
   end
   self.process:kill("sighup")
   nginx.ask_until(function()
     assert(not self.process.code, self:log())
     uv.sleep(5)
     uv.run("nowait")
-    local now = self:workers()
-    for _, pid in ipairs(now) do
-      if before[pid] then
-        return false
-      end
+    local old, new = 0, 0
+    for _, pid in ipairs(self:workers()) do
+      old, new = old + (before[pid] and 1 or 0), new + (before[pid] and 0 or 1)
     end
-    return #now == count
+    return old <= left and new == wanted
   end, "new workers")
+end
+
+--- Loads the configuration again, and waits until only new workers are left.
+function Nginx:reload()
+  self:begin_reload(0)
 end
 
 --- What it has logged.
