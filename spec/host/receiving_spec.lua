@@ -76,7 +76,8 @@ describe("the receiver", function()
   it("answers other paths with 404", function()
     storing_nothing(function()
       for _, path in ipairs({ "/", "/webhooks", "/webhooks/palenca/", "/webhooks/palencas",
-        "/webhooks%2Fpalenca", "//webhooks/palenca", "/webhooks/../webhooks/palenca" }) do
+        "/webhooks%2Fpalenca", "/webhooks/%70alenca", "//webhooks/palenca",
+        "/webhooks/../webhooks/palenca", "/webhooks/./palenca", "/./webhooks/palenca/." }) do
         local url = served.url:match("^http://[^/]+") .. path
         assert.are.equal(404, http.request("POST", url, helper.body()).status, path)
       end

@@ -21,7 +21,9 @@ local HANDLERS = [[
     elseif data.wait then
       while not state:get(data.wait) do palenca.sleep(0.005) end
     end
-    if data.fail and event.attempt <= data.fail then
+    if data.exit and event.attempt == 1 then
+      ngx.exit(data.exit)
+    elseif data.fail and event.attempt <= data.fail then
       error("it has failed for GODE561231HDFABC09")
     elseif data.odd then
       error(setmetatable({}, { __tostring = function() error("no") end }))

@@ -49,7 +49,8 @@ describe("the endpoint inside nginx", function()
   it("answers other paths with 404", function()
     endpoint:running_nothing(function()
       for _, path in ipairs({ "/", "/webhooks", "/webhooks/palenca/", "/webhooks/palencas",
-        "/webhooks%2Fpalenca", "//webhooks/palenca", "/webhooks/../webhooks/palenca" }) do
+        "/webhooks%2Fpalenca", "/webhooks/%70alenca", "//webhooks/palenca",
+        "/webhooks/../webhooks/palenca", "/webhooks/./palenca", "/./webhooks/palenca/." }) do
         assert.are.equal(404, endpoint:post(path, helper.body()).status, path)
       end
     end)

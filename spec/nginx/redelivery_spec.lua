@@ -165,6 +165,13 @@ describe("an event that comes again inside nginx", function()
     assert.are.equal(before, endpoint:seen())
   end)
 
+  it("is handled anew when the lease is over, if a handler has ended its request", function()
+    local body = endpoints.new_body({ exit = 500 })
+    assert.are.equal(500, endpoint:post("/short_lease", body).status)
+    assert.are.equal(200, endpoint:post("/webhooks/palenca", body).status)
+    assert.are.equal(2, endpoint:last().attempt)
+  end)
+
   it("is done if the first attempt succeeds late and there was no second one", function()
     local body = endpoints.new_body({ block = "alone" })
     local before = endpoint:seen()

@@ -86,12 +86,13 @@ local function received_body(most)
   return text or ""
 end
 
--- nginx has made one path of these, of which `palenca serve` knows one writing only.
-local other_writings = { "//", "/%.%.?/", "/%.%.?$", "%%2[eEfF]" }
-
+-- nginx has made one path of all writings, of which `palenca serve` knows one only.
 local function is_written_otherwise(path)
-  for _, pattern in ipairs(other_writings) do
-    if path:find(pattern) then
+  if path:find("//", 1, true) or (path .. "/"):find("/%.%.?/") then
+    return true
+  end
+  for digits in path:gmatch("%%(%x%x)") do
+    if string.char(tonumber(digits, 16)):find("[%w/._~-]") then -- which needs no escape
       return true
     end
   end
@@ -169,10 +170,15 @@ end
 -- returned; if one has raised, 500, so that the event comes again. A body that was handled is
 -- answered 200 for as long as the window goes, and not handled again. If it comes while it is just
 -- being handled, the outcome is waited for, and answered; if that takes too long, 503 with
--- `Retry-After`. How often and when an event comes again is the sender's to say: the
--- options of `palenca.on` (`max_attempts`, `timeout`, `retry_wait`, `concurrency`) are for `palenca
--- serve` and change nothing here; nor are the events of one account kept in order. With `forward`
--- it runs nothing, and lets nginx pass the request on, to a `palenca serve` that stores it.
+-- `Retry-After`. With `forward` it runs nothing, and lets nginx pass the request on, to a
+-- `palenca serve` that stores it.
+--
+-- How often and when an event comes again is the sender's to say: the options of `palenca.on`
+-- (`max_attempts`, `timeout`, `retry_wait`, `concurrency`) are for `palenca serve` and change
+-- nothing here; nor are the events of one account kept in order. An event's `id` is a text, which
+-- no other machine gives to another event. A handler returns or raises: if it ends the request
+-- itself (`ngx.exit`, `ngx.exec`, `ngx.redirect`), nobody learns of it, and the event counts as
+-- being handled until the lease is over.
 --
 -- What is not passed comes from the nginx variable of that name with `palenca_` in front
 -- (`set $palenca_max_body 4096;`), else from the variable of the environment that `palenca serve`
