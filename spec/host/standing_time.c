@@ -14,6 +14,7 @@
 typedef struct {
   pthread_cond_t *condition; /* NULL: not in use */
   pthread_mutex_t *mutex;
+  struct timespec until;
 } timed_wait;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -49,13 +50,14 @@ static bool is_over(const struct timespec *until) {
          (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec);
 }
 
-static timed_wait *begin_wait(pthread_cond_t *condition, pthread_mutex_t *its_mutex) {
+static timed_wait *begin_wait(pthread_cond_t *condition, pthread_mutex_t *its_mutex,
+                              const struct timespec *until) {
   (void)pthread_mutex_lock(&mutex);
   timed_wait *wait = waits;
   while (wait->condition != NULL) {
     wait++;
   }
-  *wait = (timed_wait){.condition = condition, .mutex = its_mutex};
+  *wait = (timed_wait){.condition = condition, .mutex = its_mutex, .until = *until};
   wait_count++;
   current_waits++;
   (void)pthread_cond_broadcast(&changed);
@@ -68,7 +70,7 @@ int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *its_mutex
   if (is_over(until)) {
     return ETIMEDOUT;
   }
-  timed_wait *wait = begin_wait(condition, its_mutex);
+  timed_wait *wait = begin_wait(condition, its_mutex, until);
   (void)pthread_cond_wait(condition, its_mutex);
   (void)pthread_mutex_lock(&mutex);
   wait->condition = NULL;
@@ -87,7 +89,7 @@ void time_pass(int64_t milliseconds) {
   }
   (void)pthread_mutex_unlock(&mutex);
   for (int i = 0; i < MOST_WAITS; i++) {
-    if (now[i].condition != NULL) {
+    if (now[i].condition != NULL && is_over(&now[i].until)) {
       (void)pthread_mutex_lock(now[i].mutex);
       (void)pthread_cond_broadcast(now[i].condition);
       (void)pthread_mutex_unlock(now[i].mutex);

@@ -222,6 +222,36 @@ static void test_a_finish_that_an_event_waits_for_is_written_at_once(void **stat
   free_worker(&w);
 }
 
+/* ---- Leases ---- */
+
+static void test_what_was_put_while_nobody_wanted_any_comes_at_once(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  int64_t id = put(f, NULL);
+  want(&w, 10); /* more than there are */
+  assert_int_equal(take(&w, NULL), id);
+  want(&w, 0);
+  id = put(f, NULL);
+  want(&w, 10);
+  assert_int_equal(take(&w, NULL), id);
+  free_worker(&w);
+}
+
+static void test_a_retry_comes_when_it_is_due(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  int64_t id = put_and_take(f, &w);
+  finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + 100, NULL);
+  assert_true(put(f, NULL) > 0); /* which takes the finish along */
+  want(&w, 10);
+  assert_true(take(&w, NULL) > id);
+  let_look(want, &w, 10);
+  assert_null(event_consumer_take(w.consumer));
+  time_pass(100);
+  assert_int_equal(take(&w, NULL), id);
+  free_worker(&w);
+}
+
 /* ---- A flood ---- */
 
 static void test_leases_wait_in_a_flood_for_its_end(void **state) {
@@ -300,6 +330,8 @@ int main(void) {
       TURN(test_a_finish_that_nobody_waits_for_waits_a_little),
       TURN(test_a_finish_shares_the_commit_of_the_next_put),
       TURN(test_a_finish_that_an_event_waits_for_is_written_at_once),
+      TURN(test_what_was_put_while_nobody_wanted_any_comes_at_once),
+      TURN(test_a_retry_comes_when_it_is_due),
       TURN(test_leases_wait_in_a_flood_for_its_end),
       TURN(test_leases_have_their_turn_in_a_flood_that_goes_on),
       TURN(test_fewer_at_once_are_no_flood),
