@@ -154,6 +154,48 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   assert_listed(f, NULL, expected);
 }
 
+typedef struct {
+  answer answer;
+  pthread_t thread; /* that answered */
+} thread_answer;
+
+static void note_thread(void *context, const event_receipt *receipt) {
+  thread_answer *a = context;
+  a->thread = pthread_self();
+  on_put(&a->answer, receipt);
+}
+
+static void test_a_redelivery_on_a_full_disk_is_answered_and_heals_nothing(void **state) {
+  fixture *f = *state;
+  f->redelivery_window = 3600000;
+  open_store(f);
+  event_record record = record_of("a", "{}"), other = record_of("a", "{\"b\":1}");
+  record.received_at = other.received_at = now_ms();
+  int64_t id = put_record(f, &record, NULL, 0);
+  void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
+  limit_files(true);
+  int64_t failed = put_record(f, &other, NULL, 0);
+  thread_answer again = {.answer = NO_ANSWER};
+  put_now(f->store, &record, note_thread, &again);
+  (void)pthread_mutex_lock(&again.answer.mutex);
+  while (again.answer.answers == 0) {
+    (void)pthread_cond_wait(&again.answer.changed, &again.answer.mutex);
+  }
+  (void)pthread_mutex_unlock(&again.answer.mutex);
+  int64_t last = put_record(f, &other, NULL, 0);
+  limit_files(false);
+  (void)signal(SIGXFSZ, old);
+  assert_int_equal(failed + last, 0);
+  assert_true(again.answer.is_redelivery);
+  assert_int_equal(again.answer.id, id);
+  /* nor has the putter tried the disk */
+  assert_false(pthread_equal(again.thread, pthread_self()));
+  assert_int_equal(f->errors, 1);
+  assert_int_equal(f->heals, 0);
+  assert_true(put_record(f, &other, NULL, 0) > id);
+  wait_for(f, &f->heals);
+}
+
 /* What may run is kept in memory, and a transaction that fails has changed it there. */
 static void test_the_order_is_what_it_was_before_a_lease_that_failed(void **state) {
   fixture *f = *state;
@@ -167,6 +209,7 @@ static void test_the_order_is_what_it_was_before_a_lease_that_failed(void **stat
   limit_files(false);
   (void)signal(SIGXFSZ, old);
   assert_int_equal(take(&w, NULL), id);
+  wait_for(f, &f->heals);
   free_worker(&w);
 }
 
@@ -369,6 +412,7 @@ int main(void) {
       TEST(test_other_databases_are_refused_and_left_alone),
       TEST(test_a_missing_directory_is_an_error),
       TEST(test_a_full_disk_fails_puts_keeps_finishes_and_heals),
+      TEST(test_a_redelivery_on_a_full_disk_is_answered_and_heals_nothing),
       TEST(test_the_order_is_what_it_was_before_a_lease_that_failed),
       TEST(test_the_order_is_what_it_was_before_a_finish_that_failed),
       TEST(test_leases_that_fail_hold_up_neither_puts_nor_finishes),
