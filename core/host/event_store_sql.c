@@ -208,7 +208,7 @@ bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
   if (record->body_size > MAX_BODY_SIZE) {
     return true;
   }
-  int64_t row;
+  int64_t row = 0;
   if (!next_id(sql, &row)) {
     return false;
   }
