@@ -52,20 +52,29 @@ end
 
 local texts = { string = true, text = true, tls = true }
 
+-- Those that a text can say; the others are said in code only.
+local sayable = {}
+for name, kind in pairs(option_types) do
+  if kind ~= "boolean" and kind ~= "function" then
+    sayable[#sayable + 1] = name
+  end
+end
+table.sort(sayable)
+
+--- Reads an option that was written as text, in a variable of whatever surrounds a script.
+-- @tparam string name one of `sayable`
+-- @tparam string text
+-- @return the option; nil if it must be a number, and is none
+local function read_option(name, text)
+  return texts[option_types[name]] and text or tonumber(text)
+end
+
 local function from_environment(name)
-  local value = os.getenv("PALENCA_" .. name:upper())
-  if value == "" then
+  local text = os.getenv("PALENCA_" .. name:upper())
+  if not text or text == "" then
     return nil
   end
-  local kind = option_types[name]
-  if value and not texts[kind] then
-    local number = tonumber(value)
-    if not number then
-      error("PALENCA_" .. name:upper() .. " must be a number", 3)
-    end
-    return number
-  end
-  return value
+  return read_option(name, text) or error("PALENCA_" .. name:upper() .. " must be a number", 3)
 end
 
 local function option(options, name)
@@ -287,4 +296,4 @@ function Client:request(name, path, body)
   return self:_call(name, path, body, { safe = method.is_repeatable(name) })
 end
 
-return { new = new, set_defaults = set_defaults }
+return { new = new, set_defaults = set_defaults, sayable = sayable, read_option = read_option }

@@ -78,6 +78,11 @@ end
 
 local rows_of = reading.rows_of
 
+-- Whether two pages have the same rows, by their fingerprints.
+local function is_same(one, other)
+  return table.concat(one, "\n") == table.concat(other, "\n")
+end
+
 -- When a row comes in at the front while another goes, the totals stay as they were, but the last
 -- rows of a page are the first of the next one.
 local function overlap(previous, now)
@@ -111,9 +116,10 @@ local function first_changed(self, result, first, total_items)
   if not rows then
     return meta
   end
-  local same = #rows == #first and meta.pagination.total_items == total_items
-    and table.concat(core.fingerprints(rows)) == table.concat(first)
-  return not same and inconsistent("the first page changed while the others were read", meta) or nil
+  if meta.pagination.total_items == total_items and is_same(core.fingerprints(rows), first) then
+    return nil
+  end
+  return inconsistent("the first page changed while the others were read", meta)
 end
 
 -- A reading of pages that nobody counted: it ends with an empty page, or with one that is the same
@@ -128,7 +134,7 @@ local function uncounted(self)
       return nil, meta
     end
     local last, now = previous, core.fingerprints(rows)
-    if #rows == 0 or last and table.concat(last, "\n") == table.concat(now, "\n") then
+    if #rows == 0 or last and is_same(last, now) then
       return nil
     elseif last and overlap(last, now) then
       return nil, inconsistent("a row came twice: the rows moved while they were read", meta)

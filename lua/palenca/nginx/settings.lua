@@ -1,6 +1,7 @@
 --- What is set for an endpoint or a client: in a table, in nginx variables, in the environment.
 -- @module palenca.nginx.settings
 local check = require("palenca.check")
+local client = require("palenca.client")
 local signature = require("palenca.signature")
 
 local settings = {}
@@ -51,15 +52,8 @@ end
 -- Those that keep somebody out, so that nothing where one was meant must not let everybody in.
 local guards = { secrets = true, signature_header = true }
 
-local client_options = {
-  "api_key", "environment", "base_url", "timeout", "max_retries", "rate_limit", "deadline",
-  "pages_in_flight", "max_response", "min_tls", "ca_file", "proxy",
-}
-
 local numbers = {
   max_body = true, redelivery_window = true, redelivery_lease = true, redelivery_wait = true,
-  timeout = true, max_retries = true, rate_limit = true, deadline = true, pages_in_flight = true,
-  max_response = true,
 }
 
 local function words(text)
@@ -207,9 +201,13 @@ end
 -- @treturn string all of them in one
 function settings.client()
   local options, parts = {}, {}
-  for _, name in ipairs(client_options) do
-    options[name] = variable(name)
-    parts[#parts + 1] = name .. "=" .. tostring(options[name])
+  for _, name in ipairs(client.sayable) do
+    local text = ngx.var["palenca_" .. name]
+    if text and text ~= "" then
+      options[name] = client.read_option(name, text)
+        or error("$palenca_" .. name .. " must be a number", 0)
+      parts[#parts + 1] = name .. "=" .. text
+    end
   end
   return options, table.concat(parts, "\n")
 end
