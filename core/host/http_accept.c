@@ -118,6 +118,12 @@ static bool may_send(int fd) {
   return got > 0 || (got < 0 && errno == EAGAIN);
 }
 
+void http_accept_free(http_connection *c) {
+  free(c->exchange.body);
+  free(c->exchange.uri);
+  free(c);
+}
+
 static void closed(http_server *server, http_connection *c) {
   if (!c->is_read && server->listener.fd >= 0 && may_send(c->fd)) {
     int fd = dup(c->fd); /* libmicrohttpd closes its own */
@@ -126,9 +132,8 @@ static void closed(http_server *server, http_connection *c) {
       http_linger_add(&server->linger, fd, server->now);
   }
   http_connections_remove(&server->connections, &c->entry);
-  free(c->exchange.body);
-  free(c->exchange.uri);
-  free(c);
+  if (!c->exchange.is_gone)
+    http_accept_free(c);
 }
 
 void http_accept_notify(void *context, struct MHD_Connection *connection, void **slot,

@@ -2,6 +2,7 @@
 #include "http_head.h"
 #include "http_parts.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,12 @@
 /* A body's memory that is kept for the next request. */
 #define KEEP_MAX ((size_t)8 * 1024)
 #define FIRST_BODY ((size_t)1024)
+
+struct http_answer {
+  int status;
+  struct MHD_Response *response;
+  atomic_size_t uses; /* whoever made it, and each exchange that was given it */
+};
 
 static const char too_large_body[] = "the body is too large";
 static const char too_large_head[] = "the head of the request is too large";
@@ -82,6 +89,22 @@ static void tell_foreign_answer(const http_exchange *exchange) {
                       foreign_reason(exchange, info->http_status));
 }
 
+void http_answer_free(http_answer *answer) {
+  if (answer == NULL || atomic_fetch_sub(&answer->uses, 1) > 1)
+    return;
+  MHD_destroy_response(answer->response);
+  free(answer);
+}
+
+static void free_response(http_exchange *exchange) {
+  if (exchange->shared != NULL)
+    http_answer_free(exchange->shared);
+  else if (exchange->response != NULL)
+    MHD_destroy_response(exchange->response);
+  exchange->response = NULL;
+  exchange->shared = NULL;
+}
+
 void http_exchange_end(void *context, struct MHD_Connection *connection, void **slot,
                        enum MHD_RequestTerminationCode code) {
   http_exchange *exchange = *slot;
@@ -90,11 +113,15 @@ void http_exchange_end(void *context, struct MHD_Connection *connection, void **
   (void)code;
   if (exchange == NULL)
     return;
-  tell_foreign_answer(exchange);
   server->active--;
   server->whole -= exchange->handed_over;
-  if (exchange->response != NULL && !exchange->is_shared)
-    MHD_destroy_response(exchange->response);
+  *slot = NULL;
+  if (exchange->deferred) { /* who is to answer still has it */
+    exchange->is_gone = connection_of(exchange)->is_read = true;
+    return;
+  }
+  tell_foreign_answer(exchange);
+  free_response(exchange);
   connection_of(exchange)->is_read =
       exchange->handed_over || (exchange->head_seen && !exchange->has_body);
   if (exchange->body_capacity > KEEP_MAX) {
@@ -105,10 +132,8 @@ void http_exchange_end(void *context, struct MHD_Connection *connection, void **
   exchange->method = NULL;
   exchange->body_size = exchange->discarded = 0;
   exchange->begun = exchange->head_seen = exchange->too_large = false;
-  exchange->handed_over = exchange->deferred = exchange->is_shared = false;
-  exchange->response = NULL;
+  exchange->handed_over = false;
   wait_for(exchange, HTTP_WAIT_NEXT);
-  *slot = NULL;
 }
 
 static bool keep_body(http_exchange *exchange, const char *data, size_t size) {
@@ -191,11 +216,14 @@ enum MHD_Result http_exchange_advance(void *context, struct MHD_Connection *conn
   (void)url;
   if (exchange == NULL)
     return MHD_NO;
+  if (exchange->deferred)
+    return MHD_YES; /* asked at each run */
   if (!exchange->head_seen)
     return head_arrived(exchange, method, version);
   if (*upload_size > 0) {
     bool kept = keep_body(exchange, upload, *upload_size);
     *upload_size = 0;
+    server->is_reading = true;
     return kept ? MHD_YES : MHD_NO;
   }
   if (!exchange->handed_over) {
@@ -206,7 +234,6 @@ enum MHD_Result http_exchange_advance(void *context, struct MHD_Connection *conn
       refuse(exchange, 413, too_large_body);
     else
       server->options.on_request(server->options.context, exchange);
-    /* a deferred one is called for again when it is resumed */
     if (exchange->deferred)
       return MHD_YES;
   }
@@ -215,42 +242,55 @@ enum MHD_Result http_exchange_advance(void *context, struct MHD_Connection *conn
 
 /* ---- answers --------------------------------------------------------------------------- */
 
+/* Not by suspending the connection: that takes it out of the epoll descriptor and back in, two
+ * system calls a request. libmicrohttpd asks for the answer at each of its runs instead. */
 void http_exchange_defer(http_exchange *exchange) {
   exchange->deferred = true;
-  exchange->server->suspended++;
-  MHD_suspend_connection(exchange->connection);
+  exchange->server->deferred++;
 }
 
-/* Without a thread of its own libmicrohttpd cannot be woken up by a resumed
- * connection, so connections are resumed on the loop's thread. */
+/* An answer is queued on the loop's thread: libmicrohttpd's structures are that one's alone. */
 static void hand_back(http_exchange *exchange) {
   http_server *server = exchange->server;
   uint64_t one = 1;
   pthread_mutex_lock(&server->mutex);
   bool is_first = server->answered == NULL;
+  bool is_own = pthread_equal(server->thread, pthread_self());
   exchange->next_answered = server->answered;
   server->answered = exchange;
   pthread_mutex_unlock(&server->mutex);
-  if (!is_first)
-    return; /* the loop has been told */
+  if (!is_first || is_own)
+    return; /* the loop has been told, or looks before it waits */
   ssize_t written = write(server->wake_fd, &one, sizeof one);
   (void)written; /* full: it is readable already */
 }
 
-void http_exchange_resume_answered(http_server *server) {
-  uint64_t count;
-  ssize_t got = read(server->wake_fd, &count, sizeof count);
-  (void)got; /* nothing to read: nobody has answered */
+bool http_exchange_send_answered(http_server *server) {
   pthread_mutex_lock(&server->mutex);
   http_exchange *first = server->answered;
   server->answered = NULL;
   pthread_mutex_unlock(&server->mutex);
+  bool is_any = first != NULL;
   while (first != NULL) {
     http_exchange *next = first->next_answered;
-    server->suspended--;
-    MHD_resume_connection(first->connection);
+    server->deferred--;
+    first->deferred = false;
+    if (first->is_gone) {
+      free_response(first);
+      http_accept_free(connection_of(first));
+    } else if (first->response != NULL) {
+      send_answer(first);
+    }
     first = next;
   }
+  return is_any;
+}
+
+bool http_exchange_is_any_answered(http_server *server) {
+  pthread_mutex_lock(&server->mutex);
+  bool is_any = server->answered != NULL;
+  pthread_mutex_unlock(&server->mutex);
+  return is_any;
 }
 
 static void add_headers(struct MHD_Response *response, const http_header *headers, size_t count) {
@@ -260,10 +300,10 @@ static void add_headers(struct MHD_Response *response, const http_header *header
 
 /* Without a response, for want of memory too, the connection is closed. */
 static void respond(http_exchange *exchange, int status, struct MHD_Response *response,
-                    bool is_shared) {
+                    http_answer *shared) {
   exchange->status = status;
   exchange->response = response;
-  exchange->is_shared = is_shared;
+  exchange->shared = shared;
   if (exchange->deferred)
     hand_back(exchange);
 }
@@ -273,7 +313,7 @@ void http_exchange_answer(http_exchange *exchange, int status, const http_header
   struct MHD_Response *response =
       MHD_create_response_from_buffer(body_size, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
   add_headers(response, headers, header_count);
-  respond(exchange, status, response, false);
+  respond(exchange, status, response, NULL);
 }
 
 typedef struct {
@@ -304,11 +344,11 @@ void http_exchange_cut(http_exchange *exchange, int status, const http_header *h
       free(half);
   }
   add_headers(response, headers, header_count);
-  respond(exchange, status, response, false);
+  respond(exchange, status, response, NULL);
 }
 
 void http_exchange_drop(http_exchange *exchange) {
-  respond(exchange, 0, NULL, false);
+  respond(exchange, 0, NULL, NULL);
 }
 
 void http_exchange_refuse(http_exchange *exchange, int status, const char *reason) {
@@ -318,17 +358,13 @@ void http_exchange_refuse(http_exchange *exchange, int status, const char *reaso
   http_exchange_answer(exchange, status, &type, 1, body, strlen(body));
 }
 
-struct http_answer {
-  int status;
-  struct MHD_Response *response; /* counts who sends it, so that it outlives this */
-};
-
 http_answer *http_answer_new(int status, const http_header *headers, size_t header_count,
                              const char *body, size_t body_size) {
   http_answer *answer = malloc(sizeof *answer);
   if (answer == NULL)
     return NULL;
   answer->status = status;
+  atomic_init(&answer->uses, 1);
   answer->response =
       MHD_create_response_from_buffer(body_size, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
   if (answer->response == NULL) {
@@ -339,13 +375,7 @@ http_answer *http_answer_new(int status, const http_header *headers, size_t head
   return answer;
 }
 
-void http_answer_free(http_answer *answer) {
-  if (answer == NULL)
-    return;
-  MHD_destroy_response(answer->response);
-  free(answer);
-}
-
-void http_exchange_give(http_exchange *exchange, const http_answer *answer) {
-  respond(exchange, answer->status, answer->response, true);
+void http_exchange_give(http_exchange *exchange, http_answer *answer) {
+  (void)atomic_fetch_add(&answer->uses, 1);
+  respond(exchange, answer->status, answer->response, answer);
 }

@@ -21,9 +21,11 @@ struct http_exchange {
   const char *query;
   char *body;
   size_t body_size, body_capacity, discarded;
-  bool begun, head_seen, has_body, too_large, handed_over, deferred;
+  bool begun, head_seen, has_body, too_large, handed_over;
+  bool deferred;                 /* put aside, and no answer was queued yet */
+  bool is_gone;                  /* its connection was closed meanwhile */
   struct MHD_Response *response; /* set: answered */
-  bool is_shared;                /* the response is an http_answer's */
+  http_answer *shared;           /* set: the response is this one's */
   int status;
   http_exchange *next_answered;
 };
@@ -50,9 +52,12 @@ struct http_server {
   int64_t accept_at; /* accepting has failed and is to be tried again then; 0: it has not */
   size_t active;
   size_t whole; /* of these */
-  size_t suspended;
+  size_t deferred;
+  bool is_reading;  /* the last run has read from a body, of which there may be more */
+  size_t looks;     /* at what libmicrohttpd may still have to do */
+  pthread_t thread; /* the loop's; guarded by the mutex, like the next one */
   pthread_mutex_t mutex;
-  http_exchange *answered; /* deferred, and to be resumed; guarded by the mutex */
+  http_exchange *answered; /* deferred, and to be sent */
 };
 
 /* ---- http_exchange.c: libmicrohttpd's callbacks on requests ------------------------------ */
@@ -63,8 +68,9 @@ enum MHD_Result http_exchange_advance(void *server, struct MHD_Connection *conne
                                       const char *upload, size_t *upload_size, void **slot);
 void http_exchange_end(void *server, struct MHD_Connection *connection, void **slot,
                        enum MHD_RequestTerminationCode code);
-/* Resumes what was answered on other threads. */
-void http_exchange_resume_answered(http_server *server);
+/* Sends what was answered of what had been put aside. False: nothing was. */
+bool http_exchange_send_answered(http_server *server);
+bool http_exchange_is_any_answered(http_server *server);
 
 /* ---- http_accept.c: connections come and go ---------------------------------------------- */
 
@@ -73,6 +79,8 @@ void http_accept_waiting(http_server *server);
 /* libmicrohttpd's callback on connections. */
 void http_accept_notify(void *server, struct MHD_Connection *connection, void **slot,
                         enum MHD_ConnectionNotificationCode code);
+/* Frees what is known of a connection that is closed. */
+void http_accept_free(http_connection *connection);
 /* Ends those that have kept the server waiting for too long. */
 void http_accept_cut_overdue(http_server *server);
 /* Ms until the next one has; -1: none is waited for. */

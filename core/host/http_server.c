@@ -20,6 +20,9 @@
 /* Descriptors that the rest of the process must not be short of. */
 #define DESCRIPTORS_OF_OTHERS ((size_t)512)
 #define CONNECTIONS_LEAST ((size_t)64)
+/* libmicrohttpd reads the rest of a long head by so many bytes at a time, each at a run. */
+#define HEAD_STEP ((size_t)128)
+#define LOOK_MS 1
 
 static void no_log(void *context, const char *format, va_list arguments) {
   (void)context;
@@ -49,8 +52,8 @@ static struct MHD_Daemon *start_daemon(http_server *server) {
   const http_server_options *options = &server->options;
   int64_t longest = options->idle_ms > options->request_ms ? options->idle_ms : options->request_ms;
   return MHD_start_daemon(
-      MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-      NULL, NULL, http_exchange_advance, server, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
+      MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+      http_exchange_advance, server, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
       MHD_OPTION_URI_LOG_CALLBACK, http_exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
       http_exchange_end, server, MHD_OPTION_NOTIFY_CONNECTION, http_accept_notify, server,
       MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->max_connections + 1,
@@ -133,10 +136,9 @@ bool http_server_free(http_server *server) {
   if (server == NULL)
     return true;
   http_server_close_listener(server);
-  if (server->wake_fd >= 0)
-    http_exchange_resume_answered(server);
-  /* libmicrohttpd aborts the process over suspended connections */
-  if (server->suspended > 0)
+  if (server->daemon != NULL)
+    http_exchange_send_answered(server);
+  if (server->deferred > 0)
     return false;
   /* not run once more before: that could begin another exchange */
   if (server->daemon != NULL)
@@ -158,11 +160,19 @@ static int64_t sooner(int64_t a, int64_t b) {
   return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-int64_t http_server_timeout(http_server *server) {
+/* With what is deferred libmicrohttpd wants to be run all the time. What else it may have to do
+ * shows by what comes in, or is left from a head that did not fit in one piece. */
+static int64_t own_timeout(http_server *server) {
   MHD_UNSIGNED_LONG_LONG own;
-  int64_t timeout = -1;
+  if (server->deferred > 0)
+    return server->is_reading ? 0 : server->looks > 0 ? LOOK_MS : -1;
   if (MHD_get_timeout(server->daemon, &own) == MHD_YES)
-    timeout = own > 60000 ? 60000 : (int64_t)own;
+    return own > 60000 ? 60000 : (int64_t)own;
+  return -1;
+}
+
+int64_t http_server_timeout(http_server *server) {
+  int64_t timeout = http_exchange_is_any_answered(server) ? 0 : own_timeout(server);
   if (timeout == 0)
     return 0;
   int64_t now = clock_steady_ms();
@@ -188,21 +198,39 @@ static void accept_waiting(http_server *server) {
     watch_listener(server, !is_resting);
 }
 
+static void take_wakeup(http_server *server) {
+  uint64_t count;
+  ssize_t got = read(server->wake_fd, &count, sizeof count);
+  (void)got; /* nothing to read: nobody has answered */
+}
+
+static void note_thread(http_server *server) {
+  pthread_mutex_lock(&server->mutex);
+  server->thread = pthread_self();
+  pthread_mutex_unlock(&server->mutex);
+}
+
 void http_server_run(http_server *server) {
   struct epoll_event events[3];
   server->now = clock_steady_ms();
   int count = epoll_wait(server->epoll_fd, events, 3, 0);
   bool accepts = server->accept_at > 0 && server->accept_at <= server->now;
+  note_thread(server);
   for (int i = 0; i < count; i++) {
     if (events[i].data.fd == server->wake_fd)
-      http_exchange_resume_answered(server);
+      take_wakeup(server);
     else if (events[i].data.fd == server->listener.fd)
       accepts = true;
   }
+  if (http_exchange_send_answered(server) || count > 0)
+    server->looks = 2 * server->options.max_head / HEAD_STEP;
+  else if (server->looks > 0)
+    server->looks--;
   if (accepts)
     accept_waiting(server);
   http_accept_cut_overdue(server);
   http_linger_expire(&server->linger, server->now);
+  server->is_reading = false;
   MHD_run(server->daemon);
 }
 

@@ -109,6 +109,6 @@ http_answer *http_answer_new(int status, const http_header *headers, size_t head
                              const char *body, size_t body_size);
 /* Answers that are under way with it are given. NULL is allowed. */
 void http_answer_free(http_answer *answer);
-void http_exchange_give(http_exchange *exchange, const http_answer *answer);
+void http_exchange_give(http_exchange *exchange, http_answer *answer);
 
 #endif

@@ -225,6 +225,104 @@ static void refuses_connections_beyond_its_limit(void **state) {
     close(fds[i]);
 }
 
+static void reset(int fd) {
+  struct linger none = {.l_onoff = 1};
+  assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none), 0);
+  close(fd);
+}
+
+static void wait_inactive(owner *o) {
+  int64_t until = clock_steady_ms() + PATIENCE_MS;
+  while (http_server_active(o->server) > 0 && clock_steady_ms() < until)
+    run_once(o);
+  assert_int_equal(http_server_active(o->server), 0);
+}
+
+/* Whoever is to answer learns nothing of it, and may answer in any way. */
+static void outlives_clients_that_do_not_wait(void **state) {
+  static owner o;
+  http_header type = {"Content-Type", "text/plain"};
+  http_answer *shared = http_answer_new(201, &type, 1, "made", 4);
+  pthread_t thread;
+  (void)state;
+  open_server(&o, 4);
+  for (int i = 0; i < 4; i++) {
+    int fd = connect_to(&o);
+    send_request(fd);
+    run_until(&o, &o.count, (size_t)i + 1);
+    reset(fd);
+  }
+  wait_inactive(&o);
+  assert_int_equal(http_server_whole(o.server), 0);
+  /* their places are free, though nobody has answered */
+  int next = connect_to(&o);
+  send_request(next);
+  run_until(&o, &o.count, 5);
+  assert_false(http_server_free(o.server));
+  http_exchange_give(o.deferred[0], shared);
+  http_exchange_drop(o.deferred[1]);
+  o.deferred[0] = o.deferred[4];
+  o.deferred[1] = o.deferred[3];
+  o.count = 3;
+  assert_int_equal(pthread_create(&thread, NULL, answer_all, &o), 0);
+  pthread_join(thread, NULL);
+  assert_int_equal(status_of(&o, next), 200);
+  assert_true(http_server_free(o.server));
+  http_answer_free(shared);
+  close(next);
+}
+
+/* Waits for as long as the server says. */
+static void run_as_told(owner *o) {
+  struct pollfd fd = {.fd = http_server_fd(o->server), .events = POLLIN};
+  int64_t timeout = http_server_timeout(o->server);
+  poll(&fd, 1, timeout < 0 ? PATIENCE_MS : (int)timeout);
+  http_server_run(o->server);
+}
+
+/* With one put aside libmicrohttpd does not say what else it has to do. */
+static void serves_others_while_one_is_put_aside(void **state) {
+  static owner o;
+  static const char head[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
+  static const char end[] = " HTTP/1.1\r\nHost: a\r\n\r\n";
+  static char body[60000], long_head[12000];
+  int fds[3];
+  (void)state;
+  memset(body, ' ', sizeof body);
+  memset(long_head, 'a', sizeof long_head);
+  memcpy(long_head, "GET /", 5);
+  memcpy(long_head + sizeof long_head - sizeof end + 1, end, sizeof end - 1);
+  open_server(&o, 0);
+  for (int i = 0; i < 3; i++)
+    fds[i] = connect_to(&o);
+  send_request(fds[0]);
+  run_until(&o, &o.count, 1);
+  assert_int_equal(send(fds[1], head, sizeof head - 1, MSG_NOSIGNAL), sizeof head - 1);
+  assert_int_equal(send(fds[1], body, sizeof body, MSG_NOSIGNAL), sizeof body);
+  int64_t began = clock_steady_ms();
+  while (o.count < 2)
+    run_as_told(&o);
+  assert_int_equal(send(fds[2], long_head, sizeof long_head, MSG_NOSIGNAL), sizeof long_head);
+  while (!is_readable(fds[2]))
+    run_as_told(&o);
+  /* by what has come, and not by the first wait that ends */
+  assert_in_range(clock_steady_ms() - began, 0, 9000);
+  assert_int_equal(status_of(&o, fds[2]), 431);
+  /* and the loop comes to rest */
+  int64_t timeout = 0;
+  for (int i = 0; i < 500 && timeout >= 0 && timeout < 100; i++) {
+    run_as_told(&o);
+    timeout = http_server_timeout(o.server);
+  }
+  assert_false(timeout >= 0 && timeout < 100);
+  answer_all(&o);
+  assert_int_equal(status_of(&o, fds[0]), 200);
+  assert_int_equal(status_of(&o, fds[1]), 200);
+  for (int i = 0; i < 3; i++)
+    close(fds[i]);
+  assert_true(http_server_free(o.server));
+}
+
 /* So many files that no more can be opened: a client is told, and the loop does not spin. */
 static void tells_clients_that_there_are_no_descriptors(void **state) {
   static owner o;
@@ -261,6 +359,8 @@ int main(void) {
       cmocka_unit_test(waits_for_answers_before_it_is_freed),
       cmocka_unit_test(gives_one_answer_many_times),
       cmocka_unit_test(refuses_connections_beyond_its_limit),
+      cmocka_unit_test(outlives_clients_that_do_not_wait),
+      cmocka_unit_test(serves_others_while_one_is_put_aside),
       cmocka_unit_test(tells_clients_that_there_are_no_descriptors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
