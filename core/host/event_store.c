@@ -236,6 +236,9 @@ static bool commit(event_store *store) {
 }
 
 static bool carry_out(event_store *store, store_batch *batch, bool has_begun) {
+  if (store->in_trouble) { /* what was read meanwhile may be the damage */
+    (void)sqlite3_db_release_memory(event_sql_connection(store->sql));
+  }
   bool ok = (has_begun || event_sql_begin(store->sql)) && look_for_news(store, batch);
   for (put_request *request = batch->puts; ok && request != NULL; request = request->next) {
     ok = put(store, request);
@@ -328,8 +331,6 @@ static void free_finishes(event_finish *finish) {
  * kept for the next try. A finish that is given up at close is one whose event runs again. */
 static void settle_failure(event_store *store, store_batch *batch) {
   const char *reason = event_sql_reason(store->sql);
-  /* What was read may be the damage. */
-  (void)sqlite3_db_release_memory(event_sql_connection(store->sql));
   if (!store->in_trouble) {
     store->in_trouble = true;
     report(store, true, "cannot write to", reason);
