@@ -265,7 +265,6 @@ bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t li
   }
   (void)pthread_mutex_lock(&store->mutex);
   consumer->caps[consumer->cap_count++] = (event_cap){.pattern = copy, .limit = limit};
-  store->has_new_lists = true;
   (void)pthread_mutex_unlock(&store->mutex);
   return true;
 }

@@ -3,7 +3,9 @@
 #include "store_fixture.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -164,6 +166,25 @@ static void test_a_lease_after_a_replay_counts_only_if_it_has_begun(void **state
   assert_listed(f, NULL, "1 received 0 -\n2 received 0 -\n3 received 0 -\n");
 }
 
+/* As many entries as there are events that run at once, however many have run. */
+static void test_the_file_of_what_has_begun_does_not_grow(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = new_worker(f);
+  for (int i = 0; i < 100; i++) {
+    int64_t id = put(f, NULL);
+    event_consumer_want(w.consumer, 1);
+    assert_int_equal(take(&w, NULL), id);
+    finish(&w, id, EVENT_OUTCOME_DONE, 0, NULL);
+  }
+  char path[128];
+  struct stat status;
+  (void)snprintf(path, sizeof path, "%s-lock", f->path);
+  assert_int_equal(stat(path, &status), 0);
+  assert_in_range(status.st_size, 1, 256);
+  free_worker(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_crash_loses_nothing_and_counts_nothing_that_had_not_begun),
@@ -171,6 +192,7 @@ int main(void) {
       TEST(test_a_second_lease_counts_only_if_it_has_begun),
       TEST(test_a_lease_after_a_release_counts_only_if_it_has_begun),
       TEST(test_a_lease_after_a_replay_counts_only_if_it_has_begun),
+      TEST(test_the_file_of_what_has_begun_does_not_grow),
   };
   return cmocka_run_group_tests_name("event store, crashes", tests, NULL, NULL);
 }

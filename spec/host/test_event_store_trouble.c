@@ -123,7 +123,7 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   for (int i = 0; i < 3; i++) {
     ids[i] = put_record(f, &record, reason, sizeof reason);
   }
-  finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
+  finish(&w, first, EVENT_OUTCOME_DONE, 0, "of no interest");
   event_consumer_want(w.consumer, 1);
   int64_t fourth = put_record(f, &record, NULL, 0);
   event_counts counts;

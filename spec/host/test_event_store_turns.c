@@ -200,6 +200,20 @@ static void test_a_finish_that_nobody_waits_for_waits_a_little(void **state) {
   free_worker(&w);
 }
 
+static void test_a_finish_does_not_wait_for_others_to_come(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  int64_t first = put_and_take(f, &w), second = put_and_take(f, &w);
+  let_look(finish_done, &w, first);
+  time_pass(FINISH_PATIENCE_MS - 1);
+  let_look(finish_done, &w, second);
+  int waits = time_await_wait();
+  time_pass(2);
+  time_await_waits(waits);
+  assert_int_equal(count_running(f), 0);
+  free_worker(&w);
+}
+
 static void test_a_finish_shares_the_commit_of_the_next_put(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
@@ -233,6 +247,51 @@ static void test_what_was_put_while_nobody_wanted_any_comes_at_once(void **state
   want(&w, 0);
   id = put(f, NULL);
   want(&w, 10);
+  assert_int_equal(take(&w, NULL), id);
+  free_worker(&w);
+}
+
+static void test_what_was_replayed_while_nobody_wanted_any_comes_at_once(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  int64_t id = put(f, NULL);
+  want(&w, 10);
+  assert_int_equal(take(&w, NULL), id);
+  finish_done(&w, id);
+  let_rest();
+  want(&w, 0);
+  event_replay_result result;
+  char error[256] = "";
+  assert_true(event_store_replay(f->path, id, &result, error, sizeof error));
+  let_rest();
+  want(&w, 10);
+  assert_int_equal(take(&w, NULL), id);
+  free_worker(&w);
+}
+
+static void want_none(const worker *w, int64_t unused) {
+  (void)unused;
+  want(w, 0);
+}
+
+static void leave(const worker *w, int64_t unused) {
+  (void)unused;
+  worker leaving = *w;
+  free_worker(&leaving);
+}
+
+static void test_what_a_consumer_gives_back_is_looked_at(void **state) {
+  static void (*const ways[])(const worker *w, int64_t unused) = {want_none, leave};
+  fixture *f = *state;
+  worker w = new_worker(f), leaving = new_worker(f);
+  int64_t id = put(f, NULL);
+  for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+    want(&leaving, 1);
+    wait_notified(&leaving); /* it has been dealt the event */
+    let_look(ways[i], &leaving, 0);
+    time_pass(FINISH_PATIENCE_MS + 1);
+  }
+  want(&w, 1);
   assert_int_equal(take(&w, NULL), id);
   free_worker(&w);
 }
@@ -328,9 +387,12 @@ int main(void) {
       TURN(test_nobody_is_waited_for_at_the_end),
       TURN(test_what_is_wanted_during_a_putters_commit_comes_behind_it),
       TURN(test_a_finish_that_nobody_waits_for_waits_a_little),
+      TURN(test_a_finish_does_not_wait_for_others_to_come),
       TURN(test_a_finish_shares_the_commit_of_the_next_put),
       TURN(test_a_finish_that_an_event_waits_for_is_written_at_once),
       TURN(test_what_was_put_while_nobody_wanted_any_comes_at_once),
+      TURN(test_what_was_replayed_while_nobody_wanted_any_comes_at_once),
+      TURN(test_what_a_consumer_gives_back_is_looked_at),
       TURN(test_a_retry_comes_when_it_is_due),
       TURN(test_leases_wait_in_a_flood_for_its_end),
       TURN(test_leases_have_their_turn_in_a_flood_that_goes_on),
