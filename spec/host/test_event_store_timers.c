@@ -256,6 +256,23 @@ static void test_timers_are_no_events(void **state) {
   free_worker(&w);
 }
 
+/* A script that is still being loaded may yet fail. */
+static void test_timers_of_one_that_wants_nothing_yet_are_not_there(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker loading = new_worker(f);
+  assert_true(event_consumer_every(loading.consumer, "later", HOUR));
+  worker w = timed_worker(f, "a", HOUR);
+  while (query(f, "SELECT count(*) FROM timers") == 0) {
+    (void)usleep(1000);
+  }
+  assert_int_equal(query(f, "SELECT count(*) FROM timers"), 1);
+  event_consumer_want(loading.consumer, 1);
+  wait_count(f, 2);
+  free_worker(&loading);
+  free_worker(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_timer_is_leased_when_it_is_due),
@@ -269,6 +286,7 @@ int main(void) {
       TEST(test_a_lease_that_failed_is_made_again),
       TEST(test_a_put_that_failed_ends_no_run),
       TEST(test_timers_are_no_events),
+      TEST(test_timers_of_one_that_wants_nothing_yet_are_not_there),
   };
   return cmocka_run_group_tests_name("event store, timers", tests, NULL, NULL);
 }
