@@ -25,7 +25,8 @@ end
 function script.load(path, ...)
   local chunk, problem = loadfile(path, "t")
   if not chunk then
-    failure("%s", problem)
+    -- the only problem that does not name the file
+    failure("%s%s", problem:find("binary chunk", 1, true) and path .. ": " or "", problem)
   end
   search_beside(path)
   arg = { [0] = path, ... } -- luacheck: ignore 121

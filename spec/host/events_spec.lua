@@ -223,6 +223,15 @@ describe("palenca events, asked wrongly:", function()
     end)
   end
 
+  it("names the help of what was asked", function()
+    for part, arguments in pairs({ ["list "] = { "list", "--state", "new" }, ["show "] = { "show" },
+      [""] = { "shew" } }) do
+      local status, _, err = palenca(table.unpack(arguments))
+      assert.are.equal(2, status)
+      assert.truthy(err:find("\nTry 'palenca events " .. part .. "--help'.\n", 1, true), err)
+    end
+  end)
+
   for _, command in ipairs({ "list", "stats", "purge", "retry-dead", "show 1", "replay 1" }) do
     it(command .. " says what is wrong with the file, and makes none", function()
       local words = {}

@@ -131,6 +131,9 @@ function run.stats(given)
   print((given.json and events_text.stats_object or events_text.stats_page)(stats))
 end
 
+--- The commands behind it, by their names.
+events.parts = run
+
 function events.run(given)
   return run[given.events_command](given)
 end

@@ -31,8 +31,13 @@ local function build()
   return parser
 end
 
-local function wrong_usage(message, command)
-  io.stderr:write(string.format("palenca: %s\nTry 'palenca %s--help'.\n", message, command))
+-- Tells where the help is: that of the command which was meant, as far as that is known.
+local function wrong_usage(message, command, part)
+  local name = command and command.name .. " " or ""
+  if command and command.parts and command.parts[part] then
+    name = name .. part .. " "
+  end
+  io.stderr:write(string.format("palenca: %s\nTry 'palenca %s--help'.\n", message, name))
   return WRONG_USAGE
 end
 
@@ -59,7 +64,7 @@ return function(...)
   local rest = command and command.split and command.split(given)
   local ok, options = parser:pparse(given)
   if not ok then
-    return wrong_usage(options, command and command.name .. " " or "")
+    return wrong_usage(options, command, given[2])
   end
   options.rest = rest
   local fine, problem = xpcall(find(options.command).run, function(value)
