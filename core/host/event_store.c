@@ -96,11 +96,11 @@ static void take_batch(event_store *store, store_batch *batch, size_t room) {
 }
 
 /* Senders that were answered together come again one after the other. The first of them alone would
- * have a commit, and all others would wait for that and then for their own; so half of those that
- * are to be expected are waited for, for no longer than a commit takes. The other half may come
- * while those are written. */
+ * have a commit, and all others would wait for that and then for their own; so a quarter of
+ * those that are to be expected are waited for, for no longer than a commit takes. The others may
+ * come while those are written, and more than that keeps the disk idle. */
 static void gather(event_store *store) {
-  int64_t wanted = store->expected / 2;
+  int64_t wanted = store->expected / 4;
   if (store->queued >= wanted || store->is_closing) {
     return;
   }
