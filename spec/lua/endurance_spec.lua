@@ -13,9 +13,11 @@ local MEASURE = [[
   local function measure()
     collectgarbage()
     collectgarbage()
-    local pipe = io.popen("ls /proc/" .. first_line("/proc/self/stat", "^(%d+)") .. "/fd | wc -l")
-    local fds = tonumber(pipe:read("*a"))
-    pipe:close()
+    -- not by io.popen: its own pipe may be open at both ends when they are counted
+    local path = os.tmpname()
+    os.execute("ls /proc/$PPID/fd | wc -l >" .. path)
+    local fds = first_line(path, "%d+")
+    os.remove(path)
     return first_line("/proc/self/status", "VmRSS:%s+(%d+)"), fds, collectgarbage("count")
   end
 ]]

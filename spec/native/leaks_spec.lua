@@ -6,9 +6,13 @@ local WALK = [[
   local palenca = require("palenca")
   local url, account = %q, %q
   local function descriptors()
-    local pipe = io.popen("ls /proc/$PPID/fd | wc -l")
-    local count = pipe:read("*a")
-    pipe:close()
+    -- not by io.popen: its own pipe may be open at both ends when they are counted
+    local path = os.tmpname()
+    os.execute("ls /proc/$PPID/fd | wc -l >" .. path)
+    local file = assert(io.open(path))
+    local count = file:read("a")
+    file:close()
+    os.remove(path)
     return count
   end
   local before = descriptors()

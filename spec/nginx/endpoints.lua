@@ -8,6 +8,7 @@ local endpoints = {}
 -- What the handlers do is in the event: they tell of it, wait or fail.
 local HANDLERS = [[
   local palenca = require "palenca"
+  local core = require "palenca.core"
   palenca.on("*", function(event)
     state:rpush("seen", require("cjson").encode {
       action = event.action, account = event.account_id, id = event.id, attempt = event.attempt,
@@ -16,7 +17,8 @@ local HANDLERS = [[
     local data = event.data
     if data.block and event.attempt == 1 then
       ngx.log(ngx.NOTICE, "blocked until ", data.block)
-      while not state:get(data.block) do end
+      local until_moment = core.steady_time() + 60 -- a test that has died frees nobody
+      while not state:get(data.block) and core.steady_time() < until_moment do end
       palenca.sleep(0.001)
     elseif data.wait then
       while not state:get(data.wait) do palenca.sleep(0.005) end
