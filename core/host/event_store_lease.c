@@ -229,7 +229,6 @@ static bool collect_timers(event_sql *sql, int64_t now, grant_list *list) {
     if (!append(list, grant)) {
       return no_memory(sql);
     }
-    grant->lease.received_at = timer->due_at;
     if (!event_timers_start(timer, sql->file.db, now)) {
       return event_sql_note_failure(sql);
     }

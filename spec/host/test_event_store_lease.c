@@ -414,6 +414,28 @@ static void test_puts_of_many_threads_are_each_answered_once(void **state) {
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state IN (1, 2)"), 0);
 }
 
+static void test_an_event_that_is_gone_holds_up_no_other_of_its_account(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  int64_t ids[3];
+  for (int i = 0; i < 3; i++) {
+    ids[i] = put(f, "a");
+  }
+  /* in the store's own transaction: what others delete it learns of before it leases */
+  char trigger[256];
+  (void)snprintf(trigger, sizeof trigger,
+                 "CREATE TRIGGER gone AFTER UPDATE OF attempts ON events"
+                 " BEGIN DELETE FROM events WHERE id = %lld; END",
+                 (long long)ids[1]);
+  execute(f, trigger);
+  worker w = new_worker(f);
+  event_consumer_want(w.consumer, 3);
+  assert_int_equal(take(&w, NULL), ids[0]);
+  finish(&w, ids[0], EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, NULL), ids[2]);
+  free_worker(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_account_runs_in_order_on_many_consumers),
@@ -429,6 +451,7 @@ int main(void) {
       TEST(test_freed_consumer_releases_taken_and_untaken),
       TEST(test_puts_of_many_threads_are_each_answered_once),
       TEST(test_events_are_leased_while_many_arrive),
+      TEST(test_an_event_that_is_gone_holds_up_no_other_of_its_account),
   };
   return cmocka_run_group_tests_name("event store, leases", tests, NULL, NULL);
 }
