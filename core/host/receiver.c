@@ -25,12 +25,15 @@ struct receiver {
   refusal_log *log;             /* NULL: nobody wants to know */
   http_answer *not_stored, *no_access;
   pthread_t thread;
+  size_t not_pushed; /* since the store was last asked to go on */
   int stop_fd;
   _Atomic int64_t patience_ms;
 };
 
 /* At the end, for requests of which only a part has arrived: their senders come again. */
 #define HALF_PATIENCE_MS 1000
+/* A batch for the store, which need not wait until all that have arrived are read. */
+#define PUSH_AT 16
 /* More headers of one name than any chain of proxies sends. */
 #define FORWARDED_MAX 16
 
@@ -146,6 +149,10 @@ static void on_request(void *context, http_exchange *exchange) {
   record.account_id = fields.account_id[0] != '\0' ? fields.account_id : NULL;
   http_exchange_defer(exchange);
   event_store_put(r->store, &record, on_stored, exchange);
+  if (++r->not_pushed == PUSH_AT) {
+    event_store_push(r->store);
+    r->not_pushed = 0;
+  }
 }
 
 /* ---- the thread ------------------------------------------------------------------------ */
@@ -175,6 +182,7 @@ static bool wait_and_run(receiver *r, int64_t most) {
   }
   http_server_run(r->server);
   event_store_push(r->store);
+  r->not_pushed = 0;
   if (r->log != NULL)
     refusal_log_run(r->log, clock_steady_ms());
   return fds[1].revents == 0;
