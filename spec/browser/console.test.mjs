@@ -161,6 +161,32 @@ test("makes things go wrong on demand, and time pass", staged(async (stage) => {
   await page.waitForSelector("text=Try 2");
 }));
 
+test("takes away nothing that is just being pressed", staged(async (stage) => {
+  const { url } = await stage.sandbox();
+  await addWebhook(url, "http://127.0.0.1:1/first", "first");
+  const page = await stage.page();
+  await page.goto(`${url}/console#/webhooks`);
+  // what comes meanwhile is shown once it is let go
+  await page.hover("h1");
+  await page.mouse.down();
+  const seen = page.waitForResponse(/\/sandbox\/webhooks$/);
+  await addWebhook(url, "http://127.0.0.1:1/second", "second");
+  await (await seen).finished();
+  await page.evaluate(() => new Promise((resolve) => { setTimeout(resolve); }));
+  assert.equal(await page.locator(by("webhook-row")).count(), 1);
+  await page.mouse.up();
+  await until(page, (selector) => document.querySelectorAll(selector).length === 2,
+    by("webhook-row"));
+  await page.hover('h2 a:text-is("first")');
+  await page.mouse.down();
+  const again = page.waitForResponse(/\/sandbox\/webhooks$/);
+  await addWebhook(url, "http://127.0.0.1:1/third", "third");
+  await (await again).finished();
+  await page.evaluate(() => new Promise((resolve) => { setTimeout(resolve); }));
+  await page.mouse.up();
+  await page.waitForSelector("text=No delivery yet");
+}));
+
 test("refuses a wrong fault with its reason, and keeps what was typed", staged(async (stage) => {
   const { url } = await stage.sandbox();
   const page = await stage.page();

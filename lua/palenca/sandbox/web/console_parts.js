@@ -198,8 +198,30 @@ export function complain(form, answer) {
   input?.focus?.();
 }
 
-// Replaces what a region shows, but keeps the focus on what has the same data-key.
+// A click is one only if what was pressed is still there when it is let go.
+let isPressed = false;
+const postponed = new Map();
+
+addEventListener("pointerdown", () => { isPressed = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) {
+  addEventListener(end, () => {
+    isPressed = false;
+    setTimeout(() => { // behind the click
+      const regions = [...postponed];
+      postponed.clear();
+      for (const [region, children] of regions) refill(region, ...children);
+    });
+  }, true);
+}
+
+// Replaces what a region shows, once nothing is pressed, but keeps the focus on what has the same
+// data-key.
 export function refill(region, ...children) {
+  if (isPressed) {
+    postponed.set(region, children);
+    return;
+  }
+  postponed.delete(region);
   const key = region.contains(document.activeElement) && document.activeElement.dataset.key;
   region.replaceChildren(...children.flat(Infinity).filter(Boolean));
   if (key) region.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
