@@ -223,7 +223,7 @@ enum MHD_Result http_exchange_advance(void *context, struct MHD_Connection *conn
   if (*upload_size > 0) {
     bool kept = keep_body(exchange, upload, *upload_size);
     *upload_size = 0;
-    server->is_reading = true;
+    server->goes_on = true;
     return kept ? MHD_YES : MHD_NO;
   }
   if (!exchange->handed_over) {
@@ -317,6 +317,7 @@ void http_exchange_answer(http_exchange *exchange, int status, const http_header
 }
 
 typedef struct {
+  http_server *server;
   size_t size;
   char data[];
 } half_body;
@@ -328,6 +329,7 @@ static ssize_t read_half(void *context, uint64_t position, char *out, size_t mos
     return MHD_CONTENT_READER_END_WITH_ERROR;
   if (left > most)
     left = most;
+  half->server->goes_on = true;
   memcpy(out, half->data + position, left);
   return (ssize_t)left;
 }
@@ -337,6 +339,7 @@ void http_exchange_cut(http_exchange *exchange, int status, const http_header *h
   struct MHD_Response *response = NULL;
   half_body *half = malloc(sizeof *half + body_size / 2);
   if (half != NULL) {
+    half->server = exchange->server;
     half->size = body_size / 2;
     memcpy(half->data, body, half->size);
     response = MHD_create_response_from_callback(body_size, 4096, read_half, half, free);

@@ -165,7 +165,7 @@ static int64_t sooner(int64_t a, int64_t b) {
 static int64_t own_timeout(http_server *server) {
   MHD_UNSIGNED_LONG_LONG own;
   if (server->deferred > 0)
-    return server->is_reading ? 0 : server->looks > 0 ? LOOK_MS : -1;
+    return server->goes_on ? 0 : server->looks > 0 ? LOOK_MS : -1;
   if (MHD_get_timeout(server->daemon, &own) == MHD_YES)
     return own > 60000 ? 60000 : (int64_t)own;
   return -1;
@@ -230,7 +230,7 @@ void http_server_run(http_server *server) {
     accept_waiting(server);
   http_accept_cut_overdue(server);
   http_linger_expire(&server->linger, server->now);
-  server->is_reading = false;
+  server->goes_on = false;
   MHD_run(server->daemon);
 }
 

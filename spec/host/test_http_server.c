@@ -323,6 +323,35 @@ static void serves_others_while_one_is_put_aside(void **state) {
   assert_true(http_server_free(o.server));
 }
 
+/* It goes out in many pieces, each at a run. */
+static void sends_a_long_answer_while_one_is_put_aside(void **state) {
+  static owner o;
+  static char body[2000000], part[65536];
+  int fds[2];
+  (void)state;
+  memset(body, 'a', sizeof body);
+  open_server(&o, 0);
+  for (int i = 0; i < 2; i++) {
+    send_request(fds[i] = connect_to(&o));
+    run_until(&o, &o.count, (size_t)i + 1);
+  }
+  http_exchange_cut(o.deferred[1], 200, NULL, 0, body, sizeof body);
+  int64_t began = clock_steady_ms();
+  size_t size = 0;
+  for (ssize_t got = 1; got > 0;) {
+    while (!is_readable(fds[1]))
+      run_as_told(&o);
+    got = recv(fds[1], part, sizeof part, 0);
+    size += got > 0 ? (size_t)got : 0;
+  }
+  assert_in_range(size, sizeof body / 2, sizeof body / 2 + 512);
+  assert_in_range(clock_steady_ms() - began, 0, 9000);
+  http_exchange_drop(o.deferred[0]);
+  assert_true(http_server_free(o.server));
+  close(fds[0]);
+  close(fds[1]);
+}
+
 /* So many files that no more can be opened: a client is told, and the loop does not spin. */
 static void tells_clients_that_there_are_no_descriptors(void **state) {
   static owner o;
@@ -361,6 +390,7 @@ int main(void) {
       cmocka_unit_test(refuses_connections_beyond_its_limit),
       cmocka_unit_test(outlives_clients_that_do_not_wait),
       cmocka_unit_test(serves_others_while_one_is_put_aside),
+      cmocka_unit_test(sends_a_long_answer_while_one_is_put_aside),
       cmocka_unit_test(tells_clients_that_there_are_no_descriptors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
