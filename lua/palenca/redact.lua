@@ -164,6 +164,9 @@ local steering = {
 -- @tparam[opt] boolean lines keep line ends and tabs
 -- @treturn string
 function redact.line(text, lines)
+  if not text:find("[%c\194\226]") then
+    return text
+  end
   text = text:gsub(lines and "[^%C\n\t]" or "%c", "?")
   for _, pattern in ipairs(steering) do
     text = text:gsub(pattern, "?")

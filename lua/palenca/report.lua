@@ -75,7 +75,7 @@ end
 local time_of_day, timestamp = clock("%H:%M:%S"), clock("!%Y-%m-%dT%H:%M:%SZ")
 
 --- Writes one line to standard error.
--- @tparam string text for people
+-- @tparam ?string text for people; none is needed if there are fields and JSON is written
 -- @tparam ?table fields for JSON; without them the text is the `message`
 function report.line(text, fields)
   if as_json then
@@ -128,15 +128,19 @@ end
 -- @tparam table event with its `label` and `handlers`, their number
 -- @tparam number seconds they took
 function report.handled(event, seconds)
-  local fields = fields_of(event, "done")
-  fields.handlers, fields.ms = event.handlers, math.floor(seconds * 1000)
+  if as_json then -- thousands a second: one of the two is made
+    local fields = fields_of(event, "done")
+    fields.handlers, fields.ms = event.handlers, math.floor(seconds * 1000)
+    report.line(nil, fields)
+    return
+  end
   local what = string.format("done in %.2f s", seconds)
   if event.handlers == 0 then
     what = "no handler for it"
   elseif event.attempt > 1 then
     what = what .. string.format(" (attempt %d)", event.attempt)
   end
-  report.line(describe(event) .. "  " .. what, fields)
+  report.line(describe(event) .. "  " .. what)
 end
 
 --- An event one of whose handlers has failed.

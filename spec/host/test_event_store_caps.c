@@ -118,8 +118,8 @@ static void test_a_retry_waits_for_a_place_and_not_in_a_loop(void **state) {
   int64_t id = put_action(f, "login.success", "a");
   worker w = capped_worker(f, "login.success", 1);
   assert_int_equal(take(&w, NULL), id);
-  finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + 50, "later");
   int64_t other = put_action(f, "login.success", "b");
+  finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + 300, "later");
   assert_int_equal(take(&w, NULL), other);
   /* Its time has come, and it is no longer one that waits for its time. */
   while (query(f, "SELECT count(*) FROM events WHERE state = 2") > 0) {
