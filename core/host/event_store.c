@@ -390,6 +390,7 @@ static void use_idle_moment(event_store *store) {
     store->has_news = true;
     (void)pthread_mutex_unlock(&store->mutex);
   }
+  event_consumers_call_others(store);
   if (store->redelivery != NULL) {
     event_redelivery_expire(store->redelivery, clock_unix_ms());
   }

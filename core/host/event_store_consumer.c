@@ -57,16 +57,23 @@ void event_grants_free(event_grant *grant, bool with_finish) {
   }
 }
 
-/* The next in turn that has room, or NULL. */
+/* The next in turn that has room, or NULL; one that waits for something to do before others. */
 static event_consumer *choose_consumer(event_store *store) {
+  size_t chosen = store->consumer_count;
   for (size_t i = 0; i < store->consumer_count && !store->is_closing; i++) {
     size_t index = (store->turn + i) % store->consumer_count;
-    if (room_of(store->consumers[index]) > 0) {
-      store->turn = index + 1;
-      return store->consumers[index];
+    const event_consumer *consumer = store->consumers[index];
+    bool is_better = chosen == store->consumer_count ||
+                     (consumer->is_resting && !store->consumers[chosen]->is_resting);
+    if (room_of(consumer) > 0 && is_better) {
+      chosen = index;
     }
   }
-  return NULL;
+  if (chosen == store->consumer_count) {
+    return NULL;
+  }
+  store->turn = chosen + 1;
+  return store->consumers[chosen];
 }
 
 static event_finish **find_held(event_consumer *consumer, int64_t id) {
@@ -102,11 +109,14 @@ static event_grant *take_out(event_consumer *consumer) {
   return grant;
 }
 
-static void give(event_consumer *consumer, event_grant *grant) {
+/* Whether the consumer may be busy, and so come for it late. */
+static bool give(event_consumer *consumer, event_grant *grant) {
+  bool may_be_late = consumer->is_notified && !consumer->is_resting;
   hold(consumer, grant->finish);
   grant->finish = NULL;
   put_in(consumer, grant);
-  consumer->is_notified = false;
+  consumer->is_notified = consumer->is_resting = false;
+  return may_be_late;
 }
 
 /* A worker whose script blocks it does not come for what it was dealt; another one that has
@@ -137,9 +147,39 @@ static void give_up(event_store *store, event_finish *finish) {
   event_store_push_finish(store, finish);
 }
 
+static void notify(event_consumer *consumer) {
+  const uint64_t one = 1;
+  consumer->is_notified = true;
+  /* It can only fail because the counter is full, and then the consumer wakes up as well. */
+  ssize_t ignored = write(consumer->notify_fd, &one, sizeof one);
+  (void)ignored;
+}
+
+/* Those that were given something. And those with room, if that may lie there: they take it over
+ * then. */
+static void notify_all(event_store *store, bool may_lie) {
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    event_consumer *consumer = store->consumers[i];
+    if (!consumer->is_notified || (may_lie && room_of(consumer) > 0)) {
+      notify(consumer);
+    }
+  }
+}
+
+void event_consumers_call_others(event_store *store) {
+  bool may_lie = false;
+  (void)pthread_mutex_lock(&store->mutex);
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    may_lie = may_lie || store->consumers[i]->waiting > 0;
+  }
+  notify_all(store, may_lie);
+  (void)pthread_mutex_unlock(&store->mutex);
+}
+
 /* Consumers are chosen only now, since the wants may have changed, and consumers may have gone,
  * during the commit; what nobody wants any more is released. */
 void event_consumers_deliver(event_store *store, event_grant *grant) {
+  bool may_be_late = false;
   (void)pthread_mutex_lock(&store->mutex);
   while (grant != NULL) {
     event_grant *next = grant->next;
@@ -148,23 +188,14 @@ void event_consumers_deliver(event_store *store, event_grant *grant) {
       give_up(store, grant->finish);
       free(grant);
     } else if (consumer != NULL) {
-      give(consumer, grant);
+      may_be_late = give(consumer, grant) || may_be_late;
     } else {
       release(store, grant->finish);
       free(grant);
     }
     grant = next;
   }
-  for (size_t i = 0; i < store->consumer_count; i++) {
-    /* those with room as well: they take over what is dealt to one that does not come for it */
-    if (!store->consumers[i]->is_notified || room_of(store->consumers[i]) > 0) {
-      const uint64_t one = 1;
-      store->consumers[i]->is_notified = true;
-      /* It can only fail because the counter is full, and then the consumer wakes up as well. */
-      ssize_t ignored = write(store->consumers[i]->notify_fd, &one, sizeof one);
-      (void)ignored;
-    }
-  }
+  notify_all(store, may_be_late);
   (void)pthread_mutex_unlock(&store->mutex);
 }
 
@@ -346,6 +377,7 @@ event_lease *event_consumer_take(event_consumer *consumer) {
   uint32_t slot = 0;
   (void)pthread_mutex_lock(&store->mutex);
   event_grant *grant = take_out(consumer);
+  consumer->is_resting = grant == NULL;
   if (grant != NULL) {
     consumer->want -= consumer->want > 0;
     slot = grant->lease.id > 0 ? event_begun_reserve(&store->begun) : 0;

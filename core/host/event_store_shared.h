@@ -41,6 +41,7 @@ struct event_consumer {
   size_t want; /* as it was said, less what was taken since */
   size_t waiting;
   bool is_notified; /* of what was delivered in this round */
+  bool is_resting;  /* it has found nothing, and nothing was delivered since */
   event_grant *inbox, **inbox_end;
   event_cap caps[EVENT_CONSUMER_CAPS]; /* only patterns and limits */
   size_t cap_count;
@@ -97,7 +98,8 @@ struct event_store {
 void *event_store_serve(void *store);
 
 /* The functions of this file are called with the mutex held, but for event_store_serve,
- * event_consumers_deliver, event_consumer_destroy and event_grants_free. */
+ * event_consumers_deliver, event_consumers_call_others, event_consumer_destroy and
+ * event_grants_free. */
 
 void event_store_push_finish(event_store *store, event_finish *finish);
 
@@ -110,6 +112,9 @@ void event_consumers_read_lists(event_store *store);
 
 /* Shares leased events out between the consumers and wakes them. */
 void event_consumers_deliver(event_store *store, event_grant *grants);
+
+/* Wakes those with room if one has not come for what it was dealt. */
+void event_consumers_call_others(event_store *store);
 
 void event_consumer_release_all(event_consumer *consumer);
 void event_consumer_destroy(event_consumer *consumer);

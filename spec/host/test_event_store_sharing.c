@@ -2,6 +2,7 @@
 #include "standing_time.h"
 #include "store_fixture.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 /* What does not come would be waited for for ever: time stands still. */
@@ -116,6 +117,49 @@ static void test_those_with_room_are_told_of_what_is_dealt_to_others(void **stat
   free_worker(&other);
 }
 
+static bool is_told(const worker *w) {
+  uint64_t count;
+  return read(w->fd, &count, sizeof count) == sizeof count;
+}
+
+static void test_one_that_rests_is_told_alone_and_others_if_it_does_not_come(void **state) {
+  fixture *f = *state;
+  worker one = new_worker(f), other = new_worker(f);
+  want(&one, 10);
+  want(&other, 10);
+  assert_null(event_consumer_take(one.consumer));
+  assert_null(event_consumer_take(other.consumer));
+  int64_t id = put(f, NULL);
+  struct pollfd both[] = {{.fd = one.fd, .events = POLLIN}, {.fd = other.fd, .events = POLLIN}};
+  assert_int_equal(poll(both, 2, -1), 1);
+  const worker *told = is_told(&one) ? &one : &other;
+  const worker *untold = told == &one ? &other : &one;
+  assert_false(is_told(untold));
+  while (!is_told(untold)) {
+    int waits = time_await_wait();
+    time_pass(250);
+    time_await_waits(waits);
+  }
+  event_consumer_want(untold->consumer, 10);
+  assert_int_equal(take(untold, NULL), id);
+  free_worker(&one);
+  free_worker(&other);
+}
+
+static void test_one_that_rests_is_dealt_to_before_one_that_may_be_busy(void **state) {
+  fixture *f = *state;
+  worker busy = new_worker(f), rests = new_worker(f);
+  want(&busy, 10);
+  want(&rests, 10);
+  for (int i = 0; i < 2; i++) { /* whose turn it is does not matter */
+    assert_null(event_consumer_take(rests.consumer));
+    int64_t id = put(f, NULL);
+    assert_int_equal(take(&rests, NULL), id);
+  }
+  free_worker(&busy);
+  free_worker(&rests);
+}
+
 #define SHARE(name) cmocka_unit_test_setup_teardown(name, begin, tear_down)
 
 int main(void) {
@@ -124,6 +168,8 @@ int main(void) {
       SHARE(test_no_more_are_taken_over_than_are_wanted),
       SHARE(test_they_are_taken_over_from_who_has_most),
       SHARE(test_those_with_room_are_told_of_what_is_dealt_to_others),
+      SHARE(test_one_that_rests_is_told_alone_and_others_if_it_does_not_come),
+      SHARE(test_one_that_rests_is_dealt_to_before_one_that_may_be_busy),
   };
   return cmocka_run_group_tests_name("event store, sharing", tests, NULL, NULL);
 }
