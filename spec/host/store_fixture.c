@@ -164,6 +164,28 @@ int64_t put(fixture *f, const char *account) {
   return id;
 }
 
+void queue(fixture *f, const char *account, answer *a) {
+  const event_record record = record_of(account, "{}");
+  event_store_put(f->store, &record, on_put, a);
+}
+
+void await_answers(answer *a, int count) {
+  (void)pthread_mutex_lock(&a->mutex);
+  while (a->answers < count) {
+    (void)pthread_cond_wait(&a->changed, &a->mutex);
+  }
+  (void)pthread_mutex_unlock(&a->mutex);
+}
+
+void put_together(fixture *f, int count) {
+  answer a = NO_ANSWER;
+  for (int i = 0; i < count; i++) {
+    queue(f, NULL, &a);
+  }
+  event_store_push(f->store);
+  await_answers(&a, count);
+}
+
 /* Writes of this process beyond the first bytes of a file fail, as on a full disk. */
 void limit_files(bool is_limited) {
   struct rlimit limit;

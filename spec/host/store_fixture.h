@@ -75,6 +75,11 @@ void put_now(event_store *store, const event_record *record, event_put_done done
 int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size);
 int64_t put_and_tell(fixture *f, const event_record *record, bool *is_redelivery);
 int64_t put(fixture *f, const char *account);
+/* Not carried out before event_store_push; `a` is the caller's until it is answered. */
+void queue(fixture *f, const char *account, answer *a);
+void await_answers(answer *a, int count);
+/* As many senders at once. */
+void put_together(fixture *f, int count);
 
 /* As on a full disk: nothing more can be written. SIGXFSZ has to be ignored meanwhile. */
 void limit_files(bool is_limited);

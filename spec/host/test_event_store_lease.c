@@ -301,11 +301,7 @@ static void flood(fixture *f, int count) {
     event_store_put(f->store, &record, on_put, &a);
   }
   event_store_push(f->store);
-  (void)pthread_mutex_lock(&a.mutex);
-  while (a.answers < count) {
-    (void)pthread_cond_wait(&a.changed, &a.mutex);
-  }
-  (void)pthread_mutex_unlock(&a.mutex);
+  await_answers(&a, count);
 }
 
 static bool finish_what_is_leased(const worker *w) {

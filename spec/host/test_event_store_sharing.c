@@ -22,20 +22,6 @@ static void want(const worker *w, size_t count) {
   time_await_waits(before);
 }
 
-static void put_together(fixture *f, int count) {
-  answer a = NO_ANSWER;
-  const event_record record = record_of(NULL, "{}");
-  for (int i = 0; i < count; i++) {
-    event_store_put(f->store, &record, on_put, &a);
-  }
-  event_store_push(f->store);
-  (void)pthread_mutex_lock(&a.mutex);
-  while (a.answers < count) {
-    (void)pthread_cond_wait(&a.changed, &a.mutex);
-  }
-  (void)pthread_mutex_unlock(&a.mutex);
-}
-
 static void take_some(const worker *w, int count) {
   for (int i = 0; i < count; i++) {
     assert_true(take(w, NULL) > 0);

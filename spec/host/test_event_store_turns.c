@@ -14,19 +14,6 @@ enum {
   FINISH_PATIENCE_MS = 5
 };
 
-static void queue(fixture *f, const char *account, answer *a) {
-  const event_record record = record_of(account, "{}");
-  event_store_put(f->store, &record, on_put, a);
-}
-
-static void await_answers(answer *a, int count) {
-  (void)pthread_mutex_lock(&a->mutex);
-  while (a->answers < count) {
-    (void)pthread_cond_wait(&a->changed, &a->mutex);
-  }
-  (void)pthread_mutex_unlock(&a->mutex);
-}
-
 static void let_rest(void) {
   for (int i = 0; i < 3; i++) {
     int waits = time_await_wait();
@@ -50,16 +37,6 @@ static int begin(void **state) {
   free_worker(&w);
   let_rest();
   return result;
-}
-
-/* As many senders at once. */
-static void put_together(fixture *f, int count) {
-  answer a = NO_ANSWER;
-  for (int i = 0; i < count; i++) {
-    queue(f, NULL, &a);
-  }
-  event_store_push(f->store);
-  await_answers(&a, count);
 }
 
 /* The store has looked at all there was to do before, and waits. */
