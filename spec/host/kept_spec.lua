@@ -99,6 +99,27 @@ describe("a worker that its script keeps", function()
     assert.are.equal(1, told)
   end)
 
+  -- It had nothing to do while its handler waited, and is given events as one that rests.
+  it("keeps no event of others, though its handler had waited before", function()
+    local served = stage:serve({ env = { SPEC_FIFO = fifo },
+      arguments = { "--workers", "2", "--cpu-timeout", "600" }, text = wait .. [[
+        palenca.on("login.error", function()
+          palenca.sleep(0.05)
+          print("keeps it now")
+          palenca.wait_in_place()
+        end)
+      ]] })
+    keep(served, "a")
+    served:wait_output("stdout", "keeps it now\n")
+    for i = 1, 4 do
+      helper.post(served.url, { account_id = "other-" .. i })
+      helper.wait_state(served.db, "other-" .. i, "done")
+    end
+    let_go(1)
+    helper.wait_state(served.db, "a", "done")
+    assert.are.equal(0, served:stop(), served.stderr)
+  end)
+
   it("has no other one in its place if as many as --workers are kept already", function()
     local served = serve(script)
     local threads = count_threads(served)
