@@ -95,6 +95,10 @@ describe("a text for a log", function()
   it("has no characters that make a line or steer a terminal", function()
     assert.equal("a?b?c?d", redact.line("a\nb\tc\27d"))
     assert.equal("a?b?c?d?", redact.line("a\194\155b\226\128\174c\226\129\166d\127"))
+    -- each by itself, with nothing else in the line that has to go
+    for _, steering in ipairs { "\n", "\27", "\127", "\194\155", "\226\128\174", "\226\129\166" } do
+      assert.equal("a?b", redact.line("a" .. steering .. "b"))
+    end
     assert.equal("ñ é ☺ 日", redact.line("ñ é ☺ 日"))
     assert.equal("a\nb\tc?", redact.line("a\nb\tc\27", true))
   end)
