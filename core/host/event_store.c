@@ -9,10 +9,10 @@
 #include <time.h>
 
 #define MAX_PUTS 1024 /* in a transaction: bounds how long the first of them waits */
-/* So many senders at once are a flood: receiving comes first then, because what is stored can be
- * handled later. */
+/* So many events within so long are a flood, which is taken to last for as long again: receiving
+ * comes first then, because what is stored can be handled later. */
 #define FLOOD 16
-#define FLOOD_MS 20      /* it is taken to last for so long after the last that was seen of it */
+#define FLOOD_MS 20
 #define FLOOD_TURN_MS 50 /* so often there are leases nevertheless */
 #define MAX_GATHER_NS 1000000
 #define MIN_REST_MS 100
@@ -281,6 +281,18 @@ static bool has_written(const store_batch *batch) {
   return has_put || batch->finishes != NULL || batch->grants != NULL;
 }
 
+static void watch_for_flood(event_store *store, int puts) {
+  int64_t now = clock_steady_ms();
+  if (now >= store->span_end) {
+    store->span_end = now + FLOOD_MS;
+    store->span_puts = 0;
+  }
+  store->span_puts += puts;
+  if (store->span_puts >= FLOOD) {
+    store->flood_until = now + FLOOD_MS;
+  }
+}
+
 /* After a commit. One that had nothing to write does not show that writing works again. */
 static void settle(event_store *store, store_batch *batch) {
   if (store->in_trouble && has_written(batch)) {
@@ -309,13 +321,13 @@ static void settle(event_store *store, store_batch *batch) {
   }
   if (batch->puts != NULL) {
     store->expected = store->queued;
-    if (store->expected >= FLOOD) {
-      store->flood_until = clock_steady_ms() + FLOOD_MS;
-    }
   }
+  int puts = 0;
   for (const put_request *put = batch->puts; put != NULL; put = put->next) {
     count_put(store, put);
+    puts++;
   }
+  watch_for_flood(store, puts);
   (void)pthread_mutex_unlock(&store->mutex);
 }
 

@@ -84,6 +84,8 @@ struct event_store {
   int64_t next_due;     /* of the retries, on the wall clock */
   int64_t flood_until;  /* on the monotonic clock, as the next one */
   int64_t lease_after;  /* in a flood */
+  int64_t span_end;     /* of the time in which puts are counted, on the monotonic clock too */
+  int span_puts;        /* in it so far */
   int64_t rest_until;   /* after trouble, on the monotonic clock; 0: not resting */
   event_counts counts;  /* `unfinished` without what is not stored yet */
   int64_t queued;       /* puts that are not answered */
