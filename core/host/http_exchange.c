@@ -61,6 +61,7 @@ void *http_exchange_begin(void *context, const char *uri, struct MHD_Connection 
   if (!keep_uri(exchange, uri))
     return NULL;
   exchange->begun = true;
+  server->has_moved = true;
   c->is_read = false;
   wait_for(exchange, HTTP_WAIT_REQUEST);
   server->active++;
@@ -114,6 +115,7 @@ void http_exchange_end(void *context, struct MHD_Connection *connection, void **
   if (exchange == NULL)
     return;
   server->active--;
+  server->has_moved = true;
   server->whole -= exchange->handed_over;
   *slot = NULL;
   if (exchange->deferred) { /* who is to answer still has it */
@@ -228,6 +230,7 @@ enum MHD_Result http_exchange_advance(void *context, struct MHD_Connection *conn
   }
   if (!exchange->handed_over) {
     exchange->handed_over = true;
+    server->has_moved = true;
     server->whole++;
     wait_for(exchange, HTTP_WAIT_NOTHING);
     if (exchange->too_large)

@@ -53,6 +53,7 @@ struct http_server {
   size_t active;
   size_t whole; /* of these */
   size_t deferred;
+  bool has_moved;   /* the last run has begun, handed over or ended something */
   bool goes_on;     /* the last run has moved a part of a body, of which there may be more */
   size_t looks;     /* at what libmicrohttpd may still have to do */
   pthread_t thread; /* the loop's; guarded by the mutex, like the next one */

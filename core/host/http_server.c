@@ -210,7 +210,7 @@ static void note_thread(http_server *server) {
   pthread_mutex_unlock(&server->mutex);
 }
 
-void http_server_run(http_server *server) {
+bool http_server_run(http_server *server) {
   struct epoll_event events[3];
   server->now = clock_steady_ms();
   int count = epoll_wait(server->epoll_fd, events, 3, 0);
@@ -222,7 +222,8 @@ void http_server_run(http_server *server) {
     else if (events[i].data.fd == server->listener.fd)
       accepts = true;
   }
-  if (http_exchange_send_answered(server) || count > 0)
+  server->has_moved = http_exchange_send_answered(server);
+  if (server->has_moved || count > 0)
     server->looks = 2 * server->options.max_head / HEAD_STEP;
   else if (server->looks > 0)
     server->looks--;
@@ -232,6 +233,7 @@ void http_server_run(http_server *server) {
   http_linger_expire(&server->linger, server->now);
   server->goes_on = false;
   MHD_run(server->daemon);
+  return server->has_moved;
 }
 
 const char *http_server_address(const http_server *server) {

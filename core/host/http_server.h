@@ -64,7 +64,8 @@ bool http_server_free(http_server *server);
 int http_server_fd(const http_server *server);
 /* Ms until run wants to be called even if the descriptor is silent; -1: never. */
 int64_t http_server_timeout(http_server *server);
-void http_server_run(http_server *server);
+/* True: a request has begun, was whole, or was answered, so that others may have come meanwhile. */
+bool http_server_run(http_server *server);
 /* "127.0.0.1:41234" or "unix:/path", as bound. */
 const char *http_server_address(const http_server *server);
 /* How many connections it takes at most. */

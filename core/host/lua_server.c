@@ -169,7 +169,7 @@ static int server_run(lua_State *L) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   s->L = L;
-  http_server_run(s->server);
+  (void)http_server_run(s->server);
   s->L = NULL;
   return 0;
 }

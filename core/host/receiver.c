@@ -34,6 +34,9 @@ struct receiver {
 #define HALF_PATIENCE_MS 1000
 /* A batch for the store, which need not wait until all that have arrived are read. */
 #define PUSH_AT 16
+/* What comes while answers are sent is read before the store is asked to go on, but not for ever:
+ * so many runs in a row. */
+#define RUNS_MOST 8
 /* More headers of one name than any chain of proxies sends. */
 #define FORWARDED_MAX 16
 
@@ -180,7 +183,8 @@ static bool wait_and_run(receiver *r, int64_t most) {
     nanosleep(&rest, NULL);
     fds[1].revents = 0;
   }
-  http_server_run(r->server);
+  for (int runs = 1; http_server_run(r->server) && runs < RUNS_MOST; runs++) {
+  }
   event_store_push(r->store);
   r->not_pushed = 0;
   if (r->log != NULL)
