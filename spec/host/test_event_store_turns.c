@@ -330,6 +330,41 @@ static void test_leases_have_their_turn_in_a_flood_that_goes_on(void **state) {
   free_worker(&w);
 }
 
+static void put_each(fixture *f, int count) {
+  for (int i = 0; i < count; i++) {
+    assert_true(put(f, NULL) > 0);
+  }
+}
+
+static void test_events_one_after_the_other_are_a_flood_as_well(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  put_each(f, 1);
+  time_pass(FLOOD_MS - 1);
+  put_each(f, FLOOD - 1);
+  want(&w, 1);
+  assert_true(take(&w, NULL) > 0);
+  let_look(want, &w, 1);
+  assert_null(event_consumer_take(w.consumer));
+  free_worker(&w);
+}
+
+static void test_events_that_take_longer_are_no_flood(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  put_each(f, FLOOD - 1);
+  time_pass(FLOOD_MS);
+  put_each(f, FLOOD - 1);
+  for (int i = 0; i < 2; i++) {
+    want(&w, 1);
+    assert_true(take(&w, NULL) > 0);
+  }
+  put_each(f, 1); /* since then they are as many */
+  let_look(want, &w, 1);
+  assert_null(event_consumer_take(w.consumer));
+  free_worker(&w);
+}
+
 static void test_fewer_at_once_are_no_flood(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
@@ -377,6 +412,8 @@ int main(void) {
       TURN(test_a_retry_comes_when_it_is_due),
       TURN(test_leases_wait_in_a_flood_for_its_end),
       TURN(test_leases_have_their_turn_in_a_flood_that_goes_on),
+      TURN(test_events_one_after_the_other_are_a_flood_as_well),
+      TURN(test_events_that_take_longer_are_no_flood),
       TURN(test_fewer_at_once_are_no_flood),
       TURN(test_a_finish_waits_in_a_flood),
   };
