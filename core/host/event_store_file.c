@@ -56,11 +56,32 @@ bool event_file_fail(const event_file *file, const char *what, char *error, size
   return fail(error, size, "cannot %s %s: %s", what, file->path, reason);
 }
 
-int64_t event_file_size(const char *path, const char *suffix) {
+static bool look_at(const char *path, const char *suffix, struct stat *status) {
   char name[4096];
-  struct stat status;
   (void)snprintf(name, sizeof name, "%s%s", path, suffix);
-  return stat(name, &status) == 0 ? (int64_t)status.st_size : 0;
+  return stat(name, status) == 0;
+}
+
+int64_t event_file_size(const char *path, const char *suffix) {
+  struct stat status;
+  return look_at(path, suffix, &status) ? (int64_t)status.st_size : 0;
+}
+
+static void remember_parts(event_file *file) {
+  for (size_t i = 0; i < EVENT_FILE_PART_COUNT; i++) {
+    struct stat status;
+    file->parts[i] = look_at(file->path, EVENT_FILE_PARTS[i], &status) ? status.st_ino : 0;
+  }
+}
+
+const char *event_file_missing_part(const event_file *file) {
+  for (size_t i = 0; i < EVENT_FILE_PART_COUNT; i++) {
+    struct stat status;
+    if (!look_at(file->path, EVENT_FILE_PARTS[i], &status) || status.st_ino != file->parts[i]) {
+      return EVENT_FILE_PARTS[i];
+    }
+  }
+  return NULL;
 }
 
 bool event_file_read_integer(sqlite3 *db, const char *query, int64_t *value) {
@@ -248,6 +269,7 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
   file->version = EVENT_SCHEMA_VERSION;
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
   make_log(file);
+  remember_parts(file);
   event_file_wait(file, true);
   file->is_writer = true;
   return true;

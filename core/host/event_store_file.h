@@ -6,13 +6,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+/* What the store is made of: the database, and the suffixes of SQLite's log, of its index, and of
+ * the lock file. */
+#define EVENT_FILE_PARTS ((const char *const[]){"", "-wal", "-shm", "-lock"})
+#define EVENT_FILE_PART_COUNT 4
 
 typedef struct {
   char *path; /* absolute, links resolved */
   sqlite3 *db;
-  int version;    /* of the schema; 0: there is nothing in it */
-  int lock;       /* descriptor of the lock file; -1: none */
-  bool is_writer; /* locked, checked and ready for writing */
+  int version;                        /* of the schema; 0: there is nothing in it */
+  int lock;                           /* descriptor of the lock file; -1: none */
+  bool is_writer;                     /* locked, checked and ready for writing */
+  ino_t parts[EVENT_FILE_PART_COUNT]; /* the files that a writer has open */
 } event_file;
 
 /* Opens the file for writing, creating it if there is none, as the only process that serves from
@@ -27,6 +34,11 @@ bool event_file_open_beside(event_file *file, const char *path, bool writes, cha
 
 /* Whether a writer waits until another process has written, which it does from the beginning. */
 void event_file_wait(event_file *file, bool waits);
+
+/* The suffix of a part that is no longer where it was when it was opened for writing; NULL: none.
+ * What goes into a file without a name is lost at the end, and who opens the database then shares
+ * no lock with this process. */
+const char *event_file_missing_part(const event_file *file);
 
 /* Moves what the log holds into the database, and closes it. */
 void event_file_close(event_file *file);

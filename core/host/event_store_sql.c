@@ -151,10 +151,10 @@ bool event_sql_try_begin(event_sql *sql) {
 }
 
 bool event_sql_commit(event_sql *sql) {
-  int has_moved = 0;
-  (void)sqlite3_file_control(sql->file.db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
-  if (has_moved) { /* what goes into a file without a name is lost at the end */
-    (void)snprintf(sql->reason, sizeof sql->reason, "the file was moved or removed");
+  const char *missing = event_file_missing_part(&sql->file);
+  if (missing != NULL) {
+    (void)snprintf(sql->reason, sizeof sql->reason, "%s%s file was moved or removed",
+                   missing[0] != '\0' ? "its " : "the", missing);
     return false;
   }
   return run(sql, sql->statements[COMMIT]);

@@ -288,16 +288,29 @@ describe("palenca serve", function()
     end
   end)
 
-  it("acknowledges nothing that would go into a file without a name", function()
-    local served = stage:serve({ text = "" })
-    helper.post(served.url, { account_id = "before" })
-    helper.wait_state(served.db, "before", "done")
-    assert(os.remove(served.db))
-    local answer = http.request("POST", served.url, helper.body({ account_id = "after" }))
-    assert.are.equal(503, answer.status)
-    served:wait_output("stderr", "(the file was moved or removed)")
-    served:stop()
-  end)
+  for suffix, said in pairs({ [""] = "the file", ["-wal"] = "its -wal file",
+    ["-shm"] = "its -shm file", ["-lock"] = "its -lock file" })
+  do
+    it("acknowledges nothing once " .. said .. " has no name any more", function()
+      local served = stage:serve({ text = "" })
+      helper.post(served.url, { account_id = "before" })
+      helper.wait_state(served.db, "before", "done")
+      assert(os.remove(served.db .. suffix))
+      local answer = http.request("POST", served.url, helper.body({ account_id = "after" }))
+      assert.are.equal(503, answer.status)
+      local line = "cannot write to " .. served.db .. ": " .. said .. " was moved or removed\n"
+      served:wait_output("stderr", "(" .. line:gsub("%p", "%%%0") .. ")")
+      assert.are.equal(0, served:stop())
+      if suffix ~= "" then -- what was acknowledged before is there at the next start
+        local again = stage:serve({ text = "", directory = served.directory, db = served.db })
+        helper.post(again.url, { account_id = "later" })
+        helper.wait_state(again.db, "later", "done")
+        assert.are.equal("done", helper.wait_state(again.db, "before", "done").state)
+        assert.are.equal(2, #helper.events(again.db))
+        assert.are.equal(0, again:stop())
+      end
+    end)
+  end
 
   it("takes no database that has two names", function()
     local directory = stage:directory()
