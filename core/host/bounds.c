@@ -14,7 +14,8 @@
 #define LIMIT_SIGNAL (SIGRTMIN + 6)
 /* After the first signal: what is in the way of one (a hook that the script sets for itself, a
  * switch to another coroutine) is not in the way of all. */
-#define AGAIN_MS 10
+#define AGAIN_NS 10000000
+#define SECOND_NS INT64_C(1000000000)
 #define PAGE ((uintptr_t)4096)
 #define BIG ((size_t)4 << 20)
 #define BIG_PIECE ((size_t)256 << 10)
@@ -22,7 +23,7 @@
 struct bounds {
   timer_t timer;
   bool has_timer;
-  int64_t cpu_ms;
+  int64_t cpu_ns, left_ns;
   lua_State *volatile running; /* whose code runs; NULL: the host's own */
   volatile sig_atomic_t is_over;
   bool is_closing;
@@ -92,33 +93,41 @@ static void make_timer(bounds *b) {
   b->has_timer = timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &b->timer) == 0;
 }
 
-static struct timespec span(int64_t ms) {
-  return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
+static struct timespec span(int64_t ns) {
+  return (struct timespec){.tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS};
 }
 
-static void set_timer(const bounds *b, int64_t ms) {
-  struct itimerspec when = {.it_value = span(ms), .it_interval = span(ms > 0 ? AGAIN_MS : 0)};
+/* Answers how much was left of the time before. */
+static int64_t set_timer(const bounds *b, int64_t ns) {
+  struct itimerspec when = {.it_value = span(ns), .it_interval = span(ns > 0 ? AGAIN_NS : 0)};
+  struct itimerspec before = {0};
   if (b->has_timer)
-    timer_settime(b->timer, 0, &when, NULL);
+    timer_settime(b->timer, 0, &when, &before);
+  return before.it_value.tv_sec * SECOND_NS + before.it_value.tv_nsec;
 }
 
-void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ms, bool is_closing) {
+void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
   b->is_over = 0;
   b->refusals = 0;
   b->is_closing = is_closing;
   b->running = co;
-  if (b->cpu_ms > 0)
-    set_timer(b, cpu_ms > 0 ? cpu_ms : b->cpu_ms);
+  if (b->cpu_ns > 0)
+    set_timer(b, cpu_ns > 0 ? cpu_ns : b->cpu_ns);
 }
 
 bool bounds_leave(bounds *b, lua_State *co) {
-  if (b->cpu_ms > 0)
-    set_timer(b, 0);
+  b->left_ns = 0;
+  if (b->cpu_ns > 0)
+    b->left_ns = set_timer(b, 0);
   b->running = NULL;
   b->refusals = 0;
   if (b->is_over)
     lua_sethook(co, NULL, 0, 0);
   return b->is_over;
+}
+
+int64_t bounds_left(const bounds *b) {
+  return b->left_ns;
 }
 
 lua_State *bounds_switch(bounds *b, lua_State *co) {
@@ -191,6 +200,6 @@ void bounds_end(bounds *b) {
 }
 
 void bounds_set(bounds *b, int64_t cpu_ms, size_t memory) {
-  b->cpu_ms = cpu_ms;
+  b->cpu_ns = cpu_ms * 1000000;
   b->memory = memory;
 }

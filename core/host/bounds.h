@@ -23,12 +23,14 @@ bounds *bounds_own(void);
 /* 0 stands for no bound. */
 void bounds_set(bounds *b, int64_t cpu_ms, size_t memory);
 
-/* From now on `co` runs, for so much CPU time at most (0: as was set). Once that is over the
- * coroutine yields at its next instruction, or raises where it cannot: in a call from C, or if it
- * is being closed; and does so again, whatever catches it, until bounds_leave. */
-void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ms, bool is_closing);
+/* From now on `co` runs, for so many nanoseconds of CPU time at most (0: as was set). Once that is
+ * over the coroutine yields at its next instruction, or raises where it cannot: in a call from C,
+ * or if it is being closed; and does so again, whatever catches it, until bounds_leave. */
+void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ns, bool is_closing);
 /* Answers whether the time was over. */
 bool bounds_leave(bounds *b, lua_State *co);
+/* Nanoseconds of CPU time that were left then; 1: none. 0 without a bound. */
+int64_t bounds_left(const bounds *b);
 
 /* The script's code goes on in another coroutine; answers the one before, for switching back. */
 lua_State *bounds_switch(bounds *b, lua_State *co);

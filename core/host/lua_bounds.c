@@ -24,17 +24,18 @@ static lua_State *check_thread(lua_State *L) {
 
 /* ---- what the scheduler calls ------------------------------------------------------------- */
 
-/* bounds.resume(thread, label) → "yielded" | "ended" | "stopped" (out of CPU time) | "failed",
- * error. Nothing is passed in or out. The label says what it is, to whoever looks at this thread.
- */
+/* bounds.resume(thread, label, CPU nanoseconds) → "yielded", CPU nanoseconds left | "ended" |
+ * "stopped" (out of CPU time) | "failed", error. Nothing is passed in or out. The label says what
+ * it is, to whoever looks at this thread. 0 nanoseconds: as many as were set. */
 static int resume(lua_State *L) {
   bounds *b = check_bounds(L);
   lua_State *co = check_thread(L);
   const char *label = luaL_checkstring(L, 2);
+  int64_t cpu_ns = luaL_checkinteger(L, 3);
   task *t = task_of(L);
   int count = 0;
   task_enter(t, label);
-  bounds_enter(b, co, 0, false);
+  bounds_enter(b, co, cpu_ns, false);
   int status = lua_resume(co, L, 0, &count);
   bool is_over = bounds_leave(b, co);
   task_leave(t);
@@ -45,7 +46,10 @@ static int resume(lua_State *L) {
   if (status == LUA_OK || status == LUA_YIELD) {
     lua_pop(co, count);
     lua_pushstring(L, status == LUA_OK ? "ended" : "yielded");
-    return 1;
+    if (status == LUA_OK)
+      return 1;
+    lua_pushinteger(L, bounds_left(b));
+    return 2;
   }
   lua_pushliteral(L, "failed");
   lua_xmove(co, L, 1);
@@ -58,10 +62,10 @@ static int close_thread(lua_State *L) {
   bounds *b = check_bounds(L);
   lua_State *co = check_thread(L);
   const char *label = luaL_checkstring(L, 2);
-  int64_t cpu_ms = (int64_t)(luaL_checknumber(L, 3) * 1000);
+  int64_t cpu_ns = (int64_t)(luaL_checknumber(L, 3) * 1e9);
   task *t = task_of(L);
   task_enter(t, label);
-  bounds_enter(b, co, cpu_ms, true);
+  bounds_enter(b, co, cpu_ns, true);
   lua_resetthread(co);
   bounds_leave(b, co);
   task_leave(t);

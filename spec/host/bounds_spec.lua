@@ -41,6 +41,8 @@ describe("a script that", function()
     ["goes on in a coroutine again and again"] = [[
       local co = coroutine.wrap(function() while true do coroutine.yield() end end)
       while true do co() end]],
+    ["yields"] = "while true do coroutine.yield() end",
+    ["yields where it catches errors"] = "while true do pcall(coroutine.yield) end",
     ["sorts"] = "table.sort({3, 2, 1}, function() while true do pcall(error) end end)",
     ["replaces"] = [[
       while true do

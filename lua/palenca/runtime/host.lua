@@ -16,6 +16,8 @@ local bounds, own_task = host.bounds, host.task
 local CLOSE_PATIENCE = 1
 
 local NEVER = math.huge
+-- What is said of a task's CPU time, in nanoseconds, when it is over.
+local NONE_LEFT = 1
 
 -- What is raised as an object says all there is to say.
 local function note_frames(self)
@@ -205,6 +207,7 @@ local function new_task(self, label, body, at_end)
     label = label,
     body = body,
     at_end = at_end,
+    cpu_left = 0, -- nanoseconds of CPU time; 0: as many as there are
     calls = {},
   }
   self.tasks[task.thread] = task
@@ -257,12 +260,16 @@ end
 local function turn(self, task)
   task.parked = false
   self.current = task
-  local state, problem = bounds.resume(task.thread, task.label)
+  local state, problem = bounds.resume(task.thread, task.label, task.cpu_left)
   self.current = nil
   if state == "yielded" then
-    return true
-  elseif state == "stopped" then
+    -- a yield of the script's own is no wait: its time goes on behind it
+    task.cpu_left = task.parked and 0 or problem
+  end
+  if state == "stopped" or task.cpu_left == NONE_LEFT then
     problem = string.format("stopped after %g s of CPU time", self.cpu_time)
+  elseif state == "yielded" then
+    return true
   end
   finish(self, task, problem)
   return false
