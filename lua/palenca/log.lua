@@ -1,6 +1,7 @@
 --- A script's own log: a line of JSON on standard error for each entry.
 -- @module palenca.log
 local json = require("palenca.json")
+local redact = require("palenca.redact")
 
 local log = {}
 
@@ -40,7 +41,7 @@ local function write(level, fields)
     end
     line = json.encode(entry)
   end
-  write_line(line .. "\n")
+  write_line(redact.bytes(line) .. "\n")
 end
 
 --- Logs an entry. What goes in comes out: keep identity numbers and keys out of it.

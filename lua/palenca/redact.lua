@@ -1,4 +1,5 @@
---- Takes out of a text what must not stand in a log: identity numbers, and what steers a terminal.
+--- Takes out of a text what must not stand in a log: identity numbers, what steers a terminal, and
+-- what is no text.
 -- @module palenca.redact
 local check = require("palenca.check")
 
@@ -152,6 +153,49 @@ function redact.name(text)
   return text and not check.is_uuid(text) and redact.identity(text) or text
 end
 
+local sequences = {
+  "^[\194-\223][\128-\191]", "^\224[\160-\191][\128-\191]", "^\237[\128-\159][\128-\191]",
+  "^[\225-\236\238\239][\128-\191][\128-\191]", "^\240[\144-\191][\128-\191][\128-\191]",
+  "^[\241-\243][\128-\191][\128-\191][\128-\191]", "^\244[\128-\143][\128-\191][\128-\191]",
+}
+
+--- Finds the end of a character beyond ASCII.
+-- @tparam string text
+-- @tparam number at where it begins
+-- @treturn ?number its last byte's place; nil if that is no UTF-8
+function redact.sequence_end(text, at)
+  for _, sequence in ipairs(sequences) do
+    local _, last = text:find(sequence, at)
+    if last then
+      return last
+    end
+  end
+  return nil
+end
+
+--- Puts question marks for zero characters and for bytes that are no UTF-8, which many a reader of
+-- JSON refuses, and all that is with them.
+-- @tparam string text
+-- @treturn string
+function redact.bytes(text)
+  local at = text:find("[%z\128-\255]")
+  if not at then
+    return text
+  end
+  local parts, first = {}, 1
+  while at do
+    local last = redact.sequence_end(text, at)
+    if not last then
+      parts[#parts + 1] = text:sub(first, at - 1)
+      parts[#parts + 1] = "?"
+      first, last = at + 1, at
+    end
+    at = text:find("[%z\128-\255]", last + 1)
+  end
+  parts[#parts + 1] = text:sub(first)
+  return table.concat(parts)
+end
+
 -- In UTF-8: the controls beyond ASCII, and what turns the direction of writing.
 local steering = {
   "\194[\128-\159]",
@@ -182,7 +226,7 @@ function redact.clean(text, lines)
   return redact.line(redact.identity(text), lines)
 end
 
---- Puts what was raised into words that may be kept: bounded, without identity numbers.
+--- Puts what was raised into words that may be kept: bounded, text, without identity numbers.
 -- @param problem what was raised
 -- @tparam number most bytes of it
 -- @treturn string
@@ -193,13 +237,13 @@ function redact.problem(problem, most)
     return "an error that cannot be shown: " .. type(problem)
   end
   if #text <= most then
-    return redact.identity(text)
+    return redact.identity(redact.bytes(text))
   end
   -- cut first, since it may be megabytes; and not within a number, which would not be known then
   local kept = text:sub(1, most):gsub("[\xC0-\xFF][\x80-\xBF]*$", "")
   local word = kept:reverse():match("^[%w.%%\\-]*")
   kept = kept:sub(1, -1 - math.min(#word, NUMBER_MAX))
-  return redact.identity(kept) .. " […]"
+  return redact.identity(redact.bytes(kept)) .. " […]"
 end
 
 return redact

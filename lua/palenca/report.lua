@@ -81,7 +81,7 @@ function report.line(text, fields)
   if as_json then
     local entry = fields or { message = text }
     entry.time = timestamp()
-    write(json.encode(entry))
+    write(redact.bytes(json.encode(entry)))
   else
     write(text)
   end
@@ -110,6 +110,11 @@ end
 -- What has a label, at this moment.
 local function describe(told)
   return time_of_day() .. "  " .. told.label
+end
+
+-- What was raised. Further lines of it stand in: at the margin they could pass for other entries.
+local function paragraph(problem)
+  return (redact.line(problem, true):gsub("\n\t?", "\n\t"))
 end
 
 local function fields_of(event, state)
@@ -160,7 +165,7 @@ function report.failed(event, state, wait, problem, trace)
       describe(event),
       event.attempt,
       what,
-      redact.line(problem, true),
+      paragraph(problem),
       trace and "\n" .. trace or ""
     ),
     fields
@@ -180,7 +185,7 @@ end
 -- @tparam string problem what was raised
 -- @tparam ?string trace where it was raised
 function report.timer_failed(told, problem, trace)
-  report.line(string.format("%s  FAILED: %s%s", describe(told), redact.line(problem, true),
+  report.line(string.format("%s  FAILED: %s%s", describe(told), paragraph(problem),
     trace and "\n" .. trace or ""),
   { event = "timer", name = told.timer, state = "failed", error = problem, trace = trace })
 end

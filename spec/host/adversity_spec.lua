@@ -245,6 +245,48 @@ describe("palenca serve", function()
     assert.are.equal(0, served:stop())
   end)
 
+  -- what a script raises or logs may be what the sender has written, or what a system has answered
+  local RAISES = [[
+    local palenca = require "palenca"
+    palenca.on("*", function(event)
+      palenca.log.info{said = {"a\0b\200"}, whole = "é"}
+      error(event.data.text .. "\n\tindented\0\255 é", 0)
+    end)
+  ]]
+
+  it("shows nothing of an error that could pass for another line", function()
+    local served = stage:serve({ text = RAISES })
+    helper.post(served.url, { account_id = "raises", text = "x\n14:00:00  event 1  FORGED" })
+    served:wait_output("stderr",
+      "again in %d+ s: x\n\t14:00:00  event 1  FORGED\n\t(indented%?%? é)\n")
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("writes and stores nothing but text, whatever is raised", function()
+    local directory = stage:directory()
+    local script = process.write_file(directory .. "/s.lua", RAISES)
+    local served = stage:palenca({ "serve", script, "--db",
+      directory .. "/events.db", "--listen", "127.0.0.1:0", "--json" })
+    local url = served:wait_output("stderr", '"url":"([^"]+)"'):gsub("\\", "")
+    helper.post(url, { account_id = "raises", text = "x" })
+    local event = helper.wait_state(directory .. "/events.db", "raises", "retry")
+    assert.are.equal("x\n\tindented?? é", event.error)
+    served:wait_output("stderr", '("state":"retry")')
+    assert.are.equal(0, served:stop())
+    assert.truthy(utf8.len(served.stderr), served.stderr)
+    local found = 0
+    for _, line in ipairs(helper.lines_of_json(served.stderr)) do
+      if line.said then
+        found = found + 1
+        assert.are.same({ { "a\0b?" }, "é" }, { line.said, line.whole })
+      elseif line.state == "retry" then
+        found = found + 1
+        assert.are.equal(event.error, line.error)
+      end
+    end
+    assert.are.equal(2, found)
+  end)
+
   it("keeps identity numbers of an error out of log and store", function()
     local served = stage:serve({ text = [==[
       require "palenca".on("*", function()

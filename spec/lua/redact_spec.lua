@@ -92,6 +92,19 @@ describe("a text for a log", function()
     assert.equal("XEXX010101HNEXXXA4 is taken", err.message)
   end)
 
+  it("has no bytes that are no text", function()
+    for _, text in ipairs({ "", "plain\n", "ñ é ☺ 日 \240\159\152\128 \127", "\244\143\191\191" }) do
+      assert.equal(text, redact.bytes(text))
+    end
+    assert.equal("a?b?", redact.bytes("a\0b\0"))
+    assert.equal("?a", redact.bytes("\255a"))
+    assert.equal("ñ??é?", redact.bytes("ñ\192\175é\195"))
+    assert.equal("??????? ", redact.bytes("\237\160\128\244\144\128\128 "))
+    assert.equal("x?y", redact.problem("x\200y", 10))
+    assert.equal("x?y", redact.problem("x\0y", 10))
+    assert.equal("a?b  […]", redact.problem("a\0b " .. ("x"):rep(100), 20))
+  end)
+
   it("has no characters that make a line or steer a terminal", function()
     assert.equal("a?b?c?d", redact.line("a\nb\tc\27d"))
     assert.equal("a?b?c?d?", redact.line("a\194\155b\226\128\174c\226\129\166d\127"))

@@ -4,6 +4,7 @@
 -- the two receivers of a webhook say of it has to be the same.
 -- @module palenca.nginx.body
 local json = require("palenca.json")
+local redact = require("palenca.redact")
 local webhook = require("palenca.webhook")
 
 local body = {}
@@ -123,26 +124,11 @@ function skip_value(text, at, depth, wanted)
   return skip_number(text, at)
 end
 
-local sequences = {
-  "^[\194-\223][\128-\191]", "^\224[\160-\191][\128-\191]", "^\237[\128-\159][\128-\191]",
-  "^[\225-\236\238\239][\128-\191][\128-\191]", "^\240[\144-\191][\128-\191][\128-\191]",
-  "^[\241-\243][\128-\191][\128-\191][\128-\191]", "^\244[\128-\143][\128-\191][\128-\191]",
-}
-
-local function skip_sequence(text, at)
-  for _, sequence in ipairs(sequences) do
-    local _, last = text:find(sequence, at)
-    if last then
-      return last + 1
-    end
-  end
-  refuse(NOT_JSON)
-end
-
 local function check_utf8(text)
   local at = text:find("[\128-\255]")
   while at do
-    at = text:find("[\128-\255]", skip_sequence(text, at))
+    local last = redact.sequence_end(text, at) or refuse(NOT_JSON)
+    at = text:find("[\128-\255]", last + 1)
   end
 end
 
