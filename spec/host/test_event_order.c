@@ -100,6 +100,24 @@ static void what_is_returned_comes_first(void **state) {
   assert_take(order, 0, 0);
 }
 
+static void who_may_run_for_longest_comes_first(void **state) {
+  enum {
+    COUNT = 1000
+  };
+  event_order *order = *state;
+  int64_t taken = 0;
+  for (int64_t id = 1; id <= COUNT; id++) {
+    assert_true(event_order_add(order, 0, id));
+    if (id % 2 == 0) {
+      assert_take(order, ++taken, 0);
+    }
+  }
+  while (taken < COUNT) {
+    assert_take(order, ++taken, 0);
+  }
+  assert_take(order, 0, 0);
+}
+
 static void an_end_of_nothing_is_ignored(void **state) {
   event_order *order = *state;
   assert_true(event_order_end(order, 3));
@@ -213,6 +231,7 @@ int main(void) {
       TEST(those_without_an_account_do_not_wait),
       TEST(a_busy_account_holds_back),
       TEST(what_is_returned_comes_first),
+      TEST(who_may_run_for_longest_comes_first),
       TEST(an_end_of_nothing_is_ignored),
       TEST(forgets),
       TEST(agrees_with_a_model),
