@@ -9,9 +9,8 @@
 
 #include <cmocka.h>
 
-#include <stdio.h>
+#include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int make(void **state) {
   *state = event_order_new();
@@ -80,12 +79,12 @@ static void those_without_an_account_do_not_wait(void **state) {
 
 static void a_busy_account_holds_back(void **state) {
   event_order *order = *state;
-  assert_true(event_order_add_busy(order, 5));
-  assert_true(event_order_add_busy(order, 5));
-  assert_true(event_order_add(order, 5, 1));
+  assert_true(event_order_add_busy(order, 1));
+  assert_true(event_order_add(order, 1, 2));
+  assert_true(event_order_add_busy(order, 1));
   assert_take(order, 0, 0);
-  assert_true(event_order_end(order, 5));
-  assert_take(order, 1, 5);
+  assert_true(event_order_end(order, 1));
+  assert_take(order, 2, 1);
 }
 
 static void what_is_returned_comes_first(void **state) {
@@ -126,6 +125,62 @@ static void an_end_of_nothing_is_ignored(void **state) {
   assert_take(order, 1, 4);
 }
 
+static void assert_unpark(event_order *order, int list, int64_t id, uint64_t account) {
+  uint64_t found = 99;
+  assert_int_equal(event_order_unpark(order, list, &found), id);
+  assert_true(id == 0 || found == account);
+}
+
+static void those_that_are_parked_wait_with_their_account(void **state) {
+  enum {
+    LAST = EVENT_ORDER_LISTS - 1
+  };
+  event_order *order = *state;
+  assert_true(event_order_add(order, 7, 1));
+  assert_true(event_order_add(order, 7, 2));
+  assert_true(event_order_add(order, 8, 3));
+  assert_int_equal(event_order_waiting(order), 1);
+  assert_take(order, 1, 7);
+  assert_take(order, 3, 8);
+  assert_true(event_order_park(order, 0, 7, 1));
+  assert_true(event_order_park(order, LAST, 8, 3));
+  assert_int_equal(event_order_waiting(order), 3);
+  assert_int_equal(event_order_parked(order, 0), 1);
+  assert_int_equal(event_order_parked(order, 1), 0);
+  assert_take(order, 0, 0);
+  assert_unpark(order, 1, 0, 0);
+  assert_unpark(order, 0, 1, 7);
+  assert_int_equal(event_order_waiting(order), 2);
+  assert_true(event_order_end(order, 7));
+  assert_int_equal(event_order_waiting(order), 1);
+  assert_take(order, 2, 7);
+  assert_true(event_order_park(order, 0, 7, 2));
+  event_order_clear(order);
+  assert_int_equal(event_order_waiting(order), 0);
+  assert_unpark(order, 0, 0, 0);
+  assert_unpark(order, LAST, 0, 0);
+}
+
+static void run_two(event_order *order, uint64_t account) {
+  assert_true(event_order_add(order, account, 1));
+  assert_true(event_order_add(order, account, 2));
+  for (int64_t id = 1; id <= 2; id++) {
+    assert_take(order, id, account);
+    assert_true(event_order_end(order, account));
+  }
+}
+
+static void what_has_ended_takes_no_memory(void **state) {
+  event_order *order = *state;
+  run_two(order, 1);
+  struct mallinfo2 before = mallinfo2();
+  for (uint64_t account = 2; account < 1000; account++) {
+    run_two(order, account);
+  }
+  struct mallinfo2 after = mallinfo2();
+  assert_int_equal(after.uordblks + after.hblkhd, before.uordblks + before.hblkhd);
+}
+
 static void forgets(void **state) {
   event_order *order = *state;
   assert_true(event_order_add(order, 4, 1));
@@ -154,13 +209,13 @@ static uint32_t random_below(uint32_t bound) {
   return (uint32_t)(random_state >> 33) % bound;
 }
 
-/* Keys whose low bits agree, so that they meet in the table. */
+/* Keys whose low bits agree, so that they meet in the table, around its end. */
 static uint64_t key_of(uint32_t account) {
-  return ((uint64_t)(account / 16) << 40) | ((account % 16) + 1);
+  return ((uint64_t)(account / 16 + 1) << 40) | ((account % 16 - 8) & 0xffff);
 }
 
 static uint32_t account_of(uint64_t key) {
-  return (uint32_t)(key >> 40) * 16 + (uint32_t)(key & 0xffff) - 1;
+  return ((uint32_t)(key >> 40) - 1) * 16 + (uint32_t)((key + 8) & 0xffff);
 }
 
 static void end_one(event_order *order, model_account *accounts, size_t *running) {
@@ -233,6 +288,8 @@ int main(void) {
       TEST(what_is_returned_comes_first),
       TEST(who_may_run_for_longest_comes_first),
       TEST(an_end_of_nothing_is_ignored),
+      TEST(those_that_are_parked_wait_with_their_account),
+      TEST(what_has_ended_takes_no_memory),
       TEST(forgets),
       TEST(agrees_with_a_model),
   };
