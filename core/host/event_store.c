@@ -118,14 +118,16 @@ typedef enum {
   NO_WORK_LEFT
 } work_kind;
 
-/* A finish costs a sync, like any commit. If no event waits for it, it is written together with the
- * next put, or with other finishes. */
+/* A finish costs a sync, like any commit. It is written together with the next put, or with other
+ * finishes, if no event waits for it or all consumers have others to begin meanwhile. */
 static int64_t finishes_rest(const event_store *store) {
   if (store->finishes == NULL) {
     return INT64_MAX;
   }
   int64_t now = clock_steady_ms();
-  bool is_urgent = store->is_closing || (store->has_waiting && !is_flood(store, now));
+  bool is_waited_for =
+      store->has_waiting && !is_flood(store, now) && event_consumers_any_is_idle(store);
+  bool is_urgent = store->is_closing || is_waited_for;
   return is_urgent || store->finishes_due < now ? 0 : store->finishes_due - now;
 }
 

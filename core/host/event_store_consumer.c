@@ -46,6 +46,16 @@ size_t event_consumers_room(const event_store *store) {
   return room < MAX_LEASES ? room : MAX_LEASES;
 }
 
+bool event_consumers_any_is_idle(const event_store *store) {
+  for (size_t i = 0; i < store->consumer_count; i++) {
+    const event_consumer *consumer = store->consumers[i];
+    if (consumer->want > 0 && consumer->waiting == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void event_grants_free(event_grant *grant, bool with_finish) {
   while (grant != NULL) {
     event_grant *next = grant->next;
@@ -400,7 +410,8 @@ void event_lease_free(event_lease *lease) {
 void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome) {
   bool has_error = outcome->kind == EVENT_OUTCOME_RETRY || outcome->kind == EVENT_OUTCOME_DEAD;
   char *error = has_error && outcome->error != NULL ? strdup(outcome->error) : NULL;
-  (void)pthread_mutex_lock(&consumer->store->mutex);
+  event_store *store = consumer->store;
+  (void)pthread_mutex_lock(&store->mutex);
   event_finish **link = find_held(consumer, id);
   event_finish *finish = *link;
   if (finish != NULL) {
@@ -409,10 +420,13 @@ void event_consumer_finish(event_consumer *consumer, int64_t id, const event_out
     finish->retry_at = outcome->retry_at;
     finish->error = error;
     error = NULL;
-    event_store_push_finish(consumer->store, finish);
-    (void)pthread_cond_signal(&consumer->store->has_work);
+    bool is_first = store->finishes == NULL;
+    event_store_push_finish(store, finish);
+    if (is_first || event_consumers_any_is_idle(store)) {
+      (void)pthread_cond_signal(&store->has_work);
+    }
   }
-  (void)pthread_mutex_unlock(&consumer->store->mutex);
+  (void)pthread_mutex_unlock(&store->mutex);
   free(error);
 }
 

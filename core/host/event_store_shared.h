@@ -108,6 +108,9 @@ void event_store_push_finish(event_store *store, event_finish *finish);
 /* How many events the consumers can take, within what one transaction should lease. */
 size_t event_consumers_room(const event_store *store);
 
+/* Whether one of them wants events and has none to begin. */
+bool event_consumers_any_is_idle(const event_store *store);
+
 /* Puts the caps and timers that consumers have added, or taken with them, in force; between
  * transactions. */
 void event_consumers_read_lists(event_store *store);

@@ -175,20 +175,30 @@ local function start(self, lease)
   end
 end
 
--- Each is begun before the next one is taken: what a handler that blocks has behind it can be had
--- by other workers then. Answers whether there was any.
-local function begin_events(self)
+local function want(self)
   task.want(self.concurrency - self.schedule.running)
+end
+
+-- Each is begun before the next one is taken: what a handler that blocks has behind it can be had
+-- by other workers then. More are asked for while there are some left, so that none has to be
+-- waited for. Answers whether there was any.
+local function begin_events(self)
+  want(self)
   local until_moment = core.steady_time() + TURN
+  local half = math.max(1, self.concurrency // 2)
+  local begun = 0
   local lease = task.take()
-  local any = lease ~= nil
   while lease do
     start(self, lease)
+    begun = begun + 1
+    if begun % half == 0 then
+      want(self)
+    end
     local goes_on = not self.is_full and core.steady_time() < until_moment
       and task.wished() == "run"
     lease = goes_on and task.take() or nil
   end
-  return any
+  return begun > 0
 end
 
 local function work(self)

@@ -187,7 +187,7 @@ static void test_a_finish_does_not_wait_for_others_to_come(void **state) {
   int64_t first = put_and_take(f, &w), second = put_and_take(f, &w);
   let_look(finish_done, &w, first);
   time_pass(FINISH_PATIENCE_MS - 1);
-  let_look(finish_done, &w, second);
+  finish_done(&w, second);
   int waits = time_await_wait();
   time_pass(2);
   time_await_waits(waits);
@@ -214,6 +214,23 @@ static void test_a_finish_that_an_event_waits_for_is_written_at_once(void **stat
   assert_int_equal(take(&w, NULL), first);
   finish_done(&w, first);
   assert_int_equal(take(&w, NULL), second);
+  free_worker(&w);
+}
+
+static void test_a_finish_waits_while_all_have_others_to_begin(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  int64_t first = put(f, "a");
+  assert_true(put(f, "a") > first);
+  assert_true(put(f, "b") > first);
+  want(&w, 2);
+  assert_int_equal(take(&w, NULL), first);
+  let_look(finish_done, &w, first);
+  assert_int_equal(count_running(f), 2);
+  int waits = time_await_wait();
+  time_pass(FINISH_PATIENCE_MS + 1);
+  time_await_waits(waits);
+  assert_int_equal(count_running(f), 1);
   free_worker(&w);
 }
 
@@ -405,6 +422,7 @@ int main(void) {
       TURN(test_a_finish_does_not_wait_for_others_to_come),
       TURN(test_a_finish_shares_the_commit_of_the_next_put),
       TURN(test_a_finish_that_an_event_waits_for_is_written_at_once),
+      TURN(test_a_finish_waits_while_all_have_others_to_begin),
       TURN(test_what_was_put_while_nobody_wanted_any_comes_at_once),
       TURN(test_what_was_replayed_while_nobody_wanted_any_comes_at_once),
       TURN(test_what_a_consumer_gives_back_is_looked_at),
