@@ -126,6 +126,10 @@ void event_consumer_want(event_consumer *consumer, size_t count);
 event_lease *event_consumer_take(event_consumer *consumer);
 void event_lease_free(event_lease *lease);
 
+/* No event waits for longer than two days: one whose time is later than that from now, because the
+ * clock was set back, is leased at once. */
+#define EVENT_LONGEST_WAIT_MS INT64_C(172800000)
+
 typedef enum {
   EVENT_OUTCOME_DONE,
   EVENT_OUTCOME_RETRY, /* again at `retry_at` */

@@ -153,7 +153,19 @@ static bool lease_row(event_sql *sql, sqlite3_stmt *row, uint64_t account, grant
   return true;
 }
 
+/* The clock may have been set back since, and the account of an event that waits has to wait with
+ * it: what is due later than any wait can be is due now. */
+static bool cut_waits(event_sql *sql, int64_t now) {
+  sqlite3_stmt *statement = sql->statements[CUT_WAITS];
+  (void)sqlite3_bind_int64(statement, 1, now);
+  (void)sqlite3_bind_int64(statement, 2, EVENT_LONGEST_WAIT_MS);
+  return event_sql_end_use(sql, statement, sqlite3_step(statement));
+}
+
 static bool collect_retries(event_sql *sql, int64_t now, grant_list *list) {
+  if (!cut_waits(sql, now)) {
+    return false;
+  }
   parked_event parked[MOST_PARKED];
   int parked_count = 0;
   size_t most = list->limit - list->count, rows = 0;

@@ -35,6 +35,8 @@ static const char *const texts[STATEMENTS] = {
         "SELECT id, attempts, replays, received_at, body, action, account_id"
         " FROM events INDEXED BY events_unfinished LEFT JOIN bodies USING (id)"
         " WHERE state = 2 AND due_at <= ?1 AND state < 3 ORDER BY due_at, events.id LIMIT ?2",
+    [CUT_WAITS] = "UPDATE events INDEXED BY events_unfinished SET due_at = ?1"
+                  " WHERE state = 2 AND due_at > ?1 + ?2 AND state < 3",
     [END_WAIT] = "UPDATE events SET state = 0, due_at = 0 WHERE id = ?1 AND state = 2",
     [MARK_RUNNING] = "UPDATE events SET state = 1, due_at = 0, attempts = attempts + 1"
                      " WHERE id = ?1",

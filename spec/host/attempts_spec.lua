@@ -79,6 +79,30 @@ describe("an attempt", function()
     assert.are.equal(0, served:stop())
   end)
 
+  it("comes at once, and what is behind it, if its time is further off than any can be", function()
+    local served = serve([[
+      palenca.on("*", function(event)
+        if event.account_id == "wished" then error({retry_after = 1e9}) end
+        error "no"
+      end)]])
+    helper.post(served.url, { account_id = "wished" })
+    helper.post(served.url, { account_id = "a" })
+    helper.wait_state(served.db, "wished", "retry")
+    helper.wait_state(served.db, "a", "retry")
+    assert.are.equal(0, served:stop())
+    -- as if it had been written before the clock was set back by ten years
+    local status, out, err = process.run("/usr/bin/sqlite3", { served.db,
+      "UPDATE events SET due_at = due_at + 10 * 366 * 86400000 WHERE account_id = 'a'" })
+    assert.are.equal(0, status, out .. err)
+    served = serve([[palenca.on("*", function(event) print(event.account_id, event.attempt) end)]],
+      { directory = served.directory, db = served.db })
+    helper.post(served.url, { account_id = "a" })
+    helper.wait_lines(served, "stdout", "a\t%d\n", 2)
+    assert.are.equal("a\t2\na\t1\n", served.stdout)
+    assert.are.equal("retry", helper.wait_state(served.db, "wished", "retry").state)
+    assert.are.equal(0, served:stop())
+  end)
+
   local waits = {
     ["a call"] = "palenca.http{url = URL .. '/held'}",
     sleep = "palenca.sleep(3600)",

@@ -44,8 +44,8 @@ static const char events_1[] =
     " ('login.success', 'b', 2, 0, 3, 1005, 1005, NULL, 'later', CAST('{5}' AS BLOB)),"
     " ('login.success', 'b', 0, 1, 0, 1006, 0, NULL, NULL, CAST('{6}' AS BLOB)),"
     " ('login.success', NULL, 0, 0, 0, 1007, 0, NULL, NULL, x''),"
-    " ('login.success', 'c', 2, 0, 1, 1008, 9000000000000, NULL, 'much later',"
-    "  CAST('{8}' AS BLOB)),"
+    " ('login.success', 'c', 2, 0, 1, 1008, (strftime('%s', 'now') + 86400) * 1000, NULL,"
+    "  'much later', CAST('{8}' AS BLOB)),"
     " ('login.success', NULL, 3, 0, 1, 1009, 0, 2009, NULL, CAST('{9}' AS BLOB));"
     "DELETE FROM events WHERE body = CAST('{9}' AS BLOB);";
 
