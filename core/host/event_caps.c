@@ -7,8 +7,7 @@
 #define ALL 0 /* the place of "*" */
 
 bool event_caps_init(event_caps *caps) {
-  caps->list[ALL] = (event_cap){.pattern = strdup("*")};
-  caps->count = 1;
+  *caps = (event_caps){.list = {[ALL] = {.pattern = strdup("*")}}, .count = 1};
   return caps->list[ALL].pattern != NULL;
 }
 
@@ -16,7 +15,6 @@ void event_caps_free(event_caps *caps) {
   for (int i = 0; i < caps->count; i++) {
     free(caps->list[i].pattern);
   }
-  caps->count = 0;
 }
 
 void event_caps_lift(event_caps *caps) {
@@ -35,9 +33,7 @@ static event_cap *find(event_caps *caps, const char *pattern) {
     unused = cap->pattern == NULL ? cap : unused;
   }
   if (unused == NULL && caps->count < EVENT_CAPS_MAX) {
-    unused = &caps->list[caps->count];
-    caps->count++;
-    *unused = (event_cap){.pattern = NULL};
+    unused = &caps->list[caps->count++];
   }
   if (unused != NULL) {
     unused->pattern = strdup(pattern);
@@ -58,9 +54,6 @@ void event_caps_tidy(event_caps *caps, int index, bool is_awaited) {
   if (index != ALL && cap->limit == 0 && cap->used == 0 && !is_awaited) {
     free(cap->pattern);
     *cap = (event_cap){.pattern = NULL};
-  }
-  while (caps->count > 0 && caps->list[caps->count - 1].pattern == NULL) {
-    caps->count--;
   }
 }
 

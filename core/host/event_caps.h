@@ -19,7 +19,7 @@ typedef struct {
 
 typedef struct {
   event_cap list[EVENT_CAPS_MAX];
-  int count; /* up to the last that is not free */
+  int count; /* up to the last that was ever in use */
 } event_caps;
 
 /* A set of caps, by their places in the list. */

@@ -188,6 +188,21 @@ static void test_what_runs_already_counts_under_a_new_cap(void **state) {
   free_worker(&before);
 }
 
+static void test_a_cap_for_all_holds_and_goes_with_its_consumer(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker w = capped_worker(f, "*", 1);
+  int64_t first = put_action(f, "login.success", NULL);
+  assert_int_equal(take(&w, NULL), first);
+  int64_t second = put_action(f, "account.free", NULL);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 1"), 1);
+  free_worker(&w);
+  w = new_worker(f);
+  event_consumer_want(w.consumer, 2);
+  assert_int_equal(take(&w, NULL) + take(&w, NULL), first + second);
+  free_worker(&w);
+}
+
 static void test_a_timer_that_runs_does_not_count(void **state) {
   fixture *f = *state;
   open_store(f);
@@ -202,20 +217,31 @@ static void test_a_timer_that_runs_does_not_count(void **state) {
   free_worker(&timed);
 }
 
-static void test_a_lease_that_failed_takes_no_place(void **state) {
-  fixture *f = *state;
+static void fail_a_lease(fixture *f, const char *pattern) {
   open_store(f);
-  int64_t first = put_action(f, "login.success", NULL);
-  int64_t second = put_action(f, "login.success", NULL);
+  worker w = new_worker(f);
+  assert_true(event_consumer_cap(w.consumer, pattern, 2));
+  int64_t ids[] = {put_action(f, "login.success", NULL), put_action(f, "login.success", NULL)};
+  event_consumer_want(w.consumer, 1);
+  assert_int_equal(take(&w, NULL), ids[0]);
   forbid_leases(f);
-  worker w = capped_worker(f, "login.success", 1);
+  event_consumer_want(w.consumer, 10);
   wait_for(f, &f->errors);
   allow_leases(f);
-  assert_int_equal(take(&w, NULL), first);
-  assert_waiting(f, &w);
-  finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
-  assert_int_equal(take(&w, NULL), second);
+  assert_int_equal(take(&w, NULL), ids[1]);
+  int64_t last = put_action(f, "login.success", NULL);
+  assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 1"), 2);
+  finish(&w, ids[0], EVENT_OUTCOME_DONE, 0, NULL);
+  assert_int_equal(take(&w, NULL), last);
   free_worker(&w);
+}
+
+static void test_a_lease_that_failed_takes_no_place(void **state) {
+  fail_a_lease(*state, "login.success");
+}
+
+static void test_a_lease_that_failed_takes_no_place_of_all(void **state) {
+  fail_a_lease(*state, "*");
 }
 
 static void test_thousands_that_wait_hold_up_nothing(void **state) {
@@ -244,28 +270,68 @@ static void test_thousands_that_wait_hold_up_nothing(void **state) {
   free_worker(&w);
 }
 
+static void cap_many(const worker *w, const char *name, int count) {
+  for (int i = 0; i < count; i++) {
+    char pattern[32];
+    (void)snprintf(pattern, sizeof pattern, "%s_%d", name, i);
+    assert_true(event_consumer_cap(w->consumer, pattern, 5));
+  }
+}
+
 static void test_a_consumer_has_a_bounded_number_of_caps(void **state) {
   fixture *f = *state;
   open_store(f);
   worker w = new_worker(f);
-  for (int i = 0; i < EVENT_CONSUMER_CAPS; i++) {
-    char pattern[32];
-    (void)snprintf(pattern, sizeof pattern, "made.up_%d", i);
-    assert_true(event_consumer_cap(w.consumer, pattern, 1));
-  }
+  cap_many(&w, "made.up", EVENT_CONSUMER_CAPS);
   assert_false(event_consumer_cap(w.consumer, "one.more", 1));
   free_worker(&w);
 }
 
+/* What is leased shows that the store has read which caps there are. */
+static void let_read_caps(fixture *f, const worker *w) {
+  event_consumer_want(w->consumer, 1);
+  assert_waiting(f, w);
+  event_consumer_want(w->consumer, 0);
+}
+
+static void test_caps_of_many_consumers_share_a_place(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker workers[3] = {new_worker(f), new_worker(f), new_worker(f)};
+  for (int i = 0; i < 3; i++) {
+    cap_many(&workers[i], "same", EVENT_CONSUMER_CAPS);
+  }
+  let_read_caps(f, &workers[2]);
+  assert_int_equal(f->errors, 0);
+  for (int i = 0; i < 3; i++) {
+    free_worker(&workers[i]);
+  }
+}
+
+static void test_a_place_is_free_once_nobody_has_its_cap(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  worker gone = new_worker(f), last = new_worker(f), others[2];
+  cap_many(&gone, "gone", EVENT_CONSUMER_CAPS);
+  cap_many(&last, "last", 1);
+  let_read_caps(f, &last);
+  free_worker(&gone);
+  for (int i = 0; i < 2; i++) {
+    others[i] = new_worker(f);
+    cap_many(&others[i], i == 0 ? "one" : "other", EVENT_CONSUMER_CAPS - 1);
+    let_read_caps(f, &others[i]);
+  }
+  assert_int_equal(f->errors, 0);
+  free_worker(&last);
+  free_worker(&others[0]);
+  free_worker(&others[1]);
+}
+
 /* As three versions of a script that run at once may have them. */
 static void cap_crowd(worker workers[3]) {
-  for (int i = 0; i < 3; i++) {
-    for (int j = i == 2; j < EVENT_CONSUMER_CAPS; j++) {
-      char pattern[32];
-      (void)snprintf(pattern, sizeof pattern, "crowd.%d_%d", i, j);
-      assert_true(event_consumer_cap(workers[i].consumer, pattern, 5));
-    }
-  }
+  cap_many(&workers[0], "crowd", EVENT_CONSUMER_CAPS);
+  cap_many(&workers[1], "more", EVENT_CONSUMER_CAPS);
+  cap_many(&workers[2], "most", EVENT_CONSUMER_CAPS - 1);
   assert_true(event_consumer_cap(workers[2].consumer, "login.success", 2));
 }
 
@@ -313,10 +379,14 @@ int main(void) {
       TEST(test_a_retry_waits_for_a_place_and_not_in_a_loop),
       TEST(test_the_narrowest_cap_of_all_consumers_holds),
       TEST(test_what_runs_already_counts_under_a_new_cap),
+      TEST(test_a_cap_for_all_holds_and_goes_with_its_consumer),
       TEST(test_a_timer_that_runs_does_not_count),
       TEST(test_a_lease_that_failed_takes_no_place),
+      TEST(test_a_lease_that_failed_takes_no_place_of_all),
       TEST(test_thousands_that_wait_hold_up_nothing),
       TEST(test_a_consumer_has_a_bounded_number_of_caps),
+      TEST(test_caps_of_many_consumers_share_a_place),
+      TEST(test_a_place_is_free_once_nobody_has_its_cap),
       TEST(test_a_cap_without_a_place_holds_nevertheless),
   };
   return cmocka_run_group_tests_name("event store, caps", tests, NULL, NULL);
