@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 static const char body[] = "{\"data\":{\"webhook_action\":\"login.success\"}}\r\n \0x";
@@ -72,6 +73,13 @@ static void says_why_and_no_more(void **state) {
   assert_string_equal(check(s, ""), "the signature has another prefix");
   assert_string_equal(check(s, "sha256="),
                       "the signature has not the length of this digest and encoding");
+  char spaced[PALENCA_SIGNATURE_MAX + 3];
+  (void)snprintf(spaced, sizeof spaced, "%s \t", good);
+  assert_null(check(s, spaced));
+  (void)snprintf(spaced, sizeof spaced, "%s .", good);
+  assert_string_equal(check(s, spaced),
+                      "the signature has not the length of this digest and encoding");
+  assert_string_equal(check(s, " \t"), "the signature has another prefix");
   good[70] = good[70] == '0' ? '1' : '0';
   assert_string_equal(check(s, good), "the signature does not fit");
   webhook_signature_free(s);
