@@ -95,7 +95,10 @@ end
 function check.value(what, value, kind, level)
   local wanted = types[kind](value)
   if wanted then
-    error(string.format("%s must be %s, got %s", what, wanted, type(value)), level + 1)
+    -- what was to be something else may be a secret
+    local is_shown = type(value) == "number" and wanted:find("number", 1, true)
+    local got = is_shown and tostring(value) or type(value)
+    error(string.format("%s must be %s, got %s", what, wanted, got), level + 1)
   end
 end
 

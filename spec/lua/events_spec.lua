@@ -96,6 +96,11 @@ describe("palenca.on", function()
       helper.blames_caller(function() palenca.on("*", case[1], print) end, "palenca.on", case[2])
     end
     helper.blames_caller(function() palenca.on("*", 5, print) end, "palenca.on", "table")
+    -- a wrong number is shown; what is none may be a secret
+    helper.blames_caller(function() palenca.on("*", { max_attempts = 0 }, print) end,
+      "palenca.on: max_attempts must be a whole number from 1, got 0")
+    helper.blames_caller(function() palenca.on("*", { timeout = "hidden" }, print) end,
+      "up to 86400, got string")
     helper.blames_caller(function() palenca.on("*", { timeout = 1 }) end, "handler", "nil")
     assert.same({}, events.actions())
   end)
