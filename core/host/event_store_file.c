@@ -42,8 +42,12 @@ __attribute__((format(printf, 3, 4))) static bool fail(char *error, size_t size,
 void event_file_reason(sqlite3 *db, char *reason, size_t size) {
   int code = sqlite3_errcode(db) & 0xff;
   int system = sqlite3_system_errno(db);
+  /* The file itself was there: it is the log beside it that is not, and cannot be made. */
+  bool is_closed = code == SQLITE_READONLY || (code == SQLITE_CANTOPEN && system == ENOENT);
   bool has_cause = code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL;
-  if (has_cause && system != 0) {
+  if (is_closed) {
+    (void)snprintf(reason, size, "the file or its directory is read-only");
+  } else if (has_cause && system != 0) {
     (void)snprintf(reason, size, "%s (%s)", sqlite3_errmsg(db), strerror(system));
   } else {
     (void)snprintf(reason, size, "%s", sqlite3_errmsg(db));

@@ -165,6 +165,32 @@ describe("palenca serve on a failing disk", function()
     assert.are.equal(0, served:stop())
   end)
 
+  it("says why it cannot begin on a read-only one, and has all events once it is not", function()
+    local within = small_disk("16m")
+    local served = serve(within)
+    assert.are.equal(100, send(served, { count = 100 }).acked)
+    assert.are.equal(0, served:stop())
+    local db = directory .. "/disk/events.db"
+    local function remount(how)
+      assert.are.equal(0, (process.run(within("/bin/mount", { "-o", "remount," .. how,
+        directory .. "/disk" }))))
+    end
+    remount("ro")
+    for _, arguments in ipairs({ { "serve", directory .. "/script.lua", "--db", db },
+      { "events", "list", "--db", db }, { "events", "retry-dead", "--db", db } })
+    do
+      local status, _, err = process.run(within(process.program(), arguments))
+      assert.are.equal(1, status)
+      assert.are.equal("palenca: cannot read " .. db
+        .. ": the file or its directory is read-only\n", err)
+    end
+    remount("rw")
+    served = serve(within)
+    wait_healed(served)
+    assert_whole(within)
+    assert.are.equal(0, served:stop())
+  end)
+
   local function failing()
     return {
       LD_PRELOAD = faults.built("libfailing_disk.so"),
