@@ -64,14 +64,25 @@ static void put(const char *text, size_t size) {
   }
 }
 
+void log_time(char text[LOG_TIME_SIZE]) {
+  struct tm parts = {0};
+  time_t now = (time_t)(clock_unix_ms() / 1000);
+  if (strftime(text, LOG_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts)) == 0)
+    text[0] = '\0';
+}
+
 static void tell_lost(uint64_t lost) {
   char line[160];
+  char time[LOG_TIME_SIZE];
   unsigned long long count = lost;
-  int size = own.json
-                 ? snprintf(line, sizeof line,
-                            "{\"event\":\"log\",\"level\":\"warning\",\"lost\":%llu}\n", count)
-                 : snprintf(line, sizeof line,
-                            "palenca: %llu lines of this log are lost, which nobody read\n", count);
+  log_time(time);
+  int size =
+      own.json
+          ? snprintf(line, sizeof line,
+                     "{\"time\":\"%s\",\"event\":\"log\",\"level\":\"warning\",\"lost\":%llu}\n",
+                     time, count)
+          : snprintf(line, sizeof line,
+                     "palenca: %llu lines of this log are lost, which nobody read\n", count);
   put(line, (size_t)size);
 }
 

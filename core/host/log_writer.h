@@ -12,6 +12,10 @@
  * written goes out at once, however long that takes. `json`: how to tell of lines that are lost. */
 void log_begin(bool json);
 
+/* This moment, as every line of JSON has it: 2026-03-01T12:30:00Z. */
+#define LOG_TIME_SIZE 24
+void log_time(char text[LOG_TIME_SIZE]);
+
 /* Takes whole lines. Of what nobody reads, about a mebibyte is kept; further lines are dropped, and
  * counted in a line of their own once somebody reads again. */
 void log_write(const char *lines, size_t size);

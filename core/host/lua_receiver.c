@@ -35,17 +35,20 @@ static void log_text(void *context, const refusal *told) {
 static void log_json(void *context, const refusal *told) {
   char line[512];
   char address[NET_ADDRESS_TEXT] = "";
+  char time[LOG_TIME_SIZE];
   (void)context;
+  log_time(time);
   if (told->client != NULL)
     net_address_text(told->client, address);
   const char *name = told->client == NULL ? ""
                      : told->is_proxy     ? ",\"proxy\":\""
                                           : ",\"client\":\"";
-  write_line(line, snprintf(line, sizeof line,
-                            "{\"event\":\"refused\",\"level\":\"warning\",\"status\":%d,"
-                            "\"cause\":\"%s\",\"count\":%llu%s%s%s}\n",
-                            told->status, told->cause, (unsigned long long)told->count, name,
-                            address, told->client != NULL ? "\"" : ""));
+  write_line(line,
+             snprintf(line, sizeof line,
+                      "{\"time\":\"%s\",\"event\":\"refused\",\"level\":\"warning\",\"status\":%d,"
+                      "\"cause\":\"%s\",\"count\":%llu%s%s%s}\n",
+                      time, told->status, told->cause, (unsigned long long)told->count, name,
+                      address, told->client != NULL ? "\"" : ""));
 }
 
 /* ---- settings ------------------------------------------------------------------------------ */

@@ -19,7 +19,8 @@ static void log_text(void *context, bool is_error, const char *message) {
 
 static void log_json(void *context, bool is_error, const char *message) {
   char text[1024];
-  char line[sizeof text + 64];
+  char line[sizeof text + 128];
+  char time[LOG_TIME_SIZE];
   size_t size = 0;
   (void)context;
   for (const char *c = message; *c != '\0' && size < sizeof text - 8; c++) {
@@ -28,7 +29,9 @@ static void log_json(void *context, bool is_error, const char *message) {
     text[size++] = (unsigned char)*c < ' ' ? ' ' : *c;
   }
   text[size] = '\0';
-  snprintf(line, sizeof line, "{\"event\":\"store\",\"level\":\"%s\",\"message\":\"%s\"}\n",
+  log_time(time);
+  snprintf(line, sizeof line,
+           "{\"time\":\"%s\",\"event\":\"store\",\"level\":\"%s\",\"message\":\"%s\"}\n", time,
            is_error ? "error" : "info", text);
   log_write(line, strlen(line));
 }

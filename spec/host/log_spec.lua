@@ -69,7 +69,7 @@ describe("the log of palenca serve", function()
   end
 
   for _, case in ipairs({ { "%d+ lines of this log are lost, which nobody read\n" },
-    { '{"event":"log","level":"warning","lost":%d+}\n', "--json" } })
+    { '{"time":"[%d:TZ-]+","event":"log","level":"warning","lost":%d+}\n', "--json" } })
   do
     it("holds nobody up while nobody reads it, and tells how much is lost: "
       .. (case[2] or "text"), function()
@@ -86,6 +86,26 @@ describe("the log of palenca serve", function()
       end
     end)
   end
+
+  it("says in each line of JSON when that was", function()
+    local served = stage:palenca({ "serve", script, "--listen", "127.0.0.1:0", "--db",
+      directory .. "/events.db", "--json" }, { env = { PALENCA_API_KEY = "spec-key" } })
+    local url = served:wait_output("stderr", '"url":"([^"]+)"'):gsub("\\", "")
+    helper.post(url, { account_id = "a" })
+    helper.wait_state(directory .. "/events.db", "a", "done")
+    assert.are.equal(404, http.request("POST", url .. "/no", "{}").status)
+    assert(os.remove(directory .. "/events.db"))
+    assert.are.equal(503, http.request("POST", url, helper.body({ account_id = "b" })).status)
+    served:wait_output("stderr", '("event":"store")')
+    assert.are.equal(0, served:stop())
+    local seen = {}
+    for _, entry in ipairs(helper.lines_of_json(served.stderr)) do
+      assert.truthy(entry.time:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$"), entry.time)
+      seen[entry.event or "other"] = true
+    end
+    assert.are.same({ ready = true, handled = true, refused = true, store = true, other = true },
+      seen)
+  end)
 
   it("tells that an entry was too large to be kept, and goes on", function()
     local path = fifo()
