@@ -101,9 +101,6 @@ static void take_batch(event_store *store, store_batch *batch, size_t room) {
  * come while those are written, and more than that keeps the disk idle. */
 static void gather(event_store *store) {
   int64_t wanted = store->expected / 4;
-  if (store->queued >= wanted || store->is_closing) {
-    return;
-  }
   int64_t patience = store->commit_ns < MAX_GATHER_NS ? store->commit_ns : MAX_GATHER_NS;
   int64_t moment = now_ns() + patience;
   store->gathering = wanted;

@@ -77,11 +77,11 @@ static void send_request(int fd) {
   assert_int_equal(send(fd, REQUEST, strlen(REQUEST), MSG_NOSIGNAL), strlen(REQUEST));
 }
 
-static void run_once(owner *o) {
+static bool run_once(owner *o) {
   struct pollfd fd = {.fd = http_server_fd(o->server), .events = POLLIN};
   int64_t timeout = http_server_timeout(o->server);
   poll(&fd, 1, timeout < 0 || timeout > 50 ? 50 : (int)timeout);
-  http_server_run(o->server);
+  return http_server_run(o->server);
 }
 
 static bool is_readable(int fd) {
@@ -111,6 +111,40 @@ static void *answer_all(void *context) {
   for (size_t i = 0; i < o->count; i++)
     http_exchange_answer(o->deferred[i], 200, NULL, 0, "{}", 2);
   return NULL;
+}
+
+static void run_until_it_tells(owner *o, bool has_moved) {
+  int64_t until = clock_steady_ms() + PATIENCE_MS;
+  while (run_once(o) != has_moved)
+    assert_true(clock_steady_ms() < until);
+}
+
+/* So that its owner knows whether others may have come meanwhile. */
+static void tells_whether_something_has_moved(void **state) {
+  static owner o;
+  const size_t half = strlen(REQUEST) / 2;
+  (void)state;
+  open_server(&o, 0);
+  int fd = connect_to(&o), leaving = connect_to(&o);
+  run_until_it_tells(&o, false);
+  assert_int_equal(send(fd, REQUEST, half, MSG_NOSIGNAL), half);
+  run_until_it_tells(&o, true);
+  run_until_it_tells(&o, false);
+  assert_int_equal(send(fd, REQUEST + half, strlen(REQUEST) - half, MSG_NOSIGNAL),
+                   strlen(REQUEST) - half);
+  run_until_it_tells(&o, true);
+  assert_int_equal(o.count, 1);
+  run_until_it_tells(&o, false);
+  http_exchange_answer(o.deferred[0], 200, NULL, 0, "{}", 2);
+  assert_true(http_server_run(o.server));
+  assert_int_equal(status_of(&o, fd), 200);
+  assert_int_equal(send(leaving, REQUEST, half, MSG_NOSIGNAL), half);
+  run_until_it_tells(&o, true);
+  run_until_it_tells(&o, false);
+  close(leaving);
+  run_until_it_tells(&o, true);
+  close(fd);
+  assert_true(http_server_free(o.server));
 }
 
 /* As many events as libmicrohttpd takes from the kernel in one go, and one more or less. */
@@ -384,6 +418,7 @@ static void tells_clients_that_there_are_no_descriptors(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(tells_whether_something_has_moved),
       cmocka_unit_test(answers_any_number_at_once),
       cmocka_unit_test(waits_for_answers_before_it_is_freed),
       cmocka_unit_test(gives_one_answer_many_times),
