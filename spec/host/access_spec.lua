@@ -67,6 +67,22 @@ describe("the receiver", function()
         { PALENCA_ALLOW = "127.0.0.1" }))))
     end)
 
+    it("knows a client by its IPv4 address where it listens to IPv6 as well", function()
+      for allowed, status in pairs({ ["127.0.0.0/8"] = 200, ["::/8"] = 403 }) do
+        local script = process.write_file(stage:directory() .. "/script.lua", "")
+        local served = stage:palenca({ "serve", script, "--listen", "[::]:0", "--db",
+          script .. ".db", "--allow", allowed })
+        served.url = "http://127.0.0.1:"
+          .. served:wait_output("stderr", "receiving webhooks at http://%[::%]:(%d+)/")
+          .. "/webhooks/palenca"
+        assert.are.equal(status, (post(served)))
+        if status == 403 then
+          served:wait_output("stderr", "(refused a request of 127.0.0.1 %(403%))")
+        end
+        assert.are.equal(0, served:stop())
+      end
+    end)
+
     it("believes X-Forwarded-For of a trusted proxy", function()
       local served = serve({ "--allow", "192.0.2.0/24", "--trusted-proxy", "127.0.0.0/8" })
       local function status(forwarded)
