@@ -446,9 +446,9 @@ void *event_store_serve(void *context) {
 }
 
 /* Whether the thread, which may have slept meanwhile, has something to do or to wait for. */
-static bool has_more(const event_store *store, int64_t due_before) {
+static bool has_more(const event_store *store, int64_t due_before, bool was_flood) {
   return store->puts.first != NULL || store->finishes != NULL || store->is_closing ||
-         store->next_due < due_before ||
+         store->next_due < due_before || (!was_flood && is_flood(store, clock_steady_ms())) ||
          ((store->may_lease || store->has_new_lists) && room_now(store) > 0);
 }
 
@@ -457,6 +457,7 @@ static bool has_more(const event_store *store, int64_t due_before) {
 void event_store_push(event_store *store) {
   (void)pthread_mutex_lock(&store->mutex);
   int64_t due_before = store->next_due;
+  bool was_flood = is_flood(store, clock_steady_ms());
   if (store->puts.first == NULL) {
     (void)pthread_mutex_unlock(&store->mutex);
     return;
@@ -476,7 +477,8 @@ void event_store_push(event_store *store) {
     }
     store->is_busy = false;
   }
-  if (store->is_awaited || (has_more(store, due_before) && store->queued >= store->gathering)) {
+  if (store->is_awaited ||
+      (has_more(store, due_before, was_flood) && store->queued >= store->gathering)) {
     (void)pthread_cond_signal(&store->has_work);
   }
   (void)pthread_mutex_unlock(&store->mutex);

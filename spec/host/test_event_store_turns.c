@@ -370,6 +370,21 @@ static void test_events_one_after_the_other_are_a_flood_as_well(void **state) {
   free_worker(&w);
 }
 
+static void test_the_end_of_a_flood_of_single_events_is_seen(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  let_look(want, &w, FLOOD + 1);
+  put_each(f, FLOOD);
+  for (int i = 0; i < FLOOD; i++) {
+    assert_true(take(&w, NULL) > 0);
+  }
+  int64_t last = put(f, NULL);
+  assert_null(event_consumer_take(w.consumer));
+  time_pass(FLOOD_MS);
+  assert_int_equal(take(&w, NULL), last);
+  free_worker(&w);
+}
+
 static void test_events_that_take_longer_are_no_flood(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
@@ -435,6 +450,7 @@ int main(void) {
       TURN(test_leases_wait_in_a_flood_for_its_end),
       TURN(test_leases_have_their_turn_in_a_flood_that_goes_on),
       TURN(test_events_one_after_the_other_are_a_flood_as_well),
+      TURN(test_the_end_of_a_flood_of_single_events_is_seen),
       TURN(test_events_that_take_longer_are_no_flood),
       TURN(test_fewer_at_once_are_no_flood),
       TURN(test_a_finish_waits_in_a_flood),
