@@ -60,28 +60,36 @@ bool event_file_fail(const event_file *file, const char *what, char *error, size
   return fail(error, size, "cannot %s %s: %s", what, file->path, reason);
 }
 
-static bool look_at(const char *path, const char *suffix, struct stat *status) {
-  char name[4096];
-  (void)snprintf(name, sizeof name, "%s%s", path, suffix);
-  return stat(name, status) == 0;
+static void name_part(char name[4096], const char *path, const char *suffix) {
+  (void)snprintf(name, 4096, "%s%s", path, suffix);
 }
 
 int64_t event_file_size(const char *path, const char *suffix) {
+  char name[4096];
   struct stat status;
-  return look_at(path, suffix, &status) ? (int64_t)status.st_size : 0;
+  name_part(name, path, suffix);
+  return stat(name, &status) == 0 ? (int64_t)status.st_size : 0;
+}
+
+/* 0: there is none. A plain stat asks for the times as well: file systems that tell them exactly
+ * to who has asked have to write them down at the next change then, before each commit. */
+static uint64_t inode_of(const char *path, const char *suffix) {
+  char name[4096];
+  struct statx status;
+  name_part(name, path, suffix);
+  return statx(AT_FDCWD, name, 0, STATX_INO, &status) == 0 ? status.stx_ino : 0;
 }
 
 static void remember_parts(event_file *file) {
   for (size_t i = 0; i < EVENT_FILE_PART_COUNT; i++) {
-    struct stat status;
-    file->parts[i] = look_at(file->path, EVENT_FILE_PARTS[i], &status) ? status.st_ino : 0;
+    file->parts[i] = inode_of(file->path, EVENT_FILE_PARTS[i]);
   }
 }
 
 const char *event_file_missing_part(const event_file *file) {
   for (size_t i = 0; i < EVENT_FILE_PART_COUNT; i++) {
-    struct stat status;
-    if (!look_at(file->path, EVENT_FILE_PARTS[i], &status) || status.st_ino != file->parts[i]) {
+    uint64_t inode = inode_of(file->path, EVENT_FILE_PARTS[i]);
+    if (inode == 0 || inode != file->parts[i]) {
       return EVENT_FILE_PARTS[i];
     }
   }

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /* What the store is made of: the database, and the suffixes of SQLite's log, of its index, and of
  * the lock file. */
@@ -16,10 +15,10 @@
 typedef struct {
   char *path; /* absolute, links resolved */
   sqlite3 *db;
-  int version;                        /* of the schema; 0: there is nothing in it */
-  int lock;                           /* descriptor of the lock file; -1: none */
-  bool is_writer;                     /* locked, checked and ready for writing */
-  ino_t parts[EVENT_FILE_PART_COUNT]; /* the files that a writer has open */
+  int version;                           /* of the schema; 0: there is nothing in it */
+  int lock;                              /* descriptor of the lock file; -1: none */
+  bool is_writer;                        /* locked, checked and ready for writing */
+  uint64_t parts[EVENT_FILE_PART_COUNT]; /* inodes of what a writer has open */
 } event_file;
 
 /* Opens the file for writing, creating it if there is none, as the only process that serves from
