@@ -299,6 +299,24 @@ static void test_what_a_consumer_gives_back_is_looked_at(void **state) {
   free_worker(&w);
 }
 
+static void test_what_is_not_wanted_any_more_is_given_back(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  int attempt = 0;
+  int64_t id = put(f, NULL);
+  time_hold_syncs();
+  want(&w, 1);
+  time_await_held();
+  want(&w, 0);
+  time_let_syncs_go();
+  (void)time_await_wait();
+  assert_null(event_consumer_take(w.consumer));
+  want(&w, 1);
+  assert_int_equal(take(&w, &attempt), id);
+  assert_int_equal(attempt, 1);
+  free_worker(&w);
+}
+
 static void test_a_retry_comes_when_it_is_due(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
@@ -446,6 +464,7 @@ int main(void) {
       TURN(test_what_was_put_while_nobody_wanted_any_comes_at_once),
       TURN(test_what_was_replayed_while_nobody_wanted_any_comes_at_once),
       TURN(test_what_a_consumer_gives_back_is_looked_at),
+      TURN(test_what_is_not_wanted_any_more_is_given_back),
       TURN(test_a_retry_comes_when_it_is_due),
       TURN(test_leases_wait_in_a_flood_for_its_end),
       TURN(test_leases_have_their_turn_in_a_flood_that_goes_on),
