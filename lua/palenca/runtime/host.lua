@@ -18,6 +18,9 @@ local CLOSE_PATIENCE = 1
 local NEVER = math.huge
 -- What is said of a task's CPU time, in nanoseconds, when it is over.
 local NONE_LEFT = 1
+-- So much of it a yield of the script's own counts for, beside what is computed in between: about
+-- what it takes to come back to where it was.
+local YIELD_COST = 20000
 
 -- What is raised as an object says all there is to say.
 local function note_frames(self)
@@ -264,7 +267,8 @@ local function turn(self, task)
   self.current = nil
   if state == "yielded" then
     -- a yield of the script's own is no wait: its time goes on behind it
-    task.cpu_left = task.parked and 0 or problem
+    local is_counted = problem > 0 and not task.parked
+    task.cpu_left = is_counted and math.max(NONE_LEFT, problem - YIELD_COST) or 0
   end
   if state == "stopped" or task.cpu_left == NONE_LEFT then
     problem = string.format("stopped after %g s of CPU time", self.cpu_time)
