@@ -80,6 +80,21 @@ describe("a script that", function()
     end)
   end
 
+  -- at --cpu-timeout 0.1: each yield counts for 20 us at least
+  it("yields for ever is stopped after so many yields, however little it computes", function()
+    local served = serve([[
+      palenca.on("*", function()
+        for _ = 1, 5000 do coroutine.yield() end
+        print "too many"
+      end)
+    ]])
+    helper.post(served.url, { account_id = "a" })
+    local event = helper.wait_state(served.db, "a", "dead")
+    assert.are.equal("stopped after 0.1 s of CPU time", event.error)
+    assert.are.equal(0, served:stop())
+    assert.are.equal("", served.stdout)
+  end)
+
   it("is stopped is told where", function()
     local served = serve([[
 
