@@ -177,6 +177,92 @@ describe("events on demand", function()
   end
 end)
 
+describe("a name that the sandbox's own endpoints do not know", function()
+  local api, webhook, login
+  before_each(function()
+    api = helper.new()
+    webhook = api:webhook()
+    login = api:login { identifier = "uber+invalid_otp@palenca-tests.com" }
+    api:call("POST", "/sandbox/faults", { kind = "drop", path = "/v1/none" }, helper.JSON)
+  end)
+
+  -- What each takes, so that only the stranger is wrong.
+  local bodies = {
+    ["POST /sandbox/logins"] = { platform = "uber" },
+    ["POST /sandbox/logins/LOGIN/code"] = { code = "123456" },
+    ["POST /sandbox/webhooks"] = {
+      url = "http://127.0.0.1/", name = "n", widget_id = helper.WIDGET, is_sandbox = true,
+    },
+    ["PUT /sandbox/webhooks/WEBHOOK"] = { name = "other" },
+    ["DELETE /sandbox/webhooks/WEBHOOK"] = {},
+    ["POST /sandbox/faults"] = { kind = "drop" },
+    ["DELETE /sandbox/faults"] = {},
+    ["DELETE /sandbox/faults/1"] = {},
+    ["PUT /sandbox/settings"] = { rate_limit = 7 },
+    ["POST /sandbox/clock"] = { advance = 10 },
+    ["POST /sandbox/events"] = { action = "login.success" },
+    ["POST /widget/logins"] = { platform = "uber", identifier = "x", consent = true },
+    ["POST /widget/logins/LOGIN/code"] = { code = "123456" },
+  }
+
+  local function ask(name, body, query)
+    local method, path = name:match("^(%u+) (.*)$")
+    path = path:gsub("LOGIN", login.login_id):gsub("WEBHOOK", webhook.webhook_id)
+    return api:call(method, path .. (query or ""), body, helper.JSON)
+  end
+
+  for name, fields in pairs(bodies) do
+    it("is named, and nothing done: " .. name, function()
+      local body = { plaform = "didi", zone = 1 }
+      for field, value in pairs(fields) do
+        body[field] = value
+      end
+      local before = select(4, api:call("GET", "/sandbox/overview", nil, helper.JSON))
+      local status, answer = ask(name, body)
+      assert.equal(422, status)
+      assert.same({
+        { loc = { "body", "plaform" }, msg = "is not known here", type = "value_error.extra" },
+        { loc = { "body", "zone" }, msg = "is not known here", type = "value_error.extra" },
+      }, answer.detail)
+      assert.equal(before, (select(4, api:call("GET", "/sandbox/overview", nil, helper.JSON))))
+      assert.is_true((ask(name, next(fields) and fields or nil)) < 300)
+    end)
+  end
+
+  it("is named beside what else is wrong", function()
+    local _, answer = ask("POST /sandbox/logins", { platform = "tram", plaform = "uber" })
+    assert.equal("value_error.extra", helper.blames(answer, "body.plaform"))
+    assert.equal("type_error.enum", helper.blames(answer, "body.platform"))
+    _, answer = ask("POST /sandbox/faults", { knd = "drop" })
+    assert.equal("value_error.extra", helper.blames(answer, "body.knd"))
+    assert.equal("value_error.missing", helper.blames(answer, "body.kind"))
+  end)
+
+  it("is named in a query, too", function()
+    for _, path in ipairs { "logins", "deliveries", "requests", "changes", "overview", "settings",
+      "faults", "webhooks", "logins/LOGIN" } do
+      local status, answer = ask("GET /sandbox/" .. path, nil, "?platfrom=uber")
+      assert.equal(422, status, path)
+      assert.equal("value_error.extra", helper.blames(answer, "query.platfrom"))
+    end
+    for _, query in ipairs { "logins?status=error&platform=uber&page=1&items_per_page=5",
+      "deliveries?webhook_id=x&login_id=y&page=1", "requests?page=2", "changes?since=0" } do
+      assert.equal(200, (ask("GET /sandbox/" .. query)))
+    end
+  end)
+
+  it("is ignored by what the API has, as by the API", function()
+    local body = { colour = "red" }
+    for field, value in pairs(bodies["POST /sandbox/webhooks"]) do
+      body[field] = value
+    end
+    assert.equal(201, (api:call("POST", "/v1/webhooks", body)))
+    assert.equal(200, (api:call("PUT", "/v1/webhooks/" .. webhook.webhook_id, body)))
+    assert.equal(201, (api:call("POST", "/v1/users", { colour = "red" })))
+    assert.equal(200, (api:call("GET", "/v1/webhooks?colour=red")))
+  end)
+end)
+
 describe("what needs no key", function()
   local api
   before_each(function() api = helper.new() end)

@@ -247,16 +247,27 @@ local function get_request(sandbox, request)
   return entry and reply.success(requests.render_full(entry)) or reply.not_found("request")
 end
 
+-- The names that the query of a list may have.
+local function paged(...)
+  local names = { page = true, items_per_page = true }
+  for _, name in ipairs { ... } do
+    names[name] = true
+  end
+  return names
+end
+
 --- The routes of this module.
 console.routes = {
   { "GET", "/sandbox/overview", overview, public = true },
-  { "GET", "/sandbox/changes", changes, public = true },
-  { "GET", "/sandbox/logins", list_logins, public = true },
+  { "GET", "/sandbox/changes", changes, public = true, query = { since = true } },
+  { "GET", "/sandbox/logins", list_logins, public = true,
+    query = paged("status", "platform") },
   { "GET", "/sandbox/logins/{login_id}", get_login, public = true },
-  { "GET", "/sandbox/deliveries", list_deliveries, public = true },
+  { "GET", "/sandbox/deliveries", list_deliveries, public = true,
+    query = paged("webhook_id", "login_id") },
   { "GET", "/sandbox/deliveries/{delivery_id}", get_delivery, public = true },
   { "POST", "/sandbox/deliveries/{delivery_id}/resend", resend, public = true },
-  { "GET", "/sandbox/requests", list_requests, public = true },
+  { "GET", "/sandbox/requests", list_requests, public = true, query = paged() },
   { "GET", "/sandbox/requests/{request_id}", get_request, public = true },
 }
 

@@ -24,22 +24,8 @@ local clock_fields = {
 
 local clock_shape = render.shape { "now", "clock_offset" }
 
--- As validate.body, but a name that is not known is a fault as well: somebody would wait for its
--- effect in vain.
 local function read_strictly(declared, text)
-  local known = {}
-  for _, field in ipairs(declared) do
-    known[field.name] = true
-  end
-  local given, wrong = validate.decode(text)
-  if given then
-    wrong = validate.strangers(given, known, "body")
-    if #wrong == 0 then
-      given, wrong = validate.object(declared, given, "body")
-    else
-      given = nil
-    end
-  end
+  local given, wrong = validate.strict_body(declared, text)
   if not given then
     return nil, reply.invalid(wrong)
   end
@@ -116,13 +102,13 @@ end
 --- The routes of this module.
 control.routes = {
   { "GET", "/sandbox/faults", list_faults, public = true },
-  { "POST", "/sandbox/faults", create_fault, public = true },
+  { "POST", "/sandbox/faults", create_fault, public = true, body = true },
   { "DELETE", "/sandbox/faults", remove_faults, public = true },
   { "DELETE", "/sandbox/faults/{fault_id}", remove_fault, public = true, ids = "any" },
   { "GET", "/sandbox/settings", get_settings, public = true },
-  { "PUT", "/sandbox/settings", change_settings, public = true },
-  { "POST", "/sandbox/clock", advance, public = true },
-  { "POST", "/sandbox/events", trigger, public = true },
+  { "PUT", "/sandbox/settings", change_settings, public = true, body = true },
+  { "POST", "/sandbox/clock", advance, public = true, body = true },
+  { "POST", "/sandbox/events", trigger, public = true, body = true },
 }
 
 return control

@@ -63,7 +63,7 @@ end
 -- @treturn ?table the fault
 -- @treturn ?table without one: the faults of what was written, as @{validate} has them
 function faults.read(given)
-  local fault, wrong = validate.object(fields, given, "body")
+  local fault, wrong = validate.strict_object(fields, given, "body")
   if not fault then
     return nil, wrong
   end

@@ -15,6 +15,7 @@ local reply = require("palenca.sandbox.reply")
 local requests = require("palenca.sandbox.requests")
 local router = require("palenca.sandbox.router")
 local store = require("palenca.sandbox.store")
+local url = require("palenca.sandbox.url")
 local validate = require("palenca.sandbox.validate")
 
 local sandbox = {}
@@ -198,6 +199,20 @@ local function check_ids(names)
   return validate.object(fields, names, "path")
 end
 
+-- What is under /sandbox/ is our own: a name that it does not know is rejected, since somebody
+-- would wait for its effect in vain. Returns the response that does so, or nil.
+local function reject_strangers(request, route)
+  local wrong = validate.strangers(url.parameters(request.query), route.query or {}, "query")
+  if wrong[1] then
+    return reply.invalid(wrong)
+  elseif route.body then
+    return nil -- its handler says what is in there
+  end
+  local given
+  given, wrong = validate.strict_body({}, request.body, true)
+  return not given and reply.invalid(wrong) or nil
+end
+
 local function respond(self, request, route, found)
   if not route then
     if not found then
@@ -213,6 +228,10 @@ local function respond(self, request, route, found)
   end
   if not ids then
     return reply.invalid(wrong)
+  end
+  local rejected = request.path:find("^/sandbox/") and reject_strangers(request, route)
+  if rejected then
+    return rejected
   end
   return route.handler(self, {
     ids = ids,

@@ -286,7 +286,7 @@ end
 
 local function creator(declared, source)
   return function(sandbox, request)
-    local given, faults = validate.body(declared, request.body)
+    local given, faults = validate.strict_body(declared, request.body)
     if not given then
       return reply.invalid(faults)
     elseif source == "widget" and given.consent ~= true then
@@ -308,7 +308,7 @@ local function give_code(sandbox, request)
   if not login then
     return reply.not_found("login")
   end
-  local given, faults = validate.body(code_fields, request.body)
+  local given, faults = validate.strict_body(code_fields, request.body)
   if not given then
     return reply.invalid(faults)
   elseif not login.next_step then
@@ -343,8 +343,8 @@ end
 
 --- The routes of this module.
 logins.routes = {
-  { "POST", "/sandbox/logins", creator(fields, "api"), public = true },
-  { "POST", "/sandbox/logins/{login_id}/code", give_code, public = true },
+  { "POST", "/sandbox/logins", creator(fields, "api"), public = true, body = true },
+  { "POST", "/sandbox/logins/{login_id}/code", give_code, public = true, body = true },
   { "POST", "/widget/logins", creator(widget_fields, "widget"), public = true },
   { "POST", "/widget/logins/{login_id}/code", give_code, public = true },
 }

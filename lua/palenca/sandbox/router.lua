@@ -1,7 +1,8 @@
 --- Finds the route of a request in a table of methods, path patterns and handlers.
 -- @module palenca.sandbox.router
 --
--- A route is `{method, pattern, handler, public = true or nil, ids = "any" or nil}`. In a pattern
+-- A route is `{method, pattern, handler, public = true or nil, ids = "any" or nil}`, and for one
+-- of the sandbox's own `query` and `body`, as @{palenca.sandbox} reads them. In a pattern
 -- `{name}` stands for one segment of the path. The first pattern that fits decides, so a fixed
 -- segment goes before a named one. A public route needs no API key. What stands for a name must be
 -- a UUID unless `ids` says "any".
@@ -33,7 +34,8 @@ function router.new(routes)
       self.resources[#self.resources + 1] = resource
     end
     resource.methods[method] = {
-      handler = handler, public = route.public, ids = route.ids,
+      handler = handler, public = route.public, ids = route.ids, query = route.query,
+      body = route.body,
     }
     table.insert(resource.allow, method)
   end
@@ -43,7 +45,7 @@ end
 --- Finds the route of a request.
 -- @tparam string method the HTTP method
 -- @tparam string path the path, without the query
--- @treturn ?table the route: `handler`, `public`, `ids`; nil if there is none
+-- @treturn ?table the route: `handler`, `public`, `ids`, `query`, `body`; nil if there is none
 -- @treturn ?table the values of the pattern's names; or the methods that the path does have
 function router:match(method, path)
   for _, resource in ipairs(self.resources) do

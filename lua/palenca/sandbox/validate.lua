@@ -3,7 +3,8 @@
 --
 -- A field is a table: `name`, and `check` (one of the functions below) or `fields` (a nested
 -- object), and optionally `required`, and `default`. Fields that are not declared are ignored,
--- and null counts as absent. A fault is {loc, msg, type} as FastAPI words it.
+-- as by the API, unless a function says otherwise, and null counts as absent. A fault is
+-- {loc, msg, type} as FastAPI words it.
 local checks = require("palenca.check")
 local dates = require("palenca.sandbox.dates")
 local json = require("palenca.json")
@@ -100,6 +101,21 @@ function validate.number(low, high)
       return fault("value_error.number", ("must be from %g to %g"):format(low, high))
     end
     return nil, value
+  end
+end
+
+--- Makes a check for the length of a history: a number of days, or the platform's typical one.
+-- @tparam integer high the largest number of days
+-- @treturn function the check
+function validate.history(high)
+  local check = validate.integer(0, high)
+  return function(value)
+    if value == "typical" then
+      return nil, value
+    elseif type(value) == "string" then
+      return fault("type_error.integer", 'must be a whole number, or "typical"')
+    end
+    return check(value)
   end
 end
 
@@ -247,10 +263,47 @@ function validate.strangers(given, known, origin)
   local faults = {}
   for name in pairs(given) do
     if not known[name] then
-      report(faults, { origin, name }, fault("value_error.extra", "is not known here"))
+      report(faults, { origin, tostring(name) }, fault("value_error.extra", "is not known here"))
     end
   end
+  table.sort(faults, function(one, other)
+    return one.loc[2] < other.loc[2]
+  end)
   return faults
+end
+
+--- Checks a table whose names must all be declared, for what is our own and not the API's:
+-- somebody would wait for the effect of a misspelled name in vain.
+-- @tparam table fields the declared fields
+-- @tparam table given what came
+-- @tparam string origin where it came from
+-- @treturn ?table the checked values, with defaults filled in; nil if anything was wrong
+-- @treturn ?table the faults, those of unknown names first
+function validate.strict_object(fields, given, origin)
+  local known = {}
+  for _, field in ipairs(fields) do
+    known[field.name] = true
+  end
+  local faults = validate.strangers(given, known, origin)
+  local values = read_object(fields, given, { origin }, faults)
+  if #faults > 0 then
+    return nil, faults
+  end
+  return values
+end
+
+--- Checks the body of a request whose names must all be declared.
+-- @tparam table fields the declared fields
+-- @tparam string text the body
+-- @tparam[opt=false] boolean may_be_empty whether no body at all stands for an empty object
+-- @treturn ?table the checked values, with defaults filled in; nil if anything was wrong
+-- @treturn ?table the faults
+function validate.strict_body(fields, text, may_be_empty)
+  local given, faults = validate.decode(text == "" and may_be_empty and "{}" or text)
+  if not given then
+    return nil, faults
+  end
+  return validate.strict_object(fields, given, "body")
 end
 
 return validate

@@ -72,8 +72,8 @@ local function apply(sandbox, webhook, given)
   sandbox.store:save("webhook", webhook)
 end
 
-local function create(sandbox, request)
-  local given, faults = validate.body(create_fields, request.body)
+local function create(sandbox, request, read)
+  local given, faults = read(create_fields, request.body)
   if not given then
     return reply.invalid(faults)
   elseif not (given.widget_id or given.connect_flow_id) then
@@ -106,12 +106,12 @@ local function get(sandbox, request)
   return webhook and reply.success(render_webhook(webhook)) or reply.not_found("webhook")
 end
 
-local function update(sandbox, request)
+local function update(sandbox, request, read)
   local webhook = sandbox.store.webhook:get(request.ids.webhook_id)
   if not webhook then
     return reply.not_found("webhook")
   end
-  local given, faults = validate.body(update_fields, request.body)
+  local given, faults = read(update_fields, request.body)
   if not given then
     return reply.invalid(faults)
   end
@@ -132,16 +132,29 @@ local function delete(sandbox, request)
   return reply.success(render_webhook(webhook))
 end
 
+-- The API ignores a field that it does not know; what is the sandbox's own rejects it.
+local function lenient(handler)
+  return function(sandbox, request)
+    return handler(sandbox, request, validate.body)
+  end
+end
+
+local function strict(handler)
+  return function(sandbox, request)
+    return handler(sandbox, request, validate.strict_body)
+  end
+end
+
 --- The routes of this module; the console has the same ones.
 webhooks.routes = {
-  { "POST", "/v1/webhooks", create },
+  { "POST", "/v1/webhooks", lenient(create) },
   { "GET", "/v1/webhooks", list },
   { "GET", "/v1/webhooks/{webhook_id}", get },
-  { "PUT", "/v1/webhooks/{webhook_id}", update },
+  { "PUT", "/v1/webhooks/{webhook_id}", lenient(update) },
   { "DELETE", "/v1/webhooks/{webhook_id}", delete },
-  { "POST", "/sandbox/webhooks", create, public = true },
+  { "POST", "/sandbox/webhooks", strict(create), public = true, body = true },
   { "GET", "/sandbox/webhooks", list, public = true },
-  { "PUT", "/sandbox/webhooks/{webhook_id}", update, public = true },
+  { "PUT", "/sandbox/webhooks/{webhook_id}", strict(update), public = true, body = true },
   { "DELETE", "/sandbox/webhooks/{webhook_id}", delete, public = true },
 }
 
