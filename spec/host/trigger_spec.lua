@@ -59,6 +59,53 @@ describe("palenca trigger", function()
       assert.are_not.equal(seen[1], seen[3])
     end)
 
+    it("makes events that no receiver takes for the same", function()
+      local served = stage:serve({ text = 'require "palenca".on("*", function() end)' })
+      local account = "cb39ee15-f29f-427d-9119-0c627575610d"
+      local status, _, err = trigger({ "login.success", "--url", served.url, "--chain",
+        "--times", "100", "--accounts", "10" })
+      assert.are.equal(0, status, err)
+      assert.are.equal("sent 200, accepted 200, duplicates 0\n", err)
+      for _ = 1, 2 do -- also those of two runs
+        status, _, err = trigger({ "login.success", "--url", served.url, "--times", "3",
+          "--set", "account_id=" .. account })
+        assert.are.equal(0, status, err)
+        assert.are.equal("sent 3, accepted 3, duplicates 0\n", err)
+      end
+      local events = helper.events(served.db)
+      local successes = 0
+      for _, event in ipairs(events) do
+        successes = successes + (event.action == "login.success" and 1 or 0)
+      end
+      assert.are.same({ 206, 106 }, { #events, successes })
+    end)
+
+    it("says how many were duplicates, where the receiver names its events", function()
+      local served = stage:serve({ text = 'require "palenca".on("*", function() end)' })
+      local same = { "login.success", "--url", served.url, "--times", "3",
+        "--set", "webhook_id=5f0c1c1e-6a3c-4b39-9e53-1d5b6f6c7a01" }
+      local status, _, err = trigger(same)
+      assert.are.equal(0, status, err)
+      assert.are.equal("sent 3, accepted 3, duplicates 2\n", err)
+      same[#same + 1] = "--json"
+      status, _, err = trigger(same)
+      assert.are.equal(0, status, err)
+      local summary = helper.json.decode(err)
+      assert.are.same({ "summary", 3, 3, 2 },
+        { summary.event, summary.sent, summary.accepted, summary.duplicates })
+      local silent = stage:server(function(request)
+        request.respond(200, "")
+      end)
+      local started = stage:palenca({ "trigger", "login.success", "--url", silent.url,
+        "--times", "2" })
+      assert.are.equal(0, started:wait_exit())
+      assert.are.equal("sent 2, accepted 2, duplicates unknown (the receiver names no event ids)\n",
+        started.stderr)
+      status, _, err = trigger({ "login.success", "--url", served.url .. "s", "--times", "2" })
+      assert.are.equal(1, status)
+      assert.truthy(err:find("^sent 2, accepted 0, "), err)
+    end)
+
     it("fails when nobody takes it", function()
       local status, out = trigger({ "login.success", "--url", "http://127.0.0.1:1/" })
       assert.are.equal(1, status)
@@ -110,6 +157,24 @@ describe("palenca trigger", function()
         served:wait_output("stdout", "(" .. account:gsub("%-", "%%-") .. "\trappi\ttrue)\n")
       end
       assert.are.equal(3, different)
+    end)
+
+    it("makes as many events as --times says, none of them a duplicate", function()
+      local _, url, key = stage:sandbox()
+      local served = stage:serve({ text = 'require "palenca".on("*", function() end)' })
+      register(url, key, served.url)
+      local status, _, err = trigger({ "login.success", "--sandbox", url, "--chain", "--platform",
+        "rappi", "--times", "100", "--accounts", "10" })
+      assert.are.equal(0, status, err)
+      assert.are.equal("sent 200, accepted 200, duplicates 0\n", err)
+      local counts, accounts, different = {}, {}, 0
+      for _, event in ipairs(helper.events(served.db)) do
+        counts[event.action] = (counts[event.action] or 0) + 1
+        different = different + (accounts[event.account_id] and 0 or 1)
+        accounts[event.account_id] = true
+      end
+      assert.are.same({ ["login.created"] = 100, ["login.success"] = 100 }, counts)
+      assert.are.equal(10, different)
     end)
 
     it("shows what each webhook answered, once it was tried", function()

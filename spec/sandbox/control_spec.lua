@@ -149,6 +149,43 @@ describe("events on demand", function()
     assert.same({ "income.verified" }, seen)
   end)
 
+  it("are distinct, however often they repeat for an account", function()
+    local function bodies()
+      local seen, count = {}, 0
+      local delivery = api.sandbox:next_delivery()
+      while delivery do
+        count = count + (seen[delivery.body] and 0 or 1)
+        seen[delivery.body] = true
+        api.sandbox:delivered(delivery, { status = 200 })
+        delivery = api.sandbox:next_delivery()
+      end
+      return count
+    end
+    trigger { action = "login.success", chain = true, times = 100, accounts = 10 }
+    assert.equal(200, bodies())
+    for _ = 1, 2 do -- also those of two requests
+      trigger { action = "login.success", account_id = helper.TUTORIAL, times = 3 }
+    end
+    assert.equal(6, bodies())
+    local id = helper.UNKNOWN
+    trigger { action = "login.success", account_id = helper.TUTORIAL, webhook_id = id, times = 3 }
+    assert.equal(1, bodies())
+  end)
+
+  it("name the webhook the first time, and the account's user each time", function()
+    local webhook = api.sandbox.store.webhook.list[1]
+    local _, answer = trigger { action = "login.success", times = 2 }
+    local account = api.sandbox.store.account:get(answer.data.accounts[1])
+    local first = api.sandbox:next_delivery()
+    assert.truthy(first.body:find('"webhook_id":"' .. webhook.webhook_id, 1, true))
+    local second = api.sandbox:next_delivery()
+    assert.is_nil(second.body:find(webhook.webhook_id, 1, true))
+    for _, delivery in ipairs { first, second } do
+      assert.truthy(delivery.body:find('"user_id":"' .. account.user_id, 1, true))
+      assert.truthy(delivery.body:find('"external_id":"None"', 1, true))
+    end
+  end)
+
   it("override the fields that they are told to", function()
     trigger {
       action = "login.incomplete", external_id = "mine", status_details = "invalid_otp",

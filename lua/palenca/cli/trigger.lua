@@ -4,12 +4,13 @@ local catalogue = require("palenca.sandbox.catalogue")
 local core = require("palenca.core")
 local events = require("palenca.cli.trigger_events")
 local options = require("palenca.cli.options")
+local report = require("palenca.report")
 
 local trigger = { name = "trigger", summary = "Make events, as a login would." }
 
 local FAILED, WRONG_USAGE = 1, 2
 
-local fields = { "account_id", "external_id", "status_details", "user_id" }
+local fields = { "account_id", "external_id", "status_details", "user_id", "webhook_id" }
 
 local function action(text)
   if not text:find("^[%w_]+%.[%w_]+$") then
@@ -67,7 +68,11 @@ function trigger.define(command)
   command:flag("--chain", "Send the events that lead to it first: login.created before "
     .. "login.success.")
   options.add(command, "--times", {
-    help = "How many times.", default = 1, convert = options.positive, argname = "N",
+    help = "How many times. No two events are the same to the receiver: what repeats for an "
+      .. "account has a webhook_id of its own, unless --set names one.",
+    default = 1,
+    convert = options.positive,
+    argname = "N",
   })
   options.add(command, "--accounts", {
     help = "For how many accounts, which take turns.", default = 1, convert = options.positive,
@@ -99,6 +104,7 @@ function trigger.run(given)
       .. "Try 'palenca trigger --help'.\n")
     return WRONG_USAGE
   end
+  report.use_json(given.json)
   local all_taken, problem
   if given.url then
     all_taken, problem = events.send(given)

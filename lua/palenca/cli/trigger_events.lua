@@ -4,6 +4,7 @@ local catalogue = require("palenca.sandbox.catalogue")
 local host = require("palenca.host")
 local http = require("palenca.http")
 local json = require("palenca.json")
+local report = require("palenca.report")
 
 local trigger_events = {}
 
@@ -32,9 +33,59 @@ local function is_taken(sent)
   return sent.status == 200 or sent.status == 201
 end
 
+-- Prints the outcome of each event, and counts them.
+local tally = {}
+tally.__index = tally
+
+function tally.new(given)
+  return setmetatable({
+    given = given, ids = {}, sent = 0, accepted = 0, duplicates = 0, names_ids = false,
+  }, tally)
+end
+
+-- A receiver such as `palenca serve` responds with the event's id: the same one again means that it
+-- took this event for a duplicate.
+local function id_of(sent)
+  local response = json.decode(sent.answer or "")
+  return type(response) == "table" and response.id or nil
+end
+
+function tally:add(sent, receiver)
+  tell(self.given, sent)
+  self.sent = self.sent + 1
+  if not is_taken(sent) then
+    return
+  end
+  self.accepted = self.accepted + 1
+  local id = id_of(sent)
+  local key = id and tostring(receiver) .. " " .. tostring(id)
+  if key then
+    self.names_ids = true
+    self.duplicates = self.duplicates + (self.ids[key] and 1 or 0)
+    self.ids[key] = true
+  end
+end
+
+-- Says what became of all; one event has said so itself. Returns whether each was accepted.
+function tally:finish()
+  if self.sent > 1 then
+    report.line(
+      string.format("sent %d, accepted %d, duplicates %s", self.sent, self.accepted,
+        self.names_ids and self.duplicates or "unknown (the receiver names no event ids)"),
+      {
+        event = "summary",
+        sent = self.sent,
+        accepted = self.accepted,
+        duplicates = self.names_ids and self.duplicates or nil,
+      }
+    )
+  end
+  return self.accepted == self.sent
+end
+
 -- ---- straight to a receiver ------------------------------------------------------------
 
-local function make_body(given, account, action)
+local function make_body(given, account, action, webhook_id)
   local details = action == "login.created" and "pending_for_data" or given.fields.status_details
   return {
     webhook_url = given.url,
@@ -45,39 +96,43 @@ local function make_body(given, account, action)
       platform = given.platform,
       status_details = details or json.null,
       webhook_action = action,
+      webhook_id = webhook_id,
     },
   }
 end
 
-local function send_one(given, account, action)
-  local response, err = http({ url = given.url, json = make_body(given, account, action) })
+local function send_one(given, account, action, webhook_id)
+  local response, err = http({
+    url = given.url, json = make_body(given, account, action, webhook_id),
+  })
   local sent = { action = action, account_id = account.account_id }
   if response then
     sent.status, sent.answer = response.status, response.body
   else
     sent.error = tostring(err)
   end
-  tell(given, sent)
-  return is_taken(sent)
+  return sent
 end
 
 --- Sends the events to a receiver.
 -- @tparam table given the options: `action, url, chain, times, accounts, platform, fields, json`
 -- @treturn boolean whether each was answered 200 or 201
 function trigger_events.send(given)
-  local accounts, all_taken = {}, true
+  local accounts, result = {}, tally.new(given)
   for turn = 1, given.times do
     local at = (turn - 1) % given.accounts + 1
     accounts[at] = accounts[at] or {
       account_id = given.fields.account_id or new_id(),
       user_id = given.fields.user_id or new_id(),
     }
+    -- what differs between two events of one account, which would be the same body else
+    local webhook_id = given.fields.webhook_id or new_id()
     for _, action in ipairs(given.chain and catalogue.chains[given.action] or {}) do
-      all_taken = send_one(given, accounts[at], action) and all_taken
+      result:add(send_one(given, accounts[at], action, webhook_id), given.url)
     end
-    all_taken = send_one(given, accounts[at], given.action) and all_taken
+    result:add(send_one(given, accounts[at], given.action, webhook_id), given.url)
   end
-  return all_taken
+  return result:finish()
 end
 
 -- ---- through the sandbox ---------------------------------------------------------------
@@ -147,7 +202,7 @@ function trigger_events.ask_sandbox(given)
     return false, ("no webhook of the sandbox at %s wants %s; create one, or name a receiver "
       .. "with --url"):format(given.sandbox, given.action)
   end
-  local all_taken = true
+  local result = tally.new(given)
   for _, id in ipairs(made.deliveries) do
     local delivery
     delivery, problem = wait_tried(given, id)
@@ -155,18 +210,16 @@ function trigger_events.ask_sandbox(given)
       return false, problem
     end
     local try = delivery.tries[1] or { error = "the delivery was " .. delivery.state }
-    local sent = {
+    result:add({
       action = delivery.action,
       account_id = delivery.account_id,
       delivery_id = id,
       status = try.status,
       answer = try.body,
       error = try.error,
-    }
-    tell(given, sent)
-    all_taken = is_taken(sent) and all_taken
+    }, delivery.webhook_id)
   end
-  return all_taken
+  return result:finish()
 end
 
 return trigger_events

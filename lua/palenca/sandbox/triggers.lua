@@ -22,6 +22,7 @@ triggers.fields = {
   { name = "user_id", check = validate.uuid },
   { name = "external_id", check = validate.string },
   { name = "status_details", check = validate.string },
+  { name = "webhook_id", check = validate.uuid },
 }
 
 local answer_shape = render.shape { "accounts", "deliveries" }
@@ -40,7 +41,18 @@ local function make_account(sandbox, given, status)
   return login and sandbox.store.account:get(login.account_id)
 end
 
-local function make_event(sandbox, account, action, given)
+-- The same body twice is a duplicate to a receiver, which runs it once; and in the API's form only
+-- `webhook_id` can differ between two events of one account without naming another worker. So the
+-- first event of an account that was made for it names the webhook, and each later one, like all
+-- of an account that was there before, has an id of its own there.
+local function webhook_id_of(sandbox, given, is_first)
+  if given.webhook_id or is_first then
+    return given.webhook_id
+  end
+  return sandbox.store:stream("triggers"):uuid()
+end
+
+local function make_event(sandbox, account, action, given, webhook_id)
   local user = sandbox.store.user:get(account.user_id)
   local details = action == given.action and given.status_details or account.status_details
   return {
@@ -50,6 +62,7 @@ local function make_event(sandbox, account, action, given)
     platform = account.platform,
     status_details = action == "login.created" and "pending_for_data" or details,
     webhook_action = action,
+    webhook_id = webhook_id,
   }
 end
 
@@ -86,11 +99,12 @@ function triggers.answer(sandbox, given)
   local ids = {}
   for turn = 0, given.times - 1 do
     local account = accounts[turn % #accounts + 1]
+    local webhook_id = webhook_id_of(sandbox, given, not given.account_id and turn < #accounts)
     local events = {}
     for at, action in ipairs(chain) do
-      events[at] = make_event(sandbox, account, action, given)
+      events[at] = make_event(sandbox, account, action, given, webhook_id)
     end
-    events[#events + 1] = make_event(sandbox, account, given.action, given)
+    events[#events + 1] = make_event(sandbox, account, given.action, given, webhook_id)
     for _, delivery in ipairs(logins.announce(sandbox, events)) do
       ids[#ids + 1] = delivery.delivery_id
     end
