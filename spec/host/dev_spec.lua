@@ -52,12 +52,41 @@ describe("palenca dev", function()
     for _ in started.stdout:gmatch("\n%d%d%d%d%-%d%d[ *]") do
       months = months + 1
     end
-    -- 60 days, which begin and end within months
-    assert.is_true(months == 2 or months == 3, started.stdout)
+    -- the last twelve months, from the first of a month; on a first of a month they have just ended
+    assert.is_true(months == 12 or months == 13, started.stdout)
     assert.truthy(started.stdout:find("\ntotal +%d+ +%d+ +%S+ +%d+%.%d%d\n"), started.stdout)
     for _, word in ipairs({ "average month", "consistency", "last day", "verifiable",
       "largest instalment" }) do
       assert.truthy(started.stdout:find("\n" .. word .. " +%S"), word)
+    end
+  end)
+
+  it("makes histories of the length of --history", function()
+    local path = script([[
+      local palenca = require "palenca"
+      local client = palenca.new()
+      palenca.on("login.success", function(event)
+        local rows = assert(client.accounts:earnings(event.account_id, {
+          start_date = "2000-01-01", end_date = "2100-01-01" }):all())
+        local oldest = rows[#rows].earning_date
+        print(os.date("%Y-%m-%d", os.time() - 63 * 86400) < oldest)
+      end)
+    ]])
+    local lengths = { ["60"] = true, typical = true, ["730"] = false, [""] = false }
+    for history, is_short in pairs(lengths) do
+      local extra = { "--login", "uber", "--once" }
+      if history ~= "" then
+        table.move({ "--history", history }, 1, 2, 4, extra)
+      end
+      local started = start(path, extra)
+      assert.are.equal(0, started:wait_exit(), started.stderr)
+      assert.are.equal(tostring(is_short) .. "\n", started.stdout, history)
+    end
+    for _, history in ipairs { "-1", "1101", "2.5", "long" } do
+      local started = start(path, { "--history=" .. history })
+      assert.are.equal(2, started:wait_exit())
+      assert.truthy(started.stderr:find("--history: '" .. history
+        .. "' is not a whole number of days from 0 to 1100, or typical", 1, true), started.stderr)
     end
   end)
 

@@ -109,7 +109,7 @@ end)
 
 describe("sandbox sums over accounts", function()
   local api
-  before_each(function() api = helper.new { webhook_delay = 0 } end)
+  before_each(function() api = helper.new { webhook_delay = 0, history = "typical" } end)
 
   local function sums(body)
     return call(api, "POST", "/v1/users/earnings/aggregated", world.period(body))

@@ -183,7 +183,7 @@ describe("sandbox generated earnings", function()
   local today = dates.day_of(helper.NOON)
 
   local function rows_of(body, api)
-    api = api or helper.new { webhook_delay = 0 }
+    api = api or helper.new { webhook_delay = 0, history = "typical" }
     local login = api:login(body)
     local _, answer, _, text = search(api, login.account_id, everything())
     return answer.data.earnings, text
@@ -221,6 +221,70 @@ describe("sandbox generated earnings", function()
       end
     end)
   end
+
+  it("cover 24 months by default, which the tutorial's search finds", function()
+    local api = helper.new { webhook_delay = 0 }
+    for _, platform in ipairs { "uber", "rappi", "didi", "indriver", "cabify", "pedidos_ya" } do
+      local rows = rows_of({ platform = platform }, api)
+      assert.is_true(dates.parse(rows[#rows].earning_date) >= today - 730)
+      assert.is_true(dates.parse(rows[#rows].earning_date) < today - 720)
+      assert.is_true(#rows > 730 / 2)
+    end
+    local login = api:login { platform = "uber" }
+    local _, answer = search(api, login.account_id, { start_date = "2024-09-01",
+      end_date = "2026-03-01", options = { page = 1, items_per_page = 3 } })
+    assert.equal(3, #answer.data.earnings)
+    assert.is_true(answer.pagination.total_items > 100)
+    assert.is_true(answer.data.earnings[1].earning_date > "2025-06-10")
+  end)
+
+  it("are as long as a login asks, else as long as they were for that account", function()
+    local api = helper.new { webhook_delay = 0 }
+    local function oldest(days)
+      local rows = rows_of({ platform = "uber", days = days }, api)
+      return today - dates.parse(rows[#rows].earning_date)
+    end
+    assert.is_true(oldest(1100) > 1090 and oldest(1100) <= 1100)
+    assert.is_true(oldest(30) > 20 and oldest(30) <= 30)
+    assert.is_true(oldest("typical") > 50 and oldest("typical") <= 60)
+    local rows, text = rows_of({ platform = "uber", days = 0 }, api)
+    assert.equal(0, #rows)
+    assert.truthy(text:find('"earnings":[]', 1, true))
+
+    local given = { platform = "uber", external_id = "e", identifier = "x", days = 100 }
+    local first = rows_of(given, api)
+    given.days = nil
+    assert.same(first, (rows_of(given, api)))
+    given.days = 200
+    local longer = rows_of(given, api)
+    assert.same(first, table.move(longer, 1, #first, 1, {}))
+    assert.is_true(#longer > #first)
+  end)
+
+  for body, kind in pairs {
+    ['{"platform":"uber","days":1101}'] = "value_error.number.not_le",
+    ['{"platform":"uber","days":-1}'] = "value_error.number.not_ge",
+    ['{"platform":"uber","days":1.5}'] = "type_error.integer",
+    ['{"platform":"uber","days":"60"}'] = "type_error.integer",
+    ['{"platform":"uber","days":[60]}'] = "type_error.integer",
+  } do
+    it("are rejected for " .. body, function()
+      local status, answer = helper.new():call("POST", "/sandbox/logins", body, helper.JSON)
+      assert.equal(422, status)
+      assert.equal(kind, helper.blames(answer, "body.days"))
+    end)
+  end
+
+  it("of the accounts that were there before are typical ones, whatever new logins have", function()
+    local api = helper.new { accounts = 20, history = 1000 }
+    for _, account in ipairs(api.sandbox.store.account.list) do
+      if account.platform == "uber" and account.connected and account.history ~= "tutorial" then
+        local _, answer = search(api, account.account_id, everything())
+        local oldest = answer.data.earnings[#answer.data.earnings].earning_date
+        assert.is_true(dates.day_of(account.connected) - dates.parse(oldest) <= 60)
+      end
+    end
+  end)
 
   it("rest on one or two weekdays, and are strong on weekends", function()
     local trips, days = { 0, 0 }, { 0, 0 }

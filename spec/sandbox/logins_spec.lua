@@ -78,6 +78,61 @@ describe("sandbox login outcomes", function()
     assert.equal("banned", login.status_details)
   end)
 
+  it("let anything be typed into the widget, in any of its fields", function()
+    local catalogue = require("palenca.sandbox.catalogue")
+    local _, answer = api:call("GET", "/widget/config", nil, helper.JSON)
+    local asked = 0
+    for _, platform in ipairs(answer.data.platforms) do
+      for _, kind in ipairs(platform.identifiers) do
+        for _, typed in ipairs { "12345", "1", "x", "+52 12345" } do
+          local status, login = api:call("POST", "/widget/logins", {
+            platform = platform.code, identifier = typed, identifier_type = kind,
+            password = "12345", consent = true,
+          }, helper.JSON)
+          assert.equal(201, status)
+          assert.equal(kind == "phone" and "otp" or nil, login.data.next_step)
+          if login.data.next_step then
+            status, login = api:call("POST", "/widget/logins/" .. login.data.login_id .. "/code",
+              { code = "12345" }, helper.JSON)
+            assert.equal(200, status)
+            asked = asked + 1
+          end
+          assert.equal("success", login.data.outcome.status)
+        end
+      end
+    end
+    assert.is_true(asked > 50)
+    for platform in pairs(catalogue.platforms) do
+      assert.equal("success", api:login { platform = platform, identifier = "12345",
+        external_id = "12345" }.status)
+    end
+  end)
+
+  it("reject nothing but blanks typed into the widget", function()
+    for _, typed in ipairs { "", " ", "\t\n" } do
+      for _, kind in ipairs { "phone", "email", "gov_id" } do
+        local status, answer = api:call("POST", "/widget/logins", {
+          platform = "uber", identifier = typed, identifier_type = kind, consent = true,
+        }, helper.JSON)
+        assert.equal(422, status)
+        assert.equal("identifier", answer.error.errors[1].location)
+      end
+    end
+    local status, answer = api:call("POST", "/widget/logins", {
+      platform = "uber", identifier = "x", identifier_type = "fax", consent = true,
+    }, helper.JSON)
+    assert.equal(422, status)
+    assert.truthy(helper.blames(answer, "body.identifier_type"))
+  end)
+
+  it("say whether the user is new", function()
+    assert.is_true(api:login { platform = "uber", external_id = "n" }.user_created)
+    local known = api:login { platform = "uber", external_id = "n" }
+    assert.is_false(known.user_created)
+    assert.is_false(api:login { platform = "uber", user_id = known.user_id }.user_created)
+    assert.is_true(api:login { platform = "uber" }.user_created)
+  end)
+
   it("spell out nulls", function()
     local _, _, _, text = api:call("POST", "/sandbox/logins", { platform = "uber" }, {})
     assert.truthy(text:find('"external_id":null', 1, true))

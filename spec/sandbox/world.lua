@@ -78,7 +78,9 @@ end
 --- Makes one. It has the lists `users`, `accounts`, `logins`, `webhooks` and `widgets` of ids,
 -- `gov_ids`, the user `spare`, who has no account, and the sandbox to talk to as `api`.
 function world.new(options)
-  local api = helper.new { accounts = 20, webhook_delay = 0, seed = (options or {}).seed }
+  local api = helper.new {
+    accounts = 20, webhook_delay = 0, history = "typical", seed = (options or {}).seed,
+  }
   log_in_all(api)
   api:webhook { events = { "login.success", "login.error" }, sign_request = true }
   api:webhook { widget_id = helper.UNKNOWN:gsub("0$", "7"), is_sandbox = false }

@@ -154,6 +154,7 @@ function dev.run(given)
     api_key = given.api_key,
     seed = given.seed,
     accounts = given.accounts,
+    history = given.history,
     webhook_delay = given.webhook_delay,
     rate_limit = 120,
     data = given.data,

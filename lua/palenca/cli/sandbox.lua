@@ -1,5 +1,6 @@
 --- palenca sandbox: a local stand-in of the API.
 -- @module palenca.cli.sandbox
+local catalogue = require("palenca.sandbox.catalogue")
 local failure = require("palenca.failure")
 local fault = require("palenca.cli.fault")
 local host = require("palenca.host")
@@ -28,6 +29,16 @@ local function key(text)
   return text
 end
 
+local days = options.whole(0, catalogue.history_max, "days")
+
+local function history(text)
+  if text == "typical" then
+    return text
+  end
+  local value, problem = days(text)
+  return value, problem and problem .. ", or typical"
+end
+
 --- Adds the options that the sandbox has wherever it runs.
 -- @param command of argparse
 -- @tparam number delay default seconds from a login to its webhooks
@@ -48,6 +59,13 @@ function sandbox.define_common(command, delay)
     default = 0,
     convert = options.count,
     argname = "N",
+  })
+  options.add(command, "--history", {
+    help = "How many days of earnings a login recovers, such as 730 for 24 months, or typical: as "
+      .. "many as are usual on its platform (Uber 60), which those of --accounts always have.",
+    default = catalogue.history_default,
+    convert = history,
+    argname = "DAYS|typical",
   })
   options.add(command, "--webhook-delay", {
     help = "Seconds from a login to its webhooks.",
@@ -87,8 +105,8 @@ function sandbox.define(command)
 end
 
 --- Starts a sandbox on a thread of its own.
--- @tparam table given `listen, api_key, seed, accounts, webhook_delay, fast, rate_limit, data,
--- fault, json`
+-- @tparam table given `listen, api_key, seed, accounts, history, webhook_delay, fast, rate_limit,
+-- data, fault, json`
 -- @return the task
 -- @treturn string its URL
 -- @treturn string its key
@@ -99,6 +117,7 @@ function sandbox.start(given)
     api_key = given.api_key,
     seed = given.seed,
     accounts = given.accounts,
+    history = given.history,
     webhook_delay = given.fast and 0 or given.webhook_delay,
     retry_delay = given.fast and FAST_RETRY or RETRY,
     rate_limit = given.rate_limit,

@@ -30,7 +30,13 @@ catalogue.home_country = {
   picap = "co", mensajeros_urbanos = "co", mercado_pago = "ar", rapiboy = "ar",
 }
 
---- How many days of earnings a login recovers on average.
+--- How many days of earnings an account of the sandbox has unless a login says otherwise: two
+-- years, so that the searches of the vendor's documentation find rows.
+catalogue.history_default = 730
+--- The longest history that a login may ask for, in days.
+catalogue.history_max = 1100
+
+--- How many days of earnings a login recovers on average, which is a platform's typical history.
 catalogue.history_days = {
   uber = 60, rappi = 50, didi = 50, indriver = 20, cabify = 70, pedidos_ya = 50,
 }

@@ -73,6 +73,7 @@ local function overview(sandbox)
       webhooks = #kept.webhook.list,
       deliveries_pending = sandbox.deliveries.pending,
     },
+    history = sandbox.history,
     default_widget_id = store.DEFAULT_WIDGET,
     widgets = list_of(kept.widget.list, function(widget)
       return { id = widget.id, name = widget.name }

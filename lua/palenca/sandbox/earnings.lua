@@ -122,6 +122,17 @@ local function worked_days(spells, habits, today, history)
   return days
 end
 
+--- The length of a history.
+-- @tparam string platform a platform code
+-- @param history a number of days; "typical" or nil: as many as are usual on that platform
+-- @treturn integer the number of days
+function earnings.days(platform, history)
+  if math.type(history) == "integer" then
+    return history
+  end
+  return catalogue.history_days[platform] or catalogue.default_history_days
+end
+
 --- Makes up the earnings of an account: a weekly rhythm with rest days, and now and then some
 -- days without work. Equal arguments give equal rows, and a later login gives equal rows for the
 -- days that both cover.
@@ -129,10 +140,10 @@ end
 -- @tparam string platform a platform code
 -- @tparam string country a country code
 -- @tparam integer today the day of the login, which has no row yet: it is not over
+-- @tparam integer history how many days before it may have a row
 -- @treturn earnings the rows
-function earnings.generate(account_id, platform, country, today)
+function earnings.generate(account_id, platform, country, today, history)
   local habits = make_habits(random.new(account_id, "habits"), platform, country)
-  local history = catalogue.history_days[platform] or catalogue.default_history_days
   local stream = random.new(account_id, "days")
   local days = worked_days(random.new(account_id, "spells"), habits, today, history)
   -- a page shows few of them, so that each is made when it is asked for

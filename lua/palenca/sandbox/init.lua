@@ -4,6 +4,7 @@
 -- Pure logic: no sockets, no clock, no chance of its own. The same seed, requests and clock
 -- give the same answers to the byte.
 local agenda = require("palenca.sandbox.agenda")
+local catalogue = require("palenca.sandbox.catalogue")
 local deliveries = require("palenca.sandbox.deliveries")
 local faults = require("palenca.sandbox.faults")
 local guard = require("palenca.sandbox.guard")
@@ -75,11 +76,15 @@ local function check_options(options)
     demand(name, math.type(value) == "integer" and value >= 0)
     return value
   end
+  local history = options.history == nil and catalogue.history_default or options.history
+  demand("history", history == "typical" or math.type(history) == "integer" and history >= 0
+    and history <= catalogue.history_max)
   demand("api_key", type(options.api_key) == "string" and options.api_key ~= "")
   demand("clock", type(options.clock) == "function")
   return {
     seed = count("seed", 1),
     accounts = count("accounts", 0),
+    history = history,
     webhook_delay = seconds("webhook_delay", 30),
     retry_delay = seconds("retry_delay", 30),
     rate_limit = count("rate_limit", 120),
@@ -119,6 +124,8 @@ end
 -- @tparam string options.api_key the key that requests must carry
 -- @tparam[opt=1] integer options.seed what all chance is drawn from
 -- @tparam[opt=0] integer options.accounts how many workers have connected an account already
+-- @tparam[opt=730] integer|string options.history days of earnings that a new login recovers, 0 to
+-- 1100; "typical": as many as are usual on its platform, as those of `accounts` have
 -- @tparam[opt=120] integer options.rate_limit requests per 60 s; 0 switches the limit off
 -- @tparam[opt=30] number options.webhook_delay seconds from a login to its first delivery
 -- @tparam[opt=30] number options.retry_delay seconds from a failed delivery to the next attempt
@@ -133,6 +140,7 @@ function sandbox.new(options)
     api_key = options.api_key,
     assets = options.assets,
     journal = options.journal,
+    history = given.history,
     settings = {
       webhook_delay = given.webhook_delay,
       retry_delay = given.retry_delay,

@@ -18,11 +18,15 @@ local fields = {
   { name = "user_id", check = validate.uuid },
   { name = "widget_id", check = validate.uuid },
   { name = "country", check = validate.one_of(catalogue.countries, "country") },
+  { name = "days", check = validate.history(catalogue.history_max) },
 }
+
+local identifier_types = { phone = true, email = true, gov_id = true }
 
 local widget_fields = {
   { name = "password", check = validate.string },
   { name = "consent", check = validate.boolean },
+  { name = "identifier_type", check = validate.one_of(identifier_types, "type of identifier") },
   table.unpack(fields),
 }
 
@@ -35,8 +39,8 @@ local login_shape = render.shape {
   "settles_in", "next_step",
 }
 local started_shape = render.shape {
-  "login_id", "user_id", "account_id", "external_id", "platform", "status", "status_details",
-  "outcome", "next_step",
+  "login_id", "user_id", "user_created", "account_id", "external_id", "platform", "country",
+  "status", "status_details", "outcome", "next_step",
 }
 
 -- An identifier of the magic form says where it goes and how it ends; any other succeeds.
@@ -58,12 +62,16 @@ local function outcome_of(case)
   return { status = "success", warning = catalogue.warnings[case] and case or nil }
 end
 
+-- The user, nil if there is none with that id; and whether they are new.
 local function find_user(store, given)
   if given.user_id then
-    return store.user:get(given.user_id)
+    return store.user:get(given.user_id), false
   end
-  return store:user_by_external_id(given.external_id)
-    or store:create_user { external_id = given.external_id, widget_id = given.widget_id }
+  local known = store:user_by_external_id(given.external_id)
+  if known then
+    return known, false
+  end
+  return store:create_user { external_id = given.external_id, widget_id = given.widget_id }, true
 end
 
 -- A worker who connects the same account again has it still.
@@ -199,8 +207,10 @@ function logins.resume(sandbox)
   end
 end
 
-local function connect(store, user, platform, given, outcome, source)
+local function connect(sandbox, user, platform, given, outcome, source)
+  local store = sandbox.store
   local account = find_account(store, user, platform, given)
+  account.history = given.days or account.history or sandbox.history
   account.status, account.status_details = "pending", "pending_for_data"
   account.country = given.country or account.country
   store:save("account", account)
@@ -235,15 +245,22 @@ function logins.connect_now(sandbox, given, outcome)
   if not user then
     return nil
   end
-  local login = connect(store, user, given.platform, given, outcome, "api")
+  local login = connect(sandbox, user, given.platform, given, outcome, "api")
   finish(store, login)
   return login
 end
 
--- Phone numbers get a code by SMS; so do the magic identifiers that fail on it.
+-- Phone numbers get a code by SMS; so do the magic identifiers that fail on it. What looks like a
+-- number is one unless the page says that it asked for something else.
 local function asks_for_code(given, case, source)
-  return catalogue.code_cases[case or ""]
-    or source == "widget" and given.identifier and given.identifier:find("^%+?[%d%s()-]+$")
+  if catalogue.code_cases[case or ""] then
+    return true
+  elseif source ~= "widget" then
+    return false
+  elseif given.identifier_type then
+    return given.identifier_type == "phone"
+  end
+  return given.identifier:find("^%+?[%d%s()-]+$") ~= nil
 end
 
 local function start(sandbox, given, source)
@@ -253,30 +270,35 @@ local function start(sandbox, given, source)
     return nil, reply.failure(422, "bad_request",
       "a platform, or an identifier that names one, is required")
   end
-  local user = find_user(sandbox.store, given)
+  local user, is_new = find_user(sandbox.store, given)
   if not user then
     return nil, reply.not_found("user")
   end
   local outcome = outcome_of(case)
-  local login = connect(sandbox.store, user, platform, given, outcome, source)
+  local login = connect(sandbox, user, platform, given, outcome, source)
+  local started = { login = login, user_created = is_new }
   if asks_for_code(given, case, source) then
     login.status_details, login.next_step = "validation_pending", "otp"
     settle_in(sandbox, login, CODE_LIFETIME)
-    return login
+    return started
   end
   login.authenticated = outcome.status == "success" and sandbox.store:now() or nil
   settle_in(sandbox, login, sandbox.settings.webhook_delay)
-  return login, nil, outcome
+  started.outcome = outcome
+  return started
 end
 
-local function answer(store, login, outcome, status)
+local function answer(store, started, status)
+  local login, outcome = started.login, started.outcome
   local user = store.user:get(login.user_id)
   return reply.success(started_shape {
     login_id = login.login_id,
     user_id = login.user_id,
+    user_created = started.user_created,
     account_id = login.account_id,
     external_id = user and user.external_id,
     platform = login.platform,
+    country = login.country,
     status = login.status,
     status_details = login.status_details,
     outcome = outcome and outcome_shape(outcome),
@@ -291,14 +313,14 @@ local function creator(declared, source)
       return reply.invalid(faults)
     elseif source == "widget" and given.consent ~= true then
       return reply.failure(422, "bad_request", "the worker's consent is required", "consent")
-    elseif source == "widget" and (given.identifier or "") == "" then
+    elseif source == "widget" and not (given.identifier or ""):find("%S") then
       return reply.failure(422, "bad_request", "who logs in is required", "identifier")
     end
-    local login, refusal, outcome = start(sandbox, given, source)
-    if not login then
+    local started, refusal = start(sandbox, given, source)
+    if not started then
       return refusal
     end
-    return answer(sandbox.store, login, outcome, 201)
+    return answer(sandbox.store, started, 201)
   end
 end
 
@@ -323,7 +345,7 @@ local function give_code(sandbox, request)
     return login_id == login.login_id
   end)
   settle_in(sandbox, login, sandbox.settings.webhook_delay)
-  return answer(store, login, outcome, 200)
+  return answer(store, { login = login, outcome = outcome, user_created = false }, 200)
 end
 
 --- The JSON of a login, as the console shows it.

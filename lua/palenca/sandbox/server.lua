@@ -229,6 +229,7 @@ local function make_sandbox(options)
     api_key = find_key(options, book, entries),
     seed = options.seed,
     accounts = options.accounts,
+    history = options.history,
     rate_limit = options.rate_limit,
     webhook_delay = options.webhook_delay,
     retry_delay = options.retry_delay,
@@ -247,8 +248,8 @@ local function make_sandbox(options)
 end
 
 --- Runs the sandbox; the options are a JSON object: `listen`, `api_key`, `seed`, `accounts`,
--- `rate_limit`, `webhook_delay`, `retry_delay`, `data`, `faults`, `json`. It is ready with a JSON
--- object: `address`, `api_key`.
+-- `history`, `rate_limit`, `webhook_delay`, `retry_delay`, `data`, `faults`, `json`. It is ready
+-- with a JSON object: `address`, `api_key`.
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)

@@ -343,7 +343,7 @@ function store:earnings_of(account)
       return earnings.tutorial()
     end
     return earnings.generate(account.account_id, account.platform, account.country,
-      dates.day_of(account.connected))
+      dates.day_of(account.connected), earnings.days(account.platform, account.history))
   end)
 end
 

@@ -119,7 +119,8 @@ function incomeCard(income) {
     table(["Month", "#Amount", "#Days", "#Trips"], income.months.map((month) => el("tr",
       { "data-testid": "month-row", "data-month": month.month, "data-amount": month.amount },
       cell(month.month), number(money(month.amount, income.currency)),
-      number(shown(month.days)), number(shown(month.trips)))), ""));
+      number(shown(month.days)), number(shown(month.trips)))), "",
+    income.months.length > 13 ? "tall" : null));
 }
 
 function earningsRow(earning) {

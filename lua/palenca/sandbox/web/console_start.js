@@ -34,7 +34,7 @@ function firstSteps(overview, seen, widget) {
       "Where your receiver, such as palenca serve, is told of logins.",
       el("a", { class: "button", href: "#/webhooks" }, "To the webhooks")),
     step(seen.loggedIn, 2, "Open the widget and log in",
-      "Any phone number or e-mail succeeds; the widget offers the test identifiers.", widget),
+      "Whatever you type succeeds, but for the test identifiers that the widget offers.", widget),
     step(seen.delivered, 3, "See the events arrive",
       "login.created and login.success, with what your receiver answered.",
       el("a", { class: "button", href: "#/deliveries" }, "To the deliveries")),
@@ -67,6 +67,12 @@ function choose(name, words, first) {
     words.map((word) => el("option", { value: word }, word)));
 }
 
+// A number of days goes out as a number; what is none as it is, and is rejected with its reason.
+function daysOf(text) {
+  if (text === "") return undefined;
+  return Number.isNaN(Number(text)) ? text : Number(text);
+}
+
 function simulate(overview) {
   const platforms = overview.platforms.map((one) => one.code);
   const form = el("form", {
@@ -77,6 +83,7 @@ function simulate(overview) {
       const answer = await ask("POST", "/sandbox/logins", {
         identifier: `${given.get("platform")}+${given.get("case")}@palenca-tests.com`,
         external_id: given.get("external_id") || undefined,
+        days: daysOf(given.get("days").trim()),
       });
       complain(form, answer);
       if (answer.ok) location.hash = `#/logins/${answer.data.login_id}`;
@@ -85,7 +92,10 @@ function simulate(overview) {
   el("div", { class: "fields" },
     field("Platform", choose("platform", platforms)),
     field("Ends as", choose("case", overview.magic_cases)),
-    field("Your id of the worker", el("input", { name: "external_id", autocomplete: "off" }))),
+    field("Your id of the worker", el("input", { name: "external_id", autocomplete: "off" })),
+    field("Days of earnings", el("input", { name: "days", autocomplete: "off",
+      placeholder: String(overview.history), "data-testid": "simulate-days" }),
+    "0 to 1100, or typical: as many as are usual on the platform")),
   el("em", { class: "problem last" }),
   el("button", { type: "submit", "data-testid": "simulate" }, "Simulate the login"));
   return card("A login without the widget", form);
