@@ -144,6 +144,36 @@ describe("the tutorial's steps", function()
     assert.are.same({ "login.created done", "login.success done" }, seen)
   end)
 
+  it("have the income of the documentation's account as of its last day", function()
+    local _, url, key = stage:sandbox()
+    local env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = key }
+    local served = stage:serve({ path = "examples/income.lua", env = env })
+    assert.are.equal(0, (process.run(process.program(), { "run", "examples/webhook.lua",
+      served.url }, { env = env })))
+    local account = "cb39ee15-f29f-427d-9119-0c627575610d"
+    local status, _, err = process.run(process.program(), { "trigger", "login.success", "--set",
+      "account_id=" .. account }, { env = env })
+    assert.are.equal(0, status, err)
+    served:wait_output("stdout", "(largest instalment +%d+%.%d%d mxn)\n")
+    helper.wait_state(served.db, account, "done")
+    local out = served.stdout
+    assert.truthy(out:find("the history ends on 2025-03-14, and this is the income", 1, true), out)
+    assert.truthy(out:find("\nlast day +2025%-03%-14\n"), out)
+    assert.truthy(out:find("\ntotal +195 "), out)
+    assert.truthy(out:find("\naverage month +%d+%.%d%d mxn\n"), out)
+  end)
+
+  it("say so when an account has no earnings at all", function()
+    local _, url, key = stage:sandbox()
+    local served = stage:serve({ path = "examples/income.lua",
+      env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = key } })
+    local login = helper.json.decode(http.request("POST", url .. "/sandbox/logins",
+      '{"platform": "uber", "days": 0}').body).data
+    helper.post(served.url, { account_id = login.account_id })
+    helper.wait_state(served.db, login.account_id, "done")
+    served:wait_output("stdout", "\n(no earnings)\n")
+  end)
+
   it("begin with a script that runs as the README has it", function()
     local script = helper.read_file("README.md"):match("\n```lua\n(.-)\n```\n")
     local path = process.write_file(stage:directory() .. "/first.lua", script)
