@@ -117,6 +117,18 @@ export class Stage {
     return { seen, url: `http://127.0.0.1:${server.address().port}/hook` };
   }
 
+  // A web site of another origin than the sandbox, which shows a page at every path.
+  async site(html) {
+    const server = createServer((request, response) => {
+      response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" })
+        .end(request.url === "/favicon.ico" ? "" : html);
+    });
+    this.servers.push(server);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return `http://127.0.0.1:${server.address().port}`;
+  }
+
   async browser() {
     this.chromium ??= await chromium.launch({
       executablePath: process.env.SPEC_CHROMIUM ?? "/usr/bin/chromium", args: flags,

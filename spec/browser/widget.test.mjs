@@ -115,7 +115,7 @@ test("says beside the field what is missing, and sends nothing", staged(async (s
   await page.click(by("submit"));
   assert.match(await problem("identifier"), /number/i);
   await page.check(by("tab-email"));
-  await page.fill(by("identifier"), "no-address");
+  await page.fill(by("identifier"), "  ");
   await page.click(by("submit"));
   assert.match(await problem("identifier"), /e-?mail/i);
   await page.fill(by("identifier"), "ana@example.com");
@@ -129,6 +129,40 @@ test("says beside the field what is missing, and sends nothing", staged(async (s
   await page.check(by("consent"));
   await page.click(by("submit"));
   assert.equal((await result(page)).status, "success");
+}));
+
+test("rejects each empty field, with a message in each language", staged(async (stage) => {
+  const { url } = await stage.sandbox();
+  const page = await stage.page(phone);
+  const said = {
+    es: ["Escribe tu número de teléfono.", "Escribe tu correo, por ejemplo ana@correo.com.",
+      "Escribe tu contraseña.", "Escribe el código que recibiste."],
+    pt: ["Digite seu número de telefone.", "Digite seu e-mail, por exemplo ana@email.com.",
+      "Digite sua senha.", "Digite o código que você recebeu."],
+    en: ["Type your phone number.", "Type your e-mail address, such as ana@mail.com.",
+      "Type your password.", "Type the code that you received."],
+  };
+  for (const [lang, [needPhone, needEmail, needPassword, needCode]] of Object.entries(said)) {
+    await page.goto(`${url}/widget?country=mx&platform=uber&lang=${lang}`);
+    await page.check(by("consent"));
+    await page.click(by("submit"));
+    assert.equal(await page.textContent("#identifier-problem"), needPhone);
+    await page.check(by("tab-email"));
+    await page.click(by("submit"));
+    assert.equal(await page.textContent("#identifier-problem"), needEmail);
+    await page.fill(by("identifier"), "1");
+    await page.click(by("submit"));
+    assert.equal(await page.textContent("#identifier-problem"), "");
+    assert.equal(await page.textContent("#password-problem"), needPassword);
+    await page.check(by("tab-phone"));
+    await page.fill(by("identifier"), "1");
+    await page.click(by("submit"));
+    await page.fill(by("code"), " ");
+    await page.click(by("submit-code"));
+    assert.equal(await page.textContent("#code-problem"), needCode);
+  }
+  const { counts } = await get(`${url}/sandbox/overview`);
+  assert.equal(counts.logins, 1 + 3);
 }));
 
 test("speaks Spanish, Portuguese and English, and keeps what was typed",

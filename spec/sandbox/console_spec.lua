@@ -263,6 +263,42 @@ describe("the widget's answer", function()
   end)
 end)
 
+describe("where the widget leads to afterwards", function()
+  local api = helper.new()
+  local function config(target, more)
+    return api:call("GET", "/widget/config?redirect_url=" .. target .. (more or ""), nil, NO_KEY)
+  end
+
+  for target, decoded in pairs {
+    ["https%3A%2F%2Fexample.com%2Fstep-2%3Fa%3D1"] = "https://example.com/step-2?a=1",
+    ["http://localhost:3000/next"] = "http://localhost:3000/next",
+    [""] = false,
+  } do
+    it("is " .. tostring(decoded), function()
+      local status, answer = config(target)
+      assert.equal(200, status)
+      assert.equal(decoded or nil, answer.data.widget.redirect_url)
+      status, answer = config(target, "&hide_redirect_url=true")
+      assert.equal(200, status)
+      assert.is_nil(answer.data.widget.redirect_url)
+      answer = select(2, config(target, "&hide_redirect_url=false"))
+      assert.equal(decoded or nil, answer.data.widget.redirect_url)
+    end)
+  end
+
+  for _, target in ipairs {
+    "javascript%3Aalert(1)", "data%3Atext/html,x", "//example.com/", "/next", "example.com",
+    "ftp://example.com/", "http://", "https://exa%0Ample.com/", "file:///etc/passwd",
+  } do
+    it("is not " .. target, function()
+      local status, answer = config(target)
+      assert.equal(422, status)
+      assert.equal("redirect_url", answer.error.errors[1].location)
+      assert.truthy(answer.error.message:find("^redirect_url must be an "))
+    end)
+  end
+end)
+
 describe("the pages", function()
   local files = {
     ["widget.html"] = "<p>widget", ["console.html"] = "<p>console", ["icon.svg"] = "<svg/>",
@@ -270,9 +306,10 @@ describe("the pages", function()
   }
   local api = helper.new { assets = function(name) return files[name] end }
 
-  local function page(method, path)
+  local function page(method, path, query, accept)
     return api.sandbox:handle {
-      method = method, path = path, headers = { host = "127.0.0.1:8400" }, body = "",
+      method = method, path = path, query = query,
+      headers = { host = "127.0.0.1:8400", accept = accept }, body = "",
     }
   end
 
@@ -293,12 +330,35 @@ describe("the pages", function()
   end
 
   it("let others frame the widget only", function()
-    local function ancestors(path)
-      local _, headers = page("GET", path)
+    local function ancestors(path, query)
+      local _, headers = page("GET", path, query)
       return headers["Content-Security-Policy"]:match("frame%-ancestors (.*)")
     end
-    assert.equal("'none'", ancestors("/console"))
-    assert.truthy(ancestors("/widget"):find("http://localhost:*", 1, true))
+    for _, path in ipairs { "/console", "/assets/console.js", "/favicon.ico" } do
+      assert.equal("'none'", ancestors(path))
+    end
+    assert.is_nil(ancestors("/widget"))
+    assert.is_nil(ancestors("/", "widget_id=" .. helper.WIDGET))
+  end)
+
+  it("include the widget at its public link, but not for a program", function()
+    local link = "widget_id=" .. helper.WIDGET .. "&external_id=worker-1"
+    local browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    for _, method in ipairs { "GET", "HEAD" } do
+      for _, query in ipairs { link, "external_id=", "widget_id=nonsense" } do
+        for _, accept in ipairs { browser, "*/*", "text/html, application/json" } do
+          local _, headers, body = page(method, "/", query, accept)
+          assert.equal("<p>widget", body)
+          assert.equal("text/html; charset=utf-8", headers["Content-Type"])
+        end
+      end
+      for query, accept in pairs { [link] = "application/json", [""] = browser,
+        ["lang=es"] = browser } do
+        local _, headers, body = page(method, "/", query, accept)
+        assert.equal("application/json", headers["Content-Type"])
+        assert.truthy(body:find('"name":"palenca sandbox"', 1, true))
+      end
+    end
   end)
 
   for _, path in ipairs { "/assets/none.js", "/assets/secret.lua", "/assets/..%2fconsole.html",

@@ -10,6 +10,7 @@ local faults = require("palenca.sandbox.faults")
 local guard = require("palenca.sandbox.guard")
 local limiter = require("palenca.sandbox.limiter")
 local logins = require("palenca.sandbox.logins")
+local pages = require("palenca.sandbox.pages")
 local population = require("palenca.sandbox.population")
 local render = require("palenca.sandbox.render")
 local reply = require("palenca.sandbox.reply")
@@ -24,8 +25,20 @@ sandbox.__index = sandbox
 
 local index_body
 
+-- The public link of a widget, as the vendor has it, is this path with the widget's id in it; a
+-- program that asks for JSON has the list of paths.
+local function is_widget_link(request)
+  local given = url.parameters(request.query)
+  local accept = (request.headers.accept or ""):lower()
+  return (given.widget_id or given.external_id)
+    and (accept:find("text/html", 1, true) or not accept:find("json", 1, true))
+end
+
 -- The transport leaves out the body of an answer to HEAD; its length is still that of GET.
-local function index()
+local function index(self, request)
+  if is_widget_link(request) then
+    return pages.widget(self)
+  end
   return { status = 200, body = index_body }
 end
 
@@ -46,10 +59,11 @@ do
   for position, route in ipairs(routes) do
     paths[position] = route[1] .. " " .. route[2]
   end
-  index_body = render.shape { "name", "description", "console", "paths" } {
+  index_body = render.shape { "name", "description", "console", "widget", "paths" } {
     name = "palenca sandbox",
     description = "a local stand-in of the Palenca API; everything in it is made up",
     console = "/console",
+    widget = "/widget",
     paths = render.array(paths),
   }.text
 end

@@ -11,12 +11,11 @@ local types = {
 
 -- No inline script, nothing from elsewhere: what a webhook's receiver answers is shown on a page.
 local POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-  .. "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
+  .. "connect-src 'self'; form-action 'self'; base-uri 'none'"
 
--- An app under development may show the widget in a frame; the console shows the key.
-local framed = {
-  ["widget.html"] = "http://localhost:* http://127.0.0.1:* 'self'",
-}
+-- Any page may show the widget in a frame, as it may the hosted one, also a file or a web view; the
+-- console shows the key.
+local framed = { ["widget.html"] = true }
 
 local function file(sandbox, name)
   local kind = types[name:match("%.(%l+)$") or ""]
@@ -33,7 +32,7 @@ local function file(sandbox, name)
     body = text,
     headers = {
       ["Content-Type"] = kind,
-      ["Content-Security-Policy"] = POLICY .. (framed[name] or "'none'"),
+      ["Content-Security-Policy"] = POLICY .. (framed[name] and "" or "; frame-ancestors 'none'"),
       ["X-Content-Type-Options"] = "nosniff",
       ["Referrer-Policy"] = "no-referrer",
       ["Cache-Control"] = "no-cache",
@@ -47,6 +46,9 @@ local function page(name)
   end
 end
 
+--- The widget page.
+pages.widget = page("widget.html")
+
 local function asset(sandbox, request)
   return file(sandbox, request.ids.name)
 end
@@ -58,7 +60,7 @@ end
 --- The routes of this module. An answer to HEAD is that to GET, whose body is not sent.
 pages.routes = {}
 for _, method in ipairs { "GET", "HEAD" } do
-  table.insert(pages.routes, { method, "/widget", page("widget.html"), public = true })
+  table.insert(pages.routes, { method, "/widget", pages.widget, public = true })
   table.insert(pages.routes, { method, "/console", page("console.html"), public = true })
   table.insert(pages.routes, { method, "/favicon.ico", icon, public = true })
   table.insert(pages.routes, { method, "/assets/{name}", asset, public = true, ids = "any" })

@@ -5,6 +5,7 @@ local render = require("palenca.sandbox.render")
 local reply = require("palenca.sandbox.reply")
 local url = require("palenca.sandbox.url")
 local check = require("palenca.check")
+local validate = require("palenca.sandbox.validate")
 
 local widget = {}
 
@@ -12,12 +13,30 @@ local function identifiers(platform)
   return render.array(platform.category == "employment" and { "gov_id" } or { "phone", "email" })
 end
 
+-- Where the worker goes afterwards, unless the address says that they stay.
+local function redirect_of(given)
+  local target = given.redirect_url
+  if not target or target == "" or given.hide_redirect_url == "true" then
+    return nil
+  end
+  local wrong = validate.http_url(target)
+  if wrong then
+    return nil, reply.failure(422, "bad_request", "redirect_url " .. wrong.msg, "redirect_url")
+  end
+  return target
+end
+
 local function config(sandbox, request)
-  local id = url.parameters(request.query).widget_id
+  local given = url.parameters(request.query)
+  local id = given.widget_id
   if id == "" then
     id = nil
   elseif id and not check.is_uuid(id) then
     return reply.failure(422, "bad_request", "the widget's id must be a UUID", "widget_id")
+  end
+  local redirect_url, rejected = redirect_of(given)
+  if rejected then
+    return rejected
   end
   local known = sandbox.store:widget_of(id and id:lower())
   local offered, countries = {}, {}
@@ -34,7 +53,7 @@ local function config(sandbox, request)
     countries[at] = country
   end
   return reply.success {
-    widget = { id = known.id, name = known.name },
+    widget = { id = known.id, name = known.name, redirect_url = redirect_url },
     platforms = render.array(offered),
     countries = render.array(countries),
   }

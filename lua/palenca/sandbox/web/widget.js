@@ -1,6 +1,10 @@
 // The widget: asks a worker, step by step, for what connects an account, and tells how it ended.
 import { ask, el, svg } from "/assets/dom.js";
+import { addressAfter, idsOf, postSignal } from "/assets/widget_messages.js";
 import { chooseLanguage, texts } from "/assets/widget_texts.js";
+
+// For so many milliseconds a worker sees the success before the next page is opened.
+const LEAVE_AFTER = 3000;
 
 const query = new URLSearchParams(location.search);
 const given = (name) => query.get(name) || undefined;
@@ -13,8 +17,9 @@ const state = {
   platform: null,
   kind: "phone",
   typed: { phone: "", email: "", gov_id: "" },
-  consent: false,
+  consent: given("hide_consent") === "true",
   login: null,
+  problem: null,
 };
 let config;
 
@@ -22,16 +27,26 @@ const say = () => texts[state.lang];
 const platformOf = () => config.platforms.find((one) => one.code === state.platform);
 const countryOf = () => config.countries.find((one) => one.code === state.country);
 
+// What the address picks of a list, such as platforms=uber,rappi; all of it if it picks nothing.
+function picked(list, name) {
+  const codes = (given(name) ?? "").split(",");
+  const found = list.filter((one) => codes.includes(one.code));
+  return found.length > 0 ? found : list;
+}
+
+// What the address leaves no choice of.
+function decided(list, name) {
+  if (list.some((one) => one.code === given(name))) return given(name);
+  return list.length === 1 ? list[0].code : null;
+}
+
 // The steps that this visit has; what the address decides is not asked.
 function steps() {
-  const list = [];
-  if (!given("country") || !config.countries.some((one) => one.code === given("country"))) {
-    list.push("country");
-  }
-  if (!given("platform") || !config.platforms.some((one) => one.code === given("platform"))) {
-    list.push("platform");
-  }
-  return [...list, "credentials", "result"];
+  return [
+    decided(config.countries, "country") ? [] : "country",
+    decided(config.platforms, "platform") ? [] : "platform",
+    "credentials", "result",
+  ].flat();
 }
 
 function go(step) {
@@ -194,6 +209,17 @@ function keepTyped() {
   if (form?.consent) state.consent = form.consent.checked;
 }
 
+function consentField() {
+  if (given("hide_consent") === "true") return null;
+  return [
+    el("label", { class: "consent" },
+      el("input", { type: "checkbox", id: "consent", name: "consent", checked: state.consent,
+        "data-testid": "consent", "aria-describedby": "consent-problem" }),
+      el("span", null, say().consent)),
+    problem("consent"),
+  ];
+}
+
 function drawCredentials() {
   const platform = platformOf();
   if (!platform.identifiers.includes(state.kind)) state.kind = platform.identifiers[0];
@@ -203,23 +229,16 @@ function drawCredentials() {
     tabs(platform.identifiers),
     identifierField(),
     passwordField(),
-    el("label", { class: "consent" },
-      el("input", { type: "checkbox", id: "consent", name: "consent", checked: state.consent,
-        "data-testid": "consent", "aria-describedby": "consent-problem" }),
-      el("span", null, say().consent)),
-    problem("consent"),
+    consentField(),
     actions(say().submit, "submit", before.length > 0 ? () => history.back() : null));
 }
 
+// Whatever is typed will do, as in the vendor's sandbox; only nothing will not.
 function checkCredentials(form) {
-  const typed = form.identifier.value.trim();
-  if (state.kind === "phone" && typed.replace(/\D/g, "").length < 6) {
-    return ["identifier", say().needPhone];
-  }
-  if (state.kind === "email" && !/^\S+@\S+$/.test(typed)) return ["identifier", say().needEmail];
-  if (typed === "") return ["identifier", say().needGovId];
-  if (form.password && form.password.value === "") return ["password", say().needPassword];
-  if (!form.consent.checked) return ["consent", say().needConsent];
+  const missing = { phone: say().needPhone, email: say().needEmail, gov_id: say().needGovId };
+  if (form.identifier.value.trim() === "") return ["identifier", missing[state.kind]];
+  if (form.password?.value === "") return ["password", say().needPassword];
+  if (form.consent?.checked === false) return ["consent", say().needConsent];
   return null;
 }
 
@@ -240,9 +259,41 @@ async function send(form, path, body) {
   return null;
 }
 
+const isSuccess = (login) => login.outcome.status === "success";
+
+// The sentence that explains an outcome to a worker.
+function explained({ status, status_details: details }) {
+  if (status === "success") return say().successLead;
+  if (status === "incomplete") return say().incompleteLead;
+  return say().details[details] ?? say().details.other;
+}
+
+function nextAddress() {
+  const { redirect_url: redirectUrl } = config.widget;
+  return redirectUrl && isSuccess(state.login) ? addressAfter(redirectUrl, state.login) : null;
+}
+
 function follow(login) {
   state.login = login;
-  go(login.outcome ? "result" : "code");
+  if (login.user_created) postSignal("user_created", { user_id: login.user_id });
+  if (!login.outcome) {
+    go("code");
+    return;
+  }
+  if (isSuccess(login)) {
+    postSignal("connection_success", idsOf(login));
+  } else {
+    const { status, status_details: details } = login.outcome;
+    postSignal("connection_error", idsOf(login),
+      { code: details ?? status, message: explained(login.outcome) });
+  }
+  go("result");
+  const next = nextAddress();
+  if (next) {
+    setTimeout(() => {
+      if (state.step === "result") location.assign(next);
+    }, LEAVE_AFTER);
+  }
 }
 
 async function submitCredentials(event) {
@@ -262,9 +313,10 @@ async function submitCredentials(event) {
     user_id: given("user_id"),
     country: state.country,
     platform: state.platform,
+    identifier_type: state.kind,
     identifier: state.kind === "phone" ? `${countryOf().calling_code} ${typed}` : typed,
     password: form.password?.value,
-    consent: form.consent.checked,
+    consent: form.consent?.checked ?? true,
   });
   if (login && form.password) form.password.value = "";
   if (login) follow(login);
@@ -310,24 +362,25 @@ function mark(good) {
 
 function drawResult() {
   const { status, status_details: details, warning } = state.login.outcome;
-  const good = status === "success";
-  const lead = good ? say().successLead : status === "incomplete" ? say().incompleteLead
-    : say().details[details] ?? say().details.other;
+  const good = isSuccess(state.login);
   const note = warning && (say().warnings[warning] ?? warning);
-  const leave = good && config.widget.redirect_url;
+  const next = nextAddress();
   return el("section", { class: `result ${status}`, "data-testid": "result",
     "data-status": status, "data-details": details ?? "" },
   mark(good),
-  heading(good ? say().success : say()[status] ?? say().error, lead),
+  heading(good ? say().success : say()[status] ?? say().error,
+    next ? say().leavingLead : explained(state.login.outcome)),
   note ? el("p", { class: "note" }, note) : null,
   el("div", { class: "actions" },
-    leave ? el("a", { class: "button main", href: leave }, say().leave) : null,
+    next ? el("a", { class: "button main", href: next, "data-testid": "leave" },
+      say().leave) : null,
     good ? null : el("button", { class: "button main", type: "button",
       "data-testid": "try-again", onclick: () => go("credentials") }, say().again)));
 }
 
 function drawUnavailable() {
-  return el("section", { class: "result error" }, mark(false), heading(say().unavailable),
+  return el("section", { class: "result error" }, mark(false),
+    heading(say().unavailable, state.problem),
     el("div", { class: "actions" }, el("button", { class: "button main", type: "button",
       onclick: load }, say().reload)));
 }
@@ -408,19 +461,29 @@ addEventListener("popstate", (event) => {
 });
 
 async function load() {
-  const id = given("widget_id");
-  const answer = await ask("GET", `/widget/config?widget_id=${encodeURIComponent(id ?? "")}`);
+  const answer = await ask("GET", `/widget/config${location.search}`);
   if (!answer.ok) {
+    state.problem = answer.status === 0 ? null : answer.message;
     go("unavailable");
     return;
   }
   config = answer.data;
+  const target = config.widget.redirect_url;
+  if (target && !URL.canParse(target)) {
+    state.problem = "redirect_url must be an absolute URL";
+    go("unavailable");
+    return;
+  }
+  config.platforms = picked(config.platforms, "platforms");
+  config.countries = picked(config.countries.filter((country) =>
+    config.platforms.some((one) => one.countries.includes(country.code))), "countries");
   const asked = steps();
-  state.country = asked.includes("country") ? null : given("country");
-  state.platform = asked.includes("platform") ? null : given("platform");
+  state.country = decided(config.countries, "country");
+  state.platform = decided(config.platforms, "platform");
   state.step = asked[0];
   history.replaceState({ step: asked[0] }, "");
   draw(true);
+  postSignal("ready");
 }
 
 drawFrame();

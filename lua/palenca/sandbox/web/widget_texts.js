@@ -19,7 +19,7 @@ const es = {
   codeLead: (who) => `Lo enviamos a ${who}. Puede tardar un minuto.`,
   checkCode: "Comprobar", other: "Usar otros datos",
   needCountry: "Elige un país.", needPlatform: "Elige una plataforma.",
-  needPhone: "Escribe tu número, con al menos 6 dígitos.",
+  needPhone: "Escribe tu número de teléfono.",
   needEmail: "Escribe tu correo, por ejemplo ana@correo.com.",
   needGovId: "Escribe tu número de identificación.",
   needPassword: "Escribe tu contraseña.", needConsent: "Para seguir necesitamos tu permiso.",
@@ -30,6 +30,7 @@ const es = {
   success: "Tu cuenta está conectada",
   successLead:
     "Estamos leyendo tus datos; puede tardar unos minutos. Ya puedes cerrar esta página.",
+  leavingLead: "En unos segundos sigues en la página siguiente.",
   incomplete: "Falta un paso",
   incompleteLead: "No terminaste de entrar a tu cuenta. Inténtalo otra vez y ten a la mano tu "
     + "teléfono para el código.",
@@ -86,7 +87,7 @@ const pt = {
   codeLead: (who) => `Enviamos para ${who}. Pode levar um minuto.`,
   checkCode: "Verificar", other: "Usar outros dados",
   needCountry: "Escolha um país.", needPlatform: "Escolha uma plataforma.",
-  needPhone: "Digite seu número, com pelo menos 6 dígitos.",
+  needPhone: "Digite seu número de telefone.",
   needEmail: "Digite seu e-mail, por exemplo ana@email.com.",
   needGovId: "Digite seu número de identificação.",
   needPassword: "Digite sua senha.", needConsent: "Para continuar precisamos da sua permissão.",
@@ -97,6 +98,7 @@ const pt = {
   success: "Sua conta está conectada",
   successLead:
     "Estamos lendo seus dados; pode levar alguns minutos. Você já pode fechar esta página.",
+  leavingLead: "Em alguns segundos você continua na página seguinte.",
   incomplete: "Falta um passo",
   incompleteLead: "Você não terminou de entrar na sua conta. Tente outra vez e tenha o telefone à "
     + "mão para o código.",
@@ -151,7 +153,7 @@ const en = {
   codeLead: (who) => `We sent it to ${who}. It may take a minute.`,
   checkCode: "Check", other: "Use other details",
   needCountry: "Choose a country.", needPlatform: "Choose a platform.",
-  needPhone: "Type your number, with at least 6 digits.",
+  needPhone: "Type your phone number.",
   needEmail: "Type your e-mail address, such as ana@mail.com.",
   needGovId: "Type your identity number.",
   needPassword: "Type your password.", needConsent: "We need your permission to go on.",
@@ -161,6 +163,7 @@ const en = {
   again: "Try again", leave: "Continue",
   success: "Your account is connected",
   successLead: "We are reading your data; that may take a few minutes. You can close this page.",
+  leavingLead: "You go on to the next page in a few seconds.",
   incomplete: "One step is missing",
   incompleteLead: "You did not finish logging in. Try again, and keep your phone at hand for the "
     + "code.",
