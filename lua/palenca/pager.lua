@@ -12,10 +12,46 @@ local reading = require("palenca.reading")
 local runtime = require("palenca.runtime")
 
 local Pager = {}
-Pager.__index = Pager
 
 local DEFAULT_ITEMS_PER_PAGE = 100
 local READINGS = 3
+
+-- What a pager is made of; nobody needs to see it.
+local states = setmetatable({}, { __mode = "k" })
+
+local NOT_ROWS = "a pager is not the list of its rows: call :all() for that, or :each() or :next()"
+
+local function reject_pairs()
+  error(NOT_ROWS, 3)
+end
+
+setmetatable(Pager, {
+  __index = function(_, key)
+    if type(key) == "number" then
+      error(NOT_ROWS, 2)
+    end
+  end,
+})
+
+local meta = {
+  __index = Pager,
+  __len = function()
+    error(NOT_ROWS, 2)
+  end,
+  __pairs = reject_pairs,
+  __ipairs = reject_pairs, -- Lua 5.2 only; later ones index
+  __tostring = function()
+    return "palenca pager: its rows come from :all(), :each() or :next()"
+  end,
+}
+
+-- Lua 5.1 and LuaJIT take the length of a table without asking, and ipairs its first item: there a
+-- pager is a userdata, which has neither.
+local newproxy = rawget(_G, "newproxy")
+local template = newproxy and newproxy(true)
+for name, value in pairs(template and meta or {}) do
+  getmetatable(template)[name] = value
+end
 
 --- A pager over a search. Nothing is sent yet.
 -- @param client the client
@@ -24,13 +60,22 @@ local READINGS = 3
 -- @tparam table fields the caller's fields
 -- @treturn Pager
 local function new(client, operation, path, fields)
-  return setmetatable({
+  local self = template and newproxy(template) or setmetatable({}, meta)
+  states[self] = {
     client = client,
     operation = operation,
     path = path,
     fields = fields,
     items_per_page = fields.items_per_page or DEFAULT_ITEMS_PER_PAGE,
-  }, Pager)
+    rows = {}, -- those of the last page
+    at = 0, -- which of them was handed out last
+    by = setmetatable({}, { __mode = "v" }), -- `reader`: the coroutine that reads a page
+  }
+  return self
+end
+
+local function state_of(pager)
+  return states[pager] or error("call a pager's functions with a colon, as in pager:all()", 3)
 end
 
 --- One page.
@@ -38,66 +83,127 @@ end
 -- @treturn ?{table,...} its rows (none beyond the last page); or nil
 -- @treturn table meta, with `pagination`; or the error
 function Pager:page(n)
+  local state = state_of(self)
   check.value("page", n, "positive", 2)
-  return reading.rows_of(self, runtime.wait(reading.submit(self, n)))
+  return reading.rows_of(state, runtime.wait(reading.submit(state, n)))
+end
+
+local YIELDS_IN_PCALL = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+local MAIN = "the main coroutine of Lua 5.1"
+
+local function running()
+  return coroutine.running() or MAIN
+end
+
+-- A coroutine of Lua 5.1 could not wait within a protected call.
+local function can_protect()
+  return YIELDS_IN_PCALL or running() == MAIN
+end
+
+-- As pcall, where it can be.
+local function try(page)
+  if can_protect() then
+    return pcall(page)
+  end
+  return true, page()
+end
+
+local function has_reader(self)
+  local reader = self.by.reader
+  if reader == nil or reader == MAIN then
+    return reader ~= nil
+  elseif reader == running() then
+    return self.is_protected -- else an error has got it here without being seen
+  end
+  local status = coroutine.status(reader)
+  return status ~= "dead" and status ~= "zombie" -- as nginx calls those that have ended
 end
 
 -- A second coroutine would wait for the same page, and rows would be handed to one or the other.
-local function read_page(self)
-  if self.busy then
-    error("this pager is being read by another coroutine; make one for each", 3)
+-- One that has ended, or that nobody can resume any more, reads no longer.
+local function is_being_read(self)
+  if not self.is_reading or not has_reader(self) then
+    return false
   end
-  self.busy = true
-  local rows, err = self.next_page()
-  self.busy = false
-  return rows, err
+  collectgarbage()
+  return self.by.reader ~= nil
+end
+
+-- What was interrupted while it waited is asked for again, since nothing is known of its requests.
+-- Later than that, the rows of the page would be lost.
+local function resume_reading(self)
+  self.reading.stop()
+  if self.reading.is_checking then
+    error("an error interrupted this pager while it checked a page; make another pager", 4)
+  end
+end
+
+local function read_page(self)
+  if is_being_read(self) then
+    error("this pager is being read by another coroutine; make one for each", 3)
+  elseif self.is_reading then
+    resume_reading(self)
+  end
+  self.reading = self.reading or reading.begin(self)
+  self.by.reader = running()
+  self.is_protected = can_protect()
+  self.is_reading = true
+  local ok, rows, err = try(self.reading.page)
+  if not ok then
+    self.by.reader = nil
+    error(rows, 0)
+  end
+  self.rows, self.at = rows or {}, 0
+  self.failed, self.is_ended = err, self.is_ended or not rows
+  if err then
+    self.reading.stop()
+  end
+  self.is_reading = false
 end
 
 --- The next row: nil at the end; nil and the error after a failure. The rows handed out so far
 -- are the whole history only once it has answered nil without an error.
+--
+-- An error that is raised from within (by the runtime, or because the coroutine is ended) leaves
+-- the pager as it was: the next call goes on with the same row, or raises if it cannot.
 -- @treturn ?table the row
 -- @treturn ?palenca.errors.Error the error
 function Pager:next()
-  if self.failed then
-    return nil, self.failed
+  local state = state_of(self)
+  while state.at >= #state.rows and not state.is_ended do
+    read_page(state)
   end
-  if not self.next_page then
-    self.next_page, self.stop_reading = reading.begin(self)
-    self.rows, self.at = {}, 0
-  end
-  while self.rows and self.at >= #self.rows do
-    local rows, err = read_page(self)
-    if err then
-      self.failed = err
-      self.stop_reading()
-      return nil, err
-    end
-    self.rows, self.at = rows, 0
-  end
-  if not self.rows then
+  if state.failed then
+    return nil, state.failed
+  elseif state.is_ended then
     return nil
   end
-  self.at = self.at + 1
-  return self.rows[self.at]
+  state.at = state.at + 1
+  return state.rows[state.at]
 end
 
---- Ends the reading: requests under way are given up. For a loop that is left early; Lua 5.4 does
--- it by itself then.
-function Pager:stop()
-  if self.stop_reading then
-    self.stop_reading()
+local function give_up(self)
+  if self.reading then
+    self.reading.stop()
   end
-  self.next_page = self.next_page or function() end
-  self.rows = nil
+end
+
+--- Ends the reading: requests under way are given up, and there are no more rows. For a loop that
+-- is left early; from Lua 5.4 on the requests are given up by themselves then.
+function Pager:stop()
+  local state = state_of(self)
+  give_up(state)
+  state.is_ended, state.rows, state.at = true, {}, 0
 end
 
 --- Iterates over all rows, newest first; raises the error if one cannot be read or if the history
--- changes meanwhile.
+-- changes meanwhile. A loop that was left early can be gone on with.
 -- @treturn function for a generic `for`
 function Pager:each()
+  local state = state_of(self)
   local at_exit = setmetatable({}, {
     __close = function()
-      self:stop()
+      give_up(state)
     end,
   })
   return function()
@@ -110,13 +216,16 @@ function Pager:each()
 end
 
 local function read_all(self)
-  local page, stop, report = reading.begin(self)
+  local current = reading.begin(self)
   local all = {}
   while true do
-    local rows, err = page()
-    if not rows then
-      stop()
-      return all, err, report
+    local ok, rows, err = try(current.page)
+    if not ok then
+      current.stop()
+      error(rows, 0)
+    elseif not rows then
+      current.stop()
+      return all, err, current.report
     end
     for _, row in ipairs(rows) do
       all[#all + 1] = row
@@ -131,11 +240,12 @@ end
 -- row of the one before, and the first page was still the same after all had come; otherwise
 -- `reason` says why not.
 function Pager:all()
+  local state = state_of(self)
   local all, err, counted
   local readings = 0
   repeat
     readings = readings + 1
-    all, err, counted = read_all(self)
+    all, err, counted = read_all(state)
   until not err or err.code ~= "inconsistent_pages" or readings == READINGS
   if err and err.code ~= "inconsistent_pages" then
     return nil, err

@@ -12,7 +12,7 @@ local reading = {}
 local NOT_COUNTED = "the API does not say how many rows there are"
 
 --- Asks for a page.
--- @tparam Pager self the pager
+-- @tparam table self of the pager
 -- @tparam number page from 1
 -- @tparam ?boolean bulk whether others may pass it; so they may if it is not the first one
 -- @treturn call for the runtime to wait for
@@ -44,22 +44,22 @@ local function is_list_of_rows(value)
 end
 
 --- The rows of a page.
--- @tparam Pager self the pager
+-- @tparam table self of the pager
 -- @tparam table result the engine's
 -- @treturn ?{table,...} the rows; or nil
 -- @treturn table meta; or the error
 function reading.rows_of(self, result)
-  local data, meta = self.client:_read(result)
+  local data, meta = self.client:_read(result, "page")
   if data == nil then
     return nil, meta
   end
   local operation = self.operation
-  local rows = type(data) == "table" and data[operation.search] or {}
-  local problem
-  if operation.uncounted and type(data) == "table" and data[operation.search] == nil then
-    rows = data -- where no shape is published, the rows may be all there is
+  local rows, problem = data[operation.search], nil
+  if rows == nil then
+    -- where no shape is published, the rows may be all there is
+    rows = operation.uncounted and data or {}
   end
-  if type(data) ~= "table" or type(meta.pagination) ~= "table" and not operation.uncounted then
+  if not meta.pagination and not operation.uncounted then
     problem = "the answer has no pagination"
   elseif type(rows) ~= "table" or not is_list_of_rows(rows) then
     problem = "the answer's rows are not a list of objects"
@@ -116,72 +116,119 @@ local function first_changed(self, result, first, total_items)
   if not rows then
     return meta
   end
-  if meta.pagination.total_items == total_items and is_same(core.fingerprints(rows), first) then
+  local pagination = meta.pagination or {}
+  if pagination.total_items == total_items and is_same(core.fingerprints(rows), first) then
     return nil
   end
   return inconsistent("the first page changed while the others were read", meta)
 end
 
+-- How many rows there are, if that is said.
+local function count_in(meta)
+  local total = meta.pagination and meta.pagination.total_items
+  local is_count = type(total) == "number" and total >= 0 and total == math.floor(total)
+  return is_count and total or nil
+end
+
+-- Whether a reading can go on after an interruption is told by where it was: while it waits,
+-- nothing of the page has been taken yet.
+local function wait(current, call)
+  local result = runtime.wait(call)
+  current.is_checking = true
+  return result
+end
+
 -- A reading of pages that nobody counted: it ends with an empty page, or with one that is the same
--- as the one before, which a server gives that knows no pages.
+-- as the one before, which a server gives that knows no pages. A server may count them after all:
+-- then they are checked as far as that goes.
 local function uncounted(self)
-  local number, previous, count, total, call = 1, nil, 0, nil, nil
-  local function page()
-    call = submit(self, number)
-    local rows, meta = rows_of(self, runtime.wait(call))
+  local current = {}
+  local number, previous, first, count, total, call = 1, nil, nil, 0, nil, nil
+  local is_counted, is_at_end = true, false
+  local function read(page, bulk)
+    current.is_checking = false
+    call = submit(self, page, bulk)
+    local result = wait(current, call)
     call = nil
+    return result
+  end
+  local function at_end()
+    is_at_end = true
+    is_counted = is_counted and total == count
+    if is_counted and number > 2 then
+      return nil, first_changed(self, read(1, true), first, total)
+    end
+  end
+  function current.page()
+    if is_at_end then
+      return at_end()
+    end
+    local rows, meta = rows_of(self, read(number))
     if not rows then
       return nil, meta
     end
-    local last, now = previous, core.fingerprints(rows)
+    local last, now, said = previous, core.fingerprints(rows), count_in(meta)
+    is_counted = is_counted and said ~= nil and (total == nil or said == total)
+    total = said
     if #rows == 0 or last and is_same(last, now) then
-      return nil
+      return at_end()
     elseif last and overlap(last, now) then
       return nil, inconsistent("a row came twice: the rows moved while they were read", meta)
     end
-    total = meta.pagination and meta.pagination.total_items
-    number, previous, count = number + 1, now, count + #rows
+    number, previous, first, count = number + 1, now, first or now, count + #rows
     return rows
   end
-  local function stop()
+  function current.stop()
     if call then
       runtime.cancel(call)
     end
+    call = nil
   end
-  return page, stop, function()
-    local complete = total ~= nil and total == count
+  function current.report()
+    local complete = is_at_end and is_counted
     return complete, total, nil, not complete and NOT_COUNTED or nil
   end
+  return current
 end
 
 -- A reading of pages that the API counts: the first tells how many there are. It is asked for once
 -- more at the end; not before every other page has come, for in which order a server reads what is
 -- under way together cannot be told from the order of its answers.
 local function counted(self)
-  local paging = core.paging(self.client.pages_in_flight)
-  local calls, expected, previous, first, look = {}, 1, {}, nil, nil
+  local current, paging = {}, core.paging(self.client.pages_in_flight)
+  local calls, asked, expected, previous, first, look = {}, 0, 1, {}, nil, nil
+  -- Those that were given up before are asked for again.
   local function next_call()
     local page = paging:next()
     while page do
-      calls[page] = submit(self, page)
+      asked = page
       page = paging:next()
+    end
+    for number = expected, asked do
+      calls[number] = calls[number] or submit(self, number)
     end
     return calls[expected]
   end
   local function at_end()
-    if look then
+    assert(paging:complete(), "a page was not asked for")
+    if expected > 2 then
+      look = look or submit(self, 1, true)
+      local result = wait(current, look)
       local _, total_items = paging:totals()
-      local problem = first_changed(self, runtime.wait(look), first, total_items)
       look = nil
-      return nil, problem
+      return nil, first_changed(self, result, first, total_items)
     end
   end
-  local function page()
+  local function look_ahead()
+    look = submit(self, 1, true)
+  end
+  function current.page()
+    current.is_checking = false
     local call = next_call()
     if not call then
       return at_end()
     end
-    local rows, meta = rows_of(self, runtime.wait(call))
+    local rows, meta = rows_of(self, wait(current, call))
     calls[expected] = nil
     if not rows then
       return nil, meta
@@ -196,11 +243,12 @@ local function counted(self)
     end
     previous, first, expected = now, first or now, expected + 1
     if expected > 2 and paging:complete() then
-      look = submit(self, 1, true) -- on its way while the caller works with the last rows
+      -- on its way while the caller works with the last rows; if it cannot be, at_end says why
+      pcall(look_ahead)
     end
     return rows
   end
-  local function stop()
+  function current.stop()
     for _, call in pairs(calls) do
       runtime.cancel(call)
     end
@@ -209,20 +257,21 @@ local function counted(self)
     end
     calls, look = {}, nil
   end
-  local function report()
+  function current.report()
     local _, total_items, total_pages = paging:totals()
     return paging:complete(), total_items, total_pages
   end
-  return page, stop, report
+  return current
 end
 
 --- Begins a reading.
--- @tparam Pager self the pager
--- @treturn function page() → the next rows; nil at the end; nil and the error. An error whose code
--- is `inconsistent_pages` says that the rows changed meanwhile.
--- @treturn function stop(): gives up the requests that are under way
--- @treturn function report() → whether all that was counted came, the rows counted, the pages
--- counted, and why a reading that ended well is not known to be complete
+-- @tparam table self of the pager
+-- @treturn table `page()` → the next rows; nil at the end; nil and the error, whose code is
+-- `inconsistent_pages` if the rows changed meanwhile. `stop()` gives up the requests that are
+-- under way; `page` asks for them again. `report()` → whether all that was counted came, the rows
+-- counted, the pages counted, and why a reading that ended well is not known to be complete.
+-- `is_checking` is true from when a page has come until `page` is called again: an interruption
+-- then loses that page
 function reading.begin(self)
   return (self.operation.uncounted and uncounted or counted)(self)
 end

@@ -22,44 +22,72 @@ local function failure(result, fields)
 end
 
 local function text_of(value)
-  return type(value) == "string" and value or nil
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+local function word_of(value)
+  return type(value) == "number" and tostring(value) or text_of(value)
+end
+
+-- A null in a list is a hole in a table, and what is behind it counts as well.
+local function items_of(list)
+  local places, items = {}, {}
+  for place in pairs(type(list) == "table" and list or {}) do
+    if type(place) == "number" then
+      places[#places + 1] = place
+    end
+  end
+  table.sort(places)
+  for at, place in ipairs(places) do
+    items[at] = list[place]
+  end
+  return items
+end
+
+-- "start_date", or {"body", "items", 0}
+local function location_of(place)
+  local steps = {}
+  for _, step in ipairs(items_of(place)) do
+    steps[#steps + 1] = word_of(step)
+  end
+  return word_of(place) or #steps > 0 and table.concat(steps, ".") or nil
+end
+
+-- {"message", "location"}, {"loc", "msg"}, or a sentence: what says nothing is left out.
+local function details_of(list)
+  local details = {}
+  for _, item in ipairs(items_of(list)) do
+    local fields = type(item) == "table" and item or { message = item }
+    local message = text_of(fields.message) or text_of(fields.msg)
+    local location = location_of(fields.location) or location_of(fields.loc)
+    if message or location then
+      details[#details + 1] = { message = message, location = location }
+    end
+  end
+  return #details > 0 and details or nil
 end
 
 -- {"error": {"code", "message", "errors": [{"message", "location"}]}}
 local function from_envelope(result, problem)
-  local code = text_of(problem.code)
-  local details = {}
-  for _, detail in ipairs(type(problem.errors) == "table" and problem.errors or {}) do
-    if type(detail) == "table" then
-      details[#details + 1] =
-        { message = text_of(detail.message), location = text_of(detail.location) }
-    end
-  end
+  local code = word_of(problem.code)
   return failure(result, {
     kind = errors.kind(code, result.status),
     code = code,
     message = text_of(problem.message) or code or "the API refused the request",
-    errors = #details > 0 and details or nil,
+    errors = details_of(problem.errors),
   })
 end
 
--- {"detail": [{"loc": ["body", "start_date"], "msg", "type"}]}, or a plain sentence
+-- {"detail": [{"loc": ["body", "start_date"], "msg", "type"}]}, a plain sentence, or an object
 local function from_detail(result, detail)
-  local kind = errors.kind(nil, result.status)
-  if type(detail) == "string" then
-    return failure(result, { kind = kind, message = detail })
+  if type(detail) == "table" and (detail.message or detail.code) then
+    return from_envelope(result, detail)
   end
-  local details = {}
-  for _, item in ipairs(detail) do
-    if type(item) == "table" then
-      local place = {}
-      for _, step in ipairs(type(item.loc) == "table" and item.loc or {}) do
-        place[#place + 1] = tostring(step)
-      end
-      details[#details + 1] = { message = text_of(item.msg), location = table.concat(place, ".") }
-    end
-  end
-  return failure(result, { kind = kind, message = "the request is not valid", errors = details })
+  return failure(result, {
+    kind = errors.kind(nil, result.status),
+    message = text_of(detail) or "the request is not valid",
+    errors = details_of(detail),
+  })
 end
 
 -- A proxy's page must not pass for an answer, nor be copied into a log.
@@ -75,12 +103,17 @@ local function not_the_api(result)
 end
 
 local function read_failure(result, envelope)
-  if type(envelope) == "table" and type(envelope.error) == "table" then
+  if type(envelope) ~= "table" then
+    return not_the_api(result)
+  elseif type(envelope.error) == "table" then
     return from_envelope(result, envelope.error)
-  elseif type(envelope) == "table"
-    and (type(envelope.detail) == "string" or type(envelope.detail) == "table")
-  then
+  elseif type(envelope.detail) == "table" or text_of(envelope.detail) then
     return from_detail(result, envelope.detail)
+  end
+  local message = text_of(envelope.error) or text_of(envelope.message)
+  if message then -- of a gateway in between, as a rule
+    return from_envelope(result,
+      { code = envelope.code, message = message, errors = envelope.errors })
   end
   return not_the_api(result)
 end
@@ -99,15 +132,35 @@ local function meta_of(result, envelope)
     request_id = result.request_id,
     rate_limit = rate_limit,
     attempts = result.attempts,
-    pagination = envelope.pagination,
+    pagination = type(envelope.pagination) == "table" and envelope.pagination or nil,
   }
+end
+
+-- Whether an answer says that it failed; what says neither is taken by its data.
+local function says_failure(envelope)
+  return envelope.success == false
+    or envelope.success == nil and (envelope.error ~= nil or envelope.data == nil)
+end
+
+-- What of an answer that succeeded is not as the API has it.
+local function problem_of(envelope, shape)
+  local data, pagination = envelope.data, envelope.pagination
+  if envelope.success ~= nil and envelope.success ~= true then
+    return "the response's field success is neither true nor false"
+  elseif shape and data ~= nil and type(data) ~= "table" then
+    return "the response's data is neither an object nor a list"
+  elseif shape == "page" and pagination ~= nil and type(pagination) ~= "table" then
+    return "the response's pagination is not an object"
+  end
 end
 
 --- Turns the engine's result into what a caller gets.
 -- @tparam table result of the engine
+-- @tparam ?string shape what is expected: `table` for an operation, whose data is an object or a
+-- list; `page` for one of a search; nil for whatever an endpoint has
 -- @return the answer's `data` (an empty table if it is null); or nil
 -- @treturn table `{status=, request_id=, rate_limit=, attempts=, pagination=}`; or the error
-function response.read(result)
+function response.read(result, shape)
   if result.kind then
     return nil, failure(result, { kind = result.kind, message = result.message })
   end
@@ -116,11 +169,12 @@ function response.read(result)
   if ok and result.status == 204 then
     return {}, meta_of(result, {})
   end
-  if not ok or type(envelope) ~= "table" or envelope.success == false then
+  if not ok or type(envelope) ~= "table" or says_failure(envelope) then
     return nil, read_failure(result, envelope)
   end
-  if envelope.success ~= true and envelope.data == nil then
-    return nil, not_the_api(result)
+  local problem = problem_of(envelope, shape)
+  if problem then
+    return nil, failure(result, { kind = "protocol", message = problem })
   end
   return envelope.data == nil and {} or envelope.data, meta_of(result, envelope)
 end

@@ -55,6 +55,13 @@ describe("a fault", function()
       },
       "body.options.page: must be a number", "body.items.0: is odd",
     },
+    errors_null = {
+      {
+        kind = "invalid", status = 422, code = "bad_request",
+        errors = { { message = "is odd", location = "body.page" } },
+      },
+      "body.page: is odd",
+    },
     refused_200 = {
       {
         kind = "platform", status = 200, code = "platform_error",

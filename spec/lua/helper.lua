@@ -179,7 +179,7 @@ function helper.holds_no(secret, value, seen)
     assert.is_nil(value:find(secret, 1, true))
   elseif type(value) == "table" and not seen[value] then
     seen[value] = true
-    for name, item in pairs(value) do
+    for name, item in next, value do -- whatever its metatable makes of pairs
       helper.holds_no(secret, name, seen)
       helper.holds_no(secret, item, seen)
     end

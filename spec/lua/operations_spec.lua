@@ -346,6 +346,16 @@ describe("a search that is not counted", function()
     assert.truthy(report.reason:find("came twice", 1, true))
   end)
 
+  it("whose pagination is no object is not understood", function()
+    for _, method in ipairs { "all", "next", "page" } do
+      local pager = search("pagination_number")
+      local rows, err = pager[method](pager, 1)
+      assert.is_nil(rows)
+      assert.equal("protocol", err.kind)
+      assert.truthy(err.message:find("pagination", 1, true))
+    end
+  end)
+
   it("hands its failure on", function()
     local rows, err = search("html_502"):all()
     assert.is_nil(rows)

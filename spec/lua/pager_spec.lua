@@ -230,13 +230,15 @@ describe("a search", function()
   end)
 
   it("whose first page has no pagination is not understood", function()
-    for _, fault in ipairs { "no_pagination", "good", "data_number" } do
+    for fault, problem in pairs {
+      no_pagination = "no pagination", good = "no pagination", data_number = "neither an object",
+    } do
       for _, method in ipairs { "all", "next", "page" } do
         local pager = search(fault)
         local rows, err = pager[method](pager, 1)
         assert.is_nil(rows)
         assert.equal("protocol", err.kind)
-        assert.truthy(err.message:find("no pagination", 1, true))
+        assert.truthy(err.message:find(problem, 1, true))
         assert.equal("fault-request", err.request_id)
       end
     end

@@ -87,6 +87,12 @@ local faults = {
   bare_array = always(200, "[1,2,3]"),
   bare_number = always(200, "5"),
   data_number = always(200, '{"success":true,"data":5,"pagination":{"page":1}}'),
+  pagination_number = always(200, '{"success":true,"data":{"users":[]},"pagination":5}'),
+  errors_null = always(
+    422,
+    '{"success":false,"error":{"code":"bad_request","message":"Two fields are wrong","errors":'
+      .. '[null,{"message":"is odd","location":"body.page"}]},"data":null}'
+  ),
   redirect = always(302, "", { Location = "/redirected/v1/users" }),
   rich = always(
     200,

@@ -81,7 +81,7 @@ local function build(client, name, operation)
       return pager.new(client, operation, path, fields)
     end
     return client:_call(operation.method, path, make_body(operation, fields), {
-      safe = operation.safe, language = fields.language,
+      safe = operation.safe, language = fields.language, shape = "table",
     })
   end
 end
