@@ -82,7 +82,7 @@ for _, account in ipairs(accounts) do
       local income = palenca.income.summarize(rows, { report = report })
       print(("%s  %d days, total %s %s"):format(account, #rows, income.total, income.currency))
     else
-      print(("%s  %s"):format(account, report))
+      print(("%s  %s"):format(account, tostring(report)))
     end
     open = open - 1
     if open == 0 then

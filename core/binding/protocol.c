@@ -3,6 +3,7 @@
 #include "core.h"
 #include "palenca.h"
 
+#include <math.h>
 #include <string.h>
 
 #define PAGING_TYPE "palenca.paging"
@@ -90,11 +91,12 @@ static int paging_next(lua_State *L) {
   return 1;
 }
 
+/* -1 for what is no count: another type, a fraction, more than there can be. */
 static int64_t info_field(lua_State *L, int table, const char *name) {
   lua_getfield(L, table, name);
   lua_Number value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
   lua_pop(L, 1);
-  return value >= 0 && value <= 1e15 ? (int64_t)value : -1;
+  return value >= 0 && value <= 1e15 && value == floor(value) ? (int64_t)value : -1;
 }
 
 /* paging:accept(pagination, rows) → true | nil, reason */

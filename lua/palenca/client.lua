@@ -74,7 +74,7 @@ local function from_environment(name)
   if not text or text == "" then
     return nil
   end
-  return read_option(name, text) or error("PALENCA_" .. name:upper() .. " must be a number", 3)
+  return read_option(name, text) or error("PALENCA_" .. name:upper() .. " must be a number", 4)
 end
 
 local function option(options, name)
@@ -83,7 +83,8 @@ local function option(options, name)
   elseif defaults[name] ~= nil then
     return defaults[name]
   end
-  return from_environment(name)
+  local value = from_environment(name) -- no tail call, which Lua 5.1 would count as a caller
+  return value
 end
 
 -- The two say the same thing in two ways. What the caller says goes before what the program was
@@ -264,9 +265,9 @@ local function hide_key(fields, key)
   end
 end
 
--- What a caller gets for an engine's result: data, meta | nil, err.
-function Client:_read(result)
-  local data, meta = response.read(result)
+-- What a caller gets for an engine's result, which is to have a shape: data, meta | nil, err.
+function Client:_read(result, shape)
+  local data, meta = response.read(result, shape)
   if data == nil then
     hide_key(meta, secrets[self].key)
   end
@@ -274,14 +275,14 @@ function Client:_read(result)
 end
 
 function Client:_call(name, path, body, more)
-  return self:_read(runtime.wait(self:_submit(name, path, body, more)))
+  return self:_read(runtime.wait(self:_submit(name, path, body, more)), more.shape)
 end
 
 --- Any other endpoint. A POST or PATCH is never repeated once it may have reached the server.
 -- @tparam string name the method, such as `GET`
 -- @tparam string path from the slash on, escaped, with its query
 -- @tparam[opt] table body sent as JSON
--- @return the answer's `data`; or nil
+-- @return the answer's `data`, of whatever type; or nil (which false is not)
 -- @treturn table meta; or the error
 function Client:request(name, path, body)
   check.value("client:request: method", name, "method", 2)

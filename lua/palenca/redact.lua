@@ -240,7 +240,7 @@ function redact.problem(problem, most)
     return redact.identity(redact.bytes(text))
   end
   -- cut first, since it may be megabytes; and not within a number, which would not be known then
-  local kept = text:sub(1, most):gsub("[\xC0-\xFF][\x80-\xBF]*$", "")
+  local kept = text:sub(1, most):gsub("[\192-\255][\128-\191]*$", "")
   local word = kept:reverse():match("^[%w.%%\\-]*")
   kept = kept:sub(1, -1 - math.min(#word, NUMBER_MAX))
   return redact.identity(redact.bytes(kept)) .. " […]"

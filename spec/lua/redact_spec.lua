@@ -103,6 +103,7 @@ describe("a text for a log", function()
     assert.equal("x?y", redact.problem("x\200y", 10))
     assert.equal("x?y", redact.problem("x\0y", 10))
     assert.equal("a?b  […]", redact.problem("a\0b " .. ("x"):rep(100), 20))
+    assert.equal("ab  […]", redact.problem("ab ñ" .. ("x"):rep(100), 4))
   end)
 
   it("has no characters that make a line or steer a terminal", function()
