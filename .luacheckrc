@@ -1,4 +1,4 @@
--- The module must load on LuaJIT (5.1) and 5.4; the sandbox and the commands run in the program only.
+-- The module must load on every Lua from 5.1 on; the sandbox and the commands run in the program only.
 std = "min"
 max_line_length = 100
 codes = true

@@ -1,5 +1,5 @@
--- What LuaRocks builds and installs: the module for Lua 5.4 and LuaJIT. The program is built with
--- CMake.
+-- What LuaRocks builds and installs: the module for Lua 5.1 to 5.5 and LuaJIT. The program is built
+-- with CMake.
 rockspec_format = "3.0"
 package = "palenca"
 version = "0.1.0-1"
@@ -18,7 +18,7 @@ description = {
   license = "MIT",
 }
 supported_platforms = { "unix" }
-dependencies = { "lua >= 5.1, < 5.5", "lua-cjson >= 2.1" }
+dependencies = { "lua >= 5.1, < 5.6", "lua-cjson >= 2.1" }
 -- The libraries only: their headers are found by the compiler, and not where LuaRocks looks for them
 -- on Debian.
 external_dependencies = {

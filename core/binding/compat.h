@@ -1,6 +1,5 @@
-/* What the C interfaces of Lua 5.4, LuaJIT and Lua 5.1 do not share, in one place. LuaRocks
- * compiles with the headers of Lua 5.1 when it builds for LuaJIT; so nothing may come from LuaJIT's
- * own. */
+/* What the C interfaces of Lua 5.1 to 5.5 and LuaJIT do not share, in one place. LuaRocks compiles
+ * with the headers of Lua 5.1 when it builds for LuaJIT; so nothing may come from LuaJIT's own. */
 #ifndef PALENCA_BINDING_COMPAT_H
 #define PALENCA_BINDING_COMPAT_H
 

@@ -1,4 +1,4 @@
---- Builds and installs the rock as its user would, for both Luas, and uses what was installed.
+--- Builds and installs the rock as its user would, for several Luas, and uses what was installed.
 local process = require("spec.support.process")
 
 local RELEASE, SCM = "rockspec/palenca-0.1.0-1.rockspec", "rockspec/palenca-scm-1.rockspec"
@@ -55,7 +55,7 @@ describe("the rockspecs", function()
     local build = process.program():match("^(.*)/bin/")
     local status, said = shell(("cmake --install %s --prefix %s"):format(build, prefix))
     assert.equal(0, status, said)
-    for _, version in ipairs { "5.4", "5.1" } do
+    for _, version in ipairs { "5.4", "5.3", "5.2", "5.1" } do
       local _, list = shell(("cd %s/share/lua/%s && find . -name '*.lua' | sort")
         :format(prefix, version))
       local installed, wanted = {}, {}
@@ -104,7 +104,9 @@ describe("luarocks make", function()
       :format(version, tree, SCM, more or ""), { cwd = tree })
   end
 
-  local luas = { ["5.4"] = "/usr/bin/lua5.4", ["5.1"] = "/usr/bin/luajit" }
+  local luas = {
+    ["5.4"] = "/usr/bin/lua5.4", ["5.3"] = "/usr/bin/lua5.3", ["5.1"] = "/usr/bin/luajit",
+  }
   for version, interpreter in pairs(luas) do
     it("installs a module that works in " .. interpreter, function()
       local status, said = make(version)

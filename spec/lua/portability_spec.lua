@@ -1,0 +1,28 @@
+--- What the module's files are written in: each of them is read by every Lua, and as the same.
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+describe("the module's files", function()
+  local paths = {}
+  for path in read("rockspec/palenca-scm-1.rockspec"):gmatch('"(lua/palenca/[^"]+%.lua)"') do
+    paths[#paths + 1] = path
+  end
+
+  it("are compiled by this Lua", function()
+    assert.is_true(#paths > 30)
+    for _, path in ipairs(paths) do
+      assert(loadfile(path))
+    end
+  end)
+
+  it("have no escapes that Lua 5.1 takes for letters", function()
+    for _, path in ipairs(paths) do
+      local text = read(path):gsub("\\\\", "")
+      assert.is_nil(text:match("\\[xzu][^\n]*"), path)
+    end
+  end)
+end)
