@@ -1,4 +1,5 @@
 /* The engine as a userdata: submit, step, take, cancel. */
+#include "clock.h"
 #include "compat.h"
 #include "core.h"
 #include "palenca.h"
@@ -291,6 +292,11 @@ static void push_result(lua_State *L, const palenca_result *result) {
   if (meta->retry_after_ms >= 0) {
     lua_pushnumber(L, (lua_Number)meta->retry_after_ms / 1000);
     lua_setfield(L, -2, "retry_after");
+  }
+  int64_t left = palenca_meta_window_left(meta, clock_unix_ms());
+  if (left >= 0) {
+    lua_pushnumber(L, (lua_Number)left / 1000);
+    lua_setfield(L, -2, "window_left");
   }
 }
 

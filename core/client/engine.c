@@ -130,13 +130,6 @@ static void read_meta(const call *one, palenca_meta *meta) {
   }
 }
 
-static int64_t window_left(const palenca_meta *meta) {
-  if (meta->rate_reset < 0)
-    return -1;
-  int64_t left = meta->rate_reset * 1000 - clock_unix_ms();
-  return left > 0 ? left : 0;
-}
-
 static void expire_no_later(palenca_engine *engine, int64_t deadline) {
   if (deadline < engine->expiry)
     engine->expiry = deadline;
@@ -207,12 +200,12 @@ static void start_afresh_after_fork(palenca_engine *engine) {
 }
 
 static void learn(palenca_engine *engine, const call *one, int status, const palenca_meta *meta) {
-  int64_t left = window_left(meta);
+  int64_t left = palenca_meta_window_left(meta, clock_unix_ms());
   bool used_up = status == 429 || meta->rate_remaining == 0;
   if (one->lane->pacer == NULL || !used_up)
     return;
-  if (status == 429 && meta->retry_after_ms > left)
-    left = meta->retry_after_ms;
+  if (status == 429)
+    left = palenca_limit_wait(meta->retry_after_ms, left);
   if (left > 0)
     pacers_block(engine->pacers, one->lane->pacer, clock_steady_ms(), left);
 }
@@ -243,7 +236,7 @@ static palenca_decision decide(palenca_engine *engine, const call *one,
       .repeatable = one->request.repeatable,
       .max_retries = one->max_retries,
       .retry_after_ms = meta->retry_after_ms,
-      .window_left_ms = window_left(meta),
+      .window_left_ms = palenca_meta_window_left(meta, clock_unix_ms()),
   };
   palenca_decision decision = palenca_retry_decide(&attempt, next_random(engine));
   if (one->deadline != INT64_MAX && decision.wait_ms >= one->deadline - clock_steady_ms())

@@ -104,14 +104,29 @@ typedef struct {
   int64_t rate_remaining; /* X-RateLimit-Remaining, -1 if absent */
   int64_t rate_reset;     /* X-RateLimit-Reset, Unix seconds, -1 if absent */
   int64_t retry_after_ms; /* Retry-After counted from now, -1 if absent or unreadable */
+  int64_t retry_at;       /* Retry-After if it is a date, Unix seconds, else -1 */
+  int64_t server_time;    /* Date, Unix seconds, -1 if absent or unreadable */
 } palenca_meta;
 
 /* Sets every field to what stands for its absence. */
 void palenca_meta_clear(palenca_meta *meta);
 
-/* Reads one header line ("Name: value", line end optional). `now_unix` (seconds)
- * turns a date in Retry-After into a wait. Other headers are passed over. */
+/* Reads one header line ("Name: value", line end optional). Other headers are
+ * passed over. Retry-After is seconds, with or without a fraction, or a date of
+ * any of HTTP's three forms; a date is counted from the response's own Date,
+ * before or behind it, for clocks differ, and without one from `now_unix`
+ * (seconds). */
 void palenca_meta_read(palenca_meta *meta, const char *line, size_t size, int64_t now_unix);
+
+/* Milliseconds until X-RateLimit-Reset, which is counted from Date likewise;
+ * 0 if it has passed, -1 if there is none. */
+int64_t palenca_meta_window_left(const palenca_meta *meta, int64_t now_unix_ms);
+
+/* How long a 429 asks to wait, in milliseconds: until Retry-After and the end of
+ * the window have both passed; -1 if it says neither. A window that ends later
+ * than windows last is counted by another clock, and Retry-After alone counts
+ * if there is one. */
+int64_t palenca_limit_wait(int64_t retry_after_ms, int64_t window_left_ms);
 
 /* ---- protocol: classes of answers, retries, pacing -------------------------- */
 

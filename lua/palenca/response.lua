@@ -7,10 +7,10 @@ local response = {}
 
 -- Where the limit was hit, the end of the window tells as much as Retry-After.
 local function retry_after(result)
-  if result.retry_after or result.status ~= 429 or not result.rate_reset then
+  if result.retry_after or result.status ~= 429 then
     return result.retry_after
   end
-  return math.max(0, result.rate_reset - os.time())
+  return result.window_left
 end
 
 local function failure(result, fields)

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- Failures ---- */
@@ -175,6 +176,19 @@ static void test_temporary_answers(void **state) {
   assert_int_equal(stub_requests(f->server), 6);
 }
 
+static void test_a_status_of_a_server_in_between_is_temporary(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {
+      ANSWER("HTTP/1.1 520 Unknown\r\nContent-Length: 0\r\n\r\n"), ANSWER(OK_ANSWER),
+      ANSWER("HTTP/1.1 507 Full\r\nContent-Length: 0\r\n\r\n"), ANSWER(OK_ANSWER),
+      ANSWER("HTTP/1.1 501 Never\r\nContent-Length: 0\r\n\r\n"), ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = get(f);
+  assert_answered(run(f, &request), 200, "ok", 2);
+  assert_answered(run(f, &request), 200, "ok", 2);
+  assert_answered(run(f, &request), 501, "", 1);
+}
+
 static void test_429_is_repeated_when_the_server_says_even_to_create(void **state) {
   fixture *f = *state;
   static const stub_answer answers[] = {
@@ -189,6 +203,50 @@ static void test_429_is_repeated_when_the_server_says_even_to_create(void **stat
   assert_answered(run(f, &request), 200, "ok", 3);
   assert_true(now_ms() - start >= 1000);
   assert_int_equal(stub_requests(f->server), 3);
+}
+
+/* A 429 of a server whose clock is `ahead` seconds ahead of this one, and which says it if it `tells`
+ * the time. */
+static stub_answer limited_answer(char text[300], int ahead, bool tells) {
+  time_t server = time(NULL) + ahead;
+  struct tm parts;
+  char date[64] = "";
+  assert_non_null(gmtime_r(&server, &parts));
+  if (tells)
+    assert_true(strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts) > 0);
+  int size = snprintf(text, 300,
+                      "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nX-RateLimit-Reset: %lld\r\n%s"
+                      "Content-Length: 0\r\n\r\n",
+                      (long long)server + 1, date);
+  return (stub_answer){text, (size_t)size, STUB_KEEP};
+}
+
+static void assert_limited_for_a_second(fixture *f, int ahead, bool tells) {
+  char text[300];
+  const stub_answer answers[] = {limited_answer(text, ahead, tells), ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = limited(f, tells ? "tells" : "is silent", 100);
+  request.max_retries = 1;
+  request.deadline_ms = 30000; /* half a window */
+  int64_t start = now_ms();
+  assert_answered(run(f, &request), 200, "ok", 2);
+  assert_true(now_ms() - start >= 1000);
+}
+
+static void test_the_clock_of_the_server_is_ahead(void **state) {
+  assert_limited_for_a_second(*state, 600, true);
+}
+
+static void test_the_clock_of_the_server_is_a_little_ahead(void **state) {
+  assert_limited_for_a_second(*state, 45, true);
+}
+
+static void test_the_clock_of_the_server_is_behind(void **state) {
+  assert_limited_for_a_second(*state, -600, true);
+}
+
+static void test_the_clock_of_the_server_is_ahead_and_it_does_not_tell(void **state) {
+  assert_limited_for_a_second(*state, 600, false);
 }
 
 static void test_a_wait_too_long_is_left_to_the_caller(void **state) {
@@ -215,7 +273,12 @@ int main(void) {
       TEST(test_silence_ends_with_the_timeout),
       TEST(test_a_body_that_stops_ends_with_the_timeout),
       TEST(test_temporary_answers),
+      TEST(test_a_status_of_a_server_in_between_is_temporary),
       TEST(test_429_is_repeated_when_the_server_says_even_to_create),
+      TEST(test_the_clock_of_the_server_is_ahead),
+      TEST(test_the_clock_of_the_server_is_a_little_ahead),
+      TEST(test_the_clock_of_the_server_is_behind),
+      TEST(test_the_clock_of_the_server_is_ahead_and_it_does_not_tell),
       TEST(test_a_wait_too_long_is_left_to_the_caller),
   };
   return cmocka_run_group_tests_name("engine, retries", tests, NULL, NULL);

@@ -203,7 +203,19 @@ static void test_retry_after_forms(void **state) {
       {"999999999999999", 86400000},
       {"1234567890123456", -1},
       {"-1", -1},
-      {"1.5", -1},
+      {"1.5", 1500},
+      {"2.5", 2500},
+      {"0.25", 250},
+      {"2.0001", 2001},
+      {"2.0000", 2000},
+      {"0.00000000000000000001", 1},
+      {"86400.5", 86400000},
+      {"2.", -1},
+      {".5", -1},
+      {"2.5.1", -1},
+      {"2.-5", -1},
+      {"2,5", -1},
+      {"2e1", -1},
       {"1s", -1},
       {"-5", -1},
       {"abc", -1},
@@ -230,8 +242,21 @@ static void test_retry_after_forms(void **state) {
       {"Sun, 06 Nov 1994 24:49:37 GMT", -1},
       {"Sun, 06 Nov 1994 08:60:37 GMT", -1},
       {"Sun, 06 Nov 1994 08:49:61 GMT", -1},
-      {"Sunday, 06-Nov-94 08:49:37 GMT", -1},
-      {"Sun Nov  6 08:49:37 1994", -1},
+      {"Sunday, 06-Nov-94 08:49:39 GMT", 2000},
+      {"Sunday, 06-Nov-94 08:49:36 GMT", 0},
+      {"Sunday, 06-Nov-1994 08:49:39 GMT", -1},
+      {"Sunday, 06-Nov-94 08:49:39", -1},
+      {"Sunday, 6-Nov-94 08:49:39 GMT", -1},
+      {"Sunday, 06-Nov-44 08:49:39 GMT", 86400000},
+      {"Sunday, 06-Nov-45 08:49:39 GMT", -1},
+      {"Sun Nov  6 08:49:39 1994", 2000},
+      {"Sun Nov 06 08:49:39 1994", 2000},
+      {"Sun Nov 10 08:49:39 1994", 86400000},
+      {"Sun Nov  6 08:49:36 1994", 0},
+      {"Sun Nov 6 08:49:39 1994", -1},
+      {"Sun Nov  16 08:49:39 1994", -1},
+      {"Sun Nov  6 08:49:39 1994 GMT", -1},
+      {"Su Nov  6 08:49:39 1994", -1},
   };
   for (size_t i = 0; i < LENGTH(rows); i++) {
     char line[128];
@@ -243,6 +268,49 @@ static void test_retry_after_forms(void **state) {
   }
 }
 
+/* The response's own date is the server's clock, wherever it stands. */
+static void test_dates_are_counted_from_that_of_the_response(void **state) {
+  (void)state;
+  static const char date[] = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+                    retry[] = "Retry-After: Sun, 06 Nov 1994 08:49:39 GMT\r\n",
+                    reset[] = "X-RateLimit-Reset: 784111780\r\n";
+  static const int64_t clocks[] = {NOW, NOW - 600, NOW + 600, NOW - 86400 * 365, 0};
+  for (size_t i = 0; i < LENGTH(clocks) * 2; i++) {
+    palenca_meta meta;
+    palenca_meta_clear(&meta);
+    int64_t clock = clocks[i / 2];
+    read_bytes(&meta, i % 2 == 0 ? date : retry, strlen(i % 2 == 0 ? date : retry), clock);
+    read_bytes(&meta, reset, strlen(reset), clock);
+    read_bytes(&meta, i % 2 == 0 ? retry : date, strlen(i % 2 == 0 ? retry : date), clock);
+    assert_int_equal(meta.retry_after_ms, 2000);
+    assert_int_equal(palenca_meta_window_left(&meta, clock * 1000), 3000);
+  }
+}
+
+static void test_a_date_that_is_none_changes_nothing(void **state) {
+  (void)state;
+  static const char *const lines[] = {"Retry-After: Sun, 06 Nov 1994 08:49:39 GMT\r\n",
+                                      "Date: yesterday\r\n", "X-RateLimit-Reset: 784111780\r\n"};
+  palenca_meta meta;
+  palenca_meta_clear(&meta);
+  assert_int_equal(palenca_meta_window_left(&meta, NOW * 1000), -1);
+  for (size_t i = 0; i < LENGTH(lines); i++)
+    read_bytes(&meta, lines[i], strlen(lines[i]), NOW);
+  assert_int_equal(meta.retry_after_ms, 2000);
+  assert_int_equal(palenca_meta_window_left(&meta, NOW * 1000 + 1), 2999);
+  assert_int_equal(palenca_meta_window_left(&meta, NOW * 1000 + 3001), 0);
+  read_bytes(&meta, "Retry-After: 7\r\n", 16, NOW);
+  read_bytes(&meta, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 37, NOW);
+  assert_int_equal(meta.retry_after_ms, 7000);
+}
+
+static void assert_waits(const char *line, time_t now, int64_t expected) {
+  palenca_meta meta;
+  palenca_meta_clear(&meta);
+  read_bytes(&meta, line, strlen(line), (int64_t)now);
+  assert_int_equal(meta.retry_after_ms, expected);
+}
+
 /* Against the C library's calendar, over all months of two centuries and their ends. */
 static void test_dates_agree_with_the_calendar(void **state) {
   (void)state;
@@ -252,10 +320,13 @@ static void test_dates_agree_with_the_calendar(void **state) {
     char line[128];
     assert_non_null(gmtime_r(&moment, &parts));
     assert_true(strftime(line, sizeof line, "Retry-After: %a, %d %b %Y %H:%M:%S GMT", &parts) > 0);
-    palenca_meta meta;
-    palenca_meta_clear(&meta);
-    read_bytes(&meta, line, strlen(line), (int64_t)moment - 41);
-    assert_int_equal(meta.retry_after_ms, 41000);
+    assert_waits(line, moment - 41, 41000);
+    size_t size = strftime(line, sizeof line, "Retry-After: %A, %d-%b-", &parts);
+    size += (size_t)snprintf(line + size, sizeof line - size, "%02d ", parts.tm_year % 100);
+    assert_true(strftime(line + size, sizeof line - size, "%H:%M:%S GMT", &parts) > 0);
+    assert_waits(line, moment - 41, 41000);
+    assert_true(strftime(line, sizeof line, "Retry-After: %a %b %e %H:%M:%S %Y", &parts) > 0);
+    assert_waits(line, moment - 41, 41000);
   }
 }
 
@@ -270,6 +341,9 @@ static uint64_t next_random(uint64_t *seed) {
 static void test_garbage_leaves_sane_values(void **state) {
   (void)state;
   static const char *const lines[] = {"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+                                      "Retry-After: Sunday, 06-Nov-94 08:49:37 GMT\r\n",
+                                      "Retry-After: Sun Nov  6 08:49:37 1994\r\n",
+                                      "Retry-After: 2.5\r\n",
                                       "X-RateLimit-Remaining: 119\r\n", "X-Request-Id: 7f3a\r\n"};
   uint64_t seed = 88172645463325252u;
   for (int round = 0; round < 100000; round++) {
@@ -301,6 +375,8 @@ int main(void) {
       cmocka_unit_test(test_a_later_line_replaces_an_earlier_one),
       cmocka_unit_test(test_request_ids_are_bounded_and_keep_colons),
       cmocka_unit_test(test_retry_after_forms),
+      cmocka_unit_test(test_dates_are_counted_from_that_of_the_response),
+      cmocka_unit_test(test_a_date_that_is_none_changes_nothing),
       cmocka_unit_test(test_dates_agree_with_the_calendar),
       cmocka_unit_test(test_garbage_leaves_sane_values),
   };

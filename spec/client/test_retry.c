@@ -70,6 +70,10 @@ static void test_what_is_repeated(void **state) {
       {PALENCA_OK, 408, true, true},      {PALENCA_OK, 500, true, true},
       {PALENCA_OK, 502, true, true},      {PALENCA_OK, 503, true, true},
       {PALENCA_OK, 504, true, true},      {PALENCA_OK, 429, true, true},
+      {PALENCA_OK, 507, true, true},      {PALENCA_OK, 509, true, true},
+      {PALENCA_OK, 520, true, true},      {PALENCA_OK, 522, true, true},
+      {PALENCA_OK, 529, true, true},      {PALENCA_OK, 530, true, true},
+      {PALENCA_OK, 598, true, true},      {PALENCA_OK, 599, true, true},
       {PALENCA_OK, 429, true, false},     {PALENCA_NETWORK, 0, true, true},
       {PALENCA_NETWORK, 0, false, true},  {PALENCA_NETWORK, 0, false, false},
       {PALENCA_NETWORK, 200, true, true}, {PALENCA_TIMEOUT, 0, true, true},
@@ -98,6 +102,10 @@ static void test_what_is_not_repeated(void **state) {
       {PALENCA_OK, 404, true, true},       {PALENCA_OK, 409, true, true},
       {PALENCA_OK, 422, true, true},       {PALENCA_OK, 501, true, true},
       {PALENCA_OK, 505, true, true},       {PALENCA_OK, 408, true, false},
+      {PALENCA_OK, 506, true, true},       {PALENCA_OK, 508, true, true},
+      {PALENCA_OK, 510, true, true},       {PALENCA_OK, 511, true, true},
+      {PALENCA_OK, 526, true, true},       {PALENCA_OK, 600, true, true},
+      {PALENCA_OK, 507, true, false},      {PALENCA_OK, 520, true, false},
       {PALENCA_OK, 500, true, false},      {PALENCA_OK, 502, true, false},
       {PALENCA_OK, 503, true, false},      {PALENCA_OK, 504, true, false},
       {PALENCA_NETWORK, 0, true, false},   {PALENCA_TIMEOUT, 0, true, false},
@@ -213,13 +221,31 @@ static void test_patience_ends(void **state) {
     attempt.retry_after_ms = beyond[i];
     assert_false(palenca_retry_decide(&attempt, 0).retry);
     assert_false(palenca_retry_decide(&attempt, UINT64_MAX).retry);
-    attempt.retry_after_ms = 1;
+    attempt.retry_after_ms = -1;
     attempt.window_left_ms = beyond[i];
     assert_false(palenca_retry_decide(&attempt, 0).retry);
     attempt = attempt_of(&(failure){PALENCA_OK, 503, true, true});
     attempt.retry_after_ms = beyond[i];
     assert_false(palenca_retry_decide(&attempt, 0).retry);
   }
+}
+
+/* No window lasts so long: one of the two clocks is wrong, and Retry-After does not depend on it. */
+static void test_a_window_that_cannot_be_does_not_count_beside_retry_after(void **state) {
+  (void)state;
+  static const int64_t lefts[] = {62001, 120001, 602000, 86400000, INT64_MAX};
+  for (size_t i = 0; i < LENGTH(lefts); i++) {
+    palenca_attempt attempt = attempt_of(&(failure){PALENCA_OK, 429, true, true});
+    attempt.retry_after_ms = 2000;
+    attempt.window_left_ms = lefts[i];
+    assert_true(palenca_retry_decide(&attempt, 0).retry);
+    assert_int_equal(palenca_retry_decide(&attempt, 0).wait_ms, 2000);
+    assert_int_equal(palenca_limit_wait(2000, lefts[i]), 2000);
+    assert_int_equal(palenca_limit_wait(-1, lefts[i]), lefts[i]);
+  }
+  assert_int_equal(palenca_limit_wait(2000, 62000), 62000);
+  assert_int_equal(palenca_limit_wait(2000, -1), 2000);
+  assert_int_equal(palenca_limit_wait(-1, -1), -1);
 }
 
 int main(void) {
@@ -233,6 +259,7 @@ int main(void) {
       cmocka_unit_test(test_never_sooner_than_the_server_asked),
       cmocka_unit_test(test_the_window_counts_for_429_alone),
       cmocka_unit_test(test_patience_ends),
+      cmocka_unit_test(test_a_window_that_cannot_be_does_not_count_beside_retry_after),
   };
   return cmocka_run_group_tests_name("retry", tests, NULL, NULL);
 }

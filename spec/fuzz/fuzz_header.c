@@ -5,6 +5,8 @@
 static void check_meta(const palenca_meta *meta) {
   MUST(meta->rate_limit >= -1 && meta->rate_remaining >= -1 && meta->rate_reset >= -1);
   MUST(meta->retry_after_ms >= -1 && meta->retry_after_ms <= 86400 * 1000);
+  MUST(meta->retry_at >= -1 && meta->server_time >= -1);
+  MUST(palenca_meta_window_left(meta, 1750420800000) >= -1);
   const char *end = memchr(meta->request_id, '\0', sizeof meta->request_id);
   MUST(end != NULL);
   for (const char *c = meta->request_id; c < end; c++)

@@ -1,11 +1,14 @@
 /* Checks what goes into a request's head, and reads what the API says in an answer's. */
 #include "protocol/error.h"
+#include "protocol/http_date.h"
 
 #include <string.h>
 #include <strings.h>
 
 /* Servers accept less, and curl not much more. */
 #define HEADER_MAX (32 * 1024)
+
+#define WAIT_MAX_MS 86400000
 
 bool palenca_method_check(const char *method, palenca_error *error) {
   size_t size = strlen(method);
@@ -48,6 +51,8 @@ void palenca_meta_clear(palenca_meta *meta) {
   meta->rate_remaining = -1;
   meta->rate_reset = -1;
   meta->retry_after_ms = -1;
+  meta->server_time = -1;
+  meta->retry_at = -1;
 }
 
 /* Decimal digits only, bounded; -1 for anything else. */
@@ -63,47 +68,49 @@ static int64_t read_number(const char *text, size_t size) {
   return value;
 }
 
-/* Days since 1970-01-01 in the Gregorian calendar. */
-static int64_t days_from_civil(int64_t year, int64_t month, int64_t day) {
-  int64_t y = month <= 2 ? year - 1 : year;
-  int64_t era = y / 400;
-  int64_t year_of_era = y - era * 400;
-  int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-  int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-  return era * 146097 + day_of_era - 719468;
-}
-
-/* "Sun, 06 Nov 1994 08:49:37 GMT" as Unix seconds, or -1. The two older forms
- * of HTTP dates are not sent by anything that speaks TLS 1.3. */
-static int64_t read_http_date(const char *text, size_t size) {
-  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  if (size != 29 || memcmp(text + 26, "GMT", 3) != 0 || text[3] != ',')
+/* "2", or "2.5", in milliseconds, rounded up; -1 for anything else. */
+static int64_t read_seconds(const char *text, size_t size) {
+  const char *point = memchr(text, '.', size);
+  size_t whole_size = point != NULL ? (size_t)(point - text) : size;
+  int64_t whole = read_number(text, whole_size), milliseconds = 0;
+  if (whole < 0 || (point != NULL && whole_size + 1 == size))
     return -1;
-  int64_t month = 0;
-  for (int64_t i = 0; i < 12; i++)
-    if (memcmp(text + 8, months + 3 * i, 3) == 0)
-      month = i + 1;
-  int64_t day = read_number(text + 5, 2);
-  int64_t year = read_number(text + 12, 4);
-  int64_t hour = read_number(text + 17, 2);
-  int64_t minute = read_number(text + 20, 2);
-  int64_t second = read_number(text + 23, 2);
-  if (month == 0 || day < 1 || day > 31 || year < 1970 || hour < 0 || hour > 23 || minute < 0 ||
-      minute > 59 || second < 0 || second > 60)
-    return -1;
-  return days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+  int64_t unit = 100;
+  bool has_rest = false;
+  for (size_t i = whole_size + 1; i < size; i++, unit /= 10) {
+    if (text[i] < '0' || text[i] > '9')
+      return -1;
+    milliseconds += (text[i] - '0') * unit;
+    has_rest = has_rest || (unit == 0 && text[i] != '0');
+  }
+  return whole * 1000 + milliseconds + has_rest;
 }
 
 /* No wait longer than a day is believed. */
-static int64_t read_retry_after(const char *text, size_t size, int64_t now_unix) {
-  int64_t seconds = read_number(text, size);
-  if (seconds < 0) {
-    int64_t date = read_http_date(text, size);
-    if (date < 0)
-      return -1;
-    seconds = date > now_unix ? date - now_unix : 0;
-  }
-  return (seconds > 86400 ? 86400 : seconds) * 1000;
+static int64_t believed(int64_t milliseconds) {
+  return milliseconds > WAIT_MAX_MS ? WAIT_MAX_MS : milliseconds;
+}
+
+/* A date is that of the server's clock, which the response's own date tells. */
+static void count_from_date(palenca_meta *meta, int64_t now_unix) {
+  if (meta->retry_at < 0)
+    return;
+  int64_t now = meta->server_time >= 0 ? meta->server_time : now_unix;
+  meta->retry_after_ms = meta->retry_at > now ? believed((meta->retry_at - now) * 1000) : 0;
+}
+
+static void read_retry_after(palenca_meta *meta, const char *text, size_t size, int64_t now_unix) {
+  int64_t wait = read_seconds(text, size);
+  meta->retry_after_ms = believed(wait);
+  meta->retry_at = wait < 0 ? http_date_read(text, size, now_unix) : -1;
+  count_from_date(meta, now_unix);
+}
+
+int64_t palenca_meta_window_left(const palenca_meta *meta, int64_t now_unix_ms) {
+  if (meta->rate_reset < 0)
+    return -1;
+  int64_t now = meta->server_time >= 0 ? meta->server_time * 1000 : now_unix_ms;
+  return meta->rate_reset * 1000 > now ? meta->rate_reset * 1000 - now : 0;
 }
 
 static bool name_is(const char *line, size_t size, const char *name) {
@@ -141,5 +148,9 @@ void palenca_meta_read(palenca_meta *meta, const char *line, size_t size, int64_
   else if (name_is(line, name_size, "x-ratelimit-reset"))
     meta->rate_reset = read_number(value, value_size);
   else if (name_is(line, name_size, "retry-after"))
-    meta->retry_after_ms = read_retry_after(value, value_size, now_unix);
+    read_retry_after(meta, value, value_size, now_unix);
+  else if (name_is(line, name_size, "date")) {
+    meta->server_time = http_date_read(value, value_size, now_unix);
+    count_from_date(meta, now_unix);
+  }
 }

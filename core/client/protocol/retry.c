@@ -7,8 +7,24 @@
 /* A server that names a wait beyond this is left to the caller. */
 #define PATIENCE_MS 120000
 
+/* Dates have whole seconds, and a response takes its time. */
+#define SKEW_MS 2000
+
+/* Servers in between have statuses of their own, such as 520 to 530, and all may pass; but for those
+ * of 5xx that will be the same until somebody changes something. */
 static bool is_temporary(int status) {
-  return status == 408 || status == 500 || status == 502 || status == 503 || status == 504;
+  switch (status) {
+  case 501: /* not implemented */
+  case 505: /* version of HTTP not supported */
+  case 506: /* variant also negotiates */
+  case 508: /* loop detected */
+  case 510: /* not extended */
+  case 511: /* a network's login page */
+  case 526: /* a certificate behind the proxy is not valid */
+    return false;
+  default:
+    return status == 408 || (status >= 500 && status <= 599);
+  }
 }
 
 static bool may_repeat(const palenca_attempt *attempt) {
@@ -22,6 +38,13 @@ static bool may_repeat(const palenca_attempt *attempt) {
   return attempt->repeatable || !attempt->sent;
 }
 
+int64_t palenca_limit_wait(int64_t retry_after_ms, int64_t window_left_ms) {
+  bool is_believed = window_left_ms <= PALENCA_RATE_WINDOW_MS + SKEW_MS;
+  if (window_left_ms > retry_after_ms && (is_believed || retry_after_ms < 0))
+    return window_left_ms;
+  return retry_after_ms;
+}
+
 palenca_decision palenca_retry_decide(const palenca_attempt *attempt, uint64_t random) {
   palenca_decision decision = {false, 0};
   if (attempt->number < 1 || attempt->number > attempt->max_retries || !may_repeat(attempt))
@@ -31,8 +54,8 @@ palenca_decision palenca_retry_decide(const palenca_attempt *attempt, uint64_t r
     ceiling = (int64_t)BACKOFF_BASE_MS << (attempt->number - 1);
   decision.wait_ms = (int64_t)(random % (uint64_t)(ceiling + 1));
   int64_t asked = attempt->retry_after_ms;
-  if (attempt->status == 429 && attempt->window_left_ms > asked)
-    asked = attempt->window_left_ms;
+  if (attempt->status == 429)
+    asked = palenca_limit_wait(asked, attempt->window_left_ms);
   if (asked > PATIENCE_MS)
     return decision;
   if (asked >= 0) /* the jitter keeps those that waited for the same moment apart */
