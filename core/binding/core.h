@@ -6,6 +6,8 @@
 
 #include <lua.h>
 
+#pragma GCC visibility push(hidden)
+
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif
@@ -25,5 +27,7 @@ void core_read_request(lua_State *L, int table, palenca_request *request);
  * userdata frees at its end, while making the table may raise. Answers 1. */
 int core_push_taken(lua_State *L, palenca_result **slot, palenca_result *result);
 void core_push_attempt(lua_State *L, const palenca_attempt_note *note);
+
+#pragma GCC visibility pop
 
 #endif

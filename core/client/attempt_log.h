@@ -4,6 +4,8 @@
 
 #include "palenca.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Zero-initialised. */
 typedef struct {
   palenca_attempt_note *ring; /* of PALENCA_ATTEMPTS_KEPT */
@@ -17,5 +19,7 @@ void attempt_log_add(attempt_log *log, const palenca_attempt_note *note);
 /* The oldest one; false if there is none. */
 bool attempt_log_take(attempt_log *log, palenca_attempt_note *note);
 void attempt_log_free(attempt_log *log);
+
+#pragma GCC visibility pop
 
 #endif

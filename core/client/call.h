@@ -6,6 +6,8 @@
 #include "pacers.h"
 #include "transport.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct call call;
 typedef struct lane lane;
 
@@ -55,5 +57,7 @@ void call_list_insert(call_list *list, call *one, call *after);
 call *call_list_find(const call_list *list, uint64_t id);
 /* Frees every call of a list. */
 void call_list_free(call_list *list);
+
+#pragma GCC visibility pop
 
 #endif

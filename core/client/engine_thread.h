@@ -6,6 +6,8 @@
 
 #include "palenca.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct engine_thread engine_thread;
 
 /* Starts the thread, which takes no signals; NULL on failure. */
@@ -34,5 +36,7 @@ const char *engine_thread_listen(engine_thread *thread, const char *parent, pale
 bool engine_thread_accept(engine_thread *thread, palenca_error *error);
 /* Makes the socket readable. */
 void engine_thread_wake(engine_thread *thread);
+
+#pragma GCC visibility pop
 
 #endif

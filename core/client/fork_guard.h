@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef struct {
   char *page; /* the kernel clears it in a child; NULL: it cannot, so ids are compared */
   pid_t process;
@@ -16,5 +18,7 @@ void fork_guard_free(fork_guard *guard);
 bool fork_guard_has_forked(const fork_guard *guard);
 /* From now on it is this process that counts. */
 void fork_guard_set(fork_guard *guard);
+
+#pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,8 @@
 #include "call.h"
 #include "pacers.h"
 
+#pragma GCC visibility push(hidden)
+
 enum {
   FRESH,
   BULK,
@@ -29,5 +31,7 @@ lane *lanes_find(lane **first, palenca_pacers *pacers, const call *one);
 void lanes_free(lane *first, palenca_pacers *pacers);
 /* Where a call waits. */
 call_list *lane_queue(const call *one);
+
+#pragma GCC visibility pop
 
 #endif

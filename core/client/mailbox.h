@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#pragma GCC visibility push(hidden)
+
 /* Inside each thing that is handed over. */
 typedef struct letter letter;
 struct letter {
@@ -21,5 +23,7 @@ bool mailbox_put(mailbox *box, letter *one);
 
 /* All that is in it, the oldest first, linked by `next`; NULL if there is nothing. */
 letter *mailbox_take(mailbox *box);
+
+#pragma GCC visibility pop
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "palenca.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct pace_file pace_file;
 
 /* The directory of this user's files below `parent`, made if need be, that nobody else can look
@@ -19,5 +21,7 @@ void pace_file_close(pace_file *file);
  * put back. False if somebody else has it, for a moment: it never waits. */
 bool pace_file_take(pace_file *file, palenca_pace *pace);
 void pace_file_put_back(pace_file *file, const palenca_pace *pace);
+
+#pragma GCC visibility pop
 
 #endif

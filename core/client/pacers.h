@@ -5,6 +5,8 @@
 
 #include "palenca.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct pacer pacer;
 
 #define PACER_DIGEST_SIZE 32
@@ -25,5 +27,7 @@ void pacers_drop(palenca_pacers *pacers, pacer *one);
  * some room for others. */
 int64_t pacers_take(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now);
 void pacers_block(palenca_pacers *pacers, pacer *one, int64_t now, int64_t wait_ms);
+
+#pragma GCC visibility pop
 
 #endif

@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The library is linked statically. Its names are not to be seen outside of the program or module
+ * that it becomes a part of, which may be loaded by a program with the same names. */
+#pragma GCC visibility push(hidden)
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -359,5 +363,7 @@ size_t palenca_engine_active(const palenca_engine *engine);
 #ifdef __cplusplus
 }
 #endif
+
+#pragma GCC visibility pop
 
 #endif

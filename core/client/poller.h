@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef struct {
   struct pollfd *sockets; /* with room for PALENCA_WAKE_FDS_MAX more behind them */
   size_t count, capacity;
@@ -32,5 +34,7 @@ bool poller_take(poller *p, int *fd, short *what);
 /* A descriptor that is readable while something can be done with a socket; the poller's to close.
  * -1 on failure, and on systems without epoll. */
 int poller_fd(poller *p);
+
+#pragma GCC visibility pop
 
 #endif

@@ -2,11 +2,16 @@
 #include "transport.h"
 
 #include "clock.h"
+#include "pin.h"
 #include "poller.h"
 #include "protocol/error.h"
 
 #if !__has_include(<curl/curl.h>)
 #error "curl/curl.h is missing: install libcurl4-openssl-dev (Debian) or libcurl-devel (Fedora)"
+#endif
+#include <curl/curlver.h>
+#if LIBCURL_VERSION_NUM < 0x075700
+#error "libcurl 7.87 or later is needed; the headers that were found are of an older one"
 #endif
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -15,7 +20,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define CONNECT_TIMEOUT_MS 10000
 #define CURL_ASKS_BEFORE 1024 /* bytes of a body; newer curls wait with larger ones only */
 
 /* Used for one transfer after the other; its header lines stay, for most have the same. */
@@ -47,7 +51,9 @@ struct transport {
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
+/* Its thread that looks a name up may be at that for minutes, and outlive every Lua state. */
 static void init_curl(void) {
+  pin_code();
   curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
@@ -319,9 +325,8 @@ static bool set_request(CURL *easy, const transport_request *request) {
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-  curl_easy_setopt(
-      easy, CURLOPT_CONNECTTIMEOUT_MS,
-      (long)(request->timeout_ms < CONNECT_TIMEOUT_MS ? request->timeout_ms : CONNECT_TIMEOUT_MS));
+  /* else curl has a bound of its own for it */
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
   /* curl repeats a request by itself when a kept connection turns out closed,
    * after the server may have read it; what must not be done twice gets a
    * connection of its own. */

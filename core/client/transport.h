@@ -4,6 +4,8 @@
 
 #include "palenca.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct transport transport;
 
 typedef struct {
@@ -57,5 +59,7 @@ int64_t transport_next_deadline(const transport *transport);
 
 /* The next transfer that ended; false if there is none. */
 bool transport_take(transport *transport, transport_outcome *outcome);
+
+#pragma GCC visibility pop
 
 #endif

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <sys/un.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef struct {
   pthread_mutex_t mutex; /* no byte may go to a descriptor that is another's by now */
   int listener, peer;    /* -1: none */
@@ -27,5 +29,7 @@ bool wake_socket_open(wake_socket *wake, const char *parent, palenca_error *erro
 bool wake_socket_accept(wake_socket *wake, palenca_error *error);
 /* Makes the connection readable, if there is one. On any thread; never waits. */
 void wake_socket_send(wake_socket *wake);
+
+#pragma GCC visibility pop
 
 #endif

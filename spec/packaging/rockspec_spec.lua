@@ -21,6 +21,14 @@ local function shell(command, options)
   return status, out .. err
 end
 
+local BUILD = process.program():match("^(.*)/bin/")
+
+-- The names that a library shows to the program that loads it.
+local function exported(library)
+  local _, names = shell("nm -D --defined-only --format=just-symbols " .. library)
+  return names
+end
+
 -- A tree as it is after `git clone`; what one build leaves behind must not help another.
 local function clean_tree(directory)
   local status, said = shell(("cp -R core lua rockspec LICENSE README.md examples %s"
@@ -52,8 +60,7 @@ describe("the rockspecs", function()
   it("name every file that CMake installs as the module, and no other", function()
     local prefix, remove = process.directory()
     finally(remove)
-    local build = process.program():match("^(.*)/bin/")
-    local status, said = shell(("cmake --install %s --prefix %s"):format(build, prefix))
+    local status, said = shell(("cmake --install %s --prefix %s"):format(BUILD, prefix))
     assert.equal(0, status, said)
     for _, version in ipairs { "5.4", "5.3", "5.2", "5.1" } do
       local _, list = shell(("cd %s/share/lua/%s && find . -name '*.lua' | sort")
@@ -90,6 +97,15 @@ describe("the rockspecs", function()
   end)
 end)
 
+describe("the modules that CMake builds", function()
+  for _, directory in ipairs { "5.4", "luajit" } do
+    it("export nothing but what opens them: " .. directory, function()
+      assert.equal("luaopen_palenca_core\n",
+        exported(("%s/lua/%s/palenca/core.so"):format(BUILD, directory)))
+    end)
+  end
+end)
+
 describe("luarocks make", function()
   local tree, remove
   before_each(function()
@@ -107,11 +123,19 @@ describe("luarocks make", function()
   local luas = {
     ["5.4"] = "/usr/bin/lua5.4", ["5.3"] = "/usr/bin/lua5.3", ["5.1"] = "/usr/bin/luajit",
   }
+  local tests = { ["5.4"] = "test_lua_state_lua54", ["5.1"] = "test_lua_state_luajit" }
   for version, interpreter in pairs(luas) do
     it("installs a module that works in " .. interpreter, function()
       local status, said = make(version)
       assert.equal(0, status, said)
       assert.is_nil(said:find("warning", 1, true), said)
+      local modules = tree .. "/rocks/lib/lua/" .. version
+      assert.equal("luaopen_palenca_core\n", exported(modules .. "/palenca/core.so"))
+      if tests[version] then
+        status, said = shell(BUILD .. "/spec/" .. tests[version],
+          { env = { SPEC_MODULES = modules } })
+        assert.equal(0, status, said)
+      end
       local sandbox, url, key = process.sandbox()
       local share = tree .. "/rocks/share/lua/" .. version
       local code, out, err = process.run(interpreter, { "examples/earnings.lua" }, {
@@ -148,4 +172,18 @@ describe("luarocks make", function()
       assert.truthy(said:find(package, 1, true), said)
     end)
   end
+
+  it("names the version of libcurl that is needed, if that of the headers is older", function()
+    local status, said = shell([[
+      set -e
+      mkdir include
+      cp -RL "$(pkg-config --variable=includedir libcurl)/curl" include/ 2>/dev/null ||
+        cp -RL /usr/include/$(gcc -print-multiarch)/curl include/
+      sed -i 's/^#define LIBCURL_VERSION .*/#define LIBCURL_VERSION "7.81.0"/;
+        s/^#define LIBCURL_VERSION_NUM .*/#define LIBCURL_VERSION_NUM 0x075100/' include/curl/curlver.h
+      luarocks --lua-version 5.4 make --deps-mode none --tree rocks ]] .. SCM
+      .. " CURL_INCDIR=$PWD/include", { cwd = tree })
+    assert.equal(1, status, said)
+    assert.truthy(said:match("error: ([^\n]*)"):find("libcurl 7.87 or later is needed", 1, true), said)
+  end)
 end)
