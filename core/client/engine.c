@@ -9,9 +9,13 @@
 #include "protocol/error.h"
 #include "transport.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+/* After a fork, until there is memory for connections of the child's own. */
+#define NO_MEMORY_PAUSE_MS 10
 
 #define MAX_IN_FLIGHT_DEFAULT 100 /* what servers allow on one HTTP/2 connection */
 
@@ -347,8 +351,10 @@ static int64_t until(int64_t moment, int64_t now) {
 int64_t palenca_engine_next_deadline(palenca_engine *engine) {
   start_afresh_after_fork(engine);
   int64_t now = clock_steady_ms();
-  if (engine->done_count > 0 || engine->transport == NULL)
+  if (engine->done_count > 0)
     return 0;
+  if (engine->transport == NULL)
+    return NO_MEMORY_PAUSE_MS;
   int64_t deadline = transport_next_deadline(engine->transport);
   if (engine->expiry != INT64_MAX)
     sooner(&deadline, until(engine->expiry, now));
@@ -385,11 +391,11 @@ size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *
   int64_t wait = palenca_engine_next_deadline(engine);
   if (wait < 0 || wait > max_wait)
     wait = max_wait > 0 ? max_wait : 0;
-  if (wait > INT32_MAX)
-    wait = INT32_MAX;
   if (engine->transport != NULL) {
     transport_wait(engine->transport, wait, wake_fds, wake_fd_count);
     work(engine);
+  } else {
+    poll(NULL, 0, (int)wait);
   }
   return engine->done_count;
 }

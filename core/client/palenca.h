@@ -311,8 +311,9 @@ uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *re
 int palenca_engine_fd(palenca_engine *engine);
 
 /* Works, and waits for at most `max_wait` ms if there is nothing to do: less if
- * a call moves on or one of `wake_fds` (further ones are ignored) is readable. Returns the
- * number of completed calls waiting to be taken. */
+ * a call moves on, one of `wake_fds` (further ones are ignored) is readable, or a
+ * signal comes, on which the caller may have to act. Returns the number of
+ * completed calls waiting to be taken. */
 size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *wake_fds,
                            size_t wake_fd_count);
 

@@ -3,6 +3,7 @@
 
 #include "palenca.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -93,9 +94,12 @@ void poller_forget(poller *p, int fd) {
     mirror_forget(p->mirror, fd);
 }
 
+/* A wait that a signal ends is not gone on with: who called may have to act on the signal. */
 void poller_wait(poller *p, int64_t max_wait, const int *fds, size_t count) {
   if (p->count + count == 0 && max_wait == 0)
     return;
+  if (max_wait > INT_MAX)
+    max_wait = INT_MAX;
   if (!reserve(p)) {
     poll(NULL, 0, max_wait < 10 ? (int)max_wait : 10); /* there is memory later, or never */
     return;

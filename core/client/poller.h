@@ -24,7 +24,7 @@ bool poller_watch(poller *p, int fd, bool in, bool out);
 void poller_forget(poller *p, int fd);
 
 /* Waits for at most `max_wait` ms until something can be done with a socket, or one of `fds`
- * (PALENCA_WAKE_FDS_MAX at most) is readable. */
+ * (PALENCA_WAKE_FDS_MAX at most) is readable, or a signal comes. */
 void poller_wait(poller *p, int64_t max_wait, const int *fds, size_t count);
 
 /* The next socket with which, at the end of the last wait, something could be done, and what: of

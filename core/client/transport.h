@@ -46,8 +46,9 @@ void transport_cancel(transport *transport, void *transfer);
 /* Does what could be done when the last wait ended, and what is due. */
 void transport_perform(transport *transport);
 
-/* Waits for at most `max_wait` ms until there is something to do, or one of
- * the caller's descriptors (PALENCA_WAKE_FDS_MAX at most) is readable. */
+/* Waits for at most `max_wait` ms until there is something to do, one of the
+ * caller's descriptors (PALENCA_WAKE_FDS_MAX at most) is readable, or a signal
+ * comes. */
 void transport_wait(transport *transport, int64_t max_wait, const int *wake_fds,
                     size_t wake_fd_count);
 

@@ -1,5 +1,5 @@
---- A program with Lua states that come and go, under valgrind: nothing is read that was not written,
--- or after it was freed, whatever still runs when a state ends.
+--- A program with Lua states that come and go, under valgrind: nothing is read that was freed, or
+-- that was never written, whatever still runs when a state ends.
 local process = require("spec.support.process")
 
 local TESTS = process.program():match("^(.*)/bin/") .. "/spec/test_lua_state_"

@@ -180,10 +180,12 @@ describe("luarocks make", function()
       cp -RL "$(pkg-config --variable=includedir libcurl)/curl" include/ 2>/dev/null ||
         cp -RL /usr/include/$(gcc -print-multiarch)/curl include/
       sed -i 's/^#define LIBCURL_VERSION .*/#define LIBCURL_VERSION "7.81.0"/;
-        s/^#define LIBCURL_VERSION_NUM .*/#define LIBCURL_VERSION_NUM 0x075100/' include/curl/curlver.h
+        s/^#define LIBCURL_VERSION_NUM .*/#define LIBCURL_VERSION_NUM 0x075100/' \
+        include/curl/curlver.h
       luarocks --lua-version 5.4 make --deps-mode none --tree rocks ]] .. SCM
       .. " CURL_INCDIR=$PWD/include", { cwd = tree })
     assert.equal(1, status, said)
-    assert.truthy(said:match("error: ([^\n]*)"):find("libcurl 7.87 or later is needed", 1, true), said)
+    local first = said:match("error: ([^\n]*)")
+    assert.truthy(first:find("libcurl 7.87 or later is needed", 1, true), said)
   end)
 end)

@@ -35,8 +35,8 @@ static bool take_digits(cursor *from, int count, int64_t *value) {
 /* It says nothing that the rest does not. */
 static bool take_weekday(cursor *from) {
   const char *start = from->at;
-  while (from->at < from->end && ((*from->at >= 'a' && *from->at <= 'z') ||
-                                  (*from->at >= 'A' && *from->at <= 'Z')))
+  while (from->at < from->end &&
+         ((*from->at >= 'a' && *from->at <= 'z') || (*from->at >= 'A' && *from->at <= 'Z')))
     from->at++;
   return from->at - start >= 3;
 }

@@ -1,4 +1,5 @@
---- The runtime of a plain script: the caller waits, and works the engine while it does.
+--- The runtime of a plain script: the caller waits, and works the engine while it does; so calls
+-- that were submitted go on while it sleeps.
 -- @module palenca.runtime.blocking
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
@@ -26,10 +27,15 @@ function blocking.new()
     cancel = function(call)
       own:cancel(call)
     end,
+    -- A signal, or a call that moves on, ends a step early. A signal has to come back to Lua, whose
+    -- interpreter may want to end the script.
     sleep = function(seconds)
-      local waited = core.engine()
-      waited:step(seconds)
-      waited:close()
+      local due = core.steady_time() + seconds
+      local left = seconds
+      while left > 0 do
+        own:step(left, nothing)
+        left = due - core.steady_time()
+      end
     end,
   }
 end
