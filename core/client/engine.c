@@ -99,6 +99,13 @@ static char *take_buffer(palenca_buffer *buffer, size_t *size) {
   return data;
 }
 
+static void forget(palenca_engine *engine, call *one) {
+  one->lane->calls--;
+  call_list_remove(one);
+  call_free(one);
+  engine->active--;
+}
+
 static void complete(palenca_engine *engine, call *one, const transport_outcome *outcome,
                      const palenca_meta *meta) {
   call_result *done = one->result;
@@ -112,9 +119,7 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
   if (one->keep_headers)
     result->headers = take_buffer(&one->header_out, &result->headers_size);
   result->body = take_buffer(&one->body_out, &result->body_size);
-  call_list_remove(one);
-  call_free(one);
-  engine->active--;
+  forget(engine, one);
   *(engine->done_last != NULL ? &engine->done_last->next : &engine->done_first) = &done->letter;
   engine->done_last = &done->letter;
   engine->done_count++;
@@ -331,6 +336,7 @@ bool engine_adopt(palenca_engine *engine, call *one) {
       (one->observe && !attempt_log_reserve(&engine->attempts)))
     return false;
   one->lane = found;
+  found->calls++;
   expire_no_later(engine, one->deadline);
   call_list_insert(lane_queue(one), one, lane_queue(one)->last);
   engine->active++;
@@ -382,6 +388,7 @@ static void work(palenca_engine *engine) {
   transport_perform(engine->transport);
   while (transport_take(engine->transport, &outcome))
     finish_attempt(engine, &outcome);
+  lanes_drop_unused(&engine->lanes, engine->pacers);
 }
 
 size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *wake_fds,
@@ -429,9 +436,8 @@ bool palenca_engine_cancel(palenca_engine *engine, uint64_t id) {
     transport_cancel(engine->transport, one->transfer);
     engine->in_flight--;
   }
-  call_list_remove(one);
-  call_free(one);
-  engine->active--;
+  forget(engine, one);
+  lanes_drop_unused(&engine->lanes, engine->pacers);
   return true;
 }
 

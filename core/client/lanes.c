@@ -29,6 +29,19 @@ lane *lanes_find(lane **first, palenca_pacers *pacers, const call *one) {
   return found != NULL ? found : made;
 }
 
+void lanes_drop_unused(lane **first, palenca_pacers *pacers) {
+  while (*first != NULL) {
+    lane *one = *first;
+    if (one->calls > 0) {
+      first = &one->next;
+      continue;
+    }
+    *first = one->next;
+    pacers_drop(pacers, one->pacer);
+    free(one);
+  }
+}
+
 void lanes_free(lane *first, palenca_pacers *pacers) {
   while (first != NULL) {
     lane *next = first->next;

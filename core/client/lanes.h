@@ -21,12 +21,15 @@ typedef struct {
 
 struct lane {
   pacer *pacer; /* NULL: unlimited */
+  size_t calls; /* that have not ended, wherever they are; the engine counts them */
   turn_queue queues[PRIORITIES];
   lane *next;
 };
 
 /* The lane of a call, made if need be; NULL: out of memory. */
 lane *lanes_find(lane **first, palenca_pacers *pacers, const call *one);
+/* Frees those without calls, and lets go of what their keys took: keys come and go. */
+void lanes_drop_unused(lane **first, palenca_pacers *pacers);
 /* Frees the lanes with their calls. */
 void lanes_free(lane *first, palenca_pacers *pacers);
 /* Where a call waits. */

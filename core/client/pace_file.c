@@ -61,7 +61,7 @@ static bool is_current(int fd, int64_t now) {
 }
 
 /* Keys come and go. Whoever opens a file just then notices that it is none any more. */
-static void remove_old(int directory) {
+void pace_directory_clean(int directory) {
   int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
   for (struct dirent *one; files != NULL && (one = readdir(files)) != NULL;) {
@@ -92,7 +92,7 @@ int pace_directory_open(const char *parent, palenca_error *error) {
   }
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd >= 0 && fstat(fd, &is) == 0 && is.st_uid == geteuid() && (is.st_mode & 077) == 0) {
-    remove_old(fd);
+    pace_directory_clean(fd);
     return fd;
   }
   palenca_error_set(error, PALENCA_USAGE, "%s: %s", path,
@@ -106,7 +106,11 @@ int pace_directory_open(const char *parent, palenca_error *error) {
 
 /* Allocated whole, so that a full disk is an error here and no signal later. */
 static bool map(pace_file *file) {
-  if (posix_fallocate(file->fd, 0, (off_t)file->size) != 0)
+  int problem;
+  do /* a signal ends it on some file systems */
+    problem = posix_fallocate(file->fd, 0, (off_t)file->size);
+  while (problem == EINTR);
+  if (problem != 0)
     return false;
   void *memory = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
   file->content = memory != MAP_FAILED ? memory : NULL;
@@ -114,11 +118,12 @@ static bool map(pace_file *file) {
 }
 
 /* Somebody may be about to remove it. */
-#define OPEN_ATTEMPTS 1000
+#define OPEN_PATIENCE_MS 1000
 
 static int open_shared(int directory, const char *name) {
   static const struct timespec moment = {.tv_nsec = 1000000};
-  for (int i = 0; i < OPEN_ATTEMPTS; i++) {
+  int64_t end = clock_steady_ms() + OPEN_PATIENCE_MS;
+  do {
     struct stat is;
     int fd = openat(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -127,7 +132,7 @@ static int open_shared(int directory, const char *name) {
       return fd;
     close(fd);
     nanosleep(&moment, NULL);
-  }
+  } while (clock_steady_ms() < end);
   return -1;
 }
 

@@ -9,9 +9,10 @@
 typedef struct pace_file pace_file;
 
 /* The directory of this user's files below `parent`, made if need be, that nobody else can look
- * into; -1 with `error` set if there can be none. Files that nobody has open and that say nothing
- * any more are removed. */
+ * into; -1 with `error` set if there can be none. It is cleaned. */
 int pace_directory_open(const char *parent, palenca_error *error);
+/* Removes the files that nobody has open and that say nothing any more. */
+void pace_directory_clean(int directory);
 
 /* The file of that name, made if need be; NULL if it cannot be had. */
 pace_file *pace_file_open(int directory, const char *name, size_t limit);

@@ -30,10 +30,18 @@ struct palenca_pacers {
   pthread_mutex_t mutex;
   size_t references;
   int directory; /* of files; -1: none */
-  pacer *first;
+  size_t opened; /* files, since the directory was cleaned */
+  pacer *first;  /* the one that was asked for last comes first */
 };
 
 #define BUSY_MS 1
+
+/* So many are kept open that no engine has, so that keys that take turns are not opened each time.
+ */
+#define IDLE_FILES_MAX 16
+
+/* A process that goes on for long comes by many keys. */
+#define OPENED_MAX 256
 
 static void free_pacer(pacer *one) {
   palenca_pace_free(&one->pace);
@@ -41,16 +49,20 @@ static void free_pacer(pacer *one) {
   free(one);
 }
 
-static bool is_wanted(const pacer *one, int64_t now) {
-  return one->references > 0 ||
-         (one->file == NULL && palenca_pace_wait(&one->pace, now, one->limit - 1) > 0);
+static bool is_wanted(const pacer *one, int64_t now, size_t *idle_files) {
+  if (one->references > 0)
+    return true;
+  if (one->file != NULL)
+    return ++*idle_files <= IDLE_FILES_MAX;
+  return palenca_pace_wait(&one->pace, now, one->limit - 1) > 0;
 }
 
-/* Frees those that no engine has and that would hold nobody back. */
+/* Frees those that no engine has and that would hold nobody back. What a file says stays there. */
 static void sweep(palenca_pacers *pacers, int64_t now) {
+  size_t idle_files = 0;
   for (pacer **at = &pacers->first; *at != NULL;) {
     pacer *one = *at;
-    if (is_wanted(one, now)) {
+    if (is_wanted(one, now, &idle_files)) {
       at = &one->next;
     } else {
       *at = one->next;
@@ -134,8 +146,11 @@ void palenca_pacers_release(palenca_pacers *pacers) {
   free(pacers);
 }
 
-static pace_file *open_file(const palenca_pacers *pacers, const unsigned char *digest,
-                            size_t limit) {
+static pace_file *open_file(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
+  if (++pacers->opened > OPENED_MAX) {
+    pace_directory_clean(pacers->directory);
+    pacers->opened = 0;
+  }
   char name[2 * PACER_DIGEST_SIZE + 32];
   for (size_t i = 0; i < PACER_DIGEST_SIZE; i++)
     snprintf(name + 2 * i, 3, "%02x", digest[i]);
@@ -143,7 +158,7 @@ static pace_file *open_file(const palenca_pacers *pacers, const unsigned char *d
   return pace_file_open(pacers->directory, name, limit);
 }
 
-static pacer *add(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
+static pacer *new_pacer(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
   sweep(pacers, clock_steady_ms());
   pacer *one = calloc(1, sizeof *one);
   if (one == NULL)
@@ -157,8 +172,6 @@ static pacer *add(palenca_pacers *pacers, const unsigned char *digest, size_t li
     return NULL;
   }
   memcpy(one->digest, digest, sizeof one->digest);
-  one->next = pacers->first;
-  pacers->first = one;
   return one;
 }
 
@@ -166,16 +179,28 @@ void pacers_digest(const char *key, size_t key_size, unsigned char digest[PACER_
   SHA256((const unsigned char *)key, key_size, digest);
 }
 
+/* Takes it out of the set. */
+static pacer *take_out(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
+  for (pacer **at = &pacers->first; *at != NULL; at = &(*at)->next) {
+    pacer *one = *at;
+    if (one->limit == limit && memcmp(one->digest, digest, sizeof one->digest) == 0) {
+      *at = one->next;
+      return one;
+    }
+  }
+  return NULL;
+}
+
 pacer *pacers_find(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
   pthread_mutex_lock(&pacers->mutex);
-  pacer *one = pacers->first;
-  while (one != NULL &&
-         (one->limit != limit || memcmp(one->digest, digest, sizeof one->digest) != 0))
-    one = one->next;
+  pacer *one = take_out(pacers, digest, limit);
   if (one == NULL)
-    one = add(pacers, digest, limit);
-  if (one != NULL)
+    one = new_pacer(pacers, digest, limit);
+  if (one != NULL) {
     one->references++;
+    one->next = pacers->first;
+    pacers->first = one;
+  }
   pthread_mutex_unlock(&pacers->mutex);
   return one;
 }
@@ -184,7 +209,8 @@ void pacers_drop(palenca_pacers *pacers, pacer *one) {
   if (one == NULL)
     return;
   pthread_mutex_lock(&pacers->mutex);
-  one->references--;
+  if (--one->references == 0 && one->file != NULL)
+    sweep(pacers, clock_steady_ms());
   pthread_mutex_unlock(&pacers->mutex);
 }
 
@@ -216,14 +242,14 @@ int64_t pacers_take(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now) 
   return wait;
 }
 
-/* For so many milliseconds another process may have a file. */
-#define PATIENCE 100
+/* For so long another process may have a file. */
+#define PATIENCE_MS 100
 
 void pacers_block(palenca_pacers *pacers, pacer *one, int64_t now, int64_t wait_ms) {
   static const struct timespec moment = {.tv_nsec = 1000000};
   pthread_mutex_lock(&pacers->mutex);
   bool begun = begin(one);
-  for (int i = 0; !begun && i < PATIENCE; i++) {
+  for (int64_t until = clock_steady_ms() + PATIENCE_MS; !begun && clock_steady_ms() < until;) {
     nanosleep(&moment, NULL);
     begun = begin(one);
   }

@@ -2,18 +2,11 @@
 #include "transport.h"
 
 #include "clock.h"
+#include "curl_headers.h"
 #include "pin.h"
 #include "poller.h"
 #include "protocol/error.h"
 
-#if !__has_include(<curl/curl.h>)
-#error "curl/curl.h is missing: install libcurl4-openssl-dev (Debian) or libcurl-devel (Fedora)"
-#endif
-#include <curl/curlver.h>
-#if LIBCURL_VERSION_NUM < 0x075700
-#error "libcurl 7.87 or later is needed; the headers that were found are of an older one"
-#endif
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>

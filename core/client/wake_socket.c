@@ -92,6 +92,8 @@ bool wake_socket_accept(wake_socket *wake, palenca_error *error) {
   int found = -1;
   while (found < 0 && wake->listener >= 0) {
     int connection = accept4(wake->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (connection < 0 && (errno == EINTR || errno == ECONNABORTED))
+      continue;
     if (connection < 0)
       break;
     if (is_own(connection))

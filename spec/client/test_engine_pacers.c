@@ -4,9 +4,12 @@
 #include "engine_thread.h"
 #include "pacers.h"
 
+#include <dirent.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -170,6 +173,118 @@ static void test_keys_that_nobody_uses_take_no_memory(void **state) {
   palenca_pacers_release(pacers);
 }
 
+/* ---- Many keys ---- */
+
+static char parent[64];
+
+static int make_parent(void **state) {
+  snprintf(parent, sizeof parent, "/tmp/palenca-spec-XXXXXX");
+  return mkdtemp(parent) == NULL || set_up(state);
+}
+
+static int remove_parent(void **state) {
+  char command[128];
+  snprintf(command, sizeof command, "rm -rf '%s'", parent);
+  return tear_down(state) | system(command);
+}
+
+static size_t count_entries(const char *path) {
+  DIR *all = opendir(path);
+  assert_non_null(all);
+  size_t count = 0;
+  while (readdir(all) != NULL)
+    count++;
+  closedir(all);
+  return count;
+}
+
+/* One request with each of so many keys, one after the other. */
+static void use_keys(fixture *f, int from, int to) {
+  for (int i = from; i < to; i++) {
+    char key[32];
+    snprintf(key, sizeof key, "key %d", i);
+    palenca_request request = limited(f, key, 1);
+    assert_answered(run(f, &request), 200, "ok", 1);
+  }
+}
+
+static void test_keys_that_were_used_take_no_descriptor(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  palenca_pacers *pacers = palenca_pacers_share(parent, NULL);
+  assert_non_null(pacers);
+  start_with(f, &(stub_script){answers, LENGTH(answers), 0},
+             &(palenca_engine_options){.pacers = pacers});
+  palenca_pacers_release(pacers);
+  use_keys(f, 0, 40);
+  size_t descriptors = count_entries("/proc/self/fd");
+  use_keys(f, 40, 600);
+  assert_true(count_entries("/proc/self/fd") <= descriptors);
+  /* what the first one has sent is still known */
+  palenca_request request = limited(f, "key 0", 1);
+  (void)submit(f->engine, &request);
+  assert_held_back(f->engine);
+  assert_int_equal(stub_requests(f->server), 600);
+}
+
+static void test_a_call_that_is_given_up_leaves_no_descriptor(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  palenca_pacers *pacers = palenca_pacers_share(parent, NULL);
+  start_with(f, &(stub_script){answers, LENGTH(answers), 0},
+             &(palenca_engine_options){.pacers = pacers});
+  palenca_pacers_release(pacers);
+  size_t descriptors = count_entries("/proc/self/fd");
+  uint64_t ids[200];
+  for (size_t i = 0; i < LENGTH(ids); i++) {
+    char key[32];
+    snprintf(key, sizeof key, "key %zu", i);
+    palenca_request request = limited(f, key, 1);
+    ids[i] = submit(f->engine, &request);
+  }
+  for (size_t i = 0; i < LENGTH(ids); i++)
+    assert_true(palenca_engine_cancel(f->engine, ids[i]));
+  assert_true(count_entries("/proc/self/fd") <= descriptors + 16);
+}
+
+/* Those of keys that nobody has used for longer than a window, of which this one says nothing. */
+static void test_files_of_keys_long_gone_are_removed(void **state) {
+  (void)state;
+  palenca_pacers *pacers = palenca_pacers_share(parent, NULL);
+  char path[128];
+  snprintf(path, sizeof path, "%s/palenca-%lu", parent, (unsigned long)geteuid());
+  for (int i = 0; i < 2000; i++) {
+    unsigned char digest[PACER_DIGEST_SIZE] = {0};
+    memcpy(digest, &i, sizeof i);
+    pacers_drop(pacers, pacers_find(pacers, digest, 1));
+  }
+  assert_true(count_entries(path) < 300);
+  palenca_pacers_release(pacers);
+}
+
+/* The allocator of a sanitizer counts nothing. */
+static size_t allocated(void) {
+  struct mallinfo2 now = mallinfo2();
+  return now.uordblks + now.hblkhd;
+}
+
+static void test_keys_that_were_given_up_take_no_memory(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  size_t before = allocated();
+  for (int i = 0; i < 100; i++) {
+    palenca_request request = limited(f, "key", PALENCA_RATE_LIMIT_MAX - i);
+    uint64_t id = submit(f->engine, &request);
+    assert_true(palenca_engine_cancel(f->engine, id));
+  }
+  palenca_pacers *pacers = pacers_of_process();
+  unsigned char digest[PACER_DIGEST_SIZE] = {3};
+  pacers_drop(pacers, pacers_find(pacers, digest, 1)); /* sweeps */
+  palenca_pacers_release(pacers);
+  assert_true(allocated() < before + 2000000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_engines_share_the_limit_of_a_key),
@@ -179,6 +294,13 @@ int main(void) {
       TEST(test_a_child_knows_what_was_sent_before),
       cmocka_unit_test(test_a_fork_comes_at_any_moment),
       cmocka_unit_test(test_keys_that_nobody_uses_take_no_memory),
+      cmocka_unit_test_setup_teardown(test_keys_that_were_used_take_no_descriptor, make_parent,
+                                      remove_parent),
+      cmocka_unit_test_setup_teardown(test_a_call_that_is_given_up_leaves_no_descriptor,
+                                      make_parent, remove_parent),
+      cmocka_unit_test_setup_teardown(test_files_of_keys_long_gone_are_removed, make_parent,
+                                      remove_parent),
+      TEST(test_keys_that_were_given_up_take_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

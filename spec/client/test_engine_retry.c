@@ -180,8 +180,8 @@ static void test_a_status_of_a_server_in_between_is_temporary(void **state) {
   fixture *f = *state;
   static const stub_answer answers[] = {
       ANSWER("HTTP/1.1 520 Unknown\r\nContent-Length: 0\r\n\r\n"), ANSWER(OK_ANSWER),
-      ANSWER("HTTP/1.1 507 Full\r\nContent-Length: 0\r\n\r\n"), ANSWER(OK_ANSWER),
-      ANSWER("HTTP/1.1 501 Never\r\nContent-Length: 0\r\n\r\n"), ANSWER(OK_ANSWER)};
+      ANSWER("HTTP/1.1 507 Full\r\nContent-Length: 0\r\n\r\n"),    ANSWER(OK_ANSWER),
+      ANSWER("HTTP/1.1 501 Never\r\nContent-Length: 0\r\n\r\n"),   ANSWER(OK_ANSWER)};
   START(f, answers);
   palenca_request request = get(f);
   assert_answered(run(f, &request), 200, "ok", 2);
@@ -205,8 +205,8 @@ static void test_429_is_repeated_when_the_server_says_even_to_create(void **stat
   assert_int_equal(stub_requests(f->server), 3);
 }
 
-/* A 429 of a server whose clock is `ahead` seconds ahead of this one, and which says it if it `tells`
- * the time. */
+/* A 429 of a server whose clock is `ahead` seconds ahead of this one, and which says it if it
+ * `tells` the time. */
 static stub_answer limited_answer(char text[300], int ahead, bool tells) {
   time_t server = time(NULL) + ahead;
   struct tm parts;

@@ -344,7 +344,8 @@ static void test_garbage_leaves_sane_values(void **state) {
                                       "Retry-After: Sunday, 06-Nov-94 08:49:37 GMT\r\n",
                                       "Retry-After: Sun Nov  6 08:49:37 1994\r\n",
                                       "Retry-After: 2.5\r\n",
-                                      "X-RateLimit-Remaining: 119\r\n", "X-Request-Id: 7f3a\r\n"};
+                                      "X-RateLimit-Remaining: 119\r\n",
+                                      "X-Request-Id: 7f3a\r\n"};
   uint64_t seed = 88172645463325252u;
   for (int round = 0; round < 100000; round++) {
     char line[64];

@@ -230,7 +230,8 @@ static void test_patience_ends(void **state) {
   }
 }
 
-/* No window lasts so long: one of the two clocks is wrong, and Retry-After does not depend on it. */
+/* No window lasts so long: one of the two clocks is wrong, and Retry-After does not depend on it.
+ */
 static void test_a_window_that_cannot_be_does_not_count_beside_retry_after(void **state) {
   (void)state;
   static const int64_t lefts[] = {62001, 120001, 602000, 86400000, INT64_MAX};

@@ -10,8 +10,8 @@
 /* Dates have whole seconds, and a response takes its time. */
 #define SKEW_MS 2000
 
-/* Servers in between have statuses of their own, such as 520 to 530, and all may pass; but for those
- * of 5xx that will be the same until somebody changes something. */
+/* Servers in between have statuses of their own, such as 520 to 530, and all may pass; but for
+ * those of 5xx that will be the same until somebody changes something. */
 static bool is_temporary(int status) {
   switch (status) {
   case 501: /* not implemented */

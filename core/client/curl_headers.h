@@ -1,0 +1,14 @@
+/* The headers of libcurl, or what is missing of them. */
+#ifndef PALENCA_CURL_HEADERS_H
+#define PALENCA_CURL_HEADERS_H
+
+#if !__has_include(<curl/curl.h>)
+#error "curl/curl.h is missing: install libcurl4-openssl-dev (Debian) or libcurl-devel (Fedora)"
+#endif
+#include <curl/curlver.h>
+#if LIBCURL_VERSION_NUM < 0x075700
+#error "libcurl 7.87 or later is needed; the headers that were found are of an older one"
+#endif
+#include <curl/curl.h>
+
+#endif
