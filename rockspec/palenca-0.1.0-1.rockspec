@@ -83,6 +83,7 @@ build = {
     ["palenca.method"] = "lua/palenca/method.lua",
     ["palenca.nginx"] = "lua/palenca/nginx/init.lua",
     ["palenca.nginx.body"] = "lua/palenca/nginx/body.lua",
+    ["palenca.nginx.lua_state"] = "lua/palenca/nginx/lua_state.lua",
     ["palenca.nginx.redelivery"] = "lua/palenca/nginx/redelivery.lua",
     ["palenca.nginx.settings"] = "lua/palenca/nginx/settings.lua",
     ["palenca.nginx.sparing_log"] = "lua/palenca/nginx/sparing_log.lua",

@@ -3,6 +3,11 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "pin.h"
+
+#include <stdatomic.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 /* core.is_yieldable() → whether the caller can be made to wait; true where that cannot be told.
  * nginx's coroutine library has no such function. */
@@ -18,8 +23,18 @@ static int steady_time(lua_State *L) {
   return 1;
 }
 
+/* Whether no other state of this process has opened the module before. */
+static bool is_first_state(void) {
+  static _Atomic pid_t of_process;
+  pid_t process = getpid();
+  return atomic_exchange(&of_process, process) != process;
+}
+
 int luaopen_palenca_core(lua_State *L) {
+  pin_code(); /* what is remembered between states would go with the last one */
   lua_newtable(L);
+  lua_pushboolean(L, is_first_state());
+  lua_setfield(L, -2, "is_first_state");
   core_open_engine(L);
   core_open_engine_thread(L);
   core_open_fingerprint(L);

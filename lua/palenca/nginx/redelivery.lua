@@ -96,7 +96,7 @@ function Redelivery:begin(body)
   if self.window == 0 then
     return "begun", delivery_of(key, nil, ngx.now(), 1)
   end
-  local claim, deadline = new_claim(), ngx.now() + self.wait
+  local claim, deadline = new_claim(), core.steady_time() + self.wait
   while true do
     local ok, problem = set(self, "add", key, claim, self.lease)
     if ok or problem ~= "exists" then -- what cannot be remembered is handled all the same
@@ -105,7 +105,7 @@ function Redelivery:begin(body)
     local state = self.dict:get(key)
     if state and state:sub(1, #CLAIM) ~= CLAIM then
       return "done", state
-    elseif ngx.now() >= deadline then
+    elseif core.steady_time() >= deadline then
       return "busy"
     end
     ngx.sleep(LOOK)
@@ -119,7 +119,9 @@ local function finish(self, delivery, is_handled)
   elseif is_handled then
     -- the window is counted from the first receipt
     local left = delivery.received_at + self.window - ngx.now()
-    set(self, "set", delivery.key, delivery.id, math.max(left, LOOK))
+    -- the machine's time may have been set meanwhile
+    left = math.min(math.max(left, LOOK), self.window)
+    set(self, "set", delivery.key, delivery.id, left)
   else
     self.dict:delete(delivery.key)
   end

@@ -1,6 +1,9 @@
 --- Lines of the log that others can cause: each once in a while, and then how many more there were,
 -- for what strangers send must not fill a disk. Each worker counts for itself.
 -- @module palenca.nginx.sparing_log
+local core = require("palenca.core")
+local lua_state = require("palenca.nginx.lua_state")
+
 local SparingLog = {}
 SparingLog.__index = SparingLog
 
@@ -9,27 +12,39 @@ local sparing_log = {}
 --- A log of its own.
 -- @tparam number window seconds in which each line is written once
 function sparing_log.new(window)
-  return setmetatable({ window = window, omitted = {} }, SparingLog)
+  return setmetatable({ window = window, entries = {} }, SparingLog)
 end
 
---- Writes a line, or counts it. The count is written when the window is over, or the worker ends.
+local function finish(_, self, entry)
+  if entry.omitted > 0 then
+    ngx.log(entry.level, string.format(entry.more, entry.omitted))
+  end
+  self.entries[entry.line] = nil
+end
+
+--- Writes a line, or counts it. The count is written when the window is over, or the worker ends;
+-- in a Lua state that is one request's own, and ends with it, not before it is asked again.
 -- @param level of `ngx.log`
 -- @tparam string line one of a small number
 -- @tparam string more what is written of those that were counted, with `%d` for their number
 function SparingLog:write(level, line, more)
-  local omitted = self.omitted
-  if omitted[line] then
-    omitted[line] = omitted[line] + 1
-    return
+  local now, entry = core.steady_time(), self.entries[line]
+  if entry and not entry.is_timed and now >= entry.ends then
+    finish(nil, self, entry)
+    entry = nil
   end
-  ngx.log(level, line)
-  local is_set = ngx.timer.at(self.window, function()
-    if omitted[line] > 0 then
-      ngx.log(level, string.format(more, omitted[line]))
-    end
-    omitted[line] = nil
-  end)
-  omitted[line] = is_set and 0 or nil -- what could not be told of is not omitted
+  if entry then
+    entry.omitted = entry.omitted + 1
+  else
+    ngx.log(level, line)
+    entry = { level = level, line = line, more = more, omitted = 0, ends = now + self.window }
+    self.entries[line] = entry
+  end
+  if not entry.is_timed and lua_state.is_shared() then -- else a timer would hold the state
+    entry.is_timed = ngx.timer.at(entry.ends - now, finish, self, entry)
+    -- what could not be told of is not omitted
+    self.entries[line] = entry.is_timed and entry or nil
+  end
 end
 
 return sparing_log

@@ -4,10 +4,15 @@
 -- there was none for a while. What it completes it announces on a unix socket, which a light thread
 -- reads that belongs to no request; each request waits on a semaphore. Where such a socket cannot
 -- be made, the light thread looks every millisecond, as long as a call is under way.
+--
+-- A Lua state that is one request's own (`lua_code_cache off`) is closed with it, and the engine
+-- with the state: so there is neither a light thread nor a timer then, which would hold it, and a
+-- call that waits looks every millisecond.
 -- @module palenca.runtime.nginx
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local log = require("palenca.log")
+local lua_state = require("palenca.nginx.lua_state")
 local semaphore = require("ngx.semaphore")
 
 local nginx = {}
@@ -104,6 +109,7 @@ local function new_worker()
     count = 0, -- how many those are
     used = 0, -- calls so far
     serving = nil, -- "asked": a light thread is to start; "running": it has
+    looking = nil, -- the id of the call that looks for all, where there is no light thread
     ending = false, -- it is to end with the last open call
   }, Worker)
   -- A request that its client gave up, or a light thread that was killed, leaves its call to the
@@ -227,6 +233,12 @@ local function serve(_, self)
 end
 
 function Worker:start()
+  if not lua_state.is_shared() then
+    return
+  elseif not self.is_watched then
+    self.is_watched = true
+    self:watch()
+  end
   if not self.serving and ngx.timer.at(0, serve, self) then
     self.serving = "asked"
   end
@@ -261,7 +273,6 @@ end
 local function this_worker()
   if not current or current.pid ~= ngx.worker.pid() then
     current = new_worker()
-    current:watch()
   end
   return current
 end
@@ -279,15 +290,21 @@ local function submit(request)
   return call
 end
 
--- nginx may have had no room for the light thread (lua_max_running_timers).
-local function look(worker)
-  if worker.serving ~= "running" then
-    worker.serving = nil
-    worker:start()
-    worker:collect()
-    return LOOK_ALONE
+-- nginx may have had no room for the light thread (lua_max_running_timers), or the state is none
+-- that should have one.
+local function look(worker, call)
+  if worker.serving == "running" then
+    return LOOK
   end
-  return LOOK
+  worker.serving = nil
+  worker:start()
+  worker:collect()
+  if lua_state.is_shared() then
+    return LOOK_ALONE
+  elseif not worker.open[worker.looking] then
+    worker.looking = call.id
+  end
+  return worker.looking == call.id and PUMP or LOOK_ALONE
 end
 
 local function wait(call)
@@ -298,13 +315,13 @@ local function wait(call)
   check_phase("a call")
   call.gate = call.gate or semaphore.new()
   call.waiting = (call.waiting or 0) + 1
-  local patience = LOOK
+  local patience = lua_state.is_shared() and LOOK or look(call.worker, call)
   repeat
     local ok, problem = call.gate:wait(patience)
     if not ok and problem ~= "timeout" then
       error("a call cannot wait: " .. problem, 0)
     elseif not ok then
-      patience = look(call.worker)
+      patience = look(call.worker, call)
     end
     result = calls.result(call)
   until result
