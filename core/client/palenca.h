@@ -288,7 +288,7 @@ typedef struct {
   bool allow_tls_1_2;   /* the API needs 1.3; other servers may not have it */
   const char *ca_file;  /* certificates to trust instead of the system's; NULL: those */
   const char *proxy;    /* URL of a proxy; NULL: as the environment says, "": none */
-  int timeout_ms;       /* of one attempt; 0: the default */
+  int timeout_ms;       /* of one attempt, connecting included; 0: the default */
   int deadline_ms;      /* of all attempts and waits together; 0: none */
   int max_retries;      /* 0: none */
   const char *pace_key; /* requests with the same key and limit share a count; NULL: unlimited.

@@ -172,7 +172,8 @@ end
 -- else `sandbox`
 -- @tparam string options.base_url instead of an environment; default `$PALENCA_BASE_URL`
 -- @tparam boolean options.allow_http accept plain http beyond this machine
--- @tparam number options.timeout seconds for one attempt; default `$PALENCA_TIMEOUT`, else 30
+-- @tparam number options.timeout seconds for one attempt, connecting and TLS handshake included;
+-- default `$PALENCA_TIMEOUT`, else 30
 -- @tparam number options.deadline seconds for all attempts of a call and the waits between them,
 -- the one for its turn under the rate limit included; default `$PALENCA_DEADLINE`, else none
 -- @tparam number options.max_retries how often a failed request is repeated where that is safe;

@@ -69,7 +69,8 @@ end
 -- @tparam table options.headers name → value
 -- @tparam string options.body sent as it is
 -- @param options.json sent as JSON instead
--- @tparam number options.timeout seconds for one attempt; default 30
+-- @tparam number options.timeout seconds for one attempt, connecting and TLS handshake included;
+-- default 30
 -- @tparam number options.max_retries default 0; a POST or PATCH is repeated only if it cannot have
 -- reached the server
 -- @treturn ?table `{status=, headers= (names in small letters), body=}`, of whatever status

@@ -1,4 +1,5 @@
---- A sleep is as long as it was asked to be, whatever signals come; but Ctrl-C ends it.
+--- A sleep is as long as it was asked to be, whatever signals come, but for Ctrl-C; and the wait
+-- for another attempt as long as the server has asked.
 local helper = require("spec.lua.helper")
 local process = require("spec.support.process")
 local uv = require("luv")
@@ -35,6 +36,95 @@ local ENDLESS = {
     runtime.wait(call)
   ]],
 }
+
+-- Prints how long a call took, and what became of it.
+local TIMED = [[
+  local core, runtime = require("palenca.core"), require("palenca.runtime")
+  local began = core.steady_time()
+  local result = runtime.wait(runtime.submit {
+    method = "GET", url = %q, timeout = 60, max_retries = 1, repeatable = true, proxy = "",
+    pace_key = "k", rate_limit = 100, deadline = 40,
+  })
+  print(core.steady_time() - began, result.status, result.attempts)
+]]
+
+local WAIT = 2
+
+-- What a server that limits says at a moment of its clock, in each form.
+local forms = {
+  ["a date of RFC 9110"] = function(moment)
+    return os.date("!Retry-After: %a, %d %b %Y %H:%M:%S GMT", moment + WAIT)
+  end,
+  ["a date of RFC 850"] = function(moment)
+    return os.date("!Retry-After: %A, %d-%b-%y %H:%M:%S GMT", moment + WAIT)
+  end,
+  ["a date of asctime"] = function(moment)
+    local text = os.date("!Retry-After: %a %b %d %H:%M:%S %Y", moment + WAIT)
+    return (text:gsub("^(Retry%-After: %a+ %a+) 0", "%1  "))
+  end,
+  ["a fraction of seconds"] = function() return "Retry-After: 1.999" end,
+  ["a window that ends"] = function(moment)
+    return ("X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: %d"):format(moment + WAIT)
+  end,
+}
+
+-- A server that answers its first request with `head`, and the others with 200.
+local function answering(head)
+  local server, count, clients = uv.new_tcp(), 0, {}
+  server:bind("127.0.0.1", 0)
+  server:listen(8, function()
+    local client = uv.new_tcp()
+    clients[#clients + 1] = client
+    server:accept(client)
+    client:read_start(function(_, data)
+      if data and data:find("\r\n\r\n", 1, true) then
+        count = count + 1
+        local answer = count == 1 and head() or "HTTP/1.1 200 OK"
+        client:write(answer .. "\r\nContent-Length: 0\r\n\r\n")
+      end
+    end)
+  end)
+  return ("http://127.0.0.1:%d/"):format(server:getsockname().port), function()
+    server:close()
+    for _, client in ipairs(clients) do
+      client:close()
+    end
+    uv.run("nowait")
+  end
+end
+
+local function seconds_taken(head)
+  local url, close = answering(head)
+  finally(close)
+  local status, out, err = helper.run(TIMED:format(url))
+  assert.equal(0, status, err)
+  local seconds = out:match("^(%S+)\t200\t2\n$")
+  return tonumber(seconds) or error(out)
+end
+
+describe("the wait for another attempt", function()
+  for form, header in pairs(forms) do
+    it("is as long as " .. form .. " says, by the clock of the server", function()
+      local seconds = seconds_taken(function()
+        local moment = os.time() + 600
+        return os.date("!HTTP/1.1 429 Slow\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n", moment)
+          .. header(moment)
+      end)
+      assert.is_true(seconds >= 1.9 and seconds < 30, seconds)
+    end)
+  end
+
+  it("does not depend on a clock where Retry-After does not", function()
+    local seconds = seconds_taken(function()
+      return "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nX-RateLimit-Reset: " .. os.time() + 600
+    end)
+    assert.is_true(seconds >= 1 and seconds < 30, seconds)
+  end)
+
+  it("comes behind a status that no standard has", function()
+    assert.is_true(seconds_taken(function() return "HTTP/1.1 520 Unknown" end) < 30)
+  end)
+end)
 
 describe("a script that waits", function()
   it("sleeps as long as it said, while signals come", function()
