@@ -2,7 +2,7 @@
 #include "transport.h"
 
 #include "clock.h"
-#include "curl_headers.h"
+#include "curl_version.h"
 #include "pin.h"
 #include "poller.h"
 #include "protocol/error.h"

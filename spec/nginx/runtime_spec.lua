@@ -74,6 +74,14 @@ local SERVER = [[
     ngx.update_time()
     ngx.say(ngx.now() - began)
   } }
+  location /signalled { content_by_lua_block {
+    local core = require "palenca.core"
+    local child = io.popen("kill -s CHLD $PPID; sleep 0.1; kill -s CHLD $PPID")
+    local began = core.steady_time()
+    palenca.sleep(0.5)
+    ngx.say(core.steady_time() - began)
+    child:close()
+  } }
   location /kill/ { content_by_lua_block {
     local thread = ngx.thread.spawn(fetch, ngx.var.uri)
     while not state.killed do ngx.sleep(0.005) end
@@ -305,6 +313,10 @@ describe("a call inside nginx", function()
 
   it("sleeps without spinning", function()
     assert.is_true(tonumber((get("/sleep"))) >= 0.02)
+  end)
+
+  it("sleeps as long as it said, while signals come", function()
+    assert.is_true(tonumber((get("/signalled"))) >= 0.5)
   end)
 
   it("takes one more thread in a worker, which takes no signals", function()

@@ -1,6 +1,6 @@
-/* The headers of libcurl, or what is missing of them. */
-#ifndef PALENCA_CURL_HEADERS_H
-#define PALENCA_CURL_HEADERS_H
+/* The headers of libcurl, or what is missing of them: instead of <curl/curl.h>. */
+#ifndef PALENCA_CURL_VERSION_H
+#define PALENCA_CURL_VERSION_H
 
 #if !__has_include(<curl/curl.h>)
 #error "curl/curl.h is missing: install libcurl4-openssl-dev (Debian) or libcurl-devel (Fedora)"
