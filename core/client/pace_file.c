@@ -118,11 +118,11 @@ static bool map(pace_file *file) {
 }
 
 /* Somebody may be about to remove it. */
-#define OPEN_PATIENCE_MS 1000
+#define OPEN_TIMEOUT_MS 1000
 
 static int open_shared(int directory, const char *name) {
   static const struct timespec moment = {.tv_nsec = 1000000};
-  int64_t end = clock_steady_ms() + OPEN_PATIENCE_MS;
+  int64_t end = clock_steady_ms() + OPEN_TIMEOUT_MS;
   do {
     struct stat is;
     int fd = openat(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

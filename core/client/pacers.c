@@ -242,14 +242,14 @@ int64_t pacers_take(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now) 
   return wait;
 }
 
-/* For so long another process may have a file. */
-#define PATIENCE_MS 100
+/* How long another process may have a file. */
+#define BLOCK_TIMEOUT_MS 100
 
 void pacers_block(palenca_pacers *pacers, pacer *one, int64_t now, int64_t wait_ms) {
   static const struct timespec moment = {.tv_nsec = 1000000};
   pthread_mutex_lock(&pacers->mutex);
   bool begun = begin(one);
-  for (int64_t until = clock_steady_ms() + PATIENCE_MS; !begun && clock_steady_ms() < until;) {
+  for (int64_t until = clock_steady_ms() + BLOCK_TIMEOUT_MS; !begun && clock_steady_ms() < until;) {
     nanosleep(&moment, NULL);
     begun = begin(one);
   }

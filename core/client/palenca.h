@@ -118,7 +118,7 @@ void palenca_meta_clear(palenca_meta *meta);
 /* Reads one header line ("Name: value", line end optional). Other headers are
  * passed over. Retry-After is seconds, with or without a fraction, or a date of
  * any of HTTP's three forms; a date is counted from the response's own Date,
- * before or behind it, for clocks differ, and without one from `now_unix`
+ * before or after it, for clocks differ, and without one from `now_unix`
  * (seconds). */
 void palenca_meta_read(palenca_meta *meta, const char *line, size_t size, int64_t now_unix);
 

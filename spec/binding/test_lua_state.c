@@ -67,7 +67,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
   return EAI_NONAME;
 }
 
-/* When all is done that the thread had to do behind the resolver. */
+/* When all is done that the thread had to do after the resolver. */
 static void on_end_of_thread(void *unused) {
   (void)unused;
   (void)sem_post(&ended);

@@ -205,14 +205,13 @@ static void test_429_is_repeated_when_the_server_says_even_to_create(void **stat
   assert_int_equal(stub_requests(f->server), 3);
 }
 
-/* A 429 of a server whose clock is `ahead` seconds ahead of this one, and which says it if it
- * `tells` the time. */
-static stub_answer limited_answer(char text[300], int ahead, bool tells) {
+/* A 429 from a server whose clock is `ahead` seconds ahead of this one, with or without a Date. */
+static stub_answer limited_answer(char text[300], int ahead, bool has_date) {
   time_t server = time(NULL) + ahead;
   struct tm parts;
   char date[64] = "";
   assert_non_null(gmtime_r(&server, &parts));
-  if (tells)
+  if (has_date)
     assert_true(strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts) > 0);
   int size = snprintf(text, 300,
                       "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nX-RateLimit-Reset: %lld\r\n%s"
@@ -221,11 +220,11 @@ static stub_answer limited_answer(char text[300], int ahead, bool tells) {
   return (stub_answer){text, (size_t)size, STUB_KEEP};
 }
 
-static void assert_limited_for_a_second(fixture *f, int ahead, bool tells) {
+static void assert_limited_for_a_second(fixture *f, int ahead, bool has_date) {
   char text[300];
-  const stub_answer answers[] = {limited_answer(text, ahead, tells), ANSWER(OK_ANSWER)};
+  const stub_answer answers[] = {limited_answer(text, ahead, has_date), ANSWER(OK_ANSWER)};
   START(f, answers);
-  palenca_request request = limited(f, tells ? "tells" : "is silent", 100);
+  palenca_request request = limited(f, has_date ? "date" : "no date", 100);
   request.max_retries = 1;
   request.deadline_ms = 30000; /* half a window */
   int64_t start = now_ms();
@@ -245,7 +244,7 @@ static void test_the_clock_of_the_server_is_behind(void **state) {
   assert_limited_for_a_second(*state, -600, true);
 }
 
-static void test_the_clock_of_the_server_is_ahead_and_it_does_not_tell(void **state) {
+static void test_the_clock_of_the_server_is_ahead_and_it_sends_no_date(void **state) {
   assert_limited_for_a_second(*state, 600, false);
 }
 
@@ -278,7 +277,7 @@ int main(void) {
       TEST(test_the_clock_of_the_server_is_ahead),
       TEST(test_the_clock_of_the_server_is_a_little_ahead),
       TEST(test_the_clock_of_the_server_is_behind),
-      TEST(test_the_clock_of_the_server_is_ahead_and_it_does_not_tell),
+      TEST(test_the_clock_of_the_server_is_ahead_and_it_sends_no_date),
       TEST(test_a_wait_too_long_is_left_to_the_caller),
   };
   return cmocka_run_group_tests_name("engine, retries", tests, NULL, NULL);

@@ -50,25 +50,25 @@ local TIMED = [[
 
 local WAIT = 2
 
--- What a server that limits says at a moment of its clock, in each form.
+-- What a server that limits sends at a time of its clock, in each form.
 local forms = {
-  ["a date of RFC 9110"] = function(moment)
-    return os.date("!Retry-After: %a, %d %b %Y %H:%M:%S GMT", moment + WAIT)
+  ["a date of RFC 9110"] = function(time)
+    return os.date("!Retry-After: %a, %d %b %Y %H:%M:%S GMT", time + WAIT)
   end,
-  ["a date of RFC 850"] = function(moment)
-    return os.date("!Retry-After: %A, %d-%b-%y %H:%M:%S GMT", moment + WAIT)
+  ["a date of RFC 850"] = function(time)
+    return os.date("!Retry-After: %A, %d-%b-%y %H:%M:%S GMT", time + WAIT)
   end,
-  ["a date of asctime"] = function(moment)
-    local text = os.date("!Retry-After: %a %b %d %H:%M:%S %Y", moment + WAIT)
+  ["a date of asctime"] = function(time)
+    local text = os.date("!Retry-After: %a %b %d %H:%M:%S %Y", time + WAIT)
     return (text:gsub("^(Retry%-After: %a+ %a+) 0", "%1  "))
   end,
   ["a fraction of seconds"] = function() return "Retry-After: 1.999" end,
-  ["a window that ends"] = function(moment)
-    return ("X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: %d"):format(moment + WAIT)
+  ["a window that ends"] = function(time)
+    return ("X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: %d"):format(time + WAIT)
   end,
 }
 
--- A server that answers its first request with `head`, and the others with 200.
+-- A server whose first response is `head`, and the others 200.
 local function answering(head)
   local server, count, clients = uv.new_tcp(), 0, {}
   server:bind("127.0.0.1", 0)
@@ -79,8 +79,8 @@ local function answering(head)
     client:read_start(function(_, data)
       if data and data:find("\r\n\r\n", 1, true) then
         count = count + 1
-        local answer = count == 1 and head() or "HTTP/1.1 200 OK"
-        client:write(answer .. "\r\nContent-Length: 0\r\n\r\n")
+        local response = count == 1 and head() or "HTTP/1.1 200 OK"
+        client:write(response .. "\r\nContent-Length: 0\r\n\r\n")
       end
     end)
   end)
@@ -106,9 +106,9 @@ describe("the wait for another attempt", function()
   for form, header in pairs(forms) do
     it("is as long as " .. form .. " says, by the clock of the server", function()
       local seconds = seconds_taken(function()
-        local moment = os.time() + 600
-        return os.date("!HTTP/1.1 429 Slow\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n", moment)
-          .. header(moment)
+        local time = os.time() + 600
+        return os.date("!HTTP/1.1 429 Slow\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n", time)
+          .. header(time)
       end)
       assert.is_true(seconds >= 1.9 and seconds < 30, seconds)
     end)
@@ -121,7 +121,7 @@ describe("the wait for another attempt", function()
     assert.is_true(seconds >= 1 and seconds < 30, seconds)
   end)
 
-  it("comes behind a status that no standard has", function()
+  it("follows a status that no standard has", function()
     assert.is_true(seconds_taken(function() return "HTTP/1.1 520 Unknown" end) < 30)
   end)
 end)

@@ -1,4 +1,4 @@
---- What a worker has for each API key, and for each Lua state of its own: it is given back.
+--- What a worker has for each API key, and for each Lua state: it is released.
 local helper = require("spec.nginx.helper")
 local http = require("spec.support.http")
 
@@ -89,7 +89,7 @@ describe("a worker", function()
     helper.ask_until(function()
       -- the first state stays, as it would with lua_code_cache on
       return threads(pid) <= 2 and helper.descriptors(pid) <= before
-    end, "threads and descriptors to be given back")
+    end, "threads and descriptors to be released")
     if not helper.sanitized then
       local more = memory(pid) - kilobytes
       assert.is_true(more < 16 * 1024, more .. " KiB more")

@@ -91,7 +91,7 @@ static int64_t believed(int64_t milliseconds) {
   return milliseconds > WAIT_MAX_MS ? WAIT_MAX_MS : milliseconds;
 }
 
-/* A date is that of the server's clock, which the response's own date tells. */
+/* A date is that of the server's clock, which is in the response's own Date. */
 static void count_from_date(palenca_meta *meta, int64_t now_unix) {
   if (meta->retry_at < 0)
     return;

@@ -1,5 +1,5 @@
 --- Whose this Lua state is: with `lua_code_cache off` each request has one of its own, which nginx
--- closes behind it, unless a timer holds it.
+-- closes after it, unless a timer holds it.
 -- @module palenca.nginx.lua_state
 local core = require("palenca.core")
 

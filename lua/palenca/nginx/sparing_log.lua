@@ -42,7 +42,7 @@ function SparingLog:write(level, line, more)
   end
   if not entry.is_timed and lua_state.is_shared() then -- else a timer would hold the state
     entry.is_timed = ngx.timer.at(entry.ends - now, finish, self, entry)
-    -- what could not be told of is not omitted
+    -- lines whose number nobody would write are not omitted
     self.entries[line] = entry.is_timed and entry or nil
   end
 end

@@ -315,13 +315,13 @@ local function wait(call)
   check_phase("a call")
   call.gate = call.gate or semaphore.new()
   call.waiting = (call.waiting or 0) + 1
-  local patience = lua_state.is_shared() and LOOK or look(call.worker, call)
+  local timeout = lua_state.is_shared() and LOOK or look(call.worker, call)
   repeat
-    local ok, problem = call.gate:wait(patience)
+    local ok, problem = call.gate:wait(timeout)
     if not ok and problem ~= "timeout" then
       error("a call cannot wait: " .. problem, 0)
     elseif not ok then
-      patience = look(call.worker, call)
+      timeout = look(call.worker, call)
     end
     result = calls.result(call)
   until result
