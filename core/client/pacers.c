@@ -36,8 +36,7 @@ struct palenca_pacers {
 
 #define BUSY_MS 1
 
-/* So many are kept open that no engine has, so that keys that take turns are not opened each time.
- */
+/* Files that stay open without an engine, so that keys that take turns are not opened each time. */
 #define IDLE_FILES_MAX 16
 
 /* A process that goes on for long comes by many keys. */
@@ -49,6 +48,7 @@ static void free_pacer(pacer *one) {
   free(one);
 }
 
+/* Those asked for last come first, and so do their files. */
 static bool is_wanted(const pacer *one, int64_t now, size_t *idle_files) {
   if (one->references > 0)
     return true;

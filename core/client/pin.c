@@ -4,10 +4,10 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
-/* By its own address, since no flag of the linker does it everywhere: that of GNU's linker (-z
- * nodelete) is not known to macOS, and LuaRocks hands on none. musl never unloads anything. The
- * handle is not closed, where RTLD_NODELETE is not known. A program itself cannot be opened so, nor
- * unloaded. */
+/* At run time, since no flag of the linker does it everywhere: GNU's -z nodelete is not known to
+ * macOS, and LuaRocks passes none on. musl never unloads anything. Where there is no RTLD_NODELETE,
+ * it is the handle that keeps the code, for it is not closed. For the program itself dlopen fails,
+ * and nothing has to be done. */
 void pin_code(void) {
   static const char here = 0;
   Dl_info found;
