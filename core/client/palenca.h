@@ -82,7 +82,13 @@ void palenca_buffer_free(palenca_buffer *buffer);
  * `allow_http`. */
 bool palenca_base_url_check(const char *url, bool allow_http, palenca_error *error);
 
-/* Whether a URL's host is this machine: localhost or a loopback address. */
+/* Checks any http or https URL, so that every reader of it finds the same host: such a host and
+ * port as in a base URL, a user name and password, percent-encoded, and no spaces, control
+ * characters or backslashes. The engine sends no request to another one. */
+bool palenca_url_check(const char *url, palenca_error *error);
+
+/* Whether the host of a URL that passes palenca_url_check is this machine: localhost or a loopback
+ * address. */
 bool palenca_url_is_local(const char *url);
 
 /* Appends one path segment, percent-encoded. Refuses an empty one, "." and "..".
@@ -96,7 +102,9 @@ bool palenca_segment_escape(const char *segment, size_t size, palenca_buffer *ou
 bool palenca_path_check(const char *path, size_t size, palenca_error *error);
 
 /* A method is upper-case letters; a header has a token as its name and no
- * control characters in its value, and both are of at most 32 KiB. */
+ * control characters in its value, and both are of at most 32 KiB. Host and those that say where
+ * the message ends or what becomes of the connection, such as Content-Length, are rejected: they
+ * are made from the request. */
 bool palenca_method_check(const char *method, palenca_error *error);
 bool palenca_header_check(const char *name, const char *value, size_t value_size,
                           palenca_error *error);
@@ -273,7 +281,7 @@ typedef struct {
   size_t value_size;
 } palenca_header;
 
-/* Copied by submit. The URL is checked by the caller with the functions above. */
+/* Copied by submit. The caller checks the URL's parts with the functions above. */
 typedef struct {
   const char *method;
   const char *url;

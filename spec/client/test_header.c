@@ -60,6 +60,25 @@ static void test_every_byte_of_a_header_value(void **state) {
   assert_true(palenca_header_check("x-api-key", NULL, 0, NULL));
 }
 
+static void test_headers_that_are_made_from_the_request(void **state) {
+  (void)state;
+  static const char *const names[] = {
+      "Content-Length", "content-length", "CONTENT-LENGTH", "Transfer-Encoding",
+      "Connection",     "Keep-Alive",     "Expect",         "Proxy-Connection",
+      "Upgrade",        "TE",             "Trailer",        "HTTP2-Settings",
+      "Host",           "hOST",
+  };
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    palenca_error error = {.kind = PALENCA_OK, .message = ""};
+    assert_false(palenca_header_check(names[i], "3", 1, &error));
+    assert_int_equal(error.kind, PALENCA_USAGE);
+    assert_non_null(strstr(error.message, names[i]));
+  }
+  static const char *const others[] = {"Content-Type", "Content-Length-X", "X-Host", "Forwarded"};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    assert_true(palenca_header_check(others[i], "3", 1, NULL));
+}
+
 static void test_a_refusal_tells_the_name_but_not_the_value(void **state) {
   (void)state;
   palenca_error error = {.kind = PALENCA_OK};
@@ -370,6 +389,7 @@ int main(void) {
       cmocka_unit_test(test_methods),
       cmocka_unit_test(test_every_byte_of_a_header_name),
       cmocka_unit_test(test_every_byte_of_a_header_value),
+      cmocka_unit_test(test_headers_that_are_made_from_the_request),
       cmocka_unit_test(test_a_refusal_tells_the_name_but_not_the_value),
       cmocka_unit_test(test_all_headers_of_an_answer),
       cmocka_unit_test(test_lines_that_say_nothing),

@@ -58,6 +58,18 @@ static void check_base(const char *text) {
   curl_url_cleanup(url);
 }
 
+/* Whatever passes, libcurl reads: and it finds this machine in it, or does not, as we do. */
+static void check_any(const char *text) {
+  CURLU *url = parse(text);
+  char *host = part_of(url, CURLUPART_HOST);
+  MUST(host != NULL);
+  bool is_local = strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+                  (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+  MUST(palenca_url_is_local(text) == is_local);
+  curl_free(host);
+  curl_url_cleanup(url);
+}
+
 static void check_segment(const uint8_t *data, size_t size) {
   palenca_buffer escaped = {0};
   int decoded_size = 0;
@@ -83,6 +95,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_base(text);
   else
     MUST(error.kind == PALENCA_USAGE && error.message[0] != '\0');
+  if (palenca_url_check(text, &error))
+    check_any(text);
+  else
+    MUST(!palenca_url_is_local(text));
   if (palenca_path_check((const char *)data, size, NULL))
     check_path_kept("https://host.example", text);
   check_segment(data, size);

@@ -29,11 +29,28 @@ static size_t token_size(const char *text) {
   return size;
 }
 
+/* A caller's own would contradict what is sent: where the body ends is read from two of these, and
+ * whoever reads it from another one finds a second request in the body. */
+static bool is_made_from_request(const char *name) {
+  static const char *const names[] = {
+      "connection", "content-length",    "expect",           "host",
+      "keep-alive", "http2-settings",    "proxy-connection", "te",
+      "trailer",    "transfer-encoding", "upgrade",
+  };
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcasecmp(name, names[i]) == 0)
+      return true;
+  return false;
+}
+
 bool palenca_header_check(const char *name, const char *value, size_t value_size,
                           palenca_error *error) {
   size_t size = token_size(name);
   if (size == 0 || name[size] != '\0')
     return palenca_error_set(error, PALENCA_USAGE, "a header's name is not a valid token");
+  if (is_made_from_request(name))
+    return palenca_error_set(error, PALENCA_USAGE,
+                             "header %s is made from the request and cannot be set", name);
   if (size > HEADER_MAX || value_size > HEADER_MAX)
     return palenca_error_set(error, PALENCA_USAGE, "a header is longer than %d bytes", HEADER_MAX);
   for (size_t i = 0; i < value_size; i++) {

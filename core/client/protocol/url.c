@@ -2,11 +2,16 @@
 #include "protocol/error.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
 
 static bool is_digit(char c) {
   return c >= '0' && c <= '9';
+}
+
+static bool is_hex(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 static bool is_alnum(char c) {
@@ -31,7 +36,21 @@ static bool is_ipv4(const char *host, size_t size) {
   return at == size;
 }
 
-/* A name whose last label could be read as a number is an address in disguise. */
+/* What some resolvers read as a number, and so the name that ends in it as an address. */
+static bool is_number(const char *label, size_t size) {
+  size_t at = 0;
+  if (size >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X')) {
+    for (at = 2; at < size && is_hex(label[at]);)
+      at++;
+    return at == size;
+  }
+  while (at < size && is_digit(label[at]))
+    at++;
+  return at == size;
+}
+
+/* Labels may begin with a digit, as the names of containers do, and hold underscores, as those of
+ * services do. */
 static bool is_host_name(const char *host, size_t size) {
   size_t label = 0;
   if (size == 0 || size > 253)
@@ -48,25 +67,25 @@ static bool is_host_name(const char *host, size_t size) {
     if (i < size)
       label = i + 1;
   }
-  return !is_digit(host[label]);
+  return !is_number(host + label, size - label);
 }
 
-static bool is_ipv6(const char *host, size_t size) {
+static bool read_ipv6(const char *host, size_t size, struct in6_addr *address) {
   char text[INET6_ADDRSTRLEN];
-  struct in6_addr address;
   if (size >= sizeof text)
     return false;
   memcpy(text, host, size);
   text[size] = '\0';
-  return inet_pton(AF_INET6, text, &address) == 1;
+  return inet_pton(AF_INET6, text, address) == 1;
 }
 
 static bool is_loopback(const char *host, size_t size) {
   static const char local[] = "localhost";
+  struct in6_addr address;
   if (size == sizeof local - 1 && strncasecmp(host, local, size) == 0)
     return true;
-  if (size == 3 && memcmp(host, "::1", 3) == 0)
-    return true;
+  if (read_ipv6(host, size, &address))
+    return IN6_IS_ADDR_LOOPBACK(&address);
   return is_ipv4(host, size) && strncmp(host, "127.", 4) == 0;
 }
 
@@ -93,13 +112,14 @@ static bool split_authority(const char *text, size_t size, authority *out) {
   memset(out, 0, sizeof *out);
   const char *end = text + size;
   const char *after;
+  struct in6_addr address;
   if (size > 0 && text[0] == '[') {
     const char *close = memchr(text, ']', size);
     if (close == NULL)
       return false;
     out->host = text + 1;
     out->host_size = (size_t)(close - text - 1);
-    if (!is_ipv6(out->host, out->host_size))
+    if (!read_ipv6(out->host, out->host_size, &address))
       return false;
     after = close + 1;
   } else {
@@ -119,22 +139,63 @@ static bool split_authority(const char *text, size_t size, authority *out) {
   return port_ok(out->port, out->port_size);
 }
 
-bool palenca_url_is_local(const char *url) {
-  const char *scheme_end = strstr(url, "://");
+/* "user:password", with nothing in it that could end it for another reader. */
+static bool is_userinfo(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    bool is_escape = size - i > 2 && text[i] == '%' && is_hex(text[i + 1]) && is_hex(text[i + 2]);
+    if (is_escape && (text[i + 1] < '2' || strncasecmp(text + i + 1, "7f", 2) == 0))
+      return false; /* a control character */
+    if (!is_escape && !is_alnum(text[i]) && strchr("-._~!$&'()*+,;=:", text[i]) == NULL)
+      return false;
+  }
+  return true;
+}
+
+/* NULL if it is neither http nor https. */
+static const char *after_scheme(const char *url) {
+  if (strncmp(url, "https://", 8) == 0)
+    return url + 8;
+  return strncmp(url, "http://", 7) == 0 ? url + 7 : NULL;
+}
+
+bool palenca_url_check(const char *url, palenca_error *error) {
+  const char *start = after_scheme(url);
+  if (start == NULL)
+    return palenca_error_set(error, PALENCA_USAGE, "url must start with http:// or https://");
+  for (const unsigned char *c = (const unsigned char *)url; *c != '\0'; c++)
+    if (*c <= ' ' || *c == 127 || *c == '\\')
+      return palenca_error_set(error, PALENCA_USAGE,
+                               "url must not hold spaces, control characters or '\\'");
+  size_t size = strcspn(start, "/?#");
+  const char *at = memchr(start, '@', size);
+  if (at != NULL && (at == start || !is_userinfo(start, (size_t)(at - start))))
+    return palenca_error_set(error, PALENCA_USAGE,
+                             "url has a user name or password that is not percent-encoded");
+  const char *host = at != NULL ? at + 1 : start;
   authority parts;
-  if (scheme_end == NULL)
+  if (!split_authority(host, (size_t)(start + size - host), &parts))
+    return palenca_error_set(error, PALENCA_USAGE, "url has no valid host and port");
+  return true;
+}
+
+bool palenca_url_is_local(const char *url) {
+  authority parts;
+  if (!palenca_url_check(url, NULL))
     return false;
-  const char *start = scheme_end + 3;
-  return split_authority(start, strcspn(start, "/?#\\"), &parts) &&
+  const char *start = after_scheme(url);
+  const char *end = start + strcspn(start, "/?#");
+  const char *at = memchr(start, '@', (size_t)(end - start));
+  const char *host = at != NULL ? at + 1 : start;
+  return split_authority(host, (size_t)(end - host), &parts) &&
          is_loopback(parts.host, parts.host_size);
 }
 
 bool palenca_base_url_check(const char *url, bool allow_http, palenca_error *error) {
-  bool secure = strncmp(url, "https://", 8) == 0;
-  if (!secure && strncmp(url, "http://", 7) != 0)
+  const char *start = after_scheme(url);
+  if (start == NULL)
     return palenca_error_set(error, PALENCA_USAGE,
                              "base URL must start with https:// (or http:// on this machine)");
-  const char *start = url + (secure ? 8 : 7);
+  bool secure = url[4] == 's';
   size_t size = strcspn(start, "/?#\\");
   authority parts;
   if (memchr(start, '@', size) != NULL)
