@@ -243,7 +243,7 @@ static palenca_decision decide(palenca_engine *engine, const call *one,
       .status = outcome->status,
       .sent = outcome->sent,
       .repeatable = one->request.repeatable,
-      .max_retries = one->max_retries,
+      .max_retries = outcome->is_permanent ? 0 : one->max_retries,
       .retry_after_ms = meta->retry_after_ms,
       .window_left_ms = palenca_meta_window_left(meta, clock_unix_ms()),
   };

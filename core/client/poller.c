@@ -94,6 +94,10 @@ void poller_forget(poller *p, int fd) {
     mirror_forget(p->mirror, fd);
 }
 
+bool poller_watches(const poller *p, int fd) {
+  return find(p, fd) != NULL;
+}
+
 /* A wait that a signal ends is not gone on with: who called may have to act on the signal. */
 void poller_wait(poller *p, int64_t max_wait, const int *fds, size_t count) {
   if (p->count + count == 0 && max_wait == 0)

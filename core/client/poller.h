@@ -22,6 +22,7 @@ void poller_free(poller *p);
 bool poller_watch(poller *p, int fd, bool in, bool out);
 /* A socket that is not watched is passed over. */
 void poller_forget(poller *p, int fd);
+bool poller_watches(const poller *p, int fd);
 
 /* Waits for at most `max_wait` ms until something can be done with a socket, or one of `fds`
  * (PALENCA_WAKE_FDS_MAX at most) is readable, or a signal comes. */

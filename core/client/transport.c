@@ -1,19 +1,22 @@
-/* Single HTTP transfers over one curl multi handle; the only file that knows curl. */
+/* Single HTTP transfers over one curl multi handle. */
 #include "transport.h"
 
 #include "clock.h"
+#include "curl_headers.h"
 #include "curl_version.h"
+#include "idle_sockets.h"
 #include "pin.h"
 #include "poller.h"
 #include "protocol/error.h"
+#include "response_sink.h"
+#include "tls_session.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <unistd.h>
 
-#define CURL_ASKS_BEFORE 1024 /* bytes of a body; newer curls wait with larger ones only */
 
 /* Used for one transfer after the other; its header lines stay, for most have the same. */
 typedef struct {
@@ -23,11 +26,11 @@ typedef struct {
 
 typedef struct transfer {
   easy_handle handle;
-  palenca_buffer *header_out;
-  palenca_buffer *body_out;
+  response_sink sink;
+  const char *ca_file; /* the request's */
+  const void *tls;     /* its connection's, once the head has come; NULL: none that can be asked */
+  bool is_https;
   void *context;
-  bool head_too_large, body_too_large;
-  bool head_ended; /* the empty line behind the last head has come */
   char message[CURL_ERROR_SIZE];
   struct transfer *previous, *next; /* among the running, so that free finds them all */
 } transfer;
@@ -38,6 +41,7 @@ struct transport {
   poller poller;     /* watches curl's sockets */
   int64_t wakeup_at; /* when curl wants to be called even if nothing happens; -1: never */
   transfer *running;
+  idle_sockets kept; /* of connections */
   easy_handle *idle; /* to be used again */
   size_t idle_count, idle_limit;
 };
@@ -96,7 +100,7 @@ transport *transport_new(int max_connections, palenca_error *error) {
   t->idle_limit = (size_t)max_connections;
   t->max_connections = max_connections;
   t->idle = calloc(t->idle_limit, sizeof *t->idle);
-  if (t->idle == NULL)
+  if (t->idle == NULL || !idle_sockets_init(&t->kept, t->idle_limit))
     goto no_memory;
   return t;
 no_memory:
@@ -109,6 +113,7 @@ void transport_abandon(transport *t) {
   if (t == NULL)
     return;
   poller_free(&t->poller);
+  idle_sockets_free(&t->kept);
   free(t->idle);
   free(t);
 }
@@ -120,6 +125,23 @@ static void free_handle(easy_handle *one) {
     curl_slist_free_all(one->lines);
 }
 
+/* Of HTTP/2 more may come at any time, which curl reads before it uses the connection again. */
+static void note_kept_connection(transport *t, const transfer *one) {
+  CURL *easy = one->handle.easy;
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  long version = 0;
+  if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
+      socket == CURL_SOCKET_BAD)
+    return;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  if (version == CURL_HTTP_VERSION_2_0)
+    return;
+  if (one->is_https && (one->tls == NULL || tls_session_has_unread(one->tls)))
+    idle_sockets_end(&t->kept, socket);
+  else
+    idle_sockets_add(&t->kept, socket);
+}
+
 static void forget(transport *t, transfer *one) {
   if (one->previous != NULL)
     one->previous->next = one->next;
@@ -127,12 +149,14 @@ static void forget(transport *t, transfer *one) {
     t->running = one->next;
   if (one->next != NULL)
     one->next->previous = one->previous;
+  note_kept_connection(t, one);
   curl_multi_remove_handle(t->multi, one->handle.easy);
   curl_easy_setopt(one->handle.easy, CURLOPT_ERRORBUFFER, NULL);
   if (t->idle_count < t->idle_limit)
     t->idle[t->idle_count++] = one->handle;
   else
     free_handle(&one->handle);
+  response_sink_free(&one->sink);
   free(one);
 }
 
@@ -146,36 +170,22 @@ void transport_free(transport *t) {
   if (t->multi != NULL)
     curl_multi_cleanup(t->multi);
   poller_free(&t->poller);
+  idle_sockets_free(&t->kept);
   free(t->idle);
   free(t);
 }
 
-/* An interim answer (100 Continue) has a head of its own: only the last one counts. */
 static size_t on_header(char *data, size_t unit, size_t count, void *context) {
   transfer *one = context;
-  size_t size = unit * count;
-  if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
-    one->header_out->size = 0;
-    one->head_ended = false;
-  }
-  if (size > 0 && (data[0] == '\r' || data[0] == '\n'))
-    one->head_ended = true;
-  if (!palenca_buffer_append(one->header_out, data, size)) {
-    one->head_too_large = true;
-    return 0;
-  }
-  return size;
+  bool is_taken = response_sink_add_line(&one->sink, data, unit * count);
+  if (is_taken && one->is_https && one->sink.head_ended && one->tls == NULL)
+    one->tls = tls_session_of(one->handle.easy);
+  return is_taken ? unit * count : 0;
 }
 
-/* Bounded here and not by curl, which bounds what is on the wire: a small
- * compressed answer can hold a large body. */
 static size_t on_body(char *data, size_t unit, size_t count, void *context) {
   transfer *one = context;
-  if (!palenca_buffer_append(one->body_out, data, unit * count)) {
-    one->body_too_large = true;
-    return 0;
-  }
-  return unit * count;
+  return response_sink_add_body(&one->sink, data, unit * count) ? unit * count : 0;
 }
 
 /* Programs that a script starts must not keep connections open. */
@@ -185,81 +195,14 @@ static int on_socket(void *context, curl_socket_t socket, curlsocktype purpose) 
   return fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
 }
 
-static bool add_line(easy_handle *to, const char *line) {
-  struct curl_slist *longer = curl_slist_append(to->lines, line);
-  if (longer == NULL)
-    return false;
-  to->lines = longer;
-  return true;
-}
-
-static bool add_header(easy_handle *to, const palenca_header *header) {
-  palenca_buffer line = {0};
-  /* curl drops a header that is empty behind its colon, and sends it behind a semicolon */
-  bool empty = header->value_size == 0;
-  bool ok = palenca_buffer_append(&line, header->name, strlen(header->name)) &&
-            palenca_buffer_append(&line, empty ? ";" : ": ", empty ? 1 : 2) &&
-            palenca_buffer_append(&line, header->value, header->value_size);
-  ok = ok && add_line(to, line.data);
-  palenca_buffer_free(&line);
-  return ok;
-}
-
-static bool is_header(const char *line, const palenca_header *header) {
-  size_t size = strlen(header->name);
-  if (strncmp(line, header->name, size) != 0)
-    return false;
-  if (header->value_size == 0)
-    return strcmp(line + size, ";") == 0;
-  return strncmp(line + size, ": ", 2) == 0 &&
-         strncmp(line + size + 2, header->value, header->value_size) == 0 &&
-         line[size + 2 + header->value_size] == '\0';
-}
-
-/* A line without a value takes a header out that curl adds by itself: a wait for
- * permission to send a large body, and a form's content type for any body. */
-static size_t lines_without_value(const transport_request *request, const char *lines[2]) {
-  size_t count = 0;
-  bool has_type = false;
-  for (size_t i = 0; i < request->header_count; i++)
-    has_type = has_type || strcasecmp(request->headers[i].name, "content-type") == 0;
-  if (!has_type)
-    lines[count++] = "Content-Type:";
-  if (request->body_size > CURL_ASKS_BEFORE)
-    lines[count++] = "Expect:";
-  return count;
-}
-
-static bool has_lines(const easy_handle *one, const transport_request *request,
-                      const char *const *more, size_t count) {
-  const struct curl_slist *line = one->lines;
-  for (size_t i = 0; i < request->header_count; i++, line = line->next)
-    if (line == NULL || !is_header(line->data, &request->headers[i]))
-      return false;
-  for (size_t i = 0; i < count; i++, line = line->next)
-    if (line == NULL || strcmp(line->data, more[i]) != 0)
-      return false;
-  return line == NULL;
-}
-
-static bool set_lines(easy_handle *to, const transport_request *request) {
-  const char *more[2];
-  size_t count = lines_without_value(request, more);
-  if (to->lines != NULL && has_lines(to, request, more, count))
-    return true;
-  curl_slist_free_all(to->lines);
-  to->lines = NULL;
-  for (size_t i = 0; i < request->header_count; i++)
-    if (!add_header(to, &request->headers[i]))
-      return false;
-  for (size_t i = 0; i < count; i++)
-    if (!add_line(to, more[i]))
-      return false;
-  return curl_easy_setopt(to->easy, CURLOPT_HTTPHEADER, to->lines) == CURLE_OK;
+static int on_close(void *context, curl_socket_t socket) {
+  transport *t = context;
+  idle_sockets_remove(&t->kept, socket);
+  return close(socket);
 }
 
 /* What is the same for all transfers of a handle, which is used for one after the other. */
-static CURL *new_easy(void) {
+static CURL *new_easy(transport *t) {
   CURL *easy = curl_easy_init();
   if (easy == NULL)
     return NULL;
@@ -271,7 +214,11 @@ static CURL *new_easy(void) {
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  /* What a proxy says before the server is reached is not the server's. */
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
@@ -280,8 +227,10 @@ static CURL *new_easy(void) {
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "palenca/" PALENCA_VERSION);
+  /* Decoded by response_sink: curl does not see that a compressed body is truncated. */
+  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
   if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
-      curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK) {
+      curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") != CURLE_OK) {
     curl_easy_cleanup(easy);
     return NULL;
   }
@@ -322,8 +271,9 @@ static bool set_request(CURL *easy, const transport_request *request) {
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
   /* curl repeats a request by itself when a kept connection turns out closed,
    * after the server may have read it; what must not be done twice gets a
-   * connection of its own. */
+   * connection of its own, which the next one of its kind could not use either. */
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->repeatable ? 0L : 1L);
+  curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, request->repeatable ? 0L : 1L);
   return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
 }
@@ -337,21 +287,24 @@ static void set_transfer(CURL *easy, transfer *one) {
 
 void *transport_start(transport *t, const transport_request *request, void *context,
                       palenca_error *error) {
+  if (!palenca_url_check(request->url, error))
+    return NULL;
   transfer *one = calloc(1, sizeof *one);
   if (one == NULL)
     goto no_memory;
   one->context = context;
-  one->header_out = request->header_out;
-  one->body_out = request->body_out;
+  one->ca_file = request->ca_file;
+  one->is_https = strncmp(request->url, "https:", 6) == 0;
+  response_sink_init(&one->sink, request->header_out, request->body_out);
   if (!start_curl(t)) {
     free(one);
     palenca_error_set(error, PALENCA_NO_MEMORY, "libcurl could not be started");
     return NULL;
   }
-  one->handle = t->idle_count > 0 ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy()};
+  one->handle = t->idle_count > 0 ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy(t)};
   CURL *easy = one->handle.easy;
-  if (easy == NULL || !set_lines(&one->handle, request) || !set_security(easy, request) ||
-      !set_request(easy, request))
+  if (easy == NULL || !curl_headers_set(easy, &one->handle.lines, request) ||
+      !set_security(easy, request) || !set_request(easy, request))
     goto no_memory;
   set_transfer(easy, one);
   if (curl_multi_add_handle(t->multi, easy) != CURLM_OK)
@@ -401,6 +354,7 @@ static void ask_wakeup(transport *t) {
 void transport_perform(transport *t) {
   int fd;
   short what;
+  idle_sockets_end_readable(&t->kept, &t->poller); /* before a connection is used again */
   while (poller_take(&t->poller, &fd, &what))
     act(t, fd, what);
   if (transport_next_deadline(t) == 0) {
@@ -435,38 +389,67 @@ static palenca_kind kind_of(CURLcode code, bool sent) {
   }
 }
 
+/* A proxy may have been spoken to, and the server's TLS not have been agreed on. */
+static bool has_no_tls(const transfer *one) {
+  CURL *easy = one->handle.easy;
+  curl_off_t handshake = 0;
+  long connections = 0;
+  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections); /* 0: a kept one */
+  curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
+  return one->is_https && connections > 0 && handshake == 0;
+}
+
 /* The connection's own failures come before the first byte of the request. */
-static bool was_sent(CURL *easy, CURLcode code) {
+static bool was_sent(const transfer *one, CURLcode code) {
   long request_bytes = 0;
   if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
       code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
-      code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+      code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || has_no_tls(one))
     return false;
-  if (curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK)
+  if (curl_easy_getinfo(one->handle.easy, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK)
     return true;
   return request_bytes > 0;
 }
 
 static void describe(const transfer *one, CURLcode code, transport_outcome *outcome) {
-  if (one->head_too_large || one->body_too_large) {
-    const palenca_buffer *full = one->head_too_large ? one->header_out : one->body_out;
-    palenca_error_set(&outcome->error, PALENCA_PROTOCOL,
-                      "the answer's %s is larger than the bound of %zu bytes",
-                      one->head_too_large ? "head" : "body", full->limit);
-    return;
-  }
-  if (code == CURLE_OUT_OF_MEMORY && one->header_out->size > 0 && !one->head_ended) {
+  const response_sink *sink = &one->sink;
+  if (sink->failure.kind != PALENCA_OK) {
+    outcome->error = sink->failure;
+  } else if (code == CURLE_OUT_OF_MEMORY && sink->head->size > 0 && !sink->head_ended) {
     /* how curl says that a line is longer than its buffer for one may be */
-    palenca_error_set(&outcome->error, PALENCA_PROTOCOL, "the answer's head has a line too long");
-    return;
-  }
-  if (code == CURLE_OK) {
+    palenca_error_set(&outcome->error, PALENCA_PROTOCOL, "the response's head has a line too long");
+  } else if (code == CURLE_OK) {
     palenca_error_set(&outcome->error, PALENCA_NETWORK,
-                      "the connection was closed inside the head of the answer");
-    return;
+                      "the connection was closed inside the head of the response");
+  } else if (code == CURLE_SSL_CACERT_BADFILE) {
+    outcome->is_permanent = true;
+    palenca_error_set(&outcome->error, PALENCA_NETWORK,
+                      "the CA file %.180s cannot be read or holds no certificates",
+                      one->ca_file != NULL ? one->ca_file : "of the system");
+  } else {
+    const char *text = one->message[0] != '\0' ? one->message : curl_easy_strerror(code);
+    palenca_error_set(&outcome->error, kind_of(code, outcome->sent), "%s", text);
   }
-  const char *text = one->message[0] != '\0' ? one->message : curl_easy_strerror(code);
-  palenca_error_set(&outcome->error, kind_of(code, outcome->sent), "%s", text);
+}
+
+/* Nothing of a proxy's response is the server's, and the request has not left. It may be tried
+ * again where the proxy did not get through, and not where it does not want to. */
+static bool is_refused_by_proxy(CURL *easy, transfer *one, transport_outcome *outcome) {
+  long status = 0, port = 0;
+  char *address = NULL;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  if (status == 0 || status / 100 == 2 || one->sink.head->size > 0)
+    return false;
+  curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
+  curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
+  outcome->status = 0;
+  outcome->sent = false;
+  outcome->is_permanent = status / 100 != 5 && status != 408 && status != 429;
+  palenca_error_set(&outcome->error, PALENCA_NETWORK,
+                    "the proxy at %.60s port %ld rejected the connection with status %ld%s",
+                    address != NULL ? address : "?", port, status,
+                    status == 407 ? " (it requires credentials)" : "");
+  return true;
 }
 
 bool transport_take(transport *t, transport_outcome *outcome) {
@@ -485,8 +468,10 @@ bool transport_take(transport *t, transport_outcome *outcome) {
     memset(outcome, 0, sizeof *outcome);
     outcome->context = one->context;
     outcome->status = (int)status;
-    outcome->sent = was_sent(easy, code);
-    if (code != CURLE_OK || !one->head_ended) /* curl takes half a head for a whole answer */
+    outcome->sent = was_sent(one, code);
+    /* curl takes half a head for a whole response, and half of a compressed body, too */
+    bool is_complete = code == CURLE_OK && one->sink.head_ended && response_sink_end(&one->sink);
+    if (!is_complete && !is_refused_by_proxy(easy, one, outcome))
       describe(one, code, outcome);
     forget(t, one);
     return true;

@@ -28,7 +28,8 @@ typedef struct {
   void *context;       /* what transport_start was given */
   palenca_error error; /* PALENCA_OK: an answer arrived whole */
   int status;
-  bool sent; /* the request may have reached the server */
+  bool sent;         /* the request may have reached the server */
+  bool is_permanent; /* another attempt would fail in the same way */
 } transport_outcome;
 
 transport *transport_new(int max_connections, palenca_error *error);

@@ -34,7 +34,7 @@ struct stub_server {
   connection *connections[CONNECTIONS_MAX]; /* the thread's alone */
   size_t connection_count, waiting;
   pthread_mutex_t mutex; /* guards what follows */
-  size_t requests, accepted, most_waiting;
+  size_t requests, accepted, closed, most_waiting;
   size_t last_size;
   char last[REQUEST_MAX];
 };
@@ -46,6 +46,9 @@ static void drop(stub_server *server, size_t index) {
   server->waiting -= one->waits;
   (void)close(one->fd);
   free(one);
+  (void)pthread_mutex_lock(&server->mutex);
+  server->closed++;
+  (void)pthread_mutex_unlock(&server->mutex);
   server->connections[index] = server->connections[--server->connection_count];
 }
 
@@ -229,6 +232,13 @@ size_t stub_requests(stub_server *server) {
 
 size_t stub_connections(stub_server *server) {
   return read_count(server, &server->accepted);
+}
+
+size_t stub_open_connections(stub_server *server) {
+  (void)pthread_mutex_lock(&server->mutex);
+  size_t value = server->accepted - server->closed;
+  (void)pthread_mutex_unlock(&server->mutex);
+  return value;
 }
 
 size_t stub_most_waiting(stub_server *server) {

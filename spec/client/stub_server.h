@@ -36,6 +36,8 @@ const char *stub_url(const stub_server *server);
 int stub_event_fd(const stub_server *server);
 size_t stub_requests(stub_server *server);
 size_t stub_connections(stub_server *server);
+/* Those of them that neither side has closed. */
+size_t stub_open_connections(stub_server *server);
 /* The most requests that waited for their answers at one time. */
 size_t stub_most_waiting(stub_server *server);
 /* The last request as it arrived, cut to fit, NUL-terminated. */

@@ -1,0 +1,28 @@
+/* The sockets of kept HTTP/1 connections: one on which something has come that nobody asked for is
+ * ended, so that it is not taken for the next response. */
+#ifndef PALENCA_IDLE_SOCKETS_H
+#define PALENCA_IDLE_SOCKETS_H
+
+#include "poller.h"
+
+typedef struct {
+  struct pollfd *sockets; /* as many as there can be */
+  size_t count, limit;
+  int ended[2]; /* a pair of sockets, of which the first is at its end; -1 until it is needed */
+} idle_sockets;
+
+/* False without memory. */
+bool idle_sockets_init(idle_sockets *idle, size_t limit);
+void idle_sockets_free(idle_sockets *idle);
+
+/* A connection that is idle from now on, until a poller watches it. */
+void idle_sockets_add(idle_sockets *idle, int fd);
+/* Ends the connection of a socket at once: its descriptor stays open, and is at its end. */
+void idle_sockets_end(idle_sockets *idle, int fd);
+/* One that is closed; others are passed over. */
+void idle_sockets_remove(idle_sockets *idle, int fd);
+
+/* Ends those that are readable and that `busy` does not watch. */
+void idle_sockets_end_readable(idle_sockets *idle, const poller *busy);
+
+#endif

@@ -1,0 +1,163 @@
+/* Takes in one response as it arrives: the lines of its head, and its body, decoded. */
+#include "response_sink.h"
+
+#include "protocol/error.h"
+
+#include <string.h>
+#include <strings.h>
+
+void response_sink_init(response_sink *sink, palenca_buffer *head, palenca_buffer *body) {
+  memset(sink, 0, sizeof *sink);
+  sink->head = head;
+  sink->body = body;
+}
+
+void response_sink_free(response_sink *sink) {
+  content_decoder_free(sink->decoder);
+  sink->decoder = NULL;
+}
+
+static bool fail_full(response_sink *sink, const char *what, size_t limit) {
+  return palenca_error_set(&sink->failure, PALENCA_PROTOCOL,
+                           "the response's %s is larger than the bound of %zu bytes", what, limit);
+}
+
+/* ---- the head ------------------------------------------------------------------------ */
+
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* "HTTP/1.1 103 …"; behind 101 there is no other response. */
+static bool is_interim(const char *line, size_t size) {
+  const char *blank = memchr(line, ' ', size);
+  size_t left = blank != NULL ? size - (size_t)(blank - line) : 0;
+  return left >= 4 && blank[1] == '1' && memcmp(blank + 1, "101", 3) != 0;
+}
+
+static bool append_line(response_sink *sink, const char *line, size_t size) {
+  return palenca_buffer_append(sink->head, line, size) ||
+         fail_full(sink, "head", sink->head->limit);
+}
+
+static bool join_line(response_sink *sink, const char *line, size_t size) {
+  palenca_buffer *head = sink->head;
+  while (head->size > 0 && is_blank(head->data[head->size - 1]))
+    head->size--;
+  for (; size > 0 && (*line == ' ' || *line == '\t'); size--)
+    line++;
+  return append_line(sink, " ", 1) && append_line(sink, line, size);
+}
+
+/* The coding that one name in a list stands for. */
+static content_coding coding_of(const char *name, size_t size) {
+  static const struct {
+    const char *name;
+    content_coding coding;
+  } known[] = {{"", CODING_NONE},
+               {"identity", CODING_NONE},
+               {"gzip", CODING_GZIP},
+               {"x-gzip", CODING_GZIP},
+               {"deflate", CODING_DEFLATE}};
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (strlen(known[i].name) == size && strncasecmp(name, known[i].name, size) == 0)
+      return known[i].coding;
+  return CODING_UNKNOWN;
+}
+
+/* Of a list, all codings but one have to be none. */
+static content_coding add_codings(content_coding coding, const char *list, const char *end) {
+  while (list < end) {
+    const char *comma = memchr(list, ',', (size_t)(end - list));
+    const char *last = comma != NULL ? comma : end;
+    const char *next = comma != NULL ? comma + 1 : end;
+    while (list < last && is_blank(*list))
+      list++;
+    while (last > list && is_blank(last[-1]))
+      last--;
+    content_coding found = coding_of(list, (size_t)(last - list));
+    if (found != CODING_NONE)
+      coding = coding == CODING_NONE ? found : CODING_UNKNOWN;
+    list = next;
+  }
+  return coding;
+}
+
+static content_coding find_coding(const palenca_buffer *head) {
+  static const char name[] = "content-encoding:";
+  const size_t name_size = sizeof name - 1;
+  content_coding coding = CODING_NONE;
+  const char *at = head->data, *end = head->data + head->size;
+  while (at < end) {
+    const char *newline = memchr(at, '\n', (size_t)(end - at));
+    const char *line_end = newline != NULL ? newline : end;
+    if ((size_t)(line_end - at) > name_size && strncasecmp(at, name, name_size) == 0)
+      coding = add_codings(coding, at + name_size, line_end);
+    at = newline != NULL ? newline + 1 : end;
+  }
+  return coding;
+}
+
+static void end_head(response_sink *sink) {
+  sink->in_head = false;
+  if (sink->is_interim)
+    return;
+  sink->head_ended = true;
+  sink->coding = find_coding(sink->head);
+}
+
+bool response_sink_add_line(response_sink *sink, const char *line, size_t size) {
+  if (sink->head_ended || size == 0)
+    return true;
+  if (!sink->in_head) {
+    sink->in_head = true;
+    sink->head->size = 0;
+    sink->is_interim = is_interim(line, size);
+    return append_line(sink, line, size);
+  }
+  if (*line == ' ' || *line == '\t')
+    return join_line(sink, line, size);
+  if (!append_line(sink, line, size))
+    return false;
+  if (*line == '\r' || *line == '\n')
+    end_head(sink);
+  return true;
+}
+
+/* ---- the body ------------------------------------------------------------------------ */
+
+static bool start_decoder(response_sink *sink) {
+  if (sink->coding == CODING_UNKNOWN)
+    return palenca_error_set(&sink->failure, PALENCA_PROTOCOL,
+                             "the response's content encoding is neither gzip nor deflate");
+  sink->decoder = content_decoder_new(sink->coding);
+  return sink->decoder != NULL ||
+         palenca_error_set(&sink->failure, PALENCA_NO_MEMORY, "out of memory");
+}
+
+/* Bounded here and not by curl, which bounds what is on the wire: a small compressed response can
+ * hold a large body. */
+bool response_sink_add_body(response_sink *sink, const char *data, size_t size) {
+  if (size == 0)
+    return true;
+  if (sink->coding == CODING_NONE)
+    return palenca_buffer_append(sink->body, data, size) ||
+           fail_full(sink, "body", sink->body->limit);
+  if (sink->decoder == NULL && !start_decoder(sink))
+    return false;
+  switch (content_decoder_feed(sink->decoder, data, size, sink->body)) {
+  case DECODER_OK:
+    return true;
+  case DECODER_FULL:
+    return fail_full(sink, "body", sink->body->limit);
+  default:
+    return palenca_error_set(&sink->failure, PALENCA_PROTOCOL,
+                             "the response's compressed body is malformed");
+  }
+}
+
+bool response_sink_end(response_sink *sink) {
+  return sink->decoder == NULL || content_decoder_is_complete(sink->decoder) ||
+         palenca_error_set(&sink->failure, PALENCA_PROTOCOL,
+                           "the response's compressed body is truncated");
+}

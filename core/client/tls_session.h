@@ -1,0 +1,16 @@
+/* The TLS session below a transfer, for the one question that libcurl does not answer. */
+#ifndef PALENCA_TLS_SESSION_H
+#define PALENCA_TLS_SESSION_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+/* The session of a transfer that is under way; NULL if there is none that can be asked. It lives as
+ * long as the connection. */
+const void *tls_session_of(CURL *easy);
+
+/* Whether it has decrypted bytes that nobody has read; what is not decrypted yet is in the socket.
+ */
+bool tls_session_has_unread(const void *session);
+
+#endif

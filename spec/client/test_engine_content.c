@@ -1,0 +1,253 @@
+/* Tests of what the engine makes of a response's bytes: compressed bodies, whole, truncated and
+ * with something behind them, and heads whose lines are folded, repeated or not the response's own.
+ */
+#include "engine_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+/* ---- Bytes to send ---- */
+
+typedef enum {
+  GZIP = MAX_WBITS + 16,
+  ZLIB = MAX_WBITS,
+  BARE = -MAX_WBITS, /* deflate without the zlib format around it */
+} format;
+
+typedef struct {
+  char data[8192];
+  size_t size;
+} bytes;
+
+static void add(bytes *to, const void *data, size_t size) {
+  assert_true(to->size + size < sizeof to->data);
+  memcpy(to->data + to->size, data, size);
+  to->size += size;
+}
+
+static void add_text(bytes *to, const char *text) {
+  add(to, text, strlen(text));
+}
+
+static void add_compressed(bytes *to, format as, const char *text, size_t size) {
+  z_stream stream = {.next_in = (unsigned char *)(uintptr_t)text, .avail_in = (uInt)size};
+  unsigned char packed[4096];
+  assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, as, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  stream.next_out = packed;
+  stream.avail_out = sizeof packed;
+  assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  add(to, packed, sizeof packed - stream.avail_out);
+  (void)deflateEnd(&stream);
+}
+
+/* A response that is as long as it says. */
+static bytes response_of(const char *coding, const bytes *body, bool is_chunked) {
+  bytes response = {.size = 0};
+  char head[256];
+  (void)snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n", coding);
+  add_text(&response, head);
+  if (is_chunked)
+    (void)snprintf(head, sizeof head, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", body->size);
+  else
+    (void)snprintf(head, sizeof head, "Content-Length: %zu\r\n\r\n", body->size);
+  add_text(&response, head);
+  add(&response, body->data, body->size);
+  if (is_chunked)
+    add_text(&response, "\r\n0\r\n\r\n");
+  return response;
+}
+
+static palenca_result *get_response(fixture *f, const bytes *response, size_t max_response) {
+  const stub_answer answers[] = {{response->data, response->size, STUB_KEEP}};
+  START(f, answers);
+  palenca_request request = get(f);
+  request.max_response = max_response;
+  palenca_result *result = run(f, &request);
+  palenca_engine_free(f->engine);
+  stub_stop(f->server);
+  f->engine = NULL;
+  f->server = NULL;
+  return result;
+}
+
+static void assert_malformed(palenca_result *result, const char *why) {
+  if (result->error.kind != PALENCA_PROTOCOL || strstr(result->error.message, why) == NULL) {
+    fail_msg("kind %d, body of %zu bytes, %s", (int)result->error.kind, result->body_size,
+             result->error.message);
+  }
+  assert_int_equal(result->attempts, 1);
+  palenca_result_free(result);
+}
+
+static const struct {
+  const char *coding;
+  format as;
+} formats[] = {{"gzip", GZIP}, {"X-GZIP", GZIP}, {"deflate", ZLIB}, {"Deflate", BARE}};
+
+#define TEXT "some text that is longer than its compressed form would be if it were longer"
+
+/* ---- Compressed bodies ---- */
+
+static void test_compressed_bodies_are_decoded(void **state) {
+  for (size_t i = 0; i < LENGTH(formats) * 2; i++) {
+    bytes body = {.size = 0};
+    add_compressed(&body, formats[i / 2].as, TEXT, strlen(TEXT));
+    bytes response = response_of(formats[i / 2].coding, &body, i % 2 == 1);
+    assert_answered(get_response(*state, &response, 0), 200, TEXT, 1);
+  }
+}
+
+static void test_every_truncated_body_is_an_error(void **state) {
+  for (size_t i = 0; i < LENGTH(formats); i++) {
+    bytes whole = {.size = 0};
+    add_compressed(&whole, formats[i].as, TEXT, strlen(TEXT));
+    for (size_t size = 1; size < whole.size; size += 3) {
+      bytes body = {.size = 0};
+      add(&body, whole.data, size);
+      bytes response = response_of(formats[i].coding, &body, size % 2 == 1);
+      assert_malformed(get_response(*state, &response, 0), "compressed body is truncated");
+    }
+  }
+}
+
+static void test_what_follows_a_stream_is_an_error(void **state) {
+  for (size_t i = 0; i < LENGTH(formats); i++) {
+    bytes body = {.size = 0};
+    add_compressed(&body, formats[i].as, TEXT, strlen(TEXT));
+    add_text(&body, "garbage");
+    bytes response = response_of(formats[i].coding, &body, false);
+    assert_malformed(get_response(*state, &response, 0), "compressed body is malformed");
+  }
+}
+
+static void test_a_changed_byte_is_an_error(void **state) {
+  bytes body = {.size = 0};
+  add_compressed(&body, GZIP, TEXT, strlen(TEXT));
+  body.data[body.size - 6] ^= 1; /* of the checksum */
+  bytes response = response_of("gzip", &body, false);
+  assert_malformed(get_response(*state, &response, 0), "compressed body is malformed");
+}
+
+static void test_gzip_streams_in_a_row_are_one_body(void **state) {
+  bytes body = {.size = 0};
+  add_compressed(&body, GZIP, "one ", 4);
+  add_compressed(&body, GZIP, "and two", 7);
+  bytes response = response_of("gzip", &body, false);
+  assert_answered(get_response(*state, &response, 0), 200, "one and two", 1);
+  body.size -= 4;
+  response = response_of("gzip", &body, false);
+  assert_malformed(get_response(*state, &response, 0), "truncated");
+}
+
+static void test_other_encodings_are_rejected(void **state) {
+  static const char *const codings[] = {"br", "zstd", "gzip, gzip", "compress", "gzip\r\n br"};
+  for (size_t i = 0; i < LENGTH(codings); i++) {
+    bytes body = {.size = 0};
+    add_compressed(&body, GZIP, TEXT, strlen(TEXT));
+    bytes response = response_of(codings[i], &body, false);
+    assert_malformed(get_response(*state, &response, 0), "content encoding");
+  }
+}
+
+static void test_bodies_without_an_encoding_stay_as_they_are(void **state) {
+  static const char *const codings[] = {"identity", "", "identity, ,"};
+  for (size_t i = 0; i < LENGTH(codings); i++) {
+    bytes body = {.size = 0};
+    add_text(&body, TEXT);
+    bytes response = response_of(codings[i], &body, false);
+    assert_answered(get_response(*state, &response, 0), 200, TEXT, 1);
+  }
+  bytes empty = {.size = 0};
+  bytes response = response_of("gzip", &empty, false);
+  assert_answered(get_response(*state, &response, 0), 200, "", 1);
+}
+
+static void test_the_bound_counts_what_is_decoded(void **state) {
+  static char zeros[100000];
+  bytes body = {.size = 0};
+  add_compressed(&body, GZIP, zeros, sizeof zeros);
+  bytes response = response_of("gzip", &body, false);
+  assert_true(body.size < 1000);
+  palenca_result *result = get_response(*state, &response, sizeof zeros);
+  assert_int_equal(result->error.kind, PALENCA_OK);
+  assert_int_equal(result->body_size, sizeof zeros);
+  palenca_result_free(result);
+  assert_malformed(get_response(*state, &response, sizeof zeros - 1),
+                   "body is larger than the bound of 99999 bytes");
+}
+
+static void test_only_what_can_be_decoded_is_asked_for(void **state) {
+  fixture *f = *state;
+  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  START(f, answers);
+  palenca_request request = get(f);
+  assert_answered(run(f, &request), 200, "ok", 1);
+  char sent[4096];
+  stub_last_request(f->server, sent, sizeof sent);
+  assert_non_null(strstr(sent, "\r\nAccept-Encoding: gzip\r\n"));
+}
+
+/* ---- Heads ---- */
+
+static palenca_result *get_text(fixture *f, const char *text) {
+  bytes response = {.size = 0};
+  add_text(&response, text);
+  return get_response(f, &response, 0);
+}
+
+static void test_folded_lines_are_joined(void **state) {
+  palenca_result *result =
+      get_text(*state, "HTTP/1.1 200 OK\r\nX-Folded: one\r\n \t two \r\n\tthree\r\n"
+                       "X-Request-Id:\r\n r-1\r\nRetry-After: \r\n 3\r\n"
+                       "Content-Length: 2\r\n\r\nok");
+  assert_int_equal(result->error.kind, PALENCA_OK);
+  assert_non_null(strstr(result->headers, "\r\nX-Folded: one two three\r\n"));
+  assert_string_equal(result->meta.request_id, "r-1");
+  assert_int_equal(result->meta.retry_after_ms, 3000);
+  palenca_result_free(result);
+}
+
+static void test_trailers_are_no_headers(void **state) {
+  palenca_result *result =
+      get_text(*state, "HTTP/1.1 200 OK\r\nX-Own: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                       "2\r\nok\r\n0\r\nX-Request-Id: trailer\r\nRetry-After: 77\r\n"
+                       "HTTP/1.1 500: no\r\nX-RateLimit-Remaining: 0\r\n\r\n");
+  assert_int_equal(result->error.kind, PALENCA_OK);
+  assert_int_equal(result->status, 200);
+  assert_string_equal(result->meta.request_id, "");
+  assert_int_equal(result->meta.retry_after_ms, -1);
+  assert_int_equal(result->meta.rate_remaining, -1);
+  assert_string_equal(result->headers,
+                      "HTTP/1.1 200 OK\r\nX-Own: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
+  palenca_result_free(result);
+}
+
+static void test_a_line_like_a_status_line_starts_no_head(void **state) {
+  palenca_result *result =
+      get_text(*state, "HTTP/1.1 103 Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 200 OK\r\nX-First: 1\r\n"
+                       "HTTP/1.1: 5\r\nContent-Length: 2\r\n\r\nok");
+  assert_int_equal(result->error.kind, PALENCA_OK);
+  assert_string_equal(result->headers, "HTTP/1.1 200 OK\r\nX-First: 1\r\nHTTP/1.1: 5\r\n"
+                                       "Content-Length: 2\r\n\r\n");
+  palenca_result_free(result);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_compressed_bodies_are_decoded),
+      TEST(test_every_truncated_body_is_an_error),
+      TEST(test_what_follows_a_stream_is_an_error),
+      TEST(test_a_changed_byte_is_an_error),
+      TEST(test_gzip_streams_in_a_row_are_one_body),
+      TEST(test_other_encodings_are_rejected),
+      TEST(test_bodies_without_an_encoding_stay_as_they_are),
+      TEST(test_the_bound_counts_what_is_decoded),
+      TEST(test_only_what_can_be_decoded_is_asked_for),
+      TEST(test_folded_lines_are_joined),
+      TEST(test_trailers_are_no_headers),
+      TEST(test_a_line_like_a_status_line_starts_no_head),
+  };
+  return cmocka_run_group_tests_name("engine_content", tests, NULL, NULL);
+}
