@@ -52,6 +52,35 @@ static lua_Number number_field(lua_State *L, int table, const char *name, lua_Nu
   return value;
 }
 
+/* Reads the value at the top of the stack: a string, or a list of strings, each of which is sent by
+ * itself. Writes them to `to`, unless that is NULL, and returns how many there are. */
+static size_t read_header(lua_State *L, const char *name, palenca_header *to) {
+  size_t count = 0;
+  palenca_header one = {.name = name};
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    one.value = lua_tolstring(L, -1, &one.value_size);
+    if (to != NULL)
+      *to = one;
+    return 1;
+  }
+  for (int at = 1; lua_istable(L, -1); at++) {
+    lua_rawgeti(L, -1, at);
+    int type = lua_type(L, -1);
+    if (type == LUA_TSTRING)
+      one.value = lua_tolstring(L, -1, &one.value_size);
+    lua_pop(L, 1); /* the list keeps it */
+    if (type == LUA_TNIL && count > 0)
+      return count;
+    if (type != LUA_TSTRING)
+      break;
+    if (to != NULL)
+      to[count] = one;
+    count++;
+  }
+  luaL_error(L, "header %s must be a string or a list of strings", name);
+  return 0;
+}
+
 /* Leaves the array of headers, a userdata, on the stack. */
 static void header_fields(lua_State *L, int table, palenca_request *request) {
   size_t count = 0;
@@ -61,20 +90,17 @@ static void header_fields(lua_State *L, int table, palenca_request *request) {
   if (!lua_istable(L, -1))
     luaL_error(L, "request field 'headers' must be a table");
   int headers = lua_gettop(L);
-  for (lua_pushnil(L); lua_next(L, headers) != 0; lua_pop(L, 1))
-    count++;
+  for (lua_pushnil(L); lua_next(L, headers) != 0; lua_pop(L, 1)) {
+    size_t name_size = 0;
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &name_size) : NULL;
+    if (name == NULL || strlen(name) != name_size)
+      luaL_error(L, "headers must be under names that are strings without a zero byte");
+    count += read_header(L, name, NULL);
+  }
   palenca_header *array = lua_newuserdata(L, (count + 1) * sizeof *array);
   size_t used = 0;
-  for (lua_pushnil(L); lua_next(L, headers) != 0; lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
-      luaL_error(L, "headers must be strings under names that are strings");
-    size_t name_size;
-    array[used].name = lua_tolstring(L, -2, &name_size);
-    if (strlen(array[used].name) != name_size)
-      luaL_error(L, "a header's name must not hold a zero byte");
-    array[used].value = lua_tolstring(L, -1, &array[used].value_size);
-    used++;
-  }
+  for (lua_pushnil(L); lua_next(L, headers) != 0; lua_pop(L, 1))
+    used += read_header(L, lua_tostring(L, -2), array + used);
   request->headers = array;
   request->header_count = used;
 }
@@ -118,6 +144,18 @@ static void copy_table(lua_State *L, int table) {
   }
 }
 
+/* Has the table at the top hold copies of those in it. */
+static void copy_inner_tables(lua_State *L) {
+  int table = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_settop(L, table + 1)) {
+    if (!lua_istable(L, -1))
+      continue;
+    lua_pushvalue(L, -2);
+    copy_table(L, table + 2);
+    lua_settable(L, table); /* of a field that exists, so that the walk goes on */
+  }
+}
+
 /* core.template{headers=, timeout=, …}: what many requests have in common, read once. It keeps a
  * copy of the table, whose strings it points into, and the array of headers. */
 static int template_new(lua_State *L) {
@@ -127,6 +165,7 @@ static int template_new(lua_State *L) {
   lua_getfield(L, 2, "headers");
   if (lua_istable(L, 3)) {
     copy_table(L, 3);
+    copy_inner_tables(L);
     lua_setfield(L, 2, "headers");
   }
   lua_settop(L, 2);

@@ -32,6 +32,33 @@ static int check_base_url(lua_State *L) {
   return push_verdict(L, palenca_base_url_check(url, lua_toboolean(L, 2), &error), &error);
 }
 
+/* core.check_url(url) → true | nil, message */
+static int check_url(lua_State *L) {
+  palenca_error error = {0};
+  size_t size;
+  const char *url = luaL_checklstring(L, 1, &size);
+  if (strlen(url) != size) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "url must not hold a zero byte");
+    return 2;
+  }
+  return push_verdict(L, palenca_url_check(url, &error), &error);
+}
+
+/* core.check_header(name, value) → true | nil, message */
+static int check_header(lua_State *L) {
+  palenca_error error = {0};
+  size_t name_size, value_size;
+  const char *name = luaL_checklstring(L, 1, &name_size);
+  const char *value = luaL_checklstring(L, 2, &value_size);
+  if (strlen(name) != name_size) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "a header's name must not hold a zero byte");
+    return 2;
+  }
+  return push_verdict(L, palenca_header_check(name, value, value_size, &error), &error);
+}
+
 /* core.check_path(path) → true | nil, message */
 static int check_path(lua_State *L) {
   palenca_error error = {0};
@@ -194,6 +221,8 @@ static const luaL_Reg paging_methods[] = {
 
 static const luaL_Reg functions[] = {
     {"check_base_url", check_base_url},
+    {"check_url", check_url},
+    {"check_header", check_header},
     {"check_path", check_path},
     {"escape", escape},
     {"status_kind", status_kind},

@@ -110,6 +110,14 @@ local function where_to(options)
   return nil, "sandbox"
 end
 
+--- Where the paths of all operations begin, which have `/v1` in themselves: the API's own examples
+-- have it in the URL as well.
+-- @tparam string url as people write it
+-- @treturn string the same without slashes and one `/v1` at its end
+local function root_of(url)
+  return (url:gsub("/+$", ""):gsub("^(%w+://[^/]+.*)/v1$", "%1"):gsub("/+$", ""))
+end
+
 local function choose_base_url(options)
   local base_url, environment = where_to(options)
   if environment and not environments[environment] then
@@ -122,7 +130,7 @@ local function choose_base_url(options)
   if not ok then
     error("palenca.new: base_url: " .. problem, 3)
   end
-  return base_url
+  return root_of(base_url)
 end
 
 -- What all requests of a client have in common, with and without a body.
@@ -170,7 +178,8 @@ end
 -- @tparam string options.api_key default `$PALENCA_API_KEY`
 -- @tparam string options.environment `sandbox` or `production`; default `$PALENCA_ENVIRONMENT`,
 -- else `sandbox`
--- @tparam string options.base_url instead of an environment; default `$PALENCA_BASE_URL`
+-- @tparam string options.base_url instead of an environment, with or without `/v1` at its end;
+-- default `$PALENCA_BASE_URL`
 -- @tparam boolean options.allow_http accept plain http beyond this machine
 -- @tparam number options.timeout seconds for one attempt, connecting and TLS handshake included;
 -- default `$PALENCA_TIMEOUT`, else 30
@@ -298,4 +307,10 @@ function Client:request(name, path, body)
   return self:_call(name, path, body, { safe = method.is_repeatable(name) })
 end
 
-return { new = new, set_defaults = set_defaults, sayable = sayable, read_option = read_option }
+return {
+  new = new,
+  set_defaults = set_defaults,
+  sayable = sayable,
+  read_option = read_option,
+  root_of = root_of,
+}

@@ -15,32 +15,58 @@ local fields = {
   json = "any",
   timeout = "seconds",
   max_retries = "retries",
+  ca_file = "string",
+  proxy = "text",
+  min_tls = "tls",
 }
 
--- What a header's name is made of.
-local TOKEN = "^[%w!#$%%&'*+.^_`|~-]+$"
+-- A value as text; or nil and what is wrong with it.
+local function header_value(name, value)
+  if type(value) ~= "string" and type(value) ~= "number" then
+    return nil, "headers must be strings or lists of strings, got " .. type(value)
+  end
+  value = tostring(value)
+  local ok, problem = core.check_header(name, value)
+  return ok and value, problem
+end
+
+local function header_values(name, values)
+  if type(values) ~= "table" then
+    return header_value(name, values)
+  end
+  local list = {}
+  for at, value in ipairs(values) do
+    local problem
+    list[at], problem = header_value(name, value)
+    if not list[at] then
+      return nil, problem
+    end
+  end
+  return #list > 0 and list, ("headers: %s is an empty list"):format(name)
+end
 
 local function headers_of(options)
-  local headers = {}
+  local headers, seen = {}, {}
   for name, value in pairs(options.headers or {}) do
-    if type(name) ~= "string" or (type(value) ~= "string" and type(value) ~= "number") then
-      error("palenca.http: headers must be strings under names that are strings", 3)
+    if type(name) ~= "string" then
+      error("palenca.http: headers must be under names that are strings", 3)
     end
-    if not name:find(TOKEN) or (tostring(value):gsub("\t", "")):find("%c") then
-      error("palenca.http: a header holds characters that no header may have", 3)
+    local problem
+    headers[name], problem = header_values(name, value)
+    if not headers[name] then
+      error("palenca.http: " .. problem, 3)
+    elseif seen[name:lower()] then
+      error(("palenca.http: header %s is given twice"):format(name:lower()), 3)
     end
-    headers[name] = tostring(value)
+    seen[name:lower()] = true
   end
   return headers
 end
 
 local function check_url(url)
-  local scheme, authority = url:match("^(https?://)([^/?#]+)")
-  if not scheme or url:find("[%c%s]") then
-    error("palenca.http: url must start with http:// or https:// and hold no spaces", 3)
-  end
-  if not core.check_base_url(scheme .. authority:gsub("^.*@", ""), true) then
-    error("palenca.http: url has no valid host and port", 3)
+  local ok, problem = core.check_url(url)
+  if not ok then
+    error("palenca.http: " .. problem, 3)
   end
 end
 
@@ -53,27 +79,59 @@ local function has_header(headers, wanted)
   return false
 end
 
+-- Names are looked up in any case.
+local any_case = {
+  __index = function(headers, name)
+    return type(name) == "string" and rawget(headers, name:lower()) or nil
+  end,
+}
+
+-- Values of a header that comes several times are a list with commas, except for cookies, which may
+-- hold commas themselves.
 local function parse_headers(block)
   local headers = {}
-  for name, value in (block or ""):gmatch("([^\r\n:]+):[ \t]*([^\r\n]*)") do
-    headers[name:lower()] = value
+  for line in (block or ""):gmatch("[^\r\n]+") do
+    local name, value = line:match("^([^%s:]+):[ \t]*(.-)[ \t]*$")
+    name = name and name:lower()
+    if name == "set-cookie" then
+      headers[name] = headers[name] or {}
+      table.insert(headers[name], value)
+    elseif name then
+      headers[name] = headers[name] and headers[name] .. ", " .. value or value
+    end
   end
-  return headers
+  return setmetatable(headers, any_case)
+end
+
+local function ca_file_of(options)
+  local file = options.ca_file or os.getenv("PALENCA_CA_FILE")
+  return file ~= "" and file or nil
 end
 
 --- Sends a request.
 -- @function http
 -- @tparam table options
--- @tparam string options.url http or https
+-- @tparam string options.url http or https; a user name and a password in it must be
+-- percent-encoded
 -- @tparam string options.method default `GET`, or `POST` with a body
--- @tparam table options.headers name → value
+-- @tparam table options.headers name → value, a string or number, or a list of them that are sent
+-- one by one. `Host` and those that frame the request, such as `Content-Length`,
+-- `Transfer-Encoding` and `Connection`, are made from it: giving one raises, as does giving one
+-- twice, in different case
 -- @tparam string options.body sent as it is
 -- @param options.json sent as JSON instead
 -- @tparam number options.timeout seconds for one attempt, connecting and TLS handshake included;
 -- default 30
 -- @tparam number options.max_retries default 0; a POST or PATCH is repeated only if it cannot have
 -- reached the server
--- @treturn ?table `{status=, headers= (names in small letters), body=}`, of whatever status
+-- @tparam string options.ca_file certificates to trust instead of the system's; default
+-- `$PALENCA_CA_FILE`. If it cannot be read, the error's kind is `network` and it names the file
+-- @tparam string options.proxy a proxy's URL, `""` for none; default: what curl takes from the
+-- environment, such as `$https_proxy`, and none for this machine
+-- @tparam string options.min_tls `"1.2"` (the default) or `"1.3"`
+-- @treturn ?table `{status=, headers=, body=}`, of whatever status. `headers` has the final
+-- response's, under names in lower case, and finds a name in any case; values of one that came
+-- several times are joined with `", "`, but `headers["set-cookie"]` is always a list of strings
 -- @treturn ?palenca.errors.Error why there is no answer
 local function request(options)
   if type(options) ~= "table" then
@@ -101,7 +159,9 @@ local function request(options)
     max_retries = options.max_retries,
     repeatable = method.is_repeatable(name),
     keep_headers = true,
-    allow_tls_1_2 = true,
+    allow_tls_1_2 = options.min_tls ~= "1.3",
+    ca_file = ca_file_of(options),
+    proxy = options.proxy,
   }))
   if result.kind then
     return nil,

@@ -96,6 +96,39 @@ describe("palenca.new", function()
     end
   end)
 
+  for _, host in ipairs { "7f3a9c2b1d0e", "7f3a9c2b1d0e:8400", "my_service", "a.b-c.3d" } do
+    it("takes the host " .. host, function()
+      local url = "https://" .. host
+      assert.equal(url, palenca.new({ api_key = KEY, base_url = url }).base_url)
+    end)
+  end
+
+  it("drops one /v1 at the end, which the paths of the operations have in them", function()
+    for given, expected in pairs {
+      ["https://api.palenca.com/v1"] = "https://api.palenca.com",
+      ["https://api.palenca.com/v1/"] = "https://api.palenca.com",
+      ["https://example.com/palenca/v1//"] = "https://example.com/palenca",
+      ["https://example.com/v1/v1"] = "https://example.com/v1",
+      ["https://example.com/v1/x"] = "https://example.com/v1/x",
+      ["https://example.com/xv1"] = "https://example.com/xv1",
+      ["https://v1"] = "https://v1",
+    } do
+      assert.equal(expected, palenca.new({ api_key = KEY, base_url = given }).base_url)
+    end
+  end)
+
+  it("reads from an address with /v1 at its end, in options and in the environment", function()
+    local sandbox = helper.sandbox()
+    local options = { base_url = sandbox.url .. "/v1" }
+    assert.truthy(sandbox:client(options).users:get(helper.USER))
+    local status, out, err = helper.run([[
+      local palenca = require("palenca")
+      print(assert(palenca.new().users:get("]] .. helper.USER .. [[")).user_id)
+    ]], { PALENCA_API_KEY = sandbox.key, PALENCA_BASE_URL = sandbox.url .. "/v1/" })
+    assert.equal(0, sandbox:stop())
+    assert.same({ 0, helper.USER .. "\n" }, { status, out }, err)
+  end)
+
   it("knows the two environments, and no third", function()
     local function base_url(environment)
       return palenca.new({ api_key = KEY, environment = environment }).base_url

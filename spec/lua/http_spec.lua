@@ -83,6 +83,36 @@ describe("palenca.http", function()
     assert.equal("a\tb é", last().headers["x-text"])
   end)
 
+  it("sends a header as often as it has values", function()
+    palenca.http { url = faults.url .. "/good/", headers = { ["X-Many"] = { "a", 2, "" } } }
+    assert.same({ "a", "2", "" }, last().values["x-many"])
+  end)
+
+  it("has every cookie, and other headers that come twice as one", function()
+    local headers = palenca.http({ url = faults.url .. "/cookies/" }).headers
+    assert.same({ "a=1; Expires=Wed, 01 Jan 2031 00:00:00 GMT", "b=2" }, headers["set-cookie"])
+    assert.equal("one, two", headers["x-twice"])
+    assert.equal("one two three: 3", headers["x-folded"])
+    for name in pairs(headers) do
+      assert.truthy(name:find("^[%l%d-]+$"), name)
+    end
+  end)
+
+  it("finds a header under its name in any case", function()
+    local headers = palenca.http({ url = faults.url .. "/good/" }).headers
+    assert.equal("application/json", headers["Content-Type"])
+    assert.equal("application/json", headers["CONTENT-TYPE"])
+    assert.is_nil(headers["X-None"])
+    assert.is_nil(headers[1])
+  end)
+
+  it("takes half of a compressed body for no response", function()
+    local response, err = palenca.http { url = faults.url .. "/half_gzip/" }
+    assert.is_nil(response)
+    assert.equal("protocol", err.kind)
+    assert.truthy(err.message:find("truncated", 1, true), err.message)
+  end)
+
   for _, status in ipairs { 201, 302, 400, 401, 404, 429, 500, 503, 599 } do
     it("hands on status " .. status .. ", once", function()
       local path = "/status:" .. status .. "/once"
@@ -182,6 +212,9 @@ describe("palenca.http", function()
       "example.com", "/x", "ftp://example.com", "file:///etc/passwd", "http://", "http:///x",
       "http://a b", "http://a/b c", "http://a/\r\nX: 1", "HTTP://a", "gopher://a", " http://a",
       "http://a:99999/", "http://a:b/", "http://[::1/", "http://?x", "http://a..b/",
+      "http://127.1/",
+      "http://a@b@127.0.0.1/", "http://a\\@127.0.0.1/", "http://127.0.0.1\0.example/",
+      "http://me:pass word@127.0.0.1/", "http://me:%00@127.0.0.1/", "http://localhost./",
     } do
       it("the address " .. url:gsub("%c", "?"), function()
         refuses({ url = url }, "url")
@@ -223,6 +256,27 @@ describe("palenca.http", function()
         refuses(with { headers = { [name] = "x" } }, "header")
       end)
     end
+
+    for _, name in ipairs {
+      "Content-Length", "content-length", "TRANSFER-ENCODING", "Connection", "Keep-Alive",
+      "Proxy-Connection", "Expect", "Upgrade", "TE", "Trailer", "Host",
+    } do
+      it("the header " .. name .. ", which is made from the request", function()
+        refuses(with { headers = { [name] = "3" }, body = "longer" }, name)
+        refuses(with { headers = { [name] = { "3" } } }, name)
+      end)
+    end
+
+    it("a header that is given twice, in different case", function()
+      refuses(with { headers = { ["Content-Type"] = "a/b", ["content-type"] = "c/d" } },
+        "header content-type is given twice")
+    end)
+
+    it("lists of values that are empty or hold anything else", function()
+      refuses(with { headers = { ["X-A"] = {} } }, "X-A", "empty")
+      refuses(with { headers = { ["X-A"] = { "a", {} } } }, "headers")
+      refuses(with { headers = { ["X-A"] = { "a", "b\n" } } }, "X-A")
+    end)
 
     it("headers that are no text", function()
       refuses(with { headers = { "x" } }, "headers")

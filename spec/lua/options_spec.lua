@@ -244,6 +244,24 @@ describe("TLS", function()
     assert.equal(200, err.status)
   end)
 
+  it("takes them in palenca.http, too, and from the environment", function()
+    local url = start() .. "/"
+    assert.equal(200, palenca.http({ url = url, ca_file = certificate }).status)
+    assert.is_nil(palenca.http { url = url })
+    local status, out, err = helper.run(
+      ("print(require('palenca').http({ url = '%s' }).status)"):format(url),
+      { PALENCA_CA_FILE = certificate })
+    assert.same({ 0, "200\n" }, { status, out }, err)
+  end)
+
+  it("has a lowest version that palenca.http's caller chooses, 1.2 if it does not", function()
+    local url = start("-tls1_2") .. "/"
+    assert.equal(200, palenca.http({ url = url, ca_file = certificate }).status)
+    local response, err = palenca.http { url = url, ca_file = certificate, min_tls = "1.3" }
+    assert.is_nil(response)
+    assert.equal("network", err.kind)
+  end)
+
   -- Debian's curl reads them anew for each connection, 20 ms of work, if it has a directory of
   -- them too.
   it("reads the certificates once, not for each connection", function()
@@ -270,9 +288,25 @@ describe("TLS", function()
     assert.equal(200, err.status)
   end)
 
-  it("is not tried with a file of certificates that is not there", function()
-    local _, err = get(start(), { ca_file = directory .. "/none.pem" })
-    assert.equal("network", err.kind)
+  it("is not tried with a file of certificates that is not there, or holds none", function()
+    local url = start()
+    local empty = process.write_file(directory .. "/empty.pem", "nothing\n")
+    for _, file in ipairs { directory .. "/none.pem", empty } do
+      for _, call in ipairs {
+        function(ca_file) return palenca.http { url = url, ca_file = ca_file, max_retries = 2 } end,
+        function(ca_file)
+          return palenca.new({
+            api_key = helper.KEY, base_url = url, ca_file = ca_file, max_retries = 2,
+          }).users:get("u1")
+        end,
+      } do
+        local response, err = call(file)
+        assert.is_nil(response)
+        assert.equal("network", err.kind)
+        assert.equal(1, err.attempts)
+        assert.truthy(err.message:find(file, 1, true), err.message)
+      end
+    end
     assert.is_nil(server.stdout:find("GET", 1, true))
   end)
 end)
@@ -288,4 +322,51 @@ describe("a proxy", function()
     assert.equal(0, faults:stop())
     assert.equal(0, sandbox:stop())
   end)
+
+  it("of the environment is not asked for this machine, whatever else the address holds", function()
+    local faults, proxy = helper.faults(), helper.faults()
+    local status, out, err = helper.run(([[
+      local http = require("palenca").http
+      for _, url in ipairs {
+        "http://me:secret@127.0.0.1:%s/good/", "http://me@localhost:%s/good/",
+        "http://127.0.0.1:%s/good/@example.com", "http://LOCALHOST:%s/good/?a@b",
+      } do
+        local response, err = http { url = url }
+        print(response and response.status or err)
+      end
+      print(http({ url = "http://localhost@server.invalid/good/" }).status)
+    ]]):gsub("%%s", faults.url:match("%d+$")), { http_proxy = proxy.url, no_proxy = "" })
+    assert.same({ 0, ("200\n"):rep(4) .. "404\n" }, { status, out }, err)
+    assert.equal(1, proxy:stats().requests)
+    assert.equal(4, faults:stats().requests)
+    assert.equal(0, faults:stop())
+    assert.equal(0, proxy:stop())
+  end)
+
+  for _, case in ipairs { { 407, 1 }, { 403, 1 }, { 502, 2 } } do
+    it("that rejects the connection with " .. case[1] .. " is not the API", function()
+      local proxy = helper.faults()
+      local url = ("https://status-%d.invalid"):format(case[1])
+      local client = palenca.new {
+        api_key = helper.KEY, base_url = url, proxy = proxy.url, max_retries = 1, timeout = 20,
+      }
+      local data, err = client.users:create { external_id = "w" }
+      local response, problem = palenca.http {
+        url = url .. "/", body = "x", proxy = proxy.url, max_retries = 1,
+      }
+      assert.is_nil(data)
+      assert.is_nil(response)
+      for _, one in ipairs { err, problem } do
+        assert.equal("network", one.kind, tostring(one))
+        assert.truthy(one.message:find("the proxy at 127.0.0.1 port " .. proxy.url:match("%d+$"), 1,
+          true), one.message)
+        assert.truthy(one.message:find("status " .. case[1], 1, true), one.message)
+        assert.equal(case[2], one.attempts)
+        assert.is_nil(one.status)
+        assert.is_nil(one.request_id)
+        assert.is_nil(one.retry_after)
+      end
+      assert.equal(0, proxy:stop())
+    end)
+  end
 end)

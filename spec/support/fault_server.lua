@@ -12,9 +12,10 @@ local LONGEST_LIFE = 600000
 local GOOD = '{"success":true,"error":null,"data":{"ok":true}}'
 local PAGE = "<!DOCTYPE html>\n<html><body>Bad gateway</body></html>"
 
-local stats = { connections = 0, requests = 0, paths = {}, pages = {}, last = {} }
+local stats = { connections = 0, open = 0, requests = 0, paths = {}, pages = {}, last = {} }
 local readings = {} -- path → how often its first page was asked for
 local held = {} -- answers to be given together
+local idle = {} -- sockets on which a response is sent that nobody asked for, once /push comes
 
 local function message(status, body, headers)
   local lines = { "HTTP/1.1 " .. status .. " Reason" }
@@ -132,6 +133,55 @@ faults.same_headers = always(200, GOOD, {
 function faults.short_length(socket, request)
   local length = request.number == 1 and #GOOD - 5 or #GOOD
   send(socket, 200, GOOD, { ["Content-Length"] = length })
+end
+
+-- A response that nobody has asked for.
+local function stray()
+  return message(200, '{"success":true,"error":null,"data":{"ok":"stray"}}')
+end
+
+function faults.idle(socket)
+  idle[#idle + 1] = socket
+  send(socket, 200, GOOD)
+end
+
+-- Both at once.
+function faults.behind(socket)
+  write(socket, message(200, GOOD) .. stray())
+end
+
+-- Calls `done` once all of it is on its way.
+local function push(done)
+  local sockets = idle
+  idle = {}
+  local left = #sockets
+  for _, socket in ipairs(sockets) do
+    write(socket, stray(), function()
+      left = left - 1
+      if left == 0 then
+        done()
+      end
+    end)
+  end
+end
+
+faults.cookies = always(200, GOOD, {
+  ["Set-Cookie"] = "a=1; Expires=Wed, 01 Jan 2031 00:00:00 GMT\r\nset-cookie: b=2",
+  ["X-Twice"] = "one\r\nx-twice: two",
+  ["X-Folded"] = "one\r\n\t two\r\n three: 3",
+})
+
+-- Half of what its length promises, in a stream that is not compressed; the message is complete.
+faults.half_gzip = always(200, "\31\139\8\0\0\0\0\0\0\3\1"
+  .. string.pack("<I2I2", #GOOD, ~#GOOD & 0xffff) .. GOOD:sub(1, #GOOD // 2), {
+  ["Content-Encoding"] = "gzip",
+})
+
+-- What a proxy says to CONNECT; the first label of the host has the status, as in status-407.
+function faults.connect(socket, request)
+  send(socket, tonumber(request.target:match("^status%-(%d+)%.")), "no", {
+    ["X-Request-Id"] = "proxy", ["Retry-After"] = "77", ["X-RateLimit-Remaining"] = "0",
+  })
 end
 
 -- Never answers.
@@ -420,10 +470,13 @@ local function read_request(buffer)
   if not head then
     return nil
   end
-  local request = { headers = {} }
+  local request = { headers = {}, values = {} }
   request.method, request.target = head:match("^(%u+) (%S+)")
   for name, value in head:gmatch("\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
-    request.headers[name:lower()] = value
+    name = name:lower()
+    request.headers[name] = value
+    request.values[name] = request.values[name] or {}
+    table.insert(request.values[name], value)
   end
   local length = tonumber(request.headers["content-length"] or 0)
   if #rest < length then
@@ -436,12 +489,16 @@ end
 local function answer(socket, request)
   request.path = request.target:match("^[^?]*")
   local fault, argument = request.path:match("^/([%w_]*):?([^/]*)")
+  if request.method == "CONNECT" then
+    fault, argument = "connect", ""
+  end
   stats.requests = stats.requests + 1
   stats.paths[request.path] = (stats.paths[request.path] or 0) + 1
   stats.last = {
     method = request.method,
     target = request.target,
     headers = request.headers,
+    values = request.values,
     body = request.body,
   }
   request.number = stats.paths[request.path]
@@ -455,6 +512,7 @@ local function serve(socket)
   socket:read_start(function(problem, data)
     if problem or not data then
       close(socket)
+      stats.open = stats.open - (counted and 1 or 0)
       return
     end
     buffer = buffer .. data
@@ -466,10 +524,16 @@ local function serve(socket)
     if request.target == "/stats" then
       send(socket, 200, cjson.encode(stats))
       return
+    elseif request.target == "/push" then
+      push(function()
+        send(socket, 200, GOOD)
+      end)
+      return
     end
     if not counted then
       counted = true
       stats.connections = stats.connections + 1
+      stats.open = stats.open + 1
     end
     answer(socket, request)
   end)

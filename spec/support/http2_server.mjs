@@ -24,6 +24,8 @@ function answer(response, text, headers = {}) {
   response.end(text);
 }
 
+const STRAY = "HTTP/1.1 200 OK\r\nContent-Length: 44\r\n\r\n"
+  + '{"success":true,"data":{"user_id":"nobody"}}';
 const good = (response) => answer(response, envelope({ user_id: "u1" }));
 
 // Rows that are numbered from 1, one a page.
@@ -80,6 +82,22 @@ const faults = {
   leave: ({ response }) => {
     response.stream.session.goaway(NGHTTP2_NO_ERROR);
     good(response);
+  },
+
+  // http1 only: a response that nobody has asked for, on the idle connection.
+  stray: ({ response }) => {
+    const { socket } = response;
+    response.on("finish", () => setImmediate(() => socket.write(STRAY, () => console.log("pushed"))));
+    good(response);
+  },
+
+  // http1 only: one right behind the body, in the same record, which the head is not in.
+  behind: ({ response }) => {
+    const text = envelope({ user_id: "u1" });
+    const { socket } = response;
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n`;
+    socket.write(head, () => socket.write(text + STRAY));
+    response.detachSocket(socket);
   },
 
   gzip: ({ response, argument }) => {

@@ -1,6 +1,7 @@
 --- palenca trigger: makes events, through the sandbox or straight to a receiver.
 -- @module palenca.cli.trigger
 local catalogue = require("palenca.sandbox.catalogue")
+local client = require("palenca.client")
 local core = require("palenca.core")
 local events = require("palenca.cli.trigger_events")
 local options = require("palenca.cli.options")
@@ -20,11 +21,19 @@ local function action(text)
 end
 
 local function url(text)
-  local scheme, host_and_port = text:match("^(https?://)([^/?#%s]+)[^%s]*$")
-  if not scheme or not core.check_base_url(scheme .. host_and_port, true) then
+  if not core.check_url(text) then
     return nil, string.format("'%s' is not a URL, such as http://127.0.0.1:8080/…", text)
   end
   return text
+end
+
+-- The variable may have the API's URL as its own examples write it.
+local function sandbox_url(text)
+  local checked, problem = url(text)
+  if not checked then
+    return nil, problem
+  end
+  return client.root_of(checked)
 end
 
 local function known(set, what)
@@ -56,7 +65,7 @@ function trigger.define(command)
     help = "The sandbox that makes the accounts and sends the events to its webhooks.",
     env = "PALENCA_BASE_URL",
     default = "http://127.0.0.1:8400",
-    convert = url,
+    convert = sandbox_url,
     argname = "URL",
   })
   options.add(command, "--url", {

@@ -20,7 +20,7 @@ local HOLD = 20
 local function submit(own, delivery)
   local ok, call = pcall(own.submit, own, {
     method = "POST",
-    url = delivery.url,
+    url = delivery.url:gsub("^%a+", string.lower),
     headers = delivery.headers,
     body = delivery.body,
     timeout = DELIVERY_TIMEOUT,

@@ -6,6 +6,7 @@
 -- as by the API, unless a function says otherwise, and null counts as absent. A fault is
 -- {loc, msg, type} as FastAPI words it.
 local checks = require("palenca.check")
+local core = require("palenca.core")
 local dates = require("palenca.sandbox.dates")
 local json = require("palenca.json")
 
@@ -60,6 +61,8 @@ function validate.http_url(value)
     return fault("value_error.url", "must be an absolute URL")
   elseif scheme:lower() ~= "http" and scheme:lower() ~= "https" then
     return fault("value_error.url.scheme", "must be an http or https URL")
+  elseif not core.check_url(scheme:lower() .. value:sub(#scheme + 1)) then
+    return fault("value_error.url", "must have a valid host and port")
   end
   return nil, value
 end
