@@ -214,6 +214,18 @@ describe("palenca trigger", function()
       assert.truthy(trial.stderr:find("this is not palenca's sandbox", 1, true), trial.stderr)
     end)
 
+    it("finds the sandbox at an address with /v1 behind it, from flag and environment", function()
+      local _, url, key = stage:sandbox()
+      register(url, key, stage:server().url)
+      for _, case in ipairs {
+        { { "--sandbox", url .. "/v1" } }, { {}, { PALENCA_BASE_URL = url .. "/v1/" } },
+      } do
+        local started = stage:palenca({ "trigger", "login.success", table.unpack(case[1]) },
+          { env = case[2] })
+        assert.are.equal(0, started:wait_exit(), started.stderr)
+      end
+    end)
+
     it("says which account does not exist", function()
       local _, url = stage:sandbox()
       local status, _, err = trigger({ "login.success", "--sandbox", url,

@@ -158,16 +158,18 @@ describe("luarocks make", function()
     mkdir -p include/arch
     ln -s /usr/include/* include/
     ln -s /usr/include/$(gcc -print-multiarch)/* include/arch/
-    rm include/arch/$HIDDEN
-    rm -f include/$HIDDEN
+    rm -f include/arch/$HIDDEN include/$HIDDEN
     luarocks --lua-version 5.4 make --deps-mode none --tree rocks ]] .. SCM .. [[ \
       CURL_INCDIR=$PWD/include CRYPTO_INCDIR=$PWD/include \
+      ZLIB_INCDIR=$PWD/include \
       "CFLAGS=-O2 -fPIC -nostdinc -isystem $(gcc -print-file-name=include) \
         -isystem $PWD/include/arch -isystem $PWD/include"]]
 
-  for directory, package in pairs { curl = "libcurl4-openssl-dev", openssl = "libssl-dev" } do
-    it("names the package when the headers of " .. directory .. " are missing", function()
-      local status, said = shell(HIDE, { cwd = tree, env = { HIDDEN = directory } })
+  for hidden, package in pairs {
+    curl = "libcurl4-openssl-dev", openssl = "libssl-dev", ["zlib.h"] = "zlib1g-dev",
+  } do
+    it("names the package when " .. hidden .. " is missing from the headers", function()
+      local status, said = shell(HIDE, { cwd = tree, env = { HIDDEN = hidden } })
       assert.equal(1, status, said)
       assert.truthy(said:find(package, 1, true), said)
     end)

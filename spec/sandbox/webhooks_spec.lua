@@ -74,6 +74,8 @@ describe("sandbox webhook creation", function()
     ["a relative url"] = { { url = "/hook" }, "url", "value_error.url" },
     ["a url without host"] = { { url = "https:///hook" }, "url", "value_error.url" },
     ["a url with a space"] = { { url = "https://a b/" }, "url", "value_error.url" },
+    ["a url with two hosts"] = { { url = "https://a@b@c/" }, "url", "value_error.url" },
+    ["a url with a disguised host"] = { { url = "http://0x7f.1/" }, "url", "value_error.url" },
     ["an ftp url"] = { { url = "ftp://example.com" }, "url", "value_error.url.scheme" },
     ["a number as name"] = { { name = 7 }, "name", "type_error.str" },
     ["a widget that is no UUID"] = { { widget_id = "w" }, "widget_id", "type_error.uuid" },
