@@ -336,7 +336,8 @@ typedef struct {
   int status;
   int attempts;
   palenca_meta meta;
-  char *headers; /* the answer's header lines, NUL-terminated; NULL unless kept */
+  char *headers; /* the final response's header lines, folded ones joined, without trailers;
+                    NUL-terminated; NULL unless kept */
   size_t headers_size;
   char *body; /* NUL-terminated; or NULL */
   size_t body_size;

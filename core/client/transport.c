@@ -125,23 +125,6 @@ static void free_handle(easy_handle *one) {
     curl_slist_free_all(one->lines);
 }
 
-/* Of HTTP/2 more may come at any time, which curl reads before it uses the connection again. */
-static void note_kept_connection(transport *t, const transfer *one) {
-  CURL *easy = one->handle.easy;
-  curl_socket_t socket = CURL_SOCKET_BAD;
-  long version = 0;
-  if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
-      socket == CURL_SOCKET_BAD)
-    return;
-  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-  if (version == CURL_HTTP_VERSION_2_0)
-    return;
-  if (one->is_https && (one->tls == NULL || tls_session_has_unread(one->tls)))
-    idle_sockets_end(&t->kept, socket);
-  else
-    idle_sockets_add(&t->kept, socket);
-}
-
 static void forget(transport *t, transfer *one) {
   if (one->previous != NULL)
     one->previous->next = one->next;
@@ -149,7 +132,6 @@ static void forget(transport *t, transfer *one) {
     t->running = one->next;
   if (one->next != NULL)
     one->next->previous = one->previous;
-  note_kept_connection(t, one);
   curl_multi_remove_handle(t->multi, one->handle.easy);
   curl_easy_setopt(one->handle.easy, CURLOPT_ERRORBUFFER, NULL);
   if (t->idle_count < t->idle_limit)
@@ -354,7 +336,8 @@ static void ask_wakeup(transport *t) {
 void transport_perform(transport *t) {
   int fd;
   short what;
-  idle_sockets_end_readable(&t->kept, &t->poller); /* before a connection is used again */
+  if (t->running != NULL) /* one of them may be about to use a kept connection */
+    idle_sockets_end_readable(&t->kept, &t->poller);
   while (poller_take(&t->poller, &fd, &what))
     act(t, fd, what);
   if (transport_next_deadline(t) == 0) {
@@ -452,6 +435,24 @@ static bool is_refused_by_proxy(CURL *easy, transfer *one, transport_outcome *ou
   return true;
 }
 
+/* What a transfer that ended well leaves behind; curl closes the connection of any other, unless it
+ * is HTTP/2. There more may come at any time, which curl reads before it uses it again. */
+static void note_kept_connection(transport *t, const transfer *one) {
+  CURL *easy = one->handle.easy;
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  long version = 0;
+  if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
+      socket == CURL_SOCKET_BAD)
+    return;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  if (version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1)
+    return;
+  if (one->is_https && (one->tls == NULL || tls_session_has_unread(one->tls)))
+    idle_sockets_end(&t->kept, socket);
+  else
+    idle_sockets_add(&t->kept, socket);
+}
+
 bool transport_take(transport *t, transport_outcome *outcome) {
   int left = 0;
   CURLMsg *message;
@@ -473,6 +474,8 @@ bool transport_take(transport *t, transport_outcome *outcome) {
     bool is_complete = code == CURLE_OK && one->sink.head_ended && response_sink_end(&one->sink);
     if (!is_complete && !is_refused_by_proxy(easy, one, outcome))
       describe(one, code, outcome);
+    if (code == CURLE_OK)
+      note_kept_connection(t, one);
     forget(t, one);
     return true;
   }

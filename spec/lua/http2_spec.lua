@@ -69,6 +69,17 @@ describe("HTTP/2", function()
       are_of_one_connection("2.0", requests(20))
     end)
 
+    it("keeps a connection on which something else comes than a response", function()
+      local one = client("ping")
+      for round = 1, 3 do
+        assert.truthy(one.users:get("u1"))
+        process.wait_for(function()
+          return select(2, server.stdout:gsub("pinged\n", "")) == round
+        end, "a ping")
+      end
+      are_of_one_connection("2.0", requests(3))
+    end)
+
     -- the server answers none of them before all are open at once
     it("lets the pages of a search share one at the same time", function()
       local rows, report = client("hold:30", { pages_in_flight = 30 }).accounts:earnings(

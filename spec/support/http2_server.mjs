@@ -84,6 +84,17 @@ const faults = {
     good(response);
   },
 
+  // Something comes on the idle connection that is no response.
+  ping: ({ response }) => {
+    const { session } = response.stream;
+    response.on("finish", () => setImmediate(() => {
+      session.ping(() => {});
+      session.settings({ maxConcurrentStreams: 50 });
+      setImmediate(() => console.log("pinged"));
+    }));
+    good(response);
+  },
+
   // http1 only: a response that nobody has asked for, on the idle connection.
   stray: ({ response }) => {
     const { socket } = response;
