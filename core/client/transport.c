@@ -437,7 +437,7 @@ static bool is_refused_by_proxy(CURL *easy, transfer *one, transport_outcome *ou
 
 /* What a transfer that ended well leaves behind; curl closes the connection of any other, unless it
  * is HTTP/2. There more may come at any time, which curl reads before it uses it again. */
-static void note_kept_connection(transport *t, const transfer *one) {
+static void record_kept_connection(transport *t, const transfer *one) {
   CURL *easy = one->handle.easy;
   curl_socket_t socket = CURL_SOCKET_BAD;
   long version = 0;
@@ -475,7 +475,7 @@ bool transport_take(transport *t, transport_outcome *outcome) {
     if (!is_complete && !is_refused_by_proxy(easy, one, outcome))
       describe(one, code, outcome);
     if (code == CURLE_OK)
-      note_kept_connection(t, one);
+      record_kept_connection(t, one);
     forget(t, one);
     return true;
   }

@@ -1,6 +1,7 @@
 /* Tests of what the engine makes of a response's bytes: compressed bodies, whole, truncated and
  * with something behind them, and heads whose lines are folded, repeated or not the response's own.
  */
+#include "content_decoder.h"
 #include "engine_fixture.h"
 
 #include <stdio.h>
@@ -109,6 +110,33 @@ static void test_every_truncated_body_is_an_error(void **state) {
       bytes response = response_of(formats[i].coding, &body, size % 2 == 1);
       assert_malformed(get_response(*state, &response, 0), "compressed body is truncated");
     }
+  }
+}
+
+static void test_bodies_may_come_byte_by_byte(void **state) {
+  (void)state;
+  for (size_t i = 0; i < LENGTH(formats); i++) {
+    bytes whole = {.size = 0};
+    palenca_buffer out = {.limit = 0};
+    add_compressed(&whole, formats[i].as, TEXT, strlen(TEXT));
+    content_decoder *decoder =
+        content_decoder_new(formats[i].as == GZIP ? CODING_GZIP : CODING_DEFLATE);
+    assert_non_null(decoder);
+    for (size_t at = 0; at < whole.size; at++) {
+      assert_int_equal(content_decoder_is_complete(decoder), at == 0);
+      char *alone = malloc(1); /* so that sanitizers see a step beyond it */
+      assert_non_null(alone);
+      *alone = whole.data[at];
+      assert_int_equal(content_decoder_feed(decoder, alone, 1, &out), DECODER_OK);
+      free(alone);
+    }
+    assert_true(content_decoder_is_complete(decoder));
+    assert_string_equal(out.data, TEXT);
+    /* of gzip it could be the first byte of another stream */
+    assert_true(content_decoder_feed(decoder, "x", 1, &out) == DECODER_MALFORMED ||
+                !content_decoder_is_complete(decoder));
+    content_decoder_free(decoder);
+    palenca_buffer_free(&out);
   }
 }
 
@@ -238,6 +266,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_compressed_bodies_are_decoded),
       TEST(test_every_truncated_body_is_an_error),
+      TEST(test_bodies_may_come_byte_by_byte),
       TEST(test_what_follows_a_stream_is_an_error),
       TEST(test_a_changed_byte_is_an_error),
       TEST(test_gzip_streams_in_a_row_are_one_body),

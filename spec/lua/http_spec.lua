@@ -88,6 +88,20 @@ describe("palenca.http", function()
     assert.same({ "a", "2", "" }, last().values["x-many"])
   end)
 
+  it("sends what a template was made with, whatever becomes of the caller's table", function()
+    local core, runtime = require("palenca.core"), require("palenca.runtime")
+    local values = { ("a"):rep(50), ("b"):rep(50) }
+    local template = core.template { headers = { ["X-Many"] = values, ["X-One"] = "1" } }
+    values[1], values[2] = nil, nil
+    collectgarbage()
+    collectgarbage()
+    runtime.wait(runtime.submit {
+      template = template, method = "GET", url = faults.url .. "/good/",
+    })
+    assert.same({ ("a"):rep(50), ("b"):rep(50) }, last().values["x-many"])
+    assert.equal("1", last().headers["x-one"])
+  end)
+
   it("has every cookie, and other headers that come twice as one", function()
     local headers = palenca.http({ url = faults.url .. "/cookies/" }).headers
     assert.same({ "a=1; Expires=Wed, 01 Jan 2031 00:00:00 GMT", "b=2" }, headers["set-cookie"])
