@@ -32,11 +32,12 @@ static bool make_ended(idle_sockets *idle) {
     idle->ended[0] = idle->ended[1] = -1;
     return false;
   }
-  for (int i = 0; i < 2; i++)
-    if (fcntl(idle->ended[i], F_SETFD, FD_CLOEXEC) != 0 ||
-        fcntl(idle->ended[i], F_SETFL, O_NONBLOCK) != 0)
-      return false;
-  return shutdown(idle->ended[1], SHUT_WR) == 0;
+  for (int i = 0; i < 2; i++) {
+    (void)fcntl(idle->ended[i], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(idle->ended[i], F_SETFL, O_NONBLOCK);
+  }
+  (void)shutdown(idle->ended[1], SHUT_WR);
+  return true;
 }
 
 /* What has come must not be read any more, nor what is still to come. The descriptor is the

@@ -267,6 +267,20 @@ static void set_transfer(CURL *easy, transfer *one) {
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, one);
 }
 
+static void ask_wakeup(transport *t) {
+  long left = -1;
+  curl_multi_timeout(t->multi, &left);
+  on_timer(t->multi, left, t);
+}
+
+static void run_timers(transport *t) {
+  int running;
+  t->wakeup_at = -1;
+  curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  if (t->wakeup_at < 0) /* a moment too early for curl, it says nothing new by itself */
+    ask_wakeup(t);
+}
+
 void *transport_start(transport *t, const transport_request *request, void *context,
                       palenca_error *error) {
   if (!palenca_url_check(request->url, error))
@@ -289,12 +303,14 @@ void *transport_start(transport *t, const transport_request *request, void *cont
       !set_security(easy, request) || !set_request(easy, request))
     goto no_memory;
   set_transfer(easy, one);
+  idle_sockets_end_readable(&t->kept, &t->poller);
   if (curl_multi_add_handle(t->multi, easy) != CURLM_OK)
     goto no_memory;
   one->next = t->running;
   if (t->running != NULL)
     t->running->previous = one;
   t->running = one;
+  run_timers(t); /* it gets its connection now, before anything else comes on one */
   return one;
 no_memory:
   if (one != NULL) {
@@ -327,26 +343,13 @@ static void act(transport *t, int fd, short what) {
   curl_multi_socket_action(t->multi, fd, mask, &running);
 }
 
-static void ask_wakeup(transport *t) {
-  long left = -1;
-  curl_multi_timeout(t->multi, &left);
-  on_timer(t->multi, left, t);
-}
-
 void transport_perform(transport *t) {
   int fd;
   short what;
-  if (t->running != NULL) /* one of them may be about to use a kept connection */
-    idle_sockets_end_readable(&t->kept, &t->poller);
   while (poller_take(&t->poller, &fd, &what))
     act(t, fd, what);
-  if (transport_next_deadline(t) == 0) {
-    int running;
-    t->wakeup_at = -1;
-    curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    if (t->wakeup_at < 0) /* a moment too early for curl, it says nothing new by itself */
-      ask_wakeup(t);
-  }
+  if (transport_next_deadline(t) == 0)
+    run_timers(t);
 }
 
 void transport_wait(transport *t, int64_t max_wait, const int *wake_fds, size_t wake_fd_count) {
