@@ -4,6 +4,8 @@
 
 #include "palenca.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum {
   CODING_NONE,
   CODING_GZIP,
@@ -29,5 +31,7 @@ decoder_verdict content_decoder_feed(content_decoder *decoder, const char *data,
 
 /* Whether the body may end here: behind a whole stream, or before the first byte of one. */
 bool content_decoder_is_complete(const content_decoder *decoder);
+
+#pragma GCC visibility pop
 
 #endif

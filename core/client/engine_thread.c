@@ -30,7 +30,7 @@ struct engine_thread {
   pthread_t thread;
   bool started;
   fork_guard guard; /* a child has no such thread */
-  int command_fd; /* readable when there are commands */
+  int command_fd;   /* readable when there are commands */
   atomic_bool stop;
   mailbox commands, results, attempts;
   letter *taken_results, *taken_attempts; /* collected */

@@ -5,6 +5,8 @@
 
 #include "poller.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct {
   struct pollfd *sockets; /* as many as there can be */
   size_t count, limit;
@@ -24,5 +26,7 @@ void idle_sockets_remove(idle_sockets *idle, int fd);
 
 /* Ends those that are readable and that `busy` does not watch. */
 void idle_sockets_end_readable(idle_sockets *idle, const poller *busy);
+
+#pragma GCC visibility pop
 
 #endif

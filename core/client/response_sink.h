@@ -4,6 +4,8 @@
 
 #include "content_decoder.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct {
   palenca_buffer *head; /* of the final response, a line each; both are bounded by their limits */
   palenca_buffer *body;
@@ -27,5 +29,7 @@ bool response_sink_add_body(response_sink *sink, const char *data, size_t size);
 
 /* Whether the body may end here; else `failure` is set. */
 bool response_sink_end(response_sink *sink);
+
+#pragma GCC visibility pop
 
 #endif

@@ -2,8 +2,11 @@
 #ifndef PALENCA_TLS_SESSION_H
 #define PALENCA_TLS_SESSION_H
 
-#include <curl/curl.h>
+#include "curl_version.h"
+
 #include <stdbool.h>
+
+#pragma GCC visibility push(hidden)
 
 /* The session of a transfer that is under way; NULL if there is none that can be asked. It lives as
  * long as the connection. */
@@ -12,5 +15,7 @@ const void *tls_session_of(CURL *easy);
 /* Whether it has decrypted bytes that nobody has read; what is not decrypted yet is in the socket.
  */
 bool tls_session_has_unread(const void *session);
+
+#pragma GCC visibility pop
 
 #endif

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 /* Used for one transfer after the other; its header lines stay, for most have the same. */
 typedef struct {
   CURL *easy;
