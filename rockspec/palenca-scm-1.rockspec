@@ -59,6 +59,7 @@ build = {
         "core/client/protocol/error.c",
         "core/client/protocol/header.c",
         "core/client/protocol/http_date.c",
+        "core/client/protocol/json.c",
         "core/client/protocol/pacing.c",
         "core/client/protocol/paging.c",
         "core/client/protocol/retry.c",

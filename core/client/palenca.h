@@ -228,6 +228,26 @@ palenca_page_verdict palenca_paging_accept(palenca_paging *paging, const palenca
 /* True when every row that the API counted was accepted once. */
 bool palenca_paging_complete(const palenca_paging *paging);
 
+/* ---- protocol: JSON texts --------------------------------------------------------- */
+
+/* What is rewritten if it is asked for, beside numbers. */
+#define PALENCA_JSON_LONE_SURROGATES 1u /* half of a surrogate pair becomes \ufffd */
+#define PALENCA_JSON_EMPTY_LISTS 2u     /* [] becomes [null] */
+
+typedef enum {
+  PALENCA_JSON_SAME, /* nothing was to be changed, and nothing appended */
+  PALENCA_JSON_REWRITTEN,
+  PALENCA_JSON_NO_MEMORY,
+} palenca_json_outcome;
+
+/* Appends a JSON text that a decoder of doubles reads without a loss: an integer beyond 2^53,
+ * either way, becomes a string of the same digits, and so does a number from 1.7976931348623158e308
+ * on, which would be infinite. What is in strings is left alone. A text that is not JSON is not
+ * made one; nothing else is checked. With NULL for `out` it only says which of the first two it is.
+ */
+palenca_json_outcome palenca_json_rewrite(const char *text, size_t size, unsigned changes,
+                                          palenca_buffer *out);
+
 /* ---- protocol: webhook signatures ---------------------------------------------- */
 
 #define PALENCA_SIGNATURE_MAX 160
