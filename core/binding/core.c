@@ -38,6 +38,7 @@ int luaopen_palenca_core(lua_State *L) {
   core_open_engine(L);
   core_open_engine_thread(L);
   core_open_fingerprint(L);
+  core_open_json(L);
   core_open_plain(L);
   core_open_protocol(L);
   lua_pushcfunction(L, is_yieldable);

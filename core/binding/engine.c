@@ -4,6 +4,7 @@
 #include "core.h"
 #include "palenca.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ENGINE_TYPE "palenca.engine"
@@ -45,8 +46,11 @@ static lua_Number number_field(lua_State *L, int table, const char *name, lua_Nu
   lua_getfield(L, table, name);
   if (!lua_isnil(L, -1)) {
     value = lua_tonumber(L, -1);
-    if (lua_type(L, -1) != LUA_TNUMBER || !(value >= 0 && value <= most))
-      luaL_error(L, "request field '%s' must be a number from 0 to %f", name, most);
+    if (lua_type(L, -1) != LUA_TNUMBER || !(value >= 0 && value <= most)) {
+      char limit[32];
+      snprintf(limit, sizeof limit, "%.0f", most);
+      luaL_error(L, "request field '%s' must be a number from 0 to %s", name, limit);
+    }
   }
   lua_pop(L, 1);
   return value;

@@ -3,6 +3,7 @@
 local calendar = require("palenca.calendar")
 local core = require("palenca.core")
 local method = require("palenca.method")
+local number = require("palenca.number")
 
 local check = {}
 
@@ -97,7 +98,7 @@ function check.value(what, value, kind, level)
   if wanted then
     -- what was to be something else may be a secret
     local is_shown = type(value) == "number" and wanted:find("number", 1, true)
-    local got = is_shown and tostring(value) or type(value)
+    local got = is_shown and number.text(value) or type(value)
     error(string.format("%s must be %s, got %s", what, wanted, got), level + 1)
   end
 end

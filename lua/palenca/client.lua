@@ -6,6 +6,7 @@ local check = require("palenca.check")
 local core = require("palenca.core")
 local json = require("palenca.json")
 local method = require("palenca.method")
+local number = require("palenca.number")
 local resources = require("palenca.resources")
 local response = require("palenca.response")
 local runtime = require("palenca.runtime")
@@ -66,7 +67,7 @@ table.sort(sayable)
 -- @tparam string text
 -- @return the option; nil if it must be a number, and is none
 local function read_option(name, text)
-  return texts[option_types[name]] and text or tonumber(text)
+  return texts[option_types[name]] and text or number.parse(text)
 end
 
 local function from_environment(name)

@@ -5,6 +5,7 @@ local core = require("palenca.core")
 local errors = require("palenca.errors")
 local json = require("palenca.json")
 local method = require("palenca.method")
+local number = require("palenca.number")
 local runtime = require("palenca.runtime")
 
 local fields = {
@@ -25,7 +26,7 @@ local function header_value(name, value)
   if type(value) ~= "string" and type(value) ~= "number" then
     return nil, "headers must be strings or lists of strings, got " .. type(value)
   end
-  value = tostring(value)
+  value = number.text(value)
   local ok, problem = core.check_header(name, value)
   return ok and value, problem
 end

@@ -23,6 +23,8 @@ local palenca = {
   http = require("palenca.http"),
   --- Computes an income from earnings; see @{palenca.income}.
   income = require("palenca.income"),
+  --- Reads and writes JSON, and marks lists as such; see @{palenca.json}.
+  json = require("palenca.json"),
   --- A script's own log; see @{palenca.log}.
   log = require("palenca.log"),
   --- Reads and signs webhooks; see @{palenca.webhook}.

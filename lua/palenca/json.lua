@@ -1,26 +1,89 @@
 --- JSON as the module's users see it: null is nil, whole numbers are integers.
 -- @module palenca.json
-local cjson = require("cjson")
 local core = require("palenca.core")
+local number = require("palenca.number")
 
 local json = {}
 
+-- lua-cjson remembers the decimal point of the locale in which it was loaded, or in which anybody
+-- has called its `new` last; the C functions that it calls go by the locale of now. So it is called
+-- under the C locale here. But what it remembers the user's own cjson needs as well: it is left as
+-- the process's locale has it. (Where that is not a single byte, lua-cjson would abort.)
+local cjson = select(2, assert(core.in_c_locale(require, "cjson")))
+
 -- An instance of our own: settings of the shared one belong to the user's script.
-local codec = cjson.new()
+local codec = select(2, assert(core.in_c_locale(cjson.new)))
 codec.decode_invalid_numbers(false)
+if #core.decimal_point() == 1 then
+  cjson.new()
+end
 
 local null = cjson.null
 
---- Decodes a JSON text.
--- @tparam string text the JSON text
--- @return the value: null as nil, whole numbers as integers (where the Lua has them); or nil
--- @treturn ?string why the text is not JSON
-function json.decode(text)
-  local ok, value = pcall(codec.decode, text)
+-- OpenResty's lua-cjson has such a metatable, and its `encode` knows it.
+local array_metatable = cjson.array_mt or {}
+
+local function decode(text)
+  local ok, value = core.in_c_locale(codec.decode, text)
+  if ok or core.in_c_locale(codec.decode, "0.5") then
+    return ok, value
+  end
+  -- The point that lua-cjson remembers is not C's. If it is the process's, that is what it needs.
+  if pcall(codec.decode, "0.5") then
+    return pcall(codec.decode, text)
+  end
+  core.in_c_locale(cjson.new)
+  return core.in_c_locale(codec.decode, text)
+end
+
+local function check_text(name, text)
+  if type(text) ~= "string" then
+    error("palenca.json." .. name .. " takes a string, got " .. type(text), 3)
+  end
+end
+
+local function decode_with(text, lenient)
+  local rewritten = core.rewrite_json(text, lenient)
+  local ok, value = decode(rewritten)
+  if not ok and rewritten ~= text then -- which has what is wrong at another place
+    ok, value = decode(text)
+  end
   if not ok then
     return nil, tostring(value)
   end
-  return core.plain(value)
+  return core.plain(value, array_metatable)
+end
+
+--- Decodes a JSON text. An integer beyond 2^53 (either way) is text of the same digits, as is a
+-- number that is too large for any (`1e400`). An empty list is written as one again.
+-- @tparam string text the JSON text; half of a surrogate pair in it counts as U+FFFD
+-- @return the value: null as nil, whole numbers as integers (where the Lua has them); or nil
+-- @treturn ?string why the text is not JSON
+function json.decode(text)
+  check_text("decode", text)
+  return decode_with(text, true)
+end
+
+--- As @{decode}, but half of a surrogate pair is no JSON.
+-- @tparam string text the JSON text
+-- @return the value; or nil
+-- @treturn ?string why the text is not JSON
+function json.decode_strictly(text)
+  check_text("decode_strictly", text)
+  return decode_with(text, false)
+end
+
+--- As @{decode_strictly}, but numbers that lose digits by it are numbers all the same.
+-- @tparam string text the JSON text
+-- @return the value; or nil
+-- @treturn ?string why the text is not JSON
+function json.decode_rounded(text)
+  check_text("decode_rounded", text)
+  local ok, value = decode(text)
+  if not ok then
+    return nil, tostring(value)
+  end
+  return core.plain(value, array_metatable)
 end
 
 -- lua-cjson writes 14 digits of a number at most: event ids have more, and so may sums.
@@ -28,26 +91,20 @@ local function encode_number(value)
   if value ~= value or value == math.huge or value == -math.huge then
     error("JSON has no number for " .. tostring(value), 0)
   end
-  if value == math.floor(value) and math.abs(value) < 2 ^ 53 then
-    return string.format("%d", value) -- a zero has no sign then
-  end
-  if math.type and math.type(value) == "integer" then -- luacheck: ignore 143
-    return tostring(value)
-  end
-  for digits = 15, 16 do
-    local text = string.format("%." .. digits .. "g", value)
-    if tonumber(text) == value then
-      return text
-    end
-  end
-  return string.format("%.17g", value)
+  return number.exact(value)
 end
 
 local DEPTH_MAX = 100
 
 local encode_value
 
--- The length if the table is a list without holes, else nil. An empty one is an object.
+local function is_array(value)
+  local metatable = getmetatable(value)
+  return metatable ~= nil and (metatable == array_metatable or metatable == cjson.empty_array_mt)
+end
+
+-- The length if the table is a list without holes, else nil. An empty one is an object, unless it
+-- is marked.
 local function list_length(value)
   local count = 0
   for key in pairs(value) do
@@ -56,7 +113,7 @@ local function list_length(value)
     end
     count = count + 1
   end
-  return count > 0 and count == #value and count or nil
+  return count == #value and (count > 0 or is_array(value)) and count or nil
 end
 
 local function encode_table(value, depth)
@@ -65,6 +122,9 @@ local function encode_table(value, depth)
   end
   local parts = {}
   local length = list_length(value)
+  if not length and getmetatable(value) == array_metatable then
+    error("JSON has no list with holes, or with names", 0)
+  end
   for at = 1, length or 0 do
     parts[at] = encode_value(value[at], depth + 1)
   end
@@ -75,7 +135,8 @@ local function encode_table(value, depth)
     if type(key) ~= "string" and type(key) ~= "number" then
       error("JSON has no name for a key of type " .. type(key), 0)
     end
-    parts[#parts + 1] = codec.encode(tostring(key)) .. ":" .. encode_value(item, depth + 1)
+    key = type(key) == "number" and number.exact(key) or key
+    parts[#parts + 1] = codec.encode(key) .. ":" .. encode_value(item, depth + 1)
   end
   return "{" .. table.concat(parts, ",") .. "}"
 end
@@ -92,19 +153,49 @@ function encode_value(value, depth)
     return tostring(value)
   elseif value == nil or value == null then
     return "null"
+  elseif value == cjson.empty_array then -- of OpenResty's lua-cjson
+    return "[]"
   end
   error("JSON has no value for a " .. kind, 0)
 end
 
 --- Encodes a value as JSON text. Raises on what JSON cannot say: functions, NaN, a table within
--- itself. No digit of a number is lost, but a zero has no sign. An empty table is an object.
+-- itself. No digit of a number is lost, but a zero has no sign. An empty table is an object, unless
+-- it is an @{array}, or was decoded from an empty list.
 -- @param value a string, number, boolean, table or nil (as null)
 -- @treturn string the JSON text
 function json.encode(value)
   if type(value) == "table" and core.is_simple(value) then
     return codec.encode(value)
   end
-  return encode_value(value, 1)
+  local ok, text = core.in_c_locale(encode_value, value, 1)
+  if not ok then
+    error(text, 0)
+  end
+  return text
+end
+
+--- Marks a table as a list, which is written as one even if it is empty. If it has holes then, or
+-- keys that are no numbers, @{encode} raises.
+-- @tparam ?table list without a metatable, which it gets; default: a new one
+-- @treturn table the same
+function json.array(list)
+  list = list == nil and {} or list
+  if type(list) ~= "table" then
+    error("palenca.json.array takes a table, got " .. type(list), 2)
+  end
+  local metatable = getmetatable(list)
+  if metatable ~= nil and metatable ~= array_metatable then
+    error("palenca.json.array: the table has a metatable already", 2)
+  end
+  return setmetatable(list, array_metatable)
+end
+
+--- Whether a table is marked as a list.
+-- @param value any value
+-- @treturn boolean
+function json.is_array(value)
+  return type(value) == "table" and is_array(value)
 end
 
 --- Stands for null inside a table that is encoded.

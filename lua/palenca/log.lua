@@ -1,6 +1,7 @@
 --- A script's own log: a line of JSON on standard error for each entry.
 -- @module palenca.log
 local json = require("palenca.json")
+local number = require("palenca.number")
 local redact = require("palenca.redact")
 
 local log = {}
@@ -23,12 +24,13 @@ local function write(level, fields)
   end
   local entry = { time = os.date("!%Y-%m-%dT%H:%M:%SZ"), level = level }
   for name, value in pairs(fields) do
-    if type(value) == "table" and not getmetatable(value) then
-      entry[tostring(name)] = value
+    name = number.text(name)
+    if type(value) == "table" and (json.is_array(value) or not getmetatable(value)) then
+      entry[name] = value
     elseif type(value) == "number" or type(value) == "boolean" then
-      entry[tostring(name)] = value
+      entry[name] = value
     else
-      entry[tostring(name)] = tostring(value)
+      entry[name] = tostring(value)
     end
   end
   local ok, line = pcall(json.encode, entry)

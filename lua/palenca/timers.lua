@@ -1,6 +1,7 @@
 --- What a script wants done every so often.
 -- @module palenca.timers
 local check = require("palenca.check")
+local number = require("palenca.number")
 
 local timers = {}
 
@@ -21,19 +22,19 @@ end
 -- Without a name of its own a timer is known by its interval, and by its place among those with the
 -- same: so it stays the same one when the script around it changes.
 local function default_name(interval)
-  local name = string.format("every %.10g s", interval)
-  local number, found = 1, name
+  local name = number.format("every %.10g s", interval)
+  local count, found = 1, name
   while by_name[found] do
-    number = number + 1
-    found = string.format("%s (%d)", name, number)
+    count = count + 1
+    found = string.format("%s (%d)", name, count)
   end
   return found
 end
 
 local function check_interval(interval)
   if type(interval) ~= "number" or not (interval >= LEAST and interval <= MOST) then
-    error(string.format("palenca.every: interval must be a number of seconds from %g to %d (366 "
-      .. "days), got %s", LEAST, MOST, tostring(interval)), 3)
+    error(number.format("palenca.every: interval must be a number of seconds from %g to %d (366 "
+      .. "days), got %s", LEAST, MOST, number.text(interval)), 3)
   end
 end
 
@@ -101,7 +102,7 @@ end
 function timers.descriptions()
   local texts = {}
   for i, timer in ipairs(list) do
-    local text = string.format("every %.10g s", timer.interval)
+    local text = number.format("every %.10g s", timer.interval)
     local is_named = timer.name:find(text, 1, true) ~= 1
     texts[i] = is_named and timer.name .. " (" .. text .. ")" or timer.name
   end

@@ -22,7 +22,7 @@ describe("webhook.parse", function()
   it("reads the vendor's body", function()
     assert.same({
       action = "login.success", account_id = helper.ACCOUNT, user_id = helper.USER,
-      platform = "uber",
+      platform = "uber", body = BODY,
       data = {
         user_id = helper.USER, account_id = helper.ACCOUNT, external_id = "None",
         platform = "uber", webhook_action = "login.success",

@@ -45,7 +45,7 @@ describe("the reference", function()
 
   it("has all of palenca and its parts", function()
     assert_all("modules/palenca", palenca)
-    for _, name in ipairs { "advice", "income", "log", "webhook" } do
+    for _, name in ipairs { "advice", "income", "json", "log", "webhook" } do
       assert_all("modules/palenca." .. name, palenca[name])
     end
     assert_all("modules/palenca.events", { on = palenca.on })

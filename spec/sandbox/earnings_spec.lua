@@ -119,7 +119,8 @@ describe("sandbox earnings search", function()
         ('{"start_date":"2020-01-01","end_date":"2030-01-01","options":{"page":%d}}'):format(page))
       assert.equal(200, status)
       assert.truthy(text:find('"earnings":[]', 1, true))
-      assert.same({ page = page, items_per_page = 100, total_items = 195, total_pages = 2 },
+      local read = page > 2 ^ 53 and tostring(page) or page -- as text, since no double holds it
+      assert.same({ page = read, items_per_page = 100, total_items = 195, total_pages = 2 },
         answer.pagination)
     end
   end)

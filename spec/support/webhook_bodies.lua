@@ -28,6 +28,8 @@ bodies.refused = {
     "the body has no data.webhook_action" },
   { "has a number as action", '{"data": {"webhook_action": 7}}',
     "the body has no data.webhook_action" },
+  { "has a number as action that no double holds", '{"data": {"webhook_action": 9007199254740993}}',
+    "the body has no data.webhook_action" },
   { "has an object as action", '{"data": {"webhook_action": {"a": "b"}}}',
     "the body has no data.webhook_action" },
   { "has an empty action", '{"data": {"webhook_action": ""}}',
@@ -95,6 +97,7 @@ bodies.taken = {
   { '{"data": {"webhook_action": "a.one", "account_id": null}}', "a.one" },
   { '{"data": {"webhook_action": "a.two", "account_id": "None"}}', "a.two" },
   { '{"data": {"webhook_action": "a.three", "account_id": 7}}', "a.three" },
+  { '{"data": {"webhook_action": "a.ten", "account_id": 9007199254740993}}', "a.ten" },
   { '{"data": {"webhook_action": "a.four", "x": "\\uD83D\\ude00\\\\ud800"}}', "a.four" },
   { '{"data": 1, "data": {"account_id": "x", "webhook_action": "no", "webhook_action": "a.five", '
     .. '"account_id": "y"}}', "a.five", "y" },

@@ -89,7 +89,7 @@ local function skip_member(text, at, depth, within)
     refuse(NOT_JSON)
   end
   local behind = skip_string(text, at + 1)
-  local wanted = within and within[json.decode(text:sub(at, behind - 1))]
+  local wanted = within and within[json.decode_strictly(text:sub(at, behind - 1))]
   at = skip_space(text, behind)
   if text:sub(at, at) ~= ":" then
     refuse(NOT_JSON)
@@ -151,7 +151,7 @@ end
 -- Of a field that is repeated only the last one counts, but all must be good.
 local function check_fields(written)
   for _, text in ipairs(written) do
-    local field = json.decode(text)
+    local field = json.decode_strictly(text)
     if #field > FIELD_MAX then
       refuse("data.webhook_action or data.account_id is too long")
     elseif field:find("%z") then

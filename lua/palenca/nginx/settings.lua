@@ -2,6 +2,7 @@
 -- @module palenca.nginx.settings
 local check = require("palenca.check")
 local client = require("palenca.client")
+local number = require("palenca.number")
 local signature = require("palenca.signature")
 
 local settings = {}
@@ -74,7 +75,7 @@ local function read(name, source, text)
     end
     return switch[text]
   elseif numbers[name] then
-    return tonumber(text) or error(source .. " must be a number", 0)
+    return number.parse(text) or error(source .. " must be a number", 0)
   end
   return name == "secrets" and words(text) or text
 end

@@ -61,7 +61,7 @@ local function table_text(value)
   local mark = getmetatable(value)
   if mark == Raw then
     return value.text
-  elseif mark == Array then
+  elseif mark == Array or json.is_array(value) then
     return array_text(value)
   end
   return object_text(value)

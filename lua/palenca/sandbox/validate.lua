@@ -75,12 +75,20 @@ function validate.action(value)
   return nil, value
 end
 
+-- An integer beyond 2^53 has come as text.
+local function whole(value)
+  local large = type(value) == "string" and value:find("^%-?%d+$")
+    and math.tointeger(tonumber(value))
+  return large and (large > 2 ^ 53 or large < -2 ^ 53) and large or value
+end
+
 --- Makes a check for a whole number.
 -- @tparam integer low the smallest accepted
 -- @tparam ?integer high the largest accepted
 -- @treturn function the check
 function validate.integer(low, high)
   return function(value)
+    value = whole(value)
     if math.type(value) ~= "integer" then
       return fault("type_error.integer", "must be a whole number")
     elseif value < low then
@@ -233,7 +241,7 @@ function validate.decode(text)
   if text == "" then
     return unreadable("value_error.missing", "is required")
   end
-  local given, why = json.decode(text)
+  local given, why = json.decode_strictly(text)
   -- lua-cjson lets any bytes pass inside a string, and they would come back in our answers.
   if why or not utf8.len(text) then
     return unreadable("value_error.jsondecode", "must be JSON")
