@@ -69,6 +69,6 @@ int main(int argc, char **argv) {
     status = (int)lua_tointeger(L, -1);
   else
     fprintf(stderr, "palenca: %s\n", lua_tostring(L, -1));
-  lua_close(L);
+  host_state_close(L);
   return status;
 }

@@ -7,9 +7,12 @@
 #include "lua_host.h"
 
 #include <lauxlib.h>
+#include <locale.h>
 #include <lua-cjson.h>
 #include <lualib.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 static int load_embedded(lua_State *L) {
   const embedded_module *module = lua_touserdata(L, lua_upvalueindex(1));
@@ -41,6 +44,20 @@ static int print_line(lua_State *L) {
   return 0;
 }
 
+/* The standard os.setlocale changes the process, and with it how other scripts read numbers. Here
+ * the native locale is C, and no other can be honored. */
+static int set_locale(lua_State *L) {
+  static const char *const categories[] = {"all",     "collate", "ctype", "monetary",
+                                           "numeric", "time",    NULL};
+  const char *name = luaL_optstring(L, 1, NULL);
+  luaL_checkoption(L, 2, "all", categories);
+  if (name == NULL || name[0] == '\0' || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0)
+    lua_pushliteral(L, "C");
+  else
+    luaL_pushfail(L);
+  return 1;
+}
+
 static void preload(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_cjson);
@@ -62,19 +79,40 @@ static int open_all(lua_State *L) {
   preload(L);
   lua_pushcfunction(L, print_line);
   lua_setglobal(L, "print");
+  lua_getglobal(L, "os");
+  lua_pushcfunction(L, set_locale);
+  lua_setfield(L, -2, "setlocale");
   return 0;
 }
 
+/* A thread's own locale goes before that of the process, which a C module of a script may set at
+ * any time, under whatever reads or writes a number just then. */
+static bool use_c_locale(void) {
+  locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  if (locale != (locale_t)0)
+    uselocale(locale);
+  return locale != (locale_t)0;
+}
+
 lua_State *host_state_new(void) {
+  if (!use_c_locale())
+    return NULL;
   lua_State *L = luaL_newstate();
-  if (L == NULL)
-    return NULL;
-  lua_pushcfunction(L, open_all);
-  if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
-    lua_close(L);
-    return NULL;
+  if (L != NULL) {
+    lua_pushcfunction(L, open_all);
+    if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+      return L;
   }
-  return L;
+  host_state_close(L); /* of none: the thread's locale */
+  return NULL;
+}
+
+void host_state_close(lua_State *L) {
+  if (L != NULL)
+    lua_close(L);
+  locale_t own = uselocale(LC_GLOBAL_LOCALE);
+  if (own != LC_GLOBAL_LOCALE)
+    freelocale(own);
 }
 
 int host_state_traceback(lua_State *L) {

@@ -72,7 +72,7 @@ static void *body(void *context) {
   bounds *own = L != NULL ? bounds_begin(L) : NULL;
   if (own == NULL) {
     if (L != NULL)
-      lua_close(L);
+      host_state_close(L);
     end(t, "out of memory");
     return NULL;
   }
@@ -83,7 +83,7 @@ static void *body(void *context) {
   const char *message = ok ? "" : lua_tostring(L, -1);
   char error[sizeof t->error];
   snprintf(error, sizeof error, "%s", message != NULL ? message : "unknown error");
-  lua_close(L);
+  host_state_close(L);
   bounds_end(own);
   end(t, error);
   return NULL;

@@ -52,8 +52,8 @@ describe("handlers", function()
     })
     local seen = helper.json.decode(served:wait_output("stdout", "(%b{})\n"))
     local stored = helper.events(served.db)[1]
-    assert.are.same({ "account_id", "action", "attempt", "data", "id", "platform", "received_at",
-      "status_details", "user_id", "webhook_id" }, seen.keys)
+    assert.are.same({ "account_id", "action", "attempt", "body", "data", "id", "platform",
+      "received_at", "status_details", "user_id", "webhook_id" }, seen.keys)
     assert.are.equal(stored.id, seen.id)
     assert.are.equal("integer", seen.type)
     assert.are.equal("login.success", seen.action)

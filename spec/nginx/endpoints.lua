@@ -12,7 +12,7 @@ local HANDLERS = [[
   palenca.on("*", function(event)
     state:rpush("seen", require("cjson").encode {
       action = event.action, account = event.account_id, id = event.id, attempt = event.attempt,
-      received_at = event.received_at,
+      received_at = event.received_at, body = event.body, number = event.data.number,
     })
     local data = event.data
     if data.block and event.attempt == 1 then

@@ -30,6 +30,17 @@ describe("the endpoint inside nginx", function()
     assert.is_true(event.received_at >= before and event.received_at <= os.time() + 1)
   end)
 
+  it("hands on the body as it came, each time, and the digits of its numbers", function()
+    local body = '{"data": {"webhook_action":"login.success","number":9007199254740993,\n"fail":1,'
+      .. '"empty":[ ], "fraction":1.50}}'
+    for attempt, status in ipairs { 500, 200 } do
+      assert.are.equal(status, endpoint:post("/webhooks/palenca", body).status)
+      local event = endpoint:last()
+      assert.are.same({ attempt, body, "9007199254740993" },
+        { event.attempt, event.body, event.number })
+    end
+  end)
+
   it("answers other methods with 405 and Allow", function()
     endpoint:running_nothing(function()
       for _, method in ipairs({ "GET", "PUT", "DELETE", "PATCH", "OPTIONS" }) do
