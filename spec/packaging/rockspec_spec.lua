@@ -98,12 +98,13 @@ describe("the rockspecs", function()
 end)
 
 describe("the modules that CMake builds", function()
-  for _, directory in ipairs { "5.4", "luajit" } do
-    it("export nothing but what opens them: " .. directory, function()
-      assert.equal("luaopen_palenca_core\n",
-        exported(("%s/lua/%s/palenca/core.so"):format(BUILD, directory)))
-    end)
-  end
+  it("export nothing but what opens them", function()
+    local _, libraries = shell("ls " .. BUILD .. "/lua/*/palenca/core.so")
+    assert.truthy(libraries:find("/lua/5.4/", 1, true) and libraries:find("/lua/luajit/", 1, true))
+    for library in libraries:gmatch("[^\n]+") do
+      assert.equal("luaopen_palenca_core\n", exported(library), library)
+    end
+  end)
 end)
 
 describe("luarocks make", function()
