@@ -2,7 +2,7 @@
 -- an error, and nothing is called complete that is not.
 --
 -- SPEC_SEED chooses the changes, SPEC_DOCUMENTS how many there are.
-local cjson = require("cjson")
+local json = require("palenca.json")
 local errors = require("palenca.errors")
 local helper = require("spec.lua.helper")
 local mutations = require("spec.support.json_mutations")
@@ -114,7 +114,7 @@ local function check_rows(rows, report, first)
     assert(type(row) == "table", "a row is no object")
   end
   if report.complete then
-    local said = cjson.decode(first).pagination.total_items
+    local said = json.decode(first).pagination.total_items
     assert(#rows == report.total_items and #rows == said,
       ("complete with %d rows of %s"):format(#rows, tostring(said)))
   end
