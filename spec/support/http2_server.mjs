@@ -149,8 +149,9 @@ server.on("tlsClientError", () => {});
 const proxy = http.createServer((_, response) => response.writeHead(405).end());
 proxy.on("connect", (request, socket) => {
   console.log(`tunnel ${request.url} ${request.rawHeaders.join(" ")}`);
-  const [host, port] = request.url.split(":");
-  const upstream = net.connect(port, host, () => {
+  // it tunnels to this server alone, whatever "localhost" in the URL is resolved to here
+  const { address, port } = server.address();
+  const upstream = net.connect(port, address, () => {
     socket.write("HTTP/1.1 200 Connected\r\n\r\n");
     upstream.pipe(socket).pipe(upstream);
   });
