@@ -23,7 +23,7 @@
 struct bounds {
   timer_t timer;
   bool has_timer;
-  int64_t cpu_ns, left_ns;
+  int64_t cpu_ns, given_ns, left_ns;
   lua_State *volatile running; /* whose code runs; NULL: the host's own */
   volatile sig_atomic_t is_over;
   bool is_closing;
@@ -111,14 +111,19 @@ void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
   b->refusals = 0;
   b->is_closing = is_closing;
   b->running = co;
+  b->given_ns = cpu_ns > 0 ? cpu_ns : b->cpu_ns;
   if (b->cpu_ns > 0)
-    set_timer(b, cpu_ns > 0 ? cpu_ns : b->cpu_ns);
+    set_timer(b, b->given_ns);
 }
 
 bool bounds_leave(bounds *b, lua_State *co) {
   b->left_ns = 0;
   if (b->cpu_ns > 0)
     b->left_ns = set_timer(b, 0);
+  /* A timer that has expired is set again for the interval, and its signal is dropped if this call
+   * comes before it. */
+  if (b->left_ns > b->given_ns)
+    b->left_ns = 1;
   b->running = NULL;
   b->refusals = 0;
   if (b->is_over)

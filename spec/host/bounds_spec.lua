@@ -95,6 +95,22 @@ describe("a script that", function()
     assert.are.equal("", served.stdout)
   end)
 
+  it("yields just when its CPU time ends has none left, each time of 200", function()
+    local served = serve([[
+      palenca.on("*", function()
+        for _ = 1, 500 do coroutine.yield() end
+        print "too many"
+      end)
+    ]], { "--cpu-timeout", "0.01" })
+    for i = 1, 200 do
+      helper.post(served.url, { account_id = "a" .. i })
+    end
+    helper.wait_lines(served, "stderr", "  event %d+ ", 200)
+    assert.are.equal(0, served:stop())
+    assert.are.equal("", served.stdout)
+    assert.are.equal(200, select(2, served.stderr:gsub("stopped after 0%.01 s of CPU time", "")))
+  end)
+
   it("is stopped is told where", function()
     local served = serve([[
 
