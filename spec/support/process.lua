@@ -6,8 +6,9 @@ local process = {}
 local Process = {}
 Process.__index = Process
 
--- Only a bound against hanging forever: every wait ends with its event.
-local PATIENCE = 60000
+-- Only a bound against hanging forever: every wait ends with its event. It is counted in seconds that
+-- pass one by one, so that a machine that stood still for a minute has used up one of them.
+local PATIENCE = 60
 
 -- A write to a connection that the program has closed is an answer for a spec, not its end.
 local on_broken_pipe = uv.new_signal()
@@ -16,13 +17,13 @@ on_broken_pipe:unref()
 
 --- Runs the event loop until `ready` answers something true; raises after a minute.
 function process.wait_for(ready, what)
-  local late = false
+  local seconds = 0
   local timer = uv.new_timer()
-  timer:start(PATIENCE, 0, function()
-    late = true
+  timer:start(1000, 1000, function()
+    seconds = seconds + 1
   end)
   local result = ready()
-  while not result and not late do
+  while not result and seconds < PATIENCE do
     uv.run("once")
     result = ready()
   end
