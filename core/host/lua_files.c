@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -54,8 +56,26 @@ static int lock_file(lua_State *L) {
   return 1;
 }
 
+/* host.temporary_file() → path of a new file, for its owner alone, in $TMPDIR or /tmp | nil, message.
+ * os.tmpname knows /tmp only. */
+static int temporary_file(lua_State *L) {
+  const char *directory = getenv("TMPDIR");
+  char path[4096];
+  int length = snprintf(path, sizeof path, "%s/palenca-XXXXXX",
+                        directory != NULL && directory[0] != '\0' ? directory : "/tmp");
+  if (length < 0 || (size_t)length >= sizeof path)
+    return fail(L, "TMPDIR", strerror(ENAMETOOLONG));
+  int fd = mkostemp(path, O_CLOEXEC);
+  if (fd < 0)
+    return fail(L, path, strerror(errno));
+  close(fd);
+  lua_pushstring(L, path);
+  return 1;
+}
+
 static const luaL_Reg lock_methods[] = {{"close", lock_close}, {NULL, NULL}};
-static const luaL_Reg functions[] = {{"asset", asset}, {"lock", lock_file}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"asset", asset}, {"lock", lock_file}, {"temporary_file", temporary_file}, {NULL, NULL}};
 
 void lua_open_files(lua_State *L) {
   if (luaL_newmetatable(L, LOCK_TYPE)) {

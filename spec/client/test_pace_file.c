@@ -15,17 +15,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char parent[64];
+static char parent[200];
 
 static int make_parent(void **state) {
   (void)state;
-  snprintf(parent, sizeof parent, "/tmp/palenca-spec-XXXXXX");
+  const char *temporary = getenv("TMPDIR");
+  snprintf(parent, sizeof parent, "%s/palenca-spec-XXXXXX", temporary != NULL ? temporary : "/tmp");
   return mkdtemp(parent) == NULL;
 }
 
 static int remove_parent(void **state) {
   (void)state;
-  char command[128];
+  char command[256];
   snprintf(command, sizeof command, "rm -rf '%s'", parent);
   return system(command);
 }

@@ -32,7 +32,7 @@ describe("palenca dev", function()
     local name = uv.fs_scandir_next(directory)
     while name do
       local target = uv.fs_readlink(root .. "/" .. name)
-      if target and target:find("/lua_%w+$") then
+      if target and target:find("/palenca%-%w+$") then
         return target
       end
       name = uv.fs_scandir_next(directory)

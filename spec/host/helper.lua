@@ -297,8 +297,17 @@ local function keep(self, started)
   return started
 end
 
---- Starts the program.
+--- Starts the program. What it makes in the directory for temporary files goes with the stage, even
+-- if it is killed.
 function Stage:palenca(arguments, options)
+  options = options or {}
+  if arguments[1] == "dev" then
+    local env = { TMPDIR = self:directory() }
+    for name, value in pairs(options.env or {}) do
+      env[name] = value
+    end
+    options = { env = env, cwd = options.cwd, log = options.log }
+  end
   return keep(self, process.palenca(arguments, options))
 end
 
@@ -403,13 +412,21 @@ function helper.wait_state(db, name, state)
   end, "an event to be " .. state)
 end
 
---- Waits until what the program says holds `count` lines with a pattern.
+--- Waits until what the program says holds `count` lines with a pattern. It is given up when there
+-- is no further one for a minute.
 function helper.wait_lines(started, stream, pattern, count)
-  process.wait_for(function()
-    local _, seen = started[stream]:gsub(pattern, "")
-    return seen >= count or started.code
-  end, count .. " times " .. pattern)
-  local _, seen = started[stream]:gsub(pattern, "")
+  local function count_lines()
+    return select(2, started[stream]:gsub(pattern, ""))
+  end
+  local seen = count_lines()
+  while seen < count and not (started.code and started.open == 0) do
+    process.wait_for(function()
+      return count_lines() > seen or (started.code and started.open == 0)
+    end, function()
+      return count .. " times " .. pattern .. ", seen " .. seen
+    end)
+    seen = count_lines()
+  end
   assert(seen >= count, "ended early\n" .. started:describe())
 end
 

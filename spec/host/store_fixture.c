@@ -53,7 +53,9 @@ void close_store(fixture *f) {
 int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
   assert_non_null(f);
-  (void)snprintf(f->directory, sizeof f->directory, "/tmp/event-store-XXXXXX");
+  const char *temporary = getenv("TMPDIR");
+  (void)snprintf(f->directory, sizeof f->directory, "%s/event-store-XXXXXX",
+                 temporary != NULL ? temporary : "/tmp");
   assert_non_null(mkdtemp(f->directory));
   (void)snprintf(f->path, sizeof f->path, "%s/events.db", f->directory);
   (void)pthread_mutex_init(&f->mutex, NULL);

@@ -21,8 +21,8 @@
 /* ---- A directory, a store in it, and what the store said ---- */
 
 typedef struct {
-  char directory[64];
-  char path[96];
+  char directory[96];
+  char path[120];
   event_store *store; /* NULL: closed */
   int64_t redelivery_window, retention;
   int64_t first_id; /* of the first event that was put; 0: none was */

@@ -11,13 +11,19 @@ local function read(path)
 end
 
 describe("the reference", function()
-  local directory, remove, status, said
+  local directory, remove, scratch, status, said
   setup(function()
     directory, remove = process.directory()
+    -- where ldoc puts its templates is named after HOME, in /tmp
+    scratch = "/tmp/ldoc" .. directory:gsub("/", "_")
     status, said = process.run("/bin/sh", { "-c",
-      'exec ldoc --fatalwarnings -c spec/support/config.ld -d "$0" . 2>&1', directory })
+      'exec ldoc --fatalwarnings -c spec/support/config.ld -d "$0" . 2>&1', directory },
+      { env = { HOME = directory } })
   end)
-  teardown(function() remove() end)
+  teardown(function()
+    remove()
+    process.run("/bin/rm", { "-r", scratch })
+  end)
 
   local function documented(page)
     local names = {}

@@ -66,7 +66,10 @@ local function create_webhook(url, api_key, receiver)
 end
 
 local function temporary_database()
-  local path = os.tmpname()
+  local path, problem = host.temporary_file()
+  if not path then
+    failure("no temporary database can be made: %s", problem)
+  end
   return path, function()
     for _, suffix in ipairs({ "", "-wal", "-shm", "-lock" }) do
       os.remove(path .. suffix)
