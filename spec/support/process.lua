@@ -6,8 +6,8 @@ local process = {}
 local Process = {}
 Process.__index = Process
 
--- Only a bound against hanging forever: every wait ends with its event. It is counted in seconds that
--- pass one by one, so that a machine that stood still for a minute has used up one of them.
+-- Only a bound against hanging forever: every wait ends with its event. Seconds are counted one by
+-- one, so that a machine that stood still for a minute has used up one of them.
 local PATIENCE = 60
 
 -- A write to a connection that the program has closed is an answer for a spec, not its end.
