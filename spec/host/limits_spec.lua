@@ -75,12 +75,12 @@ describe("the receiver's limits:", function()
   end)
 
   it("the deadline begins anew with each request of a connection", function()
-    local served = serve("--request-timeout", "1.5", "--idle-timeout", "30")
+    local served = serve("--request-timeout", "4", "--idle-timeout", "30")
     local connection = stage:connect(served.url)
-    for _ = 1, 8 do
+    for _ = 1, 9 do
       connection:send(whole():sub(1, 40))
       uv.run("nowait")
-      uv.sleep(250)
+      uv.sleep(500)
       assert.are.equal(200, ask(connection, whole():sub(41)).status)
     end
   end)
