@@ -56,8 +56,8 @@ static int lock_file(lua_State *L) {
   return 1;
 }
 
-/* host.temporary_file() → path of a new file, for its owner alone, in $TMPDIR or /tmp | nil, message.
- * os.tmpname knows /tmp only. */
+/* host.temporary_file() → path of a new file, for its owner alone, in $TMPDIR or /tmp | nil,
+ * message. os.tmpname knows /tmp only. */
 static int temporary_file(lua_State *L) {
   const char *directory = getenv("TMPDIR");
   char path[4096];
