@@ -155,14 +155,13 @@ test("leads to redirect_url after a success, and not after a failure", staged(as
 test("does not open with an address that it may not lead to", staged(async (stage) => {
   const { url } = await stage.sandbox();
   const page = await stage.page();
-  for (const target of ["javascript:alert(1)", "data:text/html,x", "/step-2", "//example.com"]) {
+  for (const target of ["javascript:alert(1)", "data:text/html,x", "/step-2", "//example.com",
+    "http://["]) {
     await page.goto(link(url, `&redirect_url=${encodeURIComponent(target)}`));
     await page.waitForSelector(".result.error");
     stage.expectProblem(/422/);
-    assert.match(await page.textContent(".lead"), /redirect_url must be an /);
+    assert.match(await page.textContent(".lead"), /redirect_url must (be an |have a valid host)/);
   }
-  await page.goto(link(url, "&redirect_url=http%3A%2F%2F%5B"));
-  await page.waitForSelector(".result.error");
 }));
 
 test("offers what the address picks, and leaves out the consent", staged(async (stage) => {
