@@ -201,4 +201,6 @@ end
 --- Stands for null inside a table that is encoded.
 json.null = null
 
+json.canonical = require("palenca.canonical_json").encode
+
 return json

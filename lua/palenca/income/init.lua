@@ -5,8 +5,11 @@
 -- name without the ending is the same value as exact decimal text. Every division is rounded
 -- down, so that no figure says more than was earned.
 -- @module palenca.income
+local analyze = require("palenca.income.analyze")
 local book = require("palenca.income.book")
+local decide = require("palenca.income.decide")
 local input = require("palenca.income.input")
+local merge = require("palenca.income.merge")
 local money = require("palenca.income.money")
 local months = require("palenca.income.months")
 
@@ -154,5 +157,7 @@ income.format = money.format
 -- @raise when `summary` is not a summary
 -- @function table
 income.table = require("palenca.income.table")
+
+income.analyze, income.decide, income.merge = analyze, decide, merge.streams
 
 return income

@@ -14,6 +14,11 @@ local function decimals_of(currency)
   return DECIMALS[currency] or 2
 end
 
+--- The decimals that ISO 4217 gives a currency.
+-- @tparam ?string currency lower case; one that is not known here has two
+-- @treturn integer
+money.decimals = decimals_of
+
 --- Tells whether a value is a number that counts something exactly.
 -- @param value any value
 -- @treturn boolean true for a whole number between -(2^53 - 1) and 2^53 - 1

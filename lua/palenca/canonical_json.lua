@@ -1,0 +1,162 @@
+--- JSON text that is the same bytes for the same value, on every Lua and under every locale.
+-- Pure Lua; numbers and strings are written as in RFC 8785.
+-- @module palenca.canonical_json
+local byte, floor, format = string.byte, math.floor, string.format
+
+local DEPTH_MAX = 100
+local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f",
+  ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+
+local has_cjson, cjson = pcall(require, "cjson")
+
+local canonical_json = {}
+
+--- Marks a table as a list, so that it is written as one even if it is empty. It is that of
+-- OpenResty's lua-cjson where there is one.
+canonical_json.array_metatable = has_cjson and cjson.array_mt or { __jsontype = "array" }
+
+-- Comparing with `<` would follow the locale's order.
+local function is_before(a, b)
+  local length = math.min(#a, #b)
+  for at = 1, length do
+    local x, y = byte(a, at), byte(b, at)
+    if x ~= y then
+      return x < y
+    end
+  end
+  return #a < #b
+end
+
+local function encode_string(text)
+  return '"' .. text:gsub('[%z\1-\31"\\]', function(character)
+    return ESCAPES[character] or format("\\u%04x", byte(character))
+  end) .. '"'
+end
+
+-- The shortest digits that read back as the number, and the place of the point before them:
+-- 0.25 is "25" and 0, 1500 is "15" and 4.
+local function shortest(size)
+  local text
+  for precision = 14, 16 do
+    text = format("%." .. precision .. "e", size)
+    if tonumber(text) == size then
+      break
+    end
+  end
+  -- the point between the first two digits is the locale's, and may have several bytes
+  local first, rest, exponent = text:match("^(%d)[^%de]*(%d*)e([-+]%d+)$")
+  return ((first .. rest):gsub("0+$", "")), tonumber(exponent) + 1
+end
+
+local function layout(digits, point)
+  local count = #digits
+  if point > 21 or point < -5 then
+    local exponent = point - 1
+    return digits:sub(1, 1) .. (count > 1 and "." .. digits:sub(2) or "")
+      .. "e" .. (exponent < 0 and "-" or "+") .. format("%d", math.abs(exponent))
+  elseif count <= point then
+    return digits .. ("0"):rep(point - count)
+  elseif point > 0 then
+    return digits:sub(1, point) .. "." .. digits:sub(point + 1)
+  end
+  return "0." .. ("0"):rep(-point) .. digits
+end
+
+--- Writes a number: the shortest decimal that reads back as it; whole numbers without a point.
+-- @tparam number value finite
+-- @treturn string
+-- @raise when it is not finite
+function canonical_json.number(value)
+  if value ~= value or value == math.huge or value == -math.huge then
+    error("JSON has no number that is not finite", 0)
+  elseif value == 0 then
+    return "0"
+  elseif value == floor(value) and value > -2 ^ 53 and value < 2 ^ 53
+    or math.type and math.type(value) == "integer" then -- luacheck: ignore 143
+    return format("%d", value)
+  end
+  return (value < 0 and "-" or "") .. layout(shortest(math.abs(value)))
+end
+
+local function is_array(value)
+  local metatable = getmetatable(value)
+  return metatable ~= nil and (metatable == canonical_json.array_metatable
+    or has_cjson and metatable == cjson.empty_array_mt
+    or type(metatable) == "table" and metatable.__jsontype == "array")
+end
+
+local encode
+
+local function encode_list(value, count, depth)
+  local parts = {}
+  for at = 1, count do
+    if value[at] == nil then
+      error("JSON has no list with holes", 0)
+    end
+    parts[at] = encode(value[at], depth)
+  end
+  return "[" .. table.concat(parts, ",") .. "]"
+end
+
+local function encode_table(value, depth)
+  if depth > DEPTH_MAX then
+    error("JSON is nested too deeply, or holds itself", 0)
+  end
+  local names, numbers = {}, 0
+  for key in pairs(value) do
+    if type(key) == "string" then
+      names[#names + 1] = key
+    elseif type(key) == "number" then
+      numbers = numbers + 1
+    else
+      error("JSON has no name for a key of type " .. type(key), 0)
+    end
+  end
+  if numbers > 0 or #names == 0 and is_array(value) then
+    if #names > 0 then
+      error("JSON has no table with both names and numbers for keys", 0)
+    end
+    return encode_list(value, numbers, depth + 1)
+  end
+  table.sort(names, is_before)
+  for at, name in ipairs(names) do
+    names[at] = encode_string(name) .. ":" .. encode(value[name], depth + 1)
+  end
+  return "{" .. table.concat(names, ",") .. "}"
+end
+
+function encode(value, depth)
+  local kind = type(value)
+  if kind == "table" then
+    return encode_table(value, depth)
+  elseif kind == "number" then
+    return canonical_json.number(value)
+  elseif kind == "string" then
+    return encode_string(value)
+  elseif kind == "boolean" then
+    return tostring(value)
+  elseif value == nil or has_cjson and value == cjson.null then
+    return "null"
+  end
+  error("JSON has no value for a " .. kind, 0)
+end
+
+--- Compares texts by their bytes, whatever the locale.
+-- @tparam string a
+-- @tparam string b
+-- @treturn boolean whether `a` comes first
+-- @function is_before
+canonical_json.is_before = is_before
+
+--- Encodes a value: no blanks; keys sorted by their bytes; numbers the shortest that read back,
+-- laid out as ECMAScript does (179, 53.25, 1e-7); strings as they are but for `"`, `\` and control
+-- characters. A table without keys is an object unless it is marked as a list.
+-- @param value a string, number, boolean, table or nil (as null)
+-- @treturn string JSON text
+-- @raise on what JSON cannot say: functions, numbers that are not finite, lists with holes, keys
+-- that are neither names nor a list's numbers, a table within itself
+function canonical_json.encode(value)
+  return encode(value, 1)
+end
+
+return canonical_json

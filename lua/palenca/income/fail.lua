@@ -1,0 +1,60 @@
+--- Raises what is wrong with an argument: what it is, what was expected, and what it was.
+-- @module palenca.income.fail
+local canonical_json = require("palenca.canonical_json")
+
+local fail = {}
+
+local SHOWN = 60 -- characters of a text
+
+--- Writes a value for a message, on one line.
+-- @param value anything
+-- @treturn string
+function fail.show(value)
+  local kind = type(value)
+  if kind == "string" then
+    if #value > SHOWN then
+      value = value:sub(1, SHOWN) .. "..."
+    end
+    return canonical_json.encode(value)
+  elseif kind == "number" then
+    if value ~= value then
+      return "nan"
+    elseif value == math.huge or value == -math.huge then
+      return value > 0 and "inf" or "-inf"
+    end
+    return canonical_json.number(value)
+  elseif kind == "nil" or kind == "boolean" then
+    return tostring(value)
+  end
+  return "a " .. kind
+end
+
+--- Raises. No line of a file is blamed: the mistake is in the data.
+-- @tparam string place such as `rows[3].amount`
+-- @tparam string expected such as `"expected a date"`
+-- @param value what it was
+function fail.value(place, expected, value)
+  error(("palenca.income: %s: %s, got %s"):format(place, expected, fail.show(value)), 0)
+end
+
+--- Raises if a table has a field that is not known.
+-- @tparam string place what the table is called
+-- @param given the table
+-- @tparam table known whose keys are the known fields
+function fail.unless_known(place, given, known)
+  if type(given) ~= "table" then
+    fail.value(place, "expected a table", given)
+  end
+  local unknown
+  for name in pairs(given) do
+    -- the first by name: `pairs` has no order of its own
+    if known[name] == nil and (not unknown or canonical_json.is_before(fail.show(name), unknown)) then
+      unknown = fail.show(name)
+    end
+  end
+  if unknown then
+    error(("palenca.income: %s: unknown field %s"):format(place, unknown), 0)
+  end
+end
+
+return fail

@@ -1,0 +1,351 @@
+--- Enters rows into sums by day and currency, in one pass over them.
+--
+-- A day is an index here: 1 is the last day, 2 the one before, so that the API's order, newest first,
+-- fills arrays from their beginning.
+-- @module palenca.income.ledger
+local amount = require("palenca.income.amount")
+local day = require("palenca.income.day")
+local exact = require("palenca.income.exact")
+local fail = require("palenca.income.fail")
+local money = require("palenca.income.money")
+
+local parse_day, read_amount = day.parse, amount.read
+
+local ledger = {}
+
+local LIMIT = 999999999999999 -- minor units that a sum may have: fifteen digits
+
+-- What rows of one currency sum up to. `extras` are the decimals beyond the currency's: rare, and
+-- kept aside as text until all are known. `size` is the sum without signs, which bounds every other.
+local function new_series(currency)
+  return {
+    currency = currency,
+    decimals = money.decimals(currency),
+    sums = {},
+    extras = {},
+    limbs = 0,
+    size = 0,
+    cash = 0,
+    cash_rows = 0,
+    cash_of = 0,
+    adjustments = 0,
+    adjustments_total = 0,
+  }
+end
+
+-- Trimmed and lower case. Only the letters of ASCII: what else is one the locale says.
+local function tidy_currency(text)
+  text = text:match("^[ \t\r\n\v\f]*(.-)[ \t\r\n\v\f]*$"):gsub("[A-Z]", function(letter)
+    return string.char(letter:byte() + 32)
+  end)
+  return text
+end
+
+-- Nil if it is not three letters.
+local function clean_currency(text)
+  return type(text) == "string" and tidy_currency(text):match("^[a-z][a-z][a-z]$") or nil
+end
+
+local function is_same_value(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then
+    return a == b
+  end
+  for name, value in pairs(a) do
+    if not is_same_value(value, b[name]) then
+      return false
+    end
+  end
+  for name in pairs(b) do
+    if a[name] == nil then
+      return false
+    end
+  end
+  return true
+end
+
+local function comparable_currency(text)
+  if type(text) ~= "string" then
+    return text
+  end
+  text = tidy_currency(text)
+  return text ~= "" and text or nil
+end
+
+local COMPARE = {
+  amount = amount.is_same,
+  cash_amount = amount.is_same,
+  currency = function(a, b)
+    return comparable_currency(a) == comparable_currency(b)
+  end,
+}
+
+local function is_same_row(a, b)
+  for name, value in pairs(a) do
+    if not (COMPARE[name] or is_same_value)(value, b[name]) then
+      return false
+    end
+  end
+  for name, value in pairs(b) do
+    if a[name] == nil and not (COMPARE[name] or is_same_value)(nil, value) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Whether another row of the same account and day is new; what is not is counted.
+local function is_new(book, others, row, index)
+  local list = others[index] or {}
+  others[index] = list
+  for at = 1, #list do
+    if is_same_row(list[at], row) then
+      book.identical_rows = book.identical_rows + 1
+      return false
+    end
+  end
+  list[#list + 1] = row
+  book.is_conflicting = true
+  return true
+end
+
+local function series_for(book, account, raw)
+  local key = type(raw) == "string" and raw or ""
+  local series = account.by_raw[key]
+  if not series then
+    local currency = clean_currency(raw)
+    series = account.by_currency[currency or ""]
+    if not series then
+      series = new_series(currency)
+      account.by_currency[currency or ""] = series
+    end
+    account.by_raw[key] = series
+  end
+  return series
+end
+
+local function keep_extra(series, key, text, negative)
+  local extras = series.extras
+  extras[#extras + 1] = { key, text, negative }
+  series.limbs = math.max(series.limbs, math.ceil(#text / exact.LIMB_DIGITS))
+  series.size = series.size + 1
+end
+
+local function fail_amount(place, index, row, field, expected)
+  fail.value(("%s[%d].%s"):format(place, index, field), expected, row[field])
+end
+
+local function enter_adjustment(series, minor, extra)
+  series.adjustments = series.adjustments + 1
+  series.adjustments_total = series.adjustments_total + minor
+  if extra then
+    keep_extra(series, "adjustments_total", extra, true)
+  end
+end
+
+local function enter_cash(series, minor, extra, negative, cash, cash_extra, cash_negative)
+  series.cash_rows = series.cash_rows + 1
+  series.cash, series.cash_of = series.cash + cash, series.cash_of + minor
+  series.size = series.size + (cash < 0 and -cash or cash)
+  if extra then
+    keep_extra(series, "cash_of", extra, negative)
+  end
+  if cash_extra then
+    keep_extra(series, "cash", cash_extra, cash_negative)
+  end
+end
+
+local function enter(series, index, minor, extra, negative)
+  local sums = series.sums
+  sums[index] = (sums[index] or 0) + minor
+  series.size = series.size + (minor < 0 and -minor or minor)
+  if extra then
+    keep_extra(series, index, extra, negative)
+  end
+  if minor < 0 or negative and extra then
+    enter_adjustment(series, minor, extra)
+  end
+end
+
+-- A row's amounts are looked at even if the row enters nothing: what cannot be read is a mistake
+-- wherever it stands.
+local function enter_row(book, account, row, at, index)
+  local series = series_for(book, account, row.currency)
+  local minor, extra, negative = row.amount, nil, nil
+  if minor ~= nil then
+    minor, extra, negative = read_amount(minor, series.decimals)
+    if not minor then
+      fail_amount(account.place, at, row, "amount", extra)
+    end
+  end
+  local cash, cash_extra, cash_negative = row.cash_amount, nil, nil
+  if cash ~= nil then
+    cash, cash_extra, cash_negative = read_amount(cash, series.decimals)
+    if not cash then
+      fail_amount(account.place, at, row, "cash_amount", cash_extra)
+    end
+  end
+  if index < 1 or index > book.limit then
+    return
+  end
+  local seen = account.seen
+  if not seen[index] then
+    seen[index] = row
+  else
+    account.others[index] = account.others[index] or { seen[index] }
+    if not is_new(book, account.others, row, index) then
+      return
+    end
+  end
+  book.rows = book.rows + 1
+  if not minor then
+    series.is_named = true
+    if book.known[index] == nil then
+      book.known[index] = false
+    end
+    return
+  end
+  series.has_amount = true
+  book.known[index] = true
+  enter(series, index, minor, extra, negative)
+  if cash then
+    enter_cash(series, minor, extra, negative, cash, cash_extra, cash_negative)
+  end
+end
+
+local function enter_account(book, account, given)
+  local rows, place, last = given.rows, given.place, book.last
+  account.place = place
+  for at = 1, #rows do
+    local row = rows[at]
+    if type(row) ~= "table" then
+      fail.value(("%s[%d]"):format(place, at), "expected a row", row)
+    end
+    local number = parse_day(row.earning_date)
+    if not number then
+      fail.value(("%s[%d].earning_date"):format(place, at), "expected " .. day.EXPECTED,
+        row.earning_date)
+    end
+    local index = last - number + 1
+    if index < 1 then
+      book.has_future = true
+    elseif index > book.first_index then
+      book.first_index = index
+    end
+    enter_row(book, account, row, at, index)
+  end
+end
+
+-- Adds what one series has to another, of the same currency.
+local function add_series(sum, series)
+  for index, minor in pairs(series.sums) do
+    sum.sums[index] = (sum.sums[index] or 0) + minor
+  end
+  for _, extra in ipairs(series.extras) do
+    sum.extras[#sum.extras + 1] = extra
+  end
+  sum.limbs = math.max(sum.limbs, series.limbs)
+  for _, name in ipairs({ "size", "cash", "cash_rows", "cash_of", "adjustments",
+    "adjustments_total" }) do
+    sum[name] = sum[name] + series[name]
+  end
+  sum.has_amount = sum.has_amount or series.has_amount
+  sum.is_named = sum.is_named or series.is_named
+end
+
+-- Reads the decimals beyond the currency's, as numbers of the same scale.
+local function close(series)
+  if series.size > LIMIT then
+    error(("palenca.income: rows: the amounts in %s sum up to more than 15 digits of minor units")
+      :format(series.currency or "no currency"), 0)
+  end
+  local width = series.limbs * exact.LIMB_DIGITS
+  series.fractions = {}
+  for _, extra in ipairs(series.extras) do
+    local key, text, negative = extra[1], extra[2], extra[3]
+    local value = exact.from_digits(text .. ("0"):rep(width - #text), negative)
+    series.fractions[key] = exact.add(series.fractions[key] or 0, value)
+  end
+  return series
+end
+
+-- One series of each currency over some accounts. That of a single account is taken as it is.
+local function combine(accounts)
+  local combined, count = {}, {}
+  for _, account in ipairs(accounts) do
+    for currency, series in pairs(account.by_currency) do
+      count[currency] = (count[currency] or 0) + 1
+      if count[currency] == 1 then
+        combined[currency] = series
+      else
+        if count[currency] == 2 then
+          local first = combined[currency]
+          combined[currency] = new_series(series.currency)
+          add_series(combined[currency], first)
+        end
+        add_series(combined[currency], series)
+      end
+    end
+  end
+  for _, series in pairs(combined) do
+    close(series)
+  end
+  return combined
+end
+
+local function by_platform(accounts)
+  local platforms = {}
+  for _, account in ipairs(accounts) do
+    local platform = account.platform
+    if platform then
+      platforms[platform] = platforms[platform] or {}
+      table.insert(platforms[platform], account)
+    end
+  end
+  for platform, list in pairs(platforms) do
+    platforms[platform] = combine(list)
+  end
+  return platforms
+end
+
+-- Rows of the same account are one account's, in however many parts they were given.
+local function account_for(book, given)
+  local id = given.account
+  local account = id and book.by_id[id]
+  if not account then
+    account = { by_raw = {}, by_currency = {}, seen = {}, others = {} }
+    book.accounts[#book.accounts + 1] = account
+    if id then
+      book.by_id[id] = account
+    end
+  end
+  if account.platform and given.platform and account.platform ~= given.platform then
+    fail.value("accounts: the platform of account " .. fail.show(id),
+      "expected " .. fail.show(account.platform) .. " as before", given.platform)
+  end
+  account.platform = account.platform or given.platform
+  return account
+end
+
+--- Enters the rows of all accounts.
+-- @tparam {table,...} accounts as from `palenca.income.merge.read`
+-- @tparam integer last the last day
+-- @tparam ?integer start the first day that counts; nil if the rows' first does
+-- @treturn table `first_index` (of the first row's day, 0 without one), `rows`, `known` (by day: true,
+-- or false if no row has the amount), `identical_rows`, `is_conflicting`, `has_future`, `series` (by
+-- currency; "" for none), `platforms` (by name, the series of each)
+-- @raise if a row cannot be read, or a sum would pass 15 digits
+function ledger.enter(accounts, last, start)
+  local book = {
+    accounts = {}, by_id = {}, known = {}, last = last, first_index = 0, rows = 0,
+    identical_rows = 0, is_conflicting = false, has_future = false,
+    limit = start and last - start + 1 or math.huge,
+  }
+  for _, given in ipairs(accounts) do
+    enter_account(book, account_for(book, given), given)
+  end
+  book.series = combine(book.accounts)
+  book.platforms = by_platform(book.accounts)
+  return book
+end
+
+return ledger
