@@ -201,6 +201,7 @@ end
 --- Stands for null inside a table that is encoded.
 json.null = null
 
+--- Encodes a value as the same bytes wherever that is done; see @{palenca.canonical_json.encode}.
 json.canonical = require("palenca.canonical_json").encode
 
 return json

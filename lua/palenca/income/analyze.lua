@@ -42,14 +42,13 @@ end
 -- ---- the days ------------------------------------------------------------------------
 
 local function find_active_days(history, all)
-  local active = {}
+  local active, first = {}, all[1]
   for index = 1, history.observed do
-    active[index] = false
-    for at = 1, #all do
-      if figures.is_active(all[at], index) then
-        active[index] = true
-        break
-      end
+    active[index] = first ~= nil and figures.is_active(first, index)
+  end
+  for at = 2, #all do
+    for index in pairs(all[at].sums) do
+      active[index] = active[index] or figures.is_active(all[at], index)
     end
   end
   return active
@@ -68,7 +67,7 @@ local function find_weeks(history)
   local weeks, left_out = {}, 0
   local sunday = (day.weekday(history.last) + 1) % 7 + 1
   for from = sunday, min(history.window, history.observed) - 6, 7 do
-    if figures.is_unknown(history.known, from, from + 6) then
+    if figures.is_unknown(history, from, from + 6) then
       left_out = left_out + 1
     else
       table.insert(weeks, 1, { from = from, to = from + 6 })
@@ -84,7 +83,7 @@ local function read_history(accounts, last, start)
   history.observed = history.rows == 0 and 0 or min(history.first_index, history.limit)
   history.window = max(30, min(90, history.observed))
   history.in_window = min(history.window, history.observed)
-  history.window_unknown = figures.unknown_days(history.known, 1, history.in_window)
+  history.window_unknown = figures.unknown_days(history, 1, history.in_window)
   history.is_window_unknown = 4 * history.window_unknown > history.in_window
   history.weeks, history.weeks_reason = find_weeks(history)
   return history
@@ -96,7 +95,7 @@ end
 local function list_series(by_currency)
   local all, names = {}, {}
   for name, series in pairs(by_currency) do
-    if series.has_amount then
+    if next(series.sums) then
       names[#names + 1] = name
     end
   end
@@ -118,18 +117,20 @@ local function only_named(by_currency)
   return count == 1 and only or nil
 end
 
+local function count_currencies(history, all)
+  history.has_unknown_currency = all[1] ~= nil and not all[1].currency
+  history.is_mixed = #all - (history.has_unknown_currency and 1 or 0) > 1
+end
+
 -- The series that the figures are of; or nil and why there is no such one.
 local function choose_series(history, all)
-  local has_unknown = all[1] and not all[1].currency
-  local known = #all - (has_unknown and 1 or 0)
-  history.is_mixed, history.has_unknown_currency = known > 1, has_unknown
   if history.rows == 0 then
     return nil, "no_rows"
-  elseif known > 1 then
+  elseif history.is_mixed then
     return nil, "mixed_currencies"
-  elseif has_unknown then
+  elseif history.has_unknown_currency then
     return nil, "unknown_currency"
-  elseif known == 1 then
+  elseif #all == 1 then
     return all[1]
   end
   return only_named(history.series), "unknown_amounts"
@@ -147,7 +148,7 @@ local function add_activity(record, history, active)
   end
   local longest, run = 0, 0
   for index = 1, history.observed do
-    run = (active[index] or history.known[index] == false) and 0 or run + 1
+    run = (active[index] or history.unknown[index]) and 0 or run + 1
     longest = max(longest, run)
     if active[index] and not record.days_since_last_income then
       record.days_since_last_income = index - 1
@@ -165,7 +166,7 @@ local function new_span(history, active, series, from, to)
     from = day.text(history.last - to + 1),
     to = day.text(history.last - from + 1),
     active_days = count_active(active, from, to),
-    unknown_days = figures.unknown_days(history.known, from, to),
+    unknown_days = figures.unknown_days(history, from, to),
   }
   if series then
     figures.put_money(span, "total", series, figures.sum(series, from, to))
@@ -323,11 +324,12 @@ return function(stream, options)
   local accounts, is_merged = merge.read(stream, options.report)
   local history = read_history(accounts, last, start)
   local all = list_series(history.series)
+  count_currencies(history, all)
   local record = {
     as_of = options.as_of,
     days_observed = floor(history.observed),
     window_days = floor(history.window),
-    unknown_days = figures.unknown_days(history.known, 1, history.observed),
+    unknown_days = figures.unknown_days(history, 1, history.observed),
     identical_rows = history.identical_rows,
     adjustments = count_adjustments(all),
     unknown = {},

@@ -24,10 +24,10 @@ do
   end
 end
 
---- Reads a date. No text is made: it is done for every row.
--- @param text YYYY-MM-DD, from 2000-01-01 to 2099-12-31
--- @treturn ?integer the day; nil if it is not such a date
-function day.parse(text)
+-- What was read before: histories are full of the same dates, and a century has 36525.
+local known = {}
+
+local function read(text)
   if type(text) ~= "string" or #text ~= 10 then
     return nil
   end
@@ -43,6 +43,20 @@ function day.parse(text)
     return nil
   end
   return before[year][month] + number
+end
+
+--- Reads a date.
+-- @param text YYYY-MM-DD, from 2000-01-01 to 2099-12-31
+-- @treturn ?integer the day; nil if it is not such a date
+function day.parse(text)
+  local number = known[text]
+  if not number then
+    number = read(text)
+    if number then
+      known[text] = number
+    end
+  end
+  return number
 end
 
 --- The parts of a day.

@@ -105,7 +105,8 @@ local function read_basis(income)
   end
   local limbs = math.ceil(#extra / exact.LIMB_DIGITS)
   local digits = extra .. ("0"):rep(limbs * exact.LIMB_DIGITS - #extra)
-  return exact.add(exact.shift(minor, limbs), exact.from_digits(digits, negative)), limbs, basis.days
+  local fraction = exact.from_digits(digits, negative)
+  return exact.add(exact.shift(minor, limbs), fraction), limbs, basis.days
 end
 
 -- Qualifying income x ratio - obligations, with one rounding: the basis is exact.

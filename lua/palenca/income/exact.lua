@@ -1,7 +1,7 @@
 --- Exact integers of any size, and quotients of them that are rounded once.
 --
--- A value is a Lua number that is whole and below 2^53, or a table of limbs in base 10^7, the lowest
--- first, with `negative`. Both may be given wherever a value is taken.
+-- A value is a Lua number that is whole and below 2^53, or a table of limbs in base 10^7, the
+-- lowest first, with `negative`. Both may be given wherever a value is taken.
 -- @module palenca.income.exact
 local floor, abs, max = math.floor, math.abs, math.max
 

@@ -47,9 +47,10 @@ function fail.unless_known(place, given, known)
   end
   local unknown
   for name in pairs(given) do
+    local shown = known[name] == nil and fail.show(name)
     -- the first by name: `pairs` has no order of its own
-    if known[name] == nil and (not unknown or canonical_json.is_before(fail.show(name), unknown)) then
-      unknown = fail.show(name)
+    if shown and (not unknown or canonical_json.is_before(shown, unknown)) then
+      unknown = shown
     end
   end
   if unknown then

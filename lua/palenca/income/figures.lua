@@ -1,8 +1,8 @@
 --- The figures of one currency: exact sums of days, and what is drawn from them.
 --
 -- A day is an index, 1 being the last one (see @{palenca.income.ledger}). A sum is a value of
--- @{palenca.income.exact}, in minor units or, if there are amounts with more decimals, in a fraction
--- of them; each figure is rounded once, toward minus infinity.
+-- @{palenca.income.exact}, in minor units or, if there are amounts with more decimals, in a
+-- fraction of them; each figure is rounded once, toward minus infinity.
 -- @module palenca.income.figures
 local exact = require("palenca.income.exact")
 local money = require("palenca.income.money")
@@ -75,14 +75,14 @@ function figures.put_money(record, name, series, value, divisor)
 end
 
 --- How many of some days are unknown.
--- @tparam table known by day, as the ledger has it
+-- @tparam table history
 -- @tparam integer from
 -- @tparam integer to
 -- @treturn integer
-function figures.unknown_days(known, from, to)
-  local count = 0
-  for index = from, to do
-    if known[index] == false then
+function figures.unknown_days(history, from, to)
+  local count, unknown = 0, history.unknown
+  for index = from, history.has_unknown and to or 0 do
+    if unknown[index] then
       count = count + 1
     end
   end
@@ -90,12 +90,12 @@ function figures.unknown_days(known, from, to)
 end
 
 --- Whether more than one in four of some days is unknown.
--- @tparam table known
+-- @tparam table history
 -- @tparam integer from
 -- @tparam integer to
 -- @treturn boolean
-function figures.is_unknown(known, from, to)
-  return 4 * figures.unknown_days(known, from, to) > to - from + 1
+function figures.is_unknown(history, from, to)
+  return 4 * figures.unknown_days(history, from, to) > to - from + 1
 end
 
 --- A quotient cut to four decimals, toward minus infinity.
@@ -121,7 +121,8 @@ local function decimal_text(series, value)
   while #fraction > series.decimals and fraction:sub(-1) == "0" do
     fraction = fraction:sub(1, -2)
   end
-  return (exact.sign(value) < 0 and "-" or "") .. whole .. (fraction ~= "" and "." or "") .. fraction
+  fraction = fraction ~= "" and "." .. fraction or ""
+  return (exact.sign(value) < 0 and "-" or "") .. whole .. fraction
 end
 
 local function add_last_days(record, history, series)
@@ -129,7 +130,7 @@ local function add_last_days(record, history, series)
     local name = ("income_%dd"):format(days)
     if history.observed < days then
       record.unknown[name] = "insufficient_history"
-    elseif figures.is_unknown(history.known, 1, days) then
+    elseif figures.is_unknown(history, 1, days) then
       record.unknown[name] = "unknown_amounts"
     else
       figures.put_money(record, name, series, figures.sum(series, 1, days))
@@ -156,8 +157,8 @@ local function trend_of(history, series)
     return nil, "insufficient_history"
   end
   local span = 7 * floor(min(28, floor(history.observed / 2)) / 7)
-  if figures.is_unknown(history.known, 1, span)
-    or figures.is_unknown(history.known, span + 1, 2 * span) then
+  if figures.is_unknown(history, 1, span)
+    or figures.is_unknown(history, span + 1, 2 * span) then
     return nil, "unknown_amounts"
   end
   local before = figures.sum(series, span + 1, 2 * span)
@@ -172,8 +173,8 @@ local function trend_of(history, series)
   return (quotient - 10000) / 10000
 end
 
--- Everyone's qualifying income is the sum of some days x 365 / (12 x their number): of the window or,
--- after a decline, of the last 30 days if that is less. Which, is the basis.
+-- The qualifying income is the sum of some days x 365 / (12 x their number): of the window or,
+-- after a decline, of the last 30 days if that is less. Which of them, is the basis.
 local function add_qualifying(record, history, series, sum, days)
   local unknown = record.unknown
   if not sum or history.is_withheld then

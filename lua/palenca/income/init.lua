@@ -1,17 +1,24 @@
---- Turns a worker's daily earnings into an income: exact sums, months and a lender's figures.
+--- Turns a worker's daily earnings into an income, and an income into a verdict.
 --
 -- Money is kept in whole minor units (cents, or whole pesos where the currency has no cents),
 -- one sum per currency. Fields ending in `_minor` are such whole numbers; the field of the same
 -- name without the ending is the same value as exact decimal text. Every division is rounded
 -- down, so that no figure says more than was earned.
+--
+-- Nothing here looks at a clock, a locale or the order of a table: the same arguments have the
+-- same result, to the byte of `palenca.json.canonical`, on every Lua.
 -- @module palenca.income
 local analyze = require("palenca.income.analyze")
 local book = require("palenca.income.book")
 local decide = require("palenca.income.decide")
+local explain = require("palenca.income.explain")
 local input = require("palenca.income.input")
 local merge = require("palenca.income.merge")
 local money = require("palenca.income.money")
 local months = require("palenca.income.months")
+local rule = require("palenca.income.rule")
+local summary_table = require("palenca.income.table")
+local text_table = require("palenca.income.text_table")
 
 local income = {}
 
@@ -150,14 +157,148 @@ end
 -- @function format
 income.format = money.format
 
---- Writes a summary's months as plain text: a line each and a total, one table a currency.
--- The first column is left-aligned, numbers are right-aligned; `-` is what no row tells.
--- @tparam table summary a result of `summarize`
--- @treturn string lines without a newline at the end; `"no earnings"` if there is no currency
--- @raise when `summary` is not a summary
--- @function table
-income.table = require("palenca.income.table")
+--- Joins the accounts of one person into a stream for @{analyze}.
+--
+-- Rows of one account are compared with each other, those of different accounts are not: two
+-- accounts may both have earned 100 on a day. Entries with the same `account` are one account;
+-- an entry without it is an account of its own.
+-- @tparam {table,...} accounts `{rows=, report=, account=, platform=, warning=}` each: the API's
+--   rows; the report that `pager:all()` returned with them; the account's id; its platform; and the
+--   `status_details` of its login if that is a warning, such as `"rider_account"`. All but the rows
+--   may be absent
+-- @treturn table the stream, plain data: `{accounts={…}}` with the same rows
+-- @raise when an entry has an unknown field, or one of the wrong type
+-- @function merge
+income.merge = merge.streams
 
-income.analyze, income.decide, income.merge = analyze, decide, merge.streams
+--- Computes an income from rows.
+--
+-- The income is plain data, fit for JSON. A figure that cannot be known is nil, and `unknown` has
+-- its name with one of the codes below. Money is exact decimal text, with a whole number of minor
+-- units beside it under the name with `_minor`; quotients are numbers of at most four decimals.
+-- Each is rounded once, toward minus infinity. More than one day in four of some days unknown makes
+-- their figure unknown.
+--
+-- * `as_of`; `currency`; `days_observed`: from `start_date` or, if it is later, the first row's
+--   day, to `as_of`; `window_days`: the last days that are averaged, 30 to 90; `unknown_days`:
+--   observed days with rows, none of which has the amount;
+-- * `monthly_income`: sum of the window x 365 / (12 x its days that are not unknown); needs 28
+--   days; `income_30d`, `income_60d`, `income_90d`: sums of the last days;
+-- * `weeks`: the full weeks, oldest first, `{from=, to=, total=, active_days=, unknown_days=}`:
+--   Monday to Sunday, wholly in the window and observed, with one unknown day at most;
+--   `full_weeks`, `active_weeks` (with a sum above 0); `median_week`, `low_week` (nearest rank,
+--   the first quarter); `regularity`: active weeks / full weeks; `stability`: low week / median
+--   week, 0 if that is not above 0; both need 5 full weeks;
+-- * `trend`: change of the last whole weeks (3 or 4) against those before; needs 42 days;
+-- * `qualifying_income`: the monthly income; after a decline of more than 10 % the lower of it and
+--   `income_30d` x 365 / 360. `qualifying_basis` is what it is drawn from, without any rounding:
+--   `{sum=, days=}`, the income being sum x 365 / (12 x days). It is withheld if the history is
+--   incomplete, unless that is allowed;
+-- * `active_days` (of the window; the sum of the day is above 0), `days_worked_per_week`,
+--   `longest_gap`, `days_since_last_income`: days;
+-- * `months`: those touched, oldest first, `{from=, to=, total=, active_days=, unknown_days=,
+--   full=}`;
+-- * `cash_share`: cash / amount of the rows that have both; `cash_known`: the amount of those /
+--   total;
+-- * `adjustments`, `adjustments_total`: number and sum of negative rows, which are in all sums;
+-- * `platforms`: after a @{merge}, those that were named, by name: `{platform=, total=,
+--   active_days=}`;
+-- * `identical_rows`: rows left out because the same account has another that is the same;
+-- * `problems`: a list of codes, in this order: `incomplete`, `completeness_unknown`, `no_rows`,
+--   `future_rows`, `mixed_currencies`, `unknown_currency`, `conflicting_days`, `unknown_amounts`,
+--   and `account_warning:CODE`, sorted;
+-- * `by_currency`: with several currencies, a map from each to its money, `qualifying_basis` and
+--   `unknown`. At the top all that needs one currency is nil then, also `stability`, `trend` and
+--   totals; a day or week is active if it is so in any currency.
+--
+-- Codes in `unknown`: `no_rows`, `insufficient_history`, `unknown_amounts`, `mixed_currencies`,
+-- `unknown_currency`, `incomplete`, `no_income` (there is nothing to divide by, or no active day),
+-- `no_cash_amounts`, `too_large` (a quotient that passes 2^53 / 10^4).
+--
+-- Rows are the same if all their fields are: `currency` trimmed and in lower case, amounts by their
+-- value (179, 179.0 and `"179.00"` are one). An amount is a number, taken for the decimal that its
+-- shortest text names, or decimal text. A currency that is not three letters is unknown. A row
+-- without an amount needs none.
+-- @tparam table stream the API's rows, `{amount=, currency=, earning_date=, cash_amount=}` each, in
+--   any order; or a result of @{merge}. Not changed
+-- @tparam table options
+-- @tparam string options.as_of the last day that counts, `YYYY-MM-DD`: one that is over, by the
+--   calendar of the worker's country
+-- @tparam[opt] string options.start_date the first day that counts
+-- @tparam[opt] table options.report the report that `pager:all()` returned with the rows. A merged
+--   stream has its own
+-- @tparam[opt=false] boolean options.allow_incomplete compute `qualifying_income` of an incomplete
+--   history, too. It stays among the problems, and there is no decision on it
+-- @treturn table the income
+-- @raise when an option is unknown or wrong; when a row has a date that is not `YYYY-MM-DD` of 2000
+--   to 2099, or an amount that is not finite or passes 15 digits of minor units (the message names
+--   row, field and value); when the amounts of a currency, without their signs, sum up to more
+-- @function analyze
+income.analyze = analyze
+
+--- Decides on an income by a rule.
+--
+-- The checks, in this order; the first group that has a reason decides the outcome, and every
+-- reason of every group is listed:
+--
+-- * `undecidable`: any of the income's problems (the reason's code is the problem);
+--   `insufficient_history` (fewer days than `min_days_observed`); `unknown_monthly_income`,
+--   `unknown_qualifying_income`, `unknown_regularity`, `unknown_stability` (nil);
+-- * `decline`: `no_recent_income` (`max_days_since_last`, or no active day), `few_active_weeks`
+--   (`min_active_weeks`), `irregular_income` (`min_regularity`);
+-- * `refer`, to a person: `long_gap` (`max_gap`), `unstable_income` (`min_stability`),
+--   `declining_income` (`max_decline`);
+-- * `decline`: `installment_too_high`;
+-- * else `approve`.
+--
+-- The verdict is plain data with a method: `outcome`; `reasons`, a list of `{code=, metric=,
+-- value=, limit=}`; `rule_version`; `currency`; `max_installment` and `max_installment_minor`: the
+-- exact qualifying income x `ratio` - obligations, rounded down once (below 0 if the obligations
+-- are more), given for `approve`, `refer` and a decline by the installment alone; and
+-- `verdict:explain(language)`, see @{explain}.
+-- @tparam table income a result of @{analyze}, also one that was JSON meanwhile
+-- @tparam table rule `version` (a text or a whole number) and, where they differ from the default,
+--   `min_days_observed` (42), `max_days_since_last` (14), `min_active_weeks` (5), `max_gap` (21),
+--   `min_regularity` (0.75), `min_stability` (0.5), `max_decline` (0.2), `ratio` (0.3); the last
+--   four from 0 to 1 with four decimals at most
+-- @tparam table request `installment` and, default 0, `obligations`: what is to be paid and what is
+--   owed already, a month, as decimal text (`"3000.00"`) or whole numbers (3000)
+-- @treturn table the verdict
+-- @raise when a field is unknown or not as it should be; the message names it and its value
+-- @function decide
+income.decide = decide
+
+--- Explains a verdict in words. Figures have a point for decimals in every language.
+-- @tparam table verdict a result of @{decide}, also one that was JSON meanwhile
+-- @tparam string language `"es"`, `"pt"` or `"en"`
+-- @treturn table `{analyst=, worker=}`: sentences for who checks it, with every reason, its value
+--   and its limit; and for the worker, without codes
+-- @raise when the language is another
+-- @function explain
+income.explain = explain
+
+--- Reads a rule from a file: Lua text that returns a table, such as `return { version = "2026-11",
+-- max_gap = 28 }`. Nothing of Lua is within its reach.
+-- @tparam string path the file's
+-- @treturn table the rule, with the defaults filled in
+-- @raise when the file cannot be read or run, or the rule is not as it should be
+-- @function load_rule
+income.load_rule = rule.load
+
+--- Writes an income as text for people: its figures with a word on each, its problems, its weeks,
+-- months and platforms with their ranges.
+--
+-- Of a result of @{summarize} it writes the months: a line each and a total, one table a currency;
+-- `-` is what no row tells.
+-- @tparam table given a result of @{analyze}, or of `summarize`
+-- @tparam[opt="en"] string language `"es"`, `"pt"` or `"en"`
+-- @treturn string lines without a newline at the end
+-- @raise when it is neither, or the language another
+function income.table(given, language)
+  if type(given) == "table" and given.currencies then
+    return summary_table(given)
+  end
+  return text_table(given, language)
+end
 
 return income

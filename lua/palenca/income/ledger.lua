@@ -1,7 +1,7 @@
 --- Enters rows into sums by day and currency, in one pass over them.
 --
--- A day is an index here: 1 is the last day, 2 the one before, so that the API's order, newest first,
--- fills arrays from their beginning.
+-- A day is an index here: 1 is the last day, 2 the one before, so that the API's order, newest
+-- first, fills arrays from their beginning.
 -- @module palenca.income.ledger
 local amount = require("palenca.income.amount")
 local day = require("palenca.income.day")
@@ -9,6 +9,7 @@ local exact = require("palenca.income.exact")
 local fail = require("palenca.income.fail")
 local money = require("palenca.income.money")
 
+local floor = math.floor
 local parse_day, read_amount = day.parse, amount.read
 
 local ledger = {}
@@ -16,7 +17,7 @@ local ledger = {}
 local LIMIT = 999999999999999 -- minor units that a sum may have: fifteen digits
 
 -- What rows of one currency sum up to. `extras` are the decimals beyond the currency's: rare, and
--- kept aside as text until all are known. `size` is the sum without signs, which bounds every other.
+-- kept as text until all are known. `size` is the sum without signs, which bounds every other.
 local function new_series(currency)
   return {
     currency = currency,
@@ -108,7 +109,7 @@ local function is_new(book, others, row, index)
   return true
 end
 
-local function series_for(book, account, raw)
+local function series_for(account, raw)
   local key = type(raw) == "string" and raw or ""
   local series = account.by_raw[key]
   if not series then
@@ -168,8 +169,7 @@ end
 
 -- A row's amounts are looked at even if the row enters nothing: what cannot be read is a mistake
 -- wherever it stands.
-local function enter_row(book, account, row, at, index)
-  local series = series_for(book, account, row.currency)
+local function enter_row(book, account, series, row, at, index)
   local minor, extra, negative = row.amount, nil, nil
   if minor ~= nil then
     minor, extra, negative = read_amount(minor, series.decimals)
@@ -199,40 +199,54 @@ local function enter_row(book, account, row, at, index)
   book.rows = book.rows + 1
   if not minor then
     series.is_named = true
-    if book.known[index] == nil then
-      book.known[index] = false
-    end
+    book.unknown[index] = true
     return
   end
-  series.has_amount = true
-  book.known[index] = true
   enter(series, index, minor, extra, negative)
   if cash then
     enter_cash(series, minor, extra, negative, cash, cash_extra, cash_negative)
   end
 end
 
+local function check_row(place, at, row)
+  if type(row) ~= "table" then
+    fail.value(("%s[%d]"):format(place, at), "expected a row", row)
+  end
+  fail.value(("%s[%d].earning_date"):format(place, at), "expected " .. day.EXPECTED,
+    row.earning_date)
+end
+
+-- What nearly all rows are: the first of its day, of the currency of the one before, with an amount
+-- of whole minor units and no cash. Any other is for `enter_row`.
 local function enter_account(book, account, given)
-  local rows, place, last = given.rows, given.place, book.last
+  local rows, place, limit, first_index = given.rows, given.place, book.limit, book.first_index
+  local seen, end_number, raw, series, sums, scale = account.seen, book.last + 1, nil, nil, nil, nil
+  local entered = 0
   account.place = place
   for at = 1, #rows do
     local row = rows[at]
-    if type(row) ~= "table" then
-      fail.value(("%s[%d]"):format(place, at), "expected a row", row)
+    local number = type(row) == "table" and parse_day(row.earning_date) or check_row(place, at, row)
+    local index = end_number - number
+    local currency, value = row.currency, row.amount
+    if currency ~= raw or not series then
+      raw, series = currency, series_for(account, currency)
+      sums, scale = series.sums, 10.0 ^ series.decimals
     end
-    local number = parse_day(row.earning_date)
-    if not number then
-      fail.value(("%s[%d].earning_date"):format(place, at), "expected " .. day.EXPECTED,
-        row.earning_date)
+    local minor = type(value) == "number" and floor(value * scale + 0.5) or -1
+    if minor >= 0 and minor <= LIMIT and minor / scale == value and index >= 1 and index <= limit
+      and not seen[index] and row.cash_amount == nil then
+      seen[index], sums[index] = row, (sums[index] or 0) + minor
+      series.size, entered = series.size + minor, entered + 1
+    else
+      enter_row(book, account, series, row, at, index)
     end
-    local index = last - number + 1
-    if index < 1 then
+    if index > first_index then
+      first_index = index
+    elseif index < 1 then
       book.has_future = true
-    elseif index > book.first_index then
-      book.first_index = index
     end
-    enter_row(book, account, row, at, index)
   end
+  book.first_index, book.rows = first_index, book.rows + entered
 end
 
 -- Adds what one series has to another, of the same currency.
@@ -248,7 +262,6 @@ local function add_series(sum, series)
     "adjustments_total" }) do
     sum[name] = sum[name] + series[name]
   end
-  sum.has_amount = sum.has_amount or series.has_amount
   sum.is_named = sum.is_named or series.is_named
 end
 
@@ -330,13 +343,14 @@ end
 -- @tparam {table,...} accounts as from `palenca.income.merge.read`
 -- @tparam integer last the last day
 -- @tparam ?integer start the first day that counts; nil if the rows' first does
--- @treturn table `first_index` (of the first row's day, 0 without one), `rows`, `known` (by day: true,
--- or false if no row has the amount), `identical_rows`, `is_conflicting`, `has_future`, `series` (by
--- currency; "" for none), `platforms` (by name, the series of each)
+-- @treturn table `first_index` (of the first row's day, 0 without one), `rows`, `unknown` (by day:
+-- true if it has rows, but none with the amount), `has_unknown`, `identical_rows`,
+-- `is_conflicting`, `has_future`, `series` (by currency; "" for none), `platforms` (by name, the
+-- series of each)
 -- @raise if a row cannot be read, or a sum would pass 15 digits
 function ledger.enter(accounts, last, start)
   local book = {
-    accounts = {}, by_id = {}, known = {}, last = last, first_index = 0, rows = 0,
+    accounts = {}, by_id = {}, unknown = {}, last = last, first_index = 0, rows = 0,
     identical_rows = 0, is_conflicting = false, has_future = false,
     limit = start and last - start + 1 or math.huge,
   }
@@ -344,6 +358,14 @@ function ledger.enter(accounts, last, start)
     enter_account(book, account_for(book, given), given)
   end
   book.series = combine(book.accounts)
+  for index in pairs(book.unknown) do
+    for _, series in pairs(book.series) do
+      if series.sums[index] then
+        book.unknown[index] = nil
+      end
+    end
+  end
+  book.has_unknown = next(book.unknown) ~= nil
   book.platforms = by_platform(book.accounts)
   return book
 end

@@ -1,0 +1,259 @@
+--- What verdicts are explained with, in Spanish, Portuguese and English.
+--
+-- In a sentence `{value}` and `{limit}` stand for a reason's, `{max}` for the highest installment,
+-- `{detail}` for what follows the colon of a code.
+-- @module palenca.income.sentences
+local sentences = {}
+
+--- Numbers of days and weeks: one, and any other.
+sentences.units = {
+  es = { days = { "día", "días" }, weeks = { "semana", "semanas" } },
+  pt = { days = { "dia", "dias" }, weeks = { "semana", "semanas" } },
+  en = { days = { "day", "days" }, weeks = { "week", "weeks" } },
+}
+
+--- How a metric's values are written: as they are, as a number of something, or as percent.
+sentences.formats = {
+  days_observed = "days",
+  days_since_last_income = "days",
+  longest_gap = "days",
+  active_weeks = "weeks",
+  regularity = "percent",
+  stability = "percent",
+  trend = "percent",
+  installment = "money",
+}
+
+--- What the analyst is told first.
+sentences.outcomes = {
+  approve = {
+    es = "Aprobar: se cumplen todas las condiciones de la regla {version}.",
+    pt = "Aprovar: todas as condições da regra {version} são cumpridas.",
+    en = "Approve: every condition of rule {version} is met.",
+  },
+  refer = {
+    es = "Revisión por una persona, según la regla {version}.",
+    pt = "Análise por uma pessoa, conforme a regra {version}.",
+    en = "Review by a person, under rule {version}.",
+  },
+  decline = {
+    es = "Rechazar, según la regla {version}.",
+    pt = "Recusar, conforme a regra {version}.",
+    en = "Decline, under rule {version}.",
+  },
+  undecidable = {
+    es = "No se puede decidir, según la regla {version}; no es un rechazo.",
+    pt = "Não é possível decidir, conforme a regra {version}; não é uma recusa.",
+    en = "No decision is possible under rule {version}; this is not a decline.",
+  },
+}
+
+--- What the highest installment is, for the analyst.
+sentences.max_installment = {
+  es = "Cuota mensual máxima: {max}.",
+  pt = "Parcela mensal máxima: {max}.",
+  en = "Highest monthly installment: {max}.",
+}
+
+--- What each reason means, for the analyst.
+sentences.reasons = {
+  incomplete = {
+    es = "El historial está incompleto.",
+    pt = "O histórico está incompleto.",
+    en = "The history is incomplete.",
+  },
+  completeness_unknown = {
+    es = "No se sabe si el historial está completo.",
+    pt = "Não se sabe se o histórico está completo.",
+    en = "It is not known whether the history is complete.",
+  },
+  no_rows = {
+    es = "No hay ganancias registradas en el periodo.",
+    pt = "Não há ganhos registrados no período.",
+    en = "There are no earnings on record in the period.",
+  },
+  future_rows = {
+    es = "Hay ganancias con fecha posterior al último día considerado.",
+    pt = "Há ganhos com data posterior ao último dia considerado.",
+    en = "There are earnings dated after the last day considered.",
+  },
+  mixed_currencies = {
+    es = "Hay ganancias en más de una moneda.",
+    pt = "Há ganhos em mais de uma moeda.",
+    en = "There are earnings in more than one currency.",
+  },
+  unknown_currency = {
+    es = "Hay montos sin una moneda válida.",
+    pt = "Há valores sem uma moeda válida.",
+    en = "There are amounts without a valid currency.",
+  },
+  conflicting_days = {
+    es = "Una misma cuenta tiene registros distintos para un mismo día.",
+    pt = "Uma mesma conta tem registros diferentes para o mesmo dia.",
+    en = "One account has different records for the same day.",
+  },
+  unknown_amounts = {
+    es = "Falta el monto en más de uno de cada cuatro días.",
+    pt = "Falta o valor em mais de um de cada quatro dias.",
+    en = "The amount is missing on more than one day in four.",
+  },
+  account_warning = {
+    es = "La cuenta se conectó con una advertencia: {detail}.",
+    pt = "A conta foi conectada com um aviso: {detail}.",
+    en = "The account was connected with a warning: {detail}.",
+  },
+  insufficient_history = {
+    es = "El historial abarca {value}; se necesitan {limit}.",
+    pt = "O histórico abrange {value}; são necessários {limit}.",
+    en = "The history covers {value}; {limit} are needed.",
+  },
+  unknown_monthly_income = {
+    es = "No se puede conocer el ingreso mensual.",
+    pt = "Não é possível conhecer a renda mensal.",
+    en = "The monthly income cannot be known.",
+  },
+  unknown_qualifying_income = {
+    es = "No se puede conocer el ingreso computable.",
+    pt = "Não é possível conhecer a renda considerada.",
+    en = "The qualifying income cannot be known.",
+  },
+  unknown_regularity = {
+    es = "No se puede conocer la regularidad: faltan semanas completas.",
+    pt = "Não é possível conhecer a regularidade: faltam semanas completas.",
+    en = "The regularity cannot be known: there are too few full weeks.",
+  },
+  unknown_stability = {
+    es = "No se puede conocer la estabilidad: faltan semanas completas.",
+    pt = "Não é possível conhecer a estabilidade: faltam semanas completas.",
+    en = "The stability cannot be known: there are too few full weeks.",
+  },
+  no_recent_income = {
+    es = "El último ingreso fue hace {value}; el máximo es {limit}.",
+    pt = "O último ganho foi há {value}; o máximo é {limit}.",
+    en = "The last income was {value} ago; the maximum is {limit}.",
+  },
+  no_income = {
+    es = "Ningún día del historial tiene ingresos.",
+    pt = "Nenhum dia do histórico tem ganhos.",
+    en = "No day of the history has an income.",
+  },
+  few_active_weeks = {
+    es = "Hubo ingresos en {value}; el mínimo es {limit}.",
+    pt = "Houve ganhos em {value}; o mínimo é {limit}.",
+    en = "There was income in {value}; the minimum is {limit}.",
+  },
+  irregular_income = {
+    es = "Hubo ingresos en el {value} de las semanas; el mínimo es {limit}.",
+    pt = "Houve ganhos em {value} das semanas; o mínimo é {limit}.",
+    en = "There was income in {value} of the weeks; the minimum is {limit}.",
+  },
+  long_gap = {
+    es = "El periodo más largo sin ingresos fue de {value}; el máximo es {limit}.",
+    pt = "O período mais longo sem ganhos foi de {value}; o máximo é {limit}.",
+    en = "The longest time without income was {value}; the maximum is {limit}.",
+  },
+  unstable_income = {
+    es = "Una semana baja equivale al {value} de la semana mediana; el mínimo es {limit}.",
+    pt = "Uma semana baixa equivale a {value} da semana mediana; o mínimo é {limit}.",
+    en = "A low week is {value} of the median week; the minimum is {limit}.",
+  },
+  declining_income = {
+    es = "El ingreso reciente cambió {value}; el límite es {limit}.",
+    pt = "A renda recente mudou {value}; o limite é {limit}.",
+    en = "Recent income changed by {value}; the limit is {limit}.",
+  },
+  installment_too_high = {
+    es = "La cuota pedida es de {value}; la máxima es de {limit}.",
+    pt = "A parcela pedida é de {value}; a máxima é de {limit}.",
+    en = "The installment asked for is {value}; the highest is {limit}.",
+  },
+}
+
+--- What the worker is told, without codes or figures that they did not give.
+sentences.worker = {
+  approve = {
+    es = "¡Buenas noticias! Aprobamos tu solicitud.",
+    pt = "Boas notícias! Aprovamos o seu pedido.",
+    en = "Good news! We have approved your application.",
+  },
+  refer = {
+    es = "Recibimos tu solicitud y una persona de nuestro equipo la está revisando. "
+      .. "No tienes que hacer nada más; te avisaremos.",
+    pt = "Recebemos o seu pedido e uma pessoa da nossa equipe está analisando. "
+      .. "Você não precisa fazer mais nada; avisaremos você.",
+    en = "We have received your application and a person on our team is looking at it. "
+      .. "There is nothing else you have to do; we will let you know.",
+  },
+  no_recent_income = {
+    es = "Por ahora no podemos ofrecerte este crédito, porque no vemos ganancias recientes en tu "
+      .. "cuenta. Cuando vuelvas a tener ganancias durante unas semanas, con gusto revisaremos "
+      .. "una nueva solicitud.",
+    pt = "Por enquanto não podemos oferecer este crédito, porque não vemos ganhos recentes na sua "
+      .. "conta. Quando você voltar a ter ganhos por algumas semanas, teremos prazer em analisar "
+      .. "um novo pedido.",
+    en = "We cannot offer you this loan for now, because we see no recent earnings in your "
+      .. "account. Once you have had earnings again for a few weeks, we will gladly look at a new "
+      .. "application.",
+  },
+  irregular_income = {
+    es = "Por ahora no podemos ofrecerte este crédito, porque todavía no vemos ganancias en "
+      .. "suficientes semanas. Si sigues trabajando con regularidad, con gusto revisaremos una "
+      .. "nueva solicitud más adelante.",
+    pt = "Por enquanto não podemos oferecer este crédito, porque ainda não vemos ganhos em semanas "
+      .. "suficientes. Se você continuar trabalhando com regularidade, teremos prazer em analisar "
+      .. "um novo pedido mais adiante.",
+    en = "We cannot offer you this loan for now, because we do not see earnings in enough weeks "
+      .. "yet. If you keep working regularly, we will gladly look at a new application later.",
+  },
+  installment_too_high = {
+    es = "La cuota que pediste es más alta de lo que podemos ofrecerte según tus ganancias. "
+      .. "Podemos revisar una solicitud con una cuota de hasta {max} al mes.",
+    pt = "A parcela que você pediu é mais alta do que podemos oferecer com base nos seus ganhos. "
+      .. "Podemos analisar um pedido com parcela de até {max} por mês.",
+    en = "The installment you asked for is higher than we can offer, given your earnings. "
+      .. "We can look at an application with an installment of up to {max} a month.",
+  },
+  no_installment = {
+    es = "Con tus ganancias y tus pagos actuales, por ahora no podemos ofrecerte una cuota más. "
+      .. "Si tu situación cambia, con gusto revisaremos una nueva solicitud.",
+    pt = "Com os seus ganhos e pagamentos atuais, por enquanto não podemos oferecer mais uma "
+      .. "parcela. Se a sua situação mudar, teremos prazer em analisar um novo pedido.",
+    en = "With your earnings and your current payments, we cannot offer you another installment "
+      .. "for now. If your situation changes, we will gladly look at a new application.",
+  },
+  short_history = {
+    es = "Todavía no podemos decidir, porque tu historial de ganancias aún es corto. No es un "
+      .. "rechazo: vuelve a intentarlo cuando tengas algunas semanas más.",
+    pt = "Ainda não podemos decidir, porque o seu histórico de ganhos é curto. Não é uma recusa: "
+      .. "tente de novo quando tiver mais algumas semanas.",
+    en = "We cannot decide yet, because your history of earnings is still short. This is not a "
+      .. "no: please try again when you have a few more weeks.",
+  },
+  no_rows = {
+    es = "Todavía no podemos decidir, porque no encontramos ganancias en la cuenta que "
+      .. "conectaste. No es un rechazo: revisa que sea la cuenta con la que trabajas y conéctala "
+      .. "de nuevo.",
+    pt = "Ainda não podemos decidir, porque não encontramos ganhos na conta que você conectou. "
+      .. "Não é uma recusa: confira se é a conta com que você trabalha e conecte-a de novo.",
+    en = "We cannot decide yet, because we found no earnings in the account you connected. This "
+      .. "is not a no: please check that it is the account you work with and connect it again.",
+  },
+  account_warning = {
+    es = "Todavía no podemos decidir, porque no pudimos confirmar la cuenta que conectaste. No es "
+      .. "un rechazo: revisa que sea tu propia cuenta de trabajo y conéctala de nuevo.",
+    pt = "Ainda não podemos decidir, porque não conseguimos confirmar a conta que você conectou. "
+      .. "Não é uma recusa: confira se é a sua própria conta de trabalho e conecte-a de novo.",
+    en = "We cannot decide yet, because we could not confirm the account you connected. This is "
+      .. "not a no: please check that it is your own work account and connect it again.",
+  },
+  unclear_data = {
+    es = "Todavía no podemos decidir, porque no pudimos leer bien todas tus ganancias. No es un "
+      .. "rechazo ni es culpa tuya: vuelve a intentarlo más tarde.",
+    pt = "Ainda não podemos decidir, porque não conseguimos ler bem todos os seus ganhos. Não é "
+      .. "uma recusa nem culpa sua: tente de novo mais tarde.",
+    en = "We cannot decide yet, because we could not read all of your earnings properly. This is "
+      .. "not a no, and it is not your fault: please try again later.",
+  },
+}
+
+return sentences

@@ -1,0 +1,149 @@
+--- Writes an income as text for people: the figures with a word on each, then weeks, months and
+-- platforms with their ranges.
+-- @module palenca.income.text_table
+local canonical_json = require("palenca.canonical_json")
+local fail = require("palenca.income.fail")
+local labels = require("palenca.income.labels")
+local percent = require("palenca.income.percent")
+local sentences = require("palenca.income.sentences")
+
+-- Characters, not bytes: of UTF-8, all bytes but those that go on with one.
+local function width(text)
+  return #text - select(2, text:gsub("[\128-\191]", ""))
+end
+
+-- The columns in `left` are aligned to the left. No line ends in blanks.
+local function layout(rows, left)
+  local widths, lines = {}, {}
+  for _, row in ipairs(rows) do
+    for column, cell in ipairs(row) do
+      widths[column] = math.max(widths[column] or 0, width(cell))
+    end
+  end
+  for at, row in ipairs(rows) do
+    local cells = {}
+    for column, cell in ipairs(row) do
+      local blanks = (" "):rep(widths[column] - width(cell))
+      cells[column] = left[column] and cell .. blanks or blanks .. cell
+    end
+    lines[at] = (table.concat(cells, "  "):gsub(" +$", ""))
+  end
+  return table.concat(lines, "\n")
+end
+
+local function write(income, field, kind)
+  local value = income[field]
+  if value == nil then
+    return nil
+  elseif kind == "percent" then
+    return percent(value)
+  elseif kind == "money" or kind == "text" then
+    return value
+  end
+  return canonical_json.number(value)
+end
+
+local function figure_rows(income, language)
+  local rows, words = {}, labels.words[language]
+  if income.currency then
+    rows[1] = { words.currency, income.currency, "" }
+  end
+  for _, figure in ipairs(labels.figures) do
+    local field = figure[1]
+    local label, note = figure[language][1], figure[language][2]
+    local text = write(income, field, figure[2])
+    if not text then
+      local why = labels.unknown[income.unknown[field]]
+      text, note = "-", words.not_known .. (why and ": " .. why[language] or "")
+    end
+    rows[#rows + 1] = { label, text, note }
+  end
+  return rows
+end
+
+-- What each currency has of its own, if there are several.
+local function add_currencies(parts, by_currency, language)
+  local names = {}
+  for name in pairs(by_currency or {}) do
+    names[#names + 1] = name
+  end
+  table.sort(names, canonical_json.is_before)
+  for _, name in ipairs(names) do
+    local own, rows = by_currency[name], {}
+    for _, figure in ipairs(labels.figures) do
+      if own[figure[1]] then
+        rows[#rows + 1] = { figure[language][1], own[figure[1]], figure[language][2] }
+      end
+    end
+    parts[#parts + 1] = name .. "\n" .. layout(rows, { true, false, true })
+  end
+end
+
+local function span_rows(spans, words, mark)
+  local rows = { { words.from, words.to, words.days, words.unknown, words.total } }
+  local is_marked = false
+  for _, span in ipairs(spans) do
+    local is_partial = mark and not span.full
+    is_marked = is_marked or is_partial
+    rows[#rows + 1] = {
+      span.from,
+      span.to .. (is_partial and "*" or ""),
+      ("%d"):format(span.active_days),
+      ("%d"):format(span.unknown_days),
+      span.total or "-",
+    }
+  end
+  return rows, is_marked
+end
+
+local function add_spans(parts, heading, spans, words, mark)
+  if #spans > 0 then
+    local rows, is_marked = span_rows(spans, words, mark)
+    parts[#parts + 1] = heading .. "\n" .. layout(rows, { true, true })
+      .. (is_marked and "\n" .. words.partial or "")
+  end
+end
+
+local function add_platforms(parts, platforms, words)
+  if platforms and #platforms > 0 then
+    local rows = { { words.platform, words.days, words.total } }
+    for _, platform in ipairs(platforms) do
+      rows[#rows + 1] = {
+        platform.platform, ("%d"):format(platform.active_days), platform.total or "-",
+      }
+    end
+    parts[#parts + 1] = words.platforms .. "\n" .. layout(rows, { true })
+  end
+end
+
+local function add_problems(parts, problems, words, language)
+  local lines = { words.problems }
+  for _, problem in ipairs(problems) do
+    local name, detail = problem:match("^([^:]*):?(.*)$")
+    local texts = sentences.reasons[name]
+    lines[#lines + 1] = "- "
+      .. (texts and texts[language]:gsub("{detail}", (detail:gsub("%%", "%%%%"))) or problem)
+  end
+  if #lines > 1 then
+    parts[#parts + 1] = table.concat(lines, "\n")
+  end
+end
+
+--- Writes the table; see @{palenca.income.table}.
+return function(income, language)
+  language = language == nil and "en" or language
+  local words = labels.words[language]
+  if not words then
+    fail.value("table", 'expected "es", "pt" or "en"', language)
+  elseif type(income) ~= "table" or type(income.unknown) ~= "table"
+    or type(income.weeks) ~= "table" or type(income.problems) ~= "table" then
+    error("palenca.income: table: expected what palenca.income.analyze returned", 0)
+  end
+  local parts = { layout(figure_rows(income, language), { true, false, true }) }
+  add_problems(parts, income.problems, words, language)
+  add_currencies(parts, income.by_currency, language)
+  add_spans(parts, words.weeks, income.weeks, words, false)
+  add_spans(parts, words.months, income.months, words, true)
+  add_platforms(parts, income.platforms, words)
+  return table.concat(parts, "\n\n")
+end

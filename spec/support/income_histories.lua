@@ -1,0 +1,153 @@
+--- Histories of earnings for the specs and the bench of the income module: written ones, steady
+-- ones of many kinds of workers, and random ones that are the same on every Lua.
+local day = require("palenca.income.day")
+
+local histories = {}
+
+--- The rows of some days: one for each on which `amount_of` has an amount, oldest first.
+-- @tparam string first YYYY-MM-DD
+-- @tparam number count of days
+-- @param amount_of an amount, or a function of the day's number (from 0) and its weekday (Monday
+-- is 0) that returns one, nil for no row, or false for a row without an amount
+-- @tparam ?string currency
+function histories.rows(first, count, amount_of, currency)
+  local rows, start = {}, day.parse(first)
+  for number = 0, count - 1 do
+    local amount = amount_of
+    if type(amount_of) == "function" then
+      amount = amount_of(number, day.weekday(start + number))
+    end
+    if amount ~= nil then
+      rows[#rows + 1] = {
+        earning_date = day.text(start + number),
+        amount = amount or nil,
+        currency = currency or "mxn",
+      }
+    end
+  end
+  return rows
+end
+
+--- Some days before a date, or after it.
+function histories.shift(date, days)
+  return day.text(day.parse(date) + days)
+end
+
+--- The report of a pager that has read them all.
+function histories.report(rows)
+  return { complete = true, rows = #rows }
+end
+
+-- What is earned on each weekday, Monday first.
+local WEEKS = {
+  { "daily", { 500, 500, 500, 500, 500, 500, 500 } },
+  { "daily, more at the weekend", { 380.25, 401.1, 390, 420.75, 610.5, 890.05, 720.3 } },
+  { "six days, rows of 0 on Sundays", { 450, 450, 450, 450, 500, 650, 0 } },
+  { "Monday to Friday", { 700, 700, 700, 700, 700 } },
+  { "Saturdays and Sundays", { [6] = 1200, [7] = 1100 } },
+  { "three days a week", { [1] = 900, [3] = 950.5, [5] = 1100 } },
+  { "two days far apart", { [2] = 1500, [6] = 1500 } },
+  { "one payment a week", { [5] = 3500 } },
+  { "payments with an adjustment the next day", { [1] = 4000, [2] = -120.35 } },
+  { "a day without amount each week", { 500, 500, false, 500, 500, 500, 500 } },
+}
+
+-- As many days as the platforms return, and more.
+local LENGTHS = { 50, 60, 90, 180 }
+
+--- Forty kinds of steady workers: each week is like the others.
+function histories.steady_kinds()
+  local kinds = {}
+  for _, week in ipairs(WEEKS) do
+    for _, length in ipairs(LENGTHS) do
+      kinds[#kinds + 1] = {
+        name = week[1],
+        days = length,
+        amount_of = function(_, weekday)
+          return week[2][weekday + 1]
+        end,
+      }
+    end
+  end
+  return kinds
+end
+
+--- A history that is asked for on a date: the days of a kind up to it.
+function histories.seen_on(kind, date)
+  return histories.rows(histories.shift(date, 1 - kind.days), kind.days, kind.amount_of)
+end
+
+--- Numbers from 0 to `limit` - 1 that are the same on every Lua.
+function histories.random(seed)
+  return function(limit)
+    seed = seed * 16807 % 2147483647
+    return seed % limit
+  end
+end
+
+local AMOUNTS = {
+  function(random) return (random(300000) - 20000) / 100 end,
+  function(random) return (random(300000) - 20000) / 100 end,
+  function(random) return random(900) end,
+  function(random) return ("%d.%03d"):format(random(900), random(1000)) end,
+  function(random) return ("-%d.5"):format(random(90)) end,
+  function(random) return random(1000) / 10 + random(1000) / 1000 end,
+  function(random) return random(100000) / 3 end,
+  function() return nil end,
+}
+
+local function random_row(random, date, style)
+  local row = { earning_date = date, currency = "mxn", count_trips = random(20) }
+  row.amount = AMOUNTS[random(style) + 1](random)
+  if random(4) == 0 then
+    row.cash_amount = random(20000) / 100
+  end
+  if random(40) == 0 then
+    row.currency = ({ " MXN", "Mxn ", "usd", "", "pesos" })[random(5) + 1]
+  end
+  return row
+end
+
+local function copy(row)
+  local new = {}
+  for name, value in pairs(row) do
+    new[name] = value
+  end
+  return new
+end
+
+--- A random stream with its options: gaps, nulls, duplicates, conflicts, odd currencies, long
+-- decimals.
+-- @tparam number seed from 1
+-- @treturn table rows
+-- @treturn table options
+function histories.random_history(seed)
+  local random = histories.random(seed * 7919 + 1)
+  for _ = 1, 5 do
+    random(2)
+  end
+  local rows, days = {}, 20 + random(150)
+  local style, density = ({ 1, 3, 8, 8 })[random(4) + 1], 1 + random(6)
+  local is_odd = random(3) == 0
+  for number = 0, days do
+    if random(7) < density then
+      local row = random_row(random, histories.shift("2026-01-01", number), style)
+      row.currency = is_odd and row.currency or "mxn"
+      rows[#rows + 1] = row
+      if is_odd and random(30) == 0 then
+        rows[#rows + 1] = copy(row)
+        rows[#rows].amount = random(2) == 0 and row.amount or 7
+      end
+    end
+  end
+  local options = { as_of = histories.shift("2026-01-01", days + random(12) - 1) }
+  if random(5) > 0 then
+    options.report = { complete = random(9) > 0, rows = #rows }
+  end
+  if random(4) == 0 then
+    options.start_date = histories.shift("2026-01-01", random(days))
+  end
+  return rows, options
+end
+
+return histories
