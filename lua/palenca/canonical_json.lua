@@ -7,13 +7,17 @@ local DEPTH_MAX = 100
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f",
   ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
-local has_cjson, cjson = pcall(require, "cjson")
-
 local canonical_json = {}
 
+-- If there is one. It is not loaded here: lua-cjson ends the process under some locales.
+local function cjson_field(name)
+  local cjson = package.loaded.cjson
+  return type(cjson) == "table" and cjson[name] or nil
+end
+
 --- Marks a table as a list, so that it is written as one even if it is empty. It is that of
--- OpenResty's lua-cjson where there is one.
-canonical_json.array_metatable = has_cjson and cjson.array_mt or { __jsontype = "array" }
+-- OpenResty's lua-cjson where that is loaded.
+canonical_json.array_metatable = cjson_field("array_mt") or { __jsontype = "array" }
 
 -- Comparing with `<` would follow the locale's order.
 local function is_before(a, b)
@@ -33,11 +37,14 @@ local function encode_string(text)
   end) .. '"'
 end
 
--- The shortest digits that read back as the number, and the place of the point before them:
--- 0.25 is "25" and 0, 1500 is "15" and 4.
-local function shortest(size)
+--- The shortest decimal that reads back as a number.
+-- @tparam number size above 0, finite
+-- @treturn string its digits, the last of which is not 0
+-- @treturn integer where the point is among them: 0.25 is "25" and 0, 1500 is "15" and 4
+function canonical_json.shortest(size)
   local text
-  for precision = 14, 16 do
+  -- Fifteen digits are those of the shortest and zeros, but for numbers that have fewer bits.
+  for precision = size < 2 ^ -1022 and 0 or 14, 16 do
     text = format("%." .. precision .. "e", size)
     if tonumber(text) == size then
       break
@@ -75,14 +82,14 @@ function canonical_json.number(value)
     or math.type and math.type(value) == "integer" then -- luacheck: ignore 143
     return format("%d", value)
   end
-  return (value < 0 and "-" or "") .. layout(shortest(math.abs(value)))
+  return (value < 0 and "-" or "") .. layout(canonical_json.shortest(math.abs(value)))
 end
 
 local function is_array(value)
   local metatable = getmetatable(value)
-  return metatable ~= nil and (metatable == canonical_json.array_metatable
-    or has_cjson and metatable == cjson.empty_array_mt
-    or type(metatable) == "table" and metatable.__jsontype == "array")
+  return type(metatable) == "table" and (metatable == canonical_json.array_metatable
+    or metatable == cjson_field("array_mt") or metatable == cjson_field("empty_array_mt")
+    or metatable.__jsontype == "array")
 end
 
 local encode
@@ -135,7 +142,7 @@ function encode(value, depth)
     return encode_string(value)
   elseif kind == "boolean" then
     return tostring(value)
-  elseif value == nil or has_cjson and value == cjson.null then
+  elseif value == nil or value == cjson_field("null") then
     return "null"
   end
   error("JSON has no value for a " .. kind, 0)

@@ -187,8 +187,8 @@ describe("palenca.income.analyze", function()
 
   it("rounds toward minus infinity below 0, too", function()
     local figures = analyze(histories.rows("2026-01-01", 28, -1), "2026-01-28")
-    has({ monthly_income = "-28.39", adjustments = 28, adjustments_total = "-28.00", active_days = 0,
-      median_week = "-7.00" }, figures) -- -28 x 365 / 360 = -28.388..
+    has({ monthly_income = "-28.39", adjustments = 28, adjustments_total = "-28.00",
+      active_days = 0, median_week = "-7.00" }, figures) -- -28 x 365 / 360 = -28.388..
     figures = analyze(histories.rows("2026-01-01", 56, function(number)
       return number < 28 and 3 or number == 55 and -1 or 1
     end), "2026-02-25")
@@ -353,8 +353,8 @@ describe("the problems of an income", function()
   it("have an order", function()
     local all = {
       row("2026-01-01", 1), row("2026-01-01", 2), row("2026-01-02", 3, { currency = "usd" }),
-      row("2026-01-03", 3, { currency = "" }), row("2027-01-01", 3), { earning_date = "2026-01-04" },
-      { earning_date = "2026-01-05" },
+      row("2026-01-03", 3, { currency = "" }), row("2027-01-01", 3),
+      { earning_date = "2026-01-04" }, { earning_date = "2026-01-05" },
     }
     local stream = income.merge({
       { rows = all, warning = "rider_account" }, { rows = {}, warning = "fleet_account" },
@@ -469,7 +469,8 @@ describe("what cannot be read", function()
       { "amount", 0 / 0, number .. "nan" }, { "amount", -1 / 0, number .. "-inf" },
       { "amount", 1e13, long .. "10000000000000" }, { "amount", -1e300, long .. "-1e+300" },
       { "amount", "10000000000000", long .. '"10000000000000"' },
-      { "cash_amount", "x\n", number .. '"x\\n"' }, { "cash_amount", 1e14, long .. "100000000000000" },
+      { "cash_amount", "x\n", number .. '"x\\n"' },
+      { "cash_amount", 1e14, long .. "100000000000000" },
     } do
       for _, as_of in ipairs { "2026-01-01", "2020-01-01" } do
         local bad = row("2026-01-02", 1)

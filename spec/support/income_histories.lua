@@ -72,9 +72,51 @@ function histories.steady_kinds()
   return kinds
 end
 
---- A history that is asked for on a date: the days of a kind up to it.
-function histories.seen_on(kind, date)
-  return histories.rows(histories.shift(date, 1 - kind.days), kind.days, kind.amount_of)
+--- Workers whose weeks are not like each other: for these the day may make a difference.
+function histories.unsteady_kinds()
+  local random = histories.random(11)
+  local noise = {}
+  for number = 0, 999 do
+    noise[number] = random(7) < 5 and 20000 + random(60000) or nil
+  end
+  local kinds = {
+    { "one payment a month", function(number) return number % 30 == 0 and 15000 or nil end },
+    { "one payment in two weeks", function(number) return number % 14 == 0 and 7000 or nil end },
+    { "any days, any amounts", function(number)
+      return noise[number] and noise[number] / 100
+    end },
+    { "1 % less each day", function(number) return 50000 * 0.99 ^ number end },
+    { "stopped half a year ago", function(number) return number < 180 and 500 or nil end },
+  }
+  for at, kind in ipairs(kinds) do
+    kinds[at] = { name = kind[1], days = 90, amount_of = kind[2] }
+  end
+  return kinds
+end
+
+--- Visits a kind's history as it is seen on each of some dates: the last days up to that date.
+-- @tparam table kind
+-- @tparam string first date
+-- @tparam number count of dates
+-- @tparam function visit gets the rows and the date
+function histories.each_date(kind, first, count, visit)
+  local start = histories.shift(first, 1 - kind.days)
+  local all = histories.rows(start, kind.days + count - 1, kind.amount_of)
+  local from, to = 1, 0
+  for offset = 0, count - 1 do
+    local earliest, date = histories.shift(start, offset), histories.shift(first, offset)
+    while all[to + 1] and day.parse(all[to + 1].earning_date) <= day.parse(date) do
+      to = to + 1
+    end
+    while all[from] and day.parse(all[from].earning_date) < day.parse(earliest) do
+      from = from + 1
+    end
+    local rows = {}
+    for at = to, from, -1 do
+      rows[#rows + 1] = all[at]
+    end
+    visit(rows, date)
+  end
 end
 
 --- Numbers from 0 to `limit` - 1 that are the same on every Lua.

@@ -1,27 +1,14 @@
 --- Reads amounts as the exact decimals that they are: numbers as the shortest decimal that names
 -- them, texts digit by digit.
 -- @module palenca.income.amount
-local floor, format = math.floor, string.format
+local canonical_json = require("palenca.canonical_json")
+
+local floor = math.floor
 
 local amount = {}
 
 -- Fifteen digits of minor units.
 local LIMIT = 999999999999999
-
--- The digits of a number and the count of them after the point, which may be below zero.
-local function digits_of_number(size)
-  local text
-  for precision = 14, 16 do
-    text = format("%." .. precision .. "e", size)
-    if tonumber(text) == size then
-      break
-    end
-  end
-  -- the point between the first two digits is the locale's
-  local first, rest, exponent = text:match("^(%d)[^%de]*(%d*)e([-+]%d+)$")
-  rest = rest:gsub("0+$", "")
-  return first .. rest, #rest - tonumber(exponent)
-end
 
 local function digits_of_text(text)
   local sign, whole, point, fraction = text:match("^(%-?)(%d+)(%.?)(%d*)$")
@@ -52,7 +39,8 @@ local function read_slowly(value, decimals)
     digits, places, negative = digits_of_text(value)
   elseif type(value) == "number" and value == value and math.abs(value) ~= math.huge then
     negative = value < 0
-    digits, places = digits_of_number(math.abs(value + 0.0))
+    digits, places = canonical_json.shortest(math.abs(value + 0.0))
+    places = #digits - places
   end
   if not digits then
     return nil, "expected a finite number or decimal text"

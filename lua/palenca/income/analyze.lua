@@ -41,23 +41,26 @@ end
 
 -- ---- the days ------------------------------------------------------------------------
 
-local function find_active_days(history, all)
-  local active, first = {}, all[1]
-  for index = 1, history.observed do
-    active[index] = first ~= nil and figures.is_active(first, index)
-  end
-  for at = 2, #all do
-    for index in pairs(all[at].sums) do
-      active[index] = active[index] or figures.is_active(all[at], index)
+local function is_active(all, index)
+  for at = 1, #all do
+    if figures.is_active(all[at], index) then
+      return true
     end
   end
-  return active
+  return false
 end
 
-local function count_active(active, from, to)
+local function count_active(all, from, to)
   local count = 0
+  if #all == 1 and all[1].limbs == 0 then
+    local sums = all[1].sums
+    for index = from, to do
+      count = count + ((sums[index] or 0) > 0 and 1 or 0)
+    end
+    return count
+  end
   for index = from, to do
-    count = count + (active[index] and 1 or 0)
+    count = count + (is_active(all, index) and 1 or 0)
   end
   return count
 end
@@ -138,8 +141,8 @@ end
 
 -- ---- the record ----------------------------------------------------------------------
 
-local function add_activity(record, history, active)
-  record.active_days = count_active(active, 1, history.in_window)
+local function add_activity(record, history, all)
+  record.active_days = count_active(all, 1, history.in_window)
   local known = history.in_window - history.window_unknown
   if known > 0 then
     record.days_worked_per_week = figures.ratio(record.active_days * 7, known)
@@ -148,9 +151,10 @@ local function add_activity(record, history, active)
   end
   local longest, run = 0, 0
   for index = 1, history.observed do
-    run = (active[index] or history.unknown[index]) and 0 or run + 1
+    local active = is_active(all, index)
+    run = (active or history.unknown[index]) and 0 or run + 1
     longest = max(longest, run)
-    if active[index] and not record.days_since_last_income then
+    if active and not record.days_since_last_income then
       record.days_since_last_income = index - 1
     end
   end
@@ -161,11 +165,11 @@ local function add_activity(record, history, active)
 end
 
 -- A week or month: its days, and its total if there is one currency.
-local function new_span(history, active, series, from, to)
+local function new_span(history, all, series, from, to)
   local span = {
     from = day.text(history.last - to + 1),
     to = day.text(history.last - from + 1),
-    active_days = count_active(active, from, to),
+    active_days = count_active(all, from, to),
     unknown_days = figures.unknown_days(history, from, to),
   }
   if series then
@@ -183,11 +187,11 @@ local function is_positive(all, week)
   return false
 end
 
-local function add_weeks(record, history, active, series, all)
+local function add_weeks(record, history, series, all)
   record.full_weeks, record.active_weeks = #history.weeks, 0
   record.weeks = {}
   for at, week in ipairs(history.weeks) do
-    record.weeks[at] = new_span(history, active, series, week.from, week.to)
+    record.weeks[at] = new_span(history, all, series, week.from, week.to)
     if is_positive(all, week) then
       record.active_weeks = record.active_weeks + 1
     end
@@ -200,13 +204,13 @@ local function add_weeks(record, history, active, series, all)
   end
 end
 
-local function list_months(history, active, series)
+local function list_months(history, all, series)
   local months = {}
   local number = history.last - history.observed + 1
   while number <= history.last do
     local month_end = day.month_end(number)
     local last = min(month_end, history.last)
-    local month = new_span(history, active, series, history.last - last + 1,
+    local month = new_span(history, all, series, history.last - last + 1,
       history.last - number + 1)
     local _, _, first = day.parts(number)
     month.full = first == 1 and last == month_end
@@ -222,7 +226,7 @@ local function list_platforms(history, series)
     local all = list_series(by_currency)
     local platform = {
       platform = name,
-      active_days = count_active(find_active_days(history, all), 1, history.observed),
+      active_days = count_active(all, 1, history.observed),
     }
     if series then
       local own = by_currency[series.currency]
@@ -338,10 +342,9 @@ return function(stream, options)
   record.problems, incomplete = list_problems(history, accounts)
   history.is_withheld = incomplete and not options.allow_incomplete
   local series = add_figures(record, history, all)
-  local active = find_active_days(history, all)
-  add_activity(record, history, active)
-  add_weeks(record, history, active, series, all)
-  record.months = list_months(history, active, series)
+  add_activity(record, history, all)
+  add_weeks(record, history, series, all)
+  record.months = list_months(history, all, series)
   record.platforms = is_merged and list_platforms(history, series) or nil
   record.by_currency = history.is_mixed and by_currency(history, all) or nil
   return record

@@ -17,7 +17,8 @@ local ledger = {}
 local LIMIT = 999999999999999 -- minor units that a sum may have: fifteen digits
 
 -- What rows of one currency sum up to. `extras` are the decimals beyond the currency's: rare, and
--- kept as text until all are known. `size` is the sum without signs, which bounds every other.
+-- kept as text until all are known. `size` is the sum without signs, which bounds every other;
+-- `cash_size` that of the cash.
 local function new_series(currency)
   return {
     currency = currency,
@@ -26,6 +27,7 @@ local function new_series(currency)
     extras = {},
     limbs = 0,
     size = 0,
+    cash_size = 0,
     cash = 0,
     cash_rows = 0,
     cash_of = 0,
@@ -94,10 +96,26 @@ local function is_same_row(a, b)
   return true
 end
 
--- Whether another row of the same account and day is new; what is not is counted.
-local function is_new(book, others, row, index)
-  local list = others[index] or {}
-  others[index] = list
+-- Keeps an account's rows by day, from the first on: now that two of a day have met, or a second
+-- currency. Until then a day's sum is enough to know that it has a row.
+local function keep_rows(book, account, at)
+  account.seen = {}
+  for part, given in ipairs(account.parts) do
+    for earlier = 1, part == #account.parts and at - 1 or #given.rows do
+      local row = given.rows[earlier]
+      local index = book.last + 1 - parse_day(row.earning_date)
+      account.seen[index] = account.seen[index] or { row }
+    end
+  end
+end
+
+-- Whether a row is new to its account and day; one that is not is counted.
+local function is_new(book, seen, row, index)
+  local list = seen[index]
+  if not list then
+    seen[index] = { row }
+    return true
+  end
   for at = 1, #list do
     if is_same_row(list[at], row) then
       book.identical_rows = book.identical_rows + 1
@@ -109,13 +127,16 @@ local function is_new(book, others, row, index)
   return true
 end
 
-local function series_for(account, raw)
+local function series_for(book, account, raw, at)
   local key = type(raw) == "string" and raw or ""
   local series = account.by_raw[key]
   if not series then
     local currency = clean_currency(raw)
     series = account.by_currency[currency or ""]
     if not series then
+      if next(account.by_currency) and not account.seen then
+        keep_rows(book, account, at)
+      end
       series = new_series(currency)
       account.by_currency[currency or ""] = series
     end
@@ -146,7 +167,7 @@ end
 local function enter_cash(series, minor, extra, negative, cash, cash_extra, cash_negative)
   series.cash_rows = series.cash_rows + 1
   series.cash, series.cash_of = series.cash + cash, series.cash_of + minor
-  series.size = series.size + (cash < 0 and -cash or cash)
+  series.cash_size = series.cash_size + (cash < 0 and -cash or cash)
   if extra then
     keep_extra(series, "cash_of", extra, negative)
   end
@@ -187,19 +208,15 @@ local function enter_row(book, account, series, row, at, index)
   if index < 1 or index > book.limit then
     return
   end
-  local seen = account.seen
-  if not seen[index] then
-    seen[index] = row
-  else
-    account.others[index] = account.others[index] or { seen[index] }
-    if not is_new(book, account.others, row, index) then
-      return
-    end
+  if not account.seen and (series.sums[index] or account.blank[index]) then
+    keep_rows(book, account, at)
+  end
+  if account.seen and not is_new(book, account.seen, row, index) then
+    return
   end
   book.rows = book.rows + 1
   if not minor then
-    series.is_named = true
-    book.unknown[index] = true
+    series.is_named, account.blank[index], book.unknown[index] = true, true, true
     return
   end
   enter(series, index, minor, extra, negative)
@@ -220,22 +237,22 @@ end
 -- of whole minor units and no cash. Any other is for `enter_row`.
 local function enter_account(book, account, given)
   local rows, place, limit, first_index = given.rows, given.place, book.limit, book.first_index
-  local seen, end_number, raw, series, sums, scale = account.seen, book.last + 1, nil, nil, nil, nil
-  local entered = 0
-  account.place = place
+  local blank, end_number, entered = account.blank, book.last + 1, 0
+  local raw, series, sums, scale
+  account.place, account.parts[#account.parts + 1] = place, given
   for at = 1, #rows do
     local row = rows[at]
     local number = type(row) == "table" and parse_day(row.earning_date) or check_row(place, at, row)
     local index = end_number - number
     local currency, value = row.currency, row.amount
     if currency ~= raw or not series then
-      raw, series = currency, series_for(account, currency)
+      raw, series = currency, series_for(book, account, currency, at)
       sums, scale = series.sums, 10.0 ^ series.decimals
     end
     local minor = type(value) == "number" and floor(value * scale + 0.5) or -1
     if minor >= 0 and minor <= LIMIT and minor / scale == value and index >= 1 and index <= limit
-      and not seen[index] and row.cash_amount == nil then
-      seen[index], sums[index] = row, (sums[index] or 0) + minor
+      and not sums[index] and not blank[index] and not account.seen and row.cash_amount == nil then
+      sums[index] = minor
       series.size, entered = series.size + minor, entered + 1
     else
       enter_row(book, account, series, row, at, index)
@@ -258,7 +275,7 @@ local function add_series(sum, series)
     sum.extras[#sum.extras + 1] = extra
   end
   sum.limbs = math.max(sum.limbs, series.limbs)
-  for _, name in ipairs({ "size", "cash", "cash_rows", "cash_of", "adjustments",
+  for _, name in ipairs({ "size", "cash_size", "cash", "cash_rows", "cash_of", "adjustments",
     "adjustments_total" }) do
     sum[name] = sum[name] + series[name]
   end
@@ -267,7 +284,7 @@ end
 
 -- Reads the decimals beyond the currency's, as numbers of the same scale.
 local function close(series)
-  if series.size > LIMIT then
+  if series.size > LIMIT or series.cash_size > LIMIT then
     error(("palenca.income: rows: the amounts in %s sum up to more than 15 digits of minor units")
       :format(series.currency or "no currency"), 0)
   end
@@ -325,7 +342,7 @@ local function account_for(book, given)
   local id = given.account
   local account = id and book.by_id[id]
   if not account then
-    account = { by_raw = {}, by_currency = {}, seen = {}, others = {} }
+    account = { by_raw = {}, by_currency = {}, blank = {}, parts = {} }
     book.accounts[#book.accounts + 1] = account
     if id then
       book.by_id[id] = account

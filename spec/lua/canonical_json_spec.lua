@@ -1,0 +1,80 @@
+--- JSON as the same bytes everywhere.
+local canonical = require("palenca.json").canonical
+local json = require("palenca.json")
+
+local function array(list)
+  return setmetatable(list, require("palenca.canonical_json").array_metatable)
+end
+
+describe("json.canonical", function()
+  it("sorts keys by their bytes, at every depth", function()
+    local value, keys = {}, {}
+    for at = 1, 200 do
+      local key = ("k%03d"):format(at * 37 % 200)
+      value[key], keys[at] = at, ("k%03d"):format(at - 1)
+    end
+    local at = 0
+    for key in canonical(value):gmatch('"([^"]*)":') do
+      at = at + 1
+      assert.equal(keys[at], key)
+    end
+    assert.equal('{"":0,"A":1,"B":{"a":1,"aa":2,"z":3},"a":2,"ab":3,"ñ":4}',
+      canonical { a = 2, ab = 3, ["ñ"] = 4, A = 1, [""] = 0, B = { z = 3, aa = 2, a = 1 } })
+  end)
+
+  it("writes the shortest number that reads back, as ECMAScript does", function()
+    for text, value in pairs {
+      ["0"] = -0.0, ["1"] = 1.0, ["-1"] = -1, ["179"] = 179.0, ["53.25"] = 53.25, ["0.1"] = 0.1,
+      ["0.30000000000000004"] = 0.1 + 0.2, ["-0.1501"] = -0.1501, ["0.2333"] = 0.2333,
+      ["0.000001"] = 1e-6, ["1e-7"] = 1e-7, ["-1.5e-9"] = -1.5e-9, ["1e+21"] = 1e21,
+      ["100000000000000000000"] = 1e20, ["9007199254740991"] = 9007199254740991,
+      ["9007199254740992"] = 2 ^ 53, ["1.7976931348623157e+308"] = 1.7976931348623157e308,
+      ["5e-324"] = 5e-324, ["123456.789"] = 123456.789, ["0.333"] = 0.333,
+    } do
+      assert.equal(text, canonical(value))
+    end
+    for quarter = -9999, 9999 do
+      local text = canonical(quarter / 10000)
+      assert(tonumber(text) == quarter / 10000 and #text <= 7, text)
+    end
+  end)
+
+  it("escapes what must be, and nothing else", function()
+    assert.equal([["\"\\\b\t\n\f\r\u0000\u001f/ñ😀]] .. "\127\"",
+      canonical("\"\\\b\t\n\f\r\0\31/ñ😀\127"))
+  end)
+
+  it("tells lists from objects", function()
+    assert.equal('[1,[],{},[null],{"a":[2]},true,"x"]',
+      canonical { 1, array {}, {}, { json.null }, { a = { 2 } }, true, "x" })
+    assert.equal("null", canonical(nil))
+  end)
+
+  it("is read back as it was", function()
+    local value = { a = { 1, 2.5, "x", { b = false } }, c = "ñ" }
+    assert.same(value, json.decode(canonical(value)))
+  end)
+
+  it("raises on what JSON cannot say", function()
+    local circle = {}
+    circle[1] = circle
+    for _, value in ipairs {
+      0 / 0, 1 / 0, -1 / 0, print, { print }, { [1] = 1, [3] = 3 }, { 1, a = 2 }, { [true] = 1 },
+      { [2] = 1 }, { [0.5] = 1 }, circle,
+    } do
+      assert.has_error(function() canonical { a = value } end)
+    end
+  end)
+
+  it("is the same under a locale with another decimal point and another order", function()
+    local value = { ["Ä"] = 1.5, b = -0.1501, a = 0.1 + 0.2, B = 1e-7, ["ñ"] = { 1.25, 1e300 } }
+    local expected = '{"B":1e-7,"a":0.30000000000000004,"b":-0.1501,"Ä":1.5,"ñ":[1.25,1e+300]}'
+    assert.equal(expected, canonical(value))
+    for _, name in ipairs { "de_DE.UTF-8", "es_ES.UTF-8", "pt_BR.UTF-8" } do
+      os.setlocale(name) -- which of them there is, is the machine's
+      local text = canonical(value)
+      os.setlocale("C")
+      assert.equal(expected, text)
+    end
+  end)
+end)

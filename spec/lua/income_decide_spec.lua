@@ -1,0 +1,330 @@
+--- Verdicts: each check at its limit, and that what is not known is never approved nor declined.
+local canonical = require("palenca.json").canonical
+local histories = require("spec.support.income_histories")
+local income = require("palenca.income")
+local json = require("palenca.json")
+
+local RULE = { version = "2026-11" }
+local SMALL = { installment = "3000.00", obligations = "0.00" }
+
+local function analyze(rows, as_of, options)
+  local all = { as_of = as_of, report = histories.report(rows) }
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  return income.analyze(rows, all)
+end
+
+local function daily(days, amount)
+  return analyze(histories.rows("2026-01-01", days, amount),
+    histories.shift("2026-01-01", days - 1))
+end
+
+local function with(changes)
+  local figures = daily(60, 500)
+  for name, value in pairs(changes) do
+    figures[name] = value
+  end
+  return figures
+end
+
+local function codes(verdict)
+  local list = {}
+  for at, reason in ipairs(verdict.reasons) do
+    list[at] = reason.code
+  end
+  return table.concat(list, " ")
+end
+
+local function problem_of(...)
+  local ok, message = pcall(...)
+  assert(not ok, "nothing was raised")
+  return message
+end
+
+describe("palenca.income.decide", function()
+  it("approves 60 days of 500, up to 4562.50 and not a cent less", function()
+    local verdict = income.decide(daily(60, 500), RULE, SMALL)
+    assert.same({
+      outcome = "approve", reasons = {}, rule_version = "2026-11", currency = "mxn",
+      max_installment = "4562.50", max_installment_minor = 456250,
+    }, setmetatable(verdict, nil))
+    assert.equal("approve", income.decide(daily(60, 500), RULE, { installment = "4562.5" }).outcome)
+    verdict = income.decide(daily(60, 500), RULE, { installment = "4562.51" })
+    assert.same({ "decline", "4562.50" }, { verdict.outcome, verdict.max_installment })
+    assert.same({
+      { code = "installment_too_high", metric = "installment", value = "4562.51",
+        limit = "4562.50" },
+    }, verdict.reasons)
+    verdict = income.decide(daily(60, 500), RULE, { installment = 4000, obligations = "562.51" })
+    assert.same({ "decline", "3999.99" }, { verdict.outcome, verdict.max_installment })
+    verdict = income.decide(daily(60, 500), RULE, { installment = 1, obligations = 5000 })
+    assert.same({ "decline", "-437.50" }, { verdict.outcome, verdict.max_installment })
+  end)
+
+  it("decides on the histories whose figures are known by hand", function()
+    local stopped = income.decide(analyze(histories.rows("2026-01-01", 181, 500), "2026-11-28"),
+      RULE, SMALL)
+    assert.same({ "decline", "no_recent_income" }, { stopped.outcome, stopped.reasons[1].code })
+    assert.is_nil(stopped.max_installment)
+    local rows = histories.rows("2026-09-01", 90, function(number)
+      return number % 30 == 0 and 10000 or 0
+    end)
+    assert.equal("decline", income.decide(analyze(rows, "2026-11-29"), RULE, SMALL).outcome)
+    local twice = { { earning_date = "2026-01-01", amount = 179, currency = "mxn" },
+      { earning_date = "2026-01-01", amount = 180, currency = "mxn" } }
+    assert.equal("undecidable", income.decide(analyze(twice, "2026-01-01"), RULE, SMALL).outcome)
+    assert.equal("undecidable insufficient_history unknown_monthly_income",
+      (function(verdict)
+        return verdict.outcome .. " " .. codes(verdict):match("^%S+ %S+")
+      end)(income.decide(daily(20, 400), RULE, SMALL)))
+  end)
+
+  it("has a limit for each check", function()
+    for _, case in ipairs {
+      { { days_observed = 42 }, "approve" },
+      { { days_observed = 41 }, "undecidable", "insufficient_history" },
+      { { days_since_last_income = 14 }, "approve" },
+      { { days_since_last_income = 15 }, "decline", "no_recent_income" },
+      { { active_weeks = 5 }, "approve" },
+      { { active_weeks = 4 }, "decline", "few_active_weeks" },
+      { { regularity = 0.75 }, "approve" },
+      { { regularity = 0.7499 }, "decline", "irregular_income" },
+      { { longest_gap = 21 }, "approve" },
+      { { longest_gap = 22 }, "refer", "long_gap" },
+      { { stability = 0.5 }, "approve" },
+      { { stability = 0.4999 }, "refer", "unstable_income" },
+      { { trend = -0.2 }, "approve" },
+      { { trend = -0.2001 }, "refer", "declining_income" },
+      { { stability = 0.4, regularity = 0.5 }, "decline", "irregular_income unstable_income" },
+    } do
+      local verdict = income.decide(with(case[1]), RULE, SMALL)
+      assert.same({ case[2], case[3] or "" }, { verdict.outcome, codes(verdict) })
+      assert.equal(verdict.outcome == "approve" or verdict.outcome == "refer",
+        verdict.max_installment ~= nil)
+    end
+    local none = daily(60, 500)
+    none.trend, none.days_since_last_income = nil, nil
+    assert.equal("no_recent_income", codes(income.decide(none, RULE, SMALL)))
+    assert.same({ code = "long_gap", metric = "longest_gap", value = 22, limit = 21 },
+      income.decide(with { longest_gap = 22 }, RULE, SMALL).reasons[1])
+  end)
+
+  it("refers what is unstable even if the installment is too high", function()
+    local verdict = income.decide(with { stability = 0.1 }, RULE, { installment = 9000 })
+    assert.same({ "refer", "4562.50" }, { verdict.outcome, verdict.max_installment })
+    assert.equal("unstable_income installment_too_high", codes(verdict))
+  end)
+
+  it("takes other limits", function()
+    local rule = {
+      version = 7, min_days_observed = 60, max_days_since_last = 0, min_active_weeks = 7,
+      min_regularity = 1, max_gap = 0, min_stability = 1, max_decline = 0, ratio = 0.2501,
+    }
+    local verdict = income.decide(daily(60, 500), rule, SMALL)
+    -- 30000 x 365 / 720 x 0.2501 = 3803.60..
+    assert.same({ "approve", "3803.60", 7 },
+      { verdict.outcome, verdict.max_installment, verdict.rule_version })
+    rule.min_days_observed = 61
+    assert.equal("undecidable", income.decide(daily(60, 500), rule, SMALL).outcome)
+  end)
+
+  it("is the same of an income that was JSON meanwhile", function()
+    for seed = 1, 60 do
+      local figures = income.analyze(histories.random_history(seed))
+      local again = json.decode(canonical(figures))
+      local request = { installment = 900, obligations = "10" }
+      assert.equal(canonical(income.decide(figures, RULE, request)),
+        canonical(income.decide(again, RULE, request)))
+    end
+  end)
+
+  it("rounds once, from the exact income", function()
+    -- 100.01 over 90 days: 33.8005.. a month; of the rounded 33.80 it would be 33.80 all the same,
+    -- so a ratio of 1 and decimals that the currency has not: 0.009 x 90 x 365 / 1080 = 0.27375
+    local rule = { version = 1, ratio = 1, min_stability = 0 }
+    local figures = analyze(histories.rows("2026-01-01", 90, "0.0099"), "2026-03-31")
+    assert.equal("0.30", figures.qualifying_income) -- 0.301125
+    rule.ratio = 0.9999
+    assert.equal("0.30", income.decide(figures, rule, { installment = 0 }).max_installment)
+  end)
+end)
+
+describe("what is not known is never approved, nor declined", function()
+  local rows = histories.rows("2026-01-01", 90, 500)
+
+  -- Each spoils the stream, its options or the figures in one way.
+  local FAULTS = {
+    { "incomplete", function(account) account.report.complete = false end },
+    { "incomplete", function(account) account.report.rows = 91 end },
+    { "completeness_unknown", function(account) account.report = nil end },
+    { "future_rows", function(account)
+      table.insert(account.rows, { earning_date = "2026-04-01", amount = 5, currency = "mxn" })
+      if account.report then
+        account.report.rows = account.report.rows + 1
+      end
+    end },
+    { "mixed_currencies", function(account) account.rows[80].currency = "usd" end },
+    { "unknown_currency", function(account) account.rows[81].currency = "" end },
+    { "conflicting_days", function(account)
+      account.rows[82].earning_date = account.rows[83].earning_date
+      account.rows[82].amount = 501
+    end },
+    { "unknown_amounts", function(account)
+      for at = 1, 30 do
+        account.rows[at].amount = nil
+      end
+    end },
+    { "account_warning:rider_account", function(account) account.warning = "rider_account" end },
+    { "account_warning:anything_else", function(account) account.warning = "anything_else" end },
+    { "no_rows", function(account)
+      account.rows = {}
+      account.report = account.report and { complete = account.report.complete, rows = 0 }
+    end },
+  }
+  local NAMES = { "monthly_income", "qualifying_income", "regularity", "stability" }
+
+  local function spoiled(mask)
+    local account = { rows = {}, report = histories.report(rows) }
+    for at, row in ipairs(rows) do
+      account.rows[at] = {
+        earning_date = row.earning_date, amount = row.amount, currency = row.currency,
+      }
+    end
+    for at, fault in ipairs(FAULTS) do
+      if math.floor(mask / 2 ^ (at - 1)) % 2 == 1 then
+        fault[2](account)
+      end
+    end
+    return account
+  end
+
+  it("by any combination of what can be wrong with the data", function()
+    for mask = 0, 2 ^ #FAULTS - 1 do
+      local stream = income.merge({ spoiled(mask) })
+      for _, allow in ipairs { false, true } do
+        local figures = income.analyze(stream, { as_of = "2026-03-31", allow_incomplete = allow })
+        local verdict = income.decide(figures, RULE, SMALL)
+        assert.equal(mask == 0 and "approve" or "undecidable", verdict.outcome, mask)
+        assert.equal(mask == 0, verdict.max_installment ~= nil)
+      end
+    end
+  end)
+
+  it("by each fault alone, which is the reason", function()
+    for at, fault in ipairs(FAULTS) do
+      local figures = income.analyze(income.merge({ spoiled(2 ^ (at - 1)) }),
+        { as_of = "2026-03-31" })
+      assert.equal(fault[1], figures.problems[1])
+      assert.equal(fault[1], income.decide(figures, RULE, SMALL).reasons[1].code)
+    end
+  end)
+
+  it("by any combination of figures that are nil", function()
+    for mask = 1, 2 ^ #NAMES - 1 do
+      local figures = analyze(rows, "2026-03-31")
+      for at, name in ipairs(NAMES) do
+        if math.floor(mask / 2 ^ (at - 1)) % 2 == 1 then
+          figures[name], figures[name .. "_minor"] = nil, nil
+        end
+      end
+      assert.equal("undecidable", income.decide(figures, RULE, SMALL).outcome)
+    end
+  end)
+
+  it("by a history of any length that is too short", function()
+    for days = 1, 41 do
+      assert.equal("undecidable", income.decide(daily(days, 500), RULE, SMALL).outcome, days)
+    end
+  end)
+
+  it("while cash may be unknown everywhere", function()
+    local figures = daily(60, 500)
+    assert.is_nil(figures.cash_share)
+    assert.equal("approve", income.decide(figures, RULE, SMALL).outcome)
+  end)
+end)
+
+describe("what is wrong with a rule or a request", function()
+  local figures = daily(60, 500)
+
+  it("is named with its value", function()
+    for expected, rule in pairs {
+      ["rule: expected a table, got nil"] = false,
+      ["rule.version: expected a text or a whole number, got nil"] = {},
+      ['rule.version: expected a text or a whole number, got ""'] = { version = "" },
+      ['rule: unknown field "min_days"'] = { version = 1, min_days = 5 },
+      ["rule.max_gap: expected a whole number from 0 to 100000, got 2.5"] =
+        { version = 1, max_gap = 2.5 },
+      ['rule.max_gap: expected a whole number from 0 to 100000, got "21"'] =
+        { version = 1, max_gap = "21" },
+      ["rule.ratio: expected 0 to 1 with at most four decimals, got 30"] =
+        { version = 1, ratio = 30 },
+      ["rule.ratio: expected 0 to 1 with at most four decimals, got 0.33333"] =
+        { version = 1, ratio = 0.33333 },
+      ["rule.min_stability: expected 0 to 1 with at most four decimals, got nan"] =
+        { version = 1, min_stability = 0 / 0 },
+    } do
+      assert.equal("palenca.income: " .. expected,
+        problem_of(income.decide, figures, rule or nil, SMALL))
+    end
+    for expected, request in pairs {
+      ["request: expected a table, got nil"] = false,
+      ["request.installment: expected decimal text or a whole number, got nil"] = {},
+      ["request.installment: expected decimal text or a whole number, got 3000.5"] =
+        { installment = 3000.5 },
+      ['request.installment: expected a finite number or decimal text, got "3,000"'] =
+        { installment = "3,000" },
+      ['request.installment: expected at most 2 decimals, got "0.001"'] = { installment = "0.001" },
+      ["request.installment: expected no negative amount, got -1"] = { installment = -1 },
+      ['request.obligations: expected a finite number or decimal text, got "x"'] =
+        { installment = 1, obligations = "x" },
+      ['request: unknown field "instalment"'] = { installment = 1, instalment = 1 },
+    } do
+      assert.equal("palenca.income: " .. expected,
+        problem_of(income.decide, figures, RULE, request or nil))
+    end
+    local clp = analyze(histories.rows("2026-01-01", 60, 500, "clp"), "2026-03-01")
+    assert.equal('palenca.income: request.installment: expected at most 0 decimals, got "1.5"',
+      problem_of(income.decide, clp, RULE, { installment = "1.5" }))
+    assert.equal("palenca.income: income: expected what palenca.income.analyze returned",
+      problem_of(income.decide, {}, RULE, SMALL))
+  end)
+end)
+
+describe("palenca.income.load_rule", function()
+  local path = os.tmpname()
+
+  local function load_text(text)
+    local file = assert(io.open(path, "wb"))
+    file:write(text)
+    file:close()
+    return income.load_rule(path)
+  end
+
+  teardown(function()
+    os.remove(path)
+  end)
+
+  it("reads a file of Lua and fills in the defaults", function()
+    assert.same({
+      version = "a", min_days_observed = 42, max_days_since_last = 14, min_active_weeks = 5,
+      min_regularity = 0.75, max_gap = 28, min_stability = 0.5, max_decline = 0.2, ratio = 0.3,
+    }, load_text('-- of November\nreturn { version = "a", max_gap = 7 * 4 }'))
+  end)
+
+  it("keeps all of Lua from it, and takes no compiled one", function()
+    for _, text in ipairs {
+      'return { version = os.time() }', 'return { version = require("os") and "a" }',
+      'return { version = _G.tostring(1) }', string.dump(function() return { version = 1 } end),
+      'return { version = ', 'return 5', 'return { version = "a", max_gaps = 5 }', "",
+    } do
+      assert.matches(path, problem_of(load_text, text), 1, true)
+    end
+    assert.matches("compiled", problem_of(load_text, string.dump(function() end)))
+    assert.equal(("palenca.income: %s: unknown field \"max_gaps\""):format(path),
+      problem_of(load_text, 'return { version = "a", max_gaps = 5 }'))
+    assert.matches("no/such/file", problem_of(income.load_rule, "/no/such/file"), 1, true)
+    assert.matches("expected a path", problem_of(income.load_rule, nil))
+  end)
+end)

@@ -1,0 +1,127 @@
+--- Exact quotients beyond 2^53, days of the century, and amounts as decimals.
+local amount = require("palenca.income.amount")
+local day = require("palenca.income.day")
+local exact = require("palenca.income.exact")
+local histories = require("spec.support.income_histories")
+
+local function digits(text)
+  return exact.from_digits(text:gsub("-", ""), text:sub(1, 1) == "-")
+end
+
+describe("an exact quotient", function()
+  it("is the largest whole number that is not above it", function()
+    local random = histories.random(5)
+    local function value()
+      local text = ""
+      for _ = 0, random(4) do
+        text = text .. tostring(random(100000000))
+      end
+      return digits((random(2) == 0 and "-" or "") .. text)
+    end
+    local found = 0
+    for _ = 1, 3000 do
+      local a, b = value(), value()
+      b.negative = false
+      local quotient = exact.sign(b) > 0 and exact.floor_div(a, b)
+      if quotient then
+        found = found + 1
+        -- a - quotient * b is at least 0 and below b
+        local product, size, place = 0, math.abs(quotient), 0
+        while size > 0 do
+          product = exact.add(product, exact.shift(exact.times(b, size % 1e7), place))
+          size, place = math.floor(size / 1e7), place + 1
+        end
+        local taken = { negative = quotient > 0 }
+        for at = 1, quotient ~= 0 and #product or 0 do
+          taken[at] = product[at]
+        end
+        local rest = exact.add(a, taken)
+        assert.is_true(exact.sign(rest) >= 0 and exact.compare(rest, b) < 0)
+      end
+    end
+    assert.is_true(found > 1000)
+  end)
+
+  it("is exact at whole numbers and just below them", function()
+    for _, factor in ipairs { 1, 3, 7, 1080, 9007199254740 } do
+      for _, whole in ipairs { 1, 2, 999999999999999, 365 } do
+        if factor * 1.0 * whole < 2 ^ 53 then
+          assert.equal(whole, exact.floor_div(factor * whole, factor))
+          assert.equal(whole - 1, exact.floor_div(factor * whole - 1, factor))
+          assert.equal(-whole, exact.floor_div(-factor * whole, factor))
+          assert.equal(-whole - 1, exact.floor_div(-factor * whole - 1, factor))
+        end
+      end
+    end
+    -- 999999999999999 x 365 / 1080 = 337962962962962.625
+    assert.equal(337962962962962, exact.floor_div(exact.times(999999999999999, 365), 1080))
+    assert.equal(-337962962962963, exact.floor_div(exact.times(-999999999999999, 365), 1080))
+    assert.equal(9007199254740991, exact.floor_div(digits("9007199254740991"), 1))
+    assert.is_nil(exact.floor_div(digits("9007199254740992"), 1))
+    assert.is_nil(exact.floor_div(digits(("9"):rep(400)), 1))
+    assert.equal(1, exact.floor_div(digits(("9"):rep(400)), digits(("9"):rep(400))))
+    assert.equal(0, exact.floor_div(digits(("9"):rep(399)), digits(("9"):rep(400))))
+    assert.equal(-1, exact.floor_div(digits("-1"), digits(("9"):rep(400))))
+  end)
+end)
+
+describe("a day of the century", function()
+  it("is a number that is one more than the day before", function()
+    local expected = 0
+    for year = 2000, 2099 do
+      for month = 1, 12 do
+        local noon = os.time { year = year, month = month + 1, day = 0, hour = 12 }
+        local last = os.date("*t", noon).day
+        for number = 1, 31 do
+          local text = ("%d-%02d-%02d"):format(year, month, number)
+          if number <= last then
+            assert(day.parse(text) == expected, text)
+            assert(day.text(expected) == text, text)
+            assert(day.month_end(expected) == expected + last - number, text)
+            expected = expected + 1
+          else
+            assert(day.parse(text) == nil, text)
+          end
+        end
+      end
+    end
+    assert.equal(36525, expected)
+    assert.equal(0, day.weekday(day.parse("2026-11-23")))
+    assert.equal(6, day.weekday(day.parse("2026-11-29")))
+  end)
+end)
+
+describe("an amount", function()
+  it("is the decimal that it names, digit by digit", function()
+    for _, case in ipairs {
+      { 179.0, 2, 17900 }, { 53.25, 2, 5325 }, { 4.35, 2, 435 }, { -4.35, 2, -435 },
+      { "4.35", 2, 435 }, { "-0.05", 2, -5 }, { "007.10", 2, 710 }, { 0.29, 2, 29 },
+      { 1.005, 2, 100, "5", false }, { "-1.005", 2, -100, "5", true }, { -0.001, 2, 0, "1", true },
+      { 0.1 + 0.2, 2, 30, "000000000000004", false }, { 1e-7, 2, 0, "00001", false },
+      { 1234.5, 0, 1234, "5", false }, { "1234.0", 0, 1234 }, { -0.0, 2, 0 }, { "-0", 2, 0 },
+      { 9999999999999.99, 2, 999999999999999 }, { "0.0000", 2, 0 },
+    } do
+      local minor, extra, negative = amount.read(case[1], case[2])
+      assert.equal(case[3], minor, tostring(case[1]))
+      assert.equal(case[4], extra, tostring(case[1]))
+      if extra then
+        assert.equal(case[5], negative, tostring(case[1]))
+      end
+      assert.is_true(minor ~= 0 or 1 / minor > 0) -- no negative zero
+    end
+    for cents = -99999, 99999 do
+      if amount.read(cents / 100, 2) ~= cents then
+        error(("%d cents"):format(cents))
+      end
+    end
+  end)
+
+  it("is the same as another by value", function()
+    for _, pair in ipairs { { 179, "179.00" }, { 179.0, 179 }, { "-5", -5 }, { "-0.50", -0.5 } } do
+      assert.is_true(amount.is_same(pair[1], pair[2]))
+    end
+    for _, pair in ipairs { { 179, 180 }, { 0.5, -0.5 }, { "0.001", "-0.001" }, { 0 } } do
+      assert.is_false(amount.is_same(pair[1], pair[2]))
+    end
+  end)
+end)
