@@ -144,14 +144,14 @@ return function(income, given, request)
   local currency = income.currency
   local installment, obligations = read_request(request, currency)
   local reasons, outcome = collect(income, limits)
-  local most = max_installment(income, limits, obligations)
-  local is_shown = most and (not outcome or outcome == "refer")
-  if most and installment > most then
+  local max_minor = max_installment(income, limits, obligations)
+  local is_shown = max_minor and (not outcome or outcome == "refer")
+  if max_minor and installment > max_minor then
     reasons[#reasons + 1] = {
       code = "installment_too_high",
       metric = "installment",
       value = money.format(installment, currency),
-      limit = money.format(most, currency),
+      limit = money.format(max_minor, currency),
     }
     outcome = outcome or "decline"
   end
@@ -163,7 +163,7 @@ return function(income, given, request)
     reasons = reasons,
     rule_version = limits.version,
     currency = currency,
-    max_installment = is_shown and money.format(most, currency) or nil,
-    max_installment_minor = is_shown and most or nil,
+    max_installment = is_shown and money.format(max_minor, currency) or nil,
+    max_installment_minor = is_shown and max_minor or nil,
   }, Verdict)
 end

@@ -129,9 +129,9 @@ function exact.times(a, factor)
   return trimmed(product)
 end
 
---- Multiplies by 10^7 as often as told.
+--- Multiplies by a power of 10^7.
 -- @param a
--- @tparam integer limbs how often
+-- @tparam integer limbs the exponent
 -- @treturn table the product
 function exact.shift(a, limbs)
   a = big(a)

@@ -4,7 +4,7 @@ local fail = require("palenca.income.fail")
 local percent = require("palenca.income.percent")
 local sentences = require("palenca.income.sentences")
 
--- A reason's code → what the worker is told, where it is not the code's own.
+-- A reason's code → the worker's sentence.
 local WORKER = {
   no_recent_income = "no_recent_income",
   few_active_weeks = "irregular_income",

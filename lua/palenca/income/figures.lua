@@ -233,20 +233,20 @@ end
 local function add_cash(record, history, series)
   local unknown = record.unknown
   local total = figures.sum(series, 1, history.observed)
-  local told = scaled(series, series.cash_of, series.fractions.cash_of)
+  local reported = scaled(series, series.cash_of, series.fractions.cash_of)
   local cash = scaled(series, series.cash, series.fractions.cash)
   if exact.sign(total) <= 0 then
     unknown.cash_known = "no_income"
   else
-    record.cash_known = figures.ratio(told, total)
+    record.cash_known = figures.ratio(reported, total)
     unknown.cash_known = not record.cash_known and "too_large" or nil
   end
   if series.cash_rows == 0 then
     unknown.cash_share = "no_cash_amounts"
-  elseif exact.sign(told) <= 0 then
+  elseif exact.sign(reported) <= 0 then
     unknown.cash_share = "no_income"
   else
-    record.cash_share = figures.ratio(cash, told)
+    record.cash_share = figures.ratio(cash, reported)
     unknown.cash_share = not record.cash_share and "too_large" or nil
   end
 end

@@ -289,7 +289,7 @@ income.load_rule = rule.load
 -- months and platforms with their ranges.
 --
 -- Of a result of @{summarize} it writes the months: a line each and a total, one table a currency;
--- `-` is what no row tells.
+-- `-` is an unknown figure.
 -- @tparam table given a result of @{analyze}, or of `summarize`
 -- @tparam[opt="en"] string language `"es"`, `"pt"` or `"en"`
 -- @treturn string lines without a newline at the end

@@ -1,4 +1,4 @@
---- What verdicts are explained with, in Spanish, Portuguese and English.
+--- Sentences that explain verdicts, in Spanish, Portuguese and English.
 --
 -- In a sentence `{value}` and `{limit}` stand for a reason's, `{max}` for the highest installment,
 -- `{detail}` for what follows the colon of a code.
@@ -24,7 +24,7 @@ sentences.formats = {
   installment = "money",
 }
 
---- What the analyst is told first.
+--- The first sentence for the analyst.
 sentences.outcomes = {
   approve = {
     es = "Aprobar: se cumplen todas las condiciones de la regla {version}.",
@@ -169,7 +169,7 @@ sentences.reasons = {
   },
 }
 
---- What the worker is told, without codes or figures that they did not give.
+--- The sentences for the worker, without codes.
 sentences.worker = {
   approve = {
     es = "¡Buenas noticias! Aprobamos tu solicitud.",
