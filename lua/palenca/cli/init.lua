@@ -7,7 +7,8 @@ local report = require("palenca.report")
 local DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
 local commands = {}
-for at, name in ipairs({ "serve", "dev", "sandbox", "run", "check", "trigger", "events" }) do
+for at, name in ipairs({ "serve", "dev", "sandbox", "run", "check", "trigger", "events",
+  "income", "decide" }) do
   commands[at] = require("palenca.cli." .. name)
 end
 

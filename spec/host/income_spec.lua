@@ -1,0 +1,296 @@
+--- Runs `palenca income` and `palenca decide`: on files of rows, and on accounts of a sandbox.
+local cjson = require("cjson")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+local LAST = "2026-03-31"
+
+local function palenca(arguments, options)
+  return process.run(process.program(), arguments, options)
+end
+
+local function date_before(days)
+  return os.date("!%Y-%m-%d", 1774958400 - days * 86400) -- noon of 2026-03-31
+end
+
+-- One row a day up to LAST; `change` may alter a row, or return false to leave it out.
+local function daily(count, amount, change)
+  local rows = {}
+  for back = 0, count - 1 do
+    local row = {
+      earning_date = date_before(back), amount = amount, currency = "mxn", count_trips = 6,
+    }
+    if not change or change(row, back) ~= false then
+      rows[#rows + 1] = row
+    end
+  end
+  return rows
+end
+
+describe("palenca income and palenca decide", function()
+  local directory, clear, rule
+
+  setup(function()
+    directory, clear = process.directory()
+    rule = directory .. "/rule.lua"
+    process.write_file(rule, 'return { version = "spec-1" }\n')
+  end)
+
+  teardown(function()
+    clear()
+  end)
+
+  local function write_rows(rows, as_lines)
+    local path = directory .. "/rows.json"
+    local texts = {}
+    for at, row in ipairs(rows) do
+      texts[at] = cjson.encode(row)
+    end
+    local text = as_lines and table.concat(texts, "\n") or "[" .. table.concat(texts, ",") .. "]"
+    process.write_file(path, text)
+    return path
+  end
+
+  local function income(rows, ...)
+    return palenca({ "income", "--rows", write_rows(rows), "--as-of", LAST, ... })
+  end
+
+  local function decide(rows, ...)
+    return palenca({
+      "decide", "--rows", write_rows(rows), "--as-of", LAST, "--rule", rule,
+      "--installment", "3000.00", ...,
+    })
+  end
+
+  it("computes an income from a JSON array and from JSON lines alike", function()
+    local rows = daily(60, 500)
+    local status, out, err = income(rows, "--json")
+    assert.are.equal(0, status, err)
+    local object = cjson.decode(out)
+    assert.are.equal("15208.33", object.monthly_income)
+    assert.are.equal(LAST, object.as_of)
+    local _, lines = palenca({
+      "income", "--rows", write_rows(rows, true), "--as-of", LAST, "--json",
+    })
+    assert.are.equal(out, lines)
+  end)
+
+  it("writes figures with a word on each, and weeks and months with their ranges", function()
+    for language, words in pairs({
+      en = { "As of 2026%-03%-31", "Monthly income +15208%.33  %S", "2026%-03%-01  2026%-03%-31" },
+      es = { "Al 2026%-03%-31", "Ingreso mensual +15208%.33  %S", "2026%-03%-01  2026%-03%-31" },
+      pt = { "Até 2026%-03%-31", "Renda mensal +15208%.33  %S", "2026%-03%-01  2026%-03%-31" },
+    }) do
+      local status, out = income(daily(60, 500), "--lang", language)
+      assert.are.equal(0, status)
+      for _, word in ipairs(words) do
+        assert.truthy(out:find(word), out)
+      end
+    end
+  end)
+
+  it("says that it counts up to yesterday unless it is told a day", function()
+    local status, out = palenca({ "income", "--rows", write_rows(daily(3, 500)) })
+    assert.are.equal(0, status)
+    assert.truthy(out:find("^As of %d%d%d%d%-%d%d%-%d%d %(yesterday%)\n"), out)
+  end)
+
+  it("merges the accounts that the rows of a file name", function()
+    local rows = daily(60, 300, function(row)
+      row.account, row.platform = "one", "uber"
+    end)
+    for _, row in ipairs(daily(60, 200)) do
+      row.account, row.platform = "two", "rappi"
+      rows[#rows + 1] = row
+    end
+    local status, out, err = income(rows, "--json")
+    assert.are.equal(0, status, err)
+    local object = cjson.decode(out)
+    assert.are.equal("15208.33", object.monthly_income)
+    assert.are.equal(2, #object.platforms)
+    assert.are.same({}, object.problems)
+  end)
+
+  local outcomes = {
+    { 0, "approve", daily(60, 500) },
+    { 3, "refer", daily(60, 500, function(row, back)
+      row.amount = back < 28 and 300 or 500
+    end) },
+    { 4, "decline", daily(60, 100) },
+    { 4, "decline", daily(90, 500, function(_, back)
+      return back > 20 -- nothing for three weeks
+    end) },
+    { 5, "undecidable", daily(20, 400) },
+  }
+  for at, case in ipairs(outcomes) do
+    it("exits with " .. case[1] .. " for " .. case[2] .. ", case " .. at, function()
+      local status, out, err = decide(case[3], "--json")
+      assert.are.equal(case[1], status, err .. out)
+      assert.are.equal(case[2], cjson.decode(out).verdict.outcome)
+      local same, text = decide(case[3])
+      assert.are.equal(case[1], same)
+      assert.truthy(text:find("For the worker: %S"), text)
+    end)
+  end
+
+  it("takes obligations off what can be paid", function()
+    local rows = daily(60, 500)
+    assert.are.equal(0, (decide(rows, "--obligations", "1562.50")))
+    assert.are.equal(4, (decide(rows, "--obligations", "1562.51")))
+  end)
+
+  it("says reasons with value and limit in three languages", function()
+    for _, language in ipairs({ "es", "pt", "en" }) do
+      local _, out = decide(daily(60, 100), "--lang", language)
+      assert.truthy(out:find("3000.00", 1, true), out)
+      assert.truthy(out:find("912.50", 1, true), out)
+    end
+  end)
+
+  local wrong = {
+    { { "income" }, "missing argument 'ACCOUNT', or %-%-rows FILE" },
+    { { "income", "an-account", "--rows", "x" }, "only one can be meant" },
+    { { "income", "--rows", "x", "--as-of", "2026-02-30" }, "'2026%-02%-30' is not a date" },
+    { { "income", "--rows", "x", "--as-of", "2026-02-01", "--since", "2026-02-02" },
+      "%-%-since is after" },
+    { { "income", "--rows", "x", "--lang", "fr" }, "'fr' is not es, pt or en" },
+    { { "decide", "--rows", "x", "--installment", "1" }, "missing option %-%-rule" },
+    { { "decide", "--rows", "x", "--rule", "r" }, "missing option %-%-installment" },
+    { { "decide", "--rows", "x", "--rule", "r", "--installment", "-1" }, "." },
+    { { "decide", "--rows", "x", "--rule", "r", "--installment", "1e3" },
+      "'1e3' is not an amount" },
+  }
+  for _, case in ipairs(wrong) do
+    it("rejects: palenca " .. table.concat(case[1], " "), function()
+      local status, out, err = palenca(case[1])
+      assert.are.equal(2, status, err)
+      assert.are.equal("", out)
+      assert.truthy(err:find(case[2]), err)
+      assert.truthy(err:find("--help", 1, true), err)
+    end)
+  end
+
+  local unreadable = {
+    { "nothing", nil, "No such file" },
+    { "no JSON", "[{]", "rows.json" },
+    { "a line that is no JSON", '{"earning_date":"2026-03-01"}\n{"earning', "line 2" },
+    { "a row that is no object", "[1]", "row 1: not an object" },
+    { "an account that is a number", '{"account":1}', "row 1: account must be a text" },
+    { "a date of no calendar", '{"earning_date":"2026-02-30","amount":1,"currency":"mxn"}',
+      "earning_date" },
+    { "an amount of 16 digits", '{"earning_date":"2026-02-03","amount":99999999999999.25,'
+      .. '"currency":"mxn"}', "amount" },
+  }
+  for _, case in ipairs(unreadable) do
+    it("fails with one line at " .. case[1], function()
+      local path = directory .. "/bad_rows.json"
+      os.remove(path)
+      if case[2] then
+        process.write_file(path, case[2])
+      end
+      local status, out, err = palenca({ "income", "--rows", path, "--as-of", LAST })
+      assert.are.equal(1, status)
+      assert.are.equal("", out)
+      assert.truthy(err:find(case[3], 1, true), err)
+      assert.truthy(err:find("^palenca income: [^\n]+\n$"), err)
+      assert.is_nil(err:find("%.lua:%d"), err)
+    end)
+  end
+
+  it("fails when the rule cannot be used", function()
+    local bad = directory .. "/bad_rule.lua"
+    for text, problem in pairs({
+      ["return { version = 1, max_gaps = 3 }"] = "max_gaps",
+      ["return { version = 1, ratio = 2 }"] = "ratio",
+      ["os.exit(0)"] = "os",
+      ["return {"] = "bad_rule.lua",
+    }) do
+      process.write_file(bad, text)
+      local status, out, err = palenca({
+        "decide", "--rows", write_rows(daily(60, 500)), "--rule", bad, "--installment", "1",
+      })
+      assert.are.equal(1, status, text)
+      assert.are.equal("", out)
+      assert.truthy(err:find(problem, 1, true), err)
+    end
+  end)
+
+  it("fails when the result cannot be written", function()
+    local path = write_rows(daily(60, 500))
+    local status, _, err = process.run("/bin/sh", {
+      "-c", 'exec "$0" decide --rows "$1" --rule "$2" --installment 1 --as-of "$3" > /dev/full',
+      process.program(), path, rule, LAST,
+    })
+    assert.are.equal(1, status)
+    assert.truthy(err:find("palenca decide: [^\n]*[Ss]pace"), err)
+  end)
+
+  describe("with accounts of the API", function()
+    local started, url, key
+
+    before_each(function()
+      started, url, key = process.sandbox()
+    end)
+
+    after_each(function()
+      started:stop()
+    end)
+
+    local function login(body)
+      local response = http.request("POST", url .. "/sandbox/logins", cjson.encode(body),
+        { ["content-type"] = "application/json" })
+      assert.are.equal(201, response.status, response.body)
+      return cjson.decode(response.body).data.account_id
+    end
+
+    local function call(...)
+      return palenca({ ... }, { env = { PALENCA_API_KEY = key, PALENCA_BASE_URL = url } })
+    end
+
+    it("reads the tutorial's account", function()
+      local status, out, err = call("income", "cb39ee15-f29f-427d-9119-0c627575610d", "--json",
+        "--as-of", "2025-03-14", "--since", "2024-09-01")
+      assert.are.equal(0, status, err)
+      local object = cjson.decode(out)
+      assert.are.same({}, object.problems)
+      assert.are.equal("mxn", object.currency)
+      assert.are.equal("uber", object.platforms[1].platform)
+      assert.are.equal(195, object.days_observed)
+    end)
+
+    it("merges accounts, and counts one that is named twice once", function()
+      local first = login({ platform = "uber" })
+      local second = login({ platform = "rappi", country = "mx" })
+      local _, one = call("income", first, "--json")
+      local _, twice = call("income", first, first, "--json")
+      assert.are.equal(one, twice)
+      local status, both, err = call("income", first, second, "--json")
+      assert.are.equal(0, status, err)
+      assert.are.equal(2, #cjson.decode(both).platforms)
+    end)
+
+    it("never approves an account with a warning", function()
+      local account = login({
+        platform = "uber", identifier = "uber+fleet_account@palenca-tests.com",
+      })
+      local status, out, err = call("decide", account, "--rule", rule, "--installment", "1",
+        "--json")
+      assert.are.equal(5, status, err)
+      assert.truthy(out:find('"account_warning:fleet_account"', 1, true), out)
+    end)
+
+    it("fails with one line at an account that does not exist, and at a wrong key", function()
+      local nobody = "00000000-0000-4000-8000-000000000000"
+      for problem, env in pairs({
+        ["^palenca income: not_found: "] = { PALENCA_API_KEY = key, PALENCA_BASE_URL = url },
+        ["^palenca income: auth: "] = { PALENCA_API_KEY = "wrong", PALENCA_BASE_URL = url },
+        ["^palenca income: [^\n]*no API key"] = { PALENCA_BASE_URL = url },
+      }) do
+        local status, out, err = palenca({ "income", nobody }, { env = env })
+        assert.are.equal(1, status)
+        assert.are.equal("", out)
+        assert.truthy(err:find(problem .. "[^\n]*\n$"), err)
+      end
+    end)
+  end)
+end)
