@@ -15,13 +15,11 @@ local rows, report = client.accounts:earnings(account, {
   start_date = first,
   end_date = last,
 }):all()
-if not rows then
-  io.stderr:write(tostring(report), "\n")
+if not rows or not report.complete then
+  io.stderr:write(tostring(rows and report.reason or report), "\n")
   os.exit(1)
 end
-
--- Before anything is printed: this raises when a row is missing.
-local income = palenca.income.summarize(rows, { report = report })
+local income = palenca.income.analyze(rows, { report = report, as_of = last })
 
 for _, row in ipairs(rows) do
   -- A null amount is a day of which nothing is known, not a day of zero.
@@ -31,6 +29,10 @@ for _, row in ipairs(rows) do
 end
 
 print(("%d days"):format(#rows))
-for currency, figures in pairs(income.currencies) do
-  print(("total %s %s"):format(figures.total, currency))
+if income.currency then -- else the rows are in several
+  local total = 0
+  for _, month in ipairs(income.months) do
+    total = total + month.total_minor
+  end
+  print(("total %s %s"):format(palenca.income.format(total, income.currency), income.currency))
 end

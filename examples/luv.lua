@@ -79,8 +79,9 @@ for _, account in ipairs(accounts) do
       start_date = "2024-09-01", end_date = "2026-03-01",
     }):all()
     if rows then
-      local income = palenca.income.summarize(rows, { report = report })
-      print(("%s  %d days, total %s %s"):format(account, #rows, income.total, income.currency))
+      local income = palenca.income.analyze(rows, { report = report, as_of = rows[1].earning_date })
+      print(("%s  %d days, %s %s a month"):format(account, #rows, income.monthly_income,
+        income.currency))
     else
       print(("%s  %s"):format(account, tostring(report)))
     end

@@ -1,4 +1,5 @@
--- Answers the income of an account's last twelve months as JSON; account.conf is the nginx.conf.
+-- Answers the income of an account as JSON; account.conf is the nginx.conf.
+local applicant = require "applicant"
 local json = require "cjson.safe"
 local palenca = require "palenca"
 
@@ -26,30 +27,21 @@ function account.answer(id)
   if not id:find("^%x+%-%x+%-%x+%-%x+%-%x+$") or #id ~= 36 then
     return answer(400, { error = "invalid", message = "an account's id is a UUID" })
   end
-  local now = os.date("*t")
-  local first = os.date("%Y-%m-%d", os.time{year = now.year, month = now.month - 12, day = 1})
-  local last = os.date("%Y-%m-%d")
-  local rows, report = client.accounts:earnings(id, {
-    start_date = first,
-    end_date = last,
-  }):all()
-  if not rows then
-    return refuse(report)
+  local income, err = applicant.read(client, id, ngx.time())
+  if not income then
+    return refuse(err)
   end
-  local income = palenca.income.summarize(rows, {
-    report = report,
-    start_date = first,
-    end_date = last,
-  })
-  -- These are missing for a worker paid in several currencies: see income.currencies then.
+  -- A figure that is not known is missing; income.unknown says why.
   answer(200, {
     account_id = id,
+    as_of = income.as_of,
     currency = income.currency,
-    average_month = income.average_month,
-    active_months = income.active_months,
-    consistency = income.consistency,
-    verifiable = income.verifiable,
-    last_date = income.last_date,
+    monthly_income = income.monthly_income,
+    median_week = income.median_week,
+    regularity = income.regularity,
+    stability = income.stability,
+    trend = income.trend,
+    problems = table.concat(income.problems, " "),
   })
 end
 

@@ -14,10 +14,10 @@ local SCRIPT = [[
     local rows, report = client.accounts:earnings("cb39ee15-f29f-427d-9119-0c627575610d",
       {start_date = "2024-09-01", end_date = "2026-03-01", items_per_page = 10}):all()
     if not rows then error(report) end
-    local income = palenca.income.summarize(rows, {report = report})
+    local income = palenca.income.analyze(rows, {report = report, as_of = "2025-03-14"})
     local file = assert(io.open(os.getenv "SPEC_FILE", "a"))
     file:write(string.format("%d %s %d %d %s %s\n", event.id, event.account_id, #rows,
-      report.total_pages, tostring(report.complete), tostring(income.currencies.mxn.total)))
+      report.total_pages, tostring(report.complete), tostring(income.monthly_income)))
     file:close()
   end)
 ]]

@@ -24,7 +24,7 @@ describe("examples/nginx/", function()
     stage = helper.stage()
     directory = stage:directory()
     assert.are.equal(0, (process.run("/bin/sh",
-      { "-c", "cp examples/nginx/* examples/notify.lua " .. directory })))
+      { "-c", "cp examples/nginx/* examples/*.lua " .. directory })))
   end)
 
   after_each(function()
@@ -105,7 +105,7 @@ describe("examples/nginx/", function()
     local body = helper.json.decode(own:wait_request("/income").body)
     assert.are.same({ account, "worker-1", "mxn" },
       { body.account_id, body.external_id, body.currency })
-    assert.truthy(body.average_month)
+    assert.truthy(body.monthly_income)
     assert.are.equal(1, #own.requests)
   end
 
@@ -182,7 +182,7 @@ describe("examples/nginx/", function()
     local status, income = get(account)
     assert.are.equal(200, status)
     assert.are.same({ account, "mxn" }, { income.account_id, income.currency })
-    assert.truthy(income.average_month:find("^%d+%.%d%d$"))
+    assert.truthy(income.monthly_income:find("^%d+%.%d%d$"))
     local missing, problem = get("00000000-0000-4000-8000-000000000000")
     assert.are.same({ 404, "not_found" }, { missing, problem.error })
     local odd

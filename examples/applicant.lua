@@ -1,0 +1,53 @@
+-- What the examples read of a worker who connected an account, and the income that follows from it.
+local palenca = require "palenca"
+
+local applicant = {}
+
+local DAY = 24 * 60 * 60
+
+-- Hours that a country's clocks are behind UTC; where it has several zones, those farthest west.
+local hours_behind = {
+  ar = 3, br = 5, cl = 6, co = 5, cr = 6, ec = 6, mx = 8, pa = 5, pe = 5, uy = 3,
+}
+local WESTERNMOST = 8
+
+-- The day before a moment (Unix seconds) by the calendar of the worker's country: the last one that
+-- was over by then. A day that goes on would look like one of little work.
+function applicant.last_whole_day(moment, country)
+  local behind = hours_behind[country] or WESTERNMOST
+  return os.date("!%Y-%m-%d", math.floor(moment) - behind * 3600 - DAY)
+end
+
+local function two_years_before(date)
+  local year, rest = date:match("^(%d+)(.*)$")
+  return ("%04d%s"):format(tonumber(year) - 2, (rest:gsub("^%-02%-29$", "-02-28")))
+end
+
+-- Reads an account and its earnings; `moment` is when they are wanted, in Unix seconds. Returns the
+-- income; or nil and the API's error.
+function applicant.read(client, account_id, moment)
+  local account, err = client.accounts:get(account_id)
+  if not account then
+    return nil, err
+  end
+  local as_of = applicant.last_whole_day(moment, account.country)
+  local rows, report = client.accounts:earnings(account_id, {
+    start_date = two_years_before(as_of),
+    end_date = as_of,
+  }):all()
+  if not rows then
+    return nil, report
+  end
+  local stream = palenca.income.merge {
+    {
+      rows = rows,
+      report = report, -- an incomplete one makes the case undecidable
+      account = account_id,
+      platform = account.platform,
+      warning = account.warning, -- so does a rider's account, or one that somebody else owns
+    },
+  }
+  return palenca.income.analyze(stream, { as_of = as_of })
+end
+
+return applicant

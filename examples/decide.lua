@@ -1,0 +1,65 @@
+-- A lender's case from the webhook to the decision: what is approved is posted to the lender's own
+-- system once, what a person must look at goes to them, and who is declined is told why.
+--
+--   LENDER_URL=https://lender.example palenca serve examples/decide.lua
+--
+-- POST /approvals, /reviews and /declines of LENDER_URL get the decision, with the event's id as
+-- the key by which that system keeps only the first. INSTALLMENT is what is to be paid each month.
+local applicant = require "applicant"
+local palenca = require "palenca"
+local rule = require "rule"
+
+local client = palenca.new()
+local lender = os.getenv("LENDER_URL") or "http://127.0.0.1:9000"
+local request = { installment = os.getenv("INSTALLMENT") or "3000.00" }
+
+local paths = {
+  approve = "/approvals",
+  refer = "/reviews",
+  undecidable = "/reviews", -- what is not known is no reason to decline
+  decline = "/declines",
+}
+
+local function post(event, income, verdict)
+  local words = verdict:explain("es")
+  local response, err = palenca.http{
+    method = "POST",
+    url = lender .. paths[verdict.outcome],
+    headers = { ["Idempotency-Key"] = "palenca-" .. event.id },
+    json = {
+      account_id = event.account_id,
+      external_id = event.external_id,
+      outcome = verdict.outcome,
+      installment = request.installment,
+      max_installment = verdict.max_installment,
+      currency = income.currency,
+      monthly_income = income.monthly_income,
+      as_of = income.as_of,
+      rule_version = verdict.rule_version,
+      for_analyst = words.analyst,
+      for_worker = words.worker,
+    },
+  }
+  -- Raising keeps the event: it is tried again with growing waits, and with the same key.
+  if not response then
+    error(err)
+  elseif response.status < 200 or response.status > 299 then
+    error(("%s answered %d"):format(lender, response.status))
+  end
+end
+
+palenca.on("login.success", function(event)
+  local income, err = applicant.read(client, event.account_id, event.received_at)
+  if not income then
+    error(err)
+  end
+  local verdict = palenca.income.decide(income, rule, request)
+  post(event, income, verdict)
+  palenca.log.info{ message = "decided", event = event.id, outcome = verdict.outcome }
+end)
+
+-- A login that failed ends no application: the worker is told what to do about it.
+palenca.on("login.error", function(event)
+  local advice = palenca.advice.of_login(event.status_details)
+  palenca.log.info{ message = "login failed", event = event.id, actor = advice.actor }
+end)
