@@ -20,8 +20,9 @@ end
 
 local null = cjson.null
 
--- OpenResty's lua-cjson has such a metatable, and its `encode` knows it.
-local array_metatable = cjson.array_mt or {}
+-- That of OpenResty's lua-cjson, whose `encode` knows it, where there is one.
+local canonical_json = require("palenca.canonical_json")
+local array_metatable = canonical_json.array_metatable
 
 local function decode(text)
   local ok, value = core.in_c_locale(codec.decode, text)
@@ -100,7 +101,8 @@ local encode_value
 
 local function is_array(value)
   local metatable = getmetatable(value)
-  return metatable ~= nil and (metatable == array_metatable or metatable == cjson.empty_array_mt)
+  return metatable ~= nil and (metatable == array_metatable or metatable == cjson.array_mt
+    or metatable == cjson.empty_array_mt)
 end
 
 -- The length if the table is a list without holes, else nil. An empty one is an object, unless it
@@ -202,6 +204,6 @@ end
 json.null = null
 
 --- Encodes a value as the same bytes wherever that is done; see @{palenca.canonical_json.encode}.
-json.canonical = require("palenca.canonical_json").encode
+json.canonical = canonical_json.encode
 
 return json
