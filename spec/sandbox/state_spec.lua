@@ -71,6 +71,39 @@ describe("the sandbox's state file", function()
     close(api)
   end)
 
+  it("keeps an account's pattern, its length and its warning", function()
+    local function read(api, account_id)
+      local _, account = api:call("GET", "/v1/accounts/" .. account_id)
+      local rows = select(4, api:call("POST", "/v1/accounts/" .. account_id .. "/earnings/search",
+        { start_date = "2020-01-01", end_date = "2030-01-01",
+          options = { items_per_page = 1000 } }))
+      return account.data.warning, rows
+    end
+    local patterns = require("palenca.sandbox.patterns")
+    local api = open { webhook_delay = 0 }
+    local before, count = {}, 0
+    for pattern in pairs(patterns.names) do
+      local id = api:login { platform = "didi", pattern = pattern, warning = "rider_account",
+        days = 300 }.account_id
+      before[id], count = { read(api, id) }, count + 1
+    end
+    -- one whose login has not ended yet
+    api.sandbox.settings.webhook_delay = 60
+    local pending = api:login { platform = "uber", pattern = "new", warning = "id_mismatch" }
+    close(api)
+    now = now + 100
+    api = open { webhook_delay = 0 }
+    assert.is_nil(api.sandbox:next_delivery())
+    for id, expected in pairs(before) do
+      assert.same(expected, { read(api, id) })
+    end
+    assert.equal(8, count)
+    local warning, rows = read(api, pending.account_id)
+    assert.equal("id_mismatch", warning)
+    assert.is_true(select(2, rows:gsub("earning_date", "")) <= 20)
+    close(api)
+  end)
+
   it("goes on with a pending login and a failed delivery", function()
     local api = open()
     api:webhook()

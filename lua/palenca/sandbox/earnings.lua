@@ -2,6 +2,7 @@
 -- @module palenca.sandbox.earnings
 local catalogue = require("palenca.sandbox.catalogue")
 local dates = require("palenca.sandbox.dates")
+local patterns = require("palenca.sandbox.patterns")
 local random = require("palenca.sandbox.random")
 local render = require("palenca.sandbox.render")
 
@@ -15,7 +16,7 @@ local week = { 0.85, 0.9, 0.95, 1.0, 1.15, 1.35, 1.2 }
 local earnings = {}
 earnings.__index = earnings
 
---- Wraps rows, newest first, one a day.
+--- Wraps rows, newest first.
 -- @tparam table rows each `amount`, `currency`, `earning_date`, `cash_amount`, `count_trips`
 -- @treturn earnings the rows, searchable by date; `count` says how many they are
 function earnings.new(rows)
@@ -64,10 +65,15 @@ local function round(hundredths, step)
   return math.max(step, math.floor(hundredths / step + 0.5) * step)
 end
 
-local function make_row(stream, habits, day)
-  local trips = habits.trips * week[dates.weekday(day)] * (0.75 + stream:real() * 0.5)
-  trips = math.max(1, math.floor(trips + 0.5))
-  local fare = habits.country.fare * (0.85 + stream:real() * 0.3)
+-- From 1 - spread to 1 + spread.
+local function vary(stream, spread)
+  return 1 - spread + stream:real() * 2 * spread
+end
+
+local function make_row(stream, habits, day, factor)
+  local trips = habits.trips * week[dates.weekday(day)] * vary(stream, habits.spread.trips)
+  trips = math.max(1, math.floor(trips * factor + 0.5))
+  local fare = habits.country.fare * vary(stream, habits.spread.fare)
   local amount = round(trips * fare * 100, habits.country.step)
   local cash
   if habits.cash_share then
@@ -83,40 +89,40 @@ local function make_row(stream, habits, day)
   }
 end
 
+-- So little that four weeks are never a fifth below the four before by chance alone: a steady
+-- worker is steady in the eyes of a lender.
+local spread = { trips = 0.1, fare = 0.06 }
+
 local function make_habits(stream, platform, country)
   local first_rest = stream:between(1, 4)
   return {
     country = catalogue.countries[country],
-    trips = stream:between(7, 13),
+    trips = stream:between(9, 14),
+    spread = spread,
     cash_share = catalogue.takes_cash[platform] and 0.2 + stream:real() * 0.4 or nil,
     rest = { [first_rest] = true, [stream:between(1, 4)] = true },
   }
 end
 
--- The longest time without work, in days, and how likely one is to begin on a given day.
-local AWAY_MAX = 4
-local AWAY_CHANCE = 0.03
+-- Besides the rest days, a worker is away for some days once in eight weeks, early in a week.
+local AWAY_EVERY, AWAY_DAYS = 56, 2
+-- 1970-01-05, the first Monday.
+local MONDAY = 4
 
--- How many days without work begin on a day. Drawn for each day by itself: a later login must find
--- the days before as they were.
-local function spell(spells, day)
-  local stream = spells:fork(day)
-  return stream:chance(AWAY_CHANCE) and stream:between(1, AWAY_MAX) or 0
+-- The same for every login of an account: a later one must find the days before as they were.
+local function first_away(stream)
+  return MONDAY + 7 * stream:between(0, AWAY_EVERY // 7 - 1) + stream:between(0, 2)
 end
 
--- The days with work, newest first.
-local function worked_days(spells, habits, today, history)
-  local days, lengths = {}, {}
-  for day = today - history - AWAY_MAX, today - 1 do
-    lengths[day] = spell(spells, day)
-  end
+-- The days with a row, newest first; those of a pattern with copies several times.
+local function worked_days(away_from, habits, pattern, today, history)
+  local days = {}
   for day = today - 1, today - history, -1 do
-    local away = habits.rest[dates.weekday(day)]
-    for ago = 0, AWAY_MAX - 1 do
-      away = away or lengths[day - ago] > ago
-    end
-    if not away then
-      days[#days + 1] = day
+    local is_away = (day - away_from) % AWAY_EVERY < AWAY_DAYS
+    if not is_away and not habits.rest[dates.weekday(day)] and pattern.works(day) then
+      for _ = 1, pattern.copies do
+        days[#days + 1] = day
+      end
     end
   end
   return days
@@ -133,19 +139,22 @@ function earnings.days(platform, history)
   return catalogue.history_days[platform] or catalogue.default_history_days
 end
 
---- Makes up the earnings of an account: a weekly rhythm with rest days, and now and then some
--- days without work. Equal arguments give equal rows, and a later login gives equal rows for the
--- days that both cover.
--- @tparam string account_id what the chance is drawn from
--- @tparam string platform a platform code
--- @tparam string country a country code
+--- Makes up the earnings of an account: a weekly rhythm with rest days, now and then some days
+-- without work, and what the account's pattern makes of it. Equal arguments give equal rows, and a
+-- later login gives equal rows for the days that both cover.
+-- @tparam table account `account_id`, which chance is drawn from, `platform`, `country`, `pattern`
+-- (nil: the default one), `created` (Unix time of its first login)
 -- @tparam integer today the day of the login, which has no row yet: it is not over
 -- @tparam integer history how many days before it may have a row
 -- @treturn earnings the rows
-function earnings.generate(account_id, platform, country, today, history)
-  local habits = make_habits(random.new(account_id, "habits"), platform, country)
-  local stream = random.new(account_id, "days")
-  local days = worked_days(random.new(account_id, "spells"), habits, today, history)
+function earnings.generate(account, today, history)
+  local id = account.account_id
+  local habits = make_habits(random.new(id, "habits"), account.platform, account.country)
+  local pattern = patterns.of(account.pattern, {
+    account_id = id, first = dates.day_of(account.created), history = history,
+  })
+  local stream = random.new(id, "days")
+  local days = worked_days(first_away(random.new(id, "away")), habits, pattern, today, history)
   -- a page shows few of them, so that each is made when it is asked for
   return setmetatable({
     count = #days,
@@ -153,7 +162,11 @@ function earnings.generate(account_id, platform, country, today, history)
     made = {},
     texts = {},
     make = function(day)
-      return make_row(stream:fork(day), habits, day)
+      local row = make_row(stream:fork(day), habits, day, pattern.factor(day))
+      if pattern.is_unknown(day) then
+        row.amount, row.cash_amount = nil, nil
+      end
+      return row
     end,
   }, earnings)
 end
@@ -169,10 +182,12 @@ local tutorial_start = {
 -- @treturn earnings the rows, the same for every seed
 function earnings.tutorial()
   local stream = random.new("tutorial", "earnings")
-  local habits = { country = catalogue.countries.mx, trips = 8 }
+  local habits = {
+    country = catalogue.countries.mx, trips = 8, spread = { trips = 0.25, fare = 0.15 },
+  }
   local rows = {}
   for day = dates.parse("2025-03-14"), dates.parse("2024-09-01"), -1 do
-    local row = make_row(stream, habits, day)
+    local row = make_row(stream, habits, day, 1)
     local known = tutorial_start[#rows + 1]
     if known then
       row.amount, row.count_trips = known.amount, known.count_trips

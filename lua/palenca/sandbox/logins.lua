@@ -2,6 +2,7 @@
 -- @module palenca.sandbox.logins
 local catalogue = require("palenca.sandbox.catalogue")
 local dates = require("palenca.sandbox.dates")
+local patterns = require("palenca.sandbox.patterns")
 local reply = require("palenca.sandbox.reply")
 local render = require("palenca.sandbox.render")
 local validate = require("palenca.sandbox.validate")
@@ -11,6 +12,13 @@ local logins = {}
 -- So long a worker has to type the code.
 local CODE_LIFETIME = 600
 
+--- What a login may say of the account's earnings and of how it was connected.
+logins.details = {
+  { name = "days", check = validate.history(catalogue.history_max) },
+  { name = "pattern", check = validate.one_of_few(patterns.names) },
+  { name = "warning", check = validate.one_of_few(catalogue.warnings) },
+}
+
 local fields = {
   { name = "platform", check = validate.one_of(catalogue.platforms, "platform") },
   { name = "identifier", check = validate.string },
@@ -18,7 +26,7 @@ local fields = {
   { name = "user_id", check = validate.uuid },
   { name = "widget_id", check = validate.uuid },
   { name = "country", check = validate.one_of(catalogue.countries, "country") },
-  { name = "days", check = validate.history(catalogue.history_max) },
+  table.unpack(logins.details),
 }
 
 local identifier_types = { phone = true, email = true, gov_id = true }
@@ -53,13 +61,13 @@ local function read_identifier(identifier)
   return nil, case
 end
 
-local function outcome_of(case)
+local function outcome_of(case, warning)
   if case == "incomplete" then
     return { status = "incomplete" }
   elseif catalogue.errors[case] or catalogue.code_cases[case] then
     return { status = "error", status_details = case }
   end
-  return { status = "success", warning = catalogue.warnings[case] and case or nil }
+  return { status = "success", warning = warning or catalogue.warnings[case] and case or nil }
 end
 
 -- The user, nil if there is none with that id; and whether they are new.
@@ -211,6 +219,7 @@ local function connect(sandbox, user, platform, given, outcome, source)
   local store = sandbox.store
   local account = find_account(store, user, platform, given)
   account.history = given.days or account.history or sandbox.history
+  account.pattern = given.pattern or account.pattern
   account.status, account.status_details = "pending", "pending_for_data"
   account.country = given.country or account.country
   store:save("account", account)
@@ -270,11 +279,15 @@ local function start(sandbox, given, source)
     return nil, reply.failure(422, "bad_request",
       "a platform, or an identifier that names one, is required")
   end
+  local outcome = outcome_of(case, given.warning)
+  if given.warning and outcome.status ~= "success" then
+    return nil, reply.failure(422, "bad_request",
+      "a login that ends as " .. case .. " leaves no warning", "warning")
+  end
   local user, is_new = find_user(sandbox.store, given)
   if not user then
     return nil, reply.not_found("user")
   end
-  local outcome = outcome_of(case)
   local login = connect(sandbox, user, platform, given, outcome, source)
   local started = { login = login, user_created = is_new }
   if asks_for_code(given, case, source) then

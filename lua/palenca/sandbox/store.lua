@@ -342,8 +342,8 @@ function store:earnings_of(account)
     elseif account.history == "tutorial" then
       return earnings.tutorial()
     end
-    return earnings.generate(account.account_id, account.platform, account.country,
-      dates.day_of(account.connected), earnings.days(account.platform, account.history))
+    return earnings.generate(account, dates.day_of(account.connected),
+      earnings.days(account.platform, account.history))
   end)
 end
 

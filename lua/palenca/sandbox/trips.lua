@@ -94,7 +94,7 @@ local function collect(account, rows, first, last)
   local found, position = {}, 0
   for _, row in ipairs(rows) do
     local count = row.amount and row.count_trips or 0
-    if position + count >= first and position < last then
+    if count > 0 and position + count >= first and position < last then
       for at, trip in ipairs(trips_of(account, row)) do
         if position + at >= first and position + at <= last then
           found[#found + 1] = trip

@@ -143,6 +143,19 @@ function validate.one_of(known, what)
   end
 end
 
+--- Makes a check for one of a few words, whose message lists them.
+-- @tparam table known the words, as keys
+-- @treturn function the check
+function validate.one_of_few(known)
+  local message = "must be one of " .. table.concat(checks.words(known), ", ")
+  return function(value)
+    if type(value) ~= "string" or not known[value] then
+      return fault("type_error.enum", message)
+    end
+    return nil, value
+  end
+end
+
 --- Makes a check for a list.
 -- @tparam function check the check of one item
 -- @treturn function the check
