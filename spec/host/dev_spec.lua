@@ -2,6 +2,7 @@
 local uv = require("luv")
 local helper = require("spec.host.helper")
 local http = require("spec.support.http")
+local labels = require("palenca.income.labels")
 local process = require("spec.support.process")
 
 describe("palenca dev", function()
@@ -40,7 +41,7 @@ describe("palenca dev", function()
     return nil
   end
 
-  it("shows both events and the monthly table of one login", function()
+  it("shows both events of one login, its income, and that it is approved and why", function()
     local started = start("examples/income.lua", { "--login", "uber", "--once" })
     assert.are.equal(0, started:wait_exit(), started.stderr)
     assert.truthy(started.stderr:find("event %d+ +login%.created +uber account %S+  no handler"),
@@ -48,17 +49,15 @@ describe("palenca dev", function()
     assert.truthy(started.stderr:find("event %d+ +login%.success +uber account %S+  done in"),
       started.stderr)
     assert.truthy(started.stdout:find(" on uber\n", 1, true), started.stdout)
-    local months = 0
-    for _ in started.stdout:gmatch("\n%d%d%d%d%-%d%d[ *]") do
-      months = months + 1
+    for _, figure in ipairs(labels.figures) do
+      assert.truthy(started.stdout:find("\n" .. figure.en[1] .. "  ", 1, true), figure.en[1])
     end
-    -- the last twelve months, from the first of a month; on a first of a month they have just ended
-    assert.is_true(months == 12 or months == 13, started.stdout)
-    assert.truthy(started.stdout:find("\ntotal +%d+ +%d+ +%S+ +%d+%.%d%d\n"), started.stdout)
-    for _, word in ipairs({ "average month", "consistency", "last day", "verifiable",
-      "largest instalment" }) do
-      assert.truthy(started.stdout:find("\n" .. word .. " +%S"), word)
-    end
+    assert.truthy(started.stdout:find("\nMonthly income +%d+%.%d%d  "), started.stdout)
+    local months = select(2, started.stdout:match("\nMonths\n[^\n]+(.-)\n\n"):gsub(
+      "\n%d%d%d%d%-%d%d%-%d%d  ", ""))
+    assert.is_true(months == 24 or months == 25, started.stdout)
+    assert.truthy(started.stdout:find("\nInstallment of 3000.00: approve\n"
+      .. "Approve: every condition of rule ", 1, true), started.stdout)
   end)
 
   it("makes histories of the length of --history", function()
@@ -103,6 +102,51 @@ describe("palenca dev", function()
     end
   end)
 
+  it("plays logins with a pattern, a warning and a length of their own", function()
+    local path = script([[
+      local palenca = require "palenca"
+      local client = palenca.new()
+      palenca.on("login.success", function(event)
+        local account = assert(client.accounts:get(event.account_id))
+        local rows, report = client.accounts:earnings(event.account_id, {
+          start_date = "2000-01-01", end_date = "2100-01-01" }):all()
+        assert(report.complete)
+        print(account.platform, account.identifier, account.warning, #rows <= 20,
+          rows[1].earning_date == rows[2].earning_date)
+      end)
+    ]])
+    local started = start(path, { "--once", "--login", "uber,pattern=new", "--login",
+      "rappi+success@palenca-tests.com,warning=id_mismatch,days=20", "--login",
+      "didi,days=typical,pattern=duplicate_rows,warning=fleet_account" })
+    assert.are.equal(0, started:wait_exit(), started.stderr)
+    for _, line in ipairs({ "uber\tnil\tnil\ttrue\tfalse",
+      "rappi\trappi+success@palenca-tests.com\tid_mismatch\ttrue\tfalse",
+      "didi\tnil\tfleet_account\tfalse\ttrue" }) do
+      assert.truthy(started.stdout:find(line .. "\n", 1, true), started.stdout)
+    end
+  end)
+
+  it("rejects a login that is not as it should be, and lists what there is", function()
+    local patterns = "declining, duplicate_rows, irregular, new, nulls, seasonal, steady, stopped"
+    local warnings = "fleet_account, id_mismatch, incomplete_profile_data, rider_account"
+    for text, problem in pairs({
+      ["uber,pattern=odd"] = "--login: pattern must be one of " .. patterns,
+      ["uber,warning=banned"] = "--login: warning must be one of " .. warnings,
+      ["uber,days=1101"] = "--login: days must be at most 1100",
+      ["uber,country=mx"] = "--login: country is not known",
+      ["uber,steady"] = "--login: 'steady' is not NAME=VALUE",
+      [",pattern=new"] = "--login: ',pattern=new' names no platform",
+    }) do
+      local started = start(script(""), { "--login", text })
+      assert.are.equal(2, started:wait_exit(), text)
+      assert.truthy(started.stderr:find(problem, 1, true), started.stderr)
+    end
+    local _, help = process.run(process.program(), { "dev", "--help" })
+    help = help:gsub("%s+", " ")
+    assert.truthy(help:find(patterns, 1, true), help)
+    assert.truthy(help:find(warnings, 1, true), help)
+  end)
+
   it("exits with 1 if a handler fails", function()
     local started = start(script([[
       require "palenca".on("login.success", function() error "my reason" end)
@@ -114,7 +158,7 @@ describe("palenca dev", function()
 
   local refusals = {
     { "an unknown platform", "", { "--login", "nowhere", "--once" },
-      "the login 'nowhere' was refused" },
+      "the login 'nowhere' was rejected" },
     { "a script that does not load", "local x = = 1", {}, "mine.lua:1: unexpected symbol" },
     { "a script that raises", "\nerror 'oh'", {}, "mine.lua:2: oh" },
   }

@@ -4,7 +4,9 @@ local client = require("palenca.client")
 local failure = require("palenca.failure")
 local host = require("palenca.host")
 local http = require("palenca.http")
+local login = require("palenca.cli.login")
 local options = require("palenca.cli.options")
+local patterns = require("palenca.sandbox.patterns")
 local receiving = require("palenca.cli.receiving")
 local report = require("palenca.report")
 local sandbox = require("palenca.cli.sandbox")
@@ -32,22 +34,24 @@ function dev.define(command)
   sandbox.define_common(command, 0)
   local db = command:option("--db", "Keep the events in this file. Default: a temporary one.")
     :argname("FILE"):convert(options.file)
-  command:option("--login", "Simulate a login as soon as all is ready: a platform, such as uber, "
-    .. "or a test identifier, such as rappi+incomplete@palenca-tests.com. May be repeated.")
-    :argname("WHO"):count("*")
+  command:option("--login", "Simulate a login as soon as all is ready: WHO[,NAME=VALUE…]. WHO is "
+    .. "a platform, such as uber, or a test identifier, such as "
+    .. "rappi+incomplete@palenca-tests.com; NAME is pattern (" .. login.patterns() .. "; default "
+    .. patterns.default .. "), warning (" .. login.warnings() .. ") or days (instead of "
+    .. "--history). Such as uber,pattern=declining. May be repeated.")
+    :argname("LOGIN"):convert(login.parse):count("*")
   -- a database that is kept may hold events that nobody waits for
   command:mutex(db, command:flag("--once", "Exit when the events of the simulated logins are "
     .. "handled; status 1 if a handler failed. Wants --login."))
   options.add_json(command)
 end
 
-local function login(url, who)
-  local body = who:find("@", 1, true) and { identifier = who } or { platform = who }
-  local response, err = http({ url = url .. "/sandbox/logins", json = body })
+local function simulate(url, given)
+  local response, err = http({ url = url .. "/sandbox/logins", json = given })
   if not response then
     failure("the login could not be simulated: %s", tostring(err))
   elseif response.status ~= 201 then
-    failure("the login '%s' was refused: %s", who, response.body)
+    failure("the login '%s' was rejected: %s", given.identifier or given.platform, response.body)
   end
 end
 
@@ -110,8 +114,8 @@ end
 local function play(given, url, api_key, running)
   create_webhook(url, api_key, running.url)
   say_what_to_do(given, url, api_key, running)
-  for _, who in ipairs(given.login) do
-    login(url, who)
+  for _, one in ipairs(given.login) do
+    simulate(url, one)
   end
 end
 

@@ -2,6 +2,7 @@
 -- @module palenca.cli.fault
 local check = require("palenca.check")
 local faults = require("palenca.sandbox.faults")
+local named_values = require("palenca.cli.named_values")
 
 local fault = {}
 
@@ -21,12 +22,9 @@ function fault.parse(text)
     return nil, string.format("--fault: '%s' is none of the kinds %s", text, fault.kinds())
   end
   local given = { kind = kind }
-  for part in rest:gmatch("[^,]+") do
-    local name, value = part:match("^([%l_]+)=(.+)$")
-    if not name then
-      return nil, string.format("--fault: '%s' is not NAME=VALUE", part)
-    end
-    given[name] = math.tointeger(tonumber(value)) or tonumber(value) or value
+  local problem = named_values("--fault", rest, given)
+  if problem then
+    return nil, problem
   end
   local read, wrong = faults.read(given)
   if not read then
