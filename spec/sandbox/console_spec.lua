@@ -1,5 +1,7 @@
 --- What the console and the widget page read: answers without a key, and the pages themselves.
 local helper = require("spec.sandbox.helper")
+local income = require("palenca.income")
+local json = require("palenca.json")
 
 local NO_KEY = { host = "127.0.0.1:8400", ["content-type"] = "application/json" }
 
@@ -104,11 +106,90 @@ describe("the console's answers", function()
       cents = cents + math.floor(row.amount * 100 + 0.5)
     end
     for _, month in ipairs(data.income.months) do
-      months = months + math.floor(tonumber(month.amount) * 100 + 0.5)
+      months = months + month.total_minor
     end
     assert.is_true(cents > 0)
-    assert.equal(cents, math.floor(tonumber(data.income.total) * 100 + 0.5))
     assert.equal(cents, months)
+  end)
+
+  local function panel_of(body)
+    local login = api:login(body)
+    local status, _, _, text = api:call("GET", "/sandbox/logins/" .. login.login_id, nil,
+      helper.JSON)
+    assert.equal(200, status)
+    return json.decode(text).data, text, login
+  end
+
+  it("show the income as the module computes it, to the byte, as of yesterday", function()
+    for _, body in ipairs {
+      { platform = "uber" }, { platform = "rappi", pattern = "declining" },
+      { platform = "didi", pattern = "nulls", warning = "fleet_account" },
+      { platform = "uber", days = 0 },
+    } do
+      local data, text, login = panel_of(body)
+      local expected = income.analyze(income.merge { {
+        rows = data.earnings, report = { complete = true, rows = #data.earnings },
+        account = login.account_id, platform = body.platform, warning = body.warning,
+      } }, { as_of = "2025-06-19" })
+      local verdict = income.decide(expected, { version = "default" }, { installment = 0 })
+      for name, value in pairs { income = expected, verdict = verdict } do
+        local written = ('"%s":%s'):format(name, json.canonical(value))
+        assert.truthy(text:find(written, 1, true), text)
+      end
+      assert.same(verdict:explain("en"), data.explanation)
+      assert.equal(body.pattern, data.pattern)
+    end
+  end)
+
+  it("show each figure with the words of the module's table", function()
+    for _, pattern in ipairs { "steady", "nulls", "new" } do
+      local data = panel_of { platform = "didi", pattern = pattern }
+      local lines = {}
+      for line in income.table(data.income):match("^(.-)\n\n"):gmatch("[^\n]+") do
+        lines[#lines + 1] = line:gsub(" +", " ")
+      end
+      assert.equal("Currency mxn", table.remove(lines, 1))
+      assert.equal(#lines, #data.figures)
+      for at, figure in ipairs(data.figures) do
+        assert.equal(lines[at], ("%s %s %s"):format(figure.label, figure.text or "-", figure.note))
+      end
+    end
+  end)
+
+  it("leave a row of today out of the income", function()
+    local login = api:login { platform = "uber" }
+    local target = "/sandbox/logins/" .. login.login_id
+    local before = get(target)
+    api:call("POST", "/sandbox/faults", { kind = "earning_added", times = 3 }, helper.JSON)
+    for _ = 1, 3 do
+      api:call("POST", "/v1/accounts/" .. login.account_id .. "/earnings/search",
+        { start_date = "2025-01-01", end_date = "2025-06-30" })
+    end
+    local after = get(target)
+    assert.is_true(after.earnings[1].earning_date >= "2025-06-20")
+    assert.same({}, after.income.problems)
+    assert.equal(before.verdict.outcome, after.verdict.outcome)
+  end)
+
+  it("show the verdict of a later day once time has passed", function()
+    local login = api:login { platform = "uber" }
+    local target = "/sandbox/logins/" .. login.login_id
+    assert.equal("approve", get(target).verdict.outcome)
+    api:call("POST", "/sandbox/clock", { advance = 40 * 86400 }, helper.JSON)
+    local data = get(target)
+    assert.equal("2025-07-29", data.income.as_of)
+    assert.equal("decline", data.verdict.outcome)
+    assert.equal("no_recent_income", data.verdict.reasons[1].code)
+  end)
+
+  it("name patterns, warnings and words in the overview", function()
+    local data = get("/sandbox/overview")
+    assert.same({ "declining", "duplicate_rows", "irregular", "new", "nulls", "seasonal", "steady",
+      "stopped" }, data.patterns)
+    assert.equal("steady", data.default_pattern)
+    assert.same({ "fleet_account", "id_mismatch", "incomplete_profile_data", "rider_account" },
+      data.warnings)
+    assert.equal("Full weeks", data.income_words.weeks)
   end)
 
   it("show a login that failed with an account and nothing earned", function()
@@ -117,7 +198,9 @@ describe("the console's answers", function()
     assert.equal("error", data.account.status)
     assert.is_nil(data.profile)
     assert.same({}, data.earnings)
-    assert.is_nil(data.income)
+    for _, name in ipairs { "income", "verdict", "explanation", "figures" } do
+      assert.is_nil(data[name])
+    end
   end)
 
   it("list the deliveries by webhook and by login", function()

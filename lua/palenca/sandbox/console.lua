@@ -4,9 +4,10 @@ local accounts = require("palenca.sandbox.accounts")
 local catalogue = require("palenca.sandbox.catalogue")
 local check = require("palenca.check")
 local dates = require("palenca.sandbox.dates")
-local income = require("palenca.income")
+local income_panel = require("palenca.sandbox.income_panel")
 local logins = require("palenca.sandbox.logins")
 local paging = require("palenca.sandbox.paging")
+local patterns = require("palenca.sandbox.patterns")
 local platforms = require("palenca.sandbox.platforms")
 local render = require("palenca.sandbox.render")
 local reply = require("palenca.sandbox.reply")
@@ -25,11 +26,6 @@ local delivery_shape = render.shape(delivery_names)
 local full_delivery_shape = render.shape { "request", "tries", table.unpack(delivery_names) }
 local try_shape = render.shape { "at", "ms", "status", "error", "body" }
 local sent_shape = render.shape { "method", "url", "headers", "body" }
-local income_shape = render.shape {
-  "currency", "total", "average_month", "lowest_month", "consistency", "active_months",
-  "verifiable", "max_instalment", "trips", "cash_share", "months",
-}
-local month_shape = render.shape { "month", "amount", "trips", "days" }
 
 local function magic_cases()
   local cases = { "success", "incomplete" }
@@ -82,6 +78,10 @@ local function overview(sandbox)
     countries = list_of(platforms.countries(), plain),
     actions = render.array(check.words(catalogue.actions)),
     magic_cases = render.array(magic_cases()),
+    patterns = render.array(check.words(patterns.names)),
+    default_pattern = patterns.default,
+    warnings = render.array(check.words(catalogue.warnings)),
+    income_words = income_panel.words,
   }
 end
 
@@ -151,33 +151,6 @@ local function list_deliveries(sandbox, request)
     end)
 end
 
-local function month_of(month)
-  return month_shape {
-    month = month.month, amount = month.total, trips = month.trips, days = month.days,
-  }
-end
-
--- nil where the rows are in several currencies or there are none.
-local function income_of(rows)
-  local summary = income.summarize(rows)
-  if not summary.currency then
-    return nil
-  end
-  return income_shape {
-    currency = summary.currency,
-    total = summary.total,
-    average_month = summary.average_month,
-    lowest_month = summary.lowest_month and summary.lowest_month.total,
-    consistency = summary.consistency,
-    active_months = summary.active_months,
-    verifiable = summary.verifiable,
-    max_instalment = summary.max_installment,
-    trips = summary.trips,
-    cash_share = summary.cash_share,
-    months = list_of(summary.months, month_of),
-  }
-end
-
 local function deliveries_of(sandbox, login)
   local list = {}
   for delivery in sandbox.store.delivery:newest() do
@@ -195,12 +168,17 @@ local function get_login(sandbox, request)
   end
   local account = sandbox.store.account:get(login.account_id)
   local earned = sandbox.store:earnings_of(account)
+  local panel = income_panel.of(account, earned:rows(), sandbox.clock())
   return reply.success {
     login = logins.render(sandbox, login),
     account = accounts.render(sandbox.store, account, true),
+    pattern = account.pattern,
     profile = account.connected and accounts.render_profile(sandbox.store, account),
     earnings = render.raw("[" .. earned:json(1, earned.count) .. "]"),
-    income = income_of(earned:rows()),
+    income = panel.income,
+    verdict = panel.verdict,
+    explanation = panel.explanation,
+    figures = panel.figures,
     deliveries = deliveries_of(sandbox, login),
   }
 end

@@ -1,6 +1,7 @@
-// The views of logins: all of them with filters, and one with its profile, earnings and income.
+// The views of logins: all of them with filters, and one with its profile and earnings.
 import { ask, el } from "/assets/dom.js";
 import { chart } from "/assets/console_chart.js";
+import { incomeCard } from "/assets/console_income.js";
 import { badge, card, cell, crumb, facts, field, growing, lines, masked, moment, money, number,
   refill, refresher, short, shown, table, time } from "/assets/console_parts.js";
 import { deliveryHeads, deliveryRow } from "/assets/console_deliveries.js";
@@ -46,7 +47,7 @@ export const logins = {
   },
 };
 
-function stateCard(context, { login, account }) {
+function stateCard(context, { login, account, pattern }) {
   const ends = login.next_step ? "waits for the code"
     : login.settles_in > 0 ? `until ${moment(login.settles_in)}` : null;
   return card(null, facts([
@@ -54,6 +55,7 @@ function stateCard(context, { login, account }) {
       ends ? ` ${ends}` : null)],
     ["Details", login.status_details],
     ["Warning", login.warning],
+    ["Pattern", pattern],
     ["Your id", login.external_id],
     ["Country", login.country?.toUpperCase()],
     ["Began", time(login.created_at)],
@@ -94,35 +96,6 @@ function profileCard(context, login, whole) {
       `client.accounts:profile("${login.account_id}")`));
 }
 
-function fact(label, testid, value, text) {
-  return el("div", null, el("dt", null, label), el("dd", { class: "big", "data-testid": testid,
-    "data-value": value === null || value === undefined ? "" : String(value) }, text));
-}
-
-function incomeCard(income) {
-  if (!income) return card("Income", el("p", { class: "empty" }, "No earnings in one currency."));
-  return card("Income",
-    el("dl", { class: "facts", "data-testid": "income" },
-      fact("Average month", "income-average", income.average_month,
-        money(income.average_month, income.currency)),
-      fact("Lowest month", "income-lowest", income.lowest_month,
-        money(income.lowest_month, income.currency)),
-      fact("In all", "income-total", income.total, money(income.total, income.currency)),
-      fact("Verifiable", "income-verifiable", income.verifiable, income.verifiable ? "yes" : "no"),
-      fact("Months with earnings", "income-months", income.active_months,
-        shown(income.active_months)),
-      fact("Consistency", "income-consistency", income.consistency,
-        income.consistency === null ? "—" : `${income.consistency} %`),
-      fact("Cash", "income-cash", income.cash_share,
-        income.cash_share === null ? "unknown" : `${income.cash_share} %`)),
-    el("br"),
-    table(["Month", "#Amount", "#Days", "#Trips"], income.months.map((month) => el("tr",
-      { "data-testid": "month-row", "data-month": month.month, "data-amount": month.amount },
-      cell(month.month), number(money(month.amount, income.currency)),
-      number(shown(month.days)), number(shown(month.trips)))), "",
-    income.months.length > 13 ? "tall" : null));
-}
-
 function earningsRow(earning) {
   return el("tr", { "data-testid": "earnings-row", "data-date": earning.earning_date,
     "data-amount": earning.amount === null ? "" : earning.amount.toFixed(2) },
@@ -131,13 +104,14 @@ function earningsRow(earning) {
   number(shown(earning.count_trips)));
 }
 
-function earningsCard(context, login, rows) {
+function earningsCard(context, { login, earnings: rows, income, figures }) {
   if (rows.length === 0) return card("Earnings", el("p", { class: "empty" }, "No earnings."));
   const [start, end] = [rows.at(-1).earning_date, rows[0].earning_date];
   const path = `/v1/accounts/${login.account_id}/earnings/search`;
   const body = JSON.stringify({ start_date: start, end_date: end,
     options: { page: 1, items_per_page: 100 } });
-  return card("Earnings", chart(rows), el("br"),
+  return card("Earnings", chart({ rows, income, figures, words: context.overview.income_words }),
+    el("br"),
     el("div", { "data-testid": "earnings-table" },
       table(["Day", "#Amount", "#Cash", "#Trips"], rows.map(earningsRow), "", "tall")),
     lines(context.overview, "POST", path, `client.accounts:earnings("${login.account_id}", `
@@ -164,10 +138,10 @@ export const login = {
         stateCard(context, found));
       refill(sent, card("Deliveries", table(deliveryHeads, found.deliveries.map(deliveryRow),
         "No webhook was told of this login.")));
-      const now = JSON.stringify([found.profile, found.earnings]);
+      const now = JSON.stringify([found.profile, found.earnings, found.income]);
       if (now !== drawn) {
-        refill(data, incomeCard(found.income), earningsCard(context, found.login, found.earnings),
-          profileCard(context, found.login, found.profile));
+        refill(data, incomeCard(found, context.overview.income_words),
+          earningsCard(context, found), profileCard(context, found.login, found.profile));
       }
       drawn = now;
       if (!page.hasChildNodes()) page.append(state, data, sent);

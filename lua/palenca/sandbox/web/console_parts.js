@@ -42,7 +42,7 @@ export function shown(value) {
 const tones = {
   success: "good", delivered: "good", pending: "wait", queued: "wait", sending: "wait",
   waiting: "wait", incomplete: "warn", cancelled: "quiet", lost: "bad", error: "bad",
-  failed: "bad",
+  failed: "bad", approve: "good", refer: "warn", decline: "bad", undecidable: "wait",
 };
 
 export function badge(word) {

@@ -75,6 +75,9 @@ function daysOf(text) {
 
 function simulate(overview) {
   const platforms = overview.platforms.map((one) => one.code);
+  const cases = overview.magic_cases.filter((one) => !overview.warnings.includes(one));
+  const patterns = [overview.default_pattern,
+    ...overview.patterns.filter((one) => one !== overview.default_pattern)];
   const form = el("form", {
     novalidate: true,
     async onsubmit(event) {
@@ -84,6 +87,8 @@ function simulate(overview) {
         identifier: `${given.get("platform")}+${given.get("case")}@palenca-tests.com`,
         external_id: given.get("external_id") || undefined,
         days: daysOf(given.get("days").trim()),
+        pattern: given.get("pattern"),
+        warning: given.get("warning") || undefined,
       });
       complain(form, answer);
       if (answer.ok) location.hash = `#/logins/${answer.data.login_id}`;
@@ -91,7 +96,9 @@ function simulate(overview) {
   },
   el("div", { class: "fields" },
     field("Platform", choose("platform", platforms)),
-    field("Ends as", choose("case", overview.magic_cases)),
+    field("Ends as", choose("case", cases)),
+    field("Pattern of earnings", choose("pattern", patterns)),
+    field("Warning", choose("warning", overview.warnings, "none")),
     field("Your id of the worker", el("input", { name: "external_id", autocomplete: "off" })),
     field("Days of earnings", el("input", { name: "days", autocomplete: "off",
       placeholder: String(overview.history), "data-testid": "simulate-days" }),

@@ -1,0 +1,61 @@
+// The income card of a login: what a lender would decide and why, the figures, weeks and months.
+// The words on figures are those of palenca.income, sent along with them.
+import { el } from "/assets/dom.js";
+import { badge, card, cell, money, number, table } from "/assets/console_parts.js";
+
+function outcome({ verdict, explanation }) {
+  return el("div", { class: "outcome", "data-testid": "verdict", "data-outcome": verdict.outcome },
+    el("p", null, badge(verdict.outcome), " ",
+      el("span", { "data-testid": "for-analyst" }, explanation.analyst)),
+    el("p", { class: "quiet" }, "To the worker: ",
+      el("span", { "data-testid": "for-worker" }, explanation.worker)),
+    verdict.reasons.length > 0 ? el("p", { class: "codes" }, verdict.reasons.map(({ code }) =>
+      el("code", { "data-testid": "reason", "data-code": code }, code))) : null);
+}
+
+function figure({ field, kind, label, text, note }, currency) {
+  return el("div", null, el("dt", null, label),
+    el("dd", { class: "figure-value", "data-testid": `income-${field}`, "data-value": text ?? "" },
+      kind === "money" ? money(text, currency) : text ?? "—"),
+    el("dd", { class: "note" }, note));
+}
+
+function spanRow(span, testid, currency, hasUnknown) {
+  const isPartial = span.full === false;
+  return el("tr", { "data-testid": testid, "data-from": span.from, "data-to": span.to,
+    "data-total": span.total ?? "", "data-partial": String(isPartial) },
+  cell(span.from), cell(span.to, isPartial ? "*" : null), number(String(span.active_days)),
+  hasUnknown ? number(String(span.unknown_days)) : null, number(money(span.total, currency)));
+}
+
+// The newest one first, as in the table of the earnings.
+function spans(title, list, testid, words, currency) {
+  if (list.length === 0) return null;
+  const hasUnknown = list.some((span) => span.unknown_days > 0);
+  const heads = [words.from, words.to, `#${words.days}`,
+    ...(hasUnknown ? [`#${words.unknown}`] : []), `#${words.total}`];
+  const rows = list.map((span) => spanRow(span, testid, currency, hasUnknown)).reverse();
+  return el("section", { class: "spans" }, el("h3", null, title),
+    table(heads, rows, "", rows.length > 13 ? "tall" : null),
+    list.some((span) => span.full === false) ? el("p", { class: "quiet" }, words.partial) : null);
+}
+
+function problems(income, words) {
+  const codes = income.problems.map((code) => el("code", { "data-testid": "problem" }, code));
+  const copies = income.identical_rows > 0 ? el("p", { class: "codes" }, el("code",
+    { "data-testid": "identical-rows", "data-value": String(income.identical_rows) },
+    `identical_rows ${income.identical_rows}`)) : null;
+  return [codes.length > 0 ? el("p", { class: "codes" }, `${words.problems}: `, codes) : null,
+    copies];
+}
+
+export function incomeCard(found, words) {
+  const { income, figures } = found;
+  if (!income) return card("Income", el("p", { class: "empty" }, "No earnings."));
+  return card("Income", outcome(found), problems(income, words),
+    el("dl", { class: "facts figures", "data-testid": "income" },
+      figures.map((one) => figure(one, income.currency))),
+    el("div", { class: "two" },
+      spans(words.weeks, income.weeks, "week-row", words, income.currency),
+      spans(words.months, income.months, "month-row", words, income.currency)));
+}
