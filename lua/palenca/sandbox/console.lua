@@ -172,7 +172,7 @@ local function get_login(sandbox, request)
   return reply.success {
     login = logins.render(sandbox, login),
     account = accounts.render(sandbox.store, account, true),
-    pattern = account.pattern,
+    pattern = account.history ~= "tutorial" and (account.pattern or patterns.default) or nil,
     profile = account.connected and accounts.render_profile(sandbox.store, account),
     earnings = render.raw("[" .. earned:json(1, earned.count) .. "]"),
     income = panel.income,
