@@ -203,7 +203,12 @@ end
 --- Stands for null inside a table that is encoded.
 json.null = null
 
---- Encodes a value as the same bytes wherever that is done; see @{palenca.canonical_json.encode}.
+--- Encodes a value as the same bytes wherever that is done, on every Lua and under every locale:
+-- names sorted by their bytes, no blanks, numbers and strings as in RFC 8785. It raises where
+-- @{encode} does.
+-- @function canonical
+-- @param value a string, number, boolean, table or nil (as null)
+-- @treturn string the JSON text
 json.canonical = canonical_json.encode
 
 return json

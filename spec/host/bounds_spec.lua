@@ -171,7 +171,8 @@ describe("a script that", function()
       end)
     ]])
     -- A worker that has too little of a processor for 2 s is replaced by another, which keeps none.
-    local count, replaced = 0, nil
+    local count = 0
+    local replaced
     repeat
       count = count + 1
       local before = #served.stderr

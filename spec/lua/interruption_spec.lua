@@ -275,7 +275,7 @@ describe("a pager", function()
       assert.is_nil(problem:find("an item", 1, true))
     end
     assert.is_false(pcall(table.concat, pager))
-    assert.is_false(pcall(income.summarize, pager))
+    assert.is_false(pcall(income.analyze, pager, { as_of = "2026-03-31" }))
     assert.same({}, server.asked)
   end)
 
