@@ -101,11 +101,11 @@ local function can_protect()
 end
 
 -- As pcall, where it can be.
-local function try(page)
+local function try(page, ...)
   if can_protect() then
-    return pcall(page)
+    return pcall(page, ...)
   end
-  return true, page()
+  return true, page(...)
 end
 
 local function has_reader(self)
@@ -138,6 +138,14 @@ local function resume_reading(self)
   end
 end
 
+-- An error may be raised anywhere, by a hook: who reads is noted inside of what is protected only.
+local function page_of(self)
+  self.by.reader = running()
+  local rows, err = self.reading.page()
+  self.by.reader = nil
+  return rows, err
+end
+
 local function read_page(self)
   if is_being_read(self) then
     error("this pager is being read by another coroutine; make one for each", 3)
@@ -145,10 +153,9 @@ local function read_page(self)
     resume_reading(self)
   end
   self.reading = self.reading or reading.begin(self)
-  self.by.reader = running()
   self.is_protected = can_protect()
   self.is_reading = true
-  local ok, rows, err = try(self.reading.page)
+  local ok, rows, err = try(page_of, self)
   if not ok then
     self.by.reader = nil
     error(rows, 0)

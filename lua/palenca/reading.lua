@@ -204,6 +204,10 @@ local function counted(self)
       asked = page
       page = paging:next()
     end
+    -- an error that a hook raised may have come between the two
+    if asked < expected and not paging:complete() then
+      asked = expected
+    end
     for number = expected, asked do
       calls[number] = calls[number] or submit(self, number)
     end

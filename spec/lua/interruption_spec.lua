@@ -114,6 +114,34 @@ for name, search in pairs(searches) do
       end
     end)
 
+    -- Lua's own hooks do it, such as the one that bounds a script's CPU time.
+    it("is nobody's wherever an error was raised", function()
+      if jit then
+        jit.off()
+      end
+      local interrupted, count = true, 0
+      while interrupted do
+        count = count + 1
+        local pager = search(client)
+        local ok, raised = pcall(function()
+          debug.sethook(function()
+            debug.sethook()
+            error("interrupted", 0)
+          end, "", count)
+          pager:next()
+          debug.sethook()
+        end)
+        interrupted = not ok
+        assert.is_true(ok or raised == "interrupted")
+        ok, raised = pcall(pager.next, pager)
+        assert.is_true(ok or raised:find("while it checked a page", 1, true) ~= nil,
+          not ok and ("%s (%d instructions)"):format(raised, count) or nil)
+      end
+      if jit then
+        jit.on()
+      end
+    end)
+
     it("goes on in another loop: each", function()
       for wait = 1, 5 do
         raise_at(wait, "interrupted")
