@@ -214,6 +214,38 @@ describe("palenca trigger", function()
       assert.truthy(trial.stderr:find("this is not palenca's sandbox", 1, true), trial.stderr)
     end)
 
+    it("says so of whatever is not the sandbox", function()
+      local delivery = '"account_id": "a", "action": "b", "attempts": 1'
+      for body, said in pairs {
+        ['{"error": "Not Found"}'] = "refused it: 404 Not Found",
+        ['{"error": 5}'] = "refused it: 404",
+        ['{"error": {"message": {}}}'] = "refused it: 404",
+        ['{"detail": "Not Found"}'] = "refused it: 404 Not Found",
+        ['{"detail": [5, {"loc": [], "msg": 5}]}'] = "refused it: 404",
+        ['{"detail": [{"loc": ["body", "action"], "msg": "is odd"}]}'] = "404 action is odd",
+        ["[]"] = "not palenca's sandbox",
+        ['{"success": true}'] = "not palenca's sandbox",
+        ['{"success": true, "data": 5}'] = "not palenca's sandbox",
+        ['{"success": true, "data": {"deliveries": 5}}'] = "not palenca's sandbox",
+        ['{"success": true, "data": {"deliveries": [{}]}}'] = "not palenca's sandbox",
+        ['{"success": true, "data": {"deliveries": ["x"]}}'] = "not palenca's sandbox",
+        ['{"success": true, "data": {"deliveries": ["x"], "state": "queued", "tries": [], '
+          .. delivery .. "}}"] = "not palenca's sandbox",
+        ['{"success": true, "data": {"deliveries": ["x"], "state": "x", "tries": [5], '
+          .. delivery .. "}}"] = "not palenca's sandbox",
+        ['{"success": true, "data": {"deliveries": ["x"], "state": "x", "tries": '
+          .. '[{"status": 200, "body": 5}], ' .. delivery .. "}}"] = "not palenca's sandbox",
+      } do
+        local other = stage:server(function(request)
+          request.respond(body:find('"success"', 1, true) and 200 or 404, body)
+        end)
+        local trial = stage:palenca({ "trigger", "login.success", "--sandbox", other.url })
+        assert.are.equal(1, trial:wait_exit())
+        assert.truthy(trial.stderr:find(said, 1, true), body .. ": " .. trial.stderr)
+        assert.falsy(trial.stderr:find("traceback", 1, true), trial.stderr)
+      end
+    end)
+
     it("finds the sandbox at an address with /v1 behind it, from flag and environment", function()
       local _, url, key = stage:sandbox()
       register(url, key, stage:server().url)

@@ -5,6 +5,7 @@ local host = require("palenca.host")
 local http = require("palenca.http")
 local json = require("palenca.json")
 local report = require("palenca.report")
+local response = require("palenca.response")
 
 local trigger_events = {}
 
@@ -46,8 +47,8 @@ end
 -- A receiver such as `palenca serve` responds with the event's id: the same one again means that it
 -- took this event for a duplicate.
 local function id_of(sent)
-  local response = json.decode(sent.answer or "")
-  return type(response) == "table" and response.id or nil
+  local answer = json.decode(sent.answer or "")
+  return type(answer) == "table" and answer.id or nil
 end
 
 function tally:add(sent, receiver)
@@ -102,12 +103,12 @@ local function make_body(given, account, action, webhook_id)
 end
 
 local function send_one(given, account, action, webhook_id)
-  local response, err = http({
+  local received, err = http({
     url = given.url, json = make_body(given, account, action, webhook_id),
   })
   local sent = { action = action, account_id = account.account_id }
-  if response then
-    sent.status, sent.answer = response.status, response.body
+  if received then
+    sent.status, sent.answer = received.status, received.body
   else
     sent.error = tostring(err)
   end
@@ -137,21 +138,67 @@ end
 
 -- ---- through the sandbox ---------------------------------------------------------------
 
+-- Why the sandbox refused; or that what responded is something else.
+local function reason_of(answer, failed)
+  if type(answer) ~= "table" or answer.error == nil and answer.detail == nil then
+    return "this is not palenca's sandbox"
+  end
+  local detail = not failed.code and failed.errors and failed.errors[1]
+  if detail and detail.message and detail.location then
+    return ("%s %s"):format(detail.location:match("[^.]*$"), detail.message)
+  end
+  return failed.message
+end
+
 local function ask(given, method, path, body)
-  local response, err = http({ method = method, url = given.sandbox .. path, json = body })
-  if not response then
+  local received, err = http({ method = method, url = given.sandbox .. path, json = body })
+  if not received then
     return nil, ("there is no sandbox at %s: %s; start one, or name a receiver with --url")
       :format(given.sandbox, tostring(err))
   end
-  local answer = json.decode(response.body)
-  if type(answer) == "table" and answer.success then
-    return answer.data
+  local data, failed = response.read({ status = received.status, body = received.body }, "table")
+  if data then
+    return data
   end
-  local fault = type(answer) == "table" and (answer.error or answer.detail and answer.detail[1])
-  local reason = fault and (fault.message
-    or ("%s %s"):format(tostring(fault.loc[#fault.loc]), fault.msg))
-  return nil, ("%s refused it: %d %s"):format(given.sandbox, response.status,
-    reason or "this is not palenca's sandbox")
+  return nil, ("%s refused it: %d %s"):format(given.sandbox, received.status,
+    reason_of(json.decode(received.body), failed))
+end
+
+local function another_shape(given)
+  return nil, ("what is at %s is not palenca's sandbox: its response has another shape")
+    :format(given.sandbox)
+end
+
+local function has_type(value, wanted)
+  return type(value) == wanted or math.type(value) == wanted
+end
+
+-- Whether a value is a list of items that all have a type.
+local function is_list_of(wanted, value)
+  if type(value) ~= "table" then
+    return false
+  end
+  for _, item in pairs(value) do
+    if not has_type(item, wanted) then
+      return false
+    end
+  end
+  return true
+end
+
+local function is_try(try)
+  return (try.status == nil or has_type(try.status, "integer"))
+    and (try.body == nil or has_type(try.body, "string"))
+end
+
+local function is_delivery(value)
+  for _, name in ipairs { "state", "action", "account_id" } do
+    if not has_type(value[name], "string") then
+      return false
+    end
+  end
+  return has_type(value.attempts, "integer") and is_list_of("table", value.tries)
+    and (value.tries[1] == nil or is_try(value.tries[1]))
 end
 
 -- A delivery once it has been tried, or will not be.
@@ -161,6 +208,8 @@ local function wait_tried(given, id)
     local delivery, problem = ask(given, "GET", "/sandbox/deliveries/" .. id)
     if not delivery then
       return nil, problem
+    elseif not is_delivery(delivery) then
+      return another_shape(given)
     elseif delivery.state ~= "queued"
       and (delivery.state ~= "sending" or delivery.attempts > 0) then
       return delivery
@@ -169,6 +218,8 @@ local function wait_tried(given, id)
     changes, problem = ask(given, "GET", "/sandbox/changes?since=" .. revision)
     if not changes then
       return nil, problem
+    elseif math.type(changes.revision) ~= "integer" then
+      return another_shape(given)
     end
     revision = changes.revision
   end
@@ -198,6 +249,8 @@ function trigger_events.ask_sandbox(given)
   local made, problem = ask(given, "POST", "/sandbox/events", request_of(given))
   if not made then
     return false, problem
+  elseif not is_list_of("string", made.deliveries) then
+    return false, select(2, another_shape(given))
   elseif #made.deliveries == 0 then
     return false, ("no webhook of the sandbox at %s wants %s; create one, or name a receiver "
       .. "with --url"):format(given.sandbox, given.action)
