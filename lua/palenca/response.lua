@@ -2,6 +2,7 @@
 -- @module palenca.response
 local errors = require("palenca.errors")
 local json = require("palenca.json")
+local number = require("palenca.number")
 
 local response = {}
 
@@ -26,7 +27,7 @@ local function text_of(value)
 end
 
 local function word_of(value)
-  return type(value) == "number" and tostring(value) or text_of(value)
+  return type(value) == "number" and number.text(value) or text_of(value)
 end
 
 -- A null in a list is a hole in a table, and what is behind it counts as well.

@@ -227,6 +227,7 @@ describe("an error of another shape", function()
   it("has a code and a message that are texts", function()
     for body, expected in pairs {
       ['{"error":{"code":5,"message":"m"}}'] = { "5", "m" },
+      ['{"error":{"code":1234567890123456,"message":"m"}}'] = { "1234567890123456", "m" },
       ['{"error":{"code":{},"message":["m"]}}'] = { nil, "the API refused the request" },
       ['{"error":{"code":"c","message":{}}}'] = { "c", "c" },
       ['{"error":{"code":"c","message":""}}'] = { "c", "c" },
