@@ -85,13 +85,21 @@ static int64_t read_number(const char *text, size_t size) {
   return value;
 }
 
+static size_t digits_in(const char *text, size_t size) {
+  size_t count = 0;
+  while (count < size && text[count] >= '0' && text[count] <= '9')
+    count++;
+  return count;
+}
+
 /* "2", or "2.5", in milliseconds, rounded up; -1 for anything else. */
 static int64_t read_seconds(const char *text, size_t size) {
-  const char *point = memchr(text, '.', size);
-  size_t whole_size = point != NULL ? (size_t)(point - text) : size;
-  int64_t whole = read_number(text, whole_size), milliseconds = 0;
-  if (whole < 0 || (point != NULL && whole_size + 1 == size))
+  size_t whole_size = digits_in(text, size);
+  if (whole_size == 0 || (whole_size < size && text[whole_size] != '.') || whole_size + 1 == size)
     return -1;
+  int64_t whole = read_number(text, whole_size), milliseconds = 0;
+  if (whole < 0) /* more than is counted here is long all the same, and not none */
+    whole = WAIT_MAX_MS / 1000;
   int64_t unit = 100;
   bool has_rest = false;
   for (size_t i = whole_size + 1; i < size; i++, unit /= 10) {
