@@ -52,6 +52,36 @@ describe("the sandbox's clock", function()
   end
 end)
 
+describe("a number beyond 2^53", function()
+  local LARGE = "9007199254740993"
+
+  it("is no text, and one in quotes is no number", function()
+    local api = helper.new()
+    for target, body in pairs {
+      ["/v1/users"] = '{"external_id":%s}',
+      ["/sandbox/logins"] = '{"platform":"uber","external_id":%s}',
+    } do
+      for _, large in ipairs { LARGE, "-" .. LARGE, "12345678901234567890123", "1e400" } do
+        local status, answer = api:call("POST", target, body:format(large))
+        assert.equal(422, status, large)
+        assert.same({ "body", "external_id" }, answer.detail[1].loc)
+      end
+      assert.is_true((api:call("POST", target, body:format('"' .. LARGE .. '"'))) < 300)
+    end
+    local status, answer = api:call("POST", "/sandbox/clock", '{"advance":1e400}', helper.JSON)
+    assert.equal(422, status)
+    assert.truthy(answer.detail[1].msg:find("must be from 0 to", 1, true))
+    assert.equal(422, (api:call("POST", EARNINGS, ('{"start_date":"2025-01-01",'
+      .. '"end_date":"2025-01-02","options":{"page":"%s"}}'):format(LARGE))))
+  end)
+
+  it("keeps its digits", function()
+    local _, answer = helper.new():call("POST", EARNINGS, ('{"start_date":"2025-01-01",'
+      .. '"end_date":"2025-01-02","options":{"page":%s}}'):format(LARGE))
+    assert.equal(math.tointeger(LARGE), math.tointeger(answer.pagination.page))
+  end)
+end)
+
 describe("the sandbox's settings", function()
   it("are read and changed, and count at once", function()
     local api = helper.new()

@@ -75,20 +75,12 @@ function validate.action(value)
   return nil, value
 end
 
--- An integer beyond 2^53 has come as text.
-local function whole(value)
-  local large = type(value) == "string" and value:find("^%-?%d+$")
-    and math.tointeger(tonumber(value))
-  return large and (large > 2 ^ 53 or large < -2 ^ 53) and large or value
-end
-
 --- Makes a check for a whole number.
 -- @tparam integer low the smallest accepted
 -- @tparam ?integer high the largest accepted
 -- @treturn function the check
 function validate.integer(low, high)
   return function(value)
-    value = whole(value)
     if math.type(value) ~= "integer" then
       return fault("type_error.integer", "must be a whole number")
     elseif value < low then
@@ -246,6 +238,18 @@ local function unreadable(kind, message)
   return nil, { { loc = { "body" }, msg = message, type = kind } }
 end
 
+-- An integer beyond 2^53 has been read as text, which a field of text would take. In `rounded` it
+-- is a number.
+local function restore_numbers(given, rounded)
+  for name, value in pairs(rounded) do
+    if type(value) == "table" then
+      restore_numbers(given[name], value)
+    elseif type(value) == "number" and type(given[name]) == "string" then
+      given[name] = math.tointeger(tonumber(given[name])) or value
+    end
+  end
+end
+
 --- Reads the body of a request.
 -- @tparam string text the body
 -- @treturn ?table the object that it is
@@ -260,6 +264,9 @@ function validate.decode(text)
     return unreadable("value_error.jsondecode", "must be JSON")
   elseif type(given) ~= "table" or not text:find("^%s*{") then
     return unreadable("type_error.dict", "must be an object")
+  end
+  if core.rewrite_json(text) ~= text then
+    restore_numbers(given, json.decode_rounded(text))
   end
   return given
 end
