@@ -24,17 +24,25 @@ local null = cjson.null
 local canonical_json = require("palenca.canonical_json")
 local array_metatable = canonical_json.array_metatable
 
+-- Without memory nothing is known of the text.
+local function check_memory(ok, value)
+  if not ok and value == "not enough memory" then
+    error(value, 0)
+  end
+  return ok, value
+end
+
 local function decode(text)
-  local ok, value = core.in_c_locale(codec.decode, text)
+  local ok, value = check_memory(core.in_c_locale(codec.decode, text))
   if ok or core.in_c_locale(codec.decode, "0.5") then
     return ok, value
   end
   -- The point that lua-cjson remembers is not C's. If it is the process's, that is what it needs.
   if pcall(codec.decode, "0.5") then
-    return pcall(codec.decode, text)
+    return check_memory(pcall(codec.decode, text))
   end
   core.in_c_locale(cjson.new)
-  return core.in_c_locale(codec.decode, text)
+  return check_memory(core.in_c_locale(codec.decode, text))
 end
 
 local function check_text(name, text)

@@ -218,6 +218,8 @@ describe("a script that", function()
   local hogs = {
     ["a table without end"] = "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end",
     ["a long string"] = "local s = ('x'):rep(1e9) print(#s)",
+    ["tables of a JSON text"] = [=[
+      palenca.json.decode("[" .. ("[],"):rep(300000) .. "[]]")]=],
     ["strings in a coroutine"] = [[
       coroutine.wrap(function() local s = "x" while true do s = s .. s end end)()]],
     ["coroutines without end"] = [[
