@@ -78,12 +78,13 @@ static decoder_verdict inflate_all(content_decoder *decoder, const unsigned char
     stream->next_out = (unsigned char *)chunk;
     stream->avail_out = sizeof chunk;
     int code = inflate(stream, Z_NO_FLUSH);
-    if (!palenca_buffer_append(out, chunk, sizeof chunk - stream->avail_out))
-      return DECODER_FULL;
+    size_t decoded = sizeof chunk - stream->avail_out;
+    if (!palenca_buffer_append(out, chunk, decoded))
+      return palenca_buffer_is_full(out, decoded) ? DECODER_FULL : DECODER_NO_MEMORY;
     if (code == Z_BUF_ERROR) /* it wants more bytes */
       return DECODER_OK;
     if (code == Z_MEM_ERROR)
-      return DECODER_FULL;
+      return DECODER_NO_MEMORY;
     if (code != Z_OK && code != Z_STREAM_END)
       return DECODER_MALFORMED;
     decoder->has_ended = code == Z_STREAM_END;
@@ -109,7 +110,7 @@ decoder_verdict content_decoder_feed(content_decoder *decoder, const char *data,
       return DECODER_OK;
     int window = is_zlib_header(decoder->header) ? WINDOW_ZLIB : WINDOW_BARE;
     if (inflateInit2(&decoder->stream, window) != Z_OK)
-      return DECODER_FULL;
+      return DECODER_NO_MEMORY;
     decoder->has_format = true;
     decoder_verdict verdict = inflate_all(decoder, decoder->header, ZLIB_HEADER_SIZE, out);
     if (verdict != DECODER_OK)

@@ -16,7 +16,8 @@ typedef enum {
 typedef enum {
   DECODER_OK,
   DECODER_MALFORMED, /* no data of this coding, or something behind its end */
-  DECODER_FULL,      /* the buffer's bound or the memory is exhausted */
+  DECODER_FULL,      /* it is more than the buffer may hold */
+  DECODER_NO_MEMORY,
 } decoder_verdict;
 
 typedef struct content_decoder content_decoder;

@@ -73,6 +73,8 @@ typedef struct {
 
 /* False when the bound or the memory is exhausted; the buffer is unchanged then. */
 bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size);
+/* Whether it is the limit that keeps so much from being appended; else it was the memory. */
+bool palenca_buffer_is_full(const palenca_buffer *buffer, size_t size);
 /* Frees what it holds; it can be used again. */
 void palenca_buffer_free(palenca_buffer *buffer);
 

@@ -22,6 +22,18 @@ static bool fail_full(response_sink *sink, const char *what, size_t limit) {
                            "the response's %s is larger than the bound of %zu bytes", what, limit);
 }
 
+static bool fail_no_memory(response_sink *sink) {
+  return palenca_error_set(&sink->failure, PALENCA_NO_MEMORY, "out of memory");
+}
+
+static bool append(response_sink *sink, palenca_buffer *to, const char *data, size_t size) {
+  if (palenca_buffer_append(to, data, size))
+    return true;
+  if (!palenca_buffer_is_full(to, size))
+    return fail_no_memory(sink);
+  return fail_full(sink, to == sink->head ? "head" : "body", to->limit);
+}
+
 /* ---- the head ------------------------------------------------------------------------ */
 
 static bool is_blank(char c) {
@@ -35,18 +47,13 @@ static bool is_interim(const char *line, size_t size) {
   return left >= 4 && blank[1] == '1' && memcmp(blank + 1, "101", 3) != 0;
 }
 
-static bool append_line(response_sink *sink, const char *line, size_t size) {
-  return palenca_buffer_append(sink->head, line, size) ||
-         fail_full(sink, "head", sink->head->limit);
-}
-
 static bool join_line(response_sink *sink, const char *line, size_t size) {
   palenca_buffer *head = sink->head;
   while (head->size > 0 && is_blank(head->data[head->size - 1]))
     head->size--;
   for (; size > 0 && (*line == ' ' || *line == '\t'); size--)
     line++;
-  return append_line(sink, " ", 1) && append_line(sink, line, size);
+  return append(sink, sink->head, " ", 1) && append(sink, sink->head, line, size);
 }
 
 /* The coding that one name in a list stands for. */
@@ -113,11 +120,11 @@ bool response_sink_add_line(response_sink *sink, const char *line, size_t size) 
     sink->in_head = true;
     sink->head->size = 0;
     sink->is_interim = is_interim(line, size);
-    return append_line(sink, line, size);
+    return append(sink, sink->head, line, size);
   }
   if (*line == ' ' || *line == '\t')
     return join_line(sink, line, size);
-  if (!append_line(sink, line, size))
+  if (!append(sink, sink->head, line, size))
     return false;
   if (*line == '\r' || *line == '\n')
     end_head(sink);
@@ -131,8 +138,7 @@ static bool start_decoder(response_sink *sink) {
     return palenca_error_set(&sink->failure, PALENCA_PROTOCOL,
                              "the response's content encoding is neither gzip nor deflate");
   sink->decoder = content_decoder_new(sink->coding);
-  return sink->decoder != NULL ||
-         palenca_error_set(&sink->failure, PALENCA_NO_MEMORY, "out of memory");
+  return sink->decoder != NULL || fail_no_memory(sink);
 }
 
 /* Bounded here and not by curl, which bounds what is on the wire: a small compressed response can
@@ -141,8 +147,7 @@ bool response_sink_add_body(response_sink *sink, const char *data, size_t size) 
   if (size == 0)
     return true;
   if (sink->coding == CODING_NONE)
-    return palenca_buffer_append(sink->body, data, size) ||
-           fail_full(sink, "body", sink->body->limit);
+    return append(sink, sink->body, data, size);
   if (sink->decoder == NULL && !start_decoder(sink))
     return false;
   switch (content_decoder_feed(sink->decoder, data, size, sink->body)) {
@@ -150,6 +155,8 @@ bool response_sink_add_body(response_sink *sink, const char *data, size_t size) 
     return true;
   case DECODER_FULL:
     return fail_full(sink, "body", sink->body->limit);
+  case DECODER_NO_MEMORY:
+    return fail_no_memory(sink);
   default:
     return palenca_error_set(&sink->failure, PALENCA_PROTOCOL,
                              "the response's compressed body is malformed");

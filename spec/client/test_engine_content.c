@@ -3,6 +3,7 @@
  */
 #include "content_decoder.h"
 #include "engine_fixture.h"
+#include "response_sink.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +207,32 @@ static void test_the_bound_counts_what_is_decoded(void **state) {
                    "body is larger than the bound of 99999 bytes");
 }
 
+/* As large as no memory is. */
+#define HUGE_SIZE (SIZE_MAX / 8)
+
+static void test_a_want_of_memory_is_no_bound(void **state) {
+  (void)state;
+#ifdef __SANITIZE_ADDRESS__ /* it ends the program instead */
+  skip();
+#endif
+  palenca_buffer head = {.limit = 100}, body = {.limit = SIZE_MAX / 4};
+  response_sink sink;
+  response_sink_init(&sink, &head, &body);
+  assert_false(response_sink_add_body(&sink, "", HUGE_SIZE));
+  assert_int_equal(sink.failure.kind, PALENCA_NO_MEMORY);
+  assert_string_equal(sink.failure.message, "out of memory");
+  assert_false(response_sink_add_line(&sink, "HTTP/1.1 200 OK", HUGE_SIZE));
+  assert_non_null(strstr(sink.failure.message, "head is larger than the bound of 100 bytes"));
+
+  bytes packed = {.size = 0};
+  add_compressed(&packed, GZIP, "text", 4);
+  palenca_buffer out = {.size = HUGE_SIZE, .capacity = HUGE_SIZE};
+  content_decoder *decoder = content_decoder_new(CODING_GZIP);
+  assert_int_equal(content_decoder_feed(decoder, packed.data, packed.size, &out),
+                   DECODER_NO_MEMORY);
+  content_decoder_free(decoder);
+}
+
 static void test_only_what_can_be_decoded_is_asked_for(void **state) {
   fixture *f = *state;
   static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
@@ -273,6 +300,7 @@ int main(void) {
       TEST(test_other_encodings_are_rejected),
       TEST(test_bodies_without_an_encoding_stay_as_they_are),
       TEST(test_the_bound_counts_what_is_decoded),
+      TEST(test_a_want_of_memory_is_no_bound),
       TEST(test_only_what_can_be_decoded_is_asked_for),
       TEST(test_folded_lines_are_joined),
       TEST(test_trailers_are_no_headers),

@@ -4,9 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size) {
+bool palenca_buffer_is_full(const palenca_buffer *buffer, size_t size) {
   size_t bound = buffer->limit != 0 ? buffer->limit : SIZE_MAX / 4;
-  if (size > bound || buffer->size > bound - size)
+  return size > bound || buffer->size > bound - size;
+}
+
+bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size) {
+  if (palenca_buffer_is_full(buffer, size))
     return false;
   size_t needed = buffer->size + size + 1;
   if (needed > buffer->capacity) {
