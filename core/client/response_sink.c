@@ -40,11 +40,24 @@ static bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* "HTTP/1.1 103 …"; behind 101 there is no other response. */
-static bool is_interim(const char *line, size_t size) {
+/* "103 …" of "HTTP/1.1 103 …"; NULL if it is shorter. */
+static const char *status_in(const char *line, size_t size) {
   const char *blank = memchr(line, ' ', size);
   size_t left = blank != NULL ? size - (size_t)(blank - line) : 0;
-  return left >= 4 && blank[1] == '1' && memcmp(blank + 1, "101", 3) != 0;
+  return left >= 4 ? blank + 1 : NULL;
+}
+
+/* Behind such a status there comes another response; but behind 101 another protocol, whose bytes
+ * are no body and have no end. */
+static bool start_head(response_sink *sink, const char *line, size_t size) {
+  const char *status = status_in(line, size);
+  if (status != NULL && memcmp(status, "101", 3) == 0)
+    return palenca_error_set(&sink->failure, PALENCA_PROTOCOL,
+                             "the server switched to another protocol without being asked");
+  sink->in_head = true;
+  sink->head->size = 0;
+  sink->is_interim = status != NULL && *status == '1';
+  return append(sink, sink->head, line, size);
 }
 
 static bool join_line(response_sink *sink, const char *line, size_t size) {
@@ -116,12 +129,8 @@ static void end_head(response_sink *sink) {
 bool response_sink_add_line(response_sink *sink, const char *line, size_t size) {
   if (sink->head_ended || size == 0)
     return true;
-  if (!sink->in_head) {
-    sink->in_head = true;
-    sink->head->size = 0;
-    sink->is_interim = is_interim(line, size);
-    return append(sink, sink->head, line, size);
-  }
+  if (!sink->in_head)
+    return start_head(sink, line, size);
   if (*line == ' ' || *line == '\t')
     return join_line(sink, line, size);
   if (!append(sink, sink->head, line, size))

@@ -289,6 +289,12 @@ static void test_a_line_like_a_status_line_starts_no_head(void **state) {
   palenca_result_free(result);
 }
 
+static void test_a_switch_of_protocols_is_an_error(void **state) {
+  assert_malformed(get_text(*state, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n"
+                                    "Connection: Upgrade\r\n\r\nbytes"),
+                   "switched to another protocol");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_compressed_bodies_are_decoded),
@@ -305,6 +311,7 @@ int main(void) {
       TEST(test_folded_lines_are_joined),
       TEST(test_trailers_are_no_headers),
       TEST(test_a_line_like_a_status_line_starts_no_head),
+      TEST(test_a_switch_of_protocols_is_an_error),
   };
   return cmocka_run_group_tests_name("engine_content", tests, NULL, NULL);
 }
