@@ -195,9 +195,12 @@ for at, path in ipairs(order) do
   local first = firsts[path]
   print(("%6d times %s, first in line %d: %s"):format(counts[path], path, first.number, first.text))
   if at <= SHOWN then
-    local small = shrink(first.case, first.plain, path)
-    print("  " .. (shows(small, first.plain, path) or "not reproduced alone"))
-    print("  " .. (first.plain and "without merge " or "") .. json.encode(small))
+    -- an amount beyond all numbers cannot be written again: its line has to do
+    local ok, small = pcall(shrink, first.case, first.plain, path)
+    if ok then
+      print("  " .. (shows(small, first.plain, path) or "not reproduced alone"))
+      print("  " .. (first.plain and "without merge " or "") .. json.encode(small))
+    end
   end
 end
 print(("%d histories, %d different"):format(total, different))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random histories of earnings as JSON lines, the same for the same seed.
 
-histories.py [--seed N] [--count N]: a line is what reference.py reads. The seed is told on stderr.
+histories.py [--seed N] [--count N]: a line is what reference.py reads. The seed is printed to stderr.
 """
 import argparse
 import json
@@ -77,7 +77,8 @@ def at_trend(rng, as_of):
     """A decline of exactly 10 or 20 percent, or a cent off it."""
     half, last = rng.choice((21, 28)), rng.choice((90, 80))
     amounts = [100] * half + [last] * half
-    amounts[-1 - rng.randrange(half)] += rng.choice((Decimal("-0.01"), 0, Decimal("0.01"), Decimal("-0.0001")))
+    cent = Decimal("0.01")
+    amounts[-1 - rng.randrange(half)] += rng.choice((-cent, 0, cent, -cent / 100))
     return daily(as_of, amounts)
 
 

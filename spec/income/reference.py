@@ -242,10 +242,10 @@ def qualifying_of(monthly, trend, last_30):
 
 def cash_figures(rows):
     both = [row for row in rows if row.amount is not None and row.cash is not None]
-    told, total = sum(row.amount for row in both), sum(row.amount or 0 for row in rows)
-    share = Fraction(sum(row.cash for row in both)) / told if told > 0 else None
+    amount, total = sum(row.amount for row in both), sum(row.amount or 0 for row in rows)
+    share = Fraction(sum(row.cash for row in both)) / amount if amount > 0 else None
     return {"cash_share": Nil("unknown_cash" if not both else "no_income") if share is None else share,
-            "cash_known": Fraction(told) / total if total > 0 else Nil("no_income")}
+            "cash_known": Fraction(amount) / total if total > 0 else Nil("no_income")}
 
 
 def figures_of(rows, days, unknown):
