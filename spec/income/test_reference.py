@@ -121,6 +121,19 @@ class Expected(unittest.TestCase):
             self.assertNotEqual(verdict["outcome"], "decline")
 
 
+class Boundaries(unittest.TestCase):
+    def test_low_week_is_the_third_of_twelve(self):
+        rows = [row(date(2026, 1, 5) + timedelta(7 * n), 100 * (n + 1)) for n in range(12)]
+        income, _ = run(rows, "2026-03-29")
+        self.assertEqual((income["low_week"], income["median_week"]), ("300.00", "650.00"))
+        self.assertEqual(income["stability"], 0.4615)
+
+    def test_halves_of_42_days_are_three_weeks(self):
+        rows = daily("2026-01-01", "2026-01-21", 100) + daily("2026-01-22", "2026-02-11", 50)
+        self.assertEqual(run(rows, "2026-02-11")[0]["trend"], -0.5)
+        self.assertNotIn("trend", run(rows[1:], "2026-02-11")[0])
+
+
 class Inputs(unittest.TestCase):
     def test_errors(self):
         for key, value, code in (
