@@ -1,7 +1,8 @@
 -- Compares palenca.income with the reference, field by field.
 -- Usage: compare.lua HISTORIES REFERENCE (what histories.py and reference.py have written), with
--- LUA_PATH and LUA_CPATH set to the module. Prints how often each field differs, the first history
--- of each, shrunk, and "N histories, N different"; exits 1 if any is.
+-- LUA_PATH and LUA_CPATH set to the module: every history is to have the same bytes. Prints how
+-- often each field differs, two histories, shrunk, and "N histories, N different"; exits 1 if any
+-- does.
 local income = require("palenca.income")
 local json = require("palenca.json")
 
@@ -10,93 +11,81 @@ if not reference_file then
   io.stderr:write("usage: compare.lua HISTORIES REFERENCE\n")
   os.exit(2)
 end
-local SHOWN = 5 -- fields whose first history is shown
+local SHOWN = 2 -- histories that are shown
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
--- keys that are absent without a reason in `unknown`
-local OPTIONAL = { platforms = true, by_currency = true, currency = true, max_installment = true }
 
 local function decode(text)
   local value, err = json.decode(text)
   return value ~= nil and value or error(err .. ": " .. text:sub(1, 200), 0)
 end
 
--- What the module makes of a history: {income=, verdict=}, or {failure=} with the message.
-local function compute(case, plain)
+local function analyze(case, plain)
   local options = { as_of = case.options.as_of, start_date = case.options.start_date,
     allow_incomplete = case.options.allow_incomplete }
+  if plain then
+    options.report = case.streams[1].report
+    return income.analyze(case.streams[1].rows, options)
+  end
+  return income.analyze(income.merge(case.streams), options)
+end
+
+-- What the module makes of a history, as canonical text; or nil and the message of a failure.
+local function compute(case, plain)
   local ok, result = pcall(function()
-    local stream
+    local found = analyze(case, plain)
+    local verdict = income.decide(found, case.rule, case.request)
     if plain then
-      stream, options.report = case.streams[1].rows, case.streams[1].report
-    else
-      stream = assert(income.merge(case.streams))
+      found.platforms = analyze(case, false).platforms
     end
-    local found = assert(income.analyze(stream, options))
-    local verdict = assert(income.decide(found, case.rule, case.request))
-    local data = {}
-    for key, value in pairs(verdict) do
-      data[key] = type(value) ~= "function" and value or nil
-    end
-    local text = json.canonical(found)
-    assert(text == json.canonical(assert(income.analyze(stream, options))), "analyze is not pure")
-    return { income = decode(text), verdict = decode(json.canonical(data)) }
+    return json.canonical({ income = found, verdict = verdict })
   end)
-  if ok then
-    return result
-  end
-  local message = type(result) == "table" and result.message or result
-  return { failure = tostring(message) }
+  return ok and result or nil, result
 end
 
-local compare_tables
-
--- Whether a key that the reference does not have is a difference, or a field of the module's own.
-local function is_known(expected, key)
-  local name = tostring(key):gsub("_minor$", "")
-  return OPTIONAL[name] or type(key) == "number" or (expected.unknown or {})[name] ~= nil
-end
-
+-- Calls put(path, expected, found) for each difference between two values.
 local function compare(path, expected, found, put)
-  if type(expected) == "table" and type(found) == "table" then
-    compare_tables(path, expected, found, put)
-  elseif expected ~= found then
-    put(path, expected, found)
+  if type(expected) ~= "table" or type(found) ~= "table" then
+    if expected ~= found then
+      put(path, expected, found)
+    end
+    return
+  end
+  local keys, known = {}, {}
+  for _, side in ipairs({ expected, found }) do
+    for key in pairs(side) do
+      keys[#keys + 1], known[key] = not known[key] and key or nil, true
+    end
+  end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    compare(path .. (type(key) == "number" and "[]" or "." .. key), expected[key], found[key], put)
   end
 end
 
-function compare_tables(path, expected, found, put)
-  for key, value in pairs(expected) do
-    local name = type(key) == "number" and "[]" or "." .. key
-    if not (key == "metric" and found.metric == nil) then
-      compare(path .. name, value, found[key], put)
-    end
+-- The same for a history and the line of the reference.
+local function differences(case, line, plain, put)
+  local text, message = compute(case, plain)
+  if text == line then
+    return
   end
-  for key, value in pairs(found) do
-    if expected[key] == nil and is_known(expected, key) then
-      put(path .. (type(key) == "number" and "[]" or "." .. key), nil, value)
-    end
-  end
-end
-
--- Calls put(path, expected, found) for each difference.
-local function differences(case, expected, plain, put)
-  local found = compute(case, plain)
+  local expected = decode(line)
   if expected.error then
-    local message = found.failure
-    local wrong = not message and "no error"
-      or not message:find(expected.field, 1, true) and message
-      or expected.row and not message:find(tostring(expected.row), 1, true) and message
+    local wrong = text and "no error" or not message:find(expected.field, 1, true) and message
+      or expected.row and not message:find(("[%d]"):format(expected.row), 1, true) and message
     if wrong then
       put("error", expected.error, wrong)
     end
-  elseif found.failure then
-    put("error", nil, found.failure)
+  elseif not text then
+    put("error", nil, message)
   else
-    if plain then
-      found.income.platforms = expected.income.platforms
+    local count = 0
+    compare("", expected, decode(text), function(...)
+      count = count + 1
+      put(...)
+    end)
+    if count == 0 then
+      put("bytes", line, text)
     end
-    compare("income", expected.income, found.income, put)
-    compare("verdict", expected.verdict, found.verdict, put)
   end
 end
 
@@ -110,7 +99,7 @@ local function ask_reference(case)
   local line = process:read("*l")
   process:close()
   os.remove(name)
-  return decode(line)
+  return line
 end
 
 -- A copy without COUNT rows of a stream from FIRST on; a count that was true stays so.
@@ -182,7 +171,7 @@ end
 
 local reference = assert(io.open(reference_file))
 for line in io.lines(histories_file) do
-  local case, expected = decode(line), decode(reference:read("*l") or "")
+  local case, expected = decode(line), assert(reference:read("*l"), "a line is missing")
   total = total + 1
   local seen = check(total, case, expected, false)
   -- one account needs no merge; what is then missing are its name and warning
@@ -191,10 +180,12 @@ for line in io.lines(histories_file) do
   end
   different = different + (seen and 1 or 0)
 end
-for at, path in ipairs(order) do
+local shown, lines = 0, {}
+for _, path in ipairs(order) do
   local first = firsts[path]
   print(("%6d times %s, first in line %d: %s"):format(counts[path], path, first.number, first.text))
-  if at <= SHOWN then
+  if shown < SHOWN and not lines[first.number] then
+    shown, lines[first.number] = shown + 1, true
     -- an amount beyond all numbers cannot be written again: its line has to do
     local ok, small = pcall(shrink, first.case, first.plain, path)
     if ok then

@@ -18,12 +18,8 @@ LENGTHS = (27, 28, 29, 30, 31, 41, 42, 43, 59, 60, 61, 89, 90, 91)
 
 
 def encode(value):
-    """JSON with decimals as they are written."""
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{encode(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(encode, value)) + "]"
-    return str(value) if isinstance(value, Decimal) else json.dumps(value)
+    text = json.dumps(value, separators=(",", ":"), default=float)
+    return text.replace(":Infinity", ":1e400")  # JSON has no name for it
 
 
 def row(day, amount, currency="mxn", cash=None, trips=None):
@@ -35,11 +31,11 @@ def report_of(rows):
     return {"complete": True, "rows": len(rows), "total_items": len(rows)}
 
 
-def history(rng, rows, as_of, installment="2000.00"):
+def history(rng, rows, as_of, installment="2000"):
     return {"streams": [{"rows": rows, "report": report_of(rows), "account": "a1",
                          "platform": rng.choice(PLATFORMS), "warning": None}],
             "options": {"as_of": str(as_of)}, "rule": {"version": "1"},
-            "request": {"installment": installment, "obligations": "0.00"}}
+            "request": {"installment": installment, "obligations": "0"}}
 
 
 def random_day(rng):
@@ -116,17 +112,42 @@ def at_last_income(rng, as_of):
     return daily(as_of, [500] * rng.randrange(50, 100) + [rng.choice((0, False))] * rng.choice((13, 14, 15)))
 
 
-BOUNDARIES = (at_length, at_weeks, at_unknown, at_trend, at_regularity, at_stability, at_gap,
+def at_unknown_30_days(rng, as_of):
+    """A decline, with 7 or 8 of the last 30 days unknown, but few of the last 28."""
+    amounts = [1000] * 62 + [rng.choice((850, 900, 950))] * 28
+    unknown = rng.choice((7, 8))
+    for at in [*rng.sample(range(28), unknown - 2), 28, 29]:
+        amounts[-1 - at] = None
+    return daily(as_of, amounts)
+
+
+def at_large_trend(rng, as_of):
+    """The last days 2**53 / 10**4 times those before, or a bit less, with either sign."""
+    cents = 9007199254740991 // 10**4 + rng.choice((-1, 0, 1, 2))
+    amounts = [0] * 62 + [0] * 28
+    amounts[0], amounts[40] = Decimal(rng.choice((0, 10**14))) / 100, Decimal("0.01")
+    amounts[-1 - rng.randrange(28)] = Decimal(rng.choice((-1, 1)) * cents) / 100
+    return daily(as_of, amounts)
+
+
+def at_nothing_known(rng, as_of):
+    """A few rows, none of which has the amount."""
+    amounts = [None] + [rng.choice((False, False, False, False, None)) for _ in range(rng.randrange(90))]
+    return daily(as_of, amounts)
+
+
+BOUNDARIES = (at_unknown_30_days, at_large_trend, at_nothing_known, at_length, at_weeks, at_unknown, at_trend, at_regularity, at_stability, at_gap,
               at_last_income)
 
 
 def at_installment(rng, case):
     """Asks for exactly what is allowed, or a cent off it."""
-    case["request"]["obligations"] = rng.choice(("0.00", "0", "1000.00", "99999.99"))
-    verdict = reference.respond(json.loads(encode(case), parse_float=Decimal)).get("verdict", {})
-    greatest = Decimal(verdict.get("max_installment", "0"))
-    if greatest > 1:
-        case["request"]["installment"] = str(greatest + rng.choice((0, Decimal("0.01"), Decimal("-0.01"))))
+    case["request"]["obligations"] = rng.choice(("0", 0, "1000", 99999))
+    verdict = reference.respond(json.loads(encode(case))).get("verdict", {})
+    greatest = verdict.get("max_installment", "0")
+    if Decimal(greatest) > 1:
+        unit = Decimal(1).scaleb(Decimal(greatest).as_tuple().exponent)
+        case["request"]["installment"] = str(Decimal(greatest) + rng.choice((0, unit, -unit)))
 
 
 # Histories at random
@@ -139,7 +160,11 @@ def any_amount(rng, kind):
     if kind == "many":
         return Decimal(rng.randrange(0, 10**9)).scaleb(-rng.choice((3, 4, 6)))
     if kind == "tiny":
-        return rng.choice((Decimal("0.01"), Decimal("0.001"), Decimal("0.02")))
+        return rng.choice((Decimal("0.01"), Decimal("0.001"), Decimal("0.02"), Decimal("-1e-30")))
+    if kind == "noise":
+        return rng.choice((0.1 + 0.2, 1234.5600000000001, 1.1 * 1.1, rng.random() * 1000))
+    if kind == "text":
+        return rng.choice(("179.00", "0.30000000000000004", "-12.5", "007.1", f"{rng.random() * 500:.3f}"))
     if kind == "negative":
         return Decimal(rng.randrange(-100000, 150000)) / 100
     return Decimal(rng.randrange(10**11, 10**12)) / 100  # 800 of them are below 15 digits
@@ -147,7 +172,8 @@ def any_amount(rng, kind):
 
 def pattern(rng, as_of, length):
     """Amounts of a way to be paid; False where there is no row, None where it is not known."""
-    kind = rng.choice(("whole", "whole", "cents", "cents", "many", "tiny", "negative", "huge"))
+    kind = rng.choice(("whole", "whole", "cents", "cents", "many", "tiny", "negative", "huge", "noise",
+                       "text"))
     way = rng.choice(("daily", "some", "weekly", "weekend", "monthly", "stops", "declines", "steady"))
     first, steady = as_of - timedelta(length - 1), any_amount(rng, kind)
     empty = rng.choice((0, False))
@@ -167,15 +193,23 @@ def pattern(rng, as_of, length):
     return amounts
 
 
+def half_of(amount):
+    return "89.50" if isinstance(amount, str) else amount // 2
+
+
+def size(rows):
+    return sum(abs(float(one["amount"] or 0)) for one in rows)
+
+
 def any_rows(rng, as_of):
-    length = rng.choice((rng.randrange(1, 60), rng.randrange(20, 130), rng.randrange(1, 801)))
-    rows = daily(as_of, pattern(rng, as_of, length))
-    currency = rng.choice(("mxn", "mxn", "mxn", "brl", "clp", "cop", "usd", "pyg", "kwd"))
+    longest = rng.choice((60, 60, 90, 130, 130, 130, 200, 200, 801))
+    rows = daily(as_of, pattern(rng, as_of, rng.randrange(1, longest)))
+    currency = rng.choice(("mxn", "mxn", "mxn", "brl", "clp", "cop", "usd", "pyg", "kwd", "clf"))
     tells_cash = rng.random()
     for one in rows:
         one["currency"] = currency
         if rng.random() < tells_cash and one["amount"] is not None and rng.random() < 0.9:
-            one["cash_amount"] = rng.choice((0, one["amount"], one["amount"] // 2))
+            one["cash_amount"] = rng.choice((0, one["amount"], half_of(one["amount"])))
         one["count_trips"] = rng.choice((None, rng.randrange(20)))
     return rows
 
@@ -195,13 +229,27 @@ def conflict(rng, case, rows):
     """Another row for a day of the same account."""
     one = dict(rng.choice(rows))
     key = rng.choice(("amount", "cash_amount", "count_trips"))
-    one[key] = (one[key] or 0) + 1
+    one[key] = 1 if isinstance(one[key], str) else (one[key] or 0) + 1
     rows.append(one)
 
 
 def second_currency(rng, case, rows):
     for one in rng.sample(rows, rng.randrange(len(rows)) + 1):
-        one["currency"] = rng.choice(("usd", "clp"))
+        one["currency"] = rng.choice(("usd", "USD ", "clp"))
+
+
+def same_amount(rng, case, rows):
+    """Rows again that have the same amount in another form."""
+    for one in rng.sample(rows, rng.randrange(len(rows)) + 1):
+        if type(one["amount"]) is int:
+            rows.append(dict(one, amount=rng.choice((float(one["amount"]), f"{one['amount']}.00"))))
+
+
+def own_field(rng, case, rows):
+    """A field that the API does not have, on a row and on a copy of it."""
+    one = rng.choice(rows)
+    one["note"] = rng.choice(("a", 1, {"a": [1, {}]}))
+    rows.append(dict(one, note=rng.choice((one["note"], "a", {"a": [2, {}]}))))
 
 
 def odd_currency(rng, case, rows):
@@ -211,8 +259,8 @@ def odd_currency(rng, case, rows):
 
 def extreme_amount(rng, case, rows):
     """15 digits of minor units, if the sum then has no more."""
-    if sum(abs(one["amount"] or 0) for one in rows) < 10**11:
-        rng.choice(rows)["amount"] = rng.choice((Decimal("9000000000000.01"), -9 * 10**12))
+    if size(rows) < 10**9:
+        rng.choice(rows)["amount"] = rng.choice((9000000000000.01, -9 * 10**12, "9990000000000.999"))
 
 
 def shuffle(rng, case, rows):
@@ -257,7 +305,7 @@ def warning(rng, case, rows):
 def second_account(rng, case, rows):
     as_of = date.fromisoformat(case["options"]["as_of"])
     own = [dict(one, currency=rows[0]["currency"]) for one in any_rows(rng, as_of)]
-    if sum(abs(one["amount"] or 0) for one in own + rows) >= 10**12:
+    if size(own + rows) >= 10**12:
         own = own[:5]
     case["streams"].append({"rows": own, "report": report_of(own), "account": "a2",
                             "platform": rng.choice(PLATFORMS), "warning": None})
@@ -281,7 +329,7 @@ def invalid_date(rng, case, rows):
 
 def invalid_amount(rng, case, rows):
     rng.choice(rows)[rng.choice(("amount", "cash_amount"))] = rng.choice(
-        ("abc", True, Decimal("1e400"), 10**16, -10**16, {"value": 1}))
+        ("abc", "1e3", "", "5.", "12345678901234567", True, 1e400, 10**16, -10**16, {"value": 1}))
 
 
 def invalid_as_of(rng, case, rows):
@@ -295,17 +343,30 @@ def other_rule(rng, case, rows):
         {"max_decline": Decimal("0.05")}, {"ratio": Decimal("0.3333")})))
 
 
+def invalid_rule(rng, case, rows):
+    case["rule"].update(rng.choice((
+        {"version": None}, {"version": ""}, {"min_active_weeks": 2.5}, {"max_gap": "21"}, {"ratio": 30},
+        {"min_regularity": 0.33333}, {"max_decline": -0.1}, {"min_days": 5})))
+
+
+def invalid_request(rng, case, rows):
+    case["request"].update(rng.choice((
+        {"installment": None}, {"installment": "3,000"}, {"installment": "0.00001"}, {"installment": 10.5},
+        {"obligations": -1}, {"obligations": "x"}, {"installment": "1000000000000000"})))
+
+
 def allow_incomplete(rng, case, rows):
     case["options"]["allow_incomplete"] = True
     rng.choice((no_report, incomplete))(rng, case, rows)
 
 
 # in the order in which they are applied: what reads rows before what makes them unreadable
-ROW_CHANGES = (duplicate_rows, differ_in_case, conflict, second_currency, odd_currency, extreme_amount,
-               second_account, same_account, earlier_as_of, later_as_of, start_date, shuffle,
+ROW_CHANGES = (duplicate_rows, differ_in_case, same_amount, own_field, conflict, second_currency,
+               odd_currency, extreme_amount, second_account, same_account, earlier_as_of, later_as_of, start_date, shuffle,
                newest_first, invalid_date, invalid_amount, no_rows)
-CASE_CHANGES = (invalid_as_of, no_report, incomplete, warning, other_rule, allow_incomplete)
-INVALID = {invalid_date, invalid_amount, invalid_as_of}
+CASE_CHANGES = (invalid_as_of, no_report, incomplete, warning, other_rule, allow_incomplete,
+                invalid_rule, invalid_request)
+INVALID = {invalid_date, invalid_amount, invalid_as_of, invalid_rule, invalid_request}
 
 
 def apply(rng, case, changes):
@@ -328,10 +389,10 @@ def any_case(rng):
         changes = rng.choice(([], [], [shuffle], [newest_first], [other_rule]))
     else:
         rows = any_rows(rng, as_of)
-        case = history(rng, rows or [row(as_of, 0)], as_of, rng.choice(("1.00", "100.00", "3000.00")))
+        case = history(rng, rows or [row(as_of, 0)], as_of, rng.choice(("1", "100", 3000)))
         changes = rng.sample(ROW_CHANGES + CASE_CHANGES, rng.choice((0, 0, 1, 1, 1, 2, 3)))
     apply(rng, case, changes)
-    if rng.random() < 0.3:
+    if rng.random() < 0.2:
         at_installment(rng, case)
     return case
 

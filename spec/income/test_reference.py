@@ -16,11 +16,11 @@ def daily(first, last, amount):
     return [row(first + timedelta(n), amount) for n in range((last - first).days + 1)]
 
 
-def run(rows, as_of, request=None, **stream):
+def run(rows, as_of, request=None, start_date=None, **stream):
     report = {"complete": True, "rows": len(rows), "total_items": len(rows)}
     stream = {"rows": rows, "report": report, **stream}
-    result = reference.respond({"streams": [stream], "options": {"as_of": as_of},
-                                "rule": {"version": "1"}, "request": request})
+    result = reference.respond({"streams": [stream], "options": {"as_of": as_of, "start_date": start_date},
+                                "rule": {"version": "1"}, "request": request or {"installment": 1}})
     return result.get("income", result), result.get("verdict")
 
 
@@ -134,16 +134,46 @@ class Boundaries(unittest.TestCase):
         self.assertNotIn("trend", run(rows[1:], "2026-02-11")[0])
 
 
+    def test_days_before_the_start_date_were_observed(self):
+        income, verdict = run([row("2026-01-01", 5)], "2026-03-01", start_date="2026-02-20")
+        self.assertEqual((income["days_observed"], income["problems"]), (10, ["no_rows"]))
+        self.assertEqual(verdict["outcome"], "undecidable")
+
+    def test_a_trend_without_a_number_is_lent_on_by_nobody(self):
+        rows = daily("2026-01-01", "2026-03-31", 0)
+        rows[0]["amount"], rows[40]["amount"], rows[89]["amount"] = 10**12, 0.01, -9007199254.75
+        income, verdict = run(rows, "2026-03-31")
+        self.assertEqual(income["unknown"]["qualifying_income"], "too_large")
+        self.assertEqual(verdict["outcome"], "undecidable")
+
+    def test_nothing_known(self):
+        income, verdict = run([row("2026-01-01", None)], "2026-03-01")
+        self.assertEqual(income["unknown"]["monthly_income"], "unknown_amounts")
+        self.assertEqual(verdict["outcome"], "undecidable")
+
+
 class Inputs(unittest.TestCase):
     def test_errors(self):
         for key, value, code in (
                 ("earning_date", "2026-02-30", "invalid_date"), ("earning_date", None, "invalid_date"),
-                ("earning_date", "1999-12-31", "invalid_date"), ("amount", "5", "invalid_amount"),
+                ("earning_date", "1999-12-31", "invalid_date"), ("amount", "1e3", "invalid_amount"),
                 ("amount", True, "invalid_amount"), ("amount", Decimal("1e400"), "invalid_amount"),
                 ("amount", 10**13, "invalid_amount"), ("cash_amount", "x", "invalid_amount")):
             rows = daily("2026-01-01", "2026-01-03", 1)
             rows[1][key] = value
             self.assertEqual(run(rows, "2026-01-03")[0], {"error": code, "field": key, "row": 2})
+
+    def test_amounts_of_many_digits(self):
+        income, _ = run(daily("2026-01-01", "2026-01-30", 0.1 + 0.2), "2026-01-30")
+        self.assertEqual(income["income_30d"], "9.00")
+        self.assertEqual(income["qualifying_basis"], {"sum": "9.0000000000000012", "days": 30})
+        self.assertEqual(run(daily("2026-01-01", "2026-01-30", "0.003"), "2026-01-30")[0]["income_30d"], "0.09")
+
+    def test_requests(self):
+        rows = daily("2026-01-01", "2026-03-01", 500)
+        for request, field in (({"installment": "0.001"}, "installment"), ({"installment": 0.5}, "installment"),
+                               ({"installment": 1, "obligations": -1}, "obligations")):
+            self.assertEqual(run(rows, "2026-03-01", request)[0]["field"], f"request.{field}")
 
     def test_largest_amount(self):
         income, _ = run([row("2026-01-01", Decimal("9999999999999.99"))], "2026-03-01")

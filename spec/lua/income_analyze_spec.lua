@@ -142,8 +142,11 @@ describe("palenca.income.analyze", function()
     table.remove(rows, 51)
     has({ days_observed = 10, longest_gap = 1 },
       analyze(rows, "2026-03-01", { start_date = "2026-02-20" }))
-    has({ problems = { "no_rows" }, days_observed = 0 },
+    -- who has earned before, and nothing since the start date, was observed all the same
+    has({ problems = { "no_rows" }, days_observed = 10, longest_gap = 10, unknown_days = 0 },
       analyze({ row("2026-01-01", 5) }, "2026-03-01", { start_date = "2026-02-20" }))
+    has({ problems = { "no_rows" }, days_observed = 0, longest_gap = 0 },
+      analyze({}, "2026-03-01", { start_date = "2026-02-20" }))
   end)
 
   it("leaves what is outside of the days out of everything", function()
@@ -177,6 +180,63 @@ describe("palenca.income.analyze", function()
     assert.equal("-0.01", figures.months[1].total)
     local clp = analyze(histories.rows("2026-01-01", 30, 100.5, "CLP"), "2026-01-30")
     has({ income_30d = "3015", currency = "clp" }, clp)
+  end)
+
+  it("has the decimals of ISO 4217", function()
+    for currency, expected in pairs {
+      kwd = "45.036", tnd = "45.036", clf = "45.0369", uyw = "45.0369", jpy = "45", xof = "45",
+      pyg = "45", usd = "45.03", xyz = "45.03",
+    } do
+      local rows = histories.rows("2026-01-01", 30, "1.50123", currency)
+      has({ income_30d = expected, qualifying_basis = { sum = "45.0369", days = 30 } },
+        analyze(rows, "2026-01-30"))
+    end
+  end)
+
+  it("takes a double with noise for the decimal that it is", function()
+    local figures = analyze(histories.rows("2026-01-01", 30, 1234.5600000000001), "2026-01-30")
+    has({ income_30d = "37036.80", qualifying_basis = { sum = "37036.800000000006", days = 30 } },
+      figures)
+  end)
+
+  it("knows no money of a history whose rows all lack the amount", function()
+    local figures = analyze({ row("2026-01-01"), row("2026-01-20") }, "2026-03-31")
+    has({ currency = "mxn", unknown_days = 2, problems = {}, regularity = 0, longest_gap = 70 },
+      figures)
+    for _, name in ipairs { "monthly_income", "income_30d", "qualifying_income", "stability",
+      "trend", "cash_known" } do
+      assert.is_nil(figures[name], name)
+      assert.equal("unknown_amounts", figures.unknown[name], name)
+    end
+  end)
+
+  it("lends on no trend that no number can say", function()
+    -- the weeks before the last four have one cent, and the window has much more
+    local function history(amount)
+      return analyze(histories.rows("2026-01-01", 90, function(number)
+        return number == 0 and 1e12 or number == 40 and 0.01 or number == 89 and amount or 0
+      end), "2026-03-31")
+    end
+    has({ trend = -900719925475 }, history(-9007199254.74))
+    local figures = history(-9007199254.75)
+    assert.is_nil(figures.qualifying_income)
+    has({ trend = "too_large", qualifying_income = "too_large" }, figures.unknown)
+  end)
+
+  it("knows no qualifying income of a decline whose last 30 days are unknown", function()
+    local function history(nulls) -- so many of the last 28 days, and the two before
+      return analyze(histories.rows("2026-01-01", 90, function(number)
+        return not (number >= 60 and number < 62 + nulls) and (number < 62 and 1000 or 850)
+      end), "2026-03-31")
+    end
+    -- (19550 - 26000) / 26000; 23 x 850 x 365 / 360
+    has({ trend = -0.2481, qualifying_income = "19821.52" }, history(5))
+    local figures = history(6)
+    has({ trend = -0.2808, problems = {} }, figures)
+    assert.is_string(figures.monthly_income)
+    assert.equal("unknown_amounts", figures.unknown.qualifying_income)
+    assert.same({ "unknown_qualifying_income" }, { income.decide(figures, { version = 1 },
+      { installment = 1 }).reasons[1].code })
   end)
 
   it("rounds toward minus infinity below 0, too", function()
@@ -215,12 +275,12 @@ describe("palenca.income.analyze", function()
       return number ~= 17 and 10
     end), "2026-03-15")
     assert.same({
-      { from = "2026-01-15", to = "2026-01-31", total = "170.00", total_minor = 17000,
-        active_days = 17, unknown_days = 0, full = false },
-      { from = "2026-02-01", to = "2026-02-28", total = "270.00", total_minor = 27000,
-        active_days = 27, unknown_days = 1, full = true },
-      { from = "2026-03-01", to = "2026-03-15", total = "150.00", total_minor = 15000,
-        active_days = 15, unknown_days = 0, full = false },
+      { month = "2026-01", from = "2026-01-15", to = "2026-01-31", total = "170.00",
+        total_minor = 17000, active_days = 17, unknown_days = 0, full = false },
+      { month = "2026-02", from = "2026-02-01", to = "2026-02-28", total = "270.00",
+        total_minor = 27000, active_days = 27, unknown_days = 1, full = true },
+      { month = "2026-03", from = "2026-03-01", to = "2026-03-15", total = "150.00",
+        total_minor = 15000, active_days = 15, unknown_days = 0, full = false },
     }, figures.months)
   end)
 
@@ -259,7 +319,7 @@ describe("palenca.income.analyze", function()
         sum = (sum * 31 + text:byte(at)) % 4294967296
       end
     end
-    assert.equal(1980271843, sum)
+    assert.equal(4021720541, sum)
   end)
 
   it("gives integers where the Lua has them", function()
@@ -293,7 +353,9 @@ describe("the problems of an income", function()
     assert.same({}, problems({ complete = true, rows = 60 }))
     assert.same({}, problems({ complete = true }))
     assert.same({ "incomplete" }, problems({ complete = false, rows = 60 }))
+    assert.same({}, problems({ complete = true, rows = 60, total_items = 60 }))
     assert.same({ "incomplete" }, problems({ complete = true, rows = 61 }))
+    assert.same({ "incomplete" }, problems({ complete = true, rows = 60, total_items = 61 }))
     assert.same({ "completeness_unknown" }, problems(nil))
   end)
 
@@ -323,10 +385,15 @@ describe("the problems of an income", function()
     assert.is_nil(figures.monthly_income)
     assert.equal("mixed_currencies", figures.unknown.monthly_income)
     assert.equal("15208.33", figures.by_currency.mxn.monthly_income)
-    assert.equal("304.16", figures.by_currency.usd.monthly_income)
+    local usd = figures.by_currency.usd
+    has({ monthly_income = "304.16", stability = 1, trend = 0, cash_known = 0,
+      qualifying_basis = { sum = "600.00", days = 60 },
+      unknown = { cash_share = "no_cash_amounts", income_90d = "insufficient_history" } }, usd)
+    assert.is_nil(usd.regularity)
+    has({ stability = "mixed_currencies", trend = "mixed_currencies" }, figures.unknown)
     has({ active_days = 60, regularity = 1, days_observed = 60 }, figures)
     assert.is_nil(figures.months[1].total)
-    assert.same({ { platform = "uber", active_days = 60 } }, figures.platforms)
+    assert.same({ uber = { active_days = 60 } }, figures.platforms)
   end)
 
   it("tell an amount without a currency, but need none without an amount", function()

@@ -80,6 +80,38 @@ describe("palenca.income.decide", function()
       end)(income.decide(daily(20, 400), RULE, SMALL)))
   end)
 
+  it("does not approve a decline, nor three payments in 60 days", function()
+    local rows = {}
+    for month, amount in ipairs { 20000, 17000, 14450, 12282.50, 10440.13, 8874.11 } do
+      rows[month] = { earning_date = ("2026-%02d-28"):format(month), amount = amount,
+        currency = "mxn" }
+    end
+    local verdict = income.decide(analyze(rows, "2026-06-30"), RULE, SMALL)
+    assert.equal("decline", verdict.outcome)
+    assert.equal("few_active_weeks irregular_income long_gap unstable_income installment_too_high",
+      codes(verdict))
+    assert.same({ value = "3000.00", limit = "2699.20", code = "installment_too_high",
+      metric = "installment" }, verdict.reasons[5]) -- 8874.11 x 365 / 360 x 0.3
+    rows = {}
+    for at, date in ipairs { "2026-01-31", "2026-02-01", "2026-03-31" } do
+      rows[at] = { earning_date = date, amount = 10000, currency = "mxn" }
+    end
+    assert.equal("decline", income.decide(analyze(rows, "2026-03-31"), RULE, SMALL).outcome)
+  end)
+
+  it("never declines who works on Saturdays and Sundays, on any of 365 dates", function()
+    for offset = 0, 364 do
+      local first = histories.shift("2026-01-01", offset)
+      local rows = histories.rows(first, 50, function(number, weekday)
+        return weekday >= 5 and 1800 + number or nil
+      end)
+      local figures = analyze(rows, histories.shift(first, 49))
+      local verdict = income.decide(figures, RULE, SMALL)
+      assert.equal("approve", verdict.outcome)
+      assert.is_true(figures.trend >= 0 and figures.trend < 0.02) -- as the amounts rise
+    end
+  end)
+
   it("has a limit for each check", function()
     for _, case in ipairs {
       { { days_observed = 42 }, "approve" },
@@ -157,6 +189,7 @@ describe("what is not known is never approved, nor declined", function()
   local FAULTS = {
     { "incomplete", function(account) account.report.complete = false end },
     { "incomplete", function(account) account.report.rows = 91 end },
+    { "incomplete", function(account) account.report.total_items = 91 end },
     { "completeness_unknown", function(account) account.report = nil end },
     { "future_rows", function(account)
       table.insert(account.rows, { earning_date = "2026-04-01", amount = 5, currency = "mxn" })
@@ -183,6 +216,11 @@ describe("what is not known is never approved, nor declined", function()
     end },
   }
   local NAMES = { "monthly_income", "qualifying_income", "regularity", "stability" }
+  local PROBLEMS = {
+    "incomplete", "completeness_unknown", "no_rows", "future_rows", "mixed_currencies",
+    "unknown_currency", "conflicting_days", "unknown_amounts", "account_warning:x",
+    "a_problem_of_the_future",
+  }
 
   local function spoiled(mask)
     local account = { rows = {}, report = histories.report(rows) }
@@ -220,15 +258,49 @@ describe("what is not known is never approved, nor declined", function()
     end
   end)
 
-  it("by any combination of figures that are nil", function()
-    for mask = 1, 2 ^ #NAMES - 1 do
-      local figures = analyze(rows, "2026-03-31")
-      for at, name in ipairs(NAMES) do
-        if math.floor(mask / 2 ^ (at - 1)) % 2 == 1 then
-          figures[name], figures[name .. "_minor"] = nil, nil
+  -- Those that are nil, by the digits of a mask in base 2; what is left of the mask.
+  local function without(figures, names, mask)
+    for _, name in ipairs(names) do
+      if mask % 2 == 1 then
+        figures[name], figures[name .. "_minor"] = nil, nil
+      end
+      mask = math.floor(mask / 2)
+    end
+    return mask
+  end
+
+  it("by any combination of problems and figures that are nil, good or bad as the rest may be",
+    function()
+      local good = analyze(rows, "2026-03-31")
+      local bad = { days_since_last_income = 90, active_weeks = 0, longest_gap = 90 }
+      for mask = 0, 2 ^ (#NAMES + #PROBLEMS + 1) - 1 do
+        local figures = {}
+        for name, value in pairs(good) do
+          figures[name] = value
+        end
+        local rest = without(figures, NAMES, mask)
+        figures.problems = {}
+        for _, problem in ipairs(PROBLEMS) do
+          table.insert(figures.problems, rest % 2 == 1 and problem or nil)
+          rest = math.floor(rest / 2)
+        end
+        for name, value in pairs(rest == 1 and bad or {}) do
+          figures[name] = value
+        end
+        local verdict = income.decide(figures, RULE, SMALL)
+        local is_known = mask % 2 ^ (#NAMES + #PROBLEMS) == 0
+        local expected = not is_known and "undecidable" or rest == 1 and "decline" or "approve"
+        if verdict.outcome ~= expected or (verdict.max_installment ~= nil) ~= (mask == 0) then
+          error(("%d: %s, not %s"):format(mask, verdict.outcome, expected))
         end
       end
-      assert.equal("undecidable", income.decide(figures, RULE, SMALL).outcome)
+    end)
+
+  it("by a few rows without amounts, however long ago", function()
+    for days = 1, 120 do
+      local figures = analyze({ { earning_date = "2026-01-01", currency = "mxn" } },
+        histories.shift("2026-01-01", days - 1))
+      assert.equal("undecidable", income.decide(figures, RULE, SMALL).outcome, days)
     end
   end)
 

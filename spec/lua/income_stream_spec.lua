@@ -47,8 +47,8 @@ describe("palenca.income.merge", function()
     has({
       problems = {}, identical_rows = 0, monthly_income = "15208.33",
       platforms = {
-        { platform = "didi", total = "12000.00", total_minor = 1200000, active_days = 60 },
-        { platform = "uber", total = "18000.01", total_minor = 1800001, active_days = 60 },
+        didi = { total = "12000.00", total_minor = 1200000, active_days = 60 },
+        uber = { total = "18000.01", total_minor = 1800001, active_days = 60 },
       },
     }, figures)
     assert.equal("30000.01", figures.qualifying_basis.sum)
@@ -76,8 +76,10 @@ describe("palenca.income.merge", function()
     local again = json.decode(json.canonical(stream))
     assert.equal(canonical(income.analyze(stream, { as_of = "2026-03-01" })),
       canonical(income.analyze(again, { as_of = "2026-03-01" })))
-    has({ problems = { "no_rows" }, platforms = {} },
-      income.analyze(income.merge({}), { as_of = "2026-03-01" }))
+    local none = income.analyze(income.merge({}), { as_of = "2026-03-01" })
+    has({ problems = { "no_rows" }, platforms = {} }, none)
+    assert.matches('"months":[],', canonical(none), 1, true)
+    assert.matches('"platforms":{},"problems":["no_rows"],', canonical(none), 1, true)
   end)
 
   it("names what is wrong", function()
@@ -153,6 +155,15 @@ describe("what cannot be read", function()
     local rows = { row("2026-01-01", 9999999999999.99), row("2026-01-02", 0.01) }
     assert.equal("palenca.income: rows: the amounts in mxn sum up to more than 15 digits of minor "
       .. "units", problem_of(analyze, rows, "2026-01-02"))
+    -- a part of a minor unit counts as one, and cash is bounded, too
+    rows[2].amount = "0.001"
+    assert.matches("sum up to more than 15 digits", problem_of(analyze, rows, "2026-01-02"))
+    for at, cash in ipairs { 9999999999999.98, "0.001" } do
+      rows[at].amount, rows[at].cash_amount = 1, cash
+    end
+    assert.equal("2.00", analyze(rows, "2026-01-02").months[1].total)
+    rows[2].cash_amount = "0.011"
+    assert.matches("sum up to more than 15 digits", problem_of(analyze, rows, "2026-01-02"))
   end)
 
   it("are options and rows of another form", function()
@@ -173,6 +184,8 @@ describe("what cannot be read", function()
         { as_of = "2026-01-01", report = {} },
       ['options.report.rows: expected a number of rows, got "5"'] =
         { as_of = "2026-01-01", report = { complete = true, rows = "5" } },
+      ["options.report.total_items: expected a number of rows, got true"] =
+        { as_of = "2026-01-01", report = { complete = true, rows = 0, total_items = true } },
     } do
       assert.equal("palenca.income: " .. expected,
         problem_of(income.analyze, {}, options or nil))

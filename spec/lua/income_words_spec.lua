@@ -165,6 +165,7 @@ describe("palenca.income.table", function()
       "Problemas\n- Não se sabe se o histórico está completo.\n- Há ganhos em mais de uma moeda.\n"
         .. "- A conta foi conectada com um aviso: 100%_real.",
       "\n\nmxn\nRenda mensal", "\n\nusd\nRenda mensal",
+      "\nEstabilidade               100 %  semana baixa / semana mediana\n",
       "\n\nPlataformas\nplataforma  dias  total\nuber          49      -",
       "não se sabe: várias moedas",
     } do

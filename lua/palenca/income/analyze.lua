@@ -12,7 +12,7 @@ local min, max, floor = math.min, math.max, math.floor
 
 local OPTIONS = { as_of = true, start_date = true, report = true, allow_incomplete = true }
 
--- The figures that need one currency; those of `by_currency` are the ones that are money.
+-- The figures that need one currency. `by_currency` has them for each.
 local MONEY = {
   "monthly_income", "income_30d", "income_60d", "income_90d", "median_week", "low_week",
   "qualifying_income", "adjustments_total",
@@ -83,7 +83,7 @@ end
 local function read_history(accounts, last, start)
   local history = ledger.enter(accounts, last, start)
   history.last = last
-  history.observed = history.rows == 0 and 0 or min(history.first_index, history.limit)
+  history.observed = min(history.first_index, history.limit)
   history.window = max(30, min(90, history.observed))
   history.in_window = min(history.window, history.observed)
   history.window_unknown = figures.unknown_days(history, 1, history.in_window)
@@ -114,7 +114,7 @@ local function only_named(by_currency)
   local only, count = nil, 0
   for name, series in pairs(by_currency) do
     if name ~= "" and series.is_named then
-      only, count = series, count + 1
+      only, count = series.currency, count + 1
     end
   end
   return count == 1 and only or nil
@@ -125,7 +125,8 @@ local function count_currencies(history, all)
   history.is_mixed = #all - (history.has_unknown_currency and 1 or 0) > 1
 end
 
--- The series that the figures are of; or nil and why there is no such one.
+-- The series that the figures are of; or nil and why there is no such one. A history without any
+-- amount has none, however few its rows are: the days between them are not known to be idle.
 local function choose_series(history, all)
   if history.rows == 0 then
     return nil, "no_rows"
@@ -136,7 +137,7 @@ local function choose_series(history, all)
   elseif #all == 1 then
     return all[1]
   end
-  return only_named(history.series), "unknown_amounts"
+  return nil, "unknown_amounts"
 end
 
 -- ---- the record ----------------------------------------------------------------------
@@ -213,6 +214,7 @@ local function list_months(history, all, series)
     local month = new_span(history, all, series, history.last - last + 1,
       history.last - number + 1)
     local _, _, first = day.parts(number)
+    month.month = month.from:sub(1, 7)
     month.full = first == 1 and last == month_end
     months[#months + 1] = month
     number = month_end + 1
@@ -220,14 +222,11 @@ local function list_months(history, all, series)
   return list(months)
 end
 
-local function list_platforms(history, series)
+local function platforms_of(history, series)
   local platforms = {}
   for name, by_currency in pairs(history.platforms) do
     local all = list_series(by_currency)
-    local platform = {
-      platform = name,
-      active_days = count_active(all, 1, history.observed),
-    }
+    local platform = { active_days = count_active(all, 1, history.observed) }
     if series then
       local own = by_currency[series.currency]
       figures.put_money(platform, "total", series, 0)
@@ -235,17 +234,16 @@ local function list_platforms(history, series)
         figures.put_money(platform, "total", own, figures.sum(own, 1, history.observed))
       end
     end
-    platforms[#platforms + 1] = platform
+    platforms[name] = platform
   end
-  table.sort(platforms, function(a, b)
-    return canonical_json.is_before(a.platform, b.platform)
-  end)
-  return list(platforms)
+  return platforms
 end
 
+-- Every count that the report has must be that of the rows.
 local function is_incomplete(account)
-  local report = account.report
-  return report and (not report.complete or report.rows ~= nil and report.rows ~= #account.rows)
+  local report, count = account.report, #account.rows
+  return report and (not report.complete or (report.rows or count) ~= count
+    or (report.total_items or count) ~= count)
 end
 
 local function list_problems(history, accounts)
@@ -293,6 +291,9 @@ local function by_currency(history, all)
         own[name], own[name .. "_minor"] = record[name], record[name .. "_minor"]
         own.unknown[name] = record.unknown[name]
       end
+      for _, name in ipairs(QUOTIENTS) do
+        own[name], own.unknown[name] = record[name], record.unknown[name]
+      end
       result[series.currency] = own
     end
   end
@@ -306,7 +307,8 @@ local function add_figures(record, history, all)
     figures.add(record, history, series)
     return series
   end
-  record.unknown.currency = reason
+  record.currency = reason == "unknown_amounts" and only_named(history.series) or nil
+  record.unknown.currency = not record.currency and reason or nil
   for _, names in ipairs({ MONEY, QUOTIENTS }) do
     for _, name in ipairs(names) do
       record.unknown[name] = reason
@@ -345,7 +347,7 @@ return function(stream, options)
   add_activity(record, history, all)
   add_weeks(record, history, series, all)
   record.months = list_months(history, all, series)
-  record.platforms = is_merged and list_platforms(history, series) or nil
+  record.platforms = is_merged and platforms_of(history, series) or nil
   record.by_currency = history.is_mixed and by_currency(history, all) or nil
   return record
 end

@@ -177,8 +177,9 @@ end
 -- after a decline, of the last 30 days if that is less. Which of them, is the basis.
 local function add_qualifying(record, history, series, sum, days)
   local unknown = record.unknown
-  if not sum or history.is_withheld then
-    unknown.qualifying_income = unknown.monthly_income or "incomplete"
+  if not sum or history.is_withheld or unknown.trend == "too_large" then
+    unknown.qualifying_income = unknown.monthly_income or history.is_withheld and "incomplete"
+      or "too_large"
     return
   end
   if record.trend and record.trend < DECLINE then

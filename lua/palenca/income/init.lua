@@ -66,24 +66,30 @@ income.merge = merge.streams
 --   incomplete, unless that is allowed;
 -- * `active_days` (of the window; the sum of the day is above 0), `days_worked_per_week`,
 --   `longest_gap`, `days_since_last_income`: days;
--- * `months`: those touched, oldest first, `{from=, to=, total=, active_days=, unknown_days=,
---   full=}`;
+-- * `months`: those touched, oldest first, `{month=, from=, to=, total=, active_days=,
+--   unknown_days=, full=}`; `month` is such as `"2026-03"`;
 -- * `cash_share`: cash / amount of the rows that have both; `cash_known`: the amount of those /
 --   total;
 -- * `adjustments`, `adjustments_total`: number and sum of negative rows, which are in all sums;
--- * `platforms`: after a @{merge}, those that were named, by name: `{platform=, total=,
---   active_days=}`;
+-- * `platforms`: after a @{merge}, a map from the platforms that were named to `{total=,
+--   active_days=}` of all days observed;
 -- * `identical_rows`: rows left out because the same account has another that is the same;
 -- * `problems`: a list of codes, in this order: `incomplete`, `completeness_unknown`, `no_rows`,
 --   `future_rows`, `mixed_currencies`, `unknown_currency`, `conflicting_days`, `unknown_amounts`,
 --   and `account_warning:CODE`, sorted;
--- * `by_currency`: with several currencies, a map from each to its money, `qualifying_basis` and
---   `unknown`. At the top all that needs one currency is nil then, also `stability`, `trend` and
---   totals; a day or week is active if it is so in any currency.
+-- * `by_currency`: with several currencies, a map from each to its money, `stability`, `trend`,
+--   `cash_share`, `cash_known`, `qualifying_basis` and `unknown`. At the top these and all totals
+--   are nil then; days, weeks and `regularity` stay: a day or week is active if it is so in any
+--   currency.
 --
 -- Codes in `unknown`: `no_rows`, `insufficient_history`, `unknown_amounts`, `mixed_currencies`,
 -- `unknown_currency`, `incomplete`, `no_income` (there is nothing to divide by, or no active day),
--- `no_cash_amounts`, `too_large` (a quotient that passes 2^53 / 10^4).
+-- `no_cash_amounts`, `too_large` (a quotient that passes 2^53 / 10^4). A `trend` that is too large
+-- makes `qualifying_income` unknown, too.
+--
+-- A history whose rows all lack the amount has no money and no `stability` (`unknown_amounts`),
+-- however few they are; nor has one with an amount of an unknown currency (`unknown_currency`). An
+-- amount of many decimals, such as the double 1234.5600000000001, is taken exactly.
 --
 -- Rows are the same if all their fields are: `currency` trimmed and in lower case, amounts by their
 -- value (179, 179.0 and `"179.00"` are one). An amount is a number, taken for the decimal that its

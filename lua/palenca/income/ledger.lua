@@ -149,7 +149,11 @@ local function keep_extra(series, key, text, negative)
   local extras = series.extras
   extras[#extras + 1] = { key, text, negative }
   series.limbs = math.max(series.limbs, math.ceil(#text / exact.LIMB_DIGITS))
-  series.size = series.size + 1
+end
+
+-- The size of an amount in whole minor units, rounded up.
+local function size_of(minor, extra)
+  return (minor < 0 and -minor or minor) + (extra and 1 or 0)
 end
 
 local function fail_amount(place, index, row, field, expected)
@@ -167,7 +171,7 @@ end
 local function enter_cash(series, minor, extra, negative, cash, cash_extra, cash_negative)
   series.cash_rows = series.cash_rows + 1
   series.cash, series.cash_of = series.cash + cash, series.cash_of + minor
-  series.cash_size = series.cash_size + (cash < 0 and -cash or cash)
+  series.cash_size = series.cash_size + size_of(cash, cash_extra)
   if extra then
     keep_extra(series, "cash_of", extra, negative)
   end
@@ -179,7 +183,7 @@ end
 local function enter(series, index, minor, extra, negative)
   local sums = series.sums
   sums[index] = (sums[index] or 0) + minor
-  series.size = series.size + (minor < 0 and -minor or minor)
+  series.size = series.size + size_of(minor, extra)
   if extra then
     keep_extra(series, index, extra, negative)
   end

@@ -33,8 +33,11 @@ local function check_report(place, report)
     fail.value(place, "expected the report of a pager", report)
   elseif type(report.complete) ~= "boolean" then
     fail.value(place .. ".complete", "expected a boolean", report.complete)
-  elseif report.rows ~= nil and type(report.rows) ~= "number" then
-    fail.value(place .. ".rows", "expected a number of rows", report.rows)
+  end
+  for _, name in ipairs({ "rows", "total_items" }) do
+    if report[name] ~= nil and type(report[name]) ~= "number" then
+      fail.value(place .. "." .. name, "expected a number of rows", report[name])
+    end
   end
 end
 

@@ -6,7 +6,13 @@ local money = {}
 
 -- The largest whole number that a double tells apart from its neighbours.
 local LIMIT = 9007199254740991
-local DECIMALS = { clp = 0, pyg = 0 }
+-- ISO 4217: the decimals of the currencies that do not have two.
+local DECIMALS = {
+  bif = 0, clp = 0, djf = 0, gnf = 0, isk = 0, jpy = 0, kmf = 0, krw = 0, pyg = 0, rwf = 0, ugx = 0,
+  uyi = 0, vnd = 0, vuv = 0, xaf = 0, xof = 0, xpf = 0,
+  bhd = 3, iqd = 3, jod = 3, kwd = 3, lyd = 3, omr = 3, tnd = 3,
+  clf = 4, uyw = 4,
+}
 
 local function decimals_of(currency)
   return DECIMALS[currency] or 2

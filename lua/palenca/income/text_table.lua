@@ -61,18 +61,23 @@ local function figure_rows(income, language)
   return rows
 end
 
--- What each currency has of its own, if there are several.
-local function add_currencies(parts, by_currency, language)
+local function sorted_names(map)
   local names = {}
-  for name in pairs(by_currency or {}) do
+  for name in pairs(map or {}) do
     names[#names + 1] = name
   end
   table.sort(names, canonical_json.is_before)
-  for _, name in ipairs(names) do
+  return names
+end
+
+-- What each currency has of its own, if there are several.
+local function add_currencies(parts, by_currency, language)
+  for _, name in ipairs(sorted_names(by_currency)) do
     local own, rows = by_currency[name], {}
     for _, figure in ipairs(labels.figures) do
-      if own[figure[1]] then
-        rows[#rows + 1] = { figure[language][1], own[figure[1]], figure[language][2] }
+      local text = write(own, figure[1], figure[2])
+      if text then
+        rows[#rows + 1] = { figure[language][1], text, figure[language][2] }
       end
     end
     parts[#parts + 1] = name .. "\n" .. layout(rows, { true, false, true })
@@ -105,13 +110,12 @@ local function add_spans(parts, heading, spans, words, mark)
 end
 
 local function add_platforms(parts, platforms, words)
-  if platforms and #platforms > 0 then
-    local rows = { { words.platform, words.days, words.total } }
-    for _, platform in ipairs(platforms) do
-      rows[#rows + 1] = {
-        platform.platform, ("%d"):format(platform.active_days), platform.total or "-",
-      }
-    end
+  local rows = { { words.platform, words.days, words.total } }
+  for _, name in ipairs(sorted_names(platforms)) do
+    local platform = platforms[name]
+    rows[#rows + 1] = { name, ("%d"):format(platform.active_days), platform.total or "-" }
+  end
+  if #rows > 1 then
     parts[#parts + 1] = words.platforms .. "\n" .. layout(rows, { true })
   end
 end
