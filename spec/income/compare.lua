@@ -29,13 +29,17 @@ local function analyze(case, plain)
   return income.analyze(income.merge(case.streams), options)
 end
 
+local platforms_of = setmetatable({}, { __mode = "k" }) -- by case, of the merged stream
+
 -- What the module makes of a history, as canonical text; or nil and the message of a failure.
 local function compute(case, plain)
   local ok, result = pcall(function()
     local found = analyze(case, plain)
     local verdict = income.decide(found, case.rule, case.request)
     if plain then
-      found.platforms = analyze(case, false).platforms
+      found.platforms = platforms_of[case] or analyze(case, false).platforms
+    else
+      platforms_of[case] = found.platforms
     end
     return json.canonical({ income = found, verdict = verdict })
   end)

@@ -78,7 +78,7 @@ def check_all(checks, income, exact):
     checks.limit("undecidable", "insufficient_history", "days_observed", days, days, "min_days_observed")
     for name in ("monthly_income", "qualifying_income", "regularity", "stability"):
         if isinstance(exact[name], Nil):
-            checks.add("undecidable", "unknown_" + name, name)
+            checks.add("undecidable", "unknown_" + name, name, str(exact[name]))
 
     last = income.get("days_since_last_income")
     if last is None:

@@ -27,18 +27,18 @@ describe("verdict:explain", function()
       .. "days. There was income in 1 week; the minimum is 5 weeks. Recent income changed by "
       .. "-25.5 %; the limit is -20 %.", verdict:explain("en").analyst)
     assert.equal("Rechazar, según la regla 2026-11. El último ingreso fue hace 30 días; el máximo "
-      .. "es 14 días. Hubo ingresos en 1 semana; el mínimo es 5 semanas. El ingreso reciente "
-      .. "cambió -25.5 %; el límite es -20 %.", verdict:explain("es").analyst)
-    assert.equal("Recusar, conforme a regra 2026-11. O último ganho foi há 30 dias; o máximo é 14 "
-      .. "dias. Houve ganhos em 1 semana; o mínimo é 5 semanas. A renda recente mudou -25.5 %; o "
-      .. "limite é -20 %.", verdict:explain("pt").analyst)
-    assert.equal("Aprobar: se cumplen todas las condiciones de la regla 2026-11. Cuota mensual "
-      .. "máxima: 4562.50 MXN.", decide({}):explain("es").analyst)
+      .. "es de 14 días. Hubo ingresos en 1 semana; el mínimo es de 5 semanas. El ingreso reciente "
+      .. "varió -25.5 %; el límite es -20 %.", verdict:explain("es").analyst)
+    assert.equal("Recusar, conforme a regra 2026-11. O último ganho foi há 30 dias; o máximo é de "
+      .. "14 dias. Houve ganhos em 1 semana; o mínimo é de 5 semanas. A renda recente variou -25.5 "
+      .. "%; o limite é -20 %.", verdict:explain("pt").analyst)
+    assert.equal("Aprobar: se cumplen todas las condiciones de la regla 2026-11. Pago mensual "
+      .. "máximo: 4562.50 MXN.", decide({}):explain("es").analyst)
   end)
 
   it("tells the worker what to do, not why a number is what it is", function()
-    assert.equal("La cuota que pediste es más alta de lo que podemos ofrecerte según tus "
-      .. "ganancias. Podemos revisar una solicitud con una cuota de hasta 4562.50 MXN al mes.",
+    assert.equal("El pago mensual que pediste es más alto de lo que podemos ofrecerte según tus "
+      .. "ganancias. Podemos revisar una solicitud con un pago de hasta 4562.50 MXN al mes.",
       decide({}, "5000"):explain("es").worker)
     for _, language in ipairs(LANGUAGES) do
       assert.equal(sentences.worker.short_history[language],
@@ -55,6 +55,29 @@ describe("verdict:explain", function()
         .worker)
       assert.equal(sentences.worker.approve[language], decide({}):explain(language).worker)
     end
+  end)
+
+  it("says of a figure that is unknown why it is", function()
+    local rows = histories.rows("2026-01-01", 90, function(number)
+      return number < 60 and 1000 or number >= 68 and 850
+    end)
+    local verdict = income.decide(analyze(rows, "2026-03-31"), RULE, { installment = 1 })
+    assert.same({ code = "unknown_qualifying_income", metric = "qualifying_income",
+      value = "unknown_amounts" }, verdict.reasons[1])
+    local said = verdict:explain("es")
+    assert.equal("No se puede decidir, según la regla 2026-11; no es un rechazo. No se puede "
+      .. "calcular el ingreso computable: faltan montos. El ingreso reciente varió -28.08 %; el "
+      .. "límite es -20 %.", said.analyst)
+    -- 90 days are not a short history
+    assert.equal(sentences.worker.unclear_data.es, said.worker)
+    local short = income.decide(analyze(histories.rows("2026-01-01", 34, 500), "2026-02-03"),
+      { version = 1, min_days_observed = 30 }, { installment = 1 })
+    assert.equal("unknown_regularity", short.reasons[1].code)
+    assert.equal(sentences.worker.short_history.pt, short:explain("pt").worker)
+    assert.matches("The regularity cannot be calculated: short history.",
+      short:explain("en").analyst, 1, true)
+    assert.matches("calcular el ingreso mensual%.$",
+      decide({ monthly_income = false }):explain("es").analyst)
   end)
 
   -- Whatever the reasons are: sentences without a gap, and without a code for the worker.

@@ -60,7 +60,7 @@ local function check_data(income, limits, add)
   end
   for _, name in ipairs({ "monthly_income", "qualifying_income", "regularity", "stability" }) do
     if income[name] == nil then
-      add("unknown_" .. name, name)
+      add("unknown_" .. name, name, income.unknown[name])
     end
   end
 end

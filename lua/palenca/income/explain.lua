@@ -1,6 +1,7 @@
 --- Explains verdicts in words; see @{palenca.income.explain}.
 -- @module palenca.income.explain
 local fail = require("palenca.income.fail")
+local labels = require("palenca.income.labels")
 local percent = require("palenca.income.percent")
 local sentences = require("palenca.income.sentences")
 
@@ -10,10 +11,6 @@ local WORKER = {
   few_active_weeks = "irregular_income",
   irregular_income = "irregular_income",
   insufficient_history = "short_history",
-  unknown_monthly_income = "short_history",
-  unknown_qualifying_income = "short_history",
-  unknown_regularity = "short_history",
-  unknown_stability = "short_history",
   no_rows = "no_rows",
   account_warning = "account_warning",
 }
@@ -42,6 +39,16 @@ local function split(code)
   return name or code, detail
 end
 
+-- Of a reason that says that a figure is unknown: why it is.
+local function cause_of(reason)
+  return reason.code:find("^unknown_") and reason.metric ~= "problems" and reason.value or nil
+end
+
+local function write_cause(reason, language)
+  local cause = labels.unknown[cause_of(reason)]
+  return cause and ": " .. cause[language] or ""
+end
+
 local function explain_reason(reason, language, currency)
   local name, detail = split(reason.code)
   if name == "no_recent_income" and reason.value == nil then
@@ -52,10 +59,12 @@ local function explain_reason(reason, language, currency)
     return reason.code .. "."
   end
   local format = sentences.formats[reason.metric]
+  local is_figure = not cause_of(reason)
   return fill(texts[language], {
-    value = write(language, format, reason.value, currency),
+    value = is_figure and write(language, format, reason.value, currency) or nil,
     limit = write(language, format, reason.limit, currency),
     detail = detail,
+    cause = write_cause(reason, language),
   })
 end
 
@@ -80,7 +89,7 @@ local function worker_key(verdict)
   if outcome == "approve" or outcome == "refer" then
     return outcome
   elseif outcome == "undecidable" then
-    return WORKER[split(first.code)] or "unclear_data"
+    return WORKER[cause_of(first) or split(first.code)] or "unclear_data"
   elseif first.code ~= "installment_too_high" then
     return WORKER[first.code]
   end

@@ -128,7 +128,8 @@ income.analyze = analyze
 -- * else `approve`.
 --
 -- The verdict is plain data with a method: `outcome`; `reasons`, a list of `{code=, metric=,
--- value=, limit=}`; `rule_version`; `currency`; `max_installment` and `max_installment_minor`: the
+-- value=, limit=}` (the value of an `unknown_` figure is why it is unknown, as in the income);
+-- `rule_version`; `currency`; `max_installment` and `max_installment_minor`: the
 -- exact qualifying income x `ratio` - obligations, rounded down once (below 0 if the obligations
 -- are more), given for `approve`, `refer` and a decline by the installment alone; and
 -- `verdict:explain(language)`, see @{explain}.

@@ -1,7 +1,7 @@
 --- Sentences that explain verdicts, in Spanish, Portuguese and English.
 --
 -- In a sentence `{value}` and `{limit}` stand for a reason's, `{max}` for the highest installment,
--- `{detail}` for what follows the colon of a code.
+-- `{detail}` for what follows the colon of a code, `{cause}` for why a figure is unknown.
 -- @module palenca.income.sentences
 local sentences = {}
 
@@ -28,12 +28,12 @@ sentences.formats = {
 sentences.outcomes = {
   approve = {
     es = "Aprobar: se cumplen todas las condiciones de la regla {version}.",
-    pt = "Aprovar: todas as condições da regra {version} são cumpridas.",
+    pt = "Aprovar: todas as condições da regra {version} foram atendidas.",
     en = "Approve: every condition of rule {version} is met.",
   },
   refer = {
-    es = "Revisión por una persona, según la regla {version}.",
-    pt = "Análise por uma pessoa, conforme a regra {version}.",
+    es = "Requiere la revisión de una persona, según la regla {version}.",
+    pt = "Requer a análise de uma pessoa, conforme a regra {version}.",
     en = "Review by a person, under rule {version}.",
   },
   decline = {
@@ -50,9 +50,9 @@ sentences.outcomes = {
 
 --- What the highest installment is, for the analyst.
 sentences.max_installment = {
-  es = "Cuota mensual máxima: {max}.",
+  es = "Pago mensual máximo: {max}.",
   pt = "Parcela mensal máxima: {max}.",
-  en = "Highest monthly installment: {max}.",
+  en = "Maximum monthly installment: {max}.",
 }
 
 --- What each reason means, for the analyst.
@@ -94,7 +94,7 @@ sentences.reasons = {
   },
   unknown_amounts = {
     es = "Falta el monto en más de uno de cada cuatro días.",
-    pt = "Falta o valor em mais de um de cada quatro dias.",
+    pt = "Falta o valor em mais de um a cada quatro dias.",
     en = "The amount is missing on more than one day in four.",
   },
   account_warning = {
@@ -108,28 +108,28 @@ sentences.reasons = {
     en = "The history covers {value}; {limit} are needed.",
   },
   unknown_monthly_income = {
-    es = "No se puede conocer el ingreso mensual.",
-    pt = "Não é possível conhecer a renda mensal.",
-    en = "The monthly income cannot be known.",
+    es = "No se puede calcular el ingreso mensual{cause}.",
+    pt = "Não é possível calcular a renda mensal{cause}.",
+    en = "The monthly income cannot be calculated{cause}.",
   },
   unknown_qualifying_income = {
-    es = "No se puede conocer el ingreso computable.",
-    pt = "Não é possível conhecer a renda considerada.",
-    en = "The qualifying income cannot be known.",
+    es = "No se puede calcular el ingreso computable{cause}.",
+    pt = "Não é possível calcular a renda considerada{cause}.",
+    en = "The qualifying income cannot be calculated{cause}.",
   },
   unknown_regularity = {
-    es = "No se puede conocer la regularidad: faltan semanas completas.",
-    pt = "Não é possível conhecer a regularidade: faltam semanas completas.",
-    en = "The regularity cannot be known: there are too few full weeks.",
+    es = "No se puede calcular la regularidad{cause}.",
+    pt = "Não é possível calcular a regularidade{cause}.",
+    en = "The regularity cannot be calculated{cause}.",
   },
   unknown_stability = {
-    es = "No se puede conocer la estabilidad: faltan semanas completas.",
-    pt = "Não é possível conhecer a estabilidade: faltam semanas completas.",
-    en = "The stability cannot be known: there are too few full weeks.",
+    es = "No se puede calcular la estabilidad{cause}.",
+    pt = "Não é possível calcular a estabilidade{cause}.",
+    en = "The stability cannot be calculated{cause}.",
   },
   no_recent_income = {
-    es = "El último ingreso fue hace {value}; el máximo es {limit}.",
-    pt = "O último ganho foi há {value}; o máximo é {limit}.",
+    es = "El último ingreso fue hace {value}; el máximo es de {limit}.",
+    pt = "O último ganho foi há {value}; o máximo é de {limit}.",
     en = "The last income was {value} ago; the maximum is {limit}.",
   },
   no_income = {
@@ -138,32 +138,32 @@ sentences.reasons = {
     en = "No day of the history has an income.",
   },
   few_active_weeks = {
-    es = "Hubo ingresos en {value}; el mínimo es {limit}.",
-    pt = "Houve ganhos em {value}; o mínimo é {limit}.",
+    es = "Hubo ingresos en {value}; el mínimo es de {limit}.",
+    pt = "Houve ganhos em {value}; o mínimo é de {limit}.",
     en = "There was income in {value}; the minimum is {limit}.",
   },
   irregular_income = {
-    es = "Hubo ingresos en el {value} de las semanas; el mínimo es {limit}.",
-    pt = "Houve ganhos em {value} das semanas; o mínimo é {limit}.",
+    es = "Hubo ingresos en el {value} de las semanas; el mínimo es el {limit}.",
+    pt = "Houve ganhos em {value} das semanas; o mínimo é de {limit}.",
     en = "There was income in {value} of the weeks; the minimum is {limit}.",
   },
   long_gap = {
-    es = "El periodo más largo sin ingresos fue de {value}; el máximo es {limit}.",
-    pt = "O período mais longo sem ganhos foi de {value}; o máximo é {limit}.",
+    es = "El periodo más largo sin ingresos fue de {value}; el máximo es de {limit}.",
+    pt = "O período mais longo sem ganhos foi de {value}; o máximo é de {limit}.",
     en = "The longest time without income was {value}; the maximum is {limit}.",
   },
   unstable_income = {
-    es = "Una semana baja equivale al {value} de la semana mediana; el mínimo es {limit}.",
-    pt = "Uma semana baixa equivale a {value} da semana mediana; o mínimo é {limit}.",
+    es = "Una semana baja equivale al {value} de la semana mediana; el mínimo es el {limit}.",
+    pt = "Uma semana baixa equivale a {value} da semana mediana; o mínimo é de {limit}.",
     en = "A low week is {value} of the median week; the minimum is {limit}.",
   },
   declining_income = {
-    es = "El ingreso reciente cambió {value}; el límite es {limit}.",
-    pt = "A renda recente mudou {value}; o limite é {limit}.",
+    es = "El ingreso reciente varió {value}; el límite es {limit}.",
+    pt = "A renda recente variou {value}; o limite é {limit}.",
     en = "Recent income changed by {value}; the limit is {limit}.",
   },
   installment_too_high = {
-    es = "La cuota pedida es de {value}; la máxima es de {limit}.",
+    es = "El pago mensual solicitado es de {value}; el máximo es de {limit}.",
     pt = "A parcela pedida é de {value}; a máxima é de {limit}.",
     en = "The installment asked for is {value}; the highest is {limit}.",
   },
@@ -206,16 +206,16 @@ sentences.worker = {
       .. "yet. If you keep working regularly, we will gladly look at a new application later.",
   },
   installment_too_high = {
-    es = "La cuota que pediste es más alta de lo que podemos ofrecerte según tus ganancias. "
-      .. "Podemos revisar una solicitud con una cuota de hasta {max} al mes.",
+    es = "El pago mensual que pediste es más alto de lo que podemos ofrecerte según tus ganancias. "
+      .. "Podemos revisar una solicitud con un pago de hasta {max} al mes.",
     pt = "A parcela que você pediu é mais alta do que podemos oferecer com base nos seus ganhos. "
       .. "Podemos analisar um pedido com parcela de até {max} por mês.",
     en = "The installment you asked for is higher than we can offer, given your earnings. "
       .. "We can look at an application with an installment of up to {max} a month.",
   },
   no_installment = {
-    es = "Con tus ganancias y tus pagos actuales, por ahora no podemos ofrecerte una cuota más. "
-      .. "Si tu situación cambia, con gusto revisaremos una nueva solicitud.",
+    es = "Según tus ganancias y los pagos que ya tienes, por ahora no podemos ofrecerte un pago "
+      .. "mensual más. Si tu situación cambia, con gusto revisaremos una nueva solicitud.",
     pt = "Com os seus ganhos e pagamentos atuais, por enquanto não podemos oferecer mais uma "
       .. "parcela. Se a sua situação mudar, teremos prazer em analisar um novo pedido.",
     en = "With your earnings and your current payments, we cannot offer you another installment "
@@ -224,8 +224,8 @@ sentences.worker = {
   short_history = {
     es = "Todavía no podemos decidir, porque tu historial de ganancias aún es corto. No es un "
       .. "rechazo: vuelve a intentarlo cuando tengas algunas semanas más.",
-    pt = "Ainda não podemos decidir, porque o seu histórico de ganhos é curto. Não é uma recusa: "
-      .. "tente de novo quando tiver mais algumas semanas.",
+    pt = "Ainda não podemos decidir, porque o seu histórico de ganhos ainda é curto. Não é uma "
+      .. "recusa: tente de novo quando tiver mais algumas semanas.",
     en = "We cannot decide yet, because your history of earnings is still short. This is not a "
       .. "no: please try again when you have a few more weeks.",
   },
