@@ -157,6 +157,9 @@ describe("palenca.income.decide", function()
     -- 30000 x 365 / 720 x 0.2501 = 3803.60..
     assert.same({ "approve", "3803.60", 7 },
       { verdict.outcome, verdict.max_installment, verdict.rule_version })
+    -- 0.0029 x 10000 is less than 29 in doubles; 15208.33.. x 0.0029 = 44.104..
+    rule.ratio = 0.0029
+    assert.equal("44.10", income.decide(daily(60, 500), rule, { installment = 1 }).max_installment)
     rule.min_days_observed = 61
     assert.equal("undecidable", income.decide(daily(60, 500), rule, SMALL).outcome)
   end)
