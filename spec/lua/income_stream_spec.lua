@@ -135,6 +135,7 @@ describe("what cannot be read", function()
       { "amount", 0 / 0, number .. "nan" }, { "amount", -1 / 0, number .. "-inf" },
       { "amount", 1e13, long .. "10000000000000" }, { "amount", -1e300, long .. "-1e+300" },
       { "amount", "10000000000000", long .. '"10000000000000"' },
+      { "amount", "10000000000000.001", long .. '"10000000000000.001"' },
       { "cash_amount", "x\n", number .. '"x\\n"' },
       { "cash_amount", 1e14, long .. "100000000000000" },
     } do

@@ -224,8 +224,8 @@ sentences.worker = {
   short_history = {
     es = "Todavía no podemos decidir, porque tu historial de ganancias aún es corto. No es un "
       .. "rechazo: vuelve a intentarlo cuando tengas algunas semanas más.",
-    pt = "Ainda não podemos decidir, porque o seu histórico de ganhos ainda é curto. Não é uma "
-      .. "recusa: tente de novo quando tiver mais algumas semanas.",
+    pt = "Por enquanto não podemos decidir, porque o seu histórico de ganhos ainda é curto. Não é "
+      .. "uma recusa: tente de novo quando tiver mais algumas semanas.",
     en = "We cannot decide yet, because your history of earnings is still short. This is not a "
       .. "no: please try again when you have a few more weeks.",
   },
