@@ -137,14 +137,13 @@ describe("under a locale with a decimal comma", function()
   end)
 
   it("an income is what it is", function()
-    assert.equal("179.50 60.5", run([[
+    assert.equal('179.50 {"share":0.605}', run([[
       comma()
       local palenca = require "palenca"
       local rows = palenca.json.decode('[{"amount":179.5,"currency":"mxn",'
         .. '"earning_date":"2025-03-14"}]')
-      local minor = require("palenca.income.money").parse(rows[1].amount, "mxn")
-      io.write(palenca.income.format(minor, "mxn"), " ",
-        require("palenca.number").text(require("palenca.income.money").percent(605, 1000)))
+      local minor = require("palenca.income.amount").read(rows[1].amount, 2)
+      io.write(palenca.income.format(minor, "mxn"), " ", palenca.json.canonical { share = 0.605 })
     ]]))
   end)
 
