@@ -27,7 +27,7 @@ local function write(level, fields)
     name = number.text(name)
     if type(value) == "table" and (json.is_array(value) or not getmetatable(value)) then
       entry[name] = value
-    elseif type(value) == "number" or type(value) == "boolean" then
+    elseif type(value) == "number" or type(value) == "boolean" or value == json.null then
       entry[name] = value
     else
       entry[name] = tostring(value)

@@ -34,6 +34,12 @@ describe("palenca.log", function()
     assert.equal("error", entries[3].level)
   end)
 
+  it("writes null where it is given", function()
+    local _, _, line = helper.run(
+      'local palenca = require("palenca")\npalenca.log.info { amount = palenca.json.null }')
+    assert.truthy(line:find('"amount":null', 1, true), line)
+  end)
+
   it("takes a text as the message", function()
     assert.equal("plain", logged('log.info("plain")')[1].message)
   end)
