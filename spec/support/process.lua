@@ -99,6 +99,8 @@ function process.start(path, arguments, options)
   local environment = merged_environment(options.env, is_interpreter)
   if path == os.getenv("SPEC_PROGRAM") and os.getenv("SPEC_SANITIZED") then
     environment[#environment + 1] = "ASAN_OPTIONS=detect_leaks=1"
+    environment[#environment + 1] = "LSAN_OPTIONS=print_suppressions=0:suppressions=" .. uv.cwd()
+      .. "/spec/support/leak_suppressions"
   end
   local self = setmetatable({ stdout = "", stderr = "", open = options.log and 0 or 2 }, Process)
   local out, err, log, handle, pid
