@@ -217,11 +217,11 @@ describe("palenca trigger", function()
     it("says so of whatever is not the sandbox", function()
       local delivery = '"account_id": "a", "action": "b", "attempts": 1'
       for body, said in pairs {
-        ['{"error": "Not Found"}'] = "refused it: 404 Not Found",
-        ['{"error": 5}'] = "refused it: 404",
-        ['{"error": {"message": {}}}'] = "refused it: 404",
-        ['{"detail": "Not Found"}'] = "refused it: 404 Not Found",
-        ['{"detail": [5, {"loc": [], "msg": 5}]}'] = "refused it: 404",
+        ['{"error": "Not Found"}'] = "rejected it: 404 Not Found",
+        ['{"error": 5}'] = "rejected it: 404",
+        ['{"error": {"message": {}}}'] = "rejected it: 404",
+        ['{"detail": "Not Found"}'] = "rejected it: 404 Not Found",
+        ['{"detail": [5, {"loc": [], "msg": 5}]}'] = "rejected it: 404",
         ['{"detail": [{"loc": ["body", "action"], "msg": "is odd"}]}'] = "404 action is odd",
         ["[]"] = "not palenca's sandbox",
         ['{"success": true}'] = "not palenca's sandbox",

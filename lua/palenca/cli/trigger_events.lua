@@ -138,7 +138,7 @@ end
 
 -- ---- through the sandbox ---------------------------------------------------------------
 
--- Why the sandbox refused; or that what responded is something else.
+-- Why the sandbox rejected the request; or that what responded is something else.
 local function reason_of(answer, failed)
   if type(answer) ~= "table" or answer.error == nil and answer.detail == nil then
     return "this is not palenca's sandbox"
@@ -160,7 +160,7 @@ local function ask(given, method, path, body)
   if data then
     return data
   end
-  return nil, ("%s refused it: %d %s"):format(given.sandbox, received.status,
+  return nil, ("%s rejected it: %d %s"):format(given.sandbox, received.status,
     reason_of(json.decode(received.body), failed))
 end
 
