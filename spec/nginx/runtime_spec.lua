@@ -388,6 +388,31 @@ describe("inside nginx", function()
     assert.are.equal(0, nginx:quit())
   end)
 
+  it("a worker that makes its first call while it ends leaves nothing open", function()
+    local nginx = start(stage, upstream, { server = [[
+      location / { content_by_lua_block {
+        ngx.log(ngx.NOTICE, "reading the body")
+        ngx.req.read_body()
+        ngx.say(fetch(ngx.var.uri))
+      } }
+    ]] })
+    local function wait_log(text)
+      helper.ask_until(function()
+        require("luv").sleep(5)
+        return nginx:log():find(text, 1, true)
+      end, text)
+    end
+    local connection = stage:connect(nginx.url)
+    connection:send("POST /1 HTTP/1.0\r\nContent-Length: 1\r\n\r\n")
+    wait_log("reading the body")
+    nginx.process:kill("sigquit")
+    wait_log("gracefully shutting down")
+    connection:send("x"):wait_end()
+    assert.are.equal("to /1\n", connection.received:match("\r\n\r\n(.*)$"))
+    assert.are.equal(0, nginx.process:wait_exit())
+    assert.are.equal("", nginx:complaints())
+  end)
+
   it("the thread ends when there was no call for a while, and comes back", function()
     local nginx = start(stage, upstream, { http = [[
       init_worker_by_lua_block {

@@ -7,7 +7,8 @@
 --
 -- A Lua state that is one request's own (`lua_code_cache off`) is closed with it, and the engine
 -- with the state: so there is neither a light thread nor a timer then, which would hold it, and a
--- call that waits looks every millisecond.
+-- call that waits looks every millisecond. It is the same in a worker whose first call comes when
+-- it is about to end: nginx reports a socket left open if its first timer is made that late.
 -- @module palenca.runtime.nginx
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
@@ -111,6 +112,7 @@ local function new_worker()
     serving = nil, -- "asked": a light thread is to start; "running": it has
     looking = nil, -- the id of the call that looks for all, where there is no light thread
     ending = false, -- it is to end with the last open call
+    is_late = ngx.worker.exiting(),
   }, Worker)
   -- A request that its client gave up, or a light thread that was killed, leaves its call to the
   -- garbage collector, which has it cancelled.
@@ -232,8 +234,12 @@ local function serve(_, self)
   end
 end
 
+function Worker:may_have_timers()
+  return lua_state.is_shared() and not self.is_late
+end
+
 function Worker:start()
-  if not lua_state.is_shared() then
+  if not self:may_have_timers() then
     return
   elseif not self.is_watched then
     self.is_watched = true
@@ -299,7 +305,7 @@ local function look(worker, call)
   worker.serving = nil
   worker:start()
   worker:collect()
-  if lua_state.is_shared() then
+  if worker:may_have_timers() then
     return LOOK_ALONE
   elseif not worker.open[worker.looking] then
     worker.looking = call.id
@@ -315,7 +321,7 @@ local function wait(call)
   check_phase("a call")
   call.gate = call.gate or semaphore.new()
   call.waiting = (call.waiting or 0) + 1
-  local timeout = lua_state.is_shared() and LOOK or look(call.worker, call)
+  local timeout = call.worker:may_have_timers() and LOOK or look(call.worker, call)
   repeat
     local ok, problem = call.gate:wait(timeout)
     if not ok and problem ~= "timeout" then
