@@ -87,23 +87,27 @@ test("the pictures of the patterns fit a desk and a phone, by day and by night",
       ids.push([name, (await post(`${url}/sandbox/logins`, { platform: "didi", pattern: name }))
         .login_id]);
     }
-    for (const width of [1280, 375]) {
-      for (const colorScheme of ["light", "dark"]) {
-        const page = await stage.page({ colorScheme, viewport: { width, height: 900 } });
-        for (const [name, id] of ids) {
-          await page.goto("about:blank");
-          await page.goto(`${url}/console#/logins/${id}`);
-          await page.waitForSelector(`${by("chart-bar")}, ${by("chart-unknown")}`);
+    const page = await stage.page();
+    async function inAllForms(name) {
+      for (const width of [1280, 375]) {
+        await page.setViewportSize({ width, height: 900 });
+        for (const colorScheme of ["light", "dark"]) {
+          await page.emulateMedia({ colorScheme });
           await assertFits(page, width);
           await picture(page, `${name}-${width}-${colorScheme}`);
         }
-        await page.goto("about:blank");
-        await page.goto(`${url}/console`);
-        await page.waitForSelector(by("simulate"));
-        await assertFits(page, width);
-        await picture(page, `start-${width}-${colorScheme}`);
       }
     }
+    for (const [name, id] of ids) {
+      await page.goto("about:blank");
+      await page.goto(`${url}/console#/logins/${id}`);
+      await page.waitForSelector(`${by("chart-bar")}, ${by("chart-unknown")}`);
+      await inAllForms(name);
+    }
+    await page.goto("about:blank");
+    await page.goto(`${url}/console`);
+    await page.waitForSelector(by("simulate"));
+    await inAllForms("start");
   }));
 
 test("an account with a warning is undecidable, whatever it earns", staged(async (stage) => {

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
@@ -60,12 +61,25 @@ class Process {
   }
 }
 
+// One browser for all tests of a file: to start one takes longer than most tests do.
+let browser;
+
+function launchBrowser() {
+  browser ??= chromium.launch({
+    executablePath: process.env.SPEC_CHROMIUM ?? "/usr/bin/chromium", args: flags,
+  });
+  return browser;
+}
+
+after(async () => (await browser)?.close());
+
 // What a test has started and made; all of it goes with the test.
 export class Stage {
   constructor() {
     this.directory = mkdtempSync(join(tmpdir(), "palenca-browser-"));
     this.processes = [];
     this.servers = [];
+    this.contexts = [];
     this.problems = [];
   }
 
@@ -129,17 +143,11 @@ export class Stage {
     return `http://127.0.0.1:${server.address().port}`;
   }
 
-  async browser() {
-    this.chromium ??= await chromium.launch({
-      executablePath: process.env.SPEC_CHROMIUM ?? "/usr/bin/chromium", args: flags,
-    });
-    return this.chromium;
-  }
-
   // A page of its own profile. Whatever the browser complains of is a problem, and fails the test.
   async page(options = {}) {
-    const context = await (await this.browser()).newContext({ locale: "en-US", reducedMotion: "reduce",
-      viewport: { width: 1280, height: 900 }, ...options });
+    const context = await (await launchBrowser()).newContext({ locale: "en-US",
+      reducedMotion: "reduce", viewport: { width: 1280, height: 900 }, ...options });
+    this.contexts.push(context);
     context.setDefaultTimeout(PATIENCE);
     context.on("page", (page) => this.watch(page));
     return context.newPage();
@@ -166,7 +174,7 @@ export class Stage {
   }
 
   async close() {
-    await this.chromium?.close();
+    for (const context of this.contexts) await context.close();
     for (const started of this.processes) await started.stop();
     for (const server of this.servers) {
       server.closeAllConnections();

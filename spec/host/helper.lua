@@ -30,8 +30,8 @@ function helper.ask_until(check, what)
   while not result do
     -- both, since the machine may have stood still in between
     assert(asked < 200 or uv.hrtime() - started < 60e9, "asked in vain for " .. what)
-    pause(10)
     asked = asked + 1
+    pause(math.min(10 * asked, 100)) -- what asks may take longer to compute than the pause
     result = check()
   end
   return result
