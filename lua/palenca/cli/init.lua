@@ -6,13 +6,24 @@ local report = require("palenca.report")
 
 local DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
-local commands = {}
-for at, name in ipairs({ "serve", "dev", "sandbox", "run", "check", "trigger", "events",
-  "income", "decide" }) do
-  commands[at] = require("palenca.cli." .. name)
+local NAMES = { "serve", "dev", "sandbox", "run", "check", "trigger", "events", "income", "decide" }
+
+-- The command of that name alone, if there is one, since to load them all takes longer than many
+-- commands do; else all.
+local function load_commands(wanted)
+  local commands = {}
+  for _, name in ipairs(NAMES) do
+    if name == wanted then
+      return { (require("palenca.cli." .. name)) }
+    end
+  end
+  for at, name in ipairs(NAMES) do
+    commands[at] = require("palenca.cli." .. name)
+  end
+  return commands
 end
 
-local function build()
+local function build(commands)
   local parser = argparse("palenca")
     :description("Verified income of gig workers: a client for the Palenca API that runs Lua "
       .. "scripts.")
@@ -42,7 +53,7 @@ local function wrong_usage(message, command, part)
   return WRONG_USAGE
 end
 
-local function find(name)
+local function find(commands, name)
   for _, command in ipairs(commands) do
     if command.name == name then
       return command
@@ -55,12 +66,13 @@ end
 -- @treturn integer the exit status: 0 done, 1 failed, 2 wrong usage
 return function(...)
   local given = { ... }
-  local parser = build()
+  local commands = load_commands(given[1])
+  local parser = build(commands)
   if #given == 0 then
     io.stderr:write(parser:get_help() .. "\n")
     return WRONG_USAGE
   end
-  local command = find(given[1])
+  local command = find(commands, given[1])
   -- what stands behind a script's name is the script's, whatever it looks like
   local rest = command and command.split and command.split(given)
   local ok, options = parser:pparse(given)
@@ -68,7 +80,7 @@ return function(...)
     return wrong_usage(options, command, given[2])
   end
   options.rest = rest
-  local fine, problem = xpcall(find(options.command).run, function(value)
+  local fine, problem = xpcall(find(commands, options.command).run, function(value)
     return type(value) == "string" and debug.traceback(value, 2) or value
   end, options)
   report.finish()
