@@ -9,21 +9,23 @@ Process.__index = Process
 -- Only a bound against hanging forever: every wait ends with its event. Seconds are counted one by
 -- one, so that a machine that stood still for a minute has used up one of them.
 local PATIENCE = 60
+local RUN_TIMEOUT = 600
 
 -- A write to a connection that the program has closed is an answer for a spec, not its end.
 local on_broken_pipe = uv.new_signal()
 on_broken_pipe:start("sigpipe", function() end)
 on_broken_pipe:unref()
 
---- Runs the event loop until `ready` answers something true; raises after a minute.
-function process.wait_for(ready, what)
+--- Runs the event loop until `ready` answers something true; raises after a minute, or after
+-- `timeout` seconds.
+function process.wait_for(ready, what, timeout)
   local seconds = 0
   local timer = uv.new_timer()
   timer:start(1000, 1000, function()
     seconds = seconds + 1
   end)
   local result = ready()
-  while not result and seconds < PATIENCE do
+  while not result and seconds < (timeout or PATIENCE) do
     uv.run("once")
     result = ready()
   end
@@ -135,9 +137,10 @@ function process.palenca(arguments, options)
 end
 
 --- Runs a program to its end: answers its exit status, what it printed, and what it complained of.
+-- It may compute for long, on a busy machine for longer.
 function process.run(path, arguments, options)
   local self = process.start(path, arguments, options)
-  return self:wait_exit(), self.stdout, self.stderr
+  return self:wait_exit(RUN_TIMEOUT), self.stdout, self.stderr
 end
 
 function Process:describe()
@@ -161,13 +164,14 @@ function Process:wait_output(stream, pattern)
   return (table.unpack or unpack)(found) -- luacheck: ignore 113
 end
 
---- Waits until it has ended; answers its exit status (128 + the signal that ended it).
-function Process:wait_exit()
+--- Waits until it has ended, for a minute or `timeout` seconds; answers its exit status (128 + the
+-- signal that ended it).
+function Process:wait_exit(timeout)
   process.wait_for(function()
     return self.code and self.open == 0
   end, function()
     return "the end of the program\n" .. self:describe()
-  end)
+  end, timeout)
   return self.signal ~= 0 and 128 + self.signal or self.code
 end
 
