@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 typedef struct {
-  /* Bytes of the request line, the headers and the empty line behind them, and of trailers; more:
-   * 431, or 414 within a request's target. At most 2^31. */
+  /* Bytes of the request line, the headers and the empty line behind them; more: 431, or 414 if it
+   * is the target that is too long. As many again for trailers. At most 2^30. */
   size_t max_head;
   size_t max_headers; /* headers and trailers; more: 431 */
   uint64_t max_body;  /* bytes, without what chunks put around them; more: 413 */
@@ -51,7 +51,8 @@ typedef enum {
 typedef struct {
   int status;         /* 400, 413, 414, 415, 417, 431, 501 or 505 */
   const char *reason; /* static text without a byte of the request, and nothing to escape in JSON */
-  bool has_head;      /* the head arrived completely: all of its fields can be read */
+  bool has_head;      /* the head arrived completely: all of its fields can be read. A head that is
+                       * too large is read up to twice the limit for that. */
 } http_rejection;
 
 /* A part of the input. */
@@ -60,27 +61,32 @@ typedef struct {
   size_t size;
 } http_span;
 
-/* Offsets into the head's text. */
 typedef struct {
-  uint32_t name, value;
+  const char *name, *value;
 } http_field;
 
 /* The members are the parser's own. */
 typedef struct {
   const http_parser_limits *limits;
-  http_field *fields; /* the lent buffer: fields, then text */
+  http_field *fields; /* the lent buffer: fields, and the text of the head and of trailers */
   char *text;
-  uint32_t capacity, used, line; /* of the text; `line`: where the unfinished line starts */
-  uint32_t field_count, fields_seen;
-  uint32_t method, path, query, host;
-  uint64_t body_left; /* of the body or of the chunk */
-  uint64_t body_size; /* of the body, as far as it was handed on or announced by a chunk's size */
-  int64_t content_length;
+  uint32_t capacity, used;    /* of the text, in bytes */
+  uint32_t line, head_size;   /* where the unfinished line starts; trailers start there */
+  uint32_t field_count, seen; /* those that are kept; trailers are counted, too */
+  uint32_t hosts, lengths, codings;
+  uint32_t extension_size; /* of all chunks */
+  const char *method, *path, *query, *host;
+  const char *foreign_encoding; /* the reason to reject the body's Content-Encoding */
+  uint64_t length;              /* the announced one */
+  uint64_t left;                /* of the body or of the chunk that is being read */
+  uint64_t body_size;           /* of the chunks so far */
   http_span body;
   http_rejection rejection;
-  uint32_t extension_size;
-  uint8_t state, phase, chunk_digits, minor, empty_lines;
-  bool has_query, has_host, keep_alive, expects_continue, has_cr;
+  uint8_t state, extension, digits; /* of the line that is being read */
+  uint8_t minor, empty_lines;
+  bool has_cr, has_head, is_absolute, is_target_too_long;
+  bool bad_length, bad_host, other_coding, other_expectation, wants_continue;
+  bool says_close, says_keep_alive;
 } http_parser;
 
 /* The limits are not copied. The parser is idle, and has no buffer yet. */
@@ -91,7 +97,8 @@ size_t http_parser_buffer_size(const http_parser_limits *limits);
 
 /* Lends the parser a buffer of http_parser_buffer_size bytes, aligned as malloc's are. It stays the
  * owner's, who may take it away (NULL) or exchange it whenever the phase is HTTP_PHASE_IDLE, and
- * has to lend one before bytes are fed: without one, they are rejected with 431. */
+ * has to lend one before bytes are fed: without one, they are rejected with 431. Only what is
+ * needed of it is touched. */
 void http_parser_set_buffer(http_parser *parser, void *buffer);
 
 /* Reads up to the next event. `consumed` is set to the number of bytes read, which are not to be
@@ -115,8 +122,9 @@ const http_rejection *http_parser_rejection(const http_parser *parser);
 http_span http_parser_body(const http_parser *parser);
 
 /* ---- the request ------------------------------------------------------------------------------
- * From HEAD on, and after a rejection that `has_head`, until http_parser_next. All text is
- * NUL-terminated and holds no other NUL. It stays where it is and belongs to the buffer.
+ * From HEAD on, and after a rejection that `has_head`, until http_parser_next; method, path and
+ * query from HTTP_PHASE_HEADERS on. All text is NUL-terminated and holds no other NUL. It stays
+ * where it is and belongs to the buffer.
  */
 
 const char *http_parser_method(const http_parser *parser);
@@ -135,11 +143,11 @@ const char *http_parser_host(const http_parser *parser);
 /* 0 or 1: of HTTP/1.0 or HTTP/1.1. What calls itself HTTP/1.2 to HTTP/1.9 is read as HTTP/1.1. */
 int http_parser_minor_version(const http_parser *parser);
 
-/* The body's bytes as announced, 0 without a body, -1: chunked. A length that no integer holds is
- * INT64_MAX. */
+/* The body's bytes as announced, 0 without a body, -1: chunked. A length that is larger than
+ * INT64_MAX is INT64_MAX. */
 int64_t http_parser_content_length(const http_parser *parser);
 
-/* True: the client may send another request on the connection. */
+/* True: the client expects to send further requests on the connection. */
 bool http_parser_keep_alive(const http_parser *parser);
 
 /* True: the client may be waiting for "100 Continue" before it sends the body. Never without a

@@ -1,0 +1,130 @@
+/* The rules for headers that say where a request ends, whom it is for and what it needs. */
+#include "chars.h"
+#include "parser_parts.h"
+
+#include <string.h>
+
+/* The next member of a list, without blanks around it; false: there is none. Empty ones are
+ * skipped. */
+static bool next_member(const char **at, http_span *member) {
+  const char *start = *at + strspn(*at, ", \t");
+  size_t size = strcspn(start, ",");
+  *at = start + size;
+  while (size > 0 && (start[size - 1] == ' ' || start[size - 1] == '\t'))
+    size--;
+  *member = (http_span){start, size};
+  return size > 0;
+}
+
+static void note_length(http_parser *parser, const char *value) {
+  uint64_t length = 0;
+  const char *c = value;
+  for (; *c >= '0' && *c <= '9'; c++) {
+    unsigned digit = (unsigned)(*c - '0');
+    length = length > (UINT64_MAX - digit) / 10 ? UINT64_MAX : length * 10 + digit;
+  }
+  parser->lengths++;
+  parser->length = length;
+  parser->bad_length = c == value || *c != '\0';
+}
+
+static void note_expectation(http_parser *parser, const char *value) {
+  http_span member;
+  bool is_any = false;
+  while (next_member(&value, &member)) {
+    is_any = true;
+    parser->other_expectation =
+        parser->other_expectation || !http_is_text(member.data, member.size, "100-continue");
+  }
+  parser->other_expectation = parser->other_expectation || !is_any;
+  parser->wants_continue = true;
+}
+
+static void note_connection(http_parser *parser, const char *value) {
+  http_span member;
+  while (next_member(&value, &member)) {
+    if (http_is_text(member.data, member.size, "close"))
+      parser->says_close = true;
+    else if (http_is_text(member.data, member.size, "keep-alive"))
+      parser->says_keep_alive = true;
+  }
+}
+
+static const char *encoding_reason(http_span name) {
+  static const char *const reasons[][2] = {
+      {"gzip", "the Content-Encoding gzip is not supported"},
+      {"x-gzip", "the Content-Encoding x-gzip is not supported"},
+      {"deflate", "the Content-Encoding deflate is not supported"},
+      {"br", "the Content-Encoding br is not supported"},
+      {"zstd", "the Content-Encoding zstd is not supported"},
+      {"compress", "the Content-Encoding compress is not supported"},
+      {"x-compress", "the Content-Encoding x-compress is not supported"},
+  };
+  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+    if (http_is_text(name.data, name.size, reasons[i][0]))
+      return reasons[i][1];
+  return "no Content-Encoding but identity is supported";
+}
+
+static void note_encoding(http_parser *parser, const char *value) {
+  http_span member;
+  while (parser->foreign_encoding == NULL && next_member(&value, &member))
+    if (!http_is_text(member.data, member.size, "identity"))
+      parser->foreign_encoding = encoding_reason(member);
+}
+
+void http_note_header(http_parser *parser, const char *name, size_t name_size, const char *value,
+                      size_t value_size) {
+  if (http_is_text(name, name_size, "host")) {
+    parser->hosts++;
+    parser->bad_host = parser->bad_host || !http_is_authority(value, value_size);
+  } else if (http_is_text(name, name_size, "content-length")) {
+    note_length(parser, value);
+  } else if (http_is_text(name, name_size, "transfer-encoding")) {
+    parser->codings++;
+    parser->other_coding = parser->other_coding || !http_is_text(value, value_size, "chunked");
+  } else if (http_is_text(name, name_size, "expect")) {
+    note_expectation(parser, value);
+  } else if (http_is_text(name, name_size, "connection")) {
+    note_connection(parser, value);
+  } else if (http_is_text(name, name_size, "content-encoding")) {
+    note_encoding(parser, value);
+  }
+}
+
+/* An absolute target's authority takes the place of Host, whoever looks: RFC 9112, 3.2.2. */
+static void find_host(http_parser *parser) {
+  http_field *field = parser->fields, *end = field + parser->field_count;
+  while (field < end && !http_is_text(field->name, strlen(field->name), "host"))
+    field++;
+  if (!parser->is_absolute) {
+    parser->host = field < end ? field->value : NULL;
+    return;
+  }
+  if (field == end)
+    parser->fields[parser->field_count++].name = "Host";
+  field->value = parser->host;
+}
+
+int http_judge_head(http_parser *parser) {
+  bool is_old = parser->minor == 0;
+  find_host(parser);
+  if (parser->hosts > 1 || (parser->hosts == 0 && !is_old) ||
+      (parser->host != NULL && parser->host[0] == '\0'))
+    return http_reject(parser, 400, "the request must have one Host header");
+  if (parser->bad_host)
+    return http_reject(parser, 400, "the Host header is malformed");
+  if (parser->lengths + parser->codings > 1)
+    return http_reject(parser, 400, "the request says in two ways how long it is");
+  if (parser->bad_length)
+    return http_reject(parser, 400, "the Content-Length is malformed");
+  if (parser->codings > 0 && is_old)
+    return http_reject(parser, 400, "HTTP/1.0 has no Transfer-Encoding");
+  if (parser->other_coding)
+    return http_reject(parser, 501, "no Transfer-Encoding but chunked is known here");
+  if (parser->other_expectation && !is_old)
+    return http_reject(parser, 417, "no expectation but 100-continue is known here");
+  if (parser->foreign_encoding != NULL)
+    return http_reject(parser, 415, parser->foreign_encoding);
+  return HTTP_GO_ON;
+}
