@@ -73,37 +73,56 @@ static void note_encoding(http_parser *parser, const char *value) {
       parser->foreign_encoding = encoding_reason(member);
 }
 
+static void note_host(http_parser *parser, const char *value, size_t size) {
+  parser->host_field = parser->field_count - 1;
+  parser->hosts++;
+  parser->bad_host = parser->bad_host || !http_is_authority(value, size);
+}
+
+/* Most names are none of these, and most of those have another length. */
 void http_note_header(http_parser *parser, const char *name, size_t name_size, const char *value,
                       size_t value_size) {
-  if (http_is_text(name, name_size, "host")) {
-    parser->hosts++;
-    parser->bad_host = parser->bad_host || !http_is_authority(value, value_size);
-  } else if (http_is_text(name, name_size, "content-length")) {
-    note_length(parser, value);
-  } else if (http_is_text(name, name_size, "transfer-encoding")) {
-    parser->codings++;
-    parser->other_coding = parser->other_coding || !http_is_text(value, value_size, "chunked");
-  } else if (http_is_text(name, name_size, "expect")) {
-    note_expectation(parser, value);
-  } else if (http_is_text(name, name_size, "connection")) {
-    note_connection(parser, value);
-  } else if (http_is_text(name, name_size, "content-encoding")) {
-    note_encoding(parser, value);
+  switch (name_size) {
+  case sizeof "host" - 1:
+    if (http_is_text(name, name_size, "host"))
+      note_host(parser, value, value_size);
+    break;
+  case sizeof "expect" - 1:
+    if (http_is_text(name, name_size, "expect"))
+      note_expectation(parser, value);
+    break;
+  case sizeof "connection" - 1:
+    if (http_is_text(name, name_size, "connection"))
+      note_connection(parser, value);
+    break;
+  case sizeof "content-length" - 1:
+    if (http_is_text(name, name_size, "content-length"))
+      note_length(parser, value);
+    break;
+  case sizeof "content-encoding" - 1:
+    if (http_is_text(name, name_size, "content-encoding"))
+      note_encoding(parser, value);
+    break;
+  case sizeof "transfer-encoding" - 1:
+    if (http_is_text(name, name_size, "transfer-encoding")) {
+      parser->codings++;
+      parser->other_coding = parser->other_coding || !http_is_text(value, value_size, "chunked");
+    }
+    break;
   }
 }
 
 /* An absolute target's authority takes the place of Host, whoever looks: RFC 9112, 3.2.2. */
 static void find_host(http_parser *parser) {
-  http_field *field = parser->fields, *end = field + parser->field_count;
-  while (field < end && !http_is_text(field->name, strlen(field->name), "host"))
-    field++;
   if (!parser->is_absolute) {
-    parser->host = field < end ? field->value : NULL;
+    parser->host = parser->hosts > 0 ? parser->fields[parser->host_field].value : NULL;
     return;
   }
-  if (field == end)
-    parser->fields[parser->field_count++].name = "Host";
-  field->value = parser->host;
+  if (parser->hosts == 0) {
+    parser->host_field = parser->field_count++;
+    parser->fields[parser->host_field].name = "Host";
+  }
+  parser->fields[parser->host_field].value = parser->host;
 }
 
 int http_judge_head(http_parser *parser) {

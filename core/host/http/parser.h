@@ -73,7 +73,7 @@ typedef struct {
   uint32_t capacity, used;    /* of the text, in bytes */
   uint32_t line, head_size;   /* where the unfinished line starts; trailers start there */
   uint32_t field_count, seen; /* those that are kept; trailers are counted, too */
-  uint32_t hosts, lengths, codings;
+  uint32_t hosts, host_field, lengths, codings;
   uint32_t extension_size; /* of all chunks */
   const char *method, *path, *query, *host;
   const char *foreign_encoding; /* the reason to reject the body's Content-Encoding */
