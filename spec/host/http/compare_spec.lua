@@ -1,5 +1,5 @@
 --- Compares what the HTTP parser makes of the corpus with what nginx and Node make of it: whether
--- a request is taken, and where it ends. Every difference has a line in differences.txt that says why.
+-- a request is taken, and where it ends. Each difference has a line in differences.txt that says why.
 local cjson = require("cjson")
 local nginx = require("spec.nginx.helper")
 local process = require("spec.support.process")
