@@ -10,7 +10,7 @@ static const http_parser_limits all_limits[] = {
     {.max_head = 1024, .max_headers = 20, .max_body = 1000},
     {.max_head = 64, .max_headers = 3, .max_body = 10},
     {.max_head = 200, .max_headers = 1, .max_body = 0},
-    {.max_head = 0, .max_headers = 0, .max_body = UINT64_MAX},
+    {.max_head = 300, .max_headers = 5, .max_body = UINT64_MAX},
 };
 
 static uint32_t next_random(uint32_t *state) {

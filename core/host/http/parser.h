@@ -5,11 +5,11 @@
  * forbid is rejected, and so is what two readers could read in two ways. The verdict on a sequence
  * of bytes does not depend on the pieces it arrives in.
  *
- *   while (size > 0 || event != HTTP_EVENT_NEED_MORE) {
+ *   do {
  *     event = http_parser_feed(&parser, data, size, &consumed);
  *     data += consumed, size -= consumed;
- *     switch (event) …
- *   }
+ *     … what the event asks for; http_parser_next after COMPLETE
+ *   } while (event != HTTP_EVENT_NEED_MORE && event != HTTP_EVENT_REJECTED);
  *
  * Events of one request: HEAD, then BODY any number of times, then COMPLETE; NEED_MORE between any
  * two; REJECTED instead of any of them, and nothing after it. A parser that calls back, such as
@@ -150,7 +150,8 @@ int64_t http_parser_content_length(const http_parser *parser);
 /* True: the client expects to send further requests on the connection. */
 bool http_parser_keep_alive(const http_parser *parser);
 
-/* True: the client may be waiting for "100 Continue" before it sends the body. Never without a
+/* True: the client may be waiting for "100 Continue" before it sends the body: the event after HEAD
+ * is then NEED_MORE if it is, and REJECTED if the body is not to be sent at all. Never without a
  * body, and never in HTTP/1.0. */
 bool http_parser_expects_continue(const http_parser *parser);
 
