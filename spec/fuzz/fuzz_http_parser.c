@@ -34,14 +34,14 @@ static void feed_split(transcript *t, const char *data, size_t size, uint32_t se
   transcript_end(t);
 }
 
-static void compare_end(const transcript *whole, transcript *other) {
-  MUST(other->size <= whole->size);
-  MUST(memcmp(whole->text + whole->size - other->size, other->text, other->size) == 0);
+static void compare_end(const transcript *unsplit, transcript *other) {
+  MUST(other->size <= unsplit->size);
+  MUST(memcmp(unsplit->text + unsplit->size - other->size, other->text, other->size) == 0);
   transcript_free(other);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-  transcript whole, split, later;
+  transcript unsplit, split, later;
   uint32_t seed;
   if (size < CHOICES)
     return 0;
@@ -49,19 +49,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   const http_parser_limits *limits = &all_limits[bytes[0] % 4];
   const char *data = (const char *)bytes + CHOICES;
   size -= CHOICES;
-  transcript_start(&whole, limits);
-  transcript_feed(&whole, data, size);
-  transcript_end(&whole);
+  transcript_start(&unsplit, limits);
+  transcript_feed(&unsplit, data, size);
+  transcript_end(&unsplit);
   transcript_start(&split, limits);
   feed_split(&split, data, size, seed);
-  MUST(split.size == whole.size);
-  compare_end(&whole, &split);
-  if (whole.end_count > 0) {
+  MUST(split.size == unsplit.size);
+  compare_end(&unsplit, &split);
+  if (unsplit.end_count > 0) {
     transcript_start(&later, limits);
-    later.consumed = whole.ends[0];
-    feed_split(&later, data + whole.ends[0], size - whole.ends[0], seed);
-    compare_end(&whole, &later);
+    later.consumed = unsplit.ends[0];
+    feed_split(&later, data + unsplit.ends[0], size - unsplit.ends[0], seed);
+    compare_end(&unsplit, &later);
   }
-  transcript_free(&whole);
+  transcript_free(&unsplit);
   return 0;
 }

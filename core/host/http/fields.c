@@ -44,7 +44,7 @@ int http_read_header(http_parser *parser, char *line, size_t size) {
   if (count_field(parser) != HTTP_GO_ON)
     return HTTP_EVENT_REJECTED;
   parser->fields[parser->field_count++] = (http_field){field.name, field.value};
-  http_note_header(parser, field.name, field.name_size, field.value, field.value_size);
+  http_read_known_header(parser, field.name, field.name_size, field.value, field.value_size);
   return HTTP_GO_ON;
 }
 

@@ -16,7 +16,7 @@ static bool next_member(const char **at, http_span *member) {
   return size > 0;
 }
 
-static void note_length(http_parser *parser, const char *value) {
+static void read_length(http_parser *parser, const char *value) {
   uint64_t length = 0;
   const char *c = value;
   for (; *c >= '0' && *c <= '9'; c++) {
@@ -28,7 +28,7 @@ static void note_length(http_parser *parser, const char *value) {
   parser->bad_length = c == value || *c != '\0';
 }
 
-static void note_expectation(http_parser *parser, const char *value) {
+static void read_expectation(http_parser *parser, const char *value) {
   http_span member;
   bool is_any = false;
   while (next_member(&value, &member)) {
@@ -37,10 +37,10 @@ static void note_expectation(http_parser *parser, const char *value) {
         parser->other_expectation || !http_is_text(member.data, member.size, "100-continue");
   }
   parser->other_expectation = parser->other_expectation || !is_any;
-  parser->wants_continue = true;
+  parser->expects = true;
 }
 
-static void note_connection(http_parser *parser, const char *value) {
+static void read_connection(http_parser *parser, const char *value) {
   http_span member;
   while (next_member(&value, &member)) {
     if (http_is_text(member.data, member.size, "close"))
@@ -66,42 +66,42 @@ static const char *encoding_reason(http_span name) {
   return "no Content-Encoding but identity is supported";
 }
 
-static void note_encoding(http_parser *parser, const char *value) {
+static void read_encoding(http_parser *parser, const char *value) {
   http_span member;
   while (parser->foreign_encoding == NULL && next_member(&value, &member))
     if (!http_is_text(member.data, member.size, "identity"))
       parser->foreign_encoding = encoding_reason(member);
 }
 
-static void note_host(http_parser *parser, const char *value, size_t size) {
+static void read_host(http_parser *parser, const char *value, size_t size) {
   parser->host_field = parser->field_count - 1;
   parser->hosts++;
   parser->bad_host = parser->bad_host || !http_is_authority(value, size);
 }
 
-/* Most names are none of these, and most of those have another length. */
-void http_note_header(http_parser *parser, const char *name, size_t name_size, const char *value,
-                      size_t value_size) {
+/* Nearly all other names have another length. */
+void http_read_known_header(http_parser *parser, const char *name, size_t name_size,
+                            const char *value, size_t value_size) {
   switch (name_size) {
   case sizeof "host" - 1:
     if (http_is_text(name, name_size, "host"))
-      note_host(parser, value, value_size);
+      read_host(parser, value, value_size);
     break;
   case sizeof "expect" - 1:
     if (http_is_text(name, name_size, "expect"))
-      note_expectation(parser, value);
+      read_expectation(parser, value);
     break;
   case sizeof "connection" - 1:
     if (http_is_text(name, name_size, "connection"))
-      note_connection(parser, value);
+      read_connection(parser, value);
     break;
   case sizeof "content-length" - 1:
     if (http_is_text(name, name_size, "content-length"))
-      note_length(parser, value);
+      read_length(parser, value);
     break;
   case sizeof "content-encoding" - 1:
     if (http_is_text(name, name_size, "content-encoding"))
-      note_encoding(parser, value);
+      read_encoding(parser, value);
     break;
   case sizeof "transfer-encoding" - 1:
     if (http_is_text(name, name_size, "transfer-encoding")) {

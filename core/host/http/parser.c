@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* RFC 9112 has at least one ignored. */
+/* RFC 9112, 2.2: a server ignores one or more. */
 #define EMPTY_LINES_MAX 2
 
 static const char too_large_head[] = "the head of the request is too large";
@@ -70,7 +70,7 @@ static int collect_line(http_parser *parser, http_input *input, uint32_t max) {
   return HTTP_EVENT_NEED_MORE;
 }
 
-/* Cuts the line that has been collected off the text: its size without CRLF. */
+/* Returns the size of the collected line, without CRLF, and starts another one after it. */
 static size_t take_line(http_parser *parser, char **line) {
   size_t size = parser->used - parser->line - 2;
   *line = parser->text + parser->line;
@@ -302,7 +302,7 @@ bool http_parser_keep_alive(const http_parser *parser) {
 }
 
 bool http_parser_expects_continue(const http_parser *parser) {
-  return parser->wants_continue && parser->minor > 0 && (parser->codings > 0 || parser->length > 0);
+  return parser->expects && parser->minor > 0 && (parser->codings > 0 || parser->length > 0);
 }
 
 size_t http_parser_header_count(const http_parser *parser) {

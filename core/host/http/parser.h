@@ -13,7 +13,7 @@
  *
  * Events of one request: HEAD, then BODY any number of times, then COMPLETE; NEED_MORE between any
  * two; REJECTED instead of any of them, and nothing after it. A parser that calls back, such as
- * llhttp, can stand behind the same functions by pausing in each of its callbacks.
+ * llhttp, can implement the same functions by pausing in each of its callbacks.
  */
 #ifndef PALENCA_HOST_HTTP_PARSER_H
 #define PALENCA_HOST_HTTP_PARSER_H
@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 typedef struct {
-  /* Bytes of the request line, the headers and the empty line behind them; more: 431, or 414 if it
+  /* Bytes of the request line, the headers and the empty line after them; more: 431, or 414 if it
    * is the target that is too long. As many again for trailers. At most 2^30. */
   size_t max_head;
   size_t max_headers; /* headers and trailers; more: 431 */
@@ -85,7 +85,7 @@ typedef struct {
   uint8_t state, extension, digits; /* of the line that is being read */
   uint8_t minor, empty_lines;
   bool has_cr, has_head, is_absolute, is_target_too_long;
-  bool bad_length, bad_host, other_coding, other_expectation, wants_continue;
+  bool bad_length, bad_host, other_coding, other_expectation, expects;
   bool says_close, says_keep_alive;
 } http_parser;
 

@@ -16,7 +16,7 @@ enum {
   STATE_BODY,      /* of known length, or a chunk's */
   STATE_CHUNK_SIZE,
   STATE_CHUNK_EXTENSION, /* and the end of the line */
-  STATE_CHUNK_CR,        /* behind a chunk's bytes */
+  STATE_CHUNK_CR,        /* after a chunk's bytes */
   STATE_CHUNK_LF,
   STATE_TRAILER,
   STATE_COMPLETE,
@@ -43,8 +43,8 @@ int http_read_trailer(http_parser *parser, char *line, size_t size);
 
 /* ---- head_rules.c: what would let two readers see two different requests is rejected --------- */
 
-void http_note_header(http_parser *parser, const char *name, size_t name_size, const char *value,
-                      size_t value_size);
+void http_read_known_header(http_parser *parser, const char *name, size_t name_size,
+                            const char *value, size_t value_size);
 /* Judges the head once it is complete. */
 int http_judge_head(http_parser *parser);
 

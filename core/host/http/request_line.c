@@ -48,7 +48,7 @@ static bool read_path(http_parser *parser, char *text) {
   return text != NULL && *text == '\0';
 }
 
-/* The authority is moved by a byte to make room for the NUL behind it. */
+/* The authority is moved by a byte to make room for the NUL after it. */
 static bool read_absolute(http_parser *parser, char *target, size_t size) {
   size_t scheme = size >= 7 && http_is_text(target, 7, "http://")    ? 7
                   : size >= 8 && http_is_text(target, 8, "https://") ? 8

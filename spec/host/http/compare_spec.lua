@@ -1,5 +1,5 @@
---- Compares what the HTTP parser makes of the corpus with what nginx and Node make of it: whether
--- a request is taken, and where it ends. Each difference has a line in differences.txt that says why.
+--- Compares what the HTTP parser makes of the corpus with what nginx and Node make of it: is a
+-- request taken, and where does it end? Each difference has a line and a reason in differences.txt.
 local cjson = require("cjson")
 local nginx = require("spec.nginx.helper")
 local process = require("spec.support.process")
@@ -157,14 +157,14 @@ local function ask_node(cases, directory)
   local status, out, err = process.run(os.getenv("SPEC_NODE") or "node",
     { HERE .. "compare_node.mjs", input })
   assert(status == 0, err)
-  local answer, outcomes = cjson.decode(out), {}
-  for i, outcome in ipairs(answer.outcomes) do
+  local printed, outcomes = cjson.decode(out), {}
+  for i, outcome in ipairs(printed.outcomes) do
     outcomes[i] = { bodies = {}, ending = outcome["end"] }
     for n, body in ipairs(outcome.bodies) do
       outcomes[i].bodies[n] = from_hex(body)
     end
   end
-  return outcomes, answer.version:match("^v(.+)$")
+  return outcomes, printed.version:match("^v(.+)$")
 end
 
 -- --------------------------------------------------------------------------------------------

@@ -23,8 +23,8 @@ static void append(corpus_text *text, const char *data, size_t size) {
   grown[text->size] = '\0';
 }
 
-static const char *macro(char letter) {
-  switch (letter) {
+static const char *macro(char code) {
+  switch (code) {
   case 'P':
     return "POST / HTTP/1.1\r\n";
   case 'G':
@@ -40,7 +40,7 @@ static const char *macro(char letter) {
   case 'N':
     return "\r\n";
   default:
-    return letter == '$' ? "$" : NULL;
+    return code == '$' ? "$" : NULL;
   }
 }
 
@@ -71,8 +71,8 @@ static const char *decode_repeated(corpus_case *c, corpus_text *out, const char 
 }
 
 static const char *decode_escape(corpus_case *c, corpus_text *out, const char *from) {
-  static const char letters[] = "rnt0\\", bytes[] = "\r\n\t\0\\";
-  const char *letter = strchr(letters, *from);
+  static const char codes[] = "rnt0\\", bytes[] = "\r\n\t\0\\";
+  const char *code = strchr(codes, *from);
   if (*from == '{')
     return decode_repeated(c, out, from + 1);
   if (*from == 'x') {
@@ -85,8 +85,8 @@ static const char *decode_escape(corpus_case *c, corpus_text *out, const char *f
     if (c->end_count == CORPUS_ENDS_MAX)
       fail("too many requests", from);
     c->ends[c->end_count++] = out->size;
-  } else if (letter != NULL) {
-    append(out, &bytes[letter - letters], 1);
+  } else if (code != NULL) {
+    append(out, &bytes[code - codes], 1);
   } else {
     append(out, from - 1, 2);
   }

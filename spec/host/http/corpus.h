@@ -11,7 +11,7 @@
 #define CORPUS_BODY_MAX 1000
 
 typedef struct {
-  char *data; /* with a NUL behind it */
+  char *data; /* with a NUL after it */
   size_t size;
 } corpus_text;
 

@@ -21,13 +21,13 @@ local function decode(text)
   text = expand(text)
   local out, at = {}, 1
   while at <= #text do
-    local mark, letter = text:sub(at, at), text:sub(at + 1, at + 1)
+    local mark, code = text:sub(at, at), text:sub(at + 1, at + 1)
     if mark == "$" then
-      out[#out + 1], at = assert(MACROS[letter], text), at + 2
-    elseif mark == "\\" and letter == "x" then
+      out[#out + 1], at = assert(MACROS[code], text), at + 2
+    elseif mark == "\\" and code == "x" then
       out[#out + 1], at = string.char(tonumber(text:sub(at + 2, at + 3), 16)), at + 4
-    elseif mark == "\\" and ESCAPES[letter] then
-      out[#out + 1], at = ESCAPES[letter], at + 2
+    elseif mark == "\\" and ESCAPES[code] then
+      out[#out + 1], at = ESCAPES[code], at + 2
     else
       out[#out + 1], at = mark, at + 1
     end
@@ -39,9 +39,9 @@ end
 local function outcome(verdict)
   local bodies, rest = {}, decode(verdict)
   while rest:find("^ *%(") do
-    local body, behind = rest:match("^ *%((.-)%)(.*)$")
+    local body, after = rest:match("^ *%((.-)%)(.*)$")
     bodies[#bodies + 1] = body
-    rest = behind
+    rest = after
     while rest:find("^ *[%a!][^ (]*[=-][^ ]*") do -- what else holds of it
       rest = rest:gsub("^ *[^ ]+", "", 1)
     end

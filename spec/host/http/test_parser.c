@@ -35,7 +35,7 @@ static int free_corpus(void **state) {
 
 /* ---- verdicts -------------------------------------------------------------------------------- */
 
-/* Cuts the next word of a verdict off; blanks in "(…)" are part of it, and "\s" is one. */
+/* Reads the next word of a verdict; blanks in "(…)" are part of it, and "\s" is one. */
 static bool next_word(char **at, char *word, size_t room) {
   char *c = *at + strspn(*at, " ");
   char *end = *c == '(' ? strchr(c, ')') + 1 : c + strcspn(c, " ");
@@ -79,7 +79,7 @@ static bool is_as_expected(const corpus_case *c, const transcript *t) {
          memcmp(t->ends, c->ends, c->end_count * sizeof c->ends[0]) == 0;
 }
 
-static void gives_the_verdicts_of_the_corpus(void **state) {
+static void corpus_has_the_expected_verdicts(void **state) {
   size_t wrong = 0;
   (void)state;
   for (size_t i = 0; i < cases.count; i++) {
@@ -98,49 +98,49 @@ static void gives_the_verdicts_of_the_corpus(void **state) {
   assert_in_range(cases.count, 400, 10000);
 }
 
-static void compare(const corpus_case *c, const transcript *whole, transcript *split,
+static void compare(const corpus_case *c, const transcript *unsplit, transcript *split,
                     const char *how, size_t at) {
   transcript_end(split);
-  if (whole->size != split->size || memcmp(whole->text, split->text, whole->size) != 0)
+  if (unsplit->size != split->size || memcmp(unsplit->text, split->text, unsplit->size) != 0)
     fail_msg("%s, %s: %s at %zu: %s instead of %s", c->class, c->name, how, at, split->text,
-             whole->text);
+             unsplit->text);
   transcript_free(split);
 }
 
 static void split_everywhere(const corpus_case *c) {
   const char *data = c->bytes.data;
   size_t size = c->bytes.size;
-  transcript whole, split;
-  transcript_start(&whole, &limits);
-  transcript_feed(&whole, data, size);
-  transcript_end(&whole);
+  transcript unsplit, split;
+  transcript_start(&unsplit, &limits);
+  transcript_feed(&unsplit, data, size);
+  transcript_end(&unsplit);
   for (size_t at = 0; at <= size; at++) {
     transcript_start(&split, &limits);
     transcript_feed(&split, data, at);
-    /* whatever is cut there, no request is complete before its end */
+    /* wherever it is split, no request is complete before its end */
     size_t complete = 0;
     while (complete < c->end_count && c->ends[complete] <= at)
       complete++;
     assert_int_equal(split.end_count, complete);
     transcript_feed(&split, data + at, size - at);
-    compare(c, &whole, &split, "split", at);
+    compare(c, &unsplit, &split, "split", at);
   }
   for (size_t step = 1; step <= 3; step++) {
     transcript_start(&split, &limits);
     for (size_t at = 0; at < size; at += step)
       transcript_feed(&split, data + at, step < size - at ? step : size - at);
-    compare(c, &whole, &split, "in pieces of", step);
+    compare(c, &unsplit, &split, "in pieces of", step);
   }
-  transcript_free(&whole);
+  transcript_free(&unsplit);
 }
 
-static void gives_one_verdict_however_bytes_are_split(void **state) {
+static void verdict_is_the_same_for_every_split(void **state) {
   (void)state;
   for (size_t i = 0; i < cases.count; i++)
     split_everywhere(&cases.cases[i]);
 }
 
-static void has_twenty_cases_of_each_class(void **state) {
+static void corpus_has_twenty_cases_of_each_class(void **state) {
   static const char *const classes[] = {
       "lengths",    "chunk syntax", "both lengths",       "transfer codings",
       "line ends",  "folding",      "host forms",         "control bytes",
@@ -326,9 +326,9 @@ static void finds_the_first_byte_that_is_not_plain(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(gives_the_verdicts_of_the_corpus),
-      cmocka_unit_test(gives_one_verdict_however_bytes_are_split),
-      cmocka_unit_test(has_twenty_cases_of_each_class),
+      cmocka_unit_test(corpus_has_the_expected_verdicts),
+      cmocka_unit_test(verdict_is_the_same_for_every_split),
+      cmocka_unit_test(corpus_has_twenty_cases_of_each_class),
       cmocka_unit_test(says_how_far_a_request_has_arrived),
       cmocka_unit_test(hands_the_body_on_where_it_is),
       cmocka_unit_test(hands_on_the_head_of_a_body_that_is_too_large),

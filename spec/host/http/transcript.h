@@ -10,7 +10,7 @@
 #define TRANSCRIPT_REQUESTS_MAX 16
 
 /* A record for each complete request, and for the rejection or for what is incomplete: fields with
- * a UNIT before and behind each. */
+ * a UNIT before and after each. */
 #define TRANSCRIPT_UNIT '\x1f'
 #define TRANSCRIPT_RECORD '\x1e'
 
