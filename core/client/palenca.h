@@ -250,6 +250,45 @@ typedef enum {
 palenca_json_outcome palenca_json_rewrite(const char *text, size_t size, unsigned changes,
                                           palenca_buffer *out);
 
+/* ---- protocol: webhook bodies ------------------------------------------------------ */
+
+/* An event's action and its account are names: they have at most so many bytes, none of them zero.
+ */
+#define PALENCA_WEBHOOK_NAME_MAX 127
+/* Objects and lists that are open at once. */
+#define PALENCA_WEBHOOK_DEPTH_MAX 64
+
+/* What is read of a body's `data`. */
+typedef enum {
+  PALENCA_WEBHOOK_ACTION, /* data.webhook_action */
+  PALENCA_WEBHOOK_ACCOUNT_ID,
+  PALENCA_WEBHOOK_USER_ID,
+  PALENCA_WEBHOOK_EXTERNAL_ID,
+  PALENCA_WEBHOOK_PLATFORM,
+  PALENCA_WEBHOOK_STATUS_DETAILS,
+  PALENCA_WEBHOOK_WEBHOOK_ID,
+  PALENCA_WEBHOOK_FIELDS, /* how many there are */
+} palenca_webhook_field;
+
+/* A string, inside of the body. */
+typedef struct {
+  const char *text; /* what is between its quotes, as written; NULL: it is not there, no string,
+                       empty, or "None", which is the vendor's word for nothing */
+  size_t size;
+  size_t decoded_size; /* less than `size` if there is anything to decode */
+} palenca_webhook_text;
+
+/* Whether a webhook's body is one: an object in strict JSON (RFC 8259) and strict UTF-8, without
+ * lone surrogates, nested no deeper than the maximum, with nothing behind it, that has a
+ * data.webhook_action. A repeated key counts as its last value does. The error is PALENCA_INVALID,
+ * in words that hold nothing of the body; then all fields are NULL. It allocates nothing, and takes
+ * time in proportion to the size, whatever the body is. */
+bool palenca_webhook_scan(const char *body, size_t size,
+                          palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS],
+                          palenca_error *error);
+/* Writes the string in UTF-8, which takes decoded_size + 1 bytes, for there is a NUL behind it. */
+void palenca_webhook_decode(const palenca_webhook_text *text, char *out);
+
 /* ---- protocol: webhook signatures ---------------------------------------------- */
 
 #define PALENCA_SIGNATURE_MAX 160

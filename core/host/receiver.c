@@ -3,8 +3,8 @@
 
 #include "clock.h"
 #include "http_server.h"
+#include "palenca.h"
 #include "prompt.h"
-#include "webhook_body.h"
 
 #include <openssl/crypto.h>
 #include <poll.h>
@@ -138,18 +138,20 @@ static void on_stored(void *context, const event_receipt *receipt) {
 
 static void on_request(void *context, http_exchange *exchange) {
   receiver *r = context;
-  webhook_fields fields;
-  char reason[128];
-  event_record record = {.received_at = clock_unix_ms()};
+  palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS];
+  palenca_error error;
+  char action[PALENCA_WEBHOOK_NAME_MAX + 1], account_id[PALENCA_WEBHOOK_NAME_MAX + 1];
+  event_record record = {.received_at = clock_unix_ms(), .action = action};
   if (!is_signed(r, exchange))
     return;
   record.body = http_exchange_body(exchange, &record.body_size);
-  if (!webhook_body_read(record.body, record.body_size, &fields, reason, sizeof reason)) {
-    refuse(r, exchange, 400, reason);
+  if (!palenca_webhook_scan(record.body, record.body_size, fields, &error)) {
+    refuse(r, exchange, 400, error.message);
     return;
   }
-  record.action = fields.action;
-  record.account_id = fields.account_id[0] != '\0' ? fields.account_id : NULL;
+  palenca_webhook_decode(&fields[PALENCA_WEBHOOK_ACTION], action);
+  palenca_webhook_decode(&fields[PALENCA_WEBHOOK_ACCOUNT_ID], account_id);
+  record.account_id = account_id[0] != '\0' ? account_id : NULL;
   http_exchange_defer(exchange);
   event_store_put(r->store, &record, on_stored, exchange);
   if (++r->not_pushed == PUSH_AT) {

@@ -1,5 +1,6 @@
 /* JSON texts, before they are decoded: what a decoder of doubles would lose is rewritten. */
 #include "palenca.h"
+#include "protocol/json_text.h"
 
 #include <string.h>
 
@@ -33,29 +34,12 @@ static void replace(scan *s, const char *from, const char *to, const char *text,
 
 /* ---- strings ---------------------------------------------------------------------- */
 
-/* The UTF-16 unit of the escape that begins here; 0 if none does. */
-static unsigned escaped_unit(const char *at, const char *end) {
-  unsigned value = 0;
-  if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
-    return 0;
-  for (int i = 2; i < 6; i++) {
-    unsigned c = (unsigned char)at[i], letter = c | 0x20;
-    if (c >= '0' && c <= '9')
-      value = value << 4 | (c - '0');
-    else if (letter >= 'a' && letter <= 'f')
-      value = value << 4 | (letter - 'a' + 10);
-    else
-      return 0;
-  }
-  return value;
-}
-
 /* Returns what follows the escape at a backslash. */
 static const char *scan_escape(scan *s, const char *at) {
-  unsigned unit = escaped_unit(at, s->end);
-  if ((unit & 0xf800) != 0xd800)
+  int unit = json_escaped_unit(at, s->end);
+  if (!json_is_surrogate(unit))
     return s->end - at < 2 ? s->end : at + 2;
-  if (unit < 0xdc00 && (escaped_unit(at + 6, s->end) & 0xfc00) == 0xdc00)
+  if (json_is_high_surrogate(unit) && json_is_low_surrogate(json_escaped_unit(at + 6, s->end)))
     return at + 12;
   if (s->changes & PALENCA_JSON_LONE_SURROGATES)
     replace(s, at, at + 6, "\\ufffd", 6);
@@ -81,22 +65,6 @@ static const char *scan_string(scan *s, const char *at) {
 
 /* ---- numbers ---------------------------------------------------------------------- */
 
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-static const char *skip_digits(const char *at, const char *end) {
-  while (at < end && is_digit(*at))
-    at++;
-  return at;
-}
-
-static const char *skip_space(const char *at, const char *end) {
-  while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
-    at++;
-  return at;
-}
-
 typedef struct {
   const char *whole, *whole_end; /* digits before the point */
   const char *rest, *rest_end;   /* digits after it; NULL: there is no point */
@@ -107,21 +75,21 @@ typedef struct {
 /* False for what no decoder takes for a number. */
 static bool read_literal(const char *at, const char *end, literal *number) {
   at += *at == '-';
-  *number = (literal){.whole = at, .whole_end = skip_digits(at, end)};
+  *number = (literal){.whole = at, .whole_end = json_skip_digits(at, end)};
   at = number->whole_end;
   if (at == number->whole || (*number->whole == '0' && at > number->whole + 1))
     return false;
   if (at < end && *at == '.') {
     number->rest = at + 1;
-    at = number->rest_end = skip_digits(at + 1, end);
+    at = number->rest_end = json_skip_digits(at + 1, end);
   }
   if (at < end && (*at | 0x20) == 'e') {
     bool negative = end - at > 1 && at[1] == '-';
     at += end - at > 1 && (at[1] == '-' || at[1] == '+') ? 2 : 1;
-    if (at == end || !is_digit(*at))
+    if (at == end || !json_is_digit(*at))
       return false;
     number->has_exponent = true;
-    for (; at < end && is_digit(*at); at++)
+    for (; at < end && json_is_digit(*at); at++)
       if (number->exponent < EXPONENT_MAX)
         number->exponent = number->exponent * 10 + (*at - '0');
     number->exponent = negative ? -number->exponent : number->exponent;
@@ -177,12 +145,12 @@ static bool is_lost(const char *at, const char *end) {
 /* A name without quotes must not get any: what is no JSON stays none. (A zero byte ends a text for
  * lua-cjson.) */
 static bool is_value_end(const char *at, const char *end) {
-  at = skip_space(at, end);
+  at = json_skip_space(at, end);
   return at == end || *at == '\0' || *at == ',' || *at == ']' || *at == '}';
 }
 
 static bool is_number_byte(char c) {
-  return is_digit(c) || c == '.' || c == '-' || c == '+' || (c | 0x20) == 'e';
+  return json_is_digit(c) || c == '.' || c == '-' || c == '+' || (c | 0x20) == 'e';
 }
 
 static const char *scan_number(scan *s, const char *at) {
@@ -203,7 +171,7 @@ static const char *scan_number(scan *s, const char *at) {
 /* Nothing distinguishes an empty list from an empty object once it is decoded; a list of nothing
  * but null has a number as its key. */
 static const char *scan_list(scan *s, const char *at) {
-  const char *inner = skip_space(at + 1, s->end);
+  const char *inner = json_skip_space(at + 1, s->end);
   if ((s->changes & PALENCA_JSON_EMPTY_LISTS) && inner < s->end && *inner == ']')
     replace(s, inner, inner, "null", 4);
   return inner;
@@ -218,7 +186,7 @@ palenca_json_outcome palenca_json_rewrite(const char *text, size_t size, unsigne
       at = scan_string(&s, at + 1);
     else if (*at == '[')
       at = scan_list(&s, at);
-    else if (is_digit(*at) || *at == '-')
+    else if (json_is_digit(*at) || *at == '-')
       at = scan_number(&s, at);
     else
       at++;
