@@ -211,6 +211,48 @@ static int check_signature(lua_State *L) {
   return push_verdict(L, ok, &error);
 }
 
+/* ---- webhook bodies ------------------------------------------------------------------ */
+
+static const char *const webhook_fields[PALENCA_WEBHOOK_FIELDS] = {
+    [PALENCA_WEBHOOK_ACTION] = "action",
+    [PALENCA_WEBHOOK_ACCOUNT_ID] = "account_id",
+    [PALENCA_WEBHOOK_USER_ID] = "user_id",
+    [PALENCA_WEBHOOK_EXTERNAL_ID] = "external_id",
+    [PALENCA_WEBHOOK_PLATFORM] = "platform",
+    [PALENCA_WEBHOOK_STATUS_DETAILS] = "status_details",
+    [PALENCA_WEBHOOK_WEBHOOK_ID] = "webhook_id",
+};
+
+/* It is decoded into a userdata, so that it is freed if there is no memory for the string. */
+static void push_webhook_text(lua_State *L, const palenca_webhook_text *text) {
+  if (text->decoded_size == text->size) {
+    lua_pushlstring(L, text->text, text->size);
+    return;
+  }
+  char *decoded = lua_newuserdata(L, text->decoded_size + 1);
+  palenca_webhook_decode(text, decoded);
+  lua_pushlstring(L, decoded, text->decoded_size);
+  lua_remove(L, -2);
+}
+
+/* core.scan_webhook(body) → action, account_id, user_id, external_id, platform, status_details and
+ * webhook_id, those of them that its data has, in a table | nil, message */
+static int scan_webhook(lua_State *L) {
+  palenca_error error = {0};
+  palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS];
+  size_t size;
+  const char *body = luaL_checklstring(L, 1, &size);
+  if (!palenca_webhook_scan(body, size, fields, &error))
+    return push_verdict(L, 0, &error);
+  lua_createtable(L, 0, PALENCA_WEBHOOK_FIELDS + 2); /* the event's data and body */
+  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
+    if (fields[i].text != NULL) {
+      push_webhook_text(L, &fields[i]);
+      lua_setfield(L, -2, webhook_fields[i]);
+    }
+  return 1;
+}
+
 static const luaL_Reg paging_methods[] = {
     {"next", paging_next},
     {"accept", paging_accept},
@@ -229,6 +271,7 @@ static const luaL_Reg functions[] = {
     {"paging", paging_new},
     {"sign", sign},
     {"check_signature", check_signature},
+    {"scan_webhook", scan_webhook},
     {NULL, NULL},
 };
 

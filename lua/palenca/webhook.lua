@@ -54,31 +54,9 @@ local function check_signature(body, headers, options)
   return true
 end
 
--- The vendor writes a missing external_id as the word None.
-local function text(value)
-  if type(value) ~= "string" or value == "" or value == "None" then
-    return nil
-  end
-  return value
-end
-
-local function text_fields(body, data)
-  if core.rewrite_json(body) ~= body then
-    -- a number that is too large for one is text by now, but it did not come as text
-    data = json.decode_rounded(body).data
-  end
-  return {
-    action = text(data.webhook_action),
-    account_id = text(data.account_id),
-    user_id = text(data.user_id),
-    external_id = text(data.external_id),
-    platform = text(data.platform),
-    status_details = text(data.status_details),
-    webhook_id = text(data.webhook_id),
-  }
-end
-
---- Reads a webhook's body.
+--- Reads a webhook's body, as strictly as `palenca serve`: it is an object in JSON and UTF-8,
+-- nested no deeper than 64 levels, with nothing behind it; its `webhook_action` and `account_id`
+-- have at most 127 bytes.
 --
 -- How signed requests are signed is not documented, so the header has no default; digest and
 -- encoding default to what is usual, HMAC-SHA256 of the raw body in hex.
@@ -92,7 +70,7 @@ end
 -- @tparam string options.prefix in front of the signature, such as `sha256=`
 -- @treturn ?table the event: `action, account_id, user_id, external_id, platform, status_details,
 -- webhook_id`; `data`, which keeps what came; and `body`, its bytes
--- @treturn ?palenca.errors.Error why the request is refused
+-- @treturn ?palenca.errors.Error why the request is rejected
 function webhook.parse(body, headers, options)
   options = options or {}
   check.fields("palenca.webhook.parse", options, parse_options, 2)
@@ -105,16 +83,12 @@ function webhook.parse(body, headers, options)
       return nil, err
     end
   end
-  local message = json.decode_strictly(body)
-  if type(message) ~= "table" then
-    return nil, invalid("the body is not JSON")
+  local fields, reason = core.scan_webhook(body)
+  if not fields then
+    return nil, invalid(reason)
   end
-  local data = message.data
-  local fields = type(data) == "table" and text_fields(body, data) or {}
-  if not fields.action then
-    return nil, invalid("the body has no data.webhook_action")
-  end
-  fields.data, fields.body = data, body
+  -- the decoder reads whatever the scan takes
+  fields.data, fields.body = assert(json.decode_strictly(body)).data, body
   return fields
 end
 

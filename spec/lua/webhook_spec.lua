@@ -1,4 +1,5 @@
 --- Webhooks as they come in: their bodies, and their signatures in all the ways they may be made.
+local bodies = require("spec.support.webhook_bodies")
 local errors = require("palenca.errors")
 local helper = require("spec.lua.helper")
 local webhook = require("palenca").webhook
@@ -64,26 +65,63 @@ describe("webhook.parse", function()
       webhook.parse('{"data":{"webhook_action":"moon.landed"}}').action)
   end)
 
-  for _, body in ipairs {
-    "", "not JSON", "{", '"text"', "5", "null", "true", "<html></html>", BODY:sub(1, -2),
-  } do
-    it("refuses what is no JSON object: " .. body:sub(1, 20), function()
+  -- The words are those of `palenca serve`.
+  for _, case in ipairs(bodies.refused) do
+    it("rejects a body that " .. case[1], function()
+      local event, err = webhook.parse(case[2])
+      refused(event, err, "invalid", case[3] or "the body ")
+      assert.equal(case[3] or err.message, err.message)
+    end)
+  end
+
+  it("reads what is unusual but fits", function()
+    for _, case in ipairs(bodies.taken) do
+      local event = assert(webhook.parse(case[1]))
+      assert.same({ case[2], case[3], case[1] }, { event.action, event.account_id, event.body })
+    end
+  end)
+
+  for _, body in ipairs { "", "not JSON", "{", "<html></html>", BODY:sub(1, -2) } do
+    it("rejects what is no JSON: " .. body:sub(1, 20), function()
       local event, err = webhook.parse(body)
       refused(event, err, "invalid", "not JSON")
     end)
   end
 
+  for _, body in ipairs { '"text"', "5", "null", "true", "[]" } do
+    it("rejects JSON that is no object: " .. body, function()
+      local event, err = webhook.parse(body)
+      refused(event, err, "invalid", "not a JSON object")
+    end)
+  end
+
   for _, body in ipairs {
-    "{}", "[]", '{"data":null}', '{"data":"x"}', '{"data":[]}', '{"data":{}}',
+    "{}", '{"data":null}', '{"data":"x"}', '{"data":[]}', '{"data":{}}',
     '{"data":{"webhook_action":null}}', '{"data":{"webhook_action":""}}',
     '{"data":{"webhook_action":5}}', '{"data":{"webhook_action":{"a":1}}}',
     '{"webhook_action":"login.success"}',
   } do
-    it("refuses a body without an action: " .. body, function()
+    it("rejects a body without an action: " .. body, function()
       local event, err = webhook.parse(body)
       refused(event, err, "invalid", "webhook_action")
     end)
   end
+
+  it("decodes its fields, however long they are", function()
+    local event = assert(webhook.parse(body_with('"external_id":"\\u0000\\uD83D\\ude97\\n'
+      .. ("x"):rep(5000) .. '","p\\u006catform":"\\u00e9","user_id":"N\\u006fne"')))
+    assert.equal("\0\240\159\154\151\n" .. ("x"):rep(5000), event.external_id)
+    assert.equal("\195\169", event.platform)
+    assert.is_nil(event.user_id)
+    assert.equal(event.external_id, event.data.external_id)
+  end)
+
+  it("has no number for a field, whatever it is decoded to", function()
+    local event = assert(webhook.parse(body_with('"user_id":9007199254740993,"platform":1e400')))
+    assert.is_nil(event.user_id)
+    assert.is_nil(event.platform)
+    assert.same({ "9007199254740993", "1e400" }, { event.data.user_id, event.data.platform })
+  end)
 
   it("blames the caller for a body or options of a wrong type", function()
     for _, body in ipairs { 5, {}, true } do

@@ -5,7 +5,6 @@
 --       content_by_lua_block { require("palenca.nginx").webhook() }
 --     }
 -- @module palenca.nginx
-local body = require("palenca.nginx.body")
 local client = require("palenca.client")
 local core = require("palenca.core")
 local events = require("palenca.events")
@@ -14,6 +13,7 @@ local redact = require("palenca.redact")
 local redelivery = require("palenca.nginx.redelivery")
 local settings = require("palenca.nginx.settings")
 local sparing_log = require("palenca.nginx.sparing_log")
+local webhook = require("palenca.webhook")
 
 local nginx = {}
 
@@ -119,9 +119,9 @@ local function read_request(options)
   if cause then
     return refuse(401, "unauthorized", cause)
   end
-  local event, reason = body.read(text)
+  local event, err = webhook.parse(text)
   if not event then
-    return refuse(400, reason)
+    return refuse(400, err.message)
   end
   return event, text
 end
