@@ -203,6 +203,27 @@ static void test_what_a_later_value_replaces_must_be_good_as_well(void **state) 
   assert_rejected(body, strlen(body), "too long");
 }
 
+#define TEN "0123456789"
+#define LONG "\"account_id\":\"" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "12345678\""
+
+/* Whatever comes first in the body. */
+static void test_the_gravest_reason_is_told(void **state) {
+  (void)state;
+  static const struct {
+    const char *body, *reason;
+  } rows[] = {
+      {"{\"data\":{" LONG ",\"x\":\"\\ud800\"}}", "surrogate"},
+      {"{\"data\":{\"x\":\"\\ud800\"," LONG "}}", "surrogate"},
+      {"{\"data\":{\"x\":\"\\ud800\"," LONG ",}}", "not JSON"},
+      {"{\"data\":{\"x\":\"\\ud800\"}}", "surrogate"},
+      {"{\"data\":{" LONG "}}", "too long"},
+      {"{\"data\":{" LONG "}} x", "not JSON"},
+      {"{\"data\":{\"webhook_action\":\"\\u0000\"," LONG "}}", "zero character"},
+  };
+  for (size_t i = 0; i < LENGTH(rows); i++)
+    assert_rejected(rows[i].body, strlen(rows[i].body), rows[i].reason);
+}
+
 static void test_a_reason_holds_nothing_of_the_body(void **state) {
   (void)state;
   static const char body[] = "{\"data\":{\"hidden\":hidden}}";
@@ -225,6 +246,7 @@ int main(void) {
       cmocka_unit_test(test_zero_characters_in_names),
       cmocka_unit_test(test_lengths_are_bounded),
       cmocka_unit_test(test_what_a_later_value_replaces_must_be_good_as_well),
+      cmocka_unit_test(test_the_gravest_reason_is_told),
       cmocka_unit_test(test_a_reason_holds_nothing_of_the_body),
   };
   return cmocka_run_group_tests_name("webhook scan, fields", tests, NULL, NULL);

@@ -16,7 +16,8 @@ typedef struct {
   const char *at, *end;
   palenca_webhook_text *fields;
   const char *failure; /* why the scan ended before the body did */
-  const char *problem; /* the first of those that do not end it; NULL: none */
+  const char *problem; /* what is wrong, but does not end it; NULL: nothing. What keeps the body
+                          from being JSON comes before what is wrong with a name. */
   uint64_t objects;    /* a bit for each open level, the innermost is the lowest: it is an object */
   int depth;
   bool is_data;                /* the next value is that of the outermost "data" */
@@ -32,12 +33,6 @@ typedef struct {
 static bool fail(scanner *s, const char *why) {
   s->failure = why;
   return false;
-}
-
-/* What is no JSON is called that, whatever else is wrong with it. */
-static void add_problem(scanner *s, const char *what) {
-  if (s->problem == NULL)
-    s->problem = what;
 }
 
 /* ---- strings ---------------------------------------------------------------------- */
@@ -105,7 +100,7 @@ static const char *skip_escape(scanner *s, const char *at, string *out) {
     out->text.decoded_size -= 12 - 4;
     return at + 12;
   }
-  add_problem(s, half_pair);
+  s->problem = half_pair;
   return at + 6;
 }
 
@@ -243,10 +238,10 @@ static void on_string(scanner *s, const string *value) {
   s->fields[field] = value->text;
   if (field != PALENCA_WEBHOOK_ACTION && field != PALENCA_WEBHOOK_ACCOUNT_ID)
     return;
-  if (value->text.decoded_size > PALENCA_WEBHOOK_NAME_MAX)
-    add_problem(s, too_long);
-  else if (value->has_zero)
-    add_problem(s, has_zero);
+  if (s->problem == NULL && value->text.decoded_size > PALENCA_WEBHOOK_NAME_MAX)
+    s->problem = too_long;
+  else if (s->problem == NULL && value->has_zero)
+    s->problem = has_zero;
 }
 
 static bool open_level(scanner *s, bool is_object) {
