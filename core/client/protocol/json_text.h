@@ -15,7 +15,8 @@ static inline const char *json_skip_digits(const char *at, const char *end) {
 }
 
 static inline const char *json_skip_space(const char *at, const char *end) {
-  while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
+  while (at < end && (unsigned char)*at <= ' ' &&
+         (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
     at++;
   return at;
 }

@@ -12,27 +12,29 @@ static const char too_long[] = "data.webhook_action or data.account_id is too lo
 static const char has_zero[] = "data.webhook_action or data.account_id holds a zero character";
 static const char no_action[] = "the body has no data.webhook_action";
 
+/* Which value the next one is: a field of the outermost "data", or one of these. */
+#define WANTED_DATA PALENCA_WEBHOOK_FIELDS
+#define WANTED_NOTHING (PALENCA_WEBHOOK_FIELDS + 1)
+
 typedef struct {
-  const char *at, *end;
+  const char *end;
   palenca_webhook_text *fields;
   const char *failure; /* why the scan ended before the body did */
   const char *problem; /* what is wrong, but does not end it; NULL: nothing. What keeps the body
                           from being JSON comes before what is wrong with a name. */
-  uint64_t objects;    /* a bit for each open level, the innermost is the lowest: it is an object */
+  palenca_webhook_text string; /* the last one */
+  bool string_has_zero;
+  bool is_in_data; /* the outermost "data" is an object, and open */
+  int wanted;      /* of the next value */
   int depth;
-  bool is_data;                /* the next value is that of the outermost "data" */
-  bool is_in_data;             /* which is an object, and open */
-  palenca_webhook_field field; /* which of its fields the next value is; FIELDS: another one */
+  uint64_t objects; /* a bit for each open level, the innermost is the lowest: it is an object */
 } scanner;
 
-typedef struct {
-  palenca_webhook_text text;
-  bool has_zero;
-} string;
+/* What follows is from where a function has to go on, or NULL if it cannot. */
 
-static bool fail(scanner *s, const char *why) {
+static const char *fail(scanner *s, const char *why) {
   s->failure = why;
-  return false;
+  return NULL;
 }
 
 /* ---- strings ---------------------------------------------------------------------- */
@@ -53,6 +55,9 @@ static const char *skip_plain(const char *at, const char *end) {
   uint64_t bytes;
   while (end - at >= (ptrdiff_t)sizeof bytes) {
     memcpy(&bytes, at, sizeof bytes);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    bytes = __builtin_bswap64(bytes);
+#endif
     uint64_t special = find_special(bytes);
     if (special != 0)
       return at + __builtin_ctzll(special) / 8;
@@ -80,47 +85,47 @@ static const char *skip_character(const char *text, const char *end) {
   return text + size;
 }
 
-/* Returns what follows the escape at a backslash; NULL if it is none. */
-static const char *skip_escape(scanner *s, const char *at, string *out) {
+static const char *skip_escape(scanner *s, const char *at) {
   if (s->end - at < 2)
     return NULL;
   if (at[1] != 'u') {
-    out->text.decoded_size -= 1;
+    s->string.decoded_size -= 1;
     return memchr("\"\\/bfnrt", at[1], 8) != NULL ? at + 2 : NULL;
   }
   int unit = json_escaped_unit(at, s->end);
   if (unit < 0)
     return NULL;
   if (!json_is_surrogate(unit)) {
-    out->text.decoded_size -= unit < 0x80 ? 5 : unit < 0x800 ? 4 : 3;
-    out->has_zero = out->has_zero || unit == 0;
+    s->string.decoded_size -= unit < 0x80 ? 5 : unit < 0x800 ? 4 : 3;
+    s->string_has_zero = s->string_has_zero || unit == 0;
     return at + 6;
   }
   if (json_is_high_surrogate(unit) && json_is_low_surrogate(json_escaped_unit(at + 6, s->end))) {
-    out->text.decoded_size -= 12 - 4;
+    s->string.decoded_size -= 12 - 4;
     return at + 12;
   }
   s->problem = half_pair;
   return at + 6;
 }
 
-/* From the opening quote to what follows the closing one. */
-static bool scan_string(scanner *s, string *out) {
-  const char *at = s->at + 1;
-  *out = (string){.text = {.text = at}};
+/* From the opening quote on. */
+static const char *scan_string(scanner *s, const char *at) {
+  const char *first = ++at;
+  s->string.decoded_size = 0; /* less what the escapes take more */
+  s->string_has_zero = false;
   while (at != NULL && (at = skip_plain(at, s->end)) < s->end) {
     if (*at == '"') {
-      out->text.size = (size_t)(at - out->text.text);
-      out->text.decoded_size += out->text.size; /* from which the escapes have been taken */
-      s->at = at + 1;
-      return true;
+      s->string.text = first;
+      s->string.size = (size_t)(at - first);
+      s->string.decoded_size += s->string.size;
+      return at + 1;
     }
     if (*at == '\\')
-      at = skip_escape(s, at, out);
+      at = skip_escape(s, at);
     else
       at = (unsigned char)*at >= 0x80 ? skip_character(at, s->end) : NULL;
   }
-  return false;
+  return NULL;
 }
 
 static char *put_character(char *out, unsigned code) {
@@ -208,51 +213,53 @@ static void clear_fields(palenca_webhook_text *fields) {
     fields[i].text = NULL;
 }
 
-static void on_key(scanner *s, const palenca_webhook_text *key) {
-  s->is_data = s->depth == 1 && is_name(key, "data", 4);
-  s->field = PALENCA_WEBHOOK_FIELDS;
+static void on_key(scanner *s) {
+  s->wanted = WANTED_NOTHING;
+  if (s->depth == 1 && is_name(&s->string, "data", 4))
+    s->wanted = WANTED_DATA;
   if (s->depth != 2 || !s->is_in_data)
     return;
   for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
-    if (key->decoded_size == names[i].size && is_name(key, names[i].text, names[i].size))
-      s->field = (palenca_webhook_field)i;
+    if (s->string.decoded_size == names[i].size &&
+        is_name(&s->string, names[i].text, names[i].size))
+      s->wanted = i;
 }
 
 /* A repeated key counts as its last value does, as it will for the script; a second "data" replaces
- * the first with all that was in it. Returns which field the value is. */
-static palenca_webhook_field on_value(scanner *s) {
-  palenca_webhook_field field = s->field;
-  if (s->is_data)
+ * the first with all that was in it. Returns what was wanted of the value. */
+static int on_value(scanner *s) {
+  int wanted = s->wanted;
+  if (wanted == WANTED_NOTHING)
+    return wanted;
+  if (wanted == WANTED_DATA)
     clear_fields(s->fields);
-  else if (field != PALENCA_WEBHOOK_FIELDS)
-    s->fields[field].text = NULL;
-  s->is_data = false;
-  s->field = PALENCA_WEBHOOK_FIELDS;
-  return field;
+  else
+    s->fields[wanted].text = NULL;
+  s->wanted = WANTED_NOTHING;
+  return wanted;
 }
 
-static void on_string(scanner *s, const string *value) {
-  palenca_webhook_field field = on_value(s);
-  if (field == PALENCA_WEBHOOK_FIELDS || value->text.size == 0 || is_name(&value->text, "None", 4))
+static void on_string(scanner *s) {
+  int wanted = on_value(s);
+  if (wanted >= PALENCA_WEBHOOK_FIELDS || s->string.size == 0 || is_name(&s->string, "None", 4))
     return;
-  s->fields[field] = value->text;
-  if (field != PALENCA_WEBHOOK_ACTION && field != PALENCA_WEBHOOK_ACCOUNT_ID)
+  s->fields[wanted] = s->string;
+  bool is_bounded = wanted == PALENCA_WEBHOOK_ACTION || wanted == PALENCA_WEBHOOK_ACCOUNT_ID;
+  if (!is_bounded || s->problem != NULL)
     return;
-  if (s->problem == NULL && value->text.decoded_size > PALENCA_WEBHOOK_NAME_MAX)
+  if (s->string.decoded_size > PALENCA_WEBHOOK_NAME_MAX)
     s->problem = too_long;
-  else if (s->problem == NULL && value->has_zero)
+  else if (s->string_has_zero)
     s->problem = has_zero;
 }
 
 static bool open_level(scanner *s, bool is_object) {
-  bool is_data = s->is_data;
-  on_value(s);
+  bool is_data = on_value(s) == WANTED_DATA;
   if (s->depth == PALENCA_WEBHOOK_DEPTH_MAX)
-    return fail(s, too_deep);
+    return false;
   s->depth++;
   s->objects = s->objects << 1 | is_object;
   s->is_in_data = s->is_in_data || (is_data && is_object);
-  s->at++;
   return true;
 }
 
@@ -264,135 +271,128 @@ static void close_level(scanner *s) {
 
 /* ---- the grammar --------------------------------------------------------------------- */
 
-/* The byte that follows blanks; 0 at the end, which no token begins with. */
-static inline char next_byte(scanner *s) {
-  const char *at = s->at;
-  if (at < s->end && (unsigned char)*at > ' ')
-    return *at;
-  s->at = json_skip_space(s->at, s->end);
-  return s->at < s->end ? *s->at : '\0';
+/* The byte there; 0 at the end, which no token begins with. */
+static char byte_at(const char *at, const char *end) {
+  return at < end ? *at : '\0';
 }
 
-static bool skip_some_digits(scanner *s) {
-  const char *first = s->at;
-  s->at = json_skip_digits(first, s->end);
-  return s->at > first;
+static const char *skip_some_digits(const char *at, const char *end) {
+  const char *behind = json_skip_digits(at, end);
+  return behind > at ? behind : NULL;
 }
 
-static bool scan_number(scanner *s) {
-  s->at += s->at < s->end && *s->at == '-';
-  if (s->at < s->end && *s->at == '0')
-    s->at++;
-  else if (!skip_some_digits(s))
-    return false;
-  if (s->at < s->end && *s->at == '.') {
-    s->at++;
-    if (!skip_some_digits(s))
-      return false;
+static const char *scan_number(const char *at, const char *end) {
+  at += byte_at(at, end) == '-';
+  at = byte_at(at, end) == '0' ? at + 1 : skip_some_digits(at, end);
+  if (at != NULL && byte_at(at, end) == '.')
+    at = skip_some_digits(at + 1, end);
+  if (at != NULL && (byte_at(at, end) | 0x20) == 'e') {
+    at++;
+    at += byte_at(at, end) == '+' || byte_at(at, end) == '-';
+    at = skip_some_digits(at, end);
   }
-  if (s->at < s->end && (*s->at | 0x20) == 'e') {
-    s->at++;
-    s->at += s->at < s->end && (*s->at == '+' || *s->at == '-');
-    return skip_some_digits(s);
-  }
-  return true;
+  return at;
 }
 
-static bool scan_word(scanner *s, const char *word, size_t size) {
-  if ((size_t)(s->end - s->at) < size || memcmp(s->at, word, size) != 0)
-    return false;
-  s->at += size;
-  return true;
+static const char *scan_word(const char *at, const char *end, const char *word, size_t size) {
+  return (size_t)(end - at) >= size && memcmp(at, word, size) == 0 ? at + size : NULL;
 }
 
 /* A value that holds no others. */
-static bool scan_scalar(scanner *s) {
-  string value;
-  switch (next_byte(s)) {
-  case '"':
-    if (!scan_string(s, &value))
-      return false;
-    on_string(s, &value);
-    return true;
+static const char *scan_scalar(scanner *s, const char *at) {
+  char first = byte_at(at, s->end);
+  if (first == '"') {
+    at = scan_string(s, at);
+    if (at != NULL)
+      on_string(s);
+    return at;
+  }
+  on_value(s);
+  switch (first) {
   case 't':
-    on_value(s);
-    return scan_word(s, "true", 4);
+    return scan_word(at, s->end, "true", 4);
   case 'f':
-    on_value(s);
-    return scan_word(s, "false", 5);
+    return scan_word(at, s->end, "false", 5);
   case 'n':
-    on_value(s);
-    return scan_word(s, "null", 4);
+    return scan_word(at, s->end, "null", 4);
   default:
-    on_value(s);
-    return scan_number(s);
+    return scan_number(at, s->end);
   }
 }
 
-static bool scan_key(scanner *s) {
-  string key;
-  if (next_byte(s) != '"' || !scan_string(s, &key) || next_byte(s) != ':')
-    return false;
-  s->at++;
-  on_key(s, &key.text);
-  return true;
+static const char *scan_key(scanner *s, const char *at) {
+  at = json_skip_space(at, s->end);
+  if (byte_at(at, s->end) != '"' || (at = scan_string(s, at)) == NULL)
+    return NULL;
+  at = json_skip_space(at, s->end);
+  if (byte_at(at, s->end) != ':')
+    return NULL;
+  on_key(s);
+  return at + 1;
 }
 
 /* A value; of objects and lists only what leads to their first value, if they have one. */
-static bool scan_value(scanner *s) {
-  for (;;) {
-    char first = next_byte(s);
+static const char *scan_value(scanner *s, const char *at) {
+  while (at != NULL) {
+    at = json_skip_space(at, s->end);
+    char first = byte_at(at, s->end);
     bool is_object = first == '{';
     if (!is_object && first != '[')
-      return scan_scalar(s);
+      return scan_scalar(s, at);
     if (!open_level(s, is_object))
-      return false;
-    if (next_byte(s) == (is_object ? '}' : ']'))
-      return true;
-    if (is_object && !scan_key(s))
-      return false;
+      return fail(s, too_deep);
+    at = json_skip_space(at + 1, s->end);
+    if (byte_at(at, s->end) == (is_object ? '}' : ']'))
+      return at;
+    if (is_object)
+      at = scan_key(s, at);
   }
+  return NULL;
 }
 
 /* What follows a value, up to the next one: the ends of objects and lists, then a comma. */
-static bool scan_separators(scanner *s) {
+static const char *scan_separators(scanner *s, const char *at) {
   while (s->depth > 0) {
     bool is_object = s->objects & 1;
-    char byte = next_byte(s);
-    if (byte != ',' && byte != (is_object ? '}' : ']'))
-      return false;
-    s->at++;
+    at = json_skip_space(at, s->end);
+    char byte = byte_at(at, s->end);
     if (byte == ',')
-      return !is_object || scan_key(s);
+      return is_object ? scan_key(s, at + 1) : at + 1;
+    if (byte != (is_object ? '}' : ']'))
+      return NULL;
     close_level(s);
+    at++;
   }
-  return true;
+  return at;
 }
 
-static bool scan(scanner *s) {
-  char first = next_byte(s);
+/* Whether all of it is an object in JSON. */
+static bool scan(scanner *s, const char *at) {
+  at = json_skip_space(at, s->end);
+  char first = byte_at(at, s->end);
+  if (first == '[' || (first != '{' && scan_scalar(s, at) != NULL))
+    return fail(s, no_object) != NULL;
   if (first != '{')
-    return first == '[' || scan_scalar(s) ? fail(s, no_object) : false;
+    return false;
   do {
-    if (!scan_value(s) || !scan_separators(s))
-      return false;
-  } while (s->depth > 0);
-  next_byte(s);
-  return s->at == s->end;
+    at = scan_value(s, at);
+    if (at != NULL)
+      at = scan_separators(s, at);
+  } while (at != NULL && s->depth > 0);
+  return at != NULL && json_skip_space(at, s->end) == s->end;
 }
 
 bool palenca_webhook_scan(const char *body, size_t size,
                           palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS],
                           palenca_error *error) {
   scanner s = {
-      .at = body,
       .end = size > 0 ? body + size : body,
       .fields = fields,
       .failure = not_json,
-      .field = PALENCA_WEBHOOK_FIELDS,
+      .wanted = WANTED_NOTHING,
   };
   clear_fields(fields);
-  const char *reason = !scan(&s) ? s.failure : s.problem;
+  const char *reason = scan(&s, body) ? s.problem : s.failure;
   if (reason == NULL && fields[PALENCA_WEBHOOK_ACTION].text == NULL)
     reason = no_action;
   if (reason == NULL)
