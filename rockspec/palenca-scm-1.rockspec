@@ -47,6 +47,7 @@ build = {
         "core/client/fork_guard.c",
         "core/client/idle_sockets.c",
         "core/client/lanes.c",
+        "core/client/lazy_curl.c",
         "core/client/mailbox.c",
         "core/client/pace_file.c",
         "core/client/pacers.c",
@@ -70,8 +71,9 @@ build = {
       },
       defines = { "_GNU_SOURCE" },
       incdirs = { "core/binding", "core/client", "$(CURL_INCDIR)", "$(CRYPTO_INCDIR)", "$(ZLIB_INCDIR)" },
+      -- libcurl is loaded when it is first needed, from that directory, too
       libdirs = { "$(CURL_LIBDIR)", "$(CRYPTO_LIBDIR)", "$(ZLIB_LIBDIR)" },
-      libraries = { "curl", "crypto", "z", "pthread", "dl" },
+      libraries = { "crypto", "z", "pthread", "dl" },
     },
     palenca = "lua/palenca/init.lua",
     ["palenca.advice"] = "lua/palenca/advice.lua",

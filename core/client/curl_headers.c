@@ -6,22 +6,23 @@
 
 #define CURL_ASKS_BEFORE 1024 /* bytes of a body; newer curls wait with larger ones only */
 
-static bool add_line(struct curl_slist **to, const char *line) {
-  struct curl_slist *longer = curl_slist_append(*to, line);
+static bool add_line(const lazy_curl *curl, struct curl_slist **to, const char *line) {
+  struct curl_slist *longer = curl->slist_append(*to, line);
   if (longer == NULL)
     return false;
   *to = longer;
   return true;
 }
 
-static bool add_header(struct curl_slist **to, const palenca_header *header) {
+static bool add_header(const lazy_curl *curl, struct curl_slist **to,
+                       const palenca_header *header) {
   palenca_buffer line = {0};
   /* curl drops a header that is empty behind its colon, and sends it behind a semicolon */
   bool empty = header->value_size == 0;
   bool ok = palenca_buffer_append(&line, header->name, strlen(header->name)) &&
             palenca_buffer_append(&line, empty ? ";" : ": ", empty ? 1 : 2) &&
             palenca_buffer_append(&line, header->value, header->value_size);
-  ok = ok && add_line(to, line.data);
+  ok = ok && add_line(curl, to, line.data);
   palenca_buffer_free(&line);
   return ok;
 }
@@ -62,18 +63,19 @@ static bool has_lines(const struct curl_slist *line, const transport_request *re
   return line == NULL;
 }
 
-bool curl_headers_set(CURL *easy, struct curl_slist **lines, const transport_request *request) {
+bool request_headers_set(const lazy_curl *curl, CURL *easy, struct curl_slist **lines,
+                         const transport_request *request) {
   const char *more[2];
   size_t count = lines_without_value(request, more);
   if (*lines != NULL && has_lines(*lines, request, more, count))
     return true;
-  curl_slist_free_all(*lines);
+  curl->slist_free_all(*lines);
   *lines = NULL;
   for (size_t i = 0; i < request->header_count; i++)
-    if (!add_header(lines, &request->headers[i]))
+    if (!add_header(curl, lines, &request->headers[i]))
       return false;
   for (size_t i = 0; i < count; i++)
-    if (!add_line(lines, more[i]))
+    if (!add_line(curl, lines, more[i]))
       return false;
-  return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *lines) == CURLE_OK;
+  return curl->easy_setopt(easy, CURLOPT_HTTPHEADER, *lines) == CURLE_OK;
 }

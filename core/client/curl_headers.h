@@ -2,14 +2,15 @@
 #ifndef PALENCA_CURL_HEADERS_H
 #define PALENCA_CURL_HEADERS_H
 
-#include "curl_version.h"
+#include "lazy_curl.h"
 #include "transport.h"
 
 #pragma GCC visibility push(hidden)
 
 /* Gives a handle the headers of a request, and `lines` the list of them, which is kept if it is the
  * same as before and else replaced; the caller frees the last one. False without memory. */
-bool curl_headers_set(CURL *easy, struct curl_slist **lines, const transport_request *request);
+bool request_headers_set(const lazy_curl *curl, CURL *easy, struct curl_slist **lines,
+                         const transport_request *request);
 
 #pragma GCC visibility pop
 

@@ -6,7 +6,11 @@
 #error "curl/curl.h is missing: install libcurl4-openssl-dev (Debian) or libcurl-devel (Fedora)"
 #endif
 #include <curl/curlver.h>
-#if LIBCURL_VERSION_NUM < 0x075700
+
+/* 7.87, of headers and library */
+#define CURL_VERSION_MIN 0x075700
+
+#if LIBCURL_VERSION_NUM < CURL_VERSION_MIN
 #error "libcurl 7.87 or later is needed; the headers that were found are of an older one"
 #endif
 #include <curl/curl.h>

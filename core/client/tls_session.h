@@ -2,7 +2,7 @@
 #ifndef PALENCA_TLS_SESSION_H
 #define PALENCA_TLS_SESSION_H
 
-#include "curl_version.h"
+#include "lazy_curl.h"
 
 #include <stdbool.h>
 
@@ -10,11 +10,11 @@
 
 /* The session of a transfer that is under way; NULL if there is none that can be asked. It lives as
  * long as the connection. */
-const void *tls_session_of(CURL *easy);
+const void *tls_session_of(const lazy_curl *curl, CURL *easy);
 
 /* Whether it has decrypted bytes that nobody has read; what is not decrypted yet is in the socket.
  */
-bool tls_session_has_unread(const void *session);
+bool tls_session_has_unread(const lazy_curl *curl, const void *session);
 
 #pragma GCC visibility pop
 

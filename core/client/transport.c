@@ -3,16 +3,14 @@
 
 #include "clock.h"
 #include "curl_headers.h"
-#include "curl_version.h"
 #include "idle_sockets.h"
-#include "pin.h"
+#include "lazy_curl.h"
 #include "poller.h"
 #include "protocol/error.h"
 #include "response_sink.h"
 #include "tls_session.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +22,7 @@ typedef struct {
 } easy_handle;
 
 typedef struct transfer {
+  const lazy_curl *curl;
   easy_handle handle;
   response_sink sink;
   const char *ca_file; /* the request's */
@@ -35,7 +34,8 @@ typedef struct transfer {
 } transfer;
 
 struct transport {
-  CURLM *multi; /* NULL before the first transfer */
+  const lazy_curl *curl; /* as `multi` NULL before the first transfer */
+  CURLM *multi;
   int max_connections;
   poller poller;     /* watches curl's sockets */
   int64_t wakeup_at; /* when curl wants to be called even if nothing happens; -1: never */
@@ -44,14 +44,6 @@ struct transport {
   easy_handle *idle; /* to be used again */
   size_t idle_count, idle_limit;
 };
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-/* Its thread that looks a name up may be at that for minutes, and outlive every Lua state. */
-static void init_curl(void) {
-  pin_code();
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context, void *unused) {
   transport *t = context;
@@ -72,21 +64,23 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context) {
   return 0;
 }
 
-/* Not before it is used: curl and its libraries take some megabytes once they are initialised. */
-static bool start_curl(transport *t) {
+/* Not before it is used: curl and its libraries take some megabytes. */
+static bool start_curl(transport *t, palenca_error *error) {
   if (t->multi != NULL)
     return true;
-  pthread_once(&curl_once, init_curl);
-  t->multi = curl_multi_init();
-  if (t->multi == NULL)
+  const lazy_curl *curl = t->curl = lazy_curl_load(error);
+  if (curl == NULL)
     return false;
-  curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
-  curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
-  curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-  curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
-  curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)t->max_connections);
-  curl_multi_setopt(t->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)t->max_connections);
-  curl_multi_setopt(t->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+  t->multi = curl->multi_init();
+  if (t->multi == NULL)
+    return palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+  curl->multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
+  curl->multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
+  curl->multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  curl->multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
+  curl->multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)t->max_connections);
+  curl->multi_setopt(t->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)t->max_connections);
+  curl->multi_setopt(t->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
   return true;
 }
 
@@ -117,11 +111,11 @@ void transport_abandon(transport *t) {
   free(t);
 }
 
-static void free_handle(easy_handle *one) {
+static void free_handle(const lazy_curl *curl, easy_handle *one) {
   if (one->easy != NULL)
-    curl_easy_cleanup(one->easy);
+    curl->easy_cleanup(one->easy);
   if (one->lines != NULL)
-    curl_slist_free_all(one->lines);
+    curl->slist_free_all(one->lines);
 }
 
 static void forget(transport *t, transfer *one) {
@@ -131,12 +125,12 @@ static void forget(transport *t, transfer *one) {
     t->running = one->next;
   if (one->next != NULL)
     one->next->previous = one->previous;
-  curl_multi_remove_handle(t->multi, one->handle.easy);
-  curl_easy_setopt(one->handle.easy, CURLOPT_ERRORBUFFER, NULL);
+  t->curl->multi_remove_handle(t->multi, one->handle.easy);
+  t->curl->easy_setopt(one->handle.easy, CURLOPT_ERRORBUFFER, NULL);
   if (t->idle_count < t->idle_limit)
     t->idle[t->idle_count++] = one->handle;
   else
-    free_handle(&one->handle);
+    free_handle(t->curl, &one->handle);
   response_sink_free(&one->sink);
   free(one);
 }
@@ -147,9 +141,9 @@ void transport_free(transport *t) {
   while (t->running != NULL)
     forget(t, t->running);
   while (t->idle_count > 0)
-    free_handle(&t->idle[--t->idle_count]);
+    free_handle(t->curl, &t->idle[--t->idle_count]);
   if (t->multi != NULL)
-    curl_multi_cleanup(t->multi);
+    t->curl->multi_cleanup(t->multi);
   poller_free(&t->poller);
   idle_sockets_free(&t->kept);
   free(t->idle);
@@ -160,7 +154,7 @@ static size_t on_header(char *data, size_t unit, size_t count, void *context) {
   transfer *one = context;
   bool is_taken = response_sink_add_line(&one->sink, data, unit * count);
   if (is_taken && one->is_https && one->sink.head_ended && one->tls == NULL)
-    one->tls = tls_session_of(one->handle.easy);
+    one->tls = tls_session_of(one->curl, one->handle.easy);
   return is_taken ? unit * count : 0;
 }
 
@@ -184,52 +178,53 @@ static int on_close(void *context, curl_socket_t socket) {
 
 /* What is the same for all transfers of a handle, which is used for one after the other. */
 static CURL *new_easy(transport *t) {
-  CURL *easy = curl_easy_init();
+  const lazy_curl *curl = t->curl;
+  CURL *easy = curl->easy_init();
   if (easy == NULL)
     return NULL;
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   /* Debian's default directory defeats curl's cache of parsed certificates,
    * which costs 20 ms a connection; the bundle file holds the same ones. */
-  curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
-  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  curl->easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl->easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+  curl->easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+  curl->easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  curl->easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
+  curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   /* What a proxy says before the server is reached is not the server's. */
-  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl->easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+  curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   /* A hung resolver must not be waited for once the call has ended. */
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(easy, CURLOPT_USERAGENT, "palenca/" PALENCA_VERSION);
+  curl->easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl->easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl->easy_setopt(easy, CURLOPT_USERAGENT, "palenca/" PALENCA_VERSION);
   /* Decoded by response_sink: curl does not see that a compressed body is truncated. */
-  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-  if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
-      curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") != CURLE_OK) {
-    curl_easy_cleanup(easy);
+  curl->easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+  if (curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
+      curl->easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") != CURLE_OK) {
+    curl->easy_cleanup(easy);
     return NULL;
   }
   return easy;
 }
 
-static bool set_security(CURL *easy, const transport_request *request) {
+static bool set_security(const lazy_curl *curl, CURL *easy, const transport_request *request) {
   long lowest = request->allow_tls_1_2 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3;
   char *ca_file = NULL; /* the system's certificates, unless others are asked for */
-  curl_easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
+  curl->easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
   /* a proxy from the environment does not reach this machine, and would read the key */
   const char *proxy = request->proxy;
   if (proxy == NULL && palenca_url_is_local(request->url))
     proxy = "";
-  return curl_easy_setopt(easy, CURLOPT_SSLVERSION, lowest) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_CAINFO,
-                          request->ca_file != NULL ? request->ca_file : ca_file) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK;
+  return curl->easy_setopt(easy, CURLOPT_SSLVERSION, lowest) == CURLE_OK &&
+         curl->easy_setopt(easy, CURLOPT_CAINFO,
+                           request->ca_file != NULL ? request->ca_file : ca_file) == CURLE_OK &&
+         curl->easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK;
 }
 
 /* Servers want to be told that there is none. */
@@ -237,45 +232,46 @@ static bool takes_body(const char *method) {
   return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 }
 
-static bool set_request(CURL *easy, const transport_request *request) {
+static bool set_request(const lazy_curl *curl, CURL *easy, const transport_request *request) {
   if (strcmp(request->method, "HEAD") == 0) {
-    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
   } else if (request->body != NULL || takes_body(request->method)) {
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+    curl->easy_setopt(easy, CURLOPT_POST, 1L);
+    curl->easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
+    curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
   } else {
-    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    curl->easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   }
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+  curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
   /* else curl has a bound of its own for it */
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
+  curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
   /* curl repeats a request by itself when a kept connection turns out closed,
    * after the server may have read it; what must not be done twice gets a
    * connection of its own, which the next one of its kind could not use either. */
-  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->repeatable ? 0L : 1L);
-  curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, request->repeatable ? 0L : 1L);
-  return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+  curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->repeatable ? 0L : 1L);
+  curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, request->repeatable ? 0L : 1L);
+  return curl->easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+         curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
 }
 
 static void set_transfer(CURL *easy, transfer *one) {
-  curl_easy_setopt(easy, CURLOPT_PRIVATE, one);
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, one->message);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, one);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, one);
+  const lazy_curl *curl = one->curl;
+  curl->easy_setopt(easy, CURLOPT_PRIVATE, one);
+  curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, one->message);
+  curl->easy_setopt(easy, CURLOPT_HEADERDATA, one);
+  curl->easy_setopt(easy, CURLOPT_WRITEDATA, one);
 }
 
 static void ask_wakeup(transport *t) {
   long left = -1;
-  curl_multi_timeout(t->multi, &left);
+  t->curl->multi_timeout(t->multi, &left);
   on_timer(t->multi, left, t);
 }
 
 static void run_timers(transport *t) {
   int running;
   t->wakeup_at = -1;
-  curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  t->curl->multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
   if (t->wakeup_at < 0) /* a moment too early for curl, it says nothing new by itself */
     ask_wakeup(t);
 }
@@ -291,19 +287,19 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   one->ca_file = request->ca_file;
   one->is_https = strncmp(request->url, "https:", 6) == 0;
   response_sink_init(&one->sink, request->header_out, request->body_out);
-  if (!start_curl(t)) {
+  if (!start_curl(t, error)) {
     free(one);
-    palenca_error_set(error, PALENCA_NO_MEMORY, "libcurl could not be started");
     return NULL;
   }
+  one->curl = t->curl;
   one->handle = t->idle_count > 0 ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy(t)};
   CURL *easy = one->handle.easy;
-  if (easy == NULL || !curl_headers_set(easy, &one->handle.lines, request) ||
-      !set_security(easy, request) || !set_request(easy, request))
+  if (easy == NULL || !request_headers_set(t->curl, easy, &one->handle.lines, request) ||
+      !set_security(t->curl, easy, request) || !set_request(t->curl, easy, request))
     goto no_memory;
   set_transfer(easy, one);
   idle_sockets_end_readable(&t->kept, &t->poller);
-  if (curl_multi_add_handle(t->multi, easy) != CURLM_OK)
+  if (t->curl->multi_add_handle(t->multi, easy) != CURLM_OK)
     goto no_memory;
   one->next = t->running;
   if (t->running != NULL)
@@ -313,7 +309,7 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   return one;
 no_memory:
   if (one != NULL) {
-    free_handle(&one->handle);
+    free_handle(t->curl, &one->handle);
     free(one);
   }
   palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
@@ -339,7 +335,7 @@ static void act(transport *t, int fd, short what) {
   int running, mask = ((what & POLLIN) != 0 ? CURL_CSELECT_IN : 0) |
                       ((what & POLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                       ((what & POLLERR) != 0 ? CURL_CSELECT_ERR : 0);
-  curl_multi_socket_action(t->multi, fd, mask, &running);
+  t->curl->multi_socket_action(t->multi, fd, mask, &running);
 }
 
 void transport_perform(transport *t) {
@@ -379,8 +375,8 @@ static bool has_no_tls(const transfer *one) {
   CURL *easy = one->handle.easy;
   curl_off_t handshake = 0;
   long connections = 0;
-  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections); /* 0: a kept one */
-  curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
+  one->curl->easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections); /* 0: a kept one */
+  one->curl->easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
   return one->is_https && connections > 0 && handshake == 0;
 }
 
@@ -391,7 +387,7 @@ static bool was_sent(const transfer *one, CURLcode code) {
       code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
       code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || has_no_tls(one))
     return false;
-  if (curl_easy_getinfo(one->handle.easy, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK)
+  if (one->curl->easy_getinfo(one->handle.easy, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK)
     return true;
   return request_bytes > 0;
 }
@@ -412,7 +408,7 @@ static void describe(const transfer *one, CURLcode code, transport_outcome *outc
                       "the CA file %.180s cannot be read or holds no certificates",
                       one->ca_file != NULL ? one->ca_file : "of the system");
   } else {
-    const char *text = one->message[0] != '\0' ? one->message : curl_easy_strerror(code);
+    const char *text = one->message[0] != '\0' ? one->message : one->curl->easy_strerror(code);
     palenca_error_set(&outcome->error, kind_of(code, outcome->sent), "%s", text);
   }
 }
@@ -422,11 +418,11 @@ static void describe(const transfer *one, CURLcode code, transport_outcome *outc
 static bool is_refused_by_proxy(CURL *easy, transfer *one, transport_outcome *outcome) {
   long status = 0, port = 0;
   char *address = NULL;
-  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  one->curl->easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
   if (status == 0 || status / 100 == 2 || one->sink.head->size > 0)
     return false;
-  curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
-  curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
+  one->curl->easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
+  one->curl->easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
   outcome->status = 0;
   outcome->sent = false;
   outcome->is_permanent = status / 100 != 5 && status != 408 && status != 429;
@@ -443,13 +439,13 @@ static void record_kept_connection(transport *t, const transfer *one) {
   CURL *easy = one->handle.easy;
   curl_socket_t socket = CURL_SOCKET_BAD;
   long version = 0;
-  if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
+  if (one->curl->easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
       socket == CURL_SOCKET_BAD)
     return;
-  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  one->curl->easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
   if (version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1)
     return;
-  if (one->is_https && (one->tls == NULL || tls_session_has_unread(one->tls)))
+  if (one->is_https && (one->tls == NULL || tls_session_has_unread(one->curl, one->tls)))
     idle_sockets_end(&t->kept, socket);
   else
     idle_sockets_add(&t->kept, socket);
@@ -458,15 +454,15 @@ static void record_kept_connection(transport *t, const transfer *one) {
 bool transport_take(transport *t, transport_outcome *outcome) {
   int left = 0;
   CURLMsg *message;
-  while (t->multi != NULL && (message = curl_multi_info_read(t->multi, &left)) != NULL) {
+  while (t->multi != NULL && (message = t->curl->multi_info_read(t->multi, &left)) != NULL) {
     if (message->msg != CURLMSG_DONE)
       continue;
     CURLcode code = message->data.result;
     CURL *easy = message->easy_handle;
     char *owner = NULL;
     long status = 0;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    t->curl->easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
+    t->curl->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     transfer *one = (transfer *)(void *)owner;
     memset(outcome, 0, sizeof *outcome);
     outcome->context = one->context;

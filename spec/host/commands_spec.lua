@@ -145,15 +145,47 @@ describe("palenca", function()
         .. "\t6\t--rate-limit\n", out)
     end)
 
-    it("says that a call needs libcurl where that cannot be loaded", function()
-      process.write_file(directory .. "/libcurl.so.4", "")
-      local status, out, err = palenca({ "run", script([[
-        local palenca = require "palenca"
-        print(palenca.http{url = "http://127.0.0.1:9/"})
-      ]]) }, { env = { LD_LIBRARY_PATH = directory } })
-      assert.are.equal(0, status, err)
-      assert.truthy(out:find("libcurl could not be started", 1, true), out)
-    end)
+    -- One that is no library, and ones without what is needed.
+    local libraries = {
+      { name = "damaged", reason = "libcurl.so.4: file too short" },
+      { name = "incomplete", source = "void curl_global_init(void) {}",
+        reason = "libcurl.so.4 has no function curl_version_info" },
+      { name = "too old", reason = "libcurl.so.4 is version 7.81.0, and 7.87 or later is needed" },
+    }
+
+    -- All functions that the program looks for, and a version of before 7.87.
+    libraries[3].source = [[
+      static const struct { int age; const char *version; unsigned number; } info =
+        { 9, "7.81.0", 0x075100 };
+      const void *curl_version_info(int now) { (void)now; return &info; }]]
+    for name in helper.read_file("core/client/lazy_curl.c"):gmatch('{"(curl_[%w_]+)"') do
+      if name ~= "curl_version_info" then
+        libraries[3].source = libraries[3].source .. ("void %s(void) {}\n"):format(name)
+      end
+    end
+
+    for _, library in ipairs(libraries) do
+      it("says what is wrong with a libcurl that is " .. library.name, function()
+        local built = directory .. "/libcurl.so.4"
+        process.write_file(built, "")
+        if library.source then
+          local source = process.write_file(directory .. "/curl.c", library.source)
+          assert.are.equal(0, (process.run("/usr/bin/cc", { "-shared", "-fPIC", "-w", "-o", built,
+            source })))
+        end
+        local status, out, err = palenca({ "run", script([[
+          local palenca = require "palenca"
+          for _ = 1, 2 do
+            local _, problem = palenca.http{url = "http://127.0.0.1:9/"}
+            print(problem.kind, problem.message)
+          end
+        ]]) }, { env = { LD_LIBRARY_PATH = directory } })
+        assert.are.equal(0, status, err)
+        local line = "^network\tlibcurl could not be loaded: [^\n]*"
+        assert.truthy(out:find(line .. library.reason:gsub("%p", "%%%0") .. "\n"), out)
+        assert.are.equal(out:match("^[^\n]+\n"):rep(2), out)
+      end)
+    end
 
     it("tells of an error with the script's line, exit 1", function()
       local status, out, err = palenca({ "run", script("print 'begun'\nerror 'my reason'") })

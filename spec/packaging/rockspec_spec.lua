@@ -107,6 +107,28 @@ describe("the modules that CMake builds", function()
   end)
 end)
 
+describe("the objects of the program and the modules", function()
+  -- What begins so is another library's, which the linker would take for it.
+  local PREFIXES = { "curl_", "gnutls_", "uv_", "SSL_", "EVP_", "CRYPTO_", "sqlite3_", "MHD_",
+    "yajl_", "inflate", "deflate", "PQ" }
+
+  it("define no symbol of another library", function()
+    -- of the sources that there are: a removed one's object stays in the directory
+    local _, defined = shell(("find core -name '*.c' -not -name http_no_tls.c"
+      .. " -exec basename {} ';' | while read -r source; do"
+      .. " find %s -path '*/palenca*.dir/*' -name $source.o; done |"
+      .. " xargs nm --defined-only --extern-only --print-file-name"):format(BUILD))
+    assert.truthy(defined:find("main.c.o:%x+ T main\n"))
+    assert.truthy(defined:find("lazy_curl.c.o:%x+ T lazy_curl_load\n"))
+    assert.truthy(defined:find("core.c.o:%x+ T luaopen_palenca_core\n"))
+    for object, name in defined:gmatch("([^\n]+):%x+ %u ([^\n]+)\n") do
+      for _, prefix in ipairs(PREFIXES) do
+        assert.is_false(name:sub(1, #prefix) == prefix, object .. " defines " .. name)
+      end
+    end
+  end)
+end)
+
 describe("luarocks make", function()
   local tree, remove
   before_each(function()

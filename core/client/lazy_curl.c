@@ -1,0 +1,92 @@
+/* libcurl, loaded when it is first needed. */
+#include "lazy_curl.h"
+
+#include "pin.h"
+#include "protocol/error.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of all versions of libcurl since 2006. */
+#ifdef __APPLE__
+#define LIBRARY "libcurl.4.dylib"
+#else
+#define LIBRARY "libcurl.so.4"
+#endif
+
+static const struct {
+  const char *name;
+  size_t offset; /* in lazy_curl */
+} functions[] = {
+    {"curl_global_init", offsetof(lazy_curl, global_init)},
+    {"curl_version_info", offsetof(lazy_curl, version_info)},
+    {"curl_easy_init", offsetof(lazy_curl, easy_init)},
+    {"curl_easy_cleanup", offsetof(lazy_curl, easy_cleanup)},
+    {"curl_easy_setopt", offsetof(lazy_curl, easy_setopt)},
+    {"curl_easy_getinfo", offsetof(lazy_curl, easy_getinfo)},
+    {"curl_easy_strerror", offsetof(lazy_curl, easy_strerror)},
+    {"curl_multi_init", offsetof(lazy_curl, multi_init)},
+    {"curl_multi_cleanup", offsetof(lazy_curl, multi_cleanup)},
+    {"curl_multi_setopt", offsetof(lazy_curl, multi_setopt)},
+    {"curl_multi_add_handle", offsetof(lazy_curl, multi_add_handle)},
+    {"curl_multi_remove_handle", offsetof(lazy_curl, multi_remove_handle)},
+    {"curl_multi_info_read", offsetof(lazy_curl, multi_info_read)},
+    {"curl_multi_socket_action", offsetof(lazy_curl, multi_socket_action)},
+    {"curl_multi_timeout", offsetof(lazy_curl, multi_timeout)},
+    {"curl_slist_append", offsetof(lazy_curl, slist_append)},
+    {"curl_slist_free_all", offsetof(lazy_curl, slist_free_all)},
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static lazy_curl loaded;
+static char failure[200]; /* why it could not be loaded; "": it could */
+
+/* POSIX has dlsym return the address of a function as that of an object. */
+static bool find(void *library, const char *name, size_t offset) {
+  void *address = dlsym(library, name);
+  memcpy((char *)&loaded + offset, &address, sizeof address);
+  return address != NULL;
+}
+
+static bool find_all(void *library) {
+  for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+    if (!find(library, functions[i].name, functions[i].offset)) {
+      snprintf(failure, sizeof failure, LIBRARY " has no function %s", functions[i].name);
+      return false;
+    }
+  }
+  (void)find(library, "SSL_pending", offsetof(lazy_curl, ssl_pending));
+  return true;
+}
+
+/* Not closed, whatever comes: its thread that looks a name up may be at that for minutes, and
+ * outlive every Lua state. */
+static void load(void) {
+  pin_code();
+  void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  if (library == NULL) {
+    const char *reason = dlerror();
+    snprintf(failure, sizeof failure, "%s", reason != NULL ? reason : LIBRARY);
+    return;
+  }
+  if (!find_all(library))
+    return;
+  const curl_version_info_data *version = loaded.version_info(CURLVERSION_NOW);
+  CURLcode code;
+  if (version->version_num < CURL_VERSION_MIN)
+    snprintf(failure, sizeof failure, LIBRARY " is version %s, and 7.87 or later is needed",
+             version->version);
+  else if ((code = loaded.global_init(CURL_GLOBAL_DEFAULT)) != CURLE_OK)
+    snprintf(failure, sizeof failure, "%s", loaded.easy_strerror(code));
+}
+
+const lazy_curl *lazy_curl_load(palenca_error *error) {
+  (void)pthread_once(&once, load);
+  if (failure[0] == '\0')
+    return &loaded;
+  palenca_error_set(error, PALENCA_NETWORK, "libcurl could not be loaded: %s", failure);
+  return NULL;
+}
