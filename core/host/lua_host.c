@@ -65,5 +65,6 @@ int luaopen_palenca_host(lua_State *L) {
   lua_open_files(L);
   lua_open_watch(L);
   lua_open_bounds(L);
+  lua_open_versions(L);
   return 1;
 }

@@ -15,6 +15,34 @@ describe("the program", function()
     assert.truthy(out:find("^palenca %d+%.%d+%.%d+\n$"), out)
   end)
 
+  it("tells the versions of its libraries with --verbose", function()
+    local version = select(2, palenca({ "--version" }))
+    for _, arguments in ipairs { { "--version", "--verbose" }, { "--verbose", "--version" } } do
+      local status, out, err = palenca(arguments)
+      assert.are.same({ 0, "", version }, { status, err, out:match("^[^\n]*\n") })
+      local libraries = {}
+      for name, number in out:sub(#version + 1):gmatch("(%S+) +(%d+%.[%w.]+)[^\n]*\n") do
+        libraries[#libraries + 1] = name
+        assert.truthy(tonumber(number:match("^%d+%.%d+")), out)
+      end
+      assert.are.same({ "Lua", "libcurl", "OpenSSL", "SQLite", "zlib", "lua-cjson",
+        "lua-argparse" }, libraries, out)
+      assert.are.equal(1 + #libraries, select(2, out:gsub("\n", "")), out)
+      assert.truthy(out:find("\nLua +5%.4%.%d+\n"), out)
+    end
+    local _, help = palenca({ "--help" })
+    assert.truthy(help:find("--verbose +With %-%-version"), help)
+  end)
+
+  it("knows no --verbose with a command", function()
+    local lines = { { "--verbose", "check", "x.lua" }, { "check", "x.lua", "--verbose" } }
+    for _, arguments in ipairs(lines) do
+      local status, out, err = palenca(arguments)
+      assert.are.same({ 2, "" }, { status, out })
+      assert.truthy(err:find("--verbose goes with --version", 1, true), err)
+    end
+  end)
+
   it("names its commands", function()
     local status, out, err = palenca({ "--help" })
     assert.are.equal(0, status)

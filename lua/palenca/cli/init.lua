@@ -2,6 +2,7 @@
 -- @module palenca.cli
 local argparse = require("argparse")
 local core = require("palenca.core")
+local host = require("palenca.host")
 local report = require("palenca.report")
 
 local DONE, FAILED, WRONG_USAGE = 0, 1, 2
@@ -23,7 +24,26 @@ local function load_commands(wanted)
   return commands
 end
 
-local function build(commands)
+local function contains(list, value)
+  for _, one in ipairs(list) do
+    if one == value then
+      return true
+    end
+  end
+  return false
+end
+
+local function print_version(is_verbose)
+  print("palenca " .. core.version)
+  if is_verbose then
+    for _, library in ipairs(host.versions()) do
+      print(string.format("%-13s %s", library.name, library.version))
+    end
+  end
+  os.exit(DONE)
+end
+
+local function build(commands, given)
   local parser = argparse("palenca")
     :description("Verified income of gig workers: a client for the Palenca API that runs Lua "
       .. "scripts.")
@@ -34,9 +54,9 @@ local function build(commands)
     :usage_max_width(96)
     :command_target("command")
   parser:flag("--version", "Print the version and exit."):action(function()
-    print("palenca " .. core.version)
-    os.exit(DONE)
+    print_version(contains(given, "--verbose"))
   end)
+  parser:flag("--verbose", "With --version: print those of the libraries, too.")
   for _, command in ipairs(commands) do
     command.define(parser:command(command.name, command.summary))
   end
@@ -67,7 +87,7 @@ end
 return function(...)
   local given = { ... }
   local commands = load_commands(given[1])
-  local parser = build(commands)
+  local parser = build(commands, given)
   if #given == 0 then
     io.stderr:write(parser:get_help() .. "\n")
     return WRONG_USAGE
@@ -78,6 +98,9 @@ return function(...)
   local ok, options = parser:pparse(given)
   if not ok then
     return wrong_usage(options, command, given[2])
+  end
+  if options.verbose then
+    return wrong_usage("--verbose goes with --version", command, given[2])
   end
   options.rest = rest
   local fine, problem = xpcall(find(commands, options.command).run, function(value)
