@@ -15,6 +15,10 @@
 /* After the first signal: what is in the way of one (a hook that the script sets for itself, a
  * switch to another coroutine) is not in the way of all. */
 #define AGAIN_NS 10000000
+/* The kernel's name, which musl has and glibc has not. */
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
 #define SECOND_NS INT64_C(1000000000)
 #define PAGE ((uintptr_t)4096)
 #define BIG ((size_t)4 << 20)
@@ -85,7 +89,7 @@ static void make_timer(bounds *b) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, handle_signal);
   struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = LIMIT_SIGNAL};
-  event._sigev_un._tid = gettid();
+  event.sigev_notify_thread_id = gettid();
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, LIMIT_SIGNAL);

@@ -75,9 +75,14 @@ int64_t event_file_size(const char *path, const char *suffix) {
  * to who has asked have to write them down at the next change then, before each commit. */
 static uint64_t inode_of(const char *path, const char *suffix) {
   char name[4096];
-  struct statx status;
   name_part(name, path, suffix);
+#ifdef STATX_INO
+  struct statx status;
   return statx(AT_FDCWD, name, 0, STATX_INO, &status) == 0 ? status.stx_ino : 0;
+#else /* not in musl before 1.2.5 */
+  struct stat status;
+  return stat(name, &status) == 0 ? status.st_ino : 0;
+#endif
 }
 
 static void remember_parts(event_file *file) {
