@@ -15,4 +15,7 @@
 #endif
 #include <curl/curl.h>
 
+/* CURLE_TOO_LARGE of libcurl 8.6 and later, which older headers do not have. */
+#define CURL_TOO_LARGE 100
+
 #endif

@@ -11,8 +11,10 @@
 #include "tls_session.h"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Used for one transfer after the other; its header lines stay, for most have the same. */
@@ -28,6 +30,8 @@ typedef struct transfer {
   const char *ca_file; /* the request's */
   const void *tls;     /* its connection's, once the head has come; NULL: none that can be asked */
   bool is_https;
+  struct sockaddr_storage peer; /* whom the last connection was opened to; of size 0: none was */
+  socklen_t peer_size;
   void *context;
   char message[CURL_ERROR_SIZE];
   struct transfer *previous, *next; /* among the running, so that free finds them all */
@@ -164,10 +168,20 @@ static size_t on_body(char *data, size_t unit, size_t count, void *context) {
 }
 
 /* Programs that a script starts must not keep connections open. */
-static int on_socket(void *context, curl_socket_t socket, curlsocktype purpose) {
-  (void)context;
+static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+  transfer *one = context;
   (void)purpose;
-  return fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+  if (address->addrlen <= sizeof one->peer) {
+    memcpy(&one->peer, &address->addr, address->addrlen);
+    one->peer_size = (socklen_t)address->addrlen;
+  }
+  int fd = socket(address->family, address->socktype, address->protocol);
+  if (fd < 0)
+    return CURL_SOCKET_BAD;
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+    return fd;
+  close(fd);
+  return CURL_SOCKET_BAD;
 }
 
 static int on_close(void *context, curl_socket_t socket) {
@@ -189,7 +203,7 @@ static CURL *new_easy(transport *t) {
   curl->easy_setopt(easy, CURLOPT_CAPATH, NULL);
   curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl->easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  curl->easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+  curl->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
   curl->easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
   curl->easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
   curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -260,6 +274,7 @@ static void set_transfer(CURL *easy, transfer *one) {
   curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, one->message);
   curl->easy_setopt(easy, CURLOPT_HEADERDATA, one);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, one);
+  curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, one);
 }
 
 static void ask_wakeup(transport *t) {
@@ -352,7 +367,7 @@ void transport_wait(transport *t, int64_t max_wait, const int *wake_fds, size_t 
 }
 
 static palenca_kind kind_of(CURLcode code, bool sent) {
-  switch (code) {
+  switch ((int)code) {
   case CURLE_OPERATION_TIMEDOUT:
     return PALENCA_TIMEOUT;
   case CURLE_OUT_OF_MEMORY:
@@ -364,6 +379,7 @@ static palenca_kind kind_of(CURLcode code, bool sent) {
   case CURLE_WEIRD_SERVER_REPLY:
   case CURLE_BAD_CONTENT_ENCODING:
   case CURLE_WRITE_ERROR:
+  case CURL_TOO_LARGE:
     return PALENCA_PROTOCOL;
   default:
     return PALENCA_NETWORK;
@@ -396,7 +412,8 @@ static void describe(const transfer *one, CURLcode code, transport_outcome *outc
   const response_sink *sink = &one->sink;
   if (sink->failure.kind != PALENCA_OK) {
     outcome->error = sink->failure;
-  } else if (code == CURLE_OUT_OF_MEMORY && sink->head->size > 0 && !sink->head_ended) {
+  } else if ((code == CURLE_OUT_OF_MEMORY || (int)code == CURL_TOO_LARGE) && sink->head->size > 0 &&
+             !sink->head_ended) {
     /* how curl says that a line is longer than its buffer for one may be */
     palenca_error_set(&outcome->error, PALENCA_PROTOCOL, "the response's head has a line too long");
   } else if (code == CURLE_OK) {
@@ -416,20 +433,20 @@ static void describe(const transfer *one, CURLcode code, transport_outcome *outc
 /* Nothing of a proxy's response is the server's, and the request has not left. It may be tried
  * again where the proxy did not get through, and not where it does not want to. */
 static bool is_refused_by_proxy(CURL *easy, transfer *one, transport_outcome *outcome) {
-  long status = 0, port = 0;
-  char *address = NULL;
+  long status = 0;
+  char address[64] = "?", port[8] = "?";
   one->curl->easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
   if (status == 0 || status / 100 == 2 || one->sink.head->size > 0)
     return false;
-  one->curl->easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
-  one->curl->easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
+  /* curl's own CURLINFO_PRIMARY_IP is empty here in 8.14 */
+  (void)getnameinfo((struct sockaddr *)&one->peer, one->peer_size, address, sizeof address, port,
+                    sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
   outcome->status = 0;
   outcome->sent = false;
   outcome->is_permanent = status / 100 != 5 && status != 408 && status != 429;
   palenca_error_set(&outcome->error, PALENCA_NETWORK,
-                    "the proxy at %.60s port %ld rejected the connection with status %ld%s",
-                    address != NULL ? address : "?", port, status,
-                    status == 407 ? " (it requires credentials)" : "");
+                    "the proxy at %s port %s rejected the connection with status %ld%s", address,
+                    port, status, status == 407 ? " (it requires credentials)" : "");
   return true;
 }
 

@@ -73,7 +73,7 @@ describe("a fault", function()
     short_length = { { kind = "protocol", status = 200 }, "not the API's JSON" },
     huge_body = { { kind = "protocol" }, "larger than the bound of 16777216 bytes" },
     huge_headers = { { kind = "protocol" } },
-    huge_header = { { kind = "protocol" } },
+    huge_header = { { kind = "protocol" }, "the response's head has a line too long" },
   }
   for fault, case in pairs(cases) do
     it("is told of: " .. fault, function()

@@ -112,8 +112,9 @@ describe("HTTP/2", function()
   end)
 
   describe("when the server ends a call", function()
-    setup(function() start("h2") end)
-    teardown(function() server:stop() end)
+    -- a server each: on the end of a kept connection libcurl 8.14 repeats a read by itself
+    before_each(function() start("h2") end)
+    after_each(function() server:stop() end)
 
     local function done(list)
       local count = 0
