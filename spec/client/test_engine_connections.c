@@ -3,6 +3,7 @@
 #include "engine_fixture.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -168,6 +169,30 @@ static void test_creations_leave_no_idle_connections(void **state) {
     assert_true(now_ms() < end);
 }
 
+/* Programs that are started must not keep a connection open. */
+static void test_connections_are_not_inherited(void **state) {
+  fixture *f = *state;
+  f->engine = new_engine(&(palenca_engine_options){NULL, 0});
+  listener server = start_listening();
+  palenca_request request = get_from(server.url);
+  (void)submit(f->engine, &request);
+  int fd = accept_next(f, &server), found = 0;
+  struct sockaddr_in peer, own;
+  socklen_t size = sizeof peer;
+  assert_int_equal(getpeername(fd, (struct sockaddr *)&peer, &size), 0);
+  for (int i = 0; i < 1024; i++) {
+    size = sizeof own;
+    if (getsockname(i, (struct sockaddr *)&own, &size) == 0 && own.sin_family == AF_INET &&
+        own.sin_port == peer.sin_port) {
+      found++;
+      assert_true((fcntl(i, F_GETFD) & FD_CLOEXEC) != 0);
+    }
+  }
+  assert_int_equal(found, 1);
+  (void)close(fd);
+  (void)close(server.fd);
+}
+
 /* ---- Proxies ---- */
 
 typedef struct {
@@ -231,6 +256,7 @@ int main(void) {
       TEST(test_a_response_right_behind_another_is_dropped),
       TEST(test_a_hundred_requests_share_one_connection),
       TEST(test_creations_leave_no_idle_connections),
+      TEST(test_connections_are_not_inherited),
       TEST(test_a_proxy_that_rejects_is_no_server),
   };
   return cmocka_run_group_tests_name("engine_connections", tests, NULL, NULL);
