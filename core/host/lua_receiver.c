@@ -126,8 +126,8 @@ static bool signature_of(lua_State *L, webhook_signature_options *out) {
 }
 
 /* host.receiver{listen=, path=, store=, json=, max_body=, max_head=, request_timeout=,
- * idle_timeout=, max_connections=, max_connections_per_address=, trusted={}, allowed={},
- * signature={header=, digest=, encoding=, prefix=, secrets={}}} → receiver | nil, message */
+ * idle_timeout=, max_connections=, max_connections_per_address=, tls_cert=, tls_key=, trusted={},
+ * allowed={}, signature={header=, digest=, encoding=, prefix=, secrets={}}} → receiver | nil, message */
 static int receiver_open(lua_State *L) {
   char error[512];
   webhook_signature_options signature = {0};
@@ -145,6 +145,8 @@ static int receiver_open(lua_State *L) {
   options.idle_ms = ms_of(L, "idle_timeout");
   options.max_connections = size_of(L, "max_connections");
   options.max_connections_per_address = size_of(L, "max_connections_per_address");
+  options.tls_cert = text_of(L, 1, "tls_cert");
+  options.tls_key = text_of(L, 1, "tls_key");
   options.trusted = blocks_of(L, "trusted", &options.trusted_count);
   options.allowed = blocks_of(L, "allowed", &options.allowed_count);
   options.signature = signature_of(L, &signature) ? &signature : NULL;
@@ -167,6 +169,15 @@ static int receiver_get_address(lua_State *L) {
 /* receiver:max_connections() → how many it takes at most, which may be fewer than were asked for */
 static int receiver_get_max_connections(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)receiver_max_connections(check_box(L, 1, RECEIVER_TYPE)));
+  return 1;
+}
+
+/* receiver:reload_tls() → true | nil, message: certificate and key from before stay in use */
+static int receiver_reload(lua_State *L) {
+  char error[512];
+  if (!receiver_reload_tls(check_box(L, 1, RECEIVER_TYPE), error, sizeof error))
+    return push_failure(L, error);
+  lua_pushboolean(L, true);
   return 1;
 }
 
@@ -208,6 +219,7 @@ static int is_block(lua_State *L) {
 
 static const luaL_Reg methods[] = {{"address", receiver_get_address},
                                    {"max_connections", receiver_get_max_connections},
+                                   {"reload_tls", receiver_reload},
                                    {"ask_stop", receiver_ask},
                                    {"join", receiver_wait},
                                    {NULL, NULL}};

@@ -1,7 +1,7 @@
 /* host.http_server: an HTTP server answered by a Lua function. */
 #include "lua_host.h"
 
-#include "http_server.h"
+#include "http/queue.h"
 #include "log_writer.h"
 
 #include <ctype.h>
@@ -13,15 +13,17 @@
 #define ANSWER_HEADERS_MAX 32
 #define REQUEST_HEADERS_MAX 100
 
+/* Taken in one call of run, so that whoever calls it does other things as well. */
+#define RUN_MAX 64
+
 typedef struct {
-  http_server *server;
-  lua_State *L; /* set while run is under way; the handler is at index 2 */
+  http_queue *queue;
   lua_Integer last_token;
 } lua_server;
 
 static lua_server *check_server(lua_State *L) {
   lua_server *s = luaL_checkudata(L, 1, SERVER_TYPE);
-  if (s->server == NULL)
+  if (s->queue == NULL)
     luaL_error(L, "the server is closed");
   return s;
 }
@@ -71,11 +73,11 @@ static void push_request(lua_State *L, const http_exchange *exchange, lua_Intege
   lua_setfield(L, -2, "headers");
 }
 
-typedef void give_answer(http_exchange *exchange, int status, const http_header *headers,
+typedef void send_response(http_exchange *exchange, int status, const http_header *headers,
                          size_t header_count, const char *body, size_t body_size);
 
 /* Stack: status, headers, body on top. Nothing is answered if that is not what is there. */
-static void send_answer(lua_State *L, http_exchange *exchange, give_answer *give) {
+static void send_answer(lua_State *L, http_exchange *exchange, send_response *send) {
   http_header headers[ANSWER_HEADERS_MAX];
   size_t count = 0;
   size_t size;
@@ -89,7 +91,7 @@ static void send_answer(lua_State *L, http_exchange *exchange, give_answer *give
     if (count < ANSWER_HEADERS_MAX)
       headers[count++] = (http_header){lua_tostring(L, -2), lua_tostring(L, -1)};
   }
-  give(exchange, (int)status, headers, count, body, size);
+  send(exchange, (int)status, headers, count, body, size);
 }
 
 typedef struct {
@@ -105,20 +107,17 @@ static int answer(lua_State *L) {
   push_request(L, arrived->exchange, token);
   lua_call(L, 1, 3);
   if (!lua_isnil(L, -3)) {
-    send_answer(L, arrived->exchange, http_exchange_answer);
+    send_answer(L, arrived->exchange, http_exchange_respond);
     return 0;
   }
   lua_getiuservalue(L, 3, 1);
   lua_pushlightuserdata(L, arrived->exchange);
   lua_rawseti(L, -2, token);
-  http_exchange_defer(arrived->exchange);
   return 0;
 }
 
-static void on_request(void *context, http_exchange *exchange) {
-  lua_server *s = context;
-  lua_State *L = s->L;
-  int top = lua_gettop(L);
+/* The server is at index 1, the handler at 2. */
+static void answer_one(lua_State *L, lua_server *s, http_exchange *exchange) {
   arrival arrived = {s, exchange};
   lua_pushcfunction(L, answer);
   lua_pushlightuserdata(L, &arrived);
@@ -131,9 +130,9 @@ static void on_request(void *context, http_exchange *exchange) {
              message != NULL ? message : "unknown error");
     strcat(line, "\n");
     log_write(line, strlen(line));
-    http_exchange_refuse(exchange, 500, "internal error");
+    http_exchange_reject(exchange, 500, "internal error");
   }
-  lua_settop(L, top);
+  lua_settop(L, 2);
 }
 
 /* host.http_server{listen=, max_body=} → server | nil, message */
@@ -150,11 +149,9 @@ static int server_new(lua_State *L) {
   http_server_options options = {
       .listen = luaL_checkstring(L, 2),
       .max_body = (size_t)luaL_checkinteger(L, 3),
-      .on_request = on_request,
-      .context = s,
   };
-  s->server = http_server_new(&options, error, sizeof error);
-  if (s->server == NULL) {
+  s->queue = http_queue_start(&options, error, sizeof error);
+  if (s->queue == NULL) {
     lua_pushnil(L);
     lua_pushstring(L, error);
     return 2;
@@ -168,9 +165,13 @@ static int server_run(lua_State *L) {
   lua_server *s = check_server(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
-  s->L = L;
-  (void)http_server_run(s->server);
-  s->L = NULL;
+  luaL_checkstack(L, LUA_MINSTACK, "too many requests");
+  for (int i = 0; i < RUN_MAX; i++) {
+    http_exchange *exchange = http_queue_take(s->queue);
+    if (exchange == NULL)
+      break;
+    answer_one(L, s, exchange);
+  }
   return 0;
 }
 
@@ -188,64 +189,61 @@ static http_exchange *take_exchange(lua_State *L) {
   return exchange;
 }
 
-static int answer_later(lua_State *L, give_answer *give) {
+static int answer_later(lua_State *L, send_response *send) {
   luaL_checkinteger(L, 3);
   luaL_checktype(L, 4, LUA_TTABLE);
   luaL_checkstring(L, 5);
   lua_settop(L, 5);
-  send_answer(L, take_exchange(L), give);
+  send_answer(L, take_exchange(L), send);
   return 0;
 }
 
 /* server:answer(token, status, headers, body) */
 static int server_answer(lua_State *L) {
-  return answer_later(L, http_exchange_answer);
+  return answer_later(L, http_exchange_respond);
 }
 
 /* server:cut(token, status, headers, body): closes the connection after half of the body */
 static int server_cut(lua_State *L) {
-  return answer_later(L, http_exchange_cut);
+  return answer_later(L, http_exchange_respond_truncated);
 }
 
 /* server:drop(token): closes the connection without an answer */
 static int server_drop(lua_State *L) {
-  http_exchange_drop(take_exchange(L));
+  http_exchange_abort(take_exchange(L));
   return 0;
 }
 
 static int server_fd(lua_State *L) {
-  lua_pushinteger(L, http_server_fd(check_server(L)->server));
+  lua_pushinteger(L, http_queue_fd(check_server(L)->queue));
   return 1;
 }
 
-/* server:timeout() → seconds after which run wants to be called, or nil */
+/* server:timeout() → seconds after which run wants to be called, or nil: the descriptor tells */
 static int server_timeout(lua_State *L) {
-  int64_t timeout = http_server_timeout(check_server(L)->server);
-  if (timeout < 0)
-    lua_pushnil(L);
-  else
-    lua_pushnumber(L, (lua_Number)timeout / 1000);
+  check_server(L);
+  lua_pushnil(L);
   return 1;
 }
 
 static int server_address(lua_State *L) {
-  lua_pushstring(L, http_server_address(check_server(L)->server));
+  lua_pushstring(L, http_queue_address(check_server(L)->queue));
   return 1;
 }
 
 static void drop_all(lua_State *L) {
   lua_getiuservalue(L, 1, 1);
   for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
-    http_exchange_drop(lua_touserdata(L, -1));
+    http_exchange_abort(lua_touserdata(L, -1));
 }
 
 static int server_close(lua_State *L) {
   lua_server *s = luaL_checkudata(L, 1, SERVER_TYPE);
-  if (s->server != NULL) {
+  if (s->queue != NULL) {
     drop_all(L);
-    http_server_free(s->server);
+    http_queue_stop(s->queue);
   }
-  s->server = NULL;
+  s->queue = NULL;
   return 0;
 }
 

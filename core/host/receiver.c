@@ -2,20 +2,20 @@
 #include "receiver.h"
 
 #include "clock.h"
-#include "http_server.h"
+#include "http/server.h"
 #include "palenca.h"
 #include "prompt.h"
 
 #include <openssl/crypto.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 struct receiver {
+  uv_loop_t loop;
+  uv_async_t stop;
+  uv_timer_t log_timer, stop_timer;
   http_server *server;
   event_store *store;
   char *path;
@@ -23,20 +23,22 @@ struct receiver {
   size_t trusted_count, allowed_count;
   webhook_signature *signature; /* NULL: none is asked for */
   refusal_log *log;             /* NULL: nobody wants to know */
-  http_answer *not_stored, *no_access;
+  http_response *not_stored, *no_access;
   pthread_t thread;
-  size_t not_pushed; /* since the store was last asked to go on */
-  int stop_fd;
-  _Atomic int64_t patience_ms;
+  size_t not_pushed;   /* events since the store was last asked to go on */
+  int64_t stopping_at; /* 0: it runs */
+  int64_t closing_at;
+  bool has_loop, is_closing, is_closed;
+  _Atomic int64_t timeout_ms; /* at the end, for requests that have arrived */
 };
 
 /* At the end, for requests of which only a part has arrived: their senders come again. */
-#define HALF_PATIENCE_MS 1000
+#define PARTIAL_TIMEOUT_MS 1000
+/* At the end, for the store to say what has become of what it was given. */
+#define STORE_TIMEOUT_MS 1000
+#define STOP_INTERVAL_MS 50
 /* A batch for the store, which need not wait until all that have arrived are read. */
 #define PUSH_AT 16
-/* What comes while answers are sent is read before the store is asked to go on, but not for ever:
- * so many runs in a row. */
-#define RUNS_MOST 8
 /* More headers of one name than any chain of proxies sends. */
 #define FORWARDED_MAX 16
 
@@ -54,27 +56,42 @@ static net_address client_of(const receiver *r, const http_exchange *exchange) {
 }
 
 /* The exchange is NULL if all that is known is from whom its connection comes. */
-static void note(const receiver *r, const http_exchange *exchange, const net_address *peer,
+static void on_log_timer(uv_timer_t *handle);
+
+static void set_log_timer(receiver *r) {
+  int64_t timeout = refusal_log_timeout(r->log, clock_steady_ms());
+  if (timeout >= 0 && !r->is_closing && !uv_is_active((uv_handle_t *)&r->log_timer))
+    (void)uv_timer_start(&r->log_timer, on_log_timer, (uint64_t)timeout, 0);
+}
+
+static void on_log_timer(uv_timer_t *handle) {
+  receiver *r = handle->data;
+  refusal_log_run(r->log, clock_steady_ms());
+  set_log_timer(r);
+}
+
+static void note(receiver *r, const http_exchange *exchange, const net_address *peer,
                  int status, const char *cause) {
   if (r->log == NULL)
     return;
   net_address client = exchange != NULL ? client_of(r, exchange) : *peer;
   bool is_proxy = net_blocks_hold(r->trusted, r->trusted_count, &client);
   refusal_log_note(r->log, clock_steady_ms(), status, cause, &client, is_proxy);
+  set_log_timer(r);
 }
 
-static void note_exchange(const receiver *r, const http_exchange *exchange, int status,
+static void note_exchange(receiver *r, const http_exchange *exchange, int status,
                           const char *cause) {
   note(r, exchange, http_exchange_peer(exchange), status, cause);
 }
 
-static void refuse(const receiver *r, http_exchange *exchange, int status, const char *reason) {
+static void reject(receiver *r, http_exchange *exchange, int status, const char *reason) {
   note_exchange(r, exchange, status, reason);
-  http_exchange_refuse(exchange, status, reason);
+  http_exchange_reject(exchange, status, reason);
 }
 
-static void on_refused(void *context, const http_exchange *exchange, const net_address *peer,
-                       int status, const char *reason) {
+static void on_rejected(void *context, const http_exchange *exchange, const net_address *peer,
+                        int status, const char *reason) {
   note(context, exchange, peer, status, reason);
 }
 
@@ -91,22 +108,22 @@ static bool is_path(const receiver *r, const char *path) {
 }
 
 static void on_head(void *context, http_exchange *exchange) {
-  const receiver *r = context;
+  receiver *r = context;
   http_header headers[] = {{"Content-Type", "application/json"}, {"Allow", "POST"}};
   static const char wrong_method[] = "{\"error\":\"webhooks are sent with POST\"}\n";
   if (!is_allowed(r, exchange)) {
     note_exchange(r, exchange, 403, "this address is not allowed");
-    http_exchange_refuse(exchange, 403, "forbidden");
+    http_exchange_reject(exchange, 403, "forbidden");
   } else if (!is_path(r, http_exchange_path(exchange))) {
     note_exchange(r, exchange, 404, "another path");
-    http_exchange_refuse(exchange, 404, "not found");
+    http_exchange_reject(exchange, 404, "not found");
   } else if (strcmp(http_exchange_method(exchange), "POST") != 0) {
     note_exchange(r, exchange, 405, "another method than POST");
-    http_exchange_answer(exchange, 405, headers, 2, wrong_method, sizeof wrong_method - 1);
+    http_exchange_respond(exchange, 405, headers, 2, wrong_method, sizeof wrong_method - 1);
   }
 }
 
-static bool is_signed(const receiver *r, http_exchange *exchange) {
+static bool is_signed(receiver *r, http_exchange *exchange) {
   if (r->signature == NULL)
     return true;
   const char *values[2];
@@ -117,7 +134,7 @@ static bool is_signed(const receiver *r, http_exchange *exchange) {
   if (cause == NULL)
     return true;
   note_exchange(r, exchange, 401, cause);
-  http_exchange_give(exchange, r->no_access);
+  http_exchange_send_shared(exchange, r->no_access);
   return false;
 }
 
@@ -131,9 +148,20 @@ static void on_stored(void *context, const event_receipt *receipt) {
   int size =
       snprintf(stored, sizeof stored, "{\"received\":true,\"id\":%lld}\n", (long long)receipt->id);
   if (receipt->id > 0)
-    http_exchange_answer(context, 200, &type, 1, stored, (size_t)size);
+    http_exchange_respond(context, 200, &type, 1, stored, (size_t)size);
   else
-    http_exchange_give(context, r->not_stored);
+    http_exchange_send_shared(context, r->not_stored);
+}
+
+static void push(receiver *r) {
+  if (r->not_pushed == 0)
+    return;
+  r->not_pushed = 0;
+  event_store_push(r->store);
+}
+
+static void on_batch(void *context) {
+  push(context);
 }
 
 static void on_request(void *context, http_exchange *exchange) {
@@ -146,7 +174,7 @@ static void on_request(void *context, http_exchange *exchange) {
     return;
   record.body = http_exchange_body(exchange, &record.body_size);
   if (!palenca_webhook_scan(record.body, record.body_size, fields, &error)) {
-    refuse(r, exchange, 400, error.message);
+    reject(r, exchange, 400, error.message);
     return;
   }
   palenca_webhook_decode(&fields[PALENCA_WEBHOOK_ACTION], action);
@@ -154,82 +182,81 @@ static void on_request(void *context, http_exchange *exchange) {
   record.account_id = account_id[0] != '\0' ? account_id : NULL;
   http_exchange_defer(exchange);
   event_store_put(r->store, &record, on_stored, exchange);
-  if (++r->not_pushed == PUSH_AT) {
-    event_store_push(r->store);
-    r->not_pushed = 0;
-  }
+  if (++r->not_pushed == PUSH_AT)
+    push(r);
 }
 
 /* ---- the thread ------------------------------------------------------------------------ */
 
-static int64_t next_timeout(const receiver *r, int64_t most) {
-  int64_t timeout = http_server_timeout(r->server);
-  int64_t of_log = r->log != NULL ? refusal_log_timeout(r->log, clock_steady_ms()) : -1;
-  if (timeout < 0 || (of_log >= 0 && of_log < timeout))
-    timeout = of_log;
-  if (timeout < 0 || (most >= 0 && timeout > most))
-    timeout = most;
-  return timeout;
+static void on_server_closed(void *context) {
+  receiver *r = context;
+  r->is_closed = true;
+  uv_close((uv_handle_t *)&r->stop_timer, NULL);
 }
 
-/* Drained: a connection may still hold a request that has just arrived. */
-static bool wait_and_run(receiver *r, int64_t most) {
-  int64_t timeout = next_timeout(r, most);
-  struct pollfd fds[2] = {
-      {.fd = http_server_fd(r->server), .events = POLLIN},
-      {.fd = r->stop_fd, .events = POLLIN},
-  };
-  if (poll(fds, most >= 0 ? 1 : 2, (int)timeout) < 0) {
-    /* a machine short of memory must not end the receiving */
-    struct timespec rest = {.tv_nsec = 10000000};
-    nanosleep(&rest, NULL);
-    fds[1].revents = 0;
-  }
-  for (int runs = 1; http_server_run(r->server) && runs < RUNS_MOST; runs++) {
-  }
-  event_store_push(r->store);
-  r->not_pushed = 0;
-  if (r->log != NULL)
-    refusal_log_run(r->log, clock_steady_ms());
-  return fds[1].revents == 0;
+static void close_handles(receiver *r) {
+  r->is_closing = true;
+  uv_close((uv_handle_t *)&r->stop, NULL);
+  uv_close((uv_handle_t *)&r->log_timer, NULL);
 }
 
-static void *loop(void *context) {
+static void close_all(receiver *r) {
+  close_handles(r);
+  http_server_close(r->server, on_server_closed, r);
+}
+
+/* When what has arrived is responded to, or has taken too long. */
+static void on_stop_timer(uv_timer_t *handle) {
+  receiver *r = handle->data;
+  int64_t waited = clock_steady_ms() - r->stopping_at;
+  bool waits = (http_server_complete_requests(r->server) > 0 && waited < r->timeout_ms) ||
+               (http_server_active(r->server) > 0 && waited < PARTIAL_TIMEOUT_MS);
+  if (r->is_closing && clock_steady_ms() - r->closing_at >= STORE_TIMEOUT_MS) {
+    uv_stop(&r->loop);
+  } else if (!r->is_closing && !waits) {
+    r->closing_at = clock_steady_ms();
+    close_all(r);
+  }
+}
+
+static void on_stop(uv_async_t *handle) {
+  receiver *r = handle->data;
+  if (r->stopping_at > 0)
+    return;
+  r->stopping_at = clock_steady_ms();
+  http_server_close_listener(r->server);
+  (void)uv_timer_start(&r->stop_timer, on_stop_timer, 0, STOP_INTERVAL_MS);
+}
+
+static void *run_loop(void *context) {
   receiver *r = context;
   prompt_thread();
-  while (wait_and_run(r, -1)) {
-  }
-  http_server_close_listener(r->server);
-  int64_t began = clock_steady_ms();
-  int64_t waited = 0;
-  while ((http_server_whole(r->server) > 0 && waited < r->patience_ms) ||
-         (http_server_active(r->server) > 0 && waited < HALF_PATIENCE_MS)) {
-    wait_and_run(r, 50);
-    waited = clock_steady_ms() - began;
-  }
+  (void)uv_run(&r->loop, UV_RUN_DEFAULT);
   return NULL;
 }
 
 static void destroy(receiver *r) {
-  if (!http_server_free(r->server))
-    return; /* somebody is still to answer */
-  http_answer_free(r->not_stored);
-  http_answer_free(r->no_access);
+  if (r->server != NULL && !r->is_closed)
+    return; /* somebody is still to respond: better a leak at the end than freed memory in use */
+  if (r->has_loop) {
+    (void)uv_run(&r->loop, UV_RUN_DEFAULT); /* what was closed */
+    (void)uv_loop_close(&r->loop);
+  }
+  http_response_free(r->not_stored);
+  http_response_free(r->no_access);
   if (r->log != NULL)
     refusal_log_run(r->log, INT64_MAX / 2);
   refusal_log_free(r->log);
   webhook_signature_free(r->signature);
-  if (r->stop_fd >= 0)
-    close(r->stop_fd);
   free(r->trusted);
   free(r->allowed);
   free(r->path);
   free(r);
 }
 
-static http_answer *constant(int status, const char *body) {
+static http_response *constant(int status, const char *body) {
   http_header type = {"Content-Type", "application/json"};
-  return http_answer_new(status, &type, 1, body, strlen(body));
+  return http_response_new(status, &type, 1, body, strlen(body));
 }
 
 static bool copy_blocks(net_block **out, size_t *count, const net_block *blocks, size_t number) {
@@ -247,7 +274,7 @@ static bool prepare(receiver *r, const receiver_options *options, char *error, s
   r->path = strdup(options->path);
   r->not_stored = constant(503, "{\"error\":\"the event could not be stored\"}\n");
   r->no_access = constant(401, "{\"error\":\"unauthorized\"}\n");
-  if (r->stop_fd < 0 || r->path == NULL || r->not_stored == NULL || r->no_access == NULL ||
+  if (r->path == NULL || r->not_stored == NULL || r->no_access == NULL ||
       !copy_blocks(&r->trusted, &r->trusted_count, options->trusted, options->trusted_count) ||
       !copy_blocks(&r->allowed, &r->allowed_count, options->allowed, options->allowed_count))
     return false;
@@ -257,6 +284,16 @@ static bool prepare(receiver *r, const receiver_options *options, char *error, s
   if (options->signature != NULL)
     r->signature = webhook_signature_new(options->signature, error, error_size);
   return options->signature == NULL || r->signature != NULL;
+}
+
+static bool open_loop(receiver *r) {
+  r->has_loop = uv_loop_init(&r->loop) == 0;
+  if (!r->has_loop || uv_async_init(&r->loop, &r->stop, on_stop) != 0)
+    return false;
+  (void)uv_timer_init(&r->loop, &r->log_timer); /* cannot fail */
+  (void)uv_timer_init(&r->loop, &r->stop_timer);
+  r->stop.data = r->log_timer.data = r->stop_timer.data = r;
+  return true;
 }
 
 static bool start(receiver *r, const receiver_options *options, char *error, size_t error_size) {
@@ -270,14 +307,26 @@ static bool start(receiver *r, const receiver_options *options, char *error, siz
       .max_connections_per_address = options->max_connections_per_address,
       .on_head = on_head,
       .on_request = on_request,
-      .on_refused = on_refused,
+      .on_rejected = on_rejected,
+      .on_batch = on_batch,
+      .tls_cert = options->tls_cert,
+      .tls_key = options->tls_key,
       .context = r,
   };
-  r->server = http_server_new(&server, error, error_size);
-  if (r->server == NULL)
-    return false;
   snprintf(error, error_size, "the receiver's thread could not be started");
-  return pthread_create(&r->thread, NULL, loop, r) == 0;
+  if (!open_loop(r))
+    return false;
+  r->server = http_server_new(&r->loop, &server, error, error_size);
+  if (r->server == NULL) {
+    close_handles(r);
+    uv_close((uv_handle_t *)&r->stop_timer, NULL);
+    return false;
+  }
+  if (pthread_create(&r->thread, NULL, run_loop, r) == 0)
+    return true;
+  close_all(r);
+  (void)uv_run(&r->loop, UV_RUN_DEFAULT);
+  return false;
 }
 
 receiver *receiver_start(const receiver_options *options, char *error, size_t error_size) {
@@ -287,7 +336,6 @@ receiver *receiver_start(const receiver_options *options, char *error, size_t er
     return NULL;
   }
   r->store = options->store;
-  r->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (prepare(r, options, error, error_size) && start(r, options, error, error_size))
     return r;
   destroy(r);
@@ -302,16 +350,18 @@ const char *receiver_address(const receiver *r) {
   return http_server_address(r->server);
 }
 
-void receiver_ask_stop(receiver *r, int64_t patience_ms) {
-  uint64_t one = 1;
-  r->patience_ms = patience_ms;
-  ssize_t written = write(r->stop_fd, &one, sizeof one);
-  (void)written; /* full: it is readable already */
+bool receiver_reload_tls(receiver *r, char *error, size_t error_size) {
+  return http_server_reload_tls(r->server, error, error_size);
 }
 
-bool receiver_join(receiver *r, int64_t patience_ms) {
-  int64_t moment = clock_unix_ms() + patience_ms;
-  struct timespec until = {.tv_sec = moment / 1000, .tv_nsec = (moment % 1000) * 1000000};
+void receiver_ask_stop(receiver *r, int64_t timeout_ms) {
+  r->timeout_ms = timeout_ms;
+  (void)uv_async_send(&r->stop);
+}
+
+bool receiver_join(receiver *r, int64_t timeout_ms) {
+  int64_t end = clock_unix_ms() + timeout_ms;
+  struct timespec until = {.tv_sec = end / 1000, .tv_nsec = (end % 1000) * 1000000};
   if (pthread_timedjoin_np(r->thread, NULL, &until) != 0)
     return false;
   destroy(r);

@@ -12,13 +12,14 @@ typedef struct receiver receiver;
 /* All of it is copied, but for the store. Of limits and times, 0 stands for http_server's default.
  */
 typedef struct {
-  const char *listen; /* as http_server_options has it, and the next six */
+  const char *listen; /* as http_server_options has it, and the next eight */
   size_t max_body;
   size_t max_head;
   int64_t request_ms;
   int64_t idle_ms;
   size_t max_connections;
   size_t max_connections_per_address;
+  const char *tls_cert, *tls_key;
   const char *path;         /* compared in constant time, and told nobody: it may hold a secret */
   const net_block *trusted; /* proxies whose X-Forwarded-For is believed */
   size_t trusted_count;
@@ -36,10 +37,13 @@ const char *receiver_address(const receiver *r);
 /* How many connections it takes at most: fewer than were asked for if the process may not have so
  * many files open. */
 size_t receiver_max_connections(const receiver *r);
-/* Has it stop accepting, answer what has arrived (for at most `patience_ms`; a request of which
+/* Reads certificate and key again. False: those from before stay in use, and the reason is in
+ * `error`. */
+bool receiver_reload_tls(receiver *r, char *error, size_t error_size);
+/* Has it stop accepting, respond to what has arrived (for at most `timeout_ms`; a request of which
  * only a part has arrived gets a second), and end. */
-void receiver_ask_stop(receiver *r, int64_t patience_ms);
-/* True once it has ended, waiting for at most `patience_ms`; it is freed then. */
-bool receiver_join(receiver *r, int64_t patience_ms);
+void receiver_ask_stop(receiver *r, int64_t timeout_ms);
+/* True once it has ended, waiting for at most `timeout_ms`; it is freed then. */
+bool receiver_join(receiver *r, int64_t timeout_ms);
 
 #endif

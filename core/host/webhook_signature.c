@@ -82,7 +82,7 @@ const char *webhook_signature_refusal(const webhook_signature *s, const char *co
   if (value_count > 1)
     return "signed more than once";
   size_t size = strlen(values[0]);
-  /* is no part of a header's value, but libmicrohttpd leaves it there */
+  /* blanks behind a header are no part of its value */
   while (size > 0 && (values[0][size - 1] == ' ' || values[0][size - 1] == '\t'))
     size--;
   if (s->prefix != NULL && strncmp(values[0], s->prefix, strlen(s->prefix)) != 0)

@@ -1,53 +1,99 @@
-/* Fuzzes the HTTP server with what a client sends: whatever it is, nothing breaks, bodies keep to
- * their limit, and the next client is served. */
+/* Fuzzes the connections of the HTTP server with what a client sends, in pieces and at times that
+ * depend on the bytes: whatever it is, nothing breaks, bodies keep to their limit, nothing is left
+ * behind, and the next client is served. */
 #include "fuzz.h"
-#include "http_server.h"
+#include "http/internal.h"
 
-#include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define BODY_MAX 100
+#define DEFERRED_MAX 64
 
 typedef struct {
+  uv_loop_t loop;
   http_server *server;
-  http_exchange *deferred[64];
+  http_exchange *deferred[DEFERRED_MAX];
   size_t count;
+  size_t streamed;
+  uint64_t random;
 } owner;
+
+static uint64_t random_below(owner *o, uint64_t limit) {
+  o->random ^= o->random << 13;
+  o->random ^= o->random >> 7;
+  o->random ^= o->random << 17;
+  return o->random % limit;
+}
 
 static void on_head(void *context, http_exchange *exchange) {
   const char *values[2];
-  (void)context;
+  owner *o = context;
   MUST(http_exchange_values(exchange, "Host", values, 2) <= 1);
   MUST(http_exchange_values(exchange, "Content-Length", values, 2) +
            http_exchange_values(exchange, "Transfer-Encoding", values, 2) <=
        1);
   MUST(http_exchange_path(exchange) != NULL && http_exchange_method(exchange) != NULL);
   MUST(http_exchange_peer(exchange)->kind == NET_UNIX);
+  o->streamed = 0;
   if (strcmp(http_exchange_path(exchange), "/refuse") == 0)
-    http_exchange_refuse(exchange, 404, "not found");
+    http_exchange_reject(exchange, 404, "not found");
+  else if (strcmp(http_exchange_path(exchange), "/good") != 0 && random_below(o, 4) == 0)
+    http_exchange_stream_body(exchange);
+}
+
+static bool on_body(void *context, http_exchange *exchange, const char *data, size_t size) {
+  owner *o = context;
+  (void)exchange;
+  o->streamed += size;
+  MUST(size > 0 && data != NULL && o->streamed <= BODY_MAX);
+  return random_below(o, 16) != 0;
+}
+
+static void respond_in_pieces(owner *o, http_exchange *exchange) {
+  static const char text[4096] = {0};
+  int64_t size = random_below(o, 2) == 0 ? -1 : (int64_t)random_below(o, 3 * sizeof text);
+  http_exchange_begin(exchange, 200, NULL, 0, size);
+  for (uint64_t i = random_below(o, 5); i > 0; i--)
+    (void)http_exchange_write(exchange, text, random_below(o, sizeof text));
+  http_exchange_end(exchange);
 }
 
 static void on_request(void *context, http_exchange *exchange) {
   owner *o = context;
   size_t size;
   const char *body = http_exchange_body(exchange, &size);
-  MUST(size <= BODY_MAX && (size == 0 || body[size] == '\0'));
-  if (size % 3 == 0) {
-    http_exchange_answer(exchange, 200, NULL, 0, body, size);
-  } else if (size % 3 == 1 && o->count < 64) {
+  MUST(size <= BODY_MAX);
+  if (strcmp(http_exchange_path(exchange), "/good") == 0) {
+    http_exchange_respond(exchange, 200, NULL, 0, body, size);
+    return;
+  }
+  switch (random_below(o, 6)) {
+  case 0:
+    http_exchange_respond_truncated(exchange, 200, NULL, 0, body, size);
+    break;
+  case 1:
+    http_exchange_abort(exchange);
+    break;
+  case 2:
+    respond_in_pieces(o, exchange);
+    break;
+  case 3:
+    http_exchange_respond(exchange, 200, NULL, 0, body, size);
+    break;
+  default:
+    MUST(o->count < DEFERRED_MAX);
     http_exchange_defer(exchange);
     o->deferred[o->count++] = exchange;
-  } else {
-    http_exchange_drop(exchange);
   }
 }
 
 static owner the_owner;
 
 static void close_server(void) {
-  http_server_free(the_owner.server);
+  http_server_close(the_owner.server, NULL, NULL);
+  uv_run(&the_owner.loop, UV_RUN_DEFAULT);
+  MUST(uv_loop_close(&the_owner.loop) == 0);
 }
 
 static owner *server_of_all(void) {
@@ -59,50 +105,85 @@ static owner *server_of_all(void) {
                                  .max_body = BODY_MAX,
                                  .max_head = 1024,
                                  .on_head = on_head,
+                                 .on_body = on_body,
                                  .on_request = on_request,
                                  .context = &the_owner};
-  the_owner.server = http_server_new(&options, error, sizeof error);
+  MUST(uv_loop_init(&the_owner.loop) == 0);
+  the_owner.server = http_server_new(&the_owner.loop, &options, error, sizeof error);
   MUST(the_owner.server != NULL);
   atexit(close_server);
   return &the_owner;
 }
 
-static int connect_to(const owner *o) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  snprintf(address.sun_path, sizeof address.sun_path, "%s",
-           http_server_address(o->server) + strlen("unix:"));
-  MUST(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
-  return fd;
+/* The other end of a connection to the server. */
+static int connect_to(owner *o) {
+  net_address peer = {.kind = NET_UNIX};
+  int ends[2];
+  MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+  http_accept_socket(o->server, ends[0], &peer);
+  return ends[1];
 }
 
-/* Runs the server until it has nothing to do, or has closed the connection. */
-static void run_until_quiet(owner *o, int fd, char *answer, size_t room) {
-  size_t size = 0;
-  char dropped[512];
-  for (int quiet = 0; quiet < 3; quiet++) {
-    struct pollfd p = {.fd = http_server_fd(o->server), .events = POLLIN};
-    if (poll(&p, 1, 0) == 1 || http_server_timeout(o->server) == 0)
-      quiet = 0;
-    http_server_run(o->server);
-    for (size_t i = 0; i < o->count; i++, quiet = 0)
-      http_exchange_answer(o->deferred[i], 200, NULL, 0, "later", 5);
-    o->count = 0;
-    ssize_t got;
-    while ((got = recv(fd, dropped, sizeof dropped, 0)) > 0)
-      for (ssize_t i = 0; i < got && size + 1 < room; i++)
-        answer[size++] = dropped[i];
-    answer[size] = '\0';
-    if (got == 0)
-      return;
+static void respond_deferred(owner *o) {
+  while (o->count > 0)
+    http_exchange_respond(o->deferred[--o->count], 200, NULL, 0, "later", 5);
+}
+
+/* Reads what has come: up to the room, the rest is dropped. False: the server has ended. */
+static bool receive(int fd, char *out, size_t room, size_t *size) {
+  char part[4096];
+  ssize_t got;
+  while ((got = recv(fd, part, sizeof part, 0)) > 0)
+    for (ssize_t i = 0; i < got && *size + 1 < room; i++)
+      out[(*size)++] = part[i];
+  out[*size] = '\0';
+  return got != 0;
+}
+
+static void turn(owner *o) {
+  uv_run(&o->loop, UV_RUN_NOWAIT);
+}
+
+static void act(owner *o, int fd) {
+  switch (random_below(o, 8)) {
+  case 0:
+    o->server->skew += (int64_t)random_below(o, 12000);
+    break;
+  case 1:
+    respond_deferred(o);
+    break;
+  case 2:
+    if (random_below(o, 8) == 0)
+      shutdown(fd, SHUT_WR);
+    break;
+  default:
+    break;
+  }
+  turn(o);
+}
+
+static void send_in_pieces(owner *o, int fd, const uint8_t *data, size_t size) {
+  bool sends = true;
+  for (size_t done = 0; done < size && sends;) {
+    uint64_t most = random_below(o, 4) == 0 ? size : 64;
+    size_t piece = 1 + (size_t)random_below(o, most);
+    if (piece > size - done)
+      piece = size - done;
+    ssize_t sent = send(fd, data + done, piece, MSG_NOSIGNAL);
+    sends = sent > 0;
+    done += sends ? (size_t)sent : 0;
+    act(o, fd);
   }
 }
 
-static void send_and_wait(owner *o, const void *bytes, size_t size, char *answer, size_t room) {
-  int fd = connect_to(o);
-  ssize_t sent = send(fd, bytes, size, MSG_NOSIGNAL);
-  MUST(sent == (ssize_t)size);
-  run_until_quiet(o, fd, answer, room);
+static void finish(owner *o, int fd, char *answer, size_t room) {
+  size_t size = 0;
+  bool is_open = true;
+  for (int i = 0; i < 6; i++) {
+    respond_deferred(o);
+    turn(o);
+    is_open = is_open && receive(fd, answer, room, &size);
+  }
   close(fd);
 }
 
@@ -111,8 +192,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                              "Content-Length: 3\r\n\r\nyes";
   owner *o = server_of_all();
   char answer[4096];
-  send_and_wait(o, data, size, answer, sizeof answer);
-  send_and_wait(o, good, sizeof good - 1, answer, sizeof answer);
+  o->random = 88172645463325252u;
+  for (size_t i = 0; i < size; i++)
+    o->random = (o->random ^ data[i]) * 1099511628211u;
+  o->random |= 1;
+  int fd = connect_to(o);
+  send_in_pieces(o, fd, data, size);
+  finish(o, fd, answer, sizeof answer);
+  fd = connect_to(o);
+  MUST(send(fd, good, sizeof good - 1, MSG_NOSIGNAL) == (ssize_t)sizeof good - 1);
+  finish(o, fd, answer, sizeof answer);
   MUST(strncmp(answer, "HTTP/1.1 200 ", 13) == 0 && strstr(answer, "\r\n\r\nyes") != NULL);
+  turn(o);
+  turn(o);
+  MUST(o->server->live == 0 && o->server->active == 0 && o->server->complete == 0);
   return 0;
 }

@@ -178,7 +178,7 @@ describe("the receiver", function()
         served.url = base .. "/" .. PATH_SECRET
         assert.are.equal(200, (post(served)))
         for _, path in ipairs({ "", "/", "/" .. PATH_SECRET .. "x", "/" .. PATH_SECRET:sub(1, -2),
-          "/" .. PATH_SECRET:sub(1, -2) .. "x", "/" .. PATH_SECRET .. "/", "/<secret>" })
+          "/" .. PATH_SECRET:sub(1, -2) .. "x", "/" .. PATH_SECRET .. "/", "/%3Csecret%3E" })
         do
           served.url = base .. path
           local status, body = post(served)

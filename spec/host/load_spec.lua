@@ -4,7 +4,7 @@ local helper = require("spec.host.helper")
 local process = require("spec.support.process")
 
 local EVENTS = helper.sanitized and 200 or 1000
--- Seen: 63 MiB. Half of it is what libmicrohttpd keeps for 1,000 open connections (32 KiB each).
+-- Seen: 63 MiB.
 local MEMORY_KIB = 160 * 1024
 
 local SCRIPT = [[

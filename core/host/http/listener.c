@@ -1,5 +1,5 @@
 /* The socket a server accepts from: at an address and port, or at a path of the file system. */
-#include "http_listener.h"
+#include "listener.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -92,7 +92,7 @@ static bool open_address(http_listener *listener, const char *where, char *error
   if (listener->fd < 0)
     return fail(error, error_size, where, strerror(saved));
   return name_address(listener->fd, listener->address, sizeof listener->address) ||
-         fail(error, error_size, where, "the address cannot be told");
+         fail(error, error_size, where, "the bound address cannot be read");
 }
 
 /* ---- a path of the file system ------------------------------------------------------- */
@@ -119,7 +119,7 @@ static bool clear_path(const struct sockaddr_un *address, char *error, size_t er
          fail(error, error_size, address->sun_path, strerror(errno));
 }
 
-/* The mode is set before the file is there, so that it is at no moment open to more; after it, for
+/* The mode is set before the file is there, so that it is never open to more; after it, for
  * what the umask has taken away. */
 static bool bind_path(http_listener *listener, const struct sockaddr_un *address) {
   struct stat found;

@@ -1,0 +1,118 @@
+/* How connections are accepted: within limits, and not turned away without a response. */
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* In one turn of the loop, so that those that are there already are not kept waiting. */
+#define ACCEPTS_MAX 64
+/* What the system is short of is not there again at once. */
+#define RETRY_MS 100
+
+/* For a connection that cannot be kept. A client that cannot read it notices the end. */
+static void write_rejection(const http_server *server, int fd) {
+  static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
+                             "Content-Type: application/json\r\nContent-Length: 41\r\n\r\n"
+                             "{\"error\":\"there are too many connections\"}\n";
+  if (!server->has_tls) {
+    ssize_t sent = send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)sent;
+  }
+}
+
+static void reject_at_once(http_server *server, int fd, const net_address *peer,
+                           const char *reason) {
+  write_rejection(server, fd);
+  close(fd);
+  http_server_rejected(server, NULL, peer, 503, reason);
+}
+
+/* It is not counted, and lingers until its peer has read why. */
+static void reject(http_server *server, http_connection *c, const char *reason) {
+  if (c->tls != NULL) { /* a handshake would cost more than what is kept from the client */
+    http_server_rejected(server, NULL, &c->entry.peer, 503, reason);
+    http_connection_close(c);
+    return;
+  }
+  http_connection_reject(c, 503, reason);
+  http_connection_update(c);
+}
+
+void http_accept_socket(http_server *server, int fd, const net_address *peer) {
+  const http_server_options *options = &server->options;
+  size_t of_address = options->max_connections_per_address;
+  http_connection *c = http_connection_new(server, fd, peer);
+  if (c == NULL) {
+    reject_at_once(server, fd, peer, "out of memory");
+  } else if (server->connections.count >= options->max_connections) {
+    reject(server, c, "there are too many connections");
+  } else if (of_address > 0 && peer->kind != NET_UNIX &&
+             http_connections_of(&server->connections, peer) >= of_address) {
+    reject(server, c, "there are too many connections of this address");
+  } else {
+    http_connections_add(&server->connections, &c->entry);
+    /* most clients send at once */
+    (void)http_connection_advance(c);
+  }
+}
+
+/* The process has no descriptor left: one is kept to say so with. */
+static bool reject_with_spare(http_server *server) {
+  if (server->spare_fd < 0)
+    return false;
+  close(server->spare_fd);
+  int fd = accept4(server->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd >= 0) {
+    net_address unknown = {.kind = NET_UNKNOWN};
+    reject_at_once(server, fd, &unknown, "there are too many open files");
+  }
+  server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return fd >= 0;
+}
+
+static void rest(http_server *server) {
+  server->accept_at = http_server_now(server) + RETRY_MS;
+  (void)uv_poll_stop(&server->accepting);
+}
+
+static void accept_waiting(http_server *server) {
+  for (int i = 0; i < ACCEPTS_MAX && server->listener.fd >= 0; i++) {
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof address;
+    int fd = accept4(server->listener.fd, (struct sockaddr *)&address, &size,
+                     SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+      net_address peer = net_address_of((struct sockaddr *)&address);
+      http_accept_socket(server, fd, &peer);
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno != ECONNABORTED && errno != EINTR &&
+               !((errno == EMFILE || errno == ENFILE) && reject_with_spare(server))) {
+      rest(server);
+      return;
+    }
+  }
+}
+
+void http_accept_ready(uv_poll_t *handle, int status, int events) {
+  http_server *server = handle->data;
+  (void)status;
+  (void)events;
+  accept_waiting(server);
+}
+
+void http_accept_retry(http_server *server) {
+  if (server->accept_at == 0 || server->accept_at > http_server_now(server))
+    return;
+  server->accept_at = 0;
+  if (server->listener.fd < 0)
+    return;
+  if (uv_poll_start(&server->accepting, UV_READABLE, http_accept_ready) != 0)
+    rest(server);
+  else
+    accept_waiting(server);
+}

@@ -1,0 +1,111 @@
+/* The ends of connections: rejections of the server's own, timeouts, and what is owed to a peer
+ * that may still be sending.
+ *
+ * A socket that is closed while its peer sends resets the connection, and a reset can overtake the
+ * response. So the sending side is ended first, and what comes is read and dropped for a while.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LINGER_MAX 256
+#define LINGER_MS 5000
+/* What a client has sent while the process was stopped is more than one turn reads. */
+#define READS_BEFORE_TIMEOUT 64
+
+void http_connection_reject(http_connection *c, int status, const char *reason) {
+  http_exchange *exchange = &c->exchange;
+  http_server_rejected(c->server, exchange->has_head ? exchange : NULL, &c->entry.peer, status,
+                       reason);
+  c->closes = c->is_rejected = true;
+  c->state = HTTP_STATE_HANDLING;
+  http_exchange_reject(exchange, status, reason);
+  http_connection_respond(c);
+}
+
+static http_connection *oldest(const http_server *server, http_wait wait) {
+  return (http_connection *)(void *)server->connections.waits[wait].oldest;
+}
+
+void http_connection_linger(http_connection *c) {
+  http_server *server = c->server;
+  bool is_read = c->client_closes && !c->is_rejected && c->rest_size == 0;
+  if (c->is_ended || is_read || server->is_closing) {
+    if (c->tls != NULL)
+      http_transport_shutdown(c);
+    http_connection_close(c);
+    return;
+  }
+  if (server->connections.waits[HTTP_WAIT_LINGER].count >= LINGER_MAX)
+    http_connection_close(oldest(server, HTTP_WAIT_LINGER));
+  http_transport_shutdown(c);
+  c->state = HTTP_STATE_LINGERING;
+  c->rest_size = 0;
+  http_output_clear(&c->output);
+  http_connections_remove(&server->connections, &c->entry);
+  http_connection_update(c);
+}
+
+/* ---- timeouts ---------------------------------------------------------------------------- */
+
+static int64_t timeout_of(const http_server *server, http_wait wait) {
+  switch (wait) {
+  case HTTP_WAIT_REQUEST:
+    return server->options.request_ms;
+  case HTTP_WAIT_LINGER:
+    return LINGER_MS;
+  default:
+    return server->options.idle_ms;
+  }
+}
+
+static void end(http_connection *c, http_wait wait) {
+  static const char late[] = "the request did not arrive in time";
+  http_phase phase = http_parser_phase(&c->parser);
+  bool is_request = phase == HTTP_PHASE_HEADERS || phase == HTTP_PHASE_BODY;
+  if (wait == HTTP_WAIT_REQUEST && c->state == HTTP_STATE_READING && is_request) {
+    http_connection_reject(c, 408, late);
+    http_connection_update(c);
+    return;
+  }
+  if (c->state == HTTP_STATE_HANDSHAKE && c->tls_is_begun)
+    http_server_rejected(c->server, NULL, &c->entry.peer, 408,
+                         "the handshake of TLS did not end in time");
+  if (c->tls != NULL && wait == HTTP_WAIT_NEXT)
+    http_transport_shutdown(c);
+  http_connection_close(c);
+}
+
+/* The process may have been stopped for longer than a timeout: what is ready counts. */
+static void judge(http_connection *c, http_wait wait) {
+  int64_t since = c->entry.since;
+  for (int i = 0; i < READS_BEFORE_TIMEOUT; i++) {
+    c->server->handshakes = 0;
+    bool any = http_connection_advance(c);
+    if (c->state == HTTP_STATE_CLOSED || c->entry.wait != wait || c->entry.since != since)
+      return;
+    if (!any)
+      break;
+  }
+  end(c, wait);
+}
+
+void http_connections_end_overdue(http_server *server) {
+  for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_NOTHING; wait++) {
+    int64_t before = http_server_now(server) - timeout_of(server, wait);
+    http_entry *entry;
+    while ((entry = http_connections_overdue(&server->connections, wait, before)) != NULL)
+      judge((http_connection *)(void *)entry, wait);
+  }
+}
+
+int64_t http_connections_next_timeout(const http_server *server) {
+  int64_t next = INT64_MAX;
+  for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_NOTHING; wait++) {
+    const http_entry *entry = server->connections.waits[wait].oldest;
+    if (entry != NULL && entry->since + timeout_of(server, wait) < next)
+      next = entry->since + timeout_of(server, wait);
+  }
+  return next;
+}

@@ -1,0 +1,230 @@
+/* What the files of the HTTP server share. */
+#ifndef PALENCA_HOST_HTTP_INTERNAL_H
+#define PALENCA_HOST_HTTP_INTERNAL_H
+
+#include "connections.h"
+#include "listener.h"
+#include "parser.h"
+#include "response.h"
+#include "server.h"
+#include "tls.h"
+
+#include <pthread.h>
+
+typedef struct http_connection http_connection;
+
+/* Bytes read in one go. */
+#define HTTP_INPUT_SIZE ((size_t)16 * 1024)
+/* Of a file, and of a response in pieces before its writer is told to wait. */
+#define HTTP_OUTPUT_MAX ((size_t)64 * 1024)
+/* Memory of requests that is kept for the next ones. */
+#define HTTP_SPARE_MAX 64
+
+/* ---- output.c: what is still to be sent ---------------------------------------------------- */
+
+typedef struct http_piece http_piece;
+struct http_piece {
+  http_piece *next;
+  http_response *response; /* whose data it is; NULL: its own, or a file's */
+  int fd;                  /* -1: it is in memory */
+  int64_t offset;          /* in the file */
+  const char *data;
+  uint64_t size; /* of what is left */
+  char own[];
+};
+
+typedef struct {
+  http_piece *first, **end;
+  size_t memory; /* bytes of pieces that are in memory */
+} http_output;
+
+typedef enum {
+  HTTP_SENT,    /* there is nothing left */
+  HTTP_BLOCKED, /* the peer has to read first */
+  HTTP_BROKEN,  /* the connection is of no use any more */
+} http_sending;
+
+void http_output_init(http_output *output);
+void http_output_clear(http_output *output);
+static inline bool http_output_is_empty(const http_output *output) {
+  return output->first == NULL;
+}
+/* Sends `start` and then `data`, or queues what cannot be sent at once: a copy, but for the data of
+ * a response. Both may be empty. */
+http_sending http_output_send(http_connection *c, const char *start, size_t start_size,
+                              http_response *response, const char *data, size_t size);
+/* Queues a part of a file, and takes its descriptor over. False: out of memory. */
+bool http_output_add_file(http_connection *c, int fd, int64_t offset, uint64_t size);
+/* Sends what is queued, up to a bound that lets others have their turn. */
+http_sending http_output_flush(http_connection *c);
+
+/* ---- transport.c: the socket, with TLS or without ------------------------------------------ */
+
+#define HTTP_AGAIN (-1) /* nothing can be read or written now */
+#define HTTP_FAILED (-2)
+
+/* Bytes; 0: the peer has ended its sending. */
+ptrdiff_t http_transport_read(http_connection *c, char *out, size_t size);
+struct iovec;
+ptrdiff_t http_transport_write(http_connection *c, const struct iovec *parts, size_t count);
+/* Ends the sending side. */
+void http_transport_shutdown(http_connection *c);
+
+/* ---- exchanges and connections --------------------------------------------------------------- */
+
+struct http_exchange {
+  http_exchange *next_answered;
+  http_response *response; /* responded with it; NULL: aborted, or in another way */
+  char *body;
+  size_t body_size, body_capacity;
+  bool is_begun;       /* some of the request has arrived */
+  bool has_head;       /* and was handed on */
+  bool is_complete;    /* all of it has, and was handed over */
+  bool is_deferred;    /* put aside, and not yet responded to */
+  bool is_responded;   /* a response was chosen, or has begun */
+  bool is_aborted;     /* the choice was none */
+  bool is_piecewise;   /* the response is, and has not ended */
+  bool is_chunked;     /* the response is */
+  bool has_body;       /* and pieces of it are sent */
+  bool has_size;       /* it was said how many bytes there are: `left` */
+  bool streams_body;   /* the request's is given to on_body */
+  bool waits_writable; /* on_writable is due when there is room */
+  uint64_t left;
+  int file; /* to be sent behind the response; -1 */
+  int64_t file_offset;
+};
+
+typedef enum {
+  HTTP_STATE_HANDSHAKE, /* of TLS */
+  HTTP_STATE_READING,   /* a request */
+  HTTP_STATE_HANDLING,  /* a complete one, or one that was responded to early */
+  HTTP_STATE_SENDING,   /* the whole response is queued, and not yet sent */
+  HTTP_STATE_LINGERING, /* sent, and ended; what still comes is dropped */
+  HTTP_STATE_CLOSED,
+} http_state;
+
+struct http_connection {
+  http_entry entry; /* first: what http_connections gives back */
+  uv_poll_t poll;
+  http_server *server;
+  int fd;
+  int interest; /* what the poll handle waits for */
+  http_state state;
+  bool is_ended;      /* the peer sends no more */
+  bool closes;        /* behind the response */
+  bool client_closes; /* it has said so */
+  bool owes_continue; /* 100 Continue, if nothing of the body comes before it is sent */
+  bool was_used;      /* for a request before this one */
+  bool is_rejected;   /* the peer may still be sending what is not read */
+  bool is_queued;     /* in the server's list of those to be gone on with */
+  bool is_handle_closed;
+  bool tls_wants_write, tls_is_begun;
+  http_connection *next_queued;
+  struct ssl_st *tls; /* NULL: none */
+  http_parser parser;
+  void *head; /* the parser's buffer, if a request is under way */
+  char *rest; /* read, but behind the request that is handled */
+  size_t rest_at, rest_size;
+  http_output output;
+  http_exchange exchange;
+};
+
+struct http_server {
+  uv_loop_t *loop;
+  http_server_options options;
+  http_parser_limits limits;
+  bool has_tls;
+  http_listener listener;
+  uv_poll_t accepting;
+  uv_check_t check;
+  uv_idle_t idle; /* keeps the loop from waiting */
+  uv_timer_t timer;
+  uv_async_t wake;   /* a response was given on another thread */
+  size_t handles;    /* that are not yet closed */
+  int64_t timer_at;  /* 0: it does not run */
+  int spare_fd;      /* given up for a moment to tell a client that there are no more */
+  int64_t accept_at; /* accepting has failed and is tried again then; 0: it has not */
+  int64_t skew;      /* of the clock, for tests */
+  bool is_awake, is_closing, is_ending, has_moved;
+  bool is_in_batch;    /* what is responded now is looked for before the loop waits */
+  unsigned turns;      /* without a wait */
+  unsigned handshakes; /* steps in this turn */
+  http_connections connections;
+  size_t live; /* connections that are not freed */
+  size_t active, complete, deferred;
+  http_connection *queued, **queued_end;
+  void *spare_heads[HTTP_SPARE_MAX];
+  size_t spare_head_count;
+  int64_t date_at; /* in seconds */
+  char date[HTTP_DATE_SIZE];
+  void (*on_closed)(void *context);
+  void *on_closed_context;
+  pthread_t thread; /* the loop's; guarded by the mutex, like what follows */
+  bool has_thread;
+  pthread_mutex_t mutex;
+  struct ssl_ctx_st *tls;                 /* NULL: none */
+  http_exchange *answered, *answered_end; /* deferred, and responded to */
+  char input[HTTP_INPUT_SIZE];
+};
+
+/* ---- server.c ---------------------------------------------------------------------------- */
+
+static inline int64_t http_server_now(const http_server *server) {
+  return (int64_t)uv_now(server->loop) + server->skew;
+}
+const char *http_server_date(http_server *server);
+/* NULL: out of memory, or without TLS. */
+struct ssl_st *http_server_open_tls(http_server *server, int fd);
+/* Has the connection gone on with in this turn or the next, though nothing happens to it. */
+void http_server_queue(http_connection *c);
+void http_server_rejected(http_server *server, const http_exchange *exchange,
+                          const net_address *peer, int status, const char *reason);
+void http_server_connection_freed(http_server *server);
+
+/* ---- accept.c ---------------------------------------------------------------------------- */
+
+void http_accept_ready(uv_poll_t *handle, int status, int events);
+/* Tries again what has failed, if it is time. */
+void http_accept_retry(http_server *server);
+/* A connection to an open socket that does not block, which is closed in any case. */
+void http_accept_socket(http_server *server, int fd, const net_address *peer);
+
+/* ---- connection.c: how a connection goes on ------------------------------------------------ */
+
+http_connection *http_connection_new(http_server *server, int fd, const net_address *peer);
+/* Sends, parses, reads, as far as that is possible now. Returns whether anything was read. */
+bool http_connection_advance(http_connection *c);
+/* Sends the response that was chosen, if one was. */
+void http_connection_respond(http_connection *c);
+/* The output has been sent, or has not, in an attempt at it. */
+void http_connection_sent(http_connection *c, http_sending sending);
+void http_connection_update(http_connection *c);
+void http_connection_close(http_connection *c);
+void http_connection_free_if_done(http_connection *c);
+
+/* ---- ending.c: the ends of connections ------------------------------------------------------ */
+
+/* Sends a rejection of the server's own, and then lingers. */
+void http_connection_reject(http_connection *c, int status, const char *reason);
+/* Ends the sending, and closes when the peer does or when it is time. */
+void http_connection_linger(http_connection *c);
+/* Ends those that have waited for too long, after what is ready has been read. */
+void http_connections_end_overdue(http_server *server);
+/* When the next one has; INT64_MAX: none waits. */
+int64_t http_connections_next_timeout(const http_server *server);
+
+/* ---- exchange.c ------------------------------------------------------------------------------ */
+
+static inline http_connection *http_connection_of(const http_exchange *exchange) {
+  return (http_connection *)(void *)((char *)(uintptr_t)exchange -
+                                     offsetof(http_connection, exchange));
+}
+/* Sends what was responded to of what had been deferred. False: nothing was. */
+bool http_exchanges_send_answered(http_server *server);
+bool http_exchange_keep_body(http_exchange *exchange, const char *data, size_t size);
+/* Its request is no longer under way. */
+void http_exchange_uncount(http_exchange *exchange);
+/* Forgets it, to be used for the next request of its connection. */
+void http_exchange_reset(http_exchange *exchange);
+
+#endif

@@ -1,0 +1,115 @@
+/* An HTTP server on a thread of its own, whose requests are taken from a queue. */
+#include "queue.h"
+
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct http_queue {
+  uv_loop_t loop;
+  uv_async_t stop;
+  http_server *server;
+  uv_thread_t thread;
+  int fd;
+  pthread_mutex_t mutex;
+  http_exchange *first, *last; /* linked by next_answered, which is of no use before */
+};
+
+static void on_request(void *context, http_exchange *exchange) {
+  http_queue *queue = context;
+  uint64_t one = 1;
+  http_exchange_defer(exchange);
+  exchange->next_answered = NULL;
+  pthread_mutex_lock(&queue->mutex);
+  bool is_first = queue->first == NULL;
+  *(is_first ? &queue->first : &queue->last->next_answered) = exchange;
+  queue->last = exchange;
+  if (is_first) {
+    ssize_t written = write(queue->fd, &one, sizeof one);
+    (void)written;
+  }
+  pthread_mutex_unlock(&queue->mutex);
+}
+
+http_exchange *http_queue_take(http_queue *queue) {
+  uint64_t count;
+  pthread_mutex_lock(&queue->mutex);
+  http_exchange *first = queue->first;
+  if (first != NULL)
+    queue->first = first->next_answered;
+  if (first != NULL && queue->first == NULL) {
+    ssize_t got = read(queue->fd, &count, sizeof count);
+    (void)got;
+  }
+  pthread_mutex_unlock(&queue->mutex);
+  return first;
+}
+
+static void on_stop(uv_async_t *handle) {
+  http_queue *queue = handle->data;
+  http_exchange *exchange;
+  http_server_close_listener(queue->server);
+  http_server_close(queue->server, NULL, NULL);
+  while ((exchange = http_queue_take(queue)) != NULL)
+    http_exchange_abort(exchange);
+  uv_close((uv_handle_t *)handle, NULL);
+}
+
+static void run(void *context) {
+  http_queue *queue = context;
+  (void)uv_run(&queue->loop, UV_RUN_DEFAULT);
+}
+
+static void destroy(http_queue *queue) {
+  (void)uv_run(&queue->loop, UV_RUN_DEFAULT); /* what was closed */
+  (void)uv_loop_close(&queue->loop);
+  if (queue->fd >= 0)
+    close(queue->fd);
+  pthread_mutex_destroy(&queue->mutex);
+  free(queue);
+}
+
+http_queue *http_queue_start(const http_server_options *options, char *error, size_t error_size) {
+  http_server_options own = *options;
+  http_queue *queue = calloc(1, sizeof *queue);
+  snprintf(error, error_size, "%s: the HTTP server could not be started", options->listen);
+  if (queue == NULL || uv_loop_init(&queue->loop) != 0) {
+    free(queue);
+    return NULL;
+  }
+  own.on_head = NULL;
+  own.on_body = NULL;
+  own.on_request = on_request;
+  own.context = queue;
+  pthread_mutex_init(&queue->mutex, NULL);
+  queue->stop.data = queue;
+  queue->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (queue->fd >= 0 && uv_async_init(&queue->loop, &queue->stop, on_stop) == 0) {
+    queue->stop.data = queue;
+    queue->server = http_server_new(&queue->loop, &own, error, error_size);
+    if (queue->server != NULL && uv_thread_create(&queue->thread, run, queue) == 0)
+      return queue;
+    if (queue->server != NULL)
+      http_server_close(queue->server, NULL, NULL);
+    uv_close((uv_handle_t *)&queue->stop, NULL);
+  }
+  destroy(queue);
+  return NULL;
+}
+
+const char *http_queue_address(const http_queue *queue) {
+  return http_server_address(queue->server);
+}
+
+int http_queue_fd(const http_queue *queue) {
+  return queue->fd;
+}
+
+void http_queue_stop(http_queue *queue) {
+  (void)uv_async_send(&queue->stop);
+  (void)uv_thread_join(&queue->thread);
+  destroy(queue);
+}

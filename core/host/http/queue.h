@@ -1,0 +1,25 @@
+/* An HTTP server on a thread of its own. Its requests wait in a queue until another thread takes
+ * them. */
+#ifndef PALENCA_HOST_HTTP_QUEUE_H
+#define PALENCA_HOST_HTTP_QUEUE_H
+
+#include "server.h"
+
+typedef struct http_queue http_queue;
+
+/* The callbacks and the context of the options are its own. NULL: the reason is in `error`. */
+http_queue *http_queue_start(const http_server_options *options, char *error, size_t error_size);
+
+const char *http_queue_address(const http_queue *queue);
+
+/* A descriptor that is readable while requests wait. */
+int http_queue_fd(const http_queue *queue);
+
+/* The oldest request that waits, which is deferred: its taker responds to it. NULL: none does. */
+http_exchange *http_queue_take(http_queue *queue);
+
+/* Aborts what has not been taken, closes all connections and ends the thread. All that was taken
+ * must have been responded to. */
+void http_queue_stop(http_queue *queue);
+
+#endif

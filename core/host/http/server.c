@@ -1,0 +1,378 @@
+/* An HTTP server on a libuv loop: its handles, and what it does in each turn. */
+#include "clock.h"
+#include "internal.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEFAULT_BODY ((size_t)64 * 1024)
+#define DEFAULT_HEAD ((size_t)8 * 1024)
+#define DEFAULT_REQUEST_MS 10000
+#define DEFAULT_IDLE_MS 60000
+#define DEFAULT_CONNECTIONS ((size_t)2048)
+#define HEADERS_MAX 100
+/* Descriptors that the rest of the process must not be short of. */
+#define DESCRIPTORS_OF_OTHERS ((size_t)512)
+#define CONNECTIONS_MIN ((size_t)64)
+/* What comes while responses are sent belongs to the same batch, but not for ever. */
+#define TURNS_MAX 8
+
+/* ---- one turn of the loop ------------------------------------------------------------------ */
+
+static void on_idle(uv_idle_t *handle) {
+  (void)handle;
+}
+
+static void keep_awake(http_server *server, bool is_awake) {
+  if (server->is_awake == is_awake || server->is_closing)
+    return;
+  server->is_awake = is_awake;
+  if (is_awake)
+    (void)uv_idle_start(&server->idle, on_idle);
+  else
+    (void)uv_idle_stop(&server->idle);
+}
+
+/* Timeouts are judged at the end of the turn, after what is ready has been read: it must not wait
+ * for more. */
+static void on_timer(uv_timer_t *handle) {
+  http_server *server = handle->data;
+  server->timer_at = 0;
+  keep_awake(server, true);
+}
+
+static void on_wake(uv_async_t *handle) {
+  (void)handle; /* the end of the turn sends what was responded */
+}
+
+/* A timer that ends too early costs a turn, and setting it anew would cost some in each turn. */
+static void set_timer(http_server *server) {
+  int64_t next = http_connections_next_timeout(server);
+  int64_t now = http_server_now(server);
+  if (server->accept_at > 0 && server->accept_at < next)
+    next = server->accept_at;
+  if (next == INT64_MAX || (server->timer_at > 0 && server->timer_at <= next))
+    return;
+  server->timer_at = next > 0 ? next : 1;
+  (void)uv_timer_start(&server->timer, on_timer, next > now ? (uint64_t)(next - now) : 0, 0);
+}
+
+void http_server_queue(http_connection *c) {
+  http_server *server = c->server;
+  if (c->is_queued || c->state == HTTP_STATE_CLOSED)
+    return;
+  c->is_queued = true;
+  c->next_queued = NULL;
+  *server->queued_end = c;
+  server->queued_end = &c->next_queued;
+  keep_awake(server, true);
+}
+
+static bool advance_queued(http_server *server) {
+  http_connection *c = server->queued;
+  bool is_any = c != NULL;
+  server->queued = NULL;
+  server->queued_end = &server->queued;
+  while (c != NULL) {
+    http_connection *next = c->next_queued;
+    c->is_queued = false;
+    if (c->state == HTTP_STATE_CLOSED)
+      http_connection_free_if_done(c);
+    else
+      (void)http_connection_advance(c);
+    c = next;
+  }
+  return is_any;
+}
+
+static void note_thread(http_server *server) {
+  if (server->has_thread)
+    return;
+  pthread_mutex_lock(&server->mutex);
+  server->thread = pthread_self();
+  server->has_thread = true;
+  pthread_mutex_unlock(&server->mutex);
+}
+
+static void end_batch(http_server *server) {
+  server->turns = 0;
+  if (server->options.on_batch == NULL)
+    return;
+  server->is_in_batch = true;
+  server->options.on_batch(server->options.context);
+  server->is_in_batch = false;
+  uv_update_time(server->loop); /* it may have waited for a disk */
+}
+
+static void close_if_done(http_server *server);
+
+static void on_check(uv_check_t *handle) {
+  http_server *server = handle->data;
+  note_thread(server);
+  bool has_moved = advance_queued(server);
+  has_moved = http_exchanges_send_answered(server) || has_moved;
+  if (server->is_closing) {
+    close_if_done(server);
+    return;
+  }
+  http_accept_retry(server);
+  http_connections_end_overdue(server);
+  server->handshakes = 0;
+  has_moved = has_moved || server->has_moved;
+  server->has_moved = false;
+  if (!has_moved || ++server->turns >= TURNS_MAX) {
+    end_batch(server);
+    has_moved = http_exchanges_send_answered(server);
+  }
+  keep_awake(server, has_moved || server->has_moved || server->queued != NULL);
+  set_timer(server);
+}
+
+/* ---- what the other files ask for ------------------------------------------------------------ */
+
+const char *http_server_date(http_server *server) {
+  int64_t seconds = clock_unix_ms() / 1000;
+  if (seconds != server->date_at) {
+    server->date_at = seconds;
+    http_date_write(seconds, server->date);
+  }
+  return server->date;
+}
+
+struct ssl_st *http_server_open_tls(http_server *server, int fd) {
+  if (!server->has_tls)
+    return NULL;
+  pthread_mutex_lock(&server->mutex);
+  struct ssl_st *session = http_tls_open(server->tls, fd);
+  pthread_mutex_unlock(&server->mutex);
+  return session;
+}
+
+void http_server_rejected(http_server *server, const http_exchange *exchange,
+                          const net_address *peer, int status, const char *reason) {
+  const http_server_options *options = &server->options;
+  if (options->on_rejected != NULL)
+    options->on_rejected(options->context, exchange, peer, status, reason);
+}
+
+void http_server_connection_freed(http_server *server) {
+  if (server->is_closing)
+    close_if_done(server);
+}
+
+/* ---- its start --------------------------------------------------------------------------------
+ */
+
+#define OR_DEFAULT(field, value)                                                                   \
+  if ((field) == 0)                                                                                \
+  (field) = (value)
+
+static void fill_in(http_server_options *options) {
+  OR_DEFAULT(options->max_body, DEFAULT_BODY);
+  OR_DEFAULT(options->max_head, DEFAULT_HEAD);
+  OR_DEFAULT(options->request_ms, DEFAULT_REQUEST_MS);
+  OR_DEFAULT(options->idle_ms, DEFAULT_IDLE_MS);
+  OR_DEFAULT(options->max_connections, DEFAULT_CONNECTIONS);
+}
+
+/* As many connections as there may be descriptors; the program has asked for as many as it may. */
+static void fit_connections(http_server_options *options) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
+      files.rlim_cur >= options->max_connections + DESCRIPTORS_OF_OTHERS)
+    return;
+  size_t left = files.rlim_cur > DESCRIPTORS_OF_OTHERS
+                    ? (size_t)files.rlim_cur - DESCRIPTORS_OF_OTHERS
+                    : (size_t)files.rlim_cur / 4;
+  if (left < CONNECTIONS_MIN)
+    left = CONNECTIONS_MIN;
+  if (left < options->max_connections)
+    options->max_connections = left;
+}
+
+static bool copy_names(http_server_options *options) {
+  options->listen = NULL; /* the listener has it */
+  if (options->tls_cert == NULL)
+    return true;
+  options->tls_cert = strdup(options->tls_cert);
+  options->tls_key = strdup(options->tls_key != NULL ? options->tls_key : "");
+  return options->tls_cert != NULL && options->tls_key != NULL;
+}
+
+static bool is_opened(http_server *server, uv_handle_t *handle, int status) {
+  handle->data = server;
+  server->handles += status == 0;
+  return status == 0;
+}
+
+/* A handle that was not opened is marked by its type: it must not be closed. */
+static bool open_handles(http_server *server) {
+  uv_loop_t *loop = server->loop;
+  int on = 1;
+  /* accepted sockets inherit it; a Unix socket does not have it */
+  (void)setsockopt(server->listener.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return is_opened(server, (uv_handle_t *)&server->wake,
+                   uv_async_init(loop, &server->wake, on_wake)) &&
+         is_opened(server, (uv_handle_t *)&server->check, uv_check_init(loop, &server->check)) &&
+         is_opened(server, (uv_handle_t *)&server->idle, uv_idle_init(loop, &server->idle)) &&
+         is_opened(server, (uv_handle_t *)&server->timer, uv_timer_init(loop, &server->timer)) &&
+         is_opened(server, (uv_handle_t *)&server->accepting,
+                   uv_poll_init(loop, &server->accepting, server->listener.fd)) &&
+         uv_poll_start(&server->accepting, UV_READABLE, http_accept_ready) == 0 &&
+         uv_check_start(&server->check, on_check) == 0;
+}
+
+static bool open_parts(http_server *server, char *error, size_t size) {
+  const http_server_options *options = &server->options;
+  if (!http_listener_open(&server->listener, options->listen, error, size))
+    return false;
+  snprintf(error, size, "%s: the HTTP server could not be started", options->listen);
+  server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (!copy_names(&server->options) || server->spare_fd < 0 || !open_handles(server))
+    return false;
+  if (options->tls_cert == NULL)
+    return true;
+  server->tls = http_tls_new(options->tls_cert, options->tls_key, error, size);
+  server->has_tls = server->tls != NULL;
+  return server->has_tls;
+}
+
+http_server *http_server_new(uv_loop_t *loop, const http_server_options *options, char *error,
+                             size_t error_size) {
+  http_server *server = calloc(1, sizeof *server);
+  if (server == NULL) {
+    snprintf(error, error_size, "%s: out of memory", options->listen);
+    return NULL;
+  }
+  server->loop = loop;
+  server->options = *options;
+  server->listener.fd = server->spare_fd = -1;
+  server->queued_end = &server->queued;
+  pthread_mutex_init(&server->mutex, NULL);
+  fill_in(&server->options);
+  fit_connections(&server->options);
+  server->limits = (http_parser_limits){
+      .max_head = server->options.max_head,
+      .max_headers = HEADERS_MAX,
+      .max_body = server->options.max_body,
+  };
+  if (open_parts(server, error, error_size))
+    return server;
+  server->live = 0;
+  http_server_close(server, NULL, NULL);
+  return NULL;
+}
+
+/* ---- its end ----------------------------------------------------------------------------------
+ */
+
+void http_server_close_listener(http_server *server) {
+  server->is_ending = true;
+  if (server->listener.fd >= 0 && server->accepting.type == UV_POLL)
+    (void)uv_poll_stop(&server->accepting);
+  http_listener_close(&server->listener);
+  server->accept_at = 0;
+}
+
+static void destroy(http_server *server) {
+  void (*on_closed)(void *context) = server->on_closed;
+  void *context = server->on_closed_context;
+  while (server->spare_head_count > 0)
+    free(server->spare_heads[--server->spare_head_count]);
+  http_tls_free(server->tls);
+  if (server->spare_fd >= 0)
+    close(server->spare_fd);
+  if (server->options.tls_cert != NULL) {
+    free((char *)(uintptr_t)server->options.tls_cert);
+    free((char *)(uintptr_t)server->options.tls_key);
+  }
+  pthread_mutex_destroy(&server->mutex);
+  free(server);
+  if (on_closed != NULL)
+    on_closed(context);
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+  http_server *server = handle->data;
+  if (--server->handles == 0)
+    destroy(server);
+}
+
+static void close_handle(uv_handle_t *handle) {
+  if (handle->data != NULL && handle->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handle))
+    uv_close(handle, on_handle_closed);
+}
+
+/* Who is to respond still needs the handle that wakes the loop, and the loop the one that sends. */
+static void close_if_done(http_server *server) {
+  if (server->live > 0 || server->deferred > 0)
+    return;
+  close_handle((uv_handle_t *)&server->wake);
+  close_handle((uv_handle_t *)&server->check);
+}
+
+static void close_connections(http_server *server) {
+  for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_NOTHING; wait++)
+    while (server->connections.waits[wait].oldest != NULL)
+      http_connection_close((http_connection *)(void *)server->connections.waits[wait].oldest);
+  for (size_t i = 0; i < HTTP_ADDRESS_BUCKETS; i++)
+    while (server->connections.buckets[i] != NULL)
+      http_connection_close((http_connection *)(void *)server->connections.buckets[i]);
+}
+
+void http_server_close(http_server *server, void (*on_closed)(void *context), void *context) {
+  server->on_closed = on_closed;
+  server->on_closed_context = context;
+  http_server_close_listener(server);
+  server->is_closing = true;
+  close_connections(server);
+  if (server->handles == 0) {
+    destroy(server);
+    return;
+  }
+  close_handle((uv_handle_t *)&server->accepting);
+  close_handle((uv_handle_t *)&server->timer);
+  close_handle((uv_handle_t *)&server->idle);
+  close_if_done(server);
+}
+
+bool http_server_reload_tls(http_server *server, char *error, size_t error_size) {
+  const http_server_options *options = &server->options;
+  if (options->tls_cert == NULL)
+    return true;
+  struct ssl_ctx_st *tls = http_tls_new(options->tls_cert, options->tls_key, error, error_size);
+  if (tls == NULL)
+    return false;
+  pthread_mutex_lock(&server->mutex);
+  struct ssl_ctx_st *before = server->tls;
+  server->tls = tls;
+  pthread_mutex_unlock(&server->mutex);
+  http_tls_free(before);
+  return true;
+}
+
+/* ---- questions ----------------------------------------------------------------------------------
+ */
+
+size_t http_server_active(const http_server *server) {
+  return server->active;
+}
+
+size_t http_server_complete_requests(const http_server *server) {
+  return server->complete;
+}
+
+size_t http_server_max_connections(const http_server *server) {
+  return server->options.max_connections;
+}
+
+const char *http_server_address(const http_server *server) {
+  return server->listener.address;
+}

@@ -1,0 +1,38 @@
+/* TLS 1.2 and 1.3 on the sockets of the HTTP server, by OpenSSL. */
+#ifndef PALENCA_HOST_HTTP_TLS_H
+#define PALENCA_HOST_HTTP_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+/* A certificate with the chain behind it, and its private key, both PEM. NULL: the reason, which
+ * names the file, is in `error`. Freed by http_tls_free. */
+struct ssl_ctx_st *http_tls_new(const char *cert, const char *key, char *error, size_t error_size);
+void http_tls_free(struct ssl_ctx_st *tls); /* NULL is allowed; sessions of it go on */
+
+/* The server's side of a session on a socket, which stays the caller's. NULL: out of memory. */
+struct ssl_st *http_tls_open(struct ssl_ctx_st *tls, int fd);
+/* NULL is allowed. */
+void http_tls_close(struct ssl_st *session);
+
+typedef enum {
+  HTTP_TLS_DONE,
+  HTTP_TLS_WANTS_READ, /* until the socket is readable */
+  HTTP_TLS_WANTS_WRITE,
+  HTTP_TLS_ENDED, /* the peer has closed */
+  HTTP_TLS_FAILED,
+} http_tls_result;
+
+/* Goes on with the handshake. `reason` is set if it has failed: static text. */
+http_tls_result http_tls_handshake(struct ssl_st *session, const char **reason);
+http_tls_result http_tls_read(struct ssl_st *session, char *out, size_t size, size_t *done);
+http_tls_result http_tls_write(struct ssl_st *session, const char *data, size_t size, size_t *done);
+/* Decrypted bytes wait to be read, of which the socket does not tell. */
+bool http_tls_has_pending(const struct ssl_st *session);
+/* Says that nothing more is sent. */
+void http_tls_shutdown(struct ssl_st *session);
+
+#endif
