@@ -102,6 +102,7 @@ void http_accept_ready(uv_poll_t *handle, int status, int events) {
   http_server *server = handle->data;
   (void)status;
   (void)events;
+  server->is_in_turn = true;
   accept_waiting(server);
 }
 

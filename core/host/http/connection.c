@@ -289,6 +289,7 @@ bool http_connection_advance(http_connection *c) {
 static void on_poll(uv_poll_t *handle, int status, int events) {
   http_connection *c = handle->data;
   (void)events;
+  c->server->is_in_turn = true;
   if (status < 0)
     http_connection_close(c);
   else

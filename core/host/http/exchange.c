@@ -121,7 +121,7 @@ static void hand_back(http_exchange *exchange) {
   pthread_mutex_lock(&server->mutex);
   bool is_first = server->answered == NULL;
   bool is_own = server->has_thread && pthread_equal(server->thread, pthread_self());
-  bool is_awake = is_own && server->is_in_batch;
+  bool is_awake = is_own && server->is_in_turn;
   exchange->next_answered = NULL;
   *(is_first ? &server->answered : &server->answered_end->next_answered) = exchange;
   server->answered_end = exchange;

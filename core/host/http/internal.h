@@ -146,7 +146,7 @@ struct http_server {
   int64_t accept_at; /* accepting has failed and is tried again then; 0: it has not */
   int64_t skew;      /* of the clock, for tests */
   bool is_awake, is_closing, is_ending, has_moved;
-  bool is_in_batch;    /* what is responded now is looked for before the loop waits */
+  bool is_in_turn;     /* what is responded now is looked for before the loop waits */
   unsigned turns;      /* without a wait */
   unsigned handshakes; /* steps in this turn */
   http_connections connections;

@@ -135,19 +135,33 @@ bool http_status_has_body(int status) {
   return status >= 200 && status != 204 && status != 304;
 }
 
+static char *append_number(char *at, uint64_t number) {
+  char digits[20];
+  size_t count = 0;
+  do {
+    digits[count++] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  while (count > 0)
+    *at++ = digits[--count];
+  return at;
+}
+
+/* Not by printf, which would take a tenth of the time of a request. */
 size_t http_response_write_start(const http_response_start *start, const char *date,
                                  char out[HTTP_START_SIZE]) {
-  char framing[64] = "";
+  char *at = append_number(append(out, "HTTP/1.1 "), (uint64_t)start->status);
+  at = append(append(append(at, " "), reason_of(start->status)), "\r\nDate: ");
+  at = append(append(at, date), "\r\n");
+  if (start->closes)
+    at = append(at, "Connection: close\r\n");
+  else if (start->keeps_alive)
+    at = append(at, "Connection: keep-alive\r\n");
   if (start->framing == HTTP_FRAMING_LENGTH)
-    snprintf(framing, sizeof framing, "Content-Length: %llu\r\n", (unsigned long long)start->size);
+    at = append(append_number(append(at, "Content-Length: "), start->size), "\r\n");
   else if (start->framing == HTTP_FRAMING_CHUNKED)
-    strcpy(framing, "Transfer-Encoding: chunked\r\n");
-  const char *connection = start->closes        ? "Connection: close\r\n"
-                           : start->keeps_alive ? "Connection: keep-alive\r\n"
-                                                : "";
-  int size = snprintf(out, HTTP_START_SIZE, "HTTP/1.1 %03d %s\r\nDate: %s\r\n%s%s", start->status,
-                      reason_of(start->status), date, connection, framing);
-  return (size_t)size;
+    at = append(at, "Transfer-Encoding: chunked\r\n");
+  return (size_t)(at - out);
 }
 
 void http_date_write(int64_t unix_seconds, char out[HTTP_DATE_SIZE]) {

@@ -105,9 +105,7 @@ static void end_batch(http_server *server) {
   server->turns = 0;
   if (server->options.on_batch == NULL)
     return;
-  server->is_in_batch = true;
   server->options.on_batch(server->options.context);
-  server->is_in_batch = false;
   uv_update_time(server->loop); /* it may have waited for a disk */
 }
 
@@ -116,9 +114,11 @@ static void close_if_done(http_server *server);
 static void on_check(uv_check_t *handle) {
   http_server *server = handle->data;
   note_thread(server);
+  server->is_in_turn = true;
   bool has_moved = advance_queued(server);
   has_moved = http_exchanges_send_answered(server) || has_moved;
   if (server->is_closing) {
+    server->is_in_turn = false;
     close_if_done(server);
     return;
   }
@@ -131,6 +131,7 @@ static void on_check(uv_check_t *handle) {
     end_batch(server);
     has_moved = http_exchanges_send_answered(server);
   }
+  server->is_in_turn = false;
   keep_awake(server, has_moved || server->has_moved || server->queued != NULL);
   set_timer(server);
 }
