@@ -58,8 +58,9 @@ describe("the program", function()
   local helps = {
     { "serve", serving, client, { "--max-body", "--max-header", "--request-timeout",
       "--idle-timeout", "--max-connections", "--max-connections-per-address", "--trusted-proxy",
-      "--allow", "--path-secret-file", "--signature-header", "--signature-digest",
-      "--signature-encoding", "--signature-prefix", "--webhook-secret-file" } },
+      "--allow", "--tls-cert", "--tls-key", "--path-secret-file", "--signature-header",
+      "--signature-digest", "--signature-encoding", "--signature-prefix",
+      "--webhook-secret-file" } },
     { "dev", serving, { "--sandbox-listen", "--api-key", "--seed", "--webhook-delay", "--login",
       "--once" } },
     { "sandbox", { "--listen", "--api-key", "--seed", "--accounts", "--webhook-delay", "--fast",

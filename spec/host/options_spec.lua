@@ -40,6 +40,8 @@ local settings = {
   option("--rate-limit", " ", "-1", "0.5"),
   guard("--allow", " ", ",", " ,\t, ", "localhost", "10.0.0.0/33", "10.0.0.1/", "::/129", "*"),
   guard("--trusted-proxy", " ", ",", ", ,", "localhost", "10.0.0.0/33", "*"),
+  guard("--tls-cert", " "),
+  guard("--tls-key", " "),
   guard("--signature-header", " ", "X Y", "X:", "a,b"),
   guard("--signature-digest", " ", "md5", "SHA256"),
   guard("--signature-encoding", " ", "base32", "Hex"),
@@ -187,6 +189,13 @@ describe("palenca serve refuses", function()
     add({ "--signature-encoding", "hex" }, {}, "--signature-header")
     add({ "--signature-prefix", "v1=" }, {}, "--signature-header")
     add({}, { PALENCA_SIGNATURE_PREFIX = "v1=" }, "--signature-header")
+    judge()
+  end)
+
+  it("half of what TLS takes", function()
+    add({ "--tls-cert", "file" }, {}, "--tls-key")
+    add({ "--tls-key", "file" }, {}, "--tls-cert")
+    add({}, { PALENCA_TLS_KEY = "file" }, "--tls-cert")
     judge()
   end)
 

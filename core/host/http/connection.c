@@ -1,6 +1,7 @@
 /* How a connection goes on: reads, has a request parsed, hands it over, sends the response. */
 #include "internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -267,8 +268,10 @@ static void shake_hands(http_connection *c) {
   if (result == HTTP_TLS_DONE) {
     c->state = HTTP_STATE_READING;
   } else if (reason != NULL) {
+    char text[160];
+    snprintf(text, sizeof text, "the handshake of TLS has failed: %s", reason);
     if (c->tls_is_begun)
-      http_server_rejected(server, NULL, &c->entry.peer, 400, reason);
+      http_server_rejected(server, NULL, &c->entry.peer, 400, text);
     http_connection_linger(c); /* so that the alert arrives */
   }
 }

@@ -50,7 +50,7 @@ static bool load(SSL_CTX *tls, const char *cert, const char *key, char *error, s
   if (!is_readable(cert, error, size) || !is_readable(key, error, size))
     return false;
   if (SSL_CTX_use_certificate_chain_file(tls, cert) != 1)
-    return fail(error, size, cert, first_reason("not a certificate in PEM"));
+    return fail(error, size, cert, "not a certificate in PEM");
   if (SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1)
     return true;
   if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)

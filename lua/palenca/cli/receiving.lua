@@ -81,11 +81,21 @@ local function define_signature(command)
     :argname("FILE"):overwrite(false)
 end
 
+local function define_tls(command)
+  options.add_all(command, {
+    { "--tls-cert", "A PEM file with a certificate, and the chain behind it: receives HTTPS, with "
+      .. "TLS 1.2 and 1.3. SIGHUP reads it again.", nil, options.file, "FILE" },
+    { "--tls-key", "The PEM file with the certificate's private key, without a passphrase.", nil,
+      options.file, "FILE" },
+  }, true)
+end
+
 --- Adds the options of a receiver that the world can reach.
 -- @param command of argparse
 function receiving.define_public(command)
   define_place(command, "Address and port of the receiver (port 0: any free one), or unix:/path.",
     listen)
+  define_tls(command)
   define_limits(command)
   define_access(command)
   define_signature(command)
@@ -201,7 +211,14 @@ local function signature_settings(given)
 end
 
 local function settings(given)
+  if given.tls_cert and not given.tls_key then
+    wrong("--tls-cert needs --tls-key (or $PALENCA_TLS_KEY)")
+  elseif given.tls_key and not given.tls_cert then
+    wrong("--tls-key needs --tls-cert (or $PALENCA_TLS_CERT)")
+  end
   return {
+    tls_cert = given.tls_cert,
+    tls_key = given.tls_key,
     max_body = given.max_body,
     max_head = given.max_header,
     request_timeout = given.request_timeout,
@@ -229,6 +246,16 @@ function receiving.settings(given)
   error(result, 0)
 end
 
+-- The option that a failure to start is about.
+local function option_of(problem, wanted)
+  for _, name in ipairs({ "tls_cert", "tls_key" }) do
+    if wanted[name] and problem:sub(1, #wanted[name] + 2) == wanted[name] .. ": " then
+      return "--" .. name:gsub("_", "-")
+    end
+  end
+  return "--listen"
+end
+
 --- Starts a receiver.
 -- @tparam table given the parsed options, with `receiving` from @{settings} or without
 -- @param store of the host
@@ -246,14 +273,32 @@ function receiving.start(given, store)
   end
   local receiver, problem = host.receiver(wanted)
   if not receiver then
-    return nil, problem .. " (see --listen)"
+    return nil, string.format("%s (see %s)", problem, option_of(problem, wanted))
   end
   local most = receiver:max_connections()
   if most < (wanted.max_connections or most) then
     report.line(string.format("palenca: the limit of open files allows %d connections only", most))
   end
   local address = receiver:address()
-  return receiver, "http://" .. address .. (address:find("^unix:") and ":" or "") .. shown
+  local scheme = wanted.tls_cert and "https://" or "http://"
+  return receiver, scheme .. address .. (address:find("^unix:") and ":" or "") .. shown
+end
+
+--- Reads the certificate and key again, if the receiver has any, and logs what has come of it.
+-- @tparam table given the parsed options
+-- @param receiver of @{start}
+function receiving.reload_tls(given, receiver)
+  local certificate = given.receiving and given.receiving.tls_cert
+  if not certificate then
+    return
+  end
+  local ok, problem = receiver:reload_tls()
+  if ok then
+    report.line(certificate .. " reloaded", { event = "tls_reloaded", certificate = certificate })
+  else
+    report.line("reload of " .. certificate .. " failed, keeping the previous certificate: "
+      .. problem, { event = "tls_reload_failed", certificate = certificate, error = problem })
+  end
 end
 
 return receiving

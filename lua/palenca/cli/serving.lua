@@ -87,6 +87,7 @@ end
 -- @treturn Serving
 function serving.start(given, client)
   local self = setmetatable({
+    given = given,
     keeps_events = not given.before_exit,
     before_exit = given.before_exit or nothing,
   }, Serving)
@@ -179,11 +180,13 @@ function Serving:stop(on_wait)
   return drained
 end
 
--- SIGHUP asks for the script as it is now; that of a terminal that is gone is a wish to end.
+-- SIGHUP asks for the script and the certificate as they are now; that of a terminal that is gone
+-- is a wish to end.
 local function wait_signal(self, seconds)
   local signal, from_kernel = host.wait_signal(seconds)
   if signal == "SIGHUP" and not from_kernel then
     self.reload:ask()
+    receiving.reload_tls(self.given, self.receiver)
     return nil
   end
   return signal
