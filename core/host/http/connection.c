@@ -238,12 +238,18 @@ static bool read_input(http_connection *c) {
 
 /* ---- the handshake of TLS -------------------------------------------------------------------- */
 
-static bool is_plain(http_connection *c) {
+/* What the client speaks shows by its first byte, which has to be there before anything is read. */
+static bool has_begun(http_connection *c, bool *is_plain) {
   unsigned char first = 0;
-  if (c->tls_is_begun || recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+  *is_plain = false;
+  if (c->tls_is_begun)
+    return true;
+  ssize_t got = recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got < 0)
     return false;
-  c->tls_is_begun = true;
-  return first != TLS_RECORD_HANDSHAKE;
+  *is_plain = got == 1 && first != TLS_RECORD_HANDSHAKE;
+  c->tls_is_begun = got == 1;
+  return true;
 }
 
 static void reject_plain(http_connection *c) {
@@ -256,9 +262,10 @@ static void reject_plain(http_connection *c) {
 static void shake_hands(http_connection *c) {
   http_server *server = c->server;
   const char *reason = NULL;
-  if (server->handshakes == HANDSHAKES_MAX)
-    return; /* the descriptor stays ready until the next turn */
-  if (is_plain(c)) {
+  bool is_plain;
+  if (server->handshakes == HANDSHAKES_MAX || !has_begun(c, &is_plain))
+    return; /* the descriptor stays ready until the next turn, or is not */
+  if (is_plain) {
     reject_plain(c);
     return;
   }
