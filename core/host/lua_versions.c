@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <uv.h>
 #include <zlib.h>
 
 /* ---- one function a library: pushes the version of the one that runs, a string ---- */
@@ -39,6 +40,10 @@ static void push_sqlite(lua_State *L) {
   lua_pushstring(L, sqlite3_libversion());
 }
 
+static void push_libuv(lua_State *L) {
+  lua_pushstring(L, uv_version_string());
+}
+
 static void push_zlib(lua_State *L) {
   lua_pushstring(L, zlibVersion());
 }
@@ -67,6 +72,7 @@ static const struct {
     {"libcurl", push_curl},
     {"OpenSSL", push_openssl},
     {"SQLite", push_sqlite},
+    {"libuv", push_libuv},
     {"zlib", push_zlib},
     {"lua-cjson", push_cjson},
     {"lua-argparse", push_argparse},

@@ -25,7 +25,7 @@ describe("the program", function()
         libraries[#libraries + 1] = name
         assert.truthy(tonumber(number:match("^%d+%.%d+")), out)
       end
-      assert.are.same({ "Lua", "libcurl", "OpenSSL", "SQLite", "zlib", "lua-cjson",
+      assert.are.same({ "Lua", "libcurl", "OpenSSL", "SQLite", "libuv", "zlib", "lua-cjson",
         "lua-argparse" }, libraries, out)
       assert.are.equal(1 + #libraries, select(2, out:gsub("\n", "")), out)
       assert.truthy(out:find("\nLua +5%.4%.%d+\n"), out)

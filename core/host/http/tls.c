@@ -7,6 +7,7 @@
 #include <openssl/x509err.h>
 #include <stdio.h>
 #include <string.h>
+#include <uv.h>
 
 /* Of TLS 1.2: those with forward secrecy and authenticated encryption. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -29,7 +30,8 @@ static bool is_readable(const char *file, char *error, size_t size) {
   FILE *opened = fopen(file, "re");
   if (opened == NULL) {
     char reason[128];
-    return fail(error, size, file, strerror_r(errno, reason, sizeof reason));
+    uv_strerror_r(uv_translate_sys_error(errno), reason, sizeof reason);
+    return fail(error, size, file, reason);
   }
   fclose(opened);
   return true;

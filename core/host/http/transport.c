@@ -73,7 +73,9 @@ static ptrdiff_t write_tls(http_connection *c, const struct iovec *parts, size_t
 ptrdiff_t http_transport_write(http_connection *c, const struct iovec *parts, size_t count) {
   if (c->tls != NULL)
     return write_tls(c, parts, count);
-  struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = count};
+  /* the field is a size_t in one C library and an int in the other */
+  struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
+                           .msg_iovlen = (unsigned short)count};
   ssize_t sent = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent >= 0)
     return sent;
