@@ -90,7 +90,6 @@ void http_exchange_uncount(http_exchange *exchange) {
   http_server *server = http_connection_of(exchange)->server;
   server->active -= exchange->is_begun;
   server->complete -= exchange->is_complete;
-  server->has_moved = server->has_moved || exchange->is_begun;
   exchange->is_begun = exchange->is_complete = false;
 }
 
@@ -194,16 +193,14 @@ static void send_answered(http_exchange *exchange) {
   }
 }
 
-bool http_exchanges_send_answered(http_server *server) {
+void http_exchanges_send_answered(http_server *server) {
   pthread_mutex_lock(&server->mutex);
   http_exchange *next = server->answered;
   server->answered = server->answered_end = NULL;
   pthread_mutex_unlock(&server->mutex);
-  bool is_any = next != NULL;
   while (next != NULL) {
     http_exchange *exchange = next;
     next = exchange->next_answered;
     send_answered(exchange);
   }
-  return is_any;
 }

@@ -145,7 +145,8 @@ struct http_server {
   int spare_fd;      /* given up for a moment to tell a client that there are no more */
   int64_t accept_at; /* accepting has failed and is tried again then; 0: it has not */
   int64_t skew;      /* of the clock, for tests */
-  bool is_awake, is_closing, is_ending, has_moved;
+  bool is_awake, is_closing, is_ending;
+  bool has_moved;      /* a request has begun or was complete: others may come with it */
   bool is_in_turn;     /* what is responded now is looked for before the loop waits */
   unsigned turns;      /* without a wait */
   unsigned handshakes; /* steps in this turn */
@@ -219,8 +220,8 @@ static inline http_connection *http_connection_of(const http_exchange *exchange)
   return (http_connection *)(void *)((char *)(uintptr_t)exchange -
                                      offsetof(http_connection, exchange));
 }
-/* Sends what was responded to of what had been deferred. False: nothing was. */
-bool http_exchanges_send_answered(http_server *server);
+/* Sends what was responded to of what had been deferred. */
+void http_exchanges_send_answered(http_server *server);
 bool http_exchange_keep_body(http_exchange *exchange, const char *data, size_t size);
 /* Its request is no longer under way. */
 void http_exchange_uncount(http_exchange *exchange);

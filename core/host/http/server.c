@@ -75,9 +75,8 @@ void http_server_queue(http_connection *c) {
   keep_awake(server, true);
 }
 
-static bool advance_queued(http_server *server) {
+static void advance_queued(http_server *server) {
   http_connection *c = server->queued;
-  bool is_any = c != NULL;
   server->queued = NULL;
   server->queued_end = &server->queued;
   while (c != NULL) {
@@ -89,7 +88,6 @@ static bool advance_queued(http_server *server) {
       (void)http_connection_advance(c);
     c = next;
   }
-  return is_any;
 }
 
 static void note_thread(http_server *server) {
@@ -115,8 +113,8 @@ static void on_check(uv_check_t *handle) {
   http_server *server = handle->data;
   note_thread(server);
   server->is_in_turn = true;
-  bool has_moved = advance_queued(server);
-  has_moved = http_exchanges_send_answered(server) || has_moved;
+  advance_queued(server);
+  http_exchanges_send_answered(server);
   if (server->is_closing) {
     server->is_in_turn = false;
     close_if_done(server);
@@ -125,14 +123,15 @@ static void on_check(uv_check_t *handle) {
   http_accept_retry(server);
   http_connections_end_overdue(server);
   server->handshakes = 0;
-  has_moved = has_moved || server->has_moved;
+  bool has_moved = server->has_moved;
   server->has_moved = false;
   if (!has_moved || ++server->turns >= TURNS_MAX) {
     end_batch(server);
-    has_moved = http_exchanges_send_answered(server);
+    http_exchanges_send_answered(server);
+    has_moved = server->has_moved;
   }
   server->is_in_turn = false;
-  keep_awake(server, has_moved || server->has_moved || server->queued != NULL);
+  keep_awake(server, has_moved || server->queued != NULL);
   set_timer(server);
 }
 
