@@ -296,6 +296,13 @@ bool http_connection_advance(http_connection *c) {
   return any;
 }
 
+void http_connection_resume(http_connection *c) {
+  feed_rest(c);
+  if (reads(c) && c->tls != NULL && http_tls_has_pending(c->tls))
+    (void)read_input(c);
+  http_connection_update(c);
+}
+
 static void on_poll(uv_poll_t *handle, int status, int events) {
   http_connection *c = handle->data;
   (void)events;

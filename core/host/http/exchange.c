@@ -189,7 +189,7 @@ static void send_answered(http_exchange *exchange) {
     http_connection_free_if_done(c);
   } else {
     http_connection_respond(c);
-    (void)http_connection_advance(c);
+    http_connection_resume(c);
   }
 }
 

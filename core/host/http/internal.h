@@ -195,6 +195,8 @@ void http_accept_socket(http_server *server, int fd, const net_address *peer);
 http_connection *http_connection_new(http_server *server, int fd, const net_address *peer);
 /* Sends, parses, reads, as far as that is possible now. Returns whether anything was read. */
 bool http_connection_advance(http_connection *c);
+/* The same after a response, without a look at the socket, of which the loop will tell. */
+void http_connection_resume(http_connection *c);
 /* Sends the response that was chosen, if one was. */
 void http_connection_respond(http_connection *c);
 /* The output has been sent, or has not, in an attempt at it. */
