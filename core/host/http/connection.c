@@ -80,7 +80,7 @@ static void on_head(http_connection *c) {
   c->owes_continue = http_parser_expects_continue(&c->parser);
   if (options->on_head != NULL)
     options->on_head(options->context, exchange);
-  if (c->state != HTTP_STATE_READING || !exchange->is_responded)
+  if (c->state != HTTP_STATE_READING || exchange->choice == HTTP_UNDECIDED)
     return;
   c->is_rejected = true;
   c->state = HTTP_STATE_HANDLING;

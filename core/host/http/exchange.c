@@ -132,8 +132,7 @@ static void hand_back(http_exchange *exchange) {
 /* Without a response, for want of memory too, the connection is closed. */
 static void choose(http_exchange *exchange, http_response *response) {
   exchange->response = response;
-  exchange->is_responded = true;
-  exchange->is_aborted = response == NULL;
+  exchange->choice = response != NULL ? HTTP_RESPONDED : HTTP_ABORTED;
   if (exchange->is_deferred)
     hand_back(exchange);
 }

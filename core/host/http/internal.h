@@ -72,17 +72,24 @@ void http_transport_shutdown(http_connection *c);
 
 /* ---- exchanges and connections --------------------------------------------------------------- */
 
+typedef enum {
+  HTTP_UNDECIDED,
+  HTTP_RESPONDED, /* or it has begun to be */
+  HTTP_ABORTED,
+} http_choice;
+
+/* Of a deferred one, who responds writes the first three members only: no other thread may touch
+ * what the loop's thread reads. */
 struct http_exchange {
   http_exchange *next_answered;
   http_response *response; /* responded with it; NULL: aborted, or in another way */
+  http_choice choice;
   char *body;
   size_t body_size, body_capacity;
   bool is_begun;       /* some of the request has arrived */
   bool has_head;       /* and was handed on */
   bool is_complete;    /* all of it has, and was handed over */
   bool is_deferred;    /* put aside, and not yet responded to */
-  bool is_responded;   /* a response was chosen, or has begun */
-  bool is_aborted;     /* the choice was none */
   bool is_piecewise;   /* the response is, and has not ended */
   bool is_chunked;     /* the response is */
   bool has_body;       /* and pieces of it are sent */

@@ -54,7 +54,7 @@ void http_connection_respond(http_connection *c) {
   http_exchange *exchange = &c->exchange;
   if (exchange->is_deferred || exchange->is_piecewise || c->state == HTTP_STATE_CLOSED)
     return;
-  if (!exchange->is_responded || exchange->is_aborted)
+  if (exchange->choice != HTTP_RESPONDED)
     http_connection_close(c);
   else
     send_response(c, exchange->response);
@@ -110,8 +110,7 @@ void http_exchange_begin(http_exchange *exchange, int status, const http_header 
                                      : HTTP_FRAMING_CHUNKED;
   http_response *head = http_response_new(status, headers, header_count, "", 0);
   exchange->response = head;
-  exchange->is_responded = true;
-  exchange->is_aborted = head == NULL;
+  exchange->choice = head != NULL ? HTTP_RESPONDED : HTTP_ABORTED;
   if (head == NULL)
     return;
   if (exchange->is_deferred) {
