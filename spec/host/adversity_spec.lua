@@ -181,18 +181,20 @@ describe("palenca serve", function()
 
   it("gives an event up that ends the process again and again", function()
     local directory = stage:directory()
-    local text = [[
+    local answered = directory .. "/answered" -- which the end of the process must not prevent
+    local text = ([[
       local palenca = require "palenca"
       palenca.on("*", function(event)
         local file = io.open "/proc/self/stat"
         local pid = file:read "n"
         file:close()
         print("running")
-        os.execute("kill -9 " .. pid)
+        os.execute("until [ -e %s ]; do sleep 0.01; done; kill -9 " .. pid)
       end)
-    ]]
+    ]]):format(answered)
     local served = stage:serve({ text = text, directory = directory })
     helper.post(served.url, { account_id = "deadly" })
+    process.write_file(answered, "")
     assert.are.equal(128 + 9, served:wait_exit())
     for _ = 2, 8 do
       local again = stage:palenca({ "serve", directory .. "/script.lua", "--db", served.db,

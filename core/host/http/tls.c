@@ -7,7 +7,6 @@
 #include <openssl/x509err.h>
 #include <stdio.h>
 #include <string.h>
-#include <uv.h>
 
 /* Of TLS 1.2: those with forward secrecy and authenticated encryption. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -28,11 +27,8 @@ static const char *first_reason(const char *otherwise) {
 
 static bool is_readable(const char *file, char *error, size_t size) {
   FILE *opened = fopen(file, "re");
-  if (opened == NULL) {
-    char reason[128];
-    uv_strerror_r(uv_translate_sys_error(errno), reason, sizeof reason);
-    return fail(error, size, file, reason);
-  }
+  if (opened == NULL)
+    return fail(error, size, file, strerror(errno));
   fclose(opened);
   return true;
 }
