@@ -314,11 +314,11 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
 }
 
 static int interest_of(const http_connection *c) {
-  int events = c->tls_wants_write ? UV_WRITABLE : 0;
+  int events = 0;
   if (c->state == HTTP_STATE_HANDSHAKE)
-    return events != 0 ? events : UV_READABLE;
-  if (reads(c))
-    events |= UV_READABLE;
+    return c->tls_wants_write ? UV_WRITABLE : UV_READABLE;
+  if (reads(c)) /* what is there cannot be read before TLS has written what it has to */
+    events |= c->tls_wants_write && c->state != HTTP_STATE_LINGERING ? UV_WRITABLE : UV_READABLE;
   if (!http_output_is_empty(&c->output))
     events |= UV_WRITABLE;
   return events;
@@ -364,7 +364,7 @@ http_connection *http_connection_new(http_server *server, int fd, const net_addr
   c->entry.peer = *peer;
   c->exchange.file = -1;
   c->state = server->has_tls ? HTTP_STATE_HANDSHAKE : HTTP_STATE_READING;
-  c->tls = http_server_open_tls(server, fd);
+  c->tls = http_server_open_tls(server, fd, &c->tls_reads);
   http_connections_init(&c->entry);
   http_output_init(&c->output);
   http_parser_init(&c->parser, &server->limits);

@@ -128,6 +128,7 @@ struct http_connection {
   bool tls_wants_write, tls_is_begun;
   http_connection *next_queued;
   struct ssl_st *tls; /* NULL: none */
+  unsigned tls_reads; /* of the socket, in one call of OpenSSL */
   http_parser parser;
   void *head; /* the parser's buffer, if a request is under way */
   char *rest; /* read, but behind the request that is handled */
@@ -182,7 +183,7 @@ static inline int64_t http_server_now(const http_server *server) {
 }
 const char *http_server_date(http_server *server);
 /* NULL: out of memory, or without TLS. */
-struct ssl_st *http_server_open_tls(http_server *server, int fd);
+struct ssl_st *http_server_open_tls(http_server *server, int fd, unsigned *reads);
 /* Has the connection gone on with in this turn or the next, though nothing happens to it. */
 void http_server_queue(http_connection *c);
 void http_server_rejected(http_server *server, const http_exchange *exchange,

@@ -146,11 +146,11 @@ const char *http_server_date(http_server *server) {
   return server->date;
 }
 
-struct ssl_st *http_server_open_tls(http_server *server, int fd) {
+struct ssl_st *http_server_open_tls(http_server *server, int fd, unsigned *reads) {
   if (!server->has_tls)
     return NULL;
   pthread_mutex_lock(&server->mutex);
-  struct ssl_st *session = http_tls_open(server->tls, fd);
+  struct ssl_st *session = http_tls_open(server->tls, fd, reads);
   pthread_mutex_unlock(&server->mutex);
   return session;
 }

@@ -10,6 +10,10 @@
 
 /* Of TLS 1.2: those with forward secrecy and authenticated encryption. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+/* Reads of the socket in one call of OpenSSL, two for each record. It reads on behind records
+ * without data (updates of keys, attempts at a renegotiation): a client that sends them without end
+ * would hold all others up. */
+#define READS_MAX 16
 
 /* ---- certificate and key ----------------------------------------------------------------- */
 
@@ -99,9 +103,26 @@ void http_tls_free(SSL_CTX *tls) {
 
 /* ---- sessions ------------------------------------------------------------------------------ */
 
-SSL *http_tls_open(SSL_CTX *tls, int fd) {
+/* As if the socket had nothing more: it stays readable, and the loop comes back to it. */
+static long limit_reads(BIO *socket, int operation, const char *data, size_t size, int argument,
+                        long other, int result, size_t *done) {
+  unsigned *reads = (unsigned *)(void *)BIO_get_callback_arg(socket);
+  (void)data;
+  (void)size;
+  (void)argument;
+  (void)other;
+  (void)done;
+  if (operation != BIO_CB_READ || (*reads)++ < READS_MAX)
+    return result;
+  BIO_set_retry_read(socket);
+  return -1;
+}
+
+SSL *http_tls_open(SSL_CTX *tls, int fd, unsigned *reads) {
   SSL *session = SSL_new(tls);
   if (session != NULL && SSL_set_fd(session, fd) == 1) {
+    BIO_set_callback_arg(SSL_get_rbio(session), (char *)(void *)reads);
+    BIO_set_callback_ex(SSL_get_rbio(session), limit_reads);
     SSL_set_accept_state(session);
     return session;
   }
@@ -129,8 +150,13 @@ static http_tls_result result_of(SSL *session, int status) {
   }
 }
 
-http_tls_result http_tls_handshake(SSL *session, const char **reason) {
+static void begin_call(SSL *session) {
+  *(unsigned *)(void *)BIO_get_callback_arg(SSL_get_rbio(session)) = 0;
   ERR_clear_error();
+}
+
+http_tls_result http_tls_handshake(SSL *session, const char **reason) {
+  begin_call(session);
   http_tls_result result = result_of(session, SSL_accept(session));
   if (result == HTTP_TLS_FAILED || result == HTTP_TLS_ENDED)
     *reason = first_reason("the connection was closed");
@@ -139,7 +165,7 @@ http_tls_result http_tls_handshake(SSL *session, const char **reason) {
 }
 
 http_tls_result http_tls_read(SSL *session, char *out, size_t size, size_t *done) {
-  ERR_clear_error();
+  begin_call(session);
   http_tls_result result = result_of(session, SSL_read_ex(session, out, size, done));
   /* an end without notice, as many clients make one: HTTP itself says where a request ends */
   if (result == HTTP_TLS_FAILED &&
@@ -150,7 +176,7 @@ http_tls_result http_tls_read(SSL *session, char *out, size_t size, size_t *done
 }
 
 http_tls_result http_tls_write(SSL *session, const char *data, size_t size, size_t *done) {
-  ERR_clear_error();
+  begin_call(session);
   http_tls_result result = result_of(session, SSL_write_ex(session, data, size, done));
   ERR_clear_error();
   return result;
@@ -161,7 +187,7 @@ bool http_tls_has_pending(const SSL *session) {
 }
 
 void http_tls_shutdown(SSL *session) {
-  ERR_clear_error();
+  begin_call(session);
   (void)SSL_shutdown(session); /* what cannot be sent now is not */
   ERR_clear_error();
 }

@@ -13,8 +13,9 @@ struct ssl_st;
 struct ssl_ctx_st *http_tls_new(const char *cert, const char *key, char *error, size_t error_size);
 void http_tls_free(struct ssl_ctx_st *tls); /* NULL is allowed; sessions of it go on */
 
-/* The server's side of a session on a socket, which stays the caller's. NULL: out of memory. */
-struct ssl_st *http_tls_open(struct ssl_ctx_st *tls, int fd);
+/* The server's side of a session on a socket, which stays the caller's. `reads` counts those of the
+ * socket, and is the session's until it is closed. NULL: out of memory. */
+struct ssl_st *http_tls_open(struct ssl_ctx_st *tls, int fd, unsigned *reads);
 /* NULL is allowed. */
 void http_tls_close(struct ssl_st *session);
 
@@ -25,6 +26,9 @@ typedef enum {
   HTTP_TLS_ENDED, /* the peer has closed */
   HTTP_TLS_FAILED,
 } http_tls_result;
+
+/* Each of these reads a bounded part of what the socket has, and then returns HTTP_TLS_WANTS_READ:
+ * the socket has to be polled for being readable, not for becoming so. */
 
 /* Goes on with the handshake. `reason` is set if it has failed: static text. */
 http_tls_result http_tls_handshake(struct ssl_st *session, const char **reason);
