@@ -8,7 +8,7 @@
 
 #define WINDOW_MS 10000
 #define TOLD_IN_WINDOW 5
-/* More than there are causes; if not, the last one stands for all others. */
+/* More than there are causes at a time; if not, the last one stands for all others. */
 #define CAUSES_MAX 48
 
 typedef struct {
@@ -39,13 +39,27 @@ void refusal_log_free(refusal_log *log) {
   free(log);
 }
 
-static slot *slot_of(refusal_log *log, int status, const char *cause) {
-  for (size_t i = 0; i < log->count; i++)
-    if (log->slots[i].status == status && strcmp(log->slots[i].cause, cause) == 0)
+/* A client of TLS can bring about many causes in turn: a slot with nothing left to log is used for
+ * the next one. NULL: there is none. */
+static slot *unused_slot(refusal_log *log, int64_t now) {
+  if (log->count < CAUSES_MAX)
+    return &log->slots[log->count++];
+  for (size_t i = 0; i < CAUSES_MAX; i++)
+    if (log->slots[i].omitted == 0 && now - log->slots[i].began >= WINDOW_MS)
       return &log->slots[i];
-  if (log->count == CAUSES_MAX)
+  return NULL;
+}
+
+static slot *slot_of(refusal_log *log, int64_t now, int status, const char *cause) {
+  for (size_t i = 0; i < log->count; i++) {
+    slot *s = &log->slots[i];
+    if (s->status == status && strncmp(s->cause, cause, sizeof s->cause - 1) == 0)
+      return s;
+  }
+  slot *added = unused_slot(log, now);
+  if (added == NULL)
     return &log->slots[CAUSES_MAX - 1];
-  slot *added = &log->slots[log->count++];
+  memset(added, 0, sizeof *added);
   added->status = status;
   added->began = INT64_MIN / 2;
   snprintf(added->cause, sizeof added->cause, "%s", cause);
@@ -64,7 +78,7 @@ static void close_window(refusal_log *log, slot *s, int64_t now) {
 
 void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cause,
                       const net_address *client, bool is_proxy) {
-  slot *s = slot_of(log, status, cause);
+  slot *s = slot_of(log, now, status, cause);
   close_window(log, s, now);
   if (s->told == 0)
     s->began = now;
@@ -73,11 +87,10 @@ void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cau
     return;
   }
   s->told++;
-  log->write(log->context, &(refusal){.status = status,
-                                      .cause = s->cause,
-                                      .client = client,
-                                      .is_proxy = is_proxy,
-                                      .count = 1});
+  log->write(
+      log->context,
+      &(refusal){
+          .status = status, .cause = s->cause, .client = client, .is_proxy = is_proxy, .count = 1});
 }
 
 void refusal_log_run(refusal_log *log, int64_t now) {

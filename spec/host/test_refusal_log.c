@@ -97,12 +97,41 @@ static void is_bounded_whatever_comes(void **state) {
   refusal_log_free(log);
 }
 
+static void logs_new_causes_after_many_others(void **state) {
+  told t = {0};
+  refusal_log *log = refusal_log_new(write_told, &t);
+  char cause[16];
+  (void)state;
+  for (int i = 0; i < 60; i++) {
+    snprintf(cause, sizeof cause, "cause %d", i);
+    refusal_log_note(log, 0, 400, cause, &client, false);
+  }
+  refusal_log_run(log, 10000);
+  refusal_log_note(log, 10001, 408, "another", &client, false);
+  assert_string_equal(t.last, "408 another 192.0.2.1 1");
+  refusal_log_free(log);
+}
+
+static void counts_a_long_cause_as_one(void **state) {
+  told t = {0};
+  refusal_log *log = refusal_log_new(write_told, &t);
+  char cause[150] = "";
+  (void)state;
+  memset(cause, 'x', sizeof cause - 1);
+  for (int i = 0; i < 10; i++)
+    refusal_log_note(log, 0, 400, cause, &client, false);
+  assert_int_equal(t.lines, 5);
+  refusal_log_free(log);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tells_the_first_few),
       cmocka_unit_test(begins_anew_after_its_time),
       cmocka_unit_test(keeps_causes_apart),
       cmocka_unit_test(is_bounded_whatever_comes),
+      cmocka_unit_test(logs_new_causes_after_many_others),
+      cmocka_unit_test(counts_a_long_cause_as_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

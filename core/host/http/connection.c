@@ -30,7 +30,7 @@ static bool lend_head(http_connection *c) {
   return c->head != NULL;
 }
 
-static void give_back_head(http_connection *c) {
+static void release_head(http_connection *c) {
   http_server *server = c->server;
   if (c->head == NULL)
     return;
@@ -41,7 +41,7 @@ static void give_back_head(http_connection *c) {
   c->head = NULL;
 }
 
-static void drop_rest(http_connection *c) {
+static void discard_rest(http_connection *c) {
   free(c->rest);
   c->rest = NULL;
   c->rest_at = c->rest_size = 0;
@@ -61,7 +61,7 @@ void http_connection_free_if_done(http_connection *c) {
   http_server *server = c->server;
   if (!c->is_handle_closed || c->is_queued || c->exchange.is_deferred)
     return;
-  give_back_head(c);
+  release_head(c);
   http_exchange_reset(&c->exchange);
   free(c->exchange.body);
   free(c);
@@ -133,7 +133,7 @@ static void on_event(http_connection *c, http_event event) {
   }
 }
 
-static void note_begin(http_connection *c) {
+static void count_request(http_connection *c) {
   http_server *server = c->server;
   if (c->exchange.is_begun || http_parser_phase(&c->parser) == HTTP_PHASE_IDLE)
     return;
@@ -156,7 +156,7 @@ static size_t feed(http_connection *c, const char *data, size_t size) {
     }
     event = http_parser_feed(&c->parser, data + done, size - done, &consumed);
     done += consumed;
-    note_begin(c);
+    count_request(c);
     on_event(c, event);
   }
   if (c->state == HTTP_STATE_READING && c->owes_continue) {
@@ -175,7 +175,7 @@ static void feed_rest(http_connection *c) {
     c->rest_size -= done;
   }
   if (c->rest_size == 0 && c->rest != NULL)
-    drop_rest(c);
+    discard_rest(c);
   if (c->state == HTTP_STATE_READING && c->is_ended)
     http_connection_close(c);
 }
@@ -343,7 +343,7 @@ void http_connection_update(http_connection *c) {
     return;
   if (c->state == HTTP_STATE_LINGERING ||
       (c->state == HTTP_STATE_READING && http_parser_phase(&c->parser) == HTTP_PHASE_IDLE))
-    give_back_head(c);
+    release_head(c);
   http_wait wait = wait_of(c);
   if (wait != c->entry.wait)
     http_connections_wait(&server->connections, &c->entry, wait, http_server_now(server));
@@ -400,5 +400,5 @@ void http_connection_close(http_connection *c) {
   c->tls = NULL;
   close(c->fd);
   http_output_clear(&c->output);
-  drop_rest(c);
+  discard_rest(c);
 }

@@ -90,7 +90,7 @@ static void advance_queued(http_server *server) {
   }
 }
 
-static void note_thread(http_server *server) {
+static void record_thread(http_server *server) {
   if (server->has_thread)
     return;
   pthread_mutex_lock(&server->mutex);
@@ -111,7 +111,7 @@ static void close_if_done(http_server *server);
 
 static void on_check(uv_check_t *handle) {
   http_server *server = handle->data;
-  note_thread(server);
+  record_thread(server);
   server->is_in_turn = true;
   advance_queued(server);
   http_exchanges_send_answered(server);
