@@ -14,15 +14,15 @@ describe("the reference", function()
   local directory, remove, scratch, status, said
   setup(function()
     directory, remove = process.directory()
-    -- where ldoc puts its templates is named after HOME, in /tmp
+    -- where ldoc puts its templates is named after HOME, in /tmp; from 1.5 on, it is in TMPDIR
     scratch = "/tmp/ldoc" .. directory:gsub("/", "_")
     status, said = process.run("/bin/sh", { "-c",
       'exec ldoc --fatalwarnings -c spec/support/config.ld -d "$0" . 2>&1', directory },
-      { env = { HOME = directory } })
+      { env = { HOME = directory, TMPDIR = directory } })
   end)
   teardown(function()
     remove()
-    process.run("/bin/rm", { "-r", scratch })
+    process.run("/bin/rm", { "-rf", scratch })
   end)
 
   local function documented(page)
