@@ -66,7 +66,7 @@ let browser;
 
 function launchBrowser() {
   browser ??= chromium.launch({
-    executablePath: process.env.SPEC_CHROMIUM ?? "/usr/bin/chromium", args: flags,
+    executablePath: process.env.SPEC_CHROMIUM ?? "/usr/bin/chromium-headless-shell", args: flags,
   });
   return browser;
 }
