@@ -1,6 +1,6 @@
--- Given to busted as a helper: Lua's own globals reach the specs directly. Otherwise each use of one
--- is looked up in every block around the test, which takes up to half of the time of a spec that
--- computes for long.
+-- Given to busted as a helper: Lua's own globals reach the specs directly. Otherwise each use of
+-- one is looked up in every block around the test, which takes a good part of the time of a spec
+-- that computes for long.
 local busted = require("busted")
 local getfenv = require("busted.compatibility").getfenv
 local assert = require("luassert")
