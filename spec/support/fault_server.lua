@@ -5,32 +5,17 @@
 -- It ends when its standard input does.
 local cjson = require("cjson")
 local uv = require("luv")
+local responses = require("spec.support.fault_responses")
 
 -- Only a bound against being left behind; the end of its input comes first.
 local LONGEST_LIFE = 600000
 
-local GOOD = '{"success":true,"error":null,"data":{"ok":true}}'
-local PAGE = "<!DOCTYPE html>\n<html><body>Bad gateway</body></html>"
+local GOOD, PAGE, message = responses.GOOD, responses.PAGE, responses.message
 
 local stats = { connections = 0, open = 0, requests = 0, paths = {}, pages = {}, last = {} }
 local readings = {} -- path → how often its first page was asked for
 local held = {} -- answers to be given together
 local idle = {} -- sockets on which a response is sent that nobody asked for, once /push comes
-
-local function message(status, body, headers)
-  local lines = { "HTTP/1.1 " .. status .. " Reason" }
-  local all = { ["X-Request-Id"] = "fault-request", ["Content-Type"] = "application/json" }
-  if status ~= 204 then
-    all["Content-Length"] = #body
-  end
-  for name, value in pairs(headers or {}) do
-    all[name] = value
-  end
-  for name, value in pairs(all) do
-    lines[#lines + 1] = name .. ": " .. value
-  end
-  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. body
-end
 
 local function write(socket, bytes, at_end)
   if not socket:is_closing() then
@@ -48,64 +33,21 @@ local function send(socket, ...)
   write(socket, message(...))
 end
 
--- Answers a fixed message.
-local function always(...)
-  local bytes = message(...)
-  return function(socket)
+local faults = {}
+
+for name, bytes in pairs(responses.fixed) do
+  faults[name] = function(socket)
     write(socket, bytes)
   end
 end
 
--- Writes bytes, then ends the connection.
-local function cut(bytes)
-  return function(socket)
+for name, bytes in pairs(responses.ended) do
+  faults[name] = function(socket)
     write(socket, bytes, function()
       close(socket)
     end)
   end
 end
-
-local faults = {
-  good = always(200, GOOD),
-  html_502 = always(502, PAGE, { ["Content-Type"] = "text/html" }),
-  html_200 = always(200, PAGE, { ["Content-Type"] = "text/html" }),
-  cut_json = always(200, GOOD:sub(1, -12)),
-  garbage = cut("SSH-2.0-OpenSSH_9.2p1\r\n" .. ("\0\1\2\3"):rep(64) .. "\r\n"),
-  empty = always(200, ""),
-  no_content = always(204, ""),
-  detail_text = always(400, '{"detail":"There was an error parsing the body"}'),
-  detail_number = always(422, '{"detail":5}'),
-  detail_list = always(
-    422,
-    '{"detail":[{"loc":["body","options","page"],"msg":"must be a number",'
-      .. '"type":"type_error.integer"},{"loc":["body","items",0],"msg":"is odd"}]}'
-  ),
-  refused_200 = always(
-    200,
-    '{"success":false,"error":{"code":"platform_error","message":"The platform failed",'
-      .. '"errors":[]},"data":null}'
-  ),
-  bare_array = always(200, "[1,2,3]"),
-  bare_number = always(200, "5"),
-  data_number = always(200, '{"success":true,"data":5,"pagination":{"page":1}}'),
-  pagination_number = always(200, '{"success":true,"data":{"users":[]},"pagination":5}'),
-  errors_null = always(
-    422,
-    '{"success":false,"error":{"code":"bad_request","message":"Two fields are wrong","errors":'
-      .. '[null,{"message":"is odd","location":"body.page"}]},"data":null}'
-  ),
-  redirect = always(302, "", { Location = "/redirected/v1/users" }),
-  rich = always(
-    200,
-    '{"success":true,"error":null,"data":{"count":3,"rate":0.5,"nothing":null,'
-      .. '"inner":{"nothing":null,"new_field":"kept"},"list":[{"trips":9}]}}',
-    {
-      ["X-RateLimit-Limit"] = "120",
-      ["X-RateLimit-Remaining"] = "119",
-      ["X-RateLimit-Reset"] = "1900000000",
-    }
-  ),
-}
 
 function faults.reset(socket)
   socket:close_reset()
@@ -122,12 +64,6 @@ function faults.drip(socket)
   end
   more()
 end
-
-faults.long_length = cut(message(200, GOOD, { ["Content-Length"] = #GOOD + 5 }))
-faults.same_headers = always(200, GOOD, {
-  ["X-Request-Id"] = "one\r\nX-Request-Id: two\r\nX-RateLimit-Limit: 5\r\nX-RateLimit-Limit: 6",
-  ["Content-Length"] = #GOOD .. "\r\nContent-Length: " .. #GOOD,
-})
 
 -- What is behind the announced length must not be taken for the next answer.
 function faults.short_length(socket, request)
@@ -164,18 +100,6 @@ local function push(done)
     end)
   end
 end
-
-faults.cookies = always(200, GOOD, {
-  ["Set-Cookie"] = "a=1; Expires=Wed, 01 Jan 2031 00:00:00 GMT\r\nset-cookie: b=2",
-  ["X-Twice"] = "one\r\nx-twice: two",
-  ["X-Folded"] = "one\r\n\t two\r\n three: 3",
-})
-
--- Half of what its length promises, in a stream that is not compressed; the message is complete.
-faults.half_gzip = always(200, "\31\139\8\0\0\0\0\0\0\3\1"
-  .. string.pack("<I2I2", #GOOD, ~#GOOD & 0xffff) .. GOOD:sub(1, #GOOD // 2), {
-  ["Content-Encoding"] = "gzip",
-})
 
 -- What a proxy says to CONNECT; the first label of the host has the status, as in status-407.
 function faults.connect(socket, request)
@@ -503,8 +427,12 @@ local function answer(socket, request)
   }
   request.number = stats.paths[request.path]
   request.argument = argument ~= "" and argument or nil
-  local handler = faults[fault] or always(404, '{"detail":"There is no fault of this name"}')
-  handler(socket, request)
+  local handler = faults[fault]
+  if handler then
+    handler(socket, request)
+  else
+    send(socket, 404, '{"detail":"There is no fault of this name"}')
+  end
 end
 
 local function serve(socket)
