@@ -262,3 +262,12 @@ describe("responses that are changed at random, seed " .. SEED .. ":", function(
     assert.is_true(events > 0)
   end)
 end)
+
+it("spans of a text end at the quotes that are not escaped", function()
+  local text = [[{"a\"b": "x\"y\\", "c\\": ["\\\"", 1]}]]
+  local found = {}
+  for _, span in ipairs(mutations.spans(text)) do
+    found[#found + 1] = text:sub(span.first, span.last)
+  end
+  assert.are.same({ text, [["x\"y\\"]], [=[["\\\"", 1]]=], [["\\\""]], "1" }, found)
+end)

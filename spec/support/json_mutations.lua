@@ -18,6 +18,17 @@ local function skip_blanks(text, at)
   return text:find("[^ \t\r\n]", at)
 end
 
+-- The place of the quote that ends the string which starts at `at`.
+local function end_of_string(text, at)
+  while true do
+    at = text:find('[\\"]', at + 1)
+    if text:sub(at, at) == '"' then
+      return at
+    end
+    at = at + 1 -- what is escaped
+  end
+end
+
 local walk
 
 -- What is between brackets. `members` of the spans are cut out together with their names.
@@ -26,7 +37,7 @@ local function walk_inside(text, at, close, spans, depth)
   while text:sub(at, at) ~= close do
     local first = at
     if close == "}" then
-      at = text:match('^"[^"\\]*"%s*:%s*()', at) or text:match('^"[^"]*"%s*:%s*()', at)
+      at = text:match("^%s*:%s*()", end_of_string(text, at) + 1)
     end
     local value = walk(text, at, spans, depth + 1)
     value.member = first
@@ -45,13 +56,7 @@ function walk(text, at, spans, depth)
   if opening == "{" or opening == "[" then
     span.last = walk_inside(text, at, opening == "{" and "}" or "]", spans, depth)
   elseif opening == '"' then
-    repeat
-      at = text:find('[\\"]', at + 1)
-      if text:sub(at, at) == "\\" then
-        at = at + 1
-      end
-    until text:sub(at, at) == '"'
-    span.last = at
+    span.last = end_of_string(text, at)
   else
     span.last = text:match("^[^%s,%]}]+()", at) - 1
   end
