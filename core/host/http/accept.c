@@ -8,12 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* In one turn of the loop, so that those that are there already are not kept waiting. */
+/* In one turn of the loop, so that those that are there already need not wait. */
 #define ACCEPTS_MAX 64
 /* What the system is short of is not there again at once. */
 #define RETRY_MS 100
 
-/* For a connection that cannot be kept. A client that cannot read it notices the end. */
+/* For a connection that cannot stay open. A client that cannot read it notices the end. */
 static void write_rejection(const http_server *server, int fd) {
   static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
                              "Content-Type: application/json\r\nContent-Length: 41\r\n\r\n"
@@ -33,7 +33,7 @@ static void reject_at_once(http_server *server, int fd, const net_address *peer,
 
 /* It is not counted, and lingers until its peer has read why. */
 static void reject(http_server *server, http_connection *c, const char *reason) {
-  if (c->tls != NULL) { /* a handshake would cost more than what is kept from the client */
+  if (c->tls != NULL) { /* a handshake would cost more than a connection does */
     http_server_rejected(server, NULL, &c->entry.peer, 503, reason);
     http_connection_close(c);
     return;
@@ -60,7 +60,7 @@ void http_accept_socket(http_server *server, int fd, const net_address *peer) {
   }
 }
 
-/* The process has no descriptor left: one is kept to say so with. */
+/* The process has no descriptor left: one is reserved for the response. */
 static bool reject_with_spare(http_server *server) {
   if (server->spare_fd < 0)
     return false;

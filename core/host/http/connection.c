@@ -1,4 +1,4 @@
-/* How a connection goes on: reads, has a request parsed, hands it over, sends the response. */
+/* One connection: reads, has a request parsed, hands it over, sends the response. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -104,7 +104,7 @@ static void on_complete(http_connection *c) {
   http_server *server = c->server;
   c->exchange.is_complete = true;
   server->complete++;
-  server->has_moved = true;
+  server->made_progress = true;
   c->state = HTTP_STATE_HANDLING;
   server->options.on_request(server->options.context, &c->exchange);
   if (c->state == HTTP_STATE_HANDLING)
@@ -135,16 +135,16 @@ static void on_event(http_connection *c, http_event event) {
 
 static void count_request(http_connection *c) {
   http_server *server = c->server;
-  if (c->exchange.is_begun || http_parser_phase(&c->parser) == HTTP_PHASE_IDLE)
+  if (c->exchange.is_started || http_parser_phase(&c->parser) == HTTP_PHASE_IDLE)
     return;
-  c->exchange.is_begun = true;
+  c->exchange.is_started = true;
   server->active++;
-  server->has_moved = true;
+  server->made_progress = true;
   http_connections_wait(&server->connections, &c->entry, HTTP_WAIT_REQUEST,
                         http_server_now(server));
 }
 
-/* Returns how many bytes were taken. Others belong to the requests behind this one. */
+/* Returns how many bytes were taken. Others belong to the requests after this one. */
 static size_t feed(http_connection *c, const char *data, size_t size) {
   http_event event = HTTP_EVENT_NEED_MORE;
   size_t done = 0;
@@ -170,7 +170,7 @@ static void feed_rest(http_connection *c) {
   while (c->state == HTTP_STATE_READING && c->rest_size > 0) {
     size_t done = feed(c, c->rest + c->rest_at, c->rest_size);
     if (c->state == HTTP_STATE_LINGERING || c->state == HTTP_STATE_CLOSED)
-      break; /* what is left was dropped */
+      break; /* what is left was discarded */
     c->rest_at += done;
     c->rest_size -= done;
   }
@@ -182,7 +182,7 @@ static void feed_rest(http_connection *c) {
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-/* While a response is on its way, and while what has come behind its request waits, the peer is not
+/* While a response is on its way, and while what has come after its request waits, the peer is not
  * read from. */
 static bool reads(const http_connection *c) {
   if (c->is_ended || c->rest_size > 0)
@@ -239,16 +239,16 @@ static bool read_input(http_connection *c) {
 /* ---- the handshake of TLS -------------------------------------------------------------------- */
 
 /* What the client speaks shows by its first byte, which has to be there before anything is read. */
-static bool has_begun(http_connection *c, bool *is_plain) {
+static bool has_first_byte(http_connection *c, bool *is_plain) {
   unsigned char first = 0;
   *is_plain = false;
-  if (c->tls_is_begun)
+  if (c->tls_is_started)
     return true;
   ssize_t got = recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
   if (got < 0)
     return false;
   *is_plain = got == 1 && first != TLS_RECORD_HANDSHAKE;
-  c->tls_is_begun = got == 1;
+  c->tls_is_started = got == 1;
   return true;
 }
 
@@ -263,7 +263,7 @@ static void shake_hands(http_connection *c) {
   http_server *server = c->server;
   const char *reason = NULL;
   bool is_plain;
-  if (server->handshakes == HANDSHAKES_MAX || !has_begun(c, &is_plain))
+  if (server->handshakes == HANDSHAKES_MAX || !has_first_byte(c, &is_plain))
     return; /* the descriptor stays ready until the next turn, or is not */
   if (is_plain) {
     reject_plain(c);
@@ -277,13 +277,13 @@ static void shake_hands(http_connection *c) {
   } else if (reason != NULL) {
     char text[160];
     snprintf(text, sizeof text, "the handshake of TLS has failed: %s", reason);
-    if (c->tls_is_begun)
+    if (c->tls_is_started)
       http_server_rejected(server, NULL, &c->entry.peer, 400, text);
     http_connection_linger(c); /* so that the alert arrives */
   }
 }
 
-/* ---- going on ------------------------------------------------------------------------------ */
+/* ---- progress ------------------------------------------------------------------------------ */
 
 bool http_connection_advance(http_connection *c) {
   if (c->state == HTTP_STATE_HANDSHAKE)
@@ -329,7 +329,7 @@ static http_wait wait_of(const http_connection *c) {
   case HTTP_STATE_HANDSHAKE:
     return HTTP_WAIT_REQUEST;
   case HTTP_STATE_READING:
-    return c->exchange.is_begun || !c->was_used ? HTTP_WAIT_REQUEST : HTTP_WAIT_NEXT;
+    return c->exchange.is_started || !c->was_used ? HTTP_WAIT_REQUEST : HTTP_WAIT_NEXT;
   case HTTP_STATE_LINGERING:
     return HTTP_WAIT_LINGER;
   default:

@@ -2,7 +2,7 @@
  * that may still be sending.
  *
  * A socket that is closed while its peer sends resets the connection, and a reset can overtake the
- * response. So the sending side is ended first, and what comes is read and dropped for a while.
+ * response. So the sending side is ended first, and what comes is read and discarded for a while.
  */
 #include "internal.h"
 
@@ -69,7 +69,7 @@ static void end(http_connection *c, http_wait wait) {
     http_connection_update(c);
     return;
   }
-  if (c->state == HTTP_STATE_HANDSHAKE && c->tls_is_begun)
+  if (c->state == HTTP_STATE_HANDSHAKE && c->tls_is_started)
     http_server_rejected(c->server, NULL, &c->entry.peer, 408,
                          "the handshake of TLS did not end in time");
   if (c->tls != NULL && wait == HTTP_WAIT_NEXT)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define FIRST_BODY ((size_t)1024)
-/* A body's memory that is kept for the next request of the connection. */
+/* Memory of a body that is reused for the next request of the connection. */
 #define KEEP_MAX FIRST_BODY
 
 /* ---- the request ------------------------------------------------------------------------- */
@@ -88,9 +88,9 @@ bool http_exchange_keep_body(http_exchange *exchange, const char *data, size_t s
 
 void http_exchange_uncount(http_exchange *exchange) {
   http_server *server = http_connection_of(exchange)->server;
-  server->active -= exchange->is_begun;
+  server->active -= exchange->is_started;
   server->complete -= exchange->is_complete;
-  exchange->is_begun = exchange->is_complete = false;
+  exchange->is_started = exchange->is_complete = false;
 }
 
 void http_exchange_reset(http_exchange *exchange) {
@@ -118,18 +118,18 @@ void http_exchange_defer(http_exchange *exchange) {
 static void hand_back(http_exchange *exchange) {
   http_server *server = http_connection_of(exchange)->server;
   pthread_mutex_lock(&server->mutex);
-  bool is_first = server->answered == NULL;
+  bool is_first = server->responded == NULL;
   bool is_own = server->has_thread && pthread_equal(server->thread, pthread_self());
   bool is_awake = is_own && server->is_in_turn;
-  exchange->next_answered = NULL;
-  *(is_first ? &server->answered : &server->answered_end->next_answered) = exchange;
-  server->answered_end = exchange;
+  exchange->next_responded = NULL;
+  *(is_first ? &server->responded : &server->responded_end->next_responded) = exchange;
+  server->responded_end = exchange;
   if (is_first && !is_awake)
     (void)uv_async_send(&server->wake);
   pthread_mutex_unlock(&server->mutex);
 }
 
-/* Without a response, for want of memory too, the connection is closed. */
+/* Without a response, also if memory is exhausted, the connection is closed. */
 static void choose(http_exchange *exchange, http_response *response) {
   exchange->response = response;
   exchange->choice = response != NULL ? HTTP_RESPONDED : HTTP_ABORTED;
@@ -180,7 +180,7 @@ void http_exchange_respond_file(http_exchange *exchange, int status, const http_
 
 /* ---- responses of other threads -------------------------------------------------------------- */
 
-static void send_answered(http_exchange *exchange) {
+static void send_responded(http_exchange *exchange) {
   http_connection *c = http_connection_of(exchange);
   c->server->deferred--;
   exchange->is_deferred = false;
@@ -192,14 +192,14 @@ static void send_answered(http_exchange *exchange) {
   }
 }
 
-void http_exchanges_send_answered(http_server *server) {
+void http_exchanges_send_responded(http_server *server) {
   pthread_mutex_lock(&server->mutex);
-  http_exchange *next = server->answered;
-  server->answered = server->answered_end = NULL;
+  http_exchange *next = server->responded;
+  server->responded = server->responded_end = NULL;
   pthread_mutex_unlock(&server->mutex);
   while (next != NULL) {
     http_exchange *exchange = next;
-    next = exchange->next_answered;
-    send_answered(exchange);
+    next = exchange->next_responded;
+    send_responded(exchange);
   }
 }

@@ -15,9 +15,9 @@ typedef struct http_connection http_connection;
 
 /* Bytes read in one go. */
 #define HTTP_INPUT_SIZE ((size_t)16 * 1024)
-/* Of a file, and of a response in pieces before its writer is told to wait. */
+/* Of a file, and of a response in pieces before its writer has to wait. */
 #define HTTP_OUTPUT_MAX ((size_t)64 * 1024)
-/* Memory of requests that is kept for the next ones. */
+/* Buffers of heads that are reused for the next requests. */
 #define HTTP_SPARE_MAX 64
 
 /* ---- output.c: what is still to be sent ---------------------------------------------------- */
@@ -74,19 +74,19 @@ void http_transport_shutdown(http_connection *c);
 
 typedef enum {
   HTTP_UNDECIDED,
-  HTTP_RESPONDED, /* or it has begun to be */
+  HTTP_RESPONDED, /* or the response has started */
   HTTP_ABORTED,
 } http_choice;
 
 /* Of a deferred one, who responds writes the first three members only: no other thread may touch
  * what the loop's thread reads. */
 struct http_exchange {
-  http_exchange *next_answered;
+  http_exchange *next_responded;
   http_response *response; /* responded with it; NULL: aborted, or in another way */
   http_choice choice;
   char *body;
   size_t body_size, body_capacity;
-  bool is_begun;       /* some of the request has arrived */
+  bool is_started;     /* some of the request has arrived */
   bool has_head;       /* and was handed on */
   bool is_complete;    /* all of it has, and was handed over */
   bool is_deferred;    /* put aside, and not yet responded to */
@@ -94,10 +94,10 @@ struct http_exchange {
   bool is_chunked;     /* the response is */
   bool has_body;       /* and pieces of it are sent */
   bool has_size;       /* it was said how many bytes there are: `left` */
-  bool streams_body;   /* the request's is given to on_body */
+  bool streams_body;   /* the request's is passed to on_body */
   bool waits_writable; /* on_writable is due when there is room */
   uint64_t left;
-  int file; /* to be sent behind the response; -1 */
+  int file; /* to be sent after the response; -1 */
   int64_t file_offset;
 };
 
@@ -105,33 +105,33 @@ typedef enum {
   HTTP_STATE_HANDSHAKE, /* of TLS */
   HTTP_STATE_READING,   /* a request */
   HTTP_STATE_HANDLING,  /* a complete one, or one that was responded to early */
-  HTTP_STATE_SENDING,   /* the whole response is queued, and not yet sent */
-  HTTP_STATE_LINGERING, /* sent, and ended; what still comes is dropped */
+  HTTP_STATE_SENDING,   /* all of the response is queued, and not yet sent */
+  HTTP_STATE_LINGERING, /* sent, and ended; what still comes is discarded */
   HTTP_STATE_CLOSED,
 } http_state;
 
 struct http_connection {
-  http_entry entry; /* first: what http_connections gives back */
+  http_entry entry; /* first: what http_connections returns */
   uv_poll_t poll;
   http_server *server;
   int fd;
   int interest; /* what the poll handle waits for */
   http_state state;
   bool is_ended;      /* the peer sends no more */
-  bool closes;        /* behind the response */
+  bool closes;        /* after the response */
   bool client_closes; /* it has said so */
   bool owes_continue; /* 100 Continue, if nothing of the body comes before it is sent */
   bool was_used;      /* for a request before this one */
   bool is_rejected;   /* the peer may still be sending what is not read */
-  bool is_queued;     /* in the server's list of those to be gone on with */
+  bool is_queued;     /* in the list of those that the server continues */
   bool is_handle_closed;
-  bool tls_wants_write, tls_is_begun;
+  bool tls_wants_write, tls_is_started;
   http_connection *next_queued;
   struct ssl_st *tls; /* NULL: none */
   unsigned tls_reads; /* of the socket, in one call of OpenSSL */
   http_parser parser;
   void *head; /* the parser's buffer, if a request is under way */
-  char *rest; /* read, but behind the request that is handled */
+  char *rest; /* read, but after the request that is handled */
   size_t rest_at, rest_size;
   http_output output;
   http_exchange exchange;
@@ -147,14 +147,14 @@ struct http_server {
   uv_check_t check;
   uv_idle_t idle; /* keeps the loop from waiting */
   uv_timer_t timer;
-  uv_async_t wake;   /* a response was given on another thread */
+  uv_async_t wake;   /* another thread has responded */
   size_t handles;    /* that are not yet closed */
   int64_t timer_at;  /* 0: it does not run */
-  int spare_fd;      /* given up for a moment to tell a client that there are no more */
+  int spare_fd;      /* closed to accept a client and reject it if there are no more */
   int64_t accept_at; /* accepting has failed and is tried again then; 0: it has not */
   int64_t skew;      /* of the clock, for tests */
   bool is_awake, is_closing, is_ending;
-  bool has_moved;      /* a request has begun or was complete: others may come with it */
+  bool made_progress;  /* a request has started or was complete: others may come with it */
   bool is_in_turn;     /* what is responded now is looked for before the loop waits */
   unsigned turns;      /* without a wait */
   unsigned handshakes; /* steps in this turn */
@@ -171,8 +171,8 @@ struct http_server {
   pthread_t thread; /* the loop's; guarded by the mutex, like what follows */
   bool has_thread;
   pthread_mutex_t mutex;
-  struct ssl_ctx_st *tls;                 /* NULL: none */
-  http_exchange *answered, *answered_end; /* deferred, and responded to */
+  struct ssl_ctx_st *tls;                   /* NULL: none */
+  http_exchange *responded, *responded_end; /* deferred, and responded to */
   char input[HTTP_INPUT_SIZE];
 };
 
@@ -184,7 +184,7 @@ static inline int64_t http_server_now(const http_server *server) {
 const char *http_server_date(http_server *server);
 /* NULL: out of memory, or without TLS. */
 struct ssl_st *http_server_open_tls(http_server *server, int fd, unsigned *reads);
-/* Has the connection gone on with in this turn or the next, though nothing happens to it. */
+/* Has the connection advanced in this turn or the next, though nothing happens to it. */
 void http_server_queue(http_connection *c);
 void http_server_rejected(http_server *server, const http_exchange *exchange,
                           const net_address *peer, int status, const char *reason);
@@ -198,12 +198,12 @@ void http_accept_retry(http_server *server);
 /* A connection to an open socket that does not block, which is closed in any case. */
 void http_accept_socket(http_server *server, int fd, const net_address *peer);
 
-/* ---- connection.c: how a connection goes on ------------------------------------------------ */
+/* ---- connection.c: one connection ----------------------------------------------------------- */
 
 http_connection *http_connection_new(http_server *server, int fd, const net_address *peer);
 /* Sends, parses, reads, as far as that is possible now. Returns whether anything was read. */
 bool http_connection_advance(http_connection *c);
-/* The same after a response, without a look at the socket, of which the loop will tell. */
+/* The same after a response, but without reading the socket, which the loop reports. */
 void http_connection_resume(http_connection *c);
 /* Sends the response that was chosen, if one was. */
 void http_connection_respond(http_connection *c);
@@ -231,7 +231,7 @@ static inline http_connection *http_connection_of(const http_exchange *exchange)
                                      offsetof(http_connection, exchange));
 }
 /* Sends what was responded to of what had been deferred. */
-void http_exchanges_send_answered(http_server *server);
+void http_exchanges_send_responded(http_server *server);
 bool http_exchange_keep_body(http_exchange *exchange, const char *data, size_t size);
 /* Its request is no longer under way. */
 void http_exchange_uncount(http_exchange *exchange);

@@ -97,7 +97,7 @@ static bool open_address(http_listener *listener, const char *where, char *error
 
 /* ---- a path of the file system ------------------------------------------------------- */
 
-/* Removes what a process that is gone has left behind. */
+/* Removes the socket of a process that has ended. */
 static bool clear_path(const struct sockaddr_un *address, char *error, size_t error_size) {
   struct stat found;
   if (lstat(address->sun_path, &found) != 0)

@@ -72,7 +72,7 @@ typedef struct {
   char *text;
   uint32_t capacity, used;    /* of the text, in bytes */
   uint32_t line, head_size;   /* where the unfinished line starts; trailers start there */
-  uint32_t field_count, seen; /* those that are kept; trailers are counted, too */
+  uint32_t field_count, seen; /* those that are stored; trailers are counted, too */
   uint32_t hosts, host_field, lengths, codings;
   uint32_t extension_size; /* of all chunks */
   const char *method, *path, *query, *host;
@@ -109,7 +109,7 @@ void http_parser_set_buffer(http_parser *parser, void *buffer);
  * reason first. */
 http_event http_parser_feed(http_parser *parser, const char *data, size_t size, size_t *consumed);
 
-/* After COMPLETE: forgets the request and is idle. The limits and the buffer are kept. */
+/* After COMPLETE: forgets the request and is idle. The limits and the buffer stay. */
 void http_parser_next(http_parser *parser);
 
 http_phase http_parser_phase(const http_parser *parser);
@@ -129,7 +129,7 @@ http_span http_parser_body(const http_parser *parser);
 
 const char *http_parser_method(const http_parser *parser);
 
-/* As sent, escapes are kept; of an absolute target without its scheme and authority. Starts with
+/* As sent, with its escapes; of an absolute target without its scheme and authority. Starts with
  * '/', or is "*" (OPTIONS only). */
 const char *http_parser_path(const http_parser *parser);
 

@@ -5,7 +5,7 @@
 #include "parser.h"
 
 /* What reads a part of a request returns an event for the owner, or this: there was none, the next
- * state goes on. */
+ * state follows. */
 #define HTTP_GO_ON (-1)
 
 enum {
@@ -37,7 +37,7 @@ int http_read_request_line(http_parser *parser, char *line, size_t size);
 
 /* ---- fields.c -------------------------------------------------------------------------------- */
 
-/* Reads the line of a header, or of a trailer, of which nothing is kept. */
+/* Reads the line of a header, or of a trailer, of which nothing is stored. */
 int http_read_header(http_parser *parser, char *line, size_t size);
 int http_read_trailer(http_parser *parser, char *line, size_t size);
 

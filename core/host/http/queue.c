@@ -15,17 +15,17 @@ struct http_queue {
   uv_thread_t thread;
   int fd;
   pthread_mutex_t mutex;
-  http_exchange *first, *last; /* linked by next_answered, which is of no use before */
+  http_exchange *first, *last; /* linked by next_responded, which is of no use before */
 };
 
 static void on_request(void *context, http_exchange *exchange) {
   http_queue *queue = context;
   uint64_t one = 1;
   http_exchange_defer(exchange);
-  exchange->next_answered = NULL;
+  exchange->next_responded = NULL;
   pthread_mutex_lock(&queue->mutex);
   bool is_first = queue->first == NULL;
-  *(is_first ? &queue->first : &queue->last->next_answered) = exchange;
+  *(is_first ? &queue->first : &queue->last->next_responded) = exchange;
   queue->last = exchange;
   if (is_first) {
     ssize_t written = write(queue->fd, &one, sizeof one);
@@ -39,7 +39,7 @@ http_exchange *http_queue_take(http_queue *queue) {
   pthread_mutex_lock(&queue->mutex);
   http_exchange *first = queue->first;
   if (first != NULL)
-    queue->first = first->next_answered;
+    queue->first = first->next_responded;
   if (first != NULL && queue->first == NULL) {
     ssize_t got = read(queue->fd, &count, sizeof count);
     (void)got;

@@ -12,7 +12,7 @@ struct http_response {
   int status;
   bool is_truncated; /* `size` bytes are announced, and fewer are there */
   uint64_t size;     /* of the body, as announced */
-  size_t head_size;  /* of the headers, with the empty line behind them */
+  size_t head_size;  /* of the headers, with the empty line after them */
   size_t data_size;  /* of both */
   char data[];
 };
@@ -35,7 +35,7 @@ typedef struct {
   int status;
   http_framing framing;
   uint64_t size;
-  bool closes;      /* the connection, behind the response */
+  bool closes;      /* the connection, after the response */
   bool keeps_alive; /* says so to a client of HTTP/1.0 */
 } http_response_start;
 

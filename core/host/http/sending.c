@@ -60,7 +60,7 @@ void http_connection_respond(http_connection *c) {
     send_response(c, exchange->response);
 }
 
-/* The whole response is with the kernel. */
+/* The kernel has all of the response. */
 static void finish(http_connection *c) {
   http_exchange_uncount(&c->exchange);
   http_exchange_reset(&c->exchange);
@@ -157,5 +157,5 @@ void http_exchange_end(http_exchange *exchange) {
   exchange->is_piecewise = exchange->waits_writable = false;
   c->state = HTTP_STATE_SENDING;
   send_piece(c, "0\r\n\r\n", is_chunked ? 5 : 0, NULL, 0);
-  http_server_queue(c); /* what has come behind the request */
+  http_server_queue(c); /* what has come after the request */
 }

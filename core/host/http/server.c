@@ -114,7 +114,7 @@ static void on_check(uv_check_t *handle) {
   record_thread(server);
   server->is_in_turn = true;
   advance_queued(server);
-  http_exchanges_send_answered(server);
+  http_exchanges_send_responded(server);
   if (server->is_closing) {
     server->is_in_turn = false;
     close_if_done(server);
@@ -123,15 +123,15 @@ static void on_check(uv_check_t *handle) {
   http_accept_retry(server);
   http_connections_end_overdue(server);
   server->handshakes = 0;
-  bool has_moved = server->has_moved;
-  server->has_moved = false;
-  if (!has_moved || ++server->turns >= TURNS_MAX) {
+  bool made_progress = server->made_progress;
+  server->made_progress = false;
+  if (!made_progress || ++server->turns >= TURNS_MAX) {
     end_batch(server);
-    http_exchanges_send_answered(server);
-    has_moved = server->has_moved;
+    http_exchanges_send_responded(server);
+    made_progress = server->made_progress;
   }
   server->is_in_turn = false;
-  keep_awake(server, has_moved || server->queued != NULL);
+  keep_awake(server, made_progress || server->queued != NULL);
   set_timer(server);
 }
 

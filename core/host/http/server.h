@@ -2,7 +2,7 @@
  *
  * All of it belongs to the loop's thread, but for responding to an exchange that was deferred and
  * reading its request, which another thread may do. One request at a time is handled per
- * connection; what a client pipelines behind it waits, unread beyond a bound.
+ * connection; what a client pipelines after it waits, unread beyond a bound.
  */
 #ifndef PALENCA_HOST_HTTP_SERVER_H
 #define PALENCA_HOST_HTTP_SERVER_H
@@ -43,13 +43,13 @@ typedef struct {
   size_t max_connections;
   size_t max_connections_per_address; /* as above; default: no limit */
   const char *tls_cert, *tls_key;     /* PEM files; NULL: without TLS */
-  /* The head has arrived: it may be responded to, which closes the connection behind the response,
+  /* The head has arrived: it may be responded to, which closes the connection after the response,
    * and the body is not read. NULL: nothing is rejected. */
   void (*on_head)(void *context, http_exchange *exchange);
   /* A part of the body of an exchange for which http_exchange_stream_body was called in on_head.
    * False closes the connection. */
   bool (*on_body)(void *context, http_exchange *exchange, const char *data, size_t size);
-  /* The whole request is there. It is responded to, or http_exchange_defer is called. */
+  /* The request is complete. It is responded to, or http_exchange_defer is called. */
   void (*on_request)(void *context, http_exchange *exchange);
   /* A response in pieces can take more: see http_exchange_write. May be NULL. */
   void (*on_writable)(void *context, http_exchange *exchange);
@@ -70,7 +70,7 @@ typedef struct {
 http_server *http_server_new(uv_loop_t *loop, const http_server_options *options, char *error,
                              size_t error_size);
 
-/* Stops accepting connections. Those that are open are closed behind their next response. */
+/* Stops accepting connections. Those that are open are closed after their next response. */
 void http_server_close_listener(http_server *server);
 /* Requests of which the first bytes have arrived, and whose response is not yet sent. */
 size_t http_server_active(const http_server *server);
@@ -94,7 +94,7 @@ size_t http_server_max_connections(const http_server *server);
 /* That of the server's options. */
 void *http_exchange_context(const http_exchange *exchange);
 const char *http_exchange_method(const http_exchange *exchange);
-/* As sent: percent-escapes are kept. */
+/* As sent, with its percent-escapes. */
 const char *http_exchange_path(const http_exchange *exchange);
 const char *http_exchange_query(const http_exchange *exchange); /* NULL: none */
 const char *http_exchange_body(const http_exchange *exchange, size_t *size);
@@ -108,8 +108,8 @@ void http_exchange_headers(const http_exchange *exchange,
 size_t http_exchange_values(const http_exchange *exchange, const char *name, const char **values,
                             size_t max);
 
-/* In on_head: the body is given to on_body piece by piece, and kept nowhere. The limit of its size
- * is the same. */
+/* In on_head: the body is passed to on_body piece by piece, and stored nowhere. The limit of its
+ * size is the same. */
 void http_exchange_stream_body(http_exchange *exchange);
 
 /* In on_request: it is responded to later, from any thread. */

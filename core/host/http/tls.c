@@ -10,7 +10,7 @@
 
 /* Of TLS 1.2: those with forward secrecy and authenticated encryption. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
-/* Reads of the socket in one call of OpenSSL, two for each record. It reads on behind records
+/* Reads of the socket in one call of OpenSSL, two for each record. It reads on after records
  * without data (updates of keys, attempts at a renegotiation): a client that sends them without end
  * would hold all others up. */
 #define READS_MAX 16

@@ -8,10 +8,10 @@
 struct ssl_ctx_st;
 struct ssl_st;
 
-/* A certificate with the chain behind it, and its private key, both PEM. NULL: the reason, which
+/* A certificate with the chain after it, and its private key, both PEM. NULL: the reason, which
  * names the file, is in `error`. Freed by http_tls_free. */
 struct ssl_ctx_st *http_tls_new(const char *cert, const char *key, char *error, size_t error_size);
-void http_tls_free(struct ssl_ctx_st *tls); /* NULL is allowed; sessions of it go on */
+void http_tls_free(struct ssl_ctx_st *tls); /* NULL is allowed; its sessions stay usable */
 
 /* The server's side of a session on a socket, which stays the caller's. `reads` counts those of the
  * socket, and is the session's until it is closed. NULL: out of memory. */
@@ -34,7 +34,7 @@ typedef enum {
 http_tls_result http_tls_handshake(struct ssl_st *session, const char **reason);
 http_tls_result http_tls_read(struct ssl_st *session, char *out, size_t size, size_t *done);
 http_tls_result http_tls_write(struct ssl_st *session, const char *data, size_t size, size_t *done);
-/* Decrypted bytes wait to be read, of which the socket does not tell. */
+/* Decrypted bytes wait to be read, which the socket does not show. */
 bool http_tls_has_pending(const struct ssl_st *session);
 /* Says that nothing more is sent. */
 void http_tls_shutdown(struct ssl_st *session);

@@ -9,7 +9,7 @@
 /* What one record of TLS holds. */
 #define RECORD_SIZE ((size_t)16 * 1024)
 
-/* A full socket buffer is no fault, nor is a machine that is short of memory for a moment. */
+/* A full socket buffer is no fault, nor is a machine that is briefly short of memory. */
 static bool is_transient(int problem) {
   return problem == EAGAIN || problem == EWOULDBLOCK || problem == EINTR || problem == ENOBUFS;
 }
@@ -32,7 +32,7 @@ static ptrdiff_t read_tls(http_connection *c, char *out, size_t size) {
   }
 }
 
-/* What is only dropped need not be decrypted. */
+/* What is only discarded need not be decrypted. */
 ptrdiff_t http_transport_read(http_connection *c, char *out, size_t size) {
   if (c->tls != NULL && c->state != HTTP_STATE_LINGERING)
     return read_tls(c, out, size);
