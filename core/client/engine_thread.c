@@ -5,6 +5,7 @@
 #include "fork_guard.h"
 #include "mailbox.h"
 #include "protocol/error.h"
+#include "thread_start.h"
 #include "wake_socket.h"
 
 #include <pthread.h>
@@ -107,7 +108,7 @@ static bool start(engine_thread *t) {
   sigfillset(&all);
   if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
     return false;
-  t->started = pthread_create(&t->thread, NULL, run, t) == 0;
+  t->started = thread_start(&t->thread, THREAD_STACK_SIZE, run, t) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (t->started)
     pthread_setname_np(t->thread, "palenca");

@@ -2,6 +2,7 @@
 #include "log_writer.h"
 
 #include "clock.h"
+#include "thread_start.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -162,7 +163,7 @@ void log_write(const char *text, size_t size) {
 
 void log_begin(bool json) {
   own.json = json;
-  own.is_running = pthread_create(&own.thread, NULL, body, NULL) == 0;
+  own.is_running = thread_start(&own.thread, THREAD_STACK_SIZE, body, NULL) == 0;
 }
 
 void log_end(int64_t patience_ms) {

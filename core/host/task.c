@@ -4,6 +4,7 @@
 #include "bounds.h"
 #include "clock.h"
 #include "state.h"
+#include "thread_start.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -118,7 +119,8 @@ task *task_start(const char *module, const char *options, event_store *store, ch
   if (store != NULL && t->fd >= 0)
     t->consumer = event_consumer_new(store, t->fd);
   if (t->fd < 0 || t->module == NULL || t->options == NULL ||
-      (store != NULL && t->consumer == NULL) || pthread_create(&t->thread, NULL, body, t) != 0) {
+      (store != NULL && t->consumer == NULL) ||
+      thread_start(&t->thread, THREAD_LUA_STACK_SIZE, body, t) != 0) {
     destroy(t);
     goto no_memory;
   }

@@ -356,4 +356,24 @@ describe("a script that", function()
     helper.wait_state(served.db, "blocks", "done")
     assert.are.equal(0, served:stop(), served.stderr)
   end)
+
+  -- What sanitizers add to the main thread's frames needs more than that.
+  local unless_sanitized = helper.sanitized and pending or it
+  unless_sanitized("nests calls as deep as Lua allows, whatever `ulimit -s` is",
+    function()
+      local directory = stage:directory()
+      local script = process.write_file(directory .. "/script.lua", [[
+        local function nest(depth)
+          string.gsub("x", "x", function() nest(depth + 1) end)
+        end
+        require "palenca".on("*", function()
+          print(select(2, pcall(nest, 1)):match("C stack overflow"))
+        end)
+      ]])
+      local served = stage:start("/usr/bin/env", { "prlimit", "--stack=262144", process.program(),
+        "serve", script, "--listen", "127.0.0.1:0", "--db", directory .. "/events.db" })
+      helper.post(served:wait_output("stderr", "receiving webhooks at (http://[%d.:]+/[%w/]+)"), {})
+      served:wait_output("stdout", "(C stack overflow)")
+      assert.are.equal(0, served:stop())
+    end)
 end)

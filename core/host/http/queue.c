@@ -2,6 +2,7 @@
 #include "queue.h"
 
 #include "internal.h"
+#include "thread_start.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,7 @@ static void destroy(http_queue *queue) {
 
 http_queue *http_queue_start(const http_server_options *options, char *error, size_t error_size) {
   http_server_options own = *options;
+  uv_thread_options_t thread = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = THREAD_STACK_SIZE};
   http_queue *queue = calloc(1, sizeof *queue);
   snprintf(error, error_size, "%s: the HTTP server could not be started", options->listen);
   if (queue == NULL || uv_loop_init(&queue->loop) != 0) {
@@ -90,7 +92,7 @@ http_queue *http_queue_start(const http_server_options *options, char *error, si
   if (queue->fd >= 0 && uv_async_init(&queue->loop, &queue->stop, on_stop) == 0) {
     queue->stop.data = queue;
     queue->server = http_server_new(&queue->loop, &own, error, error_size);
-    if (queue->server != NULL && uv_thread_create(&queue->thread, run, queue) == 0)
+    if (queue->server != NULL && uv_thread_create_ex(&queue->thread, &thread, run, queue) == 0)
       return queue;
     if (queue->server != NULL)
       http_server_close(queue->server, NULL, NULL);
