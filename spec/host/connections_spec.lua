@@ -2,6 +2,7 @@
 local uv = require("luv")
 local helper = require("spec.host.helper")
 local http = require("spec.support.http")
+local process = require("spec.support.process")
 
 local LINE = "POST /webhooks/palenca HTTP/1.1\r\nHost: spec\r\n"
 
@@ -187,6 +188,65 @@ describe("the receiver's connections:", function()
       "%(413%): the body is too large" }) do
       served:wait_output("stderr", "(" .. line .. ")")
     end
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("a request that has started and is late gets 408, and what is only idle is closed", function()
+    local served = serve("--request-timeout", "0.5", "--idle-timeout", "0.5")
+    local silent = stage:connect(served.url):wait_connected()
+    local used = stage:connect(served.url):send(whole() .. "\r\n")
+    assert.are.equal(200, used:answer().status)
+    local late = {}
+    for at, start in ipairs({ "P", LINE:sub(1, -4), "\r\n", "\r\nP", LINE, whole():sub(1, -2) }) do
+      late[at] = stage:connect(served.url):send(start)
+    end
+    local again = stage:connect(served.url):send(whole() .. "PO")
+    assert.are.equal(200, again:answer().status)
+    late[#late + 1] = again
+    for at, connection in ipairs(late) do
+      local answer = connection:answer()
+      assert.are.same({ at, 408, "close" }, { at, answer and answer.status,
+        answer and answer.headers.connection })
+      connection:wait_end()
+    end
+    silent:wait_end()
+    used:wait_end()
+    assert.are.equal("", silent.received .. used.received)
+    served:wait_output("stderr", "(%(408%): the request did not arrive in time)")
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("without free descriptors, new ones are rejected, and the others are served", function()
+    local script = process.write_file(stage:directory() .. "/script.lua", "")
+    local served = stage:start("/usr/bin/env", { "prlimit", "--nofile=96", process.program(),
+      "serve", script, "--listen", "127.0.0.1:0", "--db", script .. ".db" })
+    local url = served:wait_output("stderr", "receiving webhooks at (%S+)")
+    local good = stage:connect(url)
+    assert.are.equal(200, good:send(whole()):answer().status)
+    local crowd, rejected = {}, 0
+    for i = 1, 100 do
+      crowd[i] = stage:connect(url):wait_connected()
+    end
+    -- the last ones are rejected: there are never more descriptors than that
+    while rejected < 20 do
+      process.wait_for(function()
+        return crowd[#crowd - rejected].ended
+      end, "a rejection")
+      local answer = crowd[#crowd - rejected]:poll()
+      assert.are.equal(503, answer and answer.status)
+      rejected = rejected + 1
+    end
+    served:wait_output("stderr", "(%(503%): there are too many open files)")
+    assert.are.equal(200, good:send(whole()):answer().status)
+    for _, connection in ipairs(crowd) do
+      connection:close()
+    end
+    helper.ask_until(function()
+      local next_one = stage:connect(url):send(whole())
+      local answer = next_one:answer()
+      next_one:close()
+      return answer and answer.status == 200
+    end, "a free descriptor")
     assert.are.equal(0, served:stop())
   end)
 

@@ -27,6 +27,9 @@ static void write_rejection(const http_server *server, int fd) {
 static void reject_at_once(http_server *server, int fd, const net_address *peer,
                            const char *reason) {
   write_rejection(server, fd);
+  /* what is not read would reset the connection, and a reset can overtake the response */
+  ssize_t got = recv(fd, server->input, sizeof server->input, MSG_DONTWAIT);
+  (void)got;
   close(fd);
   http_server_rejected(server, NULL, peer, 503, reason);
 }
@@ -62,6 +65,8 @@ void http_accept_socket(http_server *server, int fd, const net_address *peer) {
 
 /* The process has no descriptor left: one is reserved for the response. */
 static bool reject_with_spare(http_server *server) {
+  if (server->spare_fd < 0) /* somebody else has taken it, and may have closed another one */
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (server->spare_fd < 0)
     return false;
   close(server->spare_fd);
@@ -74,9 +79,17 @@ static bool reject_with_spare(http_server *server) {
   return fd >= 0;
 }
 
-static void rest(http_server *server) {
+/* Those who connect wait in the listener's queue. It is logged once, until one is accepted. */
+static void pause_accepting(http_server *server, int problem) {
+  char reason[128];
+  net_address unknown = {.kind = NET_UNKNOWN};
   server->accept_at = http_server_now(server) + RETRY_MS;
   (void)uv_poll_stop(&server->accepting);
+  if (!server->is_short) {
+    snprintf(reason, sizeof reason, "connections cannot be accepted: %s", strerror(problem));
+    http_server_rejected(server, NULL, &unknown, 503, reason);
+  }
+  server->is_short = true;
 }
 
 static void accept_waiting(http_server *server) {
@@ -85,14 +98,16 @@ static void accept_waiting(http_server *server) {
     socklen_t size = sizeof address;
     int fd = accept4(server->listener.fd, (struct sockaddr *)&address, &size,
                      SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int problem = errno;
     if (fd >= 0) {
       net_address peer = net_address_of((struct sockaddr *)&address);
+      server->is_short = false;
       http_accept_socket(server, fd, &peer);
-    } else if (errno == EAGAIN) {
+    } else if (problem == EAGAIN) {
       return;
-    } else if (errno != ECONNABORTED && errno != EINTR &&
-               !((errno == EMFILE || errno == ENFILE) && reject_with_spare(server))) {
-      rest(server);
+    } else if (problem != ECONNABORTED && problem != EINTR &&
+               !((problem == EMFILE || problem == ENFILE) && reject_with_spare(server))) {
+      pause_accepting(server, problem);
       return;
     }
   }
@@ -112,8 +127,9 @@ void http_accept_retry(http_server *server) {
   server->accept_at = 0;
   if (server->listener.fd < 0)
     return;
-  if (uv_poll_start(&server->accepting, UV_READABLE, http_accept_ready) != 0)
-    rest(server);
+  int problem = uv_poll_start(&server->accepting, UV_READABLE, http_accept_ready);
+  if (problem != 0)
+    pause_accepting(server, -problem);
   else
     accept_waiting(server);
 }

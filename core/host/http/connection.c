@@ -61,6 +61,7 @@ void http_connection_free_if_done(http_connection *c) {
   http_server *server = c->server;
   if (!c->is_handle_closed || c->is_queued || c->exchange.is_deferred)
     return;
+  http_connections_remove(&server->connections, &c->entry);
   release_head(c);
   http_exchange_reset(&c->exchange);
   free(c->exchange.body);
@@ -198,6 +199,7 @@ static void take(http_connection *c, const char *data, size_t size) {
   size_t done = 0;
   if (c->state == HTTP_STATE_LINGERING || c->is_rejected)
     return;
+  c->has_input = true;
   if (c->state == HTTP_STATE_READING)
     done = feed(c, data, size);
   bool is_open = c->state != HTTP_STATE_LINGERING && c->state != HTTP_STATE_CLOSED;
@@ -391,7 +393,8 @@ void http_connection_close(http_connection *c) {
     return;
   c->state = HTTP_STATE_CLOSED;
   http_connections_wait(&server->connections, &c->entry, HTTP_WAIT_NOTHING, 0);
-  http_connections_remove(&server->connections, &c->entry);
+  if (!exchange->is_deferred) /* its request takes memory until it is responded to */
+    http_connections_remove(&server->connections, &c->entry);
   if (exchange->is_piecewise && server->options.on_abandoned != NULL)
     server->options.on_abandoned(server->options.context, exchange);
   http_exchange_uncount(exchange);

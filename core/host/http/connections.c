@@ -71,8 +71,3 @@ void http_connections_wait(http_connections *all, http_entry *entry, http_wait w
   list->newest = entry;
   list->count++;
 }
-
-http_entry *http_connections_overdue(const http_connections *all, http_wait wait, int64_t before) {
-  http_entry *oldest = all->waits[wait].oldest;
-  return oldest != NULL && oldest->since <= before ? oldest : NULL;
-}

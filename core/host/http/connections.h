@@ -52,7 +52,5 @@ void http_connections_remove(http_connections *all, http_entry *entry);
 size_t http_connections_of(const http_connections *all, const net_address *peer);
 /* From `now` on, which is never before that of an earlier call. */
 void http_connections_wait(http_connections *all, http_entry *entry, http_wait wait, int64_t now);
-/* The one that has waited for longest, if that is since `before` or longer. */
-http_entry *http_connections_overdue(const http_connections *all, http_wait wait, int64_t before);
 
 #endif

@@ -11,6 +11,10 @@
 
 #define LINGER_MAX 256
 #define LINGER_MS 5000
+/* When the server ends: for a peer to read its response, and to close after it. The latter is less
+ * than what an owner waits for the server to be closed. */
+#define ENDING_SENT_MS 1000
+#define ENDING_LINGER_MS 500
 /* What a client has sent while the process was stopped is more than one turn reads. */
 #define READS_BEFORE_TIMEOUT 64
 
@@ -60,10 +64,19 @@ static int64_t timeout_of(const http_server *server, http_wait wait) {
   }
 }
 
+/* That of the oldest entry is the first. */
+static int64_t deadline_of(const http_server *server, const http_entry *entry) {
+  int64_t deadline = entry->since + timeout_of(server, entry->wait);
+  if (!server->is_ending || (entry->wait != HTTP_WAIT_SENT && entry->wait != HTTP_WAIT_LINGER))
+    return deadline;
+  int64_t since = entry->since > server->ending_at ? entry->since : server->ending_at;
+  int64_t ending = since + (entry->wait == HTTP_WAIT_SENT ? ENDING_SENT_MS : ENDING_LINGER_MS);
+  return ending < deadline ? ending : deadline;
+}
+
 static void end(http_connection *c, http_wait wait) {
   static const char late[] = "the request did not arrive in time";
-  http_phase phase = http_parser_phase(&c->parser);
-  bool is_request = phase == HTTP_PHASE_HEADERS || phase == HTTP_PHASE_BODY;
+  bool is_request = c->exchange.is_started || (c->has_input && !c->was_used);
   if (wait == HTTP_WAIT_REQUEST && c->state == HTTP_STATE_READING && is_request) {
     http_connection_reject(c, 408, late);
     http_connection_update(c);
@@ -93,10 +106,10 @@ static void judge(http_connection *c, http_wait wait) {
 
 void http_connections_end_overdue(http_server *server) {
   for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_NOTHING; wait++) {
-    int64_t before = http_server_now(server) - timeout_of(server, wait);
-    http_entry *entry;
-    while ((entry = http_connections_overdue(&server->connections, wait, before)) != NULL)
-      judge((http_connection *)(void *)entry, wait);
+    http_connection *c;
+    while ((c = oldest(server, wait)) != NULL &&
+           deadline_of(server, &c->entry) <= http_server_now(server))
+      judge(c, wait);
   }
 }
 
@@ -104,8 +117,8 @@ int64_t http_connections_next_timeout(const http_server *server) {
   int64_t next = INT64_MAX;
   for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_NOTHING; wait++) {
     const http_entry *entry = server->connections.waits[wait].oldest;
-    if (entry != NULL && entry->since + timeout_of(server, wait) < next)
-      next = entry->since + timeout_of(server, wait);
+    if (entry != NULL && deadline_of(server, entry) < next)
+      next = deadline_of(server, entry);
   }
   return next;
 }

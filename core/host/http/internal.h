@@ -122,6 +122,7 @@ struct http_connection {
   bool client_closes; /* it has said so */
   bool owes_continue; /* 100 Continue, if nothing of the body comes before it is sent */
   bool was_used;      /* for a request before this one */
+  bool has_input;     /* some bytes have come, of TLS: decrypted ones */
   bool is_rejected;   /* the peer may still be sending what is not read */
   bool is_queued;     /* in the list of those that the server continues */
   bool is_handle_closed;
@@ -152,6 +153,8 @@ struct http_server {
   int64_t timer_at;  /* 0: it does not run */
   int spare_fd;      /* closed to accept a client and reject it if there are no more */
   int64_t accept_at; /* accepting has failed and is tried again then; 0: it has not */
+  bool is_short;     /* accepting has failed, which was reported */
+  int64_t ending_at; /* when the listener was closed, if it was */
   int64_t skew;      /* of the clock, for tests */
   bool is_awake, is_closing, is_ending;
   bool made_progress;  /* a request has started or was complete: others may come with it */

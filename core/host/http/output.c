@@ -154,7 +154,7 @@ http_sending http_output_flush(http_connection *c) {
     ptrdiff_t written = first->fd >= 0 ? write_file(c, first) : write_memory(c);
     if (written == HTTP_FAILED)
       return HTTP_BROKEN;
-    if (written > 0) /* the peer reads */
+    if (written > 0 && !server->is_ending) /* the peer reads */
       http_connections_wait(&server->connections, &c->entry, HTTP_WAIT_SENT,
                             http_server_now(server));
     sent += written > 0 ? (size_t)written : 0;

@@ -40,17 +40,11 @@ static void keep_awake(http_server *server, bool is_awake) {
     (void)uv_idle_stop(&server->idle);
 }
 
-/* Timeouts are judged at the end of the turn, after what is ready has been read: it must not wait
- * for more. */
-static void on_timer(uv_timer_t *handle) {
-  http_server *server = handle->data;
-  server->timer_at = 0;
-  keep_awake(server, true);
-}
-
 static void on_wake(uv_async_t *handle) {
   (void)handle; /* the end of the turn sends what was responded */
 }
+
+static void on_timer(uv_timer_t *handle);
 
 /* A timer that ends too early costs a turn, and setting it anew would cost some in each turn. */
 static void set_timer(http_server *server) {
@@ -62,6 +56,18 @@ static void set_timer(http_server *server) {
     return;
   server->timer_at = next > 0 ? next : 1;
   (void)uv_timer_start(&server->timer, on_timer, next > now ? (uint64_t)(next - now) : 0, 0);
+}
+
+/* Timeouts are judged at the end of the turn, after what is ready has been read: it must not wait
+ * for more. Of a server that is closed, only lingering connections are left. */
+static void on_timer(uv_timer_t *handle) {
+  http_server *server = handle->data;
+  server->timer_at = 0;
+  keep_awake(server, true);
+  if (!server->is_closing)
+    return;
+  http_connections_end_overdue(server);
+  set_timer(server);
 }
 
 void http_server_queue(http_connection *c) {
@@ -274,6 +280,8 @@ http_server *http_server_new(uv_loop_t *loop, const http_server_options *options
  */
 
 void http_server_close_listener(http_server *server) {
+  if (!server->is_ending)
+    server->ending_at = http_server_now(server);
   server->is_ending = true;
   if (server->listener.fd >= 0 && server->accepting.type == UV_POLL)
     (void)uv_poll_stop(&server->accepting);
@@ -316,15 +324,20 @@ static void close_if_done(http_server *server) {
     return;
   close_handle((uv_handle_t *)&server->wake);
   close_handle((uv_handle_t *)&server->check);
+  close_handle((uv_handle_t *)&server->timer);
 }
 
+/* Those that linger are closed by their peers, or by the timer. */
 static void close_connections(http_server *server) {
-  for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_NOTHING; wait++)
-    while (server->connections.waits[wait].oldest != NULL)
-      http_connection_close((http_connection *)(void *)server->connections.waits[wait].oldest);
+  http_entry *entry;
+  for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_LINGER; wait++)
+    while ((entry = server->connections.waits[wait].oldest) != NULL)
+      http_connection_close((http_connection *)(void *)entry);
   for (size_t i = 0; i < HTTP_ADDRESS_BUCKETS; i++)
-    while (server->connections.buckets[i] != NULL)
-      http_connection_close((http_connection *)(void *)server->connections.buckets[i]);
+    while ((entry = server->connections.buckets[i]) != NULL) {
+      http_connections_remove(&server->connections, entry); /* it may be closed already */
+      http_connection_close((http_connection *)(void *)entry);
+    }
 }
 
 void http_server_close(http_server *server, void (*on_closed)(void *context), void *context) {
@@ -338,8 +351,8 @@ void http_server_close(http_server *server, void (*on_closed)(void *context), vo
     return;
   }
   close_handle((uv_handle_t *)&server->accepting);
-  close_handle((uv_handle_t *)&server->timer);
   close_handle((uv_handle_t *)&server->idle);
+  set_timer(server);
   close_if_done(server);
 }
 

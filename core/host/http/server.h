@@ -39,7 +39,8 @@ typedef struct {
    * sent: default 60 s. */
   int64_t idle_ms;
   /* New ones beyond that get 503 at once; default 2048, and never so many that too few descriptors
-   * were left for the rest of the process. */
+   * were left for the rest of the process. One that is closed while its request is deferred counts
+   * until it is responded to, so that this bounds the memory of requests. */
   size_t max_connections;
   size_t max_connections_per_address; /* as above; default: no limit */
   const char *tls_cert, *tls_key;     /* PEM files; NULL: without TLS */
@@ -70,15 +71,19 @@ typedef struct {
 http_server *http_server_new(uv_loop_t *loop, const http_server_options *options, char *error,
                              size_t error_size);
 
-/* Stops accepting connections. Those that are open are closed after their next response. */
+/* Stops accepting connections. Those that are open are closed after their next response, for which
+ * its peer has one second more: one that does not read must not hold up the end. */
 void http_server_close_listener(http_server *server);
 /* Requests of which the first bytes have arrived, and whose response is not yet sent. */
 size_t http_server_active(const http_server *server);
 /* Those of them that have arrived completely. */
 size_t http_server_complete_requests(const http_server *server);
 
-/* Closes all connections. When the loop has closed the server's handles, and every deferred
- * exchange has been responded to, it is freed and `on_closed` (may be NULL) called. */
+/* Closes all connections, but for those that have got their last response: they linger for up to
+ * half a second, since a reset could overtake it. When the loop has closed the server's handles,
+ * and every deferred exchange has been responded to, it is freed and `on_closed` (may be NULL)
+ * called.
+ */
 void http_server_close(http_server *server, void (*on_closed)(void *context), void *context);
 
 /* From any thread: reads the certificate and key again, for the connections to come. False: those

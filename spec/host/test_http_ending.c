@@ -1,0 +1,155 @@
+/* Tests of the HTTP server's end, and of the ends of its connections: clients that are gone, that
+ * do not read, that still send. */
+#include "http_owner.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Who is to respond has the exchange until it does, though its connection is closed. */
+static void waits_for_responses_before_it_is_freed(void **state) {
+  static owner o;
+  (void)state;
+  open_server(&o, 0);
+  int first = connect_to(&o);
+  int second = connect_to(&o);
+  send_request(first);
+  send_request(second);
+  run_until(&o, &o.count, 2);
+  assert_int_equal(http_server_complete_requests(o.server), 2);
+  http_server_close_listener(o.server);
+  http_exchange_respond(o.deferred[0], 200, NULL, 0, "", 0);
+  assert_int_equal(status_of(&o, first), 200);
+  assert_int_equal(http_server_complete_requests(o.server), 1);
+  http_server_close(o.server, note_closed, &o);
+  for (int i = 0; i < 3; i++)
+    run_once(&o);
+  assert_false(o.is_closed);
+  assert_string_equal(http_exchange_path(o.deferred[1]), "/x");
+  http_exchange_respond(o.deferred[1], 200, NULL, 0, "", 0);
+  wait_closed(&o);
+  assert_int_equal(status_of_closed(second), -1);
+  close(first);
+  close(second);
+}
+
+/* Who is to respond learns nothing of it, and may respond in any way. Until then the request takes
+ * memory, and its connection counts. */
+static void outlives_clients_that_do_not_wait(void **state) {
+  static owner o;
+  http_header type = {"Content-Type", "text/plain"};
+  http_response *shared = http_response_new(201, &type, 1, "made", 4);
+  pthread_t thread;
+  (void)state;
+  open_server(&o, 4);
+  for (int i = 0; i < 4; i++) {
+    int fd = connect_to(&o);
+    send_request(fd);
+    run_until(&o, &o.count, (size_t)i + 1);
+    reset(fd);
+  }
+  wait_inactive(&o);
+  assert_int_equal(http_server_complete_requests(o.server), 0);
+  int beyond = connect_to(&o);
+  assert_int_equal(status_of(&o, beyond), 503);
+  close(beyond);
+  http_exchange_send_shared(o.deferred[0], shared);
+  http_exchange_abort(o.deferred[1]);
+  run_once(&o);
+  int next = connect_to(&o);
+  send_request(next);
+  run_until(&o, &o.count, 5);
+  o.deferred[0] = o.deferred[4];
+  o.deferred[1] = o.deferred[3];
+  o.count = 3;
+  assert_int_equal(pthread_create(&thread, NULL, respond_to_all, &o), 0);
+  pthread_join(thread, NULL);
+  assert_int_equal(status_of(&o, next), 200);
+  close_server(&o);
+  http_response_free(shared);
+  close(next);
+}
+
+/* Nor may one client have more requests in memory than it may have connections. */
+static void counts_deferred_requests_of_an_address(void **state) {
+  static owner o;
+  http_server_options options = options_of(&o);
+  (void)state;
+  options.max_connections_per_address = 1;
+  open_with(&o, &options);
+  int first = connect_to(&o);
+  send_request(first);
+  run_until(&o, &o.count, 1);
+  reset(first);
+  wait_inactive(&o);
+  int second = connect_to(&o);
+  assert_int_equal(status_of(&o, second), 503);
+  close(second);
+  /* it is closed already when the server is */
+  http_server_close(o.server, note_closed, &o);
+  http_exchange_respond(o.deferred[0], 200, NULL, 0, "", 0);
+  wait_closed(&o);
+}
+
+/* A reset could overtake the response of a client that is still sending. */
+static void lingers_for_a_while_when_it_is_closed(void **state) {
+  static owner o;
+  static const char head[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n";
+  int fds[2];
+  (void)state;
+  open_server(&o, 0);
+  for (int i = 0; i < 2; i++) {
+    fds[i] = connect_to(&o);
+    assert_int_equal(send(fds[i], head, sizeof head - 1, MSG_NOSIGNAL), sizeof head - 1);
+    assert_int_equal(status_of(&o, fds[i]), 413);
+  }
+  http_server_close(o.server, note_closed, &o);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(send(fds[0], "body", 4, MSG_NOSIGNAL), 4);
+    run_once(&o);
+  }
+  char end;
+  assert_int_equal(recv(fds[0], &end, 1, MSG_DONTWAIT), 0); /* and not a reset */
+  assert_false(o.is_closed);
+  close(fds[0]);
+  wait_closed(&o); /* the other one never closes */
+  close(fds[1]);
+}
+
+/* A body that the peer does not read is still queued when the listener is closed. */
+static void ends_without_clients_that_do_not_read(void **state) {
+  static owner o;
+  static char body[20000000];
+  (void)state;
+  open_server(&o, 0);
+  int fds[2];
+  for (int i = 0; i < 2; i++) {
+    send_request(fds[i] = connect_to(&o));
+    run_until(&o, &o.count, (size_t)i + 1);
+  }
+  http_exchange_respond(o.deferred[0], 200, NULL, 0, body, sizeof body);
+  run_once(&o);
+  http_server_close_listener(o.server);
+  int64_t until = clock_steady_ms() + TIMEOUT_MS; /* half of the idle timeout */
+  while (http_server_active(o.server) > 1 && clock_steady_ms() < until)
+    run_once(&o);
+  /* what has arrived and is not stored yet is still responded to */
+  assert_int_equal(http_server_complete_requests(o.server), 1);
+  http_exchange_respond(o.deferred[1], 200, NULL, 0, "", 0);
+  assert_int_equal(status_of(&o, fds[1]), 200);
+  close(fds[1]);
+  close_server(&o);
+  close(fds[0]);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(waits_for_responses_before_it_is_freed),
+      cmocka_unit_test(outlives_clients_that_do_not_wait),
+      cmocka_unit_test(counts_deferred_requests_of_an_address),
+      cmocka_unit_test(lingers_for_a_while_when_it_is_closed),
+      cmocka_unit_test(ends_without_clients_that_do_not_read),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
