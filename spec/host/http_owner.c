@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void defer_all(void *context, http_exchange *exchange) {
+void defer_all(void *context, http_exchange *exchange) {
   owner *o = context;
   http_exchange_defer(exchange);
   o->deferred[o->count++] = exchange;

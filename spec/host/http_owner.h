@@ -31,6 +31,8 @@ typedef struct {
 /* ---- the server ---------------------------------------------------------------------------- */
 
 http_server_options options_of(owner *o);
+/* Of those options: defers. */
+void defer_all(void *context, http_exchange *exchange);
 void open_with(owner *o, const http_server_options *options);
 void open_server(owner *o, size_t max_connections);
 void note_closed(void *context);

@@ -187,6 +187,61 @@ static void sends_a_long_response_while_one_is_deferred(void **state) {
   close(fds[1]);
 }
 
+#define PIPELINE 100
+
+static struct {
+  const http_exchange *first;
+  size_t handled, before_other, before_batch;
+  bool has_other, has_batch;
+} pipeline;
+
+static void respond_to_first(void *context, http_exchange *exchange) {
+  if (pipeline.first == NULL)
+    pipeline.first = exchange;
+  if (exchange != pipeline.first) {
+    pipeline.before_other = pipeline.handled;
+    pipeline.has_other = true;
+    defer_all(context, exchange);
+    return;
+  }
+  pipeline.handled++;
+  http_exchange_respond(exchange, 200, NULL, 0, "", 0);
+}
+
+static void note_batch(void *context) {
+  (void)context;
+  if (!pipeline.has_batch && pipeline.has_other)
+    pipeline.before_batch = pipeline.handled;
+  pipeline.has_batch = pipeline.has_other;
+}
+
+/* What others have sent is stored before a long pipeline has ended. */
+static void takes_requests_of_a_pipeline_in_turn_with_others(void **state) {
+  static owner o;
+  static char requests[PIPELINE * sizeof REQUEST];
+  http_server_options options = options_of(&o);
+  (void)state;
+  options.on_request = respond_to_first;
+  options.on_batch = note_batch;
+  open_with(&o, &options);
+  int first = connect_to(&o), other = connect_to(&o);
+  send_request(first);
+  assert_int_equal(status_of(&o, first), 200);
+  for (int i = 0; i < PIPELINE; i++)
+    strcat(requests, REQUEST);
+  pipeline.handled = 0;
+  assert_int_equal(send(first, requests, strlen(requests), MSG_NOSIGNAL), strlen(requests));
+  send_request(other);
+  run_until(&o, &pipeline.handled, PIPELINE);
+  assert_in_range(pipeline.before_other, 0, 5);
+  assert_in_range(pipeline.before_batch, 0, 5);
+  respond_to_all(&o);
+  assert_int_equal(status_of(&o, other), 200);
+  close_server(&o);
+  close(first);
+  close(other);
+}
+
 /* So many files that no more can be opened: a client is told, and the loop does not spin. */
 static void tells_clients_that_there_are_no_descriptors(void **state) {
   static owner o;
@@ -225,6 +280,7 @@ int main(void) {
       cmocka_unit_test(rejects_connections_beyond_its_limit),
       cmocka_unit_test(serves_others_while_one_is_deferred),
       cmocka_unit_test(sends_a_long_response_while_one_is_deferred),
+      cmocka_unit_test(takes_requests_of_a_pipeline_in_turn_with_others),
       cmocka_unit_test(tells_clients_that_there_are_no_descriptors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,7 +105,8 @@ static void on_complete(http_connection *c) {
   http_server *server = c->server;
   c->exchange.is_complete = true;
   server->complete++;
-  server->made_progress = true;
+  c->turn = server->turn;
+  c->owes_continue = false;
   c->state = HTTP_STATE_HANDLING;
   server->options.on_request(server->options.context, &c->exchange);
   if (c->state == HTTP_STATE_HANDLING)
@@ -140,15 +141,23 @@ static void count_request(http_connection *c) {
     return;
   c->exchange.is_started = true;
   server->active++;
-  server->made_progress = true;
   http_connections_wait(&server->connections, &c->entry, HTTP_WAIT_REQUEST,
                         http_server_now(server));
+}
+
+/* One request of a connection is taken in each turn, so that a pipeline of requests that are
+ * responded to at once does not hold others up. */
+static bool is_others_turn(const http_connection *c) {
+  return c->turn == c->server->turn && http_parser_phase(&c->parser) == HTTP_PHASE_IDLE;
 }
 
 /* Returns how many bytes were taken. Others belong to the requests after this one. */
 static size_t feed(http_connection *c, const char *data, size_t size) {
   http_event event = HTTP_EVENT_NEED_MORE;
   size_t done = 0;
+  bool was_started = c->exchange.is_started;
+  if (is_others_turn(c))
+    return 0;
   while (c->state == HTTP_STATE_READING && (done < size || event != HTTP_EVENT_NEED_MORE)) {
     size_t consumed = 0;
     if (!lend_head(c)) {
@@ -159,7 +168,11 @@ static size_t feed(http_connection *c, const char *data, size_t size) {
     done += consumed;
     count_request(c);
     on_event(c, event);
+    if (event == HTTP_EVENT_COMPLETE)
+      break;
   }
+  if (c->state == HTTP_STATE_READING && c->exchange.is_started && !was_started)
+    c->server->made_progress = true; /* the rest of it may be there soon */
   if (c->state == HTTP_STATE_READING && c->owes_continue) {
     c->owes_continue = false;
     http_connection_sent(c, http_output_send(c, go_on, sizeof go_on - 1, NULL, NULL, 0));
@@ -168,16 +181,20 @@ static size_t feed(http_connection *c, const char *data, size_t size) {
 }
 
 static void feed_rest(http_connection *c) {
-  while (c->state == HTTP_STATE_READING && c->rest_size > 0) {
+  if (c->state == HTTP_STATE_READING && c->rest_size > 0) {
     size_t done = feed(c, c->rest + c->rest_at, c->rest_size);
-    if (c->state == HTTP_STATE_LINGERING || c->state == HTTP_STATE_CLOSED)
-      break; /* what is left was discarded */
-    c->rest_at += done;
-    c->rest_size -= done;
+    if (c->state != HTTP_STATE_LINGERING && c->state != HTTP_STATE_CLOSED) {
+      c->rest_at += done;
+      c->rest_size -= done;
+    } /* otherwise it was discarded */
   }
   if (c->rest_size == 0 && c->rest != NULL)
     discard_rest(c);
-  if (c->state == HTTP_STATE_READING && c->is_ended)
+  if (c->state != HTTP_STATE_READING)
+    return;
+  if (c->rest_size > 0)
+    http_server_queue(c);
+  else if (c->is_ended)
     http_connection_close(c);
 }
 
@@ -203,8 +220,12 @@ static void take(http_connection *c, const char *data, size_t size) {
   if (c->state == HTTP_STATE_READING)
     done = feed(c, data, size);
   bool is_open = c->state != HTTP_STATE_LINGERING && c->state != HTTP_STATE_CLOSED;
-  if (is_open && !c->is_rejected && done < size && !save_rest(c, data + done, size - done))
+  if (!is_open || c->is_rejected || done == size)
+    return;
+  if (!save_rest(c, data + done, size - done))
     http_connection_close(c);
+  else if (c->state == HTTP_STATE_READING)
+    http_server_queue(c);
 }
 
 /* The peer sends no more, but may still read. */
@@ -218,7 +239,9 @@ static void end_input(http_connection *c) {
 static bool read_input(http_connection *c) {
   http_server *server = c->server;
   bool any = false;
-  for (int i = 0; i < READS_MAX && reads(c); i++) {
+  /* what is only discarded can wait */
+  int max = c->is_rejected || c->state == HTTP_STATE_LINGERING ? 1 : READS_MAX;
+  for (int i = 0; i < max && reads(c); i++) {
     ptrdiff_t got = http_transport_read(c, server->input, sizeof server->input);
     if (got == HTTP_AGAIN)
       return any;
@@ -365,6 +388,7 @@ http_connection *http_connection_new(http_server *server, int fd, const net_addr
   c->fd = fd;
   c->entry.peer = *peer;
   c->exchange.file = -1;
+  c->turn = server->turn - 1;
   c->state = server->has_tls ? HTTP_STATE_HANDSHAKE : HTTP_STATE_READING;
   c->tls = http_server_open_tls(server, fd, &c->tls_reads);
   http_connections_init(&c->entry);

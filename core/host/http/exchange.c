@@ -110,8 +110,10 @@ void http_exchange_reset(http_exchange *exchange) {
 /* ---- the choice of a response -------------------------------------------------------------- */
 
 void http_exchange_defer(http_exchange *exchange) {
+  http_server *server = http_connection_of(exchange)->server;
   exchange->is_deferred = true;
-  http_connection_of(exchange)->server->deferred++;
+  server->deferred++;
+  server->made_progress = true;
 }
 
 /* A response is sent on the loop's thread: its structures are that one's alone. */

@@ -127,6 +127,7 @@ struct http_connection {
   bool is_queued;     /* in the list of those that the server continues */
   bool is_handle_closed;
   bool tls_wants_write, tls_is_started;
+  unsigned turn; /* in which it had a request */
   http_connection *next_queued;
   struct ssl_st *tls; /* NULL: none */
   unsigned tls_reads; /* of the socket, in one call of OpenSSL */
@@ -157,9 +158,10 @@ struct http_server {
   int64_t ending_at; /* when the listener was closed, if it was */
   int64_t skew;      /* of the clock, for tests */
   bool is_awake, is_closing, is_ending;
-  bool made_progress;  /* a request has started or was complete: others may come with it */
+  bool made_progress;  /* a request has started or was deferred: others may come with it */
   bool is_in_turn;     /* what is responded now is looked for before the loop waits */
   unsigned turns;      /* without a wait */
+  unsigned turn;       /* of the loop, to tell apart from the one before */
   unsigned handshakes; /* steps in this turn */
   http_connections connections;
   size_t live; /* connections that are not freed */

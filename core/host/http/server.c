@@ -119,6 +119,7 @@ static void on_check(uv_check_t *handle) {
   http_server *server = handle->data;
   record_thread(server);
   server->is_in_turn = true;
+  server->turn++;
   advance_queued(server);
   http_exchanges_send_responded(server);
   if (server->is_closing) {
