@@ -187,59 +187,59 @@ static void sends_a_long_response_while_one_is_deferred(void **state) {
   close(fds[1]);
 }
 
-#define PIPELINE 100
+#define PIPELINES 60
+#define PIPELINE 300
 
-static struct {
-  const http_exchange *first;
-  size_t handled, before_other, before_batch;
-  bool has_other, has_batch;
-} pipeline;
+static struct { size_t handled, before_batch, others; } pipelines;
 
-static void respond_to_first(void *context, http_exchange *exchange) {
-  if (pipeline.first == NULL)
-    pipeline.first = exchange;
-  if (exchange != pipeline.first) {
-    pipeline.before_other = pipeline.handled;
-    pipeline.has_other = true;
+static void respond_to_pipelines(void *context, http_exchange *exchange) {
+  if (strcmp(http_exchange_path(exchange), "/x") != 0) {
     defer_all(context, exchange);
+    pipelines.others++;
     return;
   }
-  pipeline.handled++;
+  pipelines.handled++;
   http_exchange_respond(exchange, 200, NULL, 0, "", 0);
 }
 
 static void note_batch(void *context) {
-  (void)context;
-  if (!pipeline.has_batch && pipeline.has_other)
-    pipeline.before_batch = pipeline.handled;
-  pipeline.has_batch = pipeline.has_other;
+  owner *o = context;
+  if (pipelines.others > 0 && o->batches++ == 0)
+    pipelines.before_batch = pipelines.handled;
 }
 
-/* What others have sent is stored before a long pipeline has ended. */
-static void takes_requests_of_a_pipeline_in_turn_with_others(void **state) {
+/* What others have sent is stored at once, whatever number of pipelines there is. */
+static void does_not_let_others_wait_for_pipelines(void **state) {
   static owner o;
+  static const char request[] = "GET /other HTTP/1.1\r\nHost: a\r\n\r\n";
   static char requests[PIPELINE * sizeof REQUEST];
   http_server_options options = options_of(&o);
+  int fds[PIPELINES];
   (void)state;
-  options.on_request = respond_to_first;
+  options.on_request = respond_to_pipelines;
   options.on_batch = note_batch;
   open_with(&o, &options);
-  int first = connect_to(&o), other = connect_to(&o);
-  send_request(first);
-  assert_int_equal(status_of(&o, first), 200);
-  for (int i = 0; i < PIPELINE; i++)
-    strcat(requests, REQUEST);
-  pipeline.handled = 0;
-  assert_int_equal(send(first, requests, strlen(requests), MSG_NOSIGNAL), strlen(requests));
-  send_request(other);
-  run_until(&o, &pipeline.handled, PIPELINE);
-  assert_in_range(pipeline.before_other, 0, 5);
-  assert_in_range(pipeline.before_batch, 0, 5);
+  int other = connect_to(&o);
+  for (size_t i = 0; i < PIPELINE; i++)
+    memcpy(requests + i * (sizeof REQUEST - 1), REQUEST, sizeof REQUEST - 1);
+  for (int i = 0; i < PIPELINES; i++)
+    assert_true(send(fds[i] = connect_to(&o), requests, strlen(requests), MSG_NOSIGNAL) > 0);
+  while (pipelines.handled < 3 * PIPELINES)
+    run_once(&o);
+  assert_int_equal(send(other, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+  size_t handled = pipelines.handled;
+  assert_in_range(handled, 0, 10 * PIPELINES); /* of which none has ended */
+  while (o.batches == 0)
+    run_once(&o);
+  assert_in_range(pipelines.before_batch - handled, 0, PIPELINES / 2);
   respond_to_all(&o);
   assert_int_equal(status_of(&o, other), 200);
+  while (pipelines.handled < PIPELINE * PIPELINES)
+    run_once(&o);
   close_server(&o);
-  close(first);
   close(other);
+  for (int i = 0; i < PIPELINES; i++)
+    close(fds[i]);
 }
 
 /* So many files that no more can be opened: a client is told, and the loop does not spin. */
@@ -272,6 +272,33 @@ static void tells_clients_that_there_are_no_descriptors(void **state) {
   close(third);
 }
 
+/* Not even one to reject it with: the client waits, the loop does not spin, and it is logged once.
+ */
+static void waits_while_no_connection_can_be_accepted(void **state) {
+  static owner o;
+  struct rlimit before, none;
+  (void)state;
+  open_server(&o, 0);
+  int fd = connect_to(&o);
+  send_request(fd);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  none = before;
+  none.rlim_cur = 3;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  int64_t started = clock_steady_ms();
+  for (int i = 0; i < 9; i++)
+    run_once(&o);
+  int64_t waited = clock_steady_ms() - started;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  assert_true(waited >= 200);
+  assert_int_equal(o.rejected, 1);
+  run_until(&o, &o.count, 1);
+  http_exchange_respond(o.deferred[0], 200, NULL, 0, "", 0);
+  assert_int_equal(status_of(&o, fd), 200);
+  close_server(&o);
+  close(fd);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ends_batches_when_all_is_read),
@@ -280,8 +307,9 @@ int main(void) {
       cmocka_unit_test(rejects_connections_beyond_its_limit),
       cmocka_unit_test(serves_others_while_one_is_deferred),
       cmocka_unit_test(sends_a_long_response_while_one_is_deferred),
-      cmocka_unit_test(takes_requests_of_a_pipeline_in_turn_with_others),
+      cmocka_unit_test(does_not_let_others_wait_for_pipelines),
       cmocka_unit_test(tells_clients_that_there_are_no_descriptors),
+      cmocka_unit_test(waits_while_no_connection_can_be_accepted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

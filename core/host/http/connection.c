@@ -239,7 +239,6 @@ static void end_input(http_connection *c) {
 static bool read_input(http_connection *c) {
   http_server *server = c->server;
   bool any = false;
-  /* what is only discarded can wait */
   int max = c->is_rejected || c->state == HTTP_STATE_LINGERING ? 1 : READS_MAX;
   for (int i = 0; i < max && reads(c); i++) {
     ptrdiff_t got = http_transport_read(c, server->input, sizeof server->input);
@@ -256,7 +255,8 @@ static bool read_input(http_connection *c) {
         return true;
     }
   }
-  if (reads(c) && c->tls != NULL && http_tls_has_pending(c->tls))
+  if (c->state != HTTP_STATE_LINGERING && reads(c) && c->tls != NULL &&
+      http_tls_has_pending(c->tls))
     http_server_queue(c);
   return any;
 }
@@ -334,6 +334,8 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   c->server->is_in_turn = true;
   if (status < 0)
     http_connection_close(c);
+  else if (c->state == HTTP_STATE_LINGERING)
+    http_server_queue(c); /* what is only discarded can wait */
   else
     (void)http_connection_advance(c);
 }

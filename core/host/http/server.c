@@ -23,6 +23,9 @@
 #define CONNECTIONS_MIN ((size_t)64)
 /* What comes while responses are sent belongs to the same batch, but not for ever. */
 #define TURNS_MAX 8
+/* Connections of which there is more than fits into a turn, in one turn: the others wait for the
+ * next ones, so that turns stay short whatever number of clients sends without end. */
+#define QUEUED_MAX 16
 
 /* ---- one turn of the loop ------------------------------------------------------------------ */
 
@@ -81,18 +84,17 @@ void http_server_queue(http_connection *c) {
   keep_awake(server, true);
 }
 
-static void advance_queued(http_server *server) {
-  http_connection *c = server->queued;
-  server->queued = NULL;
-  server->queued_end = &server->queued;
-  while (c != NULL) {
-    http_connection *next = c->next_queued;
+static void advance_queued(http_server *server, size_t max) {
+  for (size_t i = 0; i < max && server->queued != NULL; i++) {
+    http_connection *c = server->queued;
+    server->queued = c->next_queued;
+    if (server->queued == NULL)
+      server->queued_end = &server->queued;
     c->is_queued = false;
     if (c->state == HTTP_STATE_CLOSED)
       http_connection_free_if_done(c);
     else
       (void)http_connection_advance(c);
-    c = next;
   }
 }
 
@@ -115,30 +117,33 @@ static void end_batch(http_server *server) {
 
 static void close_if_done(http_server *server);
 
+/* Those who have just sent something, or wait for a response, go before those of whom there is more
+ * than fits into a turn. If there are any of the latter, the turns are long, and a batch does not
+ * wait for another one. */
 static void on_check(uv_check_t *handle) {
   http_server *server = handle->data;
   record_thread(server);
   server->is_in_turn = true;
   server->turn++;
-  advance_queued(server);
   http_exchanges_send_responded(server);
   if (server->is_closing) {
     server->is_in_turn = false;
+    advance_queued(server, SIZE_MAX);
     close_if_done(server);
     return;
   }
   http_accept_retry(server);
   http_connections_end_overdue(server);
   server->handshakes = 0;
-  bool made_progress = server->made_progress;
+  bool waits = server->made_progress && server->queued == NULL && ++server->turns < TURNS_MAX;
   server->made_progress = false;
-  if (!made_progress || ++server->turns >= TURNS_MAX) {
+  if (!waits) {
     end_batch(server);
     http_exchanges_send_responded(server);
-    made_progress = server->made_progress;
   }
   server->is_in_turn = false;
-  keep_awake(server, made_progress || server->queued != NULL);
+  advance_queued(server, QUEUED_MAX);
+  keep_awake(server, waits || server->made_progress || server->queued != NULL);
   set_timer(server);
 }
 
