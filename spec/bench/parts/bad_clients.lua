@@ -1,10 +1,13 @@
 --- Measures what spec/bench/bad_clients prints: bad_clients.lua [ROUNDS [SECONDS [RATE]]].
+local uv = require("luv")
 local bench = require("spec.bench.parts.bench")
 local helper = require("spec.host.helper")
 
-local ROUNDS, SECONDS = tonumber(arg[1] or 5), tonumber(arg[2] or 1)
+local ROUNDS, SECONDS = tonumber(arg[1] or 5), tonumber(arg[2] or 2)
 local RATE = tonumber(arg[3] or 500)
 local CONNECTIONS = 16
+-- What bad clients do at first, in milliseconds: connect, and fill all buffers at once.
+local SETTLING = 500
 
 local BESIDE = {
   { "alone" },
@@ -22,6 +25,7 @@ local function measure(stage, served, kinds, tag)
       tostring(served.port), table.unpack(kinds) })
     bad:wait_output("stdout", "(started)")
   end
+  uv.sleep(SETTLING)
   local used = bench.cpu({ served.pid })
   local counts = bench.loaded(bench.start_load(served.port, {
     connections = CONNECTIONS, accounts = 1000, tag = tag, seconds = SECONDS, rate = RATE,
