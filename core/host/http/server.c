@@ -84,9 +84,13 @@ void http_server_queue(http_connection *c) {
   keep_awake(server, true);
 }
 
+/* Not those that are queued meanwhile. */
 static void advance_queued(http_server *server, size_t max) {
-  for (size_t i = 0; i < max && server->queued != NULL; i++) {
+  http_connection **end = server->queued_end;
+  bool is_last = server->queued == NULL;
+  for (size_t i = 0; i < max && !is_last; i++) {
     http_connection *c = server->queued;
+    is_last = &c->next_queued == end;
     server->queued = c->next_queued;
     if (server->queued == NULL)
       server->queued_end = &server->queued;
