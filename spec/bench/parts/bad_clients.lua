@@ -3,7 +3,7 @@ local uv = require("luv")
 local bench = require("spec.bench.parts.bench")
 local helper = require("spec.host.helper")
 
-local ROUNDS, SECONDS = tonumber(arg[1] or 5), tonumber(arg[2] or 2)
+local ROUNDS, SECONDS = tonumber(arg[1] or 9), tonumber(arg[2] or 1)
 local RATE = tonumber(arg[3] or 500)
 local CONNECTIONS = 16
 -- What bad clients do at first, in milliseconds: connect, and fill all buffers at once.
