@@ -31,6 +31,11 @@ typedef struct {
 } load_options;
 
 typedef struct {
+  float *values; /* seconds */
+  size_t count, room;
+} samples;
+
+typedef struct {
   load_options options;
   load_connection *connections;
   size_t *idle, idle_count; /* those that wait for their turn, with a rate */
@@ -39,8 +44,9 @@ typedef struct {
   bool is_ending, is_killed;
   int poll;
   FILE *journal;
-  float *latencies; /* seconds */
-  size_t latency_count, latency_room;
+  samples latencies;
+  samples gaps;    /* between the times at which there were answers to read */
+  double answered; /* the last of these times; 0: there was none */
 } load;
 
 static double now(void) {
@@ -96,12 +102,17 @@ static void send_one(load *all, size_t index, double due) {
   }
 }
 
-static void note_latency(load *all, double seconds) {
-  if (all->latency_count == all->latency_room) {
-    all->latency_room = all->latency_room == 0 ? 65536 : 2 * all->latency_room;
-    all->latencies = must(realloc(all->latencies, all->latency_room * sizeof *all->latencies));
+static void add_sample(samples *list, double seconds) {
+  if (list->count == list->room) {
+    list->room = list->room == 0 ? 65536 : 2 * list->room;
+    list->values = must(realloc(list->values, list->room * sizeof *list->values));
   }
-  all->latencies[all->latency_count++] = (float)seconds;
+  list->values[list->count++] = (float)seconds;
+}
+
+static void note_answer(load *all, const load_connection *one, double time) {
+  add_sample(&all->latencies, time - one->began);
+  all->answered = time;
 }
 
 static void note_acked(load *all, size_t index, double time) {
@@ -136,7 +147,7 @@ static void on_readable(load *all, size_t index) {
   double time = now();
   if (status > 0 && was_waiting) {
     all->waiting--;
-    note_latency(all, time - one->began);
+    note_answer(all, one, time);
     if (status == 200)
       note_acked(all, index, time);
     else
@@ -183,10 +194,13 @@ static void wait_for_answers(load *all, double time) {
   struct timespec timeout = {.tv_sec = (time_t)patience,
                              .tv_nsec = (long)(fmod(patience, 1) * 1e9)};
   int count = epoll_pwait2(all->poll, events, 256, &timeout, NULL);
+  double before = all->answered;
   for (int i = 0; i < count; i++) {
     if (all->connections[events[i].data.u64].fd >= 0)
       on_readable(all, events[i].data.u64);
   }
+  if (before > 0 && all->answered > before)
+    add_sample(&all->gaps, all->answered - before);
 }
 
 static bool is_over(load *all, double time) {
@@ -226,10 +240,15 @@ static int compare(const void *one, const void *other) {
   return (a > b) - (a < b);
 }
 
-static double quantile_ms(const load *all, double share) {
-  if (all->latency_count == 0)
+static void sort(samples *list) {
+  if (list->count > 0)
+    qsort(list->values, list->count, sizeof *list->values, compare);
+}
+
+static double quantile_ms(const samples *sorted, double share) {
+  if (sorted->count == 0)
     return 0;
-  return 1e3 * (double)all->latencies[(size_t)(share * (double)(all->latency_count - 1))];
+  return 1e3 * (double)sorted->values[(size_t)(share * (double)(sorted->count - 1))];
 }
 
 static void tell(load *all) {
@@ -238,12 +257,15 @@ static void tell(load *all) {
   double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
                (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
   double seconds = all->ended - all->began;
-  qsort(all->latencies, all->latency_count, sizeof *all->latencies, compare);
+  sort(&all->latencies);
+  sort(&all->gaps);
   printf("{\"acked\":%zu,\"others\":%zu,\"broken\":%zu,\"killed\":%s,\"seconds\":%.3f,"
-         "\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,\"cpu\":%.3f}\n",
+         "\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,\"gap_p999_ms\":%.3f,"
+         "\"cpu\":%.3f}\n",
          all->acked, all->others, all->broken, all->is_killed ? "true" : "false", seconds,
-         (double)all->acked / seconds, quantile_ms(all, 0.5), quantile_ms(all, 0.99),
-         quantile_ms(all, 1), cpu / seconds);
+         (double)all->acked / seconds, quantile_ms(&all->latencies, 0.5),
+         quantile_ms(&all->latencies, 0.99), quantile_ms(&all->latencies, 1),
+         quantile_ms(&all->gaps, 0.999), cpu / seconds);
 }
 
 /* ---- options --------------------------------------------------------------------------- */
@@ -344,6 +366,7 @@ int main(int argc, char **argv) {
   (void)close(all.poll);
   free(all.connections);
   free(all.idle);
-  free(all.latencies);
+  free(all.latencies.values);
+  free(all.gaps.values);
   return 0;
 }
