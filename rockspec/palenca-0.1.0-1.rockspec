@@ -67,6 +67,7 @@ build = {
         "core/client/protocol/retry.c",
         "core/client/protocol/signature.c",
         "core/client/protocol/url.c",
+        "core/client/protocol/visible.c",
         "core/client/protocol/webhook_scan.c",
       },
       defines = { "_GNU_SOURCE" },

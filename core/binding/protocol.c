@@ -2,6 +2,7 @@
 #include "compat.h"
 #include "core.h"
 #include "palenca.h"
+#include "protocol/visible.h"
 
 #include <math.h>
 #include <string.h>
@@ -253,6 +254,26 @@ static int scan_webhook(lua_State *L) {
   return 1;
 }
 
+/* core.visible(text, "line" | "lines" | "json") → the text with what a terminal would obey escaped
+ */
+static int visible(lua_State *L) {
+  static const char *const names[] = {"line", "lines", "json", NULL};
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
+  visible_form form = (visible_form)luaL_checkoption(L, 2, "line", names);
+  size_t needed = 0;
+  while (needed < size && text[needed] >= ' ' && text[needed] < 0x7f)
+    needed++;
+  lua_settop(L, 1);
+  if (needed == size) /* nearly all texts */
+    return 1;
+  needed = visible_text(text, size, form, NULL);
+  char *escaped = lua_newuserdata(L, needed);
+  visible_text(text, size, form, escaped);
+  lua_pushlstring(L, escaped, needed);
+  return 1;
+}
+
 static const luaL_Reg paging_methods[] = {
     {"next", paging_next},
     {"accept", paging_accept},
@@ -272,6 +293,7 @@ static const luaL_Reg functions[] = {
     {"sign", sign},
     {"check_signature", check_signature},
     {"scan_webhook", scan_webhook},
+    {"visible", visible},
     {NULL, NULL},
 };
 

@@ -2,6 +2,7 @@
 -- what is no text.
 -- @module palenca.redact
 local check = require("palenca.check")
+local core = require("palenca.core")
 
 local redact = {}
 
@@ -196,26 +197,22 @@ function redact.bytes(text)
   return table.concat(parts)
 end
 
--- In UTF-8: the controls beyond ASCII, and what turns the direction of writing.
-local steering = {
-  "\194[\128-\159]",
-  "\226\128[\142\143\170-\174]",
-  "\226\129[\166-\169]",
-}
-
---- Puts question marks for what could pass for a line of its own or steer a terminal.
+--- Escapes what could pass for a line of its own, steer a terminal, or turn the direction of
+-- writing, and what is no UTF-8: as `\x1b` or `\u{202e}`. Whatever somebody else has written goes
+-- through here before a person reads it.
 -- @tparam string text of one line
 -- @tparam[opt] boolean lines keep line ends and tabs
 -- @treturn string
 function redact.line(text, lines)
-  if not text:find("[%c\194\226]") then
-    return text
-  end
-  text = text:gsub(lines and "[^%C\n\t]" or "%c", "?")
-  for _, pattern in ipairs(steering) do
-    text = text:gsub(pattern, "?")
-  end
-  return text
+  return core.visible(text, lines and "lines" or "line")
+end
+
+--- The same for JSON, which stays JSON of the same meaning; only zeros and what is no UTF-8 become
+-- question marks.
+-- @tparam string text JSON
+-- @treturn string
+function redact.json(text)
+  return core.visible(text, "json")
 end
 
 --- Both: what somebody else has written, as it may stand in a log.

@@ -106,14 +106,37 @@ describe("a text for a log", function()
     assert.equal("ab  […]", redact.problem("ab ñ" .. ("x"):rep(100), 4))
   end)
 
-  it("has no characters that make a line or steer a terminal", function()
-    assert.equal("a?b?c?d", redact.line("a\nb\tc\27d"))
-    assert.equal("a?b?c?d?", redact.line("a\194\155b\226\128\174c\226\129\166d\127"))
-    -- each by itself, with nothing else in the line that has to go
-    for _, steering in ipairs { "\n", "\27", "\127", "\194\155", "\226\128\174", "\226\129\166" } do
-      assert.equal("a?b", redact.line("a" .. steering .. "b"))
+  -- each by itself, with nothing else in the line that has to be escaped
+  for steering, shown in pairs({
+    ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\0"] = "\\x00", ["\27"] = "\\x1b",
+    ["\127"] = "\\x7f", ["\194\128"] = "\\u{80}", ["\194\155"] = "\\u{9b}",
+    ["\216\156"] = "\\u{61c}",
+    ["\226\128\142"] = "\\u{200e}", ["\226\128\168"] = "\\u{2028}", ["\226\128\174"] = "\\u{202e}",
+    ["\226\129\166"] = "\\u{2066}", ["\226\129\169"] = "\\u{2069}", ["\255"] = "\\xff",
+    ["\194"] = "\\xc2", ["\192\155"] = "\\xc0\\x9b", ["\224\130\155"] = "\\xe0\\x82\\x9b",
+    ["\237\160\128"] = "\\xed\\xa0\\x80", ["\244\144\128\128"] = "\\xf4\\x90\\x80\\x80",
+    ["\240\159\152"] = "\\xf0\\x9f\\x98",
+  }) do
+    it("shows instead of obeying: " .. shown, function()
+      assert.equal("a" .. shown .. "b", redact.line("a" .. steering .. "b"))
+      assert.equal(shown, redact.line(steering))
+    end)
+  end
+
+  it("is what it was if there is nothing to escape", function()
+    for _, text in ipairs({ "", " ~", "ñ é ☺ 日 \240\159\152\128", "\244\143\191\191\194\160" }) do
+      assert.equal(text, redact.line(text))
     end
-    assert.equal("ñ é ☺ 日", redact.line("ñ é ☺ 日"))
-    assert.equal("a\nb\tc?", redact.line("a\nb\tc\27", true))
+    assert.equal("a\nb\tc\\x1b\\r", redact.line("a\nb\tc\27\r", true))
+  end)
+
+  it("stays JSON of the same meaning where it is JSON", function()
+    local value = { "\n\r\t\27\127 \194\155 \226\128\174 ñ ☺ \240\159\152\128 \"\\" }
+    local text = redact.json(cjson.encode(value))
+    assert.is_nil(text:find("[%c\127]"))
+    assert.is_nil(text:find("\194\155", 1, true))
+    assert.truthy(text:find("\\u009b \\u202e ñ ☺", 1, true), text)
+    assert.same(value, cjson.decode(text))
+    assert.equal('["a?b?"]', redact.json('["a\0b\255"]'))
   end)
 end)

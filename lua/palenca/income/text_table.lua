@@ -5,6 +5,7 @@ local canonical_json = require("palenca.canonical_json")
 local fail = require("palenca.income.fail")
 local labels = require("palenca.income.labels")
 local percent = require("palenca.income.percent")
+local redact = require("palenca.redact")
 local sentences = require("palenca.income.sentences")
 
 -- Characters, not bytes: of UTF-8, all bytes but those that go on with one.
@@ -17,6 +18,8 @@ local function layout(rows, left)
   local widths, lines = {}, {}
   for _, row in ipairs(rows) do
     for column, cell in ipairs(row) do
+      cell = redact.line(cell) -- a platform's name is somebody else's
+      row[column] = cell
       widths[column] = math.max(widths[column] or 0, width(cell))
     end
   end
@@ -125,8 +128,8 @@ local function add_problems(parts, problems, words, language)
   for _, problem in ipairs(problems) do
     local name, detail = problem:match("^([^:]*):?(.*)$")
     local texts = sentences.reasons[name]
-    lines[#lines + 1] = "- "
-      .. (texts and texts[language]:gsub("{detail}", (detail:gsub("%%", "%%%%"))) or problem)
+    lines[#lines + 1] = "- " .. redact.line(
+      texts and texts[language]:gsub("{detail}", (detail:gsub("%%", "%%%%"))) or problem)
   end
   if #lines > 1 then
     parts[#parts + 1] = table.concat(lines, "\n")
