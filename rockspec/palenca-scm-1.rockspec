@@ -127,6 +127,7 @@ build = {
     ["palenca.runtime.nginx"] = "lua/palenca/runtime/nginx.lua",
     ["palenca.runtime.calls"] = "lua/palenca/runtime/calls.lua",
     ["palenca.signature"] = "lua/palenca/signature.lua",
+    ["palenca.suggest"] = "lua/palenca/suggest.lua",
     ["palenca.timers"] = "lua/palenca/timers.lua",
     ["palenca.webhook"] = "lua/palenca/webhook.lua",
   },

@@ -4,6 +4,7 @@ local calendar = require("palenca.calendar")
 local core = require("palenca.core")
 local method = require("palenca.method")
 local number = require("palenca.number")
+local suggest = require("palenca.suggest")
 
 local check = {}
 
@@ -128,8 +129,8 @@ function check.fields(what, values, spec, level)
   for name in pairs(values) do
     if not spec[name] then
       error(
-        string.format("%s: unknown field '%s' (known: %s)", what, tostring(name),
-          table.concat(check.words(spec), ", ")),
+        string.format("%s: unknown field '%s' (known: %s)%s", what, tostring(name),
+          table.concat(check.words(spec), ", "), suggest.text(name, spec)),
         level + 1
       )
     end

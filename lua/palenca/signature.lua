@@ -1,6 +1,8 @@
 --- What is set for the signatures of webhooks, and whether that is enough to check them: the rules
 -- of every receiver, for half of it, or nothing where something was meant, would let everybody in.
 -- @module palenca.signature
+local suggest = require("palenca.suggest")
+
 local signature = {}
 
 local PREFIX_MOST = 31
@@ -13,7 +15,8 @@ local function one_of(...)
         return text
       end
     end
-    return nil, string.format("'%s' is not one of %s", text, table.concat(words, ", "))
+    return nil, string.format("'%s' is not one of %s%s", text, table.concat(words, ", "),
+      suggest.text(text, words))
   end
 end
 

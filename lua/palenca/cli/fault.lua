@@ -3,6 +3,7 @@
 local check = require("palenca.check")
 local faults = require("palenca.sandbox.faults")
 local named_values = require("palenca.cli.named_values")
+local suggest = require("palenca.suggest")
 
 local fault = {}
 
@@ -19,7 +20,8 @@ end
 function fault.parse(text)
   local kind, rest = text:match("^([%w_]+)(.*)$")
   if not kind or not faults.kinds[kind] then
-    return nil, string.format("--fault: '%s' is none of the kinds %s", text, fault.kinds())
+    return nil, string.format("--fault: '%s' is none of the kinds %s%s", text, fault.kinds(),
+      suggest.text(kind, faults.kinds))
   end
   local given = { kind = kind }
   local problem = named_values("--fault", rest, given)

@@ -1,5 +1,7 @@
 --- Options that several commands have: a flag, else an environment variable, else a default.
 -- @module palenca.cli.options
+local suggest = require("palenca.suggest")
+
 local options = {}
 
 local function number(kind, fits)
@@ -9,6 +11,21 @@ local function number(kind, fits)
       return nil, string.format("'%s' is not %s", text, kind)
     end
     return math.tointeger(value) or value
+  end
+end
+
+--- Makes a converter for one of a few words.
+-- @tparam {string,...} words
+-- @treturn function
+function options.one_of(words)
+  local known = "'" .. table.concat(words, "', '") .. "'"
+  return function(text)
+    for _, word in ipairs(words) do
+      if text == word then
+        return text
+      end
+    end
+    return nil, string.format("'%s' must be one of %s%s", text, known, suggest.text(text, words))
   end
 end
 
@@ -136,7 +153,8 @@ end
 
 local function environment(text)
   if text ~= "sandbox" and text ~= "production" then
-    return nil, string.format("'%s' is not sandbox or production", text)
+    return nil, string.format("'%s' is not sandbox or production%s", text,
+      suggest.text(text, { "sandbox", "production" }))
   end
   return text
 end

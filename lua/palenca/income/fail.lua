@@ -1,6 +1,7 @@
 --- Raises what is wrong with an argument: what it is, what was expected, and what it was.
 -- @module palenca.income.fail
 local canonical_json = require("palenca.canonical_json")
+local suggest = require("palenca.suggest")
 
 local fail = {}
 
@@ -45,16 +46,16 @@ function fail.unless_known(place, given, known)
   if type(given) ~= "table" then
     fail.value(place, "expected a table", given)
   end
-  local unknown
+  local unknown, meant
   for name in pairs(given) do
     local shown = known[name] == nil and fail.show(name)
     -- the first by name: `pairs` has no order of its own
     if shown and (not unknown or canonical_json.is_before(shown, unknown)) then
-      unknown = shown
+      unknown, meant = shown, suggest.text(name, known)
     end
   end
   if unknown then
-    error(("palenca.income: %s: unknown field %s"):format(place, unknown), 0)
+    error(("palenca.income: %s: unknown field %s%s"):format(place, unknown, meant), 0)
   end
 end
 

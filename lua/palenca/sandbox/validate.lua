@@ -9,6 +9,7 @@ local checks = require("palenca.check")
 local core = require("palenca.core")
 local dates = require("palenca.sandbox.dates")
 local json = require("palenca.json")
+local suggest = require("palenca.suggest")
 
 local validate = {}
 
@@ -129,7 +130,7 @@ end
 function validate.one_of(known, what)
   return function(value)
     if type(value) ~= "string" or not known[value] then
-      return fault("type_error.enum", "must be a known " .. what)
+      return fault("type_error.enum", "must be a known " .. what .. suggest.text(value, known))
     end
     return nil, value
   end
@@ -142,7 +143,7 @@ function validate.one_of_few(known)
   local message = "must be one of " .. table.concat(checks.words(known), ", ")
   return function(value)
     if type(value) ~= "string" or not known[value] then
-      return fault("type_error.enum", message)
+      return fault("type_error.enum", message .. suggest.text(value, known))
     end
     return nil, value
   end
@@ -294,7 +295,8 @@ function validate.strangers(given, known, origin)
   local faults = {}
   for name in pairs(given) do
     if not known[name] then
-      report(faults, { origin, tostring(name) }, fault("value_error.extra", "is not known here"))
+      report(faults, { origin, tostring(name) },
+        fault("value_error.extra", "is not known here" .. suggest.text(name, known)))
     end
   end
   table.sort(faults, function(one, other)

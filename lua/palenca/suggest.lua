@@ -1,0 +1,78 @@
+--- Finds what somebody may have meant by a name that is not known.
+-- @module palenca.suggest
+local suggest = {}
+
+-- Longer names are not compared, since that takes the square of their length.
+local LENGTH_MAX = 64
+
+-- So many letters may be wrong in a name of so many. Of two letters, any other two would do.
+local function tolerance(length)
+  return length < 3 and 0 or length < 5 and 1 or length < 9 and 2 or 3
+end
+
+-- How many letters have to be put in, left out, replaced, or swapped with their neighbor.
+local function distance(one, other)
+  local before, last
+  local row = {}
+  for j = 0, #other do
+    row[j] = j
+  end
+  for i = 1, #one do
+    before, last, row = last, row, { [0] = i }
+    local letter = one:byte(i)
+    for j = 1, #other do
+      local is_same = letter == other:byte(j)
+      local least = math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (is_same and 0 or 1))
+      if i > 1 and j > 1 and letter == other:byte(j - 1) and one:byte(i - 1) == other:byte(j) then
+        least = math.min(least, before[j - 2] + 1)
+      end
+      row[j] = least
+    end
+  end
+  return row[#other]
+end
+
+local function words(known)
+  if #known > 0 then
+    return known
+  end
+  local list = {}
+  for name in pairs(known) do
+    list[#list + 1] = name
+  end
+  return list
+end
+
+--- The known name that is nearest to another one, if it is near enough to be meant. Capitals count
+-- as small letters.
+-- @param name what was written
+-- @tparam table known the names, as a list or as keys
+-- @treturn ?string
+function suggest.nearest(name, known)
+  if type(name) ~= "string" or #name > LENGTH_MAX then
+    return nil
+  end
+  local small = name:lower()
+  local best, nearest
+  for _, one in ipairs(words(known)) do
+    if type(one) == "string" and one ~= name and math.abs(#one - #name) <= tolerance(#name) then
+      local count = distance(small, one:lower())
+      if count <= tolerance(#name)
+        and (not best or count < best or (count == best and one < nearest)) then
+        best, nearest = count, one
+      end
+    end
+  end
+  return nearest
+end
+
+--- What to say of it behind a message.
+-- @param name what was written
+-- @tparam table known the names, as a list or as keys
+-- @treturn string such as `; did you mean 'uber'?`, or nothing
+function suggest.text(name, known)
+  local nearest = suggest.nearest(name, known)
+  return nearest and "; did you mean '" .. nearest .. "'?" or ""
+end
+
+return suggest
