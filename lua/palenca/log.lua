@@ -6,6 +6,11 @@ local redact = require("palenca.redact")
 
 local log = {}
 
+-- A longer line is cut, field by field: readers of logs have limits of their own, and what nobody
+-- reads is kept up to a bound.
+local LINE_MAX = 256 * 1024
+local FIELD_MAX = 32 * 1024
+
 local function write_line(line)
   io.stderr:write(line)
 end
@@ -14,6 +19,61 @@ end
 -- @tparam function writer called with whole lines
 function log.use_writer(writer)
   write_line = writer
+end
+
+--- Cuts a text that is too long, and says so in it.
+-- @tparam string text
+-- @tparam ?integer max bytes; default: those of a line
+-- @treturn string
+function log.cut(text, max)
+  max = max or LINE_MAX
+  if #text <= max then
+    return text
+  end
+  local kept = text:sub(1, max):gsub("[\192-\255][\128-\191]*$", "")
+  return string.format("%s […] (cut: %d bytes)", kept, #text)
+end
+
+local function encode(entry)
+  local ok, line = pcall(json.encode, entry)
+  if ok then
+    return line
+  end
+  -- a log must not be what fails: what JSON cannot say (NaN, a function) is put in words
+  for name, value in pairs(entry) do
+    if not pcall(json.encode, value) then
+      entry[name] = tostring(value)
+    end
+  end
+  return json.encode(entry)
+end
+
+local function cut_fields(entry)
+  for name, value in pairs(entry) do
+    local text = type(value) == "table" and json.encode(value) or value
+    if type(text) == "string" and #text > FIELD_MAX then
+      entry[name] = log.cut(text, FIELD_MAX)
+    end
+  end
+end
+
+--- Encodes an entry as a line of JSON. If it is too long, its long fields are cut, with
+-- `truncated`: how many bytes it had; if it has too many fields, its text is the `message`, cut.
+-- @tparam table entry the fields, which may be changed
+-- @treturn string the line, without its end
+function log.encode(entry)
+  local line = encode(entry)
+  local size = #line
+  if size > LINE_MAX then
+    cut_fields(entry)
+    entry.truncated = size
+    line = encode(entry)
+  end
+  if #line > LINE_MAX then
+    line = json.encode({ time = entry.time, level = entry.level, event = entry.event,
+      truncated = size, message = log.cut(line, FIELD_MAX) })
+  end
+  return redact.json(line)
 end
 
 local function write(level, fields)
@@ -33,17 +93,7 @@ local function write(level, fields)
       entry[name] = tostring(value)
     end
   end
-  local ok, line = pcall(json.encode, entry)
-  if not ok then
-    -- a log must not be what fails: what JSON cannot say (NaN, a function) is put in words
-    for name, value in pairs(entry) do
-      if not pcall(json.encode, value) then
-        entry[name] = tostring(value)
-      end
-    end
-    line = json.encode(entry)
-  end
-  write_line(redact.bytes(line) .. "\n")
+  write_line(log.encode(entry) .. "\n")
 end
 
 --- Logs an entry. What goes in comes out: keep identity numbers and keys out of it.

@@ -80,6 +80,34 @@ describe("palenca.log", function()
     assert.is_string(entries[1].circle)
   end)
 
+  it("cuts what is too long, and says so", function()
+    local entries = logged([[
+      log.info { message = "kept", body = ("ñ"):rep(2^20), list = { ("x"):rep(2^20) }, rows = 3 }
+      log.warn(("m"):rep(2^21))
+      local many = {}
+      for i = 1, 20000 do many["field" .. i] = ("v"):rep(20) end
+      log.error(many)
+      log.info { message = ("y"):rep(2^17) }
+    ]])
+    local cut = entries[1]
+    assert.same({ "kept", 3 }, { cut.message, cut.rows })
+    assert.is_true(cut.truncated > 3 * 2^20)
+    assert.truthy(cut.body:find("^ñññ.*ñ %[…%] %(cut: 2097152 bytes%)$"), cut.body:sub(-60))
+    assert.truthy(cut.list:find('^%["x+ %[…%] %(cut: 1048580 bytes%)$'), cut.list:sub(-60))
+    assert.is_true(#cut.body < 2^16)
+    assert.truthy(entries[2].message:find("^m+ %[…%] %(cut: 2097152 bytes%)$"))
+    assert.same({ "error", true }, { entries[3].level, entries[3].truncated > 20000 * 20 })
+    assert.truthy(entries[3].message:find("(cut: ", 1, true))
+    assert.same({ ("y"):rep(2^17) }, { entries[4].message })
+    assert.is_nil(entries[4].truncated)
+  end)
+
+  it("has nothing in it that steers a terminal", function()
+    local _, _, line = helper.run([[require("palenca").log.info("\194\155 \226\128\174")]])
+    assert.truthy(line:find("\\u009b \\u202e", 1, true), line)
+    assert.equal("\194\155 \226\128\174", json.decode(line).message)
+  end)
+
   it("refuses what is neither a table nor a text", function()
     for _, level in ipairs { "info", "warn", "error" } do
       for _, value in ipairs { 5, true, print } do
