@@ -189,7 +189,7 @@ typedef struct {
   const char *action;     /* or NULL for all */
   const char *account_id; /* or NULL for all */
   int64_t since;          /* received at or after this */
-  int64_t limit;          /* at most so many, the oldest first; 0: all */
+  int64_t limit;          /* the newest N; 0: all */
 } event_filter;
 
 /* Calls `each` for the stored events, oldest first, until it returns false. An event that changes

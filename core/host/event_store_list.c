@@ -15,26 +15,27 @@
 static const char *const names[] = {"received", "running", "retry", "done", "dead"};
 
 #define COLUMNS                                                                                    \
-  "SELECT id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, "    \
-  "error"
-#define UNFINISHED COLUMNS " FROM events INDEXED BY events_unfinished "
+  "id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, error"
+#define UNFINISHED "INDEXED BY events_unfinished WHERE state < 3 AND "
 #define IN_RANGE " AND id > ?1 AND id <= ?2"
 #define FILTERS                                                                                    \
   " AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR account_id = ?4) AND received_at >= ?5"
-#define IN_ORDER " ORDER BY id LIMIT ?6"
 
-/* All but the retries are read in the order of an index, so that a page costs the same however
- * many events there are; the retries are in order of their time and have to be sorted. */
-static const char *const queries[] = {
-    UNFINISHED "WHERE state = 0 AND due_at = 0 AND state < 3" IN_RANGE FILTERS IN_ORDER,
-    UNFINISHED "WHERE state = 1 AND due_at = 0 AND state < 3" IN_RANGE FILTERS IN_ORDER,
-    COLUMNS " FROM events WHERE id IN (SELECT id FROM events INDEXED BY events_unfinished"
-            " WHERE state = 2 AND state < 3)" IN_RANGE FILTERS IN_ORDER,
-    COLUMNS " FROM events WHERE state = 3" IN_RANGE FILTERS IN_ORDER,
-    COLUMNS " FROM events INDEXED BY events_dead WHERE state = 4" IN_RANGE FILTERS IN_ORDER,
-    COLUMNS " FROM events WHERE 1" IN_RANGE FILTERS IN_ORDER,
+/* Those of each state, and all. All but the retries are read in the order of an index, so that a
+ * page costs the same however many events there are; the retries are in order of their time and
+ * have to be sorted. */
+static const char *const sources[] = {
+    UNFINISHED "state = 0 AND due_at = 0",
+    UNFINISHED "state = 1 AND due_at = 0",
+    "WHERE id IN (SELECT id FROM events " UNFINISHED "state = 2)",
+    "WHERE state = 3",
+    "INDEXED BY events_dead WHERE state = 4",
+    "WHERE 1",
 };
-_Static_assert(sizeof queries / sizeof queries[0] == NAME_COUNT + 1, "one each, and one for all");
+_Static_assert(sizeof sources / sizeof sources[0] == NAME_COUNT + 1, "one each, and one for all");
+
+/* One of an id, if its state is still the one that was asked for. */
+#define ONE "SELECT " COLUMNS " FROM events WHERE id = ?1 AND (?2 = ?3 OR state = ?2)"
 
 const char *event_state_name(event_state state) {
   return (size_t)state < NAME_COUNT ? names[state] : "unknown";
@@ -93,10 +94,10 @@ static bool add(event_page *page, sqlite3_stmt *row) {
 /* A page is copied before it is shown: a reader that somebody has paused must not hold its
  * snapshot, because the writer's log grows for as long as one is held. */
 static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t last,
-                      int64_t limit, event_page *page, char *error, size_t error_size) {
+                      event_page *page, char *error, size_t error_size) {
   (void)sqlite3_bind_int64(query, 1, after);
   (void)sqlite3_bind_int64(query, 2, last);
-  (void)sqlite3_bind_int64(query, 6, limit > 0 && limit < PAGE_ROWS ? limit : PAGE_ROWS);
+  (void)sqlite3_bind_int64(query, 6, PAGE_ROWS);
   int step;
   bool has_memory = true;
   while (has_memory && (step = sqlite3_step(query)) == SQLITE_ROW) {
@@ -111,34 +112,147 @@ static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after
   return has_memory && step == SQLITE_DONE;
 }
 
-/* The events after `after` and up to `last`, of those there were at the beginning. */
-static bool list_pages(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t last,
-                       int64_t limit, event_visit each, void *context, char *error,
-                       size_t error_size) {
-  event_page *page = calloc(1, sizeof *page);
-  if (page == NULL) {
-    (void)snprintf(error, error_size, "out of memory");
-    return false;
+/* What a listing works with; what goes wrong is put into `error`. */
+typedef struct {
+  event_file file;
+  size_t which; /* of the sources */
+  const event_filter *filter;
+  int64_t after, last; /* the ids there were at the beginning */
+  event_visit each;
+  void *context;
+  event_page page;
+  char *error;
+  size_t error_size;
+} listing;
+
+static bool fail(const listing *l, bool is_memory) {
+  if (is_memory) {
+    (void)snprintf(l->error, l->error_size, "out of memory");
   }
-  int64_t shown = 0;
-  bool ok = true, go_on = true;
-  while (ok && go_on && after < last) {
-    int64_t left = limit > 0 ? limit - shown : 0;
-    int64_t upto = last - after > RANGE ? after + RANGE : last;
-    ok = read_page(file, query, after, upto, left, page, error, error_size);
-    bool is_full = page->count == PAGE_ROWS;
-    after = is_full ? page->events[PAGE_ROWS - 1].id : upto;
-    for (int i = 0; ok && go_on && i < page->count; i++, shown++) {
-      go_on = each(context, &page->events[i]);
-    }
-    go_on = go_on && (limit <= 0 || shown < limit);
-    clear(page);
+  return !is_memory && event_file_fail(&l->file, "read", l->error, l->error_size);
+}
+
+/* Returns whether the visits go on. */
+static bool show_page(listing *l) {
+  bool go_on = true;
+  for (int i = 0; go_on && i < l->page.count; i++) {
+    go_on = l->each(l->context, &l->page.events[i]);
   }
-  free(page);
+  clear(&l->page);
+  return go_on;
+}
+
+/* A query of those that the filter lets through, in the order of their ids or the other way. */
+static sqlite3_stmt *prepare(const listing *l, const char *columns, const char *direction) {
+  char text[768];
+  sqlite3_stmt *query = NULL;
+  (void)snprintf(text, sizeof text,
+                 "SELECT %s FROM events %s" IN_RANGE FILTERS " ORDER BY id %s LIMIT ?6", columns,
+                 sources[l->which], direction);
+  if (sqlite3_prepare_v2(l->file.db, text, -1, &query, NULL) == SQLITE_OK) {
+    (void)sqlite3_bind_text(query, 3, l->filter->action, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(query, 4, l->filter->account_id, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(query, 5, l->filter->since);
+  }
+  return query;
+}
+
+static bool list_all(listing *l) {
+  sqlite3_stmt *query = prepare(l, COLUMNS, "ASC");
+  bool ok = query != NULL || fail(l, false);
+  bool go_on = true;
+  int64_t after = l->after;
+  while (ok && go_on && after < l->last) {
+    int64_t upto = l->last - after > RANGE ? after + RANGE : l->last;
+    ok = read_page(&l->file, query, after, upto, &l->page, l->error, l->error_size);
+    after = l->page.count == PAGE_ROWS ? l->page.events[PAGE_ROWS - 1].id : upto;
+    go_on = ok && show_page(l);
+  }
+  (void)sqlite3_finalize(query);
   return ok;
 }
 
-static bool find_query(const char *state, size_t *found, char *error, size_t error_size) {
+/* ---- the newest ------------------------------------------------------------------------- */
+
+typedef struct {
+  int64_t *ids; /* the newest first */
+  size_t count, capacity;
+} id_list;
+
+static bool append(id_list *list, int64_t id) {
+  if (list->count == list->capacity) {
+    size_t capacity = list->capacity > 0 ? list->capacity * 2 : PAGE_ROWS;
+    int64_t *grown = realloc(list->ids, capacity * sizeof *grown);
+    if (grown == NULL) {
+      return false;
+    }
+    list->ids = grown;
+    list->capacity = capacity;
+  }
+  list->ids[list->count++] = id;
+  return true;
+}
+
+static bool find_newest(listing *l, id_list *found) {
+  sqlite3_stmt *query = prepare(l, "id", "DESC");
+  bool ok = query != NULL || fail(l, false);
+  int64_t last = l->last, limit = l->filter->limit;
+  while (ok && last > l->after && (int64_t)found->count < limit) {
+    int64_t after = last - l->after > RANGE ? last - RANGE : l->after;
+    (void)sqlite3_bind_int64(query, 1, after);
+    (void)sqlite3_bind_int64(query, 2, last);
+    (void)sqlite3_bind_int64(query, 6, limit - (int64_t)found->count);
+    int step = SQLITE_DONE;
+    while (ok && (step = sqlite3_step(query)) == SQLITE_ROW) {
+      ok = append(found, sqlite3_column_int64(query, 0)) || fail(l, true);
+    }
+    ok = ok && (step == SQLITE_DONE || fail(l, false));
+    (void)sqlite3_reset(query);
+    last = after;
+  }
+  (void)sqlite3_finalize(query);
+  return ok;
+}
+
+/* In one transaction of its own, which ends before they are shown. */
+static bool read_these(listing *l, sqlite3_stmt *query, const int64_t *ids, size_t count) {
+  bool ok = sqlite3_exec(l->file.db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK || fail(l, false);
+  for (size_t i = count; ok && i > 0; i--) {
+    (void)sqlite3_bind_int64(query, 1, ids[i - 1]);
+    int step = sqlite3_step(query);
+    if (step == SQLITE_ROW) {
+      ok = add(&l->page, query) || fail(l, true);
+    } else {
+      ok = step == SQLITE_DONE || fail(l, false);
+    }
+    (void)sqlite3_reset(query);
+  }
+  (void)sqlite3_exec(l->file.db, "COMMIT", NULL, NULL, NULL);
+  return ok;
+}
+
+/* Their ids first, from the newest back, and then the rows the other way round: so neither all of
+ * them are held in memory, nor is any shown out of order. */
+static bool list_newest(listing *l) {
+  id_list found = {0};
+  sqlite3_stmt *query = NULL;
+  bool ok = find_newest(l, &found) &&
+            (sqlite3_prepare_v2(l->file.db, ONE, -1, &query, NULL) == SQLITE_OK || fail(l, false));
+  (void)sqlite3_bind_int64(query, 2, (int64_t)l->which);
+  (void)sqlite3_bind_int64(query, 3, NAME_COUNT);
+  bool go_on = true;
+  for (size_t left = found.count; ok && go_on && left > 0;) {
+    size_t count = left < PAGE_ROWS ? left : PAGE_ROWS;
+    left -= count;
+    ok = read_these(l, query, found.ids + left, count);
+    go_on = ok && show_page(l);
+  }
+  (void)sqlite3_finalize(query);
+  free(found.ids);
+  return ok;
+}
+
+static bool find_source(const char *state, size_t *found, char *error, size_t error_size) {
   for (*found = 0; *found < NAME_COUNT; ++*found) {
     if (state != NULL && strcmp(state, names[*found]) == 0) {
       return true;
@@ -154,24 +268,28 @@ static bool find_query(const char *state, size_t *found, char *error, size_t err
 bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
                       char *error, size_t error_size) {
   size_t which;
-  event_file file;
-  if (!find_query(filter->state, &which, error, error_size) ||
-      !event_file_open_beside(&file, path, false, error, error_size)) {
+  if (!find_source(filter->state, &which, error, error_size)) {
     return false;
   }
-  sqlite3_stmt *query = NULL;
-  int64_t after, last;
-  bool ok = (event_file_ids(file.db, &after, &last) &&
-             sqlite3_prepare_v2(file.db, queries[which], -1, &query, NULL) == SQLITE_OK) ||
-            event_file_fail(&file, "read", error, error_size);
-  if (ok) {
-    (void)sqlite3_bind_text(query, 3, filter->action, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_text(query, 4, filter->account_id, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(query, 5, filter->since);
-    ok = list_pages(&file, query, after, last, filter->limit, each, context, error, error_size);
+  listing *l = calloc(1, sizeof *l);
+  if (l == NULL) {
+    (void)snprintf(error, error_size, "out of memory");
+    return false;
   }
-  (void)sqlite3_finalize(query);
-  event_file_close(&file);
+  l->which = which;
+  l->filter = filter;
+  l->each = each;
+  l->context = context;
+  l->error = error;
+  l->error_size = error_size;
+  bool ok = event_file_open_beside(&l->file, path, false, error, error_size);
+  if (ok) {
+    ok = event_file_ids(l->file.db, &l->after, &l->last) || fail(l, false);
+    ok = ok && (filter->limit > 0 ? list_newest(l) : list_all(l));
+    clear(&l->page);
+    event_file_close(&l->file);
+  }
+  free(l);
   return ok;
 }
 
@@ -203,8 +321,8 @@ bool event_store_show(const char *path, int64_t id, event_visit each, void *cont
   size_t size;
   bool ok = true;
   int step = sqlite3_prepare_v2(file.db,
-                                COLUMNS ", body FROM events JOIN bodies USING (id)"
-                                        " WHERE id = ?1",
+                                "SELECT " COLUMNS ", body FROM events JOIN bodies USING (id)"
+                                " WHERE id = ?1",
                                 -1, &query, NULL);
   (void)sqlite3_bind_int64(query, 1, id);
   if (step == SQLITE_OK && (step = sqlite3_step(query)) == SQLITE_ROW) {

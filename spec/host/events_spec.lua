@@ -60,7 +60,7 @@ describe("palenca events", function()
     assert.are.equal(all, accounts("--since", "2020-02-29"))
     assert.are.equal("", accounts("--since", "2999-12-31T23:59:59Z"))
     assert.are.equal("a login.success, a login.incomplete", accounts("--account", "a"))
-    assert.are.equal("a login.success", accounts("--account", "a", "--limit", "1"))
+    assert.are.equal("a login.incomplete", accounts("--account", "a", "--limit", "1"))
     assert.are.equal("- login.created", accounts("--action", "login.created"))
     assert.are.equal("a login.incomplete", accounts("--account", "a", "--state", "retry",
       "--since", "1m", "--action", "login.incomplete"))

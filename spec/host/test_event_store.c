@@ -326,7 +326,8 @@ static void test_list_limits_stops_and_refuses(void **state) {
   assert_int_equal(list(f, "received", 0).count, 600);
   assert_int_equal(list(f, "received", 299).count, 299);
   assert_string_equal(list(f, "received", 3).text,
-                      "1 received 0 -\n2 received 0 -\n3 received 0 -\n");
+                      "598 received 0 -\n599 received 0 -\n600 received 0 -\n");
+  assert_int_equal(list(f, NULL, 1000).count, 600);
   l.stop_after = 2;
   assert_true(event_store_list(f->path, &filter, add_line, &l, error, sizeof error));
   assert_int_equal(l.count, 2);
@@ -335,6 +336,36 @@ static void test_list_limits_stops_and_refuses(void **state) {
   assert_non_null(strstr(error, "unknown state"));
   close_store(f);
   assert_int_equal(list(f, NULL, 0).count, 600);
+}
+
+static void test_list_finds_the_newest_of_each_state(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  for (int i = 0; i < 120; i++) {
+    (void)put(f, NULL);
+  }
+  close_store(f);
+  /* Farther apart than what one query looks at, and fewer than there is a limit. */
+  execute(f, "UPDATE events SET state = 4 WHERE id <= (SELECT min(id) + 1 FROM events);"
+             "UPDATE events SET state = 3 WHERE id % 2 = 0 AND state = 0;"
+             "UPDATE events SET state = 2, due_at = 5 WHERE id % 3 = 0 AND state = 0;"
+             "UPDATE events SET id = id + 99999 WHERE id = (SELECT max(id) FROM events);"
+             "UPDATE events SET id = id + 50000 WHERE id = (SELECT max(id) FROM events"
+             " WHERE id < (SELECT max(id) FROM events));");
+  assert_int_equal(list(f, NULL, 1).count, 1);
+  assert_string_equal(list(f, "dead", 1).text, "2 dead 0 -\n");
+  assert_string_equal(list(f, "dead", 9).text, "1 dead 0 -\n2 dead 0 -\n");
+  static const char *const states[] = {NULL, "received", "running", "retry", "done", "dead"};
+  for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+    listing all = list(f, states[i], 0);
+    assert_string_equal(list(f, states[i], 100000).text, all.text);
+    for (int64_t limit = 1; limit < all.count && limit < 100; limit += 31) {
+      listing newest = list(f, states[i], limit);
+      assert_int_equal(newest.count, limit);
+      size_t size = strlen(newest.text);
+      assert_string_equal(newest.text, all.text + strlen(all.text) - size);
+    }
+  }
 }
 
 int main(void) {
@@ -351,6 +382,7 @@ int main(void) {
       TEST(test_ids_go_on_after_a_new_start_and_are_not_used_again),
       TEST(test_lifecycle_shows_in_the_list),
       TEST(test_list_limits_stops_and_refuses),
+      TEST(test_list_finds_the_newest_of_each_state),
   };
   return cmocka_run_group_tests_name("event store", tests, NULL, NULL);
 }
