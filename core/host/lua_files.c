@@ -1,4 +1,4 @@
-/* palenca.host: the files of the pages, and a lock that keeps a file to one process. */
+/* palenca.host: the files of the pages, files of data, and a lock that keeps one to one process. */
 #include "lua_host.h"
 
 #include "embedded.h"
@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK_TYPE "palenca.lock"
@@ -73,9 +76,84 @@ static int temporary_file(lua_State *L) {
   return 1;
 }
 
+/* NULL, or what is wrong with a file of data. Its lock goes by the name: with two names it would be
+ * two locks for one file. */
+static const char *problem_of(int fd) {
+  struct stat status;
+  if (fd < 0 || fstat(fd, &status) != 0)
+    return strerror(errno);
+  if (!S_ISREG(status.st_mode))
+    return "not a regular file";
+  return status.st_nlink > 1 ? "the file has several names (hard links)" : NULL;
+}
+
+/* host.data_file(path) → the name of the file itself, behind all links | nil, message. The file is
+ * made if there is none. */
+static int data_file(lua_State *L) {
+  char name[PATH_MAX];
+  const char *path = luaL_checkstring(L, 1);
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+  const char *problem = problem_of(fd);
+  if (fd >= 0)
+    close(fd);
+  if (problem == NULL && realpath(path, name) == NULL)
+    problem = strerror(errno);
+  if (problem != NULL)
+    return fail(L, path, problem);
+  lua_pushstring(L, name);
+  return 1;
+}
+
+static bool write_all(int fd, const char *text, size_t size) {
+  while (size > 0) {
+    ssize_t written = write(fd, text, size);
+    if (written < 0)
+      return false;
+    text += written;
+    size -= (size_t)written;
+  }
+  return true;
+}
+
+/* Writes a file beside the one that it is to replace, with that one's mode. */
+static bool write_beside(const char *path, const char *beside, const char *text, size_t size) {
+  struct stat status;
+  if (stat(path, &status) != 0)
+    return false;
+  (void)unlink(beside); /* left by a process that was killed */
+  int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return false;
+  bool ok = write_all(fd, text, size) && fchmod(fd, status.st_mode & 07777) == 0 && fsync(fd) == 0;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return ok;
+}
+
+/* host.replace_file(path, text) → true | nil, message: all of the text is in the file then, or it
+ * is as it was */
+static int replace_file(lua_State *L) {
+  size_t size;
+  const char *path = luaL_checkstring(L, 1);
+  const char *text = luaL_checklstring(L, 2, &size);
+  const char *beside = lua_pushfstring(L, "%s.new", path);
+  if (!write_beside(path, beside, text, size) || rename(beside, path) != 0) {
+    int error = errno;
+    (void)unlink(beside);
+    return fail(L, path, strerror(error));
+  }
+  lua_pushboolean(L, true);
+  return 1;
+}
+
 static const luaL_Reg lock_methods[] = {{"close", lock_close}, {NULL, NULL}};
-static const luaL_Reg functions[] = {
-    {"asset", asset}, {"lock", lock_file}, {"temporary_file", temporary_file}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"asset", asset},
+                                     {"data_file", data_file},
+                                     {"lock", lock_file},
+                                     {"replace_file", replace_file},
+                                     {"temporary_file", temporary_file},
+                                     {NULL, NULL}};
 
 void lua_open_files(lua_State *L) {
   if (luaL_newmetatable(L, LOCK_TYPE)) {

@@ -39,24 +39,31 @@ local function read(self, text)
   return order, lines, skipped
 end
 
-local function rewrite(path, entries)
+-- For whoever has nothing better: what is at the path may be a link, or have a mode of its own.
+local function replace_file(path, text)
+  local file = assert(io.open(path .. ".new", "w"))
+  assert(file:write(text))
+  assert(file:close())
+  return os.rename(path .. ".new", path)
+end
+
+local function rewrite(path, entries, replace)
   local lines = { HEADER, "\n" }
   for _, entry in ipairs(entries) do
     lines[#lines + 1] = entry.line
     lines[#lines + 1] = "\n"
   end
-  local file = assert(io.open(path .. ".new", "w"))
-  assert(file:write(table.concat(lines)))
-  assert(file:close())
-  assert(os.rename(path .. ".new", path))
+  assert(replace(path, table.concat(lines)))
 end
 
 --- Opens a file, making it if there is none; raises if it cannot be read or is not ours.
 -- @tparam string path the file
+-- @tparam ?function replace called with the path and a text which is to be all that is in the file;
+-- returns true, or nil and why it is as it was
 -- @treturn journal the journal
 -- @treturn table what it holds, in order: each `kind`, `id`, and `record`, or none if that is gone
 -- @treturn integer how many lines were not readable and are left out
-function journal.open(path)
+function journal.open(path, replace)
   local self = setmetatable({ path = path, pending = {} }, journal)
   local entries, lines, skipped = {}, 0, 0
   local file = io.open(path, "r")
@@ -68,7 +75,7 @@ function journal.open(path)
     entries, lines, skipped = read(self, text)
   end
   if text:sub(-1) ~= "\n" or skipped > 0 or lines > SLACK * #entries + SLACK_LINES then
-    rewrite(path, entries)
+    rewrite(path, entries, replace or replace_file)
   end
   self.file = assert(io.open(path, "a"))
   self.file:setvbuf("no")

@@ -189,12 +189,17 @@ local function serve(self)
   save(self)
 end
 
-local function open_state(path)
-  local lock, problem = host.lock(path .. "-lock")
+-- By the name of the file itself, whatever links lead to it.
+local function open_state(data)
+  local lock
+  local path, problem = host.data_file(data)
+  if path then
+    lock, problem = host.lock(path .. "-lock")
+  end
   if not lock then
     failure("the state cannot be kept: %s (see --data)", problem)
   end
-  local ok, book, entries, skipped = pcall(journal.open, path)
+  local ok, book, entries, skipped = pcall(journal.open, path, host.replace_file)
   if not ok then
     failure("the state cannot be kept: %s (see --data)", book)
   end
