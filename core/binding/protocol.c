@@ -254,8 +254,8 @@ static int scan_webhook(lua_State *L) {
   return 1;
 }
 
-/* core.visible(text, "line" | "lines" | "json") → the text with what a terminal would obey escaped
- */
+/* core.visible(text, "line" | "lines" | "json") → the text with what a terminal would interpret
+ * escaped */
 static int visible(lua_State *L) {
   static const char *const names[] = {"line", "lines", "json", NULL};
   size_t size;

@@ -2,6 +2,7 @@
 #include "log_writer.h"
 
 #include "clock.h"
+#include "protocol/visible.h"
 #include "thread_start.h"
 
 #include <poll.h>
@@ -25,7 +26,7 @@ static struct {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   pthread_t thread;
-  bool is_running, is_ending, json;
+  bool is_running, is_ending, json, output_failed;
   int64_t end_at; /* nothing is written later */
   lines kept;
   uint64_t lost;
@@ -83,7 +84,7 @@ static void tell_lost(uint64_t lost) {
                      "{\"time\":\"%s\",\"event\":\"log\",\"level\":\"warning\",\"lost\":%llu}\n",
                      time, count)
           : snprintf(line, sizeof line,
-                     "palenca: %llu lines of this log are lost, which nobody read\n", count);
+                     "palenca: dropped %llu log lines: stderr was not being read\n", count);
   put(line, (size_t)size);
 }
 
@@ -125,7 +126,8 @@ static void write_now(const char *text, size_t size) {
 }
 
 static bool keep(lines *kept, const char *text, size_t size) {
-  if (size > KEPT_MOST - kept->size)
+  /* a single piece may be larger: that it is too large does not mean that nobody reads */
+  if (kept->size > 0 && (kept->size > KEPT_MOST || size > KEPT_MOST - kept->size))
     return false;
   if (size > kept->capacity - kept->size) {
     size_t capacity = kept->capacity > 0 ? kept->capacity : PIECE;
@@ -159,6 +161,62 @@ void log_write(const char *text, size_t size) {
   (void)pthread_mutex_unlock(&own.mutex);
   if (!is_kept)
     write_now(text, size);
+}
+
+/* ---- whole messages ------------------------------------------------------------------------- */
+
+#define MESSAGE_MAX 2048
+
+/* The message as the inside of a JSON string, before VISIBLE_JSON. */
+static size_t quote(const char *message, char *out, size_t room) {
+  size_t size = 0;
+  for (const char *c = message; *c != '\0' && size < room - 2; c++) {
+    if (*c == '"' || *c == '\\')
+      out[size++] = '\\';
+    out[size++] = (unsigned char)*c < ' ' ? ' ' : *c;
+  }
+  return size;
+}
+
+void log_message(bool json, const char *event, const char *level, const char *message) {
+  enum {
+    ESCAPED_MAX = 6 * MESSAGE_MAX /* \u007f for a byte */
+  };
+  char text[MESSAGE_MAX], escaped[ESCAPED_MAX], line[ESCAPED_MAX + 256], time[LOG_TIME_SIZE];
+  size_t length = strlen(message);
+  bool is_error = strcmp(level, "error") == 0;
+  size_t size;
+  if (json)
+    size = visible_text(text, quote(message, text, sizeof text), VISIBLE_JSON, escaped);
+  else
+    size =
+        visible_text(message, length < MESSAGE_MAX ? length : MESSAGE_MAX, VISIBLE_LINES, escaped);
+  log_time(time);
+  int written = json ? snprintf(line, sizeof line,
+                                "{\"time\":\"%s\",\"event\":\"%s\",\"level\":\"%s\","
+                                "\"message\":\"%.*s\"}\n",
+                                time, event, level, (int)size, escaped)
+                     : snprintf(line, sizeof line, "palenca: %s%.*s\n", is_error ? "error: " : "",
+                                (int)size, escaped);
+  if (written > 0)
+    log_write(line, (size_t)written);
+}
+
+bool log_is_json(void) {
+  return own.json;
+}
+
+void log_output_failure(int error) {
+  char message[256];
+  (void)pthread_mutex_lock(&own.mutex);
+  bool is_known = own.output_failed;
+  own.output_failed = true;
+  (void)pthread_mutex_unlock(&own.mutex);
+  if (is_known)
+    return;
+  (void)snprintf(message, sizeof message, "what scripts print cannot be written: %s",
+                 strerror(error));
+  log_message(own.json, "output", "warning", message);
 }
 
 void log_begin(bool json) {

@@ -16,9 +16,20 @@ void log_begin(bool json);
 #define LOG_TIME_SIZE 24
 void log_time(char text[LOG_TIME_SIZE]);
 
-/* Takes whole lines. Of what nobody reads, about a mebibyte is kept; further lines are dropped, and
- * counted in a line of their own once somebody reads again. */
+/* Takes whole lines. Of what nobody reads, about a mebibyte is kept, or a single larger piece;
+ * further lines are dropped, and counted in a line of their own once somebody reads again. */
 void log_write(const char *lines, size_t size);
+
+/* Writes a line of its own; what is too long is cut. In text, with "palenca: " and, of an error,
+ * "error: " before it, and with what a terminal would interpret escaped; as JSON, with the time,
+ * `event` and `level`, which are plain words. */
+void log_message(bool json, const char *event, const char *level, const char *message);
+
+/* As set by log_begin. */
+bool log_is_json(void);
+
+/* Logs once in the life of a process that what scripts print cannot be written, for that errno. */
+void log_output_failure(int error);
 
 /* Ends the thread, after it has written what is kept if that takes no longer than so many ms. What
  * comes later goes out at once. */

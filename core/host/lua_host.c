@@ -5,6 +5,7 @@
 #include "log_writer.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* host.unix_time() → seconds since 1970 */
@@ -50,9 +51,20 @@ static int end_log(lua_State *L) {
   return 0;
 }
 
+/* host.output_failed() → whether something could not be written on standard output, by whomever */
+static int output_failed(lua_State *L) {
+  lua_pushboolean(L, ferror(stdout) != 0);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"log_begin", begin_log}, {"log_write", write_log},   {"log_end", end_log},
-    {"unix_time", unix_time}, {"random_hex", random_hex}, {NULL, NULL},
+    {"log_begin", begin_log},
+    {"log_write", write_log},
+    {"log_end", end_log},
+    {"output_failed", output_failed},
+    {"unix_time", unix_time},
+    {"random_hex", random_hex},
+    {NULL, NULL},
 };
 
 int luaopen_palenca_host(lua_State *L) {

@@ -74,7 +74,7 @@ static void push_request(lua_State *L, const http_exchange *exchange, lua_Intege
 }
 
 typedef void send_response(http_exchange *exchange, int status, const http_header *headers,
-                         size_t header_count, const char *body, size_t body_size);
+                           size_t header_count, const char *body, size_t body_size);
 
 /* Stack: status, headers, body on top. Nothing is answered if that is not what is there. */
 static void send_answer(lua_State *L, http_exchange *exchange, send_response *send) {
@@ -125,11 +125,10 @@ static void answer_one(lua_State *L, lua_server *s, http_exchange *exchange) {
   lua_pushvalue(L, 1);
   if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
     const char *message = lua_tostring(L, -1);
-    char line[512];
-    snprintf(line, sizeof line - 1, "palenca: the request could not be answered: %s",
+    char text[512];
+    snprintf(text, sizeof text, "the request could not be answered: %s",
              message != NULL ? message : "unknown error");
-    strcat(line, "\n");
-    log_write(line, strlen(line));
+    log_message(log_is_json(), "request", "warning", text);
     http_exchange_reject(exchange, 500, "internal error");
   }
   lua_settop(L, 2);

@@ -11,29 +11,13 @@
 #include <unistd.h>
 
 static void log_text(void *context, bool is_error, const char *message) {
-  char line[1024];
   (void)context;
-  snprintf(line, sizeof line, "palenca: %s%s\n", is_error ? "error: " : "", message);
-  log_write(line, strlen(line));
+  log_message(false, "store", is_error ? "error" : "info", message);
 }
 
 static void log_json(void *context, bool is_error, const char *message) {
-  char text[1024];
-  char line[sizeof text + 128];
-  char time[LOG_TIME_SIZE];
-  size_t size = 0;
   (void)context;
-  for (const char *c = message; *c != '\0' && size < sizeof text - 8; c++) {
-    if (*c == '"' || *c == '\\')
-      text[size++] = '\\';
-    text[size++] = (unsigned char)*c < ' ' ? ' ' : *c;
-  }
-  text[size] = '\0';
-  log_time(time);
-  snprintf(line, sizeof line,
-           "{\"time\":\"%s\",\"event\":\"store\",\"level\":\"%s\",\"message\":\"%s\"}\n", time,
-           is_error ? "error" : "info", text);
-  log_write(line, strlen(line));
+  log_message(true, "store", is_error ? "error" : "info", message);
 }
 
 /* host.store{path=, json=, redelivery_window=, retention= (seconds)} → store | nil, message */

@@ -1,11 +1,13 @@
 /* The palenca program: hands its arguments to the command line in Lua. */
+#include "log_writer.h"
 #include "state.h"
 
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdio.h>
+#include <stdbool.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -38,14 +40,21 @@ static void raise_descriptor_limit(void) {
   }
 }
 
-/* Whatever is opened next would take the place of one that is closed, and be written to. */
+/* Whatever is opened next would take the place of one that is closed, and be written to. What is
+ * written on a closed standard output must fail, as it would by itself. */
 static void fill_standard_descriptors(void) {
-  int fd;
-  do {
-    fd = open("/dev/null", O_RDWR);
-  } while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd >= 0)
-    close(fd);
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0)
+      (void)open("/dev/null",
+                 fd == STDOUT_FILENO ? O_RDONLY : O_RDWR); /* the lowest that is free */
+}
+
+static int fail(const arguments *given, const char *message) {
+  bool json = false;
+  for (int i = 1; i < given->argc; i++)
+    json = json || strcmp(given->argv[i], "--json") == 0;
+  log_message(json, "error", "error", message);
+  return STATUS_FAILED;
 }
 
 int main(int argc, char **argv) {
@@ -57,18 +66,13 @@ int main(int argc, char **argv) {
   /* Nobody asks how much memory SQLite has, and counting costs a tenth of what a put does. */
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   lua_State *L = host_state_new();
-  if (L == NULL) {
-    fputs("palenca: out of memory\n", stderr);
-    return STATUS_FAILED;
-  }
+  if (L == NULL)
+    return fail(&given, "out of memory");
   lua_pushcfunction(L, host_state_traceback);
   lua_pushcfunction(L, run);
   lua_pushlightuserdata(L, &given);
-  int status = STATUS_FAILED;
-  if (lua_pcall(L, 1, 1, 1) == LUA_OK)
-    status = (int)lua_tointeger(L, -1);
-  else
-    fprintf(stderr, "palenca: %s\n", lua_tostring(L, -1));
+  int status = lua_pcall(L, 1, 1, 1) == LUA_OK ? (int)lua_tointeger(L, -1)
+                                               : fail(&given, lua_tostring(L, -1));
   host_state_close(L);
   return status;
 }

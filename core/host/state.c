@@ -4,8 +4,10 @@
 
 #include "core.h"
 #include "embedded.h"
+#include "log_writer.h"
 #include "lua_host.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <locale.h>
 #include <lua-cjson.h>
@@ -39,8 +41,8 @@ static int print_line(lua_State *L) {
   luaL_pushresult(&line);
   size_t size;
   const char *text = lua_tolstring(L, -1, &size);
-  fwrite(text, 1, size, stdout);
-  fflush(stdout);
+  if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0)
+    log_output_failure(errno); /* no error of the script's, which printed in vain */
   return 0;
 }
 

@@ -198,8 +198,8 @@ function redact.bytes(text)
 end
 
 --- Escapes what could pass for a line of its own, steer a terminal, or turn the direction of
--- writing, and what is no UTF-8: as `\x1b` or `\u{202e}`. Whatever somebody else has written goes
--- through here before a person reads it.
+-- writing, and what is no UTF-8, so that it is shown instead of interpreted. Whatever somebody else
+-- has written goes through here before a person reads it.
 -- @tparam string text of one line
 -- @tparam[opt] boolean lines keep line ends and tabs
 -- @treturn string

@@ -1,12 +1,15 @@
 --- What the program tells the person who runs it: lines for a terminal, or lines of JSON.
 -- @module palenca.report
 local host = require("palenca.host")
-local json = require("palenca.json")
+local log = require("palenca.log")
 local redact = require("palenca.redact")
 
 local report = {}
 
 local as_json = false
+
+-- Whether a thread writes the lines.
+local is_begun = false
 
 -- Lines that wait to be written, if they are held; and how many bytes they have.
 local held, size
@@ -26,12 +29,34 @@ end
 --- From here on nobody waits for who reads the lines: if nobody does, they are counted and dropped.
 -- To be called once, before other threads are started.
 function report.begin()
+  is_begun = true
   host.log_begin(as_json)
 end
 
 --- Writes what was not read so far, if it is read now.
 function report.finish()
+  is_begun = false
   host.log_end(LAST_PATIENCE)
+end
+
+--- Says what the command fails of.
+-- @tparam string message
+-- @tparam ?table more `command`, its name; `hint`, a further line, such as where the help is
+function report.problem(message, more)
+  more = more or {}
+  local line
+  if as_json then
+    line = log.encode({ time = os.date("!%Y-%m-%dT%H:%M:%SZ"), event = "error", level = "error",
+      command = more.command, message = message, hint = more.hint })
+  else
+    line = string.format("palenca%s: %s%s", more.command and " " .. more.command or "",
+      redact.line(log.cut(message), true), more.hint and "\n" .. more.hint or "")
+  end
+  if is_begun then
+    host.log_write(line .. "\n")
+  else
+    io.stderr:write(line .. "\n")
+  end
 end
 
 --- Keeps lines until @{report.flush} is called: a worker may handle thousands of events a second.
@@ -81,9 +106,9 @@ function report.line(text, fields)
   if as_json then
     local entry = fields or { message = text }
     entry.time = timestamp()
-    write(redact.bytes(json.encode(entry)))
+    write(log.encode(entry))
   else
-    write(text)
+    write(redact.line(log.cut(text), true))
   end
 end
 

@@ -68,7 +68,7 @@ describe("the log of palenca serve", function()
     return path
   end
 
-  for _, case in ipairs({ { "%d+ lines of this log are lost, which nobody read\n" },
+  for _, case in ipairs({ { "palenca: dropped %d+ log lines: stderr was not being read\n" },
     { '{"time":"[%d:TZ-]+","event":"log","level":"warning","lost":%d+}\n', "--json" } })
   do
     it("holds nobody up while nobody reads it, and tells how much is lost: "
@@ -107,15 +107,18 @@ describe("the log of palenca serve", function()
       seen)
   end)
 
-  it("tells that an entry was too large to be kept, and goes on", function()
+  it("has an entry that is too large, cut, with how large it was, and goes on", function()
     local path = fifo()
     local served = serve("2>" .. path)
     local reader = stage:start("/bin/cat", { path })
     helper.post(served.url, { account_id = "large", webhook_action = "login.error" })
-    reader:wait_output("stdout", "palenca: [1-9]%d* lines of this log are lost")
     helper.wait_state(served.db, "large", "done")
     helper.post(served.url, { account_id = "after" })
-    reader:wait_output("stdout", "account after  done")
+    reader:wait_output("stdout", "(account after  done)")
+    local entry = helper.json.decode(reader.stdout:match('{[^\n]*"truncated"[^\n]*}'))
+    assert.truthy(entry.note:find("^nnn.*n %[…%] %(cut: 2097152 bytes%)$"), entry.note:sub(-60))
+    assert.is_true(entry.truncated > 2 ^ 21)
+    assert.is_nil(reader.stdout:find("dropped", 1, true))
     assert.are.equal(0, served:stop())
   end)
 

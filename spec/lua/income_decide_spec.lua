@@ -354,7 +354,8 @@ describe("what is wrong with a rule or a request", function()
       ["request.installment: expected no negative amount, got -1"] = { installment = -1 },
       ['request.obligations: expected a finite number or decimal text, got "x"'] =
         { installment = 1, obligations = "x" },
-      ['request: unknown field "instalment"'] = { installment = 1, instalment = 1 },
+      ['request: unknown field "instalment"; did you mean \'installment\'?'] =
+        { installment = 1, instalment = 1 },
     } do
       assert.equal("palenca.income: " .. expected,
         problem_of(income.decide, figures, RULE, request or nil))
@@ -397,7 +398,8 @@ describe("palenca.income.load_rule", function()
       assert.matches(path, problem_of(load_text, text), 1, true)
     end
     assert.matches("compiled", problem_of(load_text, string.dump(function() end)))
-    assert.equal(("palenca.income: %s: unknown field \"max_gaps\""):format(path),
+    assert.equal("palenca.income: " .. path
+      .. ": unknown field \"max_gaps\"; did you mean 'max_gap'?",
       problem_of(load_text, 'return { version = "a", max_gaps = 5 }'))
     assert.matches("no/such/file", problem_of(income.load_rule, "/no/such/file"), 1, true)
     assert.matches("expected a path", problem_of(income.load_rule, nil))

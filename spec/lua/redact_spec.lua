@@ -117,7 +117,7 @@ describe("a text for a log", function()
     ["\237\160\128"] = "\\xed\\xa0\\x80", ["\244\144\128\128"] = "\\xf4\\x90\\x80\\x80",
     ["\240\159\152"] = "\\xf0\\x9f\\x98",
   }) do
-    it("shows instead of obeying: " .. shown, function()
+    it("shows instead of interpreting: " .. shown, function()
       assert.equal("a" .. shown .. "b", redact.line("a" .. steering .. "b"))
       assert.equal(shown, redact.line(steering))
     end)

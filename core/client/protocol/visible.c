@@ -1,4 +1,4 @@
-/* Escapes in a text what a terminal would obey instead of showing it. */
+/* Escapes in a text what a terminal would interpret instead of showing. */
 #include "protocol/visible.h"
 
 #include <stdbool.h>

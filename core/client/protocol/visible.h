@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef enum {
   VISIBLE_LINE,  /* one line: line ends and tabs are escaped as well */
   VISIBLE_LINES, /* several lines */
@@ -14,5 +16,7 @@ typedef enum {
  * \u{202e}; in JSON as \u001b or \u202e, where a zero and what is no UTF-8 become a '?'. Returns
  * the size of the result, of which nothing is written if `out` is NULL. */
 size_t visible_text(const char *text, size_t size, visible_form form, char *out);
+
+#pragma GCC visibility pop
 
 #endif

@@ -1,10 +1,12 @@
 --- palenca check: tells whether a script can be served, without sending anything.
 -- @module palenca.cli.check
-local catalogue = require("palenca.sandbox.catalogue")
 local client = require("palenca.client")
 local errors = require("palenca.errors")
+local event_names = require("palenca.cli.event_names")
 local events = require("palenca.events")
 local host = require("palenca.host")
+local output = require("palenca.cli.output")
+local report = require("palenca.report")
 local runtime = require("palenca.runtime")
 local script = require("palenca.script")
 local timers = require("palenca.timers")
@@ -12,16 +14,10 @@ local timers = require("palenca.timers")
 local check = {
   name = "check",
   summary = "Load a script that is to be served, without sending anything; tell what it handles.",
+  is_text = true,
 }
 
 local FAILED = 1
-
--- Those that the API's documentation names, today's and older ones.
-local known = {}
-for action in pairs(catalogue.actions) do
-  known[action] = true
-  known[action:match("^[^.]+") .. ".*"] = true
-end
 
 function check.define(command)
   command:argument("script", "The Lua file."):argname("SCRIPT")
@@ -38,24 +34,21 @@ function check.run(given)
   end
   timers.serve()
   events.limit_caps(host.task.CAPS_MAX)
+  output.watch_script()
   local ok, problem = pcall(script.load, given.script)
+  output.check_reader()
   if not ok then
-    io.stderr:write("palenca check: " .. tostring(problem) .. "\n")
+    report.problem(tostring(problem), { command = "check" })
     return FAILED
   end
   local actions = events.actions()
-  for _, action in ipairs(actions) do
-    if action ~= "*" and not known[action] then
-      io.stderr:write(string.format("%s: warning: no documented event fits '%s'\n",
-        given.script, action))
-    end
-  end
+  event_names.warn(given.script, actions)
   local texts = timers.descriptions()
   table.move(texts, 1, #texts, #actions + 1, actions)
   if #actions == 0 then
-    print(given.script .. ": ok, but it handles no event (palenca.on is never called)")
+    output.text(given.script .. ": ok, but it handles no event (palenca.on is never called)")
   else
-    print(string.format("%s: ok, handles %s", given.script, table.concat(actions, ", ")))
+    output.text(string.format("%s: ok, handles %s", given.script, table.concat(actions, ", ")))
   end
 end
 

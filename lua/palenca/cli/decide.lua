@@ -4,6 +4,7 @@ local income = require("palenca.income")
 local income_input = require("palenca.cli.income_input")
 local json = require("palenca.json")
 local options = require("palenca.cli.options")
+local redact = require("palenca.redact")
 
 local command = {
   name = "decide",
@@ -69,7 +70,7 @@ function command.run(given)
       obligations = given.obligations,
     })
     local text = given.json and json.canonical({ income = result, verdict = verdict })
-      or write_text(given, result, verdict)
+      or redact.line(write_text(given, result, verdict), true)
     return text, STATUS[verdict.outcome]
   end)
 end

@@ -149,10 +149,9 @@ function dev.run(given)
   local problem = given.once and #given.login == 0 and "--once wants a --login to wait for"
     or store_options.problem(given)
   if problem then
-    io.stderr:write("palenca: " .. problem .. "\nTry 'palenca dev --help'.\n")
+    report.problem(problem, { hint = "Try 'palenca dev --help'." })
     return WRONG_USAGE
   end
-  report.use_json(given.json)
   host.block_signals()
   report.begin()
   local box, url, api_key = sandbox.start({

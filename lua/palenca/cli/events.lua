@@ -1,11 +1,13 @@
 --- palenca events: shows what is in the event store, runs it again, deletes it.
 -- @module palenca.cli.events
 local change = require("palenca.cli.events_change")
+local event_names = require("palenca.cli.event_names")
 local events_text = require("palenca.cli.events_text")
 local failure = require("palenca.failure")
 local host = require("palenca.host")
 local moment = require("palenca.cli.moment")
 local options = require("palenca.cli.options")
+local output = require("palenca.cli.output")
 local store_options = require("palenca.cli.store_options")
 
 local events = {
@@ -23,13 +25,17 @@ local function add_since(command)
 end
 
 local function define_list(command)
-  local list = command:command("list", "List events, the oldest first.")
-  list:option("--state", "Only those in this state.")
-    :choices({ "received", "running", "retry", "done", "dead" })
+  local list = command:command("list", "List events in the order of their arrival: the newest is "
+    .. "the last line, and --limit 20 lists the last 20.")
+  options.add(list, "--state", {
+    help = "Only those in this state: received, running, retry, done or dead.",
+    convert = options.one_of({ "received", "running", "retry", "done", "dead" }),
+    argname = "STATE",
+  })
   list:option("--action", "Only those of this name, such as login.success."):argname("ACTION")
   list:option("--account", "Only those of this account."):argname("ID")
   add_since(list)
-  list:option("--limit", "At most so many; 0: all. Default: 0."):argname("N"):default("0")
+  list:option("--limit", "The newest N; 0: all. Default: 0."):argname("N"):default("0")
     :show_default(false):convert(options.count)
   return list
 end
@@ -68,8 +74,12 @@ local function define_purge(command)
     convert = options.days,
     argname = "DAYS",
   })
-  purge:option("--state", "Those in this state. Default: done.")
-    :choices({ "done", "dead" }):default("done"):show_default(false)
+  options.add(purge, "--state", {
+    help = "Those in this state, done or dead.",
+    default = "done",
+    convert = options.one_of({ "done", "dead" }),
+    argname = "STATE",
+  })
   purge:flag("--dry-run", "Only tell how many it would be.")
   return purge
 end
@@ -100,13 +110,14 @@ function run.list(given)
     limit = given.limit,
   }, function(event)
     count = count + 1
-    print((given.json and events_text.object or events_text.line)(event))
+    output.line((given.json and events_text.object or events_text.line)(event))
   end)
   if not ok then
     failure("%s", problem)
   end
   if count == 0 and not given.json then
-    print("no events")
+    local unknown = given.action and event_names.problem(given.action)
+    output.text("no events" .. (unknown and ": " .. unknown or ""))
   end
 end
 
@@ -120,7 +131,7 @@ function run.show(given)
   elseif not found then
     failure("there is no event %d in %s", given.id, given.db)
   end
-  print((given.json and events_text.whole_object or events_text.page)(found, given.raw))
+  output.line((given.json and events_text.whole_object or events_text.page)(found, given.raw))
 end
 
 function run.stats(given)
@@ -128,7 +139,7 @@ function run.stats(given)
   if not stats then
     failure("%s", problem)
   end
-  print((given.json and events_text.stats_object or events_text.stats_page)(stats))
+  output.line((given.json and events_text.stats_object or events_text.stats_page)(stats))
 end
 
 --- The commands behind it, by their names.

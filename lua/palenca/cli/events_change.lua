@@ -2,7 +2,8 @@
 -- @module palenca.cli.events_change
 local failure = require("palenca.failure")
 local host = require("palenca.host")
-local json = require("palenca.json")
+local output = require("palenca.cli.output")
+local report = require("palenca.report")
 local size = require("palenca.cli.size")
 
 local events_change = {}
@@ -23,11 +24,11 @@ function events_change.replay(given)
     if not result then
       failure("%s", problem)
     elseif given.json then
-      print(json.encode({ id = id, result = result }))
+      output.json({ id = id, result = result })
     elseif result == "replayed" then
-      print(told[result]:format(id))
+      output.line(told[result]:format(id))
     else
-      io.stderr:write("palenca: " .. told[result]:format(id) .. "\n")
+      report.problem(told[result]:format(id))
     end
     status = result == "replayed" and status or 1
   end
@@ -43,9 +44,9 @@ function events_change.retry_dead(given)
     failure("%s%s", problem, done > 0 and "; " .. done .. " events run again" or "")
   end
   if given.json then
-    print(json.encode({ replayed = count }))
+    output.json({ replayed = count })
   else
-    print(string.format(count == 1 and "%d event runs again" or "%d events run again", count))
+    output.line(string.format(count == 1 and "%d event runs again" or "%d events run again", count))
   end
 end
 
@@ -75,7 +76,11 @@ function events_change.purge(given)
     failure("%s%s", problem, so_far.events > 0 and "; " .. so_far.events .. " are deleted" or "")
   end
   purged.dry_run = given.dry_run or nil
-  print(given.json and json.encode(purged) or tell_purged(given, purged))
+  if given.json then
+    output.json(purged)
+  else
+    output.line(tell_purged(given, purged))
+  end
 end
 
 return events_change

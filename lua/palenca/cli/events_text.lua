@@ -7,6 +7,10 @@ local size = require("palenca.cli.size")
 
 local events_text = {}
 
+local function encode(fields)
+  return redact.json(json.encode(fields))
+end
+
 --- One line for a person.
 -- @tparam table event as `host.events.list` gives it
 -- @treturn string
@@ -27,7 +31,7 @@ end
 -- @tparam table event as `host.events.list` gives it
 -- @treturn string
 function events_text.object(event)
-  return json.encode({
+  return encode({
     id = event.id,
     action = redact.name(event.action),
     account_id = redact.name(event.account_id),
@@ -57,7 +61,7 @@ end
 -- @treturn string
 function events_text.whole_object(event, raw)
   local action, account_id, body = received(event, raw)
-  return json.encode({
+  return encode({
     id = event.id,
     action = action,
     account_id = account_id,
@@ -94,7 +98,9 @@ function events_text.page(event, raw)
   add("retry at", time_of(event.due_at))
   add("finished at", time_of(event.finished_at))
   if event.error then
-    lines[#lines + 1] = "error        " .. redact.clean(event.error, true)
+    -- further lines of it stand in: at the margin they could pass for other fields
+    local text = redact.clean(event.error, true):gsub("\n", "\n" .. (" "):rep(13))
+    lines[#lines + 1] = "error        " .. text
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = redact.line(body, true)
@@ -121,7 +127,7 @@ end
 -- @tparam table stats as `host.events.stats` gives them
 -- @treturn string
 function events_text.stats_object(stats)
-  return json.encode({
+  return encode({
     states = stats.states,
     actions = shown_actions(stats.actions),
     oldest_unfinished = time_of(stats.oldest_unfinished),

@@ -5,7 +5,9 @@ local client = require("palenca.client")
 local income = require("palenca.income")
 local json = require("palenca.json")
 local options = require("palenca.cli.options")
-local redact = require("palenca.redact")
+local output = require("palenca.cli.output")
+local report = require("palenca.report")
+local suggest = require("palenca.suggest")
 
 local income_input = {}
 
@@ -23,7 +25,7 @@ local languages = { es = true, pt = true, en = true }
 
 local function language(text)
   if not languages[text] then
-    return nil, string.format("'%s' is not es, pt or en", text)
+    return nil, string.format("'%s' is not es, pt or en%s", text, suggest.text(text, languages))
   end
   return text
 end
@@ -168,10 +170,10 @@ end
 local function read_account(api, id, first, last)
   local account = must(api.accounts:get(id))
   local search = api.accounts:earnings(id, { start_date = first, end_date = last })
-  local rows, report = must(search:all())
+  local rows, reading = must(search:all())
   return {
     rows = rows,
-    report = report,
+    report = reading,
     account = id,
     platform = type(account.platform) == "string" and account.platform or nil,
     warning = type(account.warning) == "string" and account.warning or nil,
@@ -237,17 +239,6 @@ function income_input.heading(given, result)
   return string.format(words.as_of, result.as_of) .. (given.as_of and "" or words.yesterday)
 end
 
---- Writes text on standard output.
--- @tparam string text without a line end
--- @treturn ?string why it could not be written
-function income_input.write(text)
-  local ok, problem = io.write(text, "\n")
-  if ok then
-    ok, problem = io.flush()
-  end
-  return not ok and problem or nil
-end
-
 -- Where in this program a mistake was found is of no use to who typed the command.
 local function without_position(problem)
   return (tostring(problem):gsub("^palenca/[%w_/]+%.lua:%d+: ", ""))
@@ -256,20 +247,26 @@ end
 --- Runs a command: wrong usage, then what it does, with its failures as one line.
 -- @tparam string name of the command
 -- @tparam ?string problem wrong usage
--- @tparam function body returns the text to write and the exit status
+-- @tparam function body returns the text to write, as it is to be seen, and the exit status
 -- @treturn integer the exit status
 function income_input.run(name, problem, body)
   if problem then
-    io.stderr:write(string.format("palenca: %s\nTry 'palenca %s --help'.\n", problem, name))
+    report.problem(problem, { hint = "Try 'palenca " .. name .. " --help'." })
     return 2
   end
-  local ok, text, status = pcall(body)
-  problem = ok and income_input.write(text) or not ok and without_position(text) or nil
-  if problem then
-    io.stderr:write(string.format("palenca %s: %s\n", name, redact.line(problem)))
+  local ok, result = pcall(function()
+    local text, status = body()
+    output.line(text)
+    output.flush()
+    return status
+  end)
+  if output.is_closed(result) then
+    error(result, 0)
+  elseif not ok then
+    report.problem(without_position(result), { command = name })
     return 1
   end
-  return status
+  return result
 end
 
 return income_input

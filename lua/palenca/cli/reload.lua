@@ -1,6 +1,7 @@
 --- Reloads a served script when it, or a module beside it, is written anew, or when asked to.
 -- @module palenca.cli.reload
 local core = require("palenca.core")
+local event_names = require("palenca.cli.event_names")
 local host = require("palenca.host")
 local redact = require("palenca.redact")
 local report = require("palenca.report")
@@ -44,6 +45,7 @@ local function tell(self, outcome, detail)
     report.line(string.format("%s reloaded: %s", self.path, detail ~= "" and "handles " .. detail
       or "handles no event (palenca.on is never called)"),
     { event = "reloaded", script = self.path, handlers = detail })
+    event_names.warn_of_list(self.path, detail)
   elseif outcome == "failed" then
     local problem = redact.clean(detail, true)
     report.line(string.format("%s was not reloaded, the version before goes on: %s", self.path,

@@ -2,9 +2,11 @@
 -- @module palenca.cli.run
 local client = require("palenca.client")
 local options = require("palenca.cli.options")
+local output = require("palenca.cli.output")
+local report = require("palenca.report")
 local script = require("palenca.script")
 
-local run = { name = "run", summary = "Run a script once." }
+local run = { name = "run", summary = "Run a script once.", is_text = true }
 
 local FAILED = 1
 
@@ -33,13 +35,39 @@ function run.split(given)
   return rest
 end
 
-function run.run(given)
-  client.set_defaults(options.client(given))
-  local ok, problem = pcall(script.load, given.script, table.unpack(given.rest))
-  if not ok then
-    io.stderr:write("palenca run: " .. tostring(problem) .. "\n")
+-- The exit status, or FAILED if what was printed is lost.
+local function check_output(status)
+  local problem = output.problem()
+  if problem then
+    report.problem("cannot write to standard output: " .. problem, { command = "run" })
     return FAILED
   end
+  return status
+end
+
+-- A script that ends the process by itself fails as well if what it printed is lost.
+local function watch_exit()
+  local exit = os.exit
+  os.exit = function(status, ...) -- luacheck: ignore 122
+    local is_done = status == nil or status == true or status == 0
+    local ok, checked = pcall(check_output, status)
+    if is_done and (not ok or checked == FAILED) then
+      status = ok and FAILED or output.CLOSED
+    end
+    exit(status, ...)
+  end
+end
+
+function run.run(given)
+  client.set_defaults(options.client(given))
+  output.watch_script()
+  watch_exit()
+  local ok, problem = pcall(script.load, given.script, table.unpack(given.rest))
+  output.check_reader()
+  if not ok then
+    report.problem(tostring(problem), { command = "run" })
+  end
+  return check_output(ok and 0 or FAILED)
 end
 
 return run

@@ -137,7 +137,6 @@ function sandbox.start(given)
 end
 
 function sandbox.run(given)
-  report.use_json(given.json)
   host.block_signals()
   report.begin()
   local task, url, api_key = sandbox.start(given)

@@ -25,12 +25,11 @@ function serve.define(command)
 end
 
 function serve.run(given)
-  report.use_json(given.json)
   local problem
   given.receiving, problem = receiving.settings(given)
   problem = problem or store_options.problem(given)
   if problem then
-    io.stderr:write("palenca: " .. problem .. "\nTry 'palenca serve --help'.\n")
+    report.problem(problem, { hint = "Try 'palenca serve --help'." })
     return WRONG_USAGE
   end
   host.block_signals()

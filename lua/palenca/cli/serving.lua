@@ -1,5 +1,6 @@
 --- A running receiver with its store and script workers, as `palenca serve` and `dev` have it.
 -- @module palenca.cli.serving
+local event_names = require("palenca.cli.event_names")
 local failure = require("palenca.failure")
 local host = require("palenca.host")
 local json = require("palenca.json")
@@ -67,7 +68,7 @@ local function load_script(self, given)
   repeat
     outcome, detail = self.workers:step(0.1)
     if not outcome and host.wait_signal(0) then
-      io.stderr:write("palenca: interrupted while the script was loaded\n")
+      report.problem("interrupted while the script was loaded")
       self:exit_now(FAILED)
     end
   until outcome
@@ -77,6 +78,7 @@ local function load_script(self, given)
     failure("%s", unwatched)
   end
   self.actions = detail
+  event_names.warn_of_list(given.script, detail)
 end
 
 --- Starts everything; raises if one part does not start, with nothing left running.
@@ -127,7 +129,7 @@ function serving.start(given, client)
   if not ok then
     self.workers.drain_timeout = 0
     if select(2, self:stop(at_once)) then
-      io.stderr:write("palenca: " .. tostring(raised) .. "\n")
+      report.problem(tostring(raised))
       self:exit_now(FAILED)
     end
     failure("%s", tostring(raised))

@@ -3,9 +3,11 @@
 local catalogue = require("palenca.sandbox.catalogue")
 local client = require("palenca.client")
 local core = require("palenca.core")
+local event_names = require("palenca.cli.event_names")
 local events = require("palenca.cli.trigger_events")
 local options = require("palenca.cli.options")
 local report = require("palenca.report")
+local suggest = require("palenca.suggest")
 
 local trigger = { name = "trigger", summary = "Make events, as a login would." }
 
@@ -39,7 +41,8 @@ end
 local function known(set, what)
   return function(text)
     if not set[text] then
-      return nil, string.format("'%s' is not a %s that is known", text, what)
+      return nil, string.format("'%s' is not a %s that is known%s", text, what,
+        suggest.text(text, set))
     end
     return text
   end
@@ -55,8 +58,8 @@ local function override(text)
       return { name = name, value = value }
     end
   end
-  return nil, string.format("--set: '%s' is none of the fields %s", name,
-    table.concat(fields, ", "))
+  return nil, string.format("--set: '%s' is none of the fields %s%s", name,
+    table.concat(fields, ", "), suggest.text(name, fields))
 end
 
 function trigger.define(command)
@@ -74,6 +77,7 @@ function trigger.define(command)
     convert = url,
     argname = "URL",
   })
+  command:flag("--undocumented", "Send it although the API's documentation does not name it.")
   command:flag("--chain", "Send the events that lead to it first: login.created before "
     .. "login.success.")
   options.add(command, "--times", {
@@ -103,25 +107,33 @@ function trigger.define(command)
   options.add_json(command)
 end
 
+local function problem_of(given)
+  local unknown = not given.undocumented and event_names.problem(given.action)
+  if unknown then
+    return "unknown action: " .. unknown .. " (see --undocumented)"
+  elseif given.fields.account_id and given.accounts > 1 then
+    return "--set account_id names one account, and --accounts several"
+  end
+end
+
 function trigger.run(given)
   given.fields = {}
   for _, set in ipairs(given.set) do
     given.fields[set.name] = set.value
   end
-  if given.fields.account_id and given.accounts > 1 then
-    io.stderr:write("palenca: --set account_id names one account, and --accounts several\n"
-      .. "Try 'palenca trigger --help'.\n")
+  local problem = problem_of(given)
+  if problem then
+    report.problem(problem, { hint = "Try 'palenca trigger --help'." })
     return WRONG_USAGE
   end
-  report.use_json(given.json)
-  local all_taken, problem
+  local all_taken
   if given.url then
     all_taken, problem = events.send(given)
   else
     all_taken, problem = events.ask_sandbox(given)
   end
   if problem then
-    io.stderr:write("palenca trigger: " .. problem .. "\n")
+    report.problem(problem, { command = "trigger" })
   end
   return all_taken and 0 or FAILED
 end

@@ -4,6 +4,8 @@ local catalogue = require("palenca.sandbox.catalogue")
 local host = require("palenca.host")
 local http = require("palenca.http")
 local json = require("palenca.json")
+local output = require("palenca.cli.output")
+local redact = require("palenca.redact")
 local report = require("palenca.report")
 local response = require("palenca.response")
 
@@ -21,13 +23,17 @@ end
 -- What became of one event: `action`, `account_id`, `status`, `answer`, `error`.
 local function tell(given, sent)
   if given.json then
-    print(json.encode(sent))
-    return
+    output.json(sent)
+  else
+    local answer = (sent.answer or ""):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
+    if #answer > SHOWN then -- cut between characters
+      answer = answer:sub(1, SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "…"
+    end
+    output.line(redact.line(string.format("%s for account %s: %s", sent.action, sent.account_id,
+      sent.status and ("answered %d %s"):format(sent.status, answer)
+        or "no answer: " .. tostring(sent.error))))
   end
-  local answer = (sent.answer or ""):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
-  print(string.format("%s for account %s: %s", sent.action, sent.account_id,
-    sent.status and ("answered %d %s"):format(sent.status, answer:sub(1, SHOWN))
-      or "no answer: " .. tostring(sent.error)))
+  output.flush() -- the next one may take its time
 end
 
 local function is_taken(sent)
