@@ -104,7 +104,7 @@ describe("output", function()
     local _, _, err = shell([[
       echo 'require "palenca".on("*", print) print "loaded" print "again"' >loud.lua
       $p serve loud.lua --workers 1 --listen 127.0.0.1:0 --db loud.db --json >/dev/full 2>log &
-      until grep -q ready log; do :; done
+      until grep -qs ready log; do :; done
       kill $!; wait $!; echo $? >&2; cat log >&2]])
     assert.truthy(err:find("^0\n"), err)
     local lost = 0
