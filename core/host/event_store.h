@@ -1,12 +1,16 @@
 /* The durable event store: put, lease, finish and list, with SQLite behind them.
  *
- * One thread owns the database connection. Every request that waits for it is
- * carried out in one transaction (group commit), and only after the commit is
- * anybody told. Times are Unix milliseconds. All functions but open and close
- * may be called from any thread, unless they say otherwise.
+ * A store lives on a libuv loop, whose thread is the only one that writes to the database. What a
+ * turn of the loop has put and what workers have finished is committed in one transaction at the
+ * turn's end, and only after the commit is anybody told. Times are Unix milliseconds.
+ *
+ * "On the loop": only on the thread of its loop, or, while that does not run, on any one. All
+ * functions of consumers, event_store_counts and event_store_heartbeat may be called on any thread.
  */
 #ifndef PALENCA_HOST_EVENT_STORE_H
 #define PALENCA_HOST_EVENT_STORE_H
+
+#include "host_loop.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,9 +35,10 @@ const char *event_state_name(event_state state);
 
 typedef struct {
   const char *path;
-  /* Called on the store's thread with a line about trouble with the database
-   * (and once more when it has healed); may be NULL. Trouble is reported when it begins, not for
-   * each event it hits: puts fail with the reason, outcomes are kept and tried again. */
+  host_loop *loop; /* outlives the store */
+  /* Called on the loop with a line about trouble with the database (and once more when it has
+   * healed); may be NULL; must not block. Trouble is reported when it begins, not for each event it
+   * hits: puts fail with the reason, outcomes are kept and tried again. */
   void (*log)(void *context, bool is_error, const char *message);
   void *log_context;
   /* A body received again within so many milliseconds of its first receipt is not stored again;
@@ -44,17 +49,25 @@ typedef struct {
   int64_t retention;
 } event_store_options;
 
-/* Opens (and creates) the database and starts the store's thread. Events that
- * were running when the last process ended are received again, their attempt
- * counted if they had been taken. One process at a time may have a database open for this: a second
- * one is refused. NULL on failure, with the reason in `error`. */
+/* On the loop: opens (and creates) the database. Events that were running when the last process
+ * ended are received again, their attempt counted if they had been started. One process at a time
+ * may have a database open for this: a second one is rejected. NULL on failure, with the reason in
+ * `error`. */
 event_store *event_store_open(const event_store_options *options, char *error, size_t error_size);
 
-/* Carries out what is queued, releases every lease, frees the consumers that are left, closes the
- * database. No other thread may be in a function of the store, and no consumer may be used
- * after it. An outcome that cannot be written in a few tries is given up: its event runs again
- * after the next open. NULL is allowed. */
-void event_store_close(event_store *store);
+/* From any thread but the loop's: carries out what is queued, releases every lease, frees the
+ * consumers that are left, closes the database. No consumer may be used after it, and nothing may be
+ * put. An outcome that cannot be written in a few tries is abandoned: its event runs again after the
+ * next open. False if that has not come to its end within `timeout_ms`, as with a disk that hangs:
+ * it goes on, and may be called again. NULL is allowed. */
+bool event_store_close(event_store *store, int64_t timeout_ms);
+
+/* Without a bound. NULL is allowed. */
+void event_store_close_and_wait(event_store *store);
+
+/* The milliseconds for which the loop has stood still in one turn, as on a disk that hangs; 0: it
+ * goes on. */
+int64_t event_store_stalled_ms(const event_store *store);
 
 typedef struct {
   const char *action;     /* required */
@@ -70,18 +83,44 @@ typedef struct {
   const char *reason; /* why it is not stored; valid during the call */
 } event_receipt;
 
-/* Called once, on the store's thread or in event_store_push, with no lock held (the functions of
- * the store may be called, but for close); only for want of memory for the copy it is called with
- * id 0 by event_store_put itself. */
+/* Called once, on the loop, with no lock held (the functions of the store may be called, but for
+ * close). */
 typedef void (*event_put_done)(void *context, const event_receipt *receipt);
 
-/* Queues an event for the commit that event_store_push asks for; the record is copied. */
+/* On the loop: queues an event for the commit at the end of the turn; the record is copied. Only for
+ * want of memory for the copy `done` is called at once, with id 0. If another process writes to the
+ * database, it waits for that for at most two seconds. */
 void event_store_put(event_store *store, const event_record *record, event_put_done done,
                      void *context);
 
-/* Has what was put carried out: by the store's thread, or, if it is a single event and the store
- * has nothing else to do, by the caller's at once, which saves waking up the other twice. */
-void event_store_push(event_store *store);
+/* On the loop: ends a turn, in which what was ready has been read: what was put, and what workers
+ * have finished, is committed, and what they want is leased to them. Calls `done` of what was put
+ * when it is on disk: before it returns with a database that completes at once, else in a later
+ * turn. */
+void event_store_end_turn(event_store *store);
+
+/* On the loop: whether the store ends each turn of its loop by itself, as from its beginning on, or
+ * somebody else does, who knows when all that is ready has been read. */
+void event_store_end_turns_itself(event_store *store, bool does);
+
+/* ---- Work of others on the store's connection, between the transactions ---- */
+
+typedef enum {
+  EVENT_ADMIN_MORE,  /* to be called again, when what waits has had its turn */
+  EVENT_ADMIN_LATER, /* the same, but only in 10 ms: another process writes to the database */
+  EVENT_ADMIN_DONE,
+} event_admin_result;
+
+/* A slice of some work, of at most 5 ms; with transactions of its own, which it ends. `db` is the
+ * store's connection, which has no busy handler: SQLITE_BUSY comes at once. Statements must not be
+ * kept open from one slice to the next. NULL: the store closes, and this is the last call, whatever
+ * it returns. */
+typedef event_admin_result event_admin_slice(void *context, struct sqlite3 *db);
+
+/* On the loop: has slices called on the loop until one returns EVENT_ADMIN_DONE, one after each
+ * commit; several such works take turns. What they change is seen by the store: events that may run
+ * now are leased, counts are right. False: out of memory; it is not called then. */
+bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *context);
 
 typedef struct {
   int64_t id;  /* below 0: of a timer, whose name is the body */
@@ -93,9 +132,9 @@ typedef struct {
 } event_lease;
 
 /* A consumer is one worker. `notify_fd` (an eventfd of the caller's, kept open
- * as long as the consumer) is written to whenever leased events arrive. Several
- * consumers share the events evenly, and one that has nothing to do takes over what another
- * does not come for. NULL: out of memory. */
+ * as long as the consumer) is written to when leased events have arrived. All consumers take
+ * from one queue; those that rest are notified, and all with room if an event is not fetched soon.
+ * NULL: out of memory. */
 event_consumer *event_consumer_new(event_store *store, int notify_fd);
 
 #define EVENT_CONSUMER_CAPS 32
@@ -113,14 +152,14 @@ bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t li
  * is forgotten. False: out of memory. */
 bool event_consumer_every(event_consumer *consumer, const char *name, int64_t interval);
 
-/* Says how many more events the consumer can take, beyond those it has taken;
- * what is leased to it and not taken yet counts against it, so that saying it again
- * never leases too much. Each take lowers it by one. 0 stops leasing, and gives back what
- * is not taken yet. */
+/* Sets how many more events the consumer can take, beyond those it has taken. As many events as all
+ * consumers can take are leased. Each take lowers it by one. 0 stops leasing; what is leased and
+ * wanted by nobody any more is released. */
 void event_consumer_want(event_consumer *consumer, size_t count);
 
-/* The next leased event, or NULL: to be run at once, since others could have had it until now, and
- * from now on its attempt counts if the process dies. The caller frees it with event_lease_free.
+/* The next leased event, or NULL, also if the consumer does not want any: to be run at once, since
+ * others could have had it until now, and from now on its attempt counts if the process dies. The
+ * caller frees it with event_lease_free.
  * At most one event of an account is leased at a time, the oldest first; an
  * event that waits for its retry holds back the later ones of its account. */
 event_lease *event_consumer_take(event_consumer *consumer);
