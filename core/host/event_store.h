@@ -113,13 +113,15 @@ typedef enum {
 
 /* A slice of some work, of at most 5 ms; with transactions of its own, which it ends. `db` is the
  * store's connection, which has no busy handler: SQLITE_BUSY comes at once. Statements must not be
- * kept open from one slice to the next. NULL: the store closes, and this is the last call, whatever
- * it returns. */
-typedef event_admin_result event_admin_slice(void *context, struct sqlite3 *db);
+ * kept open from one slice to the next. `*changes_unfinished`, which is false, is to be set if events
+ * that are received, running or waiting for a retry have come, gone or changed by it: which of them
+ * may run is read again then. NULL for `db`: the store closes, and this is the last call, whatever it
+ * returns. */
+typedef event_admin_result event_admin_slice(void *context, struct sqlite3 *db,
+                                             bool *changes_unfinished);
 
 /* On the loop: has slices called on the loop until one returns EVENT_ADMIN_DONE, one after each
- * commit; several such works take turns. What they change is seen by the store: events that may run
- * now are leased, counts are right. False: out of memory; it is not called then. */
+ * commit; several such works take turns. False: out of memory; it is not called then. */
 bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *context);
 
 typedef struct {
