@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct sqlite3;
+
 typedef struct event_store event_store;
 typedef struct event_consumer event_consumer;
 

@@ -1,17 +1,38 @@
-/* Which of the leased events have begun, on file. */
+/* Which of the leased events have been started, in a mapped file. */
 #include "event_store_begun.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* An event has a new attempt or a new replay each time it is leased, unless it was released; so
  * what is left over from before says nothing of a later lease. */
-typedef struct {
-  int64_t id; /* 0: none */
+struct begun_entry {
+  _Atomic int64_t id; /* 0: none */
   int32_t attempt, replay;
-} begun_entry;
+};
+
+_Static_assert(sizeof(begun_entry) == 16, "the entries are on file");
 
 #define READ_ENTRIES 256
+#define SEGMENT_ENTRIES 4096u
+#define SEGMENT_SIZE ((off_t)(SEGMENT_ENTRIES * sizeof(begun_entry)))
+
+static char *path_of(const char *database) {
+  size_t size = strlen(database) + sizeof EVENT_BEGUN_SUFFIX;
+  char *path = malloc(size);
+  if (path != NULL) {
+    (void)snprintf(path, size, "%s%s", database, EVENT_BEGUN_SUFFIX);
+  }
+  return path;
+}
+
+/* ---- After a process that has died ---- */
 
 static bool receive_begun(sqlite3 *db, int file) {
   sqlite3_stmt *statement = NULL;
@@ -27,6 +48,9 @@ static bool receive_begun(sqlite3 *db, int file) {
     count = size > 0 ? (size_t)size / sizeof *entries : 0;
     offset += (off_t)sizeof entries;
     for (size_t i = 0; ok && i < count; i++) {
+      if (entries[i].id == 0) {
+        continue;
+      }
       (void)sqlite3_bind_int64(statement, 1, entries[i].id);
       (void)sqlite3_bind_int(statement, 2, entries[i].attempt);
       (void)sqlite3_bind_int(statement, 3, entries[i].replay);
@@ -38,19 +62,51 @@ static bool receive_begun(sqlite3 *db, int file) {
   return ok;
 }
 
-bool event_begun_recover(sqlite3 *db, int file) {
+bool event_begun_recover(sqlite3 *db, const char *database) {
+  char *path = path_of(database);
+  int file = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   bool ok = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
-            receive_begun(db, file) &&
+            (file < 0 || receive_begun(db, file)) &&
             sqlite3_exec(db,
                          "UPDATE events INDEXED BY events_unfinished"
                          " SET state = 0, attempts = attempts - 1 WHERE state = 1 AND state < 3;"
                          "COMMIT",
                          NULL, NULL, NULL) == SQLITE_OK;
-  if (ok) {
-    int emptied = ftruncate(file, 0);
-    (void)emptied; /* what stays is out of date */
+  if (file >= 0) {
+    (void)close(file);
   }
+  free(path);
   return ok;
+}
+
+/* ---- The file ---- */
+
+/* Its room is there before it is written to: a page without any ends the process. */
+static bool add_segment(event_begun *begun) {
+  off_t offset = (off_t)begun->segment_count * SEGMENT_SIZE;
+  if (begun->file < 0 || begun->segment_count == EVENT_BEGUN_SEGMENTS) {
+    return false;
+  }
+  int failure = posix_fallocate(begun->file, offset, SEGMENT_SIZE);
+  if (failure != 0) {
+    errno = failure;
+    return false;
+  }
+  void *segment = mmap(NULL, (size_t)SEGMENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, begun->file,
+                       offset);
+  if (segment == MAP_FAILED) {
+    return false;
+  }
+  begun->segments[begun->segment_count++] = segment;
+  return true;
+}
+
+bool event_begun_open(event_begun *begun, const char *database) {
+  *begun = (event_begun){.path = path_of(database), .file = -1};
+  if (begun->path != NULL) {
+    begun->file = open(begun->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  }
+  return begun->file >= 0 && add_segment(begun);
 }
 
 uint32_t event_begun_reserve(event_begun *begun) {
@@ -66,6 +122,9 @@ uint32_t event_begun_reserve(event_begun *begun) {
     begun->free_slots = grown;
     begun->capacity = capacity;
   }
+  if (begun->slots == begun->segment_count * SEGMENT_ENTRIES && !add_segment(begun)) {
+    return 0;
+  }
   return ++begun->slots;
 }
 
@@ -75,25 +134,39 @@ void event_begun_free_slot(event_begun *begun, uint32_t slot) {
   }
 }
 
-static void write_entry(const event_begun *begun, uint32_t slot, const begun_entry *entry) {
+static begun_entry *entry_of(const event_begun *begun, uint32_t slot) {
+  return &begun->segments[(slot - 1) / SEGMENT_ENTRIES][(slot - 1) % SEGMENT_ENTRIES];
+}
+
+/* The id last: a process that dies in between has not recorded it. */
+void event_begun_note(const event_begun *begun, uint32_t slot, int64_t id, int attempt,
+                      int replay) {
   if (slot != 0) {
-    off_t offset = (off_t)(slot - 1) * (off_t)sizeof *entry;
-    ssize_t written = pwrite(begun->file, entry, sizeof *entry, offset);
-    (void)written;
+    begun_entry *entry = entry_of(begun, slot);
+    atomic_store_explicit(&entry->id, 0, memory_order_release);
+    entry->attempt = attempt;
+    entry->replay = replay;
+    atomic_store_explicit(&entry->id, id, memory_order_release);
   }
 }
 
-void event_begun_note(const event_begun *begun, uint32_t slot, int64_t id, int attempt,
-                      int replay) {
-  const begun_entry entry = {.id = id, .attempt = attempt, .replay = replay};
-  write_entry(begun, slot, &entry);
-}
-
 void event_begun_erase(const event_begun *begun, uint32_t slot) {
-  const begun_entry none = {.id = 0};
-  write_entry(begun, slot, &none);
+  if (slot != 0) {
+    atomic_store_explicit(&entry_of(begun, slot)->id, 0, memory_order_release);
+  }
 }
 
-void event_begun_end(event_begun *begun) {
+void event_begun_end(event_begun *begun, bool removes) {
+  for (size_t i = 0; i < begun->segment_count; i++) {
+    (void)munmap(begun->segments[i], (size_t)SEGMENT_SIZE);
+  }
+  if (begun->file >= 0) {
+    (void)close(begun->file);
+    if (removes) {
+      (void)unlink(begun->path);
+    }
+  }
+  free(begun->path);
   free(begun->free_slots);
+  *begun = (event_begun){.file = -1};
 }

@@ -15,13 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long to wait for another process that writes, in tries of a millisecond. Those who serve
- * answer meanwhile that events cannot be stored, and are asked again. */
-static const int serving_patience = 1000;
+/* How long to wait for another process that writes, in tries of a millisecond. */
 static const int patience = 3000;
 
-/* SQLite begins the log anew at about 4 MB. It grows beyond while somebody reads for long, and is
- * cut to this after that: it would stay as big as it ever was otherwise. */
+/* The log is begun anew after a checkpoint. It grows while somebody reads for long, and is cut to
+ * this after that: it would stay as big as it ever was otherwise. */
 #define LOG_SIZE "8388608"
 
 /* What is written over syncs in half the time of what makes its file grow, so the log is as big as
@@ -208,6 +206,7 @@ static bool connect_to(event_file *file, int flags, char *error, size_t error_si
                             : event_file_fail(file, "open", error, error_size);
   }
   (void)sqlite3_busy_handler(file->db, try_again, (void *)(uintptr_t)&patience);
+  (void)sqlite3_wal_autocheckpoint(file->db, 0); /* a commit would wait for it */
   /* Otherwise closing a file that was refused would move its log into it. */
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
   return true;
@@ -216,11 +215,6 @@ static bool connect_to(event_file *file, int flags, char *error, size_t error_si
 static bool is_read_only(const event_file *file, char *error, size_t error_size) {
   return sqlite3_db_readonly(file->db, "main") != 0 &&
          !fail(error, error_size, "cannot write to %s: it is read-only", file->path);
-}
-
-void event_file_wait(event_file *file, bool waits) {
-  (void)sqlite3_busy_handler(file->db, waits ? try_again : NULL,
-                             (void *)(uintptr_t)&serving_patience);
 }
 
 /* Zeros behind the end of a log mean nothing to SQLite. Without room for them it grows as it has
@@ -287,7 +281,7 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
   make_log(file);
   remember_parts(file);
-  event_file_wait(file, true);
+  (void)sqlite3_busy_handler(file->db, NULL, NULL);
   file->is_writer = true;
   return true;
 }

@@ -22,7 +22,8 @@ typedef struct {
 } event_file;
 
 /* Opens the file for writing, creating it if there is none, as the only process that serves from
- * it; one of an earlier version is brought to this one. False on failure, with the reason in
+ * it; one of an earlier version is brought to this one. From then on the connection waits for no
+ * other that writes, and nothing is moved out of the log but by a checkpoint that is asked for. False on failure, with the reason in
  * `error`; a file that is not an event store, or is one of a later version, is left as it was. */
 bool event_file_open(event_file *file, const char *path, char *error, size_t error_size);
 
@@ -30,9 +31,6 @@ bool event_file_open(event_file *file, const char *path, char *error, size_t err
  * transactions short. */
 bool event_file_open_beside(event_file *file, const char *path, bool writes, char *error,
                             size_t error_size);
-
-/* Whether a writer waits until another process has written, which it does from the beginning. */
-void event_file_wait(event_file *file, bool waits);
 
 /* The suffix of a part that is no longer where it was when it was opened for writing; NULL: none.
  * What goes into a file without a name is lost at the end, and who opens the database then shares

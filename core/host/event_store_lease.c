@@ -14,47 +14,6 @@ static uint64_t key_of(const event_sql *sql, sqlite3_stmt *row, int column) {
   return event_order_key(sql->order, (const char *)sqlite3_column_text(row, column));
 }
 
-/* ---- The order, from the tables ---- */
-
-static const char busy_text[] = "SELECT id, account_id FROM events INDEXED BY events_unfinished"
-                                " WHERE state IN (1, 2) AND state < 3";
-static const char received_text[] = "SELECT id, account_id FROM events INDEXED BY events_unfinished"
-                                    " WHERE state = 0 AND due_at = 0 AND state < 3 ORDER BY id";
-
-static bool learn(event_sql *sql, const char *text, bool is_busy) {
-  sqlite3_stmt *statement = NULL;
-  bool has_memory = true;
-  int code = sqlite3_prepare_v2(sql->file.db, text, -1, &statement, NULL);
-  while (has_memory && code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-    uint64_t account = key_of(sql, statement, 1);
-    has_memory = is_busy ? event_order_add_busy(sql->order, account)
-                         : event_order_add(sql->order, account, sqlite3_column_int64(statement, 0));
-    code = SQLITE_OK;
-  }
-  if (has_memory && code != SQLITE_DONE) {
-    (void)event_sql_note_failure(sql);
-  }
-  (void)sqlite3_finalize(statement);
-  return (has_memory || no_memory(sql)) && code == SQLITE_DONE;
-}
-
-static bool know_order(event_sql *sql) {
-  if (!sql->order_is_known) {
-    event_order_clear(sql->order);
-    sql->order_is_known = learn(sql, busy_text, true) && learn(sql, received_text, false);
-  }
-  return sql->order_is_known;
-}
-
-void event_sql_forget_order(event_sql *sql) {
-  sql->order_is_known = false;
-}
-
-bool event_sql_has_waiting(const event_sql *sql) {
-  return !sql->order_is_known || event_order_ready(sql->order) > 0 ||
-         event_order_waiting(sql->order) > 0;
-}
-
 /* ---- Leasing ---- */
 
 /* With `lease` only partly filled. NULL: out of memory. */
@@ -97,7 +56,6 @@ static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account, const char *
 typedef struct {
   event_grant **tail;
   size_t count, limit;
-  bool is_cut; /* there may be more, which this transaction has not looked at */
 } grant_list;
 
 /* Events that a transaction sets aside, at most: bounds how long it takes. */
@@ -122,8 +80,8 @@ typedef struct {
 } parked_event;
 
 static void park(event_sql *sql, const parked_event *event) {
-  sql->order_is_known =
-      event_order_park(sql->order, event->cap, event->account, event->id) && sql->order_is_known;
+  event_sql_changed_order(sql,
+                          event_order_park(sql->order, event->cap, event->account, event->id));
 }
 
 /* It has waited for its time, and goes on as one that was received. */
@@ -168,7 +126,7 @@ static bool collect_retries(event_sql *sql, int64_t now, grant_list *list) {
   }
   parked_event parked[MOST_PARKED];
   int parked_count = 0;
-  size_t most = list->limit - list->count, rows = 0;
+  size_t most = list->limit - list->count;
   most = most < MOST_PARKED ? most : MOST_PARKED;
   sqlite3_stmt *statement = sql->statements[LEASE_RETRIES];
   (void)sqlite3_bind_int64(statement, 1, now);
@@ -184,13 +142,11 @@ static bool collect_retries(event_sql *sql, int64_t now, grant_list *list) {
     if (event.cap >= 0) {
       parked[parked_count++] = event;
     }
-    rows++;
   }
   bool ok = event_sql_end_use(sql, statement, step);
   for (int i = 0; ok && i < parked_count; i++) {
     ok = park_retry(sql, &parked[i]);
   }
-  list->is_cut = list->is_cut || rows == most;
   return ok;
 }
 
@@ -217,7 +173,7 @@ static bool collect_received(event_sql *sql, grant_list *list) {
     bool has_memory =
         step != SQLITE_ROW || lease_row(sql, statement, event.account, list, &event.cap);
     if (step == SQLITE_DONE) { /* it was deleted by hand */
-      sql->order_is_known = event_order_end(sql->order, event.account) && sql->order_is_known;
+      event_sql_changed_order(sql, event_order_end(sql->order, event.account));
     }
     if (!event_sql_end_use(sql, statement, step) || !has_memory) {
       return has_memory ? false : no_memory(sql);
@@ -227,7 +183,6 @@ static bool collect_received(event_sql *sql, grant_list *list) {
       park(sql, &event);
     }
   }
-  list->is_cut = list->is_cut || list->count == list->limit || parked_count == MOST_PARKED;
   return true;
 }
 
@@ -250,11 +205,10 @@ static bool collect_timers(event_sql *sql, int64_t now, grant_list *list) {
 
 /* The rows are collected first and marked after: marking moves them in the index that is read. */
 bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_first,
-                     event_grant **grants, bool *more) {
+                     event_grant **grants) {
   grant_list list = {.tail = grants, .limit = limit};
   *grants = NULL;
-  bool ok = know_order(sql) && collect_timers(sql, now, &list) &&
-            (!retries_first || collect_retries(sql, now, &list)) && collect_received(sql, &list) &&
+  bool ok = collect_timers(sql, now, &list) && (!retries_first || collect_retries(sql, now, &list)) && collect_received(sql, &list) &&
             (retries_first || collect_retries(sql, now, &list));
   sqlite3_stmt *mark = sql->statements[MARK_RUNNING];
   for (event_grant *grant = *grants; ok && grant != NULL; grant = grant->next) {
@@ -264,8 +218,16 @@ bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_fir
     (void)sqlite3_bind_int64(mark, 1, grant->lease.id);
     ok = event_sql_end_use(sql, mark, sqlite3_step(mark));
   }
-  *more = list.is_cut;
   return ok;
+}
+
+bool event_sql_is_any_ready(const event_sql *sql) {
+  bool is_any = event_order_ready(sql->order) > 0;
+  for (int i = 0; i < sql->caps.count && !is_any; i++) {
+    is_any = event_order_parked(sql->order, i) > 0 &&
+             event_caps_full(&sql->caps, (event_cap_set)1 << i) < 0;
+  }
+  return is_any;
 }
 
 event_timers *event_sql_timers(event_sql *sql) {

@@ -2,38 +2,64 @@
 #include "clock.h"
 #include "event_store_shared.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool start(event_store *store) {
+/* ---- Opening ---- */
+
+static bool init_condition(pthread_cond_t *condition) {
   pthread_condattr_t attributes;
-  if (pthread_mutex_init(&store->mutex, NULL) != 0) {
+  if (pthread_condattr_init(&attributes) != 0) {
     return false;
   }
-  if (pthread_condattr_init(&attributes) == 0) {
-    bool ok = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-              pthread_cond_init(&store->has_work, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    if (ok && pthread_create(&store->thread, NULL, event_store_serve, store) == 0) {
-      return true;
-    }
-    if (ok) {
-      (void)pthread_cond_destroy(&store->has_work);
-    }
+  bool ok = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+            pthread_cond_init(condition, &attributes) == 0;
+  (void)pthread_condattr_destroy(&attributes);
+  return ok;
+}
+
+static event_store *new_store(const event_store_options *options) {
+  event_store *store = calloc(1, sizeof *store);
+  char *path = strdup(options->path);
+  if (store == NULL || path == NULL || !init_condition(&store->ending.changed)) {
+    free(store);
+    free(path);
+    return NULL;
   }
-  (void)pthread_mutex_destroy(&store->mutex);
-  return false;
+  (void)pthread_mutex_init(&store->ending.mutex, NULL); /* these cannot fail */
+  (void)pthread_mutex_init(&store->dispatch.mutex, NULL);
+  store->path = path;
+  store->options = *options;
+  store->options.path = path;
+  store->puts.end = &store->puts.first;
+  store->dispatch.ready_end = &store->dispatch.ready;
+  store->dispatch.begun.file = -1;
+  store->clock.steady = clock_steady_ms();
+  store->clock.unix_ms = clock_unix_ms();
+  store->clock.offset = store->clock.unix_ms - store->clock.steady;
+  return store;
+}
+
+static void close_database(event_store *store) {
+  if (store->database.sql != NULL) {
+    event_sql_close(store->database.sql);
+  }
+  store->database.sql = NULL;
 }
 
 static void free_store(event_store *store) {
-  if (store->sql != NULL) {
-    event_sql_close(store->sql);
+  event_dispatch *dispatch = &store->dispatch;
+  for (size_t i = 0; i < dispatch->consumer_count; i++) {
+    event_consumer_destroy(dispatch->consumers[i]);
   }
-  event_redelivery_free(store->redelivery);
-  event_begun_end(&store->begun);
+  free(dispatch->consumers);
+  event_redelivery_free(store->database.redelivery);
+  (void)pthread_mutex_destroy(&dispatch->mutex);
+  (void)pthread_mutex_destroy(&store->ending.mutex);
+  (void)pthread_cond_destroy(&store->ending.changed);
   free(store->path);
-  free(store->consumers);
   free(store);
 }
 
@@ -45,69 +71,124 @@ static void remember(void *context, int64_t id, const event_record *record) {
 }
 
 static bool read_file(event_store *store, char *error, size_t error_size) {
-  store->sql = event_sql_open(store->path, error, error_size);
-  if (store->sql == NULL) {
+  event_database *database = &store->database;
+  database->sql = event_sql_open(store->path, error, error_size);
+  if (database->sql == NULL) {
     return false;
   }
-  store->begun.file = event_sql_begun_file(store->sql);
   int64_t window = store->options.redelivery_window;
-  if (event_sql_tell_window(store->sql, window) &&
-      event_sql_data_version(store->sql, &store->data_version) &&
-      event_sql_count_unfinished(store->sql, &store->counts.unfinished) &&
-      (window == 0 || event_sql_recent(store->sql, clock_unix_ms() - window, EVENT_REDELIVERY_MAX,
-                                       remember, store->redelivery))) {
+  if (event_sql_tell_window(database->sql, window) &&
+      event_sql_data_version(database->sql, &database->data_version) &&
+      event_sql_count_unfinished(database->sql, &store->dispatch.counts.unfinished) &&
+      (window == 0 ||
+       event_sql_recent(database->sql, store->clock.unix_ms - window, EVENT_REDELIVERY_MAX,
+                        remember, database->redelivery))) {
     return true;
   }
   (void)snprintf(error, error_size, "cannot read %s: %s", store->path,
-                 event_sql_reason(store->sql));
+                 event_sql_reason(database->sql));
   return false;
 }
 
-event_store *event_store_open(const event_store_options *options, char *error, size_t error_size) {
-  event_store *store = calloc(1, sizeof *store);
-  (void)snprintf(error, error_size, "out of memory");
-  if (store == NULL || (store->path = strdup(options->path)) == NULL) {
-    free(store);
-    return NULL;
-  }
-  store->options = *options;
-  store->options.path = store->path;
-  store->puts.end = &store->puts.first;
-  store->may_lease = true;
-  store->next_due = INT64_MAX;
-  event_upkeep_init(&store->upkeep, options->retention);
-  bool has_window = options->redelivery_window > 0;
-  if (has_window) {
-    store->redelivery = event_redelivery_new(options->redelivery_window);
-  }
-  if ((has_window && store->redelivery == NULL) || !read_file(store, error, error_size)) {
-    free_store(store);
-    return NULL;
-  }
-  if (!start(store)) {
-    (void)snprintf(error, error_size, "cannot start a thread");
-    free_store(store);
-    return NULL;
-  }
-  return store;
-}
-
-void event_store_close(event_store *store) {
-  if (store == NULL) {
+/* What could not be written is for the next process, with the attempts that were started. */
+static void close_if_settled(event_store *store) {
+  if (!store->ending.is_begun || store->ending.is_closed || !event_store_is_settled(store)) {
     return;
   }
-  (void)pthread_mutex_lock(&store->mutex);
-  store->is_closing = true;
-  for (size_t i = 0; i < store->consumer_count; i++) {
-    event_consumer_release_all(store->consumers[i]);
+  bool is_all_written = store->trouble.tries_at_close == 0;
+  store->ending.is_closed = true;
+  event_begun_end(&store->dispatch.begun, is_all_written);
+  close_database(store);
+  event_store_close_handles(store);
+}
+
+static const store_turns turns = {
+    .end_turn = event_store_end_turn,
+    .after_turn = close_if_settled,
+    .work = event_store_work,
+    .tick = event_store_tick,
+};
+
+static bool open_parts(event_store *store, char *error, size_t error_size) {
+  if (store->options.redelivery_window > 0) {
+    store->database.redelivery = event_redelivery_new(store->options.redelivery_window);
+    if (store->database.redelivery == NULL) {
+      return false;
+    }
   }
-  (void)pthread_cond_signal(&store->has_work);
-  (void)pthread_mutex_unlock(&store->mutex);
-  (void)pthread_join(store->thread, NULL);
-  for (size_t i = 0; i < store->consumer_count; i++) {
-    event_consumer_destroy(store->consumers[i]);
+  if (!read_file(store, error, error_size)) {
+    return false;
   }
-  (void)pthread_cond_destroy(&store->has_work);
-  (void)pthread_mutex_destroy(&store->mutex);
+  event_upkeep_init(&store->upkeep, event_sql_connection(store->database.sql),
+                    store->options.retention);
+  if (!event_begun_open(&store->dispatch.begun, event_sql_path(store->database.sql))) {
+    (void)snprintf(error, error_size, "cannot create %s%s: %s", store->path, EVENT_BEGUN_SUFFIX,
+                   strerror(errno));
+    return false;
+  }
+  (void)snprintf(error, error_size, "the loop has no room for the event store");
+  return event_store_open_handles(store, &turns);
+}
+
+event_store *event_store_open(const event_store_options *options, char *error, size_t error_size) {
+  (void)snprintf(error, error_size, "out of memory");
+  event_store *store = new_store(options);
+  if (store == NULL || open_parts(store, error, error_size)) {
+    return store;
+  }
+  event_begun_end(&store->dispatch.begun, true);
+  close_database(store);
   free_store(store);
+  return NULL;
+}
+
+
+/* ---- Closing ---- */
+
+static void begin_ending(host_loop_job *job) {
+  event_store *store = (event_store *)(void *)((char *)job - offsetof(event_store, ending.job));
+  event_store_hand_out(store);
+  store->ending.is_begun = true;
+  event_store_end_works(store);
+  event_dispatch_release_all(store);
+  event_store_end_turns_itself(store, true);
+  event_store_wake_in(store, 0);
+}
+
+static bool wait_for_end(event_store *store, int64_t until) {
+  struct timespec moment = {.tv_sec = (time_t)(until / 1000), .tv_nsec = until % 1000 * 1000000};
+  (void)pthread_mutex_lock(&store->ending.mutex);
+  while (!store->ending.is_done &&
+         pthread_cond_timedwait(&store->ending.changed, &store->ending.mutex, &moment) !=
+             ETIMEDOUT) {
+  }
+  bool is_done = store->ending.is_done;
+  (void)pthread_mutex_unlock(&store->ending.mutex);
+  return is_done;
+}
+
+bool event_store_close(event_store *store, int64_t timeout_ms) {
+  if (store == NULL) {
+    return true;
+  }
+  host_loop *loop = store->options.loop;
+  int64_t until = clock_steady_ms() + timeout_ms;
+  if (!store->ending.is_asked) {
+    store->ending.is_asked = true;
+    store->ending.job.run = begin_ending;
+    host_loop_post(loop, &store->ending.job);
+  }
+  while (!host_loop_is_started(loop) && !wait_for_end(store, 0) && clock_steady_ms() < until) {
+    (void)uv_run(host_loop_uv(loop), UV_RUN_ONCE);
+  }
+  if (!wait_for_end(store, until)) {
+    return false;
+  }
+  free_store(store);
+  return true;
+}
+
+void event_store_close_and_wait(event_store *store) {
+  while (!event_store_close(store, INT32_MAX)) {
+  }
 }

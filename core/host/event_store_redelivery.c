@@ -143,3 +143,9 @@ void event_redelivery_expire(event_redelivery *table, int64_t now) {
     drop_memory(table); /* after a flood */
   }
 }
+
+void event_redelivery_shift(event_redelivery *table, int64_t milliseconds) {
+  for (uint32_t number = table->first; number != table->end; number++) {
+    at(table, number)->received_at += milliseconds;
+  }
+}

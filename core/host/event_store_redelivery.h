@@ -43,6 +43,9 @@ void event_redelivery_add(event_redelivery *table, uint32_t fingerprint, int64_t
 void event_redelivery_commit(event_redelivery *table);
 void event_redelivery_rollback(event_redelivery *table);
 
+/* The clock was set by so much, and what is received from now on has its time. */
+void event_redelivery_shift(event_redelivery *table, int64_t milliseconds);
+
 /* Forgets what is out of the window. */
 void event_redelivery_expire(event_redelivery *table, int64_t now);
 

@@ -1,31 +1,17 @@
-/* What the store's thread and its consumers share, all of it under one mutex. */
+/* What the files of the event store share: what belongs to its loop, and what it shares with
+ * workers. */
 #ifndef PALENCA_HOST_EVENT_STORE_SHARED_H
 #define PALENCA_HOST_EVENT_STORE_SHARED_H
 
+#include "commit_policy.h"
+#include "event_batch.h"
 #include "event_store_begun.h"
-#include "event_store_redelivery.h"
-#include "event_store_sql.h"
 #include "event_store_upkeep.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define HELD_BUCKETS 256
-
-typedef struct put_request put_request;
-
-struct put_request {
-  struct put_request *next;
-  event_record record;
-  event_put_done done;
-  void *context;
-  uint32_t fingerprint; /* if there is a redelivery window */
-  event_receipt receipt;
-  char data[]; /* what the record's strings point to */
-};
-
-typedef struct {
-  put_request *first, **end;
-} put_queue;
 
 /* What the script of a consumer is registered for. */
 typedef struct consumer_timer {
@@ -35,94 +21,176 @@ typedef struct consumer_timer {
   char name[];
 } consumer_timer;
 
+typedef struct event_dispatch event_dispatch;
+
 struct event_consumer {
-  event_store *store;
+  event_dispatch *dispatch;
   int notify_fd;
-  size_t want; /* as it was said, less what was taken since */
-  size_t waiting;
-  bool is_notified; /* of what was delivered in this round */
-  bool is_resting;  /* it has found nothing, and nothing was delivered since */
-  event_grant *inbox, **inbox_end;
+  size_t prefetch; /* as it was said, less what was taken since */
+  bool is_resting; /* it has found nothing, and was not notified since */
   event_cap caps[EVENT_CONSUMER_CAPS]; /* only patterns and limits */
   size_t cap_count;
   consumer_timer *timers, **timers_end;
   bool has_wanted;
-  event_finish *held[HELD_BUCKETS]; /* leased and not finished, by the low bits of the id */
+  event_finish *held[HELD_BUCKETS]; /* taken and not finished, by the low bits of the id */
 };
 
-/* Everything below the mutex is shared and guarded by it; what is above belongs to whoever has made
- * the store busy, which is its thread or one that pushes. */
-struct event_store {
-  event_sql *sql;
-  event_redelivery *redelivery; /* NULL: no window */
-  event_upkeep upkeep;
-  bool upkeep_failed;
-  int64_t data_version;
-  event_store_options options;
-  char *path;
-  bool retries_first;
-  int64_t commit_ns; /* about how long one takes */
-  bool in_trouble;
-  int tries_at_close;
-  int64_t rest_ms;
-  bool caps_are_crowded; /* there is no place for some */
-
-  pthread_t thread;
+/* What workers and the loop share, all of it guarded by the mutex: none holds it for long. */
+struct event_dispatch {
   pthread_mutex_t mutex;
-  pthread_cond_t has_work;
-  bool is_closing;
-  bool is_busy;    /* somebody carries out a batch */
-  bool is_awaited; /* the thread waits for the end of that */
-  put_queue puts;
-  event_finish *finishes;
-  event_begun begun;
-  int64_t finishes_due; /* by when they are written, on the monotonic clock */
-  bool has_waiting;     /* events that may run once one that runs has ended */
-  bool has_new_lists;   /* of what consumers have added, or taken with them */
-  bool has_news;        /* another process has written since the last look */
-  bool may_lease;       /* something that can be leased now may be in the database */
-  int64_t next_due;     /* of the retries, on the wall clock */
-  int64_t flood_until;  /* on the monotonic clock, as the next one */
-  int64_t lease_after;  /* in a flood */
-  int64_t span_end;     /* of the time in which puts are counted, on the monotonic clock too */
-  int span_puts;        /* in it so far */
-  int64_t rest_until;   /* after trouble, on the monotonic clock; 0: not resting */
-  event_counts counts;  /* `unfinished` without what is not stored yet */
-  int64_t queued;       /* puts that are not answered */
-  int64_t expected;     /* puts that may come together, by those that did last */
-  int64_t gathering;    /* so many are waited for; 0: none are */
+  uv_async_t wake;
+  bool is_waiting; /* the loop waits: it has to be woken */
+  bool has_posts;  /* something for the loop is here */
   event_consumer **consumers;
   size_t consumer_count;
-  size_t turn; /* whose turn it is to be given an event */
+  size_t turn;                    /* whose turn it is to be notified */
+  size_t prefetch;                /* of all consumers */
+  event_grant *ready, **ready_end; /* leased, to be taken by who asks */
+  size_t ready_count;
+  event_finish *finishes; /* not yet with the loop */
+  bool has_new_lists;     /* of what consumers have added, or taken with them */
+  bool is_any_leasable;   /* what the loop knows: something may be leased */
+  bool has_waiting;       /* and events may run once one that runs has ended */
+  event_begun begun;
+  event_counts counts; /* `unfinished` without what is not stored yet */
+  int64_t queued;      /* puts that are not responded to */
 };
 
-/* What the store's thread does; `store` is an event_store. */
-void *event_store_serve(void *store);
+typedef struct {
+  put_request *first, **end;
+} put_queue;
 
-/* The functions of this file are called with the mutex held, but for event_store_serve,
- * event_consumers_deliver, event_consumers_call_others, event_consumer_destroy and
- * event_grants_free. */
+typedef struct {
+  bool is_failing;
+  bool is_upkeep_failing, are_caps_exhausted; /* what was logged */
+  int64_t rest_ms, rest_until;     /* after a failure; 0: not resting */
+  int64_t locked_since, locked_until; /* by another process; 0: it is not */
+  int tries_at_close;
+} store_trouble;
 
-void event_store_push_finish(event_store *store, event_finish *finish);
+/* The monotonic clock and the other one, to notice when that is set back. */
+typedef struct {
+  int64_t steady, unix_ms;
+  int64_t offset; /* of the Unix clock, as it was last seen */
+} store_clock;
 
-/* How many events the consumers can take, within what one transaction should lease. */
-size_t event_consumers_room(const event_store *store);
+/* What is called on the loop. */
+typedef struct {
+  void (*end_turn)(event_store *store);   /* if the store ends turns itself */
+  void (*after_turn)(event_store *store); /* in any case */
+  bool (*work)(event_store *store);       /* before the loop waits; whether there is more at once */
+  void (*tick)(event_store *store);       /* a few times a second */
+} store_turns;
 
-/* Whether one of them wants events and has none to begin. */
-bool event_consumers_any_is_idle(const event_store *store);
+typedef struct {
+  const store_turns *turns;
+  uv_check_t check;
+  uv_prepare_t prepare;
+  uv_idle_t idle;
+  uv_timer_t next, tick;
+  int open;             /* handles */
+  bool is_awake;        /* the loop does not wait */
+  bool ends_turns;      /* event_store_end_turns_itself */
+  int64_t next_at;      /* when `next` fires; 0: it does not */
+} store_handles;
 
-/* Puts the caps and timers that consumers have added, or taken with them, in force; between
- * transactions. */
-void event_consumers_read_lists(event_store *store);
+typedef struct admin_work admin_work;
 
-/* Shares leased events out between the consumers and wakes them. */
-void event_consumers_deliver(event_store *store, event_grant *grants);
+typedef struct {
+  host_loop_job job;
+  bool is_asked;  /* of who asks alone */
+  bool is_begun;  /* of the loop alone, as the next one */
+  bool is_closed; /* the database is */
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  bool is_done; /* nothing is left on the loop; guarded by the mutex */
+} store_ending;
 
-/* Wakes those with room if one has not come for what it was dealt. */
-void event_consumers_call_others(event_store *store);
+/* When something was last done, on the monotonic clock. */
+typedef struct {
+  commit_burst burst;
+  int64_t finishes_since; /* the first of those that wait came */
+  int64_t leased_at, committed_at;
+} store_pace;
 
-void event_consumer_release_all(event_consumer *consumer);
+/* Belongs to the loop, but for `dispatch`, `busy_since` and `ending`. */
+struct event_store {
+  event_store_options options;
+  char *path;
+  event_database database;
+  event_dispatch dispatch;
+  store_handles handles;
+  store_clock clock;
+  store_pace pace;
+  store_trouble trouble;
+  event_upkeep upkeep;
+  put_queue puts;
+  event_finish *finishes; /* to be written */
+  event_batch batch;
+  bool is_under_way; /* the batch is with the database */
+  int64_t next_due;  /* of retries and timers, Unix milliseconds; 0: not known */
+  admin_work *works;
+  _Atomic int64_t busy_since; /* of the turn, on the monotonic clock; 0: the loop waits */
+  store_ending ending;
+};
+
+/* ---- event_store_dispatch.c: the loop's side; these lock the mutex ---- */
+
+/* What workers have posted. */
+typedef struct {
+  event_finish *finishes;
+  size_t prefetch; /* beyond what is leased to them */
+  bool is_idle;    /* a worker wants events, and there is none to take */
+} dispatch_view;
+
+dispatch_view event_dispatch_collect(event_store *store);
+
+/* Puts leased events into the queue, and notifies those who rest. Returns the finishes of those that
+ * cannot be run. */
+event_finish *event_dispatch_deliver(event_store *store, event_grant *grants);
+
+/* What the loop knows: whether something can be leased, and whether events wait for others to end. */
+void event_dispatch_publish(event_store *store, bool is_any_leasable, bool has_waiting);
+
+/* Notifies all who can take some if events have been left in the queue. */
+void event_dispatch_notify_others(event_dispatch *dispatch);
+
+/* Leaves no lease: all that is leased is finished by RELEASED. */
+void event_dispatch_release_all(event_store *store);
+
+/* Called with the mutex held. */
+void event_dispatch_post(event_dispatch *dispatch, bool wakes);
 void event_consumer_destroy(event_consumer *consumer);
 void event_grants_free(event_grant *grants, bool with_finish);
+
+/* ---- event_store.c: what is to be written, and when ---- */
+
+/* Calls `done` of all, and frees them. */
+void event_store_respond(put_request *puts, const char *reason);
+/* Hands out what was leased. */
+void event_store_hand_out(event_store *store);
+/* The database has failed outside of a batch. */
+void event_store_failed(event_store *store);
+void event_store_report(const event_store *store, bool is_error, const char *what,
+                        const char *reason);
+/* Whether nothing is left to be written. */
+bool event_store_is_settled(const event_store *store);
+
+/* ---- event_store_idle.c: what is done between the transactions ---- */
+
+/* For the turns below. */
+bool event_store_work(event_store *store);
+void event_store_tick(event_store *store);
+/* Last calls of what others have under way. */
+void event_store_end_works(event_store *store);
+
+/* ---- event_store_loop.c: the handles ---- */
+
+/* False: out of descriptors; nothing is open then. */
+bool event_store_open_handles(event_store *store, const store_turns *turns);
+/* The ending is done when they are closed. */
+void event_store_close_handles(event_store *store);
+/* Does not let the loop wait, or only for so long; INT64_MAX: without a bound. */
+void event_store_wake_in(event_store *store, int64_t milliseconds);
 
 #endif

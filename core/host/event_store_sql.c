@@ -14,7 +14,7 @@ _Static_assert(EVENT_RECEIVED == 0 && EVENT_RUNNING == 1 && EVENT_RETRY == 2 && 
 /* SQLite's own limit is a thousand million bytes, for a row. */
 #define MAX_BODY_SIZE 900000000
 
-/* Events are stored nearly in the order of receipt: several threads may receive them. */
+/* Events are stored nearly in the order of receipt: earlier versions had several threads. */
 #define OUT_OF_ORDER_MS 60000
 
 /* INDEXED BY: a statement that could not use its index any more fails to be prepared, instead of
@@ -89,8 +89,7 @@ event_sql *event_sql_open(const char *path, char *error, size_t error_size) {
     free(sql);
     return NULL;
   }
-  /* Nobody reads what is in a lock file; and who holds it is the only one to write there. */
-  int code = event_begun_recover(sql->file.db, sql->file.lock) ? SQLITE_OK : SQLITE_ERROR;
+  int code = event_begun_recover(sql->file.db, sql->file.path) ? SQLITE_OK : SQLITE_ERROR;
   for (int i = 0; i < STATEMENTS && code == SQLITE_OK; i++) {
     code = sqlite3_prepare_v3(sql->file.db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                               &sql->statements[i], NULL);
@@ -123,8 +122,8 @@ sqlite3 *event_sql_connection(event_sql *sql) {
   return sql->file.db;
 }
 
-int event_sql_begun_file(const event_sql *sql) {
-  return sql->file.lock;
+const char *event_sql_path(const event_sql *sql) {
+  return sql->file.path;
 }
 
 /* After some failures SQLite has done so by itself. */
@@ -135,21 +134,13 @@ static void roll_back(event_sql *sql) {
   }
 }
 
-bool event_sql_begin(event_sql *sql) {
+bool event_sql_begin(event_sql *sql, bool *is_locked) {
   roll_back(sql);
   event_caps_begin(&sql->caps);
   event_timers_begin(&sql->timers);
-  return run(sql, sql->statements[BEGIN]);
-}
-
-bool event_sql_try_begin(event_sql *sql) {
-  event_file_wait(&sql->file, false);
-  event_caps_begin(&sql->caps);
-  event_timers_begin(&sql->timers);
   int step = sqlite3_step(sql->statements[BEGIN]);
-  (void)sqlite3_reset(sql->statements[BEGIN]);
-  event_file_wait(&sql->file, true);
-  return step == SQLITE_DONE;
+  *is_locked = (step & 0xff) == SQLITE_BUSY;
+  return event_sql_end_use(sql, sql->statements[BEGIN], step);
 }
 
 bool event_sql_commit(event_sql *sql) {
@@ -167,7 +158,7 @@ void event_sql_rollback(event_sql *sql) {
   event_caps_rollback(&sql->caps);
   event_timers_rollback(&sql->timers);
   sql->last_id = 0;
-  sql->order_is_known = false;
+  event_sql_forget_order(sql);
 }
 
 /* Ids are given here, which saves SQLite the bookkeeping for each of them. */
@@ -221,9 +212,10 @@ bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
   if (put_body(sql, record, row) != SQLITE_DONE) {
     return false;
   }
-  sql->order_is_known =
-      sql->order_is_known &&
-      event_order_add(sql->order, event_order_key(sql->order, record->account_id), row);
+  if (sql->learned == LEARN_ALL) { /* else it is still to be read */
+    uint64_t account = event_order_key(sql->order, record->account_id);
+    event_sql_changed_order(sql, event_order_add(sql->order, account, row));
+  }
   *id = row;
   return true;
 }
@@ -263,11 +255,32 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
     return false;
   }
   event_caps_give_back(&sql->caps, finish->caps);
-  if (sql->order_is_known && is_end) {
-    sql->order_is_known = event_order_end(sql->order, finish->account);
-  } else if (sql->order_is_known && finish->kind == EVENT_OUTCOME_RELEASED) {
-    sql->order_is_known = event_order_return(sql->order, finish->account, finish->id);
+  if (sql->learned != LEARN_NOTHING && finish->kind != EVENT_OUTCOME_RETRY) {
+    /* What is received again and not yet read from the table is read there. */
+    bool is_read = sql->learned == LEARN_ALL ||
+                   (sql->learned == LEARN_RECEIVED && finish->id <= sql->learned_id);
+    event_sql_changed_order(sql, is_end || !is_read
+                                     ? event_order_end(sql->order, finish->account)
+                                     : event_order_return(sql->order, finish->account, finish->id));
   }
+  return true;
+}
+
+bool event_sql_shift_waits(event_sql *sql, int64_t milliseconds) {
+  char text[256];
+  (void)snprintf(text, sizeof text,
+                 "BEGIN IMMEDIATE;"
+                 "UPDATE events INDEXED BY events_unfinished SET due_at = due_at + %lld"
+                 " WHERE state = 2 AND state < 3;"
+                 "UPDATE timers SET due_at = due_at + %lld;"
+                 "COMMIT",
+                 (long long)milliseconds, (long long)milliseconds);
+  if (sqlite3_exec(sql->file.db, text, NULL, NULL, NULL) != SQLITE_OK) {
+    (void)event_sql_note_failure(sql);
+    roll_back(sql);
+    return false;
+  }
+  event_timers_shift(&sql->timers, milliseconds);
   return true;
 }
 

@@ -1,4 +1,4 @@
-/* What the event store's thread does in its transactions, as statements of one SQLite connection.
+/* What the event store does in its transactions, as statements of one SQLite connection.
  *
  * Used by one thread at a time. A function that returns false has left the transaction to be
  * rolled back, and event_sql_reason says why. */
@@ -46,12 +46,11 @@ const char *event_sql_reason(const event_sql *sql);
 /* For what is done between the transactions. */
 struct sqlite3 *event_sql_connection(event_sql *sql);
 
-/* The file for event_store_begun.h. */
-int event_sql_begun_file(const event_sql *sql);
+/* The absolute path of the database. */
+const char *event_sql_path(const event_sql *sql);
 
-bool event_sql_begin(event_sql *sql);
-/* False at once if another process writes just now, or for any other reason: nothing has begun. */
-bool event_sql_try_begin(event_sql *sql);
+/* `is_locked`: false was returned since another process writes just now. */
+bool event_sql_begin(event_sql *sql, bool *is_locked);
 bool event_sql_commit(event_sql *sql);
 /* Nothing to roll back is not an error. Keeps the reason. */
 void event_sql_rollback(event_sql *sql);
@@ -66,9 +65,18 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now);
 
 /* Leases up to `limit` events and puts them before `grants`, the first to run first. They belong
  * to the caller even when this fails. `retries_first`: to be alternated, so that neither new
- * events nor those waiting for a retry can shut out the others. `more`: others may be leased. */
+ * events nor those waiting for a retry can shut out the others. The order has to be known. */
 bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_first,
-                     event_grant **grants, bool *more);
+                     event_grant **grants);
+/* Whether an event may be leased now, beside retries that are due. The order has to be known. */
+bool event_sql_is_any_ready(const event_sql *sql);
+
+/* ---- The order of events, which is read from the tables in slices ---- */
+
+bool event_sql_knows_order(const event_sql *sql);
+/* Between transactions: reads on for about so many milliseconds; until all is read, puts and
+ * finishes may go on, and nothing can be leased. False as above. */
+bool event_sql_learn_order(event_sql *sql, int64_t milliseconds);
 
 /* The caps that leases keep to; to be changed between transactions. */
 event_caps *event_sql_caps(event_sql *sql);
@@ -77,8 +85,11 @@ void event_sql_tidy_caps(event_sql *sql);
 /* As for the caps. */
 event_timers *event_sql_timers(event_sql *sql);
 
-/* Another connection has changed events: what may run is read anew before the next lease. */
+/* Events were changed by somebody else: what may run is to be read again. */
 void event_sql_forget_order(event_sql *sql);
+
+/* The Unix clock was set back by so much: moves the retries and timers with it. */
+bool event_sql_shift_waits(event_sql *sql, int64_t milliseconds);
 
 /* Whether a finish may let another event run. */
 bool event_sql_has_waiting(const event_sql *sql);

@@ -30,6 +30,15 @@ enum {
   STATEMENTS
 };
 
+/* How far the order has been read from the tables. */
+typedef enum {
+  LEARN_NOTHING, /* it has not begun */
+  LEARN_RUNNING,
+  LEARN_RETRIES,
+  LEARN_RECEIVED,
+  LEARN_ALL,
+} learn_phase;
+
 struct event_sql {
   event_file file;
   sqlite3_stmt *statements[STATEMENTS];
@@ -37,9 +46,15 @@ struct event_sql {
   event_order *order;
   event_caps caps;
   event_timers timers;
-  bool order_is_known; /* it agrees with the tables, as this transaction sees them */
+  /* At LEARN_ALL the order agrees with the tables, as this transaction sees them; at
+   * LEARN_RECEIVED up to the event of this id. */
+  learn_phase learned;
+  int64_t learned_id, learned_due;
   char reason[256];
 };
+
+/* After a change of the order: it is incomplete without memory for it, and to be read again. */
+void event_sql_changed_order(event_sql *sql, bool has_memory);
 
 /* Notes why the last statement failed; answers false. */
 bool event_sql_note_failure(event_sql *sql);

@@ -63,6 +63,14 @@ void event_timers_end_list(event_timers *timers) {
   timers->is_behind = true;
 }
 
+void event_timers_shift(event_timers *timers, int64_t milliseconds) {
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    if (timer->due_at != INT64_MAX) {
+      timer->due_at += milliseconds;
+    }
+  }
+}
+
 /* ---- Transactions ---- */
 
 void event_timers_begin(event_timers *timers) {

@@ -1,6 +1,5 @@
 /* What a script wants done every so often: when it is due, in the database, so that it survives a
- * new start; and what of it runs, in memory. Used by the store's thread, inside its transactions.
- */
+ * new start; and what of it runs, in memory. Used by one thread, inside its transactions. */
 #ifndef PALENCA_HOST_EVENT_STORE_TIMERS_H
 #define PALENCA_HOST_EVENT_STORE_TIMERS_H
 
@@ -36,6 +35,9 @@ void event_timers_begin_list(event_timers *timers);
 void event_timers_add(event_timers *timers, const char *name, int64_t interval,
                       event_timer **spare);
 void event_timers_end_list(event_timers *timers);
+
+/* The Unix clock was set by so much. */
+void event_timers_shift(event_timers *timers, int64_t milliseconds);
 
 /* Around a transaction. */
 void event_timers_begin(event_timers *timers);

@@ -1,11 +1,18 @@
-/* What the event store's thread does between its transactions: retention. */
+/* What the event store does between its transactions: retention, incremental vacuum, checkpoints. */
 #include "event_store_upkeep.h"
 
 #include "clock.h"
 #include "event_store_purge.h"
 
-#define RANGE 250       /* ids in a step */
+/* Ids in a step: half as many after one that took longer, twice as many after one that was short. */
+#define MAX_RANGE 250
+#define MIN_RANGE 8
+#define LONG_STEP_MS 4
+#define SHORT_STEP_MS 1
 #define SHRINK_PAGES 64 /* in a step */
+/* Pages in the log at which they are moved into the database: few enough that it takes about as long
+ * as a commit, many enough that its syncs are a small part of all. */
+#define CHECKPOINT_PAGES 400
 #define IDLE_STEP_MS 2
 #define BUSY_STEP_MS 50
 #define LONGEST_ROUND_MS 3600000
@@ -13,10 +20,25 @@
 #define RETRY_MS 30000
 #define READER_MS 250 /* until one that reads has gone on */
 
-void event_upkeep_init(event_upkeep *upkeep, int64_t retention) {
+static int on_commit(void *context, sqlite3 *db, const char *name, int pages) {
+  event_upkeep *upkeep = context;
+  (void)db;
+  (void)name;
+  if (pages < upkeep->pages) { /* the log has begun anew */
+    upkeep->seen = 0;
+  }
+  upkeep->pages = pages;
+  return SQLITE_OK;
+}
+
+void event_upkeep_init(event_upkeep *upkeep, sqlite3 *db, int64_t retention) {
   int64_t now = clock_steady_ms();
-  *upkeep = (event_upkeep){
-      .retention = retention, .next_round = now, .next_step = now, .may_shrink = true};
+  *upkeep = (event_upkeep){.retention = retention,
+                           .next_round = now,
+                           .next_step = now,
+                           .may_shrink = true,
+                           .range = MAX_RANGE};
+  (void)sqlite3_wal_hook(db, on_commit, upkeep);
 }
 
 /* A round ends at the first event that is young, if what is behind it is young as well, so that it
@@ -87,7 +109,7 @@ static bool delete_some(event_upkeep *upkeep, sqlite3 *db) {
     return true;
   }
   const event_purge_range range = {.after = first - 1,
-                                   .last = first - 1 + RANGE,
+                                   .last = first - 1 + upkeep->range,
                                    .state = EVENT_DONE,
                                    .before = before,
                                    .received_before = INT64_MAX};
@@ -109,6 +131,16 @@ static bool checkpoint(sqlite3 *db, bool *is_whole) {
   return ok;
 }
 
+void event_upkeep_checkpoint(event_upkeep *upkeep, sqlite3 *db, bool again) {
+  bool is_due = upkeep->pages - upkeep->seen >= CHECKPOINT_PAGES;
+  if (is_due || (again && upkeep->is_checkpoint_partial)) {
+    bool is_whole;
+    bool ok = checkpoint(db, &is_whole);
+    upkeep->is_checkpoint_partial = ok && !is_whole;
+    upkeep->seen = upkeep->pages;
+  }
+}
+
 /* A failure is a full disk or the like, which puts tell of. */
 static void shrink(event_upkeep *upkeep, sqlite3 *db) {
   bool is_whole = true;
@@ -122,6 +154,14 @@ static void shrink(event_upkeep *upkeep, sqlite3 *db) {
   }
 }
 
+static void adjust_range(event_upkeep *upkeep, int64_t took) {
+  if (took >= LONG_STEP_MS && upkeep->range > MIN_RANGE) {
+    upkeep->range /= 2;
+  } else if (took <= SHORT_STEP_MS && upkeep->range <= MAX_RANGE / 2) {
+    upkeep->range *= 2;
+  }
+}
+
 bool event_upkeep_step(event_upkeep *upkeep, sqlite3 *db, bool is_idle) {
   int64_t now = clock_steady_ms();
   bool ok = true;
@@ -131,7 +171,13 @@ bool event_upkeep_step(event_upkeep *upkeep, sqlite3 *db, bool is_idle) {
     upkeep->after = INT64_MIN;
   }
   if (upkeep->in_round) {
+    int64_t began = clock_read_ms(CLOCK_THREAD_CPUTIME_ID); /* not what a sync takes */
     ok = delete_some(upkeep, db);
+    adjust_range(upkeep, clock_read_ms(CLOCK_THREAD_CPUTIME_ID) - began);
+    if (!ok && (sqlite3_errcode(db) & 0xff) == SQLITE_BUSY) {
+      ok = true; /* another process writes just now */
+      upkeep->next_step += READER_MS;
+    }
     upkeep->next_step += ok ? 0 : RETRY_MS;
   } else if (is_idle && upkeep->may_shrink) {
     /* While events come in they use the free pages. */

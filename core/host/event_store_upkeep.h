@@ -1,5 +1,5 @@
-/* What the event store's thread does between its transactions: deletes what is kept no longer, and
- * gives the room back, in steps that hold nobody up for long. */
+/* What the event store does between its transactions: deletes what is kept no longer, gives the room
+ * back, and moves the log into the database, in steps that hold nobody up for long. */
 #ifndef PALENCA_HOST_EVENT_STORE_UPKEEP_H
 #define PALENCA_HOST_EVENT_STORE_UPKEEP_H
 
@@ -13,9 +13,14 @@ typedef struct {
   int64_t after;                 /* where the round is */
   int64_t next_round, next_step; /* on the monotonic clock */
   bool may_shrink;
+  int range;          /* ids in a step, as many as it has time for */
+  int pages;          /* in the log */
+  int seen;           /* of them, when they were last moved into the database */
+  bool is_checkpoint_partial; /* somebody who reads was in the way then */
 } event_upkeep;
 
-void event_upkeep_init(event_upkeep *upkeep, int64_t retention);
+/* The upkeep stays where it is as long as the connection is open. */
+void event_upkeep_init(event_upkeep *upkeep, sqlite3 *db, int64_t retention);
 
 /* In how many milliseconds a step is due; `is_idle`: nobody waits for the store. INT64_MAX: when
  * it is idle. */
@@ -24,5 +29,9 @@ int64_t event_upkeep_due(const event_upkeep *upkeep, bool is_idle);
 /* Makes a step, outside of a transaction. False if old events could not be deleted, the reason
  * being the connection's last error, with a transaction to roll back; it is tried again later. */
 bool event_upkeep_step(event_upkeep *upkeep, sqlite3 *db, bool is_idle);
+
+/* Moves the log into the database if there is enough in it, or, `again`, if somebody was in the
+ * way the last time. */
+void event_upkeep_checkpoint(event_upkeep *upkeep, sqlite3 *db, bool again);
 
 #endif

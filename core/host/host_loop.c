@@ -75,6 +75,10 @@ bool host_loop_start(host_loop *loop) {
   return loop->is_started;
 }
 
+bool host_loop_is_started(const host_loop *loop) {
+  return loop->is_started;
+}
+
 void host_loop_post(host_loop *loop, host_loop_job *job) {
   if (!loop->is_started) {
     job->run(job);

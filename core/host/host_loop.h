@@ -17,6 +17,7 @@ uv_loop_t *host_loop_uv(host_loop *loop);
 
 /* Starts the thread. False: it could not be. */
 bool host_loop_start(host_loop *loop);
+bool host_loop_is_started(const host_loop *loop);
 
 /* Something to do on the loop's thread. Its memory is the caller's until `run` is called, which may
  * free it. */

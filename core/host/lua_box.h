@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 
+#define LOOP_TYPE "palenca.loop"
 #define STORE_TYPE "palenca.store"
 
 /* Pushes nil and the message; for `return`. */

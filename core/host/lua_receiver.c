@@ -9,7 +9,25 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LISTENER_TYPE "palenca.listener"
 #define RECEIVER_TYPE "palenca.receiver"
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+/* host.loop() → loop | nil, message: for a listener, a store and a receiver, in that order */
+static int loop_open(lua_State *L) {
+  void **box = new_box(L, LOOP_TYPE);
+  *box = host_loop_new();
+  return *box != NULL ? 1 : push_failure(L, "a loop could not be made");
+}
+
+/* loop:close(): behind what is on it */
+static int loop_close(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, LOOP_TYPE);
+  host_loop_close(*box);
+  *box = NULL;
+  return 0;
+}
 
 /* ---- what was refused -------------------------------------------------------------------- */
 
@@ -125,17 +143,18 @@ static bool signature_of(lua_State *L, webhook_signature_options *out) {
   return true;
 }
 
-/* host.receiver{listen=, path=, store=, json=, max_body=, max_head=, request_timeout=,
+/* host.listen{listen=, path=, loop=, json=, max_body=, max_head=, request_timeout=,
  * idle_timeout=, max_connections=, max_connections_per_address=, tls_cert=, tls_key=, trusted={},
- * allowed={}, signature={header=, digest=, encoding=, prefix=, secrets={}}} → receiver | nil, message */
-static int receiver_open(lua_State *L) {
+ * allowed={}, signature={header=, digest=, encoding=, prefix=, secrets={}}} → listener | nil,
+ * message: the address is bound, and nothing accepted yet */
+static int listener_open(lua_State *L) {
   char error[512];
   webhook_signature_options signature = {0};
   receiver_options options = {0};
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  lua_getfield(L, 1, "store");
-  options.store = check_box(L, 2, STORE_TYPE);
+  lua_getfield(L, 1, "loop");
+  options.loop = check_box(L, 2, LOOP_TYPE);
   options.listen = text_of(L, 1, "listen");
   options.path = text_of(L, 1, "path");
   luaL_argcheck(L, options.listen != NULL && options.path != NULL, 1, "listen and path");
@@ -152,25 +171,53 @@ static int receiver_open(lua_State *L) {
   options.signature = signature_of(L, &signature) ? &signature : NULL;
   lua_getfield(L, 1, "json");
   options.log = lua_toboolean(L, -1) ? log_json : log_text;
-  void **box = new_box(L, RECEIVER_TYPE);
+  void **box = new_box(L, LISTENER_TYPE);
   lua_pushvalue(L, 2);
-  lua_setiuservalue(L, -2, 1); /* the store must not be collected before the receiver */
-  *box = receiver_start(&options, error, sizeof error);
+  lua_setiuservalue(L, -2, 1); /* the loop must not be collected before it */
+  *box = receiver_new(&options, error, sizeof error);
   return *box != NULL ? 1 : push_failure(L, error);
 }
 
+static int listener_close(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, LISTENER_TYPE);
+  if (*box != NULL)
+    (void)receiver_join(*box, 0); /* its loop has not been started */
+  *box = NULL;
+  return 0;
+}
+
+/* host.receiver(loop, listener, store) → receiver | nil, message: starts the loop. The listener is
+ * the receiver's. It is made behind the store, and so collected before it. */
+static int receiver_open(lua_State *L) {
+  host_loop *loop = check_box(L, 1, LOOP_TYPE);
+  void **listener = luaL_checkudata(L, 2, LISTENER_TYPE);
+  luaL_argcheck(L, *listener != NULL, 2, "closed");
+  event_store *store = check_box(L, 3, STORE_TYPE);
+  lua_settop(L, 3);
+  void **box = new_box(L, RECEIVER_TYPE);
+  lua_pushvalue(L, 3);
+  lua_setiuservalue(L, -2, 1);
+  receiver_serve(*listener, store);
+  if (!host_loop_start(loop))
+    return push_failure(L, "a thread could not be started");
+  *box = *listener;
+  *listener = NULL;
+  return 1;
+}
+
+/* listener:address() */
+static int listener_address(lua_State *L) {
+  lua_pushstring(L, receiver_address(check_box(L, 1, LISTENER_TYPE)));
+  return 1;
+}
+
+/* listener:max_connections() → how many it takes at most, which may be fewer than were asked for */
+static int listener_max_connections(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)receiver_max_connections(check_box(L, 1, LISTENER_TYPE)));
+  return 1;
+}
+
 /* ---- the receiver -------------------------------------------------------------------------- */
-
-static int receiver_get_address(lua_State *L) {
-  lua_pushstring(L, receiver_address(check_box(L, 1, RECEIVER_TYPE)));
-  return 1;
-}
-
-/* receiver:max_connections() → how many it takes at most, which may be fewer than were asked for */
-static int receiver_get_max_connections(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)receiver_max_connections(check_box(L, 1, RECEIVER_TYPE)));
-  return 1;
-}
 
 /* receiver:reload_tls() → true | nil, message: certificate and key from before stay in use */
 static int receiver_reload(lua_State *L) {
@@ -217,16 +264,24 @@ static int is_block(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {{"address", receiver_get_address},
-                                   {"max_connections", receiver_get_max_connections},
-                                   {"reload_tls", receiver_reload},
+static const luaL_Reg methods[] = {{"reload_tls", receiver_reload},
                                    {"ask_stop", receiver_ask},
                                    {"join", receiver_wait},
                                    {NULL, NULL}};
-static const luaL_Reg functions[] = {
-    {"receiver", receiver_open}, {"is_block", is_block}, {NULL, NULL}};
+static const luaL_Reg loop_methods[] = {{"close", loop_close}, {NULL, NULL}};
+static const luaL_Reg listener_methods[] = {{"address", listener_address},
+                                            {"max_connections", listener_max_connections},
+                                            {"close", listener_close},
+                                            {NULL, NULL}};
+static const luaL_Reg functions[] = {{"loop", loop_open},
+                                     {"listen", listener_open},
+                                     {"receiver", receiver_open},
+                                     {"is_block", is_block},
+                                     {NULL, NULL}};
 
 void lua_open_receiver(lua_State *L) {
+  define_box(L, LOOP_TYPE, loop_methods, loop_close);
+  define_box(L, LISTENER_TYPE, listener_methods, listener_close);
   define_box(L, RECEIVER_TYPE, methods, receiver_gc);
   luaL_setfuncs(L, functions, 0);
 }

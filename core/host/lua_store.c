@@ -20,7 +20,8 @@ static void log_json(void *context, bool is_error, const char *message) {
   log_message(true, "store", is_error ? "error" : "info", message);
 }
 
-/* host.store{path=, json=, redelivery_window=, retention= (seconds)} → store | nil, message */
+/* host.store{path=, loop=, json=, redelivery_window=, retention= (seconds)} → store | nil, message:
+ * before the loop is started */
 static int store_open(lua_State *L) {
   char error[512];
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -29,23 +30,44 @@ static int store_open(lua_State *L) {
   lua_getfield(L, 1, "json");
   lua_getfield(L, 1, "redelivery_window");
   lua_getfield(L, 1, "retention");
+  lua_getfield(L, 1, "loop");
   event_store_options options = {
       .path = luaL_checkstring(L, 2),
+      .loop = check_box(L, 6, LOOP_TYPE),
       .log = lua_toboolean(L, 3) ? log_json : log_text,
       .redelivery_window = (int64_t)(luaL_checknumber(L, 4) * 1000),
       .retention = (int64_t)(luaL_checknumber(L, 5) * 1000),
   };
   void **box = new_box(L, STORE_TYPE);
+  lua_pushvalue(L, 6);
+  lua_setiuservalue(L, -2, 1); /* the loop must not be collected before it */
   *box = event_store_open(&options, error, sizeof error);
   return *box != NULL ? 1 : push_failure(L, error);
 }
 
+/* store:close(timeout in seconds) → whether it is closed: all is written then */
 static int store_close(lua_State *L) {
   void **box = luaL_checkudata(L, 1, STORE_TYPE);
-  if (*box != NULL)
-    event_store_close(*box);
+  bool is_closed = event_store_close(*box, (int64_t)(luaL_checknumber(L, 2) * 1000));
+  if (is_closed)
+    *box = NULL;
+  lua_pushboolean(L, is_closed);
+  return 1;
+}
+
+static int store_gc(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, STORE_TYPE);
+  event_store_close_and_wait(*box);
   *box = NULL;
   return 0;
+}
+
+/* store:stalled() → for how many seconds its loop has stood still, as on a disk that hangs; 0: it
+ * goes on */
+static int store_stalled(lua_State *L) {
+  int64_t ms = event_store_stalled_ms(check_box(L, 1, STORE_TYPE));
+  lua_pushnumber(L, (lua_Number)ms / 1000);
+  return 1;
 }
 
 static void set_integer(lua_State *L, const char *name, int64_t value) {
@@ -268,14 +290,14 @@ static int stats(lua_State *L) {
 }
 
 static const luaL_Reg store_methods[] = {
-    {"close", store_close}, {"counts", store_counts}, {NULL, NULL}};
+    {"close", store_close}, {"counts", store_counts}, {"stalled", store_stalled}, {NULL, NULL}};
 static const luaL_Reg events_functions[] = {
     {"list", list},   {"show", show},   {"replay", replay}, {"replay_dead", replay_dead},
     {"purge", purge}, {"stats", stats}, {NULL, NULL},
 };
 
 void lua_open_store(lua_State *L) {
-  define_box(L, STORE_TYPE, store_methods, store_close);
+  define_box(L, STORE_TYPE, store_methods, store_gc);
   lua_pushcfunction(L, store_open);
   lua_setfield(L, -2, "store");
   luaL_newlib(L, events_functions);

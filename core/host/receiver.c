@@ -4,8 +4,8 @@
 #include "clock.h"
 #include "http/server.h"
 #include "palenca.h"
-#include "prompt.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,32 +13,29 @@
 #include <string.h>
 
 struct receiver {
-  uv_loop_t loop;
+  host_loop *loop;
   uv_async_t stop;
   uv_timer_t log_timer, stop_timer;
   http_server *server;
-  event_store *store;
+  event_store *store; /* NULL: not yet */
   char *path;
   net_block *trusted, *allowed;
   size_t trusted_count, allowed_count;
   webhook_signature *signature; /* NULL: none is asked for */
   refusal_log *log;             /* NULL: nobody wants to know */
   http_response *not_stored, *no_access;
-  pthread_t thread;
-  size_t not_pushed;   /* events since the store was last asked to go on */
   int64_t stopping_at; /* 0: it runs */
-  int64_t closing_at;
-  bool has_loop, is_closing, is_closed;
+  int open;            /* handles, and the server */
+  bool is_closing;
   _Atomic int64_t timeout_ms; /* at the end, for requests that have arrived */
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  bool has_ended; /* guarded by the mutex */
 };
 
 /* At the end, for requests of which only a part has arrived: their senders come again. */
 #define PARTIAL_TIMEOUT_MS 1000
-/* At the end, for the store to say what has become of what it was given. */
-#define STORE_TIMEOUT_MS 1000
 #define STOP_INTERVAL_MS 50
-/* A batch for the store, which need not wait until all that have arrived are read. */
-#define PUSH_AT 16
 /* More headers of one name than any chain of proxies sends. */
 #define FORWARDED_MAX 16
 
@@ -140,7 +137,7 @@ static bool is_signed(receiver *r, http_exchange *exchange) {
 
 /* ---- storing --------------------------------------------------------------------------- */
 
-/* On the store's thread: the event is on disk, or it is not and the sender must come again. */
+/* The event is on disk, or it is not and the sender must come again. */
 static void on_stored(void *context, const event_receipt *receipt) {
   const receiver *r = http_exchange_context(context);
   char stored[64];
@@ -153,15 +150,10 @@ static void on_stored(void *context, const event_receipt *receipt) {
     http_exchange_send_shared(context, r->not_stored);
 }
 
-static void push(receiver *r) {
-  if (r->not_pushed == 0)
-    return;
-  r->not_pushed = 0;
-  event_store_push(r->store);
-}
-
+/* What was ready has been read. */
 static void on_batch(void *context) {
-  push(context);
+  receiver *r = context;
+  event_store_end_turn(r->store);
 }
 
 static void on_request(void *context, http_exchange *exchange) {
@@ -182,25 +174,37 @@ static void on_request(void *context, http_exchange *exchange) {
   record.account_id = account_id[0] != '\0' ? account_id : NULL;
   http_exchange_defer(exchange);
   event_store_put(r->store, &record, on_stored, exchange);
-  if (++r->not_pushed == PUSH_AT)
-    push(r);
 }
 
-/* ---- the thread ------------------------------------------------------------------------ */
+/* ---- its end on the loop ---------------------------------------------------------------- */
+
+static void count_closed(receiver *r) {
+  if (--r->open > 0)
+    return;
+  pthread_mutex_lock(&r->mutex);
+  r->has_ended = true;
+  pthread_cond_signal(&r->changed);
+  pthread_mutex_unlock(&r->mutex);
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+  count_closed(handle->data);
+}
 
 static void on_server_closed(void *context) {
-  receiver *r = context;
-  r->is_closed = true;
-  uv_close((uv_handle_t *)&r->stop_timer, NULL);
+  count_closed(context);
 }
 
 static void close_handles(receiver *r) {
-  r->is_closing = true;
-  uv_close((uv_handle_t *)&r->stop, NULL);
-  uv_close((uv_handle_t *)&r->log_timer, NULL);
+  uv_close((uv_handle_t *)&r->stop, on_handle_closed);
+  uv_close((uv_handle_t *)&r->log_timer, on_handle_closed);
+  uv_close((uv_handle_t *)&r->stop_timer, on_handle_closed);
 }
 
 static void close_all(receiver *r) {
+  r->is_closing = true;
+  if (r->store != NULL)
+    event_store_end_turns_itself(r->store, true);
   close_handles(r);
   http_server_close(r->server, on_server_closed, r);
 }
@@ -211,12 +215,8 @@ static void on_stop_timer(uv_timer_t *handle) {
   int64_t waited = clock_steady_ms() - r->stopping_at;
   bool waits = (http_server_complete_requests(r->server) > 0 && waited < r->timeout_ms) ||
                (http_server_active(r->server) > 0 && waited < PARTIAL_TIMEOUT_MS);
-  if (r->is_closing && clock_steady_ms() - r->closing_at >= STORE_TIMEOUT_MS) {
-    uv_stop(&r->loop);
-  } else if (!r->is_closing && !waits) {
-    r->closing_at = clock_steady_ms();
+  if (!waits)
     close_all(r);
-  }
 }
 
 static void on_stop(uv_async_t *handle) {
@@ -228,26 +228,17 @@ static void on_stop(uv_async_t *handle) {
   (void)uv_timer_start(&r->stop_timer, on_stop_timer, 0, STOP_INTERVAL_MS);
 }
 
-static void *run_loop(void *context) {
-  receiver *r = context;
-  prompt_thread();
-  (void)uv_run(&r->loop, UV_RUN_DEFAULT);
-  return NULL;
-}
+/* ---- its start and end ------------------------------------------------------------------ */
 
 static void destroy(receiver *r) {
-  if (r->server != NULL && !r->is_closed)
-    return; /* somebody is still to respond: better a leak at the end than freed memory in use */
-  if (r->has_loop) {
-    (void)uv_run(&r->loop, UV_RUN_DEFAULT); /* what was closed */
-    (void)uv_loop_close(&r->loop);
-  }
   http_response_free(r->not_stored);
   http_response_free(r->no_access);
   if (r->log != NULL)
     refusal_log_run(r->log, INT64_MAX / 2);
   refusal_log_free(r->log);
   webhook_signature_free(r->signature);
+  pthread_cond_destroy(&r->changed);
+  pthread_mutex_destroy(&r->mutex);
   free(r->trusted);
   free(r->allowed);
   free(r->path);
@@ -286,17 +277,24 @@ static bool prepare(receiver *r, const receiver_options *options, char *error, s
   return options->signature == NULL || r->signature != NULL;
 }
 
-static bool open_loop(receiver *r) {
-  r->has_loop = uv_loop_init(&r->loop) == 0;
-  if (!r->has_loop || uv_async_init(&r->loop, &r->stop, on_stop) != 0)
+static bool open_handles(receiver *r) {
+  uv_loop_t *loop = host_loop_uv(r->loop);
+  if (uv_async_init(loop, &r->stop, on_stop) != 0)
     return false;
-  (void)uv_timer_init(&r->loop, &r->log_timer); /* cannot fail */
-  (void)uv_timer_init(&r->loop, &r->stop_timer);
+  (void)uv_timer_init(loop, &r->log_timer); /* cannot fail */
+  (void)uv_timer_init(loop, &r->stop_timer);
   r->stop.data = r->log_timer.data = r->stop_timer.data = r;
+  r->open = 3;
   return true;
 }
 
-static bool start(receiver *r, const receiver_options *options, char *error, size_t error_size) {
+static void run_until_closed(receiver *r) {
+  while (r->open > 0)
+    (void)uv_run(host_loop_uv(r->loop), UV_RUN_ONCE);
+}
+
+static bool bind_address(receiver *r, const receiver_options *options, char *error,
+                         size_t error_size) {
   http_server_options server = {
       .listen = options->listen,
       .max_body = options->max_body,
@@ -313,33 +311,48 @@ static bool start(receiver *r, const receiver_options *options, char *error, siz
       .tls_key = options->tls_key,
       .context = r,
   };
-  snprintf(error, error_size, "the receiver's thread could not be started");
-  if (!open_loop(r))
+  snprintf(error, error_size, "the receiver could not be started");
+  if (!open_handles(r))
     return false;
-  r->server = http_server_new(&r->loop, &server, error, error_size);
-  if (r->server == NULL) {
-    close_handles(r);
-    uv_close((uv_handle_t *)&r->stop_timer, NULL);
-    return false;
-  }
-  if (pthread_create(&r->thread, NULL, run_loop, r) == 0)
+  r->server = http_server_new(host_loop_uv(r->loop), &server, error, error_size);
+  if (r->server != NULL) {
+    r->open++;
     return true;
-  close_all(r);
-  (void)uv_run(&r->loop, UV_RUN_DEFAULT);
+  }
+  close_handles(r);
+  run_until_closed(r);
   return false;
 }
 
-receiver *receiver_start(const receiver_options *options, char *error, size_t error_size) {
+static receiver *allocate(host_loop *loop) {
   receiver *r = calloc(1, sizeof *r);
+  pthread_condattr_t attributes;
+  if (r == NULL)
+    return NULL;
+  r->loop = loop;
+  pthread_mutex_init(&r->mutex, NULL);
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&r->changed, &attributes);
+  pthread_condattr_destroy(&attributes);
+  return r;
+}
+
+receiver *receiver_new(const receiver_options *options, char *error, size_t error_size) {
+  receiver *r = allocate(options->loop);
   if (r == NULL) {
     snprintf(error, error_size, "out of memory");
     return NULL;
   }
-  r->store = options->store;
-  if (prepare(r, options, error, error_size) && start(r, options, error, error_size))
+  if (prepare(r, options, error, error_size) && bind_address(r, options, error, error_size))
     return r;
   destroy(r);
   return NULL;
+}
+
+void receiver_serve(receiver *r, event_store *store) {
+  r->store = store;
+  event_store_end_turns_itself(store, false);
 }
 
 size_t receiver_max_connections(const receiver *r) {
@@ -360,10 +373,18 @@ void receiver_ask_stop(receiver *r, int64_t timeout_ms) {
 }
 
 bool receiver_join(receiver *r, int64_t timeout_ms) {
-  int64_t end = clock_unix_ms() + timeout_ms;
+  int64_t end = clock_steady_ms() + timeout_ms;
   struct timespec until = {.tv_sec = end / 1000, .tv_nsec = (end % 1000) * 1000000};
-  if (pthread_timedjoin_np(r->thread, NULL, &until) != 0)
-    return false;
-  destroy(r);
-  return true;
+  if (!host_loop_is_started(r->loop)) {
+    close_all(r);
+    run_until_closed(r);
+  }
+  pthread_mutex_lock(&r->mutex);
+  while (!r->has_ended && pthread_cond_timedwait(&r->changed, &r->mutex, &until) != ETIMEDOUT) {
+  }
+  bool has_ended = r->has_ended;
+  pthread_mutex_unlock(&r->mutex);
+  if (has_ended)
+    destroy(r);
+  return has_ended;
 }

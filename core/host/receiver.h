@@ -9,7 +9,7 @@
 
 typedef struct receiver receiver;
 
-/* All of it is copied, but for the store. Of limits and times, 0 stands for http_server's default.
+/* All of it is copied, but for the loop. Of limits and times, 0 stands for http_server's default.
  */
 typedef struct {
   const char *listen; /* as http_server_options has it, and the next eight */
@@ -26,13 +26,16 @@ typedef struct {
   const net_block *allowed; /* who may send; none: anybody */
   size_t allowed_count;
   const webhook_signature_options *signature; /* NULL: none is asked for */
-  refusal_write *log; /* called on the receiver's thread for what was refused; may be NULL */
+  refusal_write *log; /* called on the loop for what was refused; may be NULL */
   void *log_context;
-  event_store *store; /* outlives the receiver */
+  host_loop *loop; /* outlives the receiver */
 } receiver_options;
 
-/* Starts listening, on a thread of its own. */
-receiver *receiver_start(const receiver_options *options, char *error, size_t error_size);
+/* Binds the address, before the loop is started. */
+receiver *receiver_new(const receiver_options *options, char *error, size_t error_size);
+/* Before the loop is started: from its start on connections are accepted, and events put into this
+ * store, which is on the same loop and outlives the receiver. */
+void receiver_serve(receiver *r, event_store *store);
 const char *receiver_address(const receiver *r);
 /* How many connections it takes at most: fewer than were asked for if the process may not have so
  * many files open. */
@@ -43,7 +46,8 @@ bool receiver_reload_tls(receiver *r, char *error, size_t error_size);
 /* Has it stop accepting, respond to what has arrived (for at most `timeout_ms`; a request of which
  * only a part has arrived gets a second), and end. */
 void receiver_ask_stop(receiver *r, int64_t timeout_ms);
-/* True once it has ended, waiting for at most `timeout_ms`; it is freed then. */
+/* True once it has ended, waiting for at most `timeout_ms`; it is freed then. Without a running loop
+ * it ends at once. */
 bool receiver_join(receiver *r, int64_t timeout_ms);
 
 #endif

@@ -256,13 +256,13 @@ local function option_of(problem, wanted)
   return "--listen"
 end
 
---- Starts a receiver.
+--- Binds the address of a receiver.
 -- @tparam table given the parsed options, with `receiving` from @{settings} or without
--- @param store of the host
--- @return the host's receiver, or nil
--- @treturn string where it is, without its secret; or why it could not be started
-function receiving.start(given, store)
-  local wanted = { store = store, listen = given.listen, path = given.path, json = given.json }
+-- @param loop of the host, for `host.receiver`
+-- @return the host's listener, or nil
+-- @treturn string where it is, without its secret; or why it could not be bound
+function receiving.listen(given, loop)
+  local wanted = { loop = loop, listen = given.listen, path = given.path, json = given.json }
   for name, value in pairs(given.receiving or {}) do
     wanted[name] = value
   end
@@ -271,22 +271,22 @@ function receiving.start(given, store)
     shown = shown:gsub("/$", "") .. "/<secret>"
     wanted.path = wanted.path:gsub("/$", "") .. "/" .. wanted.path_secret
   end
-  local receiver, problem = host.receiver(wanted)
-  if not receiver then
+  local listener, problem = host.listen(wanted)
+  if not listener then
     return nil, string.format("%s (see %s)", problem, option_of(problem, wanted))
   end
-  local most = receiver:max_connections()
+  local most = listener:max_connections()
   if most < (wanted.max_connections or most) then
     report.line(string.format("palenca: the limit of open files allows %d connections only", most))
   end
-  local address = receiver:address()
+  local address = listener:address()
   local scheme = wanted.tls_cert and "https://" or "http://"
-  return receiver, scheme .. address .. (address:find("^unix:") and ":" or "") .. shown
+  return listener, scheme .. address .. (address:find("^unix:") and ":" or "") .. shown
 end
 
 --- Reads the certificate and key again, if the receiver has any, and logs what has come of it.
 -- @tparam table given the parsed options
--- @param receiver of @{start}
+-- @param receiver of the host
 function receiving.reload_tls(given, receiver)
   local certificate = given.receiving and given.receiving.tls_cert
   if not certificate then

@@ -81,6 +81,26 @@ local function load_script(self, given)
   event_names.warn_of_list(given.script, detail)
 end
 
+-- The address first: of one that is in use, or mistyped, no database must be left behind.
+local function open_parts(self, given)
+  local problem
+  self.loop, problem = host.loop()
+  if not self.loop then
+    failure("%s", problem)
+  end
+  self.listener, self.url = receiving.listen(given, self.loop)
+  if not self.listener then
+    failure("%s", self.url)
+  end
+  local options = store_options.read(given)
+  options.loop = self.loop
+  self.store, problem = host.store(options)
+  if not self.store then
+    self.listener:close()
+    failure("%s", problem)
+  end
+end
+
 --- Starts everything; raises if one part does not start, with nothing left running.
 -- @tparam table given the parsed options, with `db`; `receiving`, see palenca.cli.receiving;
 -- `watch`: reload the script when it changes;
@@ -99,10 +119,7 @@ function serving.start(given, client)
     failure("cannot open %s", problem)
   end
   file:close()
-  self.store, problem = host.store(store_options.read(given))
-  if not self.store then
-    failure("%s", problem)
-  end
+  open_parts(self, given)
   self.workers = workers.new({
     options = json.encode({
       script = given.script,
@@ -119,10 +136,8 @@ function serving.start(given, client)
     store = self.store,
     drain_timeout = given.drain_timeout,
   })
-  -- the address first: a mistyped one must not begin handlers, only to cut them off
-  local where
-  self.receiver, where = receiving.start(given, self.store)
-  local ok, raised = self.receiver ~= nil, where
+  self.receiver, problem = host.receiver(self.loop, self.listener, self.store)
+  local ok, raised = self.receiver ~= nil, problem
   if ok then
     ok, raised = pcall(load_script, self, given)
   end
@@ -134,7 +149,6 @@ function serving.start(given, client)
     end
     failure("%s", tostring(raised))
   end
-  self.url = where
   return self
 end
 
@@ -153,6 +167,7 @@ end
 
 local function stop_receiver(self, on_wait)
   if not self.receiver then
+    self.listener:close()
     return true
   end
   self.receiver:ask_stop(ANSWER_PATIENCE)
@@ -164,11 +179,21 @@ local function stop_receiver(self, on_wait)
   return false
 end
 
+-- What handlers have come to is written; a disk that hangs may keep that from its end.
+local function close_store(self, on_wait)
+  repeat
+    if self.store:close(0.05) then
+      return true
+    end
+  until on_wait()
+  return false
+end
+
 --- Stops: accepts nothing more, answers what has arrived, lets running handlers end.
 -- @tparam function on_wait called again and again meanwhile; true ends the waiting
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
--- @treturn ?string "worker" or "receiver" if such a thread does not come back, so that only
--- @{exit_now} is left
+-- @treturn ?string "worker", "receiver" or "store" if such a part does not come to its end, so that
+-- only @{exit_now} is left
 function Serving:stop(on_wait)
   -- first, so that no handler is begun for what still arrives
   self.workers:ask_drain()
@@ -178,7 +203,10 @@ function Serving:stop(on_wait)
   if not received or not finished then
     return drained or false, received and "worker" or "receiver"
   end
-  self.store:close()
+  if not close_store(self, on_wait) then
+    return drained, "store"
+  end
+  self.loop:close()
   return drained
 end
 

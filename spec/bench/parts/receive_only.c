@@ -12,17 +12,28 @@ void event_store_put(event_store *store, const event_record *record, event_put_d
   done(context, &(event_receipt){.id = 1});
 }
 
-void event_store_push(event_store *store) {
+void event_store_end_turn(event_store *store) {
   (void)store;
+}
+
+void event_store_end_turns_itself(event_store *store, bool does) {
+  (void)store;
+  (void)does;
 }
 
 int main(void) {
   char error[256];
-  receiver_options options = {
-      .listen = "127.0.0.1:0", .path = "/webhooks/palenca", .max_body = 65536};
-  receiver *receiving = receiver_start(&options, error, sizeof error);
+  receiver_options options = {.listen = "127.0.0.1:0",
+                              .path = "/webhooks/palenca",
+                              .max_body = 65536,
+                              .loop = host_loop_new()};
+  receiver *receiving = receiver_new(&options, error, sizeof error);
   if (receiving == NULL) {
     fprintf(stderr, "%s\n", error);
+    return 1;
+  }
+  receiver_serve(receiving, NULL);
+  if (!host_loop_start(options.loop)) {
     return 1;
   }
   printf("%s\n", receiver_address(receiving));

@@ -1,0 +1,173 @@
+/* What the event store does between its transactions, in slices: hands out leases, reads the order,
+ * moves the log into the database, deletes old events, and calls what others have under way. */
+#include "clock.h"
+#include "event_store_shared.h"
+
+#include <stdlib.h>
+
+#define SLICE_MS 3 /* of reading the order; a row more may take one too many */
+#define LATER_MS 10
+/* Nobody waits for the store if nothing was committed for so long. */
+#define IDLE_MS 10
+
+struct admin_work {
+  admin_work *next;
+  event_admin_slice *slice;
+  void *context;
+  int64_t due; /* on the monotonic clock */
+};
+
+static sqlite3 *connection(event_store *store) {
+  return event_sql_connection(store->database.sql);
+}
+
+/* ---- The order ---- */
+
+static bool learn_order(event_store *store) {
+  event_sql *sql = store->database.sql;
+  if (event_sql_knows_order(sql)) {
+    return false;
+  }
+  int64_t rest = store->trouble.rest_until - clock_steady_ms();
+  if (rest > 0) {
+    event_store_wake_in(store, rest);
+    return false;
+  }
+  if (!event_sql_learn_order(sql, SLICE_MS)) {
+    event_store_failed(store);
+  }
+  return true;
+}
+
+static void count_unfinished(event_store *store) {
+  int64_t unfinished;
+  event_sql_forget_order(store->database.sql);
+  if (event_sql_count_unfinished(store->database.sql, &unfinished)) {
+    (void)pthread_mutex_lock(&store->dispatch.mutex);
+    store->dispatch.counts.unfinished = unfinished;
+    (void)pthread_mutex_unlock(&store->dispatch.mutex);
+  }
+}
+
+/* ---- Work of others ---- */
+
+bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *context) {
+  admin_work *work = malloc(sizeof *work);
+  if (work == NULL) {
+    return false;
+  }
+  *work = (admin_work){.slice = slice, .context = context};
+  admin_work **end = &store->works;
+  while (*end != NULL) {
+    end = &(*end)->next;
+  }
+  *end = work;
+  event_store_wake_in(store, 0);
+  return true;
+}
+
+/* One slice of the first that is due, which is the last of them then. */
+static bool run_work(event_store *store) {
+  int64_t now = clock_steady_ms();
+  admin_work **link = &store->works;
+  while (*link != NULL && (*link)->due > now) {
+    event_store_wake_in(store, (*link)->due - now);
+    link = &(*link)->next;
+  }
+  admin_work *work = *link;
+  if (work == NULL) {
+    return false;
+  }
+  *link = work->next;
+  work->next = NULL;
+  bool changes_unfinished = false;
+  event_admin_result result = work->slice(work->context, connection(store), &changes_unfinished);
+  if (changes_unfinished) {
+    count_unfinished(store);
+  }
+  if (result == EVENT_ADMIN_DONE) {
+    free(work);
+    return true;
+  }
+  work->due = result == EVENT_ADMIN_LATER ? clock_steady_ms() + LATER_MS : 0;
+  admin_work **end = &store->works;
+  while (*end != NULL) {
+    end = &(*end)->next;
+  }
+  *end = work;
+  return true;
+}
+
+void event_store_end_works(event_store *store) {
+  while (store->works != NULL) {
+    admin_work *work = store->works;
+    bool unused = false;
+    store->works = work->next;
+    (void)work->slice(work->context, NULL, &unused);
+    free(work);
+  }
+}
+
+/* ---- Upkeep ---- */
+
+static void run_upkeep(event_store *store) {
+  bool is_idle = clock_steady_ms() - store->pace.committed_at >= IDLE_MS;
+  int64_t due = event_upkeep_due(&store->upkeep, is_idle);
+  if (due > 0) {
+    event_store_wake_in(store, due);
+    return;
+  }
+  store_trouble *trouble = &store->trouble;
+  bool ok = event_upkeep_step(&store->upkeep, connection(store), is_idle);
+  if (!ok && !trouble->is_upkeep_failing && !trouble->is_failing) {
+    event_store_report(store, true, "cannot delete old events from",
+                       sqlite3_errmsg(connection(store)));
+  }
+  if (!ok) {
+    event_sql_rollback(store->database.sql);
+  }
+  trouble->is_upkeep_failing = !ok;
+  due = event_upkeep_due(&store->upkeep, is_idle);
+  event_store_wake_in(store, due > 0 ? due : 1);
+}
+
+/* ---- From the loop ---- */
+
+bool event_store_work(event_store *store) {
+  event_store_hand_out(store);
+  /* Between those that were put, which are a batch that is still being read, nothing is done. */
+  if (store->puts.first != NULL || store->is_under_way || store->ending.is_begun) {
+    return false;
+  }
+  event_upkeep_checkpoint(&store->upkeep, connection(store), false);
+  bool has_learned = learn_order(store);
+  bool has_worked = run_work(store);
+  run_upkeep(store);
+  return has_learned || has_worked;
+}
+
+static bool was_changed_by_others(event_store *store) {
+  int64_t version;
+  if (!event_sql_data_version(store->database.sql, &version) ||
+      version == store->database.data_version) {
+    return false;
+  }
+  store->database.data_version = version;
+  return true;
+}
+
+void event_store_tick(event_store *store) {
+  if (store->is_under_way || store->ending.is_begun) {
+    return;
+  }
+  if (was_changed_by_others(store)) {
+    count_unfinished(store);
+  }
+  event_dispatch_notify_others(&store->dispatch);
+  if (store->database.redelivery != NULL) {
+    event_redelivery_expire(store->database.redelivery, clock_unix_ms());
+  }
+  if (store->puts.first == NULL) {
+    event_upkeep_checkpoint(&store->upkeep, connection(store), true);
+  }
+}

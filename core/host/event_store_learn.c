@@ -1,0 +1,95 @@
+/* The order of events, read from the tables: in slices, while events are put and finished. */
+#include "clock.h"
+#include "event_store_sql_internal.h"
+
+#include <stdio.h>
+
+/* A clock is read for so many rows. */
+#define ROWS_PER_LOOK 64
+
+/* Each begins behind what was read before. Received events are in the order of their ids, and new
+ * ones have greater ids: what is put meanwhile is read in its turn. */
+static const char *const texts[] = {
+    [LEARN_RUNNING] = "SELECT id, account_id, due_at FROM events INDEXED BY events_unfinished"
+                      " WHERE state = 1 AND due_at = ?2 AND id > ?1 AND state < 3 ORDER BY id",
+    [LEARN_RETRIES] = "SELECT id, account_id, due_at FROM events INDEXED BY events_unfinished"
+                      " WHERE state = 2 AND (due_at, id) > (?2, ?1) AND state < 3"
+                      " ORDER BY due_at, id",
+    [LEARN_RECEIVED] = "SELECT id, account_id, due_at FROM events INDEXED BY events_unfinished"
+                       " WHERE state = 0 AND due_at = ?2 AND id > ?1 AND state < 3 ORDER BY id",
+};
+
+void event_sql_forget_order(event_sql *sql) {
+  sql->learned = LEARN_NOTHING;
+}
+
+void event_sql_changed_order(event_sql *sql, bool has_memory) {
+  if (!has_memory) {
+    event_sql_forget_order(sql);
+  }
+}
+
+bool event_sql_knows_order(const event_sql *sql) {
+  return sql->learned == LEARN_ALL;
+}
+
+bool event_sql_has_waiting(const event_sql *sql) {
+  return sql->learned != LEARN_ALL || event_order_ready(sql->order) > 0 ||
+         event_order_waiting(sql->order) > 0;
+}
+
+static void begin_phase(event_sql *sql, learn_phase phase) {
+  sql->learned = phase;
+  sql->learned_id = INT64_MIN;
+  sql->learned_due = phase == LEARN_RETRIES ? INT64_MIN : 0;
+}
+
+static bool learn_row(event_sql *sql, sqlite3_stmt *row) {
+  uint64_t account = event_order_key(sql->order, (const char *)sqlite3_column_text(row, 1));
+  sql->learned_id = sqlite3_column_int64(row, 0);
+  sql->learned_due = sqlite3_column_int64(row, 2);
+  return sql->learned == LEARN_RECEIVED ? event_order_add(sql->order, account, sql->learned_id)
+                                        : event_order_add_busy(sql->order, account);
+}
+
+/* Up to the end of the phase, or of the time. */
+static bool learn_rows(event_sql *sql, int64_t until) {
+  sqlite3_stmt *statement = NULL;
+  bool has_memory = true;
+  int rows = 0;
+  int code = sqlite3_prepare_v2(sql->file.db, texts[sql->learned], -1, &statement, NULL);
+  (void)sqlite3_bind_int64(statement, 1, sql->learned_id);
+  (void)sqlite3_bind_int64(statement, 2, sql->learned_due);
+  while (has_memory && code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+    has_memory = learn_row(sql, statement);
+    if (++rows % ROWS_PER_LOOK != 0 || clock_steady_ms() < until) {
+      code = SQLITE_OK;
+    }
+  }
+  if (!has_memory) {
+    (void)snprintf(sql->reason, sizeof sql->reason, "out of memory");
+  } else if (code != SQLITE_DONE && code != SQLITE_ROW) {
+    has_memory = event_sql_note_failure(sql);
+  }
+  (void)sqlite3_finalize(statement);
+  if (has_memory && code == SQLITE_DONE) {
+    begin_phase(sql, (learn_phase)(sql->learned + 1));
+  }
+  return has_memory;
+}
+
+bool event_sql_learn_order(event_sql *sql, int64_t milliseconds) {
+  int64_t until = clock_steady_ms() + milliseconds;
+  if (sql->learned == LEARN_NOTHING) {
+    event_order_clear(sql->order);
+    begin_phase(sql, LEARN_RUNNING);
+  }
+  bool ok = true;
+  do {
+    ok = sql->learned == LEARN_ALL || learn_rows(sql, until);
+  } while (ok && sql->learned != LEARN_ALL && clock_steady_ms() < until);
+  if (!ok) {
+    event_sql_forget_order(sql);
+  }
+  return ok;
+}
