@@ -29,12 +29,22 @@ static void on_log(void *context, bool is_error, const char *message) {
 }
 
 event_store *try_open(fixture *f, char *error, size_t size) {
+  host_loop *loop = host_loop_new();
+  assert_non_null(loop);
   const event_store_options options = {.path = f->path,
+                                       .loop = loop,
                                        .log = on_log,
                                        .log_context = f,
                                        .redelivery_window = f->redelivery_window,
                                        .retention = f->retention};
-  return event_store_open(&options, error, size);
+  event_store *store = event_store_open(&options, error, size);
+  if (store == NULL) {
+    host_loop_close(loop);
+    return NULL;
+  }
+  f->loop = loop;
+  assert_true(f->is_by_hand || host_loop_start(loop));
+  return store;
 }
 
 void open_store(fixture *f) {
@@ -46,8 +56,10 @@ void open_store(fixture *f) {
 }
 
 void close_store(fixture *f) {
-  event_store_close(f->store);
+  event_store_close_and_wait(f->store);
+  host_loop_close(f->loop);
   f->store = NULL;
+  f->loop = NULL;
 }
 
 int set_up(void **state) {
@@ -66,7 +78,7 @@ int set_up(void **state) {
 
 int tear_down(void **state) {
   fixture *f = *state;
-  event_store_close(f->store);
+  close_store(f);
   DIR *directory = opendir(f->directory);
   for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
     char path[400];
@@ -126,14 +138,35 @@ event_record record_of(const char *account, const char *body) {
                         .received_at = 1700000000123};
 }
 
-void put_now(event_store *store, const event_record *record, event_put_done done, void *context) {
-  event_store_put(store, record, done, context);
-  event_store_push(store);
+typedef struct {
+  event_store *store;
+  const event_record *record;
+  int count;
+  event_put_done done;
+  void *context;
+} turn;
+
+static void run_turn(void *context) {
+  const turn *t = context;
+  for (int i = 0; i < t->count; i++) {
+    event_store_put(t->store, t->record, t->done, t->context);
+  }
+  event_store_end_turn(t->store);
+}
+
+void put_times(fixture *f, const event_record *record, int count, event_put_done done,
+               void *context) {
+  turn t = {f->store, record, count, done, context};
+  host_loop_call(f->loop, run_turn, &t);
+}
+
+void put_now(fixture *f, const event_record *record, event_put_done done, void *context) {
+  put_times(f, record, 1, done, context);
 }
 
 static answer put_and_wait(fixture *f, const event_record *record) {
   answer a = NO_ANSWER;
-  put_now(f->store, record, on_put, &a);
+  put_now(f, record, on_put, &a);
   (void)pthread_mutex_lock(&a.mutex);
   while (a.answers == 0) {
     (void)pthread_cond_wait(&a.changed, &a.mutex);
@@ -166,11 +199,6 @@ int64_t put(fixture *f, const char *account) {
   return id;
 }
 
-void queue(fixture *f, const char *account, answer *a) {
-  const event_record record = record_of(account, "{}");
-  event_store_put(f->store, &record, on_put, a);
-}
-
 void await_answers(answer *a, int count) {
   (void)pthread_mutex_lock(&a->mutex);
   while (a->answers < count) {
@@ -181,10 +209,8 @@ void await_answers(answer *a, int count) {
 
 void put_together(fixture *f, int count) {
   answer a = NO_ANSWER;
-  for (int i = 0; i < count; i++) {
-    queue(f, NULL, &a);
-  }
-  event_store_push(f->store);
+  const event_record record = record_of(NULL, "{}");
+  put_times(f, &record, count, on_put, &a);
   await_answers(&a, count);
 }
 

@@ -23,7 +23,9 @@
 typedef struct {
   char directory[96];
   char path[120];
-  event_store *store; /* NULL: closed */
+  host_loop *loop;    /* NULL: closed, as is the next one */
+  event_store *store;
+  bool is_by_hand; /* its loop has no thread: the test runs it */
   int64_t redelivery_window, retention;
   int64_t first_id; /* of the first event that was put; 0: none was */
   pthread_mutex_t mutex;
@@ -35,6 +37,7 @@ typedef struct {
 int set_up(void **state);
 int tear_down(void **state);
 
+/* Opens a store on a loop of its own, which is started. NULL: the reason is in `error`. */
 event_store *try_open(fixture *f, char *error, size_t size);
 void open_store(fixture *f);
 void close_store(fixture *f);
@@ -68,15 +71,16 @@ void on_put(void *context, const event_receipt *receipt);
 
 event_record record_of(const char *account, const char *body);
 
-/* Puts an event and pushes, so that it may be answered before this returns. */
-void put_now(event_store *store, const event_record *record, event_put_done done, void *context);
+/* Puts an event, as the only one of a turn of the loop. */
+void put_now(fixture *f, const event_record *record, event_put_done done, void *context);
 
 /* Waits for the answer. The id, or 0 and the reason, which may be NULL if nobody asks. */
 int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size);
 int64_t put_and_tell(fixture *f, const event_record *record, bool *is_redelivery);
 int64_t put(fixture *f, const char *account);
-/* Not carried out before event_store_push; `a` is the caller's until it is answered. */
-void queue(fixture *f, const char *account, answer *a);
+/* As many of one turn. */
+void put_times(fixture *f, const event_record *record, int count, event_put_done done,
+               void *context);
 void await_answers(answer *a, int count);
 /* As many senders at once. */
 void put_together(fixture *f, int count);

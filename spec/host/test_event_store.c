@@ -59,8 +59,8 @@ static void test_files_are_private(void **state) {
   fixture *f = *state;
   open_store(f);
   (void)put(f, NULL);
-  const char *const suffixes[] = {"", "-wal", "-shm", "-lock"};
-  for (size_t i = 0; i < 4; i++) {
+  const char *const suffixes[] = {"", "-wal", "-shm", "-lock", "-started"};
+  for (size_t i = 0; i < 5; i++) {
     char path[128];
     struct stat status;
     (void)snprintf(path, sizeof path, "%s%s", f->path, suffixes[i]);
@@ -69,14 +69,20 @@ static void test_files_are_private(void **state) {
   }
 }
 
+static void put_3000(void *context) {
+  fixture *f = ((void **)context)[0];
+  const event_record record = record_of("a", "{}");
+  for (int i = 0; i < 3000; i++) {
+    event_store_put(f->store, &record, on_put, ((void **)context)[1]);
+  }
+}
+
 static void test_close_carries_out_what_is_queued(void **state) {
   fixture *f = *state;
   open_store(f);
   answer a = NO_ANSWER;
-  for (int i = 0; i < 3000; i++) {
-    const event_record record = record_of("a", "{}");
-    event_store_put(f->store, &record, on_put, &a);
-  }
+  void *context[] = {f, &a};
+  host_loop_call(f->loop, put_3000, context);
   close_store(f);
   assert_int_equal(a.answers, 3000);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 3000);
@@ -85,29 +91,29 @@ static void test_close_carries_out_what_is_queued(void **state) {
   assert_int_equal(access(path, F_OK), 0);
 }
 
-typedef struct {
-  fixture *f;
-  answer held; /* its first answer keeps the store's thread until it is let go */
-  bool is_let_go;
-  int64_t stored; /* with the first answer after that; 0: none has come */
-} slow_answer;
-
-static void on_held(void *context, const event_receipt *receipt) {
-  slow_answer *slow = context;
-  on_put(&slow->held, receipt);
-  (void)pthread_mutex_lock(&slow->held.mutex);
-  while (!slow->is_let_go) {
-    (void)pthread_cond_wait(&slow->held.changed, &slow->held.mutex);
-  }
-  (void)pthread_mutex_unlock(&slow->held.mutex);
+static void test_a_close_removes_the_file_of_what_was_started(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, NULL);
+  char path[128];
+  (void)snprintf(path, sizeof path, "%s-started", f->path);
+  assert_int_equal(access(path, F_OK), 0);
+  close_store(f);
+  assert_int_equal(access(path, F_OK), -1);
 }
 
-static void on_next(void *context, const event_receipt *receipt) {
+typedef struct {
+  fixture *f;
+  answer all;
+  int64_t stored; /* with the first answer */
+} slow_answer;
+
+static void on_first(void *context, const event_receipt *receipt) {
   slow_answer *slow = context;
-  (void)receipt;
   if (slow->stored == 0) {
     slow->stored = query(slow->f, "SELECT count(*) FROM events");
   }
+  on_put(&slow->all, receipt);
 }
 
 static void test_those_who_wait_are_answered_before_all_are_stored(void **state) {
@@ -116,98 +122,12 @@ static void test_those_who_wait_are_answered_before_all_are_stored(void **state)
   };
   fixture *f = *state;
   open_store(f);
-  slow_answer slow = {.f = f, .held = NO_ANSWER};
+  slow_answer slow = {.f = f, .all = NO_ANSWER};
   const event_record record = record_of("a", "{}");
-  answer other = NO_ANSWER;
-  event_store_put(f->store, &record, on_held, &slow);
-  event_store_put(f->store, &record, on_put, &other); /* one alone would be carried out here */
-  event_store_push(f->store);
-  (void)pthread_mutex_lock(&slow.held.mutex);
-  while (slow.held.answers == 0) {
-    (void)pthread_cond_wait(&slow.held.changed, &slow.held.mutex);
-  }
-  (void)pthread_mutex_unlock(&slow.held.mutex);
-  for (int i = 0; i < COUNT; i++) {
-    put_now(f->store, &record, on_next, &slow);
-  }
-  (void)pthread_mutex_lock(&slow.held.mutex);
-  slow.is_let_go = true;
-  (void)pthread_cond_signal(&slow.held.changed);
-  (void)pthread_mutex_unlock(&slow.held.mutex);
-  close_store(f);
-  assert_in_range(slow.stored, 3, COUNT / 2);
-  assert_int_equal(query(f, "SELECT count(*) FROM events"), COUNT + 2);
-}
-
-/* ---- Carrying out on the thread that asks ---- */
-
-typedef struct {
-  answer answer;
-  pthread_t asker;
-  bool is_here; /* all was answered on the thread of who asked */
-} threaded_answer;
-
-static void on_threaded(void *context, const event_receipt *receipt) {
-  threaded_answer *a = context;
-  (void)pthread_mutex_lock(&a->answer.mutex);
-  a->is_here = a->is_here && pthread_equal(pthread_self(), a->asker);
-  (void)pthread_mutex_unlock(&a->answer.mutex);
-  on_put(&a->answer, receipt);
-}
-
-/* Answers whether it was carried out here, and nothing of it by the store's own thread, which may
- * wake up in the middle. */
-static bool push(fixture *f, int count) {
-  threaded_answer a = {.answer = NO_ANSWER, .is_here = true, .asker = pthread_self()};
-  const event_record record = record_of("a", "{}");
-  for (int i = 0; i < count; i++) {
-    event_store_put(f->store, &record, on_threaded, &a);
-  }
-  event_store_push(f->store);
-  (void)pthread_mutex_lock(&a.answer.mutex);
-  while (a.answer.answers < count) {
-    (void)pthread_cond_wait(&a.answer.changed, &a.answer.mutex);
-  }
-  (void)pthread_mutex_unlock(&a.answer.mutex);
-  assert_true(a.answer.id > 0);
-  return a.is_here;
-}
-
-static void test_a_single_event_is_carried_out_by_who_pushes_it(void **state) {
-  fixture *f = *state;
-  open_store(f);
-  event_store_push(f->store);
-  int events = 0;
-  bool is_here = false;
-  while (!is_here) { /* the store's own thread may be busy with something */
-    is_here = push(f, 1);
-    events++;
-  }
-  assert_false(push(f, 2));
-  assert_int_equal(query(f, "SELECT count(*) FROM events"), events + 2);
-}
-
-/* The store's thread is there to wait. */
-static void test_who_pushes_does_not_wait_for_another_process(void **state) {
-  fixture *f = *state;
-  open_store(f);
-  while (!push(f, 1)) {
-  }
-  sqlite3 *other = NULL;
-  assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
-  (void)sqlite3_busy_timeout(other, PATIENCE_MS); /* the store may be writing */
-  assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-  threaded_answer a = {.answer = NO_ANSWER, .is_here = true, .asker = pthread_self()};
-  const event_record record = record_of("a", "{}");
-  event_store_put(f->store, &record, on_threaded, &a);
-  event_store_push(f->store);
-  (void)sqlite3_close(other);
-  (void)pthread_mutex_lock(&a.answer.mutex);
-  while (a.answer.answers == 0) {
-    (void)pthread_cond_wait(&a.answer.changed, &a.answer.mutex);
-  }
-  (void)pthread_mutex_unlock(&a.answer.mutex);
-  assert_false(a.is_here);
+  put_times(f, &record, COUNT, on_first, &slow);
+  await_answers(&slow.all, COUNT);
+  assert_in_range(slow.stored, 1, COUNT / 2);
+  assert_int_equal(query(f, "SELECT count(*) FROM events"), COUNT);
 }
 
 /* ---- Ids ---- */
@@ -227,8 +147,8 @@ static void test_ids_begin_at_the_moment_of_creation(void **state) {
 }
 
 static void remove_database(const fixture *f) {
-  static const char *const suffixes[] = {"", "-wal", "-shm", "-lock"};
-  for (size_t i = 0; i < 4; i++) {
+  static const char *const suffixes[] = {"", "-wal", "-shm", "-lock", "-started"};
+  for (size_t i = 0; i < 5; i++) {
     char path[128];
     (void)snprintf(path, sizeof path, "%s%s", f->path, suffixes[i]);
     (void)unlink(path);
@@ -375,8 +295,7 @@ int main(void) {
       TEST(test_files_are_private),
       TEST(test_those_who_wait_are_answered_before_all_are_stored),
       TEST(test_close_carries_out_what_is_queued),
-      TEST(test_a_single_event_is_carried_out_by_who_pushes_it),
-      TEST(test_who_pushes_does_not_wait_for_another_process),
+      TEST(test_a_close_removes_the_file_of_what_was_started),
       TEST(test_ids_begin_at_the_moment_of_creation),
       TEST(test_ids_of_a_later_database_are_greater),
       TEST(test_ids_go_on_after_a_new_start_and_are_not_used_again),

@@ -252,10 +252,7 @@ static void test_thousands_that_wait_hold_up_nothing(void **state) {
   open_store(f);
   answer a = NO_ANSWER;
   const event_record record = record_of(NULL, "{}");
-  for (int i = 0; i < COUNT; i++) {
-    event_store_put(f->store, &record, on_put, &a);
-  }
-  event_store_push(f->store);
+  put_times(f, &record, COUNT, on_put, &a);
   int64_t free = put_action(f, "account.free", NULL);
   f->first_id = free - COUNT;
   worker w = capped_worker(f, "login.success", 1);

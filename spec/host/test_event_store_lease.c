@@ -297,10 +297,7 @@ static void test_freed_consumer_releases_taken_and_untaken(void **state) {
 static void flood(fixture *f, int count) {
   answer a = NO_ANSWER;
   const event_record record = record_of(NULL, "{}");
-  for (int i = 0; i < count; i++) {
-    event_store_put(f->store, &record, on_put, &a);
-  }
-  event_store_push(f->store);
+  put_times(f, &record, count, on_put, &a);
   await_answers(&a, count);
 }
 
@@ -371,7 +368,7 @@ static void *put_many(void *context) {
     char account[32];
     (void)snprintf(account, sizeof account, "account-%d", i % 50);
     const event_record record = record_of(account, "{\"data\":1}");
-    put_now(p->f->store, &record, on_many, p->answers);
+    put_now(p->f, &record, on_many, p->answers);
   }
   return NULL;
 }

@@ -18,22 +18,34 @@ static void pause_briefly(void) {
 }
 
 /* A body such as the API sends, and an account of its own for every third event. */
-static void put_typical(fixture *f, int count) {
+typedef struct {
+  fixture *f;
+  int count;
+  answer *answer;
+} typical_puts;
+
+static void put_all(void *context) {
+  const typical_puts *puts = context;
   static const char form[] =
       "{\"webhook_url\":\"https://receiver.example.com/webhooks/palenca/%08d\",\"data\":{"
       "\"user_id\":\"%08d-7c1e-4c1b-9d0e-3a2f1b4c5d6e\",\"account_id\":\"%08d-f29f-427d-9119-"
       "0c627575610d\",\"external_id\":\"customer-%08d\",\"country\":\"mx\",\"platform\":\"uber\","
       "\"status_details\":null,\"webhook_id\":\"%08d-0d3a-4f7e-8b55-6f1d2c3b4a59\","
       "\"webhook_action\":\"login.success\",\"created_at\":\"2026-03-01T12:30:00.%06dZ\"}}";
-  answer a = NO_ANSWER;
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; i < puts->count; i++) {
     char account[40], body[640];
     (void)snprintf(account, sizeof account, "%08d-f29f-427d-9119-0c627575610d", i / 3);
     (void)snprintf(body, sizeof body, form, i, i / 3, i / 3, i, i, i);
     const event_record record = record_of(account, body);
-    event_store_put(f->store, &record, on_put, &a);
+    event_store_put(puts->f->store, &record, on_put, puts->answer);
   }
-  event_store_push(f->store);
+  event_store_end_turn(puts->f->store);
+}
+
+static void put_typical(fixture *f, int count) {
+  answer a = NO_ANSWER;
+  typical_puts puts = {f, count, &a};
+  host_loop_call(f->loop, put_all, &puts);
   await_answers(&a, count);
   if (f->first_id == 0) {
     f->first_id = query(f, "SELECT min(id) FROM events");

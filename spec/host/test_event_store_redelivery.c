@@ -87,21 +87,33 @@ static void test_bodies_of_every_length_are_told_apart(void **state) {
   }
 }
 
+#define COUNT 500
+
+typedef struct {
+  fixture *f;
+  int64_t received_at;
+  answer answers[COUNT];
+} even_and_odd;
+
+static void put_even_and_odd(void *context) {
+  even_and_odd *puts = context;
+  for (int i = 0; i < COUNT; i++) {
+    puts->answers[i] = (answer)NO_ANSWER;
+    event_record record = record_of("a", i % 2 == 0 ? "even" : "odd");
+    record.received_at = puts->received_at;
+    event_store_put(puts->f->store, &record, on_put, &puts->answers[i]);
+  }
+}
+
 static void test_two_in_one_transaction_are_one_event(void **state) {
-  enum {
-    COUNT = 500
-  };
   fixture *f = *state;
   const int64_t began = now_ms();
   f->redelivery_window = WINDOW;
   open_store(f);
-  static answer answers[COUNT];
-  for (int i = 0; i < COUNT; i++) {
-    answers[i] = (answer)NO_ANSWER;
-    event_record record = record_of("a", i % 2 == 0 ? "even" : "odd");
-    record.received_at = began;
-    event_store_put(f->store, &record, on_put, &answers[i]);
-  }
+  static even_and_odd puts;
+  puts = (even_and_odd){.f = f, .received_at = began};
+  host_loop_call(f->loop, put_even_and_odd, &puts);
+  const answer *answers = puts.answers;
   close_store(f);
   int redeliveries = 0;
   for (int i = 0; i < COUNT; i++) {
