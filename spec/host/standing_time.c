@@ -1,27 +1,18 @@
-/* Time for a test: the clocks stand still until the test moves them on, and syncs can be held. */
+/* Time for a test: the clocks stand still until the test moves them, and syncs can be held. */
 #include "standing_time.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_WAITS 16
 #define NS 1000000000
-
-typedef struct {
-  pthread_cond_t *condition; /* NULL: not in use */
-  pthread_mutex_t *mutex;
-  struct timespec until;
-} timed_wait;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static int64_t passed_ns;
-static timed_wait waits[MOST_WAITS];
-static int wait_count, current_waits, sync_count, held_count;
+static int64_t passed_ns, set_ns;
+static int sync_count, held_count;
 static bool are_held;
 
 /* ---- The clocks ---- */
@@ -29,96 +20,31 @@ static bool are_held;
 /* Both as they are at the first look, and what has passed since. */
 int clock_gettime(clockid_t which, struct timespec *now) {
   static struct timespec first[2];
-  if (which != CLOCK_MONOTONIC && which != CLOCK_REALTIME) {
+  bool is_unix = which == CLOCK_REALTIME;
+  if (which != CLOCK_MONOTONIC && which != CLOCK_MONOTONIC_COARSE && !is_unix) {
     return (int)syscall(SYS_clock_gettime, which, now);
   }
   (void)pthread_mutex_lock(&mutex);
-  struct timespec *began = &first[which == CLOCK_REALTIME];
+  struct timespec *began = &first[is_unix];
   if (began->tv_sec == 0) {
-    (void)syscall(SYS_clock_gettime, which, began);
+    (void)syscall(SYS_clock_gettime, is_unix ? CLOCK_REALTIME : CLOCK_MONOTONIC, began);
   }
-  int64_t ns = began->tv_nsec + passed_ns;
-  *now = (struct timespec){.tv_sec = began->tv_sec + ns / NS, .tv_nsec = ns % NS};
+  int64_t ns = began->tv_sec * (int64_t)NS + began->tv_nsec + passed_ns + (is_unix ? set_ns : 0);
   (void)pthread_mutex_unlock(&mutex);
+  *now = (struct timespec){.tv_sec = ns / NS, .tv_nsec = ns % NS};
   return 0;
 }
 
-static bool is_over(const struct timespec *until) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec > until->tv_sec ||
-         (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec);
-}
-
-static timed_wait *begin_wait(pthread_cond_t *condition, pthread_mutex_t *its_mutex,
-                              const struct timespec *until) {
-  (void)pthread_mutex_lock(&mutex);
-  timed_wait *wait = waits;
-  while (wait->condition != NULL) {
-    wait++;
-  }
-  *wait = (timed_wait){.condition = condition, .mutex = its_mutex, .until = *until};
-  wait_count++;
-  current_waits++;
-  (void)pthread_cond_broadcast(&changed);
-  (void)pthread_mutex_unlock(&mutex);
-  return wait;
-}
-
-int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *its_mutex,
-                           const struct timespec *until) {
-  if (is_over(until)) {
-    return ETIMEDOUT;
-  }
-  timed_wait *wait = begin_wait(condition, its_mutex, until);
-  (void)pthread_cond_wait(condition, its_mutex);
-  (void)pthread_mutex_lock(&mutex);
-  wait->condition = NULL;
-  current_waits--;
-  (void)pthread_mutex_unlock(&mutex);
-  return is_over(until) ? ETIMEDOUT : 0;
-}
-
-/* Who is entered as waiting holds the condition's mutex until it does wait. */
 void time_pass(int64_t milliseconds) {
-  timed_wait now[MOST_WAITS];
   (void)pthread_mutex_lock(&mutex);
   passed_ns += milliseconds * 1000000;
-  for (int i = 0; i < MOST_WAITS; i++) {
-    now[i] = waits[i];
-  }
   (void)pthread_mutex_unlock(&mutex);
-  for (int i = 0; i < MOST_WAITS; i++) {
-    if (now[i].condition != NULL && is_over(&now[i].until)) {
-      (void)pthread_mutex_lock(now[i].mutex);
-      (void)pthread_cond_broadcast(now[i].condition);
-      (void)pthread_mutex_unlock(now[i].mutex);
-    }
-  }
 }
 
-static int read_count(const int *count) {
+void time_set(int64_t milliseconds) {
   (void)pthread_mutex_lock(&mutex);
-  int value = *count;
+  set_ns += milliseconds * 1000000;
   (void)pthread_mutex_unlock(&mutex);
-  return value;
-}
-
-static void await_more(const int *count, int than) {
-  (void)pthread_mutex_lock(&mutex);
-  while (*count <= than) {
-    (void)pthread_cond_wait(&changed, &mutex);
-  }
-  (void)pthread_mutex_unlock(&mutex);
-}
-
-int time_await_wait(void) {
-  await_more(&current_waits, 0);
-  return read_count(&wait_count);
-}
-
-void time_await_waits(int count) {
-  await_more(&wait_count, count);
 }
 
 /* ---- Syncs ---- */
@@ -146,7 +72,10 @@ int fdatasync(int file) {
 }
 
 int time_syncs(void) {
-  return read_count(&sync_count);
+  (void)pthread_mutex_lock(&mutex);
+  int count = sync_count;
+  (void)pthread_mutex_unlock(&mutex);
+  return count;
 }
 
 static void hold(bool is_wanted) {
@@ -165,5 +94,9 @@ void time_let_syncs_go(void) {
 }
 
 void time_await_held(void) {
-  await_more(&held_count, 0);
+  (void)pthread_mutex_lock(&mutex);
+  while (held_count == 0) {
+    (void)pthread_cond_wait(&changed, &mutex);
+  }
+  (void)pthread_mutex_unlock(&mutex);
 }

@@ -1,5 +1,5 @@
-/* Time for a test: the clocks stand still until the test moves them on, and syncs can be held. So
- * what has to come at once can be told from what comes after a while, on any machine.
+/* Time for a test: the clocks stand still until the test moves them, and syncs can be held. So what
+ * has to come at once can be told from what comes after a while, on any machine.
  *
  * To be linked into a program: it takes the place of functions of the C library there. */
 #ifndef SPEC_HOST_STANDING_TIME_H
@@ -7,13 +7,10 @@
 
 #include <stdint.h>
 
-/* Moves the clocks on, and ends the waits whose time is over then. */
+/* Moves the clocks on. */
 void time_pass(int64_t milliseconds);
-
-/* Returns once somebody waits, with a bound; answers how many such waits have begun. */
-int time_await_wait(void);
-/* Returns once more than so many have begun. */
-void time_await_waits(int count);
+/* Sets the Unix clock alone; below 0: back. */
+void time_set(int64_t milliseconds);
 
 /* The number of syncs that have begun. */
 int time_syncs(void);

@@ -1,0 +1,192 @@
+/* Tests of what the event store does for others between its transactions, and while another process
+ * writes. */
+#include "hand_run.h"
+
+#include <sqlite3.h>
+#include <string.h>
+
+#define LOCKED_RETRY_MS 10
+#define LOCKED_MAX_MS 2000
+
+/* ---- Another process that writes ---- */
+
+static sqlite3 *lock(const fixture *f) {
+  sqlite3 *other = NULL;
+  assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+  return other;
+}
+
+static void unlock(sqlite3 *other) {
+  assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_close(other), SQLITE_OK);
+}
+
+static void test_puts_wait_for_another_process_without_a_word(void **state) {
+  fixture *f = *state;
+  answer a = NO_ANSWER;
+  const event_record record = record_of("a", "{}");
+  sqlite3 *other = lock(f);
+  put_times(f, &record, 3, on_put, &a);
+  pass(f, LOCKED_MAX_MS - 1);
+  assert_int_equal(a.answers, 0);
+  unlock(other);
+  pass(f, LOCKED_RETRY_MS);
+  assert_int_equal(a.answers, 3);
+  assert_true(a.id > 0);
+  assert_int_equal(f->errors, 0);
+}
+
+static void test_puts_that_have_waited_for_two_seconds_are_rejected(void **state) {
+  fixture *f = *state;
+  answer early = NO_ANSWER, late = NO_ANSWER;
+  const event_record record = record_of("a", "{}");
+  int64_t stored = query(f, "SELECT count(*) FROM events");
+  sqlite3 *other = lock(f);
+  put_times(f, &record, 2, on_put, &early);
+  pass(f, 500);
+  put_times(f, &record, 1, on_put, &late);
+  pass(f, LOCKED_MAX_MS - 500);
+  assert_int_equal(early.answers, 2);
+  assert_int_equal(early.id, 0);
+  assert_non_null(strstr(early.reason, "locked"));
+  assert_int_equal(late.answers, 0);
+  assert_int_equal(f->errors, 1);
+  unlock(other);
+  pass(f, LOCKED_RETRY_MS);
+  assert_int_equal(late.answers, 1);
+  assert_true(late.id > 0);
+  assert_int_equal(f->heals, 1);
+  assert_int_equal(query(f, "SELECT count(*) FROM events"), stored + 1);
+  event_counts counts;
+  event_store_counts(f->store, &counts);
+  assert_int_equal(counts.unfinished, 1);
+}
+
+static void test_finishes_and_leases_wait_for_another_process(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  int64_t first = put(f, "a"), second = put(f, "a");
+  want(f, &w, 10);
+  assert_int_equal(taken(&w), first);
+  sqlite3 *other = lock(f);
+  finish_done(&w, first);
+  pass(f, LOCKED_MAX_MS + 1000);
+  assert_int_equal(taken(&w), 0);
+  unlock(other);
+  pass(f, LOCKED_RETRY_MS);
+  assert_int_equal(taken(&w), second);
+  free_worker(&w);
+}
+
+/* ---- Slices ---- */
+
+typedef struct {
+  int calls, last_calls;
+  int more;  /* so many slices */
+  int later; /* and before them so many that come in vain */
+  const char *text;
+  bool changes;
+} slices;
+
+static event_admin_result slice(void *context, struct sqlite3 *db, bool *changes_unfinished) {
+  slices *s = context;
+  if (db == NULL) {
+    s->last_calls++;
+    return EVENT_ADMIN_DONE;
+  }
+  s->calls++;
+  if (s->later > 0) {
+    s->later--;
+    return EVENT_ADMIN_LATER;
+  }
+  assert_int_equal(sqlite3_exec(db, s->text, NULL, NULL, NULL), SQLITE_OK);
+  *changes_unfinished = s->changes;
+  return --s->more > 0 ? EVENT_ADMIN_MORE : EVENT_ADMIN_DONE;
+}
+
+static void test_slices_are_called_until_they_are_done(void **state) {
+  fixture *f = *state;
+  slices one = {.more = 3, .text = "SELECT 1"}, other = {.more = 1, .text = "SELECT 1"};
+  assert_true(event_store_run_admin(f->store, slice, &one));
+  assert_true(event_store_run_admin(f->store, slice, &other));
+  assert_int_equal(one.calls, 0);
+  run(f);
+  assert_int_equal(one.calls, 3);
+  assert_int_equal(other.calls, 1);
+  run(f);
+  assert_int_equal(one.calls, 3);
+  assert_int_equal(one.last_calls + other.last_calls, 0);
+}
+
+static void test_a_slice_that_came_in_vain_comes_later(void **state) {
+  fixture *f = *state;
+  slices one = {.more = 1, .later = 2, .text = "SELECT 1"};
+  assert_true(event_store_run_admin(f->store, slice, &one));
+  run(f);
+  assert_int_equal(one.calls, 1);
+  pass(f, 10);
+  assert_int_equal(one.calls, 2);
+  pass(f, 10);
+  assert_int_equal(one.calls, 3);
+}
+
+static void test_what_slices_change_is_leased(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  int64_t id = put(f, "a");
+  want(f, &w, 10);
+  assert_int_equal(taken(&w), id);
+  finish_done(&w, id);
+  run(f);
+  pass(f, 10);
+  assert_int_equal(taken(&w), 0);
+  slices replay = {.more = 1,
+                   .changes = true,
+                   .text = "UPDATE events SET state = 0, attempts = 0, replays = replays + 1"
+                           " WHERE id = (SELECT max(id) FROM events)"};
+  assert_true(event_store_run_admin(f->store, slice, &replay));
+  run(f);
+  assert_int_equal(taken(&w), id);
+  event_counts counts;
+  event_store_counts(f->store, &counts);
+  assert_int_equal(counts.unfinished, 1);
+  free_worker(&w);
+}
+
+static void test_a_close_calls_each_for_the_last_time(void **state) {
+  fixture *f = *state;
+  slices one = {.more = 1, .later = 1000, .text = "SELECT 1"};
+  assert_true(event_store_run_admin(f->store, slice, &one));
+  run(f);
+  close_store(f);
+  assert_int_equal(one.calls, 1);
+  assert_int_equal(one.last_calls, 1);
+}
+
+static void test_puts_are_responded_to_between_slices(void **state) {
+  fixture *f = *state;
+  slices one = {.more = 1000000, .text = "SELECT 1"};
+  assert_true(event_store_run_admin(f->store, slice, &one));
+  for (int i = 0; i < 20; i++) {
+    int calls = one.calls;
+    assert_true(put(f, NULL) > 0);
+    assert_int_equal(one.calls, calls);
+    run(f);
+    assert_in_range(one.calls - calls, 1, HAND_TURNS);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      BY_HAND(test_puts_wait_for_another_process_without_a_word),
+      BY_HAND(test_puts_that_have_waited_for_two_seconds_are_rejected),
+      BY_HAND(test_finishes_and_leases_wait_for_another_process),
+      BY_HAND(test_slices_are_called_until_they_are_done),
+      BY_HAND(test_a_slice_that_came_in_vain_comes_later),
+      BY_HAND(test_what_slices_change_is_leased),
+      BY_HAND(test_a_close_calls_each_for_the_last_time),
+      BY_HAND(test_puts_are_responded_to_between_slices),
+  };
+  return cmocka_run_group_tests_name("event store, work of others", tests, NULL, NULL);
+}
