@@ -211,9 +211,10 @@ describe("palenca serve", function()
   it("says that a port is in use", function()
     local served = serve()
     local address = served.url:match("http://([^/]+)")
-    local err = start_fails({ script(""), "--listen", address, "--db",
-      stage:directory() .. "/events.db" })
+    local directory = stage:directory()
+    local err = start_fails({ script(""), "--listen", address, "--db", directory .. "/events.db" })
     assert.truthy(err:find(address .. ": Address already in use", 1, true), err)
+    assert.is_nil(uv.fs_scandir_next(uv.fs_scandir(directory)), "a file was left behind")
   end)
 
   it("says why it cannot listen", function()

@@ -19,6 +19,8 @@ local serving = {}
 
 -- Answers wait for the store only, whose transactions are short.
 local ANSWER_PATIENCE = 10
+-- So many seconds are more than any disk takes that is well.
+local STALLED = 2
 
 local DONE, FAILED = 0, 1
 
@@ -250,6 +252,20 @@ local function mend_workers(self)
   return is_hopeless
 end
 
+-- A disk that hangs holds every response up, and can say nothing by itself.
+local function watch_store(self)
+  local seconds = self.store:stalled()
+  if seconds >= STALLED and not self.is_stalled then
+    self.is_stalled = true
+    report.line(string.format("palenca: storing has stood still for %.0f s, requests wait: is the "
+      .. "disk of %s hanging?", seconds, self.given.db), { event = "stalled", level = "error",
+      seconds = seconds, db = self.given.db })
+  elseif self.is_stalled and seconds < STALLED then
+    self.is_stalled = false
+    report.line("palenca: storing goes on", { event = "resumed", db = self.given.db })
+  end
+end
+
 --- Waits for Ctrl-C or SIGTERM, then stops; a second one exits at once. Meanwhile reloads the
 -- script when that is wanted.
 -- @tparam ?function done asked again and again; true ends the waiting
@@ -260,6 +276,7 @@ function Serving:run(done)
     local is_idle = self.reload:is_idle() and not self.workers:is_mending() and not done
     signal = wait_signal(self, is_idle and 1 or 0.05)
     is_hopeless = mend_workers(self)
+    watch_store(self)
     self.reload:step()
   until signal or is_hopeless or (done and done())
   if signal then

@@ -1,0 +1,146 @@
+--- A disk whose syncs take long, and a clock that is set, while `palenca serve` receives.
+local uv = require("luv")
+local faults = require("spec.faults.helper")
+local helper = require("spec.host.helper")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+describe("palenca serve on a slow disk", function()
+  local stage, directory, switch
+
+  before_each(function()
+    stage = helper.stage()
+    directory = stage:directory()
+    switch = directory .. "/switch"
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  local function serve(arguments)
+    return stage:serve({ text = "", directory = directory, arguments = arguments,
+      env = { LD_PRELOAD = faults.built("libslow_disk.so"), SLOW_DISK_SWITCH = switch } })
+  end
+
+  local function syncs()
+    local status = uv.fs_stat(switch .. ".began")
+    return status and status.size or 0
+  end
+
+  local function set_sync_time(milliseconds)
+    process.write_file(switch .. ".new", tostring(milliseconds))
+    assert(os.rename(switch .. ".new", switch))
+  end
+
+  it("responds in batches when a sync takes 20 ms, and loses nothing", function()
+    local served = serve()
+    set_sync_time(20)
+    local counts = faults.loaded(faults.load(stage, served.url, {
+      connections = 64, accounts = 64, count = 2000, acked = directory .. "/acked",
+      ["number-actions"] = true,
+    }))
+    local count = syncs()
+    assert.are.same({ 2000, 0, 0 }, { counts.acked, counts.others, counts.broken })
+    assert.is_true(count < 2000 / 10, count .. " syncs")
+    os.remove(switch)
+    assert.are.equal(0, served:stop(), served.stderr)
+    local stored = faults.by_key(helper.events(served.db))
+    for _, record in ipairs(faults.records(directory .. "/acked")) do
+      assert(stored[record.key], "answered 200, and not stored: " .. record.key)
+    end
+  end)
+
+  -- Connects and sends; `answered` of what is returned has the first line of the response.
+  local function send(url, method, body)
+    local host, port, path = url:match("^http://([%d.]+):(%d+)(/.*)$")
+    local sent, socket = {}, uv.new_tcp()
+    socket:connect(host, tonumber(port), function()
+      socket:read_start(function(_, data)
+        sent.answered = sent.answered or (data and data:match("^HTTP/1%.1 (%d+)")) or "nothing"
+      end)
+      socket:write(string.format("%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", method,
+        path, #body, body), function()
+        sent.is_written = true
+      end)
+    end)
+    stage:at_end(function()
+      socket:close()
+    end)
+    return sent
+  end
+
+  it("responds to all that has come once a sync of seconds has ended, and times nothing out", function()
+    local served = serve({ "--request-timeout", "1" })
+    helper.post(served.url, { account_id = "before" })
+    helper.wait_state(served.db, "before", "done")
+    set_sync_time(3500) -- seen from outside, which looks once a second
+    local began = syncs()
+    local first = send(served.url, "POST", helper.body({ account_id = "first" }))
+    process.wait_for(function()
+      return syncs() > began
+    end, "a sync")
+    os.remove(switch)
+    local others = {
+      send(served.url, "POST", helper.body({ account_id = "second" })),
+      send(served.url .. "/elsewhere", "POST", helper.body({ account_id = "third" })),
+      send(served.url, "GET", ""),
+    }
+    process.wait_for(function()
+      return first.answered
+    end, "a response")
+    local ended = uv.hrtime()
+    process.wait_for(function()
+      return others[1].answered and others[2].answered and others[3].answered
+    end, "responses to those behind it")
+    assert.is_true((uv.hrtime() - ended) / 1e9 < 1)
+    assert.are.same({ "200", "200", "404", "405" },
+      { first.answered, others[1].answered, others[2].answered, others[3].answered })
+    served:wait_output("stderr", "storing has stood still for %d+ s, requests wait: is the disk of ")
+    served:wait_output("stderr", "storing goes on\n")
+    helper.wait_state(served.db, "second", "done")
+    assert.are.equal(0, served:stop(), served.stderr)
+  end)
+end)
+
+describe("palenca serve under a clock that is set back", function()
+  local stage, directory, switch
+
+  before_each(function()
+    stage = helper.stage()
+    directory = stage:directory()
+    switch = directory .. "/clock"
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  it("goes on with retries, the events behind them, timers and duplicates", function()
+    local served = stage:serve({ directory = directory, text = [[
+      local palenca = require "palenca"
+      palenca.every(0.5, function() print "ran" end)
+      palenca.on("*", {retry_wait = 1}, function(event)
+        if event.account_id == "a" and event.attempt == 1 and event.external_id == "1" then
+          error "again"
+        end
+        print(event.account_id, event.external_id, event.attempt)
+      end)
+    ]], env = { LD_PRELOAD = faults.built("libset_clock.so"), SET_CLOCK_SWITCH = switch } })
+    local body = helper.body({ account_id = "b", external_id = "1" })
+    assert.are.equal(200, http.request("POST", served.url, body).status)
+    helper.post(served.url, { account_id = "a", external_id = "1" })
+    helper.wait_state(served.db, "a", "retry")
+    process.write_file(switch, "-3600")
+    helper.post(served.url, { account_id = "a", external_id = "2" })
+    served:wait_output("stdout", "a\t1\t2\n.*a\t2\t1\n")
+    local _, ran = served.stdout:gsub("ran\n", "")
+    helper.wait_lines(served, "stdout", "ran\n", ran + 3)
+    assert.are.equal(200, http.request("POST", served.url, body).status)
+    helper.post(served.url, { account_id = "b", external_id = "2" })
+    served:wait_output("stdout", "b\t2\t1\n")
+    local _, times = served.stdout:gsub("b\t1\t", "")
+    assert.are.equal(1, times)
+    assert.are.equal(0, served:stop(), served.stderr)
+  end)
+end)
