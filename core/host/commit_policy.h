@@ -38,9 +38,10 @@ typedef struct {
 } commit_inputs;
 
 typedef struct {
-  bool commits;   /* all puts and finishes, now */
-  size_t leases;  /* and up to so many leases with them */
-  int64_t timeout; /* without a commit: decide again after so long; INT64_MAX: when the inputs change */
+  bool commits;  /* all puts and finishes, now */
+  size_t leases; /* and up to so many leases with them */
+  int64_t
+      timeout; /* without a commit: decide again after so long; INT64_MAX: when the inputs change */
 } commit_decision;
 
 commit_decision commit_decide(const commit_inputs *in);

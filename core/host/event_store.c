@@ -1,4 +1,5 @@
-/* The turns of the event store: what is put and finished, when it is committed, and what follows. */
+/* The turns of the event store: what is put and finished, when it is committed, and what follows.
+ */
 #include "clock.h"
 #include "event_store_shared.h"
 
@@ -237,7 +238,8 @@ static void after_failure(event_store *store, event_batch *batch) {
   batch->grants = NULL;
   if (store->ending.is_begun && batch->finishes != NULL &&
       ++trouble->tries_at_close >= CLOSE_TRIES) {
-    event_store_report(store, true, "events will run again, as their end could not be written to", reason);
+    event_store_report(store, true, "events will run again, as their end could not be written to",
+                       reason);
     free_finishes(batch->finishes);
   } else {
     add_finishes(store, batch->finishes);

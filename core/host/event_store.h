@@ -58,10 +58,10 @@ typedef struct {
 event_store *event_store_open(const event_store_options *options, char *error, size_t error_size);
 
 /* From any thread but the loop's: carries out what is queued, releases every lease, frees the
- * consumers that are left, closes the database. No consumer may be used after it, and nothing may be
- * put. An outcome that cannot be written in a few tries is abandoned: its event runs again after the
- * next open. False if that has not come to its end within `timeout_ms`, as with a disk that hangs:
- * it goes on, and may be called again. NULL is allowed. */
+ * consumers that are left, closes the database. No consumer may be used after it, and nothing may
+ * be put. An outcome that cannot be written in a few tries is abandoned: its event runs again after
+ * the next open. False if that has not come to its end within `timeout_ms`, as with a disk that
+ * hangs: it goes on, and may be called again. NULL is allowed. */
 bool event_store_close(event_store *store, int64_t timeout_ms);
 
 /* Without a bound. NULL is allowed. */
@@ -89,9 +89,9 @@ typedef struct {
  * close). */
 typedef void (*event_put_done)(void *context, const event_receipt *receipt);
 
-/* On the loop: queues an event for the commit at the end of the turn; the record is copied. Only for
- * want of memory for the copy `done` is called at once, with id 0. If another process writes to the
- * database, it waits for that for at most two seconds. */
+/* On the loop: queues an event for the commit at the end of the turn; the record is copied. Only
+ * for want of memory for the copy `done` is called at once, with id 0. If another process writes to
+ * the database, it waits for that for at most two seconds. */
 void event_store_put(event_store *store, const event_record *record, event_put_done done,
                      void *context);
 
@@ -115,10 +115,10 @@ typedef enum {
 
 /* A slice of some work, of at most 5 ms; with transactions of its own, which it ends. `db` is the
  * store's connection, which has no busy handler: SQLITE_BUSY comes at once. Statements must not be
- * kept open from one slice to the next. `*changes_unfinished`, which is false, is to be set if events
- * that are received, running or waiting for a retry have come, gone or changed by it: which of them
- * may run is read again then. NULL for `db`: the store closes, and this is the last call, whatever it
- * returns. */
+ * kept open from one slice to the next. `*changes_unfinished`, which is false, is to be set if
+ * events that are received, running or waiting for a retry have come, gone or changed by it: which
+ * of them may run is read again then. NULL for `db`: the store closes, and this is the last call,
+ * whatever it returns. */
 typedef event_admin_result event_admin_slice(void *context, struct sqlite3 *db,
                                              bool *changes_unfinished);
 

@@ -92,8 +92,8 @@ static bool add_segment(event_begun *begun) {
     errno = failure;
     return false;
   }
-  void *segment = mmap(NULL, (size_t)SEGMENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, begun->file,
-                       offset);
+  void *segment =
+      mmap(NULL, (size_t)SEGMENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, begun->file, offset);
   if (segment == MAP_FAILED) {
     return false;
   }

@@ -69,8 +69,9 @@ void event_consumer_want(event_consumer *consumer, size_t count) {
   consumer->prefetch = count;
   bool has_room = dispatch->prefetch > dispatch->ready_count;
   bool is_surplus = dispatch->prefetch < dispatch->ready_count;
-  bool needs_loop = is_surplus || (has_room && (dispatch->is_any_leasable || !had_room ||
-                                                dispatch->has_new_lists));
+  bool needs_loop =
+      is_surplus ||
+      (has_room && (dispatch->is_any_leasable || !had_room || dispatch->has_new_lists));
   if (needs_loop) {
     event_dispatch_post(dispatch, true);
   }

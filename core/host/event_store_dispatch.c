@@ -83,10 +83,9 @@ static void release_surplus(event_dispatch *dispatch, event_finish **finishes) {
 static void log_caps(event_store *store, bool are_exhausted) {
   if (store->options.log != NULL && are_exhausted != store->trouble.are_caps_exhausted) {
     store->options.log(store->options.log_context, are_exhausted,
-                       are_exhausted
-                           ? "the versions of the script that still run limit too many "
-                             "actions: all events keep to the narrowest of these limits"
-                           : "actions keep to limits of their own again");
+                       are_exhausted ? "the versions of the script that still run limit too many "
+                                       "actions: all events keep to the narrowest of these limits"
+                                     : "actions keep to limits of their own again");
   }
   store->trouble.are_caps_exhausted = are_exhausted;
 }

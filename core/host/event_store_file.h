@@ -23,8 +23,9 @@ typedef struct {
 
 /* Opens the file for writing, creating it if there is none, as the only process that serves from
  * it; one of an earlier version is brought to this one. From then on the connection waits for no
- * other that writes, and nothing is moved out of the log but by a checkpoint that is asked for. False on failure, with the reason in
- * `error`; a file that is not an event store, or is one of a later version, is left as it was. */
+ * other that writes, and nothing is moved out of the log but by a checkpoint that is asked for.
+ * False on failure, with the reason in `error`; a file that is not an event store, or is one of a
+ * later version, is left as it was. */
 bool event_file_open(event_file *file, const char *path, char *error, size_t error_size);
 
 /* Opens an existing file, whether another process serves from it or not. What `writes` keeps its

@@ -80,8 +80,7 @@ typedef struct {
 } parked_event;
 
 static void park(event_sql *sql, const parked_event *event) {
-  event_sql_changed_order(sql,
-                          event_order_park(sql->order, event->cap, event->account, event->id));
+  event_sql_changed_order(sql, event_order_park(sql->order, event->cap, event->account, event->id));
 }
 
 /* It has waited for its time, and goes on as one that was received. */
@@ -208,7 +207,8 @@ bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_fir
                      event_grant **grants) {
   grant_list list = {.tail = grants, .limit = limit};
   *grants = NULL;
-  bool ok = collect_timers(sql, now, &list) && (!retries_first || collect_retries(sql, now, &list)) && collect_received(sql, &list) &&
+  bool ok = collect_timers(sql, now, &list) &&
+            (!retries_first || collect_retries(sql, now, &list)) && collect_received(sql, &list) &&
             (retries_first || collect_retries(sql, now, &list));
   sqlite3_stmt *mark = sql->statements[MARK_RUNNING];
   for (event_grant *grant = *grants; ok && grant != NULL; grant = grant->next) {

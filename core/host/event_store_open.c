@@ -80,9 +80,8 @@ static bool read_file(event_store *store, char *error, size_t error_size) {
   if (event_sql_tell_window(database->sql, window) &&
       event_sql_data_version(database->sql, &database->data_version) &&
       event_sql_count_unfinished(database->sql, &store->dispatch.counts.unfinished) &&
-      (window == 0 ||
-       event_sql_recent(database->sql, store->clock.unix_ms - window, EVENT_REDELIVERY_MAX,
-                        remember, database->redelivery))) {
+      (window == 0 || event_sql_recent(database->sql, store->clock.unix_ms - window,
+                                       EVENT_REDELIVERY_MAX, remember, database->redelivery))) {
     return true;
   }
   (void)snprintf(error, error_size, "cannot read %s: %s", store->path,
@@ -141,7 +140,6 @@ event_store *event_store_open(const event_store_options *options, char *error, s
   free_store(store);
   return NULL;
 }
-
 
 /* ---- Closing ---- */
 

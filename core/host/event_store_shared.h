@@ -26,8 +26,8 @@ typedef struct event_dispatch event_dispatch;
 struct event_consumer {
   event_dispatch *dispatch;
   int notify_fd;
-  size_t prefetch; /* as it was said, less what was taken since */
-  bool is_resting; /* it has found nothing, and was not notified since */
+  size_t prefetch;                     /* as it was said, less what was taken since */
+  bool is_resting;                     /* it has found nothing, and was not notified since */
   event_cap caps[EVENT_CONSUMER_CAPS]; /* only patterns and limits */
   size_t cap_count;
   consumer_timer *timers, **timers_end;
@@ -43,8 +43,8 @@ struct event_dispatch {
   bool has_posts;  /* something for the loop is here */
   event_consumer **consumers;
   size_t consumer_count;
-  size_t turn;                    /* whose turn it is to be notified */
-  size_t prefetch;                /* of all consumers */
+  size_t turn;                     /* whose turn it is to be notified */
+  size_t prefetch;                 /* of all consumers */
   event_grant *ready, **ready_end; /* leased, to be taken by who asks */
   size_t ready_count;
   event_finish *finishes; /* not yet with the loop */
@@ -63,8 +63,8 @@ typedef struct {
 typedef struct {
   bool is_failing;
   bool is_upkeep_failing, are_caps_exhausted; /* what was logged */
-  int64_t rest_ms, rest_until;     /* after a failure; 0: not resting */
-  int64_t locked_since, locked_until; /* by another process; 0: it is not */
+  int64_t rest_ms, rest_until;                /* after a failure; 0: not resting */
+  int64_t locked_since, locked_until;         /* by another process; 0: it is not */
   int tries_at_close;
 } store_trouble;
 
@@ -88,10 +88,10 @@ typedef struct {
   uv_prepare_t prepare;
   uv_idle_t idle;
   uv_timer_t next, tick;
-  int open;             /* handles */
-  bool is_awake;        /* the loop does not wait */
-  bool ends_turns;      /* event_store_end_turns_itself */
-  int64_t next_at;      /* when `next` fires; 0: it does not */
+  int open;        /* handles */
+  bool is_awake;   /* the loop does not wait */
+  bool ends_turns; /* event_store_end_turns_itself */
+  int64_t next_at; /* when `next` fires; 0: it does not */
 } store_handles;
 
 typedef struct admin_work admin_work;
@@ -145,11 +145,12 @@ typedef struct {
 
 dispatch_view event_dispatch_collect(event_store *store);
 
-/* Puts leased events into the queue, and notifies those who rest. Returns the finishes of those that
- * cannot be run. */
+/* Puts leased events into the queue, and notifies those who rest. Returns the finishes of those
+ * that cannot be run. */
 event_finish *event_dispatch_deliver(event_store *store, event_grant *grants);
 
-/* What the loop knows: whether something can be leased, and whether events wait for others to end. */
+/* What the loop knows: whether something can be leased, and whether events wait for others to end.
+ */
 void event_dispatch_publish(event_store *store, bool is_any_leasable, bool has_waiting);
 
 /* Notifies all who can take some if events have been left in the queue. */

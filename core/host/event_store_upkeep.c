@@ -1,17 +1,19 @@
-/* What the event store does between its transactions: retention, incremental vacuum, checkpoints. */
+/* What the event store does between its transactions: retention, incremental vacuum, checkpoints.
+ */
 #include "event_store_upkeep.h"
 
 #include "clock.h"
 #include "event_store_purge.h"
 
-/* Ids in a step: half as many after one that took longer, twice as many after one that was short. */
+/* Ids in a step: half as many after one that took longer, twice as many after one that was short.
+ */
 #define MAX_RANGE 250
 #define MIN_RANGE 8
 #define LONG_STEP_MS 4
 #define SHORT_STEP_MS 1
 #define SHRINK_PAGES 64 /* in a step */
-/* Pages in the log at which they are moved into the database: few enough that it takes about as long
- * as a commit, many enough that its syncs are a small part of all. */
+/* Pages in the log at which they are moved into the database: few enough that it takes about as
+ * long as a commit, many enough that its syncs are a small part of all. */
 #define CHECKPOINT_PAGES 400
 #define IDLE_STEP_MS 2
 #define BUSY_STEP_MS 50

@@ -1,5 +1,5 @@
-/* What the event store does between its transactions: deletes what is kept no longer, gives the room
- * back, and moves the log into the database, in steps that hold nobody up for long. */
+/* What the event store does between its transactions: deletes what is kept no longer, gives the
+ * room back, and moves the log into the database, in steps that hold nobody up for long. */
 #ifndef PALENCA_HOST_EVENT_STORE_UPKEEP_H
 #define PALENCA_HOST_EVENT_STORE_UPKEEP_H
 
@@ -13,9 +13,9 @@ typedef struct {
   int64_t after;                 /* where the round is */
   int64_t next_round, next_step; /* on the monotonic clock */
   bool may_shrink;
-  int range;          /* ids in a step, as many as it has time for */
-  int pages;          /* in the log */
-  int seen;           /* of them, when they were last moved into the database */
+  int range;                  /* ids in a step, as many as it has time for */
+  int pages;                  /* in the log */
+  int seen;                   /* of them, when they were last moved into the database */
   bool is_checkpoint_partial; /* somebody who reads was in the way then */
 } event_upkeep;
 

@@ -67,8 +67,8 @@ static void on_log_timer(uv_timer_t *handle) {
   set_log_timer(r);
 }
 
-static void note(receiver *r, const http_exchange *exchange, const net_address *peer,
-                 int status, const char *cause) {
+static void note(receiver *r, const http_exchange *exchange, const net_address *peer, int status,
+                 const char *cause) {
   if (r->log == NULL)
     return;
   net_address client = exchange != NULL ? client_of(r, exchange) : *peer;

@@ -46,8 +46,8 @@ bool receiver_reload_tls(receiver *r, char *error, size_t error_size);
 /* Has it stop accepting, respond to what has arrived (for at most `timeout_ms`; a request of which
  * only a part has arrived gets a second), and end. */
 void receiver_ask_stop(receiver *r, int64_t timeout_ms);
-/* True once it has ended, waiting for at most `timeout_ms`; it is freed then. Without a running loop
- * it ends at once. */
+/* True once it has ended, waiting for at most `timeout_ms`; it is freed then. Without a running
+ * loop it ends at once. */
 bool receiver_join(receiver *r, int64_t timeout_ms);
 
 #endif

@@ -57,12 +57,10 @@ describe("palenca serve on a slow disk", function()
     local sent, socket = {}, uv.new_tcp()
     socket:connect(host, tonumber(port), function()
       socket:read_start(function(_, data)
-        sent.answered = sent.answered or (data and data:match("^HTTP/1%.1 (%d+)")) or "nothing"
+        sent.answered = sent.answered or data and data:match("^HTTP/1%.1 (%d+)") or "nothing"
       end)
-      socket:write(string.format("%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", method,
-        path, #body, body), function()
-        sent.is_written = true
-      end)
+      socket:write(string.format("%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s",
+        method, path, #body, body))
     end)
     stage:at_end(function()
       socket:close()
@@ -70,7 +68,7 @@ describe("palenca serve on a slow disk", function()
     return sent
   end
 
-  it("responds to all that has come once a sync of seconds has ended, and times nothing out", function()
+  it("responds to all that has come once a sync of seconds has ended", function()
     local served = serve({ "--request-timeout", "1" })
     helper.post(served.url, { account_id = "before" })
     helper.wait_state(served.db, "before", "done")
@@ -96,7 +94,7 @@ describe("palenca serve on a slow disk", function()
     assert.is_true((uv.hrtime() - ended) / 1e9 < 1)
     assert.are.same({ "200", "200", "404", "405" },
       { first.answered, others[1].answered, others[2].answered, others[3].answered })
-    served:wait_output("stderr", "storing has stood still for %d+ s, requests wait: is the disk of ")
+    served:wait_output("stderr", "storing has stood still for %d+ s, requests wait: is")
     served:wait_output("stderr", "storing goes on\n")
     helper.wait_state(served.db, "second", "done")
     assert.are.equal(0, served:stop(), served.stderr)

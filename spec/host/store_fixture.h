@@ -23,7 +23,7 @@
 typedef struct {
   char directory[96];
   char path[120];
-  host_loop *loop;    /* NULL: closed, as is the next one */
+  host_loop *loop; /* NULL: closed, as is the next one */
   event_store *store;
   bool is_by_hand; /* its loop has no thread: the test runs it */
   int64_t redelivery_window, retention;

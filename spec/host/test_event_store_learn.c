@@ -1,5 +1,6 @@
-/* Tests of the order of events that is read from the tables in slices, while events are put, finished
- * and released: in the end it leases each event once, those of an account in their order. */
+/* Tests of the order of events that is read from the tables in slices, while events are put,
+ * finished and released: in the end it leases each event once, those of an account in their order.
+ */
 #include "event_store_sql.h"
 #include "store_fixture.h"
 

@@ -1,4 +1,5 @@
-/* Tests of how consumers share events: they take from one queue, and those who rest are notified. */
+/* Tests of how consumers share events: they take from one queue, and those who rest are notified.
+ */
 #include "hand_run.h"
 
 static bool is_notified(const worker *w) {

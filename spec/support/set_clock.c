@@ -1,5 +1,5 @@
-/* A clock that somebody sets: preloaded into a program, it moves what the program takes for the time
- * of day by as many seconds as stand in the file SET_CLOCK_SWITCH, if there is such a file. */
+/* A clock that somebody sets: preloaded into a program, it moves what the program takes for the
+ * time of day by as many seconds as stand in the file SET_CLOCK_SWITCH, if there is such a file. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

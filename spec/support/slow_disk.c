@@ -1,6 +1,6 @@
 /* A disk whose syncs take their time: preloaded into a program, it lets each of them take as many
- * milliseconds more as stand in the file SLOW_DISK_SWITCH, if there is such a file. In another file,
- * of the same name with ".began" behind it, a byte is added when one begins. */
+ * milliseconds more as stand in the file SLOW_DISK_SWITCH, if there is such a file. In another
+ * file, of the same name with ".began" behind it, a byte is added when one begins. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

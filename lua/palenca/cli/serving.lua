@@ -94,9 +94,9 @@ local function open_parts(self, given)
   if not self.listener then
     failure("%s", self.url)
   end
-  local options = store_options.read(given)
-  options.loop = self.loop
-  self.store, problem = host.store(options)
+  local settings = store_options.read(given)
+  settings.loop = self.loop
+  self.store, problem = host.store(settings)
   if not self.store then
     self.listener:close()
     failure("%s", problem)
