@@ -2,6 +2,8 @@
 #ifndef PALENCA_HOST_EVENT_STORE_FILE_H
 #define PALENCA_HOST_EVENT_STORE_FILE_H
 
+#include "event_store_integer.h"
+
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,9 +48,6 @@ bool event_file_fail(const event_file *file, const char *what, char *error, size
 
 /* Bytes of a file whose name is that of a database with a suffix ("-wal"); 0: there is none. */
 int64_t event_file_size(const char *path, const char *suffix);
-
-/* The first column of a query's first row; 0 and false if there is none. */
-bool event_file_read_integer(sqlite3 *db, const char *query, int64_t *value);
 
 /* The ids of all events: those greater than `after`, up to `last`. */
 bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last);

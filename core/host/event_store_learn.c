@@ -19,20 +19,6 @@ static const char *const texts[] = {
                        " WHERE state = 0 AND due_at = ?2 AND id > ?1 AND state < 3 ORDER BY id",
 };
 
-void event_sql_forget_order(event_sql *sql) {
-  sql->learned = LEARN_NOTHING;
-}
-
-void event_sql_changed_order(event_sql *sql, bool has_memory) {
-  if (!has_memory) {
-    event_sql_forget_order(sql);
-  }
-}
-
-bool event_sql_knows_order(const event_sql *sql) {
-  return sql->learned == LEARN_ALL;
-}
-
 bool event_sql_has_waiting(const event_sql *sql) {
   return sql->learned != LEARN_ALL || event_order_ready(sql->order) > 0 ||
          event_order_waiting(sql->order) > 0;

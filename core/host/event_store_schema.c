@@ -1,7 +1,7 @@
 /* The tables of the event store, and how those of earlier versions become them. */
 #include "event_store_schema.h"
 
-#include "event_store_file.h"
+#include "event_store_integer.h"
 
 #define TEXT_OF_(value) #value
 #define TEXT_OF(value) TEXT_OF_(value)

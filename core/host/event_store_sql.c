@@ -126,6 +126,20 @@ const char *event_sql_path(const event_sql *sql) {
   return sql->file.path;
 }
 
+void event_sql_forget_order(event_sql *sql) {
+  sql->learned = LEARN_NOTHING;
+}
+
+void event_sql_changed_order(event_sql *sql, bool has_memory) {
+  if (!has_memory) {
+    event_sql_forget_order(sql);
+  }
+}
+
+bool event_sql_knows_order(const event_sql *sql) {
+  return sql->learned == LEARN_ALL;
+}
+
 /* After some failures SQLite has done so by itself. */
 static void roll_back(event_sql *sql) {
   if (!sqlite3_get_autocommit(sql->file.db)) {

@@ -217,8 +217,6 @@ static void test_a_lease_that_failed_is_made_again(void **state) {
   free_worker(&w);
 }
 
-/* A single event is stored by who puts it, in a transaction that begins in another way than those
- * of the store's thread. */
 static void test_a_put_that_failed_ends_no_run(void **state) {
   fixture *f = *state;
   open_store(f);
