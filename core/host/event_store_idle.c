@@ -9,6 +9,8 @@
 #define LATER_MS 10
 /* Nobody waits for the store if nothing was committed for so long. */
 #define IDLE_MS 10
+/* Work of others that changes the order again and again goes on for so long before it is read. */
+#define LEARN_DELAY_MS 1000
 
 struct admin_work {
   admin_work *next;
@@ -23,9 +25,32 @@ static sqlite3 *connection(event_store *store) {
 
 /* ---- The order ---- */
 
+static void count_unfinished(event_store *store) {
+  int64_t unfinished;
+  store->pace.has_changes = false;
+  if (event_sql_count_unfinished(store->database.sql, &unfinished)) {
+    (void)pthread_mutex_lock(&store->dispatch.mutex);
+    store->dispatch.counts.unfinished = unfinished;
+    (void)pthread_mutex_unlock(&store->dispatch.mutex);
+  }
+}
+
+/* Somebody else has changed events. */
+static void forget_order(event_store *store) {
+  if (!store->pace.has_changes) {
+    store->pace.has_changes = true;
+    store->pace.changed_at = clock_steady_ms();
+  }
+  event_sql_forget_order(store->database.sql);
+}
+
 static bool learn_order(event_store *store) {
   event_sql *sql = store->database.sql;
   if (event_sql_knows_order(sql)) {
+    return false;
+  }
+  if (store->works != NULL && store->pace.has_changes &&
+      clock_steady_ms() - store->pace.changed_at < LEARN_DELAY_MS) {
     return false;
   }
   int64_t rest = store->trouble.rest_until - clock_steady_ms();
@@ -35,18 +60,10 @@ static bool learn_order(event_store *store) {
   }
   if (!event_sql_learn_order(sql, SLICE_MS)) {
     event_store_failed(store);
+  } else if (event_sql_knows_order(sql) && store->pace.has_changes) {
+    count_unfinished(store);
   }
   return true;
-}
-
-static void count_unfinished(event_store *store) {
-  int64_t unfinished;
-  event_sql_forget_order(store->database.sql);
-  if (event_sql_count_unfinished(store->database.sql, &unfinished)) {
-    (void)pthread_mutex_lock(&store->dispatch.mutex);
-    store->dispatch.counts.unfinished = unfinished;
-    (void)pthread_mutex_unlock(&store->dispatch.mutex);
-  }
 }
 
 /* ---- Work of others ---- */
@@ -83,7 +100,7 @@ static bool run_work(event_store *store) {
   bool changes_unfinished = false;
   event_admin_result result = work->slice(work->context, connection(store), &changes_unfinished);
   if (changes_unfinished) {
-    count_unfinished(store);
+    forget_order(store);
   }
   if (result == EVENT_ADMIN_DONE) {
     free(work);
@@ -140,10 +157,11 @@ bool event_store_work(event_store *store) {
     return false;
   }
   event_upkeep_checkpoint(&store->upkeep, connection(store), false);
-  bool has_learned = learn_order(store);
-  bool has_worked = run_work(store);
+  if (learn_order(store) || run_work(store)) {
+    return true; /* one slice a turn */
+  }
   run_upkeep(store);
-  return has_learned || has_worked;
+  return false;
 }
 
 static bool was_changed_by_others(event_store *store) {
@@ -161,7 +179,7 @@ void event_store_tick(event_store *store) {
     return;
   }
   if (was_changed_by_others(store)) {
-    count_unfinished(store);
+    forget_order(store);
   }
   event_dispatch_notify_others(&store->dispatch);
   if (store->database.redelivery != NULL) {

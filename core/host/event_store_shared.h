@@ -111,6 +111,8 @@ typedef struct {
   commit_burst burst;
   int64_t finishes_since; /* the first of those that wait came */
   int64_t leased_at, committed_at;
+  bool has_changes; /* of others, which are still to be read */
+  int64_t changed_at;
 } store_pace;
 
 /* Belongs to the loop, but for `dispatch`, `busy_since` and `ending`. */
