@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void unlock(event_dispatch *dispatch, bool wakes) {
+  (void)pthread_mutex_unlock(&dispatch->mutex);
+  if (wakes) {
+    event_dispatch_wake(dispatch);
+  }
+}
+
 /* ---- What they hold ---- */
 
 static event_finish **find_held(event_consumer *consumer, int64_t id) {
@@ -72,10 +79,8 @@ void event_consumer_want(event_consumer *consumer, size_t count) {
   bool needs_loop =
       is_surplus ||
       (has_room && (dispatch->is_any_leasable || !had_room || dispatch->has_new_lists));
-  if (needs_loop) {
-    event_dispatch_post(dispatch, true);
-  }
-  (void)pthread_mutex_unlock(&dispatch->mutex);
+  bool wakes = needs_loop && event_dispatch_post(dispatch);
+  unlock(dispatch, wakes);
 }
 
 static event_grant *pop_ready(event_dispatch *dispatch) {
@@ -119,12 +124,13 @@ void event_lease_free(event_lease *lease) {
 }
 
 /* A finish waits for others, or the next put, unless an event may run behind it. */
-static void post_finish(event_dispatch *dispatch, event_finish *finish) {
-  bool is_first = dispatch->finishes == NULL;
+static bool post_finish(event_dispatch *dispatch, event_finish *finish) {
+  bool is_first = dispatch->finishes == NULL && !dispatch->has_finishes;
   bool is_any_idle = dispatch->prefetch > 0 && dispatch->ready_count == 0;
   finish->next = dispatch->finishes;
   dispatch->finishes = finish;
-  event_dispatch_post(dispatch, is_first || (dispatch->has_waiting && is_any_idle));
+  bool needs_loop = is_first || (dispatch->has_waiting && is_any_idle);
+  return needs_loop && event_dispatch_post(dispatch);
 }
 
 void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome) {
@@ -134,15 +140,16 @@ void event_consumer_finish(event_consumer *consumer, int64_t id, const event_out
   (void)pthread_mutex_lock(&dispatch->mutex);
   event_finish **link = find_held(consumer, id);
   event_finish *finish = *link;
+  bool wakes = false;
   if (finish != NULL) {
     *link = finish->next;
     finish->kind = outcome->kind;
     finish->retry_at = outcome->retry_at;
     finish->error = error;
     error = NULL;
-    post_finish(dispatch, finish);
+    wakes = post_finish(dispatch, finish);
   }
-  (void)pthread_mutex_unlock(&dispatch->mutex);
+  unlock(dispatch, wakes);
   free(error);
 }
 
@@ -179,7 +186,8 @@ static void release_held(event_consumer *consumer) {
       event_finish *finish = consumer->held[i];
       consumer->held[i] = finish->next;
       finish->kind = EVENT_OUTCOME_RELEASED;
-      post_finish(consumer->dispatch, finish);
+      finish->next = consumer->dispatch->finishes;
+      consumer->dispatch->finishes = finish;
     }
   }
 }
@@ -206,7 +214,6 @@ void event_consumer_free(event_consumer *consumer) {
   dispatch->prefetch -= consumer->prefetch;
   dispatch->has_new_lists =
       dispatch->has_new_lists || consumer->cap_count > 0 || consumer->timers != NULL;
-  event_dispatch_post(dispatch, true);
-  (void)pthread_mutex_unlock(&dispatch->mutex);
+  unlock(dispatch, event_dispatch_post(dispatch));
   event_consumer_destroy(consumer);
 }

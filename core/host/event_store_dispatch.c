@@ -7,15 +7,17 @@
 #include <unistd.h>
 
 /* What is posted while the loop does not wait is seen before it does. */
-void event_dispatch_post(event_dispatch *dispatch, bool wakes) {
-  if (!wakes) {
-    return;
-  }
+bool event_dispatch_post(event_dispatch *dispatch) {
+  bool is_waiting = dispatch->is_waiting;
   dispatch->has_posts = true;
-  if (dispatch->is_waiting) {
-    dispatch->is_waiting = false;
-    (void)uv_async_send(&dispatch->wake);
-  }
+  dispatch->is_waiting = false;
+  return is_waiting;
+}
+
+void event_dispatch_wake(event_dispatch *dispatch) {
+  const uint64_t one = 1;
+  ssize_t ignored = write(dispatch->wake_fd, &one, sizeof one);
+  (void)ignored; /* full: it is readable already */
 }
 
 void event_grants_free(event_grant *grant, bool with_finish) {
@@ -202,6 +204,7 @@ void event_dispatch_publish(event_store *store, bool is_any_leasable, bool has_w
   (void)pthread_mutex_lock(&dispatch->mutex);
   dispatch->is_any_leasable = is_any_leasable;
   dispatch->has_waiting = has_waiting;
+  dispatch->has_finishes = store->finishes != NULL;
   (void)pthread_mutex_unlock(&dispatch->mutex);
 }
 

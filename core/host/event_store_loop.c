@@ -2,6 +2,9 @@
 #include "clock.h"
 #include "event_store_shared.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 /* How long what another process has written may go unnoticed. */
 #define TICK_MS 250
 
@@ -19,8 +22,14 @@ static void on_tick(uv_timer_t *handle) {
   store->handles.turns->tick(store);
 }
 
-static void on_wake(uv_async_t *handle) {
-  (void)handle; /* the end of the turn sees what was posted */
+/* The end of the turn sees what was posted. */
+static void on_wake(uv_poll_t *handle, int status, int events) {
+  const event_store *store = handle->data;
+  uint64_t count;
+  (void)status;
+  (void)events;
+  ssize_t ignored = read(store->dispatch.wake_fd, &count, sizeof count);
+  (void)ignored; /* nothing to read: silent already */
 }
 
 static void on_check(uv_check_t *handle) {
@@ -90,20 +99,24 @@ static void add(event_store *store, uv_handle_t *handle) {
 bool event_store_open_handles(event_store *store, const store_turns *turns) {
   uv_loop_t *loop = host_loop_uv(store->options.loop);
   store_handles *handles = &store->handles;
-  if (uv_async_init(loop, &store->dispatch.wake, on_wake) != 0) {
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0 || uv_poll_init(loop, &handles->wake, fd) != 0) {
+    (void)close(fd);
     return false;
   }
+  store->dispatch.wake_fd = fd;
   (void)uv_check_init(loop, &handles->check); /* these cannot fail */
   (void)uv_prepare_init(loop, &handles->prepare);
   (void)uv_idle_init(loop, &handles->idle);
   (void)uv_timer_init(loop, &handles->next);
   (void)uv_timer_init(loop, &handles->tick);
-  add(store, (uv_handle_t *)&store->dispatch.wake);
+  add(store, (uv_handle_t *)&handles->wake);
   add(store, (uv_handle_t *)&handles->check);
   add(store, (uv_handle_t *)&handles->prepare);
   add(store, (uv_handle_t *)&handles->idle);
   add(store, (uv_handle_t *)&handles->next);
   add(store, (uv_handle_t *)&handles->tick);
+  (void)uv_poll_start(&handles->wake, UV_READABLE, on_wake);
   (void)uv_check_start(&handles->check, on_check);
   (void)uv_prepare_start(&handles->prepare, on_prepare);
   (void)uv_timer_start(&handles->tick, on_tick, TICK_MS, TICK_MS);
@@ -117,6 +130,7 @@ static void on_closed(uv_handle_t *handle) {
   if (--store->handles.open > 0) {
     return;
   }
+  (void)close(store->dispatch.wake_fd);
   (void)pthread_mutex_lock(&store->ending.mutex);
   store->ending.is_done = true;
   (void)pthread_cond_signal(&store->ending.changed);
@@ -125,7 +139,7 @@ static void on_closed(uv_handle_t *handle) {
 
 void event_store_close_handles(event_store *store) {
   store_handles *handles = &store->handles;
-  uv_close((uv_handle_t *)&store->dispatch.wake, on_closed);
+  uv_close((uv_handle_t *)&handles->wake, on_closed);
   uv_close((uv_handle_t *)&handles->check, on_closed);
   uv_close((uv_handle_t *)&handles->prepare, on_closed);
   uv_close((uv_handle_t *)&handles->idle, on_closed);

@@ -38,7 +38,7 @@ struct event_consumer {
 /* What workers and the loop share, all of it guarded by the mutex: none holds it for long. */
 struct event_dispatch {
   pthread_mutex_t mutex;
-  uv_async_t wake;
+  int wake_fd;     /* an eventfd: readable to wake the loop */
   bool is_waiting; /* the loop waits: it has to be woken */
   bool has_posts;  /* something for the loop is here */
   event_consumer **consumers;
@@ -48,6 +48,7 @@ struct event_dispatch {
   event_grant *ready, **ready_end; /* leased, to be taken by who asks */
   size_t ready_count;
   event_finish *finishes; /* not yet with the loop */
+  bool has_finishes;      /* the loop has some, and writes them in time, with what comes */
   bool has_new_lists;     /* of what consumers have added, or taken with them */
   bool is_any_leasable;   /* what the loop knows: something may be leased */
   bool has_waiting;       /* and events may run once one that runs has ended */
@@ -84,6 +85,7 @@ typedef struct {
 
 typedef struct {
   const store_turns *turns;
+  uv_poll_t wake; /* not a uv_async_t, in which the loop spins until a preempted sender goes on */
   uv_check_t check;
   uv_prepare_t prepare;
   uv_idle_t idle;
@@ -161,8 +163,10 @@ void event_dispatch_notify_others(event_dispatch *dispatch);
 /* Leaves no lease: all that is leased is finished by RELEASED. */
 void event_dispatch_release_all(event_store *store);
 
-/* Called with the mutex held. */
-void event_dispatch_post(event_dispatch *dispatch, bool wakes);
+/* Something for the loop is there; called with the mutex held. Whether the loop is to be woken, by
+ * event_dispatch_wake, without it: woken, it would wait for the mutex at once. */
+bool event_dispatch_post(event_dispatch *dispatch);
+void event_dispatch_wake(event_dispatch *dispatch);
 void event_consumer_destroy(event_consumer *consumer);
 void event_grants_free(event_grant *grants, bool with_finish);
 
