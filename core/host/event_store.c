@@ -381,9 +381,7 @@ void event_store_end_turn(event_store *store) {
   if (store->is_under_way || store->ending.is_closed) {
     return;
   }
-  if (store->busy_since == 0) {
-    store->busy_since = clock_steady_ms();
-  }
+  event_store_mark_busy(store);
   store->handles.is_awake = false;
   event_store_hand_out(store);
   follow_clock(store);

@@ -8,6 +8,12 @@
 /* How long what another process has written may go unnoticed. */
 #define TICK_MS 250
 
+void event_store_mark_busy(event_store *store) {
+  if (store->busy_since == 0) {
+    store->busy_since = clock_steady_ms();
+  }
+}
+
 static void on_idle(uv_idle_t *handle) {
   (void)handle; /* while it is there the loop does not wait */
 }
@@ -19,6 +25,7 @@ static void on_time(uv_timer_t *handle) {
 
 static void on_tick(uv_timer_t *handle) {
   event_store *store = handle->data;
+  event_store_mark_busy(store);
   store->handles.turns->tick(store);
 }
 
@@ -34,9 +41,7 @@ static void on_wake(uv_poll_t *handle, int status, int events) {
 
 static void on_check(uv_check_t *handle) {
   event_store *store = handle->data;
-  if (store->busy_since == 0) {
-    store->busy_since = clock_steady_ms();
-  }
+  event_store_mark_busy(store);
   (void)pthread_mutex_lock(&store->dispatch.mutex);
   store->dispatch.is_waiting = false;
   (void)pthread_mutex_unlock(&store->dispatch.mutex);
@@ -58,8 +63,8 @@ static void on_prepare(uv_prepare_t *handle) {
     (void)uv_idle_start(&store->handles.idle, on_idle);
   } else {
     (void)uv_idle_stop(&store->handles.idle);
-    store->busy_since = 0;
   }
+  store->busy_since = has_more ? clock_steady_ms() : 0;
 }
 
 /* A timer that ends too early costs a turn, and setting it anew would cost some in each turn. */

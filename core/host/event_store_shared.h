@@ -197,6 +197,8 @@ void event_store_end_works(event_store *store);
 bool event_store_open_handles(event_store *store, const store_turns *turns);
 /* The ending is done when they are closed. */
 void event_store_close_handles(event_store *store);
+/* The loop does something now: how long it takes is seen from outside. */
+void event_store_mark_busy(event_store *store);
 /* Does not let the loop wait, or only for so long; INT64_MAX: without a bound. */
 void event_store_wake_in(event_store *store, int64_t milliseconds);
 

@@ -356,6 +356,22 @@ static void test_a_loop_that_stands_still_is_seen_and_nothing_is_lost(void **sta
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 2);
 }
 
+static event_admin_result go_on(void *context, struct sqlite3 *db, bool *changes_unfinished) {
+  (void)context;
+  (void)changes_unfinished;
+  time_pass(db != NULL ? 100 : 0);
+  return EVENT_ADMIN_MORE;
+}
+
+static void test_a_loop_that_has_always_something_to_do_does_not_stand_still(void **state) {
+  fixture *f = *state;
+  assert_true(event_store_run_admin(f->store, go_on, NULL));
+  for (int i = 0; i < 20; i++) {
+    run(f);
+    assert_in_range(event_store_stalled_ms(f->store), 0, 100);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       BY_HAND(test_what_is_put_in_a_turn_shares_a_commit),
@@ -377,6 +393,7 @@ int main(void) {
       BY_HAND(test_events_that_take_longer_are_no_burst),
       BY_HAND(test_fewer_at_once_are_no_burst),
       BY_HAND(test_a_finish_waits_in_a_burst),
+      BY_HAND(test_a_loop_that_has_always_something_to_do_does_not_stand_still),
       TEST(test_a_loop_that_stands_still_is_seen_and_nothing_is_lost),
   };
   return cmocka_run_group_tests_name("event store, turns", tests, NULL, NULL);
