@@ -86,10 +86,10 @@ void event_store_respond(put_request *put, const char *reason) {
 }
 
 /* The first `max` of those that wait, but only those put up to `until`. */
-static put_request *take_puts(event_store *store, int max, int64_t until, int *count) {
+static put_request *take_puts(event_store *store, int max, int64_t until) {
   put_request *first = store->puts.first;
   put_request **end = &first;
-  for (*count = 0; *count < max && *end != NULL && (*end)->put_at <= until; ++*count) {
+  for (int i = 0; i < max && *end != NULL && (*end)->put_at <= until; i++) {
     end = &(*end)->next;
   }
   store->puts.first = *end;
@@ -159,6 +159,7 @@ static void count_finish(event_counts *counts, const event_finish *finish) {
 
 static void count_batch(event_store *store, const event_batch *batch) {
   event_dispatch *dispatch = &store->dispatch;
+  size_t puts = 0;
   (void)pthread_mutex_lock(&dispatch->mutex);
   if (batch->unfinished >= 0) {
     dispatch->counts.unfinished = batch->unfinished;
@@ -171,11 +172,13 @@ static void count_batch(event_store *store, const event_batch *batch) {
     event_begun_free_slot(&dispatch->begun, finish->slot);
   }
   for (const put_request *put = batch->puts; put != NULL; put = put->next) {
-    dispatch->queued--;
+    puts++;
     dispatch->counts.unfinished += put->receipt.id > 0 && !put->receipt.is_redelivery;
     dispatch->counts.redelivered += put->receipt.is_redelivery;
   }
+  dispatch->queued -= (int64_t)puts;
   (void)pthread_mutex_unlock(&dispatch->mutex);
+  commit_burst_add(&store->pace.burst, puts, store->clock.steady);
 }
 
 static bool has_written(const event_batch *batch) {
@@ -259,8 +262,7 @@ static void after_lock(event_store *store, event_batch *batch) {
   if (now - trouble->locked_since >= LOCKED_MAX_MS) {
     begin_trouble(store, reason);
   }
-  int count;
-  put_request *overdue = take_puts(store, INT32_MAX, now - LOCKED_MAX_MS, &count);
+  put_request *overdue = take_puts(store, INT32_MAX, now - LOCKED_MAX_MS);
   if (overdue != NULL) {
     begin_trouble(store, reason);
     reject_puts(store, overdue, reason);
@@ -336,8 +338,7 @@ static commit_inputs inputs_of(event_store *store) {
 }
 
 static void run_batch(event_store *store, size_t leases) {
-  int puts;
-  store->batch = (event_batch){.puts = take_puts(store, MAX_PUTS, INT64_MAX, &puts),
+  store->batch = (event_batch){.puts = take_puts(store, MAX_PUTS, INT64_MAX),
                                .finishes = store->finishes,
                                .leases = leases,
                                .now = store->clock.unix_ms,
@@ -347,7 +348,6 @@ static void run_batch(event_store *store, size_t leases) {
   if (leases > 0) {
     store->pace.leased_at = store->clock.steady;
   }
-  commit_burst_add(&store->pace.burst, (size_t)puts, store->clock.steady);
   if (store->trouble.is_failing) { /* what was read meanwhile may be the damage */
     (void)sqlite3_db_release_memory(event_sql_connection(store->database.sql));
   }
@@ -394,7 +394,7 @@ void event_store_end_turn(event_store *store) {
     }
     uv_update_time(host_loop_uv(store->options.loop)); /* it may have waited for a disk */
     store->clock.steady = clock_steady_ms();
-    store->clock.unix_ms = store->clock.steady + store->clock.offset;
+    store->clock.unix_ms = clock_unix_ms();
   }
   plan_next(store);
 }
