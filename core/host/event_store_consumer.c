@@ -1,8 +1,6 @@
 /* The consumers of the event store, on the threads of workers: what they want, take and finish. */
 #include "event_store_shared.h"
 
-#include "clock.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,9 +74,8 @@ void event_consumer_want(event_consumer *consumer, size_t count) {
   consumer->prefetch = count;
   bool has_room = dispatch->prefetch > dispatch->ready_count;
   bool is_surplus = dispatch->prefetch < dispatch->ready_count;
-  bool needs_loop =
-      is_surplus ||
-      (has_room && (dispatch->is_any_leasable || !had_room || dispatch->has_new_lists));
+  bool needs_loop = is_surplus || dispatch->has_new_lists ||
+                    (has_room && (dispatch->is_any_leasable || !had_room));
   bool wakes = needs_loop && event_dispatch_post(dispatch);
   unlock(dispatch, wakes);
 }
