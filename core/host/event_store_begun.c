@@ -1,7 +1,6 @@
 /* Which of the leased events have been started, in a mapped file. */
 #include "event_store_begun.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -81,15 +80,20 @@ bool event_begun_recover(sqlite3 *db, const char *database) {
 
 /* ---- The file ---- */
 
-/* Its room is there before it is written to: a page without any ends the process. */
+/* A page that has no room on the disk when it is stored to ends the process. */
+static bool make_room(const event_begun *begun, off_t offset) {
+  static const char zeros[4096];
+  bool ok = true;
+  for (off_t end = offset + SEGMENT_SIZE; ok && offset < end; offset += (off_t)sizeof zeros) {
+    ok = pwrite(begun->file, zeros, sizeof zeros, offset) == (ssize_t)sizeof zeros;
+  }
+  return ok;
+}
+
 static bool add_segment(event_begun *begun) {
   off_t offset = (off_t)begun->segment_count * SEGMENT_SIZE;
-  if (begun->file < 0 || begun->segment_count == EVENT_BEGUN_SEGMENTS) {
-    return false;
-  }
-  int failure = posix_fallocate(begun->file, offset, SEGMENT_SIZE);
-  if (failure != 0) {
-    errno = failure;
+  if (begun->file < 0 || begun->segment_count == EVENT_BEGUN_SEGMENTS ||
+      !make_room(begun, offset)) {
     return false;
   }
   void *segment =
@@ -106,7 +110,8 @@ bool event_begun_open(event_begun *begun, const char *database) {
   if (begun->path != NULL) {
     begun->file = open(begun->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   }
-  return begun->file >= 0 && add_segment(begun);
+  (void)add_segment(begun); /* on a full disk it is tried again later */
+  return begun->file >= 0;
 }
 
 uint32_t event_begun_reserve(event_begun *begun) {
