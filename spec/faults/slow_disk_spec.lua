@@ -1,9 +1,27 @@
---- A disk whose syncs take long, and a clock that is set, while `palenca serve` receives.
+--- A disk whose syncs take long, another process that writes, and a clock that is set, while
+-- `palenca serve` receives.
 local uv = require("luv")
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")
 local http = require("spec.support.http")
 local process = require("spec.support.process")
+
+-- Connects and sends; `answered` of what is returned has the status of the response.
+local function send(stage, url, method, body)
+  local host, port, path = url:match("^http://([%d.]+):(%d+)(/.*)$")
+  local sent, socket = {}, uv.new_tcp()
+  socket:connect(host, tonumber(port), function()
+    socket:read_start(function(_, data)
+      sent.answered = sent.answered or data and data:match("^HTTP/1%.1 (%d+)") or "nothing"
+    end)
+    socket:write(string.format("%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s",
+      method, path, #body, body))
+  end)
+  stage:at_end(function()
+    socket:close()
+  end)
+  return sent
+end
 
 describe("palenca serve on a slow disk", function()
   local stage, directory, switch
@@ -51,38 +69,21 @@ describe("palenca serve on a slow disk", function()
     end
   end)
 
-  -- Connects and sends; `answered` of what is returned has the first line of the response.
-  local function send(url, method, body)
-    local host, port, path = url:match("^http://([%d.]+):(%d+)(/.*)$")
-    local sent, socket = {}, uv.new_tcp()
-    socket:connect(host, tonumber(port), function()
-      socket:read_start(function(_, data)
-        sent.answered = sent.answered or data and data:match("^HTTP/1%.1 (%d+)") or "nothing"
-      end)
-      socket:write(string.format("%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s",
-        method, path, #body, body))
-    end)
-    stage:at_end(function()
-      socket:close()
-    end)
-    return sent
-  end
-
   it("responds to all that has come once a sync of seconds has ended", function()
     local served = serve({ "--request-timeout", "1" })
     helper.post(served.url, { account_id = "before" })
     helper.wait_state(served.db, "before", "done")
     set_sync_time(3500) -- seen from outside, which looks once a second
     local began = syncs()
-    local first = send(served.url, "POST", helper.body({ account_id = "first" }))
+    local first = send(stage, served.url, "POST", helper.body({ account_id = "first" }))
     process.wait_for(function()
       return syncs() > began
     end, "a sync")
     os.remove(switch)
     local others = {
-      send(served.url, "POST", helper.body({ account_id = "second" })),
-      send(served.url .. "/elsewhere", "POST", helper.body({ account_id = "third" })),
-      send(served.url, "GET", ""),
+      send(stage, served.url, "POST", helper.body({ account_id = "second" })),
+      send(stage, served.url .. "/elsewhere", "POST", helper.body({ account_id = "third" })),
+      send(stage, served.url, "GET", ""),
     }
     process.wait_for(function()
       return first.answered
@@ -96,6 +97,65 @@ describe("palenca serve on a slow disk", function()
       { first.answered, others[1].answered, others[2].answered, others[3].answered })
     served:wait_output("stderr", "storing has stood still for %d+ s, requests wait: is")
     served:wait_output("stderr", "storing goes on\n")
+    helper.wait_state(served.db, "second", "done")
+    assert.are.equal(0, served:stop(), served.stderr)
+  end)
+end)
+
+describe("palenca serve beside another process that writes", function()
+  local stage, directory
+
+  before_each(function()
+    stage = helper.stage()
+    directory = stage:directory()
+  end)
+
+  after_each(function()
+    stage:clear()
+  end)
+
+  -- Holds the database's lock until what is returned is called.
+  local function lock(db)
+    local fifo = directory .. "/fifo"
+    assert.are.equal(0, (process.run("/usr/bin/mkfifo", { fifo })))
+    local holder = stage:start("/bin/sh", { "-c",
+      [[{ echo "BEGIN IMMEDIATE; SELECT 'locked';"; cat "$1"; } | sqlite3 "$2"]], "sh", fifo, db })
+    local writer = assert(io.open(fifo, "r+"))
+    holder:wait_output("stdout", "locked\n")
+    stage:at_end(function()
+      if io.type(writer) == "file" then
+        writer:close()
+      end
+    end)
+    return function()
+      writer:write("ROLLBACK;\n")
+      writer:close()
+      assert.are.equal(0, holder:wait_exit())
+    end
+  end
+
+  it("has events wait for it for two seconds, and all else go on", function()
+    local served = stage:serve({ text = "", directory = directory })
+    local unlock = lock(served.db)
+    local first = send(stage, served.url, "POST", helper.body({ account_id = "first" }))
+    local other = send(stage, served.url, "GET", "")
+    process.wait_for(function()
+      return other.answered
+    end, "the other response")
+    assert.are.equal("405", other.answered)
+    assert.is_nil(first.answered)
+    process.wait_for(function()
+      return first.answered
+    end, "a response")
+    assert.are.equal("503", first.answered)
+    served:wait_output("stderr", "cannot write to [^\n]+: database is locked\n")
+    local second = send(stage, served.url, "POST", helper.body({ account_id = "second" }))
+    unlock()
+    process.wait_for(function()
+      return second.answered
+    end, "a response")
+    assert.are.equal("200", second.answered)
+    served:wait_output("stderr", "writing again to ")
     helper.wait_state(served.db, "second", "done")
     assert.are.equal(0, served:stop(), served.stderr)
   end)
