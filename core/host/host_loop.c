@@ -2,6 +2,7 @@
 #include "host_loop.h"
 
 #include "prompt.h"
+#include "thread_start.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static void *run(void *context) {
 
 bool host_loop_start(host_loop *loop) {
   loop->is_started = true; /* before the thread begins, which reads it */
-  if (pthread_create(&loop->thread, NULL, run, loop) != 0) {
+  if (thread_start(&loop->thread, THREAD_STACK_SIZE, run, loop) != 0) {
     loop->is_started = false;
   }
   return loop->is_started;
