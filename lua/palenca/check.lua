@@ -116,11 +116,13 @@ function check.words(set)
   return list
 end
 
---- Raises unless a table has only the fields of a spec, each of its type.
+--- Raises unless a table has only the fields of a spec, each of its type. Each is read once: the
+-- table may have methods, which may have another answer the next time.
 -- @tparam string what the call, for the message
 -- @tparam ?table values the caller's table; nil counts as empty
 -- @tparam table spec field → type, with `!` behind it if the field must be there
 -- @tparam number level of the caller to blame
+-- @treturn table the fields
 function check.fields(what, values, spec, level)
   values = values == nil and {} or values
   if type(values) ~= "table" then
@@ -135,6 +137,7 @@ function check.fields(what, values, spec, level)
       )
     end
   end
+  local fields = {}
   for name, kind in pairs(spec) do
     local required = kind:sub(-1) == "!"
     local value = values[name]
@@ -143,7 +146,9 @@ function check.fields(what, values, spec, level)
     elseif required then
       error(string.format("%s: field '%s' is missing", what, name), level + 1)
     end
+    fields[name] = value
   end
+  return fields
 end
 
 return check

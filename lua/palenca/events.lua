@@ -60,14 +60,14 @@ function events.on(action, options, handler)
     options, handler = nil, options
   end
   check_action(action)
-  check.fields("palenca.on", options, option_types, 2)
+  options = check.fields("palenca.on", options, option_types, 2)
   if type(handler) ~= "function" then
     error("palenca.on: handler must be a function, got " .. type(handler), 2)
   end
-  check_cap(action, options and options.concurrency)
+  check_cap(action, options.concurrency)
   local entry = { action = action, handler = handler }
   for name in pairs(option_types) do
-    entry[name] = options and options[name]
+    entry[name] = options[name]
   end
   entry.family = action:match("^(.*%.)%*$")
   handlers[#handlers + 1] = entry

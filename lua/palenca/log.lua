@@ -34,15 +34,21 @@ function log.cut(text, max)
   return string.format("%s […] (cut: %d bytes)", kept, #text)
 end
 
+-- A log must not be what fails, whatever the value's own methods do.
+local function show(value)
+  local ok, text = pcall(tostring, value)
+  return ok and text or "a " .. type(value) .. " that cannot be shown"
+end
+
 local function encode(entry)
   local ok, line = pcall(json.encode, entry)
   if ok then
     return line
   end
-  -- a log must not be what fails: what JSON cannot say (NaN, a function) is put in words
+  -- what JSON cannot say (NaN, a function) is put in words
   for name, value in pairs(entry) do
     if not pcall(json.encode, value) then
-      entry[name] = tostring(value)
+      entry[name] = show(value)
     end
   end
   return json.encode(entry)
@@ -84,13 +90,13 @@ local function write(level, fields)
   end
   local entry = { time = os.date("!%Y-%m-%dT%H:%M:%SZ"), level = level }
   for name, value in pairs(fields) do
-    name = number.text(name)
+    name = type(name) == "number" and number.text(name) or show(name)
     if type(value) == "table" and (json.is_array(value) or not getmetatable(value)) then
       entry[name] = value
     elseif type(value) == "number" or type(value) == "boolean" or value == json.null then
       entry[name] = value
     else
-      entry[name] = tostring(value)
+      entry[name] = show(value)
     end
   end
   write_line(log.encode(entry) .. "\n")

@@ -61,11 +61,11 @@ function timers.every(interval, options, body)
     options, body = nil, options
   end
   check_interval(interval)
-  check.fields("palenca.every", options, option_types, 2)
+  options = check.fields("palenca.every", options, option_types, 2)
   if type(body) ~= "function" then
     error("palenca.every: the function to call is missing, got " .. type(body), 2)
   end
-  local name = options and options.name or default_name(interval)
+  local name = options.name or default_name(interval)
   if name:find("%c") then
     error("palenca.every: name must have no control characters", 2)
   elseif by_name[name] then
@@ -77,7 +77,7 @@ function timers.every(interval, options, body)
   local timer = {
     name = name,
     interval = interval,
-    timeout = options and options.timeout,
+    timeout = options.timeout,
     body = body,
   }
   list[#list + 1], by_name[name] = timer, timer
