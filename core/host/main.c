@@ -1,10 +1,10 @@
 /* The palenca program: hands its arguments to the command line in Lua. */
 #include "log_writer.h"
+#include "signals.h"
 #include "state.h"
 
 #include <fcntl.h>
 #include <lauxlib.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <string.h>
@@ -60,8 +60,7 @@ static int fail(const arguments *given, const char *message) {
 int main(int argc, char **argv) {
   arguments given = {argc, argv};
   fill_standard_descriptors();
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN); /* a full disk is a failed write, whatever limit it is that is met */
+  signals_begin();
   raise_descriptor_limit();
   /* Nobody asks how much memory SQLite has, and counting costs a tenth of what a put does. */
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);

@@ -5,6 +5,7 @@
 #include "core.h"
 #include "embedded.h"
 #include "log_writer.h"
+#include "lua_children.h"
 #include "lua_host.h"
 
 #include <errno.h>
@@ -84,6 +85,7 @@ static int open_all(lua_State *L) {
   lua_getglobal(L, "os");
   lua_pushcfunction(L, set_locale);
   lua_setfield(L, -2, "setlocale");
+  lua_use_children(L);
   return 0;
 }
 
