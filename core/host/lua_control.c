@@ -3,10 +3,10 @@
 
 #include "log_writer.h"
 #include "lua_box.h"
+#include "signals.h"
 #include "task.h"
 
 #include <lauxlib.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +32,8 @@ static int start(lua_State *L) {
   return *box != NULL ? 1 : push_failure(L, error);
 }
 
-/* task:wait_ready(patience in seconds) → info | false (not yet), or nil, message */
+/* task:wait_ready(patience in seconds) → info, nil, files | false (not yet), or nil, message. The
+ * files are one a line. */
 static int wait_ready(lua_State *L) {
   char info[1024];
   task *t = check_box(L, 1, TASK_TYPE);
@@ -40,7 +41,9 @@ static int wait_ready(lua_State *L) {
   switch (task_wait_ready(t, patience, info, sizeof info)) {
   case TASK_READY:
     lua_pushstring(L, info);
-    return 1;
+    lua_pushnil(L);
+    lua_pushstring(L, task_files(t));
+    return 3;
   case TASK_LOADING:
     lua_pushboolean(L, 0);
     return 1;
@@ -90,20 +93,19 @@ static int task_gc(lua_State *L) {
 
 /* ---- signals ------------------------------------------------------------------------------ */
 
-static void stop_signals(sigset_t *set) {
-  sigemptyset(set);
-  sigaddset(set, SIGINT);
-  sigaddset(set, SIGTERM);
-  sigaddset(set, SIGHUP);
+/* host.release_signals(): they end the program, as they do others */
+static int release_signals(lua_State *L) {
+  (void)L;
+  signals_release();
+  return 0;
 }
 
-/* host.block_signals(): before any thread is started, so that all inherit it */
-static int block_signals(lua_State *L) {
-  sigset_t set;
-  (void)L;
-  stop_signals(&set);
-  pthread_sigmask(SIG_BLOCK, &set, NULL);
-  return 0;
+/* nohup, and the shell for what runs in the background, have the terminal's signals ignored: one
+ * that is blocked is kept all the same. */
+static bool is_ignored(const siginfo_t *info) {
+  struct sigaction action;
+  return info->si_code == SI_KERNEL && sigaction(info->si_signo, NULL, &action) == 0 &&
+         action.sa_handler == SIG_IGN;
 }
 
 /* host.wait_signal(seconds) → "SIGINT" | "SIGTERM" | "SIGHUP", and whether the kernel sent it: of a
@@ -114,9 +116,9 @@ static int wait_signal(lua_State *L) {
   lua_Number seconds = luaL_checknumber(L, 1);
   struct timespec most = {.tv_sec = (time_t)seconds};
   most.tv_nsec = (long)((seconds - (lua_Number)most.tv_sec) * 1e9);
-  stop_signals(&set);
+  signals_stop_set(&set);
   int got = sigtimedwait(&set, &info, &most);
-  if (got < 0)
+  if (got < 0 || is_ignored(&info))
     return 0;
   lua_pushstring(L, got == SIGINT ? "SIGINT" : got == SIGTERM ? "SIGTERM" : "SIGHUP");
   lua_pushboolean(L, info.si_code == SI_KERNEL);
@@ -136,7 +138,7 @@ static const luaL_Reg task_methods[] = {
     {"close", task_gc},         {NULL, NULL}};
 static const luaL_Reg functions[] = {
     {"start", start},
-    {"block_signals", block_signals},
+    {"release_signals", release_signals},
     {"wait_signal", wait_signal},
     {"exit_now", exit_now},
     {NULL, NULL},

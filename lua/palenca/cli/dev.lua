@@ -16,6 +16,7 @@ local store_options = require("palenca.cli.store_options")
 local dev = {
   name = "dev",
   summary = "Run a sandbox and serve a script from it, reloading it when it changes.",
+  handles_signals = true,
 }
 
 local EVENTS_PER_LOGIN = 2
@@ -134,7 +135,10 @@ end
 
 -- Serves until it is over; answers whether all went well.
 local function serve(given, url, api_key)
-  local running = serving.start(given, { base_url = url, api_key = api_key })
+  local running, is_well = serving.start(given, { base_url = url, api_key = api_key })
+  if not running then
+    return is_well
+  end
   local seen = { failed = false }
   local played, problem = pcall(play, given, url, api_key, running)
   local done = given.once and until_handled(running, #given.login, seen) or nil
@@ -152,7 +156,6 @@ function dev.run(given)
     report.problem(problem, { hint = "Try 'palenca dev --help'." })
     return WRONG_USAGE
   end
-  host.block_signals()
   report.begin()
   local box, url, api_key = sandbox.start({
     listen = given.sandbox_listen,

@@ -178,5 +178,9 @@ return function(...)
     return wrong_usage("--verbose goes with --version", command, given[2])
   end
   options.rest = rest
-  return run(find(commands, options.command).run, options)
+  command = find(commands, options.command)
+  if not command.handles_signals then
+    host.release_signals()
+  end
+  return run(command.run, options)
 end

@@ -1,4 +1,4 @@
---- Reloads a served script when it, or a module beside it, is written anew, or when asked to.
+--- Reloads a served script when it or one of its modules changes, or when asked to.
 -- @module palenca.cli.reload
 local core = require("palenca.core")
 local event_names = require("palenca.cli.event_names")
@@ -35,6 +35,21 @@ function Reload:ask()
   self.due = core.steady_time()
 end
 
+--- Begins to load the script anew if the time for it has come.
+function Reload:begin()
+  if self.due and core.steady_time() >= self.due then
+    self.due, self.told = nil, false
+    self.workers:load()
+  end
+end
+
+--- Watches the modules as well that the script has required.
+function Reload:follow()
+  if self.watcher then
+    self.watcher:follow(self.workers.files)
+  end
+end
+
 --- Whether nothing is to be expected of @{step} before somebody asks.
 function Reload:is_idle()
   return not (self.watcher or self.due or self.workers:loading_since())
@@ -66,11 +81,14 @@ end
 function Reload:step()
   if self.watcher and self.watcher:changed() then
     self.due = core.steady_time() + QUIET
-  elseif self.due and core.steady_time() >= self.due then
-    self.due, self.told = nil, false
-    self.workers:load()
+  else
+    self:begin()
   end
-  tell(self, self.workers:step(0))
+  local outcome, detail = self.workers:step(0)
+  if outcome == "loaded" then
+    self:follow()
+  end
+  tell(self, outcome, detail)
   tell_if_long(self)
 end
 

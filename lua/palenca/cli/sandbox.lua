@@ -12,6 +12,7 @@ local store = require("palenca.sandbox.store")
 local sandbox = {
   name = "sandbox",
   summary = "Run a local stand-in of the API, with widget and console.",
+  handles_signals = true,
 }
 
 --- The widget of those who name none.
@@ -137,7 +138,6 @@ function sandbox.start(given)
 end
 
 function sandbox.run(given)
-  host.block_signals()
   report.begin()
   local task, url, api_key = sandbox.start(given)
   report.line(

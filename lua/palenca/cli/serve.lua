@@ -1,6 +1,5 @@
 --- palenca serve: receives webhooks, stores them, runs a script's handlers.
 -- @module palenca.cli.serve
-local host = require("palenca.host")
 local options = require("palenca.cli.options")
 local receiving = require("palenca.cli.receiving")
 local report = require("palenca.report")
@@ -10,6 +9,7 @@ local store_options = require("palenca.cli.store_options")
 local serve = {
   name = "serve",
   summary = "Receive webhooks, store them, and run a script's handlers.",
+  handles_signals = true,
 }
 
 local WRONG_USAGE = 2
@@ -18,8 +18,8 @@ function serve.define(command)
   serving.define(command)
   receiving.define_public(command)
   store_options.add_db(command, "The database that events are stored in.")
-  command:flag("--watch", "Reload the script when it, or a module beside it, is written anew. "
-    .. "SIGHUP does so once.")
+  command:flag("--watch", "Reload the script when it, a module beside it or one that it requires "
+    .. "changes. SIGHUP does so once.")
   options.add_client(command)
   options.add_json(command)
 end
@@ -32,9 +32,11 @@ function serve.run(given)
     report.problem(problem, { hint = "Try 'palenca serve --help'." })
     return WRONG_USAGE
   end
-  host.block_signals()
   report.begin()
-  local running = serving.start(given, options.client(given))
+  local running, is_well = serving.start(given, options.client(given))
+  if not running then
+    return is_well and 0 or 1
+  end
   report.line(
     string.format("receiving webhooks at %s, storing them in %s; handlers: %s", running.url,
       given.db, running.actions ~= "" and running.actions or "none"),

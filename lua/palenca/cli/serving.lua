@@ -17,6 +17,8 @@ Serving.__index = Serving
 
 local serving = {}
 
+local end_well
+
 -- Answers wait for the store only, whose transactions are short.
 local ANSWER_PATIENCE = 10
 -- So many seconds are more than any disk takes that is well.
@@ -60,7 +62,20 @@ function serving.define(command)
   store_options.define(command)
 end
 
--- A script may do as it likes while it is loaded: Ctrl-C must end that, too.
+-- SIGHUP asks for the script and the certificate as they are now; that of a terminal that is gone
+-- is a wish to end.
+local function wait_signal(self, seconds)
+  local signal, from_kernel = host.wait_signal(seconds)
+  if signal == "SIGHUP" and not from_kernel then
+    self.reload:ask()
+    receiving.reload_tls(self.given, self.receiver)
+    return nil
+  end
+  return signal
+end
+
+-- A script may do as it likes while it is loaded, which must keep no signal off. Returns the one
+-- that ended it, or nil.
 local function load_script(self, given)
   -- before it is loaded, so that no change in between is missed
   local unwatched
@@ -68,17 +83,19 @@ local function load_script(self, given)
   local outcome, detail
   self.workers:load()
   repeat
-    outcome, detail = self.workers:step(0.1)
-    if not outcome and host.wait_signal(0) then
-      report.problem("interrupted while the script was loaded")
-      self:exit_now(FAILED)
+    local signal = wait_signal(self, 0)
+    if signal then
+      return signal
     end
+    self.reload:begin()
+    outcome, detail = self.workers:step(0.1)
   until outcome
   if outcome == "failed" then
     failure("%s", redact.identity(detail))
   elseif unwatched then
     failure("%s", unwatched)
   end
+  self.reload:follow()
   self.actions = detail
   event_names.warn_of_list(given.script, detail)
 end
@@ -108,7 +125,8 @@ end
 -- `watch`: reload the script when it changes;
 -- and `before_exit`, called before the process is left in haste, if the database is of no use then
 -- @tparam table client defaults for `palenca.new`
--- @treturn Serving
+-- @treturn ?Serving nil if a signal has ended it before the script was loaded
+-- @treturn ?boolean whether it came to its end then without being asked a second time
 function serving.start(given, client)
   local self = setmetatable({
     given = given,
@@ -141,7 +159,12 @@ function serving.start(given, client)
   self.receiver, problem = host.receiver(self.loop, self.listener, self.store)
   local ok, raised = self.receiver ~= nil, problem
   if ok then
-    ok, raised = pcall(load_script, self, given)
+    ok, raised = pcall(load_script, self, given) -- or the signal that has ended it
+  end
+  local signal = ok and raised
+  if signal then
+    report.line(signal .. " while the script was being loaded")
+    return nil, end_well(self)
   end
   if not ok then
     self.workers.drain_timeout = 0
@@ -212,20 +235,8 @@ function Serving:stop(on_wait)
   return drained
 end
 
--- SIGHUP asks for the script and the certificate as they are now; that of a terminal that is gone
--- is a wish to end.
-local function wait_signal(self, seconds)
-  local signal, from_kernel = host.wait_signal(seconds)
-  if signal == "SIGHUP" and not from_kernel then
-    self.reload:ask()
-    receiving.reload_tls(self.given, self.receiver)
-    return nil
-  end
-  return signal
-end
-
 -- Stops; answers whether it came to its end without being asked a second time.
-local function end_well(self, is_hopeless)
+function end_well(self, is_hopeless)
   local interrupted = false
   local drained, stuck = self:stop(function()
     local signal = host.wait_signal(0)

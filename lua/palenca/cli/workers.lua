@@ -119,12 +119,12 @@ function Workers:step(patience)
   end
   local problem = start_more(self)
   while not problem and self.ready < #self.loading do
-    local actions
-    actions, problem = self.loading[self.ready + 1]:wait_ready(patience)
+    local actions, files
+    actions, problem, files = self.loading[self.ready + 1]:wait_ready(patience)
     if actions == false then
       return nil
     elseif actions then
-      self.ready, self.actions = self.ready + 1, actions
+      self.ready, self.actions, self.files = self.ready + 1, actions, files
       problem = start_more(self)
     end
   end
