@@ -19,6 +19,7 @@
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
+#define FINALIZER_NS SECOND_NS
 #define SECOND_NS INT64_C(1000000000)
 #define PAGE ((uintptr_t)4096)
 #define BIG ((size_t)4 << 20)
@@ -30,7 +31,7 @@ struct bounds {
   int64_t cpu_ns, given_ns, left_ns;
   lua_State *volatile running; /* whose code runs; NULL: the host's own */
   volatile sig_atomic_t is_over;
-  bool is_closing;
+  bool is_closing, has_stopped_finalizer;
   int refusals; /* so many requests for memory are refused, whatever there is */
   size_t used;
   size_t memory;
@@ -147,6 +148,24 @@ lua_State *bounds_switch(bounds *b, lua_State *co) {
       hook(co);
   }
   return before;
+}
+
+lua_State *bounds_begin_finalizer(bounds *b, lua_State *co) {
+  if (b->running != NULL)
+    return bounds_switch(b, co);
+  bounds_enter(b, co, b->cpu_ns > 0 && b->cpu_ns < FINALIZER_NS ? b->cpu_ns : FINALIZER_NS, false);
+  return NULL;
+}
+
+void bounds_end_finalizer(bounds *b, lua_State *co, lua_State *before) {
+  if (before != NULL)
+    (void)bounds_switch(b, before);
+  else if (bounds_leave(b, co))
+    b->has_stopped_finalizer = true;
+}
+
+bool bounds_has_stopped_finalizer(const bounds *b) {
+  return b->has_stopped_finalizer;
 }
 
 /* ---- memory --------------------------------------------------------------------------- */

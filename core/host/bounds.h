@@ -32,6 +32,13 @@ bool bounds_leave(bounds *b, lua_State *co);
 /* Nanoseconds of CPU time that were left then; 1: none. 0 without a bound. */
 int64_t bounds_left(const bounds *b);
 
+/* A finalizer of the script's runs in `co`, as part of the code that runs, or else amid the host's
+ * own, for a second of CPU time at most. Returns the coroutine before, for the end, or NULL. */
+lua_State *bounds_begin_finalizer(bounds *b, lua_State *co);
+void bounds_end_finalizer(bounds *b, lua_State *co, lua_State *before);
+/* Whether the time of one amid the host's own code was over. */
+bool bounds_has_stopped_finalizer(const bounds *b);
+
 /* The script's code goes on in another coroutine; answers the one before, for switching back. */
 lua_State *bounds_switch(bounds *b, lua_State *co);
 

@@ -36,7 +36,9 @@ static char *path_of(const char *database) {
 static bool receive_begun(sqlite3 *db, int file) {
   sqlite3_stmt *statement = NULL;
   bool ok = sqlite3_prepare_v2(db,
-                               "UPDATE events SET state = 0 WHERE id = ?1 AND state = 1"
+                               "UPDATE events SET state = 0,"
+                               " error = 'the process died during attempt ' || attempts"
+                               " WHERE id = ?1 AND state = 1"
                                " AND attempts = ?2 AND replays = ?3",
                                -1, &statement, NULL) == SQLITE_OK;
   begun_entry entries[READ_ENTRIES];

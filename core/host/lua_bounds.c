@@ -38,6 +38,7 @@ static int resume(lua_State *L) {
   bounds_enter(b, co, cpu_ns, false);
   int status = lua_resume(co, L, 0, &count);
   bool is_over = bounds_leave(b, co);
+  int64_t left_ns = bounds_left(b); /* before a finalizer runs */
   task_leave(t);
   if (is_over && status != LUA_OK) {
     lua_pushliteral(L, "stopped");
@@ -48,7 +49,7 @@ static int resume(lua_State *L) {
     lua_pushstring(L, status == LUA_OK ? "ended" : "yielded");
     if (status == LUA_OK)
       return 1;
-    lua_pushinteger(L, bounds_left(b));
+    lua_pushinteger(L, left_ns);
     return 2;
   }
   lua_pushliteral(L, "failed");
@@ -175,19 +176,102 @@ static int own_close(lua_State *L) {
   return 2;
 }
 
-/* bounds.watch_coroutines(): puts functions that keep within bounds in the library's place */
-static int watch_coroutines(lua_State *L) {
-  static const luaL_Reg own[] = {
-      {"resume", own_resume}, {"wrap", own_wrap}, {"close", own_close}, {NULL, NULL}};
-  check_bounds(L);
-  lua_getglobal(L, LUA_COLIBNAME);
-  luaL_setfuncs(L, own, 0);
+/* ---- finalizers and hooks of the script's own ------------------------------------------------ */
+
+/* In place of a finalizer: hooks are off where Lua calls it, so it goes on in a coroutine, where
+ * they are not. It may run amid the host's own code as well, which has no bound otherwise. */
+static int run_finalizer(lua_State *L) {
+  bounds *b = bounds_own();
+  if (b == NULL || bounds_has_stopped_finalizer(b))
+    return 0;
+  int count = 0;
+  lua_State *co = lua_newthread(L);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, 1);
+  lua_xmove(L, co, 2);
+  task *t = task_of(L);
+  lua_State *before = bounds_begin_finalizer(b, co);
+  if (before == NULL)
+    task_enter(t, "a finalizer");
+  int status = lua_resume(co, L, 1, &count);
+  bounds_end_finalizer(b, co, before);
+  if (before == NULL)
+    task_leave(t);
+  if (status == LUA_OK || status == LUA_YIELD)
+    return 0;
+  lua_xmove(co, L, 1);
+  return lua_error(L);
+}
+
+/* Of the metatable on top. */
+static void watch_finalizer(lua_State *L) {
+  lua_pushliteral(L, "__gc");
+  lua_rawget(L, -2);
+  if (lua_isfunction(L, -1) && lua_tocfunction(L, -1) != run_finalizer) {
+    lua_pushliteral(L, "__gc");
+    lua_insert(L, -2);
+    lua_pushcclosure(L, run_finalizer, 1);
+    lua_rawset(L, -3);
+  } else {
+    lua_pop(L, 1);
+  }
+}
+
+/* debug.setmetatable */
+static int own_debug_setmetatable(lua_State *L) {
+  int type = lua_type(L, 2);
+  luaL_argexpected(L, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table");
+  lua_settop(L, 2);
+  if (type == LUA_TTABLE)
+    watch_finalizer(L);
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+/* setmetatable */
+static int own_setmetatable(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
+    return luaL_error(L, "cannot change a protected metatable");
+  return own_debug_setmetatable(L);
+}
+
+/* debug.sethook. Nothing could stop a hook of the script's, and it would take the place of ours. */
+static int own_sethook(lua_State *L) {
+  if (lua_isfunction(L, 1) || lua_isfunction(L, 2))
+    return luaL_error(L, "debug.sethook is not available in a script that is served");
   return 0;
 }
 
+/* ---- what is put in the library's place ---------------------------------------------------- */
+
+/* bounds.confine(): puts functions in the library's place that keep within bounds */
+static int confine(lua_State *L) {
+  static const luaL_Reg coroutines[] = {
+      {"resume", own_resume}, {"wrap", own_wrap}, {"close", own_close}, {NULL, NULL}};
+  static const luaL_Reg debugging[] = {
+      {"setmetatable", own_debug_setmetatable}, {"sethook", own_sethook}, {NULL, NULL}};
+  check_bounds(L);
+  lua_getglobal(L, LUA_COLIBNAME);
+  luaL_setfuncs(L, coroutines, 0);
+  lua_getglobal(L, LUA_DBLIBNAME);
+  luaL_setfuncs(L, debugging, 0);
+  lua_register(L, "setmetatable", own_setmetatable);
+  return 0;
+}
+
+/* bounds.has_stopped_finalizer() → whether one amid the host's own code was; none runs since */
+static int has_stopped_finalizer(lua_State *L) {
+  lua_pushboolean(L, bounds_has_stopped_finalizer(check_bounds(L)));
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"resume", resume}, {"close", close_thread},
-    {"set", set},       {"watch_coroutines", watch_coroutines},
+    {"resume", resume},
+    {"close", close_thread},
+    {"set", set},
+    {"confine", confine},
+    {"has_stopped_finalizer", has_stopped_finalizer},
     {NULL, NULL},
 };
 

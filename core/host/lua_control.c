@@ -32,8 +32,7 @@ static int start(lua_State *L) {
   return *box != NULL ? 1 : push_failure(L, error);
 }
 
-/* task:wait_ready(patience in seconds) → info, nil, files | false (not yet), or nil, message. The
- * files are one a line. */
+/* task:wait_ready(patience in seconds) → info, nil, details | false (not yet), or nil, message */
 static int wait_ready(lua_State *L) {
   char info[1024];
   task *t = check_box(L, 1, TASK_TYPE);
@@ -42,7 +41,7 @@ static int wait_ready(lua_State *L) {
   case TASK_READY:
     lua_pushstring(L, info);
     lua_pushnil(L);
-    lua_pushstring(L, task_files(t));
+    lua_pushstring(L, task_details(t));
     return 3;
   case TASK_LOADING:
     lua_pushboolean(L, 0);

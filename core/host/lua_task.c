@@ -38,7 +38,7 @@ static int wished(lua_State *L) {
   return 1;
 }
 
-/* task.ready(info, files): once; the files that the task was made from, one a line */
+/* task.ready(info, details): once; the details may be of any length */
 static int ready(lua_State *L) {
   task_ready(check_task(L), luaL_checkstring(L, 1), luaL_optstring(L, 2, ""));
   return 0;

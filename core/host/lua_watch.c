@@ -125,7 +125,7 @@ static bool read_events(int fd, bool *is_gone) {
 /* Watches the directories that the paths lead to now, and no others; what cannot be watched is
  * looked at all the same. Returns whether something was written meanwhile. */
 static bool watch_again(watcher *w) {
-  bool is_gone;
+  bool is_gone = false;
   int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd < 0)
     return false;
@@ -137,8 +137,7 @@ static bool watch_again(watcher *w) {
   return is_written;
 }
 
-/* ---- the watcher ------------------------------------------------------------------------------
- */
+/* ---- the watcher --------------------------------------------------------------------------- */
 
 static void forget_files(watcher *w, size_t kept) {
   while (w->count > kept)

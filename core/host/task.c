@@ -36,7 +36,7 @@ struct task {
   int64_t entered_at;
   char info[1024];
   char error[1024];
-  char *files; /* written once, before it is ready */
+  char *details; /* written once, before it is ready */
 };
 
 static int run_module(lua_State *L) {
@@ -100,7 +100,7 @@ static void destroy(task *t) {
   pthread_mutex_destroy(&t->mutex);
   free(t->module);
   free(t->options);
-  free(t->files);
+  free(t->details);
   free(t);
 }
 
@@ -213,14 +213,14 @@ task_wish task_wished(const task *t) {
   return (task_wish)t->wish;
 }
 
-const char *task_files(const task *t) {
-  return t->files != NULL ? t->files : "";
+const char *task_details(const task *t) {
+  return t->details != NULL ? t->details : "";
 }
 
-void task_ready(task *t, const char *info, const char *files) {
+void task_ready(task *t, const char *info, const char *details) {
   pthread_mutex_lock(&t->mutex);
-  if (t->files == NULL)
-    t->files = strdup(files); /* without memory none is known */
+  if (t->details == NULL)
+    t->details = strdup(details); /* without memory none is known */
   snprintf(t->info, sizeof t->info, "%s", info);
   t->ready = true;
   pthread_cond_broadcast(&t->changed);

@@ -28,8 +28,8 @@ typedef enum {
  * ended; `info` gets its message then, or its error. */
 task_state task_wait_ready(task *t, int64_t patience_ms, char *info, size_t info_size);
 
-/* What the task has said of the files it was made from, one a line; "" until it is ready. */
-const char *task_files(const task *t);
+/* What it has said beside the message, of any length; "" until it is ready. */
+const char *task_details(const task *t);
 
 /* Tells the task what is wished; it finds out by its descriptor. */
 void task_ask(task *t, task_wish wish);
@@ -54,7 +54,7 @@ int task_fd(const task *t);
 /* Makes the descriptor silent again. */
 void task_clear_fd(task *t);
 task_wish task_wished(const task *t);
-void task_ready(task *t, const char *info, const char *files);
+void task_ready(task *t, const char *info, const char *details);
 /* Around code of a script's. The label says what runs, for people, and stays as it is until the
  * code is left. */
 void task_enter(task *t, const char *label);

@@ -82,6 +82,14 @@ local function finish_failed(told, problem, first_wait, trace)
   end
 end
 
+-- As many attempts as are allowed now were made before: the process died in the last one, or more
+-- were allowed then. The error of that one stays the event's.
+local function finish_spent(told)
+  task.finish(told.id, "dead")
+  report.failed(told, "dead", nil, string.format("max_attempts (%d) reached before this attempt",
+    told.max_attempts))
+end
+
 -- What a script keeps for good would in the end leave nothing for its handlers: another state takes
 -- the place of such a one, once what runs has ended.
 local function look_at_memory(self, problem)
@@ -163,9 +171,7 @@ local function start(self, lease)
   local handlers = event and events.matching(event.action) or {}
   local told = summary(self, lease, event, handlers)
   if told.attempt > told.max_attempts then
-    -- an event that ended the process again and again would never come to its end otherwise
-    finish_failed(told, string.format("not tried for the %dth time: %d times are allowed, the last "
-      .. "of which the program did not survive", told.attempt, told.max_attempts))
+    finish_spent(told)
   elseif not event then
     finish_failed(told, problem)
   elseif #handlers == 0 then
@@ -205,7 +211,8 @@ local function work(self)
   while true do
     task.clear_fd()
     local any
-    local wish = self.is_full and "drain" or task.wished()
+    local is_spent = self.is_full or host.bounds.has_stopped_finalizer()
+    local wish = is_spent and "drain" or task.wished()
     if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
       break
     elseif wish == "run" then
@@ -220,7 +227,9 @@ local function work(self)
     task.finish(id, "released")
   end
   report.flush()
-  if self.is_full then
+  if host.bounds.has_stopped_finalizer() then
+    failure("a finalizer (__gc) of the script was stopped, which computed without end")
+  elseif self.is_full then
     failure("the script keeps nearly all of the %d MiB it may take (--memory-limit)",
       self.memory_limit)
   end
@@ -245,20 +254,17 @@ local function fail_running(self, problem)
   report.flush()
 end
 
--- A script that ends the process would take the other workers' handlers with it.
-local function forbid_exit()
-  os.exit = function() -- luacheck: ignore 122
-    error("os.exit is not available in a script that is served; raise an error instead", 2)
-  end
-end
-
+-- Returns the files of the modules that it has required.
 local function load(self, path)
+  local files
   local ok, problem = pcall(self.schedule.run, self.schedule, "the script", function()
     script.load(path)
+    files = script.files()
   end, LOAD_TIMEOUT)
   if not ok then
-    failure("%s%s", type(problem) == "string" and path .. ": " or "", tostring(problem))
+    failure("%s", type(problem) == "table" and problem.text or path .. ": " .. problem)
   end
+  return files
 end
 
 -- What the script has registered, for the person who serves it.
@@ -279,7 +285,7 @@ return function(text)
   log.use_writer(host.log_write)
   client.set_defaults(options.client or {})
   local self = setmetatable({
-    schedule = scheduler.new(options.cpu_timeout, options.memory_limit),
+    schedule = scheduler.new(options.cpu_timeout, options.memory_limit, retry.plain),
     concurrency = options.concurrency,
     max_attempts = options.max_attempts,
     timeout = options.timeout,
@@ -289,15 +295,15 @@ return function(text)
   runtime.use(self.schedule:runtime())
   timers.serve()
   events.limit_caps(task.CAPS_MAX)
-  forbid_exit()
-  load(self, options.script)
+  script.forbid_exit()
+  local files = load(self, options.script)
   for action, count in pairs(events.caps()) do
     task.cap(action, count)
   end
   for _, timer in ipairs(timers.list()) do
     task.every(timer.name, math.floor(timer.interval * 1000 + 0.5))
   end
-  task.ready(handled())
+  task.ready(handled(), table.concat(files, "\n"))
   local ok, problem = pcall(work, self)
   if not ok then
     fail_running(self, problem)

@@ -112,7 +112,7 @@ describe("palenca serve", function()
       arguments = { "--max-attempts", "1" } })
     helper.wait_lines(again, "stdout", "handled other%-%d+\n", 10)
     local event = helper.wait_state(again.db, "blocking", "dead")
-    assert.truthy(event.error:find("did not survive", 1, true), event.error)
+    assert.are.equal("the process died during attempt 1", event.error)
     assert.are.equal(0, again:stop())
     for _, other in ipairs(helper.events(again.db, { "--state", "done" })) do
       assert.are.equal(1, other.attempts)
@@ -203,8 +203,7 @@ describe("palenca serve", function()
     end
     served = stage:serve({ text = text, directory = directory })
     local event = helper.wait_state(served.db, "deadly", "dead")
-    assert.are.equal("not tried for the 9th time: 8 times are allowed, the last of which the "
-      .. "program did not survive", event.error)
+    assert.are.equal("the process died during attempt 8", event.error)
     assert.are.equal(0, served:stop())
   end)
 

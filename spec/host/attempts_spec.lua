@@ -38,6 +38,31 @@ describe("an attempt", function()
     assert.are.equal(0, served:stop())
   end)
 
+  it("is not made if fewer are allowed now, and the error of the last one stays", function()
+    local text = [[
+      palenca.on("*", {retry_wait = 0.01}, function(event)
+        print "attempted"
+        error(setmetatable({ retry_after = event.attempt == 3 and 1 or 0 },
+          { __tostring = function() return "own error " .. event.attempt end }))
+      end)
+    ]]
+    local served = serve(text)
+    helper.post(served.url, { account_id = "a" })
+    local event
+    helper.ask_until(function()
+      event = helper.wait_state(served.db, "a", "retry")
+      return event.attempts == 3
+    end, "the third attempt")
+    assert.are.equal(0, served:stop())
+    local again = serve(text, { db = served.db, arguments = { "--max-attempts", "2" } })
+    event = helper.wait_state(again.db, "a", "dead")
+    assert.are.equal("own error 3", event.error)
+    assert.truthy(again.stderr:find("max_attempts (2) reached before this attempt", 1, true),
+      again.stderr)
+    assert.are.equal(0, again:stop())
+    assert.are.equal("", again.stdout)
+  end)
+
   it("is made as often as the strictest of several handlers allows", function()
     local served = serve([[
       palenca.on("*", {max_attempts = 2, retry_wait = 0.01}, function(event)

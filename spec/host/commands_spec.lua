@@ -248,6 +248,30 @@ describe("palenca", function()
       assert.are.equal("beside\n", out)
     end)
 
+    it("finds it in a directory of any name", function()
+      for _, name in ipairs({ "a?b", "a;b", "a b", "it's \"it\"", "100%d", "ñandú", "?", ";;" }) do
+        local inner = directory .. "/" .. name
+        assert(uv.fs_mkdir(inner, 448))
+        assert(uv.fs_mkdir(inner .. "/parts", 448))
+        process.write_file(inner .. "/beside.lua", "return (...)")
+        process.write_file(inner .. "/parts/init.lua", "return (...)")
+        process.write_file(inner .. "/parts/part.lua", "return (...)")
+        process.write_file(inner .. "/broken.lua", "= 1")
+        local path = process.write_file(inner .. "/script.lua", [[
+          print((require "beside"), (require "parts"), (require "parts.part"))
+          local _, problem = pcall(require, "broken")
+          print(problem:match "^error loading module 'broken' from file '(.*)':\n\t")
+          _, problem = pcall(require, "missing")
+          print(problem:match "no file '(.*/missing%.lua)'\n\tno file '.*/missing/init%.lua'")
+        ]])
+        local status, out, err = palenca({ "run", path })
+        assert.are.equal(0, status, err)
+        assert.are.equal("beside\tparts\tparts.part\n" .. inner .. "/broken.lua\n",
+          out:match("^.-\n.-\n"))
+        assert.truthy(out:find(inner .. "/missing.lua", 1, true), out)
+      end
+    end)
+
     it("works as a single file in an empty directory", function()
       local copy = directory .. "/copied"
       assert(uv.fs_copyfile(process.program(), copy))
@@ -345,6 +369,25 @@ describe("palenca", function()
       assert.truthy(out:find("ok, handles login.sucess, logins.*", 1, true), out)
       assert.truthy(err:find("warning: no documented event fits 'login.sucess'", 1, true), err)
       assert.truthy(err:find("warning: no documented event fits 'logins.*'", 1, true), err)
+    end)
+
+    it("comes to its end whatever the script does to end or to hold it", function()
+      for text, reason in pairs({
+        ["os.exit(0)"] = "script.lua:1: os.exit is not available",
+        ["os.exit(0, true)"] = "script.lua:1: os.exit is not available",
+        ["while true do end"] = "script.lua: stopped after 0.1 s of CPU time",
+        ["while true do pcall(os.exit) end"] = "script.lua: stopped after 0.1 s of CPU time",
+        ["coroutine.yield()"] = "script.lua: yielded",
+        ["require 'palenca'.sleep(9)"] = "palenca check sends no requests",
+        ["error(setmetatable({}, { __tostring = function() while true do end end }))"] =
+          "script.lua: stopped after 0.1 s of CPU time",
+        ["local s = 'x' while true do s = s .. s end"] = "not enough memory",
+      }) do
+        local status, out, err = palenca({ "check", script(text), "--cpu-timeout", "0.1",
+          "--memory-limit", "16" })
+        assert.are.same({ 1, "" }, { status, out }, text)
+        assert.truthy(err:find("^palenca check: ") and err:find(reason, 1, true), err)
+      end
     end)
 
     it("tells of a script without handlers, and of one that does not load", function()

@@ -1,49 +1,67 @@
 --- palenca check: tells whether a script can be served, without sending anything.
 -- @module palenca.cli.check
-local client = require("palenca.client")
-local errors = require("palenca.errors")
 local event_names = require("palenca.cli.event_names")
-local events = require("palenca.events")
 local host = require("palenca.host")
+local json = require("palenca.json")
+local options = require("palenca.cli.options")
 local output = require("palenca.cli.output")
 local report = require("palenca.report")
-local runtime = require("palenca.runtime")
-local script = require("palenca.script")
-local timers = require("palenca.timers")
 
 local check = {
   name = "check",
   summary = "Load a script that is to be served, without sending anything; tell what it handles.",
-  is_text = true,
 }
 
 local FAILED = 1
+-- For so many seconds it may be in a call that nothing can stop.
+local BLOCKED_MAX = 60
 
 function check.define(command)
   command:argument("script", "The Lua file."):argname("SCRIPT")
+  -- as serve has them
+  options.add_all(command, {
+    { "--cpu-timeout", "Seconds that the script may compute while it is loaded.", 5,
+      options.duration, "SECONDS" },
+    { "--memory-limit", "MiB of memory that the script may take.", 256,
+      options.whole(16, 1048576, "MiB"), "MIB" },
+  })
 end
 
-local function refuse()
-  error(errors.new({ kind = "network", message = "palenca check sends no requests" }), 0)
+-- Within the limits of a worker, so on a thread as workers have it. Returns what the script
+-- handles, false if nobody reads what it prints, or nil and what is wrong.
+local function load_script(given)
+  local loading, problem = host.start("palenca.cli.check_script", json.encode({
+    script = given.script,
+    cpu_timeout = given.cpu_timeout,
+    memory_limit = given.memory_limit,
+  }))
+  local loaded = loading and false
+  local details
+  while loaded == false do
+    loaded, problem, details = loading:wait_ready(0.1)
+    if (loading:kept() or 0) > BLOCKED_MAX then
+      report.problem(string.format("%s: blocked for %d s", given.script, BLOCKED_MAX),
+        { command = "check" })
+      host.exit_now(FAILED)
+    end
+  end
+  if not loaded then
+    return nil, problem
+  end
+  loading:close()
+  return loaded ~= "closed" and json.decode(details)
 end
 
 function check.run(given)
-  runtime.use({ submit = refuse, wait = refuse, cancel = refuse, sleep = refuse })
-  if (os.getenv("PALENCA_API_KEY") or "") == "" then
-    client.set_defaults({ api_key = "checked-without-a-key" })
-  end
-  timers.serve()
-  events.limit_caps(host.task.CAPS_MAX)
-  output.watch_script()
-  local ok, problem = pcall(script.load, given.script)
-  output.check_reader()
-  if not ok then
-    report.problem(tostring(problem), { command = "check" })
+  local handled, problem = load_script(given)
+  if handled == false then
+    return output.CLOSED
+  elseif not handled then
+    report.problem(problem, { command = "check" })
     return FAILED
   end
-  local actions = events.actions()
+  local actions, texts = handled.actions, handled.timers
   event_names.warn(given.script, actions)
-  local texts = timers.descriptions()
   table.move(texts, 1, #texts, #actions + 1, actions)
   if #actions == 0 then
     output.text(given.script .. ": ok, but it handles no event (palenca.on is never called)")

@@ -33,23 +33,31 @@ local function note_frames(self)
 end
 
 -- What every coroutine made here does. The protected call is in it, so that variables are closed
--- where what they call can wait, and where the hook that stops a loop is at work.
+-- where what they call can wait, and where the hook that stops a loop is at work. So it is where
+-- an object that was raised is described, since its methods are the script's.
 local function body_of(self)
   local on_error = note_frames(self)
   return function()
     local task = self.current
-    task.ok, task.problem = xpcall(task.body, on_error, task)
+    local ok, problem = xpcall(task.body, on_error, task)
+    if not ok then
+      local is_described, plain = pcall(self.describe, problem)
+      task.problem = is_described and plain or "an error that cannot be shown"
+    end
+    task.ok = ok
   end
 end
 
 --- A scheduler with an engine of its own.
 -- @tparam number cpu_time seconds that a task may compute without waiting
 -- @tparam number memory MiB that the state may take
-function scheduler.new(cpu_time, memory)
+-- @tparam function describe makes text, or a table without methods, of what a task has raised
+function scheduler.new(cpu_time, memory, describe)
   bounds.set(cpu_time, memory)
-  bounds.watch_coroutines()
+  bounds.confine()
   local self = setmetatable({
     cpu_time = cpu_time,
+    describe = describe,
     calls = calls.new(core.engine()),
     tasks = {}, -- coroutines made here → their tasks
     ready = {}, -- tasks to be resumed
@@ -299,15 +307,15 @@ end
 -- @tparam string label what it is, for people
 -- @tparam function body what it does; called with its task, whose `is_bulk` lets the calls of
 -- others pass its own
--- @tparam function at_end called with true, or with false, what was raised, and where if that
--- is known
+-- @tparam function at_end called with true, or with false, what was raised as `describe` has it,
+-- and where if that is known
 function Scheduler:spawn(label, body, at_end)
   self.running = self.running + 1
   resume(self, new_task(self, label, body, at_end))
 end
 
 --- Runs a function at once, to its end, within the same bounds; what it waits for is waited for in
--- place. Raises what it raises.
+-- place. Raises what it raises, as `describe` has it.
 -- @tparam string label what it is, for people
 -- @tparam function body
 -- @tparam number seconds that it may take

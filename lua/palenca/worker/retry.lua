@@ -30,7 +30,7 @@ end
 --- How long to wait before the next attempt: 5 s, 20 s, 80 s, … with a quarter of jitter, so that
 -- what failed together does not come back together; and as long as the error asks for.
 -- @tparam number attempt how many there were
--- @param problem what was raised; its `repeat_after` or `retry_after` are seconds to wait at least
+-- @param problem what was raised, as @{plain} has it
 -- @tparam ?number first the wait after the first one, in seconds; default 5
 -- @treturn number seconds
 function retry.wait(attempt, problem, first)
@@ -41,10 +41,22 @@ function retry.wait(attempt, problem, first)
 end
 
 --- Puts what was raised into words that may be stored: bounded, without identity numbers.
--- @param problem what was raised
+-- @param problem what was raised, or what @{plain} made of it
 -- @treturn string
 function retry.describe(problem)
-  return redact.problem(problem, TEXT_MAX)
+  return type(problem) == "table" and problem.text or redact.problem(problem, TEXT_MAX)
+end
+
+--- Takes out of what was raised all that is needed of it. An object's methods are code of the
+-- script's, which may not come back: this is for where such code runs within its limits.
+-- @param problem what was raised
+-- @treturn string|table the same text; of anything else a table without methods, with its `text`
+-- and with `retry_after`, the seconds to wait at least
+function retry.plain(problem)
+  if type(problem) == "string" then
+    return problem
+  end
+  return { text = redact.problem(problem, TEXT_MAX), retry_after = wished_wait(problem) }
 end
 
 return retry
