@@ -108,7 +108,8 @@ static void test_a_crash_counts_for_what_had_begun(void **state) {
     crash(f, lease_and_take);
   }
   open_store(f);
-  assert_listed(f, NULL, "1 received 2 -\n2 received 0 -\n3 received 0 -\n");
+  assert_listed(f, NULL,
+                "1 received 2 the process died during attempt 2\n2 received 0 -\n3 received 0 -\n");
   worker w = new_worker(f);
   event_consumer_want(w.consumer, 1);
   int attempt = 0;

@@ -77,6 +77,7 @@ static void open_server(owner *o) {
   http_server_options options = {.listen = "127.0.0.1:0",
                                  .tls_cert = o->cert,
                                  .tls_key = o->key,
+                                 .request_ms = TIMEOUT_MS,
                                  .on_request = defer_all,
                                  .context = o};
   assert_int_equal(uv_loop_init(&o->loop), 0);

@@ -85,7 +85,7 @@ describe("palenca.income.merge", function()
   it("names what is wrong", function()
     for expected, accounts in pairs {
       ['accounts: expected a list of accounts, got "x"'] = "x",
-      ['accounts[1]: unknown field "row"'] = { { row = {} } },
+      ['accounts[1]: unknown field "row"; did you mean \'rows\'?'] = { { row = {} } },
       ["accounts[1].rows: expected a list of rows, got nil"] = { {} },
       ['accounts[1].warning: expected a text that is not empty, got ""'] =
         { { rows = {}, warning = "" } },
