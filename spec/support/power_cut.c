@@ -294,17 +294,17 @@ EXPORT int rename(const char *from, const char *to) {
 
 /* ---- the beginning --------------------------------------------------------------------- */
 
-/* What is there at the start is on the disk. */
+/* What is there at the start is on the disk; a socket has nothing in it. */
 static void copy_whole(const char *name) {
+  struct stat status;
+  must(lstat(name, &status) == 0, name);
+  if (!S_ISREG(status.st_mode))
+    return;
   int fd = openat(AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
   must(fd >= 0, name);
-  struct stat status;
-  must(fstat(fd, &status) == 0, name);
-  if (S_ISREG(status.st_mode)) {
-    watched *file = watch(status.st_ino);
-    for (off_t page = 0; page * PAGE < status.st_size; page++)
-      copy_page(fd, file->disk_fd, (size_t)page);
-  }
+  watched *file = watch(status.st_ino);
+  for (off_t page = 0; page * PAGE < status.st_size; page++)
+    copy_page(fd, file->disk_fd, (size_t)page);
   close(fd);
 }
 
