@@ -204,11 +204,12 @@ void event_store_counts(event_store *store, event_counts *counts);
 
 /* ---- For people, beside whoever serves from the file ----
  *
- * These open the file for themselves, whether another process serves from it or not, and bring
- * one of an earlier version to this one if no other process does. Their transactions are short,
- * and they hold nothing up while they call back. What waits longer than a few seconds for another
- * process to write fails. False on failure, with the reason in `error`, also if the file is
- * missing or not an event store's. */
+ * What reads opens the file read-only, whether another process serves from it or not, and closed
+ * ones where nothing can be written; its transactions are short, and it holds nothing up while it
+ * calls back. What writes asks the process that serves, at a socket beside the file; without one it
+ * holds the lock of the file meanwhile, and brings one of an earlier version to this one. If the
+ * lock has a holder that does not respond for some seconds, it fails. False on failure, with the
+ * reason in `error`, also if the file is missing or not an event store's. */
 
 typedef struct {
   int64_t id;
@@ -275,9 +276,8 @@ typedef struct {
 } event_purge_report;
 
 /* Deletes finished events, but for those received within the redelivery window of who served last,
- * in steps, and gives the room they took back to the file system, if not
- * at once then when the process that serves has written what is in its log. The report tells of
- * what was done before a failure as well. */
+ * in steps, and frees the room they took, if not at once then when nobody reads any more. The report
+ * is of what was done before a failure as well. A dry run reads only. */
 bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,
                        char *error, size_t error_size);
 

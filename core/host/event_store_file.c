@@ -1,6 +1,8 @@
 /* Opens, checks and creates the database file of the event store. */
 #include "event_store_file.h"
 
+#include "event_store_lock.h"
+#include "event_store_mark.h"
 #include "event_store_schema.h"
 
 #include <errno.h>
@@ -10,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,11 +23,32 @@ static const int patience = 3000;
  * this after that: it would stay as big as it ever was otherwise. */
 #define LOG_SIZE "8388608"
 
+#define CHECKPOINT_PAGES 1000 /* where nobody waits */
+
+/* Its tables are those of today, as far as they are read. */
+#define OLDEST_READABLE 3
+
 /* What is written over syncs in half the time of what makes its file grow, so the log is as big as
  * it gets from the beginning. */
 #define LOG_AT_START ((sqlite3_int64)5 * 1024 * 1024)
 
 static const char not_a_database[] = "%s is not a database; it was left as it is";
+static const char foreign_database[] = "%s is a database of another program; it was left as it is";
+static const char copy_without_log[] =
+    "%s was in use, and the log beside it (-wal) is missing: without it events may be lost. Copy "
+    "both, or the file once its process has ended. If sqlite3 made the copy or removed the log, "
+    "nothing is lost: sqlite3 FILE 'PRAGMA journal_mode = DELETE'";
+static const char foreign_log[] =
+    "%s is whole, and the log beside it (-wal) is that of another file; remove that, as 'palenca "
+    "serve' does when it starts";
+static const char not_writable[] = "cannot write to %s: the file or its directory is read-only";
+static const char no_events[] = "%s holds no events: it is empty";
+static const char later_version[] =
+    "%s was written by a later version of this program (schema %lld, this one knows %d); it was "
+    "left as it is";
+static const char old_version[] =
+    "%s was written by an earlier version of this program (schema %d): it can be read once "
+    "'palenca serve' has started with it";
 
 __attribute__((format(printf, 3, 4))) static bool fail(char *error, size_t size, const char *format,
                                                        ...) {
@@ -104,7 +126,44 @@ bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last) {
          event_file_read_integer(db, "SELECT (SELECT max(id) FROM events)", last);
 }
 
-/* Reads only: whatever this refuses must stay as it is. */
+typedef enum {
+  READING,
+  BEFORE_LOCK,
+  LOCKED
+} check_stage;
+
+/* The log of a file that was replaced by this one. */
+static bool check_log(const event_file *file, check_stage stage, char *error, size_t error_size) {
+  if (stage == READING) {
+    return fail(error, error_size, foreign_log, file->path);
+  }
+  return stage == BEFORE_LOCK || event_mark_remove_log(file->path) ||
+         fail(error, error_size, "cannot remove %s-wal: %s", file->path, strerror(errno));
+}
+
+/* Before SQLite reads anything. */
+static bool check_mark(const event_file *file, check_stage stage, char *error, size_t error_size) {
+  int code = SQLITE_OK;
+  long long version = 0;
+  switch (event_mark_read(file->db, file->path, &version, &code)) {
+  case EVENT_MARK_READABLE:
+    return true;
+  case EVENT_MARK_NOT_A_DATABASE:
+    return fail(error, error_size, not_a_database, file->path);
+  case EVENT_MARK_FOREIGN:
+    return fail(error, error_size, foreign_database, file->path);
+  case EVENT_MARK_LATER:
+    return fail(error, error_size, later_version, file->path, version, EVENT_SCHEMA_VERSION);
+  case EVENT_MARK_COPY:
+    return fail(error, error_size, copy_without_log, file->path);
+  case EVENT_MARK_FOREIGN_LOG:
+    return check_log(file, stage, error, error_size);
+  default:
+    return fail(error, error_size, "cannot read %s: %s", file->path, sqlite3_errstr(code));
+  }
+}
+
+/* Reads only: whatever this rejects must stay as it is. */
 static bool check(event_file *file, char *error, size_t error_size) {
   int64_t pages, application, version;
   if (!event_file_read_integer(file->db, "PRAGMA page_count", &pages) ||
@@ -117,14 +176,11 @@ static bool check(event_file *file, char *error, size_t error_size) {
   }
   file->version = pages == 0 ? 0 : (int)version;
   if (pages > 0 && application != EVENT_SCHEMA_APPLICATION_ID) {
-    return fail(error, error_size, "%s is a database of another program; it was left as it is",
-                file->path);
+    return fail(error, error_size, foreign_database, file->path);
   }
   if (version > EVENT_SCHEMA_VERSION) {
-    return fail(error, error_size,
-                "%s was written by a later version of this program (schema %lld, this one knows "
-                "%d); it was left as it is",
-                file->path, (long long)version, EVENT_SCHEMA_VERSION);
+    return fail(error, error_size, later_version, file->path, (long long)version,
+                EVENT_SCHEMA_VERSION);
   }
   return true;
 }
@@ -162,28 +218,6 @@ static bool touch(const char *path, char *error, size_t error_size) {
   return true;
 }
 
-/* The lock file stays when the lock is gone: removing it would let two processes lock two files of
- * the same name. */
-static bool lock(event_file *file, char *error, size_t error_size) {
-  size_t size = strlen(file->path) + sizeof "-lock";
-  char *path = malloc(size);
-  if (path == NULL) {
-    return fail(error, error_size, "out of memory");
-  }
-  (void)snprintf(path, size, "%s-lock", file->path);
-  bool ok = true;
-  file->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file->lock < 0) {
-    ok = fail(error, error_size, "cannot open %s: %s", path, strerror(errno));
-  } else if (flock(file->lock, LOCK_EX | LOCK_NB) != 0) {
-    ok = errno == EWOULDBLOCK
-             ? fail(error, error_size, "another process is serving from %s", file->path)
-             : fail(error, error_size, "cannot lock %s: %s", path, strerror(errno));
-  }
-  free(path);
-  return ok;
-}
-
 /* SQLite's own handler sleeps up to 100 ms at a time, and would hardly ever find the moment between
  * two transactions of a store that is busy. */
 static int try_again(void *most, int tries) {
@@ -203,9 +237,9 @@ static bool connect_to(event_file *file, int flags, char *error, size_t error_si
   return true;
 }
 
-static bool is_read_only(const event_file *file, char *error, size_t error_size) {
-  return sqlite3_db_readonly(file->db, "main") != 0 &&
-         !fail(error, error_size, "cannot write to %s: it is read-only", file->path);
+static bool is_writable(const event_file *file, char *error, size_t error_size) {
+  return sqlite3_db_readonly(file->db, "main") == 0 ||
+         fail(error, error_size, not_writable, file->path);
 }
 
 /* Zeros behind the end of a log mean nothing to SQLite. Without room for them it grows as it has
@@ -240,104 +274,140 @@ static void make_log(event_file *file) {
   }
 }
 
+/* Without a log (some network file systems), readers would hold up commits. */
+static bool turn_log_on(event_file *file, char *error, size_t error_size) {
+  int64_t has_log = 0;
+  int is_kept = 1; /* who removes it is event_mark_close_log */
+  if (!event_mark_create_log(file->path)) {
+    return fail(error, error_size, "cannot create %s-wal: %s", file->path, strerror(errno));
+  }
+  (void)sqlite3_file_control(file->db, "main", SQLITE_FCNTL_PERSIST_WAL, &is_kept);
+  if (sqlite3_exec(file->db,
+                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                   " PRAGMA journal_size_limit = " LOG_SIZE ";",
+                   NULL, NULL, NULL) != SQLITE_OK ||
+      !event_file_read_integer(file->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
+                               &has_log)) {
+    return (sqlite3_errcode(file->db) & 0xff) == SQLITE_BUSY
+               ? fail(error, error_size, "cannot open %s: another program is using it", file->path)
+               : event_file_fail(file, "prepare", error, error_size);
+  }
+  return has_log != 0 ||
+         fail(error, error_size,
+              "cannot use %s: its file system does not support a write-ahead log", file->path);
+}
+
+/* What tells a copy without its log has to be in the file itself. */
+static bool migrate(event_file *file, char *error, size_t error_size) {
+  bool is_old = file->version < EVENT_SCHEMA_VERSION;
+  bool ok = event_schema_migrate(file->db) &&
+            (!is_old || sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_FULL, NULL,
+                                                  NULL) == SQLITE_OK);
+  return ok || event_file_fail(file, "bring to this version", error, error_size);
+}
+
 static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
-  if (is_read_only(file, error, error_size)) {
-    return false;
+  if (!event_mark_sync_switches(file->db)) {
+    return event_file_fail(file, "prepare", error, error_size);
   }
   /* The schema is made before the log is turned on, so that the file itself always says whose it
    * is. The journal makes this whole or not at all. */
   if (file->version == 0 && !event_schema_create(file->db)) {
     return event_file_fail(file, "create", error, error_size);
   }
-  if (sqlite3_exec(file->db,
-                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                   " PRAGMA journal_size_limit = " LOG_SIZE ";",
-                   NULL, NULL, NULL) != SQLITE_OK) {
-    return event_file_fail(file, "prepare", error, error_size);
-  }
-  /* Without a log (some network file systems), readers would hold up commits. */
-  int64_t has_log = 0;
-  if (!event_file_read_integer(file->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
-                               &has_log)) {
-    return event_file_fail(file, "prepare", error, error_size);
-  }
-  if (!has_log) {
-    return fail(error, error_size,
-                "cannot use %s: its file system does not support a write-ahead log", file->path);
-  }
-  if (file->version > 0 && !event_schema_migrate(file->db)) {
-    return event_file_fail(file, "bring to this version", error, error_size);
+  if (!turn_log_on(file, error, error_size) ||
+      (file->version > 0 && !migrate(file, error, error_size))) {
+    return false;
   }
   file->version = EVENT_SCHEMA_VERSION;
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
-  make_log(file);
-  remember_parts(file);
-  (void)sqlite3_busy_handler(file->db, NULL, NULL);
   file->is_writer = true;
   return true;
 }
 
-bool event_file_open(event_file *file, const char *path, char *error, size_t error_size) {
-  *file = (event_file){.lock = -1};
-  /* The first check keeps the lock file away from files that are not ours; the second is the one
-   * that holds, now that nobody else can be creating the schema. */
-  bool ok = touch(path, error, error_size) && resolve(file, path, error, error_size) &&
-            connect_to(file, SQLITE_OPEN_READWRITE, error, error_size) &&
-            check(file, error, error_size) && lock(file, error, error_size) &&
-            check(file, error, error_size) && prepare_to_write(file, error, error_size);
-  if (!ok) {
-    event_file_close(file);
+/* Keeps the lock file away from files that are not ours. */
+static bool check_before_lock(event_file *file, char *error, size_t error_size) {
+  if (access(file->path, W_OK) != 0) {
+    return fail(error, error_size, not_writable, file->path);
   }
+  bool ok = connect_to(file, SQLITE_OPEN_READONLY, error, error_size) &&
+            check_mark(file, BEFORE_LOCK, error, error_size);
+  (void)sqlite3_close(file->db);
+  file->db = NULL;
   return ok;
 }
 
-static bool connect_beside(event_file *file, const char *path, bool writes, char *error,
-                           size_t error_size) {
-  *file = (event_file){.lock = -1};
-  int flags = writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-  bool ok = resolve(file, path, error, error_size) && connect_to(file, flags, error, error_size) &&
+/* Not opened for writing before the lock is there. The second check of the mark is the one that
+ * holds, now that nobody else can be creating the schema. */
+static bool open_locked(event_file *file, const char *path, const char *role, bool *is_held,
+                        char *error, size_t error_size) {
+  if (!resolve(file, path, error, error_size) || !check_before_lock(file, error, error_size)) {
+    return false;
+  }
+  file->lock = event_lock_take(file->path, role, is_held, error, error_size);
+  bool ok = file->lock >= 0 && connect_to(file, SQLITE_OPEN_READWRITE, error, error_size) &&
+            is_writable(file, error, error_size) && check_mark(file, LOCKED, error, error_size) &&
             check(file, error, error_size);
-  if (ok && file->version == 0) {
-    ok = fail(error, error_size, "%s holds no events: it is empty", file->path);
+  if (ok && file->version == 0 && strcmp(role, EVENT_FILE_SERVER) != 0) {
+    ok = fail(error, error_size, no_events, file->path);
   }
-  ok = ok && !(writes && is_read_only(file, error, error_size));
-  if (ok && sqlite3_exec(file->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK) {
-    ok = event_file_fail(file, "prepare", error, error_size);
+  return ok && prepare_to_write(file, error, error_size);
+}
+
+bool event_file_open(event_file *file, const char *path, char *error, size_t error_size) {
+  bool is_held;
+  *file = (event_file){.lock = -1};
+  bool ok = touch(path, error, error_size) &&
+            open_locked(file, path, EVENT_FILE_SERVER, &is_held, error, error_size);
+  if (!ok) {
+    event_file_close(file);
+    return false;
+  }
+  make_log(file);
+  remember_parts(file);
+  (void)sqlite3_busy_handler(file->db, NULL, NULL);
+  return true;
+}
+
+bool event_file_open_alone(event_file *file, const char *path, const char *role, bool *is_held,
+                           char *error, size_t error_size) {
+  *file = (event_file){.lock = -1};
+  *is_held = false;
+  bool ok = open_locked(file, path, role, is_held, error, error_size);
+  if (!ok) {
+    event_file_close(file);
+    return false;
+  }
+  (void)sqlite3_wal_autocheckpoint(file->db, CHECKPOINT_PAGES);
+  return true;
+}
+
+bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size) {
+  *file = (event_file){.lock = -1};
+  bool ok = resolve(file, path, error, error_size) &&
+            connect_to(file, SQLITE_OPEN_READONLY, error, error_size) &&
+            check_mark(file, READING, error, error_size) && check(file, error, error_size);
+  if (ok && file->version == 0) {
+    ok = fail(error, error_size, no_events, file->path);
+  } else if (ok && file->version < OLDEST_READABLE) {
+    ok = fail(error, error_size, old_version, file->path, file->version);
   }
   if (!ok) {
     event_file_close(file);
   }
   return ok;
-}
-
-bool event_file_open_beside(event_file *file, const char *path, bool writes, char *error,
-                            size_t error_size) {
-  if (!connect_beside(file, path, writes, error, error_size)) {
-    return false;
-  }
-  if (file->version == EVENT_SCHEMA_VERSION) {
-    return true;
-  }
-  event_file_close(file);
-  event_file owner;
-  if (!event_file_open(&owner, path, error, error_size)) {
-    return false;
-  }
-  event_file_close(&owner);
-  return connect_beside(file, path, writes, error, error_size);
 }
 
 void event_file_close(event_file *file) {
   if (file->db != NULL) {
-    if (file->is_writer) {
+    (void)sqlite3_busy_handler(file->db, NULL, NULL);
+    if (file->is_writer && !event_mark_close_log(file->db, file->path)) {
       (void)sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     }
     (void)sqlite3_close(file->db);
   }
   /* Last: the next process may open the database from here on. */
-  if (file->lock >= 0) {
-    (void)close(file->lock);
-  }
+  event_lock_release(file->lock);
   free(file->path);
   *file = (event_file){.lock = -1};
 }

@@ -14,6 +14,8 @@
 #define EVENT_FILE_PARTS ((const char *const[]){"", "-wal", "-shm", "-lock"})
 #define EVENT_FILE_PART_COUNT 4
 
+#define EVENT_FILE_SERVER "palenca serve" /* who holds the lock */
+
 typedef struct {
   char *path; /* absolute, links resolved */
   sqlite3 *db;
@@ -30,17 +32,23 @@ typedef struct {
  * later version, is left as it was. */
 bool event_file_open(event_file *file, const char *path, char *error, size_t error_size);
 
-/* Opens an existing file, whether another process serves from it or not. What `writes` keeps its
- * transactions short. */
-bool event_file_open_beside(event_file *file, const char *path, bool writes, char *error,
-                            size_t error_size);
+/* Opens an existing file for writing, as the only process that does, for as long as it is open;
+ * `role` is what for. One of an earlier version is brought to this one. False on failure;
+ * `is_held`: because another process has it open for writing. */
+bool event_file_open_alone(event_file *file, const char *path, const char *role, bool *is_held,
+                           char *error, size_t error_size);
+
+/* Opens an existing file read-only, whether another process writes to it or not. What is read is
+ * read in short transactions: the log grows for as long as one is open. */
+bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size);
 
 /* The suffix of a part that is no longer where it was when it was opened for writing; NULL: none.
  * What goes into a file without a name is lost at the end, and who opens the database then shares
  * no lock with this process. */
 const char *event_file_missing_part(const event_file *file);
 
-/* Moves what the log holds into the database, and closes it. */
+/* Closes it. A writer moves what the log holds into the file first, and removes the log, unless
+ * somebody reads for long. */
 void event_file_close(event_file *file);
 
 /* Tells that the file cannot be … ("read", "write to"), and why; always false. */

@@ -103,6 +103,7 @@ static bool run_work(event_store *store) {
     forget_order(store);
   }
   if (result == EVENT_ADMIN_DONE) {
+    store->upkeep.may_shrink = true; /* it may have deleted events */
     free(work);
     return true;
   }

@@ -282,7 +282,7 @@ bool event_store_list(const char *path, const event_filter *filter, event_visit 
   l->context = context;
   l->error = error;
   l->error_size = error_size;
-  bool ok = event_file_open_beside(&l->file, path, false, error, error_size);
+  bool ok = event_file_open_to_read(&l->file, path, error, error_size);
   if (ok) {
     ok = event_file_ids(l->file.db, &l->after, &l->last) || fail(l, false);
     ok = ok && (filter->limit > 0 ? list_newest(l) : list_all(l));
@@ -312,7 +312,7 @@ static bool show_row(sqlite3_stmt *row, event_page *page, char **body, size_t *s
 bool event_store_show(const char *path, int64_t id, event_visit each, void *context, char *error,
                       size_t error_size) {
   event_file file;
-  if (!event_file_open_beside(&file, path, false, error, error_size)) {
+  if (!event_file_open_to_read(&file, path, error, error_size)) {
     return false;
   }
   event_page *page = calloc(1, sizeof *page);

@@ -2,12 +2,15 @@
 #include "event_store_purge.h"
 
 #include "clock.h"
+#include "event_admin_parts.h"
 #include "event_store_file.h"
 
 #include <stdio.h>
 
-#define RANGE 1000 /* ids in a transaction: bounds how long it holds up others */
-#define SHRINK_PAGES 256
+/* Ids, and pages, between two looks at the clock. Bodies may have many pages. */
+#define SEEK_IDS 1000
+#define DELETE_IDS 16
+#define SHRINK_PAGES 16
 
 #define FROM_RANGE                                                                                 \
   " FROM events WHERE id > ?1 AND id <= ?2 AND state = ?3 AND finished_at < ?4"                    \
@@ -50,10 +53,14 @@ bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_
   return ok;
 }
 
+static bool delete_range(sqlite3 *db, const event_purge_range *range) {
+  return run(db, "DELETE FROM bodies WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
+         run(db, "DELETE" FROM_RANGE, range, NULL);
+}
+
 bool event_purge_delete(sqlite3 *db, const event_purge_range *range, int64_t *events) {
-  bool ok = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
-            run(db, "DELETE FROM bodies WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
-            run(db, "DELETE" FROM_RANGE, range, NULL);
+  bool ok =
+      sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK && delete_range(db, range);
   *events = ok ? sqlite3_changes(db) : 0;
   return ok && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 }
@@ -68,7 +75,7 @@ bool event_purge_shrink(sqlite3 *db, int pages, bool *left) {
   return ok;
 }
 
-/* ---- For people, beside whoever serves ---- */
+/* ---- For people ---- */
 
 /* What may come again is still to be known then. */
 static bool find_window(sqlite3 *db, int64_t *received_before) {
@@ -78,44 +85,54 @@ static bool find_window(sqlite3 *db, int64_t *received_before) {
   return ok;
 }
 
-static bool purge_ranges(sqlite3 *db, const event_purge *what, event_purge_report *report) {
-  int64_t after, end, received_before, deleted;
-  bool ok = event_file_ids(db, &after, &end) && find_window(db, &received_before);
-  while (ok && after < end) {
-    event_purge_range range = {.after = after,
-                               .last = end - after > RANGE ? after + RANGE : end,
-                               .state = what->state,
-                               .before = what->finished_before,
-                               .received_before = received_before};
-    event_purge_report found = *report;
-    /* Looked at first, so that where there is nothing to delete nobody is held up. */
-    ok =
-        event_purge_count(db, &range, &found) && (what->dry_run || found.events == report->events ||
-                                                  event_purge_delete(db, &range, &deleted));
-    *report = ok ? found : *report;
-    after = range.last;
-  }
-  bool left = ok && !what->dry_run;
-  while (left && ok) {
-    ok = event_purge_shrink(db, SHRINK_PAGES, &left);
-  }
-  return ok;
+static bool begin(sqlite3 *db, event_admin_place *place) {
+  place->has_begun = true;
+  return event_file_ids(db, &place->after, &place->last) &&
+         find_window(db, &place->received_before);
 }
 
-bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,
-                       char *error, size_t error_size) {
-  event_file file;
-  *report = (event_purge_report){.events = 0};
-  if (!event_file_open_beside(&file, path, !what->dry_run, error, error_size)) {
+static event_purge_range next_range(const event_purge *what, const event_admin_place *place,
+                                    int64_t ids) {
+  return (event_purge_range){.after = place->after,
+                             .last = place->last - place->after > ids ? place->after + ids
+                                                                      : place->last,
+                             .state = what->state,
+                             .before = what->finished_before,
+                             .received_before = place->received_before};
+}
+
+/* Goes on to the next event to be looked at, over those that are not finished. */
+static bool skip(sqlite3 *db, const event_purge *what, event_admin_place *place) {
+  int64_t found[3] = {0, 0, 0};
+  event_purge_range range = next_range(what, place, SEEK_IDS);
+  if (!run(db,
+           "SELECT coalesce((SELECT id FROM events WHERE id > ?1 AND id <= ?2 AND state = ?3"
+           " AND finished_at < ?4 ORDER BY id LIMIT 1), 0), ?5",
+           &range, found)) {
     return false;
   }
-  bool ok =
-      purge_ranges(file.db, what, report) || event_file_fail(&file, "write to", error, error_size);
-  if (!what->dry_run) {
-    /* As far as it goes while others read and write; the rest is done by who serves. */
-    (void)sqlite3_wal_checkpoint_v2(file.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+  place->after = found[0] > 0 ? found[0] - 1 : range.last;
+  return true;
+}
+
+static bool purge_next(sqlite3 *db, const event_purge *what, event_admin_place *place,
+                       event_purge_report *report) {
+  event_purge_range range = next_range(what, place, DELETE_IDS);
+  place->after = range.last;
+  return event_purge_count(db, &range, report) && (what->dry_run || delete_range(db, &range));
+}
+
+bool event_admin_purge(sqlite3 *db, const event_admin_request *request, event_admin_place *place,
+                       event_admin_report *report) {
+  const event_purge *what = &request->purge;
+  bool ok = place->has_begun || begin(db, place);
+  if (ok && place->after < place->last) {
+    ok = skip(db, what, place) &&
+         (place->after >= place->last || purge_next(db, what, place, &report->purge));
+  } else if (ok) {
+    bool left = false;
+    ok = what->dry_run || event_purge_shrink(db, SHRINK_PAGES, &left);
+    place->is_done = !left;
   }
-  report->file_size = event_file_size(file.path, "");
-  event_file_close(&file);
   return ok;
 }

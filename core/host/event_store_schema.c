@@ -68,7 +68,11 @@ static const char from_1[] =
     "PRAGMA user_version = 2;"
     "COMMIT;";
 
-static const char from_2[] = "BEGIN IMMEDIATE;" MORE_TABLES SET_VERSION "COMMIT;";
+static const char from_2[] = "BEGIN IMMEDIATE;" MORE_TABLES "PRAGMA user_version = 3;"
+                             "COMMIT;";
+
+/* The tables are the same, but earlier programs would leave a closed file as if it were not. */
+static const char from_3[] = SET_VERSION;
 
 /* Not in the transaction above, since SQLite cannot: a crash in between leaves the new version in
  * the old form, which is seen by this setting. */
@@ -92,6 +96,7 @@ bool event_schema_migrate(sqlite3 *db) {
   if (!event_file_read_integer(db, "PRAGMA user_version", &version) ||
       (version < 2 && sqlite3_exec(db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
       (version < 3 && sqlite3_exec(db, from_2, NULL, NULL, NULL) != SQLITE_OK) ||
+      (version < 4 && sqlite3_exec(db, from_3, NULL, NULL, NULL) != SQLITE_OK) ||
       !needs_vacuum(db, &needed)) {
     return false;
   }

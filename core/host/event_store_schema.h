@@ -8,7 +8,7 @@
 
 /* "PALE", in the header of the file: what tells it from other databases. */
 #define EVENT_SCHEMA_APPLICATION_ID 0x50414c45
-#define EVENT_SCHEMA_VERSION 3
+#define EVENT_SCHEMA_VERSION 4
 
 /* Both are whole or not at all; what failed is the connection's last error. */
 bool event_schema_create(sqlite3 *db);

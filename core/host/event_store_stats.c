@@ -73,7 +73,7 @@ static bool count_ranges(sqlite3 *db, event_stats *stats) {
 bool event_store_stats(const char *path, event_stats *stats, char *error, size_t error_size) {
   event_file file;
   *stats = (event_stats){.actions = NULL};
-  if (!event_file_open_beside(&file, path, false, error, error_size)) {
+  if (!event_file_open_to_read(&file, path, error, error_size)) {
     return false;
   }
   int64_t free_pages, page_size;

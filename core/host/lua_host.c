@@ -72,6 +72,7 @@ int luaopen_palenca_host(lua_State *L) {
   lua_open_store(L);
   lua_open_control(L);
   lua_open_receiver(L);
+  lua_open_admin(L);
   lua_open_task(L);
   lua_open_server(L);
   lua_open_files(L);

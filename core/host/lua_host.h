@@ -10,6 +10,7 @@ int luaopen_palenca_host(lua_State *L);
 void lua_open_store(lua_State *L);    /* the event store, and the events in a file */
 void lua_open_control(lua_State *L);  /* tasks, signals: the main thread's */
 void lua_open_receiver(lua_State *L); /* the webhook endpoint: the main thread's */
+void lua_open_admin(lua_State *L);    /* the socket for commands: the main thread's */
 void lua_open_task(lua_State *L);     /* the running task's own */
 void lua_open_server(lua_State *L);   /* an HTTP server answered by Lua */
 void lua_open_files(lua_State *L);    /* files: the pages' own, and locks */

@@ -204,7 +204,7 @@ describe("palenca dev", function()
     assert.are.equal(405, http.request("GET", receiver).status)
     started:kill("sigint")
     assert.are.equal(0, started:wait_exit(), started.stderr)
-    for _, suffix in ipairs({ "", "-wal", "-shm", "-lock", "-started" }) do
+    for _, suffix in ipairs({ "", "-wal", "-shm", "-lock", "-started", "-socket" }) do
       assert.is_nil(uv.fs_stat(database .. suffix), database .. suffix)
     end
   end)

@@ -43,7 +43,11 @@ event_store *try_open(fixture *f, char *error, size_t size) {
     return NULL;
   }
   f->loop = loop;
-  assert_true(f->is_by_hand || host_loop_start(loop));
+  if (!f->is_by_hand) {
+    f->admin = event_admin_server_open(host_loop_uv(loop), store, f->path, error, size);
+    assert_non_null(f->admin);
+    assert_true(host_loop_start(loop));
+  }
   return store;
 }
 
@@ -55,7 +59,15 @@ void open_store(fixture *f) {
   }
 }
 
+static void close_admin(void *context) {
+  event_admin_server_close(context);
+}
+
 void close_store(fixture *f) {
+  if (f->admin != NULL) {
+    host_loop_call(f->loop, close_admin, f->admin);
+  }
+  f->admin = NULL;
   event_store_close_and_wait(f->store);
   host_loop_close(f->loop);
   f->store = NULL;

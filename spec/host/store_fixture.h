@@ -3,6 +3,7 @@
 #ifndef SPEC_HOST_STORE_FIXTURE_H
 #define SPEC_HOST_STORE_FIXTURE_H
 
+#include "event_admin_server.h"
 #include "event_store.h"
 
 #include <setjmp.h>
@@ -25,7 +26,8 @@ typedef struct {
   char path[120];
   host_loop *loop; /* NULL: closed, as is the next one */
   event_store *store;
-  bool is_by_hand; /* its loop has no thread: the test runs it */
+  event_admin_server *admin; /* for replays and purges; NULL, too, if the test runs the loop */
+  bool is_by_hand;           /* its loop has no thread: the test runs it */
   int64_t redelivery_window, retention;
   int64_t first_id; /* of the first event that was put; 0: none was */
   pthread_mutex_t mutex;

@@ -170,15 +170,6 @@ static void test_a_lease_after_a_replay_counts_only_if_it_has_begun(void **state
   assert_listed(f, NULL, "1 received 0 -\n2 received 0 -\n3 received 0 -\n");
 }
 
-/* It has as many entries as there are events that run at once, however many have run. */
-static int64_t size_of(const fixture *f, const char *suffix) {
-  char path[128];
-  struct stat status;
-  (void)snprintf(path, sizeof path, "%s%s", f->path, suffix);
-  assert_int_equal(stat(path, &status), 0);
-  return (int64_t)status.st_size;
-}
-
 /* Those that are in use; each has an id, and room beside it. */
 static int count_entries(const fixture *f) {
   char path[128];
@@ -204,7 +195,6 @@ static void test_the_file_of_what_has_begun_does_not_grow(void **state) {
     finish(&w, id, EVENT_OUTCOME_DONE, 0, NULL);
   }
   assert_int_equal(count_entries(f), 1);
-  assert_int_equal(size_of(f, "-lock"), 0);
   free_worker(&w);
 }
 

@@ -1,4 +1,5 @@
 /* Tests of databases that an earlier version of the program has made. */
+#include "event_store_schema.h"
 #include "store_fixture.h"
 
 #include <signal.h>
@@ -55,6 +56,12 @@ static void make_version_1(fixture *f, const char *events) {
   f->first_id = 17000000000001;
 }
 
+static void remove_beside(const fixture *f, const char *suffix) {
+  char path[128];
+  (void)snprintf(path, sizeof path, "%s%s", f->path, suffix);
+  (void)unlink(path);
+}
+
 static void assert_next(fixture *f, const worker *w, int number, int attempt, const char *body,
                         size_t size) {
   event_lease *lease;
@@ -101,7 +108,7 @@ static void test_events_in_every_state_go_on(void **state) {
   assert_int_equal(number_of(f, put(f, NULL)), 10);
   free_worker(&w);
   close_store(f);
-  assert_int_equal(query(f, "PRAGMA user_version"), 3);
+  assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_int_equal(query(f, "PRAGMA auto_vacuum"), 2);
   assert_int_equal(query(f, "SELECT count(*) FROM pragma_integrity_check"
                             " WHERE integrity_check <> 'ok'"),
@@ -131,14 +138,20 @@ static bool see_body(void *context, const event_summary *event) {
   return true;
 }
 
-static void test_a_command_migrates_as_well(void **state) {
+static void test_a_command_that_writes_migrates_as_well(void **state) {
   fixture *f = *state;
   make_version_1(f, events_1);
+  const event_purge nothing = {.state = EVENT_DONE, .finished_before = 0};
+  event_purge_report report;
   char error[512] = "";
   bool was_seen = false;
+  assert_false(event_store_show(f->path, id_of(f, 2), see_body, &was_seen, error, sizeof error));
+  assert_non_null(strstr(error, "earlier version"));
+  assert_int_equal(query(f, "PRAGMA user_version"), 1);
+  assert_true(event_store_purge(f->path, &nothing, &report, error, sizeof error));
+  assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_true(event_store_show(f->path, id_of(f, 2), see_body, &was_seen, error, sizeof error));
   assert_true(was_seen);
-  assert_int_equal(query(f, "PRAGMA user_version"), 3);
   event_replay_result result;
   assert_true(event_store_replay(f->path, id_of(f, 2), &result, error, sizeof error));
   assert_int_equal(result, EVENT_REPLAYED);
@@ -153,12 +166,30 @@ static void test_the_events_of_version_2_go_on(void **state) {
   execute(f, "DROP TABLE serving; DROP TABLE timers; PRAGMA user_version = 2;");
   f->redelivery_window = 5000;
   open_store(f);
-  assert_int_equal(query(f, "PRAGMA user_version"), 3);
+  assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_int_equal(query(f, "SELECT redelivery_window FROM serving"), 5000);
   worker w = new_worker(f);
   event_consumer_want(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
   free_worker(&w);
+}
+
+/* Version 3 left a closed file as if it had a log. */
+static void test_version_3_is_read_as_it_is_and_closed_without_a_log(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  close_store(f);
+  execute(f, "PRAGMA user_version = 3; PRAGMA journal_mode = WAL;");
+  remove_beside(f, "-wal");
+  remove_beside(f, "-shm");
+  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(query(f, "PRAGMA user_version"), 3);
+  open_store(f);
+  assert_int_equal(list(f, NULL, 0).count, 1);
+  close_store(f);
+  assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
+  assert_int_equal(query(f, "SELECT journal_mode = 'delete' FROM pragma_journal_mode"), 1);
 }
 
 /* A crash behind the first half of the migration leaves it so. */
@@ -203,12 +234,6 @@ static void copy(const char *from, const char *to) {
   assert_int_equal(fclose(out), 0);
 }
 
-static void remove_beside(const fixture *f, const char *suffix) {
-  char path[128];
-  (void)snprintf(path, sizeof path, "%s%s", f->path, suffix);
-  (void)unlink(path);
-}
-
 /* How long a migration takes, from fork to the end, in microseconds; killed before that. */
 static int64_t migrate(fixture *f, int64_t kill_after) {
   struct timespec began, now;
@@ -243,7 +268,7 @@ static void test_a_crash_in_the_middle_leaves_it_whole(void **state) {
     copy(original, f->path);
     (void)migrate(f, whole * round / ROUNDS);
     open_store(f);
-    assert_int_equal(query(f, "PRAGMA user_version"), 3);
+    assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
     assert_int_equal(query(f, "PRAGMA auto_vacuum"), 2);
     assert_int_equal(query(f, "SELECT count(*) FROM events JOIN bodies USING (id) WHERE"
                               " body = CAST('body ' || received_at"
@@ -257,9 +282,13 @@ static void test_a_crash_in_the_middle_leaves_it_whole(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_events_in_every_state_go_on),   TEST(test_what_a_handler_sees_is_unchanged),
-      TEST(test_a_command_migrates_as_well),    TEST(test_the_events_of_version_2_go_on),
-      TEST(test_the_second_half_is_done_later), TEST(test_a_crash_in_the_middle_leaves_it_whole),
+      TEST(test_events_in_every_state_go_on),
+      TEST(test_what_a_handler_sees_is_unchanged),
+      TEST(test_a_command_that_writes_migrates_as_well),
+      TEST(test_the_events_of_version_2_go_on),
+      TEST(test_version_3_is_read_as_it_is_and_closed_without_a_log),
+      TEST(test_the_second_half_is_done_later),
+      TEST(test_a_crash_in_the_middle_leaves_it_whole),
   };
   return cmocka_run_group_tests_name("event store, migration", tests, NULL, NULL);
 }

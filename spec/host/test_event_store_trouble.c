@@ -29,11 +29,11 @@ static void test_a_later_version_is_refused(void **state) {
   open_store(f);
   (void)put(f, NULL);
   close_store(f);
-  execute(f, "PRAGMA user_version = 4");
+  execute(f, "PRAGMA user_version = 5");
   char error[512] = "";
   assert_null(try_open(f, error, sizeof error));
   assert_non_null(strstr(error, "later version"));
-  execute(f, "PRAGMA user_version = 3");
+  execute(f, "PRAGMA user_version = 4");
   open_store(f);
 }
 
@@ -359,7 +359,7 @@ static void test_a_damaged_database_fails_puts_and_heals_with_it(void **state) {
   memset(broken, 0xa5, sizeof broken);
   scribble(f, broken, size);
   /* The first page is written, so that all that the store has in its memory is out of date. */
-  execute(f, "PRAGMA user_version = 3");
+  execute(f, "PRAGMA user_version = 4");
   char reason[256] = "";
   const event_record record = record_of("b", "{}");
   int64_t second = put_record(f, &record, reason, sizeof reason);

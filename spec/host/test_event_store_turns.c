@@ -1,4 +1,5 @@
 /* Tests of what the event store does at once, what together, and what only after a while. */
+#include "event_admin.h"
 #include "hand_run.h"
 
 enum {
@@ -129,6 +130,12 @@ static void test_what_was_put_while_nobody_wanted_any_comes_at_once(void **state
   free_worker(&w);
 }
 
+static event_admin_result replay_slice(void *context, struct sqlite3 *db,
+                                       bool *changes_unfinished) {
+  *changes_unfinished = true;
+  return event_admin_step(context, db);
+}
+
 static void test_what_was_replayed_while_nobody_wanted_any_comes_at_once(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
@@ -136,11 +143,14 @@ static void test_what_was_replayed_while_nobody_wanted_any_comes_at_once(void **
   run(f);
   pass(f, HAND_TICK_MS);
   want(f, &w, 0);
-  event_replay_result result;
-  char error[256] = "";
   int64_t id = query(f, "SELECT max(id) FROM events");
-  assert_true(event_store_replay(f->path, id, &result, error, sizeof error));
-  pass(f, HAND_TICK_MS);
+  const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY, .id = id};
+  event_admin *admin = event_admin_new(&request, f->path);
+  assert_non_null(admin);
+  assert_true(event_store_run_admin(f->store, replay_slice, admin));
+  run(f);
+  assert_int_equal(event_admin_progress(admin)->replay, EVENT_REPLAYED);
+  event_admin_free(admin);
   want(f, &w, 10);
   assert_int_equal(taken(&w), id);
   free_worker(&w);

@@ -76,7 +76,7 @@ local function temporary_database()
     failure("no temporary database can be made: %s", problem)
   end
   return path, function()
-    for _, suffix in ipairs({ "", "-wal", "-shm", "-lock", "-started" }) do
+    for _, suffix in ipairs({ "", "-wal", "-shm", "-lock", "-started", "-socket" }) do
       os.remove(path .. suffix)
     end
   end

@@ -120,6 +120,17 @@ local function open_parts(self, given)
   end
 end
 
+-- Events are received without it, too.
+local function open_admin(self, given)
+  local problem
+  self.admin, problem = host.admin_socket({ loop = self.loop, store = self.store, path = given.db })
+  if not self.admin then
+    report.line(string.format("palenca: cannot listen for commands: %s; 'palenca events replay', "
+      .. "'retry-dead' and 'purge' fail while this process serves", problem),
+      { event = "admin_failed", error = problem })
+  end
+end
+
 --- Starts everything; raises if one part does not start, with nothing left running.
 -- @tparam table given the parsed options, with `db`; `receiving`, see palenca.cli.receiving;
 -- `watch`: reload the script when it changes;
@@ -140,6 +151,7 @@ function serving.start(given, client)
   end
   file:close()
   open_parts(self, given)
+  open_admin(self, given)
   self.workers = workers.new({
     options = json.encode({
       script = given.script,
@@ -227,6 +239,9 @@ function Serving:stop(on_wait)
   local finished = self.workers:finish()
   if not received or not finished then
     return drained or false, received and "worker" or "receiver"
+  end
+  if self.admin then
+    self.admin:close()
   end
   if not close_store(self, on_wait) then
     return drained, "store"

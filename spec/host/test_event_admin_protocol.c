@@ -1,0 +1,167 @@
+/* Tests of the lines by which a command asks the process that serves. */
+#include "event_admin_protocol.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static void cut(char *line) {
+  size_t size = strlen(line);
+  assert_true(size > 0 && size < EVENT_ADMIN_LINE_MAX);
+  assert_int_equal(line[size - 1], '\n');
+  assert_ptr_equal(strchr(line, '\n'), line + size - 1);
+  line[size - 1] = '\0';
+}
+
+static event_admin_request_line there_and_back(const event_admin_request *request,
+                                               event_admin_request_line *read) {
+  char line[EVENT_ADMIN_LINE_MAX];
+  assert_true(event_admin_write_request(request, line));
+  cut(line);
+  assert_int_equal(event_admin_read_request(line, read), EVENT_ADMIN_LINE_OK);
+  assert_int_equal(read->request.kind, request->kind);
+  return *read;
+}
+
+static void test_requests_are_read_as_they_were_written(void **state) {
+  (void)state;
+  event_admin_request_line read;
+  (void)there_and_back(&(event_admin_request){.kind = EVENT_ADMIN_REPLAY, .id = 17958756650002},
+                       &read);
+  assert_int_equal(read.request.id, 17958756650002);
+  (void)there_and_back(&(event_admin_request){.kind = EVENT_ADMIN_REPLAY_DEAD, .since = -1}, &read);
+  assert_int_equal(read.request.since, -1);
+  assert_null(read.request.action);
+  assert_null(read.request.account_id);
+  (void)there_and_back(&(event_admin_request){.kind = EVENT_ADMIN_REPLAY_DEAD,
+                                              .action = "log in=%25\n\x01\xff+á",
+                                              .account_id = "",
+                                              .since = INT64_MAX},
+                       &read);
+  assert_string_equal(read.request.action, "log in=%25\n\x01\xff+á");
+  assert_string_equal(read.request.account_id, "");
+  assert_int_equal(read.request.since, INT64_MAX);
+  (void)there_and_back(
+      &(event_admin_request){.kind = EVENT_ADMIN_PURGE,
+                             .purge = {.state = EVENT_DEAD, .finished_before = 1772323200000}},
+      &read);
+  assert_int_equal(read.request.purge.state, EVENT_DEAD);
+  assert_int_equal(read.request.purge.finished_before, 1772323200000);
+  assert_false(read.request.purge.dry_run);
+}
+
+static void test_texts_that_are_too_long_are_not_written(void **state) {
+  (void)state;
+  char text[EVENT_ADMIN_TEXT_MAX + 1], line[EVENT_ADMIN_LINE_MAX];
+  memset(text, 'a', sizeof text);
+  text[EVENT_ADMIN_TEXT_MAX] = '\0';
+  event_admin_request request = {.kind = EVENT_ADMIN_REPLAY_DEAD, .action = text};
+  assert_false(event_admin_write_request(&request, line));
+  text[EVENT_ADMIN_TEXT_MAX - 1] = '\0';
+  assert_true(event_admin_write_request(&request, line));
+  memset(text, '\xff', EVENT_ADMIN_TEXT_MAX - 1);
+  request.account_id = text;
+  assert_false(event_admin_write_request(&request, line));
+}
+
+static void test_other_requests_are_rejected(void **state) {
+  (void)state;
+  static const char *const malformed[] = {
+      "",
+      " ",
+      "palenca-admin",
+      "palenca-admin ",
+      "palenca-admin 1",
+      "palenca-admin 1 ",
+      "palenca-admin 1 replay",
+      "palenca-admin 1 replay id=",
+      "palenca-admin 1 replay id= 1",
+      "palenca-admin 1 replay id=1x",
+      "palenca-admin 1 replay id=99999999999999999999",
+      "palenca-admin 1 replay xid=1",
+      "palenca-admin 1 replays id=1",
+      "palenca-admin 1 retry-dead since=0 action=%",
+      "palenca-admin 1 retry-dead since=0 action=%4",
+      "palenca-admin 1 retry-dead since=0 action=%00",
+      "palenca-admin 1 retry-dead since=0 action=%zz",
+      "palenca-admin 1 retry-dead action=a",
+      "palenca-admin 1 purge before=1",
+      "palenca-admin 1 purge state=received before=1",
+      "palenca-admin 1 purge state=done",
+      "palenca-admin -1 replay id=1",
+      "palenca-admin 1x replay id=1",
+      "GET / HTTP/1.1",
+  };
+  event_admin_request_line read;
+  for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+    if (event_admin_read_request(malformed[i], &read) != EVENT_ADMIN_LINE_MALFORMED) {
+      fail_msg("taken: %s", malformed[i]);
+    }
+  }
+  assert_int_equal(event_admin_read_request("palenca-admin 2 replay id=1", &read),
+                   EVENT_ADMIN_LINE_OTHER_VERSION);
+  assert_int_equal(event_admin_read_request("palenca-admin 2 forget everything", &read),
+                   EVENT_ADMIN_LINE_OTHER_VERSION);
+}
+
+static void test_responses_are_read_as_they_were_written(void **state) {
+  (void)state;
+  char line[EVENT_ADMIN_LINE_MAX];
+  event_admin_response read,
+      written = {.status = EVENT_ADMIN_STATUS_FAILED,
+                 .report = {.replay = EVENT_UNFINISHED,
+                            .purge = {.events = 1, .kept = 2, .bytes = 3, .file_size = INT64_MAX}},
+                 .reason = "database or disk is full (No space left on device)"};
+  event_admin_write_response(&written, line);
+  cut(line);
+  assert_int_equal(event_admin_read_response(line, &read), EVENT_ADMIN_LINE_OK);
+  assert_int_equal(read.status, written.status);
+  assert_memory_equal(&read.report, &written.report, sizeof read.report);
+  assert_string_equal(read.reason, written.reason);
+  written.status = EVENT_ADMIN_STATUS_DONE;
+  event_admin_write_response(&written, line);
+  cut(line);
+  assert_int_equal(event_admin_read_response(line, &read), EVENT_ADMIN_LINE_OK);
+  assert_int_equal(read.status, EVENT_ADMIN_STATUS_DONE);
+  assert_string_equal(read.reason, "");
+  written.status = EVENT_ADMIN_STATUS_REJECTED;
+  memset(written.reason, '\x80', sizeof written.reason - 1);
+  event_admin_write_response(&written, line);
+  cut(line);
+  assert_int_equal(event_admin_read_response(line, &read), EVENT_ADMIN_LINE_OK);
+  assert_int_equal(read.status, EVENT_ADMIN_STATUS_REJECTED);
+}
+
+static void test_other_responses_are_rejected(void **state) {
+  (void)state;
+  event_admin_response read;
+  assert_int_equal(event_admin_read_response("palenca-admin 3 whatever", &read),
+                   EVENT_ADMIN_LINE_OTHER_VERSION);
+  assert_int_equal(read.version, 3);
+  static const char *const malformed[] = {
+      "",
+      "HTTP/1.1 400 Bad Request",
+      "palenca-admin 1 done",
+      "palenca-admin 1 over events=1",
+      "palenca-admin 1 done replay=replayed events=1 kept=0 bytes=0 file_size=x",
+  };
+  for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+    assert_int_equal(event_admin_read_response(malformed[i], &read), EVENT_ADMIN_LINE_MALFORMED);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_requests_are_read_as_they_were_written),
+      cmocka_unit_test(test_texts_that_are_too_long_are_not_written),
+      cmocka_unit_test(test_other_requests_are_rejected),
+      cmocka_unit_test(test_responses_are_read_as_they_were_written),
+      cmocka_unit_test(test_other_responses_are_rejected),
+  };
+  return cmocka_run_group_tests_name("admin protocol", tests, NULL, NULL);
+}

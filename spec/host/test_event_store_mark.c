@@ -1,0 +1,249 @@
+/* Tests of what the header of a database says: whether its file is whole without a log. */
+#include "store_fixture.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct {
+  char path[160];
+} name;
+
+static name beside(const fixture *f, const char *file) {
+  name n;
+  (void)snprintf(n.path, sizeof n.path, "%s/%s", f->directory, file);
+  return n;
+}
+
+static bool is_there(const fixture *f, const char *file) {
+  return access(beside(f, file).path, F_OK) == 0;
+}
+
+static void copy(const fixture *f, const char *from, const char *to) {
+  FILE *in = fopen(beside(f, from).path, "rb"), *out = fopen(beside(f, to).path, "wb");
+  assert_non_null(in);
+  assert_non_null(out);
+  char buffer[65536];
+  for (size_t size; (size = fread(buffer, 1, sizeof buffer, in)) > 0;) {
+    assert_int_equal(fwrite(buffer, 1, size, out), size);
+  }
+  assert_int_equal(fclose(in), 0);
+  assert_int_equal(fclose(out), 0);
+}
+
+static void make_empty(const fixture *f, const char *file) {
+  FILE *out = fopen(beside(f, file).path, "wb");
+  assert_non_null(out);
+  assert_int_equal(fclose(out), 0);
+}
+
+/* Another database of the same directory, closed. */
+static fixture sibling(const fixture *f, const char *file) {
+  fixture other = *f;
+  other.loop = NULL;
+  other.store = NULL;
+  other.admin = NULL;
+  (void)snprintf(other.path, sizeof other.path, "%.100s/%.16s", f->directory, file);
+  return other;
+}
+
+/* What a process leaves that is killed while it serves, with some events in its log. */
+static void leave_killed(fixture *f, int events) {
+  pid_t child = fork();
+  if (child == 0) {
+    char error[512];
+    f->store = try_open(f, error, sizeof error);
+    for (int i = 0; f->store != NULL && i < events; i++) {
+      const event_record record = record_of("a", "{}");
+      (void)put_record(f, &record, NULL, 0);
+    }
+    _exit(f->store != NULL ? 0 : 1);
+  }
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  f->first_id = query(f, "SELECT min(id) FROM events");
+}
+
+static void assert_rejected(const fixture *f, const char *reason) {
+  fixture other = *f;
+  char error[512] = "";
+  event_replay_result result;
+  event_stats stats;
+  listing l = {.f = f, .text = ""};
+  const event_filter filter = {.state = NULL};
+  assert_null(try_open(&other, error, sizeof error));
+  assert_non_null(strstr(error, reason));
+  assert_non_null(strstr(error, f->path));
+  error[0] = '\0';
+  assert_false(event_store_list(f->path, &filter, add_line, &l, error, sizeof error));
+  assert_non_null(strstr(error, reason));
+  error[0] = '\0';
+  assert_false(event_store_stats(f->path, &stats, error, sizeof error));
+  event_stats_free(&stats);
+  assert_non_null(strstr(error, reason));
+  error[0] = '\0';
+  assert_false(event_store_replay(f->path, 1, &result, error, sizeof error));
+  assert_non_null(strstr(error, reason));
+}
+
+static void assert_events(fixture *f, int64_t count) {
+  open_store(f);
+  assert_int_equal(query(f, "SELECT count(*) FROM events"), count);
+  assert_int_equal(query(f, "SELECT count(*) FROM pragma_integrity_check"
+                            " WHERE integrity_check <> 'ok'"),
+                   0);
+  assert_true(put(f, NULL) > 0);
+  close_store(f);
+}
+
+/* ---- A clean close ---- */
+
+static void test_a_closed_file_is_whole_by_itself(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  assert_true(is_there(f, "events.db-wal"));
+  close_store(f);
+  assert_false(is_there(f, "events.db-wal"));
+  assert_false(is_there(f, "events.db-shm"));
+  assert_int_equal(query(f, "SELECT journal_mode = 'delete' FROM pragma_journal_mode"), 1);
+  copy(f, "events.db", "copy.db");
+  fixture other = sibling(f, "copy.db");
+  assert_int_equal(list(&other, NULL, 0).count, 1);
+  assert_events(&other, 1);
+  assert_events(f, 1);
+}
+
+static void test_a_reader_keeps_the_log_beside_the_file(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  sqlite3 *reader = NULL;
+  assert_int_equal(sqlite3_open_v2(f->path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM events;", NULL, NULL, NULL),
+                   SQLITE_OK);
+  close_store(f);
+  assert_true(is_there(f, "events.db-wal"));
+  (void)sqlite3_close(reader);
+  assert_events(f, 1);
+  assert_false(is_there(f, "events.db-wal"));
+}
+
+/* ---- Copies ---- */
+
+static void test_a_copy_of_a_live_file_without_its_log_is_rejected(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  copy(f, "events.db", "copy.db");
+  fixture other = sibling(f, "copy.db");
+  for (int i = 0; i < 2;
+       i++) { /* the first time leaves nothing that the second one takes for a log */
+    assert_rejected(&other, "the log beside it (-wal) is missing");
+    assert_false(is_there(f, "copy.db-wal"));
+  }
+  copy(f, "events.db-wal", "copy.db-wal");
+  assert_int_equal(list(&other, NULL, 0).count, 1);
+  assert_events(&other, 1);
+}
+
+static void test_a_copy_of_a_killed_file_without_its_log_is_rejected(void **state) {
+  fixture *f = *state;
+  leave_killed(f, 3);
+  copy(f, "events.db", "copy.db");
+  fixture other = sibling(f, "copy.db");
+  assert_rejected(&other, "the log beside it (-wal) is missing");
+  assert_int_equal(list(f, NULL, 0).count, 3);
+  assert_true(is_there(f, "events.db-wal"));
+  assert_events(f, 3);
+}
+
+/* What the message says. */
+static void test_a_rejected_copy_can_be_used_on_purpose(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  copy(f, "events.db", "copy.db");
+  fixture other = sibling(f, "copy.db");
+  execute(&other, "PRAGMA journal_mode = DELETE");
+  assert_events(&other, 0);
+}
+
+static void test_a_copy_that_sqlite_makes_of_a_live_file_is_whole(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  char text[256];
+  fixture other = sibling(f, "copy.db");
+  (void)snprintf(text, sizeof text, "VACUUM INTO '%s'", other.path);
+  execute(f, text);
+  assert_events(&other, 1);
+}
+
+/* ---- Crashes ---- */
+
+/* Killed after the log was made, and before anything was in it. */
+static void test_an_empty_log_is_a_log(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  close_store(f);
+  execute(f, "PRAGMA journal_mode = WAL");
+  make_empty(f, "events.db-wal");
+  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_events(f, 1);
+  make_empty(f, "events.db-wal"); /* before the header, and behind it */
+  assert_int_equal(list(f, NULL, 0).count, 2);
+  assert_events(f, 2);
+}
+
+static void test_the_log_of_another_file_is_not_read(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  (void)put(f, "a");
+  close_store(f);
+  copy(f, "events.db", "backup.db");
+  leave_killed(f, 500);
+  copy(f, "backup.db", "events.db");
+  char error[512] = "";
+  listing l = {.f = f, .text = ""};
+  const event_filter filter = {.state = NULL};
+  assert_false(event_store_list(f->path, &filter, add_line, &l, error, sizeof error));
+  assert_non_null(strstr(error, "that of another file"));
+  assert_events(f, 2);
+  assert_int_equal(list(f, NULL, 0).count, 3);
+}
+
+/* ---- Who holds it ---- */
+
+static void test_the_holder_of_the_lock_is_named(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  char error[512] = "", holder[64];
+  assert_null(try_open(f, error, sizeof error));
+  (void)snprintf(holder, sizeof holder, "(process %ld, palenca serve)", (long)getpid());
+  assert_non_null(strstr(error, holder));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_a_closed_file_is_whole_by_itself),
+      TEST(test_a_reader_keeps_the_log_beside_the_file),
+      TEST(test_a_copy_of_a_live_file_without_its_log_is_rejected),
+      TEST(test_a_copy_of_a_killed_file_without_its_log_is_rejected),
+      TEST(test_a_rejected_copy_can_be_used_on_purpose),
+      TEST(test_a_copy_that_sqlite_makes_of_a_live_file_is_whole),
+      TEST(test_an_empty_log_is_a_log),
+      TEST(test_the_log_of_another_file_is_not_read),
+      TEST(test_the_holder_of_the_lock_is_named),
+  };
+  return cmocka_run_group_tests_name("event store, marks", tests, NULL, NULL);
+}
