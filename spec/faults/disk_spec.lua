@@ -176,7 +176,7 @@ describe("palenca serve on a failing disk", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("says why it cannot begin on a read-only one, and has all events once it is not", function()
+  it("lists on a read-only one, cannot begin there, and has all events once it is not", function()
     local within = small_disk("16m")
     local served = serve(within)
     assert.are.equal(100, send(served, { count = 100 }).acked)
@@ -188,13 +188,19 @@ describe("palenca serve on a failing disk", function()
     end
     remount("ro")
     for _, arguments in ipairs({ { "serve", directory .. "/script.lua", "--db", db },
-      { "events", "list", "--db", db }, { "events", "retry-dead", "--db", db } })
+      { "events", "retry-dead", "--db", db } })
     do
       local status, _, err = process.run(within(process.program(), arguments))
       assert.are.equal(1, status)
-      assert.are.equal("palenca: cannot read " .. db
+      assert.are.equal("palenca: cannot write to " .. db
         .. ": the file or its directory is read-only\n", err)
     end
+    local status, out, err = process.run(within(process.program(),
+      { "events", "list", "--json", "--db", db }))
+    assert.are.same({ 0, 100 }, { status, #helper.lines_of_json(out) }, err)
+    status, out = process.run(within(process.program(), { "events", "stats", "--db", db }))
+    assert.are.equal(0, status)
+    assert.truthy(out:find("\nall +%d"), out)
     remount("rw")
     served = serve(within)
     wait_healed(served)
