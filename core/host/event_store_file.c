@@ -121,9 +121,18 @@ const char *event_file_missing_part(const event_file *file) {
   return NULL;
 }
 
+/* In one statement, and so of one moment. */
 bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last) {
-  return event_file_read_integer(db, "SELECT (SELECT min(id) FROM events) - 1", after) &&
-         event_file_read_integer(db, "SELECT (SELECT max(id) FROM events)", last);
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db,
+                               "SELECT (SELECT min(id) FROM events) - 1,"
+                               " (SELECT max(id) FROM events)",
+                               -1, &statement, NULL) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_ROW;
+  *after = ok ? sqlite3_column_int64(statement, 0) : 0;
+  *last = ok ? sqlite3_column_int64(statement, 1) : 0;
+  (void)sqlite3_finalize(statement);
+  return ok;
 }
 
 typedef enum {

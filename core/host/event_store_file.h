@@ -57,7 +57,7 @@ bool event_file_fail(const event_file *file, const char *what, char *error, size
 /* Bytes of a file whose name is that of a database with a suffix ("-wal"); 0: there is none. */
 int64_t event_file_size(const char *path, const char *suffix);
 
-/* The ids of all events: those greater than `after`, up to `last`. */
+/* The ids of all events: those greater than `after`, up to `last`; 0 and 0 if there are none. */
 bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last);
 
 /* The last failure on `db` in words, with the system's own reason where there is one. */

@@ -161,6 +161,35 @@ static void test_a_dry_run_only_reads(void **state) {
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 4"), 300);
 }
 
+static int put_between(unsigned trace, void *context, void *statement, void *nanoseconds) {
+  const fixture *f = context;
+  (void)trace;
+  (void)statement;
+  (void)nanoseconds;
+  execute(f, "INSERT OR IGNORE INTO events VALUES (17000000000001, 'login.success', 'a', 0, 0, 0, "
+             "1, 0, NULL,"
+             " NULL)");
+  return 0;
+}
+
+/* Else all numbers from 0 on would be gone through. */
+static void test_the_ids_are_those_of_one_moment(void **state) {
+  fixture *f = *state;
+  open_store(f); /* with a log, so that others write while one reads */
+  sqlite3 *db = NULL;
+  int64_t after = -1, last = -1;
+  assert_int_equal(sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_trace_v2(db, SQLITE_TRACE_PROFILE, put_between, f), SQLITE_OK);
+  assert_true(event_file_ids(db, &after, &last));
+  assert_int_equal(sqlite3_trace_v2(db, 0, NULL, NULL), SQLITE_OK);
+  assert_int_equal(after, 0);
+  assert_int_equal(last, 0);
+  assert_true(event_file_ids(db, &after, &last));
+  assert_int_equal(after, 17000000000000);
+  assert_int_equal(last, 17000000000001);
+  (void)sqlite3_close(db);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_purge_is_made_in_slices),
@@ -169,6 +198,7 @@ int main(void) {
       TEST(test_a_slice_that_fails_says_why_and_changes_nothing),
       TEST(test_a_slice_does_not_wait_for_a_lock),
       TEST(test_a_dry_run_only_reads),
+      TEST(test_the_ids_are_those_of_one_moment),
   };
   return cmocka_run_group_tests_name("event store, works of people", tests, NULL, NULL);
 }
