@@ -64,7 +64,7 @@ static bool work(event_admin *admin, sqlite3 *db, event_admin_place *place,
       [EVENT_ADMIN_REPLAY_DEAD] = event_admin_replay_dead,
       [EVENT_ADMIN_PURGE] = event_admin_purge,
   };
-  int64_t end = clock_steady_ms() + EVENT_ADMIN_SLICE_MS - 2; /* what is begun takes a bit longer */
+  int64_t end = clock_steady_ms() + EVENT_ADMIN_SLICE_MS - 2; /* a part takes some time, too */
   bool ok = true;
   do { /* the clock is read every few rows */
     ok = parts[admin->request.kind](db, &admin->request, place, report);

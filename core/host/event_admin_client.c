@@ -70,7 +70,7 @@ static bool work_on(event_file *file, const event_admin_request *request,
 
 typedef enum {
   ASKED,
-  NOBODY_LISTENS, /* or it has closed without a word: it has begun nothing */
+  NOBODY_LISTENS, /* or it closed without a response: nothing was started */
   FAILED
 } ask_result;
 
@@ -120,7 +120,7 @@ static int connect_to(const char *path, char *error, size_t error_size) {
   return ok ? fd : -1;
 }
 
-/* Whether it was sent is told by the response: one that rejects all may have closed already. */
+/* The response says whether it arrived: one that rejects all may have closed already. */
 static void send_line(const conversation *c, const char *line) {
   ssize_t sent = send(c->fd, line, strlen(line), MSG_NOSIGNAL);
   (void)sent;
@@ -239,7 +239,7 @@ static const char *role_of(event_admin_kind kind) {
 }
 
 /* The lock tells which: its holder is asked, and without one it is taken. Neither may be possible
- * for a moment, while a process that serves starts or ends. */
+ * for a short time, while a process that serves starts or ends. */
 static bool run(conversation *c, const char *given_path, const event_admin_request *request,
                 const char *line, int64_t connect_ms) {
   int64_t end = clock_steady_ms() + connect_ms;

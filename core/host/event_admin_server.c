@@ -44,7 +44,7 @@ struct connection {
   event_admin *admin; /* NULL: the request has not come */
   bool is_with_store; /* which calls the next slice */
   int64_t busy_since; /* 0: no other program writes */
-  int64_t shown_at;   /* when the store was last told that events may run */
+  int64_t shown_at;   /* when the store last read what may run */
   int open_handles;
   bool is_closing;
 };
@@ -182,7 +182,7 @@ static void begin(connection *c, const event_admin_request *request) {
   }
   c->shown_at = clock_steady_ms();
   (void)uv_timer_start(&c->timer, on_timer, PROGRESS_MS, PROGRESS_MS);
-  send_progress(c); /* the first line tells that it has begun */
+  send_progress(c); /* the first line says that it was started */
   if (c->is_closing) {
     return;
   }
