@@ -95,9 +95,10 @@ static ask_result fail(conversation *c, const char *what, const char *reason) {
 }
 
 static ask_result fail_silent(conversation *c) {
-  char seconds[64];
-  (void)snprintf(seconds, sizeof seconds, "did not respond for %g s", (double)c->silence_ms / 1000);
-  return fail(c, seconds, "");
+  char what[64];
+  (void)snprintf(what, sizeof what, "did not respond for %lld s",
+                 ((long long)c->silence_ms + 999) / 1000);
+  return fail(c, what, "");
 }
 
 /* Without waiting: the queue of one that does not accept may be full. */
