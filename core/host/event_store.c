@@ -230,8 +230,20 @@ static void reject_puts(event_store *store, put_request *puts, const char *reaso
   event_store_respond(puts, reason);
 }
 
-/* Puts are responded to that they failed, leases were never handed out, and finishes are kept for
- * the next try. A finish that is abandoned at close is one whose event runs again. */
+/* For the next try. One that is abandoned at close is one whose event runs again. */
+static void keep_finishes(event_store *store, event_finish *finishes, bool is_last_try,
+                          const char *reason) {
+  if (store->ending.is_begun && is_last_try && finishes != NULL) {
+    store->ending.has_abandoned = true;
+    event_store_report(store, true, "events will run again, as their end could not be written to",
+                       reason);
+    free_finishes(finishes);
+  } else {
+    add_finishes(store, finishes);
+  }
+}
+
+/* Puts are responded to that they failed, leases were never handed out, and finishes are kept. */
 static void after_failure(event_store *store, event_batch *batch) {
   store_trouble *trouble = &store->trouble;
   const char *reason = event_sql_reason(store->database.sql);
@@ -239,14 +251,8 @@ static void after_failure(event_store *store, event_batch *batch) {
   trouble->locked_since = trouble->locked_until = 0;
   event_grants_free(batch->grants, true);
   batch->grants = NULL;
-  if (store->ending.is_begun && batch->finishes != NULL &&
-      ++trouble->tries_at_close >= CLOSE_TRIES) {
-    event_store_report(store, true, "events will run again, as their end could not be written to",
-                       reason);
-    free_finishes(batch->finishes);
-  } else {
-    add_finishes(store, batch->finishes);
-  }
+  trouble->tries_at_close += store->ending.is_begun;
+  keep_finishes(store, batch->finishes, trouble->tries_at_close >= CLOSE_TRIES, reason);
   reject_puts(store, batch->puts, reason);
 }
 
@@ -257,11 +263,12 @@ static void after_lock(event_store *store, event_batch *batch) {
   const char *reason = event_sql_reason(store->database.sql);
   trouble->locked_since = trouble->locked_since > 0 ? trouble->locked_since : now;
   trouble->locked_until = now + LOCKED_RETRY_MS;
+  bool is_overdue = now - trouble->locked_since >= LOCKED_MAX_MS;
   return_puts(store, batch->puts);
-  add_finishes(store, batch->finishes);
-  if (now - trouble->locked_since >= LOCKED_MAX_MS) {
+  if (is_overdue) {
     begin_trouble(store, reason);
   }
+  keep_finishes(store, batch->finishes, is_overdue, reason);
   put_request *overdue = take_puts(store, INT32_MAX, now - LOCKED_MAX_MS);
   if (overdue != NULL) {
     begin_trouble(store, reason);
@@ -345,6 +352,7 @@ static void run_batch(event_store *store, size_t leases) {
                                .next_due = INT64_MAX,
                                .unfinished = -1};
   store->finishes = NULL;
+  store->puts.are_left = store->puts.first != NULL;
   if (leases > 0) {
     store->pace.leased_at = store->clock.steady;
   }

@@ -123,7 +123,8 @@ typedef event_admin_result event_admin_slice(void *context, struct sqlite3 *db,
                                              bool *changes_unfinished);
 
 /* On the loop: has slices called on the loop until one returns EVENT_ADMIN_DONE, one after each
- * commit; several such works take turns. False: out of memory; it is not called then. */
+ * commit; several such works take turns. False: out of memory, or the store closes; it is not
+ * called then. */
 bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *context);
 
 typedef struct {

@@ -205,6 +205,8 @@ void event_dispatch_publish(event_store *store, bool is_any_leasable, bool has_w
   dispatch->is_any_leasable = is_any_leasable;
   dispatch->has_waiting = has_waiting;
   dispatch->has_finishes = store->finishes != NULL;
+  /* What has been finished since the loop looked may have counted on what it knew before. */
+  dispatch->has_posts = dispatch->has_posts || dispatch->finishes != NULL;
   (void)pthread_mutex_unlock(&dispatch->mutex);
 }
 

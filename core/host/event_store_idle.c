@@ -69,7 +69,7 @@ static bool learn_order(event_store *store) {
 /* ---- Work of others ---- */
 
 bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *context) {
-  admin_work *work = malloc(sizeof *work);
+  admin_work *work = store->ending.is_begun ? NULL : malloc(sizeof *work);
   if (work == NULL) {
     return false;
   }
@@ -153,10 +153,13 @@ static void run_upkeep(event_store *store) {
 
 bool event_store_work(event_store *store) {
   event_store_hand_out(store);
-  /* Between those that were put, which are a batch that is still being read, nothing is done. */
-  if (store->puts.first != NULL || store->is_under_way || store->ending.is_begun) {
+  /* Between those that were put, which are a batch that is still being read, nothing is done; of
+   * more than a transaction takes there may always be some. */
+  bool is_reading = store->puts.first != NULL && !store->puts.are_left;
+  if (is_reading || store->is_under_way || store->ending.is_begun) {
     return false;
   }
+  store->puts.are_left = false;
   event_upkeep_checkpoint(&store->upkeep, connection(store), false);
   if (learn_order(store) || run_work(store)) {
     return true; /* one slice a turn */

@@ -94,9 +94,8 @@ static void close_if_settled(event_store *store) {
   if (!store->ending.is_begun || store->ending.is_closed || !event_store_is_settled(store)) {
     return;
   }
-  bool is_all_written = store->trouble.tries_at_close == 0;
   store->ending.is_closed = true;
-  event_begun_end(&store->dispatch.begun, is_all_written);
+  event_begun_end(&store->dispatch.begun, !store->ending.has_abandoned);
   close_database(store);
   event_store_close_handles(store);
 }
@@ -147,6 +146,7 @@ static void begin_ending(host_loop_job *job) {
   event_store *store = (event_store *)(void *)((char *)job - offsetof(event_store, ending.job));
   event_store_hand_out(store);
   store->ending.is_begun = true;
+  store->trouble.locked_since = 0; /* what is written now may wait as long as anything */
   event_store_end_works(store);
   event_dispatch_release_all(store);
   event_store_end_turns_itself(store, true);
@@ -171,6 +171,7 @@ bool event_store_close(event_store *store, int64_t timeout_ms) {
   }
   host_loop *loop = store->options.loop;
   int64_t until = clock_steady_ms() + timeout_ms;
+  until = until > 0 ? until : 0;
   if (!store->ending.is_asked) {
     store->ending.is_asked = true;
     store->ending.job.run = begin_ending;

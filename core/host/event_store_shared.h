@@ -59,6 +59,7 @@ struct event_dispatch {
 
 typedef struct {
   put_request *first, **end;
+  bool are_left; /* the first were more than a transaction takes */
 } put_queue;
 
 typedef struct {
@@ -100,9 +101,10 @@ typedef struct admin_work admin_work;
 
 typedef struct {
   host_loop_job job;
-  bool is_asked;  /* of who asks alone */
-  bool is_begun;  /* of the loop alone, as the next one */
-  bool is_closed; /* the database is */
+  bool is_asked;      /* of who asks alone */
+  bool is_begun;      /* of the loop alone, as the next one */
+  bool is_closed;     /* the database is */
+  bool has_abandoned; /* finishes, which could not be written */
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   bool is_done; /* nothing is left on the loop; guarded by the mutex */

@@ -7,6 +7,8 @@
 
 #define LOCKED_RETRY_MS 10
 #define LOCKED_MAX_MS 2000
+#define MAX_PUTS 1024      /* in a transaction */
+#define NO_WAIT (-3600000) /* the clock of the test is ahead */
 
 /* ---- Another process that writes ---- */
 
@@ -76,6 +78,33 @@ static void test_finishes_and_leases_wait_for_another_process(void **state) {
   unlock(other);
   pass(f, LOCKED_RETRY_MS);
   assert_int_equal(taken(&w), second);
+  free_worker(&w);
+}
+
+static void test_the_end_waits_for_another_process_for_two_seconds(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  int64_t id = put(f, "a");
+  want(f, &w, 1);
+  assert_int_equal(taken(&w), id);
+  sqlite3 *other = lock(f);
+  finish_done(&w, id);
+  free_worker(&w);
+  assert_false(event_store_close(f->store, NO_WAIT));
+  run(f);
+  pass(f, LOCKED_MAX_MS - 1);
+  assert_false(event_store_close(f->store, NO_WAIT));
+  pass(f, LOCKED_RETRY_MS);
+  close_store(f);
+  assert_int_equal(f->errors, 2);
+  assert_non_null(strstr(f->last_error, "run again"));
+  unlock(other);
+  open_store(f);
+  w = new_worker(f);
+  want(f, &w, 1);
+  int attempt;
+  assert_int_equal(take(&w, &attempt), id);
+  assert_int_equal(attempt, 2);
   free_worker(&w);
 }
 
@@ -178,16 +207,46 @@ static void test_puts_are_responded_to_between_slices(void **state) {
   close_store(f); /* which has a last call */
 }
 
+static void test_slices_have_their_turn_if_a_transaction_never_takes_all(void **state) {
+  fixture *f = *state;
+  answer a = NO_ANSWER;
+  const event_record record = record_of(NULL, "{}");
+  slices one = {.more = 100, .text = "SELECT 1"};
+  assert_true(event_store_run_admin(f->store, slice, &one));
+  event_store_end_turns_itself(f->store, false); /* but put_times does */
+  put_times(f, &record, MAX_PUTS + 1, on_put, &a);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(a.answers, (i + 1) * MAX_PUTS);
+    (void)uv_run(host_loop_uv(f->loop), UV_RUN_NOWAIT);
+    put_times(f, &record, MAX_PUTS, on_put, &a);
+  }
+  assert_int_equal(one.calls, 3);
+  event_store_end_turns_itself(f->store, true);
+  close_store(f);
+}
+
+static void test_a_store_that_closes_takes_no_work(void **state) {
+  fixture *f = *state;
+  slices one = {.more = 1, .text = "SELECT 1"};
+  assert_false(event_store_close(f->store, NO_WAIT)); /* it only begins */
+  assert_false(event_store_run_admin(f->store, slice, &one));
+  close_store(f);
+  assert_int_equal(one.calls + one.last_calls, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       BY_HAND(test_puts_wait_for_another_process_without_a_word),
       BY_HAND(test_puts_that_have_waited_for_two_seconds_are_rejected),
       BY_HAND(test_finishes_and_leases_wait_for_another_process),
+      BY_HAND(test_the_end_waits_for_another_process_for_two_seconds),
       BY_HAND(test_slices_are_called_until_they_are_done),
       BY_HAND(test_a_slice_that_came_in_vain_comes_later),
       BY_HAND(test_what_slices_change_is_leased),
       BY_HAND(test_a_close_calls_each_for_the_last_time),
       BY_HAND(test_puts_are_responded_to_between_slices),
+      BY_HAND(test_slices_have_their_turn_if_a_transaction_never_takes_all),
+      BY_HAND(test_a_store_that_closes_takes_no_work),
   };
   return cmocka_run_group_tests_name("event store, work of others", tests, NULL, NULL);
 }

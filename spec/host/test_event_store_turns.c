@@ -1,5 +1,6 @@
 /* Tests of what the event store does at once, what together, and what only after a while. */
 #include "event_admin.h"
+#include "event_store_shared.h"
 #include "hand_run.h"
 
 enum {
@@ -96,6 +97,21 @@ static void test_a_finish_that_an_event_waits_for_is_written_at_once(void **stat
   finish_done(&w, first);
   run(f);
   assert_int_equal(taken(&w), second);
+  free_worker(&w);
+}
+
+/* One that another was to take along, which the loop has written meanwhile. */
+static void test_a_finish_that_comes_behind_the_look_of_the_loop_is_seen(void **state) {
+  fixture *f = *state;
+  worker w = new_worker(f);
+  int64_t first = put_and_take(f, &w), second = put_and_take(f, &w);
+  event_dispatch *dispatch = &f->store->dispatch;
+  finish_done(&w, first);
+  run(f);
+  finish_done(&w, second);
+  assert_false(dispatch->has_posts);
+  event_dispatch_publish(f->store, false, false);
+  assert_true(dispatch->has_posts);
   free_worker(&w);
 }
 
@@ -390,6 +406,7 @@ int main(void) {
       BY_HAND(test_a_finish_does_not_wait_for_others_to_come),
       BY_HAND(test_a_finish_shares_the_commit_of_the_next_put),
       BY_HAND(test_a_finish_that_an_event_waits_for_is_written_at_once),
+      BY_HAND(test_a_finish_that_comes_behind_the_look_of_the_loop_is_seen),
       BY_HAND(test_a_finish_waits_while_all_have_others_to_begin),
       BY_HAND(test_what_was_put_while_nobody_wanted_any_comes_at_once),
       BY_HAND(test_what_was_replayed_while_nobody_wanted_any_comes_at_once),
