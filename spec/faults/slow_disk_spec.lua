@@ -100,6 +100,40 @@ describe("palenca serve on a slow disk", function()
     helper.wait_state(served.db, "second", "done")
     assert.are.equal(0, served:stop(), served.stderr)
   end)
+
+  -- Sends an event; answers what is sent, and is being stored.
+  local function begin_to_store(served, seconds)
+    set_sync_time(seconds * 1000)
+    local began = syncs()
+    local sent = send(stage, served.url, "POST", helper.body({}))
+    process.wait_for(function()
+      return syncs() > began
+    end, "a sync")
+    os.remove(switch)
+    return sent
+  end
+
+  it("is not said to hang if the process was stopped meanwhile", function()
+    local served = serve()
+    local sent = begin_to_store(served, 1)
+    served:kill("sigstop")
+    uv.sleep(2500) -- longer than what is said to hang
+    served:kill("sigcont")
+    process.wait_for(function()
+      return sent.answered
+    end, "a response")
+    assert.are.equal("200", sent.answered)
+    assert.are.equal(0, served:stop(), served.stderr)
+    assert.is_nil(served.stderr:find("stood still", 1, true), served.stderr)
+  end)
+
+  it("ends without being asked a second time if it hangs at the end", function()
+    local served = serve({ "--drain-timeout", "1" })
+    begin_to_store(served, 600)
+    served:kill("sigterm")
+    assert.are.equal(1, served:wait_exit(), served.stderr)
+    assert.truthy(served.stderr:find("storing has stood still for", 1, true), served.stderr)
+  end)
 end)
 
 describe("palenca serve beside another process that writes", function()

@@ -1,5 +1,6 @@
 --- A running receiver with its store and script workers, as `palenca serve` and `dev` have it.
 -- @module palenca.cli.serving
+local core = require("palenca.core")
 local event_names = require("palenca.cli.event_names")
 local failure = require("palenca.failure")
 local host = require("palenca.host")
@@ -250,13 +251,33 @@ function Serving:stop(on_wait)
   return drained
 end
 
+-- A disk that hangs holds every response up, and can say nothing by itself. A process that was
+-- stopped sees a long turn as well, but not for long: so it has to be seen for a while. Answers for
+-- how many seconds it has hung, or false.
+local function watch_store(self)
+  local seconds, now = self.store:stalled(), core.steady_time()
+  self.slow_since = seconds >= STALLED / 2 and (self.slow_since or now) or nil
+  local is_stalled = seconds >= STALLED and now - self.slow_since >= STALLED / 4
+  if is_stalled and not self.is_stalled then
+    self.is_stalled = true
+    report.line(string.format("palenca: storing has stood still for %.0f s, requests wait: is the "
+      .. "disk of %s hanging?", seconds, self.given.db), { event = "stalled", level = "error",
+      seconds = seconds, db = self.given.db })
+  elseif self.is_stalled and seconds < STALLED then
+    self.is_stalled = false
+    report.line("palenca: storing goes on", { event = "resumed", db = self.given.db })
+  end
+  return is_stalled and seconds
+end
+
 -- Stops; answers whether it came to its end without being asked a second time.
 function end_well(self, is_hopeless)
   local interrupted = false
   local drained, stuck = self:stop(function()
     local signal = host.wait_signal(0)
     interrupted = interrupted or (signal ~= nil and signal ~= "SIGHUP")
-    return interrupted
+    local stalled = watch_store(self) -- nobody may come to ask a second time
+    return interrupted or stalled and stalled >= self.given.drain_timeout
   end)
   if not drained then
     report.line("some handlers have not ended"
@@ -276,20 +297,6 @@ local function mend_workers(self)
     report.line("palenca: " .. redact.line(problem, true), { event = "worker", message = problem })
   end
   return is_hopeless
-end
-
--- A disk that hangs holds every response up, and can say nothing by itself.
-local function watch_store(self)
-  local seconds = self.store:stalled()
-  if seconds >= STALLED and not self.is_stalled then
-    self.is_stalled = true
-    report.line(string.format("palenca: storing has stood still for %.0f s, requests wait: is the "
-      .. "disk of %s hanging?", seconds, self.given.db), { event = "stalled", level = "error",
-      seconds = seconds, db = self.given.db })
-  elseif self.is_stalled and seconds < STALLED then
-    self.is_stalled = false
-    report.line("palenca: storing goes on", { event = "resumed", db = self.given.db })
-  end
 end
 
 --- Waits for Ctrl-C or SIGTERM, then stops; a second one exits at once. Meanwhile reloads the
