@@ -277,8 +277,8 @@ typedef struct {
 } event_purge_report;
 
 /* Deletes finished events, but for those received within the redelivery window of who served last,
- * in steps, and frees the room they took, if not at once then when nobody reads any more. The report
- * is of what was done before a failure as well. A dry run reads only. */
+ * in steps, and frees the room they took, if not at once then when nobody reads any more. The
+ * report is of what was done before a failure as well. A dry run reads only. */
 bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,
                        char *error, size_t error_size);
 

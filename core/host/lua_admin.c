@@ -14,8 +14,8 @@ typedef struct {
   event_admin_server *server;
 } admin_socket;
 
-/* host.admin_socket{loop=, store=, path= (of the database)} → socket | nil, message: before the loop
- * is started */
+/* host.admin_socket{loop=, store=, path= (of the database)} → socket | nil, message: before the
+ * loop is started */
 static int socket_open(lua_State *L) {
   char error[512];
   luaL_checktype(L, 1, LUA_TTABLE);
