@@ -308,10 +308,10 @@ static bool turn_log_on(event_file *file, char *error, size_t error_size) {
 
 /* What tells a copy without its log has to be in the file itself. */
 static bool migrate(event_file *file, char *error, size_t error_size) {
-  bool is_old = file->version < EVENT_SCHEMA_VERSION;
-  bool ok = event_schema_migrate(file->db) &&
-            (!is_old || sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_FULL, NULL,
-                                                  NULL) == SQLITE_OK);
+  bool has_changed = false;
+  bool ok = event_schema_migrate(file->db, &has_changed) &&
+            (!has_changed || sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_FULL, NULL,
+                                                       NULL) == SQLITE_OK);
   return ok || event_file_fail(file, "bring to this version", error, error_size);
 }
 

@@ -23,6 +23,7 @@
 #define MAGIC "SQLite format 3"
 enum {
   READ_VERSION = 19, /* of the file format: ROLLBACK or LOG */
+  COOKIE = 40,
   USER_VERSION = 60,
   APPLICATION_ID = 68
 };
@@ -64,11 +65,12 @@ static event_mark judge(const unsigned char *header, sqlite3_int64 file_size, in
   if (number_at(header, USER_VERSION) > EVENT_SCHEMA_VERSION) {
     return EVENT_MARK_LATER;
   }
-  if (header[READ_VERSION] == ROLLBACK && log > 0) {
+  bool is_marked = number_at(header, USER_VERSION) >= FIRST_MARKED_VERSION;
+  bool is_backup = is_marked && number_at(header, COOKIE) < EVENT_SCHEMA_COOKIE;
+  if ((header[READ_VERSION] == ROLLBACK || is_backup) && log > 0) {
     return EVENT_MARK_FOREIGN_LOG;
   }
-  bool is_copy = header[READ_VERSION] == LOG && log < 0 &&
-                 number_at(header, USER_VERSION) >= FIRST_MARKED_VERSION;
+  bool is_copy = header[READ_VERSION] == LOG && log < 0 && is_marked && !is_backup;
   return is_copy ? EVENT_MARK_COPY : EVENT_MARK_READABLE;
 }
 

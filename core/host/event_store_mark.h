@@ -4,7 +4,11 @@
  * write-ahead log: events may be in the log only. A clean close moves them into the file and sets
  * the mode to that of a rollback journal. So a copy of the file tells by itself that it was taken
  * without its log. The log is on disk, if empty, before the header asks for it, and until the
- * header does so no longer. */
+ * header does so no longer.
+ *
+ * A copy that SQLite's backup makes has what was in the log, too, but asks for one as its original
+ * does. Its cookie tells it: that of a file that we write to is set high, in the file itself,
+ * before an event is in the log. */
 #ifndef PALENCA_HOST_EVENT_STORE_MARK_H
 #define PALENCA_HOST_EVENT_STORE_MARK_H
 

@@ -46,12 +46,14 @@
   "INSERT INTO serving VALUES (0);"
 
 #define SET_VERSION "PRAGMA user_version = " TEXT_OF(EVENT_SCHEMA_VERSION) ";"
+#define SET_COOKIE "PRAGMA schema_version = " TEXT_OF(EVENT_SCHEMA_COOKIE) ";"
 
 static const char create[] =
     "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
     "BEGIN IMMEDIATE;" TABLES MORE_TABLES
     "INSERT INTO ids(last) VALUES (CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
-    "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION "COMMIT;";
+    "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION SET_COOKIE
+                                                                    "COMMIT;";
 
 /* Version 1 had the body in the row, no replays, and never gave space back. */
 static const char from_1[] =
@@ -71,8 +73,9 @@ static const char from_1[] =
 static const char from_2[] = "BEGIN IMMEDIATE;" MORE_TABLES "PRAGMA user_version = 3;"
                              "COMMIT;";
 
-/* The tables are the same, but earlier programs would leave a closed file as if it were not. */
-static const char from_3[] = SET_VERSION;
+/* The tables are the same, but earlier programs would leave a closed file as if it were not. Also
+ * for a backup of version 4. */
+static const char from_3[] = "BEGIN IMMEDIATE;" SET_VERSION SET_COOKIE "COMMIT;";
 
 /* Not in the transaction above, since SQLite cannot: a crash in between leaves the new version in
  * the old form, which is seen by this setting. */
@@ -90,13 +93,17 @@ bool event_schema_create(sqlite3 *db) {
   return sqlite3_exec(db, create, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-bool event_schema_migrate(sqlite3 *db) {
-  int64_t version;
+bool event_schema_migrate(sqlite3 *db, bool *has_changed) {
+  int64_t version, cookie;
   bool needed;
   if (!event_file_read_integer(db, "PRAGMA user_version", &version) ||
-      (version < 2 && sqlite3_exec(db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
+      !event_file_read_integer(db, "PRAGMA schema_version", &cookie)) {
+    return false;
+  }
+  *has_changed = version < EVENT_SCHEMA_VERSION || cookie < EVENT_SCHEMA_COOKIE;
+  if ((version < 2 && sqlite3_exec(db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
       (version < 3 && sqlite3_exec(db, from_2, NULL, NULL, NULL) != SQLITE_OK) ||
-      (version < 4 && sqlite3_exec(db, from_3, NULL, NULL, NULL) != SQLITE_OK) ||
+      (*has_changed && sqlite3_exec(db, from_3, NULL, NULL, NULL) != SQLITE_OK) ||
       !needs_vacuum(db, &needed)) {
     return false;
   }

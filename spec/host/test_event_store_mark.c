@@ -187,6 +187,60 @@ static void test_a_copy_that_sqlite_makes_of_a_live_file_is_whole(void **state) 
   assert_events(&other, 1);
 }
 
+/* As the command .backup of sqlite3 does. */
+static void back_up(const fixture *f, const char *path) {
+  sqlite3 *from = NULL, *to = NULL;
+  assert_int_equal(sqlite3_open(f->path, &from), SQLITE_OK);
+  assert_int_equal(sqlite3_open(path, &to), SQLITE_OK);
+  sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+  assert_non_null(backup);
+  assert_int_equal(sqlite3_backup_step(backup, -1), SQLITE_DONE);
+  assert_int_equal(sqlite3_backup_finish(backup), SQLITE_OK);
+  assert_int_equal(sqlite3_close(to), SQLITE_OK);
+  assert_int_equal(sqlite3_close(from), SQLITE_OK);
+}
+
+static void test_a_backup_of_a_live_file_is_whole(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  fixture other = sibling(f, "copy.db");
+  back_up(f, other.path);
+  assert_false(is_there(f, "copy.db-wal"));
+  assert_int_equal(list(&other, NULL, 0).count, 1);
+  assert_events(&other, 1);
+  /* And is a live file itself from then on. */
+  open_store(&other);
+  copy(f, "copy.db", "again.db");
+  fixture again = sibling(f, "again.db");
+  assert_rejected(&again, "the log beside it (-wal) is missing");
+  close_store(&other);
+}
+
+static void test_a_backup_does_not_take_the_log_of_the_file_it_replaces(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  (void)put(f, "a");
+  fixture other = sibling(f, "backup.db");
+  back_up(f, other.path);
+  close_store(f);
+  leave_killed(f, 20);
+  copy(f, "backup.db", "events.db");
+  assert_events(f, 2);
+  assert_int_equal(list(f, NULL, 0).count, 3);
+}
+
+/* Its only events are in the log when it is killed. */
+static void test_a_restored_backup_keeps_its_own_log(void **state) {
+  fixture *f = *state;
+  fixture other = sibling(f, "backup.db");
+  open_store(f);
+  back_up(f, other.path);
+  leave_killed(&other, 3);
+  assert_events(&other, 3);
+}
+
 /* ---- Crashes ---- */
 
 /* Killed after the log was made, and before anything was in it. */
@@ -241,6 +295,9 @@ int main(void) {
       TEST(test_a_copy_of_a_killed_file_without_its_log_is_rejected),
       TEST(test_a_rejected_copy_can_be_used_on_purpose),
       TEST(test_a_copy_that_sqlite_makes_of_a_live_file_is_whole),
+      TEST(test_a_backup_of_a_live_file_is_whole),
+      TEST(test_a_backup_does_not_take_the_log_of_the_file_it_replaces),
+      TEST(test_a_restored_backup_keeps_its_own_log),
       TEST(test_an_empty_log_is_a_log),
       TEST(test_the_log_of_another_file_is_not_read),
       TEST(test_the_holder_of_the_lock_is_named),
