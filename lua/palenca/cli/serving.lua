@@ -24,6 +24,8 @@ local end_well
 local ANSWER_PATIENCE = 10
 -- So many seconds are more than any disk takes that is well.
 local STALLED = 2
+-- The loop below looks at the store at least so often, in seconds.
+local MAX_LOOK_INTERVAL = 1.5
 
 local DONE, FAILED = 0, 1
 
@@ -252,11 +254,13 @@ function Serving:stop(on_wait)
 end
 
 -- A disk that hangs holds every response up, and can say nothing by itself. A process that was
--- stopped sees a long turn as well, but not for long: so it has to be seen for a while. Answers for
--- how many seconds it has hung, or false.
+-- stopped, and so did not look either, sees a long turn as well, but not for long: so it has to be
+-- seen for a while. Returns for how many seconds it has hung, or false.
 local function watch_store(self)
   local seconds, now = self.store:stalled(), core.steady_time()
-  self.slow_since = seconds >= STALLED / 2 and (self.slow_since or now) or nil
+  local was_stopped = now - (self.looked_at or now) > MAX_LOOK_INTERVAL
+  self.looked_at = now
+  self.slow_since = seconds >= STALLED / 2 and (not was_stopped and self.slow_since or now) or nil
   local is_stalled = seconds >= STALLED and now - self.slow_since >= STALLED / 4
   if is_stalled and not self.is_stalled then
     self.is_stalled = true
