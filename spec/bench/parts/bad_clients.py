@@ -17,11 +17,9 @@ import time
 
 PORT, KINDS = int(sys.argv[1]), sys.argv[2:]
 LINE = b"POST /webhooks/palenca HTTP/1.1\r\nHost: bench\r\n"
-REQUESTS = (LINE + b"Content-Length: 2\r\n\r\n{}") * 50
+REQUESTS = (LINE + b"Content-Length: 2\r\n\r\n{}") * 500
 CONNECTIONS = {"slow": 200, "endless": 32, "pipeline": 32, "unread": 64}
 SLOW_INTERVAL = 0.1  # seconds between two bytes of a slow one
-# Bytes in one call of the system, which another process on the same processor has to wait for.
-PIECE = 4096
 
 selector = selectors.DefaultSelector()
 counts = {kind: {"connections": 0, "sent": 0, "received": 0} for kind in KINDS}
@@ -34,7 +32,7 @@ def endless(number):
     else:
         yield LINE + b"Transfer-Encoding: chunked\r\n\r\n7fffffff\r\n"
     while True:
-        yield b"a" * PIECE
+        yield b"a" * 65536
 
 
 def repeated():
