@@ -114,11 +114,12 @@ static bool read(sqlite3 *db, event_timer *timer) {
   return ok;
 }
 
-/* The clock may have been set back since: nothing is due later than an interval from now. */
+/* The clock may have been set back since: nothing is due later than an interval from now. What is
+ * due already stays due, whatever its interval is from now on. */
 static const char store_text[] =
     "INSERT INTO timers(name, interval, due_at, generation) VALUES (?1, ?2, ?3 + ?2, ?4)"
-    " ON CONFLICT (name) DO UPDATE SET generation = ?4, interval = ?2,"
-    " due_at = min(due_at - interval + ?2, ?3 + ?2)";
+    " ON CONFLICT (name) DO UPDATE SET generation = ?4, interval = ?2, due_at ="
+    " CASE WHEN due_at <= ?3 THEN due_at ELSE min(due_at - interval + ?2, ?3 + ?2) END";
 
 /* What no script that is served has any more is forgotten. */
 bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now) {

@@ -44,7 +44,8 @@ void event_timers_begin(event_timers *timers);
 void event_timers_rollback(event_timers *timers);
 
 /* Makes the table hold these timers. A new one is due after its interval, and one with another
- * interval than before at that time after its last run. False as for event_sql. */
+ * interval than before at that time after its last run, unless it is due already. False as for
+ * event_sql. */
 bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now);
 
 /* One that is due and does not run, or NULL. */

@@ -163,6 +163,21 @@ static void test_what_had_not_begun_is_due_at_once_with_another_interval(void **
   free_worker(&after);
 }
 
+/* The same if that was written before the other script is there. */
+static void test_a_due_timer_stays_due_with_another_interval(void **state) {
+  fixture *f = *state;
+  open_with_one_due(f);
+  worker before = timed_worker(f, "a", HOUR);
+  wait_notified(&before);
+  free_worker(&before);
+  while (due_in(f, "a") > 0) {
+    (void)usleep(1000);
+  }
+  worker after = timed_worker(f, "a", 2 * HOUR);
+  release(&after, take_timer(&after, "a"));
+  free_worker(&after);
+}
+
 static void test_another_interval_counts_from_the_last_time(void **state) {
   fixture *f = *state;
   open_store(f);
@@ -279,6 +294,7 @@ int main(void) {
       TEST(test_a_timer_outlives_its_last_worker),
       TEST(test_what_had_not_begun_is_due_at_once),
       TEST(test_what_had_not_begun_is_due_at_once_with_another_interval),
+      TEST(test_a_due_timer_stays_due_with_another_interval),
       TEST(test_another_interval_counts_from_the_last_time),
       TEST(test_what_no_consumer_has_any_more_is_forgotten),
       TEST(test_a_lease_that_failed_is_made_again),
