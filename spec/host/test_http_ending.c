@@ -1,7 +1,9 @@
 /* Tests of the HTTP server's end, and of the ends of its connections: clients that are gone, that
  * do not read, that still send. */
+#include "http/internal.h"
 #include "http_owner.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -143,6 +145,83 @@ static void ends_without_clients_that_do_not_read(void **state) {
   close(fds[0]);
 }
 
+/* Sends until nothing more is taken for several turns. Returns how much it was. */
+static size_t send_endlessly(owner *o, int fd, size_t max) {
+  static char part[65536];
+  size_t total = 0;
+  memset(part, 'a', sizeof part);
+  for (int idle = 0; total < max && idle < 10;) {
+    ssize_t sent = send(fd, part, sizeof part, MSG_NOSIGNAL | MSG_DONTWAIT);
+    assert_true(sent > 0 || errno == EAGAIN);
+    total += sent > 0 ? (size_t)sent : 0;
+    idle = sent > 0 ? 0 : idle + 1;
+    run_once(o);
+  }
+  return total;
+}
+
+/* What it sends is of no use, and would take the processor from the others. */
+static void stops_reading_what_a_rejected_client_sends(void **state) {
+  static owner o;
+  static const char *const starts[] = {
+      "POST /x HTTP/1.1\r\nHost: a\r\nX: ",
+      "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\n",
+  };
+  static const int statuses[] = {431, 413};
+  const size_t max = (size_t)64 * 1024 * 1024;
+  int fds[2];
+  (void)state;
+  open_server(&o, 0);
+  for (int i = 0; i < 2; i++) {
+    int room = 65536; /* what its own system holds back counts as sent */
+    fds[i] = connect_to(&o);
+    assert_int_equal(setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+    assert_true(send(fds[i], starts[i], strlen(starts[i]), MSG_NOSIGNAL) > 0);
+    assert_in_range(send_endlessly(&o, fds[i], max), 1024 * 1024, max / 4);
+    assert_int_equal(status_of(&o, fds[i]), statuses[i]);
+  }
+  int other = connect_to(&o);
+  send_request(other);
+  run_until(&o, &o.count, 1);
+  respond_to_all(&o);
+  assert_int_equal(status_of(&o, other), 200);
+  o.server->skew += 6000; /* more than it lingers */
+  for (int i = 0; i < 2; i++)
+    run_once(&o);
+  assert_int_equal(send(fds[0], "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT), -1);
+  assert_true(errno == EPIPE || errno == ECONNRESET);
+  close_server(&o);
+  close(other);
+  close(fds[0]);
+  close(fds[1]);
+}
+
+/* Those that are late at the same time do not hold up the others. */
+static void ends_some_of_the_late_in_each_turn(void **state) {
+  enum { CLIENTS = 100 };
+  static owner o;
+  int fds[CLIENTS];
+  (void)state;
+  open_server(&o, 0);
+  for (int i = 0; i < CLIENTS; i++) {
+    fds[i] = connect_to(&o);
+    assert_int_equal(send(fds[i], "P", 1, MSG_NOSIGNAL), 1);
+  }
+  int64_t until = clock_steady_ms() + TIMEOUT_MS;
+  while (http_server_active(o.server) < CLIENTS && clock_steady_ms() < until)
+    run_once(&o);
+  assert_int_equal(http_server_active(o.server), CLIENTS);
+  o.server->skew += 20000; /* more than a request has */
+  uv_run(&o.loop, UV_RUN_NOWAIT);
+  assert_in_range(http_server_active(o.server), CLIENTS / 2, CLIENTS - 1);
+  wait_inactive(&o);
+  for (int i = 0; i < CLIENTS; i++) {
+    assert_int_equal(status_of_closed(fds[i]), 408);
+    close(fds[i]);
+  }
+  close_server(&o);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(waits_for_responses_before_it_is_freed),
@@ -150,6 +229,8 @@ int main(void) {
       cmocka_unit_test(counts_deferred_requests_of_an_address),
       cmocka_unit_test(lingers_for_a_while_when_it_is_closed),
       cmocka_unit_test(ends_without_clients_that_do_not_read),
+      cmocka_unit_test(stops_reading_what_a_rejected_client_sends),
+      cmocka_unit_test(ends_some_of_the_late_in_each_turn),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

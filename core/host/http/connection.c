@@ -9,6 +9,8 @@
 
 /* Of one connection in a row, so that one that sends without end does not hold others up. */
 #define READS_MAX 4
+/* Of what comes after a rejection or the last response, beyond the size of the largest body. */
+#define DISCARD_MAX ((uint64_t)1024 * 1024)
 /* A handshake computes for up to a few milliseconds: steps of them in one turn of the loop. */
 #define HANDSHAKES_MAX 16
 /* The first byte of what a client of TLS sends. */
@@ -200,10 +202,29 @@ static void feed_rest(http_connection *c) {
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
+/* What comes is of no use any more, and read only so that the response reaches the peer. */
+static bool discards(const http_connection *c) {
+  return c->is_rejected || c->state == HTTP_STATE_LINGERING;
+}
+
+/* A peer that goes on sending after it was rejected would cost as much as it can send. */
+static bool has_discarded_enough(const http_connection *c) {
+  return discards(c) && c->discarded >= c->server->limits.max_body + DISCARD_MAX;
+}
+
+/* What is not read any more fills the kernel's buffer, which would have grown. The response is there
+ * for the peer to read until the connection is closed. */
+static void discard(http_connection *c, size_t size) {
+  int room = 0; /* the system's min */
+  c->discarded += size;
+  if (has_discarded_enough(c))
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+}
+
 /* While a response is on its way, and while what has come after its request waits, the peer is not
  * read from. */
 static bool reads(const http_connection *c) {
-  if (c->is_ended || c->rest_size > 0)
+  if (c->is_ended || c->rest_size > 0 || has_discarded_enough(c))
     return false;
   if (c->state == HTTP_STATE_READING || c->state == HTTP_STATE_LINGERING)
     return true;
@@ -214,8 +235,10 @@ static bool reads(const http_connection *c) {
 
 static void take(http_connection *c, const char *data, size_t size) {
   size_t done = 0;
-  if (c->state == HTTP_STATE_LINGERING || c->is_rejected)
+  if (discards(c)) {
+    discard(c, size);
     return;
+  }
   c->has_input = true;
   if (c->state == HTTP_STATE_READING)
     done = feed(c, data, size);
@@ -239,7 +262,7 @@ static void end_input(http_connection *c) {
 static bool read_input(http_connection *c) {
   http_server *server = c->server;
   bool any = false;
-  int max = c->is_rejected || c->state == HTTP_STATE_LINGERING ? 1 : READS_MAX;
+  int max = discards(c) ? 1 : READS_MAX;
   for (int i = 0; i < max && reads(c); i++) {
     ptrdiff_t got = http_transport_read(c, server->input, sizeof server->input);
     if (got == HTTP_AGAIN)

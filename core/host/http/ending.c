@@ -11,6 +11,8 @@
 
 #define LINGER_MAX 256
 #define LINGER_MS 5000
+/* In one turn of the loop: those that have waited since the same time must not hold up others. */
+#define ENDS_MAX 32
 /* When the server ends: for a peer to read its response, and to close after it. The latter is less
  * than what an owner waits for the server to be closed. */
 #define ENDING_SENT_MS 1000
@@ -90,9 +92,14 @@ static void end(http_connection *c, http_wait wait) {
   http_connection_close(c);
 }
 
-/* The process may have been stopped for longer than a timeout: what is ready counts. */
+/* The process may have been stopped for longer than a timeout: what is ready counts, unless it is
+ * only discarded. */
 static void judge(http_connection *c, http_wait wait) {
   int64_t since = c->entry.since;
+  if (wait == HTTP_WAIT_LINGER) {
+    http_connection_close(c);
+    return;
+  }
   for (int i = 0; i < READS_BEFORE_TIMEOUT; i++) {
     c->server->handshakes = 0;
     bool any = http_connection_advance(c);
@@ -105,11 +112,14 @@ static void judge(http_connection *c, http_wait wait) {
 }
 
 void http_connections_end_overdue(http_server *server) {
+  int ends = 0;
   for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_NOTHING; wait++) {
     http_connection *c;
-    while ((c = oldest(server, wait)) != NULL &&
-           deadline_of(server, &c->entry) <= http_server_now(server))
+    while (ends < ENDS_MAX && (c = oldest(server, wait)) != NULL &&
+           deadline_of(server, &c->entry) <= http_server_now(server)) {
       judge(c, wait);
+      ends++;
+    }
   }
 }
 
