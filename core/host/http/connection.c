@@ -212,8 +212,8 @@ static bool has_discarded_enough(const http_connection *c) {
   return discards(c) && c->discarded >= c->server->limits.max_body + DISCARD_MAX;
 }
 
-/* What is not read any more fills the kernel's buffer, which would have grown. The response is there
- * for the peer to read until the connection is closed. */
+/* What is not read any more fills the kernel's buffer, which would have grown. The response is
+ * there for the peer to read until the connection is closed. */
 static void discard(http_connection *c, size_t size) {
   int room = 0; /* the system's min */
   c->discarded += size;

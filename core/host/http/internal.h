@@ -132,7 +132,7 @@ struct http_connection {
   struct ssl_st *tls; /* NULL: none */
   unsigned tls_reads; /* of the socket, in one call of OpenSSL */
   http_parser parser;
-  void *head; /* the parser's buffer, if a request is under way */
+  void *head;         /* the parser's buffer, if a request is under way */
   uint64_t discarded; /* bytes that came after a rejection or the last response */
   char *rest;         /* read, but after the request that is handled */
   size_t rest_at, rest_size;
@@ -225,7 +225,8 @@ void http_connection_free_if_done(http_connection *c);
 void http_connection_reject(http_connection *c, int status, const char *reason);
 /* Ends the sending, and closes when the peer does or when it is time. */
 void http_connection_linger(http_connection *c);
-/* Ends those that have waited for too long, after what is ready has been read; some in each turn. */
+/* Ends those that have waited for too long, after what is ready has been read; some in each turn.
+ */
 void http_connections_end_overdue(http_server *server);
 /* When the next one has; INT64_MAX: none waits. */
 int64_t http_connections_next_timeout(const http_server *server);
