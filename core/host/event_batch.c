@@ -2,16 +2,14 @@
 #include "event_batch.h"
 
 /* Another process may have changed or deleted events. */
-static bool check_external_writes(event_database *database, event_batch *batch, int64_t *version) {
-  batch->unfinished = -1;
+static bool check_external_writes(event_database *database, int64_t *version) {
   if (!event_sql_data_version(database->sql, version)) {
     return false;
   }
-  if (*version == database->data_version) {
-    return true;
+  if (*version != database->data_version) {
+    event_sql_forget_order(database->sql);
   }
-  event_sql_forget_order(database->sql);
-  return event_sql_count_unfinished(database->sql, &batch->unfinished);
+  return true;
 }
 
 /* A duplicate has the id of the first; what is in this transaction counts as well. */
@@ -49,12 +47,12 @@ static bool lease(event_database *database, event_batch *batch) {
     }
     database->retries_first = !database->retries_first;
   }
-  return event_sql_next_due(database->sql, &batch->next_due);
+  return event_sql_next_due(database->sql, batch->now, &batch->next_due);
 }
 
 static bool carry_out(event_database *database, event_batch *batch) {
   int64_t version = 0;
-  bool ok = check_external_writes(database, batch, &version);
+  bool ok = check_external_writes(database, &version);
   for (put_request *request = batch->puts; ok && request != NULL; request = request->next) {
     ok = put(database, request);
   }

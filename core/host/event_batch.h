@@ -36,8 +36,7 @@ typedef struct {
   int64_t now;
   /* filled in */
   event_grant *grants;
-  int64_t next_due;   /* of the retries and timers, Unix milliseconds; INT64_MAX: none is */
-  int64_t unfinished; /* in the database before this, if it had to be counted again; else -1 */
+  int64_t next_due; /* of the retries and timers, Unix milliseconds; INT64_MAX: none is */
 } event_batch;
 
 /* What carries batches out. */

@@ -161,9 +161,6 @@ static void count_batch(event_store *store, const event_batch *batch) {
   event_dispatch *dispatch = &store->dispatch;
   size_t puts = 0;
   (void)pthread_mutex_lock(&dispatch->mutex);
-  if (batch->unfinished >= 0) {
-    dispatch->counts.unfinished = batch->unfinished;
-  }
   for (const event_finish *finish = batch->finishes; finish != NULL; finish = finish->next) {
     if (finish->kind == EVENT_OUTCOME_RELEASED) { /* its next lease has the same attempt */
       event_begun_erase(&dispatch->begun, finish->slot);
@@ -304,7 +301,7 @@ static void follow_clock(event_store *store) {
     return;
   }
   (void)collect(store); /* what was finished before */
-  if (event_sql_shift_waits(store->database.sql, step)) {
+  if (event_sql_begin_shift(store->database.sql, step)) {
     store->clock.offset += step;
     store->next_due += store->next_due < INT64_MAX && store->next_due > 0 ? step : 0;
     if (store->database.redelivery != NULL) {
@@ -316,8 +313,8 @@ static void follow_clock(event_store *store) {
   }
 }
 
-static int64_t left(int64_t moment, int64_t now) {
-  return moment > now ? moment - now : 0;
+static int64_t left(int64_t time, int64_t now) {
+  return time > now ? time - now : 0;
 }
 
 static commit_inputs inputs_of(event_store *store) {
@@ -349,8 +346,7 @@ static void run_batch(event_store *store, size_t leases) {
                                .finishes = store->finishes,
                                .leases = leases,
                                .now = store->clock.unix_ms,
-                               .next_due = INT64_MAX,
-                               .unfinished = -1};
+                               .next_due = INT64_MAX};
   store->finishes = NULL;
   store->puts.are_left = store->puts.first != NULL;
   if (leases > 0) {

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define SLICE_MS 3 /* of reading the order; a row more may take one too many */
+#define SLICE_MS 3 /* of reading the order, or moving waits; a row more may take one too many */
 #define LATER_MS 10
 /* Nobody waits for the store if nothing was committed for so long. */
 #define IDLE_MS 10
@@ -25,14 +25,11 @@ static sqlite3 *connection(event_store *store) {
 
 /* ---- The order ---- */
 
-static void count_unfinished(event_store *store) {
-  int64_t unfinished;
+static void on_learned(event_store *store) {
   store->pace.has_changes = false;
-  if (event_sql_count_unfinished(store->database.sql, &unfinished)) {
-    (void)pthread_mutex_lock(&store->dispatch.mutex);
-    store->dispatch.counts.unfinished = unfinished;
-    (void)pthread_mutex_unlock(&store->dispatch.mutex);
-  }
+  (void)pthread_mutex_lock(&store->dispatch.mutex);
+  store->dispatch.counts.unfinished = event_sql_count_learned(store->database.sql);
+  (void)pthread_mutex_unlock(&store->dispatch.mutex);
 }
 
 /* Somebody else has changed events. */
@@ -44,6 +41,15 @@ static void forget_order(event_store *store) {
   event_sql_forget_order(store->database.sql);
 }
 
+/* After a failure it is tried again in time. */
+static bool is_resting(event_store *store) {
+  int64_t rest = store->trouble.rest_until - clock_steady_ms();
+  if (rest > 0) {
+    event_store_wake_in(store, rest);
+  }
+  return rest > 0;
+}
+
 static bool learn_order(event_store *store) {
   event_sql *sql = store->database.sql;
   if (event_sql_knows_order(sql)) {
@@ -53,17 +59,41 @@ static bool learn_order(event_store *store) {
       clock_steady_ms() - store->pace.changed_at < LEARN_DELAY_MS) {
     return false;
   }
-  int64_t rest = store->trouble.rest_until - clock_steady_ms();
-  if (rest > 0) {
-    event_store_wake_in(store, rest);
+  if (is_resting(store)) {
     return false;
   }
   if (!event_sql_learn_order(sql, SLICE_MS)) {
     event_store_failed(store);
-  } else if (event_sql_knows_order(sql) && store->pace.has_changes) {
-    count_unfinished(store);
+  } else if (event_sql_knows_order(sql)) {
+    on_learned(store);
   }
   return true;
+}
+
+/* ---- The clock ---- */
+
+/* At the end it is tried once: what cannot be written then is late, as if the clock had been set
+ * while nobody served. */
+static bool shift_waits(event_store *store) {
+  event_sql *sql = store->database.sql;
+  bool is_locked = false;
+  if (is_resting(store)) {
+    return false;
+  }
+  if (event_sql_shift_waits(sql, SLICE_MS, &is_locked)) {
+    store->next_due = 0;
+    return true;
+  }
+  if (store->ending.is_begun) {
+    event_sql_abandon_shift(sql);
+    return true;
+  }
+  if (is_locked) {
+    event_store_wake_in(store, LATER_MS);
+  } else {
+    event_store_failed(store);
+  }
+  return false;
 }
 
 /* ---- Work of others ---- */
@@ -156,12 +186,16 @@ bool event_store_work(event_store *store) {
   /* Between those that were put, which are a batch that is still being read, nothing is done; of
    * more than a transaction takes there may always be some. */
   bool is_reading = store->puts.first != NULL && !store->puts.are_left;
-  if (is_reading || store->is_under_way || store->ending.is_begun) {
+  bool is_shifting = event_sql_is_shifting(store->database.sql);
+  if (is_reading || store->is_under_way) {
     return false;
+  }
+  if (store->ending.is_begun) {
+    return is_shifting && shift_waits(store);
   }
   store->puts.are_left = false;
   event_upkeep_checkpoint(&store->upkeep, connection(store), false);
-  if (learn_order(store) || run_work(store)) {
+  if ((is_shifting ? shift_waits(store) : learn_order(store)) || run_work(store)) {
     return true; /* one slice a turn */
   }
   run_upkeep(store);

@@ -60,6 +60,8 @@ typedef struct {
 
 /* Events that a transaction sets aside, at most: bounds how long it takes. */
 #define MOST_PARKED 256
+/* As well, whose wait was too long. */
+#define MAX_CUT 256
 
 static bool append(grant_list *list, event_grant *grant) {
   if (grant == NULL) {
@@ -111,11 +113,15 @@ static bool lease_row(event_sql *sql, sqlite3_stmt *row, uint64_t account, grant
 }
 
 /* The clock may have been set back since, and the account of an event that waits has to wait with
- * it: what is due later than any wait can be is due now. */
+ * it: what is due later than any wait can be is due now. A few of many at a time. */
 static bool cut_waits(event_sql *sql, int64_t now) {
+  if (event_sql_is_shifting(sql)) {
+    return true;
+  }
   sqlite3_stmt *statement = sql->statements[CUT_WAITS];
   (void)sqlite3_bind_int64(statement, 1, now);
   (void)sqlite3_bind_int64(statement, 2, EVENT_LONGEST_WAIT_MS);
+  (void)sqlite3_bind_int(statement, 3, MAX_CUT);
   return event_sql_end_use(sql, statement, sqlite3_step(statement));
 }
 

@@ -91,7 +91,8 @@ static bool read_file(event_store *store, char *error, size_t error_size) {
 
 /* What could not be written is for the next process, with the attempts that were started. */
 static void close_if_settled(event_store *store) {
-  if (!store->ending.is_begun || store->ending.is_closed || !event_store_is_settled(store)) {
+  if (!store->ending.is_begun || store->ending.is_closed || !event_store_is_settled(store) ||
+      event_sql_is_shifting(store->database.sql)) {
     return;
   }
   store->ending.is_closed = true;

@@ -15,6 +15,7 @@ struct event_redelivery {
   uint64_t seed;
   uint32_t capacity; /* of the ring and of the buckets; a power of two, or 0 */
   uint32_t first, end, committed;
+  int64_t shifted; /* the clock, since the table was made: entries have the time it had then */
   event_seen *ring;
   uint32_t *buckets;
 };
@@ -69,7 +70,7 @@ const event_seen *event_redelivery_find(const event_redelivery *table, uint32_t 
   uint32_t number = after != NULL ? after->next : *bucket(table, fingerprint);
   while (is_held(table, number)) {
     const event_seen *seen = at(table, number);
-    int64_t age = received_at - seen->received_at;
+    int64_t age = received_at - table->shifted - seen->received_at;
     /* The clock may have been set back, and then nothing would come in again for as long. */
     if (seen->fingerprint == fingerprint && age < table->window && age > -table->window) {
       return seen;
@@ -116,8 +117,8 @@ void event_redelivery_add(event_redelivery *table, uint32_t fingerprint, int64_t
     }
     table->first += !has_grown;
   }
-  *at(table, table->end) =
-      (event_seen){.id = id, .received_at = received_at, .fingerprint = fingerprint};
+  *at(table, table->end) = (event_seen){
+      .id = id, .received_at = received_at - table->shifted, .fingerprint = fingerprint};
   table->end++;
   link_in(table, table->end - 1);
 }
@@ -136,7 +137,7 @@ void event_redelivery_rollback(event_redelivery *table) {
 
 void event_redelivery_expire(event_redelivery *table, int64_t now) {
   while (table->first != table->committed &&
-         at(table, table->first)->received_at <= now - table->window) {
+         at(table, table->first)->received_at <= now - table->shifted - table->window) {
     table->first++;
   }
   if (table->first == table->end && table->capacity > FIRST_CAPACITY) {
@@ -145,7 +146,5 @@ void event_redelivery_expire(event_redelivery *table, int64_t now) {
 }
 
 void event_redelivery_shift(event_redelivery *table, int64_t milliseconds) {
-  for (uint32_t number = table->first; number != table->end; number++) {
-    at(table, number)->received_at += milliseconds;
-  }
+  table->shifted += milliseconds;
 }

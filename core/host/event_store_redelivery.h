@@ -16,7 +16,7 @@
 
 typedef struct {
   int64_t id;
-  int64_t received_at;
+  int64_t received_at; /* by the clock as it was when the table was made */
   uint32_t fingerprint;
   uint32_t next; /* an earlier one of the same bucket */
 } event_seen;

@@ -35,8 +35,9 @@ static const char *const texts[STATEMENTS] = {
         "SELECT id, attempts, replays, received_at, body, action, account_id"
         " FROM events INDEXED BY events_unfinished LEFT JOIN bodies USING (id)"
         " WHERE state = 2 AND due_at <= ?1 AND state < 3 ORDER BY due_at, events.id LIMIT ?2",
-    [CUT_WAITS] = "UPDATE events INDEXED BY events_unfinished SET due_at = ?1"
-                  " WHERE state = 2 AND due_at > ?1 + ?2 AND state < 3",
+    [CUT_WAITS] = "UPDATE events SET due_at = ?1 WHERE id IN"
+                  " (SELECT id FROM events INDEXED BY events_unfinished"
+                  " WHERE state = 2 AND due_at > ?1 + ?2 AND state < 3 LIMIT ?3)",
     [END_WAIT] = "UPDATE events SET state = 0, due_at = 0 WHERE id = ?1 AND state = 2",
     [MARK_RUNNING] = "UPDATE events SET state = 1, due_at = 0, attempts = attempts + 1"
                      " WHERE id = ?1",
@@ -252,6 +253,7 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
            event_sql_note_failure(sql);
   }
   bool is_end = finish->kind == EVENT_OUTCOME_DONE || finish->kind == EVENT_OUTCOME_DEAD;
+  int64_t due = event_sql_stored_due(sql, finish->id, finish->retry_at);
   sqlite3_stmt *statement = sql->statements[is_end                                ? END
                                             : finish->kind == EVENT_OUTCOME_RETRY ? RETRY
                                                                                   : RELEASE];
@@ -262,13 +264,14 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
     (void)sqlite3_bind_int64(statement, 3, now);
     (void)sqlite3_bind_text(statement, 4, finish->error, -1, SQLITE_STATIC);
   } else if (finish->kind == EVENT_OUTCOME_RETRY) {
-    (void)sqlite3_bind_int64(statement, 2, finish->retry_at);
+    (void)sqlite3_bind_int64(statement, 2, due);
     (void)sqlite3_bind_text(statement, 3, finish->error, -1, SQLITE_STATIC);
   }
   if (!run(sql, statement)) {
     return false;
   }
   event_caps_give_back(&sql->caps, finish->caps);
+  event_sql_count_finish(sql, finish, due);
   if (sql->learned != LEARN_NOTHING && finish->kind != EVENT_OUTCOME_RETRY) {
     /* What is received again and not yet read from the table is read there. */
     bool is_read = sql->learned == LEARN_ALL ||
@@ -280,28 +283,13 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
   return true;
 }
 
-bool event_sql_shift_waits(event_sql *sql, int64_t milliseconds) {
-  char text[256];
-  (void)snprintf(text, sizeof text,
-                 "BEGIN IMMEDIATE;"
-                 "UPDATE events INDEXED BY events_unfinished SET due_at = due_at + %lld"
-                 " WHERE state = 2 AND state < 3;"
-                 "UPDATE timers SET due_at = due_at + %lld;"
-                 "COMMIT",
-                 (long long)milliseconds, (long long)milliseconds);
-  if (sqlite3_exec(sql->file.db, text, NULL, NULL, NULL) != SQLITE_OK) {
-    (void)event_sql_note_failure(sql);
-    roll_back(sql);
-    return false;
-  }
-  event_timers_shift(&sql->timers, milliseconds);
-  return true;
-}
-
-bool event_sql_next_due(event_sql *sql, int64_t *due) {
+bool event_sql_next_due(event_sql *sql, int64_t now, int64_t *due) {
   sqlite3_stmt *statement = sql->statements[NEXT_DUE];
   int step = sqlite3_step(statement);
   *due = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : INT64_MAX;
+  if (*due != INT64_MAX && *due > now + EVENT_LONGEST_WAIT_MS) {
+    *due = now; /* as the next lease makes it, or a slice that moves it */
+  }
   int64_t timer = event_timers_next(&sql->timers);
   *due = timer < *due ? timer : *due;
   return event_sql_end_use(sql, statement, step);

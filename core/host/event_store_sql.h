@@ -88,14 +88,27 @@ event_timers *event_sql_timers(event_sql *sql);
 /* Events were changed by somebody else: what may run is to be read again. */
 void event_sql_forget_order(event_sql *sql);
 
-/* The Unix clock was set back by so much: moves the retries and timers with it. */
-bool event_sql_shift_waits(event_sql *sql, int64_t milliseconds);
+/* The Unix clock was set, back, by so much (below 0). Between transactions: moves the timers with
+ * it, and has the retries moved by the function below. May be called again before that is done.
+ * False as above. */
+bool event_sql_begin_shift(event_sql *sql, int64_t milliseconds);
+bool event_sql_is_shifting(const event_sql *sql);
+/* Between transactions: moves the first retries that are left, for about so many milliseconds. The
+ * order must not be read before all are moved. False as above, with nothing to roll back;
+ * `is_locked` as for event_sql_begin. */
+bool event_sql_shift_waits(event_sql *sql, int64_t milliseconds, bool *is_locked);
+/* Those that are left stay as they are. */
+void event_sql_abandon_shift(event_sql *sql);
 
 /* Whether a finish may let another event run. */
 bool event_sql_has_waiting(const event_sql *sql);
 
 /* When the first of the retries and timers is due; INT64_MAX if none waits. */
-bool event_sql_next_due(event_sql *sql, int64_t *due);
+bool event_sql_next_due(event_sql *sql, int64_t now, int64_t *due);
+
+/* The received, running and waiting events, as they were when the order was known, and was read. */
+int64_t event_sql_count_learned(const event_sql *sql);
+/* The same in one query, which takes the longer the more they are. */
 bool event_sql_count_unfinished(event_sql *sql, int64_t *count);
 
 /* Lets those who work beside this know the window. */

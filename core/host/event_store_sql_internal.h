@@ -39,6 +39,12 @@ typedef enum {
   LEARN_ALL,
 } learn_phase;
 
+/* Of the Unix clock that was set back: by how much, the retry up to which waits are moved, as it
+ * was stored before, and what is to follow. `step` 0: all are as they should be. */
+typedef struct {
+  int64_t step, due, id, next_step;
+} wait_shift;
+
 struct event_sql {
   event_file file;
   sqlite3_stmt *statements[STATEMENTS];
@@ -50,11 +56,20 @@ struct event_sql {
    * LEARN_RECEIVED up to the event of this id. */
   learn_phase learned;
   int64_t learned_id, learned_due;
+  int64_t learned_count; /* of the events that were read, without what has ended since */
+  wait_shift shift;
   char reason[256];
 };
 
 /* After a change of the order: it is incomplete without memory for it, and to be read again. */
 void event_sql_changed_order(event_sql *sql, bool has_memory);
+
+/* What counting the events that are read has to know of a finish that is stored; `due` of a retry,
+ * as it is stored. */
+void event_sql_count_finish(event_sql *sql, const event_finish *finish, int64_t due);
+
+/* How the time of a retry is stored: as before the clock was set, if it is still to be moved. */
+int64_t event_sql_stored_due(const event_sql *sql, int64_t id, int64_t due);
 
 /* Notes why the last statement failed; answers false. */
 bool event_sql_note_failure(event_sql *sql);

@@ -11,7 +11,7 @@
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static int64_t passed_ns, set_ns;
+static int64_t passed_ns, set_ns, look_ns;
 static int sync_count, held_count;
 static bool are_held;
 
@@ -25,6 +25,7 @@ int clock_gettime(clockid_t which, struct timespec *now) {
     return (int)syscall(SYS_clock_gettime, which, now);
   }
   (void)pthread_mutex_lock(&mutex);
+  passed_ns += look_ns;
   struct timespec *began = &first[is_unix];
   if (began->tv_sec == 0) {
     (void)syscall(SYS_clock_gettime, is_unix ? CLOCK_REALTIME : CLOCK_MONOTONIC, began);
@@ -38,6 +39,12 @@ int clock_gettime(clockid_t which, struct timespec *now) {
 void time_pass(int64_t milliseconds) {
   (void)pthread_mutex_lock(&mutex);
   passed_ns += milliseconds * 1000000;
+  (void)pthread_mutex_unlock(&mutex);
+}
+
+void time_pass_with_looks(int64_t milliseconds) {
+  (void)pthread_mutex_lock(&mutex);
+  look_ns = milliseconds * 1000000;
   (void)pthread_mutex_unlock(&mutex);
 }
 

@@ -9,6 +9,9 @@
 
 /* Moves the clocks on. */
 void time_pass(int64_t milliseconds);
+/* Moves them on by so much with each look at one of them: what goes by time comes to an end, after
+ * as many steps on any machine. 0: no more. */
+void time_pass_with_looks(int64_t milliseconds);
 /* Sets the Unix clock alone; below 0: back. */
 void time_set(int64_t milliseconds);
 

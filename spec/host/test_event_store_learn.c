@@ -1,6 +1,6 @@
 /* Tests of the order of events that is read from the tables in slices, while events are put,
- * finished and released: in the end it leases each event once, those of an account in their order.
- */
+ * finished and released: in the end it leases each event once, those of an account in their order,
+ * and they are as many as were counted. */
 #include "event_store_sql.h"
 #include "store_fixture.h"
 
@@ -9,8 +9,8 @@
 
 enum {
   EVENTS = 1000, /* many slices */
-  ACCOUNTS = 37,
-  RUNNING = 90,
+  ACCOUNTS = 101,
+  RUNNING = 90, /* more than are read at a time */
   ROUNDS = 20
 };
 
@@ -75,7 +75,7 @@ static void finish_some(world *w, int count) {
     event_finish *finish = w->running;
     w->running = finish->next;
     finish->kind = kinds[next_random(w, 4)];
-    finish->retry_at = 1;
+    finish->retry_at = 1 + next_random(w, 3);
     assert_true(event_sql_finish(w->sql, finish, w->now));
     event_finish_free(finish);
   }
@@ -135,6 +135,10 @@ static void test_what_happens_while_the_order_is_read_is_part_of_it(void **state
     event_sql_forget_order(w.sql);
     for (int slices = 0; !event_sql_knows_order(w.sql); slices++) {
       assert_true(event_sql_learn_order(w.sql, 0));
+      if (event_sql_knows_order(w.sql)) {
+        assert_int_equal(event_sql_count_learned(w.sql),
+                         query(f, "SELECT count(*) FROM events WHERE state < 3"));
+      }
       if (next_random(&w, 3) == 0) {
         finish_some(&w, 3);
       }
