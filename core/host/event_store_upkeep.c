@@ -12,10 +12,6 @@
 #define LONG_STEP_MS 4
 #define SHORT_STEP_MS 1
 #define SHRINK_PAGES 64 /* in a step */
-/* Pages in the log at which they are moved into the database: so few that it takes about as long as
- * a commit, since what comes meanwhile waits for it. With 400 and 1000 the rate is the same, and
- * the slowest responses are slower. */
-#define CHECKPOINT_PAGES 100
 #define IDLE_STEP_MS 2
 #define BUSY_STEP_MS 50
 #define LONGEST_ROUND_MS 3600000
@@ -135,7 +131,7 @@ static bool checkpoint(sqlite3 *db, bool *is_whole) {
 }
 
 void event_upkeep_checkpoint(event_upkeep *upkeep, sqlite3 *db, bool again) {
-  bool is_due = upkeep->pages - upkeep->seen >= CHECKPOINT_PAGES;
+  bool is_due = upkeep->pages - upkeep->seen >= EVENT_CHECKPOINT_PAGES;
   if (is_due || (again && upkeep->is_checkpoint_partial)) {
     bool is_whole;
     bool ok = checkpoint(db, &is_whole);

@@ -1,9 +1,12 @@
 /* Tests of what the event store does for others between its transactions, and while another process
- * writes. */
+ * writes or reads. */
+#include "event_store_upkeep.h"
 #include "hand_run.h"
 
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LOCKED_RETRY_MS 10
 #define LOCKED_MAX_MS 2000
@@ -235,6 +238,61 @@ static void test_a_store_that_closes_takes_no_work(void **state) {
   assert_int_equal(one.calls + one.last_calls, 0);
 }
 
+/* ---- Another process that reads ---- */
+
+enum {
+  LOG_LIMIT = 8 << 20
+};
+
+static int64_t log_size(const fixture *f) {
+  char path[140];
+  struct stat status;
+  (void)snprintf(path, sizeof path, "%s-wal", f->path);
+  assert_int_equal(stat(path, &status), 0);
+  return (int64_t)status.st_size;
+}
+
+/* Fifteen pages or more. */
+static void put_large(fixture *f) {
+  static char body[60000];
+  memset(body, 'x', sizeof body - 1);
+  const event_record record = record_of("a", body);
+  assert_true(put_record(f, &record, NULL, 0) > 0);
+  run(f);
+}
+
+/* A reader keeps the log from being begun anew. */
+static void let_log_grow(fixture *f) {
+  sqlite3 *reader = NULL;
+  assert_int_equal(sqlite3_open(f->path, &reader), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM events;", NULL, NULL, NULL),
+                   SQLITE_OK);
+  while (log_size(f) < LOG_LIMIT + LOG_LIMIT / 4) {
+    put_large(f);
+  }
+  assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+}
+
+static void test_a_log_that_a_reader_let_grow_is_cut_after_a_checkpoint_of_pages(void **state) {
+  fixture *f = *state;
+  let_log_grow(f);
+  for (int pages = 0; pages < EVENT_CHECKPOINT_PAGES; pages += 15) {
+    put_large(f);
+  }
+  put_large(f); /* the first one of the log that is begun anew */
+  assert_true(log_size(f) <= LOG_LIMIT);
+}
+
+static void test_a_log_that_a_reader_let_grow_is_cut_after_a_tick(void **state) {
+  fixture *f = *state;
+  let_log_grow(f);
+  put_large(f);
+  assert_true(log_size(f) > LOG_LIMIT);
+  pass(f, HAND_TICK_MS);
+  put_large(f);
+  assert_true(log_size(f) <= LOG_LIMIT);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       BY_HAND(test_puts_wait_for_another_process_without_a_word),
@@ -248,6 +306,8 @@ int main(void) {
       BY_HAND(test_puts_are_responded_to_between_slices),
       BY_HAND(test_slices_have_their_turn_if_a_transaction_never_takes_all),
       BY_HAND(test_a_store_that_closes_takes_no_work),
+      BY_HAND(test_a_log_that_a_reader_let_grow_is_cut_after_a_checkpoint_of_pages),
+      BY_HAND(test_a_log_that_a_reader_let_grow_is_cut_after_a_tick),
   };
   return cmocka_run_group_tests_name("event store, work of others", tests, NULL, NULL);
 }

@@ -298,33 +298,6 @@ static void test_the_log_has_its_size_from_the_beginning(void **state) {
   assert_int_equal(log_size(f), size);
 }
 
-static void test_a_log_that_a_reader_let_grow_is_cut(void **state) {
-  enum {
-    LIMIT = 8 << 20
-  };
-  fixture *f = *state;
-  open_store(f);
-  (void)put(f, "a");
-  sqlite3 *reader = NULL;
-  assert_int_equal(sqlite3_open(f->path, &reader), SQLITE_OK);
-  assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM events;", NULL, NULL, NULL),
-                   SQLITE_OK);
-  static char body[60000];
-  memset(body, 'x', sizeof body - 1);
-  const event_record record = record_of("a", body);
-  while (log_size(f) < LIMIT + LIMIT / 4) {
-    assert_true(put_record(f, &record, NULL, 0) > 0);
-  }
-  assert_int_equal(sqlite3_close(reader), SQLITE_OK);
-  /* It is moved into the database behind one of the next commits, or soon, and cut with the one
-   * after. */
-  int64_t began = now_ms();
-  while (log_size(f) > LIMIT) {
-    assert_true(put_record(f, &record, NULL, 0) > 0);
-    assert_true(now_ms() - began < PATIENCE_MS);
-  }
-}
-
 /* The child's descriptor is not this process's, whose locks on the file would go with it. */
 static size_t read_beyond_first_page(const fixture *f, char *bytes, size_t size) {
   char command[160];
@@ -404,7 +377,6 @@ int main(void) {
       TEST(test_leases_that_fail_hold_up_neither_puts_nor_finishes),
       TEST(test_a_locked_database_fails_puts_and_commands_and_heals),
       TEST(test_the_log_has_its_size_from_the_beginning),
-      TEST(test_a_log_that_a_reader_let_grow_is_cut),
       TEST(test_a_damaged_database_fails_puts_and_heals_with_it),
       TEST(test_a_damaged_database_is_not_opened),
   };
