@@ -22,6 +22,9 @@ local end_well
 
 -- Answers wait for the store only, whose transactions are short.
 local ANSWER_PATIENCE = 10
+-- What is left to be written and closed gets the rest of the drain timeout, and so many seconds in
+-- any case.
+local CLOSE_TIMEOUT_MIN = 5
 -- So many seconds are more than any disk takes that is well.
 local STALLED = 2
 -- The loop below looks at the store at least so often, in seconds.
@@ -205,48 +208,57 @@ function Serving:exit_now(status)
   host.exit_now(status)
 end
 
-local function stop_receiver(self, on_wait)
+-- Waits for a part to come to its end. Each of them needs the loop, which something that hangs may
+-- keep from going on.
+local function wait_for(is_ended, deadline, on_wait)
+  repeat
+    if is_ended() then
+      return true
+    end
+  until on_wait() or core.steady_time() >= deadline
+  return false
+end
+
+local function stop_receiver(self, deadline, on_wait)
   if not self.receiver then
     self.listener:close()
     return true
   end
   self.receiver:ask_stop(ANSWER_PATIENCE)
-  repeat
-    if self.receiver:join(0.05) then
-      return true
-    end
-  until on_wait()
-  return false
+  return wait_for(function()
+    return self.receiver:join(0.05)
+  end, deadline + ANSWER_PATIENCE, on_wait)
 end
 
--- What handlers have come to is written; a disk that hangs may keep that from its end.
-local function close_store(self, on_wait)
-  repeat
-    if self.store:close(0.05) then
-      return true
-    end
-  until on_wait()
-  return false
+-- What handlers have come to is written. The socket first: commands that wait there are told.
+local function close_store(self, deadline, on_wait)
+  if self.admin then
+    self.admin:close()
+  end
+  return wait_for(function()
+    return self.store:close(0.05)
+  end, deadline, on_wait)
 end
 
 --- Stops: accepts nothing more, answers what has arrived, lets running handlers end.
 -- @tparam function on_wait called again and again meanwhile; true ends the waiting
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
 -- @treturn ?string "worker", "receiver" or "store" if such a part does not come to its end, so that
--- only @{exit_now} is left
+-- only @{exit_now} is left: in the drain timeout, or in 5 s, if that is longer
 function Serving:stop(on_wait)
+  local started = core.steady_time()
+  local function deadline()
+    return math.max(started + self.given.drain_timeout, core.steady_time() + CLOSE_TIMEOUT_MIN)
+  end
   -- first, so that no handler is begun for what still arrives
   self.workers:ask_drain()
-  local received = stop_receiver(self, on_wait)
+  local received = stop_receiver(self, deadline(), on_wait)
   local drained = received and self.workers:drain(on_wait)
   local finished = self.workers:finish()
   if not received or not finished then
     return drained or false, received and "worker" or "receiver"
   end
-  if self.admin then
-    self.admin:close()
-  end
-  if not close_store(self, on_wait) then
+  if not close_store(self, deadline(), on_wait) then
     return drained, "store"
   end
   self.loop:close()
@@ -289,6 +301,11 @@ function end_well(self, is_hopeless)
   end
   local is_well = not interrupted and not is_hopeless
   if stuck then
+    if is_well and stuck ~= "worker" and not self.is_stalled then
+      report.line(string.format("palenca: the %s has not come to its end in time; the process "
+        .. "ends, nothing that was acknowledged is lost", stuck),
+        { event = "stuck", level = "error", part = stuck })
+    end
     -- a handler that blocks has not ended, as others that wait have not: nothing else is wrong
     self:exit_now(is_well and stuck == "worker" and DONE or FAILED)
   end
