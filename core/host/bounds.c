@@ -28,7 +28,7 @@
 struct bounds {
   timer_t timer;
   bool has_timer;
-  int64_t cpu_ns, given_ns, left_ns;
+  int64_t cpu_ns, given_ns;
   lua_State *volatile running; /* whose code runs; NULL: the host's own */
   volatile sig_atomic_t is_over;
   bool is_closing, has_stopped_finalizer;
@@ -102,34 +102,24 @@ static struct timespec span(int64_t ns) {
   return (struct timespec){.tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS};
 }
 
-/* Answers how much was left of the time before. */
-static int64_t set_timer(const bounds *b, int64_t ns) {
-  struct itimerspec when = {.it_value = span(ns), .it_interval = span(ns > 0 ? AGAIN_NS : 0)};
-  struct itimerspec before = {0};
+static void set_timer(const bounds *b, int64_t ns) {
+  struct itimerspec when = {.it_value = span(ns), .it_interval = span(AGAIN_NS)};
   if (b->has_timer)
-    timer_settime(b->timer, 0, &when, &before);
-  return before.it_value.tv_sec * SECOND_NS + before.it_value.tv_nsec;
+    timer_settime(b->timer, 0, &when, NULL);
 }
 
 void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
-  b->is_over = 0;
-  b->refusals = 0;
-  b->is_closing = is_closing;
-  b->running = co;
   b->given_ns = cpu_ns > 0 ? cpu_ns : b->cpu_ns;
   if (b->cpu_ns > 0)
     set_timer(b, b->given_ns);
+  b->is_over = 0;
+  b->refusals = 0;
+  b->is_closing = is_closing;
+  b->running = co; /* a signal of the timer before has come by now */
 }
 
 bool bounds_leave(bounds *b, lua_State *co) {
-  b->left_ns = 0;
-  if (b->cpu_ns > 0)
-    b->left_ns = set_timer(b, 0);
-  /* A timer that has expired is set again for the interval, and its signal is dropped if this call
-   * comes before it. */
-  if (b->left_ns > b->given_ns)
-    b->left_ns = 1;
-  b->running = NULL;
+  b->running = NULL; /* the timer goes on, which costs less than to stop it */
   b->refusals = 0;
   if (b->is_over)
     lua_sethook(co, NULL, 0, 0);
@@ -137,7 +127,12 @@ bool bounds_leave(bounds *b, lua_State *co) {
 }
 
 int64_t bounds_left(const bounds *b) {
-  return b->left_ns;
+  struct itimerspec left = {0};
+  if (b->cpu_ns > 0 && b->has_timer)
+    timer_gettime(b->timer, &left);
+  int64_t ns = left.it_value.tv_sec * SECOND_NS + left.it_value.tv_nsec;
+  /* A timer that has expired is set again for the interval. */
+  return ns > b->given_ns ? 1 : ns;
 }
 
 lua_State *bounds_switch(bounds *b, lua_State *co) {

@@ -38,7 +38,7 @@ static int resume(lua_State *L) {
   bounds_enter(b, co, cpu_ns, false);
   int status = lua_resume(co, L, 0, &count);
   bool is_over = bounds_leave(b, co);
-  int64_t left_ns = bounds_left(b); /* before a finalizer runs */
+  int64_t left_ns = status == LUA_YIELD ? bounds_left(b) : 0; /* before a finalizer runs */
   task_leave(t);
   if (is_over && status != LUA_OK) {
     lua_pushliteral(L, "stopped");
