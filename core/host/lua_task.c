@@ -82,12 +82,13 @@ static int lease_gc(lua_State *L) {
   return 0;
 }
 
-/* task.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil */
+/* task.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil. The box is the same
+ * for all, since a finalizer for each costs more than all else here; if an earlier call has raised,
+ * it still has that one's lease. */
 static int take(lua_State *L) {
   event_consumer *consumer = check_consumer(L);
-  event_lease **box = lua_newuserdatauv(L, sizeof(event_lease *), 0);
-  *box = NULL;
-  luaL_setmetatable(L, LEASE_TYPE);
+  event_lease **box = lua_touserdata(L, lua_upvalueindex(1));
+  event_lease_free(*box);
   *box = event_consumer_take(consumer);
   if (*box == NULL)
     return 0;
@@ -124,8 +125,8 @@ static int finish(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"fd", fd},       {"clear_fd", clear_fd}, {"wished", wished}, {"ready", ready},   {"cap", cap},
-    {"every", every}, {"want", want},         {"take", take},     {"finish", finish}, {NULL, NULL},
+    {"fd", fd},       {"clear_fd", clear_fd}, {"wished", wished}, {"ready", ready}, {"cap", cap},
+    {"every", every}, {"want", want},         {"finish", finish}, {NULL, NULL},
 };
 
 void lua_open_task(lua_State *L) {
@@ -135,6 +136,11 @@ void lua_open_task(lua_State *L) {
   }
   lua_pop(L, 1);
   luaL_newlib(L, functions);
+  event_lease **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  luaL_setmetatable(L, LEASE_TYPE);
+  lua_pushcclosure(L, take, 1);
+  lua_setfield(L, -2, "take");
   lua_pushinteger(L, EVENT_CONSUMER_CAPS);
   lua_setfield(L, -2, "CAPS_MAX"); /* so many patterns can have a cap */
   lua_setfield(L, -2, "task");
