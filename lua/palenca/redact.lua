@@ -94,10 +94,14 @@ local function mend_marks(marks, begins)
   end
 end
 
+-- Every identity number has three digits in a row.
+local function may_have_identity(text)
+  return text:find("%d%d%d") or text:find("[\\%%]")
+end
+
 local function find_identity(text)
   local marks = {}
-  -- every one of them has three digits in a row
-  if not text:find("%d%d%d") and not text:find("[\\%%]") then
+  if not may_have_identity(text) then
     return marks
   end
   add_marks(marks, text)
@@ -151,7 +155,10 @@ end
 -- @tparam ?string text
 -- @treturn ?string
 function redact.name(text)
-  return text and not check.is_uuid(text) and redact.identity(text) or text
+  if not text or not may_have_identity(text) or check.is_uuid(text) then
+    return text
+  end
+  return redact.identity(text)
 end
 
 local sequences = {

@@ -170,7 +170,7 @@ function report.handled(event, seconds)
   elseif event.attempt > 1 then
     what = what .. string.format(" (attempt %d)", event.attempt)
   end
-  report.line(describe(event) .. "  " .. what)
+  write(log.cut(describe(event) .. "  " .. what)) -- the label is redacted already
 end
 
 --- An event one of whose handlers has failed.

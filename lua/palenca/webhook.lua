@@ -72,12 +72,13 @@ end
 -- webhook_id`; `data`, which keeps what came; and `body`, its bytes
 -- @treturn ?palenca.errors.Error why the request is rejected
 function webhook.parse(body, headers, options)
-  options = options or {}
-  check.fields("palenca.webhook.parse", options, parse_options, 2)
+  if options then
+    check.fields("palenca.webhook.parse", options, parse_options, 2)
+  end
   if type(body) ~= "string" then
     error("palenca.webhook.parse: body must be a string, got " .. type(body), 2)
   end
-  if options.secret then
+  if options and options.secret then
     local ok, err = check_signature(body, headers, options)
     if not ok then
       return nil, err
