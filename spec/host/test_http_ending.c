@@ -222,6 +222,28 @@ static void ends_some_of_the_late_in_each_turn(void **state) {
   close_server(&o);
 }
 
+/* Whoever makes new connections without end does not hold up those that are there. */
+static void accepts_few_of_those_it_rejects_in_each_turn(void **state) {
+  enum { CLIENTS = 16 };
+  static owner o;
+  int fds[CLIENTS], rejected = 0;
+  (void)state;
+  open_server(&o, 0);
+  for (int i = 0; i < CLIENTS; i++) {
+    fds[i] = connect_to(&o);
+    assert_int_equal(send(fds[i], "?\r\n\r\n", 5, MSG_NOSIGNAL), 5);
+  }
+  uv_run(&o.loop, UV_RUN_NOWAIT);
+  for (int i = 0; i < CLIENTS; i++)
+    rejected += is_readable(fds[i]);
+  assert_in_range(rejected, 1, CLIENTS / 2);
+  for (int i = 0; i < CLIENTS; i++) {
+    assert_int_equal(status_of(&o, fds[i]), 400);
+    close(fds[i]);
+  }
+  close_server(&o);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(waits_for_responses_before_it_is_freed),
@@ -231,6 +253,7 @@ int main(void) {
       cmocka_unit_test(ends_without_clients_that_do_not_read),
       cmocka_unit_test(stops_reading_what_a_rejected_client_sends),
       cmocka_unit_test(ends_some_of_the_late_in_each_turn),
+      cmocka_unit_test(accepts_few_of_those_it_rejects_in_each_turn),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

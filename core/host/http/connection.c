@@ -262,8 +262,7 @@ static void end_input(http_connection *c) {
 static bool read_input(http_connection *c) {
   http_server *server = c->server;
   bool any = false;
-  int max = discards(c) ? 1 : READS_MAX;
-  for (int i = 0; i < max && reads(c); i++) {
+  for (int i = 0; i < READS_MAX && reads(c) && (i == 0 || !discards(c)); i++) {
     ptrdiff_t got = http_transport_read(c, server->input, sizeof server->input);
     if (got == HTTP_AGAIN)
       return any;

@@ -43,6 +43,7 @@ void http_connection_linger(http_connection *c) {
     http_connection_close(c);
     return;
   }
+  server->rejections += c->is_rejected;
   if (server->connections.waits[HTTP_WAIT_LINGER].count >= LINGER_MAX)
     http_connection_close(oldest(server, HTTP_WAIT_LINGER));
   http_transport_shutdown(c);

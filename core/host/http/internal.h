@@ -164,6 +164,7 @@ struct http_server {
   unsigned turns;      /* without a wait */
   unsigned turn;       /* of the loop, to tell apart from the one before */
   unsigned handshakes; /* steps in this turn */
+  unsigned rejections; /* connections that linger after one, of this turn */
   http_connections connections;
   size_t live; /* connections that are not freed */
   size_t active, complete, deferred;

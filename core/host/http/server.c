@@ -25,7 +25,7 @@
 #define TURNS_MAX 8
 /* Connections of which there is more than fits into a turn, in one turn: the others wait for the
  * next ones, so that turns stay short whatever number of clients sends without end. */
-#define QUEUED_MAX 16
+#define QUEUED_MAX 8
 
 /* ---- one turn of the loop ------------------------------------------------------------------ */
 
@@ -138,7 +138,7 @@ static void on_check(uv_check_t *handle) {
   }
   http_accept_retry(server);
   http_connections_end_overdue(server);
-  server->handshakes = 0;
+  server->handshakes = server->rejections = 0;
   bool waits = server->made_progress && server->queued == NULL && ++server->turns < TURNS_MAX;
   server->made_progress = false;
   if (!waits) {
