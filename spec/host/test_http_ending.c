@@ -198,7 +198,9 @@ static void stops_reading_what_a_rejected_client_sends(void **state) {
 
 /* Those that are late at the same time do not hold up the others. */
 static void ends_some_of_the_late_in_each_turn(void **state) {
-  enum { CLIENTS = 100 };
+  enum {
+    CLIENTS = 100
+  };
   static owner o;
   int fds[CLIENTS];
   (void)state;
@@ -224,7 +226,9 @@ static void ends_some_of_the_late_in_each_turn(void **state) {
 
 /* Whoever makes new connections without end does not hold up those that are there. */
 static void accepts_few_of_those_it_rejects_in_each_turn(void **state) {
-  enum { CLIENTS = 16 };
+  enum {
+    CLIENTS = 16
+  };
   static owner o;
   int fds[CLIENTS], rejected = 0;
   (void)state;
