@@ -356,16 +356,20 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   c->server->is_in_turn = true;
   if (status < 0)
     http_connection_close(c);
-  else if (c->state == HTTP_STATE_LINGERING)
-    http_server_queue(c); /* what is only discarded can wait */
-  else
+  else if (c->state != HTTP_STATE_LINGERING)
     (void)http_connection_advance(c);
+  else { /* what is only discarded can wait, without being reported in each turn */
+    http_server_queue(c);
+    http_connection_update(c);
+  }
 }
 
 static int interest_of(const http_connection *c) {
   int events = 0;
   if (c->state == HTTP_STATE_HANDSHAKE)
     return c->tls_wants_write ? UV_WRITABLE : UV_READABLE;
+  if (c->state == HTTP_STATE_LINGERING && c->is_queued)
+    return 0;
   if (reads(c)) /* what is there cannot be read before TLS has written what it has to */
     events |= c->tls_wants_write && c->state != HTTP_STATE_LINGERING ? UV_WRITABLE : UV_READABLE;
   if (!http_output_is_empty(&c->output))
