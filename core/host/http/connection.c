@@ -354,13 +354,14 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   http_connection *c = handle->data;
   (void)events;
   c->server->is_in_turn = true;
-  if (status < 0)
+  if (status < 0) {
     http_connection_close(c);
-  else if (c->state != HTTP_STATE_LINGERING)
-    (void)http_connection_advance(c);
-  else { /* what is only discarded can wait, without being reported in each turn */
+  } else if (c->state == HTTP_STATE_LINGERING) {
+    /* what is only discarded can wait, without being reported in each turn */
     http_server_queue(c);
     http_connection_update(c);
+  } else {
+    (void)http_connection_advance(c);
   }
 }
 
