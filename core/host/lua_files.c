@@ -21,9 +21,9 @@
 static int asset(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   for (size_t i = 0; i < embedded_asset_count; i++) {
-    const embedded_asset *found = &embedded_assets[i];
+    const embedded_file *found = &embedded_assets[i];
     if (strcmp(found->name, name) == 0) {
-      lua_pushlstring(L, (const char *)found->data, found->size);
+      lua_pushlstring(L, found->data, found->size);
       return 1;
     }
   }

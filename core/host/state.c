@@ -18,10 +18,10 @@
 #include <string.h>
 
 static int load_embedded(lua_State *L) {
-  const embedded_module *module = lua_touserdata(L, lua_upvalueindex(1));
-  if (luaL_loadbufferx(L, (const char *)module->source, module->size, module->chunk, "t") != LUA_OK)
+  const embedded_file *module = lua_touserdata(L, lua_upvalueindex(1));
+  if (luaL_loadbufferx(L, module->data, module->size, module->name, "b") != LUA_OK)
     return lua_error(L);
-  lua_pushstring(L, module->module);
+  lua_pushstring(L, module->name);
   lua_call(L, 1, 1);
   return 1;
 }
@@ -72,7 +72,7 @@ static void preload(lua_State *L) {
   for (size_t i = 0; i < embedded_module_count; i++) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&embedded_modules[i]);
     lua_pushcclosure(L, load_embedded, 1);
-    lua_setfield(L, -2, embedded_modules[i].module);
+    lua_setfield(L, -2, embedded_modules[i].name);
   }
   lua_pop(L, 1);
 }
