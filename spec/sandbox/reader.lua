@@ -30,12 +30,12 @@ local function skip(text, at)
 end
 
 local function read_string(text, at)
-  local last = at + 1
-  while text:sub(last, last) ~= '"' do
-    if last > #text then
-      fail(text, at)
-    end
-    last = last + (text:sub(last, last) == "\\" and 2 or 1)
+  local last = text:find('["\\]', at + 1)
+  while last and text:sub(last, last) == "\\" do
+    last = text:find('["\\]', last + 2)
+  end
+  if not last then
+    fail(text, at)
   end
   local value = json.decode(text:sub(at, last))
   if type(value) ~= "string" then
