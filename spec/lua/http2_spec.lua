@@ -1,6 +1,7 @@
 --- HTTP/2 from a real TLS server: used where it is offered, one connection for many calls, and what
 --- becomes of a call whose stream or connection the server ends.
 local helper = require("spec.lua.helper")
+local http = require("spec.support.http")
 local palenca = require("palenca")
 local process = require("spec.support.process")
 
@@ -112,9 +113,11 @@ describe("HTTP/2", function()
   end)
 
   describe("when the server ends a call", function()
-    -- a server each: on the end of a kept connection libcurl 8.14 repeats a read by itself
-    before_each(function() start("h2") end)
-    after_each(function() server:stop() end)
+    setup(function() start("h2") end)
+    teardown(function() server:stop() end)
+
+    -- a port each: on the end of a kept connection libcurl 8.14 repeats a read by itself
+    before_each(function() url = "https://localhost:" .. http.request("GET", proxy).body end)
 
     local function done(list)
       local count = 0

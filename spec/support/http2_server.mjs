@@ -2,7 +2,8 @@
 //
 // node spec/support/http2_server.mjs KEY CERTIFICATE [h2|http1|tls12] prints the port of the server
 // and of a proxy that tunnels to it, then a line for each request: protocol version, number of the
-// connection, method, path, and what was done. It ends by a signal.
+// connection, method, path, and what was done. Each request to the proxy itself opens one more port,
+// which is its response. It ends by a signal.
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import http2 from "node:http2";
@@ -134,19 +135,27 @@ function on_request(request, response) {
 }
 
 const options = { key: readFileSync(key), cert: readFileSync(cert) };
-const server = kind === "http1" ? https.createServer(options, on_request)
-  : http2.createSecureServer(
-    kind === "tls12" ? { ...options, maxVersion: "TLSv1.2" } : options, on_request);
 let connections = 0;
-server.on("session", (session) => {
-  session.number = ++connections;
-  session.on("error", () => {});
-});
-if (kind === "http1")
-  server.on("secureConnection", (socket) => { socket.number = ++connections; });
-server.on("tlsClientError", () => {});
 
-const proxy = http.createServer((_, response) => response.writeHead(405).end());
+function newServer() {
+  const server = kind === "http1" ? https.createServer(options, on_request)
+    : http2.createSecureServer(
+      kind === "tls12" ? { ...options, maxVersion: "TLSv1.2" } : options, on_request);
+  server.on("session", (session) => {
+    session.number = ++connections;
+    session.on("error", () => {});
+  });
+  if (kind === "http1")
+    server.on("secureConnection", (socket) => { socket.number = ++connections; });
+  server.on("tlsClientError", () => {});
+  return server;
+}
+
+const server = newServer();
+const proxy = http.createServer((_, response) => {
+  const another = newServer();
+  another.listen(0, "127.0.0.1", () => response.end(String(another.address().port)));
+});
 proxy.on("connect", (request, socket) => {
   console.log(`tunnel ${request.url} ${request.rawHeaders.join(" ")}`);
   // it tunnels to this server alone, whatever "localhost" in the URL is resolved to here
