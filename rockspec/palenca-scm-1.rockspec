@@ -31,6 +31,10 @@ build = {
   modules = {
     ["palenca.core"] = {
       sources = {
+        -- first those that include what may be missing: it is said at once
+        "core/client/lazy_curl.c",
+        "core/client/content_decoder.c",
+        "core/client/protocol/signature.c",
         "core/binding/core.c",
         "core/binding/engine.c",
         "core/binding/engine_thread.c",
@@ -40,14 +44,12 @@ build = {
         "core/binding/protocol.c",
         "core/client/attempt_log.c",
         "core/client/call.c",
-        "core/client/content_decoder.c",
         "core/client/curl_headers.c",
         "core/client/engine.c",
         "core/client/engine_thread.c",
         "core/client/fork_guard.c",
         "core/client/idle_sockets.c",
         "core/client/lanes.c",
-        "core/client/lazy_curl.c",
         "core/client/mailbox.c",
         "core/client/pace_file.c",
         "core/client/pacers.c",
@@ -65,7 +67,6 @@ build = {
         "core/client/protocol/pacing.c",
         "core/client/protocol/paging.c",
         "core/client/protocol/retry.c",
-        "core/client/protocol/signature.c",
         "core/client/protocol/url.c",
         "core/client/protocol/visible.c",
         "core/client/protocol/webhook_scan.c",

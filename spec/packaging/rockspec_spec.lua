@@ -114,10 +114,17 @@ describe("the objects of the program and the modules", function()
 
   it("define no symbol of another library", function()
     -- of the sources that there are: a removed one's object stays in the directory
-    local _, defined = shell(("find core -name '*.c'"
-      .. " -exec basename {} ';' | while read -r source; do"
-      .. " find %s -path '*/palenca*.dir/*' -name $source.o; done |"
-      .. " xargs nm --defined-only --extern-only --print-file-name"):format(BUILD))
+    local _, sources = shell("find core -name '*.c'")
+    local _, objects = shell("find " .. BUILD .. " -path '*/palenca*.dir/*.c.o'")
+    local named, built = {}, {}
+    for name in sources:gmatch("([^/\n]+)\n") do
+      named[name] = true
+    end
+    for path, name in objects:gmatch("([^\n]+/([^/\n]+))%.o\n") do
+      built[#built + 1] = named[name] and path .. ".o" or nil
+    end
+    local _, defined = shell("nm --defined-only --extern-only --print-file-name "
+      .. table.concat(built, " "))
     assert.truthy(defined:find("main.c.o:%x+ T main\n"))
     assert.truthy(defined:find("lazy_curl.c.o:%x+ T lazy_curl_load\n"))
     assert.truthy(defined:find("core.c.o:%x+ T luaopen_palenca_core\n"))
