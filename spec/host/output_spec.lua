@@ -170,9 +170,22 @@ describe("output", function()
     assert.are.equal("", accounts("--limit", "2", "--since", "2999-01-01"))
     assert.are.equal(accounts(), accounts("--limit", "1000"))
     assert.are.equal(accounts(), accounts("--limit", "0"))
-    local _, out = shell("$p events list --action login.sucess")
-    assert.are.equal("no events: no documented event fits 'login.sucess'; did you mean "
-      .. "'login.success'?\n", out)
+  end)
+
+  it("of nothing that is stored names what a mistyped event may have meant", function()
+    local meant = "no documented event fits 'login.sucess'; did you mean 'login.success'?"
+    local _, out, err = shell("$p events list --action login.sucess")
+    assert.are.same({ "no events: " .. meant .. "\n", "" }, { out, err })
+    _, out, err = shell("$p events retry-dead --action login.sucess")
+    assert.are.same({ "0 events run again: " .. meant .. "\n", "" }, { out, err })
+    _, out = shell("$p events retry-dead --action login.error")
+    assert.are.equal("0 events run again\n", out)
+    for command, said in pairs({ list = "", ["retry-dead"] = '{"replayed":0}\n' }) do
+      _, out, err = shell("$p events " .. command .. " --json --action login.sucess")
+      assert.are.equal(said, out)
+      local warning = helper.json.decode(err)
+      assert.are.same({ "warning", meant }, { warning.event, warning.message })
+    end
   end)
 
   it("is JSON alone for those who asked for JSON, whatever goes wrong", function()
@@ -225,6 +238,7 @@ describe("output", function()
       ["events purge --state ded"] = "'dead'",
       ["sandbox --fault latncy"] = "'latency'",
       ["sandbox --fault latency,secnds=1"] = "'seconds'",
+      ["sandbox --fault webhook_lose,action=login.sucess"] = "'login.success'",
       ["run --enviroment sandbox x"] = "'--environment'",
       ["run --environment sandbx x.lua"] = "'sandbox'",
       ["trigger login.sucess"] = "'login.success'",
@@ -259,6 +273,11 @@ describe("output", function()
       .. receiver.url)
     assert.are.equal(0, status, err)
     assert.truthy(out:find("^income.verified for account"), out)
+    local box = stage:sandbox({})
+    status, out = shell("$p trigger income.verified --undocumented --sandbox " .. box.url
+      .. " 2>&1")
+    assert.are.equal(1, status)
+    assert.truthy(out:find("no webhook of the sandbox", 1, true), out)
     status, out = shell("$p trigger income.verified 2>&1")
     assert.are.equal(2, status)
     assert.truthy(out:find("no documented event fits 'income.verified' (see --undocumented)", 1,

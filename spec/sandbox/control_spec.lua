@@ -173,8 +173,22 @@ describe("events on demand", function()
     assert.same({ [helper.TUTORIAL] = { "earnings.updated" } }, delivered())
   end)
 
-  it("take an event that nobody has told of", function()
-    assert.equal(201, (trigger { action = "income.verified" }))
+  it("are rejected if the event is not documented, with what may be meant", function()
+    for action, meant in pairs {
+      ["login.sucess"] = "login.success", ["income.verified"] = false,
+    } do
+      local status, answer = trigger { action = action }
+      assert.equal(422, status)
+      local detail = answer.error.errors[1]
+      assert.equal("action", detail.location)
+      assert.truthy(detail.message:find("login.created, login.error,", 1, true), detail.message)
+      assert.equal(meant, detail.message:match("did you mean '(.-)'") or false)
+    end
+    assert.equal(0, api.sandbox:pending_deliveries())
+  end)
+
+  it("take an event that is not documented if that is said", function()
+    assert.equal(201, (trigger { action = "income.verified", undocumented = true }))
     local _, seen = next(delivered())
     assert.same({ "income.verified" }, seen)
   end)

@@ -23,6 +23,18 @@ function event_names.problem(name)
   end
 end
 
+--- What to say of a name behind that nothing of it is stored. What is stored may be of any name.
+-- @tparam ?string name as somebody has asked for it
+-- @tparam boolean json whether it is logged instead, since the output is read by a program
+-- @treturn string nothing if it is documented
+function event_names.behind_none(name, json)
+  local problem = name and event_names.problem(name)
+  if problem and json then
+    report.line("warning: " .. problem, { event = "warning", level = "warning", message = problem })
+  end
+  return problem and not json and ": " .. problem or ""
+end
+
 --- Logs a warning for each name that is not documented.
 -- @tparam string script the file that waits for these events
 -- @tparam {string,...} names of events and families; what has another form is passed over

@@ -115,9 +115,11 @@ function run.list(given)
   if not ok then
     failure("%s", problem)
   end
-  if count == 0 and not given.json then
-    local unknown = given.action and event_names.problem(given.action)
-    output.text("no events" .. (unknown and ": " .. unknown or ""))
+  if count == 0 then
+    local behind = event_names.behind_none(given.action, given.json)
+    if not given.json then
+      output.text("no events" .. behind)
+    end
   end
 end
 

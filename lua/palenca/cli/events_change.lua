@@ -1,5 +1,6 @@
 --- What `palenca events` changes: events that run again, and events that are deleted.
 -- @module palenca.cli.events_change
+local event_names = require("palenca.cli.event_names")
 local failure = require("palenca.failure")
 local host = require("palenca.host")
 local output = require("palenca.cli.output")
@@ -43,10 +44,12 @@ function events_change.retry_dead(given)
   if not count then
     failure("%s%s", problem, done > 0 and "; " .. done .. " events run again" or "")
   end
+  local behind = count == 0 and event_names.behind_none(given.action, given.json) or ""
   if given.json then
     output.json({ replayed = count })
   else
-    output.line(string.format(count == 1 and "%d event runs again" or "%d events run again", count))
+    output.line(string.format(count == 1 and "%d event runs again" or "%d events run again", count)
+      .. behind)
   end
 end
 

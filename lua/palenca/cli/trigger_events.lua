@@ -234,6 +234,7 @@ end
 local function request_of(given)
   local request = {
     action = given.action,
+    undocumented = given.undocumented or nil, -- one of before would not know it
     chain = given.chain or false,
     times = given.times,
     accounts = given.accounts,

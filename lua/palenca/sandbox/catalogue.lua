@@ -79,6 +79,12 @@ catalogue.actions = set [[
   events.updated clean_save.finished
 ]]
 
+--- The events that it may send: what it may subscribe to but for all of them.
+catalogue.events = {}
+for name in pairs(catalogue.actions) do
+  catalogue.events[name] = name ~= "*" or nil
+end
+
 --- Identifier cases that succeed, but leave a warning on the account.
 catalogue.warnings = set "rider_account fleet_account incomplete_profile_data id_mismatch"
 

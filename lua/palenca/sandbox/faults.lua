@@ -1,5 +1,6 @@
 --- Makes things go wrong on demand: slow or failing answers, lost webhooks, shifting pages.
 -- @module palenca.sandbox.faults
+local catalogue = require("palenca.sandbox.catalogue")
 local dates = require("palenca.sandbox.dates")
 local render = require("palenca.sandbox.render")
 local validate = require("palenca.sandbox.validate")
@@ -38,7 +39,7 @@ local fields = {
   { name = "times", check = validate.integer(1, 1000000) },
   { name = "method", check = validate.one_of(methods, "method") },
   { name = "path", check = validate.string },
-  { name = "action", check = validate.action },
+  { name = "action", check = validate.one_of_few(catalogue.events) },
   { name = "seconds", check = validate.number(0, 600) },
   { name = "status", check = validate.integer(400, 599) },
   { name = "code", check = validate.string },

@@ -12,7 +12,8 @@ local TIMES_MAX = 10000
 
 --- What a request for events takes.
 triggers.fields = {
-  { name = "action", check = validate.action, required = true },
+  { name = "action", check = validate.event_name, required = true },
+  { name = "undocumented", check = validate.boolean, default = false },
   { name = "chain", check = validate.boolean, default = false },
   { name = "times", check = validate.integer(1, TIMES_MAX), default = 1 },
   { name = "accounts", check = validate.integer(1, TIMES_MAX), default = 1 },
@@ -90,6 +91,10 @@ end
 function triggers.answer(sandbox, given)
   if given.account_id and given.accounts > 1 then
     return reply.failure(422, "bad_request", "there is one account_id for all events", "accounts")
+  end
+  local unknown = not given.undocumented and validate.undocumented(given.action, catalogue.events)
+  if unknown then
+    return reply.failure(422, "bad_request", unknown .. " (see undocumented)", "action")
   end
   local accounts, refusal = find_accounts(sandbox, given)
   if not accounts then

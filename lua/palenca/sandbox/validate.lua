@@ -68,8 +68,8 @@ function validate.http_url(value)
   return nil, value
 end
 
---- Accepts the name of a webhook's event; there may be ones that nobody has told us of.
-function validate.action(value)
+--- Accepts the name of an event, also of one that is not documented.
+function validate.event_name(value)
   if type(value) ~= "string" or not value:find("^[%w_]+%.[%w_]+$") then
     return fault("value_error.str.regex", "must be an event's name, such as login.success")
   end
@@ -133,6 +133,17 @@ function validate.one_of(known, what)
       return fault("type_error.enum", "must be a known " .. what .. suggest.text(value, known))
     end
     return nil, value
+  end
+end
+
+--- What is wrong with the name of an event, if it is not a documented one: somebody would wait for
+-- what a mistyped one does in vain.
+-- @tparam string name
+-- @tparam table known the documented ones, as keys
+-- @treturn ?string
+function validate.undocumented(name, known)
+  if not known[name] then
+    return "must be one of " .. table.concat(checks.words(known), ", ") .. suggest.text(name, known)
   end
 end
 
