@@ -273,8 +273,8 @@ describe("output", function()
       .. receiver.url)
     assert.are.equal(0, status, err)
     assert.truthy(out:find("^income.verified for account"), out)
-    local box = stage:sandbox({})
-    status, out = shell("$p trigger income.verified --undocumented --sandbox " .. box.url
+    local _, at = stage:sandbox({})
+    status, out = shell("$p trigger income.verified --undocumented --sandbox " .. at
       .. " 2>&1")
     assert.are.equal(1, status)
     assert.truthy(out:find("no webhook of the sandbox", 1, true), out)
