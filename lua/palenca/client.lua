@@ -2,11 +2,11 @@
 --
 -- It stays as it was made: its options can be read as its fields, and writing one raises.
 -- @classmod palenca.client
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 local core = require("palenca.core")
-local json = require("palenca.json")
-local method = require("palenca.method")
-local number = require("palenca.number")
+local json = require("palenca.util.json")
+local method = require("palenca.util.http_method")
+local number = require("palenca.util.number")
 local resources = require("palenca.resources")
 local response = require("palenca.response")
 local runtime = require("palenca.runtime")

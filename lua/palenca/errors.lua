@@ -2,7 +2,7 @@
 -- @module palenca.errors
 local advice = require("palenca.advice")
 local core = require("palenca.core")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 
 local errors = {}
 

@@ -1,6 +1,6 @@
 --- The handlers that a script registers for events.
 -- @module palenca.events
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 
 local events = {}
 

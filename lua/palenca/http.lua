@@ -1,11 +1,11 @@
 --- Requests to the user's own systems, by the same engine as the API's.
 -- @module palenca.http
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
-local json = require("palenca.json")
-local method = require("palenca.method")
-local number = require("palenca.number")
+local json = require("palenca.util.json")
+local method = require("palenca.util.http_method")
+local number = require("palenca.util.number")
 local runtime = require("palenca.runtime")
 
 local fields = {

@@ -24,7 +24,7 @@ local palenca = {
   --- Computes an income from earnings; see @{palenca.income}.
   income = require("palenca.income"),
   --- Reads and writes JSON, and marks lists as such; see @{palenca.json}.
-  json = require("palenca.json"),
+  json = require("palenca.util.json"),
   --- A script's own log; see @{palenca.log}.
   log = require("palenca.log"),
   --- Reads and signs webhooks; see @{palenca.webhook}.

@@ -1,8 +1,8 @@
 --- A script's own log: a line of JSON on standard error for each entry.
 -- @module palenca.log
-local json = require("palenca.json")
-local number = require("palenca.number")
-local redact = require("palenca.redact")
+local json = require("palenca.util.json")
+local number = require("palenca.util.number")
+local redact = require("palenca.util.redact")
 
 local log = {}
 

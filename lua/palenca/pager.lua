@@ -7,7 +7,7 @@
 -- counted by the API: their pages are read one after the other, until one is empty, and are never
 -- said to be complete.
 -- @classmod palenca.pager
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 local reading = require("palenca.reading")
 local runtime = require("palenca.runtime")
 

@@ -2,7 +2,7 @@
 -- @module palenca.report
 local host = require("palenca.host")
 local log = require("palenca.log")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 
 local report = {}
 

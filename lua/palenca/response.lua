@@ -1,8 +1,8 @@
 --- Reads the API's answers: the envelope, both kinds of error body, and what is neither.
 -- @module palenca.response
 local errors = require("palenca.errors")
-local json = require("palenca.json")
-local number = require("palenca.number")
+local json = require("palenca.util.json")
+local number = require("palenca.util.number")
 
 local response = {}
 

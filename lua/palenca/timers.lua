@@ -1,7 +1,7 @@
 --- What a script wants done every so often.
 -- @module palenca.timers
-local check = require("palenca.check")
-local number = require("palenca.number")
+local check = require("palenca.util.argcheck")
+local number = require("palenca.util.number")
 
 local timers = {}
 

@@ -1,9 +1,9 @@
 --- Reads and signs webhooks.
 -- @module palenca.webhook
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 
 local webhook = {}
 

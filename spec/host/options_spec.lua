@@ -60,7 +60,7 @@ local PATH_FILES = { "short", "0123456789abcdef\n0123456789abcdef", "0123456789a
 
 -- Runs the command line again and again within one process, since there are hundreds of mistakes.
 local RUNNER = [[
-  local json = require "palenca.json"
+  local json = require "palenca.util.json"
   local cli = require "palenca.cli"
   local env, told
   os.getenv = function(name) return env[name] end

@@ -4,7 +4,7 @@
 -- often each field differs, two histories, shrunk, and "N histories, N different"; exits 1 if any
 -- does.
 local income = require("palenca.income")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 
 local histories_file, reference_file = arg[1], arg[2]
 if not reference_file then

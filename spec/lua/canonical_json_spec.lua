@@ -1,9 +1,9 @@
 --- JSON as the same bytes everywhere.
-local canonical = require("palenca.json").canonical
-local json = require("palenca.json")
+local canonical = require("palenca.util.json").canonical
+local json = require("palenca.util.json")
 
 local function array(list)
-  return setmetatable(list, require("palenca.canonical_json").array_metatable)
+  return setmetatable(list, require("palenca.util.canonical_json").array_metatable)
 end
 
 describe("json.canonical", function()

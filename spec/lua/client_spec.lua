@@ -1,7 +1,7 @@
 --- A client's options, what it sends, what it hides, and how it connects.
 local helper = require("spec.lua.helper")
 local http = require("spec.support.http")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local palenca = require("palenca")
 
 local KEY = helper.KEY

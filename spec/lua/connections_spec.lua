@@ -1,7 +1,7 @@
 --- Connections and headers that are somebody else's: what comes unasked, from a proxy, or half.
 local helper = require("spec.lua.helper")
 local http = require("spec.support.http")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local palenca = require("palenca")
 local process = require("spec.support.process")
 

@@ -1,7 +1,7 @@
 --- Every way a call can fail, as the caller sees it: kind, code, status, message, attempts.
 local errors = require("palenca.errors")
 local helper = require("spec.lua.helper")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local palenca = require("palenca")
 local uv = require("luv")
 

@@ -1,6 +1,6 @@
 --- What the module's specs share: sandboxes, the fault server, subprocesses of the same Lua.
 local assert = require("luassert")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local http = require("spec.support.http")
 local palenca = require("palenca")
 local process = require("spec.support.process")

@@ -1,7 +1,7 @@
 --- Requests of a script to its owner's own systems.
 local errors = require("palenca.errors")
 local helper = require("spec.lua.helper")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local palenca = require("palenca")
 local uv = require("luv")
 

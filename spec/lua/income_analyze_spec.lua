@@ -1,5 +1,5 @@
 --- The figures of an income, each worked out by hand or from exact fractions.
-local canonical = require("palenca.json").canonical
+local canonical = require("palenca.util.json").canonical
 local histories = require("spec.support.income_histories")
 local income = require("palenca.income")
 

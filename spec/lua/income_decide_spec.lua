@@ -1,8 +1,8 @@
 --- Verdicts: each check at its limit, and that what is not known is never approved nor declined.
-local canonical = require("palenca.json").canonical
+local canonical = require("palenca.util.json").canonical
 local histories = require("spec.support.income_histories")
 local income = require("palenca.income")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 
 local RULE = { version = "2026-11" }
 local SMALL = { installment = "3000.00", obligations = "0.00" }

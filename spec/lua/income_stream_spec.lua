@@ -1,5 +1,5 @@
 --- Streams of several accounts, and what is wrong with rows and options, with exact messages.
-local canonical = require("palenca.json").canonical
+local canonical = require("palenca.util.json").canonical
 local histories = require("spec.support.income_histories")
 local income = require("palenca.income")
 
@@ -71,7 +71,7 @@ describe("palenca.income.merge", function()
   end)
 
   it("is nothing but data", function()
-    local json = require("palenca.json")
+    local json = require("palenca.util.json")
     local stream = income.merge({ account("a", "uber", "2026-01-01", 60, 53.25) })
     local again = json.decode(json.canonical(stream))
     assert.equal(canonical(income.analyze(stream, { as_of = "2026-03-01" })),

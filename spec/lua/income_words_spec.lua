@@ -115,7 +115,7 @@ describe("verdict:explain", function()
   end)
 
   it("does the same for a verdict that was JSON meanwhile", function()
-    local json = require("palenca.json")
+    local json = require("palenca.util.json")
     local verdict = decide({ stability = 0.1 })
     assert.same(verdict:explain("pt"), income.explain(json.decode(json.canonical(verdict)), "pt"))
     assert.has_error(function() verdict:explain("de") end,

@@ -2,7 +2,7 @@
 local errors = require("palenca.errors")
 local helper = require("spec.lua.helper")
 local income = require("palenca.income")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local palenca = require("palenca")
 local runtime = require("palenca.runtime")
 

@@ -1,5 +1,5 @@
 --- JSON as the module's users see it.
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 
 -- LuaJIT has no integers of their own.
 local math_type = math.type or function() -- luacheck: ignore 143

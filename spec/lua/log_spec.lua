@@ -1,6 +1,6 @@
 --- A script's log: one line of JSON for each entry, on standard error.
 local helper = require("spec.lua.helper")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local palenca = require("palenca")
 
 -- Runs a script and answers the entries it logged.

@@ -2,7 +2,7 @@
 -- an error, and nothing is called complete that is not.
 --
 -- SPEC_SEED chooses the changes, SPEC_DOCUMENTS how many there are.
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local errors = require("palenca.errors")
 local helper = require("spec.lua.helper")
 local mutations = require("spec.support.json_mutations")

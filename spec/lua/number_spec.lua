@@ -1,6 +1,6 @@
 --- Text of numbers under a locale with a decimal comma, and numbers that a double does not hold.
 local helper = require("spec.lua.helper")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local locale = require("spec.support.locale")
 local uv = require("luv")
 local palenca = require("palenca")
@@ -18,7 +18,7 @@ local PRELUDE = ([[
     equal(1234.5, require("cjson").decode("[1234.5]")[1])
   end
   local function check_json()
-    local json = require("palenca.json")
+    local json = require("palenca.util.json")
     for _ = 1, 2 do
       local list = assert(json.decode('{"a":[1234.5,-0.25,1e3,0.1e-2,7]}')).a
       equal(1234.5, list[1]) equal(-0.25, list[2]) equal(1000, list[3]) equal(0.001, list[4])
@@ -110,7 +110,7 @@ describe("under a locale with a decimal comma", function()
       local ok
       ok, problem = pcall(palenca.every, 0.05, print)
       assert(not ok and not problem:find(",%d"), problem)
-      local number = require "palenca.number"
+      local number = require "palenca.util.number"
       equal("1.50 x", number.format("%.2f %s", 1.5, "x"))
       equal("1.5", number.text(1.5))
       equal("3", number.text(6 / 2))
@@ -177,9 +177,9 @@ local function sources(directory, pattern)
 end
 
 describe("the sources", function()
-  it("of the module format fractions through palenca.number, or under the C locale", function()
+  it("of the module format fractions through palenca.util.number, or under the C locale", function()
     for path, text in pairs(sources("lua/palenca", "*.lua")) do
-      local is_module = path ~= "lua/palenca/number.lua"
+      local is_module = path ~= "lua/palenca/util/number.lua"
       for _, part in ipairs(PROGRAM_ONLY) do
         is_module = is_module and not path:find(part)
       end

@@ -1,7 +1,7 @@
 --- Every public operation of the API that resources_spec has not, against the sandbox: what is
 -- asked, what comes back, and what is refused before anything is sent.
 local helper = require("spec.lua.helper")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 
 local PERIOD = { start_date = "2000-01-01", end_date = "2100-01-01" }
 

@@ -1,7 +1,7 @@
 --- Searches whose pages come in parallel, out of order, changed, or not at all.
 local errors = require("palenca.errors")
 local helper = require("spec.lua.helper")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local runtime = require("palenca.runtime")
 
 describe("a search", function()

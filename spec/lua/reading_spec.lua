@@ -3,7 +3,7 @@
 -- rows move.
 local errors = require("palenca.errors")
 local helper = require("spec.lua.helper")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local palenca = require("palenca")
 local runtime = require("palenca.runtime")
 

@@ -1,7 +1,7 @@
 --- What is kept out of logs: identity numbers, and what steers a terminal.
 local cjson = require("cjson")
 local errors = require("palenca.errors")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 
 describe("a text for a log", function()
   local numbers = {

@@ -161,7 +161,7 @@ describe("answers", function()
   end)
 
   it("send both names of the widget, whichever is given", function()
-    local json = require("palenca.json")
+    local json = require("palenca.util.json")
     for _, name in ipairs { "widget_id", "connect_flow_id" } do
       local given = { [name] = helper.WIDGET }
       assert.truthy(faults:client("good").users:create(given))

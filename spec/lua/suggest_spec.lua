@@ -1,7 +1,7 @@
 --- What is suggested for a mistyped name, on every Lua.
 local helper = require("spec.lua.helper")
 local palenca = require("palenca")
-local suggest = require("palenca.suggest")
+local suggest = require("palenca.util.suggest")
 
 local platforms = { uber = true, uber_eats = true, rappi = true, didi = true, beat = true }
 

@@ -1,7 +1,7 @@
 --- What the console and the widget page read: answers without a key, and the pages themselves.
 local helper = require("spec.sandbox.helper")
 local income = require("palenca.income")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 
 local NO_KEY = { host = "127.0.0.1:8400", ["content-type"] = "application/json" }
 

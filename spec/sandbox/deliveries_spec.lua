@@ -1,6 +1,6 @@
 --- The sandbox's webhook deliveries: order, retries, filters, signatures.
 local helper = require("spec.sandbox.helper")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local signing = require("palenca.webhook")
 
 -- Hands out what is due now and answers it; gives the list of "webhook action attempt".

@@ -1,5 +1,5 @@
 --- Shared by the sandbox's specs: a sandbox with a clock to turn, and requests in one line.
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local sandbox = require("palenca.sandbox")
 
 local helper = {}

@@ -1,6 +1,6 @@
 --- The sandbox's parts that have no socket to be reached through: JSON text, dates, chance.
 local dates = require("palenca.sandbox.dates")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local random = require("palenca.sandbox.random")
 local render = require("palenca.sandbox.render")
 local router = require("palenca.sandbox.router")

@@ -1,10 +1,10 @@
 --- The patterns of a history: what each makes a lender decide, over many seeds and dates.
 local catalogue = require("palenca.sandbox.catalogue")
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 local dates = require("palenca.sandbox.dates")
 local helper = require("spec.sandbox.helper")
 local income = require("palenca.income")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 
 local RULE = dofile("examples/rule.lua")
 local SEEDS = 50

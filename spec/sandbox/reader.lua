@@ -1,6 +1,6 @@
 --- Reads JSON so that nothing of its text is lost: null, the empty list and the empty object, and
 -- whether a number was written with a point. A client wants none of that, a check of types does.
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 
 local reader = {}
 

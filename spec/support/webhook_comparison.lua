@@ -8,7 +8,7 @@
 local cjson = require("cjson").new()
 local core = require("palenca.core")
 local mutations = require("spec.support.json_mutations")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 
 local comparison = {}
 

@@ -2,7 +2,7 @@
 -- @module palenca.cli.check
 local event_names = require("palenca.cli.event_names")
 local host = require("palenca.host")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local options = require("palenca.cli.options")
 local output = require("palenca.cli.output")
 local report = require("palenca.report")

@@ -2,9 +2,9 @@
 -- @module palenca.cli.decide
 local income = require("palenca.income")
 local income_input = require("palenca.cli.income_input")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local options = require("palenca.cli.options")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 
 local command = {
   name = "decide",

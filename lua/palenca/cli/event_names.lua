@@ -2,7 +2,7 @@
 -- @module palenca.cli.event_names
 local catalogue = require("palenca.sandbox.catalogue")
 local report = require("palenca.report")
-local suggest = require("palenca.suggest")
+local suggest = require("palenca.util.suggest")
 
 local event_names = {}
 

@@ -1,8 +1,8 @@
 --- How stored events are shown: a line, a JSON object, or a page with all there is.
 -- @module palenca.cli.events_text
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local moment = require("palenca.cli.moment")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 local size = require("palenca.cli.size")
 
 local events_text = {}

@@ -1,9 +1,9 @@
 --- Reads a fault of the sandbox as it is written on the command line.
 -- @module palenca.cli.fault
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 local faults = require("palenca.sandbox.faults")
 local named_values = require("palenca.cli.named_values")
-local suggest = require("palenca.suggest")
+local suggest = require("palenca.util.suggest")
 
 local fault = {}
 

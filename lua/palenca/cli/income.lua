@@ -2,7 +2,7 @@
 -- @module palenca.cli.income
 local income = require("palenca.income")
 local income_input = require("palenca.cli.income_input")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 
 local command = { name = "income", summary = "Compute a person's income from their earnings." }
 

@@ -1,13 +1,13 @@
 --- What `palenca income` and `palenca decide` have in common: their options, and the rows.
 -- @module palenca.cli.income_input
-local calendar = require("palenca.calendar")
+local calendar = require("palenca.util.date")
 local client = require("palenca.client")
 local income = require("palenca.income")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local options = require("palenca.cli.options")
 local output = require("palenca.cli.output")
 local report = require("palenca.report")
-local suggest = require("palenca.suggest")
+local suggest = require("palenca.util.suggest")
 
 local income_input = {}
 

@@ -5,7 +5,7 @@ local core = require("palenca.core")
 local host = require("palenca.host")
 local output = require("palenca.cli.output")
 local report = require("palenca.report")
-local suggest = require("palenca.suggest")
+local suggest = require("palenca.util.suggest")
 
 local DONE, FAILED, WRONG_USAGE = 0, 1, 2
 

@@ -1,7 +1,7 @@
 --- Reads a login of the sandbox as it is written on the command line.
 -- @module palenca.cli.login
 local catalogue = require("palenca.sandbox.catalogue")
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 local logins = require("palenca.sandbox.logins")
 local named_values = require("palenca.cli.named_values")
 local patterns = require("palenca.sandbox.patterns")

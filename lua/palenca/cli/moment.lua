@@ -1,6 +1,6 @@
 --- Moments in options: a date, a date and time, or how long ago.
 -- @module palenca.cli.moment
-local calendar = require("palenca.calendar")
+local calendar = require("palenca.util.date")
 local host = require("palenca.host")
 
 local moment = {}

@@ -1,6 +1,6 @@
 --- Options that several commands have: a flag, else an environment variable, else a default.
 -- @module palenca.cli.options
-local suggest = require("palenca.suggest")
+local suggest = require("palenca.util.suggest")
 
 local options = {}
 

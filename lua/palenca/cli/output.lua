@@ -2,8 +2,8 @@
 -- @module palenca.cli.output
 local failure = require("palenca.failure")
 local host = require("palenca.host")
-local json = require("palenca.json")
-local redact = require("palenca.redact")
+local json = require("palenca.util.json")
+local redact = require("palenca.util.redact")
 
 local output = {}
 

@@ -3,7 +3,7 @@
 local core = require("palenca.core")
 local event_names = require("palenca.cli.event_names")
 local host = require("palenca.host")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 local report = require("palenca.report")
 
 local Reload = {}

@@ -7,7 +7,7 @@ local event_names = require("palenca.cli.event_names")
 local events = require("palenca.cli.trigger_events")
 local options = require("palenca.cli.options")
 local report = require("palenca.report")
-local suggest = require("palenca.suggest")
+local suggest = require("palenca.util.suggest")
 
 local trigger = { name = "trigger", summary = "Make events, as a login would." }
 

@@ -3,9 +3,9 @@
 local catalogue = require("palenca.sandbox.catalogue")
 local host = require("palenca.host")
 local http = require("palenca.http")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local output = require("palenca.cli.output")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 local report = require("palenca.report")
 local response = require("palenca.response")
 

@@ -2,7 +2,7 @@
 -- @module palenca.cli.workers
 local core = require("palenca.core")
 local host = require("palenca.host")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 
 local Workers = {}
 Workers.__index = Workers

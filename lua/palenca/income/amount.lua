@@ -1,7 +1,7 @@
 --- Reads amounts as the exact decimals that they are: numbers as the shortest decimal that names
 -- them, texts digit by digit.
 -- @module palenca.income.amount
-local canonical_json = require("palenca.canonical_json")
+local canonical_json = require("palenca.util.canonical_json")
 
 local floor = math.floor
 

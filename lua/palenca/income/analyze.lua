@@ -1,6 +1,6 @@
 --- From rows to an income; see @{palenca.income.analyze}.
 -- @module palenca.income.analyze
-local canonical_json = require("palenca.canonical_json")
+local canonical_json = require("palenca.util.canonical_json")
 local day = require("palenca.income.day")
 local exact = require("palenca.income.exact")
 local fail = require("palenca.income.fail")

@@ -1,7 +1,7 @@
 --- From an income to a verdict; see @{palenca.income.decide}.
 -- @module palenca.income.decide
 local amount = require("palenca.income.amount")
-local canonical_json = require("palenca.canonical_json")
+local canonical_json = require("palenca.util.canonical_json")
 local exact = require("palenca.income.exact")
 local explain = require("palenca.income.explain")
 local fail = require("palenca.income.fail")

@@ -1,7 +1,7 @@
 --- Raises what is wrong with an argument: what it is, what was expected, and what it was.
 -- @module palenca.income.fail
-local canonical_json = require("palenca.canonical_json")
-local suggest = require("palenca.suggest")
+local canonical_json = require("palenca.util.canonical_json")
+local suggest = require("palenca.util.suggest")
 
 local fail = {}
 

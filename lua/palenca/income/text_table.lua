@@ -1,11 +1,11 @@
 --- Writes an income as text for people: the figures with a word on each, then weeks, months and
 -- platforms with their ranges.
 -- @module palenca.income.text_table
-local canonical_json = require("palenca.canonical_json")
+local canonical_json = require("palenca.util.canonical_json")
 local fail = require("palenca.income.fail")
 local labels = require("palenca.income.labels")
 local percent = require("palenca.income.percent")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 local sentences = require("palenca.income.sentences")
 
 -- Characters, not bytes: of UTF-8, all bytes but those that go on with one.

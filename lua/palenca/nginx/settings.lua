@@ -1,8 +1,8 @@
 --- What is set for an endpoint or a client: in a table, in nginx variables, in the environment.
 -- @module palenca.nginx.settings
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 local client = require("palenca.client")
-local number = require("palenca.number")
+local number = require("palenca.util.number")
 local signature = require("palenca.signature")
 
 local settings = {}

@@ -1,7 +1,7 @@
 --- The calls of one engine that have no result yet; what all runtimes share.
 -- @module palenca.runtime.calls
 local log = require("palenca.log")
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 
 local Calls = {}
 Calls.__index = Calls

@@ -2,7 +2,7 @@
 -- @module palenca.sandbox.console
 local accounts = require("palenca.sandbox.accounts")
 local catalogue = require("palenca.sandbox.catalogue")
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 local dates = require("palenca.sandbox.dates")
 local income_panel = require("palenca.sandbox.income_panel")
 local logins = require("palenca.sandbox.logins")

@@ -1,7 +1,7 @@
 --- What the console shows of an account's income: the figures as of yesterday, and what the default
 -- rule makes of them.
 -- @module palenca.sandbox.income_panel
-local canonical_json = require("palenca.canonical_json")
+local canonical_json = require("palenca.util.canonical_json")
 local dates = require("palenca.sandbox.dates")
 local income = require("palenca.income")
 local labels = require("palenca.income.labels")

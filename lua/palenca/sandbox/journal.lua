@@ -3,7 +3,7 @@
 --
 -- A line is `[kind, id, record]`, and `[kind, id]` where the record is gone; the last line of an
 -- id counts. The file is appended to, and rewritten at the start when most of it is outdated.
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 
 local journal = {}
 journal.__index = journal

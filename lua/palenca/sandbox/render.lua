@@ -4,8 +4,8 @@
 -- lua-cjson alone cannot do it: it writes 179.0 as 179 and an empty list as {}, has no cheap
 -- way to splice in text that is JSON already, and leaves the order of fields to the hash table,
 -- which differs from one run to the next. Strings are still escaped by lua-cjson.
-local check = require("palenca.check")
-local json = require("palenca.json")
+local check = require("palenca.util.argcheck")
+local json = require("palenca.util.json")
 
 local render = {}
 

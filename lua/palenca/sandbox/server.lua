@@ -6,7 +6,7 @@ local core = require("palenca.core")
 local failure = require("palenca.failure")
 local host = require("palenca.host")
 local journal = require("palenca.sandbox.journal")
-local json = require("palenca.json")
+local json = require("palenca.util.json")
 local report = require("palenca.report")
 local sandbox = require("palenca.sandbox")
 

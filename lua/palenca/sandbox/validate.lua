@@ -5,11 +5,11 @@
 -- object), and optionally `required`, and `default`. Fields that are not declared are ignored,
 -- as by the API, unless a function says otherwise, and null counts as absent. A fault is
 -- {loc, msg, type} as FastAPI words it.
-local checks = require("palenca.check")
+local checks = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local dates = require("palenca.sandbox.dates")
-local json = require("palenca.json")
-local suggest = require("palenca.suggest")
+local json = require("palenca.util.json")
+local suggest = require("palenca.util.suggest")
 
 local validate = {}
 

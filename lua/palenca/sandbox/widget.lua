@@ -4,7 +4,7 @@ local platforms = require("palenca.sandbox.platforms")
 local render = require("palenca.sandbox.render")
 local reply = require("palenca.sandbox.reply")
 local url = require("palenca.sandbox.url")
-local check = require("palenca.check")
+local check = require("palenca.util.argcheck")
 local validate = require("palenca.sandbox.validate")
 
 local widget = {}

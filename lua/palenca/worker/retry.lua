@@ -1,6 +1,6 @@
 --- What becomes of an event whose handler has failed: the words for it, and when it comes again.
 -- @module palenca.worker.retry
-local redact = require("palenca.redact")
+local redact = require("palenca.util.redact")
 
 local retry = {}
 

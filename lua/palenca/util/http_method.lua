@@ -1,5 +1,5 @@
 --- HTTP methods.
--- @module palenca.method
+-- @module palenca.util.http_method
 local method = {}
 
 local repeatable = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }

@@ -1,5 +1,5 @@
 --- Days of the calendar, without the machine's clock or time zone.
--- @module palenca.calendar
+-- @module palenca.util.date
 local calendar = {}
 
 local DAYS = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }

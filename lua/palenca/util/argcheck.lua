@@ -1,10 +1,10 @@
 --- Checks what a caller passes in, before anything is sent; every failure names the field.
--- @module palenca.check
-local calendar = require("palenca.calendar")
+-- @module palenca.util.argcheck
+local calendar = require("palenca.util.date")
 local core = require("palenca.core")
-local method = require("palenca.method")
-local number = require("palenca.number")
-local suggest = require("palenca.suggest")
+local method = require("palenca.util.http_method")
+local number = require("palenca.util.number")
+local suggest = require("palenca.util.suggest")
 
 local check = {}
 

@@ -1,6 +1,6 @@
 --- JSON text that is the same bytes for the same value, on every Lua and under every locale.
 -- Pure Lua; numbers and strings are written as in RFC 8785.
--- @module palenca.canonical_json
+-- @module palenca.util.canonical_json
 local byte, floor, format = string.byte, math.floor, string.format
 
 local DEPTH_MAX = 100

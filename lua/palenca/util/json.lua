@@ -1,7 +1,7 @@
 --- JSON as the module's users see it: null is nil, whole numbers are integers.
 -- @module palenca.json
 local core = require("palenca.core")
-local number = require("palenca.number")
+local number = require("palenca.util.number")
 
 local json = {}
 
@@ -21,7 +21,7 @@ end
 local null = cjson.null
 
 -- That of OpenResty's lua-cjson, whose `encode` knows it, where there is one.
-local canonical_json = require("palenca.canonical_json")
+local canonical_json = require("palenca.util.canonical_json")
 local array_metatable = canonical_json.array_metatable
 
 -- Without memory nothing is known of the text.

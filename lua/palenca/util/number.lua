@@ -2,7 +2,7 @@
 --
 -- Lua's own `tostring`, `string.format` and `..` write a fraction with the decimal point of the
 -- process's locale, and 5.1 reads it with that only. LuaJIT always writes and reads a point.
--- @module palenca.number
+-- @module palenca.util.number
 local core = require("palenca.core")
 
 local number = {}

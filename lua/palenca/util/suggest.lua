@@ -1,5 +1,5 @@
 --- Finds what somebody may have meant by a name that is not known.
--- @module palenca.suggest
+-- @module palenca.util.suggest
 local suggest = {}
 
 -- Longer names are not compared, since that takes the square of their length.

@@ -1,7 +1,7 @@
 --- Takes out of a text what must not stand in a log: identity numbers, what steers a terminal, and
 -- what is no text.
--- @module palenca.redact
-local check = require("palenca.check")
+-- @module palenca.util.redact
+local check = require("palenca.util.argcheck")
 local core = require("palenca.core")
 
 local redact = {}
