@@ -75,7 +75,7 @@ describe("the reference", function()
     local operations = 0
     for name, resource in pairs(client) do
       if type(resource) == "table" then
-        local page = "modules/palenca.resources." .. (own_page[name] and name or "directory")
+        local page = "modules/palenca.client.resources." .. (own_page[name] and name or "lookups")
         assert_all(page, resource, not own_page[name] and name .. ":" or nil)
         for _ in pairs(resource) do
           operations = operations + 1
@@ -85,7 +85,7 @@ describe("the reference", function()
     assert.equal(28, operations)
     local pager = client.accounts:earnings("cb39ee15-f29f-427d-9119-0c627575610d",
       { start_date = "2024-09-01", end_date = "2024-09-02" })
-    assert_all("classes/palenca.pager", getmetatable(pager).__index, "Pager:")
+    assert_all("classes/palenca.client.pager", getmetatable(pager).__index, "Pager:")
     pager:stop()
   end)
 end)

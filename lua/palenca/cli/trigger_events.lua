@@ -2,12 +2,12 @@
 -- @module palenca.cli.trigger_events
 local catalogue = require("palenca.sandbox.catalogue")
 local host = require("palenca.host")
-local http = require("palenca.http")
+local http = require("palenca.client.http")
 local json = require("palenca.util.json")
 local output = require("palenca.cli.output")
 local redact = require("palenca.util.redact")
 local report = require("palenca.report")
-local response = require("palenca.response")
+local response = require("palenca.client.response")
 
 local trigger_events = {}
 

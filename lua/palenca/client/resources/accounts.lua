@@ -2,8 +2,8 @@
 --
 -- All functions are methods of `client.accounts`. They answer the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
--- @module palenca.resources.accounts
-local bodies = require("palenca.resources.bodies")
+-- @module palenca.client.resources.accounts
+local bodies = require("palenca.client.resources.request_body")
 
 local accounts = {}
 
@@ -65,7 +65,7 @@ accounts.reassign = {
 -- @tparam string id the account's (UUID)
 -- @tparam[opt] table fields
 -- @tparam ?string fields.language of `message` and `recommendation`, such as "es"
--- @treturn table `logins`, a list; see @{palenca.resources.logins}
+-- @treturn table `logins`, a list; see @{palenca.client.resources.logins}
 accounts.logins = of_account("/logins", { language = "language" })
 
 --- Reads the profile. Every field may be nil.
@@ -107,7 +107,7 @@ end
 -- @tparam string fields.start_date the first day, YYYY-MM-DD
 -- @tparam string fields.end_date the last day
 -- @tparam[opt=100] number fields.items_per_page rows a page
--- @treturn palenca.pager of `amount` (in units of the currency), `currency`, `earning_date`,
+-- @treturn palenca.client.pager of `amount` (in units of the currency), `currency`, `earning_date`,
 -- `cash_amount`, `count_trips`; every field but the date may be nil
 accounts.earnings = search_of("/earnings/search", "earnings")
 
@@ -118,8 +118,8 @@ accounts.earnings = search_of("/earnings/search", "earnings")
 -- @tparam string fields.start_date the first day, YYYY-MM-DD
 -- @tparam string fields.end_date the last day
 -- @tparam[opt=100] number fields.items_per_page rows a page
--- @treturn palenca.pager of `event_id`, `type`, `timezone`, `start_date`, `amount`, `currency`,
--- `duration_sec`, `distance_km`, `start_location`, `end_location`, `payment_method`,
+-- @treturn palenca.client.pager of `event_id`, `type`, `timezone`, `start_date`, `amount`,
+-- `currency`, `duration_sec`, `distance_km`, `start_location`, `end_location`, `payment_method`,
 -- `cash_amount`, `additional_timestamps`
 accounts.events = search_of("/events/search", "events")
 

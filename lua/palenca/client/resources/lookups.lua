@@ -3,8 +3,8 @@
 -- The functions are methods of `client.widgets`, `client.platforms`, `client.countries` and
 -- `client.consents`. They answer the API's `data` and a meta table, or nil and a
 -- @{palenca.errors.Error}; a wrong argument raises before anything is sent.
--- @module palenca.resources.directory
-local bodies = require("palenca.resources.bodies")
+-- @module palenca.client.resources.lookups
+local bodies = require("palenca.client.resources.request_body")
 
 local widgets, platforms, countries, consents = {}, {}, {}, {}
 
@@ -40,7 +40,7 @@ consents.get = { method = "GET", path = "/v1/consents/{id}", id = "string", safe
 -- @function consents:search
 -- @tparam[opt] table fields
 -- @tparam[opt=100] number fields.items_per_page rows a page
--- @treturn palenca.pager of consents
+-- @treturn palenca.client.pager of consents
 consents.search = {
   method = "POST",
   path = "/v1/consents/search",

@@ -1,5 +1,5 @@
 --- The bodies that several operations share.
--- @module palenca.resources.bodies
+-- @module palenca.client.resources.request_body
 local bodies = {}
 
 --- The fields of a search by dates, with more.

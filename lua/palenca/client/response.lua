@@ -1,5 +1,5 @@
 --- Reads the API's answers: the envelope, both kinds of error body, and what is neither.
--- @module palenca.response
+-- @module palenca.client.response
 local errors = require("palenca.errors")
 local json = require("palenca.util.json")
 local number = require("palenca.util.number")

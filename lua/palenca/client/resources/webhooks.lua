@@ -2,8 +2,8 @@
 --
 -- All functions are methods of `client.webhooks`. They answer the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
--- @module palenca.resources.webhooks
-local bodies = require("palenca.resources.bodies")
+-- @module palenca.client.resources.webhooks
+local bodies = require("palenca.client.resources.request_body")
 
 local webhooks = {}
 

@@ -1,21 +1,21 @@
 --- The operations of the API: what each is called, where it goes, and whether it may be repeated.
 --
 -- An operation is a table: `method`; `path`, with `{id}` for the first argument, whose type is
--- `id`; `fields` (name → type, as @{palenca.util.argcheck} has them) for the table that the caller passes;
--- `query` (the fields that go into the query instead of the body); `body` (a function that makes
--- the body of the fields); `safe`, if doing it twice is the same as doing it once; `search`, the
--- field of `data` that holds a search's rows; `verify` (a function that tells what is wrong with
--- the fields together). A POST search is safe, a POST creation is not.
--- @module palenca.resources
+-- `id`; `fields` (name → type, as @{palenca.util.argcheck} has them) for the table that the
+-- caller passes; `query` (the fields that go into the query instead of the body); `body` (a
+-- function that makes the body of the fields); `safe`, if doing it twice is the same as doing it
+-- once; `search`, the field of `data` that holds a search's rows; `verify` (a function that tells
+-- what is wrong with the fields together). A POST search is safe, a POST creation is not.
+-- @module palenca.client.resources
 local check = require("palenca.util.argcheck")
 local core = require("palenca.core")
-local pager = require("palenca.pager")
+local pager = require("palenca.client.pager")
 
 local resources = {}
 
 local members = {}
-for _, name in ipairs { "users", "accounts", "logins", "webhooks", "directory" } do
-  for resource, operations in pairs(require("palenca.resources." .. name)) do
+for _, name in ipairs { "users", "accounts", "logins", "webhooks", "lookups" } do
+  for resource, operations in pairs(require("palenca.client.resources." .. name)) do
     members[resource] = operations
   end
 end

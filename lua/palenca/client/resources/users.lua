@@ -2,8 +2,8 @@
 --
 -- All functions are methods of `client.users`. They answer the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
--- @module palenca.resources.users
-local bodies = require("palenca.resources.bodies")
+-- @module palenca.client.resources.users
+local bodies = require("palenca.client.resources.request_body")
 
 local users = {}
 
@@ -39,7 +39,7 @@ users.delete = { method = "DELETE", path = "/v1/users/{id}", id = "string", safe
 --- Reads the accounts of a user.
 -- @function users:accounts
 -- @tparam string id the user's
--- @treturn table `user_id`, `accounts` (a list, see @{palenca.resources.accounts})
+-- @treturn table `user_id`, `accounts` (a list, see @{palenca.client.resources.accounts})
 users.accounts = { method = "GET", path = "/v1/users/{id}/accounts", id = "string", safe = true }
 
 --- Finds users by the day they were created on. The API does not count them, so that the pager's
@@ -50,7 +50,7 @@ users.accounts = { method = "GET", path = "/v1/users/{id}/accounts", id = "strin
 -- @tparam string fields.end_date the last day
 -- @tparam ?string fields.external_id only this one
 -- @tparam[opt=100] number fields.items_per_page rows a page
--- @treturn palenca.pager of `user_id`, `external_id`, `widget_id`
+-- @treturn palenca.client.pager of `user_id`, `external_id`, `widget_id`
 users.search = {
   method = "POST",
   path = "/v1/users/search",

@@ -2,8 +2,8 @@
 --
 -- All functions are methods of `client.logins`. They answer the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
--- @module palenca.resources.logins
-local bodies = require("palenca.resources.bodies")
+-- @module palenca.client.resources.logins
+local bodies = require("palenca.client.resources.request_body")
 
 local logins = {}
 
@@ -27,7 +27,7 @@ logins.get = {
 -- @tparam string fields.start_date the first day, YYYY-MM-DD
 -- @tparam string fields.end_date the last day
 -- @tparam[opt=100] number fields.items_per_page rows a page
--- @treturn palenca.pager of logins
+-- @treturn palenca.client.pager of logins
 logins.search = {
   method = "POST",
   path = "/v1/logins/search",

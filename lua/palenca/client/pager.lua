@@ -6,9 +6,9 @@
 -- behind it, or a change that is taken back, in the moment of one reading. Some searches are not
 -- counted by the API: their pages are read one after the other, until one is empty, and are never
 -- said to be complete.
--- @classmod palenca.pager
+-- @classmod palenca.client.pager
 local check = require("palenca.util.argcheck")
-local reading = require("palenca.reading")
+local reading = require("palenca.client.page_reader")
 local runtime = require("palenca.runtime")
 
 local Pager = {}
@@ -55,7 +55,7 @@ end
 
 --- A pager over a search. Nothing is sent yet.
 -- @param client the client
--- @tparam table operation of palenca.resources
+-- @tparam table operation of palenca.client.resources
 -- @tparam string path the path, filled in
 -- @tparam table fields the caller's fields
 -- @treturn Pager

@@ -7,8 +7,8 @@ local core = require("palenca.core")
 local json = require("palenca.util.json")
 local method = require("palenca.util.http_method")
 local number = require("palenca.util.number")
-local resources = require("palenca.resources")
-local response = require("palenca.response")
+local resources = require("palenca.client.resources")
+local response = require("palenca.client.response")
 local runtime = require("palenca.runtime")
 
 local Client = {}

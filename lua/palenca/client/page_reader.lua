@@ -2,7 +2,7 @@
 --
 -- Pages that the API counts are asked for in parallel, and checked against its count. Those of the
 -- other searches come one after the other.
--- @module palenca.reading
+-- @module palenca.client.page_reader
 local core = require("palenca.core")
 local errors = require("palenca.errors")
 local runtime = require("palenca.runtime")
