@@ -2,7 +2,7 @@
 -- @module palenca
 local client = require("palenca.client")
 local core = require("palenca.core")
-local events = require("palenca.events")
+local events = require("palenca.handlers")
 local runtime = require("palenca.runtime")
 local timers = require("palenca.timers")
 
@@ -11,7 +11,7 @@ local palenca = {
   version = core.version,
   --- Makes a client; see @{palenca.client}.
   new = client.new,
-  --- Registers a handler for an event; see @{palenca.events}.
+  --- Registers a handler for an event; see @{palenca.handlers}.
   on = events.on,
   --- Has something done every so often; see @{palenca.timers}.
   every = timers.every,

@@ -4,10 +4,10 @@ local helper = require("spec.lua.helper")
 describe("palenca.on", function()
   local events, palenca
   before_each(function()
-    package.loaded["palenca.events"] = nil
+    package.loaded["palenca.handlers"] = nil
     package.loaded["palenca"] = nil
     palenca = require("palenca")
-    events = require("palenca.events")
+    events = require("palenca.handlers")
   end)
 
   local function called(action)

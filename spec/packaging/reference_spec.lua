@@ -54,7 +54,7 @@ describe("the reference", function()
     for _, name in ipairs { "advice", "income", "json", "log", "webhook" } do
       assert_all("modules/palenca." .. name, palenca[name])
     end
-    assert_all("modules/palenca.events", { on = palenca.on })
+    assert_all("modules/palenca.handlers", { on = palenca.on })
     assert_all("modules/palenca.timers", { every = palenca.every })
     assert_all("modules/palenca.http", { http = true })
     assert_all("modules/palenca.runtime", require("palenca.runtime"))

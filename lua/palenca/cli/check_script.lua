@@ -2,7 +2,7 @@
 -- @module palenca.cli.check_script
 local client = require("palenca.client")
 local errors = require("palenca.errors")
-local events = require("palenca.events")
+local events = require("palenca.handlers")
 local failure = require("palenca.failure")
 local host = require("palenca.host")
 local json = require("palenca.util.json")

@@ -4,7 +4,7 @@ local failure = require("palenca.failure")
 local host = require("palenca.host")
 local options = require("palenca.cli.options")
 local report = require("palenca.report")
-local signature = require("palenca.signature")
+local signature = require("palenca.webhook.signature_config")
 
 local receiving = {}
 

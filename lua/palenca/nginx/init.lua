@@ -7,7 +7,7 @@
 -- @module palenca.nginx
 local client = require("palenca.client")
 local core = require("palenca.core")
-local events = require("palenca.events")
+local events = require("palenca.handlers")
 local json = require("palenca.util.json")
 local redact = require("palenca.util.redact")
 local redelivery = require("palenca.nginx.redelivery")

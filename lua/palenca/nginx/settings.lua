@@ -3,7 +3,7 @@
 local check = require("palenca.util.argcheck")
 local client = require("palenca.client")
 local number = require("palenca.util.number")
-local signature = require("palenca.signature")
+local signature = require("palenca.webhook.signature_config")
 
 local settings = {}
 
@@ -128,7 +128,8 @@ local function no_signature(options)
   return { is_off = true }
 end
 
--- The parts of a signature's check, in the names of palenca.signature, and what they were called.
+-- The parts of a signature's check, in the names of palenca.webhook.signature_config, and what they
+-- were called.
 local function signature_parts(options)
   local all = {}
   local names = { header = "signature_header", secrets = "secrets or $PALENCA_WEBHOOK_SECRET" }

@@ -1,6 +1,6 @@
 --- What is set for the signatures of webhooks, and whether that is enough to check them: the rules
 -- of every receiver, for half of it, or nothing where something was meant, would let everybody in.
--- @module palenca.signature
+-- @module palenca.webhook.signature_config
 local suggest = require("palenca.util.suggest")
 
 local signature = {}

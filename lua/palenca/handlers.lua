@@ -1,5 +1,5 @@
 --- The handlers that a script registers for events.
--- @module palenca.events
+-- @module palenca.handlers
 local check = require("palenca.util.argcheck")
 
 local events = {}
