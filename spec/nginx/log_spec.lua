@@ -14,7 +14,7 @@ local SERVER = [[
     content_by_lua_block { require("palenca.nginx").webhook { signature = false, dict = "small" } }
   }
   location = /short { content_by_lua_block {
-    local sparing_log = require("palenca.nginx.sparing_log")
+    local sparing_log = require("palenca.nginx.rate_limited_log")
     short = short or sparing_log.new(0.3)
     short:write(ngx.NOTICE, "short: one", "short: %d more")
   } }

@@ -10,9 +10,9 @@ local core = require("palenca.core")
 local events = require("palenca.handlers")
 local json = require("palenca.util.json")
 local redact = require("palenca.util.redact")
-local redelivery = require("palenca.nginx.redelivery")
+local redelivery = require("palenca.nginx.dedup")
 local settings = require("palenca.nginx.settings")
-local sparing_log = require("palenca.nginx.sparing_log")
+local sparing_log = require("palenca.nginx.rate_limited_log")
 local webhook = require("palenca.webhook")
 
 local nginx = {}

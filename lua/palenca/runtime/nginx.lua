@@ -13,7 +13,7 @@
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local log = require("palenca.log")
-local lua_state = require("palenca.nginx.lua_state")
+local lua_state = require("palenca.runtime.nginx_lua_state")
 local semaphore = require("ngx.semaphore")
 
 local nginx = {}

@@ -1,8 +1,8 @@
 --- Lines of the log that others can cause: each once in a while, and then how many more there were,
 -- for what strangers send must not fill a disk. Each worker counts for itself.
--- @module palenca.nginx.sparing_log
+-- @module palenca.nginx.rate_limited_log
 local core = require("palenca.core")
-local lua_state = require("palenca.nginx.lua_state")
+local lua_state = require("palenca.runtime.nginx_lua_state")
 
 local SparingLog = {}
 SparingLog.__index = SparingLog

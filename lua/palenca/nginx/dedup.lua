@@ -2,9 +2,9 @@
 --
 -- In a `lua_shared_dict`, under a digest of the body: the claim of the attempt that is at it, or,
 -- once it is done, its id; and how often it was tried.
--- @module palenca.nginx.redelivery
+-- @module palenca.nginx.dedup
 local core = require("palenca.core")
-local sparing_log = require("palenca.nginx.sparing_log")
+local sparing_log = require("palenca.nginx.rate_limited_log")
 
 local Redelivery = {}
 Redelivery.__index = Redelivery

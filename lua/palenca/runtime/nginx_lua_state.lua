@@ -1,6 +1,6 @@
 --- Whose this Lua state is: with `lua_code_cache off` each request has one of its own, which nginx
 -- closes after it, unless a timer holds it.
--- @module palenca.nginx.lua_state
+-- @module palenca.runtime.nginx_lua_state
 local core = require("palenca.core")
 
 local lua_state = {}
