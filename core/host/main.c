@@ -18,11 +18,11 @@ typedef struct {
   char **argv;
 } arguments;
 
-/* require("palenca.cli")(arguments…) → exit status */
+/* require("palenca.host.cli")(arguments…) → exit status */
 static int run(lua_State *L) {
   const arguments *given = lua_touserdata(L, 1);
   lua_getglobal(L, "require");
-  lua_pushliteral(L, "palenca.cli");
+  lua_pushliteral(L, "palenca.host.cli");
   lua_call(L, 1, 1);
   luaL_checkstack(L, given->argc, "too many arguments");
   for (int i = 1; i < given->argc; i++)

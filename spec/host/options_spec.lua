@@ -61,7 +61,7 @@ local PATH_FILES = { "short", "0123456789abcdef\n0123456789abcdef", "0123456789a
 -- Runs the command line again and again within one process, since there are hundreds of mistakes.
 local RUNNER = [[
   local json = require "palenca.util.json"
-  local cli = require "palenca.cli"
+  local cli = require "palenca.host.cli"
   local env, told
   os.getenv = function(name) return env[name] end
   io.stderr = { write = function(_, text) told = told .. text end }

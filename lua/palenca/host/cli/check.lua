@@ -1,0 +1,73 @@
+--- palenca check: tells whether a script can be served, without sending anything.
+-- @module palenca.host.cli.check
+local event_names = require("palenca.host.event_names")
+local host = require("palenca.host")
+local json = require("palenca.util.json")
+local options = require("palenca.host.cli.options")
+local output = require("palenca.host.cli.output")
+local report = require("palenca.host.event_log")
+
+local check = {
+  name = "check",
+  summary = "Load a script that is to be served, without sending anything; tell what it handles.",
+}
+
+local FAILED = 1
+-- For so many seconds it may be in a call that nothing can stop.
+local BLOCKED_MAX = 60
+
+function check.define(command)
+  command:argument("script", "The Lua file."):argname("SCRIPT")
+  -- as serve has them
+  options.add_all(command, {
+    { "--cpu-timeout", "Seconds that the script may compute while it is loaded.", 5,
+      options.duration, "SECONDS" },
+    { "--memory-limit", "MiB of memory that the script may take.", 256,
+      options.whole(16, 1048576, "MiB"), "MIB" },
+  })
+end
+
+-- Within the limits of a worker, so on a thread as workers have it. Returns what the script
+-- handles, false if nobody reads what it prints, or nil and what is wrong.
+local function load_script(given)
+  local loading, problem = host.start("palenca.host.cli.check_script", json.encode({
+    script = given.script,
+    cpu_timeout = given.cpu_timeout,
+    memory_limit = given.memory_limit,
+  }))
+  local loaded = loading and false
+  local details
+  while loaded == false do
+    loaded, problem, details = loading:wait_ready(0.1)
+    if (loading:kept() or 0) > BLOCKED_MAX then
+      report.problem(string.format("%s: blocked for %d s", given.script, BLOCKED_MAX),
+        { command = "check" })
+      host.exit_now(FAILED)
+    end
+  end
+  if not loaded then
+    return nil, problem
+  end
+  loading:close()
+  return loaded ~= "closed" and json.decode(details)
+end
+
+function check.run(given)
+  local handled, problem = load_script(given)
+  if handled == false then
+    return output.CLOSED
+  elseif not handled then
+    report.problem(problem, { command = "check" })
+    return FAILED
+  end
+  local actions, texts = handled.actions, handled.timers
+  event_names.warn(given.script, actions)
+  table.move(texts, 1, #texts, #actions + 1, actions)
+  if #actions == 0 then
+    output.text(given.script .. ": ok, but it handles no event (palenca.on is never called)")
+  else
+    output.text(string.format("%s: ok, handles %s", given.script, table.concat(actions, ", ")))
+  end
+end
+
+return check

@@ -1,0 +1,189 @@
+--- palenca dev: a sandbox and a served script, wired together.
+-- @module palenca.host.cli.dev
+local client = require("palenca.client")
+local failure = require("palenca.host.user_error")
+local host = require("palenca.host")
+local http = require("palenca.client.http")
+local login = require("palenca.host.cli.login_argument")
+local options = require("palenca.host.cli.options")
+local patterns = require("palenca.sandbox.patterns")
+local receiving = require("palenca.host.cli.receiver_options")
+local report = require("palenca.host.event_log")
+local sandbox = require("palenca.host.cli.sandbox")
+local serving = require("palenca.host.service")
+local store_options = require("palenca.host.cli.store_options")
+
+local dev = {
+  name = "dev",
+  summary = "Run a sandbox and serve a script from it, reloading it when it changes.",
+  handles_signals = true,
+}
+
+local EVENTS_PER_LOGIN = 2
+local WRONG_USAGE = 2
+
+function dev.define(command)
+  serving.define(command)
+  receiving.define(command)
+  options.add(command, "--sandbox-listen", {
+    help = "Address and port of the sandbox; port 0: any free one.",
+    env = "PALENCA_SANDBOX_LISTEN",
+    default = "127.0.0.1:8400",
+    convert = options.address,
+    argname = "ADDRESS",
+  })
+  sandbox.define_common(command, 0)
+  local db = command:option("--db", "Keep the events in this file. Default: a temporary one.")
+    :argname("FILE"):convert(options.file)
+  command:option("--login", "Simulate a login as soon as all is ready: WHO[,NAME=VALUE…]. WHO is "
+    .. "a platform, such as uber, or a test identifier, such as "
+    .. "rappi+incomplete@palenca-tests.com; NAME is pattern (" .. login.patterns() .. "; default "
+    .. patterns.default .. "), warning (" .. login.warnings() .. ") or days (instead of "
+    .. "--history). Such as uber,pattern=declining. May be repeated.")
+    :argname("LOGIN"):convert(login.parse):count("*")
+  -- a database that is kept may hold events that nobody waits for
+  command:mutex(db, command:flag("--once", "Exit when the events of the simulated logins are "
+    .. "handled; status 1 if a handler failed. Wants --login."))
+  options.add_json(command)
+end
+
+local function simulate(url, given)
+  local response, err = http({ url = url .. "/sandbox/logins", json = given })
+  if not response then
+    failure("the login could not be simulated: %s", tostring(err))
+  elseif response.status ~= 201 then
+    failure("the login '%s' was rejected: %s", given.identifier or given.platform, response.body)
+  end
+end
+
+local function create_webhook(url, api_key, receiver)
+  local api = client.new({ base_url = url, api_key = api_key })
+  local webhook, err = api.webhooks:create({
+    url = receiver,
+    name = "palenca dev",
+    widget_id = sandbox.DEFAULT_WIDGET,
+    is_sandbox = true,
+    events = { "*" },
+  })
+  if not webhook then
+    failure("the webhook could not be created: %s", tostring(err))
+  end
+end
+
+local function temporary_database()
+  local path, problem = host.temporary_file()
+  if not path then
+    failure("no temporary database can be made: %s", problem)
+  end
+  return path, function()
+    for _, suffix in ipairs({ "", "-wal", "-shm", "-lock", "-started", "-socket" }) do
+      os.remove(path .. suffix)
+    end
+  end
+end
+
+local function say_what_to_do(given, url, api_key, running)
+  local widget = url .. "/widget?external_id=worker-1"
+  report.line("sandbox of the API   " .. url, {
+    event = "ready",
+    sandbox = url,
+    console = url .. "/console",
+    widget = widget,
+    url = running.url,
+    handlers = running.actions,
+  })
+  if given.json then
+    return
+  end
+  report.line("its API key          " .. api_key)
+  report.line("webhooks arrive at   " .. running.url)
+  report.line(string.format("%-20s %s", given.script, running.actions ~= ""
+    and "handles " .. running.actions or "handles no event (palenca.on is never called)"))
+  report.line("console              " .. url .. "/console")
+  report.line("widget               " .. widget)
+  if #given.login == 0 then
+    report.line("")
+    report.line("Log in with the widget, or simulate a login:")
+    report.line(string.format(
+      "  curl -X POST %s/sandbox/logins -H 'Content-Type: application/json' "
+        .. "-d '{\"platform\": \"uber\"}'", url))
+    report.line("Stop with Ctrl-C.")
+  end
+  report.line("")
+end
+
+local function play(given, url, api_key, running)
+  create_webhook(url, api_key, running.url)
+  say_what_to_do(given, url, api_key, running)
+  for _, one in ipairs(given.login) do
+    simulate(url, one)
+  end
+end
+
+-- A handler that fails is tried again much later; nobody waits for that here.
+local function until_handled(running, logins, seen)
+  return function()
+    local counts = running:counts()
+    seen.failed = counts.failed_attempts > 0
+    return seen.failed or counts.done + counts.dead >= logins * EVENTS_PER_LOGIN
+  end
+end
+
+local function at_once()
+  return true
+end
+
+-- Serves until it is over; answers whether all went well.
+local function serve(given, url, api_key)
+  local running, is_well = serving.start(given, { base_url = url, api_key = api_key })
+  if not running then
+    return is_well
+  end
+  local seen = { failed = false }
+  local played, problem = pcall(play, given, url, api_key, running)
+  local done = given.once and until_handled(running, #given.login, seen) or nil
+  local ended_well = running:run(played and done or (not played and at_once or nil))
+  if not played then
+    error(problem, 0)
+  end
+  return ended_well and not seen.failed
+end
+
+function dev.run(given)
+  local problem = given.once and #given.login == 0 and "--once wants a --login to wait for"
+    or store_options.problem(given)
+  if problem then
+    report.problem(problem, { hint = "Try 'palenca dev --help'." })
+    return WRONG_USAGE
+  end
+  report.begin()
+  local box, url, api_key = sandbox.start({
+    listen = given.sandbox_listen,
+    listen_option = "--sandbox-listen",
+    api_key = given.api_key,
+    seed = given.seed,
+    accounts = given.accounts,
+    history = given.history,
+    webhook_delay = given.webhook_delay,
+    rate_limit = 120,
+    data = given.data,
+    fault = given.fault,
+    json = given.json,
+  })
+  given.watch = true
+  if not given.db then
+    given.db, given.before_exit = temporary_database()
+  end
+  local ok, result = pcall(serve, given, url, api_key)
+  box:ask("stop")
+  box:close()
+  if given.before_exit then
+    given.before_exit()
+  end
+  if not ok then
+    error(result, 0)
+  end
+  return result and 0 or 1
+end
+
+return dev

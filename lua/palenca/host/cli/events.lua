@@ -1,0 +1,154 @@
+--- palenca events: shows what is in the event store, runs it again, deletes it.
+-- @module palenca.host.cli.events
+local change = require("palenca.host.cli.events_admin")
+local event_names = require("palenca.host.event_names")
+local events_text = require("palenca.host.cli.events_format")
+local failure = require("palenca.host.user_error")
+local host = require("palenca.host")
+local moment = require("palenca.host.cli.time_argument")
+local options = require("palenca.host.cli.options")
+local output = require("palenca.host.cli.output")
+local store_options = require("palenca.host.cli.store_options")
+
+local events = {
+  name = "events",
+  summary = "Look at the stored events, run them again, delete them.",
+}
+
+local function add_since(command)
+  options.add(command, "--since", {
+    help = "Only those received since: 2026-03-01, 2026-03-01T12:30:00Z (UTC), or 90s, 15m, 6h, "
+      .. "7d ago.",
+    convert = moment.parse,
+    argname = "TIME",
+  })
+end
+
+local function define_list(command)
+  local list = command:command("list", "List events in the order of their arrival: the newest is "
+    .. "the last line, and --limit 20 lists the last 20.")
+  options.add(list, "--state", {
+    help = "Only those in this state: received, running, retry, done or dead.",
+    convert = options.one_of({ "received", "running", "retry", "done", "dead" }),
+    argname = "STATE",
+  })
+  list:option("--action", "Only those of this name, such as login.success."):argname("ACTION")
+  list:option("--account", "Only those of this account."):argname("ID")
+  add_since(list)
+  list:option("--limit", "The newest N; 0: all. Default: 0."):argname("N"):default("0")
+    :show_default(false):convert(options.count)
+  return list
+end
+
+local function define_show(command)
+  local show = command:command("show", "Show all of an event, its body included.")
+  show:argument("id", "The event's id."):argname("ID"):convert(options.id)
+  show:flag("--raw", "With the identity numbers in action, account and body, "
+    .. "which are masked otherwise.")
+  return show
+end
+
+local function define_replay(command)
+  local replay = command:command("replay", "Run done or dead events again.")
+  replay:argument("ids", "The ids of the events."):argname("ID"):args("+"):convert(options.id)
+  return replay
+end
+
+local function define_retry_dead(command)
+  local retry = command:command("retry-dead", "Run all dead events again.")
+  retry:option("--action", "Only those of this name, such as login.success."):argname("ACTION")
+  add_since(retry)
+  return retry
+end
+
+local function define_stats(command)
+  return command:command("stats", "Count the events, by state and action.")
+end
+
+local function define_purge(command)
+  local purge = command:command("purge", "Delete finished events.")
+  options.add(purge, "--older-than", {
+    help = "Only those that ended more than so many days ago; what may still come again (see "
+      .. "serve --redelivery-window) is kept.",
+    default = 30,
+    convert = options.days,
+    argname = "DAYS",
+  })
+  options.add(purge, "--state", {
+    help = "Those in this state, done or dead.",
+    default = "done",
+    convert = options.one_of({ "done", "dead" }),
+    argname = "STATE",
+  })
+  purge:flag("--dry-run", "Only tell how many it would be.")
+  return purge
+end
+
+function events.define(command)
+  command:command_target("events_command")
+  for _, define in ipairs({ define_list, define_show, define_replay, define_retry_dead,
+    define_stats, define_purge }) do
+    local one = define(command)
+    store_options.add_db(one)
+    options.add_json(one)
+  end
+end
+
+local run = {
+  replay = change.replay,
+  ["retry-dead"] = change.retry_dead,
+  purge = change.purge,
+}
+
+function run.list(given)
+  local count = 0
+  local ok, problem = host.events.list(given.db, {
+    state = given.state,
+    action = given.action,
+    account_id = given.account,
+    since = given.since,
+    limit = given.limit,
+  }, function(event)
+    count = count + 1
+    output.line((given.json and events_text.object or events_text.line)(event))
+  end)
+  if not ok then
+    failure("%s", problem)
+  end
+  if count == 0 then
+    local behind = event_names.behind_none(given.action, given.json)
+    if not given.json then
+      output.text("no events" .. behind)
+    end
+  end
+end
+
+function run.show(given)
+  local found
+  local ok, problem = host.events.show(given.db, given.id, function(event)
+    found = event
+  end)
+  if not ok then
+    failure("%s", problem)
+  elseif not found then
+    failure("there is no event %d in %s", given.id, given.db)
+  end
+  output.line((given.json and events_text.whole_object or events_text.page)(found, given.raw))
+end
+
+function run.stats(given)
+  local stats, problem = host.events.stats(given.db)
+  if not stats then
+    failure("%s", problem)
+  end
+  output.line((given.json and events_text.stats_object or events_text.stats_page)(stats))
+end
+
+--- The commands behind it, by their names.
+events.parts = run
+
+function events.run(given)
+  return run[given.events_command](given)
+end
+
+return events

@@ -1,0 +1,171 @@
+--- How stored events are shown: a line, a JSON object, or a page with all there is.
+-- @module palenca.host.cli.events_format
+local json = require("palenca.util.json")
+local moment = require("palenca.host.cli.time_argument")
+local redact = require("palenca.util.redact")
+local size = require("palenca.host.cli.byte_size")
+
+local events_text = {}
+
+local function encode(fields)
+  return redact.json(json.encode(fields))
+end
+
+--- One line for a person.
+-- @tparam table event as `host.events.list` gives it
+-- @treturn string
+function events_text.line(event)
+  local line = string.format("%d  %s  %-8s  attempts %d  %-16s  %s", event.id,
+    moment.text(event.received_at), event.state, event.attempts, redact.name(event.action),
+    redact.name(event.account_id) or "-")
+  if event.replays > 0 then
+    line = line .. "  replays " .. event.replays
+  end
+  if event.error then
+    line = line .. "  " .. redact.identity(event.error):gsub("%s+", " ")
+  end
+  return redact.line(line)
+end
+
+--- The same as an object.
+-- @tparam table event as `host.events.list` gives it
+-- @treturn string
+function events_text.object(event)
+  return encode({
+    id = event.id,
+    action = redact.name(event.action),
+    account_id = redact.name(event.account_id),
+    state = event.state,
+    attempts = event.attempts,
+    replays = event.replays > 0 and event.replays or nil,
+    received_at = moment.text(event.received_at),
+    error = event.error and redact.identity(event.error),
+  })
+end
+
+-- What the sender has written: action, account and body.
+local function received(event, raw)
+  if raw then
+    return event.action, event.account_id, event.body
+  end
+  return redact.name(event.action), redact.name(event.account_id), redact.identity(event.body)
+end
+
+local function time_of(seconds)
+  return seconds and moment.text(seconds)
+end
+
+--- All of an event as an object.
+-- @tparam table event as `host.events.show` gives it
+-- @tparam boolean raw with identity numbers
+-- @treturn string
+function events_text.whole_object(event, raw)
+  local action, account_id, body = received(event, raw)
+  return encode({
+    id = event.id,
+    action = action,
+    account_id = account_id,
+    state = event.state,
+    attempts = event.attempts,
+    replays = event.replays,
+    received_at = moment.text(event.received_at),
+    retry_at = time_of(event.due_at),
+    finished_at = time_of(event.finished_at),
+    error = event.error and redact.identity(event.error),
+    body = body,
+  })
+end
+
+--- All of an event for a person.
+-- @tparam table event as `host.events.show` gives it
+-- @tparam boolean raw with identity numbers
+-- @treturn string
+function events_text.page(event, raw)
+  local lines = {}
+  local action, account_id, body = received(event, raw)
+  local function add(name, value)
+    if value then
+      lines[#lines + 1] = redact.line(string.format("%-12s %s", name, value))
+    end
+  end
+  add("id", event.id)
+  add("action", action)
+  add("account", account_id or "-")
+  add("state", event.state)
+  add("attempts", event.attempts)
+  add("replays", event.replays)
+  add("received at", moment.text(event.received_at))
+  add("retry at", time_of(event.due_at))
+  add("finished at", time_of(event.finished_at))
+  if event.error then
+    -- further lines of it stand in: at the margin they could pass for other fields
+    local text = redact.clean(event.error, true):gsub("\n", "\n" .. (" "):rep(13))
+    lines[#lines + 1] = "error        " .. text
+  end
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = redact.line(body, true)
+  return table.concat(lines, "\n")
+end
+
+local STATES = { "received", "running", "retry", "done", "dead" }
+
+-- By the names that may be shown, of which several actions can have the same.
+local function shown_actions(actions)
+  local shown = {}
+  for action, states in pairs(actions) do
+    local name = redact.name(action)
+    local sums = shown[name] or {}
+    for _, state in ipairs(STATES) do
+      sums[state] = (sums[state] or 0) + states[state]
+    end
+    shown[name] = sums
+  end
+  return shown
+end
+
+--- Counts as an object.
+-- @tparam table stats as `host.events.stats` gives them
+-- @treturn string
+function events_text.stats_object(stats)
+  return encode({
+    states = stats.states,
+    actions = shown_actions(stats.actions),
+    oldest_unfinished = time_of(stats.oldest_unfinished),
+    file_size = stats.file_size,
+    log_size = stats.log_size,
+    free_size = stats.free_size,
+  })
+end
+
+--- Counts for a person.
+-- @tparam table stats as `host.events.stats` gives them
+-- @treturn string
+function events_text.stats_page(stats)
+  local lines, actions, shown = {}, {}, shown_actions(stats.actions)
+  local function row(name, cells)
+    lines[#lines + 1] = redact.line(string.format("%-24s", name)
+      .. string.rep("%10s", #STATES):format(table.unpack(cells)))
+  end
+  local function counts(states)
+    local cells = {}
+    for i, state in ipairs(STATES) do
+      cells[i] = string.format("%d", states[state])
+    end
+    return cells
+  end
+  for action in pairs(shown) do
+    actions[#actions + 1] = action
+  end
+  table.sort(actions)
+  row("", STATES)
+  for _, action in ipairs(actions) do
+    row(action, counts(shown[action]))
+  end
+  row("all", counts(stats.states))
+  lines[#lines + 1] = "oldest unfinished        " .. (time_of(stats.oldest_unfinished) or "none")
+  lines[#lines + 1] = string.format("file                     %s, of which %s are free; log %s",
+    size.text(stats.file_size), size.text(stats.free_size), size.text(stats.log_size))
+  return table.concat(lines, "\n")
+end
+
+return events_text

@@ -1,0 +1,38 @@
+--- Reads a fault of the sandbox as it is written on the command line.
+-- @module palenca.host.cli.fault_argument
+local check = require("palenca.util.argcheck")
+local faults = require("palenca.sandbox.faults")
+local named_values = require("palenca.host.cli.named_values")
+local suggest = require("palenca.util.suggest")
+
+local fault = {}
+
+--- The kinds that there are.
+-- @treturn string their names
+function fault.kinds()
+  return table.concat(check.words(faults.kinds), ", ")
+end
+
+--- Reads a fault.
+-- @tparam string text KIND[,NAME=VALUE…]
+-- @treturn ?table the fault, as the sandbox takes it
+-- @treturn ?string why there is none
+function fault.parse(text)
+  local kind, rest = text:match("^([%w_]+)(.*)$")
+  if not kind or not faults.kinds[kind] then
+    return nil, string.format("--fault: '%s' is none of the kinds %s%s", text, fault.kinds(),
+      suggest.text(kind, faults.kinds))
+  end
+  local given = { kind = kind }
+  local problem = named_values("--fault", rest, given)
+  if problem then
+    return nil, problem
+  end
+  local read, wrong = faults.read(given)
+  if not read then
+    return nil, string.format("--fault: %s %s", wrong[1].loc[2], wrong[1].msg)
+  end
+  return read
+end
+
+return fault

@@ -1,0 +1,272 @@
+--- What `palenca income` and `palenca decide` have in common: their options, and the rows.
+-- @module palenca.host.cli.income_input
+local calendar = require("palenca.util.date")
+local client = require("palenca.client")
+local income = require("palenca.income")
+local json = require("palenca.util.json")
+local options = require("palenca.host.cli.options")
+local output = require("palenca.host.cli.output")
+local report = require("palenca.host.event_log")
+local suggest = require("palenca.util.suggest")
+
+local income_input = {}
+
+-- More than any platform keeps, so that months beyond the window are shown as well.
+local HISTORY_MONTHS = 24
+
+local function date(text)
+  if not calendar.parse(text) then
+    return nil, string.format("'%s' is not a date, such as 2026-03-31", text)
+  end
+  return text
+end
+
+local languages = { es = true, pt = true, en = true }
+
+local function language(text)
+  if not languages[text] then
+    return nil, string.format("'%s' is not es, pt or en%s", text, suggest.text(text, languages))
+  end
+  return text
+end
+
+--- Adds the accounts or the file of rows, the dates, and how the result is written.
+-- @param command of argparse
+function income_input.define(command)
+  command:argument("accounts", "Accounts of one person; the rows of several are merged.")
+    :argname("ACCOUNT"):args("*")
+  options.add(command, "--rows", {
+    help = "Read the rows from a file instead, taken for the whole history: a JSON array, or JSON "
+      .. "lines; each row may name its account and platform. '-' is standard input. Nothing is "
+      .. "sent.",
+    convert = options.file,
+    argname = "FILE",
+  })
+  options.add(command, "--as-of", {
+    help = "The last day that counts. Default: yesterday, by this machine's calendar.",
+    convert = date,
+    argname = "DATE",
+  })
+  options.add(command, "--since", {
+    help = string.format("The first day that is read. Default: %d months before the last one.",
+      HISTORY_MONTHS),
+    convert = date,
+    argname = "DATE",
+  })
+  options.add(command, "--lang", {
+    help = "The language of the text: es, pt or en.",
+    default = "en",
+    convert = language,
+    argname = "CODE",
+  })
+  command:flag("--json", "Write the canonical JSON object instead of text.")
+  options.add_client(command)
+end
+
+local function yesterday()
+  local now = os.date("*t")
+  -- noon: the hour at which clocks are changed must not make it another day
+  local noon = os.time({ year = now.year, month = now.month, day = now.day - 1, hour = 12 })
+  return os.date("%Y-%m-%d", noon)
+end
+
+local function months_before(text, count)
+  local year, month, day = calendar.parse(text)
+  local total = year * 12 + month - 1 - count
+  year, month = total // 12, total % 12 + 1
+  return string.format("%04d-%02d-%02d", year, month, math.min(day, calendar.last_day(year, month)))
+end
+
+-- ---- rows of a file --------------------------------------------------------------------
+
+local function read_text(path)
+  if path == "-" then
+    return io.read("a"), "standard input"
+  end
+  local file, problem = io.open(path, "rb")
+  if not file then
+    error(problem, 0)
+  end
+  local text, reason = file:read("a")
+  file:close()
+  if not text then
+    error(path .. ": " .. reason, 0)
+  end
+  return text, path
+end
+
+local function read_lines(text, name)
+  local rows, number = {}, 0
+  for line in (text .. "\n"):gmatch("([^\n]*)\n") do
+    number = number + 1
+    if line:find("%S") then
+      local row, problem = json.decode(line)
+      if type(row) ~= "table" then
+        error(string.format("%s: line %d: %s", name, number, problem or "not an object"), 0)
+      end
+      rows[#rows + 1] = row
+    end
+  end
+  return rows
+end
+
+local function read_rows(path)
+  local text, name = read_text(path)
+  if not text:find("^%s*%[") then
+    return read_lines(text, name), name
+  end
+  local rows, problem = json.decode(text)
+  if type(rows) ~= "table" then
+    error(name .. ": " .. problem, 0)
+  end
+  for at = 1, #rows do
+    if type(rows[at]) ~= "table" then
+      error(string.format("%s: row %d: not an object", name, at), 0)
+    end
+  end
+  return rows, name
+end
+
+local function text_field(row, field, name, at)
+  local value = row[field]
+  if value ~= nil and type(value) ~= "string" then
+    error(string.format("%s: row %d: %s must be a text", name, at, field), 0)
+  end
+  return value
+end
+
+-- The rows of a file by account and platform, in the order in which these first appear.
+local function group(rows, name)
+  local accounts, by_key = {}, {}
+  for at, row in ipairs(rows) do
+    local account = text_field(row, "account", name, at)
+    local platform = text_field(row, "platform", name, at)
+    local key = (account or "") .. "\0" .. (platform or "")
+    local own = by_key[key]
+    if not own then
+      own = { rows = {}, account = account, platform = platform }
+      by_key[key], accounts[#accounts + 1] = own, own
+    end
+    own.rows[#own.rows + 1] = row
+  end
+  if #accounts == 0 then
+    accounts[1] = { rows = {} }
+  end
+  for _, own in ipairs(accounts) do
+    own.report = { complete = true, rows = #own.rows }
+  end
+  return accounts
+end
+
+-- ---- rows of the API -------------------------------------------------------------------
+
+local function must(value, err)
+  if value == nil then
+    error(err, 0)
+  end
+  return value, err
+end
+
+local function read_account(api, id, first, last)
+  local account = must(api.accounts:get(id))
+  local search = api.accounts:earnings(id, { start_date = first, end_date = last })
+  local rows, reading = must(search:all())
+  return {
+    rows = rows,
+    report = reading,
+    account = id,
+    platform = type(account.platform) == "string" and account.platform or nil,
+    warning = type(account.warning) == "string" and account.warning or nil,
+  }
+end
+
+local function read_accounts(given, first, last)
+  client.set_defaults(options.client(given))
+  local api = client.new()
+  local accounts, seen = {}, {}
+  for _, id in ipairs(given.accounts) do
+    if not seen[id] then -- who is named twice earns once
+      seen[id] = true
+      accounts[#accounts + 1] = read_account(api, id, first, last)
+    end
+  end
+  return accounts
+end
+
+-- ---- the income ------------------------------------------------------------------------
+
+--- What is wrong with the arguments as a whole.
+-- @tparam table given the parsed options
+-- @treturn ?string a sentence; nil if nothing is
+function income_input.problem(given)
+  local has_accounts = #given.accounts > 0
+  if has_accounts and given.rows then
+    return "accounts and --rows: only one can be meant"
+  elseif not has_accounts and not given.rows then
+    return "missing argument 'ACCOUNT', or --rows FILE"
+  elseif given.since and given.since > (given.as_of or yesterday()) then
+    return "--since is after the last day that counts"
+  end
+end
+
+--- Reads the rows and computes the income. Raises what cannot be read, as text or as an error of
+-- the API.
+-- @tparam table given the parsed options
+-- @treturn table the income, of @{palenca.income.analyze}
+function income_input.read(given)
+  local last = given.as_of or yesterday()
+  local accounts
+  if given.rows then
+    accounts = group(read_rows(given.rows))
+  else
+    accounts = read_accounts(given, given.since or months_before(last, HISTORY_MONTHS), last)
+  end
+  return income.analyze(income.merge(accounts), { as_of = last, start_date = given.since })
+end
+
+local headings = {
+  es = { as_of = "Al %s", yesterday = " (ayer)" },
+  pt = { as_of = "Até %s", yesterday = " (ontem)" },
+  en = { as_of = "As of %s", yesterday = " (yesterday)" },
+}
+
+--- The line that says up to which day a result counts.
+-- @tparam table given the parsed options
+-- @tparam table result of @{read}
+-- @treturn string
+function income_input.heading(given, result)
+  local words = headings[given.lang]
+  return string.format(words.as_of, result.as_of) .. (given.as_of and "" or words.yesterday)
+end
+
+-- Where in this program a mistake was found is of no use to who typed the command.
+local function without_position(problem)
+  return (tostring(problem):gsub("^palenca/[%w_/]+%.lua:%d+: ", ""))
+end
+
+--- Runs a command: wrong usage, then what it does, with its failures as one line.
+-- @tparam string name of the command
+-- @tparam ?string problem wrong usage
+-- @tparam function body returns the text to write, as it is to be seen, and the exit status
+-- @treturn integer the exit status
+function income_input.run(name, problem, body)
+  if problem then
+    report.problem(problem, { hint = "Try 'palenca " .. name .. " --help'." })
+    return 2
+  end
+  local ok, result = pcall(function()
+    local text, status = body()
+    output.line(text)
+    output.flush()
+    return status
+  end)
+  if output.is_closed(result) then
+    error(result, 0)
+  elseif not ok then
+    report.problem(without_position(result), { command = name })
+    return 1
+  end
+  return result
+end
+
+return income_input

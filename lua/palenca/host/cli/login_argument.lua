@@ -1,0 +1,47 @@
+--- Reads a login of the sandbox as it is written on the command line.
+-- @module palenca.host.cli.login_argument
+local catalogue = require("palenca.sandbox.catalogue")
+local check = require("palenca.util.argcheck")
+local logins = require("palenca.sandbox.logins")
+local named_values = require("palenca.host.cli.named_values")
+local patterns = require("palenca.sandbox.patterns")
+local validate = require("palenca.sandbox.validate")
+
+local login = {}
+
+--- The patterns of earnings that there are.
+-- @treturn string their names
+function login.patterns()
+  return table.concat(check.words(patterns.names), ", ")
+end
+
+--- The warnings that a login may leave on its account.
+-- @treturn string their names
+function login.warnings()
+  return table.concat(check.words(catalogue.warnings), ", ")
+end
+
+--- Reads a login.
+-- @tparam string text WHO[,NAME=VALUE…]; WHO is a platform or a test identifier, which the sandbox
+-- checks
+-- @treturn ?table the login, as the sandbox takes it
+-- @treturn ?string why there is none
+function login.parse(text)
+  local who, rest = text:match("^([^,]+)(.*)$")
+  if not who then
+    return nil, string.format("--login: '%s' names no platform", text)
+  end
+  local given = {}
+  local problem = named_values("--login", rest, given)
+  if problem then
+    return nil, problem
+  end
+  local read, wrong = validate.strict_object(logins.details, given, "body")
+  if not read then
+    return nil, string.format("--login: %s %s", wrong[1].loc[2], wrong[1].msg)
+  end
+  read[who:find("@", 1, true) and "identifier" or "platform"] = who
+  return read
+end
+
+return login

@@ -1,0 +1,202 @@
+--- Options that several commands have: a flag, else an environment variable, else a default.
+-- @module palenca.host.cli.options
+local suggest = require("palenca.util.suggest")
+
+local options = {}
+
+local function number(kind, fits)
+  return function(text)
+    local value = tonumber(text)
+    if not value or not fits(value) then
+      return nil, string.format("'%s' is not %s", text, kind)
+    end
+    return math.tointeger(value) or value
+  end
+end
+
+--- Makes a converter for one of a few words.
+-- @tparam {string,...} words
+-- @treturn function
+function options.one_of(words)
+  local known = "'" .. table.concat(words, "', '") .. "'"
+  return function(text)
+    for _, word in ipairs(words) do
+      if text == word then
+        return text
+      end
+    end
+    return nil, string.format("'%s' must be one of %s%s", text, known, suggest.text(text, words))
+  end
+end
+
+--- Converters for argparse.
+options.count = number("a whole number from 0", function(value)
+  return math.tointeger(value) and value >= 0 and value <= 2 ^ 31
+end)
+options.positive = number("a whole number from 1", function(value)
+  return math.tointeger(value) and value >= 1 and value <= 2 ^ 31
+end)
+options.id = number("an event's id, a whole number from 1", function(value)
+  return math.tointeger(value) and value >= 1
+end)
+options.days = number("a number of days from 0", function(value)
+  return value >= 0 and value <= 1e5
+end)
+options.seconds = number("a number of seconds from 0", function(value)
+  return value >= 0 and value <= 1e6
+end)
+options.duration = number("a number of seconds from 0.001 to 86400", function(value)
+  return value >= 0.001 and value <= 86400
+end)
+
+--- A converter for whole numbers.
+-- @tparam integer least
+-- @tparam integer most
+-- @tparam ?string unit of what
+function options.whole(least, most, unit)
+  local what = unit and " of " .. unit or ""
+  return number(string.format("a whole number%s from %d to %d", what, least, most), function(value)
+    return math.tointeger(value) and value >= least and value <= most
+  end)
+end
+
+--- The name of a file. One of blanks is what is left of a variable that was not set.
+function options.file(text)
+  if not text:find("%S") then
+    return nil, string.format("'%s' is not the name of a file", text)
+  end
+  return text
+end
+
+--- An address and port to listen on.
+function options.address(text)
+  local port = text:match("^[^%s]+:(%d+)$")
+  if not port or tonumber(port) > 65535 then
+    return nil, string.format("'%s' is not an address and port, such as 127.0.0.1:8080", text)
+  end
+  return text
+end
+
+--- The path of a URL.
+function options.path(text)
+  if not text:find("^/[%w%-%._~/]*$") then
+    return nil, string.format("'%s' is not a path, such as /webhooks/palenca", text)
+  end
+  return text
+end
+
+-- A value may come from the environment, so a complaint has to name where to look.
+local function named(name, spec)
+  local source = spec.env and name .. " (or $" .. spec.env .. ")" or name
+  return function(text)
+    local value, problem = spec.convert(text)
+    if value == nil then
+      return nil, source .. ": " .. problem
+    end
+    return value
+  end
+end
+
+--- Adds an option.
+-- @param command of argparse
+-- @tparam string name such as `--listen`
+-- @tparam table spec `help`, `default`, `env`, `convert`, `argname`; `guards`: whether it is about
+-- who may come in, so that an empty variable, which otherwise counts as not set, is a mistake,
+-- and so is the option given twice, of which otherwise the last one counts
+function options.add(command, name, spec)
+  local help = spec.help
+  if spec.env then
+    help = help .. string.format(" Else $%s.", spec.env)
+  end
+  if spec.default ~= nil then
+    help = help .. string.format(" Default: %s.", spec.default)
+  end
+  local option = command:option(name, help):overwrite(not spec.guards)
+  if spec.argname then
+    option:argname(spec.argname)
+  end
+  if spec.convert then
+    option:convert(named(name, spec))
+  end
+  local from_environment = spec.env and os.getenv(spec.env)
+  if from_environment == "" and not spec.guards then
+    from_environment = nil
+  end
+  local default = from_environment or spec.default
+  if default ~= nil then
+    option:default(tostring(default)):show_default(false)
+  end
+end
+
+--- Adds options that are all settings of a server: each may come from the variable of its name.
+-- @param command of argparse
+-- @tparam table list of `{name, help, default, convert, argname}`; the default may be nil
+-- @tparam ?boolean guards as for @{add}
+function options.add_all(command, list, guards)
+  for _, entry in ipairs(list) do
+    local name, help, default, convert, argname = table.unpack(entry, 1, 5)
+    options.add(command, name, {
+      help = help,
+      env = "PALENCA_" .. name:sub(3):upper():gsub("%-", "_"),
+      default = default,
+      convert = convert,
+      argname = argname,
+      guards = guards,
+    })
+  end
+end
+
+--- The flag for lines of JSON.
+function options.add_json(command)
+  command:flag("--json", "Write lines of JSON instead of text.")
+end
+
+local function environment(text)
+  if text ~= "sandbox" and text ~= "production" then
+    return nil, string.format("'%s' is not sandbox or production%s", text,
+      suggest.text(text, { "sandbox", "production" }))
+  end
+  return text
+end
+
+-- What is wrong beyond that, a client says.
+local function base_url(text)
+  if not text:find("^https?://%S+$") then
+    return nil, string.format("'%s' is not a URL, such as https://api.palenca.com", text)
+  end
+  return text
+end
+
+--- The options of those who run a script: how its clients reach the API. The module itself reads
+-- the environment, where a flag for one of these outweighs a variable for the other.
+function options.add_client(command)
+  options.add(command, "--environment", {
+    help = "The API's environment: sandbox or production. Else $PALENCA_ENVIRONMENT.",
+    convert = environment,
+    argname = "NAME",
+  })
+  options.add(command, "--base-url", {
+    help = "Where the API is, instead of an environment. Else $PALENCA_BASE_URL.",
+    convert = base_url,
+    argname = "URL",
+  })
+  options.add(command, "--rate-limit", {
+    help = "Requests a minute to the API; 0: no limit. The API allows 120.",
+    env = "PALENCA_RATE_LIMIT",
+    convert = options.count,
+    argname = "N",
+  })
+end
+
+--- What they mean for palenca.client.
+-- @tparam table given the parsed options
+-- @treturn table defaults for `palenca.new`
+function options.client(given)
+  return {
+    environment = given.environment,
+    base_url = given.base_url,
+    rate_limit = given.rate_limit,
+  }
+end
+
+return options

@@ -1,0 +1,304 @@
+--- The webhook endpoint: its options, what they mean for the host, and where it is.
+-- @module palenca.host.cli.receiver_options
+local failure = require("palenca.host.user_error")
+local host = require("palenca.host")
+local options = require("palenca.host.cli.options")
+local report = require("palenca.host.event_log")
+local signature = require("palenca.webhook.signature_config")
+
+local receiving = {}
+
+-- A segment that can be guessed is no secret.
+local SECRET_LEAST = 16
+
+local function define_place(command, help, convert)
+  options.add_all(command, {
+    { "--listen", help, "127.0.0.1:8080", convert, "ADDRESS" },
+    { "--path", "The path at which webhooks are received.", "/webhooks/palenca", options.path,
+      "PATH" },
+  })
+end
+
+--- Adds the options that every receiver has.
+-- @param command of argparse
+function receiving.define(command)
+  define_place(command, "Address and port of the receiver; port 0: any free one.", options.address)
+end
+
+local function listen(text)
+  if text:find("^unix:/") then
+    return text
+  end
+  local address = options.address(text)
+  if not address then
+    return nil, string.format(
+      "'%s' is not an address and port, such as 127.0.0.1:8080, nor unix:/path", text)
+  end
+  return address
+end
+
+local function define_limits(command)
+  options.add_all(command, {
+    { "--max-body", "Bytes of a body; larger ones are answered with 413.", 65536,
+      options.whole(1, 67108864), "BYTES" },
+    { "--max-header", "Bytes of a request's first line and headers; more: 431.", 8192,
+      options.whole(1024, 1048576), "BYTES" },
+    { "--request-timeout", "Seconds within which a request must have arrived whole; else 408.", 10,
+      options.duration, "SECONDS" },
+    { "--idle-timeout", "Seconds that a connection may wait for its next request.", 60,
+      options.duration, "SECONDS" },
+    { "--max-connections", "Connections at once; beyond that, new ones are answered with 503.",
+      2048, options.positive, "N" },
+    { "--max-connections-per-address", "As above, for each client's address; 0: no limit. No use "
+      .. "behind a proxy, whose address all have.", 0, options.count, "N" },
+  })
+end
+
+local function define_access(command)
+  command:option("--trusted-proxy", "A proxy whose X-Forwarded-For is believed: an address, a "
+    .. "block such as 10.0.0.0/8, or unix. May be repeated. Else $PALENCA_TRUSTED_PROXY.")
+    :argname("ADDRESS"):count("*")
+  command:option("--allow", "Who may send: an address or a block; others get 403. May be "
+    .. "repeated. Else $PALENCA_ALLOW. Default: everybody."):argname("ADDRESS"):count("*")
+  command:option("--path-secret-file", "A file with a secret of at least " .. SECRET_LEAST
+    .. " characters, which is the last segment of the path. Else $PALENCA_PATH_SECRET.")
+    :argname("FILE"):overwrite(false)
+end
+
+local function define_signature(command)
+  options.add_all(command, {
+    { "--signature-header", "The header that holds a webhook's signature; without a good one: 401.",
+      nil, signature.header, "NAME" },
+    { "--signature-digest", "sha1, sha256 (default), sha384 or sha512.", nil,
+      signature.digest, "NAME" },
+    { "--signature-encoding", "hex (default) or base64.", nil, signature.encoding,
+      "NAME" },
+    { "--signature-prefix", "What stands before the signature, such as sha256=.", nil,
+      signature.prefix, "TEXT" },
+  }, true)
+  command:option("--webhook-secret-file", "A file with the secret; while it is being replaced, "
+    .. "with both, one a line. Else $PALENCA_WEBHOOK_SECRET, separated by spaces.")
+    :argname("FILE"):overwrite(false)
+end
+
+local function define_tls(command)
+  options.add_all(command, {
+    { "--tls-cert", "A PEM file with a certificate, and the chain behind it: receives HTTPS, with "
+      .. "TLS 1.2 and 1.3. SIGHUP reads it again.", nil, options.file, "FILE" },
+    { "--tls-key", "The PEM file with the certificate's private key, without a passphrase.", nil,
+      options.file, "FILE" },
+  }, true)
+end
+
+--- Adds the options of a receiver that the world can reach.
+-- @param command of argparse
+function receiving.define_public(command)
+  define_place(command, "Address and port of the receiver (port 0: any free one), or unix:/path.",
+    listen)
+  define_tls(command)
+  define_limits(command)
+  define_access(command)
+  define_signature(command)
+end
+
+-- Wrong usage is raised as an object of its own, see receiving.settings.
+local function wrong(format, ...)
+  error({ usage = string.format(format, ...) })
+end
+
+-- The words of a variable. One that is set to nothing was meant to keep somebody out.
+local function words_of(variable, pattern)
+  local list = {}
+  local text = os.getenv(variable)
+  for word in (text or ""):gmatch(pattern) do
+    list[#list + 1] = word
+  end
+  if text and #list == 0 then
+    wrong("$%s is set, but there is nothing in it; unset it if it is not wanted", variable)
+  end
+  return list
+end
+
+-- Flags, else the variable.
+local function blocks(flag, given, variable)
+  local source = flag
+  if #given == 0 then
+    source, given = "$" .. variable, words_of(variable, "[^%s,]+")
+  end
+  for _, text in ipairs(given) do
+    if not host.is_block(text) then
+      wrong("%s: '%s' is not an address, such as 192.0.2.7, a block, such as 192.0.2.0/24, or "
+        .. "unix", source, text)
+    end
+  end
+  return given
+end
+
+local function read_file(flag, path)
+  if not path:find("%S") then
+    wrong("%s: '%s' is not the name of a file", flag, path)
+  end
+  local file, problem = io.open(path)
+  local text
+  if file then
+    text, problem = file:read("a")
+    file:close()
+  end
+  if not text then
+    failure("%s: %s", flag, problem or path .. " cannot be read")
+  end
+  return text
+end
+
+-- The secrets in a file, one a line, or in a variable, nil if there are none; and which of the two
+-- has them.
+local function secrets(flag, path, variable)
+  local list, source = {}, "$" .. variable
+  if path then
+    source = flag
+    for line in read_file(flag, path):gmatch("[^\r\n]+") do
+      list[#list + 1] = line:match("^%s*(.*%S)")
+    end
+    if #list == 0 then
+      wrong("%s: %s holds no secret", flag, path)
+    end
+  else
+    list = words_of(variable, "%S+")
+  end
+  if #list == 0 then
+    return nil, source
+  end
+  local problem = signature.problem_of_secrets(list)
+  if problem then
+    wrong("%s: %s", source, problem)
+  end
+  return list, source
+end
+
+local function path_secret(given)
+  local list, source = secrets("--path-secret-file", given.path_secret_file, "PALENCA_PATH_SECRET")
+  local secret = list and list[1]
+  if secret
+    and (#list > 1 or #secret < SECRET_LEAST or not secret:find("^[%w%-%._~]+$"))
+  then
+    wrong("%s: the secret of the path must be one word of at least %d letters, digits, '-', '_', "
+      .. "'.' or '~'", source, SECRET_LEAST)
+  end
+  return secret
+end
+
+local function signature_settings(given)
+  local list, source = secrets("--webhook-secret-file", given.webhook_secret_file,
+    "PALENCA_WEBHOOK_SECRET")
+  local all = {
+    header = given.signature_header,
+    digest = given.signature_digest,
+    encoding = given.signature_encoding,
+    prefix = given.signature_prefix,
+    secrets = list,
+  }
+  local problem = signature.problem(all, {
+    header = "--signature-header",
+    digest = "--signature-digest",
+    encoding = "--signature-encoding",
+    prefix = "--signature-prefix",
+    secrets = list and source or "--webhook-secret-file or $PALENCA_WEBHOOK_SECRET",
+  })
+  if problem then
+    wrong("%s", problem)
+  end
+  return all.header and all
+end
+
+local function settings(given)
+  if given.tls_cert and not given.tls_key then
+    wrong("--tls-cert needs --tls-key (or $PALENCA_TLS_KEY)")
+  elseif given.tls_key and not given.tls_cert then
+    wrong("--tls-key needs --tls-cert (or $PALENCA_TLS_CERT)")
+  end
+  return {
+    tls_cert = given.tls_cert,
+    tls_key = given.tls_key,
+    max_body = given.max_body,
+    max_head = given.max_header,
+    request_timeout = given.request_timeout,
+    idle_timeout = given.idle_timeout,
+    max_connections = given.max_connections,
+    max_connections_per_address = given.max_connections_per_address,
+    trusted = blocks("--trusted-proxy", given.trusted_proxy, "PALENCA_TRUSTED_PROXY"),
+    allowed = blocks("--allow", given.allow, "PALENCA_ALLOW"),
+    signature = signature_settings(given),
+    path_secret = path_secret(given),
+  }
+end
+
+--- What the options of @{define_public} mean. Raises a failure if a file cannot be read.
+-- @tparam table given the parsed options
+-- @treturn ?table for @{start}, as `given.receiving`
+-- @treturn ?string what is wrong with their usage
+function receiving.settings(given)
+  local ok, result = pcall(settings, given)
+  if ok then
+    return result
+  elseif type(result) == "table" and result.usage then
+    return nil, result.usage
+  end
+  error(result, 0)
+end
+
+-- The option that a failure to start is about.
+local function option_of(problem, wanted)
+  for _, name in ipairs({ "tls_cert", "tls_key" }) do
+    if wanted[name] and problem:sub(1, #wanted[name] + 2) == wanted[name] .. ": " then
+      return "--" .. name:gsub("_", "-")
+    end
+  end
+  return "--listen"
+end
+
+--- Binds the address of a receiver.
+-- @tparam table given the parsed options, with `receiving` from @{settings} or without
+-- @param loop of the host, for `host.receiver`
+-- @return the host's listener, or nil
+-- @treturn string where it is, without its secret; or why it could not be bound
+function receiving.listen(given, loop)
+  local wanted = { loop = loop, listen = given.listen, path = given.path, json = given.json }
+  for name, value in pairs(given.receiving or {}) do
+    wanted[name] = value
+  end
+  local shown = wanted.path
+  if wanted.path_secret then
+    shown = shown:gsub("/$", "") .. "/<secret>"
+    wanted.path = wanted.path:gsub("/$", "") .. "/" .. wanted.path_secret
+  end
+  local listener, problem = host.listen(wanted)
+  if not listener then
+    return nil, string.format("%s (see %s)", problem, option_of(problem, wanted))
+  end
+  local most = listener:max_connections()
+  if most < (wanted.max_connections or most) then
+    report.line(string.format("palenca: the limit of open files allows %d connections only", most))
+  end
+  local address = listener:address()
+  local scheme = wanted.tls_cert and "https://" or "http://"
+  return listener, scheme .. address .. (address:find("^unix:") and ":" or "") .. shown
+end
+
+--- Reads the certificate and key again, if the receiver has any, and logs what has come of it.
+-- @tparam table given the parsed options
+-- @param receiver of the host
+function receiving.reload_tls(given, receiver)
+  local certificate = given.receiving and given.receiving.tls_cert
+  if not certificate then
+    return
+  end
+  local ok, problem = receiver:reload_tls()
+  if ok then
+    report.line(certificate .. " reloaded", { event = "tls_reloaded", certificate = certificate })
+  else
+    report.line("reload of " .. certificate .. " failed, keeping the previous certificate: "
+      .. problem, { event = "tls_reload_failed", certificate = certificate, error = problem })
+  end
+end
+
+return receiving

@@ -1,0 +1,73 @@
+--- palenca run: runs a script once.
+-- @module palenca.host.cli.run
+local client = require("palenca.client")
+local options = require("palenca.host.cli.options")
+local output = require("palenca.host.cli.output")
+local report = require("palenca.host.event_log")
+local script = require("palenca.host.script")
+
+local run = { name = "run", summary = "Run a script once.", is_text = true }
+
+local FAILED = 1
+
+function run.define(command)
+  command:argument("script", "The Lua file."):argname("SCRIPT")
+  command:argument("arguments", "What the script gets as '...' and in 'arg'.")
+    :argname("ARG"):args("*")
+  options.add_client(command)
+end
+
+--- Cuts off what belongs to the script: all behind its name.
+-- @tparam table given the program's arguments; shortened
+-- @treturn table the script's arguments
+function run.split(given)
+  local at = 2
+  while given[at] and given[at]:sub(1, 2) == "--" do
+    at = at + ((given[at]:find("=", 1, true) or given[at] == "--") and 1 or 2)
+    if given[at - 1] == "--" then
+      break
+    end
+  end
+  local rest = table.move(given, at + 1, #given, 1, {})
+  for i = #given, at + 1, -1 do
+    given[i] = nil
+  end
+  return rest
+end
+
+-- The exit status, or FAILED if what was printed is lost.
+local function check_output(status)
+  local problem = output.problem()
+  if problem then
+    report.problem("cannot write to standard output: " .. problem, { command = "run" })
+    return FAILED
+  end
+  return status
+end
+
+-- A script that ends the process by itself fails as well if what it printed is lost.
+local function watch_exit()
+  local exit = os.exit
+  os.exit = function(status, ...) -- luacheck: ignore 122
+    local is_done = status == nil or status == true or status == 0
+    local ok, checked = pcall(check_output, status)
+    if is_done and (not ok or checked == FAILED) then
+      status = ok and FAILED or output.CLOSED
+    end
+    exit(status, ...)
+  end
+end
+
+function run.run(given)
+  client.set_defaults(options.client(given))
+  output.watch_script()
+  watch_exit()
+  local ok, problem = pcall(script.load, given.script, table.unpack(given.rest))
+  output.check_reader()
+  if not ok then
+    report.problem(tostring(problem), { command = "run" })
+  end
+  return check_output(ok and 0 or FAILED)
+end
+
+return run

@@ -1,0 +1,54 @@
+--- The options of the event store.
+-- @module palenca.host.cli.store_options
+local options = require("palenca.host.cli.options")
+
+local store_options = {}
+
+--- Adds `--db`.
+-- @param command of argparse
+-- @tparam[opt] string help
+function store_options.add_db(command, help)
+  options.add(command, "--db", {
+    help = help or "The database.",
+    env = "PALENCA_DB",
+    default = "palenca.db",
+    convert = options.file,
+    argname = "FILE",
+  })
+end
+
+--- Adds the options of those who store events.
+-- @param command of argparse
+function store_options.define(command)
+  options.add_all(command, {
+    { "--redelivery-window", "For how many seconds a body that comes again is not stored again; 0: "
+      .. "never.", 300, options.seconds, "SECONDS" },
+    { "--retention", "For how many days done events are kept; 0: for ever.", 30, options.days,
+      "DAYS" },
+  })
+end
+
+--- What is wrong with them together.
+-- @tparam table given the parsed options
+-- @treturn ?string
+function store_options.problem(given)
+  if given.retention > 0 and given.retention * 86400 < given.redelivery_window then
+    return string.format("--retention %g (days) is shorter than --redelivery-window %g (seconds): "
+      .. "what is deleted before it comes again would run again", given.retention,
+      given.redelivery_window)
+  end
+end
+
+--- What they mean for `host.store`.
+-- @tparam table given the parsed options
+-- @treturn table
+function store_options.read(given)
+  return {
+    path = given.db,
+    json = given.json,
+    redelivery_window = given.redelivery_window,
+    retention = given.retention * 86400,
+  }
+end
+
+return store_options

@@ -1,0 +1,218 @@
+--- What the program tells the person who runs it: lines for a terminal, or lines of JSON.
+-- @module palenca.host.event_log
+local host = require("palenca.host")
+local log = require("palenca.log")
+local redact = require("palenca.util.redact")
+
+local report = {}
+
+local as_json = false
+
+-- Whether a thread writes the lines.
+local is_begun = false
+
+-- Lines that wait to be written, if they are held; and how many bytes they have.
+local held, size
+
+-- Seconds that the last lines get to be read.
+local LAST_PATIENCE = 2
+
+-- What goes out in one piece, so that nobody else's line comes in between.
+local PIECE = 4000
+
+--- Chooses between text and JSON.
+-- @tparam ?boolean wanted true for JSON
+function report.use_json(wanted)
+  as_json = wanted or false
+end
+
+--- From here on nobody waits for who reads the lines: if nobody does, they are counted and dropped.
+-- To be called once, before other threads are started.
+function report.begin()
+  is_begun = true
+  host.log_begin(as_json)
+end
+
+--- Writes what was not read so far, if it is read now.
+function report.finish()
+  is_begun = false
+  host.log_end(LAST_PATIENCE)
+end
+
+--- Says what the command fails of.
+-- @tparam string message
+-- @tparam ?table more `command`, its name; `hint`, a further line, such as where the help is
+function report.problem(message, more)
+  more = more or {}
+  local line
+  if as_json then
+    line = log.encode({ time = os.date("!%Y-%m-%dT%H:%M:%SZ"), event = "error", level = "error",
+      command = more.command, message = message, hint = more.hint })
+  else
+    line = string.format("palenca%s: %s%s", more.command and " " .. more.command or "",
+      redact.line(log.cut(message), true), more.hint and "\n" .. more.hint or "")
+  end
+  if is_begun then
+    host.log_write(line .. "\n")
+  else
+    io.stderr:write(line .. "\n")
+  end
+end
+
+--- Keeps lines until @{report.flush} is called: a worker may handle thousands of events a second.
+function report.hold_lines()
+  held, size = {}, 0
+end
+
+--- Writes what is kept.
+function report.flush()
+  if held and held[1] then
+    local lines = table.concat(held)
+    held, size = {}, 0
+    host.log_write(lines)
+  end
+end
+
+local function write(line)
+  if not held then
+    host.log_write(line .. "\n")
+    return
+  elseif size + #line >= PIECE then
+    report.flush()
+  end
+  held[#held + 1] = line
+  held[#held + 1] = "\n"
+  size = size + #line + 1
+end
+
+-- A moment as text, made once a second.
+local function clock(format)
+  local second, text
+  return function()
+    local now = os.time()
+    if now ~= second then
+      second, text = now, os.date(format, now)
+    end
+    return text
+  end
+end
+
+local time_of_day, timestamp = clock("%H:%M:%S"), clock("!%Y-%m-%dT%H:%M:%SZ")
+
+--- Writes one line to standard error.
+-- @tparam ?string text for people; none is needed if there are fields and JSON is written
+-- @tparam ?table fields for JSON; without them the text is the `message`
+function report.line(text, fields)
+  if as_json then
+    local entry = fields or { message = text }
+    entry.time = timestamp()
+    write(log.encode(entry))
+  else
+    write(redact.line(log.cut(text), true))
+  end
+end
+
+--- What an event is called, in lines about it.
+-- @tparam table event
+-- @treturn string
+function report.label(event)
+  return redact.line(string.format(
+    "event %d  %-16s %s account %s",
+    event.id,
+    redact.name(event.action) or "?",
+    redact.name(event.platform) or "-",
+    redact.name(event.account_id) or "-"
+  ))
+end
+
+--- What a timer is called.
+-- @tparam string name
+-- @treturn string
+function report.timer_label(name)
+  return redact.line(name)
+end
+
+-- What has a label, at this moment.
+local function describe(told)
+  return time_of_day() .. "  " .. told.label
+end
+
+-- What was raised. Further lines of it stand in: at the margin they could pass for other entries.
+local function paragraph(problem)
+  return (redact.line(problem, true):gsub("\n\t?", "\n\t"))
+end
+
+local function fields_of(event, state)
+  return {
+    event = "handled",
+    id = event.id,
+    action = redact.name(event.action),
+    account_id = redact.name(event.account_id),
+    platform = redact.name(event.platform),
+    attempt = event.attempt,
+    state = state,
+  }
+end
+
+--- An event whose handlers have ended well.
+-- @tparam table event with its `label` and `handlers`, their number
+-- @tparam number seconds they took
+function report.handled(event, seconds)
+  if as_json then -- thousands a second: one of the two is made
+    local fields = fields_of(event, "done")
+    fields.handlers, fields.ms = event.handlers, math.floor(seconds * 1000)
+    report.line(nil, fields)
+    return
+  end
+  local what = string.format("done in %.2f s", seconds)
+  if event.handlers == 0 then
+    what = "no handler for it"
+  elseif event.attempt > 1 then
+    what = what .. string.format(" (attempt %d)", event.attempt)
+  end
+  write(log.cut(describe(event) .. "  " .. what)) -- the label is redacted already
+end
+
+--- An event one of whose handlers has failed.
+-- @tparam table event with its `label`
+-- @tparam string state `retry` or `dead`
+-- @tparam ?number wait seconds until it is tried again
+-- @tparam string problem what was raised
+-- @tparam ?string trace where it was raised
+function report.failed(event, state, wait, problem, trace)
+  local fields = fields_of(event, state)
+  fields.error, fields.trace, fields.retry_in = problem, trace, wait
+  local what = state == "dead" and "given up, kept aside as dead"
+    or string.format("again in %.0f s", wait)
+  report.line(
+    string.format(
+      "%s  FAILED (attempt %d), %s: %s%s",
+      describe(event),
+      event.attempt,
+      what,
+      paragraph(problem),
+      trace and "\n" .. trace or ""
+    ),
+    fields
+  )
+end
+
+--- What is done every so often was done.
+-- @tparam table told with its name, `timer`, and its `label`
+-- @tparam number seconds it took
+function report.timed(told, seconds)
+  report.line(string.format("%s  done in %.2f s", describe(told), seconds),
+    { event = "timer", name = told.timer, state = "done", ms = math.floor(seconds * 1000) })
+end
+
+--- It has failed.
+-- @tparam table told with its name, `timer`, and its `label`
+-- @tparam string problem what was raised
+-- @tparam ?string trace where it was raised
+function report.timer_failed(told, problem, trace)
+  report.line(string.format("%s  FAILED: %s%s", describe(told), paragraph(problem),
+    trace and "\n" .. trace or ""),
+  { event = "timer", name = told.timer, state = "failed", error = problem, trace = trace })
+end
+
+return report

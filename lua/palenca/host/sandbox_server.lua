@@ -1,0 +1,284 @@
+--- The sandbox on its thread: answers HTTP and delivers webhooks.
+-- @module palenca.host.sandbox_server
+local agenda = require("palenca.sandbox.agenda")
+local calls = require("palenca.runtime.calls")
+local core = require("palenca.core")
+local failure = require("palenca.host.user_error")
+local host = require("palenca.host")
+local journal = require("palenca.sandbox.journal")
+local json = require("palenca.util.json")
+local report = require("palenca.host.event_log")
+local sandbox = require("palenca.sandbox")
+
+local MAX_BODY = 1024 * 1024
+local IDLE = 60
+-- The vendor waits so long for a webhook's answer.
+local DELIVERY_TIMEOUT = 30
+-- So long a page waits for news; shorter than what proxies and browsers put up with.
+local HOLD = 20
+
+local function submit(own, delivery)
+  local ok, call = pcall(own.submit, own, {
+    method = "POST",
+    url = delivery.url:gsub("^%a+", string.lower),
+    headers = delivery.headers,
+    body = delivery.body,
+    timeout = DELIVERY_TIMEOUT,
+    allow_tls_1_2 = true,
+  })
+  return ok and call or nil, call
+end
+
+-- A URL may hold a password or a token.
+local function shown(url)
+  return (url:gsub("//[^/]*@", "//"):gsub("[?#].*$", "?…"))
+end
+
+local function tell(self, delivery, outcome, result)
+  local again = outcome == "retry"
+    and string.format(", again in %g s", self.box.settings.retry_delay)
+  report.line(
+    string.format(
+      "%s  webhook %-16s to %s: %s%s",
+      os.date("%H:%M:%S"),
+      delivery.action,
+      shown(delivery.url),
+      result.status and "answered " .. result.status or result.error,
+      again or outcome == "gave_up" and ", given up" or ""
+    ),
+    {
+      event = "delivery",
+      delivery_id = delivery.delivery_id,
+      action = delivery.action,
+      url = shown(delivery.url),
+      attempt = delivery.attempt,
+      status = result.status,
+      error = result.error,
+      outcome = outcome,
+    }
+  )
+end
+
+local function ended(self, delivery, began, result)
+  result.seconds = core.steady_time() - began
+  tell(self, delivery, self.box:delivered(delivery, result), result)
+end
+
+-- Hands out every delivery that is due; answers the seconds until something else is.
+local function deliver(self)
+  local delivery, wait = self.box:next_delivery()
+  while delivery do
+    local began = core.steady_time()
+    local call, problem = submit(self.own, delivery)
+    if call then
+      call.delivery, call.began = delivery, began
+    else
+      ended(self, delivery, began, { error = tostring(problem) })
+    end
+    delivery, wait = self.box:next_delivery()
+  end
+  return wait
+end
+
+local function on_done(self)
+  return function(call)
+    local result = call.result
+    if result.kind then
+      ended(self, call.delivery, call.began, { error = result.message })
+    else
+      ended(self, call.delivery, call.began, { status = result.status, body = result.body })
+    end
+  end
+end
+
+-- Told once when it begins and once when it is over.
+local function save(self)
+  local problem = self.box:flush()
+  if problem and not self.unsaved then
+    report.line("palenca: the state is not saved: " .. problem,
+      { event = "state", saved = false, error = problem })
+  elseif self.unsaved and not problem then
+    report.line("palenca: the state is saved again", { event = "state", saved = true })
+  end
+  self.unsaved = problem ~= nil
+end
+
+local function release(self, held)
+  if held.effects.drop then
+    self.http:drop(held.token)
+  elseif held.effects.cut then
+    self.http:cut(held.token, held.status, held.headers, held.body)
+  else
+    self.http:answer(held.token, held.status, held.headers, held.body)
+  end
+end
+
+local function release_due(self)
+  local held, wait = self.later:take()
+  while held do
+    release(self, held)
+    held, wait = self.later:take()
+  end
+  return wait
+end
+
+-- Those who wait for news get it when there is some, or when they have waited long enough.
+local function release_waiting(self)
+  local now, box = core.steady_time(), self.box
+  local news = box.revision ~= self.told
+  self.told = box.revision
+  local kept, wait = {}, nil
+  for _, request in ipairs(self.waiting) do
+    if news or now >= request.deadline then
+      request.final = now >= request.deadline
+      local status, headers, body, effects = box:handle(request)
+      if not effects then
+        self.http:answer(request.token, status, headers, body)
+        request = nil
+      end
+    end
+    if request then
+      kept[#kept + 1] = request
+      wait = math.min(wait or HOLD, math.max(0, request.deadline - now))
+    end
+  end
+  self.waiting = kept
+  return wait
+end
+
+local function answerer(self)
+  return function(request)
+    local status, headers, body, effects = self.box:handle(request)
+    save(self)
+    if not effects or not (effects.hold or effects.delay or effects.drop or effects.cut) then
+      return status, headers, body
+    elseif effects.hold then
+      request.deadline = core.steady_time() + HOLD
+      table.insert(self.waiting, request)
+    else
+      self.later:add(core.steady_time() + (effects.delay or 0), {
+        token = request.token, status = status, headers = headers, body = body, effects = effects,
+      })
+    end
+    return nil
+  end
+end
+
+local function least(...)
+  local found = IDLE
+  for at = 1, select("#", ...) do
+    found = math.min(found, (select(at, ...)) or IDLE)
+  end
+  return math.max(found, 0)
+end
+
+local function serve(self)
+  local answer, done = answerer(self), on_done(self)
+  while true do
+    -- silenced before the wish is looked at: one that comes in between is readable again
+    host.task.clear_fd()
+    if host.task.wished() ~= "run" then
+      break
+    end
+    local due = deliver(self)
+    save(self)
+    local wait = least(due, release_due(self), release_waiting(self), self.http:timeout())
+    self.own:step(wait, done, self.http:fd(), host.task.fd())
+    self.http:run(answer)
+  end
+  save(self)
+end
+
+-- By the name of the file itself, whatever links lead to it.
+local function open_state(data)
+  local lock
+  local path, problem = host.data_file(data)
+  if path then
+    lock, problem = host.lock(path .. "-lock")
+  end
+  if not lock then
+    failure("the state cannot be kept: %s (see --data)", problem)
+  end
+  local ok, book, entries, skipped = pcall(journal.open, path, host.replace_file)
+  if not ok then
+    failure("the state cannot be kept: %s (see --data)", book)
+  end
+  if skipped > 0 then
+    report.line(string.format("palenca: %s: %d lines were cut off and are left out", path, skipped),
+      { event = "state", skipped = skipped })
+  end
+  return lock, book, entries
+end
+
+-- The key of an earlier run stays good, so that a script's settings do.
+local function find_key(options, book, entries)
+  local key = options.api_key
+  for _, entry in ipairs(entries or {}) do
+    if entry.kind == "meta" and entry.id == "key" then
+      key = key or entry.record.api_key
+    end
+  end
+  key = key or "sandbox_" .. host.random_hex(16)
+  if book then
+    book:note("meta", "key", { api_key = key })
+  end
+  return key
+end
+
+local function make_sandbox(options)
+  local lock, book, entries
+  if options.data then
+    lock, book, entries = open_state(options.data)
+  end
+  local ok, box = pcall(sandbox.new, {
+    api_key = find_key(options, book, entries),
+    seed = options.seed,
+    accounts = options.accounts,
+    history = options.history,
+    rate_limit = options.rate_limit,
+    webhook_delay = options.webhook_delay,
+    retry_delay = options.retry_delay,
+    clock = host.unix_time,
+    assets = host.asset,
+    journal = book,
+    entries = entries,
+  })
+  if not ok then
+    failure("%s", tostring(box))
+  end
+  for _, fault in ipairs(options.faults or {}) do
+    box.faults:add(fault)
+  end
+  return box, lock
+end
+
+--- Runs the sandbox; the options are a JSON object: `listen`, `api_key`, `seed`, `accounts`,
+-- `history`, `rate_limit`, `webhook_delay`, `retry_delay`, `data`, `faults`, `json`. It is ready
+-- with a JSON object: `address`, `api_key`.
+-- @tparam string text the options
+return function(text)
+  local options = json.decode(text)
+  report.use_json(options.json)
+  local http, problem = host.http_server({ listen = options.listen, max_body = MAX_BODY })
+  if not http then
+    failure("the sandbox cannot listen: %s (see %s)", problem, options.listen_option)
+  end
+  local box, lock = make_sandbox(options)
+  local self = {
+    box = box,
+    http = http,
+    own = calls.new(core.engine()),
+    later = agenda.new(core.steady_time),
+    waiting = {},
+    told = box.revision,
+  }
+  -- what is loaded stays: a collection of all of it would hold up every answer
+  collectgarbage("generational", 2)
+  host.task.ready(json.encode({ address = http:address(), api_key = box.api_key }))
+  serve(self)
+  http:close()
+  if lock then
+    box.journal:close()
+    lock:close()
+  end
+end

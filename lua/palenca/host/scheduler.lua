@@ -1,0 +1,392 @@
+--- The runtime inside the program: a handler's coroutine waits, its worker goes on.
+-- @module palenca.host.scheduler
+local calls = require("palenca.runtime.calls")
+local core = require("palenca.core")
+local host = require("palenca.host")
+local trace = require("palenca.host.traceback")
+
+local Scheduler = {}
+Scheduler.__index = Scheduler
+
+local scheduler = {}
+
+local bounds, own_task = host.bounds, host.task
+
+-- So long the variables to be closed of a task that has failed may wait for something, and compute.
+local CLOSE_PATIENCE = 1
+
+local NEVER = math.huge
+-- What is said of a task's CPU time, in nanoseconds, when it is over.
+local NONE_LEFT = 1
+-- So much of it a yield of the script's own counts for, beside what is computed in between: about
+-- what it takes to come back to where it was.
+local YIELD_COST = 20000
+
+-- What is raised as an object says all there is to say.
+local function note_frames(self)
+  return function(problem)
+    if type(problem) == "string" then
+      self.current.frames = trace(debug.traceback("", 2), problem)
+    end
+    return problem
+  end
+end
+
+-- What every coroutine made here does. The protected call is in it, so that variables are closed
+-- where what they call can wait, and where the hook that stops a loop is at work. So it is where
+-- an object that was raised is described, since its methods are the script's.
+local function body_of(self)
+  local on_error = note_frames(self)
+  return function()
+    local task = self.current
+    local ok, problem = xpcall(task.body, on_error, task)
+    if not ok then
+      local is_described, plain = pcall(self.describe, problem)
+      task.problem = is_described and plain or "an error that cannot be shown"
+    end
+    task.ok = ok
+  end
+end
+
+--- A scheduler with an engine of its own.
+-- @tparam number cpu_time seconds that a task may compute without waiting
+-- @tparam number memory MiB that the state may take
+-- @tparam function describe makes text, or a table without methods, of what a task has raised
+function scheduler.new(cpu_time, memory, describe)
+  bounds.set(cpu_time, memory)
+  bounds.confine()
+  local self = setmetatable({
+    cpu_time = cpu_time,
+    describe = describe,
+    calls = calls.new(core.engine()),
+    tasks = {}, -- coroutines made here → their tasks
+    ready = {}, -- tasks to be resumed
+    sleepers = {}, -- {due=, task=}, the soonest first
+    soonest = NEVER, -- no task's deadline is before this moment
+    current = nil, -- the task whose code runs
+    running = 0,
+  }, Scheduler)
+  self.body = body_of(self)
+  return self
+end
+
+local function wake(self, task)
+  self.ready[#self.ready + 1] = task
+end
+
+local function on_done(self)
+  if not self.done then
+    self.done = function(call)
+      local task, waiter = call.task, call.waiter
+      if task then
+        task.calls[call] = nil
+      end
+      if waiter then
+        call.waiter = nil
+        wake(self, waiter)
+      end
+    end
+  end
+  return self.done
+end
+
+local function park(task)
+  task.parked = true
+  coroutine.yield()
+end
+
+-- Only a coroutine made here can be resumed from here. A call from a coroutine of
+-- the user's own, or from where no yield is possible, waits in place.
+local function may_park(self)
+  local task = self.current
+  return task and not task.in_place and task.thread == coroutine.running()
+    and coroutine.isyieldable() and task or nil
+end
+
+local function timed_out(task)
+  return string.format("timed out after %g s", task.limit)
+end
+
+-- Waits in place for at most so long; raises if the time of the code that runs is over, or if the
+-- thread is to end.
+local function step_in_place(self, seconds)
+  local task = self.current
+  if own_task.wished() == "stop" then
+    error("given up, as the program ends", 0)
+  elseif task and task.deadline then
+    local left = task.deadline - core.steady_time()
+    if left <= 0 then
+      task.is_late = true
+      error(timed_out(task), 0)
+    end
+    seconds = math.min(seconds, left)
+  end
+  self.calls:step(seconds, on_done(self), own_task.fd())
+  own_task.clear_fd()
+end
+
+local function submit(self, request)
+  local task = self.current
+  request.bulk = request.bulk or (task and task.is_bulk)
+  local call = self.calls:submit(request)
+  if task then
+    call.task = task
+    task.calls[call] = true
+  end
+  return call
+end
+
+local function wait(self, call)
+  local task = may_park(self)
+  while not calls.result(call) do
+    if task then
+      assert(not call.waiter, "two coroutines wait for the same call")
+      call.waiter = task
+      park(task)
+    else
+      step_in_place(self, 3600)
+    end
+  end
+  return call.result
+end
+
+-- Whoever waits for it is told so.
+local function give_up(self, call)
+  if call.task then
+    call.task.calls[call] = nil
+  end
+  self.calls:cancel(call)
+  if call.waiter then
+    wake(self, call.waiter)
+    call.waiter = nil
+  end
+end
+
+local function add_sleeper(self, due, task)
+  local at = #self.sleepers
+  while at > 0 and self.sleepers[at].due > due do
+    at = at - 1
+  end
+  table.insert(self.sleepers, at + 1, { due = due, task = task })
+end
+
+local function remove_sleeper(self, task)
+  for at, sleeper in ipairs(self.sleepers) do
+    if sleeper.task == task then
+      table.remove(self.sleepers, at)
+      return
+    end
+  end
+end
+
+local function sleep(self, seconds)
+  local due = core.steady_time() + seconds
+  local task = may_park(self)
+  if task then
+    add_sleeper(self, due, task)
+    park(task)
+    return
+  end
+  local left = seconds
+  while left > 0 do
+    step_in_place(self, left)
+    left = due - core.steady_time()
+  end
+end
+
+--- The interface that palenca.runtime asks for.
+function Scheduler:runtime()
+  return {
+    submit = function(request)
+      return submit(self, request)
+    end,
+    wait = function(call)
+      return wait(self, call)
+    end,
+    cancel = function(call)
+      give_up(self, call)
+    end,
+    sleep = function(seconds)
+      sleep(self, seconds)
+    end,
+  }
+end
+
+local function new_task(self, label, body, at_end)
+  local task = {
+    thread = coroutine.create(self.body),
+    label = label,
+    body = body,
+    at_end = at_end,
+    cpu_left = 0, -- nanoseconds of CPU time; 0: as many as there are
+    calls = {},
+  }
+  self.tasks[task.thread] = task
+  return task
+end
+
+--- Gives a task so long from now on; it is ended then, whatever it waits for.
+-- @tparam table task as its body got it
+-- @tparam number seconds
+function Scheduler:limit(task, seconds)
+  task.limit, task.deadline = seconds, core.steady_time() + seconds
+  self.soonest = math.min(self.soonest, task.deadline)
+end
+
+-- Variables to be closed run here, with code of the script's.
+local function close(self, task)
+  self.current = {
+    in_place = true,
+    is_bulk = task.is_bulk,
+    calls = task.calls,
+    limit = CLOSE_PATIENCE,
+    deadline = core.steady_time() + CLOSE_PATIENCE,
+  }
+  bounds.close(task.thread, task.label, CLOSE_PATIENCE)
+  self.current = nil
+  for call in pairs(task.calls) do
+    give_up(self, call)
+  end
+end
+
+-- Ends a task, at `problem` if that is given, where it is.
+local function finish(self, task, problem)
+  if problem then
+    task.ok, task.problem = false, problem
+    task.frames = trace(debug.traceback(task.thread), problem)
+  elseif not task.ok and task.is_late then
+    task.problem = timed_out(task) -- whatever has become of it on its way here
+  end
+  self.tasks[task.thread] = nil
+  if not task.ok then
+    remove_sleeper(self, task)
+    close(self, task)
+    if task.problem == "not enough memory" then
+      collectgarbage() -- so that what it has left behind is not in the way of the next one
+    end
+  end
+end
+
+-- Lets a task run until it waits; answers whether it goes on then.
+local function turn(self, task)
+  task.parked = false
+  self.current = task
+  local state, problem = bounds.resume(task.thread, task.label, task.cpu_left)
+  self.current = nil
+  if state == "yielded" then
+    -- a yield of the script's own is no wait: its time goes on behind it
+    local is_counted = problem > 0 and not task.parked
+    task.cpu_left = is_counted and math.max(NONE_LEFT, problem - YIELD_COST) or 0
+  end
+  if state == "stopped" or task.cpu_left == NONE_LEFT then
+    problem = string.format("stopped after %g s of CPU time", self.cpu_time)
+  elseif state == "yielded" then
+    return true
+  end
+  finish(self, task, problem)
+  return false
+end
+
+local function tell_end(self, task)
+  self.running = self.running - 1
+  task.at_end(task.ok, task.problem, task.frames)
+end
+
+local function resume(self, task)
+  if not self.tasks[task.thread] then
+    return -- ended before its turn came
+  elseif not turn(self, task) then
+    tell_end(self, task)
+  elseif not task.parked then
+    -- a script that yields by itself lets others take their turn, and goes on
+    wake(self, task)
+  end
+end
+
+--- Starts a coroutine, which runs at once until it waits for something.
+-- @tparam string label what it is, for people
+-- @tparam function body what it does; called with its task, whose `is_bulk` lets the calls of
+-- others pass its own
+-- @tparam function at_end called with true, or with false, what was raised as `describe` has it,
+-- and where if that is known
+function Scheduler:spawn(label, body, at_end)
+  self.running = self.running + 1
+  resume(self, new_task(self, label, body, at_end))
+end
+
+--- Runs a function at once, to its end, within the same bounds; what it waits for is waited for in
+-- place. Raises what it raises, as `describe` has it.
+-- @tparam string label what it is, for people
+-- @tparam function body
+-- @tparam number seconds that it may take
+function Scheduler:run(label, body, seconds)
+  local task = new_task(self, label, body)
+  task.in_place = true
+  self:limit(task, seconds)
+  if turn(self, task) then
+    finish(self, task, "yielded, where nothing is there to go on with")
+  end
+  if not task.ok then
+    error(task.problem, 0)
+  end
+end
+
+local function wake_sleepers(self)
+  local now = self.sleepers[1] and core.steady_time()
+  while self.sleepers[1] and self.sleepers[1].due <= now do
+    wake(self, table.remove(self.sleepers, 1).task)
+  end
+end
+
+-- Ends the tasks whose time is over; answers whether there were any.
+local function end_late_ones(self)
+  local now = core.steady_time()
+  if now < self.soonest then
+    return false
+  end
+  local late = {}
+  self.soonest = NEVER
+  for _, task in pairs(self.tasks) do
+    if task.deadline and task.deadline <= now then
+      late[#late + 1] = task
+    elseif task.deadline then
+      self.soonest = math.min(self.soonest, task.deadline)
+    end
+  end
+  for _, task in ipairs(late) do
+    finish(self, task, timed_out(task))
+    tell_end(self, task)
+  end
+  return #late > 0
+end
+
+-- How long nothing has to be done here.
+local function rest(self, max_wait)
+  local due = self.sleepers[1] and self.sleepers[1].due or NEVER
+  due = math.min(due, self.soonest)
+  if due == NEVER then
+    return max_wait
+  end
+  return math.max(0, math.min(max_wait, due - core.steady_time()))
+end
+
+--- Runs what is ready, or else waits for at most `max_wait` seconds for something to happen.
+-- @tparam number max_wait seconds
+-- @param ... descriptors that end the wait when they become readable
+function Scheduler:step(max_wait, ...)
+  wake_sleepers(self)
+  local ready = self.ready
+  self.ready = {}
+  for at = 1, #ready do
+    resume(self, ready[at])
+  end
+  -- what has run may have ended, which the caller has to see before the next wait
+  if end_late_ones(self) or #ready > 0 or #self.ready > 0 then
+    max_wait = 0
+  else
+    max_wait = rest(self, max_wait)
+  end
+  self.calls:step(max_wait, on_done(self), ...)
+end
+
+return scheduler

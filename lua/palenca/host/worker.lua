@@ -1,0 +1,310 @@
+--- A script worker of `palenca serve`: leases events and runs the script's handlers on them.
+-- @module palenca.host.worker
+local client = require("palenca.client")
+local core = require("palenca.core")
+local errors = require("palenca.errors")
+local events = require("palenca.handlers")
+local failure = require("palenca.host.user_error")
+local host = require("palenca.host")
+local json = require("palenca.util.json")
+local log = require("palenca.log")
+local report = require("palenca.host.event_log")
+local retry = require("palenca.host.retry_policy")
+local runtime = require("palenca.runtime")
+local scheduler = require("palenca.host.scheduler")
+local script = require("palenca.host.script")
+local timers = require("palenca.timers")
+
+local task = host.task
+
+local Worker = {}
+Worker.__index = Worker
+
+-- So long a script may take to be loaded, if it waits for something.
+local LOAD_TIMEOUT = 300
+-- So much of the memory that is allowed, kept for good, leaves too little to handlers.
+local MOSTLY = 0.75
+-- For so many seconds handlers are begun before those that go on have their turn.
+local TURN = 0.01
+-- An idle worker wakes up for its descriptor; this bound is for nothing else.
+local IDLE = 60
+
+-- What palenca.webhook.parse adds to the scan costs most of it, and is for handlers only.
+local function complete(event, lease)
+  event.data, event.body = assert(json.decode_strictly(lease.body)).data, lease.body
+  event.id = lease.id
+  event.attempt = lease.attempt
+  event.replay = lease.replay > 0 and lease.replay or nil
+  event.received_at = lease.received_at
+end
+
+local function max_attempts(self, handlers)
+  local least
+  for _, entry in ipairs(handlers) do
+    local own = entry.max_attempts or self.max_attempts
+    least = math.min(least or own, own)
+  end
+  return least or self.max_attempts
+end
+
+-- What is told of an event at the end, whatever the script has done to it.
+local function summary(self, lease, event, handlers)
+  local told = {
+    id = lease.id,
+    action = event and event.action,
+    platform = event and event.platform,
+    account_id = event and event.account_id,
+    attempt = lease.attempt,
+    handlers = #handlers,
+    max_attempts = max_attempts(self, handlers),
+  }
+  told.label = report.label(told)
+  return told
+end
+
+local function finish_done(told, began)
+  task.finish(told.id, "done")
+  report.handled(told, began and core.steady_time() - began or 0)
+end
+
+local function finish_failed(told, problem, first_wait, trace)
+  local text = retry.describe(problem)
+  if told.attempt >= told.max_attempts then
+    task.finish(told.id, "dead", text)
+    report.failed(told, "dead", nil, text, trace)
+  else
+    local wait = retry.wait(told.attempt, problem, first_wait)
+    task.finish(told.id, "retry", text, host.unix_time() + wait)
+    report.failed(told, "retry", wait, text, trace)
+  end
+end
+
+-- As many attempts as are allowed now were made before: the process died in the last one, or more
+-- were allowed then. The error of that one stays the event's.
+local function finish_spent(told)
+  task.finish(told.id, "dead")
+  report.failed(told, "dead", nil, string.format("max_attempts (%d) reached before this attempt",
+    told.max_attempts))
+end
+
+-- What a script keeps for good would in the end leave nothing for its handlers: another state takes
+-- the place of such a one, once what runs has ended.
+local function look_at_memory(self, problem)
+  if problem == "not enough memory"
+    and collectgarbage("count") > self.memory_limit * 1024 * MOSTLY
+  then
+    self.is_full = true
+  end
+end
+
+-- Somebody waits for what comes of a new login; all else can wait for its turn in the API's limit.
+local function is_bulk(event)
+  return event.action ~= "login.success" or event.attempt > 1 or event.replay ~= nil
+end
+
+local function run_handlers(self, event, handlers, told)
+  local began = core.steady_time()
+  local current
+  self.running[told.id] = told
+  self.schedule:spawn(told.label, function(run)
+    run.is_bulk = is_bulk(event)
+    for _, entry in ipairs(handlers) do
+      current = entry
+      self.schedule:limit(run, entry.timeout or self.timeout)
+      entry.handler(event)
+    end
+  end, function(ok, problem, trace)
+    if ok then
+      finish_done(told, began)
+    else
+      finish_failed(told, problem, current and current.retry_wait, trace)
+      look_at_memory(self, problem)
+    end
+    self.running[told.id] = nil
+  end)
+end
+
+local function finish_timer(told, ok, problem, trace)
+  task.finish(told.id, "released")
+  if ok then
+    report.timed(told, core.steady_time() - told.began)
+  else
+    report.timer_failed(told, retry.describe(problem), trace)
+  end
+end
+
+local function start_timer(self, lease)
+  local timer = timers.find(lease.body)
+  local told = {
+    id = lease.id,
+    timer = lease.body,
+    label = report.timer_label(lease.body),
+    began = core.steady_time(),
+  }
+  if not timer then -- of another version of the script, whose workers do not take it any more
+    task.finish(lease.id, "released")
+    return
+  end
+  self.running[told.id] = told
+  self.schedule:spawn(told.label, function(run)
+    run.is_bulk = true
+    self.schedule:limit(run, timer.timeout or self.timeout)
+    timer.body()
+  end, function(ok, problem, trace)
+    finish_timer(told, ok, problem, trace)
+    self.running[told.id] = nil
+    if not ok then
+      look_at_memory(self, problem)
+    end
+  end)
+end
+
+local function start(self, lease)
+  if lease.id < 0 then
+    start_timer(self, lease)
+    return
+  end
+  local event, reason = core.scan_webhook(lease.body)
+  local handlers = event and events.matching(event.action) or {}
+  local told = summary(self, lease, event, handlers)
+  if told.attempt > told.max_attempts then
+    finish_spent(told)
+  elseif not event then
+    finish_failed(told, errors.new({ kind = "invalid", message = reason }))
+  elseif #handlers == 0 then
+    finish_done(told)
+  else
+    complete(event, lease)
+    run_handlers(self, event, handlers, told)
+  end
+end
+
+local function want(self)
+  task.want(self.concurrency - self.schedule.running)
+end
+
+-- Each is begun before the next one is taken: what a handler that blocks has behind it can be had
+-- by other workers then. More are asked for while there are some left, so that none has to be
+-- waited for. Answers whether there was any.
+local function begin_events(self)
+  want(self)
+  local until_moment = core.steady_time() + TURN
+  local half = math.max(1, self.concurrency // 2)
+  local begun = 0
+  local lease = task.take()
+  while lease do
+    start(self, lease)
+    begun = begun + 1
+    if begun % half == 0 then
+      want(self)
+    end
+    local goes_on = not self.is_full and core.steady_time() < until_moment
+      and task.wished() == "run"
+    lease = goes_on and task.take() or nil
+  end
+  return begun > 0
+end
+
+local function work(self)
+  while true do
+    task.clear_fd()
+    local any
+    local is_spent = self.is_full or host.bounds.has_stopped_finalizer()
+    local wish = is_spent and "drain" or task.wished()
+    if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
+      break
+    elseif wish == "run" then
+      any = begin_events(self)
+    else
+      task.want(0)
+    end
+    report.flush()
+    self.schedule:step(any and 0 or IDLE, task.fd())
+  end
+  for id in pairs(self.running) do
+    task.finish(id, "released")
+  end
+  report.flush()
+  if host.bounds.has_stopped_finalizer() then
+    failure("a finalizer (__gc) of the script was stopped, which computed without end")
+  elseif self.is_full then
+    failure("the script keeps nearly all of the %d MiB it may take (--memory-limit)",
+      self.memory_limit)
+  end
+end
+
+-- Whatever has ended this worker may lie in one of its events, whose attempt has to count.
+local function fail_running(self, problem)
+  self.schedule = nil
+  collectgarbage()
+  local text = "its worker has failed: " .. tostring(problem)
+  for id, told in pairs(self.running) do
+    local is_told
+    if told.timer then
+      is_told = pcall(finish_timer, told, false, text)
+    else
+      is_told = pcall(finish_failed, told, text)
+    end
+    if is_told then
+      self.running[id] = nil
+    end
+  end
+  report.flush()
+end
+
+-- Returns the files of the modules that it has required.
+local function load(self, path)
+  local files
+  local ok, problem = pcall(self.schedule.run, self.schedule, "the script", function()
+    script.load(path)
+    files = script.files()
+  end, LOAD_TIMEOUT)
+  if not ok then
+    failure("%s", type(problem) == "table" and problem.text or path .. ": " .. problem)
+  end
+  return files
+end
+
+-- What the script has registered, for the person who serves it.
+local function handled()
+  local names = events.actions()
+  local texts = timers.descriptions()
+  return table.concat(table.move(texts, 1, #texts, #names + 1, names), ", ")
+end
+
+--- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`,
+-- `max_attempts`, `timeout` and `cpu_timeout` (of a handler, in seconds), `memory_limit` (MiB),
+-- `json`.
+-- @tparam string text the options
+return function(text)
+  local options = json.decode(text)
+  report.use_json(options.json)
+  report.hold_lines()
+  log.use_writer(host.log_write)
+  client.set_defaults(options.client or {})
+  local self = setmetatable({
+    schedule = scheduler.new(options.cpu_timeout, options.memory_limit, retry.plain),
+    concurrency = options.concurrency,
+    max_attempts = options.max_attempts,
+    timeout = options.timeout,
+    memory_limit = options.memory_limit,
+    running = {}, -- by id, what is told of the events whose handlers run
+  }, Worker)
+  runtime.use(self.schedule:runtime())
+  timers.serve()
+  events.limit_caps(task.CAPS_MAX)
+  script.forbid_exit()
+  local files = load(self, options.script)
+  for action, count in pairs(events.caps()) do
+    task.cap(action, count)
+  end
+  for _, timer in ipairs(timers.list()) do
+    task.every(timer.name, math.floor(timer.interval * 1000 + 0.5))
+  end
+  task.ready(handled(), table.concat(files, "\n"))
+  local ok, problem = pcall(work, self)
+  if not ok then
+    fail_running(self, problem)
+    error(problem, 0)
+  end
+end

@@ -1,0 +1,292 @@
+--- The threads that run a script, and how a new version of it takes the place of the old one.
+-- @module palenca.host.worker_pool
+local core = require("palenca.core")
+local host = require("palenca.host")
+local redact = require("palenca.util.redact")
+
+local Workers = {}
+Workers.__index = Workers
+
+local workers = {}
+
+-- A worker that fails is replaced, but not more often than so many times in so many seconds.
+local FAILURES_MAX = 10
+local FAILURES_WITHIN = 60
+-- The script on disk may not load just now.
+local REPLACE_AGAIN = 5
+-- So long a worker that was told to stop gets for it, before its thread is left behind.
+local STOP_PATIENCE = 1
+-- One that is kept by its script for so many seconds longer than that may compute is kept by what
+-- cannot be stopped.
+local KEPT_BEYOND = 1
+
+--- Makes a set without workers.
+-- @tparam table given `options` (the worker's own, as JSON text), `count`, `store`,
+-- `drain_timeout` and `cpu_timeout` (seconds)
+-- @treturn Workers
+function workers.new(given)
+  return setmetatable({
+    options = given.options,
+    count = given.count,
+    store = given.store,
+    drain_timeout = given.drain_timeout,
+    kept_most = given.cpu_timeout + KEPT_BEYOND,
+    active = {},
+    kept = {}, -- those of the active ones that were kept by their script at the last look
+    leaving = {},
+    replacing = {}, -- workers that load the script, to take the place of one that has failed
+    replace_at = 0,
+    failures = {}, -- their moments
+    loading = nil,
+  }, Workers)
+end
+
+-- Lets workers end: `loaded` ones finish what runs first.
+local function dismiss(self, list, loaded)
+  local deadline = core.steady_time() + (loaded and self.drain_timeout or 0)
+  for _, worker in ipairs(list) do
+    worker:ask(loaded and "drain" or "stop")
+    table.insert(self.leaving, { worker = worker, loaded = loaded, deadline = deadline })
+  end
+end
+
+-- Those that have not left in time are asked once more; who does not come back stays listed.
+local function tidy(self)
+  local staying = {}
+  for _, entry in ipairs(self.leaving) do
+    if entry.worker:join(0) ~= false then
+      entry.worker:close()
+    else
+      staying[#staying + 1] = entry
+      if entry.loaded and core.steady_time() >= entry.deadline then
+        entry.worker:ask("stop")
+      end
+    end
+  end
+  self.leaving = staying
+end
+
+local function add_loading(self)
+  local worker, problem = host.start("palenca.host.worker", self.options, self.store)
+  if not worker then
+    return nil, problem
+  end
+  table.insert(self.loading, worker)
+  return worker
+end
+
+local function give_up(self, problem)
+  dismiss(self, self.loading, false)
+  self.loading = nil
+  return "failed", problem
+end
+
+--- Begins to load the script as it is now; the workers of before go on meanwhile. A version that
+-- is still being loaded is given up.
+function Workers:load()
+  if self.loading then
+    give_up(self)
+  end
+  self.loading, self.ready, self.began = {}, 0, core.steady_time()
+end
+
+--- How long the loading has taken.
+-- @treturn ?number seconds; nil if nothing is loaded
+function Workers:loading_since()
+  return self.loading and core.steady_time() - self.began
+end
+
+-- The first worker alone, so that a script which does not load says so once.
+local function start_more(self)
+  local wanted = self.ready == 0 and 1 or self.count
+  while #self.loading < wanted do
+    local worker, problem = add_loading(self)
+    if not worker then
+      return problem
+    end
+  end
+end
+
+--- Goes on with the loading. Once all workers of the new version have loaded it, they take the
+-- place of those of before, which finish what they run.
+-- @tparam number patience seconds to wait for it, at most
+-- @treturn ?string "loaded", "failed", or nil: there is nothing to say yet
+-- @treturn ?string the actions that the script handles, or why it does not load
+function Workers:step(patience)
+  tidy(self)
+  if not self.loading then
+    return nil
+  end
+  local problem = start_more(self)
+  while not problem and self.ready < #self.loading do
+    local actions, files
+    actions, problem, files = self.loading[self.ready + 1]:wait_ready(patience)
+    if actions == false then
+      return nil
+    elseif actions then
+      self.ready, self.actions, self.files = self.ready + 1, actions, files
+      problem = start_more(self)
+    end
+  end
+  if problem then
+    return give_up(self, problem)
+  end
+  dismiss(self, self.active, true)
+  dismiss(self, self.replacing, false)
+  self.active, self.replacing, self.kept, self.loading = self.loading, {}, {}, nil
+  return "loaded", self.actions
+end
+
+-- Takes those that have failed out; answers what is to be told of them.
+local function remove_failed(self)
+  local told = {}
+  for at = #self.active, 1, -1 do
+    local ended, problem = self.active[at]:join(0)
+    if ended ~= false then
+      local worker = table.remove(self.active, at)
+      self.kept[worker] = nil
+      worker:close()
+      table.insert(self.failures, core.steady_time())
+      told[#told + 1] = "a worker has failed: " .. redact.identity(problem or "it has ended")
+    end
+  end
+  return told
+end
+
+-- How many of the workers that are kept by their script may have another one in their place, which
+-- their script may keep as well.
+local function replaceable(self)
+  local most, count = self.count, 0
+  for _, entry in ipairs(self.leaving) do
+    most = most - (entry.is_kept and 1 or 0)
+  end
+  for _ in pairs(self.kept) do
+    count = count + 1
+  end
+  return math.max(0, math.min(most, count)), count
+end
+
+-- Looks which workers are kept by their script; of each that is, there is something to be told.
+local function find_kept(self, told)
+  for _, worker in ipairs(self.active) do
+    local seconds, label = worker:kept()
+    local is_kept = seconds ~= nil and seconds > self.kept_most
+    local is_new = is_kept and not self.kept[worker]
+    self.kept[worker] = is_kept or nil
+    if is_new then
+      local may_have, count = replaceable(self)
+      told[#told + 1] = string.format("%s has kept its worker for %.0f s without a wait: %s",
+        label:gsub("  +", " "), seconds, may_have == count and "another one takes its place"
+          or "no other one takes its place, since so many are kept already")
+    end
+  end
+end
+
+local function begin_replacing(self, told)
+  while #self.active - replaceable(self) + #self.replacing < self.count do
+    local worker, problem = host.start("palenca.host.worker", self.options, self.store)
+    if not worker then
+      told[#told + 1] = problem
+      return
+    end
+    table.insert(self.replacing, worker)
+  end
+end
+
+-- One that is kept ends when it comes back. If it has come back already, the one that was to take
+-- its place is of no use.
+local function let_surplus_go(self)
+  if #self.active <= self.count then
+    return
+  end
+  local at = #self.active
+  for i, worker in ipairs(self.active) do
+    at = self.kept[worker] and i or at
+  end
+  local worker = table.remove(self.active, at)
+  worker:ask("drain")
+  table.insert(self.leaving, { worker = worker, loaded = true, deadline = math.huge,
+    is_kept = self.kept[worker] })
+  self.kept[worker] = nil
+end
+
+local function end_replacing(self, told)
+  for at = #self.replacing, 1, -1 do
+    local actions, problem = self.replacing[at]:wait_ready(0)
+    if actions then
+      table.insert(self.active, table.remove(self.replacing, at))
+      let_surplus_go(self)
+    elseif problem then
+      table.remove(self.replacing, at):close()
+      told[#told + 1] = "a worker could not be replaced: " .. redact.identity(problem)
+      self.replace_at = core.steady_time() + REPLACE_AGAIN
+    end
+  end
+end
+
+--- Whether a worker is being replaced, or has been lately and may be again soon.
+function Workers:is_mending()
+  return #self.replacing > 0 or #self.failures > 0
+end
+
+--- Replaces workers that have ended by themselves, or that their script keeps.
+-- @treturn {string,...} what is to be told of it
+-- @treturn boolean whether this is hopeless: they fail too often, or none is left and the script
+-- does not load
+function Workers:mend()
+  local told = remove_failed(self)
+  find_kept(self, told)
+  local now = core.steady_time()
+  while self.failures[1] and self.failures[1] < now - FAILURES_WITHIN do
+    table.remove(self.failures, 1)
+  end
+  if now >= self.replace_at then
+    begin_replacing(self, told)
+  end
+  end_replacing(self, told)
+  local is_empty = #self.active + #self.replacing == 0
+  return told, #self.failures > FAILURES_MAX or is_empty
+end
+
+--- Begins no handler any more; those that run go on.
+function Workers:ask_drain()
+  if self.loading then
+    give_up(self)
+  end
+  dismiss(self, self.active, true)
+  dismiss(self, self.replacing, false)
+  self.active, self.replacing = {}, {}
+end
+
+--- Waits for the handlers that run, until the drain timeout.
+-- @tparam function on_wait called again and again meanwhile; true ends the waiting
+-- @treturn boolean whether all have ended
+function Workers:drain(on_wait)
+  local deadline = core.steady_time() + self.drain_timeout
+  for _, entry in ipairs(self.leaving) do
+    while entry.loaded and entry.worker:join(0.05) == false do
+      if core.steady_time() >= deadline or on_wait() then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+--- Ends all that is left.
+-- @treturn boolean whether every thread has come back; they are closed then
+function Workers:finish()
+  local deadline = core.steady_time() + STOP_PATIENCE
+  for _, entry in ipairs(self.leaving) do
+    entry.worker:ask("stop")
+  end
+  for _, entry in ipairs(self.leaving) do
+    if entry.worker:join(math.max(0, deadline - core.steady_time())) == false then
+      return false
+    end
+  end
+  tidy(self)
+  return true
+end
+
+return workers
