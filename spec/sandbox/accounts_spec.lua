@@ -1,6 +1,6 @@
 --- The sandbox's accounts and the profiles of the people behind them.
 local helper = require("spec.sandbox.helper")
-local dates = require("palenca.sandbox.dates")
+local dates = require("palenca.sandbox.data.dates")
 
 describe("sandbox accounts", function()
   local api

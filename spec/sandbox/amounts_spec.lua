@@ -1,5 +1,5 @@
 --- What the sandbox tells of money agrees with itself: trips, days, sums over accounts, currencies.
-local dates = require("palenca.sandbox.dates")
+local dates = require("palenca.sandbox.data.dates")
 local helper = require("spec.sandbox.helper")
 local world = require("spec.sandbox.world")
 

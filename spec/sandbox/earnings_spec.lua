@@ -1,6 +1,6 @@
 --- The sandbox's earnings: pages, dates, the tutorial's numbers, made-up weeks.
 local helper = require("spec.sandbox.helper")
-local dates = require("palenca.sandbox.dates")
+local dates = require("palenca.sandbox.data.dates")
 
 local function search(api, account, body)
   return api:call("POST", "/v1/accounts/" .. account .. "/earnings/search", body)

@@ -79,7 +79,7 @@ describe("sandbox login outcomes", function()
   end)
 
   it("let anything be typed into the widget, in any of its fields", function()
-    local catalogue = require("palenca.sandbox.catalogue")
+    local catalogue = require("palenca.sandbox.data.catalogue")
     local _, answer = api:call("GET", "/widget/config", nil, helper.JSON)
     local asked = 0
     for _, platform in ipairs(answer.data.platforms) do

@@ -1,9 +1,9 @@
 --- The sandbox's parts that have no socket to be reached through: JSON text, dates, chance.
-local dates = require("palenca.sandbox.dates")
+local dates = require("palenca.sandbox.data.dates")
 local json = require("palenca.util.json")
-local random = require("palenca.sandbox.random")
-local render = require("palenca.sandbox.render")
-local router = require("palenca.sandbox.router")
+local random = require("palenca.sandbox.data.random")
+local render = require("palenca.sandbox.data.render")
+local router = require("palenca.sandbox.http.router")
 
 describe("sandbox render", function()
   for expected, value in pairs {

@@ -1,7 +1,7 @@
 --- The patterns of a history: what each makes a lender decide, over many seeds and dates.
-local catalogue = require("palenca.sandbox.catalogue")
+local catalogue = require("palenca.sandbox.data.catalogue")
 local check = require("palenca.util.argcheck")
-local dates = require("palenca.sandbox.dates")
+local dates = require("palenca.sandbox.data.dates")
 local helper = require("spec.sandbox.helper")
 local income = require("palenca.income")
 local json = require("palenca.util.json")

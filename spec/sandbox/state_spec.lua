@@ -1,6 +1,6 @@
 --- The sandbox's state in a file: what outlives a restart, and what a damaged file does.
 local helper = require("spec.sandbox.helper")
-local journal = require("palenca.sandbox.journal")
+local journal = require("palenca.sandbox.data.journal")
 local sandbox = require("palenca.sandbox")
 
 describe("the sandbox's state file", function()
@@ -79,7 +79,7 @@ describe("the sandbox's state file", function()
           options = { items_per_page = 1000 } }))
       return account.data.warning, rows
     end
-    local patterns = require("palenca.sandbox.patterns")
+    local patterns = require("palenca.sandbox.data.patterns")
     local api = open { webhook_delay = 0 }
     local before, count = {}, 0
     for pattern in pairs(patterns.names) do

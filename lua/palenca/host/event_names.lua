@@ -1,6 +1,6 @@
 --- The names of events that the API's documentation knows, and what a mistyped one may have meant.
 -- @module palenca.host.event_names
-local catalogue = require("palenca.sandbox.catalogue")
+local catalogue = require("palenca.sandbox.data.catalogue")
 local report = require("palenca.host.event_log")
 local suggest = require("palenca.util.suggest")
 

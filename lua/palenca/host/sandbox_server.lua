@@ -1,11 +1,11 @@
 --- The sandbox on its thread: answers HTTP and delivers webhooks.
 -- @module palenca.host.sandbox_server
-local agenda = require("palenca.sandbox.agenda")
+local agenda = require("palenca.sandbox.delivery.timer_queue")
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local failure = require("palenca.host.user_error")
 local host = require("palenca.host")
-local journal = require("palenca.sandbox.journal")
+local journal = require("palenca.sandbox.data.journal")
 local json = require("palenca.util.json")
 local report = require("palenca.host.event_log")
 local sandbox = require("palenca.sandbox")

@@ -3,22 +3,22 @@
 --
 -- Pure logic: no sockets, no clock, no chance of its own. The same seed, requests and clock
 -- give the same answers to the byte.
-local agenda = require("palenca.sandbox.agenda")
-local catalogue = require("palenca.sandbox.catalogue")
-local deliveries = require("palenca.sandbox.deliveries")
-local faults = require("palenca.sandbox.faults")
-local guard = require("palenca.sandbox.guard")
-local limiter = require("palenca.sandbox.limiter")
-local logins = require("palenca.sandbox.logins")
-local pages = require("palenca.sandbox.pages")
-local population = require("palenca.sandbox.population")
-local render = require("palenca.sandbox.render")
-local reply = require("palenca.sandbox.reply")
-local requests = require("palenca.sandbox.requests")
-local router = require("palenca.sandbox.router")
-local store = require("palenca.sandbox.store")
-local url = require("palenca.sandbox.url")
-local validate = require("palenca.sandbox.validate")
+local agenda = require("palenca.sandbox.delivery.timer_queue")
+local catalogue = require("palenca.sandbox.data.catalogue")
+local deliveries = require("palenca.sandbox.delivery.queue")
+local faults = require("palenca.sandbox.delivery.faults")
+local guard = require("palenca.sandbox.http.origin_check")
+local limiter = require("palenca.sandbox.http.rate_limiter")
+local logins = require("palenca.sandbox.control.login_flow")
+local pages = require("palenca.sandbox.control.static_files")
+local population = require("palenca.sandbox.data.population")
+local render = require("palenca.sandbox.data.render")
+local reply = require("palenca.sandbox.http.response")
+local requests = require("palenca.sandbox.control.request_log")
+local router = require("palenca.sandbox.http.router")
+local store = require("palenca.sandbox.data.store")
+local url = require("palenca.sandbox.http.query")
+local validate = require("palenca.sandbox.http.validate")
 
 local sandbox = {}
 sandbox.__index = sandbox
@@ -47,8 +47,10 @@ local routes = {
   { "HEAD", "/", index, public = true },
 }
 for _, name in ipairs {
-  "users", "accounts", "login_records", "employment", "trips", "aggregated", "consents",
-  "platforms", "widgets", "webhooks", "logins", "console", "control", "pages", "widget",
+  "api.users", "api.accounts", "api.logins", "api.employment", "api.account_events",
+  "api.aggregated_earnings", "api.consents", "api.platforms", "api.widgets", "api.webhooks",
+  "control.login_flow", "control.queries", "control.control", "control.static_files",
+  "control.widget_config",
 } do
   local module = require("palenca.sandbox." .. name)
   table.move(module.routes, 1, #module.routes, #routes + 1, routes)

@@ -1,7 +1,7 @@
 --- Reads a fault of the sandbox as it is written on the command line.
 -- @module palenca.host.cli.fault_argument
 local check = require("palenca.util.argcheck")
-local faults = require("palenca.sandbox.faults")
+local faults = require("palenca.sandbox.delivery.faults")
 local named_values = require("palenca.host.cli.named_values")
 local suggest = require("palenca.util.suggest")
 

@@ -1,11 +1,11 @@
 --- Reads a login of the sandbox as it is written on the command line.
 -- @module palenca.host.cli.login_argument
-local catalogue = require("palenca.sandbox.catalogue")
+local catalogue = require("palenca.sandbox.data.catalogue")
 local check = require("palenca.util.argcheck")
-local logins = require("palenca.sandbox.logins")
+local logins = require("palenca.sandbox.control.login_flow")
 local named_values = require("palenca.host.cli.named_values")
-local patterns = require("palenca.sandbox.patterns")
-local validate = require("palenca.sandbox.validate")
+local patterns = require("palenca.sandbox.data.patterns")
+local validate = require("palenca.sandbox.http.validate")
 
 local login = {}
 

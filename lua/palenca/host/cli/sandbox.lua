@@ -1,13 +1,13 @@
 --- palenca sandbox: a local stand-in of the API.
 -- @module palenca.host.cli.sandbox
-local catalogue = require("palenca.sandbox.catalogue")
+local catalogue = require("palenca.sandbox.data.catalogue")
 local failure = require("palenca.host.user_error")
 local fault = require("palenca.host.cli.fault_argument")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
 local report = require("palenca.host.event_log")
-local store = require("palenca.sandbox.store")
+local store = require("palenca.sandbox.data.store")
 
 local sandbox = {
   name = "sandbox",

@@ -1,6 +1,6 @@
 --- palenca trigger: makes events, through the sandbox or straight to a receiver.
 -- @module palenca.host.cli.trigger
-local catalogue = require("palenca.sandbox.catalogue")
+local catalogue = require("palenca.sandbox.data.catalogue")
 local client = require("palenca.client")
 local core = require("palenca.core")
 local event_names = require("palenca.host.event_names")

@@ -1,6 +1,6 @@
 --- Sends made-up events, and tells what the receiver answered to each.
 -- @module palenca.host.cli.trigger_sender
-local catalogue = require("palenca.sandbox.catalogue")
+local catalogue = require("palenca.sandbox.data.catalogue")
 local host = require("palenca.host")
 local http = require("palenca.client.http")
 local json = require("palenca.util.json")

@@ -1,0 +1,387 @@
+--- Acts out a worker connecting an account: what becomes of it, and which webhooks hear of it.
+-- @module palenca.sandbox.control.login_flow
+local catalogue = require("palenca.sandbox.data.catalogue")
+local dates = require("palenca.sandbox.data.dates")
+local patterns = require("palenca.sandbox.data.patterns")
+local reply = require("palenca.sandbox.http.response")
+local render = require("palenca.sandbox.data.render")
+local validate = require("palenca.sandbox.http.validate")
+
+local logins = {}
+
+-- So long a worker has to type the code.
+local CODE_LIFETIME = 600
+
+--- What a login may say of the account's earnings and of how it was connected.
+logins.details = {
+  { name = "days", check = validate.history(catalogue.history_max) },
+  { name = "pattern", check = validate.one_of_few(patterns.names) },
+  { name = "warning", check = validate.one_of_few(catalogue.warnings) },
+}
+
+local fields = {
+  { name = "platform", check = validate.one_of(catalogue.platforms, "platform") },
+  { name = "identifier", check = validate.string },
+  { name = "external_id", check = validate.string },
+  { name = "user_id", check = validate.uuid },
+  { name = "widget_id", check = validate.uuid },
+  { name = "country", check = validate.one_of(catalogue.countries, "country") },
+  table.unpack(logins.details),
+}
+
+local identifier_types = { phone = true, email = true, gov_id = true }
+
+local widget_fields = {
+  { name = "password", check = validate.string },
+  { name = "consent", check = validate.boolean },
+  { name = "identifier_type", check = validate.one_of(identifier_types, "type of identifier") },
+  table.unpack(fields),
+}
+
+local code_fields = { { name = "code", check = validate.string, required = true } }
+
+local outcome_shape = render.shape { "status", "status_details", "warning" }
+local login_shape = render.shape {
+  "login_id", "user_id", "account_id", "external_id", "widget_id", "platform", "country",
+  "identifier", "source", "status", "status_details", "warning", "created_at", "updated_at",
+  "settles_in", "next_step",
+}
+local started_shape = render.shape {
+  "login_id", "user_id", "user_created", "account_id", "external_id", "platform", "country",
+  "status", "status_details", "outcome", "next_step",
+}
+
+-- An identifier of the magic form says where it goes and how it ends; any other succeeds.
+local function read_identifier(identifier)
+  local platform, case = (identifier or ""):lower():match(
+    "^([%w_]+)%+([%w_]+)@palenca%-tests%.com$")
+  if catalogue.platforms[platform or ""] then
+    return platform, case
+  end
+  return nil, case
+end
+
+local function outcome_of(case, warning)
+  if case == "incomplete" then
+    return { status = "incomplete" }
+  elseif catalogue.errors[case] or catalogue.code_cases[case] then
+    return { status = "error", status_details = case }
+  end
+  return { status = "success", warning = warning or catalogue.warnings[case] and case or nil }
+end
+
+-- The user, nil if there is none with that id; and whether they are new.
+local function find_user(store, given)
+  if given.user_id then
+    return store.user:get(given.user_id), false
+  end
+  local known = store:user_by_external_id(given.external_id)
+  if known then
+    return known, false
+  end
+  return store:create_user { external_id = given.external_id, widget_id = given.widget_id }, true
+end
+
+-- A worker who connects the same account again has it still.
+local function find_account(store, user, platform, given)
+  for _, account in ipairs(store:accounts_of(user.user_id)) do
+    if account.platform == platform and given.identifier
+      and account.identifier == given.identifier then
+      return account
+    end
+  end
+  local stream = store:stream("accounts")
+  return {
+    account_id = stream:uuid(),
+    worker_id = stream:uuid(),
+    user_id = user.user_id,
+    platform = platform,
+    country = given.country or catalogue.home_country[platform] or "mx",
+    identifier = given.identifier,
+    created = store:now(),
+  }
+end
+
+local function make_event(store, login, action, details)
+  local user = store.user:get(login.user_id)
+  return {
+    user_id = login.user_id,
+    account_id = login.account_id,
+    -- The API sends Python's word for nothing, as a string.
+    external_id = user and user.external_id or "None",
+    platform = login.platform,
+    status_details = details,
+    webhook_action = action,
+  }
+end
+
+--- Tells the webhooks that want to hear of it.
+-- @param sandbox the sandbox
+-- @tparam table events in order, each with the fields of a delivery's `data`
+-- @tparam ?string widget_id only those of this widget
+-- @tparam ?string login_id the login it comes from
+-- @treturn table the deliveries
+function logins.announce(sandbox, events, widget_id, login_id)
+  local made = {}
+  for _, webhook in ipairs(sandbox.store.webhook.list) do
+    local wanted = {}
+    for _, event in ipairs(events) do
+      if webhook.wants["*"] or webhook.wants[event.webhook_action] then
+        wanted[#wanted + 1] = event
+      end
+    end
+    if webhook.is_active and #wanted > 0 and (not widget_id or widget_id == webhook.widget_id) then
+      local sent = sandbox.faults:deliver(sandbox.deliveries, webhook, wanted, login_id)
+      table.move(sent, 1, #sent, #made + 1, made)
+    end
+  end
+  return made
+end
+
+local function consent(store, login, account)
+  local user = store.user:get(login.user_id)
+  store:save("consent", {
+    consent_id = store:stream("consents"):uuid(),
+    gov_id = store:gov_id_of(account),
+    account_id = account.account_id,
+    user_id = login.user_id,
+    external_id = user and user.external_id,
+    platform = login.platform,
+    widget_id = login.widget_id,
+    created = login.created,
+  })
+end
+
+-- The account is as its last login left it, but what was read once stays.
+local function settle_account(store, login)
+  local account = store.account:get(login.account_id)
+  account.status, account.status_details = login.status, login.status_details
+  if login.status == "success" then
+    account.warning = login.warning
+    account.connected = store:now()
+  end
+  store:save("account", account)
+  store:forget(account.account_id)
+  if login.status == "success" then
+    consent(store, login, account)
+  end
+end
+
+local function finish(store, login)
+  login.status, login.status_details = login.outcome.status, login.outcome.status_details
+  login.warning = login.outcome.warning
+  login.settles_at, login.next_step, login.outcome = nil, nil, nil
+  login.updated = store:now()
+  store:save("login", login)
+  settle_account(store, login)
+end
+
+--- Ends a login: its outcome becomes its status, and the webhooks hear of it.
+-- @param sandbox the sandbox
+-- @tparam string login_id the login; one that is gone or has ended is left alone
+function logins.settle(sandbox, login_id)
+  local store = sandbox.store
+  local login = store.login:get(login_id)
+  if not login or login.status ~= "pending" then
+    return
+  end
+  if login.next_step then
+    login.outcome = { status = "incomplete", status_details = "validation_time_expired" }
+  end
+  finish(store, login)
+  logins.announce(sandbox, {
+    make_event(store, login, "login.created", "pending_for_data"),
+    make_event(store, login, "login." .. login.status, login.status_details),
+  }, login.asked_widget and login.widget_id, login.login_id)
+end
+
+local function settle_in(sandbox, login, seconds)
+  login.settles_at = sandbox.clock() + seconds
+  sandbox.store:save("login", login)
+  if seconds == 0 then
+    logins.settle(sandbox, login.login_id)
+  else
+    sandbox.agenda:add(login.settles_at, login.login_id)
+  end
+end
+
+--- Takes up the logins that were pending when the store was saved.
+-- @param sandbox the sandbox
+function logins.resume(sandbox)
+  for _, login in ipairs(sandbox.store.login.list) do
+    if login.settles_at then
+      sandbox.agenda:add(login.settles_at, login.login_id)
+    end
+  end
+end
+
+local function connect(sandbox, user, platform, given, outcome, source)
+  local store = sandbox.store
+  local account = find_account(store, user, platform, given)
+  account.history = given.days or account.history or sandbox.history
+  account.pattern = given.pattern or account.pattern
+  account.status, account.status_details = "pending", "pending_for_data"
+  account.country = given.country or account.country
+  store:save("account", account)
+  local login = {
+    login_id = store:stream("logins"):uuid(),
+    user_id = user.user_id,
+    account_id = account.account_id,
+    widget_id = store:widget_of(given.widget_id).id,
+    asked_widget = given.widget_id ~= nil,
+    platform = platform,
+    country = account.country,
+    identifier = given.identifier,
+    source = source,
+    status = "pending",
+    status_details = "pending_for_data",
+    outcome = outcome,
+    created = store:now(),
+    updated = store:now(),
+  }
+  store:save("login", login)
+  return login
+end
+
+--- Makes a login that has ended already and of which no webhook hears.
+-- @param sandbox the sandbox
+-- @tparam table given `platform`, and maybe `country`, `external_id`, `user_id`, `identifier`
+-- @tparam table outcome `status`, `status_details`, `warning`
+-- @treturn ?table the login; nil if there is no such user
+function logins.connect_now(sandbox, given, outcome)
+  local store = sandbox.store
+  local user = find_user(store, given)
+  if not user then
+    return nil
+  end
+  local login = connect(sandbox, user, given.platform, given, outcome, "api")
+  finish(store, login)
+  return login
+end
+
+-- Phone numbers get a code by SMS; so do the magic identifiers that fail on it. What looks like a
+-- number is one unless the page says that it asked for something else.
+local function asks_for_code(given, case, source)
+  if catalogue.code_cases[case or ""] then
+    return true
+  elseif source ~= "widget" then
+    return false
+  elseif given.identifier_type then
+    return given.identifier_type == "phone"
+  end
+  return given.identifier:find("^%+?[%d%s()-]+$") ~= nil
+end
+
+local function start(sandbox, given, source)
+  local platform, case = read_identifier(given.identifier)
+  platform = platform or given.platform
+  if not platform then
+    return nil, reply.failure(422, "bad_request",
+      "a platform, or an identifier that names one, is required")
+  end
+  local outcome = outcome_of(case, given.warning)
+  if given.warning and outcome.status ~= "success" then
+    return nil, reply.failure(422, "bad_request",
+      "a login that ends as " .. case .. " leaves no warning", "warning")
+  end
+  local user, is_new = find_user(sandbox.store, given)
+  if not user then
+    return nil, reply.not_found("user")
+  end
+  local login = connect(sandbox, user, platform, given, outcome, source)
+  local started = { login = login, user_created = is_new }
+  if asks_for_code(given, case, source) then
+    login.status_details, login.next_step = "validation_pending", "otp"
+    settle_in(sandbox, login, CODE_LIFETIME)
+    return started
+  end
+  login.authenticated = outcome.status == "success" and sandbox.store:now() or nil
+  settle_in(sandbox, login, sandbox.settings.webhook_delay)
+  started.outcome = outcome
+  return started
+end
+
+local function answer(store, started, status)
+  local login, outcome = started.login, started.outcome
+  local user = store.user:get(login.user_id)
+  return reply.success(started_shape {
+    login_id = login.login_id,
+    user_id = login.user_id,
+    user_created = started.user_created,
+    account_id = login.account_id,
+    external_id = user and user.external_id,
+    platform = login.platform,
+    country = login.country,
+    status = login.status,
+    status_details = login.status_details,
+    outcome = outcome and outcome_shape(outcome),
+    next_step = login.next_step,
+  }, status)
+end
+
+local function creator(declared, source)
+  return function(sandbox, request)
+    local given, faults = validate.strict_body(declared, request.body)
+    if not given then
+      return reply.invalid(faults)
+    elseif source == "widget" and given.consent ~= true then
+      return reply.failure(422, "bad_request", "the worker's consent is required", "consent")
+    elseif source == "widget" and not (given.identifier or ""):find("%S") then
+      return reply.failure(422, "bad_request", "who logs in is required", "identifier")
+    end
+    local started, refusal = start(sandbox, given, source)
+    if not started then
+      return refusal
+    end
+    return answer(sandbox.store, started, 201)
+  end
+end
+
+local function give_code(sandbox, request)
+  local store = sandbox.store
+  local login = store.login:get(request.ids.login_id)
+  if not login then
+    return reply.not_found("login")
+  end
+  local given, faults = validate.strict_body(code_fields, request.body)
+  if not given then
+    return reply.invalid(faults)
+  elseif not login.next_step then
+    return reply.failure(409, "bad_request", "this login does not wait for a code")
+  elseif not given.code:find("%S") then
+    return reply.failure(422, "bad_request", "the code is empty", "code")
+  end
+  local outcome = login.outcome
+  login.next_step, login.status_details = nil, "pending_for_data"
+  login.authenticated = outcome.status == "success" and store:now() or nil
+  sandbox.agenda:remove(function(login_id)
+    return login_id == login.login_id
+  end)
+  settle_in(sandbox, login, sandbox.settings.webhook_delay)
+  return answer(store, { login = login, outcome = outcome, user_created = false }, 200)
+end
+
+--- The JSON of a login, as the console shows it.
+-- @param sandbox the sandbox
+-- @tparam table login the login
+-- @treturn table the object, marked as JSON text
+function logins.render(sandbox, login)
+  local user = sandbox.store.user:get(login.user_id)
+  local left = login.settles_at and not login.next_step and login.settles_at - sandbox.clock()
+  return login_shape(setmetatable({
+    external_id = user and user.external_id,
+    created_at = dates.timestamp(login.created),
+    updated_at = dates.timestamp(login.updated),
+    settles_in = left and math.max(0, left),
+  }, { __index = login }))
+end
+
+--- The routes of this module.
+logins.routes = {
+  { "POST", "/sandbox/logins", creator(fields, "api"), public = true, body = true },
+  { "POST", "/sandbox/logins/{login_id}/code", give_code, public = true, body = true },
+  { "POST", "/widget/logins", creator(widget_fields, "widget"), public = true },
+  { "POST", "/widget/logins/{login_id}/code", give_code, public = true },
+}
+
+return logins

@@ -1,0 +1,253 @@
+--- Answers for the console page: what the sandbox knows, in one place and without a key.
+-- @module palenca.sandbox.control.queries
+local accounts = require("palenca.sandbox.api.accounts")
+local catalogue = require("palenca.sandbox.data.catalogue")
+local check = require("palenca.util.argcheck")
+local dates = require("palenca.sandbox.data.dates")
+local income_panel = require("palenca.sandbox.control.income_panel")
+local logins = require("palenca.sandbox.control.login_flow")
+local paging = require("palenca.sandbox.http.paging")
+local patterns = require("palenca.sandbox.data.patterns")
+local platforms = require("palenca.sandbox.api.platforms")
+local render = require("palenca.sandbox.data.render")
+local reply = require("palenca.sandbox.http.response")
+local requests = require("palenca.sandbox.control.request_log")
+local store = require("palenca.sandbox.data.store")
+local url = require("palenca.sandbox.http.query")
+
+local console = {}
+
+local delivery_names = {
+  "delivery_id", "webhook_id", "webhook_name", "url", "login_id", "account_id", "platform",
+  "action", "state", "attempts", "last_status", "last_error", "created_at", "next_attempt_in",
+  "resend_of",
+}
+local delivery_shape = render.shape(delivery_names)
+local full_delivery_shape = render.shape { "request", "tries", table.unpack(delivery_names) }
+local try_shape = render.shape { "at", "ms", "status", "error", "body" }
+local sent_shape = render.shape { "method", "url", "headers", "body" }
+
+local function magic_cases()
+  local cases = { "success", "incomplete" }
+  for _, set in ipairs({ catalogue.errors, catalogue.code_cases, catalogue.warnings }) do
+    local list = check.words(set)
+    table.move(list, 1, #list, #cases + 1, cases)
+  end
+  return cases
+end
+
+local function list_of(items, make)
+  local list = {}
+  for at, item in ipairs(items) do
+    list[at] = make(item)
+  end
+  return render.array(list)
+end
+
+local function plain(item)
+  local copy = {}
+  for name, value in pairs(item) do
+    copy[name] = type(value) == "table" and render.array(value) or value
+  end
+  return copy
+end
+
+local function overview(sandbox)
+  local kept = sandbox.store
+  return reply.success {
+    api_key = sandbox.api_key,
+    seed = kept.seed,
+    begun = dates.timestamp(sandbox.begun),
+    now = dates.timestamp(sandbox.clock()),
+    clock_offset = sandbox.clock_offset,
+    revision = sandbox.revision,
+    settings = sandbox.settings,
+    counts = {
+      users = #kept.user.list,
+      accounts = #kept.account.list,
+      logins = #kept.login.list,
+      webhooks = #kept.webhook.list,
+      deliveries_pending = sandbox.deliveries.pending,
+    },
+    history = sandbox.history,
+    default_widget_id = store.DEFAULT_WIDGET,
+    widgets = list_of(kept.widget.list, function(widget)
+      return { id = widget.id, name = widget.name }
+    end),
+    platforms = list_of(platforms.list(), plain),
+    countries = list_of(platforms.countries(), plain),
+    actions = render.array(check.words(catalogue.actions)),
+    magic_cases = render.array(magic_cases()),
+    patterns = render.array(check.words(patterns.names)),
+    default_pattern = patterns.default,
+    warnings = render.array(check.words(catalogue.warnings)),
+    income_words = income_panel.words,
+  }
+end
+
+local function changes(sandbox, request)
+  local since = math.tointeger(tonumber(url.parameters(request.query).since or "0") or 0) or 0
+  if sandbox.revision == since and not request.final then
+    return { hold = true, status = 200, body = "" }
+  elseif sandbox.revision < since then
+    since = 0 -- of an earlier run
+  end
+  local topics = {}
+  for _, topic in ipairs(check.words(sandbox.changed)) do
+    if sandbox.changed[topic] > since then
+      topics[#topics + 1] = topic
+    end
+  end
+  return reply.success { revision = sandbox.revision, topics = render.array(topics) }
+end
+
+local function answer_page(name, request, newest, wanted, make)
+  local given = url.parameters(request.query)
+  local options, refusal = paging.from_query(given)
+  if not options then
+    return refusal
+  end
+  local items, total = paging.collect(newest, options, function(record)
+    return wanted(record, given)
+  end, make)
+  return reply.success({ [name] = render.array(items) }, 200, paging.describe(options, total))
+end
+
+local function list_logins(sandbox, request)
+  return answer_page("logins", request, sandbox.store.login:newest(), function(login, given)
+    return (not given.status or given.status == "" or login.status == given.status)
+      and (not given.platform or given.platform == "" or login.platform == given.platform)
+  end, function(login)
+    return logins.render(sandbox, login)
+  end)
+end
+
+local function render_delivery(sandbox, delivery, shape, more)
+  local last = delivery.tries[#delivery.tries]
+  local values = {
+    account_id = delivery.event.account_id,
+    platform = delivery.event.platform,
+    action = delivery.event.webhook_action,
+    attempts = #delivery.tries,
+    last_status = last and last.status,
+    last_error = last and last.error,
+    created_at = dates.timestamp(delivery.created),
+    next_attempt_in = delivery.due and math.max(0, delivery.due - sandbox.clock()),
+  }
+  for name, value in pairs(more or {}) do
+    values[name] = value
+  end
+  return shape(setmetatable(values, { __index = delivery }))
+end
+
+local function list_deliveries(sandbox, request)
+  return answer_page("deliveries", request, sandbox.store.delivery:newest(),
+    function(delivery, given)
+      return (not given.webhook_id or given.webhook_id == delivery.webhook_id)
+        and (not given.login_id or given.login_id == delivery.login_id)
+    end,
+    function(delivery)
+      return render_delivery(sandbox, delivery, delivery_shape)
+    end)
+end
+
+local function deliveries_of(sandbox, login)
+  local list = {}
+  for delivery in sandbox.store.delivery:newest() do
+    if delivery.login_id == login.login_id then
+      list[#list + 1] = render_delivery(sandbox, delivery, delivery_shape)
+    end
+  end
+  return render.array(list)
+end
+
+local function get_login(sandbox, request)
+  local login = sandbox.store.login:get(request.ids.login_id)
+  if not login then
+    return reply.not_found("login")
+  end
+  local account = sandbox.store.account:get(login.account_id)
+  local earned = sandbox.store:earnings_of(account)
+  local panel = income_panel.of(account, earned:rows(), sandbox.clock())
+  return reply.success {
+    login = logins.render(sandbox, login),
+    account = accounts.render(sandbox.store, account, true),
+    pattern = account.history ~= "tutorial" and (account.pattern or patterns.default) or nil,
+    profile = account.connected and accounts.render_profile(sandbox.store, account),
+    earnings = render.raw("[" .. earned:json(1, earned.count) .. "]"),
+    income = panel.income,
+    verdict = panel.verdict,
+    explanation = panel.explanation,
+    figures = panel.figures,
+    deliveries = deliveries_of(sandbox, login),
+  }
+end
+
+local function get_delivery(sandbox, request)
+  local delivery = sandbox.store.delivery:get(request.ids.delivery_id)
+  if not delivery then
+    return reply.not_found("delivery")
+  end
+  local sent = delivery.request
+  return reply.success(render_delivery(sandbox, delivery, full_delivery_shape, {
+    request = sent and sent_shape {
+      method = "POST", url = sent.url, headers = sent.headers, body = sent.body,
+    },
+    tries = list_of(delivery.tries, function(try)
+      return try_shape(setmetatable({ at = dates.timestamp(try.at) }, { __index = try }))
+    end),
+  }))
+end
+
+local function resend(sandbox, request)
+  local delivery = sandbox.store.delivery:get(request.ids.delivery_id)
+  local webhook = delivery and sandbox.store.webhook:get(delivery.webhook_id)
+  if not webhook then
+    return reply.not_found(delivery and "webhook" or "delivery")
+  end
+  local again = sandbox.deliveries:resend(delivery, webhook)
+  return reply.success(render_delivery(sandbox, again, delivery_shape), 201)
+end
+
+local function always()
+  return true
+end
+
+local function list_requests(sandbox, request)
+  local list, at = sandbox.requests:newest(), 0
+  return answer_page("requests", request, function()
+    at = at + 1
+    return list[at]
+  end, always, requests.render)
+end
+
+local function get_request(sandbox, request)
+  local entry = sandbox.requests:get(request.ids.request_id)
+  return entry and reply.success(requests.render_full(entry)) or reply.not_found("request")
+end
+
+-- The names that the query of a list may have.
+local function paged(...)
+  local names = { page = true, items_per_page = true }
+  for _, name in ipairs { ... } do
+    names[name] = true
+  end
+  return names
+end
+
+--- The routes of this module.
+console.routes = {
+  { "GET", "/sandbox/overview", overview, public = true },
+  { "GET", "/sandbox/changes", changes, public = true, query = { since = true } },
+  { "GET", "/sandbox/logins", list_logins, public = true,
+    query = paged("status", "platform") },
+  { "GET", "/sandbox/logins/{login_id}", get_login, public = true },
+  { "GET", "/sandbox/deliveries", list_deliveries, public = true,
+    query = paged("webhook_id", "login_id") },
+  { "GET", "/sandbox/deliveries/{delivery_id}", get_delivery, public = true },
+  { "POST", "/sandbox/deliveries/{delivery_id}/resend", resend, public = true },
+  { "GET", "/sandbox/requests", list_requests, public = true, query = paged() },
+  { "GET", "/sandbox/requests/{request_id}", get_request, public = true },
+}
+
+return console

@@ -1,0 +1,92 @@
+--- The API requests seen last, with their answers, for the console.
+-- @module palenca.sandbox.control.request_log
+local dates = require("palenca.sandbox.data.dates")
+local render = require("palenca.sandbox.data.render")
+
+local requests = {}
+requests.__index = requests
+
+local KEPT = 500
+
+local names = { "request_id", "at", "method", "path", "query", "status", "fault" }
+local summary_shape = render.shape(names)
+local full_shape = render.shape {
+  "request_headers", "request_body", "response_headers", "response_body", table.unpack(names),
+}
+
+--- Makes an empty list.
+-- @treturn requests the list
+function requests.new()
+  return setmetatable({ ring = {}, count = 0 }, requests)
+end
+
+--- Keeps a request with its answer; the oldest one goes.
+-- @tparam table entry `request_id, at, method, path, query, status, fault, request_headers,
+-- request_body, response_headers, response_body`; not changed later
+function requests:keep(entry)
+  self.ring[self.count % KEPT + 1] = entry
+  self.count = self.count + 1
+end
+
+--- The requests that are kept, the newest first.
+-- @treturn table the list
+function requests:newest()
+  local list = {}
+  for at = self.count, math.max(1, self.count - KEPT + 1), -1 do
+    list[#list + 1] = self.ring[(at - 1) % KEPT + 1]
+  end
+  return list
+end
+
+--- Finds a request.
+-- @tparam string request_id its id
+-- @treturn ?table the request
+function requests:get(request_id)
+  for _, entry in pairs(self.ring) do
+    if entry.request_id == request_id then
+      return entry
+    end
+  end
+  return nil
+end
+
+-- What came may be any bytes, but what is shown has to be text.
+local function readable(text)
+  return text and (utf8.len(text) and text or ("(%d bytes that are not text)"):format(#text))
+end
+
+-- A key has no place on a screen that others may see.
+local function masked(headers)
+  local shown = {}
+  for name, value in pairs(headers) do
+    shown[readable(name)] = name == "x-api-key" and "…" or readable(value)
+  end
+  return shown
+end
+
+local function with_time(entry, more)
+  return setmetatable(more, { __index = entry })
+end
+
+--- The JSON of a request in a list.
+function requests.render(entry)
+  return summary_shape(with_time(entry, {
+    at = dates.timestamp(entry.at),
+    path = readable(entry.path),
+    query = readable(entry.query),
+  }))
+end
+
+--- The JSON of a request with all that is kept of it.
+function requests.render_full(entry)
+  return full_shape(with_time(entry, {
+    at = dates.timestamp(entry.at),
+    path = readable(entry.path),
+    query = readable(entry.query),
+    request_headers = masked(entry.request_headers),
+    request_body = readable(entry.request_body),
+    response_body = readable(entry.response_body),
+  }))
+end
+
+return requests

@@ -1,0 +1,257 @@
+--- Webhook deliveries: which is due, in what order, what became of each, and sending one again.
+-- @module palenca.sandbox.delivery.queue
+--
+-- The actions that one login sends to one webhook form a lane. A lane has at most one delivery
+-- in flight; lanes do not wait for each other. Every delivery is a record of the store.
+local agenda = require("palenca.sandbox.delivery.timer_queue")
+local render = require("palenca.sandbox.data.render")
+local signing = require("palenca.webhook")
+
+local deliveries = {}
+deliveries.__index = deliveries
+
+local MAX_ATTEMPTS = 4
+
+-- So many are kept; of those that have ended the oldest go first.
+local KEPT = 5000
+
+-- What a receiver answers is kept up to this size.
+local ANSWER_MAX = 16 * 1024
+
+local body_shape = render.shape { "webhook_url", "data" }
+local data_shape = render.shape {
+  "user_id", "account_id", "external_id", "platform", "status_details", "webhook_action",
+  "webhook_id",
+}
+
+--- The states in which a delivery is still to be sent.
+local unfinished = { queued = true, sending = true, waiting = true }
+
+--- Makes an empty queue.
+-- @tparam store store where the deliveries are kept
+-- @tparam function clock returns Unix time in seconds
+-- @tparam table settings `retry_delay`, in seconds; read anew each time
+-- @treturn deliveries the queue
+function deliveries.new(store, clock, settings)
+  return setmetatable({
+    store = store,
+    clock = clock,
+    settings = settings,
+    agenda = agenda.new(clock),
+    in_flight = {},
+    pending = 0,
+    crowded = KEPT + KEPT // 10,
+  }, deliveries)
+end
+
+--- Takes up what was unfinished when the store was saved.
+function deliveries:resume()
+  local lanes = {}
+  for _, delivery in ipairs(self.store.delivery.list) do
+    if unfinished[delivery.state] and not self.store.webhook:get(delivery.webhook_id) then
+      delivery.state, delivery.due = "cancelled", nil
+    elseif unfinished[delivery.state] then
+      local lane = lanes[delivery.lane]
+      if not lane then
+        lane = { queue = {}, position = 1 }
+        lanes[delivery.lane] = lane
+        self.agenda:add(delivery.due, lane)
+      end
+      delivery.state = #delivery.tries > 0 and "waiting" or "queued"
+      table.insert(lane.queue, delivery)
+      self.pending = self.pending + 1
+    end
+  end
+end
+
+-- Looked at now and then: those that are still to be sent may be many, and stay.
+local function forget_old(self)
+  local list = self.store.delivery.list
+  if #list < self.crowded then
+    return
+  end
+  local oldest = {}
+  for _, delivery in ipairs(list) do
+    if #list - #oldest > KEPT and not unfinished[delivery.state] then
+      oldest[#oldest + 1] = delivery.delivery_id
+    end
+  end
+  for _, id in ipairs(oldest) do
+    self.store:remove("delivery", id)
+  end
+  self.crowded = #list + KEPT // 10
+end
+
+local function make_record(self, lane_id, webhook, event, given)
+  local delivery = {
+    delivery_id = self.store:stream("deliveries"):uuid(),
+    lane = lane_id,
+    webhook_id = webhook.webhook_id,
+    webhook_name = webhook.name,
+    url = webhook.url,
+    login_id = given.login_id,
+    resend_of = given.resend_of,
+    event = event,
+    state = given.state or "queued",
+    tries = {},
+    created = self.store:now(),
+    due = given.due,
+  }
+  self.store:save("delivery", delivery)
+  return delivery
+end
+
+--- Queues what one login sends to one webhook.
+-- @tparam table webhook the webhook; it is read again at each attempt, so that a corrected URL
+-- counts at once
+-- @tparam table events in order, each with the fields of a delivery's `data`
+-- @tparam number delay seconds until the first is due
+-- @tparam ?table more `login_id`, `resend_of`
+-- @treturn table the deliveries
+function deliveries:queue(webhook, events, delay, more)
+  local given = { due = self.clock() + delay }
+  for name, value in pairs(more or {}) do
+    given[name] = value
+  end
+  local lane = { queue = {}, position = 1 }
+  local lane_id = self.store:stream("lanes"):hex(16)
+  for at, event in ipairs(events) do
+    lane.queue[at] = make_record(self, lane_id, webhook, event, given)
+  end
+  self.pending = self.pending + #events
+  self.agenda:add(given.due, lane)
+  forget_old(self)
+  return lane.queue
+end
+
+--- Notes deliveries that are never sent: a fault has lost them.
+-- @tparam table webhook the webhook
+-- @tparam table event the fields of `data`
+-- @tparam ?string login_id the login
+-- @treturn table the delivery
+function deliveries:lose(webhook, event, login_id)
+  return make_record(self, nil, webhook, event, { state = "lost", login_id = login_id })
+end
+
+local function end_delivery(self, delivery, state)
+  delivery.state, delivery.due = state, nil
+  self.pending = self.pending - 1
+  self.store:save("delivery", delivery)
+end
+
+--- Cancels what is queued for a webhook. A delivery in flight is still awaited, but not repeated.
+-- @tparam table webhook the webhook
+function deliveries:drop(webhook)
+  local id = webhook.webhook_id
+  self.agenda:remove(function(lane)
+    if lane.queue[1].webhook_id ~= id then
+      return false
+    end
+    for at = lane.position, #lane.queue do
+      end_delivery(self, lane.queue[at], "cancelled")
+    end
+    return true
+  end)
+  for _, lane in pairs(self.in_flight) do
+    if lane.queue[1].webhook_id == id then
+      for at = #lane.queue, lane.position + 1, -1 do
+        end_delivery(self, table.remove(lane.queue, at), "cancelled")
+      end
+      lane.last = true
+    end
+  end
+end
+
+local function make_request(webhook, delivery)
+  local fields = { webhook_id = webhook.webhook_id }
+  for name, value in pairs(delivery.event) do
+    fields[name] = value
+  end
+  local body = body_shape { webhook_url = webhook.url, data = data_shape(fields) }.text
+  local headers = { ["Content-Type"] = "application/json" }
+  if webhook.sign_request then
+    headers["X-Palenca-Signature"] = signing.sign(body, webhook.private_key)
+  end
+  return { url = webhook.url, headers = headers, body = body }
+end
+
+--- Hands out the delivery that has been due for longest; it is in flight from then on.
+-- @treturn ?table `url`, `headers`, `body`, `webhook_id`, `action`, `attempt` (1 to 4)
+-- @treturn ?number without one: seconds until the next is due, nil if none is queued
+function deliveries:next()
+  local lane, wait = self.agenda:take()
+  if not lane then
+    return nil, wait
+  end
+  local delivery = lane.queue[lane.position]
+  -- what is queued is dropped with its webhook, so there is one
+  local webhook = self.store.webhook:get(delivery.webhook_id)
+  delivery.request = make_request(webhook, delivery)
+  delivery.url = webhook.url
+  delivery.state = "sending"
+  self.store:save("delivery", delivery)
+  local handed = {
+    delivery_id = delivery.delivery_id,
+    url = delivery.request.url,
+    headers = delivery.request.headers,
+    body = delivery.request.body,
+    webhook_id = webhook.webhook_id,
+    action = delivery.event.webhook_action,
+    attempt = #delivery.tries + 1,
+    began = self.clock(),
+  }
+  self.in_flight[handed] = lane
+  return handed
+end
+
+local function note_try(delivery, handed, outcome)
+  local body = outcome.body
+  table.insert(delivery.tries, {
+    at = math.floor(handed.began),
+    ms = math.floor((outcome.seconds or 0) * 1000 + 0.5),
+    status = outcome.status,
+    error = outcome.error,
+    body = body and #body > ANSWER_MAX and body:sub(1, ANSWER_MAX) .. " […]" or body,
+  })
+  return outcome.status == 200 or outcome.status == 201
+end
+
+--- Says how a delivery went.
+-- @tparam table handed the delivery as it was handed out; raises if it is not in flight
+-- @tparam table outcome `status` and `body` of the answer, or `error`; `seconds` it took
+-- @treturn string "done", "retry" or "gave_up"
+function deliveries:finish(handed, outcome)
+  local lane = self.in_flight[handed]
+  if not lane then
+    error("this delivery is not in flight", 2)
+  end
+  self.in_flight[handed] = nil
+  local delivery = lane.queue[lane.position]
+  local done = note_try(delivery, handed, outcome)
+  if not done and #delivery.tries < MAX_ATTEMPTS and not lane.last then
+    delivery.state = "waiting"
+    delivery.due = self.clock() + self.settings.retry_delay
+    self.store:save("delivery", delivery)
+    self.agenda:add(delivery.due, lane)
+    return "retry"
+  end
+  end_delivery(self, delivery, done and "delivered" or "failed")
+  lane.position = lane.position + 1
+  if lane.queue[lane.position] then
+    self.agenda:add(self.clock(), lane)
+  end
+  return done and "done" or "gave_up"
+end
+
+--- Sends a delivery's event once more, as a new delivery.
+-- @tparam table delivery the delivery
+-- @tparam table webhook its webhook
+-- @treturn table the new one
+function deliveries:resend(delivery, webhook)
+  return self:queue(webhook, { delivery.event }, 0, {
+    login_id = delivery.login_id,
+    resend_of = delivery.delivery_id,
+  })[1]
+end
+
+return deliveries

@@ -1,0 +1,84 @@
+--- Things that fall due at a moment, handed out in the order of their moments.
+-- @module palenca.sandbox.delivery.timer_queue
+local agenda = {}
+agenda.__index = agenda
+
+--- Makes an empty agenda.
+-- @tparam function clock returns the present moment in seconds
+-- @treturn agenda the agenda
+function agenda.new(clock)
+  return setmetatable({ clock = clock, heap = {}, sequence = 0 }, agenda)
+end
+
+local function before(one, other)
+  if one.due ~= other.due then
+    return one.due < other.due
+  end
+  return one.sequence < other.sequence
+end
+
+local function push(heap, entry)
+  local at = #heap + 1
+  while at > 1 and before(entry, heap[at // 2]) do
+    heap[at] = heap[at // 2]
+    at = at // 2
+  end
+  heap[at] = entry
+end
+
+local function pop(heap)
+  local top, last = heap[1], table.remove(heap)
+  local size, at = #heap, 1
+  while 2 * at <= size do
+    local child = 2 * at
+    if child < size and before(heap[child + 1], heap[child]) then
+      child = child + 1
+    end
+    if not before(heap[child], last) then
+      break
+    end
+    heap[at] = heap[child]
+    at = child
+  end
+  if size > 0 then
+    heap[at] = last
+  end
+  return top
+end
+
+--- Enters a thing. Of those with the same moment the one entered first is due first.
+-- @tparam number due its moment
+-- @param item the thing
+function agenda:add(due, item)
+  self.sequence = self.sequence + 1
+  push(self.heap, { due = due, item = item, sequence = self.sequence })
+end
+
+--- Takes out the thing that has been due for longest.
+-- @return the thing; nil if none is due
+-- @treturn ?number without one: seconds until the next is, nil if the agenda is empty
+function agenda:take()
+  local top = self.heap[1]
+  if not top then
+    return nil, nil
+  end
+  local wait = top.due - self.clock()
+  if wait > 0 then
+    return nil, wait
+  end
+  return pop(self.heap).item
+end
+
+--- Removes things.
+-- @tparam function unwanted tells of a thing whether it goes
+function agenda:remove(unwanted)
+  local kept = {}
+  for _, entry in ipairs(self.heap) do
+    if not unwanted(entry.item) then
+      push(kept, entry)
+    end
+  end
+  self.heap = kept
+end
+
+return agenda

@@ -1,0 +1,61 @@
+--- Builds answers: the API's envelope, its failures, and its validation reports.
+-- @module palenca.sandbox.http.response
+local render = require("palenca.sandbox.data.render")
+
+local reply = {}
+
+local failure_shape = render.shape { "success", "error", "data" }
+local error_shape = render.shape { "code", "message", "errors" }
+local detail_shape = render.shape { "message", "location" }
+local fault_shape = render.shape { "loc", "msg", "type" }
+local pagination_shape = render.shape { "page", "items_per_page", "total_items", "total_pages" }
+
+--- An answer that succeeded.
+-- @param data what was asked for, as @{render.text} takes it
+-- @tparam[opt=200] integer status the HTTP status
+-- @tparam ?table pagination `page`, `items_per_page`, `total_items`, `total_pages`
+-- @treturn table the answer: `status`, `body`
+function reply.success(data, status, pagination)
+  local tail = pagination and ',"pagination":' .. pagination_shape(pagination).text or ""
+  return {
+    status = status or 200,
+    body = '{"success":true,"error":null,"data":' .. render.text(data) .. tail .. "}",
+  }
+end
+
+--- An answer that failed.
+-- @tparam integer status the HTTP status
+-- @tparam string code the API's code
+-- @tparam string message what went wrong, for a person
+-- @tparam ?string location the field it is about
+-- @treturn table the answer: `status`, `body`
+function reply.failure(status, code, message, location)
+  local errors = { location and detail_shape { message = message, location = location } }
+  local body = failure_shape {
+    success = false,
+    error = error_shape { code = code, message = message, errors = render.array(errors) },
+  }
+  return { status = status, body = body.text }
+end
+
+--- An answer to a request whose form is wrong.
+-- @tparam table faults from @{validate}: each `loc`, `msg`, `type`
+-- @treturn table the answer: `status`, `body`
+function reply.invalid(faults)
+  local detail = {}
+  for index, fault in ipairs(faults) do
+    detail[index] = fault_shape {
+      loc = render.array(fault.loc), msg = fault.msg, type = fault.type,
+    }
+  end
+  return { status = 422, body = render.text { detail = render.array(detail) } }
+end
+
+--- An answer for an id that nothing has.
+-- @tparam string what the kind of thing
+-- @treturn table the answer: `status`, `body`
+function reply.not_found(what)
+  return reply.failure(404, "not_found", "there is no such " .. what)
+end
+
+return reply
