@@ -1,16 +1,14 @@
 --- A running receiver with its store and script workers, as `palenca serve` and `dev` have it.
 -- @module palenca.host.service
 local core = require("palenca.core")
+local endpoint = require("palenca.host.endpoint")
 local event_names = require("palenca.host.event_names")
 local failure = require("palenca.host.user_error")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
-local options = require("palenca.host.cli.options")
-local receiving = require("palenca.host.cli.receiver_options")
 local redact = require("palenca.util.redact")
 local reload = require("palenca.host.reload")
 local report = require("palenca.host.event_log")
-local store_options = require("palenca.host.cli.store_options")
 local workers = require("palenca.host.worker_pool")
 
 local Serving = {}
@@ -38,43 +36,13 @@ local function at_once()
   return true
 end
 
-local function processors()
-  local count = 0
-  local file = io.open("/proc/cpuinfo")
-  for line in file and file:lines() or function() end do
-    count = count + (line:find("^processor%s*:") and 1 or 0)
-  end
-  return math.max(count, 1)
-end
-
---- Adds the options of those who serve a script, but for those of its receiver.
-function serving.define(command)
-  command:argument("script", "The Lua file with the handlers."):argname("SCRIPT")
-  options.add_all(command, {
-    { "--workers", "Threads that run the script.", processors(), options.whole(1, 1024), "N" },
-    { "--concurrency", "Events that each worker handles at once.", 64, options.whole(1, 100000),
-      "N" },
-    { "--max-attempts", "How often an event is tried before it is kept aside as dead.", 8,
-      options.positive, "N" },
-    { "--handler-timeout", "Seconds that a handler may take, its waits included; its attempt has "
-      .. "failed then.", 3600, options.duration, "SECONDS" },
-    { "--cpu-timeout", "Seconds that a handler may compute without waiting; its attempt has failed "
-      .. "then. The same holds for the loading of the script.", 5, options.duration, "SECONDS" },
-    { "--memory-limit", "MiB of memory that the script may take in each worker.", 256,
-      options.whole(16, 1048576, "MiB"), "MIB" },
-    { "--drain-timeout", "Seconds that running handlers get to end after Ctrl-C or SIGTERM.", 30,
-      options.seconds, "SECONDS" },
-  })
-  store_options.define(command)
-end
-
 -- SIGHUP asks for the script and the certificate as they are now; that of a terminal that is gone
 -- is a wish to end.
 local function wait_signal(self, seconds)
   local signal, from_kernel = host.wait_signal(seconds)
   if signal == "SIGHUP" and not from_kernel then
     self.reload:ask()
-    receiving.reload_tls(self.given, self.receiver)
+    endpoint.reload_tls(self.given, self.receiver)
     return nil
   end
   return signal
@@ -113,13 +81,12 @@ local function open_parts(self, given)
   if not self.loop then
     failure("%s", problem)
   end
-  self.listener, self.url = receiving.listen(given, self.loop)
+  self.listener, self.url = endpoint.listen(given, self.loop)
   if not self.listener then
     failure("%s", self.url)
   end
-  local settings = store_options.read(given)
-  settings.loop = self.loop
-  self.store, problem = host.store(settings)
+  given.store.loop = self.loop
+  self.store, problem = host.store(given.store)
   if not self.store then
     self.listener:close()
     failure("%s", problem)
@@ -138,7 +105,7 @@ local function open_admin(self, given)
 end
 
 --- Starts everything; raises if one part does not start, with nothing left running.
--- @tparam table given the parsed options, with `db`; `receiving`, see
+-- @tparam table given the parsed options, with `db`; `store`, for `host.store`; `receiving`, see
 -- palenca.host.cli.receiver_options; `watch`: reload the script when it changes;
 -- and `before_exit`, called before the process is left in haste, if the database is of no use then
 -- @tparam table client defaults for `palenca.new`

@@ -10,6 +10,7 @@ local patterns = require("palenca.sandbox.data.patterns")
 local receiving = require("palenca.host.cli.receiver_options")
 local report = require("palenca.host.event_log")
 local sandbox = require("palenca.host.cli.sandbox")
+local service_options = require("palenca.host.cli.service_options")
 local serving = require("palenca.host.service")
 local store_options = require("palenca.host.cli.store_options")
 
@@ -23,7 +24,7 @@ local EVENTS_PER_LOGIN = 2
 local WRONG_USAGE = 2
 
 function dev.define(command)
-  serving.define(command)
+  service_options.define(command)
   receiving.define(command)
   options.add(command, "--sandbox-listen", {
     help = "Address and port of the sandbox; port 0: any free one.",
@@ -135,6 +136,7 @@ end
 
 -- Serves until it is over; answers whether all went well.
 local function serve(given, url, api_key)
+  given.store = store_options.read(given)
   local running, is_well = serving.start(given, { base_url = url, api_key = api_key })
   if not running then
     return is_well

@@ -3,6 +3,7 @@
 local options = require("palenca.host.cli.options")
 local receiving = require("palenca.host.cli.receiver_options")
 local report = require("palenca.host.event_log")
+local service_options = require("palenca.host.cli.service_options")
 local serving = require("palenca.host.service")
 local store_options = require("palenca.host.cli.store_options")
 
@@ -15,7 +16,7 @@ local serve = {
 local WRONG_USAGE = 2
 
 function serve.define(command)
-  serving.define(command)
+  service_options.define(command)
   receiving.define_public(command)
   store_options.add_db(command, "The database that events are stored in.")
   command:flag("--watch", "Reload the script when it, a module beside it or one that it requires "
@@ -33,6 +34,7 @@ function serve.run(given)
     return WRONG_USAGE
   end
   report.begin()
+  given.store = store_options.read(given)
   local running, is_well = serving.start(given, options.client(given))
   if not running then
     return is_well and 0 or 1

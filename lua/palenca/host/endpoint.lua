@@ -1,0 +1,64 @@
+--- Where webhooks are received: binds the address, and reads the certificate again.
+-- @module palenca.host.endpoint
+local host = require("palenca.host")
+local report = require("palenca.host.event_log")
+
+local endpoint = {}
+
+-- The option that a failure to start is about.
+local function option_of(problem, wanted)
+  for _, name in ipairs({ "tls_cert", "tls_key" }) do
+    if wanted[name] and problem:sub(1, #wanted[name] + 2) == wanted[name] .. ": " then
+      return "--" .. name:gsub("_", "-")
+    end
+  end
+  return "--listen"
+end
+
+--- Binds the address of a receiver.
+-- @tparam table given the parsed options, with `receiving` from
+-- `palenca.host.cli.receiver_options.settings` or without
+-- @param loop of the host, for `host.receiver`
+-- @return the host's listener, or nil
+-- @treturn string where it is, without its secret; or why it could not be bound
+function endpoint.listen(given, loop)
+  local wanted = { loop = loop, listen = given.listen, path = given.path, json = given.json }
+  for name, value in pairs(given.receiving or {}) do
+    wanted[name] = value
+  end
+  local shown = wanted.path
+  if wanted.path_secret then
+    shown = shown:gsub("/$", "") .. "/<secret>"
+    wanted.path = wanted.path:gsub("/$", "") .. "/" .. wanted.path_secret
+  end
+  local listener, problem = host.listen(wanted)
+  if not listener then
+    return nil, string.format("%s (see %s)", problem, option_of(problem, wanted))
+  end
+  local most = listener:max_connections()
+  if most < (wanted.max_connections or most) then
+    report.line(string.format("palenca: the limit of open files allows %d connections only", most))
+  end
+  local address = listener:address()
+  local scheme = wanted.tls_cert and "https://" or "http://"
+  return listener, scheme .. address .. (address:find("^unix:") and ":" or "") .. shown
+end
+
+--- Reads the certificate and key again, if the receiver has any, and logs what has come of it.
+-- @tparam table given the parsed options
+-- @param receiver of the host
+function endpoint.reload_tls(given, receiver)
+  local certificate = given.receiving and given.receiving.tls_cert
+  if not certificate then
+    return
+  end
+  local ok, problem = receiver:reload_tls()
+  if ok then
+    report.line(certificate .. " reloaded", { event = "tls_reloaded", certificate = certificate })
+  else
+    report.line("reload of " .. certificate .. " failed, keeping the previous certificate: "
+      .. problem, { event = "tls_reload_failed", certificate = certificate, error = problem })
+  end
+end
+
+return endpoint
