@@ -1,5 +1,6 @@
 --- Builds and installs the rock as its user would, for several Luas, and uses what was installed.
 local process = require("spec.support.process")
+local uv = require("luv")
 
 local RELEASE, SCM = "rockspec/palenca-0.1.0-1.rockspec", "rockspec/palenca-scm-1.rockspec"
 
@@ -82,18 +83,33 @@ describe("the rockspecs", function()
     end
   end)
 
-  it("name every source of the client and the binding", function()
-    local _, list = shell("ls core/binding/*.c core/client/*.c core/client/protocol/*.c")
-    local found, wanted = {}, {}
-    for path in list:gmatch("[^\n]+") do
-      found[#found + 1] = path
+  it("have the lists that spec/support/rockspec_modules makes of the folders", function()
+    local tree, remove = process.directory()
+    finally(remove)
+    clean_tree(tree)
+    local function made(before)
+      return shell(before .. [[
+        $ROOT/spec/support/rockspec_modules rockspec/*.rockspec
+        diff -r rockspec $ROOT/rockspec]], { cwd = tree, env = { ROOT = uv.cwd() } })
     end
-    for _, path in ipairs(rockspec(SCM).build.modules["palenca.core"].sources) do
-      wanted[#wanted + 1] = path
+    assert.same({ 0, "" }, { made("") })
+    local status, said = made([[
+      rm lua/palenca/util/date.lua core/binding/core.c
+      touch lua/palenca/util/new.lua core/client/protocol/new.c lua/palenca/host/new.lua
+    ]])
+    assert.equal(1, status, said)
+    local changes = {}
+    for change in said:gmatch('\n([<>] [^\n]+)') do
+      changes[#changes + 1] = change
     end
-    table.sort(found)
-    table.sort(wanted)
-    assert.same(found, wanted)
+    local expected = {
+      '>         "core/binding/core.c",',
+      '<         "core/client/protocol/new.c",',
+      '>     ["palenca.util.date"] = "lua/palenca/util/date.lua",',
+      '<     ["palenca.util.new"] = "lua/palenca/util/new.lua",',
+    }
+    table.move(expected, 1, 4, 5) -- there are two rockspecs
+    assert.same(expected, changes)
   end)
 end)
 
