@@ -9,18 +9,14 @@ local process = require("spec.support.process")
 local EIO, EROFS = 5, 30
 
 describe("palenca serve on a failing disk", function()
-  local stage, directory, acked, handled, sequence
+  local stage = helper.stage_for_each()
+  local directory, acked, handled, sequence
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
     acked, handled, sequence = directory .. "/acked", directory .. "/handled", 0
     process.write_file(directory .. "/script.lua", faults.RECORDING)
     assert(process.run("/bin/mkdir", { directory .. "/disk" }) == 0)
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   -- A file system of its own for the events, which nobody else sees, and which ends with the test.

@@ -28,15 +28,7 @@ local LOSSES = { { "a power cut", 0 }, { "a power cut", 0.1 }, { "kill -9", 1 },
   { "a power cut", 0 }, { "a power cut", 0.5 }, { "a power cut", 0.9 } }
 
 describe("palenca serve", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   -- A database with what is known of its events.
   local function new_world(program)

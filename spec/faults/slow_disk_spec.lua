@@ -24,16 +24,12 @@ local function send(stage, url, method, body)
 end
 
 describe("palenca serve on a slow disk", function()
-  local stage, directory, switch
+  local stage = helper.stage_for_each()
+  local directory, switch
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
     switch = directory .. "/switch"
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   local function serve(arguments)
@@ -153,15 +149,11 @@ describe("palenca serve on a slow disk", function()
 end)
 
 describe("palenca serve beside another process that writes", function()
-  local stage, directory
+  local stage = helper.stage_for_each()
+  local directory
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   -- Holds the database's lock until what is returned is called.
@@ -212,16 +204,12 @@ describe("palenca serve beside another process that writes", function()
 end)
 
 describe("palenca serve under a clock that is set back", function()
-  local stage, directory, switch
+  local stage = helper.stage_for_each()
+  local directory, switch
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
     switch = directory .. "/clock"
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   it("goes on with retries, the events behind them, timers and duplicates", function()

@@ -19,15 +19,11 @@ local SCRIPT = faults.RECORDING .. [[
 ]]
 
 describe("palenca serve", function()
-  local stage, db
+  local stage = helper.stage_for_each()
+  local db
 
   before_each(function()
-    stage = helper.stage()
     db = stage:directory() .. "/events.db"
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   local function command(name, ...)

@@ -20,15 +20,7 @@ local function sign(body, secret, digest, binary)
 end
 
 describe("the receiver", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function serve(arguments, env)
     return stage:serve({ text = "", arguments = arguments, env = env })

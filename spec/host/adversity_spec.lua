@@ -5,15 +5,7 @@ local http = require("spec.support.http")
 local process = require("spec.support.process")
 
 describe("palenca serve", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   -- A pipe with a name: who reads from it waits until it is written to.
   local function fifo()

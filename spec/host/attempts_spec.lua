@@ -3,15 +3,7 @@ local helper = require("spec.host.helper")
 local process = require("spec.support.process")
 
 describe("an attempt", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function serve(text, options)
     options = options or {}

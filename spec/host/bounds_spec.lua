@@ -4,15 +4,7 @@ local helper = require("spec.host.helper")
 local process = require("spec.support.process")
 
 describe("a script that", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function serve(text, arguments, env)
     local all = { "--workers", "1", "--max-attempts", "1", "--cpu-timeout", "0.1" }

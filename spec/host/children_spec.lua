@@ -22,15 +22,7 @@ local LOOK = [[
 ]]
 
 describe("a child of a script", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   it("finds default signals and none of the program's descriptors", function()
     local server = stage:server()

@@ -149,15 +149,11 @@ describe("the program", function()
 end)
 
 describe("palenca", function()
-  local stage, directory
+  local stage = helper.stage_for_each()
+  local directory
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   local function script(text, name)

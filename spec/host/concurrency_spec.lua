@@ -3,15 +3,7 @@ local helper = require("spec.host.helper")
 local process = require("spec.support.process")
 
 describe("a concurrency of an action's own", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   -- Requests of handlers stay open until the spec answers them.
   local function serve(text, options)

@@ -12,15 +12,7 @@ local function whole(body)
 end
 
 describe("the receiver's connections:", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function serve(...)
     return stage:serve({ text = "", arguments = { ... } })

@@ -6,15 +6,7 @@ local labels = require("palenca.income.labels")
 local process = require("spec.support.process")
 
 describe("palenca dev", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function start(path, extra)
     local arguments = { "dev", path, "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0" }

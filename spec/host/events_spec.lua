@@ -249,15 +249,7 @@ describe("palenca events, asked wrongly:", function()
 end)
 
 describe("palenca serve", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   it("deletes done events after the retention, and keeps dead ones", function()
     local served = stage:serve({ text = SCRIPT, arguments = { "--retention", "0.000005",

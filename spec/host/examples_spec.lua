@@ -4,15 +4,7 @@ local http = require("spec.support.http")
 local process = require("spec.support.process")
 
 describe("examples/earnings.lua", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function run(url, key, arguments)
     local all = { "run", "examples/earnings.lua" }
@@ -59,15 +51,7 @@ describe("examples/earnings.lua", function()
 end)
 
 describe("examples/notify.lua", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function serve_and_login(server, extra)
     local _, url, key = stage:sandbox()
@@ -113,15 +97,7 @@ describe("examples/notify.lua", function()
 end)
 
 describe("examples/decide.lua", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   -- The lender's system gets one request for the login; answers it and the event.
   local function decide(login, installment, respond)
@@ -184,15 +160,7 @@ describe("examples/applicant.lua", function()
 end)
 
 describe("the tutorial's steps", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   it("lead from the webhook over the login to the income", function()
     local _, url, key = stage:sandbox()

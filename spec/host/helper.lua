@@ -268,6 +268,15 @@ function helper.stage()
   return setmetatable({ endings = {} }, Stage)
 end
 
+--- A stage for a block of tests: what each of them has started through it ends with the test.
+function helper.stage_for_each()
+  local stage = helper.stage()
+  require("busted").after_each(function()
+    stage:clear()
+  end)
+  return stage
+end
+
 function Stage:at_end(ending)
   self.endings[#self.endings + 1] = ending
 end

@@ -14,15 +14,11 @@ local CALLING = [[
 ]]
 
 describe("palenca serve", function()
-  local stage, server
+  local stage = helper.stage_for_each()
+  local server
 
   before_each(function()
-    stage = helper.stage()
     server = stage:server(function() end) -- answers nobody by itself
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   local function serve(options)

@@ -28,15 +28,7 @@ local function peak_memory(pid)
 end
 
 describe("a thousand events at once", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function post_all(url)
     local connections = {}

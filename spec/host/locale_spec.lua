@@ -20,15 +20,7 @@ local function literal(text)
 end
 
 describe("a script's locale", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function serve(text, arguments)
     return stage:serve {

@@ -8,10 +8,10 @@ local process = require("spec.support.process")
 local EVENTS = 100
 
 describe("the log of palenca serve", function()
-  local stage, directory, script
+  local stage = helper.stage_for_each()
+  local directory, script
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
     script = process.write_file(directory .. "/script.lua", [[
       local palenca = require "palenca"
@@ -22,10 +22,6 @@ describe("the log of palenca serve", function()
         palenca.log.info { note = ("n"):rep(2^21) }
       end)
     ]])
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   -- Serves with the shell's words for its standard error.

@@ -12,15 +12,7 @@ local function large_body(account)
 end
 
 describe("palenca serve, short of memory,", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   -- Serves, and lets the program have so much more memory than it has now. All of its threads share
   -- what they free, so that nothing is kept for one of them.

@@ -2,9 +2,7 @@
 local helper = require("spec.host.helper")
 
 describe("a pager of a script's", function()
-  local stage
-  before_each(function() stage = helper.stage() end)
-  after_each(function() stage:clear() end)
+  local stage = helper.stage_for_each()
 
   local ACCOUNT = "cb39ee15-f29f-427d-9119-0c627575610d"
 

@@ -4,15 +4,7 @@ local helper = require("spec.host.helper")
 local process = require("spec.support.process")
 
 describe("a fresh login", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   -- Of 24 calls a minute those that can wait may make 23.
   local SCRIPT = [[

@@ -5,15 +5,7 @@ local helper = require("spec.host.helper")
 local process = require("spec.support.process")
 
 describe("palenca serve", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   it("drains what has piled up in the order of each account, and each event once", function()
     local count = helper.sanitized and 1000 or 4000

@@ -17,15 +17,7 @@ local function events(db, ...)
 end
 
 describe("a redelivery", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   it("is answered with the first one's id and run once, also after a new start", function()
     local text = [[require "palenca".on("*", function(e) print("ran", e.id, e.account_id) end)]]
@@ -75,15 +67,7 @@ describe("a redelivery", function()
 end)
 
 describe("palenca events", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local script = [[
     local palenca = require "palenca"

@@ -5,16 +5,12 @@ local http = require("spec.support.http")
 local process = require("spec.support.process")
 
 describe("a script that changes while it is served", function()
-  local stage, directory, path
+  local stage = helper.stage_for_each()
+  local directory, path
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
     path = directory .. "/mine.lua"
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   local function write(text, name)

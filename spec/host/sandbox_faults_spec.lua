@@ -6,15 +6,7 @@ local process = require("spec.support.process")
 local TUTORIAL = "/v1/accounts/cb39ee15-f29f-427d-9119-0c627575610d"
 
 describe("palenca sandbox", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function post(url, body)
     local answer = assert(http.request("POST", url, helper.json.encode(body)))

@@ -4,15 +4,11 @@ local helper = require("spec.host.helper")
 local process = require("spec.support.process")
 
 describe("a signal", function()
-  local stage, directory
+  local stage = helper.stage_for_each()
+  local directory
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   local function write(text)

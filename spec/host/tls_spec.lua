@@ -5,17 +5,13 @@ local http = require("spec.support.http")
 local process = require("spec.support.process")
 
 describe("palenca serve with TLS", function()
-  local stage, directory, key, certificate, script
+  local stage = helper.stage_for_each()
+  local directory, key, certificate, script
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
     key, certificate = process.certificate(directory)
     script = process.write_file(directory .. "/script.lua", "")
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   local function arguments(...)

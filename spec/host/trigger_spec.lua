@@ -4,15 +4,7 @@ local http = require("spec.support.http")
 local process = require("spec.support.process")
 
 describe("palenca trigger", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local function trigger(arguments, env)
     return process.run(process.program(), { "trigger", table.unpack(arguments) }, { env = env })

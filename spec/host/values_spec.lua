@@ -117,15 +117,7 @@ describe("a value with methods of its own", function()
 end)
 
 describe("a finalizer that never ends", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   local SCRIPT_WITH_FINALIZERS = [[
     local palenca = require "palenca"

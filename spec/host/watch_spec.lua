@@ -4,15 +4,11 @@ local helper = require("spec.host.helper")
 local process = require("spec.support.process")
 
 describe("a script that is watched", function()
-  local stage, root
+  local stage = helper.stage_for_each()
+  local root
 
   before_each(function()
-    stage = helper.stage()
     root = stage:directory()
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   -- Each version says its name when it is loaded.

@@ -16,15 +16,7 @@ local SCRIPT = [[
 ]]
 
 describe("palenca serve under valgrind", function()
-  local stage
-
-  before_each(function()
-    stage = helper.stage()
-  end)
-
-  after_each(function()
-    stage:clear()
-  end)
+  local stage = helper.stage_for_each()
 
   it("ends without an error", function()
     local directory = stage:directory()

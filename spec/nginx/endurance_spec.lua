@@ -138,10 +138,10 @@ local function status(pid, field)
 end
 
 describe("nginx under load", function()
-  local stage, upstream, nginx, load, directory
+  local stage = helper.stage_for_each()
+  local upstream, nginx, load, directory
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
     upstream = stage:server(function(request)
       load.sent[request.path] = (load.sent[request.path] or 0) + 1
@@ -156,10 +156,6 @@ describe("nginx under load", function()
       main = "env TMPDIR=" .. directory .. ";",
     })
     load = new_load(nginx.url)
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   -- Every call was answered with its own text, and made once.

@@ -18,17 +18,13 @@ local function listings(language)
 end
 
 describe("examples/nginx/", function()
-  local stage, directory
+  local stage = helper.stage_for_each()
+  local directory
 
   before_each(function()
-    stage = helper.stage()
     directory = stage:directory()
     assert.are.equal(0, (process.run("/bin/sh",
       { "-c", "cp examples/nginx/* examples/*.lua " .. directory })))
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   -- What differs from what a user has: the ports, where the module is, and who the workers are.

@@ -51,9 +51,7 @@ local function memory(pid)
 end
 
 describe("a worker", function()
-  local stage
-  before_each(function() stage = helper.stage() end)
-  after_each(function() stage:clear() end)
+  local stage = helper.stage_for_each()
 
   it("has no descriptor for each of 1,200 keys", function()
     local nginx = helper.start(stage, { http = HTTP, server = SERVER })

@@ -21,17 +21,13 @@ local SERVER = [[
 ]]
 
 describe("the log of the endpoint inside nginx", function()
-  local stage, nginx
+  local stage = helper.stage_for_each()
+  local nginx
 
   before_each(function()
-    stage = helper.stage()
     nginx = helper.start(stage, {
       http = endpoints.http .. "lua_shared_dict small 64k;", server = SERVER,
     })
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   local function count(text)

@@ -25,7 +25,8 @@ local SERVER = [[
 local SEARCHES = 6
 
 describe("the limit of a key", function()
-  local stage, upstream, key, first_pages
+  local stage = helper.stage_for_each()
+  local upstream, key, first_pages
 
   local function options(limit, workers)
     return {
@@ -53,7 +54,6 @@ describe("the limit of a key", function()
   end
 
   before_each(function()
-    stage = helper.stage()
     key = "key-" .. uv.hrtime()
     first_pages = {}
     upstream = stage:server(function(request)
@@ -77,10 +77,6 @@ describe("the limit of a key", function()
         end
       end
     end)
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   -- Asks so often at a time; answers how many were sent, how many workers were asked, and what the

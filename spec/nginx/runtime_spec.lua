@@ -334,18 +334,14 @@ describe("a call inside nginx", function()
 end)
 
 describe("inside nginx", function()
-  local stage, upstream, directory
+  local stage = helper.stage_for_each()
+  local upstream, directory
 
   before_each(function()
-    stage = helper.stage()
     upstream = stage:server(function(request)
       answer(request)
     end)
     directory = stage:directory()
-  end)
-
-  after_each(function()
-    stage:clear()
   end)
 
   local function calls_and_end(nginx, count)
