@@ -1,10 +1,10 @@
 --- The handlers that a script registers for events.
 -- @module palenca.handlers
-local check = require("palenca.util.argcheck")
-
-local events = {}
+local argcheck = require("palenca.util.argcheck")
 
 local handlers = {}
+
+local registered = {}
 
 local option_types = {
   concurrency = "positive",
@@ -55,12 +55,12 @@ end
 -- handler; each further wait is four times as long, up to an hour
 -- @tparam function handler called with the event; an error in it means that the event was not
 -- handled and comes again
-function events.on(action, options, handler)
+function handlers.on(action, options, handler)
   if handler == nil and type(options) ~= "table" then
     options, handler = nil, options
   end
   check_action(action)
-  options = check.fields("palenca.on", options, option_types, 2)
+  options = argcheck.fields("palenca.on", options, option_types, 2)
   if type(handler) ~= "function" then
     error("palenca.on: handler must be a function, got " .. type(handler), 2)
   end
@@ -70,7 +70,7 @@ function events.on(action, options, handler)
     entry[name] = options[name]
   end
   entry.family = action:match("^(.*%.)%*$")
-  handlers[#handlers + 1] = entry
+  registered[#registered + 1] = entry
   if entry.concurrency then
     caps[action] = math.min(caps[action] or entry.concurrency, entry.concurrency)
   end
@@ -86,10 +86,10 @@ end
 --- The handlers that an event goes to, in the order of registration.
 -- @tparam string action the event's name
 -- @treturn {table,...} each with `handler`, the `action` it was registered for, and its options
-function events.matching(action)
+function handlers.matching(action)
   local found = {}
-  for i = 1, #handlers do
-    local entry = handlers[i]
+  for i = 1, #registered do
+    local entry = registered[i]
     if fits(entry, action) then
       found[#found + 1] = entry
     end
@@ -99,21 +99,21 @@ end
 
 --- How many events may run at once.
 -- @treturn {[string]=number} of each action that was registered with a `concurrency`
-function events.caps()
+function handlers.caps()
   return caps
 end
 
 --- Lets no more actions have a concurrency of their own, for whoever keeps count of them.
 -- @tparam integer count
-function events.limit_caps(count)
+function handlers.limit_caps(count)
   caps_max = count
 end
 
 --- What is registered, for reports.
 -- @treturn {string,...} the actions, each once, in the order of registration
-function events.actions()
+function handlers.actions()
   local actions, seen = {}, {}
-  for _, entry in ipairs(handlers) do
+  for _, entry in ipairs(registered) do
     if not seen[entry.action] then
       seen[entry.action] = true
       actions[#actions + 1] = entry.action
@@ -122,4 +122,4 @@ function events.actions()
   return actions
 end
 
-return events
+return handlers

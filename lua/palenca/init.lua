@@ -2,7 +2,7 @@
 -- @module palenca
 local client = require("palenca.client")
 local core = require("palenca.core")
-local events = require("palenca.handlers")
+local handlers = require("palenca.handlers")
 local runtime = require("palenca.runtime")
 local timers = require("palenca.timers")
 
@@ -12,7 +12,7 @@ local palenca = {
   --- Makes a client; see @{palenca.client}.
   new = client.new,
   --- Registers a handler for an event; see @{palenca.handlers}.
-  on = events.on,
+  on = handlers.on,
   --- Has something done every so often; see @{palenca.timers}.
   every = timers.every,
   --- Waits for 0 to 86400 `seconds`, without holding up other handlers.

@@ -1,6 +1,6 @@
 --- What a script wants done every so often.
 -- @module palenca.timers
-local check = require("palenca.util.argcheck")
+local argcheck = require("palenca.util.argcheck")
 local number = require("palenca.util.number")
 
 local timers = {}
@@ -61,7 +61,7 @@ function timers.every(interval, options, body)
     options, body = nil, options
   end
   check_interval(interval)
-  options = check.fields("palenca.every", options, option_types, 2)
+  options = argcheck.fields("palenca.every", options, option_types, 2)
   if type(body) ~= "function" then
     error("palenca.every: the function to call is missing, got " .. type(body), 2)
   end

@@ -1,10 +1,10 @@
 --- Requests to the user's own systems, by the same engine as the API's.
 -- @module palenca.http
-local check = require("palenca.util.argcheck")
+local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
+local http_method = require("palenca.util.http_method")
 local json = require("palenca.util.json")
-local method = require("palenca.util.http_method")
 local number = require("palenca.util.number")
 local runtime = require("palenca.runtime")
 
@@ -138,7 +138,7 @@ local function request(options)
   if type(options) ~= "table" then
     error("palenca.http takes a table, got " .. type(options), 2)
   end
-  check.fields("palenca.http", options, fields, 2)
+  argcheck.fields("palenca.http", options, fields, 2)
   check_url(options.url)
   local name = options.method or ((options.body or options.json ~= nil) and "POST" or "GET")
   local headers, body = headers_of(options), options.body
@@ -158,7 +158,7 @@ local function request(options)
     body = body,
     timeout = options.timeout,
     max_retries = options.max_retries,
-    repeatable = method.is_repeatable(name),
+    repeatable = http_method.is_repeatable(name),
     keep_headers = true,
     allow_tls_1_2 = options.min_tls ~= "1.3",
     ca_file = ca_file_of(options),

@@ -2,10 +2,10 @@
 --
 -- It stays as it was made: its options can be read as its fields, and writing one raises.
 -- @classmod palenca.client
-local check = require("palenca.util.argcheck")
+local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
+local http_method = require("palenca.util.http_method")
 local json = require("palenca.util.json")
-local method = require("palenca.util.http_method")
 local number = require("palenca.util.number")
 local resources = require("palenca.client.resources")
 local response = require("palenca.client.response")
@@ -47,7 +47,7 @@ local defaults = {}
 -- For programs that embed the module; a script passes options instead.
 -- @tparam table options as for @{new}
 local function set_defaults(options)
-  check.fields("set_defaults", options, option_types, 2)
+  argcheck.fields("set_defaults", options, option_types, 2)
   defaults = options
 end
 
@@ -206,7 +206,7 @@ end
 -- @treturn Client
 local function new(options)
   options = options or {}
-  check.fields("palenca.new", options, option_types, 2)
+  argcheck.fields("palenca.new", options, option_types, 2)
   local key = option(options, "api_key")
   if not key then
     error("palenca.new: no API key: pass api_key or set PALENCA_API_KEY", 2)
@@ -228,7 +228,7 @@ local function new(options)
   own.on_attempt = options.on_attempt
   for name, kind in pairs(option_types) do
     if own[name] ~= nil then
-      check.value("palenca.new: " .. name, own[name], kind, 2)
+      argcheck.value("palenca.new: " .. name, own[name], kind, 2)
     end
   end
   local secret = { key = key, pace_key = base_url .. "\n" .. key }
@@ -296,8 +296,8 @@ end
 -- @return the answer's `data`, of whatever type; or nil (which false is not)
 -- @treturn table meta; or the error
 function Client:request(name, path, body)
-  check.value("client:request: method", name, "method", 2)
-  check.value("client:request: path", path, "string", 2)
+  argcheck.value("client:request: method", name, "method", 2)
+  argcheck.value("client:request: path", path, "string", 2)
   local ok, problem = core.check_path(path)
   if not ok then
     error("client:request: " .. problem, 2)
@@ -305,7 +305,7 @@ function Client:request(name, path, body)
   if body ~= nil and type(body) ~= "table" then
     error("client:request: body must be a table, got " .. type(body), 2)
   end
-  return self:_call(name, path, body, { safe = method.is_repeatable(name) })
+  return self:_call(name, path, body, { safe = http_method.is_repeatable(name) })
 end
 
 return {

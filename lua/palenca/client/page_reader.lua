@@ -7,7 +7,7 @@ local core = require("palenca.core")
 local errors = require("palenca.errors")
 local runtime = require("palenca.runtime")
 
-local reading = {}
+local page_reader = {}
 
 local NOT_COUNTED = "the API does not say how many rows there are"
 
@@ -16,7 +16,7 @@ local NOT_COUNTED = "the API does not say how many rows there are"
 -- @tparam number page from 1
 -- @tparam ?boolean bulk whether others may pass it; so they may if it is not the first one
 -- @treturn call for the runtime to wait for
-function reading.submit(self, page, bulk)
+function page_reader.submit(self, page, bulk)
   local body = self.operation.body(self.fields, page, self.items_per_page)
   -- what a caller waits for first goes before the rest of somebody else's history
   return self.client:_submit(self.operation.method, self.path, body, {
@@ -24,7 +24,7 @@ function reading.submit(self, page, bulk)
   })
 end
 
-local submit = reading.submit
+local submit = page_reader.submit
 
 -- A list with holes would end early, and look whole.
 local function is_list_of_rows(value)
@@ -48,7 +48,7 @@ end
 -- @tparam table result the engine's
 -- @treturn ?{table,...} the rows; or nil
 -- @treturn table meta; or the error
-function reading.rows_of(self, result)
+function page_reader.rows_of(self, result)
   local data, meta = self.client:_read(result, "page")
   if data == nil then
     return nil, meta
@@ -76,7 +76,7 @@ function reading.rows_of(self, result)
   })
 end
 
-local rows_of = reading.rows_of
+local rows_of = page_reader.rows_of
 
 -- Whether two pages have the same rows, by their fingerprints.
 local function is_same(one, other)
@@ -276,8 +276,8 @@ end
 -- counted, the pages counted, and why a reading that ended well is not known to be complete.
 -- `is_checking` is true from when a page has come until `page` is called again: an interruption
 -- then loses that page
-function reading.begin(self)
+function page_reader.begin(self)
   return (self.operation.uncounted and uncounted or counted)(self)
 end
 
-return reading
+return page_reader

@@ -7,8 +7,8 @@
 -- counted by the API: their pages are read one after the other, until one is empty, and are never
 -- said to be complete.
 -- @classmod palenca.client.pager
-local check = require("palenca.util.argcheck")
-local reading = require("palenca.client.page_reader")
+local argcheck = require("palenca.util.argcheck")
+local page_reader = require("palenca.client.page_reader")
 local runtime = require("palenca.runtime")
 
 local Pager = {}
@@ -84,8 +84,8 @@ end
 -- @treturn table meta, with `pagination`; or the error
 function Pager:page(n)
   local state = state_of(self)
-  check.value("page", n, "positive", 2)
-  return reading.rows_of(state, runtime.wait(reading.submit(state, n)))
+  argcheck.value("page", n, "positive", 2)
+  return page_reader.rows_of(state, runtime.wait(page_reader.submit(state, n)))
 end
 
 local YIELDS_IN_PCALL = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
@@ -152,7 +152,7 @@ local function read_page(self)
   elseif self.is_reading then
     resume_reading(self)
   end
-  self.reading = self.reading or reading.begin(self)
+  self.reading = self.reading or page_reader.begin(self)
   self.is_protected = can_protect()
   self.is_reading = true
   local ok, rows, err = try(page_of, self)
@@ -223,7 +223,7 @@ function Pager:each()
 end
 
 local function read_all(self)
-  local current = reading.begin(self)
+  local current = page_reader.begin(self)
   local all = {}
   while true do
     local ok, rows, err = try(current.page)

@@ -1,7 +1,7 @@
 --- Where webhooks are received: binds the address, and reads the certificate again.
 -- @module palenca.host.endpoint
+local event_log = require("palenca.host.event_log")
 local host = require("palenca.host")
-local report = require("palenca.host.event_log")
 
 local endpoint = {}
 
@@ -37,7 +37,8 @@ function endpoint.listen(given, loop)
   end
   local most = listener:max_connections()
   if most < (wanted.max_connections or most) then
-    report.line(string.format("palenca: the limit of open files allows %d connections only", most))
+    event_log.line(string.format("palenca: the limit of open files allows %d connections only",
+      most))
   end
   local address = listener:address()
   local scheme = wanted.tls_cert and "https://" or "http://"
@@ -54,9 +55,10 @@ function endpoint.reload_tls(given, receiver)
   end
   local ok, problem = receiver:reload_tls()
   if ok then
-    report.line(certificate .. " reloaded", { event = "tls_reloaded", certificate = certificate })
+    event_log.line(certificate .. " reloaded",
+      { event = "tls_reloaded", certificate = certificate })
   else
-    report.line("reload of " .. certificate .. " failed, keeping the previous certificate: "
+    event_log.line("reload of " .. certificate .. " failed, keeping the previous certificate: "
       .. problem, { event = "tls_reload_failed", certificate = certificate, error = problem })
   end
 end

@@ -4,7 +4,7 @@ local host = require("palenca.host")
 local log = require("palenca.log")
 local redact = require("palenca.util.redact")
 
-local report = {}
+local event_log = {}
 
 local as_json = false
 
@@ -22,19 +22,19 @@ local PIECE = 4000
 
 --- Chooses between text and JSON.
 -- @tparam ?boolean wanted true for JSON
-function report.use_json(wanted)
+function event_log.use_json(wanted)
   as_json = wanted or false
 end
 
 --- From here on nobody waits for who reads the lines: if nobody does, they are counted and dropped.
 -- To be called once, before other threads are started.
-function report.begin()
+function event_log.begin()
   is_begun = true
   host.log_begin(as_json)
 end
 
 --- Writes what was not read so far, if it is read now.
-function report.finish()
+function event_log.finish()
   is_begun = false
   host.log_end(LAST_PATIENCE)
 end
@@ -42,7 +42,7 @@ end
 --- Says what the command fails of.
 -- @tparam string message
 -- @tparam ?table more `command`, its name; `hint`, a further line, such as where the help is
-function report.problem(message, more)
+function event_log.problem(message, more)
   more = more or {}
   local line
   if as_json then
@@ -60,12 +60,12 @@ function report.problem(message, more)
 end
 
 --- Keeps lines until @{report.flush} is called: a worker may handle thousands of events a second.
-function report.hold_lines()
+function event_log.hold_lines()
   held, size = {}, 0
 end
 
 --- Writes what is kept.
-function report.flush()
+function event_log.flush()
   if held and held[1] then
     local lines = table.concat(held)
     held, size = {}, 0
@@ -78,7 +78,7 @@ local function write(line)
     host.log_write(line .. "\n")
     return
   elseif size + #line >= PIECE then
-    report.flush()
+    event_log.flush()
   end
   held[#held + 1] = line
   held[#held + 1] = "\n"
@@ -102,7 +102,7 @@ local time_of_day, timestamp = clock("%H:%M:%S"), clock("!%Y-%m-%dT%H:%M:%SZ")
 --- Writes one line to standard error.
 -- @tparam ?string text for people; none is needed if there are fields and JSON is written
 -- @tparam ?table fields for JSON; without them the text is the `message`
-function report.line(text, fields)
+function event_log.line(text, fields)
   if as_json then
     local entry = fields or { message = text }
     entry.time = timestamp()
@@ -115,7 +115,7 @@ end
 --- What an event is called, in lines about it.
 -- @tparam table event
 -- @treturn string
-function report.label(event)
+function event_log.label(event)
   return redact.line(string.format(
     "event %d  %-16s %s account %s",
     event.id,
@@ -128,7 +128,7 @@ end
 --- What a timer is called.
 -- @tparam string name
 -- @treturn string
-function report.timer_label(name)
+function event_log.timer_label(name)
   return redact.line(name)
 end
 
@@ -157,11 +157,11 @@ end
 --- An event whose handlers have ended well.
 -- @tparam table event with its `label` and `handlers`, their number
 -- @tparam number seconds they took
-function report.handled(event, seconds)
+function event_log.handled(event, seconds)
   if as_json then -- thousands a second: one of the two is made
     local fields = fields_of(event, "done")
     fields.handlers, fields.ms = event.handlers, math.floor(seconds * 1000)
-    report.line(nil, fields)
+    event_log.line(nil, fields)
     return
   end
   local what = string.format("done in %.2f s", seconds)
@@ -170,7 +170,7 @@ function report.handled(event, seconds)
   elseif event.attempt > 1 then
     what = what .. string.format(" (attempt %d)", event.attempt)
   end
-  write(log.cut(describe(event) .. "  " .. what)) -- the label is redacted already
+  event_log.line(log.cut(describe(event) .. "  " .. what)) -- the label is redacted already
 end
 
 --- An event one of whose handlers has failed.
@@ -179,12 +179,12 @@ end
 -- @tparam ?number wait seconds until it is tried again
 -- @tparam string problem what was raised
 -- @tparam ?string trace where it was raised
-function report.failed(event, state, wait, problem, trace)
+function event_log.failed(event, state, wait, problem, trace)
   local fields = fields_of(event, state)
   fields.error, fields.trace, fields.retry_in = problem, trace, wait
   local what = state == "dead" and "given up, kept aside as dead"
     or string.format("again in %.0f s", wait)
-  report.line(
+  event_log.line(
     string.format(
       "%s  FAILED (attempt %d), %s: %s%s",
       describe(event),
@@ -200,8 +200,8 @@ end
 --- What is done every so often was done.
 -- @tparam table told with its name, `timer`, and its `label`
 -- @tparam number seconds it took
-function report.timed(told, seconds)
-  report.line(string.format("%s  done in %.2f s", describe(told), seconds),
+function event_log.timed(told, seconds)
+  event_log.line(string.format("%s  done in %.2f s", describe(told), seconds),
     { event = "timer", name = told.timer, state = "done", ms = math.floor(seconds * 1000) })
 end
 
@@ -209,10 +209,10 @@ end
 -- @tparam table told with its name, `timer`, and its `label`
 -- @tparam string problem what was raised
 -- @tparam ?string trace where it was raised
-function report.timer_failed(told, problem, trace)
-  report.line(string.format("%s  FAILED: %s%s", describe(told), paragraph(problem),
+function event_log.timer_failed(told, problem, trace)
+  event_log.line(string.format("%s  FAILED: %s%s", describe(told), paragraph(problem),
     trace and "\n" .. trace or ""),
   { event = "timer", name = told.timer, state = "failed", error = problem, trace = trace })
 end
 
-return report
+return event_log

@@ -1,7 +1,7 @@
 --- The names of events that the API's documentation knows, and what a mistyped one may have meant.
 -- @module palenca.host.event_names
 local catalogue = require("palenca.sandbox.data.catalogue")
-local report = require("palenca.host.event_log")
+local event_log = require("palenca.host.event_log")
 local suggest = require("palenca.util.suggest")
 
 local event_names = {}
@@ -42,7 +42,7 @@ function event_names.warn(script, names)
   for _, name in ipairs(names) do
     local problem = name:find("^[%w_]+%.[%w_*]+$") and event_names.problem(name)
     if problem then
-      report.line(string.format("%s: warning: %s", script, problem),
+      event_log.line(string.format("%s: warning: %s", script, problem),
         { event = "warning", level = "warning", script = script, message = problem })
     end
   end

@@ -1,10 +1,10 @@
 --- Reloads a served script when it or one of its modules changes, or when asked to.
 -- @module palenca.host.reload
 local core = require("palenca.core")
+local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
 local redact = require("palenca.util.redact")
-local report = require("palenca.host.event_log")
 
 local Reload = {}
 Reload.__index = Reload
@@ -18,7 +18,7 @@ local LONG = 5
 
 --- Stands ready to reload a script.
 -- @tparam string path of its file
--- @tparam Workers workers which run it
+-- @tparam WorkerPool workers which run it
 -- @tparam ?boolean watch whether to do so when it changes
 -- @treturn Reload
 -- @treturn ?string why it cannot be watched
@@ -57,13 +57,13 @@ end
 
 local function tell(self, outcome, detail)
   if outcome == "loaded" then
-    report.line(string.format("%s reloaded: %s", self.path, detail ~= "" and "handles " .. detail
+    event_log.line(string.format("%s reloaded: %s", self.path, detail ~= "" and "handles " .. detail
       or "handles no event (palenca.on is never called)"),
     { event = "reloaded", script = self.path, handlers = detail })
     event_names.warn_of_list(self.path, detail)
   elseif outcome == "failed" then
     local problem = redact.clean(detail, true)
-    report.line(string.format("%s was not reloaded, the version before goes on: %s", self.path,
+    event_log.line(string.format("%s was not reloaded, the version before goes on: %s", self.path,
       problem), { event = "reload_failed", script = self.path, error = problem })
   end
 end
@@ -72,7 +72,7 @@ local function tell_if_long(self)
   local since = self.workers:loading_since()
   if since and since > LONG and not self.told then
     self.told = true
-    report.line(self.path .. " is still being loaded, the version before goes on",
+    event_log.line(self.path .. " is still being loaded, the version before goes on",
       { event = "reload_slow", script = self.path })
   end
 end

@@ -2,7 +2,7 @@
 -- @module palenca.host.retry_policy
 local redact = require("palenca.util.redact")
 
-local retry = {}
+local retry_policy = {}
 
 local FIRST_WAIT = 5
 local LONGEST_WAIT = 3600
@@ -33,7 +33,7 @@ end
 -- @param problem what was raised, as @{plain} has it
 -- @tparam ?number first the wait after the first one, in seconds; default 5
 -- @treturn number seconds
-function retry.wait(attempt, problem, first)
+function retry_policy.wait(attempt, problem, first)
   first = first or FIRST_WAIT
   local grown = math.min(first * 4 ^ (attempt - 1), math.max(first, LONGEST_WAIT))
   return math.max(grown * (0.875 + 0.25 * math.random()),
@@ -43,7 +43,7 @@ end
 --- Puts what was raised into words that may be stored: bounded, without identity numbers.
 -- @param problem what was raised, or what @{plain} made of it
 -- @treturn string
-function retry.describe(problem)
+function retry_policy.describe(problem)
   return type(problem) == "table" and problem.text or redact.problem(problem, TEXT_MAX)
 end
 
@@ -52,11 +52,11 @@ end
 -- @param problem what was raised
 -- @treturn string|table the same text; of anything else a table without methods, with its `text`
 -- and with `retry_after`, the seconds to wait at least
-function retry.plain(problem)
+function retry_policy.plain(problem)
   if type(problem) == "string" then
     return problem
   end
   return { text = redact.problem(problem, TEXT_MAX), retry_after = wished_wait(problem) }
 end
 
-return retry
+return retry_policy

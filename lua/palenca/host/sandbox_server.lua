@@ -1,14 +1,14 @@
 --- The sandbox on its thread: answers HTTP and delivers webhooks.
 -- @module palenca.host.sandbox_server
-local agenda = require("palenca.sandbox.delivery.timer_queue")
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
-local failure = require("palenca.host.user_error")
+local event_log = require("palenca.host.event_log")
 local host = require("palenca.host")
 local journal = require("palenca.sandbox.data.journal")
 local json = require("palenca.util.json")
-local report = require("palenca.host.event_log")
 local sandbox = require("palenca.sandbox")
+local timer_queue = require("palenca.sandbox.delivery.timer_queue")
+local user_error = require("palenca.host.user_error")
 
 local MAX_BODY = 1024 * 1024
 local IDLE = 60
@@ -37,7 +37,7 @@ end
 local function tell(self, delivery, outcome, result)
   local again = outcome == "retry"
     and string.format(", again in %g s", self.box.settings.retry_delay)
-  report.line(
+  event_log.line(
     string.format(
       "%s  webhook %-16s to %s: %s%s",
       os.date("%H:%M:%S"),
@@ -95,10 +95,10 @@ end
 local function save(self)
   local problem = self.box:flush()
   if problem and not self.unsaved then
-    report.line("palenca: the state is not saved: " .. problem,
+    event_log.line("palenca: the state is not saved: " .. problem,
       { event = "state", saved = false, error = problem })
   elseif self.unsaved and not problem then
-    report.line("palenca: the state is saved again", { event = "state", saved = true })
+    event_log.line("palenca: the state is saved again", { event = "state", saved = true })
   end
   self.unsaved = problem ~= nil
 end
@@ -197,15 +197,15 @@ local function open_state(data)
     lock, problem = host.lock(path .. "-lock")
   end
   if not lock then
-    failure("the state cannot be kept: %s (see --data)", problem)
+    user_error("the state cannot be kept: %s (see --data)", problem)
   end
   local ok, book, entries, skipped = pcall(journal.open, path, host.replace_file)
   if not ok then
-    failure("the state cannot be kept: %s (see --data)", book)
+    user_error("the state cannot be kept: %s (see --data)", book)
   end
   if skipped > 0 then
-    report.line(string.format("palenca: %s: %d lines were cut off and are left out", path, skipped),
-      { event = "state", skipped = skipped })
+    event_log.line(string.format("palenca: %s: %d lines were cut off and are left out", path,
+      skipped), { event = "state", skipped = skipped })
   end
   return lock, book, entries
 end
@@ -244,7 +244,7 @@ local function make_sandbox(options)
     entries = entries,
   })
   if not ok then
-    failure("%s", tostring(box))
+    user_error("%s", tostring(box))
   end
   for _, fault in ipairs(options.faults or {}) do
     box.faults:add(fault)
@@ -258,17 +258,17 @@ end
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
-  report.use_json(options.json)
+  event_log.use_json(options.json)
   local http, problem = host.http_server({ listen = options.listen, max_body = MAX_BODY })
   if not http then
-    failure("the sandbox cannot listen: %s (see %s)", problem, options.listen_option)
+    user_error("the sandbox cannot listen: %s (see %s)", problem, options.listen_option)
   end
   local box, lock = make_sandbox(options)
   local self = {
     box = box,
     http = http,
     own = calls.new(core.engine()),
-    later = agenda.new(core.steady_time),
+    later = timer_queue.new(core.steady_time),
     waiting = {},
     told = box.revision,
   }

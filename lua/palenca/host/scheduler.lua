@@ -3,7 +3,7 @@
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local host = require("palenca.host")
-local trace = require("palenca.host.traceback")
+local traceback = require("palenca.host.traceback")
 
 local Scheduler = {}
 Scheduler.__index = Scheduler
@@ -26,7 +26,7 @@ local YIELD_COST = 20000
 local function note_frames(self)
   return function(problem)
     if type(problem) == "string" then
-      self.current.frames = trace(debug.traceback("", 2), problem)
+      self.current.frames = traceback(debug.traceback("", 2), problem)
     end
     return problem
   end
@@ -253,7 +253,7 @@ end
 local function finish(self, task, problem)
   if problem then
     task.ok, task.problem = false, problem
-    task.frames = trace(debug.traceback(task.thread), problem)
+    task.frames = traceback(debug.traceback(task.thread), problem)
   elseif not task.ok and task.is_late then
     task.problem = timed_out(task) -- whatever has become of it on its way here
   end

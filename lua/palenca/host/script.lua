@@ -1,7 +1,7 @@
 --- Loads a user's script.
 -- @module palenca.host.script
-local failure = require("palenca.host.user_error")
-local trace = require("palenca.host.traceback")
+local traceback = require("palenca.host.traceback")
+local user_error = require("palenca.host.user_error")
 
 local script = {}
 
@@ -60,7 +60,7 @@ local function with_trace(value)
   if type(value) ~= "string" then
     return value
   end
-  local frames = trace(debug.traceback("", 2), value)
+  local frames = traceback(debug.traceback("", 2), value)
   return frames and value .. "\n" .. frames or value
 end
 
@@ -83,13 +83,13 @@ function script.load(path, ...)
   local chunk, problem = loadfile(path, "t")
   if not chunk then
     -- the only problem that does not name the file
-    failure("%s%s", problem:find("binary chunk", 1, true) and path .. ": " or "", problem)
+    user_error("%s%s", problem:find("binary chunk", 1, true) and path .. ": " or "", problem)
   end
   search_beside(path)
   arg = { [0] = path, ... } -- luacheck: ignore 121
   local ok, raised = xpcall(chunk, with_trace, ...)
   if not ok then
-    failure("%s", tostring(raised))
+    user_error("%s", tostring(raised))
   end
 end
 

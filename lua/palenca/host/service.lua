@@ -2,19 +2,19 @@
 -- @module palenca.host.service
 local core = require("palenca.core")
 local endpoint = require("palenca.host.endpoint")
+local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
-local failure = require("palenca.host.user_error")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local redact = require("palenca.util.redact")
 local reload = require("palenca.host.reload")
-local report = require("palenca.host.event_log")
-local workers = require("palenca.host.worker_pool")
+local user_error = require("palenca.host.user_error")
+local worker_pool = require("palenca.host.worker_pool")
 
-local Serving = {}
-Serving.__index = Serving
+local Service = {}
+Service.__index = Service
 
-local serving = {}
+local service = {}
 
 local end_well
 
@@ -65,9 +65,9 @@ local function load_script(self, given)
     outcome, detail = self.workers:step(0.1)
   until outcome
   if outcome == "failed" then
-    failure("%s", redact.identity(detail))
+    user_error("%s", redact.identity(detail))
   elseif unwatched then
-    failure("%s", unwatched)
+    user_error("%s", unwatched)
   end
   self.reload:follow()
   self.actions = detail
@@ -79,17 +79,17 @@ local function open_parts(self, given)
   local problem
   self.loop, problem = host.loop()
   if not self.loop then
-    failure("%s", problem)
+    user_error("%s", problem)
   end
   self.listener, self.url = endpoint.listen(given, self.loop)
   if not self.listener then
-    failure("%s", self.url)
+    user_error("%s", self.url)
   end
   given.store.loop = self.loop
   self.store, problem = host.store(given.store)
   if not self.store then
     self.listener:close()
-    failure("%s", problem)
+    user_error("%s", problem)
   end
 end
 
@@ -98,8 +98,8 @@ local function open_admin(self, given)
   local problem
   self.admin, problem = host.admin_socket({ loop = self.loop, store = self.store, path = given.db })
   if not self.admin then
-    report.line(string.format("palenca: cannot listen for commands: %s; 'palenca events replay', "
-      .. "'retry-dead' and 'purge' fail while this process serves", problem),
+    event_log.line(string.format("palenca: cannot listen for commands: %s; 'palenca events "
+      .. "replay', 'retry-dead' and 'purge' fail while this process serves", problem),
       { event = "admin_failed", error = problem })
   end
 end
@@ -109,23 +109,23 @@ end
 -- palenca.host.cli.receiver_options; `watch`: reload the script when it changes;
 -- and `before_exit`, called before the process is left in haste, if the database is of no use then
 -- @tparam table client defaults for `palenca.new`
--- @treturn ?Serving nil if a signal has ended it before the script was loaded
+-- @treturn ?Service nil if a signal has ended it before the script was loaded
 -- @treturn ?boolean whether it came to its end then without being asked a second time
-function serving.start(given, client)
+function service.start(given, client)
   local self = setmetatable({
     given = given,
     keeps_events = not given.before_exit,
     before_exit = given.before_exit or nothing,
-  }, Serving)
+  }, Service)
   -- a mistyped path is told as that, whatever else is in the way
   local file, problem = io.open(given.script)
   if not file then
-    failure("cannot open %s", problem)
+    user_error("cannot open %s", problem)
   end
   file:close()
   open_parts(self, given)
   open_admin(self, given)
-  self.workers = workers.new({
+  self.workers = worker_pool.new({
     options = json.encode({
       script = given.script,
       client = next(client) and client or nil,
@@ -148,29 +148,29 @@ function serving.start(given, client)
   end
   local signal = ok and raised
   if signal then
-    report.line(signal .. " while the script was being loaded")
+    event_log.line(signal .. " while the script was being loaded")
     return nil, end_well(self)
   end
   if not ok then
     self.workers.drain_timeout = 0
     if select(2, self:stop(at_once)) then
-      report.problem(tostring(raised))
+      event_log.problem(tostring(raised))
       self:exit_now(FAILED)
     end
-    failure("%s", tostring(raised))
+    user_error("%s", tostring(raised))
   end
   return self
 end
 
 --- The number of events that are not yet done or dead.
-function Serving:counts()
+function Service:counts()
   return self.store:counts()
 end
 
 --- Ends the process in spite of threads that do not come back. The store needs no closing: what is
 -- not committed was not acked, and what was leased runs again.
 -- @tparam integer status
-function Serving:exit_now(status)
+function Service:exit_now(status)
   self.before_exit()
   host.exit_now(status)
 end
@@ -212,7 +212,7 @@ end
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
 -- @treturn ?string "worker", "receiver" or "store" if such a part does not come to its end, so that
 -- only @{exit_now} is left: in the drain timeout, or in 5 s, if that is longer
-function Serving:stop(on_wait)
+function Service:stop(on_wait)
   local started = core.steady_time()
   local function deadline()
     return math.max(started + self.given.drain_timeout, core.steady_time() + CLOSE_TIMEOUT_MIN)
@@ -243,12 +243,12 @@ local function watch_store(self)
   local is_stalled = seconds >= STALLED and now - self.slow_since >= STALLED / 4
   if is_stalled and not self.is_stalled then
     self.is_stalled = true
-    report.line(string.format("palenca: storing has stood still for %.0f s, requests wait: is the "
-      .. "disk of %s hanging?", seconds, self.given.db), { event = "stalled", level = "error",
+    event_log.line(string.format("palenca: storing has stood still for %.0f s, requests wait: is "
+      .. "the disk of %s hanging?", seconds, self.given.db), { event = "stalled", level = "error",
       seconds = seconds, db = self.given.db })
   elseif self.is_stalled and seconds < STALLED then
     self.is_stalled = false
-    report.line("palenca: storing goes on", { event = "resumed", db = self.given.db })
+    event_log.line("palenca: storing goes on", { event = "resumed", db = self.given.db })
   end
   return is_stalled and seconds
 end
@@ -263,7 +263,7 @@ function end_well(self, is_hopeless)
     return interrupted or stalled and stalled >= self.given.drain_timeout
   end)
   if not drained then
-    report.line("some handlers have not ended"
+    event_log.line("some handlers have not ended"
       .. (self.keeps_events and "; their events run again at the next start" or ""))
   end
   local is_well = not interrupted and not is_hopeless
@@ -282,7 +282,8 @@ end
 local function mend_workers(self)
   local told, is_hopeless = self.workers:mend()
   for _, problem in ipairs(told) do
-    report.line("palenca: " .. redact.line(problem, true), { event = "worker", message = problem })
+    event_log.line("palenca: " .. redact.line(problem, true),
+      { event = "worker", message = problem })
   end
   return is_hopeless
 end
@@ -291,7 +292,7 @@ end
 -- script when that is wanted.
 -- @tparam ?function done asked again and again; true ends the waiting
 -- @treturn boolean whether all went well
-function Serving:run(done)
+function Service:run(done)
   local signal, is_hopeless
   repeat
     local is_idle = self.reload:is_idle() and not self.workers:is_mending() and not done
@@ -301,11 +302,11 @@ function Serving:run(done)
     self.reload:step()
   until signal or is_hopeless or (done and done())
   if signal then
-    report.line(string.format("%s: finishing what runs (again to exit at once)", signal))
+    event_log.line(string.format("%s: finishing what runs (again to exit at once)", signal))
   elseif is_hopeless then
-    report.line("palenca: workers cannot be kept running; the program ends")
+    event_log.line("palenca: workers cannot be kept running; the program ends")
   end
   return end_well(self, is_hopeless)
 end
 
-return serving
+return service

@@ -1,8 +1,8 @@
 --- A failure that a person is told about in a sentence, without a traceback.
 -- @module palenca.host.user_error
-local Failure = {}
+local UserError = {}
 
-function Failure:__tostring()
+function UserError:__tostring()
   return self.message
 end
 
@@ -10,5 +10,5 @@ end
 -- @tparam string format as for string.format
 -- @param ... its arguments
 return function(format, ...)
-  error(setmetatable({ message = string.format(format, ...) }, Failure), 0)
+  error(setmetatable({ message = string.format(format, ...) }, UserError), 0)
 end

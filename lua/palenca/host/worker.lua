@@ -3,17 +3,17 @@
 local client = require("palenca.client")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
-local events = require("palenca.handlers")
-local failure = require("palenca.host.user_error")
+local event_log = require("palenca.host.event_log")
+local handlers = require("palenca.handlers")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local log = require("palenca.log")
-local report = require("palenca.host.event_log")
-local retry = require("palenca.host.retry_policy")
+local retry_policy = require("palenca.host.retry_policy")
 local runtime = require("palenca.runtime")
 local scheduler = require("palenca.host.scheduler")
 local script = require("palenca.host.script")
 local timers = require("palenca.timers")
+local user_error = require("palenca.host.user_error")
 
 local task = host.task
 
@@ -38,9 +38,9 @@ local function complete(event, lease)
   event.received_at = lease.received_at
 end
 
-local function max_attempts(self, handlers)
+local function max_attempts(self, entries)
   local least
-  for _, entry in ipairs(handlers) do
+  for _, entry in ipairs(entries) do
     local own = entry.max_attempts or self.max_attempts
     least = math.min(least or own, own)
   end
@@ -48,34 +48,34 @@ local function max_attempts(self, handlers)
 end
 
 -- What is told of an event at the end, whatever the script has done to it.
-local function summary(self, lease, event, handlers)
+local function summary(self, lease, event, entries)
   local told = {
     id = lease.id,
     action = event and event.action,
     platform = event and event.platform,
     account_id = event and event.account_id,
     attempt = lease.attempt,
-    handlers = #handlers,
-    max_attempts = max_attempts(self, handlers),
+    handlers = #entries,
+    max_attempts = max_attempts(self, entries),
   }
-  told.label = report.label(told)
+  told.label = event_log.label(told)
   return told
 end
 
 local function finish_done(told, began)
   task.finish(told.id, "done")
-  report.handled(told, began and core.steady_time() - began or 0)
+  event_log.handled(told, began and core.steady_time() - began or 0)
 end
 
 local function finish_failed(told, problem, first_wait, trace)
-  local text = retry.describe(problem)
+  local text = retry_policy.describe(problem)
   if told.attempt >= told.max_attempts then
     task.finish(told.id, "dead", text)
-    report.failed(told, "dead", nil, text, trace)
+    event_log.failed(told, "dead", nil, text, trace)
   else
-    local wait = retry.wait(told.attempt, problem, first_wait)
+    local wait = retry_policy.wait(told.attempt, problem, first_wait)
     task.finish(told.id, "retry", text, host.unix_time() + wait)
-    report.failed(told, "retry", wait, text, trace)
+    event_log.failed(told, "retry", wait, text, trace)
   end
 end
 
@@ -83,7 +83,7 @@ end
 -- were allowed then. The error of that one stays the event's.
 local function finish_spent(told)
   task.finish(told.id, "dead")
-  report.failed(told, "dead", nil, string.format("max_attempts (%d) reached before this attempt",
+  event_log.failed(told, "dead", nil, string.format("max_attempts (%d) reached before this attempt",
     told.max_attempts))
 end
 
@@ -102,13 +102,13 @@ local function is_bulk(event)
   return event.action ~= "login.success" or event.attempt > 1 or event.replay ~= nil
 end
 
-local function run_handlers(self, event, handlers, told)
+local function run_handlers(self, event, entries, told)
   local began = core.steady_time()
   local current
   self.running[told.id] = told
   self.schedule:spawn(told.label, function(run)
     run.is_bulk = is_bulk(event)
-    for _, entry in ipairs(handlers) do
+    for _, entry in ipairs(entries) do
       current = entry
       self.schedule:limit(run, entry.timeout or self.timeout)
       entry.handler(event)
@@ -127,9 +127,9 @@ end
 local function finish_timer(told, ok, problem, trace)
   task.finish(told.id, "released")
   if ok then
-    report.timed(told, core.steady_time() - told.began)
+    event_log.timed(told, core.steady_time() - told.began)
   else
-    report.timer_failed(told, retry.describe(problem), trace)
+    event_log.timer_failed(told, retry_policy.describe(problem), trace)
   end
 end
 
@@ -138,7 +138,7 @@ local function start_timer(self, lease)
   local told = {
     id = lease.id,
     timer = lease.body,
-    label = report.timer_label(lease.body),
+    label = event_log.timer_label(lease.body),
     began = core.steady_time(),
   }
   if not timer then -- of another version of the script, whose workers do not take it any more
@@ -165,17 +165,17 @@ local function start(self, lease)
     return
   end
   local event, reason = core.scan_webhook(lease.body)
-  local handlers = event and events.matching(event.action) or {}
-  local told = summary(self, lease, event, handlers)
+  local entries = event and handlers.matching(event.action) or {}
+  local told = summary(self, lease, event, entries)
   if told.attempt > told.max_attempts then
     finish_spent(told)
   elseif not event then
     finish_failed(told, errors.new({ kind = "invalid", message = reason }))
-  elseif #handlers == 0 then
+  elseif #entries == 0 then
     finish_done(told)
   else
     complete(event, lease)
-    run_handlers(self, event, handlers, told)
+    run_handlers(self, event, entries, told)
   end
 end
 
@@ -218,17 +218,17 @@ local function work(self)
     else
       task.want(0)
     end
-    report.flush()
+    event_log.flush()
     self.schedule:step(any and 0 or IDLE, task.fd())
   end
   for id in pairs(self.running) do
     task.finish(id, "released")
   end
-  report.flush()
+  event_log.flush()
   if host.bounds.has_stopped_finalizer() then
-    failure("a finalizer (__gc) of the script was stopped, which computed without end")
+    user_error("a finalizer (__gc) of the script was stopped, which computed without end")
   elseif self.is_full then
-    failure("the script keeps nearly all of the %d MiB it may take (--memory-limit)",
+    user_error("the script keeps nearly all of the %d MiB it may take (--memory-limit)",
       self.memory_limit)
   end
 end
@@ -249,7 +249,7 @@ local function fail_running(self, problem)
       self.running[id] = nil
     end
   end
-  report.flush()
+  event_log.flush()
 end
 
 -- Returns the files of the modules that it has required.
@@ -260,14 +260,14 @@ local function load(self, path)
     files = script.files()
   end, LOAD_TIMEOUT)
   if not ok then
-    failure("%s", type(problem) == "table" and problem.text or path .. ": " .. problem)
+    user_error("%s", type(problem) == "table" and problem.text or path .. ": " .. problem)
   end
   return files
 end
 
 -- What the script has registered, for the person who serves it.
 local function handled()
-  local names = events.actions()
+  local names = handlers.actions()
   local texts = timers.descriptions()
   return table.concat(table.move(texts, 1, #texts, #names + 1, names), ", ")
 end
@@ -278,12 +278,12 @@ end
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
-  report.use_json(options.json)
-  report.hold_lines()
+  event_log.use_json(options.json)
+  event_log.hold_lines()
   log.use_writer(host.log_write)
   client.set_defaults(options.client or {})
   local self = setmetatable({
-    schedule = scheduler.new(options.cpu_timeout, options.memory_limit, retry.plain),
+    schedule = scheduler.new(options.cpu_timeout, options.memory_limit, retry_policy.plain),
     concurrency = options.concurrency,
     max_attempts = options.max_attempts,
     timeout = options.timeout,
@@ -292,10 +292,10 @@ return function(text)
   }, Worker)
   runtime.use(self.schedule:runtime())
   timers.serve()
-  events.limit_caps(task.CAPS_MAX)
+  handlers.limit_caps(task.CAPS_MAX)
   script.forbid_exit()
   local files = load(self, options.script)
-  for action, count in pairs(events.caps()) do
+  for action, count in pairs(handlers.caps()) do
     task.cap(action, count)
   end
   for _, timer in ipairs(timers.list()) do

@@ -4,10 +4,10 @@ local core = require("palenca.core")
 local host = require("palenca.host")
 local redact = require("palenca.util.redact")
 
-local Workers = {}
-Workers.__index = Workers
+local WorkerPool = {}
+WorkerPool.__index = WorkerPool
 
-local workers = {}
+local worker_pool = {}
 
 -- A worker that fails is replaced, but not more often than so many times in so many seconds.
 local FAILURES_MAX = 10
@@ -23,8 +23,8 @@ local KEPT_BEYOND = 1
 --- Makes a set without workers.
 -- @tparam table given `options` (the worker's own, as JSON text), `count`, `store`,
 -- `drain_timeout` and `cpu_timeout` (seconds)
--- @treturn Workers
-function workers.new(given)
+-- @treturn WorkerPool
+function worker_pool.new(given)
   return setmetatable({
     options = given.options,
     count = given.count,
@@ -38,7 +38,7 @@ function workers.new(given)
     replace_at = 0,
     failures = {}, -- their moments
     loading = nil,
-  }, Workers)
+  }, WorkerPool)
 end
 
 -- Lets workers end: `loaded` ones finish what runs first.
@@ -83,7 +83,7 @@ end
 
 --- Begins to load the script as it is now; the workers of before go on meanwhile. A version that
 -- is still being loaded is given up.
-function Workers:load()
+function WorkerPool:load()
   if self.loading then
     give_up(self)
   end
@@ -92,7 +92,7 @@ end
 
 --- How long the loading has taken.
 -- @treturn ?number seconds; nil if nothing is loaded
-function Workers:loading_since()
+function WorkerPool:loading_since()
   return self.loading and core.steady_time() - self.began
 end
 
@@ -112,7 +112,7 @@ end
 -- @tparam number patience seconds to wait for it, at most
 -- @treturn ?string "loaded", "failed", or nil: there is nothing to say yet
 -- @treturn ?string the actions that the script handles, or why it does not load
-function Workers:step(patience)
+function WorkerPool:step(patience)
   tidy(self)
   if not self.loading then
     return nil
@@ -225,7 +225,7 @@ local function end_replacing(self, told)
 end
 
 --- Whether a worker is being replaced, or has been lately and may be again soon.
-function Workers:is_mending()
+function WorkerPool:is_mending()
   return #self.replacing > 0 or #self.failures > 0
 end
 
@@ -233,7 +233,7 @@ end
 -- @treturn {string,...} what is to be told of it
 -- @treturn boolean whether this is hopeless: they fail too often, or none is left and the script
 -- does not load
-function Workers:mend()
+function WorkerPool:mend()
   local told = remove_failed(self)
   find_kept(self, told)
   local now = core.steady_time()
@@ -249,7 +249,7 @@ function Workers:mend()
 end
 
 --- Begins no handler any more; those that run go on.
-function Workers:ask_drain()
+function WorkerPool:ask_drain()
   if self.loading then
     give_up(self)
   end
@@ -261,7 +261,7 @@ end
 --- Waits for the handlers that run, until the drain timeout.
 -- @tparam function on_wait called again and again meanwhile; true ends the waiting
 -- @treturn boolean whether all have ended
-function Workers:drain(on_wait)
+function WorkerPool:drain(on_wait)
   local deadline = core.steady_time() + self.drain_timeout
   for _, entry in ipairs(self.leaving) do
     while entry.loaded and entry.worker:join(0.05) == false do
@@ -275,7 +275,7 @@ end
 
 --- Ends all that is left.
 -- @treturn boolean whether every thread has come back; they are closed then
-function Workers:finish()
+function WorkerPool:finish()
   local deadline = core.steady_time() + STOP_PATIENCE
   for _, entry in ipairs(self.leaving) do
     entry.worker:ask("stop")
@@ -289,4 +289,4 @@ function Workers:finish()
   return true
 end
 
-return workers
+return worker_pool

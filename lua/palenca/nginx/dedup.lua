@@ -4,12 +4,12 @@
 -- once it is done, its id; and how often it was tried.
 -- @module palenca.nginx.dedup
 local core = require("palenca.core")
-local sparing_log = require("palenca.nginx.rate_limited_log")
+local rate_limited_log = require("palenca.nginx.rate_limited_log")
 
-local Redelivery = {}
-Redelivery.__index = Redelivery
+local Dedup = {}
+Dedup.__index = Dedup
 
-local redelivery = {}
+local dedup = {}
 
 local LOOK = 0.05
 
@@ -20,14 +20,14 @@ local CLAIM = "claim "
 -- @tparam table options `dict`: an `ngx.shared.NAME`; in seconds, `redelivery_window`: how long an
 -- event is remembered (0: not at all), `redelivery_lease`: how long a claim holds that is not
 -- renewed, and `redelivery_wait`: how long the outcome of another attempt is waited for
-function redelivery.new(options)
+function dedup.new(options)
   return setmetatable({
     dict = options.dict, window = options.redelivery_window, lease = options.redelivery_lease,
     wait = options.redelivery_wait,
-  }, Redelivery)
+  }, Dedup)
 end
 
-local warnings = sparing_log.new(60)
+local warnings = rate_limited_log.new(60)
 
 local function set(self, how, key, value, ttl)
   local ok, problem, forced = self.dict[how](self.dict, key, value, ttl)
@@ -91,7 +91,7 @@ end
 -- @treturn string "begun": it is the caller's to handle, and to finish; "done" before; or "busy":
 -- another attempt is still at it
 -- @return of a begun one a table: `key, claim, id, attempt, received_at`; of a done one its id
-function Redelivery:begin(body)
+function Dedup:begin(body)
   local key = digest_of(body)
   if self.window == 0 then
     return "begun", delivery_of(key, nil, ngx.now(), 1)
@@ -132,7 +132,7 @@ end
 -- @tparam function handle
 -- @treturn boolean whether it did not raise
 -- @return what it raised
-function Redelivery:run(delivery, handle)
+function Dedup:run(delivery, handle)
   if self.window == 0 then
     return pcall(handle)
   end
@@ -143,4 +143,4 @@ function Redelivery:run(delivery, handle)
   return ok, problem
 end
 
-return redelivery
+return dedup

@@ -7,12 +7,12 @@
 -- @module palenca.nginx
 local client = require("palenca.client")
 local core = require("palenca.core")
-local events = require("palenca.handlers")
+local dedup = require("palenca.nginx.dedup")
+local handlers = require("palenca.handlers")
 local json = require("palenca.util.json")
+local rate_limited_log = require("palenca.nginx.rate_limited_log")
 local redact = require("palenca.util.redact")
-local redelivery = require("palenca.nginx.dedup")
 local settings = require("palenca.nginx.settings")
-local sparing_log = require("palenca.nginx.rate_limited_log")
 local webhook = require("palenca.webhook")
 
 local nginx = {}
@@ -28,7 +28,7 @@ local function answer(status, fields)
   ngx.print(text)
 end
 
-local refusals = sparing_log.new(60)
+local refusals = rate_limited_log.new(60)
 
 local function refuse(status, reason, cause)
   local kind = string.format("(%d): %s", status, cause or reason)
@@ -129,7 +129,7 @@ end
 -- ---- handling --------------------------------------------------------------------------
 
 local function run_handlers(event)
-  for _, entry in ipairs(events.matching(event.action)) do
+  for _, entry in ipairs(handlers.matching(event.action)) do
     entry.handler(event)
   end
 end
@@ -146,7 +146,7 @@ local function finish(event, ok, problem)
 end
 
 local function handle(options, event, text)
-  local seen = redelivery.new(options)
+  local seen = dedup.new(options)
   local state, delivery = seen:begin(text)
   if state == "done" then
     return answer(200, { received = true, id = delivery })
@@ -224,7 +224,7 @@ function nginx.webhook(options)
   end
   if all.forward then
     return ngx.exec(all.forward)
-  elseif #events.actions() == 0 then
+  elseif #handlers.actions() == 0 then
     error("palenca.nginx.webhook: there is no handler (palenca.on): load the file that has them in "
       .. "init_by_lua", 2)
   end

@@ -2,16 +2,16 @@
 -- for what strangers send must not fill a disk. Each worker counts for itself.
 -- @module palenca.nginx.rate_limited_log
 local core = require("palenca.core")
-local lua_state = require("palenca.runtime.nginx_lua_state")
+local nginx_lua_state = require("palenca.runtime.nginx_lua_state")
 
 local SparingLog = {}
 SparingLog.__index = SparingLog
 
-local sparing_log = {}
+local rate_limited_log = {}
 
 --- A log of its own.
 -- @tparam number window seconds in which each line is written once
-function sparing_log.new(window)
+function rate_limited_log.new(window)
   return setmetatable({ window = window, entries = {} }, SparingLog)
 end
 
@@ -40,11 +40,11 @@ function SparingLog:write(level, line, more)
     entry = { level = level, line = line, more = more, omitted = 0, ends = now + self.window }
     self.entries[line] = entry
   end
-  if not entry.is_timed and lua_state.is_shared() then -- else a timer would hold the state
+  if not entry.is_timed and nginx_lua_state.is_shared() then -- else a timer would hold the state
     entry.is_timed = ngx.timer.at(entry.ends - now, finish, self, entry)
     -- lines whose number nobody would write are not omitted
     self.entries[line] = entry.is_timed and entry or nil
   end
 end
 
-return sparing_log
+return rate_limited_log

@@ -1,9 +1,9 @@
 --- What is set for an endpoint or a client: in a table, in nginx variables, in the environment.
 -- @module palenca.nginx.settings
-local check = require("palenca.util.argcheck")
+local argcheck = require("palenca.util.argcheck")
 local client = require("palenca.client")
 local number = require("palenca.util.number")
-local signature = require("palenca.webhook.signature_config")
+local signature_config = require("palenca.webhook.signature_config")
 
 local settings = {}
 
@@ -136,7 +136,7 @@ local function signature_parts(options)
   for _, part in ipairs { "header", "digest", "encoding", "prefix" } do
     local value, source = find("signature_" .. part, options)
     if value ~= nil then
-      local ok, problem = signature[part](value)
+      local ok, problem = signature_config[part](value)
       if not ok then
         error(string.format("%s: %s: %s", WHERE, source, problem), 0)
       end
@@ -144,12 +144,12 @@ local function signature_parts(options)
     end
   end
   local secrets, source = find("secrets", options)
-  local problem = secrets and signature.problem_of_secrets(secrets)
+  local problem = secrets and signature_config.problem_of_secrets(secrets)
   if problem then
     error(string.format("%s: %s: %s", WHERE, source, problem), 0)
   end
   all.secrets, names.secrets = secrets, source or names.secrets
-  problem = signature.problem(all, names)
+  problem = signature_config.problem(all, names)
   if problem then
     error(WHERE .. ": " .. problem, 0)
   end
@@ -177,14 +177,14 @@ end
 -- none is set if nothing is checked, and `is_off` if that was said
 function settings.webhook(options)
   options = options or {}
-  check.fields(WHERE, options, webhook_types, 3)
+  argcheck.fields(WHERE, options, webhook_types, 3)
   local all = { signature = signature_of(options) }
   for _, name in ipairs {
     "max_body", "dict", "redelivery_window", "redelivery_lease", "redelivery_wait", "forward",
   } do
     all[name] = (find(name, options))
     if all[name] ~= nil then
-      check.value(WHERE .. ": " .. name, all[name], webhook_types[name], 3)
+      argcheck.value(WHERE .. ": " .. name, all[name], webhook_types[name], 3)
     end
   end
   if not all.forward then

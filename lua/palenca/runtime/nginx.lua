@@ -13,7 +13,7 @@
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local log = require("palenca.log")
-local lua_state = require("palenca.runtime.nginx_lua_state")
+local nginx_lua_state = require("palenca.runtime.nginx_lua_state")
 local semaphore = require("ngx.semaphore")
 
 local nginx = {}
@@ -235,7 +235,7 @@ local function serve(_, self)
 end
 
 function Worker:may_have_timers()
-  return lua_state.is_shared() and not self.is_late
+  return nginx_lua_state.is_shared() and not self.is_late
 end
 
 function Worker:start()

@@ -3,7 +3,7 @@
 -- @module palenca.runtime.nginx_lua_state
 local core = require("palenca.core")
 
-local lua_state = {}
+local nginx_lua_state = {}
 
 local opened_by = ngx.worker.pid()
 local is_shared = core.is_first_state
@@ -13,7 +13,7 @@ local first = setmetatable({}, { __mode = "v" })
 -- the process that started the worker, or another request has used it before. Where it is not, a
 -- timer that waits for nothing in particular would keep it, and all that is in it.
 -- @treturn boolean
-function lua_state.is_shared()
+function nginx_lua_state.is_shared()
   if is_shared or ngx.worker.pid() ~= opened_by then
     is_shared = true
   elseif ngx.get_phase() ~= "timer" then -- which has no request, but may be one's own
@@ -24,4 +24,4 @@ function lua_state.is_shared()
   return is_shared
 end
 
-return lua_state
+return nginx_lua_state

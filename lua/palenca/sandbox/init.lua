@@ -3,21 +3,21 @@
 --
 -- Pure logic: no sockets, no clock, no chance of its own. The same seed, requests and clock
 -- give the same answers to the byte.
-local agenda = require("palenca.sandbox.delivery.timer_queue")
 local catalogue = require("palenca.sandbox.data.catalogue")
-local deliveries = require("palenca.sandbox.delivery.queue")
 local faults = require("palenca.sandbox.delivery.faults")
-local guard = require("palenca.sandbox.http.origin_check")
-local limiter = require("palenca.sandbox.http.rate_limiter")
-local logins = require("palenca.sandbox.control.login_flow")
-local pages = require("palenca.sandbox.control.static_files")
+local login_flow = require("palenca.sandbox.control.login_flow")
+local origin_check = require("palenca.sandbox.http.origin_check")
 local population = require("palenca.sandbox.data.population")
+local query = require("palenca.sandbox.http.query")
+local queue = require("palenca.sandbox.delivery.queue")
+local rate_limiter = require("palenca.sandbox.http.rate_limiter")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
-local requests = require("palenca.sandbox.control.request_log")
+local request_log = require("palenca.sandbox.control.request_log")
+local response = require("palenca.sandbox.http.response")
 local router = require("palenca.sandbox.http.router")
+local static_files = require("palenca.sandbox.control.static_files")
 local store = require("palenca.sandbox.data.store")
-local url = require("palenca.sandbox.http.query")
+local timer_queue = require("palenca.sandbox.delivery.timer_queue")
 local validate = require("palenca.sandbox.http.validate")
 
 local sandbox = {}
@@ -28,7 +28,7 @@ local index_body
 -- The public link of a widget, as the vendor has it, is this path with the widget's id in it; a
 -- program that asks for JSON has the list of paths.
 local function is_widget_link(request)
-  local given = url.parameters(request.query)
+  local given = query.parameters(request.query)
   local accept = (request.headers.accept or ""):lower()
   return (given.widget_id or given.external_id)
     and (accept:find("text/html", 1, true) or not accept:find("json", 1, true))
@@ -37,7 +37,7 @@ end
 -- The transport leaves out the body of an answer to HEAD; its length is still that of GET.
 local function index(self, request)
   if is_widget_link(request) then
-    return pages.widget(self)
+    return static_files.widget(self)
   end
   return { status = 200, body = index_body }
 end
@@ -165,19 +165,19 @@ function sandbox.new(options)
     revision = 0,
     changed = {},
     router = router.new(routes),
-    requests = requests.new(),
+    requests = request_log.new(),
   }, sandbox)
   self.clock = function()
     return options.clock() + self.clock_offset
   end
   restore(self, options, given)
-  self.agenda = agenda.new(self.clock)
-  self.limiter = limiter.new(self.settings, self.clock)
-  self.deliveries = deliveries.new(self.store, self.clock, self.settings)
+  self.agenda = timer_queue.new(self.clock)
+  self.limiter = rate_limiter.new(self.settings, self.clock)
+  self.deliveries = queue.new(self.store, self.clock, self.settings)
   self.faults = faults.new(self.store, function()
     self:touch("faults")
   end)
-  logins.resume(self)
+  login_flow.resume(self)
   self.deliveries:resume()
   return self
 end
@@ -204,13 +204,13 @@ end
 local function admit(self, headers)
   local key = headers["x-api-key"]
   if not key or key == "" then
-    return reply.failure(401, "missing_api_key", "the header x-api-key is missing"), {}
+    return response.failure(401, "missing_api_key", "the header x-api-key is missing"), {}
   elseif key ~= self.api_key then
-    return reply.failure(401, "invalid_api_key", "this API key is not known"), {}
+    return response.failure(401, "invalid_api_key", "this API key is not known"), {}
   end
   local allowed, standing = self.limiter:count(key, self.clock_offset)
   if not allowed then
-    return reply.failure(429, "too_many_requests", "the rate limit is used up"), standing
+    return response.failure(429, "too_many_requests", "the rate limit is used up"), standing
   end
   return nil, standing
 end
@@ -226,23 +226,23 @@ end
 -- What is under /sandbox/ is our own: a name that it does not know is rejected, since somebody
 -- would wait for its effect in vain. Returns the response that does so, or nil.
 local function reject_strangers(request, route)
-  local wrong = validate.strangers(url.parameters(request.query), route.query or {}, "query")
+  local wrong = validate.strangers(query.parameters(request.query), route.query or {}, "query")
   if wrong[1] then
-    return reply.invalid(wrong)
+    return response.invalid(wrong)
   elseif route.body then
     return nil -- its handler says what is in there
   end
   local given
   given, wrong = validate.strict_body({}, request.body, true)
-  return not given and reply.invalid(wrong) or nil
+  return not given and response.invalid(wrong) or nil
 end
 
 local function respond(self, request, route, found)
   if not route then
     if not found then
-      return reply.failure(404, "not_found", "there is nothing at this path")
+      return response.failure(404, "not_found", "there is nothing at this path")
     end
-    local refusal = reply.failure(405, "method_not_allowed", "this path has other methods")
+    local refusal = response.failure(405, "method_not_allowed", "this path has other methods")
     refusal.headers = { Allow = table.concat(found, ", ") }
     return refusal
   end
@@ -251,7 +251,7 @@ local function respond(self, request, route, found)
     ids, wrong = check_ids(found)
   end
   if not ids then
-    return reply.invalid(wrong)
+    return response.invalid(wrong)
   end
   local rejected = request.path:find("^/sandbox/") and reject_strangers(request, route)
   if rejected then
@@ -273,7 +273,8 @@ local function respond_with_faults(self, request, route, found)
   local failed = self.faults:strike("error", request)
   if failed then
     effects.fault = "error"
-    local refusal = reply.failure(failed.status, failed.code, "this was asked for: a fault is set")
+    local refusal = response.failure(failed.status, failed.code,
+      "this was asked for: a fault is set")
     refusal.headers = { ["Retry-After"] = failed.retry_after and tostring(failed.retry_after) }
     return refusal, effects
   end
@@ -339,7 +340,7 @@ function sandbox:handle(request)
   if is_api then
     answer, headers, effects = answer_api(self, request, route, found)
   else
-    answer = guard(request) or respond(self, request, route, found)
+    answer = origin_check(request) or respond(self, request, route, found)
     effects = answer.hold and { hold = true } or nil
   end
   headers["Content-Type"] = "application/json"
@@ -366,7 +367,7 @@ end
 function sandbox:next_delivery()
   local login_id, next_login = self.agenda:take()
   while login_id do
-    logins.settle(self, login_id)
+    login_flow.settle(self, login_id)
     login_id, next_login = self.agenda:take()
   end
   local delivery, next_delivery = self.deliveries:next()

@@ -1,12 +1,12 @@
 --- Checks what a caller passes in, before anything is sent; every failure names the field.
 -- @module palenca.util.argcheck
-local calendar = require("palenca.util.date")
 local core = require("palenca.core")
-local method = require("palenca.util.http_method")
+local date = require("palenca.util.date")
+local http_method = require("palenca.util.http_method")
 local number = require("palenca.util.number")
 local suggest = require("palenca.util.suggest")
 
-local check = {}
+local argcheck = {}
 
 local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
 local function is_integer(value)
@@ -31,7 +31,7 @@ local types = {
     return not (type(value) == "string" and value:find(UUID)) and "an id in UUID form"
   end,
   date = function(value)
-    return not (calendar.parse(value)) and "an existing date, YYYY-MM-DD"
+    return not (date.parse(value)) and "an existing date, YYYY-MM-DD"
   end,
   tls = function(value)
     return value ~= "1.2" and value ~= "1.3" and "'1.2' or '1.3'"
@@ -62,7 +62,7 @@ local types = {
       and "a whole number, at most " .. core.rate_limit_max
   end,
   method = function(value)
-    return not method.is_valid(value) and "capital letters, such as GET"
+    return not http_method.is_valid(value) and "capital letters, such as GET"
   end,
   pages = function(value)
     return not (is_integer(value) and value >= 1 and value <= 100)
@@ -83,7 +83,7 @@ local types = {
 --- Whether a value is an id in UUID form.
 -- @param value anything
 -- @treturn boolean
-function check.is_uuid(value)
+function argcheck.is_uuid(value)
   return not types.uuid(value)
 end
 
@@ -94,7 +94,7 @@ end
 -- `count`, `language`, `retries`, `rate`, `method`, `positive`, `actions`, `table`, `tls`,
 -- `function` or `any`
 -- @tparam number level of the caller to blame, as in `error`
-function check.value(what, value, kind, level)
+function argcheck.value(what, value, kind, level)
   local wanted = types[kind](value)
   if wanted then
     -- what was to be something else may be a secret
@@ -107,7 +107,7 @@ end
 --- The keys of a set of words, in order.
 -- @tparam table set the words, as keys
 -- @treturn table the words, as a list
-function check.words(set)
+function argcheck.words(set)
   local list = {}
   for word in pairs(set) do
     list[#list + 1] = word
@@ -123,7 +123,7 @@ end
 -- @tparam table spec field → type, with `!` behind it if the field must be there
 -- @tparam number level of the caller to blame
 -- @treturn table the fields
-function check.fields(what, values, spec, level)
+function argcheck.fields(what, values, spec, level)
   values = values == nil and {} or values
   if type(values) ~= "table" then
     error(string.format("%s takes a table, got %s", what, type(values)), level + 1)
@@ -132,7 +132,7 @@ function check.fields(what, values, spec, level)
     if not spec[name] then
       error(
         string.format("%s: unknown field '%s' (known: %s)%s", what, tostring(name),
-          table.concat(check.words(spec), ", "), suggest.text(name, spec)),
+          table.concat(argcheck.words(spec), ", "), suggest.text(name, spec)),
         level + 1
       )
     end
@@ -142,7 +142,7 @@ function check.fields(what, values, spec, level)
     local required = kind:sub(-1) == "!"
     local value = values[name]
     if value ~= nil then
-      check.value(what .. ": " .. name, value, required and kind:sub(1, -2) or kind, level + 1)
+      argcheck.value(what .. ": " .. name, value, required and kind:sub(1, -2) or kind, level + 1)
     elseif required then
       error(string.format("%s: field '%s' is missing", what, name), level + 1)
     end
@@ -151,4 +151,4 @@ function check.fields(what, values, spec, level)
   return fields
 end
 
-return check
+return argcheck

@@ -1,21 +1,21 @@
 --- HTTP methods.
 -- @module palenca.util.http_method
-local method = {}
+local http_method = {}
 
 local repeatable = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
 
 --- Whether a text can be a method.
 -- @param name anything
 -- @treturn boolean
-function method.is_valid(name)
+function http_method.is_valid(name)
   return type(name) == "string" and #name <= 16 and name:find("^%u+$") ~= nil
 end
 
 --- Whether doing it twice is the same as doing it once, as HTTP has it.
 -- @tparam string name the method
 -- @treturn boolean
-function method.is_repeatable(name)
+function http_method.is_repeatable(name)
   return repeatable[name] or false
 end
 
-return method
+return http_method

@@ -1,7 +1,7 @@
 --- Takes out of a text what must not stand in a log: identity numbers, what steers a terminal, and
 -- what is no text.
 -- @module palenca.util.redact
-local check = require("palenca.util.argcheck")
+local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
 
 local redact = {}
@@ -155,7 +155,7 @@ end
 -- @tparam ?string text
 -- @treturn ?string
 function redact.name(text)
-  if not text or not may_have_identity(text) or check.is_uuid(text) then
+  if not text or not may_have_identity(text) or argcheck.is_uuid(text) then
     return text
   end
   return redact.identity(text)

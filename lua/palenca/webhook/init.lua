@@ -1,6 +1,6 @@
 --- Reads and signs webhooks.
 -- @module palenca.webhook
-local check = require("palenca.util.argcheck")
+local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
 local json = require("palenca.util.json")
@@ -73,7 +73,7 @@ end
 -- @treturn ?palenca.errors.Error why the request is rejected
 function webhook.parse(body, headers, options)
   if options then
-    check.fields("palenca.webhook.parse", options, parse_options, 2)
+    argcheck.fields("palenca.webhook.parse", options, parse_options, 2)
   end
   if type(body) ~= "string" then
     error("palenca.webhook.parse: body must be a string, got " .. type(body), 2)
@@ -102,8 +102,8 @@ function webhook.sign(body, secret, options)
   if type(body) ~= "string" then
     error("palenca.webhook.sign: body must be a string, got " .. type(body), 2)
   end
-  check.value("palenca.webhook.sign: secret", secret, "string", 2)
-  check.fields("palenca.webhook.sign", options, parse_options, 2)
+  argcheck.value("palenca.webhook.sign: secret", secret, "string", 2)
+  argcheck.fields("palenca.webhook.sign", options, parse_options, 2)
   local signature, problem = core.sign(signature_options(options or {}), secret, body)
   if not signature then
     error("palenca.webhook.sign: " .. problem, 2)

@@ -3,7 +3,7 @@
 -- @module palenca.webhook.signature_config
 local suggest = require("palenca.util.suggest")
 
-local signature = {}
+local signature_config = {}
 
 local PREFIX_MOST = 31
 
@@ -25,14 +25,14 @@ end
 -- @tparam string text
 -- @treturn ?string the same; nil if it is none
 -- @treturn ?string why
-signature.digest = one_of("sha1", "sha256", "sha384", "sha512")
+signature_config.digest = one_of("sha1", "sha256", "sha384", "sha512")
 
 --- An encoding's name, as @{digest}.
 -- @function encoding
-signature.encoding = one_of("hex", "base64")
+signature_config.encoding = one_of("hex", "base64")
 
 --- The name of a header, as @{digest}.
-function signature.header(text)
+function signature_config.header(text)
   if not text:find("^[%w%-_]+$") then
     return nil, string.format("'%s' is not the name of a header", text)
   end
@@ -40,7 +40,7 @@ function signature.header(text)
 end
 
 --- What stands before a signature, as @{digest}.
-function signature.prefix(text)
+function signature_config.prefix(text)
   if #text > PREFIX_MOST then
     return nil, string.format("it is longer than %d characters", PREFIX_MOST)
   elseif not text:find("^%S") then
@@ -52,7 +52,7 @@ end
 --- What is wrong with a list of secrets that was given.
 -- @tparam table secrets
 -- @treturn ?string nil: nothing
-function signature.problem_of_secrets(secrets)
+function signature_config.problem_of_secrets(secrets)
   if #secrets == 0 then
     return "there is no secret in it"
   end
@@ -74,7 +74,7 @@ local needs_header = { "secrets", "digest", "encoding", "prefix" }
 -- @tparam table given `header`, `secrets`, `digest`, `encoding` and `prefix`, nil where not set
 -- @tparam table names what each of them is called where it was set
 -- @treturn ?string what is missing, of what was set; nil: nothing
-function signature.problem(given, names)
+function signature_config.problem(given, names)
   if given.header and not given.secrets then
     return names.header .. " wants a secret: " .. names.secrets
   elseif given.header then
@@ -90,4 +90,4 @@ function signature.problem(given, names)
   return nil
 end
 
-return signature
+return signature_config

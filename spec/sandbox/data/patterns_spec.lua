@@ -1,6 +1,6 @@
 --- The patterns of a history: what each makes a lender decide, over many seeds and dates.
+local argcheck = require("palenca.util.argcheck")
 local catalogue = require("palenca.sandbox.data.catalogue")
-local check = require("palenca.util.argcheck")
 local dates = require("palenca.sandbox.data.dates")
 local helper = require("spec.sandbox.helper")
 local income = require("palenca.income")
@@ -106,7 +106,7 @@ describe("sandbox patterns", function()
       { platform = "uber", pattern = "no such" }, helper.JSON)
     assert.equal(422, status)
     assert.equal("type_error.enum", helper.blames(answer, "body.pattern"))
-    assert.equal("must be one of " .. table.concat(check.words(expected), ", "),
+    assert.equal("must be one of " .. table.concat(argcheck.words(expected), ", "),
       answer.detail[1].msg)
   end)
 

@@ -3,7 +3,7 @@
 -- All functions are methods of `client.accounts`. They answer the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
 -- @module palenca.client.resources.accounts
-local bodies = require("palenca.client.resources.request_body")
+local request_body = require("palenca.client.resources.request_body")
 
 local accounts = {}
 
@@ -94,8 +94,8 @@ local function search_of(path, rows)
     path = "/v1/accounts/{id}" .. path,
     id = "uuid",
     safe = true,
-    fields = bodies.period_fields(),
-    body = bodies.search,
+    fields = request_body.period_fields(),
+    body = request_body.search,
     search = rows,
   }
 end

@@ -7,7 +7,7 @@
 -- once; `search`, the field of `data` that holds a search's rows; `verify` (a function that tells
 -- what is wrong with the fields together). A POST search is safe, a POST creation is not.
 -- @module palenca.client.resources
-local check = require("palenca.util.argcheck")
+local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local pager = require("palenca.client.pager")
 
@@ -55,7 +55,7 @@ local function make_body(operation, fields)
 end
 
 local function check_fields(name, operation, fields, level)
-  check.fields(name, fields, operation.fields or {}, level + 1)
+  argcheck.fields(name, fields, operation.fields or {}, level + 1)
   check_period(name, fields or {}, level + 1)
   local problem = operation.verify and operation.verify(fields or {})
   if problem then
@@ -67,7 +67,7 @@ local function build(client, name, operation)
   return function(_, ...)
     local given, path = (...), operation.path
     if operation.id then
-      check.value(name .. ": id", given, operation.id, 2)
+      argcheck.value(name .. ": id", given, operation.id, 2)
       path = fill_in(name, path, given, 2)
       given = select(2, ...)
     end

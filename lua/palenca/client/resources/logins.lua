@@ -3,7 +3,7 @@
 -- All functions are methods of `client.logins`. They answer the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
 -- @module palenca.client.resources.logins
-local bodies = require("palenca.client.resources.request_body")
+local request_body = require("palenca.client.resources.request_body")
 
 local logins = {}
 
@@ -32,8 +32,8 @@ logins.search = {
   method = "POST",
   path = "/v1/logins/search",
   safe = true,
-  fields = bodies.period_fields(),
-  body = bodies.search,
+  fields = request_body.period_fields(),
+  body = request_body.search,
   search = "logins",
   uncounted = true,
 }

@@ -4,7 +4,7 @@
 -- `client.consents`. They answer the API's `data` and a meta table, or nil and a
 -- @{palenca.errors.Error}; a wrong argument raises before anything is sent.
 -- @module palenca.client.resources.lookups
-local bodies = require("palenca.client.resources.request_body")
+local request_body = require("palenca.client.resources.request_body")
 
 local widgets, platforms, countries, consents = {}, {}, {}, {}
 
@@ -46,7 +46,7 @@ consents.search = {
   path = "/v1/consents/search",
   safe = true,
   fields = { items_per_page = "positive" },
-  body = bodies.search,
+  body = request_body.search,
   search = "consents",
   uncounted = true,
 }

@@ -1,11 +1,11 @@
 --- The bodies that several operations share.
 -- @module palenca.client.resources.request_body
-local bodies = {}
+local request_body = {}
 
 --- The fields of a search by dates, with more.
 -- @tparam ?table more name → type
 -- @treturn table name → type
-function bodies.period_fields(more)
+function request_body.period_fields(more)
   local fields = { start_date = "date!", end_date = "date!", items_per_page = "positive" }
   for name, kind in pairs(more or {}) do
     fields[name] = kind
@@ -18,7 +18,7 @@ end
 -- @tparam number page from 1
 -- @tparam number items_per_page rows a page
 -- @treturn table
-function bodies.search(fields, page, items_per_page)
+function request_body.search(fields, page, items_per_page)
   local body = { options = { page = page, items_per_page = items_per_page } }
   for name, value in pairs(fields) do
     if name ~= "items_per_page" then
@@ -32,7 +32,7 @@ end
 -- is taken, and both are sent.
 -- @tparam table fields the caller's
 -- @treturn table
-function bodies.with_both_widget_names(fields)
+function request_body.with_both_widget_names(fields)
   local body = {}
   for name, value in pairs(fields) do
     body[name] = value
@@ -45,10 +45,10 @@ end
 --- What is wrong with fields that name the widget twice.
 -- @tparam table fields the caller's
 -- @treturn ?string
-function bodies.verify_widget(fields)
+function request_body.verify_widget(fields)
   if fields.widget_id and fields.connect_flow_id and fields.widget_id ~= fields.connect_flow_id then
     return "widget_id and connect_flow_id are two names of the same thing, and differ"
   end
 end
 
-return bodies
+return request_body

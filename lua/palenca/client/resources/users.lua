@@ -3,7 +3,7 @@
 -- All functions are methods of `client.users`. They answer the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
 -- @module palenca.client.resources.users
-local bodies = require("palenca.client.resources.request_body")
+local request_body = require("palenca.client.resources.request_body")
 
 local users = {}
 
@@ -20,8 +20,8 @@ users.create = {
   fields = {
     external_id = "string", user_id = "string", widget_id = "uuid", connect_flow_id = "uuid",
   },
-  verify = bodies.verify_widget,
-  body = bodies.with_both_widget_names,
+  verify = request_body.verify_widget,
+  body = request_body.with_both_widget_names,
 }
 
 --- Reads a user.
@@ -55,8 +55,8 @@ users.search = {
   method = "POST",
   path = "/v1/users/search",
   safe = true,
-  fields = bodies.period_fields { external_id = "string" },
-  body = bodies.search,
+  fields = request_body.period_fields { external_id = "string" },
+  body = request_body.search,
   search = "users",
   uncounted = true,
 }

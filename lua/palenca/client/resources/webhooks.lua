@@ -3,7 +3,7 @@
 -- All functions are methods of `client.webhooks`. They answer the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
 -- @module palenca.client.resources.webhooks
-local bodies = require("palenca.client.resources.request_body")
+local request_body = require("palenca.client.resources.request_body")
 
 local webhooks = {}
 
@@ -34,8 +34,8 @@ webhooks.create = {
   method = "POST",
   path = "/v1/webhooks",
   fields = fields_with { url = "string!", name = "string!", is_sandbox = "boolean!" },
-  verify = bodies.verify_widget,
-  body = bodies.with_both_widget_names,
+  verify = request_body.verify_widget,
+  body = request_body.with_both_widget_names,
 }
 
 --- Reads all webhooks.
@@ -60,8 +60,8 @@ webhooks.update = {
   id = "uuid",
   safe = true,
   fields = fields_with { is_active = "boolean" },
-  verify = bodies.verify_widget,
-  body = bodies.with_both_widget_names,
+  verify = request_body.verify_widget,
+  body = request_body.with_both_widget_names,
 }
 
 --- Deletes a webhook.

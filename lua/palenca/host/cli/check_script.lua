@@ -2,16 +2,16 @@
 -- @module palenca.host.cli.check_script
 local client = require("palenca.client")
 local errors = require("palenca.errors")
-local events = require("palenca.handlers")
-local failure = require("palenca.host.user_error")
+local handlers = require("palenca.handlers")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local output = require("palenca.host.cli.output")
-local retry = require("palenca.host.retry_policy")
+local retry_policy = require("palenca.host.retry_policy")
 local runtime = require("palenca.runtime")
 local scheduler = require("palenca.host.scheduler")
 local script = require("palenca.host.script")
 local timers = require("palenca.timers")
+local user_error = require("palenca.host.user_error")
 
 -- Nothing waits while it is checked.
 local LOAD_TIMEOUT = 86400
@@ -21,12 +21,12 @@ local function reject()
 end
 
 local function load(options)
-  local schedule = scheduler.new(options.cpu_timeout, options.memory_limit, retry.plain)
+  local schedule = scheduler.new(options.cpu_timeout, options.memory_limit, retry_policy.plain)
   local ok, problem = pcall(schedule.run, schedule, "the script", function()
     script.load(options.script)
   end, LOAD_TIMEOUT)
   if not ok then
-    failure("%s", type(problem) == "table" and problem.text or options.script .. ": " .. problem)
+    user_error("%s", type(problem) == "table" and problem.text or options.script .. ": " .. problem)
   end
 end
 
@@ -42,7 +42,7 @@ return function(text)
     client.set_defaults({ api_key = "checked-without-a-key" })
   end
   timers.serve()
-  events.limit_caps(host.task.CAPS_MAX)
+  handlers.limit_caps(host.task.CAPS_MAX)
   script.forbid_exit()
   output.watch_script()
   local ok, problem = pcall(load, options)
@@ -53,7 +53,7 @@ return function(text)
     error(problem, 0)
   end
   host.task.ready("", json.encode({
-    actions = json.array(events.actions()),
+    actions = json.array(handlers.actions()),
     timers = json.array(timers.descriptions()),
   }))
 end

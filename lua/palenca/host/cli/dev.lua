@@ -1,18 +1,18 @@
 --- palenca dev: a sandbox and a served script, wired together.
 -- @module palenca.host.cli.dev
 local client = require("palenca.client")
-local failure = require("palenca.host.user_error")
+local event_log = require("palenca.host.event_log")
 local host = require("palenca.host")
 local http = require("palenca.client.http")
-local login = require("palenca.host.cli.login_argument")
+local login_argument = require("palenca.host.cli.login_argument")
 local options = require("palenca.host.cli.options")
 local patterns = require("palenca.sandbox.data.patterns")
-local receiving = require("palenca.host.cli.receiver_options")
-local report = require("palenca.host.event_log")
+local receiver_options = require("palenca.host.cli.receiver_options")
 local sandbox = require("palenca.host.cli.sandbox")
+local service = require("palenca.host.service")
 local service_options = require("palenca.host.cli.service_options")
-local serving = require("palenca.host.service")
 local store_options = require("palenca.host.cli.store_options")
+local user_error = require("palenca.host.user_error")
 
 local dev = {
   name = "dev",
@@ -25,7 +25,7 @@ local WRONG_USAGE = 2
 
 function dev.define(command)
   service_options.define(command)
-  receiving.define(command)
+  receiver_options.define(command)
   options.add(command, "--sandbox-listen", {
     help = "Address and port of the sandbox; port 0: any free one.",
     env = "PALENCA_SANDBOX_LISTEN",
@@ -38,10 +38,10 @@ function dev.define(command)
     :argname("FILE"):convert(options.file)
   command:option("--login", "Simulate a login as soon as all is ready: WHO[,NAME=VALUE…]. WHO is "
     .. "a platform, such as uber, or a test identifier, such as "
-    .. "rappi+incomplete@palenca-tests.com; NAME is pattern (" .. login.patterns() .. "; default "
-    .. patterns.default .. "), warning (" .. login.warnings() .. ") or days (instead of "
-    .. "--history). Such as uber,pattern=declining. May be repeated.")
-    :argname("LOGIN"):convert(login.parse):count("*")
+    .. "rappi+incomplete@palenca-tests.com; NAME is pattern (" .. login_argument.patterns()
+    .. "; default " .. patterns.default .. "), warning (" .. login_argument.warnings()
+    .. ") or days (instead of --history). Such as uber,pattern=declining. May be repeated.")
+    :argname("LOGIN"):convert(login_argument.parse):count("*")
   -- a database that is kept may hold events that nobody waits for
   command:mutex(db, command:flag("--once", "Exit when the events of the simulated logins are "
     .. "handled; status 1 if a handler failed. Wants --login."))
@@ -51,9 +51,9 @@ end
 local function simulate(url, given)
   local response, err = http({ url = url .. "/sandbox/logins", json = given })
   if not response then
-    failure("the login could not be simulated: %s", tostring(err))
+    user_error("the login could not be simulated: %s", tostring(err))
   elseif response.status ~= 201 then
-    failure("the login '%s' was rejected: %s", given.identifier or given.platform, response.body)
+    user_error("the login '%s' was rejected: %s", given.identifier or given.platform, response.body)
   end
 end
 
@@ -67,14 +67,14 @@ local function create_webhook(url, api_key, receiver)
     events = { "*" },
   })
   if not webhook then
-    failure("the webhook could not be created: %s", tostring(err))
+    user_error("the webhook could not be created: %s", tostring(err))
   end
 end
 
 local function temporary_database()
   local path, problem = host.temporary_file()
   if not path then
-    failure("no temporary database can be made: %s", problem)
+    user_error("no temporary database can be made: %s", problem)
   end
   return path, function()
     for _, suffix in ipairs({ "", "-wal", "-shm", "-lock", "-started", "-socket" }) do
@@ -85,7 +85,7 @@ end
 
 local function say_what_to_do(given, url, api_key, running)
   local widget = url .. "/widget?external_id=worker-1"
-  report.line("sandbox of the API   " .. url, {
+  event_log.line("sandbox of the API   " .. url, {
     event = "ready",
     sandbox = url,
     console = url .. "/console",
@@ -96,21 +96,21 @@ local function say_what_to_do(given, url, api_key, running)
   if given.json then
     return
   end
-  report.line("its API key          " .. api_key)
-  report.line("webhooks arrive at   " .. running.url)
-  report.line(string.format("%-20s %s", given.script, running.actions ~= ""
+  event_log.line("its API key          " .. api_key)
+  event_log.line("webhooks arrive at   " .. running.url)
+  event_log.line(string.format("%-20s %s", given.script, running.actions ~= ""
     and "handles " .. running.actions or "handles no event (palenca.on is never called)"))
-  report.line("console              " .. url .. "/console")
-  report.line("widget               " .. widget)
+  event_log.line("console              " .. url .. "/console")
+  event_log.line("widget               " .. widget)
   if #given.login == 0 then
-    report.line("")
-    report.line("Log in with the widget, or simulate a login:")
-    report.line(string.format(
+    event_log.line("")
+    event_log.line("Log in with the widget, or simulate a login:")
+    event_log.line(string.format(
       "  curl -X POST %s/sandbox/logins -H 'Content-Type: application/json' "
         .. "-d '{\"platform\": \"uber\"}'", url))
-    report.line("Stop with Ctrl-C.")
+    event_log.line("Stop with Ctrl-C.")
   end
-  report.line("")
+  event_log.line("")
 end
 
 local function play(given, url, api_key, running)
@@ -137,7 +137,7 @@ end
 -- Serves until it is over; answers whether all went well.
 local function serve(given, url, api_key)
   given.store = store_options.read(given)
-  local running, is_well = serving.start(given, { base_url = url, api_key = api_key })
+  local running, is_well = service.start(given, { base_url = url, api_key = api_key })
   if not running then
     return is_well
   end
@@ -155,10 +155,10 @@ function dev.run(given)
   local problem = given.once and #given.login == 0 and "--once wants a --login to wait for"
     or store_options.problem(given)
   if problem then
-    report.problem(problem, { hint = "Try 'palenca dev --help'." })
+    event_log.problem(problem, { hint = "Try 'palenca dev --help'." })
     return WRONG_USAGE
   end
-  report.begin()
+  event_log.begin()
   local box, url, api_key = sandbox.start({
     listen = given.sandbox_listen,
     listen_option = "--sandbox-listen",

@@ -1,14 +1,14 @@
 --- palenca events: shows what is in the event store, runs it again, deletes it.
 -- @module palenca.host.cli.events
-local change = require("palenca.host.cli.events_admin")
 local event_names = require("palenca.host.event_names")
-local events_text = require("palenca.host.cli.events_format")
-local failure = require("palenca.host.user_error")
+local events_admin = require("palenca.host.cli.events_admin")
+local events_format = require("palenca.host.cli.events_format")
 local host = require("palenca.host")
-local moment = require("palenca.host.cli.time_argument")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local store_options = require("palenca.host.cli.store_options")
+local time_argument = require("palenca.host.cli.time_argument")
+local user_error = require("palenca.host.user_error")
 
 local events = {
   name = "events",
@@ -19,7 +19,7 @@ local function add_since(command)
   options.add(command, "--since", {
     help = "Only those received since: 2026-03-01, 2026-03-01T12:30:00Z (UTC), or 90s, 15m, 6h, "
       .. "7d ago.",
-    convert = moment.parse,
+    convert = time_argument.parse,
     argname = "TIME",
   })
 end
@@ -95,9 +95,9 @@ function events.define(command)
 end
 
 local run = {
-  replay = change.replay,
-  ["retry-dead"] = change.retry_dead,
-  purge = change.purge,
+  replay = events_admin.replay,
+  ["retry-dead"] = events_admin.retry_dead,
+  purge = events_admin.purge,
 }
 
 function run.list(given)
@@ -110,10 +110,10 @@ function run.list(given)
     limit = given.limit,
   }, function(event)
     count = count + 1
-    output.line((given.json and events_text.object or events_text.line)(event))
+    output.line((given.json and events_format.object or events_format.line)(event))
   end)
   if not ok then
-    failure("%s", problem)
+    user_error("%s", problem)
   end
   if count == 0 then
     local behind = event_names.behind_none(given.action, given.json)
@@ -129,19 +129,19 @@ function run.show(given)
     found = event
   end)
   if not ok then
-    failure("%s", problem)
+    user_error("%s", problem)
   elseif not found then
-    failure("there is no event %d in %s", given.id, given.db)
+    user_error("there is no event %d in %s", given.id, given.db)
   end
-  output.line((given.json and events_text.whole_object or events_text.page)(found, given.raw))
+  output.line((given.json and events_format.whole_object or events_format.page)(found, given.raw))
 end
 
 function run.stats(given)
   local stats, problem = host.events.stats(given.db)
   if not stats then
-    failure("%s", problem)
+    user_error("%s", problem)
   end
-  output.line((given.json and events_text.stats_object or events_text.stats_page)(stats))
+  output.line((given.json and events_format.stats_object or events_format.stats_page)(stats))
 end
 
 --- The commands behind it, by their names.

@@ -1,13 +1,13 @@
 --- What `palenca events` changes: events that run again, and events that are deleted.
 -- @module palenca.host.cli.events_admin
+local byte_size = require("palenca.host.cli.byte_size")
+local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
-local failure = require("palenca.host.user_error")
 local host = require("palenca.host")
 local output = require("palenca.host.cli.output")
-local report = require("palenca.host.event_log")
-local size = require("palenca.host.cli.byte_size")
+local user_error = require("palenca.host.user_error")
 
-local events_change = {}
+local events_admin = {}
 
 local told = {
   replayed = "event %d runs again",
@@ -18,18 +18,18 @@ local told = {
 --- Runs events again; those that cannot be are told of, and the others go on.
 -- @tparam table given the options: `db, ids, json`
 -- @treturn integer the exit status
-function events_change.replay(given)
+function events_admin.replay(given)
   local status = 0
   for _, id in ipairs(given.ids) do
     local result, problem = host.events.replay(given.db, id)
     if not result then
-      failure("%s", problem)
+      user_error("%s", problem)
     elseif given.json then
       output.json({ id = id, result = result })
     elseif result == "replayed" then
       output.line(told[result]:format(id))
     else
-      report.problem(told[result]:format(id))
+      event_log.problem(told[result]:format(id))
     end
     status = result == "replayed" and status or 1
   end
@@ -38,11 +38,11 @@ end
 
 --- Runs all dead events again.
 -- @tparam table given the options: `db, action, since, json`
-function events_change.retry_dead(given)
+function events_admin.retry_dead(given)
   local count, problem, done =
     host.events.replay_dead(given.db, { action = given.action, since = given.since })
   if not count then
-    failure("%s%s", problem, done > 0 and "; " .. done .. " events run again" or "")
+    user_error("%s%s", problem, done > 0 and "; " .. done .. " events run again" or "")
   end
   local behind = count == 0 and event_names.behind_none(given.action, given.json) or ""
   if given.json then
@@ -61,22 +61,22 @@ local function tell_purged(given, purged)
       purged.kept)
   end
   if given.dry_run then
-    return string.format("would delete %s, %s%s", count, size.text(purged.bytes), kept)
+    return string.format("would delete %s, %s%s", count, byte_size.text(purged.bytes), kept)
   end
-  return string.format("deleted %s, %s; the file is %s now%s", count, size.text(purged.bytes),
-    size.text(purged.file_size), kept)
+  return string.format("deleted %s, %s; the file is %s now%s", count, byte_size.text(purged.bytes),
+    byte_size.text(purged.file_size), kept)
 end
 
 --- Deletes finished events.
 -- @tparam table given the options: `db, older_than, state, dry_run, json`
-function events_change.purge(given)
+function events_admin.purge(given)
   local purged, problem, so_far = host.events.purge(given.db, {
     state = given.state,
     before = host.unix_time() - given.older_than * 86400,
     dry_run = given.dry_run,
   })
   if not purged then
-    failure("%s%s", problem, so_far.events > 0 and "; " .. so_far.events .. " are deleted" or "")
+    user_error("%s%s", problem, so_far.events > 0 and "; " .. so_far.events .. " are deleted" or "")
   end
   purged.dry_run = given.dry_run or nil
   if given.json then
@@ -86,4 +86,4 @@ function events_change.purge(given)
   end
 end
 
-return events_change
+return events_admin

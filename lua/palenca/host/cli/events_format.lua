@@ -1,11 +1,11 @@
 --- How stored events are shown: a line, a JSON object, or a page with all there is.
 -- @module palenca.host.cli.events_format
+local byte_size = require("palenca.host.cli.byte_size")
 local json = require("palenca.util.json")
-local moment = require("palenca.host.cli.time_argument")
 local redact = require("palenca.util.redact")
-local size = require("palenca.host.cli.byte_size")
+local time_argument = require("palenca.host.cli.time_argument")
 
-local events_text = {}
+local events_format = {}
 
 local function encode(fields)
   return redact.json(json.encode(fields))
@@ -14,9 +14,9 @@ end
 --- One line for a person.
 -- @tparam table event as `host.events.list` gives it
 -- @treturn string
-function events_text.line(event)
+function events_format.line(event)
   local line = string.format("%d  %s  %-8s  attempts %d  %-16s  %s", event.id,
-    moment.text(event.received_at), event.state, event.attempts, redact.name(event.action),
+    time_argument.text(event.received_at), event.state, event.attempts, redact.name(event.action),
     redact.name(event.account_id) or "-")
   if event.replays > 0 then
     line = line .. "  replays " .. event.replays
@@ -30,7 +30,7 @@ end
 --- The same as an object.
 -- @tparam table event as `host.events.list` gives it
 -- @treturn string
-function events_text.object(event)
+function events_format.object(event)
   return encode({
     id = event.id,
     action = redact.name(event.action),
@@ -38,7 +38,7 @@ function events_text.object(event)
     state = event.state,
     attempts = event.attempts,
     replays = event.replays > 0 and event.replays or nil,
-    received_at = moment.text(event.received_at),
+    received_at = time_argument.text(event.received_at),
     error = event.error and redact.identity(event.error),
   })
 end
@@ -52,14 +52,14 @@ local function received(event, raw)
 end
 
 local function time_of(seconds)
-  return seconds and moment.text(seconds)
+  return seconds and time_argument.text(seconds)
 end
 
 --- All of an event as an object.
 -- @tparam table event as `host.events.show` gives it
 -- @tparam boolean raw with identity numbers
 -- @treturn string
-function events_text.whole_object(event, raw)
+function events_format.whole_object(event, raw)
   local action, account_id, body = received(event, raw)
   return encode({
     id = event.id,
@@ -68,7 +68,7 @@ function events_text.whole_object(event, raw)
     state = event.state,
     attempts = event.attempts,
     replays = event.replays,
-    received_at = moment.text(event.received_at),
+    received_at = time_argument.text(event.received_at),
     retry_at = time_of(event.due_at),
     finished_at = time_of(event.finished_at),
     error = event.error and redact.identity(event.error),
@@ -80,7 +80,7 @@ end
 -- @tparam table event as `host.events.show` gives it
 -- @tparam boolean raw with identity numbers
 -- @treturn string
-function events_text.page(event, raw)
+function events_format.page(event, raw)
   local lines = {}
   local action, account_id, body = received(event, raw)
   local function add(name, value)
@@ -94,7 +94,7 @@ function events_text.page(event, raw)
   add("state", event.state)
   add("attempts", event.attempts)
   add("replays", event.replays)
-  add("received at", moment.text(event.received_at))
+  add("received at", time_argument.text(event.received_at))
   add("retry at", time_of(event.due_at))
   add("finished at", time_of(event.finished_at))
   if event.error then
@@ -126,7 +126,7 @@ end
 --- Counts as an object.
 -- @tparam table stats as `host.events.stats` gives them
 -- @treturn string
-function events_text.stats_object(stats)
+function events_format.stats_object(stats)
   return encode({
     states = stats.states,
     actions = shown_actions(stats.actions),
@@ -140,7 +140,7 @@ end
 --- Counts for a person.
 -- @tparam table stats as `host.events.stats` gives them
 -- @treturn string
-function events_text.stats_page(stats)
+function events_format.stats_page(stats)
   local lines, actions, shown = {}, {}, shown_actions(stats.actions)
   local function row(name, cells)
     lines[#lines + 1] = redact.line(string.format("%-24s", name)
@@ -164,8 +164,9 @@ function events_text.stats_page(stats)
   row("all", counts(stats.states))
   lines[#lines + 1] = "oldest unfinished        " .. (time_of(stats.oldest_unfinished) or "none")
   lines[#lines + 1] = string.format("file                     %s, of which %s are free; log %s",
-    size.text(stats.file_size), size.text(stats.free_size), size.text(stats.log_size))
+    byte_size.text(stats.file_size), byte_size.text(stats.free_size),
+    byte_size.text(stats.log_size))
   return table.concat(lines, "\n")
 end
 
-return events_text
+return events_format

@@ -1,27 +1,27 @@
 --- Reads a fault of the sandbox as it is written on the command line.
 -- @module palenca.host.cli.fault_argument
-local check = require("palenca.util.argcheck")
+local argcheck = require("palenca.util.argcheck")
 local faults = require("palenca.sandbox.delivery.faults")
 local named_values = require("palenca.host.cli.named_values")
 local suggest = require("palenca.util.suggest")
 
-local fault = {}
+local fault_argument = {}
 
 --- The kinds that there are.
 -- @treturn string their names
-function fault.kinds()
-  return table.concat(check.words(faults.kinds), ", ")
+function fault_argument.kinds()
+  return table.concat(argcheck.words(faults.kinds), ", ")
 end
 
 --- Reads a fault.
 -- @tparam string text KIND[,NAME=VALUE…]
 -- @treturn ?table the fault, as the sandbox takes it
 -- @treturn ?string why there is none
-function fault.parse(text)
+function fault_argument.parse(text)
   local kind, rest = text:match("^([%w_]+)(.*)$")
   if not kind or not faults.kinds[kind] then
-    return nil, string.format("--fault: '%s' is none of the kinds %s%s", text, fault.kinds(),
-      suggest.text(kind, faults.kinds))
+    return nil, string.format("--fault: '%s' is none of the kinds %s%s", text,
+      fault_argument.kinds(), suggest.text(kind, faults.kinds))
   end
   local given = { kind = kind }
   local problem = named_values("--fault", rest, given)
@@ -35,4 +35,4 @@ function fault.parse(text)
   return read
 end
 
-return fault
+return fault_argument

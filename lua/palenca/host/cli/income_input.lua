@@ -1,12 +1,12 @@
 --- What `palenca income` and `palenca decide` have in common: their options, and the rows.
 -- @module palenca.host.cli.income_input
-local calendar = require("palenca.util.date")
 local client = require("palenca.client")
+local date = require("palenca.util.date")
+local event_log = require("palenca.host.event_log")
 local income = require("palenca.income")
 local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
-local report = require("palenca.host.event_log")
 local suggest = require("palenca.util.suggest")
 
 local income_input = {}
@@ -14,8 +14,8 @@ local income_input = {}
 -- More than any platform keeps, so that months beyond the window are shown as well.
 local HISTORY_MONTHS = 24
 
-local function date(text)
-  if not calendar.parse(text) then
+local function read_date(text)
+  if not date.parse(text) then
     return nil, string.format("'%s' is not a date, such as 2026-03-31", text)
   end
   return text
@@ -44,13 +44,13 @@ function income_input.define(command)
   })
   options.add(command, "--as-of", {
     help = "The last day that counts. Default: yesterday, by this machine's calendar.",
-    convert = date,
+    convert = read_date,
     argname = "DATE",
   })
   options.add(command, "--since", {
     help = string.format("The first day that is read. Default: %d months before the last one.",
       HISTORY_MONTHS),
-    convert = date,
+    convert = read_date,
     argname = "DATE",
   })
   options.add(command, "--lang", {
@@ -71,10 +71,10 @@ local function yesterday()
 end
 
 local function months_before(text, count)
-  local year, month, day = calendar.parse(text)
+  local year, month, day = date.parse(text)
   local total = year * 12 + month - 1 - count
   year, month = total // 12, total % 12 + 1
-  return string.format("%04d-%02d-%02d", year, month, math.min(day, calendar.last_day(year, month)))
+  return string.format("%04d-%02d-%02d", year, month, math.min(day, date.last_day(year, month)))
 end
 
 -- ---- rows of a file --------------------------------------------------------------------
@@ -251,7 +251,7 @@ end
 -- @treturn integer the exit status
 function income_input.run(name, problem, body)
   if problem then
-    report.problem(problem, { hint = "Try 'palenca " .. name .. " --help'." })
+    event_log.problem(problem, { hint = "Try 'palenca " .. name .. " --help'." })
     return 2
   end
   local ok, result = pcall(function()
@@ -263,7 +263,7 @@ function income_input.run(name, problem, body)
   if output.is_closed(result) then
     error(result, 0)
   elseif not ok then
-    report.problem(without_position(result), { command = name })
+    event_log.problem(without_position(result), { command = name })
     return 1
   end
   return result

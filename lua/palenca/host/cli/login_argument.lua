@@ -1,24 +1,24 @@
 --- Reads a login of the sandbox as it is written on the command line.
 -- @module palenca.host.cli.login_argument
+local argcheck = require("palenca.util.argcheck")
 local catalogue = require("palenca.sandbox.data.catalogue")
-local check = require("palenca.util.argcheck")
-local logins = require("palenca.sandbox.control.login_flow")
+local login_flow = require("palenca.sandbox.control.login_flow")
 local named_values = require("palenca.host.cli.named_values")
 local patterns = require("palenca.sandbox.data.patterns")
 local validate = require("palenca.sandbox.http.validate")
 
-local login = {}
+local login_argument = {}
 
 --- The patterns of earnings that there are.
 -- @treturn string their names
-function login.patterns()
-  return table.concat(check.words(patterns.names), ", ")
+function login_argument.patterns()
+  return table.concat(argcheck.words(patterns.names), ", ")
 end
 
 --- The warnings that a login may leave on its account.
 -- @treturn string their names
-function login.warnings()
-  return table.concat(check.words(catalogue.warnings), ", ")
+function login_argument.warnings()
+  return table.concat(argcheck.words(catalogue.warnings), ", ")
 end
 
 --- Reads a login.
@@ -26,7 +26,7 @@ end
 -- checks
 -- @treturn ?table the login, as the sandbox takes it
 -- @treturn ?string why there is none
-function login.parse(text)
+function login_argument.parse(text)
   local who, rest = text:match("^([^,]+)(.*)$")
   if not who then
     return nil, string.format("--login: '%s' names no platform", text)
@@ -36,7 +36,7 @@ function login.parse(text)
   if problem then
     return nil, problem
   end
-  local read, wrong = validate.strict_object(logins.details, given, "body")
+  local read, wrong = validate.strict_object(login_flow.details, given, "body")
   if not read then
     return nil, string.format("--login: %s %s", wrong[1].loc[2], wrong[1].msg)
   end
@@ -44,4 +44,4 @@ function login.parse(text)
   return read
 end
 
-return login
+return login_argument

@@ -1,9 +1,9 @@
 --- Standard output of the commands: what cannot be written there is a failure.
 -- @module palenca.host.cli.output
-local failure = require("palenca.host.user_error")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local redact = require("palenca.util.redact")
+local user_error = require("palenca.host.user_error")
 
 local output = {}
 
@@ -48,7 +48,7 @@ local function check(ok, problem, code)
   elseif code == EPIPE then
     end_with_reader()
   end
-  failure("cannot write to standard output: %s", problem)
+  user_error("cannot write to standard output: %s", problem)
 end
 
 --- Writes a line. It may be held back until @{flush}.

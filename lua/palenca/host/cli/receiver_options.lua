@@ -1,11 +1,11 @@
 --- The options of the webhook endpoint, and what they mean for the host.
 -- @module palenca.host.cli.receiver_options
-local failure = require("palenca.host.user_error")
 local host = require("palenca.host")
 local options = require("palenca.host.cli.options")
-local signature = require("palenca.webhook.signature_config")
+local signature_config = require("palenca.webhook.signature_config")
+local user_error = require("palenca.host.user_error")
 
-local receiving = {}
+local receiver_options = {}
 
 -- A segment that can be guessed is no secret.
 local SECRET_LEAST = 16
@@ -20,7 +20,7 @@ end
 
 --- Adds the options that every receiver has.
 -- @param command of argparse
-function receiving.define(command)
+function receiver_options.define(command)
   define_place(command, "Address and port of the receiver; port 0: any free one.", options.address)
 end
 
@@ -67,13 +67,13 @@ end
 local function define_signature(command)
   options.add_all(command, {
     { "--signature-header", "The header that holds a webhook's signature; without a good one: 401.",
-      nil, signature.header, "NAME" },
+      nil, signature_config.header, "NAME" },
     { "--signature-digest", "sha1, sha256 (default), sha384 or sha512.", nil,
-      signature.digest, "NAME" },
-    { "--signature-encoding", "hex (default) or base64.", nil, signature.encoding,
+      signature_config.digest, "NAME" },
+    { "--signature-encoding", "hex (default) or base64.", nil, signature_config.encoding,
       "NAME" },
     { "--signature-prefix", "What stands before the signature, such as sha256=.", nil,
-      signature.prefix, "TEXT" },
+      signature_config.prefix, "TEXT" },
   }, true)
   command:option("--webhook-secret-file", "A file with the secret; while it is being replaced, "
     .. "with both, one a line. Else $PALENCA_WEBHOOK_SECRET, separated by spaces.")
@@ -91,7 +91,7 @@ end
 
 --- Adds the options of a receiver that the world can reach.
 -- @param command of argparse
-function receiving.define_public(command)
+function receiver_options.define_public(command)
   define_place(command, "Address and port of the receiver (port 0: any free one), or unix:/path.",
     listen)
   define_tls(command)
@@ -144,7 +144,7 @@ local function read_file(flag, path)
     file:close()
   end
   if not text then
-    failure("%s: %s", flag, problem or path .. " cannot be read")
+    user_error("%s: %s", flag, problem or path .. " cannot be read")
   end
   return text
 end
@@ -167,7 +167,7 @@ local function secrets(flag, path, variable)
   if #list == 0 then
     return nil, source
   end
-  local problem = signature.problem_of_secrets(list)
+  local problem = signature_config.problem_of_secrets(list)
   if problem then
     wrong("%s: %s", source, problem)
   end
@@ -196,7 +196,7 @@ local function signature_settings(given)
     prefix = given.signature_prefix,
     secrets = list,
   }
-  local problem = signature.problem(all, {
+  local problem = signature_config.problem(all, {
     header = "--signature-header",
     digest = "--signature-digest",
     encoding = "--signature-encoding",
@@ -235,7 +235,7 @@ end
 -- @tparam table given the parsed options
 -- @treturn ?table for `palenca.host.endpoint`, as `given.receiving`
 -- @treturn ?string what is wrong with their usage
-function receiving.settings(given)
+function receiver_options.settings(given)
   local ok, result = pcall(settings, given)
   if ok then
     return result
@@ -245,4 +245,4 @@ function receiving.settings(given)
   error(result, 0)
 end
 
-return receiving
+return receiver_options

@@ -1,13 +1,13 @@
 --- palenca sandbox: a local stand-in of the API.
 -- @module palenca.host.cli.sandbox
 local catalogue = require("palenca.sandbox.data.catalogue")
-local failure = require("palenca.host.user_error")
-local fault = require("palenca.host.cli.fault_argument")
+local event_log = require("palenca.host.event_log")
+local fault_argument = require("palenca.host.cli.fault_argument")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
-local report = require("palenca.host.event_log")
 local store = require("palenca.sandbox.data.store")
+local user_error = require("palenca.host.user_error")
 
 local sandbox = {
   name = "sandbox",
@@ -76,8 +76,8 @@ function sandbox.define_common(command, delay)
   })
   command:option("--fault", "Let something go wrong: KIND[,NAME=VALUE…], such as "
     .. "latency,seconds=2 or error,status=503,probability=0.1 or drop,times=1. May be repeated. "
-    .. "Kinds: " .. fault.kinds() .. ".")
-    :argname("FAULT"):convert(fault.parse):count("*")
+    .. "Kinds: " .. fault_argument.kinds() .. ".")
+    :argname("FAULT"):convert(fault_argument.parse):count("*")
 end
 
 function sandbox.define(command)
@@ -131,16 +131,16 @@ function sandbox.start(given)
     info, problem = task:wait_ready(PATIENCE)
   end
   if not info then
-    failure("%s", problem or "the sandbox did not start")
+    user_error("%s", problem or "the sandbox did not start")
   end
   local ready = json.decode(info)
   return task, "http://" .. ready.address, ready.api_key
 end
 
 function sandbox.run(given)
-  report.begin()
+  event_log.begin()
   local task, url, api_key = sandbox.start(given)
-  report.line(
+  event_log.line(
     string.format("sandbox of the API at %s%s", url,
       given.api_key and "" or "; API key " .. api_key),
     {
@@ -152,14 +152,14 @@ function sandbox.run(given)
     }
   )
   if not given.json then
-    report.line("console at " .. url .. "/console, widget at " .. url .. "/widget")
+    event_log.line("console at " .. url .. "/console, widget at " .. url .. "/widget")
   end
   local ended, problem
   repeat
     ended, problem = task:join(0)
   until ended ~= false or host.wait_signal(0.2)
   if ended ~= false then
-    failure("the sandbox has ended: %s", problem)
+    user_error("the sandbox has ended: %s", problem)
   end
   task:ask("stop")
   task:close()

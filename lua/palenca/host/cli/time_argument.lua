@@ -1,9 +1,9 @@
 --- Moments in options: a date, a date and time, or how long ago.
 -- @module palenca.host.cli.time_argument
-local calendar = require("palenca.util.date")
+local date = require("palenca.util.date")
 local host = require("palenca.host")
 
-local moment = {}
+local time_argument = {}
 
 local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
 
@@ -30,12 +30,12 @@ end
 -- `15m`, `6h`, `7d` ago
 -- @treturn ?number Unix seconds
 -- @treturn ?string what is wrong
-function moment.parse(text)
+function time_argument.parse(text)
   local count, unit = text:match("^(%d+)([smhd])$")
   if count then
     return math.max(host.unix_time() - tonumber(count) * UNITS[unit], 0)
   end
-  local year, month, day = calendar.parse(text:sub(1, 10))
+  local year, month, day = date.parse(text:sub(1, 10))
   local seconds = #text == 10 and 0 or time_of_day(text:sub(11))
   if year and seconds then
     return days(year, month, day) * 86400 + seconds
@@ -47,9 +47,9 @@ end
 --- Writes a moment.
 -- @tparam number seconds Unix time
 -- @treturn string in UTC, with milliseconds
-function moment.text(seconds)
+function time_argument.text(seconds)
   return os.date("!%Y-%m-%dT%H:%M:%S", math.floor(seconds))
     .. string.format(".%03dZ", math.floor(seconds * 1000) % 1000)
 end
 
-return moment
+return time_argument

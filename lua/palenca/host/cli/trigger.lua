@@ -3,11 +3,11 @@
 local catalogue = require("palenca.sandbox.data.catalogue")
 local client = require("palenca.client")
 local core = require("palenca.core")
+local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
-local events = require("palenca.host.cli.trigger_sender")
 local options = require("palenca.host.cli.options")
-local report = require("palenca.host.event_log")
 local suggest = require("palenca.util.suggest")
+local trigger_sender = require("palenca.host.cli.trigger_sender")
 
 local trigger = { name = "trigger", summary = "Make events, as a login would." }
 
@@ -123,17 +123,17 @@ function trigger.run(given)
   end
   local problem = problem_of(given)
   if problem then
-    report.problem(problem, { hint = "Try 'palenca trigger --help'." })
+    event_log.problem(problem, { hint = "Try 'palenca trigger --help'." })
     return WRONG_USAGE
   end
   local all_taken
   if given.url then
-    all_taken, problem = events.send(given)
+    all_taken, problem = trigger_sender.send(given)
   else
-    all_taken, problem = events.ask_sandbox(given)
+    all_taken, problem = trigger_sender.ask_sandbox(given)
   end
   if problem then
-    report.problem(problem, { command = "trigger" })
+    event_log.problem(problem, { command = "trigger" })
   end
   return all_taken and 0 or FAILED
 end

@@ -1,15 +1,15 @@
 --- Sends made-up events, and tells what the receiver answered to each.
 -- @module palenca.host.cli.trigger_sender
 local catalogue = require("palenca.sandbox.data.catalogue")
+local event_log = require("palenca.host.event_log")
 local host = require("palenca.host")
 local http = require("palenca.client.http")
 local json = require("palenca.util.json")
 local output = require("palenca.host.cli.output")
 local redact = require("palenca.util.redact")
-local report = require("palenca.host.event_log")
 local response = require("palenca.client.response")
 
-local trigger_events = {}
+local trigger_sender = {}
 
 -- What of an answer is shown on a terminal.
 local SHOWN = 200
@@ -76,7 +76,7 @@ end
 -- Says what became of all; one event has said so itself. Returns whether each was accepted.
 function tally:finish()
   if self.sent > 1 then
-    report.line(
+    event_log.line(
       string.format("sent %d, accepted %d, duplicates %s", self.sent, self.accepted,
         self.names_ids and self.duplicates or "unknown (the receiver names no event ids)"),
       {
@@ -124,7 +124,7 @@ end
 --- Sends the events to a receiver.
 -- @tparam table given the options: `action, url, chain, times, accounts, platform, fields, json`
 -- @treturn boolean whether each was answered 200 or 201
-function trigger_events.send(given)
+function trigger_sender.send(given)
   local accounts, result = {}, tally.new(given)
   for turn = 1, given.times do
     local at = (turn - 1) % given.accounts + 1
@@ -252,7 +252,7 @@ end
 -- fields, json`
 -- @treturn boolean whether each was answered 200 or 201
 -- @treturn ?string what went wrong before
-function trigger_events.ask_sandbox(given)
+function trigger_sender.ask_sandbox(given)
   local made, problem = ask(given, "POST", "/sandbox/events", request_of(given))
   if not made then
     return false, problem
@@ -282,4 +282,4 @@ function trigger_events.ask_sandbox(given)
   return result:finish()
 end
 
-return trigger_events
+return trigger_sender

@@ -7,10 +7,10 @@ local paging = require("palenca.sandbox.http.paging")
 local platforms = require("palenca.sandbox.api.platforms")
 local random = require("palenca.sandbox.data.random")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
-local trips = {}
+local account_events = {}
 
 local event_shape = render.shape {
   "event_id", "type", "timezone", "start_date", "amount", "currency", "duration_sec",
@@ -120,15 +120,15 @@ local function search(sandbox, account, request)
     total = total + (row.amount and row.count_trips or 0)
   end
   local first, last = paging.range(given.options, total)
-  return reply.success(events_shape {
+  return response.success(events_shape {
     account_id = account.account_id,
     events = render.array(collect(account, rows, first, last)),
   }, 200, paging.describe(given.options, total))
 end
 
 --- The routes of this module.
-trips.routes = {
+account_events.routes = {
   { "POST", "/v1/accounts/{account_id}/events/search", accounts.of(search) },
 }
 
-return trips
+return account_events

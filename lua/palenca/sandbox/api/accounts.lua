@@ -2,9 +2,9 @@
 -- @module palenca.sandbox.api.accounts
 local dates = require("palenca.sandbox.data.dates")
 local paging = require("palenca.sandbox.http.paging")
+local query = require("palenca.sandbox.http.query")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
-local url = require("palenca.sandbox.http.query")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
 local accounts = {}
@@ -106,7 +106,7 @@ end
 function accounts.of(handler)
   return function(sandbox, request)
     local account = sandbox.store.account:get(request.ids.account_id)
-    return account and handler(sandbox, account, request) or reply.not_found("account")
+    return account and handler(sandbox, account, request) or response.not_found("account")
   end
 end
 
@@ -117,19 +117,19 @@ local booleans = {
 }
 
 --- Reads a switch in a query.
--- @tparam ?string query as sent
+-- @tparam ?string text the query as sent
 -- @tparam string name the parameter
 -- @tparam boolean default what counts without it
 -- @treturn ?boolean the value; nil if it is neither true nor false
 -- @treturn ?table then: the answer that refuses it
-function accounts.query_switch(query, name, default)
-  local word = url.parameters(query)[name]
+function accounts.query_switch(text, name, default)
+  local word = query.parameters(text)[name]
   if word == nil then
     return default
   end
   local value = booleans[word:lower()]
   if value == nil then
-    return nil, reply.invalid { {
+    return nil, response.invalid { {
       loc = { "query", name }, msg = "must be true or false", type = "type_error.bool",
     } }
   end
@@ -138,17 +138,17 @@ end
 
 local function get(sandbox, account, request)
   local with_user, refusal = accounts.query_switch(request.query, "add_user_id", false)
-  return refusal or reply.success(accounts.render(sandbox.store, account, with_user))
+  return refusal or response.success(accounts.render(sandbox.store, account, with_user))
 end
 
 local function delete(sandbox, account)
   local gone = accounts.render(sandbox.store, account)
   sandbox.store:delete_account(account)
-  return reply.success(gone)
+  return response.success(gone)
 end
 
 local function get_user(sandbox, account)
-  return reply.success(user_shape(sandbox.store.user:get(account.user_id)))
+  return response.success(user_shape(sandbox.store.user:get(account.user_id)))
 end
 
 local function find_new_user(store, given)
@@ -164,24 +164,24 @@ end
 local function reassign(sandbox, account, request)
   local given, faults = validate.body(reassign_fields, request.body)
   if not given then
-    return reply.invalid(faults)
+    return response.invalid(faults)
   elseif (given.user_id == nil) == (given.external_id == nil) then
-    return reply.failure(422, "bad_request", "either user_id or external_id is required",
+    return response.failure(422, "bad_request", "either user_id or external_id is required",
       "user_id")
   end
   local store = sandbox.store
   local user, old_user_id = find_new_user(store, given), account.user_id
   if not user then
-    return reply.not_found("user")
+    return response.not_found("user")
   elseif user.user_id == old_user_id then
-    return reply.failure(422, "bad_request", "the account is this user's already", "user_id")
+    return response.failure(422, "bad_request", "the account is this user's already", "user_id")
   end
   store:move_account(account, user)
   local deleted = given.smart and #store:accounts_of(old_user_id) == 0
   if deleted then
     store:delete_user(store.user:get(old_user_id))
   end
-  return reply.success(reassigned_shape {
+  return response.success(reassigned_shape {
     account_id = account.account_id,
     new_user_id = user.user_id,
     old_user_id = old_user_id,
@@ -190,7 +190,7 @@ local function reassign(sandbox, account, request)
 end
 
 local function get_profile(sandbox, account)
-  return reply.success(accounts.render_profile(sandbox.store, account))
+  return response.success(accounts.render_profile(sandbox.store, account))
 end
 
 --- Reads the body of a search by dates.
@@ -201,9 +201,9 @@ end
 function accounts.read_period(fields, text)
   local given, faults = validate.body(fields, text)
   if not given then
-    return nil, reply.invalid(faults)
+    return nil, response.invalid(faults)
   elseif given.start_date > given.end_date then
-    return nil, reply.failure(422, "bad_request", "start_date must not be after end_date",
+    return nil, response.failure(422, "bad_request", "start_date must not be after end_date",
       "start_date")
   end
   return given
@@ -217,7 +217,7 @@ local function search_earnings(sandbox, account, request)
   local rows = sandbox.store:earnings_of(account)
   local before, count = rows:between(given.start_date, given.end_date)
   local first, last = paging.range(given.options, count)
-  return reply.success(earnings_shape {
+  return response.success(earnings_shape {
     account_id = account.account_id,
     earnings = render.raw("[" .. rows:json(before + first, before + last) .. "]"),
   }, 200, paging.describe(given.options, count))

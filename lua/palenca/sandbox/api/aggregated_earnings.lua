@@ -3,10 +3,10 @@
 local accounts = require("palenca.sandbox.api.accounts")
 local dates = require("palenca.sandbox.data.dates")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
-local aggregated = {}
+local aggregated_earnings = {}
 
 local answer_shape = render.shape { "platforms_count", "platforms", "earnings" }
 local platform_shape = render.shape { "platform", "account_id", "last_successful_connection" }
@@ -89,13 +89,13 @@ local function search(sandbox, request)
   if not given then
     return refusal
   elseif not given.user_id and not given.external_id then
-    return reply.failure(422, "bad_request", "user_id or external_id is required", "user_id")
+    return response.failure(422, "bad_request", "user_id or external_id is required", "user_id")
   end
   local store = sandbox.store
   local user = given.user_id and store.user:get(given.user_id)
     or not given.user_id and store:user_by_external_id(given.external_id)
   if not user then
-    return reply.not_found("user")
+    return response.not_found("user")
   end
   local connected, rendered = {}, {}
   for _, account in ipairs(store:accounts_of(user.user_id)) do
@@ -108,7 +108,7 @@ local function search(sandbox, request)
       }
     end
   end
-  return reply.success(answer_shape {
+  return response.success(answer_shape {
     platforms_count = #rendered,
     platforms = render.array(rendered),
     earnings = render_days(collect(store, connected, given), given.options.details),
@@ -116,8 +116,8 @@ local function search(sandbox, request)
 end
 
 --- The routes of this module.
-aggregated.routes = {
+aggregated_earnings.routes = {
   { "POST", "/v1/users/earnings/aggregated", search },
 }
 
-return aggregated
+return aggregated_earnings

@@ -2,9 +2,9 @@
 -- @module palenca.sandbox.api.consents
 local dates = require("palenca.sandbox.data.dates")
 local paging = require("palenca.sandbox.http.paging")
+local query = require("palenca.sandbox.http.query")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
-local url = require("palenca.sandbox.http.query")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
 local consents = {}
@@ -24,10 +24,10 @@ end
 
 local function get(sandbox, request)
   local found = {}
-  for _, consent in ipairs(sandbox.store:consents_of(url.decode(request.ids.gov_id))) do
+  for _, consent in ipairs(sandbox.store:consents_of(query.decode(request.ids.gov_id))) do
     table.insert(found, 1, render_consent(consent))
   end
-  return reply.success(list_shape { consents = render.array(found) })
+  return response.success(list_shape { consents = render.array(found) })
 end
 
 local function always()
@@ -37,11 +37,11 @@ end
 local function search(sandbox, request)
   local given, faults = validate.body({ paging.field }, request.body)
   if not given then
-    return reply.invalid(faults)
+    return response.invalid(faults)
   end
   local found = paging.collect(sandbox.store.consent:newest(), given.options, always,
     render_consent)
-  return reply.success(list_shape { consents = render.array(found) })
+  return response.success(list_shape { consents = render.array(found) })
 end
 
 --- The routes of this module.

@@ -4,10 +4,10 @@ local accounts = require("palenca.sandbox.api.accounts")
 local dates = require("palenca.sandbox.data.dates")
 local paging = require("palenca.sandbox.http.paging")
 local platforms = require("palenca.sandbox.api.platforms")
+local query = require("palenca.sandbox.http.query")
 local random = require("palenca.sandbox.data.random")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
-local url = require("palenca.sandbox.http.query")
+local response = require("palenca.sandbox.http.response")
 
 local employment = {}
 
@@ -80,7 +80,7 @@ local function info_of(account, weeks)
 end
 
 local function get(sandbox, account, request)
-  local options, refusal = paging.from_query(url.parameters(request.query))
+  local options, refusal = paging.from_query(query.parameters(request.query))
   if not options then
     return refusal
   end
@@ -92,7 +92,7 @@ local function get(sandbox, account, request)
     info = info_of(account, weeks)
   end
   local first, last = paging.range(options, #jobs)
-  return reply.success(answer_shape {
+  return response.success(answer_shape {
     platform = account.platform,
     account_id = account.account_id,
     external_id = user and user.external_id,
@@ -119,7 +119,7 @@ local function get_loans(_, account)
       }
     end
   end
-  return reply.success(loans_shape {
+  return response.success(loans_shape {
     account_id = account.account_id, consignados = render.array(loans),
   })
 end

@@ -4,13 +4,13 @@ local accounts = require("palenca.sandbox.api.accounts")
 local dates = require("palenca.sandbox.data.dates")
 local paging = require("palenca.sandbox.http.paging")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
-local login_records = {}
+local logins = {}
 
 --- The company that the sandbox's key belongs to.
-login_records.COMPANY = "c0ffee00-5a0d-4b0c-8e0f-0a1b2c3d4e5f"
+logins.COMPANY = "c0ffee00-5a0d-4b0c-8e0f-0a1b2c3d4e5f"
 
 local login_shape = render.shape {
   "created_at", "updated_at", "id", "bulk_id", "status", "platform", "source", "status_details",
@@ -38,7 +38,7 @@ local search_fields = {
 --- The JSON of a login, as the API sends it.
 -- @tparam table login the login
 -- @treturn table the object, marked as JSON text
-function login_records.render(login)
+function logins.render(login)
   return login_shape {
     created_at = dates.timestamp(login.created),
     updated_at = dates.timestamp(login.updated),
@@ -49,7 +49,7 @@ function login_records.render(login)
     status_details = login.status_details,
     authenticated_at = login.authenticated and dates.timestamp(login.authenticated),
     message = messages[login.status],
-    company_id = login_records.COMPANY,
+    company_id = logins.COMPANY,
     recommendation = recommendations[login.status],
     automatic_retry = false,
     has_insights = false,
@@ -59,15 +59,15 @@ end
 
 local function get(sandbox, request)
   local login = sandbox.store.login:get(request.ids.login_id)
-  return login and reply.success(login_records.render(login)) or reply.not_found("login")
+  return login and response.success(logins.render(login)) or response.not_found("login")
 end
 
 local function list(sandbox, account)
   local found = {}
   for _, login in ipairs(sandbox.store:logins_of(account.account_id)) do
-    table.insert(found, 1, login_records.render(login))
+    table.insert(found, 1, logins.render(login))
   end
-  return reply.success(list_shape { logins = render.array(found) })
+  return response.success(list_shape { logins = render.array(found) })
 end
 
 local function search(sandbox, request)
@@ -79,16 +79,16 @@ local function search(sandbox, request)
   local after = (dates.parse(given.end_date) + 1) * 86400
   local found = paging.collect(sandbox.store.login:newest(), given.options, function(login)
     return login.created >= first and login.created < after
-  end, login_records.render)
+  end, logins.render)
   -- without pagination: the published shape has none
-  return reply.success(list_shape { logins = render.array(found) })
+  return response.success(list_shape { logins = render.array(found) })
 end
 
 --- The routes of this module.
-login_records.routes = {
+logins.routes = {
   { "POST", "/v1/logins/search", search },
   { "GET", "/v1/logins/{login_id}", get },
   { "GET", "/v1/accounts/{account_id}/logins", accounts.of(list) },
 }
 
-return login_records
+return logins

@@ -4,7 +4,7 @@ local accounts = require("palenca.sandbox.api.accounts")
 local catalogue = require("palenca.sandbox.data.catalogue")
 local random = require("palenca.sandbox.data.random")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 
 local platforms = {}
 
@@ -181,7 +181,7 @@ local function list_platforms()
       status = platform.is_active and "up" or "deprecated",
     }
   end
-  return reply.success(render.array(list))
+  return response.success(render.array(list))
 end
 
 local function list_countries(_, request)
@@ -206,7 +206,7 @@ local function list_countries(_, request)
       is_active = country.is_active,
     }
   end
-  return reply.success(render.array(list))
+  return response.success(render.array(list))
 end
 
 --- The routes of this module; as published, they need no key.

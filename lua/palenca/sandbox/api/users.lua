@@ -4,7 +4,7 @@ local accounts = require("palenca.sandbox.api.accounts")
 local dates = require("palenca.sandbox.data.dates")
 local paging = require("palenca.sandbox.http.paging")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
 local users = {}
@@ -31,33 +31,33 @@ local search_fields = {
 local function create(sandbox, request)
   local given, faults = validate.body(fields, request.body, true)
   if not given then
-    return reply.invalid(faults)
+    return response.invalid(faults)
   elseif sandbox.store.user:get(given.user_id) then
-    return reply.failure(422, "bad_request", "a user with this id exists", "user_id")
+    return response.failure(422, "bad_request", "a user with this id exists", "user_id")
   end
   local user = sandbox.store:create_user {
     user_id = given.user_id,
     external_id = given.external_id,
     widget_id = given.widget_id or given.connect_flow_id,
   }
-  return reply.success(user_shape(user), 201)
+  return response.success(user_shape(user), 201)
 end
 
 -- Wraps a handler of what belongs to a user.
 local function of_user(handler)
   return function(sandbox, request)
     local user = sandbox.store.user:get(request.ids.user_id)
-    return user and handler(sandbox, user) or reply.not_found("user")
+    return user and handler(sandbox, user) or response.not_found("user")
   end
 end
 
 local function get(_, user)
-  return reply.success(user_shape(user))
+  return response.success(user_shape(user))
 end
 
 local function delete(sandbox, user)
   sandbox.store:delete_user(user)
-  return reply.success(gone_shape(user))
+  return response.success(gone_shape(user))
 end
 
 local function list_accounts(sandbox, user)
@@ -65,7 +65,7 @@ local function list_accounts(sandbox, user)
   for index, account in ipairs(sandbox.store:accounts_of(user.user_id)) do
     list[index] = accounts.render(sandbox.store, account)
   end
-  return reply.success(accounts_shape { user_id = user.user_id, accounts = render.array(list) })
+  return response.success(accounts_shape { user_id = user.user_id, accounts = render.array(list) })
 end
 
 local function search(sandbox, request)
@@ -80,7 +80,7 @@ local function search(sandbox, request)
       and (not given.external_id or user.external_id == given.external_id)
   end, user_shape)
   -- without pagination: the published shape has none
-  return reply.success(list_shape { users = render.array(found) })
+  return response.success(list_shape { users = render.array(found) })
 end
 
 --- The routes of this module.

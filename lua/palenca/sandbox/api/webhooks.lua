@@ -2,7 +2,7 @@
 -- @module palenca.sandbox.api.webhooks
 local catalogue = require("palenca.sandbox.data.catalogue")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
 local webhooks = {}
@@ -75,9 +75,9 @@ end
 local function create(sandbox, request, read)
   local given, faults = read(create_fields, request.body)
   if not given then
-    return reply.invalid(faults)
+    return response.invalid(faults)
   elseif not (given.widget_id or given.connect_flow_id) then
-    return reply.invalid { {
+    return response.invalid { {
       loc = { "body", "connect_flow_id" },
       msg = "is required, under this name or as widget_id",
       type = "value_error.missing",
@@ -90,7 +90,7 @@ local function create(sandbox, request, read)
     created = store:now(),
   }
   apply(sandbox, webhook, given)
-  return reply.success(render_webhook(webhook), 201)
+  return response.success(render_webhook(webhook), 201)
 end
 
 local function list(sandbox)
@@ -98,38 +98,38 @@ local function list(sandbox)
   for index, webhook in ipairs(sandbox.store.webhook.list) do
     rendered[index] = render_webhook(webhook)
   end
-  return reply.success(list_shape { webhooks = render.array(rendered) })
+  return response.success(list_shape { webhooks = render.array(rendered) })
 end
 
 local function get(sandbox, request)
   local webhook = sandbox.store.webhook:get(request.ids.webhook_id)
-  return webhook and reply.success(render_webhook(webhook)) or reply.not_found("webhook")
+  return webhook and response.success(render_webhook(webhook)) or response.not_found("webhook")
 end
 
 local function update(sandbox, request, read)
   local webhook = sandbox.store.webhook:get(request.ids.webhook_id)
   if not webhook then
-    return reply.not_found("webhook")
+    return response.not_found("webhook")
   end
   local given, faults = read(update_fields, request.body)
   if not given then
-    return reply.invalid(faults)
+    return response.invalid(faults)
   end
   apply(sandbox, webhook, given)
   if not webhook.is_active then
     sandbox.deliveries:drop(webhook)
   end
-  return reply.success(render_webhook(webhook))
+  return response.success(render_webhook(webhook))
 end
 
 local function delete(sandbox, request)
   local webhook = sandbox.store.webhook:get(request.ids.webhook_id)
   if not webhook then
-    return reply.not_found("webhook")
+    return response.not_found("webhook")
   end
   sandbox.deliveries:drop(webhook)
   sandbox.store:remove("webhook", webhook.webhook_id)
-  return reply.success(render_webhook(webhook))
+  return response.success(render_webhook(webhook))
 end
 
 -- The API ignores a field that it does not know; what is the sandbox's own rejects it.

@@ -1,10 +1,10 @@
 --- Answers for a widget's settings.
 -- @module palenca.sandbox.api.widgets
 local dates = require("palenca.sandbox.data.dates")
-local login_records = require("palenca.sandbox.api.logins")
+local logins = require("palenca.sandbox.api.logins")
 local platforms = require("palenca.sandbox.api.platforms")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 
 local widgets = {}
 
@@ -28,14 +28,14 @@ end
 local function get(sandbox, request)
   local widget = sandbox.store.widget:get(request.ids.widget_id)
   if not widget then
-    return reply.not_found("widget")
+    return response.not_found("widget")
   end
-  return reply.success(widget_shape {
+  return response.success(widget_shape {
     created_at = dates.timestamp(widget.created),
     updated_at = dates.timestamp(widget.created),
     id = widget.id,
     name = widget.name,
-    company_id = login_records.COMPANY,
+    company_id = logins.COMPANY,
     platforms = codes(platforms.list()),
     is_sandbox = true,
     hide_logo = false,

@@ -3,7 +3,7 @@
 local dates = require("palenca.sandbox.data.dates")
 local faults = require("palenca.sandbox.delivery.faults")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 local triggers = require("palenca.sandbox.control.triggers")
 local validate = require("palenca.sandbox.http.validate")
 
@@ -27,7 +27,7 @@ local clock_shape = render.shape { "now", "clock_offset" }
 local function read_strictly(declared, text)
   local given, wrong = validate.strict_body(declared, text)
   if not given then
-    return nil, reply.invalid(wrong)
+    return nil, response.invalid(wrong)
   end
   return given
 end
@@ -38,9 +38,9 @@ local function create_fault(sandbox, request)
     given, wrong = faults.read(given)
   end
   if not given then
-    return reply.invalid(wrong)
+    return response.invalid(wrong)
   end
-  return reply.success(faults.render(sandbox.faults:add(given)), 201)
+  return response.success(faults.render(sandbox.faults:add(given)), 201)
 end
 
 local function list_faults(sandbox)
@@ -48,13 +48,13 @@ local function list_faults(sandbox)
   for at, fault in ipairs(sandbox.faults.list) do
     list[at] = faults.render(fault)
   end
-  return reply.success { faults = render.array(list) }
+  return response.success { faults = render.array(list) }
 end
 
 local function remove_fault(sandbox, request)
   local id = math.tointeger(tonumber(request.ids.fault_id))
   if not id or not sandbox.faults:remove(id) then
-    return reply.not_found("fault")
+    return response.not_found("fault")
   end
   return list_faults(sandbox)
 end
@@ -65,7 +65,7 @@ local function remove_faults(sandbox)
 end
 
 local function get_settings(sandbox)
-  return reply.success(sandbox.settings)
+  return response.success(sandbox.settings)
 end
 
 local function change_settings(sandbox, request)
@@ -86,7 +86,7 @@ local function advance(sandbox, request)
     return refusal
   end
   sandbox:advance(given.advance)
-  return reply.success(clock_shape {
+  return response.success(clock_shape {
     now = dates.timestamp(sandbox.clock()), clock_offset = sandbox.clock_offset,
   })
 end

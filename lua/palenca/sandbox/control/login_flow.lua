@@ -3,17 +3,17 @@
 local catalogue = require("palenca.sandbox.data.catalogue")
 local dates = require("palenca.sandbox.data.dates")
 local patterns = require("palenca.sandbox.data.patterns")
-local reply = require("palenca.sandbox.http.response")
 local render = require("palenca.sandbox.data.render")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
-local logins = {}
+local login_flow = {}
 
 -- So long a worker has to type the code.
 local CODE_LIFETIME = 600
 
 --- What a login may say of the account's earnings and of how it was connected.
-logins.details = {
+login_flow.details = {
   { name = "days", check = validate.history(catalogue.history_max) },
   { name = "pattern", check = validate.one_of_few(patterns.names) },
   { name = "warning", check = validate.one_of_few(catalogue.warnings) },
@@ -26,7 +26,7 @@ local fields = {
   { name = "user_id", check = validate.uuid },
   { name = "widget_id", check = validate.uuid },
   { name = "country", check = validate.one_of(catalogue.countries, "country") },
-  table.unpack(logins.details),
+  table.unpack(login_flow.details),
 }
 
 local identifier_types = { phone = true, email = true, gov_id = true }
@@ -121,7 +121,7 @@ end
 -- @tparam ?string widget_id only those of this widget
 -- @tparam ?string login_id the login it comes from
 -- @treturn table the deliveries
-function logins.announce(sandbox, events, widget_id, login_id)
+function login_flow.announce(sandbox, events, widget_id, login_id)
   local made = {}
   for _, webhook in ipairs(sandbox.store.webhook.list) do
     local wanted = {}
@@ -179,7 +179,7 @@ end
 --- Ends a login: its outcome becomes its status, and the webhooks hear of it.
 -- @param sandbox the sandbox
 -- @tparam string login_id the login; one that is gone or has ended is left alone
-function logins.settle(sandbox, login_id)
+function login_flow.settle(sandbox, login_id)
   local store = sandbox.store
   local login = store.login:get(login_id)
   if not login or login.status ~= "pending" then
@@ -189,7 +189,7 @@ function logins.settle(sandbox, login_id)
     login.outcome = { status = "incomplete", status_details = "validation_time_expired" }
   end
   finish(store, login)
-  logins.announce(sandbox, {
+  login_flow.announce(sandbox, {
     make_event(store, login, "login.created", "pending_for_data"),
     make_event(store, login, "login." .. login.status, login.status_details),
   }, login.asked_widget and login.widget_id, login.login_id)
@@ -199,7 +199,7 @@ local function settle_in(sandbox, login, seconds)
   login.settles_at = sandbox.clock() + seconds
   sandbox.store:save("login", login)
   if seconds == 0 then
-    logins.settle(sandbox, login.login_id)
+    login_flow.settle(sandbox, login.login_id)
   else
     sandbox.agenda:add(login.settles_at, login.login_id)
   end
@@ -207,7 +207,7 @@ end
 
 --- Takes up the logins that were pending when the store was saved.
 -- @param sandbox the sandbox
-function logins.resume(sandbox)
+function login_flow.resume(sandbox)
   for _, login in ipairs(sandbox.store.login.list) do
     if login.settles_at then
       sandbox.agenda:add(login.settles_at, login.login_id)
@@ -248,7 +248,7 @@ end
 -- @tparam table given `platform`, and maybe `country`, `external_id`, `user_id`, `identifier`
 -- @tparam table outcome `status`, `status_details`, `warning`
 -- @treturn ?table the login; nil if there is no such user
-function logins.connect_now(sandbox, given, outcome)
+function login_flow.connect_now(sandbox, given, outcome)
   local store = sandbox.store
   local user = find_user(store, given)
   if not user then
@@ -276,17 +276,17 @@ local function start(sandbox, given, source)
   local platform, case = read_identifier(given.identifier)
   platform = platform or given.platform
   if not platform then
-    return nil, reply.failure(422, "bad_request",
+    return nil, response.failure(422, "bad_request",
       "a platform, or an identifier that names one, is required")
   end
   local outcome = outcome_of(case, given.warning)
   if given.warning and outcome.status ~= "success" then
-    return nil, reply.failure(422, "bad_request",
+    return nil, response.failure(422, "bad_request",
       "a login that ends as " .. case .. " leaves no warning", "warning")
   end
   local user, is_new = find_user(sandbox.store, given)
   if not user then
-    return nil, reply.not_found("user")
+    return nil, response.not_found("user")
   end
   local login = connect(sandbox, user, platform, given, outcome, source)
   local started = { login = login, user_created = is_new }
@@ -304,7 +304,7 @@ end
 local function answer(store, started, status)
   local login, outcome = started.login, started.outcome
   local user = store.user:get(login.user_id)
-  return reply.success(started_shape {
+  return response.success(started_shape {
     login_id = login.login_id,
     user_id = login.user_id,
     user_created = started.user_created,
@@ -323,11 +323,11 @@ local function creator(declared, source)
   return function(sandbox, request)
     local given, faults = validate.strict_body(declared, request.body)
     if not given then
-      return reply.invalid(faults)
+      return response.invalid(faults)
     elseif source == "widget" and given.consent ~= true then
-      return reply.failure(422, "bad_request", "the worker's consent is required", "consent")
+      return response.failure(422, "bad_request", "the worker's consent is required", "consent")
     elseif source == "widget" and not (given.identifier or ""):find("%S") then
-      return reply.failure(422, "bad_request", "who logs in is required", "identifier")
+      return response.failure(422, "bad_request", "who logs in is required", "identifier")
     end
     local started, refusal = start(sandbox, given, source)
     if not started then
@@ -341,15 +341,15 @@ local function give_code(sandbox, request)
   local store = sandbox.store
   local login = store.login:get(request.ids.login_id)
   if not login then
-    return reply.not_found("login")
+    return response.not_found("login")
   end
   local given, faults = validate.strict_body(code_fields, request.body)
   if not given then
-    return reply.invalid(faults)
+    return response.invalid(faults)
   elseif not login.next_step then
-    return reply.failure(409, "bad_request", "this login does not wait for a code")
+    return response.failure(409, "bad_request", "this login does not wait for a code")
   elseif not given.code:find("%S") then
-    return reply.failure(422, "bad_request", "the code is empty", "code")
+    return response.failure(422, "bad_request", "the code is empty", "code")
   end
   local outcome = login.outcome
   login.next_step, login.status_details = nil, "pending_for_data"
@@ -365,7 +365,7 @@ end
 -- @param sandbox the sandbox
 -- @tparam table login the login
 -- @treturn table the object, marked as JSON text
-function logins.render(sandbox, login)
+function login_flow.render(sandbox, login)
   local user = sandbox.store.user:get(login.user_id)
   local left = login.settles_at and not login.next_step and login.settles_at - sandbox.clock()
   return login_shape(setmetatable({
@@ -377,11 +377,11 @@ function logins.render(sandbox, login)
 end
 
 --- The routes of this module.
-logins.routes = {
+login_flow.routes = {
   { "POST", "/sandbox/logins", creator(fields, "api"), public = true, body = true },
   { "POST", "/sandbox/logins/{login_id}/code", give_code, public = true, body = true },
   { "POST", "/widget/logins", creator(widget_fields, "widget"), public = true },
   { "POST", "/widget/logins/{login_id}/code", give_code, public = true },
 }
 
-return logins
+return login_flow

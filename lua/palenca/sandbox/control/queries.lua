@@ -1,21 +1,21 @@
 --- Answers for the console page: what the sandbox knows, in one place and without a key.
 -- @module palenca.sandbox.control.queries
 local accounts = require("palenca.sandbox.api.accounts")
+local argcheck = require("palenca.util.argcheck")
 local catalogue = require("palenca.sandbox.data.catalogue")
-local check = require("palenca.util.argcheck")
 local dates = require("palenca.sandbox.data.dates")
 local income_panel = require("palenca.sandbox.control.income_panel")
-local logins = require("palenca.sandbox.control.login_flow")
+local login_flow = require("palenca.sandbox.control.login_flow")
 local paging = require("palenca.sandbox.http.paging")
 local patterns = require("palenca.sandbox.data.patterns")
 local platforms = require("palenca.sandbox.api.platforms")
+local query = require("palenca.sandbox.http.query")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
-local requests = require("palenca.sandbox.control.request_log")
+local request_log = require("palenca.sandbox.control.request_log")
+local response = require("palenca.sandbox.http.response")
 local store = require("palenca.sandbox.data.store")
-local url = require("palenca.sandbox.http.query")
 
-local console = {}
+local queries = {}
 
 local delivery_names = {
   "delivery_id", "webhook_id", "webhook_name", "url", "login_id", "account_id", "platform",
@@ -30,7 +30,7 @@ local sent_shape = render.shape { "method", "url", "headers", "body" }
 local function magic_cases()
   local cases = { "success", "incomplete" }
   for _, set in ipairs({ catalogue.errors, catalogue.code_cases, catalogue.warnings }) do
-    local list = check.words(set)
+    local list = argcheck.words(set)
     table.move(list, 1, #list, #cases + 1, cases)
   end
   return cases
@@ -54,7 +54,7 @@ end
 
 local function overview(sandbox)
   local kept = sandbox.store
-  return reply.success {
+  return response.success {
     api_key = sandbox.api_key,
     seed = kept.seed,
     begun = dates.timestamp(sandbox.begun),
@@ -76,33 +76,33 @@ local function overview(sandbox)
     end),
     platforms = list_of(platforms.list(), plain),
     countries = list_of(platforms.countries(), plain),
-    actions = render.array(check.words(catalogue.actions)),
+    actions = render.array(argcheck.words(catalogue.actions)),
     magic_cases = render.array(magic_cases()),
-    patterns = render.array(check.words(patterns.names)),
+    patterns = render.array(argcheck.words(patterns.names)),
     default_pattern = patterns.default,
-    warnings = render.array(check.words(catalogue.warnings)),
+    warnings = render.array(argcheck.words(catalogue.warnings)),
     income_words = income_panel.words,
   }
 end
 
 local function changes(sandbox, request)
-  local since = math.tointeger(tonumber(url.parameters(request.query).since or "0") or 0) or 0
+  local since = math.tointeger(tonumber(query.parameters(request.query).since or "0") or 0) or 0
   if sandbox.revision == since and not request.final then
     return { hold = true, status = 200, body = "" }
   elseif sandbox.revision < since then
     since = 0 -- of an earlier run
   end
   local topics = {}
-  for _, topic in ipairs(check.words(sandbox.changed)) do
+  for _, topic in ipairs(argcheck.words(sandbox.changed)) do
     if sandbox.changed[topic] > since then
       topics[#topics + 1] = topic
     end
   end
-  return reply.success { revision = sandbox.revision, topics = render.array(topics) }
+  return response.success { revision = sandbox.revision, topics = render.array(topics) }
 end
 
 local function answer_page(name, request, newest, wanted, make)
-  local given = url.parameters(request.query)
+  local given = query.parameters(request.query)
   local options, refusal = paging.from_query(given)
   if not options then
     return refusal
@@ -110,7 +110,7 @@ local function answer_page(name, request, newest, wanted, make)
   local items, total = paging.collect(newest, options, function(record)
     return wanted(record, given)
   end, make)
-  return reply.success({ [name] = render.array(items) }, 200, paging.describe(options, total))
+  return response.success({ [name] = render.array(items) }, 200, paging.describe(options, total))
 end
 
 local function list_logins(sandbox, request)
@@ -118,7 +118,7 @@ local function list_logins(sandbox, request)
     return (not given.status or given.status == "" or login.status == given.status)
       and (not given.platform or given.platform == "" or login.platform == given.platform)
   end, function(login)
-    return logins.render(sandbox, login)
+    return login_flow.render(sandbox, login)
   end)
 end
 
@@ -164,13 +164,13 @@ end
 local function get_login(sandbox, request)
   local login = sandbox.store.login:get(request.ids.login_id)
   if not login then
-    return reply.not_found("login")
+    return response.not_found("login")
   end
   local account = sandbox.store.account:get(login.account_id)
   local earned = sandbox.store:earnings_of(account)
   local panel = income_panel.of(account, earned:rows(), sandbox.clock())
-  return reply.success {
-    login = logins.render(sandbox, login),
+  return response.success {
+    login = login_flow.render(sandbox, login),
     account = accounts.render(sandbox.store, account, true),
     pattern = account.history ~= "tutorial" and (account.pattern or patterns.default) or nil,
     profile = account.connected and accounts.render_profile(sandbox.store, account),
@@ -186,10 +186,10 @@ end
 local function get_delivery(sandbox, request)
   local delivery = sandbox.store.delivery:get(request.ids.delivery_id)
   if not delivery then
-    return reply.not_found("delivery")
+    return response.not_found("delivery")
   end
   local sent = delivery.request
-  return reply.success(render_delivery(sandbox, delivery, full_delivery_shape, {
+  return response.success(render_delivery(sandbox, delivery, full_delivery_shape, {
     request = sent and sent_shape {
       method = "POST", url = sent.url, headers = sent.headers, body = sent.body,
     },
@@ -203,10 +203,10 @@ local function resend(sandbox, request)
   local delivery = sandbox.store.delivery:get(request.ids.delivery_id)
   local webhook = delivery and sandbox.store.webhook:get(delivery.webhook_id)
   if not webhook then
-    return reply.not_found(delivery and "webhook" or "delivery")
+    return response.not_found(delivery and "webhook" or "delivery")
   end
   local again = sandbox.deliveries:resend(delivery, webhook)
-  return reply.success(render_delivery(sandbox, again, delivery_shape), 201)
+  return response.success(render_delivery(sandbox, again, delivery_shape), 201)
 end
 
 local function always()
@@ -218,12 +218,12 @@ local function list_requests(sandbox, request)
   return answer_page("requests", request, function()
     at = at + 1
     return list[at]
-  end, always, requests.render)
+  end, always, request_log.render)
 end
 
 local function get_request(sandbox, request)
   local entry = sandbox.requests:get(request.ids.request_id)
-  return entry and reply.success(requests.render_full(entry)) or reply.not_found("request")
+  return entry and response.success(request_log.render_full(entry)) or response.not_found("request")
 end
 
 -- The names that the query of a list may have.
@@ -236,7 +236,7 @@ local function paged(...)
 end
 
 --- The routes of this module.
-console.routes = {
+queries.routes = {
   { "GET", "/sandbox/overview", overview, public = true },
   { "GET", "/sandbox/changes", changes, public = true, query = { since = true } },
   { "GET", "/sandbox/logins", list_logins, public = true,
@@ -250,4 +250,4 @@ console.routes = {
   { "GET", "/sandbox/requests/{request_id}", get_request, public = true },
 }
 
-return console
+return queries

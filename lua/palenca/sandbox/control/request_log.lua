@@ -3,8 +3,8 @@
 local dates = require("palenca.sandbox.data.dates")
 local render = require("palenca.sandbox.data.render")
 
-local requests = {}
-requests.__index = requests
+local request_log = {}
+request_log.__index = request_log
 
 local KEPT = 500
 
@@ -16,21 +16,21 @@ local full_shape = render.shape {
 
 --- Makes an empty list.
 -- @treturn requests the list
-function requests.new()
-  return setmetatable({ ring = {}, count = 0 }, requests)
+function request_log.new()
+  return setmetatable({ ring = {}, count = 0 }, request_log)
 end
 
 --- Keeps a request with its answer; the oldest one goes.
 -- @tparam table entry `request_id, at, method, path, query, status, fault, request_headers,
 -- request_body, response_headers, response_body`; not changed later
-function requests:keep(entry)
+function request_log:keep(entry)
   self.ring[self.count % KEPT + 1] = entry
   self.count = self.count + 1
 end
 
 --- The requests that are kept, the newest first.
 -- @treturn table the list
-function requests:newest()
+function request_log:newest()
   local list = {}
   for at = self.count, math.max(1, self.count - KEPT + 1), -1 do
     list[#list + 1] = self.ring[(at - 1) % KEPT + 1]
@@ -41,7 +41,7 @@ end
 --- Finds a request.
 -- @tparam string request_id its id
 -- @treturn ?table the request
-function requests:get(request_id)
+function request_log:get(request_id)
   for _, entry in pairs(self.ring) do
     if entry.request_id == request_id then
       return entry
@@ -69,7 +69,7 @@ local function with_time(entry, more)
 end
 
 --- The JSON of a request in a list.
-function requests.render(entry)
+function request_log.render(entry)
   return summary_shape(with_time(entry, {
     at = dates.timestamp(entry.at),
     path = readable(entry.path),
@@ -78,7 +78,7 @@ function requests.render(entry)
 end
 
 --- The JSON of a request with all that is kept of it.
-function requests.render_full(entry)
+function request_log.render_full(entry)
   return full_shape(with_time(entry, {
     at = dates.timestamp(entry.at),
     path = readable(entry.path),
@@ -89,4 +89,4 @@ function requests.render_full(entry)
   }))
 end
 
-return requests
+return request_log

@@ -1,6 +1,6 @@
 --- The widget page, the console page, and what they load.
 -- @module palenca.sandbox.control.static_files
-local pages = {}
+local static_files = {}
 
 local types = {
   html = "text/html; charset=utf-8",
@@ -47,7 +47,7 @@ local function page(name)
 end
 
 --- The widget page.
-pages.widget = page("widget.html")
+static_files.widget = page("widget.html")
 
 local function asset(sandbox, request)
   return file(sandbox, request.ids.name)
@@ -58,12 +58,12 @@ local function icon(sandbox)
 end
 
 --- The routes of this module. An answer to HEAD is that to GET, whose body is not sent.
-pages.routes = {}
+static_files.routes = {}
 for _, method in ipairs { "GET", "HEAD" } do
-  table.insert(pages.routes, { method, "/widget", pages.widget, public = true })
-  table.insert(pages.routes, { method, "/console", page("console.html"), public = true })
-  table.insert(pages.routes, { method, "/favicon.ico", icon, public = true })
-  table.insert(pages.routes, { method, "/assets/{name}", asset, public = true, ids = "any" })
+  table.insert(static_files.routes, { method, "/widget", static_files.widget, public = true })
+  table.insert(static_files.routes, { method, "/console", page("console.html"), public = true })
+  table.insert(static_files.routes, { method, "/favicon.ico", icon, public = true })
+  table.insert(static_files.routes, { method, "/assets/{name}", asset, public = true, ids = "any" })
 end
 
-return pages
+return static_files

@@ -1,9 +1,9 @@
 --- Sends events on demand: any one, or the chain that leads to it, for accounts that exist.
 -- @module palenca.sandbox.control.triggers
 local catalogue = require("palenca.sandbox.data.catalogue")
-local logins = require("palenca.sandbox.control.login_flow")
+local login_flow = require("palenca.sandbox.control.login_flow")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
 local triggers = {}
@@ -30,7 +30,7 @@ local answer_shape = render.shape { "accounts", "deliveries" }
 
 -- The account of an event: the named one, or a new one whose login has ended as the event says.
 local function make_account(sandbox, given, status)
-  local login = logins.connect_now(sandbox, {
+  local login = login_flow.connect_now(sandbox, {
     platform = given.platform or "uber",
     country = given.country,
     external_id = given.external_id,
@@ -70,7 +70,7 @@ end
 local function find_accounts(sandbox, given)
   if given.account_id then
     local account = sandbox.store.account:get(given.account_id)
-    return account and { account }, reply.not_found("account")
+    return account and { account }, response.not_found("account")
   end
   local status = given.action:match("^login%.(%l+)$")
   status = (status == "error" or status == "incomplete") and status or "success"
@@ -78,7 +78,7 @@ local function find_accounts(sandbox, given)
   for at = 1, math.min(given.accounts, given.times) do
     accounts[at] = make_account(sandbox, given, status)
     if not accounts[at] then
-      return nil, reply.not_found("user")
+      return nil, response.not_found("user")
     end
   end
   return accounts
@@ -90,7 +90,8 @@ end
 -- @treturn table the answer, with the ids of the accounts and of the deliveries
 function triggers.answer(sandbox, given)
   if given.account_id and given.accounts > 1 then
-    return reply.failure(422, "bad_request", "there is one account_id for all events", "accounts")
+    return response.failure(422, "bad_request", "there is one account_id for all events",
+      "accounts")
   end
   local unknown = not given.undocumented and validate.undocumented(given.action, catalogue.events)
   if unknown then
@@ -110,14 +111,14 @@ function triggers.answer(sandbox, given)
       events[at] = make_event(sandbox, account, action, given, webhook_id)
     end
     events[#events + 1] = make_event(sandbox, account, given.action, given, webhook_id)
-    for _, delivery in ipairs(logins.announce(sandbox, events)) do
+    for _, delivery in ipairs(login_flow.announce(sandbox, events)) do
       ids[#ids + 1] = delivery.delivery_id
     end
   end
   for at, account in ipairs(accounts) do
     accounts[at] = account.account_id
   end
-  return reply.success(answer_shape {
+  return response.success(answer_shape {
     accounts = render.array(accounts), deliveries = render.array(ids),
   }, 201)
 end

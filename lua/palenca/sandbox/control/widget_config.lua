@@ -1,13 +1,13 @@
 --- Answers what the widget page needs to know: the widget, countries and platforms.
 -- @module palenca.sandbox.control.widget_config
+local argcheck = require("palenca.util.argcheck")
 local platforms = require("palenca.sandbox.api.platforms")
+local query = require("palenca.sandbox.http.query")
 local render = require("palenca.sandbox.data.render")
-local reply = require("palenca.sandbox.http.response")
-local url = require("palenca.sandbox.http.query")
-local check = require("palenca.util.argcheck")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
-local widget = {}
+local widget_config = {}
 
 local function identifiers(platform)
   return render.array(platform.category == "employment" and { "gov_id" } or { "phone", "email" })
@@ -21,18 +21,18 @@ local function redirect_of(given)
   end
   local wrong = validate.http_url(target)
   if wrong then
-    return nil, reply.failure(422, "bad_request", "redirect_url " .. wrong.msg, "redirect_url")
+    return nil, response.failure(422, "bad_request", "redirect_url " .. wrong.msg, "redirect_url")
   end
   return target
 end
 
 local function config(sandbox, request)
-  local given = url.parameters(request.query)
+  local given = query.parameters(request.query)
   local id = given.widget_id
   if id == "" then
     id = nil
-  elseif id and not check.is_uuid(id) then
-    return reply.failure(422, "bad_request", "the widget's id must be a UUID", "widget_id")
+  elseif id and not argcheck.is_uuid(id) then
+    return response.failure(422, "bad_request", "the widget's id must be a UUID", "widget_id")
   end
   local redirect_url, rejected = redirect_of(given)
   if rejected then
@@ -52,7 +52,7 @@ local function config(sandbox, request)
   for at, country in ipairs(platforms.countries()) do
     countries[at] = country
   end
-  return reply.success {
+  return response.success {
     widget = { id = known.id, name = known.name, redirect_url = redirect_url },
     platforms = render.array(offered),
     countries = render.array(countries),
@@ -60,8 +60,8 @@ local function config(sandbox, request)
 end
 
 --- The routes of this module.
-widget.routes = {
+widget_config.routes = {
   { "GET", "/widget/config", config, public = true },
 }
 
-return widget
+return widget_config

@@ -4,7 +4,7 @@
 -- lua-cjson alone cannot do it: it writes 179.0 as 179 and an empty list as {}, has no cheap
 -- way to splice in text that is JSON already, and leaves the order of fields to the hash table,
 -- which differs from one run to the next. Strings are still escaped by lua-cjson.
-local check = require("palenca.util.argcheck")
+local argcheck = require("palenca.util.argcheck")
 local json = require("palenca.util.json")
 
 local render = {}
@@ -50,7 +50,7 @@ local function array_text(list)
 end
 
 local function object_text(fields)
-  local names = check.words(fields)
+  local names = argcheck.words(fields)
   for index, name in ipairs(names) do
     names[index] = string_text(name) .. ":" .. render.text(fields[name])
   end

@@ -3,12 +3,12 @@
 --
 -- The actions that one login sends to one webhook form a lane. A lane has at most one delivery
 -- in flight; lanes do not wait for each other. Every delivery is a record of the store.
-local agenda = require("palenca.sandbox.delivery.timer_queue")
 local render = require("palenca.sandbox.data.render")
 local signing = require("palenca.webhook")
+local timer_queue = require("palenca.sandbox.delivery.timer_queue")
 
-local deliveries = {}
-deliveries.__index = deliveries
+local queue = {}
+queue.__index = queue
 
 local MAX_ATTEMPTS = 4
 
@@ -32,20 +32,20 @@ local unfinished = { queued = true, sending = true, waiting = true }
 -- @tparam function clock returns Unix time in seconds
 -- @tparam table settings `retry_delay`, in seconds; read anew each time
 -- @treturn deliveries the queue
-function deliveries.new(store, clock, settings)
+function queue.new(store, clock, settings)
   return setmetatable({
     store = store,
     clock = clock,
     settings = settings,
-    agenda = agenda.new(clock),
+    agenda = timer_queue.new(clock),
     in_flight = {},
     pending = 0,
     crowded = KEPT + KEPT // 10,
-  }, deliveries)
+  }, queue)
 end
 
 --- Takes up what was unfinished when the store was saved.
-function deliveries:resume()
+function queue:resume()
   local lanes = {}
   for _, delivery in ipairs(self.store.delivery.list) do
     if unfinished[delivery.state] and not self.store.webhook:get(delivery.webhook_id) then
@@ -108,7 +108,7 @@ end
 -- @tparam number delay seconds until the first is due
 -- @tparam ?table more `login_id`, `resend_of`
 -- @treturn table the deliveries
-function deliveries:queue(webhook, events, delay, more)
+function queue:queue(webhook, events, delay, more)
   local given = { due = self.clock() + delay }
   for name, value in pairs(more or {}) do
     given[name] = value
@@ -129,7 +129,7 @@ end
 -- @tparam table event the fields of `data`
 -- @tparam ?string login_id the login
 -- @treturn table the delivery
-function deliveries:lose(webhook, event, login_id)
+function queue:lose(webhook, event, login_id)
   return make_record(self, nil, webhook, event, { state = "lost", login_id = login_id })
 end
 
@@ -141,7 +141,7 @@ end
 
 --- Cancels what is queued for a webhook. A delivery in flight is still awaited, but not repeated.
 -- @tparam table webhook the webhook
-function deliveries:drop(webhook)
+function queue:drop(webhook)
   local id = webhook.webhook_id
   self.agenda:remove(function(lane)
     if lane.queue[1].webhook_id ~= id then
@@ -178,7 +178,7 @@ end
 --- Hands out the delivery that has been due for longest; it is in flight from then on.
 -- @treturn ?table `url`, `headers`, `body`, `webhook_id`, `action`, `attempt` (1 to 4)
 -- @treturn ?number without one: seconds until the next is due, nil if none is queued
-function deliveries:next()
+function queue:next()
   local lane, wait = self.agenda:take()
   if not lane then
     return nil, wait
@@ -220,7 +220,7 @@ end
 -- @tparam table handed the delivery as it was handed out; raises if it is not in flight
 -- @tparam table outcome `status` and `body` of the answer, or `error`; `seconds` it took
 -- @treturn string "done", "retry" or "gave_up"
-function deliveries:finish(handed, outcome)
+function queue:finish(handed, outcome)
   local lane = self.in_flight[handed]
   if not lane then
     error("this delivery is not in flight", 2)
@@ -247,11 +247,11 @@ end
 -- @tparam table delivery the delivery
 -- @tparam table webhook its webhook
 -- @treturn table the new one
-function deliveries:resend(delivery, webhook)
+function queue:resend(delivery, webhook)
   return self:queue(webhook, { delivery.event }, 0, {
     login_id = delivery.login_id,
     resend_of = delivery.delivery_id,
   })[1]
 end
 
-return deliveries
+return queue

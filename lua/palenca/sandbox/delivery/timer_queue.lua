@@ -1,13 +1,13 @@
 --- Things that fall due at a moment, handed out in the order of their moments.
 -- @module palenca.sandbox.delivery.timer_queue
-local agenda = {}
-agenda.__index = agenda
+local timer_queue = {}
+timer_queue.__index = timer_queue
 
 --- Makes an empty agenda.
 -- @tparam function clock returns the present moment in seconds
 -- @treturn agenda the agenda
-function agenda.new(clock)
-  return setmetatable({ clock = clock, heap = {}, sequence = 0 }, agenda)
+function timer_queue.new(clock)
+  return setmetatable({ clock = clock, heap = {}, sequence = 0 }, timer_queue)
 end
 
 local function before(one, other)
@@ -49,7 +49,7 @@ end
 --- Enters a thing. Of those with the same moment the one entered first is due first.
 -- @tparam number due its moment
 -- @param item the thing
-function agenda:add(due, item)
+function timer_queue:add(due, item)
   self.sequence = self.sequence + 1
   push(self.heap, { due = due, item = item, sequence = self.sequence })
 end
@@ -57,7 +57,7 @@ end
 --- Takes out the thing that has been due for longest.
 -- @return the thing; nil if none is due
 -- @treturn ?number without one: seconds until the next is, nil if the agenda is empty
-function agenda:take()
+function timer_queue:take()
   local top = self.heap[1]
   if not top then
     return nil, nil
@@ -71,7 +71,7 @@ end
 
 --- Removes things.
 -- @tparam function unwanted tells of a thing whether it goes
-function agenda:remove(unwanted)
+function timer_queue:remove(unwanted)
   local kept = {}
   for _, entry in ipairs(self.heap) do
     if not unwanted(entry.item) then
@@ -81,4 +81,4 @@ function agenda:remove(unwanted)
   self.heap = kept
 end
 
-return agenda
+return timer_queue

@@ -1,6 +1,6 @@
 --- Keeps other web pages in the developer's browser away from what needs no key.
 -- @module palenca.sandbox.http.origin_check
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 
 -- A public name may be another page's that resolves to this machine (DNS rebinding): what is taken
 -- are numeric addresses and names without a dot, such as localhost or a container's.
@@ -18,12 +18,12 @@ return function(request)
   local host, origin = headers.host, headers.origin
   local kind = (headers["content-type"] or ""):lower()
   if host and not is_local(host) then
-    return reply.failure(403, "access_forbidden",
+    return response.failure(403, "access_forbidden",
       "this is for numeric addresses, localhost and names without a dot")
   elseif origin and origin:gsub("^%a+://", "") ~= host then
-    return reply.failure(403, "access_forbidden", "other pages have no access")
+    return response.failure(403, "access_forbidden", "other pages have no access")
   elseif request.body ~= "" and not kind:find("^application/json%f[^%w]") then
-    return reply.failure(415, "bad_request", "the body's Content-Type must be application/json")
+    return response.failure(415, "bad_request", "the body's Content-Type must be application/json")
   end
   return nil
 end

@@ -1,6 +1,6 @@
 --- Cuts lists into pages, as the API's `options` ask for them.
 -- @module palenca.sandbox.http.paging
-local reply = require("palenca.sandbox.http.response")
+local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
 local paging = {}
@@ -28,7 +28,7 @@ function paging.from_query(given)
       and (math.tointeger(tonumber(given.items_per_page)) or given.items_per_page),
   }, "query")
   if not read then
-    return nil, reply.invalid(faults)
+    return nil, response.invalid(faults)
   end
   return read
 end

@@ -1,26 +1,26 @@
 --- Reads what a request's address brings.
 -- @module palenca.sandbox.http.query
-local url = {}
+local query = {}
 
 --- Takes the percent-escapes out of a text.
 -- @tparam string text as in a path or query
 -- @treturn string the text
-function url.decode(text)
+function query.decode(text)
   return (text:gsub("%%(%x%x)", function(digits)
     return string.char(tonumber(digits, 16))
   end))
 end
 
 --- Reads a query.
--- @tparam ?string query as sent, without the question mark
+-- @tparam ?string text as sent, without the question mark
 -- @treturn table the parameters by name; of several with one name the first
-function url.parameters(query)
+function query.parameters(text)
   local found = {}
-  for name, value in (query or ""):gmatch("([^&=]+)=?([^&]*)") do
-    name = url.decode((name:gsub("+", " ")))
-    found[name] = found[name] or url.decode((value:gsub("+", " ")))
+  for name, value in (text or ""):gmatch("([^&=]+)=?([^&]*)") do
+    name = query.decode((name:gsub("+", " ")))
+    found[name] = found[name] or query.decode((value:gsub("+", " ")))
   end
   return found
 end
 
-return url
+return query

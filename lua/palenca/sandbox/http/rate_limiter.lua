@@ -1,7 +1,7 @@
 --- Counts requests per key in fixed windows, as the API's rate limit does.
 -- @module palenca.sandbox.http.rate_limiter
-local limiter = {}
-limiter.__index = limiter
+local rate_limiter = {}
+rate_limiter.__index = rate_limiter
 
 local WINDOW = 60
 
@@ -9,8 +9,8 @@ local WINDOW = 60
 -- @tparam table settings `rate_limit`, requests per window; 0 switches it off; read anew each time
 -- @tparam function clock returns Unix time in seconds
 -- @treturn limiter the limiter
-function limiter.new(settings, clock)
-  return setmetatable({ settings = settings, clock = clock, windows = {} }, limiter)
+function rate_limiter.new(settings, clock)
+  return setmetatable({ settings = settings, clock = clock, windows = {} }, rate_limiter)
 end
 
 --- Counts one request.
@@ -18,7 +18,7 @@ end
 -- @tparam number offset how far the clock is ahead of the client's, in seconds
 -- @treturn boolean whether it is within the limit
 -- @treturn table the headers that tell the client where it stands; empty when switched off
-function limiter:count(key, offset)
+function rate_limiter:count(key, offset)
   local limit = self.settings.rate_limit
   if limit == 0 then
     return true, {}
@@ -47,4 +47,4 @@ function limiter:count(key, offset)
   return allowed, headers
 end
 
-return limiter
+return rate_limiter

@@ -2,7 +2,7 @@
 -- @module palenca.sandbox.http.response
 local render = require("palenca.sandbox.data.render")
 
-local reply = {}
+local response = {}
 
 local failure_shape = render.shape { "success", "error", "data" }
 local error_shape = render.shape { "code", "message", "errors" }
@@ -15,7 +15,7 @@ local pagination_shape = render.shape { "page", "items_per_page", "total_items",
 -- @tparam[opt=200] integer status the HTTP status
 -- @tparam ?table pagination `page`, `items_per_page`, `total_items`, `total_pages`
 -- @treturn table the answer: `status`, `body`
-function reply.success(data, status, pagination)
+function response.success(data, status, pagination)
   local tail = pagination and ',"pagination":' .. pagination_shape(pagination).text or ""
   return {
     status = status or 200,
@@ -29,7 +29,7 @@ end
 -- @tparam string message what went wrong, for a person
 -- @tparam ?string location the field it is about
 -- @treturn table the answer: `status`, `body`
-function reply.failure(status, code, message, location)
+function response.failure(status, code, message, location)
   local errors = { location and detail_shape { message = message, location = location } }
   local body = failure_shape {
     success = false,
@@ -41,7 +41,7 @@ end
 --- An answer to a request whose form is wrong.
 -- @tparam table faults from @{validate}: each `loc`, `msg`, `type`
 -- @treturn table the answer: `status`, `body`
-function reply.invalid(faults)
+function response.invalid(faults)
   local detail = {}
   for index, fault in ipairs(faults) do
     detail[index] = fault_shape {
@@ -54,8 +54,8 @@ end
 --- An answer for an id that nothing has.
 -- @tparam string what the kind of thing
 -- @treturn table the answer: `status`, `body`
-function reply.not_found(what)
-  return reply.failure(404, "not_found", "there is no such " .. what)
+function response.not_found(what)
+  return response.failure(404, "not_found", "there is no such " .. what)
 end
 
-return reply
+return response

@@ -5,7 +5,7 @@
 -- object), and optionally `required`, and `default`. Fields that are not declared are ignored,
 -- as by the API, unless a function says otherwise, and null counts as absent. A fault is
 -- {loc, msg, type} as FastAPI words it.
-local checks = require("palenca.util.argcheck")
+local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local dates = require("palenca.sandbox.data.dates")
 local json = require("palenca.util.json")
@@ -36,7 +36,7 @@ end
 
 --- Accepts a UUID, and keeps it in lower case.
 function validate.uuid(value)
-  if not checks.is_uuid(value) then
+  if not argcheck.is_uuid(value) then
     return fault("type_error.uuid", "must be a UUID")
   end
   return nil, value:lower()
@@ -151,7 +151,7 @@ end
 -- @tparam table known the words, as keys
 -- @treturn function the check
 function validate.one_of_few(known)
-  local message = "must be one of " .. table.concat(checks.words(known), ", ")
+  local message = "must be one of " .. table.concat(argcheck.words(known), ", ")
   return function(value)
     if type(value) ~= "string" or not known[value] then
       return fault("type_error.enum", message .. suggest.text(value, known))
