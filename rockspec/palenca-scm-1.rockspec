@@ -96,7 +96,6 @@ build = {
     ["palenca.income"] = "lua/palenca/income/init.lua",
     ["palenca.income.amount"] = "lua/palenca/income/amount.lua",
     ["palenca.income.analyze"] = "lua/palenca/income/analyze.lua",
-    ["palenca.income.day"] = "lua/palenca/income/day.lua",
     ["palenca.income.decide"] = "lua/palenca/income/decide.lua",
     ["palenca.income.exact"] = "lua/palenca/income/exact.lua",
     ["palenca.income.explain"] = "lua/palenca/income/explain.lua",

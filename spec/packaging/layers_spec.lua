@@ -27,9 +27,10 @@ local ROOMS = {
 
   { "lua/palenca/sandbox/data", uses = "lua/palenca/util" },
   { "lua/palenca/sandbox/http", uses = "core/binding lua/palenca/util lua/palenca/sandbox/data" },
-  { "lua/palenca/sandbox/delivery", uses = "lua/palenca/webhook lua/palenca/sandbox/data "
+  { "lua/palenca/sandbox/delivery", uses = "lua/palenca/util lua/palenca/webhook "
+    .. "lua/palenca/sandbox/data lua/palenca/sandbox/http" },
+  { "lua/palenca/sandbox/api", uses = "lua/palenca/util lua/palenca/sandbox/data "
     .. "lua/palenca/sandbox/http" },
-  { "lua/palenca/sandbox/api", uses = "lua/palenca/sandbox/data lua/palenca/sandbox/http" },
   { "lua/palenca/sandbox/control", uses = "lua/palenca/util lua/palenca/income "
     .. "lua/palenca/sandbox/data lua/palenca/sandbox/http lua/palenca/sandbox/delivery "
     .. "lua/palenca/sandbox/api" },

@@ -1,5 +1,5 @@
 --- What the sandbox tells of money agrees with itself: trips, days, sums over accounts, currencies.
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local helper = require("spec.sandbox.helper")
 local world = require("spec.sandbox.world")
 
@@ -46,9 +46,9 @@ describe("sandbox trips", function()
       local account_id = api:login({ platform = platform }).account_id
       local days = {}
       for _, trip in ipairs(all_trips(account_id)) do
-        local date = trip.start_date:sub(1, 10)
-        local day = days[date] or { amount = 0, cash = 0, count = 0 }
-        days[date] = day
+        local written = trip.start_date:sub(1, 10)
+        local day = days[written] or { amount = 0, cash = 0, count = 0 }
+        days[written] = day
         day.amount = day.amount + cents(trip.amount)
         day.cash = day.cash + cents(trip.cash_amount or 0)
         day.count = day.count + 1
@@ -72,7 +72,7 @@ describe("sandbox trips", function()
       assert.is_nil(seen[trip.event_id])
       seen[trip.event_id] = true
       local day, hour, minute, second = trip.start_date:match("^(.-)T(%d+):(%d+):(%d+)Z$")
-      local start = dates.parse(day) * 86400 + hour * 3600 + minute * 60 + second
+      local start = date.parse(day) * 86400 + hour * 3600 + minute * 60 + second
       assert.is_true(not last or start + trip.duration_sec <= last, trip.start_date)
       last = start
     end
@@ -290,11 +290,11 @@ describe("sandbox employment", function()
       local data, pages = of(platform)
       assert.equal(platform, data.platform)
       assert.equal(pages.total_items, #data.employment_history)
-      local days, after = 0, dates.day_of(helper.NOON)
+      local days, after = 0, date.day_of(helper.NOON)
       for at, job in ipairs(data.employment_history) do
         assert.equal(at == 1, job.end_date == nil)
-        local first = dates.parse(job.start_date)
-        local last = job.end_date and dates.parse(job.end_date) or after
+        local first = date.parse(job.start_date)
+        local last = job.end_date and date.parse(job.end_date) or after
         assert.is_true(first < last and last <= after)
         days, after = days + last - first, first
       end

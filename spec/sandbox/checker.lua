@@ -3,7 +3,7 @@
 -- A type is a word: one of the formats below, or the name of an enumeration or of a shape that the
 -- description declares. `?` behind it: it may be null. `[word]`: a list of these. `a|b`: either.
 -- A shape is a table from names to types. All of its names must be there and no others.
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local reader = require("spec.sandbox.reader")
 
 local checker = {}
@@ -20,7 +20,7 @@ local function matches(pattern)
 end
 
 local function is_date(value)
-  return type(value) == "string" and dates.parse(value) ~= nil
+  return type(value) == "string" and date.parse(value) ~= nil
 end
 
 local formats = {

@@ -1,6 +1,6 @@
 --- Histories of earnings for the specs and the bench of the income module: written ones, steady
 -- ones of many kinds of workers, and random ones that are the same on every Lua.
-local day = require("palenca.income.day")
+local date = require("palenca.util.date")
 
 local histories = {}
 
@@ -11,15 +11,15 @@ local histories = {}
 -- is 0) that returns one, nil for no row, or false for a row without an amount
 -- @tparam ?string currency
 function histories.rows(first, count, amount_of, currency)
-  local rows, start = {}, day.parse(first)
+  local rows, start = {}, date.parse(first)
   for number = 0, count - 1 do
     local amount = amount_of
     if type(amount_of) == "function" then
-      amount = amount_of(number, day.weekday(start + number))
+      amount = amount_of(number, date.weekday(start + number) - 1)
     end
     if amount ~= nil then
       rows[#rows + 1] = {
-        earning_date = day.text(start + number),
+        earning_date = date.text(start + number),
         amount = amount or nil,
         currency = currency or "mxn",
       }
@@ -29,8 +29,8 @@ function histories.rows(first, count, amount_of, currency)
 end
 
 --- Some days before a date, or after it.
-function histories.shift(date, days)
-  return day.text(day.parse(date) + days)
+function histories.shift(text, days)
+  return date.text(date.parse(text) + days)
 end
 
 --- The report of a pager that has read them all.
@@ -104,18 +104,18 @@ function histories.each_date(kind, first, count, visit)
   local all = histories.rows(start, kind.days + count - 1, kind.amount_of)
   local from, to = 1, 0
   for offset = 0, count - 1 do
-    local earliest, date = histories.shift(start, offset), histories.shift(first, offset)
-    while all[to + 1] and day.parse(all[to + 1].earning_date) <= day.parse(date) do
+    local earliest, latest = histories.shift(start, offset), histories.shift(first, offset)
+    while all[to + 1] and date.parse(all[to + 1].earning_date) <= date.parse(latest) do
       to = to + 1
     end
-    while all[from] and day.parse(all[from].earning_date) < day.parse(earliest) do
+    while all[from] and date.parse(all[from].earning_date) < date.parse(earliest) do
       from = from + 1
     end
     local rows = {}
     for at = to, from, -1 do
       rows[#rows + 1] = all[at]
     end
-    visit(rows, date)
+    visit(rows, latest)
   end
 end
 
@@ -138,8 +138,8 @@ local AMOUNTS = {
   function() return nil end,
 }
 
-local function random_row(random, date, style)
-  local row = { earning_date = date, currency = "mxn", count_trips = random(20) }
+local function random_row(random, given, style)
+  local row = { earning_date = given, currency = "mxn", count_trips = random(20) }
   row.amount = AMOUNTS[random(style) + 1](random)
   if random(4) == 0 then
     row.cash_amount = random(20000) / 100

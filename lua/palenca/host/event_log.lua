@@ -170,7 +170,7 @@ function event_log.handled(event, seconds)
   elseif event.attempt > 1 then
     what = what .. string.format(" (attempt %d)", event.attempt)
   end
-  event_log.line(log.cut(describe(event) .. "  " .. what)) -- the label is redacted already
+  write(log.cut(describe(event) .. "  " .. what)) -- the label is redacted already
 end
 
 --- An event one of whose handlers has failed.

@@ -1,7 +1,7 @@
 --- From rows to an income; see @{palenca.income.analyze}.
 -- @module palenca.income.analyze
 local canonical_json = require("palenca.util.canonical_json")
-local day = require("palenca.income.day")
+local date = require("palenca.util.date")
 local exact = require("palenca.income.exact")
 local fail = require("palenca.income.fail")
 local figures = require("palenca.income.figures")
@@ -24,7 +24,8 @@ local function list(items)
 end
 
 local function read_date(name, value)
-  return day.parse(value) or fail.value("options." .. name, "expected " .. day.EXPECTED, value)
+  return date.parse_in_century(value)
+    or fail.value("options." .. name, "expected " .. fail.DATE, value)
 end
 
 local function read_options(options)
@@ -68,7 +69,7 @@ end
 -- Full weeks of the window, oldest first; and why there are not more, if that is asked for.
 local function find_weeks(history)
   local weeks, left_out = {}, 0
-  local sunday = (day.weekday(history.last) + 1) % 7 + 1
+  local sunday = date.weekday(history.last) % 7 + 1
   for from = sunday, min(history.window, history.observed) - 6, 7 do
     if figures.is_unknown(history, from, from + 6) then
       left_out = left_out + 1
@@ -168,8 +169,8 @@ end
 -- A week or month: its days, and its total if there is one currency.
 local function new_span(history, all, series, from, to)
   local span = {
-    from = day.text(history.last - to + 1),
-    to = day.text(history.last - from + 1),
+    from = date.text(history.last - to + 1),
+    to = date.text(history.last - from + 1),
     active_days = count_active(all, from, to),
     unknown_days = figures.unknown_days(history, from, to),
   }
@@ -209,11 +210,11 @@ local function list_months(history, all, series)
   local months = {}
   local number = history.last - history.observed + 1
   while number <= history.last do
-    local month_end = day.month_end(number)
+    local year, month_of_year, first = date.parts(number)
+    local month_end = number - first + date.last_day(year, month_of_year)
     local last = min(month_end, history.last)
     local month = new_span(history, all, series, history.last - last + 1,
       history.last - number + 1)
-    local _, _, first = day.parts(number)
     month.month = month.from:sub(1, 7)
     month.full = first == 1 and last == month_end
     months[#months + 1] = month

@@ -7,6 +7,9 @@ local fail = {}
 
 local SHOWN = 60 -- characters of a text
 
+--- What is expected of a date.
+fail.DATE = "a date, YYYY-MM-DD, of 2000 to 2099"
+
 --- Writes a value for a message, on one line.
 -- @param value anything
 -- @treturn string

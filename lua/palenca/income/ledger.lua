@@ -4,13 +4,13 @@
 -- first, fills arrays from their beginning.
 -- @module palenca.income.ledger
 local amount = require("palenca.income.amount")
-local day = require("palenca.income.day")
+local date = require("palenca.util.date")
 local exact = require("palenca.income.exact")
 local fail = require("palenca.income.fail")
 local money = require("palenca.income.money")
 
 local floor = math.floor
-local parse_day, read_amount = day.parse, amount.read
+local parse_day, read_amount = date.parse_in_century, amount.read
 
 local ledger = {}
 
@@ -233,7 +233,7 @@ local function check_row(place, at, row)
   if type(row) ~= "table" then
     fail.value(("%s[%d]"):format(place, at), "expected a row", row)
   end
-  fail.value(("%s[%d].earning_date"):format(place, at), "expected " .. day.EXPECTED,
+  fail.value(("%s[%d].earning_date"):format(place, at), "expected " .. fail.DATE,
     row.earning_date)
 end
 

@@ -1,6 +1,5 @@
---- Exact quotients beyond 2^53, days of the century, and amounts as decimals.
+--- Exact quotients beyond 2^53, and amounts as decimals.
 local amount = require("palenca.income.amount")
-local day = require("palenca.income.day")
 local exact = require("palenca.income.exact")
 local histories = require("spec.support.income_histories")
 
@@ -66,32 +65,6 @@ describe("an exact quotient", function()
     assert.equal(1, exact.floor_div(digits(("9"):rep(400)), digits(("9"):rep(400))))
     assert.equal(0, exact.floor_div(digits(("9"):rep(399)), digits(("9"):rep(400))))
     assert.equal(-1, exact.floor_div(digits("-1"), digits(("9"):rep(400))))
-  end)
-end)
-
-describe("a day of the century", function()
-  it("is a number that is one more than the day before", function()
-    local expected = 0
-    for year = 2000, 2099 do
-      for month = 1, 12 do
-        local noon = os.time { year = year, month = month + 1, day = 0, hour = 12 }
-        local last = os.date("*t", noon).day
-        for number = 1, 31 do
-          local text = ("%d-%02d-%02d"):format(year, month, number)
-          if number <= last then
-            assert(day.parse(text) == expected, text)
-            assert(day.text(expected) == text, text)
-            assert(day.month_end(expected) == expected + last - number, text)
-            expected = expected + 1
-          else
-            assert(day.parse(text) == nil, text)
-          end
-        end
-      end
-    end
-    assert.equal(36525, expected)
-    assert.equal(0, day.weekday(day.parse("2026-11-23")))
-    assert.equal(6, day.weekday(day.parse("2026-11-29")))
   end)
 end)
 

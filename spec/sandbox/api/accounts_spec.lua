@@ -1,6 +1,6 @@
 --- The sandbox's accounts and the profiles of the people behind them.
+local date = require("palenca.util.date")
 local helper = require("spec.sandbox.helper")
-local dates = require("palenca.sandbox.data.dates")
 
 describe("sandbox accounts", function()
   local api
@@ -79,7 +79,7 @@ describe("sandbox profiles", function()
         assert.truthy(text:find('"' .. name .. '":', 1, true))
       end
     end
-    assert.truthy(dates.parse(data.profile.birthday))
+    assert.truthy(date.parse(data.profile.birthday))
     assert.truthy(data.profile.email:match("^[%l%d.]+@example%.com$"), data.profile.email)
     assert.equal(17, #data.vehicle_info.vin)
   end)

@@ -1,6 +1,6 @@
 --- The sandbox's earnings: pages, dates, the tutorial's numbers, made-up weeks.
+local date = require("palenca.util.date")
 local helper = require("spec.sandbox.helper")
-local dates = require("palenca.sandbox.data.dates")
 
 local function search(api, account, body)
   return api:call("POST", "/v1/accounts/" .. account .. "/earnings/search", body)
@@ -24,9 +24,9 @@ describe("sandbox tutorial account", function()
     assert.equal(200, status)
     assert.same({ page = 1, items_per_page = 3, total_items = 195, total_pages = 65 },
       answer.pagination)
-    local function row(amount, date, trips)
+    local function row(amount, day, trips)
       return ('{"amount":%s,"currency":"mxn","earning_date":"%s","cash_amount":null,'
-        .. '"count_trips":%d}'):format(amount, date, trips)
+        .. '"count_trips":%d}'):format(amount, day, trips)
     end
     assert.equal('{"success":true,"error":null,"data":{"account_id":"' .. helper.TUTORIAL
       .. '","earnings":[' .. row("179.0", "2025-03-14", 6) .. ","
@@ -36,7 +36,7 @@ describe("sandbox tutorial account", function()
   end)
 
   it("has 195 rows, one a day without a gap, over 65 pages", function()
-    local expected = dates.parse("2025-03-14")
+    local expected = date.parse("2025-03-14")
     for page = 1, 65 do
       local body = everything(page, 3)
       body.start_date, body.end_date = "2024-09-01", "2026-03-01"
@@ -44,14 +44,14 @@ describe("sandbox tutorial account", function()
       assert.equal(3, #answer.data.earnings)
       assert.equal(page, answer.pagination.page)
       for _, row in ipairs(answer.data.earnings) do
-        assert.equal(dates.format(expected), row.earning_date)
+        assert.equal(date.text(expected), row.earning_date)
         assert.is_nil(row.cash_amount)
         assert.equal("integer", math.type(row.count_trips))
         assert.is_true(row.amount > 0)
         expected = expected - 1
       end
     end
-    assert.equal("2024-08-31", dates.format(expected))
+    assert.equal("2024-08-31", date.text(expected))
   end)
 
   it("is the same for every seed and at every time", function()
@@ -181,7 +181,7 @@ describe("sandbox earnings search", function()
 end)
 
 describe("sandbox generated earnings", function()
-  local today = dates.day_of(helper.NOON)
+  local today = date.day_of(helper.NOON)
 
   local function rows_of(body, api)
     api = api or helper.new { webhook_delay = 0, history = "typical" }
@@ -204,7 +204,7 @@ describe("sandbox generated earnings", function()
       assert.equal(case.cash, not text:find('"cash_amount":null', 1, true))
       local last, cash_days = today, 0
       for _, row in ipairs(rows) do
-        local day = dates.parse(row.earning_date)
+        local day = date.parse(row.earning_date)
         assert.is_true(day < last and day >= today - history)
         last = day
         assert.equal(currency, row.currency)
@@ -227,8 +227,8 @@ describe("sandbox generated earnings", function()
     local api = helper.new { webhook_delay = 0 }
     for _, platform in ipairs { "uber", "rappi", "didi", "indriver", "cabify", "pedidos_ya" } do
       local rows = rows_of({ platform = platform }, api)
-      assert.is_true(dates.parse(rows[#rows].earning_date) >= today - 730)
-      assert.is_true(dates.parse(rows[#rows].earning_date) < today - 720)
+      assert.is_true(date.parse(rows[#rows].earning_date) >= today - 730)
+      assert.is_true(date.parse(rows[#rows].earning_date) < today - 720)
       assert.is_true(#rows > 730 / 2)
     end
     local login = api:login { platform = "uber" }
@@ -243,7 +243,7 @@ describe("sandbox generated earnings", function()
     local api = helper.new { webhook_delay = 0 }
     local function oldest(days)
       local rows = rows_of({ platform = "uber", days = days }, api)
-      return today - dates.parse(rows[#rows].earning_date)
+      return today - date.parse(rows[#rows].earning_date)
     end
     assert.is_true(oldest(1100) > 1090 and oldest(1100) <= 1100)
     assert.is_true(oldest(30) > 20 and oldest(30) <= 30)
@@ -282,7 +282,7 @@ describe("sandbox generated earnings", function()
       if account.platform == "uber" and account.connected and account.history ~= "tutorial" then
         local _, answer = search(api, account.account_id, everything())
         local oldest = answer.data.earnings[#answer.data.earnings].earning_date
-        assert.is_true(dates.day_of(account.connected) - dates.parse(oldest) <= 60)
+        assert.is_true(date.day_of(account.connected) - date.parse(oldest) <= 60)
       end
     end
   end)
@@ -294,7 +294,7 @@ describe("sandbox generated earnings", function()
       local rows = rows_of({ platform = "uber" }, api)
       local worked = {}
       for _, row in ipairs(rows) do
-        local weekday = dates.weekday(dates.parse(row.earning_date))
+        local weekday = date.weekday(date.parse(row.earning_date))
         worked[weekday] = true
         local kind = weekday >= 6 and 2 or 1
         trips[kind], days[kind] = trips[kind] + row.count_trips, days[kind] + 1
@@ -313,7 +313,7 @@ describe("sandbox generated earnings", function()
     for _ = 1, 20 do
       local last
       for _, row in ipairs((rows_of({ platform = "uber" }, api))) do
-        local day = dates.parse(row.earning_date)
+        local day = date.parse(row.earning_date)
         longest = math.max(longest, last and last - day or 0)
         last = day
       end
@@ -342,7 +342,7 @@ describe("sandbox generated earnings", function()
     local login = api:login { platform = "uber" }
     api.now = api.now + 40 * 86400
     local _, answer = search(api, login.account_id, everything())
-    assert.is_true(dates.parse(answer.data.earnings[1].earning_date) < today)
+    assert.is_true(date.parse(answer.data.earnings[1].earning_date) < today)
   end)
 
   it("are none after a login that failed", function()

@@ -1,5 +1,4 @@
---- The sandbox's parts that have no socket to be reached through: JSON text, dates, chance.
-local dates = require("palenca.sandbox.data.dates")
+--- The sandbox's parts that have no socket to be reached through: JSON text, chance.
 local json = require("palenca.util.json")
 local random = require("palenca.sandbox.data.random")
 local render = require("palenca.sandbox.data.render")
@@ -43,44 +42,6 @@ describe("sandbox render", function()
       assert.has_error(function() render.text { value } end)
     end)
   end
-end)
-
-describe("sandbox dates", function()
-  it("count every day from 1600 to 2400 once", function()
-    local expected = dates.parse("1600-01-01")
-    for year = 1600, 2400 do
-      local leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
-      local lengths = { 31, leap and 29 or 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
-      for month, length in ipairs(lengths) do
-        for day = 1, 31 do
-          local text = ("%04d-%02d-%02d"):format(year, month, day)
-          local number = dates.parse(text)
-          if day > length then
-            assert(number == nil, text)
-          else
-            assert(number == expected and dates.format(number) == text, text)
-            expected = expected + 1
-          end
-        end
-      end
-    end
-  end)
-
-  it("know where they stand", function()
-    assert.equal(0, dates.parse("1970-01-01"))
-    assert.equal(4, dates.weekday(0))
-    assert.equal(5, dates.weekday(dates.parse("2025-03-14")))
-    assert.equal(7, dates.weekday(dates.parse("1969-12-28")))
-    assert.equal(20259, dates.day_of(1750420800.5))
-    assert.equal("2025-06-20T23:59:59Z", dates.timestamp(1750463999.9))
-  end)
-
-  it("are not read from anything else", function()
-    for _, text in ipairs { "", "2025-1-01", "2025-00-10", "2025-01-00", "2025-01-01 ",
-      "2025-01-01T00:00:00", "20250101" } do
-      assert.is_nil(dates.parse(text), text)
-    end
-  end)
 end)
 
 describe("sandbox random", function()

@@ -1,7 +1,7 @@
 --- The patterns of a history: what each makes a lender decide, over many seeds and dates.
 local argcheck = require("palenca.util.argcheck")
 local catalogue = require("palenca.sandbox.data.catalogue")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local helper = require("spec.sandbox.helper")
 local income = require("palenca.income")
 local json = require("palenca.util.json")
@@ -35,7 +35,7 @@ local function analyze(api, account_id)
     platform = account.data.platform, warning = account.data.warning,
   } }
   local found = income.analyze(stream, {
-    as_of = dates.format(dates.day_of(api.now) - 1),
+    as_of = date.text(date.day_of(api.now) - 1),
   })
   local verdict = income.decide(found, RULE, {
     installment = INSTALLMENTS[found.currency or "mxn"],

@@ -71,7 +71,7 @@ local function yesterday()
 end
 
 local function months_before(text, count)
-  local year, month, day = date.parse(text)
+  local year, month, day = date.parts(date.parse(text))
   local total = year * 12 + month - 1 - count
   year, month = total // 12, total % 12 + 1
   return string.format("%04d-%02d-%02d", year, month, math.min(day, date.last_day(year, month)))

@@ -7,13 +7,6 @@ local time_argument = {}
 
 local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
 
--- Days from 1970-01-01, in the calendar that has always been that of today.
-local function days(year, month, day)
-  local y = month > 2 and year or year - 1
-  local shifted = (month + 9) % 12
-  return 365 * y + y // 4 - y // 100 + y // 400 + (153 * shifted + 2) // 5 + day - 1 - 719468
-end
-
 local function time_of_day(text)
   local hour, minute, second = text:match("^T(%d%d):(%d%d)Z?$")
   if not hour then
@@ -35,10 +28,10 @@ function time_argument.parse(text)
   if count then
     return math.max(host.unix_time() - tonumber(count) * UNITS[unit], 0)
   end
-  local year, month, day = date.parse(text:sub(1, 10))
+  local day = date.parse(text:sub(1, 10))
   local seconds = #text == 10 and 0 or time_of_day(text:sub(11))
-  if year and seconds then
-    return days(year, month, day) * 86400 + seconds
+  if day and seconds then
+    return day * 86400 + seconds
   end
   return nil, string.format("'%s' is not a date (2026-03-01), a time (2026-03-01T12:30:00Z), "
     .. "or how long ago (90s, 15m, 6h, 7d)", text)

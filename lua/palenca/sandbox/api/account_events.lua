@@ -2,7 +2,7 @@
 -- @module palenca.sandbox.api.account_events
 local accounts = require("palenca.sandbox.api.accounts")
 local catalogue = require("palenca.sandbox.data.catalogue")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
 local platforms = require("palenca.sandbox.api.platforms")
 local random = require("palenca.sandbox.data.random")
@@ -65,7 +65,7 @@ local function trips_of(account, row)
   local count = row.count_trips
   local amounts = cut(stream, hundredths(row.amount), count)
   local cash = row.cash_amount and spread_cash(amounts, hundredths(row.cash_amount))
-  local midnight = dates.parse(row.earning_date) * 86400
+  local midnight = date.parse(row.earning_date) * 86400
   local made = {}
   for at = count, 1, -1 do
     local length = DAY_LENGTH // count
@@ -74,7 +74,7 @@ local function trips_of(account, row)
       event_id = stream:uuid(),
       type = catalogue.delivers[account.platform] and "delivery" or "ride",
       timezone = platforms.time_zone(account.country),
-      start_date = dates.timestamp(start),
+      start_date = date.timestamp(start),
       amount = amounts[at] / 100,
       currency = row.currency,
       duration_sec = stream:between(300, math.max(301, length // 2)),

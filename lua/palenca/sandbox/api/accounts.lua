@@ -1,6 +1,6 @@
 --- Answers for accounts: the account itself, its user, its profile, its earnings.
 -- @module palenca.sandbox.api.accounts
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
 local query = require("palenca.sandbox.http.query")
 local render = require("palenca.sandbox.data.render")
@@ -71,9 +71,9 @@ function accounts.render(store, account, with_user)
   local values = setmetatable({
     gov_id = store:gov_id_of(account),
     message = messages[account.status],
-    last_successful_connection = account.connected and dates.timestamp(account.connected),
+    last_successful_connection = account.connected and date.timestamp(account.connected),
     next_step = #list > 0 and list[#list].next_step or nil,
-    created_at = dates.timestamp(account.created),
+    created_at = date.timestamp(account.created),
   }, { __index = account })
   return (with_user and account_with_user_shape or account_shape)(values)
 end

@@ -1,7 +1,7 @@
 --- Answers for what a user earned over all their accounts.
 -- @module palenca.sandbox.api.aggregated_earnings
 local accounts = require("palenca.sandbox.api.accounts")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
@@ -104,7 +104,7 @@ local function search(sandbox, request)
       rendered[#rendered + 1] = platform_shape {
         platform = account.platform,
         account_id = account.account_id,
-        last_successful_connection = dates.format(dates.day_of(account.connected)),
+        last_successful_connection = date.text(date.day_of(account.connected)),
       }
     end
   end

@@ -1,6 +1,6 @@
 --- Answers for the consents that workers gave when they connected an account.
 -- @module palenca.sandbox.api.consents
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
 local query = require("palenca.sandbox.http.query")
 local render = require("palenca.sandbox.data.render")
@@ -18,7 +18,7 @@ local list_shape = render.shape { "consents" }
 
 local function render_consent(consent)
   return consent_shape(setmetatable({
-    accepted_at = dates.timestamp(consent.created),
+    accepted_at = date.timestamp(consent.created),
   }, { __index = consent }))
 end
 

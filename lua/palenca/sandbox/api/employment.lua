@@ -1,7 +1,7 @@
 --- Answers for employment: what formal platforms tell, and loans paid back from a salary.
 -- @module palenca.sandbox.api.employment
 local accounts = require("palenca.sandbox.api.accounts")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
 local platforms = require("palenca.sandbox.api.platforms")
 local query = require("palenca.sandbox.http.query")
@@ -39,16 +39,16 @@ local file_types = { imss = "imss_employment_record", issste = "issste_employmen
 -- The newest job first; it has not ended.
 local function jobs_of(account)
   local stream = random.new(account.account_id, "employment")
-  local day = dates.day_of(account.connected) - stream:between(30, 900)
+  local day = date.day_of(account.connected) - stream:between(30, 900)
   local jobs, until_day, days = {}, nil, 0
   for at = 1, stream:between(2, 6) do
-    local ends = until_day or dates.day_of(account.connected)
+    local ends = until_day or date.day_of(account.connected)
     days = days + ends - day
     jobs[at] = job_shape {
       employer = stream:pick(employers),
       employer_registration = "X00" .. stream:digits(8),
-      start_date = dates.format(day),
-      end_date = until_day and dates.format(until_day),
+      start_date = date.text(day),
+      end_date = until_day and date.text(until_day),
       job_title = stream:pick(titles),
       job_title_code = stream:digits(4),
       federal_entity = stream:pick(regions),
@@ -107,12 +107,12 @@ local function get_loans(_, account)
   if account.connected and account.platform == "carteira_trabalho" then
     local stream = random.new(account.account_id, "loans")
     for at = 1, stream:between(0, 2) do
-      local begun = dates.day_of(account.connected) - stream:between(30, 700)
+      local begun = date.day_of(account.connected) - stream:between(30, 700)
       loans[at] = loan_shape {
         lender = "Banco de Prueba",
         contract = stream:digits(10),
-        start_date = dates.format(begun),
-        end_date = dates.format(begun + 36 * 30),
+        start_date = date.text(begun),
+        end_date = date.text(begun + 36 * 30),
         instalment = stream:between(8000, 60000) / 100,
         balance = stream:between(50000, 900000) / 100,
         currency = "brl",

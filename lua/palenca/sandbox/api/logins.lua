@@ -1,7 +1,7 @@
 --- Answers of the API for logins: one, those of an account, those of a period.
 -- @module palenca.sandbox.api.logins
 local accounts = require("palenca.sandbox.api.accounts")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
@@ -40,14 +40,14 @@ local search_fields = {
 -- @treturn table the object, marked as JSON text
 function logins.render(login)
   return login_shape {
-    created_at = dates.timestamp(login.created),
-    updated_at = dates.timestamp(login.updated),
+    created_at = date.timestamp(login.created),
+    updated_at = date.timestamp(login.updated),
     id = login.login_id,
     status = login.status,
     platform = login.platform,
     source = login.source,
     status_details = login.status_details,
-    authenticated_at = login.authenticated and dates.timestamp(login.authenticated),
+    authenticated_at = login.authenticated and date.timestamp(login.authenticated),
     message = messages[login.status],
     company_id = logins.COMPANY,
     recommendation = recommendations[login.status],
@@ -75,8 +75,8 @@ local function search(sandbox, request)
   if not given then
     return refusal
   end
-  local first = dates.parse(given.start_date) * 86400
-  local after = (dates.parse(given.end_date) + 1) * 86400
+  local first = date.parse(given.start_date) * 86400
+  local after = (date.parse(given.end_date) + 1) * 86400
   local found = paging.collect(sandbox.store.login:newest(), given.options, function(login)
     return login.created >= first and login.created < after
   end, logins.render)

@@ -1,7 +1,7 @@
 --- Answers for users: creating, finding, reading and deleting them, listing their accounts.
 -- @module palenca.sandbox.api.users
 local accounts = require("palenca.sandbox.api.accounts")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
@@ -73,8 +73,8 @@ local function search(sandbox, request)
   if not given then
     return refusal
   end
-  local first = dates.parse(given.start_date) * 86400
-  local after = (dates.parse(given.end_date) + 1) * 86400
+  local first = date.parse(given.start_date) * 86400
+  local after = (date.parse(given.end_date) + 1) * 86400
   local found = paging.collect(sandbox.store.user:newest(), given.options, function(user)
     return user.created >= first and user.created < after
       and (not given.external_id or user.external_id == given.external_id)

@@ -1,6 +1,6 @@
 --- Answers for a widget's settings.
 -- @module palenca.sandbox.api.widgets
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local logins = require("palenca.sandbox.api.logins")
 local platforms = require("palenca.sandbox.api.platforms")
 local render = require("palenca.sandbox.data.render")
@@ -31,8 +31,8 @@ local function get(sandbox, request)
     return response.not_found("widget")
   end
   return response.success(widget_shape {
-    created_at = dates.timestamp(widget.created),
-    updated_at = dates.timestamp(widget.created),
+    created_at = date.timestamp(widget.created),
+    updated_at = date.timestamp(widget.created),
     id = widget.id,
     name = widget.name,
     company_id = logins.COMPANY,

@@ -1,6 +1,6 @@
 --- Answers to those who steer the sandbox: faults, settings, the clock, events on demand.
 -- @module palenca.sandbox.control.control
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local faults = require("palenca.sandbox.delivery.faults")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
@@ -87,7 +87,7 @@ local function advance(sandbox, request)
   end
   sandbox:advance(given.advance)
   return response.success(clock_shape {
-    now = dates.timestamp(sandbox.clock()), clock_offset = sandbox.clock_offset,
+    now = date.timestamp(sandbox.clock()), clock_offset = sandbox.clock_offset,
   })
 end
 

@@ -2,7 +2,7 @@
 -- rule makes of them.
 -- @module palenca.sandbox.control.income_panel
 local canonical_json = require("palenca.util.canonical_json")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local income = require("palenca.income")
 local labels = require("palenca.income.labels")
 local percent = require("palenca.income.percent")
@@ -71,7 +71,7 @@ function income_panel.of(account, rows, moment)
   if not account.connected then
     return {}
   end
-  local as_of = dates.format(dates.day_of(moment) - 1)
+  local as_of = date.text(date.day_of(moment) - 1)
   local known = rows_until(rows, as_of)
   local found = income.analyze(income.merge { {
     rows = known,

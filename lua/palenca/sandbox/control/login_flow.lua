@@ -1,7 +1,7 @@
 --- Acts out a worker connecting an account: what becomes of it, and which webhooks hear of it.
 -- @module palenca.sandbox.control.login_flow
 local catalogue = require("palenca.sandbox.data.catalogue")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local patterns = require("palenca.sandbox.data.patterns")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
@@ -370,8 +370,8 @@ function login_flow.render(sandbox, login)
   local left = login.settles_at and not login.next_step and login.settles_at - sandbox.clock()
   return login_shape(setmetatable({
     external_id = user and user.external_id,
-    created_at = dates.timestamp(login.created),
-    updated_at = dates.timestamp(login.updated),
+    created_at = date.timestamp(login.created),
+    updated_at = date.timestamp(login.updated),
     settles_in = left and math.max(0, left),
   }, { __index = login }))
 end

@@ -3,7 +3,7 @@
 local accounts = require("palenca.sandbox.api.accounts")
 local argcheck = require("palenca.util.argcheck")
 local catalogue = require("palenca.sandbox.data.catalogue")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local income_panel = require("palenca.sandbox.control.income_panel")
 local login_flow = require("palenca.sandbox.control.login_flow")
 local paging = require("palenca.sandbox.http.paging")
@@ -57,8 +57,8 @@ local function overview(sandbox)
   return response.success {
     api_key = sandbox.api_key,
     seed = kept.seed,
-    begun = dates.timestamp(sandbox.begun),
-    now = dates.timestamp(sandbox.clock()),
+    begun = date.timestamp(sandbox.begun),
+    now = date.timestamp(sandbox.clock()),
     clock_offset = sandbox.clock_offset,
     revision = sandbox.revision,
     settings = sandbox.settings,
@@ -131,7 +131,7 @@ local function render_delivery(sandbox, delivery, shape, more)
     attempts = #delivery.tries,
     last_status = last and last.status,
     last_error = last and last.error,
-    created_at = dates.timestamp(delivery.created),
+    created_at = date.timestamp(delivery.created),
     next_attempt_in = delivery.due and math.max(0, delivery.due - sandbox.clock()),
   }
   for name, value in pairs(more or {}) do
@@ -194,7 +194,7 @@ local function get_delivery(sandbox, request)
       method = "POST", url = sent.url, headers = sent.headers, body = sent.body,
     },
     tries = list_of(delivery.tries, function(try)
-      return try_shape(setmetatable({ at = dates.timestamp(try.at) }, { __index = try }))
+      return try_shape(setmetatable({ at = date.timestamp(try.at) }, { __index = try }))
     end),
   }))
 end

@@ -1,6 +1,6 @@
 --- The API requests seen last, with their answers, for the console.
 -- @module palenca.sandbox.control.request_log
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local render = require("palenca.sandbox.data.render")
 
 local request_log = {}
@@ -71,7 +71,7 @@ end
 --- The JSON of a request in a list.
 function request_log.render(entry)
   return summary_shape(with_time(entry, {
-    at = dates.timestamp(entry.at),
+    at = date.timestamp(entry.at),
     path = readable(entry.path),
     query = readable(entry.query),
   }))
@@ -80,7 +80,7 @@ end
 --- The JSON of a request with all that is kept of it.
 function request_log.render_full(entry)
   return full_shape(with_time(entry, {
-    at = dates.timestamp(entry.at),
+    at = date.timestamp(entry.at),
     path = readable(entry.path),
     query = readable(entry.query),
     request_headers = masked(entry.request_headers),

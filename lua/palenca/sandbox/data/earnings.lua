@@ -1,7 +1,7 @@
 --- Makes up what a worker earned, day by day, and holds it ready to be sent in pages.
 -- @module palenca.sandbox.data.earnings
 local catalogue = require("palenca.sandbox.data.catalogue")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local patterns = require("palenca.sandbox.data.patterns")
 local random = require("palenca.sandbox.data.random")
 local render = require("palenca.sandbox.data.render")
@@ -22,7 +22,7 @@ earnings.__index = earnings
 function earnings.new(rows)
   local days = {}
   for at, row in ipairs(rows) do
-    days[at] = dates.parse(row.earning_date)
+    days[at] = date.parse(row.earning_date)
   end
   return setmetatable({ count = #rows, days = days, made = rows, texts = {} }, earnings)
 end
@@ -71,7 +71,7 @@ local function vary(stream, spread)
 end
 
 local function make_row(stream, habits, day, factor)
-  local trips = habits.trips * week[dates.weekday(day)] * vary(stream, habits.spread.trips)
+  local trips = habits.trips * week[date.weekday(day)] * vary(stream, habits.spread.trips)
   trips = math.max(1, math.floor(trips * factor + 0.5))
   local fare = habits.country.fare * vary(stream, habits.spread.fare)
   local amount = round(trips * fare * 100, habits.country.step)
@@ -83,7 +83,7 @@ local function make_row(stream, habits, day, factor)
   return {
     amount = amount / 100,
     currency = habits.country.currency,
-    earning_date = dates.format(day),
+    earning_date = date.text(day),
     cash_amount = cash and cash / 100,
     count_trips = trips,
   }
@@ -119,7 +119,7 @@ local function worked_days(away_from, habits, pattern, today, history)
   local days = {}
   for day = today - 1, today - history, -1 do
     local is_away = (day - away_from) % AWAY_EVERY < AWAY_DAYS
-    if not is_away and not habits.rest[dates.weekday(day)] and pattern.works(day) then
+    if not is_away and not habits.rest[date.weekday(day)] and pattern.works(day) then
       for _ = 1, pattern.copies do
         days[#days + 1] = day
       end
@@ -151,7 +151,7 @@ function earnings.generate(account, today, history)
   local id = account.account_id
   local habits = make_habits(random.new(id, "habits"), account.platform, account.country)
   local pattern = patterns.of(account.pattern, {
-    account_id = id, first = dates.day_of(account.created), history = history,
+    account_id = id, first = date.day_of(account.created), history = history,
   })
   local stream = random.new(id, "days")
   local days = worked_days(first_away(random.new(id, "away")), habits, pattern, today, history)
@@ -186,7 +186,7 @@ function earnings.tutorial()
     country = catalogue.countries.mx, trips = 8, spread = { trips = 0.25, fare = 0.15 },
   }
   local rows = {}
-  for day = dates.parse("2025-03-14"), dates.parse("2024-09-01"), -1 do
+  for day = date.parse("2025-03-14"), date.parse("2024-09-01"), -1 do
     local row = make_row(stream, habits, day, 1)
     local known = tutorial_start[#rows + 1]
     if known then
@@ -217,8 +217,8 @@ end
 -- @treturn integer how many rows come before them
 -- @treturn integer how many they are
 function earnings:between(start_date, end_date)
-  local before = count_later(self.days, dates.parse(end_date))
-  return before, count_later(self.days, dates.parse(start_date) - 1) - before
+  local before = count_later(self.days, date.parse(end_date))
+  return before, count_later(self.days, date.parse(start_date) - 1) - before
 end
 
 --- The JSON of some rows, without the brackets around them.

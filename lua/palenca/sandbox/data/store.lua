@@ -2,7 +2,7 @@
 -- name each other by id.
 -- @module palenca.sandbox.data.store
 local collection = require("palenca.sandbox.data.collection")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local earnings = require("palenca.sandbox.data.earnings")
 local people = require("palenca.sandbox.data.people")
 local random = require("palenca.sandbox.data.random")
@@ -31,7 +31,7 @@ local HELD = 1000
 
 local function add_tutorial(self)
   local user_id = "d1c9b98b-3190-479e-99db-04060ff3997f"
-  local created = dates.parse("2025-03-15") * 86400 + 12 * 3600
+  local created = date.parse("2025-03-15") * 86400 + 12 * 3600
   self:save("user", { user_id = user_id, widget_id = store.DEFAULT_WIDGET, created = created })
   self:save("account", {
     account_id = "cb39ee15-f29f-427d-9119-0c627575610d",
@@ -342,7 +342,7 @@ function store:earnings_of(account)
     elseif account.history == "tutorial" then
       return earnings.tutorial()
     end
-    return earnings.generate(account, dates.day_of(account.connected),
+    return earnings.generate(account, date.day_of(account.connected),
       earnings.days(account.platform, account.history))
   end)
 end

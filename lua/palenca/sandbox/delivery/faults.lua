@@ -1,7 +1,7 @@
 --- Makes things go wrong on demand: slow or failing answers, lost webhooks, shifting pages.
 -- @module palenca.sandbox.delivery.faults
 local catalogue = require("palenca.sandbox.data.catalogue")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local render = require("palenca.sandbox.data.render")
 local validate = require("palenca.sandbox.http.validate")
 
@@ -203,7 +203,7 @@ local function new_row(rows)
   return {
     amount = 100.0,
     currency = newest.currency,
-    earning_date = dates.format(dates.parse(newest.earning_date) + 1),
+    earning_date = date.text(date.parse(newest.earning_date) + 1),
     cash_amount = newest.cash_amount and 0.0,
     count_trips = 4,
   }

@@ -7,7 +7,7 @@
 -- {loc, msg, type} as FastAPI words it.
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
-local dates = require("palenca.sandbox.data.dates")
+local date = require("palenca.util.date")
 local json = require("palenca.util.json")
 local suggest = require("palenca.util.suggest")
 
@@ -46,7 +46,7 @@ end
 function validate.date(value)
   if type(value) ~= "string" then
     return fault("type_error.date", "must be a date, as a string")
-  elseif not dates.parse(value) then
+  elseif not date.parse(value) then
     return fault("value_error.date", "must be a date that exists, as YYYY-MM-DD")
   end
   return nil, value
