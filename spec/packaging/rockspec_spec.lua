@@ -64,7 +64,7 @@ describe("the rockspecs", function()
     local status, said = shell(("cmake --install %s --prefix %s"):format(BUILD, prefix))
     assert.equal(0, status, said)
     for _, version in ipairs { "5.4", "5.3", "5.2", "5.1" } do
-      local _, list = shell(("cd %s/share/lua/%s && find . -name '*.lua' | sort")
+      local _, list = shell(("cd %s/share/lua/%s && find . -type f | sort")
         :format(prefix, version))
       local installed, wanted = {}, {}
       for path in list:gmatch("%./([^\n]+)") do
