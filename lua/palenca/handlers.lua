@@ -13,17 +13,17 @@ local option_types = {
   retry_wait = "seconds",
 }
 
-local caps = {} -- action → how many events it fits may run at once
-local caps_max = math.huge
+local limits = {} -- action → how many events it fits may run at once
+local max_limits = math.huge
 
-local function check_cap(action, concurrency)
+local function check_limit(action, concurrency)
   local count = 0
-  for _ in pairs(caps) do
+  for _ in pairs(limits) do
     count = count + 1
   end
-  if concurrency and not caps[action] and count >= caps_max then
+  if concurrency and not limits[action] and count >= max_limits then
     error(string.format("palenca.on: at most %d actions can have a concurrency of their own",
-      caps_max), 3)
+      max_limits), 3)
   end
 end
 
@@ -64,7 +64,7 @@ function handlers.on(action, options, handler)
   if type(handler) ~= "function" then
     error("palenca.on: handler must be a function, got " .. type(handler), 2)
   end
-  check_cap(action, options.concurrency)
+  check_limit(action, options.concurrency)
   local entry = { action = action, handler = handler }
   for name in pairs(option_types) do
     entry[name] = options[name]
@@ -72,7 +72,7 @@ function handlers.on(action, options, handler)
   entry.family = action:match("^(.*%.)%*$")
   registered[#registered + 1] = entry
   if entry.concurrency then
-    caps[action] = math.min(caps[action] or entry.concurrency, entry.concurrency)
+    limits[action] = math.min(limits[action] or entry.concurrency, entry.concurrency)
   end
 end
 
@@ -99,14 +99,14 @@ end
 
 --- How many events may run at once.
 -- @treturn {[string]=number} of each action that was registered with a `concurrency`
-function handlers.caps()
-  return caps
+function handlers.concurrency_limits()
+  return limits
 end
 
 --- Lets no more actions have a concurrency of their own, for whoever keeps count of them.
 -- @tparam integer count
-function handlers.limit_caps(count)
-  caps_max = count
+function handlers.set_max_limits(count)
+  max_limits = count
 end
 
 --- What is registered, for reports.

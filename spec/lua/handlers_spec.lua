@@ -2,17 +2,17 @@
 local helper = require("spec.lua.helper")
 
 describe("palenca.on", function()
-  local events, palenca
+  local handlers, palenca
   before_each(function()
     package.loaded["palenca.handlers"] = nil
     package.loaded["palenca"] = nil
     palenca = require("palenca")
-    events = require("palenca.handlers")
+    handlers = require("palenca.handlers")
   end)
 
   local function called(action)
     local seen = {}
-    for _, handler in ipairs(events.matching(action)) do
+    for _, handler in ipairs(handlers.matching(action)) do
       seen[#seen + 1] = handler.handler()
     end
     return table.concat(seen, " ")
@@ -32,7 +32,7 @@ describe("palenca.on", function()
     assert.equal("* login.*", called("login.made_up"))
     assert.equal("*", called("earnings.updated"))
     assert.same({ "*", "login.success", "account.connected", "login.*", "login.error" },
-      events.actions())
+      handlers.actions())
   end)
 
   it("takes no name for the beginning of another", function()
@@ -57,8 +57,8 @@ describe("palenca.on", function()
   end)
 
   it("has none at first", function()
-    assert.same({}, events.matching("login.success"))
-    assert.same({}, events.actions())
+    assert.same({}, handlers.matching("login.success"))
+    assert.same({}, handlers.actions())
   end)
 
   for _, action in ipairs {
@@ -67,7 +67,7 @@ describe("palenca.on", function()
   } do
     it("refuses the action '" .. action .. "'", function()
       helper.blames_caller(function() palenca.on(action, function() end) end, "palenca.on")
-      assert.same({}, events.actions())
+      assert.same({}, handlers.actions())
     end)
   end
 
@@ -75,7 +75,7 @@ describe("palenca.on", function()
     palenca.on("login.success", { max_attempts = 3, timeout = 0.5, retry_wait = 1 }, print)
     palenca.on("login.*", {}, print)
     palenca.on("*", nil, print)
-    local found = events.matching("login.success")
+    local found = handlers.matching("login.success")
     assert.same({ 3, 0.5, 1 }, { found[1].max_attempts, found[1].timeout, found[1].retry_wait })
     for i = 2, 3 do
       assert.equal(print, found[i].handler)
@@ -102,16 +102,16 @@ describe("palenca.on", function()
     helper.blames_caller(function() palenca.on("*", { timeout = "hidden" }, print) end,
       "up to 86400, got string")
     helper.blames_caller(function() palenca.on("*", { timeout = 1 }) end, "handler", "nil")
-    assert.same({}, events.actions())
+    assert.same({}, handlers.actions())
   end)
 
   it("keeps the least concurrency of an action, for so many as can be counted", function()
-    events.limit_caps(32)
+    handlers.set_max_limits(32)
     palenca.on("login.*", { concurrency = 5 }, print)
     palenca.on("login.*", { concurrency = 3 }, print)
     palenca.on("login.*", { concurrency = 4 }, print)
     palenca.on("*", print)
-    assert.same({ ["login.*"] = 3 }, events.caps())
+    assert.same({ ["login.*"] = 3 }, handlers.concurrency_limits())
     for i = 2, 32 do
       palenca.on("made.up_" .. i, { concurrency = 1 }, print)
     end
@@ -119,7 +119,7 @@ describe("palenca.on", function()
     helper.blames_caller(function()
       palenca.on("one.more", { concurrency = 1 }, print)
     end, "palenca.on", "at most 32 actions")
-    assert.is_nil(events.caps()["one.more"])
+    assert.is_nil(handlers.concurrency_limits()["one.more"])
     palenca.on("one.more", print)
   end)
 
@@ -130,7 +130,7 @@ describe("palenca.on", function()
     helper.blames_caller(function() palenca.on(nil, function() end) end, "action")
     helper.blames_caller(function() palenca.on("login.success") end, "handler", "nil")
     helper.blames_caller(function() palenca.on("login.success", "print") end, "handler", "string")
-    assert.same({}, events.actions())
+    assert.same({}, handlers.actions())
   end)
 end)
 

@@ -239,7 +239,7 @@ local function new(options)
   return seal(self, own)
 end
 
--- Sends nothing yet; runtime.wait brings the result. `more`: `safe`, `language`, `bulk`.
+-- Sends nothing yet; runtime.wait brings the result. `more`: `idempotent`, `language`, `bulk`.
 function Client:_submit(name, path, body, more)
   local secret = secrets[self]
   local shared = body ~= nil and secret.with_body or secret.without_body
@@ -251,7 +251,7 @@ function Client:_submit(name, path, body, more)
     method = name,
     url = self.base_url .. path,
     body = body ~= nil and json.encode(body) or nil,
-    repeatable = more.safe,
+    repeatable = more.idempotent,
     bulk = more.bulk,
     on_attempt = self.on_attempt,
     path = path,
@@ -305,7 +305,7 @@ function Client:request(name, path, body)
   if body ~= nil and type(body) ~= "table" then
     error("client:request: body must be a table, got " .. type(body), 2)
   end
-  return self:_call(name, path, body, { safe = http_method.is_repeatable(name) })
+  return self:_call(name, path, body, { idempotent = http_method.is_repeatable(name) })
 end
 
 return {

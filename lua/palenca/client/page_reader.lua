@@ -20,7 +20,7 @@ function page_reader.submit(self, page, bulk)
   local body = self.operation.body(self.fields, page, self.items_per_page)
   -- what a caller waits for first goes before the rest of somebody else's history
   return self.client:_submit(self.operation.method, self.path, body, {
-    safe = self.operation.safe, bulk = bulk or page > 1,
+    idempotent = self.operation.idempotent, bulk = bulk or page > 1,
   })
 end
 

@@ -35,10 +35,10 @@ function endpoint.listen(given, loop)
   if not listener then
     return nil, string.format("%s (see %s)", problem, option_of(problem, wanted))
   end
-  local most = listener:max_connections()
-  if most < (wanted.max_connections or most) then
+  local max = listener:max_connections()
+  if max < (wanted.max_connections or max) then
     event_log.line(string.format("palenca: the limit of open files allows %d connections only",
-      most))
+      max))
   end
   local address = listener:address()
   local scheme = wanted.tls_cert and "https://" or "http://"

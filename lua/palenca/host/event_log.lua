@@ -9,13 +9,13 @@ local event_log = {}
 local as_json = false
 
 -- Whether a thread writes the lines.
-local is_begun = false
+local is_started = false
 
 -- Lines that wait to be written, if they are held; and how many bytes they have.
 local held, size
 
 -- Seconds that the last lines get to be read.
-local LAST_PATIENCE = 2
+local FLUSH_TIMEOUT = 2
 
 -- What goes out in one piece, so that nobody else's line comes in between.
 local PIECE = 4000
@@ -29,14 +29,14 @@ end
 --- From here on nobody waits for who reads the lines: if nobody does, they are counted and dropped.
 -- To be called once, before other threads are started.
 function event_log.begin()
-  is_begun = true
+  is_started = true
   host.log_begin(as_json)
 end
 
 --- Writes what was not read so far, if it is read now.
 function event_log.finish()
-  is_begun = false
-  host.log_end(LAST_PATIENCE)
+  is_started = false
+  host.log_end(FLUSH_TIMEOUT)
 end
 
 --- Says what the command fails of.
@@ -52,7 +52,7 @@ function event_log.problem(message, more)
     line = string.format("palenca%s: %s%s", more.command and " " .. more.command or "",
       redact.line(log.cut(message), true), more.hint and "\n" .. more.hint or "")
   end
-  if is_begun then
+  if is_started then
     host.log_write(line .. "\n")
   else
     io.stderr:write(line .. "\n")

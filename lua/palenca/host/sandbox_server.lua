@@ -164,7 +164,7 @@ local function answerer(self)
   end
 end
 
-local function least(...)
+local function min_of(...)
   local found = IDLE
   for at = 1, select("#", ...) do
     found = math.min(found, (select(at, ...)) or IDLE)
@@ -182,7 +182,7 @@ local function serve(self)
     end
     local due = deliver(self)
     save(self)
-    local wait = least(due, release_due(self), release_waiting(self), self.http:timeout())
+    local wait = min_of(due, release_due(self), release_waiting(self), self.http:timeout())
     self.own:step(wait, done, self.http:fd(), host.task.fd())
     self.http:run(answer)
   end
@@ -220,7 +220,7 @@ local function find_key(options, book, entries)
   end
   key = key or "sandbox_" .. host.random_hex(16)
   if book then
-    book:note("meta", "key", { api_key = key })
+    book:record("meta", "key", { api_key = key })
   end
   return key
 end

@@ -13,7 +13,7 @@ local scheduler = {}
 local bounds, own_task = host.bounds, host.task
 
 -- So long the variables to be closed of a task that has failed may wait for something, and compute.
-local CLOSE_PATIENCE = 1
+local CLOSE_TIMEOUT = 1
 
 local NEVER = math.huge
 -- What is said of a task's CPU time, in nanoseconds, when it is over.
@@ -239,10 +239,10 @@ local function close(self, task)
     in_place = true,
     is_bulk = task.is_bulk,
     calls = task.calls,
-    limit = CLOSE_PATIENCE,
-    deadline = core.steady_time() + CLOSE_PATIENCE,
+    limit = CLOSE_TIMEOUT,
+    deadline = core.steady_time() + CLOSE_TIMEOUT,
   }
-  bounds.close(task.thread, task.label, CLOSE_PATIENCE)
+  bounds.close(task.thread, task.label, CLOSE_TIMEOUT)
   self.current = nil
   for call in pairs(task.calls) do
     give_up(self, call)

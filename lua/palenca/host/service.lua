@@ -19,7 +19,7 @@ local service = {}
 local end_well
 
 -- Answers wait for the store only, whose transactions are short.
-local ANSWER_PATIENCE = 10
+local RESPONSE_TIMEOUT = 10
 -- What is left to be written and closed gets the rest of the drain timeout, and so many seconds in
 -- any case.
 local CLOSE_TIMEOUT_MIN = 5
@@ -191,10 +191,10 @@ local function stop_receiver(self, deadline, on_wait)
     self.listener:close()
     return true
   end
-  self.receiver:ask_stop(ANSWER_PATIENCE)
+  self.receiver:ask_stop(RESPONSE_TIMEOUT)
   return wait_for(function()
     return self.receiver:join(0.05)
-  end, deadline + ANSWER_PATIENCE, on_wait)
+  end, deadline + RESPONSE_TIMEOUT, on_wait)
 end
 
 -- What handlers have come to is written. The socket first: commands that wait there are told.
@@ -217,7 +217,7 @@ function Service:stop(on_wait)
   local function deadline()
     return math.max(started + self.given.drain_timeout, core.steady_time() + CLOSE_TIMEOUT_MIN)
   end
-  -- first, so that no handler is begun for what still arrives
+  -- first, so that no handler is started for what still arrives
   self.workers:ask_drain()
   local received = stop_receiver(self, deadline(), on_wait)
   local drained = received and self.workers:drain(on_wait)

@@ -24,7 +24,7 @@ Worker.__index = Worker
 local LOAD_TIMEOUT = 300
 -- So much of the memory that is allowed, kept for good, leaves too little to handlers.
 local MOSTLY = 0.75
--- For so many seconds handlers are begun before those that go on have their turn.
+-- For so many seconds handlers are started before those that go on have their turn.
 local TURN = 0.01
 -- An idle worker wakes up for its descriptor; this bound is for nothing else.
 local IDLE = 60
@@ -39,12 +39,12 @@ local function complete(event, lease)
 end
 
 local function max_attempts(self, entries)
-  local least
+  local min
   for _, entry in ipairs(entries) do
     local own = entry.max_attempts or self.max_attempts
-    least = math.min(least or own, own)
+    min = math.min(min or own, own)
   end
-  return least or self.max_attempts
+  return min or self.max_attempts
 end
 
 -- What is told of an event at the end, whatever the script has done to it.
@@ -183,26 +183,26 @@ local function want(self)
   task.want(self.concurrency - self.schedule.running)
 end
 
--- Each is begun before the next one is taken: what a handler that blocks has behind it can be had
+-- Each is started before the next one is taken: what a handler that blocks has behind it can be had
 -- by other workers then. More are asked for while there are some left, so that none has to be
 -- waited for. Answers whether there was any.
 local function begin_events(self)
   want(self)
   local until_moment = core.steady_time() + TURN
   local half = math.max(1, self.concurrency // 2)
-  local begun = 0
+  local started = 0
   local lease = task.take()
   while lease do
     start(self, lease)
-    begun = begun + 1
-    if begun % half == 0 then
+    started = started + 1
+    if started % half == 0 then
       want(self)
     end
     local goes_on = not self.is_full and core.steady_time() < until_moment
       and task.wished() == "run"
     lease = goes_on and task.take() or nil
   end
-  return begun > 0
+  return started > 0
 end
 
 local function work(self)
@@ -292,10 +292,10 @@ return function(text)
   }, Worker)
   runtime.use(self.schedule:runtime())
   timers.serve()
-  handlers.limit_caps(task.CAPS_MAX)
+  handlers.set_max_limits(task.CAPS_MAX)
   script.forbid_exit()
   local files = load(self, options.script)
-  for action, count in pairs(handlers.caps()) do
+  for action, count in pairs(handlers.concurrency_limits()) do
     task.cap(action, count)
   end
   for _, timer in ipairs(timers.list()) do

@@ -14,11 +14,11 @@ local FAILURES_MAX = 10
 local FAILURES_WITHIN = 60
 -- The script on disk may not load just now.
 local REPLACE_AGAIN = 5
--- So long a worker that was told to stop gets for it, before its thread is left behind.
-local STOP_PATIENCE = 1
+-- Seconds within which a worker must stop, or its thread is left behind.
+local STOP_TIMEOUT = 1
 -- One that is kept by its script for so many seconds longer than that may compute is kept by what
 -- cannot be stopped.
-local KEPT_BEYOND = 1
+local BLOCKED_BEYOND = 1
 
 --- Makes a set without workers.
 -- @tparam table given `options` (the worker's own, as JSON text), `count`, `store`,
@@ -30,13 +30,13 @@ function worker_pool.new(given)
     count = given.count,
     store = given.store,
     drain_timeout = given.drain_timeout,
-    kept_most = given.cpu_timeout + KEPT_BEYOND,
+    max_blocked = given.cpu_timeout + BLOCKED_BEYOND,
     active = {},
-    kept = {}, -- those of the active ones that were kept by their script at the last look
+    blocked = {}, -- those of the active ones that were blocked by their script at the last look
     leaving = {},
     replacing = {}, -- workers that load the script, to take the place of one that has failed
     replace_at = 0,
-    failures = {}, -- their moments
+    failures = {}, -- their times
     loading = nil,
   }, WorkerPool)
 end
@@ -51,7 +51,7 @@ local function dismiss(self, list, loaded)
 end
 
 -- Those that have not left in time are asked once more; who does not come back stays listed.
-local function tidy(self)
+local function close_ended(self)
   local staying = {}
   for _, entry in ipairs(self.leaving) do
     if entry.worker:join(0) ~= false then
@@ -109,18 +109,18 @@ end
 
 --- Goes on with the loading. Once all workers of the new version have loaded it, they take the
 -- place of those of before, which finish what they run.
--- @tparam number patience seconds to wait for it, at most
+-- @tparam number timeout seconds to wait for it, at most
 -- @treturn ?string "loaded", "failed", or nil: there is nothing to say yet
 -- @treturn ?string the actions that the script handles, or why it does not load
-function WorkerPool:step(patience)
-  tidy(self)
+function WorkerPool:step(timeout)
+  close_ended(self)
   if not self.loading then
     return nil
   end
   local problem = start_more(self)
   while not problem and self.ready < #self.loading do
     local actions, files
-    actions, problem, files = self.loading[self.ready + 1]:wait_ready(patience)
+    actions, problem, files = self.loading[self.ready + 1]:wait_ready(timeout)
     if actions == false then
       return nil
     elseif actions then
@@ -133,7 +133,7 @@ function WorkerPool:step(patience)
   end
   dismiss(self, self.active, true)
   dismiss(self, self.replacing, false)
-  self.active, self.replacing, self.kept, self.loading = self.loading, {}, {}, nil
+  self.active, self.replacing, self.blocked, self.loading = self.loading, {}, {}, nil
   return "loaded", self.actions
 end
 
@@ -144,7 +144,7 @@ local function remove_failed(self)
     local ended, problem = self.active[at]:join(0)
     if ended ~= false then
       local worker = table.remove(self.active, at)
-      self.kept[worker] = nil
+      self.blocked[worker] = nil
       worker:close()
       table.insert(self.failures, core.steady_time())
       told[#told + 1] = "a worker has failed: " .. redact.identity(problem or "it has ended")
@@ -158,21 +158,21 @@ end
 local function replaceable(self)
   local most, count = self.count, 0
   for _, entry in ipairs(self.leaving) do
-    most = most - (entry.is_kept and 1 or 0)
+    most = most - (entry.is_blocked and 1 or 0)
   end
-  for _ in pairs(self.kept) do
+  for _ in pairs(self.blocked) do
     count = count + 1
   end
   return math.max(0, math.min(most, count)), count
 end
 
 -- Looks which workers are kept by their script; of each that is, there is something to be told.
-local function find_kept(self, told)
+local function find_blocked(self, told)
   for _, worker in ipairs(self.active) do
     local seconds, label = worker:kept()
-    local is_kept = seconds ~= nil and seconds > self.kept_most
-    local is_new = is_kept and not self.kept[worker]
-    self.kept[worker] = is_kept or nil
+    local is_blocked = seconds ~= nil and seconds > self.max_blocked
+    local is_new = is_blocked and not self.blocked[worker]
+    self.blocked[worker] = is_blocked or nil
     if is_new then
       local may_have, count = replaceable(self)
       told[#told + 1] = string.format("%s has kept its worker for %.0f s without a wait: %s",
@@ -201,13 +201,13 @@ local function let_surplus_go(self)
   end
   local at = #self.active
   for i, worker in ipairs(self.active) do
-    at = self.kept[worker] and i or at
+    at = self.blocked[worker] and i or at
   end
   local worker = table.remove(self.active, at)
   worker:ask("drain")
   table.insert(self.leaving, { worker = worker, loaded = true, deadline = math.huge,
-    is_kept = self.kept[worker] })
-  self.kept[worker] = nil
+    is_blocked = self.blocked[worker] })
+  self.blocked[worker] = nil
 end
 
 local function end_replacing(self, told)
@@ -235,7 +235,7 @@ end
 -- does not load
 function WorkerPool:mend()
   local told = remove_failed(self)
-  find_kept(self, told)
+  find_blocked(self, told)
   local now = core.steady_time()
   while self.failures[1] and self.failures[1] < now - FAILURES_WITHIN do
     table.remove(self.failures, 1)
@@ -276,7 +276,7 @@ end
 --- Ends all that is left.
 -- @treturn boolean whether every thread has come back; they are closed then
 function WorkerPool:finish()
-  local deadline = core.steady_time() + STOP_PATIENCE
+  local deadline = core.steady_time() + STOP_TIMEOUT
   for _, entry in ipairs(self.leaving) do
     entry.worker:ask("stop")
   end
@@ -285,7 +285,7 @@ function WorkerPool:finish()
       return false
     end
   end
-  tidy(self)
+  close_ended(self)
   return true
 end
 

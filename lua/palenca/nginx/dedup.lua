@@ -54,7 +54,7 @@ local function new_claim()
 end
 
 -- Whether the event is still this attempt's. A claim that ran out, since a handler has blocked the
--- worker for too long, is taken up again, unless another attempt has begun since.
+-- worker for too long, is taken up again, unless another attempt has started since.
 local function holds(self, delivery)
   return set(self, "add", delivery.key, delivery.claim, self.lease)
     or self.dict:get(delivery.key) == delivery.claim
@@ -88,19 +88,19 @@ end
 
 --- Begins with a body, or waits until another attempt is done with it.
 -- @tparam string body as it was received
--- @treturn string "begun": it is the caller's to handle, and to finish; "done" before; or "busy":
+-- @treturn string "started": it is the caller's to handle, and to finish; "done" before; or "busy":
 -- another attempt is still at it
--- @return of a begun one a table: `key, claim, id, attempt, received_at`; of a done one its id
+-- @return of a started one a table: `key, claim, id, attempt, received_at`; of a done one its id
 function Dedup:begin(body)
   local key = digest_of(body)
   if self.window == 0 then
-    return "begun", delivery_of(key, nil, ngx.now(), 1)
+    return "started", delivery_of(key, nil, ngx.now(), 1)
   end
   local claim, deadline = new_claim(), core.steady_time() + self.wait
   while true do
     local ok, problem = set(self, "add", key, claim, self.lease)
     if ok or problem ~= "exists" then -- what cannot be remembered is handled all the same
-      return "begun", delivery_of(key, claim, number_of(self, key))
+      return "started", delivery_of(key, claim, number_of(self, key))
     end
     local state = self.dict:get(key)
     if state and state:sub(1, #CLAIM) ~= CLAIM then

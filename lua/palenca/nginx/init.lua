@@ -75,13 +75,13 @@ local function signature_refusal(wanted, text)
 end
 
 -- What nginx could not keep in its memory (client_body_buffer_size) is in a file.
-local function received_body(most)
+local function received_body(max)
   local path = ngx.req.get_body_file()
   if not path then
     return ngx.req.get_body_data() or ""
   end
   local file = assert(io.open(path, "rb"))
-  local text = file:read(most + 1)
+  local text = file:read(max + 1)
   file:close()
   return text or ""
 end

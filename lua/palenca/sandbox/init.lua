@@ -123,7 +123,7 @@ local function restore(self, options, given)
   -- a file keeps to the seed it was begun with: its ids are those of that seed
   local origin = meta.origin
     or { seed = given.seed, accounts = given.accounts, moment = math.floor(options.clock()) }
-  self.begun = origin.moment
+  self.started = origin.moment
   self.clock_offset = meta.clock and meta.clock.offset or 0
   self.store = store.new(origin.seed, self.clock, function(kind)
     self:touch(topics[kind])
@@ -131,7 +131,7 @@ local function restore(self, options, given)
   population(self.store, origin.accounts, origin.moment)
   if options.journal then
     self.store:attach(options.journal, options.entries, meta.run and meta.run.number or 0)
-    options.journal:note("meta", "origin", origin)
+    options.journal:record("meta", "origin", origin)
   end
 end
 
@@ -171,7 +171,7 @@ function sandbox.new(options)
     return options.clock() + self.clock_offset
   end
   restore(self, options, given)
-  self.agenda = timer_queue.new(self.clock)
+  self.timers = timer_queue.new(self.clock)
   self.limiter = rate_limiter.new(self.settings, self.clock)
   self.deliveries = queue.new(self.store, self.clock, self.settings)
   self.faults = faults.new(self.store, function()
@@ -194,7 +194,7 @@ end
 function sandbox:advance(seconds)
   self.clock_offset = self.clock_offset + seconds
   if self.journal then
-    self.journal:note("meta", "clock", { offset = self.clock_offset })
+    self.journal:record("meta", "clock", { offset = self.clock_offset })
   end
   self:touch("settings")
 end
@@ -365,10 +365,10 @@ end
 -- @treturn ?table `url`, `headers`, `body`, `webhook_id`, `action`, `attempt`
 -- @treturn ?number without one: seconds until something is due, nil if nothing is
 function sandbox:next_delivery()
-  local login_id, next_login = self.agenda:take()
+  local login_id, next_login = self.timers:take()
   while login_id do
-    login_flow.settle(self, login_id)
-    login_id, next_login = self.agenda:take()
+    login_flow.finish(self, login_id)
+    login_id, next_login = self.timers:take()
   end
   local delivery, next_delivery = self.deliveries:next()
   if delivery then

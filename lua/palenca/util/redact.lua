@@ -232,19 +232,19 @@ end
 
 --- Puts what was raised into words that may be kept: bounded, text, without identity numbers.
 -- @param problem what was raised
--- @tparam number most bytes of it
+-- @tparam number max bytes of it
 -- @treturn string
-function redact.problem(problem, most)
+function redact.problem(problem, max)
   -- it may be an object whose __tostring raises as well
   local ok, text = pcall(tostring, problem)
   if not ok then
     return "an error that cannot be shown: " .. type(problem)
   end
-  if #text <= most then
+  if #text <= max then
     return redact.identity(redact.bytes(text))
   end
   -- cut first, since it may be megabytes; and not within a number, which would not be known then
-  local kept = text:sub(1, most):gsub("[\192-\255][\128-\191]*$", "")
+  local kept = text:sub(1, max):gsub("[\192-\255][\128-\191]*$", "")
   local word = kept:reverse():match("^[%w.%%\\-]*")
   kept = kept:sub(1, -1 - math.min(#word, NUMBER_MAX))
   return redact.identity(redact.bytes(kept)) .. " […]"

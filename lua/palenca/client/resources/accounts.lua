@@ -9,7 +9,8 @@ local accounts = {}
 
 local function of_account(rest, fields)
   return {
-    method = "GET", path = "/v1/accounts/{id}" .. rest, id = "uuid", safe = true, fields = fields,
+    method = "GET", path = "/v1/accounts/{id}" .. rest, id = "uuid", idempotent = true,
+    fields = fields,
   }
 end
 
@@ -29,7 +30,7 @@ accounts.get.query = { "add_user_id" }
 -- @function accounts:delete
 -- @tparam string id the account's (UUID)
 -- @treturn table the account that is gone
-accounts.delete = { method = "DELETE", path = "/v1/accounts/{id}", id = "uuid", safe = true }
+accounts.delete = { method = "DELETE", path = "/v1/accounts/{id}", id = "uuid", idempotent = true }
 
 --- Reads the user that an account belongs to.
 -- @function accounts:user
@@ -93,7 +94,7 @@ local function search_of(path, rows)
     method = "POST",
     path = "/v1/accounts/{id}" .. path,
     id = "uuid",
-    safe = true,
+    idempotent = true,
     fields = request_body.period_fields(),
     body = request_body.search,
     search = rows,

@@ -3,9 +3,10 @@
 -- An operation is a table: `method`; `path`, with `{id}` for the first argument, whose type is
 -- `id`; `fields` (name → type, as @{palenca.util.argcheck} has them) for the table that the
 -- caller passes; `query` (the fields that go into the query instead of the body); `body` (a
--- function that makes the body of the fields); `safe`, if doing it twice is the same as doing it
--- once; `search`, the field of `data` that holds a search's rows; `verify` (a function that tells
--- what is wrong with the fields together). A POST search is safe, a POST creation is not.
+-- function that makes the body of the fields); `idempotent`, if doing it twice is the same as
+-- doing it once; `search`, the field of `data` that holds a search's rows; `verify` (a function
+-- that returns what is wrong with the fields together). A POST search is idempotent, a POST
+-- creation is not.
 -- @module palenca.client.resources
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
@@ -81,7 +82,7 @@ local function build(client, name, operation)
       return pager.new(client, operation, path, fields)
     end
     return client:_call(operation.method, path, make_body(operation, fields), {
-      safe = operation.safe, language = fields.language, shape = "table",
+      idempotent = operation.idempotent, language = fields.language, shape = "table",
     })
   end
 end

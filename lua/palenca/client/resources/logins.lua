@@ -16,7 +16,7 @@ local logins = {}
 -- `error` and others), `status_details`, `source`, `message`, `recommendation`, `created_at` and
 -- more
 logins.get = {
-  method = "GET", path = "/v1/logins/{id}", id = "uuid", safe = true,
+  method = "GET", path = "/v1/logins/{id}", id = "uuid", idempotent = true,
   fields = { language = "language" },
 }
 
@@ -31,7 +31,7 @@ logins.get = {
 logins.search = {
   method = "POST",
   path = "/v1/logins/search",
-  safe = true,
+  idempotent = true,
   fields = request_body.period_fields(),
   body = request_body.search,
   search = "logins",

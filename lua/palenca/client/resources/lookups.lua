@@ -12,12 +12,12 @@ local widgets, platforms, countries, consents = {}, {}, {}, {}
 -- @function widgets:get
 -- @tparam string id the widget's (UUID)
 -- @treturn table `id`, `name`, `company_id`, `platforms`, `countries`, `redirect_url` and more
-widgets.get = { method = "GET", path = "/v1/widgets/{id}", id = "uuid", safe = true }
+widgets.get = { method = "GET", path = "/v1/widgets/{id}", id = "uuid", idempotent = true }
 
 --- Reads the platforms that workers can connect.
 -- @function platforms:list
 -- @treturn table a list of `code`, `name`, `category`, `countries`, `status`, `is_active` and more
-platforms.list = { method = "GET", path = "/v1/platforms", safe = true }
+platforms.list = { method = "GET", path = "/v1/platforms", idempotent = true }
 
 --- Reads the countries.
 -- @function countries:list
@@ -25,7 +25,7 @@ platforms.list = { method = "GET", path = "/v1/platforms", safe = true }
 -- @tparam ?boolean fields.only_active leave out those that cannot be used now
 -- @treturn table a list of `alpha_2`, `name`, `currency`, `calling_code`, `timezone` and more
 countries.list = {
-  method = "GET", path = "/v1/countries", safe = true, fields = { only_active = "boolean" },
+  method = "GET", path = "/v1/countries", idempotent = true, fields = { only_active = "boolean" },
   query = { "only_active" },
 }
 
@@ -33,7 +33,7 @@ countries.list = {
 -- @function consents:get
 -- @tparam string gov_id the worker's identity number
 -- @treturn table
-consents.get = { method = "GET", path = "/v1/consents/{id}", id = "string", safe = true }
+consents.get = { method = "GET", path = "/v1/consents/{id}", id = "string", idempotent = true }
 
 --- Reads all consents. Their shape is not documented, and the API does not count them, so that the
 -- pager's report is never complete.
@@ -44,7 +44,7 @@ consents.get = { method = "GET", path = "/v1/consents/{id}", id = "string", safe
 consents.search = {
   method = "POST",
   path = "/v1/consents/search",
-  safe = true,
+  idempotent = true,
   fields = { items_per_page = "positive" },
   body = request_body.search,
   search = "consents",

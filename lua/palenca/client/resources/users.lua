@@ -28,19 +28,21 @@ users.create = {
 -- @function users:get
 -- @tparam string id the user's
 -- @treturn table `user_id`, `external_id`, `widget_id`
-users.get = { method = "GET", path = "/v1/users/{id}", id = "string", safe = true }
+users.get = { method = "GET", path = "/v1/users/{id}", id = "string", idempotent = true }
 
 --- Deletes a user with all of its accounts.
 -- @function users:delete
 -- @tparam string id the user's
 -- @treturn table `user_id`, `external_id` of the one that is gone
-users.delete = { method = "DELETE", path = "/v1/users/{id}", id = "string", safe = true }
+users.delete = { method = "DELETE", path = "/v1/users/{id}", id = "string", idempotent = true }
 
 --- Reads the accounts of a user.
 -- @function users:accounts
 -- @tparam string id the user's
 -- @treturn table `user_id`, `accounts` (a list, see @{palenca.client.resources.accounts})
-users.accounts = { method = "GET", path = "/v1/users/{id}/accounts", id = "string", safe = true }
+users.accounts = {
+  method = "GET", path = "/v1/users/{id}/accounts", id = "string", idempotent = true,
+}
 
 --- Finds users by the day they were created on. The API does not count them, so that the pager's
 -- report is never complete.
@@ -54,7 +56,7 @@ users.accounts = { method = "GET", path = "/v1/users/{id}/accounts", id = "strin
 users.search = {
   method = "POST",
   path = "/v1/users/search",
-  safe = true,
+  idempotent = true,
   fields = request_body.period_fields { external_id = "string" },
   body = request_body.search,
   search = "users",
@@ -74,7 +76,7 @@ users.search = {
 users.aggregated_earnings = {
   method = "POST",
   path = "/v1/users/earnings/aggregated",
-  safe = true,
+  idempotent = true,
   fields = {
     start_date = "date!", end_date = "date!", user_id = "uuid", external_id = "string",
     details = "boolean",

@@ -41,13 +41,13 @@ webhooks.create = {
 --- Reads all webhooks.
 -- @function webhooks:list
 -- @treturn table `webhooks`, a list
-webhooks.list = { method = "GET", path = "/v1/webhooks", safe = true }
+webhooks.list = { method = "GET", path = "/v1/webhooks", idempotent = true }
 
 --- Reads a webhook.
 -- @function webhooks:get
 -- @tparam string id the webhook's (UUID)
 -- @treturn table as from @{webhooks:create}
-webhooks.get = { method = "GET", path = "/v1/webhooks/{id}", id = "uuid", safe = true }
+webhooks.get = { method = "GET", path = "/v1/webhooks/{id}", id = "uuid", idempotent = true }
 
 --- Changes a webhook; what is not given stays.
 -- @function webhooks:update
@@ -58,7 +58,7 @@ webhooks.update = {
   method = "PUT",
   path = "/v1/webhooks/{id}",
   id = "uuid",
-  safe = true,
+  idempotent = true,
   fields = fields_with { is_active = "boolean" },
   verify = request_body.verify_widget,
   body = request_body.with_both_widget_names,
@@ -68,6 +68,6 @@ webhooks.update = {
 -- @function webhooks:delete
 -- @tparam string id the webhook's (UUID)
 -- @treturn table the webhook that is gone
-webhooks.delete = { method = "DELETE", path = "/v1/webhooks/{id}", id = "uuid", safe = true }
+webhooks.delete = { method = "DELETE", path = "/v1/webhooks/{id}", id = "uuid", idempotent = true }
 
 return { webhooks = webhooks }

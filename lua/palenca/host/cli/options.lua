@@ -50,13 +50,13 @@ options.duration = number("a number of seconds from 0.001 to 86400", function(va
 end)
 
 --- A converter for whole numbers.
--- @tparam integer least
--- @tparam integer most
+-- @tparam integer min
+-- @tparam integer max
 -- @tparam ?string unit of what
-function options.whole(least, most, unit)
+function options.whole(min, max, unit)
   local what = unit and " of " .. unit or ""
-  return number(string.format("a whole number%s from %d to %d", what, least, most), function(value)
-    return math.tointeger(value) and value >= least and value <= most
+  return number(string.format("a whole number%s from %d to %d", what, min, max), function(value)
+    return math.tointeger(value) and value >= min and value <= max
   end)
 end
 

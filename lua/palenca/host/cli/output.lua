@@ -87,7 +87,7 @@ local function check_arguments(...)
   end
 end
 
-local function note(file, result, problem, code)
+local function record_loss(file, result, problem, code)
   if not result and file == io.stdout then
     if code == EPIPE then
       end_with_reader()
@@ -129,11 +129,11 @@ function output.watch_script()
   local write = methods.write
   methods.write = function(file, ...)
     check_arguments(...)
-    return note(file, write(file, ...))
+    return record_loss(file, write(file, ...))
   end
   io.write = function(...) -- luacheck: ignore 122
     check_arguments(...)
-    return note(io.output(), write(io.output(), ...))
+    return record_loss(io.output(), write(io.output(), ...))
   end
   print = print_line -- luacheck: ignore 121
 end

@@ -8,7 +8,7 @@ local user_error = require("palenca.host.user_error")
 local receiver_options = {}
 
 -- A segment that can be guessed is no secret.
-local SECRET_LEAST = 16
+local SECRET_MIN = 16
 
 local function define_place(command, help, convert)
   options.add_all(command, {
@@ -59,7 +59,7 @@ local function define_access(command)
     :argname("ADDRESS"):count("*")
   command:option("--allow", "Who may send: an address or a block; others get 403. May be "
     .. "repeated. Else $PALENCA_ALLOW. Default: everybody."):argname("ADDRESS"):count("*")
-  command:option("--path-secret-file", "A file with a secret of at least " .. SECRET_LEAST
+  command:option("--path-secret-file", "A file with a secret of at least " .. SECRET_MIN
     .. " characters, which is the last segment of the path. Else $PALENCA_PATH_SECRET.")
     :argname("FILE"):overwrite(false)
 end
@@ -178,10 +178,10 @@ local function path_secret(given)
   local list, source = secrets("--path-secret-file", given.path_secret_file, "PALENCA_PATH_SECRET")
   local secret = list and list[1]
   if secret
-    and (#list > 1 or #secret < SECRET_LEAST or not secret:find("^[%w%-%._~]+$"))
+    and (#list > 1 or #secret < SECRET_MIN or not secret:find("^[%w%-%._~]+$"))
   then
     wrong("%s: the secret of the path must be one word of at least %d letters, digits, '-', '_', "
-      .. "'.' or '~'", source, SECRET_LEAST)
+      .. "'.' or '~'", source, SECRET_MIN)
   end
   return secret
 end

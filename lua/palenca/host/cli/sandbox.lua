@@ -21,7 +21,7 @@ sandbox.DEFAULT_WIDGET = store.DEFAULT_WIDGET
 -- A receiver that was not up yet gets another chance soon, and not in the same instant.
 local FAST_RETRY = 1
 local RETRY = 30
-local PATIENCE = 60
+local START_TIMEOUT = 60
 
 local function key(text)
   if text == "" or text:find("[^\33-\126]") then
@@ -128,7 +128,7 @@ function sandbox.start(given)
   }))
   local info
   if task then
-    info, problem = task:wait_ready(PATIENCE)
+    info, problem = task:wait_ready(START_TIMEOUT)
   end
   if not info then
     user_error("%s", problem or "the sandbox did not start")

@@ -1,4 +1,4 @@
---- Moments in options: a date, a date and time, or how long ago.
+--- Times in options: a date, a date and time, or how long ago.
 -- @module palenca.host.cli.time_argument
 local date = require("palenca.util.date")
 local host = require("palenca.host")
@@ -18,7 +18,7 @@ local function time_of_day(text)
   end
 end
 
---- Reads a moment; for argparse.
+--- Reads a time; for argparse.
 -- @tparam string text `2026-03-01`, `2026-03-01T12:30`, `2026-03-01T12:30:00Z` (UTC), or `90s`,
 -- `15m`, `6h`, `7d` ago
 -- @treturn ?number Unix seconds
@@ -37,7 +37,7 @@ function time_argument.parse(text)
     .. "or how long ago (90s, 15m, 6h, 7d)", text)
 end
 
---- Writes a moment.
+--- Writes a time.
 -- @tparam number seconds Unix time
 -- @treturn string in UTC, with milliseconds
 function time_argument.text(seconds)

@@ -107,12 +107,12 @@ local function get_loans(_, account)
   if account.connected and account.platform == "carteira_trabalho" then
     local stream = random.new(account.account_id, "loans")
     for at = 1, stream:between(0, 2) do
-      local begun = date.day_of(account.connected) - stream:between(30, 700)
+      local started = date.day_of(account.connected) - stream:between(30, 700)
       loans[at] = loan_shape {
         lender = "Banco de Prueba",
         contract = stream:digits(10),
-        start_date = date.text(begun),
-        end_date = date.text(begun + 36 * 30),
+        start_date = date.text(started),
+        end_date = date.text(started + 36 * 30),
         instalment = stream:between(8000, 60000) / 100,
         balance = stream:between(50000, 900000) / 100,
         currency = "brl",

@@ -64,14 +64,14 @@ income_panel.words = labels.words[LANGUAGE]
 --- The income of an account.
 -- @tparam table account the account
 -- @tparam table rows all its rows
--- @tparam number moment now, in Unix seconds
+-- @tparam number now in Unix seconds
 -- @treturn table `income` and `verdict`, as @{palenca.income} has them; `explanation`; `figures`,
 -- each with its words. None of them if the account was never connected
-function income_panel.of(account, rows, moment)
+function income_panel.of(account, rows, now)
   if not account.connected then
     return {}
   end
-  local as_of = date.text(date.day_of(moment) - 1)
+  local as_of = date.text(date.day_of(now) - 1)
   local known = rows_until(rows, as_of)
   local found = income.analyze(income.merge { {
     rows = known,

@@ -179,7 +179,7 @@ end
 --- Ends a login: its outcome becomes its status, and the webhooks hear of it.
 -- @param sandbox the sandbox
 -- @tparam string login_id the login; one that is gone or has ended is left alone
-function login_flow.settle(sandbox, login_id)
+function login_flow.finish(sandbox, login_id)
   local store = sandbox.store
   local login = store.login:get(login_id)
   if not login or login.status ~= "pending" then
@@ -199,9 +199,9 @@ local function settle_in(sandbox, login, seconds)
   login.settles_at = sandbox.clock() + seconds
   sandbox.store:save("login", login)
   if seconds == 0 then
-    login_flow.settle(sandbox, login.login_id)
+    login_flow.finish(sandbox, login.login_id)
   else
-    sandbox.agenda:add(login.settles_at, login.login_id)
+    sandbox.timers:add(login.settles_at, login.login_id)
   end
 end
 
@@ -210,7 +210,7 @@ end
 function login_flow.resume(sandbox)
   for _, login in ipairs(sandbox.store.login.list) do
     if login.settles_at then
-      sandbox.agenda:add(login.settles_at, login.login_id)
+      sandbox.timers:add(login.settles_at, login.login_id)
     end
   end
 end
@@ -354,7 +354,7 @@ local function give_code(sandbox, request)
   local outcome = login.outcome
   login.next_step, login.status_details = nil, "pending_for_data"
   login.authenticated = outcome.status == "success" and store:now() or nil
-  sandbox.agenda:remove(function(login_id)
+  sandbox.timers:remove(function(login_id)
     return login_id == login.login_id
   end)
   settle_in(sandbox, login, sandbox.settings.webhook_delay)

@@ -57,7 +57,7 @@ local function overview(sandbox)
   return response.success {
     api_key = sandbox.api_key,
     seed = kept.seed,
-    begun = date.timestamp(sandbox.begun),
+    begun = date.timestamp(sandbox.started),
     now = date.timestamp(sandbox.clock()),
     clock_offset = sandbox.clock_offset,
     revision = sandbox.revision,

@@ -86,7 +86,7 @@ end
 -- @tparam string kind its kind
 -- @param id its id
 -- @tparam ?table record the record; nil: gone
-function journal:note(kind, id, record)
+function journal:record(kind, id, record)
   self.pending[#self.pending + 1] = json.encode({ kind, id, record })
 end
 

@@ -58,13 +58,13 @@ local function add(store, stream, number, created)
   })
 end
 
---- Adds accounts, one for each user; the same seed, number and moment give the same ones.
+--- Adds accounts, one for each user; the same seed, number and time give the same ones.
 -- @tparam store store where to
 -- @tparam integer count how many
--- @tparam integer moment Unix time of the last login
-return function(store, count, moment)
+-- @tparam integer now Unix time of the last login
+return function(store, count, now)
   local stream = random.new(store.seed, "population")
   for number = 1, count do
-    add(store, stream, number, moment - YEAR + math.floor(YEAR / count * number))
+    add(store, stream, number, now - YEAR + math.floor(YEAR / count * number))
   end
 end

@@ -101,7 +101,7 @@ function store:attach(book, entries, runs)
   self.run = runs + 1
   self.streams = {}
   self.journal = book
-  book:note("meta", "run", { number = self.run })
+  book:record("meta", "run", { number = self.run })
 end
 
 --- The stream of chance for one purpose, so that one kind of id does not depend on how many of
@@ -167,7 +167,7 @@ function store:save(kind, record)
     self:forget(record.account_id)
   end
   if self.journal then
-    self.journal:note(kind, record[kinds[kind]], record)
+    self.journal:record(kind, record[kinds[kind]], record)
   end
   self.on_change(kind)
 end
@@ -180,13 +180,13 @@ function store:remove(kind, id)
   if known then
     indexed(self, kind, leave, known)
     if self.journal then
-      self.journal:note(kind, id, nil)
+      self.journal:record(kind, id, nil)
     end
     self.on_change(kind)
   end
 end
 
---- The present moment.
+--- The present time.
 -- @treturn integer Unix time in whole seconds
 function store:now()
   return math.floor(self.clock())

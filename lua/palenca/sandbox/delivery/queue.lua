@@ -37,10 +37,10 @@ function queue.new(store, clock, settings)
     store = store,
     clock = clock,
     settings = settings,
-    agenda = timer_queue.new(clock),
+    timers = timer_queue.new(clock),
     in_flight = {},
     pending = 0,
-    crowded = KEPT + KEPT // 10,
+    trim_at = KEPT + KEPT // 10,
   }, queue)
 end
 
@@ -55,7 +55,7 @@ function queue:resume()
       if not lane then
         lane = { queue = {}, position = 1 }
         lanes[delivery.lane] = lane
-        self.agenda:add(delivery.due, lane)
+        self.timers:add(delivery.due, lane)
       end
       delivery.state = #delivery.tries > 0 and "waiting" or "queued"
       table.insert(lane.queue, delivery)
@@ -67,7 +67,7 @@ end
 -- Looked at now and then: those that are still to be sent may be many, and stay.
 local function forget_old(self)
   local list = self.store.delivery.list
-  if #list < self.crowded then
+  if #list < self.trim_at then
     return
   end
   local oldest = {}
@@ -79,7 +79,7 @@ local function forget_old(self)
   for _, id in ipairs(oldest) do
     self.store:remove("delivery", id)
   end
-  self.crowded = #list + KEPT // 10
+  self.trim_at = #list + KEPT // 10
 end
 
 local function make_record(self, lane_id, webhook, event, given)
@@ -119,7 +119,7 @@ function queue:queue(webhook, events, delay, more)
     lane.queue[at] = make_record(self, lane_id, webhook, event, given)
   end
   self.pending = self.pending + #events
-  self.agenda:add(given.due, lane)
+  self.timers:add(given.due, lane)
   forget_old(self)
   return lane.queue
 end
@@ -143,7 +143,7 @@ end
 -- @tparam table webhook the webhook
 function queue:drop(webhook)
   local id = webhook.webhook_id
-  self.agenda:remove(function(lane)
+  self.timers:remove(function(lane)
     if lane.queue[1].webhook_id ~= id then
       return false
     end
@@ -179,7 +179,7 @@ end
 -- @treturn ?table `url`, `headers`, `body`, `webhook_id`, `action`, `attempt` (1 to 4)
 -- @treturn ?number without one: seconds until the next is due, nil if none is queued
 function queue:next()
-  local lane, wait = self.agenda:take()
+  local lane, wait = self.timers:take()
   if not lane then
     return nil, wait
   end
@@ -232,13 +232,13 @@ function queue:finish(handed, outcome)
     delivery.state = "waiting"
     delivery.due = self.clock() + self.settings.retry_delay
     self.store:save("delivery", delivery)
-    self.agenda:add(delivery.due, lane)
+    self.timers:add(delivery.due, lane)
     return "retry"
   end
   end_delivery(self, delivery, done and "delivered" or "failed")
   lane.position = lane.position + 1
   if lane.queue[lane.position] then
-    self.agenda:add(self.clock(), lane)
+    self.timers:add(self.clock(), lane)
   end
   return done and "done" or "gave_up"
 end

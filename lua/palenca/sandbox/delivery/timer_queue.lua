@@ -1,11 +1,11 @@
---- Things that fall due at a moment, handed out in the order of their moments.
+--- Things that fall due at a time, handed out in the order of their times.
 -- @module palenca.sandbox.delivery.timer_queue
 local timer_queue = {}
 timer_queue.__index = timer_queue
 
---- Makes an empty agenda.
--- @tparam function clock returns the present moment in seconds
--- @treturn agenda the agenda
+--- Makes an empty queue.
+-- @tparam function clock returns the present time in seconds
+-- @treturn timer_queue
 function timer_queue.new(clock)
   return setmetatable({ clock = clock, heap = {}, sequence = 0 }, timer_queue)
 end
@@ -46,8 +46,8 @@ local function pop(heap)
   return top
 end
 
---- Enters a thing. Of those with the same moment the one entered first is due first.
--- @tparam number due its moment
+--- Enters a thing. Of those with the same time the one entered first is due first.
+-- @tparam number due its time
 -- @param item the thing
 function timer_queue:add(due, item)
   self.sequence = self.sequence + 1
@@ -56,7 +56,7 @@ end
 
 --- Takes out the thing that has been due for longest.
 -- @return the thing; nil if none is due
--- @treturn ?number without one: seconds until the next is, nil if the agenda is empty
+-- @treturn ?number without one: seconds until the next is, nil if the queue is empty
 function timer_queue:take()
   local top = self.heap[1]
   if not top then
