@@ -45,7 +45,7 @@ end
 -- or `*` for all
 -- @tparam[opt] table options for `palenca serve`, while an endpoint inside nginx leaves it to the
 -- sender when an event comes again; an unknown one is an error; what is left out is as the program
--- was told (`palenca serve --help`)
+-- was set (`palenca serve --help`)
 -- @tparam number options.concurrency how many events that the action fits may run at once, over all
 -- workers of the program; those of other actions go on. Of several for the same action the least
 -- one holds

@@ -130,7 +130,7 @@ local function count_in(meta)
   return is_count and total or nil
 end
 
--- Whether a reading can go on after an interruption is told by where it was: while it waits,
+-- Whether a reading can go on after an interruption is known by where it was: while it waits,
 -- nothing of the page has been taken yet.
 local function wait(current, call)
   local result = runtime.wait(call)
@@ -191,7 +191,7 @@ local function uncounted(self)
   return current
 end
 
--- A reading of pages that the API counts: the first tells how many there are. It is asked for once
+-- A reading of pages that the API counts: the first says how many there are. It is asked for once
 -- more at the end; not before every other page has come, for in which order a server reads what is
 -- under way together cannot be told from the order of its answers.
 local function counted(self)

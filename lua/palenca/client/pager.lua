@@ -1,6 +1,6 @@
 --- The answer of a search: rows that come in pages.
 --
--- The first page tells how many there are; the others are asked for in parallel, within the rate
+-- The first page says how many there are; the others are asked for in parallel, within the rate
 -- limit, and handed on in order. A history that changes while it is read is read again, or said
 -- to be incomplete. What pages cannot show: a row that goes from the middle, while another comes in
 -- behind it, or a change that is taken back, in the moment of one reading. Some searches are not

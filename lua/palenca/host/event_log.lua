@@ -1,4 +1,4 @@
---- What the program tells the person who runs it: lines for a terminal, or lines of JSON.
+--- The program's log for the person who runs it: lines for a terminal, or lines of JSON.
 -- @module palenca.host.event_log
 local host = require("palenca.host")
 local log = require("palenca.log")
@@ -133,8 +133,8 @@ function event_log.timer_label(name)
 end
 
 -- What has a label, at this moment.
-local function describe(told)
-  return time_of_day() .. "  " .. told.label
+local function describe(record)
+  return time_of_day() .. "  " .. record.label
 end
 
 -- What was raised. Further lines of it stand in: at the margin they could pass for other entries.
@@ -198,21 +198,21 @@ function event_log.failed(event, state, wait, problem, trace)
 end
 
 --- What is done every so often was done.
--- @tparam table told with its name, `timer`, and its `label`
+-- @tparam table record with its name, `timer`, and its `label`
 -- @tparam number seconds it took
-function event_log.timed(told, seconds)
-  event_log.line(string.format("%s  done in %.2f s", describe(told), seconds),
-    { event = "timer", name = told.timer, state = "done", ms = math.floor(seconds * 1000) })
+function event_log.timed(record, seconds)
+  event_log.line(string.format("%s  done in %.2f s", describe(record), seconds),
+    { event = "timer", name = record.timer, state = "done", ms = math.floor(seconds * 1000) })
 end
 
 --- It has failed.
--- @tparam table told with its name, `timer`, and its `label`
+-- @tparam table record with its name, `timer`, and its `label`
 -- @tparam string problem what was raised
 -- @tparam ?string trace where it was raised
-function event_log.timer_failed(told, problem, trace)
-  event_log.line(string.format("%s  FAILED: %s%s", describe(told), paragraph(problem),
+function event_log.timer_failed(record, problem, trace)
+  event_log.line(string.format("%s  FAILED: %s%s", describe(record), paragraph(problem),
     trace and "\n" .. trace or ""),
-  { event = "timer", name = told.timer, state = "failed", error = problem, trace = trace })
+  { event = "timer", name = record.timer, state = "failed", error = problem, trace = trace })
 end
 
 return event_log

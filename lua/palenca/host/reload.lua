@@ -38,7 +38,7 @@ end
 --- Begins to load the script anew if the time for it has come.
 function Reload:begin()
   if self.due and core.steady_time() >= self.due then
-    self.due, self.told = nil, false
+    self.due, self.is_slow_logged = nil, false
     self.workers:load()
   end
 end
@@ -55,7 +55,7 @@ function Reload:is_idle()
   return not (self.watcher or self.due or self.workers:loading_since())
 end
 
-local function tell(self, outcome, detail)
+local function log_outcome(self, outcome, detail)
   if outcome == "loaded" then
     event_log.line(string.format("%s reloaded: %s", self.path, detail ~= "" and "handles " .. detail
       or "handles no event (palenca.on is never called)"),
@@ -68,10 +68,10 @@ local function tell(self, outcome, detail)
   end
 end
 
-local function tell_if_long(self)
+local function log_if_slow(self)
   local since = self.workers:loading_since()
-  if since and since > LONG and not self.told then
-    self.told = true
+  if since and since > LONG and not self.is_slow_logged then
+    self.is_slow_logged = true
     event_log.line(self.path .. " is still being loaded, the version before goes on",
       { event = "reload_slow", script = self.path })
   end
@@ -88,8 +88,8 @@ function Reload:step()
   if outcome == "loaded" then
     self:follow()
   end
-  tell(self, outcome, detail)
-  tell_if_long(self)
+  log_outcome(self, outcome, detail)
+  log_if_slow(self)
 end
 
 return reload

@@ -34,9 +34,9 @@ local function shown(url)
   return (url:gsub("//[^/]*@", "//"):gsub("[?#].*$", "?…"))
 end
 
-local function tell(self, delivery, outcome, result)
+local function log_delivery(self, delivery, outcome, result)
   local again = outcome == "retry"
-    and string.format(", again in %g s", self.box.settings.retry_delay)
+    and string.format(", again in %g s", self.sandbox.settings.retry_delay)
   event_log.line(
     string.format(
       "%s  webhook %-16s to %s: %s%s",
@@ -61,12 +61,12 @@ end
 
 local function ended(self, delivery, began, result)
   result.seconds = core.steady_time() - began
-  tell(self, delivery, self.box:delivered(delivery, result), result)
+  log_delivery(self, delivery, self.sandbox:delivered(delivery, result), result)
 end
 
--- Hands out every delivery that is due; answers the seconds until something else is.
+-- Hands out every delivery that is due; returns the seconds until something else is.
 local function deliver(self)
-  local delivery, wait = self.box:next_delivery()
+  local delivery, wait = self.sandbox:next_delivery()
   while delivery do
     local began = core.steady_time()
     local call, problem = submit(self.own, delivery)
@@ -75,7 +75,7 @@ local function deliver(self)
     else
       ended(self, delivery, began, { error = tostring(problem) })
     end
-    delivery, wait = self.box:next_delivery()
+    delivery, wait = self.sandbox:next_delivery()
   end
   return wait
 end
@@ -93,7 +93,7 @@ end
 
 -- Told once when it begins and once when it is over.
 local function save(self)
-  local problem = self.box:flush()
+  local problem = self.sandbox:flush()
   if problem and not self.unsaved then
     event_log.line("palenca: the state is not saved: " .. problem,
       { event = "state", saved = false, error = problem })
@@ -124,14 +124,14 @@ end
 
 -- Those who wait for news get it when there is some, or when they have waited long enough.
 local function release_waiting(self)
-  local now, box = core.steady_time(), self.box
-  local news = box.revision ~= self.told
-  self.told = box.revision
+  local now, instance = core.steady_time(), self.sandbox
+  local news = instance.revision ~= self.seen_revision
+  self.seen_revision = instance.revision
   local kept, wait = {}, nil
   for _, request in ipairs(self.waiting) do
     if news or now >= request.deadline then
       request.final = now >= request.deadline
-      local status, headers, body, effects = box:handle(request)
+      local status, headers, body, effects = instance:handle(request)
       if not effects then
         self.http:answer(request.token, status, headers, body)
         request = nil
@@ -148,7 +148,7 @@ end
 
 local function answerer(self)
   return function(request)
-    local status, headers, body, effects = self.box:handle(request)
+    local status, headers, body, effects = self.sandbox:handle(request)
     save(self)
     if not effects or not (effects.hold or effects.delay or effects.drop or effects.cut) then
       return status, headers, body
@@ -230,7 +230,7 @@ local function make_sandbox(options)
   if options.data then
     lock, book, entries = open_state(options.data)
   end
-  local ok, box = pcall(sandbox.new, {
+  local ok, instance = pcall(sandbox.new, {
     api_key = find_key(options, book, entries),
     seed = options.seed,
     accounts = options.accounts,
@@ -244,12 +244,12 @@ local function make_sandbox(options)
     entries = entries,
   })
   if not ok then
-    user_error("%s", tostring(box))
+    user_error("%s", tostring(instance))
   end
   for _, fault in ipairs(options.faults or {}) do
-    box.faults:add(fault)
+    instance.faults:add(fault)
   end
-  return box, lock
+  return instance, lock
 end
 
 --- Runs the sandbox; the options are a JSON object: `listen`, `api_key`, `seed`, `accounts`,
@@ -263,22 +263,22 @@ return function(text)
   if not http then
     user_error("the sandbox cannot listen: %s (see %s)", problem, options.listen_option)
   end
-  local box, lock = make_sandbox(options)
+  local instance, lock = make_sandbox(options)
   local self = {
-    box = box,
+    sandbox = instance,
     http = http,
     own = calls.new(core.engine()),
     later = timer_queue.new(core.steady_time),
     waiting = {},
-    told = box.revision,
+    seen_revision = instance.revision,
   }
   -- what is loaded stays: a collection of all of it would hold up every answer
   collectgarbage("generational", 2)
-  host.task.ready(json.encode({ address = http:address(), api_key = box.api_key }))
+  host.task.ready(json.encode({ address = http:address(), api_key = instance.api_key }))
   serve(self)
   http:close()
   if lock then
-    box.journal:close()
+    instance.journal:close()
     lock:close()
   end
 end

@@ -150,7 +150,7 @@ local function wait(self, call)
   return call.result
 end
 
--- Whoever waits for it is told so.
+-- Whoever waits for it is resumed with that.
 local function give_up(self, call)
   if call.task then
     call.task.calls[call] = nil
@@ -267,7 +267,7 @@ local function finish(self, task, problem)
   end
 end
 
--- Lets a task run until it waits; answers whether it goes on then.
+-- Lets a task run until it waits; returns whether it goes on then.
 local function turn(self, task)
   task.parked = false
   self.current = task
@@ -287,7 +287,7 @@ local function turn(self, task)
   return false
 end
 
-local function tell_end(self, task)
+local function report_end(self, task)
   self.running = self.running - 1
   task.at_end(task.ok, task.problem, task.frames)
 end
@@ -296,7 +296,7 @@ local function resume(self, task)
   if not self.tasks[task.thread] then
     return -- ended before its turn came
   elseif not turn(self, task) then
-    tell_end(self, task)
+    report_end(self, task)
   elseif not task.parked then
     -- a script that yields by itself lets others take their turn, and goes on
     wake(self, task)
@@ -338,7 +338,7 @@ local function wake_sleepers(self)
   end
 end
 
--- Ends the tasks whose time is over; answers whether there were any.
+-- Ends the tasks whose time is over; returns whether there were any.
 local function end_late_ones(self)
   local now = core.steady_time()
   if now < self.soonest then
@@ -355,7 +355,7 @@ local function end_late_ones(self)
   end
   for _, task in ipairs(late) do
     finish(self, task, timed_out(task))
-    tell_end(self, task)
+    report_end(self, task)
   end
   return #late > 0
 end

@@ -117,7 +117,7 @@ function service.start(given, client)
     keeps_events = not given.before_exit,
     before_exit = given.before_exit or nothing,
   }, Service)
-  -- a mistyped path is told as that, whatever else is in the way
+  -- a mistyped path is reported as that, whatever else is in the way
   local file, problem = io.open(given.script)
   if not file then
     user_error("cannot open %s", problem)
@@ -207,7 +207,7 @@ local function close_store(self, deadline, on_wait)
   end, deadline, on_wait)
 end
 
---- Stops: accepts nothing more, answers what has arrived, lets running handlers end.
+--- Stops: accepts nothing more, responds to what has arrived, lets running handlers end.
 -- @tparam function on_wait called again and again meanwhile; true ends the waiting
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
 -- @treturn ?string "worker", "receiver" or "store" if such a part does not come to its end, so that
@@ -253,7 +253,7 @@ local function watch_store(self)
   return is_stalled and seconds
 end
 
--- Stops; answers whether it came to its end without being asked a second time.
+-- Stops; returns whether it came to its end without being asked a second time.
 function end_well(self, is_hopeless)
   local interrupted = false
   local drained, stuck = self:stop(function()
@@ -280,8 +280,8 @@ function end_well(self, is_hopeless)
 end
 
 local function mend_workers(self)
-  local told, is_hopeless = self.workers:mend()
-  for _, problem in ipairs(told) do
+  local problems, is_hopeless = self.workers:mend()
+  for _, problem in ipairs(problems) do
     event_log.line("palenca: " .. redact.line(problem, true),
       { event = "worker", message = problem })
   end

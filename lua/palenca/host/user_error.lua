@@ -1,4 +1,4 @@
---- A failure that a person is told about in a sentence, without a traceback.
+--- An error that is shown to a person as a sentence, without a traceback.
 -- @module palenca.host.user_error
 local UserError = {}
 

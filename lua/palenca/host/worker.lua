@@ -47,9 +47,9 @@ local function max_attempts(self, entries)
   return min or self.max_attempts
 end
 
--- What is told of an event at the end, whatever the script has done to it.
+-- What is logged of an event at the end, whatever the script has done to it.
 local function summary(self, lease, event, entries)
-  local told = {
+  local record = {
     id = lease.id,
     action = event and event.action,
     platform = event and event.platform,
@@ -58,33 +58,33 @@ local function summary(self, lease, event, entries)
     handlers = #entries,
     max_attempts = max_attempts(self, entries),
   }
-  told.label = event_log.label(told)
-  return told
+  record.label = event_log.label(record)
+  return record
 end
 
-local function finish_done(told, began)
-  task.finish(told.id, "done")
-  event_log.handled(told, began and core.steady_time() - began or 0)
+local function finish_done(record, began)
+  task.finish(record.id, "done")
+  event_log.handled(record, began and core.steady_time() - began or 0)
 end
 
-local function finish_failed(told, problem, first_wait, trace)
+local function finish_failed(record, problem, first_wait, trace)
   local text = retry_policy.describe(problem)
-  if told.attempt >= told.max_attempts then
-    task.finish(told.id, "dead", text)
-    event_log.failed(told, "dead", nil, text, trace)
+  if record.attempt >= record.max_attempts then
+    task.finish(record.id, "dead", text)
+    event_log.failed(record, "dead", nil, text, trace)
   else
-    local wait = retry_policy.wait(told.attempt, problem, first_wait)
-    task.finish(told.id, "retry", text, host.unix_time() + wait)
-    event_log.failed(told, "retry", wait, text, trace)
+    local wait = retry_policy.wait(record.attempt, problem, first_wait)
+    task.finish(record.id, "retry", text, host.unix_time() + wait)
+    event_log.failed(record, "retry", wait, text, trace)
   end
 end
 
 -- As many attempts as are allowed now were made before: the process died in the last one, or more
 -- were allowed then. The error of that one stays the event's.
-local function finish_spent(told)
-  task.finish(told.id, "dead")
-  event_log.failed(told, "dead", nil, string.format("max_attempts (%d) reached before this attempt",
-    told.max_attempts))
+local function finish_spent(record)
+  task.finish(record.id, "dead")
+  event_log.failed(record, "dead", nil, string.format(
+    "max_attempts (%d) reached before this attempt", record.max_attempts))
 end
 
 -- What a script keeps for good would in the end leave nothing for its handlers: another state takes
@@ -102,11 +102,11 @@ local function is_bulk(event)
   return event.action ~= "login.success" or event.attempt > 1 or event.replay ~= nil
 end
 
-local function run_handlers(self, event, entries, told)
+local function run_handlers(self, event, entries, record)
   local began = core.steady_time()
   local current
-  self.running[told.id] = told
-  self.schedule:spawn(told.label, function(run)
+  self.running[record.id] = record
+  self.schedule:spawn(record.label, function(run)
     run.is_bulk = is_bulk(event)
     for _, entry in ipairs(entries) do
       current = entry
@@ -115,27 +115,27 @@ local function run_handlers(self, event, entries, told)
     end
   end, function(ok, problem, trace)
     if ok then
-      finish_done(told, began)
+      finish_done(record, began)
     else
-      finish_failed(told, problem, current and current.retry_wait, trace)
+      finish_failed(record, problem, current and current.retry_wait, trace)
       look_at_memory(self, problem)
     end
-    self.running[told.id] = nil
+    self.running[record.id] = nil
   end)
 end
 
-local function finish_timer(told, ok, problem, trace)
-  task.finish(told.id, "released")
+local function finish_timer(record, ok, problem, trace)
+  task.finish(record.id, "released")
   if ok then
-    event_log.timed(told, core.steady_time() - told.began)
+    event_log.timed(record, core.steady_time() - record.began)
   else
-    event_log.timer_failed(told, retry_policy.describe(problem), trace)
+    event_log.timer_failed(record, retry_policy.describe(problem), trace)
   end
 end
 
 local function start_timer(self, lease)
   local timer = timers.find(lease.body)
-  local told = {
+  local record = {
     id = lease.id,
     timer = lease.body,
     label = event_log.timer_label(lease.body),
@@ -145,14 +145,14 @@ local function start_timer(self, lease)
     task.finish(lease.id, "released")
     return
   end
-  self.running[told.id] = told
-  self.schedule:spawn(told.label, function(run)
+  self.running[record.id] = record
+  self.schedule:spawn(record.label, function(run)
     run.is_bulk = true
     self.schedule:limit(run, timer.timeout or self.timeout)
     timer.body()
   end, function(ok, problem, trace)
-    finish_timer(told, ok, problem, trace)
-    self.running[told.id] = nil
+    finish_timer(record, ok, problem, trace)
+    self.running[record.id] = nil
     if not ok then
       look_at_memory(self, problem)
     end
@@ -166,16 +166,16 @@ local function start(self, lease)
   end
   local event, reason = core.scan_webhook(lease.body)
   local entries = event and handlers.matching(event.action) or {}
-  local told = summary(self, lease, event, entries)
-  if told.attempt > told.max_attempts then
-    finish_spent(told)
+  local record = summary(self, lease, event, entries)
+  if record.attempt > record.max_attempts then
+    finish_spent(record)
   elseif not event then
-    finish_failed(told, errors.new({ kind = "invalid", message = reason }))
+    finish_failed(record, errors.new({ kind = "invalid", message = reason }))
   elseif #entries == 0 then
-    finish_done(told)
+    finish_done(record)
   else
     complete(event, lease)
-    run_handlers(self, event, entries, told)
+    run_handlers(self, event, entries, record)
   end
 end
 
@@ -185,7 +185,7 @@ end
 
 -- Each is started before the next one is taken: what a handler that blocks has behind it can be had
 -- by other workers then. More are asked for while there are some left, so that none has to be
--- waited for. Answers whether there was any.
+-- waited for. Returns whether there was any.
 local function begin_events(self)
   want(self)
   local until_moment = core.steady_time() + TURN
@@ -238,14 +238,14 @@ local function fail_running(self, problem)
   self.schedule = nil
   collectgarbage()
   local text = "its worker has failed: " .. tostring(problem)
-  for id, told in pairs(self.running) do
-    local is_told
-    if told.timer then
-      is_told = pcall(finish_timer, told, false, text)
+  for id, record in pairs(self.running) do
+    local is_recorded
+    if record.timer then
+      is_recorded = pcall(finish_timer, record, false, text)
     else
-      is_told = pcall(finish_failed, told, text)
+      is_recorded = pcall(finish_failed, record, text)
     end
-    if is_told then
+    if is_recorded then
       self.running[id] = nil
     end
   end
@@ -288,7 +288,7 @@ return function(text)
     max_attempts = options.max_attempts,
     timeout = options.timeout,
     memory_limit = options.memory_limit,
-    running = {}, -- by id, what is told of the events whose handlers run
+    running = {}, -- by id, what is logged of the events whose handlers run
   }, Worker)
   runtime.use(self.schedule:runtime())
   timers.serve()

@@ -137,9 +137,9 @@ function WorkerPool:step(timeout)
   return "loaded", self.actions
 end
 
--- Takes those that have failed out; answers what is to be told of them.
+-- Takes those that have failed out; returns what is to be logged of them.
 local function remove_failed(self)
-  local told = {}
+  local problems = {}
   for at = #self.active, 1, -1 do
     local ended, problem = self.active[at]:join(0)
     if ended ~= false then
@@ -147,10 +147,11 @@ local function remove_failed(self)
       self.blocked[worker] = nil
       worker:close()
       table.insert(self.failures, core.steady_time())
-      told[#told + 1] = "a worker has failed: " .. redact.identity(problem or "it has ended")
+      problems[#problems + 1] = "a worker has failed: "
+        .. redact.identity(problem or "it has ended")
     end
   end
-  return told
+  return problems
 end
 
 -- How many of the workers that are kept by their script may have another one in their place, which
@@ -166,8 +167,8 @@ local function replaceable(self)
   return math.max(0, math.min(most, count)), count
 end
 
--- Looks which workers are kept by their script; of each that is, there is something to be told.
-local function find_blocked(self, told)
+-- Looks which workers are kept by their script; of each that is, there is something to log.
+local function find_blocked(self, problems)
   for _, worker in ipairs(self.active) do
     local seconds, label = worker:kept()
     local is_blocked = seconds ~= nil and seconds > self.max_blocked
@@ -175,18 +176,19 @@ local function find_blocked(self, told)
     self.blocked[worker] = is_blocked or nil
     if is_new then
       local may_have, count = replaceable(self)
-      told[#told + 1] = string.format("%s has kept its worker for %.0f s without a wait: %s",
-        label:gsub("  +", " "), seconds, may_have == count and "another one takes its place"
+      problems[#problems + 1] = string.format(
+        "%s has kept its worker for %.0f s without a wait: %s", label:gsub("  +", " "), seconds,
+        may_have == count and "another one takes its place"
           or "no other one takes its place, since so many are kept already")
     end
   end
 end
 
-local function begin_replacing(self, told)
+local function begin_replacing(self, problems)
   while #self.active - replaceable(self) + #self.replacing < self.count do
     local worker, problem = host.start("palenca.host.worker", self.options, self.store)
     if not worker then
-      told[#told + 1] = problem
+      problems[#problems + 1] = problem
       return
     end
     table.insert(self.replacing, worker)
@@ -210,7 +212,7 @@ local function let_surplus_go(self)
   self.blocked[worker] = nil
 end
 
-local function end_replacing(self, told)
+local function end_replacing(self, problems)
   for at = #self.replacing, 1, -1 do
     local actions, problem = self.replacing[at]:wait_ready(0)
     if actions then
@@ -218,7 +220,7 @@ local function end_replacing(self, told)
       let_surplus_go(self)
     elseif problem then
       table.remove(self.replacing, at):close()
-      told[#told + 1] = "a worker could not be replaced: " .. redact.identity(problem)
+      problems[#problems + 1] = "a worker could not be replaced: " .. redact.identity(problem)
       self.replace_at = core.steady_time() + REPLACE_AGAIN
     end
   end
@@ -230,22 +232,22 @@ function WorkerPool:is_mending()
 end
 
 --- Replaces workers that have ended by themselves, or that their script keeps.
--- @treturn {string,...} what is to be told of it
+-- @treturn {string,...} what is to be logged of it
 -- @treturn boolean whether this is hopeless: they fail too often, or none is left and the script
 -- does not load
 function WorkerPool:mend()
-  local told = remove_failed(self)
-  find_blocked(self, told)
+  local problems = remove_failed(self)
+  find_blocked(self, problems)
   local now = core.steady_time()
   while self.failures[1] and self.failures[1] < now - FAILURES_WITHIN do
     table.remove(self.failures, 1)
   end
   if now >= self.replace_at then
-    begin_replacing(self, told)
+    begin_replacing(self, problems)
   end
-  end_replacing(self, told)
+  end_replacing(self, problems)
   local is_empty = #self.active + #self.replacing == 0
-  return told, #self.failures > FAILURES_MAX or is_empty
+  return problems, #self.failures > FAILURES_MAX or is_empty
 end
 
 --- Begins no handler any more; those that run go on.

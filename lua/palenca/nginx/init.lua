@@ -157,8 +157,8 @@ local function handle(options, event, text)
   event.id, event.attempt = delivery.id, delivery.attempt
   event.received_at = delivery.received_at
   -- a handler may change its event
-  local told = { id = event.id, attempt = event.attempt, action = event.action }
-  finish(told, seen:run(delivery, function()
+  local record = { id = event.id, attempt = event.attempt, action = event.action }
+  finish(record, seen:run(delivery, function()
     run_handlers(event)
   end))
 end

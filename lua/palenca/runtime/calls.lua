@@ -59,7 +59,7 @@ local function observe(observer, attempt)
   end
 end
 
-local function tell_attempts(self)
+local function report_attempts(self)
   local attempt = self.engine:take_attempt()
   while attempt do
     local call = self.pending[attempt.id]
@@ -85,7 +85,7 @@ end
 -- @param ... descriptors that end the wait when they become readable
 function Calls:step(max_wait, on_done, ...)
   self.engine:step(max_wait, ...)
-  tell_attempts(self)
+  report_attempts(self)
   local result = self.engine:take()
   while result do
     local call = self.pending[result.id]

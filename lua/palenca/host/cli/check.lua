@@ -1,4 +1,4 @@
---- palenca check: tells whether a script can be served, without sending anything.
+--- palenca check: reports whether a script can be served, without sending anything.
 -- @module palenca.host.cli.check
 local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")

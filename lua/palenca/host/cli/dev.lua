@@ -134,7 +134,7 @@ local function at_once()
   return true
 end
 
--- Serves until it is over; answers whether all went well.
+-- Serves until it is over; returns whether all went well.
 local function serve(given, url, api_key)
   given.store = store_options.read(given)
   local running, is_well = service.start(given, { base_url = url, api_key = api_key })
@@ -159,7 +159,7 @@ function dev.run(given)
     return WRONG_USAGE
   end
   event_log.begin()
-  local box, url, api_key = sandbox.start({
+  local handle, url, api_key = sandbox.start({
     listen = given.sandbox_listen,
     listen_option = "--sandbox-listen",
     api_key = given.api_key,
@@ -177,8 +177,8 @@ function dev.run(given)
     given.db, given.before_exit = temporary_database()
   end
   local ok, result = pcall(serve, given, url, api_key)
-  box:ask("stop")
-  box:close()
+  handle:ask("stop")
+  handle:close()
   if given.before_exit then
     given.before_exit()
   end

@@ -9,13 +9,13 @@ local user_error = require("palenca.host.user_error")
 
 local events_admin = {}
 
-local told = {
+local outcomes = {
   replayed = "event %d runs again",
   not_found = "there is no event %d",
   unfinished = "event %d is not done or dead: it is still going to run",
 }
 
---- Runs events again; those that cannot be are told of, and the others go on.
+--- Runs events again; those that cannot be are reported, and the others go on.
 -- @tparam table given the options: `db, ids, json`
 -- @treturn integer the exit status
 function events_admin.replay(given)
@@ -27,9 +27,9 @@ function events_admin.replay(given)
     elseif given.json then
       output.json({ id = id, result = result })
     elseif result == "replayed" then
-      output.line(told[result]:format(id))
+      output.line(outcomes[result]:format(id))
     else
-      event_log.problem(told[result]:format(id))
+      event_log.problem(outcomes[result]:format(id))
     end
     status = result == "replayed" and status or 1
   end
@@ -53,7 +53,7 @@ function events_admin.retry_dead(given)
   end
 end
 
-local function tell_purged(given, purged)
+local function describe_purge(given, purged)
   local count = string.format(purged.events == 1 and "%d event" or "%d events", purged.events)
   local kept = ""
   if purged.kept > 0 then
@@ -82,7 +82,7 @@ function events_admin.purge(given)
   if given.json then
     output.json(purged)
   else
-    output.line(tell_purged(given, purged))
+    output.line(describe_purge(given, purged))
   end
 end
 

@@ -1,4 +1,4 @@
---- Sends made-up events, and tells what the receiver answered to each.
+--- Sends made-up events, and reports the receiver's response to each.
 -- @module palenca.host.cli.trigger_sender
 local catalogue = require("palenca.sandbox.data.catalogue")
 local event_log = require("palenca.host.event_log")
@@ -21,7 +21,7 @@ local function new_id()
 end
 
 -- What became of one event: `action`, `account_id`, `status`, `answer`, `error`.
-local function tell(given, sent)
+local function report(given, sent)
   if given.json then
     output.json(sent)
   else
@@ -58,7 +58,7 @@ local function id_of(sent)
 end
 
 function tally:add(sent, receiver)
-  tell(self.given, sent)
+  report(self.given, sent)
   self.sent = self.sent + 1
   if not is_taken(sent) then
     return
