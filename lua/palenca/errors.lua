@@ -11,7 +11,7 @@ local errors = {}
 -- @field kind `network`, `timeout`, `rate_limited`, `auth`, `invalid`, `not_found`, `platform`,
 -- `server` or `protocol`
 -- @field code the API's own code, if it sent one
--- @field status the HTTP status, if there was an answer
+-- @field status the HTTP status, if there was a response
 -- @field message a sentence for a log; never holds the key
 -- @field errors list of `{message=, location=}`, what is wrong with the request
 -- @field request_id the API's id of the request, which its support asks for
@@ -76,7 +76,7 @@ local kind_of_code = {
   invalid_otp_session = "platform",
 }
 
---- The kind of an answer that says it failed.
+--- The kind of a response that says it failed.
 -- @tparam ?string code the API's code
 -- @tparam number status the HTTP status
 -- @treturn string one of the kinds of @{Error}

@@ -155,7 +155,7 @@ local function template(own, secret, has_body, language)
   }
 end
 
-local function refuse_change(_, name)
+local function reject_change(_, name)
   error(("a client stays as it was made: '%s' cannot be set; make another one with palenca.new")
     :format(tostring(name)), 2)
 end
@@ -165,7 +165,7 @@ end
 local function seal(self, own)
   return setmetatable(self, {
     __index = setmetatable(own, Client),
-    __newindex = refuse_change,
+    __newindex = reject_change,
     __tostring = function()
       return "palenca client of " .. own.base_url
     end,
@@ -192,7 +192,7 @@ end
 -- default `$PALENCA_RATE_LIMIT`, else 120 as the API documents; 0 for no limit
 -- @tparam number options.pages_in_flight of one search, pages asked for at once, 1 to 100; default
 -- `$PALENCA_PAGES_IN_FLIGHT`, else 8
--- @tparam number options.max_response bytes that an answer may have, decompressed; default
+-- @tparam number options.max_response bytes that a response may have, decompressed; default
 -- `$PALENCA_MAX_RESPONSE`, else 16 MiB
 -- @tparam string options.min_tls `"1.3"`, which the API has, or `"1.2"`; default `$PALENCA_MIN_TLS`
 -- @tparam string options.ca_file certificates to trust instead of the system's; default
@@ -200,7 +200,7 @@ end
 -- @tparam string options.proxy a proxy's URL, `""` for none; default `$PALENCA_PROXY`, else what
 -- curl takes from the environment, such as `$https_proxy`
 -- @tparam function options.on_attempt called after each attempt of a call with a table: `method`,
--- `path` (identity numbers masked), `number` (from 1), `status`, `kind` (without a whole answer),
+-- `path` (identity numbers masked), `number` (from 1), `status`, `kind` (without a whole response),
 -- `seconds` it took, `retry_in` (seconds until it is repeated; nil if it is not), `request_id`. It
 -- must not wait; what it raises is logged and changes nothing
 -- @treturn Client
@@ -293,7 +293,7 @@ end
 -- @tparam string name the method, such as `GET`
 -- @tparam string path from the slash on, escaped, with its query
 -- @tparam[opt] table body sent as JSON
--- @return the answer's `data`, of whatever type; or nil (which false is not)
+-- @return the response's `data`, of whatever type; or nil (which false is not)
 -- @treturn table meta; or the error
 function Client:request(name, path, body)
   argcheck.value("client:request: method", name, "method", 2)

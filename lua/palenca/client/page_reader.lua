@@ -193,7 +193,7 @@ end
 
 -- A reading of pages that the API counts: the first says how many there are. It is asked for once
 -- more at the end; not before every other page has come, for in which order a server reads what is
--- under way together cannot be told from the order of its answers.
+-- under way together cannot be told from the order of its responses.
 local function counted(self)
   local current, paging = {}, core.paging(self.client.pages_in_flight)
   local calls, asked, expected, previous, first, look = {}, 0, 1, {}, nil, nil

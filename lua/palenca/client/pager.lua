@@ -1,4 +1,4 @@
---- The answer of a search: rows that come in pages.
+--- The response of a search: rows that come in pages.
 --
 -- The first page says how many there are; the others are asked for in parallel, within the rate
 -- limit, and handed on in order. A history that changes while it is read is read again, or said

@@ -1,4 +1,4 @@
---- Reads the API's answers: the envelope, both kinds of error body, and what is neither.
+--- Reads the API's responses: the envelope, both kinds of error body, and what is neither.
 -- @module palenca.client.response
 local errors = require("palenca.errors")
 local json = require("palenca.util.json")
@@ -91,7 +91,7 @@ local function from_detail(result, detail)
   })
 end
 
--- A proxy's page must not pass for an answer, nor be copied into a log.
+-- A proxy's page must not pass for a response, nor be copied into a log.
 local function not_the_api(result)
   local kind = errors.kind(nil, result.status)
   local message = "the answer is not the API's JSON"
@@ -137,13 +137,13 @@ local function meta_of(result, envelope)
   }
 end
 
--- Whether an answer says that it failed; what says neither is taken by its data.
+-- Whether a response says that it failed; what says neither is taken by its data.
 local function says_failure(envelope)
   return envelope.success == false
     or envelope.success == nil and (envelope.error ~= nil or envelope.data == nil)
 end
 
--- What of an answer that succeeded is not as the API has it.
+-- What of a response that succeeded is not as the API has it.
 local function problem_of(envelope, shape)
   local data, pagination = envelope.data, envelope.pagination
   if envelope.success ~= nil and envelope.success ~= true then
@@ -159,7 +159,7 @@ end
 -- @tparam table result of the engine
 -- @tparam ?string shape what is expected: `table` for an operation, whose data is an object or a
 -- list; `page` for one of a search; nil for whatever an endpoint has
--- @return the answer's `data` (an empty table if it is null); or nil
+-- @return the response's `data` (an empty table if it is null); or nil
 -- @treturn table `{status=, request_id=, rate_limit=, attempts=, pagination=}`; or the error
 function response.read(result, shape)
   if result.kind then

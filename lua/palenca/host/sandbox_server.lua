@@ -146,7 +146,7 @@ local function release_waiting(self)
   return wait
 end
 
-local function answerer(self)
+local function responder(self)
   return function(request)
     local status, headers, body, effects = self.sandbox:handle(request)
     save(self)
@@ -173,7 +173,7 @@ local function min_of(...)
 end
 
 local function serve(self)
-  local answer, done = answerer(self), on_done(self)
+  local respond, done = responder(self), on_done(self)
   while true do
     -- silenced before the wish is looked at: one that comes in between is readable again
     host.task.clear_fd()
@@ -184,7 +184,7 @@ local function serve(self)
     save(self)
     local wait = min_of(due, release_due(self), release_waiting(self), self.http:timeout())
     self.own:step(wait, done, self.http:fd(), host.task.fd())
-    self.http:run(answer)
+    self.http:run(respond)
   end
   save(self)
 end

@@ -20,7 +20,7 @@ local nginx = {}
 -- nginx cuts its log lines behind this.
 local ERROR_MAX = 1500
 
-local function answer(status, fields)
+local function respond(status, fields)
   local text = json.encode(fields) .. "\n"
   ngx.status = status
   ngx.header["Content-Type"] = "application/json"
@@ -28,13 +28,13 @@ local function answer(status, fields)
   ngx.print(text)
 end
 
-local refusals = rate_limited_log.new(60)
+local rejections = rate_limited_log.new(60)
 
-local function refuse(status, reason, cause)
+local function reject(status, reason, cause)
   local kind = string.format("(%d): %s", status, cause or reason)
-  refusals:write(status == 401 and ngx.WARN or ngx.INFO, "palenca: refused a request " .. kind,
+  rejections:write(status == 401 and ngx.WARN or ngx.INFO, "palenca: refused a request " .. kind,
     "palenca: refused %d more requests " .. kind)
-  answer(status, { error = reason })
+  respond(status, { error = reason })
 end
 
 local has_warned = false
@@ -53,7 +53,7 @@ end
 -- ---- the checks ------------------------------------------------------------------------
 
 -- nil if the body is signed; otherwise what is wrong, in words that hold no signature.
-local function signature_refusal(wanted, text)
+local function signature_rejection(wanted, text)
   if not wanted.header then
     return nil
   end
@@ -101,27 +101,27 @@ end
 
 local function read_request(options)
   if is_written_otherwise(ngx.var.request_uri:match("^[^?]*")) then
-    return refuse(404, "not found", "another path")
+    return reject(404, "not found", "another path")
   end
   if ngx.req.get_method() ~= "POST" then
     ngx.header.Allow = "POST"
-    return refuse(405, "webhooks are sent with POST")
+    return reject(405, "webhooks are sent with POST")
   end
   if (tonumber(ngx.var.http_content_length) or 0) > options.max_body then
-    return refuse(413, "the body is too large")
+    return reject(413, "the body is too large")
   end
   ngx.req.read_body()
   local text = received_body(options.max_body)
   if #text > options.max_body then
-    return refuse(413, "the body is too large")
+    return reject(413, "the body is too large")
   end
-  local cause = signature_refusal(options.signature, text)
+  local cause = signature_rejection(options.signature, text)
   if cause then
-    return refuse(401, "unauthorized", cause)
+    return reject(401, "unauthorized", cause)
   end
   local event, err = webhook.parse(text)
   if not event then
-    return refuse(400, err.message)
+    return reject(400, err.message)
   end
   return event, text
 end
@@ -136,23 +136,23 @@ end
 
 local function finish(event, ok, problem)
   if ok then
-    answer(200, { received = true, id = event.id })
+    respond(200, { received = true, id = event.id })
     return
   end
   ngx.log(ngx.ERR, "palenca: ", redact.clean(event.action), " ", event.id,
     " was not handled (attempt ", event.attempt, "): ",
     redact.line(redact.problem(problem, ERROR_MAX)))
-  answer(500, { error = "the event was not handled" })
+  respond(500, { error = "the event was not handled" })
 end
 
 local function handle(options, event, text)
   local seen = dedup.new(options)
   local state, delivery = seen:begin(text)
   if state == "done" then
-    return answer(200, { received = true, id = delivery })
+    return respond(200, { received = true, id = delivery })
   elseif state == "busy" then
     ngx.header["Retry-After"] = options.redelivery_lease
-    return refuse(503, "the event is being handled")
+    return reject(503, "the event is being handled")
   end
   event.id, event.attempt = delivery.id, delivery.attempt
   event.received_at = delivery.received_at
@@ -163,13 +163,13 @@ local function handle(options, event, text)
   end))
 end
 
---- Answers a webhook, in `content_by_lua`.
+--- Responds to a webhook, in `content_by_lua`.
 --
--- Its checks, limits and answers are those of `palenca serve`. Then it runs the handlers that were
--- registered with `palenca.on`, in files loaded in `init_by_lua`, and answers 200 once all have
--- returned; if one has raised, 500, so that the event comes again. A body that was handled is
--- answered 200 for as long as the window goes, and not handled again. If it comes while it is just
--- being handled, the outcome is waited for, and answered; if that takes too long, 503 with
+-- Its checks, limits and responses are those of `palenca serve`. Then it runs the handlers that
+-- were registered with `palenca.on`, in files loaded in `init_by_lua`, and responds with 200 once
+-- all have returned; if one has raised, with 500, so that the event is sent again. A body that was
+-- handled gets 200 for as long as the window goes, and is not handled again. If it comes while it
+-- is just being handled, the response waits for the outcome; if that takes too long, it is 503 with
 -- `Retry-After`. With `forward` it runs nothing, and lets nginx pass the request on, to a
 -- `palenca serve` that stores it.
 --

@@ -169,11 +169,11 @@ local function try_directory(self, directory)
   local socket = ngx.socket.tcp()
   socket:settimeouts(ENDLESS, ENDLESS, ENDLESS)
   local connected, reason = socket:connect("unix:" .. path)
-  local accepted, refusal = self.thread:accept() -- whatever happened, the path has to go
+  local accepted, rejection = self.thread:accept() -- whatever happened, the path has to go
   if connected and accepted then
     return socket
   end
-  return nil, reason or refusal
+  return nil, reason or rejection
 end
 
 local function connect(self)

@@ -1,8 +1,8 @@
---- A local stand-in of the Palenca API: requests in, answers and webhook deliveries out.
+--- A local stand-in of the Palenca API: requests in, responses and webhook deliveries out.
 -- @module palenca.sandbox
 --
 -- Pure logic: no sockets, no clock, no chance of its own. The same seed, requests and clock
--- give the same answers to the byte.
+-- give the same responses to the byte.
 local catalogue = require("palenca.sandbox.data.catalogue")
 local faults = require("palenca.sandbox.delivery.faults")
 local login_flow = require("palenca.sandbox.control.login_flow")
@@ -34,7 +34,7 @@ local function is_widget_link(request)
     and (accept:find("text/html", 1, true) or not accept:find("json", 1, true))
 end
 
--- The transport leaves out the body of an answer to HEAD; its length is still that of GET.
+-- The transport leaves out the body of a response to HEAD; its length is still that of GET.
 local function index(self, request)
   if is_widget_link(request) then
     return static_files.widget(self)
@@ -199,8 +199,8 @@ function sandbox:advance(seconds)
   self:touch("settings")
 end
 
--- Whether a request may pass: nil, or the answer that turns it away. Either way with the headers
--- that every authenticated answer carries.
+-- Whether a request may pass: nil, or the response that turns it away. Either way with the headers
+-- that every authenticated response carries.
 local function admit(self, headers)
   local key = headers["x-api-key"]
   if not key or key == "" then
@@ -242,9 +242,9 @@ local function respond(self, request, route, found)
     if not found then
       return response.failure(404, "not_found", "there is nothing at this path")
     end
-    local refusal = response.failure(405, "method_not_allowed", "this path has other methods")
-    refusal.headers = { Allow = table.concat(found, ", ") }
-    return refusal
+    local rejection = response.failure(405, "method_not_allowed", "this path has other methods")
+    rejection.headers = { Allow = table.concat(found, ", ") }
+    return rejection
   end
   local ids, wrong = found, nil
   if route.ids ~= "any" then
@@ -273,12 +273,12 @@ local function respond_with_faults(self, request, route, found)
   local failed = self.faults:strike("error", request)
   if failed then
     effects.fault = "error"
-    local refusal = response.failure(failed.status, failed.code,
+    local rejection = response.failure(failed.status, failed.code,
       "this was asked for: a fault is set")
-    refusal.headers = { ["Retry-After"] = failed.retry_after and tostring(failed.retry_after) }
-    return refusal, effects
+    rejection.headers = { ["Retry-After"] = failed.retry_after and tostring(failed.retry_after) }
+    return rejection, effects
   end
-  -- the work is done, and the answer lost: what makes a repeated creation dangerous
+  -- the work is done, and the response lost: what makes a repeated creation dangerous
   local answer = respond(self, request, route, found)
   local account_id = request.path:match("^/v1/accounts/([^/]+)/earnings/search$")
   local account = account_id and self.store.account:get(account_id)
@@ -294,7 +294,7 @@ local function respond_with_faults(self, request, route, found)
 end
 
 -- As behind a gateway, a key is asked for before it is told which paths there are.
-local function answer_api(self, request, route, found)
+local function respond_to_api(self, request, route, found)
   local answer, effects
   local headers = {}
   if not (route and route.public) then
@@ -323,22 +323,22 @@ local function keep(self, request, status, headers, body, effects)
   self:touch("requests")
 end
 
---- Answers a request.
+--- Responds to a request.
 -- @tparam table request `method`, `path`, `query` (or nil), `headers` (by lower-case name),
--- `body` ("" if there is none); `final`: an answer that would be held back is wanted now
+-- `body` ("" if there is none); `final`: a response that would be held back is wanted now
 -- @treturn integer the HTTP status
 -- @treturn table the headers, by name
 -- @treturn string the body; for HEAD that of GET, not to be sent
--- @treturn ?table what is to be done with the answer: `hold` (ask again when `revision` has grown,
--- or after some time with `final`), `delay` (seconds), `drop` (close instead), `cut` (close
--- after half of the body)
+-- @treturn ?table what is to be done with the response: `hold` (ask again when `revision` has
+-- grown, or after some time with `final`), `delay` (seconds), `drop` (close instead), `cut`
+-- (close after half of the body)
 function sandbox:handle(request)
   local route, found = self.router:match(request.method, request.path)
   local is_api = request.path:sub(1, 4) == "/v1/"
   local answer, effects
   local headers = {}
   if is_api then
-    answer, headers, effects = answer_api(self, request, route, found)
+    answer, headers, effects = respond_to_api(self, request, route, found)
   else
     answer = origin_check(request) or respond(self, request, route, found)
     effects = answer.hold and { hold = true } or nil
@@ -380,7 +380,7 @@ end
 
 --- Says how a delivery went. Raises if it is not in flight.
 -- @tparam table delivery as it was handed out
--- @tparam table outcome `status` and `body` of the answer, or `error`; `seconds` it took
+-- @tparam table outcome `status` and `body` of the response, or `error`; `seconds` it took
 -- @treturn string "done", "retry" or "gave_up"
 function sandbox:delivered(delivery, outcome)
   return self.deliveries:finish(delivery, outcome)

@@ -1,6 +1,6 @@
 --- Accounts: what a worker has connected on one platform, with all that was read from it.
 --
--- All functions are methods of `client.accounts`. They answer the API's `data` and a meta table, or
+-- All functions are methods of `client.accounts`. They return the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
 -- @module palenca.client.resources.accounts
 local request_body = require("palenca.client.resources.request_body")
@@ -38,7 +38,7 @@ accounts.delete = { method = "DELETE", path = "/v1/accounts/{id}", id = "uuid", 
 -- @treturn table `user_id`, `external_id`, `widget_id`
 accounts.user = of_account("/user")
 
---- Gives an account to another user. Never sent twice: the second time it would be refused.
+--- Gives an account to another user. Never sent twice: the second time it would be rejected.
 -- @function accounts:reassign
 -- @tparam string id the account's (UUID)
 -- @tparam table fields one of `user_id` and `external_id`

@@ -1,6 +1,6 @@
 --- Logins: the attempts to connect an account.
 --
--- All functions are methods of `client.logins`. They answer the API's `data` and a meta table, or
+-- All functions are methods of `client.logins`. They return the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
 -- @module palenca.client.resources.logins
 local request_body = require("palenca.client.resources.request_body")

@@ -1,7 +1,7 @@
 --- What there is to look up: widgets, platforms, countries, and the consents of workers.
 --
 -- The functions are methods of `client.widgets`, `client.platforms`, `client.countries` and
--- `client.consents`. They answer the API's `data` and a meta table, or nil and a
+-- `client.consents`. They return the API's `data` and a meta table, or nil and a
 -- @{palenca.errors.Error}; a wrong argument raises before anything is sent.
 -- @module palenca.client.resources.lookups
 local request_body = require("palenca.client.resources.request_body")

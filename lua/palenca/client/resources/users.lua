@@ -1,6 +1,6 @@
 --- Users: the workers, as your own system knows them.
 --
--- All functions are methods of `client.users`. They answer the API's `data` and a meta table, or
+-- All functions are methods of `client.users`. They return the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
 -- @module palenca.client.resources.users
 local request_body = require("palenca.client.resources.request_body")

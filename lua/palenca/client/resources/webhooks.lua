@@ -1,6 +1,6 @@
 --- Webhooks: whom the API tells of events.
 --
--- All functions are methods of `client.webhooks`. They answer the API's `data` and a meta table, or
+-- All functions are methods of `client.webhooks`. They return the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.
 -- @module palenca.client.resources.webhooks
 local request_body = require("palenca.client.resources.request_body")

@@ -11,7 +11,7 @@ local response = require("palenca.client.response")
 
 local trigger_sender = {}
 
--- What of an answer is shown on a terminal.
+-- What of a response is shown on a terminal.
 local SHOWN = 200
 
 local function new_id()

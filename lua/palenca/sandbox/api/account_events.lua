@@ -1,4 +1,4 @@
---- Answers for the single trips behind a day's earnings.
+--- Responses for the single trips behind a day's earnings.
 -- @module palenca.sandbox.api.account_events
 local accounts = require("palenca.sandbox.api.accounts")
 local catalogue = require("palenca.sandbox.data.catalogue")
@@ -107,9 +107,9 @@ local function collect(account, rows, first, last)
 end
 
 local function search(sandbox, account, request)
-  local given, refusal = accounts.read_period(fields, request.body)
+  local given, rejection = accounts.read_period(fields, request.body)
   if not given then
-    return refusal
+    return rejection
   end
   local earned = sandbox.store:earnings_of(account)
   local before, count = earned:between(given.start_date, given.end_date)

@@ -1,4 +1,4 @@
---- Answers for accounts: the account itself, its user, its profile, its earnings.
+--- Responses for accounts: the account itself, its user, its profile, its earnings.
 -- @module palenca.sandbox.api.accounts
 local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
@@ -121,7 +121,7 @@ local booleans = {
 -- @tparam string name the parameter
 -- @tparam boolean default what counts without it
 -- @treturn ?boolean the value; nil if it is neither true nor false
--- @treturn ?table then: the answer that refuses it
+-- @treturn ?table then: the response that rejects it
 function accounts.query_switch(text, name, default)
   local word = query.parameters(text)[name]
   if word == nil then
@@ -137,8 +137,8 @@ function accounts.query_switch(text, name, default)
 end
 
 local function get(sandbox, account, request)
-  local with_user, refusal = accounts.query_switch(request.query, "add_user_id", false)
-  return refusal or response.success(accounts.render(sandbox.store, account, with_user))
+  local with_user, rejection = accounts.query_switch(request.query, "add_user_id", false)
+  return rejection or response.success(accounts.render(sandbox.store, account, with_user))
 end
 
 local function delete(sandbox, account)
@@ -197,7 +197,7 @@ end
 -- @tparam table fields the declared fields, with `start_date` and `end_date`
 -- @tparam string text the body
 -- @treturn ?table what was given
--- @treturn ?table the answer that refuses it
+-- @treturn ?table the response that rejects it
 function accounts.read_period(fields, text)
   local given, faults = validate.body(fields, text)
   if not given then
@@ -210,9 +210,9 @@ function accounts.read_period(fields, text)
 end
 
 local function search_earnings(sandbox, account, request)
-  local given, refusal = accounts.read_period(earnings_fields, request.body)
+  local given, rejection = accounts.read_period(earnings_fields, request.body)
   if not given then
-    return refusal
+    return rejection
   end
   local rows = sandbox.store:earnings_of(account)
   local before, count = rows:between(given.start_date, given.end_date)

@@ -1,4 +1,4 @@
---- Answers for what a user earned over all their accounts.
+--- Responses for what a user earned over all their accounts.
 -- @module palenca.sandbox.api.aggregated_earnings
 local accounts = require("palenca.sandbox.api.accounts")
 local date = require("palenca.util.date")
@@ -8,7 +8,7 @@ local validate = require("palenca.sandbox.http.validate")
 
 local aggregated_earnings = {}
 
-local answer_shape = render.shape { "platforms_count", "platforms", "earnings" }
+local response_shape = render.shape { "platforms_count", "platforms", "earnings" }
 local platform_shape = render.shape { "platform", "account_id", "last_successful_connection" }
 local earning_shape = render.shape {
   "earning_date", "amount", "currency", "count_trips", "details", "currency_note",
@@ -85,9 +85,9 @@ local function render_days(days, with_details)
 end
 
 local function search(sandbox, request)
-  local given, refusal = accounts.read_period(fields, request.body)
+  local given, rejection = accounts.read_period(fields, request.body)
   if not given then
-    return refusal
+    return rejection
   elseif not given.user_id and not given.external_id then
     return response.failure(422, "bad_request", "user_id or external_id is required", "user_id")
   end
@@ -108,7 +108,7 @@ local function search(sandbox, request)
       }
     end
   end
-  return response.success(answer_shape {
+  return response.success(response_shape {
     platforms_count = #rendered,
     platforms = render.array(rendered),
     earnings = render_days(collect(store, connected, given), given.options.details),

@@ -1,4 +1,4 @@
---- Answers for employment: what formal platforms tell, and loans paid back from a salary.
+--- Responses for employment: what formal platforms tell, and loans paid back from a salary.
 -- @module palenca.sandbox.api.employment
 local accounts = require("palenca.sandbox.api.accounts")
 local date = require("palenca.util.date")
@@ -11,7 +11,7 @@ local response = require("palenca.sandbox.http.response")
 
 local employment = {}
 
-local answer_shape = render.shape {
+local response_shape = render.shape {
   "platform", "account_id", "external_id", "employment_info", "employment_history",
 }
 local info_shape = render.shape {
@@ -80,9 +80,9 @@ local function info_of(account, weeks)
 end
 
 local function get(sandbox, account, request)
-  local options, refusal = paging.from_query(query.parameters(request.query))
+  local options, rejection = paging.from_query(query.parameters(request.query))
   if not options then
-    return refusal
+    return rejection
   end
   local user = sandbox.store.user:get(account.user_id)
   local jobs, info = {}, nil
@@ -92,7 +92,7 @@ local function get(sandbox, account, request)
     info = info_of(account, weeks)
   end
   local first, last = paging.range(options, #jobs)
-  return response.success(answer_shape {
+  return response.success(response_shape {
     platform = account.platform,
     account_id = account.account_id,
     external_id = user and user.external_id,

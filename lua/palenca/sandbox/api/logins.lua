@@ -71,9 +71,9 @@ local function list(sandbox, account)
 end
 
 local function search(sandbox, request)
-  local given, refusal = accounts.read_period(search_fields, request.body)
+  local given, rejection = accounts.read_period(search_fields, request.body)
   if not given then
-    return refusal
+    return rejection
   end
   local first = date.parse(given.start_date) * 86400
   local after = (date.parse(given.end_date) + 1) * 86400

@@ -1,4 +1,4 @@
---- Answers for the platforms and countries that there are.
+--- Responses for the platforms and countries that there are.
 -- @module palenca.sandbox.api.platforms
 local accounts = require("palenca.sandbox.api.accounts")
 local catalogue = require("palenca.sandbox.data.catalogue")
@@ -185,9 +185,9 @@ local function list_platforms()
 end
 
 local function list_countries(_, request)
-  local only_active, refusal = accounts.query_switch(request.query, "only_active", true)
-  if refusal then
-    return refusal
+  local only_active, rejection = accounts.query_switch(request.query, "only_active", true)
+  if rejection then
+    return rejection
   end
   local list = {}
   for at, country in ipairs(only_active and active(all_countries) or all_countries) do

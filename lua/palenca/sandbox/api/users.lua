@@ -1,4 +1,4 @@
---- Answers for users: creating, finding, reading and deleting them, listing their accounts.
+--- Responses for users: creating, finding, reading and deleting them, listing their accounts.
 -- @module palenca.sandbox.api.users
 local accounts = require("palenca.sandbox.api.accounts")
 local date = require("palenca.util.date")
@@ -69,9 +69,9 @@ local function list_accounts(sandbox, user)
 end
 
 local function search(sandbox, request)
-  local given, refusal = accounts.read_period(search_fields, request.body)
+  local given, rejection = accounts.read_period(search_fields, request.body)
   if not given then
-    return refusal
+    return rejection
   end
   local first = date.parse(given.start_date) * 86400
   local after = (date.parse(given.end_date) + 1) * 86400

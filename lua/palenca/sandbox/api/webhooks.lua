@@ -1,4 +1,4 @@
---- Answers for webhooks: creating, listing, reading, changing and deleting them.
+--- Responses for webhooks: creating, listing, reading, changing and deleting them.
 -- @module palenca.sandbox.api.webhooks
 local catalogue = require("palenca.sandbox.data.catalogue")
 local render = require("palenca.sandbox.data.render")

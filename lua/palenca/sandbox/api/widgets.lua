@@ -1,4 +1,4 @@
---- Answers for a widget's settings.
+--- Responses for a widget's settings.
 -- @module palenca.sandbox.api.widgets
 local date = require("palenca.util.date")
 local logins = require("palenca.sandbox.api.logins")

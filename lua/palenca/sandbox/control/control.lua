@@ -69,9 +69,9 @@ local function get_settings(sandbox)
 end
 
 local function change_settings(sandbox, request)
-  local given, refusal = read_strictly(setting_fields, request.body)
+  local given, rejection = read_strictly(setting_fields, request.body)
   if not given then
-    return refusal
+    return rejection
   end
   for name, value in pairs(given) do
     sandbox.settings[name] = value
@@ -81,9 +81,9 @@ local function change_settings(sandbox, request)
 end
 
 local function advance(sandbox, request)
-  local given, refusal = read_strictly(clock_fields, request.body)
+  local given, rejection = read_strictly(clock_fields, request.body)
   if not given then
-    return refusal
+    return rejection
   end
   sandbox:advance(given.advance)
   return response.success(clock_shape {
@@ -92,11 +92,11 @@ local function advance(sandbox, request)
 end
 
 local function trigger(sandbox, request)
-  local given, refusal = read_strictly(triggers.fields, request.body)
+  local given, rejection = read_strictly(triggers.fields, request.body)
   if not given then
-    return refusal
+    return rejection
   end
-  return triggers.answer(sandbox, given)
+  return triggers.respond(sandbox, given)
 end
 
 --- The routes of this module.

@@ -301,7 +301,7 @@ local function start(sandbox, given, source)
   return started
 end
 
-local function answer(store, started, status)
+local function respond(store, started, status)
   local login, outcome = started.login, started.outcome
   local user = store.user:get(login.user_id)
   return response.success(started_shape {
@@ -329,11 +329,11 @@ local function creator(declared, source)
     elseif source == "widget" and not (given.identifier or ""):find("%S") then
       return response.failure(422, "bad_request", "who logs in is required", "identifier")
     end
-    local started, refusal = start(sandbox, given, source)
+    local started, rejection = start(sandbox, given, source)
     if not started then
-      return refusal
+      return rejection
     end
-    return answer(sandbox.store, started, 201)
+    return respond(sandbox.store, started, 201)
   end
 end
 
@@ -358,7 +358,7 @@ local function give_code(sandbox, request)
     return login_id == login.login_id
   end)
   settle_in(sandbox, login, sandbox.settings.webhook_delay)
-  return answer(store, { login = login, outcome = outcome, user_created = false }, 200)
+  return respond(store, { login = login, outcome = outcome, user_created = false }, 200)
 end
 
 --- The JSON of a login, as the console shows it.

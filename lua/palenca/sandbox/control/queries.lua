@@ -1,4 +1,4 @@
---- Answers for the console page: what the sandbox knows, in one place and without a key.
+--- Responses for the console page: what the sandbox knows, in one place and without a key.
 -- @module palenca.sandbox.control.queries
 local accounts = require("palenca.sandbox.api.accounts")
 local argcheck = require("palenca.util.argcheck")
@@ -101,11 +101,11 @@ local function changes(sandbox, request)
   return response.success { revision = sandbox.revision, topics = render.array(topics) }
 end
 
-local function answer_page(name, request, newest, wanted, make)
+local function respond_with_page(name, request, newest, wanted, make)
   local given = query.parameters(request.query)
-  local options, refusal = paging.from_query(given)
+  local options, rejection = paging.from_query(given)
   if not options then
-    return refusal
+    return rejection
   end
   local items, total = paging.collect(newest, options, function(record)
     return wanted(record, given)
@@ -114,7 +114,7 @@ local function answer_page(name, request, newest, wanted, make)
 end
 
 local function list_logins(sandbox, request)
-  return answer_page("logins", request, sandbox.store.login:newest(), function(login, given)
+  return respond_with_page("logins", request, sandbox.store.login:newest(), function(login, given)
     return (not given.status or given.status == "" or login.status == given.status)
       and (not given.platform or given.platform == "" or login.platform == given.platform)
   end, function(login)
@@ -141,7 +141,7 @@ local function render_delivery(sandbox, delivery, shape, more)
 end
 
 local function list_deliveries(sandbox, request)
-  return answer_page("deliveries", request, sandbox.store.delivery:newest(),
+  return respond_with_page("deliveries", request, sandbox.store.delivery:newest(),
     function(delivery, given)
       return (not given.webhook_id or given.webhook_id == delivery.webhook_id)
         and (not given.login_id or given.login_id == delivery.login_id)
@@ -215,7 +215,7 @@ end
 
 local function list_requests(sandbox, request)
   local list, at = sandbox.requests:newest(), 0
-  return answer_page("requests", request, function()
+  return respond_with_page("requests", request, function()
     at = at + 1
     return list[at]
   end, always, request_log.render)

@@ -1,4 +1,4 @@
---- The API requests seen last, with their answers, for the console.
+--- The API requests seen last, with their responses, for the console.
 -- @module palenca.sandbox.control.request_log
 local date = require("palenca.util.date")
 local render = require("palenca.sandbox.data.render")
@@ -20,7 +20,7 @@ function request_log.new()
   return setmetatable({ ring = {}, count = 0 }, request_log)
 end
 
---- Keeps a request with its answer; the oldest one goes.
+--- Keeps a request with its response; the oldest one goes.
 -- @tparam table entry `request_id, at, method, path, query, status, fault, request_headers,
 -- request_body, response_headers, response_body`; not changed later
 function request_log:keep(entry)

@@ -57,7 +57,7 @@ local function icon(sandbox)
   return file(sandbox, "icon.svg")
 end
 
---- The routes of this module. An answer to HEAD is that to GET, whose body is not sent.
+--- The routes of this module. A response to HEAD is that to GET, whose body is not sent.
 static_files.routes = {}
 for _, method in ipairs { "GET", "HEAD" } do
   table.insert(static_files.routes, { method, "/widget", static_files.widget, public = true })

@@ -26,7 +26,7 @@ triggers.fields = {
   { name = "webhook_id", check = validate.uuid },
 }
 
-local answer_shape = render.shape { "accounts", "deliveries" }
+local response_shape = render.shape { "accounts", "deliveries" }
 
 -- The account of an event: the named one, or a new one whose login has ended as the event says.
 local function make_account(sandbox, given, status)
@@ -87,19 +87,19 @@ end
 --- Sends the events, one chain after the other, the accounts taking turns.
 -- @param sandbox the sandbox
 -- @tparam table given as @{triggers.fields} says
--- @treturn table the answer, with the ids of the accounts and of the deliveries
-function triggers.answer(sandbox, given)
+-- @treturn table the response, with the ids of the accounts and of the deliveries
+function triggers.respond(sandbox, given)
   if given.account_id and given.accounts > 1 then
     return response.failure(422, "bad_request", "there is one account_id for all events",
       "accounts")
   end
   local unknown = not given.undocumented and validate.undocumented(given.action, catalogue.events)
   if unknown then
-    return reply.failure(422, "bad_request", unknown .. " (see undocumented)", "action")
+    return response.failure(422, "bad_request", unknown .. " (see undocumented)", "action")
   end
-  local accounts, refusal = find_accounts(sandbox, given)
+  local accounts, rejection = find_accounts(sandbox, given)
   if not accounts then
-    return refusal
+    return rejection
   end
   local chain = given.chain and catalogue.chains[given.action] or {}
   local ids = {}
@@ -118,7 +118,7 @@ function triggers.answer(sandbox, given)
   for at, account in ipairs(accounts) do
     accounts[at] = account.account_id
   end
-  return response.success(answer_shape {
+  return response.success(response_shape {
     accounts = render.array(accounts), deliveries = render.array(ids),
   }, 201)
 end

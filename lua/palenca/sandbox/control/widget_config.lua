@@ -1,4 +1,4 @@
---- Answers what the widget page needs to know: the widget, countries and platforms.
+--- What the widget page needs to know: the widget, countries and platforms.
 -- @module palenca.sandbox.control.widget_config
 local argcheck = require("palenca.util.argcheck")
 local platforms = require("palenca.sandbox.api.platforms")

@@ -1,4 +1,4 @@
---- Makes things go wrong on demand: slow or failing answers, lost webhooks, shifting pages.
+--- Makes things go wrong on demand: slow or failing responses, lost webhooks, shifting pages.
 -- @module palenca.sandbox.delivery.faults
 local catalogue = require("palenca.sandbox.data.catalogue")
 local date = require("palenca.util.date")
@@ -59,7 +59,7 @@ function faults.new(store, on_change)
   return setmetatable({ store = store, on_change = on_change, list = {}, last = 0 }, faults)
 end
 
---- Checks a fault that somebody wrote. What its kind does not take is refused.
+--- Checks a fault that somebody wrote. What its kind does not take is rejected.
 -- @tparam table given as it was written
 -- @treturn ?table the fault
 -- @treturn ?table without one: the faults of what was written, as @{validate} has them

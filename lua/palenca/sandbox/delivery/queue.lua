@@ -218,7 +218,7 @@ end
 
 --- Says how a delivery went.
 -- @tparam table handed the delivery as it was handed out; raises if it is not in flight
--- @tparam table outcome `status` and `body` of the answer, or `error`; `seconds` it took
+-- @tparam table outcome `status` and `body` of the response, or `error`; `seconds` it took
 -- @treturn string "done", "retry" or "gave_up"
 function queue:finish(handed, outcome)
   local lane = self.in_flight[handed]

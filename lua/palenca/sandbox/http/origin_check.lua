@@ -12,7 +12,7 @@ end
 
 --- Looks at a request that needs no key.
 -- @tparam table request `method`, `path`, `headers`
--- @treturn ?table the answer that turns it away
+-- @treturn ?table the response that turns it away
 return function(request)
   local headers = request.headers
   local host, origin = headers.host, headers.origin

@@ -5,7 +5,7 @@ local validate = require("palenca.sandbox.http.validate")
 
 local paging = {}
 
--- The API leaves the size of a page open; past this bound an answer is larger than any caller
+-- The API leaves the size of a page open; past this bound a response is larger than any caller
 -- has a use for.
 local MAX_ITEMS_PER_PAGE = 1000
 
@@ -20,7 +20,7 @@ paging.field = { name = "options", fields = options }
 --- Reads the options from a query.
 -- @tparam table given the query's parameters
 -- @treturn ?table `page`, `items_per_page`
--- @treturn ?table the answer that refuses them
+-- @treturn ?table the response that rejects them
 function paging.from_query(given)
   local read, faults = validate.object(options, {
     page = given.page and (math.tointeger(tonumber(given.page)) or given.page),
@@ -55,7 +55,7 @@ function paging.range(given, total)
   return first, math.min(first + given.items_per_page - 1, total)
 end
 
---- The `pagination` of an answer.
+--- The `pagination` of a response.
 -- @tparam table given `page`, `items_per_page`
 -- @tparam integer total the number of items
 -- @treturn table as @{reply.success} takes it

@@ -1,4 +1,4 @@
---- Builds answers: the API's envelope, its failures, and its validation reports.
+--- Builds responses: the API's envelope, its failures, and its validation reports.
 -- @module palenca.sandbox.http.response
 local render = require("palenca.sandbox.data.render")
 
@@ -10,11 +10,11 @@ local detail_shape = render.shape { "message", "location" }
 local fault_shape = render.shape { "loc", "msg", "type" }
 local pagination_shape = render.shape { "page", "items_per_page", "total_items", "total_pages" }
 
---- An answer that succeeded.
+--- A response that succeeded.
 -- @param data what was asked for, as @{render.text} takes it
 -- @tparam[opt=200] integer status the HTTP status
 -- @tparam ?table pagination `page`, `items_per_page`, `total_items`, `total_pages`
--- @treturn table the answer: `status`, `body`
+-- @treturn table the response: `status`, `body`
 function response.success(data, status, pagination)
   local tail = pagination and ',"pagination":' .. pagination_shape(pagination).text or ""
   return {
@@ -23,12 +23,12 @@ function response.success(data, status, pagination)
   }
 end
 
---- An answer that failed.
+--- A response that failed.
 -- @tparam integer status the HTTP status
 -- @tparam string code the API's code
 -- @tparam string message what went wrong, for a person
 -- @tparam ?string location the field it is about
--- @treturn table the answer: `status`, `body`
+-- @treturn table the response: `status`, `body`
 function response.failure(status, code, message, location)
   local errors = { location and detail_shape { message = message, location = location } }
   local body = failure_shape {
@@ -38,9 +38,9 @@ function response.failure(status, code, message, location)
   return { status = status, body = body.text }
 end
 
---- An answer to a request whose form is wrong.
+--- A response to a request whose form is wrong.
 -- @tparam table faults from @{validate}: each `loc`, `msg`, `type`
--- @treturn table the answer: `status`, `body`
+-- @treturn table the response: `status`, `body`
 function response.invalid(faults)
   local detail = {}
   for index, fault in ipairs(faults) do
@@ -51,9 +51,9 @@ function response.invalid(faults)
   return { status = 422, body = render.text { detail = render.array(detail) } }
 end
 
---- An answer for an id that nothing has.
+--- A response for an id that nothing has.
 -- @tparam string what the kind of thing
--- @treturn table the answer: `status`, `body`
+-- @treturn table the response: `status`, `body`
 function response.not_found(what)
   return response.failure(404, "not_found", "there is no such " .. what)
 end

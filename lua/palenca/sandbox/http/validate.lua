@@ -271,7 +271,7 @@ function validate.decode(text)
     return unreadable("value_error.missing", "is required")
   end
   local given, why = json.decode_strictly(text)
-  -- lua-cjson lets any bytes pass inside a string, and they would come back in our answers.
+  -- lua-cjson lets any bytes pass inside a string, and they would come back in our responses.
   if why or not utf8.len(text) then
     return unreadable("value_error.jsondecode", "must be JSON")
   elseif type(given) ~= "table" or not text:find("^%s*{") then
