@@ -269,7 +269,7 @@ function end_well(self, is_hopeless)
   local is_well = not interrupted and not is_hopeless
   if stuck then
     if is_well and stuck ~= "worker" and not self.is_stalled then
-      report.line(string.format("palenca: the %s has not come to its end in time; the process "
+      event_log.line(string.format("palenca: the %s has not come to its end in time; the process "
         .. "ends, nothing that was acknowledged is lost", stuck),
         { event = "stuck", level = "error", part = stuck })
     end
