@@ -31,7 +31,7 @@ build = {
   modules = {
     ["palenca.core"] = {
       sources = {
-        -- first those that include what may be missing: it is said at once
+        -- first those that include what may be missing
         "core/client/lazy_curl.c",
         "core/client/content_decoder.c",
         "core/client/protocol/signature.c",
