@@ -38,7 +38,7 @@ local ROOMS = {
     .. "lua/palenca/sandbox/delivery lua/palenca/sandbox/api lua/palenca/sandbox/control" },
 
   { "lua/palenca/host", uses = "core/binding core/host lua/palenca/util lua/palenca "
-    .. "lua/palenca/runtime lua/palenca/client lua/palenca/webhook lua/palenca/sandbox/data "
+    .. "lua/palenca/runtime lua/palenca/client lua/palenca/sandbox/data "
     .. "lua/palenca/sandbox/delivery lua/palenca/sandbox" },
   { "lua/palenca/host/cli", uses = "core/binding core/host lua/palenca/util lua/palenca "
     .. "lua/palenca/runtime lua/palenca/client lua/palenca/webhook lua/palenca/income "

@@ -30,7 +30,8 @@ end
 function event_names.behind_none(name, json)
   local problem = name and event_names.problem(name)
   if problem and json then
-    event_log.line("warning: " .. problem, { event = "warning", level = "warning", message = problem })
+    event_log.line("warning: " .. problem,
+      { event = "warning", level = "warning", message = problem })
   end
   return problem and not json and ": " .. problem or ""
 end

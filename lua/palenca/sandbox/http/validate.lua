@@ -143,7 +143,8 @@ end
 -- @treturn ?string
 function validate.undocumented(name, known)
   if not known[name] then
-    return "must be one of " .. table.concat(argcheck.words(known), ", ") .. suggest.text(name, known)
+    return "must be one of " .. table.concat(argcheck.words(known), ", ")
+      .. suggest.text(name, known)
   end
 end
 
