@@ -2,7 +2,7 @@
 #include "compat.h"
 #include "core.h"
 #include "palenca.h"
-#include "protocol/visible.h"
+#include "visible.h"
 
 #include <math.h>
 #include <string.h>

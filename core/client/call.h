@@ -2,8 +2,8 @@
 #ifndef PALENCA_CALL_H
 #define PALENCA_CALL_H
 
-#include "mailbox.h"
-#include "pacers.h"
+#include "mpsc_queue.h"
+#include "rate_limiters.h"
 #include "transport.h"
 
 #pragma GCC visibility push(hidden)

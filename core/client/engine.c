@@ -5,7 +5,7 @@
 #include "call.h"
 #include "clock.h"
 #include "fork_guard.h"
-#include "lanes.h"
+#include "send_queues.h"
 #include "protocol/error.h"
 #include "transport.h"
 

@@ -3,10 +3,10 @@
 
 #include "engine.h"
 #include "fork_guard.h"
-#include "mailbox.h"
+#include "mpsc_queue.h"
 #include "protocol/error.h"
 #include "thread_start.h"
-#include "wake_socket.h"
+#include "wakeup_socket.h"
 
 #include <pthread.h>
 #include <signal.h>

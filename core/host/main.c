@@ -1,7 +1,7 @@
 /* The palenca program: hands its arguments to the command line in Lua. */
-#include "log_writer.h"
-#include "signals.h"
-#include "state.h"
+#include "common/log_writer.h"
+#include "common/signals.h"
+#include "worker/lua_state.h"
 
 #include <fcntl.h>
 #include <lauxlib.h>

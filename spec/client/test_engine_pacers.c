@@ -2,7 +2,7 @@
  * kept when they end; what becomes of it in a fork. */
 #include "engine_fixture.h"
 #include "engine_thread.h"
-#include "pacers.h"
+#include "rate_limiters.h"
 
 #include <dirent.h>
 #include <malloc.h>

@@ -2,7 +2,7 @@
 #include "engine_thread.h"
 
 #include "engine_fixture.h"
-#include "mailbox.h"
+#include "mpsc_queue.h"
 
 #include <dirent.h>
 #include <poll.h>

@@ -1,9 +1,9 @@
 /* Tests of a pace that processes share: never more than the limit, whoever dies over it. */
-#include "pace_file.h"
+#include "rate_limit_file.h"
 
 #include "clock.h"
 #include "engine_fixture.h"
-#include "pacers.h"
+#include "rate_limiters.h"
 
 #include <fcntl.h>
 #include <signal.h>

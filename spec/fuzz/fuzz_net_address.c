@@ -1,6 +1,6 @@
 /* Fuzzes what reads addresses: settings, and X-Forwarded-For, which strangers write. */
 #include "fuzz.h"
-#include "net_address.h"
+#include "common/net_address.h"
 
 #define VALUES_MAX 4
 

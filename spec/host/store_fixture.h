@@ -3,8 +3,8 @@
 #ifndef SPEC_HOST_STORE_FIXTURE_H
 #define SPEC_HOST_STORE_FIXTURE_H
 
-#include "event_admin_server.h"
-#include "event_store.h"
+#include "store/admin/server.h"
+#include "store/event_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

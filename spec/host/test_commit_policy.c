@@ -1,5 +1,5 @@
 /* The table of cases of when the event store commits. */
-#include "commit_policy.h"
+#include "store/commit_policy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Tests of replays and purges in slices, on a connection of the test's own. */
-#include "event_admin.h"
-#include "event_store_file.h"
+#include "store/admin/slices.h"
+#include "store/sqlite/file.h"
 #include "store_fixture.h"
 
 #include <stdio.h>

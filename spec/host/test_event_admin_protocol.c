@@ -1,5 +1,5 @@
 /* Tests of the lines by which a command asks the process that serves. */
-#include "event_admin_protocol.h"
+#include "store/admin/protocol.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Tests of the order in which events may run: within an account, between accounts, and against a
  * plain model over many random steps. */
-#include "event_order.h"
+#include "store/memory/ready_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

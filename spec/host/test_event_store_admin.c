@@ -1,6 +1,6 @@
 /* Tests of what the event store does for others between its transactions, and while another process
  * writes or reads. */
-#include "event_store_upkeep.h"
+#include "store/sqlite/maintenance.h"
 #include "hand_run.h"
 
 #include <sqlite3.h>

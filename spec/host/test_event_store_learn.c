@@ -1,7 +1,7 @@
 /* Tests of the order of events that is read from the tables in slices, while events are put,
  * finished and released: in the end it leases each event once, those of an account in their order,
  * and they are as many as were counted. */
-#include "event_store_sql.h"
+#include "store/sqlite/transaction.h"
 #include "store_fixture.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Tests of databases that an earlier version of the program has made. */
-#include "event_store_schema.h"
+#include "store/sqlite/schema.h"
 #include "store_fixture.h"
 
 #include <signal.h>

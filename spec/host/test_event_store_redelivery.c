@@ -1,5 +1,5 @@
 /* Tests of redeliveries: what comes again within the window, and what only looks like it. */
-#include "event_store_redelivery.h"
+#include "store/memory/dedup.h"
 #include "store_fixture.h"
 
 #include <signal.h>

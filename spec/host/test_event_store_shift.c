@@ -1,6 +1,6 @@
 /* Tests of the waits that are moved in slices when the Unix clock was set back, while events are
  * finished and the clock is set again: in the end each retry is due when it should be. */
-#include "event_store_sql.h"
+#include "store/sqlite/transaction.h"
 #include "store_fixture.h"
 
 #include <sqlite3.h>

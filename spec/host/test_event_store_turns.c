@@ -1,6 +1,6 @@
 /* Tests of what the event store does at once, what together, and what only after a while. */
-#include "event_admin.h"
-#include "event_store_shared.h"
+#include "store/admin/slices.h"
+#include "store/queue/internal.h"
 #include "hand_run.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* Tests of addresses and blocks: what is read from settings and from X-Forwarded-For. */
-#include "net_address.h"
+#include "common/net_address.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

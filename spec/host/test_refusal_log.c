@@ -1,5 +1,5 @@
 /* Tests of the log of refusals: the first few of each cause are told, then how many more. */
-#include "refusal_log.h"
+#include "webhook/rejection_log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Tests of the check of signatures: any of the secrets will do, and refusals say no more than why.
  */
-#include "webhook_signature.h"
+#include "webhook/signature.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

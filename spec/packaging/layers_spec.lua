@@ -8,7 +8,7 @@ local ROOMS = {
   { "core/client/protocol", uses = "core/client/palenca.h openssl" },
   { "core/client", uses = "core/client/palenca.h core/client/protocol curl openssl zlib" },
   { "core/binding", uses = "core/client/palenca.h core/client/protocol core/client lua" },
-  { "core/host/common", files = "core/host/net_address.h core/host/net_address.c", uses = "" },
+  { "core/host/common", files = "core/host/common/net_address.h core/host/common/net_address.c", uses = "" },
   { "core/host/http", uses = "core/client core/host/common openssl uv" },
   { "core/host", uses = "core/client/palenca.h core/client/protocol core/client core/binding "
     .. "core/host/common core/host/http cjson lua openssl sqlite3 uv zlib" },
@@ -56,7 +56,7 @@ local LIBRARIES = {
 
 -- The modules that are written in C.
 local IN_C = {
-  ["palenca.core"] = "core/binding/core.c", ["palenca.host"] = "core/host/lua_host.c",
+  ["palenca.core"] = "core/binding/core.c", ["palenca.host"] = "core/host/lua/module.c",
 }
 
 local function library_of(name)

@@ -1,5 +1,5 @@
 /* Names of error kinds, and the class of an HTTP status. */
-#include "protocol/error.h"
+#include "error.h"
 
 #include <stdarg.h>
 #include <stdio.h>

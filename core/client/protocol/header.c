@@ -1,6 +1,6 @@
 /* Checks what goes into a request's head, and reads what the API says in an answer's. */
-#include "protocol/error.h"
-#include "protocol/http_date.h"
+#include "error.h"
+#include "http_date.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,5 +1,5 @@
 /* The three forms of a date in an HTTP header. */
-#include "protocol/http_date.h"
+#include "http_date.h"
 
 #include <stdbool.h>
 #include <string.h>

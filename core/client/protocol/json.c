@@ -1,6 +1,6 @@
 /* JSON texts, before they are decoded: what a decoder of doubles would lose is rewritten. */
 #include "palenca.h"
-#include "protocol/json_text.h"
+#include "json_text.h"
 
 #include <string.h>
 

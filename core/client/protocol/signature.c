@@ -1,5 +1,5 @@
 /* Makes and checks the HMAC of a webhook's body. */
-#include "protocol/error.h"
+#include "error.h"
 
 #include <limits.h>
 #if !__has_include(<openssl/crypto.h>)

@@ -1,5 +1,5 @@
 /* Checks and builds the parts of a URL, so that nothing a user passes in can change its meaning. */
-#include "protocol/error.h"
+#include "error.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /* The strict scan of a webhook's body: whether it is JSON, and where the fields of its data are. */
-#include "protocol/error.h"
-#include "protocol/json_text.h"
+#include "error.h"
+#include "json_text.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #ifndef PALENCA_HOST_HTTP_CONNECTIONS_H
 #define PALENCA_HOST_HTTP_CONNECTIONS_H
 
-#include "net_address.h"
+#include "common/net_address.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 #ifndef PALENCA_HOST_HTTP_SERVER_H
 #define PALENCA_HOST_HTTP_SERVER_H
 
-#include "net_address.h"
+#include "common/net_address.h"
 
 #include <stdbool.h>
 #include <stddef.h>

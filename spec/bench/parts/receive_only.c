@@ -1,6 +1,6 @@
 /* The receiver of `palenca serve` in front of a store that keeps nothing: what storing costs.
  * Prints its address; ends by a signal. */
-#include "receiver.h"
+#include "webhook/receiver.h"
 
 #include <stdio.h>
 #include <unistd.h>

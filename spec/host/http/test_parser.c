@@ -1,6 +1,6 @@
 /* Tests of the HTTP/1 parser: each case of the corpus in all of its splits, and what its owner does
  * with it. */
-#include "chars.h"
+#include "http/chars.h"
 #include "corpus.h"
 #include "transcript.h"
 

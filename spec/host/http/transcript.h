@@ -2,7 +2,7 @@
 #ifndef PALENCA_SPEC_HTTP_TRANSCRIPT_H
 #define PALENCA_SPEC_HTTP_TRANSCRIPT_H
 
-#include "parser.h"
+#include "http/parser.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,167 @@
+/* palenca.host: the files of the pages, files of data, and a lock that keeps one to one process. */
+#include "module.h"
+
+#include "worker/embedded.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_TYPE "palenca.lock"
+
+/* host.asset(name) → the text of a page's file | nil */
+static int asset(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  for (size_t i = 0; i < embedded_asset_count; i++) {
+    const embedded_file *found = &embedded_assets[i];
+    if (strcmp(found->name, name) == 0) {
+      lua_pushlstring(L, found->data, found->size);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static int lock_close(lua_State *L) {
+  int *fd = luaL_checkudata(L, 1, LOCK_TYPE);
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
+  return 0;
+}
+
+static int fail(lua_State *L, const char *path, const char *reason) {
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: %s", path, reason);
+  return 2;
+}
+
+/* host.lock(path) → lock | nil, message. The file is made if there is none; the lock ends with
+ * lock:close(), with the lock's collection, or with the process. */
+static int lock_file(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+  *fd = -1;
+  luaL_setmetatable(L, LOCK_TYPE);
+  *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (*fd < 0)
+    return fail(L, path, strerror(errno));
+  if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
+    return fail(L, path, errno == EWOULDBLOCK ? "in use by another process" : strerror(errno));
+  return 1;
+}
+
+/* host.temporary_file() → path of a new file, for its owner alone, in $TMPDIR or /tmp | nil,
+ * message. os.tmpname knows /tmp only. */
+static int temporary_file(lua_State *L) {
+  const char *directory = getenv("TMPDIR");
+  char path[4096];
+  int length = snprintf(path, sizeof path, "%s/palenca-XXXXXX",
+                        directory != NULL && directory[0] != '\0' ? directory : "/tmp");
+  if (length < 0 || (size_t)length >= sizeof path)
+    return fail(L, "TMPDIR", strerror(ENAMETOOLONG));
+  int fd = mkostemp(path, O_CLOEXEC);
+  if (fd < 0)
+    return fail(L, path, strerror(errno));
+  close(fd);
+  lua_pushstring(L, path);
+  return 1;
+}
+
+/* NULL, or what is wrong with a file of data. Its lock goes by the name: with two names it would be
+ * two locks for one file. */
+static const char *problem_of(int fd) {
+  struct stat status;
+  if (fd < 0 || fstat(fd, &status) != 0)
+    return strerror(errno);
+  if (!S_ISREG(status.st_mode))
+    return "not a regular file";
+  return status.st_nlink > 1 ? "the file has several names (hard links)" : NULL;
+}
+
+/* host.data_file(path) → the name of the file itself, behind all links | nil, message. The file is
+ * made if there is none. */
+static int data_file(lua_State *L) {
+  char name[PATH_MAX];
+  const char *path = luaL_checkstring(L, 1);
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+  const char *problem = problem_of(fd);
+  if (fd >= 0)
+    close(fd);
+  if (problem == NULL && realpath(path, name) == NULL)
+    problem = strerror(errno);
+  if (problem != NULL)
+    return fail(L, path, problem);
+  lua_pushstring(L, name);
+  return 1;
+}
+
+static bool write_all(int fd, const char *text, size_t size) {
+  while (size > 0) {
+    ssize_t written = write(fd, text, size);
+    if (written < 0)
+      return false;
+    text += written;
+    size -= (size_t)written;
+  }
+  return true;
+}
+
+/* Writes a file beside the one that it is to replace, with that one's mode. */
+static bool write_beside(const char *path, const char *beside, const char *text, size_t size) {
+  struct stat status;
+  if (stat(path, &status) != 0)
+    return false;
+  (void)unlink(beside); /* left by a process that was killed */
+  int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return false;
+  bool ok = write_all(fd, text, size) && fchmod(fd, status.st_mode & 07777) == 0 && fsync(fd) == 0;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return ok;
+}
+
+/* host.replace_file(path, text) → true | nil, message: all of the text is in the file then, or it
+ * is as it was */
+static int replace_file(lua_State *L) {
+  size_t size;
+  const char *path = luaL_checkstring(L, 1);
+  const char *text = luaL_checklstring(L, 2, &size);
+  const char *beside = lua_pushfstring(L, "%s.new", path);
+  if (!write_beside(path, beside, text, size) || rename(beside, path) != 0) {
+    int error = errno;
+    (void)unlink(beside);
+    return fail(L, path, strerror(error));
+  }
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static const luaL_Reg lock_methods[] = {{"close", lock_close}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"asset", asset},
+                                     {"data_file", data_file},
+                                     {"lock", lock_file},
+                                     {"replace_file", replace_file},
+                                     {"temporary_file", temporary_file},
+                                     {NULL, NULL}};
+
+void lua_open_files(lua_State *L) {
+  if (luaL_newmetatable(L, LOCK_TYPE)) {
+    luaL_newlib(L, lock_methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, lock_close);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,43 @@
+/* Userdata that hold one pointer of C's: NULL until it is filled, and after it is closed. */
+#ifndef PALENCA_HOST_LUA_HANDLE_H
+#define PALENCA_HOST_LUA_HANDLE_H
+
+#include <lauxlib.h>
+
+#define LOOP_TYPE "palenca.loop"
+#define STORE_TYPE "palenca.store"
+
+/* Pushes nil and the message; for `return`. */
+static inline int push_failure(lua_State *L, const char *message) {
+  lua_pushnil(L);
+  lua_pushstring(L, message);
+  return 2;
+}
+
+static inline void **new_box(lua_State *L, const char *type) {
+  void **box = lua_newuserdatauv(L, sizeof(void *), 1);
+  *box = NULL;
+  luaL_setmetatable(L, type);
+  return box;
+}
+
+static inline void *check_box(lua_State *L, int index, const char *type) {
+  void **box = luaL_checkudata(L, index, type);
+  if (*box == NULL)
+    luaL_error(L, "%s is closed", type);
+  return *box;
+}
+
+static inline void define_box(lua_State *L, const char *type, const luaL_Reg *methods,
+                              lua_CFunction gc) {
+  if (luaL_newmetatable(L, type)) {
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+}
+
+#endif

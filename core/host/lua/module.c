@@ -1,0 +1,83 @@
+/* palenca.host: what the program's own Lua modules can do beyond plain Lua. */
+#include "module.h"
+
+#include "clock.h"
+#include "common/log_writer.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* host.unix_time() → seconds since 1970 */
+static int unix_time(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)clock_unix_ms() / 1000);
+  return 1;
+}
+
+/* host.random_hex(bytes) → that many random bytes, for keys */
+static int random_hex(lua_State *L) {
+  static const char digits[] = "0123456789abcdef";
+  unsigned char raw[64];
+  char text[2 * sizeof raw];
+  lua_Integer size = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, size >= 1 && size <= (lua_Integer)sizeof raw, 1, "1 to 64 bytes");
+  if (getentropy(raw, sizeof raw) != 0)
+    return luaL_error(L, "no random bytes are to be had");
+  for (lua_Integer i = 0; i < size; i++) {
+    text[2 * i] = digits[raw[i] >> 4];
+    text[2 * i + 1] = digits[raw[i] & 15];
+  }
+  lua_pushlstring(L, text, 2 * (size_t)size);
+  return 1;
+}
+
+/* host.log_begin(as JSON): from here on log_write waits for nobody */
+static int begin_log(lua_State *L) {
+  log_begin(lua_toboolean(L, 1));
+  return 0;
+}
+
+/* host.log_write(lines): to standard error */
+static int write_log(lua_State *L) {
+  size_t size;
+  const char *lines = luaL_checklstring(L, 1, &size);
+  log_write(lines, size);
+  return 0;
+}
+
+/* host.log_end(patience in seconds) */
+static int end_log(lua_State *L) {
+  log_end((int64_t)(luaL_checknumber(L, 1) * 1000));
+  return 0;
+}
+
+/* host.output_failed() → whether something could not be written on standard output, by whomever */
+static int output_failed(lua_State *L) {
+  lua_pushboolean(L, ferror(stdout) != 0);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"log_begin", begin_log},
+    {"log_write", write_log},
+    {"log_end", end_log},
+    {"output_failed", output_failed},
+    {"unix_time", unix_time},
+    {"random_hex", random_hex},
+    {NULL, NULL},
+};
+
+int luaopen_palenca_host(lua_State *L) {
+  luaL_newlib(L, functions);
+  lua_open_store(L);
+  lua_open_control(L);
+  lua_open_receiver(L);
+  lua_open_admin(L);
+  lua_open_task(L);
+  lua_open_server(L);
+  lua_open_files(L);
+  lua_open_watch(L);
+  lua_open_bounds(L);
+  lua_open_versions(L);
+  return 1;
+}

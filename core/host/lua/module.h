@@ -1,0 +1,21 @@
+/* palenca.host: what the program's own Lua modules can do beyond plain Lua. */
+#ifndef PALENCA_HOST_LUA_MODULE_H
+#define PALENCA_HOST_LUA_MODULE_H
+
+#include <lua.h>
+
+int luaopen_palenca_host(lua_State *L);
+
+/* The parts of it; each adds its functions to the table on top. */
+void lua_open_store(lua_State *L);    /* the event store, and the events in a file */
+void lua_open_control(lua_State *L);  /* tasks, signals: the main thread's */
+void lua_open_receiver(lua_State *L); /* the webhook endpoint: the main thread's */
+void lua_open_admin(lua_State *L);    /* the socket for commands: the main thread's */
+void lua_open_task(lua_State *L);     /* the running task's own */
+void lua_open_server(lua_State *L);   /* an HTTP server answered by Lua */
+void lua_open_files(lua_State *L);    /* files: the pages' own, and locks */
+void lua_open_watch(lua_State *L);    /* a script's directory, watched for new versions */
+void lua_open_bounds(lua_State *L);   /* coroutines that run within bounds */
+void lua_open_versions(lua_State *L); /* the libraries that the program uses */
+
+#endif

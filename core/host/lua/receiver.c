@@ -1,0 +1,287 @@
+/* host.receiver: the webhook endpoint, for the command that serves. */
+#include "handle.h"
+#include "module.h"
+
+#include "common/log_writer.h"
+#include "webhook/receiver.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LISTENER_TYPE "palenca.listener"
+#define RECEIVER_TYPE "palenca.receiver"
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+/* host.loop() → loop | nil, message: for a listener, a store and a receiver, in that order */
+static int loop_open(lua_State *L) {
+  void **box = new_box(L, LOOP_TYPE);
+  *box = host_loop_new();
+  return *box != NULL ? 1 : push_failure(L, "a loop could not be made");
+}
+
+/* loop:close(): behind what is on it */
+static int loop_close(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, LOOP_TYPE);
+  host_loop_close(*box);
+  *box = NULL;
+  return 0;
+}
+
+/* ---- what was refused -------------------------------------------------------------------- */
+
+static void write_line(const char *line, int size) {
+  log_write(line, (size_t)size);
+}
+
+static void log_text(void *context, const refusal *told) {
+  char line[512];
+  char who[96];
+  (void)context;
+  if (told->client != NULL) {
+    char address[NET_ADDRESS_TEXT];
+    net_address_text(told->client, address);
+    snprintf(who, sizeof who, "a request of %s%s", told->is_proxy ? "the proxy " : "", address);
+  } else {
+    snprintf(who, sizeof who, "%llu more requests", (unsigned long long)told->count);
+  }
+  write_line(line, snprintf(line, sizeof line, "palenca: refused %s (%d): %s\n", who, told->status,
+                            told->cause));
+}
+
+static void log_json(void *context, const refusal *told) {
+  char line[512];
+  char address[NET_ADDRESS_TEXT] = "";
+  char time[LOG_TIME_SIZE];
+  (void)context;
+  log_time(time);
+  if (told->client != NULL)
+    net_address_text(told->client, address);
+  const char *name = told->client == NULL ? ""
+                     : told->is_proxy     ? ",\"proxy\":\""
+                                          : ",\"client\":\"";
+  write_line(line,
+             snprintf(line, sizeof line,
+                      "{\"time\":\"%s\",\"event\":\"refused\",\"level\":\"warning\",\"status\":%d,"
+                      "\"cause\":\"%s\",\"count\":%llu%s%s%s}\n",
+                      time, told->status, told->cause, (unsigned long long)told->count, name,
+                      address, told->client != NULL ? "\"" : ""));
+}
+
+/* ---- settings ------------------------------------------------------------------------------ */
+
+/* The table of settings is at 1. What is read from it stays on the stack, so that its strings and
+ * blocks live until the receiver has copied them. */
+
+static const char *text_of(lua_State *L, int table, const char *name) {
+  lua_getfield(L, table, name);
+  return luaL_optstring(L, -1, NULL);
+}
+
+static size_t size_of(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  lua_Integer value = luaL_optinteger(L, -1, 0);
+  luaL_argcheck(L, value >= 0, 1, name);
+  return (size_t)value;
+}
+
+static int64_t ms_of(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  return (int64_t)(luaL_optnumber(L, -1, 0) * 1000);
+}
+
+/* The list under a name; it is left at the top. An absent one is empty. */
+static size_t list_of(lua_State *L, int table, const char *name) {
+  luaL_checkstack(L, LUA_MINSTACK, "too many settings");
+  if (lua_getfield(L, table, name) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+  }
+  luaL_checktype(L, -1, LUA_TTABLE);
+  return (size_t)luaL_len(L, -1);
+}
+
+static const net_block *blocks_of(lua_State *L, const char *name, size_t *count) {
+  size_t number = list_of(L, 1, name);
+  net_block *blocks = lua_newuserdatauv(L, (number + 1) * sizeof *blocks, 0);
+  for (size_t i = 0; i < number; i++) {
+    lua_rawgeti(L, -2, (lua_Integer)i + 1);
+    if (!net_block_parse(luaL_checkstring(L, -1), &blocks[i]))
+      luaL_error(L, "%s: not an address or a block of addresses", name);
+    lua_pop(L, 1);
+  }
+  *count = number;
+  return blocks;
+}
+
+/* The secrets are the table's, which keeps them. */
+static void secrets_of(lua_State *L, int table, webhook_signature_options *out) {
+  size_t number = list_of(L, table, "secrets");
+  const char **secrets = lua_newuserdatauv(L, (number + 1) * sizeof *secrets, 0);
+  for (size_t i = 0; i < number; i++) {
+    lua_rawgeti(L, -2, (lua_Integer)i + 1);
+    secrets[i] = luaL_checkstring(L, -1);
+    lua_pop(L, 1);
+  }
+  out->secrets = secrets;
+  out->secret_count = number;
+}
+
+static bool signature_of(lua_State *L, webhook_signature_options *out) {
+  if (lua_getfield(L, 1, "signature") == LUA_TNIL)
+    return false;
+  int table = lua_gettop(L);
+  luaL_checktype(L, table, LUA_TTABLE);
+  out->header = text_of(L, table, "header");
+  luaL_argcheck(L, out->header != NULL, 1, "signature.header");
+  out->form.digest = text_of(L, table, "digest");
+  out->form.encoding = text_of(L, table, "encoding");
+  out->form.prefix = text_of(L, table, "prefix");
+  secrets_of(L, table, out);
+  luaL_argcheck(L, out->secret_count > 0, 1, "signature.secrets");
+  return true;
+}
+
+/* host.listen{listen=, path=, loop=, json=, max_body=, max_head=, request_timeout=,
+ * idle_timeout=, max_connections=, max_connections_per_address=, tls_cert=, tls_key=, trusted={},
+ * allowed={}, signature={header=, digest=, encoding=, prefix=, secrets={}}} → listener | nil,
+ * message: the address is bound, and nothing accepted yet */
+static int listener_open(lua_State *L) {
+  char error[512];
+  webhook_signature_options signature = {0};
+  receiver_options options = {0};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "loop");
+  options.loop = check_box(L, 2, LOOP_TYPE);
+  options.listen = text_of(L, 1, "listen");
+  options.path = text_of(L, 1, "path");
+  luaL_argcheck(L, options.listen != NULL && options.path != NULL, 1, "listen and path");
+  options.max_body = size_of(L, "max_body");
+  options.max_head = size_of(L, "max_head");
+  options.request_ms = ms_of(L, "request_timeout");
+  options.idle_ms = ms_of(L, "idle_timeout");
+  options.max_connections = size_of(L, "max_connections");
+  options.max_connections_per_address = size_of(L, "max_connections_per_address");
+  options.tls_cert = text_of(L, 1, "tls_cert");
+  options.tls_key = text_of(L, 1, "tls_key");
+  options.trusted = blocks_of(L, "trusted", &options.trusted_count);
+  options.allowed = blocks_of(L, "allowed", &options.allowed_count);
+  options.signature = signature_of(L, &signature) ? &signature : NULL;
+  lua_getfield(L, 1, "json");
+  options.log = lua_toboolean(L, -1) ? log_json : log_text;
+  void **box = new_box(L, LISTENER_TYPE);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -2, 1); /* the loop must not be collected before it */
+  *box = receiver_new(&options, error, sizeof error);
+  return *box != NULL ? 1 : push_failure(L, error);
+}
+
+static int listener_close(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, LISTENER_TYPE);
+  if (*box != NULL)
+    (void)receiver_join(*box, 0); /* its loop has not been started */
+  *box = NULL;
+  return 0;
+}
+
+/* host.receiver(loop, listener, store) → receiver | nil, message: starts the loop. The listener is
+ * the receiver's. It is made behind the store, and so collected before it. */
+static int receiver_open(lua_State *L) {
+  host_loop *loop = check_box(L, 1, LOOP_TYPE);
+  void **listener = luaL_checkudata(L, 2, LISTENER_TYPE);
+  luaL_argcheck(L, *listener != NULL, 2, "closed");
+  event_store *store = check_box(L, 3, STORE_TYPE);
+  lua_settop(L, 3);
+  void **box = new_box(L, RECEIVER_TYPE);
+  lua_pushvalue(L, 3);
+  lua_setiuservalue(L, -2, 1);
+  receiver_serve(*listener, store);
+  if (!host_loop_start(loop))
+    return push_failure(L, "a thread could not be started");
+  *box = *listener;
+  *listener = NULL;
+  return 1;
+}
+
+/* listener:address() */
+static int listener_address(lua_State *L) {
+  lua_pushstring(L, receiver_address(check_box(L, 1, LISTENER_TYPE)));
+  return 1;
+}
+
+/* listener:max_connections() → how many it takes at most, which may be fewer than were asked for */
+static int listener_max_connections(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)receiver_max_connections(check_box(L, 1, LISTENER_TYPE)));
+  return 1;
+}
+
+/* ---- the receiver -------------------------------------------------------------------------- */
+
+/* receiver:reload_tls() → true | nil, message: certificate and key from before stay in use */
+static int receiver_reload(lua_State *L) {
+  char error[512];
+  if (!receiver_reload_tls(check_box(L, 1, RECEIVER_TYPE), error, sizeof error))
+    return push_failure(L, error);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* receiver:ask_stop(patience in seconds) */
+static int receiver_ask(lua_State *L) {
+  receiver *r = check_box(L, 1, RECEIVER_TYPE);
+  receiver_ask_stop(r, (int64_t)(luaL_checknumber(L, 2) * 1000));
+  return 0;
+}
+
+/* receiver:join(patience in seconds) → whether it has ended; it is closed then */
+static int receiver_wait(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, RECEIVER_TYPE);
+  bool ended = *box == NULL || receiver_join(*box, (int64_t)(luaL_checknumber(L, 2) * 1000));
+  if (ended)
+    *box = NULL;
+  lua_pushboolean(L, ended);
+  return 1;
+}
+
+static int receiver_gc(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, RECEIVER_TYPE);
+  if (*box != NULL) {
+    receiver_ask_stop(*box, 1000);
+    while (!receiver_join(*box, 1000)) {
+    }
+  }
+  *box = NULL;
+  return 0;
+}
+
+/* host.is_block(text) → whether it is an address or a block of addresses, as trusted and allowed
+ * take them */
+static int is_block(lua_State *L) {
+  net_block block;
+  lua_pushboolean(L, net_block_parse(luaL_checkstring(L, 1), &block));
+  return 1;
+}
+
+static const luaL_Reg methods[] = {{"reload_tls", receiver_reload},
+                                   {"ask_stop", receiver_ask},
+                                   {"join", receiver_wait},
+                                   {NULL, NULL}};
+static const luaL_Reg loop_methods[] = {{"close", loop_close}, {NULL, NULL}};
+static const luaL_Reg listener_methods[] = {{"address", listener_address},
+                                            {"max_connections", listener_max_connections},
+                                            {"close", listener_close},
+                                            {NULL, NULL}};
+static const luaL_Reg functions[] = {{"loop", loop_open},
+                                     {"listen", listener_open},
+                                     {"receiver", receiver_open},
+                                     {"is_block", is_block},
+                                     {NULL, NULL}};
+
+void lua_open_receiver(lua_State *L) {
+  define_box(L, LOOP_TYPE, loop_methods, loop_close);
+  define_box(L, LISTENER_TYPE, listener_methods, listener_close);
+  define_box(L, RECEIVER_TYPE, methods, receiver_gc);
+  luaL_setfuncs(L, functions, 0);
+}

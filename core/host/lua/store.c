@@ -1,0 +1,305 @@
+/* host.store and host.events: the event store that is served from, and what people do to the events
+ * in a file. */
+#include "module.h"
+
+#include "store/event_store.h"
+#include "common/log_writer.h"
+#include "handle.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void log_text(void *context, bool is_error, const char *message) {
+  (void)context;
+  log_message(false, "store", is_error ? "error" : "info", message);
+}
+
+static void log_json(void *context, bool is_error, const char *message) {
+  (void)context;
+  log_message(true, "store", is_error ? "error" : "info", message);
+}
+
+/* host.store{path=, loop=, json=, redelivery_window=, retention= (seconds)} → store | nil, message:
+ * before the loop is started */
+static int store_open(lua_State *L) {
+  char error[512];
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "path");
+  lua_getfield(L, 1, "json");
+  lua_getfield(L, 1, "redelivery_window");
+  lua_getfield(L, 1, "retention");
+  lua_getfield(L, 1, "loop");
+  event_store_options options = {
+      .path = luaL_checkstring(L, 2),
+      .loop = check_box(L, 6, LOOP_TYPE),
+      .log = lua_toboolean(L, 3) ? log_json : log_text,
+      .redelivery_window = (int64_t)(luaL_checknumber(L, 4) * 1000),
+      .retention = (int64_t)(luaL_checknumber(L, 5) * 1000),
+  };
+  void **box = new_box(L, STORE_TYPE);
+  lua_pushvalue(L, 6);
+  lua_setiuservalue(L, -2, 1); /* the loop must not be collected before it */
+  *box = event_store_open(&options, error, sizeof error);
+  return *box != NULL ? 1 : push_failure(L, error);
+}
+
+/* store:close(timeout in seconds) → whether it is closed: all is written then */
+static int store_close(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, STORE_TYPE);
+  bool is_closed = event_store_close(*box, (int64_t)(luaL_checknumber(L, 2) * 1000));
+  if (is_closed)
+    *box = NULL;
+  lua_pushboolean(L, is_closed);
+  return 1;
+}
+
+static int store_gc(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, STORE_TYPE);
+  event_store_close_and_wait(*box);
+  *box = NULL;
+  return 0;
+}
+
+/* store:stalled() → for how many seconds its loop has stood still, as on a disk that hangs; 0: it
+ * goes on */
+static int store_stalled(lua_State *L) {
+  int64_t ms = event_store_stalled_ms(check_box(L, 1, STORE_TYPE));
+  lua_pushnumber(L, (lua_Number)ms / 1000);
+  return 1;
+}
+
+static void set_integer(lua_State *L, const char *name, int64_t value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* store:counts() → {unfinished, done, dead, failed_attempts, redelivered} */
+static int store_counts(lua_State *L) {
+  event_counts counts;
+  event_store_counts(check_box(L, 1, STORE_TYPE), &counts);
+  lua_createtable(L, 0, 5);
+  set_integer(L, "unfinished", counts.unfinished);
+  set_integer(L, "done", counts.done);
+  set_integer(L, "dead", counts.dead);
+  set_integer(L, "failed_attempts", counts.failed_attempts);
+  set_integer(L, "redelivered", counts.redelivered);
+  return 1;
+}
+
+/* ---- for people, on a file ------------------------------------------------------------ */
+
+/* Called inside the store's functions, so nothing here may raise: the work is done in a protected
+ * call and an error ends the visits. The function to call is on the stack at `function`. */
+typedef struct {
+  lua_State *L;
+  int function;
+  bool failed;
+} event_visitor;
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+/* In seconds, and nothing for 0. */
+static void set_time(lua_State *L, const char *name, int64_t time) {
+  if (time != 0) {
+    lua_pushnumber(L, (lua_Number)time / 1000);
+    lua_setfield(L, -2, name);
+  }
+}
+
+static int push_summary(lua_State *L) {
+  const event_summary *event = lua_touserdata(L, 1);
+  lua_pushvalue(L, 2);
+  lua_createtable(L, 0, 11);
+  set_integer(L, "id", event->id);
+  set_text(L, "action", event->action);
+  set_text(L, "account_id", event->account_id);
+  set_text(L, "state", event->state);
+  set_integer(L, "attempts", event->attempts);
+  set_integer(L, "replays", event->replays);
+  set_time(L, "received_at", event->received_at);
+  set_time(L, "due_at", event->due_at);
+  set_time(L, "finished_at", event->finished_at);
+  set_text(L, "error", event->error);
+  if (event->body != NULL) {
+    lua_pushlstring(L, event->body, event->body_size);
+    lua_setfield(L, -2, "body");
+  }
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+static bool each_event(void *context, const event_summary *event) {
+  event_visitor *visitor = context;
+  lua_State *L = visitor->L;
+  lua_pushcfunction(L, push_summary);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)event);
+  lua_pushvalue(L, visitor->function);
+  visitor->failed = lua_pcall(L, 2, 0, 0) != LUA_OK;
+  return !visitor->failed;
+}
+
+static int end_visits(lua_State *L, const event_visitor *visitor, bool ok, const char *error) {
+  if (visitor->failed)
+    return lua_error(L);
+  if (!ok)
+    return push_failure(L, error);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* Leaves the fields on the stack, which the filter points into. */
+static event_filter read_filter(lua_State *L, int index) {
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_getfield(L, index, "state");
+  lua_getfield(L, index, "action");
+  lua_getfield(L, index, "account_id");
+  lua_getfield(L, index, "since");
+  lua_getfield(L, index, "limit");
+  return (event_filter){
+      .state = luaL_optstring(L, -5, NULL),
+      .action = luaL_optstring(L, -4, NULL),
+      .account_id = luaL_optstring(L, -3, NULL),
+      .since = (int64_t)(luaL_optnumber(L, -2, 0) * 1000),
+      .limit = luaL_optinteger(L, -1, 0),
+  };
+}
+
+/* host.events.list(path, {state=, action=, account_id=, since=, limit=}, each) → true
+ * | nil, message */
+static int list(lua_State *L) {
+  char error[512];
+  event_visitor visitor = {.L = L, .function = 3};
+  const char *path = luaL_checkstring(L, 1);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  lua_settop(L, 3);
+  event_filter filter = read_filter(L, 2);
+  bool ok = event_store_list(path, &filter, each_event, &visitor, error, sizeof error);
+  return end_visits(L, &visitor, ok, error);
+}
+
+/* host.events.show(path, id, each) → true | nil, message; `each` is not called if there is none */
+static int show(lua_State *L) {
+  char error[512];
+  event_visitor visitor = {.L = L, .function = 3};
+  const char *path = luaL_checkstring(L, 1);
+  int64_t id = luaL_checkinteger(L, 2);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  bool ok = event_store_show(path, id, each_event, &visitor, error, sizeof error);
+  return end_visits(L, &visitor, ok, error);
+}
+
+/* host.events.replay(path, id) → "replayed" | "not_found" | "unfinished" | nil, message */
+static int replay(lua_State *L) {
+  static const char *const names[] = {
+      [EVENT_REPLAYED] = "replayed",
+      [EVENT_NOT_FOUND] = "not_found",
+      [EVENT_UNFINISHED] = "unfinished",
+  };
+  char error[512];
+  event_replay_result result;
+  if (!event_store_replay(luaL_checkstring(L, 1), luaL_checkinteger(L, 2), &result, error,
+                          sizeof error))
+    return push_failure(L, error);
+  lua_pushstring(L, names[result]);
+  return 1;
+}
+
+/* host.events.replay_dead(path, {action=, account_id=, since=}) → count | nil, message, count */
+static int replay_dead(lua_State *L) {
+  char error[512];
+  int64_t count;
+  const char *path = luaL_checkstring(L, 1);
+  event_filter filter = read_filter(L, 2);
+  bool ok = event_store_replay_dead(path, &filter, &count, error, sizeof error);
+  if (!ok)
+    (void)push_failure(L, error);
+  lua_pushinteger(L, count);
+  return ok ? 1 : 3;
+}
+
+/* host.events.purge(path, {state=, before= (Unix seconds), dry_run=}) → {events=, kept=, bytes=,
+ * file_size=} | nil, message, the same */
+static int purge(lua_State *L) {
+  static const char *const states[] = {"done", "dead", NULL};
+  char error[512];
+  const char *path = luaL_checkstring(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_getfield(L, 2, "state");
+  lua_getfield(L, 2, "before");
+  lua_getfield(L, 2, "dry_run");
+  event_purge what = {
+      .state = luaL_checkoption(L, 3, NULL, states) == 0 ? EVENT_DONE : EVENT_DEAD,
+      .finished_before = (int64_t)(luaL_checknumber(L, 4) * 1000),
+      .dry_run = lua_toboolean(L, 5),
+  };
+  event_purge_report report;
+  bool ok = event_store_purge(path, &what, &report, error, sizeof error);
+  if (!ok)
+    (void)push_failure(L, error);
+  lua_createtable(L, 0, 4);
+  set_integer(L, "events", report.events);
+  set_integer(L, "kept", report.kept);
+  set_integer(L, "bytes", report.bytes);
+  set_integer(L, "file_size", report.file_size);
+  return ok ? 1 : 3;
+}
+
+static void set_states(lua_State *L, const int64_t states[EVENT_STATES]) {
+  lua_createtable(L, 0, EVENT_STATES);
+  for (int i = 0; i < EVENT_STATES; i++)
+    set_integer(L, event_state_name((event_state)i), states[i]);
+}
+
+static int push_stats(lua_State *L) {
+  const event_stats *stats = lua_touserdata(L, 1);
+  lua_createtable(L, 0, 6);
+  set_states(L, stats->states);
+  lua_setfield(L, -2, "states");
+  set_time(L, "oldest_unfinished", stats->oldest_unfinished);
+  set_integer(L, "file_size", stats->file_size);
+  set_integer(L, "log_size", stats->log_size);
+  set_integer(L, "free_size", stats->free_size);
+  lua_createtable(L, 0, (int)stats->action_count);
+  for (size_t i = 0; i < stats->action_count; i++) {
+    set_states(L, stats->actions[i].states);
+    lua_setfield(L, -2, stats->actions[i].action);
+  }
+  lua_setfield(L, -2, "actions");
+  return 1;
+}
+
+/* host.events.stats(path) → {states={received=, …}, actions={[action]={received=, …}},
+ * oldest_unfinished=, file_size=, log_size=, free_size=} | nil, message */
+static int stats(lua_State *L) {
+  char error[512];
+  event_stats counted;
+  bool ok = event_store_stats(luaL_checkstring(L, 1), &counted, error, sizeof error);
+  lua_pushcfunction(L, push_stats);
+  lua_pushlightuserdata(L, &counted);
+  int status = lua_pcall(L, 1, 1, 0);
+  event_stats_free(&counted);
+  if (status != LUA_OK)
+    return lua_error(L);
+  return ok ? 1 : push_failure(L, error);
+}
+
+static const luaL_Reg store_methods[] = {
+    {"close", store_close}, {"counts", store_counts}, {"stalled", store_stalled}, {NULL, NULL}};
+static const luaL_Reg events_functions[] = {
+    {"list", list},   {"show", show},   {"replay", replay}, {"replay_dead", replay_dead},
+    {"purge", purge}, {"stats", stats}, {NULL, NULL},
+};
+
+void lua_open_store(lua_State *L) {
+  define_box(L, STORE_TYPE, store_methods, store_gc);
+  lua_pushcfunction(L, store_open);
+  lua_setfield(L, -2, "store");
+  luaL_newlib(L, events_functions);
+  lua_setfield(L, -2, "events");
+}

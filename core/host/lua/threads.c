@@ -1,0 +1,149 @@
+/* host: tasks and signals, for the commands on the main thread. */
+#include "module.h"
+
+#include "common/log_writer.h"
+#include "handle.h"
+#include "common/signals.h"
+#include "worker/lua_thread.h"
+
+#include <lauxlib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TASK_TYPE "palenca.host_task"
+#define LAST_LINES_MS 300
+
+/* ---- tasks ----------------------------------------------------------------------------- */
+
+/* host.start(module, options, store | nil) → task | nil, message */
+static int start(lua_State *L) {
+  char error[512];
+  const char *module = luaL_checkstring(L, 1);
+  const char *options = luaL_checkstring(L, 2);
+  event_store *store = lua_isnoneornil(L, 3) ? NULL : check_box(L, 3, STORE_TYPE);
+  lua_settop(L, 3);
+  void **box = new_box(L, TASK_TYPE);
+  lua_pushvalue(L, 3);
+  lua_setiuservalue(L, -2, 1);
+  *box = task_start(module, options, store, error, sizeof error);
+  return *box != NULL ? 1 : push_failure(L, error);
+}
+
+/* task:wait_ready(patience in seconds) → info, nil, details | false (not yet), or nil, message */
+static int wait_ready(lua_State *L) {
+  char info[1024];
+  task *t = check_box(L, 1, TASK_TYPE);
+  int64_t patience = (int64_t)(luaL_checknumber(L, 2) * 1000);
+  switch (task_wait_ready(t, patience, info, sizeof info)) {
+  case TASK_READY:
+    lua_pushstring(L, info);
+    lua_pushnil(L);
+    lua_pushstring(L, task_details(t));
+    return 3;
+  case TASK_LOADING:
+    lua_pushboolean(L, 0);
+    return 1;
+  case TASK_ENDED:
+    break;
+  }
+  return push_failure(L, info);
+}
+
+/* task:ask("drain" | "stop") */
+static int ask(lua_State *L) {
+  static const char *const names[] = {"drain", "stop", NULL};
+  task *t = check_box(L, 1, TASK_TYPE);
+  task_ask(t, luaL_checkoption(L, 2, NULL, names) == 0 ? TASK_DRAIN : TASK_STOP);
+  return 0;
+}
+
+/* task:join(patience in seconds) → true | false (still running), or nil, message */
+static int join(lua_State *L) {
+  char error[1024];
+  task *t = check_box(L, 1, TASK_TYPE);
+  bool ended = task_join(t, (int64_t)(luaL_checknumber(L, 2) * 1000), error, sizeof error);
+  if (ended && error[0] != '\0')
+    return push_failure(L, error);
+  lua_pushboolean(L, ended);
+  return 1;
+}
+
+/* task:kept() → for how many seconds a script's code has kept it without a wait, and which; nil: it
+ * does not */
+static int kept(lua_State *L) {
+  char label[512];
+  int64_t ms = task_kept(check_box(L, 1, TASK_TYPE), label, sizeof label);
+  if (ms < 0)
+    return 0;
+  lua_pushnumber(L, (lua_Number)ms / 1000);
+  lua_pushstring(L, label);
+  return 2;
+}
+
+static int task_gc(lua_State *L) {
+  void **box = luaL_checkudata(L, 1, TASK_TYPE);
+  task_free(*box);
+  *box = NULL;
+  return 0;
+}
+
+/* ---- signals ------------------------------------------------------------------------------ */
+
+/* host.release_signals(): they end the program, as they do others */
+static int release_signals(lua_State *L) {
+  (void)L;
+  signals_release();
+  return 0;
+}
+
+/* nohup, and the shell for what runs in the background, have the terminal's signals ignored: one
+ * that is blocked is kept all the same. */
+static bool is_ignored(const siginfo_t *info) {
+  struct sigaction action;
+  return info->si_code == SI_KERNEL && sigaction(info->si_signo, NULL, &action) == 0 &&
+         action.sa_handler == SIG_IGN;
+}
+
+/* host.wait_signal(seconds) → "SIGINT" | "SIGTERM" | "SIGHUP", and whether the kernel sent it: of a
+ * SIGHUP, that the terminal is gone; or nil after that time */
+static int wait_signal(lua_State *L) {
+  sigset_t set;
+  siginfo_t info;
+  lua_Number seconds = luaL_checknumber(L, 1);
+  struct timespec most = {.tv_sec = (time_t)seconds};
+  most.tv_nsec = (long)((seconds - (lua_Number)most.tv_sec) * 1e9);
+  signals_stop_set(&set);
+  int got = sigtimedwait(&set, &info, &most);
+  if (got < 0 || is_ignored(&info))
+    return 0;
+  lua_pushstring(L, got == SIGINT ? "SIGINT" : got == SIGTERM ? "SIGTERM" : "SIGHUP");
+  lua_pushboolean(L, info.si_code == SI_KERNEL);
+  return 2;
+}
+
+/* host.exit_now(status): without a look at threads that do not come back, nor at stdio, whose
+ * locks they may hold; what was printed is written already, but for the last lines of the log */
+static int exit_now(lua_State *L) {
+  int status = (int)luaL_checkinteger(L, 1);
+  log_end(LAST_LINES_MS);
+  _exit(status);
+}
+
+static const luaL_Reg task_methods[] = {
+    {"wait_ready", wait_ready}, {"ask", ask}, {"join", join}, {"kept", kept},
+    {"close", task_gc},         {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"start", start},
+    {"release_signals", release_signals},
+    {"wait_signal", wait_signal},
+    {"exit_now", exit_now},
+    {NULL, NULL},
+};
+
+void lua_open_control(lua_State *L) {
+  define_box(L, TASK_TYPE, task_methods, task_gc);
+  luaL_setfuncs(L, functions, 0);
+}

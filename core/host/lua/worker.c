@@ -1,0 +1,147 @@
+/* host.task: what a task's own Lua code says to its thread and to the event store. */
+#include "module.h"
+
+#include "worker/lua_thread.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+static task *check_task(lua_State *L) {
+  task *t = task_of(L);
+  if (t == NULL)
+    luaL_error(L, "not on a thread of the host");
+  return t;
+}
+
+static event_consumer *check_consumer(lua_State *L) {
+  event_consumer *consumer = task_consumer(check_task(L));
+  if (consumer == NULL)
+    luaL_error(L, "this thread has no event store");
+  return consumer;
+}
+
+/* task.fd() → descriptor to wait for */
+static int fd(lua_State *L) {
+  lua_pushinteger(L, task_fd(check_task(L)));
+  return 1;
+}
+
+static int clear_fd(lua_State *L) {
+  task_clear_fd(check_task(L));
+  return 0;
+}
+
+/* task.wished() → "run", "drain" or "stop" */
+static int wished(lua_State *L) {
+  static const char *const names[] = {"run", "drain", "stop"};
+  lua_pushstring(L, names[task_wished(check_task(L))]);
+  return 1;
+}
+
+/* task.ready(info, details): once; the details may be of any length */
+static int ready(lua_State *L) {
+  task_ready(check_task(L), luaL_checkstring(L, 1), luaL_optstring(L, 2, ""));
+  return 0;
+}
+
+/* task.cap(pattern, count): at most so many events that it fits are leased at a time */
+static int cap(lua_State *L) {
+  const char *pattern = luaL_checkstring(L, 1);
+  lua_Integer count = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, count >= 1, 2, "from 1");
+  if (!event_consumer_cap(check_consumer(L), pattern, (size_t)count))
+    luaL_error(L, "out of memory");
+  return 0;
+}
+
+/* task.every(name, milliseconds): a timer of this name is leased so often; its id is below 0 and
+ * its body the name */
+static int every(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  lua_Integer interval = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, interval >= 1, 2, "from 1");
+  if (!event_consumer_every(check_consumer(L), name, interval))
+    luaL_error(L, "out of memory");
+  return 0;
+}
+
+/* task.want(count) */
+static int want(lua_State *L) {
+  lua_Integer count = luaL_checkinteger(L, 1);
+  event_consumer_want(check_consumer(L), count > 0 ? (size_t)count : 0);
+  return 0;
+}
+
+#define LEASE_TYPE "palenca.lease"
+
+static int lease_gc(lua_State *L) {
+  event_lease **box = luaL_checkudata(L, 1, LEASE_TYPE);
+  if (*box != NULL)
+    event_lease_free(*box);
+  *box = NULL;
+  return 0;
+}
+
+/* task.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil. The box is the same
+ * for all, since a finalizer for each costs more than all else here; if an earlier call has raised,
+ * it still has that one's lease. */
+static int take(lua_State *L) {
+  event_consumer *consumer = check_consumer(L);
+  event_lease **box = lua_touserdata(L, lua_upvalueindex(1));
+  event_lease_free(*box);
+  *box = event_consumer_take(consumer);
+  if (*box == NULL)
+    return 0;
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, (*box)->id);
+  lua_setfield(L, -2, "id");
+  lua_pushinteger(L, (*box)->attempt);
+  lua_setfield(L, -2, "attempt");
+  lua_pushinteger(L, (*box)->replay);
+  lua_setfield(L, -2, "replay");
+  lua_pushnumber(L, (lua_Number)(*box)->received_at / 1000);
+  lua_setfield(L, -2, "received_at");
+  lua_pushlstring(L, (*box)->body, (*box)->body_size);
+  lua_setfield(L, -2, "body");
+  event_lease_free(*box);
+  *box = NULL;
+  return 1;
+}
+
+/* task.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds)) */
+static int finish(lua_State *L) {
+  static const char *const kinds[] = {"done", "retry", "dead", "released", NULL};
+  static const event_outcome_kind outcomes[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_RETRY,
+                                                EVENT_OUTCOME_DEAD, EVENT_OUTCOME_RELEASED};
+  event_consumer *consumer = check_consumer(L);
+  int64_t id = luaL_checkinteger(L, 1);
+  event_outcome outcome = {
+      .kind = outcomes[luaL_checkoption(L, 2, NULL, kinds)],
+      .error = luaL_optstring(L, 3, NULL),
+      .retry_at = (int64_t)(luaL_optnumber(L, 4, 0) * 1000),
+  };
+  event_consumer_finish(consumer, id, &outcome);
+  return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"fd", fd},       {"clear_fd", clear_fd}, {"wished", wished}, {"ready", ready}, {"cap", cap},
+    {"every", every}, {"want", want},         {"finish", finish}, {NULL, NULL},
+};
+
+void lua_open_task(lua_State *L) {
+  if (luaL_newmetatable(L, LEASE_TYPE)) {
+    lua_pushcfunction(L, lease_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  luaL_newlib(L, functions);
+  event_lease **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  luaL_setmetatable(L, LEASE_TYPE);
+  lua_pushcclosure(L, take, 1);
+  lua_setfield(L, -2, "take");
+  lua_pushinteger(L, EVENT_CONSUMER_CAPS);
+  lua_setfield(L, -2, "CAPS_MAX"); /* so many patterns can have a cap */
+  lua_setfield(L, -2, "task");
+}

@@ -1,0 +1,339 @@
+/* Has a work on stored events done: by the process that serves, or without one by this process. */
+#include "client.h"
+
+#include "clock.h"
+#include "slices.h"
+#include "protocol.h"
+#include "socket.h"
+#include "store/sqlite/file.h"
+#include "store/sqlite/lock_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRY_AGAIN_MS 20
+#define MAX_BUSY_MS 3000 /* for another program that writes, with this process holding the lock */
+
+/* ---- Without a process that serves ---- */
+
+static void wait_ms(int milliseconds) {
+  (void)nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000L}, NULL);
+}
+
+static bool work(event_admin *admin, sqlite3 *db) {
+  int64_t busy_since = 0;
+  event_admin_result result;
+  while ((result = event_admin_step(admin, db)) != EVENT_ADMIN_DONE) {
+    int64_t now = clock_steady_ms();
+    busy_since = result == EVENT_ADMIN_MORE ? 0 : busy_since == 0 ? now : busy_since;
+    if (busy_since != 0 && now - busy_since >= MAX_BUSY_MS) {
+      return false;
+    }
+    if (result == EVENT_ADMIN_LATER) {
+      wait_ms(TRY_AGAIN_MS);
+    }
+  }
+  return true;
+}
+
+/* Does the work on an open file, and closes that. `what` it does to the file is for an error. */
+static bool work_on(event_file *file, const event_admin_request *request,
+                    event_admin_report *report, const char *what, char *error, size_t error_size) {
+  event_admin *admin = event_admin_new(request, file->path);
+  if (admin == NULL) {
+    (void)snprintf(error, error_size, "out of memory");
+    event_file_close(file);
+    return false;
+  }
+  const char *reason = work(admin, file->db) ? event_admin_error(admin) : "database is locked";
+  if (reason != NULL) {
+    (void)snprintf(error, error_size, "cannot %s %s: %s", what, file->path, reason);
+  }
+  *report = *event_admin_progress(admin);
+  event_admin_free(admin);
+  char *path = strdup(file->path);
+  event_file_close(file);
+  if (path != NULL) { /* what the log held is in it now */
+    report->purge.file_size = event_file_size(path, "");
+  }
+  free(path);
+  return reason == NULL;
+}
+
+/* ---- By the process that serves ---- */
+
+typedef enum {
+  ASKED,
+  NOBODY_LISTENS, /* or it closed without a response: nothing was started */
+  FAILED
+} ask_result;
+
+typedef struct {
+  const char *path;
+  int fd;
+  int64_t silence_ms;
+  char line[EVENT_ADMIN_LINE_MAX];
+  size_t used;
+  event_admin_report *report;
+  char *error;
+  size_t error_size;
+} conversation;
+
+static ask_result fail(conversation *c, const char *what, const char *reason) {
+  char holder[EVENT_LOCK_HOLDER_SIZE];
+  event_lock_holder(c->path, holder);
+  (void)snprintf(c->error, c->error_size, "%s that serves from %s %s%s%s",
+                 *holder != '\0' ? holder : "the process", c->path, what,
+                 *reason != '\0' ? ": " : "", reason);
+  return FAILED;
+}
+
+static ask_result fail_silent(conversation *c) {
+  char what[64];
+  (void)snprintf(what, sizeof what, "did not respond for %lld s",
+                 ((long long)c->silence_ms + 999) / 1000);
+  return fail(c, what, "");
+}
+
+/* Without waiting: the queue of one that does not accept may be full. */
+static int connect_to(const char *path, char *error, size_t error_size) {
+  event_admin_address address;
+  if (!event_admin_address_open(&address, path, error, error_size)) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  bool ok = fd >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
+            connect(fd, (const struct sockaddr *)&address.address, sizeof address.address) == 0;
+  int reason = errno;
+  if (!ok && fd >= 0) {
+    (void)close(fd);
+  }
+  event_admin_address_close(&address);
+  (void)snprintf(error, error_size, "%s%s: %s", path, EVENT_ADMIN_SOCKET_SUFFIX, strerror(reason));
+  errno = reason;
+  return ok ? fd : -1;
+}
+
+/* The response says whether it arrived: one that rejects all may have closed already. */
+static void send_line(const conversation *c, const char *line) {
+  ssize_t sent = send(c->fd, line, strlen(line), MSG_NOSIGNAL);
+  (void)sent;
+}
+
+typedef enum {
+  LINE,
+  END,
+  SILENCE,
+  TOO_LONG
+} line_result;
+
+/* A line of its own, without its end, which stays until the next one. */
+static line_result read_line(conversation *c, int64_t deadline) {
+  for (;;) {
+    char *end = memchr(c->line, '\n', c->used);
+    if (end != NULL) {
+      *end = '\0';
+      return LINE;
+    }
+    if (c->used + 1 >= sizeof c->line) {
+      return TOO_LONG;
+    }
+    int64_t left = deadline - clock_steady_ms();
+    struct pollfd ready = {.fd = c->fd, .events = POLLIN};
+    if (left <= 0 || poll(&ready, 1, (int)left) == 0) {
+      return SILENCE;
+    }
+    ssize_t size = recv(c->fd, c->line + c->used, sizeof c->line - 1 - c->used, 0);
+    if (size == 0 || (size < 0 && errno != EINTR && errno != EAGAIN)) {
+      return END;
+    }
+    c->used += size > 0 ? (size_t)size : 0;
+  }
+}
+
+static void drop_line(conversation *c) {
+  size_t size = strlen(c->line) + 1;
+  memmove(c->line, c->line + size, c->used - size);
+  c->used -= size;
+}
+
+static ask_result read_end(conversation *c, const event_admin_response *response) {
+  if (response->status == EVENT_ADMIN_STATUS_DONE) {
+    return ASKED;
+  }
+  if (response->status == EVENT_ADMIN_STATUS_REJECTED) {
+    return fail(c, "rejected the request", response->reason);
+  }
+  (void)snprintf(c->error, c->error_size, "cannot write to %s: %s", c->path, response->reason);
+  return FAILED;
+}
+
+static ask_result read_responses(conversation *c) {
+  event_admin_response response;
+  bool has_begun = false;
+  for (;;) {
+    line_result result = read_line(c, clock_steady_ms() + c->silence_ms);
+    if (result == END) {
+      return has_begun ? fail(c, "ended before the work was done", "") : NOBODY_LISTENS;
+    }
+    if (result == SILENCE) {
+      return fail_silent(c);
+    }
+    event_admin_line kind =
+        result == LINE ? event_admin_read_response(c->line, &response) : EVENT_ADMIN_LINE_MALFORMED;
+    if (kind == EVENT_ADMIN_LINE_OTHER_VERSION) {
+      return fail(c, "is of another version of palenca",
+                  "run this command with the program that serves");
+    }
+    if (kind == EVENT_ADMIN_LINE_MALFORMED) {
+      return fail(c, "responded with something else than expected", "");
+    }
+    *c->report = response.report;
+    if (response.status != EVENT_ADMIN_STATUS_PROGRESS) {
+      return read_end(c, &response);
+    }
+    has_begun = true;
+    drop_line(c);
+  }
+}
+
+static ask_result ask(conversation *c, const char *line) {
+  c->fd = connect_to(c->path, c->error, c->error_size);
+  if (c->fd < 0) {
+    bool is_absent = errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN;
+    return is_absent ? NOBODY_LISTENS : FAILED;
+  }
+  c->used = 0;
+  send_line(c, line);
+  ask_result result = read_responses(c);
+  (void)close(c->fd);
+  return result;
+}
+
+/* ---- The one or the other ---- */
+
+static bool report_holder(const char *path, char *error, size_t error_size) {
+  char holder[EVENT_LOCK_HOLDER_SIZE];
+  event_lock_holder(path, holder);
+  (void)snprintf(error, error_size,
+                 "%s has %s open for writing, and does not respond at %s%s: it may be starting, "
+                 "ending, of an earlier version, or another command",
+                 *holder != '\0' ? holder : "another process", path, path,
+                 EVENT_ADMIN_SOCKET_SUFFIX);
+  return false;
+}
+
+static const char *role_of(event_admin_kind kind) {
+  static const char *const roles[] = {
+      [EVENT_ADMIN_REPLAY] = "palenca events replay",
+      [EVENT_ADMIN_REPLAY_DEAD] = "palenca events retry-dead",
+      [EVENT_ADMIN_PURGE] = "palenca events purge",
+  };
+  return roles[kind];
+}
+
+/* The lock tells which: its holder is asked, and without one it is taken. Neither may be possible
+ * for a short time, while a process that serves starts or ends. */
+static bool run(conversation *c, const char *given_path, const event_admin_request *request,
+                const char *line, int64_t connect_ms) {
+  int64_t end = clock_steady_ms() + connect_ms;
+  for (;;) {
+    event_file file;
+    bool is_held;
+    if (event_file_open_alone(&file, given_path, role_of(request->kind), &is_held, c->error,
+                              c->error_size)) {
+      return work_on(&file, request, c->report, "write to", c->error, c->error_size);
+    }
+    if (!is_held) {
+      return false;
+    }
+    ask_result result = ask(c, line);
+    if (result != NOBODY_LISTENS) {
+      return result == ASKED;
+    }
+    if (clock_steady_ms() >= end) {
+      return report_holder(c->path, c->error, c->error_size);
+    }
+    wait_ms(TRY_AGAIN_MS);
+  }
+}
+
+bool event_admin_run(const char *path, const event_admin_request *request,
+                     const event_admin_timeouts *timeouts, event_admin_report *report, char *error,
+                     size_t error_size) {
+  char line[EVENT_ADMIN_LINE_MAX];
+  conversation *c = calloc(1, sizeof *c);
+  char *absolute = realpath(path, NULL);
+  bool ok = false;
+  *report = (event_admin_report){.replay = EVENT_NOT_FOUND};
+  if (absolute == NULL && errno != ENOMEM) {
+    (void)snprintf(error, error_size, "cannot open %s: %s", path, strerror(errno));
+  } else if (c == NULL || absolute == NULL) {
+    (void)snprintf(error, error_size, "out of memory");
+  } else if (!event_admin_write_request(request, line)) {
+    (void)snprintf(error, error_size, "the name of the action or account is too long");
+  } else {
+    *c = (conversation){.path = absolute,
+                        .silence_ms = timeouts->silence_ms,
+                        .report = report,
+                        .error = error,
+                        .error_size = error_size};
+    ok = run(c, path, request, line, timeouts->connect_ms);
+  }
+  free(absolute);
+  free(c);
+  return ok;
+}
+
+/* ---- For people ---- */
+
+/* A process that starts may have a long log to read, and one whose disk is slow to sync. */
+static const event_admin_timeouts default_timeouts = {.connect_ms = 5000, .silence_ms = 10000};
+
+bool event_store_replay(const char *path, int64_t id, event_replay_result *result, char *error,
+                        size_t error_size) {
+  const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY, .id = id};
+  event_admin_report report;
+  bool ok = event_admin_run(path, &request, &default_timeouts, &report, error, error_size);
+  *result = report.replay;
+  return ok;
+}
+
+bool event_store_replay_dead(const char *path, const event_filter *filter, int64_t *count,
+                             char *error, size_t error_size) {
+  const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY_DEAD,
+                                       .action = filter->action,
+                                       .account_id = filter->account_id,
+                                       .since = filter->since};
+  event_admin_report report;
+  bool ok = event_admin_run(path, &request, &default_timeouts, &report, error, error_size);
+  *count = report.purge.events;
+  return ok;
+}
+
+/* Tells what a purge would do, read-only. */
+static bool try_purge(const char *path, const event_admin_request *request,
+                      event_admin_report *report, char *error, size_t error_size) {
+  event_file file;
+  *report = (event_admin_report){.replay = EVENT_NOT_FOUND};
+  return event_file_open_to_read(&file, path, error, error_size) &&
+         work_on(&file, request, report, "read", error, error_size);
+}
+
+bool event_store_purge(const char *path, const event_purge *what, event_purge_report *purge,
+                       char *error, size_t error_size) {
+  const event_admin_request request = {.kind = EVENT_ADMIN_PURGE, .purge = *what};
+  event_admin_report report;
+  bool ok = what->dry_run
+                ? try_purge(path, &request, &report, error, error_size)
+                : event_admin_run(path, &request, &default_timeouts, &report, error, error_size);
+  *purge = report.purge;
+  return ok;
+}

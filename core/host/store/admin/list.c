@@ -1,0 +1,345 @@
+/* Lists the events of a database file for people, beside whoever serves from it. */
+#include "store/event_store.h"
+
+#include "store/sqlite/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_ROWS 256
+#define RANGE                                                                                      \
+  20000 /* ids that one query looks at, so that a filter that lets few through is short */
+#define NAME_COUNT (sizeof names / sizeof names[0])
+
+static const char *const names[] = {"received", "running", "retry", "done", "dead"};
+
+#define COLUMNS                                                                                    \
+  "id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, error"
+#define UNFINISHED "INDEXED BY events_unfinished WHERE state < 3 AND "
+#define IN_RANGE " AND id > ?1 AND id <= ?2"
+#define FILTERS                                                                                    \
+  " AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR account_id = ?4) AND received_at >= ?5"
+
+/* Those of each state, and all. All but the retries are read in the order of an index, so that a
+ * page costs the same however many events there are; the retries are in order of their time and
+ * have to be sorted. */
+static const char *const sources[] = {
+    UNFINISHED "state = 0 AND due_at = 0",
+    UNFINISHED "state = 1 AND due_at = 0",
+    "WHERE id IN (SELECT id FROM events " UNFINISHED "state = 2)",
+    "WHERE state = 3",
+    "INDEXED BY events_dead WHERE state = 4",
+    "WHERE 1",
+};
+_Static_assert(sizeof sources / sizeof sources[0] == NAME_COUNT + 1, "one each, and one for all");
+
+/* One of an id, if its state is still the one that was asked for. */
+#define ONE "SELECT " COLUMNS " FROM events WHERE id = ?1 AND (?2 = ?3 OR state = ?2)"
+
+const char *event_state_name(event_state state) {
+  return (size_t)state < NAME_COUNT ? names[state] : "unknown";
+}
+
+typedef struct {
+  event_summary events[PAGE_ROWS];
+  char *texts[PAGE_ROWS]; /* what the strings of each event are in */
+  int count;
+} event_page;
+
+static void clear(event_page *page) {
+  for (int i = 0; i < page->count; i++) {
+    free(page->texts[i]);
+  }
+  page->count = 0;
+}
+
+static const char *copy_text(sqlite3_stmt *row, int column, char **to) {
+  const unsigned char *text = sqlite3_column_text(row, column);
+  if (text == NULL) {
+    return NULL;
+  }
+  size_t size = (size_t)sqlite3_column_bytes(row, column);
+  char *copy = *to;
+  memcpy(copy, text, size);
+  copy[size] = '\0';
+  *to += size + 1;
+  return copy;
+}
+
+static bool add(event_page *page, sqlite3_stmt *row) {
+  size_t size = (size_t)sqlite3_column_bytes(row, 1) + (size_t)sqlite3_column_bytes(row, 2) +
+                (size_t)sqlite3_column_bytes(row, 9) + 3;
+  char *text = malloc(size);
+  if (text == NULL) {
+    return false;
+  }
+  page->texts[page->count] = text;
+  event_summary *event = &page->events[page->count++];
+  *event = (event_summary){
+      .id = sqlite3_column_int64(row, 0),
+      .state = event_state_name((event_state)sqlite3_column_int(row, 3)),
+      .attempts = sqlite3_column_int(row, 4),
+      .replays = sqlite3_column_int(row, 5),
+      .received_at = sqlite3_column_int64(row, 6),
+      .due_at = sqlite3_column_int64(row, 7),
+      .finished_at = sqlite3_column_int64(row, 8),
+  };
+  event->action = copy_text(row, 1, &text);
+  event->account_id = copy_text(row, 2, &text);
+  event->error = copy_text(row, 9, &text);
+  return true;
+}
+
+/* A page is copied before it is shown: a reader that somebody has paused must not hold its
+ * snapshot, because the writer's log grows for as long as one is held. */
+static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t last,
+                      event_page *page, char *error, size_t error_size) {
+  (void)sqlite3_bind_int64(query, 1, after);
+  (void)sqlite3_bind_int64(query, 2, last);
+  (void)sqlite3_bind_int64(query, 6, PAGE_ROWS);
+  int step;
+  bool has_memory = true;
+  while (has_memory && (step = sqlite3_step(query)) == SQLITE_ROW) {
+    has_memory = add(page, query);
+  }
+  if (!has_memory) {
+    (void)snprintf(error, error_size, "out of memory");
+  } else if (step != SQLITE_DONE) {
+    (void)event_file_fail(file, "read", error, error_size);
+  }
+  (void)sqlite3_reset(query);
+  return has_memory && step == SQLITE_DONE;
+}
+
+/* What a listing works with; what goes wrong is put into `error`. */
+typedef struct {
+  event_file file;
+  size_t which; /* of the sources */
+  const event_filter *filter;
+  int64_t after, last; /* the ids there were at the beginning */
+  event_visit each;
+  void *context;
+  event_page page;
+  char *error;
+  size_t error_size;
+} listing;
+
+static bool fail(const listing *l, bool is_memory) {
+  if (is_memory) {
+    (void)snprintf(l->error, l->error_size, "out of memory");
+  }
+  return !is_memory && event_file_fail(&l->file, "read", l->error, l->error_size);
+}
+
+/* Returns whether the visits go on. */
+static bool show_page(listing *l) {
+  bool go_on = true;
+  for (int i = 0; go_on && i < l->page.count; i++) {
+    go_on = l->each(l->context, &l->page.events[i]);
+  }
+  clear(&l->page);
+  return go_on;
+}
+
+/* A query of those that the filter lets through, in the order of their ids or the other way. */
+static sqlite3_stmt *prepare(const listing *l, const char *columns, const char *direction) {
+  char text[768];
+  sqlite3_stmt *query = NULL;
+  (void)snprintf(text, sizeof text,
+                 "SELECT %s FROM events %s" IN_RANGE FILTERS " ORDER BY id %s LIMIT ?6", columns,
+                 sources[l->which], direction);
+  if (sqlite3_prepare_v2(l->file.db, text, -1, &query, NULL) == SQLITE_OK) {
+    (void)sqlite3_bind_text(query, 3, l->filter->action, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(query, 4, l->filter->account_id, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(query, 5, l->filter->since);
+  }
+  return query;
+}
+
+static bool list_all(listing *l) {
+  sqlite3_stmt *query = prepare(l, COLUMNS, "ASC");
+  bool ok = query != NULL || fail(l, false);
+  bool go_on = true;
+  int64_t after = l->after;
+  while (ok && go_on && after < l->last) {
+    int64_t upto = l->last - after > RANGE ? after + RANGE : l->last;
+    ok = read_page(&l->file, query, after, upto, &l->page, l->error, l->error_size);
+    after = l->page.count == PAGE_ROWS ? l->page.events[PAGE_ROWS - 1].id : upto;
+    go_on = ok && show_page(l);
+  }
+  (void)sqlite3_finalize(query);
+  return ok;
+}
+
+/* ---- the newest ------------------------------------------------------------------------- */
+
+typedef struct {
+  int64_t *ids; /* the newest first */
+  size_t count, capacity;
+} id_list;
+
+static bool append(id_list *list, int64_t id) {
+  if (list->count == list->capacity) {
+    size_t capacity = list->capacity > 0 ? list->capacity * 2 : PAGE_ROWS;
+    int64_t *grown = realloc(list->ids, capacity * sizeof *grown);
+    if (grown == NULL) {
+      return false;
+    }
+    list->ids = grown;
+    list->capacity = capacity;
+  }
+  list->ids[list->count++] = id;
+  return true;
+}
+
+static bool find_newest(listing *l, id_list *found) {
+  sqlite3_stmt *query = prepare(l, "id", "DESC");
+  bool ok = query != NULL || fail(l, false);
+  int64_t last = l->last, limit = l->filter->limit;
+  while (ok && last > l->after && (int64_t)found->count < limit) {
+    int64_t after = last - l->after > RANGE ? last - RANGE : l->after;
+    (void)sqlite3_bind_int64(query, 1, after);
+    (void)sqlite3_bind_int64(query, 2, last);
+    (void)sqlite3_bind_int64(query, 6, limit - (int64_t)found->count);
+    int step = SQLITE_DONE;
+    while (ok && (step = sqlite3_step(query)) == SQLITE_ROW) {
+      ok = append(found, sqlite3_column_int64(query, 0)) || fail(l, true);
+    }
+    ok = ok && (step == SQLITE_DONE || fail(l, false));
+    (void)sqlite3_reset(query);
+    last = after;
+  }
+  (void)sqlite3_finalize(query);
+  return ok;
+}
+
+/* In one transaction of its own, which ends before they are shown. */
+static bool read_these(listing *l, sqlite3_stmt *query, const int64_t *ids, size_t count) {
+  bool ok = sqlite3_exec(l->file.db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK || fail(l, false);
+  for (size_t i = count; ok && i > 0; i--) {
+    (void)sqlite3_bind_int64(query, 1, ids[i - 1]);
+    int step = sqlite3_step(query);
+    if (step == SQLITE_ROW) {
+      ok = add(&l->page, query) || fail(l, true);
+    } else {
+      ok = step == SQLITE_DONE || fail(l, false);
+    }
+    (void)sqlite3_reset(query);
+  }
+  (void)sqlite3_exec(l->file.db, "COMMIT", NULL, NULL, NULL);
+  return ok;
+}
+
+/* Their ids first, from the newest back, and then the rows the other way round: so neither all of
+ * them are held in memory, nor is any shown out of order. */
+static bool list_newest(listing *l) {
+  id_list found = {0};
+  sqlite3_stmt *query = NULL;
+  bool ok = find_newest(l, &found) &&
+            (sqlite3_prepare_v2(l->file.db, ONE, -1, &query, NULL) == SQLITE_OK || fail(l, false));
+  (void)sqlite3_bind_int64(query, 2, (int64_t)l->which);
+  (void)sqlite3_bind_int64(query, 3, NAME_COUNT);
+  bool go_on = true;
+  for (size_t left = found.count; ok && go_on && left > 0;) {
+    size_t count = left < PAGE_ROWS ? left : PAGE_ROWS;
+    left -= count;
+    ok = read_these(l, query, found.ids + left, count);
+    go_on = ok && show_page(l);
+  }
+  (void)sqlite3_finalize(query);
+  free(found.ids);
+  return ok;
+}
+
+static bool find_source(const char *state, size_t *found, char *error, size_t error_size) {
+  for (*found = 0; *found < NAME_COUNT; ++*found) {
+    if (state != NULL && strcmp(state, names[*found]) == 0) {
+      return true;
+    }
+  }
+  if (state != NULL) {
+    (void)snprintf(error, error_size, "unknown state '%s': received, running, retry, done or dead",
+                   state);
+  }
+  return state == NULL;
+}
+
+bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
+                      char *error, size_t error_size) {
+  size_t which;
+  if (!find_source(filter->state, &which, error, error_size)) {
+    return false;
+  }
+  listing *l = calloc(1, sizeof *l);
+  if (l == NULL) {
+    (void)snprintf(error, error_size, "out of memory");
+    return false;
+  }
+  l->which = which;
+  l->filter = filter;
+  l->each = each;
+  l->context = context;
+  l->error = error;
+  l->error_size = error_size;
+  bool ok = event_file_open_to_read(&l->file, path, error, error_size);
+  if (ok) {
+    ok = event_file_ids(l->file.db, &l->after, &l->last) || fail(l, false);
+    ok = ok && (filter->limit > 0 ? list_newest(l) : list_all(l));
+    clear(&l->page);
+    event_file_close(&l->file);
+  }
+  free(l);
+  return ok;
+}
+
+/* The row is copied, and the file closed, before it is shown. */
+static bool show_row(sqlite3_stmt *row, event_page *page, char **body, size_t *size) {
+  *size = (size_t)sqlite3_column_bytes(row, 10);
+  *body = malloc(*size + 1);
+  if (*body == NULL || !add(page, row)) {
+    return false;
+  }
+  if (*size > 0) {
+    memcpy(*body, sqlite3_column_blob(row, 10), *size);
+  }
+  (*body)[*size] = '\0';
+  page->events[0].body = *body;
+  page->events[0].body_size = *size;
+  return true;
+}
+
+bool event_store_show(const char *path, int64_t id, event_visit each, void *context, char *error,
+                      size_t error_size) {
+  event_file file;
+  if (!event_file_open_to_read(&file, path, error, error_size)) {
+    return false;
+  }
+  event_page *page = calloc(1, sizeof *page);
+  sqlite3_stmt *query = NULL;
+  char *body = NULL;
+  size_t size;
+  bool ok = true;
+  int step = sqlite3_prepare_v2(file.db,
+                                "SELECT " COLUMNS ", body FROM events JOIN bodies USING (id)"
+                                " WHERE id = ?1",
+                                -1, &query, NULL);
+  (void)sqlite3_bind_int64(query, 1, id);
+  if (step == SQLITE_OK && (step = sqlite3_step(query)) == SQLITE_ROW) {
+    ok = page != NULL && show_row(query, page, &body, &size);
+    (void)snprintf(error, error_size, "out of memory");
+  } else if (step != SQLITE_DONE) {
+    ok = event_file_fail(&file, "read", error, error_size);
+  }
+  (void)sqlite3_finalize(query);
+  event_file_close(&file);
+  if (ok && step == SQLITE_ROW) {
+    (void)each(context, &page->events[0]);
+  }
+  if (page != NULL) {
+    clear(page);
+  }
+  free(body);
+  free(page);
+  return ok;
+}

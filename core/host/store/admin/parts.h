@@ -1,0 +1,23 @@
+/* The parts of the works in event_admin.h: each does a few rows, in the transaction of a slice. */
+#ifndef PALENCA_HOST_STORE_ADMIN_PARTS_H
+#define PALENCA_HOST_STORE_ADMIN_PARTS_H
+
+#include "store/event_admin.h"
+
+#include <sqlite3.h>
+
+/* Where a work is, from one part to the next. */
+typedef struct {
+  int64_t after; /* the id up to which it is done; INT64_MIN at the beginning */
+  int64_t last;  /* the ids there were then */
+  int64_t received_before;
+  bool has_begun, is_shrinking, is_done;
+} event_admin_place;
+
+/* Adds to the report. False on failure, the reason being the connection's last error. */
+typedef bool event_admin_part(sqlite3 *db, const event_admin_request *request,
+                              event_admin_place *place, event_admin_report *report);
+
+event_admin_part event_admin_replay, event_admin_replay_dead, event_admin_purge;
+
+#endif

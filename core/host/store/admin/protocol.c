@@ -1,0 +1,228 @@
+/* The lines of the socket by which `palenca events` asks the process that serves. */
+#include "protocol.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME "palenca-admin "
+
+static const char *const kinds[] = {
+    [EVENT_ADMIN_REPLAY] = "replay",
+    [EVENT_ADMIN_REPLAY_DEAD] = "retry-dead",
+    [EVENT_ADMIN_PURGE] = "purge",
+};
+static const char *const statuses[] = {
+    [EVENT_ADMIN_STATUS_PROGRESS] = "progress",
+    [EVENT_ADMIN_STATUS_DONE] = "done",
+    [EVENT_ADMIN_STATUS_FAILED] = "failed",
+    [EVENT_ADMIN_STATUS_REJECTED] = "rejected",
+};
+static const char *const replays[] = {
+    [EVENT_REPLAYED] = "replayed",
+    [EVENT_NOT_FOUND] = "not_found",
+    [EVENT_UNFINISHED] = "unfinished",
+};
+
+#define COUNT(names) ((int)(sizeof names / sizeof *names))
+
+/* ---- Writing ---- */
+
+typedef struct {
+  char *text;
+  size_t used;
+  bool is_whole;
+} writer;
+
+__attribute__((format(printf, 2, 3))) static void add(writer *w, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  size_t left = EVENT_ADMIN_LINE_MAX - w->used;
+  int size = vsnprintf(w->text + w->used, left, format, arguments);
+  va_end(arguments);
+  w->is_whole = w->is_whole && size >= 0 && (size_t)size < left;
+  w->used += w->is_whole ? (size_t)size : 0;
+}
+
+static bool is_plain(unsigned char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '-' || c == '_';
+}
+
+static void add_text(writer *w, const char *name, const char *text) {
+  if (text == NULL) {
+    return;
+  }
+  if (strlen(text) >= EVENT_ADMIN_TEXT_MAX) {
+    w->is_whole = false;
+  }
+  add(w, " %s=", name);
+  for (; w->is_whole && *text != '\0'; text++) {
+    unsigned char c = (unsigned char)*text;
+    add(w, is_plain(c) ? "%c" : "%%%02x", c);
+  }
+}
+
+static writer begin(char *line, const char *word) {
+  writer w = {.text = line, .is_whole = true};
+  add(&w, NAME "%d %s", EVENT_ADMIN_PROTOCOL, word);
+  return w;
+}
+
+bool event_admin_write_request(const event_admin_request *request,
+                               char line[EVENT_ADMIN_LINE_MAX]) {
+  writer w = begin(line, kinds[request->kind]);
+  if (request->kind == EVENT_ADMIN_REPLAY) {
+    add(&w, " id=%lld", (long long)request->id);
+  } else if (request->kind == EVENT_ADMIN_REPLAY_DEAD) {
+    add(&w, " since=%lld", (long long)request->since);
+    add_text(&w, "action", request->action);
+    add_text(&w, "account", request->account_id);
+  } else {
+    add(&w, " state=%s before=%lld", event_state_name(request->purge.state),
+        (long long)request->purge.finished_before);
+  }
+  add(&w, "\n");
+  return w.is_whole;
+}
+
+void event_admin_write_response(const event_admin_response *response,
+                                char line[EVENT_ADMIN_LINE_MAX]) {
+  const event_purge_report *purge = &response->report.purge;
+  writer w = begin(line, statuses[response->status]);
+  add(&w, " replay=%s events=%lld kept=%lld bytes=%lld file_size=%lld",
+      replays[response->report.replay], (long long)purge->events, (long long)purge->kept,
+      (long long)purge->bytes, (long long)purge->file_size);
+  if (response->status >= EVENT_ADMIN_STATUS_FAILED) {
+    add_text(&w, "reason", response->reason);
+  }
+  add(&w, "\n");
+}
+
+/* ---- Reading ---- */
+
+/* The rest behind the version; NULL: it is none of ours. */
+static const char *read_version(const char *line, int64_t *version) {
+  char *end;
+  if (strncmp(line, NAME, strlen(NAME)) != 0 || !isdigit((unsigned char)line[strlen(NAME)])) {
+    return NULL;
+  }
+  *version = strtol(line + strlen(NAME), &end, 10);
+  return *end == ' ' ? end + 1 : NULL;
+}
+
+static int read_word(const char **text, const char *const *names, int count) {
+  size_t size = strcspn(*text, " ");
+  for (int i = 0; i < count; i++) {
+    if (strlen(names[i]) == size && memcmp(*text, names[i], size) == 0) {
+      *text += size;
+      return i;
+    }
+  }
+  return -1;
+}
+
+/* The value of the field of this name, or NULL. */
+static const char *find(const char *fields, const char *name) {
+  size_t size = strlen(name);
+  for (; *fields == ' '; fields += strcspn(fields, " ")) {
+    fields++;
+    if (strncmp(fields, name, size) == 0 && fields[size] == '=') {
+      return fields + size + 1;
+    }
+  }
+  return NULL;
+}
+
+static bool read_number(const char *fields, const char *name, int64_t *number) {
+  const char *value = find(fields, name);
+  char *end;
+  if (value == NULL || *value == '\0' || isspace((unsigned char)*value)) {
+    return false;
+  }
+  errno = 0;
+  *number = strtoll(value, &end, 10);
+  return errno == 0 && end != value && (*end == ' ' || *end == '\0');
+}
+
+static int read_name(const char *fields, const char *name, const char *const *names, int count) {
+  const char *value = find(fields, name);
+  return value != NULL ? read_word(&value, names, count) : -1;
+}
+
+static int digit(char c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* False only if it is there and malformed. */
+static bool read_text(const char *fields, const char *name, char text[EVENT_ADMIN_TEXT_MAX],
+                      const char **read) {
+  const char *value = find(fields, name);
+  size_t used = 0;
+  *read = value != NULL ? text : NULL;
+  for (; value != NULL && *value != ' ' && *value != '\0'; value++, used++) {
+    int c = (unsigned char)*value;
+    if (c == '%') {
+      int high = digit(value[1]);
+      int low = high < 0 ? -1 : digit(value[2]);
+      c = low < 0 ? 0 : high * 16 + low;
+      value += 2;
+    }
+    if (c == 0 || used + 1 == EVENT_ADMIN_TEXT_MAX) {
+      return false;
+    }
+    text[used] = (char)c;
+  }
+  text[used] = '\0';
+  return true;
+}
+
+event_admin_line event_admin_read_request(const char *line, event_admin_request_line *read) {
+  static const char *const states[] = {"done", "dead"};
+  int64_t version = 0;
+  const char *rest = read_version(line, &version);
+  *read = (event_admin_request_line){.request = {.kind = EVENT_ADMIN_REPLAY}};
+  if (rest != NULL && version != EVENT_ADMIN_PROTOCOL) {
+    return EVENT_ADMIN_LINE_OTHER_VERSION;
+  }
+  event_admin_request *request = &read->request;
+  int kind = rest != NULL ? read_word(&rest, kinds, COUNT(kinds)) : -1;
+  bool ok = kind >= 0;
+  request->kind = (event_admin_kind)kind;
+  if (ok && request->kind == EVENT_ADMIN_REPLAY) {
+    ok = read_number(rest, "id", &request->id);
+  } else if (ok && request->kind == EVENT_ADMIN_REPLAY_DEAD) {
+    ok = read_number(rest, "since", &request->since) &&
+         read_text(rest, "action", read->action, &request->action) &&
+         read_text(rest, "account", read->account_id, &request->account_id);
+  } else if (ok) {
+    int state = read_name(rest, "state", states, COUNT(states));
+    request->purge.state = state == 0 ? EVENT_DONE : EVENT_DEAD;
+    ok = state >= 0 && read_number(rest, "before", &request->purge.finished_before);
+  }
+  return ok ? EVENT_ADMIN_LINE_OK : EVENT_ADMIN_LINE_MALFORMED;
+}
+
+event_admin_line event_admin_read_response(const char *line, event_admin_response *read) {
+  *read = (event_admin_response){.status = EVENT_ADMIN_STATUS_PROGRESS};
+  const char *rest = read_version(line, &read->version);
+  if (rest != NULL && read->version != EVENT_ADMIN_PROTOCOL) {
+    return EVENT_ADMIN_LINE_OTHER_VERSION;
+  }
+  int status = rest != NULL ? read_word(&rest, statuses, COUNT(statuses)) : -1;
+  int replay = status >= 0 ? read_name(rest, "replay", replays, COUNT(replays)) : -1;
+  event_purge_report *purge = &read->report.purge;
+  const char *reason;
+  if (replay < 0 || !read_number(rest, "events", &purge->events) ||
+      !read_number(rest, "kept", &purge->kept) || !read_number(rest, "bytes", &purge->bytes) ||
+      !read_number(rest, "file_size", &purge->file_size) ||
+      !read_text(rest, "reason", read->reason, &reason)) {
+    return EVENT_ADMIN_LINE_MALFORMED;
+  }
+  read->status = (event_admin_status)status;
+  read->report.replay = (event_replay_result)replay;
+  return EVENT_ADMIN_LINE_OK;
+}

@@ -1,0 +1,98 @@
+/* What people have done to stored events, as work in slices. */
+#include "slices.h"
+
+#include "clock.h"
+#include "parts.h"
+#include "store/sqlite/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct event_admin {
+  event_admin_request request;
+  char *action, *account_id, *path;
+  event_admin_place place;
+  event_admin_report report;
+  char error[256];
+};
+
+static bool copy_text(char **copy, const char *text) {
+  *copy = text != NULL ? strdup(text) : NULL;
+  return text == NULL || *copy != NULL;
+}
+
+event_admin *event_admin_new(const event_admin_request *request, const char *path) {
+  event_admin *admin = calloc(1, sizeof *admin);
+  if (admin == NULL || !copy_text(&admin->action, request->action) ||
+      !copy_text(&admin->account_id, request->account_id) || !copy_text(&admin->path, path)) {
+    event_admin_free(admin);
+    return NULL;
+  }
+  admin->request = *request;
+  admin->request.action = admin->action;
+  admin->request.account_id = admin->account_id;
+  admin->place.after = INT64_MIN;
+  return admin;
+}
+
+void event_admin_free(event_admin *admin) {
+  if (admin != NULL) {
+    free(admin->action);
+    free(admin->account_id);
+    free(admin->path);
+    free(admin);
+  }
+}
+
+const event_admin_report *event_admin_progress(const event_admin *admin) {
+  return &admin->report;
+}
+
+bool event_admin_runs_again(const event_admin *admin) {
+  return admin->request.kind != EVENT_ADMIN_PURGE;
+}
+
+const char *event_admin_error(const event_admin *admin) {
+  return *admin->error != '\0' ? admin->error : NULL;
+}
+
+static bool work(event_admin *admin, sqlite3 *db, event_admin_place *place,
+                 event_admin_report *report) {
+  static event_admin_part *const parts[] = {
+      [EVENT_ADMIN_REPLAY] = event_admin_replay,
+      [EVENT_ADMIN_REPLAY_DEAD] = event_admin_replay_dead,
+      [EVENT_ADMIN_PURGE] = event_admin_purge,
+  };
+  int64_t end = clock_steady_ms() + EVENT_ADMIN_SLICE_MS - 2; /* a part takes some time, too */
+  bool ok = true;
+  do { /* the clock is read every few rows */
+    ok = parts[admin->request.kind](db, &admin->request, place, report);
+  } while (ok && !place->is_done && clock_steady_ms() < end);
+  return ok;
+}
+
+event_admin_result event_admin_step(event_admin *admin, sqlite3 *db) {
+  event_admin_place place = admin->place;
+  event_admin_report report = admin->report;
+  bool reads = admin->request.kind == EVENT_ADMIN_PURGE && admin->request.purge.dry_run;
+  int code = sqlite3_exec(db, reads ? "BEGIN" : "BEGIN IMMEDIATE", NULL, NULL, NULL);
+  if ((code & 0xff) == SQLITE_BUSY) {
+    return EVENT_ADMIN_LATER;
+  }
+  bool ok = code == SQLITE_OK && work(admin, db, &place, &report) &&
+            sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+  if (!ok) {
+    event_file_reason(db, admin->error, sizeof admin->error);
+    (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return EVENT_ADMIN_DONE;
+  }
+  admin->place = place;
+  admin->report = report;
+  if (place.is_done && admin->request.kind == EVENT_ADMIN_PURGE && !reads) {
+    /* The file shrinks with it, unless somebody reads; and later on then. */
+    (void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+  }
+  admin->report.purge.file_size = place.is_done ? event_file_size(admin->path, "") : 0;
+  return place.is_done ? EVENT_ADMIN_DONE : EVENT_ADMIN_MORE;
+}

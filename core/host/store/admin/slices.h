@@ -1,0 +1,32 @@
+/* What people have done to stored events: replays and purges, as work in slices. A slice is short,
+ * so that whoever serves does other things in between; and its transaction is its own, so that what
+ * was done stays when the rest is not. */
+#ifndef PALENCA_HOST_STORE_ADMIN_SLICES_H
+#define PALENCA_HOST_STORE_ADMIN_SLICES_H
+
+#include "store/event_admin.h"
+
+#include <sqlite3.h>
+
+#define EVENT_ADMIN_SLICE_MS 5
+
+typedef struct event_admin event_admin;
+
+/* Copies the request. `path` is only for the size of the file in the report. NULL: out of memory.
+ */
+event_admin *event_admin_new(const event_admin_request *request, const char *path);
+void event_admin_free(event_admin *admin); /* NULL is allowed */
+
+/* Does some of it, on a connection without a transaction, within EVENT_ADMIN_SLICE_MS and the time
+ * of a commit. EVENT_ADMIN_LATER: another process writes; nothing was done. EVENT_ADMIN_DONE: see
+ * event_admin_error. */
+event_admin_result event_admin_step(event_admin *admin, sqlite3 *db);
+
+/* Whether it makes events unfinished, rather than that it deletes some. */
+bool event_admin_runs_again(const event_admin *admin);
+
+const event_admin_report *event_admin_progress(const event_admin *admin);
+/* Why it has not been done to its end, or NULL. */
+const char *event_admin_error(const event_admin *admin);
+
+#endif

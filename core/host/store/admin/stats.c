@@ -1,0 +1,99 @@
+/* Counts the events of a database file for people, beside whoever serves from it. */
+#include "store/event_store.h"
+
+#include "store/sqlite/file.h"
+#include "store/sqlite/purge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Ids that one query looks at: a long one would hold a snapshot, and the writer's log grow. */
+#define RANGE 50000
+
+/* NULL: out of memory. */
+static event_action_stats *find_action(event_stats *stats, const char *action) {
+  for (size_t i = 0; i < stats->action_count; i++) {
+    if (strcmp(stats->actions[i].action, action) == 0) {
+      return &stats->actions[i];
+    }
+  }
+  event_action_stats *grown =
+      realloc(stats->actions, (stats->action_count + 1) * sizeof *stats->actions);
+  if (grown == NULL) {
+    return NULL;
+  }
+  stats->actions = grown;
+  event_action_stats *added = &grown[stats->action_count];
+  *added = (event_action_stats){.action = strdup(action)};
+  stats->action_count += added->action != NULL;
+  return added->action != NULL ? added : NULL;
+}
+
+static int count_row(sqlite3_stmt *row, event_stats *stats) {
+  event_action_stats *action = find_action(stats, (const char *)sqlite3_column_text(row, 0));
+  int state = sqlite3_column_int(row, 1);
+  if (action == NULL || state < 0 || state >= EVENT_STATES) {
+    return SQLITE_NOMEM;
+  }
+  int64_t count = sqlite3_column_int64(row, 2);
+  int64_t oldest = sqlite3_column_int64(row, 3);
+  action->states[state] += count;
+  stats->states[state] += count;
+  bool is_unfinished = state != EVENT_DONE && state != EVENT_DEAD;
+  if (is_unfinished && (stats->oldest_unfinished == 0 || oldest < stats->oldest_unfinished)) {
+    stats->oldest_unfinished = oldest;
+  }
+  return SQLITE_OK;
+}
+
+static bool count_ranges(sqlite3 *db, event_stats *stats) {
+  int64_t after, last;
+  sqlite3_stmt *query = NULL;
+  int code = event_file_ids(db, &after, &last)
+                 ? sqlite3_prepare_v2(db,
+                                      "SELECT action, state, count(*), min(received_at)"
+                                      " FROM events WHERE id > ?1 AND id <= ?2"
+                                      " GROUP BY action, state",
+                                      -1, &query, NULL)
+                 : SQLITE_ERROR;
+  while (code == SQLITE_OK && after < last) {
+    (void)sqlite3_bind_int64(query, 1, after);
+    (void)sqlite3_bind_int64(query, 2, after + RANGE);
+    while (code == SQLITE_OK && (code = sqlite3_step(query)) == SQLITE_ROW) {
+      code = count_row(query, stats);
+    }
+    code = code == SQLITE_DONE ? SQLITE_OK : code;
+    (void)sqlite3_reset(query);
+    after += RANGE;
+  }
+  (void)sqlite3_finalize(query);
+  return code == SQLITE_OK;
+}
+
+bool event_store_stats(const char *path, event_stats *stats, char *error, size_t error_size) {
+  event_file file;
+  *stats = (event_stats){.actions = NULL};
+  if (!event_file_open_to_read(&file, path, error, error_size)) {
+    return false;
+  }
+  int64_t free_pages, page_size;
+  bool ok = (count_ranges(file.db, stats) &&
+             event_file_read_integer(file.db, "PRAGMA freelist_count", &free_pages) &&
+             event_file_read_integer(file.db, "PRAGMA page_size", &page_size)) ||
+            event_file_fail(&file, "read", error, error_size);
+  if (ok) {
+    stats->file_size = event_file_size(file.path, "");
+    stats->log_size = event_file_size(file.path, "-wal");
+    stats->free_size = free_pages * page_size;
+  }
+  event_file_close(&file);
+  return ok;
+}
+
+void event_stats_free(event_stats *stats) {
+  for (size_t i = 0; i < stats->action_count; i++) {
+    free(stats->actions[i].action);
+  }
+  free(stats->actions);
+  *stats = (event_stats){.actions = NULL};
+}

@@ -1,0 +1,52 @@
+/* What was received within the redelivery window, by the fingerprint of the body.
+ *
+ * An index of the database would cost each event a write at a random place. This is a table in
+ * memory, in the order of receipt, which is read anew from the last rows at each start. It tells
+ * which events may have the same body; whether they do is seen in their rows. It holds a million
+ * events, in 28 MB; when more are received within the window, the oldest are forgotten, so that
+ * what comes again of them is run again, as any event may be. Used by one thread. */
+#ifndef PALENCA_HOST_STORE_MEMORY_DEDUP_H
+#define PALENCA_HOST_STORE_MEMORY_DEDUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EVENT_REDELIVERY_MAX (1u << 20)
+
+typedef struct {
+  int64_t id;
+  int64_t received_at; /* by the clock as it was when the table was made */
+  uint32_t fingerprint;
+  uint32_t next; /* an earlier one of the same bucket */
+} event_seen;
+
+typedef struct event_redelivery event_redelivery;
+
+/* `window` in milliseconds. NULL: out of memory. */
+event_redelivery *event_redelivery_new(int64_t window);
+void event_redelivery_free(event_redelivery *table);
+
+/* May be called by any thread. */
+uint32_t event_redelivery_fingerprint(const event_redelivery *table, const char *body, size_t size);
+
+/* The latest event with the fingerprint that a receipt at `received_at` would be a redelivery of,
+ * or, after one that this has returned, the one before it; NULL: none. */
+const event_seen *event_redelivery_find(const event_redelivery *table, uint32_t fingerprint,
+                                        int64_t received_at, const event_seen *after);
+
+/* Without memory the event is not added: what comes again is run again then. */
+void event_redelivery_add(event_redelivery *table, uint32_t fingerprint, int64_t id,
+                          int64_t received_at);
+
+/* What was added since the last commit is stored, or it is not and is forgotten. */
+void event_redelivery_commit(event_redelivery *table);
+void event_redelivery_rollback(event_redelivery *table);
+
+/* The clock was set by so much, and what is received from now on has its time. */
+void event_redelivery_shift(event_redelivery *table, int64_t milliseconds);
+
+/* Forgets what is out of the window. */
+void event_redelivery_expire(event_redelivery *table, int64_t now);
+
+#endif

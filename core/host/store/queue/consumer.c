@@ -1,0 +1,216 @@
+/* The consumers of the event store, on the threads of workers: what they want, take and finish. */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void unlock(event_dispatch *dispatch, bool wakes) {
+  (void)pthread_mutex_unlock(&dispatch->mutex);
+  if (wakes) {
+    event_dispatch_wake(dispatch);
+  }
+}
+
+/* ---- What they hold ---- */
+
+static event_finish **find_held(event_consumer *consumer, int64_t id) {
+  event_finish **link = &consumer->held[(size_t)id % HELD_BUCKETS];
+  while (*link != NULL && (*link)->id != id) {
+    link = &(*link)->next;
+  }
+  return link;
+}
+
+static void hold(event_consumer *consumer, event_finish *finish) {
+  event_finish **bucket = &consumer->held[(size_t)finish->id % HELD_BUCKETS];
+  finish->next = *bucket;
+  *bucket = finish;
+}
+
+/* ---- What their scripts are registered for ---- */
+
+bool event_consumer_every(event_consumer *consumer, const char *name, int64_t interval) {
+  size_t size = strlen(name) + 1;
+  consumer_timer *timer = malloc(sizeof *timer + size);
+  event_timer *spare = event_timer_new(name, interval);
+  if (timer == NULL || spare == NULL) {
+    free(timer);
+    free(spare);
+    return false;
+  }
+  *timer = (consumer_timer){.interval = interval, .spare = spare};
+  memcpy(timer->name, name, size);
+  (void)pthread_mutex_lock(&consumer->dispatch->mutex);
+  *consumer->timers_end = timer;
+  consumer->timers_end = &timer->next;
+  (void)pthread_mutex_unlock(&consumer->dispatch->mutex);
+  return true;
+}
+
+bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t limit) {
+  event_dispatch *dispatch = consumer->dispatch;
+  char *copy = consumer->cap_count < EVENT_CONSUMER_CAPS ? strdup(pattern) : NULL;
+  if (copy == NULL) {
+    return false;
+  }
+  (void)pthread_mutex_lock(&dispatch->mutex);
+  consumer->caps[consumer->cap_count++] = (event_cap){.pattern = copy, .limit = limit};
+  (void)pthread_mutex_unlock(&dispatch->mutex);
+  return true;
+}
+
+/* ---- Taking and finishing ---- */
+
+/* Wakes the loop if there is something to be leased now, to be released, or to be looked at. */
+void event_consumer_want(event_consumer *consumer, size_t count) {
+  event_dispatch *dispatch = consumer->dispatch;
+  (void)pthread_mutex_lock(&dispatch->mutex);
+  bool had_room = dispatch->prefetch > dispatch->ready_count;
+  if (count > 0 && !consumer->has_wanted) {
+    consumer->has_wanted = true;
+    dispatch->has_new_lists = true;
+  }
+  dispatch->prefetch += count - consumer->prefetch;
+  consumer->prefetch = count;
+  bool has_room = dispatch->prefetch > dispatch->ready_count;
+  bool is_surplus = dispatch->prefetch < dispatch->ready_count;
+  bool needs_loop = is_surplus || dispatch->has_new_lists ||
+                    (has_room && (dispatch->is_any_leasable || !had_room));
+  bool wakes = needs_loop && event_dispatch_post(dispatch);
+  unlock(dispatch, wakes);
+}
+
+static event_grant *pop_ready(event_dispatch *dispatch) {
+  event_grant *grant = dispatch->ready;
+  if (grant != NULL) {
+    dispatch->ready = grant->next;
+    dispatch->ready_count--;
+    if (dispatch->ready == NULL) {
+      dispatch->ready_end = &dispatch->ready;
+    }
+  }
+  return grant;
+}
+
+event_lease *event_consumer_take(event_consumer *consumer) {
+  event_dispatch *dispatch = consumer->dispatch;
+  uint32_t slot = 0;
+  (void)pthread_mutex_lock(&dispatch->mutex);
+  event_grant *grant = consumer->prefetch > 0 ? pop_ready(dispatch) : NULL;
+  consumer->is_resting = grant == NULL;
+  if (grant != NULL) {
+    consumer->prefetch--;
+    dispatch->prefetch--;
+    slot = grant->lease.id > 0 ? event_begun_reserve(&dispatch->begun) : 0;
+    grant->finish->has_begun = true;
+    grant->finish->slot = slot;
+    hold(consumer, grant->finish);
+    grant->finish = NULL;
+  }
+  (void)pthread_mutex_unlock(&dispatch->mutex);
+  if (grant == NULL) {
+    return NULL;
+  }
+  event_begun_note(&dispatch->begun, slot, grant->lease.id, grant->lease.attempt,
+                   grant->lease.replay);
+  return &grant->lease;
+}
+
+void event_lease_free(event_lease *lease) {
+  free(lease);
+}
+
+/* A finish waits for others, or the next put, unless an event may run behind it. */
+static bool post_finish(event_dispatch *dispatch, event_finish *finish) {
+  bool is_first = dispatch->finishes == NULL && !dispatch->has_finishes;
+  bool is_any_idle = dispatch->prefetch > 0 && dispatch->ready_count == 0;
+  finish->next = dispatch->finishes;
+  dispatch->finishes = finish;
+  bool needs_loop = is_first || (dispatch->has_waiting && is_any_idle);
+  return needs_loop && event_dispatch_post(dispatch);
+}
+
+void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome) {
+  bool has_error = outcome->kind == EVENT_OUTCOME_RETRY || outcome->kind == EVENT_OUTCOME_DEAD;
+  char *error = has_error && outcome->error != NULL ? strdup(outcome->error) : NULL;
+  event_dispatch *dispatch = consumer->dispatch;
+  (void)pthread_mutex_lock(&dispatch->mutex);
+  event_finish **link = find_held(consumer, id);
+  event_finish *finish = *link;
+  bool wakes = false;
+  if (finish != NULL) {
+    *link = finish->next;
+    finish->kind = outcome->kind;
+    finish->retry_at = outcome->retry_at;
+    finish->error = error;
+    error = NULL;
+    wakes = post_finish(dispatch, finish);
+  }
+  unlock(dispatch, wakes);
+  free(error);
+}
+
+/* ---- Their beginning and end ---- */
+
+event_consumer *event_consumer_new(event_store *store, int notify_fd) {
+  event_dispatch *dispatch = &store->dispatch;
+  event_consumer *consumer = calloc(1, sizeof *consumer);
+  if (consumer == NULL) {
+    return NULL;
+  }
+  consumer->dispatch = dispatch;
+  consumer->notify_fd = notify_fd;
+  consumer->is_resting = true;
+  consumer->timers_end = &consumer->timers;
+  (void)pthread_mutex_lock(&dispatch->mutex);
+  event_consumer **grown =
+      realloc(dispatch->consumers, (dispatch->consumer_count + 1) * sizeof(event_consumer *));
+  if (grown != NULL) {
+    dispatch->consumers = grown;
+    dispatch->consumers[dispatch->consumer_count++] = consumer;
+  }
+  (void)pthread_mutex_unlock(&dispatch->mutex);
+  if (grown == NULL) {
+    free(consumer);
+    return NULL;
+  }
+  return consumer;
+}
+
+static void release_held(event_consumer *consumer) {
+  for (size_t i = 0; i < HELD_BUCKETS; i++) {
+    while (consumer->held[i] != NULL) {
+      event_finish *finish = consumer->held[i];
+      consumer->held[i] = finish->next;
+      finish->kind = EVENT_OUTCOME_RELEASED;
+      finish->next = consumer->dispatch->finishes;
+      consumer->dispatch->finishes = finish;
+    }
+  }
+}
+
+static void take_out(event_dispatch *dispatch, const event_consumer *consumer) {
+  size_t index = 0;
+  while (dispatch->consumers[index] != consumer) {
+    index++;
+  }
+  dispatch->consumer_count--;
+  for (; index < dispatch->consumer_count; index++) {
+    dispatch->consumers[index] = dispatch->consumers[index + 1];
+  }
+}
+
+void event_consumer_free(event_consumer *consumer) {
+  if (consumer == NULL) {
+    return;
+  }
+  event_dispatch *dispatch = consumer->dispatch;
+  (void)pthread_mutex_lock(&dispatch->mutex);
+  release_held(consumer);
+  take_out(dispatch, consumer);
+  dispatch->prefetch -= consumer->prefetch;
+  dispatch->has_new_lists =
+      dispatch->has_new_lists || consumer->cap_count > 0 || consumer->timers != NULL;
+  unlock(dispatch, event_dispatch_post(dispatch));
+  event_consumer_destroy(consumer);
+}

@@ -1,0 +1,411 @@
+/* The turns of the event store: what is put and finished, when it is committed, and what follows.
+ */
+#include "clock.h"
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_PUTS 1024 /* in a transaction: bounds how long the first of them waits */
+#define MIN_REST_MS 100
+#define MAX_REST_MS 1000
+/* While another process writes: so often it is tried again, and so long events wait for that. */
+#define LOCKED_RETRY_MS 10
+#define LOCKED_MAX_MS 2000
+#define CLOSE_TRIES 3
+/* Clocks that are kept right by small steps are followed; a larger one back is a clock that was
+ * set. */
+#define CLOCK_STEP_MS 1000
+
+void event_store_report(const event_store *store, bool is_error, const char *what,
+                        const char *reason) {
+  if (store->options.log != NULL) {
+    char line[512];
+    (void)snprintf(line, sizeof line, "%s %s%s%s", what, store->path, *reason ? ": " : "", reason);
+    store->options.log(store->options.log_context, is_error, line);
+  }
+}
+
+/* ---- Puts ---- */
+
+static put_request *copy_put(const event_record *record, event_put_done done, void *context) {
+  size_t action_size = strlen(record->action) + 1;
+  size_t account_size = record->account_id != NULL ? strlen(record->account_id) + 1 : 0;
+  if (record->body_size > SIZE_MAX / 2) {
+    return NULL;
+  }
+  put_request *put = malloc(sizeof *put + action_size + account_size + record->body_size);
+  if (put == NULL) {
+    return NULL;
+  }
+  *put = (put_request){.record = *record, .done = done, .context = context};
+  char *account = put->data + action_size, *body = account + account_size;
+  put->record.action = memcpy(put->data, record->action, action_size);
+  if (account_size > 0) {
+    put->record.account_id = memcpy(account, record->account_id, account_size);
+  }
+  if (record->body_size > 0) {
+    put->record.body = memcpy(body, record->body, record->body_size);
+  }
+  return put;
+}
+
+static void count_queued(event_store *store, int64_t change) {
+  (void)pthread_mutex_lock(&store->dispatch.mutex);
+  store->dispatch.queued += change;
+  (void)pthread_mutex_unlock(&store->dispatch.mutex);
+}
+
+void event_store_put(event_store *store, const event_record *record, event_put_done done,
+                     void *context) {
+  put_request *put = copy_put(record, done, context);
+  if (put == NULL) {
+    const event_receipt receipt = {.reason = "out of memory"};
+    done(context, &receipt);
+    return;
+  }
+  if (store->database.redelivery != NULL) {
+    put->fingerprint = event_redelivery_fingerprint(store->database.redelivery, put->record.body,
+                                                    record->body_size);
+  }
+  put->put_at = clock_steady_ms();
+  *store->puts.end = put;
+  store->puts.end = &put->next;
+  count_queued(store, 1);
+}
+
+void event_store_respond(put_request *put, const char *reason) {
+  while (put != NULL) {
+    put_request *next = put->next;
+    put->receipt.reason = put->receipt.id > 0 ? NULL : reason;
+    put->done(put->context, &put->receipt);
+    free(put);
+    put = next;
+  }
+}
+
+/* The first `max` of those that wait, but only those put up to `until`. */
+static put_request *take_puts(event_store *store, int max, int64_t until) {
+  put_request *first = store->puts.first;
+  put_request **end = &first;
+  for (int i = 0; i < max && *end != NULL && (*end)->put_at <= until; i++) {
+    end = &(*end)->next;
+  }
+  store->puts.first = *end;
+  *end = NULL;
+  if (store->puts.first == NULL) {
+    store->puts.end = &store->puts.first;
+  }
+  return first;
+}
+
+/* Before those that wait. */
+static void return_puts(event_store *store, put_request *puts) {
+  put_request **end = &puts;
+  while (*end != NULL) {
+    end = &(*end)->next;
+  }
+  if (puts != NULL) {
+    *end = store->puts.first;
+    store->puts.end = store->puts.first != NULL ? store->puts.end : end;
+    store->puts.first = puts;
+  }
+}
+
+/* ---- Finishes ---- */
+
+/* Adds a list to what is to be written. */
+static void add_finishes(event_store *store, event_finish *finishes) {
+  if (store->finishes == NULL) {
+    store->pace.finishes_since = clock_steady_ms();
+  }
+  while (finishes != NULL) {
+    event_finish *finish = finishes;
+    finishes = finish->next;
+    finish->next = store->finishes;
+    store->finishes = finish;
+  }
+}
+
+static dispatch_view collect(event_store *store) {
+  dispatch_view view = event_dispatch_collect(store);
+  add_finishes(store, view.finishes);
+  return view;
+}
+
+static void free_finishes(event_finish *finish) {
+  while (finish != NULL) {
+    event_finish *next = finish->next;
+    event_finish_free(finish);
+    finish = next;
+  }
+}
+
+bool event_store_is_settled(const event_store *store) {
+  return store->puts.first == NULL && store->finishes == NULL && !store->is_under_way;
+}
+
+/* ---- After a transaction ---- */
+
+static void count_finish(event_counts *counts, const event_finish *finish) {
+  bool is_done = finish->kind == EVENT_OUTCOME_DONE;
+  bool is_dead = finish->kind == EVENT_OUTCOME_DEAD;
+  counts->done += is_done;
+  counts->dead += is_dead;
+  counts->unfinished -= is_done || is_dead;
+  counts->failed_attempts += is_dead || finish->kind == EVENT_OUTCOME_RETRY;
+}
+
+static void count_batch(event_store *store, const event_batch *batch) {
+  event_dispatch *dispatch = &store->dispatch;
+  size_t puts = 0;
+  (void)pthread_mutex_lock(&dispatch->mutex);
+  for (const event_finish *finish = batch->finishes; finish != NULL; finish = finish->next) {
+    if (finish->kind == EVENT_OUTCOME_RELEASED) { /* its next lease has the same attempt */
+      event_begun_erase(&dispatch->begun, finish->slot);
+    }
+    count_finish(&dispatch->counts, finish);
+    event_begun_free_slot(&dispatch->begun, finish->slot);
+  }
+  for (const put_request *put = batch->puts; put != NULL; put = put->next) {
+    puts++;
+    dispatch->counts.unfinished += put->receipt.id > 0 && !put->receipt.is_redelivery;
+    dispatch->counts.redelivered += put->receipt.is_redelivery;
+  }
+  dispatch->queued -= (int64_t)puts;
+  (void)pthread_mutex_unlock(&dispatch->mutex);
+  commit_burst_add(&store->pace.burst, puts, store->clock.steady);
+}
+
+static bool has_written(const event_batch *batch) {
+  bool has_put = false;
+  for (const put_request *put = batch->puts; put != NULL && !has_put; put = put->next) {
+    has_put = put->receipt.id > 0 && !put->receipt.is_redelivery;
+  }
+  return has_put || batch->finishes != NULL || batch->grants != NULL;
+}
+
+/* One that had nothing to write does not show that writing works again. */
+static void after_commit(event_store *store, const event_batch *batch) {
+  store_trouble *trouble = &store->trouble;
+  if (trouble->is_failing && has_written(batch)) {
+    trouble->is_failing = false;
+    event_store_report(store, false, "writing again to", "");
+  }
+  trouble->rest_ms = trouble->rest_until = 0;
+  trouble->locked_since = trouble->locked_until = 0;
+  store->next_due = batch->next_due;
+  store->pace.committed_at = clock_steady_ms();
+  count_batch(store, batch);
+  event_store_respond(batch->puts, "the record is too big");
+  free_finishes(batch->finishes);
+}
+
+static void begin_trouble(event_store *store, const char *reason) {
+  if (!store->trouble.is_failing) {
+    store->trouble.is_failing = true;
+    event_store_report(store, true, "cannot write to", reason);
+  }
+}
+
+void event_store_failed(event_store *store) {
+  store_trouble *trouble = &store->trouble;
+  begin_trouble(store, event_sql_reason(store->database.sql));
+  trouble->rest_ms = trouble->rest_ms == 0 ? MIN_REST_MS : trouble->rest_ms * 2;
+  trouble->rest_ms = trouble->rest_ms < MAX_REST_MS ? trouble->rest_ms : MAX_REST_MS;
+  trouble->rest_until = clock_steady_ms() + trouble->rest_ms;
+}
+
+static void reject_puts(event_store *store, put_request *puts, const char *reason) {
+  int64_t count = 0;
+  for (put_request *put = puts; put != NULL; put = put->next) {
+    put->receipt = (event_receipt){.id = 0};
+    count++;
+  }
+  count_queued(store, -count);
+  event_store_respond(puts, reason);
+}
+
+/* For the next try. One that is abandoned at close is one whose event runs again. */
+static void keep_finishes(event_store *store, event_finish *finishes, bool is_last_try,
+                          const char *reason) {
+  if (store->ending.is_begun && is_last_try && finishes != NULL) {
+    store->ending.has_abandoned = true;
+    event_store_report(store, true, "events will run again, as their end could not be written to",
+                       reason);
+    free_finishes(finishes);
+  } else {
+    add_finishes(store, finishes);
+  }
+}
+
+/* Puts are responded to that they failed, leases were never handed out, and finishes are kept. */
+static void after_failure(event_store *store, event_batch *batch) {
+  store_trouble *trouble = &store->trouble;
+  const char *reason = event_sql_reason(store->database.sql);
+  event_store_failed(store);
+  trouble->locked_since = trouble->locked_until = 0;
+  event_grants_free(batch->grants, true);
+  batch->grants = NULL;
+  trouble->tries_at_close += store->ending.is_begun;
+  keep_finishes(store, batch->finishes, trouble->tries_at_close >= CLOSE_TRIES, reason);
+  reject_puts(store, batch->puts, reason);
+}
+
+/* Another process writes: what has waited for that for too long fails, all else is tried again. */
+static void after_lock(event_store *store, event_batch *batch) {
+  int64_t now = clock_steady_ms();
+  store_trouble *trouble = &store->trouble;
+  const char *reason = event_sql_reason(store->database.sql);
+  trouble->locked_since = trouble->locked_since > 0 ? trouble->locked_since : now;
+  trouble->locked_until = now + LOCKED_RETRY_MS;
+  bool is_overdue = now - trouble->locked_since >= LOCKED_MAX_MS;
+  return_puts(store, batch->puts);
+  if (is_overdue) {
+    begin_trouble(store, reason);
+  }
+  keep_finishes(store, batch->finishes, is_overdue, reason);
+  put_request *overdue = take_puts(store, INT32_MAX, now - LOCKED_MAX_MS);
+  if (overdue != NULL) {
+    begin_trouble(store, reason);
+    reject_puts(store, overdue, reason);
+  }
+}
+
+static void on_batch_done(void *context, event_batch *batch, event_batch_result result) {
+  event_store *store = context;
+  store->is_under_way = false;
+  if (result == EVENT_BATCH_COMMITTED) {
+    after_commit(store, batch); /* what it has leased is handed out once the responses are sent */
+  } else if (result == EVENT_BATCH_LOCKED) {
+    after_lock(store, batch);
+  } else {
+    after_failure(store, batch);
+  }
+}
+
+/* ---- Turns ---- */
+
+/* Waits go on as they were when the Unix clock is set back; set forward it ends them. */
+static void follow_clock(event_store *store) {
+  int64_t before = store->clock.offset;
+  store->clock.steady = clock_steady_ms();
+  store->clock.unix_ms = clock_unix_ms();
+  int64_t step = store->clock.unix_ms - store->clock.steady - before;
+  if (step > 0) {
+    store->clock.offset += step;
+    return;
+  }
+  if (step >= -CLOCK_STEP_MS) {
+    return;
+  }
+  (void)collect(store); /* what was finished before */
+  if (event_sql_begin_shift(store->database.sql, step)) {
+    store->clock.offset += step;
+    store->next_due += store->next_due < INT64_MAX && store->next_due > 0 ? step : 0;
+    if (store->database.redelivery != NULL) {
+      event_redelivery_shift(store->database.redelivery, step);
+    }
+    for (event_finish *finish = store->finishes; finish != NULL; finish = finish->next) {
+      finish->retry_at += finish->kind == EVENT_OUTCOME_RETRY ? step : 0;
+    }
+  }
+}
+
+static int64_t left(int64_t time, int64_t now) {
+  return time > now ? time - now : 0;
+}
+
+static commit_inputs inputs_of(event_store *store) {
+  event_sql *sql = store->database.sql;
+  const store_trouble *trouble = &store->trouble;
+  int64_t now = store->clock.steady;
+  dispatch_view view = collect(store);
+  bool is_known = event_sql_knows_order(sql);
+  bool has_due = is_known && store->next_due < INT64_MAX;
+  return (commit_inputs){
+      .has_puts = store->puts.first != NULL,
+      .has_finishes = store->finishes != NULL,
+      .finish_age = now - store->pace.finishes_since,
+      .is_finish_awaited = view.is_idle && event_sql_has_waiting(sql),
+      .prefetch = view.prefetch,
+      .is_any_ready = is_known && event_sql_is_any_ready(sql),
+      .due_in = has_due ? left(store->next_due, store->clock.unix_ms) : INT64_MAX,
+      .burst_left = commit_burst_left(&store->pace.burst, now),
+      .lease_age = now - store->pace.leased_at,
+      .is_failing = trouble->is_failing,
+      .rest = left(trouble->rest_until, now),
+      .locked = left(trouble->locked_until, now),
+      .is_closing = store->ending.is_begun,
+  };
+}
+
+static void run_batch(event_store *store, size_t leases) {
+  store->batch = (event_batch){.puts = take_puts(store, MAX_PUTS, INT64_MAX),
+                               .finishes = store->finishes,
+                               .leases = leases,
+                               .now = store->clock.unix_ms,
+                               .next_due = INT64_MAX};
+  store->finishes = NULL;
+  store->puts.are_left = store->puts.first != NULL;
+  if (leases > 0) {
+    store->pace.leased_at = store->clock.steady;
+  }
+  if (store->trouble.is_failing) { /* what was read meanwhile may be the damage */
+    (void)sqlite3_db_release_memory(event_sql_connection(store->database.sql));
+  }
+  store->is_under_way = true;
+  event_submit(&store->database, &store->batch, on_batch_done, store);
+}
+
+/* What waits behind this turn: another one at once, or in time. */
+static void plan_next(event_store *store) {
+  event_sql *sql = store->database.sql;
+  commit_inputs in = inputs_of(store);
+  commit_decision next = commit_decide(&in);
+  bool is_known = event_sql_knows_order(sql);
+  event_dispatch_publish(store, in.is_any_ready || !is_known, event_sql_has_waiting(sql));
+  event_store_wake_in(store, next.commits ? 0 : next.timeout);
+}
+
+void event_store_hand_out(event_store *store) {
+  event_grant *grants = store->batch.grants;
+  if (grants == NULL || store->is_under_way) {
+    return;
+  }
+  store->batch.grants = NULL;
+  add_finishes(store, event_dispatch_deliver(store, grants));
+  if (store->finishes != NULL) { /* of one that has nothing to run */
+    event_store_wake_in(store, COMMIT_FINISH_WAIT_MS);
+  }
+}
+
+void event_store_end_turn(event_store *store) {
+  if (store->is_under_way || store->ending.is_closed) {
+    return;
+  }
+  event_store_mark_busy(store);
+  store->handles.is_awake = false;
+  event_store_hand_out(store);
+  follow_clock(store);
+  commit_inputs in = inputs_of(store);
+  commit_decision now = commit_decide(&in);
+  if (now.commits) {
+    run_batch(store, now.leases);
+    if (store->is_under_way) {
+      return;
+    }
+    uv_update_time(host_loop_uv(store->options.loop)); /* it may have waited for a disk */
+    store->clock.steady = clock_steady_ms();
+    store->clock.unix_ms = clock_unix_ms();
+  }
+  plan_next(store);
+}
+
+void event_store_counts(event_store *store, event_counts *counts) {
+  (void)pthread_mutex_lock(&store->dispatch.mutex);
+  *counts = store->dispatch.counts;
+  counts->unfinished += store->dispatch.queued;
+  (void)pthread_mutex_unlock(&store->dispatch.mutex);
+}

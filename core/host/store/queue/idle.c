@@ -1,0 +1,229 @@
+/* What the event store does between its transactions, in slices: hands out leases, reads the order,
+ * moves the log into the database, deletes old events, and calls what others have under way. */
+#include "clock.h"
+#include "internal.h"
+
+#include <stdlib.h>
+
+#define SLICE_MS 3 /* of reading the order, or moving waits; a row more may take one too many */
+#define LATER_MS 10
+/* Nobody waits for the store if nothing was committed for so long. */
+#define IDLE_MS 10
+/* Work of others that changes the order again and again goes on for so long before it is read. */
+#define LEARN_DELAY_MS 1000
+
+struct admin_work {
+  admin_work *next;
+  event_admin_slice *slice;
+  void *context;
+  int64_t due; /* on the monotonic clock */
+};
+
+static sqlite3 *connection(event_store *store) {
+  return event_sql_connection(store->database.sql);
+}
+
+/* ---- The order ---- */
+
+static void on_learned(event_store *store) {
+  store->pace.has_changes = false;
+  (void)pthread_mutex_lock(&store->dispatch.mutex);
+  store->dispatch.counts.unfinished = event_sql_count_learned(store->database.sql);
+  (void)pthread_mutex_unlock(&store->dispatch.mutex);
+}
+
+/* Somebody else has changed events. */
+static void forget_order(event_store *store) {
+  if (!store->pace.has_changes) {
+    store->pace.has_changes = true;
+    store->pace.changed_at = clock_steady_ms();
+  }
+  event_sql_forget_order(store->database.sql);
+}
+
+/* After a failure it is tried again in time. */
+static bool is_resting(event_store *store) {
+  int64_t rest = store->trouble.rest_until - clock_steady_ms();
+  if (rest > 0) {
+    event_store_wake_in(store, rest);
+  }
+  return rest > 0;
+}
+
+static bool learn_order(event_store *store) {
+  event_sql *sql = store->database.sql;
+  if (event_sql_knows_order(sql)) {
+    return false;
+  }
+  if (store->works != NULL && store->pace.has_changes &&
+      clock_steady_ms() - store->pace.changed_at < LEARN_DELAY_MS) {
+    return false;
+  }
+  if (is_resting(store)) {
+    return false;
+  }
+  if (!event_sql_learn_order(sql, SLICE_MS)) {
+    event_store_failed(store);
+  } else if (event_sql_knows_order(sql)) {
+    on_learned(store);
+  }
+  return true;
+}
+
+/* ---- The clock ---- */
+
+/* At the end it is tried once: what cannot be written then is late, as if the clock had been set
+ * while nobody served. */
+static bool shift_waits(event_store *store) {
+  event_sql *sql = store->database.sql;
+  bool is_locked = false;
+  if (is_resting(store)) {
+    return false;
+  }
+  if (event_sql_shift_waits(sql, SLICE_MS, &is_locked)) {
+    store->next_due = 0;
+    return true;
+  }
+  if (store->ending.is_begun) {
+    event_sql_abandon_shift(sql);
+    return true;
+  }
+  if (is_locked) {
+    event_store_wake_in(store, LATER_MS);
+  } else {
+    event_store_failed(store);
+  }
+  return false;
+}
+
+/* ---- Work of others ---- */
+
+bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *context) {
+  admin_work *work = store->ending.is_begun ? NULL : malloc(sizeof *work);
+  if (work == NULL) {
+    return false;
+  }
+  *work = (admin_work){.slice = slice, .context = context};
+  admin_work **end = &store->works;
+  while (*end != NULL) {
+    end = &(*end)->next;
+  }
+  *end = work;
+  event_store_wake_in(store, 0);
+  return true;
+}
+
+/* One slice of the first that is due, which is the last of them then. */
+static bool run_work(event_store *store) {
+  int64_t now = clock_steady_ms();
+  admin_work **link = &store->works;
+  while (*link != NULL && (*link)->due > now) {
+    event_store_wake_in(store, (*link)->due - now);
+    link = &(*link)->next;
+  }
+  admin_work *work = *link;
+  if (work == NULL) {
+    return false;
+  }
+  *link = work->next;
+  work->next = NULL;
+  bool changes_unfinished = false;
+  event_admin_result result = work->slice(work->context, connection(store), &changes_unfinished);
+  if (changes_unfinished) {
+    forget_order(store);
+  }
+  if (result == EVENT_ADMIN_DONE) {
+    store->upkeep.may_shrink = true; /* it may have deleted events */
+    free(work);
+    return true;
+  }
+  work->due = result == EVENT_ADMIN_LATER ? clock_steady_ms() + LATER_MS : 0;
+  admin_work **end = &store->works;
+  while (*end != NULL) {
+    end = &(*end)->next;
+  }
+  *end = work;
+  return true;
+}
+
+void event_store_end_works(event_store *store) {
+  while (store->works != NULL) {
+    admin_work *work = store->works;
+    bool unused = false;
+    store->works = work->next;
+    (void)work->slice(work->context, NULL, &unused);
+    free(work);
+  }
+}
+
+/* ---- Upkeep ---- */
+
+static void run_upkeep(event_store *store) {
+  bool is_idle = clock_steady_ms() - store->pace.committed_at >= IDLE_MS;
+  int64_t due = event_upkeep_due(&store->upkeep, is_idle);
+  if (due > 0) {
+    event_store_wake_in(store, due);
+    return;
+  }
+  store_trouble *trouble = &store->trouble;
+  bool ok = event_upkeep_step(&store->upkeep, connection(store), is_idle);
+  if (!ok && !trouble->is_upkeep_failing && !trouble->is_failing) {
+    event_store_report(store, true, "cannot delete old events from",
+                       sqlite3_errmsg(connection(store)));
+  }
+  if (!ok) {
+    event_sql_rollback(store->database.sql);
+  }
+  trouble->is_upkeep_failing = !ok;
+  due = event_upkeep_due(&store->upkeep, is_idle);
+  event_store_wake_in(store, due > 0 ? due : 1);
+}
+
+/* ---- From the loop ---- */
+
+bool event_store_work(event_store *store) {
+  event_store_hand_out(store);
+  /* Between those that were put, which are a batch that is still being read, nothing is done; of
+   * more than a transaction takes there may always be some. */
+  bool is_reading = store->puts.first != NULL && !store->puts.are_left;
+  bool is_shifting = event_sql_is_shifting(store->database.sql);
+  if (is_reading || store->is_under_way) {
+    return false;
+  }
+  if (store->ending.is_begun) {
+    return is_shifting && shift_waits(store);
+  }
+  store->puts.are_left = false;
+  event_upkeep_checkpoint(&store->upkeep, connection(store), false);
+  if ((is_shifting ? shift_waits(store) : learn_order(store)) || run_work(store)) {
+    return true; /* one slice a turn */
+  }
+  run_upkeep(store);
+  return false;
+}
+
+static bool was_changed_by_others(event_store *store) {
+  int64_t version;
+  if (!event_sql_data_version(store->database.sql, &version) ||
+      version == store->database.data_version) {
+    return false;
+  }
+  store->database.data_version = version;
+  return true;
+}
+
+void event_store_tick(event_store *store) {
+  if (store->is_under_way || store->ending.is_begun) {
+    return;
+  }
+  if (was_changed_by_others(store)) {
+    forget_order(store);
+  }
+  event_dispatch_notify_others(&store->dispatch);
+  if (store->database.redelivery != NULL) {
+    event_redelivery_expire(store->database.redelivery, clock_unix_ms());
+  }
+  if (store->puts.first == NULL) {
+    event_upkeep_checkpoint(&store->upkeep, connection(store), true);
+  }
+}

@@ -1,0 +1,194 @@
+/* Opens the event store, with what is remembered from before, and closes it. */
+#include "clock.h"
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Opening ---- */
+
+static bool init_condition(pthread_cond_t *condition) {
+  pthread_condattr_t attributes;
+  if (pthread_condattr_init(&attributes) != 0) {
+    return false;
+  }
+  bool ok = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+            pthread_cond_init(condition, &attributes) == 0;
+  (void)pthread_condattr_destroy(&attributes);
+  return ok;
+}
+
+static event_store *new_store(const event_store_options *options) {
+  event_store *store = calloc(1, sizeof *store);
+  char *path = strdup(options->path);
+  if (store == NULL || path == NULL || !init_condition(&store->ending.changed)) {
+    free(store);
+    free(path);
+    return NULL;
+  }
+  (void)pthread_mutex_init(&store->ending.mutex, NULL); /* these cannot fail */
+  (void)pthread_mutex_init(&store->dispatch.mutex, NULL);
+  store->path = path;
+  store->options = *options;
+  store->options.path = path;
+  store->puts.end = &store->puts.first;
+  store->dispatch.ready_end = &store->dispatch.ready;
+  store->dispatch.begun.file = -1;
+  store->clock.steady = clock_steady_ms();
+  store->clock.unix_ms = clock_unix_ms();
+  store->clock.offset = store->clock.unix_ms - store->clock.steady;
+  return store;
+}
+
+static void close_database(event_store *store) {
+  if (store->database.sql != NULL) {
+    event_sql_close(store->database.sql);
+  }
+  store->database.sql = NULL;
+}
+
+static void free_store(event_store *store) {
+  event_dispatch *dispatch = &store->dispatch;
+  for (size_t i = 0; i < dispatch->consumer_count; i++) {
+    event_consumer_destroy(dispatch->consumers[i]);
+  }
+  free(dispatch->consumers);
+  event_redelivery_free(store->database.redelivery);
+  (void)pthread_mutex_destroy(&dispatch->mutex);
+  (void)pthread_mutex_destroy(&store->ending.mutex);
+  (void)pthread_cond_destroy(&store->ending.changed);
+  free(store->path);
+  free(store);
+}
+
+static void remember(void *context, int64_t id, const event_record *record) {
+  event_redelivery *table = context;
+  uint32_t fingerprint = event_redelivery_fingerprint(table, record->body, record->body_size);
+  event_redelivery_add(table, fingerprint, id, record->received_at);
+  event_redelivery_commit(table);
+}
+
+static bool read_file(event_store *store, char *error, size_t error_size) {
+  event_database *database = &store->database;
+  database->sql = event_sql_open(store->path, error, error_size);
+  if (database->sql == NULL) {
+    return false;
+  }
+  int64_t window = store->options.redelivery_window;
+  if (event_sql_tell_window(database->sql, window) &&
+      event_sql_data_version(database->sql, &database->data_version) &&
+      event_sql_count_unfinished(database->sql, &store->dispatch.counts.unfinished) &&
+      (window == 0 || event_sql_recent(database->sql, store->clock.unix_ms - window,
+                                       EVENT_REDELIVERY_MAX, remember, database->redelivery))) {
+    return true;
+  }
+  (void)snprintf(error, error_size, "cannot read %s: %s", store->path,
+                 event_sql_reason(database->sql));
+  return false;
+}
+
+/* What could not be written is for the next process, with the attempts that were started. */
+static void close_if_settled(event_store *store) {
+  if (!store->ending.is_begun || store->ending.is_closed || !event_store_is_settled(store) ||
+      event_sql_is_shifting(store->database.sql)) {
+    return;
+  }
+  store->ending.is_closed = true;
+  event_begun_end(&store->dispatch.begun, !store->ending.has_abandoned);
+  close_database(store);
+  event_store_close_handles(store);
+}
+
+static const store_turns turns = {
+    .end_turn = event_store_end_turn,
+    .after_turn = close_if_settled,
+    .work = event_store_work,
+    .tick = event_store_tick,
+};
+
+static bool open_parts(event_store *store, char *error, size_t error_size) {
+  if (store->options.redelivery_window > 0) {
+    store->database.redelivery = event_redelivery_new(store->options.redelivery_window);
+    if (store->database.redelivery == NULL) {
+      return false;
+    }
+  }
+  if (!read_file(store, error, error_size)) {
+    return false;
+  }
+  event_upkeep_init(&store->upkeep, event_sql_connection(store->database.sql),
+                    store->options.retention);
+  if (!event_begun_open(&store->dispatch.begun, event_sql_path(store->database.sql))) {
+    (void)snprintf(error, error_size, "cannot create %s%s: %s", store->path, EVENT_BEGUN_SUFFIX,
+                   strerror(errno));
+    return false;
+  }
+  (void)snprintf(error, error_size, "the loop has no room for the event store");
+  return event_store_open_handles(store, &turns);
+}
+
+event_store *event_store_open(const event_store_options *options, char *error, size_t error_size) {
+  (void)snprintf(error, error_size, "out of memory");
+  event_store *store = new_store(options);
+  if (store == NULL || open_parts(store, error, error_size)) {
+    return store;
+  }
+  event_begun_end(&store->dispatch.begun, true);
+  close_database(store);
+  free_store(store);
+  return NULL;
+}
+
+/* ---- Closing ---- */
+
+static void begin_ending(host_loop_job *job) {
+  event_store *store = (event_store *)(void *)((char *)job - offsetof(event_store, ending.job));
+  event_store_hand_out(store);
+  store->ending.is_begun = true;
+  store->trouble.locked_since = 0; /* what is written now may wait as long as anything */
+  event_store_end_works(store);
+  event_dispatch_release_all(store);
+  event_store_end_turns_itself(store, true);
+  event_store_wake_in(store, 0);
+}
+
+static bool wait_for_end(event_store *store, int64_t until) {
+  struct timespec moment = {.tv_sec = (time_t)(until / 1000), .tv_nsec = until % 1000 * 1000000};
+  (void)pthread_mutex_lock(&store->ending.mutex);
+  while (!store->ending.is_done &&
+         pthread_cond_timedwait(&store->ending.changed, &store->ending.mutex, &moment) !=
+             ETIMEDOUT) {
+  }
+  bool is_done = store->ending.is_done;
+  (void)pthread_mutex_unlock(&store->ending.mutex);
+  return is_done;
+}
+
+bool event_store_close(event_store *store, int64_t timeout_ms) {
+  if (store == NULL) {
+    return true;
+  }
+  host_loop *loop = store->options.loop;
+  int64_t until = clock_steady_ms() + timeout_ms;
+  until = until > 0 ? until : 0;
+  if (!store->ending.is_asked) {
+    store->ending.is_asked = true;
+    store->ending.job.run = begin_ending;
+    host_loop_post(loop, &store->ending.job);
+  }
+  while (!host_loop_is_started(loop) && !wait_for_end(store, 0) && clock_steady_ms() < until) {
+    (void)uv_run(host_loop_uv(loop), UV_RUN_ONCE);
+  }
+  if (!wait_for_end(store, until)) {
+    return false;
+  }
+  free_store(store);
+  return true;
+}
+
+void event_store_close_and_wait(event_store *store) {
+  while (!event_store_close(store, INT32_MAX)) {
+  }
+}

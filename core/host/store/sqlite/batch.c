@@ -1,0 +1,85 @@
+/* One transaction of the event store, in SQLite. */
+#include "batch.h"
+
+/* Another process may have changed or deleted events. */
+static bool check_external_writes(event_database *database, int64_t *version) {
+  if (!event_sql_data_version(database->sql, version)) {
+    return false;
+  }
+  if (*version != database->data_version) {
+    event_sql_forget_order(database->sql);
+  }
+  return true;
+}
+
+/* A duplicate has the id of the first; what is in this transaction counts as well. */
+static bool put(event_database *database, put_request *put) {
+  const event_seen *seen = NULL;
+  bool ok = true, is_same = false;
+  do {
+    seen = database->redelivery == NULL
+               ? NULL
+               : event_redelivery_find(database->redelivery, put->fingerprint,
+                                       put->record.received_at, seen);
+    ok = seen == NULL || event_sql_has_body(database->sql, seen->id, &put->record, &is_same);
+  } while (ok && seen != NULL && !is_same);
+  if (!ok) {
+    return false;
+  }
+  if (is_same) {
+    put->receipt = (event_receipt){.id = seen->id, .is_redelivery = true};
+    return true;
+  }
+  put->receipt.is_redelivery = false;
+  ok = event_sql_put(database->sql, &put->record, &put->receipt.id);
+  if (ok && put->receipt.id > 0 && database->redelivery != NULL) {
+    event_redelivery_add(database->redelivery, put->fingerprint, put->receipt.id,
+                         put->record.received_at);
+  }
+  return ok;
+}
+
+static bool lease(event_database *database, event_batch *batch) {
+  if (batch->leases > 0 && event_sql_knows_order(database->sql)) {
+    if (!event_sql_lease(database->sql, batch->now, batch->leases, database->retries_first,
+                         &batch->grants)) {
+      return false;
+    }
+    database->retries_first = !database->retries_first;
+  }
+  return event_sql_next_due(database->sql, batch->now, &batch->next_due);
+}
+
+static bool carry_out(event_database *database, event_batch *batch) {
+  int64_t version = 0;
+  bool ok = check_external_writes(database, &version);
+  for (put_request *request = batch->puts; ok && request != NULL; request = request->next) {
+    ok = put(database, request);
+  }
+  for (event_finish *finish = batch->finishes; ok && finish != NULL; finish = finish->next) {
+    ok = event_sql_finish(database->sql, finish, batch->now);
+  }
+  ok = ok && lease(database, batch) && event_sql_commit(database->sql);
+  if (ok) {
+    database->data_version = version;
+  } else {
+    event_sql_rollback(database->sql);
+  }
+  return ok;
+}
+
+void event_submit(event_database *database, event_batch *batch, event_batch_done *done,
+                  void *context) {
+  bool is_locked = false;
+  if (!event_sql_begin(database->sql, &is_locked)) {
+    event_sql_rollback(database->sql);
+    done(context, batch, is_locked ? EVENT_BATCH_LOCKED : EVENT_BATCH_FAILED);
+    return;
+  }
+  bool ok = carry_out(database, batch);
+  if (database->redelivery != NULL) {
+    (ok ? event_redelivery_commit : event_redelivery_rollback)(database->redelivery);
+    event_redelivery_expire(database->redelivery, batch->now);
+  }
+  done(context, batch, ok ? EVENT_BATCH_COMMITTED : EVENT_BATCH_FAILED);
+}

@@ -1,0 +1,422 @@
+/* Opens, checks and creates the database file of the event store. */
+#include "file.h"
+
+#include "lock_file.h"
+#include "live_mark.h"
+#include "schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long to wait for another process that writes, in tries of a millisecond. */
+static const int patience = 3000;
+
+/* The log is begun anew after a checkpoint. It grows while somebody reads for long, and is cut to
+ * this after that: it would stay as big as it ever was otherwise. */
+#define LOG_SIZE "8388608"
+
+#define CHECKPOINT_PAGES 1000 /* where nobody waits */
+
+/* Its tables are those of today, as far as they are read. */
+#define OLDEST_READABLE 3
+
+/* What is written over syncs in half the time of what makes its file grow, so the log is as big as
+ * it gets from the beginning. */
+#define LOG_AT_START ((sqlite3_int64)5 * 1024 * 1024)
+
+static const char not_a_database[] = "%s is not a database; it was left as it is";
+static const char foreign_database[] = "%s is a database of another program; it was left as it is";
+static const char copy_without_log[] =
+    "%s was in use, and the log beside it (-wal) is missing: without it events may be lost. Copy "
+    "both, or the file once its process has ended. If sqlite3 made the copy or removed the log, "
+    "nothing is lost: sqlite3 FILE 'PRAGMA journal_mode = DELETE'";
+static const char foreign_log[] =
+    "%s is whole, and the log beside it (-wal) is that of another file; remove that, as 'palenca "
+    "serve' does when it starts";
+static const char not_writable[] = "cannot write to %s: the file or its directory is read-only";
+static const char no_events[] = "%s holds no events: it is empty";
+static const char later_version[] =
+    "%s was written by a later version of this program (schema %lld, this one knows %d); it was "
+    "left as it is";
+static const char old_version[] =
+    "%s was written by an earlier version of this program (schema %d): it can be read once "
+    "'palenca serve' has started with it";
+
+__attribute__((format(printf, 3, 4))) static bool fail(char *error, size_t size, const char *format,
+                                                       ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(error, size, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+void event_file_reason(sqlite3 *db, char *reason, size_t size) {
+  int code = sqlite3_errcode(db) & 0xff;
+  int system = sqlite3_system_errno(db);
+  /* The file itself was there: it is the log beside it that is not, and cannot be made. */
+  bool is_closed = code == SQLITE_READONLY || (code == SQLITE_CANTOPEN && system == ENOENT);
+  bool has_cause = code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL;
+  if (is_closed) {
+    (void)snprintf(reason, size, "the file or its directory is read-only");
+  } else if (has_cause && system != 0) {
+    (void)snprintf(reason, size, "%s (%s)", sqlite3_errmsg(db), strerror(system));
+  } else {
+    (void)snprintf(reason, size, "%s", sqlite3_errmsg(db));
+  }
+}
+
+bool event_file_fail(const event_file *file, const char *what, char *error, size_t size) {
+  char reason[256];
+  event_file_reason(file->db, reason, sizeof reason);
+  return fail(error, size, "cannot %s %s: %s", what, file->path, reason);
+}
+
+static void name_part(char name[4096], const char *path, const char *suffix) {
+  (void)snprintf(name, 4096, "%s%s", path, suffix);
+}
+
+int64_t event_file_size(const char *path, const char *suffix) {
+  char name[4096];
+  struct stat status;
+  name_part(name, path, suffix);
+  return stat(name, &status) == 0 ? (int64_t)status.st_size : 0;
+}
+
+/* 0: there is none. A plain stat asks for the times as well: file systems that tell them exactly
+ * to who has asked have to write them down at the next change then, before each commit. */
+static uint64_t inode_of(const char *path, const char *suffix) {
+  char name[4096];
+  name_part(name, path, suffix);
+#ifdef STATX_INO
+  struct statx status;
+  return statx(AT_FDCWD, name, 0, STATX_INO, &status) == 0 ? status.stx_ino : 0;
+#else /* not in musl before 1.2.5 */
+  struct stat status;
+  return stat(name, &status) == 0 ? status.st_ino : 0;
+#endif
+}
+
+static void remember_parts(event_file *file) {
+  for (size_t i = 0; i < EVENT_FILE_PART_COUNT; i++) {
+    file->parts[i] = inode_of(file->path, EVENT_FILE_PARTS[i]);
+  }
+}
+
+const char *event_file_missing_part(const event_file *file) {
+  for (size_t i = 0; i < EVENT_FILE_PART_COUNT; i++) {
+    uint64_t inode = inode_of(file->path, EVENT_FILE_PARTS[i]);
+    if (inode == 0 || inode != file->parts[i]) {
+      return EVENT_FILE_PARTS[i];
+    }
+  }
+  return NULL;
+}
+
+/* In one statement, and so of one moment. */
+bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db,
+                               "SELECT (SELECT min(id) FROM events) - 1,"
+                               " (SELECT max(id) FROM events)",
+                               -1, &statement, NULL) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_ROW;
+  *after = ok ? sqlite3_column_int64(statement, 0) : 0;
+  *last = ok ? sqlite3_column_int64(statement, 1) : 0;
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+typedef enum {
+  READING,
+  BEFORE_LOCK,
+  LOCKED
+} check_stage;
+
+/* The log of a file that was replaced by this one. */
+static bool check_log(const event_file *file, check_stage stage, char *error, size_t error_size) {
+  if (stage == READING) {
+    return fail(error, error_size, foreign_log, file->path);
+  }
+  return stage == BEFORE_LOCK || event_mark_remove_log(file->path) ||
+         fail(error, error_size, "cannot remove %s-wal: %s", file->path, strerror(errno));
+}
+
+/* Before SQLite reads anything. */
+static bool check_mark(const event_file *file, check_stage stage, char *error, size_t error_size) {
+  int code = SQLITE_OK;
+  long long version = 0;
+  switch (event_mark_read(file->db, file->path, &version, &code)) {
+  case EVENT_MARK_READABLE:
+    return true;
+  case EVENT_MARK_NOT_A_DATABASE:
+    return fail(error, error_size, not_a_database, file->path);
+  case EVENT_MARK_FOREIGN:
+    return fail(error, error_size, foreign_database, file->path);
+  case EVENT_MARK_LATER:
+    return fail(error, error_size, later_version, file->path, version, EVENT_SCHEMA_VERSION);
+  case EVENT_MARK_COPY:
+    return fail(error, error_size, copy_without_log, file->path);
+  case EVENT_MARK_FOREIGN_LOG:
+    return check_log(file, stage, error, error_size);
+  default:
+    return fail(error, error_size, "cannot read %s: %s", file->path, sqlite3_errstr(code));
+  }
+}
+
+/* Reads only: whatever this rejects must stay as it is. */
+static bool check(event_file *file, char *error, size_t error_size) {
+  int64_t pages, application, version;
+  if (!event_file_read_integer(file->db, "PRAGMA page_count", &pages) ||
+      !event_file_read_integer(file->db, "PRAGMA application_id", &application) ||
+      !event_file_read_integer(file->db, "PRAGMA user_version", &version)) {
+    if ((sqlite3_errcode(file->db) & 0xff) == SQLITE_NOTADB) {
+      return fail(error, error_size, not_a_database, file->path);
+    }
+    return event_file_fail(file, "read", error, error_size);
+  }
+  file->version = pages == 0 ? 0 : (int)version;
+  if (pages > 0 && application != EVENT_SCHEMA_APPLICATION_ID) {
+    return fail(error, error_size, foreign_database, file->path);
+  }
+  if (version > EVENT_SCHEMA_VERSION) {
+    return fail(error, error_size, later_version, file->path, (long long)version,
+                EVENT_SCHEMA_VERSION);
+  }
+  return true;
+}
+
+static bool resolve(event_file *file, const char *path, char *error, size_t error_size) {
+  struct stat status;
+  file->path = realpath(path, NULL);
+  if (file->path == NULL || stat(file->path, &status) != 0) {
+    return fail(error, error_size, "cannot open %s: %s", path, strerror(errno));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return fail(error, error_size, "cannot open %s: not a regular file", path);
+  }
+  /* Its log and its lock go by the name, so that two names would be two of each for one file. */
+  if (status.st_nlink > 1) {
+    return fail(error, error_size, "cannot open %s: the file has several names (hard links)", path);
+  }
+  /* SQLite takes a file of one byte for an empty one. */
+  if (status.st_size == 1) {
+    return fail(error, error_size, not_a_database, file->path);
+  }
+  return true;
+}
+
+/* Made before SQLite sees it, because the mode of this file is also given to the log: events hold
+ * personal data. An existing file is not opened here, since closing a descriptor of a database
+ * drops the locks this process holds on it. */
+static bool touch(const char *path, char *error, size_t error_size) {
+  int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor >= 0) {
+    (void)close(descriptor);
+  } else if (errno != EEXIST) {
+    return fail(error, error_size, "cannot create %s: %s", path, strerror(errno));
+  }
+  return true;
+}
+
+/* SQLite's own handler sleeps up to 100 ms at a time, and would hardly ever find the moment between
+ * two transactions of a store that is busy. */
+static int try_again(void *most, int tries) {
+  (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  return tries < *(const int *)most;
+}
+
+static bool connect_to(event_file *file, int flags, char *error, size_t error_size) {
+  if (sqlite3_open_v2(file->path, &file->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+    return file->db == NULL ? fail(error, error_size, "out of memory")
+                            : event_file_fail(file, "open", error, error_size);
+  }
+  (void)sqlite3_busy_handler(file->db, try_again, (void *)(uintptr_t)&patience);
+  (void)sqlite3_wal_autocheckpoint(file->db, 0); /* a commit would wait for it */
+  /* Otherwise closing a file that was refused would move its log into it. */
+  (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
+  return true;
+}
+
+static bool is_writable(const event_file *file, char *error, size_t error_size) {
+  return sqlite3_db_readonly(file->db, "main") == 0 ||
+         fail(error, error_size, not_writable, file->path);
+}
+
+/* Zeros behind the end of a log mean nothing to SQLite. Without room for them it grows as it has
+ * to. */
+static void fill_log(sqlite3_file *log) {
+  static const char zeros[65536];
+  sqlite3_int64 size = 0;
+  if (log->pMethods == NULL || log->pMethods->xFileSize(log, &size) != SQLITE_OK) {
+    return;
+  }
+  int code = SQLITE_OK;
+  sqlite3_int64 end = size;
+  for (; code == SQLITE_OK && end < LOG_AT_START; end += (sqlite3_int64)sizeof zeros) {
+    code = log->pMethods->xWrite(log, zeros, (int)sizeof zeros, end);
+  }
+  if (code == SQLITE_OK) {
+    (void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  } else {
+    (void)log->pMethods->xTruncate(log, size);
+  }
+}
+
+/* In a transaction, so that no other process writes there meanwhile. */
+static void make_log(event_file *file) {
+  sqlite3_file *log = NULL;
+  if (sqlite3_exec(file->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) {
+    if (sqlite3_file_control(file->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+        log != NULL) {
+      fill_log(log);
+    }
+    (void)sqlite3_exec(file->db, "COMMIT", NULL, NULL, NULL);
+  }
+}
+
+/* Without a log (some network file systems), readers would hold up commits. */
+static bool turn_log_on(event_file *file, char *error, size_t error_size) {
+  int64_t has_log = 0;
+  int is_kept = 1; /* who removes it is event_mark_close_log */
+  if (!event_mark_create_log(file->path)) {
+    return fail(error, error_size, "cannot create %s-wal: %s", file->path, strerror(errno));
+  }
+  (void)sqlite3_file_control(file->db, "main", SQLITE_FCNTL_PERSIST_WAL, &is_kept);
+  if (sqlite3_exec(file->db,
+                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                   " PRAGMA journal_size_limit = " LOG_SIZE ";",
+                   NULL, NULL, NULL) != SQLITE_OK ||
+      !event_file_read_integer(file->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
+                               &has_log)) {
+    return (sqlite3_errcode(file->db) & 0xff) == SQLITE_BUSY
+               ? fail(error, error_size, "cannot open %s: another program is using it", file->path)
+               : event_file_fail(file, "prepare", error, error_size);
+  }
+  return has_log != 0 ||
+         fail(error, error_size,
+              "cannot use %s: its file system does not support a write-ahead log", file->path);
+}
+
+/* What tells a copy without its log has to be in the file itself. */
+static bool migrate(event_file *file, char *error, size_t error_size) {
+  bool has_changed = false;
+  bool ok = event_schema_migrate(file->db, &has_changed) &&
+            (!has_changed || sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_FULL, NULL,
+                                                       NULL) == SQLITE_OK);
+  return ok || event_file_fail(file, "bring to this version", error, error_size);
+}
+
+static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
+  if (!event_mark_sync_switches(file->db)) {
+    return event_file_fail(file, "prepare", error, error_size);
+  }
+  /* The schema is made before the log is turned on, so that the file itself always says whose it
+   * is. The journal makes this whole or not at all. */
+  if (file->version == 0 && !event_schema_create(file->db)) {
+    return event_file_fail(file, "create", error, error_size);
+  }
+  if (!turn_log_on(file, error, error_size) ||
+      (file->version > 0 && !migrate(file, error, error_size))) {
+    return false;
+  }
+  file->version = EVENT_SCHEMA_VERSION;
+  (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
+  file->is_writer = true;
+  return true;
+}
+
+/* Keeps the lock file away from files that are not ours. */
+static bool check_before_lock(event_file *file, char *error, size_t error_size) {
+  if (access(file->path, W_OK) != 0) {
+    return fail(error, error_size, not_writable, file->path);
+  }
+  bool ok = connect_to(file, SQLITE_OPEN_READONLY, error, error_size) &&
+            check_mark(file, BEFORE_LOCK, error, error_size);
+  (void)sqlite3_close(file->db);
+  file->db = NULL;
+  return ok;
+}
+
+/* Not opened for writing before the lock is there. The second check of the mark is the one that
+ * holds, now that nobody else can be creating the schema. */
+static bool open_locked(event_file *file, const char *path, const char *role, bool *is_held,
+                        char *error, size_t error_size) {
+  if (!resolve(file, path, error, error_size) || !check_before_lock(file, error, error_size)) {
+    return false;
+  }
+  file->lock = event_lock_take(file->path, role, is_held, error, error_size);
+  bool ok = file->lock >= 0 && connect_to(file, SQLITE_OPEN_READWRITE, error, error_size) &&
+            is_writable(file, error, error_size) && check_mark(file, LOCKED, error, error_size) &&
+            check(file, error, error_size);
+  if (ok && file->version == 0 && strcmp(role, EVENT_FILE_SERVER) != 0) {
+    ok = fail(error, error_size, no_events, file->path);
+  }
+  return ok && prepare_to_write(file, error, error_size);
+}
+
+bool event_file_open(event_file *file, const char *path, char *error, size_t error_size) {
+  bool is_held;
+  *file = (event_file){.lock = -1};
+  bool ok = touch(path, error, error_size) &&
+            open_locked(file, path, EVENT_FILE_SERVER, &is_held, error, error_size);
+  if (!ok) {
+    event_file_close(file);
+    return false;
+  }
+  make_log(file);
+  remember_parts(file);
+  (void)sqlite3_busy_handler(file->db, NULL, NULL);
+  return true;
+}
+
+bool event_file_open_alone(event_file *file, const char *path, const char *role, bool *is_held,
+                           char *error, size_t error_size) {
+  *file = (event_file){.lock = -1};
+  *is_held = false;
+  bool ok = open_locked(file, path, role, is_held, error, error_size);
+  if (!ok) {
+    event_file_close(file);
+    return false;
+  }
+  (void)sqlite3_wal_autocheckpoint(file->db, CHECKPOINT_PAGES);
+  return true;
+}
+
+bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size) {
+  *file = (event_file){.lock = -1};
+  bool ok = resolve(file, path, error, error_size) &&
+            connect_to(file, SQLITE_OPEN_READONLY, error, error_size) &&
+            check_mark(file, READING, error, error_size) && check(file, error, error_size);
+  if (ok && file->version == 0) {
+    ok = fail(error, error_size, no_events, file->path);
+  } else if (ok && file->version < OLDEST_READABLE) {
+    ok = fail(error, error_size, old_version, file->path, file->version);
+  }
+  if (!ok) {
+    event_file_close(file);
+  }
+  return ok;
+}
+
+void event_file_close(event_file *file) {
+  if (file->db != NULL) {
+    (void)sqlite3_busy_handler(file->db, NULL, NULL);
+    if (file->is_writer && !event_mark_close_log(file->db, file->path)) {
+      (void)sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
+    (void)sqlite3_close(file->db);
+  }
+  /* Last: the next process may open the database from here on. */
+  event_lock_release(file->lock);
+  free(file->path);
+  *file = (event_file){.lock = -1};
+}

@@ -1,0 +1,66 @@
+/* The database file of the event store: who may open it, what it must look like. */
+#ifndef PALENCA_HOST_STORE_SQLITE_FILE_H
+#define PALENCA_HOST_STORE_SQLITE_FILE_H
+
+#include "integer.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the store is made of: the database, and the suffixes of SQLite's log, of its index, and of
+ * the lock file. */
+#define EVENT_FILE_PARTS ((const char *const[]){"", "-wal", "-shm", "-lock"})
+#define EVENT_FILE_PART_COUNT 4
+
+#define EVENT_FILE_SERVER "palenca serve" /* who holds the lock */
+
+typedef struct {
+  char *path; /* absolute, links resolved */
+  sqlite3 *db;
+  int version;                           /* of the schema; 0: there is nothing in it */
+  int lock;                              /* descriptor of the lock file; -1: none */
+  bool is_writer;                        /* locked, checked and ready for writing */
+  uint64_t parts[EVENT_FILE_PART_COUNT]; /* inodes of what a writer has open */
+} event_file;
+
+/* Opens the file for writing, creating it if there is none, as the only process that serves from
+ * it; one of an earlier version is brought to this one. From then on the connection waits for no
+ * other that writes, and nothing is moved out of the log but by a checkpoint that is asked for.
+ * False on failure, with the reason in `error`; a file that is not an event store, or is one of a
+ * later version, is left as it was. */
+bool event_file_open(event_file *file, const char *path, char *error, size_t error_size);
+
+/* Opens an existing file for writing, as the only process that does, for as long as it is open;
+ * `role` is what for. One of an earlier version is brought to this one. False on failure;
+ * `is_held`: because another process has it open for writing. */
+bool event_file_open_alone(event_file *file, const char *path, const char *role, bool *is_held,
+                           char *error, size_t error_size);
+
+/* Opens an existing file read-only, whether another process writes to it or not. What is read is
+ * read in short transactions: the log grows for as long as one is open. */
+bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size);
+
+/* The suffix of a part that is no longer where it was when it was opened for writing; NULL: none.
+ * What goes into a file without a name is lost at the end, and who opens the database then shares
+ * no lock with this process. */
+const char *event_file_missing_part(const event_file *file);
+
+/* Closes it. A writer moves what the log holds into the file first, and removes the log, unless
+ * somebody reads for long. */
+void event_file_close(event_file *file);
+
+/* Tells that the file cannot be … ("read", "write to"), and why; always false. */
+bool event_file_fail(const event_file *file, const char *what, char *error, size_t size);
+
+/* Bytes of a file whose name is that of a database with a suffix ("-wal"); 0: there is none. */
+int64_t event_file_size(const char *path, const char *suffix);
+
+/* The ids of all events: those greater than `after`, up to `last`; 0 and 0 if there are none. */
+bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last);
+
+/* The last failure on `db` in words, with the system's own reason where there is one. */
+void event_file_reason(sqlite3 *db, char *reason, size_t size);
+
+#endif

@@ -1,0 +1,82 @@
+/* What the files share that carry out the event store's statements. */
+#ifndef PALENCA_HOST_STORE_SQLITE_INTERNAL_H
+#define PALENCA_HOST_STORE_SQLITE_INTERNAL_H
+
+#include "store/memory/concurrency.h"
+#include "store/memory/ready_queue.h"
+#include "file.h"
+#include "transaction.h"
+#include "timers.h"
+
+_Static_assert(EVENT_CAPS_MAX <= EVENT_ORDER_LISTS, "what a cap holds back is parked in its list");
+
+enum {
+  BEGIN,
+  COMMIT,
+  ROLLBACK,
+  DATA_VERSION,
+  PUT,
+  PUT_BODY,
+  READ_BODY,
+  LEASE_RECEIVED,
+  LEASE_RETRIES,
+  CUT_WAITS,
+  END_WAIT,
+  MARK_RUNNING,
+  END,
+  RETRY,
+  RELEASE,
+  NEXT_DUE,
+  STATEMENTS
+};
+
+/* How far the order has been read from the tables. */
+typedef enum {
+  LEARN_NOTHING, /* it has not begun */
+  LEARN_RUNNING,
+  LEARN_RETRIES,
+  LEARN_RECEIVED,
+  LEARN_ALL,
+} learn_phase;
+
+/* Of the Unix clock that was set back: by how much, the retry up to which waits are moved, as it
+ * was stored before, and what is to follow. `step` 0: all are as they should be. */
+typedef struct {
+  int64_t step, due, id, next_step;
+} wait_shift;
+
+struct event_sql {
+  event_file file;
+  sqlite3_stmt *statements[STATEMENTS];
+  int64_t last_id; /* of all events there have been; 0: not known */
+  event_order *order;
+  event_caps caps;
+  event_timers timers;
+  /* At LEARN_ALL the order agrees with the tables, as this transaction sees them; at
+   * LEARN_RECEIVED up to the event of this id. */
+  learn_phase learned;
+  int64_t learned_id, learned_due;
+  int64_t learned_count; /* of the events that were read, without what has ended since */
+  wait_shift shift;
+  char reason[256];
+};
+
+/* After a change of the order: it is incomplete without memory for it, and to be read again. */
+void event_sql_changed_order(event_sql *sql, bool has_memory);
+
+/* What counting the events that are read has to know of a finish that is stored; `due` of a retry,
+ * as it is stored. */
+void event_sql_count_finish(event_sql *sql, const event_finish *finish, int64_t due);
+
+/* How the time of a retry is stored: as before the clock was set, if it is still to be moved. */
+int64_t event_sql_stored_due(const event_sql *sql, int64_t id, int64_t due);
+
+/* Notes why the last statement failed; answers false. */
+bool event_sql_note_failure(event_sql *sql);
+
+/* Ends a use of a statement whose last step had this result; false, with the reason noted, if that
+ * was a failure. The reason is noted before the reset, and parameters point into memory of the
+ * caller's. */
+bool event_sql_end_use(event_sql *sql, sqlite3_stmt *statement, int step);
+
+#endif

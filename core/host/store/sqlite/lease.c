@@ -1,0 +1,251 @@
+/* The leases of the event store: which events may run, and how a transaction takes them. */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool no_memory(event_sql *sql) {
+  (void)snprintf(sql->reason, sizeof sql->reason, "out of memory");
+  return false;
+}
+
+static uint64_t key_of(const event_sql *sql, sqlite3_stmt *row, int column) {
+  return event_order_key(sql->order, (const char *)sqlite3_column_text(row, column));
+}
+
+/* ---- Leasing ---- */
+
+/* With `lease` only partly filled. NULL: out of memory. */
+static event_grant *new_grant(int64_t id, const char *action, const void *body, size_t size) {
+  event_grant *grant = NULL;
+  if (body != NULL || size == 0) {
+    grant = malloc(sizeof *grant + size + 1);
+  }
+  size_t action_size = strlen(action) + 1;
+  event_finish *finish = malloc(sizeof *finish + action_size);
+  if (grant == NULL || finish == NULL) {
+    free(grant);
+    free(finish);
+    return NULL;
+  }
+  *finish = (event_finish){.id = id};
+  memcpy(finish->action, action, action_size);
+  *grant = (event_grant){.finish = finish};
+  if (size > 0) {
+    memcpy(grant->body, body, size);
+  }
+  grant->body[size] = '\0';
+  grant->lease = (event_lease){.id = id, .attempt = 1, .body = grant->body, .body_size = size};
+  return grant;
+}
+
+static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account, const char *action) {
+  event_grant *grant = new_grant(sqlite3_column_int64(row, 0), action, sqlite3_column_blob(row, 4),
+                                 (size_t)sqlite3_column_bytes(row, 4));
+  if (grant != NULL) {
+    grant->finish->account = account;
+    grant->is_lost = sqlite3_column_type(row, 4) == SQLITE_NULL;
+    grant->lease.attempt = sqlite3_column_int(row, 1) + 1;
+    grant->lease.replay = sqlite3_column_int(row, 2);
+    grant->lease.received_at = sqlite3_column_int64(row, 3);
+  }
+  return grant;
+}
+
+typedef struct {
+  event_grant **tail;
+  size_t count, limit;
+} grant_list;
+
+/* Events that a transaction sets aside, at most: bounds how long it takes. */
+#define MOST_PARKED 256
+/* As well, whose wait was too long. */
+#define MAX_CUT 256
+
+static bool append(grant_list *list, event_grant *grant) {
+  if (grant == NULL) {
+    return false;
+  }
+  *list->tail = grant;
+  list->tail = &grant->next;
+  list->count++;
+  return true;
+}
+
+/* An event that must wait for a place under one of its caps: not in the list of those that are due
+ * to run, where it would be looked at again and again. */
+typedef struct {
+  int64_t id;
+  uint64_t account;
+  int cap;
+} parked_event;
+
+static void park(event_sql *sql, const parked_event *event) {
+  event_sql_changed_order(sql, event_order_park(sql->order, event->cap, event->account, event->id));
+}
+
+/* It has waited for its time, and goes on as one that was received. */
+static bool park_retry(event_sql *sql, const parked_event *event) {
+  sqlite3_stmt *statement = sql->statements[END_WAIT];
+  (void)sqlite3_bind_int64(statement, 1, event->id);
+  park(sql, event);
+  return event_sql_end_use(sql, statement, sqlite3_step(statement));
+}
+
+/* Leases the event of a row, or tells by `cap` what it has to wait for; -1: nothing. False: out of
+ * memory. */
+static bool lease_row(event_sql *sql, sqlite3_stmt *row, uint64_t account, grant_list *list,
+                      int *cap) {
+  const char *action = (const char *)sqlite3_column_text(row, 5);
+  event_cap_set caps = event_caps_of(&sql->caps, action);
+  *cap = event_caps_full(&sql->caps, caps);
+  if (*cap >= 0) {
+    return true;
+  }
+  event_grant *grant = copy_grant(row, account, action);
+  if (!append(list, grant)) {
+    return false;
+  }
+  grant->finish->caps = caps;
+  event_caps_take(&sql->caps, caps);
+  return true;
+}
+
+/* The clock may have been set back since, and the account of an event that waits has to wait with
+ * it: what is due later than any wait can be is due now. A few of many at a time. */
+static bool cut_waits(event_sql *sql, int64_t now) {
+  if (event_sql_is_shifting(sql)) {
+    return true;
+  }
+  sqlite3_stmt *statement = sql->statements[CUT_WAITS];
+  (void)sqlite3_bind_int64(statement, 1, now);
+  (void)sqlite3_bind_int64(statement, 2, EVENT_LONGEST_WAIT_MS);
+  (void)sqlite3_bind_int(statement, 3, MAX_CUT);
+  return event_sql_end_use(sql, statement, sqlite3_step(statement));
+}
+
+static bool collect_retries(event_sql *sql, int64_t now, grant_list *list) {
+  if (!cut_waits(sql, now)) {
+    return false;
+  }
+  parked_event parked[MOST_PARKED];
+  int parked_count = 0;
+  size_t most = list->limit - list->count;
+  most = most < MOST_PARKED ? most : MOST_PARKED;
+  sqlite3_stmt *statement = sql->statements[LEASE_RETRIES];
+  (void)sqlite3_bind_int64(statement, 1, now);
+  (void)sqlite3_bind_int64(statement, 2, (int64_t)most);
+  int step;
+  while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
+    parked_event event = {.id = sqlite3_column_int64(statement, 0),
+                          .account = key_of(sql, statement, 6)};
+    if (!lease_row(sql, statement, event.account, list, &event.cap)) {
+      (void)event_sql_end_use(sql, statement, SQLITE_ROW);
+      return no_memory(sql);
+    }
+    if (event.cap >= 0) {
+      parked[parked_count++] = event;
+    }
+  }
+  bool ok = event_sql_end_use(sql, statement, step);
+  for (int i = 0; ok && i < parked_count; i++) {
+    ok = park_retry(sql, &parked[i]);
+  }
+  return ok;
+}
+
+/* First those that have waited for a place which is there now. */
+static int64_t next_received(event_sql *sql, uint64_t *account) {
+  for (int i = 0; i < sql->caps.count; i++) {
+    if (event_order_parked(sql->order, i) > 0 &&
+        event_caps_full(&sql->caps, (event_cap_set)1 << i) < 0) {
+      return event_order_unpark(sql->order, i, account);
+    }
+  }
+  return event_order_take(sql->order, account);
+}
+
+static bool collect_received(event_sql *sql, grant_list *list) {
+  sqlite3_stmt *statement = sql->statements[LEASE_RECEIVED];
+  parked_event event;
+  int parked_count = 0;
+  while (list->count < list->limit && parked_count < MOST_PARKED &&
+         (event.id = next_received(sql, &event.account)) > 0) {
+    (void)sqlite3_bind_int64(statement, 1, event.id);
+    int step = sqlite3_step(statement);
+    event.cap = -1;
+    bool has_memory =
+        step != SQLITE_ROW || lease_row(sql, statement, event.account, list, &event.cap);
+    if (step == SQLITE_DONE) { /* it was deleted by hand */
+      event_sql_changed_order(sql, event_order_end(sql->order, event.account));
+    }
+    if (!event_sql_end_use(sql, statement, step) || !has_memory) {
+      return has_memory ? false : no_memory(sql);
+    }
+    if (event.cap >= 0) {
+      parked_count++;
+      park(sql, &event);
+    }
+  }
+  return true;
+}
+
+static bool collect_timers(event_sql *sql, int64_t now, grant_list *list) {
+  if (!event_timers_store(&sql->timers, sql->file.db, now)) {
+    return event_sql_note_failure(sql);
+  }
+  event_timer *timer;
+  while (list->count < list->limit && (timer = event_timers_due(&sql->timers, now)) != NULL) {
+    event_grant *grant = new_grant(-timer->id, "", timer->name, strlen(timer->name));
+    if (!append(list, grant)) {
+      return no_memory(sql);
+    }
+    if (!event_timers_start(timer, sql->file.db, now)) {
+      return event_sql_note_failure(sql);
+    }
+  }
+  return true;
+}
+
+/* The rows are collected first and marked after: marking moves them in the index that is read. */
+bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_first,
+                     event_grant **grants) {
+  grant_list list = {.tail = grants, .limit = limit};
+  *grants = NULL;
+  bool ok = collect_timers(sql, now, &list) &&
+            (!retries_first || collect_retries(sql, now, &list)) && collect_received(sql, &list) &&
+            (retries_first || collect_retries(sql, now, &list));
+  sqlite3_stmt *mark = sql->statements[MARK_RUNNING];
+  for (event_grant *grant = *grants; ok && grant != NULL; grant = grant->next) {
+    if (grant->lease.id < 0) {
+      continue;
+    }
+    (void)sqlite3_bind_int64(mark, 1, grant->lease.id);
+    ok = event_sql_end_use(sql, mark, sqlite3_step(mark));
+  }
+  return ok;
+}
+
+bool event_sql_is_any_ready(const event_sql *sql) {
+  bool is_any = event_order_ready(sql->order) > 0;
+  for (int i = 0; i < sql->caps.count && !is_any; i++) {
+    is_any = event_order_parked(sql->order, i) > 0 &&
+             event_caps_full(&sql->caps, (event_cap_set)1 << i) < 0;
+  }
+  return is_any;
+}
+
+event_timers *event_sql_timers(event_sql *sql) {
+  return &sql->timers;
+}
+
+event_caps *event_sql_caps(event_sql *sql) {
+  return &sql->caps;
+}
+
+void event_sql_tidy_caps(event_sql *sql) {
+  for (int i = sql->caps.count - 1; i >= 0; i--) {
+    event_caps_tidy(&sql->caps, i, event_order_parked(sql->order, i) > 0);
+  }
+}

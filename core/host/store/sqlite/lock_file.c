@@ -1,0 +1,111 @@
+/* The lock file of an event store: one process at a time may write to the database. */
+#include "lock_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int event_lock_open_beside(const char *path, const char *suffix, mode_t mode) {
+  char name[PATH_MAX];
+  struct stat database, own;
+  if (snprintf(name, sizeof name, "%s%s", path, suffix) >= (int)sizeof name) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  if (stat(path, &database) != 0) {
+    return -1;
+  }
+  int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, database.st_mode & mode);
+  if (file >= 0 && geteuid() == 0 && fstat(file, &own) == 0 && own.st_uid != database.st_uid &&
+      fchown(file, database.st_uid, database.st_gid) != 0) {
+    (void)close(file);
+    return -1;
+  }
+  return file;
+}
+
+/* What cannot be written is missing in a message. */
+static void write_holder(int lock, const char *role) {
+  char line[EVENT_LOCK_HOLDER_SIZE];
+  int size = snprintf(line, sizeof line, "%ld %s\n", (long)getpid(), role);
+  if (size > 0 && size < (int)sizeof line && ftruncate(lock, 0) == 0) {
+    ssize_t written = pwrite(lock, line, (size_t)size, 0);
+    (void)written;
+  }
+}
+
+static void fail_held(const char *path, char *error, size_t error_size) {
+  char holder[EVENT_LOCK_HOLDER_SIZE];
+  event_lock_holder(path, holder);
+  bool is_command = strstr(holder, "palenca events") != NULL;
+  (void)snprintf(error, error_size, "another process is %s %s%s%s%s",
+                 is_command ? "writing to" : "serving from", path, *holder != '\0' ? " (" : "",
+                 holder, *holder != '\0' ? ")" : "");
+}
+
+int event_lock_take(const char *path, const char *role, bool *is_held, char *error,
+                    size_t error_size) {
+  *is_held = false;
+  int lock = event_lock_open_beside(path, "-lock", 0600);
+  if (lock < 0) {
+    (void)snprintf(error, error_size, "cannot open %s-lock: %s", path, strerror(errno));
+    return -1;
+  }
+  if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
+    write_holder(lock, role);
+    return lock;
+  }
+  *is_held = errno == EWOULDBLOCK;
+  if (*is_held) {
+    fail_held(path, error, error_size);
+  } else {
+    (void)snprintf(error, error_size, "cannot lock %s: %s", path, strerror(errno));
+  }
+  (void)close(lock);
+  return -1;
+}
+
+void event_lock_release(int lock) {
+  if (lock >= 0) {
+    int emptied = ftruncate(lock, 0);
+    (void)emptied; /* a name that stays is one of a process that has ended */
+    (void)close(lock);
+  }
+}
+
+/* An earlier version has other bytes there. */
+static bool is_text(const char *text) {
+  for (; *text != '\0'; text++) {
+    if (*text < ' ' || *text > '~') {
+      return false;
+    }
+  }
+  return true;
+}
+
+void event_lock_holder(const char *path, char holder[EVENT_LOCK_HOLDER_SIZE]) {
+  char name[PATH_MAX], line[EVENT_LOCK_HOLDER_SIZE - 16] = "", *role = NULL;
+  *holder = '\0';
+  (void)snprintf(name, sizeof name, "%s-lock", path);
+  int file = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (file < 0) {
+    return;
+  }
+  ssize_t size = pread(file, line, sizeof line - 1, 0);
+  (void)close(file);
+  char *end = size > 0 ? memchr(line, '\n', (size_t)size) : NULL;
+  if (end == NULL) {
+    return;
+  }
+  *end = '\0';
+  long process = strtol(line, &role, 10);
+  if (process > 0 && *role == ' ' && is_text(role)) {
+    (void)snprintf(holder, EVENT_LOCK_HOLDER_SIZE, "process %ld,%s", process, role);
+  }
+}

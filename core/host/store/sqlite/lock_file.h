@@ -1,0 +1,31 @@
+/* The lock file of an event store: one process at a time may write to the database, and the file
+ * says which. */
+#ifndef PALENCA_HOST_STORE_SQLITE_LOCK_FILE_H
+#define PALENCA_HOST_STORE_SQLITE_LOCK_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define EVENT_LOCK_HOLDER_SIZE 96
+
+/* Takes the lock of a database and writes there who holds it; `role` is what this process does,
+ * such as "palenca serve". Returns the descriptor, which holds the lock until it is closed, or -1
+ * with the reason in `error`; `is_held`: the reason is another process. */
+int event_lock_take(const char *path, const char *role, bool *is_held, char *error,
+                    size_t error_size);
+
+/* Ends the lock. The file stays: removing it would let two processes lock two files of the same
+ * name. */
+void event_lock_release(int lock);
+
+/* Who holds the lock of a database, such as "process 123, palenca serve". Empty if that is not
+ * known: nobody does, or an earlier version, or one that has only just taken it. */
+void event_lock_holder(const char *path, char holder[EVENT_LOCK_HOLDER_SIZE]);
+
+/* Opens a file beside the database, creating it with such of the database's permissions as `mode`
+ * has, too. If root creates it, it belongs to the owner of the database, who may want to serve. -1
+ * with errno on failure. */
+int event_lock_open_beside(const char *path, const char *suffix, mode_t mode);
+
+#endif

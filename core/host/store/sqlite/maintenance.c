@@ -1,0 +1,186 @@
+/* What the event store does between its transactions: retention, incremental vacuum, checkpoints.
+ */
+#include "maintenance.h"
+
+#include "clock.h"
+#include "purge.h"
+
+/* Ids in a step: half as many after one that took longer, twice as many after one that was short.
+ */
+#define MAX_RANGE 250
+#define MIN_RANGE 8
+#define LONG_STEP_MS 4
+#define SHORT_STEP_MS 1
+#define SHRINK_PAGES 64 /* in a step */
+#define IDLE_STEP_MS 2
+#define BUSY_STEP_MS 50
+#define LONGEST_ROUND_MS 3600000
+#define SHORTEST_ROUND_MS 200
+#define RETRY_MS 30000
+#define READER_MS 250 /* until one that reads has gone on */
+
+static int on_commit(void *context, sqlite3 *db, const char *name, int pages) {
+  event_upkeep *upkeep = context;
+  (void)db;
+  (void)name;
+  if (pages < upkeep->pages) { /* the log has begun anew */
+    upkeep->seen = 0;
+  }
+  upkeep->pages = pages;
+  return SQLITE_OK;
+}
+
+void event_upkeep_init(event_upkeep *upkeep, sqlite3 *db, int64_t retention) {
+  int64_t now = clock_steady_ms();
+  *upkeep = (event_upkeep){.retention = retention,
+                           .next_round = now,
+                           .next_step = now,
+                           .may_shrink = true,
+                           .range = MAX_RANGE};
+  (void)sqlite3_wal_hook(db, on_commit, upkeep);
+}
+
+/* A round ends at the first event that is young, if what is behind it is young as well, so that it
+ * costs little where there is nothing to delete. */
+static int64_t round_interval(const event_upkeep *upkeep) {
+  int64_t interval = upkeep->retention / 8;
+  interval = interval > SHORTEST_ROUND_MS ? interval : SHORTEST_ROUND_MS;
+  return interval < LONGEST_ROUND_MS ? interval : LONGEST_ROUND_MS;
+}
+
+int64_t event_upkeep_due(const event_upkeep *upkeep, bool is_idle) {
+  int64_t moment = INT64_MAX;
+  if (upkeep->in_round || (is_idle && upkeep->may_shrink)) {
+    moment = upkeep->next_step;
+  } else if (upkeep->retention > 0) {
+    moment = upkeep->next_round > upkeep->next_step ? upkeep->next_round : upkeep->next_step;
+  }
+  int64_t now = clock_steady_ms();
+  if (moment == INT64_MAX) {
+    return moment;
+  }
+  /* Those who wait are held up by each step; an idle store makes them one after the other. */
+  moment += is_idle ? IDLE_STEP_MS : BUSY_STEP_MS;
+  return moment > now ? moment - now : 0;
+}
+
+/* The first event behind `after`; both INT64_MAX if there is none. */
+static bool find_first(sqlite3 *db, int64_t after, int64_t *id, int64_t *received_at) {
+  sqlite3_stmt *query = NULL;
+  bool ok = sqlite3_prepare_v2(db,
+                               "SELECT id, received_at FROM events WHERE id > ?1"
+                               " ORDER BY id LIMIT 1",
+                               -1, &query, NULL) == SQLITE_OK;
+  (void)sqlite3_bind_int64(query, 1, after);
+  int step = ok ? sqlite3_step(query) : SQLITE_ERROR;
+  *id = step == SQLITE_ROW ? sqlite3_column_int64(query, 0) : INT64_MAX;
+  *received_at = step == SQLITE_ROW ? sqlite3_column_int64(query, 1) : INT64_MAX;
+  (void)sqlite3_finalize(query);
+  return step == SQLITE_ROW || step == SQLITE_DONE;
+}
+
+/* Where the next old event may be; INT64_MAX: there is none. Events are stored nearly in the order
+ * of receipt, but for those received while the clock was wrong: the first one behind `after` may be
+ * young, and old ones follow. Looking at growing distances finds those if they are as many. */
+static bool find_old(sqlite3 *db, int64_t after, int64_t before, int64_t *first) {
+  int64_t received_at;
+  bool ok = find_first(db, after, first, &received_at);
+  int64_t id = *first;
+  for (int64_t distance = 0; ok && id != INT64_MAX && received_at >= before;
+       distance = 2 * distance + 1) {
+    ok = find_first(db, *first + distance, &id, &received_at);
+  }
+  if (id == INT64_MAX) {
+    *first = INT64_MAX;
+  }
+  return ok;
+}
+
+static bool delete_some(event_upkeep *upkeep, sqlite3 *db) {
+  int64_t before = clock_unix_ms() - upkeep->retention;
+  int64_t first, deleted;
+  if (!find_old(db, upkeep->after, before, &first)) {
+    return false;
+  }
+  if (first == INT64_MAX) {
+    upkeep->in_round = false;
+    upkeep->next_round = clock_steady_ms() + round_interval(upkeep);
+    return true;
+  }
+  const event_purge_range range = {.after = first - 1,
+                                   .last = first - 1 + upkeep->range,
+                                   .state = EVENT_DONE,
+                                   .before = before,
+                                   .received_before = INT64_MAX};
+  if (!event_purge_delete(db, &range, &deleted)) {
+    return false;
+  }
+  upkeep->after = range.last;
+  upkeep->may_shrink = upkeep->may_shrink || deleted > 0;
+  return true;
+}
+
+/* The file itself is cut off by a checkpoint, if it is a whole one: it also succeeds if a reader
+ * has kept it from going on to the end. */
+static bool checkpoint(sqlite3 *db, bool *is_whole) {
+  int frames = 0, moved = 0;
+  bool ok =
+      sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved) == SQLITE_OK;
+  *is_whole = ok && moved == frames;
+  return ok;
+}
+
+void event_upkeep_checkpoint(event_upkeep *upkeep, sqlite3 *db, bool again) {
+  bool is_due = upkeep->pages - upkeep->seen >= EVENT_CHECKPOINT_PAGES;
+  if (is_due || (again && upkeep->is_checkpoint_partial)) {
+    bool is_whole;
+    bool ok = checkpoint(db, &is_whole);
+    upkeep->is_checkpoint_partial = ok && !is_whole;
+    upkeep->seen = upkeep->pages;
+  }
+}
+
+/* A failure is a full disk or the like, which puts tell of. */
+static void shrink(event_upkeep *upkeep, sqlite3 *db) {
+  bool is_whole = true;
+  bool ok = event_purge_shrink(db, SHRINK_PAGES, &upkeep->may_shrink);
+  if (ok && !upkeep->may_shrink) {
+    ok = checkpoint(db, &is_whole);
+  }
+  if (!ok || !is_whole) {
+    upkeep->may_shrink = true;
+    upkeep->next_step += ok ? READER_MS : RETRY_MS;
+  }
+}
+
+static void adjust_range(event_upkeep *upkeep, int64_t took) {
+  if (took >= LONG_STEP_MS && upkeep->range > MIN_RANGE) {
+    upkeep->range /= 2;
+  } else if (took <= SHORT_STEP_MS && upkeep->range <= MAX_RANGE / 2) {
+    upkeep->range *= 2;
+  }
+}
+
+bool event_upkeep_step(event_upkeep *upkeep, sqlite3 *db, bool is_idle) {
+  int64_t now = clock_steady_ms();
+  bool ok = true;
+  upkeep->next_step = now;
+  if (!upkeep->in_round && upkeep->retention > 0 && upkeep->next_round <= now) {
+    upkeep->in_round = true;
+    upkeep->after = INT64_MIN;
+  }
+  if (upkeep->in_round) {
+    int64_t began = clock_read_ms(CLOCK_THREAD_CPUTIME_ID); /* not what a sync takes */
+    ok = delete_some(upkeep, db);
+    adjust_range(upkeep, clock_read_ms(CLOCK_THREAD_CPUTIME_ID) - began);
+    if (!ok && (sqlite3_errcode(db) & 0xff) == SQLITE_BUSY) {
+      ok = true; /* another process writes just now */
+      upkeep->next_step += READER_MS;
+    }
+    upkeep->next_step += ok ? 0 : RETRY_MS;
+  } else if (is_idle && upkeep->may_shrink) {
+    /* While events come in they use the free pages. */
+    shrink(upkeep, db);
+  }
+  return ok;
+}

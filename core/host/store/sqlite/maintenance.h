@@ -1,0 +1,42 @@
+/* What the event store does between its transactions: deletes what is kept no longer, gives the
+ * room back, and moves the log into the database, in steps that hold nobody up for long. */
+#ifndef PALENCA_HOST_STORE_SQLITE_MAINTENANCE_H
+#define PALENCA_HOST_STORE_SQLITE_MAINTENANCE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Pages in the log at which they are moved into the database, which takes two more syncs, and what
+ * comes meanwhile waits for it: with 100 the rate is lower, with 1000 the slowest responses are
+ * slower. */
+#define EVENT_CHECKPOINT_PAGES 400
+
+typedef struct {
+  int64_t retention;             /* done events are deleted after so many milliseconds; 0: never */
+  bool in_round;                 /* from the oldest event to the first that is young */
+  int64_t after;                 /* where the round is */
+  int64_t next_round, next_step; /* on the monotonic clock */
+  bool may_shrink;
+  int range;                  /* ids in a step, as many as it has time for */
+  int pages;                  /* in the log */
+  int seen;                   /* of them, when they were last moved into the database */
+  bool is_checkpoint_partial; /* somebody who reads was in the way then */
+} event_upkeep;
+
+/* The upkeep stays where it is as long as the connection is open. */
+void event_upkeep_init(event_upkeep *upkeep, sqlite3 *db, int64_t retention);
+
+/* In how many milliseconds a step is due; `is_idle`: nobody waits for the store. INT64_MAX: when
+ * it is idle. */
+int64_t event_upkeep_due(const event_upkeep *upkeep, bool is_idle);
+
+/* Makes a step, outside of a transaction. False if old events could not be deleted, the reason
+ * being the connection's last error, with a transaction to roll back; it is tried again later. */
+bool event_upkeep_step(event_upkeep *upkeep, sqlite3 *db, bool is_idle);
+
+/* Moves the log into the database if there is enough in it, or, `again`, if somebody was in the
+ * way the last time. */
+void event_upkeep_checkpoint(event_upkeep *upkeep, sqlite3 *db, bool again);
+
+#endif

@@ -1,0 +1,29 @@
+/* Deletes finished events, and gives the pages they leave back to the file system. */
+#ifndef PALENCA_HOST_STORE_SQLITE_PURGE_H
+#define PALENCA_HOST_STORE_SQLITE_PURGE_H
+
+#include "store/event_store.h"
+
+#include <sqlite3.h>
+
+typedef struct {
+  int64_t after, last; /* the ids: those greater than `after`, up to `last` */
+  event_state state;   /* EVENT_DONE or EVENT_DEAD */
+  int64_t before;      /* finished before this */
+  int64_t received_before;
+} event_purge_range;
+
+/* All of these return false on failure, the reason being the connection's last error. */
+
+/* Of a range, adds how many events would be deleted, the bytes of what they hold, and how many more
+ * it would be if they had been received before. */
+bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_report *report);
+
+/* Deletes them, in a transaction, which the caller rolls back after a failure. */
+bool event_purge_delete(sqlite3 *db, const event_purge_range *range, int64_t *events);
+
+/* Gives up to `pages` free pages back; the file shrinks at the next checkpoint. `left`: whether
+ * there are more. */
+bool event_purge_shrink(sqlite3 *db, int pages, bool *left);
+
+#endif

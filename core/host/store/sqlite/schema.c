@@ -1,0 +1,112 @@
+/* The tables of the event store, and how those of earlier versions become them. */
+#include "schema.h"
+
+#include "integer.h"
+
+#define TEXT_OF_(value) #value
+#define TEXT_OF(value) TEXT_OF_(value)
+
+/* Bodies are in a table of their own, which is only appended to: what changes with each step of an
+ * event are small rows, of which many are on one page. Handlers tell events apart by id, so an id
+ * is not used again even if rows are deleted: `ids` has the highest one that was. SQLite's own
+ * AUTOINCREMENT would write it with each event. And ids begin at the moment of creation, so that
+ * those of a database that replaces a lost one are new as well. They have 14 digits: JSON encoders
+ * that write numbers with %.14g, as lua-cjson does, keep them whole. The indexes are partial so
+ * that finished events, of which there is no end, leave them; and none has an account or a body in
+ * it, since a key that is as good as random costs a page with each event. */
+#define TABLES                                                                                     \
+  "CREATE TABLE events ("                                                                          \
+  " id INTEGER PRIMARY KEY,"                                                                       \
+  " action TEXT NOT NULL,"                                                                         \
+  " account_id TEXT,"                                                                              \
+  " state INTEGER NOT NULL,"                                                                       \
+  " attempts INTEGER NOT NULL,"                                                                    \
+  " replays INTEGER NOT NULL,"                                                                     \
+  " received_at INTEGER NOT NULL,"                                                                 \
+  " due_at INTEGER NOT NULL,"                                                                      \
+  " finished_at INTEGER,"                                                                          \
+  " error TEXT);"                                                                                  \
+  "CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL);"                              \
+  "CREATE TABLE ids (last INTEGER NOT NULL);"                                                      \
+  "CREATE TRIGGER events_deleted BEFORE DELETE ON events"                                          \
+  " WHEN old.id = (SELECT max(id) FROM events)"                                                    \
+  " BEGIN UPDATE ids SET last = max(last, old.id); END;"                                           \
+  "CREATE INDEX events_unfinished ON events(state, due_at) WHERE state < 3;"                       \
+  "CREATE INDEX events_dead ON events(state) WHERE state = 4;"
+
+/* Since version 3. `serving`: what who served last was told, for those who work beside it. The
+ * generation of a timer is that of the last list that had it. */
+#define MORE_TABLES                                                                                \
+  "CREATE TABLE timers ("                                                                          \
+  " name TEXT PRIMARY KEY,"                                                                        \
+  " interval INTEGER NOT NULL,"                                                                    \
+  " due_at INTEGER NOT NULL,"                                                                      \
+  " generation INTEGER NOT NULL) WITHOUT ROWID;"                                                   \
+  "CREATE TABLE serving (redelivery_window INTEGER NOT NULL);"                                     \
+  "INSERT INTO serving VALUES (0);"
+
+#define SET_VERSION "PRAGMA user_version = " TEXT_OF(EVENT_SCHEMA_VERSION) ";"
+#define SET_COOKIE "PRAGMA schema_version = " TEXT_OF(EVENT_SCHEMA_COOKIE) ";"
+
+static const char create[] =
+    "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
+    "BEGIN IMMEDIATE;" TABLES MORE_TABLES
+    "INSERT INTO ids(last) VALUES (CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
+    "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION SET_COOKIE
+                                                                    "COMMIT;";
+
+/* Version 1 had the body in the row, no replays, and never gave space back. */
+static const char from_1[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE events RENAME TO events_1;"
+    "DROP INDEX events_unfinished;"
+    "DROP INDEX events_account;"
+    "DROP INDEX events_dead;" TABLES
+    "INSERT INTO events SELECT id, action, account_id, state, attempts, 0, received_at,"
+    " due_at, finished_at, error FROM events_1 ORDER BY id;"
+    "INSERT INTO bodies SELECT id, body FROM events_1 ORDER BY id;"
+    "INSERT INTO ids SELECT seq FROM sqlite_sequence WHERE name = 'events_1';"
+    "DROP TABLE events_1;"
+    "PRAGMA user_version = 2;"
+    "COMMIT;";
+
+static const char from_2[] = "BEGIN IMMEDIATE;" MORE_TABLES "PRAGMA user_version = 3;"
+                             "COMMIT;";
+
+/* The tables are the same, but earlier programs would leave a closed file as if it were not. Also
+ * for a backup of version 4. */
+static const char from_3[] = "BEGIN IMMEDIATE;" SET_VERSION SET_COOKIE "COMMIT;";
+
+/* Not in the transaction above, since SQLite cannot: a crash in between leaves the new version in
+ * the old form, which is seen by this setting. */
+static bool needs_vacuum(sqlite3 *db, bool *needed) {
+  enum {
+    INCREMENTAL = 2
+  };
+  int64_t mode;
+  bool ok = event_file_read_integer(db, "PRAGMA auto_vacuum", &mode);
+  *needed = ok && mode != INCREMENTAL;
+  return ok;
+}
+
+bool event_schema_create(sqlite3 *db) {
+  return sqlite3_exec(db, create, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+bool event_schema_migrate(sqlite3 *db, bool *has_changed) {
+  int64_t version, cookie;
+  bool needed;
+  if (!event_file_read_integer(db, "PRAGMA user_version", &version) ||
+      !event_file_read_integer(db, "PRAGMA schema_version", &cookie)) {
+    return false;
+  }
+  *has_changed = version < EVENT_SCHEMA_VERSION || cookie < EVENT_SCHEMA_COOKIE;
+  if ((version < 2 && sqlite3_exec(db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
+      (version < 3 && sqlite3_exec(db, from_2, NULL, NULL, NULL) != SQLITE_OK) ||
+      (*has_changed && sqlite3_exec(db, from_3, NULL, NULL, NULL) != SQLITE_OK) ||
+      !needs_vacuum(db, &needed)) {
+    return false;
+  }
+  return !needed || sqlite3_exec(db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM;", NULL, NULL,
+                                 NULL) == SQLITE_OK;
+}

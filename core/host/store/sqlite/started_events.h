@@ -1,0 +1,54 @@
+/* Which of the leased events have been started, in a file beside the database: what survives a
+ * process that is killed, without a commit for each event.
+ *
+ * An attempt is counted when an event is leased, in the transaction that leases it. A process that
+ * dies then has leased more than it has started, and what waited in it must not pay for what ended
+ * it. So an entry of a mapped file is written when an event is started, by the worker that starts
+ * it: a store to memory, which is there for the next process on a machine that goes on. After a
+ * power cut some are missing; then an attempt is not counted, for which the event was not to blame.
+ * The file is removed when the store is closed. */
+#ifndef PALENCA_HOST_STORE_SQLITE_STARTED_EVENTS_H
+#define PALENCA_HOST_STORE_SQLITE_STARTED_EVENTS_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EVENT_BEGUN_SUFFIX "-started"
+#define EVENT_BEGUN_SEGMENTS 256 /* of 4096 entries: a million events that run at once */
+
+typedef struct begun_entry begun_entry;
+
+typedef struct {
+  char *path;
+  int file; /* -1: there is none, and nothing is written */
+  begun_entry *segments[EVENT_BEGUN_SEGMENTS];
+  size_t segment_count;
+  uint32_t *free_slots;
+  size_t free_count, capacity;
+  uint32_t slots;
+} event_begun;
+
+/* Makes received again what was running when the last process ended, and takes back the attempts
+ * of what had not been started. `path` is the database's. False on failure, the reason being the
+ * connection's last error, with a transaction to roll back. */
+bool event_begun_recover(sqlite3 *db, const char *path);
+
+/* Makes the file, empty; behind the recovery. False: out of memory, or it cannot be made, and errno
+ * says why. */
+bool event_begun_open(event_begun *begun, const char *path);
+
+/* A place for one event; 0: there is none, and its start is not recorded. Not by two threads at
+ * once, nor with event_begun_free_slot. */
+uint32_t event_begun_reserve(event_begun *begun);
+void event_begun_free_slot(event_begun *begun, uint32_t slot);
+
+/* These write to memory only, and may be called by several threads. */
+void event_begun_note(const event_begun *begun, uint32_t slot, int64_t id, int attempt, int replay);
+void event_begun_erase(const event_begun *begun, uint32_t slot);
+
+/* `removes`: nothing runs any more. */
+void event_begun_end(event_begun *begun, bool removes);
+
+#endif

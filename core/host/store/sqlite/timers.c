@@ -1,0 +1,182 @@
+/* What a script wants done every so often: when it is due, and what of it runs. */
+#include "timers.h"
+
+#include "file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+event_timer *event_timer_new(const char *name, int64_t interval) {
+  size_t size = strlen(name) + 1;
+  event_timer *timer = malloc(sizeof *timer + size);
+  if (timer != NULL) {
+    *timer = (event_timer){.interval = interval, .due_at = INT64_MAX};
+    memcpy(timer->name, name, size);
+  }
+  return timer;
+}
+
+static void drop(event_timer **link) {
+  event_timer *timer = *link;
+  *link = timer->next;
+  free(timer);
+}
+
+void event_timers_free(event_timers *timers) {
+  while (timers->first != NULL) {
+    drop(&timers->first);
+  }
+}
+
+/* ---- The list ---- */
+
+void event_timers_begin_list(event_timers *timers) {
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    timer->is_wanted = false;
+  }
+}
+
+void event_timers_add(event_timers *timers, const char *name, int64_t interval,
+                      event_timer **spare) {
+  event_timer **link = &timers->first;
+  while (*link != NULL && strcmp((*link)->name, name) != 0) {
+    link = &(*link)->next;
+  }
+  if (*link == NULL) {
+    *link = *spare;
+    *spare = NULL;
+    (*link)->id = ++timers->last_id;
+  }
+  (*link)->is_wanted = true;
+  (*link)->interval = interval;
+}
+
+void event_timers_end_list(event_timers *timers) {
+  event_timer **link = &timers->first;
+  while (*link != NULL) {
+    if (!(*link)->is_wanted && !(*link)->is_running) {
+      drop(link);
+    } else {
+      link = &(*link)->next;
+    }
+  }
+  timers->is_behind = true;
+}
+
+void event_timers_shift(event_timers *timers, int64_t milliseconds) {
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    if (timer->due_at != INT64_MAX) {
+      timer->due_at += milliseconds;
+    }
+  }
+}
+
+/* ---- Transactions ---- */
+
+void event_timers_begin(event_timers *timers) {
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    timer->was_running = timer->is_running;
+  }
+}
+
+void event_timers_rollback(event_timers *timers) {
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    timer->is_running = timer->was_running;
+  }
+  timers->is_behind = true;
+}
+
+static bool run(sqlite3 *db, const char *text, const event_timer *timer, int64_t number,
+                int64_t now) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK;
+  if (timer != NULL) {
+    (void)sqlite3_bind_text(statement, 1, timer->name, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(statement, 2, timer->interval);
+  }
+  (void)sqlite3_bind_int64(statement, 3, now);
+  (void)sqlite3_bind_int64(statement, 4, number);
+  ok = ok && sqlite3_step(statement) == SQLITE_DONE;
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+static bool read(sqlite3 *db, event_timer *timer) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db, "SELECT due_at FROM timers WHERE name = ?1", -1, &statement,
+                               NULL) == SQLITE_OK;
+  (void)sqlite3_bind_text(statement, 1, timer->name, -1, SQLITE_STATIC);
+  ok = ok && sqlite3_step(statement) == SQLITE_ROW;
+  if (ok) {
+    timer->due_at = sqlite3_column_int64(statement, 0);
+  }
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+/* The clock may have been set back since: nothing is due later than an interval from now. What is
+ * due already stays due, whatever its interval is from now on. */
+static const char store_text[] =
+    "INSERT INTO timers(name, interval, due_at, generation) VALUES (?1, ?2, ?3 + ?2, ?4)"
+    " ON CONFLICT (name) DO UPDATE SET generation = ?4, interval = ?2, due_at ="
+    " CASE WHEN due_at <= ?3 THEN due_at ELSE min(due_at - interval + ?2, ?3 + ?2) END";
+
+/* What no script that is served has any more is forgotten. */
+bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now) {
+  int64_t generation;
+  if (!timers->is_behind) {
+    return true;
+  }
+  bool ok =
+      event_file_read_integer(db, "SELECT coalesce(max(generation), 0) FROM timers", &generation);
+  for (event_timer *timer = timers->first; ok && timer != NULL; timer = timer->next) {
+    if (timer->is_wanted) {
+      ok = run(db, store_text, timer, generation + 1, now) && read(db, timer);
+    }
+  }
+  ok = ok && run(db, "DELETE FROM timers WHERE generation <= ?4", NULL, generation, 0);
+  timers->is_behind = !ok;
+  return ok;
+}
+
+/* ---- Runs ---- */
+
+event_timer *event_timers_due(event_timers *timers, int64_t now) {
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    if (timer->is_wanted && !timer->is_running && timer->due_at <= now) {
+      return timer;
+    }
+  }
+  return NULL;
+}
+
+static bool set_due(event_timer *timer, sqlite3 *db, int64_t due_at) {
+  timer->due_at = due_at;
+  /* its interval may be another one since, which is stored only after this */
+  return run(db, "UPDATE timers SET due_at = ?3, interval = ?2 WHERE name = ?1", timer, 0, due_at);
+}
+
+bool event_timers_start(event_timer *timer, sqlite3 *db, int64_t now) {
+  timer->is_running = true;
+  return set_due(timer, db, now + timer->interval);
+}
+
+bool event_timers_end(event_timers *timers, sqlite3 *db, int64_t id, bool has_begun, int64_t now) {
+  for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    if (timer->id == id) {
+      timer->is_running = false;
+      return has_begun || set_due(timer, db, now);
+    }
+  }
+  return true;
+}
+
+int64_t event_timers_next(const event_timers *timers) {
+  int64_t next = timers->is_behind ? 0 : INT64_MAX;
+  for (const event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
+    if (timer->is_wanted && !timer->is_running && timer->due_at < next) {
+      next = timer->due_at;
+    }
+  }
+  return next;
+}

@@ -1,0 +1,369 @@
+/* The SQL of the event store: putting, leasing and finishing inside a transaction. */
+#include "started_events.h"
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The statements below and the indexes name the states by these numbers. */
+_Static_assert(EVENT_RECEIVED == 0 && EVENT_RUNNING == 1 && EVENT_RETRY == 2 && EVENT_DONE == 3 &&
+                   EVENT_DEAD == 4,
+               "the states are stored in databases");
+
+/* SQLite's own limit is a thousand million bytes, for a row. */
+#define MAX_BODY_SIZE 900000000
+
+/* Events are stored nearly in the order of receipt: earlier versions had several threads. */
+#define OUT_OF_ORDER_MS 60000
+
+/* INDEXED BY: a statement that could not use its index any more fails to be prepared, instead of
+ * becoming slow with the number of events. `state < 3` is repeated where it seems to say nothing
+ * because it is what tells SQLite that a partial index applies. */
+static const char *const texts[STATEMENTS] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",
+    [DATA_VERSION] = "PRAGMA data_version",
+    [PUT] = "INSERT INTO events(id, action, account_id, state, attempts, replays, received_at,"
+            " due_at) VALUES (?1, ?2, ?3, 0, 0, 0, ?4, 0)",
+    [PUT_BODY] = "INSERT INTO bodies(id, body) VALUES (?1, ?2)",
+    [READ_BODY] = "SELECT body FROM bodies WHERE id = ?1",
+    [LEASE_RECEIVED] = "SELECT id, attempts, replays, received_at, body, action"
+                       " FROM events LEFT JOIN bodies USING (id) WHERE id = ?1 AND state = 0",
+    [LEASE_RETRIES] =
+        "SELECT id, attempts, replays, received_at, body, action, account_id"
+        " FROM events INDEXED BY events_unfinished LEFT JOIN bodies USING (id)"
+        " WHERE state = 2 AND due_at <= ?1 AND state < 3 ORDER BY due_at, events.id LIMIT ?2",
+    [CUT_WAITS] = "UPDATE events SET due_at = ?1 WHERE id IN"
+                  " (SELECT id FROM events INDEXED BY events_unfinished"
+                  " WHERE state = 2 AND due_at > ?1 + ?2 AND state < 3 LIMIT ?3)",
+    [END_WAIT] = "UPDATE events SET state = 0, due_at = 0 WHERE id = ?1 AND state = 2",
+    [MARK_RUNNING] = "UPDATE events SET state = 1, due_at = 0, attempts = attempts + 1"
+                     " WHERE id = ?1",
+    [END] = "UPDATE events SET state = ?2, finished_at = ?3, error = coalesce(?4, error)"
+            " WHERE id = ?1 AND state = 1",
+    [RETRY] = "UPDATE events SET state = 2, due_at = ?2, error = ?3 WHERE id = ?1 AND state = 1",
+    [RELEASE] = "UPDATE events SET state = 0, attempts = attempts - 1"
+                " WHERE id = ?1 AND state = 1",
+    [NEXT_DUE] = "SELECT due_at FROM events INDEXED BY events_unfinished"
+                 " WHERE state = 2 AND state < 3 ORDER BY due_at LIMIT 1",
+};
+
+bool event_sql_note_failure(event_sql *sql) {
+  event_file_reason(sql->file.db, sql->reason, sizeof sql->reason);
+  return false;
+}
+
+bool event_sql_end_use(event_sql *sql, sqlite3_stmt *statement, int step) {
+  bool ok = step == SQLITE_DONE || step == SQLITE_ROW || event_sql_note_failure(sql);
+  (void)sqlite3_reset(statement);
+  (void)sqlite3_clear_bindings(statement);
+  return ok;
+}
+
+static bool run(event_sql *sql, sqlite3_stmt *statement) {
+  return event_sql_end_use(sql, statement, sqlite3_step(statement));
+}
+
+void event_finish_free(event_finish *finish) {
+  if (finish != NULL) {
+    free(finish->error);
+    free(finish);
+  }
+}
+
+event_sql *event_sql_open(const char *path, char *error, size_t error_size) {
+  event_sql *sql = calloc(1, sizeof *sql);
+  if (sql == NULL) {
+    (void)snprintf(error, error_size, "out of memory");
+    return NULL;
+  }
+  sql->order = event_order_new();
+  bool has_memory = sql->order != NULL && event_caps_init(&sql->caps);
+  if (!has_memory) {
+    (void)snprintf(error, error_size, "out of memory");
+  }
+  if (!has_memory || !event_file_open(&sql->file, path, error, error_size)) {
+    event_order_free(sql->order);
+    event_caps_free(&sql->caps);
+    free(sql);
+    return NULL;
+  }
+  int code = event_begun_recover(sql->file.db, sql->file.path) ? SQLITE_OK : SQLITE_ERROR;
+  for (int i = 0; i < STATEMENTS && code == SQLITE_OK; i++) {
+    code = sqlite3_prepare_v3(sql->file.db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                              &sql->statements[i], NULL);
+  }
+  if (code != SQLITE_OK) {
+    (void)event_sql_note_failure(sql);
+    (void)snprintf(error, error_size, "cannot use %s: %s", sql->file.path, sql->reason);
+    event_sql_close(sql);
+    return NULL;
+  }
+  return sql;
+}
+
+void event_sql_close(event_sql *sql) {
+  for (int i = 0; i < STATEMENTS; i++) {
+    (void)sqlite3_finalize(sql->statements[i]);
+  }
+  event_file_close(&sql->file);
+  event_order_free(sql->order);
+  event_caps_free(&sql->caps);
+  event_timers_free(&sql->timers);
+  free(sql);
+}
+
+const char *event_sql_reason(const event_sql *sql) {
+  return sql->reason;
+}
+
+sqlite3 *event_sql_connection(event_sql *sql) {
+  return sql->file.db;
+}
+
+const char *event_sql_path(const event_sql *sql) {
+  return sql->file.path;
+}
+
+void event_sql_forget_order(event_sql *sql) {
+  sql->learned = LEARN_NOTHING;
+}
+
+void event_sql_changed_order(event_sql *sql, bool has_memory) {
+  if (!has_memory) {
+    event_sql_forget_order(sql);
+  }
+}
+
+bool event_sql_knows_order(const event_sql *sql) {
+  return sql->learned == LEARN_ALL;
+}
+
+/* After some failures SQLite has done so by itself. */
+static void roll_back(event_sql *sql) {
+  if (!sqlite3_get_autocommit(sql->file.db)) {
+    (void)sqlite3_step(sql->statements[ROLLBACK]);
+    (void)sqlite3_reset(sql->statements[ROLLBACK]);
+  }
+}
+
+bool event_sql_begin(event_sql *sql, bool *is_locked) {
+  roll_back(sql);
+  event_caps_begin(&sql->caps);
+  event_timers_begin(&sql->timers);
+  int step = sqlite3_step(sql->statements[BEGIN]);
+  *is_locked = (step & 0xff) == SQLITE_BUSY;
+  return event_sql_end_use(sql, sql->statements[BEGIN], step);
+}
+
+bool event_sql_commit(event_sql *sql) {
+  const char *missing = event_file_missing_part(&sql->file);
+  if (missing != NULL) {
+    (void)snprintf(sql->reason, sizeof sql->reason, "%s%s file was moved or removed",
+                   missing[0] != '\0' ? "its " : "the", missing);
+    return false;
+  }
+  return run(sql, sql->statements[COMMIT]);
+}
+
+void event_sql_rollback(event_sql *sql) {
+  roll_back(sql);
+  event_caps_rollback(&sql->caps);
+  event_timers_rollback(&sql->timers);
+  sql->last_id = 0;
+  event_sql_forget_order(sql);
+}
+
+/* Ids are given here, which saves SQLite the bookkeeping for each of them. */
+static bool next_id(event_sql *sql, int64_t *id) {
+  if (sql->last_id == 0 &&
+      !event_file_read_integer(sql->file.db,
+                               "SELECT max(last, coalesce((SELECT max(id) FROM events), 0))"
+                               " FROM ids",
+                               &sql->last_id)) {
+    return event_sql_note_failure(sql);
+  }
+  *id = ++sql->last_id;
+  return true;
+}
+
+static int put_row(event_sql *sql, const event_record *record, int64_t id) {
+  sqlite3_stmt *put = sql->statements[PUT];
+  bool bound = sqlite3_bind_int64(put, 1, id) == SQLITE_OK &&
+               sqlite3_bind_text(put, 2, record->action, -1, SQLITE_STATIC) == SQLITE_OK &&
+               sqlite3_bind_text(put, 3, record->account_id, -1, SQLITE_STATIC) == SQLITE_OK &&
+               sqlite3_bind_int64(put, 4, record->received_at) == SQLITE_OK;
+  int step = bound ? sqlite3_step(put) : sqlite3_errcode(sql->file.db);
+  (void)event_sql_end_use(sql, put, step);
+  return step;
+}
+
+static int put_body(event_sql *sql, const event_record *record, int64_t id) {
+  sqlite3_stmt *put = sql->statements[PUT_BODY];
+  /* A body of no bytes may have no address, which would be stored as NULL. */
+  const char *body = record->body_size > 0 ? record->body : "";
+  (void)sqlite3_bind_int64(put, 1, id);
+  bool bound = sqlite3_bind_blob64(put, 2, body, record->body_size, SQLITE_STATIC) == SQLITE_OK;
+  int step = bound ? sqlite3_step(put) : sqlite3_errcode(sql->file.db);
+  (void)event_sql_end_use(sql, put, step);
+  return step;
+}
+
+bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
+  *id = 0;
+  if (record->body_size > MAX_BODY_SIZE) {
+    return true;
+  }
+  int64_t row = 0;
+  if (!next_id(sql, &row)) {
+    return false;
+  }
+  int step = put_row(sql, record, row);
+  if (step != SQLITE_DONE) {
+    return step == SQLITE_TOOBIG;
+  }
+  if (put_body(sql, record, row) != SQLITE_DONE) {
+    return false;
+  }
+  if (sql->learned == LEARN_ALL) { /* else it is still to be read */
+    uint64_t account = event_order_key(sql->order, record->account_id);
+    event_sql_changed_order(sql, event_order_add(sql->order, account, row));
+  }
+  *id = row;
+  return true;
+}
+
+bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, bool *has_it) {
+  sqlite3_stmt *read = sql->statements[READ_BODY];
+  (void)sqlite3_bind_int64(read, 1, id);
+  int step = sqlite3_step(read);
+  *has_it = false;
+  if (step == SQLITE_ROW && (size_t)sqlite3_column_bytes(read, 0) == record->body_size) {
+    *has_it = record->body_size == 0 ||
+              memcmp(sqlite3_column_blob(read, 0), record->body, record->body_size) == 0;
+  }
+  return event_sql_end_use(sql, read, step);
+}
+
+bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
+  if (finish->id < 0) {
+    return event_timers_end(&sql->timers, sql->file.db, -finish->id, finish->has_begun, now) ||
+           event_sql_note_failure(sql);
+  }
+  bool is_end = finish->kind == EVENT_OUTCOME_DONE || finish->kind == EVENT_OUTCOME_DEAD;
+  int64_t due = event_sql_stored_due(sql, finish->id, finish->retry_at);
+  sqlite3_stmt *statement = sql->statements[is_end                                ? END
+                                            : finish->kind == EVENT_OUTCOME_RETRY ? RETRY
+                                                                                  : RELEASE];
+  (void)sqlite3_bind_int64(statement, 1, finish->id);
+  if (is_end) {
+    (void)sqlite3_bind_int(statement, 2,
+                           finish->kind == EVENT_OUTCOME_DONE ? EVENT_DONE : EVENT_DEAD);
+    (void)sqlite3_bind_int64(statement, 3, now);
+    (void)sqlite3_bind_text(statement, 4, finish->error, -1, SQLITE_STATIC);
+  } else if (finish->kind == EVENT_OUTCOME_RETRY) {
+    (void)sqlite3_bind_int64(statement, 2, due);
+    (void)sqlite3_bind_text(statement, 3, finish->error, -1, SQLITE_STATIC);
+  }
+  if (!run(sql, statement)) {
+    return false;
+  }
+  event_caps_give_back(&sql->caps, finish->caps);
+  event_sql_count_finish(sql, finish, due);
+  if (sql->learned != LEARN_NOTHING && finish->kind != EVENT_OUTCOME_RETRY) {
+    /* What is received again and not yet read from the table is read there. */
+    bool is_read = sql->learned == LEARN_ALL ||
+                   (sql->learned == LEARN_RECEIVED && finish->id <= sql->learned_id);
+    event_sql_changed_order(sql, is_end || !is_read
+                                     ? event_order_end(sql->order, finish->account)
+                                     : event_order_return(sql->order, finish->account, finish->id));
+  }
+  return true;
+}
+
+bool event_sql_next_due(event_sql *sql, int64_t now, int64_t *due) {
+  sqlite3_stmt *statement = sql->statements[NEXT_DUE];
+  int step = sqlite3_step(statement);
+  *due = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : INT64_MAX;
+  if (*due != INT64_MAX && *due > now + EVENT_LONGEST_WAIT_MS) {
+    *due = now; /* as the next lease makes it, or a slice that moves it */
+  }
+  int64_t timer = event_timers_next(&sql->timers);
+  *due = timer < *due ? timer : *due;
+  return event_sql_end_use(sql, statement, step);
+}
+
+bool event_sql_tell_window(event_sql *sql, int64_t window) {
+  char text[128];
+  (void)snprintf(text, sizeof text,
+                 "UPDATE serving SET redelivery_window = %lld WHERE redelivery_window <> %lld",
+                 (long long)window, (long long)window);
+  return sqlite3_exec(sql->file.db, text, NULL, NULL, NULL) == SQLITE_OK ||
+         event_sql_note_failure(sql);
+}
+
+bool event_sql_data_version(event_sql *sql, int64_t *version) {
+  sqlite3_stmt *statement = sql->statements[DATA_VERSION];
+  int step = sqlite3_step(statement);
+  *version = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+  return event_sql_end_use(sql, statement, step);
+}
+
+/* Without a look at bodies, where the first of them is. */
+static int find_recent(event_sql *sql, int64_t since, int64_t limit, int64_t *first) {
+  sqlite3_stmt *statement = NULL;
+  int code = sqlite3_prepare_v2(sql->file.db,
+                                "SELECT id, received_at FROM events ORDER BY id DESC LIMIT ?1", -1,
+                                &statement, NULL);
+  *first = INT64_MAX;
+  (void)sqlite3_bind_int64(statement, 1, limit);
+  while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW &&
+         sqlite3_column_int64(statement, 1) > since - OUT_OF_ORDER_MS) {
+    *first = sqlite3_column_int64(statement, 0);
+    code = SQLITE_OK;
+  }
+  if (code != SQLITE_ROW && code != SQLITE_DONE) {
+    (void)event_sql_note_failure(sql);
+  }
+  (void)sqlite3_finalize(statement);
+  return code;
+}
+
+bool event_sql_recent(event_sql *sql, int64_t since, int64_t limit,
+                      void (*each)(void *context, int64_t id, const event_record *record),
+                      void *context) {
+  int64_t first;
+  int code = find_recent(sql, since, limit, &first);
+  if (code != SQLITE_ROW && code != SQLITE_DONE) {
+    return false;
+  }
+  sqlite3_stmt *statement = NULL;
+  code = sqlite3_prepare_v2(sql->file.db,
+                            "SELECT id, received_at, body FROM events CROSS JOIN bodies USING (id)"
+                            " WHERE events.id >= ?1 AND received_at > ?2 ORDER BY events.id",
+                            -1, &statement, NULL);
+  (void)sqlite3_bind_int64(statement, 1, first);
+  (void)sqlite3_bind_int64(statement, 2, since);
+  while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+    const event_record record = {.received_at = sqlite3_column_int64(statement, 1),
+                                 .body = sqlite3_column_blob(statement, 2),
+                                 .body_size = (size_t)sqlite3_column_bytes(statement, 2)};
+    each(context, sqlite3_column_int64(statement, 0), &record);
+    code = SQLITE_OK;
+  }
+  if (code != SQLITE_DONE) {
+    (void)event_sql_note_failure(sql);
+  }
+  (void)sqlite3_finalize(statement);
+  return code == SQLITE_DONE;
+}
+
+bool event_sql_count_unfinished(event_sql *sql, int64_t *count) {
+  return event_file_read_integer(sql->file.db,
+                                 "SELECT count(*) FROM events INDEXED BY events_unfinished"
+                                 " WHERE state < 3",
+                                 count) ||
+         event_sql_note_failure(sql);
+}

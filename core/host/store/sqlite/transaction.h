@@ -1,0 +1,126 @@
+/* What the event store does in its transactions, as statements of one SQLite connection.
+ *
+ * Used by one thread at a time. A function that returns false has left the transaction to be
+ * rolled back, and event_sql_reason says why. */
+#ifndef PALENCA_HOST_STORE_SQLITE_TRANSACTION_H
+#define PALENCA_HOST_STORE_SQLITE_TRANSACTION_H
+
+#include "store/memory/concurrency.h"
+#include "store/event_store.h"
+#include "timers.h"
+
+typedef struct event_sql event_sql;
+
+/* The end of a lease. It is allocated with the lease, so that a finish never fails for want of
+ * memory. */
+typedef struct event_finish {
+  struct event_finish *next;
+  int64_t id;       /* below 0: of a timer, and RELEASED whatever has become of it */
+  uint64_t account; /* its key in the order of events */
+  event_cap_set caps;
+  event_outcome_kind kind;
+  int64_t retry_at;
+  char *error;
+  bool has_begun;
+  uint32_t slot; /* of event_store_begun.h, of an event that has begun; 0: none */
+  char action[]; /* of an event */
+} event_finish;
+
+/* A lease on its way to a consumer; `lease` is first, since it is what the consumer frees. */
+typedef struct event_grant {
+  event_lease lease;
+  struct event_grant *next;
+  event_finish *finish;
+  bool is_lost; /* its body is missing: there is nothing to run */
+  char body[];
+} event_grant;
+
+void event_finish_free(event_finish *finish);
+
+/* Opens the database and makes received again what was running when it was last closed, with its
+ * attempt counted if it had begun. */
+event_sql *event_sql_open(const char *path, char *error, size_t error_size);
+void event_sql_close(event_sql *sql);
+const char *event_sql_reason(const event_sql *sql);
+
+/* For what is done between the transactions. */
+struct sqlite3 *event_sql_connection(event_sql *sql);
+
+/* The absolute path of the database. */
+const char *event_sql_path(const event_sql *sql);
+
+/* `is_locked`: false was returned since another process writes just now. */
+bool event_sql_begin(event_sql *sql, bool *is_locked);
+bool event_sql_commit(event_sql *sql);
+/* Nothing to roll back is not an error. Keeps the reason. */
+void event_sql_rollback(event_sql *sql);
+
+/* `id` is 0 if this record alone cannot be stored; the transaction goes on then. */
+bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id);
+
+/* Whether an event of this id is stored and has the record's body, to the last byte. */
+bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, bool *has_it);
+
+bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now);
+
+/* Leases up to `limit` events and puts them before `grants`, the first to run first. They belong
+ * to the caller even when this fails. `retries_first`: to be alternated, so that neither new
+ * events nor those waiting for a retry can shut out the others. The order has to be known. */
+bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_first,
+                     event_grant **grants);
+/* Whether an event may be leased now, beside retries that are due. The order has to be known. */
+bool event_sql_is_any_ready(const event_sql *sql);
+
+/* ---- The order of events, which is read from the tables in slices ---- */
+
+bool event_sql_knows_order(const event_sql *sql);
+/* Between transactions: reads on for about so many milliseconds; until all is read, puts and
+ * finishes may go on, and nothing can be leased. False as above. */
+bool event_sql_learn_order(event_sql *sql, int64_t milliseconds);
+
+/* The caps that leases keep to; to be changed between transactions. */
+event_caps *event_sql_caps(event_sql *sql);
+/* Behind a change of them. */
+void event_sql_tidy_caps(event_sql *sql);
+/* As for the caps. */
+event_timers *event_sql_timers(event_sql *sql);
+
+/* Events were changed by somebody else: what may run is to be read again. */
+void event_sql_forget_order(event_sql *sql);
+
+/* The Unix clock was set, back, by so much (below 0). Between transactions: moves the timers with
+ * it, and has the retries moved by the function below. May be called again before that is done.
+ * False as above. */
+bool event_sql_begin_shift(event_sql *sql, int64_t milliseconds);
+bool event_sql_is_shifting(const event_sql *sql);
+/* Between transactions: moves the first retries that are left, for about so many milliseconds. The
+ * order must not be read before all are moved. False as above, with nothing to roll back;
+ * `is_locked` as for event_sql_begin. */
+bool event_sql_shift_waits(event_sql *sql, int64_t milliseconds, bool *is_locked);
+/* Those that are left stay as they are. */
+void event_sql_abandon_shift(event_sql *sql);
+
+/* Whether a finish may let another event run. */
+bool event_sql_has_waiting(const event_sql *sql);
+
+/* When the first of the retries and timers is due; INT64_MAX if none waits. */
+bool event_sql_next_due(event_sql *sql, int64_t now, int64_t *due);
+
+/* The received, running and waiting events, as they were when the order was known, and was read. */
+int64_t event_sql_count_learned(const event_sql *sql);
+/* The same in one query, which takes the longer the more they are. */
+bool event_sql_count_unfinished(event_sql *sql, int64_t *count);
+
+/* Lets those who work beside this know the window. */
+bool event_sql_tell_window(event_sql *sql, int64_t window);
+
+/* Changes whenever another connection has written. */
+bool event_sql_data_version(event_sql *sql, int64_t *version);
+
+/* The events received after `since`, of the last `limit` that were stored, in the order in which
+ * they were; of the records only `received_at` and the body are set. */
+bool event_sql_recent(event_sql *sql, int64_t since, int64_t limit,
+                      void (*each)(void *context, int64_t id, const event_record *record),
+                      void *context);
+
+#endif

@@ -1,0 +1,53 @@
+/* The webhook endpoint: checks a request, has it stored, answers. */
+#ifndef PALENCA_HOST_WEBHOOK_RECEIVER_H
+#define PALENCA_HOST_WEBHOOK_RECEIVER_H
+
+#include "store/event_store.h"
+#include "common/net_address.h"
+#include "rejection_log.h"
+#include "signature.h"
+
+typedef struct receiver receiver;
+
+/* All of it is copied, but for the loop. Of limits and times, 0 stands for http_server's default.
+ */
+typedef struct {
+  const char *listen; /* as http_server_options has it, and the next eight */
+  size_t max_body;
+  size_t max_head;
+  int64_t request_ms;
+  int64_t idle_ms;
+  size_t max_connections;
+  size_t max_connections_per_address;
+  const char *tls_cert, *tls_key;
+  const char *path;         /* compared in constant time, and told nobody: it may hold a secret */
+  const net_block *trusted; /* proxies whose X-Forwarded-For is believed */
+  size_t trusted_count;
+  const net_block *allowed; /* who may send; none: anybody */
+  size_t allowed_count;
+  const webhook_signature_options *signature; /* NULL: none is asked for */
+  refusal_write *log; /* called on the loop for what was refused; may be NULL */
+  void *log_context;
+  host_loop *loop; /* outlives the receiver */
+} receiver_options;
+
+/* Binds the address, before the loop is started. */
+receiver *receiver_new(const receiver_options *options, char *error, size_t error_size);
+/* Before the loop is started: from its start on connections are accepted, and events put into this
+ * store, which is on the same loop and outlives the receiver. */
+void receiver_serve(receiver *r, event_store *store);
+const char *receiver_address(const receiver *r);
+/* How many connections it takes at most: fewer than were asked for if the process may not have so
+ * many files open. */
+size_t receiver_max_connections(const receiver *r);
+/* Reads certificate and key again. False: those from before stay in use, and the reason is in
+ * `error`. */
+bool receiver_reload_tls(receiver *r, char *error, size_t error_size);
+/* Has it stop accepting, respond to what has arrived (for at most `timeout_ms`; a request of which
+ * only a part has arrived gets a second), and end. */
+void receiver_ask_stop(receiver *r, int64_t timeout_ms);
+/* True once it has ended, waiting for at most `timeout_ms`; it is freed then. Without a running
+ * loop it ends at once. */
+bool receiver_join(receiver *r, int64_t timeout_ms);
+
+#endif

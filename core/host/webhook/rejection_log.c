@@ -1,0 +1,111 @@
+/* Decides which refused requests are told about: the first few of each cause, then how many more.
+ */
+#include "rejection_log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW_MS 10000
+#define TOLD_IN_WINDOW 5
+/* More than there are causes at a time; if not, the last one stands for all others. */
+#define CAUSES_MAX 48
+
+typedef struct {
+  char cause[96];
+  int status;
+  int64_t began;
+  unsigned told;
+  uint64_t omitted;
+} slot;
+
+struct refusal_log {
+  refusal_write *write;
+  void *context;
+  size_t count;
+  slot slots[CAUSES_MAX];
+};
+
+refusal_log *refusal_log_new(refusal_write *write, void *context) {
+  refusal_log *log = calloc(1, sizeof *log);
+  if (log != NULL) {
+    log->write = write;
+    log->context = context;
+  }
+  return log;
+}
+
+void refusal_log_free(refusal_log *log) {
+  free(log);
+}
+
+/* A client of TLS can bring about many causes in turn: a slot with nothing left to log is used for
+ * the next one. NULL: there is none. */
+static slot *unused_slot(refusal_log *log, int64_t now) {
+  if (log->count < CAUSES_MAX)
+    return &log->slots[log->count++];
+  for (size_t i = 0; i < CAUSES_MAX; i++)
+    if (log->slots[i].omitted == 0 && now - log->slots[i].began >= WINDOW_MS)
+      return &log->slots[i];
+  return NULL;
+}
+
+static slot *slot_of(refusal_log *log, int64_t now, int status, const char *cause) {
+  for (size_t i = 0; i < log->count; i++) {
+    slot *s = &log->slots[i];
+    if (s->status == status && strncmp(s->cause, cause, sizeof s->cause - 1) == 0)
+      return s;
+  }
+  slot *added = unused_slot(log, now);
+  if (added == NULL)
+    return &log->slots[CAUSES_MAX - 1];
+  memset(added, 0, sizeof *added);
+  added->status = status;
+  added->began = INT64_MIN / 2;
+  snprintf(added->cause, sizeof added->cause, "%s", cause);
+  return added;
+}
+
+static void close_window(refusal_log *log, slot *s, int64_t now) {
+  if (now - s->began < WINDOW_MS)
+    return;
+  if (s->omitted > 0)
+    log->write(log->context,
+               &(refusal){.status = s->status, .cause = s->cause, .count = s->omitted});
+  s->omitted = 0;
+  s->told = 0;
+}
+
+void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cause,
+                      const net_address *client, bool is_proxy) {
+  slot *s = slot_of(log, now, status, cause);
+  close_window(log, s, now);
+  if (s->told == 0)
+    s->began = now;
+  if (s->told == TOLD_IN_WINDOW) {
+    s->omitted++;
+    return;
+  }
+  s->told++;
+  log->write(
+      log->context,
+      &(refusal){
+          .status = status, .cause = s->cause, .client = client, .is_proxy = is_proxy, .count = 1});
+}
+
+void refusal_log_run(refusal_log *log, int64_t now) {
+  for (size_t i = 0; i < log->count; i++)
+    if (log->slots[i].omitted > 0)
+      close_window(log, &log->slots[i], now);
+}
+
+int64_t refusal_log_timeout(const refusal_log *log, int64_t now) {
+  int64_t least = -1;
+  for (size_t i = 0; i < log->count; i++) {
+    const slot *s = &log->slots[i];
+    int64_t left = s->began + WINDOW_MS - now;
+    if (s->omitted > 0 && (least < 0 || left < least))
+      least = left > 0 ? left : 0;
+  }
+  return least;
+}

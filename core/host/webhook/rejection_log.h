@@ -1,0 +1,36 @@
+/* Decides which refused requests are told about: the first few of each cause, then how many more.
+ *
+ * What strangers send must not fill a disk.
+ */
+#ifndef PALENCA_HOST_WEBHOOK_REJECTION_LOG_H
+#define PALENCA_HOST_WEBHOOK_REJECTION_LOG_H
+
+#include "common/net_address.h"
+
+#include <stdint.h>
+
+typedef struct {
+  int status;
+  const char *cause;
+  const net_address *client; /* NULL: this is about `count` requests that were not told about */
+  bool is_proxy;             /* the client is behind that address, and not known */
+  uint64_t count;
+} refusal;
+
+typedef void refusal_write(void *context, const refusal *told);
+
+typedef struct refusal_log refusal_log;
+
+/* NULL: out of memory. */
+refusal_log *refusal_log_new(refusal_write *write, void *context);
+/* NULL is allowed. */
+void refusal_log_free(refusal_log *log);
+/* `cause` is one of a small number of texts, and copied. */
+void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cause,
+                      const net_address *client, bool is_proxy);
+/* Tells how many were not told about, once their time is over. */
+void refusal_log_run(refusal_log *log, int64_t now);
+/* Ms until run has something to tell; -1: nothing. */
+int64_t refusal_log_timeout(const refusal_log *log, int64_t now);
+
+#endif

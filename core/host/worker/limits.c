@@ -1,0 +1,228 @@
+/* Bounds for the code of a script: CPU time without a wait, and the memory of its Lua state. */
+#include "limits.h"
+
+#include <lauxlib.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Real-time signals have no other meaning; the first few belong to threading libraries. */
+#define LIMIT_SIGNAL (SIGRTMIN + 6)
+/* After the first signal: what is in the way of one (a hook that the script sets for itself, a
+ * switch to another coroutine) is not in the way of all. */
+#define AGAIN_NS 10000000
+/* The kernel's name, which musl has and glibc has not. */
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+#define FINALIZER_NS SECOND_NS
+#define SECOND_NS INT64_C(1000000000)
+#define PAGE ((uintptr_t)4096)
+#define BIG ((size_t)4 << 20)
+#define BIG_PIECE ((size_t)256 << 10)
+
+struct bounds {
+  timer_t timer;
+  bool has_timer;
+  int64_t cpu_ns, given_ns;
+  lua_State *volatile running; /* whose code runs; NULL: the host's own */
+  volatile sig_atomic_t is_over;
+  bool is_closing, has_stopped_finalizer;
+  int refusals; /* so many requests for memory are refused, whatever there is */
+  size_t used;
+  size_t memory;
+};
+
+static _Thread_local bounds *own;
+
+bounds *bounds_own(void) {
+  return own;
+}
+
+/* ---- CPU time ------------------------------------------------------------------------ */
+
+/* An error that ends the innermost protected call. Want of memory is the only kind that no message
+ * handler of the script's is called for, which might not come back. */
+static void fail(lua_State *L) {
+  own->refusals = 2; /* the second one after a collection */
+  lua_newuserdatauv(L, 1, 0);
+}
+
+/* A count hook of a Lua function may yield: nothing of the script's can catch that. Elsewhere the
+ * only way out is an error. */
+static void stop(lua_State *L, lua_Debug *activation) {
+  if (own == NULL || own->running == NULL || !own->is_over) {
+    lua_sethook(L, NULL, 0, 0); /* left over in a coroutine that survived */
+    return;
+  }
+  if (activation->event == LUA_HOOKCOUNT && !own->is_closing && lua_isyieldable(L)) {
+    lua_yield(L, 0);
+    return;
+  }
+  fail(L);
+}
+
+static void hook(lua_State *L) {
+  lua_sethook(L, stop, LUA_MASKCOUNT | LUA_MASKCALL, 1);
+}
+
+/* On the thread whose time is over, in the middle of whatever it does: lua_sethook is made for
+ * that. */
+static void on_signal(int number) {
+  (void)number;
+  if (own != NULL && own->running != NULL) {
+    own->is_over = 1;
+    hook(own->running);
+  }
+}
+
+static void handle_signal(void) {
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(LIMIT_SIGNAL, &action, NULL);
+}
+
+static void make_timer(bounds *b) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, handle_signal);
+  struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = LIMIT_SIGNAL};
+  event.sigev_notify_thread_id = gettid();
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, LIMIT_SIGNAL);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+  b->has_timer = timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &b->timer) == 0;
+}
+
+static struct timespec span(int64_t ns) {
+  return (struct timespec){.tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS};
+}
+
+static void set_timer(const bounds *b, int64_t ns) {
+  struct itimerspec when = {.it_value = span(ns), .it_interval = span(AGAIN_NS)};
+  if (b->has_timer)
+    timer_settime(b->timer, 0, &when, NULL);
+}
+
+void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
+  b->given_ns = cpu_ns > 0 ? cpu_ns : b->cpu_ns;
+  if (b->cpu_ns > 0)
+    set_timer(b, b->given_ns);
+  b->is_over = 0;
+  b->refusals = 0;
+  b->is_closing = is_closing;
+  b->running = co; /* a signal of the timer before has come by now */
+}
+
+bool bounds_leave(bounds *b, lua_State *co) {
+  b->running = NULL; /* the timer goes on, which costs less than to stop it */
+  b->refusals = 0;
+  if (b->is_over)
+    lua_sethook(co, NULL, 0, 0);
+  return b->is_over;
+}
+
+int64_t bounds_left(const bounds *b) {
+  struct itimerspec left = {0};
+  if (b->cpu_ns > 0 && b->has_timer)
+    timer_gettime(b->timer, &left);
+  int64_t ns = left.it_value.tv_sec * SECOND_NS + left.it_value.tv_nsec;
+  /* A timer that has expired is set again for the interval. */
+  return ns > b->given_ns ? 1 : ns;
+}
+
+lua_State *bounds_switch(bounds *b, lua_State *co) {
+  lua_State *before = b->running;
+  if (before != NULL) {
+    b->running = co;
+    if (b->is_over)
+      hook(co);
+  }
+  return before;
+}
+
+lua_State *bounds_begin_finalizer(bounds *b, lua_State *co) {
+  if (b->running != NULL)
+    return bounds_switch(b, co);
+  bounds_enter(b, co, b->cpu_ns > 0 && b->cpu_ns < FINALIZER_NS ? b->cpu_ns : FINALIZER_NS, false);
+  return NULL;
+}
+
+void bounds_end_finalizer(bounds *b, lua_State *co, lua_State *before) {
+  if (before != NULL)
+    (void)bounds_switch(b, before);
+  else if (bounds_leave(b, co))
+    b->has_stopped_finalizer = true;
+}
+
+bool bounds_has_stopped_finalizer(const bounds *b) {
+  return b->has_stopped_finalizer;
+}
+
+/* ---- memory --------------------------------------------------------------------------- */
+
+/* The host's own code must be able to tell of a script that has used up what it may. */
+static size_t most_memory(const bounds *b) {
+  return b->running != NULL ? b->memory : b->memory + b->memory / 4 + ((size_t)8 << 20);
+}
+
+/* The kernel takes all pages of a block back in one go, and lets nobody else onto that processor
+ * meanwhile, be it the thread that answers: a big one is given back in pieces. */
+static void give_back(void *block, size_t size) {
+  if (size >= BIG) {
+    char *piece = (char *)(((uintptr_t)block + PAGE - 1) / PAGE * PAGE);
+    for (char *end = (char *)block + size; piece + BIG_PIECE <= end; piece += BIG_PIECE)
+      (void)madvise(piece, BIG_PIECE, MADV_DONTNEED);
+  }
+  free(block);
+}
+
+static void *allocate(void *context, void *block, size_t old_size, size_t size) {
+  bounds *b = context;
+  size_t before = block != NULL ? old_size : 0;
+  if (size == 0) {
+    give_back(block, before);
+    b->used -= before;
+    return NULL;
+  }
+  if (size > before && b->refusals > 0) {
+    b->refusals--;
+    return NULL;
+  }
+  if (size > before && b->memory > 0 && b->used - before + size > most_memory(b))
+    return NULL;
+  void *moved = realloc(block, size);
+  if (moved != NULL)
+    b->used = b->used - before + size;
+  return moved;
+}
+
+/* ---- beginning and end ------------------------------------------------------------------ */
+
+bounds *bounds_begin(lua_State *L) {
+  bounds *b = calloc(1, sizeof *b);
+  if (b == NULL)
+    return NULL;
+  b->used = (size_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB);
+  /* the state's own allocator is realloc and free as well */
+  lua_setallocf(L, allocate, b);
+  make_timer(b);
+  own = b;
+  return b;
+}
+
+void bounds_end(bounds *b) {
+  own = NULL;
+  if (b->has_timer)
+    timer_delete(b->timer);
+  free(b);
+}
+
+void bounds_set(bounds *b, int64_t cpu_ms, size_t memory) {
+  b->cpu_ns = cpu_ms * 1000000;
+  b->memory = memory;
+}

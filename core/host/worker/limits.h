@@ -1,0 +1,45 @@
+/* Bounds for the code of a script: CPU time without a wait, and the memory of its Lua state.
+ *
+ * A thread that runs a Lua state has one `bounds`. Code of the script's runs between bounds_enter
+ * and bounds_leave; all else is the host's own, which has no bound on time and a reserve of memory.
+ */
+#ifndef PALENCA_HOST_WORKER_LIMITS_H
+#define PALENCA_HOST_WORKER_LIMITS_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct bounds bounds;
+
+/* For the calling thread, which runs L. Without bounds until they are set. NULL: out of memory. */
+bounds *bounds_begin(lua_State *L);
+/* On the same thread, after the state is closed. */
+void bounds_end(bounds *b);
+/* Those of the calling thread, or NULL. */
+bounds *bounds_own(void);
+
+/* 0 stands for no bound. */
+void bounds_set(bounds *b, int64_t cpu_ms, size_t memory);
+
+/* From now on `co` runs, for so many nanoseconds of CPU time at most (0: as was set). Once that is
+ * over the coroutine yields at its next instruction, or raises where it cannot: in a call from C,
+ * or if it is being closed; and does so again, whatever catches it, until bounds_leave. */
+void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ns, bool is_closing);
+/* Answers whether the time was over. */
+bool bounds_leave(bounds *b, lua_State *co);
+/* Nanoseconds of CPU time that were left then; 1: none. 0 without a bound. */
+int64_t bounds_left(const bounds *b);
+
+/* A finalizer of the script's runs in `co`, as part of the code that runs, or else amid the host's
+ * own, for a second of CPU time at most. Returns the coroutine before, for the end, or NULL. */
+lua_State *bounds_begin_finalizer(bounds *b, lua_State *co);
+void bounds_end_finalizer(bounds *b, lua_State *co, lua_State *before);
+/* Whether the time of one amid the host's own code was over. */
+bool bounds_has_stopped_finalizer(const bounds *b);
+
+/* The script's code goes on in another coroutine; answers the one before, for switching back. */
+lua_State *bounds_switch(bounds *b, lua_State *co);
+
+#endif

@@ -1,0 +1,18 @@
+/* A Lua state of the program: standard libraries, lua-cjson, palenca.core and the embedded modules.
+ */
+#ifndef PALENCA_HOST_WORKER_LUA_STATE_H
+#define PALENCA_HOST_WORKER_LUA_STATE_H
+
+#include <lua.h>
+
+/* Everything in it can be required without a LUA_PATH. It belongs to the calling thread, whose
+ * locale is C from here on, whatever the process's is. NULL: out of memory. */
+lua_State *host_state_new(void);
+/* On the same thread. */
+void host_state_close(lua_State *L);
+
+/* A message handler for lua_pcall. What is raised as an object says all there is to say; a string
+ * is an error nobody expected, and gets a traceback. */
+int host_state_traceback(lua_State *L);
+
+#endif

@@ -1,0 +1,246 @@
+/* A thread with a Lua state of its own: a script worker, or the sandbox. */
+#include "lua_thread.h"
+
+#include "limits.h"
+#include "clock.h"
+#include "lua_state.h"
+#include "thread_start.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define TASK_FIELD "palenca.task"
+/* Of a script's thread, on top of the process's own. */
+#define NICENESS 5
+
+struct task {
+  pthread_t thread;
+  bool joined;
+  char *module;
+  char *options;
+  event_consumer *consumer;
+  int fd;
+  _Atomic int wish;
+  pthread_mutex_t mutex; /* guards what follows */
+  pthread_cond_t changed;
+  bool ready, ended;
+  const char *label; /* of the code that runs; NULL: none of a script's does */
+  int64_t entered_at;
+  char info[1024];
+  char error[1024];
+  char *details; /* written once, before it is ready */
+};
+
+static int run_module(lua_State *L) {
+  task *t = lua_touserdata(L, 1);
+  lua_pushlightuserdata(L, t);
+  lua_setfield(L, LUA_REGISTRYINDEX, TASK_FIELD);
+  lua_getglobal(L, "require");
+  lua_pushstring(L, t->module);
+  lua_call(L, 1, 1);
+  lua_pushstring(L, t->options);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+static void end(task *t, const char *error) {
+  pthread_mutex_lock(&t->mutex);
+  snprintf(t->error, sizeof t->error, "%s", error);
+  t->ended = true;
+  pthread_cond_broadcast(&t->changed);
+  pthread_mutex_unlock(&t->mutex);
+}
+
+/* What receives, stores and answers goes before what scripts compute, where there are too few
+ * processors for both. */
+static void stand_back(const task *t) {
+  id_t self = (id_t)gettid();
+  if (t->consumer != NULL)
+    (void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + NICENESS);
+}
+
+static void *body(void *context) {
+  task *t = context;
+  stand_back(t);
+  lua_State *L = host_state_new();
+  bounds *own = L != NULL ? bounds_begin(L) : NULL;
+  if (own == NULL) {
+    if (L != NULL)
+      host_state_close(L);
+    end(t, "out of memory");
+    return NULL;
+  }
+  lua_pushcfunction(L, host_state_traceback);
+  lua_pushcfunction(L, run_module);
+  lua_pushlightuserdata(L, t);
+  bool ok = lua_pcall(L, 1, 0, 1) == LUA_OK;
+  const char *message = ok ? "" : lua_tostring(L, -1);
+  char error[sizeof t->error];
+  snprintf(error, sizeof error, "%s", message != NULL ? message : "unknown error");
+  host_state_close(L);
+  bounds_end(own);
+  end(t, error);
+  return NULL;
+}
+
+static void destroy(task *t) {
+  if (t->consumer != NULL)
+    event_consumer_free(t->consumer);
+  if (t->fd >= 0)
+    close(t->fd);
+  pthread_cond_destroy(&t->changed);
+  pthread_mutex_destroy(&t->mutex);
+  free(t->module);
+  free(t->options);
+  free(t->details);
+  free(t);
+}
+
+task *task_start(const char *module, const char *options, event_store *store, char *error,
+                 size_t error_size) {
+  task *t = calloc(1, sizeof *t);
+  pthread_condattr_t attributes;
+  if (t == NULL)
+    goto no_memory;
+  pthread_mutex_init(&t->mutex, NULL);
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&t->changed, &attributes);
+  pthread_condattr_destroy(&attributes);
+  t->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  t->module = strdup(module);
+  t->options = strdup(options);
+  if (store != NULL && t->fd >= 0)
+    t->consumer = event_consumer_new(store, t->fd);
+  if (t->fd < 0 || t->module == NULL || t->options == NULL ||
+      (store != NULL && t->consumer == NULL) ||
+      thread_start(&t->thread, THREAD_LUA_STACK_SIZE, body, t) != 0) {
+    destroy(t);
+    goto no_memory;
+  }
+  return t;
+no_memory:
+  snprintf(error, error_size, "a thread could not be started");
+  return NULL;
+}
+
+static struct timespec moment_in(int64_t patience_ms) {
+  int64_t moment = clock_steady_ms() + patience_ms;
+  return (struct timespec){.tv_sec = moment / 1000, .tv_nsec = (moment % 1000) * 1000000};
+}
+
+task_state task_wait_ready(task *t, int64_t patience_ms, char *info, size_t info_size) {
+  struct timespec until = moment_in(patience_ms);
+  pthread_mutex_lock(&t->mutex);
+  while (!t->ready && !t->ended &&
+         pthread_cond_timedwait(&t->changed, &t->mutex, &until) != ETIMEDOUT) {
+  }
+  task_state state = t->ready ? TASK_READY : t->ended ? TASK_ENDED : TASK_LOADING;
+  snprintf(info, info_size, "%s", t->ready ? t->info : t->error);
+  pthread_mutex_unlock(&t->mutex);
+  return state;
+}
+
+void task_ask(task *t, task_wish wish) {
+  uint64_t one = 1;
+  t->wish = wish;
+  ssize_t written = write(t->fd, &one, sizeof one);
+  (void)written; /* full: it is readable already */
+}
+
+bool task_join(task *t, int64_t patience_ms, char *error, size_t error_size) {
+  struct timespec until = moment_in(patience_ms);
+  pthread_mutex_lock(&t->mutex);
+  while (!t->ended && pthread_cond_timedwait(&t->changed, &t->mutex, &until) != ETIMEDOUT) {
+  }
+  bool ended = t->ended;
+  snprintf(error, error_size, "%s", t->error);
+  pthread_mutex_unlock(&t->mutex);
+  if (ended && !t->joined) {
+    pthread_join(t->thread, NULL);
+    t->joined = true;
+  }
+  return ended;
+}
+
+int64_t task_kept(task *t, char *label, size_t label_size) {
+  int64_t kept = -1;
+  pthread_mutex_lock(&t->mutex);
+  if (t->label != NULL) {
+    kept = clock_steady_ms() - t->entered_at;
+    snprintf(label, label_size, "%s", t->label);
+  }
+  pthread_mutex_unlock(&t->mutex);
+  return kept;
+}
+
+void task_free(task *t) {
+  if (t == NULL)
+    return;
+  if (!t->joined) {
+    task_ask(t, TASK_STOP);
+    pthread_join(t->thread, NULL);
+  }
+  destroy(t);
+}
+
+task *task_of(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, TASK_FIELD);
+  task *t = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return t;
+}
+
+int task_fd(const task *t) {
+  return t->fd;
+}
+
+void task_clear_fd(task *t) {
+  uint64_t count;
+  ssize_t got = read(t->fd, &count, sizeof count);
+  (void)got; /* nothing to read: silent already */
+}
+
+task_wish task_wished(const task *t) {
+  return (task_wish)t->wish;
+}
+
+const char *task_details(const task *t) {
+  return t->details != NULL ? t->details : "";
+}
+
+void task_ready(task *t, const char *info, const char *details) {
+  pthread_mutex_lock(&t->mutex);
+  if (t->details == NULL)
+    t->details = strdup(details); /* without memory none is known */
+  snprintf(t->info, sizeof t->info, "%s", info);
+  t->ready = true;
+  pthread_cond_broadcast(&t->changed);
+  pthread_mutex_unlock(&t->mutex);
+}
+
+void task_enter(task *t, const char *label) {
+  int64_t now = clock_steady_ms();
+  pthread_mutex_lock(&t->mutex);
+  t->label = label;
+  t->entered_at = now;
+  pthread_mutex_unlock(&t->mutex);
+}
+
+void task_leave(task *t) {
+  pthread_mutex_lock(&t->mutex);
+  t->label = NULL;
+  pthread_mutex_unlock(&t->mutex);
+}
+
+event_consumer *task_consumer(task *t) {
+  return t->consumer;
+}
