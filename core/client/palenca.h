@@ -11,6 +11,8 @@
 #ifndef PALENCA_H
 #define PALENCA_H
 
+#include "buffer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,21 +64,6 @@ typedef struct {
 } palenca_error;
 
 /* ---- protocol: URLs and headers -------------------------------------------- */
-
-/* A growable byte string with an upper bound; zero-initialise all but `limit`. */
-typedef struct {
-  char *data; /* NUL-terminated once something was appended */
-  size_t size;
-  size_t capacity;
-  size_t limit; /* 0: no bound */
-} palenca_buffer;
-
-/* False when the bound or the memory is exhausted; the buffer is unchanged then. */
-bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size);
-/* Whether it is the limit that keeps so much from being appended; else it was the memory. */
-bool palenca_buffer_is_full(const palenca_buffer *buffer, size_t size);
-/* Frees what it holds; it can be used again. */
-void palenca_buffer_free(palenca_buffer *buffer);
 
 /* Checks a base URL: http or https, a host that is a name, an IPv6 address in
  * brackets or four decimal numbers, an optional port and path; no user name,

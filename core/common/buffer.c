@@ -1,6 +1,7 @@
 /* A growable byte string with an upper bound. */
-#include "palenca.h"
+#include "buffer.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

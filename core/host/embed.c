@@ -91,7 +91,7 @@ static void write_entry(lua_State *L, FILE *out, const char *path, int at) {
 static int write_all(lua_State *L) {
   FILE *out = lua_touserdata(L, 1);
   char **paths = lua_touserdata(L, 2);
-  fputs("/* Generated from the files under lua/. */\n#include \"embedded.h\"\n\n", out);
+  fputs("/* Generated from the files under lua/. */\n#include \"worker/embedded.h\"\n\n", out);
   for (int i = 0; paths[i] != NULL; i++) {
     fprintf(out, "static const char file_%d[] =\n", i);
     write_file(L, out, paths[i]);

@@ -1,6 +1,7 @@
 /* The palenca program: hands its arguments to the command line in Lua. */
 #include "common/log_writer.h"
 #include "common/signals.h"
+#include "lua/module.h"
 #include "worker/lua_state.h"
 
 #include <fcntl.h>
@@ -64,7 +65,7 @@ int main(int argc, char **argv) {
   raise_descriptor_limit();
   /* Nobody asks how much memory SQLite has, and counting costs a tenth of what a put does. */
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  lua_State *L = host_state_new();
+  lua_State *L = host_state_new(lua_open_host);
   if (L == NULL)
     return fail(&given, "out of memory");
   lua_pushcfunction(L, host_state_traceback);

@@ -1,6 +1,8 @@
 /* palenca.host: what the program's own Lua modules can do beyond plain Lua. */
 #include "module.h"
 
+#include "children.h"
+
 #include "clock.h"
 #include "common/log_writer.h"
 
@@ -67,7 +69,7 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-int luaopen_palenca_host(lua_State *L) {
+static int open_module(lua_State *L) {
   luaL_newlib(L, functions);
   lua_open_store(L);
   lua_open_control(L);
@@ -80,4 +82,13 @@ int luaopen_palenca_host(lua_State *L) {
   lua_open_bounds(L);
   lua_open_versions(L);
   return 1;
+}
+
+int lua_open_host(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, open_module);
+  lua_setfield(L, -2, "palenca.host");
+  lua_pop(L, 1);
+  lua_use_children(L);
+  return 0;
 }

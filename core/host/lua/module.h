@@ -4,7 +4,8 @@
 
 #include <lua.h>
 
-int luaopen_palenca_host(lua_State *L);
+/* Of a state that is made: palenca.host can be required, and os.execute and io.popen are ours. */
+int lua_open_host(lua_State *L);
 
 /* The parts of it; each adds its functions to the table on top. */
 void lua_open_store(lua_State *L);    /* the event store, and the events in a file */

@@ -28,7 +28,7 @@ static int start(lua_State *L) {
   void **box = new_box(L, TASK_TYPE);
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, -2, 1);
-  *box = task_start(module, options, store, error, sizeof error);
+  *box = task_start(module, options, lua_open_host, store, error, sizeof error);
   return *box != NULL ? 1 : push_failure(L, error);
 }
 

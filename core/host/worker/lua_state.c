@@ -5,8 +5,6 @@
 #include "core.h"
 #include "embedded.h"
 #include "common/log_writer.h"
-#include "lua/children.h"
-#include "lua/module.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -67,8 +65,6 @@ static void preload(lua_State *L) {
   lua_setfield(L, -2, "cjson");
   lua_pushcfunction(L, luaopen_palenca_core);
   lua_setfield(L, -2, "palenca.core");
-  lua_pushcfunction(L, luaopen_palenca_host);
-  lua_setfield(L, -2, "palenca.host");
   for (size_t i = 0; i < embedded_module_count; i++) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&embedded_modules[i]);
     lua_pushcclosure(L, load_embedded, 1);
@@ -77,6 +73,7 @@ static void preload(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* open_all(a C function that adds to the state) */
 static int open_all(lua_State *L) {
   luaL_openlibs(L);
   preload(L);
@@ -85,7 +82,8 @@ static int open_all(lua_State *L) {
   lua_getglobal(L, "os");
   lua_pushcfunction(L, set_locale);
   lua_setfield(L, -2, "setlocale");
-  lua_use_children(L);
+  lua_pop(L, 1);
+  lua_call(L, 0, 0);
   return 0;
 }
 
@@ -98,13 +96,14 @@ static bool use_c_locale(void) {
   return locale != (locale_t)0;
 }
 
-lua_State *host_state_new(void) {
+lua_State *host_state_new(lua_CFunction open) {
   if (!use_c_locale())
     return NULL;
   lua_State *L = luaL_newstate();
   if (L != NULL) {
     lua_pushcfunction(L, open_all);
-    if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+    lua_pushcfunction(L, open);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
       return L;
   }
   host_state_close(L); /* of none: the thread's locale */

@@ -5,9 +5,10 @@
 
 #include <lua.h>
 
-/* Everything in it can be required without a LUA_PATH. It belongs to the calling thread, whose
- * locale is C from here on, whatever the process's is. NULL: out of memory. */
-lua_State *host_state_new(void);
+/* Everything in it can be required without a LUA_PATH. `open`, a function without arguments and
+ * results, adds what the program offers to Lua beside that. The state belongs to the calling
+ * thread, whose locale is C from here on, whatever the process's is. NULL: out of memory. */
+lua_State *host_state_new(lua_CFunction open);
 /* On the same thread. */
 void host_state_close(lua_State *L);
 

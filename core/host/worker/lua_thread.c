@@ -26,6 +26,7 @@ struct task {
   bool joined;
   char *module;
   char *options;
+  lua_CFunction open;
   event_consumer *consumer;
   int fd;
   _Atomic int wish;
@@ -70,7 +71,7 @@ static void stand_back(const task *t) {
 static void *body(void *context) {
   task *t = context;
   stand_back(t);
-  lua_State *L = host_state_new();
+  lua_State *L = host_state_new(t->open);
   bounds *own = L != NULL ? bounds_begin(L) : NULL;
   if (own == NULL) {
     if (L != NULL)
@@ -104,8 +105,8 @@ static void destroy(task *t) {
   free(t);
 }
 
-task *task_start(const char *module, const char *options, event_store *store, char *error,
-                 size_t error_size) {
+task *task_start(const char *module, const char *options, lua_CFunction open, event_store *store,
+                 char *error, size_t error_size) {
   task *t = calloc(1, sizeof *t);
   pthread_condattr_t attributes;
   if (t == NULL)
@@ -118,6 +119,7 @@ task *task_start(const char *module, const char *options, event_store *store, ch
   t->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   t->module = strdup(module);
   t->options = strdup(options);
+  t->open = open;
   if (store != NULL && t->fd >= 0)
     t->consumer = event_consumer_new(store, t->fd);
   if (t->fd < 0 || t->module == NULL || t->options == NULL ||

@@ -13,10 +13,10 @@ typedef enum {
   TASK_STOP,  /* leave now */
 } task_wish;
 
-/* Runs `require(module)(options)` on a new thread, where `options` is a JSON
- * text and is passed as such. The store may be NULL. */
-task *task_start(const char *module, const char *options, event_store *store, char *error,
-                 size_t error_size);
+/* Runs `require(module)(options)` on a new thread, in a state made with `open` (see
+ * host_state_new), where `options` is a JSON text and is passed as such. The store may be NULL. */
+task *task_start(const char *module, const char *options, lua_CFunction open, event_store *store,
+                 char *error, size_t error_size);
 
 typedef enum {
   TASK_LOADING,
