@@ -5,8 +5,8 @@
 #include "call.h"
 #include "clock.h"
 #include "fork_guard.h"
-#include "send_queues.h"
 #include "protocol/error.h"
+#include "send_queues.h"
 #include "transport.h"
 
 #include <poll.h>

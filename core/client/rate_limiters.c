@@ -3,8 +3,8 @@
 #include "rate_limiters.h"
 
 #include "clock.h"
-#include "rate_limit_file.h"
 #include "protocol/error.h"
+#include "rate_limit_file.h"
 
 #if !__has_include(<openssl/sha.h>)
 #error "openssl/sha.h is missing: install libssl-dev (Debian) or openssl-devel (Fedora)"

@@ -1,6 +1,6 @@
 /* Fuzzes what reads addresses: settings, and X-Forwarded-For, which strangers write. */
-#include "fuzz.h"
 #include "common/net_address.h"
+#include "fuzz.h"
 
 #define VALUES_MAX 4
 

@@ -3,8 +3,8 @@
  *
  * A connection sends to accounts of its own, in turn, and its next event only after the last one
  * was answered 200: until then it sends that one again. Prints one object of JSON. */
-#include "load_connection.h"
 #include "common/thread_latency.h"
+#include "load_connection.h"
 
 #include <getopt.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* JSON texts, before they are decoded: what a decoder of doubles would lose is rewritten. */
-#include "palenca.h"
 #include "json_text.h"
+#include "palenca.h"
 
 #include <string.h>
 

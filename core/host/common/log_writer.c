@@ -2,8 +2,8 @@
 #include "log_writer.h"
 
 #include "clock.h"
-#include "visible.h"
 #include "thread_start.h"
+#include "visible.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
 /* host.http_server: an HTTP server answered by a Lua function. */
 #include "module.h"
 
-#include "http/queue.h"
 #include "common/log_writer.h"
+#include "http/queue.h"
 
 #include <ctype.h>
 #include <lauxlib.h>

@@ -2,9 +2,9 @@
  * in a file. */
 #include "module.h"
 
-#include "store/event_store.h"
 #include "common/log_writer.h"
 #include "handle.h"
+#include "store/event_store.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #include "module.h"
 
 #include "common/log_writer.h"
-#include "handle.h"
 #include "common/signals.h"
+#include "handle.h"
 #include "worker/lua_thread.h"
 
 #include <lauxlib.h>

@@ -68,14 +68,9 @@ static const struct {
   const char *name;
   void (*push_version)(lua_State *L);
 } libraries[] = {
-    {"Lua", push_lua},
-    {"libcurl", push_curl},
-    {"OpenSSL", push_openssl},
-    {"SQLite", push_sqlite},
-    {"libuv", push_libuv},
-    {"zlib", push_zlib},
-    {"lua-cjson", push_cjson},
-    {"lua-argparse", push_argparse},
+    {"Lua", push_lua},         {"libcurl", push_curl},          {"OpenSSL", push_openssl},
+    {"SQLite", push_sqlite},   {"libuv", push_libuv},           {"zlib", push_zlib},
+    {"lua-cjson", push_cjson}, {"lua-argparse", push_argparse},
 };
 
 /* host.versions() → a list of {name =, version =}; loads libcurl */

@@ -2,10 +2,10 @@
 #ifndef PALENCA_HOST_WEBHOOK_RECEIVER_H
 #define PALENCA_HOST_WEBHOOK_RECEIVER_H
 
-#include "store/event_store.h"
 #include "common/net_address.h"
 #include "rejection_log.h"
 #include "signature.h"
+#include "store/event_store.h"
 
 typedef struct receiver receiver;
 

@@ -2,9 +2,9 @@
  */
 #include "lua_state.h"
 
+#include "common/log_writer.h"
 #include "core.h"
 #include "embedded.h"
-#include "common/log_writer.h"
 
 #include <errno.h>
 #include <lauxlib.h>

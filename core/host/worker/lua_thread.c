@@ -1,8 +1,8 @@
 /* A thread with a Lua state of its own: a script worker, or the sandbox. */
 #include "lua_thread.h"
 
-#include "limits.h"
 #include "clock.h"
+#include "limits.h"
 #include "lua_state.h"
 #include "thread_start.h"
 

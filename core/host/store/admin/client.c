@@ -2,8 +2,8 @@
 #include "client.h"
 
 #include "clock.h"
-#include "slices.h"
 #include "protocol.h"
+#include "slices.h"
 #include "socket.h"
 #include "store/sqlite/file.h"
 #include "store/sqlite/lock_file.h"

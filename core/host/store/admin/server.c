@@ -2,8 +2,8 @@
 #include "server.h"
 
 #include "clock.h"
-#include "slices.h"
 #include "protocol.h"
+#include "slices.h"
 #include "socket.h"
 
 #include <errno.h>

@@ -5,8 +5,8 @@
 
 #include "store/commit_policy.h"
 #include "store/sqlite/batch.h"
-#include "store/sqlite/started_events.h"
 #include "store/sqlite/maintenance.h"
+#include "store/sqlite/started_events.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

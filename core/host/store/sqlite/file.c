@@ -1,8 +1,8 @@
 /* Opens, checks and creates the database file of the event store. */
 #include "file.h"
 
-#include "lock_file.h"
 #include "live_mark.h"
+#include "lock_file.h"
 #include "schema.h"
 
 #include <errno.h>

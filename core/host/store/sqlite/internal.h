@@ -2,11 +2,11 @@
 #ifndef PALENCA_HOST_STORE_SQLITE_INTERNAL_H
 #define PALENCA_HOST_STORE_SQLITE_INTERNAL_H
 
+#include "file.h"
 #include "store/memory/concurrency.h"
 #include "store/memory/ready_queue.h"
-#include "file.h"
-#include "transaction.h"
 #include "timers.h"
+#include "transaction.h"
 
 _Static_assert(EVENT_CAPS_MAX <= EVENT_ORDER_LISTS, "what a cap holds back is parked in its list");
 

@@ -2,8 +2,8 @@
 #include "purge.h"
 
 #include "clock.h"
-#include "store/admin/parts.h"
 #include "file.h"
+#include "store/admin/parts.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* The SQL of the event store: putting, leasing and finishing inside a transaction. */
-#include "started_events.h"
 #include "internal.h"
+#include "started_events.h"
 
 #include <stdio.h>
 #include <stdlib.h>

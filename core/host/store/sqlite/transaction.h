@@ -5,8 +5,8 @@
 #ifndef PALENCA_HOST_STORE_SQLITE_TRANSACTION_H
 #define PALENCA_HOST_STORE_SQLITE_TRANSACTION_H
 
-#include "store/memory/concurrency.h"
 #include "store/event_store.h"
+#include "store/memory/concurrency.h"
 #include "timers.h"
 
 typedef struct event_sql event_sql;

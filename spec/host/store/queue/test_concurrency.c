@@ -1,5 +1,5 @@
 /* Tests of caps: how many events that a pattern fits are leased at a time. */
-#include "store_fixture.h"
+#include "host/store/store_fixture.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Tests of the event store in trouble: files that are not its own, a full disk. */
-#include "store_fixture.h"
+#include "host/store/store_fixture.h"
 
 #include <dirent.h>
 #include <fcntl.h>

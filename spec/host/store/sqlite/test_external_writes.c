@@ -1,8 +1,8 @@
 /* Tests of the order of events that is read from the tables in slices, while events are put,
  * finished and released: in the end it leases each event once, those of an account in their order,
  * and they are as many as were counted. */
+#include "host/store/store_fixture.h"
 #include "store/sqlite/transaction.h"
-#include "store_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Tests of what leaves the event store, by retention and by hand, and of the room events take. */
-#include "store_fixture.h"
+#include "host/store/store_fixture.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

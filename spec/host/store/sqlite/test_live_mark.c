@@ -1,5 +1,5 @@
 /* Tests of what the header of a database says: whether its file is whole without a log. */
-#include "store_fixture.h"
+#include "host/store/store_fixture.h"
 
 #include <errno.h>
 #include <sqlite3.h>

@@ -1,6 +1,6 @@
 /* Tests of the event store after a process that was killed: what is received again, and which
  * attempts count. */
-#include "store_fixture.h"
+#include "host/store/store_fixture.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Tests of the waits that are moved in slices when the Unix clock was set back, while events are
  * finished and the clock is set again: in the end each retry is due when it should be. */
+#include "host/store/store_fixture.h"
 #include "store/sqlite/transaction.h"
-#include "store_fixture.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

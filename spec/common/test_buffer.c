@@ -1,5 +1,5 @@
 /* Tests of the bounded byte string. */
-#include "palenca.h"
+#include "buffer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdint.h>
 #include <string.h>
 
 static void test_grows_and_stays_terminated(void **state) {

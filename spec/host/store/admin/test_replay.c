@@ -1,5 +1,5 @@
 /* Tests of replays: finished events that run again, from beside the store that serves. */
-#include "store_fixture.h"
+#include "host/store/store_fixture.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -91,8 +91,7 @@ static void test_only_finished_events_are_replayed(void **state) {
   assert_int_equal(replay(f, behind), EVENT_UNFINISHED);
   assert_int_equal(replay(f, received), EVENT_UNFINISHED);
   assert_int_equal(replay(f, received + 1), EVENT_NOT_FOUND);
-  assert_listed(f, NULL,
-                "1 retry 1 later\n2 running 1 -\n3 received 0 -\n4 received 0 -\n");
+  assert_listed(f, NULL, "1 retry 1 later\n2 running 1 -\n3 received 0 -\n4 received 0 -\n");
   free_worker(&w);
 }
 

@@ -1,5 +1,5 @@
 /* Tests of the event store's leases: what a consumer is given, when and in which order. */
-#include "store_fixture.h"
+#include "host/store/store_fixture.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* Tests of what the event store does for others between its transactions, and while another process
  * writes or reads. */
+#include "host/store/hand_run.h"
 #include "store/sqlite/maintenance.h"
-#include "hand_run.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

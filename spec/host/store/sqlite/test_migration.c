@@ -1,6 +1,6 @@
 /* Tests of databases that an earlier version of the program has made. */
+#include "host/store/store_fixture.h"
 #include "store/sqlite/schema.h"
-#include "store_fixture.h"
 
 #include <signal.h>
 #include <stdio.h>

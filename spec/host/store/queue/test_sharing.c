@@ -1,6 +1,6 @@
 /* Tests of how consumers share events: they take from one queue, and those who rest are notified.
  */
-#include "hand_run.h"
+#include "host/store/hand_run.h"
 
 static bool is_notified(const worker *w) {
   uint64_t count;

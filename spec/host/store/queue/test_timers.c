@@ -1,5 +1,5 @@
 /* Tests of timers: when they are leased, to whom, and what is left of them after a new start. */
-#include "store_fixture.h"
+#include "host/store/store_fixture.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Tests of the event store while the Unix clock is set: no wait depends on its going forward. */
-#include "hand_run.h"
+#include "host/store/hand_run.h"
 
 #define HOUR 3600000
 #define WINDOW 300000

@@ -1,7 +1,7 @@
 /* Tests of what the event store does at once, what together, and what only after a while. */
+#include "host/store/hand_run.h"
 #include "store/admin/slices.h"
 #include "store/queue/internal.h"
-#include "hand_run.h"
 
 enum {
   BURST = 16,    /* so many at once are one */

@@ -1,6 +1,6 @@
 /* Tests of redeliveries: what comes again within the window, and what only looks like it. */
+#include "host/store/store_fixture.h"
 #include "store/memory/dedup.h"
-#include "store_fixture.h"
 
 #include <signal.h>
 #include <stdio.h>

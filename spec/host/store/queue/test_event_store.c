@@ -1,5 +1,5 @@
 /* Tests of the durable event store, against real files: putting, ids, states and listings. */
-#include "store_fixture.h"
+#include "host/store/store_fixture.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

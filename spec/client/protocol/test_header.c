@@ -63,9 +63,12 @@ static void test_every_byte_of_a_header_value(void **state) {
 static void test_headers_that_are_made_from_the_request(void **state) {
   (void)state;
   static const char *const names[] = {
-      "Content-Length", "content-length", "CONTENT-LENGTH", "Transfer-Encoding",
-      "Connection",     "Keep-Alive",     "Expect",         "Proxy-Connection",
-      "Upgrade",        "TE",             "Trailer",        "HTTP2-Settings",
+      "Content-Length", "content-length",
+      "CONTENT-LENGTH", "Transfer-Encoding",
+      "Connection",     "Keep-Alive",
+      "Expect",         "Proxy-Connection",
+      "Upgrade",        "TE",
+      "Trailer",        "HTTP2-Settings",
       "Host",           "hOST",
   };
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
