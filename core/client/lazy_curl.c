@@ -90,3 +90,13 @@ const lazy_curl *lazy_curl_load(palenca_error *error) {
   palenca_error_set(error, PALENCA_NETWORK, "libcurl could not be loaded: %s", failure);
   return NULL;
 }
+
+bool palenca_curl_version(char *text, size_t size, palenca_error *error) {
+  const lazy_curl *curl = lazy_curl_load(error);
+  if (curl == NULL)
+    return false;
+  const curl_version_info_data *info = curl->version_info(CURLVERSION_NOW);
+  snprintf(text, size, "%s (%s)", info->version,
+           info->ssl_version != NULL ? info->ssl_version : "no TLS");
+  return true;
+}

@@ -418,6 +418,10 @@ bool palenca_engine_cancel(palenca_engine *engine, uint64_t id);
 /* Calls neither completed nor cancelled. */
 size_t palenca_engine_active(const palenca_engine *engine);
 
+/* Loads libcurl if it is not yet, and writes its version and that of its TLS library, such as
+ * "7.88.1 (OpenSSL/3.0.17)". False if it cannot be loaded. */
+bool palenca_curl_version(char *text, size_t size, palenca_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,7 +1,7 @@
 /* The part of palenca.host that names the libraries the program uses. */
 #include "module.h"
 
-#include "lazy_curl.h"
+#include "palenca.h"
 
 #include <lauxlib.h>
 #include <openssl/crypto.h>
@@ -19,14 +19,9 @@ static void push_lua(lua_State *L) {
 /* With that of its TLS library, which need not be the program's. */
 static void push_curl(lua_State *L) {
   palenca_error error = {0};
-  const lazy_curl *curl = lazy_curl_load(&error);
-  if (curl == NULL) {
-    lua_pushstring(L, error.message);
-    return;
-  }
-  const curl_version_info_data *info = curl->version_info(CURLVERSION_NOW);
-  lua_pushfstring(L, "%s (%s)", info->version,
-                  info->ssl_version != NULL ? info->ssl_version : "no TLS");
+  char version[128];
+  bool is_loaded = palenca_curl_version(version, sizeof version, &error);
+  lua_pushstring(L, is_loaded ? version : error.message);
 }
 
 /* Of "OpenSSL 3.0.17 1 Jul 2025". */
