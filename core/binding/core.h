@@ -27,7 +27,7 @@ void core_read_request(lua_State *L, int table, palenca_request *request);
 /* Pushes the result as a table, or nil for NULL, and frees it; it is kept in `slot`, which its
  * userdata frees at its end, while making the table may raise. Answers 1. */
 int core_push_taken(lua_State *L, palenca_result **slot, palenca_result *result);
-void core_push_attempt(lua_State *L, const palenca_attempt_note *note);
+void core_push_attempt(lua_State *L, const palenca_attempt_record *note);
 
 #pragma GCC visibility pop
 

@@ -115,8 +115,8 @@ static void read_own_fields(lua_State *L, int table, palenca_request *request) {
   request->method = string_field(L, table, "method", &ignored, 1);
   request->url = string_field(L, table, "url", &ignored, 1);
   request->body = string_field(L, table, "body", &request->body_size, 0);
-  request->repeatable = boolean_field(L, table, "repeatable");
-  request->bulk = boolean_field(L, table, "bulk");
+  request->idempotent = boolean_field(L, table, "idempotent");
+  request->low_priority = boolean_field(L, table, "low_priority");
   request->observe = boolean_field(L, table, "observe");
   request->keep_headers = boolean_field(L, table, "keep_headers");
 }
@@ -124,7 +124,8 @@ static void read_own_fields(lua_State *L, int table, palenca_request *request) {
 /* What is the same for many; leaves what header_fields does. */
 static void read_shared_fields(lua_State *L, int table, palenca_request *request) {
   size_t ignored = 0;
-  request->pace_key = string_field(L, table, "pace_key", &request->pace_key_size, 0);
+  request->rate_limit_key =
+      string_field(L, table, "rate_limit_key", &request->rate_limit_key_size, 0);
   request->ca_file = string_field(L, table, "ca_file", &ignored, 0);
   request->proxy = string_field(L, table, "proxy", &ignored, 0);
   request->allow_tls_1_2 = boolean_field(L, table, "allow_tls_1_2");
@@ -362,7 +363,7 @@ static int engine_take(lua_State *L) {
   return core_push_taken(L, &box->taken, palenca_engine_take(engine));
 }
 
-void core_push_attempt(lua_State *L, const palenca_attempt_note *note) {
+void core_push_attempt(lua_State *L, const palenca_attempt_record *note) {
   lua_createtable(L, 0, 7);
   set_integer(L, "id", (int64_t)note->id);
   set_integer(L, "number", note->number);
@@ -384,7 +385,7 @@ void core_push_attempt(lua_State *L, const palenca_attempt_note *note) {
 /* engine:take_attempt() → {id, number, status, kind, duration, retry_in, request_id} | nil; of
  * calls that were submitted with `observe`; times in seconds */
 static int engine_take_attempt(lua_State *L) {
-  palenca_attempt_note note;
+  palenca_attempt_record note;
   if (palenca_engine_take_attempt(check_engine(L), &note))
     core_push_attempt(L, &note);
   else

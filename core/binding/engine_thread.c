@@ -30,9 +30,9 @@ static int thread_new(lua_State *L) {
   *box = (thread_box){0};
   compat_set_metatable(L, THREAD_TYPE);
   if (directory != NULL)
-    options.pacers = palenca_pacers_share(directory, &not_shared);
+    options.rate_limiters = palenca_rate_limiters_share(directory, &not_shared);
   box->thread = engine_thread_new(&options, &error);
-  palenca_pacers_release(options.pacers);
+  palenca_rate_limiters_release(options.rate_limiters);
   if (box->thread == NULL)
     return luaL_error(L, "%s", error.message);
   if (not_shared.kind == PALENCA_OK)
@@ -91,7 +91,7 @@ static int thread_take(lua_State *L) {
 
 /* thread:take_attempt() → as an engine's */
 static int thread_take_attempt(lua_State *L) {
-  palenca_attempt_note note;
+  palenca_attempt_record note;
   if (engine_thread_take_attempt(check_box(L)->thread, &note))
     core_push_attempt(L, &note);
   else

@@ -9,18 +9,18 @@ bool attempt_log_reserve(attempt_log *log) {
   return log->ring != NULL;
 }
 
-void attempt_log_add(attempt_log *log, const palenca_attempt_note *note) {
-  log->ring[(log->first + log->count) % PALENCA_ATTEMPTS_KEPT] = *note;
+void attempt_log_add(attempt_log *log, const palenca_attempt_record *record) {
+  log->ring[(log->first + log->count) % PALENCA_ATTEMPTS_KEPT] = *record;
   if (log->count < PALENCA_ATTEMPTS_KEPT)
     log->count++;
   else
     log->first = (log->first + 1) % PALENCA_ATTEMPTS_KEPT;
 }
 
-bool attempt_log_take(attempt_log *log, palenca_attempt_note *note) {
+bool attempt_log_take(attempt_log *log, palenca_attempt_record *record) {
   if (log->count == 0)
     return false;
-  *note = log->ring[log->first];
+  *record = log->ring[log->first];
   log->first = (log->first + 1) % PALENCA_ATTEMPTS_KEPT;
   log->count--;
   return true;

@@ -8,16 +8,16 @@
 
 /* Zero-initialised. */
 typedef struct {
-  palenca_attempt_note *ring; /* of PALENCA_ATTEMPTS_KEPT */
+  palenca_attempt_record *ring; /* of PALENCA_ATTEMPTS_KEPT */
   size_t first, count;
 } attempt_log;
 
 /* Before the first is added; false without memory. */
 bool attempt_log_reserve(attempt_log *log);
 /* The oldest goes if there is no room. */
-void attempt_log_add(attempt_log *log, const palenca_attempt_note *note);
+void attempt_log_add(attempt_log *log, const palenca_attempt_record *record);
 /* The oldest one; false if there is none. */
-bool attempt_log_take(attempt_log *log, palenca_attempt_note *note);
+bool attempt_log_take(attempt_log *log, palenca_attempt_record *record);
 void attempt_log_free(attempt_log *log);
 
 #pragma GCC visibility pop

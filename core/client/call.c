@@ -45,8 +45,8 @@ void call_free(call *one) {
   free(one);
 }
 
-call_result *call_result_of(letter *from) {
-  return (call_result *)(void *)((char *)from - offsetof(call_result, letter));
+call_result *call_result_of(queue_node *from) {
+  return (call_result *)(void *)((char *)from - offsetof(call_result, node));
 }
 
 void palenca_result_free(palenca_result *result) {
@@ -101,15 +101,15 @@ static void copy_request(call *one, const palenca_request *from) {
   to->ca_file = from->ca_file != NULL ? copy_text(&at, from->ca_file, strlen(from->ca_file)) : NULL;
   to->proxy = from->proxy != NULL ? copy_text(&at, from->proxy, strlen(from->proxy)) : NULL;
   one->timeout_ms = from->timeout_ms > 0 ? from->timeout_ms : PALENCA_TIMEOUT_DEFAULT_MS;
-  one->bulk = from->bulk;
+  one->low_priority = from->low_priority;
   one->observe = from->observe;
   one->deadline = from->deadline_ms > 0 ? clock_steady_ms() + from->deadline_ms : INT64_MAX;
-  if (from->pace_key != NULL && from->rate_limit > 0) {
+  if (from->rate_limit_key != NULL && from->rate_limit > 0) {
     one->rate_limit = from->rate_limit;
-    pacers_digest(from->pace_key, from->pace_key_size, one->pace_digest);
+    rate_limiters_digest(from->rate_limit_key, from->rate_limit_key_size, one->rate_limit_digest);
   }
   one->keep_headers = from->keep_headers;
-  to->repeatable = from->repeatable;
+  to->idempotent = from->idempotent;
   to->allow_tls_1_2 = from->allow_tls_1_2;
   to->header_out = &one->header_out;
   to->body_out = &one->body_out;

@@ -9,15 +9,15 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct call call;
-typedef struct lane lane;
+typedef struct send_queue send_queue;
 
 /* A result as it is handed on: the public part comes first, so that it is freed with it. */
 typedef struct {
   palenca_result result;
-  letter letter; /* links it to the next one */
+  queue_node node; /* links it to the next one */
 } call_result;
 
-call_result *call_result_of(letter *from);
+call_result *call_result_of(queue_node *from);
 
 /* A doubly linked list; every call is in at most one. */
 typedef struct {
@@ -33,10 +33,10 @@ struct call {
   int max_retries;
   int attempts;
   int timeout_ms; /* of one attempt */
-  bool bulk, observe, keep_headers;
-  int rate_limit; /* of all calls with the same digest of their pace_key; 0: none */
-  unsigned char pace_digest[PACER_DIGEST_SIZE];
-  lane *lane;
+  bool low_priority, observe, keep_headers;
+  int rate_limit; /* of all calls with the same digest of their rate_limit_key; 0: none */
+  unsigned char rate_limit_digest[RATE_LIMITER_DIGEST_SIZE];
+  send_queue *send_queue;
   int64_t due;      /* when waiting for its next attempt */
   int64_t deadline; /* of all attempts; INT64_MAX: none */
   int64_t began;    /* this attempt */

@@ -21,11 +21,11 @@
 
 struct palenca_engine {
   transport *transport;
-  palenca_pacers *pacers;
-  lane *lanes;
+  palenca_rate_limiters *rate_limiters;
+  send_queue *send_queues;
   call_list waiting; /* for their next attempt, the soonest first */
   call_list sending;
-  letter *done_first, *done_last; /* results, linked in order of completion */
+  queue_node *done_first, *done_last; /* results, linked in order of completion */
   size_t done_count;
   size_t active, in_flight, max_in_flight;
   int64_t expiry; /* no waiting call's deadline is earlier */
@@ -60,8 +60,9 @@ palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenc
   engine->expiry = INT64_MAX;
   fork_guard_init(&engine->guard);
   seed(engine);
-  engine->pacers =
-      options->pacers != NULL ? palenca_pacers_retain(options->pacers) : pacers_of_process();
+  engine->rate_limiters = options->rate_limiters != NULL
+                              ? palenca_rate_limiters_retain(options->rate_limiters)
+                              : rate_limiters_of_process();
   engine->transport = transport_new(in_flight, error);
   if (engine->transport == NULL) {
     palenca_engine_free(engine);
@@ -80,8 +81,8 @@ void palenca_engine_free(palenca_engine *engine) {
   fork_guard_free(&engine->guard);
   call_list_free(&engine->waiting);
   call_list_free(&engine->sending);
-  lanes_free(engine->lanes, engine->pacers);
-  palenca_pacers_release(engine->pacers);
+  send_queues_free(engine->send_queues, engine->rate_limiters);
+  palenca_rate_limiters_release(engine->rate_limiters);
   for (palenca_result *result; (result = palenca_engine_take(engine)) != NULL;)
     palenca_result_free(result);
   attempt_log_free(&engine->attempts);
@@ -100,7 +101,7 @@ static char *take_buffer(palenca_buffer *buffer, size_t *size) {
 }
 
 static void forget(palenca_engine *engine, call *one) {
-  one->lane->calls--;
+  one->send_queue->calls--;
   call_list_remove(one);
   call_free(one);
   engine->active--;
@@ -120,8 +121,8 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
     result->headers = take_buffer(&one->header_out, &result->headers_size);
   result->body = take_buffer(&one->body_out, &result->body_size);
   forget(engine, one);
-  *(engine->done_last != NULL ? &engine->done_last->next : &engine->done_first) = &done->letter;
-  engine->done_last = &done->letter;
+  *(engine->done_last != NULL ? &engine->done_last->next : &engine->done_first) = &done->node;
+  engine->done_last = &done->node;
   engine->done_count++;
 }
 
@@ -181,7 +182,7 @@ static void expire(palenca_engine *engine, int64_t now) {
     return;
   engine->expiry = INT64_MAX;
   expire_list(engine, &engine->waiting, now);
-  for (lane *one = engine->lanes; one != NULL; one = one->next)
+  for (send_queue *one = engine->send_queues; one != NULL; one = one->next)
     for (int priority = 0; priority < PRIORITIES; priority++)
       expire_list(engine, &one->queues[priority].calls, now);
 }
@@ -203,7 +204,7 @@ static void start_afresh_after_fork(palenca_engine *engine) {
   seed(engine);
   fail_list(engine, &engine->sending);
   fail_list(engine, &engine->waiting);
-  for (lane *one = engine->lanes; one != NULL; one = one->next)
+  for (send_queue *one = engine->send_queues; one != NULL; one = one->next)
     for (int priority = 0; priority < PRIORITIES; priority++)
       fail_list(engine, &one->queues[priority].calls);
 }
@@ -211,19 +212,20 @@ static void start_afresh_after_fork(palenca_engine *engine) {
 static void learn(palenca_engine *engine, const call *one, int status, const palenca_meta *meta) {
   int64_t left = palenca_meta_window_left(meta, clock_unix_ms());
   bool used_up = status == 429 || meta->rate_remaining == 0;
-  if (one->lane->pacer == NULL || !used_up)
+  if (one->send_queue->rate_limiter == NULL || !used_up)
     return;
   if (status == 429)
     left = palenca_limit_wait(meta->retry_after_ms, left);
   if (left > 0)
-    pacers_block(engine->pacers, one->lane->pacer, clock_steady_ms(), left);
+    rate_limiters_block(engine->rate_limiters, one->send_queue->rate_limiter, clock_steady_ms(),
+                        left);
 }
 
 static void note(palenca_engine *engine, const call *one, const transport_outcome *outcome,
                  const palenca_meta *meta, int64_t retry_in_ms) {
   if (!one->observe)
     return;
-  palenca_attempt_note attempt = {
+  palenca_attempt_record attempt = {
       .id = one->id,
       .number = one->attempts,
       .kind = outcome->error.kind,
@@ -242,7 +244,7 @@ static palenca_decision decide(palenca_engine *engine, const call *one,
       .kind = outcome->error.kind,
       .status = outcome->status,
       .sent = outcome->sent,
-      .repeatable = one->request.repeatable,
+      .idempotent = one->request.idempotent,
       .max_retries = outcome->is_permanent ? 0 : one->max_retries,
       .retry_after_ms = meta->retry_after_ms,
       .window_left_ms = palenca_meta_window_left(meta, clock_unix_ms()),
@@ -284,13 +286,14 @@ static void start(palenca_engine *engine, call *one, int64_t now) {
     fail(engine, one, failed.error.kind, failed.error.message);
 }
 
-static void start_queue(palenca_engine *engine, lane *from, int priority, int64_t now) {
-  turn_queue *queue = &from->queues[priority];
+static void start_queue(palenca_engine *engine, send_queue *from, int priority, int64_t now) {
+  priority_queue *queue = &from->queues[priority];
   if (queue->blocked_until > now)
     return;
   while (queue->calls.first != NULL && engine->in_flight < engine->max_in_flight) {
-    if (from->pacer != NULL) {
-      int64_t wait = pacers_take(engine->pacers, from->pacer, priority == BULK, clock_steady_ms());
+    if (from->rate_limiter != NULL) {
+      int64_t wait = rate_limiters_take(engine->rate_limiters, from->rate_limiter,
+                                        priority == PRIORITY_LOW, clock_steady_ms());
       if (wait > 0) {
         queue->blocked_until = now + wait;
         return;
@@ -306,10 +309,10 @@ static void start_all(palenca_engine *engine) {
   while (engine->waiting.first != NULL && engine->waiting.first->due <= now) {
     call *one = engine->waiting.first;
     call_list_remove(one);
-    call_list_insert(lane_queue(one), one, NULL); /* older than all that never had a turn */
+    call_list_insert(send_queue_of_call(one), one, NULL); /* older than all that never had a turn */
   }
   for (int priority = 0; priority < PRIORITIES; priority++)
-    for (lane *one = engine->lanes; one != NULL; one = one->next)
+    for (send_queue *one = engine->send_queues; one != NULL; one = one->next)
       start_queue(engine, one, priority, now);
 }
 
@@ -331,14 +334,14 @@ uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *re
 }
 
 bool engine_adopt(palenca_engine *engine, call *one) {
-  lane *found = lanes_find(&engine->lanes, engine->pacers, one);
+  send_queue *found = send_queues_find(&engine->send_queues, engine->rate_limiters, one);
   if (found == NULL || engine->transport == NULL ||
       (one->observe && !attempt_log_reserve(&engine->attempts)))
     return false;
-  one->lane = found;
+  one->send_queue = found;
   found->calls++;
   expire_no_later(engine, one->deadline);
-  call_list_insert(lane_queue(one), one, lane_queue(one)->last);
+  call_list_insert(send_queue_of_call(one), one, send_queue_of_call(one)->last);
   engine->active++;
   return true;
 }
@@ -368,7 +371,7 @@ int64_t palenca_engine_next_deadline(palenca_engine *engine) {
     sooner(&deadline, until(engine->waiting.first->due, now));
   if (engine->in_flight >= engine->max_in_flight)
     return deadline;
-  for (const lane *one = engine->lanes; one != NULL; one = one->next)
+  for (const send_queue *one = engine->send_queues; one != NULL; one = one->next)
     for (int priority = 0; priority < PRIORITIES; priority++)
       if (one->queues[priority].calls.first != NULL)
         sooner(&deadline, until(one->queues[priority].blocked_until, now));
@@ -388,7 +391,7 @@ static void work(palenca_engine *engine) {
   transport_perform(engine->transport);
   while (transport_take(engine->transport, &outcome))
     finish_attempt(engine, &outcome);
-  lanes_drop_unused(&engine->lanes, engine->pacers);
+  send_queues_drop_unused(&engine->send_queues, engine->rate_limiters);
 }
 
 size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *wake_fds,
@@ -408,7 +411,7 @@ size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *
 }
 
 palenca_result *palenca_engine_take(palenca_engine *engine) {
-  letter *first = engine->done_first;
+  queue_node *first = engine->done_first;
   if (first == NULL)
     return NULL;
   engine->done_first = first->next;
@@ -418,7 +421,7 @@ palenca_result *palenca_engine_take(palenca_engine *engine) {
   return &call_result_of(first)->result;
 }
 
-bool palenca_engine_take_attempt(palenca_engine *engine, palenca_attempt_note *attempt) {
+bool palenca_engine_take_attempt(palenca_engine *engine, palenca_attempt_record *attempt) {
   return attempt_log_take(&engine->attempts, attempt);
 }
 
@@ -427,7 +430,7 @@ bool palenca_engine_cancel(palenca_engine *engine, uint64_t id) {
   call *one = call_list_find(&engine->sending, id);
   if (one == NULL)
     one = call_list_find(&engine->waiting, id);
-  for (lane *in = engine->lanes; one == NULL && in != NULL; in = in->next)
+  for (send_queue *in = engine->send_queues; one == NULL && in != NULL; in = in->next)
     for (int priority = 0; one == NULL && priority < PRIORITIES; priority++)
       one = call_list_find(&in->queues[priority].calls, id);
   if (one == NULL)
@@ -437,7 +440,7 @@ bool palenca_engine_cancel(palenca_engine *engine, uint64_t id) {
     engine->in_flight--;
   }
   forget(engine, one);
-  lanes_drop_unused(&engine->lanes, engine->pacers);
+  send_queues_drop_unused(&engine->send_queues, engine->rate_limiters);
   return true;
 }
 

@@ -16,14 +16,14 @@
 
 /* What the thread is to do: take over `submitted`, or else forget `cancelled`. */
 typedef struct {
-  letter letter;
+  queue_node node;
   call *submitted;
   uint64_t cancelled;
 } command;
 
 typedef struct {
-  letter letter;
-  palenca_attempt_note note;
+  queue_node node;
+  palenca_attempt_record record;
 } attempt;
 
 struct engine_thread {
@@ -33,10 +33,10 @@ struct engine_thread {
   fork_guard guard; /* a child has no such thread */
   int command_fd;   /* readable when there are commands */
   atomic_bool stop;
-  mailbox commands, results, attempts;
-  letter *taken_results, *taken_attempts; /* collected */
+  mpsc_queue commands, results, attempts;
+  queue_node *taken_results, *taken_attempts; /* collected */
   uint64_t last_id;
-  wake_socket wake;
+  wakeup_socket wake;
 };
 
 /* The engine wakes up by itself for whatever it has to do. */
@@ -45,8 +45,8 @@ struct engine_thread {
 /* ---- on the thread ---------------------------------------------------------------- */
 
 static void hand_over(engine_thread *t, call_result *done) {
-  if (mailbox_put(&t->results, &done->letter))
-    wake_socket_send(&t->wake);
+  if (mpsc_queue_push(&t->results, &done->node))
+    wakeup_socket_send(&t->wake);
 }
 
 static void take_over(engine_thread *t, call *one) {
@@ -65,7 +65,7 @@ static void obey(engine_thread *t) {
   uint64_t count;
   ssize_t got = read(t->command_fd, &count, sizeof count);
   (void)got; /* nothing: it was woken by something else */
-  for (letter *next, *one = mailbox_take(&t->commands); one != NULL; one = next) {
+  for (queue_node *next, *one = mpsc_queue_take_all(&t->commands); one != NULL; one = next) {
     command *order = (command *)(void *)one;
     next = one->next;
     if (order->submitted != NULL)
@@ -78,14 +78,14 @@ static void obey(engine_thread *t) {
 
 /* Attempts first, so that nobody learns a result whose attempts are still here. */
 static void put_out(engine_thread *t) {
-  palenca_attempt_note note;
-  while (palenca_engine_take_attempt(t->engine, &note)) {
+  palenca_attempt_record record;
+  while (palenca_engine_take_attempt(t->engine, &record)) {
     attempt *one = malloc(sizeof *one);
     if (one == NULL)
       continue;
-    one->note = note;
-    if (mailbox_put(&t->attempts, &one->letter))
-      wake_socket_send(&t->wake);
+    one->record = record;
+    if (mpsc_queue_push(&t->attempts, &one->node))
+      wakeup_socket_send(&t->wake);
   }
   for (palenca_result *result; (result = palenca_engine_take(t->engine)) != NULL;)
     hand_over(t, (call_result *)(void *)result);
@@ -121,7 +121,7 @@ engine_thread *engine_thread_new(const palenca_engine_options *options, palenca_
     palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
     return NULL;
   }
-  wake_socket_init(&t->wake);
+  wakeup_socket_init(&t->wake);
   fork_guard_init(&t->guard);
   t->command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   t->engine = palenca_engine_new(options, error);
@@ -140,11 +140,11 @@ static void poke(engine_thread *t) {
 }
 
 static void order(engine_thread *t, command *what) {
-  if (mailbox_put(&t->commands, &what->letter))
+  if (mpsc_queue_push(&t->commands, &what->node))
     poke(t);
 }
 
-static void free_commands(letter *one) {
+static void free_commands(queue_node *one) {
   while (one != NULL) {
     command *unheard = (command *)(void *)one;
     one = one->next;
@@ -153,7 +153,7 @@ static void free_commands(letter *one) {
   }
 }
 
-static void free_results(letter *one) {
+static void free_results(queue_node *one) {
   while (one != NULL) {
     call_result *unread = call_result_of(one);
     one = one->next;
@@ -161,7 +161,7 @@ static void free_results(letter *one) {
   }
 }
 
-static void free_attempts(letter *one) {
+static void free_attempts(queue_node *one) {
   while (one != NULL) {
     attempt *unread = (attempt *)(void *)one;
     one = one->next;
@@ -178,12 +178,12 @@ void engine_thread_free(engine_thread *t) {
     pthread_join(t->thread, NULL);
   }
   palenca_engine_free(t->engine);
-  free_commands(mailbox_take(&t->commands));
-  free_results(mailbox_take(&t->results));
+  free_commands(mpsc_queue_take_all(&t->commands));
+  free_results(mpsc_queue_take_all(&t->results));
   free_results(t->taken_results);
-  free_attempts(mailbox_take(&t->attempts));
+  free_attempts(mpsc_queue_take_all(&t->attempts));
   free_attempts(t->taken_attempts);
-  wake_socket_free(&t->wake);
+  wakeup_socket_free(&t->wake);
   if (t->command_fd >= 0)
     close(t->command_fd);
   fork_guard_free(&t->guard);
@@ -221,7 +221,7 @@ void engine_thread_cancel(engine_thread *t, uint64_t id) {
   order(t, what);
 }
 
-static void append(letter **list, letter *more) {
+static void append(queue_node **list, queue_node *more) {
   while (*list != NULL)
     list = &(*list)->next;
   *list = more;
@@ -229,42 +229,42 @@ static void append(letter **list, letter *more) {
 
 size_t engine_thread_collect(engine_thread *t) {
   size_t count = 0;
-  append(&t->taken_results, mailbox_take(&t->results));
-  append(&t->taken_attempts, mailbox_take(&t->attempts));
-  for (letter *one = t->taken_results; one != NULL; one = one->next)
+  append(&t->taken_results, mpsc_queue_take_all(&t->results));
+  append(&t->taken_attempts, mpsc_queue_take_all(&t->attempts));
+  for (queue_node *one = t->taken_results; one != NULL; one = one->next)
     count++;
   return count;
 }
 
 palenca_result *engine_thread_take(engine_thread *t) {
-  letter *first = t->taken_results;
+  queue_node *first = t->taken_results;
   if (first == NULL)
     return NULL;
   t->taken_results = first->next;
   return &call_result_of(first)->result;
 }
 
-bool engine_thread_take_attempt(engine_thread *t, palenca_attempt_note *note) {
+bool engine_thread_take_attempt(engine_thread *t, palenca_attempt_record *record) {
   attempt *first = (attempt *)(void *)t->taken_attempts;
   if (first == NULL)
     return false;
-  t->taken_attempts = first->letter.next;
-  *note = first->note;
+  t->taken_attempts = first->node.next;
+  *record = first->record;
   free(first);
   return true;
 }
 
 const char *engine_thread_listen(engine_thread *t, const char *parent, palenca_error *error) {
-  return wake_socket_open(&t->wake, parent, error) ? t->wake.address.sun_path : NULL;
+  return wakeup_socket_open(&t->wake, parent, error) ? t->wake.address.sun_path : NULL;
 }
 
 bool engine_thread_accept(engine_thread *t, palenca_error *error) {
-  if (!wake_socket_accept(&t->wake, error))
+  if (!wakeup_socket_accept(&t->wake, error))
     return false;
-  wake_socket_send(&t->wake); /* what came before had nobody to wake */
+  wakeup_socket_send(&t->wake); /* what came before had nobody to wake */
   return true;
 }
 
 void engine_thread_wake(engine_thread *t) {
-  wake_socket_send(&t->wake);
+  wakeup_socket_send(&t->wake);
 }

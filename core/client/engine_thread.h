@@ -27,7 +27,7 @@ void engine_thread_cancel(engine_thread *thread, uint64_t id);
 size_t engine_thread_collect(engine_thread *thread);
 /* As their namesakes of the engine. Attempts of a call are fetched no later than its result. */
 palenca_result *engine_thread_take(engine_thread *thread);
-bool engine_thread_take_attempt(engine_thread *thread, palenca_attempt_note *note);
+bool engine_thread_take_attempt(engine_thread *thread, palenca_attempt_record *record);
 
 /* A socket that is readable when there is something new to collect: listens in a new directory
  * below `parent`, answers the path to connect to; NULL on failure. */

@@ -3,20 +3,20 @@
 
 #include <stddef.h>
 
-bool mailbox_put(mailbox *box, letter *one) {
-  letter *before = atomic_load_explicit(&box->newest, memory_order_relaxed);
+bool mpsc_queue_push(mpsc_queue *queue, queue_node *one) {
+  queue_node *before = atomic_load_explicit(&queue->newest, memory_order_relaxed);
   do {
     one->next = before;
-  } while (!atomic_compare_exchange_weak_explicit(&box->newest, &before, one, memory_order_release,
-                                                  memory_order_relaxed));
+  } while (!atomic_compare_exchange_weak_explicit(&queue->newest, &before, one,
+                                                  memory_order_release, memory_order_relaxed));
   return before == NULL;
 }
 
-letter *mailbox_take(mailbox *box) {
-  letter *one = atomic_exchange_explicit(&box->newest, NULL, memory_order_acquire);
-  letter *oldest = NULL;
+queue_node *mpsc_queue_take_all(mpsc_queue *queue) {
+  queue_node *one = atomic_exchange_explicit(&queue->newest, NULL, memory_order_acquire);
+  queue_node *oldest = NULL;
   while (one != NULL) {
-    letter *next = one->next;
+    queue_node *next = one->next;
     one->next = oldest;
     oldest = one;
     one = next;

@@ -8,21 +8,21 @@
 #pragma GCC visibility push(hidden)
 
 /* Inside each thing that is handed over. */
-typedef struct letter letter;
-struct letter {
-  letter *next;
+typedef struct queue_node queue_node;
+struct queue_node {
+  queue_node *next;
 };
 
-/* Zero-initialised: empty. Any thread may put, one at a time may take. */
+/* Zero-initialized: empty. Any thread may push, one at a time may take. */
 typedef struct {
-  _Atomic(letter *) newest;
-} mailbox;
+  _Atomic(queue_node *) newest;
+} mpsc_queue;
 
-/* True if the mailbox was empty: whoever takes has to be woken then, and only then. */
-bool mailbox_put(mailbox *box, letter *one);
+/* True if the queue was empty: whoever takes has to be woken then, and only then. */
+bool mpsc_queue_push(mpsc_queue *queue, queue_node *one);
 
 /* All that is in it, the oldest first, linked by `next`; NULL if there is nothing. */
-letter *mailbox_take(mailbox *box);
+queue_node *mpsc_queue_take_all(mpsc_queue *queue);
 
 #pragma GCC visibility pop
 

@@ -129,7 +129,7 @@ int64_t palenca_meta_window_left(const palenca_meta *meta, int64_t now_unix_ms);
  * if there is one. */
 int64_t palenca_limit_wait(int64_t retry_after_ms, int64_t window_left_ms);
 
-/* ---- protocol: classes of answers, retries, pacing -------------------------- */
+/* ---- protocol: classes of answers, retries, rate limit ---------------------- */
 
 /* The kind of a failure with this HTTP status; PALENCA_OK for 2xx,
  * PALENCA_PROTOCOL for 1xx and 3xx. */
@@ -140,7 +140,7 @@ typedef struct {
   palenca_kind kind; /* of the transport: OK if an answer arrived whole */
   int status;        /* HTTP status, 0 without an answer */
   bool sent;         /* the request may have reached the server */
-  bool repeatable;   /* doing it twice is the same as doing it once */
+  bool idempotent;   /* doing it twice is the same as doing it once */
   int max_retries;
   int64_t retry_after_ms; /* -1: the server named no wait */
   int64_t window_left_ms; /* until X-RateLimit-Reset, -1 if unknown */
@@ -162,18 +162,18 @@ typedef struct {
   size_t limit;
   size_t next;
   int64_t blocked_until; /* the server said: nothing before this moment */
-} palenca_pace;
+} palenca_rate_limit;
 
 /* False without memory, or if `limit` is 0. */
-bool palenca_pace_init(palenca_pace *pace, size_t limit);
-void palenca_pace_free(palenca_pace *pace);
+bool palenca_rate_limit_init(palenca_rate_limit *state, size_t limit);
+void palenca_rate_limit_free(palenca_rate_limit *state);
 /* How long until a request may be sent that leaves room for `spare` more (less than the limit);
  * 0: now. Times come from any steady clock. */
-int64_t palenca_pace_wait(const palenca_pace *pace, int64_t now, size_t spare);
+int64_t palenca_rate_limit_wait(const palenca_rate_limit *state, int64_t now, size_t spare);
 /* Counts a request that is sent now. */
-void palenca_pace_take(palenca_pace *pace, int64_t now);
+void palenca_rate_limit_take(palenca_rate_limit *state, int64_t now);
 /* Takes the server's word that the window is used up for so long. */
-void palenca_pace_block(palenca_pace *pace, int64_t now, int64_t wait_ms);
+void palenca_rate_limit_block(palenca_rate_limit *state, int64_t now, int64_t wait_ms);
 
 /* ---- protocol: pages ---------------------------------------------------------- */
 
@@ -301,21 +301,21 @@ bool palenca_signature_check(const palenca_signature_options *options, const cha
 
 /* Counts the requests of every key; shared by engines, whichever thread they are on. Those of one
  * process share one set, unless they are given another, which the last release frees. */
-typedef struct palenca_pacers palenca_pacers;
+typedef struct palenca_rate_limiters palenca_rate_limiters;
 /* Counts those of all processes of this user that share the same directory below `parent`, such as
  * "/dev/shm": in a small file for each key, under its digest, that nobody else can read. Made with
  * one reference; NULL with `error` set if there can be no such directory. */
-palenca_pacers *palenca_pacers_share(const char *parent, palenca_error *error);
-palenca_pacers *palenca_pacers_retain(palenca_pacers *pacers);
-void palenca_pacers_release(palenca_pacers *pacers);
+palenca_rate_limiters *palenca_rate_limiters_share(const char *parent, palenca_error *error);
+palenca_rate_limiters *palenca_rate_limiters_retain(palenca_rate_limiters *rate_limiters);
+void palenca_rate_limiters_release(palenca_rate_limiters *rate_limiters);
 
 /* After a fork the parent's engine goes on; the child's copy of it has lost its connections, its
  * unfinished calls fail as PALENCA_NETWORK there, and new ones work. */
 typedef struct palenca_engine palenca_engine;
 
 typedef struct {
-  palenca_pacers *pacers; /* retained; NULL: those of the process */
-  int max_in_flight;      /* transfers at once; 0: 100 */
+  palenca_rate_limiters *rate_limiters; /* retained; NULL: those of the process */
+  int max_in_flight;                    /* transfers at once; 0: 100 */
 } palenca_engine_options;
 
 /* NULL on failure. */
@@ -337,19 +337,19 @@ typedef struct {
   size_t header_count;
   const char *body; /* NULL: none */
   size_t body_size;
-  bool repeatable;
-  bool bulk;            /* lets calls of the same key pass that are not */
-  bool observe;         /* each of its attempts is noted, for palenca_engine_take_attempt */
-  bool keep_headers;    /* the result has the answer's header lines */
-  bool allow_tls_1_2;   /* the API needs 1.3; other servers may not have it */
-  const char *ca_file;  /* certificates to trust instead of the system's; NULL: those */
-  const char *proxy;    /* URL of a proxy; NULL: as the environment says, "": none */
-  int timeout_ms;       /* of one attempt, connecting included; 0: the default */
-  int deadline_ms;      /* of all attempts and waits together; 0: none */
-  int max_retries;      /* 0: none */
-  const char *pace_key; /* requests with the same key and limit share a count; NULL: unlimited.
-                           Only a digest of it is kept. */
-  size_t pace_key_size;
+  bool idempotent;
+  bool low_priority;   /* lets calls of the same key pass that are not */
+  bool observe;        /* each of its attempts is recorded, for palenca_engine_take_attempt */
+  bool keep_headers;   /* the result has the answer's header lines */
+  bool allow_tls_1_2;  /* the API needs 1.3; other servers may not have it */
+  const char *ca_file; /* certificates to trust instead of the system's; NULL: those */
+  const char *proxy;   /* URL of a proxy; NULL: as the environment says, "": none */
+  int timeout_ms;      /* of one attempt, connecting included; 0: the default */
+  int deadline_ms;     /* of all attempts and waits together; 0: none */
+  int max_retries;     /* 0: none */
+  const char *rate_limit_key; /* requests with the same key and limit share a count; NULL:
+                           unlimited. Only a digest of it is kept. */
+  size_t rate_limit_key_size;
   int rate_limit;      /* requests in PALENCA_RATE_WINDOW_MS; 0: unlimited */
   size_t max_response; /* bytes after decompression; 0: the default */
 } palenca_request;
@@ -405,12 +405,12 @@ typedef struct {
   int64_t duration_ms;
   int64_t retry_in_ms; /* -1: it is not repeated */
   char request_id[128];
-} palenca_attempt_note;
+} palenca_attempt_record;
 
-/* The oldest attempt that was noted and not yet taken; false if there is none. Of calls that are
+/* The oldest attempt that was recorded and not yet taken; false if there is none. Of calls that are
  * observed, the newest PALENCA_ATTEMPTS_KEPT are kept. */
 #define PALENCA_ATTEMPTS_KEPT 1024
-bool palenca_engine_take_attempt(palenca_engine *engine, palenca_attempt_note *note);
+bool palenca_engine_take_attempt(palenca_engine *engine, palenca_attempt_record *record);
 
 /* Forgets a call; no result comes. False if the id is unknown or completed. */
 bool palenca_engine_cancel(palenca_engine *engine, uint64_t id);

@@ -1,4 +1,4 @@
-/* The pace of one key in a file, for all processes of a user on this machine. */
+/* The rate limit of one key in a file, for all processes of a user on this machine. */
 #include "rate_limit_file.h"
 
 #include "clock.h"
@@ -32,7 +32,7 @@ typedef struct {
 /* Of its two locks, which know nothing of each other, the one of fcntl is shared by all who have it
  * open, and the one of flock is held while the content is somebody's. The system lets go of both if
  * they die. */
-struct pace_file {
+struct rate_limit_file {
   int fd;
   size_t limit, size;
   content *content;
@@ -61,7 +61,7 @@ static bool is_current(int fd, int64_t now) {
 }
 
 /* Keys come and go. Whoever opens a file just then notices that it is none any more. */
-void pace_directory_clean(int directory) {
+void rate_limit_directory_clean(int directory) {
   int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
   for (struct dirent *one; files != NULL && (one = readdir(files)) != NULL;) {
@@ -78,7 +78,7 @@ void pace_directory_clean(int directory) {
     close(fd);
 }
 
-int pace_directory_open(const char *parent, palenca_error *error) {
+int rate_limit_directory_open(const char *parent, palenca_error *error) {
   char path[256];
   struct stat is;
   int size = snprintf(path, sizeof path, "%s/palenca-%lu", parent, (unsigned long)geteuid());
@@ -92,7 +92,7 @@ int pace_directory_open(const char *parent, palenca_error *error) {
   }
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd >= 0 && fstat(fd, &is) == 0 && is.st_uid == geteuid() && (is.st_mode & 077) == 0) {
-    pace_directory_clean(fd);
+    rate_limit_directory_clean(fd);
     return fd;
   }
   palenca_error_set(error, PALENCA_USAGE, "%s: %s", path,
@@ -105,7 +105,7 @@ int pace_directory_open(const char *parent, palenca_error *error) {
 /* ---- a file ---- */
 
 /* Allocated whole, so that a full disk is an error here and no signal later. */
-static bool map(pace_file *file) {
+static bool map(rate_limit_file *file) {
   int problem;
   do /* a signal ends it on some file systems */
     problem = posix_fallocate(file->fd, 0, (off_t)file->size);
@@ -136,8 +136,8 @@ static int open_shared(int directory, const char *name) {
   return -1;
 }
 
-pace_file *pace_file_open(int directory, const char *name, size_t limit) {
-  pace_file *file = calloc(1, sizeof *file);
+rate_limit_file *rate_limit_file_open(int directory, const char *name, size_t limit) {
+  rate_limit_file *file = calloc(1, sizeof *file);
   if (file == NULL)
     return NULL;
   file->limit = limit;
@@ -145,11 +145,11 @@ pace_file *pace_file_open(int directory, const char *name, size_t limit) {
   file->fd = open_shared(directory, name);
   if (file->fd >= 0 && map(file))
     return file;
-  pace_file_close(file);
+  rate_limit_file_close(file);
   return NULL;
 }
 
-void pace_file_close(pace_file *file) {
+void rate_limit_file_close(rate_limit_file *file) {
   if (file == NULL)
     return;
   if (file->content != NULL)
@@ -159,7 +159,7 @@ void pace_file_close(pace_file *file) {
   free(file);
 }
 
-static void clear(pace_file *file) {
+static void clear(rate_limit_file *file) {
   content *c = file->content;
   c->ready = 0;
   c->next = 0;
@@ -172,7 +172,7 @@ static void clear(pace_file *file) {
 /* A new file, one whose maker died over it, or one from before the machine's last start. The clock
  * is looked at with the content in hand: who has waited for a processor has an older time than who
  * was here meanwhile, and is not to take that for the future. */
-static bool is_void(const pace_file *file) {
+static bool is_void(const rate_limit_file *file) {
   int64_t now = clock_steady_ms();
   const content *c = file->content;
   if (c->ready != (MAGIC | file->limit) || c->next >= file->limit)
@@ -183,7 +183,7 @@ static bool is_void(const pace_file *file) {
 
 /* Whoever is killed right after noting a request leaves the newest where the oldest should be, and
  * that would be waited for. */
-static void mend(pace_file *file) {
+static void mend(rate_limit_file *file) {
   content *c = file->content;
   int64_t noted = c->sent_at[c->next];
   size_t after = (size_t)(c->next + 1) % file->limit;
@@ -191,13 +191,13 @@ static void mend(pace_file *file) {
     c->next = after;
 }
 
-bool pace_file_take(pace_file *file, palenca_pace *pace) {
+bool rate_limit_file_take(rate_limit_file *file, palenca_rate_limit *state) {
   if (flock(file->fd, LOCK_EX | LOCK_NB) != 0)
     return false;
   if (is_void(file))
     clear(file);
   mend(file);
-  *pace = (palenca_pace){
+  *state = (palenca_rate_limit){
       .sent_at = file->content->sent_at,
       .limit = file->limit,
       .next = (size_t)file->content->next,
@@ -206,8 +206,8 @@ bool pace_file_take(pace_file *file, palenca_pace *pace) {
   return true;
 }
 
-void pace_file_put_back(pace_file *file, const palenca_pace *pace) {
-  file->content->next = pace->next;
-  file->content->blocked_until = pace->blocked_until;
+void rate_limit_file_put_back(rate_limit_file *file, const palenca_rate_limit *state) {
+  file->content->next = state->next;
+  file->content->blocked_until = state->blocked_until;
   flock(file->fd, LOCK_UN);
 }

@@ -1,5 +1,5 @@
-/* The pace of every key in the process, shared by engines on any thread and kept from one to the
- * next; or on the machine. */
+/* The rate limit of every key in the process, shared by engines on any thread and kept from one to
+ * the next; or on the machine. */
 #include "rate_limiters.h"
 
 #include "clock.h"
@@ -17,21 +17,21 @@
 #include <time.h>
 #include <unistd.h>
 
-struct pacer {
-  unsigned char digest[PACER_DIGEST_SIZE]; /* the key itself is not kept */
+struct rate_limiter {
+  unsigned char digest[RATE_LIMITER_DIGEST_SIZE]; /* the key itself is not kept */
   size_t limit;
-  palenca_pace pace; /* unless there is a file */
-  pace_file *file;
+  palenca_rate_limit state; /* unless there is a file */
+  rate_limit_file *file;
   size_t references;
-  pacer *next;
+  rate_limiter *next;
 };
 
-struct palenca_pacers {
+struct palenca_rate_limiters {
   pthread_mutex_t mutex;
   size_t references;
-  int directory; /* of files; -1: none */
-  size_t opened; /* files, since the directory was cleaned */
-  pacer *first;  /* the one that was asked for last comes first */
+  int directory;       /* of files; -1: none */
+  size_t opened;       /* files, since the directory was cleaned */
+  rate_limiter *first; /* the one that was asked for last comes first */
 };
 
 #define BUSY_MS 1
@@ -42,31 +42,31 @@ struct palenca_pacers {
 /* A process that goes on for long comes by many keys. */
 #define OPENED_MAX 256
 
-static void free_pacer(pacer *one) {
-  palenca_pace_free(&one->pace);
-  pace_file_close(one->file);
+static void free_rate_limiter(rate_limiter *one) {
+  palenca_rate_limit_free(&one->state);
+  rate_limit_file_close(one->file);
   free(one);
 }
 
 /* Those asked for last come first, and so do their files. */
-static bool is_wanted(const pacer *one, int64_t now, size_t *idle_files) {
+static bool is_wanted(const rate_limiter *one, int64_t now, size_t *idle_files) {
   if (one->references > 0)
     return true;
   if (one->file != NULL)
     return ++*idle_files <= IDLE_FILES_MAX;
-  return palenca_pace_wait(&one->pace, now, one->limit - 1) > 0;
+  return palenca_rate_limit_wait(&one->state, now, one->limit - 1) > 0;
 }
 
 /* Frees those that no engine has and that would hold nobody back. What a file says stays there. */
-static void sweep(palenca_pacers *pacers, int64_t now) {
+static void sweep(palenca_rate_limiters *rate_limiters, int64_t now) {
   size_t idle_files = 0;
-  for (pacer **at = &pacers->first; *at != NULL;) {
-    pacer *one = *at;
+  for (rate_limiter **at = &rate_limiters->first; *at != NULL;) {
+    rate_limiter *one = *at;
     if (is_wanted(one, now, &idle_files)) {
       at = &one->next;
     } else {
       *at = one->next;
-      free_pacer(one);
+      free_rate_limiter(one);
     }
   }
 }
@@ -74,7 +74,7 @@ static void sweep(palenca_pacers *pacers, int64_t now) {
 /* ---- the set of the process ---- */
 
 /* The API counts for each key, however many engines there are, at once or one after the other. */
-static palenca_pacers of_process = {
+static palenca_rate_limiters of_process = {
     .mutex = PTHREAD_MUTEX_INITIALIZER, .references = 1, .directory = -1};
 
 static void lock(void) {
@@ -90,10 +90,10 @@ static void guard_forks(void) {
   pthread_atfork(lock, unlock, unlock);
 }
 
-palenca_pacers *pacers_of_process(void) {
+palenca_rate_limiters *rate_limiters_of_process(void) {
   static pthread_once_t guarded = PTHREAD_ONCE_INIT;
   pthread_once(&guarded, guard_forks);
-  return palenca_pacers_retain(&of_process);
+  return palenca_rate_limiters_retain(&of_process);
 }
 
 /* The module may be unloaded before the process ends. */
@@ -105,69 +105,71 @@ __attribute__((destructor)) static void free_all(void) {
 
 /* ---- sets ---- */
 
-palenca_pacers *palenca_pacers_share(const char *parent, palenca_error *error) {
-  int directory = pace_directory_open(parent, error);
+palenca_rate_limiters *palenca_rate_limiters_share(const char *parent, palenca_error *error) {
+  int directory = rate_limit_directory_open(parent, error);
   if (directory < 0)
     return NULL;
-  palenca_pacers *pacers = calloc(1, sizeof *pacers);
-  if (pacers == NULL) {
+  palenca_rate_limiters *rate_limiters = calloc(1, sizeof *rate_limiters);
+  if (rate_limiters == NULL) {
     close(directory);
     palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
     return NULL;
   }
-  pthread_mutex_init(&pacers->mutex, NULL);
-  pacers->references = 1;
-  pacers->directory = directory;
-  return pacers;
+  pthread_mutex_init(&rate_limiters->mutex, NULL);
+  rate_limiters->references = 1;
+  rate_limiters->directory = directory;
+  return rate_limiters;
 }
 
-palenca_pacers *palenca_pacers_retain(palenca_pacers *pacers) {
-  pthread_mutex_lock(&pacers->mutex);
-  pacers->references++;
-  pthread_mutex_unlock(&pacers->mutex);
-  return pacers;
+palenca_rate_limiters *palenca_rate_limiters_retain(palenca_rate_limiters *rate_limiters) {
+  pthread_mutex_lock(&rate_limiters->mutex);
+  rate_limiters->references++;
+  pthread_mutex_unlock(&rate_limiters->mutex);
+  return rate_limiters;
 }
 
-void palenca_pacers_release(palenca_pacers *pacers) {
-  if (pacers == NULL)
+void palenca_rate_limiters_release(palenca_rate_limiters *rate_limiters) {
+  if (rate_limiters == NULL)
     return;
-  pthread_mutex_lock(&pacers->mutex);
-  bool last = --pacers->references == 0;
-  pthread_mutex_unlock(&pacers->mutex);
+  pthread_mutex_lock(&rate_limiters->mutex);
+  bool last = --rate_limiters->references == 0;
+  pthread_mutex_unlock(&rate_limiters->mutex);
   if (!last)
     return;
-  while (pacers->first != NULL) {
-    pacer *next = pacers->first->next;
-    free_pacer(pacers->first);
-    pacers->first = next;
+  while (rate_limiters->first != NULL) {
+    rate_limiter *next = rate_limiters->first->next;
+    free_rate_limiter(rate_limiters->first);
+    rate_limiters->first = next;
   }
-  close(pacers->directory);
-  pthread_mutex_destroy(&pacers->mutex);
-  free(pacers);
+  close(rate_limiters->directory);
+  pthread_mutex_destroy(&rate_limiters->mutex);
+  free(rate_limiters);
 }
 
-static pace_file *open_file(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
-  if (++pacers->opened > OPENED_MAX) {
-    pace_directory_clean(pacers->directory);
-    pacers->opened = 0;
+static rate_limit_file *open_file(palenca_rate_limiters *rate_limiters, const unsigned char *digest,
+                                  size_t limit) {
+  if (++rate_limiters->opened > OPENED_MAX) {
+    rate_limit_directory_clean(rate_limiters->directory);
+    rate_limiters->opened = 0;
   }
-  char name[2 * PACER_DIGEST_SIZE + 32];
-  for (size_t i = 0; i < PACER_DIGEST_SIZE; i++)
+  char name[2 * RATE_LIMITER_DIGEST_SIZE + 32];
+  for (size_t i = 0; i < RATE_LIMITER_DIGEST_SIZE; i++)
     snprintf(name + 2 * i, 3, "%02x", digest[i]);
-  snprintf(name + 2 * PACER_DIGEST_SIZE, 32, "-%zu", limit);
-  return pace_file_open(pacers->directory, name, limit);
+  snprintf(name + 2 * RATE_LIMITER_DIGEST_SIZE, 32, "-%zu", limit);
+  return rate_limit_file_open(rate_limiters->directory, name, limit);
 }
 
-static pacer *new_pacer(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
-  sweep(pacers, clock_steady_ms());
-  pacer *one = calloc(1, sizeof *one);
+static rate_limiter *new_rate_limiter(palenca_rate_limiters *rate_limiters,
+                                      const unsigned char *digest, size_t limit) {
+  sweep(rate_limiters, clock_steady_ms());
+  rate_limiter *one = calloc(1, sizeof *one);
   if (one == NULL)
     return NULL;
   one->limit = limit;
-  if (pacers->directory >= 0)
-    one->file = open_file(pacers, digest, limit);
-  /* without its file a key is still paced, by this process */
-  if (one->file == NULL && !palenca_pace_init(&one->pace, limit)) {
+  if (rate_limiters->directory >= 0)
+    one->file = open_file(rate_limiters, digest, limit);
+  /* without its file a key still has a rate limit, by this process */
+  if (one->file == NULL && !palenca_rate_limit_init(&one->state, limit)) {
     free(one);
     return NULL;
   }
@@ -175,14 +177,16 @@ static pacer *new_pacer(palenca_pacers *pacers, const unsigned char *digest, siz
   return one;
 }
 
-void pacers_digest(const char *key, size_t key_size, unsigned char digest[PACER_DIGEST_SIZE]) {
+void rate_limiters_digest(const char *key, size_t key_size,
+                          unsigned char digest[RATE_LIMITER_DIGEST_SIZE]) {
   SHA256((const unsigned char *)key, key_size, digest);
 }
 
 /* Takes it out of the set. */
-static pacer *take_out(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
-  for (pacer **at = &pacers->first; *at != NULL; at = &(*at)->next) {
-    pacer *one = *at;
+static rate_limiter *take_out(palenca_rate_limiters *rate_limiters, const unsigned char *digest,
+                              size_t limit) {
+  for (rate_limiter **at = &rate_limiters->first; *at != NULL; at = &(*at)->next) {
+    rate_limiter *one = *at;
     if (one->limit == limit && memcmp(one->digest, digest, sizeof one->digest) == 0) {
       *at = one->next;
       return one;
@@ -191,71 +195,74 @@ static pacer *take_out(palenca_pacers *pacers, const unsigned char *digest, size
   return NULL;
 }
 
-pacer *pacers_find(palenca_pacers *pacers, const unsigned char *digest, size_t limit) {
-  pthread_mutex_lock(&pacers->mutex);
-  pacer *one = take_out(pacers, digest, limit);
+rate_limiter *rate_limiters_find(palenca_rate_limiters *rate_limiters, const unsigned char *digest,
+                                 size_t limit) {
+  pthread_mutex_lock(&rate_limiters->mutex);
+  rate_limiter *one = take_out(rate_limiters, digest, limit);
   if (one == NULL)
-    one = new_pacer(pacers, digest, limit);
+    one = new_rate_limiter(rate_limiters, digest, limit);
   if (one != NULL) {
     one->references++;
-    one->next = pacers->first;
-    pacers->first = one;
+    one->next = rate_limiters->first;
+    rate_limiters->first = one;
   }
-  pthread_mutex_unlock(&pacers->mutex);
+  pthread_mutex_unlock(&rate_limiters->mutex);
   return one;
 }
 
-void pacers_drop(palenca_pacers *pacers, pacer *one) {
+void rate_limiters_drop(palenca_rate_limiters *rate_limiters, rate_limiter *one) {
   if (one == NULL)
     return;
-  pthread_mutex_lock(&pacers->mutex);
+  pthread_mutex_lock(&rate_limiters->mutex);
   if (--one->references == 0 && one->file != NULL)
-    sweep(pacers, clock_steady_ms());
-  pthread_mutex_unlock(&pacers->mutex);
+    sweep(rate_limiters, clock_steady_ms());
+  pthread_mutex_unlock(&rate_limiters->mutex);
 }
 
-/* What bulk calls leave of a window: 95 % of it is theirs, if nobody else wants it. */
+/* What calls of low priority leave of a window: 95 % of it is theirs, if nobody else wants it. */
 #define SPARE_PART 24
 
 /* The mutex is held; what a file says is copied there and back. */
-static bool begin(pacer *one) {
-  return one->file == NULL || pace_file_take(one->file, &one->pace);
+static bool begin(rate_limiter *one) {
+  return one->file == NULL || rate_limit_file_take(one->file, &one->state);
 }
 
-static void end(pacer *one) {
+static void end(rate_limiter *one) {
   if (one->file == NULL)
     return;
-  pace_file_put_back(one->file, &one->pace);
-  one->pace.sent_at = NULL; /* the file's */
+  rate_limit_file_put_back(one->file, &one->state);
+  one->state.sent_at = NULL; /* the file's */
 }
 
-int64_t pacers_take(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now) {
+int64_t rate_limiters_take(palenca_rate_limiters *rate_limiters, rate_limiter *one,
+                           bool low_priority, int64_t now) {
   int64_t wait = BUSY_MS;
-  pthread_mutex_lock(&pacers->mutex);
+  pthread_mutex_lock(&rate_limiters->mutex);
   if (begin(one)) {
-    wait = palenca_pace_wait(&one->pace, now, bulk ? one->limit / SPARE_PART : 0);
+    wait = palenca_rate_limit_wait(&one->state, now, low_priority ? one->limit / SPARE_PART : 0);
     if (wait == 0)
-      palenca_pace_take(&one->pace, now);
+      palenca_rate_limit_take(&one->state, now);
     end(one);
   }
-  pthread_mutex_unlock(&pacers->mutex);
+  pthread_mutex_unlock(&rate_limiters->mutex);
   return wait;
 }
 
 /* How long another process may have a file. */
 #define BLOCK_TIMEOUT_MS 100
 
-void pacers_block(palenca_pacers *pacers, pacer *one, int64_t now, int64_t wait_ms) {
+void rate_limiters_block(palenca_rate_limiters *rate_limiters, rate_limiter *one, int64_t now,
+                         int64_t wait_ms) {
   static const struct timespec moment = {.tv_nsec = 1000000};
-  pthread_mutex_lock(&pacers->mutex);
+  pthread_mutex_lock(&rate_limiters->mutex);
   bool begun = begin(one);
   for (int64_t until = clock_steady_ms() + BLOCK_TIMEOUT_MS; !begun && clock_steady_ms() < until;) {
     nanosleep(&moment, NULL);
     begun = begin(one);
   }
   if (begun) {
-    palenca_pace_block(&one->pace, now, wait_ms);
+    palenca_rate_limit_block(&one->state, now, wait_ms);
     end(one);
   }
-  pthread_mutex_unlock(&pacers->mutex);
+  pthread_mutex_unlock(&rate_limiters->mutex);
 }

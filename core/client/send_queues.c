@@ -3,56 +3,57 @@
 
 #include <stdlib.h>
 
-static lane *add(lane **first, pacer *of) {
-  lane *one = calloc(1, sizeof *one);
+static send_queue *add(send_queue **first, rate_limiter *of) {
+  send_queue *one = calloc(1, sizeof *one);
   if (one == NULL)
     return NULL;
-  one->pacer = of;
+  one->rate_limiter = of;
   one->next = *first;
   *first = one;
   return one;
 }
 
-lane *lanes_find(lane **first, palenca_pacers *pacers, const call *one) {
-  pacer *wanted = NULL;
+send_queue *send_queues_find(send_queue **first, palenca_rate_limiters *rate_limiters,
+                             const call *one) {
+  rate_limiter *wanted = NULL;
   if (one->rate_limit > 0) {
-    wanted = pacers_find(pacers, one->pace_digest, (size_t)one->rate_limit);
+    wanted = rate_limiters_find(rate_limiters, one->rate_limit_digest, (size_t)one->rate_limit);
     if (wanted == NULL)
       return NULL;
   }
-  lane *found = *first;
-  while (found != NULL && found->pacer != wanted)
+  send_queue *found = *first;
+  while (found != NULL && found->rate_limiter != wanted)
     found = found->next;
-  lane *made = found == NULL ? add(first, wanted) : NULL;
+  send_queue *made = found == NULL ? add(first, wanted) : NULL;
   if (made == NULL)
-    pacers_drop(pacers, wanted); /* a lane that was there has its own reference */
+    rate_limiters_drop(rate_limiters, wanted); /* a queue that was there has its own reference */
   return found != NULL ? found : made;
 }
 
-void lanes_drop_unused(lane **first, palenca_pacers *pacers) {
+void send_queues_drop_unused(send_queue **first, palenca_rate_limiters *rate_limiters) {
   while (*first != NULL) {
-    lane *one = *first;
+    send_queue *one = *first;
     if (one->calls > 0) {
       first = &one->next;
       continue;
     }
     *first = one->next;
-    pacers_drop(pacers, one->pacer);
+    rate_limiters_drop(rate_limiters, one->rate_limiter);
     free(one);
   }
 }
 
-void lanes_free(lane *first, palenca_pacers *pacers) {
+void send_queues_free(send_queue *first, palenca_rate_limiters *rate_limiters) {
   while (first != NULL) {
-    lane *next = first->next;
-    call_list_free(&first->queues[FRESH].calls);
-    call_list_free(&first->queues[BULK].calls);
-    pacers_drop(pacers, first->pacer);
+    send_queue *next = first->next;
+    call_list_free(&first->queues[PRIORITY_NORMAL].calls);
+    call_list_free(&first->queues[PRIORITY_LOW].calls);
+    rate_limiters_drop(rate_limiters, first->rate_limiter);
     free(first);
     first = next;
   }
 }
 
-call_list *lane_queue(const call *one) {
-  return &one->lane->queues[one->bulk ? BULK : FRESH].calls;
+call_list *send_queue_of_call(const call *one) {
+  return &one->send_queue->queues[one->low_priority ? PRIORITY_LOW : PRIORITY_NORMAL].calls;
 }

@@ -1,5 +1,4 @@
-/* The calls of an engine that wait for their turn: a lane for each key, in it those that are bulk
- * and those that are not. */
+/* The calls of an engine that wait to be sent: a queue for each key and priority. */
 #ifndef PALENCA_CLIENT_SEND_QUEUES_H
 #define PALENCA_CLIENT_SEND_QUEUES_H
 
@@ -9,31 +8,32 @@
 #pragma GCC visibility push(hidden)
 
 enum {
-  FRESH,
-  BULK,
+  PRIORITY_NORMAL,
+  PRIORITY_LOW,
   PRIORITIES
 };
 
 typedef struct {
   call_list calls; /* in order */
   int64_t blocked_until;
-} turn_queue;
+} priority_queue;
 
-struct lane {
-  pacer *pacer; /* NULL: unlimited */
-  size_t calls; /* that have not ended, wherever they are; the engine counts them */
-  turn_queue queues[PRIORITIES];
-  lane *next;
+struct send_queue {
+  rate_limiter *rate_limiter; /* NULL: unlimited */
+  size_t calls;               /* that have not ended, wherever they are; the engine counts them */
+  priority_queue queues[PRIORITIES];
+  send_queue *next;
 };
 
-/* The lane of a call, made if need be; NULL: out of memory. */
-lane *lanes_find(lane **first, palenca_pacers *pacers, const call *one);
+/* The queue of a call, made if need be; NULL: out of memory. */
+send_queue *send_queues_find(send_queue **first, palenca_rate_limiters *rate_limiters,
+                             const call *one);
 /* Frees those without calls, and lets go of what their keys took: keys come and go. */
-void lanes_drop_unused(lane **first, palenca_pacers *pacers);
-/* Frees the lanes with their calls. */
-void lanes_free(lane *first, palenca_pacers *pacers);
+void send_queues_drop_unused(send_queue **first, palenca_rate_limiters *rate_limiters);
+/* Frees the queues with their calls. */
+void send_queues_free(send_queue *first, palenca_rate_limiters *rate_limiters);
 /* Where a call waits. */
-call_list *lane_queue(const call *one);
+call_list *send_queue_of_call(const call *one);
 
 #pragma GCC visibility pop
 

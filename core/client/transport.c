@@ -262,8 +262,8 @@ static bool set_request(const lazy_curl *curl, CURL *easy, const transport_reque
   /* curl repeats a request by itself when a kept connection turns out closed,
    * after the server may have read it; what must not be done twice gets a
    * connection of its own, which the next one of its kind could not use either. */
-  curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->repeatable ? 0L : 1L);
-  curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, request->repeatable ? 0L : 1L);
+  curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->idempotent ? 0L : 1L);
+  curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, request->idempotent ? 0L : 1L);
   return curl->easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
          curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
 }

@@ -1,4 +1,4 @@
-/* Single HTTP transfers over one curl multi handle; knows nothing of retries or pacing. */
+/* Single HTTP transfers over one curl multi handle; knows nothing of retries or rate limits. */
 #ifndef PALENCA_TRANSPORT_H
 #define PALENCA_TRANSPORT_H
 
@@ -16,7 +16,7 @@ typedef struct {
   const char *body;
   size_t body_size;
   int timeout_ms;
-  bool repeatable;
+  bool idempotent;
   bool allow_tls_1_2;
   const char *ca_file;        /* NULL: the system's certificates */
   const char *proxy;          /* NULL: as the environment says */

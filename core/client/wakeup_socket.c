@@ -13,13 +13,13 @@
 
 #define BACKLOG 8
 
-void wake_socket_init(wake_socket *wake) {
+void wakeup_socket_init(wakeup_socket *wake) {
   memset(wake, 0, sizeof *wake);
   pthread_mutex_init(&wake->mutex, NULL);
   wake->listener = wake->peer = -1;
 }
 
-static void set_peer(wake_socket *wake, int peer) {
+static void set_peer(wakeup_socket *wake, int peer) {
   pthread_mutex_lock(&wake->mutex);
   if (wake->peer >= 0)
     close(wake->peer);
@@ -27,7 +27,7 @@ static void set_peer(wake_socket *wake, int peer) {
   pthread_mutex_unlock(&wake->mutex);
 }
 
-static void remove_path(wake_socket *wake) {
+static void remove_path(wakeup_socket *wake) {
   if (wake->listener >= 0)
     close(wake->listener);
   wake->listener = -1;
@@ -38,19 +38,19 @@ static void remove_path(wake_socket *wake) {
   wake->address.sun_path[0] = wake->directory[0] = '\0';
 }
 
-void wake_socket_free(wake_socket *wake) {
+void wakeup_socket_free(wakeup_socket *wake) {
   remove_path(wake);
   set_peer(wake, -1);
   pthread_mutex_destroy(&wake->mutex);
 }
 
-static bool fail(wake_socket *wake, palenca_error *error, const char *what) {
+static bool fail(wakeup_socket *wake, palenca_error *error, const char *what) {
   palenca_error_set(error, PALENCA_USAGE, "%s: %s", what, strerror(errno));
   remove_path(wake);
   return false;
 }
 
-bool wake_socket_open(wake_socket *wake, const char *parent, palenca_error *error) {
+bool wakeup_socket_open(wakeup_socket *wake, const char *parent, palenca_error *error) {
   set_peer(wake, -1);
   remove_path(wake);
   size_t room = sizeof wake->address.sun_path;
@@ -88,7 +88,7 @@ static bool is_own(int connection) {
 }
 #endif
 
-bool wake_socket_accept(wake_socket *wake, palenca_error *error) {
+bool wakeup_socket_accept(wakeup_socket *wake, palenca_error *error) {
   int found = -1;
   while (found < 0 && wake->listener >= 0) {
     int connection = accept4(wake->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -108,7 +108,7 @@ bool wake_socket_accept(wake_socket *wake, palenca_error *error) {
   return true;
 }
 
-void wake_socket_send(wake_socket *wake) {
+void wakeup_socket_send(wakeup_socket *wake) {
   pthread_mutex_lock(&wake->mutex);
   if (wake->peer >= 0) {
     ssize_t sent = send(wake->peer, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -15,20 +15,20 @@ typedef struct {
   int listener, peer;    /* -1: none */
   struct sockaddr_un address;
   char directory[sizeof((struct sockaddr_un *)NULL)->sun_path];
-} wake_socket;
+} wakeup_socket;
 
-void wake_socket_init(wake_socket *wake);
+void wakeup_socket_init(wakeup_socket *wake);
 /* Removes what is left of it, in the process that has opened it. */
-void wake_socket_free(wake_socket *wake);
+void wakeup_socket_free(wakeup_socket *wake);
 
 /* Listens in a new directory, of mode 0700, below `parent`; the path to connect to is
  * `address.sun_path`. Whoever was connected before is let go. */
-bool wake_socket_open(wake_socket *wake, const char *parent, palenca_error *error);
+bool wakeup_socket_open(wakeup_socket *wake, const char *parent, palenca_error *error);
 /* Takes the connection that this process has made, and no other's; the path is gone then, whether
  * it worked or not. */
-bool wake_socket_accept(wake_socket *wake, palenca_error *error);
+bool wakeup_socket_accept(wakeup_socket *wake, palenca_error *error);
 /* Makes the connection readable, if there is one. On any thread; never waits. */
-void wake_socket_send(wake_socket *wake);
+void wakeup_socket_send(wakeup_socket *wake);
 
 #pragma GCC visibility pop
 

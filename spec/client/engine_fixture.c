@@ -46,7 +46,7 @@ void start_with(fixture *f, const stub_script *script, const palenca_engine_opti
 palenca_request get(const fixture *f) {
   return (palenca_request){.method = "GET",
                            .url = stub_url(f->server),
-                           .repeatable = true,
+                           .idempotent = true,
                            .keep_headers = true,
                            .timeout_ms = PATIENCE_MS,
                            .max_retries = 1};
@@ -57,14 +57,14 @@ palenca_request post(const fixture *f) {
   request.method = "POST";
   request.body = "{\"name\":1}";
   request.body_size = strlen(request.body);
-  request.repeatable = false;
+  request.idempotent = false;
   return request;
 }
 
 palenca_request limited(const fixture *f, const char *key, int limit) {
   palenca_request request = get(f);
-  request.pace_key = key;
-  request.pace_key_size = strlen(key);
+  request.rate_limit_key = key;
+  request.rate_limit_key_size = strlen(key);
   request.rate_limit = limit;
   request.max_retries = 0;
   return request;

@@ -76,7 +76,7 @@ static void send_text(int fd, const char *text) {
 static palenca_request get_from(const char *url) {
   return (palenca_request){.method = "GET",
                            .url = url,
-                           .repeatable = true,
+                           .idempotent = true,
                            .keep_headers = true,
                            .timeout_ms = PATIENCE_MS};
 }

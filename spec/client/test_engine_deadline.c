@@ -41,7 +41,7 @@ static void test_a_call_that_waits_for_its_turn_ends_with_the_deadline(void **st
   request.deadline_ms = 0;
   uint64_t patient = submit(f->engine, &request);
   request.deadline_ms = 30;
-  request.bulk = true;
+  request.low_priority = true;
   uint64_t second = submit(f->engine, &request);
   assert_in_range(palenca_engine_next_deadline(f->engine), 0, 30);
   palenca_result *result = wait_result(f->engine);
@@ -89,7 +89,7 @@ static void test_each_attempt_is_noted(void **state) {
     int status;
     const char *request_id;
   } wanted[] = {{PALENCA_OK, 503, "one"}, {PALENCA_NETWORK, 0, ""}, {PALENCA_OK, 200, "three"}};
-  palenca_attempt_note note;
+  palenca_attempt_record note;
   for (int i = 0; i < (int)LENGTH(wanted); i++) {
     assert_true(palenca_engine_take_attempt(f->engine, &note));
     assert_int_equal(note.id, id);
@@ -109,7 +109,7 @@ static void test_calls_that_are_not_observed_leave_no_notes(void **state) {
   START(f, answers);
   palenca_request request = get(f);
   assert_answered(run(f, &request), 200, "ok", 1);
-  palenca_attempt_note note;
+  palenca_attempt_record note;
   assert_false(palenca_engine_take_attempt(f->engine, &note));
 }
 
@@ -124,7 +124,7 @@ static void test_the_newest_notes_are_kept_if_nobody_takes_them(void **state) {
     last = submit(f->engine, &request);
     assert_answered(wait_result(f->engine), 200, "ok", 1);
   }
-  palenca_attempt_note note;
+  palenca_attempt_record note;
   size_t count = 0;
   while (palenca_engine_take_attempt(f->engine, &note)) {
     count++;

@@ -1,5 +1,5 @@
-/* Tests of the pace of a key: one for all engines of a process, whichever thread they are on, and
- * kept when they end; what becomes of it in a fork. */
+/* Tests of the rate limit of a key: one for all engines of a process, whichever thread they are on,
+ * and kept when they end; what becomes of it in a fork. */
 #include "engine_fixture.h"
 #include "engine_thread.h"
 #include "rate_limiters.h"
@@ -118,19 +118,19 @@ static void test_a_child_knows_what_was_sent_before(void **state) {
 static atomic_bool enough;
 
 static void *take_turns(void *context) {
-  palenca_pacers *pacers = pacers_of_process();
+  palenca_rate_limiters *rate_limiters = rate_limiters_of_process();
   for (int64_t now = 0; !atomic_load(&enough); now++)
-    pacers_take(pacers, context, false, now);
-  palenca_pacers_release(pacers);
+    rate_limiters_take(rate_limiters, context, false, now);
+  palenca_rate_limiters_release(rate_limiters);
   return NULL;
 }
 
 /* A child does not wait for a thread that it does not have. */
 static void test_a_fork_comes_at_any_moment(void **state) {
   (void)state;
-  unsigned char digest[PACER_DIGEST_SIZE] = {1};
-  palenca_pacers *pacers = pacers_of_process();
-  pacer *one = pacers_find(pacers, digest, 10);
+  unsigned char digest[RATE_LIMITER_DIGEST_SIZE] = {1};
+  palenca_rate_limiters *rate_limiters = rate_limiters_of_process();
+  rate_limiter *one = rate_limiters_find(rate_limiters, digest, 10);
   assert_non_null(one);
   pthread_t other;
   assert_int_equal(pthread_create(&other, NULL, take_turns, one), 0);
@@ -139,8 +139,8 @@ static void test_a_fork_comes_at_any_moment(void **state) {
     assert_true(child >= 0);
     if (child == 0) {
       alarm(PATIENCE_MS / 1000);
-      pacers_drop(pacers, pacers_find(pacers, digest, 10));
-      pacers_take(pacers, one, false, 0);
+      rate_limiters_drop(rate_limiters, rate_limiters_find(rate_limiters, digest, 10));
+      rate_limiters_take(rate_limiters, one, false, 0);
       _exit(0);
     }
     int status = -1;
@@ -149,8 +149,8 @@ static void test_a_fork_comes_at_any_moment(void **state) {
   }
   atomic_store(&enough, true);
   pthread_join(other, NULL);
-  pacers_drop(pacers, one);
-  palenca_pacers_release(pacers);
+  rate_limiters_drop(rate_limiters, one);
+  palenca_rate_limiters_release(rate_limiters);
 }
 
 /* ---- Memory ---- */
@@ -158,19 +158,19 @@ static void test_a_fork_comes_at_any_moment(void **state) {
 /* The allocator of a sanitizer counts nothing. */
 static void test_keys_that_nobody_uses_take_no_memory(void **state) {
   (void)state;
-  palenca_pacers *pacers = pacers_of_process();
+  palenca_rate_limiters *rate_limiters = rate_limiters_of_process();
   size_t before = mallinfo2().uordblks;
   for (int i = 0; i < 10000; i++) {
-    unsigned char digest[PACER_DIGEST_SIZE] = {2};
+    unsigned char digest[RATE_LIMITER_DIGEST_SIZE] = {2};
     memcpy(digest + 1, &i, sizeof i);
-    pacer *one = pacers_find(pacers, digest, 120);
+    rate_limiter *one = rate_limiters_find(rate_limiters, digest, 120);
     assert_non_null(one);
-    assert_ptr_equal(pacers_find(pacers, digest, 120), one);
-    pacers_drop(pacers, one);
-    pacers_drop(pacers, one);
+    assert_ptr_equal(rate_limiters_find(rate_limiters, digest, 120), one);
+    rate_limiters_drop(rate_limiters, one);
+    rate_limiters_drop(rate_limiters, one);
   }
   assert_true(mallinfo2().uordblks < before + 100000);
-  palenca_pacers_release(pacers);
+  palenca_rate_limiters_release(rate_limiters);
 }
 
 /* ---- Many keys ---- */
@@ -211,11 +211,11 @@ static void use_keys(fixture *f, int from, int to) {
 static void test_keys_that_were_used_take_no_descriptor(void **state) {
   fixture *f = *state;
   static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  palenca_pacers *pacers = palenca_pacers_share(parent, NULL);
-  assert_non_null(pacers);
+  palenca_rate_limiters *rate_limiters = palenca_rate_limiters_share(parent, NULL);
+  assert_non_null(rate_limiters);
   start_with(f, &(stub_script){answers, LENGTH(answers), 0},
-             &(palenca_engine_options){.pacers = pacers});
-  palenca_pacers_release(pacers);
+             &(palenca_engine_options){.rate_limiters = rate_limiters});
+  palenca_rate_limiters_release(rate_limiters);
   use_keys(f, 0, 40);
   size_t descriptors = count_entries("/proc/self/fd");
   use_keys(f, 40, 600);
@@ -230,10 +230,10 @@ static void test_keys_that_were_used_take_no_descriptor(void **state) {
 static void test_a_call_that_is_given_up_leaves_no_descriptor(void **state) {
   fixture *f = *state;
   static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  palenca_pacers *pacers = palenca_pacers_share(parent, NULL);
+  palenca_rate_limiters *rate_limiters = palenca_rate_limiters_share(parent, NULL);
   start_with(f, &(stub_script){answers, LENGTH(answers), 0},
-             &(palenca_engine_options){.pacers = pacers});
-  palenca_pacers_release(pacers);
+             &(palenca_engine_options){.rate_limiters = rate_limiters});
+  palenca_rate_limiters_release(rate_limiters);
   size_t descriptors = count_entries("/proc/self/fd");
   uint64_t ids[200];
   for (size_t i = 0; i < LENGTH(ids); i++) {
@@ -250,16 +250,16 @@ static void test_a_call_that_is_given_up_leaves_no_descriptor(void **state) {
 /* Those of keys that nobody has used for longer than a window, of which this one says nothing. */
 static void test_files_of_keys_long_gone_are_removed(void **state) {
   (void)state;
-  palenca_pacers *pacers = palenca_pacers_share(parent, NULL);
+  palenca_rate_limiters *rate_limiters = palenca_rate_limiters_share(parent, NULL);
   char path[128];
   snprintf(path, sizeof path, "%s/palenca-%lu", parent, (unsigned long)geteuid());
   for (int i = 0; i < 2000; i++) {
-    unsigned char digest[PACER_DIGEST_SIZE] = {0};
+    unsigned char digest[RATE_LIMITER_DIGEST_SIZE] = {0};
     memcpy(digest, &i, sizeof i);
-    pacers_drop(pacers, pacers_find(pacers, digest, 1));
+    rate_limiters_drop(rate_limiters, rate_limiters_find(rate_limiters, digest, 1));
   }
   assert_true(count_entries(path) < 300);
-  palenca_pacers_release(pacers);
+  palenca_rate_limiters_release(rate_limiters);
 }
 
 /* The allocator of a sanitizer counts nothing. */
@@ -278,10 +278,10 @@ static void test_keys_that_were_given_up_take_no_memory(void **state) {
     uint64_t id = submit(f->engine, &request);
     assert_true(palenca_engine_cancel(f->engine, id));
   }
-  palenca_pacers *pacers = pacers_of_process();
-  unsigned char digest[PACER_DIGEST_SIZE] = {3};
-  pacers_drop(pacers, pacers_find(pacers, digest, 1)); /* sweeps */
-  palenca_pacers_release(pacers);
+  palenca_rate_limiters *rate_limiters = rate_limiters_of_process();
+  unsigned char digest[RATE_LIMITER_DIGEST_SIZE] = {3};
+  rate_limiters_drop(rate_limiters, rate_limiters_find(rate_limiters, digest, 1)); /* sweeps */
+  palenca_rate_limiters_release(rate_limiters);
   assert_true(allocated() < before + 2000000);
 }
 

@@ -1,5 +1,5 @@
-/* Tests of whose turn it is: fresh calls before bulk ones, and nothing of the parent's after a
- * fork. */
+/* Tests of whose turn it is: fresh calls before low_priority ones, and nothing of the parent's
+ * after a fork. */
 #include "engine_fixture.h"
 #include "fork_guard.h"
 
@@ -10,16 +10,16 @@
 
 /* ---- Priorities ---- */
 
-static void test_a_fresh_call_passes_bulk_ones(void **state) {
+static void test_a_call_passes_those_of_low_priority(void **state) {
   fixture *f = *state;
   static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
   start_with(f, &(stub_script){answers, 1, 0}, &(palenca_engine_options){NULL, 1});
   palenca_request request = limited(f, "a", 100);
   uint64_t order[4];
-  request.bulk = true;
+  request.low_priority = true;
   for (int i = 0; i < 3; i++)
     order[i] = submit(f->engine, &request);
-  request.bulk = false;
+  request.low_priority = false;
   order[3] = submit(f->engine, &request);
   static const int wanted[] = {3, 0, 1, 2};
   for (int i = 0; i < 4; i++) {
@@ -29,7 +29,7 @@ static void test_a_fresh_call_passes_bulk_ones(void **state) {
   }
 }
 
-static void test_bulk_calls_leave_a_part_of_the_limit(void **state) {
+static void test_calls_of_low_priority_leave_a_part_of_the_limit(void **state) {
   fixture *f = *state;
   static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
   START(f, answers);
@@ -38,14 +38,14 @@ static void test_bulk_calls_leave_a_part_of_the_limit(void **state) {
     SPARE = 2
   };
   palenca_request request = limited(f, "a", LIMIT);
-  request.bulk = true;
+  request.low_priority = true;
   for (int i = 0; i < LIMIT; i++)
     (void)submit(f->engine, &request);
   for (int i = 0; i < LIMIT - SPARE; i++)
     assert_answered(wait_result(f->engine), 200, "ok", 1);
   assert_int_equal(palenca_engine_step(f->engine, 0, NULL, 0), 0);
   assert_int_equal(palenca_engine_active(f->engine), SPARE);
-  request.bulk = false;
+  request.low_priority = false;
   for (int i = 0; i < SPARE; i++) {
     uint64_t id = submit(f->engine, &request);
     palenca_result *result = wait_result(f->engine);
@@ -144,8 +144,8 @@ static void test_a_guard_notices_each_fork(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_fresh_call_passes_bulk_ones),
-      TEST(test_bulk_calls_leave_a_part_of_the_limit),
+      TEST(test_a_call_passes_those_of_low_priority),
+      TEST(test_calls_of_low_priority_leave_a_part_of_the_limit),
       TEST(test_a_fork_shares_no_connection_and_no_call),
       cmocka_unit_test(test_a_guard_notices_each_fork),
   };

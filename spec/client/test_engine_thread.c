@@ -161,7 +161,7 @@ static void test_a_call_is_made_and_wakes(void **state) {
   palenca_result *result = wait_thread(thread, wake);
   assert_int_equal(result->id, id);
   assert_answered(result, 200, "ok", 2);
-  palenca_attempt_note note;
+  palenca_attempt_record note;
   for (int number = 1; number <= 2; number++) {
     assert_true(engine_thread_take_attempt(thread, &note));
     assert_int_equal(note.number, number);
@@ -186,7 +186,7 @@ static void test_an_attempt_wakes_before_there_is_a_result(void **state) {
   uint64_t id = thread_submit(thread, &request);
   assert_true(is_readable(wake, PATIENCE_MS / 2));
   assert_int_equal(engine_thread_collect(thread), 0);
-  palenca_attempt_note note;
+  palenca_attempt_record note;
   assert_true(engine_thread_take_attempt(thread, &note));
   assert_int_equal(note.id, id);
   assert_int_equal(note.status, 503);
@@ -317,42 +317,42 @@ static void test_a_child_has_no_part_in_it(void **state) {
   engine_thread_free(thread);
 }
 
-/* ---- The mailbox ---- */
+/* ---- The queue between threads ---- */
 
 enum {
   WRITERS = 4,
-  LETTERS = 20000
+  NODES = 20000
 };
 
 typedef struct {
-  letter letter;
+  queue_node node;
   int writer, number;
 } numbered;
 
-static mailbox box;
-static numbered letters[WRITERS][LETTERS];
+static mpsc_queue queue;
+static numbered nodes[WRITERS][NODES];
 static atomic_int times_empty;
 
-static void *write_letters(void *context) {
-  int writer = (int)((numbered(*)[LETTERS])context - letters);
-  for (int i = 0; i < LETTERS; i++) {
-    letters[writer][i] = (numbered){.writer = writer, .number = i};
-    if (mailbox_put(&box, &letters[writer][i].letter))
+static void *write_nodes(void *context) {
+  int writer = (int)((numbered(*)[NODES])context - nodes);
+  for (int i = 0; i < NODES; i++) {
+    nodes[writer][i] = (numbered){.writer = writer, .number = i};
+    if (mpsc_queue_push(&queue, &nodes[writer][i].node))
       atomic_fetch_add(&times_empty, 1);
   }
   return NULL;
 }
 
-static void test_letters_come_once_and_in_order(void **state) {
+static void test_nodes_come_once_and_in_order(void **state) {
   (void)state;
   pthread_t writers[WRITERS];
   int next[WRITERS] = {0}, taken = 0, times_full = 0;
   for (int i = 0; i < WRITERS; i++)
-    assert_int_equal(pthread_create(&writers[i], NULL, write_letters, letters[i]), 0);
-  while (taken < WRITERS * LETTERS) {
-    letter *first = mailbox_take(&box);
+    assert_int_equal(pthread_create(&writers[i], NULL, write_nodes, nodes[i]), 0);
+  while (taken < WRITERS * NODES) {
+    queue_node *first = mpsc_queue_take_all(&queue);
     times_full += first != NULL;
-    for (letter *one = first; one != NULL; one = one->next, taken++) {
+    for (queue_node *one = first; one != NULL; one = one->next, taken++) {
       const numbered *found = (const numbered *)(const void *)one;
       assert_int_equal(found->number, next[found->writer]++);
     }
@@ -360,7 +360,7 @@ static void test_letters_come_once_and_in_order(void **state) {
   for (int i = 0; i < WRITERS; i++)
     pthread_join(writers[i], NULL);
   assert_int_equal(atomic_load(&times_empty), times_full);
-  assert_null(mailbox_take(&box));
+  assert_null(mpsc_queue_take_all(&queue));
 }
 
 int main(void) {
@@ -377,7 +377,7 @@ int main(void) {
       TEST(test_many_calls_all_come_back),
       TEST(test_signals_stay_with_the_process),
       TEST(test_a_child_has_no_part_in_it),
-      TEST(test_letters_come_once_and_in_order),
+      TEST(test_nodes_come_once_and_in_order),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

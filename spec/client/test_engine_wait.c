@@ -210,7 +210,7 @@ static void test_another_loop_drives_an_engine(void **state) {
                                         ANSWER(BUSY_ANSWER), ANSWER(OK_ANSWER), SILENCE};
   START(f, answers);
   palenca_request request = get(f), silent = get(f);
-  request.repeatable = true;
+  request.idempotent = true;
   request.max_retries = 1;
   silent.timeout_ms = 50;
   silent.max_retries = 0;

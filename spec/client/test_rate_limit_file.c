@@ -1,4 +1,4 @@
-/* Tests of a pace that processes share: never more than the limit, whoever dies over it. */
+/* Tests of a rate limit that processes share: never more than the limit, whoever dies over it. */
 #include "rate_limit_file.h"
 
 #include "clock.h"
@@ -31,58 +31,60 @@ static int remove_parent(void **state) {
   return system(command);
 }
 
-static palenca_pacers *share(void) {
+static palenca_rate_limiters *share(void) {
   palenca_error error = {.kind = PALENCA_OK, .message = ""};
-  palenca_pacers *pacers = palenca_pacers_share(parent, &error);
-  if (pacers == NULL) {
+  palenca_rate_limiters *rate_limiters = palenca_rate_limiters_share(parent, &error);
+  if (rate_limiters == NULL) {
     fail_msg("%s", error.message);
   }
-  return pacers;
+  return rate_limiters;
 }
 
-static pacer *find(palenca_pacers *pacers, const char *key, size_t limit) {
-  unsigned char digest[PACER_DIGEST_SIZE];
-  pacers_digest(key, strlen(key), digest);
-  pacer *one = pacers_find(pacers, digest, limit);
+static rate_limiter *find(palenca_rate_limiters *rate_limiters, const char *key, size_t limit) {
+  unsigned char digest[RATE_LIMITER_DIGEST_SIZE];
+  rate_limiters_digest(key, strlen(key), digest);
+  rate_limiter *one = rate_limiters_find(rate_limiters, digest, limit);
   assert_non_null(one);
   return one;
 }
 
 /* Takes turns until there is none left, at a moment that stands still. */
-static size_t take_all(palenca_pacers *pacers, pacer *one, bool bulk, int64_t now) {
+static size_t take_all(palenca_rate_limiters *rate_limiters, rate_limiter *one, bool low_priority,
+                       int64_t now) {
   size_t count = 0;
   int64_t wait;
-  while ((wait = pacers_take(pacers, one, bulk, now)) <= 1)
+  while ((wait = rate_limiters_take(rate_limiters, one, low_priority, now)) <= 1)
     count += wait == 0;
   return count;
 }
 
 static void test_sets_of_pacers_share_a_limit(void **state) {
   (void)state;
-  palenca_pacers *first = share(), *second = share();
+  palenca_rate_limiters *first = share(), *second = share();
   int64_t now = clock_steady_ms();
   assert_int_equal(take_all(first, find(first, "a", 48), true, now), 46);
-  assert_true(pacers_take(second, find(second, "a", 48), true, now) > 1); /* no bulk any more */
+  assert_true(rate_limiters_take(second, find(second, "a", 48), true, now) >
+              1); /* no low_priority any more */
   assert_int_equal(take_all(second, find(second, "a", 48), false, now), 2);
-  assert_true(pacers_take(first, find(first, "a", 48), false, now) > 1);
+  assert_true(rate_limiters_take(first, find(first, "a", 48), false, now) > 1);
   /* other keys and limits are others */
-  assert_int_equal(pacers_take(first, find(first, "b", 48), false, now), 0);
-  assert_int_equal(pacers_take(first, find(first, "a", 49), false, now), 0);
-  palenca_pacers_release(first);
-  palenca_pacers *third = share(); /* what comes later knows what was before */
-  assert_true(pacers_take(third, find(third, "a", 48), false, now) > 1);
-  palenca_pacers_release(second);
-  palenca_pacers_release(third);
+  assert_int_equal(rate_limiters_take(first, find(first, "b", 48), false, now), 0);
+  assert_int_equal(rate_limiters_take(first, find(first, "a", 49), false, now), 0);
+  palenca_rate_limiters_release(first);
+  palenca_rate_limiters *third = share(); /* what comes later knows what was before */
+  assert_true(rate_limiters_take(third, find(third, "a", 48), false, now) > 1);
+  palenca_rate_limiters_release(second);
+  palenca_rate_limiters_release(third);
 }
 
 static void test_a_block_is_everybodys(void **state) {
   (void)state;
-  palenca_pacers *first = share(), *second = share();
+  palenca_rate_limiters *first = share(), *second = share();
   int64_t now = clock_steady_ms();
-  pacers_block(first, find(first, "a", 5), now, 7000);
-  assert_int_equal(pacers_take(second, find(second, "a", 5), false, now), 7000);
-  palenca_pacers_release(first);
-  palenca_pacers_release(second);
+  rate_limiters_block(first, find(first, "a", 5), now, 7000);
+  assert_int_equal(rate_limiters_take(second, find(second, "a", 5), false, now), 7000);
+  palenca_rate_limiters_release(first);
+  palenca_rate_limiters_release(second);
 }
 
 /* ---- Processes ---- */
@@ -93,10 +95,10 @@ enum {
 };
 
 static void take_in_child(size_t *count) {
-  palenca_pacers *pacers = share();
-  pacer *one = find(pacers, "a", LIMIT);
+  palenca_rate_limiters *rate_limiters = share();
+  rate_limiter *one = find(rate_limiters, "a", LIMIT);
   int64_t wait;
-  while ((wait = pacers_take(pacers, one, false, clock_steady_ms())) <= 1)
+  while ((wait = rate_limiters_take(rate_limiters, one, false, clock_steady_ms())) <= 1)
     __atomic_fetch_add(count, wait == 0, __ATOMIC_SEQ_CST);
   _exit(0);
 }
@@ -137,9 +139,10 @@ static void test_killed_processes_never_let_others_exceed_it(void **state) {
   pid_t last = start_child(count);
   assert_int_equal(waitpid(last, NULL, 0), last);
   assert_in_range(*count, 1, LIMIT);
-  palenca_pacers *pacers = share();
-  assert_true(pacers_take(pacers, find(pacers, "a", LIMIT), false, clock_steady_ms()) > 1);
-  palenca_pacers_release(pacers);
+  palenca_rate_limiters *rate_limiters = share();
+  assert_true(rate_limiters_take(rate_limiters, find(rate_limiters, "a", LIMIT), false,
+                                 clock_steady_ms()) > 1);
+  palenca_rate_limiters_release(rate_limiters);
   munmap(count, sizeof *count);
 }
 
@@ -153,16 +156,16 @@ static void test_nobody_else_can_look_in(void **state) {
   (void)state;
   char path[256];
   struct stat is;
-  palenca_pacers *pacers = share();
+  palenca_rate_limiters *rate_limiters = share();
   path_of_directory(path, sizeof path);
   assert_int_equal(stat(path, &is), 0);
   assert_int_equal(is.st_mode & 07777, 0700);
-  palenca_pacers_release(pacers);
+  palenca_rate_limiters_release(rate_limiters);
   assert_int_equal(chmod(path, 0755), 0);
   palenca_error error = {0};
-  assert_null(palenca_pacers_share(parent, &error));
+  assert_null(palenca_rate_limiters_share(parent, &error));
   assert_non_null(strstr(error.message, "it is not this user's alone"));
-  assert_null(palenca_pacers_share("/nowhere/at/all", &error));
+  assert_null(palenca_rate_limiters_share("/nowhere/at/all", &error));
   assert_non_null(strstr(error.message, "No such file or directory"));
 }
 
@@ -172,7 +175,7 @@ static void test_a_link_is_not_followed(void **state) {
   palenca_error error = {0};
   path_of_directory(path, sizeof path);
   assert_int_equal(symlink("/tmp", path), 0);
-  assert_null(palenca_pacers_share(parent, &error));
+  assert_null(palenca_rate_limiters_share(parent, &error));
 }
 
 static void write_at(int directory, off_t offset, int64_t value) {
@@ -181,23 +184,23 @@ static void write_at(int directory, off_t offset, int64_t value) {
   close(fd);
 }
 
-static size_t free_turns(pace_file *file, int64_t now) {
-  palenca_pace pace;
+static size_t free_turns(rate_limit_file *file, int64_t now) {
+  palenca_rate_limit window;
   size_t count = 0;
-  assert_true(pace_file_take(file, &pace));
-  while (palenca_pace_wait(&pace, now, 0) == 0 && count < 100) {
-    palenca_pace_take(&pace, now);
+  assert_true(rate_limit_file_take(file, &window));
+  while (palenca_rate_limit_wait(&window, now, 0) == 0 && count < 100) {
+    palenca_rate_limit_take(&window, now);
     count++;
   }
-  pace_file_put_back(file, &pace);
+  rate_limit_file_put_back(file, &window);
   return count;
 }
 
 /* Of another layout, cut short, or from before the machine's last start. */
 static void test_a_file_that_makes_no_sense_is_begun_again(void **state) {
   (void)state;
-  int directory = pace_directory_open(parent, NULL);
-  pace_file *file = pace_file_open(directory, "x", 5);
+  int directory = rate_limit_directory_open(parent, NULL);
+  rate_limit_file *file = rate_limit_file_open(directory, "x", 5);
   int64_t now = clock_steady_ms();
   assert_int_equal(free_turns(file, now), 5);
   assert_int_equal(free_turns(file, now), 0);
@@ -210,22 +213,23 @@ static void test_a_file_that_makes_no_sense_is_begun_again(void **state) {
   assert_int_equal(free_turns(file, now - 100000), 0); /* of one who was held up */
   write_at(directory, 56, now + 10000000);             /* the newest, sent in the future */
   assert_int_equal(free_turns(file, now), 5);
-  pace_file_close(file);
+  rate_limit_file_close(file);
   close(directory);
 }
 
 static void test_it_is_not_waited_for(void **state) {
   (void)state;
-  int directory = pace_directory_open(parent, NULL);
-  pace_file *first = pace_file_open(directory, "x", 5), *second = pace_file_open(directory, "x", 5);
-  palenca_pace pace, other;
-  assert_true(pace_file_take(first, &pace));
-  assert_false(pace_file_take(second, &other));
-  pace_file_put_back(first, &pace);
-  assert_true(pace_file_take(second, &other));
-  pace_file_put_back(second, &other);
-  pace_file_close(first);
-  pace_file_close(second);
+  int directory = rate_limit_directory_open(parent, NULL);
+  rate_limit_file *first = rate_limit_file_open(directory, "x", 5),
+                  *second = rate_limit_file_open(directory, "x", 5);
+  palenca_rate_limit window, other;
+  assert_true(rate_limit_file_take(first, &window));
+  assert_false(rate_limit_file_take(second, &other));
+  rate_limit_file_put_back(first, &window);
+  assert_true(rate_limit_file_take(second, &other));
+  rate_limit_file_put_back(second, &other);
+  rate_limit_file_close(first);
+  rate_limit_file_close(second);
   close(directory);
 }
 
@@ -234,27 +238,27 @@ static bool is_there(int directory, const char *name) {
 }
 
 static void leave_file(int directory, const char *name, int64_t last_turn) {
-  pace_file *file = pace_file_open(directory, name, 5);
+  rate_limit_file *file = rate_limit_file_open(directory, name, 5);
   assert_int_equal(free_turns(file, last_turn), 5);
-  pace_file_close(file);
+  rate_limit_file_close(file);
 }
 
 static void test_what_says_nothing_any_more_is_removed(void **state) {
   (void)state;
-  int directory = pace_directory_open(parent, NULL);
+  int directory = rate_limit_directory_open(parent, NULL);
   int64_t now = clock_steady_ms();
   leave_file(directory, "fresh", now);
   leave_file(directory, "old", now - 3 * PALENCA_RATE_WINDOW_MS);
   close(openat(directory, "empty", O_CREAT | O_WRONLY, 0600));
   leave_file(directory, "in use", now - 3 * PALENCA_RATE_WINDOW_MS);
-  pace_file *used = pace_file_open(directory, "in use", 5);
-  palenca_pacers_release(share());
+  rate_limit_file *used = rate_limit_file_open(directory, "in use", 5);
+  palenca_rate_limiters_release(share());
   assert_true(is_there(directory, "fresh"));
   assert_true(is_there(directory, "in use"));
   assert_false(is_there(directory, "old"));
   assert_false(is_there(directory, "empty"));
-  pace_file_close(used);
-  palenca_pacers_release(share());
+  rate_limit_file_close(used);
+  palenca_rate_limiters_release(share());
   assert_false(is_there(directory, "in use"));
   close(directory);
 }
@@ -265,20 +269,20 @@ static void test_removal_parts_nobody_from_the_others(void **state) {
   pid_t self = getpid(), remover = fork();
   if (remover == 0) {
     while (getppid() == self)
-      palenca_pacers_release(share());
+      palenca_rate_limiters_release(share());
     _exit(0);
   }
-  int directory = pace_directory_open(parent, NULL);
+  int directory = rate_limit_directory_open(parent, NULL);
   int64_t long_ago = clock_steady_ms() - 3 * PALENCA_RATE_WINDOW_MS;
   for (int i = 0; i < 300; i++) {
-    pace_file *first = pace_file_open(directory, "x", 5),
-              *second = pace_file_open(directory, "x", 5);
+    rate_limit_file *first = rate_limit_file_open(directory, "x", 5),
+                    *second = rate_limit_file_open(directory, "x", 5);
     assert_non_null(first);
     assert_non_null(second);
     assert_int_equal(free_turns(first, long_ago), 5);
     assert_int_equal(free_turns(second, long_ago), 0);
-    pace_file_close(first);
-    pace_file_close(second);
+    rate_limit_file_close(first);
+    rate_limit_file_close(second);
     int64_t end = clock_steady_ms() + PATIENCE_MS;
     while (is_there(directory, "x")) {
       assert_true(clock_steady_ms() < end);
@@ -291,29 +295,29 @@ static void test_removal_parts_nobody_from_the_others(void **state) {
 }
 
 /* Notes a request at `now`, and dies before it says that there is a next turn. */
-static void note_and_die(pace_file *file, int64_t now) {
-  palenca_pace pace;
-  assert_true(pace_file_take(file, &pace));
-  pace.sent_at[pace.next] = now;
-  pace_file_put_back(file, &pace);
+static void note_and_die(rate_limit_file *file, int64_t now) {
+  palenca_rate_limit window;
+  assert_true(rate_limit_file_take(file, &window));
+  window.sent_at[window.next] = now;
+  rate_limit_file_put_back(file, &window);
 }
 
 static void test_a_request_noted_by_half_blocks_nobody(void **state) {
   (void)state;
-  int directory = pace_directory_open(parent, NULL);
-  pace_file *file = pace_file_open(directory, "x", 5);
+  int directory = rate_limit_directory_open(parent, NULL);
+  rate_limit_file *file = rate_limit_file_open(directory, "x", 5);
   int64_t now = clock_steady_ms();
-  palenca_pace pace;
+  palenca_rate_limit window;
   assert_non_null(file);
   for (int64_t i = 0; i < 3; i++) { /* at moments that differ, and at the same one */
     note_and_die(file, now + i / 2);
-    assert_true(pace_file_take(file, &pace));
-    assert_int_equal(pace.next, i + 1);
-    assert_true(pace.sent_at[pace.next] < now);
-    pace_file_put_back(file, &pace);
+    assert_true(rate_limit_file_take(file, &window));
+    assert_int_equal(window.next, i + 1);
+    assert_true(window.sent_at[window.next] < now);
+    rate_limit_file_put_back(file, &window);
   }
   assert_int_equal(free_turns(file, now + 1), 2); /* and the limit is kept */
-  pace_file_close(file);
+  rate_limit_file_close(file);
   close(directory);
 }
 
@@ -325,7 +329,7 @@ static void test_a_path_is_not_cut(void **state) {
   memset(path, '/', sizeof path); /* the same directory, written at length */
   memcpy(path, parent, size);
   path[sizeof path - 1] = '\0';
-  assert_int_equal(pace_directory_open(path, &error), -1);
+  assert_int_equal(rate_limit_directory_open(path, &error), -1);
   assert_int_equal(error.kind, PALENCA_USAGE);
   assert_string_equal(error.message, "the directory's path is too long");
 }

@@ -69,7 +69,7 @@ describe("the limit of a key", function()
         respond()
         return
       end
-      -- The first page of a search is not bulk: all of them come before any other.
+      -- The first page of a search is not of low priority: all of them come before any other.
       table.insert(first_pages, respond)
       if #first_pages == SEARCHES then
         for _, go_on in ipairs(first_pages) do

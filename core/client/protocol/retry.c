@@ -31,11 +31,11 @@ static bool may_repeat(const palenca_attempt *attempt) {
   if (attempt->kind == PALENCA_OK) {
     if (attempt->status == 429)
       return true;
-    return attempt->repeatable && is_temporary(attempt->status);
+    return attempt->idempotent && is_temporary(attempt->status);
   }
   if (attempt->kind != PALENCA_NETWORK && attempt->kind != PALENCA_TIMEOUT)
     return false;
-  return attempt->repeatable || !attempt->sent;
+  return attempt->idempotent || !attempt->sent;
 }
 
 int64_t palenca_limit_wait(int64_t retry_after_ms, int64_t window_left_ms) {

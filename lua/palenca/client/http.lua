@@ -158,7 +158,7 @@ local function request(options)
     body = body,
     timeout = options.timeout,
     max_retries = options.max_retries,
-    repeatable = http_method.is_repeatable(name),
+    idempotent = http_method.is_idempotent(name),
     keep_headers = true,
     allow_tls_1_2 = options.min_tls ~= "1.3",
     ca_file = ca_file_of(options),

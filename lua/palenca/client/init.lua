@@ -143,7 +143,7 @@ local function template(own, secret, has_body, language)
       ["Accept-Language"] = language,
       ["Content-Type"] = has_body and "application/json" or nil,
     },
-    pace_key = secret.pace_key,
+    rate_limit_key = secret.rate_limit_key,
     allow_tls_1_2 = own.min_tls == "1.2",
     timeout = own.timeout,
     deadline = own.deadline,
@@ -231,7 +231,7 @@ local function new(options)
       argcheck.value("palenca.new: " .. name, own[name], kind, 2)
     end
   end
-  local secret = { key = key, pace_key = base_url .. "\n" .. key }
+  local secret = { key = key, rate_limit_key = base_url .. "\n" .. key }
   secret.with_body, secret.without_body = template(own, secret, true), template(own, secret, false)
   local self = {}
   secrets[self] = secret
@@ -239,7 +239,7 @@ local function new(options)
   return seal(self, own)
 end
 
--- Sends nothing yet; runtime.wait brings the result. `more`: `idempotent`, `language`, `bulk`.
+-- Sends nothing yet; runtime.wait brings the result. `more`: `idempotent`, `language`, `low_priority`.
 function Client:_submit(name, path, body, more)
   local secret = secrets[self]
   local shared = body ~= nil and secret.with_body or secret.without_body
@@ -251,8 +251,8 @@ function Client:_submit(name, path, body, more)
     method = name,
     url = self.base_url .. path,
     body = body ~= nil and json.encode(body) or nil,
-    repeatable = more.idempotent,
-    bulk = more.bulk,
+    idempotent = more.idempotent,
+    low_priority = more.low_priority,
     on_attempt = self.on_attempt,
     path = path,
   }
@@ -305,7 +305,7 @@ function Client:request(name, path, body)
   if body ~= nil and type(body) ~= "table" then
     error("client:request: body must be a table, got " .. type(body), 2)
   end
-  return self:_call(name, path, body, { idempotent = http_method.is_repeatable(name) })
+  return self:_call(name, path, body, { idempotent = http_method.is_idempotent(name) })
 end
 
 return {

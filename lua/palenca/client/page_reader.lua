@@ -14,13 +14,13 @@ local NOT_COUNTED = "the API does not say how many rows there are"
 --- Asks for a page.
 -- @tparam table self of the pager
 -- @tparam number page from 1
--- @tparam ?boolean bulk whether others may pass it; so they may if it is not the first one
+-- @tparam ?boolean low_priority whether others may pass it; so they may if it is not the first one
 -- @treturn call for the runtime to wait for
-function page_reader.submit(self, page, bulk)
+function page_reader.submit(self, page, low_priority)
   local body = self.operation.body(self.fields, page, self.items_per_page)
   -- what a caller waits for first goes before the rest of somebody else's history
   return self.client:_submit(self.operation.method, self.path, body, {
-    idempotent = self.operation.idempotent, bulk = bulk or page > 1,
+    idempotent = self.operation.idempotent, low_priority = low_priority or page > 1,
   })
 end
 
@@ -145,9 +145,9 @@ local function uncounted(self)
   local current = {}
   local number, previous, first, count, total, call = 1, nil, nil, 0, nil, nil
   local is_counted, is_at_end = true, false
-  local function read(page, bulk)
+  local function read(page, low_priority)
     current.is_checking = false
-    call = submit(self, page, bulk)
+    call = submit(self, page, low_priority)
     local result = wait(current, call)
     call = nil
     return result

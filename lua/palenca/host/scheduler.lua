@@ -127,7 +127,7 @@ end
 
 local function submit(self, request)
   local task = self.current
-  request.bulk = request.bulk or (task and task.is_bulk)
+  request.low_priority = request.low_priority or (task and task.is_low_priority)
   local call = self.calls:submit(request)
   if task then
     call.task = task
@@ -237,7 +237,7 @@ end
 local function close(self, task)
   self.current = {
     in_place = true,
-    is_bulk = task.is_bulk,
+    is_low_priority = task.is_low_priority,
     calls = task.calls,
     limit = CLOSE_TIMEOUT,
     deadline = core.steady_time() + CLOSE_TIMEOUT,
@@ -305,7 +305,7 @@ end
 
 --- Starts a coroutine, which runs at once until it waits for something.
 -- @tparam string label what it is, for people
--- @tparam function body what it does; called with its task, whose `is_bulk` lets the calls of
+-- @tparam function body what it does; called with its task, whose `is_low_priority` lets the calls of
 -- others pass its own
 -- @tparam function at_end called with true, or with false, what was raised as `describe` has it,
 -- and where if that is known

@@ -98,7 +98,7 @@ local function look_at_memory(self, problem)
 end
 
 -- Somebody waits for what comes of a new login; all else can wait for its turn in the API's limit.
-local function is_bulk(event)
+local function is_low_priority(event)
   return event.action ~= "login.success" or event.attempt > 1 or event.replay ~= nil
 end
 
@@ -107,7 +107,7 @@ local function run_handlers(self, event, entries, record)
   local current
   self.running[record.id] = record
   self.schedule:spawn(record.label, function(run)
-    run.is_bulk = is_bulk(event)
+    run.is_low_priority = is_low_priority(event)
     for _, entry in ipairs(entries) do
       current = entry
       self.schedule:limit(run, entry.timeout or self.timeout)
@@ -147,7 +147,7 @@ local function start_timer(self, lease)
   end
   self.running[record.id] = record
   self.schedule:spawn(record.label, function(run)
-    run.is_bulk = true
+    run.is_low_priority = true
     self.schedule:limit(run, timer.timeout or self.timeout)
     timer.body()
   end, function(ok, problem, trace)

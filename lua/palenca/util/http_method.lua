@@ -2,7 +2,7 @@
 -- @module palenca.util.http_method
 local http_method = {}
 
-local repeatable = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
+local idempotent = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
 
 --- Whether a text can be a method.
 -- @param name anything
@@ -14,8 +14,8 @@ end
 --- Whether doing it twice is the same as doing it once, as HTTP has it.
 -- @tparam string name the method
 -- @treturn boolean
-function http_method.is_repeatable(name)
-  return repeatable[name] or false
+function http_method.is_idempotent(name)
+  return idempotent[name] or false
 end
 
 return http_method

@@ -21,42 +21,42 @@ static uint64_t next_random(uint64_t *seed) {
   return *seed;
 }
 
-static palenca_pace new_pace(size_t limit) {
-  palenca_pace pace;
-  assert_true(palenca_pace_init(&pace, limit));
-  return pace;
+static palenca_rate_limit new_window(size_t limit) {
+  palenca_rate_limit window;
+  assert_true(palenca_rate_limit_init(&window, limit));
+  return window;
 }
 
 static void test_the_first_ones_go_at_once(void **state) {
   (void)state;
   static const int64_t clocks[] = {0, 1, -5, 1700000000000, INT64_MAX / 4, INT64_MIN / 8};
   for (size_t c = 0; c < LENGTH(clocks); c++) {
-    palenca_pace pace = new_pace(120);
+    palenca_rate_limit window = new_window(120);
     for (int i = 0; i < 120; i++) {
-      assert_int_equal(palenca_pace_wait(&pace, clocks[c], 0), 0);
-      palenca_pace_take(&pace, clocks[c]);
+      assert_int_equal(palenca_rate_limit_wait(&window, clocks[c], 0), 0);
+      palenca_rate_limit_take(&window, clocks[c]);
     }
-    int64_t wait = palenca_pace_wait(&pace, clocks[c], 0);
+    int64_t wait = palenca_rate_limit_wait(&window, clocks[c], 0);
     assert_in_range(wait, PALENCA_RATE_WINDOW_MS, LONGEST_MS);
     /* the wait told is exact */
-    assert_int_equal(palenca_pace_wait(&pace, clocks[c] + wait - 1, 0), 1);
-    assert_int_equal(palenca_pace_wait(&pace, clocks[c] + wait, 0), 0);
-    palenca_pace_free(&pace);
+    assert_int_equal(palenca_rate_limit_wait(&window, clocks[c] + wait - 1, 0), 1);
+    assert_int_equal(palenca_rate_limit_wait(&window, clocks[c] + wait, 0), 0);
+    palenca_rate_limit_free(&window);
   }
 }
 
 static void test_each_turn_comes_back_by_itself(void **state) {
   (void)state;
-  palenca_pace pace = new_pace(3);
-  palenca_pace_take(&pace, 0);
-  palenca_pace_take(&pace, 10000);
-  palenca_pace_take(&pace, 20000);
-  int64_t first = palenca_pace_wait(&pace, 20000, 0) + 20000;
-  palenca_pace_take(&pace, first);
-  assert_int_equal(palenca_pace_wait(&pace, first, 0), 10000);
-  palenca_pace_take(&pace, first + 10000);
-  assert_int_equal(palenca_pace_wait(&pace, first + 10000, 0), 10000);
-  palenca_pace_free(&pace);
+  palenca_rate_limit window = new_window(3);
+  palenca_rate_limit_take(&window, 0);
+  palenca_rate_limit_take(&window, 10000);
+  palenca_rate_limit_take(&window, 20000);
+  int64_t first = palenca_rate_limit_wait(&window, 20000, 0) + 20000;
+  palenca_rate_limit_take(&window, first);
+  assert_int_equal(palenca_rate_limit_wait(&window, first, 0), 10000);
+  palenca_rate_limit_take(&window, first + 10000);
+  assert_int_equal(palenca_rate_limit_wait(&window, first + 10000, 0), 10000);
+  palenca_rate_limit_free(&window);
 }
 
 /* Callers come at random, in bursts and pauses, and wait as told or ask too
@@ -65,17 +65,17 @@ static void run_random(size_t limit, uint64_t seed) {
   enum {
     REQUESTS = 20000
   };
-  palenca_pace pace = new_pace(limit);
+  palenca_rate_limit window = new_window(limit);
   int64_t *sent_at = calloc(REQUESTS, sizeof *sent_at);
   assert_non_null(sent_at);
   int64_t now = (int64_t)(next_random(&seed) % 1000000);
   int64_t blocked_until = now;
   for (size_t count = 0; count < REQUESTS;) {
-    int64_t wait = palenca_pace_wait(&pace, now, 0);
+    int64_t wait = palenca_rate_limit_wait(&window, now, 0);
     assert_in_range(wait, 0, LONGEST_MS);
     if (wait == 0) {
       assert_true(now >= blocked_until);
-      palenca_pace_take(&pace, now);
+      palenca_rate_limit_take(&window, now);
       sent_at[count++] = now;
     }
     switch (next_random(&seed) % 8) {
@@ -88,7 +88,7 @@ static void run_random(size_t limit, uint64_t seed) {
     case 2:
       if (next_random(&seed) % 100 == 0) {
         int64_t block = (int64_t)(next_random(&seed) % PALENCA_RATE_WINDOW_MS);
-        palenca_pace_block(&pace, now, block);
+        palenca_rate_limit_block(&window, now, block);
         blocked_until = blocked_until > now + block ? blocked_until : now + block;
       }
       break;
@@ -99,7 +99,7 @@ static void run_random(size_t limit, uint64_t seed) {
   for (size_t i = limit; i < REQUESTS; i++)
     assert_true(sent_at[i] - sent_at[i - limit] >= PALENCA_RATE_WINDOW_MS);
   free(sent_at);
-  palenca_pace_free(&pace);
+  palenca_rate_limit_free(&window);
 }
 
 static void test_no_window_ever_holds_more_than_the_limit(void **state) {
@@ -113,63 +113,64 @@ static void test_no_window_ever_holds_more_than_the_limit(void **state) {
 /* Who always waits as told gets nearly all that the limit allows. */
 static void test_little_of_the_limit_is_left_unused(void **state) {
   (void)state;
-  palenca_pace pace = new_pace(PALENCA_RATE_LIMIT_DEFAULT);
+  palenca_rate_limit window = new_window(PALENCA_RATE_LIMIT_DEFAULT);
   int64_t now = 0;
   for (int i = 0; i < 100 * PALENCA_RATE_LIMIT_DEFAULT; i++) {
-    now += palenca_pace_wait(&pace, now, 0);
-    palenca_pace_take(&pace, now);
+    now += palenca_rate_limit_wait(&window, now, 0);
+    palenca_rate_limit_take(&window, now);
   }
   assert_in_range(now, 99 * PALENCA_RATE_WINDOW_MS, 100 * PALENCA_RATE_WINDOW_MS);
-  palenca_pace_free(&pace);
+  palenca_rate_limit_free(&window);
 }
 
 static void test_room_is_left_for_others(void **state) {
   (void)state;
-  palenca_pace pace = new_pace(3);
-  assert_int_equal(palenca_pace_wait(&pace, 0, 2), 0);
-  palenca_pace_take(&pace, 0);
-  assert_int_equal(palenca_pace_wait(&pace, 0, 1), 0);
-  palenca_pace_take(&pace, 100);
+  palenca_rate_limit window = new_window(3);
+  assert_int_equal(palenca_rate_limit_wait(&window, 0, 2), 0);
+  palenca_rate_limit_take(&window, 0);
+  assert_int_equal(palenca_rate_limit_wait(&window, 0, 1), 0);
+  palenca_rate_limit_take(&window, 100);
   /* one is left: for who wants none to spare */
-  int64_t wait = palenca_pace_wait(&pace, 200, 1);
+  int64_t wait = palenca_rate_limit_wait(&window, 200, 1);
   assert_in_range(wait, PALENCA_RATE_WINDOW_MS - 200, LONGEST_MS);
-  assert_int_equal(palenca_pace_wait(&pace, 200, 0), 0);
-  palenca_pace_take(&pace, 200);
-  assert_int_equal(palenca_pace_wait(&pace, 200, 0), wait);
-  assert_int_equal(palenca_pace_wait(&pace, 200, 1), wait + 100);
-  palenca_pace_free(&pace);
+  assert_int_equal(palenca_rate_limit_wait(&window, 200, 0), 0);
+  palenca_rate_limit_take(&window, 200);
+  assert_int_equal(palenca_rate_limit_wait(&window, 200, 0), wait);
+  assert_int_equal(palenca_rate_limit_wait(&window, 200, 1), wait + 100);
+  palenca_rate_limit_free(&window);
 }
 
 static void test_block(void **state) {
   (void)state;
-  palenca_pace pace = new_pace(1);
-  palenca_pace_block(&pace, 1000, 5000);
-  assert_int_equal(palenca_pace_wait(&pace, 1000, 0), 5000);
-  assert_int_equal(palenca_pace_wait(&pace, 5999, 0), 1);
-  assert_int_equal(palenca_pace_wait(&pace, 6000, 0), 0);
+  palenca_rate_limit window = new_window(1);
+  palenca_rate_limit_block(&window, 1000, 5000);
+  assert_int_equal(palenca_rate_limit_wait(&window, 1000, 0), 5000);
+  assert_int_equal(palenca_rate_limit_wait(&window, 5999, 0), 1);
+  assert_int_equal(palenca_rate_limit_wait(&window, 6000, 0), 0);
   /* a shorter word does not undo a longer one */
-  palenca_pace_block(&pace, 1000, 2000);
-  palenca_pace_block(&pace, 1000, 0);
-  palenca_pace_block(&pace, 1000, -1000);
-  assert_int_equal(palenca_pace_wait(&pace, 1000, 0), 5000);
-  palenca_pace_block(&pace, 2000, 9000);
-  assert_int_equal(palenca_pace_wait(&pace, 2000, 0), 9000);
+  palenca_rate_limit_block(&window, 1000, 2000);
+  palenca_rate_limit_block(&window, 1000, 0);
+  palenca_rate_limit_block(&window, 1000, -1000);
+  assert_int_equal(palenca_rate_limit_wait(&window, 1000, 0), 5000);
+  palenca_rate_limit_block(&window, 2000, 9000);
+  assert_int_equal(palenca_rate_limit_wait(&window, 2000, 0), 9000);
   /* the later of the two counts */
-  palenca_pace_take(&pace, 11000);
-  int64_t wait = palenca_pace_wait(&pace, 11000, 0);
-  palenca_pace_block(&pace, 11000, 10);
-  assert_int_equal(palenca_pace_wait(&pace, 11000, 0), wait);
-  palenca_pace_free(&pace);
+  palenca_rate_limit_take(&window, 11000);
+  int64_t wait = palenca_rate_limit_wait(&window, 11000, 0);
+  palenca_rate_limit_block(&window, 11000, 10);
+  assert_int_equal(palenca_rate_limit_wait(&window, 11000, 0), wait);
+  palenca_rate_limit_free(&window);
 }
 
 static void test_no_block_outlasts_a_window(void **state) {
   (void)state;
   static const int64_t waits[] = {PALENCA_RATE_WINDOW_MS, LONGEST_MS, 86400000, INT64_MAX};
   for (size_t i = 0; i < LENGTH(waits); i++) {
-    palenca_pace pace = new_pace(5);
-    palenca_pace_block(&pace, 1700000000000, waits[i]);
-    assert_in_range(palenca_pace_wait(&pace, 1700000000000, 0), PALENCA_RATE_WINDOW_MS, LONGEST_MS);
-    palenca_pace_free(&pace);
+    palenca_rate_limit window = new_window(5);
+    palenca_rate_limit_block(&window, 1700000000000, waits[i]);
+    assert_in_range(palenca_rate_limit_wait(&window, 1700000000000, 0), PALENCA_RATE_WINDOW_MS,
+                    LONGEST_MS);
+    palenca_rate_limit_free(&window);
   }
 }
 
@@ -183,5 +184,5 @@ int main(void) {
       cmocka_unit_test(test_block),
       cmocka_unit_test(test_no_block_outlasts_a_window),
   };
-  return cmocka_run_group_tests_name("pacing", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("rate_limit", tests, NULL, NULL);
 }

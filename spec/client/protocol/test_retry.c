@@ -50,7 +50,7 @@ static void test_kind_names(void **state) {
 typedef struct {
   palenca_kind kind;
   int status;
-  bool sent, repeatable;
+  bool sent, idempotent;
 } failure;
 
 static palenca_attempt attempt_of(const failure *what) {
@@ -58,7 +58,7 @@ static palenca_attempt attempt_of(const failure *what) {
                            .kind = what->kind,
                            .status = what->status,
                            .sent = what->sent,
-                           .repeatable = what->repeatable,
+                           .idempotent = what->idempotent,
                            .max_retries = 3,
                            .retry_after_ms = -1,
                            .window_left_ms = -1};

@@ -61,7 +61,7 @@ describe("the pace of a key", function()
   local function outcome(new_engine, deadline)
     local engine = new_engine()
     engine:submit {
-      method = "GET", url = "http://127.0.0.1:1/", pace_key = "kept", rate_limit = 1,
+      method = "GET", url = "http://127.0.0.1:1/", rate_limit_key = "kept", rate_limit = 1,
       deadline = deadline,
     }
     local result = process.poll_for(function()

@@ -12,7 +12,7 @@ local runtime = require("palenca.runtime")
 -- status. It notes what was asked for and what was cancelled.
 local function new_server(rows, size)
   local server = {
-    rows = rows, asked = {}, bulk = {}, cancelled = {}, pending = {}, reads = 0,
+    rows = rows, asked = {}, low_priority = {}, cancelled = {}, pending = {}, reads = 0,
     choose = function() return 1 end,
     on_read = function() end,
     fail = function() end,
@@ -51,7 +51,7 @@ local function new_server(rows, size)
     submit = function(request)
       local call = { page = json.decode(request.body).options.page }
       table.insert(server.asked, call.page)
-      table.insert(server.bulk, request.bulk)
+      table.insert(server.low_priority, request.low_priority)
       table.insert(server.pending, call)
       return call
     end,
@@ -113,10 +113,10 @@ describe("a reading", function()
 
   it("lets other calls pass, but for what its caller waits for first", function()
     search(2):all()
-    assert.same({ false, true, true, true, true, true }, server.bulk)
+    assert.same({ false, true, true, true, true, true }, server.low_priority)
     search(2):page(1)
     search(2):page(2)
-    assert.same({ false, true }, { server.bulk[7], server.bulk[8] })
+    assert.same({ false, true }, { server.low_priority[7], server.low_priority[8] })
   end)
 
   it("asks for no more pages at once than it may", function()

@@ -42,8 +42,8 @@ local TIMED = [[
   local core, runtime = require("palenca.core"), require("palenca.runtime")
   local began = core.steady_time()
   local result = runtime.wait(runtime.submit {
-    method = "GET", url = %q, timeout = 60, max_retries = 1, repeatable = true, proxy = "",
-    pace_key = "k", rate_limit = 100, deadline = 40,
+    method = "GET", url = %q, timeout = 60, max_retries = 1, idempotent = true, proxy = "",
+    rate_limit_key = "k", rate_limit = 100, deadline = 40,
   })
   print(core.steady_time() - began, result.status, result.attempts)
 ]]
