@@ -4,6 +4,7 @@
 
 #include "common/log_writer.h"
 #include "handle.h"
+#include "store/event_admin.h"
 #include "store/event_store.h"
 
 #include <stdio.h>

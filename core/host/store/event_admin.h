@@ -1,8 +1,104 @@
-/* What people can have done to stored events, and what has come of it. */
+/* What people ask of stored events, beside whoever serves from the file.
+ *
+ * What reads opens the file read-only, whether another process serves from it or not, and closed
+ * ones where nothing can be written; its transactions are short, and it holds nothing up while it
+ * calls back. What writes asks the process that serves, at a socket beside the file; without one it
+ * holds the lock of the file meanwhile, and brings one of an earlier version to this one. If the
+ * lock has a holder that does not respond for some seconds, it fails. False on failure, with the
+ * reason in `error`, also if the file is missing or not an event store's. */
 #ifndef PALENCA_HOST_STORE_EVENT_ADMIN_H
 #define PALENCA_HOST_STORE_EVENT_ADMIN_H
 
-#include "event_store.h"
+#include "event.h"
+
+typedef struct {
+  int64_t id;
+  const char *action;
+  const char *account_id; /* or NULL */
+  const char *state;
+  int attempts; /* of the last replay, if there was any */
+  int replays;
+  int64_t received_at;
+  int64_t due_at;      /* when its retry is due; 0: it does not wait for one */
+  int64_t finished_at; /* 0: it is not done or dead */
+  const char *error;   /* of the last failed attempt, or NULL */
+  const char *body;    /* of event_store_show; else NULL */
+  size_t body_size;
+} event_summary; /* valid during the call it is given to */
+
+typedef bool (*event_visit)(void *context, const event_summary *event);
+
+typedef struct {
+  const char *state;      /* a state's name, or NULL for all */
+  const char *action;     /* or NULL for all */
+  const char *account_id; /* or NULL for all */
+  int64_t since;          /* received at or after this */
+  int64_t limit;          /* the newest N; 0: all */
+} event_filter;
+
+/* Calls `each` for the stored events, oldest first, until it returns false. An event that changes
+ * during the listing is shown as it was when its page of a few hundred was read. */
+bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
+                      char *error, size_t error_size);
+
+/* Calls `each` once, if there is an event of this id. */
+bool event_store_show(const char *path, int64_t id, event_visit each, void *context, char *error,
+                      size_t error_size);
+
+typedef enum {
+  EVENT_REPLAYED,
+  EVENT_NOT_FOUND,
+  EVENT_UNFINISHED, /* it is still going to run */
+} event_replay_result;
+
+/* Makes a done or dead event received again, under its id and with no attempt counted: a new run
+ * of the same event, in the order of its id among those of its account that wait. A process that
+ * serves from the file begins it within a second. */
+bool event_store_replay(const char *path, int64_t id, event_replay_result *result, char *error,
+                        size_t error_size);
+
+/* The same for all dead events that the filter lets through, in steps; `count` tells how many,
+ * also on failure. Its state and limit are not looked at. */
+bool event_store_replay_dead(const char *path, const event_filter *filter, int64_t *count,
+                             char *error, size_t error_size);
+
+typedef struct {
+  event_state state;       /* EVENT_DONE or EVENT_DEAD */
+  int64_t finished_before; /* only those that were done, or dead, before this */
+  bool dry_run;            /* only tells */
+} event_purge;
+
+typedef struct {
+  int64_t events;
+  int64_t kept;      /* others that would run again if they came again now: within the window */
+  int64_t bytes;     /* of what they hold */
+  int64_t file_size; /* after it */
+} event_purge_report;
+
+/* Deletes finished events, but for those received within the redelivery window of who served last,
+ * in steps, and frees the room they took, if not at once then when nobody reads any more. The
+ * report is of what was done before a failure as well. A dry run reads only. */
+bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,
+                       char *error, size_t error_size);
+
+typedef struct {
+  char *action;
+  int64_t states[EVENT_STATES]; /* how many events are in each */
+} event_action_stats;
+
+typedef struct {
+  int64_t states[EVENT_STATES];
+  int64_t oldest_unfinished;              /* when it was received; 0: there is none */
+  int64_t file_size, log_size, free_size; /* bytes; `free_size` of the file are not in use */
+  event_action_stats *actions;
+  size_t action_count;
+} event_stats;
+
+/* Counts the events. The caller calls event_stats_free, also on failure. */
+bool event_store_stats(const char *path, event_stats *stats, char *error, size_t error_size);
+void event_stats_free(event_stats *stats);
+
+/* ---- The requests to the process that serves ---- */
 
 typedef enum {
   EVENT_ADMIN_REPLAY,      /* event_store_replay */

@@ -11,29 +11,12 @@
 #define PALENCA_HOST_STORE_EVENT_STORE_H
 
 #include "common/host_loop.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "event.h"
 
 struct sqlite3;
 
 typedef struct event_store event_store;
 typedef struct event_consumer event_consumer;
-
-/* The values are stored in databases: they never change. */
-typedef enum {
-  EVENT_RECEIVED, /* on disk, not yet handed to a worker */
-  EVENT_RUNNING,  /* leased by a worker of the running process */
-  EVENT_RETRY,    /* its handler failed; waits for its next attempt */
-  EVENT_DONE,     /* handled */
-  EVENT_DEAD,     /* failed too often; kept aside with its error */
-} event_state;
-
-#define EVENT_STATES 5
-
-/* "received", "running", "retry", "done" or "dead". */
-const char *event_state_name(event_state state);
 
 typedef struct {
   const char *path;
@@ -70,24 +53,6 @@ void event_store_close_and_wait(event_store *store);
 /* The milliseconds for which the loop has stood still in one turn, as on a disk that hangs; 0: it
  * goes on. */
 int64_t event_store_stalled_ms(const event_store *store);
-
-typedef struct {
-  const char *action;     /* required */
-  const char *account_id; /* NULL: not ordered behind any other event */
-  const char *body;       /* the bytes that were received */
-  size_t body_size;
-  int64_t received_at;
-} event_record;
-
-typedef struct {
-  int64_t id;         /* > 0: the event is on disk under this id; 0: it is not stored */
-  bool is_redelivery; /* it was already: the id is that of the first receipt, which runs once */
-  const char *reason; /* why it is not stored; valid during the call */
-} event_receipt;
-
-/* Called once, on the loop, with no lock held (the functions of the store may be called, but for
- * close). */
-typedef void (*event_put_done)(void *context, const event_receipt *receipt);
 
 /* On the loop: queues an event for the commit at the end of the turn; the record is copied. Only
  * for want of memory for the copy `done` is called at once, with id 0. If another process writes to
@@ -127,15 +92,6 @@ typedef event_admin_result event_admin_slice(void *context, struct sqlite3 *db,
  * called then. */
 bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *context);
 
-typedef struct {
-  int64_t id;  /* below 0: of a timer, whose name is the body */
-  int attempt; /* 1 at the first run, and at the first of a replay */
-  int replay;  /* how often the event was replayed; 0: never */
-  int64_t received_at;
-  char *body; /* NUL-terminated for convenience; may hold NUL bytes */
-  size_t body_size;
-} event_lease;
-
 /* A consumer is one worker. `notify_fd` (an eventfd of the caller's, kept open
  * as long as the consumer) is written to when leased events have arrived. All consumers take
  * from one queue; those that rest are notified, and all with room if an event is not fetched soon.
@@ -170,23 +126,6 @@ void event_consumer_want(event_consumer *consumer, size_t count);
 event_lease *event_consumer_take(event_consumer *consumer);
 void event_lease_free(event_lease *lease);
 
-/* No event waits for longer than two days: one whose time is later than that from now, because the
- * clock was set back, is leased at once. */
-#define EVENT_LONGEST_WAIT_MS INT64_C(172800000)
-
-typedef enum {
-  EVENT_OUTCOME_DONE,
-  EVENT_OUTCOME_RETRY, /* again at `retry_at` */
-  EVENT_OUTCOME_DEAD,
-  EVENT_OUTCOME_RELEASED, /* not run to its end: received again, the attempt not counted */
-} event_outcome_kind;
-
-typedef struct {
-  event_outcome_kind kind;
-  int64_t retry_at;  /* for EVENT_OUTCOME_RETRY */
-  const char *error; /* for RETRY and DEAD; copied; may be NULL */
-} event_outcome;
-
 /* Ends a lease. Ignored if no event of this id is leased to the consumer. */
 void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome);
 
@@ -202,101 +141,5 @@ typedef struct {
 } event_counts;
 
 void event_store_counts(event_store *store, event_counts *counts);
-
-/* ---- For people, beside whoever serves from the file ----
- *
- * What reads opens the file read-only, whether another process serves from it or not, and closed
- * ones where nothing can be written; its transactions are short, and it holds nothing up while it
- * calls back. What writes asks the process that serves, at a socket beside the file; without one it
- * holds the lock of the file meanwhile, and brings one of an earlier version to this one. If the
- * lock has a holder that does not respond for some seconds, it fails. False on failure, with the
- * reason in `error`, also if the file is missing or not an event store's. */
-
-typedef struct {
-  int64_t id;
-  const char *action;
-  const char *account_id; /* or NULL */
-  const char *state;
-  int attempts; /* of the last replay, if there was any */
-  int replays;
-  int64_t received_at;
-  int64_t due_at;      /* when its retry is due; 0: it does not wait for one */
-  int64_t finished_at; /* 0: it is not done or dead */
-  const char *error;   /* of the last failed attempt, or NULL */
-  const char *body;    /* of event_store_show; else NULL */
-  size_t body_size;
-} event_summary; /* valid during the call it is given to */
-
-typedef bool (*event_visit)(void *context, const event_summary *event);
-
-typedef struct {
-  const char *state;      /* a state's name, or NULL for all */
-  const char *action;     /* or NULL for all */
-  const char *account_id; /* or NULL for all */
-  int64_t since;          /* received at or after this */
-  int64_t limit;          /* the newest N; 0: all */
-} event_filter;
-
-/* Calls `each` for the stored events, oldest first, until it returns false. An event that changes
- * during the listing is shown as it was when its page of a few hundred was read. */
-bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
-                      char *error, size_t error_size);
-
-/* Calls `each` once, if there is an event of this id. */
-bool event_store_show(const char *path, int64_t id, event_visit each, void *context, char *error,
-                      size_t error_size);
-
-typedef enum {
-  EVENT_REPLAYED,
-  EVENT_NOT_FOUND,
-  EVENT_UNFINISHED, /* it is still going to run */
-} event_replay_result;
-
-/* Makes a done or dead event received again, under its id and with no attempt counted: a new run
- * of the same event, in the order of its id among those of its account that wait. A process that
- * serves from the file begins it within a second. */
-bool event_store_replay(const char *path, int64_t id, event_replay_result *result, char *error,
-                        size_t error_size);
-
-/* The same for all dead events that the filter lets through, in steps; `count` tells how many,
- * also on failure. Its state and limit are not looked at. */
-bool event_store_replay_dead(const char *path, const event_filter *filter, int64_t *count,
-                             char *error, size_t error_size);
-
-typedef struct {
-  event_state state;       /* EVENT_DONE or EVENT_DEAD */
-  int64_t finished_before; /* only those that were done, or dead, before this */
-  bool dry_run;            /* only tells */
-} event_purge;
-
-typedef struct {
-  int64_t events;
-  int64_t kept;      /* others that would run again if they came again now: within the window */
-  int64_t bytes;     /* of what they hold */
-  int64_t file_size; /* after it */
-} event_purge_report;
-
-/* Deletes finished events, but for those received within the redelivery window of who served last,
- * in steps, and frees the room they took, if not at once then when nobody reads any more. The
- * report is of what was done before a failure as well. A dry run reads only. */
-bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,
-                       char *error, size_t error_size);
-
-typedef struct {
-  char *action;
-  int64_t states[EVENT_STATES]; /* how many events are in each */
-} event_action_stats;
-
-typedef struct {
-  int64_t states[EVENT_STATES];
-  int64_t oldest_unfinished;              /* when it was received; 0: there is none */
-  int64_t file_size, log_size, free_size; /* bytes; `free_size` of the file are not in use */
-  event_action_stats *actions;
-  size_t action_count;
-} event_stats;
-
-/* Counts the events. The caller calls event_stats_free, also on failure. */
-bool event_store_stats(const char *path, event_stats *stats, char *error, size_t error_size);
-void event_stats_free(event_stats *stats);
 
 #endif

@@ -4,6 +4,7 @@
 #define SPEC_HOST_STORE_FIXTURE_H
 
 #include "store/admin/server.h"
+#include "store/event_admin.h"
 #include "store/event_store.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Lists the events of a database file for people, beside whoever serves from it. */
-#include "store/event_store.h"
+#include "store/event_admin.h"
 
 #include "store/sqlite/file.h"
 

@@ -5,6 +5,7 @@
 #define PALENCA_HOST_STORE_ADMIN_SLICES_H
 
 #include "store/event_admin.h"
+#include "store/event_store.h"
 
 #include <sqlite3.h>
 

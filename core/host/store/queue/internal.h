@@ -4,6 +4,7 @@
 #define PALENCA_HOST_STORE_QUEUE_INTERNAL_H
 
 #include "store/commit_policy.h"
+#include "store/event_store.h"
 #include "store/sqlite/batch.h"
 #include "store/sqlite/maintenance.h"
 #include "store/sqlite/started_events.h"

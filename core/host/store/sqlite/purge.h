@@ -2,7 +2,7 @@
 #ifndef PALENCA_HOST_STORE_SQLITE_PURGE_H
 #define PALENCA_HOST_STORE_SQLITE_PURGE_H
 
-#include "store/event_store.h"
+#include "store/event_admin.h"
 
 #include <sqlite3.h>
 
@@ -19,7 +19,13 @@ typedef struct {
  * it would be if they had been received before. */
 bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_report *report);
 
-/* Deletes them, in a transaction, which the caller rolls back after a failure. */
+/* The first event of a range, whenever it was received; 0: there is none. */
+bool event_purge_seek(sqlite3 *db, const event_purge_range *range, int64_t *id);
+
+/* Deletes them, in the caller's transaction. */
+bool event_purge_delete_range(sqlite3 *db, const event_purge_range *range);
+
+/* The same, in a transaction of its own, which the caller rolls back after a failure. */
 bool event_purge_delete(sqlite3 *db, const event_purge_range *range, int64_t *events);
 
 /* Gives up to `pages` free pages back; the file shrinks at the next checkpoint. `left`: whether

@@ -5,7 +5,7 @@
 #ifndef PALENCA_HOST_STORE_SQLITE_TRANSACTION_H
 #define PALENCA_HOST_STORE_SQLITE_TRANSACTION_H
 
-#include "store/event_store.h"
+#include "store/event.h"
 #include "store/memory/concurrency.h"
 #include "timers.h"
 

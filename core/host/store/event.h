@@ -1,0 +1,68 @@
+/* An event of the store: its states, what is put, leased and finished. Times are Unix
+ * milliseconds. */
+#ifndef PALENCA_HOST_STORE_EVENT_H
+#define PALENCA_HOST_STORE_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The values are stored in databases: they never change. */
+typedef enum {
+  EVENT_RECEIVED, /* on disk, not yet handed to a worker */
+  EVENT_RUNNING,  /* leased by a worker of the running process */
+  EVENT_RETRY,    /* its handler failed; waits for its next attempt */
+  EVENT_DONE,     /* handled */
+  EVENT_DEAD,     /* failed too often; kept aside with its error */
+} event_state;
+
+#define EVENT_STATES 5
+
+/* "received", "running", "retry", "done" or "dead". */
+const char *event_state_name(event_state state);
+
+typedef struct {
+  const char *action;     /* required */
+  const char *account_id; /* NULL: not ordered behind any other event */
+  const char *body;       /* the bytes that were received */
+  size_t body_size;
+  int64_t received_at;
+} event_record;
+
+typedef struct {
+  int64_t id;         /* > 0: the event is on disk under this id; 0: it is not stored */
+  bool is_redelivery; /* it was already: the id is that of the first receipt, which runs once */
+  const char *reason; /* why it is not stored; valid during the call */
+} event_receipt;
+
+/* Called once, on the loop, with no lock held (the functions of the store may be called, but for
+ * close). */
+typedef void (*event_put_done)(void *context, const event_receipt *receipt);
+
+typedef struct {
+  int64_t id;  /* below 0: of a timer, whose name is the body */
+  int attempt; /* 1 at the first run, and at the first of a replay */
+  int replay;  /* how often the event was replayed; 0: never */
+  int64_t received_at;
+  char *body; /* NUL-terminated for convenience; may hold NUL bytes */
+  size_t body_size;
+} event_lease;
+
+/* No event waits for longer than two days: one whose time is later than that from now, because the
+ * clock was set back, is leased at once. */
+#define EVENT_LONGEST_WAIT_MS INT64_C(172800000)
+
+typedef enum {
+  EVENT_OUTCOME_DONE,
+  EVENT_OUTCOME_RETRY, /* again at `retry_at` */
+  EVENT_OUTCOME_DEAD,
+  EVENT_OUTCOME_RELEASED, /* not run to its end: received again, the attempt not counted */
+} event_outcome_kind;
+
+typedef struct {
+  event_outcome_kind kind;
+  int64_t retry_at;  /* for EVENT_OUTCOME_RETRY */
+  const char *error; /* for RETRY and DEAD; copied; may be NULL */
+} event_outcome;
+
+#endif
