@@ -4,14 +4,30 @@
 -- longer name has it. The lowest are first: a room uses what stands above it only, and of that only
 -- what it names. Libraries are named, too, where not everybody may use them.
 local ROOMS = {
-  { "core/client/palenca.h", uses = "" },
+  { "core/common", uses = "" },
+  { "core/client/palenca.h", files = "core/client/palenca.h core/client/engine_thread.h",
+    uses = "core/common" },
   { "core/client/protocol", uses = "core/client/palenca.h openssl" },
-  { "core/client", uses = "core/client/palenca.h core/client/protocol curl openssl zlib" },
-  { "core/binding", uses = "core/client/palenca.h core/client/protocol core/client lua" },
-  { "core/host/common", files = "core/host/common/net_address.h core/host/common/net_address.c", uses = "" },
-  { "core/host/http", uses = "core/client core/host/common openssl uv" },
-  { "core/host", uses = "core/client/palenca.h core/client/protocol core/client core/binding "
-    .. "core/host/common core/host/http cjson lua openssl sqlite3 uv zlib" },
+  { "core/client", uses = "core/common core/client/palenca.h core/client/protocol curl "
+    .. "openssl zlib" },
+  { "core/binding", uses = "core/common core/client/palenca.h lua" },
+  { "core/host/common", uses = "core/common uv" },
+  { "core/host/http", uses = "core/common core/host/common openssl uv" },
+  { "core/host/store", uses = "core/host/common" },
+  { "core/host/store/memory", uses = "core/host/common" },
+  { "core/host/store/sqlite", uses = "core/common core/host/store core/host/store/memory "
+    .. "sqlite3" },
+  { "core/host/store/queue", uses = "core/common core/host/store core/host/store/sqlite" },
+  { "core/host/store/admin", uses = "core/common core/host/store core/host/store/sqlite "
+    .. "sqlite3 uv" },
+  { "core/host/webhook", uses = "core/common core/client/palenca.h core/host/common "
+    .. "core/host/http core/host/store openssl" },
+  { "core/host/worker", uses = "core/common core/binding core/host/common core/host/store "
+    .. "cjson lua" },
+  { "core/host/lua", uses = "core/common core/client/palenca.h core/host/common "
+    .. "core/host/http core/host/store core/host/store/admin core/host/webhook "
+    .. "core/host/worker lua openssl sqlite3 uv zlib" },
+  { "core/host", uses = "core/host/common core/host/worker core/host/lua lua sqlite3" },
 
   { "lua/palenca/util", uses = "core/binding" },
   -- the files beside init.lua
@@ -37,10 +53,10 @@ local ROOMS = {
   { "lua/palenca/sandbox", uses = "lua/palenca/sandbox/data lua/palenca/sandbox/http "
     .. "lua/palenca/sandbox/delivery lua/palenca/sandbox/api lua/palenca/sandbox/control" },
 
-  { "lua/palenca/host", uses = "core/binding core/host lua/palenca/util lua/palenca "
+  { "lua/palenca/host", uses = "core/binding core/host/lua lua/palenca/util lua/palenca "
     .. "lua/palenca/runtime lua/palenca/client lua/palenca/sandbox/data "
     .. "lua/palenca/sandbox/delivery lua/palenca/sandbox" },
-  { "lua/palenca/host/cli", uses = "core/binding core/host lua/palenca/util lua/palenca "
+  { "lua/palenca/host/cli", uses = "core/binding core/host/lua lua/palenca/util lua/palenca "
     .. "lua/palenca/runtime lua/palenca/client lua/palenca/webhook lua/palenca/income "
     .. "lua/palenca/sandbox/data lua/palenca/sandbox/http lua/palenca/sandbox/delivery "
     .. "lua/palenca/sandbox/control lua/palenca/host argparse" },

@@ -239,7 +239,8 @@ local function new(options)
   return seal(self, own)
 end
 
--- Sends nothing yet; runtime.wait brings the result. `more`: `idempotent`, `language`, `low_priority`.
+-- Sends nothing yet; runtime.wait brings the result. `more`: `idempotent`, `language`,
+-- `low_priority`.
 function Client:_submit(name, path, body, more)
   local secret = secrets[self]
   local shared = body ~= nil and secret.with_body or secret.without_body

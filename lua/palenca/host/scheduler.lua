@@ -305,8 +305,8 @@ end
 
 --- Starts a coroutine, which runs at once until it waits for something.
 -- @tparam string label what it is, for people
--- @tparam function body what it does; called with its task, whose `is_low_priority` lets the calls of
--- others pass its own
+-- @tparam function body what it does; called with its task, whose `is_low_priority` lets the calls
+-- of others pass its own
 -- @tparam function at_end called with true, or with false, what was raised as `describe` has it,
 -- and where if that is known
 function Scheduler:spawn(label, body, at_end)
