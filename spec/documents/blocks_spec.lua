@@ -62,14 +62,14 @@ local function link_tree(directory)
 end
 
 local function open_page(stage, document)
-  local self = setmetatable({ stage = stage, document = document, running = {} }, Page)
+  local self = setmetatable({ stage = stage, document = document }, Page)
   self.directory = stage:directory()
   link_tree(self.directory)
   self.receiver = "127.0.0.1:" .. helper.free_port()
   self.sandbox = "127.0.0.1:" .. helper.free_port()
   self.places = { -- what a page says → where it is here
     ["127.0.0.1:8080"] = self.receiver,
-    ["0.0.0.0:8443"] = self.receiver,
+    ["0.0.0.0:8443"] = "127.0.0.1:" .. helper.free_port(),
     ["127.0.0.1:8400"] = self.sandbox,
     ["/etc/palenca"] = self.directory .. "/etc",
     ["/run/palenca"] = self.directory .. "/run",
@@ -81,7 +81,19 @@ local function open_page(stage, document)
   return self
 end
 
+-- An event's id on a page stands for that of one which there is.
+local EVENT_ID = "17958756650001"
+
+function Page:event_id()
+  local status, out = process.run(process.reader(), { "events", "list", "--json" },
+    { cwd = self.directory })
+  return status == 0 and out:match('"id":(%d+)') or EVENT_ID
+end
+
 function Page:place(text)
+  if text:find(EVENT_ID, 1, true) then
+    text = text:gsub(EVENT_ID, self:event_id())
+  end
   for from, to in pairs(self.places) do
     text = text:gsub(from:gsub("%p", "%%%0"), (to:gsub("%%", "%%%%")))
   end
@@ -131,7 +143,9 @@ local READY = { "receiving webhooks at ", "sandbox of the API ", "start worker p
 function Page:start(text)
   local started = self.stage:start("/bin/bash", { "-c", TERMINAL:format(self:command(text)) },
     { env = self:environment(text) })
-  table.insert(self.running, started)
+  self.stage:at_end(function() -- killed outright, it would leave behind what it runs
+    started:stop()
+  end)
   helper.ask_until(function()
     assert(not started.code, started:describe())
     for _, pattern in ipairs(READY) do
@@ -152,13 +166,6 @@ function Page:start_sandbox()
     end
   end
   self:start("palenca sandbox --webhook-delay 0 --rate-limit 0 --api-key " .. KEY)
-end
-
-function Page:close()
-  for at = #self.running, 1, -1 do
-    self.running[at]:kill("sigterm")
-    self.running[at]:wait_exit()
-  end
 end
 
 -- ---- what is printed --------------------------------------------------------------------
@@ -321,7 +328,6 @@ for _, path in ipairs(documents.list()) do
               type(problem) == "table" and problem.message or problem)))
           end
         end
-        page:close()
       end)
     end)
   end
