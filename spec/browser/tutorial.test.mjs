@@ -1,5 +1,5 @@
 // The whole tutorial, as its reader walks it: webhook, widget, events, login, API.
-// SPEC_SCREENSHOTS=DIRECTORY leaves the README's pictures there.
+// SPEC_SCREENSHOTS=DIRECTORY leaves its pictures there.
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { join } from "node:path";

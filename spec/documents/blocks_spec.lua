@@ -27,6 +27,10 @@ local NOT_RUN = {
     ["luarocks make rockspec/palenca-scm-1.rockspec"] =
       "installs for the whole system; spec/packaging/rockspec_spec.lua runs it with --tree",
   },
+  ["spec/README.md"] = {
+    ["cmake -S . -B build && cmake --build build"] = "is how what is tested here was built",
+    ["mkdir -p found"] = "spec/run builds the fuzz targets beside this, and runs each of them",
+  },
   ["lua/palenca/nginx/README.md"] = {
     ["apt-get install nginx libnginx-mod-http-lua lua-cjson luarocks gcc libc6-dev \\"] =
       "installs packages, of which spec/support/setup has the same, and for the whole system what "

@@ -211,15 +211,6 @@ describe("the tutorial's steps", function()
     served:wait_output("stdout", "\nInstallment of 3000%.00: (undecidable)\n")
   end)
 
-  it("begin with a script that runs as the README has it", function()
-    local script = helper.read_file("README.md"):match("\n```lua\n(.-)\n```\n")
-    local path = process.write_file(stage:directory() .. "/first.lua", script)
-    local started = stage:palenca({ "dev", path, "--login", "uber", "--once",
-      "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0" })
-    assert.are.equal(0, started:wait_exit(), started.stderr)
-    assert.truthy(started.stdout:find("^uber\t%d+%.%d%d\tmxn\t\n$"), started.stdout)
-  end)
-
   it("want the receiver's address", function()
     local _, url, key = stage:sandbox()
     local env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = key }

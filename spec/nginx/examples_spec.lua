@@ -8,15 +8,6 @@ local process = require("spec.support.process")
 local BUILT_IN = "load_module /usr/lib/nginx/modules/ndk_http_module.so; "
   .. "load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;"
 
--- The listings of a language in the README, as they are.
-local function listings(language)
-  local found = {}
-  for text in helper.read_file("README.md"):gmatch("\n```" .. language .. "\n(.-)\n```\n") do
-    found[#found + 1] = text
-  end
-  return found
-end
-
 describe("examples/nginx/", function()
   local stage = helper.stage_for_each()
   local directory
@@ -135,33 +126,6 @@ describe("examples/nginx/", function()
     local login = log_in(sandbox, key, nginx.url .. "/webhooks/palenca")
     check_notified(own, login.account_id)
     wait_deliveries(sandbox, login)
-    stop(nginx)
-  end)
-
-  it("have lines in the README that work in one http {}", function()
-    local _, sandbox, key = stage:sandbox()
-    local own = stage:server()
-    local lines = listings("nginx")
-    assert.are.equal(2, #lines)
-    local conf = table.concat({
-      BUILT_IN, "daemon off; pid nginx.pid; error_log stderr info; events {}", lines[1],
-      "client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u;",
-      "scgi_temp_path s;", lines[2], "}}",
-    }, "\n")
-    process.write_file(directory .. "/readme.conf", conf)
-    process.write_file(directory .. "/handlers.lua", 'require "notify"')
-    local module = helper.module_pattern():match("^(.*)/%?%.so")
-    local nginx = start("readme.conf", { PALENCA_API_KEY = key, PALENCA_BASE_URL = sandbox,
-      NOTIFY_URL = own.url .. "/income" }, {
-      replace = { -- where the module is
-        ["/opt/palenca/share/lua/5%.1/"] = uv.cwd() .. "/lua/",
-        ["/opt/palenca/lib/lua/5%.1/"] = module .. "/",
-      },
-      lua_path = ";;", lua_cpath = ";;",
-    })
-    local login = log_in(sandbox, key, nginx.url .. "/webhooks/palenca")
-    wait_deliveries(sandbox, login)
-    check_notified(own, login.account_id)
     stop(nginx)
   end)
 
