@@ -139,6 +139,31 @@ function documents.anchor(title)
   return (text:gsub("[\226][\128-\191][\128-\191]", ""):gsub(" ", "-"))
 end
 
+--- The rows of the tables below a heading, those of lower headings included.
+-- @tparam table document as from @{read}
+-- @tparam string title the heading's
+-- @treturn {string,...}
+function documents.rows_under(document, title)
+  local wanted, level = {}, nil
+  for number, part in ipairs(document.parts) do
+    local marks = part.heading and document.lines[part.line]:match("^#+")
+    if part.heading == title then
+      level = #marks
+    elseif marks and level and #marks <= level then
+      level = nil
+    end
+    wanted[number] = level ~= nil
+  end
+  local rows = {}
+  for _, row in ipairs(document.rows) do
+    if wanted[row.part] then
+      rows[#rows + 1] = row.text
+    end
+  end
+  assert(#rows > 0, document.path .. " has no table under " .. title)
+  return rows
+end
+
 --- The cells of a row of a table.
 function documents.cells(row)
   local text = row:gsub("^%s*|", ""):gsub("|%s*$", ""):gsub("\\|", "\0")

@@ -1,0 +1,93 @@
+--- The tables of log lines and of causes have all that the code can say, and nothing else.
+local documents = require("spec.support.documents")
+local log_lines = require("spec.support.log_lines")
+
+local HOST, ACCESS = "core/host/README.md", "core/host/ACCESS.md"
+local NGINX, SANDBOX = "lua/palenca/nginx/README.md", "lua/palenca/sandbox/README.md"
+
+local LOG = { { HOST, "Log lines" }, { NGINX, "Log lines" }, { SANDBOX, "Log lines" } }
+local CAUSES = { { ACCESS, "Causes of a rejection" }, { ACCESS, "Responses" },
+  { NGINX, "Log lines" } }
+
+-- What stands for a value in a table.
+local VALUES = { "TIME", "ID", "N", "URL", "FILE", "LIST", "ERROR", "REASON", "SIGNAL", "SCRIPT",
+  "ACTION", "PLATFORM", "NAME", "STATUS", "CAUSE", "ADDRESS", "KEY" }
+
+local function rows_of(places)
+  local rows = {}
+  for _, place in ipairs(places) do
+    local found = documents.rows_under(documents.read(place[1]), place[2])
+    table.move(found, 1, #found, #rows + 1, rows)
+  end
+  return rows
+end
+
+-- All encodings that are not supported have one row.
+local function with_placeholder(piece)
+  return (piece:gsub("the Content%-Encoding [%w-]+ is", "the Content-Encoding NAME is"))
+end
+
+local function plain(text)
+  return (text:gsub("[`']", ""):gsub("\\|", "|"):gsub("%s+", " "))
+end
+
+local function assert_all(pieces, rows)
+  local text = plain(table.concat(rows, "\n"))
+  for piece, path in pairs(pieces) do
+    assert.truthy(text:find(plain(with_placeholder(piece)), 1, true),
+      ("no table has '%s', which %s can log"):format(piece, path))
+  end
+end
+
+-- The pieces of a line as a table has it: who writes it is set before some, and several pieces may
+-- be joined by a mark.
+local function pieces_of(line)
+  local text = line:gsub("^palenca: error: ", ""):gsub("^palenca: ", ""):gsub("…", "\0")
+    :gsub("^%(%d+%): ", ""):gsub("%)?[,:;] ", "\0")
+  for _, value in ipairs(VALUES) do
+    text = text:gsub("%f[%w]" .. value .. "%f[%W]", "\0")
+  end
+  local list = {}
+  for piece in text:gmatch("%Z+") do
+    piece = piece:match("^[%s:;,]*(.-)[%s:;,]*$")
+    if piece:find("%a%a%a") then
+      list[#list + 1] = piece
+    end
+  end
+  return list
+end
+
+local function assert_known(rows, column)
+  local strings = plain(log_lines.strings())
+  local count = 0
+  for _, row in ipairs(rows) do
+    for line in (documents.cells(row)[column] or ""):gmatch("`([^`]+)`") do
+      for _, piece in ipairs(pieces_of(line)) do
+        count = count + 1
+        assert.truthy(strings:find(plain(piece), 1, true),
+          ("nothing in the code logs '%s' of '%s'"):format(piece, line))
+      end
+    end
+  end
+  assert.is_true(count > 0)
+end
+
+describe("the tables of log lines", function()
+  it("have every line that the code can log", function()
+    assert_all(log_lines.pieces(), rows_of(LOG))
+  end)
+
+  it("have no line that the code cannot log", function()
+    assert_known(rows_of(LOG), 1)
+  end)
+end)
+
+describe("the tables of causes", function()
+  it("have every cause for which a request is rejected", function()
+    assert_all(log_lines.causes(), rows_of(CAUSES))
+  end)
+
+  it("have no cause that the code does not know", function()
+    assert_known(documents.rows_under(documents.read(ACCESS), "Causes of a rejection"), 2)
+  end)
+end)

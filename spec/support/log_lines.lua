@@ -1,0 +1,208 @@
+--- What the code can log, as far as its text says: the pieces of text in the calls that log.
+--
+-- A piece is what stands between two values of a format, in small letters or capitals, with single
+-- blanks: `"reload of " .. path .. " failed"` has the pieces "reload of" and "failed".
+local log_lines = {}
+
+-- The calls, by language: a Lua pattern that ends where the expression begins which holds the text.
+-- `within` limits it to files that hold a text.
+local CALLS = {
+  lua = {
+    { "report%.line%(" },
+    { "told%[#told %+ 1%] = ", within = "Workers:mend" },
+    { "what = ", within = "function report.handled" },
+    { "failure%(", within = "a finalizer (__gc)", only = { "a finalizer", "the script keeps" } },
+    { ":write%(ngx%.WARN, " },
+    { "[^%w_]refusals:write%(" },
+    { "ngx%.log%(" },
+    { "log%.warn " },
+    { "log%.error ", within = "has failed\"" },
+    { "string%.format%(\"no documented event" },
+  },
+  c = {
+    { "[^%w_]event_store_report%(" },
+    { "options%.log%(" },
+    { "snprintf%(", within = "log_message(" },
+    { "snprintf%(", within = "log_write(" },
+  },
+}
+
+-- Why a request is rejected.
+local CAUSES = {
+  lua = { { "[^%w_]refuse%(" } },
+  c = {
+    { "http_reject%(" }, { "http_connection_reject%(" }, { "http_server_rejected%(" },
+    { "[^%w_]reject%(", within = "http_server_rejected(" },
+    { "reject_at_once%(" }, { "note_exchange%(" },
+    { "snprintf%(reason, ", within = "accept4(" }, { "snprintf%(text, ", within = "handshake of TLS" },
+    { "static const char [%w_]+%[%] =", within = "http_reject(" },
+    { "static const char late%[%] =" },
+    { "static const char [%w_]+%[%] =", within = "palenca_webhook_scan" },
+    { "return ", within = "webhook_signature_refusal(const" },
+    { "{\"[%l-]+\", ", within = "Content-Encoding" },
+    { "return ", within = "identity is supported" },
+    { "PALENCA_AUTH, ", within = "palenca_signature_check(" },
+  },
+}
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function sources(extension)
+  local list = {}
+  local pipe = assert(io.popen("find core lua -name '*." .. extension .. "' | sort"))
+  for path in pipe:lines() do
+    list[#list + 1] = { path = path, text = read(path) }
+  end
+  pipe:close()
+  return list
+end
+
+-- Goes on with an expression behind a line end where an operator is missing its other side.
+local function goes_on(text, at)
+  local rest = text:sub(at, at + 200)
+  return rest:find("^%s*%.%.") or rest:find("^%s*and%s") or rest:find("^%s*or%s")
+    or rest:find("^%s*[?:]") or rest:find('^%s*"')
+end
+
+-- Where a string that begins here ends; nil if it does not.
+local function string_end(text, at)
+  local last = text:find('[\\"]', at + 1)
+  while last and text:sub(last, last) == "\\" do
+    last = text:find('[\\"]', last + 2)
+  end
+  return last
+end
+
+-- The strings of the expression that begins here; those that are written one behind the other, or
+-- joined by `..`, are one.
+-- It ends with its line, or, `within_call`, with the parenthesis that was open before it.
+local function strings_of(text, at, within_call)
+  local list, depth, joined = {}, 0, false
+  while at <= #text do
+    local char = text:sub(at, at)
+    if char == '"' and text:sub(at - 1, at + 1) ~= "'\"'" then
+      local last = string_end(text, at)
+      if not last then
+        return list
+      end
+      local content = text:sub(at + 1, last - 1)
+      if joined then
+        list[#list] = list[#list] .. content
+      else
+        list[#list + 1] = content
+      end
+      at, joined = last, true
+    elseif char:find("[%({%[]") then
+      depth, joined = depth + 1, false
+    elseif char:find("[%)}%]]") then
+      depth, joined = depth - 1, false
+      if depth < 0 then
+        break
+      end
+    elseif char == "\n" and depth == 0 and not within_call and not goes_on(text, at) then
+      break
+    elseif char == ";" and depth == 0 then
+      break
+    elseif not char:find("[%s%.]") then
+      joined = false
+    end
+    at = at + 1
+  end
+  return list
+end
+
+local function is_wanted(string, only)
+  if string:find('\\"', 1, true) or string:find("^[%w_]*$") then
+    return false -- JSON, or the name of a field
+  end
+  for _, start in ipairs(only or {}) do
+    if string:find(start, 1, true) == 1 then
+      return true
+    end
+  end
+  return not only
+end
+
+-- The texts between the values of a format.
+local function pieces_of(string)
+  local list = {}
+  local text = string:gsub("\\[nt]", "\0"):gsub("%%%%", "%%"):gsub("%%[-0-9.]*l*[dsgfcixXuz]", "\0")
+    :gsub("%%[%uS]", "\0")
+  for piece in text:gmatch("%Z+") do
+    piece = piece:gsub("%s+", " "):match("^%s*(.-)%s*$")
+    if piece:find("%a%a%a") then
+      list[#list + 1] = piece
+    end
+  end
+  return list
+end
+
+local function collect(calls)
+  local pieces = {}
+  for extension, patterns in pairs(calls) do
+    local files = sources(extension)
+    for _, call in ipairs(patterns) do
+      local count = 0
+      for _, file in ipairs(files) do
+        if not call.within or file.text:find(call.within, 1, true) then
+          local at = 1
+          while true do
+            local first, last = file.text:find(call[1], at)
+            if not first then
+              break
+            end
+            local start = call[1]:find("no documented", 1, true)
+              and file.text:find('"', first, true) or last + 1
+            for _, string in ipairs(strings_of(file.text, start, not call[1]:find("[= ]$"))) do
+              if is_wanted(string, call.only) then
+                count = count + 1
+                for _, piece in ipairs(pieces_of(string)) do
+                  pieces[piece] = file.path
+                end
+              end
+            end
+            at = last + 1
+          end
+        end
+      end
+      assert(count > 0, "nothing in the code fits " .. call[1] .. " any more")
+    end
+  end
+  return pieces
+end
+
+--- The pieces of all log lines.
+-- @treturn {[string]=string,...} the file that has it, by the piece
+function log_lines.pieces()
+  return collect(CALLS)
+end
+
+--- Those of the causes for which a request is rejected.
+function log_lines.causes()
+  return collect(CAUSES)
+end
+
+--- All strings of the code, joined as it joins them, in one text.
+function log_lines.strings()
+  local list = {}
+  for _, extension in ipairs { "lua", "c" } do
+    for _, file in ipairs(sources(extension)) do
+      local at = file.text:find('"', 1, true)
+      while at do
+        local found = strings_of(file.text, at)
+        list[#list + 1] = table.concat(found, "\0")
+        local line_end = file.text:find("\n", at, true) or #file.text
+        at = file.text:find('"', line_end, true)
+      end
+    end
+  end
+  local text = table.concat(list, "\0"):gsub("\\[nt]", " "):gsub("%s+", " ")
+  return text
+end
+
+return log_lines
