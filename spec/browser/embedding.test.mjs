@@ -1,7 +1,7 @@
 // The widget in somebody else's page: its messages, where it leads to, and what may frame it.
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { assertFits, by, get, staged, until } from "./support.mjs";
@@ -54,6 +54,30 @@ test("posts the user and the connection to the page around it", staged(async (st
       response: response(Object.fromEntries(ids.map((name) => [name, login[name]]))) },
   ]);
   assert.doesNotMatch(JSON.stringify(seen), /12345|XAXX/, "nothing that was typed");
+}));
+
+test("runs the listing of the sandbox's document", staged(async (stage) => {
+  const { url } = await stage.sandbox();
+  const page = new URL("../../lua/palenca/sandbox/README.md", import.meta.url);
+  const [, listing] = /\n```js\n(.*?)```\n/s.exec(readFileSync(page, "utf8"));
+  const own = await stage.page();
+  const printed = [];
+  own.on("console", (message) => printed.push(message.text()));
+  const printedNext = () => own.waitForEvent("console").then((message) => message.text());
+  const script = listing.replace("http://127.0.0.1:8400", url);
+  await own.goto(await stage.site(around(link(url)).replace("window.seen = [];", script)
+    .replace(/^addEventListener.*seen\.push.*$/m, "")));
+  const frame = await frameOf(own);
+  let next = printedNext();
+  await logIn(frame, "uber+banned@palenca-tests.com");
+  assert.equal(await next, "banned");
+  await frame.click(by("try-again"));
+  next = printedNext();
+  await logIn(frame, "anything");
+  const shown = await next;
+  const { logins: [login] } = await get(`${url}/sandbox/logins?items_per_page=1`);
+  assert.equal(shown, login.account_id);
+  assert.equal(printed.length, 2);
 }));
 
 test("posts a login that fails, and the next one", staged(async (stage) => {

@@ -133,7 +133,7 @@ test("the tutorial, from the webhook to the API", staged(async (stage) => {
   const serve = stage.start(["serve", stage.file("script.lua", script), "--listen", "127.0.0.1:0",
     "--db", db], env);
   const [, receiver] = await serve.wait(/receiving webhooks at (http:\S+?),/);
-  const page = await stage.page();
+  const page = await stage.page({ viewport: { width: 960, height: 640 } });
 
   const answer = await page.goto(`${url}/console`);
   const policy = answer.headers()["content-security-policy"];
@@ -143,7 +143,6 @@ test("the tutorial, from the webhook to the API", staged(async (stage) => {
   await logIn(page);
 
   await page.waitForSelector(by("step-3", '[data-done="true"]'));
-  await picture(page, "start");
   await page.click(by("nav-deliveries"));
   for (const action of ["login.created", "login.success"]) {
     await page.waitForSelector(by("delivery-row",
@@ -161,8 +160,6 @@ test("the tutorial, from the webhook to the API", staged(async (stage) => {
   const asOf = await page.getAttribute(by("income-as_of"), "data-value");
   const read = JSON.parse(await stage.run(program, ["run", file, account, asOf], env));
   await compare(page, read);
-  await page.evaluate(() => scrollTo(0, 0));
-  await picture(page, "login");
   await page.focus(by("chart-bar", " >> nth=0"));
   await page.keyboard.press("End");
   await picture(page, "earnings");

@@ -3,10 +3,10 @@
 -- A fence says how: ```sh is run to its end, which is a success unless it has `status=N`; with
 -- `background` it is started, and runs until the page is over; with `eventually` it is run again
 -- until it prints what the page says. ```lua is run by `palenca dev` with a login if it has
--- handlers, else by `palenca run`; with `name=FILE` it is written to that file for the blocks behind
--- it. ```text is what the block before it prints, with `…` for anything and with other numbers;
--- ```json the same, of which the fields and types are compared. ```c is written to its file, which a
--- block behind it compiles. nginx_spec.lua has ```nginx, spec/browser ```js.
+-- handlers, else by `palenca run`; with `name=FILE` it is written to that file, for the blocks
+-- behind it. ```text is what the block before it prints, with `…` for anything and with other
+-- numbers; ```json the same, of which the fields and types are compared. ```c is written to its
+-- file, which a block behind it compiles. nginx_spec.lua has ```nginx, spec/browser ```js.
 --
 -- What differs from what a reader has: ports and directories, and the API, which is a sandbox.
 local cjson = require("cjson")
@@ -22,8 +22,8 @@ local KEY = "tutorial-key"
 -- Blocks that no test can run, by their first line, each with the reason.
 local NOT_RUN = {
   ["README.md"] = {
-    ["./examples/quickstart   # installs what is missing (Debian 12 or 13), builds, shows the main job"] =
-      "spec/run runs the first, and is the second",
+    ["./examples/quickstart   # installs what is missing (Debian 12 or 13), builds, shows the main "
+      .. "job"] = "spec/run runs the first, and is the second",
     ["luarocks make rockspec/palenca-scm-1.rockspec"] =
       "installs for the whole system; spec/packaging/rockspec_spec.lua runs it with --tree",
   },

@@ -63,6 +63,8 @@ describe("the rockspecs", function()
     finally(remove)
     local status, said = shell(("cmake --install %s --prefix %s"):format(BUILD, prefix))
     assert.equal(0, status, said)
+    local _, others = shell(("find %s/share/lua -type f -not -name '*.lua'"):format(prefix))
+    assert.equal("", others)
     for _, version in ipairs { "5.4", "5.3", "5.2", "5.1" } do
       local _, list = shell(("cd %s/share/lua/%s && find . -type f | sort")
         :format(prefix, version))

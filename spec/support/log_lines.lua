@@ -1,7 +1,7 @@
 --- What the code can log, as far as its text says: the pieces of text in the calls that log.
 --
--- A piece is what stands between two values of a format, in small letters or capitals, with single
--- blanks: `"reload of " .. path .. " failed"` has the pieces "reload of" and "failed".
+-- A piece is what stands between two values of a format, with single blanks: that of
+-- `"reload of " .. path .. " failed"` are "reload of" and "failed".
 local log_lines = {}
 
 -- The calls, by language: a Lua pattern that ends where the expression begins which holds the text.
@@ -11,7 +11,8 @@ local CALLS = {
     { "report%.line%(" },
     { "told%[#told %+ 1%] = ", within = "Workers:mend" },
     { "what = ", within = "function report.handled" },
-    { "failure%(", within = "a finalizer (__gc)", only = { "a finalizer", "the script keeps" } },
+    { "failure%(", within = "a finalizer (__gc)",
+      only = { "a finalizer", "the script keeps" } },
     { ":write%(ngx%.WARN, " },
     { "[^%w_]refusals:write%(" },
     { "ngx%.log%(" },
@@ -34,7 +35,8 @@ local CAUSES = {
     { "http_reject%(" }, { "http_connection_reject%(" }, { "http_server_rejected%(" },
     { "[^%w_]reject%(", within = "http_server_rejected(" },
     { "reject_at_once%(" }, { "note_exchange%(" },
-    { "snprintf%(reason, ", within = "accept4(" }, { "snprintf%(text, ", within = "handshake of TLS" },
+    { "snprintf%(reason, ", within = "accept4(" },
+    { "snprintf%(text, ", within = "handshake of TLS" },
     { "static const char [%w_]+%[%] =", within = "http_reject(" },
     { "static const char late%[%] =" },
     { "static const char [%w_]+%[%] =", within = "palenca_webhook_scan" },
@@ -80,8 +82,9 @@ end
 
 -- The strings of the expression that begins here; those that are written one behind the other, or
 -- joined by `..`, are one.
--- It ends with its line, or, `within_call`, with the parenthesis that was open before it.
-local function strings_of(text, at, within_call)
+-- It ends with its line, `within_call` with the parenthesis that was open before it, and for
+-- `everything` with the text.
+local function strings_of(text, at, within_call, everything)
   local list, depth, joined = {}, 0, false
   while at <= #text do
     local char = text:sub(at, at)
@@ -89,6 +92,8 @@ local function strings_of(text, at, within_call)
       local last = string_end(text, at)
       if not last then
         return list
+      elseif text:sub(at, last):find("\n") then -- a mark in a comment
+        last = at
       end
       local content = text:sub(at + 1, last - 1)
       if joined then
@@ -101,12 +106,13 @@ local function strings_of(text, at, within_call)
       depth, joined = depth + 1, false
     elseif char:find("[%)}%]]") then
       depth, joined = depth - 1, false
-      if depth < 0 then
+      if depth < 0 and not everything then
         break
       end
-    elseif char == "\n" and depth == 0 and not within_call and not goes_on(text, at) then
+    elseif char == "\n" and depth == 0 and not (within_call or everything or goes_on(text, at))
+    then
       break
-    elseif char == ";" and depth == 0 then
+    elseif char == ";" and depth == 0 and not everything then
       break
     elseif not char:find("[%s%.]") then
       joined = false
@@ -192,13 +198,7 @@ function log_lines.strings()
   local list = {}
   for _, extension in ipairs { "lua", "c" } do
     for _, file in ipairs(sources(extension)) do
-      local at = file.text:find('"', 1, true)
-      while at do
-        local found = strings_of(file.text, at)
-        list[#list + 1] = table.concat(found, "\0")
-        local line_end = file.text:find("\n", at, true) or #file.text
-        at = file.text:find('"', line_end, true)
-      end
+      list[#list + 1] = table.concat(strings_of(file.text, 1, false, true), "\0")
     end
   end
   local text = table.concat(list, "\0"):gsub("\\[nt]", " "):gsub("%s+", " ")
