@@ -96,7 +96,8 @@ for _, path in ipairs(documents.list()) do
 
     it("has links to files and headings that exist", function()
       for _, one in ipairs(links_of(document)) do
-        if not one.link:find("^%a+:") then
+        -- the reference is made; spec/packaging/reference_spec.lua looks for its pages
+        if not one.link:find("^%a+:") and not one.link:find("^build/reference/") then
           local target, anchor = target_of(document, one.link)
           assert.is_true(exists(target), at(one.line, one.link))
           if anchor ~= "" then

@@ -1,4 +1,5 @@
 --- Makes the reference with LDoc and looks for every name that a script can reach.
+local documents = require("spec.support.documents")
 local errors = require("palenca.errors")
 local palenca = require("palenca")
 local process = require("spec.support.process")
@@ -47,6 +48,28 @@ describe("the reference", function()
   it("is made without a warning", function()
     assert.equal(0, status, said)
     assert.is_nil(said:find("warning", 1, true), said)
+  end)
+
+  it("has names as they are written, whatever marks they have", function()
+    local page = read(directory .. "/modules/palenca.events.html")
+    for _, name in ipairs { "login.*", "*", "palenca serve --help" } do
+      assert.truthy(page:find("<code>" .. name .. "</code>", 1, true), name)
+    end
+    local _, found = process.run("/bin/sh", { "-c",
+      "grep -rnE '<em>|&[mn]dash;' --include=*.html " .. directory
+        .. " | grep -vE '\\(<em>(optional|default)</em>'" })
+    assert.equal("", found)
+  end)
+
+  it("has the pages that the documents link", function()
+    local count = 0
+    for _, path in ipairs(documents.list()) do
+      for page in read(path):gmatch("%(build/reference/([^)#]+)") do
+        read(directory .. "/" .. page)
+        count = count + 1
+      end
+    end
+    assert.is_true(count > 0)
   end)
 
   it("has all of palenca and its parts", function()

@@ -6,7 +6,7 @@
 -- down, so that no figure says more than was earned.
 --
 -- Nothing here looks at a clock, a locale or the order of a table: the same arguments have the
--- same result, to the byte of `palenca.json.canonical`, on every Lua.
+-- same result, to the byte of @{palenca.json.canonical}, on every Lua.
 -- @module palenca.income
 local analyze = require("palenca.income.analyze")
 local decide = require("palenca.income.decide")
