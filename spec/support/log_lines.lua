@@ -4,46 +4,46 @@
 -- `"reload of " .. path .. " failed"` are "reload of" and "failed".
 local log_lines = {}
 
--- The calls, by language: a Lua pattern that ends where the expression begins which holds the text.
--- `within` limits it to files that hold a text.
+-- The calls, by language: Lua patterns, of which one at least fits, that end where the expression
+-- begins which holds the text. `within` limits them to files that hold one of some texts, `only`
+-- the strings to those that begin so.
 local CALLS = {
   lua = {
-    { "report%.line%(" },
-    { "told%[#told %+ 1%] = ", within = "Workers:mend" },
-    { "what = ", within = "function report.handled" },
-    { "failure%(", within = "a finalizer (__gc)",
+    { "report%.line%(", "event_log%.line%(" },
+    { "told%[#told %+ 1%] = ", "problems%[#problems %+ 1%] = ",
+      within = { "Workers:mend(", "WorkerPool:mend(" } },
+    { "what = ", within = { "function report.handled(", "function event_log.handled(" } },
+    { "failure%(", "user_error%(", within = { "a finalizer (__gc)" },
       only = { "a finalizer", "the script keeps" } },
     { ":write%(ngx%.WARN, " },
-    { "[^%w_]refusals:write%(" },
+    { "refusals:write%(", "rejections:write%(" },
     { "ngx%.log%(" },
     { "log%.warn " },
-    { "log%.error ", within = "has failed\"" },
-    { "string%.format%(\"no documented event" },
+    { "log%.error ", within = { 'has failed"' } },
+    { "return string%.format%(", within = { '"no documented event' } },
   },
   c = {
     { "[^%w_]event_store_report%(" },
     { "options%.log%(" },
-    { "snprintf%(", within = "log_message(" },
-    { "snprintf%(", within = "log_write(" },
+    { "snprintf%(", within = { "log_message(", "log_write(" } },
   },
 }
 
 -- Why a request is rejected.
 local CAUSES = {
-  lua = { { "[^%w_]refuse%(" } },
+  lua = { { "[^%w_]refuse%(", "return reject%(", within = { "ngx.req" } } },
   c = {
     { "http_reject%(" }, { "http_connection_reject%(" }, { "http_server_rejected%(" },
-    { "[^%w_]reject%(", within = "http_server_rejected(" },
-    { "reject_at_once%(" }, { "note_exchange%(" },
-    { "snprintf%(reason, ", within = "accept4(" },
-    { "snprintf%(text, ", within = "handshake of TLS" },
-    { "static const char [%w_]+%[%] =", within = "http_reject(" },
+    { "[^%w_]reject%(", within = { "http_server_rejected(" } },
+    { "reject_at_once%(" }, { "note_exchange%(", "log_rejection%(" },
+    { "snprintf%(reason, ", within = { "accept4(" } },
+    { "snprintf%(text, ", within = { "handshake of TLS" } },
+    { "static const char [%w_]+%[%] =", within = { "http_reject(", "palenca_webhook_scan" } },
     { "static const char late%[%] =" },
-    { "static const char [%w_]+%[%] =", within = "palenca_webhook_scan" },
-    { "return ", within = "webhook_signature_refusal(const" },
-    { "{\"[%l-]+\", ", within = "Content-Encoding" },
-    { "return ", within = "identity is supported" },
-    { "PALENCA_AUTH, ", within = "palenca_signature_check(" },
+    { "return ", within = { "webhook_signature_refusal(const", "webhook_signature_rejection(const",
+      "identity is supported" } },
+    { "{\"[%l-]+\", ", within = { "Content-Encoding" } },
+    { "PALENCA_AUTH, ", within = { "palenca_signature_check(" } },
   },
 }
 
@@ -148,32 +148,44 @@ local function pieces_of(string)
   return list
 end
 
+local function has_any(text, list)
+  for _, one in ipairs(list or {}) do
+    if text:find(one, 1, true) then
+      return true
+    end
+  end
+  return not list
+end
+
+-- Adds the pieces of what a pattern finds in a file; returns how many strings there were.
+local function collect_from(file, pattern, only, pieces)
+  local count, at = 0, 1
+  while true do
+    local _, last = file.text:find(pattern, at)
+    if not last then
+      return count
+    end
+    for _, string in ipairs(strings_of(file.text, last + 1, not pattern:find("[= ]$"))) do
+      if is_wanted(string, only) then
+        count = count + 1
+        for _, piece in ipairs(pieces_of(string)) do
+          pieces[piece] = file.path
+        end
+      end
+    end
+    at = last + 1
+  end
+end
+
 local function collect(calls)
   local pieces = {}
-  for extension, patterns in pairs(calls) do
+  for extension, list in pairs(calls) do
     local files = sources(extension)
-    for _, call in ipairs(patterns) do
+    for _, call in ipairs(list) do
       local count = 0
       for _, file in ipairs(files) do
-        if not call.within or file.text:find(call.within, 1, true) then
-          local at = 1
-          while true do
-            local first, last = file.text:find(call[1], at)
-            if not first then
-              break
-            end
-            local start = call[1]:find("no documented", 1, true)
-              and file.text:find('"', first, true) or last + 1
-            for _, string in ipairs(strings_of(file.text, start, not call[1]:find("[= ]$"))) do
-              if is_wanted(string, call.only) then
-                count = count + 1
-                for _, piece in ipairs(pieces_of(string)) do
-                  pieces[piece] = file.path
-                end
-              end
-            end
-            at = last + 1
-          end
+        for _, pattern in ipairs(has_any(file.text, call.within) and call or {}) do
+          count = count + collect_from(file, pattern, call.only, pieces)
         end
       end
       assert(count > 0, "nothing in the code fits " .. call[1] .. " any more")
