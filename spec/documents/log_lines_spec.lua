@@ -11,7 +11,7 @@ local CAUSES = { { ACCESS, "Causes of a rejection" }, { ACCESS, "Responses" },
 
 -- What stands for a value in a table.
 local VALUES = { "TIME", "ID", "N", "URL", "FILE", "LIST", "ERROR", "REASON", "SIGNAL", "SCRIPT",
-  "ACTION", "PLATFORM", "NAME", "STATUS", "CAUSE", "ADDRESS", "KEY" }
+  "ACTION", "PLATFORM", "NAME", "STATUS", "CAUSE", "ADDRESS", "KEY", "OPTION" }
 
 local function rows_of(places)
   local rows = {}
@@ -49,7 +49,7 @@ local function pieces_of(line)
   end
   local list = {}
   for piece in text:gmatch("%Z+") do
-    piece = piece:match("^[%s:;,)]*(.-)[%s:;,(]*$")
+    piece = piece:match("^[%s:;,()]*(.-)[%s:;,(]*$")
     if piece:find("%a%a%a") then
       list[#list + 1] = piece
     end

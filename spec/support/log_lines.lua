@@ -26,6 +26,10 @@ local CALLS = {
     { "[^%w_]event_store_report%(" },
     { "options%.log%(" },
     { "snprintf%(", within = { "log_message(", "log_write(" } },
+    -- why a database is rejected
+    { "static const char [%w_]+%[%] =", within = { "the log beside it (-wal) is missing" } },
+    { "snprintf%(error, error_size, ",
+      within = { "cannot lock %s", "no room for the event store" } },
   },
 }
 
