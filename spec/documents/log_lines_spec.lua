@@ -49,7 +49,7 @@ local function pieces_of(line)
   end
   local list = {}
   for piece in text:gmatch("%Z+") do
-    piece = piece:match("^[%s:;,()]*(.-)[%s:;,(]*$")
+    piece = piece:match("^[%s:;,()]*(.-)[%s:;,()]*$")
     if piece:find("%a%a%a") then
       list[#list + 1] = piece
     end
