@@ -1,13 +1,17 @@
---- The tables of log lines and of causes have all that the code can say, and nothing else.
+--- The tables of log lines, of causes and of errors' messages have all that the code can say, and
+-- nothing else.
 local documents = require("spec.support.documents")
-local log_lines = require("spec.support.log_lines")
+local messages = require("spec.support.messages")
 
 local HOST, ACCESS = "core/host/README.md", "core/host/ACCESS.md"
+local MODULE = "lua/palenca/README.md"
 local NGINX, SANDBOX = "lua/palenca/nginx/README.md", "lua/palenca/sandbox/README.md"
 
 local LOG = { { HOST, "Log lines" }, { NGINX, "Log lines" }, { SANDBOX, "Log lines" } }
 local CAUSES = { { ACCESS, "Causes of a rejection" }, { ACCESS, "Responses" },
   { NGINX, "Log lines" } }
+local MESSAGES = { { MODULE, "Messages" }, { MODULE, "Messages about responses" },
+  { MODULE, "Messages about the API's JSON" }, { MODULE, "Messages about pages and webhooks" } }
 
 -- What stands for a value in a table.
 local VALUES = { "TIME", "ID", "N", "URL", "FILE", "LIST", "ERROR", "REASON", "SIGNAL", "SCRIPT",
@@ -74,7 +78,7 @@ local function is_known(piece, strings, start)
 end
 
 local function assert_known(rows, column)
-  local strings = plain(log_lines.strings())
+  local strings = plain(messages.strings())
   local count = 0
   for _, row in ipairs(rows) do
     for line in (documents.cells(row)[column] or ""):gmatch("`([^`]+)`") do
@@ -90,7 +94,7 @@ end
 
 describe("the tables of log lines", function()
   it("have every line that the code can log", function()
-    assert_all(log_lines.pieces(), rows_of(LOG))
+    assert_all(messages.logged(), rows_of(LOG))
   end)
 
   it("have no line that the code cannot log", function()
@@ -100,10 +104,20 @@ end)
 
 describe("the tables of causes", function()
   it("have every cause for which a request is rejected", function()
-    assert_all(log_lines.causes(), rows_of(CAUSES))
+    assert_all(messages.causes(), rows_of(CAUSES))
   end)
 
   it("have no cause that the code does not know", function()
     assert_known(documents.rows_under(documents.read(ACCESS), "Causes of a rejection"), 2)
+  end)
+end)
+
+describe("the tables of errors' messages", function()
+  it("have every message that the code has", function()
+    assert_all(messages.of_errors(), rows_of(MESSAGES))
+  end)
+
+  it("have no message that the code does not have", function()
+    assert_known(rows_of(MESSAGES), 1)
   end)
 end)

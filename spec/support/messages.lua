@@ -1,8 +1,8 @@
---- What the code can log, as far as its text says: the pieces of text in the calls that log.
+--- What the code can say in its log and in errors: the pieces of text in the calls that say it.
 --
 -- A piece is what stands between two values of a format, with single blanks: that of
 -- `"reload of " .. path .. " failed"` are "reload of" and "failed".
-local log_lines = {}
+local messages = {}
 
 -- The calls, by language: Lua patterns, of which one at least fits, that end where the expression
 -- begins which holds the text. `within` limits them to files that hold one of some texts, `only`
@@ -48,6 +48,20 @@ local CAUSES = {
       "identity is supported" } },
     { "{\"[%l-]+\", ", within = { "Content-Encoding" } },
     { "PALENCA_AUTH, ", within = { "palenca_signature_check(" } },
+  },
+}
+
+-- What an error of a call says, beside what the API, a server or libcurl has said.
+local MESSAGES = {
+  lua = {
+    { "message = ", within = { "the API's JSON", "the request is not signed" } },
+    { "return ", within = { "success is neither" } },
+    { "problem = ", "inconsistent%(", "NOT_COUNTED = ", within = { "the first page changed" } },
+  },
+  c = {
+    { "PALENCA_NETWORK,%s+" }, { "PALENCA_TIMEOUT,%s+" }, { "PALENCA_PROTOCOL,%s+" },
+    { "PALENCA_AUTH,%s+" },
+    { "return ", within = { "palenca_page_verdict_text(" } },
   },
 }
 
@@ -141,8 +155,8 @@ end
 -- The texts between the values of a format.
 local function pieces_of(string)
   local list = {}
-  local text = string:gsub("\\[nt]", "\0"):gsub("%%%%", "%%"):gsub("%%[-0-9.]*l*[dsgfcixXuz]", "\0")
-    :gsub("%%[%uS]", "\0")
+  local text = string:gsub("\\[nt]", "\0"):gsub("%%%%", "%%")
+    :gsub("%%[-0-9.]*[lz]*[dsgfcixXu]", "\0"):gsub("%%[%uS]", "\0")
   for piece in text:gmatch("%Z+") do
     piece = piece:gsub("%s+", " "):match("^%s*(.-)%s*$")
     if piece:find("%a%a%a") then
@@ -200,17 +214,22 @@ end
 
 --- The pieces of all log lines.
 -- @treturn {[string]=string,...} the file that has it, by the piece
-function log_lines.pieces()
+function messages.logged()
   return collect(CALLS)
 end
 
 --- Those of the causes for which a request is rejected.
-function log_lines.causes()
+function messages.causes()
   return collect(CAUSES)
 end
 
+--- Those of the messages of errors.
+function messages.of_errors()
+  return collect(MESSAGES)
+end
+
 --- All strings of the code, joined as it joins them, in one text.
-function log_lines.strings()
+function messages.strings()
   local list = {}
   for _, extension in ipairs { "lua", "c" } do
     for _, file in ipairs(sources(extension)) do
@@ -221,4 +240,4 @@ function log_lines.strings()
   return text
 end
 
-return log_lines
+return messages
