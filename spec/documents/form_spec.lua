@@ -117,6 +117,16 @@ for _, path in ipairs(documents.list()) do
       end
     end)
 
+    it("names no file that is not there", function()
+      for number, line in ipairs(document.lines) do
+        for name in line:gmatch("`([%w_./-]+)`") do
+          local folder = name:match("^(%l+)/")
+          local is_ours = folder and ("core lua spec examples rockspec"):find(folder, 1, true)
+          assert.is_true(not is_ours or exists(name), at(number, name))
+        end
+      end
+    end)
+
     it("has no line of more than 120 characters outside of tables", function()
       for number, line in ipairs(document.lines) do
         local is_free = line:find("^%s*|") or line:find("^<img") or line:find("^!%[")

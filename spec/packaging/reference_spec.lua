@@ -51,7 +51,7 @@ describe("the reference", function()
   end)
 
   it("has names as they are written, whatever marks they have", function()
-    local page = read(directory .. "/modules/palenca.events.html")
+    local page = read(directory .. "/modules/palenca.handlers.html")
     for _, name in ipairs { "login.*", "*", "palenca serve --help" } do
       assert.truthy(page:find("<code>" .. name .. "</code>", 1, true), name)
     end
