@@ -162,6 +162,18 @@ describe("the module's page", function()
   end)
 end)
 
+describe("the changes", function()
+  it("name the version of the header and that of the event store", function()
+    local text = helper.read_file("rockspec/CHANGELOG.md")
+    local version = helper.read_file("core/client/palenca.h"):match('PALENCA_VERSION "([^"]+)"')
+    assert.equal(version, text:match("\n## ([%d.]+)\n"))
+    local pipe = assert(io.popen("grep -rhoE 'define EVENT_SCHEMA_VERSION [0-9]+' core"))
+    local schema = tonumber(pipe:read("a"):match("(%d+)%s*$"))
+    pipe:close()
+    assert.equal(schema, tonumber(text:match("schema (%d+)")))
+  end)
+end)
+
 -- ---- the command line -------------------------------------------------------------------
 
 -- The help of a command, in lines as long as they like.
