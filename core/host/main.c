@@ -65,14 +65,14 @@ int main(int argc, char **argv) {
   raise_descriptor_limit();
   /* Nobody asks how much memory SQLite has, and counting costs a tenth of what a put does. */
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  lua_State *L = host_state_new(lua_open_host);
+  lua_State *L = lua_state_new(lua_open_host);
   if (L == NULL)
     return fail(&given, "out of memory");
-  lua_pushcfunction(L, host_state_traceback);
+  lua_pushcfunction(L, lua_state_traceback);
   lua_pushcfunction(L, run);
   lua_pushlightuserdata(L, &given);
   int status = lua_pcall(L, 1, 1, 1) == LUA_OK ? (int)lua_tointeger(L, -1)
                                                : fail(&given, lua_tostring(L, -1));
-  host_state_close(L);
+  lua_state_close(L);
   return status;
 }

@@ -354,7 +354,7 @@ int main(int argc, char **argv) {
   all.idle = must(calloc(all.options.connections, sizeof *all.idle));
   all.poll = epoll_create1(EPOLL_CLOEXEC);
   if (all.options.rate > 0)
-    prompt_thread(); /* senders at a rate have machines of their own */
+    request_low_latency(); /* senders at a rate have machines of their own */
   if (all.options.acked != NULL)
     all.journal = must(fopen(all.options.acked, "a"));
   run(&all);

@@ -63,7 +63,7 @@ uv_loop_t *host_loop_uv(host_loop *loop) {
 
 static void *run(void *context) {
   host_loop *loop = context;
-  prompt_thread();
+  request_low_latency();
   (void)uv_run(&loop->loop, UV_RUN_DEFAULT);
   return NULL;
 }

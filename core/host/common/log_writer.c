@@ -224,17 +224,17 @@ void log_begin(bool json) {
   own.is_running = thread_start(&own.thread, THREAD_STACK_SIZE, body, NULL) == 0;
 }
 
-void log_end(int64_t patience_ms) {
+void log_end(int64_t timeout_ms) {
   (void)pthread_mutex_lock(&own.mutex);
   bool was_running = own.is_running;
   own.is_running = false;
   own.is_ending = true;
-  own.end_at = clock_steady_ms() + patience_ms;
+  own.end_at = clock_steady_ms() + timeout_ms;
   (void)pthread_cond_signal(&own.changed);
   (void)pthread_mutex_unlock(&own.mutex);
   if (!was_running)
     return;
-  int64_t until_ms = clock_unix_ms() + patience_ms + 200;
+  int64_t until_ms = clock_unix_ms() + timeout_ms + 200;
   struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = (until_ms % 1000) * 1000000};
   if (pthread_timedjoin_np(own.thread, NULL, &until) != 0)
     return; /* in a write that does not come back, whatever poll has said */

@@ -33,6 +33,6 @@ void log_output_failure(int error);
 
 /* Ends the thread, after it has written what is kept if that takes no longer than so many ms. What
  * comes later goes out at once. */
-void log_end(int64_t patience_ms);
+void log_end(int64_t timeout_ms);
 
 #endif

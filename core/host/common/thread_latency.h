@@ -13,7 +13,7 @@
 /* The calling thread asks for short turns on a processor. It gets no more of them in all, but where
  * one that computes would have its turn of some milliseconds first, it is let in at once.
  * Linux 6.12 and later do so, for everybody; elsewhere nothing changes. */
-static inline void prompt_thread(void) {
+static inline void request_low_latency(void) {
   struct { /* as the first version of the kernel's interface has it */
     uint32_t size, policy;
     uint64_t flags;

@@ -23,10 +23,10 @@ static int socket_open(lua_State *L) {
   lua_getfield(L, 1, "loop");
   lua_getfield(L, 1, "store");
   lua_getfield(L, 1, "path");
-  host_loop *loop = check_box(L, 2, LOOP_TYPE);
-  event_store *store = check_box(L, 3, STORE_TYPE);
+  host_loop *loop = check_handle(L, 2, LOOP_TYPE);
+  event_store *store = check_handle(L, 3, STORE_TYPE);
   const char *path = luaL_checkstring(L, 4);
-  void **box = new_box(L, ADMIN_TYPE);
+  void **handle = new_handle(L, ADMIN_TYPE);
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, -2, 1); /* the store, and its loop, must not be collected before it */
   admin_socket *socket = malloc(sizeof *socket);
@@ -38,7 +38,7 @@ static int socket_open(lua_State *L) {
     free(socket);
     return push_failure(L, error);
   }
-  *box = socket;
+  *handle = socket;
   return 1;
 }
 
@@ -50,9 +50,9 @@ static void close_server(host_loop_job *job) {
 
 /* socket:close(): does not wait for it; to be called before the store is closed */
 static int socket_close(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, ADMIN_TYPE);
-  admin_socket *socket = *box;
-  *box = NULL;
+  void **handle = luaL_checkudata(L, 1, ADMIN_TYPE);
+  admin_socket *socket = *handle;
+  *handle = NULL;
   if (socket != NULL) {
     socket->job.run = close_server;
     host_loop_post(socket->loop, &socket->job);
@@ -63,7 +63,7 @@ static int socket_close(lua_State *L) {
 static const luaL_Reg methods[] = {{"close", socket_close}, {NULL, NULL}};
 
 void lua_open_admin(lua_State *L) {
-  define_box(L, ADMIN_TYPE, methods, socket_close);
+  define_handle(L, ADMIN_TYPE, methods, socket_close);
   lua_pushcfunction(L, socket_open);
   lua_setfield(L, -2, "admin_socket");
 }

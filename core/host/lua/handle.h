@@ -14,22 +14,22 @@ static inline int push_failure(lua_State *L, const char *message) {
   return 2;
 }
 
-static inline void **new_box(lua_State *L, const char *type) {
-  void **box = lua_newuserdatauv(L, sizeof(void *), 1);
-  *box = NULL;
+static inline void **new_handle(lua_State *L, const char *type) {
+  void **handle = lua_newuserdatauv(L, sizeof(void *), 1);
+  *handle = NULL;
   luaL_setmetatable(L, type);
-  return box;
+  return handle;
 }
 
-static inline void *check_box(lua_State *L, int index, const char *type) {
-  void **box = luaL_checkudata(L, index, type);
-  if (*box == NULL)
+static inline void *check_handle(lua_State *L, int index, const char *type) {
+  void **handle = luaL_checkudata(L, index, type);
+  if (*handle == NULL)
     luaL_error(L, "%s is closed", type);
-  return *box;
+  return *handle;
 }
 
-static inline void define_box(lua_State *L, const char *type, const luaL_Reg *methods,
-                              lua_CFunction gc) {
+static inline void define_handle(lua_State *L, const char *type, const luaL_Reg *methods,
+                                 lua_CFunction gc) {
   if (luaL_newmetatable(L, type)) {
     lua_newtable(L);
     luaL_setfuncs(L, methods, 0);

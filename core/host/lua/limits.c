@@ -9,8 +9,8 @@
 
 #define MIB ((size_t)1 << 20)
 
-static bounds *check_bounds(lua_State *L) {
-  bounds *b = bounds_own();
+static limits *check_bounds(lua_State *L) {
+  limits *b = limits_own();
   if (b == NULL)
     luaL_error(L, "not on a thread of the host");
   return b;
@@ -28,18 +28,18 @@ static lua_State *check_thread(lua_State *L) {
  * "stopped" (out of CPU time) | "failed", error. Nothing is passed in or out. The label says what
  * it is, to whoever looks at this thread. 0 nanoseconds: as many as were set. */
 static int resume(lua_State *L) {
-  bounds *b = check_bounds(L);
+  limits *b = check_bounds(L);
   lua_State *co = check_thread(L);
   const char *label = luaL_checkstring(L, 2);
   int64_t cpu_ns = luaL_checkinteger(L, 3);
-  task *t = task_of(L);
+  lua_thread *t = lua_thread_of(L);
   int count = 0;
-  task_enter(t, label);
-  bounds_enter(b, co, cpu_ns, false);
+  lua_thread_enter(t, label);
+  limits_enter(b, co, cpu_ns, false);
   int status = lua_resume(co, L, 0, &count);
-  bool is_over = bounds_leave(b, co);
-  int64_t left_ns = status == LUA_YIELD ? bounds_left(b) : 0; /* before a finalizer runs */
-  task_leave(t);
+  bool is_over = limits_leave(b, co);
+  int64_t left_ns = status == LUA_YIELD ? limits_left(b) : 0; /* before a finalizer runs */
+  lua_thread_leave(t);
   if (is_over && status != LUA_OK) {
     lua_pushliteral(L, "stopped");
     return 1;
@@ -60,16 +60,16 @@ static int resume(lua_State *L) {
 /* bounds.close(thread, label, CPU seconds): closes its variables; what they raise is of no interest
  */
 static int close_thread(lua_State *L) {
-  bounds *b = check_bounds(L);
+  limits *b = check_bounds(L);
   lua_State *co = check_thread(L);
   const char *label = luaL_checkstring(L, 2);
   int64_t cpu_ns = (int64_t)(luaL_checknumber(L, 3) * 1e9);
-  task *t = task_of(L);
-  task_enter(t, label);
-  bounds_enter(b, co, cpu_ns, true);
+  lua_thread *t = lua_thread_of(L);
+  lua_thread_enter(t, label);
+  limits_enter(b, co, cpu_ns, true);
   lua_resetthread(co);
-  bounds_leave(b, co);
-  task_leave(t);
+  limits_leave(b, co);
+  lua_thread_leave(t);
   return 0;
 }
 
@@ -79,7 +79,7 @@ static int set(lua_State *L) {
   lua_Integer memory = luaL_checkinteger(L, 2);
   luaL_argcheck(L, cpu >= 0 && cpu <= 86400, 1, "seconds");
   luaL_argcheck(L, memory >= 0 && memory <= 1 << 20, 2, "MiB");
-  bounds_set(check_bounds(L), (int64_t)(cpu * 1000 + 0.999), (size_t)memory * MIB);
+  limits_set(check_bounds(L), (int64_t)(cpu * 1000 + 0.999), (size_t)memory * MIB);
   return 0;
 }
 
@@ -94,9 +94,9 @@ static int resume_own(lua_State *L, lua_State *co, int argument_count) {
     return -1;
   }
   lua_xmove(L, co, argument_count);
-  lua_State *before = bounds_switch(bounds_own(), co);
+  lua_State *before = limits_switch(limits_own(), co);
   int status = lua_resume(co, L, argument_count, &count);
-  bounds_switch(bounds_own(), before);
+  limits_switch(limits_own(), before);
   if (status != LUA_OK && status != LUA_YIELD) {
     lua_xmove(co, L, 1);
     return -1;
@@ -120,9 +120,9 @@ static int own_resume(lua_State *L) {
 }
 
 static int close_own(lua_State *L, lua_State *co) {
-  lua_State *before = bounds_switch(bounds_own(), co);
+  lua_State *before = limits_switch(limits_own(), co);
   int status = lua_resetthread(co);
-  bounds_switch(bounds_own(), before);
+  limits_switch(limits_own(), before);
   if (status != LUA_OK)
     lua_xmove(co, L, 1);
   return status;
@@ -181,22 +181,22 @@ static int own_close(lua_State *L) {
 /* In place of a finalizer: hooks are off where Lua calls it, so it goes on in a coroutine, where
  * they are not. It may run amid the host's own code as well, which has no bound otherwise. */
 static int run_finalizer(lua_State *L) {
-  bounds *b = bounds_own();
-  if (b == NULL || bounds_has_stopped_finalizer(b))
+  limits *b = limits_own();
+  if (b == NULL || limits_has_stopped_finalizer(b))
     return 0;
   int count = 0;
   lua_State *co = lua_newthread(L);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
   lua_xmove(L, co, 2);
-  task *t = task_of(L);
-  lua_State *before = bounds_begin_finalizer(b, co);
+  lua_thread *t = lua_thread_of(L);
+  lua_State *before = limits_begin_finalizer(b, co);
   if (before == NULL)
-    task_enter(t, "a finalizer");
+    lua_thread_enter(t, "a finalizer");
   int status = lua_resume(co, L, 1, &count);
-  bounds_end_finalizer(b, co, before);
+  limits_end_finalizer(b, co, before);
   if (before == NULL)
-    task_leave(t);
+    lua_thread_leave(t);
   if (status == LUA_OK || status == LUA_YIELD)
     return 0;
   lua_xmove(co, L, 1);
@@ -245,7 +245,7 @@ static int own_sethook(lua_State *L) {
 
 /* ---- what is put in the library's place ---------------------------------------------------- */
 
-/* bounds.confine(): puts functions in the library's place that keep within bounds */
+/* bounds.confine(): puts functions in the library's place that keep within limits */
 static int confine(lua_State *L) {
   static const luaL_Reg coroutines[] = {
       {"resume", own_resume}, {"wrap", own_wrap}, {"close", own_close}, {NULL, NULL}};
@@ -262,7 +262,7 @@ static int confine(lua_State *L) {
 
 /* bounds.has_stopped_finalizer() → whether one amid the host's own code was; none runs since */
 static int has_stopped_finalizer(lua_State *L) {
-  lua_pushboolean(L, bounds_has_stopped_finalizer(check_bounds(L)));
+  lua_pushboolean(L, limits_has_stopped_finalizer(check_bounds(L)));
   return 1;
 }
 
@@ -275,7 +275,7 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-void lua_open_bounds(lua_State *L) {
+void lua_open_limits(lua_State *L) {
   luaL_newlib(L, functions);
   lua_setfield(L, -2, "bounds");
 }

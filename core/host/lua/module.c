@@ -47,7 +47,7 @@ static int write_log(lua_State *L) {
   return 0;
 }
 
-/* host.log_end(patience in seconds) */
+/* host.log_end(timeout in seconds) */
 static int end_log(lua_State *L) {
   log_end((int64_t)(luaL_checknumber(L, 1) * 1000));
   return 0;
@@ -79,7 +79,7 @@ static int open_module(lua_State *L) {
   lua_open_server(L);
   lua_open_files(L);
   lua_open_watch(L);
-  lua_open_bounds(L);
+  lua_open_limits(L);
   lua_open_versions(L);
   return 1;
 }

@@ -16,7 +16,7 @@ void lua_open_task(lua_State *L);     /* the running task's own */
 void lua_open_server(lua_State *L);   /* an HTTP server answered by Lua */
 void lua_open_files(lua_State *L);    /* files: the pages' own, and locks */
 void lua_open_watch(lua_State *L);    /* a script's directory, watched for new versions */
-void lua_open_bounds(lua_State *L);   /* coroutines that run within bounds */
+void lua_open_limits(lua_State *L);   /* coroutines that run within limits */
 void lua_open_versions(lua_State *L); /* the libraries that the program uses */
 
 #endif

@@ -16,16 +16,16 @@
 
 /* host.loop() → loop | nil, message: for a listener, a store and a receiver, in that order */
 static int loop_open(lua_State *L) {
-  void **box = new_box(L, LOOP_TYPE);
-  *box = host_loop_new();
-  return *box != NULL ? 1 : push_failure(L, "a loop could not be made");
+  void **handle = new_handle(L, LOOP_TYPE);
+  *handle = host_loop_new();
+  return *handle != NULL ? 1 : push_failure(L, "a loop could not be made");
 }
 
 /* loop:close(): behind what is on it */
 static int loop_close(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, LOOP_TYPE);
-  host_loop_close(*box);
-  *box = NULL;
+  void **handle = luaL_checkudata(L, 1, LOOP_TYPE);
+  host_loop_close(*handle);
+  *handle = NULL;
   return 0;
 }
 
@@ -154,7 +154,7 @@ static int listener_open(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_getfield(L, 1, "loop");
-  options.loop = check_box(L, 2, LOOP_TYPE);
+  options.loop = check_handle(L, 2, LOOP_TYPE);
   options.listen = text_of(L, 1, "listen");
   options.path = text_of(L, 1, "path");
   luaL_argcheck(L, options.listen != NULL && options.path != NULL, 1, "listen and path");
@@ -171,49 +171,49 @@ static int listener_open(lua_State *L) {
   options.signature = signature_of(L, &signature) ? &signature : NULL;
   lua_getfield(L, 1, "json");
   options.log = lua_toboolean(L, -1) ? log_json : log_text;
-  void **box = new_box(L, LISTENER_TYPE);
+  void **handle = new_handle(L, LISTENER_TYPE);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, 1); /* the loop must not be collected before it */
-  *box = receiver_new(&options, error, sizeof error);
-  return *box != NULL ? 1 : push_failure(L, error);
+  *handle = receiver_new(&options, error, sizeof error);
+  return *handle != NULL ? 1 : push_failure(L, error);
 }
 
 static int listener_close(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, LISTENER_TYPE);
-  if (*box != NULL)
-    (void)receiver_join(*box, 0); /* its loop has not been started */
-  *box = NULL;
+  void **handle = luaL_checkudata(L, 1, LISTENER_TYPE);
+  if (*handle != NULL)
+    (void)receiver_join(*handle, 0); /* its loop has not been started */
+  *handle = NULL;
   return 0;
 }
 
 /* host.receiver(loop, listener, store) → receiver | nil, message: starts the loop. The listener is
  * the receiver's. It is made behind the store, and so collected before it. */
 static int receiver_open(lua_State *L) {
-  host_loop *loop = check_box(L, 1, LOOP_TYPE);
+  host_loop *loop = check_handle(L, 1, LOOP_TYPE);
   void **listener = luaL_checkudata(L, 2, LISTENER_TYPE);
   luaL_argcheck(L, *listener != NULL, 2, "closed");
-  event_store *store = check_box(L, 3, STORE_TYPE);
+  event_store *store = check_handle(L, 3, STORE_TYPE);
   lua_settop(L, 3);
-  void **box = new_box(L, RECEIVER_TYPE);
+  void **handle = new_handle(L, RECEIVER_TYPE);
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, -2, 1);
   receiver_serve(*listener, store);
   if (!host_loop_start(loop))
     return push_failure(L, "a thread could not be started");
-  *box = *listener;
+  *handle = *listener;
   *listener = NULL;
   return 1;
 }
 
 /* listener:address() */
 static int listener_address(lua_State *L) {
-  lua_pushstring(L, receiver_address(check_box(L, 1, LISTENER_TYPE)));
+  lua_pushstring(L, receiver_address(check_handle(L, 1, LISTENER_TYPE)));
   return 1;
 }
 
 /* listener:max_connections() → how many it takes at most, which may be fewer than were asked for */
 static int listener_max_connections(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)receiver_max_connections(check_box(L, 1, LISTENER_TYPE)));
+  lua_pushinteger(L, (lua_Integer)receiver_max_connections(check_handle(L, 1, LISTENER_TYPE)));
   return 1;
 }
 
@@ -222,37 +222,37 @@ static int listener_max_connections(lua_State *L) {
 /* receiver:reload_tls() → true | nil, message: certificate and key from before stay in use */
 static int receiver_reload(lua_State *L) {
   char error[512];
-  if (!receiver_reload_tls(check_box(L, 1, RECEIVER_TYPE), error, sizeof error))
+  if (!receiver_reload_tls(check_handle(L, 1, RECEIVER_TYPE), error, sizeof error))
     return push_failure(L, error);
   lua_pushboolean(L, true);
   return 1;
 }
 
-/* receiver:ask_stop(patience in seconds) */
+/* receiver:ask_stop(timeout in seconds) */
 static int receiver_ask(lua_State *L) {
-  receiver *r = check_box(L, 1, RECEIVER_TYPE);
+  receiver *r = check_handle(L, 1, RECEIVER_TYPE);
   receiver_ask_stop(r, (int64_t)(luaL_checknumber(L, 2) * 1000));
   return 0;
 }
 
-/* receiver:join(patience in seconds) → whether it has ended; it is closed then */
+/* receiver:join(timeout in seconds) → whether it has ended; it is closed then */
 static int receiver_wait(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, RECEIVER_TYPE);
-  bool ended = *box == NULL || receiver_join(*box, (int64_t)(luaL_checknumber(L, 2) * 1000));
+  void **handle = luaL_checkudata(L, 1, RECEIVER_TYPE);
+  bool ended = *handle == NULL || receiver_join(*handle, (int64_t)(luaL_checknumber(L, 2) * 1000));
   if (ended)
-    *box = NULL;
+    *handle = NULL;
   lua_pushboolean(L, ended);
   return 1;
 }
 
 static int receiver_gc(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, RECEIVER_TYPE);
-  if (*box != NULL) {
-    receiver_ask_stop(*box, 1000);
-    while (!receiver_join(*box, 1000)) {
+  void **handle = luaL_checkudata(L, 1, RECEIVER_TYPE);
+  if (*handle != NULL) {
+    receiver_ask_stop(*handle, 1000);
+    while (!receiver_join(*handle, 1000)) {
     }
   }
-  *box = NULL;
+  *handle = NULL;
   return 0;
 }
 
@@ -280,8 +280,8 @@ static const luaL_Reg functions[] = {{"loop", loop_open},
                                      {NULL, NULL}};
 
 void lua_open_receiver(lua_State *L) {
-  define_box(L, LOOP_TYPE, loop_methods, loop_close);
-  define_box(L, LISTENER_TYPE, listener_methods, listener_close);
-  define_box(L, RECEIVER_TYPE, methods, receiver_gc);
+  define_handle(L, LOOP_TYPE, loop_methods, loop_close);
+  define_handle(L, LISTENER_TYPE, listener_methods, listener_close);
+  define_handle(L, RECEIVER_TYPE, methods, receiver_gc);
   luaL_setfuncs(L, functions, 0);
 }

@@ -34,39 +34,39 @@ static int store_open(lua_State *L) {
   lua_getfield(L, 1, "loop");
   event_store_options options = {
       .path = luaL_checkstring(L, 2),
-      .loop = check_box(L, 6, LOOP_TYPE),
+      .loop = check_handle(L, 6, LOOP_TYPE),
       .log = lua_toboolean(L, 3) ? log_json : log_text,
       .redelivery_window = (int64_t)(luaL_checknumber(L, 4) * 1000),
       .retention = (int64_t)(luaL_checknumber(L, 5) * 1000),
   };
-  void **box = new_box(L, STORE_TYPE);
+  void **handle = new_handle(L, STORE_TYPE);
   lua_pushvalue(L, 6);
   lua_setiuservalue(L, -2, 1); /* the loop must not be collected before it */
-  *box = event_store_open(&options, error, sizeof error);
-  return *box != NULL ? 1 : push_failure(L, error);
+  *handle = event_store_open(&options, error, sizeof error);
+  return *handle != NULL ? 1 : push_failure(L, error);
 }
 
 /* store:close(timeout in seconds) → whether it is closed: all is written then */
 static int store_close(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, STORE_TYPE);
-  bool is_closed = event_store_close(*box, (int64_t)(luaL_checknumber(L, 2) * 1000));
+  void **handle = luaL_checkudata(L, 1, STORE_TYPE);
+  bool is_closed = event_store_close(*handle, (int64_t)(luaL_checknumber(L, 2) * 1000));
   if (is_closed)
-    *box = NULL;
+    *handle = NULL;
   lua_pushboolean(L, is_closed);
   return 1;
 }
 
 static int store_gc(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, STORE_TYPE);
-  event_store_close_and_wait(*box);
-  *box = NULL;
+  void **handle = luaL_checkudata(L, 1, STORE_TYPE);
+  event_store_close_and_wait(*handle);
+  *handle = NULL;
   return 0;
 }
 
 /* store:stalled() → for how many seconds its loop has stood still, as on a disk that hangs; 0: it
  * goes on */
 static int store_stalled(lua_State *L) {
-  int64_t ms = event_store_stalled_ms(check_box(L, 1, STORE_TYPE));
+  int64_t ms = event_store_stalled_ms(check_handle(L, 1, STORE_TYPE));
   lua_pushnumber(L, (lua_Number)ms / 1000);
   return 1;
 }
@@ -79,7 +79,7 @@ static void set_integer(lua_State *L, const char *name, int64_t value) {
 /* store:counts() → {unfinished, done, dead, failed_attempts, redelivered} */
 static int store_counts(lua_State *L) {
   event_counts counts;
-  event_store_counts(check_box(L, 1, STORE_TYPE), &counts);
+  event_store_counts(check_handle(L, 1, STORE_TYPE), &counts);
   lua_createtable(L, 0, 5);
   set_integer(L, "unfinished", counts.unfinished);
   set_integer(L, "done", counts.done);
@@ -298,7 +298,7 @@ static const luaL_Reg events_functions[] = {
 };
 
 void lua_open_store(lua_State *L) {
-  define_box(L, STORE_TYPE, store_methods, store_gc);
+  define_handle(L, STORE_TYPE, store_methods, store_gc);
   lua_pushcfunction(L, store_open);
   lua_setfield(L, -2, "store");
   luaL_newlib(L, events_functions);

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TASK_TYPE "palenca.host_task"
+#define LUA_THREAD_TYPE "palenca.host_task"
 #define LAST_LINES_MS 300
 
 /* ---- tasks ----------------------------------------------------------------------------- */
@@ -23,30 +23,30 @@ static int start(lua_State *L) {
   char error[512];
   const char *module = luaL_checkstring(L, 1);
   const char *options = luaL_checkstring(L, 2);
-  event_store *store = lua_isnoneornil(L, 3) ? NULL : check_box(L, 3, STORE_TYPE);
+  event_store *store = lua_isnoneornil(L, 3) ? NULL : check_handle(L, 3, STORE_TYPE);
   lua_settop(L, 3);
-  void **box = new_box(L, TASK_TYPE);
+  void **handle = new_handle(L, LUA_THREAD_TYPE);
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, -2, 1);
-  *box = task_start(module, options, lua_open_host, store, error, sizeof error);
-  return *box != NULL ? 1 : push_failure(L, error);
+  *handle = lua_thread_start(module, options, lua_open_host, store, error, sizeof error);
+  return *handle != NULL ? 1 : push_failure(L, error);
 }
 
-/* task:wait_ready(patience in seconds) → info, nil, details | false (not yet), or nil, message */
+/* task:wait_ready(timeout in seconds) → info, nil, details | false (not yet), or nil, message */
 static int wait_ready(lua_State *L) {
   char info[1024];
-  task *t = check_box(L, 1, TASK_TYPE);
-  int64_t patience = (int64_t)(luaL_checknumber(L, 2) * 1000);
-  switch (task_wait_ready(t, patience, info, sizeof info)) {
-  case TASK_READY:
+  lua_thread *t = check_handle(L, 1, LUA_THREAD_TYPE);
+  int64_t timeout = (int64_t)(luaL_checknumber(L, 2) * 1000);
+  switch (lua_thread_wait_ready(t, timeout, info, sizeof info)) {
+  case LUA_THREAD_READY:
     lua_pushstring(L, info);
     lua_pushnil(L);
-    lua_pushstring(L, task_details(t));
+    lua_pushstring(L, lua_thread_details(t));
     return 3;
-  case TASK_LOADING:
+  case LUA_THREAD_LOADING:
     lua_pushboolean(L, 0);
     return 1;
-  case TASK_ENDED:
+  case LUA_THREAD_ENDED:
     break;
   }
   return push_failure(L, info);
@@ -55,16 +55,17 @@ static int wait_ready(lua_State *L) {
 /* task:ask("drain" | "stop") */
 static int ask(lua_State *L) {
   static const char *const names[] = {"drain", "stop", NULL};
-  task *t = check_box(L, 1, TASK_TYPE);
-  task_ask(t, luaL_checkoption(L, 2, NULL, names) == 0 ? TASK_DRAIN : TASK_STOP);
+  lua_thread *t = check_handle(L, 1, LUA_THREAD_TYPE);
+  lua_thread_request(t,
+                     luaL_checkoption(L, 2, NULL, names) == 0 ? LUA_THREAD_DRAIN : LUA_THREAD_STOP);
   return 0;
 }
 
-/* task:join(patience in seconds) → true | false (still running), or nil, message */
+/* task:join(timeout in seconds) → true | false (still running), or nil, message */
 static int join(lua_State *L) {
   char error[1024];
-  task *t = check_box(L, 1, TASK_TYPE);
-  bool ended = task_join(t, (int64_t)(luaL_checknumber(L, 2) * 1000), error, sizeof error);
+  lua_thread *t = check_handle(L, 1, LUA_THREAD_TYPE);
+  bool ended = lua_thread_join(t, (int64_t)(luaL_checknumber(L, 2) * 1000), error, sizeof error);
   if (ended && error[0] != '\0')
     return push_failure(L, error);
   lua_pushboolean(L, ended);
@@ -75,7 +76,7 @@ static int join(lua_State *L) {
  * does not */
 static int kept(lua_State *L) {
   char label[512];
-  int64_t ms = task_kept(check_box(L, 1, TASK_TYPE), label, sizeof label);
+  int64_t ms = lua_thread_blocked_ms(check_handle(L, 1, LUA_THREAD_TYPE), label, sizeof label);
   if (ms < 0)
     return 0;
   lua_pushnumber(L, (lua_Number)ms / 1000);
@@ -84,9 +85,9 @@ static int kept(lua_State *L) {
 }
 
 static int task_gc(lua_State *L) {
-  void **box = luaL_checkudata(L, 1, TASK_TYPE);
-  task_free(*box);
-  *box = NULL;
+  void **handle = luaL_checkudata(L, 1, LUA_THREAD_TYPE);
+  lua_thread_free(*handle);
+  *handle = NULL;
   return 0;
 }
 
@@ -144,6 +145,6 @@ static const luaL_Reg functions[] = {
 };
 
 void lua_open_control(lua_State *L) {
-  define_box(L, TASK_TYPE, task_methods, task_gc);
+  define_handle(L, LUA_THREAD_TYPE, task_methods, task_gc);
   luaL_setfuncs(L, functions, 0);
 }

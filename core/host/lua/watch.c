@@ -85,7 +85,7 @@ static bool is_settled(const watched_file *file) {
 
 /* ---- directories --------------------------------------------------------------------------- */
 
-/* A file that is only begun (IN_CREATE) is of no interest before it is closed. */
+/* A file that is only started (IN_CREATE) is of no interest before it is closed. */
 static bool watch_directory_of(int fd, const char *path) {
   char directory[PATH_MAX];
   return directory_of(directory, path) &&

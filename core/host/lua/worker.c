@@ -6,15 +6,15 @@
 #include <lauxlib.h>
 #include <string.h>
 
-static task *check_task(lua_State *L) {
-  task *t = task_of(L);
+static lua_thread *check_task(lua_State *L) {
+  lua_thread *t = lua_thread_of(L);
   if (t == NULL)
     luaL_error(L, "not on a thread of the host");
   return t;
 }
 
 static event_consumer *check_consumer(lua_State *L) {
-  event_consumer *consumer = task_consumer(check_task(L));
+  event_consumer *consumer = lua_thread_consumer(check_task(L));
   if (consumer == NULL)
     luaL_error(L, "this thread has no event store");
   return consumer;
@@ -22,25 +22,25 @@ static event_consumer *check_consumer(lua_State *L) {
 
 /* task.fd() → descriptor to wait for */
 static int fd(lua_State *L) {
-  lua_pushinteger(L, task_fd(check_task(L)));
+  lua_pushinteger(L, lua_thread_fd(check_task(L)));
   return 1;
 }
 
 static int clear_fd(lua_State *L) {
-  task_clear_fd(check_task(L));
+  lua_thread_clear_fd(check_task(L));
   return 0;
 }
 
 /* task.wished() → "run", "drain" or "stop" */
 static int wished(lua_State *L) {
   static const char *const names[] = {"run", "drain", "stop"};
-  lua_pushstring(L, names[task_wished(check_task(L))]);
+  lua_pushstring(L, names[lua_thread_requested(check_task(L))]);
   return 1;
 }
 
 /* task.ready(info, details): once; the details may be of any length */
 static int ready(lua_State *L) {
-  task_ready(check_task(L), luaL_checkstring(L, 1), luaL_optstring(L, 2, ""));
+  lua_thread_ready(check_task(L), luaL_checkstring(L, 1), luaL_optstring(L, 2, ""));
   return 0;
 }
 
@@ -49,7 +49,7 @@ static int cap(lua_State *L) {
   const char *pattern = luaL_checkstring(L, 1);
   lua_Integer count = luaL_checkinteger(L, 2);
   luaL_argcheck(L, count >= 1, 2, "from 1");
-  if (!event_consumer_cap(check_consumer(L), pattern, (size_t)count))
+  if (!event_consumer_limit(check_consumer(L), pattern, (size_t)count))
     luaL_error(L, "out of memory");
   return 0;
 }
@@ -68,43 +68,43 @@ static int every(lua_State *L) {
 /* task.want(count) */
 static int want(lua_State *L) {
   lua_Integer count = luaL_checkinteger(L, 1);
-  event_consumer_want(check_consumer(L), count > 0 ? (size_t)count : 0);
+  event_consumer_prefetch(check_consumer(L), count > 0 ? (size_t)count : 0);
   return 0;
 }
 
 #define LEASE_TYPE "palenca.lease"
 
 static int lease_gc(lua_State *L) {
-  event_lease **box = luaL_checkudata(L, 1, LEASE_TYPE);
-  if (*box != NULL)
-    event_lease_free(*box);
-  *box = NULL;
+  event_lease **handle = luaL_checkudata(L, 1, LEASE_TYPE);
+  if (*handle != NULL)
+    event_lease_free(*handle);
+  *handle = NULL;
   return 0;
 }
 
-/* task.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil. The box is the same
- * for all, since a finalizer for each costs more than all else here; if an earlier call has raised,
- * it still has that one's lease. */
+/* task.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil. The handle is the
+ * same for all, since a finalizer for each costs more than all else here; if an earlier call has
+ * raised, it still has that one's lease. */
 static int take(lua_State *L) {
   event_consumer *consumer = check_consumer(L);
-  event_lease **box = lua_touserdata(L, lua_upvalueindex(1));
-  event_lease_free(*box);
-  *box = event_consumer_take(consumer);
-  if (*box == NULL)
+  event_lease **handle = lua_touserdata(L, lua_upvalueindex(1));
+  event_lease_free(*handle);
+  *handle = event_consumer_take(consumer);
+  if (*handle == NULL)
     return 0;
   lua_createtable(L, 0, 5);
-  lua_pushinteger(L, (*box)->id);
+  lua_pushinteger(L, (*handle)->id);
   lua_setfield(L, -2, "id");
-  lua_pushinteger(L, (*box)->attempt);
+  lua_pushinteger(L, (*handle)->attempt);
   lua_setfield(L, -2, "attempt");
-  lua_pushinteger(L, (*box)->replay);
+  lua_pushinteger(L, (*handle)->replay);
   lua_setfield(L, -2, "replay");
-  lua_pushnumber(L, (lua_Number)(*box)->received_at / 1000);
+  lua_pushnumber(L, (lua_Number)(*handle)->received_at / 1000);
   lua_setfield(L, -2, "received_at");
-  lua_pushlstring(L, (*box)->body, (*box)->body_size);
+  lua_pushlstring(L, (*handle)->body, (*handle)->body_size);
   lua_setfield(L, -2, "body");
-  event_lease_free(*box);
-  *box = NULL;
+  event_lease_free(*handle);
+  *handle = NULL;
   return 1;
 }
 
@@ -136,12 +136,12 @@ void lua_open_task(lua_State *L) {
   }
   lua_pop(L, 1);
   luaL_newlib(L, functions);
-  event_lease **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
+  event_lease **handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  *handle = NULL;
   luaL_setmetatable(L, LEASE_TYPE);
   lua_pushcclosure(L, take, 1);
   lua_setfield(L, -2, "take");
-  lua_pushinteger(L, EVENT_CONSUMER_CAPS);
+  lua_pushinteger(L, EVENT_CONSUMER_LIMITS_MAX);
   lua_setfield(L, -2, "CAPS_MAX"); /* so many patterns can have a cap */
   lua_setfield(L, -2, "task");
 }

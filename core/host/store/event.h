@@ -31,7 +31,7 @@ typedef struct {
 
 typedef struct {
   int64_t id;         /* > 0: the event is on disk under this id; 0: it is not stored */
-  bool is_redelivery; /* it was already: the id is that of the first receipt, which runs once */
+  bool is_duplicate;  /* it was already: the id is that of the first receipt, which runs once */
   const char *reason; /* why it is not stored; valid during the call */
 } event_receipt;
 

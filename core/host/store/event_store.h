@@ -98,13 +98,13 @@ bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *c
  * NULL: out of memory. */
 event_consumer *event_consumer_new(event_store *store, int notify_fd);
 
-#define EVENT_CONSUMER_CAPS 32
+#define EVENT_CONSUMER_LIMITS_MAX 32
 
 /* Of the events whose action a pattern fits (an action, a family such as "login.*", or "*"), at
  * most `limit` (from 1) are leased at a time to all consumers, for as long as this consumer is
  * there; others go on. To be called before the consumer wants any. False without memory, or at the
  * 33rd time. */
-bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t limit);
+bool event_consumer_limit(event_consumer *consumer, const char *pattern, size_t limit);
 
 /* Adds a timer: leased to one of the consumers every so many milliseconds, beginning with the first
  * time that there is a consumer with a timer of this name, also across new starts. What is missed
@@ -116,7 +116,7 @@ bool event_consumer_every(event_consumer *consumer, const char *name, int64_t in
 /* Sets how many more events the consumer can take, beyond those it has taken. As many events as all
  * consumers can take are leased. Each take lowers it by one. 0 stops leasing; what is leased and
  * wanted by nobody any more is released. */
-void event_consumer_want(event_consumer *consumer, size_t count);
+void event_consumer_prefetch(event_consumer *consumer, size_t count);
 
 /* The next leased event, or NULL, also if the consumer does not want any: to be run at once, since
  * others could have had it until now, and from now on its attempt counts if the process dies. The

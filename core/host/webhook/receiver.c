@@ -22,7 +22,7 @@ struct receiver {
   net_block *trusted, *allowed;
   size_t trusted_count, allowed_count;
   webhook_signature *signature; /* NULL: none is asked for */
-  refusal_log *log;             /* NULL: nobody wants to know */
+  rejection_log *log;           /* NULL: nobody wants to know */
   http_response *not_stored, *no_access;
   int64_t stopping_at; /* 0: it runs */
   int open;            /* handles, and the server */
@@ -56,14 +56,14 @@ static net_address client_of(const receiver *r, const http_exchange *exchange) {
 static void on_log_timer(uv_timer_t *handle);
 
 static void set_log_timer(receiver *r) {
-  int64_t timeout = refusal_log_timeout(r->log, clock_steady_ms());
+  int64_t timeout = rejection_log_timeout(r->log, clock_steady_ms());
   if (timeout >= 0 && !r->is_closing && !uv_is_active((uv_handle_t *)&r->log_timer))
     (void)uv_timer_start(&r->log_timer, on_log_timer, (uint64_t)timeout, 0);
 }
 
 static void on_log_timer(uv_timer_t *handle) {
   receiver *r = handle->data;
-  refusal_log_run(r->log, clock_steady_ms());
+  rejection_log_run(r->log, clock_steady_ms());
   set_log_timer(r);
 }
 
@@ -73,7 +73,7 @@ static void note(receiver *r, const http_exchange *exchange, const net_address *
     return;
   net_address client = exchange != NULL ? client_of(r, exchange) : *peer;
   bool is_proxy = net_blocks_hold(r->trusted, r->trusted_count, &client);
-  refusal_log_note(r->log, clock_steady_ms(), status, cause, &client, is_proxy);
+  rejection_log_record(r->log, clock_steady_ms(), status, cause, &client, is_proxy);
   set_log_timer(r);
 }
 
@@ -234,8 +234,8 @@ static void destroy(receiver *r) {
   http_response_free(r->not_stored);
   http_response_free(r->no_access);
   if (r->log != NULL)
-    refusal_log_run(r->log, INT64_MAX / 2);
-  refusal_log_free(r->log);
+    rejection_log_run(r->log, INT64_MAX / 2);
+  rejection_log_free(r->log);
   webhook_signature_free(r->signature);
   pthread_cond_destroy(&r->changed);
   pthread_mutex_destroy(&r->mutex);
@@ -270,7 +270,7 @@ static bool prepare(receiver *r, const receiver_options *options, char *error, s
       !copy_blocks(&r->allowed, &r->allowed_count, options->allowed, options->allowed_count))
     return false;
   if (options->log != NULL &&
-      (r->log = refusal_log_new(options->log, options->log_context)) == NULL)
+      (r->log = rejection_log_new(options->log, options->log_context)) == NULL)
     return false;
   if (options->signature != NULL)
     r->signature = webhook_signature_new(options->signature, error, error_size);

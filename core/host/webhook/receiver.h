@@ -26,7 +26,7 @@ typedef struct {
   const net_block *allowed; /* who may send; none: anybody */
   size_t allowed_count;
   const webhook_signature_options *signature; /* NULL: none is asked for */
-  refusal_write *log; /* called on the loop for what was refused; may be NULL */
+  rejection_write *log; /* called on the loop for what was refused; may be NULL */
   void *log_context;
   host_loop *loop; /* outlives the receiver */
 } receiver_options;

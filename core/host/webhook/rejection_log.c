@@ -19,15 +19,15 @@ typedef struct {
   uint64_t omitted;
 } slot;
 
-struct refusal_log {
-  refusal_write *write;
+struct rejection_log {
+  rejection_write *write;
   void *context;
   size_t count;
   slot slots[CAUSES_MAX];
 };
 
-refusal_log *refusal_log_new(refusal_write *write, void *context) {
-  refusal_log *log = calloc(1, sizeof *log);
+rejection_log *rejection_log_new(rejection_write *write, void *context) {
+  rejection_log *log = calloc(1, sizeof *log);
   if (log != NULL) {
     log->write = write;
     log->context = context;
@@ -35,13 +35,13 @@ refusal_log *refusal_log_new(refusal_write *write, void *context) {
   return log;
 }
 
-void refusal_log_free(refusal_log *log) {
+void rejection_log_free(rejection_log *log) {
   free(log);
 }
 
 /* A client of TLS can bring about many causes in turn: a slot with nothing left to log is used for
  * the next one. NULL: there is none. */
-static slot *unused_slot(refusal_log *log, int64_t now) {
+static slot *unused_slot(rejection_log *log, int64_t now) {
   if (log->count < CAUSES_MAX)
     return &log->slots[log->count++];
   for (size_t i = 0; i < CAUSES_MAX; i++)
@@ -50,7 +50,7 @@ static slot *unused_slot(refusal_log *log, int64_t now) {
   return NULL;
 }
 
-static slot *slot_of(refusal_log *log, int64_t now, int status, const char *cause) {
+static slot *slot_of(rejection_log *log, int64_t now, int status, const char *cause) {
   for (size_t i = 0; i < log->count; i++) {
     slot *s = &log->slots[i];
     if (s->status == status && strncmp(s->cause, cause, sizeof s->cause - 1) == 0)
@@ -66,7 +66,7 @@ static slot *slot_of(refusal_log *log, int64_t now, int status, const char *caus
   return added;
 }
 
-static void close_window(refusal_log *log, slot *s, int64_t now) {
+static void close_window(rejection_log *log, slot *s, int64_t now) {
   if (now - s->began < WINDOW_MS)
     return;
   if (s->omitted > 0)
@@ -76,8 +76,8 @@ static void close_window(refusal_log *log, slot *s, int64_t now) {
   s->told = 0;
 }
 
-void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cause,
-                      const net_address *client, bool is_proxy) {
+void rejection_log_record(rejection_log *log, int64_t now, int status, const char *cause,
+                          const net_address *client, bool is_proxy) {
   slot *s = slot_of(log, now, status, cause);
   close_window(log, s, now);
   if (s->told == 0)
@@ -93,13 +93,13 @@ void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cau
           .status = status, .cause = s->cause, .client = client, .is_proxy = is_proxy, .count = 1});
 }
 
-void refusal_log_run(refusal_log *log, int64_t now) {
+void rejection_log_run(rejection_log *log, int64_t now) {
   for (size_t i = 0; i < log->count; i++)
     if (log->slots[i].omitted > 0)
       close_window(log, &log->slots[i], now);
 }
 
-int64_t refusal_log_timeout(const refusal_log *log, int64_t now) {
+int64_t rejection_log_timeout(const rejection_log *log, int64_t now) {
   int64_t least = -1;
   for (size_t i = 0; i < log->count; i++) {
     const slot *s = &log->slots[i];

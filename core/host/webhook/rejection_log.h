@@ -17,20 +17,20 @@ typedef struct {
   uint64_t count;
 } refusal;
 
-typedef void refusal_write(void *context, const refusal *told);
+typedef void rejection_write(void *context, const refusal *told);
 
-typedef struct refusal_log refusal_log;
+typedef struct rejection_log rejection_log;
 
 /* NULL: out of memory. */
-refusal_log *refusal_log_new(refusal_write *write, void *context);
+rejection_log *rejection_log_new(rejection_write *write, void *context);
 /* NULL is allowed. */
-void refusal_log_free(refusal_log *log);
+void rejection_log_free(rejection_log *log);
 /* `cause` is one of a small number of texts, and copied. */
-void refusal_log_note(refusal_log *log, int64_t now, int status, const char *cause,
-                      const net_address *client, bool is_proxy);
+void rejection_log_record(rejection_log *log, int64_t now, int status, const char *cause,
+                          const net_address *client, bool is_proxy);
 /* Tells how many were not told about, once their time is over. */
-void refusal_log_run(refusal_log *log, int64_t now);
+void rejection_log_run(rejection_log *log, int64_t now);
 /* Ms until run has something to tell; -1: nothing. */
-int64_t refusal_log_timeout(const refusal_log *log, int64_t now);
+int64_t rejection_log_timeout(const rejection_log *log, int64_t now);
 
 #endif

@@ -25,21 +25,21 @@
 #define BIG ((size_t)4 << 20)
 #define BIG_PIECE ((size_t)256 << 10)
 
-struct bounds {
+struct limits {
   timer_t timer;
   bool has_timer;
   int64_t cpu_ns, given_ns;
   lua_State *volatile running; /* whose code runs; NULL: the host's own */
   volatile sig_atomic_t is_over;
   bool is_closing, has_stopped_finalizer;
-  int refusals; /* so many requests for memory are refused, whatever there is */
+  int rejections; /* so many requests for memory are refused, whatever there is */
   size_t used;
   size_t memory;
 };
 
-static _Thread_local bounds *own;
+static _Thread_local limits *own;
 
-bounds *bounds_own(void) {
+limits *limits_own(void) {
   return own;
 }
 
@@ -48,7 +48,7 @@ bounds *bounds_own(void) {
 /* An error that ends the innermost protected call. Want of memory is the only kind that no message
  * handler of the script's is called for, which might not come back. */
 static void fail(lua_State *L) {
-  own->refusals = 2; /* the second one after a collection */
+  own->rejections = 2; /* the second one after a collection */
   lua_newuserdatauv(L, 1, 0);
 }
 
@@ -86,7 +86,7 @@ static void handle_signal(void) {
   sigaction(LIMIT_SIGNAL, &action, NULL);
 }
 
-static void make_timer(bounds *b) {
+static void make_timer(limits *b) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, handle_signal);
   struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = LIMIT_SIGNAL};
@@ -102,31 +102,31 @@ static struct timespec span(int64_t ns) {
   return (struct timespec){.tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS};
 }
 
-static void set_timer(const bounds *b, int64_t ns) {
+static void set_timer(const limits *b, int64_t ns) {
   struct itimerspec when = {.it_value = span(ns), .it_interval = span(AGAIN_NS)};
   if (b->has_timer)
     timer_settime(b->timer, 0, &when, NULL);
 }
 
-void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
+void limits_enter(limits *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
   b->given_ns = cpu_ns > 0 ? cpu_ns : b->cpu_ns;
   if (b->cpu_ns > 0)
     set_timer(b, b->given_ns);
   b->is_over = 0;
-  b->refusals = 0;
+  b->rejections = 0;
   b->is_closing = is_closing;
   b->running = co; /* a signal of the timer before has come by now */
 }
 
-bool bounds_leave(bounds *b, lua_State *co) {
+bool limits_leave(limits *b, lua_State *co) {
   b->running = NULL; /* the timer goes on, which costs less than to stop it */
-  b->refusals = 0;
+  b->rejections = 0;
   if (b->is_over)
     lua_sethook(co, NULL, 0, 0);
   return b->is_over;
 }
 
-int64_t bounds_left(const bounds *b) {
+int64_t limits_left(const limits *b) {
   struct itimerspec left = {0};
   if (b->cpu_ns > 0 && b->has_timer)
     timer_gettime(b->timer, &left);
@@ -135,7 +135,7 @@ int64_t bounds_left(const bounds *b) {
   return ns > b->given_ns ? 1 : ns;
 }
 
-lua_State *bounds_switch(bounds *b, lua_State *co) {
+lua_State *limits_switch(limits *b, lua_State *co) {
   lua_State *before = b->running;
   if (before != NULL) {
     b->running = co;
@@ -145,28 +145,28 @@ lua_State *bounds_switch(bounds *b, lua_State *co) {
   return before;
 }
 
-lua_State *bounds_begin_finalizer(bounds *b, lua_State *co) {
+lua_State *limits_begin_finalizer(limits *b, lua_State *co) {
   if (b->running != NULL)
-    return bounds_switch(b, co);
-  bounds_enter(b, co, b->cpu_ns > 0 && b->cpu_ns < FINALIZER_NS ? b->cpu_ns : FINALIZER_NS, false);
+    return limits_switch(b, co);
+  limits_enter(b, co, b->cpu_ns > 0 && b->cpu_ns < FINALIZER_NS ? b->cpu_ns : FINALIZER_NS, false);
   return NULL;
 }
 
-void bounds_end_finalizer(bounds *b, lua_State *co, lua_State *before) {
+void limits_end_finalizer(limits *b, lua_State *co, lua_State *before) {
   if (before != NULL)
-    (void)bounds_switch(b, before);
-  else if (bounds_leave(b, co))
+    (void)limits_switch(b, before);
+  else if (limits_leave(b, co))
     b->has_stopped_finalizer = true;
 }
 
-bool bounds_has_stopped_finalizer(const bounds *b) {
+bool limits_has_stopped_finalizer(const limits *b) {
   return b->has_stopped_finalizer;
 }
 
 /* ---- memory --------------------------------------------------------------------------- */
 
 /* The host's own code must be able to tell of a script that has used up what it may. */
-static size_t most_memory(const bounds *b) {
+static size_t most_memory(const limits *b) {
   return b->running != NULL ? b->memory : b->memory + b->memory / 4 + ((size_t)8 << 20);
 }
 
@@ -182,15 +182,15 @@ static void give_back(void *block, size_t size) {
 }
 
 static void *allocate(void *context, void *block, size_t old_size, size_t size) {
-  bounds *b = context;
+  limits *b = context;
   size_t before = block != NULL ? old_size : 0;
   if (size == 0) {
     give_back(block, before);
     b->used -= before;
     return NULL;
   }
-  if (size > before && b->refusals > 0) {
-    b->refusals--;
+  if (size > before && b->rejections > 0) {
+    b->rejections--;
     return NULL;
   }
   if (size > before && b->memory > 0 && b->used - before + size > most_memory(b))
@@ -203,8 +203,8 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size) 
 
 /* ---- beginning and end ------------------------------------------------------------------ */
 
-bounds *bounds_begin(lua_State *L) {
-  bounds *b = calloc(1, sizeof *b);
+limits *limits_begin(lua_State *L) {
+  limits *b = calloc(1, sizeof *b);
   if (b == NULL)
     return NULL;
   b->used = (size_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB);
@@ -215,14 +215,14 @@ bounds *bounds_begin(lua_State *L) {
   return b;
 }
 
-void bounds_end(bounds *b) {
+void limits_end(limits *b) {
   own = NULL;
   if (b->has_timer)
     timer_delete(b->timer);
   free(b);
 }
 
-void bounds_set(bounds *b, int64_t cpu_ms, size_t memory) {
+void limits_set(limits *b, int64_t cpu_ms, size_t memory) {
   b->cpu_ns = cpu_ms * 1000000;
   b->memory = memory;
 }

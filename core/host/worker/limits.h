@@ -1,7 +1,7 @@
 /* Bounds for the code of a script: CPU time without a wait, and the memory of its Lua state.
  *
- * A thread that runs a Lua state has one `bounds`. Code of the script's runs between bounds_enter
- * and bounds_leave; all else is the host's own, which has no bound on time and a reserve of memory.
+ * A thread that runs a Lua state has one `bounds`. Code of the script's runs between limits_enter
+ * and limits_leave; all else is the host's own, which has no bound on time and a reserve of memory.
  */
 #ifndef PALENCA_HOST_WORKER_LIMITS_H
 #define PALENCA_HOST_WORKER_LIMITS_H
@@ -11,35 +11,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct bounds bounds;
+typedef struct limits limits;
 
 /* For the calling thread, which runs L. Without bounds until they are set. NULL: out of memory. */
-bounds *bounds_begin(lua_State *L);
+limits *limits_begin(lua_State *L);
 /* On the same thread, after the state is closed. */
-void bounds_end(bounds *b);
+void limits_end(limits *b);
 /* Those of the calling thread, or NULL. */
-bounds *bounds_own(void);
+limits *limits_own(void);
 
 /* 0 stands for no bound. */
-void bounds_set(bounds *b, int64_t cpu_ms, size_t memory);
+void limits_set(limits *b, int64_t cpu_ms, size_t memory);
 
 /* From now on `co` runs, for so many nanoseconds of CPU time at most (0: as was set). Once that is
  * over the coroutine yields at its next instruction, or raises where it cannot: in a call from C,
- * or if it is being closed; and does so again, whatever catches it, until bounds_leave. */
-void bounds_enter(bounds *b, lua_State *co, int64_t cpu_ns, bool is_closing);
+ * or if it is being closed; and does so again, whatever catches it, until limits_leave. */
+void limits_enter(limits *b, lua_State *co, int64_t cpu_ns, bool is_closing);
 /* Answers whether the time was over. */
-bool bounds_leave(bounds *b, lua_State *co);
+bool limits_leave(limits *b, lua_State *co);
 /* Nanoseconds of CPU time that were left then; 1: none. 0 without a bound. */
-int64_t bounds_left(const bounds *b);
+int64_t limits_left(const limits *b);
 
 /* A finalizer of the script's runs in `co`, as part of the code that runs, or else amid the host's
  * own, for a second of CPU time at most. Returns the coroutine before, for the end, or NULL. */
-lua_State *bounds_begin_finalizer(bounds *b, lua_State *co);
-void bounds_end_finalizer(bounds *b, lua_State *co, lua_State *before);
+lua_State *limits_begin_finalizer(limits *b, lua_State *co);
+void limits_end_finalizer(limits *b, lua_State *co, lua_State *before);
 /* Whether the time of one amid the host's own code was over. */
-bool bounds_has_stopped_finalizer(const bounds *b);
+bool limits_has_stopped_finalizer(const limits *b);
 
 /* The script's code goes on in another coroutine; answers the one before, for switching back. */
-lua_State *bounds_switch(bounds *b, lua_State *co);
+lua_State *limits_switch(limits *b, lua_State *co);
 
 #endif

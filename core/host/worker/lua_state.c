@@ -96,7 +96,7 @@ static bool use_c_locale(void) {
   return locale != (locale_t)0;
 }
 
-lua_State *host_state_new(lua_CFunction open) {
+lua_State *lua_state_new(lua_CFunction open) {
   if (!use_c_locale())
     return NULL;
   lua_State *L = luaL_newstate();
@@ -106,11 +106,11 @@ lua_State *host_state_new(lua_CFunction open) {
     if (lua_pcall(L, 1, 0, 0) == LUA_OK)
       return L;
   }
-  host_state_close(L); /* of none: the thread's locale */
+  lua_state_close(L); /* of none: the thread's locale */
   return NULL;
 }
 
-void host_state_close(lua_State *L) {
+void lua_state_close(lua_State *L) {
   if (L != NULL)
     lua_close(L);
   locale_t own = uselocale(LC_GLOBAL_LOCALE);
@@ -118,7 +118,7 @@ void host_state_close(lua_State *L) {
     freelocale(own);
 }
 
-int host_state_traceback(lua_State *L) {
+int lua_state_traceback(lua_State *L) {
   const char *message = luaL_tolstring(L, 1, NULL);
   if (lua_type(L, 1) == LUA_TSTRING)
     luaL_traceback(L, L, message, 1);

@@ -8,12 +8,12 @@
 /* Everything in it can be required without a LUA_PATH. `open`, a function without arguments and
  * results, adds what the program offers to Lua beside that. The state belongs to the calling
  * thread, whose locale is C from here on, whatever the process's is. NULL: out of memory. */
-lua_State *host_state_new(lua_CFunction open);
+lua_State *lua_state_new(lua_CFunction open);
 /* On the same thread. */
-void host_state_close(lua_State *L);
+void lua_state_close(lua_State *L);
 
 /* A message handler for lua_pcall. What is raised as an object says all there is to say; a string
  * is an error nobody expected, and gets a traceback. */
-int host_state_traceback(lua_State *L);
+int lua_state_traceback(lua_State *L);
 
 #endif

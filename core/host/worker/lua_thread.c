@@ -17,11 +17,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define TASK_FIELD "palenca.task"
+#define LUA_THREAD_FIELD "palenca.task"
 /* Of a script's thread, on top of the process's own. */
 #define NICENESS 5
 
-struct task {
+struct lua_thread {
   pthread_t thread;
   bool joined;
   char *module;
@@ -41,9 +41,9 @@ struct task {
 };
 
 static int run_module(lua_State *L) {
-  task *t = lua_touserdata(L, 1);
+  lua_thread *t = lua_touserdata(L, 1);
   lua_pushlightuserdata(L, t);
-  lua_setfield(L, LUA_REGISTRYINDEX, TASK_FIELD);
+  lua_setfield(L, LUA_REGISTRYINDEX, LUA_THREAD_FIELD);
   lua_getglobal(L, "require");
   lua_pushstring(L, t->module);
   lua_call(L, 1, 1);
@@ -52,7 +52,7 @@ static int run_module(lua_State *L) {
   return 0;
 }
 
-static void end(task *t, const char *error) {
+static void end(lua_thread *t, const char *error) {
   pthread_mutex_lock(&t->mutex);
   snprintf(t->error, sizeof t->error, "%s", error);
   t->ended = true;
@@ -62,37 +62,37 @@ static void end(task *t, const char *error) {
 
 /* What receives, stores and answers goes before what scripts compute, where there are too few
  * processors for both. */
-static void stand_back(const task *t) {
+static void lower_thread_priority(const lua_thread *t) {
   id_t self = (id_t)gettid();
   if (t->consumer != NULL)
     (void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + NICENESS);
 }
 
 static void *body(void *context) {
-  task *t = context;
-  stand_back(t);
-  lua_State *L = host_state_new(t->open);
-  bounds *own = L != NULL ? bounds_begin(L) : NULL;
+  lua_thread *t = context;
+  lower_thread_priority(t);
+  lua_State *L = lua_state_new(t->open);
+  limits *own = L != NULL ? limits_begin(L) : NULL;
   if (own == NULL) {
     if (L != NULL)
-      host_state_close(L);
+      lua_state_close(L);
     end(t, "out of memory");
     return NULL;
   }
-  lua_pushcfunction(L, host_state_traceback);
+  lua_pushcfunction(L, lua_state_traceback);
   lua_pushcfunction(L, run_module);
   lua_pushlightuserdata(L, t);
   bool ok = lua_pcall(L, 1, 0, 1) == LUA_OK;
   const char *message = ok ? "" : lua_tostring(L, -1);
   char error[sizeof t->error];
   snprintf(error, sizeof error, "%s", message != NULL ? message : "unknown error");
-  host_state_close(L);
-  bounds_end(own);
+  lua_state_close(L);
+  limits_end(own);
   end(t, error);
   return NULL;
 }
 
-static void destroy(task *t) {
+static void destroy(lua_thread *t) {
   if (t->consumer != NULL)
     event_consumer_free(t->consumer);
   if (t->fd >= 0)
@@ -105,9 +105,9 @@ static void destroy(task *t) {
   free(t);
 }
 
-task *task_start(const char *module, const char *options, lua_CFunction open, event_store *store,
-                 char *error, size_t error_size) {
-  task *t = calloc(1, sizeof *t);
+lua_thread *lua_thread_start(const char *module, const char *options, lua_CFunction open,
+                             event_store *store, char *error, size_t error_size) {
+  lua_thread *t = calloc(1, sizeof *t);
   pthread_condattr_t attributes;
   if (t == NULL)
     goto no_memory;
@@ -134,32 +134,35 @@ no_memory:
   return NULL;
 }
 
-static struct timespec moment_in(int64_t patience_ms) {
-  int64_t moment = clock_steady_ms() + patience_ms;
+static struct timespec deadline_in(int64_t timeout_ms) {
+  int64_t moment = clock_steady_ms() + timeout_ms;
   return (struct timespec){.tv_sec = moment / 1000, .tv_nsec = (moment % 1000) * 1000000};
 }
 
-task_state task_wait_ready(task *t, int64_t patience_ms, char *info, size_t info_size) {
-  struct timespec until = moment_in(patience_ms);
+lua_thread_state lua_thread_wait_ready(lua_thread *t, int64_t timeout_ms, char *info,
+                                       size_t info_size) {
+  struct timespec until = deadline_in(timeout_ms);
   pthread_mutex_lock(&t->mutex);
   while (!t->ready && !t->ended &&
          pthread_cond_timedwait(&t->changed, &t->mutex, &until) != ETIMEDOUT) {
   }
-  task_state state = t->ready ? TASK_READY : t->ended ? TASK_ENDED : TASK_LOADING;
+  lua_thread_state state = t->ready   ? LUA_THREAD_READY
+                           : t->ended ? LUA_THREAD_ENDED
+                                      : LUA_THREAD_LOADING;
   snprintf(info, info_size, "%s", t->ready ? t->info : t->error);
   pthread_mutex_unlock(&t->mutex);
   return state;
 }
 
-void task_ask(task *t, task_wish wish) {
+void lua_thread_request(lua_thread *t, lua_thread_command wish) {
   uint64_t one = 1;
   t->wish = wish;
   ssize_t written = write(t->fd, &one, sizeof one);
   (void)written; /* full: it is readable already */
 }
 
-bool task_join(task *t, int64_t patience_ms, char *error, size_t error_size) {
-  struct timespec until = moment_in(patience_ms);
+bool lua_thread_join(lua_thread *t, int64_t timeout_ms, char *error, size_t error_size) {
+  struct timespec until = deadline_in(timeout_ms);
   pthread_mutex_lock(&t->mutex);
   while (!t->ended && pthread_cond_timedwait(&t->changed, &t->mutex, &until) != ETIMEDOUT) {
   }
@@ -173,7 +176,7 @@ bool task_join(task *t, int64_t patience_ms, char *error, size_t error_size) {
   return ended;
 }
 
-int64_t task_kept(task *t, char *label, size_t label_size) {
+int64_t lua_thread_blocked_ms(lua_thread *t, char *label, size_t label_size) {
   int64_t kept = -1;
   pthread_mutex_lock(&t->mutex);
   if (t->label != NULL) {
@@ -184,42 +187,42 @@ int64_t task_kept(task *t, char *label, size_t label_size) {
   return kept;
 }
 
-void task_free(task *t) {
+void lua_thread_free(lua_thread *t) {
   if (t == NULL)
     return;
   if (!t->joined) {
-    task_ask(t, TASK_STOP);
+    lua_thread_request(t, LUA_THREAD_STOP);
     pthread_join(t->thread, NULL);
   }
   destroy(t);
 }
 
-task *task_of(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, TASK_FIELD);
-  task *t = lua_touserdata(L, -1);
+lua_thread *lua_thread_of(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_THREAD_FIELD);
+  lua_thread *t = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return t;
 }
 
-int task_fd(const task *t) {
+int lua_thread_fd(const lua_thread *t) {
   return t->fd;
 }
 
-void task_clear_fd(task *t) {
+void lua_thread_clear_fd(lua_thread *t) {
   uint64_t count;
   ssize_t got = read(t->fd, &count, sizeof count);
   (void)got; /* nothing to read: silent already */
 }
 
-task_wish task_wished(const task *t) {
-  return (task_wish)t->wish;
+lua_thread_command lua_thread_requested(const lua_thread *t) {
+  return (lua_thread_command)t->wish;
 }
 
-const char *task_details(const task *t) {
+const char *lua_thread_details(const lua_thread *t) {
   return t->details != NULL ? t->details : "";
 }
 
-void task_ready(task *t, const char *info, const char *details) {
+void lua_thread_ready(lua_thread *t, const char *info, const char *details) {
   pthread_mutex_lock(&t->mutex);
   if (t->details == NULL)
     t->details = strdup(details); /* without memory none is known */
@@ -229,7 +232,7 @@ void task_ready(task *t, const char *info, const char *details) {
   pthread_mutex_unlock(&t->mutex);
 }
 
-void task_enter(task *t, const char *label) {
+void lua_thread_enter(lua_thread *t, const char *label) {
   int64_t now = clock_steady_ms();
   pthread_mutex_lock(&t->mutex);
   t->label = label;
@@ -237,12 +240,12 @@ void task_enter(task *t, const char *label) {
   pthread_mutex_unlock(&t->mutex);
 }
 
-void task_leave(task *t) {
+void lua_thread_leave(lua_thread *t) {
   pthread_mutex_lock(&t->mutex);
   t->label = NULL;
   pthread_mutex_unlock(&t->mutex);
 }
 
-event_consumer *task_consumer(task *t) {
+event_consumer *lua_thread_consumer(lua_thread *t) {
   return t->consumer;
 }

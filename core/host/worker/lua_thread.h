@@ -5,61 +5,62 @@
 #include "store/event_store.h"
 #include <lua.h>
 
-typedef struct task task;
+typedef struct lua_thread lua_thread;
 
 typedef enum {
-  TASK_RUN,
-  TASK_DRAIN, /* take nothing new, finish what runs */
-  TASK_STOP,  /* leave now */
-} task_wish;
+  LUA_THREAD_RUN,
+  LUA_THREAD_DRAIN, /* take nothing new, finish what runs */
+  LUA_THREAD_STOP,  /* leave now */
+} lua_thread_command;
 
 /* Runs `require(module)(options)` on a new thread, in a state made with `open` (see
- * host_state_new), where `options` is a JSON text and is passed as such. The store may be NULL. */
-task *task_start(const char *module, const char *options, lua_CFunction open, event_store *store,
-                 char *error, size_t error_size);
+ * lua_state_new), where `options` is a JSON text and is passed as such. The store may be NULL. */
+lua_thread *lua_thread_start(const char *module, const char *options, lua_CFunction open,
+                             event_store *store, char *error, size_t error_size);
 
 typedef enum {
-  TASK_LOADING,
-  TASK_READY,
-  TASK_ENDED,
-} task_state;
+  LUA_THREAD_LOADING,
+  LUA_THREAD_READY,
+  LUA_THREAD_ENDED,
+} lua_thread_state;
 
-/* Waits for at most `patience_ms` until the task says that it is ready or has
+/* Waits for at most `timeout_ms` until the task says that it is ready or has
  * ended; `info` gets its message then, or its error. */
-task_state task_wait_ready(task *t, int64_t patience_ms, char *info, size_t info_size);
+lua_thread_state lua_thread_wait_ready(lua_thread *t, int64_t timeout_ms, char *info,
+                                       size_t info_size);
 
 /* What it has said beside the message, of any length; "" until it is ready. */
-const char *task_details(const task *t);
+const char *lua_thread_details(const lua_thread *t);
 
 /* Tells the task what is wished; it finds out by its descriptor. */
-void task_ask(task *t, task_wish wish);
+void lua_thread_request(lua_thread *t, lua_thread_command wish);
 
-/* True once the task has ended, waiting for at most `patience_ms`. `error` is ""
+/* True once the task has ended, waiting for at most `timeout_ms`. `error` is ""
  * if it ended well. */
-bool task_join(task *t, int64_t patience_ms, char *error, size_t error_size);
+bool lua_thread_join(lua_thread *t, int64_t timeout_ms, char *error, size_t error_size);
 
 /* For how many milliseconds a script's code has kept the task without a wait, and as what
- * task_enter was told; -1: it does not. */
-int64_t task_kept(task *t, char *label, size_t label_size);
+ * lua_thread_enter was told; -1: it does not. */
+int64_t lua_thread_blocked_ms(lua_thread *t, char *label, size_t label_size);
 
 /* Waits for its end without a bound. */
-void task_free(task *t);
+void lua_thread_free(lua_thread *t);
 
 /* ---- on the task's own thread ------------------------------------------------ */
 
 /* The task whose state this is, or NULL. */
-task *task_of(lua_State *L);
+lua_thread *lua_thread_of(lua_State *L);
 /* An eventfd: readable when a wish or leased events have come. */
-int task_fd(const task *t);
+int lua_thread_fd(const lua_thread *t);
 /* Makes the descriptor silent again. */
-void task_clear_fd(task *t);
-task_wish task_wished(const task *t);
-void task_ready(task *t, const char *info, const char *details);
+void lua_thread_clear_fd(lua_thread *t);
+lua_thread_command lua_thread_requested(const lua_thread *t);
+void lua_thread_ready(lua_thread *t, const char *info, const char *details);
 /* Around code of a script's. The label says what runs, for people, and stays as it is until the
  * code is left. */
-void task_enter(task *t, const char *label);
-void task_leave(task *t);
+void lua_thread_enter(lua_thread *t, const char *label);
+void lua_thread_leave(lua_thread *t);
 /* NULL without a store. */
-event_consumer *task_consumer(task *t);
+event_consumer *lua_thread_consumer(lua_thread *t);
 
 #endif

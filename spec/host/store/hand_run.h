@@ -26,7 +26,7 @@ static inline void pass(fixture *f, int64_t milliseconds) {
   run(f);
 }
 
-/* With a store that has tidied up, and has begun its log, so that a commit is one sync. */
+/* With a store that has tidied up, and has started its log, so that a commit is one sync. */
 static inline int begin_by_hand(void **state) {
   (void)alarm(HAND_HANGS_AFTER);
   int result = set_up(state);
@@ -38,7 +38,7 @@ static inline int begin_by_hand(void **state) {
   }
   (void)put(f, NULL);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   run(f);
   finish(&w, take(&w, NULL), EVENT_OUTCOME_DONE, 0, NULL);
   free_worker(&w);
@@ -59,7 +59,7 @@ static inline int64_t taken(const worker *w) {
 }
 
 static inline void want(fixture *f, const worker *w, size_t count) {
-  event_consumer_want(w->consumer, count);
+  event_consumer_prefetch(w->consumer, count);
   run(f);
 }
 

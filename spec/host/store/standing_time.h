@@ -15,7 +15,7 @@ void time_pass_with_looks(int64_t milliseconds);
 /* Sets the Unix clock alone; below 0: back. */
 void time_set(int64_t milliseconds);
 
-/* The number of syncs that have begun. */
+/* The number of syncs that have started. */
 int time_syncs(void);
 /* Syncs do not come to their end meanwhile. */
 void time_hold_syncs(void);

@@ -136,7 +136,7 @@ void on_put(void *context, const event_receipt *receipt) {
   (void)pthread_mutex_lock(&a->mutex);
   a->answers++;
   a->id = receipt->id;
-  a->is_redelivery = receipt->is_redelivery;
+  a->is_duplicate = receipt->is_duplicate;
   (void)snprintf(a->reason, sizeof a->reason, "%s", receipt->reason != NULL ? receipt->reason : "");
   (void)pthread_cond_signal(&a->changed);
   (void)pthread_mutex_unlock(&a->mutex);
@@ -190,9 +190,9 @@ static answer put_and_wait(fixture *f, const event_record *record) {
   return a;
 }
 
-int64_t put_and_tell(fixture *f, const event_record *record, bool *is_redelivery) {
+int64_t put_and_tell(fixture *f, const event_record *record, bool *is_duplicate) {
   answer a = put_and_wait(f, record);
-  *is_redelivery = a.is_redelivery;
+  *is_duplicate = a.is_duplicate;
   return a.id;
 }
 

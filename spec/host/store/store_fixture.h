@@ -62,7 +62,7 @@ typedef struct {
   pthread_cond_t changed;
   int answers;
   int64_t id;
-  bool is_redelivery;
+  bool is_duplicate;
   char reason[256];
 } answer;
 
@@ -79,7 +79,7 @@ void put_now(fixture *f, const event_record *record, event_put_done done, void *
 
 /* Waits for the answer. The id, or 0 and the reason, which may be NULL if nobody asks. */
 int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size);
-int64_t put_and_tell(fixture *f, const event_record *record, bool *is_redelivery);
+int64_t put_and_tell(fixture *f, const event_record *record, bool *is_duplicate);
 int64_t put(fixture *f, const char *account);
 /* As many of one turn. */
 void put_times(fixture *f, const event_record *record, int count, event_put_done done,

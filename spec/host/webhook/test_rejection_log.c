@@ -1,4 +1,4 @@
-/* Tests of the log of refusals: the first few of each cause are told, then how many more. */
+/* Tests of the log of rejections: the first few of each cause are told, then how many more. */
 #include "webhook/rejection_log.h"
 
 #include <setjmp.h>
@@ -33,95 +33,95 @@ static const net_address client = {.kind = NET_IPV4, .bytes = {192, 0, 2, 1}};
 
 static void tells_the_first_few(void **state) {
   told t = {0};
-  refusal_log *log = refusal_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_told, &t);
   (void)state;
-  refusal_log_note(log, 0, 401, "not signed", &client, false);
+  rejection_log_record(log, 0, 401, "not signed", &client, false);
   assert_string_equal(t.last, "401 not signed 192.0.2.1 1");
-  assert_int_equal(refusal_log_timeout(log, 0), -1);
+  assert_int_equal(rejection_log_timeout(log, 0), -1);
   for (int i = 0; i < 1000000; i++)
-    refusal_log_note(log, 5, 401, "not signed", &client, false);
+    rejection_log_record(log, 5, 401, "not signed", &client, false);
   assert_int_equal(t.lines, 5);
-  assert_int_equal(refusal_log_timeout(log, 4000), 6000);
-  refusal_log_run(log, 9999);
+  assert_int_equal(rejection_log_timeout(log, 4000), 6000);
+  rejection_log_run(log, 9999);
   assert_int_equal(t.lines, 5);
-  assert_int_equal(refusal_log_timeout(log, 20000), 0);
-  refusal_log_run(log, 10000);
+  assert_int_equal(rejection_log_timeout(log, 20000), 0);
+  rejection_log_run(log, 10000);
   assert_string_equal(t.last, "401 not signed - 999996");
-  assert_int_equal(refusal_log_timeout(log, 10000), -1);
-  refusal_log_run(log, 30000);
+  assert_int_equal(rejection_log_timeout(log, 10000), -1);
+  rejection_log_run(log, 30000);
   assert_int_equal(t.lines, 6);
-  refusal_log_free(log);
+  rejection_log_free(log);
 }
 
 static void begins_anew_after_its_time(void **state) {
   told t = {0};
-  refusal_log *log = refusal_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_told, &t);
   (void)state;
   for (int64_t now = 0; now < 1000000; now += 100)
-    refusal_log_note(log, now, 404, "another path", &client, false);
+    rejection_log_record(log, now, 404, "another path", &client, false);
   /* five and a summary of the rest every ten seconds */
   assert_int_equal(t.lines, 100 * 5 + 99);
   assert_int_equal(t.summaries, 99);
-  refusal_log_run(log, INT64_MAX / 2);
+  rejection_log_run(log, INT64_MAX / 2);
   assert_int_equal(t.counted, 10000);
-  refusal_log_free(log);
+  rejection_log_free(log);
 }
 
 static void keeps_causes_apart(void **state) {
   told t = {0};
-  refusal_log *log = refusal_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_told, &t);
   (void)state;
   for (int i = 0; i < 5; i++) {
-    refusal_log_note(log, 1, 401, "one", &client, false);
-    refusal_log_note(log, 1, 401, "two", &client, false);
-    refusal_log_note(log, 1, 403, "one", &client, false);
+    rejection_log_record(log, 1, 401, "one", &client, false);
+    rejection_log_record(log, 1, 401, "two", &client, false);
+    rejection_log_record(log, 1, 403, "one", &client, false);
   }
   assert_int_equal(t.lines, 15);
-  refusal_log_free(log);
+  rejection_log_free(log);
 }
 
 static void is_bounded_whatever_comes(void **state) {
   told t = {0};
-  refusal_log *log = refusal_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_told, &t);
   char cause[300];
   (void)state;
   for (int i = 0; i < 1000; i++) {
     snprintf(cause, sizeof cause, "%0250d", i);
     memmove(cause, cause + 240, 11); /* so that they differ in what is kept of them */
     for (int n = 0; n < 10; n++)
-      refusal_log_note(log, 1, 400, cause, &client, false);
+      rejection_log_record(log, 1, 400, cause, &client, false);
   }
   assert_true(t.lines <= 48 * 5);
-  refusal_log_run(log, 20000);
+  rejection_log_run(log, 20000);
   assert_int_equal(t.counted, 10000);
-  refusal_log_free(log);
+  rejection_log_free(log);
 }
 
 static void logs_new_causes_after_many_others(void **state) {
   told t = {0};
-  refusal_log *log = refusal_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_told, &t);
   char cause[16];
   (void)state;
   for (int i = 0; i < 60; i++) {
     snprintf(cause, sizeof cause, "cause %d", i);
-    refusal_log_note(log, 0, 400, cause, &client, false);
+    rejection_log_record(log, 0, 400, cause, &client, false);
   }
-  refusal_log_run(log, 10000);
-  refusal_log_note(log, 10001, 408, "another", &client, false);
+  rejection_log_run(log, 10000);
+  rejection_log_record(log, 10001, 408, "another", &client, false);
   assert_string_equal(t.last, "408 another 192.0.2.1 1");
-  refusal_log_free(log);
+  rejection_log_free(log);
 }
 
 static void counts_a_long_cause_as_one(void **state) {
   told t = {0};
-  refusal_log *log = refusal_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_told, &t);
   char cause[150] = "";
   (void)state;
   memset(cause, 'x', sizeof cause - 1);
   for (int i = 0; i < 10; i++)
-    refusal_log_note(log, 0, 400, cause, &client, false);
+    rejection_log_record(log, 0, 400, cause, &client, false);
   assert_int_equal(t.lines, 5);
-  refusal_log_free(log);
+  rejection_log_free(log);
 }
 
 int main(void) {

@@ -1,4 +1,5 @@
-/* Tests of the check of signatures: any of the secrets will do, and refusals say no more than why.
+/* Tests of the check of signatures: any of the secrets will do, and rejections say no more than
+ * why.
  */
 #include "webhook/signature.h"
 

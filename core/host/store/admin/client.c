@@ -177,11 +177,11 @@ static ask_result read_end(conversation *c, const event_admin_response *response
 
 static ask_result read_responses(conversation *c) {
   event_admin_response response;
-  bool has_begun = false;
+  bool has_started = false;
   for (;;) {
     line_result result = read_line(c, clock_steady_ms() + c->silence_ms);
     if (result == END) {
-      return has_begun ? fail(c, "ended before the work was done", "") : NOBODY_LISTENS;
+      return has_started ? fail(c, "ended before the work was done", "") : NOBODY_LISTENS;
     }
     if (result == SILENCE) {
       return fail_silent(c);
@@ -199,7 +199,7 @@ static ask_result read_responses(conversation *c) {
     if (response.status != EVENT_ADMIN_STATUS_PROGRESS) {
       return read_end(c, &response);
     }
-    has_begun = true;
+    has_started = true;
     drop_line(c);
   }
 }

@@ -11,7 +11,7 @@ typedef struct {
   int64_t after; /* the id up to which it is done; INT64_MIN at the beginning */
   int64_t last;  /* the ids there were then */
   int64_t received_before;
-  bool has_begun, is_shrinking, is_done;
+  bool has_started, is_shrinking, is_done;
 } event_admin_place;
 
 /* Adds to the report. False on failure, the reason being the connection's last error. */

@@ -19,7 +19,7 @@ static bool find_window(sqlite3 *db, int64_t *received_before) {
 }
 
 static bool begin(sqlite3 *db, event_admin_place *place) {
-  place->has_begun = true;
+  place->has_started = true;
   return event_file_ids(db, &place->after, &place->last) &&
          find_window(db, &place->received_before);
 }
@@ -54,7 +54,7 @@ static bool purge_next(sqlite3 *db, const event_purge *what, event_admin_place *
 bool event_admin_purge(sqlite3 *db, const event_admin_request *request, event_admin_place *place,
                        event_admin_report *report) {
   const event_purge *what = &request->purge;
-  bool ok = place->has_begun || begin(db, place);
+  bool ok = place->has_started || begin(db, place);
   if (ok && place->after < place->last) {
     ok = skip(db, what, place) &&
          (place->after >= place->last || purge_next(db, what, place, &report->purge));

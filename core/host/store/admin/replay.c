@@ -76,10 +76,10 @@ bool event_admin_replay_dead(sqlite3 *db, const event_admin_request *request,
                              event_admin_place *place, event_admin_report *report) {
   int64_t ids[ROWS], first;
   int count;
-  if (!place->has_begun && !event_file_ids(db, &first, &place->last)) {
+  if (!place->has_started && !event_file_ids(db, &first, &place->last)) {
     return false;
   }
-  place->has_begun = true;
+  place->has_started = true;
   if (!find_dead(db, place, ids, &count) ||
       !replay(db, request, ids, count, EVENT_DEAD, &report->purge.events)) {
     return false;

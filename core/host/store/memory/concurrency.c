@@ -6,34 +6,34 @@
 
 #define ALL 0 /* the place of "*" */
 
-bool event_caps_init(event_caps *caps) {
-  *caps = (event_caps){.list = {[ALL] = {.pattern = strdup("*")}}, .count = 1};
-  return caps->list[ALL].pattern != NULL;
+bool concurrency_init(concurrency_limits *limits) {
+  *limits = (concurrency_limits){.list = {[ALL] = {.pattern = strdup("*")}}, .count = 1};
+  return limits->list[ALL].pattern != NULL;
 }
 
-void event_caps_free(event_caps *caps) {
-  for (int i = 0; i < caps->count; i++) {
-    free(caps->list[i].pattern);
+void concurrency_free(concurrency_limits *limits) {
+  for (int i = 0; i < limits->count; i++) {
+    free(limits->list[i].pattern);
   }
 }
 
-void event_caps_lift(event_caps *caps) {
-  for (int i = 0; i < caps->count; i++) {
-    caps->list[i].limit = 0;
+void concurrency_remove_limit(concurrency_limits *limits) {
+  for (int i = 0; i < limits->count; i++) {
+    limits->list[i].limit = 0;
   }
 }
 
-static event_cap *find(event_caps *caps, const char *pattern) {
-  event_cap *unused = NULL;
-  for (int i = 0; i < caps->count; i++) {
-    event_cap *cap = &caps->list[i];
+static concurrency_limit *find(concurrency_limits *limits, const char *pattern) {
+  concurrency_limit *unused = NULL;
+  for (int i = 0; i < limits->count; i++) {
+    concurrency_limit *cap = &limits->list[i];
     if (cap->pattern != NULL && strcmp(cap->pattern, pattern) == 0) {
       return cap;
     }
     unused = cap->pattern == NULL ? cap : unused;
   }
-  if (unused == NULL && caps->count < EVENT_CAPS_MAX) {
-    unused = &caps->list[caps->count++];
+  if (unused == NULL && limits->count < EVENT_CAPS_MAX) {
+    unused = &limits->list[limits->count++];
   }
   if (unused != NULL) {
     unused->pattern = strdup(pattern);
@@ -41,19 +41,19 @@ static event_cap *find(event_caps *caps, const char *pattern) {
   return unused != NULL && unused->pattern != NULL ? unused : NULL;
 }
 
-bool event_caps_limit(event_caps *caps, const char *pattern, size_t limit) {
-  event_cap *cap = find(caps, pattern);
+bool concurrency_add_limit(concurrency_limits *limits, const char *pattern, size_t limit) {
+  concurrency_limit *cap = find(limits, pattern);
   bool has_place = cap != NULL;
-  cap = has_place ? cap : &caps->list[ALL];
+  cap = has_place ? cap : &limits->list[ALL];
   cap->limit = cap->limit == 0 || limit < cap->limit ? limit : cap->limit;
   return has_place;
 }
 
-void event_caps_tidy(event_caps *caps, int index, bool is_awaited) {
-  event_cap *cap = &caps->list[index];
+void concurrency_drop_unused(concurrency_limits *limits, int index, bool is_awaited) {
+  concurrency_limit *cap = &limits->list[index];
   if (index != ALL && cap->limit == 0 && cap->used == 0 && !is_awaited) {
     free(cap->pattern);
-    *cap = (event_cap){.pattern = NULL};
+    *cap = (concurrency_limit){.pattern = NULL};
   }
 }
 
@@ -65,20 +65,20 @@ static bool fits(const char *pattern, const char *action) {
 }
 
 /* All are counted at all times, since a limit for them may come up while they run. */
-event_cap_set event_caps_of(const event_caps *caps, const char *action) {
-  event_cap_set set = (event_cap_set)1 << ALL;
-  for (int i = ALL + 1; i < caps->count; i++) {
-    const event_cap *cap = &caps->list[i];
+concurrency_limit_set concurrency_of(const concurrency_limits *limits, const char *action) {
+  concurrency_limit_set set = (concurrency_limit_set)1 << ALL;
+  for (int i = ALL + 1; i < limits->count; i++) {
+    const concurrency_limit *cap = &limits->list[i];
     if (cap->limit > 0 && fits(cap->pattern, action)) {
-      set |= (event_cap_set)1 << i;
+      set |= (concurrency_limit_set)1 << i;
     }
   }
   return set;
 }
 
-int event_caps_full(const event_caps *caps, event_cap_set set) {
-  for (int i = 0; i < caps->count; i++) {
-    const event_cap *cap = &caps->list[i];
+int concurrency_find_exhausted(const concurrency_limits *limits, concurrency_limit_set set) {
+  for (int i = 0; i < limits->count; i++) {
+    const concurrency_limit *cap = &limits->list[i];
     if ((set >> i & 1) != 0 && cap->limit > 0 && cap->used >= cap->limit) {
       return i;
     }
@@ -86,26 +86,26 @@ int event_caps_full(const event_caps *caps, event_cap_set set) {
   return -1;
 }
 
-void event_caps_take(event_caps *caps, event_cap_set set) {
-  for (int i = 0; i < caps->count; i++) {
-    caps->list[i].used += (size_t)(set >> i & 1);
+void concurrency_take(concurrency_limits *limits, concurrency_limit_set set) {
+  for (int i = 0; i < limits->count; i++) {
+    limits->list[i].used += (size_t)(set >> i & 1);
   }
 }
 
-void event_caps_give_back(event_caps *caps, event_cap_set set) {
-  for (int i = 0; i < caps->count; i++) {
-    caps->list[i].used -= (size_t)(set >> i & 1);
+void concurrency_release(concurrency_limits *limits, concurrency_limit_set set) {
+  for (int i = 0; i < limits->count; i++) {
+    limits->list[i].used -= (size_t)(set >> i & 1);
   }
 }
 
-void event_caps_begin(event_caps *caps) {
-  for (int i = 0; i < caps->count; i++) {
-    caps->list[i].saved = caps->list[i].used;
+void concurrency_begin(concurrency_limits *limits) {
+  for (int i = 0; i < limits->count; i++) {
+    limits->list[i].saved = limits->list[i].used;
   }
 }
 
-void event_caps_rollback(event_caps *caps) {
-  for (int i = 0; i < caps->count; i++) {
-    caps->list[i].used = caps->list[i].saved;
+void concurrency_rollback(concurrency_limits *limits) {
+  for (int i = 0; i < limits->count; i++) {
+    limits->list[i].used = limits->list[i].saved;
   }
 }

@@ -15,36 +15,36 @@ typedef struct {
   char *pattern; /* NULL: free */
   size_t limit;  /* 0: none any more */
   size_t used, saved;
-} event_cap;
+} concurrency_limit;
 
 typedef struct {
-  event_cap list[EVENT_CAPS_MAX];
+  concurrency_limit list[EVENT_CAPS_MAX];
   int count; /* up to the last that was ever in use */
-} event_caps;
+} concurrency_limits;
 
-/* A set of caps, by their places in the list. */
-typedef uint64_t event_cap_set;
+/* A set of limits, by their places in the list. */
+typedef uint64_t concurrency_limit_set;
 
 /* Has a place for "*" from the beginning. False: out of memory. */
-bool event_caps_init(event_caps *caps);
-void event_caps_free(event_caps *caps);
+bool concurrency_init(concurrency_limits *limits);
+void concurrency_free(concurrency_limits *limits);
 
 /* Lifts all limits, before those that hold now are set. */
-void event_caps_lift(event_caps *caps);
+void concurrency_remove_limit(concurrency_limits *limits);
 /* The pattern is an action, a family such as "login.*", or "*". Of several limits the least one
  * holds. False without memory or room for the pattern: all events keep to the limit then. */
-bool event_caps_limit(event_caps *caps, const char *pattern, size_t limit);
+bool concurrency_add_limit(concurrency_limits *limits, const char *pattern, size_t limit);
 /* Frees the place of a cap that nobody needs any more; `is_awaited`: an event waits for it. */
-void event_caps_tidy(event_caps *caps, int index, bool is_awaited);
+void concurrency_drop_unused(concurrency_limits *limits, int index, bool is_awaited);
 
-event_cap_set event_caps_of(const event_caps *caps, const char *action);
+concurrency_limit_set concurrency_of(const concurrency_limits *limits, const char *action);
 /* The first of a set that has no place left, or -1. */
-int event_caps_full(const event_caps *caps, event_cap_set set);
-void event_caps_take(event_caps *caps, event_cap_set set);
-void event_caps_give_back(event_caps *caps, event_cap_set set);
+int concurrency_find_exhausted(const concurrency_limits *limits, concurrency_limit_set set);
+void concurrency_take(concurrency_limits *limits, concurrency_limit_set set);
+void concurrency_release(concurrency_limits *limits, concurrency_limit_set set);
 
 /* Around a transaction. */
-void event_caps_begin(event_caps *caps);
-void event_caps_rollback(event_caps *caps);
+void concurrency_begin(concurrency_limits *limits);
+void concurrency_rollback(concurrency_limits *limits);
 
 #endif

@@ -10,7 +10,7 @@
 /* A ring of entries, numbered from 1 in the order of receipt, and buckets of their numbers. A
  * number that is no longer, or not yet, in the ring ends a chain: entries leave the ring at its
  * beginning without being taken out of their chains, whose last they are. */
-struct event_redelivery {
+struct event_dedup {
   int64_t window;
   uint64_t seed;
   uint32_t capacity; /* of the ring and of the buckets; a power of two, or 0 */
@@ -20,20 +20,20 @@ struct event_redelivery {
   uint32_t *buckets;
 };
 
-static event_seen *at(const event_redelivery *table, uint32_t number) {
+static event_seen *at(const event_dedup *table, uint32_t number) {
   return &table->ring[number & (table->capacity - 1)];
 }
 
-static uint32_t *bucket(const event_redelivery *table, uint32_t fingerprint) {
+static uint32_t *bucket(const event_dedup *table, uint32_t fingerprint) {
   return &table->buckets[fingerprint & (table->capacity - 1)];
 }
 
-static bool is_held(const event_redelivery *table, uint32_t number) {
+static bool is_held(const event_dedup *table, uint32_t number) {
   return number - table->first < table->end - table->first;
 }
 
-event_redelivery *event_redelivery_new(int64_t window) {
-  event_redelivery *table = calloc(1, sizeof *table);
+event_dedup *event_dedup_new(int64_t window) {
+  event_dedup *table = calloc(1, sizeof *table);
   if (table != NULL) {
     table->window = window;
     table->first = table->end = table->committed = 1;
@@ -42,7 +42,7 @@ event_redelivery *event_redelivery_new(int64_t window) {
   return table;
 }
 
-static void drop_memory(event_redelivery *table) {
+static void drop_memory(event_dedup *table) {
   free(table->ring);
   free(table->buckets);
   table->ring = NULL;
@@ -50,20 +50,19 @@ static void drop_memory(event_redelivery *table) {
   table->capacity = 0;
 }
 
-void event_redelivery_free(event_redelivery *table) {
+void event_dedup_free(event_dedup *table) {
   if (table != NULL) {
     drop_memory(table);
     free(table);
   }
 }
 
-uint32_t event_redelivery_fingerprint(const event_redelivery *table, const char *body,
-                                      size_t size) {
+uint32_t event_dedup_fingerprint(const event_dedup *table, const char *body, size_t size) {
   return (uint32_t)(hash_bytes(table->seed, body, size) >> 16);
 }
 
-const event_seen *event_redelivery_find(const event_redelivery *table, uint32_t fingerprint,
-                                        int64_t received_at, const event_seen *after) {
+const event_seen *event_dedup_find(const event_dedup *table, uint32_t fingerprint,
+                                   int64_t received_at, const event_seen *after) {
   if (table->capacity == 0) {
     return NULL;
   }
@@ -80,15 +79,15 @@ const event_seen *event_redelivery_find(const event_redelivery *table, uint32_t 
   return NULL;
 }
 
-static void link_in(event_redelivery *table, uint32_t number) {
+static void link_in(event_dedup *table, uint32_t number) {
   event_seen *seen = at(table, number);
   uint32_t *head = bucket(table, seen->fingerprint);
   seen->next = *head;
   *head = number;
 }
 
-static bool grow(event_redelivery *table) {
-  event_redelivery grown = *table;
+static bool grow(event_dedup *table) {
+  event_dedup grown = *table;
   grown.capacity = table->capacity == 0 ? FIRST_CAPACITY : table->capacity * 2;
   grown.ring = calloc(grown.capacity, sizeof *grown.ring);
   grown.buckets = calloc(grown.capacity, sizeof *grown.buckets);
@@ -108,10 +107,9 @@ static bool grow(event_redelivery *table) {
   return true;
 }
 
-void event_redelivery_add(event_redelivery *table, uint32_t fingerprint, int64_t id,
-                          int64_t received_at) {
+void event_dedup_add(event_dedup *table, uint32_t fingerprint, int64_t id, int64_t received_at) {
   if (table->end - table->first == table->capacity) {
-    bool has_grown = table->capacity < EVENT_REDELIVERY_MAX && grow(table);
+    bool has_grown = table->capacity < EVENT_DEDUP_MAX && grow(table);
     if (!has_grown && table->first == table->committed) {
       return;
     }
@@ -123,19 +121,19 @@ void event_redelivery_add(event_redelivery *table, uint32_t fingerprint, int64_t
   link_in(table, table->end - 1);
 }
 
-void event_redelivery_commit(event_redelivery *table) {
+void event_dedup_commit(event_dedup *table) {
   table->committed = table->end;
 }
 
 /* The latest first: each is the head of its bucket then. */
-void event_redelivery_rollback(event_redelivery *table) {
+void event_dedup_rollback(event_dedup *table) {
   while (table->end != table->committed) {
     const event_seen *seen = at(table, --table->end);
     *bucket(table, seen->fingerprint) = seen->next;
   }
 }
 
-void event_redelivery_expire(event_redelivery *table, int64_t now) {
+void event_dedup_expire(event_dedup *table, int64_t now) {
   while (table->first != table->committed &&
          at(table, table->first)->received_at <= now - table->shifted - table->window) {
     table->first++;
@@ -145,6 +143,6 @@ void event_redelivery_expire(event_redelivery *table, int64_t now) {
   }
 }
 
-void event_redelivery_shift(event_redelivery *table, int64_t milliseconds) {
+void event_dedup_shift(event_dedup *table, int64_t milliseconds) {
   table->shifted += milliseconds;
 }

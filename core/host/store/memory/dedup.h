@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EVENT_REDELIVERY_MAX (1u << 20)
+#define EVENT_DEDUP_MAX (1u << 20)
 
 typedef struct {
   int64_t id;
@@ -21,32 +21,31 @@ typedef struct {
   uint32_t next; /* an earlier one of the same bucket */
 } event_seen;
 
-typedef struct event_redelivery event_redelivery;
+typedef struct event_dedup event_dedup;
 
 /* `window` in milliseconds. NULL: out of memory. */
-event_redelivery *event_redelivery_new(int64_t window);
-void event_redelivery_free(event_redelivery *table);
+event_dedup *event_dedup_new(int64_t window);
+void event_dedup_free(event_dedup *table);
 
 /* May be called by any thread. */
-uint32_t event_redelivery_fingerprint(const event_redelivery *table, const char *body, size_t size);
+uint32_t event_dedup_fingerprint(const event_dedup *table, const char *body, size_t size);
 
 /* The latest event with the fingerprint that a receipt at `received_at` would be a redelivery of,
  * or, after one that this has returned, the one before it; NULL: none. */
-const event_seen *event_redelivery_find(const event_redelivery *table, uint32_t fingerprint,
-                                        int64_t received_at, const event_seen *after);
+const event_seen *event_dedup_find(const event_dedup *table, uint32_t fingerprint,
+                                   int64_t received_at, const event_seen *after);
 
 /* Without memory the event is not added: what comes again is run again then. */
-void event_redelivery_add(event_redelivery *table, uint32_t fingerprint, int64_t id,
-                          int64_t received_at);
+void event_dedup_add(event_dedup *table, uint32_t fingerprint, int64_t id, int64_t received_at);
 
 /* What was added since the last commit is stored, or it is not and is forgotten. */
-void event_redelivery_commit(event_redelivery *table);
-void event_redelivery_rollback(event_redelivery *table);
+void event_dedup_commit(event_dedup *table);
+void event_dedup_rollback(event_dedup *table);
 
 /* The clock was set by so much, and what is received from now on has its time. */
-void event_redelivery_shift(event_redelivery *table, int64_t milliseconds);
+void event_dedup_shift(event_dedup *table, int64_t milliseconds);
 
 /* Forgets what is out of the window. */
-void event_redelivery_expire(event_redelivery *table, int64_t now);
+void event_dedup_expire(event_dedup *table, int64_t now);
 
 #endif

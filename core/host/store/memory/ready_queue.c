@@ -30,7 +30,7 @@ typedef struct {
   size_t capacity, first, count;
 } event_ring;
 
-struct event_order {
+struct ready_queue {
   uint64_t seed;
   event_ring ready;
   event_ring parked[EVENT_ORDER_LISTS];
@@ -41,7 +41,7 @@ struct event_order {
   size_t waiting_count; /* with those that are parked */
 };
 
-uint64_t event_order_key(const event_order *order, const char *account_id) {
+uint64_t ready_queue_key(const ready_queue *order, const char *account_id) {
   if (account_id == NULL) {
     return 0;
   }
@@ -49,8 +49,8 @@ uint64_t event_order_key(const event_order *order, const char *account_id) {
   return key != 0 ? key : 1;
 }
 
-event_order *event_order_new(void) {
-  event_order *order = calloc(1, sizeof *order);
+ready_queue *ready_queue_new(void) {
+  ready_queue *order = calloc(1, sizeof *order);
   if (order != NULL) {
     order->seed = hash_seed();
     order->waiting_used = 1;
@@ -58,28 +58,28 @@ event_order *event_order_new(void) {
   return order;
 }
 
-void event_order_clear(event_order *order) {
+void ready_queue_clear(ready_queue *order) {
   free(order->ready.events);
   for (int i = 0; i < EVENT_ORDER_LISTS; i++) {
     free(order->parked[i].events);
   }
   free(order->accounts);
   free(order->waiting);
-  *order = (event_order){.seed = order->seed, .waiting_used = 1};
+  *order = (ready_queue){.seed = order->seed, .waiting_used = 1};
 }
 
-void event_order_free(event_order *order) {
+void ready_queue_free(ready_queue *order) {
   if (order != NULL) {
-    event_order_clear(order);
+    ready_queue_clear(order);
     free(order);
   }
 }
 
-size_t event_order_ready(const event_order *order) {
+size_t ready_queue_ready(const ready_queue *order) {
   return order->ready.count;
 }
 
-size_t event_order_waiting(const event_order *order) {
+size_t ready_queue_waiting(const ready_queue *order) {
   return order->waiting_count;
 }
 
@@ -124,7 +124,7 @@ static int64_t pop(event_ring *ring, uint64_t *account) {
 
 /* ---- Accounts ---- */
 
-static account_slot *find_slot(const event_order *order, uint64_t key) {
+static account_slot *find_slot(const ready_queue *order, uint64_t key) {
   size_t mask = order->account_capacity - 1;
   size_t at = (size_t)key & mask;
   while (order->accounts[at].key != 0 && order->accounts[at].key != key) {
@@ -133,12 +133,12 @@ static account_slot *find_slot(const event_order *order, uint64_t key) {
   return &order->accounts[at];
 }
 
-static account_slot *find(const event_order *order, uint64_t key) {
+static account_slot *find(const ready_queue *order, uint64_t key) {
   account_slot *slot = order->account_capacity > 0 ? find_slot(order, key) : NULL;
   return slot != NULL && slot->key == key ? slot : NULL;
 }
 
-static bool reserve_account(event_order *order) {
+static bool reserve_account(ready_queue *order) {
   size_t old_capacity = order->account_capacity;
   if (order->account_count * 2 < old_capacity) {
     return true;
@@ -160,7 +160,7 @@ static bool reserve_account(event_order *order) {
   return true;
 }
 
-static bool add_account(event_order *order, uint64_t key) {
+static bool add_account(ready_queue *order, uint64_t key) {
   if (!reserve_account(order)) {
     return false;
   }
@@ -170,7 +170,7 @@ static bool add_account(event_order *order, uint64_t key) {
 }
 
 /* What stands behind a freed slot moves up, as far as it could have stood there. */
-static void remove_account(event_order *order, account_slot *slot) {
+static void remove_account(ready_queue *order, account_slot *slot) {
   size_t mask = order->account_capacity - 1;
   size_t hole = (size_t)(slot - order->accounts);
   for (size_t at = (hole + 1) & mask; order->accounts[at].key != 0; at = (at + 1) & mask) {
@@ -187,7 +187,7 @@ static void remove_account(event_order *order, account_slot *slot) {
 /* ---- What waits behind another one ---- */
 
 /* 0: out of memory. */
-static uint32_t new_waiting(event_order *order) {
+static uint32_t new_waiting(ready_queue *order) {
   uint32_t node = order->waiting_free;
   if (node != 0) {
     order->waiting_free = order->waiting[node].next;
@@ -208,7 +208,7 @@ static uint32_t new_waiting(event_order *order) {
   return order->waiting_used++;
 }
 
-static bool add_waiting(event_order *order, account_slot *slot, int64_t id) {
+static bool add_waiting(ready_queue *order, account_slot *slot, int64_t id) {
   uint32_t node = new_waiting(order);
   if (node == 0) {
     return false;
@@ -226,7 +226,7 @@ static bool add_waiting(event_order *order, account_slot *slot, int64_t id) {
 
 /* ---- The interface ---- */
 
-bool event_order_add(event_order *order, uint64_t account, int64_t id) {
+bool ready_queue_add(ready_queue *order, uint64_t account, int64_t id) {
   if (account == 0) {
     return push(&order->ready, 0, id);
   }
@@ -237,15 +237,15 @@ bool event_order_add(event_order *order, uint64_t account, int64_t id) {
   return add_account(order, account) && push(&order->ready, account, id);
 }
 
-bool event_order_add_busy(event_order *order, uint64_t account) {
+bool ready_queue_add_busy(ready_queue *order, uint64_t account) {
   return account == 0 || find(order, account) != NULL || add_account(order, account);
 }
 
-int64_t event_order_take(event_order *order, uint64_t *account) {
+int64_t ready_queue_take(ready_queue *order, uint64_t *account) {
   return pop(&order->ready, account);
 }
 
-bool event_order_return(event_order *order, uint64_t account, int64_t id) {
+bool ready_queue_requeue(ready_queue *order, uint64_t account, int64_t id) {
   event_ring *ready = &order->ready;
   if (!reserve(ready)) {
     return false;
@@ -256,22 +256,22 @@ bool event_order_return(event_order *order, uint64_t account, int64_t id) {
   return true;
 }
 
-bool event_order_park(event_order *order, int list, uint64_t account, int64_t id) {
+bool ready_queue_park(ready_queue *order, int list, uint64_t account, int64_t id) {
   bool ok = push(&order->parked[list], account, id);
   order->waiting_count += ok;
   return ok;
 }
 
-int64_t event_order_unpark(event_order *order, int list, uint64_t *account) {
+int64_t ready_queue_unpark(ready_queue *order, int list, uint64_t *account) {
   order->waiting_count -= order->parked[list].count > 0;
   return pop(&order->parked[list], account);
 }
 
-size_t event_order_parked(const event_order *order, int list) {
+size_t ready_queue_parked(const ready_queue *order, int list) {
   return order->parked[list].count;
 }
 
-bool event_order_end(event_order *order, uint64_t account) {
+bool ready_queue_end(ready_queue *order, uint64_t account) {
   account_slot *slot = account != 0 ? find(order, account) : NULL;
   if (slot == NULL) {
     return true;

@@ -47,14 +47,14 @@ bool event_consumer_every(event_consumer *consumer, const char *name, int64_t in
   return true;
 }
 
-bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t limit) {
+bool event_consumer_limit(event_consumer *consumer, const char *pattern, size_t limit) {
   event_dispatch *dispatch = consumer->dispatch;
-  char *copy = consumer->cap_count < EVENT_CONSUMER_CAPS ? strdup(pattern) : NULL;
+  char *copy = consumer->cap_count < EVENT_CONSUMER_LIMITS_MAX ? strdup(pattern) : NULL;
   if (copy == NULL) {
     return false;
   }
   (void)pthread_mutex_lock(&dispatch->mutex);
-  consumer->caps[consumer->cap_count++] = (event_cap){.pattern = copy, .limit = limit};
+  consumer->limits[consumer->cap_count++] = (concurrency_limit){.pattern = copy, .limit = limit};
   (void)pthread_mutex_unlock(&dispatch->mutex);
   return true;
 }
@@ -62,7 +62,7 @@ bool event_consumer_cap(event_consumer *consumer, const char *pattern, size_t li
 /* ---- Taking and finishing ---- */
 
 /* Wakes the loop if there is something to be leased now, to be released, or to be looked at. */
-void event_consumer_want(event_consumer *consumer, size_t count) {
+void event_consumer_prefetch(event_consumer *consumer, size_t count) {
   event_dispatch *dispatch = consumer->dispatch;
   (void)pthread_mutex_lock(&dispatch->mutex);
   bool had_room = dispatch->prefetch > dispatch->ready_count;
@@ -101,8 +101,8 @@ event_lease *event_consumer_take(event_consumer *consumer) {
   if (grant != NULL) {
     consumer->prefetch--;
     dispatch->prefetch--;
-    slot = grant->lease.id > 0 ? event_begun_reserve(&dispatch->begun) : 0;
-    grant->finish->has_begun = true;
+    slot = grant->lease.id > 0 ? started_events_reserve(&dispatch->started) : 0;
+    grant->finish->has_started = true;
     grant->finish->slot = slot;
     hold(consumer, grant->finish);
     grant->finish = NULL;
@@ -111,8 +111,8 @@ event_lease *event_consumer_take(event_consumer *consumer) {
   if (grant == NULL) {
     return NULL;
   }
-  event_begun_note(&dispatch->begun, slot, grant->lease.id, grant->lease.attempt,
-                   grant->lease.replay);
+  started_events_record(&dispatch->started, slot, grant->lease.id, grant->lease.attempt,
+                        grant->lease.replay);
   return &grant->lease;
 }
 

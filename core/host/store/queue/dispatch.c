@@ -39,7 +39,7 @@ void event_consumer_destroy(event_consumer *consumer) {
     free(timer);
   }
   for (size_t i = 0; i < consumer->cap_count; i++) {
-    free(consumer->caps[i].pattern);
+    free(consumer->limits[i].pattern);
   }
   free(consumer);
 }
@@ -95,38 +95,39 @@ static void log_caps(event_store *store, bool are_exhausted) {
 /* Those of all consumers, since some may run a script of before meanwhile; its events keep to
  * the narrower one. False: not all have found a place. */
 static bool set_caps(event_store *store) {
-  event_caps *caps = event_sql_caps(store->database.sql);
+  concurrency_limits *limits = event_sql_limits(store->database.sql);
   bool have_places = true;
-  event_caps_lift(caps);
+  concurrency_remove_limit(limits);
   for (size_t i = 0; i < store->dispatch.consumer_count; i++) {
     const event_consumer *consumer = store->dispatch.consumers[i];
     for (size_t j = 0; j < consumer->cap_count; j++) {
       have_places =
-          event_caps_limit(caps, consumer->caps[j].pattern, consumer->caps[j].limit) && have_places;
+          concurrency_add_limit(limits, consumer->limits[j].pattern, consumer->limits[j].limit) &&
+          have_places;
     }
   }
-  event_sql_tidy_caps(store->database.sql);
+  event_sql_drop_unused_limits(store->database.sql);
   return have_places;
 }
 
-static void count_running(event_caps *caps, event_finish *finish) {
-  event_cap_set all = finish->id > 0 ? event_caps_of(caps, finish->action) : 0;
-  event_caps_take(caps, all & ~finish->caps);
-  finish->caps |= all;
+static void count_running(concurrency_limits *limits, event_finish *finish) {
+  concurrency_limit_set all = finish->id > 0 ? concurrency_of(limits, finish->action) : 0;
+  concurrency_take(limits, all & ~finish->limits);
+  finish->limits |= all;
 }
 
 static void count_all_running(event_store *store) {
-  event_caps *caps = event_sql_caps(store->database.sql);
+  concurrency_limits *limits = event_sql_limits(store->database.sql);
   for (size_t i = 0; i < store->dispatch.consumer_count; i++) {
     for (size_t j = 0; j < HELD_BUCKETS; j++) {
       event_finish *finish = store->dispatch.consumers[i]->held[j];
       for (; finish != NULL; finish = finish->next) {
-        count_running(caps, finish);
+        count_running(limits, finish);
       }
     }
   }
   for (event_grant *grant = store->dispatch.ready; grant != NULL; grant = grant->next) {
-    count_running(caps, grant->finish);
+    count_running(limits, grant->finish);
   }
 }
 
@@ -137,8 +138,8 @@ static void read_caps(event_store *store) {
   count_all_running(store);
 }
 
-/* Those of all consumers that have begun to work, the latest script's last. They are looked at once
- * a consumer wants something, and so has said which it has. */
+/* Those of all consumers that have started to work, the latest script's last. They are looked at
+ * once a consumer wants something, and so has said which it has. */
 static void read_timers(event_store *store) {
   event_timers *timers = event_sql_timers(store->database.sql);
   event_timers_begin_list(timers);

@@ -66,8 +66,8 @@ void event_store_put(event_store *store, const event_record *record, event_put_d
     return;
   }
   if (store->database.redelivery != NULL) {
-    put->fingerprint = event_redelivery_fingerprint(store->database.redelivery, put->record.body,
-                                                    record->body_size);
+    put->fingerprint =
+        event_dedup_fingerprint(store->database.redelivery, put->record.body, record->body_size);
   }
   put->put_at = clock_steady_ms();
   *store->puts.end = put;
@@ -163,15 +163,15 @@ static void count_batch(event_store *store, const event_batch *batch) {
   (void)pthread_mutex_lock(&dispatch->mutex);
   for (const event_finish *finish = batch->finishes; finish != NULL; finish = finish->next) {
     if (finish->kind == EVENT_OUTCOME_RELEASED) { /* its next lease has the same attempt */
-      event_begun_erase(&dispatch->begun, finish->slot);
+      started_events_erase(&dispatch->started, finish->slot);
     }
     count_finish(&dispatch->counts, finish);
-    event_begun_free_slot(&dispatch->begun, finish->slot);
+    started_events_free_slot(&dispatch->started, finish->slot);
   }
   for (const put_request *put = batch->puts; put != NULL; put = put->next) {
     puts++;
-    dispatch->counts.unfinished += put->receipt.id > 0 && !put->receipt.is_redelivery;
-    dispatch->counts.redelivered += put->receipt.is_redelivery;
+    dispatch->counts.unfinished += put->receipt.id > 0 && !put->receipt.is_duplicate;
+    dispatch->counts.redelivered += put->receipt.is_duplicate;
   }
   dispatch->queued -= (int64_t)puts;
   (void)pthread_mutex_unlock(&dispatch->mutex);
@@ -181,7 +181,7 @@ static void count_batch(event_store *store, const event_batch *batch) {
 static bool has_written(const event_batch *batch) {
   bool has_put = false;
   for (const put_request *put = batch->puts; put != NULL && !has_put; put = put->next) {
-    has_put = put->receipt.id > 0 && !put->receipt.is_redelivery;
+    has_put = put->receipt.id > 0 && !put->receipt.is_duplicate;
   }
   return has_put || batch->finishes != NULL || batch->grants != NULL;
 }
@@ -305,7 +305,7 @@ static void follow_clock(event_store *store) {
     store->clock.offset += step;
     store->next_due += store->next_due < INT64_MAX && store->next_due > 0 ? step : 0;
     if (store->database.redelivery != NULL) {
-      event_redelivery_shift(store->database.redelivery, step);
+      event_dedup_shift(store->database.redelivery, step);
     }
     for (event_finish *finish = store->finishes; finish != NULL; finish = finish->next) {
       finish->retry_at += finish->kind == EVENT_OUTCOME_RETRY ? step : 0;

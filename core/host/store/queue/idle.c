@@ -133,7 +133,7 @@ static bool run_work(event_store *store) {
     forget_order(store);
   }
   if (result == EVENT_ADMIN_DONE) {
-    store->upkeep.may_shrink = true; /* it may have deleted events */
+    store->maintenance.may_shrink = true; /* it may have deleted events */
     free(work);
     return true;
   }
@@ -160,13 +160,13 @@ void event_store_end_works(event_store *store) {
 
 static void run_upkeep(event_store *store) {
   bool is_idle = clock_steady_ms() - store->pace.committed_at >= IDLE_MS;
-  int64_t due = event_upkeep_due(&store->upkeep, is_idle);
+  int64_t due = event_maintenance_due(&store->maintenance, is_idle);
   if (due > 0) {
     event_store_wake_in(store, due);
     return;
   }
   store_trouble *trouble = &store->trouble;
-  bool ok = event_upkeep_step(&store->upkeep, connection(store), is_idle);
+  bool ok = event_maintenance_step(&store->maintenance, connection(store), is_idle);
   if (!ok && !trouble->is_upkeep_failing && !trouble->is_failing) {
     event_store_report(store, true, "cannot delete old events from",
                        sqlite3_errmsg(connection(store)));
@@ -175,7 +175,7 @@ static void run_upkeep(event_store *store) {
     event_sql_rollback(store->database.sql);
   }
   trouble->is_upkeep_failing = !ok;
-  due = event_upkeep_due(&store->upkeep, is_idle);
+  due = event_maintenance_due(&store->maintenance, is_idle);
   event_store_wake_in(store, due > 0 ? due : 1);
 }
 
@@ -194,7 +194,7 @@ bool event_store_work(event_store *store) {
     return is_shifting && shift_waits(store);
   }
   store->puts.are_left = false;
-  event_upkeep_checkpoint(&store->upkeep, connection(store), false);
+  event_maintenance_checkpoint(&store->maintenance, connection(store), false);
   if ((is_shifting ? shift_waits(store) : learn_order(store)) || run_work(store)) {
     return true; /* one slice a turn */
   }
@@ -221,9 +221,9 @@ void event_store_tick(event_store *store) {
   }
   event_dispatch_notify_others(&store->dispatch);
   if (store->database.redelivery != NULL) {
-    event_redelivery_expire(store->database.redelivery, clock_unix_ms());
+    event_dedup_expire(store->database.redelivery, clock_unix_ms());
   }
   if (store->puts.first == NULL) {
-    event_upkeep_checkpoint(&store->upkeep, connection(store), true);
+    event_maintenance_checkpoint(&store->maintenance, connection(store), true);
   }
 }

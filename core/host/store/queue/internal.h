@@ -27,9 +27,9 @@ typedef struct event_dispatch event_dispatch;
 struct event_consumer {
   event_dispatch *dispatch;
   int notify_fd;
-  size_t prefetch;                     /* as it was said, less what was taken since */
-  bool is_resting;                     /* it has found nothing, and was not notified since */
-  event_cap caps[EVENT_CONSUMER_CAPS]; /* only patterns and limits */
+  size_t prefetch; /* as it was said, less what was taken since */
+  bool is_resting; /* it has found nothing, and was not notified since */
+  concurrency_limit limits[EVENT_CONSUMER_LIMITS_MAX]; /* only patterns and limits */
   size_t cap_count;
   consumer_timer *timers, **timers_end;
   bool has_wanted;
@@ -53,7 +53,7 @@ struct event_dispatch {
   bool has_new_lists;     /* of what consumers have added, or taken with them */
   bool is_any_leasable;   /* what the loop knows: something may be leased */
   bool has_waiting;       /* and events may run once one that runs has ended */
-  event_begun begun;
+  started_events started;
   event_counts counts; /* `unfinished` without what is not stored yet */
   int64_t queued;      /* puts that are not responded to */
 };
@@ -130,7 +130,7 @@ struct event_store {
   store_clock clock;
   store_pace pace;
   store_trouble trouble;
-  event_upkeep upkeep;
+  event_maintenance maintenance;
   put_queue puts;
   event_finish *finishes; /* to be written */
   event_batch batch;

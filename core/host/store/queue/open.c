@@ -35,7 +35,7 @@ static event_store *new_store(const event_store_options *options) {
   store->options.path = path;
   store->puts.end = &store->puts.first;
   store->dispatch.ready_end = &store->dispatch.ready;
-  store->dispatch.begun.file = -1;
+  store->dispatch.started.file = -1;
   store->clock.steady = clock_steady_ms();
   store->clock.unix_ms = clock_unix_ms();
   store->clock.offset = store->clock.unix_ms - store->clock.steady;
@@ -55,7 +55,7 @@ static void free_store(event_store *store) {
     event_consumer_destroy(dispatch->consumers[i]);
   }
   free(dispatch->consumers);
-  event_redelivery_free(store->database.redelivery);
+  event_dedup_free(store->database.redelivery);
   (void)pthread_mutex_destroy(&dispatch->mutex);
   (void)pthread_mutex_destroy(&store->ending.mutex);
   (void)pthread_cond_destroy(&store->ending.changed);
@@ -64,10 +64,10 @@ static void free_store(event_store *store) {
 }
 
 static void remember(void *context, int64_t id, const event_record *record) {
-  event_redelivery *table = context;
-  uint32_t fingerprint = event_redelivery_fingerprint(table, record->body, record->body_size);
-  event_redelivery_add(table, fingerprint, id, record->received_at);
-  event_redelivery_commit(table);
+  event_dedup *table = context;
+  uint32_t fingerprint = event_dedup_fingerprint(table, record->body, record->body_size);
+  event_dedup_add(table, fingerprint, id, record->received_at);
+  event_dedup_commit(table);
 }
 
 static bool read_file(event_store *store, char *error, size_t error_size) {
@@ -77,11 +77,11 @@ static bool read_file(event_store *store, char *error, size_t error_size) {
     return false;
   }
   int64_t window = store->options.redelivery_window;
-  if (event_sql_tell_window(database->sql, window) &&
+  if (event_sql_store_window(database->sql, window) &&
       event_sql_data_version(database->sql, &database->data_version) &&
       event_sql_count_unfinished(database->sql, &store->dispatch.counts.unfinished) &&
       (window == 0 || event_sql_recent(database->sql, store->clock.unix_ms - window,
-                                       EVENT_REDELIVERY_MAX, remember, database->redelivery))) {
+                                       EVENT_DEDUP_MAX, remember, database->redelivery))) {
     return true;
   }
   (void)snprintf(error, error_size, "cannot read %s: %s", store->path,
@@ -96,7 +96,7 @@ static void close_if_settled(event_store *store) {
     return;
   }
   store->ending.is_closed = true;
-  event_begun_end(&store->dispatch.begun, !store->ending.has_abandoned);
+  started_events_end(&store->dispatch.started, !store->ending.has_abandoned);
   close_database(store);
   event_store_close_handles(store);
 }
@@ -110,7 +110,7 @@ static const store_turns turns = {
 
 static bool open_parts(event_store *store, char *error, size_t error_size) {
   if (store->options.redelivery_window > 0) {
-    store->database.redelivery = event_redelivery_new(store->options.redelivery_window);
+    store->database.redelivery = event_dedup_new(store->options.redelivery_window);
     if (store->database.redelivery == NULL) {
       return false;
     }
@@ -118,10 +118,10 @@ static bool open_parts(event_store *store, char *error, size_t error_size) {
   if (!read_file(store, error, error_size)) {
     return false;
   }
-  event_upkeep_init(&store->upkeep, event_sql_connection(store->database.sql),
-                    store->options.retention);
-  if (!event_begun_open(&store->dispatch.begun, event_sql_path(store->database.sql))) {
-    (void)snprintf(error, error_size, "cannot create %s%s: %s", store->path, EVENT_BEGUN_SUFFIX,
+  event_maintenance_init(&store->maintenance, event_sql_connection(store->database.sql),
+                         store->options.retention);
+  if (!started_events_open(&store->dispatch.started, event_sql_path(store->database.sql))) {
+    (void)snprintf(error, error_size, "cannot create %s%s: %s", store->path, STARTED_EVENTS_SUFFIX,
                    strerror(errno));
     return false;
   }
@@ -135,7 +135,7 @@ event_store *event_store_open(const event_store_options *options, char *error, s
   if (store == NULL || open_parts(store, error, error_size)) {
     return store;
   }
-  event_begun_end(&store->dispatch.begun, true);
+  started_events_end(&store->dispatch.started, true);
   close_database(store);
   free_store(store);
   return NULL;

@@ -17,24 +17,23 @@ static bool put(event_database *database, put_request *put) {
   const event_seen *seen = NULL;
   bool ok = true, is_same = false;
   do {
-    seen = database->redelivery == NULL
-               ? NULL
-               : event_redelivery_find(database->redelivery, put->fingerprint,
-                                       put->record.received_at, seen);
+    seen = database->redelivery == NULL ? NULL
+                                        : event_dedup_find(database->redelivery, put->fingerprint,
+                                                           put->record.received_at, seen);
     ok = seen == NULL || event_sql_has_body(database->sql, seen->id, &put->record, &is_same);
   } while (ok && seen != NULL && !is_same);
   if (!ok) {
     return false;
   }
   if (is_same) {
-    put->receipt = (event_receipt){.id = seen->id, .is_redelivery = true};
+    put->receipt = (event_receipt){.id = seen->id, .is_duplicate = true};
     return true;
   }
-  put->receipt.is_redelivery = false;
+  put->receipt.is_duplicate = false;
   ok = event_sql_put(database->sql, &put->record, &put->receipt.id);
   if (ok && put->receipt.id > 0 && database->redelivery != NULL) {
-    event_redelivery_add(database->redelivery, put->fingerprint, put->receipt.id,
-                         put->record.received_at);
+    event_dedup_add(database->redelivery, put->fingerprint, put->receipt.id,
+                    put->record.received_at);
   }
   return ok;
 }
@@ -78,8 +77,8 @@ void event_submit(event_database *database, event_batch *batch, event_batch_done
   }
   bool ok = carry_out(database, batch);
   if (database->redelivery != NULL) {
-    (ok ? event_redelivery_commit : event_redelivery_rollback)(database->redelivery);
-    event_redelivery_expire(database->redelivery, batch->now);
+    (ok ? event_dedup_commit : event_dedup_rollback)(database->redelivery);
+    event_dedup_expire(database->redelivery, batch->now);
   }
   done(context, batch, ok ? EVENT_BATCH_COMMITTED : EVENT_BATCH_FAILED);
 }

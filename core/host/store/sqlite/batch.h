@@ -25,7 +25,7 @@ struct put_request {
 
 typedef enum {
   EVENT_BATCH_COMMITTED,
-  EVENT_BATCH_LOCKED, /* another process writes just now: nothing has begun */
+  EVENT_BATCH_LOCKED, /* another process writes just now: nothing has started */
   EVENT_BATCH_FAILED, /* and is rolled back; event_sql_reason says why */
 } event_batch_result;
 
@@ -42,8 +42,8 @@ typedef struct {
 /* What carries batches out. */
 typedef struct {
   event_sql *sql;
-  event_redelivery *redelivery; /* NULL: no window */
-  int64_t data_version;         /* of the last look at what other processes have written */
+  event_dedup *redelivery; /* NULL: no window */
+  int64_t data_version;    /* of the last look at what other processes have written */
   bool retries_first;
 } event_database;
 

@@ -25,8 +25,8 @@ static const char same_time[] =
     " WHERE state = 2 AND due_at = ?2 AND id > ?1 AND state < 3 ORDER BY id";
 
 bool event_sql_has_waiting(const event_sql *sql) {
-  return sql->learned != LEARN_ALL || event_order_ready(sql->order) > 0 ||
-         event_order_waiting(sql->order) > 0;
+  return sql->learned != LEARN_ALL || ready_queue_ready(sql->order) > 0 ||
+         ready_queue_waiting(sql->order) > 0;
 }
 
 static void begin_phase(event_sql *sql, learn_phase phase) {
@@ -36,12 +36,12 @@ static void begin_phase(event_sql *sql, learn_phase phase) {
 }
 
 static bool learn_row(event_sql *sql, sqlite3_stmt *row) {
-  uint64_t account = event_order_key(sql->order, (const char *)sqlite3_column_text(row, 1));
+  uint64_t account = ready_queue_key(sql->order, (const char *)sqlite3_column_text(row, 1));
   sql->learned_id = sqlite3_column_int64(row, 0);
   sql->learned_due = sqlite3_column_int64(row, 2);
   sql->learned_count++;
-  return sql->learned == LEARN_RECEIVED ? event_order_add(sql->order, account, sql->learned_id)
-                                        : event_order_add_busy(sql->order, account);
+  return sql->learned == LEARN_RECEIVED ? ready_queue_add(sql->order, account, sql->learned_id)
+                                        : ready_queue_add_busy(sql->order, account);
 }
 
 /* `*end` is SQLITE_DONE at the end of the rows, SQLITE_ROW at that of the time. */
@@ -61,7 +61,7 @@ static bool learn_rows(event_sql *sql, const char *text, int64_t until, int *end
   if (!has_memory) {
     (void)snprintf(sql->reason, sizeof sql->reason, "out of memory");
   } else if (code != SQLITE_DONE && code != SQLITE_ROW) {
-    has_memory = event_sql_note_failure(sql);
+    has_memory = event_sql_record_failure(sql);
   }
   (void)sqlite3_finalize(statement);
   *end = code;
@@ -84,7 +84,7 @@ static bool learn_slice(event_sql *sql, int64_t until) {
 bool event_sql_learn_order(event_sql *sql, int64_t milliseconds) {
   int64_t until = clock_steady_ms() + milliseconds;
   if (sql->learned == LEARN_NOTHING) {
-    event_order_clear(sql->order);
+    ready_queue_clear(sql->order);
     sql->learned_count = 0;
     begin_phase(sql, LEARN_RUNNING);
   }

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* How long to wait for another process that writes, in tries of a millisecond. */
-static const int patience = 3000;
+static const int timeout = 3000;
 
 /* The log is begun anew after a checkpoint. It grows while somebody reads for long, and is cut to
  * this after that: it would stay as big as it ever was otherwise. */
@@ -239,7 +239,7 @@ static bool connect_to(event_file *file, int flags, char *error, size_t error_si
     return file->db == NULL ? fail(error, error_size, "out of memory")
                             : event_file_fail(file, "open", error, error_size);
   }
-  (void)sqlite3_busy_handler(file->db, try_again, (void *)(uintptr_t)&patience);
+  (void)sqlite3_busy_handler(file->db, try_again, (void *)(uintptr_t)&timeout);
   (void)sqlite3_wal_autocheckpoint(file->db, 0); /* a commit would wait for it */
   /* Otherwise closing a file that was refused would move its log into it. */
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);

@@ -32,7 +32,7 @@ enum {
 
 /* How far the order has been read from the tables. */
 typedef enum {
-  LEARN_NOTHING, /* it has not begun */
+  LEARN_NOTHING, /* it has not started */
   LEARN_RUNNING,
   LEARN_RETRIES,
   LEARN_RECEIVED,
@@ -49,8 +49,8 @@ struct event_sql {
   event_file file;
   sqlite3_stmt *statements[STATEMENTS];
   int64_t last_id; /* of all events there have been; 0: not known */
-  event_order *order;
-  event_caps caps;
+  ready_queue *order;
+  concurrency_limits limits;
   event_timers timers;
   /* At LEARN_ALL the order agrees with the tables, as this transaction sees them; at
    * LEARN_RECEIVED up to the event of this id. */
@@ -72,7 +72,7 @@ void event_sql_count_finish(event_sql *sql, const event_finish *finish, int64_t 
 int64_t event_sql_stored_due(const event_sql *sql, int64_t id, int64_t due);
 
 /* Notes why the last statement failed; answers false. */
-bool event_sql_note_failure(event_sql *sql);
+bool event_sql_record_failure(event_sql *sql);
 
 /* Ends a use of a statement whose last step had this result; false, with the reason noted, if that
  * was a failure. The reason is noted before the reset, and parameters point into memory of the

@@ -11,7 +11,7 @@ static bool no_memory(event_sql *sql) {
 }
 
 static uint64_t key_of(const event_sql *sql, sqlite3_stmt *row, int column) {
-  return event_order_key(sql->order, (const char *)sqlite3_column_text(row, column));
+  return ready_queue_key(sql->order, (const char *)sqlite3_column_text(row, column));
 }
 
 /* ---- Leasing ---- */
@@ -73,8 +73,8 @@ static bool append(grant_list *list, event_grant *grant) {
   return true;
 }
 
-/* An event that must wait for a place under one of its caps: not in the list of those that are due
- * to run, where it would be looked at again and again. */
+/* An event that must wait for a place under one of its limits: not in the list of those that are
+ * due to run, where it would be looked at again and again. */
 typedef struct {
   int64_t id;
   uint64_t account;
@@ -82,7 +82,7 @@ typedef struct {
 } parked_event;
 
 static void park(event_sql *sql, const parked_event *event) {
-  event_sql_changed_order(sql, event_order_park(sql->order, event->cap, event->account, event->id));
+  event_sql_changed_order(sql, ready_queue_park(sql->order, event->cap, event->account, event->id));
 }
 
 /* It has waited for its time, and goes on as one that was received. */
@@ -98,8 +98,8 @@ static bool park_retry(event_sql *sql, const parked_event *event) {
 static bool lease_row(event_sql *sql, sqlite3_stmt *row, uint64_t account, grant_list *list,
                       int *cap) {
   const char *action = (const char *)sqlite3_column_text(row, 5);
-  event_cap_set caps = event_caps_of(&sql->caps, action);
-  *cap = event_caps_full(&sql->caps, caps);
+  concurrency_limit_set limits = concurrency_of(&sql->limits, action);
+  *cap = concurrency_find_exhausted(&sql->limits, limits);
   if (*cap >= 0) {
     return true;
   }
@@ -107,8 +107,8 @@ static bool lease_row(event_sql *sql, sqlite3_stmt *row, uint64_t account, grant
   if (!append(list, grant)) {
     return false;
   }
-  grant->finish->caps = caps;
-  event_caps_take(&sql->caps, caps);
+  grant->finish->limits = limits;
+  concurrency_take(&sql->limits, limits);
   return true;
 }
 
@@ -157,13 +157,13 @@ static bool collect_retries(event_sql *sql, int64_t now, grant_list *list) {
 
 /* First those that have waited for a place which is there now. */
 static int64_t next_received(event_sql *sql, uint64_t *account) {
-  for (int i = 0; i < sql->caps.count; i++) {
-    if (event_order_parked(sql->order, i) > 0 &&
-        event_caps_full(&sql->caps, (event_cap_set)1 << i) < 0) {
-      return event_order_unpark(sql->order, i, account);
+  for (int i = 0; i < sql->limits.count; i++) {
+    if (ready_queue_parked(sql->order, i) > 0 &&
+        concurrency_find_exhausted(&sql->limits, (concurrency_limit_set)1 << i) < 0) {
+      return ready_queue_unpark(sql->order, i, account);
     }
   }
-  return event_order_take(sql->order, account);
+  return ready_queue_take(sql->order, account);
 }
 
 static bool collect_received(event_sql *sql, grant_list *list) {
@@ -178,7 +178,7 @@ static bool collect_received(event_sql *sql, grant_list *list) {
     bool has_memory =
         step != SQLITE_ROW || lease_row(sql, statement, event.account, list, &event.cap);
     if (step == SQLITE_DONE) { /* it was deleted by hand */
-      event_sql_changed_order(sql, event_order_end(sql->order, event.account));
+      event_sql_changed_order(sql, ready_queue_end(sql->order, event.account));
     }
     if (!event_sql_end_use(sql, statement, step) || !has_memory) {
       return has_memory ? false : no_memory(sql);
@@ -193,7 +193,7 @@ static bool collect_received(event_sql *sql, grant_list *list) {
 
 static bool collect_timers(event_sql *sql, int64_t now, grant_list *list) {
   if (!event_timers_store(&sql->timers, sql->file.db, now)) {
-    return event_sql_note_failure(sql);
+    return event_sql_record_failure(sql);
   }
   event_timer *timer;
   while (list->count < list->limit && (timer = event_timers_due(&sql->timers, now)) != NULL) {
@@ -202,7 +202,7 @@ static bool collect_timers(event_sql *sql, int64_t now, grant_list *list) {
       return no_memory(sql);
     }
     if (!event_timers_start(timer, sql->file.db, now)) {
-      return event_sql_note_failure(sql);
+      return event_sql_record_failure(sql);
     }
   }
   return true;
@@ -228,10 +228,10 @@ bool event_sql_lease(event_sql *sql, int64_t now, size_t limit, bool retries_fir
 }
 
 bool event_sql_is_any_ready(const event_sql *sql) {
-  bool is_any = event_order_ready(sql->order) > 0;
-  for (int i = 0; i < sql->caps.count && !is_any; i++) {
-    is_any = event_order_parked(sql->order, i) > 0 &&
-             event_caps_full(&sql->caps, (event_cap_set)1 << i) < 0;
+  bool is_any = ready_queue_ready(sql->order) > 0;
+  for (int i = 0; i < sql->limits.count && !is_any; i++) {
+    is_any = ready_queue_parked(sql->order, i) > 0 &&
+             concurrency_find_exhausted(&sql->limits, (concurrency_limit_set)1 << i) < 0;
   }
   return is_any;
 }
@@ -240,12 +240,12 @@ event_timers *event_sql_timers(event_sql *sql) {
   return &sql->timers;
 }
 
-event_caps *event_sql_caps(event_sql *sql) {
-  return &sql->caps;
+concurrency_limits *event_sql_limits(event_sql *sql) {
+  return &sql->limits;
 }
 
-void event_sql_tidy_caps(event_sql *sql) {
-  for (int i = sql->caps.count - 1; i >= 0; i--) {
-    event_caps_tidy(&sql->caps, i, event_order_parked(sql->order, i) > 0);
+void event_sql_drop_unused_limits(event_sql *sql) {
+  for (int i = sql->limits.count - 1; i >= 0; i--) {
+    concurrency_drop_unused(&sql->limits, i, ready_queue_parked(sql->order, i) > 0);
   }
 }

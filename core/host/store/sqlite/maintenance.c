@@ -20,40 +20,41 @@
 #define READER_MS 250 /* until one that reads has gone on */
 
 static int on_commit(void *context, sqlite3 *db, const char *name, int pages) {
-  event_upkeep *upkeep = context;
+  event_maintenance *maintenance = context;
   (void)db;
   (void)name;
-  if (pages < upkeep->pages) { /* the log has begun anew */
-    upkeep->seen = 0;
+  if (pages < maintenance->pages) { /* the log has begun anew */
+    maintenance->seen = 0;
   }
-  upkeep->pages = pages;
+  maintenance->pages = pages;
   return SQLITE_OK;
 }
 
-void event_upkeep_init(event_upkeep *upkeep, sqlite3 *db, int64_t retention) {
+void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t retention) {
   int64_t now = clock_steady_ms();
-  *upkeep = (event_upkeep){.retention = retention,
-                           .next_round = now,
-                           .next_step = now,
-                           .may_shrink = true,
-                           .range = MAX_RANGE};
-  (void)sqlite3_wal_hook(db, on_commit, upkeep);
+  *maintenance = (event_maintenance){.retention = retention,
+                                     .next_round = now,
+                                     .next_step = now,
+                                     .may_shrink = true,
+                                     .range = MAX_RANGE};
+  (void)sqlite3_wal_hook(db, on_commit, maintenance);
 }
 
 /* A round ends at the first event that is young, if what is behind it is young as well, so that it
  * costs little where there is nothing to delete. */
-static int64_t round_interval(const event_upkeep *upkeep) {
-  int64_t interval = upkeep->retention / 8;
+static int64_t round_interval(const event_maintenance *maintenance) {
+  int64_t interval = maintenance->retention / 8;
   interval = interval > SHORTEST_ROUND_MS ? interval : SHORTEST_ROUND_MS;
   return interval < LONGEST_ROUND_MS ? interval : LONGEST_ROUND_MS;
 }
 
-int64_t event_upkeep_due(const event_upkeep *upkeep, bool is_idle) {
+int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle) {
   int64_t moment = INT64_MAX;
-  if (upkeep->in_round || (is_idle && upkeep->may_shrink)) {
-    moment = upkeep->next_step;
-  } else if (upkeep->retention > 0) {
-    moment = upkeep->next_round > upkeep->next_step ? upkeep->next_round : upkeep->next_step;
+  if (maintenance->in_round || (is_idle && maintenance->may_shrink)) {
+    moment = maintenance->next_step;
+  } else if (maintenance->retention > 0) {
+    moment = maintenance->next_round > maintenance->next_step ? maintenance->next_round
+                                                              : maintenance->next_step;
   }
   int64_t now = clock_steady_ms();
   if (moment == INT64_MAX) {
@@ -96,27 +97,27 @@ static bool find_old(sqlite3 *db, int64_t after, int64_t before, int64_t *first)
   return ok;
 }
 
-static bool delete_some(event_upkeep *upkeep, sqlite3 *db) {
-  int64_t before = clock_unix_ms() - upkeep->retention;
+static bool delete_some(event_maintenance *maintenance, sqlite3 *db) {
+  int64_t before = clock_unix_ms() - maintenance->retention;
   int64_t first, deleted;
-  if (!find_old(db, upkeep->after, before, &first)) {
+  if (!find_old(db, maintenance->after, before, &first)) {
     return false;
   }
   if (first == INT64_MAX) {
-    upkeep->in_round = false;
-    upkeep->next_round = clock_steady_ms() + round_interval(upkeep);
+    maintenance->in_round = false;
+    maintenance->next_round = clock_steady_ms() + round_interval(maintenance);
     return true;
   }
   const event_purge_range range = {.after = first - 1,
-                                   .last = first - 1 + upkeep->range,
+                                   .last = first - 1 + maintenance->range,
                                    .state = EVENT_DONE,
                                    .before = before,
                                    .received_before = INT64_MAX};
   if (!event_purge_delete(db, &range, &deleted)) {
     return false;
   }
-  upkeep->after = range.last;
-  upkeep->may_shrink = upkeep->may_shrink || deleted > 0;
+  maintenance->after = range.last;
+  maintenance->may_shrink = maintenance->may_shrink || deleted > 0;
   return true;
 }
 
@@ -130,57 +131,57 @@ static bool checkpoint(sqlite3 *db, bool *is_whole) {
   return ok;
 }
 
-void event_upkeep_checkpoint(event_upkeep *upkeep, sqlite3 *db, bool again) {
-  bool is_due = upkeep->pages - upkeep->seen >= EVENT_CHECKPOINT_PAGES;
-  if (is_due || (again && upkeep->is_checkpoint_partial)) {
+void event_maintenance_checkpoint(event_maintenance *maintenance, sqlite3 *db, bool again) {
+  bool is_due = maintenance->pages - maintenance->seen >= EVENT_CHECKPOINT_PAGES;
+  if (is_due || (again && maintenance->is_checkpoint_partial)) {
     bool is_whole;
     bool ok = checkpoint(db, &is_whole);
-    upkeep->is_checkpoint_partial = ok && !is_whole;
-    upkeep->seen = upkeep->pages;
+    maintenance->is_checkpoint_partial = ok && !is_whole;
+    maintenance->seen = maintenance->pages;
   }
 }
 
 /* A failure is a full disk or the like, which puts tell of. */
-static void shrink(event_upkeep *upkeep, sqlite3 *db) {
+static void shrink(event_maintenance *maintenance, sqlite3 *db) {
   bool is_whole = true;
-  bool ok = event_purge_shrink(db, SHRINK_PAGES, &upkeep->may_shrink);
-  if (ok && !upkeep->may_shrink) {
+  bool ok = event_purge_shrink(db, SHRINK_PAGES, &maintenance->may_shrink);
+  if (ok && !maintenance->may_shrink) {
     ok = checkpoint(db, &is_whole);
   }
   if (!ok || !is_whole) {
-    upkeep->may_shrink = true;
-    upkeep->next_step += ok ? READER_MS : RETRY_MS;
+    maintenance->may_shrink = true;
+    maintenance->next_step += ok ? READER_MS : RETRY_MS;
   }
 }
 
-static void adjust_range(event_upkeep *upkeep, int64_t took) {
-  if (took >= LONG_STEP_MS && upkeep->range > MIN_RANGE) {
-    upkeep->range /= 2;
-  } else if (took <= SHORT_STEP_MS && upkeep->range <= MAX_RANGE / 2) {
-    upkeep->range *= 2;
+static void adjust_range(event_maintenance *maintenance, int64_t took) {
+  if (took >= LONG_STEP_MS && maintenance->range > MIN_RANGE) {
+    maintenance->range /= 2;
+  } else if (took <= SHORT_STEP_MS && maintenance->range <= MAX_RANGE / 2) {
+    maintenance->range *= 2;
   }
 }
 
-bool event_upkeep_step(event_upkeep *upkeep, sqlite3 *db, bool is_idle) {
+bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is_idle) {
   int64_t now = clock_steady_ms();
   bool ok = true;
-  upkeep->next_step = now;
-  if (!upkeep->in_round && upkeep->retention > 0 && upkeep->next_round <= now) {
-    upkeep->in_round = true;
-    upkeep->after = INT64_MIN;
+  maintenance->next_step = now;
+  if (!maintenance->in_round && maintenance->retention > 0 && maintenance->next_round <= now) {
+    maintenance->in_round = true;
+    maintenance->after = INT64_MIN;
   }
-  if (upkeep->in_round) {
+  if (maintenance->in_round) {
     int64_t began = clock_read_ms(CLOCK_THREAD_CPUTIME_ID); /* not what a sync takes */
-    ok = delete_some(upkeep, db);
-    adjust_range(upkeep, clock_read_ms(CLOCK_THREAD_CPUTIME_ID) - began);
+    ok = delete_some(maintenance, db);
+    adjust_range(maintenance, clock_read_ms(CLOCK_THREAD_CPUTIME_ID) - began);
     if (!ok && (sqlite3_errcode(db) & 0xff) == SQLITE_BUSY) {
       ok = true; /* another process writes just now */
-      upkeep->next_step += READER_MS;
+      maintenance->next_step += READER_MS;
     }
-    upkeep->next_step += ok ? 0 : RETRY_MS;
-  } else if (is_idle && upkeep->may_shrink) {
+    maintenance->next_step += ok ? 0 : RETRY_MS;
+  } else if (is_idle && maintenance->may_shrink) {
     /* While events come in they use the free pages. */
-    shrink(upkeep, db);
+    shrink(maintenance, db);
   }
   return ok;
 }

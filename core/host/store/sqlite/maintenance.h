@@ -22,21 +22,21 @@ typedef struct {
   int pages;                  /* in the log */
   int seen;                   /* of them, when they were last moved into the database */
   bool is_checkpoint_partial; /* somebody who reads was in the way then */
-} event_upkeep;
+} event_maintenance;
 
-/* The upkeep stays where it is as long as the connection is open. */
-void event_upkeep_init(event_upkeep *upkeep, sqlite3 *db, int64_t retention);
+/* The maintenance stays where it is as long as the connection is open. */
+void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t retention);
 
 /* In how many milliseconds a step is due; `is_idle`: nobody waits for the store. INT64_MAX: when
  * it is idle. */
-int64_t event_upkeep_due(const event_upkeep *upkeep, bool is_idle);
+int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle);
 
 /* Makes a step, outside of a transaction. False if old events could not be deleted, the reason
  * being the connection's last error, with a transaction to roll back; it is tried again later. */
-bool event_upkeep_step(event_upkeep *upkeep, sqlite3 *db, bool is_idle);
+bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is_idle);
 
 /* Moves the log into the database if there is enough in it, or, `again`, if somebody was in the
  * way the last time. */
-void event_upkeep_checkpoint(event_upkeep *upkeep, sqlite3 *db, bool again);
+void event_maintenance_checkpoint(event_maintenance *maintenance, sqlite3 *db, bool again);
 
 #endif

@@ -11,29 +11,29 @@
 
 /* An event has a new attempt or a new replay each time it is leased, unless it was released; so
  * what is left over from before says nothing of a later lease. */
-struct begun_entry {
+struct started_entry {
   _Atomic int64_t id; /* 0: none */
   int32_t attempt, replay;
 };
 
-_Static_assert(sizeof(begun_entry) == 16, "the entries are on file");
+_Static_assert(sizeof(started_entry) == 16, "the entries are on file");
 
 #define READ_ENTRIES 256
 #define SEGMENT_ENTRIES 4096u
-#define SEGMENT_SIZE ((off_t)(SEGMENT_ENTRIES * sizeof(begun_entry)))
+#define SEGMENT_SIZE ((off_t)(SEGMENT_ENTRIES * sizeof(started_entry)))
 
 static char *path_of(const char *database) {
-  size_t size = strlen(database) + sizeof EVENT_BEGUN_SUFFIX;
+  size_t size = strlen(database) + sizeof STARTED_EVENTS_SUFFIX;
   char *path = malloc(size);
   if (path != NULL) {
-    (void)snprintf(path, size, "%s%s", database, EVENT_BEGUN_SUFFIX);
+    (void)snprintf(path, size, "%s%s", database, STARTED_EVENTS_SUFFIX);
   }
   return path;
 }
 
 /* ---- After a process that has died ---- */
 
-static bool receive_begun(sqlite3 *db, int file) {
+static bool receive_started(sqlite3 *db, int file) {
   sqlite3_stmt *statement = NULL;
   bool ok = sqlite3_prepare_v2(db,
                                "UPDATE events SET state = 0,"
@@ -41,7 +41,7 @@ static bool receive_begun(sqlite3 *db, int file) {
                                " WHERE id = ?1 AND state = 1"
                                " AND attempts = ?2 AND replays = ?3",
                                -1, &statement, NULL) == SQLITE_OK;
-  begun_entry entries[READ_ENTRIES];
+  started_entry entries[READ_ENTRIES];
   off_t offset = 0;
   size_t count = READ_ENTRIES;
   while (ok && count == READ_ENTRIES) {
@@ -63,11 +63,11 @@ static bool receive_begun(sqlite3 *db, int file) {
   return ok;
 }
 
-bool event_begun_recover(sqlite3 *db, const char *database) {
+bool started_events_recover(sqlite3 *db, const char *database) {
   char *path = path_of(database);
   int file = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   bool ok = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
-            (file < 0 || receive_begun(db, file)) &&
+            (file < 0 || receive_started(db, file)) &&
             sqlite3_exec(db,
                          "UPDATE events INDEXED BY events_unfinished"
                          " SET state = 0, attempts = attempts - 1 WHERE state = 1 AND state < 3;"
@@ -83,73 +83,73 @@ bool event_begun_recover(sqlite3 *db, const char *database) {
 /* ---- The file ---- */
 
 /* A page that has no room on the disk when it is stored to ends the process. */
-static bool make_room(const event_begun *begun, off_t offset) {
+static bool make_room(const started_events *started, off_t offset) {
   static const char zeros[4096];
   bool ok = true;
   for (off_t end = offset + SEGMENT_SIZE; ok && offset < end; offset += (off_t)sizeof zeros) {
-    ok = pwrite(begun->file, zeros, sizeof zeros, offset) == (ssize_t)sizeof zeros;
+    ok = pwrite(started->file, zeros, sizeof zeros, offset) == (ssize_t)sizeof zeros;
   }
   return ok;
 }
 
-static bool add_segment(event_begun *begun) {
-  off_t offset = (off_t)begun->segment_count * SEGMENT_SIZE;
-  if (begun->file < 0 || begun->segment_count == EVENT_BEGUN_SEGMENTS ||
-      !make_room(begun, offset)) {
+static bool add_segment(started_events *started) {
+  off_t offset = (off_t)started->segment_count * SEGMENT_SIZE;
+  if (started->file < 0 || started->segment_count == STARTED_EVENTS_SEGMENTS ||
+      !make_room(started, offset)) {
     return false;
   }
   void *segment =
-      mmap(NULL, (size_t)SEGMENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, begun->file, offset);
+      mmap(NULL, (size_t)SEGMENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, started->file, offset);
   if (segment == MAP_FAILED) {
     return false;
   }
-  begun->segments[begun->segment_count++] = segment;
+  started->segments[started->segment_count++] = segment;
   return true;
 }
 
-bool event_begun_open(event_begun *begun, const char *database) {
-  *begun = (event_begun){.path = path_of(database), .file = -1};
-  if (begun->path != NULL) {
-    begun->file = open(begun->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+bool started_events_open(started_events *started, const char *database) {
+  *started = (started_events){.path = path_of(database), .file = -1};
+  if (started->path != NULL) {
+    started->file = open(started->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   }
-  (void)add_segment(begun); /* on a full disk it is tried again later */
-  return begun->file >= 0;
+  (void)add_segment(started); /* on a full disk it is tried again later */
+  return started->file >= 0;
 }
 
-uint32_t event_begun_reserve(event_begun *begun) {
-  if (begun->free_count > 0) {
-    return begun->free_slots[--begun->free_count];
+uint32_t started_events_reserve(started_events *started) {
+  if (started->free_count > 0) {
+    return started->free_slots[--started->free_count];
   }
-  if (begun->slots == begun->capacity) { /* all of them may be free one day */
-    size_t capacity = begun->capacity > 0 ? begun->capacity * 2 : 64;
-    uint32_t *grown = realloc(begun->free_slots, capacity * sizeof *grown);
+  if (started->slots == started->capacity) { /* all of them may be free one day */
+    size_t capacity = started->capacity > 0 ? started->capacity * 2 : 64;
+    uint32_t *grown = realloc(started->free_slots, capacity * sizeof *grown);
     if (grown == NULL) {
       return 0;
     }
-    begun->free_slots = grown;
-    begun->capacity = capacity;
+    started->free_slots = grown;
+    started->capacity = capacity;
   }
-  if (begun->slots == begun->segment_count * SEGMENT_ENTRIES && !add_segment(begun)) {
+  if (started->slots == started->segment_count * SEGMENT_ENTRIES && !add_segment(started)) {
     return 0;
   }
-  return ++begun->slots;
+  return ++started->slots;
 }
 
-void event_begun_free_slot(event_begun *begun, uint32_t slot) {
+void started_events_free_slot(started_events *started, uint32_t slot) {
   if (slot != 0) {
-    begun->free_slots[begun->free_count++] = slot;
+    started->free_slots[started->free_count++] = slot;
   }
 }
 
-static begun_entry *entry_of(const event_begun *begun, uint32_t slot) {
-  return &begun->segments[(slot - 1) / SEGMENT_ENTRIES][(slot - 1) % SEGMENT_ENTRIES];
+static started_entry *entry_of(const started_events *started, uint32_t slot) {
+  return &started->segments[(slot - 1) / SEGMENT_ENTRIES][(slot - 1) % SEGMENT_ENTRIES];
 }
 
 /* The id last: a process that dies in between has not recorded it. */
-void event_begun_note(const event_begun *begun, uint32_t slot, int64_t id, int attempt,
-                      int replay) {
+void started_events_record(const started_events *started, uint32_t slot, int64_t id, int attempt,
+                           int replay) {
   if (slot != 0) {
-    begun_entry *entry = entry_of(begun, slot);
+    started_entry *entry = entry_of(started, slot);
     atomic_store_explicit(&entry->id, 0, memory_order_release);
     entry->attempt = attempt;
     entry->replay = replay;
@@ -157,23 +157,23 @@ void event_begun_note(const event_begun *begun, uint32_t slot, int64_t id, int a
   }
 }
 
-void event_begun_erase(const event_begun *begun, uint32_t slot) {
+void started_events_erase(const started_events *started, uint32_t slot) {
   if (slot != 0) {
-    atomic_store_explicit(&entry_of(begun, slot)->id, 0, memory_order_release);
+    atomic_store_explicit(&entry_of(started, slot)->id, 0, memory_order_release);
   }
 }
 
-void event_begun_end(event_begun *begun, bool removes) {
-  for (size_t i = 0; i < begun->segment_count; i++) {
-    (void)munmap(begun->segments[i], (size_t)SEGMENT_SIZE);
+void started_events_end(started_events *started, bool removes) {
+  for (size_t i = 0; i < started->segment_count; i++) {
+    (void)munmap(started->segments[i], (size_t)SEGMENT_SIZE);
   }
-  if (begun->file >= 0) {
-    (void)close(begun->file);
+  if (started->file >= 0) {
+    (void)close(started->file);
     if (removes) {
-      (void)unlink(begun->path);
+      (void)unlink(started->path);
     }
   }
-  free(begun->path);
-  free(begun->free_slots);
-  *begun = (event_begun){.file = -1};
+  free(started->path);
+  free(started->free_slots);
+  *started = (started_events){.file = -1};
 }

@@ -15,40 +15,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EVENT_BEGUN_SUFFIX "-started"
-#define EVENT_BEGUN_SEGMENTS 256 /* of 4096 entries: a million events that run at once */
+#define STARTED_EVENTS_SUFFIX "-started"
+#define STARTED_EVENTS_SEGMENTS 256 /* of 4096 entries: a million events that run at once */
 
-typedef struct begun_entry begun_entry;
+typedef struct started_entry started_entry;
 
 typedef struct {
   char *path;
   int file; /* -1: there is none, and nothing is written */
-  begun_entry *segments[EVENT_BEGUN_SEGMENTS];
+  started_entry *segments[STARTED_EVENTS_SEGMENTS];
   size_t segment_count;
   uint32_t *free_slots;
   size_t free_count, capacity;
   uint32_t slots;
-} event_begun;
+} started_events;
 
 /* Makes received again what was running when the last process ended, and takes back the attempts
  * of what had not been started. `path` is the database's. False on failure, the reason being the
  * connection's last error, with a transaction to roll back. */
-bool event_begun_recover(sqlite3 *db, const char *path);
+bool started_events_recover(sqlite3 *db, const char *path);
 
 /* Makes the file, empty; behind the recovery. False: out of memory, or it cannot be made, and errno
  * says why. */
-bool event_begun_open(event_begun *begun, const char *path);
+bool started_events_open(started_events *started, const char *path);
 
 /* A place for one event; 0: there is none, and its start is not recorded. Not by two threads at
- * once, nor with event_begun_free_slot. */
-uint32_t event_begun_reserve(event_begun *begun);
-void event_begun_free_slot(event_begun *begun, uint32_t slot);
+ * once, nor with started_events_free_slot. */
+uint32_t started_events_reserve(started_events *started);
+void started_events_free_slot(started_events *started, uint32_t slot);
 
 /* These write to memory only, and may be called by several threads. */
-void event_begun_note(const event_begun *begun, uint32_t slot, int64_t id, int attempt, int replay);
-void event_begun_erase(const event_begun *begun, uint32_t slot);
+void started_events_record(const started_events *started, uint32_t slot, int64_t id, int attempt,
+                           int replay);
+void started_events_erase(const started_events *started, uint32_t slot);
 
 /* `removes`: nothing runs any more. */
-void event_begun_end(event_begun *begun, bool removes);
+void started_events_end(started_events *started, bool removes);
 
 #endif

@@ -161,11 +161,12 @@ bool event_timers_start(event_timer *timer, sqlite3 *db, int64_t now) {
   return set_due(timer, db, now + timer->interval);
 }
 
-bool event_timers_end(event_timers *timers, sqlite3 *db, int64_t id, bool has_begun, int64_t now) {
+bool event_timers_end(event_timers *timers, sqlite3 *db, int64_t id, bool has_started,
+                      int64_t now) {
   for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
     if (timer->id == id) {
       timer->is_running = false;
-      return has_begun || set_due(timer, db, now);
+      return has_started || set_due(timer, db, now);
     }
   }
   return true;

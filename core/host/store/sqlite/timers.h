@@ -52,8 +52,8 @@ bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now);
 event_timer *event_timers_due(event_timers *timers, int64_t now);
 /* It runs, and is due again after its interval, whatever becomes of the run. */
 bool event_timers_start(event_timer *timer, sqlite3 *db, int64_t now);
-/* It runs no more. If it had not begun, it is due at once. */
-bool event_timers_end(event_timers *timers, sqlite3 *db, int64_t id, bool has_begun, int64_t now);
+/* It runs no more. If it had not started, it is due at once. */
+bool event_timers_end(event_timers *timers, sqlite3 *db, int64_t id, bool has_started, int64_t now);
 
 /* When the first is due; INT64_MAX: none is; 0: the table is to be looked at. */
 int64_t event_timers_next(const event_timers *timers);

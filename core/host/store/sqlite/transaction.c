@@ -50,13 +50,13 @@ static const char *const texts[STATEMENTS] = {
                  " WHERE state = 2 AND state < 3 ORDER BY due_at LIMIT 1",
 };
 
-bool event_sql_note_failure(event_sql *sql) {
+bool event_sql_record_failure(event_sql *sql) {
   event_file_reason(sql->file.db, sql->reason, sizeof sql->reason);
   return false;
 }
 
 bool event_sql_end_use(event_sql *sql, sqlite3_stmt *statement, int step) {
-  bool ok = step == SQLITE_DONE || step == SQLITE_ROW || event_sql_note_failure(sql);
+  bool ok = step == SQLITE_DONE || step == SQLITE_ROW || event_sql_record_failure(sql);
   (void)sqlite3_reset(statement);
   (void)sqlite3_clear_bindings(statement);
   return ok;
@@ -79,24 +79,24 @@ event_sql *event_sql_open(const char *path, char *error, size_t error_size) {
     (void)snprintf(error, error_size, "out of memory");
     return NULL;
   }
-  sql->order = event_order_new();
-  bool has_memory = sql->order != NULL && event_caps_init(&sql->caps);
+  sql->order = ready_queue_new();
+  bool has_memory = sql->order != NULL && concurrency_init(&sql->limits);
   if (!has_memory) {
     (void)snprintf(error, error_size, "out of memory");
   }
   if (!has_memory || !event_file_open(&sql->file, path, error, error_size)) {
-    event_order_free(sql->order);
-    event_caps_free(&sql->caps);
+    ready_queue_free(sql->order);
+    concurrency_free(&sql->limits);
     free(sql);
     return NULL;
   }
-  int code = event_begun_recover(sql->file.db, sql->file.path) ? SQLITE_OK : SQLITE_ERROR;
+  int code = started_events_recover(sql->file.db, sql->file.path) ? SQLITE_OK : SQLITE_ERROR;
   for (int i = 0; i < STATEMENTS && code == SQLITE_OK; i++) {
     code = sqlite3_prepare_v3(sql->file.db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                               &sql->statements[i], NULL);
   }
   if (code != SQLITE_OK) {
-    (void)event_sql_note_failure(sql);
+    (void)event_sql_record_failure(sql);
     (void)snprintf(error, error_size, "cannot use %s: %s", sql->file.path, sql->reason);
     event_sql_close(sql);
     return NULL;
@@ -109,8 +109,8 @@ void event_sql_close(event_sql *sql) {
     (void)sqlite3_finalize(sql->statements[i]);
   }
   event_file_close(&sql->file);
-  event_order_free(sql->order);
-  event_caps_free(&sql->caps);
+  ready_queue_free(sql->order);
+  concurrency_free(&sql->limits);
   event_timers_free(&sql->timers);
   free(sql);
 }
@@ -151,7 +151,7 @@ static void roll_back(event_sql *sql) {
 
 bool event_sql_begin(event_sql *sql, bool *is_locked) {
   roll_back(sql);
-  event_caps_begin(&sql->caps);
+  concurrency_begin(&sql->limits);
   event_timers_begin(&sql->timers);
   int step = sqlite3_step(sql->statements[BEGIN]);
   *is_locked = (step & 0xff) == SQLITE_BUSY;
@@ -170,7 +170,7 @@ bool event_sql_commit(event_sql *sql) {
 
 void event_sql_rollback(event_sql *sql) {
   roll_back(sql);
-  event_caps_rollback(&sql->caps);
+  concurrency_rollback(&sql->limits);
   event_timers_rollback(&sql->timers);
   sql->last_id = 0;
   event_sql_forget_order(sql);
@@ -183,7 +183,7 @@ static bool next_id(event_sql *sql, int64_t *id) {
                                "SELECT max(last, coalesce((SELECT max(id) FROM events), 0))"
                                " FROM ids",
                                &sql->last_id)) {
-    return event_sql_note_failure(sql);
+    return event_sql_record_failure(sql);
   }
   *id = ++sql->last_id;
   return true;
@@ -228,8 +228,8 @@ bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
     return false;
   }
   if (sql->learned == LEARN_ALL) { /* else it is still to be read */
-    uint64_t account = event_order_key(sql->order, record->account_id);
-    event_sql_changed_order(sql, event_order_add(sql->order, account, row));
+    uint64_t account = ready_queue_key(sql->order, record->account_id);
+    event_sql_changed_order(sql, ready_queue_add(sql->order, account, row));
   }
   *id = row;
   return true;
@@ -249,8 +249,8 @@ bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, 
 
 bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
   if (finish->id < 0) {
-    return event_timers_end(&sql->timers, sql->file.db, -finish->id, finish->has_begun, now) ||
-           event_sql_note_failure(sql);
+    return event_timers_end(&sql->timers, sql->file.db, -finish->id, finish->has_started, now) ||
+           event_sql_record_failure(sql);
   }
   bool is_end = finish->kind == EVENT_OUTCOME_DONE || finish->kind == EVENT_OUTCOME_DEAD;
   int64_t due = event_sql_stored_due(sql, finish->id, finish->retry_at);
@@ -270,15 +270,15 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
   if (!run(sql, statement)) {
     return false;
   }
-  event_caps_give_back(&sql->caps, finish->caps);
+  concurrency_release(&sql->limits, finish->limits);
   event_sql_count_finish(sql, finish, due);
   if (sql->learned != LEARN_NOTHING && finish->kind != EVENT_OUTCOME_RETRY) {
     /* What is received again and not yet read from the table is read there. */
     bool is_read = sql->learned == LEARN_ALL ||
                    (sql->learned == LEARN_RECEIVED && finish->id <= sql->learned_id);
-    event_sql_changed_order(sql, is_end || !is_read
-                                     ? event_order_end(sql->order, finish->account)
-                                     : event_order_return(sql->order, finish->account, finish->id));
+    event_sql_changed_order(
+        sql, is_end || !is_read ? ready_queue_end(sql->order, finish->account)
+                                : ready_queue_requeue(sql->order, finish->account, finish->id));
   }
   return true;
 }
@@ -295,13 +295,13 @@ bool event_sql_next_due(event_sql *sql, int64_t now, int64_t *due) {
   return event_sql_end_use(sql, statement, step);
 }
 
-bool event_sql_tell_window(event_sql *sql, int64_t window) {
+bool event_sql_store_window(event_sql *sql, int64_t window) {
   char text[128];
   (void)snprintf(text, sizeof text,
                  "UPDATE serving SET redelivery_window = %lld WHERE redelivery_window <> %lld",
                  (long long)window, (long long)window);
   return sqlite3_exec(sql->file.db, text, NULL, NULL, NULL) == SQLITE_OK ||
-         event_sql_note_failure(sql);
+         event_sql_record_failure(sql);
 }
 
 bool event_sql_data_version(event_sql *sql, int64_t *version) {
@@ -325,7 +325,7 @@ static int find_recent(event_sql *sql, int64_t since, int64_t limit, int64_t *fi
     code = SQLITE_OK;
   }
   if (code != SQLITE_ROW && code != SQLITE_DONE) {
-    (void)event_sql_note_failure(sql);
+    (void)event_sql_record_failure(sql);
   }
   (void)sqlite3_finalize(statement);
   return code;
@@ -354,7 +354,7 @@ bool event_sql_recent(event_sql *sql, int64_t since, int64_t limit,
     code = SQLITE_OK;
   }
   if (code != SQLITE_DONE) {
-    (void)event_sql_note_failure(sql);
+    (void)event_sql_record_failure(sql);
   }
   (void)sqlite3_finalize(statement);
   return code == SQLITE_DONE;
@@ -365,5 +365,5 @@ bool event_sql_count_unfinished(event_sql *sql, int64_t *count) {
                                  "SELECT count(*) FROM events INDEXED BY events_unfinished"
                                  " WHERE state < 3",
                                  count) ||
-         event_sql_note_failure(sql);
+         event_sql_record_failure(sql);
 }

@@ -17,12 +17,12 @@ typedef struct event_finish {
   struct event_finish *next;
   int64_t id;       /* below 0: of a timer, and RELEASED whatever has become of it */
   uint64_t account; /* its key in the order of events */
-  event_cap_set caps;
+  concurrency_limit_set limits;
   event_outcome_kind kind;
   int64_t retry_at;
   char *error;
-  bool has_begun;
-  uint32_t slot; /* of event_store_begun.h, of an event that has begun; 0: none */
+  bool has_started;
+  uint32_t slot; /* of started_events.h, of an event that has started; 0: none */
   char action[]; /* of an event */
 } event_finish;
 
@@ -38,7 +38,7 @@ typedef struct event_grant {
 void event_finish_free(event_finish *finish);
 
 /* Opens the database and makes received again what was running when it was last closed, with its
- * attempt counted if it had begun. */
+ * attempt counted if it had started. */
 event_sql *event_sql_open(const char *path, char *error, size_t error_size);
 void event_sql_close(event_sql *sql);
 const char *event_sql_reason(const event_sql *sql);
@@ -78,11 +78,11 @@ bool event_sql_knows_order(const event_sql *sql);
  * finishes may go on, and nothing can be leased. False as above. */
 bool event_sql_learn_order(event_sql *sql, int64_t milliseconds);
 
-/* The caps that leases keep to; to be changed between transactions. */
-event_caps *event_sql_caps(event_sql *sql);
+/* The limits that leases keep to; to be changed between transactions. */
+concurrency_limits *event_sql_limits(event_sql *sql);
 /* Behind a change of them. */
-void event_sql_tidy_caps(event_sql *sql);
-/* As for the caps. */
+void event_sql_drop_unused_limits(event_sql *sql);
+/* As for the limits. */
 event_timers *event_sql_timers(event_sql *sql);
 
 /* Events were changed by somebody else: what may run is to be read again. */
@@ -112,7 +112,7 @@ int64_t event_sql_count_learned(const event_sql *sql);
 bool event_sql_count_unfinished(event_sql *sql, int64_t *count);
 
 /* Lets those who work beside this know the window. */
-bool event_sql_tell_window(event_sql *sql, int64_t window);
+bool event_sql_store_window(event_sql *sql, int64_t window);
 
 /* Changes whenever another connection has written. */
 bool event_sql_data_version(event_sql *sql, int64_t *version);

@@ -40,7 +40,7 @@ bool event_sql_begin_shift(event_sql *sql, int64_t milliseconds) {
   (void)snprintf(text, sizeof text, "UPDATE timers SET due_at = due_at + %lld",
                  (long long)milliseconds);
   if (sqlite3_exec(sql->file.db, text, NULL, NULL, NULL) != SQLITE_OK) {
-    return event_sql_note_failure(sql);
+    return event_sql_record_failure(sql);
   }
   event_timers_shift(&sql->timers, milliseconds);
   if (sql->learned == LEARN_RETRIES) {
@@ -114,7 +114,7 @@ static bool run_slice(event_sql *sql, int64_t until, bool *is_end) {
   bool ok = sqlite3_prepare_v2(sql->file.db, move_text, -1, &move, NULL) == SQLITE_OK &&
             move_some(sql, move, until, is_end);
   (void)sqlite3_finalize(move);
-  return (ok || event_sql_note_failure(sql)) && event_sql_commit(sql);
+  return (ok || event_sql_record_failure(sql)) && event_sql_commit(sql);
 }
 
 bool event_sql_shift_waits(event_sql *sql, int64_t milliseconds, bool *is_locked) {
@@ -123,7 +123,7 @@ bool event_sql_shift_waits(event_sql *sql, int64_t milliseconds, bool *is_locked
   int code = sqlite3_exec(sql->file.db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
   *is_locked = (code & 0xff) == SQLITE_BUSY;
   if (code != SQLITE_OK) {
-    return event_sql_note_failure(sql);
+    return event_sql_record_failure(sql);
   }
   if (!run_slice(sql, clock_steady_ms() + milliseconds, &is_end)) {
     (void)sqlite3_exec(sql->file.db, "ROLLBACK", NULL, NULL, NULL);

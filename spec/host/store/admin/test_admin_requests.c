@@ -261,7 +261,7 @@ static void put_large(fixture *f) {
   run(f);
 }
 
-/* A reader keeps the log from being begun anew. */
+/* A reader keeps the log from being started anew. */
 static void let_log_grow(fixture *f) {
   sqlite3 *reader = NULL;
   assert_int_equal(sqlite3_open(f->path, &reader), SQLITE_OK);
@@ -279,7 +279,7 @@ static void test_a_log_that_a_reader_let_grow_is_cut_after_a_checkpoint_of_pages
   for (int pages = 0; pages < EVENT_CHECKPOINT_PAGES; pages += 15) {
     put_large(f);
   }
-  put_large(f); /* the first one of the log that is begun anew */
+  put_large(f); /* the first one of the log that is started anew */
   assert_true(log_size(f) <= LOG_LIMIT);
 }
 

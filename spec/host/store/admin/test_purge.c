@@ -63,7 +63,7 @@ static void wait_finished(fixture *f) {
 static void finish_all(fixture *f, int count, event_outcome_kind kind) {
   worker w = new_worker(f);
   for (int i = 0; i < count; i++) {
-    event_consumer_want(w.consumer, 64);
+    event_consumer_prefetch(w.consumer, 64);
     finish(&w, take(&w, NULL), kind, 0, NULL);
   }
   wait_finished(f);
@@ -168,7 +168,7 @@ static void test_young_and_dead_events_are_kept(void **state) {
     pause_briefly();
   }
   close_store(f);
-  open_store(f); /* a round that is begun anew finds nothing more */
+  open_store(f); /* a round that is started anew finds nothing more */
   put_typical(f, 1);
   assert_int_equal(count_events(f), 511);
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 4"), 10);
@@ -309,13 +309,13 @@ static void test_a_purge_keeps_what_would_run_again(void **state) {
   report = purge(f, &what);
   assert_int_equal(report.events, 1);
   assert_int_equal(report.kept, 1);
-  bool is_redelivery = false;
-  assert_int_equal(put_and_tell(f, &record, &is_redelivery), young);
-  assert_true(is_redelivery);
+  bool is_duplicate = false;
+  assert_int_equal(put_and_tell(f, &record, &is_duplicate), young);
+  assert_true(is_duplicate);
   record.body = "old";
   record.body_size = 3;
-  assert_true(put_and_tell(f, &record, &is_redelivery) > old);
-  assert_false(is_redelivery);
+  assert_true(put_and_tell(f, &record, &is_duplicate) > old);
+  assert_false(is_duplicate);
   close_store(f);
   /* Without a window nothing is a redelivery, and all goes. */
   f->redelivery_window = 0;
@@ -341,7 +341,7 @@ static void test_stats_count_by_state_and_action(void **state) {
     (void)put_record(f, &record, NULL, 0);
   }
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   finish(&w, take(&w, NULL), EVENT_OUTCOME_DEAD, 0, "no");
   free_worker(&w);
   close_store(f);

@@ -26,7 +26,7 @@ static int64_t replay_dead(fixture *f, const event_filter *filter) {
 /* Puts an event and brings it to its end. */
 static int64_t put_finished(fixture *f, worker *w, const char *account, event_outcome_kind kind) {
   int64_t id = put(f, account);
-  event_consumer_want(w->consumer, 2);
+  event_consumer_prefetch(w->consumer, 2);
   assert_int_equal(take(w, NULL), id);
   finish(w, id, kind, 0, kind == EVENT_OUTCOME_DEAD ? "bad script" : NULL);
   assert_nothing_before(f, w);
@@ -55,11 +55,11 @@ static void test_a_replay_is_a_new_run_of_the_same_event(void **state) {
   fixture *f = *state;
   open_store(f);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   int64_t id = put(f, "a");
   finish(&w, take(&w, NULL), EVENT_OUTCOME_DEAD, 0, "bad script");
   wait_unfinished(f, 0);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   for (int i = 1; i <= 3; i++) {
     assert_int_equal(replay(f, id), EVENT_REPLAYED);
     /* The store notices by itself. */
@@ -70,7 +70,7 @@ static void test_a_replay_is_a_new_run_of_the_same_event(void **state) {
     wait_unfinished(f, 1);
     finish(&w, id, i == 2 ? EVENT_OUTCOME_DEAD : EVENT_OUTCOME_DONE, 0, NULL);
     wait_unfinished(f, 0);
-    event_consumer_want(w.consumer, 1);
+    event_consumer_prefetch(w.consumer, 1);
   }
   assert_int_equal(query(f, "SELECT replays FROM events WHERE state = 3 AND error IS NULL"), 3);
   free_worker(&w);
@@ -81,7 +81,7 @@ static void test_only_finished_events_are_replayed(void **state) {
   open_store(f);
   worker w = new_worker(f);
   int64_t retry = put(f, "a"), running = put(f, "b"), behind = put(f, "a");
-  event_consumer_want(w.consumer, 2);
+  event_consumer_prefetch(w.consumer, 2);
   assert_int_equal(take(&w, NULL), retry);
   assert_int_equal(take(&w, NULL), running);
   finish(&w, retry, EVENT_OUTCOME_RETRY, now_ms() + 3600000, "later");
@@ -101,10 +101,10 @@ static void test_a_replay_keeps_the_order_of_its_account(void **state) {
   worker w = new_worker(f);
   int64_t first = put_finished(f, &w, "a", EVENT_OUTCOME_DONE);
   int64_t second = put(f, "a"), third = put(f, "a");
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), second);
   assert_int_equal(replay(f, first), EVENT_REPLAYED);
-  event_consumer_want(w.consumer, 10);
+  event_consumer_prefetch(w.consumer, 10);
   assert_nothing_before(f, &w); /* one of an account at a time */
   finish(&w, second, EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, NULL), first);
@@ -126,7 +126,7 @@ static void test_a_replay_does_not_need_a_store_that_serves(void **state) {
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 0 AND replays = 1"), 1);
   open_store(f);
   w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
   free_worker(&w);
 }
@@ -136,18 +136,18 @@ static void test_a_redelivery_does_not_swallow_a_replay(void **state) {
   f->redelivery_window = 300000;
   open_store(f);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   event_record record = record_of("a", "{}");
   record.received_at = now_ms();
   int64_t id = put_record(f, &record, NULL, 0);
   finish(&w, take(&w, NULL), EVENT_OUTCOME_DONE, 0, NULL);
-  bool is_redelivery;
-  assert_int_equal(put_and_tell(f, &record, &is_redelivery), id);
-  assert_true(is_redelivery);
+  bool is_duplicate;
+  assert_int_equal(put_and_tell(f, &record, &is_duplicate), id);
+  assert_true(is_duplicate);
   assert_int_equal(replay(f, id), EVENT_REPLAYED);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
-  assert_int_equal(put_and_tell(f, &record, &is_redelivery), id);
+  assert_int_equal(put_and_tell(f, &record, &is_duplicate), id);
   free_worker(&w);
 }
 
@@ -163,7 +163,7 @@ static void test_the_dead_are_replayed_by_action_and_time(void **state) {
     record.received_at = i;
     (void)put_record(f, &record, NULL, 0);
   }
-  event_consumer_want(w.consumer, 1000);
+  event_consumer_prefetch(w.consumer, 1000);
   for (int i = 0; i < 1000; i++) {
     int64_t id = take(&w, NULL);
     bool is_last = number_of(f, id) == 1000;
@@ -179,7 +179,7 @@ static void test_the_dead_are_replayed_by_action_and_time(void **state) {
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 0"), 999);
   open_store(f);
   w = new_worker(f);
-  event_consumer_want(w.consumer, 1000);
+  event_consumer_prefetch(w.consumer, 1000);
   /* Of each account one has the turn. */
   int64_t first[7];
   for (int i = 0; i < 7; i++) {

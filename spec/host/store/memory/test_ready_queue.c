@@ -13,87 +13,87 @@
 #include <stdlib.h>
 
 static int make(void **state) {
-  *state = event_order_new();
+  *state = ready_queue_new();
   return *state == NULL;
 }
 
 static int drop(void **state) {
-  event_order_free(*state);
+  ready_queue_free(*state);
   return 0;
 }
 
-static void assert_take(event_order *order, int64_t id, uint64_t account) {
+static void assert_take(ready_queue *order, int64_t id, uint64_t account) {
   uint64_t found = 99;
-  assert_int_equal(event_order_take(order, &found), id);
+  assert_int_equal(ready_queue_take(order, &found), id);
   assert_true(id == 0 || found == account);
 }
 
 static void keys_stand_for_accounts(void **state) {
-  event_order *order = *state, *other = event_order_new();
+  ready_queue *order = *state, *other = ready_queue_new();
   assert_non_null(other);
-  assert_true(event_order_key(order, NULL) == 0);
-  assert_true(event_order_key(order, "") != 0);
-  uint64_t key = event_order_key(order, "an account's id");
-  assert_true(event_order_key(order, "an account's id") == key);
-  assert_true(event_order_key(order, "an account's iD") != key);
+  assert_true(ready_queue_key(order, NULL) == 0);
+  assert_true(ready_queue_key(order, "") != 0);
+  uint64_t key = ready_queue_key(order, "an account's id");
+  assert_true(ready_queue_key(order, "an account's id") == key);
+  assert_true(ready_queue_key(order, "an account's iD") != key);
   /* Nobody knows beforehand which keys meet. */
-  assert_true(event_order_key(other, "an account's id") != key);
-  event_order_clear(order);
-  assert_true(event_order_key(order, "an account's id") == key);
-  event_order_free(other);
+  assert_true(ready_queue_key(other, "an account's id") != key);
+  ready_queue_clear(order);
+  assert_true(ready_queue_key(order, "an account's id") == key);
+  ready_queue_free(other);
 }
 
 static void one_of_an_account_at_a_time(void **state) {
-  event_order *order = *state;
+  ready_queue *order = *state;
   assert_take(order, 0, 0);
-  assert_true(event_order_add(order, 7, 1));
-  assert_true(event_order_add(order, 7, 2));
-  assert_true(event_order_add(order, 7, 3));
-  assert_true(event_order_add(order, 8, 4));
-  assert_int_equal(event_order_ready(order), 2);
+  assert_true(ready_queue_add(order, 7, 1));
+  assert_true(ready_queue_add(order, 7, 2));
+  assert_true(ready_queue_add(order, 7, 3));
+  assert_true(ready_queue_add(order, 8, 4));
+  assert_int_equal(ready_queue_ready(order), 2);
   assert_take(order, 1, 7);
   assert_take(order, 4, 8);
   assert_take(order, 0, 0);
-  assert_true(event_order_end(order, 7));
+  assert_true(ready_queue_end(order, 7));
   assert_take(order, 2, 7);
-  assert_true(event_order_end(order, 7));
-  assert_true(event_order_end(order, 8));
+  assert_true(ready_queue_end(order, 7));
+  assert_true(ready_queue_end(order, 8));
   assert_take(order, 3, 7);
-  assert_true(event_order_end(order, 7));
+  assert_true(ready_queue_end(order, 7));
   assert_take(order, 0, 0);
-  assert_true(event_order_add(order, 7, 5));
+  assert_true(ready_queue_add(order, 7, 5));
   assert_take(order, 5, 7);
 }
 
 static void those_without_an_account_do_not_wait(void **state) {
-  event_order *order = *state;
-  assert_true(event_order_add(order, 0, 1));
-  assert_true(event_order_add(order, 0, 2));
+  ready_queue *order = *state;
+  assert_true(ready_queue_add(order, 0, 1));
+  assert_true(ready_queue_add(order, 0, 2));
   assert_take(order, 1, 0);
   assert_take(order, 2, 0);
-  assert_true(event_order_end(order, 0));
-  assert_true(event_order_add_busy(order, 0));
-  assert_true(event_order_add(order, 0, 3));
+  assert_true(ready_queue_end(order, 0));
+  assert_true(ready_queue_add_busy(order, 0));
+  assert_true(ready_queue_add(order, 0, 3));
   assert_take(order, 3, 0);
 }
 
 static void a_busy_account_holds_back(void **state) {
-  event_order *order = *state;
-  assert_true(event_order_add_busy(order, 1));
-  assert_true(event_order_add(order, 1, 2));
-  assert_true(event_order_add_busy(order, 1));
+  ready_queue *order = *state;
+  assert_true(ready_queue_add_busy(order, 1));
+  assert_true(ready_queue_add(order, 1, 2));
+  assert_true(ready_queue_add_busy(order, 1));
   assert_take(order, 0, 0);
-  assert_true(event_order_end(order, 1));
+  assert_true(ready_queue_end(order, 1));
   assert_take(order, 2, 1);
 }
 
 static void what_is_returned_comes_first(void **state) {
-  event_order *order = *state;
-  assert_true(event_order_add(order, 1, 1));
-  assert_true(event_order_add(order, 1, 2));
-  assert_true(event_order_add(order, 2, 3));
+  ready_queue *order = *state;
+  assert_true(ready_queue_add(order, 1, 1));
+  assert_true(ready_queue_add(order, 1, 2));
+  assert_true(ready_queue_add(order, 2, 3));
   assert_take(order, 1, 1);
-  assert_true(event_order_return(order, 1, 1));
+  assert_true(ready_queue_requeue(order, 1, 1));
   assert_take(order, 1, 1);
   assert_take(order, 3, 2);
   assert_take(order, 0, 0);
@@ -103,10 +103,10 @@ static void who_may_run_for_longest_comes_first(void **state) {
   enum {
     COUNT = 1000
   };
-  event_order *order = *state;
+  ready_queue *order = *state;
   int64_t taken = 0;
   for (int64_t id = 1; id <= COUNT; id++) {
-    assert_true(event_order_add(order, 0, id));
+    assert_true(ready_queue_add(order, 0, id));
     if (id % 2 == 0) {
       assert_take(order, ++taken, 0);
     }
@@ -118,16 +118,16 @@ static void who_may_run_for_longest_comes_first(void **state) {
 }
 
 static void an_end_of_nothing_is_ignored(void **state) {
-  event_order *order = *state;
-  assert_true(event_order_end(order, 3));
-  assert_true(event_order_add(order, 4, 1));
-  assert_true(event_order_end(order, 3));
+  ready_queue *order = *state;
+  assert_true(ready_queue_end(order, 3));
+  assert_true(ready_queue_add(order, 4, 1));
+  assert_true(ready_queue_end(order, 3));
   assert_take(order, 1, 4);
 }
 
-static void assert_unpark(event_order *order, int list, int64_t id, uint64_t account) {
+static void assert_unpark(ready_queue *order, int list, int64_t id, uint64_t account) {
   uint64_t found = 99;
-  assert_int_equal(event_order_unpark(order, list, &found), id);
+  assert_int_equal(ready_queue_unpark(order, list, &found), id);
   assert_true(id == 0 || found == account);
 }
 
@@ -135,43 +135,43 @@ static void those_that_are_parked_wait_with_their_account(void **state) {
   enum {
     LAST = EVENT_ORDER_LISTS - 1
   };
-  event_order *order = *state;
-  assert_true(event_order_add(order, 7, 1));
-  assert_true(event_order_add(order, 7, 2));
-  assert_true(event_order_add(order, 8, 3));
-  assert_int_equal(event_order_waiting(order), 1);
+  ready_queue *order = *state;
+  assert_true(ready_queue_add(order, 7, 1));
+  assert_true(ready_queue_add(order, 7, 2));
+  assert_true(ready_queue_add(order, 8, 3));
+  assert_int_equal(ready_queue_waiting(order), 1);
   assert_take(order, 1, 7);
   assert_take(order, 3, 8);
-  assert_true(event_order_park(order, 0, 7, 1));
-  assert_true(event_order_park(order, LAST, 8, 3));
-  assert_int_equal(event_order_waiting(order), 3);
-  assert_int_equal(event_order_parked(order, 0), 1);
-  assert_int_equal(event_order_parked(order, 1), 0);
+  assert_true(ready_queue_park(order, 0, 7, 1));
+  assert_true(ready_queue_park(order, LAST, 8, 3));
+  assert_int_equal(ready_queue_waiting(order), 3);
+  assert_int_equal(ready_queue_parked(order, 0), 1);
+  assert_int_equal(ready_queue_parked(order, 1), 0);
   assert_take(order, 0, 0);
   assert_unpark(order, 1, 0, 0);
   assert_unpark(order, 0, 1, 7);
-  assert_int_equal(event_order_waiting(order), 2);
-  assert_true(event_order_end(order, 7));
-  assert_int_equal(event_order_waiting(order), 1);
+  assert_int_equal(ready_queue_waiting(order), 2);
+  assert_true(ready_queue_end(order, 7));
+  assert_int_equal(ready_queue_waiting(order), 1);
   assert_take(order, 2, 7);
-  assert_true(event_order_park(order, 0, 7, 2));
-  event_order_clear(order);
-  assert_int_equal(event_order_waiting(order), 0);
+  assert_true(ready_queue_park(order, 0, 7, 2));
+  ready_queue_clear(order);
+  assert_int_equal(ready_queue_waiting(order), 0);
   assert_unpark(order, 0, 0, 0);
   assert_unpark(order, LAST, 0, 0);
 }
 
-static void run_two(event_order *order, uint64_t account) {
-  assert_true(event_order_add(order, account, 1));
-  assert_true(event_order_add(order, account, 2));
+static void run_two(ready_queue *order, uint64_t account) {
+  assert_true(ready_queue_add(order, account, 1));
+  assert_true(ready_queue_add(order, account, 2));
   for (int64_t id = 1; id <= 2; id++) {
     assert_take(order, id, account);
-    assert_true(event_order_end(order, account));
+    assert_true(ready_queue_end(order, account));
   }
 }
 
 static void what_has_ended_takes_no_memory(void **state) {
-  event_order *order = *state;
+  ready_queue *order = *state;
   run_two(order, 1);
   struct mallinfo2 before = mallinfo2();
   for (uint64_t account = 2; account < 1000; account++) {
@@ -182,12 +182,12 @@ static void what_has_ended_takes_no_memory(void **state) {
 }
 
 static void forgets(void **state) {
-  event_order *order = *state;
-  assert_true(event_order_add(order, 4, 1));
-  assert_true(event_order_add(order, 4, 2));
-  event_order_clear(order);
+  ready_queue *order = *state;
+  assert_true(ready_queue_add(order, 4, 1));
+  assert_true(ready_queue_add(order, 4, 2));
+  ready_queue_clear(order);
   assert_take(order, 0, 0);
-  assert_true(event_order_add(order, 4, 3));
+  assert_true(ready_queue_add(order, 4, 3));
   assert_take(order, 3, 4);
 }
 
@@ -218,26 +218,27 @@ static uint32_t account_of(uint64_t key) {
   return ((uint32_t)(key >> 40) - 1) * 16 + (uint32_t)((key + 8) & 0xffff);
 }
 
-static void end_one(event_order *order, model_account *accounts, size_t *running) {
+static void end_one(ready_queue *order, model_account *accounts, size_t *running) {
   uint32_t at = random_below(ACCOUNTS);
   for (uint32_t i = 0; i < ACCOUNTS; i++, at = (at + 1) % ACCOUNTS) {
     if (accounts[at].runs) {
       accounts[at].runs = false;
       --*running;
       if (random_below(4) == 0) {
-        assert_true(event_order_return(order, key_of(at), accounts[at].events[accounts[at].first]));
+        assert_true(
+            ready_queue_requeue(order, key_of(at), accounts[at].events[accounts[at].first]));
       } else {
         accounts[at].first++;
-        assert_true(event_order_end(order, key_of(at)));
+        assert_true(ready_queue_end(order, key_of(at)));
       }
       return;
     }
   }
 }
 
-static void take_one(event_order *order, model_account *accounts, size_t *running) {
+static void take_one(ready_queue *order, model_account *accounts, size_t *running) {
   uint64_t key = 0;
-  int64_t id = event_order_take(order, &key);
+  int64_t id = ready_queue_take(order, &key);
   if (id == 0) {
     for (uint32_t i = 0; i < ACCOUNTS; i++) {
       assert_true(accounts[i].runs || accounts[i].first == accounts[i].end);
@@ -253,18 +254,18 @@ static void take_one(event_order *order, model_account *accounts, size_t *runnin
 }
 
 static void agrees_with_a_model(void **state) {
-  event_order *order = *state;
+  ready_queue *order = *state;
   model_account *accounts = calloc(ACCOUNTS, sizeof *accounts);
   assert_non_null(accounts);
   random_state = 1;
   size_t running = 0;
   int64_t id = 0;
-  while (id < EVENTS || running > 0 || event_order_ready(order) > 0) {
+  while (id < EVENTS || running > 0 || ready_queue_ready(order) > 0) {
     uint32_t what = random_below(10);
     if (what < 4 && id < EVENTS) {
       uint32_t at = random_below(ACCOUNTS);
       accounts[at].events[accounts[at].end++] = ++id;
-      assert_true(event_order_add(order, key_of(at), id));
+      assert_true(ready_queue_add(order, key_of(at), id));
     } else if (what < 7) {
       take_one(order, accounts, &running);
     } else {

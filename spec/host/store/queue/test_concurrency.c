@@ -1,4 +1,4 @@
-/* Tests of caps: how many events that a pattern fits are leased at a time. */
+/* Tests of limits: how many events that a pattern fits are leased at a time. */
 #include "host/store/store_fixture.h"
 
 #include <stdio.h>
@@ -18,13 +18,13 @@ static void assert_waiting(fixture *f, const worker *w) {
   int64_t id = put_action(f, "account.free", NULL);
   assert_int_equal(take(w, NULL), id);
   finish(w, id, EVENT_OUTCOME_DONE, 0, NULL);
-  event_consumer_want(w->consumer, 10);
+  event_consumer_prefetch(w->consumer, 10);
 }
 
 static worker capped_worker(fixture *f, const char *pattern, size_t limit) {
   worker w = new_worker(f);
-  assert_true(event_consumer_cap(w.consumer, pattern, limit));
-  event_consumer_want(w.consumer, 10);
+  assert_true(event_consumer_limit(w.consumer, pattern, limit));
+  event_consumer_prefetch(w.consumer, 10);
   return w;
 }
 
@@ -77,7 +77,7 @@ static void test_a_place_is_free_after_every_kind_of_end(void **state) {
     int64_t id = put_action(f, "login.success", NULL);
     assert_int_equal(take(&w, NULL), id);
     finish(&w, id, kinds[i], now_ms() + 3600000, "no");
-    event_consumer_want(w.consumer, 10);
+    event_consumer_prefetch(w.consumer, 10);
   }
   int64_t id = put_action(f, "login.success", NULL);
   assert_int_equal(take(&w, NULL), id);
@@ -96,9 +96,9 @@ static void test_an_event_keeps_to_all_caps_that_fit(void **state) {
   int64_t family = put_action(f, "login.error", NULL), more = put_action(f, "login.error", NULL);
   int64_t apart = put_action(f, "logins.success", NULL);
   worker w = new_worker(f);
-  assert_true(event_consumer_cap(w.consumer, "login.success", 1));
-  assert_true(event_consumer_cap(w.consumer, "login.*", 2));
-  event_consumer_want(w.consumer, 10); /* all caps hold before the first lease */
+  assert_true(event_consumer_limit(w.consumer, "login.success", 1));
+  assert_true(event_consumer_limit(w.consumer, "login.*", 2));
+  event_consumer_prefetch(w.consumer, 10); /* all limits hold before the first lease */
   assert_int_equal(take(&w, NULL), first);
   int64_t second = take(&w, NULL), third = take(&w, NULL);
   assert_int_equal(second + third, family + apart);
@@ -142,7 +142,7 @@ static void test_the_narrowest_cap_of_all_consumers_holds(void **state) {
     ids[i] = put_action(f, "login.success", NULL);
   }
   worker before = new_worker(f);
-  assert_true(event_consumer_cap(before.consumer, "login.success", 1));
+  assert_true(event_consumer_limit(before.consumer, "login.success", 1));
   worker w = capped_worker(f, "login.success", 2);
   assert_int_equal(take(&w, NULL), ids[0]);
   assert_waiting(f, &w);
@@ -152,7 +152,7 @@ static void test_the_narrowest_cap_of_all_consumers_holds(void **state) {
   /* One that has none does not lift those of others; without any, all goes. */
   worker after = new_worker(f);
   free_worker(&w);
-  event_consumer_want(after.consumer, 3);
+  event_consumer_prefetch(after.consumer, 3);
   int64_t sum = 0;
   for (int i = 0; i < 3; i++) {
     sum += take(&after, NULL) - ids[i];
@@ -165,15 +165,15 @@ static void test_what_runs_already_counts_under_a_new_cap(void **state) {
   fixture *f = *state;
   open_store(f);
   worker before = new_worker(f), capped = new_worker(f);
-  assert_true(event_consumer_cap(capped.consumer, "login.success", 5));
+  assert_true(event_consumer_limit(capped.consumer, "login.success", 5));
   int64_t first = put_action(f, "login.success", NULL);
-  event_consumer_want(before.consumer, 1);
+  event_consumer_prefetch(before.consumer, 1);
   assert_int_equal(take(&before, NULL), first);
   /* The first is known under a cap which nobody has any more, the second under none. */
   free_worker(&capped);
   int64_t second = put_action(f, "login.success", NULL);
   int64_t other = put_action(f, "login.error", NULL);
-  event_consumer_want(before.consumer, 2);
+  event_consumer_prefetch(before.consumer, 2);
   assert_int_equal(take(&before, NULL) + take(&before, NULL), second + other);
   int64_t third = put_action(f, "login.success", NULL);
   worker w = capped_worker(f, "login.success", 2);
@@ -198,7 +198,7 @@ static void test_a_cap_for_all_holds_and_goes_with_its_consumer(void **state) {
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 1"), 1);
   free_worker(&w);
   w = new_worker(f);
-  event_consumer_want(w.consumer, 2);
+  event_consumer_prefetch(w.consumer, 2);
   assert_int_equal(take(&w, NULL) + take(&w, NULL), first + second);
   free_worker(&w);
 }
@@ -208,7 +208,7 @@ static void test_a_timer_that_runs_does_not_count(void **state) {
   open_store(f);
   worker timed = new_worker(f);
   assert_true(event_consumer_every(timed.consumer, "timer", 1));
-  event_consumer_want(timed.consumer, 1);
+  event_consumer_prefetch(timed.consumer, 1);
   assert_true(take(&timed, NULL) < 0);
   worker w = capped_worker(f, "*", 1);
   int64_t id = put_action(f, "login.success", NULL);
@@ -220,12 +220,12 @@ static void test_a_timer_that_runs_does_not_count(void **state) {
 static void fail_a_lease(fixture *f, const char *pattern) {
   open_store(f);
   worker w = new_worker(f);
-  assert_true(event_consumer_cap(w.consumer, pattern, 2));
+  assert_true(event_consumer_limit(w.consumer, pattern, 2));
   int64_t ids[] = {put_action(f, "login.success", NULL), put_action(f, "login.success", NULL)};
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), ids[0]);
   forbid_leases(f);
-  event_consumer_want(w.consumer, 10);
+  event_consumer_prefetch(w.consumer, 10);
   wait_for(f, &f->errors);
   allow_leases(f);
   assert_int_equal(take(&w, NULL), ids[1]);
@@ -261,7 +261,7 @@ static void test_thousands_that_wait_hold_up_nothing(void **state) {
   assert_waiting(f, &w);
   for (int i = 1; i < 20; i++) {
     finish(&w, id_of(f, i), EVENT_OUTCOME_DONE, 0, NULL);
-    event_consumer_want(w.consumer, 10);
+    event_consumer_prefetch(w.consumer, 10);
     assert_int_equal(number_of(f, take(&w, NULL)), i + 1);
   }
   free_worker(&w);
@@ -271,7 +271,7 @@ static void cap_many(const worker *w, const char *name, int count) {
   for (int i = 0; i < count; i++) {
     char pattern[32];
     (void)snprintf(pattern, sizeof pattern, "%s_%d", name, i);
-    assert_true(event_consumer_cap(w->consumer, pattern, 5));
+    assert_true(event_consumer_limit(w->consumer, pattern, 5));
   }
 }
 
@@ -279,16 +279,16 @@ static void test_a_consumer_has_a_bounded_number_of_caps(void **state) {
   fixture *f = *state;
   open_store(f);
   worker w = new_worker(f);
-  cap_many(&w, "made.up", EVENT_CONSUMER_CAPS);
-  assert_false(event_consumer_cap(w.consumer, "one.more", 1));
+  cap_many(&w, "made.up", EVENT_CONSUMER_LIMITS_MAX);
+  assert_false(event_consumer_limit(w.consumer, "one.more", 1));
   free_worker(&w);
 }
 
-/* What is leased shows that the store has read which caps there are. */
+/* What is leased shows that the store has read which limits there are. */
 static void let_read_caps(fixture *f, const worker *w) {
-  event_consumer_want(w->consumer, 1);
+  event_consumer_prefetch(w->consumer, 1);
   assert_waiting(f, w);
-  event_consumer_want(w->consumer, 0);
+  event_consumer_prefetch(w->consumer, 0);
 }
 
 static void test_caps_of_many_consumers_share_a_place(void **state) {
@@ -296,7 +296,7 @@ static void test_caps_of_many_consumers_share_a_place(void **state) {
   open_store(f);
   worker workers[3] = {new_worker(f), new_worker(f), new_worker(f)};
   for (int i = 0; i < 3; i++) {
-    cap_many(&workers[i], "same", EVENT_CONSUMER_CAPS);
+    cap_many(&workers[i], "same", EVENT_CONSUMER_LIMITS_MAX);
   }
   let_read_caps(f, &workers[2]);
   assert_int_equal(f->errors, 0);
@@ -309,13 +309,13 @@ static void test_a_place_is_free_once_nobody_has_its_cap(void **state) {
   fixture *f = *state;
   open_store(f);
   worker gone = new_worker(f), last = new_worker(f), others[2];
-  cap_many(&gone, "gone", EVENT_CONSUMER_CAPS);
+  cap_many(&gone, "gone", EVENT_CONSUMER_LIMITS_MAX);
   cap_many(&last, "last", 1);
   let_read_caps(f, &last);
   free_worker(&gone);
   for (int i = 0; i < 2; i++) {
     others[i] = new_worker(f);
-    cap_many(&others[i], i == 0 ? "one" : "other", EVENT_CONSUMER_CAPS - 1);
+    cap_many(&others[i], i == 0 ? "one" : "other", EVENT_CONSUMER_LIMITS_MAX - 1);
     let_read_caps(f, &others[i]);
   }
   assert_int_equal(f->errors, 0);
@@ -326,10 +326,10 @@ static void test_a_place_is_free_once_nobody_has_its_cap(void **state) {
 
 /* As three versions of a script that run at once may have them. */
 static void cap_crowd(worker workers[3]) {
-  cap_many(&workers[0], "crowd", EVENT_CONSUMER_CAPS);
-  cap_many(&workers[1], "more", EVENT_CONSUMER_CAPS);
-  cap_many(&workers[2], "most", EVENT_CONSUMER_CAPS - 1);
-  assert_true(event_consumer_cap(workers[2].consumer, "login.success", 2));
+  cap_many(&workers[0], "crowd", EVENT_CONSUMER_LIMITS_MAX);
+  cap_many(&workers[1], "more", EVENT_CONSUMER_LIMITS_MAX);
+  cap_many(&workers[2], "most", EVENT_CONSUMER_LIMITS_MAX - 1);
+  assert_true(event_consumer_limit(workers[2].consumer, "login.success", 2));
 }
 
 static void test_a_cap_without_a_place_holds_nevertheless(void **state) {
@@ -342,7 +342,7 @@ static void test_a_cap_without_a_place_holds_nevertheless(void **state) {
   worker workers[3] = {new_worker(f), new_worker(f), new_worker(f)};
   worker *last = &workers[2];
   cap_crowd(workers);
-  event_consumer_want(last->consumer, 10);
+  event_consumer_prefetch(last->consumer, 10);
   assert_int_equal(take(last, NULL), ids[0]);
   assert_int_equal(take(last, NULL), ids[1]);
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 1"), 2);
@@ -358,7 +358,7 @@ static void test_a_cap_without_a_place_holds_nevertheless(void **state) {
   free_worker(&workers[0]);
   free_worker(&workers[1]);
   wait_for(f, &f->heals);
-  event_consumer_want(last->consumer, 10);
+  event_consumer_prefetch(last->consumer, 10);
   int64_t again[] = {put_action(f, "login.success", NULL), put_action(f, "login.success", NULL),
                      put_action(f, "login.success", NULL)};
   assert_int_equal(take(last, NULL), again[0]);
@@ -386,5 +386,5 @@ int main(void) {
       TEST(test_a_place_is_free_once_nobody_has_its_cap),
       TEST(test_a_cap_without_a_place_holds_nevertheless),
   };
-  return cmocka_run_group_tests_name("event store, caps", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("event store, limits", tests, NULL, NULL);
 }

@@ -8,23 +8,23 @@
 
 #define WINDOW 300000
 
-static int64_t receive(fixture *f, const char *body, int64_t at, bool *is_redelivery) {
+static int64_t receive(fixture *f, const char *body, int64_t at, bool *is_duplicate) {
   event_record record = record_of("a", body);
   record.received_at = at;
-  return put_and_tell(f, &record, is_redelivery);
+  return put_and_tell(f, &record, is_duplicate);
 }
 
 static void assert_new(fixture *f, const char *body, int64_t at) {
-  bool is_redelivery;
+  bool is_duplicate;
   int64_t before = query(f, "SELECT max(id) FROM events");
-  assert_true(receive(f, body, at, &is_redelivery) > before);
-  assert_false(is_redelivery);
+  assert_true(receive(f, body, at, &is_duplicate) > before);
+  assert_false(is_duplicate);
 }
 
 static void assert_redelivery(fixture *f, const char *body, int64_t at, int64_t id) {
-  bool is_redelivery;
-  assert_int_equal(receive(f, body, at, &is_redelivery), id);
-  assert_true(is_redelivery);
+  bool is_duplicate;
+  assert_int_equal(receive(f, body, at, &is_duplicate), id);
+  assert_true(is_duplicate);
 }
 
 static void test_the_window_counts_from_the_first_receipt(void **state) {
@@ -32,9 +32,9 @@ static void test_the_window_counts_from_the_first_receipt(void **state) {
   const int64_t began = now_ms();
   f->redelivery_window = WINDOW;
   open_store(f);
-  bool is_redelivery;
-  int64_t id = receive(f, "{1}", began, &is_redelivery);
-  assert_false(is_redelivery);
+  bool is_duplicate;
+  int64_t id = receive(f, "{1}", began, &is_duplicate);
+  assert_false(is_duplicate);
   assert_new(f, "{2}", began);
   assert_redelivery(f, "{1}", began, id);
   assert_redelivery(f, "{1}", began + WINDOW - 1, id);
@@ -52,8 +52,8 @@ static void test_a_clock_set_back_does_not_swallow_events(void **state) {
   const int64_t began = now_ms();
   f->redelivery_window = WINDOW;
   open_store(f);
-  bool is_redelivery;
-  int64_t id = receive(f, "{}", began, &is_redelivery);
+  bool is_duplicate;
+  int64_t id = receive(f, "{}", began, &is_duplicate);
   assert_redelivery(f, "{}", began - WINDOW + 1, id);
   assert_new(f, "{}", began - WINDOW);
 }
@@ -62,8 +62,8 @@ static void test_no_window_makes_each_an_event(void **state) {
   fixture *f = *state;
   const int64_t began = now_ms();
   open_store(f);
-  bool is_redelivery;
-  (void)receive(f, "{}", began, &is_redelivery);
+  bool is_duplicate;
+  (void)receive(f, "{}", began, &is_duplicate);
   assert_new(f, "{}", began);
 }
 
@@ -74,10 +74,10 @@ static void test_bodies_of_every_length_are_told_apart(void **state) {
   open_store(f);
   char body[64] = "";
   int64_t ids[40];
-  bool is_redelivery;
+  bool is_duplicate;
   for (size_t i = 0; i < 40; i++) {
-    ids[i] = receive(f, body, began, &is_redelivery);
-    assert_false(is_redelivery);
+    ids[i] = receive(f, body, began, &is_duplicate);
+    assert_false(is_duplicate);
     body[i] = 'a';
   }
   memset(body, 0, sizeof body);
@@ -119,7 +119,7 @@ static void test_two_in_one_transaction_are_one_event(void **state) {
   for (int i = 0; i < COUNT; i++) {
     assert_int_equal(answers[i].answers, 1);
     assert_int_equal(answers[i].id, answers[i % 2].id);
-    redeliveries += answers[i].is_redelivery;
+    redeliveries += answers[i].is_duplicate;
   }
   assert_int_equal(redeliveries, COUNT - 2);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 2);
@@ -130,10 +130,10 @@ static void test_a_new_start_knows_what_stands_before_an_older_one(void **state)
   fixture *f = *state;
   f->redelivery_window = WINDOW;
   open_store(f);
-  bool is_redelivery;
+  bool is_duplicate;
   int64_t now = now_ms();
-  int64_t id = receive(f, "young", now, &is_redelivery);
-  (void)receive(f, "old", now - WINDOW - 30000, &is_redelivery);
+  int64_t id = receive(f, "young", now, &is_duplicate);
+  (void)receive(f, "old", now - WINDOW - 30000, &is_duplicate);
   close_store(f);
   open_store(f);
   assert_redelivery(f, "young", now, id);
@@ -144,12 +144,12 @@ static void test_a_new_start_knows_what_was_received(void **state) {
   fixture *f = *state;
   f->redelivery_window = WINDOW;
   open_store(f);
-  bool is_redelivery;
+  bool is_duplicate;
   int64_t now = now_ms();
-  (void)receive(f, "old", now - WINDOW - 1, &is_redelivery);
-  int64_t id = receive(f, "young", now - WINDOW / 2, &is_redelivery);
+  (void)receive(f, "old", now - WINDOW - 1, &is_duplicate);
+  int64_t id = receive(f, "young", now - WINDOW / 2, &is_duplicate);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 2);
+  event_consumer_prefetch(w.consumer, 2);
   int64_t first = take(&w, NULL);
   finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
   finish(&w, take(&w, NULL), EVENT_OUTCOME_DONE, 0, NULL);
@@ -170,11 +170,11 @@ static void test_what_was_not_stored_is_not_remembered(void **state) {
   const int64_t began = now_ms();
   f->redelivery_window = WINDOW;
   open_store(f);
-  bool is_redelivery;
-  int64_t id = receive(f, "stored", began, &is_redelivery);
+  bool is_duplicate;
+  int64_t id = receive(f, "stored", began, &is_duplicate);
   void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
-  int64_t refused = receive(f, "refused", began, &is_redelivery);
+  int64_t refused = receive(f, "refused", began, &is_duplicate);
   /* What is on disk needs no writing. */
   bool was_known;
   int64_t known = receive(f, "stored", began, &was_known);
@@ -191,9 +191,9 @@ static void test_a_deleted_event_is_no_first_receipt(void **state) {
   const int64_t began = now_ms();
   f->redelivery_window = WINDOW;
   open_store(f);
-  bool is_redelivery;
-  (void)receive(f, "{}", began, &is_redelivery);
-  (void)receive(f, "other", began, &is_redelivery);
+  bool is_duplicate;
+  (void)receive(f, "{}", began, &is_duplicate);
+  (void)receive(f, "other", began, &is_duplicate);
   execute(f, "DELETE FROM bodies WHERE id = (SELECT min(id) FROM bodies);"
              "DELETE FROM events WHERE id = (SELECT min(id) FROM events)");
   assert_new(f, "{}", began);
@@ -202,10 +202,10 @@ static void test_a_deleted_event_is_no_first_receipt(void **state) {
 /* ---- The table ---- */
 
 /* Counts what it holds of one fingerprint. */
-static int count_seen(const event_redelivery *table, uint32_t fingerprint, int64_t at) {
+static int count_seen(const event_dedup *table, uint32_t fingerprint, int64_t at) {
   int count = 0;
   const event_seen *seen = NULL;
-  while ((seen = event_redelivery_find(table, fingerprint, at, seen)) != NULL) {
+  while ((seen = event_dedup_find(table, fingerprint, at, seen)) != NULL) {
     count++;
   }
   return count;
@@ -214,17 +214,17 @@ static int count_seen(const event_redelivery *table, uint32_t fingerprint, int64
 static void test_the_table_is_bounded_and_forgets_the_oldest(void **state) {
   (void)state;
   const int64_t began = now_ms();
-  event_redelivery *table = event_redelivery_new(WINDOW);
-  const uint32_t more = EVENT_REDELIVERY_MAX + 1000;
+  event_dedup *table = event_dedup_new(WINDOW);
+  const uint32_t more = EVENT_DEDUP_MAX + 1000;
   for (uint32_t i = 0; i < more; i++) {
-    event_redelivery_add(table, i * 2654435761u, (int64_t)i + 1, began);
+    event_dedup_add(table, i * 2654435761u, (int64_t)i + 1, began);
     if (i % 1000 == 0) {
-      event_redelivery_commit(table);
+      event_dedup_commit(table);
     }
   }
-  event_redelivery_commit(table);
+  event_dedup_commit(table);
   for (uint32_t i = 0; i < more; i++) {
-    const event_seen *seen = event_redelivery_find(table, i * 2654435761u, began, NULL);
+    const event_seen *seen = event_dedup_find(table, i * 2654435761u, began, NULL);
     if (i < 1000) {
       assert_null(seen);
     } else {
@@ -232,30 +232,30 @@ static void test_the_table_is_bounded_and_forgets_the_oldest(void **state) {
       assert_int_equal(seen->id, (int64_t)i + 1);
     }
   }
-  event_redelivery_expire(table, began + WINDOW);
+  event_dedup_expire(table, began + WINDOW);
   assert_int_equal(count_seen(table, (more - 1) * 2654435761u, began), 0);
-  event_redelivery_add(table, 1, 1, began);
+  event_dedup_add(table, 1, 1, began);
   assert_int_equal(count_seen(table, 1, began), 1);
-  event_redelivery_free(table);
+  event_dedup_free(table);
 }
 
 static void test_a_rollback_leaves_what_was_committed(void **state) {
   (void)state;
   const int64_t began = now_ms();
-  event_redelivery *table = event_redelivery_new(WINDOW);
+  event_dedup *table = event_dedup_new(WINDOW);
   for (uint32_t i = 0; i < 900; i++) {
-    event_redelivery_add(table, i % 300, i, began);
+    event_dedup_add(table, i % 300, i, began);
   }
-  event_redelivery_commit(table);
+  event_dedup_commit(table);
   for (uint32_t i = 0; i < 5000; i++) { /* the table grows meanwhile */
-    event_redelivery_add(table, i % 300, i, began);
+    event_dedup_add(table, i % 300, i, began);
   }
   assert_true(count_seen(table, 7, began) > 3);
-  event_redelivery_rollback(table);
+  event_dedup_rollback(table);
   for (uint32_t i = 0; i < 300; i++) {
     assert_int_equal(count_seen(table, i, began), 3);
   }
-  event_redelivery_free(table);
+  event_dedup_free(table);
 }
 
 int main(void) {

@@ -28,7 +28,7 @@ static void test_put_is_on_disk_when_answered(void **state) {
                    first);
   assert_true(put(f, NULL) > first);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   wait_notified(&w);
   event_lease *lease = event_consumer_take(w.consumer);
   assert_non_null(lease);
@@ -45,7 +45,7 @@ static void test_an_empty_body_is_stored(void **state) {
   const event_record record = {.action = "", .body = NULL, .body_size = 0};
   assert_true(put_record(f, &record, NULL, 0) > 0);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   wait_notified(&w);
   event_lease *lease = event_consumer_take(w.consumer);
   assert_non_null(lease);
@@ -193,7 +193,7 @@ static void test_lifecycle_shows_in_the_list(void **state) {
     (void)put(f, NULL);
   }
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 4);
+  event_consumer_prefetch(w.consumer, 4);
   for (int i = 1; i <= 4; i++) {
     int attempt = 0;
     assert_int_equal(take(&w, &attempt), id_of(f, i));

@@ -25,7 +25,7 @@ static void test_account_runs_in_order_on_many_consumers(void **state) {
   worker workers[WORKERS];
   for (int i = 0; i < WORKERS; i++) {
     workers[i] = new_worker(f);
-    event_consumer_want(workers[i].consumer, 10);
+    event_consumer_prefetch(workers[i].consumer, 10);
   }
   struct pollfd descriptors[WORKERS];
   for (int i = 0; i < WORKERS; i++) {
@@ -55,7 +55,7 @@ static void test_account_runs_in_order_on_many_consumers(void **state) {
         int64_t id = held[i];
         held[i] = 0;
         ran++;
-        event_consumer_want(holder[i]->consumer, 10);
+        event_consumer_prefetch(holder[i]->consumer, 10);
         finish(holder[i], id, EVENT_OUTCOME_DONE, 0, NULL);
       }
     }
@@ -71,8 +71,8 @@ static void test_consumers_share(void **state) {
   fixture *f = *state;
   open_store(f);
   worker a = new_worker(f), b = new_worker(f);
-  event_consumer_want(a.consumer, 100);
-  event_consumer_want(b.consumer, 100);
+  event_consumer_prefetch(a.consumer, 100);
+  event_consumer_prefetch(b.consumer, 100);
   for (int i = 0; i < 10; i++) {
     (void)put(f, NULL);
   }
@@ -93,9 +93,9 @@ static void test_want_bounds_what_is_leased(void **state) {
   for (int i = 0; i < 10; i++) {
     (void)put(f, NULL);
   }
-  event_consumer_want(w.consumer, 2);
+  event_consumer_prefetch(w.consumer, 2);
   wait_notified(&w);
-  event_consumer_want(w.consumer, 2);
+  event_consumer_prefetch(w.consumer, 2);
   (void)put(f, NULL);
   (void)put(f, NULL);
   assert_int_equal(list(f, "running", 0).count, 2);
@@ -104,7 +104,7 @@ static void test_want_bounds_what_is_leased(void **state) {
   (void)put(f, NULL);
   assert_int_equal(list(f, "running", 0).count, 2);
   assert_int_equal(take(&w, NULL), id_of(f, 2));
-  event_consumer_want(w.consumer, 0);
+  event_consumer_prefetch(w.consumer, 0);
   (void)put(f, NULL);
   (void)put(f, NULL);
   assert_int_equal(list(f, "running", 0).count, 2);
@@ -115,14 +115,14 @@ static void test_what_is_not_wanted_any_more_goes_to_others(void **state) {
   fixture *f = *state;
   open_store(f);
   worker a = new_worker(f), b = new_worker(f);
-  event_consumer_want(a.consumer, 10);
-  event_consumer_want(b.consumer, 10);
+  event_consumer_prefetch(a.consumer, 10);
+  event_consumer_prefetch(b.consumer, 10);
   int64_t sum = 0;
   for (int i = 0; i < 4; i++) {
     sum += put(f, NULL);
   }
   sum -= take(&b, NULL) + take(&b, NULL);
-  event_consumer_want(a.consumer, 0);
+  event_consumer_prefetch(a.consumer, 0);
   int attempt = 0;
   sum -= take(&b, NULL) + take(&b, &attempt);
   assert_int_equal(sum, 0);
@@ -138,7 +138,7 @@ static void test_retry_holds_back_its_account_only(void **state) {
   open_store(f);
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
-  event_consumer_want(w.consumer, 10);
+  event_consumer_prefetch(w.consumer, 10);
   assert_int_equal(take(&w, NULL), first);
   finish(&w, first, EVENT_OUTCOME_RETRY, now_ms() + 3600000, NULL);
   (void)put(f, "a");
@@ -155,7 +155,7 @@ static void test_retry_comes_when_due_and_not_before(void **state) {
   open_store(f);
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
-  event_consumer_want(w.consumer, 10);
+  event_consumer_prefetch(w.consumer, 10);
   assert_int_equal(take(&w, NULL), first);
   int64_t due = now_ms() + 200;
   finish(&w, first, EVENT_OUTCOME_RETRY, due, "try again");
@@ -187,7 +187,7 @@ static void test_neither_retries_nor_new_events_shut_out_the_others(void **state
   worker w = new_worker(f);
   bool was_retry = false, was_new = false;
   for (int i = 0; i < EACH; i++) {
-    event_consumer_want(w.consumer, 1);
+    event_consumer_prefetch(w.consumer, 1);
     bool is_retry = number_of(f, take(&w, NULL)) <= EACH;
     /* What comes first does not tell yet whether they take turns. */
     was_retry = was_retry || (is_retry && i >= 2);
@@ -221,7 +221,7 @@ static void test_an_event_without_a_body_dies_and_holds_nothing_up(void **state)
   execute(f, text);
   open_store(f);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 4);
+  event_consumer_prefetch(w.consumer, 4);
   wait_unfinished(f, 2);
   int64_t next = take(&w, NULL);
   assert_in_range(number_of(f, next), 3, 4);
@@ -242,7 +242,7 @@ static void test_dead_keeps_its_error_and_frees_the_account(void **state) {
   open_store(f);
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
-  event_consumer_want(w.consumer, 10);
+  event_consumer_prefetch(w.consumer, 10);
   assert_int_equal(take(&w, NULL), first);
   finish(&w, first, EVENT_OUTCOME_DEAD, 0, "script.lua:3: no");
   assert_int_equal(take(&w, NULL), second);
@@ -256,12 +256,12 @@ static void test_released_is_received_again_uncounted(void **state) {
   open_store(f);
   worker w = new_worker(f);
   int64_t id = put(f, "a");
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
   finish(&w, id, EVENT_OUTCOME_RELEASED, 0, NULL);
   (void)put(f, NULL);
   assert_listed(f, NULL, "1 received 0 -\n2 received 0 -\n");
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   int attempt = 0;
   assert_int_equal(take(&w, &attempt), id);
   assert_int_equal(attempt, 1);
@@ -275,10 +275,10 @@ static void test_freed_consumer_releases_taken_and_untaken(void **state) {
   for (int i = 0; i < 3; i++) {
     (void)put(f, NULL);
   }
-  event_consumer_want(first.consumer, 3);
+  event_consumer_prefetch(first.consumer, 3);
   assert_int_equal(number_of(f, take(&first, NULL)), 1);
   free_worker(&first);
-  event_consumer_want(second.consumer, 3);
+  event_consumer_prefetch(second.consumer, 3);
   for (int seen = 0; seen != (1 << 1 | 1 << 2 | 1 << 3);) {
     int attempt = 0;
     int number = number_of(f, take(&second, &attempt));
@@ -304,7 +304,7 @@ static void flood(fixture *f, int count) {
 static bool finish_what_is_leased(const worker *w) {
   event_lease *lease;
   bool any = false;
-  event_consumer_want(w->consumer, 10);
+  event_consumer_prefetch(w->consumer, 10);
   while ((lease = event_consumer_take(w->consumer)) != NULL) {
     finish(w, lease->id, EVENT_OUTCOME_DONE, 0, NULL);
     event_lease_free(lease);
@@ -381,14 +381,14 @@ static void test_puts_of_many_threads_are_each_answered_once(void **state) {
   putter p = {.f = f, .answers = &answers};
   pthread_t threads[THREADS];
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 64);
+  event_consumer_prefetch(w.consumer, 64);
   for (int i = 0; i < THREADS; i++) {
     assert_int_equal(pthread_create(&threads[i], NULL, put_many, &p), 0);
   }
   for (int i = 0; i < 500; i++) {
     int64_t id = take(&w, NULL);
     finish(&w, id, EVENT_OUTCOME_DONE, 0, NULL);
-    event_consumer_want(w.consumer, 64);
+    event_consumer_prefetch(w.consumer, 64);
   }
   for (int i = 0; i < THREADS; i++) {
     assert_int_equal(pthread_join(threads[i], NULL), 0);
@@ -422,7 +422,7 @@ static void test_an_event_that_is_gone_holds_up_no_other_of_its_account(void **s
                  (long long)ids[1]);
   execute(f, trigger);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 3);
+  event_consumer_prefetch(w.consumer, 3);
   assert_int_equal(take(&w, NULL), ids[0]);
   finish(&w, ids[0], EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, NULL), ids[2]);

@@ -34,9 +34,9 @@ static void test_no_more_are_taken_than_are_wanted(void **state) {
   want(f, &one, 10);
   put_together(f, 10);
   run(f);
-  event_consumer_want(other.consumer, 2);
+  event_consumer_prefetch(other.consumer, 2);
   take_all(&other, 2);
-  event_consumer_want(other.consumer, 1);
+  event_consumer_prefetch(other.consumer, 1);
   take_all(&other, 1);
   take_all(&one, 7);
   free_worker(&one);

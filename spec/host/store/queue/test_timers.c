@@ -12,7 +12,7 @@ static worker timed_worker(fixture *f, const char *name, int64_t interval) {
   if (name != NULL) {
     assert_true(event_consumer_every(w.consumer, name, interval));
   }
-  event_consumer_want(w.consumer, 10);
+  event_consumer_prefetch(w.consumer, 10);
   return w;
 }
 
@@ -27,7 +27,7 @@ static int64_t take_timer(const worker *w, const char *name) {
   assert_int_equal(lease->body_size, strlen(name));
   int64_t id = lease->id;
   event_lease_free(lease);
-  event_consumer_want(w->consumer, 10);
+  event_consumer_prefetch(w->consumer, 10);
   return id;
 }
 
@@ -68,7 +68,7 @@ static void test_a_timer_is_leased_when_it_is_due(void **state) {
   int64_t began = now_ms();
   worker w = timed_worker(f, "a", 100);
   worker other = timed_worker(f, "b", HOUR);
-  event_consumer_want(other.consumer, 0);
+  event_consumer_prefetch(other.consumer, 0);
   for (int i = 1; i <= 3; i++) {
     release(&w, take_timer(&w, "a"));
     assert_true(now_ms() - began >= i * 100);
@@ -84,8 +84,8 @@ static void test_it_goes_to_one_consumer_and_not_before_it_has_ended(void **stat
   worker a = timed_worker(f, "a", 20), b = new_worker(f);
   assert_true(event_consumer_every(b.consumer, "a", 20));
   int64_t id = take_timer(&a, "a");
-  event_consumer_want(a.consumer, 0);
-  event_consumer_want(b.consumer, 10);
+  event_consumer_prefetch(a.consumer, 0);
+  event_consumer_prefetch(b.consumer, 10);
   while (due_in(f, "a") > -50) {
     (void)usleep(1000);
   }
@@ -189,7 +189,7 @@ static void test_another_interval_counts_from_the_last_time(void **state) {
   }
   assert_in_range(due_in(f, "a"), HOUR, 2 * HOUR);
   free_worker(&w);
-  event_consumer_want(after.consumer, 0);
+  event_consumer_prefetch(after.consumer, 0);
   worker last = timed_worker(f, "a", 1000);
   release(&last, take_timer(&last, "a"));
   free_worker(&after);
@@ -280,7 +280,7 @@ static void test_timers_of_one_that_wants_nothing_yet_are_not_there(void **state
     (void)usleep(1000);
   }
   assert_int_equal(query(f, "SELECT count(*) FROM timers"), 1);
-  event_consumer_want(loading.consumer, 1);
+  event_consumer_prefetch(loading.consumer, 1);
   wait_count(f, 2);
   free_worker(&loading);
   free_worker(&w);

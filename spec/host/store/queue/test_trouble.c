@@ -115,7 +115,7 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   open_store(f);
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), first);
   void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
@@ -126,7 +126,7 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
     ids[i] = put_record(f, &record, reason, sizeof reason);
   }
   finish(&w, first, EVENT_OUTCOME_DONE, 0, "of no interest");
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   int64_t fourth = put_record(f, &record, NULL, 0);
   event_counts counts;
   event_store_counts(f->store, &counts);
@@ -166,13 +166,13 @@ static void test_a_redelivery_on_a_full_disk_is_answered_and_heals_nothing(void 
   void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
   int64_t failed = put_record(f, &other, NULL, 0);
-  bool is_redelivery;
-  int64_t again = put_and_tell(f, &record, &is_redelivery);
+  bool is_duplicate;
+  int64_t again = put_and_tell(f, &record, &is_duplicate);
   int64_t last = put_record(f, &other, NULL, 0);
   limit_files(false);
   (void)signal(SIGXFSZ, old);
   assert_int_equal(failed + last, 0);
-  assert_true(is_redelivery);
+  assert_true(is_duplicate);
   assert_int_equal(again, id);
   assert_int_equal(f->errors, 1);
   assert_int_equal(f->heals, 0);
@@ -188,7 +188,7 @@ static void test_the_order_is_what_it_was_before_a_lease_that_failed(void **stat
   int64_t id = put(f, "a");
   void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   wait_for(f, &f->errors);
   limit_files(false);
   (void)signal(SIGXFSZ, old);
@@ -205,7 +205,7 @@ static void test_the_order_is_what_it_was_before_a_finish_that_failed(void **sta
   for (int i = 0; i < 3; i++) {
     ids[i] = put(f, "a");
   }
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), ids[0]);
   void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
@@ -214,7 +214,7 @@ static void test_the_order_is_what_it_was_before_a_finish_that_failed(void **sta
   limit_files(false);
   (void)signal(SIGXFSZ, old);
   wait_for(f, &f->heals);
-  event_consumer_want(w.consumer, 3);
+  event_consumer_prefetch(w.consumer, 3);
   assert_int_equal(take(&w, NULL), ids[1]);
   assert_nothing_before(f, &w);
   finish(&w, ids[1], EVENT_OUTCOME_DONE, 0, NULL);
@@ -229,10 +229,10 @@ static void test_leases_that_fail_hold_up_neither_puts_nor_finishes(void **state
   open_store(f);
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "b");
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), first);
   forbid_leases(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   wait_for(f, &f->errors);
   assert_true(put(f, "c") > second);
   finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);

@@ -198,7 +198,7 @@ static void test_what_is_not_wanted_any_more_is_released(void **state) {
   int attempt = 0;
   int64_t id = put(f, NULL);
   want(f, &w, 1);
-  event_consumer_want(w.consumer, 0);
+  event_consumer_prefetch(w.consumer, 0);
   assert_int_equal(taken(&w), 0);
   run(f);
   pass(f, FINISH_WAIT_MS);

@@ -62,13 +62,13 @@ static int put_and_lease(fixture *f, event_consumer *consumer, int fd) {
   if (!put_each(f, "aab")) {
     return 3;
   }
-  event_consumer_want(consumer, 5);
+  event_consumer_prefetch(consumer, 5);
   return is_leased(fd) ? 0 : 4;
 }
 
 static int lease_again(fixture *f, event_consumer *consumer, int fd) {
   (void)f;
-  event_consumer_want(consumer, 5);
+  event_consumer_prefetch(consumer, 5);
   return is_leased(fd) ? 0 : 4;
 }
 
@@ -90,7 +90,7 @@ static void test_a_crash_loses_nothing_and_counts_nothing_that_had_not_begun(voi
   event_store_counts(f->store, &counts);
   assert_int_equal(counts.unfinished, 3);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 5);
+  event_consumer_prefetch(w.consumer, 5);
   int attempt = 0;
   assert_int_equal(take(&w, &attempt), id_of(f, 1));
   assert_int_equal(attempt, 1);
@@ -111,7 +111,7 @@ static void test_a_crash_counts_for_what_had_begun(void **state) {
   assert_listed(f, NULL,
                 "1 received 2 the process died during attempt 2\n2 received 0 -\n3 received 0 -\n");
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   int attempt = 0;
   assert_int_equal(take(&w, &attempt), id_of(f, 1));
   assert_int_equal(attempt, 3);
@@ -121,12 +121,12 @@ static void test_a_crash_counts_for_what_had_begun(void **state) {
 /* Until the event that is finished is leased once more. */
 static int begin_and_finish(fixture *f, event_consumer *consumer, int fd,
                             const event_outcome *outcome) {
-  event_consumer_want(consumer, 5);
+  event_consumer_prefetch(consumer, 5);
   if (!put_each(f, "a") || !is_leased(fd)) {
     return 4;
   }
   int64_t id = take_one(consumer);
-  event_consumer_want(consumer, 5);
+  event_consumer_prefetch(consumer, 5);
   if (take_one(consumer) != 0) {
     return 6;
   }
@@ -190,7 +190,7 @@ static void test_the_file_of_what_has_begun_does_not_grow(void **state) {
   worker w = new_worker(f);
   for (int i = 0; i < 100; i++) {
     int64_t id = put(f, NULL);
-    event_consumer_want(w.consumer, 1);
+    event_consumer_prefetch(w.consumer, 1);
     assert_int_equal(take(&w, NULL), id);
     finish(&w, id, EVENT_OUTCOME_DONE, 0, NULL);
   }

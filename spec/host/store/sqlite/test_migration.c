@@ -91,7 +91,7 @@ static void test_events_in_every_state_go_on(void **state) {
   /* Of those of one account only; which account comes first is the store's to say. */
   worker w = new_worker(f);
   int order[5], at = 0;
-  event_consumer_want(w.consumer, 8);
+  event_consumer_prefetch(w.consumer, 8);
   while (at < 5) {
     int64_t id = take(&w, NULL);
     order[at++] = number_of(f, id);
@@ -121,9 +121,9 @@ static void test_what_a_handler_sees_is_unchanged(void **state) {
   execute(f, "UPDATE events SET state = 3 WHERE account_id IS NOT 'a'");
   open_store(f);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_next(f, &w, 3, 2, "{\0\xff}", 4);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_next(f, &w, 4, 1, "{4}", 3);
   free_worker(&w);
 }
@@ -169,7 +169,7 @@ static void test_the_events_of_version_2_go_on(void **state) {
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_int_equal(query(f, "SELECT redelivery_window FROM serving"), 5000);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
   free_worker(&w);
 }
@@ -203,7 +203,7 @@ static void test_the_second_half_is_done_later(void **state) {
   open_store(f);
   assert_int_equal(query(f, "PRAGMA auto_vacuum"), 2);
   worker w = new_worker(f);
-  event_consumer_want(w.consumer, 1);
+  event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
   free_worker(&w);
 }

@@ -222,7 +222,7 @@ static void test_waits_are_set_back_with_the_clock_in_slices(void **state) {
     if (id > 0) {
       finish_done(&w, id);
     }
-    event_consumer_want(w.consumer, 1);
+    event_consumer_prefetch(w.consumer, 1);
     assert_true(put(f, NULL) > 0);
   }
   free_worker(&w);
@@ -283,7 +283,7 @@ static void test_events_are_received_and_handled_in_short_statements(void **stat
   (void)put_and_tell(f, &record, &is_duplicate);
   assert_true(is_duplicate);
   worker w = new_worker(f);
-  assert_true(event_consumer_cap(w.consumer, "login.*", 8));
+  assert_true(event_consumer_limit(w.consumer, "login.*", 8));
   assert_true(event_consumer_every(w.consumer, "often", 500));
   for (int i = 0; i < 100; i++) {
     want(f, &w, 64);
