@@ -17,3 +17,7 @@ busted.subscribe({ "file", "start" }, function(file)
   rawset(environment, "assert", assert)
   return nil, true
 end)
+
+-- busted forgets what a file of specs has required. luv's loop would be collected with its module,
+-- and be used all the same by the next file that requires it.
+require("luv")
