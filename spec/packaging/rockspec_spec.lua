@@ -44,7 +44,7 @@ describe("the rockspecs", function()
     assert.equal(header .. "-1", release.version)
     assert.equal("v" .. header, release.source.tag)
     assert.equal(("rockspec/palenca-%s.rockspec"):format(release.version), RELEASE)
-    local _, out = process.run("/bin/sh", { "-c", "ls rockspec" })
+    local _, out = process.run("/bin/sh", { "-c", "ls rockspec/*.rockspec" })
     assert.equal(2, select(2, out:gsub("\n", "")), out)
     local status, module = process.run("/usr/bin/lua5.4",
       { "-e", "io.write(require('palenca').version)" })
