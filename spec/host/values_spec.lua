@@ -123,7 +123,10 @@ describe("a finalizer that never ends", function()
     local palenca = require "palenca"
     local function forever() while true do end end
     palenca.on("login.success", function(event)
+      collectgarbage("generational") -- each collection takes all that is young
+      collectgarbage("stop")
       setmetatable({}, { __gc = forever })
+      collectgarbage("restart") -- the next one is due as soon as the handler has ended
     end)
     kept = {}
     if %s then
@@ -135,14 +138,9 @@ describe("a finalizer that never ends", function()
     local served = stage:serve({ text = SCRIPT_WITH_FINALIZERS:format("false"),
       arguments = { "--workers", "1", "--cpu-timeout", "0.1" } })
     helper.post(served.url, { account_id = "a" })
-    local count = 0
-    helper.ask_until(function()
-      count = count + 1
-      helper.post(served.url, { account_id = "b" .. count, webhook_action = "login.created" })
-      return served.stderr:find("a worker has failed: a finalizer (__gc) of the script was stopped",
-        1, true)
-    end, "the finalizer to be stopped")
-    helper.post(served.url, { account_id = "after" })
+    served:wait_output("stderr",
+      "a worker has failed: a finalizer %(__gc%) of the script was stopped")
+    helper.post(served.url, { account_id = "after", webhook_action = "login.created" })
     helper.wait_state(served.db, "after", "done")
     assert.are.equal(0, served:stop(), served.stderr)
   end)
