@@ -100,7 +100,7 @@ static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after
   (void)sqlite3_bind_int64(query, 6, PAGE_ROWS);
   int step;
   bool has_memory = true;
-  while (has_memory && (step = sqlite3_step(query)) == SQLITE_ROW) {
+  while (has_memory && (step = event_file_step(query)) == SQLITE_ROW) {
     has_memory = add(page, query);
   }
   if (!has_memory) {
@@ -203,7 +203,7 @@ static bool find_newest(listing *l, id_list *found) {
     (void)sqlite3_bind_int64(query, 2, last);
     (void)sqlite3_bind_int64(query, 6, limit - (int64_t)found->count);
     int step = SQLITE_DONE;
-    while (ok && (step = sqlite3_step(query)) == SQLITE_ROW) {
+    while (ok && (step = event_file_step(query)) == SQLITE_ROW) {
       ok = append(found, sqlite3_column_int64(query, 0)) || fail(l, true);
     }
     ok = ok && (step == SQLITE_DONE || fail(l, false));
@@ -219,7 +219,7 @@ static bool read_these(listing *l, sqlite3_stmt *query, const int64_t *ids, size
   bool ok = sqlite3_exec(l->file.db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK || fail(l, false);
   for (size_t i = count; ok && i > 0; i--) {
     (void)sqlite3_bind_int64(query, 1, ids[i - 1]);
-    int step = sqlite3_step(query);
+    int step = event_file_step(query);
     if (step == SQLITE_ROW) {
       ok = add(&l->page, query) || fail(l, true);
     } else {
@@ -325,7 +325,7 @@ bool event_store_show(const char *path, int64_t id, event_visit each, void *cont
                                 " WHERE id = ?1",
                                 -1, &query, NULL);
   (void)sqlite3_bind_int64(query, 1, id);
-  if (step == SQLITE_OK && (step = sqlite3_step(query)) == SQLITE_ROW) {
+  if (step == SQLITE_OK && (step = event_file_step(query)) == SQLITE_ROW) {
     ok = page != NULL && show_row(query, page, &body, &size);
     (void)snprintf(error, error_size, "out of memory");
   } else if (step != SQLITE_DONE) {

@@ -59,7 +59,7 @@ static bool count_ranges(sqlite3 *db, event_stats *stats) {
   while (code == SQLITE_OK && after < last) {
     (void)sqlite3_bind_int64(query, 1, after);
     (void)sqlite3_bind_int64(query, 2, after + RANGE);
-    while (code == SQLITE_OK && (code = sqlite3_step(query)) == SQLITE_ROW) {
+    while (code == SQLITE_OK && (code = event_file_step(query)) == SQLITE_ROW) {
       code = count_row(query, stats);
     }
     code = code == SQLITE_DONE ? SQLITE_OK : code;

@@ -128,7 +128,7 @@ bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last) {
                                "SELECT (SELECT min(id) FROM events) - 1,"
                                " (SELECT max(id) FROM events)",
                                -1, &statement, NULL) == SQLITE_OK &&
-            sqlite3_step(statement) == SQLITE_ROW;
+            event_file_step(statement) == SQLITE_ROW;
   *after = ok ? sqlite3_column_int64(statement, 0) : 0;
   *last = ok ? sqlite3_column_int64(statement, 1) : 0;
   (void)sqlite3_finalize(statement);

@@ -276,6 +276,41 @@ static void test_the_log_of_another_file_is_not_read(void **state) {
   assert_int_equal(list(f, NULL, 0).count, 3);
 }
 
+/* ---- Beside a process that opens or closes it ---- */
+
+static struct {
+  sqlite3_vfs *base;
+  int left; /* so many times a journal is there only as it is looked for */
+} vanishing;
+
+static int look_for(sqlite3_vfs *vfs, const char *path, int flags, int *result) {
+  size_t size = strlen(path);
+  (void)vfs;
+  if (vanishing.left == 0 || size < 8 || strcmp(path + size - 8, "-journal") != 0) {
+    return vanishing.base->xAccess(vanishing.base, path, flags, result);
+  }
+  vanishing.left--;
+  *result = 1;
+  return SQLITE_OK;
+}
+
+static void test_a_journal_that_vanishes_is_not_taken_for_that_of_a_dead_process(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  close_store(f);
+  vanishing.base = sqlite3_vfs_find(NULL);
+  sqlite3_vfs vfs = *vanishing.base;
+  vfs.zName = "vanishing";
+  vfs.pNext = NULL;
+  vfs.xAccess = look_for;
+  assert_int_equal(sqlite3_vfs_register(&vfs, 1), SQLITE_OK);
+  vanishing.left = 3;
+  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(vanishing.left, 0);
+  assert_int_equal(sqlite3_vfs_unregister(&vfs), SQLITE_OK);
+}
+
 /* ---- Who holds it ---- */
 
 static void test_the_holder_of_the_lock_is_named(void **state) {
@@ -300,6 +335,7 @@ int main(void) {
       TEST(test_a_restored_backup_keeps_its_own_log),
       TEST(test_an_empty_log_is_a_log),
       TEST(test_the_log_of_another_file_is_not_read),
+      TEST(test_a_journal_that_vanishes_is_not_taken_for_that_of_a_dead_process),
       TEST(test_the_holder_of_the_lock_is_named),
   };
   return cmocka_run_group_tests_name("event store, marks", tests, NULL, NULL);
