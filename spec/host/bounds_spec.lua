@@ -244,13 +244,13 @@ describe("a script that", function()
         print(event.account_id)
       end)
     ]], { "--memory-limit", "16" })
+    local names = {}
     for i = 1, 8 do
-      helper.post(served.url, { account_id = "a" .. i })
+      names[i] = "a" .. i
+      helper.post(served.url, { account_id = names[i] })
     end
     served:wait_output("stderr", "a worker has failed: the script keeps nearly all of the 16 MiB")
-    for i = 1, 8 do
-      helper.wait_state(served.db, "a" .. i, "done")
-    end
+    helper.wait_states(served.db, names, "done")
     assert.are.equal(0, served:stop(), served.stderr)
   end)
 
@@ -331,12 +331,12 @@ describe("a script that", function()
     for _, deed in ipairs({ "blocks", "fails", "loops", "fills", "exits" }) do
       helper.post(served.url, { account_id = deed })
     end
+    local others = {}
     for i = 1, 50 do
-      helper.post(served.url, { account_id = "other-" .. i })
+      others[i] = "other-" .. i
+      helper.post(served.url, { account_id = others[i] })
     end
-    for i = 1, 50 do
-      helper.wait_state(served.db, "other-" .. i, "done")
-    end
+    helper.wait_states(served.db, others, "done")
     for deed, reason in pairs({ fails = "always", loops = "CPU time", fills = "not enough memory",
       exits = "os.exit is not available" }) do
       local event = helper.wait_state(served.db, deed, "dead")

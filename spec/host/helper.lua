@@ -412,15 +412,28 @@ function helper.events(db, extra)
   return helper.lines_of_json(out)
 end
 
---- Waits until an event, named by its id or its account, is in a state; answers it.
-function helper.wait_state(db, name, state)
+--- Waits until events, named by their ids or accounts, are in a state; returns them by those names.
+-- One listing looks for all of them.
+function helper.wait_states(db, names, state)
   return helper.ask_until(function()
+    local found = {}
     for _, event in ipairs(helper.events(db)) do
-      if (event.id == name or event.account_id == name) and event.state == state then
-        return event
+      if event.state == state then
+        found[event.id], found[event.account_id or event.id] = event, event
       end
     end
-  end, "an event to be " .. state)
+    for _, name in ipairs(names) do
+      if not found[name] then
+        return nil
+      end
+    end
+    return found
+  end, "events to be " .. state)
+end
+
+--- Waits until an event, named by its id or its account, is in a state; answers it.
+function helper.wait_state(db, name, state)
+  return helper.wait_states(db, { name }, state)[name]
 end
 
 --- Waits until what the program says holds `count` lines with a pattern. It is given up when there
