@@ -1,4 +1,4 @@
---- Who must act on a code of the API, whether a repeat can help, and what to tell the worker.
+--- Who must act on a code of the API, whether a repeat can help, and what to say to the worker.
 --
 -- The codes are those of the API's documentation: of failed calls, and of logins that ended badly
 -- (an event's `status_details`). How long to wait is documented for three of them.
@@ -59,10 +59,10 @@ local sentences = {
     pt = "O e-mail não é válido. Digite como está na plataforma.",
     en = "The e-mail address is not valid. Type it as the platform has it.",
   },
-  refused = {
+  rejected = {
     es = "La plataforma rechazó el inicio de sesión. Espera 30 minutos e inténtalo de nuevo.",
     pt = "A plataforma recusou o login. Espere 30 minutos e tente de novo.",
-    en = "The platform refused the login. Please wait 30 minutes and try again.",
+    en = "The platform rejected the login. Please wait 30 minutes and try again.",
   },
   tomorrow = {
     es = "La plataforma recibió demasiados intentos. Inténtalo de nuevo mañana.",
@@ -109,7 +109,7 @@ local codes = {
   invalid_phone_number = { "worker", true, nil, "phone" },
   invalid_email = { "worker", true, nil, "email" },
   lambda_error = { "platform", true, nil, "later" },
-  login_refused = { "platform", true, 30 * MINUTE, "refused" },
+  login_refused = { "platform", true, 30 * MINUTE, "rejected" },
   invalid_otp_auth_key = { "worker", true, nil, "start_again" },
   could_not_send_otp = { "platform", true, nil, "no_code" },
   unable_to_get_performance = { "platform", true, nil, "unreadable" },

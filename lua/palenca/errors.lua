@@ -15,7 +15,7 @@ local errors = {}
 -- @field message a sentence for a log; never holds the key
 -- @field errors list of `{message=, location=}`, what is wrong with the request
 -- @field request_id the API's id of the request, which its support asks for
--- @field retry_after seconds after which the server wants to be asked again
+-- @field retry_after seconds after which the server may be asked again
 -- @field actor who must act: `worker`, `integrator` or `platform`
 -- @field can_repeat whether another try can help, as it is or corrected
 -- @field repeat_after seconds to wait before it, where the API's documentation says so or the
@@ -50,7 +50,7 @@ function Error:__tostring()
   return redact.identity(table.concat(parts))
 end
 
--- The statuses do not tell a wrong key from a worker's wrong password: both are
+-- The statuses do not distinguish a wrong key from a worker's wrong password: both are
 -- 401. The codes do.
 local kind_of_code = {
   missing_api_key = "auth",

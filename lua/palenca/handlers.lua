@@ -49,7 +49,7 @@ end
 -- @tparam number options.concurrency how many events that the action fits may run at once, over all
 -- workers of the program; those of other actions go on. Of several for the same action the least
 -- one holds
--- @tparam number options.max_attempts how often an event is tried before it is kept aside as dead
+-- @tparam number options.max_attempts attempts before an event becomes a dead letter
 -- @tparam number options.timeout seconds that the handler may take, its waits included
 -- @tparam number options.retry_wait seconds until the second attempt after a failure of this
 -- handler; each further wait is four times as long, up to an hour

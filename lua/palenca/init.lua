@@ -17,7 +17,7 @@ local palenca = {
   every = timers.every,
   --- Waits for 0 to 86400 `seconds`, without holding up other handlers.
   sleep = runtime.sleep,
-  --- Who must act on a login's outcome, and what to tell the worker; see @{palenca.advice}.
+  --- Who must act on a login's outcome, and what to say to the worker; see @{palenca.advice}.
   advice = require("palenca.advice"),
   --- Sends a request to a system of the user's own; see @{palenca.http}.
   http = require("palenca.client.http"),
@@ -31,7 +31,7 @@ local palenca = {
   webhook = require("palenca.webhook"),
 }
 
--- Inside nginx this is the moment to read what guards an endpoint: its workers have no environment.
+-- Inside nginx this is the time to read what guards an endpoint: its workers have no environment.
 local ngx = rawget(_G, "ngx")
 if ngx and ngx.get_phase() == "init" then
   require("palenca.nginx.settings")

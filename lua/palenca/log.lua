@@ -6,7 +6,7 @@ local redact = require("palenca.util.redact")
 
 local log = {}
 
--- A longer line is cut, field by field: readers of logs have limits of their own, and what nobody
+-- A longer line is truncated, field by field: log readers have limits of their own, and what nobody
 -- reads is kept up to a bound.
 local LINE_MAX = 256 * 1024
 local FIELD_MAX = 32 * 1024
@@ -25,13 +25,13 @@ end
 -- @tparam string text
 -- @tparam ?integer max bytes; default: those of a line
 -- @treturn string
-function log.cut(text, max)
+function log.truncate(text, max)
   max = max or LINE_MAX
   if #text <= max then
     return text
   end
   local kept = text:sub(1, max):gsub("[\192-\255][\128-\191]*$", "")
-  return string.format("%s […] (cut: %d bytes)", kept, #text)
+  return string.format("%s […] (truncated: %d bytes)", kept, #text)
 end
 
 -- A log must not be what fails, whatever the value's own methods do.
@@ -58,13 +58,13 @@ local function cut_fields(entry)
   for name, value in pairs(entry) do
     local text = type(value) == "table" and json.encode(value) or value
     if type(text) == "string" and #text > FIELD_MAX then
-      entry[name] = log.cut(text, FIELD_MAX)
+      entry[name] = log.truncate(text, FIELD_MAX)
     end
   end
 end
 
---- Encodes an entry as a line of JSON. If it is too long, its long fields are cut, with
--- `truncated`: how many bytes it had; if it has too many fields, its text is the `message`, cut.
+--- Encodes an entry as a line of JSON. If it is too long, its long fields are truncated, with
+-- `truncated`, its size in bytes; if it has too many fields, its truncated text is the `message`.
 -- @tparam table entry the fields, which may be changed
 -- @treturn string the line, without its end
 function log.encode(entry)
@@ -77,7 +77,7 @@ function log.encode(entry)
   end
   if #line > LINE_MAX then
     line = json.encode({ time = entry.time, level = entry.level, event = entry.event,
-      truncated = size, message = log.cut(line, FIELD_MAX) })
+      truncated = size, message = log.truncate(line, FIELD_MAX) })
   end
   return redact.json(line)
 end

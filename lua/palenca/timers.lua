@@ -1,11 +1,11 @@
---- What a script wants done every so often.
+--- Functions that a script runs at an interval.
 -- @module palenca.timers
 local argcheck = require("palenca.util.argcheck")
 local number = require("palenca.util.number")
 
 local timers = {}
 
-local LEAST, MOST = 0.1, 366 * 86400
+local INTERVAL_MIN, INTERVAL_MAX = 0.1, 366 * 86400
 
 local option_types = { name = "string", timeout = "seconds" }
 
@@ -32,9 +32,9 @@ local function default_name(interval)
 end
 
 local function check_interval(interval)
-  if type(interval) ~= "number" or not (interval >= LEAST and interval <= MOST) then
+  if type(interval) ~= "number" or not (interval >= INTERVAL_MIN and interval <= INTERVAL_MAX) then
     error(number.format("palenca.every: interval must be a number of seconds from %g to %d (366 "
-      .. "days), got %s", LEAST, MOST, number.text(interval)), 3)
+      .. "days), got %s", INTERVAL_MIN, INTERVAL_MAX, number.text(interval)), 3)
   end
 end
 

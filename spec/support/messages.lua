@@ -11,7 +11,7 @@ local CALLS = {
   lua = {
     { "report%.line%(", "event_log%.line%(" },
     { "told%[#told %+ 1%] = ", "problems%[#problems %+ 1%] = ",
-      within = { "Workers:mend(", "WorkerPool:mend(" } },
+      within = { "Workers:mend(", "WorkerPool:replace_failed(" } },
     { "what = ", within = { "function report.handled(", "function event_log.handled(" } },
     { "failure%(", "user_error%(", within = { "a finalizer (__gc)" },
       only = { "a finalizer", "the script keeps" } },

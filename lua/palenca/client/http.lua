@@ -71,9 +71,9 @@ local function check_url(url)
   end
 end
 
-local function has_header(headers, wanted)
+local function has_header(headers, header)
   for name in pairs(headers) do
-    if name:lower() == wanted then
+    if name:lower() == header then
       return true
     end
   end
@@ -117,7 +117,7 @@ end
 -- @tparam string options.method default `GET`, or `POST` with a body
 -- @tparam table options.headers name → value, a string or number, or a list of them that are sent
 -- one by one. `Host` and those that frame the request, such as `Content-Length`,
--- `Transfer-Encoding` and `Connection`, are made from it: giving one raises, as does giving one
+-- `Transfer-Encoding` and `Connection`, are made from it: passing one raises, as does passing one
 -- twice, in different case
 -- @tparam string options.body sent as it is
 -- @param options.json sent as JSON instead
@@ -133,7 +133,7 @@ end
 -- @treturn ?table `{status=, headers=, body=}`, of whatever status. `headers` has the final
 -- response's, under names in lower case, and finds a name in any case; values of one that came
 -- several times are joined with `", "`, but `headers["set-cookie"]` is always a list of strings
--- @treturn ?palenca.errors.Error why there is no answer
+-- @treturn ?palenca.errors.Error why there is no response
 local function request(options)
   if type(options) ~= "table" then
     error("palenca.http takes a table, got " .. type(options), 2)

@@ -26,7 +26,7 @@ end
 
 local submit = page_reader.submit
 
--- A list with holes would end early, and look whole.
+-- A list with holes would end early, and look complete.
 local function is_list_of_rows(value)
   local count = 0
   for _, row in pairs(value) do
@@ -60,9 +60,9 @@ function page_reader.rows_of(self, result)
     rows = operation.uncounted and data or {}
   end
   if not meta.pagination and not operation.uncounted then
-    problem = "the answer has no pagination"
+    problem = "the response has no pagination"
   elseif type(rows) ~= "table" or not is_list_of_rows(rows) then
-    problem = "the answer's rows are not a list of objects"
+    problem = "the response's rows are not a list of objects"
   end
   if not problem then
     return rows, meta
@@ -139,7 +139,7 @@ local function wait(current, call)
 end
 
 -- A reading of pages that nobody counted: it ends with an empty page, or with one that is the same
--- as the one before, which a server gives that knows no pages. A server may count them after all:
+-- as the one before, which a server returns that has no pages. A server may count them after all:
 -- then they are checked as far as that goes.
 local function uncounted(self)
   local current = {}
@@ -193,7 +193,7 @@ end
 
 -- A reading of pages that the API counts: the first says how many there are. It is asked for once
 -- more at the end; not before every other page has come, for in which order a server reads what is
--- under way together cannot be told from the order of its responses.
+-- under way together cannot be derived from the order of its responses.
 local function counted(self)
   local current, paging = {}, core.paging(self.client.pages_in_flight)
   local calls, asked, expected, previous, first, look = {}, 0, 1, {}, nil, nil
@@ -268,15 +268,15 @@ local function counted(self)
   return current
 end
 
---- Begins a reading.
+--- Starts to read.
 -- @tparam table self of the pager
 -- @treturn table `page()` → the next rows; nil at the end; nil and the error, whose code is
--- `inconsistent_pages` if the rows changed meanwhile. `stop()` gives up the requests that are
+-- `inconsistent_pages` if the rows changed meanwhile. `stop()` aborts the requests that are
 -- under way; `page` asks for them again. `report()` → whether all that was counted came, the rows
 -- counted, the pages counted, and why a reading that ended well is not known to be complete.
 -- `is_checking` is true from when a page has come until `page` is called again: an interruption
 -- then loses that page
-function page_reader.begin(self)
+function page_reader.start(self)
   return (self.operation.uncounted and uncounted or counted)(self)
 end
 

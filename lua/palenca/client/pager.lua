@@ -3,7 +3,7 @@
 -- The first page says how many there are; the others are asked for in parallel, within the rate
 -- limit, and handed on in order. A history that changes while it is read is read again, or said
 -- to be incomplete. What pages cannot show: a row that goes from the middle, while another comes in
--- behind it, or a change that is taken back, in the moment of one reading. Some searches are not
+-- behind it, or a change that is taken back, during one read. Some searches are not
 -- counted by the API: their pages are read one after the other, until one is empty, and are never
 -- said to be complete.
 -- @classmod palenca.client.pager
@@ -132,8 +132,8 @@ end
 -- What was interrupted while it waited is asked for again, since nothing is known of its requests.
 -- Later than that, the rows of the page would be lost.
 local function resume_reading(self)
-  self.reading.stop()
-  if self.reading.is_checking then
+  self.reader.stop()
+  if self.reader.is_checking then
     error("an error interrupted this pager while it checked a page; make another pager", 4)
   end
 end
@@ -141,7 +141,7 @@ end
 -- An error may be raised anywhere, by a hook: who reads is noted inside of what is protected only.
 local function page_of(self)
   self.by.reader = running()
-  local rows, err = self.reading.page()
+  local rows, err = self.reader.page()
   self.by.reader = nil
   return rows, err
 end
@@ -152,7 +152,7 @@ local function read_page(self)
   elseif self.is_reading then
     resume_reading(self)
   end
-  self.reading = self.reading or page_reader.begin(self)
+  self.reader = self.reader or page_reader.start(self)
   self.is_protected = can_protect()
   self.is_reading = true
   local ok, rows, err = try(page_of, self)
@@ -163,13 +163,13 @@ local function read_page(self)
   self.rows, self.at = rows or {}, 0
   self.failed, self.is_ended = err, self.is_ended or not rows
   if err then
-    self.reading.stop()
+    self.reader.stop()
   end
   self.is_reading = false
 end
 
 --- The next row: nil at the end; nil and the error after a failure. The rows handed out so far
--- are the whole history only once it has answered nil without an error.
+-- are the whole history only once it has returned nil without an error.
 --
 -- An error that is raised from within (by the runtime, or because the coroutine is ended) leaves
 -- the pager as it was: the next call goes on with the same row, or raises if it cannot.
@@ -190,8 +190,8 @@ function Pager:next()
 end
 
 local function give_up(self)
-  if self.reading then
-    self.reading.stop()
+  if self.reader then
+    self.reader.stop()
   end
 end
 
@@ -223,7 +223,7 @@ function Pager:each()
 end
 
 local function read_all(self)
-  local current = page_reader.begin(self)
+  local current = page_reader.start(self)
   local all = {}
   while true do
     local ok, rows, err = try(current.page)
@@ -240,7 +240,7 @@ local function read_all(self)
   end
 end
 
---- All rows. If they change while being read, they are read again, three times at most.
+--- All rows. If they change while being read, they are read again, up to three times.
 -- @treturn ?{table,...} the rows; nil if one of the requests failed
 -- @treturn table a report `{complete=, rows=, total_items=, total_pages=, readings=, reason=}`;
 -- or the error. `complete` is true only if as many rows came as the API counted, no page repeated a

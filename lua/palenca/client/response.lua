@@ -6,7 +6,7 @@ local number = require("palenca.util.number")
 
 local response = {}
 
--- Where the limit was hit, the end of the window tells as much as Retry-After.
+-- Where the limit was hit, the end of the window says as much as Retry-After.
 local function retry_after(result)
   if result.retry_after or result.status ~= 429 then
     return result.retry_after
@@ -74,7 +74,7 @@ local function from_envelope(result, problem)
   return failure(result, {
     kind = errors.kind(code, result.status),
     code = code,
-    message = text_of(problem.message) or code or "the API refused the request",
+    message = text_of(problem.message) or code or "the API rejected the request",
     errors = details_of(problem.errors),
   })
 end
@@ -94,11 +94,11 @@ end
 -- A proxy's page must not pass for a response, nor be copied into a log.
 local function not_the_api(result)
   local kind = errors.kind(nil, result.status)
-  local message = "the answer is not the API's JSON"
+  local message = "the response is not the API's JSON"
   if result.body and result.body:find("^%s*<") then
-    message = "the answer is a web page, not the API's JSON: something in between replied"
+    message = "the response is a web page, not the API's JSON: something in between replied"
   elseif not result.body or result.body == "" then
-    message = "the answer is empty"
+    message = "the response is empty"
   end
   return failure(result, { kind = kind, message = message })
 end

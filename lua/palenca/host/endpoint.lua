@@ -6,9 +6,9 @@ local host = require("palenca.host")
 local endpoint = {}
 
 -- The option that a failure to start is about.
-local function option_of(problem, wanted)
+local function option_of(problem, options)
   for _, name in ipairs({ "tls_cert", "tls_key" }) do
-    if wanted[name] and problem:sub(1, #wanted[name] + 2) == wanted[name] .. ": " then
+    if options[name] and problem:sub(1, #options[name] + 2) == options[name] .. ": " then
       return "--" .. name:gsub("_", "-")
     end
   end
@@ -22,26 +22,26 @@ end
 -- @return the host's listener, or nil
 -- @treturn string where it is, without its secret; or why it could not be bound
 function endpoint.listen(given, loop)
-  local wanted = { loop = loop, listen = given.listen, path = given.path, json = given.json }
+  local options = { loop = loop, listen = given.listen, path = given.path, json = given.json }
   for name, value in pairs(given.receiving or {}) do
-    wanted[name] = value
+    options[name] = value
   end
-  local shown = wanted.path
-  if wanted.path_secret then
+  local shown = options.path
+  if options.path_secret then
     shown = shown:gsub("/$", "") .. "/<secret>"
-    wanted.path = wanted.path:gsub("/$", "") .. "/" .. wanted.path_secret
+    options.path = options.path:gsub("/$", "") .. "/" .. options.path_secret
   end
-  local listener, problem = host.listen(wanted)
+  local listener, problem = host.listen(options)
   if not listener then
-    return nil, string.format("%s (see %s)", problem, option_of(problem, wanted))
+    return nil, string.format("%s (see %s)", problem, option_of(problem, options))
   end
   local max = listener:max_connections()
-  if max < (wanted.max_connections or max) then
+  if max < (options.max_connections or max) then
     event_log.line(string.format("palenca: the limit of open files allows %d connections only",
       max))
   end
   local address = listener:address()
-  local scheme = wanted.tls_cert and "https://" or "http://"
+  local scheme = options.tls_cert and "https://" or "http://"
   return listener, scheme .. address .. (address:find("^unix:") and ":" or "") .. shown
 end
 

@@ -1,4 +1,4 @@
---- The program's log for the person who runs it: lines for a terminal, or lines of JSON.
+--- The log of the program: lines of text for a terminal, or JSON lines.
 -- @module palenca.host.event_log
 local host = require("palenca.host")
 local log = require("palenca.log")
@@ -11,35 +11,35 @@ local as_json = false
 -- Whether a thread writes the lines.
 local is_started = false
 
--- Lines that wait to be written, if they are held; and how many bytes they have.
+-- Lines that are buffered until the next flush, and their size in bytes.
 local held, size
 
--- Seconds that the last lines get to be read.
+-- Seconds to wait at exit until the last lines are read.
 local FLUSH_TIMEOUT = 2
 
--- What goes out in one piece, so that nobody else's line comes in between.
+-- A line is written by one call, so that no other line gets in between.
 local PIECE = 4000
 
 --- Chooses between text and JSON.
--- @tparam ?boolean wanted true for JSON
-function event_log.use_json(wanted)
-  as_json = wanted or false
+-- @tparam ?boolean is_json true for JSON
+function event_log.use_json(is_json)
+  as_json = is_json or false
 end
 
---- From here on nobody waits for who reads the lines: if nobody does, they are counted and dropped.
+--- Lets a thread write the lines: if nobody reads them, they are counted and discarded.
 -- To be called once, before other threads are started.
 function event_log.begin()
   is_started = true
   host.log_begin(as_json)
 end
 
---- Writes what was not read so far, if it is read now.
+--- Waits until the last lines are written, for a limited time.
 function event_log.finish()
   is_started = false
   host.log_end(FLUSH_TIMEOUT)
 end
 
---- Says what the command fails of.
+--- Logs why a command has failed.
 -- @tparam string message
 -- @tparam ?table more `command`, its name; `hint`, a further line, such as where the help is
 function event_log.problem(message, more)
@@ -50,7 +50,7 @@ function event_log.problem(message, more)
       command = more.command, message = message, hint = more.hint })
   else
     line = string.format("palenca%s: %s%s", more.command and " " .. more.command or "",
-      redact.line(log.cut(message), true), more.hint and "\n" .. more.hint or "")
+      redact.line(log.truncate(message), true), more.hint and "\n" .. more.hint or "")
   end
   if is_started then
     host.log_write(line .. "\n")
@@ -85,7 +85,7 @@ local function write(line)
   size = size + #line + 1
 end
 
--- A moment as text, made once a second.
+-- The current time as text, formatted once a second.
 local function clock(format)
   local second, text
   return function()
@@ -108,11 +108,11 @@ function event_log.line(text, fields)
     entry.time = timestamp()
     write(log.encode(entry))
   else
-    write(redact.line(log.cut(text), true))
+    write(redact.line(log.truncate(text), true))
   end
 end
 
---- What an event is called, in lines about it.
+--- The label of an event in its log lines.
 -- @tparam table event
 -- @treturn string
 function event_log.label(event)
@@ -125,19 +125,19 @@ function event_log.label(event)
   ))
 end
 
---- What a timer is called.
+--- The label of a timer in its log lines.
 -- @tparam string name
 -- @treturn string
 function event_log.timer_label(name)
   return redact.line(name)
 end
 
--- What has a label, at this moment.
+-- The time of day and a record's label.
 local function describe(record)
   return time_of_day() .. "  " .. record.label
 end
 
--- What was raised. Further lines of it stand in: at the margin they could pass for other entries.
+-- The text of an error. Its further lines are indented: unindented, they could pass for log lines.
 local function paragraph(problem)
   return (redact.line(problem, true):gsub("\n\t?", "\n\t"))
 end
@@ -154,7 +154,7 @@ local function fields_of(event, state)
   }
 end
 
---- An event whose handlers have ended well.
+--- Logs an event whose handlers have returned.
 -- @tparam table event with its `label` and `handlers`, their number
 -- @tparam number seconds they took
 function event_log.handled(event, seconds)
@@ -170,10 +170,10 @@ function event_log.handled(event, seconds)
   elseif event.attempt > 1 then
     what = what .. string.format(" (attempt %d)", event.attempt)
   end
-  write(log.cut(describe(event) .. "  " .. what)) -- the label is redacted already
+  write(log.truncate(describe(event) .. "  " .. what)) -- the label is redacted already
 end
 
---- An event one of whose handlers has failed.
+--- Logs an event of which a handler has failed.
 -- @tparam table event with its `label`
 -- @tparam string state `retry` or `dead`
 -- @tparam ?number wait seconds until it is tried again
@@ -182,8 +182,8 @@ end
 function event_log.failed(event, state, wait, problem, trace)
   local fields = fields_of(event, state)
   fields.error, fields.trace, fields.retry_in = problem, trace, wait
-  local what = state == "dead" and "given up, kept aside as dead"
-    or string.format("again in %.0f s", wait)
+  local what = state == "dead" and "dead letter"
+    or string.format("next attempt in %.0f s", wait)
   event_log.line(
     string.format(
       "%s  FAILED (attempt %d), %s: %s%s",
@@ -197,7 +197,7 @@ function event_log.failed(event, state, wait, problem, trace)
   )
 end
 
---- What is done every so often was done.
+--- Logs a timer whose function has returned.
 -- @tparam table record with its name, `timer`, and its `label`
 -- @tparam number seconds it took
 function event_log.timed(record, seconds)
@@ -205,7 +205,7 @@ function event_log.timed(record, seconds)
     { event = "timer", name = record.timer, state = "done", ms = math.floor(seconds * 1000) })
 end
 
---- It has failed.
+--- Logs a timer whose function has failed.
 -- @tparam table record with its name, `timer`, and its `label`
 -- @tparam string problem what was raised
 -- @tparam ?string trace where it was raised

@@ -1,4 +1,4 @@
---- The names of events that the API's documentation knows, and what a mistyped one may have meant.
+--- The names of events that the API's documentation knows, and suggestions for mistyped ones.
 -- @module palenca.host.event_names
 local catalogue = require("palenca.sandbox.data.catalogue")
 local event_log = require("palenca.host.event_log")
@@ -6,15 +6,15 @@ local suggest = require("palenca.util.suggest")
 
 local event_names = {}
 
--- Today's and older ones, and their families, such as login.*
+-- Present and former names, and their families, such as login.*
 local documented = {}
 for name in pairs(catalogue.actions) do
   documented[name] = true
   documented[name:match("^[^.]+") .. ".*"] = name ~= "*" or nil
 end
 
---- What is wrong with a name. The API may have events that are not documented yet, so this is a
--- warning where somebody waits for them.
+--- What is wrong with a name. The API may send events that are not documented yet, so for a handler
+-- this is a warning only.
 -- @tparam string name an event's, a family's, or `*`
 -- @treturn ?string nil if it is documented
 function event_names.problem(name)
@@ -23,8 +23,8 @@ function event_names.problem(name)
   end
 end
 
---- What to say of a name behind that nothing of it is stored. What is stored may be of any name.
--- @tparam ?string name as somebody has asked for it
+--- The suffix for a message that no event of a name is stored. Stored events may have any name.
+-- @tparam ?string name as the user has typed it
 -- @tparam boolean json whether it is logged instead, since the output is read by a program
 -- @treturn string nothing if it is documented
 function event_names.behind_none(name, json)
@@ -37,8 +37,8 @@ function event_names.behind_none(name, json)
 end
 
 --- Logs a warning for each name that is not documented.
--- @tparam string script the file that waits for these events
--- @tparam {string,...} names of events and families; what has another form is passed over
+-- @tparam string script the file that handles these events
+-- @tparam {string,...} names of events and families; names of another form are ignored
 function event_names.warn(script, names)
   for _, name in ipairs(names) do
     local problem = name:find("^[%w_]+%.[%w_*]+$") and event_names.problem(name)
@@ -49,7 +49,7 @@ function event_names.warn(script, names)
   end
 end
 
---- The same for the names as a worker says them.
+--- The same for a worker's list of names.
 -- @tparam string script
 -- @tparam string list such as `login.success, every 60 s`
 function event_names.warn_of_list(script, list)

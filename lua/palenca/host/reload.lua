@@ -11,15 +11,16 @@ Reload.__index = Reload
 
 local reload = {}
 
--- Editors and `git checkout` write several files, or one in several goes.
+-- Seconds without a change before a reload: editors and `git checkout` write several files, or one
+-- in several steps.
 local QUIET = 0.1
--- After so long somebody wonders what has become of the change.
+-- Seconds after which a slow reload is logged.
 local LONG = 5
 
---- Stands ready to reload a script.
+--- Prepares the reloads of a script.
 -- @tparam string path of its file
 -- @tparam WorkerPool workers which run it
--- @tparam ?boolean watch whether to do so when it changes
+-- @tparam ?boolean watch whether to reload when it changes
 -- @treturn Reload
 -- @treturn ?string why it cannot be watched
 function reload.new(path, workers, watch)
@@ -30,27 +31,27 @@ function reload.new(path, workers, watch)
   return setmetatable({ path = path, workers = workers, watcher = watcher }, Reload), problem
 end
 
---- Loads the script anew.
+--- Requests a reload.
 function Reload:ask()
   self.due = core.steady_time()
 end
 
---- Begins to load the script anew if the time for it has come.
-function Reload:begin()
+--- Starts a reload if one is due.
+function Reload:start()
   if self.due and core.steady_time() >= self.due then
     self.due, self.is_slow_logged = nil, false
     self.workers:load()
   end
 end
 
---- Watches the modules as well that the script has required.
+--- Watches the modules that the script has required, too.
 function Reload:follow()
   if self.watcher then
     self.watcher:follow(self.workers.files)
   end
 end
 
---- Whether nothing is to be expected of @{step} before somebody asks.
+--- Whether @{step} has nothing to do until a reload is requested.
 function Reload:is_idle()
   return not (self.watcher or self.due or self.workers:loading_since())
 end
@@ -63,7 +64,7 @@ local function log_outcome(self, outcome, detail)
     event_names.warn_of_list(self.path, detail)
   elseif outcome == "failed" then
     local problem = redact.clean(detail, true)
-    event_log.line(string.format("%s was not reloaded, the version before goes on: %s", self.path,
+    event_log.line(string.format("reload of %s failed, keeping the previous version: %s", self.path,
       problem), { event = "reload_failed", script = self.path, error = problem })
   end
 end
@@ -72,17 +73,17 @@ local function log_if_slow(self)
   local since = self.workers:loading_since()
   if since and since > LONG and not self.is_slow_logged then
     self.is_slow_logged = true
-    event_log.line(self.path .. " is still being loaded, the version before goes on",
+    event_log.line("reload of " .. self.path .. " is slow, the previous version keeps running",
       { event = "reload_slow", script = self.path })
   end
 end
 
---- Looks once for what has changed and how far the loading is; to be called again and again.
+--- Checks once for changes and for the progress of a reload; to be called repeatedly.
 function Reload:step()
   if self.watcher and self.watcher:changed() then
     self.due = core.steady_time() + QUIET
   else
-    self:begin()
+    self:start()
   end
   local outcome, detail = self.workers:step(0)
   if outcome == "loaded" then

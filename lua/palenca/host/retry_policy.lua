@@ -1,4 +1,4 @@
---- What becomes of an event whose handler has failed: the words for it, and when it comes again.
+--- When an event whose handler has failed is tried again, and the text of its error.
 -- @module palenca.host.retry_policy
 local redact = require("palenca.util.redact")
 
@@ -6,17 +6,17 @@ local retry_policy = {}
 
 local FIRST_WAIT = 5
 local LONGEST_WAIT = 3600
--- However long a server wants to be left alone.
+-- Maximum seconds of a wait, whatever Retry-After a server sends.
 local LONGEST_WISH = 86400
--- Written with every event that is stored, so that a long one would delay their answers.
+-- Maximum bytes of an error's text: it is written in the transaction that new events wait for.
 local TEXT_MAX = 4000
 
--- What a script raises may be an object of its own, whose fields may raise as well.
+-- An error of a script may be an object whose fields raise as well.
 local function wish(problem)
   return problem.repeat_after or problem.retry_after
 end
 
-local function wished_wait(problem)
+local function requested_wait(problem)
   if type(problem) ~= "table" then
     return 0
   end
@@ -27,9 +27,9 @@ local function wished_wait(problem)
   return math.min(seconds, LONGEST_WISH)
 end
 
---- How long to wait before the next attempt: 5 s, 20 s, 80 s, … with a quarter of jitter, so that
--- what failed together does not come back together; and as long as the error asks for.
--- @tparam number attempt how many there were
+--- The wait before the next attempt: 5 s, 20 s, 80 s, … with a quarter of jitter, so that events
+-- that failed together are not retried together; at least the error's `retry_after`.
+-- @tparam number attempt the number of attempts so far
 -- @param problem what was raised, as @{plain} has it
 -- @tparam ?number first the wait after the first one, in seconds; default 5
 -- @treturn number seconds
@@ -37,26 +37,26 @@ function retry_policy.wait(attempt, problem, first)
   first = first or FIRST_WAIT
   local grown = math.min(first * 4 ^ (attempt - 1), math.max(first, LONGEST_WAIT))
   return math.max(grown * (0.875 + 0.25 * math.random()),
-    wished_wait(problem) * (1 + 0.1 * math.random()))
+    requested_wait(problem) * (1 + 0.1 * math.random()))
 end
 
---- Puts what was raised into words that may be stored: bounded, without identity numbers.
+--- The text of an error as it may be stored: bounded, without identity numbers.
 -- @param problem what was raised, or what @{plain} made of it
 -- @treturn string
 function retry_policy.describe(problem)
   return type(problem) == "table" and problem.text or redact.problem(problem, TEXT_MAX)
 end
 
---- Takes out of what was raised all that is needed of it. An object's methods are code of the
--- script's, which may not come back: this is for where such code runs within its limits.
+--- Extracts from an error what is needed later. The methods of an error object are code of the
+-- script, which may not return: this must run within the script's limits.
 -- @param problem what was raised
 -- @treturn string|table the same text; of anything else a table without methods, with its `text`
--- and with `retry_after`, the seconds to wait at least
+-- and with `retry_after`, the minimum wait in seconds
 function retry_policy.plain(problem)
   if type(problem) == "string" then
     return problem
   end
-  return { text = redact.problem(problem, TEXT_MAX), retry_after = wished_wait(problem) }
+  return { text = redact.problem(problem, TEXT_MAX), retry_after = requested_wait(problem) }
 end
 
 return retry_policy

@@ -1,4 +1,4 @@
---- The sandbox on its thread: answers HTTP and delivers webhooks.
+--- The sandbox on its thread: responds to HTTP requests and delivers webhooks.
 -- @module palenca.host.sandbox_server
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
@@ -12,9 +12,9 @@ local user_error = require("palenca.host.user_error")
 
 local MAX_BODY = 1024 * 1024
 local IDLE = 60
--- The vendor waits so long for a webhook's answer.
+-- Seconds that the vendor waits for a receiver's response.
 local DELIVERY_TIMEOUT = 30
--- So long a page waits for news; shorter than what proxies and browsers put up with.
+-- Seconds to hold a page's request for changes; shorter than the timeouts of proxies and browsers.
 local HOLD = 20
 
 local function submit(own, delivery)
@@ -36,15 +36,15 @@ end
 
 local function log_delivery(self, delivery, outcome, result)
   local again = outcome == "retry"
-    and string.format(", again in %g s", self.sandbox.settings.retry_delay)
+    and string.format(", next attempt in %g s", self.sandbox.settings.retry_delay)
   event_log.line(
     string.format(
       "%s  webhook %-16s to %s: %s%s",
       os.date("%H:%M:%S"),
       delivery.action,
       shown(delivery.url),
-      result.status and "answered " .. result.status or result.error,
-      again or outcome == "gave_up" and ", given up" or ""
+      result.status and "response " .. result.status or result.error,
+      again or outcome == "gave_up" and ", no more attempts" or ""
     ),
     {
       event = "delivery",
@@ -59,21 +59,21 @@ local function log_delivery(self, delivery, outcome, result)
   )
 end
 
-local function ended(self, delivery, began, result)
-  result.seconds = core.steady_time() - began
+local function ended(self, delivery, started, result)
+  result.seconds = core.steady_time() - started
   log_delivery(self, delivery, self.sandbox:delivered(delivery, result), result)
 end
 
--- Hands out every delivery that is due; returns the seconds until something else is.
+-- Sends every delivery that is due; returns the seconds until the next one is.
 local function deliver(self)
   local delivery, wait = self.sandbox:next_delivery()
   while delivery do
-    local began = core.steady_time()
+    local started = core.steady_time()
     local call, problem = submit(self.own, delivery)
     if call then
-      call.delivery, call.began = delivery, began
+      call.delivery, call.started = delivery, started
     else
-      ended(self, delivery, began, { error = tostring(problem) })
+      ended(self, delivery, started, { error = tostring(problem) })
     end
     delivery, wait = self.sandbox:next_delivery()
   end
@@ -84,14 +84,14 @@ local function on_done(self)
   return function(call)
     local result = call.result
     if result.kind then
-      ended(self, call.delivery, call.began, { error = result.message })
+      ended(self, call.delivery, call.started, { error = result.message })
     else
-      ended(self, call.delivery, call.began, { status = result.status, body = result.body })
+      ended(self, call.delivery, call.started, { status = result.status, body = result.body })
     end
   end
 end
 
--- Told once when it begins and once when it is over.
+-- A failure is logged once when it starts and once when it is over.
 local function save(self)
   local problem = self.sandbox:flush()
   if problem and not self.unsaved then
@@ -122,7 +122,7 @@ local function release_due(self)
   return wait
 end
 
--- Those who wait for news get it when there is some, or when they have waited long enough.
+-- Responds to held requests when there are changes, or when HOLD is over.
 local function release_waiting(self)
   local now, instance = core.steady_time(), self.sandbox
   local news = instance.revision ~= self.seen_revision
@@ -175,7 +175,7 @@ end
 local function serve(self)
   local respond, done = responder(self), on_done(self)
   while true do
-    -- silenced before the wish is looked at: one that comes in between is readable again
+    -- cleared before the requests are read: one that comes in between makes it readable again
     host.task.clear_fd()
     if host.task.wished() ~= "run" then
       break
@@ -189,7 +189,7 @@ local function serve(self)
   save(self)
 end
 
--- By the name of the file itself, whatever links lead to it.
+-- The lock has the name of the file itself, whatever links lead to it.
 local function open_state(data)
   local lock
   local path, problem = host.data_file(data)
@@ -204,13 +204,13 @@ local function open_state(data)
     user_error("the state cannot be kept: %s (see --data)", book)
   end
   if skipped > 0 then
-    event_log.line(string.format("palenca: %s: %d lines were cut off and are left out", path,
+    event_log.line(string.format("palenca: %s: skipped %d truncated lines", path,
       skipped), { event = "state", skipped = skipped })
   end
   return lock, book, entries
 end
 
--- The key of an earlier run stays good, so that a script's settings do.
+-- The key of an earlier run stays valid, so that the settings of scripts do.
 local function find_key(options, book, entries)
   local key = options.api_key
   for _, entry in ipairs(entries or {}) do
@@ -272,7 +272,7 @@ return function(text)
     waiting = {},
     seen_revision = instance.revision,
   }
-  -- what is loaded stays: a collection of all of it would hold up every answer
+  -- what is loaded is never freed: a full garbage collection would delay every response
   collectgarbage("generational", 2)
   host.task.ready(json.encode({ address = http:address(), api_key = instance.api_key }))
   serve(self)

@@ -1,4 +1,4 @@
---- The runtime inside the program: a handler's coroutine waits, its worker goes on.
+--- The runtime inside the program: while a handler's coroutine waits, its worker runs others.
 -- @module palenca.host.scheduler
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
@@ -12,18 +12,18 @@ local scheduler = {}
 
 local bounds, own_task = host.bounds, host.task
 
--- So long the variables to be closed of a task that has failed may wait for something, and compute.
+-- Seconds that the to-be-closed variables of a failed task may wait and compute.
 local CLOSE_TIMEOUT = 1
 
 local NEVER = math.huge
--- What is said of a task's CPU time, in nanoseconds, when it is over.
+-- The nanoseconds left of a task whose CPU time is exceeded (0: no limit).
 local NONE_LEFT = 1
--- So much of it a yield of the script's own counts for, beside what is computed in between: about
--- what it takes to come back to where it was.
+-- Nanoseconds of CPU time that a yield of the script itself costs in addition: about the time of a
+-- resume.
 local YIELD_COST = 20000
 
--- What is raised as an object says all there is to say.
-local function note_frames(self)
+-- Records where a text was raised; an error object carries its own details.
+local function record_traceback(self)
   return function(problem)
     if type(problem) == "string" then
       self.current.frames = traceback(debug.traceback("", 2), problem)
@@ -32,11 +32,11 @@ local function note_frames(self)
   end
 end
 
--- What every coroutine made here does. The protected call is in it, so that variables are closed
--- where what they call can wait, and where the hook that stops a loop is at work. So it is where
--- an object that was raised is described, since its methods are the script's.
+-- The body of every coroutine of the scheduler. The protected call is inside it, so that variables
+-- are closed where their functions can wait, and where the hook that stops loops is active. Error
+-- objects are described there, too, since their methods are code of the script.
 local function body_of(self)
-  local on_error = note_frames(self)
+  local on_error = record_traceback(self)
   return function()
     local task = self.current
     local ok, problem = xpcall(task.body, on_error, task)
@@ -48,10 +48,10 @@ local function body_of(self)
   end
 end
 
---- A scheduler with an engine of its own.
+--- Creates a scheduler with its own engine.
 -- @tparam number cpu_time seconds that a task may compute without waiting
 -- @tparam number memory MiB that the state may take
--- @tparam function describe makes text, or a table without methods, of what a task has raised
+-- @tparam function describe converts what a task has raised to text or a table without methods
 function scheduler.new(cpu_time, memory, describe)
   bounds.set(cpu_time, memory)
   bounds.confine()
@@ -62,7 +62,7 @@ function scheduler.new(cpu_time, memory, describe)
     tasks = {}, -- coroutines made here → their tasks
     ready = {}, -- tasks to be resumed
     sleepers = {}, -- {due=, task=}, the soonest first
-    soonest = NEVER, -- no task's deadline is before this moment
+    soonest = NEVER, -- no task's deadline is before this time
     current = nil, -- the task whose code runs
     running = 0,
   }, Scheduler)
@@ -95,8 +95,8 @@ local function park(task)
   coroutine.yield()
 end
 
--- Only a coroutine made here can be resumed from here. A call from a coroutine of
--- the user's own, or from where no yield is possible, waits in place.
+-- Only coroutines of the scheduler are resumed by it. A call from a coroutine of
+-- the script, or from where no yield is possible, blocks.
 local function may_park(self)
   local task = self.current
   return task and not task.in_place and task.thread == coroutine.running()
@@ -107,7 +107,7 @@ local function timed_out(task)
   return string.format("timed out after %g s", task.limit)
 end
 
--- Waits in place for at most so long; raises if the time of the code that runs is over, or if the
+-- Blocks for up to `timeout` seconds; raises if the running code has exceeded its time, or if the
 -- thread is to end.
 local function step_in_place(self, seconds)
   local task = self.current
@@ -150,7 +150,7 @@ local function wait(self, call)
   return call.result
 end
 
--- Whoever waits for it is resumed with that.
+-- Resumes the waiting coroutine with the error.
 local function give_up(self, call)
   if call.task then
     call.task.calls[call] = nil
@@ -218,14 +218,14 @@ local function new_task(self, label, body, at_end)
     label = label,
     body = body,
     at_end = at_end,
-    cpu_left = 0, -- nanoseconds of CPU time; 0: as many as there are
+    cpu_left = 0, -- nanoseconds of CPU time; 0: no limit
     calls = {},
   }
   self.tasks[task.thread] = task
   return task
 end
 
---- Gives a task so long from now on; it is ended then, whatever it waits for.
+--- Sets a task's deadline to `seconds` from now; it is ended then, whatever it waits for.
 -- @tparam table task as its body got it
 -- @tparam number seconds
 function Scheduler:limit(task, seconds)
@@ -233,7 +233,7 @@ function Scheduler:limit(task, seconds)
   self.soonest = math.min(self.soonest, task.deadline)
 end
 
--- Variables to be closed run here, with code of the script's.
+-- Runs the to-be-closed variables, which are code of the script.
 local function close(self, task)
   self.current = {
     in_place = true,
@@ -249,32 +249,32 @@ local function close(self, task)
   end
 end
 
--- Ends a task, at `problem` if that is given, where it is.
+-- Ends a task where it is, with `problem` as its error if there is one.
 local function finish(self, task, problem)
   if problem then
     task.ok, task.problem = false, problem
     task.frames = traceback(debug.traceback(task.thread), problem)
   elseif not task.ok and task.is_late then
-    task.problem = timed_out(task) -- whatever has become of it on its way here
+    task.problem = timed_out(task) -- whatever the script has made of the error
   end
   self.tasks[task.thread] = nil
   if not task.ok then
     remove_sleeper(self, task)
     close(self, task)
     if task.problem == "not enough memory" then
-      collectgarbage() -- so that what it has left behind is not in the way of the next one
+      collectgarbage() -- so that its garbage does not count against the next task
     end
   end
 end
 
--- Lets a task run until it waits; returns whether it goes on then.
+-- Runs a task until it waits; returns whether it has not ended.
 local function turn(self, task)
   task.parked = false
   self.current = task
   local state, problem = bounds.resume(task.thread, task.label, task.cpu_left)
   self.current = nil
   if state == "yielded" then
-    -- a yield of the script's own is no wait: its time goes on behind it
+    -- a yield of the script is no wait: its CPU time continues
     local is_counted = problem > 0 and not task.parked
     task.cpu_left = is_counted and math.max(NONE_LEFT, problem - YIELD_COST) or 0
   end
@@ -294,19 +294,19 @@ end
 
 local function resume(self, task)
   if not self.tasks[task.thread] then
-    return -- ended before its turn came
+    return -- ended before it was resumed
   elseif not turn(self, task) then
     report_end(self, task)
   elseif not task.parked then
-    -- a script that yields by itself lets others take their turn, and goes on
+    -- a script that yields lets other tasks run, and continues
     wake(self, task)
   end
 end
 
 --- Starts a coroutine, which runs at once until it waits for something.
--- @tparam string label what it is, for people
+-- @tparam string label what it is, for the log
 -- @tparam function body what it does; called with its task, whose `is_low_priority` lets the calls
--- of others pass its own
+-- of other tasks go first
 -- @tparam function at_end called with true, or with false, what was raised as `describe` has it,
 -- and where if that is known
 function Scheduler:spawn(label, body, at_end)
@@ -314,11 +314,11 @@ function Scheduler:spawn(label, body, at_end)
   resume(self, new_task(self, label, body, at_end))
 end
 
---- Runs a function at once, to its end, within the same bounds; what it waits for is waited for in
--- place. Raises what it raises, as `describe` has it.
--- @tparam string label what it is, for people
+--- Runs a function at once, to its end, within the same limits; blocks while it waits. Raises its
+-- error, as returned by `describe`.
+-- @tparam string label what it is, for the log
 -- @tparam function body
--- @tparam number seconds that it may take
+-- @tparam number seconds its timeout
 function Scheduler:run(label, body, seconds)
   local task = new_task(self, label, body)
   task.in_place = true
@@ -338,7 +338,7 @@ local function wake_sleepers(self)
   end
 end
 
--- Ends the tasks whose time is over; returns whether there were any.
+-- Ends the tasks whose deadline is over; returns whether there were any.
 local function end_late_ones(self)
   local now = core.steady_time()
   if now < self.soonest then
@@ -360,7 +360,7 @@ local function end_late_ones(self)
   return #late > 0
 end
 
--- How long nothing has to be done here.
+-- The seconds until the next deadline.
 local function rest(self, max_wait)
   local due = self.sleepers[1] and self.sleepers[1].due or NEVER
   due = math.min(due, self.soonest)
@@ -370,7 +370,7 @@ local function rest(self, max_wait)
   return math.max(0, math.min(max_wait, due - core.steady_time()))
 end
 
---- Runs what is ready, or else waits for at most `max_wait` seconds for something to happen.
+--- Runs what is ready, or else waits for up to `max_wait` seconds for something to happen.
 -- @tparam number max_wait seconds
 -- @param ... descriptors that end the wait when they become readable
 function Scheduler:step(max_wait, ...)
@@ -380,7 +380,7 @@ function Scheduler:step(max_wait, ...)
   for at = 1, #ready do
     resume(self, ready[at])
   end
-  -- what has run may have ended, which the caller has to see before the next wait
+  -- a task that has run may have ended, which the caller checks before the next wait
   if end_late_ones(self) or #ready > 0 or #self.ready > 0 then
     max_wait = 0
   else

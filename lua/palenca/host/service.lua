@@ -16,17 +16,18 @@ Service.__index = Service
 
 local service = {}
 
-local end_well
+local finish
 
--- Answers wait for the store only, whose transactions are short.
+-- Seconds for open requests to get a response: they wait for the store only, whose transactions are
+-- short.
 local RESPONSE_TIMEOUT = 10
--- What is left to be written and closed gets the rest of the drain timeout, and so many seconds in
--- any case.
+-- Minimum seconds to write and close the store, even if the drain timeout is over.
 local CLOSE_TIMEOUT_MIN = 5
--- So many seconds are more than any disk takes that is well.
+-- Seconds without progress after which the store counts as stalled: more than a healthy disk takes.
 local STALLED = 2
--- The loop below looks at the store at least so often, in seconds.
-local MAX_LOOK_INTERVAL = 1.5
+-- The main loop checks the store at least this often, in seconds; a longer gap means that the
+-- process was stopped.
+local CHECK_INTERVAL_MAX = 1.5
 
 local DONE, FAILED = 0, 1
 
@@ -36,8 +37,8 @@ local function at_once()
   return true
 end
 
--- SIGHUP asks for the script and the certificate as they are now; that of a terminal that is gone
--- is a wish to end.
+-- SIGHUP reloads the script and the certificate; one from the kernel, whose terminal is gone, ends
+-- the program.
 local function wait_signal(self, seconds)
   local signal, from_kernel = host.wait_signal(seconds)
   if signal == "SIGHUP" and not from_kernel then
@@ -48,10 +49,9 @@ local function wait_signal(self, seconds)
   return signal
 end
 
--- A script may do as it likes while it is loaded, which must keep no signal off. Returns the one
--- that ended it, or nil.
+-- Loads the script, and handles signals meanwhile. Returns the signal that ended this, or nil.
 local function load_script(self, given)
-  -- before it is loaded, so that no change in between is missed
+  -- watched before it is loaded, so that no change in between is missed
   local unwatched
   self.reload, unwatched = reload.new(given.script, self.workers, given.watch)
   local outcome, detail
@@ -61,7 +61,7 @@ local function load_script(self, given)
     if signal then
       return signal
     end
-    self.reload:begin()
+    self.reload:start()
     outcome, detail = self.workers:step(0.1)
   until outcome
   if outcome == "failed" then
@@ -74,7 +74,7 @@ local function load_script(self, given)
   event_names.warn_of_list(given.script, detail)
 end
 
--- The address first: of one that is in use, or mistyped, no database must be left behind.
+-- The address first: if it is in use, or mistyped, no database must be created.
 local function open_parts(self, given)
   local problem
   self.loop, problem = host.loop()
@@ -93,7 +93,7 @@ local function open_parts(self, given)
   end
 end
 
--- Events are received without it, too.
+-- A failure is logged only: events are received without this socket, too.
 local function open_admin(self, given)
   local problem
   self.admin, problem = host.admin_socket({ loop = self.loop, store = self.store, path = given.db })
@@ -107,17 +107,17 @@ end
 --- Starts everything; raises if one part does not start, with nothing left running.
 -- @tparam table given the parsed options, with `db`; `store`, for `host.store`; `receiving`, see
 -- palenca.host.cli.receiver_options; `watch`: reload the script when it changes;
--- and `before_exit`, called before the process is left in haste, if the database is of no use then
+-- and `before_exit`, called before `exit_now` if the database is temporary
 -- @tparam table client defaults for `palenca.new`
 -- @treturn ?Service nil if a signal has ended it before the script was loaded
--- @treturn ?boolean whether it came to its end then without being asked a second time
+-- @treturn ?boolean whether it ended then without a second signal
 function service.start(given, client)
   local self = setmetatable({
     given = given,
     keeps_events = not given.before_exit,
     before_exit = given.before_exit or nothing,
   }, Service)
-  -- a mistyped path is reported as that, whatever else is in the way
+  -- a mistyped path is reported first, before any other problem
   local file, problem = io.open(given.script)
   if not file then
     user_error("cannot open %s", problem)
@@ -149,7 +149,7 @@ function service.start(given, client)
   local signal = ok and raised
   if signal then
     event_log.line(signal .. " while the script was being loaded")
-    return nil, end_well(self)
+    return nil, finish(self)
   end
   if not ok then
     self.workers.drain_timeout = 0
@@ -167,16 +167,15 @@ function Service:counts()
   return self.store:counts()
 end
 
---- Ends the process in spite of threads that do not come back. The store needs no closing: what is
--- not committed was not acked, and what was leased runs again.
+--- Ends the process without waiting for blocked threads. The store need not be closed: events that
+-- are not committed were not acknowledged, and leased ones run again.
 -- @tparam integer status
 function Service:exit_now(status)
   self.before_exit()
   host.exit_now(status)
 end
 
--- Waits for a part to come to its end. Each of them needs the loop, which something that hangs may
--- keep from going on.
+-- Waits until a part has ended. Each of them needs the loop, which a hanging disk blocks.
 local function wait_for(is_ended, deadline, on_wait)
   repeat
     if is_ended() then
@@ -197,7 +196,8 @@ local function stop_receiver(self, deadline, on_wait)
   end, deadline + RESPONSE_TIMEOUT, on_wait)
 end
 
--- What handlers have come to is written. The socket first: commands that wait there are told.
+-- Writes the outcomes of the handlers and closes the store. The socket first: waiting commands get
+-- an error.
 local function close_store(self, deadline, on_wait)
   if self.admin then
     self.admin:close()
@@ -207,17 +207,17 @@ local function close_store(self, deadline, on_wait)
   end, deadline, on_wait)
 end
 
---- Stops: accepts nothing more, responds to what has arrived, lets running handlers end.
--- @tparam function on_wait called again and again meanwhile; true ends the waiting
+--- Stops: accepts nothing more, responds to requests that have arrived, lets running handlers end.
+-- @tparam function on_wait called repeatedly meanwhile; true ends the wait
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
--- @treturn ?string "worker", "receiver" or "store" if such a part does not come to its end, so that
+-- @treturn ?string "worker", "receiver" or "store" if such a part does not end, so that
 -- only @{exit_now} is left: in the drain timeout, or in 5 s, if that is longer
 function Service:stop(on_wait)
   local started = core.steady_time()
   local function deadline()
     return math.max(started + self.given.drain_timeout, core.steady_time() + CLOSE_TIMEOUT_MIN)
   end
-  -- first, so that no handler is started for what still arrives
+  -- first, so that no handler is started for events that still arrive
   self.workers:ask_drain()
   local received = stop_receiver(self, deadline(), on_wait)
   local drained = received and self.workers:drain(on_wait)
@@ -232,34 +232,35 @@ function Service:stop(on_wait)
   return drained
 end
 
--- A disk that hangs holds every response up, and can say nothing by itself. A process that was
--- stopped, and so did not look either, sees a long turn as well, but not for long: so it has to be
--- seen for a while. Returns for how many seconds it has hung, or false.
+-- Logs a hanging disk, which delays every response. After the process itself was stopped (SIGSTOP),
+-- one long turn is seen as well, but only briefly: so the stall has to last. Returns for how many
+-- seconds the store has stalled, or false.
 local function watch_store(self)
   local seconds, now = self.store:stalled(), core.steady_time()
-  local was_stopped = now - (self.looked_at or now) > MAX_LOOK_INTERVAL
-  self.looked_at = now
+  local was_stopped = now - (self.checked_at or now) > CHECK_INTERVAL_MAX
+  self.checked_at = now
   self.slow_since = seconds >= STALLED / 2 and (not was_stopped and self.slow_since or now) or nil
   local is_stalled = seconds >= STALLED and now - self.slow_since >= STALLED / 4
   if is_stalled and not self.is_stalled then
     self.is_stalled = true
-    event_log.line(string.format("palenca: storing has stood still for %.0f s, requests wait: is "
-      .. "the disk of %s hanging?", seconds, self.given.db), { event = "stalled", level = "error",
+    event_log.line(string.format("palenca: the store has made no progress for %.0f s, requests "
+      .. "wait: is the disk of %s hanging?", seconds, self.given.db), { event = "stalled", level = "error",
       seconds = seconds, db = self.given.db })
   elseif self.is_stalled and seconds < STALLED then
     self.is_stalled = false
-    event_log.line("palenca: storing goes on", { event = "resumed", db = self.given.db })
+    event_log.line("palenca: the store makes progress again",
+      { event = "resumed", db = self.given.db })
   end
   return is_stalled and seconds
 end
 
--- Stops; returns whether it came to its end without being asked a second time.
-function end_well(self, is_hopeless)
+-- Stops; returns whether it ended without a second signal.
+function finish(self, is_hopeless)
   local interrupted = false
   local drained, stuck = self:stop(function()
     local signal = host.wait_signal(0)
     interrupted = interrupted or (signal ~= nil and signal ~= "SIGHUP")
-    local stalled = watch_store(self) -- nobody may come to ask a second time
+    local stalled = watch_store(self) -- there may be no second signal
     return interrupted or stalled and stalled >= self.given.drain_timeout
   end)
   if not drained then
@@ -269,18 +270,18 @@ function end_well(self, is_hopeless)
   local is_well = not interrupted and not is_hopeless
   if stuck then
     if is_well and stuck ~= "worker" and not self.is_stalled then
-      event_log.line(string.format("palenca: the %s has not come to its end in time; the process "
-        .. "ends, nothing that was acknowledged is lost", stuck),
+      event_log.line(string.format("palenca: the %s has not ended in time; the process exits, "
+        .. "no acknowledged event is lost", stuck),
         { event = "stuck", level = "error", part = stuck })
     end
-    -- a handler that blocks has not ended, as others that wait have not: nothing else is wrong
+    -- a blocked handler is one of those that have not ended: nothing else is wrong
     self:exit_now(is_well and stuck == "worker" and DONE or FAILED)
   end
   return is_well
 end
 
-local function mend_workers(self)
-  local problems, is_hopeless = self.workers:mend()
+local function replace_workers(self)
+  local problems, is_hopeless = self.workers:replace_failed()
   for _, problem in ipairs(problems) do
     event_log.line("palenca: " .. redact.line(problem, true),
       { event = "worker", message = problem })
@@ -289,24 +290,24 @@ local function mend_workers(self)
 end
 
 --- Waits for Ctrl-C or SIGTERM, then stops; a second one exits at once. Meanwhile reloads the
--- script when that is wanted.
--- @tparam ?function done asked again and again; true ends the waiting
+-- script when it changes, or on SIGHUP.
+-- @tparam ?function done called repeatedly; true ends the wait
 -- @treturn boolean whether all went well
 function Service:run(done)
   local signal, is_hopeless
   repeat
-    local is_idle = self.reload:is_idle() and not self.workers:is_mending() and not done
+    local is_idle = self.reload:is_idle() and not self.workers:is_replacing() and not done
     signal = wait_signal(self, is_idle and 1 or 0.05)
-    is_hopeless = mend_workers(self)
+    is_hopeless = replace_workers(self)
     watch_store(self)
     self.reload:step()
   until signal or is_hopeless or (done and done())
   if signal then
-    event_log.line(string.format("%s: finishing what runs (again to exit at once)", signal))
+    event_log.line(string.format("%s: finishing running handlers (again to exit at once)", signal))
   elseif is_hopeless then
-    event_log.line("palenca: workers cannot be kept running; the program ends")
+    event_log.line("palenca: workers fail repeatedly; the program exits")
   end
-  return end_well(self, is_hopeless)
+  return finish(self, is_hopeless)
 end
 
 return service

@@ -20,13 +20,13 @@ local task = host.task
 local Worker = {}
 Worker.__index = Worker
 
--- So long a script may take to be loaded, if it waits for something.
+-- Maximum seconds to load a script, its waits included.
 local LOAD_TIMEOUT = 300
--- So much of the memory that is allowed, kept for good, leaves too little to handlers.
+-- Above this share of the memory limit, what the script keeps leaves too little to handlers.
 local MOSTLY = 0.75
--- For so many seconds handlers are started before those that go on have their turn.
+-- Seconds in which handlers are started before running ones continue.
 local TURN = 0.01
--- An idle worker wakes up for its descriptor; this bound is for nothing else.
+-- Maximum seconds of an idle wait: a worker is woken by its descriptor.
 local IDLE = 60
 
 -- What palenca.webhook.parse adds to the scan costs most of it, and is for handlers only.
@@ -47,7 +47,7 @@ local function max_attempts(self, entries)
   return min or self.max_attempts
 end
 
--- What is logged of an event at the end, whatever the script has done to it.
+-- What is logged about an event when it ends, whatever the script has changed in it.
 local function summary(self, lease, event, entries)
   local record = {
     id = lease.id,
@@ -79,17 +79,17 @@ local function finish_failed(record, problem, first_wait, trace)
   end
 end
 
--- As many attempts as are allowed now were made before: the process died in the last one, or more
--- were allowed then. The error of that one stays the event's.
+-- All attempts were made before: the process died during the last one, or max_attempts was higher
+-- then. The event keeps the error of its last attempt.
 local function finish_spent(record)
   task.finish(record.id, "dead")
   event_log.failed(record, "dead", nil, string.format(
-    "max_attempts (%d) reached before this attempt", record.max_attempts))
+    "max_attempts (%d) reached: the process died during the last attempt", record.max_attempts))
 end
 
--- What a script keeps for good would in the end leave nothing for its handlers: another state takes
--- the place of such a one, once what runs has ended.
-local function look_at_memory(self, problem)
+-- Memory that a script never frees would in the end leave none to its handlers: the state is
+-- replaced, once its running handlers have ended.
+local function check_memory(self, problem)
   if problem == "not enough memory"
     and collectgarbage("count") > self.memory_limit * 1024 * MOSTLY
   then
@@ -97,7 +97,7 @@ local function look_at_memory(self, problem)
   end
 end
 
--- Somebody waits for what comes of a new login; all else can wait for its turn in the API's limit.
+-- Somebody waits for the outcome of a new login; other events can wait under the API's rate limit.
 local function is_low_priority(event)
   return event.action ~= "login.success" or event.attempt > 1 or event.replay ~= nil
 end
@@ -118,7 +118,7 @@ local function run_handlers(self, event, entries, record)
       finish_done(record, began)
     else
       finish_failed(record, problem, current and current.retry_wait, trace)
-      look_at_memory(self, problem)
+      check_memory(self, problem)
     end
     self.running[record.id] = nil
   end)
@@ -154,7 +154,7 @@ local function start_timer(self, lease)
     finish_timer(record, ok, problem, trace)
     self.running[record.id] = nil
     if not ok then
-      look_at_memory(self, problem)
+      check_memory(self, problem)
     end
   end)
 end
@@ -183,12 +183,12 @@ local function want(self)
   task.want(self.concurrency - self.schedule.running)
 end
 
--- Each is started before the next one is taken: what a handler that blocks has behind it can be had
--- by other workers then. More are asked for while there are some left, so that none has to be
--- waited for. Returns whether there was any.
-local function begin_events(self)
+-- Each is started before the next one is leased: the events after a handler that blocks can be
+-- leased by other workers. More are requested before the last one is leased, so that the worker
+-- does not wait for them. Returns whether there was any.
+local function start_events(self)
   want(self)
-  local until_moment = core.steady_time() + TURN
+  local until_time = core.steady_time() + TURN
   local half = math.max(1, self.concurrency // 2)
   local started = 0
   local lease = task.take()
@@ -198,9 +198,9 @@ local function begin_events(self)
     if started % half == 0 then
       want(self)
     end
-    local goes_on = not self.is_full and core.steady_time() < until_moment
+    local may_lease = not self.is_full and core.steady_time() < until_time
       and task.wished() == "run"
-    lease = goes_on and task.take() or nil
+    lease = may_lease and task.take() or nil
   end
   return started > 0
 end
@@ -214,7 +214,7 @@ local function work(self)
     if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
       break
     elseif wish == "run" then
-      any = begin_events(self)
+      any = start_events(self)
     else
       task.want(0)
     end
@@ -233,7 +233,7 @@ local function work(self)
   end
 end
 
--- Whatever has ended this worker may lie in one of its events, whose attempt has to count.
+-- One of its events may be the reason why this worker has ended, so their attempts count.
 local function fail_running(self, problem)
   self.schedule = nil
   collectgarbage()
@@ -265,7 +265,7 @@ local function load(self, path)
   return files
 end
 
--- What the script has registered, for the person who serves it.
+-- What the script has registered, for the log.
 local function handled()
   local names = handlers.actions()
   local texts = timers.descriptions()

@@ -1,4 +1,4 @@
---- The threads that run a script, and how a new version of it takes the place of the old one.
+--- The worker threads that run a script, and their replacement by those of a new version.
 -- @module palenca.host.worker_pool
 local core = require("palenca.core")
 local host = require("palenca.host")
@@ -9,18 +9,18 @@ WorkerPool.__index = WorkerPool
 
 local worker_pool = {}
 
--- A worker that fails is replaced, but not more often than so many times in so many seconds.
+-- The maximum of replaced workers within so many seconds.
 local FAILURES_MAX = 10
 local FAILURES_WITHIN = 60
--- The script on disk may not load just now.
+-- Seconds until the next try: the script on disk may not load yet.
 local REPLACE_AGAIN = 5
--- Seconds within which a worker must stop, or its thread is left behind.
+-- Seconds within which a worker must stop, or its thread is abandoned.
 local STOP_TIMEOUT = 1
--- One that is kept by its script for so many seconds longer than that may compute is kept by what
--- cannot be stopped.
+-- Seconds beyond the CPU timeout after which a worker counts as blocked: by a call that cannot be
+-- interrupted.
 local BLOCKED_BEYOND = 1
 
---- Makes a set without workers.
+--- Creates a pool without workers.
 -- @tparam table given `options` (the worker's own, as JSON text), `count`, `store`,
 -- `drain_timeout` and `cpu_timeout` (seconds)
 -- @treturn WorkerPool
@@ -41,7 +41,7 @@ function worker_pool.new(given)
   }, WorkerPool)
 end
 
--- Lets workers end: `loaded` ones finish what runs first.
+-- Ends workers; `loaded` ones finish their running handlers first.
 local function dismiss(self, list, loaded)
   local deadline = core.steady_time() + (loaded and self.drain_timeout or 0)
   for _, worker in ipairs(list) do
@@ -50,7 +50,7 @@ local function dismiss(self, list, loaded)
   end
 end
 
--- Those that have not left in time are asked once more; who does not come back stays listed.
+-- Workers that have not ended in time are stopped; those whose script does not return stay listed.
 local function close_ended(self)
   local staying = {}
   for _, entry in ipairs(self.leaving) do
@@ -81,8 +81,8 @@ local function give_up(self, problem)
   return "failed", problem
 end
 
---- Begins to load the script as it is now; the workers of before go on meanwhile. A version that
--- is still being loaded is given up.
+--- Starts to load the current script; the present workers continue meanwhile. Aborts the loading of
+-- a version that is not ready.
 function WorkerPool:load()
   if self.loading then
     give_up(self)
@@ -90,16 +90,16 @@ function WorkerPool:load()
   self.loading, self.ready, self.began = {}, 0, core.steady_time()
 end
 
---- How long the loading has taken.
+--- Seconds since the loading started.
 -- @treturn ?number seconds; nil if nothing is loaded
 function WorkerPool:loading_since()
   return self.loading and core.steady_time() - self.began
 end
 
--- The first worker alone, so that a script which does not load says so once.
+-- The first worker alone, so that a script that does not load is logged once.
 local function start_more(self)
-  local wanted = self.ready == 0 and 1 or self.count
-  while #self.loading < wanted do
+  local needed = self.ready == 0 and 1 or self.count
+  while #self.loading < needed do
     local worker, problem = add_loading(self)
     if not worker then
       return problem
@@ -107,9 +107,9 @@ local function start_more(self)
   end
 end
 
---- Goes on with the loading. Once all workers of the new version have loaded it, they take the
--- place of those of before, which finish what they run.
--- @tparam number timeout seconds to wait for it, at most
+--- Continues the loading. Once all workers of the new version have loaded it, they replace the
+-- previous ones, which finish their running handlers.
+-- @tparam number timeout maximum seconds to wait for it
 -- @treturn ?string "loaded", "failed", or nil: there is nothing to say yet
 -- @treturn ?string the actions that the script handles, or why it does not load
 function WorkerPool:step(timeout)
@@ -137,7 +137,7 @@ function WorkerPool:step(timeout)
   return "loaded", self.actions
 end
 
--- Takes those that have failed out; returns what is to be logged of them.
+-- Removes failed workers; returns the lines to log.
 local function remove_failed(self)
   local problems = {}
   for at = #self.active, 1, -1 do
@@ -147,27 +147,27 @@ local function remove_failed(self)
       self.blocked[worker] = nil
       worker:close()
       table.insert(self.failures, core.steady_time())
-      problems[#problems + 1] = "a worker has failed: "
-        .. redact.identity(problem or "it has ended")
+      problems[#problems + 1] = "worker failed: "
+        .. redact.identity(problem or "its thread has ended")
     end
   end
   return problems
 end
 
--- How many of the workers that are kept by their script may have another one in their place, which
--- their script may keep as well.
+-- How many blocked workers may be replaced: the replacements can block as well, so that there are
+-- at most twice as many workers as configured. Returns this number and that of the blocked ones.
 local function replaceable(self)
-  local most, count = self.count, 0
+  local max, count = self.count, 0
   for _, entry in ipairs(self.leaving) do
-    most = most - (entry.is_blocked and 1 or 0)
+    max = max - (entry.is_blocked and 1 or 0)
   end
   for _ in pairs(self.blocked) do
     count = count + 1
   end
-  return math.max(0, math.min(most, count)), count
+  return math.max(0, math.min(max, count)), count
 end
 
--- Looks which workers are kept by their script; of each that is, there is something to log.
+-- Finds workers that are blocked by their script; logs each once.
 local function find_blocked(self, problems)
   for _, worker in ipairs(self.active) do
     local seconds, label = worker:kept()
@@ -177,9 +177,9 @@ local function find_blocked(self, problems)
     if is_new then
       local may_have, count = replaceable(self)
       problems[#problems + 1] = string.format(
-        "%s has kept its worker for %.0f s without a wait: %s", label:gsub("  +", " "), seconds,
-        may_have == count and "another one takes its place"
-          or "no other one takes its place, since so many are kept already")
+        "worker blocked for %.0f s by %s; %s", seconds, label:gsub("  +", " "),
+        may_have == count and "starting a replacement"
+          or "no replacement: the maximum of workers is blocked already")
     end
   end
 end
@@ -195,9 +195,8 @@ local function begin_replacing(self, problems)
   end
 end
 
--- One that is kept ends when it comes back. If it has come back already, the one that was to take
--- its place is of no use.
-local function let_surplus_go(self)
+-- A blocked worker ends once its script returns. If it has returned already, a surplus worker ends.
+local function drain_surplus(self)
   if #self.active <= self.count then
     return
   end
@@ -217,25 +216,25 @@ local function end_replacing(self, problems)
     local actions, problem = self.replacing[at]:wait_ready(0)
     if actions then
       table.insert(self.active, table.remove(self.replacing, at))
-      let_surplus_go(self)
+      drain_surplus(self)
     elseif problem then
       table.remove(self.replacing, at):close()
-      problems[#problems + 1] = "a worker could not be replaced: " .. redact.identity(problem)
+      problems[#problems + 1] = "worker replacement failed: " .. redact.identity(problem)
       self.replace_at = core.steady_time() + REPLACE_AGAIN
     end
   end
 end
 
---- Whether a worker is being replaced, or has been lately and may be again soon.
-function WorkerPool:is_mending()
+--- Whether a worker is being replaced, or has failed recently.
+function WorkerPool:is_replacing()
   return #self.replacing > 0 or #self.failures > 0
 end
 
---- Replaces workers that have ended by themselves, or that their script keeps.
--- @treturn {string,...} what is to be logged of it
--- @treturn boolean whether this is hopeless: they fail too often, or none is left and the script
--- does not load
-function WorkerPool:mend()
+--- Replaces workers that have failed or are blocked.
+-- @treturn {string,...} the lines to log
+-- @treturn boolean whether to give up: workers fail too often, or none is left and the script does
+-- not load
+function WorkerPool:replace_failed()
   local problems = remove_failed(self)
   find_blocked(self, problems)
   local now = core.steady_time()
@@ -250,7 +249,7 @@ function WorkerPool:mend()
   return problems, #self.failures > FAILURES_MAX or is_empty
 end
 
---- Begins no handler any more; those that run go on.
+--- Lets the workers start no handler any more; running handlers continue.
 function WorkerPool:ask_drain()
   if self.loading then
     give_up(self)
@@ -260,7 +259,7 @@ function WorkerPool:ask_drain()
   self.active, self.replacing = {}, {}
 end
 
---- Waits for the handlers that run, until the drain timeout.
+--- Waits for the running handlers, until the drain timeout.
 -- @tparam function on_wait called again and again meanwhile; true ends the waiting
 -- @treturn boolean whether all have ended
 function WorkerPool:drain(on_wait)
@@ -275,7 +274,7 @@ function WorkerPool:drain(on_wait)
   return true
 end
 
---- Ends all that is left.
+--- Ends all remaining workers.
 -- @treturn boolean whether every thread has come back; they are closed then
 function WorkerPool:finish()
   local deadline = core.steady_time() + STOP_TIMEOUT

@@ -98,7 +98,7 @@ function figures.is_unknown(history, from, to)
   return 4 * figures.unknown_days(history, from, to) > to - from + 1
 end
 
---- A quotient cut to four decimals, toward minus infinity.
+--- A quotient truncated to four decimals, toward minus infinity.
 -- @param part exact
 -- @param whole exact, above 0
 -- @treturn ?number nil if it has too many digits for a number

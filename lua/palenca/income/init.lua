@@ -5,7 +5,7 @@
 -- name without the ending is the same value as exact decimal text. Every division is rounded
 -- down, so that no figure says more than was earned.
 --
--- Nothing here looks at a clock, a locale or the order of a table: the same arguments have the
+-- Nothing here reads a clock, a locale or the order of a table: the same arguments have the
 -- same result, to the byte of @{palenca.json.canonical}, on every Lua.
 -- @module palenca.income
 local analyze = require("palenca.income.analyze")

@@ -4,7 +4,7 @@ local floor = math.floor
 
 local money = {}
 
--- The largest whole number that a double tells apart from its neighbours.
+-- The largest integer that a double distinguishes from its neighbors.
 local LIMIT = 9007199254740991
 -- ISO 4217: the decimals of the currencies that do not have two.
 local DECIMALS = {
@@ -18,12 +18,12 @@ local function decimals_of(currency)
   return DECIMALS[currency] or 2
 end
 
---- The decimals that ISO 4217 gives a currency.
+--- The decimals of a currency in ISO 4217.
 -- @tparam ?string currency lower case; one that is not known here has two
 -- @treturn integer
 money.decimals = decimals_of
 
---- Tells whether a value is a number that counts something exactly.
+--- Whether a value is an exact integer.
 -- @param value any value
 -- @treturn boolean true for a whole number between -(2^53 - 1) and 2^53 - 1
 function money.is_whole(value)

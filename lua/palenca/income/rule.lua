@@ -28,7 +28,7 @@ end
 
 local function check_limit(place, name, value)
   if FRACTIONS[name] then
-    -- Figures have four decimals: a finer limit would be cut silently.
+    -- Figures have four decimals: a finer limit would be truncated silently.
     if type(value) ~= "number" or not (value >= 0 and value <= 1)
       or floor(value * 10000 + 0.5) / 10000 ~= value then
       fail.value(place .. "." .. name, "expected 0 to 1 with at most four decimals", value)

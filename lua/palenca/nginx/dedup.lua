@@ -13,12 +13,12 @@ local dedup = {}
 
 local LOOK = 0.05
 
--- No id of an event begins so.
+-- No id of an event starts with this.
 local CLAIM = "claim "
 
 --- The memory of an endpoint.
 -- @tparam table options `dict`: an `ngx.shared.NAME`; in seconds, `redelivery_window`: how long an
--- event is remembered (0: not at all), `redelivery_lease`: how long a claim holds that is not
+-- event is remembered (0: not at all), `redelivery_lease`: how long a claim lasts that is not
 -- renewed, and `redelivery_wait`: how long the outcome of another attempt is waited for
 function dedup.new(options)
   return setmetatable({
@@ -73,7 +73,7 @@ end
 
 -- ---- deliveries ------------------------------------------------------------------------
 
--- The first receipt names the event for all its redeliveries; a later same body is another one.
+-- The first receipt sets the id for all duplicates; a later equal body is another event.
 local function number_of(self, key)
   set(self, "add", key .. ":first", ngx.now(), self.window)
   local first = self.dict:get(key .. ":first") or ngx.now()
@@ -86,7 +86,7 @@ local function delivery_of(key, claim, first, attempt)
   return { key = key, claim = claim, id = id, attempt = attempt, received_at = first }
 end
 
---- Begins with a body, or waits until another attempt is done with it.
+--- Claims a body, or waits until another attempt has handled it.
 -- @tparam string body as it was received
 -- @treturn string "started": it is the caller's to handle, and to finish; "done" before; or "busy":
 -- another attempt is still at it

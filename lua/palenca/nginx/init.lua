@@ -32,8 +32,8 @@ local rejections = rate_limited_log.new(60)
 
 local function reject(status, reason, cause)
   local kind = string.format("(%d): %s", status, cause or reason)
-  rejections:write(status == 401 and ngx.WARN or ngx.INFO, "palenca: refused a request " .. kind,
-    "palenca: refused %d more requests " .. kind)
+  rejections:write(status == 401 and ngx.WARN or ngx.INFO, "palenca: rejected a request " .. kind,
+    "palenca: rejected %d more requests " .. kind)
   respond(status, { error = reason })
 end
 
@@ -53,19 +53,19 @@ end
 -- ---- the checks ------------------------------------------------------------------------
 
 -- nil if the body is signed; otherwise what is wrong, in words that hold no signature.
-local function signature_rejection(wanted, text)
-  if not wanted.header then
+local function signature_rejection(expected, text)
+  if not expected.header then
     return nil
   end
-  local given = ngx.req.get_headers(0)[wanted.header]
+  local given = ngx.req.get_headers(0)[expected.header]
   if not given then
     return "not signed"
   elseif type(given) == "table" then
     return "signed more than once"
   end
   local problem
-  for _, secret in ipairs(wanted.secrets) do
-    local ok, reason = core.check_signature(wanted, secret, text, given)
+  for _, secret in ipairs(expected.secrets) do
+    local ok, reason = core.check_signature(expected, secret, text, given)
     if ok then
       return nil
     end
@@ -176,14 +176,14 @@ end
 -- How often and when an event comes again is the sender's to say: the options of `palenca.on`
 -- (`max_attempts`, `timeout`, `retry_wait`, `concurrency`) are for `palenca serve` and change
 -- nothing here; nor are the events of one account kept in order. An event's `id` is a text, which
--- no other machine gives to another event. A handler returns or raises: if it ends the request
+-- no other machine assigns to another event. A handler returns or raises: if it ends the request
 -- itself (`ngx.exit`, `ngx.exec`, `ngx.redirect`), nobody learns of it, and the event counts as
 -- being handled until the lease is over.
 --
 -- What is not passed comes from the nginx variable of that name with `palenca_` in front
 -- (`set $palenca_max_body 4096;`), else from the variable of the environment that `palenca serve`
 -- has for it, else the default. nginx warns of its variables that are set in other locations only,
--- unless it is told `uninitialized_variable_warn off;`. It keeps the environment from its workers,
+-- unless `uninitialized_variable_warn off;` is set. It keeps the environment from its workers,
 -- but for what is named (`env PALENCA_SIGNATURE_HEADER;`): what is not named is known only if
 -- `palenca` or `palenca.nginx` is loaded in `init_by_lua`.
 -- @tparam[opt] table options
@@ -205,10 +205,10 @@ end
 -- @tparam number options.redelivery_window seconds that a delivery is remembered; default 300;
 -- 0: not at all
 -- @tparam number options.redelivery_lease seconds; default 30. While handlers wait, their worker
--- says again and again that it is at the event. When it has not said so for that long, since it has
+-- keeps renewing the lease of the event. If it is not renewed for that long, since the worker has
 -- ended, or a handler has blocked it, the event may be handled anew
--- @tparam number options.redelivery_wait seconds that what comes again waits for the outcome;
--- default 25, for a sender gives up after 30
+-- @tparam number options.redelivery_wait seconds that a duplicate waits for the outcome;
+-- default 25, since a sender times out after 30
 -- @tparam string options.forward a location, such as `/serve` or `@serve`
 function nginx.webhook(options)
   local phase = ngx.get_phase()

@@ -1,18 +1,18 @@
---- Lines of the log that others can cause: each once in a while, and then how many more there were,
--- for what strangers send must not fill a disk. Each worker counts for itself.
+--- Log lines that senders can cause: each is written once in a window, and then how many more there
+-- were, so that requests of strangers cannot fill a disk. Each worker counts for itself.
 -- @module palenca.nginx.rate_limited_log
 local core = require("palenca.core")
 local nginx_lua_state = require("palenca.runtime.nginx_lua_state")
 
-local SparingLog = {}
-SparingLog.__index = SparingLog
+local RateLimitedLog = {}
+RateLimitedLog.__index = RateLimitedLog
 
 local rate_limited_log = {}
 
---- A log of its own.
+--- Creates a log.
 -- @tparam number window seconds in which each line is written once
 function rate_limited_log.new(window)
-  return setmetatable({ window = window, entries = {} }, SparingLog)
+  return setmetatable({ window = window, entries = {} }, RateLimitedLog)
 end
 
 local function finish(_, self, entry)
@@ -27,7 +27,7 @@ end
 -- @param level of `ngx.log`
 -- @tparam string line one of a small number
 -- @tparam string more what is written of those that were counted, with `%d` for their number
-function SparingLog:write(level, line, more)
+function RateLimitedLog:write(level, line, more)
   local now, entry = core.steady_time(), self.entries[line]
   if entry and not entry.is_timed and now >= entry.ends then
     finish(nil, self, entry)

@@ -24,7 +24,7 @@ local webhook_types = {
   forward = "string",
 }
 
--- A sender gives up after 30 s.
+-- A sender times out after 30 s.
 local webhook_defaults = {
   max_body = 65536, dict = "palenca", redelivery_window = 300, redelivery_lease = 30,
   redelivery_wait = 25,
@@ -86,7 +86,7 @@ local function variable(name)
   local text = ngx.var["palenca_" .. name]
   if guards[name] and text and not text:find("%S") then
     error(string.format("%s: %s is empty here (as it is where only another location sets it): set "
-      .. "it here, or pass what is wanted as options", WHERE, source), 0)
+      .. "it here, or pass them as options", WHERE, source), 0)
   elseif text and text ~= "" then
     return read(name, source, text), source
   end
@@ -157,12 +157,12 @@ local function signature_parts(options)
 end
 
 local function signature_of(options)
-  local wanted = find("signature", options)
-  if wanted == false then
+  local is_required = find("signature", options)
+  if is_required == false then
     return no_signature(options)
   end
   local all = signature_parts(options)
-  if wanted and not all.header then
+  if is_required and not all.header then
     error(WHERE .. ": signature is on, but there is no signature_header to find signatures in "
       .. "(the environment is kept from nginx's workers, but for what `env` names)", 0)
   end
@@ -190,7 +190,7 @@ function settings.webhook(options)
   if not all.forward then
     local dict = ngx.shared[all.dict]
     if not dict then
-      error(string.format("%s: there is no lua_shared_dict %s, by which redeliveries are known: "
+      error(string.format("%s: there is no lua_shared_dict %s, in which duplicates are recorded: "
         .. "lua_shared_dict %s 1m;", WHERE, all.dict, all.dict), 0)
     end
     all.dict = dict

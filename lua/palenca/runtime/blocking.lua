@@ -28,7 +28,7 @@ function blocking.new()
       own:cancel(call)
     end,
     -- A signal, or a call that moves on, ends a step early. A signal has to come back to Lua, whose
-    -- interpreter may want to end the script.
+    -- interpreter may have to end the script.
     sleep = function(seconds)
       local due = core.steady_time() + seconds
       local left = seconds

@@ -23,7 +23,7 @@ function calls.new(engine, run)
   return setmetatable({ engine = engine, run = run or run_here, pending = {} }, Calls)
 end
 
---- The result of a call: what a runtime's `wait` looks for each time that something has happened.
+--- The result of a call: what a runtime's `wait` checks after each event.
 -- @tparam table call of @{Calls:submit}
 -- @treturn ?table the engine's result; nil if there is none yet. Raises if the call was given up:
 -- it will never have one
@@ -79,7 +79,7 @@ local function report_attempts(self)
   end
 end
 
---- Works for at most `max_wait` seconds; gives every call that completed its result.
+--- Works for up to `max_wait` seconds; sets the result of every call that has completed.
 -- @tparam number max_wait seconds
 -- @tparam function on_done called with each such call
 -- @param ... descriptors that end the wait when they become readable

@@ -3,11 +3,11 @@
 -- The engine runs on a thread of its own, one in each worker, made by the first call and ended when
 -- there was none for a while. What it completes it announces on a unix socket, which a light thread
 -- reads that belongs to no request; each request waits on a semaphore. Where such a socket cannot
--- be made, the light thread looks every millisecond, as long as a call is under way.
+-- be made, the light thread polls every millisecond while a call is in flight.
 --
 -- A Lua state that is one request's own (`lua_code_cache off`) is closed with it, and the engine
 -- with the state: so there is neither a light thread nor a timer then, which would hold it, and a
--- call that waits looks every millisecond. It is the same in a worker whose first call comes when
+-- waiting call polls every millisecond. It is the same in a worker whose first call comes when
 -- it is about to end: nginx reports a socket left open if its first timer is made that late.
 -- @module palenca.runtime.nginx
 local calls = require("palenca.runtime.calls")
@@ -25,7 +25,7 @@ local can_wait = {
 
 -- How long a thread without calls is kept, in seconds.
 local IDLE = 60
--- Each waiting call looks by itself at times, in seconds; more often if it is alone in that.
+-- Seconds between two polls of each waiting call; shorter if no other call polls.
 local LOOK = 1
 local LOOK_ALONE = 0.01
 -- A wait for the socket has no end of its own: the longest that nginx knows, in milliseconds.
@@ -110,7 +110,7 @@ local function new_worker()
     count = 0, -- how many those are
     used = 0, -- calls so far
     serving = nil, -- "asked": a light thread is to start; "running": it has
-    looking = nil, -- the id of the call that looks for all, where there is no light thread
+    polling = nil, -- the id of the call that polls for all, where there is no light thread
     ending = false, -- it is to end with the last open call
     is_late = ngx.worker.exiting(),
   }, Worker)
@@ -186,14 +186,14 @@ local function connect(self)
     self.no_socket = problem
   end
   log.warn {
-    message = "palenca looks for answers every millisecond: there is no socket to wait for",
+    message = "palenca polls for responses every millisecond: there is no socket to wait for",
     error = self.no_socket,
   }
   return nil
 end
 
 -- The timer that ends the light thread is lost if nginx has no room for it
--- (lua_max_running_timers), and the worker would never come to its end; so the light thread looks
+-- (lua_max_running_timers), and the worker would never come to its end; so the light thread polls
 -- for that by itself.
 local function watch_exit(self)
   while not ngx.worker.exiting() do
@@ -275,7 +275,7 @@ function Worker:watch()
   end
 end
 
--- What was begun before a fork is the parent's.
+-- Calls that were started before a fork are the parent's.
 local function this_worker()
   if not current or current.pid ~= ngx.worker.pid() then
     current = new_worker()
@@ -307,10 +307,10 @@ local function look(worker, call)
   worker:collect()
   if worker:may_have_timers() then
     return LOOK_ALONE
-  elseif not worker.open[worker.looking] then
-    worker.looking = call.id
+  elseif not worker.open[worker.polling] then
+    worker.polling = call.id
   end
-  return worker.looking == call.id and PUMP or LOOK_ALONE
+  return worker.polling == call.id and PUMP or LOOK_ALONE
 end
 
 local function wait(call)

@@ -2,7 +2,7 @@
 -- @module palenca.sandbox
 --
 -- Pure logic: no sockets, no clock, no chance of its own. The same seed, requests and clock
--- give the same responses to the byte.
+-- return the same responses, byte for byte.
 local catalogue = require("palenca.sandbox.data.catalogue")
 local faults = require("palenca.sandbox.delivery.faults")
 local login_flow = require("palenca.sandbox.control.login_flow")
@@ -120,7 +120,7 @@ end
 
 local function restore(self, options, given)
   local meta = meta_of(options.entries or {})
-  -- a file keeps to the seed it was begun with: its ids are those of that seed
+  -- a file keeps the seed it was created with: its ids come from that seed
   local origin = meta.origin
     or { seed = given.seed, accounts = given.accounts, moment = math.floor(options.clock()) }
   self.started = origin.moment
@@ -145,7 +145,7 @@ end
 -- @tparam[opt=120] integer options.rate_limit requests per 60 s; 0 switches the limit off
 -- @tparam[opt=30] number options.webhook_delay seconds from a login to its first delivery
 -- @tparam[opt=30] number options.retry_delay seconds from a failed delivery to the next attempt
--- @tparam ?function options.assets gives the text of a page's file by its name
+-- @tparam ?function options.assets returns the text of a page's file by its name
 -- @tparam ?journal options.journal where changes are noted
 -- @tparam ?table options.entries what that journal held when it was opened
 -- @tparam function options.clock returns Unix time in seconds
@@ -266,7 +266,7 @@ local function respond(self, request, route, found)
   })
 end
 
--- The faults that strike a request that would be answered.
+-- Applies the faults to a request that was admitted.
 local function respond_with_faults(self, request, route, found)
   local latency = self.faults:strike("latency", request)
   local effects = { delay = latency and latency.seconds, fault = latency and "latency" }
@@ -279,7 +279,7 @@ local function respond_with_faults(self, request, route, found)
     return rejection, effects
   end
   -- the work is done, and the response lost: what makes a repeated creation dangerous
-  local answer = respond(self, request, route, found)
+  local result = respond(self, request, route, found)
   local account_id = request.path:match("^/v1/accounts/([^/]+)/earnings/search$")
   local account = account_id and self.store.account:get(account_id)
   if account then
@@ -290,20 +290,20 @@ local function respond_with_faults(self, request, route, found)
       effects.fault, effects[kind] = kind, true
     end
   end
-  return answer, effects
+  return result, effects
 end
 
--- As behind a gateway, a key is asked for before it is told which paths there are.
+-- As behind a gateway, the key is checked before the path.
 local function respond_to_api(self, request, route, found)
-  local answer, effects
+  local result, effects
   local headers = {}
   if not (route and route.public) then
-    answer, headers = admit(self, request.headers)
+    result, headers = admit(self, request.headers)
   end
-  if not answer and #self.faults.list > 0 then
-    answer, effects = respond_with_faults(self, request, route, found)
+  if not result and #self.faults.list > 0 then
+    result, effects = respond_with_faults(self, request, route, found)
   end
-  return answer or respond(self, request, route, found), headers, effects
+  return result or respond(self, request, route, found), headers, effects
 end
 
 local function keep(self, request, status, headers, body, effects)
@@ -325,7 +325,7 @@ end
 
 --- Responds to a request.
 -- @tparam table request `method`, `path`, `query` (or nil), `headers` (by lower-case name),
--- `body` ("" if there is none); `final`: a response that would be held back is wanted now
+-- `body` ("" if there is none); `final`: no response is held back any more
 -- @treturn integer the HTTP status
 -- @treturn table the headers, by name
 -- @treturn string the body; for HEAD that of GET, not to be sent
@@ -335,23 +335,23 @@ end
 function sandbox:handle(request)
   local route, found = self.router:match(request.method, request.path)
   local is_api = request.path:sub(1, 4) == "/v1/"
-  local answer, effects
+  local result, effects
   local headers = {}
   if is_api then
-    answer, headers, effects = respond_to_api(self, request, route, found)
+    result, headers, effects = respond_to_api(self, request, route, found)
   else
-    answer = origin_check(request) or respond(self, request, route, found)
-    effects = answer.hold and { hold = true } or nil
+    result = origin_check(request) or respond(self, request, route, found)
+    effects = result.hold and { hold = true } or nil
   end
   headers["Content-Type"] = "application/json"
-  for name, value in pairs(answer.headers or {}) do
+  for name, value in pairs(result.headers or {}) do
     headers[name] = value
   end
   headers["X-Request-Id"] = self.store:stream("requests"):uuid()
   if is_api then
-    keep(self, request, answer.status, headers, answer.body, effects)
+    keep(self, request, result.status, headers, result.body, effects)
   end
-  return answer.status, headers, answer.body, effects
+  return result.status, headers, result.body, effects
 end
 
 --- Writes what has changed since the last time into the journal, if there is one.

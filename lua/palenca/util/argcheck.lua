@@ -13,7 +13,7 @@ local function is_integer(value)
   return type(value) == "number" and value == math.floor(value) and math.abs(value) < 2 ^ 53
 end
 
--- Each answers nil for a good value, else what it should have been.
+-- Each returns nil for a valid value, else what was expected.
 local types = {
   string = function(value)
     return not (type(value) == "string" and value ~= "") and "a string that is not empty"
@@ -95,12 +95,12 @@ end
 -- `function` or `any`
 -- @tparam number level of the caller to blame, as in `error`
 function argcheck.value(what, value, kind, level)
-  local wanted = types[kind](value)
-  if wanted then
+  local expected = types[kind](value)
+  if expected then
     -- what was to be something else may be a secret
-    local is_shown = type(value) == "number" and wanted:find("number", 1, true)
+    local is_shown = type(value) == "number" and expected:find("number", 1, true)
     local got = is_shown and number.text(value) or type(value)
-    error(string.format("%s must be %s, got %s", what, wanted, got), level + 1)
+    error(string.format("%s must be %s, got %s", what, expected, got), level + 1)
   end
 end
 
@@ -117,7 +117,7 @@ function argcheck.words(set)
 end
 
 --- Raises unless a table has only the fields of a spec, each of its type. Each is read once: the
--- table may have methods, which may have another answer the next time.
+-- table may have methods, which may return something else the next time.
 -- @tparam string what the call, for the message
 -- @tparam ?table values the caller's table; nil counts as empty
 -- @tparam table spec field → type, with `!` behind it if the field must be there

@@ -7,7 +7,7 @@ local core = require("palenca.core")
 local redact = {}
 
 -- With nothing of a word before and behind. Mexico's CURP and RFC, Brazil's CPF, in the forms in
--- which they are written; other countries' numbers cannot be told from amounts and telephones.
+-- which they are written; other countries' numbers look like amounts or telephones.
 local identity_numbers = {
   "%f[%w]()%a%a%a%a%d%d%d%d%d%d%a%a%a%a%a%a%w%d()%f[%W]",
   "%f[%w]()%a%a%a%a%d%d%d%d%d%d%w%w%w()%f[%W]",
@@ -19,7 +19,7 @@ local identity_numbers = {
 -- JSON within a string of JSON within a string of JSON, and so on.
 local NESTED_MOST = 8
 
--- So long an identity number is at most, if each of its characters is an escape of an escape.
+-- The maximum length of an identity number, if each of its characters is an escape of an escape.
 local NUMBER_MAX = 400
 
 local plain_escapes = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
@@ -81,7 +81,7 @@ local function add_marks(marks, text, view)
   end
 end
 
--- One that begins with an escape's letter is one without it, or all of the escape goes as well.
+-- One that starts with an escape's letter is one without it, or all of the escape goes as well.
 local function mend_marks(marks, begins)
   local is_whole = {}
   for _, mark in ipairs(marks) do
@@ -182,7 +182,7 @@ function redact.sequence_end(text, at)
 end
 
 --- Puts question marks for zero characters and for bytes that are no UTF-8, which many a reader of
--- JSON refuses, and all that is with them.
+-- JSON rejects, and all that is with them.
 -- @tparam string text
 -- @treturn string
 function redact.bytes(text)
@@ -243,7 +243,7 @@ function redact.problem(problem, max)
   if #text <= max then
     return redact.identity(redact.bytes(text))
   end
-  -- cut first, since it may be megabytes; and not within a number, which would not be known then
+  -- truncated first, since it may be megabytes; but not within a number, which would pass unmasked
   local kept = text:sub(1, max):gsub("[\192-\255][\128-\191]*$", "")
   local word = kept:reverse():match("^[%w.%%\\-]*")
   kept = kept:sub(1, -1 - math.min(#word, NUMBER_MAX))

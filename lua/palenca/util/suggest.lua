@@ -5,12 +5,12 @@ local suggest = {}
 -- Longer names are not compared, since that takes the square of their length.
 local LENGTH_MAX = 64
 
--- So many letters may be wrong in a name of so many. Of two letters, any other two would do.
+-- The maximum of wrong characters by the length of a name. Of two, any other two would fit.
 local function tolerance(length)
   return length < 3 and 0 or length < 5 and 1 or length < 9 and 2 or 3
 end
 
--- How many letters have to be put in, left out, replaced, or swapped with their neighbor.
+-- How many characters have to be inserted, removed, replaced, or swapped with their neighbor.
 local function distance(one, other)
   local before, last
   local row = {}
@@ -19,11 +19,11 @@ local function distance(one, other)
   end
   for i = 1, #one do
     before, last, row = last, row, { [0] = i }
-    local letter = one:byte(i)
+    local byte = one:byte(i)
     for j = 1, #other do
-      local is_same = letter == other:byte(j)
+      local is_same = byte == other:byte(j)
       local least = math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (is_same and 0 or 1))
-      if i > 1 and j > 1 and letter == other:byte(j - 1) and one:byte(i - 1) == other:byte(j) then
+      if i > 1 and j > 1 and byte == other:byte(j - 1) and one:byte(i - 1) == other:byte(j) then
         least = math.min(least, before[j - 2] + 1)
       end
       row[j] = least
@@ -44,7 +44,7 @@ local function words(known)
 end
 
 --- The known name that is nearest to another one, if it is near enough to be meant. Capitals count
--- as small letters.
+-- as lower case.
 -- @param name what was written
 -- @tparam table known the names, as a list or as keys
 -- @treturn ?string

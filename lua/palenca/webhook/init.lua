@@ -23,10 +23,10 @@ local function signature_options(options)
   return { digest = options.digest, encoding = options.encoding, prefix = options.prefix }
 end
 
-local function header_value(headers, wanted)
-  wanted = wanted:lower()
+local function header_value(headers, header)
+  header = header:lower()
   for name, value in pairs(headers or {}) do
-    if type(name) == "string" and name:lower() == wanted then
+    if type(name) == "string" and name:lower() == header then
       return value
     end
   end
@@ -56,7 +56,7 @@ end
 
 --- Reads a webhook's body, as strictly as `palenca serve`: it is an object in JSON and UTF-8,
 -- nested no deeper than 64 levels, with nothing behind it; its `webhook_action` and `account_id`
--- have at most 127 bytes.
+-- have up to 127 bytes.
 --
 -- How signed requests are signed is not documented, so the header has no default; digest and
 -- encoding default to what is usual, HMAC-SHA256 of the raw body in hex.

@@ -44,7 +44,7 @@ function signature_config.prefix(text)
   if #text > PREFIX_MOST then
     return nil, string.format("it is longer than %d characters", PREFIX_MOST)
   elseif not text:find("^%S") then
-    return nil, string.format("'%s' does not begin as the value of a header can", text)
+    return nil, string.format("'%s' does not start as the value of a header can", text)
   end
   return text
 end
@@ -76,7 +76,7 @@ local needs_header = { "secrets", "digest", "encoding", "prefix" }
 -- @treturn ?string what is missing, of what was set; nil: nothing
 function signature_config.problem(given, names)
   if given.header and not given.secrets then
-    return names.header .. " wants a secret: " .. names.secrets
+    return names.header .. " needs a secret: " .. names.secrets
   elseif given.header then
     return nil
   end

@@ -38,7 +38,7 @@ accounts.delete = { method = "DELETE", path = "/v1/accounts/{id}", id = "uuid", 
 -- @treturn table `user_id`, `external_id`, `widget_id`
 accounts.user = of_account("/user")
 
---- Gives an account to another user. Never sent twice: the second time it would be rejected.
+--- Reassigns an account to another user. Never sent twice: the second time it would be rejected.
 -- @function accounts:reassign
 -- @tparam string id the account's (UUID)
 -- @tparam table fields one of `user_id` and `external_id`

@@ -87,7 +87,7 @@ local function build(client, name, operation)
   end
 end
 
---- Gives a client its resources: `client.users`, `client.accounts` and the others.
+--- Adds the resources to a client: `client.users`, `client.accounts` and the others.
 -- @param client the client
 function resources.attach(client)
   for resource, operations in pairs(members) do

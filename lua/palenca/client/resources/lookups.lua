@@ -29,7 +29,7 @@ countries.list = {
   query = { "only_active" },
 }
 
---- Reads the consents that a worker gave. Their shape is not documented.
+--- Reads the consents that a worker granted. Their shape is not documented.
 -- @function consents:get
 -- @tparam string gov_id the worker's identity number
 -- @treturn table

@@ -1,4 +1,4 @@
---- Webhooks: whom the API tells of events.
+--- Webhooks: the URLs to which the API sends events.
 --
 -- All functions are methods of `client.webhooks`. They return the API's `data` and a meta table, or
 -- nil and a @{palenca.errors.Error}; a wrong argument raises before anything is sent.

@@ -9,21 +9,21 @@ local output = require("palenca.host.cli.output")
 
 local check = {
   name = "check",
-  summary = "Load a script that is to be served, without sending anything; tell what it handles.",
+  summary = "Load a script that is to be served, without sending anything; list what it handles.",
 }
 
 local FAILED = 1
--- For so many seconds it may be in a call that nothing can stop.
+-- Maximum seconds in a call that cannot be interrupted.
 local BLOCKED_MAX = 60
 
 function check.define(command)
   command:argument("script", "The Lua file."):argname("SCRIPT")
   -- as serve has them
   options.add_all(command, {
-    { "--cpu-timeout", "Seconds that the script may compute while it is loaded.", 5,
+    { "--cpu-timeout", "Maximum CPU seconds of loading the script.", 5,
       options.duration, "SECONDS" },
-    { "--memory-limit", "MiB of memory that the script may take.", 256,
-      options.whole(16, 1048576, "MiB"), "MIB" },
+    { "--memory-limit", "Maximum MiB of memory of the script.", 256,
+      options.integer(16, 1048576, "MiB"), "MIB" },
   })
 end
 

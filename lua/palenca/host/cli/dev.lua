@@ -42,7 +42,7 @@ function dev.define(command)
     .. "; default " .. patterns.default .. "), warning (" .. login_argument.warnings()
     .. ") or days (instead of --history). Such as uber,pattern=declining. May be repeated.")
     :argname("LOGIN"):convert(login_argument.parse):count("*")
-  -- a database that is kept may hold events that nobody waits for
+  -- an existing database may hold other events, for which --once must not wait
   command:mutex(db, command:flag("--once", "Exit when the events of the simulated logins are "
     .. "handled; status 1 if a handler failed. Wants --login."))
   options.add_json(command)
@@ -121,7 +121,7 @@ local function play(given, url, api_key, running)
   end
 end
 
--- A handler that fails is tried again much later; nobody waits for that here.
+-- A failed handler is tried again much later: --once does not wait for that.
 local function until_handled(running, logins, seen)
   return function()
     local counts = running:counts()
@@ -134,7 +134,7 @@ local function at_once()
   return true
 end
 
--- Serves until it is over; returns whether all went well.
+-- Serves until it is done or interrupted; returns whether all went well.
 local function serve(given, url, api_key)
   given.store = store_options.read(given)
   local running, is_well = service.start(given, { base_url = url, api_key = api_key })
@@ -152,7 +152,7 @@ local function serve(given, url, api_key)
 end
 
 function dev.run(given)
-  local problem = given.once and #given.login == 0 and "--once wants a --login to wait for"
+  local problem = given.once and #given.login == 0 and "--once needs a --login to wait for"
     or store_options.problem(given)
   if problem then
     event_log.problem(problem, { hint = "Try 'palenca dev --help'." })

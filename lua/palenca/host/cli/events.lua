@@ -68,8 +68,8 @@ end
 local function define_purge(command)
   local purge = command:command("purge", "Delete finished events.")
   options.add(purge, "--older-than", {
-    help = "Only those that ended more than so many days ago; what may still come again (see "
-      .. "serve --redelivery-window) is kept.",
+    help = "Only those that ended more than N days ago; events whose duplicates may still arrive ("
+      .. "see serve --redelivery-window) are kept.",
     default = 30,
     convert = options.days,
     argname = "DAYS",
@@ -80,7 +80,7 @@ local function define_purge(command)
     convert = options.one_of({ "done", "dead" }),
     argname = "STATE",
   })
-  purge:flag("--dry-run", "Only tell how many it would be.")
+  purge:flag("--dry-run", "Only print how many would be deleted.")
   return purge
 end
 

@@ -1,4 +1,4 @@
---- What `palenca events` changes: events that run again, and events that are deleted.
+--- The changes of `palenca events`: running events again, and deleting them.
 -- @module palenca.host.cli.events_admin
 local byte_size = require("palenca.host.cli.byte_size")
 local event_log = require("palenca.host.event_log")
@@ -12,10 +12,10 @@ local events_admin = {}
 local outcomes = {
   replayed = "event %d runs again",
   not_found = "there is no event %d",
-  unfinished = "event %d is not done or dead: it is still going to run",
+  unfinished = "event %d is not done or dead: it will still run",
 }
 
---- Runs events again; those that cannot be are reported, and the others go on.
+--- Runs events again; those that cannot run are reported, and do not stop the others.
 -- @tparam table given the options: `db, ids, json`
 -- @treturn integer the exit status
 function events_admin.replay(given)
@@ -57,7 +57,7 @@ local function describe_purge(given, purged)
   local count = string.format(purged.events == 1 and "%d event" or "%d events", purged.events)
   local kept = ""
   if purged.kept > 0 then
-    kept = string.format("; kept %d within the redelivery window, so that they do not run twice",
+    kept = string.format("; kept %d within the deduplication window",
       purged.kept)
   end
   if given.dry_run then

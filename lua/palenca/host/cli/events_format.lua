@@ -12,7 +12,7 @@ local function encode(fields)
 end
 
 --- One line for a person.
--- @tparam table event as `host.events.list` gives it
+-- @tparam table event as `host.events.list` returns it
 -- @treturn string
 function events_format.line(event)
   local line = string.format("%d  %s  %-8s  attempts %d  %-16s  %s", event.id,
@@ -28,7 +28,7 @@ function events_format.line(event)
 end
 
 --- The same as an object.
--- @tparam table event as `host.events.list` gives it
+-- @tparam table event as `host.events.list` returns it
 -- @treturn string
 function events_format.object(event)
   return encode({
@@ -56,7 +56,7 @@ local function time_of(seconds)
 end
 
 --- All of an event as an object.
--- @tparam table event as `host.events.show` gives it
+-- @tparam table event as `host.events.show` returns it
 -- @tparam boolean raw with identity numbers
 -- @treturn string
 function events_format.whole_object(event, raw)
@@ -77,7 +77,7 @@ function events_format.whole_object(event, raw)
 end
 
 --- All of an event for a person.
--- @tparam table event as `host.events.show` gives it
+-- @tparam table event as `host.events.show` returns it
 -- @tparam boolean raw with identity numbers
 -- @treturn string
 function events_format.page(event, raw)
@@ -98,7 +98,7 @@ function events_format.page(event, raw)
   add("retry at", time_of(event.due_at))
   add("finished at", time_of(event.finished_at))
   if event.error then
-    -- further lines of it stand in: at the margin they could pass for other fields
+    -- its further lines are indented: unindented, they could pass for other fields
     local text = redact.clean(event.error, true):gsub("\n", "\n" .. (" "):rep(13))
     lines[#lines + 1] = "error        " .. text
   end
@@ -124,7 +124,7 @@ local function shown_actions(actions)
 end
 
 --- Counts as an object.
--- @tparam table stats as `host.events.stats` gives them
+-- @tparam table stats as `host.events.stats` returns them
 -- @treturn string
 function events_format.stats_object(stats)
   return encode({
@@ -138,7 +138,7 @@ function events_format.stats_object(stats)
 end
 
 --- Counts for a person.
--- @tparam table stats as `host.events.stats` gives them
+-- @tparam table stats as `host.events.stats` returns them
 -- @treturn string
 function events_format.stats_page(stats)
   local lines, actions, shown = {}, {}, shown_actions(stats.actions)

@@ -11,7 +11,7 @@ local suggest = require("palenca.util.suggest")
 
 local income_input = {}
 
--- More than any platform keeps, so that months beyond the window are shown as well.
+-- Default months before the last day; more than any platform keeps.
 local HISTORY_MONTHS = 24
 
 local function read_date(text)
@@ -36,8 +36,8 @@ function income_input.define(command)
   command:argument("accounts", "Accounts of one person; the rows of several are merged.")
     :argname("ACCOUNT"):args("*")
   options.add(command, "--rows", {
-    help = "Read the rows from a file instead, taken for the whole history: a JSON array, or JSON "
-      .. "lines; each row may name its account and platform. '-' is standard input. Nothing is "
+    help = "Read the rows from a file instead, taken as the complete history: a JSON array, or "
+      .. "JSON lines; each row may name its account and platform. '-' is standard input. Nothing is "
       .. "sent.",
     convert = options.file,
     argname = "FILE",
@@ -65,7 +65,7 @@ end
 
 local function yesterday()
   local now = os.date("*t")
-  -- noon: the hour at which clocks are changed must not make it another day
+  -- noon, so that the change to summer time cannot shift the day
   local noon = os.time({ year = now.year, month = now.month, day = now.day - 1, hour = 12 })
   return os.date("%Y-%m-%d", noon)
 end
@@ -195,7 +195,7 @@ end
 
 -- ---- the income ------------------------------------------------------------------------
 
---- What is wrong with the arguments as a whole.
+--- What is wrong with the combination of arguments.
 -- @tparam table given the parsed options
 -- @treturn ?string a sentence; nil if nothing is
 function income_input.problem(given)
@@ -239,7 +239,7 @@ function income_input.heading(given, result)
   return string.format(words.as_of, result.as_of) .. (given.as_of and "" or words.yesterday)
 end
 
--- Where in this program a mistake was found is of no use to who typed the command.
+-- Removes the position in this program's code from an error's text.
 local function without_position(problem)
   return (tostring(problem):gsub("^palenca/[%w_/]+%.lua:%d+: ", ""))
 end

@@ -13,10 +13,10 @@ local NAMES = { "serve", "dev", "sandbox", "run", "check", "trigger", "events", 
 
 -- The command of that name alone, if there is one, since to load them all takes longer than many
 -- commands do; else all.
-local function load_commands(wanted)
+local function load_commands(chosen)
   local commands = {}
   for _, name in ipairs(NAMES) do
-    if name == wanted then
+    if name == chosen then
       return { (require("palenca.host.cli." .. name)) }
     end
   end
@@ -42,11 +42,11 @@ local function print_version(is_verbose)
   end
 end
 
--- What is to be printed instead of running a command, as a function, in `wanted[1]`.
-local function add_help(element, wanted)
+-- Sets `instead[1]` to a function that is called instead of running a command.
+local function add_help(element, instead)
   element:add_help({
     action = function()
-      wanted[1] = wanted[1] or function()
+      instead[1] = instead[1] or function()
         output.text(element:get_help())
       end
     end,
@@ -55,23 +55,23 @@ local function add_help(element, wanted)
   table.insert(element._options, 1, (table.remove(element._options)))
   element._help_option_idx = 1
   for _, part in ipairs(element._commands) do
-    add_help(part, wanted)
+    add_help(part, instead)
   end
 end
 
 local function build(commands, given)
-  local wanted = {}
+  local instead = {}
   local parser = argparse("palenca")
     :description("Verified income of gig workers: a client for the Palenca API that runs Lua "
       .. "scripts.")
-    :epilog("palenca COMMAND --help tells the options of a command. "
+    :epilog("palenca COMMAND --help lists the options of a command. "
       .. "Scripts read PALENCA_API_KEY, PALENCA_ENVIRONMENT (sandbox or production) "
       .. "and PALENCA_BASE_URL.")
     :help_max_width(96)
     :usage_max_width(96)
     :command_target("command")
   parser:flag("--version", "Print the version and exit."):action(function()
-    wanted[1] = wanted[1] or function()
+    instead[1] = instead[1] or function()
       print_version(contains(given, "--verbose"))
     end
   end)
@@ -79,8 +79,8 @@ local function build(commands, given)
   for _, command in ipairs(commands) do
     command.define(parser:command(command.name, command.summary))
   end
-  add_help(parser, wanted)
-  return parser, wanted
+  add_help(parser, instead)
+  return parser, instead
 end
 
 -- The names of the options, or of the commands, that may stand in a command line.
@@ -112,7 +112,7 @@ local function with_suggestion(message, parser, given)
   return string.format("unknown %s '%s'%s", kind, name, suggest.text(name, known))
 end
 
--- Tells where the help is: that of the command which was meant, as far as that is known.
+-- Logs wrong usage with a hint at the help: that of the command, if it is known.
 local function wrong_usage(message, command, part)
   local name = command and command.name .. " " or ""
   if command and command.parts and command.parts[part] then
@@ -160,18 +160,18 @@ end
 return function(...)
   local given = { ... }
   local commands = load_commands(given[1])
-  local parser, wanted = build(commands, given)
+  local parser, instead = build(commands, given)
   if #given == 0 then
     io.stderr:write(parser:get_help() .. "\n")
     return WRONG_USAGE
   end
   local command = find(commands, given[1])
-  -- what stands behind a script's name is the script's, whatever it looks like
+  -- arguments after a script's name are the script's, even if they start with a dash
   local rest = command and command.split and command.split(given)
   event_log.use_json(contains(given, "--json") and not (command and command.is_text))
   local ok, options = parser:pparse(given)
-  if wanted[1] then
-    return run(wanted[1])
+  if instead[1] then
+    return run(instead[1])
   elseif not ok then
     return wrong_usage(with_suggestion(options, parser, given), command, given[2])
   elseif options.verbose then

@@ -53,7 +53,7 @@ end)
 -- @tparam integer min
 -- @tparam integer max
 -- @tparam ?string unit of what
-function options.whole(min, max, unit)
+function options.integer(min, max, unit)
   local what = unit and " of " .. unit or ""
   return number(string.format("a whole number%s from %d to %d", what, min, max), function(value)
     return math.tointeger(value) and value >= min and value <= max
@@ -85,7 +85,7 @@ function options.path(text)
   return text
 end
 
--- A value may come from the environment, so a complaint has to name where to look.
+-- A value may come from the environment, so an error names its source.
 local function named(name, spec)
   local source = spec.env and name .. " (or $" .. spec.env .. ")" or name
   return function(text)
@@ -101,7 +101,7 @@ end
 -- @param command of argparse
 -- @tparam string name such as `--listen`
 -- @tparam table spec `help`, `default`, `env`, `convert`, `argname`; `guards`: whether it is about
--- who may come in, so that an empty variable, which otherwise counts as not set, is a mistake,
+-- whom to admit, so that an empty variable, which otherwise counts as not set, is a mistake,
 -- and so is the option given twice, of which otherwise the last one counts
 function options.add(command, name, spec)
   local help = spec.help

@@ -7,10 +7,10 @@ local user_error = require("palenca.host.user_error")
 
 local output = {}
 
--- Of Linux and macOS: the reader of the pipe is gone.
+-- EPIPE on Linux and macOS: the reader of the pipe is gone.
 local EPIPE = 32
 
--- Raised then: there is nobody to say anything to.
+-- Raised then: nobody reads a message.
 local closed = setmetatable({}, {
   __tostring = function()
     return "nobody reads standard output"
@@ -57,7 +57,7 @@ function output.line(text)
   check(io.stdout:write(text, "\n"))
 end
 
---- Writes text for a person, in which nothing steers the terminal.
+--- Writes text with control characters escaped, for a terminal.
 -- @tparam string text one line or several
 function output.text(text)
   output.line(redact.line(text, true))
@@ -69,7 +69,7 @@ function output.json(value)
   output.line(redact.json(json.encode(value)))
 end
 
---- Sees to it that all is written.
+--- Flushes the output; raises if it cannot be written.
 function output.flush()
   check(io.stdout:flush())
 end

@@ -38,15 +38,15 @@ end
 
 local function define_limits(command)
   options.add_all(command, {
-    { "--max-body", "Bytes of a body; larger ones are answered with 413.", 65536,
-      options.whole(1, 67108864), "BYTES" },
-    { "--max-header", "Bytes of a request's first line and headers; more: 431.", 8192,
-      options.whole(1024, 1048576), "BYTES" },
-    { "--request-timeout", "Seconds within which a request must have arrived whole; else 408.", 10,
+    { "--max-body", "Maximum bytes of a body; larger ones get 413.", 65536,
+      options.integer(1, 67108864), "BYTES" },
+    { "--max-header", "Maximum bytes of a request's first line and headers; more get 431.", 8192,
+      options.integer(1024, 1048576), "BYTES" },
+    { "--request-timeout", "Seconds within which a complete request must arrive; else 408.", 10,
       options.duration, "SECONDS" },
     { "--idle-timeout", "Seconds that a connection may wait for its next request.", 60,
       options.duration, "SECONDS" },
-    { "--max-connections", "Connections at once; beyond that, new ones are answered with 503.",
+    { "--max-connections", "Maximum open connections; further ones get 503.",
       2048, options.positive, "N" },
     { "--max-connections-per-address", "As above, for each client's address; 0: no limit. No use "
       .. "behind a proxy, whose address all have.", 0, options.count, "N" },
@@ -66,13 +66,13 @@ end
 
 local function define_signature(command)
   options.add_all(command, {
-    { "--signature-header", "The header that holds a webhook's signature; without a good one: 401.",
+    { "--signature-header", "The header with a webhook's signature; without a valid one: 401.",
       nil, signature_config.header, "NAME" },
     { "--signature-digest", "sha1, sha256 (default), sha384 or sha512.", nil,
       signature_config.digest, "NAME" },
     { "--signature-encoding", "hex (default) or base64.", nil, signature_config.encoding,
       "NAME" },
-    { "--signature-prefix", "What stands before the signature, such as sha256=.", nil,
+    { "--signature-prefix", "The text before the signature, such as sha256=.", nil,
       signature_config.prefix, "TEXT" },
   }, true)
   command:option("--webhook-secret-file", "A file with the secret; while it is being replaced, "
@@ -82,7 +82,7 @@ end
 
 local function define_tls(command)
   options.add_all(command, {
-    { "--tls-cert", "A PEM file with a certificate, and the chain behind it: receives HTTPS, with "
+    { "--tls-cert", "A PEM file with a certificate, and the chain after it: receives HTTPS, with "
       .. "TLS 1.2 and 1.3. SIGHUP reads it again.", nil, options.file, "FILE" },
     { "--tls-key", "The PEM file with the certificate's private key, without a passphrase.", nil,
       options.file, "FILE" },
@@ -100,7 +100,7 @@ function receiver_options.define_public(command)
   define_signature(command)
 end
 
--- Wrong usage is raised as an object of its own, see receiving.settings.
+-- Wrong usage is raised as an error object, see receiver_options.settings.
 local function wrong(format, ...)
   error({ usage = string.format(format, ...) })
 end
@@ -113,7 +113,7 @@ local function words_of(variable, pattern)
     list[#list + 1] = word
   end
   if text and #list == 0 then
-    wrong("$%s is set, but there is nothing in it; unset it if it is not wanted", variable)
+    wrong("$%s is set, but empty; unset it if it is not needed", variable)
   end
   return list
 end

@@ -15,10 +15,10 @@ local sandbox = {
   handles_signals = true,
 }
 
---- The widget of those who name none.
+--- The default widget.
 sandbox.DEFAULT_WIDGET = store.DEFAULT_WIDGET
 
--- A receiver that was not up yet gets another chance soon, and not in the same instant.
+-- A receiver that was not running yet is tried again soon, but not at once.
 local FAST_RETRY = 1
 local RETRY = 30
 local START_TIMEOUT = 60
@@ -30,7 +30,7 @@ local function key(text)
   return text
 end
 
-local days = options.whole(0, catalogue.history_max, "days")
+local days = options.integer(0, catalogue.history_max, "days")
 
 local function history(text)
   if text == "typical" then
@@ -40,23 +40,23 @@ local function history(text)
   return value, problem and problem .. ", or typical"
 end
 
---- Adds the options that the sandbox has wherever it runs.
+--- Adds the options of the sandbox, which `dev` has as well.
 -- @param command of argparse
 -- @tparam number delay default seconds from a login to its webhooks
 function sandbox.define_common(command, delay)
   options.add(command, "--api-key", {
-    help = "The key that requests must carry; otherwise one is made and printed.",
+    help = "The key that requests must have; otherwise one is generated and printed.",
     argname = "KEY",
     convert = key,
   })
   options.add(command, "--seed", {
-    help = "What ids, names and earnings are drawn from.",
+    help = "The seed of ids, names and earnings.",
     default = 1,
     convert = options.count,
     argname = "N",
   })
   options.add(command, "--accounts", {
-    help = "How many workers have connected an account already.",
+    help = "The number of workers who have connected an account already.",
     default = 0,
     convert = options.count,
     argname = "N",
@@ -74,7 +74,7 @@ function sandbox.define_common(command, delay)
     convert = options.seconds,
     argname = "SECONDS",
   })
-  command:option("--fault", "Let something go wrong: KIND[,NAME=VALUE…], such as "
+  command:option("--fault", "Inject a fault: KIND[,NAME=VALUE…], such as "
     .. "latency,seconds=2 or error,status=503,probability=0.1 or drop,times=1. May be repeated. "
     .. "Kinds: " .. fault_argument.kinds() .. ".")
     :argname("FAULT"):convert(fault_argument.parse):count("*")
@@ -98,8 +98,8 @@ function sandbox.define(command)
     argname = "N",
   })
   options.add(command, "--data", {
-    help = "Keep the state in this file, made if there is none. A state keeps the seed, the "
-      .. "accounts and, unless another is given, the key that it was begun with.",
+    help = "Keep the state in this file, made if it does not exist. A state keeps the seed, the "
+      .. "accounts and, unless another is given, the key that it was created with.",
     argname = "FILE",
   })
   options.add_json(command)

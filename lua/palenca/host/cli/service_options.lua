@@ -19,18 +19,18 @@ end
 function service_options.define(command)
   command:argument("script", "The Lua file with the handlers."):argname("SCRIPT")
   options.add_all(command, {
-    { "--workers", "Threads that run the script.", processors(), options.whole(1, 1024), "N" },
-    { "--concurrency", "Events that each worker handles at once.", 64, options.whole(1, 100000),
+    { "--workers", "Threads that run the script.", processors(), options.integer(1, 1024), "N" },
+    { "--concurrency", "Events that each worker handles at once.", 64, options.integer(1, 100000),
       "N" },
-    { "--max-attempts", "How often an event is tried before it is kept aside as dead.", 8,
+    { "--max-attempts", "Attempts before an event becomes a dead letter.", 8,
       options.positive, "N" },
-    { "--handler-timeout", "Seconds that a handler may take, its waits included; its attempt has "
-      .. "failed then.", 3600, options.duration, "SECONDS" },
-    { "--cpu-timeout", "Seconds that a handler may compute without waiting; its attempt has failed "
-      .. "then. The same holds for the loading of the script.", 5, options.duration, "SECONDS" },
-    { "--memory-limit", "MiB of memory that the script may take in each worker.", 256,
-      options.whole(16, 1048576, "MiB"), "MIB" },
-    { "--drain-timeout", "Seconds that running handlers get to end after Ctrl-C or SIGTERM.", 30,
+    { "--handler-timeout", "Maximum seconds of a handler, its waits included; beyond, its attempt "
+      .. "fails.", 3600, options.duration, "SECONDS" },
+    { "--cpu-timeout", "Maximum CPU seconds of a handler between two waits; beyond, its attempt "
+      .. "fails. The same applies to loading the script.", 5, options.duration, "SECONDS" },
+    { "--memory-limit", "Maximum MiB of memory of the script in each worker.", 256,
+      options.integer(16, 1048576, "MiB"), "MIB" },
+    { "--drain-timeout", "Seconds to wait for running handlers after Ctrl-C or SIGTERM.", 30,
       options.seconds, "SECONDS" },
   })
   store_options.define(command)

@@ -17,29 +17,29 @@ function store_options.add_db(command, help)
   })
 end
 
---- Adds the options of those who store events.
+--- Adds the options of commands that store events.
 -- @param command of argparse
 function store_options.define(command)
   options.add_all(command, {
-    { "--redelivery-window", "For how many seconds a body that comes again is not stored again; 0: "
-      .. "never.", 300, options.seconds, "SECONDS" },
+    { "--redelivery-window", "Deduplication window in seconds; 0 disables it.", 300,
+      options.seconds, "SECONDS" },
     { "--retention", "For how many days done events are kept; 0: for ever.", 30, options.days,
       "DAYS" },
   })
 end
 
---- What is wrong with them together.
+--- What is wrong with their combination.
 -- @tparam table given the parsed options
 -- @treturn ?string
 function store_options.problem(given)
   if given.retention > 0 and given.retention * 86400 < given.redelivery_window then
     return string.format("--retention %g (days) is shorter than --redelivery-window %g (seconds): "
-      .. "what is deleted before it comes again would run again", given.retention,
+      .. "a duplicate of a deleted event would run again", given.retention,
       given.redelivery_window)
   end
 end
 
---- What they mean for `host.store`.
+--- Converts them to the options of `host.store`.
 -- @tparam table given the parsed options
 -- @treturn table
 function store_options.read(given)

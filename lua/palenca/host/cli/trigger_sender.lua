@@ -7,11 +7,11 @@ local http = require("palenca.client.http")
 local json = require("palenca.util.json")
 local output = require("palenca.host.cli.output")
 local redact = require("palenca.util.redact")
-local response = require("palenca.client.response")
+local body = require("palenca.client.response")
 
 local trigger_sender = {}
 
--- What of a response is shown on a terminal.
+-- Maximum bytes of a body that are shown on a terminal.
 local SHOWN = 200
 
 local function new_id()
@@ -20,20 +20,20 @@ local function new_id()
     hex:sub(18, 20), hex:sub(21, 32))
 end
 
--- What became of one event: `action`, `account_id`, `status`, `answer`, `error`.
+-- Prints the outcome of one event: `action`, `account_id`, `status`, `answer`, `error`.
 local function report(given, sent)
   if given.json then
     output.json(sent)
   else
-    local answer = (sent.answer or ""):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
-    if #answer > SHOWN then -- cut between characters
-      answer = answer:sub(1, SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "…"
+    local body = (sent.answer or ""):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
+    if #body > SHOWN then -- truncated between characters
+      body = response:sub(1, SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "…"
     end
     output.line(redact.line(string.format("%s for account %s: %s", sent.action, sent.account_id,
-      sent.status and ("answered %d %s"):format(sent.status, answer)
-        or "no answer: " .. tostring(sent.error))))
+      sent.status and ("response %d %s"):format(sent.status, body)
+        or "no response: " .. tostring(sent.error))))
   end
-  output.flush() -- the next one may take its time
+  output.flush() -- the next one may take long
 end
 
 local function is_taken(sent)
@@ -53,8 +53,8 @@ end
 -- A receiver such as `palenca serve` responds with the event's id: the same one again means that it
 -- took this event for a duplicate.
 local function id_of(sent)
-  local answer = json.decode(sent.answer or "")
-  return type(answer) == "table" and answer.id or nil
+  local body = json.decode(sent.answer or "")
+  return type(body) == "table" and body.id or nil
 end
 
 function tally:add(sent, receiver)
@@ -73,7 +73,7 @@ function tally:add(sent, receiver)
   end
 end
 
--- Says what became of all; one event has said so itself. Returns whether each was accepted.
+-- Logs the totals if there was more than one event. Returns whether each was accepted.
 function tally:finish()
   if self.sent > 1 then
     event_log.line(
@@ -123,7 +123,7 @@ end
 
 --- Sends the events to a receiver.
 -- @tparam table given the options: `action, url, chain, times, accounts, platform, fields, json`
--- @treturn boolean whether each was answered 200 or 201
+-- @treturn boolean whether each got a 200 or 201
 function trigger_sender.send(given)
   local accounts, result = {}, tally.new(given)
   for turn = 1, given.times do
@@ -132,7 +132,7 @@ function trigger_sender.send(given)
       account_id = given.fields.account_id or new_id(),
       user_id = given.fields.user_id or new_id(),
     }
-    -- what differs between two events of one account, which would be the same body else
+    -- differs between events of one account, whose bodies would be equal otherwise
     local webhook_id = given.fields.webhook_id or new_id()
     for _, action in ipairs(given.chain and catalogue.chains[given.action] or {}) do
       result:add(send_one(given, accounts[at], action, webhook_id), given.url)
@@ -144,9 +144,9 @@ end
 
 -- ---- through the sandbox ---------------------------------------------------------------
 
--- Why the sandbox rejected the request; or that what responded is something else.
-local function reason_of(answer, failed)
-  if type(answer) ~= "table" or answer.error == nil and answer.detail == nil then
+-- Why the sandbox rejected the request; or that the server is no sandbox.
+local function reason_of(body, failed)
+  if type(body) ~= "table" or body.error == nil and body.detail == nil then
     return "this is not palenca's sandbox"
   end
   local detail = not failed.code and failed.errors and failed.errors[1]
@@ -162,7 +162,7 @@ local function ask(given, method, path, body)
     return nil, ("there is no sandbox at %s: %s; start one, or name a receiver with --url")
       :format(given.sandbox, tostring(err))
   end
-  local data, failed = response.read({ status = received.status, body = received.body }, "table")
+  local data, failed = body.read({ status = received.status, body = received.body }, "table")
   if data then
     return data
   end
@@ -171,21 +171,21 @@ local function ask(given, method, path, body)
 end
 
 local function another_shape(given)
-  return nil, ("what is at %s is not palenca's sandbox: its response has another shape")
+  return nil, ("what is at %s is not palenca's sandbox: its body has another shape")
     :format(given.sandbox)
 end
 
-local function has_type(value, wanted)
-  return type(value) == wanted or math.type(value) == wanted
+local function has_type(value, expected)
+  return type(value) == expected or math.type(value) == expected
 end
 
 -- Whether a value is a list of items that all have a type.
-local function is_list_of(wanted, value)
+local function is_list_of(expected, value)
   if type(value) ~= "table" then
     return false
   end
   for _, item in pairs(value) do
-    if not has_type(item, wanted) then
+    if not has_type(item, expected) then
       return false
     end
   end
@@ -207,7 +207,7 @@ local function is_delivery(value)
     and (value.tries[1] == nil or is_try(value.tries[1]))
 end
 
--- A delivery once it has been tried, or will not be.
+-- Waits until a delivery was attempted or cancelled.
 local function wait_tried(given, id)
   local revision = 0
   while true do
@@ -234,7 +234,7 @@ end
 local function request_of(given)
   local request = {
     action = given.action,
-    undocumented = given.undocumented or nil, -- one of before would not know it
+    undocumented = given.undocumented or nil, -- an older sandbox does not know this field
     chain = given.chain or false,
     times = given.times,
     accounts = given.accounts,
@@ -250,7 +250,7 @@ end
 --- Has the sandbox make the events and send them to its webhooks.
 -- @tparam table given the options: `action, sandbox, chain, times, accounts, platform, country,
 -- fields, json`
--- @treturn boolean whether each was answered 200 or 201
+-- @treturn boolean whether each got a 200 or 201
 -- @treturn ?string what went wrong before
 function trigger_sender.ask_sandbox(given)
   local made, problem = ask(given, "POST", "/sandbox/events", request_of(given))
@@ -259,8 +259,8 @@ function trigger_sender.ask_sandbox(given)
   elseif not is_list_of("string", made.deliveries) then
     return false, select(2, another_shape(given))
   elseif #made.deliveries == 0 then
-    return false, ("no webhook of the sandbox at %s wants %s; create one, or name a receiver "
-      .. "with --url"):format(given.sandbox, given.action)
+    return false, ("no webhook of the sandbox at %s is subscribed to %s; create one, or name a "
+      .. "receiver with --url"):format(given.sandbox, given.action)
   end
   local result = tally.new(given)
   for _, id in ipairs(made.deliveries) do

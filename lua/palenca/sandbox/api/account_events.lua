@@ -31,7 +31,7 @@ local streets = { "Centro", "Norte", "Sur", "Aeropuerto", "Terminal", "Universid
 local DAY_BEGINS, DAY_LENGTH = 6 * 3600, 16 * 3600
 
 -- Cuts a sum into parts of about the same size, without losing a cent.
-local function cut(stream, sum, count)
+local function divide(stream, sum, count)
   local weights, total = {}, 0
   for at = 1, count do
     weights[at] = stream:between(60, 140)
@@ -63,7 +63,7 @@ end
 local function trips_of(account, row)
   local stream = random.new(account.account_id, "trips", row.earning_date)
   local count = row.count_trips
-  local amounts = cut(stream, hundredths(row.amount), count)
+  local amounts = divide(stream, hundredths(row.amount), count)
   local cash = row.cash_amount and spread_cash(amounts, hundredths(row.cash_amount))
   local midnight = date.parse(row.earning_date) * 86400
   local made = {}

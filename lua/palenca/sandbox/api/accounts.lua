@@ -102,7 +102,7 @@ end
 
 --- Wraps a handler of what belongs to an account, which gets that account as well.
 -- @tparam function handler gets the sandbox, the account and the request
--- @treturn function the handler of a route; it answers 404 for an account that does not exist
+-- @treturn function the handler of a route; it responds with 404 for an account that does not exist
 function accounts.of(handler)
   return function(sandbox, request)
     local account = sandbox.store.account:get(request.ids.account_id)

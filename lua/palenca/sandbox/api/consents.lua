@@ -1,4 +1,4 @@
---- Responses for the consents that workers gave when they connected an account.
+--- Responses for the consents that workers granted when they connected an account.
 -- @module palenca.sandbox.api.consents
 local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")

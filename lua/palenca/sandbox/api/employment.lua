@@ -1,4 +1,4 @@
---- Responses for employment: what formal platforms tell, and loans paid back from a salary.
+--- Responses for employment: what formal platforms report, and loans paid back from a salary.
 -- @module palenca.sandbox.api.employment
 local accounts = require("palenca.sandbox.api.accounts")
 local date = require("palenca.util.date")

@@ -1,4 +1,4 @@
---- Answers of the API for logins: one, those of an account, those of a period.
+--- Responses of the API for logins: one, those of an account, those of a period.
 -- @module palenca.sandbox.api.logins
 local accounts = require("palenca.sandbox.api.accounts")
 local date = require("palenca.util.date")

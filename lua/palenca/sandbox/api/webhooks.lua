@@ -62,9 +62,9 @@ local function apply(sandbox, webhook, given)
   -- Two names for one thing: the examples say widget_id, the schema connect_flow_id.
   local widget_id = given.widget_id or given.connect_flow_id or webhook.widget_id
   webhook.widget_id = sandbox.store:widget_of(widget_id).id
-  webhook.wants = {}
+  webhook.subscribed_to = {}
   for _, action in ipairs(webhook.events) do
-    webhook.wants[action] = true
+    webhook.subscribed_to[action] = true
   end
   if webhook.sign_request and not webhook.private_key then
     webhook.private_key = sandbox.store:stream("webhook keys"):hex(64)
@@ -117,7 +117,7 @@ local function update(sandbox, request, read)
   end
   apply(sandbox, webhook, given)
   if not webhook.is_active then
-    sandbox.deliveries:drop(webhook)
+    sandbox.deliveries:cancel(webhook)
   end
   return response.success(render_webhook(webhook))
 end
@@ -127,7 +127,7 @@ local function delete(sandbox, request)
   if not webhook then
     return response.not_found("webhook")
   end
-  sandbox.deliveries:drop(webhook)
+  sandbox.deliveries:cancel(webhook)
   sandbox.store:remove("webhook", webhook.webhook_id)
   return response.success(render_webhook(webhook))
 end

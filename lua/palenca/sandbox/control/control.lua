@@ -1,4 +1,4 @@
---- Answers to those who steer the sandbox: faults, settings, the clock, events on demand.
+--- Responses of the sandbox's control API: faults, settings, the clock, events on demand.
 -- @module palenca.sandbox.control.control
 local date = require("palenca.util.date")
 local faults = require("palenca.sandbox.delivery.faults")

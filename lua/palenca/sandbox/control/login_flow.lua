@@ -9,7 +9,7 @@ local validate = require("palenca.sandbox.http.validate")
 
 local login_flow = {}
 
--- So long a worker has to type the code.
+-- Seconds that a worker has to type the code.
 local CODE_LIFETIME = 600
 
 --- What a login may say of the account's earnings and of how it was connected.
@@ -115,7 +115,7 @@ local function make_event(store, login, action, details)
   }
 end
 
---- Tells the webhooks that want to hear of it.
+--- Sends it to the webhooks that are subscribed to it.
 -- @param sandbox the sandbox
 -- @tparam table events in order, each with the fields of a delivery's `data`
 -- @tparam ?string widget_id only those of this widget
@@ -124,14 +124,15 @@ end
 function login_flow.announce(sandbox, events, widget_id, login_id)
   local made = {}
   for _, webhook in ipairs(sandbox.store.webhook.list) do
-    local wanted = {}
+    local subscribed = {}
     for _, event in ipairs(events) do
-      if webhook.wants["*"] or webhook.wants[event.webhook_action] then
-        wanted[#wanted + 1] = event
+      if webhook.subscribed_to["*"] or webhook.subscribed_to[event.webhook_action] then
+        subscribed[#subscribed + 1] = event
       end
     end
-    if webhook.is_active and #wanted > 0 and (not widget_id or widget_id == webhook.widget_id) then
-      local sent = sandbox.faults:deliver(sandbox.deliveries, webhook, wanted, login_id)
+    local is_of_widget = not widget_id or widget_id == webhook.widget_id
+    if webhook.is_active and #subscribed > 0 and is_of_widget then
+      local sent = sandbox.faults:deliver(sandbox.deliveries, webhook, subscribed, login_id)
       table.move(sent, 1, #sent, #made + 1, made)
     end
   end
@@ -153,7 +154,7 @@ local function consent(store, login, account)
 end
 
 -- The account is as its last login left it, but what was read once stays.
-local function settle_account(store, login)
+local function update_account(store, login)
   local account = store.account:get(login.account_id)
   account.status, account.status_details = login.status, login.status_details
   if login.status == "success" then
@@ -173,7 +174,7 @@ local function finish(store, login)
   login.settles_at, login.next_step, login.outcome = nil, nil, nil
   login.updated = store:now()
   store:save("login", login)
-  settle_account(store, login)
+  update_account(store, login)
 end
 
 --- Ends a login: its outcome becomes its status, and the webhooks hear of it.
@@ -195,7 +196,7 @@ function login_flow.finish(sandbox, login_id)
   }, login.asked_widget and login.widget_id, login.login_id)
 end
 
-local function settle_in(sandbox, login, seconds)
+local function schedule_outcome(sandbox, login, seconds)
   login.settles_at = sandbox.clock() + seconds
   sandbox.store:save("login", login)
   if seconds == 0 then
@@ -292,11 +293,11 @@ local function start(sandbox, given, source)
   local started = { login = login, user_created = is_new }
   if asks_for_code(given, case, source) then
     login.status_details, login.next_step = "validation_pending", "otp"
-    settle_in(sandbox, login, CODE_LIFETIME)
+    schedule_outcome(sandbox, login, CODE_LIFETIME)
     return started
   end
   login.authenticated = outcome.status == "success" and sandbox.store:now() or nil
-  settle_in(sandbox, login, sandbox.settings.webhook_delay)
+  schedule_outcome(sandbox, login, sandbox.settings.webhook_delay)
   started.outcome = outcome
   return started
 end
@@ -357,7 +358,7 @@ local function give_code(sandbox, request)
   sandbox.timers:remove(function(login_id)
     return login_id == login.login_id
   end)
-  settle_in(sandbox, login, sandbox.settings.webhook_delay)
+  schedule_outcome(sandbox, login, sandbox.settings.webhook_delay)
   return respond(store, { login = login, outcome = outcome, user_created = false }, 200)
 end
 

@@ -101,14 +101,14 @@ local function changes(sandbox, request)
   return response.success { revision = sandbox.revision, topics = render.array(topics) }
 end
 
-local function respond_with_page(name, request, newest, wanted, make)
+local function respond_with_page(name, request, newest, is_included, make)
   local given = query.parameters(request.query)
   local options, rejection = paging.from_query(given)
   if not options then
     return rejection
   end
   local items, total = paging.collect(newest, options, function(record)
-    return wanted(record, given)
+    return is_included(record, given)
   end, make)
   return response.success({ [name] = render.array(items) }, 200, paging.describe(options, total))
 end

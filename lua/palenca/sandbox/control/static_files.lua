@@ -9,7 +9,7 @@ local types = {
   svg = "image/svg+xml",
 }
 
--- No inline script, nothing from elsewhere: what a webhook's receiver answers is shown on a page.
+-- No inline script, nothing from elsewhere: a page shows what a webhook's receiver responds.
 local POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
   .. "connect-src 'self'; form-action 'self'; base-uri 'none'"
 

@@ -140,8 +140,8 @@ function earnings.days(platform, history)
 end
 
 --- Makes up the earnings of an account: a weekly rhythm with rest days, now and then some days
--- without work, and what the account's pattern makes of it. Equal arguments give equal rows, and a
--- later login gives equal rows for the days that both cover.
+-- without work, and what the account's pattern makes of it. Equal arguments have equal rows, and a
+-- later login has equal rows for the days that both cover.
 -- @tparam table account `account_id`, which chance is drawn from, `platform`, `country`, `pattern`
 -- (nil: the default one), `created` (Unix time of its first login)
 -- @tparam integer today the day of the login, which has no row yet: it is not over

@@ -14,7 +14,7 @@ local HEADER = '["palenca sandbox",1]'
 local SLACK = 4
 local SLACK_LINES = 1000
 
--- What a crash or a full disk cut off is not readable, and was not answered for.
+-- A line that a crash or a full disk has truncated is skipped: its request got no response.
 local function read(self, text)
   if text:match("^[^\n]*") ~= HEADER then
     error(self.path .. ": this is not a file of the sandbox's", 0)

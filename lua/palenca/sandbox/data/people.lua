@@ -31,7 +31,7 @@ local plain = {
   ["ç"] = "c",
 }
 
-local function mailbox(...)
+local function email_address(...)
   local word = table.concat({ ... }, "."):gsub(utf8.charpattern, plain)
   return word:lower() .. "@example.com"
 end
@@ -91,7 +91,7 @@ local function profile_of(person, account)
   return {
     first_name = person.first,
     last_name = person.last,
-    email = mailbox(person.first, surname, stream:digits(3)),
+    email = email_address(person.first, surname, stream:digits(3)),
     birthday = person.birthday,
     phone = ("+%s000%s"):format(place.dial, stream:digits(7)),
     address = ("Calle Imaginaria %d, %s"):format(stream:between(1, 400), place.city),
@@ -140,7 +140,7 @@ local function metrics_of(stream)
   }
 end
 
---- Makes up the person of an account. Equal account ids give equal persons.
+--- Generates the person of an account. Equal account ids have equal persons.
 -- @tparam table account with `account_id`, `platform`, `country` and maybe `warning`
 -- @treturn table `profile`, `ids_info`, `bank_info`, `vehicle_info`, `metrics_info`
 function people.generate(account)

@@ -58,7 +58,7 @@ local function add(store, stream, number, created)
   })
 end
 
---- Adds accounts, one for each user; the same seed, number and time give the same ones.
+--- Adds accounts, one for each user; the same seed, number and time have the same ones.
 -- @tparam store store where to
 -- @tparam integer count how many
 -- @tparam integer now Unix time of the last login

@@ -1,4 +1,4 @@
---- Repeatable pseudo-random streams, each named by a text, with no state shared between them.
+--- Deterministic pseudo-random streams, each named by a text, with no state shared between them.
 -- @module palenca.sandbox.data.random
 --
 -- math.random has one hidden state for the whole program, so one more request anywhere would
@@ -16,7 +16,7 @@ local function hash(text)
 end
 
 --- Opens a stream.
--- @param ... strings or numbers that name it; equal names give equal streams
+-- @param ... strings or numbers that name it; equal names have equal streams
 -- @treturn random the stream
 function random.new(...)
   return setmetatable({ state = hash(table.concat({ ... }, "/")) }, random)

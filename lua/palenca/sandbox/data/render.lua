@@ -67,7 +67,7 @@ local function table_text(value)
   return object_text(value)
 end
 
---- The JSON text of a value. Integers are written whole; floats with one or two decimals; tables
+--- The JSON text of a value. Integers have all digits; floats one or two decimals; tables
 -- as objects with sorted fields unless marked. Raises on what JSON cannot say.
 -- @param value nil (as null), boolean, number, string, or a table
 -- @treturn string the JSON text

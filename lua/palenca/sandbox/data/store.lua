@@ -82,7 +82,7 @@ end
 
 --- Notes every change from now on in a journal; what the journal holds is taken over first.
 -- @tparam journal book the journal
--- @tparam table entries what it holds, as `journal.open` gives it
+-- @tparam table entries what it holds, as `journal.open` returns it
 -- @tparam integer runs how many runs have written to it
 function store:attach(book, entries, runs)
   for _, entry in ipairs(entries) do
@@ -222,7 +222,7 @@ function store:create_user(given)
   return user
 end
 
---- Finds a user by the id that your system gave them; of several, the last one made.
+--- Finds a user by the id of your own system; of several, the last one created.
 -- @tparam ?string external_id the id
 -- @treturn ?table the user
 function store:user_by_external_id(external_id)
@@ -263,7 +263,7 @@ local function consents_of_account(self, account_id)
   return found
 end
 
---- Gives an account to another user, with its logins and consents.
+--- Reassigns an account to another user, with its logins and consents.
 -- @tparam table account the account
 -- @tparam table user the user
 function store:move_account(account, user)
@@ -320,7 +320,7 @@ local function hold(self, name, account, make)
   return found
 end
 
---- Drops what is held of an account, so that it is made anew.
+--- Discards the generated data of an account, so that it is generated again.
 -- @tparam string account_id the account
 function store:forget(account_id)
   for _, name in ipairs({ "earnings/", "person/" }) do

@@ -1,8 +1,8 @@
 --- Webhook deliveries: which is due, in what order, what became of each, and sending one again.
 -- @module palenca.sandbox.delivery.queue
 --
--- The actions that one login sends to one webhook form a lane. A lane has at most one delivery
--- in flight; lanes do not wait for each other. Every delivery is a record of the store.
+-- The actions that one login sends to one webhook form a sequence, with at most one delivery in
+-- flight; sequences do not wait for each other. Every delivery is a record of the store.
 local render = require("palenca.sandbox.data.render")
 local signing = require("palenca.webhook")
 local timer_queue = require("palenca.sandbox.delivery.timer_queue")
@@ -15,8 +15,8 @@ local MAX_ATTEMPTS = 4
 -- So many are kept; of those that have ended the oldest go first.
 local KEPT = 5000
 
--- What a receiver answers is kept up to this size.
-local ANSWER_MAX = 16 * 1024
+-- A receiver's response is kept up to this size, in bytes.
+local RESPONSE_MAX = 16 * 1024
 
 local body_shape = render.shape { "webhook_url", "data" }
 local data_shape = render.shape {
@@ -46,19 +46,19 @@ end
 
 --- Takes up what was unfinished when the store was saved.
 function queue:resume()
-  local lanes = {}
+  local sequences = {}
   for _, delivery in ipairs(self.store.delivery.list) do
     if unfinished[delivery.state] and not self.store.webhook:get(delivery.webhook_id) then
       delivery.state, delivery.due = "cancelled", nil
     elseif unfinished[delivery.state] then
-      local lane = lanes[delivery.lane]
-      if not lane then
-        lane = { queue = {}, position = 1 }
-        lanes[delivery.lane] = lane
-        self.timers:add(delivery.due, lane)
+      local sequence = sequences[delivery.lane]
+      if not sequence then
+        sequence = { queue = {}, position = 1 }
+        sequences[delivery.lane] = sequence
+        self.timers:add(delivery.due, sequence)
       end
       delivery.state = #delivery.tries > 0 and "waiting" or "queued"
-      table.insert(lane.queue, delivery)
+      table.insert(sequence.queue, delivery)
       self.pending = self.pending + 1
     end
   end
@@ -82,10 +82,10 @@ local function forget_old(self)
   self.trim_at = #list + KEPT // 10
 end
 
-local function make_record(self, lane_id, webhook, event, given)
+local function make_record(self, sequence_id, webhook, event, given)
   local delivery = {
     delivery_id = self.store:stream("deliveries"):uuid(),
-    lane = lane_id,
+    lane = sequence_id,
     webhook_id = webhook.webhook_id,
     webhook_name = webhook.name,
     url = webhook.url,
@@ -113,15 +113,15 @@ function queue:queue(webhook, events, delay, more)
   for name, value in pairs(more or {}) do
     given[name] = value
   end
-  local lane = { queue = {}, position = 1 }
-  local lane_id = self.store:stream("lanes"):hex(16)
+  local sequence = { queue = {}, position = 1 }
+  local sequence_id = self.store:stream("lanes"):hex(16)
   for at, event in ipairs(events) do
-    lane.queue[at] = make_record(self, lane_id, webhook, event, given)
+    sequence.queue[at] = make_record(self, sequence_id, webhook, event, given)
   end
   self.pending = self.pending + #events
-  self.timers:add(given.due, lane)
+  self.timers:add(given.due, sequence)
   forget_old(self)
-  return lane.queue
+  return sequence.queue
 end
 
 --- Notes deliveries that are never sent: a fault has lost them.
@@ -141,23 +141,23 @@ end
 
 --- Cancels what is queued for a webhook. A delivery in flight is still awaited, but not repeated.
 -- @tparam table webhook the webhook
-function queue:drop(webhook)
+function queue:cancel(webhook)
   local id = webhook.webhook_id
-  self.timers:remove(function(lane)
-    if lane.queue[1].webhook_id ~= id then
+  self.timers:remove(function(sequence)
+    if sequence.queue[1].webhook_id ~= id then
       return false
     end
-    for at = lane.position, #lane.queue do
-      end_delivery(self, lane.queue[at], "cancelled")
+    for at = sequence.position, #sequence.queue do
+      end_delivery(self, sequence.queue[at], "cancelled")
     end
     return true
   end)
-  for _, lane in pairs(self.in_flight) do
-    if lane.queue[1].webhook_id == id then
-      for at = #lane.queue, lane.position + 1, -1 do
-        end_delivery(self, table.remove(lane.queue, at), "cancelled")
+  for _, sequence in pairs(self.in_flight) do
+    if sequence.queue[1].webhook_id == id then
+      for at = #sequence.queue, sequence.position + 1, -1 do
+        end_delivery(self, table.remove(sequence.queue, at), "cancelled")
       end
-      lane.last = true
+      sequence.last = true
     end
   end
 end
@@ -179,12 +179,12 @@ end
 -- @treturn ?table `url`, `headers`, `body`, `webhook_id`, `action`, `attempt` (1 to 4)
 -- @treturn ?number without one: seconds until the next is due, nil if none is queued
 function queue:next()
-  local lane, wait = self.timers:take()
-  if not lane then
+  local sequence, wait = self.timers:take()
+  if not sequence then
     return nil, wait
   end
-  local delivery = lane.queue[lane.position]
-  -- what is queued is dropped with its webhook, so there is one
+  local delivery = sequence.queue[sequence.position]
+  -- the webhook exists: its queued deliveries are cancelled with it
   local webhook = self.store.webhook:get(delivery.webhook_id)
   delivery.request = make_request(webhook, delivery)
   delivery.url = webhook.url
@@ -200,7 +200,7 @@ function queue:next()
     attempt = #delivery.tries + 1,
     began = self.clock(),
   }
-  self.in_flight[handed] = lane
+  self.in_flight[handed] = sequence
   return handed
 end
 
@@ -211,7 +211,7 @@ local function note_try(delivery, handed, outcome)
     ms = math.floor((outcome.seconds or 0) * 1000 + 0.5),
     status = outcome.status,
     error = outcome.error,
-    body = body and #body > ANSWER_MAX and body:sub(1, ANSWER_MAX) .. " […]" or body,
+    body = body and #body > RESPONSE_MAX and body:sub(1, RESPONSE_MAX) .. " […]" or body,
   })
   return outcome.status == 200 or outcome.status == 201
 end
@@ -221,24 +221,24 @@ end
 -- @tparam table outcome `status` and `body` of the response, or `error`; `seconds` it took
 -- @treturn string "done", "retry" or "gave_up"
 function queue:finish(handed, outcome)
-  local lane = self.in_flight[handed]
-  if not lane then
+  local sequence = self.in_flight[handed]
+  if not sequence then
     error("this delivery is not in flight", 2)
   end
   self.in_flight[handed] = nil
-  local delivery = lane.queue[lane.position]
+  local delivery = sequence.queue[sequence.position]
   local done = note_try(delivery, handed, outcome)
-  if not done and #delivery.tries < MAX_ATTEMPTS and not lane.last then
+  if not done and #delivery.tries < MAX_ATTEMPTS and not sequence.last then
     delivery.state = "waiting"
     delivery.due = self.clock() + self.settings.retry_delay
     self.store:save("delivery", delivery)
-    self.timers:add(delivery.due, lane)
+    self.timers:add(delivery.due, sequence)
     return "retry"
   end
   end_delivery(self, delivery, done and "delivered" or "failed")
-  lane.position = lane.position + 1
-  if lane.queue[lane.position] then
-    self.timers:add(self.clock(), lane)
+  sequence.position = sequence.position + 1
+  if sequence.queue[sequence.position] then
+    self.timers:add(self.clock(), sequence)
   end
   return done and "done" or "gave_up"
 end

@@ -70,7 +70,7 @@ function timer_queue:take()
 end
 
 --- Removes things.
--- @tparam function unwanted tells of a thing whether it goes
+-- @tparam function unwanted returns whether an item is removed
 function timer_queue:remove(unwanted)
   local kept = {}
   for _, entry in ipairs(self.heap) do

@@ -68,18 +68,18 @@ function paging.describe(given, total)
   }
 end
 
---- One page of the records that an iterator gives.
+--- One page of the records that an iterator returns.
 -- @tparam function records the iterator
 -- @tparam table given `page`, `items_per_page`
--- @tparam function wanted tells of a record whether it counts
--- @tparam function make makes of a record what is answered
+-- @tparam function is_included returns whether a record is included
+-- @tparam function make makes the record's part of the response
 -- @treturn table the page's items
 -- @treturn integer how many records count, on all pages
-function paging.collect(records, given, wanted, make)
+function paging.collect(records, given, is_included, make)
   local items, total = {}, 0
   local first, last = paging.range(given, math.maxinteger // 2)
   for record in records do
-    if wanted(record) then
+    if is_included(record) then
       total = total + 1
       if total >= first and total <= last then
         items[#items + 1] = make(record)

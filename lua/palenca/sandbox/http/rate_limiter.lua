@@ -17,7 +17,7 @@ end
 -- @tparam string key whose request it is
 -- @tparam number offset how far the clock is ahead of the client's, in seconds
 -- @treturn boolean whether it is within the limit
--- @treturn table the headers that tell the client where it stands; empty when switched off
+-- @treturn table the headers that say how much of the limit is left; empty without a limit
 function rate_limiter:count(key, offset)
   local limit = self.settings.rate_limit
   if limit == 0 then
@@ -27,7 +27,7 @@ function rate_limiter:count(key, offset)
   local window = self.windows[key]
   -- The second test is for a clock that was set back: its window would last too long.
   if not window or now >= window.ends or now < window.ends - WINDOW then
-    -- Windows begin on a whole second, so that the header can name their end exactly.
+    -- Windows start on a full second, so that the header can name their end exactly.
     window = { ends = math.floor(now) + WINDOW, used = 0 }
     self.windows[key] = window
   end

@@ -76,7 +76,7 @@ function validate.event_name(value)
   return nil, value
 end
 
---- Makes a check for a whole number.
+--- Makes a check for an integer.
 -- @tparam integer low the smallest accepted
 -- @tparam ?integer high the largest accepted
 -- @treturn function the check

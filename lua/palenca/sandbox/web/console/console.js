@@ -7,16 +7,16 @@ import { requests } from "/assets/console_requests.js";
 import { start } from "/assets/console_start.js";
 import { webhooks } from "/assets/console_webhooks.js";
 
-// A view is { title, topics, open(page, context, id) }; open fills the page and gives a function
+// A view is { title, topics, open(page, context, id) }; open fills the page and returns a function
 // that brings what it shows up to date.
 const views = { start, logins, webhooks, deliveries, requests, faults };
 const single = {
   logins: login, webhooks: webhooks.one, deliveries: deliveries.one, requests: requests.one,
 };
 
-// So long the page rests between two refreshes, however much happens.
+// Milliseconds between two refreshes, however much happens.
 const REST = 300;
-const PATIENCE = 1000;
+const REFRESH_WAIT = 1000;
 
 const $ = (id) => document.getElementById(id);
 const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
@@ -24,9 +24,9 @@ const context = { overview: null };
 let current = { topics: [], refresh: async () => {} };
 
 async function readOverview() {
-  const answer = await ask("GET", "/sandbox/overview");
-  if (answer.ok) context.overview = answer.data;
-  return answer.ok;
+  const response = await ask("GET", "/sandbox/overview");
+  if (response.ok) context.overview = response.data;
+  return response.ok;
 }
 
 function drawNav(chosen) {
@@ -61,14 +61,14 @@ function touches(topics) {
 
 async function follow() {
   for (;;) {
-    const answer = await ask("GET", `/sandbox/changes?since=${context.overview.revision}`);
-    $("lost").hidden = answer.ok;
-    if (!answer.ok) {
-      await wait(PATIENCE);
-    } else if (answer.data.topics.length > 0) {
-      const revision = answer.data.revision;
+    const response = await ask("GET", `/sandbox/changes?since=${context.overview.revision}`);
+    $("lost").hidden = response.ok;
+    if (!response.ok) {
+      await wait(REFRESH_WAIT);
+    } else if (response.data.topics.length > 0) {
+      const revision = response.data.revision;
       if (await readOverview()) context.overview.revision = revision;
-      if (touches(answer.data.topics)) await current.refresh();
+      if (touches(response.data.topics)) await current.refresh();
       await wait(REST);
     }
   }
@@ -77,7 +77,7 @@ async function follow() {
 async function begin() {
   while (!await readOverview()) {
     $("lost").hidden = false;
-    await wait(PATIENCE);
+    await wait(REFRESH_WAIT);
   }
   $("lost").hidden = true;
   addEventListener("hashchange", () => show(true));

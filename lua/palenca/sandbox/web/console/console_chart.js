@@ -2,7 +2,7 @@
 import { el, svg } from "/assets/dom.js";
 import { money, shown } from "/assets/console_parts.js";
 
-// A bar is at least so wide; where they do not fit, the chart is scrolled.
+// The minimum width of a bar; where they do not fit, the chart is scrolled.
 const BAR_MIN = 4;
 const HEIGHT = 240;
 const LEFT = 56;
@@ -12,10 +12,10 @@ const DAY = 86400000;
 const UNKNOWN_HEIGHT = 10;
 
 // A round number at or above the highest bar.
-function ceiling(most) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
+function ceiling(max) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(max, 1)));
   return [1, 1.2, 1.6, 2, 2.5, 3, 4, 5, 6, 8, 10].map((step) => step * power)
-    .find((value) => value >= most);
+    .find((value) => value >= max);
 }
 
 // One bar a day, from the first row to the last day that is considered: one without a row is a gap.
@@ -87,7 +87,7 @@ function drawBar(bar, at, step, context) {
     height: tall(bar.cash) }) : null);
 }
 
-// Where a day begins, also within a bar that stands for several.
+// Where a day starts, also within a bar that stands for several.
 function placeOf(day, bars, step) {
   const at = bars.findIndex((bar) => bar.to >= day);
   if (at < 0) return LEFT + bars.length * step;

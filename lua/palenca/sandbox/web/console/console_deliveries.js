@@ -1,18 +1,18 @@
 // The views of deliveries: all of them, and one with its body, its tries and the way to resend it.
 import { ask, el } from "/assets/dom.js";
-import { badge, card, cell, copyLine, crumb, curl, facts, growing, luaText, moment, number,
+import { badge, card, cell, copyLine, crumb, curl, facts, growing, luaText, timeAhead, number,
   pretty, refill, refresher, short, shown, statusBadge, time } from "/assets/console_parts.js";
 
-export const deliveryHeads = ["Event", "State", "Answer", "#Tries", "Webhook", "When"];
+export const deliveryHeads = ["Event", "State", "Response", "#Attempts", "Webhook", "When"];
 
-function answerOf(delivery) {
+function responseOf(delivery) {
   if (delivery.last_status) return statusBadge(delivery.last_status);
   return shown(delivery.last_error);
 }
 
 function stateOf(delivery) {
   const next = delivery.next_attempt_in;
-  return [badge(delivery.state), next > 0 ? ` until ${moment(next)}` : null];
+  return [badge(delivery.state), next > 0 ? ` until ${timeAhead(next)}` : null];
 }
 
 export function deliveryRow(delivery) {
@@ -20,16 +20,16 @@ export function deliveryRow(delivery) {
     "data-state": delivery.state },
   cell(el("a", { href: `#/deliveries/${delivery.delivery_id}`,
     "data-key": delivery.delivery_id }, delivery.action)),
-  cell(stateOf(delivery)), cell(answerOf(delivery)), number(String(delivery.attempts)),
+  cell(stateOf(delivery)), cell(responseOf(delivery)), number(String(delivery.attempts)),
   cell(delivery.webhook_name), cell(time(delivery.created_at)));
 }
 
 async function resend(button, delivery) {
   button.disabled = true;
-  const answer = await ask("POST", `/sandbox/deliveries/${delivery.delivery_id}/resend`);
+  const response = await ask("POST", `/sandbox/deliveries/${delivery.delivery_id}/resend`);
   button.disabled = false;
-  if (answer.ok) location.hash = `#/deliveries/${answer.data.delivery_id}`;
-  else document.getElementById("announce").textContent = button.textContent = answer.message;
+  if (response.ok) location.hash = `#/deliveries/${response.data.delivery_id}`;
+  else document.getElementById("announce").textContent = button.textContent = response.message;
 }
 
 function resendButton(delivery) {
@@ -62,7 +62,7 @@ function tryCard(one, at) {
   return card(`Try ${at + 1}`, facts([
     ["When", time(one.at)],
     ["Took", `${one.ms} ms`],
-    ["Answer", one.status ? statusBadge(one.status) : shown(one.error)],
+    ["Response", one.status ? statusBadge(one.status) : shown(one.error)],
   ]), one.body ? [el("br"), pretty(one.body)] : null);
 }
 
@@ -87,19 +87,19 @@ const one = {
   title: "Delivery",
   topics: ["deliveries"],
   open(page, context, id) {
-    return refresher(() => ask("GET", `/sandbox/deliveries/${id}`), (answer) => {
-      if (answer.ok) describe(page, answer.data);
-      else refill(page, crumb("#/deliveries", "Deliveries"), el("h1", null, answer.message));
+    return refresher(() => ask("GET", `/sandbox/deliveries/${id}`), (response) => {
+      if (response.ok) describe(page, response.data);
+      else refill(page, crumb("#/deliveries", "Deliveries"), el("h1", null, response.message));
     });
   },
 };
 
-// The deliveries that a query picks, in a region; gives what brings it up to date.
+// The deliveries that a query picks, in a region; returns what refreshes it.
 export function deliveriesOf(region, query) {
   return growing(region, deliveryHeads,
     "No delivery yet. One is made for each webhook when a worker logs in.", async (count) => {
-      const answer = await ask("GET", `/sandbox/deliveries?items_per_page=${count}${query}`);
-      return { answer, rows: answer.data?.deliveries.map(deliveryRow) ?? [] };
+      const response = await ask("GET", `/sandbox/deliveries?items_per_page=${count}${query}`);
+      return { response, rows: response.data?.deliveries.map(deliveryRow) ?? [] };
     });
 }
 
@@ -110,7 +110,7 @@ export const deliveries = {
   open(page) {
     const list = el("section", { class: "card" });
     page.append(el("h1", null, "Deliveries"), el("p", { class: "lead" },
-      "What was sent to your webhooks, the newest first. A receiver has 30 seconds to answer 200 "
+      "What was sent to your webhooks, the newest first. A receiver has 30 seconds to respond with 200 "
       + "or 201; else it is tried again, up to three times."), list);
     return deliveriesOf(list, "");
   },

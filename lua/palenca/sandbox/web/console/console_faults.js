@@ -9,9 +9,9 @@ const DAY = 86400;
 const presets = [
   ["The next call fails with 503", { kind: "error", status: 503, times: 1 }],
   ["Every call is too much (429)", { kind: "error", status: 429, code: "too_many_requests" }],
-  ["Answers take 3 s", { kind: "latency", seconds: 3 }],
-  ["A tenth of the connections drop", { kind: "drop", probability: 0.1 }],
-  ["The next answer is cut in half", { kind: "cut", times: 1 }],
+  ["Responses take 3 s", { kind: "latency", seconds: 3 }],
+  ["10 % of the connections are closed", { kind: "drop", probability: 0.1 }],
+  ["The next response ends after half of its body", { kind: "cut", times: 1 }],
   ["The next webhook is lost", { kind: "webhook_lose", times: 1 }],
   ["Each webhook comes twice", { kind: "webhook_duplicate" }],
   ["Success arrives before created", { kind: "webhook_reorder" }],
@@ -25,16 +25,16 @@ const kinds = ["latency", "error", "drop", "cut", "webhook_lose", "webhook_dupli
 const numbers = [["probability", "Probability", "0 to 1; empty: always"],
   ["times", "Times", "empty: until removed"], ["seconds", "Seconds", "latency, webhook_delay"],
   ["status", "Status", "error: 400 to 599"],
-  ["retry_after", "Retry-After", "error: seconds that the answer names"]];
+  ["retry_after", "Retry-After", "error: seconds that the response names"]];
 const words = [["code", "Code", "error: the API's own code"],
-  ["method", "Method", "only these requests"], ["path", "Path begins with", "such as /v1/accounts"],
+  ["method", "Method", "only these requests"], ["path", "Path starts with", "such as /v1/accounts"],
   ["action", "Event", "of webhook faults, such as login.success"]];
 
 function readFault(form) {
   const fault = { kind: form.elements.kind.value };
   for (const [name] of numbers) {
     const text = form.elements[name].value.trim();
-    // what is no number goes out as it is, and is refused with its reason
+    // text that is no number is sent as it is, and rejected with the reason
     if (text !== "") fault[name] = Number.isNaN(Number(text)) ? text : Number(text);
   }
   for (const [name] of words) {
@@ -49,9 +49,9 @@ function faultForm() {
     novalidate: true,
     async onsubmit(event) {
       event.preventDefault();
-      const answer = await ask("POST", "/sandbox/faults", readFault(form));
-      complain(form, answer);
-      if (answer.ok) form.reset();
+      const response = await ask("POST", "/sandbox/faults", readFault(form));
+      complain(form, response);
+      if (response.ok) form.reset();
     },
   },
   el("div", { class: "fields" },
@@ -100,9 +100,9 @@ function settingsForm(context) {
         const text = form.elements[name].value.trim();
         return [name, text === "" || Number.isNaN(Number(text)) ? text : Number(text)];
       }));
-      const answer = await ask("PUT", "/sandbox/settings", given);
-      complain(form, answer);
-      if (answer.ok) document.getElementById("announce").textContent = "saved";
+      const response = await ask("PUT", "/sandbox/settings", given);
+      complain(form, response);
+      if (response.ok) document.getElementById("announce").textContent = "saved";
     },
   },
   el("div", { class: "fields" }, settings.map(([name, label, hint]) => field(label,
@@ -121,8 +121,8 @@ function clockCard() {
     advance("+ 30 s", 30, "advance-30"), advance("+ 1 min", MINUTE, "advance-60"),
     advance("+ 1 h", 60 * MINUTE, "advance-3600"), advance("+ 1 day", DAY, "advance-86400")),
   el("p", { class: "quiet" }, "Delays, retries and the rate limit's window pass at once."));
-  return { section, show({ now: moment, clock_offset: offset }) {
-    now.replaceChildren(time(moment), offset > 0 ? ` (${seconds(offset)} ahead)` : "");
+  return { section, show({ now: instant, clock_offset: offset }) {
+    now.replaceChildren(time(instant), offset > 0 ? ` (${seconds(offset)} ahead)` : "");
   } };
 }
 
@@ -140,11 +140,11 @@ export const faults = {
       "copy-fault"))),
     card("Faults that are set", list),
     el("div", { class: "two" }, settingsForm(context), clock.section));
-    return refresher(() => ask("GET", "/sandbox/faults"), (answer) => {
+    return refresher(() => ask("GET", "/sandbox/faults"), (response) => {
       clock.show(context.overview);
-      if (!answer.ok) return;
+      if (!response.ok) return;
       refill(list, table(["Kind", "What", "#Probability", "#Times left", "#Hits", ""],
-        answer.data.faults.map(row), "None: all goes well."));
+        response.data.faults.map(row), "No faults set."));
     });
   },
 };

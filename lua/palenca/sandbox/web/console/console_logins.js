@@ -2,7 +2,7 @@
 import { ask, el } from "/assets/dom.js";
 import { chart } from "/assets/console_chart.js";
 import { incomeCard } from "/assets/console_income.js";
-import { badge, card, cell, crumb, facts, field, growing, lines, masked, moment, money, number,
+import { badge, card, cell, crumb, facts, field, growing, lines, masked, timeAhead, money, number,
   refill, refresher, short, shown, table, time } from "/assets/console_parts.js";
 import { deliveryHeads, deliveryRow } from "/assets/console_deliveries.js";
 import { lookedAt } from "/assets/console_start.js";
@@ -40,8 +40,8 @@ export const logins = {
       filter("platform", context.overview.platforms.map((one) => one.code), choose)), list);
     refresh = growing(list, ["Login", "Platform", "Status", "Details", "Your id", "From", "When"],
       "No login here. Open the widget, or simulate one at the start page.", async (count) => {
-        const answer = await ask("GET", `/sandbox/logins?items_per_page=${count}&${chosen}`);
-        return { answer, rows: answer.data?.logins.map(row) ?? [] };
+        const response = await ask("GET", `/sandbox/logins?items_per_page=${count}&${chosen}`);
+        return { response, rows: response.data?.logins.map(row) ?? [] };
       });
     return refresh;
   },
@@ -49,7 +49,7 @@ export const logins = {
 
 function stateCard(context, { login, account, pattern }) {
   const ends = login.next_step ? "waits for the code"
-    : login.settles_in > 0 ? `until ${moment(login.settles_in)}` : null;
+    : login.settles_in > 0 ? `until ${timeAhead(login.settles_in)}` : null;
   return card(null, facts([
     ["Status", el("span", { "data-testid": "login-status" }, badge(login.status),
       ends ? ` ${ends}` : null)],
@@ -71,10 +71,10 @@ const ratings = [["rating", "Rating"], ["acceptance_rate", "Acceptance rate"],
   ["cancellation_rate", "Cancellation rate"], ["lifetime_trips", "Trips in all"],
   ["level_name", "Level"], ["activation_status", "Activation"]];
 
-function profileCard(context, login, whole) {
-  if (!whole?.profile) return card("Profile", el("p", { class: "empty" }, "No profile."));
+function profileCard(context, login, details) {
+  if (!details?.profile) return card("Profile", el("p", { class: "empty" }, "No profile."));
   const { profile, ids_info: ids, bank_info: bank, vehicle_info: vehicle,
-    metrics_info: metrics } = whole;
+    metrics_info: metrics } = details;
   return el("section", { class: "card", "data-testid": "profile" }, el("h2", null, "Profile"),
     facts([
       ["Name", el("span", { "data-testid": "profile-name" },
@@ -137,7 +137,7 @@ export const login = {
       refill(state, crumb("#/logins", "Logins"), el("h1", null, `Login to ${found.login.platform}`),
         stateCard(context, found));
       refill(sent, card("Deliveries", table(deliveryHeads, found.deliveries.map(deliveryRow),
-        "No webhook was told of this login.")));
+        "No webhook received this login.")));
       const now = JSON.stringify([found.profile, found.earnings, found.income]);
       if (now !== drawn) {
         refill(data, incomeCard(found, context.overview.income_words),

@@ -3,15 +3,15 @@ import { el } from "/assets/dom.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
-// A moment in the reader's time; the exact text is its title.
+// A time in the reader's time zone; the exact text is its title.
 export function time(text) {
   if (!text) return "—";
   return el("time", { datetime: text, title: text }, clock.format(new Date(text)));
 }
 
-// When something happens that is so many seconds ahead. Told as a moment: it stays true while the
+// The time that is `ahead` seconds from now. Shown as a time of day: it stays true while the
 // page is not drawn anew.
-export function moment(ahead) {
+export function timeAhead(ahead) {
   return new Intl.DateTimeFormat(undefined, { timeStyle: "medium" })
     .format(new Date(Date.now() + ahead * 1000));
 }
@@ -24,8 +24,8 @@ export function seconds(value) {
 
 // Groups the digits of a decimal text without ever making a number of it: no cent is lost.
 function grouped(text) {
-  const [, sign, whole, rest] = /^(-?)(\d+)(.*)$/.exec(text) ?? [null, "", text, ""];
-  return sign + whole.replace(/\B(?=(\d{3})+$)/g, "\u2009") + rest;
+  const [, sign, integer, rest] = /^(-?)(\d+)(.*)$/.exec(text) ?? [null, "", text, ""];
+  return sign + integer.replace(/\B(?=(\d{3})+$)/g, "\u2009") + rest;
 }
 
 export function money(amount, currency) {
@@ -50,7 +50,7 @@ export function badge(word) {
 }
 
 export function statusBadge(status) {
-  if (!status) return el("span", { class: "badge bad" }, "no answer");
+  if (!status) return el("span", { class: "badge bad" }, "no response");
   return el("span", { class: `badge ${status < 300 ? "good" : status < 500 ? "warn" : "bad"}` },
     String(status));
 }
@@ -186,15 +186,15 @@ export function field(label, input, hint) {
     hint ? el("small", null, hint) : null, el("em", { class: "problem" }));
 }
 
-// Puts a refusal beside the field it names, or at the form's end.
-export function complain(form, answer) {
+// Shows a rejection beside the field it names, or at the form's end.
+export function complain(form, response) {
   for (const place of form.querySelectorAll(".problem")) place.textContent = "";
-  if (answer.ok) return;
-  const input = form.elements[answer.field];
+  if (response.ok) return;
+  const input = form.elements[response.field];
   const place = input?.closest?.(".field")?.querySelector(".problem")
     ?? form.querySelector(".problem.last");
-  place.textContent = answer.message;
-  document.getElementById("announce").textContent = answer.message;
+  place.textContent = response.message;
+  document.getElementById("announce").textContent = response.message;
   input?.focus?.();
 }
 
@@ -238,18 +238,18 @@ export function refresher(read, draw) {
   };
 }
 
-// A list that grows on demand, up to what the sandbox gives at once. `read(count)` gives the
-// answer and its rows; the result brings the list up to date.
+// A list that grows on demand, up to what the sandbox returns at once. `read(count)` returns the
+// response and its rows; the result brings the list up to date.
 export function growing(region, heads, empty, read) {
   const step = 50;
-  const most = 1000;
-  let wanted = step;
-  const refresh = refresher(() => read(wanted), ({ answer, rows }) => {
-    if (!answer.ok) return;
-    const rest = answer.pagination.total_items > rows.length && wanted < most;
+  const max = 1000;
+  let count = step;
+  const refresh = refresher(() => read(count), ({ response, rows }) => {
+    if (!response.ok) return;
+    const rest = response.pagination.total_items > rows.length && count < max;
     refill(region, table(heads, rows, empty), rest ? el("button", { type: "button",
       "data-key": "more", onclick() {
-        wanted = Math.min(wanted + step, most);
+        count = Math.min(count + step, max);
         refresh();
       } }, "Show more") : null);
   });

@@ -1,4 +1,4 @@
-// The views of the API's requests: those seen lately, and one with its answer.
+// The views of the API's requests: those seen lately, and one with its response.
 import { ask, el } from "/assets/dom.js";
 import { card, cell, crumb, facts, growing, lines, lua, luaText, pretty, refill, refresher,
   short, shown, statusBadge, time } from "/assets/console_parts.js";
@@ -48,7 +48,7 @@ function describe(page, overview, entry) {
     ]), repeat(overview, entry)),
     card("Request", el("pre", { tabindex: "0" }, headerLines(entry.request_headers)), el("br"),
       pretty(entry.request_body)),
-    card("Answer", el("pre", { tabindex: "0" }, headerLines(entry.response_headers)), el("br"),
+    card("Response", el("pre", { tabindex: "0" }, headerLines(entry.response_headers)), el("br"),
       pretty(entry.response_body)));
 }
 
@@ -56,9 +56,9 @@ const one = {
   title: "Request",
   topics: [],
   open(page, context, id) {
-    return refresher(() => ask("GET", `/sandbox/requests/${id}`), (answer) => {
-      if (answer.ok) describe(page, context.overview, answer.data);
-      else refill(page, crumb("#/requests", "Requests"), el("h1", null, answer.message));
+    return refresher(() => ask("GET", `/sandbox/requests/${id}`), (response) => {
+      if (response.ok) describe(page, context.overview, response.data);
+      else refill(page, crumb("#/requests", "Requests"), el("h1", null, response.message));
     });
   },
 };
@@ -73,8 +73,8 @@ export const requests = {
       "The last 500 requests under /v1, the newest first."), list);
     return growing(list, ["Request", "Status", "Fault", "Request id", "When"], "No request yet.",
       async (count) => {
-        const answer = await ask("GET", `/sandbox/requests?items_per_page=${count}`);
-        return { answer, rows: answer.data?.requests.map(row) ?? [] };
+        const response = await ask("GET", `/sandbox/requests?items_per_page=${count}`);
+        return { response, rows: response.data?.requests.map(row) ?? [] };
       });
   },
 };

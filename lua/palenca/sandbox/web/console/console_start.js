@@ -31,12 +31,12 @@ function firstSteps(overview, seen, widget) {
   const { webhooks } = overview.counts;
   return el("ol", { class: "steps" },
     step(webhooks > 0, 1, "Create a webhook",
-      "Where your receiver, such as palenca serve, is told of logins.",
+      "The URL at which your receiver, such as palenca serve, gets the events of logins.",
       el("a", { class: "button", href: "#/webhooks" }, "To the webhooks")),
     step(seen.loggedIn, 2, "Open the widget and log in",
       "Whatever you type succeeds, but for the test identifiers that the widget offers.", widget),
     step(seen.delivered, 3, "See the events arrive",
-      "login.created and login.success, with what your receiver answered.",
+      "login.created and login.success, with your receiver's response.",
       el("a", { class: "button", href: "#/deliveries" }, "To the deliveries")),
     step(seen.opened, 4, "Look at the login", "Its profile, its earnings, the income.",
       el("a", { class: "button", href: "#/logins" }, "To the logins")),
@@ -83,15 +83,15 @@ function simulate(overview) {
     async onsubmit(event) {
       event.preventDefault();
       const given = new FormData(form);
-      const answer = await ask("POST", "/sandbox/logins", {
+      const response = await ask("POST", "/sandbox/logins", {
         identifier: `${given.get("platform")}+${given.get("case")}@palenca-tests.com`,
         external_id: given.get("external_id") || undefined,
         days: daysOf(given.get("days").trim()),
         pattern: given.get("pattern"),
         warning: given.get("warning") || undefined,
       });
-      complain(form, answer);
-      if (answer.ok) location.hash = `#/logins/${answer.data.login_id}`;
+      complain(form, response);
+      if (response.ok) location.hash = `#/logins/${response.data.login_id}`;
     },
   },
   el("div", { class: "fields" },

@@ -30,7 +30,7 @@ function inputs(overview, webhook) {
       field("Widget", el("select", { name: "widget_id", "data-testid": "webhook-widget" },
         overview.widgets.map((one) => el("option", { value: one.id,
           selected: one.id === webhook.widget_id }, one.name))),
-      "Only logins through this widget are told.")),
+      "Only the events of logins through this widget are sent.")),
     eventChecks(overview.actions, webhook.events),
     el("label", { class: "check" }, el("input", { type: "checkbox", name: "sign_request",
       checked: webhook.sign_request, "data-testid": "webhook-sign" }),
@@ -50,7 +50,7 @@ function read(form) {
   };
 }
 
-// The API takes an empty name, and would then tell nobody what the webhook is for.
+// The API takes an empty name, and would then show nobody what the webhook is for.
 function check(given) {
   if (given.name === "") return { ok: false, field: "name", message: "a name is required" };
   if (given.url === "") return { ok: false, field: "url", message: "a URL is required" };
@@ -64,10 +64,10 @@ function formOf(overview, webhook, label, testid, send) {
     async onsubmit(event) {
       event.preventDefault();
       const given = read(form);
-      let answer = check(given);
-      if (answer.ok) answer = await send(given);
-      complain(form, answer);
-      if (answer.ok) event.target.dispatchEvent(new Event("saved"));
+      let response = check(given);
+      if (response.ok) response = await send(given);
+      complain(form, response);
+      if (response.ok) event.target.dispatchEvent(new Event("saved"));
     },
   }, inputs(overview, webhook),
   el("button", { type: "submit", class: "main", "data-testid": testid }, label));
@@ -132,10 +132,10 @@ function change(overview, webhook, done) {
 // `list` is redrawn by `draw(webhooks)`.
 function viewOf(context, list, draw) {
   const view = { edited: null, doomed: null };
-  view.refresh = refresher(() => ask("GET", "/sandbox/webhooks"), (answer) => {
+  view.refresh = refresher(() => ask("GET", "/sandbox/webhooks"), (response) => {
     // what somebody is typing is not taken away
-    if (!answer.ok || (view.edited && list.querySelector("form"))) return;
-    refill(list, draw([...answer.data.webhooks].reverse().map((webhook) => ({
+    if (!response.ok || (view.edited && list.querySelector("form"))) return;
+    refill(list, draw([...response.data.webhooks].reverse().map((webhook) => ({
       id: webhook.webhook_id,
       card: webhook.webhook_id === view.edited
         ? change(context.overview, webhook, () => view.edit(null))
@@ -171,7 +171,7 @@ export const webhooks = {
   open(page, context) {
     const list = el("div");
     page.append(el("h1", null, "Webhooks"), el("p", { class: "lead" },
-      "Whom the sandbox tells when something happens to a login."), creation(context.overview),
+      "The URLs to which the sandbox sends the events of logins."), creation(context.overview),
     list);
     return viewOf(context, list, (known) => (known.length === 0
       ? el("p", { class: "empty" }, "No webhook yet.")

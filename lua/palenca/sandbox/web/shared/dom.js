@@ -24,8 +24,8 @@ export function svg(tag, props, ...children) {
   return build(document.createElementNS(SVG, tag), props, children);
 }
 
-// Sends a request to the sandbox. Gives { ok, status, data, pagination, message, field };
-// status 0 is no answer at all.
+// Sends a request to the sandbox. Returns { ok, status, data, pagination, message, field };
+// status 0: there was no response.
 export async function ask(method, path, body) {
   let response;
   try {
@@ -35,15 +35,15 @@ export async function ask(method, path, body) {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    return { ok: false, status: 0, message: "no answer" };
+    return { ok: false, status: 0, message: "no response" };
   }
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok && answer.success) {
-    return { ok: true, status: response.status, data: answer.data, pagination: answer.pagination };
+  const content = await response.json().catch(() => ({}));
+  if (response.ok && content.success) {
+    return { ok: true, status: response.status, data: content.data, pagination: content.pagination };
   }
-  const fault = answer.detail?.[0];
-  const field = fault ? fault.loc.at(-1) : answer.error?.errors?.[0]?.location;
-  const message = (fault ? `${fault.loc.slice(1).join(".")} ${fault.msg}` : answer.error?.message)
+  const fault = content.detail?.[0];
+  const field = fault ? fault.loc.at(-1) : content.error?.errors?.[0]?.location;
+  const message = (fault ? `${fault.loc.slice(1).join(".")} ${fault.msg}` : content.error?.message)
     ?? `status ${response.status}`;
   return { ok: false, status: response.status, field, message };
 }

@@ -1,4 +1,4 @@
-// The widget: asks a worker, step by step, for what connects an account, and tells how it ended.
+// The widget: asks a worker, step by step, for what connects an account, and shows the outcome.
 import { ask, el, svg } from "/assets/dom.js";
 import { addressAfter, idsOf, postSignal } from "/assets/widget_messages.js";
 import { chooseLanguage, texts } from "/assets/widget_texts.js";
@@ -250,11 +250,11 @@ async function send(form, path, body) {
   button.disabled = true;
   button.textContent = say().sending;
   $("announce").textContent = say().sending;
-  const answer = await ask("POST", path, body);
+  const response = await ask("POST", path, body);
   button.disabled = false;
   button.textContent = label;
-  if (answer.ok) return answer.data;
-  const message = answer.status === 0 ? say().offline : `${say().refused} ${answer.message}`;
+  if (response.ok) return response.data;
+  const message = response.status === 0 ? say().offline : `${say().rejected} ${response.message}`;
   alertAbove(form, message);
   return null;
 }
@@ -461,13 +461,13 @@ addEventListener("popstate", (event) => {
 });
 
 async function load() {
-  const answer = await ask("GET", `/widget/config${location.search}`);
-  if (!answer.ok) {
-    state.problem = answer.status === 0 ? null : answer.message;
+  const response = await ask("GET", `/widget/config${location.search}`);
+  if (!response.ok) {
+    state.problem = response.status === 0 ? null : response.message;
     go("unavailable");
     return;
   }
-  config = answer.data;
+  config = response.data;
   const target = config.widget.redirect_url;
   if (target && !URL.canParse(target)) {
     state.problem = "redirect_url must be an absolute URL";

@@ -25,7 +25,7 @@ const es = {
   needPassword: "Escribe tu contraseña.", needConsent: "Para seguir necesitamos tu permiso.",
   needCode: "Escribe el código que recibiste.",
   offline: "No hay conexión. Lo que escribiste sigue aquí: inténtalo de nuevo.",
-  refused: "No pudimos enviar tus datos:",
+  rejected: "No pudimos enviar tus datos:",
   again: "Intentar de nuevo", leave: "Continuar",
   success: "Tu cuenta está conectada",
   successLead:
@@ -93,7 +93,7 @@ const pt = {
   needPassword: "Digite sua senha.", needConsent: "Para continuar precisamos da sua permissão.",
   needCode: "Digite o código que você recebeu.",
   offline: "Sem conexão. O que você digitou continua aqui: tente de novo.",
-  refused: "Não conseguimos enviar seus dados:",
+  rejected: "Não conseguimos enviar seus dados:",
   again: "Tentar de novo", leave: "Continuar",
   success: "Sua conta está conectada",
   successLead:
@@ -159,7 +159,7 @@ const en = {
   needPassword: "Type your password.", needConsent: "We need your permission to go on.",
   needCode: "Type the code that you received.",
   offline: "No connection. What you typed is still here: try again.",
-  refused: "We could not send your details:",
+  rejected: "We could not send your details:",
   again: "Try again", leave: "Continue",
   success: "Your account is connected",
   successLead: "We are reading your data; that may take a few minutes. You can close this page.",
@@ -170,9 +170,9 @@ const en = {
   error: "We could not connect your account",
   details: {
     invalid_credentials: "The user or the password is not right. Check them and try again.",
-    login_refused: "The platform refused the login. Try again in about 30 minutes.",
+    login_refused: "The platform rejected the login. Try again in about 30 minutes.",
     platform_unavailable: "The platform is not available now. Try again later.",
-    request_timeout: "The platform took too long to answer. Try again in a few minutes.",
+    request_timeout: "The platform took too long to respond. Try again in a few minutes.",
     platform_error: "The platform had a problem. Try again later.",
     recent_login_successful:
       "You connected this account less than 12 hours ago: nothing is to be done.",
