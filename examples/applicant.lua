@@ -11,11 +11,11 @@ local hours_behind = {
 }
 local WESTERNMOST = 8
 
--- The day before a moment (Unix seconds) by the calendar of the worker's country: the last one that
+-- The day before a time (Unix seconds) by the calendar of the worker's country: the last one that
 -- was over by then. A day that goes on would look like one of little work.
-function applicant.last_whole_day(moment, country)
+function applicant.last_whole_day(time, country)
   local behind = hours_behind[country] or WESTERNMOST
-  return os.date("!%Y-%m-%d", math.floor(moment) - behind * 3600 - DAY)
+  return os.date("!%Y-%m-%d", math.floor(time) - behind * 3600 - DAY)
 end
 
 local function two_years_before(date)
@@ -23,14 +23,14 @@ local function two_years_before(date)
   return ("%04d%s"):format(tonumber(year) - 2, (rest:gsub("^%-02%-29$", "-02-28")))
 end
 
--- Reads an account and its earnings; `moment` is when they are wanted, in Unix seconds. Returns the
+-- Reads an account and its earnings; `time` is when they are wanted, in Unix seconds. Returns the
 -- income; or nil and the API's error.
-function applicant.read(client, account_id, moment)
+function applicant.read(client, account_id, time)
   local account, err = client.accounts:get(account_id)
   if not account then
     return nil, err
   end
-  local as_of = applicant.last_whole_day(moment, account.country)
+  local as_of = applicant.last_whole_day(time, account.country)
   local rows, report = client.accounts:earnings(account_id, {
     start_date = two_years_before(as_of),
     end_date = as_of,

@@ -1,5 +1,5 @@
 -- A lender's case from the webhook to the decision: what is approved is posted to the lender's own
--- system once, what a person must look at goes to them, and who is declined is told why.
+-- system once, what a person must look at goes to them, and a declined worker gets the reasons.
 --
 --   LENDER_URL=https://lender.example palenca serve examples/decide.lua
 --
@@ -44,7 +44,7 @@ local function post(event, income, verdict)
   if not response then
     error(err)
   elseif response.status < 200 or response.status > 299 then
-    error(("%s answered %d"):format(lender, response.status))
+    error(("%s responded with %d"):format(lender, response.status))
   end
 end
 
@@ -58,7 +58,7 @@ palenca.on("login.success", function(event)
   palenca.log.info{ message = "decided", event = event.id, outcome = verdict.outcome }
 end)
 
--- A login that failed ends no application: the worker is told what to do about it.
+-- A login that failed ends no application: the worker gets a message that says what to do.
 palenca.on("login.error", function(event)
   local advice = palenca.advice.of_login(event.status_details)
   palenca.log.info{ message = "login failed", event = event.id, actor = advice.actor }

@@ -19,7 +19,7 @@ local function resume(thread)
   end
 end
 
--- One turn of the engine, which waits for nothing, and the moment of the next one at the latest.
+-- One step of the engine, which does not block, and the time of the next one at the latest.
 local function turn()
   local ended = {}
   own:step(0, function(call)
@@ -51,7 +51,7 @@ runtime.use {
     own:cancel(call)
     timer:start(0, 0, turn)
     if call.waiter then
-      resume(call.waiter) -- it is told that its call was given up
+      resume(call.waiter) -- its call was aborted
     end
   end,
   sleep = function(seconds)

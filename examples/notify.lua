@@ -1,4 +1,4 @@
--- Tells your own system the income of every worker who connects an account.
+-- Posts the income of every worker who connects an account to your own system.
 --
 --   NOTIFY_URL=https://example.com/income palenca dev examples/notify.lua
 --
@@ -42,6 +42,6 @@ palenca.on("login.success", function(event)
   if not response then
     error(err)
   elseif response.status < 200 or response.status > 299 then
-    error(("%s answered %d"):format(url, response.status))
+    error(("%s responded with %d"):format(url, response.status))
   end
 end)

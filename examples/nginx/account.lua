@@ -1,4 +1,4 @@
--- Answers the income of an account as JSON; account.conf is the nginx.conf.
+-- Responds with the income of an account as JSON; account.conf is the nginx.conf.
 local applicant = require "applicant"
 local json = require "cjson.safe"
 local palenca = require "palenca"
@@ -7,7 +7,7 @@ local client = palenca.new()
 
 local account = {}
 
-local function answer(status, fields)
+local function respond(status, fields)
   ngx.status = status
   ngx.header["Content-Type"] = "application/json"
   ngx.say(json.encode(fields))
@@ -16,23 +16,23 @@ end
 -- Whose fault it is, in the terms of HTTP.
 local statuses = { not_found = 404, invalid = 400, rate_limited = 503, timeout = 504 }
 
-local function refuse(err)
+local function reject(err)
   if err.retry_after then
     ngx.header["Retry-After"] = math.ceil(err.retry_after)
   end
-  answer(statuses[err.kind] or 502, { error = err.kind, message = err.message })
+  respond(statuses[err.kind] or 502, { error = err.kind, message = err.message })
 end
 
-function account.answer(id)
+function account.respond(id)
   if not id:find("^%x+%-%x+%-%x+%-%x+%-%x+$") or #id ~= 36 then
-    return answer(400, { error = "invalid", message = "an account's id is a UUID" })
+    return respond(400, { error = "invalid", message = "an account's id is a UUID" })
   end
   local income, err = applicant.read(client, id, ngx.time())
   if not income then
-    return refuse(err)
+    return reject(err)
   end
   -- A figure that is not known is missing; income.unknown says why.
-  answer(200, {
+  respond(200, {
     account_id = id,
     as_of = income.as_of,
     currency = income.currency,

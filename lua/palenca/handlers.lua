@@ -39,7 +39,7 @@ end
 --- Registers a handler.
 --
 -- An event goes to all handlers that fit, one after the other, in the order of registration. If one
--- of them fails, the event comes again to all of them, unless it has been tried as often as the
+-- of them fails, all of them run again with the event, unless it has been tried as often as the
 -- strictest of them allows.
 -- @tparam string action an event's name, such as `login.success`; a family, such as `login.*`;
 -- or `*` for all
@@ -103,7 +103,7 @@ function handlers.concurrency_limits()
   return limits
 end
 
---- Lets no more actions have a concurrency of their own, for whoever keeps count of them.
+--- Sets the maximum of actions with a concurrency limit of their own.
 -- @tparam integer count
 function handlers.set_max_limits(count)
   max_limits = count

@@ -16,7 +16,7 @@ local function write_line(line)
 end
 
 --- Has the lines go elsewhere than to standard error, for who runs scripts.
--- @tparam function writer called with whole lines
+-- @tparam function writer called with complete lines
 function log.use_writer(writer)
   write_line = writer
 end

@@ -89,7 +89,7 @@ local function option(options, name)
 end
 
 -- The two say the same thing in two ways. What the caller says goes before what the program was
--- told, and that before the environment; if one of them says both, one is left over from something.
+-- set, and that before the environment; if one of them sets both, one is left over by mistake.
 local function where_to(options)
   local from = {
     options,
@@ -200,7 +200,7 @@ end
 -- @tparam string options.proxy a proxy's URL, `""` for none; default `$PALENCA_PROXY`, else what
 -- curl takes from the environment, such as `$https_proxy`
 -- @tparam function options.on_attempt called after each attempt of a call with a table: `method`,
--- `path` (identity numbers masked), `number` (from 1), `status`, `kind` (without a whole response),
+-- `path` (identity numbers masked), `number` (from 1), `status`, `kind` (with no response),
 -- `seconds` it took, `retry_in` (seconds until it is repeated; nil if it is not), `request_id`. It
 -- must not wait; what it raises is logged and changes nothing
 -- @treturn Client

@@ -18,7 +18,7 @@ local NOT_COUNTED = "the API does not say how many rows there are"
 -- @treturn call for the runtime to wait for
 function page_reader.submit(self, page, low_priority)
   local body = self.operation.body(self.fields, page, self.items_per_page)
-  -- what a caller waits for first goes before the rest of somebody else's history
+  -- the first page has priority over the rest of another search
   return self.client:_submit(self.operation.method, self.path, body, {
     idempotent = self.operation.idempotent, low_priority = low_priority or page > 1,
   })

@@ -169,7 +169,7 @@ local function read_page(self)
 end
 
 --- The next row: nil at the end; nil and the error after a failure. The rows handed out so far
--- are the whole history only once it has returned nil without an error.
+-- are the complete history only once it has returned nil without an error.
 --
 -- An error that is raised from within (by the runtime, or because the coroutine is ended) leaves
 -- the pager as it was: the next call goes on with the same row, or raises if it cannot.

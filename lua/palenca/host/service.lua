@@ -244,8 +244,8 @@ local function watch_store(self)
   if is_stalled and not self.is_stalled then
     self.is_stalled = true
     event_log.line(string.format("palenca: the store has made no progress for %.0f s, requests "
-      .. "wait: is the disk of %s hanging?", seconds, self.given.db), { event = "stalled", level = "error",
-      seconds = seconds, db = self.given.db })
+      .. "wait: is the disk of %s hanging?", seconds, self.given.db),
+      { event = "stalled", level = "error", seconds = seconds, db = self.given.db })
   elseif self.is_stalled and seconds < STALLED then
     self.is_stalled = false
     event_log.line("palenca: the store makes progress again",

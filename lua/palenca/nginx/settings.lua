@@ -50,7 +50,7 @@ if ngx.get_phase() == "init" then
   end
 end
 
--- Those that keep somebody out, so that nothing where one was meant must not let everybody in.
+-- Options that restrict access: an empty value must not admit everybody.
 local guards = { secrets = true, signature_header = true }
 
 local numbers = {

@@ -1,8 +1,8 @@
 --- How a caller waits for its call: chosen by where the code runs, the same interface for all.
 --
 -- A runtime is a table with `submit(request) → call`, `wait(call) → result`, `cancel(call)` and
--- `sleep(seconds)`. The program puts the host's in place; in nginx and OpenResty it is theirs, and
--- elsewhere the blocking one, unless another one is put in its place, as `examples/luv.lua` does.
+-- `sleep(seconds)`. The program sets the host's; in nginx and OpenResty it is theirs, and
+-- elsewhere the blocking one, unless another one is set, as `examples/luv.lua` does.
 -- @module palenca.runtime
 local runtime = {}
 
@@ -16,7 +16,7 @@ local function chosen()
   return current
 end
 
---- Puts another runtime in place; before the first call is made.
+--- Sets another runtime; before the first call is made.
 -- @tparam table new the runtime
 function runtime.use(new)
   current = new

@@ -34,7 +34,7 @@ local PUMP = 0.001
 -- Is in memory, and the machine's.
 local QUOTA_DIRECTORY = "/dev/shm"
 
--- ngx.sleep(0) comes back at once as often as it is called: a loop of it leaves nothing to others.
+-- ngx.sleep(0) returns at once each time: a loop of it would starve other requests.
 local function pause(seconds)
   ngx.sleep(math.max(seconds, PUMP))
 end

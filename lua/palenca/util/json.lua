@@ -1,4 +1,4 @@
---- JSON as the module's users see it: null is nil, whole numbers are integers.
+--- JSON for the module's users: null is nil, whole numbers are integers.
 -- @module palenca.json
 local core = require("palenca.core")
 local number = require("palenca.util.number")

@@ -222,7 +222,7 @@ function redact.json(text)
   return core.visible(text, "json")
 end
 
---- Both: what somebody else has written, as it may stand in a log.
+--- Both: text of a foreign source, made safe for a log.
 -- @tparam string text of one line
 -- @tparam[opt] boolean lines keep line ends and tabs
 -- @treturn string

@@ -1,4 +1,4 @@
---- Finds what somebody may have meant by a name that is not known.
+--- Suggests known names for a mistyped one.
 -- @module palenca.util.suggest
 local suggest = {}
 

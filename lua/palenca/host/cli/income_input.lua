@@ -37,8 +37,8 @@ function income_input.define(command)
     :argname("ACCOUNT"):args("*")
   options.add(command, "--rows", {
     help = "Read the rows from a file instead, taken as the complete history: a JSON array, or "
-      .. "JSON lines; each row may name its account and platform. '-' is standard input. Nothing is "
-      .. "sent.",
+      .. "JSON lines; each row may name its account and platform. '-' is standard input. Nothing "
+      .. "is sent.",
     convert = options.file,
     argname = "FILE",
   })

@@ -105,7 +105,7 @@ local function wrong(format, ...)
   error({ usage = string.format(format, ...) })
 end
 
--- The words of a variable. One that is set to nothing was meant to keep somebody out.
+-- The words of a variable. An empty one is a mistake: it was meant to restrict access.
 local function words_of(variable, pattern)
   local list = {}
   local text = os.getenv(variable)

@@ -7,7 +7,7 @@ local http = require("palenca.client.http")
 local json = require("palenca.util.json")
 local output = require("palenca.host.cli.output")
 local redact = require("palenca.util.redact")
-local body = require("palenca.client.response")
+local response = require("palenca.client.response")
 
 local trigger_sender = {}
 
@@ -27,7 +27,7 @@ local function report(given, sent)
   else
     local body = (sent.answer or ""):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
     if #body > SHOWN then -- truncated between characters
-      body = response:sub(1, SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "…"
+      body = body:sub(1, SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "…"
     end
     output.line(redact.line(string.format("%s for account %s: %s", sent.action, sent.account_id,
       sent.status and ("response %d %s"):format(sent.status, body)
@@ -162,7 +162,7 @@ local function ask(given, method, path, body)
     return nil, ("there is no sandbox at %s: %s; start one, or name a receiver with --url")
       :format(given.sandbox, tostring(err))
   end
-  local data, failed = body.read({ status = received.status, body = received.body }, "table")
+  local data, failed = response.read({ status = received.status, body = received.body }, "table")
   if data then
     return data
   end

@@ -59,7 +59,7 @@ function faults.new(store, on_change)
   return setmetatable({ store = store, on_change = on_change, list = {}, last = 0 }, faults)
 end
 
---- Checks a fault that somebody wrote. What its kind does not take is rejected.
+--- Validates a fault. Fields that its kind does not have are rejected.
 -- @tparam table given as it was written
 -- @treturn ?table the fault
 -- @treturn ?table without one: the faults of what was written, as @{validate} has them
