@@ -110,10 +110,10 @@ test("fits a phone, by day and by night", staged(async (stage) => {
     for (const view of [...views, `logins/${login.login_id}`,
       `requests/${response.headers.get("x-request-id")}`]) {
       await page.goto("about:blank");
-      const answer = await page.goto(`${url}/console#/${view}`);
+      const response = await page.goto(`${url}/console#/${view}`);
       await page.waitForSelector("h1");
       await assertFits(page, 375);
-      assert.match(answer.headers()["content-security-policy"], /script-src 'self'/);
+      assert.match(response.headers()["content-security-policy"], /script-src 'self'/);
       const [paper, ink] = await page.$eval(".card", (card) => [
         getComputedStyle(card).backgroundColor, getComputedStyle(card).color]);
       const light = (colour) => colour.match(/\d+/g).slice(0, 3).reduce((sum, part) =>
@@ -240,7 +240,7 @@ test("refuses a webhook that nobody can be told by, and changes and deletes one"
     assert.equal((await get(`${url}/sandbox/webhooks`)).webhooks.length, 0);
   }));
 
-test("shows what a hostile receiver answers as text", staged(async (stage) => {
+test("shows what a hostile receiver responds as text", staged(async (stage) => {
   const { url } = await stage.sandbox();
   const html = "<img src=x onerror=\"document.title='taken'\">"
     + "<script>document.title='taken'</script>";
@@ -291,8 +291,8 @@ test("the lines to copy do what the page shows", staged(async (stage) => {
     const texts = (name) => page.$$eval(by(name), (nodes) => nodes.map((node) =>
       node.dataset.text));
     for (const line of await texts("copy-curl")) {
-      const answer = await stage.run("sh", ["-c", line.replace("curl", "curl -sS")]);
-      assert.equal(typeof JSON.parse(answer), "object", line);
+      const response = await stage.run("sh", ["-c", line.replace("curl", "curl -sS")]);
+      assert.equal(typeof JSON.parse(response), "object", line);
       tried += 1;
     }
     for (const line of await texts("copy-lua")) {

@@ -135,8 +135,8 @@ test("the tutorial, from the webhook to the API", staged(async (stage) => {
   const [, receiver] = await serve.wait(/receiving webhooks at (http:\S+?),/);
   const page = await stage.page({ viewport: { width: 960, height: 640 } });
 
-  const answer = await page.goto(`${url}/console`);
-  const policy = answer.headers()["content-security-policy"];
+  const response = await page.goto(`${url}/console`);
+  const policy = response.headers()["content-security-policy"];
   assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';/);
   await page.waitForSelector(by("step-1", '[data-done="false"]'));
   await createWebhook(page, receiver);

@@ -240,15 +240,15 @@ test("goes back a step with the browser's own button, and fits a phone at each",
     assert.ok(await page.isChecked(by("country-mx")));
   }));
 
-test("says when the sandbox does not answer, and that a widget's id is no id",
+test("says when the sandbox does not respond, and that a widget's id is no id",
   staged(async (stage) => {
     const { url, process } = await stage.sandbox();
     const page = await stage.page(phone);
     await page.goto(address(url, "&widget_id=nonsense"));
     await page.waitForSelector(".result.error");
     stage.expectProblem(/422/);
-    const answer = await page.goto(address(url, "&country=mx&platform=uber"));
-    const policy = answer.headers()["content-security-policy"];
+    const response = await page.goto(address(url, "&country=mx&platform=uber"));
+    const policy = response.headers()["content-security-policy"];
     assert.match(policy, /default-src 'none'/);
     assert.doesNotMatch(policy, /unsafe/);
     await page.waitForSelector(by("submit"));

@@ -1,5 +1,5 @@
 --- A disk that fills up, turns read-only or fails to sync while `palenca serve` receives: what is
--- answered 200 is stored all the same, and the service resumes by itself.
+-- responded 200 is stored all the same, and the service resumes by itself.
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")
 local http = require("spec.support.http")
@@ -20,7 +20,7 @@ describe("palenca serve on a failing disk", function()
   end)
 
   -- A file system of its own for the events, which nobody else sees, and which ends with the test.
-  -- Answers what starts a program within. The test is skipped where a process must not mount one,
+  -- Returns what starts a program within. The test is skipped where a process must not mount one,
   -- as in many containers.
   local function small_disk(size)
     local holder = stage:start("/usr/bin/unshare", { "--map-root-user", "--mount", "/bin/sh", "-c",
@@ -65,14 +65,14 @@ describe("palenca serve on a failing disk", function()
     return faults.loaded(faults.load(stage, served.url, options))
   end
 
-  -- Posts until it is answered 200 again.
+  -- Posts until it gets 200 again.
   local function wait_healed(served)
     helper.ask_until(function()
-      local answer = http.request("POST", served.url, helper.body({ account_id = "healed",
+      local response = http.request("POST", served.url, helper.body({ account_id = "healed",
         webhook_action = "numbered.1", external_id = "1" }))
-      assert(answer.status == 200 or answer.status == 503, answer.status)
-      return answer.status == 200
-    end, "an answer of 200")
+      assert(response.status == 200 or response.status == 503, response.status)
+      return response.status == 200
+    end, "a response of 200")
     local after = send(served, { count = 200 })
     assert.are.same({ 200, 0, 0 }, { after.acked, after.others, after.broken })
   end
@@ -88,11 +88,11 @@ describe("palenca serve on a failing disk", function()
     return faults.by_key(helper.lines_of_json(out))
   end
 
-  -- Whatever was answered 200 is stored, comes to be handled, and no handler ran for anything else.
+  -- Whatever got 200 is stored, comes to be handled, and no handler ran for anything else.
   local function assert_whole(within)
     local events = stored(within)
     for _, record in ipairs(faults.records(acked)) do
-      assert(events[record.key], "answered 200, and not stored: " .. record.key)
+      assert(events[record.key], "got 200, and not stored: " .. record.key)
     end
     helper.ask_until(function()
       events = stored(within)
@@ -139,7 +139,7 @@ describe("palenca serve on a failing disk", function()
     assert.are.equal(0, (process.run(within("/bin/rm", { directory .. "/disk/filler" }))))
   end
 
-  it("answers 503 while it is full, and resumes once there is room", function()
+  it("responds with 503 while it is full, and resumes once there is room", function()
     local within = small_disk("16m")
     local served = serve(within)
     assert.are.equal(300, send(served, { count = 300 }).acked)
@@ -227,7 +227,7 @@ describe("palenca serve on a failing disk", function()
     ["fails to write"] = "write " .. EIO,
     ["fails to sync"] = "sync " .. EIO,
   }) do
-    it("answers 503 while it " .. name .. ", and resumes after it", function()
+    it("responds with 503 while it " .. name .. ", and resumes after it", function()
       local served = serve(nil, failing())
       assert.are.equal(300, send(served, { count = 300 }).acked)
       local told = #served.stderr

@@ -66,7 +66,7 @@ function faults.load(stage, url, options)
   return stage:start(faults.built("load"), arguments)
 end
 
---- Waits for its end; answers what it counted.
+--- Waits for its end; returns what it counted.
 function faults.loaded(load)
   assert(load:wait_exit() == 0, load:describe())
   return helper.json.decode(load.stdout)

@@ -1,5 +1,5 @@
 --- Ends `palenca serve` under load at random moments, by kill -9 and by a power cut that loses what
--- was not synced: no event that was answered 200 is missing then.
+-- was not synced: no event that got 200 is missing then.
 -- SPEC_ROUNDS: how often (30); SPEC_SEED: the same moments as in an earlier run.
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")
@@ -66,7 +66,7 @@ describe("palenca serve", function()
     return lost
   end
 
-  -- Serves, loads, and ends it in the middle; answers how many events were answered 200.
+  -- Serves, loads, and ends it in the middle; returns how many events got 200.
   local function strike(world, share)
     local served = serve(world)
     local lost = missing(world) -- after the round before
@@ -115,7 +115,7 @@ describe("palenca serve", function()
       was_handled[record.key] = true
     end
     for _, record in ipairs(faults.records(world.acked)) do
-      assert(was_handled[record.key], "answered 200, and never handled: " .. record.key)
+      assert(was_handled[record.key], "got 200, and never handled: " .. record.key)
     end
     faults.assert_order(handled)
   end
@@ -128,7 +128,7 @@ describe("palenca serve", function()
     assert_whole(world)
   end
 
-  it("loses no event that it answered 200, at " .. ROUNDS .. " ends at random moments", function()
+  it("loses no event that it acknowledged, at " .. ROUNDS .. " ends at random moments", function()
     print("seed " .. SEED)
     math.randomseed(SEED)
     local world

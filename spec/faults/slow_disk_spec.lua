@@ -6,13 +6,13 @@ local helper = require("spec.host.helper")
 local http = require("spec.support.http")
 local process = require("spec.support.process")
 
--- Connects and sends; `answered` of what is returned has the status of the response.
+-- Connects and sends; `responded` of what is returned has the status of the response.
 local function send(stage, url, method, body)
   local host, port, path = url:match("^http://([%d.]+):(%d+)(/.*)$")
   local sent, socket = {}, uv.new_tcp()
   socket:connect(host, tonumber(port), function()
     socket:read_start(function(_, data)
-      sent.answered = sent.answered or data and data:match("^HTTP/1%.1 (%d+)") or "nothing"
+      sent.responded = sent.responded or data and data:match("^HTTP/1%.1 (%d+)") or "nothing"
     end)
     socket:write(string.format("%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s",
       method, path, #body, body))
@@ -61,7 +61,7 @@ describe("palenca serve on a slow disk", function()
     assert.are.equal(0, served:stop(), served.stderr)
     local stored = faults.by_key(helper.events(served.db))
     for _, record in ipairs(faults.records(directory .. "/acked")) do
-      assert(stored[record.key], "answered 200, and not stored: " .. record.key)
+      assert(stored[record.key], "got 200, and not stored: " .. record.key)
     end
   end)
 
@@ -82,22 +82,22 @@ describe("palenca serve on a slow disk", function()
       send(stage, served.url, "GET", ""),
     }
     process.wait_for(function()
-      return first.answered
+      return first.responded
     end, "a response")
     local ended = uv.hrtime()
     process.wait_for(function()
-      return others[1].answered and others[2].answered and others[3].answered
+      return others[1].responded and others[2].responded and others[3].responded
     end, "responses to those behind it")
     assert.is_true((uv.hrtime() - ended) / 1e9 < 1)
     assert.are.same({ "200", "200", "404", "405" },
-      { first.answered, others[1].answered, others[2].answered, others[3].answered })
-    served:wait_output("stderr", "storing has stood still for %d+ s, requests wait: is")
-    served:wait_output("stderr", "storing goes on\n")
+      { first.responded, others[1].responded, others[2].responded, others[3].responded })
+    served:wait_output("stderr", "the store has made no progress for %d+ s, requests wait: is")
+    served:wait_output("stderr", "the store makes progress again\n")
     helper.wait_state(served.db, "second", "done")
     assert.are.equal(0, served:stop(), served.stderr)
   end)
 
-  -- Sends an event; answers what is sent, and is being stored.
+  -- Sends an event; returns what is sent, and is being stored.
   local function begin_to_store(served, seconds)
     set_sync_time(seconds * 1000)
     local began = syncs()
@@ -116,9 +116,9 @@ describe("palenca serve on a slow disk", function()
     uv.sleep(2500) -- longer than what is said to hang
     served:kill("sigcont")
     process.wait_for(function()
-      return sent.answered
+      return sent.responded
     end, "a response")
-    assert.are.equal("200", sent.answered)
+    assert.are.equal("200", sent.responded)
     assert.are.equal(0, served:stop(), served.stderr)
     assert.is_nil(served.stderr:find("stood still", 1, true), served.stderr)
   end)
@@ -128,7 +128,7 @@ describe("palenca serve on a slow disk", function()
     begin_to_store(served, 600)
     served:kill("sigterm")
     assert.are.equal(1, served:wait_exit(), served.stderr)
-    assert.truthy(served.stderr:find("storing has stood still for", 1, true), served.stderr)
+    assert.truthy(served.stderr:find("the store has made no progress for", 1, true), served.stderr)
   end)
 
   it("ends by itself if its socket cannot be removed at the end", function()
@@ -138,7 +138,7 @@ describe("palenca serve on a slow disk", function()
     process.write_file(switch .. ".unlink", "")
     served:kill("sigterm")
     assert.are.equal(1, served:wait_exit(), served.stderr)
-    assert.truthy(served.stderr:find("the store has not come to its end in time", 1, true),
+    assert.truthy(served.stderr:find("the store has not ended in time", 1, true),
       served.stderr)
     os.remove(switch .. ".unlink")
     local next_one = serve()
@@ -182,21 +182,21 @@ describe("palenca serve beside another process that writes", function()
     local first = send(stage, served.url, "POST", helper.body({ account_id = "first" }))
     local other = send(stage, served.url, "GET", "")
     process.wait_for(function()
-      return other.answered
+      return other.responded
     end, "the other response")
-    assert.are.equal("405", other.answered)
-    assert.is_nil(first.answered)
+    assert.are.equal("405", other.responded)
+    assert.is_nil(first.responded)
     process.wait_for(function()
-      return first.answered
+      return first.responded
     end, "a response")
-    assert.are.equal("503", first.answered)
+    assert.are.equal("503", first.responded)
     served:wait_output("stderr", "cannot write to [^\n]+: database is locked\n")
     local second = send(stage, served.url, "POST", helper.body({ account_id = "second" }))
     unlock()
     process.wait_for(function()
-      return second.answered
+      return second.responded
     end, "a response")
-    assert.are.equal("200", second.answered)
+    assert.are.equal("200", second.responded)
     served:wait_output("stderr", "writing again to ")
     helper.wait_state(served.db, "second", "done")
     assert.are.equal(0, served:stop(), served.stderr)

@@ -1,5 +1,5 @@
 --- Receives, handles, replays, retries, purges, lists and counts at the same time: no event that
--- was answered 200 is lost, and the database stays whole.
+-- got 200 is lost, and the database stays whole.
 -- SPEC_SECONDS: for how long (3); SPEC_RATE: so many webhooks a second (300).
 local uv = require("luv")
 local faults = require("spec.faults.helper")
@@ -50,7 +50,7 @@ describe("palenca serve", function()
     return states.received + states.running + states.retry == 0
   end
 
-  it("keeps what it has answered while others replay, retry, purge, list and count", function()
+  it("keeps what it has acknowledged while others replay, retry, purge, list and count", function()
     local handled, acked = db .. ".handled", db .. ".acked"
     local served = stage:serve({ text = SCRIPT, db = db,
       arguments = { "--redelivery-window", "0", "--max-attempts", "1" },
@@ -81,7 +81,7 @@ describe("palenca serve", function()
     end
     for _, record in ipairs(faults.records(acked)) do
       count = count + 1
-      assert(was_handled[record.key], "answered 200, and never handled: " .. record.key)
+      assert(was_handled[record.key], "got 200, and never handled: " .. record.key)
     end
     assert.are.equal(counts.acked, count)
     assert.are.equal(count, purged + #helper.events(db))

@@ -27,11 +27,11 @@ describe("the receiver", function()
   end
 
   local function post(served, headers, body)
-    local answer = assert(http.request("POST", served.url, body or BODY, headers))
-    return answer.status, answer.body
+    local response = assert(http.request("POST", served.url, body or BODY, headers))
+    return response.status, response.body
   end
 
-  -- Starts one that cannot: answers its status and what it says.
+  -- Starts one that cannot: returns its status and what it says.
   local function fail(arguments, env)
     local script = process.write_file(stage:directory() .. "/script.lua", "")
     local all = { "serve", script, "--listen", "127.0.0.1:0", "--db", script .. ".db" }
@@ -41,7 +41,7 @@ describe("the receiver", function()
   end
 
   describe("with --allow", function()
-    it("answers others with 403, and tells of it", function()
+    it("responds to others with 403, and tells of it", function()
       local served = serve({ "--allow", "192.0.2.0/24", "--allow", "2001:db8::/32" })
       local status, body = post(served)
       assert.are.equal(403, status)
@@ -115,8 +115,8 @@ describe("the receiver", function()
         "1024", "--request-timeout", "0.3" })
       local direct = serve({ "--max-header", "1024" })
       for _, case in ipairs(own_refusals) do
-        local answer = http.raw(served.url, case[4])
-        assert.are.equal(case[1], answer and answer.status, case[4])
+        local response = http.raw(served.url, case[4])
+        assert.are.equal(case[1], response and response.status, case[4])
         local line = string.format("palenca: refused a request of %s (%d): %s\n", case[3], case[1],
           case[2])
         process.wait_for(function()
@@ -202,17 +202,17 @@ describe("the receiver", function()
       return post(served, { ["x-palenca-signature"] = signature }, body)
     end
 
-    it("takes what is signed over the very bytes, and refuses the rest with one answer", function()
+    it("takes what is signed over the very bytes, and refuses the rest with one response", function()
       local served = serve(HEADER, { PALENCA_WEBHOOK_SECRET = SECRET })
       local good = sign(BODY, SECRET)
       assert.are.equal(200, (signed(served, good)))
       local other = helper.body({ account_id = "signed in capitals" })
       assert.are.equal(200, (signed(served, sign(other, SECRET):upper(), other)))
       local foreign = sign(BODY, "another secret")
-      local answers = {}
+      local responses = {}
       local function refused(status, body)
         assert.are.equal(401, status)
-        answers[body] = true
+        responses[body] = true
       end
       refused(post(served))
       refused(signed(served, ""))
@@ -224,9 +224,9 @@ describe("the receiver", function()
       local twice = "POST " .. served.url:match("//[^/]+(/.*)") .. " HTTP/1.1\r\nHost: spec\r\n"
         .. "X-Palenca-Signature: " .. good .. "\r\nX-Palenca-Signature: " .. good
         .. "\r\nContent-Length: " .. #BODY .. "\r\n\r\n" .. BODY
-      local answer = http.raw(served.url, twice)
-      refused(answer.status, answer.body)
-      assert.are.same({ ['{"error":"unauthorized"}\n'] = true }, answers)
+      local response = http.raw(served.url, twice)
+      refused(response.status, response.body)
+      assert.are.same({ ['{"error":"unauthorized"}\n'] = true }, responses)
       assert.are.equal(2, #helper.events(served.db))
       assert.are.equal(0, served:stop())
       for _, cause in ipairs({ "not signed", "signed more than once", "the signature does not fit",

@@ -126,7 +126,7 @@ describe("palenca serve", function()
     helper.post(served.url, { account_id = "blocking" })
     served:wait_output("stdout", "(blocked)")
     served:kill("sigterm")
-    served:wait_output("stderr", "(SIGTERM: finishing what runs)")
+    served:wait_output("stderr", "(SIGTERM: finishing running handlers)")
     served:kill("sigterm")
     assert.are.equal(1, served:wait_exit())
     writer:close()
@@ -173,7 +173,7 @@ describe("palenca serve", function()
 
   it("gives an event up that ends the process again and again", function()
     local directory = stage:directory()
-    local answered = directory .. "/answered" -- which the end of the process must not prevent
+    local responded = directory .. "/answered" -- which the end of the process must not prevent
     local text = ([[
       local palenca = require "palenca"
       palenca.on("*", function(event)
@@ -183,10 +183,10 @@ describe("palenca serve", function()
         print("running")
         os.execute("until [ -e %s ]; do sleep 0.01; done; kill -9 " .. pid)
       end)
-    ]]):format(answered)
+    ]]):format(responded)
     local served = stage:serve({ text = text, directory = directory })
     helper.post(served.url, { account_id = "deadly" })
-    process.write_file(answered, "")
+    process.write_file(responded, "")
     assert.are.equal(128 + 9, served:wait_exit())
     for _ = 2, 8 do
       local again = stage:palenca({ "serve", directory .. "/script.lua", "--db", served.db,
@@ -238,7 +238,7 @@ describe("palenca serve", function()
     assert.are.equal(0, served:stop())
   end)
 
-  -- what a script raises or logs may be what the sender has written, or what a system has answered
+  -- what a script raises or logs may be what the sender has written, or what a system has responded
   local RAISES = [[
     local palenca = require "palenca"
     palenca.on("*", function(event)
@@ -251,7 +251,7 @@ describe("palenca serve", function()
     local served = stage:serve({ text = RAISES })
     helper.post(served.url, { account_id = "raises", text = "x\n14:00:00  event 1  FORGED" })
     served:wait_output("stderr",
-      "again in %d+ s: x\n\t14:00:00  event 1  FORGED\n\t(indented%?%? é)\n")
+      "next attempt in %d+ s: x\n\t14:00:00  event 1  FORGED\n\t(indented%?%? é)\n")
     assert.are.equal(0, served:stop())
   end)
 
@@ -331,8 +331,8 @@ describe("palenca serve", function()
       helper.post(served.url, { account_id = "before" })
       helper.wait_state(served.db, "before", "done")
       assert(os.remove(served.db .. suffix))
-      local answer = http.request("POST", served.url, helper.body({ account_id = "after" }))
-      assert.are.equal(503, answer.status)
+      local response = http.request("POST", served.url, helper.body({ account_id = "after" }))
+      assert.are.equal(503, response.status)
       local line = "cannot write to " .. served.db .. ": " .. said .. " was moved or removed\n"
       served:wait_output("stderr", "(" .. line:gsub("%p", "%%%0") .. ")")
       assert.are.equal(0, served:stop())
@@ -371,7 +371,7 @@ describe("palenca serve", function()
           started, url = stage:sandbox()
           url = url .. "/sandbox/logins"
         end
-        local answers, ended = 0, 0
+        local responses, ended = 0, 0
         for i = 1, 6 do
           local body = helper.body({ account_id = "a" .. i })
           local bytes = "POST " .. url:match("//[^/]+(.*)") .. " HTTP/1.1\r\nHost: spec\r\n"
@@ -383,7 +383,7 @@ describe("palenca serve", function()
             socket:write(bytes)
             socket:read_start(function(_, data)
               if data then
-                answers = answers + 1
+                responses = responses + 1
                 socket:write(bytes)
               else
                 ended = ended + 1
@@ -393,7 +393,7 @@ describe("palenca serve", function()
           end)
         end
         process.wait_for(function()
-          return answers >= 60
+          return responses >= 60
         end, "traffic")
         assert.are.equal(0, started:stop(), started.stderr)
         process.wait_for(function()

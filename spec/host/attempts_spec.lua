@@ -49,7 +49,7 @@ describe("an attempt", function()
     local again = serve(text, { db = served.db, arguments = { "--max-attempts", "2" } })
     event = helper.wait_state(again.db, "a", "dead")
     assert.are.equal("own error 3", event.error)
-    assert.truthy(again.stderr:find("max_attempts (2) reached before this attempt", 1, true),
+    assert.truthy(again.stderr:find("max_attempts (2) reached: the process died during the last attempt", 1, true),
       again.stderr)
     assert.are.equal(0, again:stop())
     assert.are.equal("", again.stdout)
@@ -89,7 +89,7 @@ describe("an attempt", function()
     }) do
       helper.post(served.url, { account_id = action, webhook_action = action })
       waits[action] = tonumber(served:wait_output("stderr",
-        "account " .. action .. "  FAILED %(attempt 1%), again in (%d+) s"))
+        "account " .. action .. "  FAILED %(attempt 1%), next attempt in (%d+) s"))
       assert.is_true(waits[action] >= bounds[1] and waits[action] <= bounds[2],
         action .. ": " .. waits[action])
     end
@@ -147,7 +147,7 @@ describe("an attempt", function()
       ]], code), { url = silent_server().url })
       helper.post(served.url, { account_id = "a" })
       served:wait_output("stderr",
-        "FAILED %(attempt 1%), again in [^\n]*: timed out after 0%.2 s\n")
+        "FAILED %(attempt 1%), next attempt in [^\n]*: timed out after 0%.2 s\n")
       local event = helper.wait_state(served.db, "a", "done")
       assert.are.same({ 2, "timed out after 0.2 s" }, { event.attempts, event.error })
       assert.are.equal("closed\nagain\n", served.stdout)
@@ -168,10 +168,10 @@ describe("an attempt", function()
       return server.requests[1]
     end, "a call")
     local request = server.requests[1]
-    -- the connection of a call that is given up is closed; one that is answered would be kept
+    -- the connection of a call that is given up is closed; one with a response would be kept open
     process.wait_for(request.is_gone, "the connection to be closed")
     served:wait_output("stderr", "FAILED %(attempt " .. request.path:sub(2)
-      .. "%), again in [^\n]*: timed out after 0%.2 s\n")
+      .. "%), next attempt in [^\n]*: timed out after 0%.2 s\n")
     assert.are.equal(0, served:stop())
   end)
 

@@ -5,7 +5,7 @@ local process = require("spec.support.process")
 describe("a concurrency of an action's own", function()
   local stage = helper.stage_for_each()
 
-  -- Requests of handlers stay open until the spec answers them.
+  -- Requests of handlers stay open until the spec responds.
   local function serve(text, options)
     options = options or {}
     local server = stage:server(function() end)
@@ -62,20 +62,20 @@ describe("a concurrency of an action's own", function()
         if event.account_id == "breaking" then string.format = nil end
       end)
     ]], { arguments = { "--workers", "2", "--drain-timeout", "0" } })
-    local function answer(account)
+    local function response(account)
       server:wait_request("/" .. account).respond(200, "{}")
     end
     for _, account in ipairs({ "failing", "late", "breaking", "last" }) do
       helper.post(served.url, { account_id = account,
         webhook_action = account == "late" and "login.error" or "login.success" })
     end
-    answer("failing")
+    response("failing")
     helper.wait_state(served.db, "failing", "dead")
     local event = helper.wait_state(served.db, "late", "dead")
     assert.are.equal("timed out after 0.3 s", event.error)
-    answer("breaking")
-    served:wait_output("stderr", "(a worker has failed)")
-    answer("last")
+    response("breaking")
+    served:wait_output("stderr", "(worker failed)")
+    response("last")
     helper.wait_state(served.db, "last", "done")
     assert.are.equal(0, served:stop())
   end)

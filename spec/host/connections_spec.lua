@@ -29,7 +29,7 @@ describe("the receiver's connections:", function()
     local body = helper.body() .. (" "):rep(50000)
     local begun = stage:connect(served.url):send(LINE)
     local kept = stage:connect(served.url)
-    assert.are.equal(200, kept:send(whole()):answer().status)
+    assert.are.equal(200, kept:send(whole()):response().status)
     served:kill("sigstop")
     new:send(whole())
     begun:send("Content-Length: " .. #body .. "\r\n\r\n" .. body)
@@ -38,19 +38,19 @@ describe("the receiver's connections:", function()
     uv.sleep(1000) -- all of the timeouts
     served:kill("sigcont")
     for _, connection in ipairs({ new, begun, kept }) do
-      local answer = connection:answer()
-      assert.are.equal(200, answer and answer.status)
+      local response = connection:response()
+      assert.are.equal(200, response and response.status)
     end
     assert.are.equal(0, served:stop())
   end)
 
-  it("a client that ends its sending gets its answers", function()
+  it("a client that ends its sending gets its responses", function()
     local served = serve()
     local connection = stage:connect(served.url):wait_connected()
     connection.socket:write(whole() .. whole())
     connection.socket:shutdown()
-    assert.are.equal(200, connection:answer().status)
-    assert.are.equal(200, connection:answer().status)
+    assert.are.equal(200, connection:response().status)
+    assert.are.equal(200, connection:response().status)
     connection:wait_end()
     -- and one that ends in the middle of a request is let go
     local before = #helper.events(served.db)
@@ -72,8 +72,8 @@ describe("the receiver's connections:", function()
       for _ = 1, 200 do -- 20 MB
         connection.socket:write((" "):rep(100000))
       end
-      local answer = connection:answer()
-      assert.are.equal(413, answer and answer.status)
+      local response = connection:response()
+      assert.are.equal(413, response and response.status)
       connection:wait_end()
       connection:close()
     end
@@ -84,7 +84,7 @@ describe("the receiver's connections:", function()
   it("a client that reads nothing is read no further, and let go in time", function()
     local served = serve("--idle-timeout", "2")
     local good = stage:connect(served.url)
-    assert.are.equal(200, good:send(whole()):answer().status)
+    assert.are.equal(200, good:send(whole()):response().status)
     local descriptors, before = helper.descriptors(served.pid), memory(served.pid)
     -- its buffers are full when it has sent some of this
     local unread = (LINE .. "Content-Length: 2\r\n\r\n{}"):rep(20000)
@@ -95,7 +95,7 @@ describe("the receiver's connections:", function()
     end
     local left
     helper.ask_until(function()
-      assert.are.equal(200, good:send(whole()):answer().status)
+      assert.are.equal(200, good:send(whole()):response().status)
       local queued = stubborn.socket:write_queue_size()
       local is_open = helper.descriptors(served.pid) > descriptors
       left = is_open and queued or left
@@ -108,7 +108,7 @@ describe("the receiver's connections:", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("pipelines are answered in order, whatever they are cut into", function()
+  it("pipelined requests get their responses in order, whatever they are cut into", function()
     local served = serve()
     local bytes, count = {}, 60
     for i = 1, count do
@@ -123,7 +123,7 @@ describe("the receiver's connections:", function()
         uv.run("nowait")
       end
       for i = 1, count do
-        assert.are.equal(i % 3 == 0 and 400 or 200, connection:answer().status)
+        assert.are.equal(i % 3 == 0 and 400 or 200, connection:response().status)
       end
       connection:close()
     end
@@ -134,13 +134,13 @@ describe("the receiver's connections:", function()
     local served = serve()
     local old = whole():gsub("HTTP/1.1", "HTTP/1.0", 1)
     local connection = stage:connect(served.url):send(old)
-    local answer = connection:answer()
-    assert.are.same({ 200, "close" }, { answer.status, answer.headers.connection })
+    local response = connection:response()
+    assert.are.same({ 200, "close" }, { response.status, response.headers.connection })
     connection:wait_end()
     connection = stage:connect(served.url)
     for _ = 1, 2 do
-      answer = connection:send((old:gsub("Host", "Connection: keep-alive\r\nHost", 1))):answer()
-      assert.are.same({ 200, "keep-alive" }, { answer.status, answer.headers.connection })
+      response = connection:send((old:gsub("Host", "Connection: keep-alive\r\nHost", 1))):response()
+      assert.are.same({ 200, "keep-alive" }, { response.status, response.headers.connection })
     end
     assert.are.equal(0, served:stop())
   end)
@@ -160,9 +160,9 @@ describe("the receiver's connections:", function()
   for _, case in ipairs(forwarded) do
     it("rejects " .. case[1] .. ", and logs it", function()
       local served = serve("--allow", "192.0.2.1", "--trusted-proxy", "127.0.0.1")
-      local answer = http.raw(served.url, LINE .. case[2] .. LENGTH .. "\r\n" .. helper.body())
-      assert.are.equal(case[3], answer.status)
-      assert.are.equal(case[4], helper.json.decode(answer.body).error)
+      local response = http.raw(served.url, LINE .. case[2] .. LENGTH .. "\r\n" .. helper.body())
+      assert.are.equal(case[3], response.status)
+      assert.are.equal(case[4], helper.json.decode(response.body).error)
       served:wait_output("stderr", "(" .. case[3] .. "%): " .. case[4]:gsub("%p", "%%%0") .. ")")
       assert.are.equal(0, #helper.events(served.db))
       assert.are.equal(0, served:stop())
@@ -187,18 +187,18 @@ describe("the receiver's connections:", function()
     local served = serve("--request-timeout", "0.5", "--idle-timeout", "0.5")
     local silent = stage:connect(served.url):wait_connected()
     local used = stage:connect(served.url):send(whole() .. "\r\n")
-    assert.are.equal(200, used:answer().status)
+    assert.are.equal(200, used:response().status)
     local late = {}
     for at, start in ipairs({ "P", LINE:sub(1, -4), "\r\n", "\r\nP", LINE, whole():sub(1, -2) }) do
       late[at] = stage:connect(served.url):send(start)
     end
     local again = stage:connect(served.url):send(whole() .. "PO")
-    assert.are.equal(200, again:answer().status)
+    assert.are.equal(200, again:response().status)
     late[#late + 1] = again
     for at, connection in ipairs(late) do
-      local answer = connection:answer()
-      assert.are.same({ at, 408, "close" }, { at, answer and answer.status,
-        answer and answer.headers.connection })
+      local response = connection:response()
+      assert.are.same({ at, 408, "close" }, { at, response and response.status,
+        response and response.headers.connection })
       connection:wait_end()
     end
     silent:wait_end()
@@ -214,7 +214,7 @@ describe("the receiver's connections:", function()
       "serve", script, "--listen", "127.0.0.1:0", "--db", script .. ".db" })
     local url = served:wait_output("stderr", "receiving webhooks at (%S+)")
     local good = stage:connect(url)
-    assert.are.equal(200, good:send(whole()):answer().status)
+    assert.are.equal(200, good:send(whole()):response().status)
     local crowd, rejected = {}, 0
     for i = 1, 100 do
       crowd[i] = stage:connect(url):wait_connected()
@@ -224,20 +224,20 @@ describe("the receiver's connections:", function()
       process.wait_for(function()
         return crowd[#crowd - rejected].ended
       end, "a rejection")
-      local answer = crowd[#crowd - rejected]:poll()
-      assert.are.equal(503, answer and answer.status)
+      local response = crowd[#crowd - rejected]:poll()
+      assert.are.equal(503, response and response.status)
       rejected = rejected + 1
     end
     served:wait_output("stderr", "(%(503%): there are too many open files)")
-    assert.are.equal(200, good:send(whole()):answer().status)
+    assert.are.equal(200, good:send(whole()):response().status)
     for _, connection in ipairs(crowd) do
       connection:close()
     end
     helper.ask_until(function()
       local next_one = stage:connect(url):send(whole())
-      local answer = next_one:answer()
+      local response = next_one:response()
       next_one:close()
-      return answer and answer.status == 200
+      return response and response.status == 200
     end, "a free descriptor")
     assert.are.equal(0, served:stop())
   end)
@@ -255,7 +255,7 @@ describe("the receiver's connections:", function()
       return
     end
     local good = stage:connect(served.url)
-    assert.are.equal(200, good:send(whole()):answer().status)
+    assert.are.equal(200, good:send(whole()):response().status)
     if not helper.sanitized then
       assert.is_true(memory(served.pid) < 40 * 1024, memory(served.pid) .. " KiB")
     end

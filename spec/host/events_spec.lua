@@ -110,8 +110,8 @@ describe("palenca events", function()
       .. [["\n12345678909":"\tXEXX010101HNEXXXA4","a":["\u000a123.456.789-09",]]
       .. [["\u0031\u0032345678909","{\"b\":\"\\nXEXX010101AB1\"}"]}}]]
     local other = stage:serve({ text = "" })
-    local answer = http.request("POST", other.url, body)
-    assert.are.equal(200, answer.status, answer.body)
+    local response = http.request("POST", other.url, body)
+    assert.are.equal(200, response.status, response.body)
     local id = string.format("%d", helper.wait_state(other.db, "hidden", "done").id)
     local masked = [[{"data":{"webhook_action":"login.created","account_id":"hidden",]]
       .. [["\n[identity number]":"\t[identity number]","a":["\u000a[identity number]",]]

@@ -90,7 +90,7 @@ describe("examples/notify.lua", function()
     end)
     local served, login = serve_and_login(server)
     local event = helper.wait_state(served.db, login.account_id, "retry")
-    assert.truthy(event.error:find(server.url .. "/income answered 500", 1, true), event.error)
+    assert.truthy(event.error:find(server.url .. "/income responded with 500", 1, true), event.error)
     assert.are.equal(0, served:stop())
     assert.are_not.equal("done", helper.events(served.db)[1].state)
   end)
@@ -99,15 +99,15 @@ end)
 describe("examples/decide.lua", function()
   local stage = helper.stage_for_each()
 
-  -- The lender's system gets one request for the login; answers it and the event.
+  -- The lender's system gets one request for the login; responds to it and the event.
   local function decide(login, installment, respond)
     local server = stage:server(respond)
     local _, url, key = stage:sandbox()
     local served = stage:serve({ path = "examples/decide.lua",
       env = { PALENCA_BASE_URL = url, PALENCA_API_KEY = key, LENDER_URL = server.url,
         INSTALLMENT = installment } })
-    local answer = http.request("POST", url .. "/sandbox/logins", helper.json.encode(login))
-    local account = helper.json.decode(answer.body).data.account_id
+    local response = http.request("POST", url .. "/sandbox/logins", helper.json.encode(login))
+    local account = helper.json.decode(response.body).data.account_id
     helper.post(served.url, { account_id = account, external_id = "worker-1" })
     return server, served, account
   end
@@ -139,7 +139,7 @@ describe("examples/decide.lua", function()
       request.respond(503)
     end)
     local event = helper.wait_state(served.db, account, "retry")
-    assert.truthy(event.error:find("answered 503", 1, true), event.error)
+    assert.truthy(event.error:find("responded with 503", 1, true), event.error)
     assert.are.equal(0, served:stop())
   end)
 end)
@@ -170,9 +170,9 @@ describe("the tutorial's steps", function()
       { "run", "examples/webhook.lua", served.url }, { env = env })
     assert.are.equal(0, status, err)
     assert.truthy(out:find("^webhook %x+%-[%x-]+ sends to " .. served.url:gsub("%p", "%%%0")), out)
-    local answer = http.request("POST", url .. "/sandbox/logins",
+    local response = http.request("POST", url .. "/sandbox/logins",
       '{"platform": "uber", "external_id": "worker-1"}')
-    assert.are.equal(201, answer.status)
+    assert.are.equal(201, response.status)
     served:wait_output("stdout", "\nInstallment of 3000%.00: (approve)\n")
     helper.wait_lines(served, "stderr", "event %d+  login%.%a+ ", 2)
     assert.are.equal(0, served:stop())

@@ -13,7 +13,7 @@ describe("handlers", function()
     return stage:serve(options)
   end
 
-  -- A server that answers nobody until `release(path)`.
+  -- A server that responds to nobody until `release(path)`.
   local function holding_server()
     local server = stage:server(function() end)
     function server:release(path, n)
@@ -80,7 +80,7 @@ describe("handlers", function()
     local arrived = {}
     local server = stage:server(function(request)
       arrived[#arrived + 1] = request
-      if #arrived == 2 then -- neither is answered before both are here
+      if #arrived == 2 then -- neither gets a response before both are here
         arrived[1].respond(200, "{}")
         arrived[2].respond(200, "{}")
       end
@@ -171,7 +171,7 @@ describe("handlers", function()
         .. tostring(event.error))
     end
     served:wait_output("stderr",
-      "(FAILED %(attempt 1%), again in %d+ s: [^\n]*script%.lua:%d+: [^\n]*nothing)")
+      "(FAILED %(attempt 1%), next attempt in %d+ s: [^\n]*script%.lua:%d+: [^\n]*nothing)")
     assert.are.equal(0, served:stop())
   end)
 
@@ -245,7 +245,7 @@ describe("handlers", function()
       end)
     ]], { url = server.url })
     helper.post(served.url, {})
-    served:wait_output("stdout", "(answered\t201\tmade\t4\nrefused\tnetwork\n)")
+    served:wait_output("stdout", "(responded\t201\tmade\t4\nrefused\tnetwork\n)")
     local request = server.requests[1]
     assert.are.equal("POST", request.method)
     assert.are.equal("/income?x=1", request.path)
@@ -276,7 +276,7 @@ describe("handlers", function()
     served:wait_output("stdout", "(all\t1 2 3\t200\t200\t200\t200)\n")
   end)
 
-  it("wait for their own answers when one that cannot yield takes its turn", function()
+  it("wait for their own responses when one that cannot yield takes its turn", function()
     local server = holding_server()
     local served = serve([[
       palenca.on("*", function(event)
@@ -294,7 +294,7 @@ describe("handlers", function()
     helper.post(served.url, { account_id = "in place" })
     server:release("/first")
     server:wait_request("/inside")
-    server:release("/outside") -- its answer arrives while the worker waits for the other
+    server:release("/outside") -- its response arrives while the worker waits for the other
     server:release("/inside")
     helper.wait_lines(served, "stdout", "ended\t[^\n]+\n", 2)
   end)
@@ -313,7 +313,7 @@ describe("handlers", function()
     helper.post(served.url, { account_id = "stops", webhook_action = "login.error" })
     helper.wait_state(served.db, "stops", "done")
     local event = helper.wait_state(served.db, "waits", "dead")
-    assert.are.equal("the call was given up", event.error)
+    assert.are.equal("the call was aborted", event.error)
     assert.are.equal(0, served:stop())
   end)
 

@@ -22,7 +22,7 @@ local function pause(milliseconds)
   timer:close()
 end
 
---- Asks again and again until `check` answers something true; in between what is asked about has
+--- Asks again and again until `check` returns something true; in between what is asked about has
 -- the processor. Raises after a minute.
 function helper.ask_until(check, what)
   local started, asked = uv.hrtime(), 0
@@ -88,7 +88,7 @@ end
 local Connection = {}
 Connection.__index = Connection
 
--- Cuts the first whole answer off the bytes; an interim one (100) is an answer too.
+-- Cuts the first whole response off the bytes; an interim one (100) is a response too.
 local function cut_answer(raw)
   local head, rest = raw:match("^(.-\r\n)\r\n(.*)$")
   if not head then
@@ -138,21 +138,21 @@ function Connection:send(bytes)
   return self
 end
 
---- The next answer if it is here; nil otherwise.
+--- The next response if it is here; nil otherwise.
 function Connection:poll()
-  local answer
-  answer, self.received = cut_answer(self.received)
-  return answer
+  local response
+  response, self.received = cut_answer(self.received)
+  return response
 end
 
---- Waits for the next answer; nil if the connection ends without.
-function Connection:answer()
-  local answer
+--- Waits for the next response; nil if the connection ends without.
+function Connection:response()
+  local response
   process.wait_for(function()
-    answer = self:poll()
-    return answer or self.ended
-  end, "an answer")
-  return answer
+    response = self:poll()
+    return response or self.ended
+  end, "a response")
+  return response
 end
 
 --- Waits until the other side has closed.
@@ -226,7 +226,7 @@ local function accept(self)
   end)
 end
 
---- Waits until a request for a path has come; answers the `n`th such one (default the first).
+--- Waits until a request for a path has come; returns the `n`th such one (default the first).
 function Server:wait_request(path, n)
   return process.wait_for(function()
     return self:find(path, n)
@@ -327,7 +327,7 @@ function Stage:start(path, arguments, options)
   return keep(self, process.start(path, arguments, options))
 end
 
---- Starts a sandbox; answers the process, its URL and its key.
+--- Starts a sandbox; returns the process, its URL and its key.
 function Stage:sandbox(extra)
   local started, url, key = process.sandbox(extra)
   return keep(self, started), url, key
@@ -365,7 +365,7 @@ function Stage:server(on_request)
   return self_server
 end
 
---- Serves a script: `{text=|path=, db=, arguments=, env=, directory=}`. Answers the process with
+--- Serves a script: `{text=|path=, db=, arguments=, env=, directory=}`. Returns the process with
 -- `url`, `db` and `directory`, once it receives.
 function Stage:serve(options)
   local directory = options.directory or self:directory()
@@ -399,8 +399,8 @@ end
 
 --- Posts an event and demands that it is taken.
 function helper.post(url, fields)
-  local answer = assert(http.request("POST", url, helper.body(fields)), "no answer")
-  assert(answer.status == 200, "answered " .. answer.status .. " " .. answer.body)
+  local response = assert(http.request("POST", url, helper.body(fields)), "no response")
+  assert(response.status == 200, "answered " .. response.status .. " " .. response.body)
 end
 
 --- The stored events, as `palenca events list --json` has them.
@@ -431,7 +431,7 @@ function helper.wait_states(db, names, state)
   end, "events to be " .. state)
 end
 
---- Waits until an event, named by its id or its account, is in a state; answers it.
+--- Waits until an event, named by its id or its account, is in a state; returns it.
 function helper.wait_state(db, name, state)
   return helper.wait_states(db, { name }, state)[name]
 end

@@ -18,7 +18,7 @@ describe("palenca serve", function()
   local server
 
   before_each(function()
-    server = stage:server(function() end) -- answers nobody by itself
+    server = stage:server(function() end) -- responds to nobody by itself
   end)
 
   local function serve(options)
@@ -52,7 +52,7 @@ describe("palenca serve", function()
       helper.post(served.url, { account_id = "a" })
       local request = server:wait_request("/a/1")
       served:kill(signal)
-      served:wait_output("stderr", "(" .. signal:upper() .. ": finishing what runs)")
+      served:wait_output("stderr", "(" .. signal:upper() .. ": finishing running handlers)")
       wait_refused(served.url)
       assert.is_nil(served.code)
       request.respond(200)
@@ -81,7 +81,7 @@ describe("palenca serve", function()
     local served = serve()
     local idle = stage:connect(served.url):wait_connected()
     local kept = stage:connect(served.url):send("GET / HTTP/1.1\r\nHost: spec\r\n\r\n")
-    assert.are.equal(404, kept:answer().status)
+    assert.are.equal(404, kept:response().status)
     local half = stage:connect(served.url)
     half:send("POST /webhooks/palenca HTTP/1.1\r\nHost: spec\r\nContent-Length: 9\r\n\r\n{")
     assert.are.equal(404, http.request("GET", served.url .. "s").status)
@@ -280,20 +280,20 @@ describe("palenca serve", function()
 
   -- A full disk.
 
-  it("answers 503 and stays up when an event cannot be written", function()
+  it("responds with 503 and stays up when an event cannot be written", function()
     local directory = stage:directory()
     local path = process.write_file(directory .. "/script.lua", "")
     local db = directory .. "/events.db"
     local served = stage:start("/bin/sh", { "-c", 'ulimit -f 400; exec "$@"', "sh",
       process.program(), "serve", path, "--listen", "127.0.0.1:0", "--db", db, "--workers", "1" })
     local url = served:wait_output("stderr", "receiving webhooks at (http://%S+),")
-    local taken, answer = 0
+    local taken, response = 0
     repeat
-      answer = http.request("POST", url, helper.body({ filler = ("x"):rep(20000) }))
-      taken = taken + (answer.status == 200 and 1 or 0)
-    until answer.status ~= 200
-    assert.are.equal(503, answer.status)
-    assert.are.same({ error = "the event could not be stored" }, helper.json.decode(answer.body))
+      response = http.request("POST", url, helper.body({ filler = ("x"):rep(20000) }))
+      taken = taken + (response.status == 200 and 1 or 0)
+    until response.status ~= 200
+    assert.are.equal(503, response.status)
+    assert.are.same({ error = "the event could not be stored" }, helper.json.decode(response.body))
     for _ = 1, 20 do
       local status = http.request("POST", url, helper.body({ filler = ("x"):rep(20000) })).status
       taken = taken + (status == 200 and 1 or 0)
@@ -315,7 +315,7 @@ describe("palenca serve", function()
     end
     assert.truthy(served.stderr:find("cannot write to", 1, true), served.stderr)
     assert.are.equal(0, served:stop(), served.stderr)
-    -- with room again, all that was answered 200 is there
+    -- with room again, all that got 200 is there
     local again = serve({ db = db, directory = directory, text = "" })
     helper.post(again.url, { account_id = "after" })
     assert.are.equal(taken + 1, #helper.events(db))

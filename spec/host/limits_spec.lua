@@ -31,7 +31,7 @@ describe("the receiver's limits:", function()
   end
 
   local function ask(connection, bytes)
-    return connection:send(bytes or whole()):answer()
+    return connection:send(bytes or whole()):response()
   end
 
   local function every(ms, action)
@@ -59,17 +59,17 @@ describe("the receiver's limits:", function()
     local chunk = dripping(served,
       HEAD:gsub("Content.*", "Transfer-Encoding: chunked\r\n\r\nff\r\n"), " ")
     local line = dripping(served, "POST /", "x")
-    local good, answered = stage:connect(served.url), 0
+    local good, responded = stage:connect(served.url), 0
     while not (head.ended and body.ended and chunk.ended and line.ended) do
       assert.are.equal(200, ask(good).status)
-      answered = answered + 1
+      responded = responded + 1
     end
     assert.is_true(uv.hrtime() - began > 0.9e9)
-    assert.is_true(answered > 1)
+    assert.is_true(responded > 1)
     for _, connection in ipairs({ head, body, chunk, line }) do
       assert.are.equal(408, connection:poll().status)
     end
-    assert.are.equal(answered, #helper.events(served.db))
+    assert.are.equal(responded, #helper.events(served.db))
     served:wait_output("stderr", "(of 127.0.0.1 %(408%): the request did not arrive in time)")
   end)
 
@@ -95,7 +95,7 @@ describe("the receiver's limits:", function()
     assert.are.equal("", silent.received .. idle.received)
   end)
 
-  it("clients beyond the number of connections are answered 503 at once", function()
+  it("clients beyond the number of connections get 503 at once", function()
     local served = serve("--max-connections", "3")
     local open = {}
     for i = 1, 3 do
@@ -104,12 +104,12 @@ describe("the receiver's limits:", function()
     end
     for _ = 1, 3 do
       local refused = stage:connect(served.url) -- and sends nothing
-      local answer = refused:answer()
-      assert.are.equal(503, answer.status)
-      assert.are.equal("there are too many connections", helper.json.decode(answer.body).error)
+      local response = refused:response()
+      assert.are.equal(503, response.status)
+      assert.are.equal("there are too many connections", helper.json.decode(response.body).error)
       refused:wait_end()
     end
-    -- one that sends at once can read the answer, too
+    -- one that sends at once can read the response, too
     assert.are.equal(503, ask(stage:connect(served.url), whole(BODY .. (" "):rep(60000))).status)
     assert.are.equal(200, ask(open[3]).status)
     open[1]:close()
@@ -142,7 +142,7 @@ describe("the receiver's limits:", function()
     local first, second = from("127.0.0.2"), from("127.0.0.2")
     assert.are.equal(200, ask(first).status)
     assert.are.equal(200, ask(second).status)
-    assert.are.equal(503, from("127.0.0.2"):answer().status)
+    assert.are.equal(503, from("127.0.0.2"):response().status)
     assert.are.equal(200, ask(from("127.0.0.3")).status)
     first:close()
     helper.ask_until(function()
@@ -227,7 +227,7 @@ describe("the receiver's limits:", function()
     for i = 1, most do
       assert.are.equal(200, ask(open[i]).status)
     end
-    assert.are.equal(503, open[most + 1]:answer().status)
+    assert.are.equal(503, open[most + 1]:response().status)
     assert.are.equal(0, served:stop())
   end)
 

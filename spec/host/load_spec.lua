@@ -1,5 +1,5 @@
 --- Posts a thousand events at once to `palenca serve`, whose handler reads twenty pages for each:
--- all are answered, stored and handled once, within bounded memory.
+-- all get a response, are stored and handled once, within bounded memory.
 local helper = require("spec.host.helper")
 local process = require("spec.support.process")
 
@@ -44,12 +44,12 @@ describe("a thousand events at once", function()
         .. "\r\n\r\n" .. body)
     end
     for _, connection in ipairs(connections) do
-      assert.are.equal(200, connection:answer().status)
+      assert.are.equal(200, connection:response().status)
       connection:close()
     end
   end
 
-  it("are each answered, stored and handled exactly once", function()
+  it("each get a response, are stored and handled exactly once", function()
     local _, url, key = stage:sandbox({ "--rate-limit", "0" })
     local file = stage:directory() .. "/handled.txt"
     local served = stage:serve({ text = SCRIPT, arguments = { "--rate-limit", "0" },
@@ -80,8 +80,8 @@ describe("a thousand events at once", function()
     end
   end)
 
-  it("do not hold up a small answer in between", function()
-    local server = stage:server(function() end) -- answers nobody: the handlers stand still
+  it("do not hold up a small response in between", function()
+    local server = stage:server(function() end) -- responds to nobody: the handlers stand still
     local served = stage:serve({ text = [[
       require "palenca".on("*", function() require "palenca".http{url = os.getenv "SPEC_URL"} end)
     ]], arguments = { "--drain-timeout", "0", "--workers", "1", "--concurrency", "8" },

@@ -29,9 +29,9 @@ describe("a script's locale", function()
   end
 
   local function post(served, fields)
-    local answer = http.request("POST", served.url, '{"data":{"webhook_action":"login.success",'
+    local response = http.request("POST", served.url, '{"data":{"webhook_action":"login.success",'
       .. fields .. "}}")
-    assert.are.equal(200, answer.status, answer.body)
+    assert.are.equal(200, response.status, response.body)
   end
 
   it("is C, and no other can be had", function()

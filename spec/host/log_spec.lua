@@ -34,13 +34,13 @@ describe("the log of palenca serve", function()
     served.url, served.db = "http://" .. address .. "/webhooks/palenca", db
     helper.ask_until(function()
       assert(not served.code, served:describe())
-      local answer = http.request("POST", served.url, helper.body({ account_id = "first" }))
-      return answer and answer.status == 200
-    end, "an answer")
+      local response = http.request("POST", served.url, helper.body({ account_id = "first" }))
+      return response and response.status == 200
+    end, "a response")
     return served
   end
 
-  -- Sends events, and what is refused: all of it is answered, and the events are handled.
+  -- Sends events, and what is refused: all of it gets a response, and the events are handled.
   local function work(served)
     for i = 1, EVENTS do
       helper.post(served.url, { account_id = "a" .. i })
@@ -112,7 +112,7 @@ describe("the log of palenca serve", function()
     helper.post(served.url, { account_id = "after" })
     reader:wait_output("stdout", "(account after  done)")
     local entry = helper.json.decode(reader.stdout:match('{[^\n]*"truncated"[^\n]*}'))
-    assert.truthy(entry.note:find("^nnn.*n %[…%] %(cut: 2097152 bytes%)$"), entry.note:sub(-60))
+    assert.truthy(entry.note:find("^nnn.*n %[…%] %(truncated: 2097152 bytes%)$"), entry.note:sub(-60))
     assert.is_true(entry.truncated > 2 ^ 21)
     assert.is_nil(reader.stdout:find("dropped", 1, true))
     assert.are.equal(0, served:stop())

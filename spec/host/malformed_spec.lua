@@ -1,4 +1,4 @@
---- Sends `palenca serve` what is no good HTTP, or could be read in two ways: what is answered, that
+--- Sends `palenca serve` what is no good HTTP, or could be read in two ways: the response, that
 -- nothing of it is stored, and that a good client is served meanwhile.
 local helper = require("spec.host.helper")
 
@@ -17,7 +17,7 @@ local function chunks(...)
   return LINE .. HOST .. CHUNKED .. "\r\n" .. table.concat({ ... })
 end
 
--- What is sent, and the status that it is answered with.
+-- What is sent, and the status that it gets.
 local refused = {
   { "no Host", post(LENGTH), 400 },
   { "an empty Host", post("Host:\r\n", LENGTH), 400 },
@@ -114,7 +114,7 @@ describe("the receiver, sent what is no good HTTP,", function()
   -- On a connection that is kept open over all of it.
   local function serve_good_client()
     good:send(post(HOST, LENGTH))
-    assert.are.equal(200, good:answer().status)
+    assert.are.equal(200, good:response().status)
     taken_so_far = taken_so_far + 1
   end
 
@@ -122,8 +122,8 @@ describe("the receiver, sent what is no good HTTP,", function()
     it("refuses " .. case[1], function()
       local connection = stage:connect(served.url):send(case[2])
       serve_good_client()
-      local answer = connection:answer()
-      assert.are.equal(case[3], answer and answer.status)
+      local response = connection:response()
+      assert.are.equal(case[3], response and response.status)
       -- whatever stood behind it is not taken for a request
       connection:wait_end()
       assert.is_nil(connection.received:find("received", 1, true))
@@ -133,19 +133,19 @@ describe("the receiver, sent what is no good HTTP,", function()
   for _, case in ipairs(taken) do
     it("takes " .. case[1], function()
       local connection = stage:connect(served.url):send(case[2])
-      assert.are.equal(200, connection:answer().status)
+      assert.are.equal(200, connection:response().status)
       connection:close()
       taken_so_far = taken_so_far + 1
     end)
   end
 
-  it("answers requests that come in one go, in order, until one is malformed", function()
+  it("responds to requests that come in one go, in order, until one is malformed", function()
     local connection = stage:connect(served.url)
     local missing = LINE:gsub("palenca", "else") .. HOST .. "\r\n"
     connection:send(post(HOST, LENGTH) .. chunks(CHUNK, "0\r\n\r\n") .. post(HOST, LENGTH)
       .. missing .. post(HOST, LENGTH))
     for _, status in ipairs({ 200, 200, 200, 404 }) do
-      assert.are.equal(status, connection:answer().status)
+      assert.are.equal(status, connection:response().status)
     end
     connection:wait_end()
     assert.is_nil(connection:poll())
@@ -183,7 +183,7 @@ describe("the receiver, sent what is no good HTTP,", function()
     assert.is_true(lines < 200, lines .. " lines")
   end)
 
-  it("has stored what it answered 200, and nothing else", function()
+  it("has stored what it acknowledged with 200, and nothing else", function()
     assert.are.equal(taken_so_far, #helper.events(served.db))
   end)
 end)

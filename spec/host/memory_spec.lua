@@ -47,16 +47,16 @@ describe("palenca serve, short of memory,", function()
       local served = serve_with(spare)
       local statuses = { [200] = 0, [503] = 0 }
       for _, connection in ipairs(send_large_bodies(served)) do
-        local answer = assert(connection:answer(), "no response")
-        statuses[answer.status] = (statuses[answer.status] or 0) + 1
+        local response = assert(connection:response(), "no response")
+        statuses[response.status] = (statuses[response.status] or 0) + 1
         connection:close()
       end
       assert.are.same({ [200] = statuses[200], [503] = SENDERS - statuses[200] }, statuses)
       assert.is_true(statuses[503] > 0)
       helper.ask_until(function() -- the memory of those connections
         assert.is_nil(served.code, "it has crashed")
-        local answer = http.request("POST", served.url, helper.body({ account_id = "next" }))
-        return answer and answer.status == 200
+        local response = http.request("POST", served.url, helper.body({ account_id = "next" }))
+        return response and response.status == 200
       end, "a body to be taken")
       assert.are.equal(statuses[200] + 1, #helper.events(served.db, { "--limit", "1000" }))
       assert.are.equal(0, (served:stop()))

@@ -107,12 +107,12 @@ describe("palenca serve refuses", function()
     local status, out, err = process.run(process.program(),
       { "run", process.write_file(directory .. "/runner.lua", RUNNER), file }, { cwd = directory })
     assert.are.equal(0, status, err)
-    local answers = helper.lines_of_json(out)
-    assert.are.equal(#cases, #answers)
+    local responses = helper.lines_of_json(out)
+    assert.are.equal(#cases, #responses)
     for at, case in ipairs(cases) do
-      local told = answers[at].told
+      local told = responses[at].told
       local what = lines[at] .. "\n" .. told
-      assert.are.equal(2, answers[at].status, what)
+      assert.are.equal(2, responses[at].status, what)
       assert.truthy(told:find(case.name, 1, true), what)
       assert.truthy(told:find("\nTry 'palenca serve --help'.\n", 1, true), what)
       assert.is_nil(told:find("traceback", 1, true), what)

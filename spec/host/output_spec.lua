@@ -131,7 +131,7 @@ describe("output", function()
     local steering = stage:server(function(request)
       request.respond(200, "\27]0;owned\7 \194\155 \255 ok")
     end)
-    for _, case in ipairs({ { "", "answered 200 \\x1b]0;owned\\x07 \\u{9b} \\xff ok\n" },
+    for _, case in ipairs({ { "", "response 200 \\x1b]0;owned\\x07 \\u{9b} \\xff ok\n" },
       { "--json", "\\u001b]0;owned\\u0007 \\u009b ? ok" } }) do
       local sent = stage:palenca({ "trigger", "login.success", "--url", steering.url,
         table.unpack(case[1] ~= "" and { case[1] } or {}) })

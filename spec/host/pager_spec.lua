@@ -6,7 +6,7 @@ describe("a pager of a script's", function()
 
   local ACCOUNT = "cb39ee15-f29f-427d-9119-0c627575610d"
 
-  -- Five rows, two a page. The first request for page 2 is never answered.
+  -- Five rows, two a page. The first request for page 2 never gets a response.
   local function api()
     local is_held = false
     return stage:server(function(request)

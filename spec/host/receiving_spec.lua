@@ -45,27 +45,27 @@ describe("the receiver", function()
     assert.are.equal(before, stored())
   end
 
-  it("answers 200 once the event is stored, and its handler sees it", function()
-    local answer = http.request("POST", served.url, helper.body({ account_id = "good" }))
-    assert.are.equal(200, answer.status)
-    assert.are.equal("application/json", answer.headers["content-type"])
+  it("responds with 200 once the event is stored, and its handler sees it", function()
+    local response = http.request("POST", served.url, helper.body({ account_id = "good" }))
+    assert.are.equal(200, response.status)
+    assert.are.equal("application/json", response.headers["content-type"])
     local events = helper.events(served.db)
-    assert.are.same({ received = true, id = events[#events].id }, helper.json.decode(answer.body))
+    assert.are.same({ received = true, id = events[#events].id }, helper.json.decode(response.body))
     assert.are.equal("good", events[#events].account_id)
     served:wait_output("stdout", "saw\tlogin.success\t(good)\n")
   end)
 
-  it("answers other methods with 405 and Allow", function()
+  it("responds to other methods with 405 and Allow", function()
     storing_nothing(function()
       for _, method in ipairs({ "GET", "PUT", "DELETE", "PATCH", "OPTIONS" }) do
-        local answer = http.request(method, served.url, helper.body())
-        assert.are.equal(405, answer.status, method)
-        assert.are.equal("POST", answer.headers.allow)
+        local response = http.request(method, served.url, helper.body())
+        assert.are.equal(405, response.status, method)
+        assert.are.equal("POST", response.headers.allow)
       end
     end)
   end)
 
-  it("answers HEAD with 405 and no body", function()
+  it("responds to HEAD with 405 and no body", function()
     local connection = stage:connect(served.url)
     connection:send("HEAD /webhooks/palenca HTTP/1.1\r\nHost: spec\r\nConnection: close\r\n\r\n")
     connection:wait_end()
@@ -73,7 +73,7 @@ describe("the receiver", function()
     assert.truthy(connection.received:find("\r\n\r\n$"))
   end)
 
-  it("answers other paths with 404", function()
+  it("responds to other paths with 404", function()
     storing_nothing(function()
       for _, path in ipairs({ "/", "/webhooks", "/webhooks/palenca/", "/webhooks/palencas",
         "/webhooks%2Fpalenca", "/webhooks/%70alenca", "//webhooks/palenca",
@@ -88,23 +88,23 @@ describe("the receiver", function()
     assert.are.equal(200, http.request("POST", served.url .. "?from=palenca", helper.body()).status)
   end)
 
-  it("answers 413 to a body that announces itself as too large", function()
+  it("responds with 413 to a body that announces itself as too large", function()
     storing_nothing(function()
       local connection = stage:connect(served.url)
       connection:send(head(served.url, { "Content-Length: 65537" }))
-      local answer = connection:answer()
-      assert.are.equal(413, answer.status)
-      assert.are.equal("the body is too large", helper.json.decode(answer.body).error)
+      local response = connection:response()
+      assert.are.equal(413, response.status)
+      assert.are.equal("the body is too large", helper.json.decode(response.body).error)
     end)
   end)
 
-  it("answers 413 to a chunked body that turns out too large", function()
+  it("responds with 413 to a chunked body that turns out too large", function()
     storing_nothing(function()
       local chunk = "1000\r\n" .. (" "):rep(4096) .. "\r\n"
       local connection = stage:connect(served.url)
       connection:send(head(served.url, { "Transfer-Encoding: chunked" }) .. chunk:rep(17)
         .. "0\r\n\r\n")
-      assert.are.equal(413, connection:answer().status)
+      assert.are.equal(413, connection:response().status)
     end)
   end)
 
@@ -115,15 +115,15 @@ describe("the receiver", function()
     local connection = stage:connect(served.url)
     connection:send(head(served.url, { "Transfer-Encoding: chunked" })
       .. string.format("%x\r\n%s\r\n0\r\n\r\n", #body, body))
-    assert.are.equal(200, connection:answer().status)
+    assert.are.equal(200, connection:response().status)
   end)
 
   for _, case in ipairs(bodies.refused) do
     it("refuses a body that " .. case[1], function()
       storing_nothing(function()
-        local answer = http.request("POST", served.url, case[2])
-        assert.are.equal(400, answer.status)
-        local reason = helper.json.decode(answer.body).error
+        local response = http.request("POST", served.url, case[2])
+        assert.are.equal(400, response.status)
+        local reason = helper.json.decode(response.body).error
         assert.are.equal(case[3] or reason, reason)
       end)
     end)
@@ -154,19 +154,19 @@ describe("the receiver", function()
     end
   end)
 
-  it("answers several requests on one connection", function()
+  it("responds to several requests on one connection", function()
     local before = stored()
     local connection = stage:connect(served.url)
     for _ = 1, 2 do
       connection:send(whole(served.url, helper.body()))
-      assert.are.equal(200, connection:answer().status)
+      assert.are.equal(200, connection:response().status)
     end
     connection:send(whole(served.url, "{}"))
-    assert.are.equal(400, connection:answer().status)
+    assert.are.equal(400, connection:response().status)
     -- and two that come at once
     connection:send(whole(served.url, helper.body()) .. whole(served.url, helper.body()))
-    assert.are.equal(200, connection:answer().status)
-    assert.are.equal(200, connection:answer().status)
+    assert.are.equal(200, connection:response().status)
+    assert.are.equal(200, connection:response().status)
     assert.are.equal(before + 4, stored())
   end)
 
@@ -185,7 +185,7 @@ describe("the receiver", function()
     storing_nothing(function()
       local connection = stage:connect(served.url)
       connection:send(head(served.url, { "Content-Length: 100000", "Expect: 100-continue" }))
-      assert.are.equal(413, connection:answer().status)
+      assert.are.equal(413, connection:response().status)
     end)
   end)
 
@@ -220,12 +220,12 @@ describe("the receiver", function()
       local body = helper.body()
       local connection = stage:connect(served.url)
       connection:send(head(served.url, { "Content-Length: " .. #body - 1 }) .. body)
-      assert.are.equal(400, connection:answer().status)
+      assert.are.equal(400, connection:response().status)
       for _, length in ipairs({ "-1", "x", "1e3", "99999999999999999999999" }) do
         connection = stage:connect(served.url)
         connection:send(head(served.url, { "Content-Length: " .. length }) .. body)
-        local answer = connection:answer()
-        assert.truthy(not answer or answer.status >= 400 and answer.status < 500, length)
+        local response = connection:response()
+        assert.truthy(not response or response.status >= 400 and response.status < 500, length)
       end
     end)
   end)
@@ -237,11 +237,11 @@ describe("the receiver", function()
       connection:send(byte)
       uv.run("nowait")
     end
-    assert.are.equal(200, connection:answer().status)
+    assert.are.equal(200, connection:response().status)
   end)
 
   for _, count in ipairs({ 127, 128, 129, 255, 256, 257 }) do
-    it("answers " .. count .. " connections that are open at once", function()
+    it("responds to " .. count .. " connections that are open at once", function()
       local before = stored()
       local connections = {}
       for i = 1, count do
@@ -254,7 +254,7 @@ describe("the receiver", function()
         connection:send(whole(served.url, helper.body({ account_id = count .. "-" .. i })))
       end
       for _, connection in ipairs(connections) do
-        assert.are.equal(200, connection:answer().status)
+        assert.are.equal(200, connection:response().status)
         connection:close()
       end
       assert.are.equal(before + count, stored())

@@ -4,9 +4,9 @@ local http = require("spec.support.http")
 local process = require("spec.support.process")
 
 local function send(url, body)
-  local answer = assert(http.request("POST", url, body))
-  assert.are.equal(200, answer.status)
-  return helper.json.decode(answer.body).id
+  local response = assert(http.request("POST", url, body))
+  assert.are.equal(200, response.status)
+  return helper.json.decode(response.body).id
 end
 
 local function events(db, ...)
@@ -19,7 +19,7 @@ end
 describe("a redelivery", function()
   local stage = helper.stage_for_each()
 
-  it("is answered with the first one's id and run once, also after a new start", function()
+  it("gets the first one's id and run once, also after a new start", function()
     local text = [[require "palenca".on("*", function(e) print("ran", e.id, e.account_id) end)]]
     local served = stage:serve({ text = text })
     local body = helper.body({ account_id = "a" })
@@ -117,7 +117,7 @@ describe("palenca events", function()
     assert.are.equal(1, status)
     assert.are.equal("", out)
     assert.are.equal("palenca: event " .. name
-      .. " is not done or dead: it is still going to run\n", err)
+      .. " is not done or dead: it will still run\n", err)
     local again = stage:serve({ directory = served.directory, text = script:format("none") })
     again:wait_output("stdout", "(ran\ta\t1\t1)\n")
   end)

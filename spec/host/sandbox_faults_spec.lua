@@ -9,8 +9,8 @@ describe("palenca sandbox", function()
   local stage = helper.stage_for_each()
 
   local function post(url, body)
-    local answer = assert(http.request("POST", url, helper.json.encode(body)))
-    return helper.json.decode(answer.body).data, answer.status
+    local response = assert(http.request("POST", url, helper.json.encode(body)))
+    return helper.json.decode(response.body).data, response.status
   end
 
   local function get(url, key)
@@ -29,9 +29,9 @@ describe("palenca sandbox", function()
     it("of the command line strike, and are listed", function()
       local _, url, key = stage:sandbox({ "--fault", "error,status=500,code=lambda_error,times=1",
         "--fault", "latency,seconds=0.01,path=/v1/users" })
-      local answer = get(url .. TUTORIAL, key)
-      assert.are.equal(500, answer.status)
-      assert.are.equal("lambda_error", helper.json.decode(answer.body).error.code)
+      local response = get(url .. TUTORIAL, key)
+      assert.are.equal(500, response.status)
+      assert.are.equal("lambda_error", helper.json.decode(response.body).error.code)
       assert.are.equal(200, get(url .. TUTORIAL, key).status)
       local list = helper.json.decode(get(url .. "/sandbox/faults", key).body).data.faults
       assert.are.equal(1, #list)
@@ -76,7 +76,7 @@ describe("palenca sandbox", function()
       assert.are.equal(whole:sub(1, #whole // 2), body)
     end)
 
-    it("of kind latency hold up the answer, and no other one", function()
+    it("of kind latency hold up the response, and no other one", function()
       local started, url, key = stage:sandbox()
       post(url .. "/sandbox/faults", { kind = "latency", seconds = 600, times = 1 })
       local slow = stage:connect(url)
@@ -93,7 +93,7 @@ describe("palenca sandbox", function()
       assert.are.equal("", slow.received)
     end)
 
-    it("answer after the latency", function()
+    it("respond after the latency", function()
       local _, url, key = stage:sandbox({ "--fault", "latency,seconds=0.05" })
       assert.are.equal(200, get(url .. TUTORIAL, key).status)
     end)
@@ -110,22 +110,22 @@ describe("palenca sandbox", function()
       local _, url = stage:sandbox()
       local overview = helper.json.decode(get(url .. "/sandbox/overview", "").body).data
       local waiting = wait_changes(url, overview.revision)
-      -- answered in the order of arrival, so that the one before waits by now
+      -- in the order of arrival, so that the one before waits by now
       assert.are.equal(200, get(url .. "/", "").status)
       assert.are.equal("", waiting.received)
       post(url .. "/sandbox/logins", { platform = "uber" })
-      local told = helper.json.decode(waiting:answer().body).data
+      local told = helper.json.decode(waiting:response().body).data
       assert.is_true(told.revision > overview.revision)
       assert.are.same({ "logins" }, told.topics)
       local again = wait_changes(url, told.revision)
       http.request("DELETE", url .. "/sandbox/faults")
-      assert.are.same({ "faults" }, helper.json.decode(again:answer().body).data.topics)
+      assert.are.same({ "faults" }, helper.json.decode(again:response().body).data.topics)
     end)
 
     it("are told at once to who knows less, or more", function()
       local _, url = stage:sandbox()
       for _, since in ipairs({ 0, 999999 }) do
-        local told = helper.json.decode(wait_changes(url, since):answer().body).data
+        local told = helper.json.decode(wait_changes(url, since):response().body).data
         assert.is_true(told.revision > 0)
         assert.truthy(#told.topics > 0)
       end

@@ -21,7 +21,7 @@ describe("palenca sandbox", function()
     return http.request("GET", url, nil, { ["x-api-key"] = key })
   end
 
-  it("answers the tutorial's call", function()
+  it("responds to the tutorial's call", function()
     local started, url, key = stage:sandbox()
     local status, out = process.run("/usr/bin/env", { "curl", "-sS", "-X", "POST",
       url .. TUTORIAL .. "/earnings/search", "-H", "Content-Type: application/json",
@@ -31,13 +31,13 @@ describe("palenca sandbox", function()
         "options": {"page": 1, "items_per_page": 3}
       }]] })
     assert.are.equal(0, status)
-    local answer = helper.json.decode(out)
-    assert.is_true(answer.success)
-    assert.are.equal(helper.json.null, answer.error)
+    local response = helper.json.decode(out)
+    assert.is_true(response.success)
+    assert.are.equal(helper.json.null, response.error)
     assert.are.same({ page = 1, items_per_page = 3, total_items = 195, total_pages = 65 },
-      answer.pagination)
+      response.pagination)
     local seen = {}
-    for i, row in ipairs(answer.data.earnings) do
+    for i, row in ipairs(response.data.earnings) do
       assert.are.equal(helper.json.null, row.cash_amount)
       seen[i] = { row.amount, row.currency, row.earning_date, row.count_trips }
     end
@@ -59,9 +59,9 @@ describe("palenca sandbox", function()
     assert.are.equal("invalid_api_key", helper.json.decode(wrong.body).error.code)
     local right = get(url .. TUTORIAL .. "/profile", key)
     assert.are.equal(200, right.status)
-    for _, answer in ipairs({ missing, wrong, right }) do
-      assert.truthy(answer.headers["x-request-id"]:find("^%x+%-%x+%-%x+%-%x+%-%x+$"))
-      assert.are.equal("application/json", answer.headers["content-type"])
+    for _, response in ipairs({ missing, wrong, right }) do
+      assert.truthy(response.headers["x-request-id"]:find("^%x+%-%x+%-%x+%-%x+%-%x+$"))
+      assert.are.equal("application/json", response.headers["content-type"])
     end
     -- a key that was given is known already, and has no place in a log
     assert.are.equal(0, started:stop())
@@ -87,17 +87,17 @@ describe("palenca sandbox", function()
   it("keeps the rate limit", function()
     local _, url, key = stage:sandbox({ "--rate-limit", "3" })
     for left = 2, 0, -1 do
-      local answer = get(url .. TUTORIAL, key)
-      assert.are.equal(200, answer.status)
-      assert.are.equal("3", answer.headers["x-ratelimit-limit"])
-      assert.are.equal(tostring(left), answer.headers["x-ratelimit-remaining"])
-      assert.truthy(tonumber(answer.headers["x-ratelimit-reset"]) > os.time() - 1)
+      local response = get(url .. TUTORIAL, key)
+      assert.are.equal(200, response.status)
+      assert.are.equal("3", response.headers["x-ratelimit-limit"])
+      assert.are.equal(tostring(left), response.headers["x-ratelimit-remaining"])
+      assert.truthy(tonumber(response.headers["x-ratelimit-reset"]) > os.time() - 1)
     end
-    local answer = get(url .. TUTORIAL, key)
-    assert.are.equal(429, answer.status)
-    assert.are.equal("too_many_requests", helper.json.decode(answer.body).error.code)
-    assert.are.equal("0", answer.headers["x-ratelimit-remaining"])
-    assert.truthy(tonumber(answer.headers["retry-after"]) <= 60)
+    local response = get(url .. TUTORIAL, key)
+    assert.are.equal(429, response.status)
+    assert.are.equal("too_many_requests", helper.json.decode(response.body).error.code)
+    assert.are.equal("0", response.headers["x-ratelimit-remaining"])
+    assert.truthy(tonumber(response.headers["retry-after"]) <= 60)
   end)
 
   it("has no limit and says so with 0; 120 is the default", function()
@@ -110,15 +110,15 @@ describe("palenca sandbox", function()
   local function register(url, key, receiver)
     local body = helper.json.encode({ url = receiver, name = "spec", is_sandbox = true,
       widget_id = "00000000-0000-4000-8000-000000000001", events = { "*" } })
-    local answer = http.request("POST", url .. "/v1/webhooks", body, { ["x-api-key"] = key })
-    assert.truthy(answer.status == 200 or answer.status == 201, answer.body)
-    return helper.json.decode(answer.body).data
+    local response = http.request("POST", url .. "/v1/webhooks", body, { ["x-api-key"] = key })
+    assert.truthy(response.status == 200 or response.status == 201, response.body)
+    return helper.json.decode(response.body).data
   end
 
   local function login(url, body)
-    local answer = http.request("POST", url .. "/sandbox/logins", helper.json.encode(body))
-    assert.are.equal(201, answer.status, answer.body)
-    return helper.json.decode(answer.body).data
+    local response = http.request("POST", url .. "/sandbox/logins", helper.json.encode(body))
+    assert.are.equal(201, response.status, response.body)
+    return helper.json.decode(response.body).data
   end
 
   it("delivers login.created, then login.success", function()
@@ -140,14 +140,14 @@ describe("palenca sandbox", function()
         webhook_action = action }, body.data)
     end
     check(created, "login.created", "pending_for_data")
-    -- the second one waits for the answer to the first
+    -- the second one waits for the response to the first
     assert.are.equal(200, get(url .. TUTORIAL, key).status)
     assert.is_nil(server:find("/hook", 2))
     created.respond(200)
     local success = server:wait_request("/hook", 2)
     check(success, "login.success", helper.json.null)
     success.respond(201)
-    started:wait_output("stderr", "(webhook login%.success +to %S+: answered 201\n)")
+    started:wait_output("stderr", "(webhook login%.success +to %S+: response 201\n)")
     assert.are.equal(200, get(url .. "/v1/accounts/" .. made.account_id .. "/profile", key).status)
     assert.are.equal(0, started:stop())
   end)
@@ -172,12 +172,12 @@ describe("palenca sandbox", function()
     register(url, key, "http://127.0.0.1:1/nobody")
     login(url, { platform = "didi" })
     started:wait_output("stderr",
-      "(webhook login%.created +to %S+/hook: answered 500, again in 30 s)")
-    started:wait_output("stderr", "(webhook login%.created +to %S+/nobody: [^\n]+, again in 30 s)")
+      "(webhook login%.created +to %S+/hook: response 500, next attempt in 30 s)")
+    started:wait_output("stderr", "(webhook login%.created +to %S+/nobody: [^\n]+, next attempt in 30 s)")
     assert.are.equal(0, started:stop())
   end)
 
-  it("answers an unknown path, a wrong method and HEAD", function()
+  it("responds to an unknown path, a wrong method and HEAD", function()
     local _, url, key = stage:sandbox()
     assert.are.equal(404, get(url .. "/v1/nothing", key).status)
     assert.are.equal(405, http.request("PUT", url .. "/").status)

@@ -27,7 +27,7 @@ describe("palenca serve with TLS", function()
     return served
   end
 
-  -- The status of the answer, or nil and what curl says.
+  -- The status of the response, or nil and what curl says.
   local function curl(served, ...)
     local status, out, err = process.run("/usr/bin/env", { "curl", "-sS", "--cacert", certificate,
       "--data-binary", helper.body(), "-o", "/dev/null", "-w", "%{http_code}", served.url, ... })
@@ -85,9 +85,9 @@ describe("palenca serve with TLS", function()
 
   it("tells a client of plain HTTP, and drops what is neither", function()
     local served = serve()
-    local answer = http.request("POST", served.plain, helper.body())
-    assert.are.equal(400, answer.status)
-    assert.are.equal("plain HTTP was sent to a port of TLS", helper.json.decode(answer.body).error)
+    local response = http.request("POST", served.plain, helper.body())
+    assert.are.equal(400, response.status)
+    assert.are.equal("plain HTTP was sent to a port of TLS", helper.json.decode(response.body).error)
     served:wait_output("stderr", "(%(400%): plain HTTP was sent to a port of TLS)")
     local broken = stage:connect(served.plain):send("\22\3\1\0\5hello")
     broken:wait_end()
@@ -185,8 +185,8 @@ describe("palenca serve with TLS", function()
     assert.are.equal(0, load:stop(), load.stderr)
     local counts = helper.json.decode(load.stdout:match("{.*}"))
     assert.are.equal(0, counts.failed, counts.problem)
-    assert.is_true(counts.answered > 0)
-    assert.are.equal(counts.answered, #helper.events(directory .. "/events.db"))
+    assert.is_true(counts.responded > 0)
+    assert.are.equal(counts.responded, #helper.events(directory .. "/events.db"))
     assert.are.equal(0, served:stop(), served.stderr)
   end)
 end)

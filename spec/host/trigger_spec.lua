@@ -22,7 +22,7 @@ describe("palenca trigger", function()
         "--set", "account_id=acc", "--set", "user_id=usr", "--set", "external_id=ext",
         "--platform", "rappi", "--set", "status_details=banned" })
       assert.are.equal(0, status, err)
-      assert.truthy(out:find("^login.error for account acc: answered 200 {.*}\n$"), out)
+      assert.truthy(out:find("^login.error for account acc: response 200 {.*}\n$"), out)
       served:wait_output("stdout", "(login.error\tacc\tusr\text\trappi\tbanned)\n")
       status, out = trigger({ "login.success", "--json" }, { PALENCA_WEBHOOK_URL = served.url })
       assert.are.equal(0, status)
@@ -101,21 +101,21 @@ describe("palenca trigger", function()
     it("fails when nobody takes it", function()
       local status, out = trigger({ "login.success", "--url", "http://127.0.0.1:1/" })
       assert.are.equal(1, status)
-      assert.truthy(out:find("^login.success for account [%x-]+: no answer: network: "), out)
+      assert.truthy(out:find("^login.success for account [%x-]+: no response: network: "), out)
       local served = stage:serve({})
       status, out = trigger({ "login.success", "--url", served.url .. "s" })
       assert.are.equal(1, status)
-      assert.truthy(out:find("answered 404", 1, true), out)
+      assert.truthy(out:find("response 404", 1, true), out)
     end)
   end)
 
   describe("through a sandbox", function()
     local function register(url, key, target, events)
-      local answer = http.request("POST", url .. "/v1/webhooks", helper.json.encode({
+      local response = http.request("POST", url .. "/v1/webhooks", helper.json.encode({
         url = target, name = "spec", widget_id = "b679c2fb-a096-4c26-a902-245f9bce66d9",
         is_sandbox = true, events = events,
       }), { ["x-api-key"] = key })
-      assert.are.equal(201, answer.status)
+      assert.are.equal(201, response.status)
     end
 
     it("makes accounts whose earnings the handlers find", function()
@@ -169,7 +169,7 @@ describe("palenca trigger", function()
       assert.are.equal(10, different)
     end)
 
-    it("shows what each webhook answered, once it was tried", function()
+    it("shows what each webhook responded, once it was tried", function()
       local _, url, key = stage:sandbox()
       local server = stage:server(function(request)
         request.respond(request.path == "/good" and 201 or 500, "said " .. request.path)
@@ -185,9 +185,9 @@ describe("palenca trigger", function()
       end
       table.sort(lines)
       assert.are.same({
-        "login.created for account A: answered 201 said /good",
-        "login.error for account A: answered 201 said /good",
-        "login.error for account A: answered 500 said /bad",
+        "login.created for account A: response 201 said /good",
+        "login.error for account A: response 201 said /good",
+        "login.error for account A: response 500 said /bad",
       }, lines)
     end)
 

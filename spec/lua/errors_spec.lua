@@ -7,7 +7,7 @@ local uv = require("luv")
 
 local KEY = helper.KEY
 
--- Asserts that a call failed, with these fields and in these words; answers the error.
+-- Asserts that a call failed, with these fields and in these words; returns the error.
 local function failed(data, err, fields, ...)
   assert.is_nil(data)
   assert.is_true(errors.is(err))
@@ -84,7 +84,7 @@ describe("a fault", function()
     end)
   end
 
-  it("does no harm: an answer that comes byte by byte, or with headers that come twice", function()
+  it("does no harm: a response that comes byte by byte, or with headers that come twice", function()
     for _, fault in ipairs { "drip", "same_headers" } do
       local data, meta = get(fault)
       assert.same({ ok = true }, data)
@@ -98,7 +98,7 @@ describe("a fault", function()
     assert.same({ ok = true }, (client.users:get("u1")))
   end)
 
-  it("without an answer has no status", function()
+  it("without a response has no status", function()
     local _, err = get("reset")
     assert.is_nil(err.status)
     assert.is_nil(err.request_id)
@@ -110,7 +110,7 @@ describe("a fault", function()
     failed(data, err, { request_id = "fault-request" }, "(HTTP 400, request fault-request)")
   end)
 
-  it("has what the answer says is wrong", function()
+  it("has what the response says is wrong", function()
     local data, err = get("error:moved:301")
     failed(data, err, {
       kind = "protocol", code = "moved", status = 301, message = "About moved",
@@ -163,7 +163,7 @@ describe("without a server", function()
   end)
 end)
 
-describe("an answer of the sandbox", function()
+describe("a response of the sandbox", function()
   local sandbox
   setup(function() sandbox = helper.sandbox() end)
   teardown(function() assert.equal(0, sandbox:stop()) end)
@@ -297,7 +297,7 @@ describe("an answer of the sandbox", function()
       data, err = client(options):request("POST", "/v1/other", {})
       failed(data, err, { attempts = 1 })
       assert.equal(3, sandbox:count())
-      -- an answer that is lost says nothing of the work, which was done
+      -- a response that is lost says nothing of the work, which was done
       local made = name == "busy" and 0 or 1
       local after = sandbox:counts()
       assert.equal(before.users + made, after.users)
@@ -329,9 +329,9 @@ describe("the sandbox", function()
   end)
 
   it("refuses a request without a key", function()
-    local answer = palenca.http { url = sandbox.url .. "/v1/webhooks" }
-    assert.equal(401, answer.status)
-    assert.equal("missing_api_key", json.decode(answer.body).error.code)
+    local response = palenca.http { url = sandbox.url .. "/v1/webhooks" }
+    assert.equal(401, response.status)
+    assert.equal("missing_api_key", json.decode(response.body).error.code)
   end)
 
   it("does not find what is not there", function()

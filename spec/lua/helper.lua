@@ -74,7 +74,7 @@ function Faults:client(fault, options)
   return palenca.new(all)
 end
 
---- Ends it; answers its exit status.
+--- Ends it; returns its exit status.
 function Faults:stop()
   self.input:close()
   return process.wait_for(function()
@@ -82,7 +82,7 @@ function Faults:stop()
   end, "the end of the fault server")
 end
 
---- Posts JSON on a connection of its own; answers status, headers and body.
+--- Posts JSON on a connection of its own; returns status, headers and body.
 function helper.post_json(url, body)
   return http.request("POST", url, json.encode(body))
 end
@@ -104,9 +104,9 @@ end
 
 -- On a connection of its own: the module would keep it, and send other requests over it.
 local function control(self, verb, path, body)
-  local answer = assert(http.request(verb, self.url .. path, body and json.encode(body)))
-  assert(answer.status < 300, answer.body)
-  return json.decode(answer.body).data
+  local response = assert(http.request(verb, self.url .. path, body and json.encode(body)))
+  assert(response.status < 300, response.body)
+  return json.decode(response.body).data
 end
 
 --- Sets a fault and, with it, takes away those that were set before.
@@ -144,13 +144,13 @@ function Sandbox:client(options)
   return palenca.new(all)
 end
 
---- Ends it; answers its exit status.
+--- Ends it; returns its exit status.
 function Sandbox:stop()
   return self.process:stop()
 end
 
 --- Runs a Lua text in a process of the Lua that the spec runs under, with the environment given:
--- answers its exit status, output and complaints.
+-- returns its exit status, output and complaints.
 function helper.run(text, environment)
   return process.run(uv.exepath(), { "-e", text }, { env = environment })
 end

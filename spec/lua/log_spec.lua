@@ -3,7 +3,7 @@ local helper = require("spec.lua.helper")
 local json = require("palenca.util.json")
 local palenca = require("palenca")
 
--- Runs a script and answers the entries it logged.
+-- Runs a script and returns the entries it logged.
 local function logged(text)
   local status, output, complaints = helper.run(
     'local palenca = require("palenca")\nlocal log = palenca.log\n' .. text)
@@ -92,12 +92,12 @@ describe("palenca.log", function()
     local cut = entries[1]
     assert.same({ "kept", 3 }, { cut.message, cut.rows })
     assert.is_true(cut.truncated > 3 * 2^20)
-    assert.truthy(cut.body:find("^ñññ.*ñ %[…%] %(cut: 2097152 bytes%)$"), cut.body:sub(-60))
-    assert.truthy(cut.list:find('^%["x+ %[…%] %(cut: 1048580 bytes%)$'), cut.list:sub(-60))
+    assert.truthy(cut.body:find("^ñññ.*ñ %[…%] %(truncated: 2097152 bytes%)$"), cut.body:sub(-60))
+    assert.truthy(cut.list:find('^%["x+ %[…%] %(truncated: 1048580 bytes%)$'), cut.list:sub(-60))
     assert.is_true(#cut.body < 2^16)
-    assert.truthy(entries[2].message:find("^m+ %[…%] %(cut: 2097152 bytes%)$"))
+    assert.truthy(entries[2].message:find("^m+ %[…%] %(truncated: 2097152 bytes%)$"))
     assert.same({ "error", true }, { entries[3].level, entries[3].truncated > 20000 * 20 })
-    assert.truthy(entries[3].message:find("(cut: ", 1, true))
+    assert.truthy(entries[3].message:find("(truncated: ", 1, true))
     assert.same({ ("y"):rep(2^17) }, { entries[4].message })
     assert.is_nil(entries[4].truncated)
   end)

@@ -1,4 +1,4 @@
---- A resolver that never answers: a call ends with its own timeout all the same.
+--- A resolver that never responds: a call ends with its own timeout all the same.
 local process = require("spec.support.process")
 
 local SHIM = [[

@@ -35,7 +35,7 @@ local PASSED_ON = { "PATH", "LUA_PATH", "LUA_CPATH", "SPEC_PROGRAM", "LD_PRELOAD
 local FILE_TIMEOUT = 900
 
 describe("inside nginx", function()
-  local stage, answers, ended
+  local stage, responses, ended
 
   local function start()
     -- what a file that did not come to its end has left goes with the stage
@@ -52,9 +52,9 @@ describe("inside nginx", function()
   -- Both phases at a time, since what takes long are waits.
   setup(function()
     stage = helper.stage()
-    answers, ended = { content = {}, timer = {} }, {}
+    responses, ended = { content = {}, timer = {} }, {}
     local asked = {}
-    for phase in pairs(answers) do
+    for phase in pairs(responses) do
       asked[phase] = start()
     end
     for _, file in ipairs(FILES) do
@@ -67,7 +67,7 @@ describe("inside nginx", function()
         process.wait_for(function()
           return connection.ended
         end, file .. " in " .. phase, FILE_TIMEOUT)
-        answers[phase][file] = connection.received:match("\r\n\r\n(.*)$")
+        responses[phase][file] = connection.received:match("\r\n\r\n(.*)$")
       end
     end
     for phase, nginx in pairs(asked) do
@@ -82,7 +82,7 @@ describe("inside nginx", function()
   for _, phase in ipairs { "content", "timer" } do
     for _, file in ipairs(FILES) do
       it("the specs of spec/lua/" .. file .. "_spec.lua pass in " .. phase, function()
-        local found = helper.json.decode(answers[phase][file])
+        local found = helper.json.decode(responses[phase][file])
         assert.are.equal("", table.concat(found.failures, "\n\n"))
         assert.is_true(found.successes > 0)
       end)

@@ -20,9 +20,9 @@ describe("an event that comes again inside nginx", function()
     local body = endpoints.new_body()
     local before = endpoint:seen()
     for _ = 1, 3 do
-      local answer = endpoint:post("/webhooks/palenca", body)
-      assert.are.equal(200, answer.status)
-      assert.are.same({ received = true, id = endpoint:last().id }, helper.json.decode(answer.body))
+      local response = endpoint:post("/webhooks/palenca", body)
+      assert.are.equal(200, response.status)
+      assert.are.same({ received = true, id = endpoint:last().id }, helper.json.decode(response.body))
     end
     assert.are.equal(before + 1, endpoint:seen())
     assert.are.equal(200, endpoint:post("/webhooks/palenca", body .. " ").status)
@@ -62,7 +62,7 @@ describe("an event that comes again inside nginx", function()
       endpoint:go("go-" .. fail)
       local statuses = {}
       for i, connection in ipairs(connections) do
-        statuses[i] = connection:answer().status
+        statuses[i] = connection:response().status
       end
       table.sort(statuses)
       assert.are.same({ 200, 200, 200, fail == 0 and 200 or 500 }, statuses)
@@ -70,16 +70,16 @@ describe("an event that comes again inside nginx", function()
     end
   end)
 
-  it("is answered 503 if the outcome is not there in time", function()
+  it("gets 503 if the outcome is not there in time", function()
     local body = endpoints.new_body({ wait = "late" })
     local before = endpoint:seen()
     local first = endpoint:begin("/webhooks/palenca", body)
     endpoint:wait_seen(before + 1)
-    local answer = endpoint:post("/impatient", body)
+    local response = endpoint:post("/impatient", body)
     assert.are.same({ 503, "the event is being handled", "17" },
-      { answer.status, endpoints.reason(answer), answer.headers["retry-after"] })
+      { response.status, endpoints.reason(response), response.headers["retry-after"] })
     endpoint:go("late")
-    assert.are.equal(200, first:answer().status)
+    assert.are.equal(200, first:response().status)
     assert.are.equal(200, endpoint:post("/impatient", body).status)
     assert.are.equal(before + 1, endpoint:seen())
   end)
@@ -99,7 +99,7 @@ describe("an event that comes again inside nginx", function()
       return os.time() > event.received_at + 1
     end, "a second to pass")
     endpoint:go("window")
-    assert.are.equal(200, first:answer().status)
+    assert.are.equal(200, first:response().status)
     local window = forgotten_at(event) - event.received_at
     assert.is_true(window > 299.9 and window < 301, window)
   end)
@@ -115,7 +115,7 @@ describe("an event that comes again inside nginx", function()
     end, "the claim of 4 seconds to be renewed")
     assert.are.equal(503, endpoint:post("/impatient", body).status)
     endpoint:go("renewed")
-    assert.are.equal(200, first:answer().status)
+    assert.are.equal(200, first:response().status)
     assert.are.equal(before + 1, endpoint:seen())
   end)
 
@@ -141,7 +141,7 @@ describe("an event that comes again inside nginx", function()
     endpoint:wait_seen(before + 2)
     assert.are.equal(2, endpoint:last().attempt)
     endpoint:go(name .. "-1")
-    return first:answer().status, second, body
+    return first:response().status, second, body
   end
 
   it("stays claimed by the second attempt when the first one fails late", function()
@@ -150,7 +150,7 @@ describe("an event that comes again inside nginx", function()
     local before = endpoint:seen()
     assert.are.equal(503, endpoint:post("/impatient", body).status)
     endpoint:go("failing-2")
-    assert.are.equal(200, second:answer().status)
+    assert.are.equal(200, second:response().status)
     assert.are.equal(200, endpoint:post("/impatient", body).status)
     assert.are.equal(before, endpoint:seen())
   end)
@@ -161,7 +161,7 @@ describe("an event that comes again inside nginx", function()
     local before = endpoint:seen()
     assert.are.equal(503, endpoint:post("/impatient", body).status)
     endpoint:go("succeeding-2")
-    assert.are.equal(200, second:answer().status)
+    assert.are.equal(200, second:response().status)
     assert.are.equal(before, endpoint:seen())
   end)
 
@@ -181,7 +181,7 @@ describe("an event that comes again inside nginx", function()
       return os.time() > event.received_at + 2
     end, "the claim to run out")
     endpoint:go("alone")
-    assert.are.equal(200, first:answer().status)
+    assert.are.equal(200, first:response().status)
     assert.are.equal(200, endpoint:post("/webhooks/palenca", body).status)
     assert.are.equal(before + 1, endpoint:seen())
   end)

@@ -167,12 +167,12 @@ function endpoints.head(lines)
     .. "\r\n\r\n"
 end
 
---- Why an answer refuses.
-function endpoints.reason(answer)
-  return helper.json.decode(answer.body).error
+--- Why a response refuses.
+function endpoints.reason(response)
+  return helper.json.decode(response.body).error
 end
 
---- Starts them, in two workers, and a server that stands where `palenca serve` would: answers a
+--- Starts them, in two workers, and a server that stands where `palenca serve` would: responses a
 -- table of `nginx`, `serve`, the `stage` of both, `url` (of the endpoint without settings) and
 -- `server`, what is in nginx.conf.
 function endpoints.start()
@@ -226,7 +226,7 @@ function Endpoint:last()
   return helper.json.decode((self.nginx:get("/last")))
 end
 
---- Sends a body on a connection of its own, and answers that at once.
+--- Sends a body on a connection of its own, and returns the connection.
 function Endpoint:begin(path, body)
   return self.stage:connect(self.url):send("POST " .. path .. " HTTP/1.1\r\nHost: spec\r\n"
     .. "Content-Length: " .. #body .. "\r\n\r\n" .. body)

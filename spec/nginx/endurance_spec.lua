@@ -46,14 +46,14 @@ local SERVER = [[
   } }
 ]]
 
--- ---- the load: every answer is of its own call, and every call is made once --------------
+-- ---- the load: every response is of its own call, and every call is made once --------------
 
 local Load = {}
 Load.__index = Load
 
 local function new_load(url)
   return setmetatable({
-    port = tonumber(url:match("%d+$")), last = 0, running = 0, answered = 0, sent = {}, bad = {},
+    port = tonumber(url:match("%d+$")), last = 0, running = 0, responded = 0, sent = {}, bad = {},
   }, Load)
 end
 
@@ -61,7 +61,7 @@ end
 function Load:finish(serial, received)
   local text = received:match("\r\n\r\n(.*)$")
   if text == "to /call/" .. serial then
-    self.answered = self.answered + 1
+    self.responded = self.responded + 1
     self:next()
   elseif received == "" and not self.sent["/call/" .. serial] then
     self.running = self.running - 1
@@ -125,9 +125,9 @@ function Load:stop()
 end
 
 function Load:more(count)
-  local wanted = self.answered + count
+  local wanted = self.responded + count
   process.wait_for(function()
-    return self.answered >= wanted or self.bad[1]
+    return self.responded >= wanted or self.bad[1]
   end, "more calls")
 end
 
@@ -158,10 +158,10 @@ describe("nginx under load", function()
     load = new_load(nginx.url)
   end)
 
-  -- Every call was answered with its own text, and made once.
+  -- Every call got a response with its own text, and made once.
   local function check_calls()
     assert.are.same({}, load.bad)
-    assert.are.equal(load.last, load.answered + #load.postponed)
+    assert.are.equal(load.last, load.responded + #load.postponed)
     assert.are.same({}, load.postponed)
     for serial = 1, load.last do
       assert.are.equal(1, load.sent["/call/" .. serial], serial)

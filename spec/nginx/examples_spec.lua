@@ -74,14 +74,14 @@ describe("examples/nginx/", function()
     return new_login(sandbox)
   end
 
-  -- Waits until the sandbox was answered 200 for both webhooks of a login.
+  -- Waits until the sandbox got 200 for both webhooks of a login.
   local function wait_deliveries(sandbox, login)
     helper.ask_until(function()
       uv.sleep(20)
-      local answer = http.request("GET", sandbox .. "/sandbox/deliveries?login_id="
+      local response = http.request("GET", sandbox .. "/sandbox/deliveries?login_id="
         .. login.login_id)
       local delivered = 0
-      for _, one in ipairs(helper.json.decode(answer.body).data.deliveries) do
+      for _, one in ipairs(helper.json.decode(response.body).data.deliveries) do
         delivered = delivered + (one.state == "delivered" and 1 or 0)
       end
       return delivered == 2
@@ -129,7 +129,7 @@ describe("examples/nginx/", function()
     stop(nginx)
   end)
 
-  it("account.conf answers an account's income", function()
+  it("account.conf responds with an account's income", function()
     local _, sandbox, key = stage:sandbox()
     local nginx = start("account.conf", { PALENCA_API_KEY = key, PALENCA_BASE_URL = sandbox })
     local function get(account)

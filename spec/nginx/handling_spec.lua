@@ -16,13 +16,13 @@ describe("an event inside nginx", function()
 
   -- ---- failures ---------------------------------------------------------------------------
 
-  it("answers 500 when a handler fails, and the event may come again", function()
+  it("responds with 500 when a handler fails, and the event may come again", function()
     local body = endpoints.new_body({ fail = 2 })
     local before = endpoint:seen()
     assert.are.equal(500, endpoint:post("/webhooks/palenca", body).status)
     local first = endpoint:last()
-    local answer = endpoint:post("/webhooks/palenca", body)
-    assert.are.equal("the event was not handled", endpoints.reason(answer))
+    local response = endpoint:post("/webhooks/palenca", body)
+    assert.are.equal("the event was not handled", endpoints.reason(response))
     assert.are.equal(200, endpoint:post("/webhooks/palenca", body).status)
     local third = endpoint:last()
     assert.are.same({ 1, 3, first.id, first.received_at },
@@ -62,7 +62,7 @@ describe("an event inside nginx", function()
 
   -- ---- reloads ----------------------------------------------------------------------------
 
-  it("ends over a reload what is under way: one handler, one answer to each who asks", function()
+  it("ends over a reload what is under way: one handler, one response to each request", function()
     local body = endpoints.new_body({ wait = "reloaded" })
     local before = endpoint:seen()
     local first = endpoint:begin("/webhooks/palenca", body)
@@ -72,11 +72,11 @@ describe("an event inside nginx", function()
     local second = endpoint:begin("/webhooks/palenca", body)
     assert.is_nil(first:poll())
     endpoint:go("reloaded")
-    local answer = first:answer()
+    local response = first:response()
     assert.are.same({ 200, endpoint:last().id },
-      { answer.status, helper.json.decode(answer.body).id })
-    assert.are.same({ 200, answer.body }, { second:answer().status, answer.body })
-    assert.are.same({ 200, answer.body }, { endpoint:post("/impatient", body).status, answer.body })
+      { response.status, helper.json.decode(response.body).id })
+    assert.are.same({ 200, response.body }, { second:response().status, response.body })
+    assert.are.same({ 200, response.body }, { endpoint:post("/impatient", body).status, response.body })
     assert.are.equal(before + 1, endpoint:seen())
     first:wait_end()
     assert.is_nil(first:poll())

@@ -81,7 +81,7 @@ end
 
 --- Starts an nginx on a stage. `options`: `server` (the text inside the server's braces), `http`,
 -- `main` (texts before it), `listen` (what follows the port), `workers`, `env`,
--- `log_level`. Answers it, with `url` and its `process`.
+-- `log_level`. Returns it, with `url` and its `process`.
 function nginx.start(stage, options)
   local directory = stage:directory()
   local port = nginx.free_port()
@@ -98,7 +98,7 @@ function nginx.start(stage, options)
   return self
 end
 
---- Ends it as `nginx -s quit` does, and starts it again; answers the exit status.
+--- Ends it as `nginx -s quit` does, and starts it again; responses the exit status.
 function Nginx:restart()
   local status = self:quit()
   launch(self)
@@ -116,7 +116,7 @@ function Nginx:workers()
   return found
 end
 
---- Asks for a path, by HTTP/1.0 so that the answer ends with its connection: answers the body,
+--- Asks for a path, by HTTP/1.0 so that the response ends with its connection: returns the body,
 -- without the end of its last line, the status and the headers.
 function Nginx:get(path)
   local connection = nginx.connect(self.url)
@@ -130,7 +130,7 @@ function Nginx:get(path)
   return (body:gsub("\n$", "")), tonumber(head:match("^HTTP/1%.%d (%d+)")), headers
 end
 
---- Waits until there are as many workers, and they answer.
+--- Waits until there are as many workers, and they respond.
 function Nginx:wait_workers(count)
   nginx.ask_until(function()
     assert(not self.process.code, self:log())
@@ -207,7 +207,7 @@ function Nginx:complaints()
   return table.concat(list, "\n")
 end
 
---- Ends it as `nginx -s quit` does, or as `stop` does with "sigterm"; answers its exit status.
+--- Ends it as `nginx -s quit` does, or as `stop` does with "sigterm"; returns its exit status.
 function Nginx:quit(signal)
   self.process:kill(signal or "sigquit")
   return self.process:wait_exit()

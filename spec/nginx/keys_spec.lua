@@ -21,15 +21,15 @@ local SERVER = [[
   location /upstream { return 200 '{"success": true, "data": {"text": "yes"}}'; }
   location /call { content_by_lua_block { ngx.say(fetch("spec-key", { rate_limit = 0 })) } }
   location /side_by_side { content_by_lua_block {
-    local threads, answers = {}, {}
+    local threads, responses = {}, {}
     for i = 1, 8 do threads[i] = ngx.thread.spawn(fetch, "spec-key", { rate_limit = 0 }) end
-    for i = 1, 8 do answers[i] = select(2, ngx.thread.wait(threads[i])) end
-    ngx.say(table.concat(answers, " "))
+    for i = 1, 8 do responses[i] = select(2, ngx.thread.wait(threads[i])) end
+    ngx.say(table.concat(responses, " "))
   } }
   location /keys { content_by_lua_block {
     for i = tonumber(ngx.var.arg_from), tonumber(ngx.var.arg_to) do
-      local answer = fetch("spec-key-" .. i .. "-" .. ngx.worker.pid())
-      if answer ~= "yes" then return ngx.say(answer) end
+      local response = fetch("spec-key-" .. i .. "-" .. ngx.worker.pid())
+      if response ~= "yes" then return ngx.say(response) end
     end
     ngx.say("yes")
   } }
@@ -62,8 +62,8 @@ describe("a worker", function()
       assert.are.equal("yes", (nginx:get(("/keys?from=%d&to=%d"):format(from, from + 49))))
     end
     assert.is_true(helper.descriptors(pid) <= before + 2, helper.descriptors(pid) - before)
-    local answers = nginx:get("/again")
-    assert.truthy(answers:find("^yes failed: "), answers)
+    local responses = nginx:get("/again")
+    assert.truthy(responses:find("^yes failed: "), responses)
     assert.are.equal(0, nginx:quit())
     assert.are.equal("", nginx:complaints())
   end)

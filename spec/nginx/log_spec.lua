@@ -42,12 +42,12 @@ describe("the log of the endpoint inside nginx", function()
     assert.are.equal(401,
       http.request("POST", nginx.url .. "/signed", "{}", { ["X-Signature"] = "1" }).status)
     assert.are.equal(404, http.request("POST", nginx.url .. "//signed", "{}").status)
-    assert.are.equal(1, count("palenca: refused a request (401): not signed"))
-    assert.are.equal(2, count("palenca: refused a request (401)"))
-    assert.are.equal(1, count("palenca: refused a request (404): another path"))
+    assert.are.equal(1, count("palenca: rejected request: 401 (not signed)"))
+    assert.are.equal(2, count("palenca: rejected request: 401"))
+    assert.are.equal(1, count("palenca: rejected request: 404 (another path)"))
     assert.are.equal(0, count("more requests"))
     assert.are.equal(0, nginx:quit())
-    assert.are.equal(1, count("palenca: refused 19 more requests (401): not signed"))
+    assert.are.equal(1, count("palenca: rejected 19 more requests: 401 (not signed)"))
     assert.are.equal(1, count("more requests"))
   end)
 
@@ -55,8 +55,8 @@ describe("the log of the endpoint inside nginx", function()
     local posted = 0
     helper.ask_until(function()
       posted = posted + 1
-      local answer = http.request("POST", nginx.url .. "/small", (endpoints.new_body()))
-      assert.are.equal(200, answer.status)
+      local response = http.request("POST", nginx.url .. "/small", (endpoints.new_body()))
+      assert.are.equal(200, response.status)
       return count("its lua_shared_dict is too small") > 0
     end, "the memory to be full")
     assert.is_true(posted > 3)

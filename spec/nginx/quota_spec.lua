@@ -79,7 +79,7 @@ describe("the limit of a key", function()
     end)
   end)
 
-  -- Asks so often at a time; answers how many were sent, how many workers were asked, and what the
+  -- Asks so often at a time; returns how many were sent, how many workers were asked, and what the
   -- others said.
   local function ask(nginx, count)
     local connections, sent, workers, others = {}, 0, {}, {}

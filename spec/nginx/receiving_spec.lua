@@ -18,14 +18,14 @@ describe("the endpoint inside nginx", function()
     endpoint:stop()
   end)
 
-  it("answers 200 once the handlers are done", function()
+  it("responds with 200 once the handlers are done", function()
     local body, account = endpoints.new_body()
     local before = os.time()
-    local answer = endpoint:post("/webhooks/palenca", body)
-    assert.are.equal(200, answer.status)
-    assert.are.equal("application/json", answer.headers["content-type"])
+    local response = endpoint:post("/webhooks/palenca", body)
+    assert.are.equal(200, response.status)
+    assert.are.equal("application/json", response.headers["content-type"])
     local event = endpoint:last()
-    assert.are.same({ received = true, id = event.id }, helper.json.decode(answer.body))
+    assert.are.same({ received = true, id = event.id }, helper.json.decode(response.body))
     assert.are.same({ "login.success", account, 1 }, { event.action, event.account, event.attempt })
     assert.is_true(event.received_at >= before and event.received_at <= os.time() + 1)
   end)
@@ -41,13 +41,13 @@ describe("the endpoint inside nginx", function()
     end
   end)
 
-  it("answers other methods with 405 and Allow", function()
+  it("responds to other methods with 405 and Allow", function()
     endpoint:running_nothing(function()
       for _, method in ipairs({ "GET", "PUT", "DELETE", "PATCH", "OPTIONS" }) do
-        local answer = http.request(method, endpoint.url, helper.body())
-        assert.are.equal(405, answer.status, method)
-        assert.are.equal("POST", answer.headers.allow)
-        assert.are.equal("webhooks are sent with POST", endpoints.reason(answer))
+        local response = http.request(method, endpoint.url, helper.body())
+        assert.are.equal(405, response.status, method)
+        assert.are.equal("POST", response.headers.allow)
+        assert.are.equal("webhooks are sent with POST", endpoints.reason(response))
       end
       local connection = endpoint.stage:connect(endpoint.url)
       connection:send("HEAD /webhooks/palenca HTTP/1.1\r\nHost: spec\r\nConnection: close\r\n\r\n")
@@ -57,7 +57,7 @@ describe("the endpoint inside nginx", function()
     end)
   end)
 
-  it("answers other paths with 404", function()
+  it("responds to other paths with 404", function()
     endpoint:running_nothing(function()
       for _, path in ipairs({ "/", "/webhooks", "/webhooks/palenca/", "/webhooks/palencas",
         "/webhooks%2Fpalenca", "/webhooks/%70alenca", "//webhooks/palenca",
@@ -72,15 +72,15 @@ describe("the endpoint inside nginx", function()
     assert.are.equal(200, endpoint:post("/webhooks/palenca?from=palenca", body).status)
   end)
 
-  it("answers 413 to what is larger than the limit, announced or not", function()
+  it("responds with 413 to what is larger than the limit, announced or not", function()
     endpoint:running_nothing(function()
-      local answer = endpoint:send({ "Content-Length: 65537" }):answer()
-      assert.are.equal(413, answer.status)
-      assert.are.equal("the body is too large", endpoints.reason(answer))
+      local response = endpoint:send({ "Content-Length: 65537" }):response()
+      assert.are.equal(413, response.status)
+      assert.are.equal("the body is too large", endpoints.reason(response))
       local chunk = "1000\r\n" .. (" "):rep(4096) .. "\r\n"
       local chunks = chunk:rep(17) .. "0\r\n\r\n"
-      answer = endpoint:send({ "Transfer-Encoding: chunked" }, chunks):answer()
-      assert.are.equal(413, answer.status)
+      response = endpoint:send({ "Transfer-Encoding: chunked" }, chunks):response()
+      assert.are.equal(413, response.status)
     end)
   end)
 
@@ -90,7 +90,7 @@ describe("the endpoint inside nginx", function()
       local connection = endpoint.stage:connect(endpoint.url)
       connection:send("POST /limited HTTP/1.1\r\nHost: spec\r\nContent-Length: 100000\r\n"
         .. "Expect: 100-continue\r\n\r\n")
-      assert.are.equal(413, connection:answer().status)
+      assert.are.equal(413, connection:response().status)
     end)
   end)
 
@@ -108,11 +108,11 @@ describe("the endpoint inside nginx", function()
   it("judges a body by its announced length", function()
     endpoint:running_nothing(function()
       local body = endpoints.new_body()
-      local short = endpoint:send({ "Content-Length: " .. #body - 1 }, body):answer()
+      local short = endpoint:send({ "Content-Length: " .. #body - 1 }, body):response()
       assert.are.equal(400, short.status)
       for _, length in ipairs({ "-1", "x", "1e3", "99999999999999999999999" }) do
-        local answer = endpoint:send({ "Content-Length: " .. length }, body):answer()
-        assert.truthy(not answer or answer.status >= 400 and answer.status < 500, length)
+        local response = endpoint:send({ "Content-Length: " .. length }, body):response()
+        assert.truthy(not response or response.status >= 400 and response.status < 500, length)
       end
     end)
   end)
@@ -125,7 +125,7 @@ describe("the endpoint inside nginx", function()
       connection:send(byte)
       uv.run("nowait")
     end
-    assert.are.equal(200, connection:answer().status)
+    assert.are.equal(200, connection:response().status)
   end)
 
   it("takes a body of exactly the limit, chunked or not, and from a file", function()
@@ -139,15 +139,15 @@ describe("the endpoint inside nginx", function()
     local connection = endpoint.stage:connect(endpoint.url)
     connection:send(endpoints.head({ "Transfer-Encoding: chunked" })
       .. string.format("%x\r\n%s\r\n0\r\n\r\n", #body, body))
-    assert.are.equal(200, connection:answer().status)
+    assert.are.equal(200, connection:response().status)
   end)
 
   for _, case in ipairs(cases.refused) do
     it("refuses a body that " .. case[1], function()
       endpoint:running_nothing(function()
-        local answer = endpoint:post("/webhooks/palenca", case[2])
-        assert.are.equal(400, answer.status)
-        assert.are.equal(case[3] or endpoints.reason(answer), endpoints.reason(answer))
+        local response = endpoint:post("/webhooks/palenca", case[2])
+        assert.are.equal(400, response.status)
+        assert.are.equal(case[3] or endpoints.reason(response), endpoints.reason(response))
       end)
     end)
   end
@@ -168,20 +168,20 @@ describe("the endpoint inside nginx", function()
 
   -- ---- connections ------------------------------------------------------------------------
 
-  it("answers several requests on one connection, and two that come at once", function()
+  it("responds to several requests on one connection, and two that come at once", function()
     local connection = endpoint.stage:connect(endpoint.url)
     for _ = 1, 2 do
       local body = endpoints.new_body()
       connection:send(endpoints.head({ "Content-Length: " .. #body }) .. body)
-      assert.are.equal(200, connection:answer().status)
+      assert.are.equal(200, connection:response().status)
     end
     connection:send(endpoints.head({ "Content-Length: 2" }) .. "{}")
-    assert.are.equal(400, connection:answer().status)
+    assert.are.equal(400, connection:response().status)
     local one, two = endpoints.new_body(), endpoints.new_body()
     connection:send(endpoints.head({ "Content-Length: " .. #one }) .. one
       .. endpoints.head({ "Content-Length: " .. #two }) .. two)
-    assert.are.equal(200, connection:answer().status)
-    assert.are.equal(200, connection:answer().status)
+    assert.are.equal(200, connection:response().status)
+    assert.are.equal(200, connection:response().status)
   end)
 
   it("runs nothing for a request that is cut off", function()
@@ -198,7 +198,7 @@ describe("the endpoint inside nginx", function()
   end)
 
   for _, count in ipairs({ 127, 128, 129, 255, 256, 257 }) do
-    it("answers " .. count .. " connections that are open at once", function()
+    it("responds to " .. count .. " connections that are open at once", function()
       local before, connections = endpoint:seen(), {}
       for i = 1, count do
         connections[i] = endpoint.stage:connect(endpoint.url)
@@ -208,7 +208,7 @@ describe("the endpoint inside nginx", function()
         connection:wait_connected():send(endpoints.head({ "Content-Length: " .. #body }) .. body)
       end
       for _, connection in ipairs(connections) do
-        assert.are.equal(200, connection:answer().status)
+        assert.are.equal(200, connection:response().status)
         connection:close()
       end
       assert.are.equal(before + count, endpoint:seen())

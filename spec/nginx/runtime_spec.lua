@@ -2,7 +2,7 @@
 local helper = require("spec.nginx.helper")
 local process = require("spec.support.process")
 
--- `fetch(path)` answers what an upstream says, or complains.
+-- `fetch(path)` returns what an upstream says, or complains.
 local HTTP = [[
   lua_check_client_abort on;
   init_by_lua_block {
@@ -152,8 +152,8 @@ local SERVER = [[
   } }
 ]]
 
--- Answers with the path, in the form of the API.
-local function answer(request, status)
+-- Responds with the path, in the form of the API.
+local function response(request, status)
   request.respond(status or 200, helper.json.encode({ success = true,
     data = { text = "to " .. request.path } }))
 end
@@ -184,7 +184,7 @@ describe("a call inside nginx", function()
     stage = helper.stage()
     upstream = stage:server(function(request)
       if not request.path:find("hold") then
-        answer(request, tonumber(request.path:match("/status(%d+)$")))
+        response(request, tonumber(request.path:match("/status(%d+)$")))
       end
     end)
     nginx = start(stage, upstream)
@@ -260,7 +260,7 @@ describe("a call inside nginx", function()
     end
     assert.are.equal("here", get("/empty"))
     for i = 1, 150 do
-      answer(upstream:wait_request("/hold/" .. i))
+      response(upstream:wait_request("/hold/" .. i))
     end
     for i, connection in ipairs(waiting) do
       connection:wait_end()
@@ -288,8 +288,8 @@ describe("a call inside nginx", function()
     local request = upstream:wait_request("/give_up/hold")
     get("/give_up_now")
     connection:wait_end()
-    assert.are.equal("false the call was given up; false the call was given up; "
-      .. "the call was given up\n", connection.received:match("\r\n\r\n(.*)$"))
+    assert.are.equal("false the call was aborted; false the call was aborted; "
+      .. "the call was aborted\n", connection.received:match("\r\n\r\n(.*)$"))
     process.wait_for(request.is_gone, "the upstream's connection to be closed")
   end)
 
@@ -339,7 +339,7 @@ describe("inside nginx", function()
 
   before_each(function()
     upstream = stage:server(function(request)
-      answer(request)
+      response(request)
     end)
     directory = stage:directory()
   end)
@@ -368,7 +368,7 @@ describe("inside nginx", function()
     assert.are.equal(1, select(2, said:gsub("no socket to wait for", "")))
   end)
 
-  it("calls are answered where there is no timer left for them", function()
+  it("calls get responses where there is no timer left for them", function()
     local nginx = start(stage, upstream, {
       http = "lua_max_running_timers 1;",
       server = [[

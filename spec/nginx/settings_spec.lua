@@ -22,9 +22,9 @@ describe("the settings of the endpoint inside nginx", function()
         { ["X-Signature"] = webhook.sign(body, "another secret") },
         { ["X-Signature"] = webhook.sign(body .. " ", "new secret") },
         { ["X-Signature"] = webhook.sign(body, "new secret"):sub(1, -2) } } do
-        local answer = endpoint:post("/signed", body, headers)
-        assert.are.equal(401, answer.status)
-        assert.are.equal('{"error":"unauthorized"}\n', answer.body)
+        local response = endpoint:post("/signed", body, headers)
+        assert.are.equal(401, response.status)
+        assert.are.equal('{"error":"unauthorized"}\n', response.body)
       end
       local good = webhook.sign(body, "new secret")
       assert.are.equal(401, endpoint:post("/signed", body,
@@ -36,7 +36,7 @@ describe("the settings of the endpoint inside nginx", function()
         { ["x-signature"] = webhook.sign(body, secret) }).status)
     end
     local log = endpoint.nginx:log()
-    assert.truthy(log:find("palenca: refused a request (401): not signed", 1, true), log)
+    assert.truthy(log:find("palenca: rejected request: 401 (not signed)", 1, true), log)
   end)
 
   it("checks the signature before it reads the body", function()
@@ -174,7 +174,7 @@ describe("the settings of the endpoint inside nginx", function()
     { { SIGNATURE_HEADER = "" }, "$PALENCA_SIGNATURE_HEADER: '' is not the name of a header" },
     { { SIGNATURE_HEADER = " " }, "$PALENCA_SIGNATURE_HEADER: ' ' is not the name of a header" },
     { { SIGNATURE_HEADER = "X-Signature" },
-      "$PALENCA_SIGNATURE_HEADER wants a secret: secrets or $PALENCA_WEBHOOK_SECRET" },
+      "$PALENCA_SIGNATURE_HEADER needs a secret: secrets or $PALENCA_WEBHOOK_SECRET" },
     { { SIGNATURE_DIGEST = "" }, "$PALENCA_SIGNATURE_DIGEST: '' is not one of sha1" },
     { { SIGNATURE_DIGEST = "sha1" },
       "$PALENCA_SIGNATURE_DIGEST is set, but there is no signature_header" },
@@ -279,7 +279,7 @@ describe("the settings of the endpoint inside nginx", function()
   it("names what is wrong with its settings", function()
     for name, text in pairs {
       header = "secrets is set, but there is no signature_header to find signatures in",
-      secret = "signature_header wants a secret", unknown = "unknown field 'secret'",
+      secret = "signature_header needs a secret", unknown = "unknown field 'secret'",
       dict = "there is no lua_shared_dict other",
       digest = "signature_digest: 'md5' is not one of sha1, sha256, sha384, sha512",
       encoding = "signature_encoding: 'rot13' is not one of hex, base64",
@@ -287,7 +287,7 @@ describe("the settings of the endpoint inside nginx", function()
       none = "secrets: there is no secret in it", number = "secrets: a secret must be a string",
       control = "secrets: a secret has no control characters",
       name = "signature_header: 'X Y' is not the name of a header",
-      prefix = "signature_prefix: '' does not begin as the value of a header can",
+      prefix = "signature_prefix: '' does not start as the value of a header can",
       long = "signature_prefix: it is longer than 31 characters",
       onlydigest = "signature_digest is set, but there is no signature_header",
       onlyencoding = "signature_encoding is set, but there is no signature_header",

@@ -89,7 +89,7 @@ describe("the reference", function()
       getmetatable(errors.new { kind = "network", message = "m" }).__index, "Error:")
   end)
 
-  it("has every operation, and what a search answers", function()
+  it("has every operation, and what a search returns", function()
     local client = palenca.new { api_key = "k", base_url = "http://127.0.0.1:1" }
     assert_all("classes/palenca.client", { new = true }, "palenca.client.")
     local options = getmetatable(client).__index

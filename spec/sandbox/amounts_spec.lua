@@ -4,9 +4,9 @@ local helper = require("spec.sandbox.helper")
 local world = require("spec.sandbox.world")
 
 local function call(api, method, target, body)
-  local status, answer, _, text = api:call(method, target, body)
+  local status, response, _, text = api:call(method, target, body)
   assert.equal(200, status, text)
-  return answer.data, answer.pagination
+  return response.data, response.pagination
 end
 
 local function cents(amount)
@@ -185,9 +185,9 @@ describe("sandbox sums over accounts", function()
     for body, status in pairs {
       [{}] = 422, [{ external_id = "nobody" }] = 404, [{ user_id = helper.UNKNOWN }] = 404,
     } do
-      local got, answer = api:call("POST", "/v1/users/earnings/aggregated", world.period(body))
+      local got, response = api:call("POST", "/v1/users/earnings/aggregated", world.period(body))
       assert.equal(status, got)
-      assert.equal(status == 404 and "not_found" or "bad_request", answer.error.code)
+      assert.equal(status == 404 and "not_found" or "bad_request", response.error.code)
     end
   end)
 end)

@@ -1,4 +1,4 @@
---- Checks answers against a description of their shapes.
+--- Checks responses against a description of their shapes.
 --
 -- A type is a word: one of the formats below, or the name of an enumeration or of a shape that the
 -- description declares. `?` behind it: it may be null. `[word]`: a list of these. `a|b`: either.
@@ -144,7 +144,7 @@ end
 
 --- Declares the envelope around a success.
 -- `kind` is the type of its data, `paged` whether it tells which page it is. Gives the new name.
-function checker:answer(kind, paged)
+function checker:response(kind, paged)
   local name = "answer with " .. kind
   self.shapes[name] = {
     success = "yes", error = "null", data = kind, pagination = paged and "pagination" or nil,

@@ -129,11 +129,11 @@ describe("the operations of the sandbox", function()
       local checker, api = shapes(), helper.new()
       for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE" } do
         if not methods[method] then
-          local status, answer, headers, text = api:call(method,
+          local status, response, headers, text = api:call(method,
             (path:gsub("{[%w_]+}", helper.UNKNOWN)), {})
           assert.equal(405, status, method)
           assert.equal("", checker:faults("failure", text))
-          assert.equal("method_not_allowed", answer.error.code)
+          assert.equal("method_not_allowed", response.error.code)
           local allowed = {}
           for word in headers.Allow:gmatch("%a+") do
             allowed[word] = true
@@ -145,27 +145,27 @@ describe("the operations of the sandbox", function()
   end
 end)
 
-describe("what the sandbox answers to", function()
-  local answers = {}
+describe("the sandbox's responses to", function()
+  local responses = {}
 
   -- All of them once, in this order: what is deleted at the end is read at the beginning.
   setup(function()
     local made = world.new()
     for at, operation in ipairs(operations) do
-      answers[at] = operations.ask(operation, made)
+      responses[at] = operations.ask(operation, made)
     end
   end)
 
   for at, operation in ipairs(operations) do
     it(title(operation) .. " is as published", function()
       local checker = shapes()
-      assert.is_true(#answers[at] > 0)
-      for _, answer in ipairs(answers[at]) do
-        assert.equal(operation.status, answer.status, answer.target .. " " .. answer.text)
-        local kind = checker:answer(answer.kind, operation.paged)
-        assert.equal("", checker:faults(kind, answer.text), answer.target)
-        assert.equal("application/json", answer.headers["Content-Type"])
-        assert.truthy(answer.headers["X-Request-Id"]:find(UUID_PATTERN))
+      assert.is_true(#responses[at] > 0)
+      for _, response in ipairs(responses[at]) do
+        assert.equal(operation.status, response.status, response.target .. " " .. response.text)
+        local kind = checker:response(response.kind, operation.paged)
+        assert.equal("", checker:faults(kind, response.text), response.target)
+        assert.equal("application/json", response.headers["Content-Type"])
+        assert.truthy(response.headers["X-Request-Id"]:find(UUID_PATTERN))
       end
     end)
   end
@@ -173,8 +173,8 @@ describe("what the sandbox answers to", function()
   it("them all leaves no published field empty but these", function()
     local checker = shapes()
     for at, operation in ipairs(operations) do
-      for _, answer in ipairs(answers[at]) do
-        checker:faults(checker:answer(answer.kind, operation.paged), answer.text)
+      for _, response in ipairs(responses[at]) do
+        checker:faults(checker:response(response.kind, operation.paged), response.text)
       end
     end
     -- refusals are looked at elsewhere, and an account with its user is an account
@@ -195,14 +195,14 @@ describe("the pages of", function()
     if operation.paged then
       it(title(operation) .. " are told as they are", function()
         local made = world.new()
-        for _, answer in ipairs(operations.ask(operation, made)) do
-          local whole = reader.read(answer.text)
+        for _, response in ipairs(operations.ask(operation, made)) do
+          local whole = reader.read(response.text)
           local pages, rows = whole.pagination, nil
           for _, value in pairs(whole.data) do
             rows = reader.is_list(value) and value or rows
           end
           local left = pages.total_items - (pages.page - 1) * pages.items_per_page
-          assert.equal(math.max(0, math.min(pages.items_per_page, left)), #rows, answer.target)
+          assert.equal(math.max(0, math.min(pages.items_per_page, left)), #rows, response.target)
           assert.equal(math.ceil(pages.total_items / pages.items_per_page), pages.total_pages)
         end
       end)
@@ -217,11 +217,11 @@ describe("what the sandbox refuses of", function()
   end)
 
   local function refused(operation, id, body, headers, status, kind)
-    local got, answer, _, text = made.api:call(operation.method, operations.target(operation, id),
+    local got, response, _, text = made.api:call(operation.method, operations.target(operation, id),
       body, headers)
     assert.equal(status, got, text)
     assert.equal("", checker:faults(kind, text))
-    return answer
+    return response
   end
 
   for _, operation in ipairs(operations) do
@@ -237,40 +237,40 @@ describe("what the sandbox refuses of", function()
             assert.equal(200, (made.api:call(operation.method, operation.path, nil, headers)))
           else
             local id = name and made[operation.ids][1] or ""
-            local answer = refused(operation, id, good_body(operation, made), headers, 401,
+            local response = refused(operation, id, good_body(operation, made), headers, 401,
               "failure")
-            assert.equal(code, answer.error.code)
+            assert.equal(code, response.error.code)
           end
         end
       end)
 
     if name and not operation.any_id then
       it(title(operation) .. " with an id that nothing has", function()
-        local answer = refused(operation, helper.UNKNOWN, good_body(operation, made), nil, 404,
+        local response = refused(operation, helper.UNKNOWN, good_body(operation, made), nil, 404,
           "failure")
-        assert.equal("not_found", answer.error.code)
+        assert.equal("not_found", response.error.code)
       end)
 
       it(title(operation) .. " with an id that is none", function()
-        local answer = refused(operation, "me", good_body(operation, made), nil, 422, "invalid")
-        assert.equal("type_error.uuid", helper.blames(answer, "path." .. name))
+        local response = refused(operation, "me", good_body(operation, made), nil, 422, "invalid")
+        assert.equal("type_error.uuid", helper.blames(response, "path." .. name))
       end)
     end
 
     for at, wrong in ipairs(operation.wrong or {}) do
       it(("%s with a wrong %s (%d)"):format(title(operation), wrong[2], at), function()
-        local answer = refused(operation, name and made[operation.ids][1], wrong[1], nil, 422,
+        local response = refused(operation, name and made[operation.ids][1], wrong[1], nil, 422,
           "invalid")
-        assert.truthy(helper.blames(answer, wrong[2]))
+        assert.truthy(helper.blames(response, wrong[2]))
       end)
     end
 
     if operation.wrong then
       it(title(operation) .. " with a body that is no object", function()
         for _, body in ipairs { "{", "[]", "7", not operation.empty and "" or nil } do
-          local answer = refused(operation, name and made[operation.ids][1], body, nil, 422,
+          local response = refused(operation, name and made[operation.ids][1], body, nil, 422,
             "invalid")
-          assert.truthy(helper.blames(answer, "body"))
+          assert.truthy(helper.blames(response, "body"))
         end
       end)
     end
@@ -282,10 +282,10 @@ describe("what the sandbox refuses of", function()
       if body and body.start_date then
         body = world.period { start_date = "2025-02-02", end_date = "2025-02-01",
           external_id = world.MIXED }
-        local answer = refused(operation, operation.ids and made.accounts[1], body, nil, 422,
+        local response = refused(operation, operation.ids and made.accounts[1], body, nil, 422,
           "failure")
-        assert.equal("bad_request", answer.error.code)
-        assert.equal("start_date", answer.error.errors[1].location)
+        assert.equal("bad_request", response.error.code)
+        assert.equal("start_date", response.error.errors[1].location)
       end
     end
   end)
@@ -296,10 +296,10 @@ describe("what the sandbox refuses of", function()
     { "/v1/accounts/" .. helper.TUTORIAL .. "/employment?items_per_page=x", "items_per_page" },
   } do
     it("GET " .. case[1], function()
-      local status, answer, _, text = made.api:call("GET", case[1])
+      local status, response, _, text = made.api:call("GET", case[1])
       assert.equal(422, status)
       assert.equal("", checker:faults("invalid", text))
-      assert.truthy(helper.blames(answer, "query." .. case[2]))
+      assert.truthy(helper.blames(response, "query." .. case[2]))
     end)
   end
 end)

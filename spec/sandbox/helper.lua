@@ -38,7 +38,7 @@ function api:call(method, target, body, headers)
   if type(body) == "table" then
     body = next(body) == nil and "{}" or json.encode(body)
   end
-  local status, answer_headers, text = self.sandbox:handle {
+  local status, response_headers, text = self.sandbox:handle {
     method = method,
     path = path,
     query = query ~= "" and query or nil,
@@ -48,7 +48,7 @@ function api:call(method, target, body, headers)
     },
     body = body or "",
   }
-  return status, json.decode(text), answer_headers, text
+  return status, json.decode(text), response_headers, text
 end
 
 --- Creates a webhook and gives its data; `fields` go over the defaults.
@@ -60,21 +60,21 @@ function api:webhook(fields)
   for name, value in pairs(fields or {}) do
     body[name] = value
   end
-  local status, answer = self:call("POST", "/v1/webhooks", body)
+  local status, response = self:call("POST", "/v1/webhooks", body)
   assert(status == 201, "webhook not created")
-  return answer.data
+  return response.data
 end
 
 --- Acts out a login and gives its data.
 function api:login(body)
-  local status, answer = self:call("POST", "/sandbox/logins", body, {})
+  local status, response = self:call("POST", "/sandbox/logins", body, {})
   assert(status == 201, "login not created")
-  return answer.data
+  return response.data
 end
 
 --- Whether a validation report names a field, given as "body.options.page".
-function helper.blames(answer, place)
-  for _, fault in ipairs(answer.detail or {}) do
+function helper.blames(response, place)
+  for _, fault in ipairs(response.detail or {}) do
     if table.concat(fault.loc, ".") == place and fault.msg and fault.type then
       return fault.type
     end

@@ -1,7 +1,7 @@
---- The 28 public operations: how each is asked, and what it answers as published.
+--- The 28 public operations: how each is asked, and its published response.
 --
 -- An operation has `method`, `path`, `status`, `data` (a kind of `shapes`), and maybe
--- `paged`: its answer tells which page it is;
+-- `paged`: its response tells which page it is;
 -- `ids`: the list of a `world` that stands for the name in its path;
 -- `any_id`: what stands there need not be a UUID;
 -- `samples`: how many of these ids are asked for, instead of all;
@@ -203,22 +203,22 @@ function operations.target(operation, id)
   return (operation.path:gsub("{[%w_]+}", id or ""))
 end
 
---- Asks an operation of a world in all of its ways. Gives a list of answers: `target`, `status`,
+--- Asks an operation of a world in all of its ways. Gives a list of responses: `target`, `status`,
 -- `headers`, `text`, and `kind`, that of the data that is due.
 function operations.ask(operation, made)
-  local answers = {}
+  local responses = {}
   local asks = operation.asks and operation.asks(made) or { {} }
   for _, target in ipairs(targets(operation, made)) do
     for _, ask in ipairs(asks) do
       local whole = target .. (ask.query and "?" .. ask.query or "")
       local status, _, headers, text = made.api:call(operation.method, whole, ask.body)
-      answers[#answers + 1] = {
+      responses[#responses + 1] = {
         target = whole, status = status, headers = headers, text = text,
         kind = ask.data or operation.data,
       }
     end
   end
-  return answers
+  return responses
 end
 
 return operations

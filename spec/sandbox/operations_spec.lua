@@ -6,9 +6,9 @@ local world = require("spec.sandbox.world")
 local DAY = 86400
 
 local function call(api, status, method, target, body)
-  local got, answer, _, text = api:call(method, target, body)
+  local got, response, _, text = api:call(method, target, body)
   assert.equal(status, got, method .. " " .. target .. " " .. text)
-  return answer.data, answer
+  return response.data, response
 end
 
 -- The values of one field, in order.
@@ -207,8 +207,8 @@ describe("an account of the sandbox", function()
   } do
     it("is not given to " .. name, function()
       local target = "/v1/accounts/" .. helper.TUTORIAL .. "/user"
-      local _, answer = call(api, case[2], "PATCH", target, case[1])
-      assert.equal(case[2] == 404 and "not_found" or "bad_request", answer.error.code)
+      local _, response = call(api, case[2], "PATCH", target, case[1])
+      assert.equal(case[2] == 404 and "not_found" or "bad_request", response.error.code)
       assert.equal(helper.TUTORIAL_USER, call(api, 200, "GET", target).user_id)
       assert.same({ helper.TUTORIAL_USER }, users(api))
     end)
@@ -288,18 +288,18 @@ end)
 
 describe("two sandboxes", function()
   local function everything(seed)
-    local made, answers = world.new { seed = seed }, {}
+    local made, responses = world.new { seed = seed }, {}
     for at = 1, operations.reading do
       local texts = {}
-      for _, answer in ipairs(operations.ask(operations[at], made)) do
-        texts[#texts + 1] = answer.target .. " " .. answer.text
+      for _, response in ipairs(operations.ask(operations[at], made)) do
+        texts[#texts + 1] = response.target .. " " .. response.text
       end
-      answers[at] = table.concat(texts, "\n")
+      responses[at] = table.concat(texts, "\n")
     end
-    return answers
+    return responses
   end
 
-  it("of one seed answer the same, and of two seeds not", function()
+  it("of one seed respond equally, and of two seeds not", function()
     local one, same, other = everything(3), everything(3), everything(4)
     -- the world's own, whoever looks at it
     local fixed = { ["/v1/platforms"] = true, ["/v1/countries"] = true,

@@ -39,12 +39,12 @@ describe("sandbox keys", function()
     ["empty"] = { { ["x-api-key"] = "" }, "missing_api_key" },
     ["wrong"] = { { ["x-api-key"] = "other" }, "invalid_api_key" },
   } do
-    it("answers 401 to a key that is " .. name, function()
+    it("responds with 401 to a key that is " .. name, function()
       for _, target in ipairs { "/v1/webhooks", "/v1/nothing" } do
-        local status, answer, headers, text = api:call("GET", target, nil, case[1])
+        local status, response, headers, text = api:call("GET", target, nil, case[1])
         assert.equal(401, status)
-        assert.equal(case[2], answer.error.code)
-        assert.is_false(answer.success)
+        assert.equal(case[2], response.error.code)
+        assert.is_false(response.success)
         assert.truthy(text:find('"errors":[],', 1, true) or text:find('"errors":[]}', 1, true))
         assert.truthy(text:find('"data":null', 1, true))
         assert.equal("application/json", headers["Content-Type"])
@@ -62,11 +62,11 @@ end)
 
 describe("sandbox rate limit", function()
   local function spend(api, count)
-    local status, answer, headers
+    local status, response, headers
     for _ = 1, count do
-      status, answer, headers = api:call("GET", "/v1/webhooks")
+      status, response, headers = api:call("GET", "/v1/webhooks")
     end
-    return status, headers, answer
+    return status, headers, response
   end
 
   it("counts down and refuses past the limit until the window ends", function()
@@ -82,11 +82,11 @@ describe("sandbox rate limit", function()
     assert.equal(200, status)
     assert.equal("0", headers["X-RateLimit-Remaining"])
 
-    local answer
+    local response
     api.now = 1030.25
-    status, headers, answer = spend(api, 1)
+    status, headers, response = spend(api, 1)
     assert.equal(429, status)
-    assert.equal("too_many_requests", answer.error.code)
+    assert.equal("too_many_requests", response.error.code)
     assert.equal("30", headers["Retry-After"])
     assert.equal("0", headers["X-RateLimit-Remaining"])
     assert.equal("1060", headers["X-RateLimit-Reset"])
@@ -131,23 +131,23 @@ describe("sandbox routing", function()
 
   it("says at / what it is", function()
     for _, method in ipairs { "GET", "HEAD" } do
-      local status, answer, headers = api:call(method, "/", nil, {})
+      local status, response, headers = api:call(method, "/", nil, {})
       assert.equal(200, status)
-      assert.equal("palenca sandbox", answer.name)
-      local listed = table.concat(answer.paths, "\n")
+      assert.equal("palenca sandbox", response.name)
+      local listed = table.concat(response.paths, "\n")
       assert.truthy(listed:find("POST /v1/accounts/{account_id}/earnings/search", 1, true))
       assert.truthy(listed:find("POST /sandbox/logins", 1, true))
       assert.equal("application/json", headers["Content-Type"])
     end
   end)
 
-  it("answers 404 to unknown paths", function()
+  it("responds with 404 to unknown paths", function()
     for _, target in ipairs {
       "/nothing", "/v1/", "/v1/user", "/v1/users/", "/sandbox", "/v1/webhooks/a/b", "/v1xusers",
     } do
-      local status, answer = api:call("GET", target)
+      local status, response = api:call("GET", target)
       assert.equal(404, status, target)
-      assert.equal("not_found", answer.error.code)
+      assert.equal("not_found", response.error.code)
     end
   end)
 
@@ -159,10 +159,10 @@ describe("sandbox routing", function()
     ["/sandbox/logins"] = { "DELETE", "POST, GET" },
     ["/"] = { "POST", "GET, HEAD" },
   } do
-    it("answers 405 to a wrong method on " .. target, function()
-      local status, answer, headers = api:call(case[1], target)
+    it("responds with 405 to a wrong method on " .. target, function()
+      local status, response, headers = api:call(case[1], target)
       assert.equal(405, status)
-      assert.equal("method_not_allowed", answer.error.code)
+      assert.equal("method_not_allowed", response.error.code)
       assert.equal(case[2], headers.Allow)
     end)
   end
@@ -180,17 +180,17 @@ describe("sandbox routing", function()
   for _, case in ipairs(by_id) do
     local method, pattern, name = table.unpack(case)
 
-    it(("answers 404 to an unknown id: %s %s"):format(method, pattern), function()
-      local status, answer = api:call(method, pattern:format(helper.UNKNOWN), {})
+    it(("responds with 404 to an unknown id: %s %s"):format(method, pattern), function()
+      local status, response = api:call(method, pattern:format(helper.UNKNOWN), {})
       assert.equal(404, status)
-      assert.equal("not_found", answer.error.code)
+      assert.equal("not_found", response.error.code)
     end)
 
-    it(("answers 422 to an id that is no UUID: %s %s"):format(method, pattern), function()
+    it(("responds with 422 to an id that is no UUID: %s %s"):format(method, pattern), function()
       for _, id in ipairs { "7", helper.UNKNOWN .. "0", "g" .. helper.UNKNOWN:sub(2) } do
-        local status, answer = api:call(method, pattern:format(id), {})
+        local status, response = api:call(method, pattern:format(id), {})
         assert.equal(422, status, id)
-        assert.equal("type_error.uuid", helper.blames(answer, "path." .. name))
+        assert.equal("type_error.uuid", helper.blames(response, "path." .. name))
       end
     end)
   end
@@ -217,13 +217,13 @@ describe("sandbox bodies", function()
     ["a number"] = { "7", "type_error.dict" },
     ["a string"] = { '"{"', "type_error.dict" },
   } do
-    it("answers 422 to a body that is " .. name, function()
+    it("responds with 422 to a body that is " .. name, function()
       local api = helper.new()
       for _, target in ipairs(targets) do
         if not (target.may_be_empty and case[1] == "") then
-          local status, answer = api:call(target[1], target[2], case[1])
+          local status, response = api:call(target[1], target[2], case[1])
           assert.equal(422, status, target[2])
-          assert.equal(case[2], helper.blames(answer, "body"), target[2])
+          assert.equal(case[2], helper.blames(response, "body"), target[2])
         end
       end
     end)
@@ -235,38 +235,38 @@ describe("sandbox users", function()
   before_each(function() api = helper.new() end)
 
   it("creates and reads one", function()
-    local status, answer = api:call("POST", "/v1/users",
+    local status, response = api:call("POST", "/v1/users",
       { external_id = "worker/7", widget_id = helper.WIDGET, colour = "ignored" })
     assert.equal(201, status)
-    assert.is_true(answer.success)
-    assert.truthy(answer.data.user_id:match(uuid))
-    assert.equal("worker/7", answer.data.external_id)
-    assert.equal(helper.WIDGET, answer.data.widget_id)
-    local again, read = api:call("GET", "/v1/users/" .. answer.data.user_id)
+    assert.is_true(response.success)
+    assert.truthy(response.data.user_id:match(uuid))
+    assert.equal("worker/7", response.data.external_id)
+    assert.equal(helper.WIDGET, response.data.widget_id)
+    local again, read = api:call("GET", "/v1/users/" .. response.data.user_id)
     assert.equal(200, again)
-    assert.same(answer.data, read.data)
+    assert.same(response.data, read.data)
   end)
 
   it("creates one from nothing, with nulls spelt out", function()
     for _, body in ipairs { "", "{}" } do
-      local status, answer, _, text = api:call("POST", "/v1/users", body)
+      local status, response, _, text = api:call("POST", "/v1/users", body)
       assert.equal(201, status)
       assert.truthy(text:find('"error":null', 1, true))
       assert.truthy(text:find('"external_id":null', 1, true))
-      assert.truthy(answer.data.widget_id:match(uuid))
+      assert.truthy(response.data.widget_id:match(uuid))
     end
   end)
 
   it("takes connect_flow_id for widget_id, and an id of the caller's", function()
     local body = { connect_flow_id = helper.WIDGET, user_id = helper.UNKNOWN }
-    local status, answer = api:call("POST", "/v1/users", body)
+    local status, response = api:call("POST", "/v1/users", body)
     assert.equal(201, status)
-    assert.equal(helper.WIDGET, answer.data.widget_id)
-    assert.equal(helper.UNKNOWN, answer.data.user_id)
-    status, answer = api:call("POST", "/v1/users", body)
+    assert.equal(helper.WIDGET, response.data.widget_id)
+    assert.equal(helper.UNKNOWN, response.data.user_id)
+    status, response = api:call("POST", "/v1/users", body)
     assert.equal(422, status)
-    assert.equal("bad_request", answer.error.code)
-    assert.equal("user_id", answer.error.errors[1].location)
+    assert.equal("bad_request", response.error.code)
+    assert.equal("user_id", response.error.errors[1].location)
   end)
 
   it("creates another one each time", function()
@@ -276,13 +276,13 @@ describe("sandbox users", function()
   end)
 
   it("names every fault", function()
-    local status, answer = api:call("POST", "/v1/users",
+    local status, response = api:call("POST", "/v1/users",
       { external_id = 7, widget_id = "w", user_id = false })
     assert.equal(422, status)
-    assert.equal(3, #answer.detail)
-    assert.equal("type_error.str", helper.blames(answer, "body.external_id"))
-    assert.equal("type_error.uuid", helper.blames(answer, "body.widget_id"))
-    assert.equal("type_error.uuid", helper.blames(answer, "body.user_id"))
+    assert.equal(3, #response.detail)
+    assert.equal("type_error.str", helper.blames(response, "body.external_id"))
+    assert.equal("type_error.uuid", helper.blames(response, "body.widget_id"))
+    assert.equal("type_error.uuid", helper.blames(response, "body.user_id"))
   end)
 
   it("lists the accounts, none at first", function()
@@ -292,16 +292,16 @@ describe("sandbox users", function()
     assert.equal(200, status)
     assert.truthy(text:find('"accounts":[]', 1, true))
     local login = api:login { platform = "didi", user_id = user.data.user_id }
-    local _, answer = api:call("GET", target)
-    assert.equal(user.data.user_id, answer.data.user_id)
-    assert.equal(1, #answer.data.accounts)
-    assert.equal(login.account_id, answer.data.accounts[1].account_id)
-    assert.equal("didi", answer.data.accounts[1].platform)
+    local _, response = api:call("GET", target)
+    assert.equal(user.data.user_id, response.data.user_id)
+    assert.equal(1, #response.data.accounts)
+    assert.equal(login.account_id, response.data.accounts[1].account_id)
+    assert.equal("didi", response.data.accounts[1].platform)
   end)
 
   it("knows the tutorial's user", function()
-    local _, answer = api:call("GET", "/v1/users/" .. helper.TUTORIAL_USER .. "/accounts")
-    assert.equal(helper.TUTORIAL, answer.data.accounts[1].account_id)
+    local _, response = api:call("GET", "/v1/users/" .. helper.TUTORIAL_USER .. "/accounts")
+    assert.equal(helper.TUTORIAL, response.data.accounts[1].account_id)
   end)
 end)
 
@@ -311,9 +311,9 @@ describe("sandbox repeatability", function()
     local api = helper.new { seed = seed, rate_limit = 120, webhook_delay = 0 }
     local seen = {}
     local function see(method, target, body, headers)
-      local status, answer, answer_headers, text = api:call(method, target, body, headers)
-      seen[#seen + 1] = status .. text .. answer_headers["X-Request-Id"]
-      return answer.data
+      local status, response, response_headers, text = api:call(method, target, body, headers)
+      seen[#seen + 1] = status .. text .. response_headers["X-Request-Id"]
+      return response.data
     end
     see("POST", "/v1/webhooks", {
       url = "http://example.com", name = "n", widget_id = helper.WIDGET, is_sandbox = true,

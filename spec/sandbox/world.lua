@@ -68,8 +68,8 @@ local function find(api, target, kind, name)
   local ids, page = {}, 0
   repeat
     page = page + 1
-    local _, answer = api:call("POST", target, world.period { options = { page = page } })
-    local found = ids_of(answer.data[kind], name)
+    local _, response = api:call("POST", target, world.period { options = { page = page } })
+    local found = ids_of(response.data[kind], name)
     table.move(found, 1, #found, #ids + 1, ids)
   until #found == 0
   return ids
@@ -96,8 +96,8 @@ function world.new(options)
     accounts = {},
   }
   for _, id in ipairs(self.users) do
-    local _, answer = api:call("GET", "/v1/users/" .. id .. "/accounts")
-    local found = ids_of(answer.data.accounts, "account_id")
+    local _, response = api:call("GET", "/v1/users/" .. id .. "/accounts")
+    local found = ids_of(response.data.accounts, "account_id")
     table.move(found, 1, #found, #self.accounts + 1, self.accounts)
   end
   return self

@@ -1,4 +1,4 @@
---- A server that answers every request with one fault, chosen by the first segment of its path.
+--- A server that responds to every request with one fault, chosen by the first segment of its path.
 --
 -- `lua5.4 spec/support/fault_server.lua` prints the port it listens on. A segment may carry an
 -- argument behind a colon, as in `/error:bad_request:422/v1/users`. `/stats` tells what was seen.
@@ -14,7 +14,7 @@ local GOOD, PAGE, message = responses.GOOD, responses.PAGE, responses.message
 
 local stats = { connections = 0, open = 0, requests = 0, paths = {}, pages = {}, last = {} }
 local readings = {} -- path → how often its first page was asked for
-local held = {} -- answers to be given together
+local held = {} -- responses to be given together
 local idle = {} -- sockets on which a response is sent that nobody asked for, once /push comes
 
 local function write(socket, bytes, at_end)
@@ -65,7 +65,7 @@ function faults.drip(socket)
   more()
 end
 
--- What is behind the announced length must not be taken for the next answer.
+-- What is behind the announced length must not be taken for the next response.
 function faults.short_length(socket, request)
   local length = request.number == 1 and #GOOD - 5 or #GOOD
   send(socket, 200, GOOD, { ["Content-Length"] = length })
@@ -108,7 +108,7 @@ function faults.connect(socket, request)
   })
 end
 
--- Never answers.
+-- Never responds.
 function faults.silence() end
 
 function faults.huge_body(socket)
@@ -176,7 +176,7 @@ local function row(number)
 end
 
 -- A page of rows that are numbered from 1; `change` may alter the pagination it is given, and
--- answer rows to leave out at its end or to begin earlier with.
+-- response rows to leave out at its end or to begin earlier with.
 local function page_body(page, size, total, change)
   local pagination = {
     page = page,
@@ -313,7 +313,7 @@ function faults.fail_page_once(socket, request)
   end
 end
 
--- hold:N — answers nothing behind the first page until N pages are waited for, then all of them,
+-- hold:N — sends no response behind the first page until N pages are waited for, then all of them,
 -- the last first.
 function faults.hold(socket, request)
   local page, size = page_of(request)
@@ -334,7 +334,7 @@ function faults.hold(socket, request)
   end
 end
 
--- living:SEED:TOTAL:CHANGES — a history that changes between answers, so many times at most: a row
+-- living:SEED:TOTAL:CHANGES — a history that changes between responses, so many times at most: a row
 -- comes in at the front, one goes from anywhere, or both. /stats has all that it ever was.
 local living = {}
 
@@ -410,7 +410,7 @@ local function read_request(buffer)
   return request, rest:sub(length + 1)
 end
 
-local function answer(socket, request)
+local function response(socket, request)
   request.path = request.target:match("^[^?]*")
   local fault, argument = request.path:match("^/([%w_]*):?([^/]*)")
   if request.method == "CONNECT" then
@@ -463,7 +463,7 @@ local function serve(socket)
       stats.connections = stats.connections + 1
       stats.open = stats.open + 1
     end
-    answer(socket, request)
+    response(socket, request)
   end)
 end
 

@@ -21,14 +21,14 @@ local function parse(raw)
   return { status = status, headers = headers, body = body:sub(1, length) }
 end
 
---- Opens a connection, writes the bytes, and waits for an answer or the end of the connection.
+--- Opens a connection, writes the bytes, and waits for a response or the end of the connection.
 -- @tparam string url whose host and port to connect to
 -- @tparam string bytes what is sent
--- @treturn ?table `{status=, headers=, body=}`; nil if the connection ended without an answer
+-- @treturn ?table `{status=, headers=, body=}`; nil if the connection ended without a response
 function http.raw(url, bytes)
   local host, port = url:match("^http://([%d.]+):(%d+)")
   local socket = uv.new_tcp()
-  local received, ended, answer = "", false, nil
+  local received, ended, response = "", false, nil
   socket:connect(host, tonumber(port), function(problem)
     if problem then
       ended = true
@@ -37,7 +37,7 @@ function http.raw(url, bytes)
     socket:read_start(function(_, data)
       if data then
         received = received .. data
-        answer = parse(received)
+        response = parse(received)
       else
         ended = true
       end
@@ -45,13 +45,13 @@ function http.raw(url, bytes)
     socket:write(bytes)
   end)
   process.wait_for(function()
-    return answer or ended
-  end, "an answer from " .. url)
+    return response or ended
+  end, "a response from " .. url)
   socket:close()
-  return answer
+  return response
 end
 
---- Sends a request and answers what came back.
+--- Sends a request and returns what came back.
 -- @tparam string method such as "POST"
 -- @tparam string url with its path
 -- @tparam ?string body

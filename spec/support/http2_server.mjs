@@ -18,7 +18,7 @@ const seen = new Map(); // path → how often it was asked for
 
 const envelope = (data, more) => JSON.stringify({ success: true, error: null, data, ...more });
 
-function answer(response, text, headers = {}) {
+function response(response, text, headers = {}) {
   response.writeHead(200, {
     "content-type": "application/json", "content-length": Buffer.byteLength(text), ...headers,
   });
@@ -27,11 +27,11 @@ function answer(response, text, headers = {}) {
 
 const STRAY = "HTTP/1.1 200 OK\r\nContent-Length: 44\r\n\r\n"
   + '{"success":true,"data":{"user_id":"nobody"}}';
-const good = (response) => answer(response, envelope({ user_id: "u1" }));
+const good = (response) => response(response, envelope({ user_id: "u1" }));
 
 // Rows that are numbered from 1, one a page.
 function page(response, number, total) {
-  answer(response, envelope({ earnings: [{ amount: number, earning_date: "2025-01-01" }] }, {
+  response(response, envelope({ earnings: [{ amount: number, earning_date: "2025-01-01" }] }, {
     pagination: { page: number, items_per_page: 1, total_items: total, total_pages: total },
   }));
 }
@@ -79,7 +79,7 @@ const faults = {
     return argument === 0 ? "refused" : "left";
   },
 
-  // The last answer on a connection that is not to be used again.
+  // The last response on a connection that is not to be used again.
   leave: ({ response }) => {
     response.stream.session.goaway(NGHTTP2_NO_ERROR);
     good(response);
@@ -115,7 +115,7 @@ const faults = {
   gzip: ({ response, argument }) => {
     const text = envelope({ user_id: "u1", filler: "x".repeat(argument) });
     const packed = gzipSync(text);
-    answer(response, packed, { "content-encoding": "gzip" });
+    response(response, packed, { "content-encoding": "gzip" });
   },
 };
 

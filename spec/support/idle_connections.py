@@ -1,5 +1,5 @@
 """Holds connections open that send nothing, until SIGTERM: idle_connections.py PORT COUNT. Prints
-"open" once a request on the last one was answered, or "limit N" if it may not open so many."""
+"open" once a request on the last one got a response, or "limit N" if it may not open so many."""
 import resource
 import signal
 import socket

@@ -11,12 +11,12 @@ Process.__index = Process
 local PATIENCE = 60
 local RUN_TIMEOUT = 600
 
--- A write to a connection that the program has closed is an answer for a spec, not its end.
+-- A write to a connection that the program has closed is a response for a spec, not its end.
 local on_broken_pipe = uv.new_signal()
 on_broken_pipe:start("sigpipe", function() end)
 on_broken_pipe:unref()
 
---- Runs the event loop until `ready` answers something true; raises after a minute, or after
+--- Runs the event loop until `ready` returns something true; raises after a minute, or after
 -- `timeout` seconds.
 function process.wait_for(ready, what, timeout)
   local seconds = 0
@@ -136,7 +136,7 @@ function process.palenca(arguments, options)
   return process.start(process.program(), arguments, options)
 end
 
---- Runs a program to its end: answers its exit status, what it printed, and what it complained of.
+--- Runs a program to its end: returns its exit status, what it printed, and what it complained of.
 -- It may compute for long, on a busy machine for longer.
 function process.run(path, arguments, options)
   local self = process.start(path, arguments, options)
@@ -148,7 +148,7 @@ function Process:describe()
     self.stdout, self.stderr, tostring(self.code), tostring(self.signal))
 end
 
---- Waits until what it printed to `stream` ("stdout" or "stderr") fits a pattern; answers the
+--- Waits until what it printed to `stream` ("stdout" or "stderr") fits a pattern; responses the
 -- captures. Raises at once if it ends without.
 function Process:wait_output(stream, pattern)
   local found
@@ -164,7 +164,7 @@ function Process:wait_output(stream, pattern)
   return (table.unpack or unpack)(found) -- luacheck: ignore 113
 end
 
---- Waits until it has ended, for a minute or `timeout` seconds; answers its exit status (128 + the
+--- Waits until it has ended, for a minute or `timeout` seconds; returns its exit status (128 + the
 -- signal that ended it).
 function Process:wait_exit(timeout)
   process.wait_for(function()
@@ -182,13 +182,13 @@ function Process:kill(signal)
   end
 end
 
---- Ends it the polite way; answers its exit status.
+--- Ends it the polite way; returns its exit status.
 function Process:stop()
   self:kill("sigterm")
   return self:wait_exit()
 end
 
---- Starts a sandbox; answers the process, its URL and its key.
+--- Starts a sandbox; returns the process, its URL and its key.
 -- @tparam ?table extra further arguments
 function process.sandbox(extra)
   local arguments = { "sandbox", "--listen", "127.0.0.1:0", "--api-key", "spec-key",
@@ -208,7 +208,7 @@ function process.directory()
   end
 end
 
---- Makes a key and a certificate of localhost that vouches for itself; answers their paths.
+--- Makes a key and a certificate of localhost that vouches for itself; returns their paths.
 function process.certificate(directory)
   local key, certificate = directory .. "/key.pem", directory .. "/certificate.pem"
   assert(process.run("openssl", {

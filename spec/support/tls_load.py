@@ -1,5 +1,5 @@
 """Posts to a server of TLS, each time on a new connection, until SIGTERM; then prints how many
-were answered 200, and what went wrong: tls_load.py PORT CA_FILE THREADS."""
+got 200, and what went wrong: tls_load.py PORT CA_FILE THREADS."""
 import http.client
 import json
 import signal

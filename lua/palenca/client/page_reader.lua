@@ -197,7 +197,7 @@ end
 local function counted(self)
   local current, paging = {}, core.paging(self.client.pages_in_flight)
   local calls, asked, expected, previous, first, look = {}, 0, 1, {}, nil, nil
-  -- Those that were given up before are asked for again.
+  -- Requests that were aborted before are sent again.
   local function next_call()
     local page = paging:next()
     while page do

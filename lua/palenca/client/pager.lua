@@ -195,8 +195,8 @@ local function give_up(self)
   end
 end
 
---- Ends the reading: requests under way are given up, and there are no more rows. For a loop that
--- is left early; from Lua 5.4 on the requests are given up by themselves then.
+--- Ends the read: requests in flight are aborted, and there are no more rows. For a loop that
+-- is left early; from Lua 5.4 on the requests are aborted automatically.
 function Pager:stop()
   local state = state_of(self)
   give_up(state)

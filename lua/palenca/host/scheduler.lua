@@ -112,7 +112,7 @@ end
 local function step_in_place(self, seconds)
   local task = self.current
   if own_task.wished() == "stop" then
-    error("given up, as the program ends", 0)
+    error("aborted: the program is ending", 0)
   elseif task and task.deadline then
     local left = task.deadline - core.steady_time()
     if left <= 0 then

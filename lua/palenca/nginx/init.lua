@@ -31,28 +31,28 @@ end
 local rejections = rate_limited_log.new(60)
 
 local function reject(status, reason, cause)
-  local kind = string.format("(%d): %s", status, cause or reason)
-  rejections:write(status == 401 and ngx.WARN or ngx.INFO, "palenca: rejected a request " .. kind,
-    "palenca: rejected %d more requests " .. kind)
+  local kind = string.format("%d (%s)", status, cause or reason)
+  rejections:write(status == 401 and ngx.WARN or ngx.INFO, "palenca: rejected request: " .. kind,
+    "palenca: rejected %d more requests: " .. kind)
   respond(status, { error = reason })
 end
 
 local has_warned = false
 
--- Once for each worker: what is missing may be a line in nginx.conf.
+-- Once for each worker: a line may be missing in nginx.conf.
 local function warn_of_no_signature(signature)
   if signature.header or signature.is_off or has_warned then
     return
   end
   has_warned = true
-  ngx.log(ngx.WARN, "palenca: webhooks are taken from anybody here, for no signature is asked for; "
-    .. "if that is meant, say signature = false; if not, set PALENCA_SIGNATURE_HEADER and "
+  ngx.log(ngx.WARN, "palenca: webhooks of anybody are accepted here, since no signature is required; "
+    .. "if that is intended, set signature = false; if not, set PALENCA_SIGNATURE_HEADER and "
     .. "PALENCA_WEBHOOK_SECRET, which nginx keeps from its workers unless `env` names them")
 end
 
 -- ---- the checks ------------------------------------------------------------------------
 
--- nil if the body is signed; otherwise what is wrong, in words that hold no signature.
+-- nil if the body is signed; otherwise the reason, which does not contain the signature.
 local function signature_rejection(expected, text)
   if not expected.header then
     return nil

@@ -25,11 +25,11 @@ end
 
 --- The result of a call: what a runtime's `wait` checks after each event.
 -- @tparam table call of @{Calls:submit}
--- @treturn ?table the engine's result; nil if there is none yet. Raises if the call was given up:
+-- @treturn ?table the engine's result; nil if there is none yet. Raises if the call was aborted:
 -- it will never have one
 function calls.result(call)
   if call.is_cancelled then
-    error("the call was given up", 0)
+    error("the call was aborted", 0)
   end
   return call.result
 end

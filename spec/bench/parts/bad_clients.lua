@@ -62,7 +62,7 @@ local function measure(stage, served, kinds, tag, processor)
   local counts = bench.loaded(bench.start_load(served.port, {
     connections = CONNECTIONS, accounts = 1000, tag = tag, seconds = SECONDS, rate = RATE,
   }))
-  assert(counts.others == 0 and counts.broken == 0, "not all good clients were answered 200")
+  assert(counts.others == 0 and counts.broken == 0, "not all good clients got 200")
   counts.server = (bench.cpu({ served.pid }) - used) / counts.seconds
   if bad then
     assert(bad:stop() == 0, bad:describe())

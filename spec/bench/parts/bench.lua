@@ -91,7 +91,7 @@ function bench.memory(pid, field)
   return tonumber(status:match((field or "VmRSS") .. ":%s*(%d+)")) / 1024
 end
 
---- Serves a script, with a log in a file; answers the process with `url`, `port`, `db` and `log`.
+--- Serves a script, with a log in a file; returns the process with `url`, `port`, `db` and `log`.
 -- @tparam string text of the script
 -- @tparam ?table options `directory`, `arguments`, `env`
 function bench.serve(text, options)
@@ -124,7 +124,7 @@ function bench.start_load(port, options)
   return stage:start(bench.built("load"), arguments)
 end
 
---- Waits for its end; answers what it counted.
+--- Waits for its end; returns what it counted.
 function bench.loaded(load)
   assert(load:wait_exit() == 0, load:describe())
   return helper.json.decode(load.stdout)

@@ -35,10 +35,10 @@ while page < pages do
     options = { page = page, items_per_page = per_page },
   })
   assert(easy:perform())
-  local answer = cjson.decode(table.concat(parts))
-  for _, row in ipairs(answer.data.earnings) do
+  local response = cjson.decode(table.concat(parts))
+  for _, row in ipairs(response.data.earnings) do
     rows[#rows + 1] = row
   end
-  pages = answer.pagination.total_pages
+  pages = response.pagination.total_pages
 end
 print(now() - began, #rows)

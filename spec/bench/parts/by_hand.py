@@ -11,7 +11,7 @@ caller = requests.Session() if kind == "session" else requests
 rows, page, pages = [], 0, 1
 while page < pages:
     page += 1
-    answer = caller.post(
+    response = caller.post(
         f"{url}/v1/accounts/{account}/earnings/search",
         headers={"x-api-key": "bench"},
         json={
@@ -22,6 +22,6 @@ while page < pages:
         verify=ca,
         timeout=30,
     ).json()
-    rows += answer["data"]["earnings"]
-    pages = answer["pagination"]["total_pages"]
+    rows += response["data"]["earnings"]
+    pages = response["pagination"]["total_pages"]
 print(time.monotonic() - began, len(rows))

@@ -1,4 +1,4 @@
-"""A receiver as people write it with Flask: an event is a row, committed before the answer."""
+"""A receiver as people write it with Flask: an event is a row, committed before the response."""
 import json
 import os
 import sqlite3

@@ -34,7 +34,7 @@ local function measure(server, connections, tag)
     path = server.path, connections = connections, accounts = math.max(1000, connections),
     tag = tag, seconds = SECONDS,
   }))
-  assert(counts.others == 0 and counts.broken == 0, "not all was answered 200")
+  assert(counts.others == 0 and counts.broken == 0, "not all got 200")
   if server.db then
     while not bench.is_idle(server.db) do
       uv.sleep(10)
@@ -76,7 +76,7 @@ end
 local function print_table(median)
   for _, connections in ipairs(CONNECTIONS) do
     print(string.format("%-38s %10s %8s %8s %8s %7s %7s", connections .. (connections == 1
-      and " connection" or " connections"), "answers/s", "of nginx", "p50 ms", "p99 ms", "CPU",
+      and " connection" or " connections"), "responses/s", "of nginx", "p50 ms", "p99 ms", "CPU",
       "sender"))
     local base = median[CONTESTANTS[1][1]][connections].rate
     for _, contestant in ipairs(CONTESTANTS) do

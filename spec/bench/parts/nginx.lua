@@ -8,29 +8,29 @@ local servers = require("spec.bench.parts.nginx_servers")
 
 local ROUNDS, SECONDS = tonumber(arg[1] or 3), tonumber(arg[2] or 4)
 local CONNECTIONS = 64
-local EVERY = 2 -- ms between two requests for the other location, whether it has answered or not
+local EVERY = 2 -- ms between two requests for the other location, whether it has responded or not
 
 local WAYS = {
   { "empty", "an empty handler that sleeps 50 ms" },
   { "proxy_pass", "proxy_pass" },
   { "module", "the module" },
   { "module_cold", "the module, 64 cold connections by TLS each second" },
-  { "module_hung", "the module, names that nobody answers for" },
+  { "module_hung", "the module, names that nobody resolves" },
   { "blocking", "libcurl that blocks" },
 }
 
--- Asks for the other location all the time, over one connection; answers what ends that, and then
--- answers the milliseconds of each answer.
+-- Asks for the other location all the time, over one connection; returns what ends that, and then
+-- returns the milliseconds of each response.
 local function watch(url)
   local connection = helper.connect(url):wait_connected()
-  local asked, answered, times = {}, 0, {}
+  local asked, responded, times = {}, 0, {}
   connection.socket:nodelay(true)
   connection.socket:read_stop()
   connection.socket:read_start(function(_, data)
     local now = uv.hrtime()
     for _ in (data or ""):gmatch("HTTP/1%.1 200") do
-      answered = answered + 1
-      times[answered] = (now - asked[answered]) / 1e6
+      responded = responded + 1
+      times[responded] = (now - asked[responded]) / 1e6
     end
   end)
   local timer = uv.new_timer()
@@ -41,9 +41,9 @@ local function watch(url)
   return function()
     timer:close()
     process.wait_for(function()
-      return answered == #asked or connection.ended
+      return responded == #asked or connection.ended
     end, "the other location")
-    assert(answered == #asked, "the other location was not answered")
+    assert(responded == #asked, "the other location got no response")
     connection:close()
     table.sort(times)
     return times

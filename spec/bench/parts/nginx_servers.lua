@@ -27,7 +27,7 @@ http {
 -- The connections of the second server are a second old at most, and begin from nothing.
 local UPSTREAM = [[
   init_by_lua_block {
-    function answer()
+    function response()
       ngx.sleep(0.05)
       local text = '{"success": true, "data": {"text": "here"}}\n'
       ngx.header.content_length = #text
@@ -36,14 +36,14 @@ local UPSTREAM = [[
   }
   server {
     listen 127.0.0.1:PLAIN backlog=1024;
-    location / { content_by_lua_block { answer() } }
+    location / { content_by_lua_block { response() } }
   }
   server {
     listen 127.0.0.1:SECURE ssl backlog=1024;
     ssl_certificate certificate.pem; ssl_certificate_key key.pem; ssl_protocols TLSv1.3;
     ssl_session_tickets off; ssl_session_cache off;
     keepalive_time 1s;
-    location / { content_by_lua_block { answer() } }
+    location / { content_by_lua_block { response() } }
   }
 }
 ]]
@@ -125,7 +125,7 @@ local function resolver(directory)
   return path
 end
 
---- Starts both: answers the one under measurement, with `url` and `worker`, the id of its worker.
+--- Starts both: returns the one under measurement, with `url` and `worker`, the id of its worker.
 function servers.start(stage)
   local directory, own = bench.directory(), bench.directory()
   local _, certificate = process.certificate(directory)

@@ -1,4 +1,4 @@
---- The servers that spec/bench/ingest compares with: each is started anew, and answers where it
+--- The servers that spec/bench/ingest compares with: each is started anew, and returns where it
 -- listens and which processes it is.
 local bench = require("spec.bench.parts.bench")
 local process = require("spec.support.process")
@@ -86,7 +86,7 @@ local function nginx(stage, directory, path)
   return { port = port, path = path, processes = { started } }
 end
 
---- nginx that answers and does nothing else.
+--- nginx that responds and does nothing else.
 function peers.nginx_return(stage)
   return nginx(stage, bench.directory(), "/return")
 end
@@ -96,7 +96,7 @@ function peers.nginx_append(stage)
   return nginx(stage, bench.directory(), "/append")
 end
 
---- nginx and Lua that push to a Redis which syncs before it answers.
+--- nginx and Lua that push to a Redis which syncs before it responds.
 function peers.nginx_redis(stage)
   local directory = bench.directory()
   local redis = start(stage, "/usr/bin/redis-server", { "--port", "0", "--unixsocket",
@@ -119,7 +119,7 @@ function peers.flask(stage)
   return { port = port, path = "/webhooks/palenca", processes = { started } }
 end
 
---- Debian's webhook, which starts a Lua script for each event and answers when it has ended.
+--- Debian's webhook, which starts a Lua script for each event and responds when it has ended.
 function peers.webhook(stage)
   local port, directory = bench.free_port(), bench.directory()
   process.write_file(directory .. "/hooks.json", string.format([=[

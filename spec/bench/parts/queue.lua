@@ -20,7 +20,7 @@ local function fill(workers)
   local counts = bench.loaded(bench.start_load(served.port, {
     connections = CONNECTIONS, accounts = ACCOUNTS, count = EVENTS,
   }))
-  assert(counts.acked == EVENTS, "not all was answered 200")
+  assert(counts.acked == EVENTS, "not all got 200")
   return served, handled, pause
 end
 

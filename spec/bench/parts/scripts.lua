@@ -58,7 +58,7 @@ local function measure(deed)
     { connections = CONNECTIONS, accounts = ACCOUNTS, rate = RATE, seconds = SECONDS })
   misbehave(served, load)
   local counts = bench.loaded(load)
-  assert(counts.others == 0 and counts.broken == 0, "not all was answered 200")
+  assert(counts.others == 0 and counts.broken == 0, "not all got 200")
   counts.handled = count_handled(served.db) / counts.acked
   return counts
 end
@@ -79,7 +79,7 @@ bench.run(function(stage)
     end
   end
   bench.progress("")
-  print(string.format("%-28s %10s %8s %8s %8s %16s", "a handler that", "answers/s", "p50 ms",
+  print(string.format("%-28s %10s %8s %8s %8s %16s", "a handler that", "responses/s", "p50 ms",
     "p99 ms", "of idle", "others handled %"))
   for _, deed in ipairs(DEEDS) do
     local one = bench.medians(results[deed[1]])

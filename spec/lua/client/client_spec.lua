@@ -324,7 +324,7 @@ describe("requests", function()
       assert.same({ x = 1 }, json.decode(last.body))
     end)
 
-    it("can delete, and be answered with nothing", function()
+    it("can delete, and get an empty response", function()
       local data, meta = faults:client("no_content"):request("DELETE", "/v1/things/1")
       assert.same({}, data)
       assert.equal(204, meta.status)

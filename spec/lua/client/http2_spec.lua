@@ -81,7 +81,7 @@ describe("HTTP/2", function()
       are_of_one_connection("2.0", requests(3))
     end)
 
-    -- the server answers none of them before all are open at once
+    -- the server responds to none of them before all are open at once
     it("lets the pages of a search share one at the same time", function()
       local rows, report = client("hold:30", { pages_in_flight = 30 }).accounts:earnings(
         helper.ACCOUNT, { start_date = "2025-01-01", end_date = "2025-02-01", items_per_page = 1 })
@@ -167,7 +167,7 @@ describe("HTTP/2", function()
       end)
     end
 
-    it("takes the next call to a new connection after a last answer", function()
+    it("takes the next call to a new connection after a last response", function()
       local one = client("leave")
       for _ = 1, 3 do
         assert.truthy(one.users:get("u1"))

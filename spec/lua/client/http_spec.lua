@@ -15,10 +15,10 @@ describe("palenca.http", function()
   end
 
   it("gets what is at an address", function()
-    local answer = palenca.http { url = faults.url .. "/good/x?y=1" }
-    assert.equal(200, answer.status)
-    assert.equal("application/json", answer.headers["content-type"])
-    assert.is_true(json.decode(answer.body).data.ok)
+    local response = palenca.http { url = faults.url .. "/good/x?y=1" }
+    assert.equal(200, response.status)
+    assert.equal("application/json", response.headers["content-type"])
+    assert.is_true(json.decode(response.body).data.ok)
     assert.equal("GET", last().method)
     assert.equal("/good/x?y=1", last().target)
     assert.equal("", last().body)
@@ -31,16 +31,16 @@ describe("palenca.http", function()
 
   it("posts a body as it is", function()
     local body = "a=1&b=\0\1\255"
-    local answer = palenca.http { url = faults.url .. "/status:200/", body = body }
-    assert.equal(body, answer.body)
+    local response = palenca.http { url = faults.url .. "/status:200/", body = body }
+    assert.equal(body, response.body)
     assert.equal("POST", last().method)
     assert.equal(tostring(#body), last().headers["content-length"])
   end)
 
   it("posts JSON", function()
     for _, value in ipairs { { a = { 1, 2 }, b = "ñ" }, "text", 5, true, false } do
-      local answer = palenca.http { url = faults.url .. "/status:200/", json = value }
-      assert.same(value, json.decode(answer.body))
+      local response = palenca.http { url = faults.url .. "/status:200/", json = value }
+      assert.same(value, json.decode(response.body))
       assert.equal("POST", last().method)
       assert.equal("application/json", last().headers["content-type"])
     end
@@ -57,20 +57,20 @@ describe("palenca.http", function()
   for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
     it("sends " .. method .. ", with a body and without", function()
       local url = faults.url .. "/status:200/"
-      local answer = palenca.http { url = url, method = method, body = "abc" }
-      assert.equal(method, answer.headers["x-seen"])
-      assert.equal("abc", answer.body)
-      answer = palenca.http { url = url, method = method }
-      assert.equal(method, answer.headers["x-seen"])
-      assert.equal("", answer.body)
+      local response = palenca.http { url = url, method = method, body = "abc" }
+      assert.equal(method, response.headers["x-seen"])
+      assert.equal("abc", response.body)
+      response = palenca.http { url = url, method = method }
+      assert.equal(method, response.headers["x-seen"])
+      assert.equal("", response.body)
     end)
   end
 
   it("sends HEAD", function()
-    local answer = palenca.http { url = faults.url .. "/status:200/", method = "HEAD" }
-    assert.equal(200, answer.status)
-    assert.equal("HEAD", answer.headers["x-seen"])
-    assert.equal("", answer.body)
+    local response = palenca.http { url = faults.url .. "/status:200/", method = "HEAD" }
+    assert.equal(200, response.status)
+    assert.equal("HEAD", response.headers["x-seen"])
+    assert.equal("", response.body)
   end)
 
   it("sends headers, numbers and empty ones too", function()
@@ -130,24 +130,24 @@ describe("palenca.http", function()
   for _, status in ipairs { 201, 302, 400, 401, 404, 429, 500, 503, 599 } do
     it("hands on status " .. status .. ", once", function()
       local path = "/status:" .. status .. "/once"
-      local answer, err = palenca.http { url = faults.url .. path, body = "why" }
+      local response, err = palenca.http { url = faults.url .. path, body = "why" }
       assert.is_nil(err)
-      assert.equal(status, answer.status)
-      assert.equal("why", answer.body)
+      assert.equal(status, response.status)
+      assert.equal("why", response.body)
       assert.equal(1, faults:count(path))
     end)
   end
 
   it("does not follow a redirect", function()
-    local answer = palenca.http { url = faults.url .. "/redirect/" }
-    assert.equal(302, answer.status)
-    assert.equal("/redirected/v1/users", answer.headers.location)
+    local response = palenca.http { url = faults.url .. "/redirect/" }
+    assert.equal(302, response.status)
+    assert.equal("/redirected/v1/users", response.headers.location)
     assert.equal(0, faults:count("/redirected/v1/users"))
   end)
 
-  it("tells that what answers is no HTTP server", function()
-    local answer, err = palenca.http { url = faults.url .. "/garbage/" }
-    assert.is_nil(answer)
+  it("tells that the server is no HTTP server", function()
+    local response, err = palenca.http { url = faults.url .. "/garbage/" }
+    assert.is_nil(response)
     assert.equal("protocol", err.kind)
     assert.truthy(#err.message > 0)
   end)
@@ -172,11 +172,11 @@ describe("palenca.http", function()
     end)
 
     for _, kind in ipairs { "drop", "cut" } do
-      it("tells why there is no answer, and repeats what is safe only: " .. kind, function()
+      it("tells why there is no response, and repeats what is safe only: " .. kind, function()
         sandbox:fault { kind = kind }
         for method, attempts in pairs { GET = 3, POST = 1, PATCH = 1 } do
-          local answer, err = request { method = method, max_retries = 2 }
-          assert.is_nil(answer)
+          local response, err = request { method = method, max_retries = 2 }
+          assert.is_nil(response)
           assert.is_true(errors.is(err))
           assert.equal("network", err.kind)
           assert.equal(attempts, err.attempts)
@@ -187,8 +187,8 @@ describe("palenca.http", function()
 
     it("tells of a timeout", function()
       sandbox:fault { kind = "latency", seconds = 600 }
-      local answer, err = request { timeout = 0.2 }
-      assert.is_nil(answer)
+      local response, err = request { timeout = 0.2 }
+      assert.is_nil(response)
       assert.equal("timeout", err.kind)
     end)
   end)
@@ -196,11 +196,11 @@ describe("palenca.http", function()
   it("tells that nobody is there", function()
     local bound = uv.new_tcp()
     bound:bind("127.0.0.1", 0)
-    local answer, err = palenca.http {
+    local response, err = palenca.http {
       url = "http://127.0.0.1:" .. bound:getsockname().port .. "/",
     }
     bound:close()
-    assert.is_nil(answer)
+    assert.is_nil(response)
     assert.equal("network", err.kind)
     assert.equal(1, err.attempts)
   end)

@@ -9,7 +9,7 @@ local runtime = require("palenca.runtime")
 local PERIOD = { start_date = "2025-01-01", end_date = "2025-02-01", items_per_page = 2 }
 local ROWS = 7
 
--- A server of seven rows. Before it answers, `before(page, waits)` may raise or yield.
+-- A server of seven rows. before it responds, `before(page, waits)` may raise or yield.
 local function new_server()
   local server = { asked = {}, cancelled = {}, waits = 0, before = function() end }
   local function response_of(page)
@@ -37,7 +37,7 @@ local function new_server()
       server.waits = server.waits + 1
       server.before(call.page, server.waits)
       if call.is_cancelled then
-        error("the call was given up", 0)
+        error("the call was aborted", 0)
       end
       return { status = 200, attempts = 1, body = response_of(call.page) }
     end,

@@ -154,7 +154,7 @@ describe("responses that are changed at random, seed " .. SEED .. ":", function(
   end)
   after_each(function() runtime.use(nil) end)
 
-  -- Answers every request with what `respond` makes of its page.
+  -- Responds to every request with what `respond` makes of its page.
   local function serve(respond)
     runtime.use {
       submit = function(request)
@@ -174,7 +174,7 @@ describe("responses that are changed at random, seed " .. SEED .. ":", function(
     return status, mutations.change(random, document.text, document.spans)
   end
 
-  -- Runs `body` and says what was answered if it fails.
+  -- Runs `body` and says the response if it fails.
   local function guarded(number, text, body)
     local ok, problem = xpcall(body, debug.traceback)
     if not ok then

@@ -16,9 +16,9 @@ describe("the operations", function()
 
   -- A worker who has connected an account.
   local function connect(fields)
-    local answer = helper.post_json(sandbox.url .. "/sandbox/logins", fields)
-    assert.equal(201, answer.status)
-    return json.decode(answer.body).data
+    local response = helper.post_json(sandbox.url .. "/sandbox/logins", fields)
+    assert.equal(201, response.status)
+    return json.decode(response.body).data
   end
 
   local function not_found(data, err)

@@ -9,7 +9,7 @@ describe("a deadline", function()
   before_each(function() sandbox = helper.sandbox() end)
   after_each(function() assert.equal(0, sandbox:stop()) end)
 
-  it("ends a call that is not answered", function()
+  it("ends a call without a response", function()
     sandbox:fault { kind = "latency", seconds = 600 }
     local data, err = sandbox:client({ deadline = 1, max_retries = 5 }).users:get(helper.USER)
     assert.is_nil(data)
@@ -17,7 +17,7 @@ describe("a deadline", function()
     assert.equal(1, err.attempts)
   end)
 
-  it("ends the waits between attempts, with what was answered last", function()
+  it("ends the waits between attempts, with the last response", function()
     sandbox:fault { kind = "error", status = 503, retry_after = 30 }
     local data, err = sandbox:client({ deadline = 20, max_retries = 5 }).users:get(helper.USER)
     assert.is_nil(data)
@@ -57,7 +57,7 @@ describe("the rate limit", function()
 end)
 
 describe("the pace of a key", function()
-  -- nothing is sent but the first request, to where nobody answers
+  -- nothing is sent but the first request, to where nobody responds
   local function outcome(new_engine, deadline)
     local engine = new_engine()
     engine:submit {
@@ -81,7 +81,7 @@ describe("the pace of a key", function()
   end)
 end)
 
-describe("the bound of an answer", function()
+describe("the bound of a response", function()
   it("is the caller's to choose", function()
     local sandbox = helper.sandbox()
     assert.truthy(sandbox:client({ max_response = 10000 }).accounts:get(helper.ACCOUNT))
@@ -163,7 +163,7 @@ describe("a hook", function()
     }
     pager = one.accounts:earnings(helper.ACCOUNT, helper.PERIOD)
     local ok, problem = pcall(pager.next, pager)
-    assert.same({ false, "the call was given up" }, { ok, problem })
+    assert.same({ false, "the call was aborted" }, { ok, problem })
     assert.equal(1, #seen)
     assert.is_nil(pager:next())
     sandbox:heal()
@@ -226,12 +226,12 @@ describe("TLS", function()
   it("is verified: a certificate nobody vouches for is refused", function()
     local url = start()
     local data, err = get(url, {})
-    local answer, problem = palenca.http { url = url .. "/" }
+    local response, problem = palenca.http { url = url .. "/" }
     assert.is_nil(data)
     assert.equal("network", err.kind)
     assert.truthy(err.message:find("certificate", 1, true), err.message)
     assert.is_nil(err.status)
-    assert.is_nil(answer)
+    assert.is_nil(response)
     assert.equal("network", problem.kind)
     assert.truthy(problem.message:find("certificate", 1, true), problem.message)
     assert.is_nil(server.stdout:find(helper.KEY, 1, true))

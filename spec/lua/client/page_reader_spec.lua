@@ -8,7 +8,7 @@ local palenca = require("palenca")
 local runtime = require("palenca.runtime")
 
 -- A server that reads what is under way when somebody waits: `choose(n)` says which of so many
--- requests comes next, `on_read(count)` may change its rows before it does, `fail(page)` answers a
+-- requests comes next, `on_read(count)` may change its rows before it does, `fail(page)` responses a
 -- status. It notes what was asked for and what was cancelled.
 local function new_server(rows, size)
   local server = {
@@ -287,8 +287,8 @@ describe("the fingerprints of rows", function()
   end)
 end)
 
--- All ways in which a number of choices can be made, one after the other: answers `choose(n)` → 1
--- to n, and `more()`, which goes on to the next way and answers whether there is one.
+-- All ways in which a number of choices can be made, one after the other: returns `choose(n)` → 1
+-- to n, and `more()`, which goes on to the next way and returns whether there is one.
 local function every_way()
   local made, at = {}, 0
   local function choose(n)

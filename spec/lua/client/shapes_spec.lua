@@ -4,7 +4,7 @@ local helper = require("spec.lua.helper")
 local palenca = require("palenca")
 local runtime = require("palenca.runtime")
 
--- Answers every request with a body, or with what a function makes of its page.
+-- Responds to every request with a body, or with what a function makes of its page.
 local function serve(body, status)
   runtime.use {
     submit = function(request) return request end,
@@ -228,19 +228,19 @@ describe("an error of another shape", function()
     for body, expected in pairs {
       ['{"error":{"code":5,"message":"m"}}'] = { "5", "m" },
       ['{"error":{"code":1234567890123456,"message":"m"}}'] = { "1234567890123456", "m" },
-      ['{"error":{"code":{},"message":["m"]}}'] = { nil, "the API refused the request" },
+      ['{"error":{"code":{},"message":["m"]}}'] = { nil, "the API rejected the request" },
       ['{"error":{"code":"c","message":{}}}'] = { "c", "c" },
       ['{"error":{"code":"c","message":""}}'] = { "c", "c" },
-      ['{"error":{"code":"","message":null}}'] = { nil, "the API refused the request" },
-      ['{"error":[]}'] = { nil, "the API refused the request" },
+      ['{"error":{"code":"","message":null}}'] = { nil, "the API rejected the request" },
+      ['{"error":[]}'] = { nil, "the API rejected the request" },
       ['{"error":"boom"}'] = { nil, "boom" },
       ['{"success":false,"error":"boom","data":null}'] = { nil, "boom" },
       ['{"message":"Forbidden"}'] = { nil, "Forbidden" },
       ['{"message":"m","code":"c"}'] = { "c", "m" },
-      ['{"error":5}'] = { nil, "the answer is not the API's JSON" },
-      ['{"error":"","message":5}'] = { nil, "the answer is not the API's JSON" },
+      ['{"error":5}'] = { nil, "the response is not the API's JSON" },
+      ['{"error":"","message":5}'] = { nil, "the response is not the API's JSON" },
       ['{"detail":"d"}'] = { nil, "d" },
-      ['{"detail":""}'] = { nil, "the answer is not the API's JSON" },
+      ['{"detail":""}'] = { nil, "the response is not the API's JSON" },
       ['{"detail":{"code":"c","message":"m"}}'] = { "c", "m" },
     } do
       local err = get(body)

@@ -69,7 +69,7 @@ local forms = {
 }
 
 -- A server whose first response is `head`, and the others 200.
-local function answering(head)
+local function responding(head)
   local server, count, clients = uv.new_tcp(), 0, {}
   server:bind("127.0.0.1", 0)
   server:listen(8, function()
@@ -94,7 +94,7 @@ local function answering(head)
 end
 
 local function seconds_taken(head)
-  local url, close = answering(head)
+  local url, close = responding(head)
   finally(close)
   local status, out, err = helper.run(TIMED:format(url))
   assert.equal(0, status, err)
@@ -132,7 +132,7 @@ describe("a script that waits", function()
     assert.same({ 0, "true\n" }, { status, out }, err)
   end)
 
-  it("sleeps as long as it said, while a call is answered", function()
+  it("sleeps as long as it said, while a call gets its response", function()
     local sandbox = helper.sandbox()
     finally(function() sandbox:stop() end)
     local status, out, err = helper.run(BESIDE:format(sandbox.url .. "/sandbox"))
@@ -142,7 +142,7 @@ describe("a script that waits", function()
 
   for what, text in pairs(ENDLESS) do
     it("is ended by Ctrl-C in " .. what, function()
-      local silent = uv.new_tcp() -- never answers
+      local silent = uv.new_tcp() -- never responds
       local client = uv.new_tcp()
       silent:bind("127.0.0.1", 0)
       silent:listen(8, function() silent:accept(client) end)

@@ -47,7 +47,7 @@ local function run(text, environment)
 end
 
 -- A server of one connection; returns its port, and a function that returns what it has received.
-local function server(answer)
+local function server(response)
   local listener = uv.new_tcp()
   assert(listener:bind("127.0.0.1", 0))
   local received = ""
@@ -58,8 +58,8 @@ local function server(answer)
       received = received .. (data or "")
       if received:find("}$") then
         socket:read_stop()
-        socket:write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " .. #answer
-          .. "\r\n\r\n" .. answer, function() socket:close() end)
+        socket:write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " .. #response
+          .. "\r\n\r\n" .. response, function() socket:close() end)
         listener:close()
       end
     end)

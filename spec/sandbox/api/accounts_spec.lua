@@ -8,9 +8,9 @@ describe("sandbox accounts", function()
 
   it("show what the login left", function()
     local login = api:login { identifier = "didi+id_mismatch@palenca-tests.com" }
-    local status, answer, _, text = api:call("GET", "/v1/accounts/" .. login.account_id)
+    local status, response, _, text = api:call("GET", "/v1/accounts/" .. login.account_id)
     assert.equal(200, status)
-    local account = answer.data
+    local account = response.data
     assert.equal("didi", account.platform)
     assert.equal("didi+id_mismatch@palenca-tests.com", account.identifier)
     assert.equal("id_mismatch", account.warning)
@@ -28,12 +28,12 @@ describe("sandbox accounts", function()
       ["uber+incomplete@palenca-tests.com"] = false,
     } do
       local login = api:login { identifier = identifier }
-      local _, answer = api:call("GET", "/v1/accounts/" .. login.account_id)
-      assert.equal(login.status, answer.data.status)
-      assert.equal(status_details or nil, answer.data.status_details)
-      assert.is_string(answer.data.message)
-      assert.is_nil(answer.data.last_successful_connection)
-      assert.is_nil(answer.data.gov_id)
+      local _, response = api:call("GET", "/v1/accounts/" .. login.account_id)
+      assert.equal(login.status, response.data.status)
+      assert.equal(status_details or nil, response.data.status_details)
+      assert.is_string(response.data.message)
+      assert.is_nil(response.data.last_successful_connection)
+      assert.is_nil(response.data.gov_id)
     end
   end)
 
@@ -42,13 +42,13 @@ describe("sandbox accounts", function()
       ["?add_user_id=true"] = true, ["?x=1&add_user_id=1"] = true,
       ["?add_user_id=false"] = false, ["?other=true"] = false, ["?xadd_user_id=true"] = false,
     } do
-      local _, answer = api:call("GET", "/v1/accounts/" .. helper.TUTORIAL .. word)
-      assert.equal(named, answer.data.user_id ~= nil, word)
+      local _, response = api:call("GET", "/v1/accounts/" .. helper.TUTORIAL .. word)
+      assert.equal(named, response.data.user_id ~= nil, word)
     end
-    local status, answer = api:call("GET",
+    local status, response = api:call("GET",
       "/v1/accounts/" .. helper.TUTORIAL .. "?add_user_id=maybe")
     assert.equal(422, status)
-    assert.truthy(helper.blames(answer, "query.add_user_id"))
+    assert.truthy(helper.blames(response, "query.add_user_id"))
   end)
 end)
 
@@ -56,10 +56,10 @@ describe("sandbox profiles", function()
   local function profile_of(body)
     local api = helper.new { webhook_delay = 0 }
     local login = api:login(body)
-    local status, answer, _, text = api:call("GET",
+    local status, response, _, text = api:call("GET",
       "/v1/accounts/" .. login.account_id .. "/profile")
     assert.equal(200, status)
-    return answer.data, text, login
+    return response.data, text, login
   end
 
   it("have every documented field", function()

@@ -18,12 +18,12 @@ describe("sandbox tutorial account", function()
   before_each(function() api = helper.new { webhook_delay = 0 } end)
 
   it("has the documented first page, to the byte", function()
-    local status, answer, _, text = search(api, helper.TUTORIAL, {
+    local status, response, _, text = search(api, helper.TUTORIAL, {
       start_date = "2024-09-01", end_date = "2026-03-01", options = { items_per_page = 3 },
     })
     assert.equal(200, status)
     assert.same({ page = 1, items_per_page = 3, total_items = 195, total_pages = 65 },
-      answer.pagination)
+      response.pagination)
     local function row(amount, day, trips)
       return ('{"amount":%s,"currency":"mxn","earning_date":"%s","cash_amount":null,'
         .. '"count_trips":%d}'):format(amount, day, trips)
@@ -40,10 +40,10 @@ describe("sandbox tutorial account", function()
     for page = 1, 65 do
       local body = everything(page, 3)
       body.start_date, body.end_date = "2024-09-01", "2026-03-01"
-      local _, answer = search(api, helper.TUTORIAL, body)
-      assert.equal(3, #answer.data.earnings)
-      assert.equal(page, answer.pagination.page)
-      for _, row in ipairs(answer.data.earnings) do
+      local _, response = search(api, helper.TUTORIAL, body)
+      assert.equal(3, #response.data.earnings)
+      assert.equal(page, response.pagination.page)
+      for _, row in ipairs(response.data.earnings) do
         assert.equal(date.text(expected), row.earning_date)
         assert.is_nil(row.cash_amount)
         assert.equal("integer", math.type(row.count_trips))
@@ -65,12 +65,12 @@ describe("sandbox tutorial account", function()
   end)
 
   it("is an account of its user", function()
-    local _, answer = api:call("GET",
+    local _, response = api:call("GET",
       "/v1/accounts/" .. helper.TUTORIAL .. "?add_user_id=true")
-    assert.equal(helper.TUTORIAL_USER, answer.data.user_id)
-    assert.equal("uber", answer.data.platform)
-    assert.equal("mx", answer.data.country)
-    assert.equal("success", answer.data.status)
+    assert.equal(helper.TUTORIAL_USER, response.data.user_id)
+    assert.equal("uber", response.data.platform)
+    assert.equal("mx", response.data.country)
+    assert.equal("success", response.data.status)
   end)
 end)
 
@@ -89,47 +89,47 @@ describe("sandbox earnings search", function()
       { "2024-01-01", "2024-08-31", 0 },
       { "2025-03-15", "2026-01-01", 0 },
     } do
-      local status, answer = search(api, helper.TUTORIAL,
+      local status, response = search(api, helper.TUTORIAL,
         { start_date = case[1], end_date = case[2] })
       assert.equal(200, status)
-      assert.equal(case[3], #answer.data.earnings, case[1])
-      assert.equal(case[3], answer.pagination.total_items)
-      assert.equal(case[3] > 0 and 1 or 0, answer.pagination.total_pages)
-      assert.equal(case[4], (answer.data.earnings[1] or {}).earning_date)
+      assert.equal(case[3], #response.data.earnings, case[1])
+      assert.equal(case[3], response.pagination.total_items)
+      assert.equal(case[3] > 0 and 1 or 0, response.pagination.total_pages)
+      assert.equal(case[4], (response.data.earnings[1] or {}).earning_date)
     end
   end)
 
   it("gives 100 rows a page unless told otherwise", function()
     local body = everything()
     body.options = nil
-    local _, answer = search(api, helper.TUTORIAL, body)
-    assert.equal(100, #answer.data.earnings)
+    local _, response = search(api, helper.TUTORIAL, body)
+    assert.equal(100, #response.data.earnings)
     assert.same({ page = 1, items_per_page = 100, total_items = 195, total_pages = 2 },
-      answer.pagination)
+      response.pagination)
     body.options = { page = 2 }
-    _, answer = search(api, helper.TUTORIAL, body)
-    assert.equal(95, #answer.data.earnings)
-    assert.equal("2024-09-01", answer.data.earnings[95].earning_date)
+    _, response = search(api, helper.TUTORIAL, body)
+    assert.equal(95, #response.data.earnings)
+    assert.equal("2024-09-01", response.data.earnings[95].earning_date)
   end)
 
   it("gives an empty list past the last page, however far", function()
     -- 2^62 times 100 wraps around to 0.
     for _, page in ipairs { 3, 1000000, 1 << 62 } do
-      local status, answer, _, text = search(api, helper.TUTORIAL,
+      local status, response, _, text = search(api, helper.TUTORIAL,
         ('{"start_date":"2020-01-01","end_date":"2030-01-01","options":{"page":%d}}'):format(page))
       assert.equal(200, status)
       assert.truthy(text:find('"earnings":[]', 1, true))
       local read = page > 2 ^ 53 and tostring(page) or page -- as text, since no double holds it
       assert.same({ page = read, items_per_page = 100, total_items = 195, total_pages = 2 },
-        answer.pagination)
+        response.pagination)
     end
   end)
 
   it("takes the bounds of items_per_page", function()
-    local _, answer = search(api, helper.TUTORIAL, everything(195, 1))
-    assert.equal(1, #answer.data.earnings)
-    _, answer = search(api, helper.TUTORIAL, everything(1, 1000))
-    assert.equal(195, #answer.data.earnings)
+    local _, response = search(api, helper.TUTORIAL, everything(195, 1))
+    assert.equal(1, #response.data.earnings)
+    _, response = search(api, helper.TUTORIAL, everything(1, 1000))
+    assert.equal(195, #response.data.earnings)
   end)
 
   local good = '"start_date":"2025-01-01","end_date":"2025-02-01"'
@@ -155,28 +155,28 @@ describe("sandbox earnings search", function()
     ["{" .. good .. ',"options":{"items_per_page":true}}'] =
       { "options.items_per_page", "type_error.integer" },
   } do
-    it("answers 422 to " .. body, function()
-      local status, answer = search(api, helper.TUTORIAL, body)
+    it("responds with 422 to " .. body, function()
+      local status, response = search(api, helper.TUTORIAL, body)
       assert.equal(422, status)
-      assert.equal(1, #answer.detail)
-      assert.equal(case[2], helper.blames(answer, "body." .. case[1]))
+      assert.equal(1, #response.detail)
+      assert.equal(case[2], helper.blames(response, "body." .. case[1]))
     end)
   end
 
-  it("answers bad_request to a start after the end", function()
-    local status, answer = search(api, helper.TUTORIAL,
+  it("responds with bad_request to a start after the end", function()
+    local status, response = search(api, helper.TUTORIAL,
       { start_date = "2025-02-02", end_date = "2025-02-01" })
     assert.equal(422, status)
-    assert.equal("bad_request", answer.error.code)
-    assert.equal("start_date", answer.error.errors[1].location)
-    assert.is_nil(answer.detail)
+    assert.equal("bad_request", response.error.code)
+    assert.equal("start_date", response.error.errors[1].location)
+    assert.is_nil(response.detail)
   end)
 
   it("takes null and unknown fields for absent", function()
-    local status, answer = search(api, helper.TUTORIAL,
+    local status, response = search(api, helper.TUTORIAL,
       "{" .. good .. ',"options":{"page":null,"sort":"asc"},"more":{}}')
     assert.equal(200, status)
-    assert.equal(1, answer.pagination.page)
+    assert.equal(1, response.pagination.page)
   end)
 end)
 
@@ -186,8 +186,8 @@ describe("sandbox generated earnings", function()
   local function rows_of(body, api)
     api = api or helper.new { webhook_delay = 0, history = "typical" }
     local login = api:login(body)
-    local _, answer, _, text = search(api, login.account_id, everything())
-    return answer.data.earnings, text
+    local _, response, _, text = search(api, login.account_id, everything())
+    return response.data.earnings, text
   end
 
   for platform, case in pairs {
@@ -232,11 +232,11 @@ describe("sandbox generated earnings", function()
       assert.is_true(#rows > 730 / 2)
     end
     local login = api:login { platform = "uber" }
-    local _, answer = search(api, login.account_id, { start_date = "2024-09-01",
+    local _, response = search(api, login.account_id, { start_date = "2024-09-01",
       end_date = "2026-03-01", options = { page = 1, items_per_page = 3 } })
-    assert.equal(3, #answer.data.earnings)
-    assert.is_true(answer.pagination.total_items > 100)
-    assert.is_true(answer.data.earnings[1].earning_date > "2025-06-10")
+    assert.equal(3, #response.data.earnings)
+    assert.is_true(response.pagination.total_items > 100)
+    assert.is_true(response.data.earnings[1].earning_date > "2025-06-10")
   end)
 
   it("are as long as a login asks, else as long as they were for that account", function()
@@ -270,9 +270,9 @@ describe("sandbox generated earnings", function()
     ['{"platform":"uber","days":[60]}'] = "type_error.integer",
   } do
     it("are rejected for " .. body, function()
-      local status, answer = helper.new():call("POST", "/sandbox/logins", body, helper.JSON)
+      local status, response = helper.new():call("POST", "/sandbox/logins", body, helper.JSON)
       assert.equal(422, status)
-      assert.equal(kind, helper.blames(answer, "body.days"))
+      assert.equal(kind, helper.blames(response, "body.days"))
     end)
   end
 
@@ -280,8 +280,8 @@ describe("sandbox generated earnings", function()
     local api = helper.new { accounts = 20, history = 1000 }
     for _, account in ipairs(api.sandbox.store.account.list) do
       if account.platform == "uber" and account.connected and account.history ~= "tutorial" then
-        local _, answer = search(api, account.account_id, everything())
-        local oldest = answer.data.earnings[#answer.data.earnings].earning_date
+        local _, response = search(api, account.account_id, everything())
+        local oldest = response.data.earnings[#response.data.earnings].earning_date
         assert.is_true(date.day_of(account.connected) - date.parse(oldest) <= 60)
       end
     end
@@ -341,8 +341,8 @@ describe("sandbox generated earnings", function()
     local api = helper.new { webhook_delay = 0 }
     local login = api:login { platform = "uber" }
     api.now = api.now + 40 * 86400
-    local _, answer = search(api, login.account_id, everything())
-    assert.is_true(date.parse(answer.data.earnings[1].earning_date) < today)
+    local _, response = search(api, login.account_id, everything())
+    assert.is_true(date.parse(response.data.earnings[1].earning_date) < today)
   end)
 
   it("are none after a login that failed", function()

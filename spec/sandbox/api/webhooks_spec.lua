@@ -19,10 +19,10 @@ describe("sandbox webhook creation", function()
   local api
   before_each(function() api = helper.new() end)
 
-  it("answers with all there is", function()
-    local status, answer, _, text = api:call("POST", "/v1/webhooks", fields { colour = "red" })
+  it("responds with all there is", function()
+    local status, response, _, text = api:call("POST", "/v1/webhooks", fields { colour = "red" })
     assert.equal(201, status)
-    local webhook = answer.data
+    local webhook = response.data
     assert.equal("https://example.com/hook", webhook.url)
     assert.equal("mine", webhook.name)
     assert.equal(helper.WIDGET, webhook.widget_id)
@@ -37,11 +37,11 @@ describe("sandbox webhook creation", function()
   end)
 
   it("takes connect_flow_id for widget_id", function()
-    local status, answer = api:call("POST", "/v1/webhooks",
+    local status, response = api:call("POST", "/v1/webhooks",
       fields { widget_id = "absent", connect_flow_id = helper.UNKNOWN })
     assert.equal(201, status)
-    assert.equal(helper.UNKNOWN, answer.data.widget_id)
-    assert.equal(helper.UNKNOWN, answer.data.connect_flow_id)
+    assert.equal(helper.UNKNOWN, response.data.widget_id)
+    assert.equal(helper.UNKNOWN, response.data.connect_flow_id)
   end)
 
   it("makes a key of its own for each that signs", function()
@@ -59,10 +59,10 @@ describe("sandbox webhook creation", function()
     } do
       assert.same({ action }, api:webhook({ events = { action } }).events)
     end
-    local _, answer = api:call("POST", "/v1/webhooks",
+    local _, response = api:call("POST", "/v1/webhooks",
       '{"url":"http://a.b","name":"n","widget_id":"' .. helper.WIDGET
       .. '","is_sandbox":true,"events":[]}')
-    assert.same({}, answer.data.events)
+    assert.same({}, response.data.events)
   end)
 
   for name, case in pairs {
@@ -86,19 +86,19 @@ describe("sandbox webhook creation", function()
     ["an unknown event"] = { { events = { "*", "login.maybe" } }, "events.1", "type_error.enum" },
     ["a number as event"] = { { events = { 7 } }, "events.0", "type_error.enum" },
   } do
-    it("answers 422 to " .. name, function()
-      local status, answer = api:call("POST", "/v1/webhooks", fields(case[1]))
+    it("responds with 422 to " .. name, function()
+      local status, response = api:call("POST", "/v1/webhooks", fields(case[1]))
       assert.equal(422, status)
-      assert.equal(1, #answer.detail)
-      assert.equal(case[3], helper.blames(answer, "body." .. case[2]))
+      assert.equal(1, #response.detail)
+      assert.equal(case[3], helper.blames(response, "body." .. case[2]))
       local _, listed = api:call("GET", "/v1/webhooks")
       assert.equal(0, #listed.data.webhooks)
     end)
   end
 
   it("names every fault of an empty object", function()
-    local _, answer = api:call("POST", "/v1/webhooks", {})
-    assert.equal(3, #answer.detail)
+    local _, response = api:call("POST", "/v1/webhooks", {})
+    assert.equal(3, #response.detail)
   end)
 end)
 
@@ -112,9 +112,9 @@ describe("sandbox webhook upkeep", function()
 
   it("lists them in order of creation", function()
     local second = api:webhook { name = "second" }
-    local status, answer = api:call("GET", "/v1/webhooks")
+    local status, response = api:call("GET", "/v1/webhooks")
     assert.equal(200, status)
-    assert.same({ webhook, second }, answer.data.webhooks)
+    assert.same({ webhook, second }, response.data.webhooks)
   end)
 
   it("lists none as an empty list", function()
@@ -123,9 +123,9 @@ describe("sandbox webhook upkeep", function()
   end)
 
   it("reads one", function()
-    local status, answer = api:call("GET", target)
+    local status, response = api:call("GET", target)
     assert.equal(200, status)
-    assert.same(webhook, answer.data)
+    assert.same(webhook, response.data)
   end)
 
   it("changes only what is given", function()
@@ -133,21 +133,21 @@ describe("sandbox webhook upkeep", function()
       { url = "http://localhost:9/x" }, { name = "renamed" }, { is_sandbox = false },
       { is_active = false }, { events = { "login.error" } }, { is_active = true },
     } do
-      local status, answer = api:call("PUT", target, change)
+      local status, response = api:call("PUT", target, change)
       assert.equal(200, status)
       for name, value in pairs(change) do
         webhook[name] = value
       end
-      assert.same(webhook, answer.data)
+      assert.same(webhook, response.data)
       assert.same(webhook, select(2, api:call("GET", target)).data)
     end
   end)
 
   it("changes the widget under either name", function()
-    local _, answer = api:call("PUT", target, { connect_flow_id = helper.UNKNOWN })
-    assert.equal(helper.UNKNOWN, answer.data.widget_id)
-    _, answer = api:call("PUT", target, { widget_id = helper.WIDGET })
-    assert.equal(helper.WIDGET, answer.data.connect_flow_id)
+    local _, response = api:call("PUT", target, { connect_flow_id = helper.UNKNOWN })
+    assert.equal(helper.UNKNOWN, response.data.widget_id)
+    _, response = api:call("PUT", target, { widget_id = helper.WIDGET })
+    assert.equal(helper.WIDGET, response.data.connect_flow_id)
   end)
 
   it("keeps the key while signing is switched off and on", function()
@@ -165,20 +165,20 @@ describe("sandbox webhook upkeep", function()
     ["a bad event"] = { { events = { "x" } }, "events.0" },
     ["a bad widget"] = { { connect_flow_id = "x" }, "connect_flow_id" },
   } do
-    it("answers 422 to a change with " .. name .. " and changes nothing", function()
+    it("responds with 422 to a change with " .. name .. " and changes nothing", function()
       case[1].name = "renamed"
-      local status, answer = api:call("PUT", target, case[1])
+      local status, response = api:call("PUT", target, case[1])
       assert.equal(422, status)
-      assert.truthy(helper.blames(answer, "body." .. case[2]))
+      assert.truthy(helper.blames(response, "body." .. case[2]))
       assert.same(webhook, select(2, api:call("GET", target)).data)
     end)
   end
 
   it("deletes one for good", function()
     local other = api:webhook()
-    local status, answer = api:call("DELETE", target)
+    local status, response = api:call("DELETE", target)
     assert.equal(200, status)
-    assert.same(webhook, answer.data)
+    assert.same(webhook, response.data)
     assert.equal(404, (api:call("GET", target)))
     assert.equal(404, (api:call("DELETE", target)))
     local _, listed = api:call("GET", "/v1/webhooks")

@@ -1,21 +1,21 @@
---- What the console and the widget page read: answers without a key, and the pages themselves.
+--- What the console and the widget page read: responses without a key, and the pages themselves.
 local helper = require("spec.sandbox.helper")
 local income = require("palenca.income")
 local json = require("palenca.util.json")
 
 local NO_KEY = { host = "127.0.0.1:8400", ["content-type"] = "application/json" }
 
-describe("the console's answers", function()
+describe("the console's responses", function()
   local api
   before_each(function() api = helper.new { seed = 7, webhook_delay = 0 } end)
 
   local function get(target, wanted)
-    local status, answer, _, text = api:call("GET", target, nil, NO_KEY)
+    local status, response, _, text = api:call("GET", target, nil, NO_KEY)
     assert.equal(wanted or 200, status, text)
-    return answer.data, answer, text
+    return response.data, response, text
   end
 
-  -- Hands out what is due and answers it.
+  -- Hands out what is due and returns it.
   local function drain(outcome)
     local delivery = api.sandbox:next_delivery()
     while delivery do
@@ -84,10 +84,10 @@ describe("the console's answers", function()
     assert.equal("", platforms("?platform=uber&status=error"))
     assert.equal("", platforms("?platform=no-such"))
     assert.equal("uber", platforms("?page=2&items_per_page=1"))
-    local _, answer = get("/sandbox/logins?items_per_page=1")
+    local _, response = get("/sandbox/logins?items_per_page=1")
     assert.same({ 1, 1, 3, 3 }, {
-      answer.pagination.page, answer.pagination.items_per_page,
-      answer.pagination.total_items, answer.pagination.total_pages,
+      response.pagination.page, response.pagination.items_per_page,
+      response.pagination.total_items, response.pagination.total_pages,
     })
     get("/sandbox/logins?page=0", 422)
     get("/sandbox/logins?items_per_page=x", 422)
@@ -252,9 +252,9 @@ describe("the console's answers", function()
     drain { status = 200 }
     local id = get("/sandbox/deliveries").deliveries[1].delivery_id
     api:call("DELETE", "/v1/webhooks/" .. webhook.webhook_id)
-    local status, answer = api:call("POST", "/sandbox/deliveries/" .. id .. "/resend", "", NO_KEY)
+    local status, response = api:call("POST", "/sandbox/deliveries/" .. id .. "/resend", "", NO_KEY)
     assert.equal(404, status)
-    assert.truthy(answer.error.message:find("webhook", 1, true))
+    assert.truthy(response.error.message:find("webhook", 1, true))
     assert.equal(0, api.sandbox:pending_deliveries())
   end)
 
@@ -286,9 +286,9 @@ describe("the console's answers", function()
     for page = 1, 501 do
       api:call("GET", "/v1/platforms?n=" .. page)
     end
-    local _, answer = get("/sandbox/requests?items_per_page=1")
-    assert.equal(500, answer.pagination.total_items)
-    assert.equal("n=501", answer.data.requests[1].query)
+    local _, response = get("/sandbox/requests?items_per_page=1")
+    assert.equal(500, response.pagination.total_items)
+    assert.equal("n=501", response.data.requests[1].query)
     assert.equal("n=2", get("/sandbox/requests?page=500&items_per_page=1").requests[1].query)
   end)
 
@@ -298,8 +298,8 @@ describe("the console's answers", function()
     ["/sandbox/requests/" .. helper.UNKNOWN] = "request",
   } do
     it("are 404 for a " .. what .. " that is unknown", function()
-      local _, answer = get(target, 404)
-      assert.truthy(answer.error.message:find(what, 1, true))
+      local _, response = get(target, 404)
+      assert.truthy(response.error.message:find(what, 1, true))
     end)
   end
 
@@ -317,7 +317,7 @@ describe("the console's answers", function()
   end)
 end)
 
-describe("the widget's answer", function()
+describe("the widget's response", function()
   local api = helper.new()
   local function config(query)
     return api:call("GET", "/widget/config" .. query, nil, NO_KEY)
@@ -326,11 +326,11 @@ describe("the widget's answer", function()
   it("names the widget, the countries and the platforms", function()
     for _, query in ipairs { "", "?widget_id=", "?widget_id=" .. helper.WIDGET,
       "?widget_id=" .. helper.WIDGET:upper() } do
-      local status, answer = config(query)
+      local status, response = config(query)
       assert.equal(200, status)
-      assert.equal(helper.WIDGET, answer.data.widget.id)
+      assert.equal(helper.WIDGET, response.data.widget.id)
       local uber
-      for _, platform in ipairs(answer.data.platforms) do
+      for _, platform in ipairs(response.data.platforms) do
         uber = platform.code == "uber" and platform or uber
       end
       assert.same({ "phone", "email" }, uber.identifiers)
@@ -339,10 +339,10 @@ describe("the widget's answer", function()
   end)
 
   it("refuses what is no id", function()
-    local status, answer, _, text = config("?widget_id=%3Cscript%3E")
+    local status, response, _, text = config("?widget_id=%3Cscript%3E")
     assert.equal(422, status)
     assert.is_nil(text:find("script", 1, true))
-    assert.truthy(helper.blames(answer, "widget_id") or answer.error.message:find("UUID"))
+    assert.truthy(helper.blames(response, "widget_id") or response.error.message:find("UUID"))
   end)
 end)
 
@@ -358,14 +358,14 @@ describe("where the widget leads to afterwards", function()
     [""] = false,
   } do
     it("is " .. tostring(decoded), function()
-      local status, answer = config(target)
+      local status, response = config(target)
       assert.equal(200, status)
-      assert.equal(decoded or nil, answer.data.widget.redirect_url)
-      status, answer = config(target, "&hide_redirect_url=true")
+      assert.equal(decoded or nil, response.data.widget.redirect_url)
+      status, response = config(target, "&hide_redirect_url=true")
       assert.equal(200, status)
-      assert.is_nil(answer.data.widget.redirect_url)
-      answer = select(2, config(target, "&hide_redirect_url=false"))
-      assert.equal(decoded or nil, answer.data.widget.redirect_url)
+      assert.is_nil(response.data.widget.redirect_url)
+      response = select(2, config(target, "&hide_redirect_url=false"))
+      assert.equal(decoded or nil, response.data.widget.redirect_url)
     end)
   end
 
@@ -374,10 +374,10 @@ describe("where the widget leads to afterwards", function()
     "ftp://example.com/", "http://", "https://exa%0Ample.com/", "file:///etc/passwd",
   } do
     it("is not " .. target, function()
-      local status, answer = config(target)
+      local status, response = config(target)
       assert.equal(422, status)
-      assert.equal("redirect_url", answer.error.errors[1].location)
-      assert.truthy(answer.error.message:find("^redirect_url must be an "))
+      assert.equal("redirect_url", response.error.errors[1].location)
+      assert.truthy(response.error.message:find("^redirect_url must be an "))
     end)
   end
 end)

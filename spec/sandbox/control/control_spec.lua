@@ -8,9 +8,9 @@ describe("the sandbox's clock", function()
     local api = helper.new()
     api:webhook()
     api:login { platform = "uber" }
-    local status, answer = api:call("POST", "/sandbox/clock", { advance = 29 }, helper.JSON)
+    local status, response = api:call("POST", "/sandbox/clock", { advance = 29 }, helper.JSON)
     assert.equal(200, status)
-    assert.same({ now = "2025-06-20T12:00:29Z", clock_offset = 29 }, answer.data)
+    assert.same({ now = "2025-06-20T12:00:29Z", clock_offset = 29 }, response.data)
     assert.is_nil(api.sandbox:next_delivery())
     api:call("POST", "/sandbox/clock", { advance = 1 }, helper.JSON)
     local delivery = api.sandbox:next_delivery()
@@ -38,9 +38,9 @@ describe("the sandbox's clock", function()
     local login = api:login { identifier = "uber+invalid_otp@palenca-tests.com" }
     api:call("POST", "/sandbox/clock", { advance = 600 }, helper.JSON)
     api.sandbox:next_delivery()
-    local _, answer = api:call("GET", "/v1/logins/" .. login.login_id)
-    assert.equal("incomplete", answer.data.status)
-    assert.equal("validation_time_expired", answer.data.status_details)
+    local _, response = api:call("GET", "/v1/logins/" .. login.login_id)
+    assert.equal("incomplete", response.data.status)
+    assert.equal("validation_time_expired", response.data.status_details)
   end)
 
   for _, body in ipairs { '{"advance":-1}', '{"advance":"1"}', "{}", '{"advance":1,"by":2}', "" } do
@@ -62,31 +62,31 @@ describe("a number beyond 2^53", function()
       ["/sandbox/logins"] = '{"platform":"uber","external_id":%s}',
     } do
       for _, large in ipairs { LARGE, "-" .. LARGE, "12345678901234567890123", "1e400" } do
-        local status, answer = api:call("POST", target, body:format(large))
+        local status, response = api:call("POST", target, body:format(large))
         assert.equal(422, status, large)
-        assert.same({ "body", "external_id" }, answer.detail[1].loc)
+        assert.same({ "body", "external_id" }, response.detail[1].loc)
       end
       assert.is_true((api:call("POST", target, body:format('"' .. LARGE .. '"'))) < 300)
     end
-    local status, answer = api:call("POST", "/sandbox/clock", '{"advance":1e400}', helper.JSON)
+    local status, response = api:call("POST", "/sandbox/clock", '{"advance":1e400}', helper.JSON)
     assert.equal(422, status)
-    assert.truthy(answer.detail[1].msg:find("must be from 0 to", 1, true))
+    assert.truthy(response.detail[1].msg:find("must be from 0 to", 1, true))
     assert.equal(422, (api:call("POST", EARNINGS, ('{"start_date":"2025-01-01",'
       .. '"end_date":"2025-01-02","options":{"page":"%s"}}'):format(LARGE))))
   end)
 
   it("keeps its digits", function()
-    local _, answer = helper.new():call("POST", EARNINGS, ('{"start_date":"2025-01-01",'
+    local _, response = helper.new():call("POST", EARNINGS, ('{"start_date":"2025-01-01",'
       .. '"end_date":"2025-01-02","options":{"page":%s}}'):format(LARGE))
-    assert.equal(math.tointeger(LARGE), math.tointeger(answer.pagination.page))
+    assert.equal(math.tointeger(LARGE), math.tointeger(response.pagination.page))
   end)
 end)
 
 describe("the sandbox's settings", function()
   it("are read and changed, and count at once", function()
     local api = helper.new()
-    local _, answer = api:call("GET", "/sandbox/settings", nil, {})
-    assert.same({ webhook_delay = 30, retry_delay = 30, rate_limit = 0 }, answer.data)
+    local _, response = api:call("GET", "/sandbox/settings", nil, {})
+    assert.same({ webhook_delay = 30, retry_delay = 30, rate_limit = 0 }, response.data)
     local _, changed = api:call("PUT", "/sandbox/settings",
       { webhook_delay = 0, retry_delay = 5, rate_limit = 2 }, helper.JSON)
     assert.same({ webhook_delay = 0, retry_delay = 5, rate_limit = 2 }, changed.data)
@@ -118,8 +118,8 @@ describe("events on demand", function()
   end)
 
   local function trigger(body)
-    local status, answer = api:call("POST", "/sandbox/events", body, helper.JSON)
-    return status, answer
+    local status, response = api:call("POST", "/sandbox/events", body, helper.JSON)
+    return status, response
   end
 
   -- What is delivered, as lists of actions by account.
@@ -137,10 +137,10 @@ describe("events on demand", function()
   end
 
   it("are for an account that exists, with its earnings", function()
-    local status, answer = trigger { action = "login.success", platform = "rappi" }
+    local status, response = trigger { action = "login.success", platform = "rappi" }
     assert.equal(201, status)
-    assert.equal(1, #answer.data.deliveries)
-    local id = answer.data.accounts[1]
+    assert.equal(1, #response.data.deliveries)
+    local id = response.data.accounts[1]
     assert.same({ [id] = { "login.success" } }, delivered())
     local _, account = api:call("GET", "/v1/accounts/" .. id)
     assert.equal("rappi", account.data.platform)
@@ -151,25 +151,25 @@ describe("events on demand", function()
   end)
 
   it("come as chains, many times, for accounts that take turns", function()
-    local _, answer = trigger {
+    local _, response = trigger {
       action = "login.error", chain = true, times = 7, accounts = 3, status_details = "banned",
     }
-    assert.equal(3, #answer.data.accounts)
-    assert.equal(14, #answer.data.deliveries)
+    assert.equal(3, #response.data.accounts)
+    assert.equal(14, #response.data.deliveries)
     local counts = {}
     for _, actions in pairs(delivered()) do
       counts[#counts + 1] = #actions
     end
     table.sort(counts)
     assert.same({ 4, 4, 6 }, counts)
-    local _, account = api:call("GET", "/v1/accounts/" .. answer.data.accounts[1])
+    local _, account = api:call("GET", "/v1/accounts/" .. response.data.accounts[1])
     assert.equal("error", account.data.status)
     assert.equal("banned", account.data.status_details)
   end)
 
   it("are for the account that is named", function()
-    local _, answer = trigger { action = "earnings.updated", account_id = helper.TUTORIAL }
-    assert.same({ helper.TUTORIAL }, answer.data.accounts)
+    local _, response = trigger { action = "earnings.updated", account_id = helper.TUTORIAL }
+    assert.same({ helper.TUTORIAL }, response.data.accounts)
     assert.same({ [helper.TUTORIAL] = { "earnings.updated" } }, delivered())
   end)
 
@@ -177,9 +177,9 @@ describe("events on demand", function()
     for action, meant in pairs {
       ["login.sucess"] = "login.success", ["income.verified"] = false,
     } do
-      local status, answer = trigger { action = action }
+      local status, response = trigger { action = action }
       assert.equal(422, status)
-      local detail = answer.error.errors[1]
+      local detail = response.error.errors[1]
       assert.equal("action", detail.location)
       assert.truthy(detail.message:find("login.created, login.error,", 1, true), detail.message)
       assert.equal(meant, detail.message:match("did you mean '(.-)'") or false)
@@ -218,8 +218,8 @@ describe("events on demand", function()
 
   it("name the webhook the first time, and the account's user each time", function()
     local webhook = api.sandbox.store.webhook.list[1]
-    local _, answer = trigger { action = "login.success", times = 2 }
-    local account = api.sandbox.store.account:get(answer.data.accounts[1])
+    local _, response = trigger { action = "login.success", times = 2 }
+    local account = api.sandbox.store.account:get(response.data.accounts[1])
     local first = api.sandbox:next_delivery()
     assert.truthy(first.body:find('"webhook_id":"' .. webhook.webhook_id, 1, true))
     local second = api.sandbox:next_delivery()
@@ -299,33 +299,33 @@ describe("a name that the sandbox's own endpoints do not know", function()
         body[field] = value
       end
       local before = select(4, api:call("GET", "/sandbox/overview", nil, helper.JSON))
-      local status, answer = ask(name, body)
+      local status, response = ask(name, body)
       assert.equal(422, status)
-      answer.detail[1].msg = answer.detail[1].msg:gsub("; did you mean 'platform'%?$", "")
+      response.detail[1].msg = response.detail[1].msg:gsub("; did you mean 'platform'%?$", "")
       assert.same({
         { loc = { "body", "plaform" }, msg = "is not known here", type = "value_error.extra" },
         { loc = { "body", "zone" }, msg = "is not known here", type = "value_error.extra" },
-      }, answer.detail)
+      }, response.detail)
       assert.equal(before, (select(4, api:call("GET", "/sandbox/overview", nil, helper.JSON))))
       assert.is_true((ask(name, next(fields) and fields or nil)) < 300)
     end)
   end
 
   it("is named beside what else is wrong", function()
-    local _, answer = ask("POST /sandbox/logins", { platform = "tram", plaform = "uber" })
-    assert.equal("value_error.extra", helper.blames(answer, "body.plaform"))
-    assert.equal("type_error.enum", helper.blames(answer, "body.platform"))
-    _, answer = ask("POST /sandbox/faults", { knd = "drop" })
-    assert.equal("value_error.extra", helper.blames(answer, "body.knd"))
-    assert.equal("value_error.missing", helper.blames(answer, "body.kind"))
+    local _, response = ask("POST /sandbox/logins", { platform = "tram", plaform = "uber" })
+    assert.equal("value_error.extra", helper.blames(response, "body.plaform"))
+    assert.equal("type_error.enum", helper.blames(response, "body.platform"))
+    _, response = ask("POST /sandbox/faults", { knd = "drop" })
+    assert.equal("value_error.extra", helper.blames(response, "body.knd"))
+    assert.equal("value_error.missing", helper.blames(response, "body.kind"))
   end)
 
   it("is named in a query, too", function()
     for _, path in ipairs { "logins", "deliveries", "requests", "changes", "overview", "settings",
       "faults", "webhooks", "logins/LOGIN" } do
-      local status, answer = ask("GET /sandbox/" .. path, nil, "?platfrom=uber")
+      local status, response = ask("GET /sandbox/" .. path, nil, "?platfrom=uber")
       assert.equal(422, status, path)
-      assert.equal("value_error.extra", helper.blames(answer, "query.platfrom"))
+      assert.equal("value_error.extra", helper.blames(response, "query.platfrom"))
     end
     for _, query in ipairs { "logins?status=error&platform=uber&page=1&items_per_page=5",
       "deliveries?webhook_id=x&login_id=y&page=1", "requests?page=2", "changes?since=0" } do

@@ -29,9 +29,9 @@ describe("sandbox login outcomes", function()
       assert.equal(outcome[1], login.status)
       assert.equal(outcome[2], login.status_details)
       assert.equal("e", login.external_id)
-      local _, answer = api:call("GET", "/v1/accounts/" .. login.account_id)
-      assert.equal(outcome.warning, answer.data.warning)
-      assert.equal(outcome[1], answer.data.status)
+      local _, response = api:call("GET", "/v1/accounts/" .. login.account_id)
+      assert.equal(outcome.warning, response.data.warning)
+      assert.equal(outcome[1], response.data.status)
     end)
   end
 
@@ -45,17 +45,17 @@ describe("sandbox login outcomes", function()
       assert.is_nil(login.outcome)
       assert.equal(0, api.sandbox:pending_deliveries())
       local target = "/sandbox/logins/" .. login.login_id .. "/code"
-      local status, answer = api:call("POST", target, { code = "123456" }, helper.JSON)
+      local status, response = api:call("POST", target, { code = "123456" }, helper.JSON)
       assert.equal(200, status)
-      assert.same({ status = "error", status_details = case }, answer.data.outcome)
-      assert.equal("error", answer.data.status)
+      assert.same({ status = "error", status_details = case }, response.data.outcome)
+      assert.equal("error", response.data.status)
       local _, account = api:call("GET", "/v1/accounts/" .. login.account_id)
       assert.equal("error", account.data.status)
       assert.equal(case, account.data.status_details)
       assert.equal(2, api.sandbox:pending_deliveries())
-      status, answer = api:call("POST", target, { code = "123456" }, helper.JSON)
+      status, response = api:call("POST", target, { code = "123456" }, helper.JSON)
       assert.equal(409, status)
-      assert.equal("bad_request", answer.error.code)
+      assert.equal("bad_request", response.error.code)
     end)
   end
 
@@ -80,9 +80,9 @@ describe("sandbox login outcomes", function()
 
   it("let anything be typed into the widget, in any of its fields", function()
     local catalogue = require("palenca.sandbox.data.catalogue")
-    local _, answer = api:call("GET", "/widget/config", nil, helper.JSON)
+    local _, response = api:call("GET", "/widget/config", nil, helper.JSON)
     local asked = 0
-    for _, platform in ipairs(answer.data.platforms) do
+    for _, platform in ipairs(response.data.platforms) do
       for _, kind in ipairs(platform.identifiers) do
         for _, typed in ipairs { "12345", "1", "x", "+52 12345" } do
           local status, login = api:call("POST", "/widget/logins", {
@@ -111,18 +111,18 @@ describe("sandbox login outcomes", function()
   it("reject nothing but blanks typed into the widget", function()
     for _, typed in ipairs { "", " ", "\t\n" } do
       for _, kind in ipairs { "phone", "email", "gov_id" } do
-        local status, answer = api:call("POST", "/widget/logins", {
+        local status, response = api:call("POST", "/widget/logins", {
           platform = "uber", identifier = typed, identifier_type = kind, consent = true,
         }, helper.JSON)
         assert.equal(422, status)
-        assert.equal("identifier", answer.error.errors[1].location)
+        assert.equal("identifier", response.error.errors[1].location)
       end
     end
-    local status, answer = api:call("POST", "/widget/logins", {
+    local status, response = api:call("POST", "/widget/logins", {
       platform = "uber", identifier = "x", identifier_type = "fax", consent = true,
     }, helper.JSON)
     assert.equal(422, status)
-    assert.truthy(helper.blames(answer, "body.identifier_type"))
+    assert.truthy(helper.blames(response, "body.identifier_type"))
   end)
 
   it("say whether the user is new", function()
@@ -148,19 +148,19 @@ describe("sandbox login outcomes", function()
     ['{"platform":"uber","widget_id":"w"}'] = "widget_id",
     ['{"platform":"uber","country":"xx"}'] = "country",
   } do
-    it("answer 422 to " .. body, function()
-      local status, answer = api:call("POST", "/sandbox/logins", body, {})
+    it("respond with 422 to " .. body, function()
+      local status, response = api:call("POST", "/sandbox/logins", body, {})
       assert.equal(422, status)
-      assert.truthy(helper.blames(answer, "body." .. place))
+      assert.truthy(helper.blames(response, "body." .. place))
     end)
   end
 
   it("need a platform from somewhere", function()
     for _, body in ipairs { "{}", '{"identifier":"me@example.com"}',
       '{"identifier":"tram+success@palenca-tests.com"}' } do
-      local status, answer = api:call("POST", "/sandbox/logins", body, {})
+      local status, response = api:call("POST", "/sandbox/logins", body, {})
       assert.equal(422, status)
-      assert.equal("bad_request", answer.error.code)
+      assert.equal("bad_request", response.error.code)
     end
   end)
 end)
@@ -225,8 +225,8 @@ describe("sandbox login users", function()
 
   it("must exist when named by user_id", function()
     local params = { platform = "uber", user_id = helper.UNKNOWN }
-    local status, answer = api:call("POST", "/sandbox/logins", params, {})
+    local status, response = api:call("POST", "/sandbox/logins", params, {})
     assert.equal(404, status)
-    assert.equal("not_found", answer.error.code)
+    assert.equal("not_found", response.error.code)
   end)
 end)

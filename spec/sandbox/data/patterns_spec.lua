@@ -16,13 +16,13 @@ local function read_rows(api, account_id)
   local rows, page = {}, 0
   repeat
     page = page + 1
-    local status, answer = api:call("POST", "/v1/accounts/" .. account_id .. "/earnings/search", {
+    local status, response = api:call("POST", "/v1/accounts/" .. account_id .. "/earnings/search", {
       start_date = "2020-01-01", end_date = "2040-01-01",
       options = { page = page, items_per_page = 1000 },
     })
     assert.equal(200, status)
-    table.move(answer.data.earnings, 1, #answer.data.earnings, #rows + 1, rows)
-  until page >= answer.pagination.total_pages
+    table.move(response.data.earnings, 1, #response.data.earnings, #rows + 1, rows)
+  until page >= response.pagination.total_pages
   return rows
 end
 
@@ -102,12 +102,12 @@ local expected = {
 
 describe("sandbox patterns", function()
   it("are those that are tested here", function()
-    local status, answer = helper.new():call("POST", "/sandbox/logins",
+    local status, response = helper.new():call("POST", "/sandbox/logins",
       { platform = "uber", pattern = "no such" }, helper.JSON)
     assert.equal(422, status)
-    assert.equal("type_error.enum", helper.blames(answer, "body.pattern"))
+    assert.equal("type_error.enum", helper.blames(response, "body.pattern"))
     assert.equal("must be one of " .. table.concat(argcheck.words(expected), ", "),
-      answer.detail[1].msg)
+      response.detail[1].msg)
   end)
 
   for name, case in pairs(expected) do
@@ -192,10 +192,10 @@ describe("sandbox patterns", function()
 
   it("are given to the widget's logins as well", function()
     local api = helper.new { webhook_delay = 0 }
-    local status, answer = api:call("POST", "/widget/logins", { platform = "uber",
+    local status, response = api:call("POST", "/widget/logins", { platform = "uber",
       identifier = "me@example.com", consent = true, pattern = "new" }, helper.JSON)
     assert.equal(201, status)
-    assert.is_true(#read_rows(api, answer.data.account_id) <= 20)
+    assert.is_true(#read_rows(api, response.data.account_id) <= 20)
   end)
 
   it("have no trips on a day without an amount, and trips on the others", function()
@@ -203,7 +203,7 @@ describe("sandbox patterns", function()
     local login = api:login { platform = "didi", external_id = "e", pattern = "nulls", days = 60 }
     local period = { start_date = "2020-01-01", end_date = "2040-01-01",
       options = { items_per_page = 1000 } }
-    local status, answer = api:call("POST", "/v1/accounts/" .. login.account_id
+    local status, response = api:call("POST", "/v1/accounts/" .. login.account_id
       .. "/events/search", period)
     assert.equal(200, status)
     local known, trips = {}, 0
@@ -211,14 +211,14 @@ describe("sandbox patterns", function()
       known[row.earning_date] = row.amount ~= nil
       trips = trips + (row.amount and row.count_trips or 0)
     end
-    assert.equal(trips, #answer.data.events)
-    for _, trip in ipairs(answer.data.events) do
+    assert.equal(trips, #response.data.events)
+    for _, trip in ipairs(response.data.events) do
       assert.is_true(known[trip.start_date:sub(1, 10)])
     end
     period.external_id, period.options = "e", nil
-    status, answer = api:call("POST", "/v1/users/earnings/aggregated", period)
+    status, response = api:call("POST", "/v1/users/earnings/aggregated", period)
     assert.equal(200, status)
-    for _, day in ipairs(answer.data.earnings) do
+    for _, day in ipairs(response.data.earnings) do
       assert.is_true(known[day.earning_date])
     end
   end)
@@ -246,21 +246,21 @@ describe("sandbox warnings", function()
   end)
 
   it("list those that there are to who names another", function()
-    local status, answer = helper.new():call("POST", "/sandbox/logins",
+    local status, response = helper.new():call("POST", "/sandbox/logins",
       { platform = "uber", warning = 7 }, helper.JSON)
     assert.equal(422, status)
     assert.equal("must be one of fleet_account, id_mismatch, incomplete_profile_data, "
-      .. "rider_account", answer.detail[1].msg)
-    assert.equal("type_error.enum", helper.blames(answer, "body.warning"))
+      .. "rider_account", response.detail[1].msg)
+    assert.equal("type_error.enum", helper.blames(response, "body.warning"))
   end)
 
   it("are rejected with a login that does not succeed", function()
     local api = helper.new()
-    local status, answer = api:call("POST", "/sandbox/logins", {
+    local status, response = api:call("POST", "/sandbox/logins", {
       identifier = "uber+banned@palenca-tests.com", warning = "id_mismatch", external_id = "e",
     }, helper.JSON)
     assert.equal(422, status)
-    assert.equal("warning", answer.error.errors[1].location)
+    assert.equal("warning", response.error.errors[1].location)
     assert.same({}, json.decode((select(4, api:call("GET", "/sandbox/logins?status=error", nil,
       helper.JSON)))).data.logins)
   end)

@@ -120,9 +120,9 @@ describe("the sandbox's state file", function()
     assert.same({ n = 2, nil, 30.0 }, table.pack(api.sandbox:next_delivery()))
     now = now + 30
     assert.equal(2, api.sandbox:next_delivery().attempt)
-    local _, answer = api:call("POST", "/sandbox/logins/" .. code.login_id .. "/code",
+    local _, response = api:call("POST", "/sandbox/logins/" .. code.login_id .. "/code",
       { code = "1" }, helper.JSON)
-    assert.equal("expired_otp", answer.data.outcome.status_details)
+    assert.equal("expired_otp", response.data.outcome.status_details)
     close(api)
   end)
 
@@ -212,8 +212,8 @@ describe("the sandbox's state file", function()
     local before = #read_file()
     close(open())
     assert.is_true(#read_file() < before / 100)
-    local _, answer = open():call("GET", "/v1/webhooks/" .. hook.webhook_id)
-    assert.equal("name 3000", answer.data.name)
+    local _, response = open():call("GET", "/v1/webhooks/" .. hook.webhook_id)
+    assert.equal("name 3000", response.data.name)
   end)
 
   it("is refused and left alone if it is not ours", function()

@@ -3,7 +3,7 @@ local helper = require("spec.sandbox.helper")
 local json = require("palenca.util.json")
 local signing = require("palenca.webhook")
 
--- Hands out what is due now and answers it; gives the list of "webhook action attempt".
+-- Hands out what is due now and responds to it; gives the list of "webhook action attempt".
 local function drain(api, status, names)
   local seen = {}
   local delivery = api.sandbox:next_delivery()

@@ -16,44 +16,44 @@ describe("sandbox faults", function()
   before_each(function() api = helper.new { webhook_delay = 0 } end)
 
   local function add(fault)
-    local status, answer = api:call("POST", "/sandbox/faults", fault, helper.JSON)
+    local status, response = api:call("POST", "/sandbox/faults", fault, helper.JSON)
     assert.equal(201, status)
-    return answer.data
+    return response.data
   end
 
-  -- One request, with what is to be done with its answer.
+  -- One request, with what is to be done with its response.
   local function effects_of(method, target, body)
-    local answer
+    local response
     local handle = api.sandbox.handle
     api.sandbox.handle = function(...)
       local status, headers, text, effects = handle(...)
-      answer = effects
+      response = effects
       return status, headers, text, effects
     end
     local status, data = api:call(method, target, body)
     api.sandbox.handle = nil
-    return answer or {}, status, data
+    return response or {}, status, data
   end
 
   it("are none at first", function()
-    local _, answer = api:call("GET", "/sandbox/faults", nil, {})
-    assert.same({ faults = {} }, answer.data)
+    local _, response = api:call("GET", "/sandbox/faults", nil, {})
+    assert.same({ faults = {} }, response.data)
     assert.same({}, (effects_of("POST", EARNINGS, PERIOD)))
   end)
 
-  it("of kind latency delay the answer", function()
+  it("of kind latency delay the response", function()
     add { kind = "latency", seconds = 2.5 }
     local effects, status = effects_of("POST", EARNINGS, PERIOD)
     assert.equal(2.5, effects.delay)
     assert.equal(200, status)
   end)
 
-  it("of kind error answer instead, so many times, and undo nothing", function()
+  it("of kind error respond instead, so many times, and undo nothing", function()
     add { kind = "error", status = 500, code = "lambda_error", times = 2 }
     for _ = 1, 2 do
-      local _, status, answer = effects_of("POST", "/v1/users", { external_id = "e" })
+      local _, status, response = effects_of("POST", "/v1/users", { external_id = "e" })
       assert.equal(500, status)
-      assert.equal("lambda_error", answer.error.code)
+      assert.equal("lambda_error", response.error.code)
     end
     assert.is_nil(api.sandbox.store:user_by_external_id("e"))
     assert.equal(201, (select(2, effects_of("POST", "/v1/users", { external_id = "e" }))))
@@ -67,7 +67,7 @@ describe("sandbox faults", function()
     assert.is_nil(headers["Retry-After"])
   end)
 
-  it("of kinds drop and cut lose the answer after the work was done", function()
+  it("of kinds drop and cut lose the response after the work was done", function()
     for kind, name in pairs { drop = "one", cut = "other" } do
       add { kind = kind, times = 1 }
       local effects = effects_of("POST", "/v1/users", { external_id = name })
@@ -90,8 +90,8 @@ describe("sandbox faults", function()
     assert.equal(200, (api:call("GET", "/sandbox/overview", nil, {})))
     assert.equal(200, (api:call("DELETE", "/sandbox/faults/" .. fault.fault_id, nil, {})))
     assert.equal(404, (api:call("DELETE", "/sandbox/faults/" .. fault.fault_id, nil, {})))
-    local _, answer = api:call("DELETE", "/sandbox/faults", nil, {})
-    assert.same({ faults = {} }, answer.data)
+    local _, response = api:call("DELETE", "/sandbox/faults", nil, {})
+    assert.same({ faults = {} }, response.data)
   end)
 
   it("strike with their probability, repeatably", function()
@@ -128,9 +128,9 @@ describe("sandbox faults", function()
   }
   for body, place in pairs(refused) do
     it("are refused as " .. body, function()
-      local status, answer = api:call("POST", "/sandbox/faults", body, helper.JSON)
+      local status, response = api:call("POST", "/sandbox/faults", body, helper.JSON)
       assert.equal(422, status)
-      assert.truthy(helper.blames(answer, place))
+      assert.truthy(helper.blames(response, place))
       assert.equal(0, #api.sandbox.faults.list)
     end)
   end
@@ -160,9 +160,9 @@ describe("sandbox faults of webhooks", function()
 
   it("lose one, and keep a note of it", function()
     assert.same({ "login.created" }, actions { kind = "webhook_lose", action = "login.success" })
-    local _, answer = api:call("GET", "/sandbox/deliveries", nil, {})
+    local _, response = api:call("GET", "/sandbox/deliveries", nil, {})
     local states = {}
-    for _, delivery in ipairs(answer.data.deliveries) do
+    for _, delivery in ipairs(response.data.deliveries) do
       states[delivery.action] = delivery.state
     end
     assert.same({ ["login.created"] = "delivered", ["login.success"] = "lost" }, states)
@@ -194,8 +194,8 @@ describe("sandbox faults of earnings", function()
   before_each(function() api = helper.new() end)
 
   local function read(number)
-    local _, answer = api:call("POST", EARNINGS, page(number))
-    return answer.data.earnings, answer.pagination.total_items
+    local _, response = api:call("POST", EARNINGS, page(number))
+    return response.data.earnings, response.pagination.total_items
   end
 
   it("add a row at the front while pages are read", function()
