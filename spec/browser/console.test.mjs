@@ -14,9 +14,9 @@ const addWebhook = (url, target, name = "hook") => post(`${url}/sandbox/webhooks
 const logIn = (url, identifier = "rappi+success@palenca-tests.com") =>
   post(`${url}/sandbox/logins`, { identifier, external_id: "worker-1" });
 
-async function callApi(url, path, answer_) {
+async function callApi(url, path, status) {
   const response = await fetch(url + path, { headers: { "x-api-key": key } });
-  assert.equal(response.status, answer_);
+  assert.equal(response.status, status);
   return response;
 }
 
@@ -187,7 +187,7 @@ test("takes away nothing that is just being pressed", staged(async (stage) => {
   await page.waitForSelector("text=No delivery yet");
 }));
 
-test("refuses a wrong fault with its reason, and keeps what was typed", staged(async (stage) => {
+test("rejects a wrong fault with its reason, and keeps what was typed", staged(async (stage) => {
   const { url } = await stage.sandbox();
   const page = await stage.page();
   await page.goto(`${url}/console#/faults`);
@@ -204,7 +204,7 @@ test("refuses a wrong fault with its reason, and keeps what was typed", staged(a
   await page.waitForSelector(by("fault-row"));
 }));
 
-test("refuses a webhook that nobody can be told by, and changes and deletes one",
+test("rejects a webhook without a valid URL, and changes and deletes one",
   staged(async (stage) => {
     const { url } = await stage.sandbox();
     const page = await stage.page();

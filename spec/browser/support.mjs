@@ -114,14 +114,14 @@ export class Stage {
     return { url, process: started };
   }
 
-  // A receiver of webhooks that keeps what came, and responds with what `answer(count)` gives.
-  async receiver(response) {
+  // A receiver of webhooks that keeps what came, and responds with what `respond(count)` gives.
+  async receiver(respond) {
     const seen = [];
     const server = createServer((request, response) => {
       let body = "";
       request.setEncoding("utf8").on("data", (text) => { body += text; }).on("end", () => {
         seen.push(body);
-        const { status, text } = response(seen.length);
+        const { status, text } = respond(seen.length);
         response.writeHead(status).end(text);
       });
     });

@@ -114,8 +114,8 @@ describe("palenca serve on a failing disk", function()
     faults.assert_order(faults.records(handled))
   end
 
-  -- Trouble is told when it begins, and not for each event.
-  local function assert_told(served, length_before)
+  -- Trouble is logged when it begins, and not for each event.
+  local function assert_logged(served, length_before)
     -- all that is said, but for the events handled meanwhile that were stored before
     local function lines()
       local count = 0
@@ -143,13 +143,13 @@ describe("palenca serve on a failing disk", function()
     local within = small_disk("16m")
     local served = serve(within)
     assert.are.equal(300, send(served, { count = 300 }).acked)
-    local told = #served.stderr
+    local logged = #served.stderr
     fill(within)
     helper.ask_until(function()
       return send(served, { seconds = 0.1 }).acked == 0
     end, "the disk to be full")
     assert.truthy(served.stderr:find("full", 1, true), served:describe())
-    assert_told(served, told)
+    assert_logged(served, logged)
     clear(within)
     wait_healed(served)
     assert_whole(within)
@@ -230,12 +230,12 @@ describe("palenca serve on a failing disk", function()
     it("responds with 503 while it " .. name .. ", and resumes after it", function()
       local served = serve(nil, failing())
       assert.are.equal(300, send(served, { count = 300 }).acked)
-      local told = #served.stderr
+      local logged = #served.stderr
       switch(fault)
       local during = send(served, { seconds = 0.3 })
       assert.are.same({ 0, 0 }, { during.acked, during.broken })
       assert(during.others > 0)
-      assert_told(served, told)
+      assert_logged(served, logged)
       switch(nil)
       wait_healed(served)
       assert_whole()

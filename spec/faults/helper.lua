@@ -12,7 +12,7 @@ end
 --- The size of a line of @{RECORDING}.
 faults.RECORD_SIZE = 36 + 1 + 10 + 1 + 16 + 1 + 2 + 1
 
--- Lines of one size, so that the size of the file tells how many there are.
+-- Lines of one size, so that the size of the file is known from their number.
 local RECORD = [[
   local palenca = require "palenca"
   local file = assert(io.open(os.getenv "SPEC_HANDLED", "a"))
@@ -103,7 +103,7 @@ function faults.by_key(events)
 end
 
 --- Demands that an account's events were handled in the order in which they were sent: one that is
--- handled again, because it was cut short, is the one that was handled last.
+-- handled again, because it was interrupted, is the one that was handled last.
 function faults.assert_order(handled)
   local last = {}
   for _, record in ipairs(handled) do

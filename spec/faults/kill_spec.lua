@@ -1,13 +1,13 @@
---- Ends `palenca serve` under load at random moments, by kill -9 and by a power cut that loses what
+--- Ends `palenca serve` under load at random times, by kill -9 and by a power cut that loses what
 -- was not synced: no event that got 200 is missing then.
--- SPEC_ROUNDS: how often (30); SPEC_SEED: the same moments as in an earlier run.
+-- SPEC_ROUNDS: how often (30); SPEC_SEED: the same times as in an earlier run.
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")
 local power_cut = require("spec.support.power_cut")
 local process = require("spec.support.process")
 
 local ROUNDS = tonumber(os.getenv("SPEC_ROUNDS") or 30)
--- Then the events of a database are checked to the last one, and another one is begun.
+-- Then the events of a database are checked to the last one, and another one is started.
 local ROUNDS_PER_DATABASE = 6
 
 local function new_seed()
@@ -128,7 +128,7 @@ describe("palenca serve", function()
     assert_whole(world)
   end
 
-  it("loses no event that it acknowledged, at " .. ROUNDS .. " ends at random moments", function()
+  it("loses no event that it acknowledged, at " .. ROUNDS .. " kills at random times", function()
     print("seed " .. SEED)
     math.randomseed(SEED)
     local world

@@ -1,5 +1,5 @@
 --- Receives, handles, replays, retries, purges, lists and counts at the same time: no event that
--- got 200 is lost, and the database stays whole.
+-- got 200 is lost, and the database stays intact.
 -- SPEC_SECONDS: for how long (3); SPEC_RATE: so many webhooks a second (300).
 local uv = require("luv")
 local faults = require("spec.faults.helper")

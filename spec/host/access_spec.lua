@@ -41,7 +41,7 @@ describe("the receiver", function()
   end
 
   describe("with --allow", function()
-    it("responds to others with 403, and tells of it", function()
+    it("responds to others with 403, and logs that", function()
       local served = serve({ "--allow", "192.0.2.0/24", "--allow", "2001:db8::/32" })
       local status, body = post(served)
       assert.are.equal(403, status)
@@ -90,11 +90,11 @@ describe("the receiver", function()
       served:wait_output("stderr", "(refused a request of unknown %(403%))")
     end)
 
-    -- What the server refuses by itself. {status, cause, who, what is sent}
+    -- What the server rejects by itself. {status, cause, who, what is sent}
     local LINE = "POST /webhooks/palenca HTTP/1.1\r\nX-Forwarded-For: 192.0.2.9\r\n"
     local HEAD, CHUNKED = LINE .. "Host: a\r\n", "Transfer-Encoding: chunked\r\n\r\n"
     local long = "X: " .. ("x"):rep(1024) .. "\r\n"
-    local own_refusals = {
+    local own_rejections = {
       { 400, "the request must have one Host header", "192.0.2.9", HEAD .. "Host: b\r\n\r\n" },
       { 413, "the body is too large", "192.0.2.9", HEAD .. "Content-Length: 1000\r\n\r\n" },
       { 413, "the body is too large", "192.0.2.9",
@@ -110,11 +110,11 @@ describe("the receiver", function()
         HEAD .. long:rep(3) .. "\r\n" },
       { 404, "another path", "the proxy 127.0.0.1", "GET / HTTP/1.1\r\nHost: a\r\n\r\n" },
     }
-    it("names the client of a request that the server refuses by itself, or its proxy", function()
+    it("names the client of a request that the HTTP server rejects, or its proxy", function()
       local served = serve({ "--trusted-proxy", "127.0.0.1", "--max-body", "200", "--max-header",
         "1024", "--request-timeout", "0.3" })
       local direct = serve({ "--max-header", "1024" })
-      for _, case in ipairs(own_refusals) do
+      for _, case in ipairs(own_rejections) do
         local response = http.raw(served.url, case[4])
         assert.are.equal(case[1], response and response.status, case[4])
         local line = string.format("palenca: refused a request of %s (%d): %s\n", case[3], case[1],
@@ -124,23 +124,23 @@ describe("the receiver", function()
         end, line)
         served.stderr = ""
       end
-      assert.are.equal(400, http.raw(direct.url, own_refusals[8][4]).status)
+      assert.are.equal(400, http.raw(direct.url, own_rejections[8][4]).status)
       direct:wait_output("stderr", "refused a request of 127.0.0.1 %(400%): the head is malformed")
       local script = process.write_file(stage:directory() .. "/script.lua", "")
-      local told = stage:palenca({ "serve", script, "--listen", "127.0.0.1:0", "--db",
+      local json = stage:palenca({ "serve", script, "--listen", "127.0.0.1:0", "--db",
         script .. ".db", "--json", "--trusted-proxy", "127.0.0.1" })
-      local port = told:wait_output("stderr", '"url":"http:\\/\\/127.0.0.1:(%d+)')
+      local port = json:wait_output("stderr", '"url":"http:\\/\\/127.0.0.1:(%d+)')
       local url = "http://127.0.0.1:" .. port
-      assert.are.equal(400, http.raw(url, own_refusals[8][4]).status)
-      told:wait_output("stderr", '"cause":"the head is malformed","count":1,"proxy":"127.0.0.1"}')
-      assert.are.equal(400, http.raw(url, own_refusals[1][4]).status)
-      told:wait_output("stderr", 'one Host header","count":1,"client":"192.0.2.9"}')
+      assert.are.equal(400, http.raw(url, own_rejections[8][4]).status)
+      json:wait_output("stderr", '"cause":"the head is malformed","count":1,"proxy":"127.0.0.1"}')
+      assert.are.equal(400, http.raw(url, own_rejections[1][4]).status)
+      json:wait_output("stderr", 'one Host header","count":1,"client":"192.0.2.9"}')
     end)
 
     for _, case in ipairs({ { "--allow", "localhost" }, { "--allow", "10.0.0.0/33" },
       { "--trusted-proxy", "*" } })
     do
-      it("refuses " .. case[1] .. " " .. case[2], function()
+      it("rejects " .. case[1] .. " " .. case[2], function()
         local status, err = fail(case)
         assert.are.equal(2, status)
         assert.truthy(err:find(case[1] .. ": '" .. case[2], 1, true), err)
@@ -202,7 +202,7 @@ describe("the receiver", function()
       return post(served, { ["x-palenca-signature"] = signature }, body)
     end
 
-    it("takes what is signed over the very bytes, and refuses the rest with one response", function()
+    it("accepts a signature over the very bytes, and rejects others with one response", function()
       local served = serve(HEADER, { PALENCA_WEBHOOK_SECRET = SECRET })
       local good = sign(BODY, SECRET)
       assert.are.equal(200, (signed(served, good)))
@@ -210,22 +210,22 @@ describe("the receiver", function()
       assert.are.equal(200, (signed(served, sign(other, SECRET):upper(), other)))
       local foreign = sign(BODY, "another secret")
       local responses = {}
-      local function refused(status, body)
+      local function rejected(status, body)
         assert.are.equal(401, status)
         responses[body] = true
       end
-      refused(post(served))
-      refused(signed(served, ""))
-      refused(signed(served, "nonsense"))
-      refused(signed(served, foreign))
-      refused(signed(served, good, BODY .. " "))
-      refused(signed(served, good, "not even JSON"))
-      refused(signed(served, sign(BODY, SECRET, "sha1")))
+      rejected(post(served))
+      rejected(signed(served, ""))
+      rejected(signed(served, "nonsense"))
+      rejected(signed(served, foreign))
+      rejected(signed(served, good, BODY .. " "))
+      rejected(signed(served, good, "not even JSON"))
+      rejected(signed(served, sign(BODY, SECRET, "sha1")))
       local twice = "POST " .. served.url:match("//[^/]+(/.*)") .. " HTTP/1.1\r\nHost: spec\r\n"
         .. "X-Palenca-Signature: " .. good .. "\r\nX-Palenca-Signature: " .. good
         .. "\r\nContent-Length: " .. #BODY .. "\r\n\r\n" .. BODY
       local response = http.raw(served.url, twice)
-      refused(response.status, response.body)
+      rejected(response.status, response.body)
       assert.are.same({ ['{"error":"unauthorized"}\n'] = true }, responses)
       assert.are.equal(2, #helper.events(served.db))
       assert.are.equal(0, served:stop())
@@ -273,7 +273,7 @@ describe("the receiver", function()
       assert.are.equal(200, (signed(served, out:match("%S+"))))
     end)
 
-    it("tells of a flood in a few lines", function()
+    it("logs a burst in a few lines", function()
       local directory = stage:directory()
       local script = process.write_file(directory .. "/s.lua", "")
       local served = stage:palenca({ "serve", script, "--json", "--listen", "127.0.0.1:0", "--db",
@@ -284,15 +284,15 @@ describe("the receiver", function()
         assert.are.equal(401, (post(served)))
       end
       assert.are.equal(0, served:stop())
-      local told, lines = 0, 0
+      local logged, lines = 0, 0
       for line in served.stderr:gmatch("[^\n]+") do
         local entry = helper.json.decode(line)
         if entry.event == "refused" then
           assert.are.same({ 401, "not signed" }, { entry.status, entry.cause })
-          told, lines = told + entry.count, lines + 1
+          logged, lines = logged + entry.count, lines + 1
         end
       end
-      assert.are.equal(200, told)
+      assert.are.equal(200, logged)
       assert.is_true(lines <= 40, lines) -- six in ten seconds
     end)
 
@@ -383,7 +383,7 @@ describe("the receiver", function()
       assert.are.equal("another file", helper.read_file(path))
     end)
 
-    it("tells clients apart by what a proxy says of them", function()
+    it("distinguishes clients by the proxy's X-Forwarded-For", function()
       start("--trusted-proxy", "unix", "--allow", "192.0.2.0/24")
       assert.are.equal(200, curl("-H", "X-Forwarded-For: 192.0.2.1"))
       assert.are.equal(403, curl("-H", "X-Forwarded-For: 203.0.113.1"))

@@ -1,4 +1,4 @@
---- What scripts, senders and signals can do at the worst moment to `palenca serve`.
+--- What scripts, senders and signals can do at the worst time to `palenca serve`.
 local uv = require("luv")
 local helper = require("spec.host.helper")
 local http = require("spec.support.http")
@@ -61,7 +61,7 @@ describe("palenca serve", function()
   end)
 
   -- Both workers are kept, each by an event of its own, until the others are dealt to them.
-  it("holds nothing up behind a handler that blocks but what it has begun", function()
+  it("delays by a blocking handler only the events that its worker has started", function()
     local gates, path = { fifo(), fifo() }, fifo()
     local served = stage:serve({ text = [[
       local palenca = require "palenca"
@@ -171,9 +171,9 @@ describe("palenca serve", function()
     assert.is_nil(again.stdout:find("blocked", 1, true))
   end)
 
-  it("gives an event up that ends the process again and again", function()
+  it("makes an event that repeatedly ends the process a dead letter", function()
     local directory = stage:directory()
-    local responded = directory .. "/answered" -- which the end of the process must not prevent
+    local responded = directory .. "/responded" -- which the end of the process must not prevent
     local text = ([[
       local palenca = require "palenca"
       palenca.on("*", function(event)
@@ -210,7 +210,7 @@ describe("palenca serve", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("does not cut through an identity number where it bounds an error", function()
+  it("does not truncate an error within an identity number", function()
     local served = stage:serve({ text = [=[
       local digits = ("12345678909"):gsub(".", function(c) return "\\u003" .. c end)
       require "palenca".on("*", function(event)

@@ -18,15 +18,15 @@ describe("an attempt", function()
     return stage:server(function() end)
   end
 
-  it("is made as often as the handler says, else as the program was told", function()
+  it("is made as often as the handler says, else as --max-attempts says", function()
     local served = serve([[
       palenca.on("login.success", {max_attempts = 2, retry_wait = 0.01}, function() error "no" end)
       palenca.on("login.error", {retry_wait = 0.01}, function() error "no" end)
     ]], { arguments = { "--max-attempts", "3" } })
     helper.post(served.url, { account_id = "own" })
-    helper.post(served.url, { account_id = "told", webhook_action = "login.error" })
+    helper.post(served.url, { account_id = "option", webhook_action = "login.error" })
     assert.are.equal(2, helper.wait_state(served.db, "own", "dead").attempts)
-    assert.are.equal(3, helper.wait_state(served.db, "told", "dead").attempts)
+    assert.are.equal(3, helper.wait_state(served.db, "option", "dead").attempts)
     assert.are.equal(0, served:stop())
   end)
 
@@ -49,8 +49,8 @@ describe("an attempt", function()
     local again = serve(text, { db = served.db, arguments = { "--max-attempts", "2" } })
     event = helper.wait_state(again.db, "a", "dead")
     assert.are.equal("own error 3", event.error)
-    assert.truthy(again.stderr:find("max_attempts (2) reached: the process died during the last attempt", 1, true),
-      again.stderr)
+    assert.truthy(again.stderr:find("max_attempts (2) reached: the process died during the last "
+      .. "attempt", 1, true), again.stderr)
     assert.are.equal(0, again:stop())
     assert.are.equal("", again.stdout)
   end)
@@ -155,7 +155,7 @@ describe("an attempt", function()
     end)
   end
 
-  it("that is ended gives up its call, and what it had asked for ahead", function()
+  it("that is ended aborts its call, and requests ahead", function()
     local server = silent_server()
     -- on a busy machine the first ones may be over before they have come to call
     local served = serve([[
@@ -192,7 +192,7 @@ describe("an attempt", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("is ended after the time the program was told, whatever closes cannot wait", function()
+  it("is ended after --handler-timeout, whose closing variables cannot wait", function()
     local served = serve([[
       palenca.on("*", {max_attempts = 1}, function()
         local guard <close> = setmetatable({}, {__close = function()

@@ -103,7 +103,7 @@ describe("a script that", function()
     assert.are.equal(200, select(2, served.stderr:gsub("stopped after 0%.01 s of CPU time", "")))
   end)
 
-  it("is stopped is told where", function()
+  it("is stopped has the line in its error", function()
     local served = serve([[
 
       local function spin() while true do end end

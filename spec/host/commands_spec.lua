@@ -9,13 +9,13 @@ local function palenca(arguments, options)
 end
 
 describe("the program", function()
-  it("tells its version", function()
+  it("prints its version", function()
     local status, out = palenca({ "--version" })
     assert.are.equal(0, status)
     assert.truthy(out:find("^palenca %d+%.%d+%.%d+\n$"), out)
   end)
 
-  it("tells the versions of its libraries with --verbose", function()
+  it("prints the versions of its libraries with --verbose", function()
     local version = select(2, palenca({ "--version" }))
     for _, arguments in ipairs { { "--version", "--verbose" }, { "--verbose", "--version" } } do
       local status, out, err = palenca(arguments)
@@ -137,7 +137,7 @@ describe("the program", function()
     { { "serve", "x.lua", "--redelivery-window", "long" }, "'long' is not a number of seconds" },
   }
   for _, case in ipairs(wrong) do
-    it("refuses: palenca " .. table.concat(case[1], " "), function()
+    it("rejects: palenca " .. table.concat(case[1], " "), function()
       local status, out, err = palenca(case[1])
       assert.are.equal(2, status, err)
       assert.are.equal("", out)
@@ -212,7 +212,7 @@ describe("palenca", function()
       end)
     end
 
-    it("tells of an error with the script's line, exit 1", function()
+    it("reports an error with the script's line, exit 1", function()
       local status, out, err = palenca({ "run", script("print 'begun'\nerror 'my reason'") })
       assert.are.equal(1, status)
       assert.are.equal("begun\n", out)
@@ -307,7 +307,7 @@ describe("palenca", function()
         base({}, { PALENCA_BASE_URL = "", PALENCA_ENVIRONMENT = "" }))
     end)
 
-    it("refuses two places at once", function()
+    it("rejects two places at once", function()
       local path = script("print(require 'palenca'.new{api_key = 'k'})")
       local status, _, err = palenca({ "run", path }, { env = {
         PALENCA_BASE_URL = "http://127.0.0.1:1", PALENCA_ENVIRONMENT = "production" } })
@@ -323,7 +323,7 @@ describe("palenca", function()
       assert.are.equal("--a\tb\n", out)
     end)
 
-    it("refuses settings of the environment that make no sense", function()
+    it("rejects settings of the environment that make no sense", function()
       local status, _, err = palenca({ "run", script("") }, { env = { PALENCA_RATE_LIMIT = "x" } })
       assert.are.equal(2, status)
       assert.truthy(err:find("'x' is not a whole number", 1, true), err)
@@ -347,7 +347,7 @@ describe("palenca", function()
       assert.are.equal(0, #server.requests)
     end)
 
-    it("tells when a script sends something while it loads", function()
+    it("reports a script that sends something while it loads", function()
       local server = stage:server()
       local path = script("\nrequire 'palenca'.http{url = os.getenv 'SPEC_URL'}")
       local status, _, err = palenca({ "check", path }, { env = { SPEC_URL = server.url } })
@@ -386,7 +386,7 @@ describe("palenca", function()
       end
     end)
 
-    it("tells of a script without handlers, and of one that does not load", function()
+    it("reports a script without handlers, and one that does not load", function()
       local status, out = palenca({ "check", script("") })
       assert.are.equal(0, status)
       assert.truthy(out:find("it handles no event", 1, true), out)

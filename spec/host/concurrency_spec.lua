@@ -17,7 +17,7 @@ describe("a concurrency of an action's own", function()
     return served, server
   end
 
-  -- Once an event of another action has run, all that could be begun before has begun.
+  -- Once an event of another action has run, all that could start before has started.
   local function pass_by(served, name)
     helper.post(served.url, { account_id = name, webhook_action = "login.created" })
     served:wait_output("stdout", "(passed " .. name .. ")\n")
@@ -53,7 +53,7 @@ describe("a concurrency of an action's own", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("gives a place back after a failure, a timeout, and with a worker that is replaced", function()
+  it("releases a slot after a failure, a timeout, and with a worker that is replaced", function()
     local served, server = serve([[
       palenca.on("login.error", {timeout = 0.3}, function() palenca.sleep(3600) end)
       palenca.on("login.*", {concurrency = 1, max_attempts = 1}, function(event)
@@ -62,20 +62,20 @@ describe("a concurrency of an action's own", function()
         if event.account_id == "breaking" then string.format = nil end
       end)
     ]], { arguments = { "--workers", "2", "--drain-timeout", "0" } })
-    local function response(account)
+    local function respond(account)
       server:wait_request("/" .. account).respond(200, "{}")
     end
     for _, account in ipairs({ "failing", "late", "breaking", "last" }) do
       helper.post(served.url, { account_id = account,
         webhook_action = account == "late" and "login.error" or "login.success" })
     end
-    response("failing")
+    respond("failing")
     helper.wait_state(served.db, "failing", "dead")
     local event = helper.wait_state(served.db, "late", "dead")
     assert.are.equal("timed out after 0.3 s", event.error)
-    response("breaking")
+    respond("breaking")
     served:wait_output("stderr", "(worker failed)")
-    response("last")
+    respond("last")
     helper.wait_state(served.db, "last", "done")
     assert.are.equal(0, served:stop())
   end)

@@ -24,7 +24,7 @@ describe("the receiver's connections:", function()
 
   it("what arrived while the process was stopped for longer than its timeouts is taken", function()
     local served = serve("--request-timeout", "0.3", "--idle-timeout", "0.3")
-    -- one that is new, one whose request has begun, and one that is kept
+    -- one that is new, one whose request has started, and one that is kept
     local new = stage:connect(served.url):wait_connected()
     local body = helper.body() .. (" "):rep(50000)
     local begun = stage:connect(served.url):send(LINE)
@@ -108,7 +108,7 @@ describe("the receiver's connections:", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("pipelined requests get their responses in order, whatever they are cut into", function()
+  it("pipelined requests get their responses in order, however they are split", function()
     local served = serve()
     local bytes, count = {}, 60
     for i = 1, count do

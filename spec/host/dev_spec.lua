@@ -81,7 +81,7 @@ describe("palenca dev", function()
     end
   end)
 
-  it("plays every login it is told to", function()
+  it("simulates every login of --login", function()
     local path = script([[
       require "palenca".on("login.*", function(event) print(event.action, event.platform) end)
     ]])
@@ -148,13 +148,13 @@ describe("palenca dev", function()
     assert.truthy(started.stderr:find("my reason", 1, true))
   end)
 
-  local refusals = {
+  local rejections = {
     { "an unknown platform", "", { "--login", "nowhere", "--once" },
       "the login 'nowhere' was rejected" },
     { "a script that does not load", "local x = = 1", {}, "mine.lua:1: unexpected symbol" },
     { "a script that raises", "\nerror 'oh'", {}, "mine.lua:2: oh" },
   }
-  for _, case in ipairs(refusals) do
+  for _, case in ipairs(rejections) do
     it("exits with 1 over " .. case[1], function()
       local started = start(script(case[2]), case[3])
       assert.are.equal(1, started:wait_exit(), started.stderr)
@@ -219,7 +219,7 @@ describe("palenca dev", function()
     assert.are.equal(0, started:wait_exit(), started.stderr)
   end)
 
-  it("keeps the events where it is told to", function()
+  it("keeps the events in the file of --db", function()
     local db = stage:directory() .. "/kept.db"
     local started = start(script(""), { "--login", "uber", "--db", db, "--json" })
     helper.wait_lines(started, "stderr", '"event":"handled"', 2)

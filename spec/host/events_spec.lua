@@ -27,7 +27,7 @@ describe("palenca events", function()
     end
   end
 
-  -- once: what is below looks only, but for the last
+  -- once: the tests below only read, except the last
   setup(function()
     stage = helper.stage()
     served = stage:serve({ text = SCRIPT })
@@ -168,7 +168,7 @@ describe("palenca events", function()
     assert.truthy(out:find("\nall +0 +0 +1 +2 +1\n"), out)
   end)
 
-  it("purge deletes finished events only, and tells first if asked", function()
+  it("purge deletes finished events only, and only counts them with --dry-run", function()
     local status, out = palenca("purge", "--db", served.db)
     assert.are.equal(0, status)
     assert.truthy(out:find("^deleted 0 events, 0 bytes; the file is "), out)
@@ -180,13 +180,13 @@ describe("palenca events", function()
     served = stage:serve({ text = SCRIPT, directory = served.directory,
       arguments = { "--redelivery-window", "0" } })
     out = select(2, palenca("purge", "--older-than", "0", "--dry-run", "--json", "--db", served.db))
-    local told = helper.json.decode(out)
-    assert.are.same({ 2, 0 }, { told.events, told.kept })
-    assert.is_true(told.dry_run)
+    local result = helper.json.decode(out)
+    assert.are.same({ 2, 0 }, { result.events, result.kept })
+    assert.is_true(result.dry_run)
     assert.are.equal(4, #helper.events(served.db))
     out = select(2, palenca("purge", "--older-than", "0", "--json", "--db", served.db))
     local done = helper.json.decode(out)
-    assert.are.same({ told.events, told.bytes }, { done.events, done.bytes })
+    assert.are.same({ result.events, result.bytes }, { done.events, done.bytes })
     assert.are.equal(2, #helper.events(served.db))
     assert.are.equal(1, (palenca("show", "1", "--db", served.db)))
     out = select(2, palenca("purge", "--older-than", "0", "--state", "dead", "--db", served.db))
@@ -210,16 +210,16 @@ describe("palenca events, asked wrongly:", function()
     remove()
   end)
 
-  for text, told in pairs({
+  for text, result in pairs({
     ["2026-02-30"] = "is not a date",
     ["yesterday"] = "is not a date",
     ["2026-02-03T25:00"] = "is not a date",
     ["5 days"] = "is not a date",
   }) do
-    it("list refuses the time " .. text, function()
+    it("list rejects the time " .. text, function()
       local status, _, err = palenca("list", "--since", text)
       assert.are.equal(2, status)
-      assert.truthy(err:find("--since: '" .. text .. "' " .. told, 1, true), err)
+      assert.truthy(err:find("--since: '" .. text .. "' " .. result, 1, true), err)
     end)
   end
 

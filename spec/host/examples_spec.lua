@@ -64,7 +64,7 @@ describe("examples/notify.lua", function()
     return served, login
   end
 
-  it("posts the income to the system it is told", function()
+  it("posts the income to the configured system", function()
     local server = stage:server()
     local served, login = serve_and_login(server, "worker-1")
     local request = server:wait_request("/income")
@@ -90,7 +90,8 @@ describe("examples/notify.lua", function()
     end)
     local served, login = serve_and_login(server)
     local event = helper.wait_state(served.db, login.account_id, "retry")
-    assert.truthy(event.error:find(server.url .. "/income responded with 500", 1, true), event.error)
+    assert.truthy(event.error:find(server.url .. "/income responded with 500", 1, true),
+      event.error)
     assert.are.equal(0, served:stop())
     assert.are_not.equal("done", helper.events(served.db)[1].state)
   end)

@@ -185,7 +185,7 @@ describe("handlers", function()
       palenca.on("*", {retry_wait = 0.01}, function(event)
         local response = assert(palenca.http{
           url = URL .. "/" .. event.data.number .. "/" .. event.attempt})
-        if response.status ~= 200 then error("answered " .. response.status, 0) end
+        if response.status ~= 200 then error("responded with " .. response.status, 0) end
       end)
     ]], { url = server.url })
     helper.post(served.url, { account_id = "a", number = 1 })
@@ -241,11 +241,11 @@ describe("handlers", function()
         local response, err = palenca.http{url = URL .. "/income?x=1", json = {account = "a"},
           headers = {["X-Kind"] = "spec", ["X-Number"] = 7}}
         print("answered", response.status, response.body, response.headers["content-length"])
-        print("refused", select(2, palenca.http{url = "http://127.0.0.1:1"}).kind)
+        print("failed", select(2, palenca.http{url = "http://127.0.0.1:1"}).kind)
       end)
     ]], { url = server.url })
     helper.post(served.url, {})
-    served:wait_output("stdout", "(responded\t201\tmade\t4\nrefused\tnetwork\n)")
+    served:wait_output("stdout", "(responded\t201\tmade\t4\nfailed\tnetwork\n)")
     local request = server.requests[1]
     assert.are.equal("POST", request.method)
     assert.are.equal("/income?x=1", request.path)
@@ -276,7 +276,7 @@ describe("handlers", function()
     served:wait_output("stdout", "(all\t1 2 3\t200\t200\t200\t200)\n")
   end)
 
-  it("wait for their own responses when one that cannot yield takes its turn", function()
+  it("wait for their own responses while one that cannot yield blocks", function()
     local server = holding_server()
     local served = serve([[
       palenca.on("*", function(event)
@@ -299,7 +299,7 @@ describe("handlers", function()
     helper.wait_lines(served, "stdout", "ended\t[^\n]+\n", 2)
   end)
 
-  it("are told when another one gives up what they wait for", function()
+  it("raise when another one aborts what they wait for", function()
     local server = holding_server()
     local served = serve([[
       local client = palenca.new{api_key = "k", base_url = URL}
@@ -354,7 +354,7 @@ describe("handlers", function()
     served:wait_output("stderr", "(event %d+ +login%.success +uber account a  done)")
   end)
 
-  it("print whole lines from several workers", function()
+  it("print complete lines from several workers", function()
     local served = serve([[
       local line = ("x"):rep(300)
       palenca.on("*", function(event)
@@ -378,7 +378,7 @@ describe("handlers", function()
     assert.are.equal(8 * 51, logged)
   end)
 
-  it("are told in JSON if that is wanted", function()
+  it("are logged in JSON with --json", function()
     local served = stage:palenca({ "serve", process.write_file(stage:directory() .. "/s.lua", [[
       require "palenca".on("login.error", function() error("oh", 0) end)
     ]]), "--listen", "127.0.0.1:0", "--json", "--db", stage:directory() .. "/e.db" })
@@ -389,13 +389,13 @@ describe("handlers", function()
     helper.post(ready.url, { account_id = "b" })
     helper.wait_lines(served, "stderr", "\n", 3)
     assert.are.equal(0, served:stop())
-    local told = {}
+    local entries = {}
     for _, entry in ipairs(helper.lines_of_json(served.stderr)) do
-      told[entry.account_id or entry.event or "end"] = entry
+      entries[entry.account_id or entry.event or "end"] = entry
     end
-    assert.are.equal("retry", told.a.state)
-    assert.are.equal("oh", told.a.error)
-    assert.are.equal("done", told.b.state)
-    assert.are.equal(0, told.b.handlers)
+    assert.are.equal("retry", entries.a.state)
+    assert.are.equal("oh", entries.a.error)
+    assert.are.equal("done", entries.b.state)
+    assert.are.equal(0, entries.b.handlers)
   end)
 end)

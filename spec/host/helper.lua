@@ -88,7 +88,7 @@ end
 local Connection = {}
 Connection.__index = Connection
 
--- Cuts the first whole response off the bytes; an interim one (100) is a response too.
+-- Takes the first complete response from the bytes; an interim one (100) is a response too.
 local function cut_answer(raw)
   local head, rest = raw:match("^(.-\r\n)\r\n(.*)$")
   if not head then
@@ -400,7 +400,7 @@ end
 --- Posts an event and demands that it is taken.
 function helper.post(url, fields)
   local response = assert(http.request("POST", url, helper.body(fields)), "no response")
-  assert(response.status == 200, "answered " .. response.status .. " " .. response.body)
+  assert(response.status == 200, "responded with " .. response.status .. " " .. response.body)
 end
 
 --- The stored events, as `palenca events list --json` has them.

@@ -89,7 +89,7 @@ describe("palenca income and palenca decide", function()
     end
   end)
 
-  it("says that it counts up to yesterday unless it is told a day", function()
+  it("says that it counts up to yesterday without --as-of", function()
     local status, out = palenca({ "income", "--rows", write_rows(daily(3, 500)) })
     assert.are.equal(0, status)
     assert.truthy(out:find("^As of %d%d%d%d%-%d%d%-%d%d %(yesterday%)\n"), out)

@@ -25,7 +25,7 @@ local script = wait .. [[
   end)
 ]]
 
-describe("a worker that its script keeps", function()
+describe("a blocked worker", function()
   local stage, fifo, writer
 
   before_each(function()
@@ -46,12 +46,12 @@ describe("a worker that its script keeps", function()
     return stage:serve({ text = text, arguments = all, env = { SPEC_FIFO = fifo } })
   end
 
-  -- Has its script keep a worker, until `let_go`.
-  local function keep(served, account)
+  -- Blocks a worker until `let_go`.
+  local function block(served, account)
     helper.post(served.url, { account_id = account, webhook_action = "login.error" })
   end
 
-  -- Lets as many of those that are kept go on.
+  -- Lets as many blocked workers continue.
   local function let_go(count)
     writer:write(("x"):rep(count))
     writer:flush()
@@ -65,7 +65,7 @@ describe("a worker that its script keeps", function()
     return count
   end
 
-  local function wait_told(served, pattern)
+  local function wait_logged(served, pattern)
     served:wait_output("stderr", pattern)
   end
 
@@ -73,13 +73,13 @@ describe("a worker that its script keeps", function()
     local served = serve(script, { "--watch" })
     helper.post(served.url, { account_id = "waiting", webhook_action = "login.created" })
     served:wait_output("stdout", "waiting began\n")
-    keep(served, "11122233344")
+    block(served, "11122233344")
     helper.wait_state(served.db, "[identity number]", "running")
     for i = 1, 10 do
       helper.post(served.url, { account_id = "other-" .. i })
     end
     helper.post(served.url, { account_id = "11122233344" })
-    wait_told(served, "palenca: event %d+ login%.error uber account %[identity number%] has kept "
+    wait_logged(served, "palenca: event %d+ login%.error uber account %[identity worker blocked "
       .. "its worker for %d+ s without a wait: starting a replacement\n")
     for i = 1, 10 do
       helper.wait_state(served.db, "other-" .. i, "done")
@@ -95,8 +95,8 @@ describe("a worker that its script keeps", function()
     local _, began = served.stdout:gsub("waiting began", "")
     assert.are.equal(1, began)
     assert.are.equal(13, #helper.events(served.db, { "--state", "done" }))
-    local _, told = served.stderr:gsub("number%] has kept", "")
-    assert.are.equal(1, told)
+    local _, count = served.stderr:gsub("worker blocked", "")
+    assert.are.equal(1, count)
   end)
 
   -- It had nothing to do while its handler waited, and is given events as one that rests.
@@ -109,7 +109,7 @@ describe("a worker that its script keeps", function()
           palenca.wait_in_place()
         end)
       ]] })
-    keep(served, "a")
+    block(served, "a")
     served:wait_output("stdout", "keeps it now\n")
     for i = 1, 4 do
       helper.post(served.url, { account_id = "other-" .. i })
@@ -120,13 +120,13 @@ describe("a worker that its script keeps", function()
     assert.are.equal(0, served:stop(), served.stderr)
   end)
 
-  it("has no other one in its place if as many as --workers are kept already", function()
+  it("is not replaced if as many as --workers are blocked already", function()
     local served = serve(script)
     local threads = count_threads(served)
-    keep(served, "a")
-    wait_told(served, "worker blocked for %d+ s by event [^\n]* account a; starting a replacement")
-    keep(served, "b")
-    wait_told(served, "worker blocked for %d+ s by event [^\n]* account b; no replacement")
+    block(served, "a")
+    wait_logged(served, "worker blocked for %d+ s by event [^\n]* a; starting a replacement")
+    block(served, "b")
+    wait_logged(served, "worker blocked for %d+ s by event [^\n]* b; no replacement")
     helper.post(served.url, { account_id = "other" })
     let_go(2)
     for _, account in ipairs({ "a", "b", "other" }) do
@@ -135,8 +135,8 @@ describe("a worker that its script keeps", function()
     helper.ask_until(function()
       return count_threads(served) == threads
     end, "as many workers as before")
-    keep(served, "c")
-    wait_told(served, "worker blocked for %d+ s by event [^\n]* account c; starting a replacement")
+    block(served, "c")
+    wait_logged(served, "worker blocked for %d+ s by event [^\n]* c; starting a replacement")
     helper.post(served.url, { account_id = "last" })
     helper.wait_state(served.db, "last", "done")
     let_go(1)
@@ -144,10 +144,10 @@ describe("a worker that its script keeps", function()
     assert.are.equal(0, served:stop(), served.stderr)
   end)
 
-  it("holds up no end, and its event runs again", function()
+  it("does not delay the shutdown, and its event runs again", function()
     local served = serve(script, { "--drain-timeout", "0.1" })
-    keep(served, "a")
-    wait_told(served, "starting a replacement")
+    block(served, "a")
+    wait_logged(served, "starting a replacement")
     helper.post(served.url, { account_id = "other" })
     helper.wait_state(served.db, "other", "done")
     assert.are.equal(0, served:stop(), served.stderr)
@@ -161,12 +161,12 @@ describe("a worker that its script keeps", function()
     assert.are.equal(0, again:stop())
   end)
 
-  it("goes on if none can take its place", function()
+  it("continues if its replacement fails", function()
     local served = serve(script)
     process.write_file(served.directory .. "/script.lua", "= broken")
-    keep(served, "a")
-    wait_told(served, "starting a replacement")
-    wait_told(served, "worker replacement failed: [^\n]*script%.lua:1:")
+    block(served, "a")
+    wait_logged(served, "starting a replacement")
+    wait_logged(served, "worker replacement failed: [^\n]*script%.lua:1:")
     helper.post(served.url, { account_id = "other" })
     let_go(1)
     served:wait_output("stdout", "a 1\n")
@@ -174,16 +174,16 @@ describe("a worker that its script keeps", function()
     assert.are.equal(0, served:stop(), served.stderr)
   end)
 
-  it("is told if a timer keeps it", function()
+  it("is logged if a timer blocks it", function()
     local served = serve(wait .. [[
       palenca.every(0.1, {name = "clean up"}, palenca.wait_in_place)
       palenca.on("*", function(event) print(event.account_id) end)
     ]])
-    wait_told(served, "palenca: worker blocked for %d+ s by clean up; ")
+    wait_logged(served, "palenca: worker blocked for %d+ s by clean up; ")
     helper.post(served.url, { account_id = "other" })
     served:wait_output("stdout", "other\n")
     served:kill("sigint")
-    wait_told(served, "SIGINT: finishing running handlers")
+    wait_logged(served, "SIGINT: finishing running handlers")
     let_go(1)
     assert.are.equal(0, served:wait_exit())
   end)

@@ -36,13 +36,13 @@ describe("palenca serve", function()
     return found
   end
 
-  local function wait_refused(url)
+  local function wait_closed(url)
     helper.ask_until(function()
       local connection = stage:connect(url):wait_connected()
-      local refused = connection.problem
+      local problem = connection.problem
       connection:close()
-      return refused
-    end, "connections to be refused")
+      return problem
+    end, "connections to fail")
   end
 
   for _, signal in ipairs({ "sigint", "sigterm" }) do
@@ -53,14 +53,14 @@ describe("palenca serve", function()
       local request = server:wait_request("/a/1")
       served:kill(signal)
       served:wait_output("stderr", "(" .. signal:upper() .. ": finishing running handlers)")
-      wait_refused(served.url)
+      wait_closed(served.url)
       assert.is_nil(served.code)
       request.respond(200)
       assert.are.equal(0, served:wait_exit(), served.stderr)
       assert.truthy(served.stdout:find("handled\ta\t1", 1, true))
       local events = helper.events(served.db)
       assert.are.equal("done", events[1].state)
-      -- the second one of the account was not begun any more
+      -- the second one of the account was not started any more
       assert.are.equal("received", events[2].state)
       assert.are.equal(0, events[2].attempts)
     end)
@@ -93,7 +93,7 @@ describe("palenca serve", function()
   end)
 
   -- The handler did not run to its end and was not the cause: its attempt is not counted.
-  it("gives up a waiting handler at a second signal; its event runs again", function()
+  it("aborts a waiting handler at a second signal; its event runs again", function()
     local served = serve()
     helper.post(served.url, { account_id = "a" })
     server:wait_request("/a/1")
@@ -110,7 +110,7 @@ describe("palenca serve", function()
     assert.are.equal(1, by_account(served.db).a.attempts)
   end)
 
-  -- Nobody can tell an endless handler from a crashing one, so its attempt is counted.
+  -- An endless handler cannot be distinguished from a crashing one, so its attempt is counted.
   it("leaves a handler that never ends at a second signal; its event runs again", function()
     local served = serve({ text = [[
       local palenca = require "palenca"
@@ -193,7 +193,7 @@ describe("palenca serve", function()
       db or stage:directory() .. "/events.db" }
   end
 
-  it("refuses a database that another one serves from", function()
+  it("rejects a database that another one serves from", function()
     local served = serve()
     local err = start_fails(free(served.db))
     assert.truthy(err:find("another process is serving from " .. served.db, 1, true), err)

@@ -51,7 +51,7 @@ describe("the receiver's limits:", function()
     return connection
   end
 
-  it("clients that drip are cut off at the deadline of the whole request", function()
+  it("clients that drip are disconnected at the deadline of the whole request", function()
     local served = serve("--request-timeout", "1", "--idle-timeout", "30")
     local began = uv.hrtime()
     local head = dripping(served, "POST /webhooks/palenca HTTP/1.1\r\nHost: spec\r\nX: ", "x")
@@ -103,11 +103,11 @@ describe("the receiver's limits:", function()
       assert.are.equal(200, ask(open[i]).status)
     end
     for _ = 1, 3 do
-      local refused = stage:connect(served.url) -- and sends nothing
-      local response = refused:response()
+      local rejected = stage:connect(served.url) -- and sends nothing
+      local response = rejected:response()
       assert.are.equal(503, response.status)
       assert.are.equal("there are too many connections", helper.json.decode(response.body).error)
-      refused:wait_end()
+      rejected:wait_end()
     end
     -- one that sends at once can read the response, too
     assert.are.equal(503, ask(stage:connect(served.url), whole(BODY .. (" "):rep(60000))).status)
@@ -198,7 +198,7 @@ describe("the receiver's limits:", function()
     assert.are.equal(431, ask(stage:connect(served.url), with_header(1025)).status)
   end)
 
-  it("a body that will be refused is not asked for", function()
+  it("no 100 is sent for a body that will be rejected", function()
     local served = serve("--max-body", "200")
     local function first_answer(head)
       local connection = stage:connect(served.url)

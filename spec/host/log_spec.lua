@@ -40,7 +40,7 @@ describe("the log of palenca serve", function()
     return served
   end
 
-  -- Sends events, and what is refused: all of it gets a response, and the events are handled.
+  -- Sends events, and what is rejected: all of it gets a response, and the events are handled.
   local function work(served)
     for i = 1, EVENTS do
       helper.post(served.url, { account_id = "a" .. i })
@@ -67,7 +67,7 @@ describe("the log of palenca serve", function()
   for _, case in ipairs({ { "palenca: dropped %d+ log lines: stderr was not being read\n" },
     { '{"time":"[%d:TZ-]+","event":"log","level":"warning","lost":%d+}\n', "--json" } })
   do
-    it("holds nobody up while nobody reads it, and tells how much is lost: "
+    it("blocks nothing while it is not read, and counts the lost lines: "
       .. (case[2] or "text"), function()
       local path = fifo()
       local served = serve("2>" .. path, case[2])
@@ -99,11 +99,11 @@ describe("the log of palenca serve", function()
       assert.truthy(entry.time:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$"), entry.time)
       seen[entry.event or "other"] = true
     end
-    assert.are.same({ ready = true, handled = true, refused = true, store = true, other = true },
+    assert.are.same({ ready = true, handled = true, rejected = true, store = true, other = true },
       seen)
   end)
 
-  it("has an entry that is too large, cut, with how large it was, and goes on", function()
+  it("truncates an entry that is too large, with its size, and continues", function()
     local path = fifo()
     local served = serve("2>" .. path)
     local reader = stage:start("/bin/cat", { path })
@@ -112,7 +112,8 @@ describe("the log of palenca serve", function()
     helper.post(served.url, { account_id = "after" })
     reader:wait_output("stdout", "(account after  done)")
     local entry = helper.json.decode(reader.stdout:match('{[^\n]*"truncated"[^\n]*}'))
-    assert.truthy(entry.note:find("^nnn.*n %[…%] %(truncated: 2097152 bytes%)$"), entry.note:sub(-60))
+    assert.truthy(entry.note:find("^nnn.*n %[…%] %(truncated: 2097152 bytes%)$"),
+      entry.note:sub(-60))
     assert.is_true(entry.truncated > 2 ^ 21)
     assert.is_nil(reader.stdout:find("dropped", 1, true))
     assert.are.equal(0, served:stop())

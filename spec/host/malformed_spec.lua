@@ -18,7 +18,7 @@ local function chunks(...)
 end
 
 -- What is sent, and the status that it gets.
-local refused = {
+local rejected = {
   { "no Host", post(LENGTH), 400 },
   { "an empty Host", post("Host:\r\n", LENGTH), 400 },
   { "two Hosts", post(HOST, HOST, LENGTH), 400 },
@@ -118,8 +118,8 @@ describe("the receiver, sent what is no good HTTP,", function()
     taken_so_far = taken_so_far + 1
   end
 
-  for _, case in ipairs(refused) do
-    it("refuses " .. case[1], function()
+  for _, case in ipairs(rejected) do
+    it("rejects " .. case[1], function()
       local connection = stage:connect(served.url):send(case[2])
       serve_good_client()
       local response = connection:response()
@@ -152,14 +152,14 @@ describe("the receiver, sent what is no good HTTP,", function()
     taken_so_far = taken_so_far + 3
   end)
 
-  it("keeps no memory and no descriptor of a flood", function()
+  it("frees the memory and descriptors of a burst", function()
     local function memory()
       return tonumber(helper.read_file("/proc/" .. served.pid .. "/status"):match("VmRSS:%s*(%d+)"))
     end
-    local function flood(rounds)
+    local function burst(rounds)
       for _ = 1, rounds do
         local open = {}
-        for _, case in ipairs(refused) do
+        for _, case in ipairs(rejected) do
           open[#open + 1] = stage:connect(served.url):send(case[2])
         end
         serve_good_client()
@@ -169,9 +169,9 @@ describe("the receiver, sent what is no good HTTP,", function()
         end
       end
     end
-    flood(2) -- what the first of each kind allocates is kept
+    burst(2) -- what the first of each kind allocates is kept
     local descriptors, before = helper.descriptors(served.pid), memory()
-    flood(helper.sanitized and 3 or 20)
+    burst(helper.sanitized and 3 or 20)
     helper.ask_until(function()
       serve_good_client()
       return helper.descriptors(served.pid) <= descriptors

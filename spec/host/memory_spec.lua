@@ -27,7 +27,7 @@ describe("palenca serve, short of memory,", function()
     return served
   end
 
-  -- All bodies are nearly there before the first of them is whole.
+  -- All bodies are nearly there before the first of them is complete.
   local function send_large_bodies(served)
     local connections = {}
     for i = 1, SENDERS do

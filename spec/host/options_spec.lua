@@ -1,4 +1,4 @@
---- Settings of `palenca serve` that make no sense: each is refused by name before anything is
+--- Settings of `palenca serve` that make no sense: each is rejected by name before anything is
 -- opened, and none is taken for one that lets everybody in.
 local helper = require("spec.host.helper")
 local process = require("spec.support.process")
@@ -62,18 +62,18 @@ local PATH_FILES = { "short", "0123456789abcdef\n0123456789abcdef", "0123456789a
 local RUNNER = [[
   local json = require "palenca.util.json"
   local cli = require "palenca.host.cli"
-  local env, told
+  local env, stderr
   os.getenv = function(name) return env[name] end
-  io.stderr = { write = function(_, text) told = told .. text end }
+  io.stderr = { write = function(_, text) stderr = stderr .. text end }
   for line in io.lines((...)) do
     local case = json.decode(line)
-    env, told = case.env, ""
+    env, stderr = case.env, ""
     local status = cli(table.unpack(case.arguments))
-    io.write(json.encode({ status = status, told = told }), "\n")
+    io.write(json.encode({ status = status, stderr = stderr }), "\n")
   end
 ]]
 
-describe("palenca serve refuses", function()
+describe("palenca serve rejects", function()
   local directory, remove, cases
 
   setup(function()
@@ -107,15 +107,15 @@ describe("palenca serve refuses", function()
     local status, out, err = process.run(process.program(),
       { "run", process.write_file(directory .. "/runner.lua", RUNNER), file }, { cwd = directory })
     assert.are.equal(0, status, err)
-    local responses = helper.lines_of_json(out)
-    assert.are.equal(#cases, #responses)
+    local results = helper.lines_of_json(out)
+    assert.are.equal(#cases, #results)
     for at, case in ipairs(cases) do
-      local told = responses[at].told
-      local what = lines[at] .. "\n" .. told
-      assert.are.equal(2, responses[at].status, what)
-      assert.truthy(told:find(case.name, 1, true), what)
-      assert.truthy(told:find("\nTry 'palenca serve --help'.\n", 1, true), what)
-      assert.is_nil(told:find("traceback", 1, true), what)
+      local stderr = results[at].stderr
+      local what = lines[at] .. "\n" .. stderr
+      assert.are.equal(2, results[at].status, what)
+      assert.truthy(stderr:find(case.name, 1, true), what)
+      assert.truthy(stderr:find("\nTry 'palenca serve --help'.\n", 1, true), what)
+      assert.is_nil(stderr:find("traceback", 1, true), what)
     end
     assert.is_nil(io.open(directory .. "/no.db"), "something was begun")
   end

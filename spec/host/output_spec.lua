@@ -300,7 +300,7 @@ describe("output", function()
       true), err)
     assert.are.equal(0, box:stop())
     assert(uv.fs_unlink(directory .. "/second"))
-    -- a line that was cut off makes it a file to be written anew: behind the link, with its mode
+    -- after a truncated line the file is written anew: behind the link, with its mode
     assert(uv.fs_chmod(directory .. "/there/state", 416))
     shell("printf '[\"user' >>there/state")
     assert.are.equal(0, stage:sandbox({ "--data", directory .. "/link" }):stop())

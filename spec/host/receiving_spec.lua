@@ -1,4 +1,4 @@
---- Drives the receiver of `palenca serve` over sockets: what it refuses, and what it keeps.
+--- Drives the receiver of `palenca serve` over sockets: what it rejects, and what it stores.
 local uv = require("luv")
 local bodies = require("spec.support.webhook_bodies")
 local helper = require("spec.host.helper")
@@ -118,8 +118,8 @@ describe("the receiver", function()
     assert.are.equal(200, connection:response().status)
   end)
 
-  for _, case in ipairs(bodies.refused) do
-    it("refuses a body that " .. case[1], function()
+  for _, case in ipairs(bodies.rejected) do
+    it("rejects a body that " .. case[1], function()
       storing_nothing(function()
         local response = http.request("POST", served.url, case[2])
         assert.are.equal(400, response.status)
@@ -129,7 +129,7 @@ describe("the receiver", function()
     end)
   end
 
-  it("refuses a request without a body", function()
+  it("rejects a request without a body", function()
     storing_nothing(function()
       assert.are.equal(400, http.request("POST", served.url).status)
     end)
@@ -170,7 +170,7 @@ describe("the receiver", function()
     assert.are.equal(before + 4, stored())
   end)
 
-  it("tells a client that asks first to go on", function()
+  it("sends 100 to a client that expects it", function()
     local before = stored()
     local status, out, err = process.run("/usr/bin/env", { "curl", "-sv", "-H",
       "Expect: 100-continue", "--expect100-timeout", "50", "--data-binary", helper.body(),
@@ -181,7 +181,7 @@ describe("the receiver", function()
     assert.are.equal(before + 1, stored())
   end)
 
-  it("refuses a large body before it is sent, if the client asks first", function()
+  it("rejects a large body before it is sent, if the client asks first", function()
     storing_nothing(function()
       local connection = stage:connect(served.url)
       connection:send(head(served.url, { "Content-Length: 100000", "Expect: 100-continue" }))
@@ -189,7 +189,7 @@ describe("the receiver", function()
     end)
   end)
 
-  it("stores nothing of a request that is cut off, and serves others meanwhile", function()
+  it("stores nothing of a request that is truncated, and serves others meanwhile", function()
     storing_nothing(function()
       local body = helper.body()
       local cuts = {

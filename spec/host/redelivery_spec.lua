@@ -16,10 +16,10 @@ local function events(db, ...)
   return status, out, err
 end
 
-describe("a redelivery", function()
+describe("a duplicate", function()
   local stage = helper.stage_for_each()
 
-  it("gets the first one's id and run once, also after a new start", function()
+  it("gets the first one's id and run once, also after a restart", function()
     local text = [[require "palenca".on("*", function(e) print("ran", e.id, e.account_id) end)]]
     local served = stage:serve({ text = text })
     local body = helper.body({ account_id = "a" })
@@ -106,7 +106,7 @@ describe("palenca events", function()
     served:wait_output("stdout", "(ran\ta\t1\t2)\n")
   end)
 
-  it("replay refuses what is still going to run, and runs the next start's", function()
+  it("replay rejects unfinished events, and runs others after the next start", function()
     local served = serve()
     local dead = send(served.url, helper.body({ account_id = "a" }))
     helper.wait_state(served.db, "a", "dead")

@@ -97,7 +97,7 @@ describe("a script that changes while it is served", function()
     started:wait_output("stderr", "mine%.lua reloaded")
   end)
 
-  it("finishes with the old version what that has begun, once", function()
+  it("finishes events with the version that has started them, once", function()
     local gate = stage:server(function() end)
     write(version("first", string.format([[
       palenca.on("login.created", function()
@@ -125,7 +125,7 @@ describe("a script that changes while it is served", function()
     ["misses a module"] = { "require 'nowhere'", "module 'nowhere' not found" },
   }
   for name, case in pairs(broken) do
-    it("goes on with the version before if the new one " .. name, function()
+    it("keeps the previous version if the new one " .. name, function()
       write(version("good"))
       local started, sandbox = start()
       write(case[1])
@@ -181,7 +181,7 @@ describe("a script that changes while it is served", function()
     assert.are.equal(0, started:stop())
   end)
 
-  it("is told of in JSON", function()
+  it("is logged in JSON", function()
     write(version("first"))
     local started = stage:palenca({ "dev", path, "--listen", "127.0.0.1:0", "--sandbox-listen",
       "127.0.0.1:0", "--json" })
@@ -264,10 +264,10 @@ describe("a script that changes while it is served", function()
     terminal:wait_exit()
     helper.ask_until(function()
       local connection = stage:connect(url):wait_connected()
-      local refused = connection.problem
+      local problem = connection.problem
       connection:close()
-      return refused
-    end, "connections to be refused")
+      return problem
+    end, "connections to fail")
     request.respond(200)
     helper.wait_state(db, "a", "done")
     serve({}) -- the database is free again

@@ -17,7 +17,7 @@ describe("palenca sandbox", function()
     return http.request("GET", url, nil, { ["x-api-key"] = key })
   end
 
-  -- Sends a request and gives all that came until the connection ended.
+  -- Sends a request and returns all bytes until the connection ended.
   local function until_end(url, target, key)
     local connection = stage:connect(url)
     connection:send(("GET %s HTTP/1.1\r\nHost: spec\r\nx-api-key: %s\r\n\r\n"):format(target, key))
@@ -39,7 +39,7 @@ describe("palenca sandbox", function()
       assert.are.equal("/v1/users", list[1].path)
     end)
 
-    local refused = {
+    local rejected = {
       ["fire"] = "'fire' is none of the kinds",
       ["error,status"] = "'status' is not NAME=VALUE",
       ["error,status=200"] = "status must be at least 400",
@@ -47,8 +47,8 @@ describe("palenca sandbox", function()
       ["drop,times=0"] = "times must be at least 1",
       ["latency,probability=2"] = "probability must be from 0 to 1",
     }
-    for text, message in pairs(refused) do
-      it("are refused as --fault " .. text, function()
+    for text, message in pairs(rejected) do
+      it("are rejected as --fault " .. text, function()
         local status, out, err = process.run(process.program(), { "sandbox", "--fault", text })
         assert.are.equal(2, status)
         assert.are.equal("", out)
@@ -106,7 +106,7 @@ describe("palenca sandbox", function()
       return connection
     end
 
-    it("are told as they happen", function()
+    it("are result as they happen", function()
       local _, url = stage:sandbox()
       local overview = helper.json.decode(get(url .. "/sandbox/overview", "").body).data
       local waiting = wait_changes(url, overview.revision)
@@ -114,20 +114,20 @@ describe("palenca sandbox", function()
       assert.are.equal(200, get(url .. "/", "").status)
       assert.are.equal("", waiting.received)
       post(url .. "/sandbox/logins", { platform = "uber" })
-      local told = helper.json.decode(waiting:response().body).data
-      assert.is_true(told.revision > overview.revision)
-      assert.are.same({ "logins" }, told.topics)
-      local again = wait_changes(url, told.revision)
+      local result = helper.json.decode(waiting:response().body).data
+      assert.is_true(result.revision > overview.revision)
+      assert.are.same({ "logins" }, result.topics)
+      local again = wait_changes(url, result.revision)
       http.request("DELETE", url .. "/sandbox/faults")
       assert.are.same({ "faults" }, helper.json.decode(again:response().body).data.topics)
     end)
 
-    it("are told at once to who knows less, or more", function()
+    it("are result at once to who knows less, or more", function()
       local _, url = stage:sandbox()
       for _, since in ipairs({ 0, 999999 }) do
-        local told = helper.json.decode(wait_changes(url, since):response().body).data
-        assert.is_true(told.revision > 0)
-        assert.truthy(#told.topics > 0)
+        local result = helper.json.decode(wait_changes(url, since):response().body).data
+        assert.is_true(result.revision > 0)
+        assert.truthy(#result.topics > 0)
       end
     end)
 

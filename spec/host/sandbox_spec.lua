@@ -77,7 +77,7 @@ describe("palenca sandbox", function()
     assert.are_not.equal(key, other:match("; API key (%S+)$"))
   end)
 
-  it("tells in JSON where it is, if that is wanted", function()
+  it("logs its URL in JSON with --json", function()
     local started = stage:palenca({ "sandbox", "--listen", "127.0.0.1:0", "--json" })
     local ready = helper.json.decode(started:wait_output("stderr", "^([^\n]+)\n"))
     assert.are.equal("ready", ready.event)
@@ -173,7 +173,8 @@ describe("palenca sandbox", function()
     login(url, { platform = "didi" })
     started:wait_output("stderr",
       "(webhook login%.created +to %S+/hook: response 500, next attempt in 30 s)")
-    started:wait_output("stderr", "(webhook login%.created +to %S+/nobody: [^\n]+, next attempt in 30 s)")
+    started:wait_output("stderr",
+      "(webhook login%.created +to %S+/nobody: [^\n]+, next attempt in 30 s)")
     assert.are.equal(0, started:stop())
   end)
 
@@ -189,7 +190,7 @@ describe("palenca sandbox", function()
     assert.are.equal(200, get(url .. "/", nil).status)
   end)
 
-  it("refuses a body over 1 MiB, and takes one of that size", function()
+  it("rejects a body over 1 MiB, and takes one of that size", function()
     local _, url, key = stage:sandbox()
     local body = '{"platform": "uber"}'
     body = body .. (" "):rep(1024 * 1024 - #body)

@@ -30,7 +30,7 @@ describe("palenca.every", function()
     palenca.on("*", function(event) print("passed " .. event.account_id) end)
   ]]
 
-  -- What was due before has been begun once an event that comes later has run.
+  -- What was due before has started once an event that comes later has run.
   local function pass_by(served, account)
     helper.post(served.url, { account_id = account })
     served:wait_output("stdout", "(passed " .. account .. ")\n")
@@ -115,7 +115,7 @@ describe("palenca.every", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("is known to palenca check, and refused by palenca run", function()
+  it("is known to palenca check, and rejected by palenca run", function()
     local path = process.write_file(stage:directory() .. "/script.lua",
       [[require "palenca".every(60, function() end)]])
     local status, out, err = process.run(process.program(), { "check", path })

@@ -26,11 +26,11 @@ describe("palenca trigger", function()
       served:wait_output("stdout", "(login.error\tacc\tusr\text\trappi\tbanned)\n")
       status, out = trigger({ "login.success", "--json" }, { PALENCA_WEBHOOK_URL = served.url })
       assert.are.equal(0, status)
-      local told = helper.json.decode(out)
-      assert.are.equal(200, told.status)
-      assert.are.equal("login.success", told.action)
-      assert.truthy(told.account_id:find("^%x+%-%x+%-4%x+%-a%x+%-%x+$"))
-      served:wait_output("stdout", "(login.success\t" .. told.account_id:gsub("%-", "%%-") .. ")")
+      local result = helper.json.decode(out)
+      assert.are.equal(200, result.status)
+      assert.are.equal("login.success", result.action)
+      assert.truthy(result.account_id:find("^%x+%-%x+%-4%x+%-a%x+%-%x+$"))
+      served:wait_output("stdout", "(login.success\t" .. result.account_id:gsub("%-", "%%-") .. ")")
     end)
 
     it("sends chains, for accounts that take turns", function()
@@ -136,9 +136,9 @@ describe("palenca trigger", function()
       local status, out, err = trigger({ "login.success", "--sandbox", url, "--platform", "rappi",
         "--times", "6", "--accounts", "3", "--json" })
       assert.are.equal(0, status, err)
-      local told, accounts = helper.lines_of_json(out), {}
-      assert.are.equal(6, #told)
-      for _, one in ipairs(told) do
+      local result, accounts = helper.lines_of_json(out), {}
+      assert.are.equal(6, #result)
+      for _, one in ipairs(result) do
         assert.are.equal(200, one.status)
         accounts[one.account_id] = (accounts[one.account_id] or 0) + 1
       end
@@ -259,7 +259,7 @@ describe("palenca trigger", function()
     end)
   end)
 
-  local refused = {
+  local rejected = {
     [{ "login" }] = "'login' is not an event's name",
     [{ "login.success", "--set", "colour=red" }] = "'colour' is none of the fields",
     [{ "login.success", "--set", "red" }] = "'red' is not FIELD=VALUE",
@@ -270,8 +270,8 @@ describe("palenca trigger", function()
     [{ "login.success", "--set", "account_id=a", "--accounts", "2" }] = "names one account",
     [{}] = "missing argument 'ACTION'",
   }
-  for arguments, message in pairs(refused) do
-    it("refuses: " .. table.concat(arguments, " "), function()
+  for arguments, message in pairs(rejected) do
+    it("rejects: " .. table.concat(arguments, " "), function()
       local status, out, err = trigger(arguments)
       assert.are.equal(2, status)
       assert.are.equal("", out)

@@ -55,7 +55,7 @@ describe("advice", function()
     assert.is_nil(advice.of_call("too_many_requests", "rate_limited").repeat_after)
   end)
 
-  it("tells who must act", function()
+  it("names who must act", function()
     local who = {
       invalid_credentials = "worker", invalid_otp = "worker", banned = "worker",
       invalid_api_key = "integrator", bad_request = "integrator", login_refused = "platform",

@@ -62,7 +62,7 @@ describe("a fault", function()
       },
       "body.page: is odd",
     },
-    refused_200 = {
+    rejected_200 = {
       {
         kind = "platform", status = 200, code = "platform_error",
         message = "The platform failed",
@@ -76,7 +76,7 @@ describe("a fault", function()
     huge_header = { { kind = "protocol" }, "the response's head has a line too long" },
   }
   for fault, case in pairs(cases) do
-    it("is told of: " .. fault, function()
+    it("is reported: " .. fault, function()
       local data, err = get(fault)
       failed(data, err, case[1], err.kind .. ": ", select(2, (table.unpack or unpack)(case)))
       assert.equal(1, err.attempts)
@@ -118,7 +118,7 @@ describe("a fault", function()
     }, "body.field: look here")
   end)
 
-  it("that repeats the key is told without it", function()
+  it("that repeats the key is reported without it", function()
     local data, err = get("echo")
     failed(data, err, {
       kind = "auth", code = "invalid_api_key", message = "The key [key] is not known",
@@ -242,7 +242,7 @@ describe("a response of the sandbox", function()
     return copy
   end
 
-  it("that fails is asked for again where that is safe, and told of when it lasts", function()
+  it("that fails is retried if it is idempotent, and reported if it keeps failing", function()
     sandbox:fault(busy)
     local data, err = client({ max_retries = 2 }).users:get(helper.USER)
     failed(data, err, { kind = "server", status = 503, attempts = 3, retry_after = 0 },
@@ -322,13 +322,13 @@ describe("the sandbox", function()
     return sandbox:client(options)
   end
 
-  it("refuses a wrong key", function()
+  it("rejects a wrong key", function()
     local data, err = client({ api_key = KEY }).accounts:get(helper.ACCOUNT)
     failed(data, err, { kind = "auth", code = "invalid_api_key", status = 401, attempts = 1 })
     assert.truthy(err.request_id)
   end)
 
-  it("refuses a request without a key", function()
+  it("rejects a request without a key", function()
     local response = palenca.http { url = sandbox.url .. "/v1/webhooks" }
     assert.equal(401, response.status)
     assert.equal("missing_api_key", json.decode(response.body).error.code)
@@ -348,7 +348,7 @@ describe("the sandbox", function()
     end
   end)
 
-  it("refuses a request in both of the API's forms", function()
+  it("rejects a request in both of the API's forms", function()
     local path = "/v1/accounts/" .. helper.ACCOUNT .. "/earnings/search"
     local data, err = client():request("POST", path,
       { start_date = "2024-09-02", end_date = "2024-09-01" })
@@ -362,7 +362,7 @@ describe("the sandbox", function()
 end)
 
 describe("a rate limit", function()
-  it("that is used up is told of, with the time to wait", function()
+  it("that is exhausted is reported, with the time to wait", function()
     local sandbox = helper.sandbox { "--rate-limit", "3" }
     local client = sandbox:client()
     for used = 1, 3 do

@@ -65,7 +65,7 @@ describe("palenca.on", function()
     "", "login", "login.", ".success", "*.success", "**", "*.*", "login.s*", "login.*x",
     "login.**", "login success", " login.success", "login.success ", "log*", "login.success\n",
   } do
-    it("refuses the action '" .. action .. "'", function()
+    it("rejects the action '" .. action .. "'", function()
       helper.blames_caller(function() palenca.on(action, function() end) end, "palenca.on")
       assert.same({}, handlers.actions())
     end)
@@ -105,7 +105,7 @@ describe("palenca.on", function()
     assert.same({}, handlers.actions())
   end)
 
-  it("keeps the least concurrency of an action, for so many as can be counted", function()
+  it("keeps the minimum concurrency of an action, up to the maximum of counted actions", function()
     handlers.set_max_limits(32)
     palenca.on("login.*", { concurrency = 5 }, print)
     palenca.on("login.*", { concurrency = 3 }, print)
@@ -123,7 +123,7 @@ describe("palenca.on", function()
     palenca.on("one.more", print)
   end)
 
-  it("refuses an action or a handler of a wrong type", function()
+  it("rejects an action or a handler of a wrong type", function()
     for _, action in ipairs { 5, {}, true } do
       helper.blames_caller(function() palenca.on(action, function() end) end, "action")
     end
@@ -138,14 +138,14 @@ describe("palenca.sleep", function()
   local palenca = require("palenca")
   local uv = require("luv")
 
-  it("waits for at least as long as it is told", function()
+  it("waits for at least the requested time", function()
     local before = uv.hrtime()
     palenca.sleep(0.02)
     assert.is_true(uv.hrtime() - before >= 0.02e9)
     palenca.sleep(0)
   end)
 
-  it("refuses what is no time to wait", function()
+  it("rejects what is no time to wait", function()
     for _, seconds in ipairs { -1, -0.001, 86401, math.huge, -math.huge, 0 / 0, "1", {}, true } do
       helper.blames_caller(function() palenca.sleep(seconds) end, "palenca.sleep", "seconds")
     end

@@ -108,7 +108,7 @@ describe("palenca.log", function()
     assert.equal("\194\155 \226\128\174", json.decode(line).message)
   end)
 
-  it("refuses what is neither a table nor a text", function()
+  it("rejects what is neither a table nor a text", function()
     for _, level in ipairs { "info", "warn", "error" } do
       for _, value in ipairs { 5, true, print } do
         helper.blames_caller(function() palenca.log[level](value) end, "palenca.log", type(value))

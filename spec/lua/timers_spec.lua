@@ -1,4 +1,4 @@
---- What palenca.every takes, and what it refuses; where nobody serves it refuses all.
+--- What palenca.every accepts and rejects; without `palenca serve` it rejects all.
 local helper = require("spec.lua.helper")
 
 describe("palenca.every", function()
@@ -10,12 +10,12 @@ describe("palenca.every", function()
     timers = require("palenca.timers")
   end)
 
-  it("is refused where nobody would do it, in words that say who does", function()
+  it("is rejected without `palenca serve`, which the error names", function()
     helper.blames_caller(function() palenca.every(60, print) end, "palenca.every", "palenca serve")
     assert.same({}, timers.list())
   end)
 
-  it("names what has no name by its interval, and tells those of the same apart", function()
+  it("names what has no name by its interval, and numbers those of the same", function()
     timers.serve()
     palenca.every(60, print)
     palenca.every(60, { timeout = 5 }, print)
@@ -33,7 +33,7 @@ describe("palenca.every", function()
     assert.equal(5, timers.find("every 60 s (2)").timeout)
   end)
 
-  it("refuses what is no interval, no option, no function, and a name that is taken", function()
+  it("rejects what is no interval, no option, no function, and a name that is taken", function()
     timers.serve()
     for _, interval in ipairs { 0, 0.09, -1, 31622401, 1 / 0, 0 / 0, "60", true, {} } do
       helper.blames_caller(function() palenca.every(interval, print) end, "palenca.every",

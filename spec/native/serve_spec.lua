@@ -1,4 +1,4 @@
---- `palenca serve` under valgrind: what it takes in, refuses, handles and retries leaves no memory
+--- `palenca serve` under valgrind: what it takes in, rejects, handles and retries leaves no memory
 -- behind, and nothing is read that was not written.
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")

@@ -16,13 +16,14 @@ describe("an event that comes again inside nginx", function()
     endpoint:stop()
   end)
 
-  it("runs the sender's redeliveries once", function()
+  it("runs the sender's duplicates once", function()
     local body = endpoints.new_body()
     local before = endpoint:seen()
     for _ = 1, 3 do
       local response = endpoint:post("/webhooks/palenca", body)
       assert.are.equal(200, response.status)
-      assert.are.same({ received = true, id = endpoint:last().id }, helper.json.decode(response.body))
+      assert.are.same({ received = true, id = endpoint:last().id },
+        helper.json.decode(response.body))
     end
     assert.are.equal(before + 1, endpoint:seen())
     assert.are.equal(200, endpoint:post("/webhooks/palenca", body .. " ").status)
@@ -51,7 +52,7 @@ describe("an event that comes again inside nginx", function()
     assert.are.equal(1, endpoint:last().attempt)
   end)
 
-  it("does not run what another worker is at, and gives its outcome to both", function()
+  it("does not run what another worker is running, and returns its outcome to both", function()
     for _, fail in ipairs { 0, 1 } do
       local body = endpoints.new_body({ wait = "go-" .. fail, fail = fail })
       local before, connections = endpoint:seen(), {}
@@ -75,12 +76,12 @@ describe("an event that comes again inside nginx", function()
     local before = endpoint:seen()
     local first = endpoint:begin("/webhooks/palenca", body)
     endpoint:wait_seen(before + 1)
-    local response = endpoint:post("/impatient", body)
+    local response = endpoint:post("/short_wait", body)
     assert.are.same({ 503, "the event is being handled", "17" },
       { response.status, endpoints.reason(response), response.headers["retry-after"] })
     endpoint:go("late")
     assert.are.equal(200, first:response().status)
-    assert.are.equal(200, endpoint:post("/impatient", body).status)
+    assert.are.equal(200, endpoint:post("/short_wait", body).status)
     assert.are.equal(before + 1, endpoint:seen())
   end)
 
@@ -113,7 +114,7 @@ describe("an event that comes again inside nginx", function()
     helper.ask_until(function()
       return forgotten_at(event) > event.received_at + 5
     end, "the claim of 4 seconds to be renewed")
-    assert.are.equal(503, endpoint:post("/impatient", body).status)
+    assert.are.equal(503, endpoint:post("/short_wait", body).status)
     endpoint:go("renewed")
     assert.are.equal(200, first:response().status)
     assert.are.equal(before + 1, endpoint:seen())
@@ -131,8 +132,8 @@ describe("an event that comes again inside nginx", function()
     return first
   end
 
-  -- The first attempt blocks its worker until its claim has run out and the other worker has begun
-  -- a second one, which waits.
+  -- The first attempt blocks its worker until its claim has expired and the other worker has
+  -- started a second one, which waits.
   local function overtake(name, fail)
     local body = endpoints.new_body({ block = name .. "-1", wait = name .. "-2", fail = fail })
     local before = endpoint:seen()
@@ -148,10 +149,10 @@ describe("an event that comes again inside nginx", function()
     local status, second, body = overtake("failing", 1)
     assert.are.equal(500, status)
     local before = endpoint:seen()
-    assert.are.equal(503, endpoint:post("/impatient", body).status)
+    assert.are.equal(503, endpoint:post("/short_wait", body).status)
     endpoint:go("failing-2")
     assert.are.equal(200, second:response().status)
-    assert.are.equal(200, endpoint:post("/impatient", body).status)
+    assert.are.equal(200, endpoint:post("/short_wait", body).status)
     assert.are.equal(before, endpoint:seen())
   end)
 
@@ -159,7 +160,7 @@ describe("an event that comes again inside nginx", function()
     local status, second, body = overtake("succeeding", 0)
     assert.are.equal(200, status)
     local before = endpoint:seen()
-    assert.are.equal(503, endpoint:post("/impatient", body).status)
+    assert.are.equal(503, endpoint:post("/short_wait", body).status)
     endpoint:go("succeeding-2")
     assert.are.equal(200, second:response().status)
     assert.are.equal(before, endpoint:seen())

@@ -5,7 +5,7 @@ local http = require("spec.support.http")
 
 local endpoints = {}
 
--- What the handlers do is in the event: they tell of it, wait or fail.
+-- What the handlers do is in the event: they report it, wait or fail.
 local HANDLERS = [[
   local palenca = require "palenca"
   local core = require "palenca.core"
@@ -68,7 +68,7 @@ local SERVER = [[
   location = /renewing {
     content_by_lua_block { require("palenca.nginx").webhook { redelivery_lease = 4 } }
   }
-  location = /impatient {
+  location = /short_wait {
     content_by_lua_block { require("palenca.nginx").webhook {
       redelivery_wait = 0, redelivery_lease = 17,
     } }
@@ -167,7 +167,7 @@ function endpoints.head(lines)
     .. "\r\n\r\n"
 end
 
---- Why a response refuses.
+--- The reason in a rejection.
 function endpoints.reason(response)
   return helper.json.decode(response.body).error
 end

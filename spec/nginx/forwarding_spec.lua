@@ -1,5 +1,5 @@
 --- Drives an endpoint inside nginx that forwards to `palenca serve`: what arrives there is what was
--- sent, to the byte, and what is refused does not.
+-- sent, to the byte, and what is rejected does not.
 local endpoints = require("spec.nginx.endpoints")
 local helper = require("spec.nginx.helper")
 local http = require("spec.support.http")

@@ -14,8 +14,8 @@ local SERVER = [[
     content_by_lua_block { require("palenca.nginx").webhook { signature = false, dict = "small" } }
   }
   location = /short { content_by_lua_block {
-    local sparing_log = require("palenca.nginx.rate_limited_log")
-    short = short or sparing_log.new(0.3)
+    local rate_limited_log = require("palenca.nginx.rate_limited_log")
+    short = short or rate_limited_log.new(0.3)
     short:write(ngx.NOTICE, "short: one", "short: %d more")
   } }
 ]]
@@ -35,7 +35,7 @@ describe("the log of the endpoint inside nginx", function()
     return number
   end
 
-  it("tells once of what is refused, and at the end how often more", function()
+  it("logs a rejection once, and later the number of further ones", function()
     for _ = 1, 20 do
       assert.are.equal(401, http.request("POST", nginx.url .. "/signed", "{}").status)
     end
@@ -51,7 +51,7 @@ describe("the log of the endpoint inside nginx", function()
     assert.are.equal(1, count("more requests"))
   end)
 
-  it("tells once that it cannot remember as much as it should", function()
+  it("logs once that its dictionary is too small", function()
     local posted = 0
     helper.ask_until(function()
       posted = posted + 1

@@ -1,4 +1,4 @@
---- Drives the webhook endpoint inside nginx: what it refuses, in the words of `palenca serve`, and
+--- Drives the webhook endpoint inside nginx: what it rejects, in the words of `palenca serve`, and
 -- what it takes.
 local cases = require("spec.support.webhook_bodies")
 local endpoints = require("spec.nginx.endpoints")
@@ -84,8 +84,8 @@ describe("the endpoint inside nginx", function()
     end)
   end)
 
-  -- nginx has to be told: what it is to throw away it asks for as well.
-  it("refuses a large body before it is sent, if the client asks first", function()
+  -- nginx needs a setting: it requests bodies that it discards, too.
+  it("rejects a large body before it is sent, if the client asks first", function()
     endpoint:running_nothing(function()
       local connection = endpoint.stage:connect(endpoint.url)
       connection:send("POST /limited HTTP/1.1\r\nHost: spec\r\nContent-Length: 100000\r\n"
@@ -94,7 +94,7 @@ describe("the endpoint inside nginx", function()
     end)
   end)
 
-  it("tells a client that asks first to go on", function()
+  it("sends 100 to a client that expects it", function()
     local before = endpoint:seen()
     local status, out, err = process.run("/usr/bin/env", { "curl", "-sv", "-H",
       "Expect: 100-continue", "--expect100-timeout", "50", "--data-binary", (endpoints.new_body()),
@@ -142,8 +142,8 @@ describe("the endpoint inside nginx", function()
     assert.are.equal(200, connection:response().status)
   end)
 
-  for _, case in ipairs(cases.refused) do
-    it("refuses a body that " .. case[1], function()
+  for _, case in ipairs(cases.rejected) do
+    it("rejects a body that " .. case[1], function()
       endpoint:running_nothing(function()
         local response = endpoint:post("/webhooks/palenca", case[2])
         assert.are.equal(400, response.status)
@@ -152,7 +152,7 @@ describe("the endpoint inside nginx", function()
     end)
   end
 
-  it("refuses a request without a body", function()
+  it("rejects a request without a body", function()
     endpoint:running_nothing(function()
       assert.are.equal(400, http.request("POST", endpoint.url).status)
     end)
@@ -184,7 +184,7 @@ describe("the endpoint inside nginx", function()
     assert.are.equal(200, connection:response().status)
   end)
 
-  it("runs nothing for a request that is cut off", function()
+  it("runs nothing for a request that is truncated", function()
     endpoint:running_nothing(function()
       local body = endpoints.new_body()
       for _, bytes in ipairs { "POST /webh",

@@ -153,7 +153,7 @@ local SERVER = [[
 ]]
 
 -- Responds with the path, in the form of the API.
-local function response(request, status)
+local function respond(request, status)
   request.respond(status or 200, helper.json.encode({ success = true,
     data = { text = "to " .. request.path } }))
 end
@@ -184,7 +184,7 @@ describe("a call inside nginx", function()
     stage = helper.stage()
     upstream = stage:server(function(request)
       if not request.path:find("hold") then
-        response(request, tonumber(request.path:match("/status(%d+)$")))
+        respond(request, tonumber(request.path:match("/status(%d+)$")))
       end
     end)
     nginx = start(stage, upstream)
@@ -216,7 +216,7 @@ describe("a call inside nginx", function()
   end)
 
   for _, phase in ipairs { "set", "header_filter", "body_filter", "log" } do
-    it("is refused in " .. phase .. ", and nothing is sent", function()
+    it("is rejected in " .. phase .. ", and nothing is sent", function()
       local said, headers = get("/" .. phase)
       if phase == "log" then
         said = get("/log")
@@ -228,11 +228,11 @@ describe("a call inside nginx", function()
   end
 
   for _, phase in ipairs { "init", "init_worker" } do
-    it("is refused in " .. phase .. ", and nothing is sent", function()
-      local refused = 'state.said = select(2, pcall(fetch, "/' .. phase .. '"))'
+    it("is rejected in " .. phase .. ", and nothing is sent", function()
+      local rejected = 'state.said = select(2, pcall(fetch, "/' .. phase .. '"))'
       local other = start(stage, upstream, {
-        init = phase == "init" and refused,
-        http = phase == "init_worker" and "init_worker_by_lua_block { " .. refused .. " }",
+        init = phase == "init" and rejected,
+        http = phase == "init_worker" and "init_worker_by_lua_block { " .. rejected .. " }",
         server = "location / { content_by_lua_block { ngx.say(state.said) } }",
       })
       local said = other:get("/")
@@ -242,7 +242,7 @@ describe("a call inside nginx", function()
     end)
   end
 
-  it("is refused inside of a sort, and nothing is sent", function()
+  it("is rejected inside of a sort, and nothing is sent", function()
     local said = get("/sort")
     assert.truthy(said:find("a call cannot wait inside of what Lua itself calls", 1, true), said)
     assert.is_nil(upstream:find("/sort"))
@@ -260,7 +260,7 @@ describe("a call inside nginx", function()
     end
     assert.are.equal("here", get("/empty"))
     for i = 1, 150 do
-      response(upstream:wait_request("/hold/" .. i))
+      respond(upstream:wait_request("/hold/" .. i))
     end
     for i, connection in ipairs(waiting) do
       connection:wait_end()
@@ -269,7 +269,7 @@ describe("a call inside nginx", function()
     end
   end)
 
-  it("tells of its attempts", function()
+  it("reports its attempts", function()
     assert.are.equal("1:500 2:500", get("/observed/status500"))
   end)
 
@@ -283,7 +283,7 @@ describe("a call inside nginx", function()
     assert.is_true(more < 100, more .. " KiB")
   end)
 
-  it("is given up for all that wait for it", function()
+  it("is aborted for all that wait for it", function()
     local connection = stage:connect(nginx.url):send("GET /give_up/hold HTTP/1.0\r\n\r\n")
     local request = upstream:wait_request("/give_up/hold")
     get("/give_up_now")
@@ -339,7 +339,7 @@ describe("inside nginx", function()
 
   before_each(function()
     upstream = stage:server(function(request)
-      response(request)
+      respond(request)
     end)
     directory = stage:directory()
   end)

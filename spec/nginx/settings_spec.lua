@@ -15,7 +15,7 @@ describe("the settings of the endpoint inside nginx", function()
     endpoint:stop()
   end)
 
-  it("wants a signature with one of its secrets, if it is told of any", function()
+  it("requires a signature with one of its secrets, if any is set", function()
     endpoint:running_nothing(function()
       local body = endpoints.new_body()
       for _, headers in ipairs { {}, { ["X-Signature"] = "" }, { ["X-Signature"] = "abc" },
@@ -120,7 +120,7 @@ describe("the settings of the endpoint inside nginx", function()
   -- ---- what must let nobody in -----------------------------------------------------------
 
   -- Nobody is let in, signed or not, and the log says why.
-  local function demand_refusal(other, path, reason)
+  local function expect_rejection(other, path, reason)
     local body = endpoints.new_body()
     assert.are.same({ 500, 500 }, { ask(other, path, body), ask(other, path, body, "one") })
     local log = other:log()
@@ -152,7 +152,7 @@ describe("the settings of the endpoint inside nginx", function()
     ]])
     for path, name in pairs { ["/elsewhere"] = "signature_header",
       ["/without"] = "signature_header", ["/blank"] = "secrets" } do
-      demand_refusal(other, path, "$palenca_" .. name .. " is empty here")
+      expect_rejection(other, path, "$palenca_" .. name .. " is empty here")
     end
     for _, path in ipairs { "/signed", "/options" } do
       local body = endpoints.new_body()
@@ -187,7 +187,7 @@ describe("the settings of the endpoint inside nginx", function()
         variables["PALENCA_" .. name] = value
       end
       local other = start("location = /environment { ENDPOINT }", variables)
-      demand_refusal(other, "/environment", case[2])
+      expect_rejection(other, "/environment", case[2])
       assert.are.equal(0, other:quit())
     end)
   end
@@ -248,7 +248,7 @@ describe("the settings of the endpoint inside nginx", function()
     assert.are.equal(0, other:quit())
   end)
 
-  it("takes nothing if it is to check signatures, and not told how", function()
+  it("accepts nothing if signatures are required without settings", function()
     local other = start([[
       location = /on {
         content_by_lua_block { require("palenca.nginx").webhook { signature = true } }
@@ -258,7 +258,7 @@ describe("the settings of the endpoint inside nginx", function()
         ENDPOINT
       }
     ]])
-    demand_refusal(other, "/on", "signature is on, but there is no signature_header")
+    expect_rejection(other, "/on", "signature is on, but there is no signature_header")
     assert.are.equal(500, ask(other, "/odd", endpoints.new_body()))
     assert.truthy(other:log():find("$palenca_signature must be on or off", 1, true))
     assert.are.equal(0, other:quit())

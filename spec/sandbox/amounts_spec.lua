@@ -1,4 +1,4 @@
---- What the sandbox tells of money agrees with itself: trips, days, sums over accounts, currencies.
+--- The sandbox's amounts agree with each other: trips, days, sums over accounts, currencies.
 local date = require("palenca.util.date")
 local helper = require("spec.sandbox.helper")
 local world = require("spec.sandbox.world")
@@ -217,7 +217,7 @@ describe("sandbox currencies", function()
     end)
   end
 
-  it("are told of countries as in the published example", function()
+  it("name countries as in the published example", function()
     local list = call(helper.new(), "GET", "/v1/countries")
     local mexico = list[1]
     assert.same({ "mx", "mex", "MXN", "52", "America/Mexico_City", true },

@@ -137,15 +137,15 @@ function checker:faults(kind, text)
     return value
   end
   local faults = {}
-  self:check(kind, value, "answer", faults)
+  self:check(kind, value, "response", faults)
   table.sort(faults)
   return table.concat(faults, "\n")
 end
 
 --- Declares the envelope around a success.
--- `kind` is the type of its data, `paged` whether it tells which page it is. Gives the new name.
+-- `kind` is the type of its data, `paged` whether it has a page number. Returns the new name.
 function checker:response(kind, paged)
-  local name = "answer with " .. kind
+  local name = "response with " .. kind
   self.shapes[name] = {
     success = "yes", error = "null", data = kind, pagination = paged and "pagination" or nil,
   }

@@ -1,4 +1,4 @@
---- Every public operation: its success, its status and its refusals have the published form.
+--- Every public operation: its success, its status and its rejections have the published form.
 local helper = require("spec.sandbox.helper")
 local operations = require("spec.sandbox.operations")
 local reader = require("spec.sandbox.reader")
@@ -49,7 +49,7 @@ describe("the checker of shapes", function()
   for name, case in pairs {
     ["a missing name"] = { '"count_trips":6', '"more":6', "earnings[1].count_trips is missing" },
     ["an unknown name"] = { '"count_trips":6', '"count_trips":6,"tips":1',
-      "answer.earnings[1].tips is not known" },
+      "response.earnings[1].tips is not known" },
     ["a string for a number"] = { "179.0", '"179.0"', "amount: number? wanted" },
     ["a number for a string"] = { '"mxn"', "7", "currency: currency wanted, 7 found" },
     ["an unknown word"] = { '"mxn"', '"xyz"', 'currency: currency wanted, "xyz" found' },
@@ -58,7 +58,7 @@ describe("the checker of shapes", function()
     ["a day that does not exist"] = { "2025-03-14", "2025-02-30", "earning_date: date wanted" },
     ["an id that is none"] = { helper.UNKNOWN, "7", 'account_id: uuid wanted, "7" found' },
     ["an object for a list"] = { "%[(.*)%]", "%1", "earnings: [earning] wanted" },
-    ["a list for an object"] = { "^(.*)$", "[%1]", "answer: earnings wanted" },
+    ["a list for an object"] = { "^(.*)$", "[%1]", "response: earnings wanted" },
     ["null for a list"] = { "%[(.*)%]", "null", "earnings: [earning] wanted, null found" },
     ["a name that comes twice"] = { '"count_trips":6', '"amount":1,"count_trips":6', "not JSON" },
     ["a text that goes on"] = { "$", "}", "not JSON at byte" },
@@ -72,7 +72,7 @@ describe("the checker of shapes", function()
     end)
   end
 
-  it("finds a wrong item of a list, a wrong moment, and a wrong one of two kinds", function()
+  it("finds a wrong item of a list, a wrong time, and a wrong one of two kinds", function()
     for kind, texts in pairs {
       ["[country]"] = { '["mx","xx"]', '{}', '"mx"' },
       timestamp = { '"2025-01-01"', '"2025-01-01T25:00:00Z"', '"2025-01-01 10:00:00"', "7" },
@@ -88,7 +88,7 @@ describe("the checker of shapes", function()
     assert.equal("", checker:faults("[country]", "[]"))
   end)
 
-  it("tells which names never had a value", function()
+  it("lists the names that never had a value", function()
     local fresh = shapes()
     fresh:faults("earnings", good)
     local unseen = "\n" .. table.concat(fresh:unseen(), "\n") .. "\n"
@@ -177,7 +177,7 @@ describe("the sandbox's responses to", function()
         checker:faults(checker:response(response.kind, operation.paged), response.text)
       end
     end
-    -- refusals are looked at elsewhere, and an account with its user is an account
+    -- rejections are looked at elsewhere, and an account with its user is an account
     local others = {
       failure = true, reason = true, reason_detail = true, invalid = true, fault = true,
       account_of_user = true,
@@ -193,7 +193,7 @@ end)
 describe("the pages of", function()
   for _, operation in ipairs(operations) do
     if operation.paged then
-      it(title(operation) .. " are told as they are", function()
+      it(title(operation) .. " are reported as they are", function()
         local made = world.new()
         for _, response in ipairs(operations.ask(operation, made)) do
           local whole = reader.read(response.text)
@@ -210,13 +210,13 @@ describe("the pages of", function()
   end
 end)
 
-describe("what the sandbox refuses of", function()
+describe("what the sandbox rejects of", function()
   local made, checker
   setup(function()
     made, checker = world.new(), shapes()
   end)
 
-  local function refused(operation, id, body, headers, status, kind)
+  local function rejected(operation, id, body, headers, status, kind)
     local got, response, _, text = made.api:call(operation.method, operations.target(operation, id),
       body, headers)
     assert.equal(status, got, text)
@@ -237,7 +237,7 @@ describe("what the sandbox refuses of", function()
             assert.equal(200, (made.api:call(operation.method, operation.path, nil, headers)))
           else
             local id = name and made[operation.ids][1] or ""
-            local response = refused(operation, id, good_body(operation, made), headers, 401,
+            local response = rejected(operation, id, good_body(operation, made), headers, 401,
               "failure")
             assert.equal(code, response.error.code)
           end
@@ -246,20 +246,20 @@ describe("what the sandbox refuses of", function()
 
     if name and not operation.any_id then
       it(title(operation) .. " with an id that nothing has", function()
-        local response = refused(operation, helper.UNKNOWN, good_body(operation, made), nil, 404,
+        local response = rejected(operation, helper.UNKNOWN, good_body(operation, made), nil, 404,
           "failure")
         assert.equal("not_found", response.error.code)
       end)
 
       it(title(operation) .. " with an id that is none", function()
-        local response = refused(operation, "me", good_body(operation, made), nil, 422, "invalid")
+        local response = rejected(operation, "me", good_body(operation, made), nil, 422, "invalid")
         assert.equal("type_error.uuid", helper.blames(response, "path." .. name))
       end)
     end
 
     for at, wrong in ipairs(operation.wrong or {}) do
       it(("%s with a wrong %s (%d)"):format(title(operation), wrong[2], at), function()
-        local response = refused(operation, name and made[operation.ids][1], wrong[1], nil, 422,
+        local response = rejected(operation, name and made[operation.ids][1], wrong[1], nil, 422,
           "invalid")
         assert.truthy(helper.blames(response, wrong[2]))
       end)
@@ -268,7 +268,7 @@ describe("what the sandbox refuses of", function()
     if operation.wrong then
       it(title(operation) .. " with a body that is no object", function()
         for _, body in ipairs { "{", "[]", "7", not operation.empty and "" or nil } do
-          local response = refused(operation, name and made[operation.ids][1], body, nil, 422,
+          local response = rejected(operation, name and made[operation.ids][1], body, nil, 422,
             "invalid")
           assert.truthy(helper.blames(response, "body"))
         end
@@ -282,7 +282,7 @@ describe("what the sandbox refuses of", function()
       if body and body.start_date then
         body = world.period { start_date = "2025-02-02", end_date = "2025-02-01",
           external_id = world.MIXED }
-        local response = refused(operation, operation.ids and made.accounts[1], body, nil, 422,
+        local response = rejected(operation, operation.ids and made.accounts[1], body, nil, 422,
           "failure")
         assert.equal("bad_request", response.error.code)
         assert.equal("start_date", response.error.errors[1].location)

@@ -51,7 +51,7 @@ function api:call(method, target, body, headers)
   return status, json.decode(text), response_headers, text
 end
 
---- Creates a webhook and gives its data; `fields` go over the defaults.
+--- Creates a webhook and returns its data; `fields` go over the defaults.
 function api:webhook(fields)
   local body = {
     url = "https://example.com/hook", name = "spec", widget_id = helper.WIDGET,
@@ -65,7 +65,7 @@ function api:webhook(fields)
   return response.data
 end
 
---- Acts out a login and gives its data.
+--- Simulates a login and returns its data.
 function api:login(body)
   local status, response = self:call("POST", "/sandbox/logins", body, {})
   assert(status == 201, "login not created")

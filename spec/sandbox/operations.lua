@@ -1,11 +1,11 @@
---- The 28 public operations: how each is asked, and its published response.
+--- The 28 public operations: its requests, and its published response.
 --
 -- An operation has `method`, `path`, `status`, `data` (a kind of `shapes`), and maybe
--- `paged`: its response tells which page it is;
+-- `paged`: its response has a page number;
 -- `ids`: the list of a `world` that stands for the name in its path;
 -- `any_id`: what stands there need not be a UUID;
 -- `samples`: how many of these ids are asked for, instead of all;
--- `asks`: gives the ways to ask it, each with `query` or `body`, and `data` if that differs;
+-- `asks`: returns the requests for it, each with `query` or `body`, and `data` if that differs;
 -- `wrong`: bodies that are not of the published form, each with the place of its fault;
 -- `empty`: no body at all is fine;
 -- `open`: it needs no key.
@@ -203,7 +203,7 @@ function operations.target(operation, id)
   return (operation.path:gsub("{[%w_]+}", id or ""))
 end
 
---- Asks an operation of a world in all of its ways. Gives a list of responses: `target`, `status`,
+--- Sends all requests of an operation to a world. Returns a list of responses: `target`, `status`,
 -- `headers`, `text`, and `kind`, that of the data that is due.
 function operations.ask(operation, made)
   local responses = {}

@@ -15,7 +15,7 @@ describe("sandbox options", function()
     ["negative limit"] = { api_key = "k", clock = clock, rate_limit = -1 },
     ["negative delay"] = { api_key = "k", clock = clock, webhook_delay = -1 },
   } do
-    it("refuses " .. name, function()
+    it("rejects " .. name, function()
       assert.has_error(function() sandbox.new(options) end)
     end)
   end
@@ -69,7 +69,7 @@ describe("sandbox rate limit", function()
     return status, headers, response
   end
 
-  it("counts down and refuses past the limit until the window ends", function()
+  it("counts down, and rejects requests beyond the limit until the window ends", function()
     local api = helper.new { rate_limit = 3 }
     api.now = 1000.5
     local status, headers = spend(api, 1)
@@ -326,18 +326,18 @@ describe("sandbox repeatability", function()
     return table.concat(seen, "\n"), login
   end
 
-  it("gives the same bytes for the same seed", function()
+  it("responds with the same bytes for the same seed", function()
     assert.equal(history(5), (history(5)))
   end)
 
-  it("gives other ids for another seed", function()
+  it("generates other ids for another seed", function()
     local _, one = history(5)
     local _, other = history(6)
     assert.not_equal(one.account_id, other.account_id)
     assert.not_equal(one.login_id, other.login_id)
   end)
 
-  it("gives new ids that do not depend on how much was read before", function()
+  it("generates ids that do not depend on earlier reads", function()
     local quiet, busy = helper.new(), helper.new()
     for _ = 1, 10 do
       busy:call("GET", "/v1/webhooks")

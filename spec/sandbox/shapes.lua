@@ -1,4 +1,4 @@
---- The published types of the API, in the notation of `checker`: what each response has to look like.
+--- The published types of the API, in the notation of `checker`: the shape of each response.
 --
 -- A name is always there, even if its value is null: that is how the API responds. Where what is
 -- published leaves a field out that the API is known to send, the field is here as well.

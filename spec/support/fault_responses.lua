@@ -43,7 +43,7 @@ responses.fixed = {
     '{"detail":[{"loc":["body","options","page"],"msg":"must be a number",'
       .. '"type":"type_error.integer"},{"loc":["body","items",0],"msg":"is odd"}]}'
   ),
-  refused_200 = message(
+  rejected_200 = message(
     200,
     '{"success":false,"error":{"code":"platform_error","message":"The platform failed",'
       .. '"errors":[]},"data":null}'

@@ -1,7 +1,7 @@
---- A server that responds to every request with one fault, chosen by the first segment of its path.
+--- A server with one fault for every request, chosen by the first segment of its path.
 --
 -- `lua5.4 spec/support/fault_server.lua` prints the port it listens on. A segment may carry an
--- argument behind a colon, as in `/error:bad_request:422/v1/users`. `/stats` tells what was seen.
+-- argument behind a colon, as in `/error:bad_request:422/v1/users`. `/stats` returns what was seen.
 -- It ends when its standard input does.
 local cjson = require("cjson")
 local uv = require("luv")
@@ -14,7 +14,7 @@ local GOOD, PAGE, message = responses.GOOD, responses.PAGE, responses.message
 
 local stats = { connections = 0, open = 0, requests = 0, paths = {}, pages = {}, last = {} }
 local readings = {} -- path → how often its first page was asked for
-local held = {} -- responses to be given together
+local held = {} -- responses to be sent together
 local idle = {} -- sockets on which a response is sent that nobody asked for, once /push comes
 
 local function write(socket, bytes, at_end)
@@ -279,7 +279,7 @@ function faults.moving(socket, request)
   send(socket, 200, users(page, page + 1))
 end
 
--- A server that gives two rows a page, whatever was asked for.
+-- A server that returns two rows a page, whatever was asked for.
 function faults.clamp(socket, request)
   local page = page_of(request)
   send(socket, 200, page_body(page, 2, 9))
@@ -334,7 +334,7 @@ function faults.hold(socket, request)
   end
 end
 
--- living:SEED:TOTAL:CHANGES — a history that changes between responses, so many times at most: a row
+-- living:SEED:TOTAL:CHANGES — a history that changes between responses, up to CHANGES times: a row
 -- comes in at the front, one goes from anywhere, or both. /stats has all that it ever was.
 local living = {}
 
@@ -410,7 +410,7 @@ local function read_request(buffer)
   return request, rest:sub(length + 1)
 end
 
-local function response(socket, request)
+local function respond(socket, request)
   request.path = request.target:match("^[^?]*")
   local fault, argument = request.path:match("^/([%w_]*):?([^/]*)")
   if request.method == "CONNECT" then
@@ -463,7 +463,7 @@ local function serve(socket)
       stats.connections = stats.connections + 1
       stats.open = stats.open + 1
     end
-    response(socket, request)
+    respond(socket, request)
   end)
 end
 

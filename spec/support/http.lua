@@ -1,4 +1,4 @@
---- A small HTTP client for the specs: it sends exactly the bytes it is told to.
+--- A small HTTP client for the specs: it sends exactly the given bytes.
 local uv = require("luv")
 local process = require("spec.support.process")
 

@@ -18,7 +18,7 @@ const seen = new Map(); // path → how often it was asked for
 
 const envelope = (data, more) => JSON.stringify({ success: true, error: null, data, ...more });
 
-function response(response, text, headers = {}) {
+function respond(response, text, headers = {}) {
   response.writeHead(200, {
     "content-type": "application/json", "content-length": Buffer.byteLength(text), ...headers,
   });
@@ -27,11 +27,11 @@ function response(response, text, headers = {}) {
 
 const STRAY = "HTTP/1.1 200 OK\r\nContent-Length: 44\r\n\r\n"
   + '{"success":true,"data":{"user_id":"nobody"}}';
-const good = (response) => response(response, envelope({ user_id: "u1" }));
+const good = (response) => respond(response, envelope({ user_id: "u1" }));
 
 // Rows that are numbered from 1, one a page.
 function page(response, number, total) {
-  response(response, envelope({ earnings: [{ amount: number, earning_date: "2025-01-01" }] }, {
+  respond(response, envelope({ earnings: [{ amount: number, earning_date: "2025-01-01" }] }, {
     pagination: { page: number, items_per_page: 1, total_items: total, total_pages: total },
   }));
 }
@@ -54,10 +54,10 @@ const faults = {
     count === 1 ? response.stream.close(NGHTTP2_INTERNAL_ERROR) : good(response),
 
   // The server says that it has done nothing.
-  refuse: ({ response, count }) => {
+  reject: ({ response, count }) => {
     if (count > 1) return good(response);
     response.stream.close(NGHTTP2_REFUSED_STREAM);
-    return "refused";
+    return "rejected";
   },
 
   half: ({ response, count }) => {
@@ -76,7 +76,7 @@ const faults = {
     const { session } = response.stream;
     session.goaway(NGHTTP2_NO_ERROR, argument);
     setImmediate(() => session.destroy());
-    return argument === 0 ? "refused" : "left";
+    return argument === 0 ? "rejected" : "left";
   },
 
   // The last response on a connection that is not to be used again.
@@ -115,7 +115,7 @@ const faults = {
   gzip: ({ response, argument }) => {
     const text = envelope({ user_id: "u1", filler: "x".repeat(argument) });
     const packed = gzipSync(text);
-    response(response, packed, { "content-encoding": "gzip" });
+    respond(response, packed, { "content-encoding": "gzip" });
   },
 };
 

@@ -31,7 +31,7 @@ end
 
 local walk
 
--- What is between brackets. `members` of the spans are cut out together with their names.
+-- What is between brackets. `members` of the spans are removed together with their names.
 local function walk_inside(text, at, close, spans, depth)
   at = skip_blanks(text, at + 1)
   while text:sub(at, at) ~= close do

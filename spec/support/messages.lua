@@ -1,4 +1,4 @@
---- What the code can say in its log and in errors: the pieces of text in the calls that say it.
+--- The texts that the code can log and return as errors: the pieces in the calls that do so.
 --
 -- A piece is what stands between two values of a format, with single blanks: that of
 -- `"reload of " .. path .. " failed"` are "reload of" and "failed".
@@ -9,14 +9,14 @@ local messages = {}
 -- the strings to those that begin so.
 local CALLS = {
   lua = {
-    { "report%.line%(", "event_log%.line%(" },
-    { "told%[#told %+ 1%] = ", "problems%[#problems %+ 1%] = ",
-      within = { "Workers:mend(", "WorkerPool:replace_failed(" } },
-    { "what = ", within = { "function report.handled(", "function event_log.handled(" } },
-    { "failure%(", "user_error%(", within = { "a finalizer (__gc)" },
+    { "event_log%.line%(" },
+    { "problems%[#problems %+ 1%] = ",
+      within = { "WorkerPool:replace_failed(" } },
+    { "what = ", within = { "function event_log.handled(" } },
+    { "user_error%(", within = { "a finalizer (__gc)" },
       only = { "a finalizer", "the script keeps" } },
     { ":write%(ngx%.WARN, " },
-    { "refusals:write%(", "rejections:write%(" },
+    { "rejections:write%(", "rejections:write%(" },
     { "ngx%.log%(" },
     { "log%.warn " },
     { "log%.error ", within = { 'has failed"' } },
@@ -35,7 +35,7 @@ local CALLS = {
 
 -- Why a request is rejected.
 local CAUSES = {
-  lua = { { "[^%w_]refuse%(", "return reject%(", within = { "ngx.req" } } },
+  lua = { { "[^%w_]reject%(", "return reject%(", within = { "ngx.req" } } },
   c = {
     { "http_reject%(" }, { "http_connection_reject%(" }, { "http_server_rejected%(" },
     { "[^%w_]reject%(", within = { "http_server_rejected(" } },
@@ -82,8 +82,8 @@ local function sources(extension)
   return list
 end
 
--- Goes on with an expression behind a line end where an operator is missing its other side.
-local function goes_on(text, at)
+-- Whether an expression continues after a line end, since an operator lacks an operand.
+local function is_continued(text, at)
   local rest = text:sub(at, at + 200)
   return rest:find("^%s*%.%.") or rest:find("^%s*and%s") or rest:find("^%s*or%s")
     or rest:find("^%s*[?:]") or rest:find('^%s*"')
@@ -127,7 +127,7 @@ local function strings_of(text, at, within_call, everything)
       if depth < 0 and not everything then
         break
       end
-    elseif char == "\n" and depth == 0 and not (within_call or everything or goes_on(text, at))
+    elseif char == "\n" and depth == 0 and not (within_call or everything or is_continued(text, at))
     then
       break
     elseif char == ";" and depth == 0 and not everything then
@@ -140,7 +140,7 @@ local function strings_of(text, at, within_call, everything)
   return list
 end
 
-local function is_wanted(string, only)
+local function is_message(string, only)
   if string:find('\\"', 1, true) or string:find("^[%w_]*$") then
     return false -- JSON, or the name of a field
   end
@@ -184,7 +184,7 @@ local function collect_from(file, pattern, only, pieces)
       return count
     end
     for _, string in ipairs(strings_of(file.text, last + 1, not pattern:find("[= ]$"))) do
-      if is_wanted(string, only) then
+      if is_message(string, only) then
         count = count + 1
         for _, piece in ipairs(pieces_of(string)) do
           pieces[piece] = file.path

@@ -5,7 +5,7 @@ local process = require("spec.support.process")
 
 local power_cut = {}
 
--- What a disk writes whole or not at all.
+-- What a disk writes completely or not at all.
 local SECTOR = 512
 local CHUNK = 128 * SECTOR
 

@@ -37,7 +37,7 @@ function process.wait_for(ready, what, timeout)
   return result
 end
 
---- The same, for what no event tells of: it is asked every 10 ms.
+--- The same, polled every 10 ms, for changes without an event.
 function process.poll_for(ready, what)
   local timer = uv.new_timer()
   timer:start(10, 10, function() end)

@@ -10,7 +10,7 @@ import threading
 PORT, CA_FILE, THREADS = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 ended = threading.Event()
 lock = threading.Lock()
-counts = {"answered": 0, "failed": 0, "problem": None}
+counts = {"responded": 0, "failed": 0, "problem": None}
 
 
 def post(number):
@@ -34,9 +34,9 @@ def run(number):
     while not ended.is_set():
         problem = post(number)
         with lock:
-            counts["failed" if problem else "answered"] += 1
+            counts["failed" if problem else "responded"] += 1
             counts["problem"] = counts["problem"] or problem
-            first = counts["answered"] + counts["failed"] == 1
+            first = counts["responded"] + counts["failed"] == 1
         if first:
             print("started", flush=True)
 

@@ -6,8 +6,8 @@ local long = ("a"):rep(128)
 
 local bodies = {}
 
---- What each is, the body, and the reason it is refused with (nil: any).
-bodies.refused = {
+--- What each is, the body, and the reason it is rejected with (nil: any).
+bodies.rejected = {
   { "is empty", "", "the body is not JSON" },
   { "is spaces", "  \n", "the body is not JSON" },
   { "is not JSON", "webhook=1", "the body is not JSON" },
@@ -79,12 +79,12 @@ for _, value in ipairs {
   "01", "1.", ".5", "1e", "+1", "-", "0x10", "NaN", "Infinity", "nul", "tru", "truefalse", "'a'",
   '"\t"', '"\\x"', '"\\u12g4"', '"\\', "[1,]", "[,1]", "{,}", '{"a"}', '{"a":}', "{1:2}",
   '{"a":1,}', "[1 2]", "\f1", "[", "{", "]", "\226\130",
-  -- what is no UTF-8: cut off, in too many bytes, halves of pairs, beyond the last character
+  -- what is no UTF-8: truncated, in too many bytes, halves of pairs, beyond the last character
   '"\128"', '"\195("', '"\226\130"', '"\240\159\152"', '"\192\175"', '"\193\191"',
   '"\224\159\191"', '"\240\143\191\191"', '"\237\160\128"', '"\237\191\191"',
   '"\244\144\128\128"', '"\245\128\128\128"', '"\248\136\128\128\128"', '"\255"',
 } do
-  bodies.refused[#bodies.refused + 1] = {
+  bodies.rejected[#bodies.rejected + 1] = {
     string.format("has %q", value), '{"data":{"webhook_action":"a.b","x":' .. value .. "}}",
     "the body is not JSON",
   }

@@ -4,7 +4,7 @@
 -- What lua-cjson takes and the scan does not must be JSON for the scan once it is repaired; what
 -- both take must have nothing to repair. Other differences among readers need no rule: of halves of
 -- surrogate pairs lua-cjson takes none either, of duplicate keys both count the last one, for the
--- fields that they find are compared, and of levels it takes as many as it is told.
+-- fields that they find are compared, and the number of levels is an argument.
 local cjson = require("cjson").new()
 local core = require("palenca.core")
 local mutations = require("spec.support.json_mutations")

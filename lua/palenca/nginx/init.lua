@@ -45,9 +45,10 @@ local function warn_of_no_signature(signature)
     return
   end
   has_warned = true
-  ngx.log(ngx.WARN, "palenca: webhooks of anybody are accepted here, since no signature is required; "
-    .. "if that is intended, set signature = false; if not, set PALENCA_SIGNATURE_HEADER and "
-    .. "PALENCA_WEBHOOK_SECRET, which nginx keeps from its workers unless `env` names them")
+  ngx.log(ngx.WARN, "palenca: webhooks of anybody are accepted here, since no signature is "
+    .. "required; if that is intended, set signature = false; if not, set "
+    .. "PALENCA_SIGNATURE_HEADER and PALENCA_WEBHOOK_SECRET, which nginx keeps from its "
+    .. "workers unless `env` names them")
 end
 
 -- ---- the checks ------------------------------------------------------------------------

@@ -27,7 +27,7 @@ http {
 -- The connections of the second server are a second old at most, and begin from nothing.
 local UPSTREAM = [[
   init_by_lua_block {
-    function response()
+    function respond()
       ngx.sleep(0.05)
       local text = '{"success": true, "data": {"text": "here"}}\n'
       ngx.header.content_length = #text
@@ -36,14 +36,14 @@ local UPSTREAM = [[
   }
   server {
     listen 127.0.0.1:PLAIN backlog=1024;
-    location / { content_by_lua_block { response() } }
+    location / { content_by_lua_block { respond() } }
   }
   server {
     listen 127.0.0.1:SECURE ssl backlog=1024;
     ssl_certificate certificate.pem; ssl_certificate_key key.pem; ssl_protocols TLSv1.3;
     ssl_session_tickets off; ssl_session_cache off;
     keepalive_time 1s;
-    location / { content_by_lua_block { response() } }
+    location / { content_by_lua_block { respond() } }
   }
 }
 ]]

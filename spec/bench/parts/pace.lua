@@ -1,5 +1,5 @@
 -- Works against the limit of a sandbox for two windows: pace.lua URL KEY ACCOUNT fresh|bulk. Prints
--- the part of the limit that was used, and how many requests were refused.
+-- the part of the limit that was used, and how many requests were rejected.
 local ffi = require "ffi"
 local palenca = require "palenca"
 
@@ -16,16 +16,16 @@ end
 
 local url, key, account, kind = arg[1], arg[2], arg[3], arg[4]
 local LIMIT, WINDOW = 120, 60
-local moments, refused = {}, 0
+local times, rejected = {}, 0
 local client = palenca.new {
   api_key = key, base_url = url, on_attempt = function(attempt)
-    moments[#moments + 1] = now()
-    refused = refused + (attempt.status == 429 and 1 or 0)
+    times[#times + 1] = now()
+    rejected = rejected + (attempt.status == 429 and 1 or 0)
   end,
 }
 
 local function is_over()
-  return moments[1] and now() - moments[1] > 2 * WINDOW
+  return times[1] and now() - times[1] > 2 * WINDOW
 end
 
 if kind == "fresh" then
@@ -46,10 +46,10 @@ else
   until is_over()
 end
 
--- Up to the moment when the last window began, for what it would have held is not known.
-local last = #moments
-while moments[last] - moments[last - 1] < 1 do
+-- Up to the start of the last window, since its count is not complete.
+local last = #times
+while times[last] - times[last - 1] < 1 do
   last = last - 1
 end
-local used = (last - 1) / (LIMIT * (moments[last] - moments[1]) / WINDOW)
-print(("%.3f %d"):format(used, refused))
+local used = (last - 1) / (LIMIT * (times[last] - times[1]) / WINDOW)
+print(("%.3f %d"):format(used, rejected))

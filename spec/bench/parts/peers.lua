@@ -64,7 +64,7 @@ http {
 }
 ]]
 
--- A server with processes of its own must be told to end, or they stay.
+-- A server with processes of its own must be ended, or they stay.
 local function start(stage, path, arguments, options)
   local started = stage:start(path, arguments, options)
   stage:at_end(function()

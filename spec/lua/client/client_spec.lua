@@ -7,19 +7,19 @@ local palenca = require("palenca")
 local KEY = helper.KEY
 
 describe("palenca.new", function()
-  local function refuses(options, ...)
+  local function rejects(options, ...)
     helper.blames_caller(function()
       local _ = palenca.new(options)
     end, "palenca.new", ...)
   end
 
   it("takes no unknown option", function()
-    refuses({ api_key = KEY, api_kee = KEY }, "unknown field 'api_kee'", "base_url")
-    refuses({ KEY }, "unknown field '1'")
+    rejects({ api_key = KEY, api_kee = KEY }, "unknown field 'api_kee'", "base_url")
+    rejects({ KEY }, "unknown field '1'")
   end)
 
   it("takes nothing but a table", function()
-    refuses("key", "takes a table, got string")
+    rejects("key", "takes a table, got string")
   end)
 
   for name, value in pairs {
@@ -27,7 +27,7 @@ describe("palenca.new", function()
     rate_limit = false, allow_http = "yes",
   } do
     it("takes no " .. type(value) .. " as " .. name, function()
-      refuses({ api_key = name ~= "api_key" and KEY or value, [name] = value }, name, type(value))
+      rejects({ api_key = name ~= "api_key" and KEY or value, [name] = value }, name, type(value))
     end)
   end
 
@@ -38,8 +38,8 @@ describe("palenca.new", function()
     pages_in_flight = { 0, 1.5, 101, 0 / 0 },
   } do
     for _, value in ipairs(values) do
-      it("refuses " .. name .. " " .. value, function()
-        refuses({ api_key = KEY, [name] = value }, name)
+      it("rejects " .. name .. " " .. value, function()
+        rejects({ api_key = KEY, [name] = value }, name)
       end)
     end
   end
@@ -48,7 +48,7 @@ describe("palenca.new", function()
     ["CR and LF"] = "abc\r\nX-Evil: 1", LF = "abc\n", space = "a b", zero = "a\0b",
     tab = "a\tb", ["another alphabet"] = "clé",
   } do
-    it("refuses a key with " .. name .. ", and does not repeat it", function()
+    it("rejects a key with " .. name .. ", and does not repeat it", function()
       local ok, message = pcall(palenca.new, { api_key = key })
       assert.is_false(ok)
       assert.truthy(message:find("API key", 1, true))
@@ -56,8 +56,8 @@ describe("palenca.new", function()
     end)
   end
 
-  it("refuses an empty key", function()
-    refuses({ api_key = "" }, "api_key")
+  it("rejects an empty key", function()
+    rejects({ api_key = "" }, "api_key")
   end)
 
   for _, url in ipairs {
@@ -69,13 +69,13 @@ describe("palenca.new", function()
     "https://2130706433", "https:// h.com", "https://h.com/a b", "https://h.com/\r\nX: 1",
     "https://h.com\0.evil.com", "https://[::1", "HTTPS://h.com", "file:///etc/passwd",
   } do
-    it("refuses the base URL " .. url:gsub("%c", "?"), function()
-      refuses({ api_key = KEY, base_url = url }, "base_url: ")
+    it("rejects the base URL " .. url:gsub("%c", "?"), function()
+      rejects({ api_key = KEY, base_url = url }, "base_url: ")
     end)
   end
 
-  it("refuses an empty base URL", function()
-    refuses({ api_key = KEY, base_url = "" }, "base_url")
+  it("rejects an empty base URL", function()
+    rejects({ api_key = KEY, base_url = "" }, "base_url")
   end)
 
   for _, url in ipairs {
@@ -83,13 +83,13 @@ describe("palenca.new", function()
     "http://127.0.0.1.example.com", "http://[::2]", "http://0.0.0.0",
   } do
     it("takes " .. url .. " only if http is allowed", function()
-      refuses({ api_key = KEY, base_url = url }, "https", "in the clear")
-      refuses({ api_key = KEY, base_url = url, allow_http = false }, "in the clear")
+      rejects({ api_key = KEY, base_url = url }, "https", "in the clear")
+      rejects({ api_key = KEY, base_url = url, allow_http = false }, "in the clear")
       assert.equal(url, palenca.new({ api_key = KEY, base_url = url, allow_http = true }).base_url)
     end)
   end
 
-  it("takes http on this machine, and drops slashes at the end", function()
+  it("takes http on this machine, and removes slashes at the end", function()
     for _, host in ipairs { "127.0.0.1:8400", "localhost", "[::1]:80", "127.9.9.9" } do
       local client = palenca.new { api_key = KEY, base_url = "http://" .. host .. "/x//" }
       assert.equal("http://" .. host .. "/x", client.base_url)
@@ -103,7 +103,7 @@ describe("palenca.new", function()
     end)
   end
 
-  it("drops one /v1 at the end, which the paths of the operations have in them", function()
+  it("removes one /v1 at the end, which the paths of the operations have in them", function()
     for given, expected in pairs {
       ["https://api.palenca.com/v1"] = "https://api.palenca.com",
       ["https://api.palenca.com/v1/"] = "https://api.palenca.com",
@@ -135,7 +135,7 @@ describe("palenca.new", function()
     end
     assert.equal("https://sandbox.palenca.com", base_url("sandbox"))
     assert.equal("https://api.palenca.com", base_url("production"))
-    refuses({ api_key = KEY, environment = "staging" }, "environment", "sandbox", "production")
+    rejects({ api_key = KEY, environment = "staging" }, "environment", "sandbox", "production")
   end)
 end)
 
@@ -149,7 +149,7 @@ describe("the environment", function()
     return helper.run(PRINT:format(options), environment)
   end
 
-  it("gives the options that are not passed", function()
+  it("sets the options that are not passed", function()
     local status, output = run("", {
       PALENCA_API_KEY = KEY, PALENCA_BASE_URL = "https://example.com/", PALENCA_TIMEOUT = "2.5",
       PALENCA_MAX_RETRIES = "7", PALENCA_RATE_LIMIT = "60",
@@ -190,7 +190,7 @@ describe("the environment", function()
     RATE_LIMIT = { "no", "100001" }, BASE_URL = { "http://example.com" }, ENVIRONMENT = { "test" },
   } do
     for _, value in ipairs(values) do
-      it("is refused with " .. name .. "=" .. value .. ", and the caller is blamed", function()
+      it("is rejected with " .. name .. "=" .. value .. ", and the caller is blamed", function()
         local status, _, complaint = run("",
           { PALENCA_API_KEY = KEY, ["PALENCA_" .. name] = value })
         assert.equal(1, status)

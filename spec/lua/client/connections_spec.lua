@@ -1,4 +1,4 @@
---- Connections and headers that are somebody else's: what comes unasked, from a proxy, or half.
+--- Connections and headers that are somebody else's: unrequested bytes, from a proxy, or half.
 local helper = require("spec.lua.helper")
 local http = require("spec.support.http")
 local json = require("palenca.util.json")

@@ -122,7 +122,7 @@ describe("HTTP/2", function()
     local function done(list)
       local count = 0
       for _, request in ipairs(list) do
-        count = count + (request.what == "refused" and 0 or 1)
+        count = count + (request.what == "rejected" and 0 or 1)
       end
       return count
     end
@@ -134,7 +134,7 @@ describe("HTTP/2", function()
         requests(2)
       end)
 
-      it("gives an error after " .. fault .. " if it must not repeat", function()
+      it("returns an error after " .. fault .. " if it must not repeat", function()
         local data, err = client(fault).users:get("u1")
         assert.is_nil(data)
         assert.equal("network", err.kind, tostring(err))
@@ -151,9 +151,9 @@ describe("HTTP/2", function()
       end)
     end
 
-    -- of a stream that was refused, and of one behind the last that a leaving server names, the
+    -- of a stream that was rejected, and of one behind the last that a leaving server names, the
     -- server says itself that it has done nothing
-    for _, fault in ipairs { "refuse", "goaway:0" } do
+    for _, fault in ipairs { "reject", "goaway:0" } do
       it("creates once, at most, after " .. fault, function()
         local data, err = client(fault, { max_retries = 3 }).users:create { external_id = "w" }
         local list = requests(data and 2 or 1)

@@ -145,7 +145,7 @@ describe("palenca.http", function()
     assert.equal(0, faults:count("/redirected/v1/users"))
   end)
 
-  it("tells that the server is no HTTP server", function()
+  it("reports a server that does not speak HTTP", function()
     local response, err = palenca.http { url = faults.url .. "/garbage/" }
     assert.is_nil(response)
     assert.equal("protocol", err.kind)
@@ -163,7 +163,7 @@ describe("palenca.http", function()
       return palenca.http(given)
     end
 
-    it("tries again only if told to", function()
+    it("retries only if configured to", function()
       sandbox:fault { kind = "error", status = 503, retry_after = 0, times = 1 }
       assert.equal(200, request({ max_retries = 2 }).status)
       assert.equal(2, sandbox:count())
@@ -172,7 +172,7 @@ describe("palenca.http", function()
     end)
 
     for _, kind in ipairs { "drop", "cut" } do
-      it("tells why there is no response, and repeats what is safe only: " .. kind, function()
+      it("reports the cause, and repeats idempotent requests only: " .. kind, function()
         sandbox:fault { kind = kind }
         for method, attempts in pairs { GET = 3, POST = 1, PATCH = 1 } do
           local response, err = request { method = method, max_retries = 2 }
@@ -185,7 +185,7 @@ describe("palenca.http", function()
       end)
     end
 
-    it("tells of a timeout", function()
+    it("reports a timeout", function()
       sandbox:fault { kind = "latency", seconds = 600 }
       local response, err = request { timeout = 0.2 }
       assert.is_nil(response)
@@ -193,7 +193,7 @@ describe("palenca.http", function()
     end)
   end)
 
-  it("tells that nobody is there", function()
+  it("reports that nothing listens", function()
     local bound = uv.new_tcp()
     bound:bind("127.0.0.1", 0)
     local response, err = palenca.http {
@@ -205,12 +205,12 @@ describe("palenca.http", function()
     assert.equal(1, err.attempts)
   end)
 
-  describe("refuses, before it sends anything,", function()
+  describe("rejects, before it sends anything,", function()
     local before
     setup(function() before = faults:stats().requests end)
     teardown(function() assert.equal(before, faults:stats().requests) end)
 
-    local function refuses(options, ...)
+    local function rejects(options, ...)
       helper.blames_caller(function() local _ = palenca.http(options) end, "palenca.http", ...)
     end
 
@@ -231,43 +231,43 @@ describe("palenca.http", function()
       "http://me:pass word@127.0.0.1/", "http://me:%00@127.0.0.1/", "http://localhost./",
     } do
       it("the address " .. url:gsub("%c", "?"), function()
-        refuses({ url = url }, "url")
+        rejects({ url = url }, "url")
       end)
     end
 
     it("an address that is missing or no text", function()
-      refuses({}, "url")
-      refuses({ url = 5 }, "url")
-      refuses("http://example.com/", "table")
-      refuses(nil, "table")
+      rejects({}, "url")
+      rejects({ url = 5 }, "url")
+      rejects("http://example.com/", "table")
+      rejects(nil, "table")
     end)
 
     it("unknown options and wrong types", function()
-      refuses(with { verify = false }, "unknown field 'verify'")
-      refuses(with { body = {} }, "body")
-      refuses(with { timeout = "1" }, "timeout")
-      refuses(with { timeout = 0 }, "timeout")
-      refuses(with { max_retries = -1 }, "max_retries")
-      refuses(with { max_retries = 1e6 }, "max_retries")
-      refuses(with { headers = "X: 1" }, "headers")
-      refuses(with { body = "x", json = {} }, "body or json")
+      rejects(with { verify = false }, "unknown field 'verify'")
+      rejects(with { body = {} }, "body")
+      rejects(with { timeout = "1" }, "timeout")
+      rejects(with { timeout = 0 }, "timeout")
+      rejects(with { max_retries = -1 }, "max_retries")
+      rejects(with { max_retries = 1e6 }, "max_retries")
+      rejects(with { headers = "X: 1" }, "headers")
+      rejects(with { body = "x", json = {} }, "body or json")
     end)
 
     for _, method in ipairs { "get", "GET /", "G\r\nX: 1", "", ("A"):rep(17) } do
       it("the method '" .. method:gsub("%c", "?") .. "'", function()
-        refuses(with { method = method }, "method")
+        rejects(with { method = method }, "method")
       end)
     end
 
     for _, value in ipairs { "a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b", "\127" } do
       it(string.format("the header value %q", value), function()
-        refuses(with { headers = { ["X-A"] = value } }, "header")
+        rejects(with { headers = { ["X-A"] = value } }, "header")
       end)
     end
 
     for _, name in ipairs { "", "a b", "a:b", "a\r\nb", "a\0b", "ñ", "a\n" } do
       it(string.format("the header name %q", name), function()
-        refuses(with { headers = { [name] = "x" } }, "header")
+        rejects(with { headers = { [name] = "x" } }, "header")
       end)
     end
 
@@ -276,26 +276,26 @@ describe("palenca.http", function()
       "Proxy-Connection", "Expect", "Upgrade", "TE", "Trailer", "Host",
     } do
       it("the header " .. name .. ", which is made from the request", function()
-        refuses(with { headers = { [name] = "3" }, body = "longer" }, name)
-        refuses(with { headers = { [name] = { "3" } } }, name)
+        rejects(with { headers = { [name] = "3" }, body = "longer" }, name)
+        rejects(with { headers = { [name] = { "3" } } }, name)
       end)
     end
 
     it("a header that is given twice, in different case", function()
-      refuses(with { headers = { ["Content-Type"] = "a/b", ["content-type"] = "c/d" } },
+      rejects(with { headers = { ["Content-Type"] = "a/b", ["content-type"] = "c/d" } },
         "header content-type is given twice")
     end)
 
     it("lists of values that are empty or hold anything else", function()
-      refuses(with { headers = { ["X-A"] = {} } }, "X-A", "empty")
-      refuses(with { headers = { ["X-A"] = { "a", {} } } }, "headers")
-      refuses(with { headers = { ["X-A"] = { "a", "b\n" } } }, "X-A")
+      rejects(with { headers = { ["X-A"] = {} } }, "X-A", "empty")
+      rejects(with { headers = { ["X-A"] = { "a", {} } } }, "headers")
+      rejects(with { headers = { ["X-A"] = { "a", "b\n" } } }, "X-A")
     end)
 
     it("headers that are no text", function()
-      refuses(with { headers = { "x" } }, "headers")
-      refuses(with { headers = { X = true } }, "headers")
-      refuses(with { headers = { X = {} } }, "headers")
+      rejects(with { headers = { "x" } }, "headers")
+      rejects(with { headers = { X = true } }, "headers")
+      rejects(with { headers = { X = {} } }, "headers")
     end)
 
     it("what JSON cannot say", function()

@@ -169,7 +169,7 @@ for name, search in pairs(searches) do
       assert.equal(all_from(4), rest(pager))
     end)
 
-    it("gives up what it has asked for, and can be read once more: all", function()
+    it("aborts its requests, and can be read again: all", function()
       raise_at(2, "interrupted")
       local pager = search(client)
       local ok, problem = pcall(pager.all, pager)

@@ -105,7 +105,7 @@ local function check_meta(meta)
   assert(meta.pagination == nil or type(meta.pagination) == "table", "pagination")
 end
 
--- What is told of all rows of a search, compared with what its first page says.
+-- What is reported about all rows of a search, compared with what its first page says.
 local function check_rows(rows, report, first)
   assert(type(report.complete) == "boolean" and report.rows == #rows)
   assert(report.complete or type(report.reason) == "string", "no reason")

@@ -1,5 +1,5 @@
 --- Every public operation of the API that resources_spec has not, against the sandbox: what is
--- asked, what comes back, and what is refused before anything is sent.
+-- asked, what comes back, and what is rejected before anything is sent.
 local helper = require("spec.lua.helper")
 local json = require("palenca.util.json")
 
@@ -140,7 +140,7 @@ describe("the operations", function()
     assert.equal(helper.USER, client.accounts:user(helper.ACCOUNT).user_id)
   end)
 
-  it("give an account to another user, once", function()
+  it("reassign an account to another user, once", function()
     local login = connect { platform = "uber", external_id = "before" }
     local other = client.users:create { external_id = "after" }
     local moved = client.accounts:reassign(login.account_id, { user_id = other.user_id })
@@ -248,7 +248,7 @@ describe("the operations", function()
     }
     for resource, methods in pairs(ids) do
       for name in methods:gmatch("%S+") do
-        it("refuse what is no id: " .. resource .. ":" .. name, function()
+        it("reject what is no id: " .. resource .. ":" .. name, function()
           for _, id in ipairs { "", "x", helper.ACCOUNT .. "/x", 7, false } do
             helper.blames_caller(function() client[resource][name](client[resource], id) end,
               resource .. ":" .. name .. ": id must be")
@@ -257,7 +257,7 @@ describe("the operations", function()
       end
     end
 
-    it("refuse an empty or dotted identity number or user's id", function()
+    it("reject an empty or dotted identity number or user's id", function()
       for _, id in ipairs { "", ".", "..", 5 } do
         helper.blames_caller(function() client.consents:get(id) end, "consents:get: id")
         helper.blames_caller(function() client.users:delete(id) end, "users:delete: id")
@@ -268,19 +268,19 @@ describe("the operations", function()
       { "users", "search" }, { "users", "aggregated_earnings" }, { "logins", "search" },
     } do
       local what = case[1] .. ":" .. case[2]
-      it("refuse a wrong search: " .. what, function()
-        local function refuses(fields, ...)
+      it("reject a wrong search: " .. what, function()
+        local function rejects(fields, ...)
           helper.blames_caller(function() client[case[1]][case[2]](nil, fields) end, what, ...)
         end
-        refuses(with { start_date = "absent" }, "'start_date' is missing")
-        refuses(with { end_date = "2025-02-30" }, "end_date must be an existing date")
-        refuses(with { start_date = "2025-02-01" }, "start_date is after end_date")
-        refuses(with { from = "2025-01-01" }, "unknown field 'from'")
-        refuses("2025", "takes a table")
+        rejects(with { start_date = "absent" }, "'start_date' is missing")
+        rejects(with { end_date = "2025-02-30" }, "end_date must be an existing date")
+        rejects(with { start_date = "2025-02-01" }, "start_date is after end_date")
+        rejects(with { from = "2025-01-01" }, "unknown field 'from'")
+        rejects("2025", "takes a table")
       end)
     end
 
-    it("refuse fields that make no sense", function()
+    it("reject fields that make no sense", function()
       helper.blames_caller(function() client.accounts:reassign(helper.ACCOUNT, {}) end,
         "accounts:reassign: either user_id or external_id")
       helper.blames_caller(function()

@@ -81,7 +81,7 @@ describe("the pace of a key", function()
   end)
 end)
 
-describe("the bound of a response", function()
+describe("the size limit of a response", function()
   it("is the caller's to choose", function()
     local sandbox = helper.sandbox()
     assert.truthy(sandbox:client({ max_response = 10000 }).accounts:get(helper.ACCOUNT))
@@ -152,7 +152,7 @@ describe("a hook", function()
     assert.is_nil(path:find("GOMC800101", 1, true), path)
   end)
 
-  it("may give up what it watches: who waits for that is told so", function()
+  it("may abort what it watches: the waiting call raises", function()
     sandbox:fault { kind = "error", status = 503, retry_after = 50 }
     local pager
     local one = sandbox:client {
@@ -171,7 +171,7 @@ describe("a hook", function()
     assert.equal(2, sandbox:count())
   end)
 
-  it("changes nothing by failing, and is told of", function()
+  it("changes nothing by failing, and its failure is logged", function()
     local status, out, err = helper.run(([[
       local palenca = require "palenca"
       local client = palenca.new {
@@ -191,7 +191,7 @@ describe("before a client is made", function()
     deadline = { 0, -1, "5", 1e9 }, max_response = { 0, 1.5, "x" }, min_tls = { "1.1", 1.2, "" },
     ca_file = { "", 5 }, proxy = { 5, true }, on_attempt = { "f", {} },
   } do
-    it("refuses a wrong " .. name, function()
+    it("rejects a wrong " .. name, function()
       for _, value in ipairs(values) do
         helper.blames_caller(function()
           palenca.new { api_key = helper.KEY, [name] = value }
@@ -223,7 +223,7 @@ describe("TLS", function()
     return palenca.new(options).users:get("u1")
   end
 
-  it("is verified: a certificate nobody vouches for is refused", function()
+  it("is verified: a certificate nobody vouches for is rejected", function()
     local url = start()
     local data, err = get(url, {})
     local response, problem = palenca.http { url = url .. "/" }
@@ -279,7 +279,7 @@ describe("TLS", function()
     assert.equal(200, err.status, tostring(err))
   end)
 
-  it("is 1.3 at least, unless the caller says that 1.2 will do", function()
+  it("is at least 1.3, unless the caller allows 1.2", function()
     local url = start("-tls1_2")
     local _, err = get(url, { ca_file = certificate })
     assert.equal("network", err.kind)

@@ -7,9 +7,9 @@ local json = require("palenca.util.json")
 local palenca = require("palenca")
 local runtime = require("palenca.runtime")
 
--- A server that reads what is under way when somebody waits: `choose(n)` says which of so many
--- requests comes next, `on_read(count)` may change its rows before it does, `fail(page)` responses a
--- status. It notes what was asked for and what was cancelled.
+-- A server that responds to requests in flight while a call waits: `choose(n)` selects which of
+-- n requests is next, `on_read(count)` may change the rows before, `fail(page)` returns a status. It
+-- records the requests and the cancelled ones.
 local function new_server(rows, size)
   local server = {
     rows = rows, asked = {}, low_priority = {}, cancelled = {}, pending = {}, reads = 0,
@@ -129,7 +129,7 @@ describe("a reading", function()
     assert.same({ 1, 1, 3, 3, 4, 4, 5, 5, 6 }, seen)
   end)
 
-  it("looks at the first page again when all have come, while its last rows are used", function()
+  it("reads the first page again when all have arrived, while its last rows are used", function()
     local pager = search(2)
     next_rows(pager, 8)
     assert.same({ 1, 2, 3, 4, 5 }, server.asked)
@@ -141,7 +141,7 @@ describe("a reading", function()
     assert.equal(6, #server.asked)
   end)
 
-  it("that fails gives up what it has asked for, and asks for nothing more", function()
+  it("that fails aborts its requests, and sends no more", function()
     server.fail = function(page) return page == 3 and 500 or nil end
     local pager = search(2)
     next_rows(pager, 4)
@@ -159,7 +159,7 @@ describe("a reading", function()
     assert.equal(2, #server.cancelled)
   end)
 
-  it("of all rows that fails gives up the same", function()
+  it("of all rows that fails aborts its requests, too", function()
     server.fail = function(page) return page == 2 and 500 or nil end
     local rows, err = search(2):all()
     assert.is_nil(rows)
@@ -168,7 +168,7 @@ describe("a reading", function()
     assert.same({ 3, 4, 5 }, sorted(server.cancelled))
   end)
 
-  it("whose rows change gives up the rest, and begins again", function()
+  it("whose rows change aborts the rest, and starts again", function()
     server.on_read = function(count)
       if count == 2 then
         table.insert(server.rows, 1, 0)
@@ -180,7 +180,7 @@ describe("a reading", function()
     assert.same({ 3, 4, 5 }, sorted(server.cancelled))
   end)
 
-  it("that cannot be told to be whole is not said to be", function()
+  it("that cannot be known to be complete is not reported as complete", function()
     server.fail = function(_, reads) return reads == 6 and 500 or nil end
     local pager = search(2)
     next_rows(pager, 9)
@@ -193,7 +193,7 @@ describe("a reading", function()
     assert.equal("server", problem.kind)
   end)
 
-  it("that is stopped gives up what is under way, once, and has no rows any more", function()
+  it("that is stopped aborts its requests in flight, once, and has no rows any more", function()
     for after, expected in pairs { [1] = {}, [3] = { 3, 4, 5 }, [8] = { 5 }, [9] = { 1 } } do
       local pager = search(2)
       server.cancelled = {}
@@ -235,7 +235,7 @@ describe("a reading", function()
     assert.same({ 1 }, server.cancelled)
   end)
 
-  it("is one coroutine's: a second one is refused, and the first one goes on", function()
+  it("is one coroutine's: a second one is rejected, and the first one goes on", function()
     server.wait = coroutine.yield
     local pager, got = search(2), nil
     local first = coroutine.create(function() got = pager:next() end)
@@ -359,7 +359,7 @@ describe("a history whose rows move while their number stays", function()
 
   for name, move in pairs(moves) do
     for _, in_flight in ipairs { 1, 2, 4 } do
-      it(name .. ", with " .. in_flight .. " in flight: is read whole in the end", function()
+      it(name .. ", with " .. in_flight .. " in flight: is completely read in the end", function()
         local again, runs = 0, 0
         for_all(9, in_flight, move, 1, function(pager, server)
           local rows, report = pager:all()

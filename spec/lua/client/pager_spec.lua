@@ -86,7 +86,7 @@ describe("a search", function()
     assert_pages("hold:8", 9)
   end)
 
-  it("has as many pages under way as it is told to", function()
+  it("has as many pages in flight as configured", function()
     for _, in_flight in ipairs { 1, 3, 20 } do
       local fault = "hold:" .. in_flight
       local rows, report = search(fault, 2, { pages_in_flight = in_flight }):all()
@@ -129,7 +129,7 @@ describe("a search", function()
     are_rows(1, 40, (search("pages:40", 1):all()))
   end)
 
-  it("does not take a row lost between two pages for a whole history", function()
+  it("does not take a row lost between two pages for a complete history", function()
     local rows, report = search("lose_once"):all()
     are_rows(2, 10, rows)
     assert.is_true(report.complete)
@@ -209,7 +209,7 @@ describe("a search", function()
   end)
 
   for page = 1, 5, 2 do
-    it("whose page " .. page .. " fails gives no rows, but the error", function()
+    it("whose page " .. page .. " fails returns no rows, but the error", function()
       local rows, err = search("fail_page:" .. page):all()
       assert.is_nil(rows)
       assert.is_true(errors.is(err))
@@ -253,7 +253,7 @@ describe("a search", function()
   for _, list in ipairs {
     "5", '"text"', "[null,{},{}]", "[{},null,{}]", "[{},{},null]", "[1,2,3]", '{"a":1}', "null",
   } do
-    it("refuses what is no list of rows: " .. list, function()
+    it("rejects what is no list of rows: " .. list, function()
       for _, method in ipairs { "all", "next" } do
         local pager = search("rows_wrong:" .. list, 5)
         local rows, err = pager[method](pager)
@@ -268,7 +268,7 @@ describe("a search", function()
     end)
   end
 
-  it("that is given up leaves the client usable", function()
+  it("that is aborted leaves the client usable", function()
     local client = faults:client("hold:8")
     local period = { start_date = "2024-09-01", end_date = "2026-03-01", items_per_page = 2 }
     local each = client.accounts:earnings(helper.ACCOUNT, period):each()
@@ -312,7 +312,7 @@ describe("a search of a history that changes at random", function()
     })
   end
 
-  -- Whether the rows are what the history was at some moment.
+  -- Whether the rows are what the history was at some time.
   local function was_once(fault, rows)
     local numbers = {}
     for at, row in ipairs(rows) do
@@ -327,7 +327,7 @@ describe("a search of a history that changes at random", function()
     return false
   end
 
-  it("is whole if it is said to be, however the pages are read", function()
+  it("is complete if it is reported as such, however the pages are read", function()
     local complete, changed = 0, 0
     for seed = 1, 120 do
       local total, changes = seed % 23, seed % 4
@@ -388,7 +388,7 @@ describe("a search of a history that the platform adds to meanwhile", function()
     earning_corrected = { rows = 9, newest = LAST, amount = 180 },
   }
   for kind, wanted in pairs(once) do
-    it("is read again, and whole then: " .. kind, function()
+    it("is read again, and complete then: " .. kind, function()
       sandbox:fault { kind = kind, times = 1 }
       local rows, report = search():all()
       assert.equal(wanted.rows, #rows)

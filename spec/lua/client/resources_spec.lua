@@ -143,7 +143,7 @@ describe("responses", function()
   setup(function() faults = helper.faults() end)
   teardown(function() assert.equal(0, faults:stop()) end)
 
-  it("keep unknown fields, drop nulls, and tell numbers apart", function()
+  it("keep unknown fields, omit nulls, and distinguish integers", function()
     local data, meta = faults:client("rich").users:get("u1")
     assert.same({
       count = 3, rate = 0.5, inner = { new_field = "kept" }, list = { { trips = 9 } },
@@ -199,7 +199,7 @@ describe("before anything is sent", function()
     ["an id with a line end"] = helper.ACCOUNT .. "\n", ["a number"] = 7, ["a table"] = {},
     ["a letter beyond f"] = (helper.ACCOUNT:gsub("^.", "g")), ["false"] = false,
   } do
-    it("refuses " .. what .. " for an account or webhook", function()
+    it("rejects " .. what .. " for an account or webhook", function()
       for _, method in ipairs { "get", "profile" } do
         helper.blames_caller(function() client.accounts[method](client.accounts, id) end,
           "accounts:" .. method .. ": id must be")
@@ -213,13 +213,13 @@ describe("before anything is sent", function()
     end)
   end
 
-  it("refuses a missing id, and a dot where a colon belongs", function()
+  it("rejects a missing id, and a dot where a colon belongs", function()
     helper.blames_caller(function() client.accounts:get() end, "accounts:get: id", "nil")
     helper.blames_caller(function() client.accounts.get(helper.ACCOUNT) end, "id", "nil")
     helper.blames_caller(function() client.users:get() end, "users:get: id", "nil")
   end)
 
-  it("refuses a user's id that is empty, dots or no text", function()
+  it("rejects a user's id that is empty, dots or no text", function()
     for _, id in ipairs { "", ".", "..", 7, {}, true } do
       for _, method in ipairs { "get", "accounts" } do
         helper.blames_caller(function() client.users[method](client.users, id) end,
@@ -228,7 +228,7 @@ describe("before anything is sent", function()
     end
   end)
 
-  it("refuses an unknown field, and says which there are", function()
+  it("rejects an unknown field, and says which there are", function()
     helper.blames_caller(function() client.users:create { externalid = "x" } end,
       "users:create: unknown field 'externalid'", "external_id, user_id, widget_id")
     helper.blames_caller(function() client.webhooks:update(helper.UNKNOWN, { active = true }) end,
@@ -238,7 +238,7 @@ describe("before anything is sent", function()
     end, "accounts:earnings: unknown field 'from'")
   end)
 
-  it("refuses a field of a wrong type", function()
+  it("rejects a field of a wrong type", function()
     local function webhook(name, value)
       local fields = { url = "https://example.com/", name = "n", is_sandbox = true }
       fields[name] = value
@@ -271,7 +271,7 @@ describe("before anything is sent", function()
     "2025-02-29", "1900-02-29", "2024-02-30", "2024-13-01", "2024-00-10", "2024-04-31",
     "2024-01-00", "2024-1-1", "24-01-01", "2024-01-01T00:00:00", " 2024-01-01", "yesterday",
   } do
-    it("refuses the date " .. date, function()
+    it("rejects the date " .. date, function()
       helper.blames_caller(function()
         client.accounts:earnings(helper.ACCOUNT, { start_date = "2020-01-01", end_date = date })
       end, "accounts:earnings: end_date must be an existing date")
@@ -285,14 +285,14 @@ describe("before anything is sent", function()
     end
   end)
 
-  it("refuses a period that ends before it starts", function()
+  it("rejects a period that ends before it starts", function()
     helper.blames_caller(function()
       client.accounts:earnings(helper.ACCOUNT,
         { start_date = "2024-09-02", end_date = "2024-09-01" })
     end, "accounts:earnings: start_date is after end_date")
   end)
 
-  it("refuses a page size or a page that is no whole number from 1", function()
+  it("rejects a page size or a page that is no whole number from 1", function()
     for _, value in ipairs { 0, -1, 2.5, 0 / 0, math.huge, "3", {} } do
       helper.blames_caller(function()
         client.accounts:earnings(helper.ACCOUNT, {

@@ -61,7 +61,7 @@ describe("the tutorial's account", function()
     assert.same({}, (earnings():page(1000000)))
   end)
 
-  it("is read whole", function()
+  it("is read completely", function()
     local rows, report = earnings():all()
     is_whole(rows)
     assert.same({
@@ -143,7 +143,7 @@ describe("the tutorial's account", function()
     assert.equal("2024-09-01", rows[7].earning_date)
   end)
 
-  it("is refused in pages larger than the API has", function()
+  it("is rejected in pages larger than the API has", function()
     local rows, err = earnings({ items_per_page = 1001 }):all()
     assert.is_nil(rows)
     assert.equal("invalid", err.kind)

@@ -81,7 +81,7 @@ describe("palenca.income.analyze", function()
       analyze(rows, "2026-07-31"))
   end)
 
-  it("tells rows of one day that differ, and sums them", function()
+  it("distinguishes different rows of one day, and sums them", function()
     has({ problems = { "conflicting_days" }, identical_rows = 0 },
       analyze({ row("2026-01-01", 179), row("2026-01-01", 180) }, "2026-01-01"))
     has({ problems = { "conflicting_days" }, identical_rows = 1, unknown_days = 0 },
@@ -270,7 +270,7 @@ describe("palenca.income.analyze", function()
     assert.equal(1, weeks(1).weeks[1].unknown_days)
   end)
 
-  it("shows months with their range, and which are whole", function()
+  it("shows months with their range, and which are complete", function()
     local figures = analyze(histories.rows("2026-01-15", 60, function(number)
       return number ~= 17 and 10
     end), "2026-03-15")
@@ -284,7 +284,7 @@ describe("palenca.income.analyze", function()
     }, figures.months)
   end)
 
-  it("tells cash as far as it is known", function()
+  it("reports cash as far as it is known", function()
     local figures = analyze({
       row("2026-01-01", 100, { cash_amount = 25 }), row("2026-01-02", 200),
       row("2026-01-03", nil, { cash_amount = 9 }),
@@ -322,7 +322,7 @@ describe("palenca.income.analyze", function()
     assert.equal(4217250185, sum)
   end)
 
-  it("gives integers where the Lua has them", function()
+  it("returns integers where the Lua has them", function()
     if not math.type then
       return
     end
@@ -346,7 +346,7 @@ end)
 describe("the problems of an income", function()
   local rows = histories.rows("2026-01-01", 60, 500)
 
-  it("tell an incomplete history from one of which nothing is known", function()
+  it("distinguish an incomplete history from an unknown one", function()
     local function problems(report)
       return income.analyze(rows, { as_of = "2026-03-01", report = report }).problems
     end
@@ -398,7 +398,7 @@ describe("the problems of an income", function()
     assert.same({ uber = { active_days = 60 } }, figures.platforms)
   end)
 
-  it("tell an amount without a currency, but need none without an amount", function()
+  it("report an amount without a currency, but need none without an amount", function()
     for _, currency in ipairs { "", "  ", "pesos", "m1n", 5, false } do
       local figures = analyze({ row("2026-01-01", 5, { currency = currency }) }, "2026-01-01")
       assert.same({ "unknown_currency" }, figures.problems)

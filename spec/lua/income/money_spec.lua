@@ -25,7 +25,7 @@ describe("palenca.income", function()
       end
     end)
 
-    it("refuses what is not minor units", function()
+    it("rejects what is not minor units", function()
       for _, bad in ipairs({ 1.5, "100", 2 ^ 53, -2 ^ 53, 1 / 0, 0 / 0, {} }) do
         assert.has_error(function() income.format(bad, "mxn") end)
       end

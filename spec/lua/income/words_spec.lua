@@ -21,7 +21,7 @@ local function decide(changes, installment)
 end
 
 describe("verdict:explain", function()
-  it("tells the analyst every reason with its value and limit", function()
+  it("lists every reason for the analyst with its value and limit", function()
     local verdict = decide { days_since_last_income = 30, active_weeks = 1, trend = -0.255 }
     assert.equal("Decline, under rule 2026-11. The last income was 30 days ago; the maximum is 14 "
       .. "days. There was income in 1 week; the minimum is 5 weeks. Recent income changed by "
@@ -36,7 +36,7 @@ describe("verdict:explain", function()
       .. "máximo: 4562.50 MXN.", decide({}):explain("es").analyst)
   end)
 
-  it("tells the worker what to do, not why a number is what it is", function()
+  it("advises the worker what to do, without reasons for figures", function()
     assert.equal("El pago mensual que pediste es más alto de lo que podemos ofrecerte según tus "
       .. "ganancias. Podemos revisar una solicitud con un pago de hasta 4562.50 MXN al mes.",
       decide({}, "5000"):explain("es").worker)

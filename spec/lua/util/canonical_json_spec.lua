@@ -44,7 +44,7 @@ describe("json.canonical", function()
       canonical("\"\\\b\t\n\f\r\0\31/ñ😀\127"))
   end)
 
-  it("tells lists from objects", function()
+  it("distinguishes lists from objects", function()
     assert.equal('[1,[],{},[null],{"a":[2]},true,"x"]',
       canonical { 1, array {}, {}, { json.null }, { a = { 2 } }, true, "x" })
     assert.equal("null", canonical(nil))

@@ -7,12 +7,12 @@ local math_type = math.type or function() -- luacheck: ignore 143
 end
 
 describe("json.decode", function()
-  it("gives nil for null, wherever it is", function()
+  it("decodes null as nil, wherever it is", function()
     assert.same({ nil, nil }, { json.decode("null") })
     assert.same({ a = { c = { {} } } }, json.decode('{"a":{"b":null,"c":[{"d":null}]},"e":null}'))
   end)
 
-  it("gives whole numbers as integers where the Lua has them", function()
+  it("decodes whole numbers as integers where the Lua has them", function()
     local value = json.decode('{"a":6,"b":[1,{"c":2}],"d":0.5,"e":-3,"f":179.0,"g":1e3}')
     assert.same({ a = 6, b = { 1, { c = 2 } }, d = 0.5, e = -3, f = 179, g = 1000 }, value)
     if math_type(1) then
@@ -44,14 +44,14 @@ describe("json.decode", function()
     "", " ", "{", "[1,]", '{"a"}', "nul", "'a'", "{} x", "NaN", "[Infinity]", "-nan", "0x10",
     "<html>", '"a', ("["):rep(2000) .. ("]"):rep(2000),
   } do
-    it("tells why it cannot read " .. text:sub(1, 12), function()
+    it("names the error in " .. text:sub(1, 12), function()
       local value, problem = json.decode(text)
       assert.is_nil(value)
       assert.is_string(problem)
     end)
   end
 
-  it("tells null from a failure", function()
+  it("distinguishes null from a failure", function()
     assert.equal(nil, (select(2, json.decode("null"))))
     assert.is_string((select(2, json.decode("nulll"))))
   end)

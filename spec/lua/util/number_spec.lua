@@ -288,7 +288,7 @@ describe("numbers that a double does not hold", function()
   end)
 
   if math.type then -- luacheck: ignore 143
-    it("are written whole where the Lua has them", function()
+    it("are written with all digits where the Lua has them", function()
       for _, text in ipairs { "9007199254740993", "9223372036854775807", "-9223372036854775808" } do
         local value = math.tointeger(text) -- luacheck: ignore 143
         assert.equal(text, json.encode(value))

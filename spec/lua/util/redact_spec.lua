@@ -84,7 +84,7 @@ describe("a text for a log", function()
     end
   end)
 
-  it("is masked in an error's text, and whole in its fields", function()
+  it("is masked in an error's text, and unmasked in its fields", function()
     local err = errors.new({ kind = "invalid", message = "XEXX010101HNEXXXA4 is taken",
       errors = { { location = "body.curp", message = "12345678909" } } })
     assert.equal("invalid: [identity number] is taken; body.curp: [identity number]",

@@ -8,7 +8,7 @@ local BODY = '{"webhook_url":"https://example.com/hook","data":{"user_id":"' .. 
   .. '","account_id":"' .. helper.ACCOUNT .. '","external_id":"None","platform":"uber",'
   .. '"status_details":null,"webhook_action":"login.success"}}'
 
-local function refused(event, err, kind, text)
+local function rejected(event, err, kind, text)
   assert.is_nil(event)
   assert.is_true(errors.is(err))
   assert.equal(kind, err.kind)
@@ -66,10 +66,10 @@ describe("webhook.parse", function()
   end)
 
   -- The words are those of `palenca serve`.
-  for _, case in ipairs(bodies.refused) do
+  for _, case in ipairs(bodies.rejected) do
     it("rejects a body that " .. case[1], function()
       local event, err = webhook.parse(case[2])
-      refused(event, err, "invalid", case[3] or "the body ")
+      rejected(event, err, "invalid", case[3] or "the body ")
       assert.equal(case[3] or err.message, err.message)
     end)
   end
@@ -84,14 +84,14 @@ describe("webhook.parse", function()
   for _, body in ipairs { "", "not JSON", "{", "<html></html>", BODY:sub(1, -2) } do
     it("rejects what is no JSON: " .. body:sub(1, 20), function()
       local event, err = webhook.parse(body)
-      refused(event, err, "invalid", "not JSON")
+      rejected(event, err, "invalid", "not JSON")
     end)
   end
 
   for _, body in ipairs { '"text"', "5", "null", "true", "[]" } do
     it("rejects JSON that is no object: " .. body, function()
       local event, err = webhook.parse(body)
-      refused(event, err, "invalid", "not a JSON object")
+      rejected(event, err, "invalid", "not a JSON object")
     end)
   end
 
@@ -103,7 +103,7 @@ describe("webhook.parse", function()
   } do
     it("rejects a body without an action: " .. body, function()
       local event, err = webhook.parse(body)
-      refused(event, err, "invalid", "webhook_action")
+      rejected(event, err, "invalid", "webhook_action")
     end)
   end
 
@@ -183,7 +183,7 @@ describe("webhook signatures", function()
               signature:sub(1, -3) .. "\0\0", " " .. signature,
             } do
               local none, err = webhook.parse(BODY, { ["X-Signature"] = wrong }, how)
-              refused(none, err, "auth", "signature")
+              rejected(none, err, "auth", "signature")
             end
           end)
       end
@@ -196,7 +196,7 @@ describe("webhook signatures", function()
       { digest = "sha512" }, { encoding = "base64" }, { prefix = "sha256=" },
     } do
       local event, err = webhook.parse(BODY, { ["X-Signature"] = signature }, options(more))
-      refused(event, err, "auth", "does not match")
+      rejected(event, err, "auth", "does not match")
     end
   end)
 
@@ -207,7 +207,7 @@ describe("webhook signatures", function()
     local base64 = webhook.sign(BODY, "s3cret", { encoding = "base64" })
     local event, err = webhook.parse(BODY, { ["X-Signature"] = base64:lower() },
       options { encoding = "base64" })
-    refused(event, err, "auth", "does not match")
+    rejected(event, err, "auth", "does not match")
   end)
 
   it("are found whatever the case of the header's name", function()
@@ -222,18 +222,18 @@ describe("webhook signatures", function()
       {}, { Other = "x" }, { ["X-Signature"] = {} }, { ["X-Signature"] = true },
     } do
       local event, err = webhook.parse(BODY, headers, options())
-      refused(event, err, "auth", "not signed")
+      rejected(event, err, "auth", "not signed")
     end
     local event, err = webhook.parse(BODY, nil, options())
-    refused(event, err, "auth", "not signed")
+    rejected(event, err, "auth", "not signed")
   end)
 
   it("are checked before the body is looked at", function()
     local event, err = webhook.parse("not JSON", {}, options())
-    refused(event, err, "auth", "not signed")
+    rejected(event, err, "auth", "not signed")
     local headers = { ["X-Signature"] = webhook.sign("not JSON", "s3cret") }
     event, err = webhook.parse("not JSON", headers, options())
-    refused(event, err, "invalid", "not JSON")
+    rejected(event, err, "invalid", "not JSON")
   end)
 
   it("cover any byte", function()
@@ -241,7 +241,7 @@ describe("webhook signatures", function()
     local headers = { ["X-Signature"] = webhook.sign(body, "a\0b") }
     assert.truthy(webhook.parse(body, headers, options { secret = "a\0b" }))
     local event, err = webhook.parse(body, headers, options { secret = "a\0c" })
-    refused(event, err, "auth", "does not match")
+    rejected(event, err, "auth", "does not match")
     assert.is_not.equal(webhook.sign("a\0b", "k"), webhook.sign("a\0c", "k"))
   end)
 

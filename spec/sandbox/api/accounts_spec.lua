@@ -119,7 +119,7 @@ describe("sandbox profiles", function()
     assert.not_equal(sum * 10 % 11 % 10, digits:byte(11) % 48)
   end)
 
-  it("give couriers a motorcycle", function()
+  it("of couriers have a motorcycle", function()
     local courier, driver = profile_of { platform = "rappi" }, profile_of { platform = "uber" }
     assert.equal("courier", courier.profile.worker_role)
     assert.equal("motorcycle", courier.vehicle_info.type)

@@ -99,7 +99,7 @@ describe("sandbox earnings search", function()
     end
   end)
 
-  it("gives 100 rows a page unless told otherwise", function()
+  it("returns 100 rows a page by default", function()
     local body = everything()
     body.options = nil
     local _, response = search(api, helper.TUTORIAL, body)
@@ -112,7 +112,7 @@ describe("sandbox earnings search", function()
     assert.equal("2024-09-01", response.data.earnings[95].earning_date)
   end)
 
-  it("gives an empty list past the last page, however far", function()
+  it("returns an empty list beyond the last page", function()
     -- 2^62 times 100 wraps around to 0.
     for _, page in ipairs { 3, 1000000, 1 << 62 } do
       local status, response, _, text = search(api, helper.TUTORIAL,
@@ -321,7 +321,7 @@ describe("sandbox generated earnings", function()
     assert.is_true(longest > 3)
   end)
 
-  it("take the country's currency, whole where coins are out of use", function()
+  it("take the country's currency, without decimals where coins are out of use", function()
     local rows, text = rows_of { platform = "uber", country = "cl" }
     assert.equal("clp", rows[1].currency)
     for amount in text:gmatch('"amount":([%d.]+)') do

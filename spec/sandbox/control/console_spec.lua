@@ -93,7 +93,7 @@ describe("the console's responses", function()
     get("/sandbox/logins?items_per_page=x", 422)
   end)
 
-  it("show one login whole: account, profile, earnings and income that agree", function()
+  it("show all of a login: account, profile, earnings and income that agree", function()
     api:webhook()
     local login = api:login { platform = "uber", external_id = "e-1" }
     local data = get("/sandbox/logins/" .. login.login_id)
@@ -246,7 +246,7 @@ describe("the console's responses", function()
     assert.equal(1, #get("/sandbox/deliveries/" .. failed.delivery_id).tries)
   end)
 
-  it("refuse to send again what has no receiver any more", function()
+  it("reject to send again what has no receiver any more", function()
     local webhook = api:webhook()
     api:login { platform = "uber" }
     drain { status = 200 }
@@ -303,7 +303,7 @@ describe("the console's responses", function()
     end)
   end
 
-  it("tell the key in the overview and nowhere else", function()
+  it("have the key in the overview and nowhere else", function()
     api:webhook()
     local login = api:login { platform = "uber" }
     for _, target in ipairs {
@@ -338,7 +338,7 @@ describe("the widget's response", function()
     end
   end)
 
-  it("refuses what is no id", function()
+  it("rejects what is no id", function()
     local status, response, _, text = config("?widget_id=%3Cscript%3E")
     assert.equal(422, status)
     assert.is_nil(text:find("script", 1, true))

@@ -21,7 +21,7 @@ describe("the sandbox's clock", function()
     assert.equal(2, api.sandbox:next_delivery().attempt)
   end)
 
-  it("ends a rate limit's window, whose end is told in the client's time", function()
+  it("ends a rate limit's window, whose end is in the client's time", function()
     local api = helper.new { rate_limit = 1 }
     assert.equal(200, (api:call("POST", EARNINGS, { start_date = "2025-01-01",
       end_date = "2025-01-02" })))
@@ -44,7 +44,7 @@ describe("the sandbox's clock", function()
   end)
 
   for _, body in ipairs { '{"advance":-1}', '{"advance":"1"}', "{}", '{"advance":1,"by":2}', "" } do
-    it("refuses " .. body, function()
+    it("rejects " .. body, function()
       local api = helper.new()
       assert.equal(422, (api:call("POST", "/sandbox/clock", body, helper.JSON)))
       assert.equal(0, api.sandbox.clock_offset)
@@ -102,7 +102,7 @@ describe("the sandbox's settings", function()
     '{"webhook_delay":-1}', '{"rate_limit":1.5}', '{"rate_limit":-1}', '{"delay":1}',
     '{"webhook_delay":"30"}',
   } do
-    it("refuse " .. body, function()
+    it("reject " .. body, function()
       local api = helper.new()
       assert.equal(422, (api:call("PUT", "/sandbox/settings", body, helper.JSON)))
       assert.same({ webhook_delay = 30, retry_delay = 30, rate_limit = 0 }, api.sandbox.settings)
@@ -230,7 +230,7 @@ describe("events on demand", function()
     end
   end)
 
-  it("override the fields that they are told to", function()
+  it("override the requested fields", function()
     trigger {
       action = "login.incomplete", external_id = "mine", status_details = "invalid_otp",
     }
@@ -251,7 +251,7 @@ describe("events on demand", function()
     ['{"action":"login.success","account_id":"' .. helper.UNKNOWN .. '"}'] = 404,
     ['{"action":"login.success","user_id":"' .. helper.UNKNOWN .. '"}'] = 404,
   } do
-    it("refuse " .. body, function()
+    it("reject " .. body, function()
       assert.equal(status, (trigger(body)))
       assert.equal(0, api.sandbox:pending_deliveries())
     end)

@@ -97,11 +97,11 @@ describe("sandbox router", function()
     assert.same({ one = "fixedxtxt" }, values)
   end)
 
-  it("gives every named segment", function()
+  it("returns every named segment", function()
     assert.same({ one = "1", two = "2" }, select(2, routes:match("GET", "/a-b/1/c/2")))
   end)
 
-  it("gives the methods of a path that has not this one", function()
+  it("returns the methods of a path without this one", function()
     assert.same({ n = 2, nil, { "GET", "PUT" } }, table.pack(routes:match("POST", "/a-b/x")))
     assert.same({ n = 2 }, table.pack(routes:match("GET", "/a-b/x/c")))
     assert.same({ n = 2 }, table.pack(routes:match("GET", "/aab/x")))

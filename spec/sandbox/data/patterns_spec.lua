@@ -124,7 +124,7 @@ describe("sandbox patterns", function()
     end)
   end
 
-  it("are steady without one, also where a platform tells of seven weeks only", function()
+  it("are steady without one, also where a platform has seven weeks only", function()
     for seed = 1, SEEDS do
       for _, days in ipairs { 60, 50 } do
         local _, verdict = decide(seed, { days = days })

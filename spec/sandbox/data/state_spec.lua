@@ -14,7 +14,7 @@ describe("the sandbox's state file", function()
     os.remove(path .. ".new")
   end)
 
-  -- A sandbox on the file, as helper.new gives one.
+  -- A sandbox on the file, as helper.new returns one.
   local function open(options)
     local api = helper.new()
     local book, entries, skipped = journal.open(path)
@@ -166,7 +166,7 @@ describe("the sandbox's state file", function()
     close(api)
   end)
 
-  it("loses only a line that was cut off", function()
+  it("loses only a line that was truncated", function()
     local api = open()
     api:call("POST", "/v1/users", { external_id = "whole" })
     close(api)
@@ -216,7 +216,7 @@ describe("the sandbox's state file", function()
     assert.equal("name 3000", response.data.name)
   end)
 
-  it("is refused and left alone if it is not ours", function()
+  it("is rejected and left alone if it is not ours", function()
     for _, text in ipairs { "hello\nworld\n", "\0\1\2", '["palenca sandbox",2]\n' } do
       write_file(text)
       local ok, problem = pcall(open)

@@ -3,7 +3,7 @@ local helper = require("spec.sandbox.helper")
 local json = require("palenca.util.json")
 local signing = require("palenca.webhook")
 
--- Hands out what is due now and responds to it; gives the list of "webhook action attempt".
+-- Delivers what is due now, with a response; returns the list of "webhook action attempt".
 local function drain(api, status, names)
   local seen = {}
   local delivery = api.sandbox:next_delivery()
@@ -65,7 +65,7 @@ describe("sandbox deliveries", function()
     assert.equal("None", json.decode(api.sandbox:next_delivery().body).data.external_id)
   end)
 
-  it("tell how a login failed", function()
+  it("name the error of a failed login", function()
     for case, expected in pairs {
       banned = { "login.error", "banned" }, incomplete = { "login.incomplete" },
     } do
@@ -94,7 +94,7 @@ describe("sandbox deliveries", function()
     assert.equal(2, api.sandbox:pending_deliveries())
   end)
 
-  it("of one lane wait for each other", function()
+  it("of one login and webhook wait for each other", function()
     api:webhook()
     api:login { platform = "uber" }
     api.now = api.now + 30
@@ -192,7 +192,7 @@ describe("sandbox delivery retries", function()
     assert.equal("login.success", api.sandbox:next_delivery().action)
   end)
 
-  it("raise when told twice", function()
+  it("raise when completed twice", function()
     local delivery = api.sandbox:next_delivery()
     api.sandbox:delivered(delivery, { status = 200 })
     assert.has_error(function() api.sandbox:delivered(delivery, { status = 200 }) end)

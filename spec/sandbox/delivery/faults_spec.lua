@@ -1,4 +1,4 @@
---- The sandbox's faults: what each kind does, whom it strikes, how often, and what is refused.
+--- The sandbox's faults: what each kind does, whom it strikes, how often, and what is rejected.
 local helper = require("spec.sandbox.helper")
 
 local EARNINGS = "/v1/accounts/" .. helper.TUTORIAL .. "/earnings/search"
@@ -48,7 +48,7 @@ describe("sandbox faults", function()
     assert.equal(200, status)
   end)
 
-  it("of kind error respond instead, so many times, and undo nothing", function()
+  it("of kind error respond instead, `times` times, and undo nothing", function()
     add { kind = "error", status = 500, code = "lambda_error", times = 2 }
     for _ = 1, 2 do
       local _, status, response = effects_of("POST", "/v1/users", { external_id = "e" })
@@ -110,7 +110,7 @@ describe("sandbox faults", function()
     assert.same(seen, again)
   end)
 
-  local refused = {
+  local rejected = {
     ['{"kind":"fire"}'] = "body.kind",
     ['{}'] = "body.kind",
     ['{"kind":"error","status":200}'] = "body.status",
@@ -126,8 +126,8 @@ describe("sandbox faults", function()
     ['[]'] = "body",
     ['nonsense'] = "body",
   }
-  for body, place in pairs(refused) do
-    it("are refused as " .. body, function()
+  for body, place in pairs(rejected) do
+    it("are rejected as " .. body, function()
       local status, response = api:call("POST", "/sandbox/faults", body, helper.JSON)
       assert.equal(422, status)
       assert.truthy(helper.blames(response, place))
@@ -143,7 +143,7 @@ describe("sandbox faults of webhooks", function()
     api:webhook()
   end)
 
-  -- Adds the fault, makes a login, and gives the actions that are delivered at once.
+  -- Adds the fault, makes a login, and returns the actions that are delivered at once.
   local function actions(fault)
     local status = api:call("POST", "/sandbox/faults", fault, helper.JSON)
     assert.equal(201, status)
