@@ -3,7 +3,7 @@
 rockspec_format = "3.0"
 package = "palenca"
 version = "scm-1"
--- Where it is fetched from is settled when it is published; `luarocks make` builds what is here.
+-- Where it is fetched from is decided when it is published; `luarocks make` builds what is here.
 source = {
   url = "git+https://example.org/palenca.git",
   branch = "main",

@@ -116,7 +116,7 @@ test("fits a phone, by day and by night", staged(async (stage) => {
       assert.match(response.headers()["content-security-policy"], /script-src 'self'/);
       const [paper, ink] = await page.$eval(".card", (card) => [
         getComputedStyle(card).backgroundColor, getComputedStyle(card).color]);
-      const light = (colour) => colour.match(/\d+/g).slice(0, 3).reduce((sum, part) =>
+      const light = (color) => color.match(/\d+/g).slice(0, 3).reduce((sum, part) =>
         sum + Number(part), 0);
       assert.equal(light(paper) > light(ink), colorScheme === "light");
     }

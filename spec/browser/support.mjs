@@ -12,8 +12,8 @@ import { chromium } from "playwright-core";
 export const program = process.env.SPEC_PROGRAM
   ?? new URL("../../build/bin/palenca", import.meta.url).pathname;
 
-// Only a hang ever takes so long.
-const PATIENCE = 30000;
+// Milliseconds; only a hang takes longer.
+const TIMEOUT = 30000;
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync"];
@@ -47,7 +47,7 @@ class Process {
         const fail = (why) => reject(new Error(`${why}, no ${pattern} in:\n${this.output}`));
         this.waiting.add(look);
         this.ended.then(() => fail("ended"));
-        timer = setTimeout(() => fail("too late"), PATIENCE);
+        timer = setTimeout(() => fail("too late"), TIMEOUT);
         look();
       });
     } finally {
@@ -148,7 +148,7 @@ export class Stage {
     const context = await (await launchBrowser()).newContext({ locale: "en-US",
       reducedMotion: "reduce", viewport: { width: 1280, height: 900 }, ...options });
     this.contexts.push(context);
-    context.setDefaultTimeout(PATIENCE);
+    context.setDefaultTimeout(TIMEOUT);
     context.on("page", (page) => this.watch(page));
     return context.newPage();
   }

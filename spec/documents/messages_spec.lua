@@ -47,7 +47,7 @@ end
 -- be joined by a mark.
 local function pieces_of(line)
   local text = line:gsub("^palenca: error: ", ""):gsub("^palenca: ", ""):gsub("…", "\0")
-    :gsub("^%(%d+%): ", ""):gsub("%)?[,:;] ", "\0")
+    :gsub("^%d+ %(", ""):gsub("%)?[,:;] ", "\0")
   for _, value in ipairs(VALUES) do
     text = text:gsub("%f[%w]" .. value .. "%f[%W]", "\0")
   end

@@ -213,9 +213,9 @@ describe("palenca", function()
     end
 
     it("reports an error with the script's line, exit 1", function()
-      local status, out, err = palenca({ "run", script("print 'begun'\nerror 'my reason'") })
+      local status, out, err = palenca({ "run", script("print 'started'\nerror 'my reason'") })
       assert.are.equal(1, status)
-      assert.are.equal("begun\n", out)
+      assert.are.equal("started\n", out)
       assert.truthy(err:find("^palenca run: [^\n]*script%.lua:2: my reason"), err)
       status, out, err = palenca({ "run", script("local x = = 1") })
       assert.are.equal("", out)

@@ -27,17 +27,17 @@ describe("the receiver's connections:", function()
     -- one that is new, one whose request has started, and one that is kept
     local new = stage:connect(served.url):wait_connected()
     local body = helper.body() .. (" "):rep(50000)
-    local begun = stage:connect(served.url):send(LINE)
+    local partial = stage:connect(served.url):send(LINE)
     local kept = stage:connect(served.url)
     assert.are.equal(200, kept:send(whole()):response().status)
     served:kill("sigstop")
     new:send(whole())
-    begun:send("Content-Length: " .. #body .. "\r\n\r\n" .. body)
+    partial:send("Content-Length: " .. #body .. "\r\n\r\n" .. body)
     kept:send(whole())
     uv.run("nowait")
     uv.sleep(1000) -- all of the timeouts
     served:kill("sigcont")
-    for _, connection in ipairs({ new, begun, kept }) do
+    for _, connection in ipairs({ new, partial, kept }) do
       local response = connection:response()
       assert.are.equal(200, response and response.status)
     end

@@ -173,7 +173,7 @@ describe("palenca events", function()
     assert.are.equal(0, status)
     assert.truthy(out:find("^deleted 0 events, 0 bytes; the file is "), out)
     out = select(2, palenca("purge", "--older-than", "0", "--db", served.db))
-    assert.truthy(out:find("^deleted 0 events, 0 bytes; .* now; kept 2 within the redelivery "),
+    assert.truthy(out:find("^deleted 0 events, 0 bytes; .* now; kept 2 within the deduplication "),
       out)
     assert.are.equal(4, #helper.events(served.db))
     assert.are.equal(0, served:stop())

@@ -240,7 +240,7 @@ describe("handlers", function()
       palenca.on("*", function(event)
         local response, err = palenca.http{url = URL .. "/income?x=1", json = {account = "a"},
           headers = {["X-Kind"] = "spec", ["X-Number"] = 7}}
-        print("answered", response.status, response.body, response.headers["content-length"])
+        print("responded", response.status, response.body, response.headers["content-length"])
         print("failed", select(2, palenca.http{url = "http://127.0.0.1:1"}).kind)
       end)
     ]], { url = server.url })

@@ -89,7 +89,7 @@ local Connection = {}
 Connection.__index = Connection
 
 -- Takes the first complete response from the bytes; an interim one (100) is a response too.
-local function cut_answer(raw)
+local function take_response(raw)
   local head, rest = raw:match("^(.-\r\n)\r\n(.*)$")
   if not head then
     return nil, raw
@@ -141,7 +141,7 @@ end
 --- The next response if it is here; nil otherwise.
 function Connection:poll()
   local response
-  response, self.received = cut_answer(self.received)
+  response, self.received = take_response(self.received)
   return response
 end
 
@@ -194,7 +194,7 @@ end
 local function respond(socket)
   return function(status, body)
     if not socket:is_closing() then
-      socket:write(string.format("HTTP/1.1 %d Told\r\nContent-Length: %d\r\n\r\n%s", status,
+      socket:write(string.format("HTTP/1.1 %d Reason\r\nContent-Length: %d\r\n\r\n%s", status,
         #(body or ""), body or ""))
     end
   end

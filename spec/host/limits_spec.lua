@@ -200,15 +200,15 @@ describe("the receiver's limits:", function()
 
   it("no 100 is sent for a body that will be rejected", function()
     local served = serve("--max-body", "200")
-    local function first_answer(head)
+    local function first_response(head)
       local connection = stage:connect(served.url)
       return ask(connection, head .. "\r\nExpect: 100-continue\r\n\r\n").status
     end
-    assert.are.equal(100, first_answer(HEAD .. "200"))
-    assert.are.equal(413, first_answer(HEAD .. "201"))
-    assert.are.equal(404, first_answer((HEAD .. "200"):gsub("palenca", "else")))
-    assert.are.equal(405, first_answer((HEAD .. "200"):gsub("POST", "PUT")))
-    assert.are.equal(400, first_answer(HEAD .. "200\r\nContent-Length: 201"))
+    assert.are.equal(100, first_response(HEAD .. "200"))
+    assert.are.equal(413, first_response(HEAD .. "201"))
+    assert.are.equal(404, first_response((HEAD .. "200"):gsub("palenca", "else")))
+    assert.are.equal(405, first_response((HEAD .. "200"):gsub("POST", "PUT")))
+    assert.are.equal(400, first_response(HEAD .. "200\r\nContent-Length: 201"))
   end)
 
   it("there are no more connections than files that may be open", function()

@@ -117,7 +117,7 @@ describe("palenca serve rejects", function()
       assert.truthy(stderr:find("\nTry 'palenca serve --help'.\n", 1, true), what)
       assert.is_nil(stderr:find("traceback", 1, true), what)
     end
-    assert.is_nil(io.open(directory .. "/no.db"), "something was begun")
+    assert.is_nil(io.open(directory .. "/no.db"), "something was created")
   end
 
   for _, entry in ipairs(settings) do
@@ -208,7 +208,7 @@ describe("palenca serve rejects", function()
       assert.are.same({ 2, "" }, { status, out })
       assert.truthy(err:find("$" .. variable, 1, true), err)
     end
-    assert.is_nil(io.open(directory .. "/palenca.db"), "something was begun")
+    assert.is_nil(io.open(directory .. "/palenca.db"), "something was created")
   end)
 end)
 

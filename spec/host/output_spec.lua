@@ -39,7 +39,7 @@ describe("output", function()
     process.write_file(directory .. "/prints.lua", 'print "x" io.write("y", 1, "\\n")')
     process.write_file(directory .. "/writes.lua", 'io.stdout:write "x"')
     process.write_file(directory .. "/exits.lua", 'io.write "x" os.exit(true)')
-    process.write_file(directory .. "/goes_on.lua", 'while true do print "y" end')
+    process.write_file(directory .. "/prints_forever.lua", 'while true do print "y" end')
     process.write_file(directory .. "/writes_on.lua", 'while true do io.write "y\\n" end')
     process.write_file(directory .. "/quiet.lua", "")
     process.write_file(directory .. "/raises.lua", "error('\\27[2J', 0)")
@@ -81,7 +81,7 @@ describe("output", function()
   it("ends quietly with its reader", function()
     local _, out, err = shell([[
       for command in "events list" "events list --json" "--help" "events stats" "run prints.lua" \
-        "run goes_on.lua" "run writes_on.lua" "check prints.lua"
+        "run prints_forever.lua" "run writes_on.lua" "check prints.lua"
       do
         mkfifo fifo; : <fifo & exec 3>fifo; wait; rm fifo
         timeout 60 $p $command >&3; echo $?

@@ -261,9 +261,9 @@ describe("palenca trigger", function()
 
   local rejected = {
     [{ "login" }] = "'login' is not an event's name",
-    [{ "login.success", "--set", "colour=red" }] = "'colour' is none of the fields",
+    [{ "login.success", "--set", "color=red" }] = "'color' is none of the fields",
     [{ "login.success", "--set", "red" }] = "'red' is not FIELD=VALUE",
-    [{ "login.success", "--colour", "red" }] = "unknown option '--colour'",
+    [{ "login.success", "--color", "red" }] = "unknown option '--color'",
     [{ "login.success", "--platform", "tram" }] = "'tram' is not a platform that is known",
     [{ "login.success", "--country", "xx" }] = "'xx' is not a country that is known",
     [{ "login.success", "--times", "0" }] = "'0' is not a whole number from 1",

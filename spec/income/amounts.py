@@ -80,14 +80,14 @@ def to_amount(value, decimals, field, row=None):
 
 
 @lru_cache(None)
-def tidy_currency(text):
+def normalized_currency(text):
     """Trimmed and lower case."""
     return text.strip(" \t\r\n\v\f").lower()
 
 
 def to_currency(value):
     """Trimmed, lower case, three letters; else None."""
-    text = tidy_currency(value) if isinstance(value, str) else ""
+    text = normalized_currency(value) if isinstance(value, str) else ""
     return text if re.fullmatch(r"[a-z]{3}", text) else None
 
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import ceil
 
 from amounts import (SIZE, Invalid, Nil, bounded, decimals_of, exact_text, put, put_money, put_ratio,
-                     tidy_currency, to_amount, to_currency, to_day)
+                     normalized_currency, to_amount, to_currency, to_day)
 from verdict import decide
 
 MONEY = ("monthly_income", "income_30d", "income_60d", "income_90d", "median_week", "low_week",
@@ -38,7 +38,7 @@ def to_row(source, stream, account, number):
     others = [(name, json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else value)
               for name, value in sorted(source.items()) if name not in known and value is not None]
     if currency is None and isinstance(source.get("currency"), str):
-        others.append(("currency", tidy_currency(source["currency"])))
+        others.append(("currency", normalized_currency(source["currency"])))
     # a currency that is blank is none
     others = tuple(item for item in others if item != ("currency", ""))
     return Row(day, amount, cash, currency, account, stream.get("platform"), others)

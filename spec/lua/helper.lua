@@ -16,7 +16,7 @@ helper.WIDGET = "b679c2fb-a096-4c26-a902-245f9bce66d9"
 helper.PERIOD = { start_date = "2024-09-01", end_date = "2026-03-01" }
 
 -- Longer than anything takes; where a spec waits for a timeout it says so.
-local PATIENCE = 50
+local TIMEOUT = 50
 
 local Faults = {}
 Faults.__index = Faults
@@ -64,7 +64,7 @@ function Faults:client(fault, options)
   local all = {
     api_key = helper.KEY,
     base_url = self.url .. "/" .. fault,
-    timeout = PATIENCE,
+    timeout = TIMEOUT,
     max_retries = 0,
     rate_limit = 0,
   }
@@ -136,7 +136,7 @@ end
 --- A client of it; `options` go over the defaults.
 function Sandbox:client(options)
   local all = {
-    api_key = self.key, base_url = self.url, timeout = PATIENCE, max_retries = 0, rate_limit = 0,
+    api_key = self.key, base_url = self.url, timeout = TIMEOUT, max_retries = 0, rate_limit = 0,
   }
   for name, value in pairs(options or {}) do
     all[name] = value

@@ -17,8 +17,8 @@ local HANDLERS = [[
     local data = event.data
     if data.block and event.attempt == 1 then
       ngx.log(ngx.NOTICE, "blocked until ", data.block)
-      local until_moment = core.steady_time() + 60 -- a test that has died frees nobody
-      while not state:get(data.block) and core.steady_time() < until_moment do end
+      local until_time = core.steady_time() + 60 -- a test that has died frees nobody
+      while not state:get(data.block) and core.steady_time() < until_time do end
       palenca.sleep(0.001)
     elseif data.wait then
       while not state:get(data.wait) do palenca.sleep(0.005) end

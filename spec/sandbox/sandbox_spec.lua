@@ -236,7 +236,7 @@ describe("sandbox users", function()
 
   it("creates and reads one", function()
     local status, response = api:call("POST", "/v1/users",
-      { external_id = "worker/7", widget_id = helper.WIDGET, colour = "ignored" })
+      { external_id = "worker/7", widget_id = helper.WIDGET, color = "ignored" })
     assert.equal(201, status)
     assert.is_true(response.success)
     assert.truthy(response.data.user_id:match(uuid))

@@ -44,7 +44,7 @@ local CAUSES = {
     { "snprintf%(text, ", within = { "handshake of TLS" } },
     { "static const char [%w_]+%[%] =", within = { "http_reject(", "palenca_webhook_scan" } },
     { "static const char late%[%] =" },
-    { "return ", within = { "webhook_signature_refusal(const", "webhook_signature_rejection(const",
+    { "return ", within = { "webhook_signature_rejection(const",
       "identity is supported" } },
     { "{\"[%l-]+\", ", within = { "Content-Encoding" } },
     { "PALENCA_AUTH, ", within = { "palenca_signature_check(" } },

@@ -8,7 +8,7 @@ Process.__index = Process
 
 -- Only a bound against hanging forever: every wait ends with its event. Seconds are counted one by
 -- one, so that a machine that stood still for a minute has used up one of them.
-local PATIENCE = 60
+local TIMEOUT = 60
 local RUN_TIMEOUT = 600
 
 -- A write to a connection that the program has closed is a response for a spec, not its end.
@@ -25,7 +25,7 @@ function process.wait_for(ready, what, timeout)
     seconds = seconds + 1
   end)
   local result = ready()
-  while not result and seconds < (timeout or PATIENCE) do
+  while not result and seconds < (timeout or TIMEOUT) do
     uv.run("once")
     result = ready()
   end

@@ -37,7 +37,7 @@ local function new_series(currency)
 end
 
 -- Trimmed and lower case. Only the letters of ASCII: what else is one the locale says.
-local function tidy_currency(text)
+local function normalized_currency(text)
   text = text:match("^[ \t\r\n\v\f]*(.-)[ \t\r\n\v\f]*$"):gsub("[A-Z]", function(letter)
     return string.char(letter:byte() + 32)
   end)
@@ -46,7 +46,7 @@ end
 
 -- Nil if it is not three letters.
 local function clean_currency(text)
-  return type(text) == "string" and tidy_currency(text):match("^[a-z][a-z][a-z]$") or nil
+  return type(text) == "string" and normalized_currency(text):match("^[a-z][a-z][a-z]$") or nil
 end
 
 local function is_same_value(a, b)
@@ -70,7 +70,7 @@ local function comparable_currency(text)
   if type(text) ~= "string" then
     return text
   end
-  text = tidy_currency(text)
+  text = normalized_currency(text)
   return text ~= "" and text or nil
 end
 

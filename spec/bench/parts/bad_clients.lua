@@ -8,7 +8,7 @@ local ROUNDS, SECONDS = tonumber(arg[1] or 9), tonumber(arg[2] or 1)
 local RATE = tonumber(arg[3] or 500)
 local CONNECTIONS = 16
 -- What bad clients do at first, in milliseconds: connect, and fill all buffers at once.
-local SETTLING = 500
+local WARM_UP = 500
 
 local BESIDE = {
   { "alone" },
@@ -57,7 +57,7 @@ local function measure(stage, served, kinds, tag, processor)
       "spec/bench/parts/bad_clients.py", tostring(served.port), table.unpack(kinds) })
     bad:wait_output("stdout", "(started)")
   end
-  uv.sleep(SETTLING)
+  uv.sleep(WARM_UP)
   local used = bench.cpu({ served.pid })
   local counts = bench.loaded(bench.start_load(served.port, {
     connections = CONNECTIONS, accounts = 1000, tag = tag, seconds = SECONDS, rate = RATE,

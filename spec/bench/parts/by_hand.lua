@@ -5,14 +5,14 @@ local curl = require "curl"
 local ffi = require "ffi"
 
 ffi.cdef [[
-  struct moment { long seconds, nanoseconds; };
-  int clock_gettime(int clock, struct moment *now);
+  struct now { long seconds, nanoseconds; };
+  int clock_gettime(int clock, struct now *now);
 ]]
 
 local function now()
-  local moment = ffi.new("struct moment")
-  ffi.C.clock_gettime(1, moment)
-  return tonumber(moment.seconds) + tonumber(moment.nanoseconds) / 1e9
+  local now = ffi.new("struct now")
+  ffi.C.clock_gettime(1, now)
+  return tonumber(now.seconds) + tonumber(now.nanoseconds) / 1e9
 end
 
 local url, ca, account, per_page = arg[1], arg[2], arg[3], tonumber(arg[4])

@@ -109,7 +109,7 @@ local function print_targets(median, commit_rate)
       rate / median[CONTESTANTS[1][1]][connections].rate, ">=", part)
     bench.target("times_nginx_redis_" .. connections,
       rate / median[CONTESTANTS[5][1]][connections].rate, ">=", 1.7)
-    bench.target("handled_of_answers_" .. connections, handling[connections].handled / rate,
+    bench.target("handled_of_responses_" .. connections, handling[connections].handled / rate,
       ">=", 0.5)
   end
   for _, connections in ipairs(CONNECTIONS) do

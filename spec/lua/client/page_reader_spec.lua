@@ -335,11 +335,11 @@ describe("a history whose rows move while their number stays", function()
 
   -- Reads with each order that a server may choose in the first reading, and a move before each of
   -- its reads: one, or two.
-  local function for_all(total, in_flight, move, moments, body)
+  local function for_all(total, in_flight, move, times, body)
     local pages = math.ceil(total / 2)
     local reads = 2 * pages + 3
     for first = 1, reads do
-      for second = first, moments == 2 and reads or first do
+      for second = first, times == 2 and reads or first do
         local choose, more = every_way()
         repeat
           local server = new_server(numbers(1, total), 2)
@@ -347,7 +347,7 @@ describe("a history whose rows move while their number stays", function()
             return server.reads <= pages and choose(n) or 1
           end
           server.on_read = function(count)
-            if count == first or moments == 2 and count == second then
+            if count == first or times == 2 and count == second then
               move(server.rows)
             end
           end

@@ -242,7 +242,7 @@ describe("events on demand", function()
   for body, status in pairs {
     ['{"action":"login"}'] = 422,
     ['{}'] = 422,
-    ['{"action":"login.success","colour":"red"}'] = 422,
+    ['{"action":"login.success","color":"red"}'] = 422,
     ['{"action":"login.success","platform":"tram"}'] = 422,
     ['{"action":"login.success","times":0}'] = 422,
     ['{"action":"login.success","accounts":"3"}'] = 422,
@@ -334,14 +334,14 @@ describe("a name that the sandbox's own endpoints do not know", function()
   end)
 
   it("is ignored by what the API has, as by the API", function()
-    local body = { colour = "red" }
+    local body = { color = "red" }
     for field, value in pairs(bodies["POST /sandbox/webhooks"]) do
       body[field] = value
     end
     assert.equal(201, (api:call("POST", "/v1/webhooks", body)))
     assert.equal(200, (api:call("PUT", "/v1/webhooks/" .. webhook.webhook_id, body)))
-    assert.equal(201, (api:call("POST", "/v1/users", { colour = "red" })))
-    assert.equal(200, (api:call("GET", "/v1/webhooks?colour=red")))
+    assert.equal(201, (api:call("POST", "/v1/users", { color = "red" })))
+    assert.equal(200, (api:call("GET", "/v1/webhooks?color=red")))
   end)
 end)
 

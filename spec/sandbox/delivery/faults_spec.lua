@@ -121,7 +121,7 @@ describe("sandbox faults", function()
     ['{"kind":"drop","action":"login.success"}'] = "body.action",
     ['{"kind":"webhook_lose","path":"/v1"}'] = "body.path",
     ['{"kind":"webhook_lose","action":"login"}'] = "body.action",
-    ['{"kind":"drop","colour":"red"}'] = "body.colour",
+    ['{"kind":"drop","color":"red"}'] = "body.color",
     ['{"kind":"drop","method":"get"}'] = "body.method",
     ['[]'] = "body",
     ['nonsense'] = "body",

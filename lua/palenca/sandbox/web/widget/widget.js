@@ -242,7 +242,7 @@ function checkCredentials(form) {
   return null;
 }
 
-// Sends once, however often the button is pressed; gives the answer if there is a good one.
+// Sends once, however often the button is pressed; returns the response if it is a success.
 async function send(form, path, body) {
   const button = form.querySelector("[type=submit]");
   if (button.disabled) return null;
