@@ -1,6 +1,6 @@
 --- A client of the API: one key, one environment.
 --
--- It stays as it was made: its options can be read as its fields, and writing one raises.
+-- It cannot be changed: its options can be read as its fields, and setting one raises.
 -- @classmod palenca.client
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
@@ -14,7 +14,7 @@ local runtime = require("palenca.runtime")
 local Client = {}
 Client.__index = Client
 
--- What a client must not show when it is printed or walked through.
+-- Fields that must not appear when a client is printed or traversed.
 local secrets = setmetatable({}, { __mode = "k" })
 
 local environments = {
@@ -43,7 +43,7 @@ local more_options = { "deadline", "max_response", "ca_file", "proxy", "min_tls"
 
 local defaults = {}
 
---- Sets what `palenca.new` takes where the caller says nothing, before the environment is asked.
+--- Sets defaults of `palenca.new`, which have priority over the environment.
 -- For programs that embed the module; a script passes options instead.
 -- @tparam table options as for @{new}
 local function set_defaults(options)
@@ -53,7 +53,7 @@ end
 
 local texts = { string = true, text = true, tls = true }
 
--- Those that a text can say; the others are said in code only.
+-- Options that can be read from a text; the others are set in code only.
 local sayable = {}
 for name, kind in pairs(option_types) do
   if kind ~= "boolean" and kind ~= "function" then
@@ -62,7 +62,7 @@ for name, kind in pairs(option_types) do
 end
 table.sort(sayable)
 
---- Reads an option that was written as text, in a variable of whatever surrounds a script.
+--- Reads an option that was written as text, in a variable of nginx or of the environment.
 -- @tparam string name one of `sayable`
 -- @tparam string text
 -- @return the option; nil if it must be a number, and is none
@@ -88,8 +88,8 @@ local function option(options, name)
   return value
 end
 
--- The two say the same thing in two ways. What the caller says goes before what the program was
--- set, and that before the environment; if one of them sets both, one is left over by mistake.
+-- `environment` and `base_url` set the same thing. The caller's options have priority over the
+-- program's, and those over the environment; setting both at one of these levels is a mistake.
 local function where_to(options)
   local from = {
     options,
@@ -111,9 +111,9 @@ local function where_to(options)
   return nil, "sandbox"
 end
 
---- Where the paths of all operations begin, which have `/v1` in themselves: the API's own examples
+--- The base of the paths of all operations, which contain `/v1` themselves: the API's own examples
 -- have it in the URL as well.
--- @tparam string url as people write it
+-- @tparam string url as users write it
 -- @treturn string the same without slashes and one `/v1` at its end
 local function root_of(url)
   return (url:gsub("/+$", ""):gsub("^(%w+://[^/]+.*)/v1$", "%1"):gsub("/+$", ""))
@@ -125,7 +125,7 @@ local function choose_base_url(options)
     error("palenca.new: environment must be 'sandbox' or 'production'", 3)
   end
   base_url = (base_url or environments[environment]):gsub("/+$", "")
-  -- in the clear only if the code says so: an environment is changed too easily
+  -- plain HTTP only if the code allows it: an environment variable is changed too easily
   local allow_http = options.allow_http or defaults.allow_http
   local ok, problem = core.check_base_url(base_url, allow_http == true)
   if not ok then
@@ -134,7 +134,7 @@ local function choose_base_url(options)
   return root_of(base_url)
 end
 
--- What all requests of a client have in common, with and without a body.
+-- The common parts of all requests of a client, with and without a body.
 local function template(own, secret, has_body, language)
   return core.template {
     headers = {
@@ -160,8 +160,7 @@ local function reject_change(_, name)
     :format(tostring(name)), 2)
 end
 
--- Much of what a client was made with is in the templates of its requests: a change would reach
--- one part of it and not the other.
+-- Most options are copied to the templates of its requests: a change would not reach them.
 local function seal(self, own)
   return setmetatable(self, {
     __index = setmetatable(own, Client),
@@ -185,12 +184,12 @@ end
 -- @tparam number options.timeout seconds for one attempt, connecting and TLS handshake included;
 -- default `$PALENCA_TIMEOUT`, else 30
 -- @tparam number options.deadline seconds for all attempts of a call and the waits between them,
--- the one for its turn under the rate limit included; default `$PALENCA_DEADLINE`, else none
--- @tparam number options.max_retries how often a failed request is repeated where that is safe;
+-- the one for the rate limit included; default `$PALENCA_DEADLINE`, else none
+-- @tparam number options.max_retries how often a failed request is repeated if it is idempotent;
 -- default `$PALENCA_MAX_RETRIES`, else 3
 -- @tparam number options.rate_limit requests a minute, over all clients of the key in the process;
 -- default `$PALENCA_RATE_LIMIT`, else 120 as the API documents; 0 for no limit
--- @tparam number options.pages_in_flight of one search, pages asked for at once, 1 to 100; default
+-- @tparam number options.pages_in_flight of one search, pages in flight, 1 to 100; default
 -- `$PALENCA_PAGES_IN_FLIGHT`, else 8
 -- @tparam number options.max_response bytes that a response may have, decompressed; default
 -- `$PALENCA_MAX_RESPONSE`, else 16 MiB
@@ -202,7 +201,7 @@ end
 -- @tparam function options.on_attempt called after each attempt of a call with a table: `method`,
 -- `path` (identity numbers masked), `number` (from 1), `status`, `kind` (with no response),
 -- `seconds` it took, `retry_in` (seconds until it is repeated; nil if it is not), `request_id`. It
--- must not wait; what it raises is logged and changes nothing
+-- must not wait; an error that it raises is logged and ignored
 -- @treturn Client
 local function new(options)
   options = options or {}
@@ -259,10 +258,10 @@ function Client:_submit(name, path, body, more)
   }
 end
 
--- Shorter ones are made up for tests, and parts of words.
+-- Shorter keys are those of tests, and may be parts of words.
 local SHORTEST_SECRET = 4
 
--- A server may repeat the key in what it says of it.
+-- A server may repeat the key in its error message.
 local function hide_key(fields, key)
   if #key < SHORTEST_SECRET then
     return
@@ -277,7 +276,7 @@ local function hide_key(fields, key)
   end
 end
 
--- What a caller gets for an engine's result, which is to have a shape: data, meta | nil, err.
+-- Converts an engine's result of an expected shape to the caller's: data, meta | nil, err.
 function Client:_read(result, shape)
   local data, meta = response.read(result, shape)
   if data == nil then

@@ -1,7 +1,7 @@
---- One reading of a search's pages, in order.
+--- One read of a search's pages, in order.
 --
--- Pages that the API counts are asked for in parallel, and checked against its count. Those of the
--- other searches come one after the other.
+-- Pages that the API counts are requested in parallel, and checked against its count; those of the
+-- other searches one after the other.
 -- @module palenca.client.page_reader
 local core = require("palenca.core")
 local errors = require("palenca.errors")
@@ -11,10 +11,10 @@ local page_reader = {}
 
 local NOT_COUNTED = "the API does not say how many rows there are"
 
---- Asks for a page.
+--- Requests a page.
 -- @tparam table self of the pager
 -- @tparam number page from 1
--- @tparam ?boolean low_priority whether others may pass it; so they may if it is not the first one
+-- @tparam ?boolean low_priority whether other calls go first; always so after the first page
 -- @treturn call for the runtime to wait for
 function page_reader.submit(self, page, low_priority)
   local body = self.operation.body(self.fields, page, self.items_per_page)
@@ -83,7 +83,7 @@ local function is_same(one, other)
   return table.concat(one, "\n") == table.concat(other, "\n")
 end
 
--- When a row comes in at the front while another goes, the totals stay as they were, but the last
+-- When a row is added at the front while another is removed, the totals do not change, but the last
 -- rows of a page are the first of the next one.
 local function overlap(previous, now)
   local seen = {}
@@ -109,8 +109,8 @@ local function inconsistent(reason, meta)
   })
 end
 
--- When a row at the front goes while another comes in at the back, the totals stay as they were and
--- no row comes twice, but one between two pages is missed: the first page is another one then.
+-- When a row is removed at the front while another is added at the end, the totals stay as they were
+-- and no row is repeated, but one between two pages is missed: the first page has changed then.
 local function first_changed(self, result, first, total_items)
   local rows, meta = rows_of(self, result)
   if not rows then
@@ -123,22 +123,22 @@ local function first_changed(self, result, first, total_items)
   return inconsistent("the first page changed while the others were read", meta)
 end
 
--- How many rows there are, if that is said.
+-- The number of rows, if the API counts them.
 local function count_in(meta)
   local total = meta.pagination and meta.pagination.total_items
   local is_count = type(total) == "number" and total >= 0 and total == math.floor(total)
   return is_count and total or nil
 end
 
--- Whether a reading can go on after an interruption is known by where it was: while it waits,
--- nothing of the page has been taken yet.
+-- A read can be continued after an interruption while it waits: no row of the page has been
+-- returned yet.
 local function wait(current, call)
   local result = runtime.wait(call)
   current.is_checking = true
   return result
 end
 
--- A reading of pages that nobody counted: it ends with an empty page, or with one that is the same
+-- Reads pages that the API does not count: it ends with an empty page, or with one that is the same
 -- as the one before, which a server returns that has no pages. A server may count them after all:
 -- then they are checked as far as that goes.
 local function uncounted(self)
@@ -191,9 +191,9 @@ local function uncounted(self)
   return current
 end
 
--- A reading of pages that the API counts: the first says how many there are. It is asked for once
--- more at the end; not before every other page has come, for in which order a server reads what is
--- under way together cannot be derived from the order of its responses.
+-- Reads pages that the API counts: the first has the number. It is requested once more at the end,
+-- after every other page has arrived: the order in which a server reads concurrent requests is not
+-- that of its responses.
 local function counted(self)
   local current, paging = {}, core.paging(self.client.pages_in_flight)
   local calls, asked, expected, previous, first, look = {}, 0, 1, {}, nil, nil
@@ -247,7 +247,7 @@ local function counted(self)
     end
     previous, first, expected = now, first or now, expected + 1
     if expected > 2 and paging:complete() then
-      -- on its way while the caller works with the last rows; if it cannot be, at_end says why
+      -- in flight while the caller uses the last rows; if it cannot be sent, at_end has the error
       pcall(look_ahead)
     end
     return rows
@@ -272,8 +272,8 @@ end
 -- @tparam table self of the pager
 -- @treturn table `page()` → the next rows; nil at the end; nil and the error, whose code is
 -- `inconsistent_pages` if the rows changed meanwhile. `stop()` aborts the requests that are
--- under way; `page` asks for them again. `report()` → whether all that was counted came, the rows
--- counted, the pages counted, and why a reading that ended well is not known to be complete.
+-- in flight; `page` sends them again. `report()` → whether all counted rows came, the rows
+-- counted, the pages counted, and why a successful read is not known to be complete.
 -- `is_checking` is true from when a page has come until `page` is called again: an interruption
 -- then loses that page
 function page_reader.start(self)

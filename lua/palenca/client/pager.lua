@@ -1,11 +1,11 @@
 --- The response of a search: rows that come in pages.
 --
--- The first page says how many there are; the others are asked for in parallel, within the rate
--- limit, and handed on in order. A history that changes while it is read is read again, or said
--- to be incomplete. What pages cannot show: a row that goes from the middle, while another comes in
--- behind it, or a change that is taken back, during one read. Some searches are not
+-- The first page says how many there are; the others are requested in parallel, within the rate
+-- limit, and returned in order. A history that changes while it is read is read again, or reported
+-- as incomplete. Pages cannot show a row that is removed in the middle while another is
+-- added after it, nor a change that is undone, during one read. Some searches are not
 -- counted by the API: their pages are read one after the other, until one is empty, and are never
--- said to be complete.
+-- reported as complete.
 -- @classmod palenca.client.pager
 local argcheck = require("palenca.util.argcheck")
 local page_reader = require("palenca.client.page_reader")
@@ -16,7 +16,7 @@ local Pager = {}
 local DEFAULT_ITEMS_PER_PAGE = 100
 local READINGS = 3
 
--- What a pager is made of; nobody needs to see it.
+-- The hidden state of a pager.
 local states = setmetatable({}, { __mode = "k" })
 
 local NOT_ROWS = "a pager is not the list of its rows: call :all() for that, or :each() or :next()"
@@ -119,8 +119,8 @@ local function has_reader(self)
   return status ~= "dead" and status ~= "zombie" -- as nginx calls those that have ended
 end
 
--- A second coroutine would wait for the same page, and rows would be handed to one or the other.
--- One that has ended, or that nobody can resume any more, reads no longer.
+-- A second coroutine would wait for the same page, and each row would go to one of the two. A
+-- coroutine that has ended, or cannot be resumed any more, does not count.
 local function is_being_read(self)
   if not self.is_reading or not has_reader(self) then
     return false
@@ -129,8 +129,8 @@ local function is_being_read(self)
   return self.by.reader ~= nil
 end
 
--- What was interrupted while it waited is asked for again, since nothing is known of its requests.
--- Later than that, the rows of the page would be lost.
+-- A read that was interrupted while it waited is repeated, since the state of its requests is not
+-- known. If it was interrupted later, the rows of the page would be lost.
 local function resume_reading(self)
   self.reader.stop()
   if self.reader.is_checking then
@@ -138,7 +138,7 @@ local function resume_reading(self)
   end
 end
 
--- An error may be raised anywhere, by a hook: who reads is noted inside of what is protected only.
+-- A hook may raise an error anywhere: the reading coroutine is recorded inside the protected call.
 local function page_of(self)
   self.by.reader = running()
   local rows, err = self.reader.page()
@@ -168,7 +168,7 @@ local function read_page(self)
   self.is_reading = false
 end
 
---- The next row: nil at the end; nil and the error after a failure. The rows handed out so far
+--- The next row: nil at the end; nil and the error after a failure. The rows returned so far
 -- are the complete history only once it has returned nil without an error.
 --
 -- An error that is raised from within (by the runtime, or because the coroutine is ended) leaves
@@ -204,7 +204,7 @@ function Pager:stop()
 end
 
 --- Iterates over all rows, newest first; raises the error if one cannot be read or if the history
--- changes meanwhile. A loop that was left early can be gone on with.
+-- changes meanwhile. A loop that was left early can be continued.
 -- @treturn function for a generic `for`
 function Pager:each()
   local state = state_of(self)

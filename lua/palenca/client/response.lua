@@ -1,4 +1,4 @@
---- Reads the API's responses: the envelope, both kinds of error body, and what is neither.
+--- Reads the API's responses: the envelope, both kinds of error body, and other content.
 -- @module palenca.client.response
 local errors = require("palenca.errors")
 local json = require("palenca.util.json")
@@ -30,7 +30,7 @@ local function word_of(value)
   return type(value) == "number" and number.text(value) or text_of(value)
 end
 
--- A null in a list is a hole in a table, and what is behind it counts as well.
+-- A null in a list is a hole in a table; the items after it are read as well.
 local function items_of(list)
   local places, items = {}, {}
   for place in pairs(type(list) == "table" and list or {}) do
@@ -54,7 +54,7 @@ local function location_of(place)
   return word_of(place) or #steps > 0 and table.concat(steps, ".") or nil
 end
 
--- {"message", "location"}, {"loc", "msg"}, or a sentence: what says nothing is left out.
+-- {"message", "location"}, {"loc", "msg"}, or a sentence: empty ones are omitted.
 local function details_of(list)
   local details = {}
   for _, item in ipairs(items_of(list)) do
@@ -137,13 +137,13 @@ local function meta_of(result, envelope)
   }
 end
 
--- Whether a response says that it failed; what says neither is taken by its data.
+-- Whether a response reports a failure; without a report its data decides.
 local function says_failure(envelope)
   return envelope.success == false
     or envelope.success == nil and (envelope.error ~= nil or envelope.data == nil)
 end
 
--- What of a response that succeeded is not as the API has it.
+-- What is wrong with the shape of a successful response.
 local function problem_of(envelope, shape)
   local data, pagination = envelope.data, envelope.pagination
   if envelope.success ~= nil and envelope.success ~= true then
@@ -155,10 +155,10 @@ local function problem_of(envelope, shape)
   end
 end
 
---- Turns the engine's result into what a caller gets.
+--- Converts the engine's result to the caller's.
 -- @tparam table result of the engine
 -- @tparam ?string shape what is expected: `table` for an operation, whose data is an object or a
--- list; `page` for one of a search; nil for whatever an endpoint has
+-- list; `page` for one of a search; nil for any type
 -- @return the response's `data` (an empty table if it is null); or nil
 -- @treturn table `{status=, request_id=, rate_limit=, attempts=, pagination=}`; or the error
 function response.read(result, shape)

@@ -1,4 +1,4 @@
---- The calls of one engine that have no result yet; what all runtimes share.
+--- The pending calls of one engine; common to all runtimes.
 -- @module palenca.runtime.calls
 local log = require("palenca.log")
 local redact = require("palenca.util.redact")
@@ -17,7 +17,7 @@ end
 -- `cancel`, `next_deadline`, `fd`, `active` and `close`; or `palenca.core.engine_thread()`, which
 -- runs by itself, so that its `step` only fetches what is done
 -- @tparam[opt] function run calls a function with the arguments that follow it, where it may wait;
--- default: in place
+-- default: calls it directly
 -- @treturn Calls
 function calls.new(engine, run)
   return setmetatable({ engine = engine, run = run or run_here, pending = {} }, Calls)
@@ -51,7 +51,7 @@ function Calls:submit(request)
   return call
 end
 
--- What somebody only watches with must not change what is watched.
+-- An observer's error must not change the call.
 local function observe(observer, attempt)
   local ok, problem = pcall(observer, attempt)
   if not ok then

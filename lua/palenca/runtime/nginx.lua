@@ -1,9 +1,9 @@
---- The runtime inside nginx and OpenResty: a request waits, its worker goes on.
+--- The runtime inside nginx and OpenResty: while a request waits, its worker handles others.
 --
--- The engine runs on a thread of its own, one in each worker, made by the first call and ended when
--- there was none for a while. What it completes it announces on a unix socket, which a light thread
--- reads that belongs to no request; each request waits on a semaphore. Where such a socket cannot
--- be made, the light thread polls every millisecond while a call is in flight.
+-- The engine runs on a thread of its own, one in each worker, which the first call starts and which
+-- ends after a while without calls. It announces completed calls on a unix socket, which is read by
+-- a light thread that belongs to no request; each request waits on a semaphore. Where such a socket
+-- cannot be made, the light thread polls every millisecond while a call is in flight.
 --
 -- A Lua state that is one request's own (`lua_code_cache off`) is closed with it, and the engine
 -- with the state: so there is neither a light thread nor a timer then, which would hold it, and a
@@ -18,20 +18,20 @@ local semaphore = require("ngx.semaphore")
 
 local nginx = {}
 
--- Where a request or a timer can be made to wait.
+-- The phases of nginx in which a call can wait.
 local can_wait = {
   server_rewrite = true, rewrite = true, access = true, content = true, timer = true,
 }
 
--- How long a thread without calls is kept, in seconds.
+-- Seconds until a thread without calls ends.
 local IDLE = 60
 -- Seconds between two polls of each waiting call; shorter if no other call polls.
-local LOOK = 1
-local LOOK_ALONE = 0.01
--- A wait for the socket has no end of its own: the longest that nginx knows, in milliseconds.
+local POLL = 1
+local POLL_ALONE = 0.01
+-- A wait for the socket has no timeout: the maximum of nginx, in milliseconds.
 local ENDLESS = 2 ^ 31 - 1
 local PUMP = 0.001
--- Is in memory, and the machine's.
+-- In memory, and common to the machine.
 local QUOTA_DIRECTORY = "/dev/shm"
 
 -- ngx.sleep(0) returns at once each time: a loop of it would starve other requests.
@@ -39,7 +39,7 @@ local function pause(seconds)
   ngx.sleep(math.max(seconds, PUMP))
 end
 
--- nginx counts from the time at which it last looked, in steps of some milliseconds: it ends early.
+-- nginx counts from its cached time, in steps of some milliseconds: its sleep ends early.
 local function sleep(seconds)
   local due = core.steady_time() + seconds
   repeat
@@ -111,11 +111,11 @@ local function new_worker()
     used = 0, -- calls so far
     serving = nil, -- "asked": a light thread is to start; "running": it has
     polling = nil, -- the id of the call that polls for all, where there is no light thread
-    ending = false, -- it is to end with the last open call
+    ending = false, -- whether it ends with the last open call
     is_late = ngx.worker.exiting(),
   }, Worker)
-  -- A request that its client gave up, or a light thread that was killed, leaves its call to the
-  -- garbage collector, which has it cancelled.
+  -- A request that its client has aborted, or a light thread that was killed, leaves its call to the
+  -- garbage collector, which cancels it.
   setmetatable(self.calls.pending, { __mode = "v" })
   self.on_done = function(call)
     self:forget(call.id)
@@ -148,7 +148,7 @@ function Worker:collect()
   self.calls:step(0, self.on_done)
 end
 
--- What has it cancelled once nobody can wait for it any more.
+-- Cancels a call when it is collected, since nothing can wait for it any more.
 local function guard(self, id)
   local proxy = newproxy(true)
   getmetatable(proxy).__gc = function()
@@ -159,7 +159,7 @@ local function guard(self, id)
   return proxy
 end
 
--- ---- the light thread that collects --------------------------------------------------
+-- ---- the light thread that takes results --------------------------------------------------
 
 local function try_directory(self, directory)
   local path, problem = self.thread:listen(directory)
@@ -169,7 +169,7 @@ local function try_directory(self, directory)
   local socket = ngx.socket.tcp()
   socket:settimeouts(ENDLESS, ENDLESS, ENDLESS)
   local connected, reason = socket:connect("unix:" .. path)
-  local accepted, rejection = self.thread:accept() -- whatever happened, the path has to go
+  local accepted, rejection = self.thread:accept() -- in any case the path is removed
   if connected and accepted then
     return socket
   end
@@ -197,7 +197,7 @@ end
 -- for that by itself.
 local function watch_exit(self)
   while not ngx.worker.exiting() do
-    pause(LOOK)
+    pause(POLL)
   end
   self.ending = true
   self.thread:wake()
@@ -252,7 +252,7 @@ end
 
 local current
 
--- nginx fires its timers early when a worker is to end, and waits for those that go on.
+-- nginx fires its timers early when a worker is to end, and waits for those that run.
 local function watch(premature, self, used)
   if not premature and (self.count > 0 or self.used ~= used) then
     self:watch()
@@ -300,17 +300,17 @@ end
 -- that should have one.
 local function look(worker, call)
   if worker.serving == "running" then
-    return LOOK
+    return POLL
   end
   worker.serving = nil
   worker:start()
   worker:collect()
   if worker:may_have_timers() then
-    return LOOK_ALONE
+    return POLL_ALONE
   elseif not worker.open[worker.polling] then
     worker.polling = call.id
   end
-  return worker.polling == call.id and PUMP or LOOK_ALONE
+  return worker.polling == call.id and PUMP or POLL_ALONE
 end
 
 local function wait(call)
@@ -321,7 +321,7 @@ local function wait(call)
   check_phase("a call")
   call.gate = call.gate or semaphore.new()
   call.waiting = (call.waiting or 0) + 1
-  local timeout = call.worker:may_have_timers() and LOOK or look(call.worker, call)
+  local timeout = call.worker:may_have_timers() and POLL or look(call.worker, call)
   repeat
     local ok, problem = call.gate:wait(timeout)
     if not ok and problem ~= "timeout" then

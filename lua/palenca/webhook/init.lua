@@ -55,7 +55,7 @@ local function check_signature(body, headers, options)
 end
 
 --- Reads a webhook's body, as strictly as `palenca serve`: it is an object in JSON and UTF-8,
--- nested no deeper than 64 levels, with nothing behind it; its `webhook_action` and `account_id`
+-- nested no deeper than 64 levels, with nothing after it; its `webhook_action` and `account_id`
 -- have up to 127 bytes.
 --
 -- How signed requests are signed is not documented, so the header has no default; digest and
@@ -69,7 +69,7 @@ end
 -- @tparam string options.encoding `hex` (default) or `base64`
 -- @tparam string options.prefix in front of the signature, such as `sha256=`
 -- @treturn ?table the event: `action, account_id, user_id, external_id, platform, status_details,
--- webhook_id`; `data`, which keeps what came; and `body`, its bytes
+-- webhook_id`; `data`, as it was received; and `body`, its bytes
 -- @treturn ?palenca.errors.Error why the request is rejected
 function webhook.parse(body, headers, options)
   if options then
@@ -88,7 +88,7 @@ function webhook.parse(body, headers, options)
   if not fields then
     return nil, invalid(reason)
   end
-  -- the decoder reads whatever the scan takes
+  -- the decoder reads whatever the scan accepts
   fields.data, fields.body = assert(json.decode_strictly(body)).data, body
   return fields
 end

@@ -1,5 +1,5 @@
---- What is set for the signatures of webhooks, and whether that is enough to check them: the rules
--- of every receiver, for half of it, or nothing where something was meant, would let everybody in.
+--- The settings of webhook signatures, and whether they are complete: the rules of every receiver,
+-- since incomplete or empty settings would admit everybody.
 -- @module palenca.webhook.signature_config
 local suggest = require("palenca.util.suggest")
 
@@ -70,7 +70,7 @@ end
 
 local needs_header = { "secrets", "digest", "encoding", "prefix" }
 
---- Whether all that a check takes is there, or nothing of it.
+--- Whether all settings of a check are there, or none.
 -- @tparam table given `header`, `secrets`, `digest`, `encoding` and `prefix`, nil where not set
 -- @tparam table names what each of them is called where it was set
 -- @treturn ?string what is missing, of what was set; nil: nothing
@@ -81,7 +81,7 @@ function signature_config.problem(given, names)
     return nil
   end
   for _, name in ipairs(needs_header) do
-    -- whoever sets one of these believes that signatures are checked
+    -- if one of these is set, signatures are expected to be checked
     if given[name] then
       return string.format("%s is set, but there is no %s to find signatures in", names[name],
         names.header)

@@ -5,14 +5,14 @@ local ffi = require "ffi"
 local palenca = require "palenca"
 
 ffi.cdef [[
-  struct now { long seconds, nanoseconds; };
-  int clock_gettime(int clock, struct now *now);
+  struct time { long seconds, nanoseconds; };
+  int clock_gettime(int clock, struct time *time);
 ]]
 
 local function now()
-  local now = ffi.new("struct now")
-  ffi.C.clock_gettime(1, now)
-  return tonumber(now.seconds) + tonumber(now.nanoseconds) / 1e9
+  local time = ffi.new("struct time")
+  ffi.C.clock_gettime(1, time)
+  return tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
 end
 
 local url, ca, account = arg[1], arg[2], arg[3]

@@ -8,8 +8,8 @@ local palenca = require("palenca")
 local runtime = require("palenca.runtime")
 
 -- A server that responds to requests in flight while a call waits: `choose(n)` selects which of
--- n requests is next, `on_read(count)` may change the rows before, `fail(page)` returns a status. It
--- records the requests and the cancelled ones.
+-- n requests is next, `on_read(count)` may change the rows before, `fail(page)` returns a status.
+-- It records the requests and the cancelled ones.
 local function new_server(rows, size)
   local server = {
     rows = rows, asked = {}, low_priority = {}, cancelled = {}, pending = {}, reads = 0,

@@ -1,4 +1,4 @@
---- The operations of the API: what each is called, where it goes, and whether it may be repeated.
+--- The operations of the API: the name and path of each, and whether it is idempotent.
 --
 -- An operation is a table: `method`; `path`, with `{id}` for the first argument, whose type is
 -- `id`; `fields` (name → type, as @{palenca.util.argcheck} has them) for the table that the
@@ -37,7 +37,7 @@ local function fill_in(what, path, id, level)
   end))
 end
 
--- What stands in the query are switches, so there is nothing to escape.
+-- All fields in the query are booleans, so there is nothing to escape.
 local function with_query(path, names, fields)
   local parts = {}
   for _, name in ipairs(names or {}) do

@@ -1,4 +1,4 @@
---- What there is to look up: widgets, platforms, countries, and the consents of workers.
+--- Lookups: widgets, platforms, countries, and the consents of workers.
 --
 -- The functions are methods of `client.widgets`, `client.platforms`, `client.countries` and
 -- `client.consents`. They return the API's `data` and a meta table, or nil and a
