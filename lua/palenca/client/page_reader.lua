@@ -109,7 +109,7 @@ local function inconsistent(reason, meta)
   })
 end
 
--- When a row is removed at the front while another is added at the end, the totals stay as they were
+-- When a row is removed at the front while another is added at the end, the totals do not change
 -- and no row is repeated, but one between two pages is missed: the first page has changed then.
 local function first_changed(self, result, first, total_items)
   local rows, meta = rows_of(self, result)

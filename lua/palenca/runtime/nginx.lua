@@ -114,8 +114,8 @@ local function new_worker()
     ending = false, -- whether it ends with the last open call
     is_late = ngx.worker.exiting(),
   }, Worker)
-  -- A request that its client has aborted, or a light thread that was killed, leaves its call to the
-  -- garbage collector, which cancels it.
+  -- A request that its client has aborted, or a light thread that was killed, leaves its call to
+  -- the garbage collector, which cancels it.
   setmetatable(self.calls.pending, { __mode = "v" })
   self.on_done = function(call)
     self:forget(call.id)

@@ -1,7 +1,7 @@
 --- A local stand-in of the Palenca API: requests in, responses and webhook deliveries out.
 -- @module palenca.sandbox
 --
--- Pure logic: no sockets, no clock, no chance of its own. The same seed, requests and clock
+-- Pure logic: no sockets, no clock, no randomness of its own. The same seed, requests and clock
 -- return the same responses, byte for byte.
 local catalogue = require("palenca.sandbox.data.catalogue")
 local faults = require("palenca.sandbox.delivery.faults")
@@ -34,7 +34,7 @@ local function is_widget_link(request)
     and (accept:find("text/html", 1, true) or not accept:find("json", 1, true))
 end
 
--- The transport leaves out the body of a response to HEAD; its length is still that of GET.
+-- The HTTP server omits the body of a response to HEAD; its length is that of GET.
 local function index(self, request)
   if is_widget_link(request) then
     return static_files.widget(self)
@@ -107,7 +107,7 @@ local function check_options(options)
   }
 end
 
--- What a state file says of itself.
+-- The first record of a state file.
 local function meta_of(entries)
   local meta = {}
   for _, entry in ipairs(entries) do
@@ -135,7 +135,7 @@ local function restore(self, options, given)
   end
 end
 
---- Makes a sandbox. Raises on a wrong option.
+--- Creates a sandbox. Raises on an invalid option.
 -- @tparam table options
 -- @tparam string options.api_key the key that requests must carry
 -- @tparam[opt=1] integer options.seed what all chance is drawn from
@@ -182,14 +182,14 @@ function sandbox.new(options)
   return self
 end
 
---- Notes that something has changed, for those who wait for it.
+--- Increments the revision, for requests that wait for changes.
 -- @tparam string topic what
 function sandbox:touch(topic)
   self.revision = self.revision + 1
   self.changed[topic] = self.revision
 end
 
---- Puts the clock forward: delays, retries and windows that end until then have ended.
+--- Advances the clock: delays, retries and windows end accordingly.
 -- @tparam number seconds by how much
 function sandbox:advance(seconds)
   self.clock_offset = self.clock_offset + seconds
@@ -199,8 +199,8 @@ function sandbox:advance(seconds)
   self:touch("settings")
 end
 
--- Whether a request may pass: nil, or the response that turns it away. Either way with the headers
--- that every authenticated response carries.
+-- Checks the key and the rate limit: returns nil, or the response that rejects the request; and the
+-- headers of every authenticated response.
 local function admit(self, headers)
   local key = headers["x-api-key"]
   if not key or key == "" then
@@ -223,8 +223,8 @@ local function check_ids(names)
   return validate.object(fields, names, "path")
 end
 
--- What is under /sandbox/ is our own: a name that it does not know is rejected, since somebody
--- would wait for its effect in vain. Returns the response that does so, or nil.
+-- Paths under /sandbox/ are the sandbox's own: they reject unknown fields, which would have no
+-- effect. Returns the response that does so, or nil.
 local function reject_strangers(request, route)
   local wrong = validate.strangers(query.parameters(request.query), route.query or {}, "query")
   if wrong[1] then
@@ -360,8 +360,8 @@ function sandbox:flush()
   return self.journal and self.journal:flush()
 end
 
---- Hands out the next webhook delivery that is due; it is in flight until @{delivered}. Logins
--- that have come to their end end here.
+--- Takes the next webhook delivery that is due; it is in flight until @{delivered}. Logins whose
+-- time is over end here.
 -- @treturn ?table `url`, `headers`, `body`, `webhook_id`, `action`, `attempt`
 -- @treturn ?number without one: seconds until something is due, nil if nothing is
 function sandbox:next_delivery()
@@ -378,7 +378,7 @@ function sandbox:next_delivery()
     or next_login or next_delivery
 end
 
---- Says how a delivery went. Raises if it is not in flight.
+--- Records the outcome of a delivery. Raises if it is not in flight.
 -- @tparam table delivery as it was handed out
 -- @tparam table outcome `status` and `body` of the response, or `error`; `seconds` it took
 -- @treturn string "done", "retry" or "gave_up"

@@ -30,7 +30,7 @@ local streets = { "Centro", "Norte", "Sur", "Aeropuerto", "Terminal", "Universid
 -- A day's work lies between six in the morning and ten in the evening.
 local DAY_BEGINS, DAY_LENGTH = 6 * 3600, 16 * 3600
 
--- Cuts a sum into parts of about the same size, without losing a cent.
+-- Divides a sum into parts of about the same size, without losing a cent.
 local function divide(stream, sum, count)
   local weights, total = {}, 0
   for at = 1, count do

@@ -116,7 +116,7 @@ local booleans = {
   ["false"] = false, ["0"] = false, off = false, no = false,
 }
 
---- Reads a switch in a query.
+--- Reads a boolean in a query.
 -- @tparam ?string text the query as sent
 -- @tparam string name the parameter
 -- @tparam boolean default what counts without it

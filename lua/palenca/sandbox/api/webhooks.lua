@@ -51,7 +51,7 @@ local function render_webhook(webhook)
   }
 end
 
--- Sets what is given and brings the rest in line with it.
+-- Sets the passed fields and updates those that depend on them.
 local function apply(sandbox, webhook, given)
   for _, field in ipairs(update_fields) do
     local value = given[field.name]
@@ -132,7 +132,7 @@ local function delete(sandbox, request)
   return response.success(render_webhook(webhook))
 end
 
--- The API ignores a field that it does not know; what is the sandbox's own rejects it.
+-- The API ignores a field that it does not know; the sandbox's own fields reject it.
 local function lenient(handler)
   return function(sandbox, request)
     return handler(sandbox, request, validate.body)

@@ -1,5 +1,5 @@
---- What the console shows of an account's income: the figures as of yesterday, and what the default
--- rule makes of them.
+--- The console's view of an account's income: the figures as of yesterday, and the verdict of the
+-- default rule.
 -- @module palenca.sandbox.control.income_panel
 local canonical_json = require("palenca.util.canonical_json")
 local date = require("palenca.util.date")
@@ -11,7 +11,7 @@ local render = require("palenca.sandbox.data.render")
 local income_panel = {}
 
 local LANGUAGE = "en"
--- No installment is asked for here: the verdict says how high one may be.
+-- No installment is requested here: the verdict has the maximum.
 local RULE, REQUEST = { version = "default" }, { installment = "0" }
 
 local explanation_shape = render.shape { "analyst", "worker" }

@@ -1,4 +1,4 @@
---- Acts out a worker connecting an account: what becomes of it, and which webhooks hear of it.
+--- Simulates a worker who connects an account: its outcome, and the webhooks that receive it.
 -- @module palenca.sandbox.control.login_flow
 local catalogue = require("palenca.sandbox.data.catalogue")
 local date = require("palenca.util.date")
@@ -12,7 +12,7 @@ local login_flow = {}
 -- Seconds that a worker has to type the code.
 local CODE_LIFETIME = 600
 
---- What a login may say of the account's earnings and of how it was connected.
+--- The optional fields of a login about the account's earnings and connection.
 login_flow.details = {
   { name = "days", check = validate.history(catalogue.history_max) },
   { name = "pattern", check = validate.one_of_few(patterns.names) },
@@ -107,7 +107,7 @@ local function make_event(store, login, action, details)
   return {
     user_id = login.user_id,
     account_id = login.account_id,
-    -- The API sends Python's word for nothing, as a string.
+    -- The API sends Python's None, as a string.
     external_id = user and user.external_id or "None",
     platform = login.platform,
     status_details = details,
@@ -153,7 +153,7 @@ local function consent(store, login, account)
   })
 end
 
--- The account is as its last login left it, but what was read once stays.
+-- The account has the state of its last login, but keeps data that was read once.
 local function update_account(store, login)
   local account = store.account:get(login.account_id)
   account.status, account.status_details = login.status, login.status_details
@@ -177,7 +177,7 @@ local function finish(store, login)
   update_account(store, login)
 end
 
---- Ends a login: its outcome becomes its status, and the webhooks hear of it.
+--- Ends a login: its outcome becomes its status, and the webhooks receive it.
 -- @param sandbox the sandbox
 -- @tparam string login_id the login; one that is gone or has ended is left alone
 function login_flow.finish(sandbox, login_id)
@@ -206,7 +206,7 @@ local function schedule_outcome(sandbox, login, seconds)
   end
 end
 
---- Takes up the logins that were pending when the store was saved.
+--- Resumes the logins that were pending when the store was saved.
 -- @param sandbox the sandbox
 function login_flow.resume(sandbox)
   for _, login in ipairs(sandbox.store.login.list) do
@@ -244,7 +244,7 @@ local function connect(sandbox, user, platform, given, outcome, source)
   return login
 end
 
---- Makes a login that has ended already and of which no webhook hears.
+--- Creates a login that has ended already, without webhooks.
 -- @param sandbox the sandbox
 -- @tparam table given `platform`, and maybe `country`, `external_id`, `user_id`, `identifier`
 -- @tparam table outcome `status`, `status_details`, `warning`

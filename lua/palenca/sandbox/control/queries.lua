@@ -1,4 +1,4 @@
---- Responses for the console page: what the sandbox knows, in one place and without a key.
+--- Responses for the console page: the sandbox's data, without a key.
 -- @module palenca.sandbox.control.queries
 local accounts = require("palenca.sandbox.api.accounts")
 local argcheck = require("palenca.util.argcheck")

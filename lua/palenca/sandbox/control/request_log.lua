@@ -1,4 +1,4 @@
---- The API requests seen last, with their responses, for the console.
+--- The last API requests, with their responses, for the console.
 -- @module palenca.sandbox.control.request_log
 local date = require("palenca.util.date")
 local render = require("palenca.sandbox.data.render")
@@ -14,13 +14,13 @@ local full_shape = render.shape {
   "request_headers", "request_body", "response_headers", "response_body", table.unpack(names),
 }
 
---- Makes an empty list.
+--- Creates an empty log.
 -- @treturn requests the list
 function request_log.new()
   return setmetatable({ ring = {}, count = 0 }, request_log)
 end
 
---- Keeps a request with its response; the oldest one goes.
+--- Adds a request with its response; the oldest one is removed.
 -- @tparam table entry `request_id, at, method, path, query, status, fault, request_headers,
 -- request_body, response_headers, response_body`; not changed later
 function request_log:keep(entry)
@@ -50,12 +50,12 @@ function request_log:get(request_id)
   return nil
 end
 
--- What came may be any bytes, but what is shown has to be text.
+-- A body may be any bytes, but the console shows text.
 local function readable(text)
   return text and (utf8.len(text) and text or ("(%d bytes that are not text)"):format(#text))
 end
 
--- A key has no place on a screen that others may see.
+-- The key is not shown, since others may see the screen.
 local function masked(headers)
   local shown = {}
   for name, value in pairs(headers) do

@@ -10,7 +10,7 @@ local triggers = {}
 
 local TIMES_MAX = 10000
 
---- What a request for events takes.
+--- The fields of a request for events.
 triggers.fields = {
   { name = "action", check = validate.event_name, required = true },
   { name = "undocumented", check = validate.boolean, default = false },

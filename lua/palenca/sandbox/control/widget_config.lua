@@ -1,4 +1,4 @@
---- What the widget page needs to know: the widget, countries and platforms.
+--- The configuration of the widget page: the widget, countries and platforms.
 -- @module palenca.sandbox.control.widget_config
 local argcheck = require("palenca.util.argcheck")
 local platforms = require("palenca.sandbox.api.platforms")

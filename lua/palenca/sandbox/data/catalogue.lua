@@ -1,4 +1,4 @@
---- What the sandbox knows of the vendor's world: platforms, countries, webhook actions, logins.
+--- The vendor's constants: platforms, countries, webhook actions, logins.
 -- @module palenca.sandbox.data.catalogue
 local catalogue = {}
 

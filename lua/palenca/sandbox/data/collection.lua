@@ -24,7 +24,7 @@ local function position(list, seq)
   return low
 end
 
---- Keeps a record: a new one behind all others, a known one in its place.
+--- Stores a record: a new one after all others, a known one at its position.
 -- @tparam table record with its id; gets a `seq`
 function collection:put(record)
   local id = record[self.key]
@@ -47,7 +47,7 @@ function collection:get(id)
   return id ~= nil and self.by_id[id] or nil
 end
 
---- Forgets a record.
+--- Removes a record.
 -- @param id its id
 -- @treturn ?table the record, if there was one
 function collection:remove(id)

@@ -1,4 +1,4 @@
---- Makes up what a worker earned, day by day, and holds it ready to be sent in pages.
+--- Generates the earnings of a worker, day by day, in pages.
 -- @module palenca.sandbox.data.earnings
 local catalogue = require("palenca.sandbox.data.catalogue")
 local date = require("palenca.util.date")
@@ -139,7 +139,7 @@ function earnings.days(platform, history)
   return catalogue.history_days[platform] or catalogue.default_history_days
 end
 
---- Makes up the earnings of an account: a weekly rhythm with rest days, now and then some days
+--- Generates the earnings of an account: a weekly rhythm with rest days, now and then some days
 -- without work, and what the account's pattern makes of it. Equal arguments have equal rows, and a
 -- later login has equal rows for the days that both cover.
 -- @tparam table account `account_id`, which chance is drawn from, `platform`, `country`, `pattern`
@@ -171,7 +171,7 @@ function earnings.generate(account, today, history)
   }, earnings)
 end
 
--- These three the tutorial prints, so they have to be as it says.
+-- The tutorial shows these three rows.
 local tutorial_start = {
   { amount = 179.0, count_trips = 6 },
   { amount = 246.0, count_trips = 9 },

@@ -1,8 +1,8 @@
 --- Deterministic pseudo-random streams, each named by a text, with no state shared between them.
 -- @module palenca.sandbox.data.random
 --
--- math.random has one hidden state for the whole program, so one more request anywhere would
--- change every later name and amount; a stream of its own per purpose keeps them apart.
+-- math.random has one hidden state for the whole program, so one more request would change
+-- every later name and amount; each purpose has its own stream.
 local random = {}
 random.__index = random
 

@@ -1,4 +1,4 @@
---- Makes things go wrong on demand: slow or failing responses, lost webhooks, shifting pages.
+--- Injected faults: slow or failing responses, lost webhooks, shifting pages.
 -- @module palenca.sandbox.delivery.faults
 local catalogue = require("palenca.sandbox.data.catalogue")
 local date = require("palenca.util.date")
@@ -8,7 +8,7 @@ local validate = require("palenca.sandbox.http.validate")
 local faults = {}
 faults.__index = faults
 
---- What each kind of fault takes besides `probability` and `times`: for requests `method` and
+--- The fields of each kind of fault besides `probability` and `times`: for requests `method` and
 -- `path` (a prefix) say which, for webhooks `action`.
 faults.kinds = {
   latency = { "method", "path", "seconds" },
@@ -24,7 +24,7 @@ faults.kinds = {
   earning_corrected = { "method", "path" },
 }
 
---- What is taken where a fault does not say.
+--- The default values of a fault's fields.
 faults.defaults = {
   latency = { seconds = 1 },
   error = { status = 503, code = "service_unavailable" },
@@ -51,7 +51,7 @@ local fault_shape = render.shape {
   "code", "retry_after", "hits",
 }
 
---- Makes a list of no faults.
+--- Creates an empty list of faults.
 -- @tparam store store whose chance is drawn from
 -- @tparam function on_change called when a fault came, went or hit
 -- @treturn faults the list
@@ -124,7 +124,7 @@ local function fits(fault, subject)
     and (not fault.action or fault.action == subject.action)
 end
 
---- Whether a fault of a kind strikes now; that uses it up once.
+--- Whether a fault of a kind applies now; that counts as one of its `times`.
 -- @tparam string kind its kind
 -- @tparam table subject `method` and `path` of the request, or the webhook's `action`
 -- @treturn ?table the fault
@@ -154,7 +154,7 @@ local function reversed(list)
   return turned
 end
 
--- Splits off what is lost or comes later; what is left stays in order.
+-- Separates lost and delayed deliveries; the others keep their order.
 local function sort_out(self, queue, webhook, events, login_id)
   local kept, made = {}, {}
   for _, event in ipairs(events) do
@@ -176,7 +176,7 @@ local function sort_out(self, queue, webhook, events, login_id)
   return kept, made
 end
 
---- Queues what a webhook is to be sent, with the faults that strike it.
+--- Queues the deliveries of a webhook, with the faults that apply.
 -- @tparam deliveries queue the queue
 -- @tparam table webhook the webhook
 -- @tparam table events in order, each with the fields of a delivery's `data`
@@ -209,8 +209,8 @@ local function new_row(rows)
   }
 end
 
---- Changes the earnings of an account if a fault says so, as if the platform sent news right after
--- a page was read: the next page is one of another history.
+--- Changes the earnings of an account if a fault says so, as if the platform had updated them right
+-- after a page was read: the next page is that of a changed history.
 -- @tparam table account the account
 -- @tparam table subject `method` and `path` of the request
 function faults:shift_earnings(account, subject)

@@ -1,4 +1,4 @@
---- Webhook deliveries: which is due, in what order, what became of each, and sending one again.
+--- Webhook deliveries: their order and due times, their outcomes, and resending.
 -- @module palenca.sandbox.delivery.queue
 --
 -- The actions that one login sends to one webhook form a sequence, with at most one delivery in
@@ -12,7 +12,7 @@ queue.__index = queue
 
 local MAX_ATTEMPTS = 4
 
--- So many are kept; of those that have ended the oldest go first.
+-- The maximum of stored deliveries; the oldest ended ones are removed first.
 local KEPT = 5000
 
 -- A receiver's response is kept up to this size, in bytes.
@@ -44,7 +44,7 @@ function queue.new(store, clock, settings)
   }, queue)
 end
 
---- Takes up what was unfinished when the store was saved.
+--- Queues the deliveries that were unfinished when the store was saved.
 function queue:resume()
   local sequences = {}
   for _, delivery in ipairs(self.store.delivery.list) do
@@ -64,7 +64,7 @@ function queue:resume()
   end
 end
 
--- Looked at now and then: those that are still to be sent may be many, and stay.
+-- Checked once in a while: many deliveries may be unfinished, which are never removed.
 local function forget_old(self)
   local list = self.store.delivery.list
   if #list < self.trim_at then
@@ -124,7 +124,7 @@ function queue:queue(webhook, events, delay, more)
   return sequence.queue
 end
 
---- Notes deliveries that are never sent: a fault has lost them.
+--- Records deliveries that are never sent, because of a fault.
 -- @tparam table webhook the webhook
 -- @tparam table event the fields of `data`
 -- @tparam ?string login_id the login
@@ -139,7 +139,7 @@ local function end_delivery(self, delivery, state)
   self.store:save("delivery", delivery)
 end
 
---- Cancels what is queued for a webhook. A delivery in flight is still awaited, but not repeated.
+--- Cancels the queued deliveries of a webhook. One in flight completes, but is not retried.
 -- @tparam table webhook the webhook
 function queue:cancel(webhook)
   local id = webhook.webhook_id
@@ -175,7 +175,7 @@ local function make_request(webhook, delivery)
   return { url = webhook.url, headers = headers, body = body }
 end
 
---- Hands out the delivery that has been due for longest; it is in flight from then on.
+--- Takes the delivery that has been due for longest; it is in flight from then on.
 -- @treturn ?table `url`, `headers`, `body`, `webhook_id`, `action`, `attempt` (1 to 4)
 -- @treturn ?number without one: seconds until the next is due, nil if none is queued
 function queue:next()
@@ -216,7 +216,7 @@ local function note_try(delivery, handed, outcome)
   return outcome.status == 200 or outcome.status == 201
 end
 
---- Says how a delivery went.
+--- Records the outcome of a delivery.
 -- @tparam table handed the delivery as it was handed out; raises if it is not in flight
 -- @tparam table outcome `status` and `body` of the response, or `error`; `seconds` it took
 -- @treturn string "done", "retry" or "gave_up"

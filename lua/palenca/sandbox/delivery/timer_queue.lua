@@ -1,4 +1,4 @@
---- Things that fall due at a time, handed out in the order of their times.
+--- A queue of items, taken in the order of their due times.
 -- @module palenca.sandbox.delivery.timer_queue
 local timer_queue = {}
 timer_queue.__index = timer_queue
@@ -46,16 +46,16 @@ local function pop(heap)
   return top
 end
 
---- Enters a thing. Of those with the same time the one entered first is due first.
+--- Adds an item. Of items with the same time the one added first is taken first.
 -- @tparam number due its time
--- @param item the thing
+-- @param item any value
 function timer_queue:add(due, item)
   self.sequence = self.sequence + 1
   push(self.heap, { due = due, item = item, sequence = self.sequence })
 end
 
---- Takes out the thing that has been due for longest.
--- @return the thing; nil if none is due
+--- Removes the item that has been due for longest.
+-- @return the item; nil if none is due
 -- @treturn ?number without one: seconds until the next is, nil if the queue is empty
 function timer_queue:take()
   local top = self.heap[1]
@@ -69,7 +69,7 @@ function timer_queue:take()
   return pop(self.heap).item
 end
 
---- Removes things.
+--- Removes items.
 -- @tparam function unwanted returns whether an item is removed
 function timer_queue:remove(unwanted)
   local kept = {}

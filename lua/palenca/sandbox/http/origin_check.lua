@@ -1,4 +1,4 @@
---- Keeps other web pages in the developer's browser away from what needs no key.
+--- Rejects requests of other web pages in the developer's browser to paths that need no key.
 -- @module palenca.sandbox.http.origin_check
 local response = require("palenca.sandbox.http.response")
 
@@ -10,7 +10,7 @@ local function is_local(host)
     or host:find("^%[[%x:.]+%]:?%d*$")
 end
 
---- Looks at a request that needs no key.
+--- Checks a request that needs no key.
 -- @tparam table request `method`, `path`, `headers`
 -- @treturn ?table the response that turns it away
 return function(request)

@@ -1,8 +1,8 @@
---- Reads what a request's address brings.
+--- Parses the query of a request.
 -- @module palenca.sandbox.http.query
 local query = {}
 
---- Takes the percent-escapes out of a text.
+--- Decodes the percent-escapes of a text.
 -- @tparam string text as in a path or query
 -- @treturn string the text
 function query.decode(text)

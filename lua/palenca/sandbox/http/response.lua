@@ -11,7 +11,7 @@ local fault_shape = render.shape { "loc", "msg", "type" }
 local pagination_shape = render.shape { "page", "items_per_page", "total_items", "total_pages" }
 
 --- A response that succeeded.
--- @param data what was asked for, as @{render.text} takes it
+-- @param data the requested data, as @{render.text} takes it
 -- @tparam[opt=200] integer status the HTTP status
 -- @tparam ?table pagination `page`, `items_per_page`, `total_items`, `total_pages`
 -- @treturn table the response: `status`, `body`
@@ -38,7 +38,7 @@ function response.failure(status, code, message, location)
   return { status = status, body = body.text }
 end
 
---- A response to a request whose form is wrong.
+--- A response to an invalid request.
 -- @tparam table faults from @{validate}: each `loc`, `msg`, `type`
 -- @treturn table the response: `status`, `body`
 function response.invalid(faults)
@@ -51,7 +51,7 @@ function response.invalid(faults)
   return { status = 422, body = render.text { detail = render.array(detail) } }
 end
 
---- A response for an id that nothing has.
+--- A response for an unknown id.
 -- @tparam string what the kind of thing
 -- @treturn table the response: `status`, `body`
 function response.not_found(what)

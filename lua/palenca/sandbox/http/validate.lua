@@ -1,4 +1,4 @@
---- Checks what a request brings against declared fields, reporting every fault it finds.
+--- Checks the fields of a request against declared ones, and reports every fault.
 -- @module palenca.sandbox.http.validate
 --
 -- A field is a table: `name`, and `check` (one of the functions below) or `fields` (a nested
@@ -136,8 +136,8 @@ function validate.one_of(known, what)
   end
 end
 
---- What is wrong with the name of an event, if it is not a documented one: somebody would wait for
--- what a mistyped one does in vain.
+--- What is wrong with the name of an event, if it is not a documented one: a mistyped name would
+-- have no effect.
 -- @tparam string name
 -- @tparam table known the documented ones, as keys
 -- @treturn ?string
@@ -298,7 +298,7 @@ function validate.body(fields, text, may_be_empty)
   return validate.object(fields, given, "body")
 end
 
---- The faults of names that are not declared, for what is our own and not the API's.
+--- The faults of undeclared names, for the sandbox's own API.
 -- @tparam table given the names that came, as keys
 -- @tparam table known those that are declared, as keys
 -- @tparam string origin where they came from
@@ -317,8 +317,8 @@ function validate.strangers(given, known, origin)
   return faults
 end
 
---- Checks a table whose names must all be declared, for what is our own and not the API's:
--- somebody would wait for the effect of a misspelled name in vain.
+--- Checks a table whose names must all be declared, for the sandbox's own API, where
+-- a misspelled name would have no effect.
 -- @tparam table fields the declared fields
 -- @tparam table given what came
 -- @tparam string origin where it came from

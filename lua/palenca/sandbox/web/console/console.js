@@ -1,4 +1,4 @@
-// The console: chooses the view that the address names, and keeps it up to date.
+// The console: selects the view that the URL names, and refreshes it.
 import { ask, el } from "/assets/dom.js";
 import { deliveries } from "/assets/console_deliveries.js";
 import { faults } from "/assets/console_faults.js";
@@ -8,13 +8,13 @@ import { start } from "/assets/console_start.js";
 import { webhooks } from "/assets/console_webhooks.js";
 
 // A view is { title, topics, open(page, context, id) }; open fills the page and returns a function
-// that brings what it shows up to date.
+// that refreshes it.
 const views = { start, logins, webhooks, deliveries, requests, faults };
 const single = {
   logins: login, webhooks: webhooks.one, deliveries: deliveries.one, requests: requests.one,
 };
 
-// Milliseconds between two refreshes, however much happens.
+// Milliseconds between two refreshes, regardless of the number of changes.
 const REST = 300;
 const REFRESH_WAIT = 1000;
 

@@ -147,7 +147,7 @@ function legend(name, text) {
 }
 
 // The chart with its switch. `rows` are the API's, newest first, and not none; `income` and
-// `figures` what palenca.income says of them, `words` its words.
+// `figures` are the results of palenca.income, `words` its texts.
 export function chart(given) {
   const { rows, income, figures } = given;
   const tip = el("p", { class: "tip" });

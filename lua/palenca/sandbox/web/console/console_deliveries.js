@@ -1,4 +1,4 @@
-// The views of deliveries: all of them, and one with its body, its tries and the way to resend it.
+// The views of deliveries: all of them, and one with its body, its attempts and a button to resend it.
 import { ask, el } from "/assets/dom.js";
 import { badge, card, cell, copyLine, crumb, curl, facts, growing, luaText, timeAhead, number,
   pretty, refill, refresher, short, shown, statusBadge, time } from "/assets/console_parts.js";

@@ -1,4 +1,4 @@
-// The view in which things are made to go wrong, and time to pass.
+// The view of injected faults, settings and the clock.
 import { ask, el } from "/assets/dom.js";
 import { card, cell, complain, copyLine, curl, field, number, refill, refresher, seconds, shown,
   table, time } from "/assets/console_parts.js";

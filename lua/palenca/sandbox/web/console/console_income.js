@@ -1,5 +1,5 @@
-// The income card of a login: what a lender would decide and why, the figures, weeks and months.
-// The words on figures are those of palenca.income, sent along with them.
+// The income card of a login: the decision with its reasons, the figures, weeks and months.
+// The texts of figures come from palenca.income, with them.
 import { el } from "/assets/dom.js";
 import { badge, card, cell, money, number, table } from "/assets/console_parts.js";
 

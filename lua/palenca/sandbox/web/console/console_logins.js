@@ -118,8 +118,8 @@ function earningsCard(context, { login, earnings: rows, income, figures }) {
       + `{ start_date = "${start}", end_date = "${end}" }):all()`, body));
 }
 
-// What changes while a login is looked at is its state and its deliveries; the chart is drawn
-// anew only when there are other earnings, so that nobody loses the bar being read.
+// While a login is shown, its state and deliveries are refreshed; the chart is redrawn only when the
+// earnings change, so that the selected bar stays.
 export const login = {
   title: "Login",
   topics: ["logins", "deliveries"],

@@ -1,4 +1,4 @@
-// The pieces that the console's views share: times, money, badges, tables, lines to copy.
+// The parts that the console's views share: times, money, badges, tables, lines to copy.
 import { el } from "/assets/dom.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -22,7 +22,7 @@ export function seconds(value) {
   return `${Math.ceil(value / 3600)} h`;
 }
 
-// Groups the digits of a decimal text without ever making a number of it: no cent is lost.
+// Groups the digits of a decimal text without converting it to a number, which could lose cents.
 function grouped(text) {
   const [, sign, integer, rest] = /^(-?)(\d+)(.*)$/.exec(text) ?? [null, "", text, ""];
   return sign + integer.replace(/\B(?=(\d{3})+$)/g, "\u2009") + rest;
@@ -89,8 +89,8 @@ export function curl(method, url, headers, body) {
   return [...parts, quote(url)].join(" ");
 }
 
-// What is to be copied for an API call: with curl, and in Lua. A screen that others see shows no
-// key.
+// The commands of an API call, with curl and in Lua. They show no key, since others may see the
+// screen.
 export function lines(overview, method, path, lua, body) {
   const call = (key) => curl(method, location.origin + path, { "x-api-key": key,
     ...(body ? { "Content-Type": "application/json" } : {}) }, body);
@@ -123,7 +123,7 @@ export function pretty(text) {
   if (!text) return el("p", { class: "quiet" }, "empty");
   let shownText = text;
   try {
-    // only laid out anew: a number that is parsed and printed might not be the same
+    // reformatted as text: a number that is parsed and printed might not be the same
     JSON.parse(text);
     shownText = layOut(text);
   } catch { /* not JSON: shown as it came */ }
@@ -150,7 +150,7 @@ function layOut(text) {
   }).join("");
 }
 
-// A head that begins with "#" is that of a column of numbers.
+// A head that starts with "#" is that of a column of numbers.
 export function table(heads, rows, empty, kind) {
   if (rows.length === 0) return el("p", { class: "empty" }, empty);
   const cells = heads.map((head) => el("th", { scope: "col",
@@ -172,7 +172,7 @@ export function facts(list) {
     el("dt", null, name), el("dd", null, value instanceof Node ? value : shown(value)))));
 }
 
-// A value that is not shown before it is asked for.
+// A value that is shown only on request.
 export function masked(value) {
   if (!value) return "—";
   const button = el("button", { type: "button", class: "link", onclick() {
@@ -198,7 +198,7 @@ export function complain(form, response) {
   input?.focus?.();
 }
 
-// A click is one only if what was pressed is still there when it is let go.
+// A click needs an element that is still there when the button is released.
 let isPressed = false;
 const postponed = new Map();
 
@@ -214,8 +214,8 @@ for (const end of ["pointerup", "pointercancel"]) {
   }, true);
 }
 
-// Replaces what a region shows, once nothing is pressed, but keeps the focus on what has the same
-// data-key.
+// Replaces the content of a region, once no button is pressed, and keeps the focus on the element
+// with the same data-key.
 export function refill(region, ...children) {
   if (isPressed) {
     postponed.set(region, children);
@@ -227,7 +227,7 @@ export function refill(region, ...children) {
   if (key) region.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
 }
 
-// What brings a view up to date: reads, then draws. Of two that overlap, the later one counts.
+// Refreshes a view: reads, then draws. Of two overlapping refreshes, the later one counts.
 export function refresher(read, draw) {
   let round = 0;
   return async () => {
@@ -239,7 +239,7 @@ export function refresher(read, draw) {
 }
 
 // A list that grows on demand, up to what the sandbox returns at once. `read(count)` returns the
-// response and its rows; the result brings the list up to date.
+// response and its rows; the result refreshes the list.
 export function growing(region, heads, empty, read) {
   const step = 50;
   const max = 1000;

@@ -1,4 +1,4 @@
-// The first view: what to do first, the key, and what has happened lately.
+// The first view: first steps, the key, and recent activity.
 import { ask, el } from "/assets/dom.js";
 import { badge, card, cell, complain, copy, copyLine, field, refill, refresher, shown, table, time }
   from "/assets/console_parts.js";
@@ -67,7 +67,7 @@ function choose(name, words, first) {
     words.map((word) => el("option", { value: word }, word)));
 }
 
-// A number of days goes out as a number; what is none as it is, and is rejected with its reason.
+// A number of days is sent as a number; other text as it is, and is rejected with the reason.
 function daysOf(text) {
   if (text === "") return undefined;
   return Number.isNaN(Number(text)) ? text : Number(text);
@@ -128,7 +128,7 @@ async function latest() {
   };
 }
 
-// Looking at a login is the one step that only this browser tab knows of.
+// Viewing a login is the one step that only this browser tab knows.
 export const lookedAt = { login: false };
 
 export const start = {
@@ -147,7 +147,7 @@ export const start = {
     el("div", { class: "two" }, keyCard(context.overview), simulate(context.overview)), news);
     return refresher(latest, (seen) => {
       const before = Object.values(done).every(Boolean);
-      // what the sandbox came with does not count
+      // logins that were there at the start do not count
       done.loggedIn ||= seen.logins.some((one) => one.created_at >= context.overview.begun);
       done.delivered ||= seen.deliveries.some((one) => one.state === "delivered");
       done.opened = lookedAt.login;

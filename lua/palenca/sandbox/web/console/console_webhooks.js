@@ -133,7 +133,7 @@ function change(overview, webhook, done) {
 function viewOf(context, list, draw) {
   const view = { edited: null, doomed: null };
   view.refresh = refresher(() => ask("GET", "/sandbox/webhooks"), (response) => {
-    // what somebody is typing is not taken away
+    // a form that is being edited is not replaced
     if (!response.ok || (view.edited && list.querySelector("form"))) return;
     refill(list, draw([...response.data.webhooks].reverse().map((webhook) => ({
       id: webhook.webhook_id,

@@ -1,4 +1,4 @@
-// Builds elements. Text only ever becomes text: nothing that a server sent is read as HTML.
+// Builds elements. Text is inserted as text only: nothing from a server is parsed as HTML.
 const SVG = "http://www.w3.org/2000/svg";
 
 function set(node, name, value) {
@@ -19,7 +19,7 @@ export function el(tag, props, ...children) {
   return build(document.createElement(tag), props, children);
 }
 
-// The same for an element of SVG.
+// The same for an SVG element.
 export function svg(tag, props, ...children) {
   return build(document.createElementNS(SVG, tag), props, children);
 }

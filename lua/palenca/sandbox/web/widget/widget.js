@@ -3,7 +3,7 @@ import { ask, el, svg } from "/assets/dom.js";
 import { addressAfter, idsOf, postSignal } from "/assets/widget_messages.js";
 import { chooseLanguage, texts } from "/assets/widget_texts.js";
 
-// For so many milliseconds a worker sees the success before the next page is opened.
+// Milliseconds that the success is shown before the next page is opened.
 const LEAVE_AFTER = 3000;
 
 const query = new URLSearchParams(location.search);
@@ -27,20 +27,20 @@ const say = () => texts[state.lang];
 const platformOf = () => config.platforms.find((one) => one.code === state.platform);
 const countryOf = () => config.countries.find((one) => one.code === state.country);
 
-// What the address picks of a list, such as platforms=uber,rappi; all of it if it picks nothing.
+// The items of a list that the URL selects, such as platforms=uber,rappi; by default all.
 function picked(list, name) {
   const codes = (given(name) ?? "").split(",");
   const found = list.filter((one) => codes.includes(one.code));
   return found.length > 0 ? found : list;
 }
 
-// What the address leaves no choice of.
+// The values that the URL determines.
 function decided(list, name) {
   if (list.some((one) => one.code === given(name))) return given(name);
   return list.length === 1 ? list[0].code : null;
 }
 
-// The steps that this visit has; what the address decides is not asked.
+// The steps of this visit; values that the URL determines are not asked for.
 function steps() {
   return [
     decided(config.countries, "country") ? [] : "country",
@@ -65,7 +65,7 @@ function problem(id) {
   return el("p", { class: "problem", id: `${id}-problem` });
 }
 
-// Shows what is wrong beside the field it is about, and says it aloud.
+// Shows an error beside its field, and announces it to screen readers.
 function complain(id, message) {
   const place = $(`${id}-problem`);
   const input = $(id);
@@ -233,7 +233,7 @@ function drawCredentials() {
     actions(say().submit, "submit", before.length > 0 ? () => history.back() : null));
 }
 
-// Whatever is typed will do, as in the vendor's sandbox; only nothing will not.
+// Any text is accepted, as in the vendor's sandbox; only an empty one is not.
 function checkCredentials(form) {
   const missing = { phone: say().needPhone, email: say().needEmail, gov_id: say().needGovId };
   if (form.identifier.value.trim() === "") return ["identifier", missing[state.kind]];
@@ -242,7 +242,7 @@ function checkCredentials(form) {
   return null;
 }
 
-// Sends once, however often the button is pressed; returns the response if it is a success.
+// Sends once, even if the button is pressed repeatedly; returns the response if it is a success.
 async function send(form, path, body) {
   const button = form.querySelector("[type=submit]");
   if (button.disabled) return null;

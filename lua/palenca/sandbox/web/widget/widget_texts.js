@@ -1,4 +1,4 @@
-// What the widget says, in the three languages of its workers.
+// The texts of the widget, in its three languages.
 const es = {
   language: "Español",
   title: "Conecta tu cuenta",
@@ -200,7 +200,7 @@ const en = {
 
 export const texts = { es, pt, en };
 
-// The worker's language: asked for in the address, else the browser's, else Spanish.
+// The worker's language: that of the URL, else the browser's, else Spanish.
 export function chooseLanguage(asked) {
   for (const tag of [asked ?? "", ...navigator.languages]) {
     const code = tag.slice(0, 2).toLowerCase();
