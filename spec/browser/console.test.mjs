@@ -127,7 +127,7 @@ test("fits a phone, by day and by night", staged(async (stage) => {
   }
 }));
 
-test("makes things go wrong on demand, and time pass", staged(async (stage) => {
+test("injects faults and advances the clock", staged(async (stage) => {
   const { url } = await stage.sandbox();
   const hook = await stage.receiver((count) => (count === 1 ? { status: 500, text: "no" } : ok()));
   await addWebhook(url, hook.url);
@@ -158,7 +158,7 @@ test("makes things go wrong on demand, and time pass", staged(async (stage) => {
   await page.click(by("nav-webhooks"));
   await page.click('h2 a:text-is("hook")');
   await page.click(by("delivery-row", '[data-action="login.created"]') + " >> a");
-  await page.waitForSelector("text=Try 2");
+  await page.waitForSelector("text=Attempt 2");
 }));
 
 test("takes away nothing that is just being pressed", staged(async (stage) => {

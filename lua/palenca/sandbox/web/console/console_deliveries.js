@@ -59,7 +59,7 @@ function sentCard(sent) {
 }
 
 function tryCard(one, at) {
-  return card(`Try ${at + 1}`, facts([
+  return card(`Attempt ${at + 1}`, facts([
     ["When", time(one.at)],
     ["Took", `${one.ms} ms`],
     ["Response", one.status ? statusBadge(one.status) : shown(one.error)],
@@ -97,7 +97,7 @@ const one = {
 // The deliveries that a query picks, in a region; returns what refreshes it.
 export function deliveriesOf(region, query) {
   return growing(region, deliveryHeads,
-    "No delivery yet. One is made for each webhook when a worker logs in.", async (count) => {
+    "No delivery yet. A login creates one for each webhook.", async (count) => {
       const response = await ask("GET", `/sandbox/deliveries?items_per_page=${count}${query}`);
       return { response, rows: response.data?.deliveries.map(deliveryRow) ?? [] };
     });
@@ -111,7 +111,7 @@ export const deliveries = {
     const list = el("section", { class: "card" });
     page.append(el("h1", null, "Deliveries"), el("p", { class: "lead" },
       "What was sent to your webhooks, the newest first. A receiver has 30 seconds to respond with 200 "
-      + "or 201; else it is tried again, up to three times."), list);
+      + "or 201; else the delivery is retried, up to three times."), list);
     return deliveriesOf(list, "");
   },
 };

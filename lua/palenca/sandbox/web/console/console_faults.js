@@ -8,7 +8,7 @@ const DAY = 86400;
 
 const presets = [
   ["The next call fails with 503", { kind: "error", status: 503, times: 1 }],
-  ["Every call is too much (429)", { kind: "error", status: 429, code: "too_many_requests" }],
+  ["Every request exceeds the rate limit (429)", { kind: "error", status: 429, code: "too_many_requests" }],
   ["Responses take 3 s", { kind: "latency", seconds: 3 }],
   ["10 % of the connections are closed", { kind: "drop", probability: 0.1 }],
   ["The next response ends after half of its body", { kind: "cut", times: 1 }],
@@ -88,8 +88,8 @@ function row(fault) {
 }
 
 const settings = [["webhook_delay", "Webhook delay", "seconds from a login to its events"],
-  ["retry_delay", "Retry delay", "seconds from a failed delivery to the next try"],
-  ["rate_limit", "Rate limit", "requests a minute; 0: none"]];
+  ["retry_delay", "Retry delay", "seconds from a failed delivery to the next attempt"],
+  ["rate_limit", "Rate limit", "requests a minute; 0: no limit"]];
 
 function settingsForm(context) {
   const form = el("form", {
@@ -120,7 +120,7 @@ function clockCard() {
   const section = card("Clock", now, el("div", { class: "presets" },
     advance("+ 30 s", 30, "advance-30"), advance("+ 1 min", MINUTE, "advance-60"),
     advance("+ 1 h", 60 * MINUTE, "advance-3600"), advance("+ 1 day", DAY, "advance-86400")),
-  el("p", { class: "quiet" }, "Delays, retries and the rate limit's window pass at once."));
+  el("p", { class: "quiet" }, "Delays, retries and the rate limit's window end at once."));
   return { section, show({ now: instant, clock_offset: offset }) {
     now.replaceChildren(time(instant), offset > 0 ? ` (${seconds(offset)} ahead)` : "");
   } };
@@ -133,7 +133,7 @@ export const faults = {
     const list = el("div");
     const clock = clockCard();
     page.append(el("h1", null, "Faults and time"), el("p", { class: "lead" },
-      "Makes go wrong what goes wrong one day. Faults strike requests under /v1 and webhooks."),
+      "Inject failures into API requests and webhook deliveries."),
     card("Set a fault", presetButtons(), faultForm(), el("div", { class: "lines" },
       copyLine("curl", curl("POST", `${location.origin}/sandbox/faults`,
         { "Content-Type": "application/json" }, '{"kind": "error", "status": 503, "times": 3}'),

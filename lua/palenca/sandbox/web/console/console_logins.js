@@ -39,7 +39,7 @@ export const logins = {
       filter("status", ["pending", "success", "incomplete", "error"], choose),
       filter("platform", context.overview.platforms.map((one) => one.code), choose)), list);
     refresh = growing(list, ["Login", "Platform", "Status", "Details", "Your id", "From", "When"],
-      "No login here. Open the widget, or simulate one at the start page.", async (count) => {
+      "No logins. Open the widget, or simulate one on the start page.", async (count) => {
         const response = await ask("GET", `/sandbox/logins?items_per_page=${count}&${chosen}`);
         return { response, rows: response.data?.logins.map(row) ?? [] };
       });

@@ -34,13 +34,13 @@ function firstSteps(overview, seen, widget) {
       "The URL at which your receiver, such as palenca serve, gets the events of logins.",
       el("a", { class: "button", href: "#/webhooks" }, "To the webhooks")),
     step(seen.loggedIn, 2, "Open the widget and log in",
-      "Whatever you type succeeds, but for the test identifiers that the widget offers.", widget),
+      "Any text succeeds, except the test identifiers that the widget offers.", widget),
     step(seen.delivered, 3, "See the events arrive",
       "login.created and login.success, with your receiver's response.",
       el("a", { class: "button", href: "#/deliveries" }, "To the deliveries")),
     step(seen.opened, 4, "Look at the login", "Its profile, its earnings, the income.",
       el("a", { class: "button", href: "#/logins" }, "To the logins")),
-    step(seen.asked, 5, "Query the API", "With curl or from Lua; each page here has the lines."));
+    step(seen.asked, 5, "Query the API", "With curl or from Lua; each page here has the commands."));
 }
 
 function keyCard(overview) {
@@ -58,8 +58,8 @@ function keyCard(overview) {
     el("div", { class: "lines" },
       copyLine("sh", settings(overview.api_key), "copy-env", settings("••••"))),
     el("p", { class: "quiet" }, "In production two settings change: PALENCA_API_KEY has the "
-      + "production key, and PALENCA_ENVIRONMENT=production takes the place of PALENCA_BASE_URL. "
-      + "The script stays as it is."));
+      + "production key, and PALENCA_ENVIRONMENT=production replaces PALENCA_BASE_URL. "
+      + "The script is not changed."));
 }
 
 function choose(name, words, first) {
@@ -142,8 +142,8 @@ export const start = {
       el("summary", null, el("h2", null, "First steps")), steps);
     const news = el("div", { class: "two" });
     page.append(el("h1", null, "Sandbox"), el("p", { class: "lead" },
-      "A stand-in of the Palenca API on this machine. Everything in it is made up; nothing leaves "
-      + "this machine but the webhooks that you create."), tutorial,
+      "A stand-in of the Palenca API on this machine. All data is made up; nothing leaves "
+      + "this machine except the webhooks that you create."), tutorial,
     el("div", { class: "two" }, keyCard(context.overview), simulate(context.overview)), news);
     return refresher(latest, (seen) => {
       const before = Object.values(done).every(Boolean);

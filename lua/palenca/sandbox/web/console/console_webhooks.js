@@ -26,7 +26,7 @@ function inputs(overview, webhook) {
         "data-testid": "webhook-name" })),
       field("URL", el("input", { name: "url", type: "url", value: webhook.url,
         autocomplete: "off", "data-testid": "webhook-url" }),
-      "Of your receiver: palenca serve says it when it starts."),
+      "The URL of your receiver; palenca serve prints it at its start."),
       field("Widget", el("select", { name: "widget_id", "data-testid": "webhook-widget" },
         overview.widgets.map((one) => el("option", { value: one.id,
           selected: one.id === webhook.widget_id }, one.name))),
