@@ -251,7 +251,7 @@ test("shows what a hostile receiver responds as text", staged(async (stage) => {
   await page.goto(`${url}/console#/deliveries`);
   await page.waitForSelector(by("delivery-row", '[data-state="delivered"]'));
   await page.click(by("delivery-row", " >> nth=0") + " >> a");
-  await page.waitForSelector("text=Try 1");
+  await page.waitForSelector("text=Attempt 1");
   assert.ok((await page.textContent("main")).includes(html));
   assert.equal(await page.$("main img, main script"), null);
   assert.notEqual(await page.title(), "taken");
