@@ -121,12 +121,12 @@ local codes = {
   inconsistent_pages = { "platform", true, nil, "later" },
 }
 
--- As a login's outcome it is the platform that has had enough, not the API.
+-- As a login's outcome it is the rate limit of the platform, not of the API.
 local of_logins = {
   too_many_requests = { "platform", true, DAY, "tomorrow" },
 }
 
--- What a failure without a known code is taken for.
+-- The advice for a failure without a known code, by the kind of the error.
 local kinds = {
   network = { "platform", true, nil, "later" },
   timeout = { "platform", true, nil, "later" },
@@ -140,7 +140,7 @@ local function make(row)
   return { actor = row[1], can_repeat = row[2], repeat_after = row[3], text = sentences[row[4]] }
 end
 
---- Says what to make of the outcome of a login.
+--- The advice for the outcome of a login.
 -- @tparam ?string code a login's or an event's `status_details`
 -- @treturn table `actor` ("worker", "integrator" or "platform": who must act), `can_repeat`
 -- (whether another try can help), `repeat_after` (seconds to wait before it, where they are
@@ -149,7 +149,7 @@ function advice.of_login(code)
   return make(of_logins[code] or codes[code] or kinds.platform)
 end
 
---- Says what to make of a call that failed.
+--- The advice for a call that failed.
 -- @tparam ?string code the API's
 -- @tparam string kind that of the error
 -- @treturn table as from @{of_login}

@@ -1,4 +1,4 @@
---- What went wrong with a call, in the words a caller can act on.
+--- The errors of calls.
 -- @module palenca.errors
 local advice = require("palenca.advice")
 local core = require("palenca.core")
@@ -17,7 +17,7 @@ local errors = {}
 -- @field request_id the API's id of the request, which its support asks for
 -- @field retry_after seconds after which the server may be asked again
 -- @field actor who must act: `worker`, `integrator` or `platform`
--- @field can_repeat whether another try can help, as it is or corrected
+-- @field can_repeat whether another try can help, unchanged or corrected
 -- @field repeat_after seconds to wait before it, where the API's documentation says so or the
 -- server did
 -- @field attempts how often the request was sent
@@ -46,7 +46,7 @@ function Error:__tostring()
   if #notes > 0 then
     parts[#parts + 1] = " (" .. table.concat(notes, ", ") .. ")"
   end
-  -- a server may repeat what a worker typed; the fields keep it, a text ends up in logs
+  -- a server may repeat a worker's input; the fields keep it, but texts are logged
   return redact.identity(table.concat(parts))
 end
 
@@ -86,7 +86,7 @@ end
 
 local languages = { es = true, pt = true, en = true }
 
---- A sentence for the worker, who knows nothing of codes.
+--- A sentence for the worker.
 -- @function Error:advice
 -- @tparam[opt="es"] string lang `es`, `pt` or `en`
 -- @treturn string
@@ -98,7 +98,7 @@ function Error:advice(lang)
   return advice.of_call(self.code, self.kind).text[lang]
 end
 
---- Makes an error.
+--- Creates an error.
 -- @tparam table fields those of @{Error}; who must act is filled in
 -- @treturn Error
 function errors.new(fields)

@@ -43,18 +43,17 @@ end
 -- strictest of them allows.
 -- @tparam string action an event's name, such as `login.success`; a family, such as `login.*`;
 -- or `*` for all
--- @tparam[opt] table options for `palenca serve`, while an endpoint inside nginx leaves it to the
--- sender when an event comes again; an unknown one is an error; what is left out is as the program
--- was set (`palenca serve --help`)
+-- @tparam[opt] table options for `palenca serve`; inside nginx the sender decides when an event is
+-- sent again. An unknown one is an error; the defaults are the program's options (`palenca serve
+-- --help`)
 -- @tparam number options.concurrency how many events that the action fits may run at once, over all
--- workers of the program; those of other actions go on. Of several for the same action the least
--- one holds
+-- workers of the program; those of other actions are not limited. Of several for the same action
+-- the minimum applies
 -- @tparam number options.max_attempts attempts before an event becomes a dead letter
 -- @tparam number options.timeout seconds that the handler may take, its waits included
 -- @tparam number options.retry_wait seconds until the second attempt after a failure of this
 -- handler; each further wait is four times as long, up to an hour
--- @tparam function handler called with the event; an error in it means that the event was not
--- handled and comes again
+-- @tparam function handler called with the event; after an error in it the event runs again
 function handlers.on(action, options, handler)
   if handler == nil and type(options) ~= "table" then
     options, handler = nil, options
@@ -83,7 +82,7 @@ local function fits(entry, action)
     or (family and action:sub(1, #family) == family) or false
 end
 
---- The handlers that an event goes to, in the order of registration.
+--- The handlers of an event, in the order of registration.
 -- @tparam string action the event's name
 -- @treturn {table,...} each with `handler`, the `action` it was registered for, and its options
 function handlers.matching(action)
@@ -97,7 +96,7 @@ function handlers.matching(action)
   return found
 end
 
---- How many events may run at once.
+--- The concurrency limits.
 -- @treturn {[string]=number} of each action that was registered with a `concurrency`
 function handlers.concurrency_limits()
   return limits
@@ -109,7 +108,7 @@ function handlers.set_max_limits(count)
   max_limits = count
 end
 
---- What is registered, for reports.
+--- The registered actions, for the log.
 -- @treturn {string,...} the actions, each once, in the order of registration
 function handlers.actions()
   local actions, seen = {}, {}

@@ -9,13 +9,13 @@ local timers = require("palenca.timers")
 local palenca = {
   --- The version, as in "0.1.0".
   version = core.version,
-  --- Makes a client; see @{palenca.client}.
+  --- Creates a client; see @{palenca.client}.
   new = client.new,
   --- Registers a handler for an event; see @{palenca.handlers}.
   on = handlers.on,
-  --- Has something done every so often; see @{palenca.timers}.
+  --- Runs a function at an interval; see @{palenca.timers}.
   every = timers.every,
-  --- Waits for 0 to 86400 `seconds`, without holding up other handlers.
+  --- Waits for 0 to 86400 `seconds`, without blocking other handlers.
   sleep = runtime.sleep,
   --- Who must act on a login's outcome, and what to say to the worker; see @{palenca.advice}.
   advice = require("palenca.advice"),

@@ -6,8 +6,8 @@ local redact = require("palenca.util.redact")
 
 local log = {}
 
--- A longer line is truncated, field by field: log readers have limits of their own, and what nobody
--- reads is kept up to a bound.
+-- A longer line is truncated, field by field: log readers have limits, too, and unread lines
+-- are buffered up to a limit.
 local LINE_MAX = 256 * 1024
 local FIELD_MAX = 32 * 1024
 
@@ -15,13 +15,13 @@ local function write_line(line)
   io.stderr:write(line)
 end
 
---- Has the lines go elsewhere than to standard error, for who runs scripts.
+--- Sets another writer than standard error, for programs that run scripts.
 -- @tparam function writer called with complete lines
 function log.use_writer(writer)
   write_line = writer
 end
 
---- Cuts a text that is too long, and says so in it.
+--- Truncates a text that is too long, with a note of its size.
 -- @tparam string text
 -- @tparam ?integer max bytes; default: those of a line
 -- @treturn string
@@ -34,7 +34,7 @@ function log.truncate(text, max)
   return string.format("%s […] (truncated: %d bytes)", kept, #text)
 end
 
--- A log must not be what fails, whatever the value's own methods do.
+-- Logging must not raise, even if a method of the value does.
 local function show(value)
   local ok, text = pcall(tostring, value)
   return ok and text or "a " .. type(value) .. " that cannot be shown"
@@ -45,7 +45,7 @@ local function encode(entry)
   if ok then
     return line
   end
-  -- what JSON cannot say (NaN, a function) is put in words
+  -- values that JSON does not have (NaN, a function) are described
   for name, value in pairs(entry) do
     if not pcall(json.encode, value) then
       entry[name] = show(value)
@@ -102,7 +102,7 @@ local function write(level, fields)
   write_line(log.encode(entry) .. "\n")
 end
 
---- Logs an entry. What goes in comes out: keep identity numbers and keys out of it.
+--- Logs an entry. Nothing is masked: do not log identity numbers and keys.
 -- @tparam table|string fields the entry's fields, or its message
 function log.info(fields)
   write("info", fields)

@@ -9,7 +9,7 @@ local INTERVAL_MIN, INTERVAL_MAX = 0.1, 366 * 86400
 
 local option_types = { name = "string", timeout = "seconds" }
 
--- Whether there is a program around the script that runs them.
+-- Whether a program runs the timers.
 local is_served = false
 
 local list, by_name = {}, {}
@@ -19,8 +19,8 @@ function timers.serve()
   is_served = true
 end
 
--- Without a name of its own a timer is known by its interval, and by its place among those with the
--- same: so it stays the same one when the script around it changes.
+-- The default name of a timer is its interval and its number among those with the same interval: so
+-- it is recognized when other parts of the script change.
 local function default_name(interval)
   local name = number.format("every %.10g s", interval)
   local count, found = 1, name
@@ -38,21 +38,21 @@ local function check_interval(interval)
   end
 end
 
---- Has something done every so often, by `palenca serve` and `palenca dev`; anywhere else this
--- raises an error, since nobody would do it there.
+--- Runs a function at an interval, in `palenca serve` and `palenca dev`; anywhere else this raises
+-- an error.
 --
 -- One of the program's workers calls the function each time, never two at once. The first time is
 -- one interval after the script was served with this timer for the first time, and the next ones
--- an interval after the last one began; a new start of the program or of the script does not change
--- that. What was due while the program did not run is done once. If it fails, this is logged,
--- and the next time is an interval later; so it is if the program is killed meanwhile.
+-- an interval after the start of the last one; a restart of the program or a reload does not change
+-- that. If runs were due while the program did not run, one is made. A failure is logged, and the
+-- next time is an interval later; the same after a kill.
 --
--- A timer is known by its name. One that has a new interval counts it from its last time. One that
--- has gone from the script is forgotten.
+-- A timer is identified by its name. A new interval counts from its last time. A timer that is no
+-- longer in the script is removed.
 -- @tparam number interval seconds, from 0.1 to 366 days
 -- @tparam[opt] table options an unknown one is an error
--- @tparam string options.name default: `every 60 s`, with a number if there are several such; give
--- one if the interval is to change without the time beginning anew
+-- @tparam string options.name default: `every 60 s`, with a number if there are several; set a
+-- name if a later change of the interval must not restart it
 -- @tparam number options.timeout seconds that it may take, its waits included; default: as for
 -- handlers
 -- @tparam function body called without arguments
@@ -83,7 +83,7 @@ function timers.every(interval, options, body)
   list[#list + 1], by_name[name] = timer, timer
 end
 
---- All that are registered.
+--- The registered timers.
 -- @treturn {table,...} each with `name`, `interval`, `timeout` and `body`, in the order of
 -- registration
 function timers.list()
@@ -97,7 +97,7 @@ function timers.find(name)
   return by_name[name]
 end
 
---- What is registered, for reports.
+--- The registered timers, for the log.
 -- @treturn {string,...} such as "every 60 s", or "cleanup (every 60 s)"
 function timers.descriptions()
   local texts = {}

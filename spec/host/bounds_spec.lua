@@ -115,7 +115,7 @@ describe("a script that", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("computes for long, but waits in between, is let go on", function()
+  it("computes for long, but waits in between, is not stopped", function()
     local served = serve([[
       palenca.on("*", function()
         for _ = 1, 5 do
@@ -132,7 +132,7 @@ describe("a script that", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("keeps a coroutine from before goes on with it", function()
+  it("keeps a coroutine from before can resume it", function()
     local served = serve([[
       local kept
       palenca.on("login.success", function()
@@ -256,7 +256,7 @@ describe("a script that", function()
 
   -- ---- the worker ----------------------------------------------------------------------
 
-  it("is run, and what it starts, stands back where processors are short", function()
+  it("is run, and its child processes, with a lower priority than the loop", function()
     local served = serve([[
       palenca.on("*", function()
         local pipe = io.popen("nice")
