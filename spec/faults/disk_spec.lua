@@ -1,5 +1,5 @@
 --- A disk that fills up, turns read-only or fails to sync while `palenca serve` receives: what is
--- responded 200 is stored all the same, and the service resumes by itself.
+-- got 200 is stored all the same, and the service resumes by itself.
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")
 local http = require("spec.support.http")

@@ -61,7 +61,7 @@ describe("palenca serve", function()
   end)
 
   -- Both workers are kept, each by an event of its own, until the others are dealt to them.
-  it("delays by a blocking handler only the events that its worker has started", function()
+  it("delays only the events that a blocked worker has started", function()
     local gates, path = { fifo(), fifo() }, fifo()
     local served = stage:serve({ text = [[
       local palenca = require "palenca"
@@ -238,7 +238,7 @@ describe("palenca serve", function()
     assert.are.equal(0, served:stop())
   end)
 
-  -- what a script raises or logs may be what the sender has written, or what a system has responded
+  -- what a script raises or logs may be what the sender has written, or a response of another system
   local RAISES = [[
     local palenca = require "palenca"
     palenca.on("*", function(event)

@@ -155,7 +155,7 @@ describe("an attempt", function()
     end)
   end
 
-  it("that is ended aborts its call, and requests ahead", function()
+  it("that is ended aborts its call, and the requests sent ahead", function()
     local server = silent_server()
     -- on a busy machine the first ones may be over before they have come to call
     local served = serve([[
@@ -192,7 +192,7 @@ describe("an attempt", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("is ended after --handler-timeout, whose closing variables cannot wait", function()
+  it("is ended after --handler-timeout, even if a to-be-closed variable cannot wait", function()
     local served = serve([[
       palenca.on("*", {max_attempts = 1}, function()
         local guard <close> = setmetatable({}, {__close = function()

@@ -19,7 +19,7 @@ end
 describe("a duplicate", function()
   local stage = helper.stage_for_each()
 
-  it("gets the first one's id and run once, also after a restart", function()
+  it("gets the first one's id and runs once, also after a restart", function()
     local text = [[require "palenca".on("*", function(e) print("ran", e.id, e.account_id) end)]]
     local served = stage:serve({ text = text })
     local body = helper.body({ account_id = "a" })

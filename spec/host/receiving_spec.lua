@@ -181,7 +181,7 @@ describe("the receiver", function()
     assert.are.equal(before + 1, stored())
   end)
 
-  it("rejects a large body before it is sent, if the client asks first", function()
+  it("rejects a large body before it is sent, if the client expects 100", function()
     storing_nothing(function()
       local connection = stage:connect(served.url)
       connection:send(head(served.url, { "Content-Length: 100000", "Expect: 100-continue" }))

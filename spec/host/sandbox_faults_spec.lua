@@ -106,7 +106,7 @@ describe("palenca sandbox", function()
       return connection
     end
 
-    it("are result as they happen", function()
+    it("are reported as they happen", function()
       local _, url = stage:sandbox()
       local overview = helper.json.decode(get(url .. "/sandbox/overview", "").body).data
       local waiting = wait_changes(url, overview.revision)
@@ -122,7 +122,7 @@ describe("palenca sandbox", function()
       assert.are.same({ "faults" }, helper.json.decode(again:response().body).data.topics)
     end)
 
-    it("are result at once to who knows less, or more", function()
+    it("are reported at once for an older or unknown revision", function()
       local _, url = stage:sandbox()
       for _, since in ipairs({ 0, 999999 }) do
         local result = helper.json.decode(wait_changes(url, since):response().body).data

@@ -169,7 +169,7 @@ describe("palenca trigger", function()
       assert.are.equal(10, different)
     end)
 
-    it("shows what each webhook responded, once it was tried", function()
+    it("shows the response of each webhook after its first attempt", function()
       local _, url, key = stage:sandbox()
       local server = stage:server(function(request)
         request.respond(request.path == "/good" and 201 or 500, "said " .. request.path)

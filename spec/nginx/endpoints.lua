@@ -172,7 +172,7 @@ function endpoints.reason(response)
   return helper.json.decode(response.body).error
 end
 
---- Starts them, in two workers, and a server that stands where `palenca serve` would: responses a
+--- Starts them, in two workers, and a server that stands where `palenca serve` would: returns a
 -- table of `nginx`, `serve`, the `stage` of both, `url` (of the endpoint without settings) and
 -- `server`, what is in nginx.conf.
 function endpoints.start()

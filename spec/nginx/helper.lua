@@ -98,7 +98,7 @@ function nginx.start(stage, options)
   return self
 end
 
---- Ends it as `nginx -s quit` does, and starts it again; responses the exit status.
+--- Ends it as `nginx -s quit` does, and starts it again; returns the exit status.
 function Nginx:restart()
   local status = self:quit()
   launch(self)

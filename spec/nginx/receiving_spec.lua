@@ -85,7 +85,7 @@ describe("the endpoint inside nginx", function()
   end)
 
   -- nginx needs a setting: it requests bodies that it discards, too.
-  it("rejects a large body before it is sent, if the client asks first", function()
+  it("rejects a large body before it is sent, if the client expects 100", function()
     endpoint:running_nothing(function()
       local connection = endpoint.stage:connect(endpoint.url)
       connection:send("POST /limited HTTP/1.1\r\nHost: spec\r\nContent-Length: 100000\r\n"

@@ -148,7 +148,7 @@ function Process:describe()
     self.stdout, self.stderr, tostring(self.code), tostring(self.signal))
 end
 
---- Waits until what it printed to `stream` ("stdout" or "stderr") fits a pattern; responses the
+--- Waits until what it printed to `stream` ("stdout" or "stderr") fits a pattern; returns the
 -- captures. Raises at once if it ends without.
 function Process:wait_output(stream, pattern)
   local found

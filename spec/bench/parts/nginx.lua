@@ -8,7 +8,7 @@ local servers = require("spec.bench.parts.nginx_servers")
 
 local ROUNDS, SECONDS = tonumber(arg[1] or 3), tonumber(arg[2] or 4)
 local CONNECTIONS = 64
-local EVERY = 2 -- ms between two requests for the other location, whether it has responded or not
+local EVERY = 2 -- ms between two requests for the other location, whether it has a response or not
 
 local WAYS = {
   { "empty", "an empty handler that sleeps 50 ms" },

@@ -223,7 +223,7 @@ describe("TLS", function()
     return palenca.new(options).users:get("u1")
   end
 
-  it("is verified: a certificate nobody vouches for is rejected", function()
+  it("is verified: an untrusted certificate is rejected", function()
     local url = start()
     local data, err = get(url, {})
     local response, problem = palenca.http { url = url .. "/" }

@@ -235,7 +235,7 @@ describe("a reading", function()
     assert.same({ 1 }, server.cancelled)
   end)
 
-  it("is one coroutine's: a second one is rejected, and the first one goes on", function()
+  it("is one coroutine's: a second one is rejected, and the first one continues", function()
     server.wait = coroutine.yield
     local pager, got = search(2), nil
     local first = coroutine.create(function() got = pager:next() end)

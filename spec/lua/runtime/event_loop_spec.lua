@@ -34,7 +34,7 @@ describe("examples/luv.lua", function()
     assert.truthy(out:find("195 days", 1, true), out)
   end)
 
-  it("says what went wrong when nobody responds", function()
+  it("reports the cause when nothing listens", function()
     local status, out = process.run(uv.exepath(), { "examples/luv.lua" }, { env = {
       PALENCA_API_KEY = "k", PALENCA_BASE_URL = "http://127.0.0.1:1", PALENCA_MAX_RETRIES = "0",
     } })

@@ -15,7 +15,7 @@ describe("the console's responses", function()
     return response.data, response, text
   end
 
-  -- Hands out what is due and returns it.
+  -- Delivers what is due, with a response.
   local function drain(outcome)
     local delivery = api.sandbox:next_delivery()
     while delivery do
@@ -246,7 +246,7 @@ describe("the console's responses", function()
     assert.equal(1, #get("/sandbox/deliveries/" .. failed.delivery_id).tries)
   end)
 
-  it("reject to send again what has no receiver any more", function()
+  it("reject a resend without a receiver", function()
     local webhook = api:webhook()
     api:login { platform = "uber" }
     drain { status = 200 }
