@@ -238,7 +238,7 @@ describe("palenca serve", function()
     assert.are.equal(0, served:stop())
   end)
 
-  -- what a script raises or logs may be what the sender has written, or a response of another system
+  -- what a script raises or logs may be from the sender, or from a response of another system
   local RAISES = [[
     local palenca = require "palenca"
     palenca.on("*", function(event)
