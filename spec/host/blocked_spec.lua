@@ -1,4 +1,4 @@
---- A worker that the script keeps, in a call that cannot be stopped: starting a replacement.
+--- A worker that is blocked by its script, in a call that cannot be stopped, and its replacement.
 local uv = require("luv")
 local helper = require("spec.host.helper")
 local process = require("spec.support.process")
@@ -69,7 +69,7 @@ describe("a blocked worker", function()
     served:wait_output("stderr", pattern)
   end
 
-  it("has another one in its place, and comes to its end", function()
+  it("is replaced, and ends after its event", function()
     local served = serve(script, { "--watch" })
     helper.post(served.url, { account_id = "waiting", webhook_action = "login.created" })
     served:wait_output("stdout", "waiting began\n")
@@ -79,8 +79,8 @@ describe("a blocked worker", function()
       helper.post(served.url, { account_id = "other-" .. i })
     end
     helper.post(served.url, { account_id = "11122233344" })
-    wait_logged(served, "palenca: event %d+ login%.error uber account %[identity worker blocked "
-      .. "its worker for %d+ s without a wait: starting a replacement\n")
+    wait_logged(served, "palenca: worker blocked for %d+ s by event %d+ login%.error uber "
+      .. "account %[identity number%]; starting a replacement\n")
     for i = 1, 10 do
       helper.wait_state(served.db, "other-" .. i, "done")
     end
@@ -88,7 +88,7 @@ describe("a blocked worker", function()
     let_go(1)
     -- its event is done, and only then the next of its account
     served:wait_output("stdout", "11122233344 1\n11122233344 1\n")
-    -- what waited in that worker has gone on there
+    -- the handler that waited in that worker has continued there
     process.write_file(fifo .. ".go", "")
     served:wait_output("stdout", "waiting 1\n")
     assert.are.equal(0, served:stop(), served.stderr)
@@ -99,18 +99,18 @@ describe("a blocked worker", function()
     assert.are.equal(1, count)
   end)
 
-  -- It had nothing to do while its handler waited, and is given events as one that rests.
-  it("keeps no event of others, though its handler had waited before", function()
+  -- It was idle while its handler waited, so it may have leased events.
+  it("has leased no events of other accounts, though its handler had waited before", function()
     local served = stage:serve({ env = { SPEC_FIFO = fifo },
       arguments = { "--workers", "2", "--cpu-timeout", "600" }, text = wait .. [[
         palenca.on("login.error", function()
           palenca.sleep(0.05)
-          print("keeps it now")
+          print("blocks now")
           palenca.wait_in_place()
         end)
       ]] })
     block(served, "a")
-    served:wait_output("stdout", "keeps it now\n")
+    served:wait_output("stdout", "blocks now\n")
     for i = 1, 4 do
       helper.post(served.url, { account_id = "other-" .. i })
       helper.wait_state(served.db, "other-" .. i, "done")
