@@ -22,7 +22,7 @@ local function check_limit(action, concurrency)
     count = count + 1
   end
   if concurrency and not limits[action] and count >= max_limits then
-    error(string.format("palenca.on: at most %d actions can have a concurrency of their own",
+    error(string.format("palenca.on: at most %d actions can have a concurrency limit",
       max_limits), 3)
   end
 end
@@ -32,7 +32,7 @@ local function check_action(action)
     error("palenca.on: action must be a name such as 'login.success', 'login.*' or '*'", 3)
   end
   if action ~= "*" and action:find("*", 1, true) and not action:find("^[%w_]+%.%*$") then
-    error("palenca.on: '*' stands alone or behind the dot, as in 'login.*'", 3)
+    error("palenca.on: '*' must stand alone or after the dot, as in 'login.*'", 3)
   end
 end
 

@@ -71,8 +71,7 @@ function timers.every(interval, options, body)
   elseif by_name[name] then
     error(string.format("palenca.every: there is another timer with the name '%s'", name), 2)
   elseif not is_served then
-    error("palenca.every: nothing is done every so often here, but by 'palenca serve' and "
-      .. "'palenca dev'", 2)
+    error("palenca.every: timers run in 'palenca serve' and 'palenca dev' only", 2)
   end
   local timer = {
     name = name,

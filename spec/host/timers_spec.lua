@@ -1,4 +1,4 @@
---- What `palenca serve` does every so often: once over its workers, and across new starts.
+--- The timers of `palenca serve`: one run over all workers, and across restarts.
 local uv = require("luv")
 local helper = require("spec.host.helper")
 local process = require("spec.support.process")
@@ -122,8 +122,7 @@ describe("palenca.every", function()
     assert.are.same({ 0, path .. ": ok, handles every 60 s\n", "" }, { status, out, err })
     status, out, err = process.run(process.program(), { "run", path })
     assert.are.same({ 1, "" }, { status, out })
-    assert.truthy(err:find("palenca.every: nothing is done every so often here, but by 'palenca "
-      .. "serve'", 1, true), err)
+    assert.truthy(err:find("palenca.every: timers run in 'palenca serve'", 1, true), err)
   end)
 
   it("with an interval of no use keeps a script from being served", function()

@@ -55,9 +55,9 @@ describe("an event inside nginx", function()
     assert.are.equal("0", (endpoint.nginx:get("/slept")))
   end)
 
-  it("has nobody who would do a thing every so often, and says so", function()
+  it("rejects timers, and names the programs that run them", function()
     local said = endpoint.nginx:get("/every")
-    assert.truthy(said:find("palenca.every: nothing is done every so often here", 1, true), said)
+    assert.truthy(said:find("palenca.every: timers run in 'palenca serve'", 1, true), said)
   end)
 
   -- ---- reloads ----------------------------------------------------------------------------

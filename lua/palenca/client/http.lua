@@ -57,7 +57,7 @@ local function headers_of(options)
     if not headers[name] then
       error("palenca.http: " .. problem, 3)
     elseif seen[name:lower()] then
-      error(("palenca.http: header %s is given twice"):format(name:lower()), 3)
+      error(("palenca.http: header %s is set twice"):format(name:lower()), 3)
     end
     seen[name:lower()] = true
   end

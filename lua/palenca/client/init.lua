@@ -156,7 +156,7 @@ local function template(own, secret, has_body, language)
 end
 
 local function reject_change(_, name)
-  error(("a client stays as it was made: '%s' cannot be set; make another one with palenca.new")
+  error(("client is read-only: cannot set '%s'; create another one with palenca.new")
     :format(tostring(name)), 2)
 end
 
@@ -211,7 +211,7 @@ local function new(options)
     error("palenca.new: no API key: pass api_key or set PALENCA_API_KEY", 2)
   end
   if key:find("[^\33-\126]") then
-    error("palenca.new: the API key holds spaces or characters that no key has", 2)
+    error("palenca.new: the API key contains spaces or invalid characters", 2)
   end
   local base_url = choose_base_url(options)
   local own = {

@@ -226,7 +226,7 @@ local function work(self)
   end
   event_log.flush()
   if host.bounds.has_stopped_finalizer() then
-    user_error("a finalizer (__gc) of the script was stopped, which computed without end")
+    user_error("a finalizer (__gc) of the script was stopped: CPU timeout exceeded")
   elseif self.is_full then
     user_error("the script keeps nearly all of the %d MiB it may take (--memory-limit)",
       self.memory_limit)

@@ -208,7 +208,7 @@ describe("the environment", function()
 end)
 
 describe("a client", function()
-  it("stays as it was made", function()
+  it("is read-only", function()
     local faults = helper.faults()
     local options = { max_retries = 0, pages_in_flight = 3 }
     local client = faults:client("good", options)
@@ -218,7 +218,7 @@ describe("a client", function()
       on_attempt = print, api_key = "other", anything_else = true,
     } do
       local before = client[name]
-      helper.blames_caller(function() client[name] = value end, "stays as it was made", name)
+      helper.blames_caller(function() client[name] = value end, "client is read-only", name)
       assert.equal(before, client[name])
     end
     assert.same({ 0, 3 }, { client.max_retries, client.pages_in_flight })

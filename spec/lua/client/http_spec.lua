@@ -281,9 +281,9 @@ describe("palenca.http", function()
       end)
     end
 
-    it("a header that is given twice, in different case", function()
+    it("a header that is set twice, in different case", function()
       rejects(with { headers = { ["Content-Type"] = "a/b", ["content-type"] = "c/d" } },
-        "header content-type is given twice")
+        "header content-type is set twice")
     end)
 
     it("lists of values that are empty or hold anything else", function()
