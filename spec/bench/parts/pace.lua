@@ -1,4 +1,4 @@
--- Works against the limit of a sandbox for two windows: pace.lua URL KEY ACCOUNT fresh|bulk. Prints
+-- Works against the limit of a sandbox for two windows: pace.lua URL KEY ACCOUNT normal|low. Prints
 -- the part of the limit that was used, and how many requests were rejected.
 local ffi = require "ffi"
 local palenca = require "palenca"
@@ -28,7 +28,7 @@ local function is_over()
   return times[1] and now() - times[1] > 2 * WINDOW
 end
 
-if kind == "fresh" then
+if kind == "normal" then
   repeat
     assert(client.accounts:get(account))
   until is_over()
