@@ -191,12 +191,12 @@ describe("palenca trigger", function()
       }, lines)
     end)
 
-    it("says that no webhook wants it, and that there is no sandbox", function()
+    it("reports that no webhook is subscribed, and that there is no sandbox", function()
       local _, url = stage:sandbox()
       local status, _, err = trigger({ "login.success", "--sandbox", url })
       assert.are.equal(1, status)
-      assert.truthy(err:find("no webhook of the sandbox at " .. url .. " wants login.success", 1,
-        true), err)
+      assert.truthy(err:find("no webhook of the sandbox at " .. url
+        .. " is subscribed to login.success", 1, true), err)
       status, _, err = trigger({ "login.success", "--sandbox", "http://127.0.0.1:1" })
       assert.are.equal(1, status)
       assert.truthy(err:find("there is no sandbox at http://127.0.0.1:1", 1, true), err)

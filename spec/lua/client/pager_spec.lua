@@ -60,7 +60,7 @@ describe("a search", function()
     assert.equal(0, faults:stats().requests)
   end)
 
-  it("asks for a page as the API wants it", function()
+  it("requests a page as the API has it", function()
     search("pages", 4):page(3)
     local last = faults:stats().last
     assert.equal("POST", last.method)
