@@ -99,8 +99,8 @@ describe("the log of palenca serve", function()
       assert.truthy(entry.time:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$"), entry.time)
       seen[entry.event or "other"] = true
     end
-    assert.are.same({ ready = true, handled = true, rejected = true, store = true, other = true },
-      seen)
+    assert.are.same({ ready = true, handled = true, ["refused"] = true, store = true,
+      other = true }, seen)
   end)
 
   it("truncates an entry that is too large, with its size, and continues", function()

@@ -202,7 +202,7 @@ describe("the settings of the endpoint inside nginx", function()
         { ask(other, "/environment", body), ask(other, "/environment", body, "one") })
       other:reload()
     end
-    assert.is_nil(other:log():find("taken from anybody", 1, true))
+    assert.is_nil(other:log():find("webhooks of anybody", 1, true))
     assert.are.equal(0, other:quit())
   end)
 
@@ -228,11 +228,11 @@ describe("the settings of the endpoint inside nginx", function()
     for _, path in ipairs { "/signed", "/on" } do
       assert.are.equal(200, ask(other, path, endpoints.new_body(), "one"), path)
     end
-    assert.is_nil(other:log():find("taken from anybody", 1, true))
+    assert.is_nil(other:log():find("webhooks of anybody", 1, true))
     assert.are.equal(0, other:quit())
   end)
 
-  it("warns once that it is open where nobody has said so", function()
+  it("warns once that it accepts unsigned webhooks, unless signature is off", function()
     local other = start([[
       location = /open { ENDPOINT }
       location = /option {
@@ -240,11 +240,11 @@ describe("the settings of the endpoint inside nginx", function()
       }
     ]])
     assert.are.equal(200, ask(other, "/option", endpoints.new_body()))
-    assert.is_nil(other:log():find("taken from anybody", 1, true))
+    assert.is_nil(other:log():find("webhooks of anybody", 1, true))
     for _ = 1, 3 do
       assert.are.equal(200, ask(other, "/open", endpoints.new_body()))
     end
-    assert.are.equal(1, select(2, other:log():gsub("%[warn%][^\n]*taken from anybody", "")))
+    assert.are.equal(1, select(2, other:log():gsub("%[warn%][^\n]*webhooks of anybody", "")))
     assert.are.equal(0, other:quit())
   end)
 
