@@ -169,7 +169,7 @@ local function signature_of(options)
   return all
 end
 
---- Those of an endpoint. Raises on a mistake, so that nothing is taken from anybody before it is
+--- The settings of an endpoint. Raises on a mistake, so that no webhook is accepted before it is
 -- mended.
 -- @tparam ?table options what the caller passes
 -- @treturn table `max_body`, `redelivery_window`, `redelivery_lease`, `redelivery_wait`, `forward`;
