@@ -206,7 +206,7 @@ describe("palenca dev", function()
     assert.are.equal(2, started:wait_exit(), started.stderr)
     started = start(script(""), { "--once" })
     assert.are.equal(2, started:wait_exit(), started.stderr)
-    assert.truthy(started.stderr:find("--once wants a --login", 1, true), started.stderr)
+    assert.truthy(started.stderr:find("--once needs a --login", 1, true), started.stderr)
   end)
 
   it("does not send what is on this machine through a proxy", function()
