@@ -141,7 +141,7 @@ describe("a script that changes while it is served", function()
     end)
   end
 
-  it("goes on with the version before while the new one hangs, and takes a later one", function()
+  it("keeps the previous version while the new one hangs, and loads a later one", function()
     write(version("good"))
     local started, sandbox = start()
     write("print 'hanging' require('palenca').sleep(86400)")
