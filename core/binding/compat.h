@@ -17,15 +17,15 @@ static inline void compat_set_functions(lua_State *L, const luaL_Reg *functions)
 }
 
 /* Pushes a whole number as an integer if it is none yet; false if there is nothing to do. */
-static inline bool compat_push_whole(lua_State *L, int index) {
+static inline bool compat_push_integral(lua_State *L, int index) {
 #if LUA_VERSION_NUM >= 503
-  int is_whole = 0;
+  int is_integral = 0;
   if (lua_type(L, index) != LUA_TNUMBER || lua_isinteger(L, index))
     return false;
-  lua_Integer value = lua_tointegerx(L, index, &is_whole);
-  if (is_whole)
+  lua_Integer value = lua_tointegerx(L, index, &is_integral);
+  if (is_integral)
     lua_pushinteger(L, value);
-  return is_whole;
+  return is_integral;
 #else
   (void)L, (void)index;
   return false;

@@ -13,7 +13,7 @@
 typedef struct {
   palenca_engine *engine; /* NULL: closed */
   palenca_result *taken;  /* while a table is made of it, which may raise */
-} engine_box;
+} engine_handle;
 
 /* ---- reading a request from a table ---------------------------------------------- */
 
@@ -41,14 +41,14 @@ static int boolean_field(lua_State *L, int table, const char *name) {
 }
 
 static lua_Number number_field(lua_State *L, int table, const char *name, lua_Number fallback,
-                               lua_Number most) {
+                               lua_Number max) {
   lua_Number value = fallback;
   lua_getfield(L, table, name);
   if (!lua_isnil(L, -1)) {
     value = lua_tonumber(L, -1);
-    if (lua_type(L, -1) != LUA_TNUMBER || !(value >= 0 && value <= most)) {
+    if (lua_type(L, -1) != LUA_TNUMBER || !(value >= 0 && value <= max)) {
       char limit[32];
-      snprintf(limit, sizeof limit, "%.0f", most);
+      snprintf(limit, sizeof limit, "%.0f", max);
       luaL_error(L, "request field '%s' must be a number from 0 to %s", name, limit);
     }
   }
@@ -201,10 +201,10 @@ void core_read_request(lua_State *L, int table, palenca_request *request) {
 /* ---- the engine ---------------------------------------------------------------------- */
 
 static palenca_engine *check_engine(lua_State *L) {
-  engine_box *box = luaL_checkudata(L, 1, ENGINE_TYPE);
-  if (box->engine == NULL)
+  engine_handle *handle = luaL_checkudata(L, 1, ENGINE_TYPE);
+  if (handle->engine == NULL)
     luaL_error(L, "the engine is closed");
-  return box->engine;
+  return handle->engine;
 }
 
 /* core.engine{max_in_flight=} */
@@ -215,20 +215,20 @@ static int engine_new(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     options.max_in_flight = (int)number_field(L, 1, "max_in_flight", 0, 10000);
   }
-  engine_box *box = lua_newuserdata(L, sizeof *box);
-  *box = (engine_box){0};
+  engine_handle *handle = lua_newuserdata(L, sizeof *handle);
+  *handle = (engine_handle){0};
   compat_set_metatable(L, ENGINE_TYPE);
-  box->engine = palenca_engine_new(&options, &error);
-  if (box->engine == NULL)
+  handle->engine = palenca_engine_new(&options, &error);
+  if (handle->engine == NULL)
     return luaL_error(L, "%s", error.message);
   return 1;
 }
 
 static int engine_close(lua_State *L) {
-  engine_box *box = luaL_checkudata(L, 1, ENGINE_TYPE);
-  palenca_result_free(box->taken);
-  palenca_engine_free(box->engine);
-  *box = (engine_box){0};
+  engine_handle *handle = luaL_checkudata(L, 1, ENGINE_TYPE);
+  palenca_result_free(handle->taken);
+  palenca_engine_free(handle->engine);
+  *handle = (engine_handle){0};
   return 0;
 }
 
@@ -257,7 +257,7 @@ static int engine_step(lua_State *L) {
   size_t count = 0;
   for (int i = 3; i <= lua_gettop(L) && count < PALENCA_WAKE_FDS_MAX; i++)
     fds[count++] = (int)luaL_checkinteger(L, i);
-  luaL_argcheck(L, seconds >= 0 && seconds <= 1e6, 2, "seconds to wait at most");
+  luaL_argcheck(L, seconds >= 0 && seconds <= 1e6, 2, "timeout in seconds");
   /* rounded up, so that a short wait does not become a busy loop */
   int64_t wait = (int64_t)(seconds * 1000 + 0.999);
   lua_pushinteger(L, (lua_Integer)palenca_engine_step(engine, wait, fds, count));
@@ -310,8 +310,8 @@ static void set_string(lua_State *L, const char *name, const char *text, size_t 
 /* After a request was sent these two are about what came back, such as a header
  * of a megabyte; users know no other kinds than those an answer can have. */
 static const char *kind_name(palenca_kind kind) {
-  bool of_answer = kind == PALENCA_USAGE || kind == PALENCA_NO_MEMORY;
-  return palenca_kind_name(of_answer ? PALENCA_PROTOCOL : kind);
+  bool of_response = kind == PALENCA_USAGE || kind == PALENCA_NO_MEMORY;
+  return palenca_kind_name(of_response ? PALENCA_PROTOCOL : kind);
 }
 
 static void push_result(lua_State *L, const palenca_result *result) {
@@ -359,8 +359,8 @@ int core_push_taken(lua_State *L, palenca_result **slot, palenca_result *result)
 /* engine:take() → result | nil */
 static int engine_take(lua_State *L) {
   palenca_engine *engine = check_engine(L);
-  engine_box *box = lua_touserdata(L, 1);
-  return core_push_taken(L, &box->taken, palenca_engine_take(engine));
+  engine_handle *handle = lua_touserdata(L, 1);
+  return core_push_taken(L, &handle->taken, palenca_engine_take(engine));
 }
 
 void core_push_attempt(lua_State *L, const palenca_attempt_record *note) {

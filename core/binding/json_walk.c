@@ -39,7 +39,7 @@ static void make_plain(lua_State *L) {
     if (is_null(L, -1)) {
       had_items = had_items || lua_type(L, table + 1) == LUA_TNUMBER;
       lua_pushnil(L);
-    } else if (!compat_push_whole(L, -1)) {
+    } else if (!compat_push_integral(L, -1)) {
       continue;
     }
     lua_pushvalue(L, table + 1);
@@ -65,7 +65,7 @@ static int plain(lua_State *L) {
   else if (is_null(L, -1))
     lua_pushnil(L);
   else
-    compat_push_whole(L, -1);
+    compat_push_integral(L, -1);
   return 1;
 }
 

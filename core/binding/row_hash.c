@@ -41,8 +41,8 @@ static fingerprint add_value(lua_State *L, fingerprint to) {
     return add_bytes(to, text, size);
   } else if (type == LUA_TNUMBER) {
     lua_Number number = lua_tonumber(L, -1);
-    lua_Integer whole = lua_tointeger(L, -1); /* has digits that a float has not */
-    return add_bytes(add_bytes(to, &number, sizeof number), &whole, sizeof whole);
+    lua_Integer integer = lua_tointeger(L, -1); /* has digits that a float has not */
+    return add_bytes(add_bytes(to, &number, sizeof number), &integer, sizeof integer);
   } else if (type == LUA_TTABLE) {
     fingerprint inner = of_table(L, lua_gettop(L));
     return add_bytes(to, inner.sums, sizeof inner.sums);

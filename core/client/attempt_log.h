@@ -8,7 +8,7 @@
 
 /* Zero-initialised. */
 typedef struct {
-  palenca_attempt_record *ring; /* of PALENCA_ATTEMPTS_KEPT */
+  palenca_attempt_record *ring; /* of PALENCA_ATTEMPTS_MAX */
   size_t first, count;
 } attempt_log;
 

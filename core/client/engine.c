@@ -353,8 +353,8 @@ static void sooner(int64_t *deadline, int64_t other) {
     *deadline = other;
 }
 
-static int64_t until(int64_t moment, int64_t now) {
-  return moment > now ? moment - now : 0;
+static int64_t until(int64_t time, int64_t now) {
+  return time > now ? time - now : 0;
 }
 
 int64_t palenca_engine_next_deadline(palenca_engine *engine) {

@@ -61,7 +61,7 @@ static void take_over(engine_thread *t, call *one) {
   hand_over(t, done);
 }
 
-static void obey(engine_thread *t) {
+static void process_commands(engine_thread *t) {
   uint64_t count;
   ssize_t got = read(t->command_fd, &count, sizeof count);
   (void)got; /* nothing: it was woken by something else */
@@ -77,7 +77,7 @@ static void obey(engine_thread *t) {
 }
 
 /* Attempts first, so that nobody learns a result whose attempts are still here. */
-static void put_out(engine_thread *t) {
+static void publish_results(engine_thread *t) {
   palenca_attempt_record record;
   while (palenca_engine_take_attempt(t->engine, &record)) {
     attempt *one = malloc(sizeof *one);
@@ -95,8 +95,8 @@ static void *run(void *context) {
   engine_thread *t = context;
   while (!atomic_load(&t->stop)) {
     palenca_engine_step(t->engine, LONG_MS, &t->command_fd, 1);
-    obey(t);
-    put_out(t);
+    process_commands(t);
+    publish_results(t);
   }
   return NULL;
 }
@@ -133,7 +133,7 @@ engine_thread *engine_thread_new(const palenca_engine_options *options, palenca_
   return NULL;
 }
 
-static void poke(engine_thread *t) {
+static void wake(engine_thread *t) {
   uint64_t one = 1;
   ssize_t written = write(t->command_fd, &one, sizeof one);
   (void)written; /* full: it is readable already */
@@ -141,7 +141,7 @@ static void poke(engine_thread *t) {
 
 static void order(engine_thread *t, command *what) {
   if (mpsc_queue_push(&t->commands, &what->node))
-    poke(t);
+    wake(t);
 }
 
 static void free_commands(queue_node *one) {
@@ -174,7 +174,7 @@ void engine_thread_free(engine_thread *t) {
     return;
   if (t->started) {
     atomic_store(&t->stop, true);
-    poke(t);
+    wake(t);
     pthread_join(t->thread, NULL);
   }
   palenca_engine_free(t->engine);

@@ -408,8 +408,8 @@ typedef struct {
 } palenca_attempt_record;
 
 /* The oldest attempt that was recorded and not yet taken; false if there is none. Of calls that are
- * observed, the newest PALENCA_ATTEMPTS_KEPT are kept. */
-#define PALENCA_ATTEMPTS_KEPT 1024
+ * observed, the newest PALENCA_ATTEMPTS_MAX are kept. */
+#define PALENCA_ATTEMPTS_MAX 1024
 bool palenca_engine_take_attempt(palenca_engine *engine, palenca_attempt_record *record);
 
 /* Forgets a call; no result comes. False if the id is unknown or completed. */

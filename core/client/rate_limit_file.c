@@ -121,7 +121,7 @@ static bool map(rate_limit_file *file) {
 #define OPEN_TIMEOUT_MS 1000
 
 static int open_shared(int directory, const char *name) {
-  static const struct timespec moment = {.tv_nsec = 1000000};
+  static const struct timespec pause = {.tv_nsec = 1000000};
   int64_t end = clock_steady_ms() + OPEN_TIMEOUT_MS;
   do {
     struct stat is;
@@ -131,7 +131,7 @@ static int open_shared(int directory, const char *name) {
     if (lock_open(fd, F_RDLCK) && fstat(fd, &is) == 0 && is.st_nlink > 0)
       return fd;
     close(fd);
-    nanosleep(&moment, NULL);
+    nanosleep(&pause, NULL);
   } while (clock_steady_ms() < end);
   return -1;
 }

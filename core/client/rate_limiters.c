@@ -49,7 +49,7 @@ static void free_rate_limiter(rate_limiter *one) {
 }
 
 /* Those asked for last come first, and so do their files. */
-static bool is_wanted(const rate_limiter *one, int64_t now, size_t *idle_files) {
+static bool is_in_use(const rate_limiter *one, int64_t now, size_t *idle_files) {
   if (one->references > 0)
     return true;
   if (one->file != NULL)
@@ -62,7 +62,7 @@ static void sweep(palenca_rate_limiters *rate_limiters, int64_t now) {
   size_t idle_files = 0;
   for (rate_limiter **at = &rate_limiters->first; *at != NULL;) {
     rate_limiter *one = *at;
-    if (is_wanted(one, now, &idle_files)) {
+    if (is_in_use(one, now, &idle_files)) {
       at = &one->next;
     } else {
       *at = one->next;
@@ -253,11 +253,11 @@ int64_t rate_limiters_take(palenca_rate_limiters *rate_limiters, rate_limiter *o
 
 void rate_limiters_block(palenca_rate_limiters *rate_limiters, rate_limiter *one, int64_t now,
                          int64_t wait_ms) {
-  static const struct timespec moment = {.tv_nsec = 1000000};
+  static const struct timespec pause = {.tv_nsec = 1000000};
   pthread_mutex_lock(&rate_limiters->mutex);
   bool begun = begin(one);
   for (int64_t until = clock_steady_ms() + BLOCK_TIMEOUT_MS; !begun && clock_steady_ms() < until;) {
-    nanosleep(&moment, NULL);
+    nanosleep(&pause, NULL);
     begun = begin(one);
   }
   if (begun) {

@@ -15,18 +15,18 @@ static send_queue *add(send_queue **first, rate_limiter *of) {
 
 send_queue *send_queues_find(send_queue **first, palenca_rate_limiters *rate_limiters,
                              const call *one) {
-  rate_limiter *wanted = NULL;
+  rate_limiter *limiter = NULL;
   if (one->rate_limit > 0) {
-    wanted = rate_limiters_find(rate_limiters, one->rate_limit_digest, (size_t)one->rate_limit);
-    if (wanted == NULL)
+    limiter = rate_limiters_find(rate_limiters, one->rate_limit_digest, (size_t)one->rate_limit);
+    if (limiter == NULL)
       return NULL;
   }
   send_queue *found = *first;
-  while (found != NULL && found->rate_limiter != wanted)
+  while (found != NULL && found->rate_limiter != limiter)
     found = found->next;
-  send_queue *made = found == NULL ? add(first, wanted) : NULL;
+  send_queue *made = found == NULL ? add(first, limiter) : NULL;
   if (made == NULL)
-    rate_limiters_drop(rate_limiters, wanted); /* a queue that was there has its own reference */
+    rate_limiters_drop(rate_limiters, limiter); /* a queue that was there has its own reference */
   return found != NULL ? found : made;
 }
 

@@ -44,8 +44,8 @@ struct transport {
   poller poller;     /* watches curl's sockets */
   int64_t wakeup_at; /* when curl wants to be called even if nothing happens; -1: never */
   transfer *running;
-  idle_sockets kept; /* of connections */
-  easy_handle *idle; /* to be used again */
+  idle_sockets idle_connections; /* of connections */
+  easy_handle *idle;             /* to be used again */
   size_t idle_count, idle_limit;
 };
 
@@ -97,7 +97,7 @@ transport *transport_new(int max_connections, palenca_error *error) {
   t->idle_limit = (size_t)max_connections;
   t->max_connections = max_connections;
   t->idle = calloc(t->idle_limit, sizeof *t->idle);
-  if (t->idle == NULL || !idle_sockets_init(&t->kept, t->idle_limit))
+  if (t->idle == NULL || !idle_sockets_init(&t->idle_connections, t->idle_limit))
     goto no_memory;
   return t;
 no_memory:
@@ -110,7 +110,7 @@ void transport_abandon(transport *t) {
   if (t == NULL)
     return;
   poller_free(&t->poller);
-  idle_sockets_free(&t->kept);
+  idle_sockets_free(&t->idle_connections);
   free(t->idle);
   free(t);
 }
@@ -149,7 +149,7 @@ void transport_free(transport *t) {
   if (t->multi != NULL)
     t->curl->multi_cleanup(t->multi);
   poller_free(&t->poller);
-  idle_sockets_free(&t->kept);
+  idle_sockets_free(&t->idle_connections);
   free(t->idle);
   free(t);
 }
@@ -186,7 +186,7 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
 
 static int on_close(void *context, curl_socket_t socket) {
   transport *t = context;
-  idle_sockets_remove(&t->kept, socket);
+  idle_sockets_remove(&t->idle_connections, socket);
   return close(socket);
 }
 
@@ -313,7 +313,7 @@ void *transport_start(transport *t, const transport_request *request, void *cont
       !set_security(t->curl, easy, request) || !set_request(t->curl, easy, request))
     goto no_memory;
   set_transfer(easy, one);
-  idle_sockets_end_readable(&t->kept, &t->poller);
+  idle_sockets_end_readable(&t->idle_connections, &t->poller);
   if (t->curl->multi_add_handle(t->multi, easy) != CURLM_OK)
     goto no_memory;
   one->next = t->running;
@@ -432,7 +432,7 @@ static void describe(const transfer *one, CURLcode code, transport_outcome *outc
 
 /* Nothing of a proxy's response is the server's, and the request has not left. It may be tried
  * again where the proxy did not get through, and not where it does not want to. */
-static bool is_refused_by_proxy(CURL *easy, transfer *one, transport_outcome *outcome) {
+static bool is_rejected_by_proxy(CURL *easy, transfer *one, transport_outcome *outcome) {
   long status = 0;
   char address[64] = "?", port[8] = "?";
   one->curl->easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
@@ -452,7 +452,7 @@ static bool is_refused_by_proxy(CURL *easy, transfer *one, transport_outcome *ou
 
 /* What a transfer that ended well leaves behind; curl closes the connection of any other, unless it
  * is HTTP/2. There more may come at any time, which curl reads before it uses it again. */
-static void record_kept_connection(transport *t, const transfer *one) {
+static void record_idle_connection(transport *t, const transfer *one) {
   CURL *easy = one->handle.easy;
   curl_socket_t socket = CURL_SOCKET_BAD;
   long version = 0;
@@ -463,9 +463,9 @@ static void record_kept_connection(transport *t, const transfer *one) {
   if (version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1)
     return;
   if (one->is_https && (one->tls == NULL || tls_session_has_unread(one->curl, one->tls)))
-    idle_sockets_end(&t->kept, socket);
+    idle_sockets_end(&t->idle_connections, socket);
   else
-    idle_sockets_add(&t->kept, socket);
+    idle_sockets_add(&t->idle_connections, socket);
 }
 
 bool transport_take(transport *t, transport_outcome *outcome) {
@@ -487,10 +487,10 @@ bool transport_take(transport *t, transport_outcome *outcome) {
     outcome->sent = was_sent(one, code);
     /* curl takes half a head for a whole response, and half of a compressed body, too */
     bool is_complete = code == CURLE_OK && one->sink.head_ended && response_sink_end(&one->sink);
-    if (!is_complete && !is_refused_by_proxy(easy, one, outcome))
+    if (!is_complete && !is_rejected_by_proxy(easy, one, outcome))
       describe(one, code, outcome);
     if (code == CURLE_OK)
-      record_kept_connection(t, one);
+      record_idle_connection(t, one);
     forget(t, one);
     return true;
   }

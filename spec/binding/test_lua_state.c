@@ -162,8 +162,8 @@ static const char call_and_leave[] =
 static void test_the_module_calls_its_own_functions(void **state) {
   (void)state;
   static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-  static const stub_answer answers[] = {{text, sizeof text - 1, STUB_KEEP}};
-  stub_server *server = stub_start(&(stub_script){answers, LENGTH(answers), 0});
+  static const stub_response responses[] = {{text, sizeof text - 1, STUB_KEEP}};
+  stub_server *server = stub_start(&(stub_script){responses, LENGTH(responses), 0});
   assert_non_null(server);
   lua_State *L = open_state();
   assert_returns(L, call, stub_url(server), 60, "200 200");
@@ -185,8 +185,8 @@ static void test_a_resolver_that_hangs_may_outlive_the_state(void **state) {
 
 static void test_a_state_that_ends_ends_its_calls_and_threads(void **state) {
   (void)state;
-  static const stub_answer answers[] = {{NULL, 0, STUB_KEEP}};
-  stub_server *server = stub_start(&(stub_script){answers, LENGTH(answers), 0});
+  static const stub_response responses[] = {{NULL, 0, STUB_KEEP}};
+  stub_server *server = stub_start(&(stub_script){responses, LENGTH(responses), 0});
   assert_non_null(server);
   size_t before = 0;
   for (int round = 0; round < 20; round++) {

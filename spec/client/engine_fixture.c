@@ -48,7 +48,7 @@ palenca_request get(const fixture *f) {
                            .url = stub_url(f->server),
                            .idempotent = true,
                            .keep_headers = true,
-                           .timeout_ms = PATIENCE_MS,
+                           .timeout_ms = TIMEOUT_MS,
                            .max_retries = 1};
 }
 
@@ -88,7 +88,7 @@ int64_t now_ms(void) {
 }
 
 palenca_result *wait_result(palenca_engine *engine) {
-  int64_t end = now_ms() + PATIENCE_MS;
+  int64_t end = now_ms() + TIMEOUT_MS;
   palenca_result *result;
   while ((result = palenca_engine_take(engine)) == NULL) {
     assert_true(now_ms() < end);
@@ -98,7 +98,7 @@ palenca_result *wait_result(palenca_engine *engine) {
 }
 
 void wait_requests(fixture *f, size_t count) {
-  int64_t end = now_ms() + PATIENCE_MS;
+  int64_t end = now_ms() + TIMEOUT_MS;
   int fd = stub_event_fd(f->server);
   while (stub_requests(f->server) < count) {
     assert_true(now_ms() < end);
@@ -122,7 +122,7 @@ void assert_held_back(palenca_engine *engine) {
                   PALENCA_RATE_WINDOW_MS + 1000);
 }
 
-void assert_answered(palenca_result *result, int status, const char *body, int attempts) {
+void assert_response(palenca_result *result, int status, const char *body, int attempts) {
   if (result->error.kind != PALENCA_OK) {
     fail_msg("%s", result->error.message);
   }

@@ -15,7 +15,7 @@
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 /* Only a failing test waits so long. */
-#define PATIENCE_MS 60000
+#define TIMEOUT_MS 60000
 
 #define SECRET "sk-0123-not-for-messages"
 
@@ -34,19 +34,19 @@ int tear_down(void **state);
 palenca_engine *new_engine(const palenca_engine_options *options);
 void start_with(fixture *f, const stub_script *script, const palenca_engine_options *options);
 
-#define START(f, answers)                                                                          \
-  start_with(f, &(stub_script){answers, LENGTH(answers), 0}, &(palenca_engine_options){NULL, 0})
+#define START(f, responses)                                                                        \
+  start_with(f, &(stub_script){responses, LENGTH(responses), 0}, &(palenca_engine_options){NULL, 0})
 
-#define ANSWER(text)                                                                               \
+#define RESPONSE(text)                                                                             \
   { text, sizeof(text) - 1, STUB_KEEP }
-#define ANSWER_AND_CLOSE(text)                                                                     \
+#define RESPOND_AND_CLOSE(text)                                                                    \
   { text, sizeof(text) - 1, STUB_CLOSE }
 #define SILENCE                                                                                    \
   { NULL, 0, STUB_KEEP }
 #define HANG_UP                                                                                    \
   { NULL, 0, STUB_CLOSE }
-#define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define BUSY_ANSWER "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
+#define OK_RESPONSE "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define BUSY_RESPONSE "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
 
 /* ---- Requests ---- */
 
@@ -71,7 +71,7 @@ int64_t now_ms(void);
 void assert_held_back(palenca_engine *engine);
 
 /* Both free the result. */
-void assert_answered(palenca_result *result, int status, const char *body, int attempts);
+void assert_response(palenca_result *result, int status, const char *body, int attempts);
 void assert_failed(palenca_result *result, palenca_kind kind, int attempts);
 
 #endif

@@ -34,7 +34,7 @@ struct stub_server {
   connection *connections[CONNECTIONS_MAX]; /* the thread's alone */
   size_t connection_count, waiting;
   pthread_mutex_t mutex; /* guards what follows */
-  size_t requests, accepted, closed, most_waiting;
+  size_t requests, accepted, closed, max_waiting;
   size_t last_size;
   char last[REQUEST_MAX];
 };
@@ -63,11 +63,11 @@ static void send_all(int fd, const char *data, size_t size, int flags) {
 }
 
 /* False: the connection is closed. */
-static bool answer(stub_server *server, size_t index) {
+static bool response(stub_server *server, size_t index) {
   connection *one = server->connections[index];
   const stub_script *script = &server->script;
-  size_t last = script->answer_count - 1;
-  const stub_answer *what = &script->answers[one->number < last ? one->number : last];
+  size_t last = script->response_count - 1;
+  const stub_response *what = &script->responses[one->number < last ? one->number : last];
   if (what->data == NULL && what->then == STUB_KEEP)
     return true; /* it waits for ever */
   /* An end comes along with the answer: a client that has read one knows of the other. */
@@ -81,11 +81,11 @@ static bool answer(stub_server *server, size_t index) {
   return false;
 }
 
-static void answer_all(stub_server *server) {
+static void respond_to_all(stub_server *server) {
   if (server->waiting < server->script.batch)
     return;
   for (size_t i = 0; i < server->connection_count;)
-    if (!server->connections[i]->waits || answer(server, i))
+    if (!server->connections[i]->waits || response(server, i))
       i++;
 }
 
@@ -105,8 +105,8 @@ static void count_request(stub_server *server, connection *one) {
   server->waiting++;
   (void)pthread_mutex_lock(&server->mutex);
   one->number = server->requests++;
-  if (server->waiting > server->most_waiting)
-    server->most_waiting = server->waiting;
+  if (server->waiting > server->max_waiting)
+    server->max_waiting = server->waiting;
   memcpy(server->last, one->request, one->size);
   server->last_size = one->size;
   (void)pthread_mutex_unlock(&server->mutex);
@@ -159,7 +159,7 @@ static void *serve(void *context) {
         (void)receive(server, i);
     if (fds[1].revents != 0)
       accept_one(server);
-    answer_all(server);
+    respond_to_all(server);
   }
 }
 
@@ -241,8 +241,8 @@ size_t stub_open_connections(stub_server *server) {
   return value;
 }
 
-size_t stub_most_waiting(stub_server *server) {
-  return read_count(server, &server->most_waiting);
+size_t stub_max_waiting(stub_server *server) {
+  return read_count(server, &server->max_waiting);
 }
 
 void stub_last_request(stub_server *server, char *out, size_t size) {

@@ -15,11 +15,11 @@ typedef struct {
   const char *data; /* NULL: nothing */
   size_t size;
   stub_then then;
-} stub_answer;
+} stub_response;
 
 typedef struct {
-  const stub_answer *answers; /* in order of the requests; the last one for all that follow */
-  size_t answer_count;
+  const stub_response *responses; /* in order of the requests; the last one for all that follow */
+  size_t response_count;
   size_t batch; /* answers are held back until so many requests wait; 0: not at all */
 } stub_script;
 
@@ -39,7 +39,7 @@ size_t stub_connections(stub_server *server);
 /* Those of them that neither side has closed. */
 size_t stub_open_connections(stub_server *server);
 /* The most requests that waited for their answers at one time. */
-size_t stub_most_waiting(stub_server *server);
+size_t stub_max_waiting(stub_server *server);
 /* The last request as it arrived, cut to fit, NUL-terminated. */
 void stub_last_request(stub_server *server, char *out, size_t size);
 

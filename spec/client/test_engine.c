@@ -8,8 +8,8 @@
 
 static void test_a_request_is_sent_as_given_and_copied(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   char key[] = SECRET, body[] = "{\"a\":\"\xc3\xb1\"}", url[128], method[] = "PATCH";
   (void)snprintf(url, sizeof url, "%sv1/../a%%2Fb/?x=../y", stub_url(f->server));
   palenca_header headers[] = {{"x-api-key", key, strlen(key)}, {"X-Empty", "", 0}};
@@ -25,7 +25,7 @@ static void test_a_request_is_sent_as_given_and_copied(void **state) {
   memset(url, '?', strlen(url));
   memset(method, '?', strlen(method));
   memset(headers, 0, sizeof headers);
-  assert_answered(wait_result(f->engine), 200, "ok", 1);
+  assert_response(wait_result(f->engine), 200, "ok", 1);
   char sent[4096];
   stub_last_request(f->server, sent, sizeof sent);
   assert_int_equal(strncmp(sent, "PATCH /v1/../a%2Fb/?x=../y HTTP/1.1\r\n", 37), 0);
@@ -37,15 +37,15 @@ static void test_a_request_is_sent_as_given_and_copied(void **state) {
 
 static void test_methods_with_and_without_a_body(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), /* to HEAD: no body comes */
-      ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), /* to HEAD: no body comes */
+      RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = get(f);
   request.method = "HEAD";
-  assert_answered(run(f, &request), 200, "", 1);
+  assert_response(run(f, &request), 200, "", 1);
   request.method = "DELETE";
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   char sent[4096];
   stub_last_request(f->server, sent, sizeof sent);
   assert_int_equal(strncmp(sent, "DELETE / ", 9), 0);
@@ -53,7 +53,7 @@ static void test_methods_with_and_without_a_body(void **state) {
   request = post(f);
   request.body = "";
   request.body_size = 0;
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   stub_last_request(f->server, sent, sizeof sent);
   assert_non_null(strcasestr(sent, "\r\ncontent-length: 0\r\n"));
 }
@@ -70,15 +70,15 @@ static int count_lines(const char *sent, const char *beginning) {
 /* A server that waits for a body must be told that there is none. */
 static void test_a_creation_without_a_body_says_so(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   static const char *const methods[] = {"POST", "PUT", "PATCH"};
-  START(f, answers);
+  START(f, responses);
   for (size_t i = 0; i < LENGTH(methods); i++) {
     palenca_request request = post(f);
     request.method = methods[i];
     request.body = NULL;
     request.body_size = 0;
-    assert_answered(run(f, &request), 200, "ok", 1);
+    assert_response(run(f, &request), 200, "ok", 1);
     char sent[4096];
     stub_last_request(f->server, sent, sizeof sent);
     assert_int_equal(strncmp(sent, methods[i], strlen(methods[i])), 0);
@@ -92,11 +92,11 @@ static void test_a_creation_without_a_body_says_so(void **state) {
 
 static void test_no_content_type_is_made_up(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = post(f);
   char sent[4096];
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   stub_last_request(f->server, sent, sizeof sent);
   assert_int_equal(count_lines(sent, "content-type"), 0);
   assert_null(strcasestr(sent, "x-www-form-urlencoded"));
@@ -108,7 +108,7 @@ static void test_no_content_type_is_made_up(void **state) {
   for (size_t i = 0; i < LENGTH(types); i++) {
     request.headers = &types[i];
     request.header_count = 1;
-    assert_answered(run(f, &request), 200, "ok", 1);
+    assert_response(run(f, &request), 200, "ok", 1);
     stub_last_request(f->server, sent, sizeof sent);
     assert_int_equal(count_lines(sent, "content-type"), 1);
     assert_non_null(strstr(sent, lines[i]));
@@ -117,13 +117,13 @@ static void test_no_content_type_is_made_up(void **state) {
 
 /* ---- Answers ---- */
 
-static void test_an_answer_comes_back_whole(void **state) {
+static void test_a_response_is_returned_complete(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(
+  static const stub_response responses[] = {RESPONSE(
       "HTTP/1.1 103 Early Hints\r\nX-Request-Id: early\r\nX-RateLimit-Limit: 5\r\n\r\n"
       "HTTP/1.1 201 Made\r\nX-Request-Id: r-1\r\nX-RateLimit-Remaining: 119\r\n"
       "X-RateLimit-Reset: 1700000000\r\nRetry-After: 3\r\nContent-Length: 5\r\n\r\na\0b\0c")};
-  START(f, answers);
+  START(f, responses);
   palenca_request request = get(f);
   palenca_result *result = run(f, &request);
   assert_int_equal(result->error.kind, PALENCA_OK);
@@ -143,46 +143,48 @@ static void test_an_answer_comes_back_whole(void **state) {
   palenca_result_free(result);
 }
 
-static void test_every_status_is_an_answer(void **state) {
+static void test_every_status_is_a_response(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 204 Nothing\r\n\r\n"),
-      ANSWER("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"),
-      ANSWER("HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno"),
-      ANSWER("HTTP/1.1 422 No\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"),
-      ANSWER("HTTP/1.1 501 No\r\nContent-Length: 0\r\n\r\n"),
-      ANSWER_AND_CLOSE("HTTP/1.0 200 OK\r\n\r\nuntil the end"),
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 204 Nothing\r\n\r\n"),
+      RESPONSE("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"),
+      RESPONSE("HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno"),
+      RESPONSE(
+          "HTTP/1.1 422 No\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"),
+      RESPONSE("HTTP/1.1 501 No\r\nContent-Length: 0\r\n\r\n"),
+      RESPOND_AND_CLOSE("HTTP/1.0 200 OK\r\n\r\nuntil the end"),
   };
   static const int statuses[] = {204, 302, 404, 422, 501, 200};
   static const char *const bodies[] = {"", "", "no", "abc", "", "until the end"};
-  START(f, answers);
+  START(f, responses);
   palenca_request request = get(f);
   for (size_t i = 0; i < LENGTH(statuses); i++)
-    assert_answered(run(f, &request), statuses[i], bodies[i], 1);
+    assert_response(run(f, &request), statuses[i], bodies[i], 1);
   assert_int_equal(stub_requests(f->server), LENGTH(statuses));
 }
 
-static void test_safe_requests_share_a_connection(void **state) {
+static void test_idempotent_requests_share_a_connection(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = get(f);
   for (int i = 0; i < 10; i++)
-    assert_answered(run(f, &request), 200, "ok", 1);
+    assert_response(run(f, &request), 200, "ok", 1);
   assert_int_equal(stub_requests(f->server), 10);
   assert_int_equal(stub_connections(f->server), 1);
 }
 
-static void test_compressed_answers_are_unpacked(void **state) {
+static void test_compressed_responses_are_unpacked(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 25\r\n\r\n"
-             "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36"
-             "\x05\x00\x00\x00"),
-      ANSWER("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello")};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE(
+          "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 25\r\n\r\n"
+          "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36"
+          "\x05\x00\x00\x00"),
+      RESPONSE("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello")};
+  START(f, responses);
   palenca_request request = get(f);
-  assert_answered(run(f, &request), 200, "hello", 1);
+  assert_response(run(f, &request), 200, "hello", 1);
   assert_failed(run(f, &request), PALENCA_PROTOCOL, 1);
 }
 
@@ -194,17 +196,17 @@ static void test_no_more_than_max_in_flight(void **state) {
     AT_ONCE = 3,
     CALLS = 10 * AT_ONCE
   };
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  start_with(f, &(stub_script){answers, 1, AT_ONCE}, &(palenca_engine_options){NULL, AT_ONCE});
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  start_with(f, &(stub_script){responses, 1, AT_ONCE}, &(palenca_engine_options){NULL, AT_ONCE});
   palenca_request request = get(f);
   for (int i = 0; i < CALLS; i++)
     (void)submit(f->engine, &request);
   assert_int_equal(palenca_engine_active(f->engine), CALLS);
   for (int i = 0; i < CALLS; i++)
-    assert_answered(wait_result(f->engine), 200, "ok", 1);
+    assert_response(wait_result(f->engine), 200, "ok", 1);
   assert_int_equal(palenca_engine_active(f->engine), 0);
   assert_int_equal(stub_requests(f->server), CALLS);
-  assert_int_equal(stub_most_waiting(f->server), AT_ONCE);
+  assert_int_equal(stub_max_waiting(f->server), AT_ONCE);
   assert_int_equal(stub_connections(f->server), AT_ONCE);
 }
 
@@ -213,32 +215,32 @@ static void test_results_are_kept_in_order_until_they_are_taken(void **state) {
   enum {
     CALLS = 200
   };
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  start_with(f, &(stub_script){answers, 1, 0}, &(palenca_engine_options){NULL, 1});
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  start_with(f, &(stub_script){responses, 1, 0}, &(palenca_engine_options){NULL, 1});
   palenca_request request = get(f);
   for (int i = 0; i < CALLS; i++)
     (void)submit(f->engine, &request);
-  int64_t end = now_ms() + PATIENCE_MS;
+  int64_t end = now_ms() + TIMEOUT_MS;
   while (palenca_engine_step(f->engine, 1000, NULL, 0) < CALLS)
     assert_true(now_ms() < end);
   for (uint64_t id = 1; id <= CALLS; id++) {
     palenca_result *result = palenca_engine_take(f->engine);
     assert_non_null(result);
     assert_int_equal(result->id, id);
-    assert_answered(result, 200, "ok", 1);
+    assert_response(result, 200, "ok", 1);
   }
 }
 
 /* Calls come and results are taken in uneven portions, so that all lists and the
  * ring of results grow, wrap and empty. */
-static void test_many_calls_are_each_answered_once(void **state) {
+static void test_many_calls_each_get_one_response(void **state) {
   fixture *f = *state;
   enum {
     CALLS = 1500
   };
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   static bool seen[CALLS + 1];
-  START(f, answers);
+  START(f, responses);
   palenca_request request = get(f);
   uint64_t seed = 88172645463325252u, submitted = 0;
   for (size_t taken = 0; taken < CALLS;) {
@@ -251,7 +253,7 @@ static void test_many_calls_are_each_answered_once(void **state) {
       assert_false(seen[result->id]);
       seen[result->id] = true;
       taken++;
-      assert_answered(result, 200, "ok", 1);
+      assert_response(result, 200, "ok", 1);
       result = n > 0 ? palenca_engine_take(f->engine) : NULL;
     }
   }
@@ -266,13 +268,13 @@ int main(void) {
       TEST(test_methods_with_and_without_a_body),
       TEST(test_a_creation_without_a_body_says_so),
       TEST(test_no_content_type_is_made_up),
-      TEST(test_an_answer_comes_back_whole),
-      TEST(test_every_status_is_an_answer),
-      TEST(test_safe_requests_share_a_connection),
-      TEST(test_compressed_answers_are_unpacked),
+      TEST(test_a_response_is_returned_complete),
+      TEST(test_every_status_is_a_response),
+      TEST(test_idempotent_requests_share_a_connection),
+      TEST(test_compressed_responses_are_unpacked),
       TEST(test_no_more_than_max_in_flight),
       TEST(test_results_are_kept_in_order_until_they_are_taken),
-      TEST(test_many_calls_are_each_answered_once),
+      TEST(test_many_calls_each_get_one_response),
   };
   return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }

@@ -14,20 +14,20 @@ static void assert_body_too_large(palenca_result *result, size_t limit) {
 
 static void test_a_body_is_bounded(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"),
-      ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n0123456789a"),
-      ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-             "6\r\n012345\r\n6\r\n6789ab\r\n0\r\n\r\n"),
-      ANSWER(OK_ANSWER),
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"),
+      RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n0123456789a"),
+      RESPONSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+               "6\r\n012345\r\n6\r\n6789ab\r\n0\r\n\r\n"),
+      RESPONSE(OK_RESPONSE),
   };
-  START(f, answers);
+  START(f, responses);
   palenca_request request = get(f);
   request.max_response = 10;
-  assert_answered(run(f, &request), 200, "0123456789", 1);
+  assert_response(run(f, &request), 200, "0123456789", 1);
   assert_body_too_large(run(f, &request), 10);
   assert_body_too_large(run(f, &request), 10);
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
 }
 
 typedef struct {
@@ -56,25 +56,26 @@ static size_t make_bomb(bit_stream *out, unsigned repeats) {
   return out->bits / 8 + 9;
 }
 
-static void test_a_small_answer_cannot_unpack_to_a_large_one(void **state) {
+static void test_a_small_response_cannot_unpack_to_a_large_one(void **state) {
   fixture *f = *state;
   static bit_stream bomb;
-  static char answer[sizeof bomb.data + 200];
+  static char response[sizeof bomb.data + 200];
   size_t size = make_bomb(&bomb, 8000);
   assert_true(size < sizeof bomb.data);
   int head =
-      snprintf(answer, sizeof answer,
+      snprintf(response, sizeof response,
                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", size);
-  memcpy(answer + head, bomb.data, size);
-  const stub_answer answers[] = {{answer, (size_t)head + size, STUB_KEEP}, ANSWER(OK_ANSWER)};
-  START(f, answers);
+  memcpy(response + head, bomb.data, size);
+  const stub_response responses[] = {{response, (size_t)head + size, STUB_KEEP},
+                                     RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = get(f);
   request.max_response = 100000; /* of 2 million */
   palenca_result *result = run(f, &request);
   assert_true(result->body_size > sizeof bomb.data);
   assert_int_equal(strspn(result->body, "a"), result->body_size);
   assert_body_too_large(result, request.max_response);
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
 }
 
 static void test_a_head_is_bounded(void **state) {
@@ -83,21 +84,21 @@ static void test_a_head_is_bounded(void **state) {
     LINE = 1024,
     BOUND = 256 * 1024
   };
-  static char answers[2][2 * BOUND];
-  stub_answer script[2];
+  static char responses[2][2 * BOUND];
+  stub_response script[2];
   for (int i = 0; i < 2; i++) { /* one that has just room, and one that has not */
-    char *at = answers[i] + sprintf(answers[i], "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n");
-    while (at - answers[i] < BOUND - 3 * LINE)
+    char *at = responses[i] + sprintf(responses[i], "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n");
+    while (at - responses[i] < BOUND - 3 * LINE)
       at += sprintf(at, "X-Line: %0*d\r\n", LINE - 10, 0);
-    int left = BOUND - (int)(at - answers[i]) - 2; /* the empty line counts */
+    int left = BOUND - (int)(at - responses[i]) - 2; /* the empty line counts */
     at += sprintf(at, "X-Line: %0*d\r\n\r\nok", left - 10 + i, 0);
-    script[i] = (stub_answer){answers[i], (size_t)(at - answers[i]), STUB_KEEP};
+    script[i] = (stub_response){responses[i], (size_t)(at - responses[i]), STUB_KEEP};
   }
   START(f, script);
   palenca_request request = get(f);
   palenca_result *result = run(f, &request);
   assert_int_equal(result->headers_size, BOUND);
-  assert_answered(result, 200, "ok", 1);
+  assert_response(result, 200, "ok", 1);
   result = run(f, &request);
   assert_true(result->headers_size <= BOUND);
   assert_int_equal(result->body_size, 0);
@@ -108,7 +109,7 @@ static void test_a_head_is_bounded(void **state) {
 
 /* ---- Mistakes of the caller ---- */
 
-static void assert_refused(fixture *f, const palenca_request *request, const char *part) {
+static void assert_rejected(fixture *f, const palenca_request *request, const char *part) {
   palenca_error error = {.kind = PALENCA_OK, .message = ""};
   assert_int_equal(palenca_engine_submit(f->engine, request, &error), 0);
   assert_int_equal(error.kind, PALENCA_USAGE);
@@ -118,21 +119,21 @@ static void assert_refused(fixture *f, const palenca_request *request, const cha
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
 }
 
-static void test_mistakes_are_refused_and_nothing_is_queued(void **state) {
+static void test_mistakes_are_rejected_and_nothing_is_queued(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   static const char *const methods[] = {"", "get", "GET / HTTP/1.1\r\nX: y", "G T"};
   for (size_t i = 0; i < LENGTH(methods); i++) {
     palenca_request request = get(f);
     request.method = methods[i];
-    assert_refused(f, &request, "method");
+    assert_rejected(f, &request, "method");
   }
   static const int rates[] = {-1, PALENCA_RATE_LIMIT_MAX + 1};
   for (size_t i = 0; i < LENGTH(rates); i++) {
     palenca_request request = get(f);
     request.rate_limit = rates[i];
-    assert_refused(f, &request, "rate limit");
+    assert_rejected(f, &request, "rate limit");
   }
   const palenca_header headers[] = {
       {"x-api-key", SECRET "\r\nX: y", strlen(SECRET "\r\nX: y")},
@@ -145,7 +146,7 @@ static void test_mistakes_are_refused_and_nothing_is_queued(void **state) {
     palenca_request request = get(f);
     request.headers = both;
     request.header_count = 2;
-    assert_refused(f, &request, "header");
+    assert_rejected(f, &request, "header");
   }
   assert_int_equal(palenca_engine_step(f->engine, 0, NULL, 0), 0);
   assert_int_equal(stub_connections(f->server), 0);
@@ -156,8 +157,8 @@ static void test_a_header_is_bounded(void **state) {
   enum {
     BOUND = 32 * 1024
   };
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   static char value[3 * BOUND + 1], sent[2 * BOUND];
   memset(value, 'v', sizeof value - 1);
   memcpy(value, SECRET, strlen(SECRET));
@@ -168,16 +169,16 @@ static void test_a_header_is_bounded(void **state) {
   request.header_count = 1;
   for (size_t i = 0; i < LENGTH(sizes); i++) {
     header.value_size = sizes[i];
-    assert_refused(f, &request, "header");
+    assert_rejected(f, &request, "header");
   }
   /* A line is no longer for being all name. */
   static char name[BOUND + 2];
   memset(name, 'n', sizeof name - 1);
   header = (palenca_header){name, "", 0};
-  assert_refused(f, &request, "header");
+  assert_rejected(f, &request, "header");
   assert_int_equal(stub_connections(f->server), 0);
   header = (palenca_header){"x-api-key", value, BOUND};
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   stub_last_request(f->server, sent, sizeof sent);
   const char *line = strstr(sent, "\r\nx-api-key: ");
   assert_non_null(line);
@@ -186,27 +187,27 @@ static void test_a_header_is_bounded(void **state) {
   assert_memory_equal(line + BOUND, "\r\n", 2);
 }
 
-static void test_no_failure_tells_a_header_value(void **state) {
+static void test_no_failure_contains_a_header_value(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
+  static const stub_response responses[] = {
       HANG_UP,
-      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" SECRET),
-      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 99\r\nX-Echo: " SECRET
-                       "\r\n\r\n" SECRET),
-      ANSWER_AND_CLOSE(
+      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" SECRET),
+      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 99\r\nX-Echo: " SECRET
+                        "\r\n\r\n" SECRET),
+      RESPOND_AND_CLOSE(
           "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\n\r\n" SECRET),
-      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nX-Echo " SECRET "\r\n\r\n"),
-      ANSWER_AND_CLOSE(SECRET "\r\n\r\n"),
+      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nX-Echo " SECRET "\r\n\r\n"),
+      RESPOND_AND_CLOSE(SECRET "\r\n\r\n"),
       SILENCE,
   };
-  START(f, answers);
+  START(f, responses);
   const palenca_header header = {"x-api-key", SECRET, strlen(SECRET)};
-  for (size_t i = 0; i < LENGTH(answers); i++) {
+  for (size_t i = 0; i < LENGTH(responses); i++) {
     palenca_request request = get(f);
     request.headers = &header;
     request.header_count = 1;
     request.max_retries = 0;
-    if (i + 1 == LENGTH(answers))
+    if (i + 1 == LENGTH(responses))
       request.timeout_ms = 50;
     palenca_result *result = run(f, &request);
     assert_null(strstr(result->error.message, SECRET));
@@ -216,9 +217,9 @@ static void test_no_failure_tells_a_header_value(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_body_is_bounded),   TEST(test_a_small_answer_cannot_unpack_to_a_large_one),
-      TEST(test_a_head_is_bounded),   TEST(test_mistakes_are_refused_and_nothing_is_queued),
-      TEST(test_a_header_is_bounded), TEST(test_no_failure_tells_a_header_value),
+      TEST(test_a_body_is_bounded),   TEST(test_a_small_response_cannot_unpack_to_a_large_one),
+      TEST(test_a_head_is_bounded),   TEST(test_mistakes_are_rejected_and_nothing_is_queued),
+      TEST(test_a_header_is_bounded), TEST(test_no_failure_contains_a_header_value),
   };
   return cmocka_run_group_tests_name("engine, bounds", tests, NULL, NULL);
 }

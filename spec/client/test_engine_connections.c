@@ -39,7 +39,7 @@ static bool is_readable(int fd) {
 }
 
 static void wait_readable(fixture *f, int fd) {
-  int64_t end = now_ms() + PATIENCE_MS;
+  int64_t end = now_ms() + TIMEOUT_MS;
   while (!is_readable(fd)) {
     assert_true(now_ms() < end);
     (void)palenca_engine_step(f->engine, 1000, &fd, 1);
@@ -78,15 +78,16 @@ static palenca_request get_from(const char *url) {
                            .url = url,
                            .idempotent = true,
                            .keep_headers = true,
-                           .timeout_ms = PATIENCE_MS};
+                           .timeout_ms = TIMEOUT_MS};
 }
 
-#define RESPONSE(letter) "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" letter
+#define LETTER_RESPONSE(letter) "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" letter
 
 /* ---- Responses that nobody asked for ---- */
 
 static void test_a_response_on_an_idle_connection_is_not_the_next_one(void **state) {
-  static const char *const strays[] = {RESPONSE("S"), RESPONSE("S") RESPONSE("T"), "x", "\r\n"};
+  static const char *const strays[] = {LETTER_RESPONSE("S"),
+                                       LETTER_RESPONSE("S") LETTER_RESPONSE("T"), "x", "\r\n"};
   fixture *f = *state;
   f->engine = new_engine(&(palenca_engine_options){NULL, 0});
   listener server = start_listening();
@@ -96,14 +97,14 @@ static void test_a_response_on_an_idle_connection_is_not_the_next_one(void **sta
     (void)submit(f->engine, &request);
     int first = accept_next(f, &server);
     receive(f, first, text, sizeof text);
-    send_text(first, RESPONSE("A"));
-    assert_answered(wait_result(f->engine), 200, "A", 1);
+    send_text(first, LETTER_RESPONSE("A"));
+    assert_response(wait_result(f->engine), 200, "A", 1);
     send_text(first, strays[i]);
     (void)submit(f->engine, &request);
     int second = accept_next(f, &server);
     receive(f, second, text, sizeof text);
-    send_text(second, RESPONSE("B"));
-    assert_answered(wait_result(f->engine), 200, "B", 1);
+    send_text(second, LETTER_RESPONSE("B"));
+    assert_response(wait_result(f->engine), 200, "B", 1);
     wait_readable(f, first); /* the client has closed it */
     assert_true(recv(first, text, sizeof text, 0) <= 0);
     (void)close(first);
@@ -114,7 +115,7 @@ static void test_a_response_on_an_idle_connection_is_not_the_next_one(void **sta
 }
 
 /* Behind one with a length, a chunked one, one without a body, and with their parts apart. */
-static void test_a_response_right_behind_another_is_dropped(void **state) {
+static void test_a_response_right_after_another_is_dropped(void **state) {
   static const char *const firsts[][2] = {
       {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nA", ""},
       {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", "A"},
@@ -125,14 +126,16 @@ static void test_a_response_right_behind_another_is_dropped(void **state) {
   };
   fixture *f = *state;
   for (size_t i = 0; i < LENGTH(firsts); i++) {
-    char answer[512];
-    (void)snprintf(answer, sizeof answer, "%s%s" RESPONSE("S"), firsts[i][0], firsts[i][1]);
-    const stub_answer answers[] = {{answer, strlen(answer), STUB_KEEP}, ANSWER(OK_ANSWER)};
-    START(f, answers);
+    char response[512];
+    (void)snprintf(response, sizeof response, "%s%s" LETTER_RESPONSE("S"), firsts[i][0],
+                   firsts[i][1]);
+    const stub_response responses[] = {{response, strlen(response), STUB_KEEP},
+                                       RESPONSE(OK_RESPONSE)};
+    START(f, responses);
     palenca_request request = get(f);
     palenca_result_free(run(f, &request));
-    assert_answered(run(f, &request), 200, "ok", 1);
-    assert_answered(run(f, &request), 200, "ok", 1);
+    assert_response(run(f, &request), 200, "ok", 1);
+    assert_response(run(f, &request), 200, "ok", 1);
     palenca_engine_free(f->engine);
     stub_stop(f->server);
     f->engine = NULL;
@@ -144,11 +147,11 @@ static void test_a_response_right_behind_another_is_dropped(void **state) {
 
 static void test_a_hundred_requests_share_one_connection(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = get(f);
   for (int i = 0; i < 100; i++)
-    assert_answered(run(f, &request), 200, "ok", 1);
+    assert_response(run(f, &request), 200, "ok", 1);
   assert_int_equal(stub_connections(f->server), 1);
 }
 
@@ -157,14 +160,14 @@ static void test_creations_leave_no_idle_connections(void **state) {
   enum {
     CALLS = 150
   };
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request creation = post(f), reading = get(f);
   for (int i = 0; i < CALLS; i++)
-    assert_answered(run(f, &creation), 200, "ok", 1);
-  assert_answered(run(f, &reading), 200, "ok", 1);
+    assert_response(run(f, &creation), 200, "ok", 1);
+  assert_response(run(f, &reading), 200, "ok", 1);
   assert_int_equal(stub_connections(f->server), CALLS + 1);
-  int64_t end = now_ms() + PATIENCE_MS;
+  int64_t end = now_ms() + TIMEOUT_MS;
   while (stub_open_connections(f->server) > 1)
     assert_true(now_ms() < end);
 }
@@ -199,15 +202,15 @@ typedef struct {
   const char *response;
   bool is_retried;
   const char *message; /* a part of it */
-} refusal;
+} rejection;
 
-static void check_refusal(fixture *f, const refusal *one) {
-  const stub_answer answers[] = {{one->response, strlen(one->response), STUB_CLOSE}};
-  START(f, answers);
+static void check_rejection(fixture *f, const rejection *one) {
+  const stub_response responses[] = {{one->response, strlen(one->response), STUB_CLOSE}};
+  START(f, responses);
   palenca_request request = post(f); /* what cannot have reached the server may be repeated */
   request.url = "https://server.invalid/";
   request.proxy = stub_url(f->server);
-  request.deadline_ms = PATIENCE_MS / 2;
+  request.deadline_ms = TIMEOUT_MS / 2;
   palenca_result *result = run(f, &request);
   assert_int_equal(result->error.kind, PALENCA_NETWORK);
   if (strstr(result->error.message, one->message) == NULL) {
@@ -235,7 +238,7 @@ static void check_refusal(fixture *f, const refusal *one) {
   "Retry-After: 77\r\nContent-Length: 2\r\n\r\nno"
 
 static void test_a_proxy_that_rejects_is_no_server(void **state) {
-  static const refusal refusals[] = {
+  static const rejection rejections[] = {
       {"HTTP/1.1 407 Who are you\r\n" PROXY_HEADERS, false, "status 407 (it requires credentials)"},
       {"HTTP/1.1 403 No\r\n" PROXY_HEADERS, false, "status 403"},
       {"HTTP/1.1 302 There\r\nLocation: http://elsewhere/\r\n" PROXY_HEADERS, false, "status 302"},
@@ -246,14 +249,14 @@ static void test_a_proxy_that_rejects_is_no_server(void **state) {
        true, ""},
       {"no HTTP\r\n\r\n", true, ""},
   };
-  for (size_t i = 0; i < LENGTH(refusals); i++)
-    check_refusal(*state, &refusals[i]);
+  for (size_t i = 0; i < LENGTH(rejections); i++)
+    check_rejection(*state, &rejections[i]);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_response_on_an_idle_connection_is_not_the_next_one),
-      TEST(test_a_response_right_behind_another_is_dropped),
+      TEST(test_a_response_right_after_another_is_dropped),
       TEST(test_a_hundred_requests_share_one_connection),
       TEST(test_creations_leave_no_idle_connections),
       TEST(test_connections_are_not_inherited),

@@ -62,8 +62,8 @@ static bytes response_of(const char *coding, const bytes *body, bool is_chunked)
 }
 
 static palenca_result *get_response(fixture *f, const bytes *response, size_t max_response) {
-  const stub_answer answers[] = {{response->data, response->size, STUB_KEEP}};
-  START(f, answers);
+  const stub_response responses[] = {{response->data, response->size, STUB_KEEP}};
+  START(f, responses);
   palenca_request request = get(f);
   request.max_response = max_response;
   palenca_result *result = run(f, &request);
@@ -97,7 +97,7 @@ static void test_compressed_bodies_are_decoded(void **state) {
     bytes body = {.size = 0};
     add_compressed(&body, formats[i / 2].as, TEXT, strlen(TEXT));
     bytes response = response_of(formats[i / 2].coding, &body, i % 2 == 1);
-    assert_answered(get_response(*state, &response, 0), 200, TEXT, 1);
+    assert_response(get_response(*state, &response, 0), 200, TEXT, 1);
   }
 }
 
@@ -164,7 +164,7 @@ static void test_gzip_streams_in_a_row_are_one_body(void **state) {
   add_compressed(&body, GZIP, "one ", 4);
   add_compressed(&body, GZIP, "and two", 7);
   bytes response = response_of("gzip", &body, false);
-  assert_answered(get_response(*state, &response, 0), 200, "one and two", 1);
+  assert_response(get_response(*state, &response, 0), 200, "one and two", 1);
   body.size -= 4;
   response = response_of("gzip", &body, false);
   assert_malformed(get_response(*state, &response, 0), "truncated");
@@ -186,11 +186,11 @@ static void test_bodies_without_an_encoding_stay_as_they_are(void **state) {
     bytes body = {.size = 0};
     add_text(&body, TEXT);
     bytes response = response_of(codings[i], &body, false);
-    assert_answered(get_response(*state, &response, 0), 200, TEXT, 1);
+    assert_response(get_response(*state, &response, 0), 200, TEXT, 1);
   }
   bytes empty = {.size = 0};
   bytes response = response_of("gzip", &empty, false);
-  assert_answered(get_response(*state, &response, 0), 200, "", 1);
+  assert_response(get_response(*state, &response, 0), 200, "", 1);
 }
 
 static void test_the_bound_counts_what_is_decoded(void **state) {
@@ -210,7 +210,7 @@ static void test_the_bound_counts_what_is_decoded(void **state) {
 /* As large as no memory is. */
 #define HUGE_SIZE (SIZE_MAX / 8)
 
-static void test_a_want_of_memory_is_no_bound(void **state) {
+static void test_a_lack_of_memory_is_no_bound(void **state) {
   (void)state;
 #ifdef __SANITIZE_ADDRESS__ /* it ends the program instead */
   skip();
@@ -235,10 +235,10 @@ static void test_a_want_of_memory_is_no_bound(void **state) {
 
 static void test_only_what_can_be_decoded_is_asked_for(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = get(f);
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   char sent[4096];
   stub_last_request(f->server, sent, sizeof sent);
   assert_non_null(strstr(sent, "\r\nAccept-Encoding: gzip\r\n"));
@@ -306,7 +306,7 @@ int main(void) {
       TEST(test_other_encodings_are_rejected),
       TEST(test_bodies_without_an_encoding_stay_as_they_are),
       TEST(test_the_bound_counts_what_is_decoded),
-      TEST(test_a_want_of_memory_is_no_bound),
+      TEST(test_a_lack_of_memory_is_no_bound),
       TEST(test_only_what_can_be_decoded_is_asked_for),
       TEST(test_folded_lines_are_joined),
       TEST(test_trailers_are_no_headers),

@@ -5,37 +5,37 @@
 
 /* ---- The deadline ---- */
 
-static void test_an_answer_that_does_not_come_ends_with_the_deadline(void **state) {
+static void test_a_response_that_does_not_come_ends_with_the_deadline(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {SILENCE};
-  START(f, answers);
+  static const stub_response responses[] = {SILENCE};
+  START(f, responses);
   palenca_request request = get(f);
   request.deadline_ms = 500;
   request.max_retries = 5;
   int64_t began = now_ms();
   assert_failed(run(f, &request), PALENCA_TIMEOUT, 1);
-  assert_in_range(now_ms() - began, 495, PATIENCE_MS / 2);
+  assert_in_range(now_ms() - began, 495, TIMEOUT_MS / 2);
 }
 
-static void test_a_wait_beyond_the_deadline_is_not_begun(void **state) {
+static void test_a_wait_beyond_the_deadline_is_not_started(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 503 Busy\r\nRetry-After: 30\r\nContent-Length: 4\r\n\r\nbusy")};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 30\r\nContent-Length: 4\r\n\r\nbusy")};
+  START(f, responses);
   palenca_request request = get(f);
   request.deadline_ms = 20000;
   request.max_retries = 5;
   int64_t began = now_ms();
-  assert_answered(run(f, &request), 503, "busy", 1);
+  assert_response(run(f, &request), 503, "busy", 1);
   assert_true(now_ms() - began < 10000);
 }
 
 static void test_a_call_that_waits_for_its_turn_ends_with_the_deadline(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = limited(f, "a", 1);
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   request.deadline_ms = 1500;
   uint64_t first = submit(f->engine, &request);
   request.deadline_ms = 0;
@@ -59,31 +59,31 @@ static void test_a_call_that_waits_for_its_turn_ends_with_the_deadline(void **st
 
 static void test_a_deadline_far_off_changes_nothing(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
-      ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
+      RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = get(f);
-  request.deadline_ms = 10 * PATIENCE_MS;
-  assert_answered(run(f, &request), 200, "ok", 2);
+  request.deadline_ms = 10 * TIMEOUT_MS;
+  assert_response(run(f, &request), 200, "ok", 2);
 }
 
 /* ---- Notes on attempts ---- */
 
 static void test_each_attempt_is_noted(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER_AND_CLOSE("HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nX-Request-Id: one\r\n"
-                       "Content-Length: 0\r\n\r\n"),
+  static const stub_response responses[] = {
+      RESPOND_AND_CLOSE("HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nX-Request-Id: one\r\n"
+                        "Content-Length: 0\r\n\r\n"),
       HANG_UP,
-      ANSWER("HTTP/1.1 200 OK\r\nX-Request-Id: three\r\nContent-Length: 2\r\n\r\nok"),
+      RESPONSE("HTTP/1.1 200 OK\r\nX-Request-Id: three\r\nContent-Length: 2\r\n\r\nok"),
   };
-  START(f, answers);
+  START(f, responses);
   palenca_request request = get(f);
   request.max_retries = 2;
   request.observe = true;
   uint64_t id = submit(f->engine, &request);
-  assert_answered(wait_result(f->engine), 200, "ok", 3);
+  assert_response(wait_result(f->engine), 200, "ok", 3);
   static const struct {
     palenca_kind kind;
     int status;
@@ -97,7 +97,7 @@ static void test_each_attempt_is_noted(void **state) {
     assert_int_equal(note.kind, wanted[i].kind);
     assert_int_equal(note.status, wanted[i].status);
     assert_string_equal(note.request_id, wanted[i].request_id);
-    assert_in_range(note.duration_ms, 0, PATIENCE_MS);
+    assert_in_range(note.duration_ms, 0, TIMEOUT_MS);
     assert_int_equal(note.retry_in_ms >= 0, i < 2);
   }
   assert_false(palenca_engine_take_attempt(f->engine, &note));
@@ -105,38 +105,38 @@ static void test_each_attempt_is_noted(void **state) {
 
 static void test_calls_that_are_not_observed_leave_no_notes(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = get(f);
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   palenca_attempt_record note;
   assert_false(palenca_engine_take_attempt(f->engine, &note));
 }
 
 static void test_the_newest_notes_are_kept_if_nobody_takes_them(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = get(f);
   request.observe = true;
   uint64_t last = 0;
-  for (int i = 0; i < PALENCA_ATTEMPTS_KEPT + 5; i++) {
+  for (int i = 0; i < PALENCA_ATTEMPTS_MAX + 5; i++) {
     last = submit(f->engine, &request);
-    assert_answered(wait_result(f->engine), 200, "ok", 1);
+    assert_response(wait_result(f->engine), 200, "ok", 1);
   }
   palenca_attempt_record note;
   size_t count = 0;
   while (palenca_engine_take_attempt(f->engine, &note)) {
     count++;
-    assert_int_equal(note.id, last - PALENCA_ATTEMPTS_KEPT + count);
+    assert_int_equal(note.id, last - PALENCA_ATTEMPTS_MAX + count);
   }
-  assert_int_equal(count, PALENCA_ATTEMPTS_KEPT);
+  assert_int_equal(count, PALENCA_ATTEMPTS_MAX);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_an_answer_that_does_not_come_ends_with_the_deadline),
-      TEST(test_a_wait_beyond_the_deadline_is_not_begun),
+      TEST(test_a_response_that_does_not_come_ends_with_the_deadline),
+      TEST(test_a_wait_beyond_the_deadline_is_not_started),
       TEST(test_a_call_that_waits_for_its_turn_ends_with_the_deadline),
       TEST(test_a_deadline_far_off_changes_nothing),
       TEST(test_each_attempt_is_noted),

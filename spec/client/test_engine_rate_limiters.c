@@ -18,25 +18,25 @@
 
 static void test_engines_share_the_limit_of_a_key(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_engine *other = new_engine(&(palenca_engine_options){0});
   palenca_request request = limited(f, "shared", 1), another = limited(f, "not shared", 1);
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   (void)submit(other, &another);
-  assert_answered(wait_result(other), 200, "ok", 1);
+  assert_response(wait_result(other), 200, "ok", 1);
   (void)submit(other, &request);
   assert_held_back(other);
   assert_int_equal(stub_requests(f->server), 2);
   palenca_engine_free(other);
 }
 
-static void test_the_pace_outlives_the_engine(void **state) {
+static void test_the_rate_limit_outlives_the_engine(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = limited(f, "engine", 1);
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   palenca_engine_free(f->engine);
   f->engine = new_engine(&(palenca_engine_options){0});
   (void)submit(f->engine, &request);
@@ -50,7 +50,7 @@ static palenca_result *run_on_thread(const palenca_request *request) {
   assert_non_null(thread);
   assert_int_not_equal(engine_thread_submit(thread, request, NULL), 0);
   palenca_result *result;
-  int64_t end = now_ms() + PATIENCE_MS;
+  int64_t end = now_ms() + TIMEOUT_MS;
   while (engine_thread_collect(thread), (result = engine_thread_take(thread)) == NULL) {
     assert_true(now_ms() < end);
     usleep(1000);
@@ -59,12 +59,12 @@ static palenca_result *run_on_thread(const palenca_request *request) {
   return result;
 }
 
-static void test_the_pace_outlives_the_thread_of_an_engine(void **state) {
+static void test_the_rate_limit_outlives_the_thread_of_an_engine(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = limited(f, "thread", 1);
-  assert_answered(run_on_thread(&request), 200, "ok", 1);
+  assert_response(run_on_thread(&request), 200, "ok", 1);
   request.deadline_ms = 50;
   assert_failed(run_on_thread(&request), PALENCA_TIMEOUT, 0);
   (void)submit(f->engine, &request);
@@ -74,12 +74,12 @@ static void test_the_pace_outlives_the_thread_of_an_engine(void **state) {
 
 static void test_the_wait_that_the_server_named_outlives_the_thread(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
-      ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
+      RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = limited(f, "named", 100);
-  assert_answered(run_on_thread(&request), 429, "", 1);
+  assert_response(run_on_thread(&request), 429, "", 1);
   (void)submit(f->engine, &request);
   assert_held_back(f->engine);
   request.deadline_ms = 50;
@@ -101,10 +101,10 @@ static bool is_held_back(const palenca_request *request) {
 
 static void test_a_child_knows_what_was_sent_before(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = limited(f, "forked", 1);
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   pid_t child = fork();
   assert_true(child >= 0);
   if (child == 0)
@@ -126,7 +126,7 @@ static void *take_turns(void *context) {
 }
 
 /* A child does not wait for a thread that it does not have. */
-static void test_a_fork_comes_at_any_moment(void **state) {
+static void test_a_fork_comes_at_any_time(void **state) {
   (void)state;
   unsigned char digest[RATE_LIMITER_DIGEST_SIZE] = {1};
   palenca_rate_limiters *rate_limiters = rate_limiters_of_process();
@@ -138,7 +138,7 @@ static void test_a_fork_comes_at_any_moment(void **state) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-      alarm(PATIENCE_MS / 1000);
+      alarm(TIMEOUT_MS / 1000);
       rate_limiters_drop(rate_limiters, rate_limiters_find(rate_limiters, digest, 10));
       rate_limiters_take(rate_limiters, one, false, 0);
       _exit(0);
@@ -204,16 +204,16 @@ static void use_keys(fixture *f, int from, int to) {
     char key[32];
     snprintf(key, sizeof key, "key %d", i);
     palenca_request request = limited(f, key, 1);
-    assert_answered(run(f, &request), 200, "ok", 1);
+    assert_response(run(f, &request), 200, "ok", 1);
   }
 }
 
 static void test_keys_that_were_used_take_no_descriptor(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   palenca_rate_limiters *rate_limiters = palenca_rate_limiters_share(parent, NULL);
   assert_non_null(rate_limiters);
-  start_with(f, &(stub_script){answers, LENGTH(answers), 0},
+  start_with(f, &(stub_script){responses, LENGTH(responses), 0},
              &(palenca_engine_options){.rate_limiters = rate_limiters});
   palenca_rate_limiters_release(rate_limiters);
   use_keys(f, 0, 40);
@@ -227,11 +227,11 @@ static void test_keys_that_were_used_take_no_descriptor(void **state) {
   assert_int_equal(stub_requests(f->server), 600);
 }
 
-static void test_a_call_that_is_given_up_leaves_no_descriptor(void **state) {
+static void test_a_cancelled_call_leaves_no_descriptor(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   palenca_rate_limiters *rate_limiters = palenca_rate_limiters_share(parent, NULL);
-  start_with(f, &(stub_script){answers, LENGTH(answers), 0},
+  start_with(f, &(stub_script){responses, LENGTH(responses), 0},
              &(palenca_engine_options){.rate_limiters = rate_limiters});
   palenca_rate_limiters_release(rate_limiters);
   size_t descriptors = count_entries("/proc/self/fd");
@@ -268,10 +268,10 @@ static size_t allocated(void) {
   return now.uordblks + now.hblkhd;
 }
 
-static void test_keys_that_were_given_up_take_no_memory(void **state) {
+static void test_keys_of_cancelled_calls_take_no_memory(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   size_t before = allocated();
   for (int i = 0; i < 100; i++) {
     palenca_request request = limited(f, "key", PALENCA_RATE_LIMIT_MAX - i);
@@ -288,19 +288,19 @@ static void test_keys_that_were_given_up_take_no_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_engines_share_the_limit_of_a_key),
-      TEST(test_the_pace_outlives_the_engine),
-      TEST(test_the_pace_outlives_the_thread_of_an_engine),
+      TEST(test_the_rate_limit_outlives_the_engine),
+      TEST(test_the_rate_limit_outlives_the_thread_of_an_engine),
       TEST(test_the_wait_that_the_server_named_outlives_the_thread),
       TEST(test_a_child_knows_what_was_sent_before),
-      cmocka_unit_test(test_a_fork_comes_at_any_moment),
+      cmocka_unit_test(test_a_fork_comes_at_any_time),
       cmocka_unit_test(test_keys_that_nobody_uses_take_no_memory),
       cmocka_unit_test_setup_teardown(test_keys_that_were_used_take_no_descriptor, make_parent,
                                       remove_parent),
-      cmocka_unit_test_setup_teardown(test_a_call_that_is_given_up_leaves_no_descriptor,
-                                      make_parent, remove_parent),
+      cmocka_unit_test_setup_teardown(test_a_cancelled_call_leaves_no_descriptor, make_parent,
+                                      remove_parent),
       cmocka_unit_test_setup_teardown(test_files_of_keys_long_gone_are_removed, make_parent,
                                       remove_parent),
-      TEST(test_keys_that_were_given_up_take_no_memory),
+      TEST(test_keys_of_cancelled_calls_take_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,10 +23,10 @@ static int deaf_socket(char *url, size_t size) {
   return fd;
 }
 
-static void test_a_refused_connection_is_tried_again_even_to_create(void **state) {
+static void test_a_refused_connection_is_retried_even_to_create(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   char url[64];
   int fd = deaf_socket(url, sizeof url);
   palenca_request request = post(f);
@@ -43,19 +43,19 @@ static void test_a_refused_connection_is_tried_again_even_to_create(void **state
   (void)close(fd);
 }
 
-static void test_no_answer_to_a_safe_request_is_tried_again(void **state) {
+static void test_an_idempotent_request_without_a_response_is_retried(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {HANG_UP, ANSWER(OK_ANSWER), HANG_UP};
-  START(f, answers);
+  static const stub_response responses[] = {HANG_UP, RESPONSE(OK_RESPONSE), HANG_UP};
+  START(f, responses);
   palenca_request request = get(f);
-  assert_answered(run(f, &request), 200, "ok", 2);
+  assert_response(run(f, &request), 200, "ok", 2);
   assert_int_equal(stub_requests(f->server), 2);
 }
 
-static void test_no_answer_to_a_creation_is_left_at_that(void **state) {
+static void test_a_creation_without_a_response_is_not_retried(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {HANG_UP, ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {HANG_UP, RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = post(f);
   request.max_retries = 5;
   assert_failed(run(f, &request), PALENCA_NETWORK, 1);
@@ -63,53 +63,53 @@ static void test_no_answer_to_a_creation_is_left_at_that(void **state) {
 }
 
 /* A kept connection that turns out dead must not lead to a second sending either. */
-static void test_a_creation_is_not_sent_twice_over_a_kept_connection(void **state) {
+static void test_a_creation_is_not_sent_twice_over_an_idle_connection(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER), HANG_UP, ANSWER(OK_ANSWER)};
-  START(f, answers);
-  palenca_request safe = get(f), creation = post(f);
-  assert_answered(run(f, &safe), 200, "ok", 1);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE), HANG_UP, RESPONSE(OK_RESPONSE)};
+  START(f, responses);
+  palenca_request idempotent = get(f), creation = post(f);
+  assert_response(run(f, &idempotent), 200, "ok", 1);
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
   assert_int_equal(stub_requests(f->server), 2);
-  assert_answered(run(f, &safe), 200, "ok", 1);
+  assert_response(run(f, &idempotent), 200, "ok", 1);
 }
 
-static void test_a_truncated_answer_is_a_network_failure(void **state) {
+static void test_a_truncated_response_is_a_network_failure(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
-      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nhalf"),
-      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"),
-      ANSWER(OK_ANSWER),
+  static const stub_response responses[] = {
+      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
+      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nhalf"),
+      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"),
+      RESPONSE(OK_RESPONSE),
   };
-  START(f, answers);
-  palenca_request creation = post(f), safe = get(f);
+  START(f, responses);
+  palenca_request creation = post(f), idempotent = get(f);
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
-  assert_answered(run(f, &safe), 200, "ok", 2);
+  assert_response(run(f, &idempotent), 200, "ok", 2);
   assert_int_equal(stub_requests(f->server), 4);
 }
 
 /* The libraries below take half a head for a whole answer without a body. */
 static void test_a_truncated_head_is_a_network_failure(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\n"),
-      ANSWER_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Le"),
-      ANSWER_AND_CLOSE("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nX-Request-Id: r-1\r\n"),
-      ANSWER(OK_ANSWER),
+  static const stub_response responses[] = {
+      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\n"),
+      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Le"),
+      RESPOND_AND_CLOSE("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nX-Request-Id: r-1\r\n"),
+      RESPONSE(OK_RESPONSE),
   };
-  START(f, answers);
-  palenca_request creation = post(f), safe = get(f);
+  START(f, responses);
+  palenca_request creation = post(f), idempotent = get(f);
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
-  assert_answered(run(f, &safe), 200, "ok", 2);
+  assert_response(run(f, &idempotent), 200, "ok", 2);
 }
 
 static void test_what_is_no_http_is_a_protocol_failure(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER_AND_CLOSE("hello\r\n\r\n")};
-  START(f, answers);
+  static const stub_response responses[] = {RESPOND_AND_CLOSE("hello\r\n\r\n")};
+  START(f, responses);
   palenca_request request = get(f);
   assert_failed(run(f, &request), PALENCA_PROTOCOL, 1);
   request.url = "gopher://127.0.0.1/";
@@ -118,12 +118,12 @@ static void test_what_is_no_http_is_a_protocol_failure(void **state) {
 
 static void test_an_earlier_attempts_body_is_gone(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(BUSY_ANSWER),
-                                        ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-                                        ANSWER(BUSY_ANSWER), HANG_UP};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE(BUSY_RESPONSE), RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+      RESPONSE(BUSY_RESPONSE), HANG_UP};
+  START(f, responses);
   palenca_request request = get(f);
-  assert_answered(run(f, &request), 200, "", 2);
+  assert_response(run(f, &request), 200, "", 2);
   palenca_result *result = run(f, &request);
   assert_string_equal(result->body != NULL ? result->body : "", "");
   assert_string_equal(result->headers != NULL ? result->headers : "", "");
@@ -132,14 +132,14 @@ static void test_an_earlier_attempts_body_is_gone(void **state) {
 
 static void test_silence_ends_with_the_timeout(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {SILENCE};
-  START(f, answers);
-  palenca_request safe = get(f), creation = post(f);
-  safe.timeout_ms = 50;
-  safe.max_retries = 0;
-  assert_failed(run(f, &safe), PALENCA_TIMEOUT, 1);
-  safe.max_retries = 1;
-  assert_failed(run(f, &safe), PALENCA_TIMEOUT, 2);
+  static const stub_response responses[] = {SILENCE};
+  START(f, responses);
+  palenca_request idempotent = get(f), creation = post(f);
+  idempotent.timeout_ms = 50;
+  idempotent.max_retries = 0;
+  assert_failed(run(f, &idempotent), PALENCA_TIMEOUT, 1);
+  idempotent.max_retries = 1;
+  assert_failed(run(f, &idempotent), PALENCA_TIMEOUT, 2);
   /* Whether the request gets out in so short a time is the machine's to say; twice it does not. */
   size_t before = stub_requests(f->server);
   creation.timeout_ms = 50;
@@ -151,9 +151,9 @@ static void test_silence_ends_with_the_timeout(void **state) {
 
 static void test_a_body_that_stops_ends_with_the_timeout(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")};
+  START(f, responses);
   palenca_request request = get(f);
   request.timeout_ms = 300;
   request.max_retries = 0;
@@ -162,51 +162,51 @@ static void test_a_body_that_stops_ends_with_the_timeout(void **state) {
 
 /* ---- Temporary answers ---- */
 
-static void test_temporary_answers(void **state) {
+static void test_temporary_responses(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(BUSY_ANSWER), ANSWER(OK_ANSWER),
-                                        ANSWER(BUSY_ANSWER)};
-  START(f, answers);
-  palenca_request safe = get(f), creation = post(f);
-  assert_answered(run(f, &safe), 200, "ok", 2);
-  assert_answered(run(f, &creation), 503, "busy", 1);
-  assert_answered(run(f, &safe), 503, "busy", 2);
-  safe.max_retries = 0;
-  assert_answered(run(f, &safe), 503, "busy", 1);
+  static const stub_response responses[] = {RESPONSE(BUSY_RESPONSE), RESPONSE(OK_RESPONSE),
+                                            RESPONSE(BUSY_RESPONSE)};
+  START(f, responses);
+  palenca_request idempotent = get(f), creation = post(f);
+  assert_response(run(f, &idempotent), 200, "ok", 2);
+  assert_response(run(f, &creation), 503, "busy", 1);
+  assert_response(run(f, &idempotent), 503, "busy", 2);
+  idempotent.max_retries = 0;
+  assert_response(run(f, &idempotent), 503, "busy", 1);
   assert_int_equal(stub_requests(f->server), 6);
 }
 
 static void test_a_status_of_a_server_in_between_is_temporary(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 520 Unknown\r\nContent-Length: 0\r\n\r\n"), ANSWER(OK_ANSWER),
-      ANSWER("HTTP/1.1 507 Full\r\nContent-Length: 0\r\n\r\n"),    ANSWER(OK_ANSWER),
-      ANSWER("HTTP/1.1 501 Never\r\nContent-Length: 0\r\n\r\n"),   ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 520 Unknown\r\nContent-Length: 0\r\n\r\n"), RESPONSE(OK_RESPONSE),
+      RESPONSE("HTTP/1.1 507 Full\r\nContent-Length: 0\r\n\r\n"),    RESPONSE(OK_RESPONSE),
+      RESPONSE("HTTP/1.1 501 Never\r\nContent-Length: 0\r\n\r\n"),   RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = get(f);
-  assert_answered(run(f, &request), 200, "ok", 2);
-  assert_answered(run(f, &request), 200, "ok", 2);
-  assert_answered(run(f, &request), 501, "", 1);
+  assert_response(run(f, &request), 200, "ok", 2);
+  assert_response(run(f, &request), 200, "ok", 2);
+  assert_response(run(f, &request), 501, "", 1);
 }
 
 static void test_429_is_repeated_when_the_server_says_even_to_create(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 429 Slow\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
-      ANSWER("HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"),
-      ANSWER(OK_ANSWER),
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
+      RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"),
+      RESPONSE(OK_RESPONSE),
   };
-  START(f, answers);
+  START(f, responses);
   palenca_request request = post(f);
   request.max_retries = 2;
   int64_t start = now_ms();
-  assert_answered(run(f, &request), 200, "ok", 3);
+  assert_response(run(f, &request), 200, "ok", 3);
   assert_true(now_ms() - start >= 1000);
   assert_int_equal(stub_requests(f->server), 3);
 }
 
 /* A 429 from a server whose clock is `ahead` seconds ahead of this one, with or without a Date. */
-static stub_answer limited_answer(char text[300], int ahead, bool has_date) {
+static stub_response limited_response(char text[300], int ahead, bool has_date) {
   time_t server = time(NULL) + ahead;
   struct tm parts;
   char date[64] = "";
@@ -217,18 +217,19 @@ static stub_answer limited_answer(char text[300], int ahead, bool has_date) {
                       "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nX-RateLimit-Reset: %lld\r\n%s"
                       "Content-Length: 0\r\n\r\n",
                       (long long)server + 1, date);
-  return (stub_answer){text, (size_t)size, STUB_KEEP};
+  return (stub_response){text, (size_t)size, STUB_KEEP};
 }
 
 static void assert_limited_for_a_second(fixture *f, int ahead, bool has_date) {
   char text[300];
-  const stub_answer answers[] = {limited_answer(text, ahead, has_date), ANSWER(OK_ANSWER)};
-  START(f, answers);
+  const stub_response responses[] = {limited_response(text, ahead, has_date),
+                                     RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = limited(f, has_date ? "date" : "no date", 100);
   request.max_retries = 1;
   request.deadline_ms = 30000; /* half a window */
   int64_t start = now_ms();
-  assert_answered(run(f, &request), 200, "ok", 2);
+  assert_response(run(f, &request), 200, "ok", 2);
   assert_true(now_ms() - start >= 1000);
 }
 
@@ -240,7 +241,7 @@ static void test_the_clock_of_the_server_is_a_little_ahead(void **state) {
   assert_limited_for_a_second(*state, 45, true);
 }
 
-static void test_the_clock_of_the_server_is_behind(void **state) {
+static void test_the_clock_of_the_server_is_slow(void **state) {
   assert_limited_for_a_second(*state, -600, true);
 }
 
@@ -250,33 +251,33 @@ static void test_the_clock_of_the_server_is_ahead_and_it_sends_no_date(void **st
 
 static void test_a_wait_too_long_is_left_to_the_caller(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 429 Slow\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n")};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n")};
+  START(f, responses);
   palenca_request request = get(f);
   palenca_result *result = run(f, &request);
   assert_int_equal(result->meta.retry_after_ms, 3600000);
-  assert_answered(result, 429, "", 1);
+  assert_response(result, 429, "", 1);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_refused_connection_is_tried_again_even_to_create),
-      TEST(test_no_answer_to_a_safe_request_is_tried_again),
-      TEST(test_no_answer_to_a_creation_is_left_at_that),
-      TEST(test_a_creation_is_not_sent_twice_over_a_kept_connection),
-      TEST(test_a_truncated_answer_is_a_network_failure),
+      TEST(test_a_refused_connection_is_retried_even_to_create),
+      TEST(test_an_idempotent_request_without_a_response_is_retried),
+      TEST(test_a_creation_without_a_response_is_not_retried),
+      TEST(test_a_creation_is_not_sent_twice_over_an_idle_connection),
+      TEST(test_a_truncated_response_is_a_network_failure),
       TEST(test_a_truncated_head_is_a_network_failure),
       TEST(test_what_is_no_http_is_a_protocol_failure),
       TEST(test_an_earlier_attempts_body_is_gone),
       TEST(test_silence_ends_with_the_timeout),
       TEST(test_a_body_that_stops_ends_with_the_timeout),
-      TEST(test_temporary_answers),
+      TEST(test_temporary_responses),
       TEST(test_a_status_of_a_server_in_between_is_temporary),
       TEST(test_429_is_repeated_when_the_server_says_even_to_create),
       TEST(test_the_clock_of_the_server_is_ahead),
       TEST(test_the_clock_of_the_server_is_a_little_ahead),
-      TEST(test_the_clock_of_the_server_is_behind),
+      TEST(test_the_clock_of_the_server_is_slow),
       TEST(test_the_clock_of_the_server_is_ahead_and_it_sends_no_date),
       TEST(test_a_wait_too_long_is_left_to_the_caller),
   };

@@ -12,8 +12,8 @@
 
 static void test_a_call_passes_those_of_low_priority(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  start_with(f, &(stub_script){answers, 1, 0}, &(palenca_engine_options){NULL, 1});
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  start_with(f, &(stub_script){responses, 1, 0}, &(palenca_engine_options){NULL, 1});
   palenca_request request = limited(f, "a", 100);
   uint64_t order[4];
   request.low_priority = true;
@@ -25,14 +25,14 @@ static void test_a_call_passes_those_of_low_priority(void **state) {
   for (int i = 0; i < 4; i++) {
     palenca_result *result = wait_result(f->engine);
     assert_int_equal(result->id, order[wanted[i]]);
-    assert_answered(result, 200, "ok", 1);
+    assert_response(result, 200, "ok", 1);
   }
 }
 
 static void test_calls_of_low_priority_leave_a_part_of_the_limit(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   enum {
     LIMIT = 48,
     SPARE = 2
@@ -42,7 +42,7 @@ static void test_calls_of_low_priority_leave_a_part_of_the_limit(void **state) {
   for (int i = 0; i < LIMIT; i++)
     (void)submit(f->engine, &request);
   for (int i = 0; i < LIMIT - SPARE; i++)
-    assert_answered(wait_result(f->engine), 200, "ok", 1);
+    assert_response(wait_result(f->engine), 200, "ok", 1);
   assert_int_equal(palenca_engine_step(f->engine, 0, NULL, 0), 0);
   assert_int_equal(palenca_engine_active(f->engine), SPARE);
   request.low_priority = false;
@@ -50,7 +50,7 @@ static void test_calls_of_low_priority_leave_a_part_of_the_limit(void **state) {
     uint64_t id = submit(f->engine, &request);
     palenca_result *result = wait_result(f->engine);
     assert_int_equal(result->id, id);
-    assert_answered(result, 200, "ok", 1);
+    assert_response(result, 200, "ok", 1);
   }
   assert_int_equal(stub_requests(f->server), LIMIT);
 }
@@ -82,11 +82,12 @@ static int child(fixture *f, const palenca_request *request) {
 
 static void test_a_fork_shares_no_connection_and_no_call(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER(OK_ANSWER), SILENCE, ANSWER("HTTP/1.1 201 Made\r\nContent-Length: 5\r\n\r\nchild")};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE(OK_RESPONSE), SILENCE,
+      RESPONSE("HTTP/1.1 201 Made\r\nContent-Length: 5\r\n\r\nchild")};
+  START(f, responses);
   palenca_request request = get(f), waiting = limited(f, "a", 1);
-  assert_answered(run(f, &waiting), 200, "ok", 1);
+  assert_response(run(f, &waiting), 200, "ok", 1);
   uint64_t sent = submit(f->engine, &request);
   wait_requests(f, 2);
   uint64_t queued = submit(f->engine, &waiting);

@@ -46,9 +46,9 @@ static int connect_to(const char *path) {
   return fd;
 }
 
-static bool is_readable(int fd, int patience) {
+static bool is_readable(int fd, int timeout) {
   struct pollfd one = {.fd = fd, .events = POLLIN};
-  return poll(&one, 1, patience) == 1;
+  return poll(&one, 1, timeout) == 1;
 }
 
 static void drain(int fd) {
@@ -68,7 +68,7 @@ static int new_wake(engine_thread *thread) {
 static palenca_result *wait_thread(engine_thread *thread, int wake) {
   palenca_result *result;
   while (engine_thread_collect(thread), (result = engine_thread_take(thread)) == NULL) {
-    assert_true(is_readable(wake, PATIENCE_MS));
+    assert_true(is_readable(wake, TIMEOUT_MS));
     drain(wake);
   }
   return result;
@@ -132,7 +132,7 @@ static void test_another_process_is_not_let_in(void **state) {
     int fd = connect_to(path);
     byte = 'c';
     (void)!write(told[1], &byte, 1);
-    _exit(is_readable(fd, PATIENCE_MS) && read(fd, &byte, 1) == 0 ? 0 : 1);
+    _exit(is_readable(fd, TIMEOUT_MS) && read(fd, &byte, 1) == 0 ? 0 : 1);
   }
   assert_int_equal(read(told[0], &byte, 1), 1);
   int fd = connect_to(path), status = -1;
@@ -140,7 +140,7 @@ static void test_another_process_is_not_let_in(void **state) {
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_int_equal(status, 0);
   engine_thread_wake(thread);
-  assert_true(is_readable(fd, PATIENCE_MS));
+  assert_true(is_readable(fd, TIMEOUT_MS));
   close(fd);
   close(told[0]);
   close(told[1]);
@@ -151,8 +151,8 @@ static void test_another_process_is_not_let_in(void **state) {
 
 static void test_a_call_is_made_and_wakes(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(BUSY_ANSWER), ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(BUSY_RESPONSE), RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   engine_thread *thread = new_thread();
   int wake = new_wake(thread);
   palenca_request request = get(f);
@@ -160,7 +160,7 @@ static void test_a_call_is_made_and_wakes(void **state) {
   uint64_t id = thread_submit(thread, &request);
   palenca_result *result = wait_thread(thread, wake);
   assert_int_equal(result->id, id);
-  assert_answered(result, 200, "ok", 2);
+  assert_response(result, 200, "ok", 2);
   palenca_attempt_record note;
   for (int number = 1; number <= 2; number++) {
     assert_true(engine_thread_take_attempt(thread, &note));
@@ -175,16 +175,16 @@ static void test_a_call_is_made_and_wakes(void **state) {
 /* Whoever watches a call learns of an attempt when it has failed, not with the last one. */
 static void test_an_attempt_wakes_before_there_is_a_result(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER("HTTP/1.1 503 Busy\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n")};
-  START(f, answers);
+  static const stub_response responses[] = {
+      RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n")};
+  START(f, responses);
   engine_thread *thread = new_thread();
   int wake = new_wake(thread);
   drain(wake);
   palenca_request request = get(f);
   request.observe = true;
   uint64_t id = thread_submit(thread, &request);
-  assert_true(is_readable(wake, PATIENCE_MS / 2));
+  assert_true(is_readable(wake, TIMEOUT_MS / 2));
   assert_int_equal(engine_thread_collect(thread), 0);
   palenca_attempt_record note;
   assert_true(engine_thread_take_attempt(thread, &note));
@@ -196,8 +196,8 @@ static void test_an_attempt_wakes_before_there_is_a_result(void **state) {
 
 static void test_what_is_wrong_with_a_request_is_said_at_once(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   engine_thread *thread = new_thread();
   palenca_error error = {0};
   palenca_request request = get(f);
@@ -210,8 +210,8 @@ static void test_what_is_wrong_with_a_request_is_said_at_once(void **state) {
 
 static void test_a_cancelled_call_has_no_result(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {SILENCE, ANSWER_AND_CLOSE(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {SILENCE, RESPOND_AND_CLOSE(OK_RESPONSE)};
+  START(f, responses);
   engine_thread *thread = new_thread();
   int wake = new_wake(thread);
   palenca_request request = get(f);
@@ -219,19 +219,19 @@ static void test_a_cancelled_call_has_no_result(void **state) {
   wait_requests(f, 1);
   engine_thread_cancel(thread, silent);
   engine_thread_cancel(thread, 4711);
-  uint64_t answered = thread_submit(thread, &request);
+  uint64_t responded = thread_submit(thread, &request);
   palenca_result *result = wait_thread(thread, wake);
-  assert_int_equal(result->id, answered);
-  assert_answered(result, 200, "ok", 1);
+  assert_int_equal(result->id, responded);
+  assert_response(result, 200, "ok", 1);
   assert_null(engine_thread_take(thread));
   close(wake);
   engine_thread_free(thread);
 }
 
-static void test_the_end_does_not_wait_for_answers(void **state) {
+static void test_the_end_does_not_wait_for_responses(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER), SILENCE};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE), SILENCE};
+  START(f, responses);
   engine_thread *thread = new_thread();
   palenca_request request = get(f);
   for (int i = 0; i < 10; i++)
@@ -239,13 +239,13 @@ static void test_the_end_does_not_wait_for_answers(void **state) {
   wait_requests(f, 2);
   int64_t began = now_ms();
   engine_thread_free(thread);
-  assert_true(now_ms() - began < PATIENCE_MS / 4);
+  assert_true(now_ms() - began < TIMEOUT_MS / 4);
 }
 
 static void test_many_calls_all_come_back(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   engine_thread *thread = new_thread();
   int wake = new_wake(thread);
   palenca_request request = get(f);
@@ -256,7 +256,7 @@ static void test_many_calls_all_come_back(void **state) {
       for (int taken = 0; taken < 50; taken++) {
         palenca_result *result = wait_thread(thread, wake);
         sum += result->id;
-        assert_answered(result, 200, "ok", 1);
+        assert_response(result, 200, "ok", 1);
       }
   }
   assert_int_equal(sum, open);
@@ -296,23 +296,23 @@ static void test_signals_stay_with_the_process(void **state) {
 
 static void test_a_child_has_no_part_in_it(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   engine_thread *thread = new_thread();
   int wake = new_wake(thread), status = -1;
   palenca_request request = get(f);
   pid_t child = fork();
   if (child == 0) {
     palenca_error error = {0};
-    bool refused = engine_thread_submit(thread, &request, &error) == 0;
+    bool rejected = engine_thread_submit(thread, &request, &error) == 0;
     engine_thread_cancel(thread, 1);
     engine_thread_free(thread);
-    _exit(refused && strstr(error.message, "forked") != NULL ? 0 : 1);
+    _exit(rejected && strstr(error.message, "forked") != NULL ? 0 : 1);
   }
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_int_equal(status, 0);
   (void)thread_submit(thread, &request);
-  assert_answered(wait_thread(thread, wake), 200, "ok", 1);
+  assert_response(wait_thread(thread, wake), 200, "ok", 1);
   close(wake);
   engine_thread_free(thread);
 }
@@ -373,7 +373,7 @@ int main(void) {
       TEST(test_an_attempt_wakes_before_there_is_a_result),
       TEST(test_what_is_wrong_with_a_request_is_said_at_once),
       TEST(test_a_cancelled_call_has_no_result),
-      TEST(test_the_end_does_not_wait_for_answers),
+      TEST(test_the_end_does_not_wait_for_responses),
       TEST(test_many_calls_all_come_back),
       TEST(test_signals_stay_with_the_process),
       TEST(test_a_child_has_no_part_in_it),

@@ -11,20 +11,20 @@
 
 static void test_a_key_is_limited_and_others_are_not_held_up(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = limited(f, "a", 2), other = limited(f, "b", 2), free_one = get(f);
   for (int i = 0; i < 2; i++)
-    assert_answered(run(f, &request), 200, "ok", 1);
+    assert_response(run(f, &request), 200, "ok", 1);
   uint64_t id = submit(f->engine, &request);
   assert_held_back(f->engine);
   (void)submit(f->engine, &other);
-  assert_answered(wait_result(f->engine), 200, "ok", 1);
+  assert_response(wait_result(f->engine), 200, "ok", 1);
   other = limited(f, "a", 3); /* another limit is another count */
   (void)submit(f->engine, &other);
-  assert_answered(wait_result(f->engine), 200, "ok", 1);
+  assert_response(wait_result(f->engine), 200, "ok", 1);
   (void)submit(f->engine, &free_one);
-  assert_answered(wait_result(f->engine), 200, "ok", 1);
+  assert_response(wait_result(f->engine), 200, "ok", 1);
   assert_held_back(f->engine);
   assert_int_equal(stub_requests(f->server), 5);
   assert_true(palenca_engine_cancel(f->engine, id));
@@ -33,36 +33,36 @@ static void test_a_key_is_limited_and_others_are_not_held_up(void **state) {
 
 static void test_the_servers_word_on_the_window_counts(void **state) {
   fixture *f = *state;
-  static char used_up[200], refused[200];
+  static char used_up[200], rejected[200];
   long long reset = (long long)time(NULL) + 50;
   int sizes[] = {snprintf(used_up, sizeof used_up,
                           "HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: %lld"
                           "\r\nContent-Length: 2\r\n\r\nok",
                           reset),
-                 snprintf(refused, sizeof refused,
+                 snprintf(rejected, sizeof rejected,
                           "HTTP/1.1 429 Slow\r\nX-RateLimit-Reset: %lld"
                           "\r\nContent-Length: 0\r\n\r\n",
                           reset)};
-  const stub_answer answers[] = {
+  const stub_response responses[] = {
       {used_up, (size_t)sizes[0], STUB_KEEP},
-      {refused, (size_t)sizes[1], STUB_KEEP},
-      ANSWER("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
-      ANSWER("HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: 1\r\nX-RateLimit-Reset: 99999999999\r\n"
-             "Content-Length: 2\r\n\r\nok"),
+      {rejected, (size_t)sizes[1], STUB_KEEP},
+      RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
+      RESPONSE("HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: 1\r\nX-RateLimit-Reset: 99999999999\r\n"
+               "Content-Length: 2\r\n\r\nok"),
   };
   static const char *const keys[] = {"a", "b", "c"};
   static const int statuses[] = {200, 429, 429};
-  START(f, answers);
+  START(f, responses);
   for (size_t i = 0; i < LENGTH(keys); i++) {
     palenca_request request = limited(f, keys[i], PALENCA_RATE_LIMIT_DEFAULT);
-    assert_answered(run(f, &request), statuses[i], statuses[i] == 200 ? "ok" : "", 1);
+    assert_response(run(f, &request), statuses[i], statuses[i] == 200 ? "ok" : "", 1);
     uint64_t id = submit(f->engine, &request);
     assert_held_back(f->engine);
     assert_true(palenca_engine_cancel(f->engine, id));
   }
   palenca_request request = limited(f, "d", PALENCA_RATE_LIMIT_DEFAULT);
-  assert_answered(run(f, &request), 200, "ok", 1);
-  assert_answered(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
   assert_int_equal(stub_requests(f->server), 5);
 }
 
@@ -70,10 +70,11 @@ static void test_the_servers_word_on_the_window_counts(void **state) {
 
 static void test_cancel_in_every_state(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      SILENCE, ANSWER("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"),
-      ANSWER(OK_ANSWER)};
-  start_with(f, &(stub_script){answers, LENGTH(answers), 0}, &(palenca_engine_options){NULL, 1});
+  static const stub_response responses[] = {
+      SILENCE, RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"),
+      RESPONSE(OK_RESPONSE)};
+  start_with(f, &(stub_script){responses, LENGTH(responses), 0},
+             &(palenca_engine_options){NULL, 1});
   palenca_request request = get(f);
   assert_false(palenca_engine_cancel(f->engine, 0));
   assert_false(palenca_engine_cancel(f->engine, 1));
@@ -87,7 +88,7 @@ static void test_cancel_in_every_state(void **state) {
   /* the only place in flight is free again */
   uint64_t waiting = submit(f->engine, &request);
   wait_requests(f, 2);
-  int64_t end = now_ms() + PATIENCE_MS;
+  int64_t end = now_ms() + TIMEOUT_MS;
   while (palenca_engine_next_deadline(f->engine) < 40000 && now_ms() < end)
     (void)palenca_engine_step(f->engine, 100, NULL, 0);
   assert_true(palenca_engine_next_deadline(f->engine) >= 40000);
@@ -97,29 +98,29 @@ static void test_cancel_in_every_state(void **state) {
   palenca_result *result = wait_result(f->engine);
   assert_int_equal(result->id, done);
   assert_false(palenca_engine_cancel(f->engine, done));
-  assert_answered(result, 200, "ok", 1);
+  assert_response(result, 200, "ok", 1);
   assert_int_equal(stub_requests(f->server), 3);
 }
 
 static void test_a_completed_call_is_not_cancelled_and_ends_the_wait(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER)};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  START(f, responses);
   palenca_request request = get(f);
   uint64_t id = submit(f->engine, &request);
   int64_t start = now_ms();
-  while (palenca_engine_step(f->engine, PATIENCE_MS, NULL, 0) == 0)
-    assert_true(now_ms() - start < PATIENCE_MS);
+  while (palenca_engine_step(f->engine, TIMEOUT_MS, NULL, 0) == 0)
+    assert_true(now_ms() - start < TIMEOUT_MS);
   assert_int_equal(palenca_engine_next_deadline(f->engine), 0);
   assert_int_equal(palenca_engine_active(f->engine), 0);
   assert_false(palenca_engine_cancel(f->engine, id));
-  assert_int_equal(palenca_engine_step(f->engine, PATIENCE_MS, NULL, 0), 1);
-  assert_true(now_ms() - start < PATIENCE_MS);
-  assert_answered(palenca_engine_take(f->engine), 200, "ok", 1);
+  assert_int_equal(palenca_engine_step(f->engine, TIMEOUT_MS, NULL, 0), 1);
+  assert_true(now_ms() - start < TIMEOUT_MS);
+  assert_response(palenca_engine_take(f->engine), 200, "ok", 1);
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
 }
 
-static void test_an_idle_step_waits_no_longer_than_told(void **state) {
+static void test_an_idle_step_waits_no_longer_than_its_timeout(void **state) {
   fixture *f = *state;
   f->engine = new_engine(&(palenca_engine_options){NULL, 0});
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
@@ -127,7 +128,7 @@ static void test_an_idle_step_waits_no_longer_than_told(void **state) {
   assert_int_equal(palenca_engine_step(f->engine, 0, NULL, 0), 0);
   assert_int_equal(palenca_engine_step(f->engine, -1, NULL, 0), 0);
   assert_int_equal(palenca_engine_step(f->engine, 20, NULL, 0), 0);
-  assert_true(now_ms() - start < PATIENCE_MS);
+  assert_true(now_ms() - start < TIMEOUT_MS);
   assert_null(palenca_engine_take(f->engine));
 }
 
@@ -155,13 +156,13 @@ static void test_a_descriptor_ends_the_wait(void **state) {
     char byte;
     assert_int_equal(pthread_create(&thread, NULL, write_byte, &writers[i]), 0);
     /* one more than there may be is passed over */
-    assert_int_equal(palenca_engine_step(f->engine, 10 * PATIENCE_MS, readers, PIPES + 1), 0);
+    assert_int_equal(palenca_engine_step(f->engine, 10 * TIMEOUT_MS, readers, PIPES + 1), 0);
     assert_int_equal(read(readers[i], &byte, 1), 1);
     void *written;
     assert_int_equal(pthread_join(thread, &written), 0);
     assert_non_null(written);
   }
-  assert_true(now_ms() - start < 10 * PATIENCE_MS);
+  assert_true(now_ms() - start < 10 * TIMEOUT_MS);
   for (size_t i = 0; i <= PIPES; i++) {
     (void)close(readers[i]);
     (void)close(writers[i]);
@@ -171,10 +172,11 @@ static void test_a_descriptor_ends_the_wait(void **state) {
 /* Leaks show in the sanitizers' report. */
 static void test_free_ends_calls_in_every_state(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {
-      ANSWER(OK_ANSWER),
-      ANSWER("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"), SILENCE};
-  start_with(f, &(stub_script){answers, LENGTH(answers), 0}, &(palenca_engine_options){NULL, 1});
+  static const stub_response responses[] = {
+      RESPONSE(OK_RESPONSE),
+      RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"), SILENCE};
+  start_with(f, &(stub_script){responses, LENGTH(responses), 0},
+             &(palenca_engine_options){NULL, 1});
   palenca_request request = get(f);
   for (int i = 0; i < 5; i++)
     (void)submit(f->engine, &request);
@@ -198,17 +200,18 @@ static size_t turn(palenca_engine *engine) {
   int64_t deadline = palenca_engine_next_deadline(engine);
   if (done == 0 && deadline != 0) {
     struct pollfd one = {.fd = palenca_engine_fd(engine), .events = POLLIN};
-    assert_true(deadline <= PATIENCE_MS);
-    assert_true(poll(&one, 1, deadline < 0 ? PATIENCE_MS : (int)deadline) >= 0);
+    assert_true(deadline <= TIMEOUT_MS);
+    assert_true(poll(&one, 1, deadline < 0 ? TIMEOUT_MS : (int)deadline) >= 0);
   }
   return done;
 }
 
 static void test_another_loop_drives_an_engine(void **state) {
   fixture *f = *state;
-  static const stub_answer answers[] = {ANSWER(OK_ANSWER), ANSWER_AND_CLOSE(OK_ANSWER),
-                                        ANSWER(BUSY_ANSWER), ANSWER(OK_ANSWER), SILENCE};
-  START(f, answers);
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE), RESPOND_AND_CLOSE(OK_RESPONSE),
+                                            RESPONSE(BUSY_RESPONSE), RESPONSE(OK_RESPONSE),
+                                            SILENCE};
+  START(f, responses);
   palenca_request request = get(f), silent = get(f);
   request.idempotent = true;
   request.max_retries = 1;
@@ -218,7 +221,7 @@ static void test_another_loop_drives_an_engine(void **state) {
     (void)submit(f->engine, &request);
     while (turn(f->engine) == 0)
       continue;
-    assert_answered(palenca_engine_take(f->engine), 200, "ok", i < 2 ? 1 : 2);
+    assert_response(palenca_engine_take(f->engine), 200, "ok", i < 2 ? 1 : 2);
   }
   (void)submit(f->engine, &silent);
   while (turn(f->engine) == 0)
@@ -233,7 +236,7 @@ int main(void) {
       TEST(test_the_servers_word_on_the_window_counts),
       TEST(test_cancel_in_every_state),
       TEST(test_a_completed_call_is_not_cancelled_and_ends_the_wait),
-      TEST(test_an_idle_step_waits_no_longer_than_told),
+      TEST(test_an_idle_step_waits_no_longer_than_its_timeout),
       TEST(test_a_descriptor_ends_the_wait),
       TEST(test_free_ends_calls_in_every_state),
       TEST(test_another_loop_drives_an_engine),

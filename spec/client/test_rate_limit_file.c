@@ -58,7 +58,7 @@ static size_t take_all(palenca_rate_limiters *rate_limiters, rate_limiter *one, 
   return count;
 }
 
-static void test_sets_of_pacers_share_a_limit(void **state) {
+static void test_sets_of_rate_limiters_share_a_limit(void **state) {
   (void)state;
   palenca_rate_limiters *first = share(), *second = share();
   int64_t now = clock_steady_ms();
@@ -197,7 +197,7 @@ static size_t free_turns(rate_limit_file *file, int64_t now) {
 }
 
 /* Of another layout, cut short, or from before the machine's last start. */
-static void test_a_file_that_makes_no_sense_is_begun_again(void **state) {
+static void test_a_file_that_makes_no_sense_is_started_again(void **state) {
   (void)state;
   int directory = rate_limit_directory_open(parent, NULL);
   rate_limit_file *file = rate_limit_file_open(directory, "x", 5);
@@ -283,7 +283,7 @@ static void test_removal_parts_nobody_from_the_others(void **state) {
     assert_int_equal(free_turns(second, long_ago), 0);
     rate_limit_file_close(first);
     rate_limit_file_close(second);
-    int64_t end = clock_steady_ms() + PATIENCE_MS;
+    int64_t end = clock_steady_ms() + TIMEOUT_MS;
     while (is_there(directory, "x")) {
       assert_true(clock_steady_ms() < end);
       usleep(10);
@@ -338,13 +338,13 @@ static void test_a_path_is_not_cut(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      SHARED(test_sets_of_pacers_share_a_limit),
+      SHARED(test_sets_of_rate_limiters_share_a_limit),
       SHARED(test_a_block_is_everybodys),
       SHARED(test_processes_share_a_limit_to_the_last_turn),
       SHARED(test_killed_processes_never_let_others_exceed_it),
       SHARED(test_nobody_else_can_look_in),
       SHARED(test_a_link_is_not_followed),
-      SHARED(test_a_file_that_makes_no_sense_is_begun_again),
+      SHARED(test_a_file_that_makes_no_sense_is_started_again),
       SHARED(test_a_request_noted_by_half_blocks_nobody),
       SHARED(test_a_path_is_not_cut),
       SHARED(test_it_is_not_waited_for),

@@ -94,21 +94,22 @@ static size_t digits_in(const char *text, size_t size) {
 
 /* "2", or "2.5", in milliseconds, rounded up; -1 for anything else. */
 static int64_t read_seconds(const char *text, size_t size) {
-  size_t whole_size = digits_in(text, size);
-  if (whole_size == 0 || (whole_size < size && text[whole_size] != '.') || whole_size + 1 == size)
+  size_t integer_size = digits_in(text, size);
+  if (integer_size == 0 || (integer_size < size && text[integer_size] != '.') ||
+      integer_size + 1 == size)
     return -1;
-  int64_t whole = read_number(text, whole_size), milliseconds = 0;
-  if (whole < 0) /* more than is counted here is long all the same, and not none */
-    whole = WAIT_MAX_MS / 1000;
+  int64_t seconds = read_number(text, integer_size), milliseconds = 0;
+  if (seconds < 0) /* more than is counted here is long all the same, and not none */
+    seconds = WAIT_MAX_MS / 1000;
   int64_t unit = 100;
   bool has_rest = false;
-  for (size_t i = whole_size + 1; i < size; i++, unit /= 10) {
+  for (size_t i = integer_size + 1; i < size; i++, unit /= 10) {
     if (text[i] < '0' || text[i] > '9')
       return -1;
     milliseconds += (text[i] - '0') * unit;
     has_rest = has_rest || (unit == 0 && text[i] != '0');
   }
-  return whole * 1000 + milliseconds + has_rest;
+  return seconds * 1000 + milliseconds + has_rest;
 }
 
 /* No wait longer than a day is believed. */

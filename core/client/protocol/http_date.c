@@ -55,7 +55,7 @@ static bool take_time(cursor *from, date *to) {
          take(from, ":") && take_digits(from, 2, &to->second);
 }
 
-static int64_t whole_year(int64_t two_digits, int64_t now_unix) {
+static int64_t full_year(int64_t two_digits, int64_t now_unix) {
   int64_t now = 1970 + now_unix / SECONDS_OF_YEAR;
   int64_t year = now - now % 100 + two_digits;
   return year > now + 50 ? year - 100 : year <= now - 50 ? year + 100 : year;
@@ -75,7 +75,7 @@ static bool read_rfc850(cursor from, date *to, int64_t now_unix) {
                 take(&from, "-") && take_month(&from, &to->month) && take(&from, "-") &&
                 take_digits(&from, 2, &to->year) && take(&from, " ") && take_time(&from, to) &&
                 take(&from, " GMT") && from.at == from.end;
-  to->year = whole_year(to->year, now_unix);
+  to->year = full_year(to->year, now_unix);
   return is_one;
 }
 

@@ -66,8 +66,8 @@ static const char *scan_string(scan *s, const char *at) {
 /* ---- numbers ---------------------------------------------------------------------- */
 
 typedef struct {
-  const char *whole, *whole_end; /* digits before the point */
-  const char *rest, *rest_end;   /* digits after it; NULL: there is no point */
+  const char *integer, *integer_end; /* digits before the point */
+  const char *rest, *rest_end;       /* digits after it; NULL: there is no point */
   int64_t exponent;
   bool has_exponent;
 } literal;
@@ -75,9 +75,9 @@ typedef struct {
 /* False for what no decoder takes for a number. */
 static bool read_literal(const char *at, const char *end, literal *number) {
   at += *at == '-';
-  *number = (literal){.whole = at, .whole_end = json_skip_digits(at, end)};
-  at = number->whole_end;
-  if (at == number->whole || (*number->whole == '0' && at > number->whole + 1))
+  *number = (literal){.integer = at, .integer_end = json_skip_digits(at, end)};
+  at = number->integer_end;
+  if (at == number->integer || (*number->integer == '0' && at > number->integer + 1))
     return false;
   if (at < end && *at == '.') {
     number->rest = at + 1;
@@ -99,10 +99,10 @@ static bool read_literal(const char *at, const char *end, literal *number) {
 
 /* The digit at a place, counted from the first that is not 0; 0 after the last one. */
 static char digit_at(const literal *number, const char *first, size_t place) {
-  if (first < number->whole_end) {
-    if (place < (size_t)(number->whole_end - first))
+  if (first < number->integer_end) {
+    if (place < (size_t)(number->integer_end - first))
       return first[place];
-    place -= (size_t)(number->whole_end - first);
+    place -= (size_t)(number->integer_end - first);
     first = number->rest;
   }
   return first != NULL && place < (size_t)(number->rest_end - first) ? first[place] : '0';
@@ -110,8 +110,8 @@ static char digit_at(const literal *number, const char *first, size_t place) {
 
 /* Whether a double would be infinite. */
 static bool is_infinite(const literal *number) {
-  const char *first = number->whole;
-  int64_t exponent = number->whole_end - number->whole - 1 + number->exponent;
+  const char *first = number->integer;
+  int64_t exponent = number->integer_end - number->integer - 1 + number->exponent;
   if (*first == '0') {
     for (first = number->rest; first != NULL && first < number->rest_end && *first == '0';)
       first++;
@@ -137,9 +137,9 @@ static bool is_lost(const char *at, const char *end) {
     return false;
   if (number.rest != NULL || number.has_exponent)
     return is_infinite(&number);
-  size_t digits = (size_t)(number.whole_end - number.whole);
+  size_t digits = (size_t)(number.integer_end - number.integer);
   return digits > EXACT_DIGITS ||
-         (digits == EXACT_DIGITS && memcmp(number.whole, EXACT_MAX, EXACT_DIGITS) > 0);
+         (digits == EXACT_DIGITS && memcmp(number.integer, EXACT_MAX, EXACT_DIGITS) > 0);
 }
 
 /* A name without quotes must not get any: what is no JSON stays none. (A zero byte ends a text for

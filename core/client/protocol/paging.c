@@ -10,9 +10,9 @@ const char *palenca_page_verdict_text(palenca_page_verdict verdict) {
   case PALENCA_PAGE_SHORT:
     return "a page does not hold the number of rows that the totals promise";
   case PALENCA_PAGE_WRONG:
-    return "the answer holds another page than the one asked for";
+    return "the response holds another page than the requested one";
   case PALENCA_PAGE_MALFORMED:
-    return "the answer's pagination contradicts itself";
+    return "the response's pagination contradicts itself";
   case PALENCA_PAGE_OK:
     break;
   }

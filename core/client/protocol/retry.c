@@ -2,10 +2,10 @@
 #include "palenca.h"
 
 #define BACKOFF_BASE_MS 500
-#define BACKOFF_CAP_MS 20000
+#define BACKOFF_MAX_MS 20000
 
 /* A server that names a wait beyond this is left to the caller. */
-#define PATIENCE_MS 120000
+#define RETRY_AFTER_MAX_MS 120000
 
 /* Dates have whole seconds, and a response takes its time. */
 #define SKEW_MS 2000
@@ -49,14 +49,14 @@ palenca_decision palenca_retry_decide(const palenca_attempt *attempt, uint64_t r
   palenca_decision decision = {false, 0};
   if (attempt->number < 1 || attempt->number > attempt->max_retries || !may_repeat(attempt))
     return decision;
-  int64_t ceiling = BACKOFF_CAP_MS;
+  int64_t ceiling = BACKOFF_MAX_MS;
   if (attempt->number - 1 < 6 && ((int64_t)BACKOFF_BASE_MS << (attempt->number - 1)) < ceiling)
     ceiling = (int64_t)BACKOFF_BASE_MS << (attempt->number - 1);
   decision.wait_ms = (int64_t)(random % (uint64_t)(ceiling + 1));
   int64_t asked = attempt->retry_after_ms;
   if (attempt->status == 429)
     asked = palenca_limit_wait(asked, attempt->window_left_ms);
-  if (asked > PATIENCE_MS)
+  if (asked > RETRY_AFTER_MAX_MS)
     return decision;
   if (asked >= 0) /* the jitter keeps those that waited for the same moment apart */
     decision.wait_ms = asked + decision.wait_ms / 4;

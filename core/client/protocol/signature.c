@@ -65,21 +65,21 @@ bool palenca_signature_make(const palenca_signature_options *options, const char
 bool palenca_signature_check(const palenca_signature_options *options, const char *secret,
                              size_t secret_size, const char *body, size_t body_size,
                              const char *signature, size_t signature_size, palenca_error *error) {
-  char wanted[PALENCA_SIGNATURE_MAX];
-  char given[PALENCA_SIGNATURE_MAX];
-  if (!palenca_signature_make(options, secret, secret_size, body, body_size, wanted, error))
+  char expected[PALENCA_SIGNATURE_MAX];
+  char received[PALENCA_SIGNATURE_MAX];
+  if (!palenca_signature_make(options, secret, secret_size, body, body_size, expected, error))
     return false;
   bool hex = options->encoding == NULL || strcmp(options->encoding, "hex") == 0;
   size_t prefix_size = options->prefix != NULL ? strlen(options->prefix) : 0;
-  bool equal = signature_size == strlen(wanted);
+  bool equal = signature_size == strlen(expected);
   if (equal) {
-    memcpy(given, signature, signature_size);
+    memcpy(received, signature, signature_size);
     for (size_t i = prefix_size; hex && i < signature_size; i++)
-      if (given[i] >= 'A' && given[i] <= 'F')
-        given[i] = (char)(given[i] - 'A' + 'a');
-    equal = CRYPTO_memcmp(given, wanted, signature_size) == 0;
+      if (received[i] >= 'A' && received[i] <= 'F')
+        received[i] = (char)(received[i] - 'A' + 'a');
+    equal = CRYPTO_memcmp(received, expected, signature_size) == 0;
   }
-  OPENSSL_cleanse(wanted, sizeof wanted);
+  OPENSSL_cleanse(expected, sizeof expected);
   if (!equal)
     return palenca_error_set(error, PALENCA_AUTH, "the signature does not match the body");
   return true;

@@ -13,8 +13,8 @@ static const char has_zero[] = "data.webhook_action or data.account_id holds a z
 static const char no_action[] = "the body has no data.webhook_action";
 
 /* Which value the next one is: a field of the outermost "data", or one of these. */
-#define WANTED_DATA PALENCA_WEBHOOK_FIELDS
-#define WANTED_NOTHING (PALENCA_WEBHOOK_FIELDS + 1)
+#define EXPECT_DATA PALENCA_WEBHOOK_FIELDS
+#define EXPECT_NOTHING (PALENCA_WEBHOOK_FIELDS + 1)
 
 typedef struct {
   const char *end;
@@ -25,7 +25,7 @@ typedef struct {
   palenca_webhook_text string; /* the last one */
   bool string_has_zero;
   bool is_in_data; /* the outermost "data" is an object, and open */
-  int wanted;      /* of the next value */
+  int expected;    /* of the next value */
   int depth;
   uint64_t objects; /* a bit for each open level, the innermost is the lowest: it is an object */
 } scanner;
@@ -214,37 +214,37 @@ static void clear_fields(palenca_webhook_text *fields) {
 }
 
 static void on_key(scanner *s) {
-  s->wanted = WANTED_NOTHING;
+  s->expected = EXPECT_NOTHING;
   if (s->depth == 1 && is_name(&s->string, "data", 4))
-    s->wanted = WANTED_DATA;
+    s->expected = EXPECT_DATA;
   if (s->depth != 2 || !s->is_in_data)
     return;
   for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
     if (s->string.decoded_size == names[i].size &&
         is_name(&s->string, names[i].text, names[i].size))
-      s->wanted = i;
+      s->expected = i;
 }
 
 /* A repeated key counts as its last value does, as it will for the script; a second "data" replaces
  * the first with all that was in it. Returns what was wanted of the value. */
 static int on_value(scanner *s) {
-  int wanted = s->wanted;
-  if (wanted == WANTED_NOTHING)
-    return wanted;
-  if (wanted == WANTED_DATA)
+  int expected = s->expected;
+  if (expected == EXPECT_NOTHING)
+    return expected;
+  if (expected == EXPECT_DATA)
     clear_fields(s->fields);
   else
-    s->fields[wanted].text = NULL;
-  s->wanted = WANTED_NOTHING;
-  return wanted;
+    s->fields[expected].text = NULL;
+  s->expected = EXPECT_NOTHING;
+  return expected;
 }
 
 static void on_string(scanner *s) {
-  int wanted = on_value(s);
-  if (wanted >= PALENCA_WEBHOOK_FIELDS || s->string.size == 0 || is_name(&s->string, "None", 4))
+  int expected = on_value(s);
+  if (expected >= PALENCA_WEBHOOK_FIELDS || s->string.size == 0 || is_name(&s->string, "None", 4))
     return;
-  s->fields[wanted] = s->string;
-  bool is_bounded = wanted == PALENCA_WEBHOOK_ACTION || wanted == PALENCA_WEBHOOK_ACCOUNT_ID;
+  s->fields[expected] = s->string;
+  bool is_bounded = expected == PALENCA_WEBHOOK_ACTION || expected == PALENCA_WEBHOOK_ACCOUNT_ID;
   if (!is_bounded || s->problem != NULL)
     return;
   if (s->string.decoded_size > PALENCA_WEBHOOK_NAME_MAX)
@@ -254,7 +254,7 @@ static void on_string(scanner *s) {
 }
 
 static bool open_level(scanner *s, bool is_object) {
-  bool is_data = on_value(s) == WANTED_DATA;
+  bool is_data = on_value(s) == EXPECT_DATA;
   if (s->depth == PALENCA_WEBHOOK_DEPTH_MAX)
     return false;
   s->depth++;
@@ -277,8 +277,8 @@ static char byte_at(const char *at, const char *end) {
 }
 
 static const char *skip_some_digits(const char *at, const char *end) {
-  const char *behind = json_skip_digits(at, end);
-  return behind > at ? behind : NULL;
+  const char *after = json_skip_digits(at, end);
+  return after > at ? after : NULL;
 }
 
 static const char *scan_number(const char *at, const char *end) {
@@ -389,7 +389,7 @@ bool palenca_webhook_scan(const char *body, size_t size,
       .end = size > 0 ? body + size : body,
       .fields = fields,
       .failure = not_json,
-      .wanted = WANTED_NOTHING,
+      .expected = EXPECT_NOTHING,
   };
   clear_fields(fields);
   const char *reason = scan(&s, body) ? s.problem : s.failure;

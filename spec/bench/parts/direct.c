@@ -13,10 +13,10 @@
 typedef struct {
   char data[1 << 16];
   size_t size;
-} answer;
+} response;
 
 static size_t on_body(char *data, size_t unit, size_t count, void *context) {
-  answer *to = context;
+  response *to = context;
   if (to->size + unit * count > sizeof to->data)
     return 0;
   memcpy(to->data + to->size, data, unit * count);
@@ -56,7 +56,7 @@ static const char *encode(lua_State *L) {
   return lua_tostring(L, -1);
 }
 
-static CURL *new_easy(const char *ca_file, answer *body) {
+static CURL *new_easy(const char *ca_file, response *body) {
   CURL *easy = curl_easy_init();
   struct curl_slist *headers = curl_slist_append(NULL, "x-api-key: bench");
   headers = curl_slist_append(headers, "Content-Type: application/json");
@@ -73,7 +73,7 @@ static CURL *new_easy(const char *ca_file, answer *body) {
 }
 
 int main(int count, char **values) {
-  static answer body;
+  static response body;
   if (count != 4)
     return 2;
   long calls = strtol(values[3], NULL, 10);

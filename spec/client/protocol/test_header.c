@@ -82,7 +82,7 @@ static void test_headers_that_are_made_from_the_request(void **state) {
     assert_true(palenca_header_check(others[i], "3", 1, NULL));
 }
 
-static void test_a_refusal_tells_the_name_but_not_the_value(void **state) {
+static void test_a_rejection_names_the_header_but_not_its_value(void **state) {
   (void)state;
   palenca_error error = {.kind = PALENCA_OK};
   assert_false(palenca_header_check("x-api-key", "hidden\r\nX: y", 12, &error));
@@ -126,7 +126,7 @@ static void assert_nothing(const palenca_meta *meta) {
   assert_int_equal(meta->retry_after_ms, -1);
 }
 
-static void test_all_headers_of_an_answer(void **state) {
+static void test_all_headers_of_a_response(void **state) {
   (void)state;
   static const char *const lines[] = {
       "HTTP/1.1 200 OK\r\n",
@@ -395,8 +395,8 @@ int main(void) {
       cmocka_unit_test(test_every_byte_of_a_header_name),
       cmocka_unit_test(test_every_byte_of_a_header_value),
       cmocka_unit_test(test_headers_that_are_made_from_the_request),
-      cmocka_unit_test(test_a_refusal_tells_the_name_but_not_the_value),
-      cmocka_unit_test(test_all_headers_of_an_answer),
+      cmocka_unit_test(test_a_rejection_names_the_header_but_not_its_value),
+      cmocka_unit_test(test_all_headers_of_a_response),
       cmocka_unit_test(test_lines_that_say_nothing),
       cmocka_unit_test(test_a_later_line_replaces_an_earlier_one),
       cmocka_unit_test(test_request_ids_are_bounded_and_keep_colons),

@@ -51,8 +51,8 @@ static palenca_page_verdict accept(palenca_paging *paging, const history *h, int
   return palenca_paging_accept(paging, &info, rows_of(h, page));
 }
 
-static void assert_refused(palenca_paging *paging, palenca_page_info info, int64_t rows,
-                           palenca_page_verdict expected) {
+static void assert_rejected(palenca_paging *paging, palenca_page_info info, int64_t rows,
+                            palenca_page_verdict expected) {
   palenca_paging before = *paging;
   assert_int_equal(palenca_paging_accept(paging, &info, rows), expected);
   assert_memory_equal(&before, paging, sizeof before);
@@ -94,7 +94,7 @@ static void test_an_empty_history_has_no_page_or_one(void **state) {
     palenca_paging_init(&paging, 4);
     assert_int_equal(palenca_paging_next(&paging), 1);
     assert_false(palenca_paging_complete(&paging));
-    assert_refused(&paging, info_of(&h, 1), 1, PALENCA_PAGE_SHORT);
+    assert_rejected(&paging, info_of(&h, 1), 1, PALENCA_PAGE_SHORT);
     assert_int_equal(accept(&paging, &h, 1), PALENCA_PAGE_OK);
     assert_int_equal(palenca_paging_next(&paging), 0);
     assert_true(palenca_paging_complete(&paging));
@@ -112,8 +112,8 @@ static void test_the_last_page_is_short_or_full(void **state) {
       assert_int_equal(palenca_paging_next(&paging), page);
       assert_false(palenca_paging_complete(&paging));
       int64_t rows = rows_of(&h, page);
-      assert_refused(&paging, info_of(&h, page), rows - 1, PALENCA_PAGE_SHORT);
-      assert_refused(&paging, info_of(&h, page), rows + 1, PALENCA_PAGE_SHORT);
+      assert_rejected(&paging, info_of(&h, page), rows - 1, PALENCA_PAGE_SHORT);
+      assert_rejected(&paging, info_of(&h, page), rows + 1, PALENCA_PAGE_SHORT);
       assert_int_equal(accept(&paging, &h, page), PALENCA_PAGE_OK);
     }
     assert_int_equal(palenca_paging_next(&paging), 0);
@@ -154,8 +154,8 @@ static void test_contradictions_are_malformed(void **state) {
     palenca_paging paging;
     palenca_paging_init(&paging, 4);
     assert_int_equal(palenca_paging_next(&paging), 1);
-    assert_refused(&paging, rows[i], 5, PALENCA_PAGE_MALFORMED);
-    assert_refused(&paging, rows[i], 0, PALENCA_PAGE_MALFORMED);
+    assert_rejected(&paging, rows[i], 5, PALENCA_PAGE_MALFORMED);
+    assert_rejected(&paging, rows[i], 0, PALENCA_PAGE_MALFORMED);
     assert_false(palenca_paging_complete(&paging));
     assert_int_equal(palenca_paging_next(&paging), 0);
   }
@@ -184,11 +184,11 @@ static void test_another_page_is_wrong(void **state) {
   palenca_paging paging;
   palenca_paging_init(&paging, 4);
   assert_int_equal(palenca_paging_next(&paging), 1);
-  assert_refused(&paging, info_of(&h, 2), 10, PALENCA_PAGE_WRONG);
+  assert_rejected(&paging, info_of(&h, 2), 10, PALENCA_PAGE_WRONG);
   assert_int_equal(accept(&paging, &h, 1), PALENCA_PAGE_OK);
   assert_int_equal(palenca_paging_next(&paging), 2);
   for (size_t i = 0; i < LENGTH(others); i++)
-    assert_refused(&paging, info_of(&h, others[i]), 10, PALENCA_PAGE_WRONG);
+    assert_rejected(&paging, info_of(&h, others[i]), 10, PALENCA_PAGE_WRONG);
   assert_int_equal(accept(&paging, &h, 2), PALENCA_PAGE_OK);
 }
 
@@ -206,7 +206,7 @@ static void test_no_page_comes_after_the_last(void **state) {
       assert_int_equal(accept(&paging, &h, ++page), PALENCA_PAGE_OK);
     }
     for (int64_t rows = -10; rows <= 10; rows++)
-      assert_refused(&paging, info_of(&h, page + 1), rows, PALENCA_PAGE_WRONG);
+      assert_rejected(&paging, info_of(&h, page + 1), rows, PALENCA_PAGE_WRONG);
   }
 }
 
@@ -223,10 +223,10 @@ static void test_other_totals_are_noticed(void **state) {
   assert_int_equal(palenca_paging_next(&paging), 1);
   assert_int_equal(accept(&paging, &h, 1), PALENCA_PAGE_OK);
   for (size_t i = 0; i < LENGTH(changed); i++)
-    assert_refused(&paging, changed[i], 10, PALENCA_PAGE_CHANGED);
-  assert_refused(&paging, info_of(&h, 2), 9, PALENCA_PAGE_SHORT);
-  assert_refused(&paging, info_of(&h, 2), 0, PALENCA_PAGE_SHORT);
-  assert_refused(&paging, info_of(&h, 2), 11, PALENCA_PAGE_SHORT);
+    assert_rejected(&paging, changed[i], 10, PALENCA_PAGE_CHANGED);
+  assert_rejected(&paging, info_of(&h, 2), 9, PALENCA_PAGE_SHORT);
+  assert_rejected(&paging, info_of(&h, 2), 0, PALENCA_PAGE_SHORT);
+  assert_rejected(&paging, info_of(&h, 2), 11, PALENCA_PAGE_SHORT);
   assert_int_equal(accept(&paging, &h, 2), PALENCA_PAGE_OK);
   assert_int_equal(accept(&paging, &h, 3), PALENCA_PAGE_OK);
   assert_true(palenca_paging_complete(&paging));
@@ -299,7 +299,7 @@ static void run_random(uint64_t seed) {
         palenca_page_info spoilt = info;
         int64_t other = count;
         palenca_page_verdict verdict = spoil(&seed, &paging, &h, &spoilt, &other);
-        assert_refused(&paging, spoilt, other, verdict);
+        assert_rejected(&paging, spoilt, other, verdict);
       }
       assert_int_equal(palenca_paging_accept(&paging, &info, count), PALENCA_PAGE_OK);
       rows += count;
@@ -311,7 +311,7 @@ static void run_random(uint64_t seed) {
   assert_int_equal(rows, h.items);
 }
 
-static void test_any_history_is_read_whole_and_in_order(void **state) {
+static void test_any_history_is_read_completely_and_in_order(void **state) {
   (void)state;
   for (uint64_t seed = 1; seed <= 20000; seed++)
     run_random(seed * 0x9e3779b97f4a7c15u);
@@ -329,7 +329,7 @@ int main(void) {
       cmocka_unit_test(test_no_page_comes_after_the_last),
       cmocka_unit_test(test_other_totals_are_noticed),
       cmocka_unit_test(test_every_verdict_but_ok_has_a_sentence),
-      cmocka_unit_test(test_any_history_is_read_whole_and_in_order),
+      cmocka_unit_test(test_any_history_is_read_completely_and_in_order),
   };
   return cmocka_run_group_tests_name("paging", tests, NULL, NULL);
 }

@@ -134,9 +134,9 @@ static void test_a_doubtful_creation_is_never_sent_twice(void **state) {
         attempt.max_retries = INT_MAX;
         attempt.retry_after_ms = waits[i % LENGTH(waits)];
         attempt.window_left_ms = waits[i / LENGTH(waits)];
-        bool is_refused_by_rate = kind == PALENCA_OK && status == 429;
+        bool is_rejected_by_rate = kind == PALENCA_OK && status == 429;
         bool retry = palenca_retry_decide(&attempt, 12345).retry;
-        assert_true(retry == is_refused_by_rate);
+        assert_true(retry == is_rejected_by_rate);
         repeated += retry;
       }
     }
@@ -213,7 +213,7 @@ static void test_the_window_counts_for_429_alone(void **state) {
   assert_true(palenca_retry_decide(&attempt, 0).retry);
 }
 
-static void test_patience_ends(void **state) {
+static void test_retries_end_at_the_timeout(void **state) {
   (void)state;
   static const int64_t beyond[] = {120001, 86400000, INT64_MAX};
   for (size_t i = 0; i < LENGTH(beyond); i++) {
@@ -259,7 +259,7 @@ int main(void) {
       cmocka_unit_test(test_waits_grow_to_a_bound_with_full_jitter),
       cmocka_unit_test(test_never_sooner_than_the_server_asked),
       cmocka_unit_test(test_the_window_counts_for_429_alone),
-      cmocka_unit_test(test_patience_ends),
+      cmocka_unit_test(test_retries_end_at_the_timeout),
       cmocka_unit_test(test_a_window_that_cannot_be_does_not_count_beside_retry_after),
   };
   return cmocka_run_group_tests_name("retry", tests, NULL, NULL);

@@ -148,7 +148,7 @@ static void test_bodies_are_bytes(void **state) {
   assert_string_equal(out, other);
 }
 
-static void test_mistakes_are_refused(void **state) {
+static void test_mistakes_are_rejected(void **state) {
   (void)state;
   static const palenca_signature_options wrong[] = {
       {"md5", NULL, NULL},    {"SHA256", NULL, NULL}, {"", NULL, NULL},        {NULL, "HEX", NULL},
@@ -255,7 +255,7 @@ int main(void) {
       cmocka_unit_test(test_base64),
       cmocka_unit_test(test_the_longest_fits),
       cmocka_unit_test(test_bodies_are_bytes),
-      cmocka_unit_test(test_mistakes_are_refused),
+      cmocka_unit_test(test_mistakes_are_rejected),
       cmocka_unit_test(test_an_empty_secret_verifies_nothing),
       cmocka_unit_test(test_hex_in_either_case),
       cmocka_unit_test(test_prefixes_must_be_there_as_they_are),

@@ -63,7 +63,7 @@ static void test_base_urls_accepted(void **state) {
   }
 }
 
-static void test_base_urls_refused(void **state) {
+static void test_base_urls_rejected(void **state) {
   (void)state;
   static const char *const urls[] = {
       "",
@@ -151,7 +151,7 @@ static void test_what_is_on_this_machine(void **state) {
     assert_false(palenca_url_is_local(elsewhere[i]));
 }
 
-static void test_addresses_in_disguise_are_refused(void **state) {
+static void test_addresses_in_disguise_are_rejected(void **state) {
   (void)state;
   static const char *const hosts[] = {
       "127.1",
@@ -209,7 +209,7 @@ static void test_addresses_in_disguise_are_refused(void **state) {
   }
 }
 
-static void test_refusals_say_why(void **state) {
+static void test_rejections_say_why(void **state) {
   (void)state;
   static const char *const rows[][2] = {
       {"ftp://host", "https://"},        {"https://user:word@host", "user name"},
@@ -256,7 +256,7 @@ static void test_host_names_have_a_length(void **state) {
   assert_base_url(url, false, false);
 }
 
-static void test_refusals_work_without_an_error_to_fill(void **state) {
+static void test_rejections_work_without_an_error_to_fill(void **state) {
   (void)state;
   assert_false(palenca_base_url_check("ftp://host", false, NULL));
   assert_false(palenca_path_check("x", 1, NULL));
@@ -318,7 +318,7 @@ static void test_every_byte_is_kept_and_harmless(void **state) {
   }
 }
 
-static void test_segments_refused(void **state) {
+static void test_segments_rejected(void **state) {
   (void)state;
   static const char *const segments[] = {"", ".", ".."};
   for (size_t i = 0; i < LENGTH(segments); i++) {
@@ -365,7 +365,7 @@ static void test_paths_accepted(void **state) {
   }
 }
 
-static void test_paths_refused(void **state) {
+static void test_paths_rejected(void **state) {
   (void)state;
   static const char *const paths[] = {
       "",       "v1",      "?x",       "//host/v1", "//",     "/.",      "/..",       "/a/.",
@@ -389,18 +389,18 @@ static void test_paths_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_base_urls_accepted),
-      cmocka_unit_test(test_base_urls_refused),
+      cmocka_unit_test(test_base_urls_rejected),
       cmocka_unit_test(test_what_is_on_this_machine),
-      cmocka_unit_test(test_addresses_in_disguise_are_refused),
-      cmocka_unit_test(test_refusals_say_why),
+      cmocka_unit_test(test_addresses_in_disguise_are_rejected),
+      cmocka_unit_test(test_rejections_say_why),
       cmocka_unit_test(test_plain_http_is_for_this_machine),
       cmocka_unit_test(test_host_names_have_a_length),
-      cmocka_unit_test(test_refusals_work_without_an_error_to_fill),
+      cmocka_unit_test(test_rejections_work_without_an_error_to_fill),
       cmocka_unit_test(test_segments_are_escaped),
       cmocka_unit_test(test_every_byte_is_kept_and_harmless),
-      cmocka_unit_test(test_segments_refused),
+      cmocka_unit_test(test_segments_rejected),
       cmocka_unit_test(test_paths_accepted),
-      cmocka_unit_test(test_paths_refused),
+      cmocka_unit_test(test_paths_rejected),
   };
   return cmocka_run_group_tests_name("url", tests, NULL, NULL);
 }

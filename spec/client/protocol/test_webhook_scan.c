@@ -207,7 +207,7 @@ static void test_what_a_later_value_replaces_must_be_good_as_well(void **state) 
 #define LONG "\"account_id\":\"" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "12345678\""
 
 /* Whatever comes first in the body. */
-static void test_the_gravest_reason_is_told(void **state) {
+static void test_the_gravest_reason_is_returned(void **state) {
   (void)state;
   static const struct {
     const char *body, *reason;
@@ -246,7 +246,7 @@ int main(void) {
       cmocka_unit_test(test_zero_characters_in_names),
       cmocka_unit_test(test_lengths_are_bounded),
       cmocka_unit_test(test_what_a_later_value_replaces_must_be_good_as_well),
-      cmocka_unit_test(test_the_gravest_reason_is_told),
+      cmocka_unit_test(test_the_gravest_reason_is_returned),
       cmocka_unit_test(test_a_reason_holds_nothing_of_the_body),
   };
   return cmocka_run_group_tests_name("webhook scan, fields", tests, NULL, NULL);
