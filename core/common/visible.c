@@ -10,7 +10,7 @@
 
 /* The bytes of the character that begins here, and its code point; 0: this is no UTF-8. */
 static size_t decode(const unsigned char *at, size_t left, uint32_t *code) {
-  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  static const uint32_t min_code[] = {0, 0, 0x80, 0x800, 0x10000};
   size_t size = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
   if (size == 0 || size > left || at[0] > 0xf4)
     return 0;
@@ -21,7 +21,7 @@ static size_t decode(const unsigned char *at, size_t left, uint32_t *code) {
     *code = *code << 6 | (at[i] & 0x3f);
   }
   bool is_surrogate = *code >= 0xd800 && *code < 0xe000;
-  return *code < least[size] || *code > 0x10ffff || is_surrogate ? 0 : size;
+  return *code < min_code[size] || *code > 0x10ffff || is_surrogate ? 0 : size;
 }
 
 /* Controls, marks of direction, and line ends other than '\n'. */

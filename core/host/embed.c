@@ -60,10 +60,10 @@ static void push_file(lua_State *L, const char *path) {
     size = fread(luaL_prepbuffer(&text), 1, LUAL_BUFFERSIZE, file);
     luaL_addsize(&text, size);
   } while (size > 0);
-  bool is_whole = ferror(file) == 0;
+  bool is_complete = ferror(file) == 0;
   fclose(file);
   luaL_pushresult(&text);
-  if (!is_whole)
+  if (!is_complete)
     luaL_error(L, "cannot read %s", path);
 }
 

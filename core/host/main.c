@@ -21,14 +21,14 @@ typedef struct {
 
 /* require("palenca.host.cli")(arguments…) → exit status */
 static int run(lua_State *L) {
-  const arguments *given = lua_touserdata(L, 1);
+  const arguments *args = lua_touserdata(L, 1);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "palenca.host.cli");
   lua_call(L, 1, 1);
-  luaL_checkstack(L, given->argc, "too many arguments");
-  for (int i = 1; i < given->argc; i++)
-    lua_pushstring(L, given->argv[i]);
-  lua_call(L, given->argc - 1, 1);
+  luaL_checkstack(L, args->argc, "too many arguments");
+  for (int i = 1; i < args->argc; i++)
+    lua_pushstring(L, args->argv[i]);
+  lua_call(L, args->argc - 1, 1);
   return 1;
 }
 
@@ -50,16 +50,16 @@ static void fill_standard_descriptors(void) {
                  fd == STDOUT_FILENO ? O_RDONLY : O_RDWR); /* the lowest that is free */
 }
 
-static int fail(const arguments *given, const char *message) {
+static int fail(const arguments *args, const char *message) {
   bool json = false;
-  for (int i = 1; i < given->argc; i++)
-    json = json || strcmp(given->argv[i], "--json") == 0;
+  for (int i = 1; i < args->argc; i++)
+    json = json || strcmp(args->argv[i], "--json") == 0;
   log_message(json, "error", "error", message);
   return STATUS_FAILED;
 }
 
 int main(int argc, char **argv) {
-  arguments given = {argc, argv};
+  arguments args = {argc, argv};
   fill_standard_descriptors();
   signals_begin();
   raise_descriptor_limit();
@@ -67,12 +67,12 @@ int main(int argc, char **argv) {
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   lua_State *L = lua_state_new(lua_open_host);
   if (L == NULL)
-    return fail(&given, "out of memory");
+    return fail(&args, "out of memory");
   lua_pushcfunction(L, lua_state_traceback);
   lua_pushcfunction(L, run);
-  lua_pushlightuserdata(L, &given);
+  lua_pushlightuserdata(L, &args);
   int status = lua_pcall(L, 1, 1, 1) == LUA_OK ? (int)lua_tointeger(L, -1)
-                                               : fail(&given, lua_tostring(L, -1));
+                                               : fail(&args, lua_tostring(L, -1));
   lua_state_close(L);
   return status;
 }

@@ -52,7 +52,7 @@ static void test_the_bound_is_exact_and_leaves_what_was_there(void **state) {
   }
 }
 
-static void test_an_impossible_size_is_refused(void **state) {
+static void test_an_impossible_size_is_rejected(void **state) {
   (void)state;
   palenca_buffer buffer = {.limit = 0};
   assert_true(palenca_buffer_append(&buffer, "abc", 3));
@@ -67,7 +67,7 @@ int main(void) {
       cmocka_unit_test(test_grows_and_stays_terminated),
       cmocka_unit_test(test_an_empty_append_makes_an_empty_string),
       cmocka_unit_test(test_the_bound_is_exact_and_leaves_what_was_there),
-      cmocka_unit_test(test_an_impossible_size_is_refused),
+      cmocka_unit_test(test_an_impossible_size_is_rejected),
   };
   return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);
 }

@@ -48,7 +48,7 @@ describe("the receiver", function()
       assert.are.equal('{"error":"forbidden"}\n', body)
       -- nor is a client believed that says it is another
       assert.are.equal(403, (post(served, { ["X-Forwarded-For"] = "192.0.2.1" })))
-      served:wait_output("stderr", "(refused a request of 127.0.0.1 %(403%))")
+      served:wait_output("stderr", "(rejected request from 127.0.0.1: 403 )")
       assert.are.equal(0, #helper.events(served.db))
     end)
 
@@ -69,7 +69,7 @@ describe("the receiver", function()
           .. "/webhooks/palenca"
         assert.are.equal(status, (post(served)))
         if status == 403 then
-          served:wait_output("stderr", "(refused a request of 127.0.0.1 %(403%))")
+          served:wait_output("stderr", "(rejected request from 127.0.0.1: 403 )")
         end
         assert.are.equal(0, served:stop())
       end
@@ -86,8 +86,8 @@ describe("the receiver", function()
       assert.are.equal(403, status("192.0.2.9, junk"))
       assert.are.equal(403, status(("192.0.2.9, "):rep(50) .. "203.0.113.2"))
       assert.are.equal(403, (post(served)))
-      served:wait_output("stderr", "(refused a request of 203.0.113.2 %(403%))")
-      served:wait_output("stderr", "(refused a request of unknown %(403%))")
+      served:wait_output("stderr", "(rejected request from 203.0.113.2: 403 )")
+      served:wait_output("stderr", "(rejected request from unknown: 403 )")
     end)
 
     -- What the server rejects by itself. {status, cause, who, what is sent}
@@ -104,11 +104,11 @@ describe("the receiver", function()
         HEAD .. "Content-Length: 100\r\n\r\n{" },
       { 400, "the body is malformed", "192.0.2.9", HEAD .. CHUNKED .. "nonsense\r\n" },
       -- the header may be still to come, or half of it
-      { 408, "the request did not arrive in time", "the proxy 127.0.0.1", HEAD },
-      { 400, "the head is malformed", "the proxy 127.0.0.1", HEAD .. "nonsense\r\n\r\n" },
-      { 431, "the head of the request is too large", "the proxy 127.0.0.1",
+      { 408, "the request did not arrive in time", "proxy 127.0.0.1", HEAD },
+      { 400, "the head is malformed", "proxy 127.0.0.1", HEAD .. "nonsense\r\n\r\n" },
+      { 431, "the head of the request is too large", "proxy 127.0.0.1",
         HEAD .. long:rep(3) .. "\r\n" },
-      { 404, "another path", "the proxy 127.0.0.1", "GET / HTTP/1.1\r\nHost: a\r\n\r\n" },
+      { 404, "another path", "proxy 127.0.0.1", "GET / HTTP/1.1\r\nHost: a\r\n\r\n" },
     }
     it("names the client of a request that the HTTP server rejects, or its proxy", function()
       local served = serve({ "--trusted-proxy", "127.0.0.1", "--max-body", "200", "--max-header",

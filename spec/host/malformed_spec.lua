@@ -179,7 +179,7 @@ describe("the receiver, sent what is no good HTTP,", function()
     if not helper.sanitized then -- whose allocator keeps freed memory for a while
       assert.is_true(memory() - before < 4096, memory() - before .. " KiB more")
     end
-    local _, lines = served.stderr:gsub("refused a request", "")
+    local _, lines = served.stderr:gsub("rejected request from", "")
     assert.is_true(lines < 200, lines .. " lines")
   end)
 

@@ -18,7 +18,7 @@
 #include <time.h>
 
 /* How long answers are waited for after the last event was sent, in seconds. */
-#define PATIENCE 10.0
+#define TIMEOUT 10.0
 
 typedef struct {
   load_target target;
@@ -45,8 +45,8 @@ typedef struct {
   int poll;
   FILE *journal;
   samples latencies;
-  samples gaps;    /* between the times at which there were answers to read */
-  double answered; /* the last of these times; 0: there was none */
+  samples gaps;     /* between the times at which there were answers to read */
+  double responded; /* the last of these times; 0: there was none */
 } load;
 
 static double now(void) {
@@ -110,9 +110,9 @@ static void add_sample(samples *list, double seconds) {
   list->values[list->count++] = (float)seconds;
 }
 
-static void note_answer(load *all, const load_connection *one, double time) {
+static void record_response(load *all, const load_connection *one, double time) {
   add_sample(&all->latencies, time - one->began);
-  all->answered = time;
+  all->responded = time;
 }
 
 static void note_acked(load *all, size_t index, double time) {
@@ -147,7 +147,7 @@ static void on_readable(load *all, size_t index) {
   double time = now();
   if (status > 0 && was_waiting) {
     all->waiting--;
-    note_answer(all, one, time);
+    record_response(all, one, time);
     if (status == 200)
       note_acked(all, index, time);
     else
@@ -179,28 +179,27 @@ static void send_due(load *all, double time) {
   }
 }
 
-static double next_moment(const load *all) {
-  double moment = all->is_ending ? all->ended + PATIENCE : all->began + all->options.seconds;
+static double next_time(const load *all) {
+  double next = all->is_ending ? all->ended + TIMEOUT : all->began + all->options.seconds;
   if (all->kill_at > 0 && !all->is_killed)
-    moment = fmin(moment, all->kill_at);
+    next = fmin(next, all->kill_at);
   if (!all->is_ending && all->idle_count > 0 && all->started < all->options.count)
-    moment = fmin(moment, all->began + (double)all->scheduled / all->options.rate);
-  return moment;
+    next = fmin(next, all->began + (double)all->scheduled / all->options.rate);
+  return next;
 }
 
-static void wait_for_answers(load *all, double time) {
+static void wait_for_responses(load *all, double time) {
   struct epoll_event events[256];
-  double patience = fmax(0, fmin(next_moment(all) - time, 3600));
-  struct timespec timeout = {.tv_sec = (time_t)patience,
-                             .tv_nsec = (long)(fmod(patience, 1) * 1e9)};
+  double wait_s = fmax(0, fmin(next_time(all) - time, 3600));
+  struct timespec timeout = {.tv_sec = (time_t)wait_s, .tv_nsec = (long)(fmod(wait_s, 1) * 1e9)};
   int count = epoll_pwait2(all->poll, events, 256, &timeout, NULL);
-  double before = all->answered;
+  double before = all->responded;
   for (int i = 0; i < count; i++) {
     if (all->connections[events[i].data.u64].fd >= 0)
       on_readable(all, events[i].data.u64);
   }
-  if (before > 0 && all->answered > before)
-    add_sample(&all->gaps, all->answered - before);
+  if (before > 0 && all->responded > before)
+    add_sample(&all->gaps, all->responded - before);
 }
 
 static bool is_over(load *all, double time) {
@@ -209,7 +208,7 @@ static bool is_over(load *all, double time) {
     all->is_ending = true;
     all->ended = time;
   }
-  return all->open == 0 || (all->is_ending && (all->waiting == 0 || time >= all->ended + PATIENCE));
+  return all->open == 0 || (all->is_ending && (all->waiting == 0 || time >= all->ended + TIMEOUT));
 }
 
 static void run(load *all) {
@@ -228,7 +227,7 @@ static void run(load *all) {
       kill(all->options.victim, SIGKILL);
     }
     send_due(all, time);
-    wait_for_answers(all, time);
+    wait_for_responses(all, time);
   }
   all->ended = now();
 }
@@ -251,7 +250,7 @@ static double quantile_ms(const samples *sorted, double share) {
   return 1e3 * (double)sorted->values[(size_t)(share * (double)(sorted->count - 1))];
 }
 
-static void tell(load *all) {
+static void report(load *all) {
   struct rusage used;
   getrusage(RUSAGE_SELF, &used);
   double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
@@ -362,7 +361,7 @@ int main(int argc, char **argv) {
     perror(all.options.acked);
     return 1;
   }
-  tell(&all);
+  report(&all);
   (void)close(all.poll);
   free(all.connections);
   free(all.idle);

@@ -69,7 +69,7 @@ bool load_open(load_connection *connection, const load_target *target) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)target->port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   prepare(connection, target);
-  connection->answer_size = 0;
+  connection->response_size = 0;
   connection->is_waiting = false;
   connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int one = 1;
@@ -93,7 +93,7 @@ void load_close(load_connection *connection) {
 bool load_send(load_connection *connection, size_t account, size_t sequence) {
   render(connection, account, sequence);
   connection->is_waiting = true;
-  connection->answer_size = 0;
+  connection->response_size = 0;
   /* A request is far smaller than a socket's buffer: it is taken whole or not at all. */
   return send(connection->fd, connection->request, connection->request_size, MSG_NOSIGNAL) ==
          (ssize_t)connection->request_size;
@@ -112,29 +112,29 @@ static const char *header(const char *head, const char *name) {
 
 /* The status of the answer, once all of it is here; 0 before. */
 static int whole(load_connection *connection, bool *is_last) {
-  connection->answer[connection->answer_size] = '\0';
-  char *end = strstr(connection->answer, "\r\n\r\n");
+  connection->response[connection->response_size] = '\0';
+  char *end = strstr(connection->response, "\r\n\r\n");
   if (end == NULL)
     return 0;
   end[2] = '\0'; /* so that no header is looked for in the body */
-  const char *length = header(connection->answer, "Content-Length");
-  const char *then = header(connection->answer, "Connection");
+  const char *length = header(connection->response, "Content-Length");
+  const char *then = header(connection->response, "Connection");
   *is_last = then != NULL && strncasecmp(then, "close", 5) == 0;
   end[2] = '\r';
   size_t size = length != NULL ? strtoul(length, NULL, 10) : 0;
-  if (connection->answer_size < (size_t)(end + 4 - connection->answer) + size)
+  if (connection->response_size < (size_t)(end + 4 - connection->response) + size)
     return 0;
   connection->is_waiting = false;
-  return atoi(connection->answer + strlen("HTTP/1.1 "));
+  return atoi(connection->response + strlen("HTTP/1.1 "));
 }
 
 int load_receive(load_connection *connection, bool *is_last) {
-  size_t room = sizeof connection->answer - 1 - connection->answer_size;
-  ssize_t size = recv(connection->fd, connection->answer + connection->answer_size, room, 0);
+  size_t room = sizeof connection->response - 1 - connection->response_size;
+  ssize_t size = recv(connection->fd, connection->response + connection->response_size, room, 0);
   if (size < 0 && (errno == EAGAIN || errno == EINTR))
     return 0;
   if (size <= 0)
     return -1;
-  connection->answer_size += (size_t)size;
+  connection->response_size += (size_t)size;
   return whole(connection, is_last);
 }

@@ -7,7 +7,7 @@
 
 enum {
   LOAD_REQUEST_MAX = 1024,
-  LOAD_ANSWER_MAX = 16384,
+  LOAD_RESPONSE_MAX = 16384,
   LOAD_ACCOUNT_ID_SIZE = 37
 };
 
@@ -25,8 +25,8 @@ typedef struct {
   double began;
   char request[LOAD_REQUEST_MAX];
   size_t request_size, account_at[2], sequence_at[2]; /* where its digits are; 0: nowhere */
-  char answer[LOAD_ANSWER_MAX];
-  size_t answer_size;
+  char response[LOAD_RESPONSE_MAX];
+  size_t response_size;
 } load_connection;
 
 /* The id that the webhooks of an account carry. */

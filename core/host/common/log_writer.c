@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KEPT_MOST ((size_t)1 << 20)
+#define PENDING_MAX ((size_t)1 << 20)
 /* A pipe that is ready takes so much without a wait, and in one piece. */
 #define PIECE ((size_t)4096)
 
@@ -28,7 +28,7 @@ static struct {
   pthread_t thread;
   bool is_running, is_ending, json, output_failed;
   int64_t end_at; /* nothing is written later */
-  lines kept;
+  lines pending;
   uint64_t lost;
 } own = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -73,7 +73,7 @@ void log_time(char text[LOG_TIME_SIZE]) {
     text[0] = '\0';
 }
 
-static void tell_lost(uint64_t lost) {
+static void log_lost(uint64_t lost) {
   char line[160];
   char time[LOG_TIME_SIZE];
   unsigned long long count = lost;
@@ -93,19 +93,19 @@ static void *body(void *context) {
   (void)context;
   (void)pthread_mutex_lock(&own.mutex);
   for (;;) {
-    while (own.kept.size == 0 && own.lost == 0 && !own.is_ending)
+    while (own.pending.size == 0 && own.lost == 0 && !own.is_ending)
       (void)pthread_cond_wait(&own.changed, &own.mutex);
-    if (own.kept.size == 0 && own.lost == 0)
+    if (own.pending.size == 0 && own.lost == 0)
       break;
     lines empty = {.data = taken.data, .capacity = taken.capacity};
     uint64_t lost = own.lost;
-    taken = own.kept;
-    own.kept = empty;
+    taken = own.pending;
+    own.pending = empty;
     own.lost = 0;
     (void)pthread_mutex_unlock(&own.mutex);
     put(taken.data, taken.size);
     if (lost > 0)
-      tell_lost(lost);
+      log_lost(lost);
     (void)pthread_mutex_lock(&own.mutex);
   }
   (void)pthread_mutex_unlock(&own.mutex);
@@ -125,22 +125,22 @@ static void write_now(const char *text, size_t size) {
   }
 }
 
-static bool keep(lines *kept, const char *text, size_t size) {
+static bool append(lines *pending, const char *text, size_t size) {
   /* a single piece may be larger: that it is too large does not mean that nobody reads */
-  if (kept->size > 0 && (kept->size > KEPT_MOST || size > KEPT_MOST - kept->size))
+  if (pending->size > 0 && (pending->size > PENDING_MAX || size > PENDING_MAX - pending->size))
     return false;
-  if (size > kept->capacity - kept->size) {
-    size_t capacity = kept->capacity > 0 ? kept->capacity : PIECE;
-    while (capacity < kept->size + size)
+  if (size > pending->capacity - pending->size) {
+    size_t capacity = pending->capacity > 0 ? pending->capacity : PIECE;
+    while (capacity < pending->size + size)
       capacity *= 2;
-    char *grown = realloc(kept->data, capacity);
+    char *grown = realloc(pending->data, capacity);
     if (grown == NULL)
       return false;
-    kept->data = grown;
-    kept->capacity = capacity;
+    pending->data = grown;
+    pending->capacity = capacity;
   }
-  memcpy(kept->data + kept->size, text, size);
-  kept->size += size;
+  memcpy(pending->data + pending->size, text, size);
+  pending->size += size;
   return true;
 }
 
@@ -153,13 +153,13 @@ static uint64_t count_lines(const char *text, size_t size) {
 
 void log_write(const char *text, size_t size) {
   (void)pthread_mutex_lock(&own.mutex);
-  bool is_kept = own.is_running;
+  bool is_queued = own.is_running;
   /* once a line is lost, so are those behind it: what is told then stands where they were */
-  if (is_kept && (own.lost > 0 || !keep(&own.kept, text, size)))
+  if (is_queued && (own.lost > 0 || !append(&own.pending, text, size)))
     own.lost += count_lines(text, size);
   (void)pthread_cond_signal(&own.changed);
   (void)pthread_mutex_unlock(&own.mutex);
-  if (!is_kept)
+  if (!is_queued)
     write_now(text, size);
 }
 
@@ -238,6 +238,6 @@ void log_end(int64_t timeout_ms) {
   struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = (until_ms % 1000) * 1000000};
   if (pthread_timedjoin_np(own.thread, NULL, &until) != 0)
     return; /* in a write that does not come back, whatever poll has said */
-  free(own.kept.data);
-  own.kept = (lines){0};
+  free(own.pending.data);
+  own.pending = (lines){0};
 }

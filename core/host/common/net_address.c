@@ -53,7 +53,7 @@ static bool parse_plain(const char *text, size_t size, net_address *out) {
   return true;
 }
 
-static bool is_number(const char *text, size_t size, unsigned long most, unsigned long *out) {
+static bool is_number(const char *text, size_t size, unsigned long max, unsigned long *out) {
   unsigned long value = 0;
   if (size == 0 || size > 5)
     return false;
@@ -63,7 +63,7 @@ static bool is_number(const char *text, size_t size, unsigned long most, unsigne
     value = value * 10 + (unsigned long)(text[i] - '0');
   }
   *out = value;
-  return value <= most;
+  return value <= max;
 }
 
 static bool is_port(const char *text, size_t size) {
@@ -125,11 +125,12 @@ bool net_block_parse(const char *text, net_block *out) {
 bool net_block_holds(const net_block *block, const net_address *address) {
   if (address->kind != block->first.kind || address->kind == NET_UNKNOWN)
     return false;
-  unsigned whole = block->bits / 8;
+  unsigned full_bytes = block->bits / 8;
   unsigned rest = block->bits % 8;
-  if (memcmp(block->first.bytes, address->bytes, whole) != 0)
+  if (memcmp(block->first.bytes, address->bytes, full_bytes) != 0)
     return false;
-  return rest == 0 || (block->first.bytes[whole] ^ address->bytes[whole]) >> (8 - rest) == 0;
+  return rest == 0 ||
+         (block->first.bytes[full_bytes] ^ address->bytes[full_bytes]) >> (8 - rest) == 0;
 }
 
 bool net_blocks_hold(const net_block *blocks, size_t count, const net_address *address) {

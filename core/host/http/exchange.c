@@ -117,7 +117,7 @@ void http_exchange_defer(http_exchange *exchange) {
 }
 
 /* A response is sent on the loop's thread: its structures are that one's alone. */
-static void hand_back(http_exchange *exchange) {
+static void return_to_loop(http_exchange *exchange) {
   http_server *server = http_connection_of(exchange)->server;
   pthread_mutex_lock(&server->mutex);
   bool is_first = server->responded == NULL;
@@ -136,7 +136,7 @@ static void choose(http_exchange *exchange, http_response *response) {
   exchange->response = response;
   exchange->choice = response != NULL ? HTTP_RESPONDED : HTTP_ABORTED;
   if (exchange->is_deferred)
-    hand_back(exchange);
+    return_to_loop(exchange);
 }
 
 void http_exchange_respond(http_exchange *exchange, int status, const http_header *headers,

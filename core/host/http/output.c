@@ -89,9 +89,9 @@ http_sending http_output_send(http_connection *c, const char *start, size_t star
   }
   size_t of_start = sent < start_size ? sent : start_size;
   size_t of_data = sent - of_start;
-  bool is_kept = (start_size == 0 || add_copy(output, start + of_start, start_size - of_start)) &&
-                 (size == 0 || add_data(output, response, data + of_data, size - of_data));
-  return is_kept ? HTTP_BLOCKED : HTTP_BROKEN;
+  bool is_copied = (start_size == 0 || add_copy(output, start + of_start, start_size - of_start)) &&
+                   (size == 0 || add_data(output, response, data + of_data, size - of_data));
+  return is_copied ? HTTP_BLOCKED : HTTP_BROKEN;
 }
 
 bool http_output_add_file(http_connection *c, int fd, int64_t offset, uint64_t size) {
@@ -111,8 +111,8 @@ bool http_output_add_file(http_connection *c, int fd, int64_t offset, uint64_t s
 /* A file that has become shorter than its response says breaks the connection. */
 static ptrdiff_t write_file(http_connection *c, http_piece *piece) {
   char part[FILE_PART];
-  size_t wanted = piece->size < sizeof part ? (size_t)piece->size : sizeof part;
-  ssize_t got = pread(piece->fd, part, wanted, piece->offset);
+  size_t part_size = piece->size < sizeof part ? (size_t)piece->size : sizeof part;
+  ssize_t got = pread(piece->fd, part, part_size, piece->offset);
   if (got <= 0)
     return HTTP_FAILED;
   struct iovec one = {part, (size_t)got};

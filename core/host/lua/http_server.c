@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define SERVER_TYPE "palenca.http_server"
-#define ANSWER_HEADERS_MAX 32
+#define RESPONSE_HEADERS_MAX 32
 #define REQUEST_HEADERS_MAX 100
 
 /* Taken in one call of run, so that whoever calls it does other things as well. */
@@ -77,8 +77,8 @@ typedef void send_response(http_exchange *exchange, int status, const http_heade
                            size_t header_count, const char *body, size_t body_size);
 
 /* Stack: status, headers, body on top. Nothing is answered if that is not what is there. */
-static void send_answer(lua_State *L, http_exchange *exchange, send_response *send) {
-  http_header headers[ANSWER_HEADERS_MAX];
+static void respond_with(lua_State *L, http_exchange *exchange, send_response *send) {
+  http_header headers[RESPONSE_HEADERS_MAX];
   size_t count = 0;
   size_t size;
   int base = lua_gettop(L) - 2;
@@ -87,8 +87,8 @@ static void send_answer(lua_State *L, http_exchange *exchange, send_response *se
   const char *body = luaL_checklstring(L, base + 2, &size);
   for (lua_pushnil(L); lua_next(L, base + 1) != 0; lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
-      luaL_error(L, "an answer's headers must be strings");
-    if (count < ANSWER_HEADERS_MAX)
+      luaL_error(L, "a response's headers must be strings");
+    if (count < RESPONSE_HEADERS_MAX)
       headers[count++] = (http_header){lua_tostring(L, -2), lua_tostring(L, -1)};
   }
   send(exchange, (int)status, headers, count, body, size);
@@ -107,7 +107,7 @@ static int answer(lua_State *L) {
   push_request(L, arrived->exchange, token);
   lua_call(L, 1, 3);
   if (!lua_isnil(L, -3)) {
-    send_answer(L, arrived->exchange, http_exchange_respond);
+    respond_with(L, arrived->exchange, http_exchange_respond);
     return 0;
   }
   lua_getiuservalue(L, 3, 1);
@@ -117,7 +117,7 @@ static int answer(lua_State *L) {
 }
 
 /* The server is at index 1, the handler at 2. */
-static void answer_one(lua_State *L, lua_server *s, http_exchange *exchange) {
+static void handle_one(lua_State *L, lua_server *s, http_exchange *exchange) {
   arrival arrived = {s, exchange};
   lua_pushcfunction(L, answer);
   lua_pushlightuserdata(L, &arrived);
@@ -126,7 +126,7 @@ static void answer_one(lua_State *L, lua_server *s, http_exchange *exchange) {
   if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
     const char *message = lua_tostring(L, -1);
     char text[512];
-    snprintf(text, sizeof text, "the request could not be answered: %s",
+    snprintf(text, sizeof text, "no response to the request: %s",
              message != NULL ? message : "unknown error");
     log_message(log_is_json(), "request", "warning", text);
     http_exchange_reject(exchange, 500, "internal error");
@@ -169,7 +169,7 @@ static int server_run(lua_State *L) {
     http_exchange *exchange = http_queue_take(s->queue);
     if (exchange == NULL)
       break;
-    answer_one(L, s, exchange);
+    handle_one(L, s, exchange);
   }
   return 0;
 }
@@ -180,7 +180,7 @@ static http_exchange *take_exchange(lua_State *L) {
   lua_Integer token = luaL_checkinteger(L, 2);
   lua_getiuservalue(L, 1, 1);
   if (lua_rawgeti(L, -1, token) != LUA_TLIGHTUSERDATA)
-    luaL_argerror(L, 2, "nothing is to be answered under this token");
+    luaL_argerror(L, 2, "no request waits for a response under this token");
   http_exchange *exchange = lua_touserdata(L, -1);
   lua_pushnil(L);
   lua_rawseti(L, -3, token);
@@ -188,27 +188,27 @@ static http_exchange *take_exchange(lua_State *L) {
   return exchange;
 }
 
-static int answer_later(lua_State *L, send_response *send) {
+static int respond_later(lua_State *L, send_response *send) {
   luaL_checkinteger(L, 3);
   luaL_checktype(L, 4, LUA_TTABLE);
   luaL_checkstring(L, 5);
   lua_settop(L, 5);
-  send_answer(L, take_exchange(L), send);
+  respond_with(L, take_exchange(L), send);
   return 0;
 }
 
 /* server:answer(token, status, headers, body) */
-static int server_answer(lua_State *L) {
-  return answer_later(L, http_exchange_respond);
+static int server_respond(lua_State *L) {
+  return respond_later(L, http_exchange_respond);
 }
 
 /* server:cut(token, status, headers, body): closes the connection after half of the body */
-static int server_cut(lua_State *L) {
-  return answer_later(L, http_exchange_respond_truncated);
+static int server_respond_truncated(lua_State *L) {
+  return respond_later(L, http_exchange_respond_truncated);
 }
 
 /* server:drop(token): closes the connection without an answer */
-static int server_drop(lua_State *L) {
+static int server_abort(lua_State *L) {
   http_exchange_abort(take_exchange(L));
   return 0;
 }
@@ -247,9 +247,15 @@ static int server_close(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"run", server_run},         {"answer", server_answer}, {"cut", server_cut},
-    {"drop", server_drop},       {"fd", server_fd},         {"timeout", server_timeout},
-    {"address", server_address}, {"close", server_close},   {NULL, NULL},
+    {"run", server_run},
+    {"respond", server_respond},
+    {"respond_truncated", server_respond_truncated},
+    {"abort", server_abort},
+    {"fd", server_fd},
+    {"timeout", server_timeout},
+    {"address", server_address},
+    {"close", server_close},
+    {NULL, NULL},
 };
 
 void lua_open_server(lua_State *L) {

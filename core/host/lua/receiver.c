@@ -35,38 +35,38 @@ static void write_line(const char *line, int size) {
   log_write(line, (size_t)size);
 }
 
-static void log_text(void *context, const refusal *told) {
+static void log_text(void *context, const rejection *record) {
   char line[512];
   char who[96];
   (void)context;
-  if (told->client != NULL) {
+  if (record->client != NULL) {
     char address[NET_ADDRESS_TEXT];
-    net_address_text(told->client, address);
-    snprintf(who, sizeof who, "a request of %s%s", told->is_proxy ? "the proxy " : "", address);
+    net_address_text(record->client, address);
+    snprintf(who, sizeof who, "request from %s%s", record->is_proxy ? "proxy " : "", address);
   } else {
-    snprintf(who, sizeof who, "%llu more requests", (unsigned long long)told->count);
+    snprintf(who, sizeof who, "%llu more requests", (unsigned long long)record->count);
   }
-  write_line(line, snprintf(line, sizeof line, "palenca: refused %s (%d): %s\n", who, told->status,
-                            told->cause));
+  write_line(line, snprintf(line, sizeof line, "palenca: rejected %s: %d (%s)\n", who,
+                            record->status, record->cause));
 }
 
-static void log_json(void *context, const refusal *told) {
+static void log_json(void *context, const rejection *record) {
   char line[512];
   char address[NET_ADDRESS_TEXT] = "";
   char time[LOG_TIME_SIZE];
   (void)context;
   log_time(time);
-  if (told->client != NULL)
-    net_address_text(told->client, address);
-  const char *name = told->client == NULL ? ""
-                     : told->is_proxy     ? ",\"proxy\":\""
-                                          : ",\"client\":\"";
+  if (record->client != NULL)
+    net_address_text(record->client, address);
+  const char *name = record->client == NULL ? ""
+                     : record->is_proxy     ? ",\"proxy\":\""
+                                            : ",\"client\":\"";
   write_line(line,
              snprintf(line, sizeof line,
                       "{\"time\":\"%s\",\"event\":\"refused\",\"level\":\"warning\",\"status\":%d,"
                       "\"cause\":\"%s\",\"count\":%llu%s%s%s}\n",
-                      time, told->status, told->cause, (unsigned long long)told->count, name,
-                      address, told->client != NULL ? "\"" : ""));
+                      time, record->status, record->cause, (unsigned long long)record->count, name,
+                      address, record->client != NULL ? "\"" : ""));
 }
 
 /* ---- settings ------------------------------------------------------------------------------ */

@@ -21,7 +21,7 @@ static void log_json(void *context, bool is_error, const char *message) {
   log_message(true, "store", is_error ? "error" : "info", message);
 }
 
-/* host.store{path=, loop=, json=, redelivery_window=, retention= (seconds)} → store | nil, message:
+/* host.store{path=, loop=, json=, dedup_window=, retention= (seconds)} → store | nil, message:
  * before the loop is started */
 static int store_open(lua_State *L) {
   char error[512];
@@ -29,14 +29,14 @@ static int store_open(lua_State *L) {
   lua_settop(L, 1);
   lua_getfield(L, 1, "path");
   lua_getfield(L, 1, "json");
-  lua_getfield(L, 1, "redelivery_window");
+  lua_getfield(L, 1, "dedup_window");
   lua_getfield(L, 1, "retention");
   lua_getfield(L, 1, "loop");
   event_store_options options = {
       .path = luaL_checkstring(L, 2),
       .loop = check_handle(L, 6, LOOP_TYPE),
       .log = lua_toboolean(L, 3) ? log_json : log_text,
-      .redelivery_window = (int64_t)(luaL_checknumber(L, 4) * 1000),
+      .dedup_window = (int64_t)(luaL_checknumber(L, 4) * 1000),
       .retention = (int64_t)(luaL_checknumber(L, 5) * 1000),
   };
   void **handle = new_handle(L, STORE_TYPE);
@@ -76,7 +76,7 @@ static void set_integer(lua_State *L, const char *name, int64_t value) {
   lua_setfield(L, -2, name);
 }
 
-/* store:counts() → {unfinished, done, dead, failed_attempts, redelivered} */
+/* store:counts() → {unfinished, done, dead, failed_attempts, duplicates} */
 static int store_counts(lua_State *L) {
   event_counts counts;
   event_store_counts(check_handle(L, 1, STORE_TYPE), &counts);
@@ -85,7 +85,7 @@ static int store_counts(lua_State *L) {
   set_integer(L, "done", counts.done);
   set_integer(L, "dead", counts.dead);
   set_integer(L, "failed_attempts", counts.failed_attempts);
-  set_integer(L, "redelivered", counts.redelivered);
+  set_integer(L, "duplicates", counts.duplicates);
   return 1;
 }
 

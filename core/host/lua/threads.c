@@ -72,9 +72,9 @@ static int join(lua_State *L) {
   return 1;
 }
 
-/* task:kept() → for how many seconds a script's code has kept it without a wait, and which; nil: it
- * does not */
-static int kept(lua_State *L) {
+/* task:blocked() → the seconds for which a handler has run without a wait, and its label; nil: none
+ * does */
+static int blocked(lua_State *L) {
   char label[512];
   int64_t ms = lua_thread_blocked_ms(check_handle(L, 1, LUA_THREAD_TYPE), label, sizeof label);
   if (ms < 0)
@@ -114,10 +114,10 @@ static int wait_signal(lua_State *L) {
   sigset_t set;
   siginfo_t info;
   lua_Number seconds = luaL_checknumber(L, 1);
-  struct timespec most = {.tv_sec = (time_t)seconds};
-  most.tv_nsec = (long)((seconds - (lua_Number)most.tv_sec) * 1e9);
+  struct timespec time_limit = {.tv_sec = (time_t)seconds};
+  time_limit.tv_nsec = (long)((seconds - (lua_Number)time_limit.tv_sec) * 1e9);
   signals_stop_set(&set);
-  int got = sigtimedwait(&set, &info, &most);
+  int got = sigtimedwait(&set, &info, &time_limit);
   if (got < 0 || is_ignored(&info))
     return 0;
   lua_pushstring(L, got == SIGINT ? "SIGINT" : got == SIGTERM ? "SIGTERM" : "SIGHUP");
@@ -134,8 +134,8 @@ static int exit_now(lua_State *L) {
 }
 
 static const luaL_Reg task_methods[] = {
-    {"wait_ready", wait_ready}, {"ask", ask}, {"join", join}, {"kept", kept},
-    {"close", task_gc},         {NULL, NULL}};
+    {"wait_ready", wait_ready}, {"ask", ask},       {"join", join},
+    {"blocked", blocked},       {"close", task_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {
     {"start", start},
     {"release_signals", release_signals},

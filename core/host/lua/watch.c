@@ -19,7 +19,7 @@
 
 #define WATCHER_TYPE "palenca.watcher"
 /* A file that is found where another one was may still be being written. */
-#define SETTLED_S 1
+#define STABLE_S 1
 
 typedef struct {
   dev_t device;
@@ -35,7 +35,7 @@ typedef struct {
   int fd; /* -1 when closed */
   watched_file *files;
   size_t count;
-  bool is_settling;
+  bool is_unstable;
 } watcher;
 
 /* ---- what a path leads to ------------------------------------------------------------------ */
@@ -77,10 +77,10 @@ static bool leads_elsewhere(const watched_file *before, const watched_file *now)
          (!is_same(before->directory, now->directory) || is_link(now->path));
 }
 
-static bool is_settled(const watched_file *file) {
+static bool is_stable(const watched_file *file) {
   struct stat found;
   time_t now = time(NULL);
-  return stat(file->path, &found) != 0 || found.st_mtime > now || found.st_mtime < now - SETTLED_S;
+  return stat(file->path, &found) != 0 || found.st_mtime > now || found.st_mtime < now - STABLE_S;
 }
 
 /* ---- directories --------------------------------------------------------------------------- */
@@ -139,8 +139,8 @@ static bool watch_again(watcher *w) {
 
 /* ---- the watcher --------------------------------------------------------------------------- */
 
-static void forget_files(watcher *w, size_t kept) {
-  while (w->count > kept)
+static void forget_files(watcher *w, size_t left) {
+  while (w->count > left)
     free(w->files[--w->count].path);
 }
 
@@ -204,24 +204,24 @@ static int watcher_changed(lua_State *L) {
   watcher *w = luaL_checkudata(L, 1, WATCHER_TYPE);
   if (w->fd < 0)
     return 0;
-  bool is_gone = false, is_settled_now = true;
+  bool is_gone = false, is_stable_now = true;
   bool is_changed = read_events(w->fd, &is_gone);
   bool is_moved = is_gone;
   for (size_t i = 0; i < w->count; i++) {
     watched_file now = {.path = w->files[i].path};
     look_up(&now);
     /* a directory made anew may have the number of the one that is gone */
-    w->is_settling =
-        w->is_settling || leads_elsewhere(&w->files[i], &now) || (is_gone && now.target.inode != 0);
+    w->is_unstable =
+        w->is_unstable || leads_elsewhere(&w->files[i], &now) || (is_gone && now.target.inode != 0);
     is_moved = is_moved || !is_same(now.directory, w->files[i].directory) ||
                !is_same(now.target, w->files[i].target);
     w->files[i] = now;
-    is_settled_now = is_settled_now && (!w->is_settling || is_settled(&now));
+    is_stable_now = is_stable_now && (!w->is_unstable || is_stable(&now));
   }
   if (is_moved)
     is_changed = watch_again(w) || is_changed;
-  is_changed = is_changed || w->is_settling;
-  w->is_settling = w->is_settling && !is_settled_now;
+  is_changed = is_changed || w->is_unstable;
+  w->is_unstable = w->is_unstable && !is_stable_now;
   lua_pushboolean(L, is_changed);
   return 1;
 }

@@ -31,8 +31,8 @@ static int clear_fd(lua_State *L) {
   return 0;
 }
 
-/* task.wished() → "run", "drain" or "stop" */
-static int wished(lua_State *L) {
+/* task.requested() → "run", "drain" or "stop" */
+static int requested(lua_State *L) {
   static const char *const names[] = {"run", "drain", "stop"};
   lua_pushstring(L, names[lua_thread_requested(check_task(L))]);
   return 1;
@@ -44,8 +44,8 @@ static int ready(lua_State *L) {
   return 0;
 }
 
-/* task.cap(pattern, count): at most so many events that it fits are leased at a time */
-static int cap(lua_State *L) {
+/* task.limit(pattern, max): max events whose action matches the pattern are leased at a time */
+static int limit(lua_State *L) {
   const char *pattern = luaL_checkstring(L, 1);
   lua_Integer count = luaL_checkinteger(L, 2);
   luaL_argcheck(L, count >= 1, 2, "from 1");
@@ -65,8 +65,8 @@ static int every(lua_State *L) {
   return 0;
 }
 
-/* task.want(count) */
-static int want(lua_State *L) {
+/* task.prefetch(count): events to lease ahead for this worker */
+static int prefetch(lua_State *L) {
   lua_Integer count = luaL_checkinteger(L, 1);
   event_consumer_prefetch(check_consumer(L), count > 0 ? (size_t)count : 0);
   return 0;
@@ -125,8 +125,9 @@ static int finish(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"fd", fd},       {"clear_fd", clear_fd}, {"wished", wished}, {"ready", ready}, {"cap", cap},
-    {"every", every}, {"want", want},         {"finish", finish}, {NULL, NULL},
+    {"fd", fd},       {"clear_fd", clear_fd}, {"requested", requested}, {"ready", ready},
+    {"limit", limit}, {"every", every},       {"prefetch", prefetch},   {"finish", finish},
+    {NULL, NULL},
 };
 
 void lua_open_task(lua_State *L) {
@@ -142,6 +143,6 @@ void lua_open_task(lua_State *L) {
   lua_pushcclosure(L, take, 1);
   lua_setfield(L, -2, "take");
   lua_pushinteger(L, EVENT_CONSUMER_LIMITS_MAX);
-  lua_setfield(L, -2, "CAPS_MAX"); /* so many patterns can have a cap */
+  lua_setfield(L, -2, "LIMITS_MAX"); /* of patterns that can have a concurrency limit */
   lua_setfield(L, -2, "task");
 }

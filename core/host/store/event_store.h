@@ -28,7 +28,7 @@ typedef struct {
   void *log_context;
   /* A body received again within so many milliseconds of its first receipt is not stored again;
    * 0: it is. */
-  int64_t redelivery_window;
+  int64_t dedup_window;
   /* Done events are deleted so many milliseconds after they were; 0: never. One that is deleted
    * within the window is a new event when it comes again. */
   int64_t retention;
@@ -137,7 +137,7 @@ typedef struct {
   int64_t done;            /* finished so since open */
   int64_t dead;            /* finished so since open */
   int64_t failed_attempts; /* finishes with RETRY or DEAD since open */
-  int64_t redelivered;     /* puts that were redeliveries, since open */
+  int64_t duplicates;      /* puts that were redeliveries, since open */
 } event_counts;
 
 void event_store_counts(event_store *store, event_counts *counts);

@@ -127,7 +127,7 @@ static bool is_signed(receiver *r, http_exchange *exchange) {
   size_t size;
   const char *body = http_exchange_body(exchange, &size);
   size_t count = http_exchange_values(exchange, webhook_signature_header(r->signature), values, 2);
-  const char *cause = webhook_signature_refusal(r->signature, values, count, body, size);
+  const char *cause = webhook_signature_rejection(r->signature, values, count, body, size);
   if (cause == NULL)
     return true;
   note_exchange(r, exchange, 401, cause);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define WINDOW_MS 10000
-#define TOLD_IN_WINDOW 5
+#define LOGGED_IN_WINDOW 5
 /* More than there are causes at a time; if not, the last one stands for all others. */
 #define CAUSES_MAX 48
 
@@ -15,7 +15,7 @@ typedef struct {
   char cause[96];
   int status;
   int64_t began;
-  unsigned told;
+  unsigned record;
   uint64_t omitted;
 } slot;
 
@@ -71,25 +71,25 @@ static void close_window(rejection_log *log, slot *s, int64_t now) {
     return;
   if (s->omitted > 0)
     log->write(log->context,
-               &(refusal){.status = s->status, .cause = s->cause, .count = s->omitted});
+               &(rejection){.status = s->status, .cause = s->cause, .count = s->omitted});
   s->omitted = 0;
-  s->told = 0;
+  s->record = 0;
 }
 
 void rejection_log_record(rejection_log *log, int64_t now, int status, const char *cause,
                           const net_address *client, bool is_proxy) {
   slot *s = slot_of(log, now, status, cause);
   close_window(log, s, now);
-  if (s->told == 0)
+  if (s->record == 0)
     s->began = now;
-  if (s->told == TOLD_IN_WINDOW) {
+  if (s->record == LOGGED_IN_WINDOW) {
     s->omitted++;
     return;
   }
-  s->told++;
+  s->record++;
   log->write(
       log->context,
-      &(refusal){
+      &(rejection){
           .status = status, .cause = s->cause, .client = client, .is_proxy = is_proxy, .count = 1});
 }
 
@@ -100,12 +100,12 @@ void rejection_log_run(rejection_log *log, int64_t now) {
 }
 
 int64_t rejection_log_timeout(const rejection_log *log, int64_t now) {
-  int64_t least = -1;
+  int64_t min_ms = -1;
   for (size_t i = 0; i < log->count; i++) {
     const slot *s = &log->slots[i];
     int64_t left = s->began + WINDOW_MS - now;
-    if (s->omitted > 0 && (least < 0 || left < least))
-      least = left > 0 ? left : 0;
+    if (s->omitted > 0 && (min_ms < 0 || left < min_ms))
+      min_ms = left > 0 ? left : 0;
   }
-  return least;
+  return min_ms;
 }

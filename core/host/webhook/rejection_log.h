@@ -15,9 +15,9 @@ typedef struct {
   const net_address *client; /* NULL: this is about `count` requests that were not told about */
   bool is_proxy;             /* the client is behind that address, and not known */
   uint64_t count;
-} refusal;
+} rejection;
 
-typedef void rejection_write(void *context, const refusal *told);
+typedef void rejection_write(void *context, const rejection *record);
 
 typedef struct rejection_log rejection_log;
 

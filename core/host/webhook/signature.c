@@ -75,8 +75,8 @@ const char *webhook_signature_header(const webhook_signature *s) {
   return s->header;
 }
 
-const char *webhook_signature_refusal(const webhook_signature *s, const char *const *values,
-                                      size_t value_count, const char *body, size_t body_size) {
+const char *webhook_signature_rejection(const webhook_signature *s, const char *const *values,
+                                        size_t value_count, const char *body, size_t body_size) {
   if (value_count == 0)
     return "not signed";
   if (value_count > 1)

@@ -23,7 +23,8 @@ const char *webhook_signature_header(const webhook_signature *signature);
 
 /* `values` are those of the header in one request. NULL if the body is signed; otherwise what is
  * wrong, in words that hold neither the signature that was given nor the one that was due. */
-const char *webhook_signature_refusal(const webhook_signature *signature, const char *const *values,
-                                      size_t value_count, const char *body, size_t body_size);
+const char *webhook_signature_rejection(const webhook_signature *signature,
+                                        const char *const *values, size_t value_count,
+                                        const char *body, size_t body_size);
 
 #endif

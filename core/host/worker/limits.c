@@ -28,7 +28,7 @@
 struct limits {
   timer_t timer;
   bool has_timer;
-  int64_t cpu_ns, given_ns;
+  int64_t cpu_ns, budget_ns;
   lua_State *volatile running; /* whose code runs; NULL: the host's own */
   volatile sig_atomic_t is_over;
   bool is_closing, has_stopped_finalizer;
@@ -109,9 +109,9 @@ static void set_timer(const limits *b, int64_t ns) {
 }
 
 void limits_enter(limits *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
-  b->given_ns = cpu_ns > 0 ? cpu_ns : b->cpu_ns;
+  b->budget_ns = cpu_ns > 0 ? cpu_ns : b->cpu_ns;
   if (b->cpu_ns > 0)
-    set_timer(b, b->given_ns);
+    set_timer(b, b->budget_ns);
   b->is_over = 0;
   b->rejections = 0;
   b->is_closing = is_closing;
@@ -132,7 +132,7 @@ int64_t limits_left(const limits *b) {
     timer_gettime(b->timer, &left);
   int64_t ns = left.it_value.tv_sec * SECOND_NS + left.it_value.tv_nsec;
   /* A timer that has expired is set again for the interval. */
-  return ns > b->given_ns ? 1 : ns;
+  return ns > b->budget_ns ? 1 : ns;
 }
 
 lua_State *limits_switch(limits *b, lua_State *co) {
@@ -166,13 +166,13 @@ bool limits_has_stopped_finalizer(const limits *b) {
 /* ---- memory --------------------------------------------------------------------------- */
 
 /* The host's own code must be able to tell of a script that has used up what it may. */
-static size_t most_memory(const limits *b) {
+static size_t max_memory(const limits *b) {
   return b->running != NULL ? b->memory : b->memory + b->memory / 4 + ((size_t)8 << 20);
 }
 
 /* The kernel takes all pages of a block back in one go, and lets nobody else onto that processor
  * meanwhile, be it the thread that answers: a big one is given back in pieces. */
-static void give_back(void *block, size_t size) {
+static void free_block(void *block, size_t size) {
   if (size >= BIG) {
     char *piece = (char *)(((uintptr_t)block + PAGE - 1) / PAGE * PAGE);
     for (char *end = (char *)block + size; piece + BIG_PIECE <= end; piece += BIG_PIECE)
@@ -185,7 +185,7 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size) 
   limits *b = context;
   size_t before = block != NULL ? old_size : 0;
   if (size == 0) {
-    give_back(block, before);
+    free_block(block, before);
     b->used -= before;
     return NULL;
   }
@@ -193,12 +193,12 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size) 
     b->rejections--;
     return NULL;
   }
-  if (size > before && b->memory > 0 && b->used - before + size > most_memory(b))
+  if (size > before && b->memory > 0 && b->used - before + size > max_memory(b))
     return NULL;
-  void *moved = realloc(block, size);
-  if (moved != NULL)
+  void *resized = realloc(block, size);
+  if (resized != NULL)
     b->used = b->used - before + size;
-  return moved;
+  return resized;
 }
 
 /* ---- beginning and end ------------------------------------------------------------------ */

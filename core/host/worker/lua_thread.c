@@ -135,8 +135,8 @@ no_memory:
 }
 
 static struct timespec deadline_in(int64_t timeout_ms) {
-  int64_t moment = clock_steady_ms() + timeout_ms;
-  return (struct timespec){.tv_sec = moment / 1000, .tv_nsec = (moment % 1000) * 1000000};
+  int64_t deadline = clock_steady_ms() + timeout_ms;
+  return (struct timespec){.tv_sec = deadline / 1000, .tv_nsec = (deadline % 1000) * 1000000};
 }
 
 lua_thread_state lua_thread_wait_ready(lua_thread *t, int64_t timeout_ms, char *info,
@@ -177,14 +177,14 @@ bool lua_thread_join(lua_thread *t, int64_t timeout_ms, char *error, size_t erro
 }
 
 int64_t lua_thread_blocked_ms(lua_thread *t, char *label, size_t label_size) {
-  int64_t kept = -1;
+  int64_t blocked_ms = -1;
   pthread_mutex_lock(&t->mutex);
   if (t->label != NULL) {
-    kept = clock_steady_ms() - t->entered_at;
+    blocked_ms = clock_steady_ms() - t->entered_at;
     snprintf(label, label_size, "%s", t->label);
   }
   pthread_mutex_unlock(&t->mutex);
-  return kept;
+  return blocked_ms;
 }
 
 void lua_thread_free(lua_thread *t) {

@@ -105,11 +105,11 @@ end
 
 local function release(self, held)
   if held.effects.drop then
-    self.http:drop(held.token)
+    self.http:abort(held.token)
   elseif held.effects.cut then
-    self.http:cut(held.token, held.status, held.headers, held.body)
+    self.http:respond_truncated(held.token, held.status, held.headers, held.body)
   else
-    self.http:answer(held.token, held.status, held.headers, held.body)
+    self.http:respond(held.token, held.status, held.headers, held.body)
   end
 end
 
@@ -133,7 +133,7 @@ local function release_waiting(self)
       request.final = now >= request.deadline
       local status, headers, body, effects = instance:handle(request)
       if not effects then
-        self.http:answer(request.token, status, headers, body)
+        self.http:respond(request.token, status, headers, body)
         request = nil
       end
     end
@@ -177,7 +177,7 @@ local function serve(self)
   while true do
     -- cleared before the requests are read: one that comes in between makes it readable again
     host.task.clear_fd()
-    if host.task.wished() ~= "run" then
+    if host.task.requested() ~= "run" then
       break
     end
     local due = deliver(self)

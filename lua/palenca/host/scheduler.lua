@@ -111,7 +111,7 @@ end
 -- thread is to end.
 local function step_in_place(self, seconds)
   local task = self.current
-  if own_task.wished() == "stop" then
+  if own_task.requested() == "stop" then
     error("aborted: the program is ending", 0)
   elseif task and task.deadline then
     local left = task.deadline - core.steady_time()

@@ -180,7 +180,7 @@ local function start(self, lease)
 end
 
 local function want(self)
-  task.want(self.concurrency - self.schedule.running)
+  task.prefetch(self.concurrency - self.schedule.running)
 end
 
 -- Each is started before the next one is leased: the events after a handler that blocks can be
@@ -199,7 +199,7 @@ local function start_events(self)
       want(self)
     end
     local may_lease = not self.is_full and core.steady_time() < until_time
-      and task.wished() == "run"
+      and task.requested() == "run"
     lease = may_lease and task.take() or nil
   end
   return started > 0
@@ -210,13 +210,13 @@ local function work(self)
     task.clear_fd()
     local any
     local is_spent = self.is_full or host.bounds.has_stopped_finalizer()
-    local wish = is_spent and "drain" or task.wished()
+    local wish = is_spent and "drain" or task.requested()
     if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
       break
     elseif wish == "run" then
       any = start_events(self)
     else
-      task.want(0)
+      task.prefetch(0)
     end
     event_log.flush()
     self.schedule:step(any and 0 or IDLE, task.fd())
@@ -292,11 +292,11 @@ return function(text)
   }, Worker)
   runtime.use(self.schedule:runtime())
   timers.serve()
-  handlers.set_max_limits(task.CAPS_MAX)
+  handlers.set_max_limits(task.LIMITS_MAX)
   script.forbid_exit()
   local files = load(self, options.script)
   for action, count in pairs(handlers.concurrency_limits()) do
-    task.cap(action, count)
+    task.limit(action, count)
   end
   for _, timer in ipairs(timers.list()) do
     task.every(timer.name, math.floor(timer.interval * 1000 + 0.5))

@@ -170,7 +170,7 @@ end
 -- Finds workers that are blocked by their script; logs each once.
 local function find_blocked(self, problems)
   for _, worker in ipairs(self.active) do
-    local seconds, label = worker:kept()
+    local seconds, label = worker:blocked()
     local is_blocked = seconds ~= nil and seconds > self.max_blocked
     local is_new = is_blocked and not self.blocked[worker]
     self.blocked[worker] = is_blocked or nil

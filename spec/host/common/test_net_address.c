@@ -68,7 +68,7 @@ static void reads_addresses(void **state) {
   }
 }
 
-static void refuses_what_is_no_address(void **state) {
+static void rejects_what_is_no_address(void **state) {
   static const char *const cases[] = {
       "",
       " ",
@@ -143,7 +143,7 @@ static void reads_addresses_of_sockets(void **state) {
   assert_int_equal(got.kind, NET_UNKNOWN);
 }
 
-static void tells_what_a_block_holds(void **state) {
+static void knows_what_a_block_holds(void **state) {
   static const struct {
     const char *block, *address;
     bool holds;
@@ -188,7 +188,7 @@ static void tells_what_a_block_holds(void **state) {
   assert_false(net_blocks_hold(NULL, 0, &unknown));
 }
 
-static void refuses_what_is_no_block(void **state) {
+static void rejects_what_is_no_block(void **state) {
   static const char *const cases[] = {
       "",
       "/",
@@ -288,10 +288,10 @@ static void believes_nobody_without_a_setting(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_addresses),
-      cmocka_unit_test(refuses_what_is_no_address),
+      cmocka_unit_test(rejects_what_is_no_address),
       cmocka_unit_test(reads_addresses_of_sockets),
-      cmocka_unit_test(tells_what_a_block_holds),
-      cmocka_unit_test(refuses_what_is_no_block),
+      cmocka_unit_test(knows_what_a_block_holds),
+      cmocka_unit_test(rejects_what_is_no_block),
       cmocka_unit_test(believes_trusted_proxies_only),
       cmocka_unit_test(believes_nobody_without_a_setting),
   };

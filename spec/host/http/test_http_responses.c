@@ -362,7 +362,7 @@ static void asks_for_bodies_that_wait(void **state) {
 }
 
 /* What stands behind a request that closes the connection is dropped, wherever it was cut. */
-static void drops_what_stands_behind_a_closing_request(void **state) {
+static void drops_what_follows_a_closing_request(void **state) {
   static owner o;
   static const char requests[] = GET("/first") "GET /last HTTP/1.1\r\nHost: a\r\nConnection: "
                                                "close\r\n\r\n" GET("/dropped");
@@ -450,7 +450,7 @@ int main(void) {
       cmocka_unit_test(waits_for_clients_that_read_slowly),
       cmocka_unit_test(hands_bodies_on_in_pieces),
       cmocka_unit_test(asks_for_bodies_that_wait),
-      cmocka_unit_test(drops_what_stands_behind_a_closing_request),
+      cmocka_unit_test(drops_what_follows_a_closing_request),
       cmocka_unit_test(writes_dates),
       cmocka_unit_test(hands_requests_to_another_thread),
       cmocka_unit_test(says_why_a_queue_cannot_start),

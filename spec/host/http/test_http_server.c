@@ -31,7 +31,7 @@ static void ends_batches_when_all_is_read(void **state) {
 }
 
 /* As many events as a loop takes from the kernel in one go, and one more or less. */
-static void answers_any_number_at_once(void **state) {
+static void responds_to_any_number_at_once(void **state) {
   static const int numbers[] = {1, 127, 128, 129, 255, 256, 257};
   static owner o;
   int fds[MANY];
@@ -243,7 +243,7 @@ static void does_not_let_others_wait_for_pipelines(void **state) {
 }
 
 /* So many files that no more can be opened: a client is told, and the loop does not spin. */
-static void tells_clients_that_there_are_no_descriptors(void **state) {
+static void responds_that_there_are_no_descriptors(void **state) {
   static owner o;
   struct rlimit before, low;
   (void)state;
@@ -302,13 +302,13 @@ static void waits_while_no_connection_can_be_accepted(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ends_batches_when_all_is_read),
-      cmocka_unit_test(answers_any_number_at_once),
+      cmocka_unit_test(responds_to_any_number_at_once),
       cmocka_unit_test(sends_one_response_many_times),
       cmocka_unit_test(rejects_connections_beyond_its_limit),
       cmocka_unit_test(serves_others_while_one_is_deferred),
       cmocka_unit_test(sends_a_long_response_while_one_is_deferred),
       cmocka_unit_test(does_not_let_others_wait_for_pipelines),
-      cmocka_unit_test(tells_clients_that_there_are_no_descriptors),
+      cmocka_unit_test(responds_that_there_are_no_descriptors),
       cmocka_unit_test(waits_while_no_connection_can_be_accepted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,7 @@ static inline int64_t taken(const worker *w) {
   return id;
 }
 
-static inline void want(fixture *f, const worker *w, size_t count) {
+static inline void prefetch(fixture *f, const worker *w, size_t count) {
   event_consumer_prefetch(w->consumer, count);
   run(f);
 }

@@ -35,7 +35,7 @@ event_store *try_open(fixture *f, char *error, size_t size) {
                                        .loop = loop,
                                        .log = on_log,
                                        .log_context = f,
-                                       .redelivery_window = f->redelivery_window,
+                                       .dedup_window = f->dedup_window,
                                        .retention = f->retention};
   event_store *store = event_store_open(&options, error, size);
   if (store == NULL) {
@@ -132,9 +132,9 @@ void wait_for(fixture *f, const int *count) {
 /* ---- Putting ---- */
 
 void on_put(void *context, const event_receipt *receipt) {
-  answer *a = context;
+  response *a = context;
   (void)pthread_mutex_lock(&a->mutex);
-  a->answers++;
+  a->responses++;
   a->id = receipt->id;
   a->is_duplicate = receipt->is_duplicate;
   (void)snprintf(a->reason, sizeof a->reason, "%s", receipt->reason != NULL ? receipt->reason : "");
@@ -176,11 +176,11 @@ void put_now(fixture *f, const event_record *record, event_put_done done, void *
   put_times(f, record, 1, done, context);
 }
 
-static answer put_and_wait(fixture *f, const event_record *record) {
-  answer a = NO_ANSWER;
+static response put_and_wait(fixture *f, const event_record *record) {
+  response a = NO_RESPONSE;
   put_now(f, record, on_put, &a);
   (void)pthread_mutex_lock(&a.mutex);
-  while (a.answers == 0) {
+  while (a.responses == 0) {
     (void)pthread_cond_wait(&a.changed, &a.mutex);
   }
   (void)pthread_mutex_unlock(&a.mutex);
@@ -190,14 +190,14 @@ static answer put_and_wait(fixture *f, const event_record *record) {
   return a;
 }
 
-int64_t put_and_tell(fixture *f, const event_record *record, bool *is_duplicate) {
-  answer a = put_and_wait(f, record);
+int64_t put_and_get_id(fixture *f, const event_record *record, bool *is_duplicate) {
+  response a = put_and_wait(f, record);
   *is_duplicate = a.is_duplicate;
   return a.id;
 }
 
 int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size) {
-  answer a = put_and_wait(f, record);
+  response a = put_and_wait(f, record);
   if (reason != NULL) {
     (void)snprintf(reason, size, "%s", a.reason);
   }
@@ -211,19 +211,19 @@ int64_t put(fixture *f, const char *account) {
   return id;
 }
 
-void await_answers(answer *a, int count) {
+void await_responses(response *a, int count) {
   (void)pthread_mutex_lock(&a->mutex);
-  while (a->answers < count) {
+  while (a->responses < count) {
     (void)pthread_cond_wait(&a->changed, &a->mutex);
   }
   (void)pthread_mutex_unlock(&a->mutex);
 }
 
 void put_together(fixture *f, int count) {
-  answer a = NO_ANSWER;
+  response a = NO_RESPONSE;
   const event_record record = record_of(NULL, "{}");
   put_times(f, &record, count, on_put, &a);
-  await_answers(&a, count);
+  await_responses(&a, count);
 }
 
 /* Writes of this process beyond the first bytes of a file fail, as on a full disk. */
@@ -251,7 +251,7 @@ void free_worker(worker *w) {
 
 void wait_notified(const worker *w) {
   struct pollfd descriptor = {.fd = w->fd, .events = POLLIN};
-  assert_int_equal(poll(&descriptor, 1, PATIENCE_MS), 1);
+  assert_int_equal(poll(&descriptor, 1, TIMEOUT_MS), 1);
   uint64_t count;
   assert_int_equal(read(w->fd, &count, sizeof count), sizeof count);
 }
@@ -296,7 +296,7 @@ int64_t query(const fixture *f, const char *text) {
   sqlite3 *db = NULL;
   sqlite3_stmt *statement = NULL;
   assert_int_equal(sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-  (void)sqlite3_busy_timeout(db, PATIENCE_MS);
+  (void)sqlite3_busy_timeout(db, TIMEOUT_MS);
   assert_int_equal(sqlite3_prepare_v2(db, text, -1, &statement, NULL), SQLITE_OK);
   assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
   int64_t value = sqlite3_column_int64(statement, 0);
@@ -309,7 +309,7 @@ void execute(const fixture *f, const char *text) {
   sqlite3 *db = NULL;
   assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
   assert_int_equal(sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL), SQLITE_OK);
-  (void)sqlite3_busy_timeout(db, PATIENCE_MS); /* the store may be writing */
+  (void)sqlite3_busy_timeout(db, TIMEOUT_MS); /* the store may be writing */
   assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
   (void)sqlite3_close(db);
 }

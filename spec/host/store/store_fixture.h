@@ -16,7 +16,7 @@
 #include <pthread.h>
 
 /* Only a failing test waits so long. */
-#define PATIENCE_MS 30000
+#define TIMEOUT_MS 30000
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -29,7 +29,7 @@ typedef struct {
   event_store *store;
   event_admin_server *admin; /* for replays and purges; NULL, too, if the test runs the loop */
   bool is_by_hand;           /* its loop has no thread: the test runs it */
-  int64_t redelivery_window, retention;
+  int64_t dedup_window, retention;
   int64_t first_id; /* of the first event that was put; 0: none was */
   pthread_mutex_t mutex;
   pthread_cond_t changed; /* with each of what follows */
@@ -60,13 +60,13 @@ int number_of(const fixture *f, int64_t id);
 typedef struct {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
-  int answers;
+  int responses;
   int64_t id;
   bool is_duplicate;
   char reason[256];
-} answer;
+} response;
 
-#define NO_ANSWER                                                                                  \
+#define NO_RESPONSE                                                                                \
   { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER }
 
 /* An event_put_done whose context is an answer. */
@@ -79,12 +79,12 @@ void put_now(fixture *f, const event_record *record, event_put_done done, void *
 
 /* Waits for the answer. The id, or 0 and the reason, which may be NULL if nobody asks. */
 int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size);
-int64_t put_and_tell(fixture *f, const event_record *record, bool *is_duplicate);
+int64_t put_and_get_id(fixture *f, const event_record *record, bool *is_duplicate);
 int64_t put(fixture *f, const char *account);
 /* As many of one turn. */
 void put_times(fixture *f, const event_record *record, int count, event_put_done done,
                void *context);
-void await_answers(answer *a, int count);
+void await_responses(response *a, int count);
 /* As many senders at once. */
 void put_together(fixture *f, int count);
 

@@ -17,7 +17,7 @@ typedef struct {
   char last[256];
 } told;
 
-static void write_told(void *context, const refusal *r) {
+static void write_record(void *context, const rejection *r) {
   told *t = context;
   char client[NET_ADDRESS_TEXT] = "-";
   t->lines++;
@@ -31,9 +31,9 @@ static void write_told(void *context, const refusal *r) {
 
 static const net_address client = {.kind = NET_IPV4, .bytes = {192, 0, 2, 1}};
 
-static void tells_the_first_few(void **state) {
+static void logs_the_first_few(void **state) {
   told t = {0};
-  rejection_log *log = rejection_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_record, &t);
   (void)state;
   rejection_log_record(log, 0, 401, "not signed", &client, false);
   assert_string_equal(t.last, "401 not signed 192.0.2.1 1");
@@ -55,7 +55,7 @@ static void tells_the_first_few(void **state) {
 
 static void begins_anew_after_its_time(void **state) {
   told t = {0};
-  rejection_log *log = rejection_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_record, &t);
   (void)state;
   for (int64_t now = 0; now < 1000000; now += 100)
     rejection_log_record(log, now, 404, "another path", &client, false);
@@ -69,7 +69,7 @@ static void begins_anew_after_its_time(void **state) {
 
 static void keeps_causes_apart(void **state) {
   told t = {0};
-  rejection_log *log = rejection_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_record, &t);
   (void)state;
   for (int i = 0; i < 5; i++) {
     rejection_log_record(log, 1, 401, "one", &client, false);
@@ -82,7 +82,7 @@ static void keeps_causes_apart(void **state) {
 
 static void is_bounded_whatever_comes(void **state) {
   told t = {0};
-  rejection_log *log = rejection_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_record, &t);
   char cause[300];
   (void)state;
   for (int i = 0; i < 1000; i++) {
@@ -99,7 +99,7 @@ static void is_bounded_whatever_comes(void **state) {
 
 static void logs_new_causes_after_many_others(void **state) {
   told t = {0};
-  rejection_log *log = rejection_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_record, &t);
   char cause[16];
   (void)state;
   for (int i = 0; i < 60; i++) {
@@ -114,7 +114,7 @@ static void logs_new_causes_after_many_others(void **state) {
 
 static void counts_a_long_cause_as_one(void **state) {
   told t = {0};
-  rejection_log *log = rejection_log_new(write_told, &t);
+  rejection_log *log = rejection_log_new(write_record, &t);
   char cause[150] = "";
   (void)state;
   memset(cause, 'x', sizeof cause - 1);
@@ -126,7 +126,7 @@ static void counts_a_long_cause_as_one(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(tells_the_first_few),
+      cmocka_unit_test(logs_the_first_few),
       cmocka_unit_test(begins_anew_after_its_time),
       cmocka_unit_test(keeps_causes_apart),
       cmocka_unit_test(is_bounded_whatever_comes),

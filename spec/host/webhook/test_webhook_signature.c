@@ -31,7 +31,7 @@ static webhook_signature *make(const char *digest, const char *encoding, const c
 }
 
 static const char *check(const webhook_signature *signature, const char *value) {
-  return webhook_signature_refusal(signature, &value, value != NULL, body, BODY_SIZE);
+  return webhook_signature_rejection(signature, &value, value != NULL, body, BODY_SIZE);
 }
 
 static void takes_each_secret_in_each_form(void **state) {
@@ -51,7 +51,7 @@ static void takes_each_secret_in_each_form(void **state) {
       assert_null(check(s, value));
       /* over every byte of the body */
       const char *values[] = {value};
-      assert_string_equal(webhook_signature_refusal(s, values, 1, body, BODY_SIZE - 1),
+      assert_string_equal(webhook_signature_rejection(s, values, 1, body, BODY_SIZE - 1),
                           "the signature does not fit");
     }
     webhook_signature_free(s);
@@ -68,7 +68,7 @@ static void says_why_and_no_more(void **state) {
   assert_true(palenca_signature_make(&form, "secret", 6, body, BODY_SIZE, good, &problem));
   const char *twice[] = {good, good};
   assert_string_equal(check(s, NULL), "not signed");
-  assert_string_equal(webhook_signature_refusal(s, twice, 2, body, BODY_SIZE),
+  assert_string_equal(webhook_signature_rejection(s, twice, 2, body, BODY_SIZE),
                       "signed more than once");
   assert_string_equal(check(s, good + 7), "the signature has another prefix");
   assert_string_equal(check(s, ""), "the signature has another prefix");
@@ -86,7 +86,7 @@ static void says_why_and_no_more(void **state) {
   webhook_signature_free(s);
 }
 
-static void refuses_settings_that_do_not_work(void **state) {
+static void rejects_settings_that_do_not_work(void **state) {
   static const char *const secrets[] = {"secret"};
   static const char *const empty[] = {"secret", ""};
   (void)state;
@@ -101,7 +101,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(takes_each_secret_in_each_form),
       cmocka_unit_test(says_why_and_no_more),
-      cmocka_unit_test(refuses_settings_that_do_not_work),
+      cmocka_unit_test(rejects_settings_that_do_not_work),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

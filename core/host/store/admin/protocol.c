@@ -34,7 +34,7 @@ static const char *const replays[] = {
 typedef struct {
   char *text;
   size_t used;
-  bool is_whole;
+  bool is_complete;
 } writer;
 
 __attribute__((format(printf, 2, 3))) static void add(writer *w, const char *format, ...) {
@@ -43,8 +43,8 @@ __attribute__((format(printf, 2, 3))) static void add(writer *w, const char *for
   size_t left = EVENT_ADMIN_LINE_MAX - w->used;
   int size = vsnprintf(w->text + w->used, left, format, arguments);
   va_end(arguments);
-  w->is_whole = w->is_whole && size >= 0 && (size_t)size < left;
-  w->used += w->is_whole ? (size_t)size : 0;
+  w->is_complete = w->is_complete && size >= 0 && (size_t)size < left;
+  w->used += w->is_complete ? (size_t)size : 0;
 }
 
 static bool is_plain(unsigned char c) {
@@ -57,17 +57,17 @@ static void add_text(writer *w, const char *name, const char *text) {
     return;
   }
   if (strlen(text) >= EVENT_ADMIN_TEXT_MAX) {
-    w->is_whole = false;
+    w->is_complete = false;
   }
   add(w, " %s=", name);
-  for (; w->is_whole && *text != '\0'; text++) {
+  for (; w->is_complete && *text != '\0'; text++) {
     unsigned char c = (unsigned char)*text;
     add(w, is_plain(c) ? "%c" : "%%%02x", c);
   }
 }
 
 static writer begin(char *line, const char *word) {
-  writer w = {.text = line, .is_whole = true};
+  writer w = {.text = line, .is_complete = true};
   add(&w, NAME "%d %s", EVENT_ADMIN_PROTOCOL, word);
   return w;
 }
@@ -86,7 +86,7 @@ bool event_admin_write_request(const event_admin_request *request,
         (long long)request->purge.finished_before);
   }
   add(&w, "\n");
-  return w.is_whole;
+  return w.is_complete;
 }
 
 void event_admin_write_response(const event_admin_response *response,

@@ -15,10 +15,10 @@ static const char dead_text[] = "SELECT id FROM events INDEXED BY events_dead"
                                 " WHERE state = 4 AND id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
 
 static bool replay(sqlite3 *db, const event_admin_request *request, const int64_t *ids, int count,
-                   event_state least, int64_t *replayed) {
+                   event_state min_state, int64_t *replayed) {
   sqlite3_stmt *statement = NULL;
   bool ok = sqlite3_prepare_v2(db, replay_text, -1, &statement, NULL) == SQLITE_OK;
-  (void)sqlite3_bind_int(statement, 2, least);
+  (void)sqlite3_bind_int(statement, 2, min_state);
   (void)sqlite3_bind_text(statement, 3, request->action, -1, SQLITE_STATIC);
   (void)sqlite3_bind_text(statement, 4, request->account_id, -1, SQLITE_STATIC);
   (void)sqlite3_bind_int64(statement, 5, request->since);

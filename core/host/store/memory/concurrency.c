@@ -26,13 +26,13 @@ void concurrency_remove_limit(concurrency_limits *limits) {
 static concurrency_limit *find(concurrency_limits *limits, const char *pattern) {
   concurrency_limit *unused = NULL;
   for (int i = 0; i < limits->count; i++) {
-    concurrency_limit *cap = &limits->list[i];
-    if (cap->pattern != NULL && strcmp(cap->pattern, pattern) == 0) {
-      return cap;
+    concurrency_limit *entry = &limits->list[i];
+    if (entry->pattern != NULL && strcmp(entry->pattern, pattern) == 0) {
+      return entry;
     }
-    unused = cap->pattern == NULL ? cap : unused;
+    unused = entry->pattern == NULL ? entry : unused;
   }
-  if (unused == NULL && limits->count < EVENT_CAPS_MAX) {
+  if (unused == NULL && limits->count < EVENT_LIMITS_MAX) {
     unused = &limits->list[limits->count++];
   }
   if (unused != NULL) {
@@ -42,18 +42,18 @@ static concurrency_limit *find(concurrency_limits *limits, const char *pattern) 
 }
 
 bool concurrency_add_limit(concurrency_limits *limits, const char *pattern, size_t limit) {
-  concurrency_limit *cap = find(limits, pattern);
-  bool has_place = cap != NULL;
-  cap = has_place ? cap : &limits->list[ALL];
-  cap->limit = cap->limit == 0 || limit < cap->limit ? limit : cap->limit;
+  concurrency_limit *entry = find(limits, pattern);
+  bool has_place = entry != NULL;
+  entry = has_place ? entry : &limits->list[ALL];
+  entry->limit = entry->limit == 0 || limit < entry->limit ? limit : entry->limit;
   return has_place;
 }
 
 void concurrency_drop_unused(concurrency_limits *limits, int index, bool is_awaited) {
-  concurrency_limit *cap = &limits->list[index];
-  if (index != ALL && cap->limit == 0 && cap->used == 0 && !is_awaited) {
-    free(cap->pattern);
-    *cap = (concurrency_limit){.pattern = NULL};
+  concurrency_limit *entry = &limits->list[index];
+  if (index != ALL && entry->limit == 0 && entry->used == 0 && !is_awaited) {
+    free(entry->pattern);
+    *entry = (concurrency_limit){.pattern = NULL};
   }
 }
 
@@ -68,8 +68,8 @@ static bool fits(const char *pattern, const char *action) {
 concurrency_limit_set concurrency_of(const concurrency_limits *limits, const char *action) {
   concurrency_limit_set set = (concurrency_limit_set)1 << ALL;
   for (int i = ALL + 1; i < limits->count; i++) {
-    const concurrency_limit *cap = &limits->list[i];
-    if (cap->limit > 0 && fits(cap->pattern, action)) {
+    const concurrency_limit *entry = &limits->list[i];
+    if (entry->limit > 0 && fits(entry->pattern, action)) {
       set |= (concurrency_limit_set)1 << i;
     }
   }
@@ -78,8 +78,8 @@ concurrency_limit_set concurrency_of(const concurrency_limits *limits, const cha
 
 int concurrency_find_exhausted(const concurrency_limits *limits, concurrency_limit_set set) {
   for (int i = 0; i < limits->count; i++) {
-    const concurrency_limit *cap = &limits->list[i];
-    if ((set >> i & 1) != 0 && cap->limit > 0 && cap->used >= cap->limit) {
+    const concurrency_limit *entry = &limits->list[i];
+    if ((set >> i & 1) != 0 && entry->limit > 0 && entry->used >= entry->limit) {
       return i;
     }
   }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EVENT_CAPS_MAX 64
+#define EVENT_LIMITS_MAX 64
 
 typedef struct {
   char *pattern; /* NULL: free */
@@ -18,7 +18,7 @@ typedef struct {
 } concurrency_limit;
 
 typedef struct {
-  concurrency_limit list[EVENT_CAPS_MAX];
+  concurrency_limit list[EVENT_LIMITS_MAX];
   int count; /* up to the last that was ever in use */
 } concurrency_limits;
 

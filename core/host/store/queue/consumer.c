@@ -49,12 +49,12 @@ bool event_consumer_every(event_consumer *consumer, const char *name, int64_t in
 
 bool event_consumer_limit(event_consumer *consumer, const char *pattern, size_t limit) {
   event_dispatch *dispatch = consumer->dispatch;
-  char *copy = consumer->cap_count < EVENT_CONSUMER_LIMITS_MAX ? strdup(pattern) : NULL;
+  char *copy = consumer->limit_count < EVENT_CONSUMER_LIMITS_MAX ? strdup(pattern) : NULL;
   if (copy == NULL) {
     return false;
   }
   (void)pthread_mutex_lock(&dispatch->mutex);
-  consumer->limits[consumer->cap_count++] = (concurrency_limit){.pattern = copy, .limit = limit};
+  consumer->limits[consumer->limit_count++] = (concurrency_limit){.pattern = copy, .limit = limit};
   (void)pthread_mutex_unlock(&dispatch->mutex);
   return true;
 }
@@ -66,8 +66,8 @@ void event_consumer_prefetch(event_consumer *consumer, size_t count) {
   event_dispatch *dispatch = consumer->dispatch;
   (void)pthread_mutex_lock(&dispatch->mutex);
   bool had_room = dispatch->prefetch > dispatch->ready_count;
-  if (count > 0 && !consumer->has_wanted) {
-    consumer->has_wanted = true;
+  if (count > 0 && !consumer->has_prefetched) {
+    consumer->has_prefetched = true;
     dispatch->has_new_lists = true;
   }
   dispatch->prefetch += count - consumer->prefetch;
@@ -210,7 +210,7 @@ void event_consumer_free(event_consumer *consumer) {
   take_out(dispatch, consumer);
   dispatch->prefetch -= consumer->prefetch;
   dispatch->has_new_lists =
-      dispatch->has_new_lists || consumer->cap_count > 0 || consumer->timers != NULL;
+      dispatch->has_new_lists || consumer->limit_count > 0 || consumer->timers != NULL;
   unlock(dispatch, event_dispatch_post(dispatch));
   event_consumer_destroy(consumer);
 }

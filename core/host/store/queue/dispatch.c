@@ -38,7 +38,7 @@ void event_consumer_destroy(event_consumer *consumer) {
     free(timer->spare);
     free(timer);
   }
-  for (size_t i = 0; i < consumer->cap_count; i++) {
+  for (size_t i = 0; i < consumer->limit_count; i++) {
     free(consumer->limits[i].pattern);
   }
   free(consumer);
@@ -82,25 +82,25 @@ static void release_surplus(event_dispatch *dispatch, event_finish **finishes) {
 
 /* ---- What consumers are registered for ---- */
 
-static void log_caps(event_store *store, bool are_exhausted) {
-  if (store->options.log != NULL && are_exhausted != store->trouble.are_caps_exhausted) {
+static void log_limits(event_store *store, bool are_exhausted) {
+  if (store->options.log != NULL && are_exhausted != store->trouble.are_limits_exhausted) {
     store->options.log(store->options.log_context, are_exhausted,
                        are_exhausted ? "the versions of the script that still run limit too many "
                                        "actions: all events keep to the narrowest of these limits"
                                      : "actions keep to limits of their own again");
   }
-  store->trouble.are_caps_exhausted = are_exhausted;
+  store->trouble.are_limits_exhausted = are_exhausted;
 }
 
 /* Those of all consumers, since some may run a script of before meanwhile; its events keep to
  * the narrower one. False: not all have found a place. */
-static bool set_caps(event_store *store) {
+static bool set_limits(event_store *store) {
   concurrency_limits *limits = event_sql_limits(store->database.sql);
   bool have_places = true;
   concurrency_remove_limit(limits);
   for (size_t i = 0; i < store->dispatch.consumer_count; i++) {
     const event_consumer *consumer = store->dispatch.consumers[i];
-    for (size_t j = 0; j < consumer->cap_count; j++) {
+    for (size_t j = 0; j < consumer->limit_count; j++) {
       have_places =
           concurrency_add_limit(limits, consumer->limits[j].pattern, consumer->limits[j].limit) &&
           have_places;
@@ -133,8 +133,8 @@ static void count_all_running(event_store *store) {
 
 /* The second time there are the places of those that are gone. What runs counts under a cap that
  * was not there when it began. */
-static void read_caps(event_store *store) {
-  log_caps(store, !set_caps(store) && !set_caps(store));
+static void read_limits(event_store *store) {
+  log_limits(store, !set_limits(store) && !set_limits(store));
   count_all_running(store);
 }
 
@@ -145,7 +145,7 @@ static void read_timers(event_store *store) {
   event_timers_begin_list(timers);
   for (size_t i = 0; i < store->dispatch.consumer_count; i++) {
     const event_consumer *consumer = store->dispatch.consumers[i];
-    consumer_timer *timer = consumer->has_wanted ? consumer->timers : NULL;
+    consumer_timer *timer = consumer->has_prefetched ? consumer->timers : NULL;
     for (; timer != NULL; timer = timer->next) {
       event_timers_add(timers, timer->name, timer->interval, &timer->spare);
     }
@@ -162,7 +162,7 @@ dispatch_view event_dispatch_collect(event_store *store) {
   dispatch->has_posts = false;
   if (dispatch->has_new_lists) {
     dispatch->has_new_lists = false;
-    read_caps(store);
+    read_limits(store);
     read_timers(store);
     store->next_due = 0;
   }

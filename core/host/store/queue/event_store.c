@@ -65,9 +65,9 @@ void event_store_put(event_store *store, const event_record *record, event_put_d
     done(context, &receipt);
     return;
   }
-  if (store->database.redelivery != NULL) {
+  if (store->database.dedup != NULL) {
     put->fingerprint =
-        event_dedup_fingerprint(store->database.redelivery, put->record.body, record->body_size);
+        event_dedup_fingerprint(store->database.dedup, put->record.body, record->body_size);
   }
   put->put_at = clock_steady_ms();
   *store->puts.end = put;
@@ -118,7 +118,7 @@ static void return_puts(event_store *store, put_request *puts) {
 /* Adds a list to what is to be written. */
 static void add_finishes(event_store *store, event_finish *finishes) {
   if (store->finishes == NULL) {
-    store->pace.finishes_since = clock_steady_ms();
+    store->timing.finishes_since = clock_steady_ms();
   }
   while (finishes != NULL) {
     event_finish *finish = finishes;
@@ -142,7 +142,7 @@ static void free_finishes(event_finish *finish) {
   }
 }
 
-bool event_store_is_settled(const event_store *store) {
+bool event_store_is_drained(const event_store *store) {
   return store->puts.first == NULL && store->finishes == NULL && !store->is_under_way;
 }
 
@@ -171,11 +171,11 @@ static void count_batch(event_store *store, const event_batch *batch) {
   for (const put_request *put = batch->puts; put != NULL; put = put->next) {
     puts++;
     dispatch->counts.unfinished += put->receipt.id > 0 && !put->receipt.is_duplicate;
-    dispatch->counts.redelivered += put->receipt.is_duplicate;
+    dispatch->counts.duplicates += put->receipt.is_duplicate;
   }
   dispatch->queued -= (int64_t)puts;
   (void)pthread_mutex_unlock(&dispatch->mutex);
-  commit_burst_add(&store->pace.burst, puts, store->clock.steady);
+  commit_burst_add(&store->timing.burst, puts, store->clock.steady);
 }
 
 static bool has_written(const event_batch *batch) {
@@ -196,7 +196,7 @@ static void after_commit(event_store *store, const event_batch *batch) {
   trouble->rest_ms = trouble->rest_until = 0;
   trouble->locked_since = trouble->locked_until = 0;
   store->next_due = batch->next_due;
-  store->pace.committed_at = clock_steady_ms();
+  store->timing.committed_at = clock_steady_ms();
   count_batch(store, batch);
   event_store_respond(batch->puts, "the record is too big");
   free_finishes(batch->finishes);
@@ -230,7 +230,7 @@ static void reject_puts(event_store *store, put_request *puts, const char *reaso
 /* For the next try. One that is abandoned at close is one whose event runs again. */
 static void keep_finishes(event_store *store, event_finish *finishes, bool is_last_try,
                           const char *reason) {
-  if (store->ending.is_begun && is_last_try && finishes != NULL) {
+  if (store->ending.is_started && is_last_try && finishes != NULL) {
     store->ending.has_abandoned = true;
     event_store_report(store, true, "events will run again, as their end could not be written to",
                        reason);
@@ -248,7 +248,7 @@ static void after_failure(event_store *store, event_batch *batch) {
   trouble->locked_since = trouble->locked_until = 0;
   event_grants_free(batch->grants, true);
   batch->grants = NULL;
-  trouble->tries_at_close += store->ending.is_begun;
+  trouble->tries_at_close += store->ending.is_started;
   keep_finishes(store, batch->finishes, trouble->tries_at_close >= CLOSE_TRIES, reason);
   reject_puts(store, batch->puts, reason);
 }
@@ -304,8 +304,8 @@ static void follow_clock(event_store *store) {
   if (event_sql_begin_shift(store->database.sql, step)) {
     store->clock.offset += step;
     store->next_due += store->next_due < INT64_MAX && store->next_due > 0 ? step : 0;
-    if (store->database.redelivery != NULL) {
-      event_dedup_shift(store->database.redelivery, step);
+    if (store->database.dedup != NULL) {
+      event_dedup_shift(store->database.dedup, step);
     }
     for (event_finish *finish = store->finishes; finish != NULL; finish = finish->next) {
       finish->retry_at += finish->kind == EVENT_OUTCOME_RETRY ? step : 0;
@@ -327,17 +327,17 @@ static commit_inputs inputs_of(event_store *store) {
   return (commit_inputs){
       .has_puts = store->puts.first != NULL,
       .has_finishes = store->finishes != NULL,
-      .finish_age = now - store->pace.finishes_since,
+      .finish_age = now - store->timing.finishes_since,
       .is_finish_awaited = view.is_idle && event_sql_has_waiting(sql),
       .prefetch = view.prefetch,
       .is_any_ready = is_known && event_sql_is_any_ready(sql),
       .due_in = has_due ? left(store->next_due, store->clock.unix_ms) : INT64_MAX,
-      .burst_left = commit_burst_left(&store->pace.burst, now),
-      .lease_age = now - store->pace.leased_at,
+      .burst_left = commit_burst_left(&store->timing.burst, now),
+      .lease_age = now - store->timing.leased_at,
       .is_failing = trouble->is_failing,
       .rest = left(trouble->rest_until, now),
       .locked = left(trouble->locked_until, now),
-      .is_closing = store->ending.is_begun,
+      .is_closing = store->ending.is_started,
   };
 }
 
@@ -350,7 +350,7 @@ static void run_batch(event_store *store, size_t leases) {
   store->finishes = NULL;
   store->puts.are_left = store->puts.first != NULL;
   if (leases > 0) {
-    store->pace.leased_at = store->clock.steady;
+    store->timing.leased_at = store->clock.steady;
   }
   if (store->trouble.is_failing) { /* what was read meanwhile may be the damage */
     (void)sqlite3_db_release_memory(event_sql_connection(store->database.sql));

@@ -26,7 +26,7 @@ static sqlite3 *connection(event_store *store) {
 /* ---- The order ---- */
 
 static void on_learned(event_store *store) {
-  store->pace.has_changes = false;
+  store->timing.has_changes = false;
   (void)pthread_mutex_lock(&store->dispatch.mutex);
   store->dispatch.counts.unfinished = event_sql_count_learned(store->database.sql);
   (void)pthread_mutex_unlock(&store->dispatch.mutex);
@@ -34,9 +34,9 @@ static void on_learned(event_store *store) {
 
 /* Somebody else has changed events. */
 static void forget_order(event_store *store) {
-  if (!store->pace.has_changes) {
-    store->pace.has_changes = true;
-    store->pace.changed_at = clock_steady_ms();
+  if (!store->timing.has_changes) {
+    store->timing.has_changes = true;
+    store->timing.changed_at = clock_steady_ms();
   }
   event_sql_forget_order(store->database.sql);
 }
@@ -55,8 +55,8 @@ static bool learn_order(event_store *store) {
   if (event_sql_knows_order(sql)) {
     return false;
   }
-  if (store->works != NULL && store->pace.has_changes &&
-      clock_steady_ms() - store->pace.changed_at < LEARN_DELAY_MS) {
+  if (store->works != NULL && store->timing.has_changes &&
+      clock_steady_ms() - store->timing.changed_at < LEARN_DELAY_MS) {
     return false;
   }
   if (is_resting(store)) {
@@ -84,7 +84,7 @@ static bool shift_waits(event_store *store) {
     store->next_due = 0;
     return true;
   }
-  if (store->ending.is_begun) {
+  if (store->ending.is_started) {
     event_sql_abandon_shift(sql);
     return true;
   }
@@ -99,7 +99,7 @@ static bool shift_waits(event_store *store) {
 /* ---- Work of others ---- */
 
 bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *context) {
-  admin_work *work = store->ending.is_begun ? NULL : malloc(sizeof *work);
+  admin_work *work = store->ending.is_started ? NULL : malloc(sizeof *work);
   if (work == NULL) {
     return false;
   }
@@ -158,8 +158,8 @@ void event_store_end_works(event_store *store) {
 
 /* ---- Upkeep ---- */
 
-static void run_upkeep(event_store *store) {
-  bool is_idle = clock_steady_ms() - store->pace.committed_at >= IDLE_MS;
+static void run_maintenance(event_store *store) {
+  bool is_idle = clock_steady_ms() - store->timing.committed_at >= IDLE_MS;
   int64_t due = event_maintenance_due(&store->maintenance, is_idle);
   if (due > 0) {
     event_store_wake_in(store, due);
@@ -167,14 +167,14 @@ static void run_upkeep(event_store *store) {
   }
   store_trouble *trouble = &store->trouble;
   bool ok = event_maintenance_step(&store->maintenance, connection(store), is_idle);
-  if (!ok && !trouble->is_upkeep_failing && !trouble->is_failing) {
+  if (!ok && !trouble->is_maintenance_failing && !trouble->is_failing) {
     event_store_report(store, true, "cannot delete old events from",
                        sqlite3_errmsg(connection(store)));
   }
   if (!ok) {
     event_sql_rollback(store->database.sql);
   }
-  trouble->is_upkeep_failing = !ok;
+  trouble->is_maintenance_failing = !ok;
   due = event_maintenance_due(&store->maintenance, is_idle);
   event_store_wake_in(store, due > 0 ? due : 1);
 }
@@ -190,7 +190,7 @@ bool event_store_work(event_store *store) {
   if (is_reading || store->is_under_way) {
     return false;
   }
-  if (store->ending.is_begun) {
+  if (store->ending.is_started) {
     return is_shifting && shift_waits(store);
   }
   store->puts.are_left = false;
@@ -198,7 +198,7 @@ bool event_store_work(event_store *store) {
   if ((is_shifting ? shift_waits(store) : learn_order(store)) || run_work(store)) {
     return true; /* one slice a turn */
   }
-  run_upkeep(store);
+  run_maintenance(store);
   return false;
 }
 
@@ -213,15 +213,15 @@ static bool was_changed_by_others(event_store *store) {
 }
 
 void event_store_tick(event_store *store) {
-  if (store->is_under_way || store->ending.is_begun) {
+  if (store->is_under_way || store->ending.is_started) {
     return;
   }
   if (was_changed_by_others(store)) {
     forget_order(store);
   }
   event_dispatch_notify_others(&store->dispatch);
-  if (store->database.redelivery != NULL) {
-    event_dedup_expire(store->database.redelivery, clock_unix_ms());
+  if (store->database.dedup != NULL) {
+    event_dedup_expire(store->database.dedup, clock_unix_ms());
   }
   if (store->puts.first == NULL) {
     event_maintenance_checkpoint(&store->maintenance, connection(store), true);

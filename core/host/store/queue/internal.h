@@ -30,9 +30,9 @@ struct event_consumer {
   size_t prefetch; /* as it was said, less what was taken since */
   bool is_resting; /* it has found nothing, and was not notified since */
   concurrency_limit limits[EVENT_CONSUMER_LIMITS_MAX]; /* only patterns and limits */
-  size_t cap_count;
+  size_t limit_count;
   consumer_timer *timers, **timers_end;
-  bool has_wanted;
+  bool has_prefetched;
   event_finish *held[HELD_BUCKETS]; /* taken and not finished, by the low bits of the id */
 };
 
@@ -65,9 +65,9 @@ typedef struct {
 
 typedef struct {
   bool is_failing;
-  bool is_upkeep_failing, are_caps_exhausted; /* what was logged */
-  int64_t rest_ms, rest_until;                /* after a failure; 0: not resting */
-  int64_t locked_since, locked_until;         /* by another process; 0: it is not */
+  bool is_maintenance_failing, are_limits_exhausted; /* what was logged */
+  int64_t rest_ms, rest_until;                       /* after a failure; 0: not resting */
+  int64_t locked_since, locked_until;                /* by another process; 0: it is not */
   int tries_at_close;
 } store_trouble;
 
@@ -103,7 +103,7 @@ typedef struct admin_work admin_work;
 typedef struct {
   host_loop_job job;
   bool is_asked;      /* of who asks alone */
-  bool is_begun;      /* of the loop alone, as the next one */
+  bool is_started;    /* of the loop alone, as the next one */
   bool is_closed;     /* the database is */
   bool has_abandoned; /* finishes, which could not be written */
   pthread_mutex_t mutex;
@@ -118,7 +118,7 @@ typedef struct {
   int64_t leased_at, committed_at;
   bool has_changes; /* of others, which are still to be read */
   int64_t changed_at;
-} store_pace;
+} store_timing;
 
 /* Belongs to the loop, but for `dispatch`, `busy_since` and `ending`. */
 struct event_store {
@@ -128,7 +128,7 @@ struct event_store {
   event_dispatch dispatch;
   store_handles handles;
   store_clock clock;
-  store_pace pace;
+  store_timing timing;
   store_trouble trouble;
   event_maintenance maintenance;
   put_queue puts;
@@ -184,7 +184,7 @@ void event_store_failed(event_store *store);
 void event_store_report(const event_store *store, bool is_error, const char *what,
                         const char *reason);
 /* Whether nothing is left to be written. */
-bool event_store_is_settled(const event_store *store);
+bool event_store_is_drained(const event_store *store);
 
 /* ---- event_store_idle.c: what is done between the transactions ---- */
 

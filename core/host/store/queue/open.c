@@ -55,7 +55,7 @@ static void free_store(event_store *store) {
     event_consumer_destroy(dispatch->consumers[i]);
   }
   free(dispatch->consumers);
-  event_dedup_free(store->database.redelivery);
+  event_dedup_free(store->database.dedup);
   (void)pthread_mutex_destroy(&dispatch->mutex);
   (void)pthread_mutex_destroy(&store->ending.mutex);
   (void)pthread_cond_destroy(&store->ending.changed);
@@ -76,12 +76,12 @@ static bool read_file(event_store *store, char *error, size_t error_size) {
   if (database->sql == NULL) {
     return false;
   }
-  int64_t window = store->options.redelivery_window;
+  int64_t window = store->options.dedup_window;
   if (event_sql_store_window(database->sql, window) &&
       event_sql_data_version(database->sql, &database->data_version) &&
       event_sql_count_unfinished(database->sql, &store->dispatch.counts.unfinished) &&
       (window == 0 || event_sql_recent(database->sql, store->clock.unix_ms - window,
-                                       EVENT_DEDUP_MAX, remember, database->redelivery))) {
+                                       EVENT_DEDUP_MAX, remember, database->dedup))) {
     return true;
   }
   (void)snprintf(error, error_size, "cannot read %s: %s", store->path,
@@ -90,8 +90,8 @@ static bool read_file(event_store *store, char *error, size_t error_size) {
 }
 
 /* What could not be written is for the next process, with the attempts that were started. */
-static void close_if_settled(event_store *store) {
-  if (!store->ending.is_begun || store->ending.is_closed || !event_store_is_settled(store) ||
+static void close_if_drained(event_store *store) {
+  if (!store->ending.is_started || store->ending.is_closed || !event_store_is_drained(store) ||
       event_sql_is_shifting(store->database.sql)) {
     return;
   }
@@ -103,15 +103,15 @@ static void close_if_settled(event_store *store) {
 
 static const store_turns turns = {
     .end_turn = event_store_end_turn,
-    .after_turn = close_if_settled,
+    .after_turn = close_if_drained,
     .work = event_store_work,
     .tick = event_store_tick,
 };
 
 static bool open_parts(event_store *store, char *error, size_t error_size) {
-  if (store->options.redelivery_window > 0) {
-    store->database.redelivery = event_dedup_new(store->options.redelivery_window);
-    if (store->database.redelivery == NULL) {
+  if (store->options.dedup_window > 0) {
+    store->database.dedup = event_dedup_new(store->options.dedup_window);
+    if (store->database.dedup == NULL) {
       return false;
     }
   }
@@ -146,7 +146,7 @@ event_store *event_store_open(const event_store_options *options, char *error, s
 static void begin_ending(host_loop_job *job) {
   event_store *store = (event_store *)(void *)((char *)job - offsetof(event_store, ending.job));
   event_store_hand_out(store);
-  store->ending.is_begun = true;
+  store->ending.is_started = true;
   store->trouble.locked_since = 0; /* what is written now may wait as long as anything */
   event_store_end_works(store);
   event_dispatch_release_all(store);
@@ -155,10 +155,10 @@ static void begin_ending(host_loop_job *job) {
 }
 
 static bool wait_for_end(event_store *store, int64_t until) {
-  struct timespec moment = {.tv_sec = (time_t)(until / 1000), .tv_nsec = until % 1000 * 1000000};
+  struct timespec deadline = {.tv_sec = (time_t)(until / 1000), .tv_nsec = until % 1000 * 1000000};
   (void)pthread_mutex_lock(&store->ending.mutex);
   while (!store->ending.is_done &&
-         pthread_cond_timedwait(&store->ending.changed, &store->ending.mutex, &moment) !=
+         pthread_cond_timedwait(&store->ending.changed, &store->ending.mutex, &deadline) !=
              ETIMEDOUT) {
   }
   bool is_done = store->ending.is_done;

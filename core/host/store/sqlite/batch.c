@@ -17,9 +17,9 @@ static bool put(event_database *database, put_request *put) {
   const event_seen *seen = NULL;
   bool ok = true, is_same = false;
   do {
-    seen = database->redelivery == NULL ? NULL
-                                        : event_dedup_find(database->redelivery, put->fingerprint,
-                                                           put->record.received_at, seen);
+    seen = database->dedup == NULL
+               ? NULL
+               : event_dedup_find(database->dedup, put->fingerprint, put->record.received_at, seen);
     ok = seen == NULL || event_sql_has_body(database->sql, seen->id, &put->record, &is_same);
   } while (ok && seen != NULL && !is_same);
   if (!ok) {
@@ -31,9 +31,8 @@ static bool put(event_database *database, put_request *put) {
   }
   put->receipt.is_duplicate = false;
   ok = event_sql_put(database->sql, &put->record, &put->receipt.id);
-  if (ok && put->receipt.id > 0 && database->redelivery != NULL) {
-    event_dedup_add(database->redelivery, put->fingerprint, put->receipt.id,
-                    put->record.received_at);
+  if (ok && put->receipt.id > 0 && database->dedup != NULL) {
+    event_dedup_add(database->dedup, put->fingerprint, put->receipt.id, put->record.received_at);
   }
   return ok;
 }
@@ -76,9 +75,9 @@ void event_submit(event_database *database, event_batch *batch, event_batch_done
     return;
   }
   bool ok = carry_out(database, batch);
-  if (database->redelivery != NULL) {
-    (ok ? event_dedup_commit : event_dedup_rollback)(database->redelivery);
-    event_dedup_expire(database->redelivery, batch->now);
+  if (database->dedup != NULL) {
+    (ok ? event_dedup_commit : event_dedup_rollback)(database->dedup);
+    event_dedup_expire(database->dedup, batch->now);
   }
   done(context, batch, ok ? EVENT_BATCH_COMMITTED : EVENT_BATCH_FAILED);
 }

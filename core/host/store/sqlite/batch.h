@@ -42,8 +42,8 @@ typedef struct {
 /* What carries batches out. */
 typedef struct {
   event_sql *sql;
-  event_dedup *redelivery; /* NULL: no window */
-  int64_t data_version;    /* of the last look at what other processes have written */
+  event_dedup *dedup;   /* NULL: no window */
+  int64_t data_version; /* of the last look at what other processes have written */
   bool retries_first;
 } event_database;
 

@@ -229,9 +229,9 @@ static bool touch(const char *path, char *error, size_t error_size) {
 
 /* SQLite's own handler sleeps up to 100 ms at a time, and would hardly ever find the moment between
  * two transactions of a store that is busy. */
-static int try_again(void *most, int tries) {
+static int try_again(void *max_tries, int tries) {
   (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-  return tries < *(const int *)most;
+  return tries < *(const int *)max_tries;
 }
 
 static bool connect_to(event_file *file, int flags, char *error, size_t error_size) {
@@ -286,11 +286,11 @@ static void make_log(event_file *file) {
 /* Without a log (some network file systems), readers would hold up commits. */
 static bool turn_log_on(event_file *file, char *error, size_t error_size) {
   int64_t has_log = 0;
-  int is_kept = 1; /* who removes it is event_mark_close_log */
+  int is_persistent = 1; /* who removes it is event_mark_close_log */
   if (!event_mark_create_log(file->path)) {
     return fail(error, error_size, "cannot create %s-wal: %s", file->path, strerror(errno));
   }
-  (void)sqlite3_file_control(file->db, "main", SQLITE_FCNTL_PERSIST_WAL, &is_kept);
+  (void)sqlite3_file_control(file->db, "main", SQLITE_FCNTL_PERSIST_WAL, &is_persistent);
   if (sqlite3_exec(file->db,
                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                    " PRAGMA journal_size_limit = " LOG_SIZE ";",

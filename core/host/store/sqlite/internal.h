@@ -8,7 +8,8 @@
 #include "timers.h"
 #include "transaction.h"
 
-_Static_assert(EVENT_CAPS_MAX <= EVENT_ORDER_LISTS, "what a cap holds back is parked in its list");
+_Static_assert(EVENT_LIMITS_MAX <= EVENT_ORDER_LISTS,
+               "what a cap holds back is parked in its list");
 
 enum {
   BEGIN,

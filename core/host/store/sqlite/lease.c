@@ -59,7 +59,7 @@ typedef struct {
 } grant_list;
 
 /* Events that a transaction sets aside, at most: bounds how long it takes. */
-#define MOST_PARKED 256
+#define PARKED_MAX 256
 /* As well, whose wait was too long. */
 #define MAX_CUT 256
 
@@ -78,11 +78,12 @@ static bool append(grant_list *list, event_grant *grant) {
 typedef struct {
   int64_t id;
   uint64_t account;
-  int cap;
+  int limit_index;
 } parked_event;
 
 static void park(event_sql *sql, const parked_event *event) {
-  event_sql_changed_order(sql, ready_queue_park(sql->order, event->cap, event->account, event->id));
+  event_sql_changed_order(
+      sql, ready_queue_park(sql->order, event->limit_index, event->account, event->id));
 }
 
 /* It has waited for its time, and goes on as one that was received. */
@@ -96,11 +97,11 @@ static bool park_retry(event_sql *sql, const parked_event *event) {
 /* Leases the event of a row, or tells by `cap` what it has to wait for; -1: nothing. False: out of
  * memory. */
 static bool lease_row(event_sql *sql, sqlite3_stmt *row, uint64_t account, grant_list *list,
-                      int *cap) {
+                      int *limit_index) {
   const char *action = (const char *)sqlite3_column_text(row, 5);
   concurrency_limit_set limits = concurrency_of(&sql->limits, action);
-  *cap = concurrency_find_exhausted(&sql->limits, limits);
-  if (*cap >= 0) {
+  *limit_index = concurrency_find_exhausted(&sql->limits, limits);
+  if (*limit_index >= 0) {
     return true;
   }
   event_grant *grant = copy_grant(row, account, action);
@@ -129,22 +130,22 @@ static bool collect_retries(event_sql *sql, int64_t now, grant_list *list) {
   if (!cut_waits(sql, now)) {
     return false;
   }
-  parked_event parked[MOST_PARKED];
+  parked_event parked[PARKED_MAX];
   int parked_count = 0;
-  size_t most = list->limit - list->count;
-  most = most < MOST_PARKED ? most : MOST_PARKED;
+  size_t max_rows = list->limit - list->count;
+  max_rows = max_rows < PARKED_MAX ? max_rows : PARKED_MAX;
   sqlite3_stmt *statement = sql->statements[LEASE_RETRIES];
   (void)sqlite3_bind_int64(statement, 1, now);
-  (void)sqlite3_bind_int64(statement, 2, (int64_t)most);
+  (void)sqlite3_bind_int64(statement, 2, (int64_t)max_rows);
   int step;
   while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
     parked_event event = {.id = sqlite3_column_int64(statement, 0),
                           .account = key_of(sql, statement, 6)};
-    if (!lease_row(sql, statement, event.account, list, &event.cap)) {
+    if (!lease_row(sql, statement, event.account, list, &event.limit_index)) {
       (void)event_sql_end_use(sql, statement, SQLITE_ROW);
       return no_memory(sql);
     }
-    if (event.cap >= 0) {
+    if (event.limit_index >= 0) {
       parked[parked_count++] = event;
     }
   }
@@ -170,20 +171,20 @@ static bool collect_received(event_sql *sql, grant_list *list) {
   sqlite3_stmt *statement = sql->statements[LEASE_RECEIVED];
   parked_event event;
   int parked_count = 0;
-  while (list->count < list->limit && parked_count < MOST_PARKED &&
+  while (list->count < list->limit && parked_count < PARKED_MAX &&
          (event.id = next_received(sql, &event.account)) > 0) {
     (void)sqlite3_bind_int64(statement, 1, event.id);
     int step = sqlite3_step(statement);
-    event.cap = -1;
+    event.limit_index = -1;
     bool has_memory =
-        step != SQLITE_ROW || lease_row(sql, statement, event.account, list, &event.cap);
+        step != SQLITE_ROW || lease_row(sql, statement, event.account, list, &event.limit_index);
     if (step == SQLITE_DONE) { /* it was deleted by hand */
       event_sql_changed_order(sql, ready_queue_end(sql->order, event.account));
     }
     if (!event_sql_end_use(sql, statement, step) || !has_memory) {
       return has_memory ? false : no_memory(sql);
     }
-    if (event.cap >= 0) {
+    if (event.limit_index >= 0) {
       parked_count++;
       park(sql, &event);
     }

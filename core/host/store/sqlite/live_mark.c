@@ -165,9 +165,10 @@ static bool try_for_a_while(sqlite3 *db, bool (*act)(sqlite3 *db)) {
 }
 
 bool event_mark_close_log(sqlite3 *db, const char *path) {
-  int is_kept = 1; /* SQLite would remove it before the header says so */
-  bool ok = sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &is_kept) == SQLITE_OK &&
-            event_mark_sync_switches(db) && try_for_a_while(db, leave_log);
+  int is_persistent = 1; /* SQLite would remove it before the header says so */
+  bool ok =
+      sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &is_persistent) == SQLITE_OK &&
+      event_mark_sync_switches(db) && try_for_a_while(db, leave_log);
   /* Nobody begins to read meanwhile. An empty log that stays is none. */
   if (ok && try_for_a_while(db, exclude_others)) {
     (void)event_mark_remove_log(path);

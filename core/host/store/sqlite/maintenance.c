@@ -49,20 +49,20 @@ static int64_t round_interval(const event_maintenance *maintenance) {
 }
 
 int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle) {
-  int64_t moment = INT64_MAX;
+  int64_t next = INT64_MAX;
   if (maintenance->in_round || (is_idle && maintenance->may_shrink)) {
-    moment = maintenance->next_step;
+    next = maintenance->next_step;
   } else if (maintenance->retention > 0) {
-    moment = maintenance->next_round > maintenance->next_step ? maintenance->next_round
-                                                              : maintenance->next_step;
+    next = maintenance->next_round > maintenance->next_step ? maintenance->next_round
+                                                            : maintenance->next_step;
   }
   int64_t now = clock_steady_ms();
-  if (moment == INT64_MAX) {
-    return moment;
+  if (next == INT64_MAX) {
+    return next;
   }
   /* Those who wait are held up by each step; an idle store makes them one after the other. */
-  moment += is_idle ? IDLE_STEP_MS : BUSY_STEP_MS;
-  return moment > now ? moment - now : 0;
+  next += is_idle ? IDLE_STEP_MS : BUSY_STEP_MS;
+  return next > now ? next - now : 0;
 }
 
 /* The first event behind `after`; both INT64_MAX if there is none. */
@@ -123,32 +123,32 @@ static bool delete_some(event_maintenance *maintenance, sqlite3 *db) {
 
 /* The file itself is cut off by a checkpoint, if it is a whole one: it also succeeds if a reader
  * has kept it from going on to the end. */
-static bool checkpoint(sqlite3 *db, bool *is_whole) {
-  int frames = 0, moved = 0;
+static bool checkpoint(sqlite3 *db, bool *is_complete) {
+  int frames = 0, copied = 0;
   bool ok =
-      sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved) == SQLITE_OK;
-  *is_whole = ok && moved == frames;
+      sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied) == SQLITE_OK;
+  *is_complete = ok && copied == frames;
   return ok;
 }
 
-void event_maintenance_checkpoint(event_maintenance *maintenance, sqlite3 *db, bool again) {
+void event_maintenance_checkpoint(event_maintenance *maintenance, sqlite3 *db, bool is_retry) {
   bool is_due = maintenance->pages - maintenance->seen >= EVENT_CHECKPOINT_PAGES;
-  if (is_due || (again && maintenance->is_checkpoint_partial)) {
-    bool is_whole;
-    bool ok = checkpoint(db, &is_whole);
-    maintenance->is_checkpoint_partial = ok && !is_whole;
+  if (is_due || (is_retry && maintenance->is_checkpoint_partial)) {
+    bool is_complete;
+    bool ok = checkpoint(db, &is_complete);
+    maintenance->is_checkpoint_partial = ok && !is_complete;
     maintenance->seen = maintenance->pages;
   }
 }
 
 /* A failure is a full disk or the like, which puts tell of. */
 static void shrink(event_maintenance *maintenance, sqlite3 *db) {
-  bool is_whole = true;
+  bool is_complete = true;
   bool ok = event_purge_shrink(db, SHRINK_PAGES, &maintenance->may_shrink);
   if (ok && !maintenance->may_shrink) {
-    ok = checkpoint(db, &is_whole);
+    ok = checkpoint(db, &is_complete);
   }
-  if (!ok || !is_whole) {
+  if (!ok || !is_complete) {
     maintenance->may_shrink = true;
     maintenance->next_step += ok ? READER_MS : RETRY_MS;
   }

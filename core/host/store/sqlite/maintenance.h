@@ -37,6 +37,6 @@ bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is
 
 /* Moves the log into the database if there is enough in it, or, `again`, if somebody was in the
  * way the last time. */
-void event_maintenance_checkpoint(event_maintenance *maintenance, sqlite3 *db, bool again);
+void event_maintenance_checkpoint(event_maintenance *maintenance, sqlite3 *db, bool is_retry);
 
 #endif

@@ -32,7 +32,7 @@ void event_timers_free(event_timers *timers) {
 
 void event_timers_begin_list(event_timers *timers) {
   for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
-    timer->is_wanted = false;
+    timer->is_registered = false;
   }
 }
 
@@ -47,20 +47,20 @@ void event_timers_add(event_timers *timers, const char *name, int64_t interval,
     *spare = NULL;
     (*link)->id = ++timers->last_id;
   }
-  (*link)->is_wanted = true;
+  (*link)->is_registered = true;
   (*link)->interval = interval;
 }
 
 void event_timers_end_list(event_timers *timers) {
   event_timer **link = &timers->first;
   while (*link != NULL) {
-    if (!(*link)->is_wanted && !(*link)->is_running) {
+    if (!(*link)->is_registered && !(*link)->is_running) {
       drop(link);
     } else {
       link = &(*link)->next;
     }
   }
-  timers->is_behind = true;
+  timers->is_stale = true;
 }
 
 void event_timers_shift(event_timers *timers, int64_t milliseconds) {
@@ -83,7 +83,7 @@ void event_timers_rollback(event_timers *timers) {
   for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
     timer->is_running = timer->was_running;
   }
-  timers->is_behind = true;
+  timers->is_stale = true;
 }
 
 static bool run(sqlite3 *db, const char *text, const event_timer *timer, int64_t number,
@@ -124,18 +124,18 @@ static const char store_text[] =
 /* What no script that is served has any more is forgotten. */
 bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now) {
   int64_t generation;
-  if (!timers->is_behind) {
+  if (!timers->is_stale) {
     return true;
   }
   bool ok =
       event_file_read_integer(db, "SELECT coalesce(max(generation), 0) FROM timers", &generation);
   for (event_timer *timer = timers->first; ok && timer != NULL; timer = timer->next) {
-    if (timer->is_wanted) {
+    if (timer->is_registered) {
       ok = run(db, store_text, timer, generation + 1, now) && read(db, timer);
     }
   }
   ok = ok && run(db, "DELETE FROM timers WHERE generation <= ?4", NULL, generation, 0);
-  timers->is_behind = !ok;
+  timers->is_stale = !ok;
   return ok;
 }
 
@@ -143,7 +143,7 @@ bool event_timers_store(event_timers *timers, sqlite3 *db, int64_t now) {
 
 event_timer *event_timers_due(event_timers *timers, int64_t now) {
   for (event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
-    if (timer->is_wanted && !timer->is_running && timer->due_at <= now) {
+    if (timer->is_registered && !timer->is_running && timer->due_at <= now) {
       return timer;
     }
   }
@@ -173,9 +173,9 @@ bool event_timers_end(event_timers *timers, sqlite3 *db, int64_t id, bool has_st
 }
 
 int64_t event_timers_next(const event_timers *timers) {
-  int64_t next = timers->is_behind ? 0 : INT64_MAX;
+  int64_t next = timers->is_stale ? 0 : INT64_MAX;
   for (const event_timer *timer = timers->first; timer != NULL; timer = timer->next) {
-    if (timer->is_wanted && !timer->is_running && timer->due_at < next) {
+    if (timer->is_registered && !timer->is_running && timer->due_at < next) {
       next = timer->due_at;
     }
   }

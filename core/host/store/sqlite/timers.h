@@ -12,7 +12,7 @@ typedef struct event_timer {
   struct event_timer *next; /* in the list below */
   int64_t id;               /* from 1, in this process */
   int64_t interval, due_at; /* milliseconds; Unix milliseconds */
-  bool is_wanted;           /* a script that is served has it */
+  bool is_registered;       /* a script that is served has it */
   bool is_running, was_running;
   char name[];
 } event_timer;
@@ -20,7 +20,7 @@ typedef struct event_timer {
 typedef struct {
   event_timer *first;
   int64_t last_id;
-  bool is_behind; /* the table may be another one */
+  bool is_stale; /* the table may be another one */
 } event_timers;
 
 /* For event_timers_add, or to be freed. NULL: out of memory. */

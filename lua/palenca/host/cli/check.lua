@@ -39,7 +39,7 @@ local function load_script(given)
   local details
   while loaded == false do
     loaded, problem, details = loading:wait_ready(0.1)
-    if (loading:kept() or 0) > BLOCKED_MAX then
+    if (loading:blocked() or 0) > BLOCKED_MAX then
       event_log.problem(string.format("%s: blocked for %d s", given.script, BLOCKED_MAX),
         { command = "check" })
       host.exit_now(FAILED)

@@ -42,7 +42,7 @@ return function(text)
     client.set_defaults({ api_key = "checked-without-a-key" })
   end
   timers.serve()
-  handlers.set_max_limits(host.task.CAPS_MAX)
+  handlers.set_max_limits(host.task.LIMITS_MAX)
   script.forbid_exit()
   output.watch_script()
   local ok, problem = pcall(load, options)

@@ -46,7 +46,7 @@ function store_options.read(given)
   return {
     path = given.db,
     json = given.json,
-    redelivery_window = given.redelivery_window,
+    dedup_window = given.redelivery_window,
     retention = given.retention * 86400,
   }
 end

@@ -29,22 +29,22 @@ static void unlock(sqlite3 *other) {
 
 static void test_puts_wait_for_another_process_without_a_word(void **state) {
   fixture *f = *state;
-  answer a = NO_ANSWER;
+  response a = NO_RESPONSE;
   const event_record record = record_of("a", "{}");
   sqlite3 *other = lock(f);
   put_times(f, &record, 3, on_put, &a);
   pass(f, LOCKED_MAX_MS - 1);
-  assert_int_equal(a.answers, 0);
+  assert_int_equal(a.responses, 0);
   unlock(other);
   pass(f, LOCKED_RETRY_MS);
-  assert_int_equal(a.answers, 3);
+  assert_int_equal(a.responses, 3);
   assert_true(a.id > 0);
   assert_int_equal(f->errors, 0);
 }
 
 static void test_puts_that_have_waited_for_two_seconds_are_rejected(void **state) {
   fixture *f = *state;
-  answer early = NO_ANSWER, late = NO_ANSWER;
+  response early = NO_RESPONSE, late = NO_RESPONSE;
   const event_record record = record_of("a", "{}");
   int64_t stored = query(f, "SELECT count(*) FROM events");
   sqlite3 *other = lock(f);
@@ -52,14 +52,14 @@ static void test_puts_that_have_waited_for_two_seconds_are_rejected(void **state
   pass(f, 500);
   put_times(f, &record, 1, on_put, &late);
   pass(f, LOCKED_MAX_MS - 500);
-  assert_int_equal(early.answers, 2);
+  assert_int_equal(early.responses, 2);
   assert_int_equal(early.id, 0);
   assert_non_null(strstr(early.reason, "locked"));
-  assert_int_equal(late.answers, 0);
+  assert_int_equal(late.responses, 0);
   assert_int_equal(f->errors, 1);
   unlock(other);
   pass(f, LOCKED_RETRY_MS);
-  assert_int_equal(late.answers, 1);
+  assert_int_equal(late.responses, 1);
   assert_true(late.id > 0);
   assert_int_equal(f->heals, 1);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), stored + 1);
@@ -72,7 +72,7 @@ static void test_finishes_and_leases_wait_for_another_process(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
-  want(f, &w, 10);
+  prefetch(f, &w, 10);
   assert_int_equal(taken(&w), first);
   sqlite3 *other = lock(f);
   finish_done(&w, first);
@@ -88,7 +88,7 @@ static void test_the_end_waits_for_another_process_for_two_seconds(void **state)
   fixture *f = *state;
   worker w = new_worker(f);
   int64_t id = put(f, "a");
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   assert_int_equal(taken(&w), id);
   sqlite3 *other = lock(f);
   finish_done(&w, id);
@@ -105,7 +105,7 @@ static void test_the_end_waits_for_another_process_for_two_seconds(void **state)
   unlock(other);
   open_store(f);
   w = new_worker(f);
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   int attempt;
   assert_int_equal(take(&w, &attempt), id);
   assert_int_equal(attempt, 2);
@@ -168,7 +168,7 @@ static void test_what_slices_change_is_leased(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
   int64_t id = put(f, "a");
-  want(f, &w, 10);
+  prefetch(f, &w, 10);
   assert_int_equal(taken(&w), id);
   finish_done(&w, id);
   run(f);
@@ -213,14 +213,14 @@ static void test_puts_are_responded_to_between_slices(void **state) {
 
 static void test_slices_have_their_turn_if_a_transaction_never_takes_all(void **state) {
   fixture *f = *state;
-  answer a = NO_ANSWER;
+  response a = NO_RESPONSE;
   const event_record record = record_of(NULL, "{}");
   slices one = {.more = 100, .text = "SELECT 1"};
   assert_true(event_store_run_admin(f->store, slice, &one));
   event_store_end_turns_itself(f->store, false); /* but put_times does */
   put_times(f, &record, MAX_PUTS + 1, on_put, &a);
   for (int i = 0; i < 3; i++) {
-    assert_int_equal(a.answers, (i + 1) * MAX_PUTS);
+    assert_int_equal(a.responses, (i + 1) * MAX_PUTS);
     (void)uv_run(host_loop_uv(f->loop), UV_RUN_NOWAIT);
     put_times(f, &record, MAX_PUTS, on_put, &a);
   }

@@ -176,7 +176,7 @@ static int put_between(unsigned trace, void *context, void *statement, void *nan
 }
 
 /* Else all numbers from 0 on would be gone through. */
-static void test_the_ids_are_those_of_one_moment(void **state) {
+static void test_ids_are_limited_to_those_at_the_start(void **state) {
   fixture *f = *state;
   open_store(f); /* with a log, so that others write while one reads */
   sqlite3 *db = NULL;
@@ -201,7 +201,7 @@ int main(void) {
       TEST(test_a_slice_that_fails_says_why_and_changes_nothing),
       TEST(test_a_slice_does_not_wait_for_a_lock),
       TEST(test_a_dry_run_only_reads),
-      TEST(test_the_ids_are_those_of_one_moment),
+      TEST(test_ids_are_limited_to_those_at_the_start),
   };
   return cmocka_run_group_tests_name("event store, works of people", tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ static void pause_briefly(void) {
 typedef struct {
   fixture *f;
   int count;
-  answer *answer;
+  response *response;
 } typical_puts;
 
 static void put_all(void *context) {
@@ -37,16 +37,16 @@ static void put_all(void *context) {
     (void)snprintf(account, sizeof account, "%08d-f29f-427d-9119-0c627575610d", i / 3);
     (void)snprintf(body, sizeof body, form, i, i / 3, i / 3, i, i, i);
     const event_record record = record_of(account, body);
-    event_store_put(puts->f->store, &record, on_put, puts->answer);
+    event_store_put(puts->f->store, &record, on_put, puts->response);
   }
   event_store_end_turn(puts->f->store);
 }
 
 static void put_typical(fixture *f, int count) {
-  answer a = NO_ANSWER;
+  response a = NO_RESPONSE;
   typical_puts puts = {f, count, &a};
   host_loop_call(f->loop, put_all, &puts);
-  await_answers(&a, count);
+  await_responses(&a, count);
   if (f->first_id == 0) {
     f->first_id = query(f, "SELECT min(id) FROM events");
   }
@@ -180,7 +180,7 @@ static void test_young_and_dead_events_are_kept(void **state) {
   assert_int_equal(count_events(f), 512);
 }
 
-static void test_events_of_a_wrong_clock_do_not_keep_those_behind_them(void **state) {
+static void test_events_of_a_wrong_clock_do_not_keep_those_after_them(void **state) {
   fixture *f = *state;
   open_store(f);
   put_typical(f, 1500);
@@ -228,7 +228,7 @@ static event_purge_report purge(fixture *f, const event_purge *what) {
   return report;
 }
 
-static void test_a_purge_deletes_what_it_tells(void **state) {
+static void test_a_purge_deletes_what_it_reports(void **state) {
   fixture *f = *state;
   open_store(f);
   put_typical(f, 2500);
@@ -292,7 +292,7 @@ static void test_a_purge_keeps_what_would_run_again(void **state) {
     WINDOW = 3600000
   };
   fixture *f = *state;
-  f->redelivery_window = WINDOW;
+  f->dedup_window = WINDOW;
   open_store(f);
   event_record record = record_of("a", "old");
   record.received_at = now_ms() - WINDOW - 1;
@@ -310,15 +310,15 @@ static void test_a_purge_keeps_what_would_run_again(void **state) {
   assert_int_equal(report.events, 1);
   assert_int_equal(report.kept, 1);
   bool is_duplicate = false;
-  assert_int_equal(put_and_tell(f, &record, &is_duplicate), young);
+  assert_int_equal(put_and_get_id(f, &record, &is_duplicate), young);
   assert_true(is_duplicate);
   record.body = "old";
   record.body_size = 3;
-  assert_true(put_and_tell(f, &record, &is_duplicate) > old);
+  assert_true(put_and_get_id(f, &record, &is_duplicate) > old);
   assert_false(is_duplicate);
   close_store(f);
   /* Without a window nothing is a redelivery, and all goes. */
-  f->redelivery_window = 0;
+  f->dedup_window = 0;
   open_store(f);
   assert_int_equal(purge(f, &what).events, 1);
   assert_int_equal(count_events(f), 1);
@@ -365,9 +365,9 @@ int main(void) {
       TEST(test_done_events_are_deleted_in_time_and_their_room_is_freed),
       TEST(test_room_is_freed_once_a_reader_has_gone),
       TEST(test_young_and_dead_events_are_kept),
-      TEST(test_events_of_a_wrong_clock_do_not_keep_those_behind_them),
+      TEST(test_events_of_a_wrong_clock_do_not_keep_those_after_them),
       TEST(test_puts_go_on_while_old_events_are_deleted),
-      TEST(test_a_purge_deletes_what_it_tells),
+      TEST(test_a_purge_deletes_what_it_reports),
       TEST(test_a_purge_takes_events_without_a_body),
       TEST(test_a_purge_without_anybody_serving_shrinks_the_file),
       TEST(test_a_purge_keeps_what_would_run_again),

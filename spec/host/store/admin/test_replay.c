@@ -131,9 +131,9 @@ static void test_a_replay_does_not_need_a_store_that_serves(void **state) {
   free_worker(&w);
 }
 
-static void test_a_redelivery_does_not_swallow_a_replay(void **state) {
+static void test_a_duplicate_does_not_swallow_a_replay(void **state) {
   fixture *f = *state;
-  f->redelivery_window = 300000;
+  f->dedup_window = 300000;
   open_store(f);
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 1);
@@ -142,12 +142,12 @@ static void test_a_redelivery_does_not_swallow_a_replay(void **state) {
   int64_t id = put_record(f, &record, NULL, 0);
   finish(&w, take(&w, NULL), EVENT_OUTCOME_DONE, 0, NULL);
   bool is_duplicate;
-  assert_int_equal(put_and_tell(f, &record, &is_duplicate), id);
+  assert_int_equal(put_and_get_id(f, &record, &is_duplicate), id);
   assert_true(is_duplicate);
   assert_int_equal(replay(f, id), EVENT_REPLAYED);
   event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
-  assert_int_equal(put_and_tell(f, &record, &is_duplicate), id);
+  assert_int_equal(put_and_get_id(f, &record, &is_duplicate), id);
   free_worker(&w);
 }
 
@@ -216,7 +216,7 @@ int main(void) {
       TEST(test_only_finished_events_are_replayed),
       TEST(test_a_replay_keeps_the_order_of_its_account),
       TEST(test_a_replay_does_not_need_a_store_that_serves),
-      TEST(test_a_redelivery_does_not_swallow_a_replay),
+      TEST(test_a_duplicate_does_not_swallow_a_replay),
       TEST(test_the_dead_are_replayed_by_action_and_time),
       TEST(test_what_is_not_there_is_not_made),
   };

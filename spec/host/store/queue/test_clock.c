@@ -6,7 +6,7 @@
 
 static int64_t put_and_take(fixture *f, const worker *w, const char *account) {
   int64_t id = put(f, account);
-  want(f, w, 10);
+  prefetch(f, w, 10);
   assert_int_equal(taken(w), id);
   return id;
 }
@@ -62,7 +62,7 @@ static void test_a_timer_goes_on_when_the_clock_is_set_back(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
   assert_true(event_consumer_every(w.consumer, "often", 500));
-  want(f, &w, 10);
+  prefetch(f, &w, 10);
   for (int i = 0; i < 4; i++) {
     pass(f, 499);
     assert_int_equal(taken(&w), 0);
@@ -93,7 +93,7 @@ static int begin_with_window(void **state) {
   int result = begin_by_hand(state);
   fixture *f = *state;
   close_store(f);
-  f->redelivery_window = WINDOW;
+  f->dedup_window = WINDOW;
   open_store(f);
   return result;
 }
@@ -101,7 +101,7 @@ static int begin_with_window(void **state) {
 static int64_t receive_now(fixture *f, const char *body, bool *is_duplicate) {
   event_record record = record_of("a", body);
   record.received_at = now_ms();
-  return put_and_tell(f, &record, is_duplicate);
+  return put_and_get_id(f, &record, is_duplicate);
 }
 
 static void test_duplicates_are_found_when_the_clock_is_set_back(void **state) {

@@ -21,21 +21,21 @@ static void assert_waiting(fixture *f, const worker *w) {
   event_consumer_prefetch(w->consumer, 10);
 }
 
-static worker capped_worker(fixture *f, const char *pattern, size_t limit) {
+static worker limited_worker(fixture *f, const char *pattern, size_t limit) {
   worker w = new_worker(f);
   assert_true(event_consumer_limit(w.consumer, pattern, limit));
   event_consumer_prefetch(w.consumer, 10);
   return w;
 }
 
-static void test_no_more_than_the_cap_are_leased_and_others_go_on(void **state) {
+static void test_no_more_than_the_limit_are_leased_and_others_go_on(void **state) {
   fixture *f = *state;
   open_store(f);
   int64_t ids[5];
   for (int i = 0; i < 5; i++) {
     ids[i] = put_action(f, "login.success", NULL);
   }
-  worker w = capped_worker(f, "login.success", 2);
+  worker w = limited_worker(f, "login.success", 2);
   assert_int_equal(take(&w, NULL), ids[0]);
   assert_int_equal(take(&w, NULL), ids[1]);
   assert_waiting(f, &w);
@@ -50,12 +50,12 @@ static void test_no_more_than_the_cap_are_leased_and_others_go_on(void **state) 
   free_worker(&w);
 }
 
-static void test_accounts_keep_their_order_behind_a_cap(void **state) {
+static void test_accounts_keep_their_order_under_a_limit(void **state) {
   fixture *f = *state;
   open_store(f);
   int64_t first = put_action(f, "login.success", "a"), second = put_action(f, "login.error", "a");
   int64_t other = put_action(f, "login.success", "b"), behind = put_action(f, "login.error", "b");
-  worker w = capped_worker(f, "login.success", 1);
+  worker w = limited_worker(f, "login.success", 1);
   assert_int_equal(take(&w, NULL), first);
   assert_waiting(f, &w); /* neither of them passes the one it stands behind */
   finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
@@ -72,7 +72,7 @@ static void test_a_place_is_free_after_every_kind_of_end(void **state) {
                                              EVENT_OUTCOME_RETRY};
   fixture *f = *state;
   open_store(f);
-  worker w = capped_worker(f, "*", 1);
+  worker w = limited_worker(f, "*", 1);
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     int64_t id = put_action(f, "login.success", NULL);
     assert_int_equal(take(&w, NULL), id);
@@ -84,12 +84,12 @@ static void test_a_place_is_free_after_every_kind_of_end(void **state) {
   finish(&w, id, EVENT_OUTCOME_RELEASED, 0, NULL);
   assert_int_equal(take(&w, NULL), id);
   free_worker(&w); /* as when a worker is replaced */
-  w = capped_worker(f, "*", 1);
+  w = limited_worker(f, "*", 1);
   assert_int_equal(take(&w, NULL), id);
   free_worker(&w);
 }
 
-static void test_an_event_keeps_to_all_caps_that_fit(void **state) {
+static void test_an_event_keeps_to_all_limits_that_fit(void **state) {
   fixture *f = *state;
   open_store(f);
   int64_t first = put_action(f, "login.success", NULL), same = put_action(f, "login.success", NULL);
@@ -116,7 +116,7 @@ static void test_a_retry_waits_for_a_place_and_not_in_a_loop(void **state) {
   fixture *f = *state;
   open_store(f);
   int64_t id = put_action(f, "login.success", "a");
-  worker w = capped_worker(f, "login.success", 1);
+  worker w = limited_worker(f, "login.success", 1);
   assert_int_equal(take(&w, NULL), id);
   int64_t other = put_action(f, "login.success", "b");
   finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + 300, "later");
@@ -134,7 +134,7 @@ static void test_a_retry_waits_for_a_place_and_not_in_a_loop(void **state) {
   free_worker(&w);
 }
 
-static void test_the_narrowest_cap_of_all_consumers_holds(void **state) {
+static void test_the_narrowest_limit_of_all_consumers_holds(void **state) {
   fixture *f = *state;
   open_store(f);
   int64_t ids[3];
@@ -143,7 +143,7 @@ static void test_the_narrowest_cap_of_all_consumers_holds(void **state) {
   }
   worker before = new_worker(f);
   assert_true(event_consumer_limit(before.consumer, "login.success", 1));
-  worker w = capped_worker(f, "login.success", 2);
+  worker w = limited_worker(f, "login.success", 2);
   assert_int_equal(take(&w, NULL), ids[0]);
   assert_waiting(f, &w);
   free_worker(&before);
@@ -161,22 +161,22 @@ static void test_the_narrowest_cap_of_all_consumers_holds(void **state) {
   free_worker(&after);
 }
 
-static void test_what_runs_already_counts_under_a_new_cap(void **state) {
+static void test_what_runs_already_counts_under_a_new_limit(void **state) {
   fixture *f = *state;
   open_store(f);
-  worker before = new_worker(f), capped = new_worker(f);
-  assert_true(event_consumer_limit(capped.consumer, "login.success", 5));
+  worker before = new_worker(f), limited = new_worker(f);
+  assert_true(event_consumer_limit(limited.consumer, "login.success", 5));
   int64_t first = put_action(f, "login.success", NULL);
   event_consumer_prefetch(before.consumer, 1);
   assert_int_equal(take(&before, NULL), first);
   /* The first is known under a cap which nobody has any more, the second under none. */
-  free_worker(&capped);
+  free_worker(&limited);
   int64_t second = put_action(f, "login.success", NULL);
   int64_t other = put_action(f, "login.error", NULL);
   event_consumer_prefetch(before.consumer, 2);
   assert_int_equal(take(&before, NULL) + take(&before, NULL), second + other);
   int64_t third = put_action(f, "login.success", NULL);
-  worker w = capped_worker(f, "login.success", 2);
+  worker w = limited_worker(f, "login.success", 2);
   assert_waiting(f, &w);
   finish(&before, second, EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, NULL), third);
@@ -188,10 +188,10 @@ static void test_what_runs_already_counts_under_a_new_cap(void **state) {
   free_worker(&before);
 }
 
-static void test_a_cap_for_all_holds_and_goes_with_its_consumer(void **state) {
+static void test_a_limit_for_all_holds_and_goes_with_its_consumer(void **state) {
   fixture *f = *state;
   open_store(f);
-  worker w = capped_worker(f, "*", 1);
+  worker w = limited_worker(f, "*", 1);
   int64_t first = put_action(f, "login.success", NULL);
   assert_int_equal(take(&w, NULL), first);
   int64_t second = put_action(f, "account.free", NULL);
@@ -210,7 +210,7 @@ static void test_a_timer_that_runs_does_not_count(void **state) {
   assert_true(event_consumer_every(timed.consumer, "timer", 1));
   event_consumer_prefetch(timed.consumer, 1);
   assert_true(take(&timed, NULL) < 0);
-  worker w = capped_worker(f, "*", 1);
+  worker w = limited_worker(f, "*", 1);
   int64_t id = put_action(f, "login.success", NULL);
   assert_int_equal(take(&w, NULL), id);
   free_worker(&w);
@@ -250,12 +250,12 @@ static void test_thousands_that_wait_hold_up_nothing(void **state) {
   };
   fixture *f = *state;
   open_store(f);
-  answer a = NO_ANSWER;
+  response a = NO_RESPONSE;
   const event_record record = record_of(NULL, "{}");
   put_times(f, &record, COUNT, on_put, &a);
   int64_t free = put_action(f, "account.free", NULL);
   f->first_id = free - COUNT;
-  worker w = capped_worker(f, "login.success", 1);
+  worker w = limited_worker(f, "login.success", 1);
   assert_int_equal(take(&w, NULL), f->first_id);
   assert_int_equal(take(&w, NULL), free);
   assert_waiting(f, &w);
@@ -267,7 +267,7 @@ static void test_thousands_that_wait_hold_up_nothing(void **state) {
   free_worker(&w);
 }
 
-static void cap_many(const worker *w, const char *name, int count) {
+static void limit_many(const worker *w, const char *name, int count) {
   for (int i = 0; i < count; i++) {
     char pattern[32];
     (void)snprintf(pattern, sizeof pattern, "%s_%d", name, i);
@@ -275,48 +275,48 @@ static void cap_many(const worker *w, const char *name, int count) {
   }
 }
 
-static void test_a_consumer_has_a_bounded_number_of_caps(void **state) {
+static void test_a_consumer_has_a_bounded_number_of_limits(void **state) {
   fixture *f = *state;
   open_store(f);
   worker w = new_worker(f);
-  cap_many(&w, "made.up", EVENT_CONSUMER_LIMITS_MAX);
+  limit_many(&w, "made.up", EVENT_CONSUMER_LIMITS_MAX);
   assert_false(event_consumer_limit(w.consumer, "one.more", 1));
   free_worker(&w);
 }
 
 /* What is leased shows that the store has read which limits there are. */
-static void let_read_caps(fixture *f, const worker *w) {
+static void let_read_limits(fixture *f, const worker *w) {
   event_consumer_prefetch(w->consumer, 1);
   assert_waiting(f, w);
   event_consumer_prefetch(w->consumer, 0);
 }
 
-static void test_caps_of_many_consumers_share_a_place(void **state) {
+static void test_limits_of_many_consumers_share_a_place(void **state) {
   fixture *f = *state;
   open_store(f);
   worker workers[3] = {new_worker(f), new_worker(f), new_worker(f)};
   for (int i = 0; i < 3; i++) {
-    cap_many(&workers[i], "same", EVENT_CONSUMER_LIMITS_MAX);
+    limit_many(&workers[i], "same", EVENT_CONSUMER_LIMITS_MAX);
   }
-  let_read_caps(f, &workers[2]);
+  let_read_limits(f, &workers[2]);
   assert_int_equal(f->errors, 0);
   for (int i = 0; i < 3; i++) {
     free_worker(&workers[i]);
   }
 }
 
-static void test_a_place_is_free_once_nobody_has_its_cap(void **state) {
+static void test_a_place_is_free_once_nobody_has_its_limit(void **state) {
   fixture *f = *state;
   open_store(f);
   worker gone = new_worker(f), last = new_worker(f), others[2];
-  cap_many(&gone, "gone", EVENT_CONSUMER_LIMITS_MAX);
-  cap_many(&last, "last", 1);
-  let_read_caps(f, &last);
+  limit_many(&gone, "gone", EVENT_CONSUMER_LIMITS_MAX);
+  limit_many(&last, "last", 1);
+  let_read_limits(f, &last);
   free_worker(&gone);
   for (int i = 0; i < 2; i++) {
     others[i] = new_worker(f);
-    cap_many(&others[i], i == 0 ? "one" : "other", EVENT_CONSUMER_LIMITS_MAX - 1);
-    let_read_caps(f, &others[i]);
+    limit_many(&others[i], i == 0 ? "one" : "other", EVENT_CONSUMER_LIMITS_MAX - 1);
+    let_read_limits(f, &others[i]);
   }
   assert_int_equal(f->errors, 0);
   free_worker(&last);
@@ -325,14 +325,14 @@ static void test_a_place_is_free_once_nobody_has_its_cap(void **state) {
 }
 
 /* As three versions of a script that run at once may have them. */
-static void cap_crowd(worker workers[3]) {
-  cap_many(&workers[0], "crowd", EVENT_CONSUMER_LIMITS_MAX);
-  cap_many(&workers[1], "more", EVENT_CONSUMER_LIMITS_MAX);
-  cap_many(&workers[2], "most", EVENT_CONSUMER_LIMITS_MAX - 1);
+static void exhaust_limits(worker workers[3]) {
+  limit_many(&workers[0], "crowd", EVENT_CONSUMER_LIMITS_MAX);
+  limit_many(&workers[1], "more", EVENT_CONSUMER_LIMITS_MAX);
+  limit_many(&workers[2], "most", EVENT_CONSUMER_LIMITS_MAX - 1);
   assert_true(event_consumer_limit(workers[2].consumer, "login.success", 2));
 }
 
-static void test_a_cap_without_a_place_holds_nevertheless(void **state) {
+static void test_a_limit_without_a_place_holds_nevertheless(void **state) {
   fixture *f = *state;
   open_store(f);
   int64_t ids[4];
@@ -341,7 +341,7 @@ static void test_a_cap_without_a_place_holds_nevertheless(void **state) {
   }
   worker workers[3] = {new_worker(f), new_worker(f), new_worker(f)};
   worker *last = &workers[2];
-  cap_crowd(workers);
+  exhaust_limits(workers);
   event_consumer_prefetch(last->consumer, 10);
   assert_int_equal(take(last, NULL), ids[0]);
   assert_int_equal(take(last, NULL), ids[1]);
@@ -369,22 +369,22 @@ static void test_a_cap_without_a_place_holds_nevertheless(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_no_more_than_the_cap_are_leased_and_others_go_on),
-      TEST(test_accounts_keep_their_order_behind_a_cap),
+      TEST(test_no_more_than_the_limit_are_leased_and_others_go_on),
+      TEST(test_accounts_keep_their_order_under_a_limit),
       TEST(test_a_place_is_free_after_every_kind_of_end),
-      TEST(test_an_event_keeps_to_all_caps_that_fit),
+      TEST(test_an_event_keeps_to_all_limits_that_fit),
       TEST(test_a_retry_waits_for_a_place_and_not_in_a_loop),
-      TEST(test_the_narrowest_cap_of_all_consumers_holds),
-      TEST(test_what_runs_already_counts_under_a_new_cap),
-      TEST(test_a_cap_for_all_holds_and_goes_with_its_consumer),
+      TEST(test_the_narrowest_limit_of_all_consumers_holds),
+      TEST(test_what_runs_already_counts_under_a_new_limit),
+      TEST(test_a_limit_for_all_holds_and_goes_with_its_consumer),
       TEST(test_a_timer_that_runs_does_not_count),
       TEST(test_a_lease_that_failed_takes_no_place),
       TEST(test_a_lease_that_failed_takes_no_place_of_all),
       TEST(test_thousands_that_wait_hold_up_nothing),
-      TEST(test_a_consumer_has_a_bounded_number_of_caps),
-      TEST(test_caps_of_many_consumers_share_a_place),
-      TEST(test_a_place_is_free_once_nobody_has_its_cap),
-      TEST(test_a_cap_without_a_place_holds_nevertheless),
+      TEST(test_a_consumer_has_a_bounded_number_of_limits),
+      TEST(test_limits_of_many_consumers_share_a_place),
+      TEST(test_a_place_is_free_once_nobody_has_its_limit),
+      TEST(test_a_limit_without_a_place_holds_nevertheless),
   };
   return cmocka_run_group_tests_name("event store, limits", tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 static int64_t receive(fixture *f, const char *body, int64_t at, bool *is_duplicate) {
   event_record record = record_of("a", body);
   record.received_at = at;
-  return put_and_tell(f, &record, is_duplicate);
+  return put_and_get_id(f, &record, is_duplicate);
 }
 
 static void assert_new(fixture *f, const char *body, int64_t at) {
@@ -21,7 +21,7 @@ static void assert_new(fixture *f, const char *body, int64_t at) {
   assert_false(is_duplicate);
 }
 
-static void assert_redelivery(fixture *f, const char *body, int64_t at, int64_t id) {
+static void assert_duplicate(fixture *f, const char *body, int64_t at, int64_t id) {
   bool is_duplicate;
   assert_int_equal(receive(f, body, at, &is_duplicate), id);
   assert_true(is_duplicate);
@@ -30,18 +30,18 @@ static void assert_redelivery(fixture *f, const char *body, int64_t at, int64_t 
 static void test_the_window_counts_from_the_first_receipt(void **state) {
   fixture *f = *state;
   const int64_t began = now_ms();
-  f->redelivery_window = WINDOW;
+  f->dedup_window = WINDOW;
   open_store(f);
   bool is_duplicate;
   int64_t id = receive(f, "{1}", began, &is_duplicate);
   assert_false(is_duplicate);
   assert_new(f, "{2}", began);
-  assert_redelivery(f, "{1}", began, id);
-  assert_redelivery(f, "{1}", began + WINDOW - 1, id);
+  assert_duplicate(f, "{1}", began, id);
+  assert_duplicate(f, "{1}", began + WINDOW - 1, id);
   assert_new(f, "{1} ", began + 1);
   event_counts counts;
   event_store_counts(f->store, &counts);
-  assert_int_equal(counts.redelivered, 2);
+  assert_int_equal(counts.duplicates, 2);
   assert_int_equal(counts.unfinished, 3);
   assert_new(f, "{1}", began + WINDOW);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 4);
@@ -50,11 +50,11 @@ static void test_the_window_counts_from_the_first_receipt(void **state) {
 static void test_a_clock_set_back_does_not_swallow_events(void **state) {
   fixture *f = *state;
   const int64_t began = now_ms();
-  f->redelivery_window = WINDOW;
+  f->dedup_window = WINDOW;
   open_store(f);
   bool is_duplicate;
   int64_t id = receive(f, "{}", began, &is_duplicate);
-  assert_redelivery(f, "{}", began - WINDOW + 1, id);
+  assert_duplicate(f, "{}", began - WINDOW + 1, id);
   assert_new(f, "{}", began - WINDOW);
 }
 
@@ -67,10 +67,10 @@ static void test_no_window_makes_each_an_event(void **state) {
   assert_new(f, "{}", began);
 }
 
-static void test_bodies_of_every_length_are_told_apart(void **state) {
+static void test_bodies_of_every_length_are_distinguished(void **state) {
   fixture *f = *state;
   const int64_t began = now_ms();
-  f->redelivery_window = WINDOW;
+  f->dedup_window = WINDOW;
   open_store(f);
   char body[64] = "";
   int64_t ids[40];
@@ -82,7 +82,7 @@ static void test_bodies_of_every_length_are_told_apart(void **state) {
   }
   memset(body, 0, sizeof body);
   for (size_t i = 0; i < 40; i++) {
-    assert_redelivery(f, body, began, ids[i]);
+    assert_duplicate(f, body, began, ids[i]);
     body[i] = 'a';
   }
 }
@@ -92,43 +92,43 @@ static void test_bodies_of_every_length_are_told_apart(void **state) {
 typedef struct {
   fixture *f;
   int64_t received_at;
-  answer answers[COUNT];
+  response responses[COUNT];
 } even_and_odd;
 
 static void put_even_and_odd(void *context) {
   even_and_odd *puts = context;
   for (int i = 0; i < COUNT; i++) {
-    puts->answers[i] = (answer)NO_ANSWER;
+    puts->responses[i] = (response)NO_RESPONSE;
     event_record record = record_of("a", i % 2 == 0 ? "even" : "odd");
     record.received_at = puts->received_at;
-    event_store_put(puts->f->store, &record, on_put, &puts->answers[i]);
+    event_store_put(puts->f->store, &record, on_put, &puts->responses[i]);
   }
 }
 
 static void test_two_in_one_transaction_are_one_event(void **state) {
   fixture *f = *state;
   const int64_t began = now_ms();
-  f->redelivery_window = WINDOW;
+  f->dedup_window = WINDOW;
   open_store(f);
   static even_and_odd puts;
   puts = (even_and_odd){.f = f, .received_at = began};
   host_loop_call(f->loop, put_even_and_odd, &puts);
-  const answer *answers = puts.answers;
+  const response *responses = puts.responses;
   close_store(f);
-  int redeliveries = 0;
+  int duplicates = 0;
   for (int i = 0; i < COUNT; i++) {
-    assert_int_equal(answers[i].answers, 1);
-    assert_int_equal(answers[i].id, answers[i % 2].id);
-    redeliveries += answers[i].is_duplicate;
+    assert_int_equal(responses[i].responses, 1);
+    assert_int_equal(responses[i].id, responses[i % 2].id);
+    duplicates += responses[i].is_duplicate;
   }
-  assert_int_equal(redeliveries, COUNT - 2);
+  assert_int_equal(duplicates, COUNT - 2);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 2);
 }
 
 /* Several threads receive, so that the last events in the file need not be the youngest. */
 static void test_a_new_start_knows_what_stands_before_an_older_one(void **state) {
   fixture *f = *state;
-  f->redelivery_window = WINDOW;
+  f->dedup_window = WINDOW;
   open_store(f);
   bool is_duplicate;
   int64_t now = now_ms();
@@ -136,13 +136,13 @@ static void test_a_new_start_knows_what_stands_before_an_older_one(void **state)
   (void)receive(f, "old", now - WINDOW - 30000, &is_duplicate);
   close_store(f);
   open_store(f);
-  assert_redelivery(f, "young", now, id);
+  assert_duplicate(f, "young", now, id);
   assert_new(f, "old", now);
 }
 
 static void test_a_new_start_knows_what_was_received(void **state) {
   fixture *f = *state;
-  f->redelivery_window = WINDOW;
+  f->dedup_window = WINDOW;
   open_store(f);
   bool is_duplicate;
   int64_t now = now_ms();
@@ -156,11 +156,11 @@ static void test_a_new_start_knows_what_was_received(void **state) {
   free_worker(&w);
   close_store(f);
   open_store(f);
-  assert_redelivery(f, "young", now_ms(), id);
+  assert_duplicate(f, "young", now_ms(), id);
   assert_new(f, "old", now_ms());
   /* The window of the first receipt, not of the last start. */
   close_store(f);
-  f->redelivery_window = WINDOW / 4;
+  f->dedup_window = WINDOW / 4;
   open_store(f);
   assert_new(f, "young", now_ms());
 }
@@ -168,19 +168,19 @@ static void test_a_new_start_knows_what_was_received(void **state) {
 static void test_what_was_not_stored_is_not_remembered(void **state) {
   fixture *f = *state;
   const int64_t began = now_ms();
-  f->redelivery_window = WINDOW;
+  f->dedup_window = WINDOW;
   open_store(f);
   bool is_duplicate;
   int64_t id = receive(f, "stored", began, &is_duplicate);
   void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
-  int64_t refused = receive(f, "refused", began, &is_duplicate);
+  int64_t rejected = receive(f, "refused", began, &is_duplicate);
   /* What is on disk needs no writing. */
   bool was_known;
   int64_t known = receive(f, "stored", began, &was_known);
   limit_files(false);
   (void)signal(SIGXFSZ, old);
-  assert_int_equal(refused, 0);
+  assert_int_equal(rejected, 0);
   assert_int_equal(known, id);
   assert_true(was_known);
   assert_new(f, "refused", began);
@@ -189,7 +189,7 @@ static void test_what_was_not_stored_is_not_remembered(void **state) {
 static void test_a_deleted_event_is_no_first_receipt(void **state) {
   fixture *f = *state;
   const int64_t began = now_ms();
-  f->redelivery_window = WINDOW;
+  f->dedup_window = WINDOW;
   open_store(f);
   bool is_duplicate;
   (void)receive(f, "{}", began, &is_duplicate);
@@ -263,7 +263,7 @@ int main(void) {
       TEST(test_the_window_counts_from_the_first_receipt),
       TEST(test_a_clock_set_back_does_not_swallow_events),
       TEST(test_no_window_makes_each_an_event),
-      TEST(test_bodies_of_every_length_are_told_apart),
+      TEST(test_bodies_of_every_length_are_distinguished),
       TEST(test_two_in_one_transaction_are_one_event),
       TEST(test_a_new_start_knows_what_stands_before_an_older_one),
       TEST(test_a_new_start_knows_what_was_received),

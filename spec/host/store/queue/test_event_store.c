@@ -10,7 +10,7 @@
 
 /* ---- Putting ---- */
 
-static void test_put_is_on_disk_when_answered(void **state) {
+static void test_put_is_on_disk_when_acknowledged(void **state) {
   fixture *f = *state;
   open_store(f);
   static const char body[] = "{\"a\":\0\xff}";
@@ -80,11 +80,11 @@ static void put_3000(void *context) {
 static void test_close_carries_out_what_is_queued(void **state) {
   fixture *f = *state;
   open_store(f);
-  answer a = NO_ANSWER;
+  response a = NO_RESPONSE;
   void *context[] = {f, &a};
   host_loop_call(f->loop, put_3000, context);
   close_store(f);
-  assert_int_equal(a.answers, 3000);
+  assert_int_equal(a.responses, 3000);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 3000);
   char path[128];
   (void)snprintf(path, sizeof path, "%s-lock", f->path);
@@ -104,28 +104,28 @@ static void test_a_close_removes_the_file_of_what_was_started(void **state) {
 
 typedef struct {
   fixture *f;
-  answer all;
+  response all;
   int64_t stored; /* with the first answer */
-} slow_answer;
+} slow_response;
 
 static void on_first(void *context, const event_receipt *receipt) {
-  slow_answer *slow = context;
+  slow_response *slow = context;
   if (slow->stored == 0) {
     slow->stored = query(slow->f, "SELECT count(*) FROM events");
   }
   on_put(&slow->all, receipt);
 }
 
-static void test_those_who_wait_are_answered_before_all_are_stored(void **state) {
+static void test_waiting_puts_are_acknowledged_before_all_are_stored(void **state) {
   enum {
     COUNT = 4000
   };
   fixture *f = *state;
   open_store(f);
-  slow_answer slow = {.f = f, .all = NO_ANSWER};
+  slow_response slow = {.f = f, .all = NO_RESPONSE};
   const event_record record = record_of("a", "{}");
   put_times(f, &record, COUNT, on_first, &slow);
-  await_answers(&slow.all, COUNT);
+  await_responses(&slow.all, COUNT);
   assert_in_range(slow.stored, 1, COUNT / 2);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), COUNT);
 }
@@ -133,7 +133,7 @@ static void test_those_who_wait_are_answered_before_all_are_stored(void **state)
 /* ---- Ids ---- */
 
 /* Each second has ten thousand ids: a database that replaces a lost one does not use its ids. */
-static void test_ids_begin_at_the_moment_of_creation(void **state) {
+static void test_ids_begin_at_the_time_of_creation(void **state) {
   fixture *f = *state;
   int64_t before = now_ms() / 1000;
   open_store(f);
@@ -228,7 +228,7 @@ static void test_lifecycle_shows_in_the_list(void **state) {
   assert_int_equal(counts.done, 0);
 }
 
-static void test_list_limits_stops_and_refuses(void **state) {
+static void test_list_limits_stops_and_rejects(void **state) {
   fixture *f = *state;
   char error[512] = "";
   listing l = {.f = f, .text = ""};
@@ -290,17 +290,17 @@ static void test_list_finds_the_newest_of_each_state(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_put_is_on_disk_when_answered),
+      TEST(test_put_is_on_disk_when_acknowledged),
       TEST(test_an_empty_body_is_stored),
       TEST(test_files_are_private),
-      TEST(test_those_who_wait_are_answered_before_all_are_stored),
+      TEST(test_waiting_puts_are_acknowledged_before_all_are_stored),
       TEST(test_close_carries_out_what_is_queued),
       TEST(test_a_close_removes_the_file_of_what_was_started),
-      TEST(test_ids_begin_at_the_moment_of_creation),
+      TEST(test_ids_begin_at_the_time_of_creation),
       TEST(test_ids_of_a_later_database_are_greater),
       TEST(test_ids_go_on_after_a_new_start_and_are_not_used_again),
       TEST(test_lifecycle_shows_in_the_list),
-      TEST(test_list_limits_stops_and_refuses),
+      TEST(test_list_limits_stops_and_rejects),
       TEST(test_list_finds_the_newest_of_each_state),
   };
   return cmocka_run_group_tests_name("event store", tests, NULL, NULL);

@@ -35,7 +35,7 @@ static void test_account_runs_in_order_on_many_consumers(void **state) {
   int64_t held[ACCOUNTS] = {0};
   const worker *holder[ACCOUNTS] = {0};
   for (int ran = 0; ran < ACCOUNTS * EACH;) {
-    assert_true(poll(descriptors, WORKERS, PATIENCE_MS) > 0);
+    assert_true(poll(descriptors, WORKERS, TIMEOUT_MS) > 0);
     for (int i = 0; i < WORKERS; i++) {
       uint64_t count;
       (void)!read(workers[i].fd, &count, sizeof count);
@@ -86,7 +86,7 @@ static void test_consumers_share(void **state) {
   free_worker(&b);
 }
 
-static void test_want_bounds_what_is_leased(void **state) {
+static void test_prefetch_bounds_what_is_leased(void **state) {
   fixture *f = *state;
   open_store(f);
   worker w = new_worker(f);
@@ -294,11 +294,11 @@ static void test_freed_consumer_releases_taken_and_untaken(void **state) {
 
 /* ---- A flood ---- */
 
-static void flood(fixture *f, int count) {
-  answer a = NO_ANSWER;
+static void burst(fixture *f, int count) {
+  response a = NO_RESPONSE;
   const event_record record = record_of(NULL, "{}");
   put_times(f, &record, count, on_put, &a);
-  await_answers(&a, count);
+  await_responses(&a, count);
 }
 
 static bool finish_what_is_leased(const worker *w) {
@@ -319,7 +319,7 @@ static void test_events_are_leased_while_many_arrive(void **state) {
   open_store(f);
   worker w = new_worker(f);
   for (int turns = 0; turns < 4;) {
-    flood(f, 40);
+    burst(f, 40);
     turns += finish_what_is_leased(&w);
   }
   free_worker(&w);
@@ -336,21 +336,21 @@ enum {
 typedef struct {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
-  int answers, distinct;
+  int responses, distinct;
   int64_t first_id; /* puts are answered in the order of their ids */
   bool seen[ALL_PUTS];
-} many_answers;
+} many_responses;
 
 typedef struct {
   fixture *f;
-  many_answers *answers;
+  many_responses *responses;
 } putter;
 
 static void on_many(void *context, const event_receipt *receipt) {
   int64_t id = receipt->id;
-  many_answers *a = context;
+  many_responses *a = context;
   (void)pthread_mutex_lock(&a->mutex);
-  if (a->answers++ == 0) {
+  if (a->responses++ == 0) {
     a->first_id = id;
   }
   int64_t which = id - a->first_id;
@@ -368,17 +368,17 @@ static void *put_many(void *context) {
     char account[32];
     (void)snprintf(account, sizeof account, "account-%d", i % 50);
     const event_record record = record_of(account, "{\"data\":1}");
-    put_now(p->f, &record, on_many, p->answers);
+    put_now(p->f, &record, on_many, p->responses);
   }
   return NULL;
 }
 
-static void test_puts_of_many_threads_are_each_answered_once(void **state) {
+static void test_puts_of_many_threads_each_get_one_response(void **state) {
   fixture *f = *state;
   open_store(f);
-  static many_answers answers = {.mutex = PTHREAD_MUTEX_INITIALIZER,
-                                 .changed = PTHREAD_COND_INITIALIZER};
-  putter p = {.f = f, .answers = &answers};
+  static many_responses responses = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                                     .changed = PTHREAD_COND_INITIALIZER};
+  putter p = {.f = f, .responses = &responses};
   pthread_t threads[THREADS];
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 64);
@@ -393,15 +393,15 @@ static void test_puts_of_many_threads_are_each_answered_once(void **state) {
   for (int i = 0; i < THREADS; i++) {
     assert_int_equal(pthread_join(threads[i], NULL), 0);
   }
-  (void)pthread_mutex_lock(&answers.mutex);
-  while (answers.answers < ALL_PUTS) {
-    (void)pthread_cond_wait(&answers.changed, &answers.mutex);
+  (void)pthread_mutex_lock(&responses.mutex);
+  while (responses.responses < ALL_PUTS) {
+    (void)pthread_cond_wait(&responses.changed, &responses.mutex);
   }
-  (void)pthread_mutex_unlock(&answers.mutex);
+  (void)pthread_mutex_unlock(&responses.mutex);
   free_worker(&w);
   close_store(f);
-  assert_int_equal(answers.answers, ALL_PUTS);
-  assert_int_equal(answers.distinct, ALL_PUTS);
+  assert_int_equal(responses.responses, ALL_PUTS);
+  assert_int_equal(responses.distinct, ALL_PUTS);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), ALL_PUTS);
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 3"), 500);
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state IN (1, 2)"), 0);
@@ -433,7 +433,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_account_runs_in_order_on_many_consumers),
       TEST(test_consumers_share),
-      TEST(test_want_bounds_what_is_leased),
+      TEST(test_prefetch_bounds_what_is_leased),
       TEST(test_what_is_not_wanted_any_more_goes_to_others),
       TEST(test_retry_holds_back_its_account_only),
       TEST(test_retry_comes_when_due_and_not_before),
@@ -442,7 +442,7 @@ int main(void) {
       TEST(test_dead_keeps_its_error_and_frees_the_account),
       TEST(test_released_is_received_again_uncounted),
       TEST(test_freed_consumer_releases_taken_and_untaken),
-      TEST(test_puts_of_many_threads_are_each_answered_once),
+      TEST(test_puts_of_many_threads_each_get_one_response),
       TEST(test_events_are_leased_while_many_arrive),
       TEST(test_an_event_that_is_gone_holds_up_no_other_of_its_account),
   };

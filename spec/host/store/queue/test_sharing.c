@@ -17,8 +17,8 @@ static void take_all(const worker *w, int count) {
 static void test_what_a_blocked_consumer_does_not_take_goes_to_others(void **state) {
   fixture *f = *state;
   worker blocked = new_worker(f), other = new_worker(f);
-  want(f, &blocked, 10);
-  want(f, &other, 10);
+  prefetch(f, &blocked, 10);
+  prefetch(f, &other, 10);
   put_together(f, 10);
   run(f);
   assert_true(taken(&blocked) > 0);
@@ -31,7 +31,7 @@ static void test_what_a_blocked_consumer_does_not_take_goes_to_others(void **sta
 static void test_no_more_are_taken_than_are_wanted(void **state) {
   fixture *f = *state;
   worker one = new_worker(f), other = new_worker(f);
-  want(f, &one, 10);
+  prefetch(f, &one, 10);
   put_together(f, 10);
   run(f);
   event_consumer_prefetch(other.consumer, 2);
@@ -47,7 +47,7 @@ static void test_as_many_that_rest_are_notified_as_there_are_events(void **state
   fixture *f = *state;
   worker workers[3] = {new_worker(f), new_worker(f), new_worker(f)};
   for (int i = 0; i < 3; i++) {
-    want(f, &workers[i], 10);
+    prefetch(f, &workers[i], 10);
     assert_int_equal(taken(&workers[i]), 0);
   }
   put_together(f, 2);
@@ -71,8 +71,8 @@ static void test_as_many_that_rest_are_notified_as_there_are_events(void **state
 static void test_one_that_rests_is_notified_alone_and_others_if_it_does_not_come(void **state) {
   fixture *f = *state;
   worker one = new_worker(f), other = new_worker(f);
-  want(f, &one, 10);
-  want(f, &other, 10);
+  prefetch(f, &one, 10);
+  prefetch(f, &other, 10);
   int64_t id = put(f, NULL);
   run(f);
   const worker *first = is_notified(&one) ? &one : &other;
@@ -88,12 +88,12 @@ static void test_one_that_rests_is_notified_alone_and_others_if_it_does_not_come
 static void test_one_that_may_be_busy_is_not_notified(void **state) {
   fixture *f = *state;
   worker busy = new_worker(f), rests = new_worker(f);
-  want(f, &busy, 10);
+  prefetch(f, &busy, 10);
   (void)put(f, NULL);
   run(f);
   assert_true(is_notified(&busy));
   assert_true(taken(&busy) > 0); /* and it looks again before it rests */
-  want(f, &rests, 10);
+  prefetch(f, &rests, 10);
   assert_int_equal(taken(&rests), 0);
   for (int i = 0; i < 2; i++) {
     int64_t id = put(f, NULL);

@@ -137,7 +137,7 @@ static void test_a_timer_outlives_its_last_worker(void **state) {
   free_worker(&w);
 }
 
-static void test_what_had_not_begun_is_due_at_once(void **state) {
+static void test_what_had_not_started_is_due_at_once(void **state) {
   fixture *f = *state;
   open_with_one_due(f);
   worker w = timed_worker(f, "a", HOUR);
@@ -152,7 +152,7 @@ static void test_what_had_not_begun_is_due_at_once(void **state) {
 }
 
 /* Nor is it lost to a script that has another interval for it meanwhile. */
-static void test_what_had_not_begun_is_due_at_once_with_another_interval(void **state) {
+static void test_what_had_not_started_is_due_at_once_with_another_interval(void **state) {
   fixture *f = *state;
   open_with_one_due(f);
   worker before = timed_worker(f, "a", HOUR);
@@ -292,8 +292,8 @@ int main(void) {
       TEST(test_it_goes_to_one_consumer_and_not_before_it_has_ended),
       TEST(test_a_new_start_changes_nothing_and_makes_up_once),
       TEST(test_a_timer_outlives_its_last_worker),
-      TEST(test_what_had_not_begun_is_due_at_once),
-      TEST(test_what_had_not_begun_is_due_at_once_with_another_interval),
+      TEST(test_what_had_not_started_is_due_at_once),
+      TEST(test_what_had_not_started_is_due_at_once_with_another_interval),
       TEST(test_a_due_timer_stays_due_with_another_interval),
       TEST(test_another_interval_counts_from_the_last_time),
       TEST(test_what_no_consumer_has_any_more_is_forgotten),

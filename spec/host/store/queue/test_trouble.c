@@ -13,7 +13,7 @@
 
 /* ---- Files that may not be opened ---- */
 
-static void test_a_second_process_is_refused(void **state) {
+static void test_a_second_process_is_rejected(void **state) {
   fixture *f = *state;
   open_store(f);
   char error[512] = "";
@@ -24,7 +24,7 @@ static void test_a_second_process_is_refused(void **state) {
   open_store(f);
 }
 
-static void test_a_later_version_is_refused(void **state) {
+static void test_a_later_version_is_rejected(void **state) {
   fixture *f = *state;
   open_store(f);
   (void)put(f, NULL);
@@ -63,7 +63,7 @@ static int count_entries(const fixture *f) {
   return count;
 }
 
-static void test_other_files_are_refused_and_left_alone(void **state) {
+static void test_other_files_are_rejected_and_left_alone(void **state) {
   fixture *f = *state;
   char text[9000], after[sizeof text], error[512] = "";
   memset(text, 'x', sizeof text);
@@ -79,7 +79,7 @@ static void test_other_files_are_refused_and_left_alone(void **state) {
   }
 }
 
-static void test_other_databases_are_refused_and_left_alone(void **state) {
+static void test_other_databases_are_rejected_and_left_alone(void **state) {
   fixture *f = *state;
   execute(f, "PRAGMA journal_mode = WAL; CREATE TABLE events (id); INSERT INTO events VALUES (1);");
   static char before[65536], after[65536];
@@ -156,9 +156,9 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   assert_listed(f, NULL, expected);
 }
 
-static void test_a_redelivery_on_a_full_disk_is_answered_and_heals_nothing(void **state) {
+static void test_a_duplicate_on_a_full_disk_is_acknowledged_and_clears_no_failure(void **state) {
   fixture *f = *state;
-  f->redelivery_window = 3600000;
+  f->dedup_window = 3600000;
   open_store(f);
   event_record record = record_of("a", "{}"), other = record_of("a", "{\"b\":1}");
   record.received_at = other.received_at = now_ms();
@@ -167,7 +167,7 @@ static void test_a_redelivery_on_a_full_disk_is_answered_and_heals_nothing(void 
   limit_files(true);
   int64_t failed = put_record(f, &other, NULL, 0);
   bool is_duplicate;
-  int64_t again = put_and_tell(f, &record, &is_duplicate);
+  int64_t again = put_and_get_id(f, &record, &is_duplicate);
   int64_t last = put_record(f, &other, NULL, 0);
   limit_files(false);
   (void)signal(SIGXFSZ, old);
@@ -251,18 +251,18 @@ static void test_a_locked_database_fails_puts_and_commands_and_heals(void **stat
   int64_t first = put(f, "a");
   sqlite3 *other = NULL;
   assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
-  (void)sqlite3_busy_timeout(other, PATIENCE_MS); /* the store may be writing */
+  (void)sqlite3_busy_timeout(other, TIMEOUT_MS); /* the store may be writing */
   assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
   char error[512] = "";
   const event_record record = record_of("b", "{}");
-  answer a = NO_ANSWER;
+  response a = NO_RESPONSE;
   put_now(f, &record, on_put, &a);
   event_replay_result result;
   assert_false(event_store_replay(f->path, first, &result, error, sizeof error));
   assert_non_null(strstr(error, "cannot write to"));
   assert_non_null(strstr(error, "locked"));
   (void)pthread_mutex_lock(&a.mutex);
-  while (a.answers == 0) {
+  while (a.responses == 0) {
     (void)pthread_cond_wait(&a.changed, &a.mutex);
   }
   (void)pthread_mutex_unlock(&a.mutex);
@@ -365,13 +365,13 @@ static void test_a_damaged_database_is_not_opened(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_second_process_is_refused),
-      TEST(test_a_later_version_is_refused),
-      TEST(test_other_files_are_refused_and_left_alone),
-      TEST(test_other_databases_are_refused_and_left_alone),
+      TEST(test_a_second_process_is_rejected),
+      TEST(test_a_later_version_is_rejected),
+      TEST(test_other_files_are_rejected_and_left_alone),
+      TEST(test_other_databases_are_rejected_and_left_alone),
       TEST(test_a_missing_directory_is_an_error),
       TEST(test_a_full_disk_fails_puts_keeps_finishes_and_heals),
-      TEST(test_a_redelivery_on_a_full_disk_is_answered_and_heals_nothing),
+      TEST(test_a_duplicate_on_a_full_disk_is_acknowledged_and_clears_no_failure),
       TEST(test_the_order_is_what_it_was_before_a_lease_that_failed),
       TEST(test_the_order_is_what_it_was_before_a_finish_that_failed),
       TEST(test_leases_that_fail_hold_up_neither_puts_nor_finishes),

@@ -27,25 +27,25 @@ static void put_one(void *context) {
 
 static void test_a_turn_that_somebody_else_ends_is_not_ended_by_the_store(void **state) {
   fixture *f = *state;
-  answer a = NO_ANSWER;
+  response a = NO_RESPONSE;
   void *context[] = {f, &a};
   event_store_end_turns_itself(f->store, false);
   put_one(context);
   pass(f, HAND_TICK_MS);
-  assert_int_equal(a.answers, 0);
+  assert_int_equal(a.responses, 0);
   event_store_end_turn(f->store);
-  assert_int_equal(a.answers, 1);
+  assert_int_equal(a.responses, 1);
   event_store_end_turns_itself(f->store, true);
   put_one(context);
   run(f);
-  assert_int_equal(a.answers, 2);
+  assert_int_equal(a.responses, 2);
 }
 
 /* ---- Finishes ---- */
 
 static int64_t put_and_take(fixture *f, const worker *w) {
   int64_t id = put(f, NULL);
-  want(f, w, 1);
+  prefetch(f, w, 1);
   assert_int_equal(taken(w), id);
   return id;
 }
@@ -92,7 +92,7 @@ static void test_a_finish_that_an_event_waits_for_is_written_at_once(void **stat
   fixture *f = *state;
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
-  want(f, &w, 2);
+  prefetch(f, &w, 2);
   assert_int_equal(taken(&w), first);
   finish_done(&w, first);
   run(f);
@@ -101,7 +101,7 @@ static void test_a_finish_that_an_event_waits_for_is_written_at_once(void **stat
 }
 
 /* One that another was to take along, which the loop has written meanwhile. */
-static void test_a_finish_that_comes_behind_the_look_of_the_loop_is_seen(void **state) {
+static void test_a_finish_after_the_check_of_the_loop_is_seen(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
   int64_t first = put_and_take(f, &w), second = put_and_take(f, &w);
@@ -121,7 +121,7 @@ static void test_a_finish_waits_while_all_have_others_to_begin(void **state) {
   int64_t first = put(f, "a");
   assert_true(put(f, "a") > first);
   assert_true(put(f, "b") > first);
-  want(f, &w, 2);
+  prefetch(f, &w, 2);
   assert_int_equal(taken(&w), first);
   finish_done(&w, first);
   run(f);
@@ -137,11 +137,11 @@ static void test_what_was_put_while_nobody_wanted_any_comes_at_once(void **state
   fixture *f = *state;
   worker w = new_worker(f);
   int64_t id = put(f, NULL);
-  want(f, &w, 10); /* more than there are */
+  prefetch(f, &w, 10); /* more than there are */
   assert_int_equal(taken(&w), id);
-  want(f, &w, 0);
+  prefetch(f, &w, 0);
   id = put(f, NULL);
-  want(f, &w, 10);
+  prefetch(f, &w, 10);
   assert_int_equal(taken(&w), id);
   free_worker(&w);
 }
@@ -158,7 +158,7 @@ static void test_what_was_replayed_while_nobody_wanted_any_comes_at_once(void **
   finish_done(&w, put_and_take(f, &w));
   run(f);
   pass(f, HAND_TICK_MS);
-  want(f, &w, 0);
+  prefetch(f, &w, 0);
   int64_t id = query(f, "SELECT max(id) FROM events");
   const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY, .id = id};
   event_admin *admin = event_admin_new(&request, f->path);
@@ -167,7 +167,7 @@ static void test_what_was_replayed_while_nobody_wanted_any_comes_at_once(void **
   run(f);
   assert_int_equal(event_admin_progress(admin)->replay, EVENT_REPLAYED);
   event_admin_free(admin);
-  want(f, &w, 10);
+  prefetch(f, &w, 10);
   assert_int_equal(taken(&w), id);
   free_worker(&w);
 }
@@ -176,18 +176,18 @@ static void test_what_a_consumer_leaves_goes_to_others(void **state) {
   fixture *f = *state;
   worker w = new_worker(f), leaving = new_worker(f);
   int64_t id = put(f, NULL);
-  want(f, &leaving, 1);
+  prefetch(f, &leaving, 1);
   assert_int_equal(count_running(f), 1);
-  want(f, &leaving, 0);
+  prefetch(f, &leaving, 0);
   pass(f, FINISH_WAIT_MS);
   assert_int_equal(count_running(f), 0);
-  want(f, &leaving, 1);
+  prefetch(f, &leaving, 1);
   assert_int_equal(count_running(f), 1);
   free_worker(&leaving);
   run(f);
   pass(f, FINISH_WAIT_MS);
   assert_int_equal(count_running(f), 0);
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   assert_int_equal(taken(&w), id);
   free_worker(&w);
 }
@@ -197,12 +197,12 @@ static void test_what_is_not_wanted_any_more_is_released(void **state) {
   worker w = new_worker(f);
   int attempt = 0;
   int64_t id = put(f, NULL);
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   event_consumer_prefetch(w.consumer, 0);
   assert_int_equal(taken(&w), 0);
   run(f);
   pass(f, FINISH_WAIT_MS);
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   assert_int_equal(take(&w, &attempt), id);
   assert_int_equal(attempt, 1);
   free_worker(&w);
@@ -214,9 +214,9 @@ static void test_a_retry_comes_when_it_is_due(void **state) {
   int64_t id = put_and_take(f, &w);
   finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + 100, NULL);
   assert_true(put(f, NULL) > 0); /* which takes the finish along */
-  want(f, &w, 10);
+  prefetch(f, &w, 10);
   assert_true(taken(&w) > id);
-  want(f, &w, 10);
+  prefetch(f, &w, 10);
   pass(f, 99);
   assert_int_equal(taken(&w), 0);
   pass(f, 1);
@@ -238,9 +238,9 @@ static void test_leases_wait_in_a_burst_for_its_end(void **state) {
   put_together(f, BURST);
   time_pass(BURST_LEASE_MS - BURST_MS);
   put_together(f, BURST);
-  want(f, &w, 5); /* the first of them do not: none was leased for long */
+  prefetch(f, &w, 5); /* the first of them do not: none was leased for long */
   take_some(&w, 5);
-  want(f, &w, 5);
+  prefetch(f, &w, 5);
   pass(f, BURST_MS - 1);
   assert_int_equal(taken(&w), 0);
   pass(f, 1);
@@ -252,9 +252,9 @@ static void test_leases_have_their_turn_in_a_burst_that_goes_on(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
   put_together(f, BURST);
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   take_some(&w, 1);
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   for (int passed = 0; passed + BURST_MS - 1 < BURST_LEASE_MS; passed += BURST_MS - 1) {
     put_together(f, BURST);
     run(f);
@@ -280,9 +280,9 @@ static void test_events_one_after_the_other_are_a_burst_as_well(void **state) {
   put_each(f, 1);
   time_pass(BURST_MS - 1);
   put_each(f, BURST - 1);
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   take_some(&w, 1);
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   assert_int_equal(taken(&w), 0);
   free_worker(&w);
 }
@@ -290,7 +290,7 @@ static void test_events_one_after_the_other_are_a_burst_as_well(void **state) {
 static void test_the_end_of_a_burst_of_single_events_is_seen(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
-  want(f, &w, BURST + 1);
+  prefetch(f, &w, BURST + 1);
   put_each(f, BURST);
   run(f);
   take_some(&w, BURST);
@@ -309,11 +309,11 @@ static void test_events_that_take_longer_are_no_burst(void **state) {
   time_pass(BURST_MS);
   put_each(f, BURST - 1);
   for (int i = 0; i < 2; i++) {
-    want(f, &w, 1);
+    prefetch(f, &w, 1);
     take_some(&w, 1);
   }
   put_each(f, 1); /* since then they are as many */
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   assert_int_equal(taken(&w), 0);
   free_worker(&w);
 }
@@ -323,7 +323,7 @@ static void test_fewer_at_once_are_no_burst(void **state) {
   worker w = new_worker(f);
   put_together(f, BURST - 1);
   for (int i = 0; i < BURST - 1; i++) {
-    want(f, &w, 1);
+    prefetch(f, &w, 1);
     take_some(&w, 1);
   }
   free_worker(&w);
@@ -334,7 +334,7 @@ static void test_a_finish_waits_in_a_burst(void **state) {
   worker w = new_worker(f);
   int64_t id = put(f, "a");
   assert_true(put(f, "a") > id);
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   assert_int_equal(taken(&w), id);
   put_together(f, BURST);
   finish_done(&w, id);
@@ -350,34 +350,34 @@ static void test_a_finish_waits_in_a_burst(void **state) {
 typedef struct {
   host_loop_job job;
   fixture *f;
-  answer *answer;
+  response *response;
 } posted_put;
 
 static void run_posted(host_loop_job *job) {
   posted_put *put = (posted_put *)(void *)job;
-  void *context[] = {put->f, put->answer};
+  void *context[] = {put->f, put->response};
   put_one(context);
   event_store_end_turn(put->f->store);
 }
 
-static void test_a_loop_that_stands_still_is_seen_and_nothing_is_lost(void **state) {
+static void test_a_blocked_loop_is_seen_and_nothing_is_lost(void **state) {
   (void)alarm(HAND_HANGS_AFTER);
   fixture *f = *state;
   open_store(f);
   (void)put(f, NULL);
-  answer a = NO_ANSWER;
-  posted_put put = {.job = {.run = run_posted}, .f = f, .answer = &a};
+  response a = NO_RESPONSE;
+  posted_put put = {.job = {.run = run_posted}, .f = f, .response = &a};
   time_hold_syncs();
   host_loop_post(f->loop, &put.job);
   time_await_held();
   int64_t before = event_store_stalled_ms(f->store);
   time_pass(5000);
   assert_int_equal(event_store_stalled_ms(f->store), before + 5000);
-  assert_int_equal(a.answers, 0);
+  assert_int_equal(a.responses, 0);
   assert_false(event_store_close(f->store, -3600000)); /* as a wait would not end here */
   time_let_syncs_go();
   close_store(f);
-  assert_int_equal(a.answers, 1);
+  assert_int_equal(a.responses, 1);
   assert_true(a.id > 0);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 2);
 }
@@ -406,7 +406,7 @@ int main(void) {
       BY_HAND(test_a_finish_does_not_wait_for_others_to_come),
       BY_HAND(test_a_finish_shares_the_commit_of_the_next_put),
       BY_HAND(test_a_finish_that_an_event_waits_for_is_written_at_once),
-      BY_HAND(test_a_finish_that_comes_behind_the_look_of_the_loop_is_seen),
+      BY_HAND(test_a_finish_after_the_check_of_the_loop_is_seen),
       BY_HAND(test_a_finish_waits_while_all_have_others_to_begin),
       BY_HAND(test_what_was_put_while_nobody_wanted_any_comes_at_once),
       BY_HAND(test_what_was_replayed_while_nobody_wanted_any_comes_at_once),
@@ -421,7 +421,7 @@ int main(void) {
       BY_HAND(test_fewer_at_once_are_no_burst),
       BY_HAND(test_a_finish_waits_in_a_burst),
       BY_HAND(test_a_loop_that_has_always_something_to_do_does_not_stand_still),
-      TEST(test_a_loop_that_stands_still_is_seen_and_nothing_is_lost),
+      TEST(test_a_blocked_loop_is_seen_and_nothing_is_lost),
   };
   return cmocka_run_group_tests_name("event store, turns", tests, NULL, NULL);
 }

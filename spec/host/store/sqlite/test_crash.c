@@ -15,7 +15,7 @@ typedef int (*life)(fixture *f, event_consumer *consumer, int fd);
 static bool is_leased(int fd) {
   struct pollfd descriptor = {.fd = fd, .events = POLLIN};
   uint64_t count;
-  return poll(&descriptor, 1, PATIENCE_MS) == 1 && read(fd, &count, sizeof count) == sizeof count;
+  return poll(&descriptor, 1, TIMEOUT_MS) == 1 && read(fd, &count, sizeof count) == sizeof count;
 }
 
 static int live(fixture *f, life of) {
@@ -77,7 +77,7 @@ static int lease_and_take(fixture *f, event_consumer *consumer, int fd) {
   return status == 0 && take_one(consumer) == 0 ? 5 : status;
 }
 
-static void test_a_crash_loses_nothing_and_counts_nothing_that_had_not_begun(void **state) {
+static void test_a_crash_loses_nothing_and_counts_nothing_that_had_not_started(void **state) {
   fixture *f = *state;
   crash(f, put_and_lease);
   assert_listed(f, NULL, "1 running 1 -\n2 received 0 -\n3 running 1 -\n");
@@ -101,7 +101,7 @@ static void test_a_crash_loses_nothing_and_counts_nothing_that_had_not_begun(voi
   free_worker(&w);
 }
 
-static void test_a_crash_counts_for_what_had_begun(void **state) {
+static void test_a_crash_counts_for_what_had_started(void **state) {
   fixture *f = *state;
   crash(f, put_and_lease);
   for (int i = 0; i < 2; i++) {
@@ -144,7 +144,7 @@ static int release_and_lease(fixture *f, event_consumer *consumer, int fd) {
   return begin_and_finish(f, consumer, fd, &outcome);
 }
 
-static void test_a_second_lease_counts_only_if_it_has_begun(void **state) {
+static void test_a_second_lease_counts_only_if_it_has_started(void **state) {
   fixture *f = *state;
   crash(f, retry_and_lease);
   assert_listed(f, NULL, "1 running 2 no\n");
@@ -152,7 +152,7 @@ static void test_a_second_lease_counts_only_if_it_has_begun(void **state) {
   assert_listed(f, NULL, "1 received 1 no\n");
 }
 
-static void test_a_lease_after_a_release_counts_only_if_it_has_begun(void **state) {
+static void test_a_lease_after_a_release_counts_only_if_it_has_started(void **state) {
   fixture *f = *state;
   crash(f, release_and_lease);
   assert_listed(f, NULL, "1 running 1 -\n");
@@ -160,7 +160,7 @@ static void test_a_lease_after_a_release_counts_only_if_it_has_begun(void **stat
   assert_listed(f, NULL, "1 received 0 -\n");
 }
 
-static void test_a_lease_after_a_replay_counts_only_if_it_has_begun(void **state) {
+static void test_a_lease_after_a_replay_counts_only_if_it_has_started(void **state) {
   fixture *f = *state;
   crash(f, put_and_lease);
   crash(f, lease_and_take);
@@ -184,7 +184,7 @@ static int count_entries(const fixture *f) {
   return count;
 }
 
-static void test_the_file_of_what_has_begun_does_not_grow(void **state) {
+static void test_the_file_of_what_has_started_does_not_grow(void **state) {
   fixture *f = *state;
   open_store(f);
   worker w = new_worker(f);
@@ -200,12 +200,12 @@ static void test_the_file_of_what_has_begun_does_not_grow(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_crash_loses_nothing_and_counts_nothing_that_had_not_begun),
-      TEST(test_a_crash_counts_for_what_had_begun),
-      TEST(test_a_second_lease_counts_only_if_it_has_begun),
-      TEST(test_a_lease_after_a_release_counts_only_if_it_has_begun),
-      TEST(test_a_lease_after_a_replay_counts_only_if_it_has_begun),
-      TEST(test_the_file_of_what_has_begun_does_not_grow),
+      TEST(test_a_crash_loses_nothing_and_counts_nothing_that_had_not_started),
+      TEST(test_a_crash_counts_for_what_had_started),
+      TEST(test_a_second_lease_counts_only_if_it_has_started),
+      TEST(test_a_lease_after_a_release_counts_only_if_it_has_started),
+      TEST(test_a_lease_after_a_replay_counts_only_if_it_has_started),
+      TEST(test_the_file_of_what_has_started_does_not_grow),
   };
   return cmocka_run_group_tests_name("event store, crashes", tests, NULL, NULL);
 }

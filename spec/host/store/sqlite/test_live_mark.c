@@ -105,7 +105,7 @@ static void assert_events(fixture *f, int64_t count) {
 
 /* ---- A clean close ---- */
 
-static void test_a_closed_file_is_whole_by_itself(void **state) {
+static void test_a_closed_file_is_complete_by_itself(void **state) {
   fixture *f = *state;
   open_store(f);
   (void)put(f, "a");
@@ -176,7 +176,7 @@ static void test_a_rejected_copy_can_be_used_on_purpose(void **state) {
   assert_events(&other, 0);
 }
 
-static void test_a_copy_that_sqlite_makes_of_a_live_file_is_whole(void **state) {
+static void test_a_copy_that_sqlite_makes_of_a_live_file_is_complete(void **state) {
   fixture *f = *state;
   open_store(f);
   (void)put(f, "a");
@@ -200,7 +200,7 @@ static void back_up(const fixture *f, const char *path) {
   assert_int_equal(sqlite3_close(from), SQLITE_OK);
 }
 
-static void test_a_backup_of_a_live_file_is_whole(void **state) {
+static void test_a_backup_of_a_live_file_is_complete(void **state) {
   fixture *f = *state;
   open_store(f);
   (void)put(f, "a");
@@ -324,13 +324,13 @@ static void test_the_holder_of_the_lock_is_named(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_closed_file_is_whole_by_itself),
+      TEST(test_a_closed_file_is_complete_by_itself),
       TEST(test_a_reader_keeps_the_log_beside_the_file),
       TEST(test_a_copy_of_a_live_file_without_its_log_is_rejected),
       TEST(test_a_copy_of_a_killed_file_without_its_log_is_rejected),
       TEST(test_a_rejected_copy_can_be_used_on_purpose),
-      TEST(test_a_copy_that_sqlite_makes_of_a_live_file_is_whole),
-      TEST(test_a_backup_of_a_live_file_is_whole),
+      TEST(test_a_copy_that_sqlite_makes_of_a_live_file_is_complete),
+      TEST(test_a_backup_of_a_live_file_is_complete),
       TEST(test_a_backup_does_not_take_the_log_of_the_file_it_replaces),
       TEST(test_a_restored_backup_keeps_its_own_log),
       TEST(test_an_empty_log_is_a_log),

@@ -164,7 +164,7 @@ static void test_the_events_of_version_2_go_on(void **state) {
   int64_t id = put(f, "a");
   close_store(f);
   execute(f, "DROP TABLE serving; DROP TABLE timers; PRAGMA user_version = 2;");
-  f->redelivery_window = 5000;
+  f->dedup_window = 5000;
   open_store(f);
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_int_equal(query(f, "SELECT redelivery_window FROM serving"), 5000);
@@ -254,7 +254,7 @@ static int64_t migrate(fixture *f, int64_t kill_after) {
   return (now.tv_sec - began.tv_sec) * 1000000 + (now.tv_nsec - began.tv_nsec) / 1000;
 }
 
-static void test_a_crash_in_the_middle_leaves_it_whole(void **state) {
+static void test_a_crash_in_the_middle_leaves_it_consistent(void **state) {
   fixture *f = *state;
   char original[128];
   make_version_1(f, many_1);
@@ -288,7 +288,7 @@ int main(void) {
       TEST(test_the_events_of_version_2_go_on),
       TEST(test_version_3_is_read_as_it_is_and_closed_without_a_log),
       TEST(test_the_second_half_is_done_later),
-      TEST(test_a_crash_in_the_middle_leaves_it_whole),
+      TEST(test_a_crash_in_the_middle_leaves_it_consistent),
   };
   return cmocka_run_group_tests_name("event store, migration", tests, NULL, NULL);
 }

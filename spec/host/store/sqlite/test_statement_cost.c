@@ -214,7 +214,7 @@ static void test_waits_are_set_back_with_the_clock_in_slices(void **state) {
   fixture *f = *state;
   int64_t before = query(f, "SELECT sum(due_at) FROM events WHERE state = 2");
   worker w = new_worker(f);
-  want(f, &w, 1);
+  prefetch(f, &w, 1);
   time_set(-3 * DAY);
   for (int i = 0; i < 200; i++) { /* meanwhile events are put, leased and finished */
     (void)uv_run(host_loop_uv(f->loop), UV_RUN_NOWAIT);
@@ -253,7 +253,7 @@ static void test_waits_that_are_too_long_are_ended_in_slices(void **state) {
   time_set(-4 * DAY);
   open_watched(f);
   worker w = new_worker(f);
-  want(f, &w, 1000);
+  prefetch(f, &w, 1000);
   for (int i = 0; i < 1000; i++) {
     int64_t id = taken(&w);
     if (id == 0) {
@@ -274,19 +274,19 @@ static void test_events_are_received_and_handled_in_short_statements(void **stat
                                              EVENT_OUTCOME_DEAD, EVENT_OUTCOME_RELEASED};
   fixture *f = *state;
   close_store(f);
-  f->redelivery_window = HOUR;
+  f->dedup_window = HOUR;
   open_watched(f);
   event_record record = record_of("a", "{1}");
   record.received_at = now_ms();
   bool is_duplicate;
-  (void)put_and_tell(f, &record, &is_duplicate);
-  (void)put_and_tell(f, &record, &is_duplicate);
+  (void)put_and_get_id(f, &record, &is_duplicate);
+  (void)put_and_get_id(f, &record, &is_duplicate);
   assert_true(is_duplicate);
   worker w = new_worker(f);
   assert_true(event_consumer_limit(w.consumer, "login.*", 8));
   assert_true(event_consumer_every(w.consumer, "often", 500));
   for (int i = 0; i < 100; i++) {
-    want(f, &w, 64);
+    prefetch(f, &w, 64);
     int64_t id = taken(&w);
     finish(&w, id, id > 0 ? kinds[i % 4] : EVENT_OUTCOME_RELEASED, now_ms() + 500, "again");
   }
