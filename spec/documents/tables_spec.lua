@@ -21,13 +21,21 @@ local function rows_of(path, title)
   return list
 end
 
--- What is in backquotes in a column.
+-- What is in backquotes.
+local function words_of_text(text)
+  local list = {}
+  for word in text:gmatch("`([^`]+)`") do
+    list[#list + 1] = word
+  end
+  return list
+end
+
+-- The same of a column.
 local function words_of(path, title, column)
   local list = {}
   for _, cells in ipairs(rows_of(path, title)) do
-    for word in (cells[column] or ""):gmatch("`([^`]+)`") do
-      list[#list + 1] = word
-    end
+    local words = words_of_text(cells[column] or "")
+    table.move(words, 1, #words, #list + 1, list)
   end
   return list
 end
@@ -138,6 +146,51 @@ describe("the module's page", function()
       end
     end
     assert_same_set(expected, found)
+  end)
+
+  it("has every webhook action", function()
+    local found = set_of(words_of(MODULE, "Older webhook actions", 1))
+    for _, action in ipairs(words_of(MODULE, "Webhook actions", 1)) do
+      found[action] = true
+    end
+    assert_same_set(require("palenca.sandbox.data.catalogue").events, found)
+  end)
+
+  it("has every field of an event", function()
+    local data = { webhook_action = "login.success" }
+    for _, name in ipairs { "account_id", "user_id", "external_id", "platform", "status_details",
+      "webhook_id" } do
+      data[name] = "x"
+    end
+    local expected = palenca.webhook.parse(cjson.encode({ data = data }))
+    for _, name in ipairs { "id", "attempt", "replay", "received_at" } do
+      expected[name] = true -- what the program adds
+    end
+    assert_same_set(expected, set_of(words_of(MODULE, "Events", 1)))
+  end)
+
+  it("has every field of an account, a profile and a row of earnings", function()
+    local source = module_source("palenca.sandbox.api.accounts")
+    local function words(fields)
+      local list = {}
+      for word in fields:gmatch('"([%l_]+)"') do
+        list[#list + 1] = word
+      end
+      return set_of(list)
+    end
+    local account = words(source:match("local account_fields = (%b{})"))
+    account.user_id = true
+    assert_same_set(account, set_of(words_of(MODULE, "An account", 1)))
+    local profile = words(source:match("local profile_data_shape = render.shape (%b{})"))
+    assert_same_set(profile, set_of(words_of(MODULE, "A profile", 1)))
+    for _, cells in ipairs(rows_of(MODULE, "A profile")) do
+      local part = cells[1]:match("^`([%l_]+)`$")
+      local fields = part and part ~= "ids_info"
+        and source:match("\n  " .. part .. " = render.shape (%b{})")
+      if fields then
+        assert_same_set(words(fields), set_of(words_of_text(cells[2])))
+      end
+    end
   end)
 
   it("has every option of a client, with its default", function()

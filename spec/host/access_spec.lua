@@ -117,7 +117,7 @@ describe("the receiver", function()
       for _, case in ipairs(own_rejections) do
         local response = http.raw(served.url, case[4])
         assert.are.equal(case[1], response and response.status, case[4])
-        local line = string.format("palenca: refused a request of %s (%d): %s\n", case[3], case[1],
+        local line = string.format("palenca: rejected request from %s: %d (%s)\n", case[3], case[1],
           case[2])
         process.wait_for(function()
           return served.stderr:find(line, 1, true)
@@ -125,7 +125,7 @@ describe("the receiver", function()
         served.stderr = ""
       end
       assert.are.equal(400, http.raw(direct.url, own_rejections[8][4]).status)
-      direct:wait_output("stderr", "refused a request of 127.0.0.1 %(400%): the head is malformed")
+      direct:wait_output("stderr", "rejected request from 127.0.0.1: 400 %(the head is malformed%)")
       local script = process.write_file(stage:directory() .. "/script.lua", "")
       local json = stage:palenca({ "serve", script, "--listen", "127.0.0.1:0", "--db",
         script .. ".db", "--json", "--trusted-proxy", "127.0.0.1" })
