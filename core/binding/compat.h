@@ -16,7 +16,7 @@ static inline void compat_set_functions(lua_State *L, const luaL_Reg *functions)
   }
 }
 
-/* Pushes a whole number as an integer if it is none yet; false if there is nothing to do. */
+/* Pushes a float with an integral value as an integer; false if it is an integer already. */
 static inline bool compat_push_integral(lua_State *L, int index) {
 #if LUA_VERSION_NUM >= 503
   int is_integral = 0;

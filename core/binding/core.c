@@ -9,8 +9,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* core.is_yieldable() → whether the caller can be made to wait; true where that cannot be told.
- * nginx's coroutine library has no such function. */
+/* core.is_yieldable() → whether the caller can yield; true where that is not known. nginx's
+ * coroutine library has no such function. */
 static int is_yieldable(lua_State *L) {
   lua_pushboolean(L, compat_is_yieldable(L));
   return 1;

@@ -24,8 +24,8 @@ void core_open_protocol(lua_State *L);
 /* What engines have in common. A request's strings are the table's, which has to stay on the
  * stack, with what this leaves there. */
 void core_read_request(lua_State *L, int table, palenca_request *request);
-/* Pushes the result as a table, or nil for NULL, and frees it; it is kept in `slot`, which its
- * userdata frees at its end, while making the table may raise. Answers 1. */
+/* Pushes the result as a table, or nil for NULL, and frees it; `slot` holds it while making the
+ * table may raise, so that the userdata frees it. Returns 1. */
 int core_push_taken(lua_State *L, palenca_result **slot, palenca_result *result);
 void core_push_attempt(lua_State *L, const palenca_attempt_record *note);
 

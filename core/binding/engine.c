@@ -17,8 +17,8 @@ typedef struct {
 
 /* ---- reading a request from a table ---------------------------------------------- */
 
-/* Strings stay owned by the table, which stays on the stack; so numbers, which
- * would be converted into strings nobody owns, are refused. */
+/* Strings stay owned by the table, which stays on the stack; so numbers, which would be
+ * converted into strings without an owner, are rejected. */
 static const char *string_field(lua_State *L, int table, const char *name, size_t *size,
                                 int required) {
   const char *text = NULL;
@@ -157,7 +157,7 @@ static void copy_inner_tables(lua_State *L) {
       continue;
     lua_pushvalue(L, -2);
     copy_table(L, table + 2);
-    lua_settable(L, table); /* of a field that exists, so that the walk goes on */
+    lua_settable(L, table); /* of a field that exists, so that the walk continues */
   }
 }
 
@@ -264,7 +264,7 @@ static int engine_step(lua_State *L) {
   return 1;
 }
 
-/* engine:next_deadline() → seconds until step wants to be called | nil: never */
+/* engine:next_deadline() → seconds until step is to be called | nil: never */
 static int engine_next_deadline(lua_State *L) {
   int64_t deadline = palenca_engine_next_deadline(check_engine(L));
   if (deadline < 0)
@@ -307,8 +307,8 @@ static void set_string(lua_State *L, const char *name, const char *text, size_t 
   lua_setfield(L, -2, name);
 }
 
-/* After a request was sent these two are about what came back, such as a header
- * of a megabyte; users know no other kinds than those an answer can have. */
+/* After a request was sent these two are about what came back, such as a header of a megabyte;
+ * users know no other kinds than those of a response. */
 static const char *kind_name(palenca_kind kind) {
   bool of_response = kind == PALENCA_USAGE || kind == PALENCA_NO_MEMORY;
   return palenca_kind_name(of_response ? PALENCA_PROTOCOL : kind);

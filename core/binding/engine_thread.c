@@ -19,9 +19,9 @@ static thread_handle *check_thread_handle(lua_State *L) {
   return handle;
 }
 
-/* core.engine_thread([directory]) → thread [, message]: it keeps to the limits of keys together
- * with all that were given the same directory; if that is not possible, the message says why, and
- * it keeps to them alone */
+/* core.engine_thread([directory]) → thread [, message]: it shares the rate limits of keys with
+ * all engines of the same directory; if that is not possible, the message says why, and its
+ * limits are its own */
 static int thread_new(lua_State *L) {
   palenca_engine_options options = {0};
   palenca_error error = {0}, not_shared = {0};

@@ -52,9 +52,10 @@ static void make_plain(lua_State *L) {
   }
 }
 
-/* core.plain(value, metatable) → the same value, where null is nil, whole numbers are integers, if
- * the Lua has those, and a list without items has the metatable; in place, for tables of lua-cjson.
- * It makes all numbers floats, and null a userdata that is true in a condition. */
+/* core.plain(value, metatable) → the same value, where null is nil, integral numbers are
+ * integers, if this Lua has them, and a list without items has the metatable; in place, for
+ * tables of lua-cjson. It makes all numbers floats, and null a userdata that is true in a
+ * condition. */
 static int plain(lua_State *L) {
   luaL_checkany(L, 1);
   luaL_checktype(L, LIST_METATABLE, LUA_TTABLE);
@@ -100,7 +101,7 @@ static bool is_simple(lua_State *L, int depth) {
 }
 
 /* core.is_simple(table) → whether lua-cjson writes it as it has to be written: objects of texts,
- * switches and whole numbers of no more digits than it keeps */
+ * booleans and integers of no more digits than it writes */
 static int core_is_simple(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);

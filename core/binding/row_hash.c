@@ -1,4 +1,4 @@
-/* Tells rows of a history apart: a short text that is the same for the same content. */
+/* A hash of a history's row: a short text that is the same for the same content. */
 #include "compat.h"
 #include "core.h"
 

@@ -138,7 +138,7 @@ static call *allocate(const palenca_request *request) {
     return NULL;
   one->text = malloc(text_size(request));
   one->headers = calloc(request->header_count + 1, sizeof *one->headers);
-  /* made now, so that a call that was sent can always be answered */
+  /* allocated now, so that a call that was sent always has a result */
   one->result = calloc(1, sizeof *one->result);
   if (one->text == NULL || one->headers == NULL || one->result == NULL) {
     call_free(one);

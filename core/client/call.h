@@ -51,7 +51,7 @@ call *call_new(const palenca_request *request, palenca_error *error);
 void call_free(call *one);
 
 void call_list_remove(call *one);
-/* Puts a call behind `after`; NULL: first. */
+/* Inserts a call after `after`; NULL: first. */
 void call_list_insert(call_list *list, call *one, call *after);
 /* The call with an id; NULL if it is not in the list. */
 call *call_list_find(const call_list *list, uint64_t id);

@@ -1,5 +1,5 @@
 /* Decodes a body's content coding, and knows whether all of it has come: libcurl takes half of a
- * gzip stream for a whole body. */
+ * gzip stream for a complete body. */
 #include "content_decoder.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
-/* How zlib is told which format it reads. */
+/* The format that zlib reads, as its window bits. */
 #define WINDOW_GZIP (MAX_WBITS + 16)
 #define WINDOW_ZLIB MAX_WBITS
 #define WINDOW_BARE (-MAX_WBITS)
@@ -22,7 +22,7 @@ struct content_decoder {
   unsigned char header[ZLIB_HEADER_SIZE]; /* of deflate, until its format is known */
   size_t header_size;
   bool has_format; /* the stream is initialized */
-  bool has_ended;  /* a whole stream has come, and nothing behind it */
+  bool has_ended;  /* a complete stream has arrived, and nothing after it */
 };
 
 content_decoder *content_decoder_new(content_coding coding) {
@@ -54,7 +54,7 @@ bool content_decoder_is_complete(const content_decoder *decoder) {
   return decoder->has_ended || decoder->stream.total_in == 0;
 }
 
-/* A gzip body may be several streams, one behind the other. */
+/* A gzip body may be several streams in a row. */
 static decoder_verdict start_next_stream(content_decoder *decoder) {
   if (decoder->coding != CODING_GZIP || inflateReset(&decoder->stream) != Z_OK)
     return DECODER_MALFORMED;
@@ -81,7 +81,7 @@ static decoder_verdict inflate_all(content_decoder *decoder, const unsigned char
     size_t decoded = sizeof chunk - stream->avail_out;
     if (!palenca_buffer_append(out, chunk, decoded))
       return palenca_buffer_is_full(out, decoded) ? DECODER_FULL : DECODER_NO_MEMORY;
-    if (code == Z_BUF_ERROR) /* it wants more bytes */
+    if (code == Z_BUF_ERROR) /* it needs more bytes */
       return DECODER_OK;
     if (code == Z_MEM_ERROR)
       return DECODER_NO_MEMORY;

@@ -15,7 +15,7 @@ typedef enum {
 
 typedef enum {
   DECODER_OK,
-  DECODER_MALFORMED, /* no data of this coding, or something behind its end */
+  DECODER_MALFORMED, /* no data of this coding, or data after its end */
   DECODER_FULL,      /* it is more than the buffer may hold */
   DECODER_NO_MEMORY,
 } decoder_verdict;
@@ -30,7 +30,7 @@ void content_decoder_free(content_decoder *decoder);
 decoder_verdict content_decoder_feed(content_decoder *decoder, const char *data, size_t size,
                                      palenca_buffer *out);
 
-/* Whether the body may end here: behind a whole stream, or before the first byte of one. */
+/* Whether the body may end here: after a complete stream, or before the first byte of one. */
 bool content_decoder_is_complete(const content_decoder *decoder);
 
 #pragma GCC visibility pop

@@ -17,7 +17,7 @@ static bool add_line(const lazy_curl *curl, struct curl_slist **to, const char *
 static bool add_header(const lazy_curl *curl, struct curl_slist **to,
                        const palenca_header *header) {
   palenca_buffer line = {0};
-  /* curl drops a header that is empty behind its colon, and sends it behind a semicolon */
+  /* curl omits a header that is empty after its colon, and sends it for a semicolon */
   bool empty = header->value_size == 0;
   bool ok = palenca_buffer_append(&line, header->name, strlen(header->name)) &&
             palenca_buffer_append(&line, empty ? ";" : ": ", empty ? 1 : 2) &&

@@ -7,8 +7,9 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Gives a handle the headers of a request, and `lines` the list of them, which is kept if it is the
- * same as before and else replaced; the caller frees the last one. False without memory. */
+/* Sets a handle's headers to those of a request, and `lines` to their list, which is reused if
+ * it is the same as before and else replaced; the caller frees the last one. False without
+ * memory. */
 bool request_headers_set(const lazy_curl *curl, CURL *easy, struct curl_slist **lines,
                          const transport_request *request);
 

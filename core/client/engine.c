@@ -192,8 +192,8 @@ static void fail_list(palenca_engine *engine, call_list *list) {
     fail(engine, list->first, PALENCA_NETWORK, "the process was forked; the call is its parent's");
 }
 
-/* A connection that two processes use mixes up their answers, and a call that both know would be
- * sent twice. */
+/* A connection that two processes use mixes up their responses, and a call that both know would
+ * be sent twice. */
 static void start_afresh_after_fork(palenca_engine *engine) {
   if (!fork_guard_has_forked(&engine->guard) && engine->transport != NULL)
     return;

@@ -76,7 +76,7 @@ static void process_commands(engine_thread *t) {
   }
 }
 
-/* Attempts first, so that nobody learns a result whose attempts are still here. */
+/* Attempts first, so that the attempts of a result are published before it. */
 static void publish_results(engine_thread *t) {
   palenca_attempt_record record;
   while (palenca_engine_take_attempt(t->engine, &record)) {
@@ -215,7 +215,7 @@ uint64_t engine_thread_submit(engine_thread *t, const palenca_request *request,
 
 void engine_thread_cancel(engine_thread *t, uint64_t id) {
   command *what = fork_guard_has_forked(&t->guard) ? NULL : calloc(1, sizeof *what);
-  if (what == NULL) /* its result comes, and is nobody's */
+  if (what == NULL) /* its result arrives without a reader */
     return;
   what->cancelled = id;
   order(t, what);
@@ -261,7 +261,7 @@ const char *engine_thread_listen(engine_thread *t, const char *parent, palenca_e
 bool engine_thread_accept(engine_thread *t, palenca_error *error) {
   if (!wakeup_socket_accept(&t->wake, error))
     return false;
-  wakeup_socket_send(&t->wake); /* what came before had nobody to wake */
+  wakeup_socket_send(&t->wake); /* earlier results had no reader to wake */
   return true;
 }
 

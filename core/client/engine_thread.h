@@ -23,14 +23,15 @@ uint64_t engine_thread_submit(engine_thread *thread, const palenca_request *requ
 /* Has a call forgotten. Its result may be on its way already. */
 void engine_thread_cancel(engine_thread *thread, uint64_t id);
 
-/* Fetches what the thread has put out since, for the two that follow: the number of results. */
+/* Collects what the thread has published since, for the two functions that follow; returns the
+ * number of results. */
 size_t engine_thread_collect(engine_thread *thread);
 /* As their namesakes of the engine. Attempts of a call are fetched no later than its result. */
 palenca_result *engine_thread_take(engine_thread *thread);
 bool engine_thread_take_attempt(engine_thread *thread, palenca_attempt_record *record);
 
 /* A socket that is readable when there is something new to collect: listens in a new directory
- * below `parent`, answers the path to connect to; NULL on failure. */
+ * below `parent`, returns the path to connect to; NULL on failure. */
 const char *engine_thread_listen(engine_thread *thread, const char *parent, palenca_error *error);
 /* To be called once connected. The path is gone then. */
 bool engine_thread_accept(engine_thread *thread, palenca_error *error);

@@ -1,5 +1,5 @@
-/* The sockets of kept HTTP/1 connections: one on which something has come that nobody asked for is
- * ended, so that it is not taken for the next response. */
+/* The sockets of idle HTTP/1 connections: one that receives unrequested data is closed, so that
+ * it is not taken for the next response. */
 #ifndef PALENCA_IDLE_SOCKETS_H
 #define PALENCA_IDLE_SOCKETS_H
 

@@ -62,8 +62,7 @@ static bool find_all(void *library) {
   return true;
 }
 
-/* Not closed, whatever comes: its thread that looks a name up may be at that for minutes, and
- * outlive every Lua state. */
+/* Never closed: its thread that resolves a name may take minutes, and outlive every Lua state. */
 static void load(void) {
   pin_code();
   void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);

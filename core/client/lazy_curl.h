@@ -1,5 +1,5 @@
-/* libcurl, loaded when it is first needed: with the libraries behind it, it takes some megabytes
- * that receiving webhooks does not need. */
+/* libcurl, loaded when it is first needed: with the libraries it depends on, it takes some
+ * megabytes that receiving webhooks does not need. */
 #ifndef PALENCA_LAZY_CURL_H
 #define PALENCA_LAZY_CURL_H
 

@@ -1,12 +1,13 @@
 /* palenca.h: the client for the Palenca API, without Lua and without JSON.
  *
- * Two halves. The protocol functions are pure: they look at their arguments
- * only. The engine carries calls out: it waits for its turn under the rate
- * limit, sends, repeats what is safe to repeat and hands back the answer. It
- * never blocks longer than it is told to, and belongs to one thread at a time.
+ * Two halves. The protocol functions are pure: they depend on their arguments only. The engine
+ * carries calls out: it waits for its turn under the rate limit, sends, retries idempotent requests
+ * and returns the response. It never blocks longer than its caller allows, and belongs to one
+ * thread at a time.
  *
- * Facts about the API (limits, headers, statuses) are those of its public
- * documentation. Times are milliseconds unless a name says otherwise.
+ * Facts about the API (limits, headers, statuses) are those of its public documentation. Times are
+ * milliseconds unless a name says otherwise.
+ *
  */
 #ifndef PALENCA_H
 #define PALENCA_H
@@ -41,14 +42,14 @@ extern "C" {
 typedef enum {
   PALENCA_OK = 0,
   PALENCA_NETWORK,      /* no connection, or it broke */
-  PALENCA_TIMEOUT,      /* no whole answer in time */
+  PALENCA_TIMEOUT,      /* no complete response in time */
   PALENCA_RATE_LIMITED, /* 429 */
   PALENCA_AUTH,         /* the key is missing, wrong or may not do this: 401, 403 */
-  PALENCA_INVALID,      /* the request was refused: any other 4xx */
+  PALENCA_INVALID,      /* the request was rejected: any other 4xx */
   PALENCA_NOT_FOUND,    /* 404 */
-  PALENCA_PLATFORM,     /* the worker's platform failed or refused */
+  PALENCA_PLATFORM,     /* the worker's platform failed or rejected it */
   PALENCA_SERVER,       /* 5xx */
-  PALENCA_PROTOCOL,     /* an answer that cannot be understood */
+  PALENCA_PROTOCOL,     /* a response that cannot be understood */
   PALENCA_USAGE,        /* a mistake of the calling code; nothing was sent */
   PALENCA_NO_MEMORY,
 } palenca_kind;
@@ -80,14 +81,13 @@ bool palenca_url_check(const char *url, palenca_error *error);
  * address. */
 bool palenca_url_is_local(const char *url);
 
-/* Appends one path segment, percent-encoded. Refuses an empty one, "." and "..".
- * Without memory a part of it may have been appended. */
+/* Appends one path segment, percent-encoded. Rejects an empty one, "." and "..". Without memory
+ * a part of it may have been appended. */
 bool palenca_segment_escape(const char *segment, size_t size, palenca_buffer *out,
                             palenca_error *error);
 
-/* Checks a path given as a whole, query included: it starts with one slash and
- * has no control characters, spaces, backslashes, bytes beyond ASCII, fragments
- * or dot segments. */
+/* Checks a complete path with its query: it starts with one slash and has no control characters,
+ * spaces, backslashes, bytes beyond ASCII, fragments or dot segments. */
 bool palenca_path_check(const char *path, size_t size, palenca_error *error);
 
 /* A method is upper-case letters; a header has a token as its name and no
@@ -98,7 +98,7 @@ bool palenca_method_check(const char *method, palenca_error *error);
 bool palenca_header_check(const char *name, const char *value, size_t value_size,
                           palenca_error *error);
 
-/* What the API says in the headers of every answer. */
+/* What the API says in the headers of every response. */
 typedef struct {
   char request_id[128];   /* X-Request-Id, "" if absent */
   int64_t rate_limit;     /* X-RateLimit-Limit, -1 if absent */
@@ -129,7 +129,7 @@ int64_t palenca_meta_window_left(const palenca_meta *meta, int64_t now_unix_ms);
  * if there is one. */
 int64_t palenca_limit_wait(int64_t retry_after_ms, int64_t window_left_ms);
 
-/* ---- protocol: classes of answers, retries, rate limit ---------------------- */
+/* ---- protocol: classes of responses, retries, rate limit ---------------------- */
 
 /* The kind of a failure with this HTTP status; PALENCA_OK for 2xx,
  * PALENCA_PROTOCOL for 1xx and 3xx. */
@@ -137,8 +137,8 @@ palenca_kind palenca_status_kind(int status);
 
 typedef struct {
   int number;        /* 1 for the first attempt */
-  palenca_kind kind; /* of the transport: OK if an answer arrived whole */
-  int status;        /* HTTP status, 0 without an answer */
+  palenca_kind kind; /* of the transport: OK if a complete response arrived */
+  int status;        /* HTTP status, 0 without a response */
   bool sent;         /* the request may have reached the server */
   bool idempotent;   /* doing it twice is the same as doing it once */
   int max_retries;
@@ -156,12 +156,12 @@ typedef struct {
  * had an effect is only repeated if that does no harm; 429 means it had none. */
 palenca_decision palenca_retry_decide(const palenca_attempt *attempt, uint64_t random);
 
-/* A sliding window over the moments at which requests were sent. */
+/* A sliding window over the times at which requests were sent. */
 typedef struct {
-  int64_t *sent_at; /* ring of `limit` moments */
+  int64_t *sent_at; /* ring of `limit` times */
   size_t limit;
   size_t next;
-  int64_t blocked_until; /* the server said: nothing before this moment */
+  int64_t blocked_until; /* the server said: nothing before this time */
 } palenca_rate_limit;
 
 /* False without memory, or if `limit` is 0. */
@@ -172,12 +172,12 @@ void palenca_rate_limit_free(palenca_rate_limit *state);
 int64_t palenca_rate_limit_wait(const palenca_rate_limit *state, int64_t now, size_t spare);
 /* Counts a request that is sent now. */
 void palenca_rate_limit_take(palenca_rate_limit *state, int64_t now);
-/* Takes the server's word that the window is used up for so long. */
+/* Blocks the window for as long as the server said. */
 void palenca_rate_limit_block(palenca_rate_limit *state, int64_t now, int64_t wait_ms);
 
 /* ---- protocol: pages ---------------------------------------------------------- */
 
-/* The `pagination` object of an answer. */
+/* The `pagination` object of a response. */
 typedef struct {
   int64_t page;
   int64_t items_per_page;
@@ -196,8 +196,8 @@ typedef enum {
 /* A sentence for a verdict; NULL for PALENCA_PAGE_OK. */
 const char *palenca_page_verdict_text(palenca_page_verdict verdict);
 
-/* Which pages to ask for, and whether all that the API counted arrived. The
- * first page goes alone; it tells how many there are. */
+/* Which pages to ask for, and whether all that the API counted arrived. The first page is
+ * requested alone; it has their number. */
 typedef struct {
   int64_t items_per_page; /* as the server has it, once the first page arrived */
   int64_t total_items;
@@ -209,9 +209,9 @@ typedef struct {
 } palenca_paging;
 
 void palenca_paging_init(palenca_paging *paging, int64_t window);
-/* The page to ask for now, or 0: wait for an answer, or there is none left. */
+/* The page to ask for now, or 0: wait for a response, or there is none left. */
 int64_t palenca_paging_next(palenca_paging *paging);
-/* Judges the answer to page `accepted + 1`; only PALENCA_PAGE_OK advances. */
+/* Checks the response to page `accepted + 1`; only PALENCA_PAGE_OK advances. */
 palenca_page_verdict palenca_paging_accept(palenca_paging *paging, const palenca_page_info *info,
                                            int64_t rows);
 /* True when every row that the API counted was accepted once. */
@@ -239,7 +239,8 @@ palenca_json_outcome palenca_json_rewrite(const char *text, size_t size, unsigne
 
 /* ---- protocol: webhook bodies ------------------------------------------------------ */
 
-/* An event's action and its account are names: they have at most so many bytes, none of them zero.
+/* An event's action and its account are names: at most this many bytes, none of them zero.
+ *
  */
 #define PALENCA_WEBHOOK_NAME_MAX 127
 /* Objects and lists that are open at once. */
@@ -266,14 +267,14 @@ typedef struct {
 } palenca_webhook_text;
 
 /* Whether a webhook's body is one: an object in strict JSON (RFC 8259) and strict UTF-8, without
- * lone surrogates, nested no deeper than the maximum, with nothing behind it, that has a
- * data.webhook_action. A repeated key counts as its last value does. The error is PALENCA_INVALID,
- * in words that hold nothing of the body; then all fields are NULL. It allocates nothing, and takes
+ * lone surrogates, nested no deeper than the maximum, with nothing after it, that has a
+ * data.webhook_action. Of a repeated key the last value counts. The error is PALENCA_INVALID, in
+ * words that hold nothing of the body; then all fields are NULL. It allocates nothing, and takes
  * time in proportion to the size, whatever the body is. */
 bool palenca_webhook_scan(const char *body, size_t size,
                           palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS],
                           palenca_error *error);
-/* Writes the string in UTF-8, which takes decoded_size + 1 bytes, for there is a NUL behind it. */
+/* Writes the string in UTF-8, which takes decoded_size + 1 bytes with its terminating NUL. */
 void palenca_webhook_decode(const palenca_webhook_text *text, char *out);
 
 /* ---- protocol: webhook signatures ---------------------------------------------- */
@@ -299,18 +300,18 @@ bool palenca_signature_check(const palenca_signature_options *options, const cha
 
 /* ---- engine ------------------------------------------------------------------ */
 
-/* Counts the requests of every key; shared by engines, whichever thread they are on. Those of one
- * process share one set, unless they are given another, which the last release frees. */
+/* Counts the requests of every key; shared by engines, whichever thread they are on. Those of
+ * one process share one set, unless their options name another, which the last release frees. */
 typedef struct palenca_rate_limiters palenca_rate_limiters;
-/* Counts those of all processes of this user that share the same directory below `parent`, such as
- * "/dev/shm": in a small file for each key, under its digest, that nobody else can read. Made with
- * one reference; NULL with `error` set if there can be no such directory. */
+/* Counts those of all processes of this user that share the same directory below `parent`, such
+ * as "/dev/shm": in a small file for each key, named by its digest, that other users cannot
+ * read. Made with one reference; NULL with `error` set if there can be no such directory. */
 palenca_rate_limiters *palenca_rate_limiters_share(const char *parent, palenca_error *error);
 palenca_rate_limiters *palenca_rate_limiters_retain(palenca_rate_limiters *rate_limiters);
 void palenca_rate_limiters_release(palenca_rate_limiters *rate_limiters);
 
-/* After a fork the parent's engine goes on; the child's copy of it has lost its connections, its
- * unfinished calls fail as PALENCA_NETWORK there, and new ones work. */
+/* After a fork the parent's engine continues; the child's copy of it has lost its connections,
+ * its unfinished calls fail as PALENCA_NETWORK there, and new ones work. */
 typedef struct palenca_engine palenca_engine;
 
 typedef struct {
@@ -340,7 +341,7 @@ typedef struct {
   bool idempotent;
   bool low_priority;   /* lets calls of the same key pass that are not */
   bool observe;        /* each of its attempts is recorded, for palenca_engine_take_attempt */
-  bool keep_headers;   /* the result has the answer's header lines */
+  bool keep_headers;   /* the result has the response's header lines */
   bool allow_tls_1_2;  /* the API needs 1.3; other servers may not have it */
   const char *ca_file; /* certificates to trust instead of the system's; NULL: those */
   const char *proxy;   /* URL of a proxy; NULL: as the environment says, "": none */
@@ -348,7 +349,7 @@ typedef struct {
   int deadline_ms;     /* of all attempts and waits together; 0: none */
   int max_retries;     /* 0: none */
   const char *rate_limit_key; /* requests with the same key and limit share a count; NULL:
-                           unlimited. Only a digest of it is kept. */
+                           unlimited. Only a digest of it is stored. */
   size_t rate_limit_key_size;
   int rate_limit;      /* requests in PALENCA_RATE_WINDOW_MS; 0: unlimited */
   size_t max_response; /* bytes after decompression; 0: the default */
@@ -366,18 +367,17 @@ uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *re
  * systems that have no epoll. */
 int palenca_engine_fd(palenca_engine *engine);
 
-/* Works, and waits for at most `max_wait` ms if there is nothing to do: less if
- * a call moves on, one of `wake_fds` (further ones are ignored) is readable, or a
- * signal comes, on which the caller may have to act. Returns the number of
- * completed calls waiting to be taken. */
+/* Works, and waits for at most `max_wait` ms if there is nothing to do: less if a call makes
+ * progress, one of `wake_fds` (further ones are ignored) is readable, or a signal comes, on
+ * which the caller may have to act. Returns the number of completed calls waiting to be taken. */
 size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *wake_fds,
                            size_t wake_fd_count);
 
-/* Milliseconds after which step wants to be called even if nothing happens; -1: never. */
+/* Milliseconds after which step must be called even if nothing happens; -1: never. */
 int64_t palenca_engine_next_deadline(palenca_engine *engine);
 
-/* An answer of any status is a success here (`error.kind` PALENCA_OK): what the
- * status means is the caller's to say, with palenca_status_kind. */
+/* A response of any status is a success here (`error.kind` PALENCA_OK): what the status means is
+ * for the caller to decide, with palenca_status_kind. */
 typedef struct {
   uint64_t id;
   palenca_error error;
@@ -385,7 +385,7 @@ typedef struct {
   int attempts;
   palenca_meta meta;
   char *headers; /* the final response's header lines, folded ones joined, without trailers;
-                    NUL-terminated; NULL unless kept */
+                    NUL-terminated; NULL unless keep_headers was set */
   size_t headers_size;
   char *body; /* NUL-terminated; or NULL */
   size_t body_size;
@@ -400,8 +400,8 @@ void palenca_result_free(palenca_result *result);
 typedef struct {
   uint64_t id;
   int number;        /* 1 for the first */
-  palenca_kind kind; /* of the transport: PALENCA_OK if an answer arrived whole */
-  int status;        /* 0 without an answer */
+  palenca_kind kind; /* of the transport: PALENCA_OK if a complete response arrived */
+  int status;        /* 0 without a response */
   int64_t duration_ms;
   int64_t retry_in_ms; /* -1: it is not repeated */
   char request_id[128];

@@ -1,4 +1,4 @@
-/* Waits for many sockets; on Linux also behind one descriptor, for which another loop can wait. */
+/* Waits for many sockets; on Linux also by one descriptor that another loop can poll. */
 #ifndef PALENCA_POLLER_H
 #define PALENCA_POLLER_H
 
@@ -10,9 +10,9 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct {
-  struct pollfd *sockets; /* with room for PALENCA_WAKE_FDS_MAX more behind them */
+  struct pollfd *sockets; /* with room for PALENCA_WAKE_FDS_MAX more after them */
   size_t count, capacity;
-  int mirror; /* an epoll of the same sockets, once somebody asked for it; else -1 */
+  int mirror; /* an epoll of the same sockets, once it was requested; else -1 */
 } poller;
 
 void poller_init(poller *p);

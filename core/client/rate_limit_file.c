@@ -19,7 +19,7 @@
 /* Changes with the layout. */
 #define MAGIC 0x70616c3100000000ULL
 
-/* No two processes ask at the very same moment. */
+/* No two processes ask at exactly the same time. */
 #define SKEW_MS 1000
 
 typedef struct {
@@ -29,9 +29,9 @@ typedef struct {
   int64_t sent_at[];
 } content;
 
-/* Of its two locks, which know nothing of each other, the one of fcntl is shared by all who have it
- * open, and the one of flock is held while the content is somebody's. The system lets go of both if
- * they die. */
+/* Of its two locks, which know nothing of each other, the one of fcntl is shared by all who have
+ * it open, and the one of flock is held while a process uses the content. The system releases
+ * both if it dies. */
 struct rate_limit_file {
   int fd;
   size_t limit, size;
@@ -104,7 +104,7 @@ int rate_limit_directory_open(const char *parent, palenca_error *error) {
 
 /* ---- a file ---- */
 
-/* Allocated whole, so that a full disk is an error here and no signal later. */
+/* Allocated completely, so that a full disk is an error here and not a signal later. */
 static bool map(rate_limit_file *file) {
   int problem;
   do /* a signal ends it on some file systems */
@@ -117,7 +117,7 @@ static bool map(rate_limit_file *file) {
   return file->content != NULL;
 }
 
-/* Somebody may be about to remove it. */
+/* Another process may be about to remove it. */
 #define OPEN_TIMEOUT_MS 1000
 
 static int open_shared(int directory, const char *name) {

@@ -1,5 +1,5 @@
-/* The rate limit of every key in the process, shared by engines on any thread and kept from one to
- * the next; or on the machine. */
+/* The rate limit of every key in the process, shared by engines on any thread and by later ones;
+ * or on the machine. */
 #include "rate_limiters.h"
 
 #include "clock.h"
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 struct rate_limiter {
-  unsigned char digest[RATE_LIMITER_DIGEST_SIZE]; /* the key itself is not kept */
+  unsigned char digest[RATE_LIMITER_DIGEST_SIZE]; /* the key itself is not stored */
   size_t limit;
   palenca_rate_limit state; /* unless there is a file */
   rate_limit_file *file;
@@ -39,7 +39,7 @@ struct palenca_rate_limiters {
 /* Files that stay open without an engine, so that keys that take turns are not opened each time. */
 #define IDLE_FILES_MAX 16
 
-/* A process that goes on for long comes by many keys. */
+/* A long-running process uses many keys. */
 #define OPENED_MAX 256
 
 static void free_rate_limiter(rate_limiter *one) {
@@ -57,7 +57,7 @@ static bool is_in_use(const rate_limiter *one, int64_t now, size_t *idle_files) 
   return palenca_rate_limit_wait(&one->state, now, one->limit - 1) > 0;
 }
 
-/* Frees those that no engine has and that would hold nobody back. What a file says stays there. */
+/* Frees the rate limiters that no engine uses and that would delay no call. Their files stay. */
 static void sweep(palenca_rate_limiters *rate_limiters, int64_t now) {
   size_t idle_files = 0;
   for (rate_limiter **at = &rate_limiters->first; *at != NULL;) {
@@ -219,7 +219,7 @@ void rate_limiters_drop(palenca_rate_limiters *rate_limiters, rate_limiter *one)
   pthread_mutex_unlock(&rate_limiters->mutex);
 }
 
-/* What calls of low priority leave of a window: 95 % of it is theirs, if nobody else wants it. */
+/* What calls of low priority leave of a window: they may use 95 % of it, if nothing else does. */
 #define SPARE_PART 24
 
 /* The mutex is held; what a file says is copied there and back. */

@@ -1,5 +1,5 @@
-/* The rate limit of every key in the process, shared by engines on any thread and kept from one to
- * the next; or on the machine. */
+/* The rate limit of every key in the process, shared by engines on any thread and by later ones;
+ * or on the machine. */
 #ifndef PALENCA_CLIENT_RATE_LIMITERS_H
 #define PALENCA_CLIENT_RATE_LIMITERS_H
 
@@ -11,7 +11,7 @@ typedef struct rate_limiter rate_limiter;
 
 #define RATE_LIMITER_DIGEST_SIZE 32
 
-/* What is kept of a key. */
+/* What is stored of a key. */
 void rate_limiters_digest(const char *key, size_t key_size,
                           unsigned char digest[RATE_LIMITER_DIGEST_SIZE]);
 

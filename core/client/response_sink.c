@@ -47,7 +47,7 @@ static const char *status_in(const char *line, size_t size) {
   return left >= 4 ? blank + 1 : NULL;
 }
 
-/* Behind such a status there comes another response; but behind 101 another protocol, whose bytes
+/* Another response follows such a status; but 101 is followed by another protocol, whose bytes
  * are no body and have no end. */
 static bool start_head(response_sink *sink, const char *line, size_t size) {
   const char *status = status_in(line, size);

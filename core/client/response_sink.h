@@ -10,7 +10,7 @@ typedef struct {
   palenca_buffer *head; /* of the final response, a line each; both are bounded by their limits */
   palenca_buffer *body;
   bool in_head;    /* its status line has come, and its empty line has not */
-  bool is_interim; /* a response such as 103, behind which there comes another */
+  bool is_interim; /* a response such as 103, which another one follows */
   bool head_ended; /* that of the final response is complete */
   content_coding coding;
   content_decoder *decoder;

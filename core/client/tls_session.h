@@ -1,4 +1,4 @@
-/* The TLS session below a transfer, for the one question that libcurl does not answer. */
+/* The TLS session below a transfer, for what libcurl cannot report of it. */
 #ifndef PALENCA_TLS_SESSION_H
 #define PALENCA_TLS_SESSION_H
 
@@ -12,7 +12,8 @@
  * long as the connection. */
 const void *tls_session_of(const lazy_curl *curl, CURL *easy);
 
-/* Whether it has decrypted bytes that nobody has read; what is not decrypted yet is in the socket.
+/* Whether it has decrypted bytes that were not read; what is not decrypted yet is in the socket.
+ *
  */
 bool tls_session_has_unread(const lazy_curl *curl, const void *session);
 

@@ -42,7 +42,7 @@ struct transport {
   CURLM *multi;
   int max_connections;
   poller poller;     /* watches curl's sockets */
-  int64_t wakeup_at; /* when curl wants to be called even if nothing happens; -1: never */
+  int64_t wakeup_at; /* when curl must be called even if nothing happens; -1: never */
   transfer *running;
   idle_sockets idle_connections; /* of connections */
   easy_handle *idle;             /* to be used again */
@@ -241,7 +241,7 @@ static bool set_security(const lazy_curl *curl, CURL *easy, const transport_requ
          curl->easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK;
 }
 
-/* Servers want to be told that there is none. */
+/* Servers require its length to be stated as 0. */
 static bool takes_body(const char *method) {
   return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 }
@@ -259,9 +259,9 @@ static bool set_request(const lazy_curl *curl, CURL *easy, const transport_reque
   curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
   /* else curl has a bound of its own for it */
   curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
-  /* curl repeats a request by itself when a kept connection turns out closed,
-   * after the server may have read it; what must not be done twice gets a
-   * connection of its own, which the next one of its kind could not use either. */
+  /* curl repeats a request by itself when an idle connection turns out to be closed, after the
+   * server may have read it; what must not be done twice gets a connection of its own, which the
+   * next one of its kind could not use either. */
   curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->idempotent ? 0L : 1L);
   curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, request->idempotent ? 0L : 1L);
   return curl->easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
@@ -287,7 +287,7 @@ static void run_timers(transport *t) {
   int running;
   t->wakeup_at = -1;
   t->curl->multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-  if (t->wakeup_at < 0) /* a moment too early for curl, it says nothing new by itself */
+  if (t->wakeup_at < 0) /* slightly too early for curl, which then sets no new timer */
     ask_wakeup(t);
 }
 
@@ -374,7 +374,7 @@ static palenca_kind kind_of(CURLcode code, bool sent) {
     return PALENCA_NO_MEMORY;
   case CURLE_URL_MALFORMAT:
     return PALENCA_USAGE;
-  case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or an answer that is no HTTP */
+  case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or a response that is not HTTP */
     return sent ? PALENCA_PROTOCOL : PALENCA_USAGE;
   case CURLE_WEIRD_SERVER_REPLY:
   case CURLE_BAD_CONTENT_ENCODING:
@@ -391,7 +391,7 @@ static bool has_no_tls(const transfer *one) {
   CURL *easy = one->handle.easy;
   curl_off_t handshake = 0;
   long connections = 0;
-  one->curl->easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections); /* 0: a kept one */
+  one->curl->easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections); /* 0: a reused one */
   one->curl->easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
   return one->is_https && connections > 0 && handshake == 0;
 }
@@ -431,7 +431,7 @@ static void describe(const transfer *one, CURLcode code, transport_outcome *outc
 }
 
 /* Nothing of a proxy's response is the server's, and the request has not left. It may be tried
- * again where the proxy did not get through, and not where it does not want to. */
+ * again where the proxy did not get through, and not where it rejected the request. */
 static bool is_rejected_by_proxy(CURL *easy, transfer *one, transport_outcome *outcome) {
   long status = 0;
   char address[64] = "?", port[8] = "?";
@@ -450,8 +450,9 @@ static bool is_rejected_by_proxy(CURL *easy, transfer *one, transport_outcome *o
   return true;
 }
 
-/* What a transfer that ended well leaves behind; curl closes the connection of any other, unless it
- * is HTTP/2. There more may come at any time, which curl reads before it uses it again. */
+/* Watches the connection of a transfer that ended well; curl closes the connection of any other,
+ * unless it is HTTP/2. There data may arrive at any time, and curl reads it before it reuses the
+ * connection. */
 static void record_idle_connection(transport *t, const transfer *one) {
   CURL *easy = one->handle.easy;
   curl_socket_t socket = CURL_SOCKET_BAD;
@@ -485,7 +486,7 @@ bool transport_take(transport *t, transport_outcome *outcome) {
     outcome->context = one->context;
     outcome->status = (int)status;
     outcome->sent = was_sent(one, code);
-    /* curl takes half a head for a whole response, and half of a compressed body, too */
+    /* curl takes half a head for a complete response, and half of a compressed body, too */
     bool is_complete = code == CURLE_OK && one->sink.head_ended && response_sink_end(&one->sink);
     if (!is_complete && !is_rejected_by_proxy(easy, one, outcome))
       describe(one, code, outcome);

@@ -18,15 +18,16 @@ typedef struct {
   int timeout_ms;
   bool idempotent;
   bool allow_tls_1_2;
-  const char *ca_file;        /* NULL: the system's certificates */
-  const char *proxy;          /* NULL: as the environment says */
-  palenca_buffer *header_out; /* gets the header lines of the final answer; bounded by its limit */
-  palenca_buffer *body_out;   /* gets the decoded body; bounded by its limit */
+  const char *ca_file; /* NULL: the system's certificates */
+  const char *proxy;   /* NULL: as the environment says */
+  palenca_buffer
+      *header_out;          /* gets the header lines of the final response; bounded by its limit */
+  palenca_buffer *body_out; /* gets the decoded body; bounded by its limit */
 } transport_request;
 
 typedef struct {
-  void *context;       /* what transport_start was given */
-  palenca_error error; /* PALENCA_OK: an answer arrived whole */
+  void *context;       /* the argument of transport_start */
+  palenca_error error; /* PALENCA_OK: a complete response arrived */
   int status;
   bool sent;         /* the request may have reached the server */
   bool is_permanent; /* another attempt would fail in the same way */
@@ -38,8 +39,8 @@ void transport_free(transport *transport);
  * close. Its memory stays taken. */
 void transport_abandon(transport *transport);
 
-/* The request's strings are kept by the caller until the transfer ends. The
- * handle returned is only good for transport_cancel. */
+/* The request's strings must stay valid until the transfer ends. The handle returned is only
+ * good for transport_cancel. */
 void *transport_start(transport *transport, const transport_request *request, void *context,
                       palenca_error *error);
 void transport_cancel(transport *transport, void *transfer);
@@ -56,7 +57,7 @@ void transport_wait(transport *transport, int64_t max_wait, const int *wake_fds,
 /* Readable while there is something to do with a connection; -1 where there is no such thing. */
 int transport_fd(transport *transport);
 
-/* Ms until perform wants to be called even if nothing happens; -1: never. */
+/* Ms until perform must be called even if nothing happens; -1: never. */
 int64_t transport_next_deadline(const transport *transport);
 
 /* The next transfer that ended; false if there is none. */

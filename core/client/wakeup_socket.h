@@ -22,7 +22,7 @@ void wakeup_socket_init(wakeup_socket *wake);
 void wakeup_socket_free(wakeup_socket *wake);
 
 /* Listens in a new directory, of mode 0700, below `parent`; the path to connect to is
- * `address.sun_path`. Whoever was connected before is let go. */
+ * `address.sun_path`. An earlier connection is closed. */
 bool wakeup_socket_open(wakeup_socket *wake, const char *parent, palenca_error *error);
 /* Takes the connection that this process has made, and no other's; the path is gone then, whether
  * it worked or not. */

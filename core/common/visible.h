@@ -1,4 +1,4 @@
-/* Texts that somebody else has written, as a person may see them on a terminal. */
+/* Makes text from outside safe to print on a terminal: control characters are escaped. */
 #ifndef PALENCA_COMMON_VISIBLE_H
 #define PALENCA_COMMON_VISIBLE_H
 

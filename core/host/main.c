@@ -63,7 +63,7 @@ int main(int argc, char **argv) {
   fill_standard_descriptors();
   signals_begin();
   raise_descriptor_limit();
-  /* Nobody asks how much memory SQLite has, and counting costs a tenth of what a put does. */
+  /* SQLite's memory statistics are not used, and counting costs a tenth of what a put does. */
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   lua_State *L = lua_state_new(lua_open_host);
   if (L == NULL)

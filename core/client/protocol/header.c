@@ -1,4 +1,4 @@
-/* Checks what goes into a request's head, and reads what the API says in an answer's. */
+/* Checks what goes into a request's head, and reads what the API says in a response's. */
 #include "error.h"
 #include "http_date.h"
 

@@ -1,4 +1,4 @@
-/* A sliding window over the moments at which requests were sent. */
+/* A sliding window over the times at which requests were sent. */
 #include "palenca.h"
 
 #include <stdlib.h>

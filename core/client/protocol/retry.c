@@ -7,11 +7,11 @@
 /* A server that names a wait beyond this is left to the caller. */
 #define RETRY_AFTER_MAX_MS 120000
 
-/* Dates have whole seconds, and a response takes its time. */
+/* Dates have no fractions of a second, and a response takes a while to arrive. */
 #define SKEW_MS 2000
 
-/* Servers in between have statuses of their own, such as 520 to 530, and all may pass; but for
- * those of 5xx that will be the same until somebody changes something. */
+/* Servers in between have statuses of their own, such as 520 to 530, and all may pass; except
+ * for those of 5xx that stay until an operator changes something. */
 static bool is_temporary(int status) {
   switch (status) {
   case 501: /* not implemented */
@@ -20,7 +20,7 @@ static bool is_temporary(int status) {
   case 508: /* loop detected */
   case 510: /* not extended */
   case 511: /* a network's login page */
-  case 526: /* a certificate behind the proxy is not valid */
+  case 526: /* the certificate of the server behind the proxy is invalid */
     return false;
   default:
     return status == 408 || (status >= 500 && status <= 599);
@@ -58,7 +58,7 @@ palenca_decision palenca_retry_decide(const palenca_attempt *attempt, uint64_t r
     asked = palenca_limit_wait(asked, attempt->window_left_ms);
   if (asked > RETRY_AFTER_MAX_MS)
     return decision;
-  if (asked >= 0) /* the jitter keeps those that waited for the same moment apart */
+  if (asked >= 0) /* the jitter spreads calls that waited for the same time */
     decision.wait_ms = asked + decision.wait_ms / 4;
   decision.retry = true;
   return decision;

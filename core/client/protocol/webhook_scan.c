@@ -190,7 +190,7 @@ static bool is_name(const palenca_webhook_text *text, const char *name, size_t s
   return memcmp(decoded, name, size) == 0;
 }
 
-/* ---- what is wanted of the body ------------------------------------------------------ */
+/* ---- the expected fields of the body ------------------------------------------------------ */
 
 #define NAME(text)                                                                                 \
   { text, sizeof text - 1 }
@@ -225,8 +225,8 @@ static void on_key(scanner *s) {
       s->expected = i;
 }
 
-/* A repeated key counts as its last value does, as it will for the script; a second "data" replaces
- * the first with all that was in it. Returns what was wanted of the value. */
+/* Of a repeated key the last value counts, as it will for the script; a second "data" replaces
+ * the first and all its members. Returns the field that was expected. */
 static int on_value(scanner *s) {
   int expected = s->expected;
   if (expected == EXPECT_NOTHING)

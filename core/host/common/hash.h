@@ -1,4 +1,4 @@
-/* A hash for tables in memory, seeded so that nobody can send keys that meet in one place. */
+/* A hash for tables in memory, seeded so that no sender can choose keys that collide. */
 #ifndef PALENCA_HOST_COMMON_HASH_H
 #define PALENCA_HOST_COMMON_HASH_H
 

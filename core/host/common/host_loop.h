@@ -26,8 +26,8 @@ typedef struct host_loop_job {
   void (*run)(struct host_loop_job *job);
 } host_loop_job;
 
-/* From any thread: has a job done, behind those posted before. Without a thread it is done at once,
- * by the caller. */
+/* From any thread: queues a job after those posted before. Without a thread the caller runs it
+ * at once. */
 void host_loop_post(host_loop *loop, host_loop_job *job);
 
 /* Has it done and waits for its end, without a bound; not from the loop's thread. */

@@ -41,7 +41,7 @@ static bool is_over(void) {
   return over;
 }
 
-/* Whole lines if that is possible: others write to the same file. */
+/* Complete lines if possible, since other processes write to the same file. */
 static size_t piece_of(const char *text, size_t size) {
   if (size <= PIECE)
     return size;
@@ -49,8 +49,8 @@ static size_t piece_of(const char *text, size_t size) {
   return last != NULL ? (size_t)(last - text) + 1 : PIECE;
 }
 
-/* What cannot be written (the reader has gone, the disk is full) is dropped: there is nowhere else
- * to tell it. */
+/* What cannot be written (the reader has gone, the disk is full) is dropped: there is no other
+ * place to log it. */
 static void put(const char *text, size_t size) {
   struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
   while (size > 0) {
@@ -126,7 +126,7 @@ static void write_now(const char *text, size_t size) {
 }
 
 static bool append(lines *pending, const char *text, size_t size) {
-  /* a single piece may be larger: that it is too large does not mean that nobody reads */
+  /* a single piece may be larger: its size does not mean that stderr is not read */
   if (pending->size > 0 && (pending->size > PENDING_MAX || size > PENDING_MAX - pending->size))
     return false;
   if (size > pending->capacity - pending->size) {
@@ -154,7 +154,7 @@ static uint64_t count_lines(const char *text, size_t size) {
 void log_write(const char *text, size_t size) {
   (void)pthread_mutex_lock(&own.mutex);
   bool is_queued = own.is_running;
-  /* once a line is lost, so are those behind it: what is told then stands where they were */
+  /* once a line is lost, so are those after it: the line that counts them is where they were */
   if (is_queued && (own.lost > 0 || !append(&own.pending, text, size)))
     own.lost += count_lines(text, size);
   (void)pthread_cond_signal(&own.changed);
@@ -163,7 +163,8 @@ void log_write(const char *text, size_t size) {
     write_now(text, size);
 }
 
-/* ---- whole messages ------------------------------------------------------------------------- */
+/* ---- complete messages -------------------------------------------------------------------------
+ */
 
 #define MESSAGE_MAX 2048
 

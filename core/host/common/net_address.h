@@ -30,8 +30,8 @@ typedef struct {
  */
 net_address net_address_of(const struct sockaddr *address);
 
-/* "192.0.2.1", "2001:db8::1", either with a port behind it as proxies write it:
- * "192.0.2.1:4711", "[2001:db8::1]:4711", or in brackets without one. */
+/* "192.0.2.1", "2001:db8::1", either with a port as proxies write it: "192.0.2.1:4711",
+ * "[2001:db8::1]:4711", or in brackets without one. */
 bool net_address_parse(const char *text, size_t size, net_address *out);
 
 /* "unix" and "unknown" for those kinds. */
@@ -39,17 +39,17 @@ void net_address_text(const net_address *address, char out[NET_ADDRESS_TEXT]);
 
 bool net_address_equal(const net_address *a, const net_address *b);
 
-/* "192.0.2.0/24", "2001:db8::/32", an address alone, or "unix". Bits behind the block's own are
- * not looked at. */
+/* "192.0.2.0/24", "2001:db8::/32", an address alone, or "unix". Bits after the prefix are
+ * ignored. */
 bool net_block_parse(const char *text, net_block *out);
 
 bool net_block_holds(const net_block *block, const net_address *address);
 bool net_blocks_hold(const net_block *blocks, size_t count, const net_address *address);
 
 /* Who sent a request that came from `peer` with these values of X-Forwarded-For, in the order of
- * arrival. Each proxy has put behind the others what it has seen, so they are read from the end,
- * and what a proxy that is not trusted has written is not believed. NET_UNKNOWN if a trusted proxy
- * has passed on what is no address. */
+ * arrival. Each proxy appends the address it has seen, so they are read from the end, up to the
+ * first one that was not written by a trusted proxy. NET_UNKNOWN if a trusted proxy has passed
+ * on an invalid address. */
 net_address net_address_forwarded(const net_address *peer, const net_block *trusted, size_t count,
                                   const char *const *values, size_t value_count);
 

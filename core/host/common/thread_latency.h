@@ -1,4 +1,4 @@
-/* Threads that somebody waits for: they get a processor soon, whatever else computes. */
+/* Latency of threads that others wait for: they get a processor soon, whatever else computes. */
 #ifndef PALENCA_HOST_COMMON_THREAD_LATENCY_H
 #define PALENCA_HOST_COMMON_THREAD_LATENCY_H
 

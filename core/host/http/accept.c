@@ -68,7 +68,7 @@ void http_accept_socket(http_server *server, int fd, const net_address *peer) {
 
 /* The process has no descriptor left: one is reserved for the response. */
 static bool reject_with_spare(http_server *server) {
-  if (server->spare_fd < 0) /* somebody else has taken it, and may have closed another one */
+  if (server->spare_fd < 0) /* another thread has used it, and may have closed another one */
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (server->spare_fd < 0)
     return false;

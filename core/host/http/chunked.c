@@ -2,7 +2,7 @@
 #include "chars.h"
 #include "parser_parts.h"
 
-/* Of all chunks of a request; nobody sends any. */
+/* Of all chunks of a request; extensions are unused in practice. */
 #define EXTENSIONS_MAX 1024
 #define DIGITS_MAX 16
 

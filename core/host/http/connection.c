@@ -207,7 +207,7 @@ static bool discards(const http_connection *c) {
   return c->is_rejected || c->state == HTTP_STATE_LINGERING;
 }
 
-/* A peer that goes on sending after it was rejected would cost as much as it can send. */
+/* A peer that continues to send after it was rejected would cost as much as it can send. */
 static bool has_discarded_enough(const http_connection *c) {
   return discards(c) && c->discarded >= c->server->limits.max_body + DISCARD_MAX;
 }

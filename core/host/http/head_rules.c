@@ -112,7 +112,7 @@ void http_read_known_header(http_parser *parser, const char *name, size_t name_s
   }
 }
 
-/* An absolute target's authority takes the place of Host, whoever looks: RFC 9112, 3.2.2. */
+/* An absolute target's authority takes the place of Host, for every reader: RFC 9112, 3.2.2. */
 static void find_host(http_parser *parser) {
   if (!parser->is_absolute) {
     parser->host = parser->hosts > 0 ? parser->fields[parser->host_field].value : NULL;

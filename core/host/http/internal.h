@@ -89,7 +89,7 @@ struct http_exchange {
   bool is_started;     /* some of the request has arrived */
   bool has_head;       /* and was handed on */
   bool is_complete;    /* all of it has, and was handed over */
-  bool is_deferred;    /* put aside, and not yet responded to */
+  bool is_deferred;    /* deferred, and not yet responded to */
   bool is_piecewise;   /* the response is, and has not ended */
   bool is_chunked;     /* the response is */
   bool has_body;       /* and pieces of it are sent */
@@ -162,7 +162,7 @@ struct http_server {
   bool made_progress;  /* a request has started or was deferred: others may come with it */
   bool is_in_turn;     /* what is responded now is looked for before the loop waits */
   unsigned turns;      /* without a wait */
-  unsigned turn;       /* of the loop, to tell apart from the one before */
+  unsigned turn;       /* of the loop, to distinguish it from the previous one */
   unsigned handshakes; /* steps in this turn */
   unsigned rejections; /* connections that linger after one, of this turn */
   http_connections connections;

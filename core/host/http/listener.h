@@ -15,8 +15,8 @@ typedef struct {
 } http_listener;
 
 /* `where` is "127.0.0.1:8080", "[::1]:8080", "localhost:8080" (port 0: any free one) or
- * "unix:/path". A Unix socket that nobody listens at any more is replaced; whatever else is at its
- * path is left alone, and an error. Its owner and its group may connect. */
+ * "unix:/path". A Unix socket without a listener is replaced; whatever else is at its path is
+ * left alone, and an error. Its owner and its group may connect. */
 bool http_listener_open(http_listener *listener, const char *where, char *error, size_t error_size);
 
 /* Removes a Unix socket's file, if it is still this one's. May be called again. */

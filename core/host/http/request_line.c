@@ -93,7 +93,7 @@ int http_read_request_line(http_parser *parser, char *line, size_t size) {
   int event = read_version(parser, target_end + 1, (size_t)(line + size - target_end - 1));
   if (event != HTTP_GO_ON)
     return event;
-  /* No resource here can do it, whatever its target looks like. */
+  /* No resource here supports it, whatever its target is. */
   if (strcmp(parser->method, "CONNECT") == 0)
     return http_reject(parser, 501, "CONNECT is not supported");
   size_t target_size = (size_t)(target_end - target);

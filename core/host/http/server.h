@@ -1,8 +1,9 @@
-/* An HTTP/1.1 server on a libuv loop, with TLS if it is given a certificate.
+/* An HTTP/1.1 server on a libuv loop, with TLS if its options have a certificate.
  *
  * All of it belongs to the loop's thread, but for responding to an exchange that was deferred and
  * reading its request, which another thread may do. One request at a time is handled per
  * connection; what a client pipelines after it waits, unread beyond a bound.
+ *
  */
 #ifndef PALENCA_HOST_HTTP_SERVER_H
 #define PALENCA_HOST_HTTP_SERVER_H
@@ -38,9 +39,9 @@ typedef struct {
   /* Ms that a connection may wait for its next request, or its peer for reading a response that was
    * sent: default 60 s. */
   int64_t idle_ms;
-  /* New ones beyond that get 503 at once; default 2048, and never so many that too few descriptors
-   * were left for the rest of the process. One that is closed while its request is deferred counts
-   * until it is responded to, so that this bounds the memory of requests. */
+  /* Further ones get 503 at once; default 2048, and fewer if the rest of the process would lack
+   * descriptors. One that is closed while its request is deferred counts until it is responded
+   * to, so that this bounds the memory of requests. */
   size_t max_connections;
   size_t max_connections_per_address; /* as above; default: no limit */
   const char *tls_cert, *tls_key;     /* PEM files; NULL: without TLS */

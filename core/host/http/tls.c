@@ -37,7 +37,7 @@ static bool is_readable(const char *file, char *error, size_t size) {
   return true;
 }
 
-/* There is nobody to ask. */
+/* There is no terminal to ask for a passphrase. */
 static int no_passphrase(char *out, int size, int for_writing, void *context) {
   (void)out;
   (void)size;

@@ -30,7 +30,7 @@ typedef enum {
 /* Each of these reads a bounded part of what the socket has, and then returns HTTP_TLS_WANTS_READ:
  * the socket has to be polled for being readable, not for becoming so. */
 
-/* Goes on with the handshake. `reason` is set if it has failed: static text. */
+/* Continues the handshake. `reason` is set if it has failed: static text. */
 http_tls_result http_tls_handshake(struct ssl_st *session, const char **reason);
 http_tls_result http_tls_read(struct ssl_st *session, char *out, size_t size, size_t *done);
 http_tls_result http_tls_write(struct ssl_st *session, const char *data, size_t size, size_t *done);

@@ -42,7 +42,8 @@ ptrdiff_t http_transport_read(http_connection *c, char *out, size_t size) {
   return is_transient(errno) ? HTTP_AGAIN : HTTP_FAILED;
 }
 
-/* In one record if that is possible. The same bytes come again if they could not be written. */
+/* In one record if that is possible. The same bytes are passed again if they could not be
+ * written. */
 static ptrdiff_t write_tls(http_connection *c, const struct iovec *parts, size_t count) {
   char record[RECORD_SIZE];
   const char *data = record;

@@ -87,8 +87,8 @@ static const char *problem_of(int fd) {
   return status.st_nlink > 1 ? "the file has several names (hard links)" : NULL;
 }
 
-/* host.data_file(path) → the name of the file itself, behind all links | nil, message. The file is
- * made if there is none. */
+/* host.data_file(path) → the name of the file itself, with all links resolved | nil, message.
+ * The file is made if there is none. */
 static int data_file(lua_State *L) {
   char name[PATH_MAX];
   const char *path = luaL_checkstring(L, 1);

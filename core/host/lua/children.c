@@ -140,7 +140,7 @@ static bool is_collected(lua_State *L) {
          activation.name != NULL && strcmp(activation.name, "__gc") == 0;
 }
 
-/* Nobody has asked for its end, and the thread may be anywhere: it does not wait for the child. */
+/* Called by the collector on any thread, so it does not wait for the child. */
 static int leave(lua_State *L, child_stream *own) {
   int fd = fileno(own->stream.f);
   (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

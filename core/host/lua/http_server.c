@@ -1,4 +1,4 @@
-/* host.http_server: an HTTP server answered by a Lua function. */
+/* host.http_server: an HTTP server whose responses a Lua function makes. */
 #include "module.h"
 
 #include "common/log_writer.h"
@@ -76,7 +76,7 @@ static void push_request(lua_State *L, const http_exchange *exchange, lua_Intege
 typedef void send_response(http_exchange *exchange, int status, const http_header *headers,
                            size_t header_count, const char *body, size_t body_size);
 
-/* Stack: status, headers, body on top. Nothing is answered if that is not what is there. */
+/* Stack: status, headers, body on top. Raises, without a response, if they have other types. */
 static void respond_with(lua_State *L, http_exchange *exchange, send_response *send) {
   http_header headers[RESPONSE_HEADERS_MAX];
   size_t count = 0;
@@ -99,7 +99,7 @@ typedef struct {
   http_exchange *exchange;
 } arrival;
 
-/* Stack: arrival, handler, server. What is answered later is kept by its token. */
+/* Stack: arrival, handler, server. An exchange without a response yet is stored by its token. */
 static int answer(lua_State *L) {
   const arrival *arrived = lua_touserdata(L, 1);
   lua_Integer token = ++arrived->server->last_token;
@@ -143,7 +143,7 @@ static int server_new(lua_State *L) {
   lua_server *s = lua_newuserdatauv(L, sizeof *s, 1);
   memset(s, 0, sizeof *s);
   lua_newtable(L);
-  lua_setiuservalue(L, -2, 1); /* what is to be answered later, by token */
+  lua_setiuservalue(L, -2, 1); /* exchanges that wait for a response, by token */
   luaL_setmetatable(L, SERVER_TYPE);
   http_server_options options = {
       .listen = luaL_checkstring(L, 2),
@@ -158,8 +158,8 @@ static int server_new(lua_State *L) {
   return 1;
 }
 
-/* server:run(handler): answers what has arrived; handler(request) → status, headers, body; or nil,
- * if request.token is answered later */
+/* server:run(handler): handles the requests that have arrived; handler(request) → status,
+ * headers, body; or nil, if the response to request.token follows later */
 static int server_run(lua_State *L) {
   lua_server *s = check_server(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
@@ -174,7 +174,7 @@ static int server_run(lua_State *L) {
   return 0;
 }
 
-/* The exchange of a token, which is forgotten: it is answered once. */
+/* The exchange of a token, which is removed: each gets one response. */
 static http_exchange *take_exchange(lua_State *L) {
   check_server(L);
   lua_Integer token = luaL_checkinteger(L, 2);
@@ -197,17 +197,18 @@ static int respond_later(lua_State *L, send_response *send) {
   return 0;
 }
 
-/* server:answer(token, status, headers, body) */
+/* server:respond(token, status, headers, body) */
 static int server_respond(lua_State *L) {
   return respond_later(L, http_exchange_respond);
 }
 
-/* server:cut(token, status, headers, body): closes the connection after half of the body */
+/* server:respond_truncated(token, status, headers, body): closes the connection after half of
+ * the body */
 static int server_respond_truncated(lua_State *L) {
   return respond_later(L, http_exchange_respond_truncated);
 }
 
-/* server:drop(token): closes the connection without an answer */
+/* server:abort(token): closes the connection without a response */
 static int server_abort(lua_State *L) {
   http_exchange_abort(take_exchange(L));
   return 0;
@@ -218,7 +219,8 @@ static int server_fd(lua_State *L) {
   return 1;
 }
 
-/* server:timeout() → seconds after which run wants to be called, or nil: the descriptor tells */
+/* server:timeout() → seconds after which run must be called, or nil: when the descriptor is
+ * readable */
 static int server_timeout(lua_State *L) {
   check_server(L);
   lua_pushnil(L);

@@ -25,8 +25,8 @@ static lua_State *check_thread(lua_State *L) {
 /* ---- what the scheduler calls ------------------------------------------------------------- */
 
 /* bounds.resume(thread, label, CPU nanoseconds) → "yielded", CPU nanoseconds left | "ended" |
- * "stopped" (out of CPU time) | "failed", error. Nothing is passed in or out. The label says what
- * it is, to whoever looks at this thread. 0 nanoseconds: as many as were set. */
+ * "stopped" (out of CPU time) | "failed", error. Nothing is passed in or out. The label names it
+ * for thread:blocked(). 0 nanoseconds: as many as were set. */
 static int resume(lua_State *L) {
   limits *b = check_bounds(L);
   lua_State *co = check_thread(L);
@@ -85,8 +85,8 @@ static int set(lua_State *L) {
 
 /* ---- coroutines of the script's own --------------------------------------------------------- */
 
-/* As in the standard library, which cannot tell whose code runs. The arguments are on top of L's
- * stack; answers how many results are there instead, or -1 for an error. */
+/* As in the standard library, which does not know whose code runs. The arguments are on top of
+ * L's stack; returns the number of results that replace them, or -1 for an error. */
 static int resume_own(lua_State *L, lua_State *co, int argument_count) {
   int count = 0;
   if (!lua_checkstack(co, argument_count)) {
@@ -178,8 +178,8 @@ static int own_close(lua_State *L) {
 
 /* ---- finalizers and hooks of the script's own ------------------------------------------------ */
 
-/* In place of a finalizer: hooks are off where Lua calls it, so it goes on in a coroutine, where
- * they are not. It may run amid the host's own code as well, which has no bound otherwise. */
+/* In place of a finalizer: hooks are off where Lua calls it, so it continues in a coroutine,
+ * where they are not. It may run amid the host's own code as well, which has no bound otherwise. */
 static int run_finalizer(lua_State *L) {
   limits *b = limits_own();
   if (b == NULL || limits_has_stopped_finalizer(b))

@@ -33,7 +33,7 @@ static int random_hex(lua_State *L) {
   return 1;
 }
 
-/* host.log_begin(as JSON): from here on log_write waits for nobody */
+/* host.log_begin(as JSON): from here on log_write does not block */
 static int begin_log(lua_State *L) {
   log_begin(lua_toboolean(L, 1));
   return 0;

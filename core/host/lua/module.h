@@ -13,7 +13,7 @@ void lua_open_control(lua_State *L);  /* tasks, signals: the main thread's */
 void lua_open_receiver(lua_State *L); /* the webhook endpoint: the main thread's */
 void lua_open_admin(lua_State *L);    /* the socket for commands: the main thread's */
 void lua_open_task(lua_State *L);     /* the running task's own */
-void lua_open_server(lua_State *L);   /* an HTTP server answered by Lua */
+void lua_open_server(lua_State *L);   /* an HTTP server whose responses Lua makes */
 void lua_open_files(lua_State *L);    /* files: the pages' own, and locks */
 void lua_open_watch(lua_State *L);    /* a script's directory, watched for new versions */
 void lua_open_limits(lua_State *L);   /* coroutines that run within limits */

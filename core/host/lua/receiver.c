@@ -21,7 +21,7 @@ static int loop_open(lua_State *L) {
   return *handle != NULL ? 1 : push_failure(L, "a loop could not be made");
 }
 
-/* loop:close(): behind what is on it */
+/* loop:close(): after what is on it */
 static int loop_close(lua_State *L) {
   void **handle = luaL_checkudata(L, 1, LOOP_TYPE);
   host_loop_close(*handle);
@@ -29,7 +29,7 @@ static int loop_close(lua_State *L) {
   return 0;
 }
 
-/* ---- what was refused -------------------------------------------------------------------- */
+/* ---- rejected requests ------------------------------------------------------------------- */
 
 static void write_line(const char *line, int size) {
   log_write(line, (size_t)size);
@@ -186,8 +186,8 @@ static int listener_close(lua_State *L) {
   return 0;
 }
 
-/* host.receiver(loop, listener, store) → receiver | nil, message: starts the loop. The listener is
- * the receiver's. It is made behind the store, and so collected before it. */
+/* host.receiver(loop, listener, store) → receiver | nil, message: starts the loop. The listener
+ * is the receiver's. It is made after the store, and so collected before it. */
 static int receiver_open(lua_State *L) {
   host_loop *loop = check_handle(L, 1, LOOP_TYPE);
   void **listener = luaL_checkudata(L, 2, LISTENER_TYPE);
@@ -211,7 +211,7 @@ static int listener_address(lua_State *L) {
   return 1;
 }
 
-/* listener:max_connections() → how many it takes at most, which may be fewer than were asked for */
+/* listener:max_connections() → its max, which may be lower than the requested one */
 static int listener_max_connections(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)receiver_max_connections(check_handle(L, 1, LISTENER_TYPE)));
   return 1;

@@ -63,8 +63,8 @@ static int store_gc(lua_State *L) {
   return 0;
 }
 
-/* store:stalled() → for how many seconds its loop has stood still, as on a disk that hangs; 0: it
- * goes on */
+/* store:stalled() → the seconds for which its loop has been blocked, as by a disk that hangs; 0:
+ * it is not */
 static int store_stalled(lua_State *L) {
   int64_t ms = event_store_stalled_ms(check_handle(L, 1, STORE_TYPE));
   lua_pushnumber(L, (lua_Number)ms / 1000);

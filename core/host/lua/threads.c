@@ -101,7 +101,7 @@ static int release_signals(lua_State *L) {
 }
 
 /* nohup, and the shell for what runs in the background, have the terminal's signals ignored: one
- * that is blocked is kept all the same. */
+ * that is blocked is pending all the same. */
 static bool is_ignored(const siginfo_t *info) {
   struct sigaction action;
   return info->si_code == SI_KERNEL && sigaction(info->si_signo, NULL, &action) == 0 &&
@@ -125,7 +125,7 @@ static int wait_signal(lua_State *L) {
   return 2;
 }
 
-/* host.exit_now(status): without a look at threads that do not come back, nor at stdio, whose
+/* host.exit_now(status): without waiting for threads that do not end, nor flushing stdio, whose
  * locks they may hold; what was printed is written already, but for the last lines of the log */
 static int exit_now(lua_State *L) {
   int status = (int)luaL_checkinteger(L, 1);

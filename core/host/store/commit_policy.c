@@ -31,7 +31,8 @@ static int64_t finish_wait(const commit_inputs *in) {
   return is_urgent || is_over ? 0 : COMMIT_FINISH_WAIT_MS - in->finish_age;
 }
 
-/* How long the leases still wait; INT64_MAX: there is nothing to lease, or nobody to lease it to.
+/* How long the leases still wait; INT64_MAX: there is nothing to lease, or no consumer for it.
+ *
  */
 static int64_t lease_wait(const commit_inputs *in) {
   if (in->prefetch == 0 || in->is_closing) {

@@ -9,13 +9,13 @@
 
 /* Bounds the bodies held in memory on their way, and how long a transaction takes. */
 #define COMMIT_MAX_LEASES 256
-/* A finish costs a sync, like any commit. One that no event waits for is written with the next put,
- * or with what else has finished within so long: then the syncs of finishes alone take a small part
- * of a disk's time, and a process that is killed has few of them to repeat. */
+/* A finish costs a sync, like any commit. One that no event waits for is written with the next
+ * put, or with what else has finished within this time: then the syncs of finishes alone take a
+ * small part of a disk's time, and a process that is killed has few of them to repeat. */
 #define COMMIT_FINISH_WAIT_MS 5
-/* So many events within so long are a burst, which is taken to last for as long again: receiving
- * comes first then, because what is stored can be handled later. A worker that is idle has at most
- * that long to wait for the end of one. */
+/* This many events within this time are a burst, which is assumed to last for as long again:
+ * then receiving has priority, because what is stored can be handled later. An idle worker waits
+ * at most that long for the end of one. */
 #define COMMIT_BURST_PUTS 16
 #define COMMIT_BURST_MS 20
 /* In a burst that does not end there are leases so often nevertheless. */
@@ -32,16 +32,16 @@ typedef struct {
   int64_t burst_left;     /* of a burst; 0: there is none */
   int64_t lease_age;      /* since events were last leased */
   bool is_failing;        /* the last transaction failed */
-  int64_t rest;           /* after that only events that were put are tried for so long */
-  int64_t locked;         /* another process writes: nothing is tried for so long */
+  int64_t rest;           /* after that only events that were put are tried, for this time */
+  int64_t locked;         /* another process writes: nothing is tried for this time */
   bool is_closing;
 } commit_inputs;
 
 typedef struct {
-  bool commits;  /* all puts and finishes, now */
-  size_t leases; /* and up to so many leases with them */
-  int64_t
-      timeout; /* without a commit: decide again after so long; INT64_MAX: when the inputs change */
+  bool commits;    /* all puts and finishes, now */
+  size_t leases;   /* and up to this many leases with them */
+  int64_t timeout; /* without a commit: decide again after this time; INT64_MAX: when the inputs
+                      change */
 } commit_decision;
 
 commit_decision commit_decide(const commit_inputs *in);

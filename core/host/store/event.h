@@ -13,7 +13,7 @@ typedef enum {
   EVENT_RUNNING,  /* leased by a worker of the running process */
   EVENT_RETRY,    /* its handler failed; waits for its next attempt */
   EVENT_DONE,     /* handled */
-  EVENT_DEAD,     /* failed too often; kept aside with its error */
+  EVENT_DEAD,     /* dead letter: failed too often, stored with its error */
 } event_state;
 
 #define EVENT_STATES 5
@@ -23,7 +23,7 @@ const char *event_state_name(event_state state);
 
 typedef struct {
   const char *action;     /* required */
-  const char *account_id; /* NULL: not ordered behind any other event */
+  const char *account_id; /* NULL: not ordered after any other event */
   const char *body;       /* the bytes that were received */
   size_t body_size;
   int64_t received_at;

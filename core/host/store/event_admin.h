@@ -24,7 +24,7 @@ typedef struct {
   const char *error;   /* of the last failed attempt, or NULL */
   const char *body;    /* of event_store_show; else NULL */
   size_t body_size;
-} event_summary; /* valid during the call it is given to */
+} event_summary; /* valid during the call that receives it */
 
 typedef bool (*event_visit)(void *context, const event_summary *event);
 
@@ -57,15 +57,15 @@ typedef enum {
 bool event_store_replay(const char *path, int64_t id, event_replay_result *result, char *error,
                         size_t error_size);
 
-/* The same for all dead events that the filter lets through, in steps; `count` tells how many,
- * also on failure. Its state and limit are not looked at. */
+/* The same for all dead events that match the filter, in steps; `count` is their number, also on
+ * failure. Its state and limit are ignored. */
 bool event_store_replay_dead(const char *path, const event_filter *filter, int64_t *count,
                              char *error, size_t error_size);
 
 typedef struct {
   event_state state;       /* EVENT_DONE or EVENT_DEAD */
   int64_t finished_before; /* only those that were done, or dead, before this */
-  bool dry_run;            /* only tells */
+  bool dry_run;            /* only reports */
 } event_purge;
 
 typedef struct {
@@ -75,9 +75,9 @@ typedef struct {
   int64_t file_size; /* after it */
 } event_purge_report;
 
-/* Deletes finished events, but for those received within the redelivery window of who served last,
- * in steps, and frees the room they took, if not at once then when nobody reads any more. The
- * report is of what was done before a failure as well. A dry run reads only. */
+/* Deletes finished events, except those received within the last service's dedup window, in
+ * steps, and frees their space, at once or when the last reader has ended. The report includes
+ * what was done before a failure. A dry run reads only. */
 bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,
                        char *error, size_t error_size);
 

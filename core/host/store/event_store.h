@@ -1,11 +1,12 @@
-/* The durable event store: put, lease, finish and list, with SQLite behind them.
+/* The durable event store: put, lease, finish and list, on SQLite.
  *
  * A store lives on a libuv loop, whose thread is the only one that writes to the database. What a
  * turn of the loop has put and what workers have finished is committed in one transaction at the
- * turn's end, and only after the commit is anybody told. Times are Unix milliseconds.
+ * turn's end, and callbacks are called only after the commit. Times are Unix milliseconds.
  *
  * "On the loop": only on the thread of its loop, or, while that does not run, on any one. All
  * functions of consumers, event_store_counts and event_store_heartbeat may be called on any thread.
+ *
  */
 #ifndef PALENCA_HOST_STORE_EVENT_STORE_H
 #define PALENCA_HOST_STORE_EVENT_STORE_H
@@ -21,16 +22,16 @@ typedef struct event_consumer event_consumer;
 typedef struct {
   const char *path;
   host_loop *loop; /* outlives the store */
-  /* Called on the loop with a line about trouble with the database (and once more when it has
-   * healed); may be NULL; must not block. Trouble is reported when it begins, not for each event it
-   * hits: puts fail with the reason, outcomes are kept and tried again. */
+  /* Called on the loop with a line about a failure of the database (and once more when it has
+   * ended); may be NULL; must not block. A failure is reported when it begins, not for each
+   * event it affects: puts fail with the reason, outcomes are queued and retried. */
   void (*log)(void *context, bool is_error, const char *message);
   void *log_context;
-  /* A body received again within so many milliseconds of its first receipt is not stored again;
-   * 0: it is. */
+  /* The deduplication window in milliseconds: a body received again within it is not stored
+   * again; 0 disables it. */
   int64_t dedup_window;
-  /* Done events are deleted so many milliseconds after they were; 0: never. One that is deleted
-   * within the window is a new event when it comes again. */
+  /* Done events are deleted after this many milliseconds; 0: never. A duplicate of one that was
+   * deleted within the window is a new event. */
   int64_t retention;
 } event_store_options;
 
@@ -41,33 +42,33 @@ typedef struct {
 event_store *event_store_open(const event_store_options *options, char *error, size_t error_size);
 
 /* From any thread but the loop's: carries out what is queued, releases every lease, frees the
- * consumers that are left, closes the database. No consumer may be used after it, and nothing may
- * be put. An outcome that cannot be written in a few tries is abandoned: its event runs again after
+ * remaining consumers, closes the database. No consumer may be used after it, and nothing may be
+ * put. An outcome that cannot be written in a few tries is abandoned: its event runs again after
  * the next open. False if that has not come to its end within `timeout_ms`, as with a disk that
- * hangs: it goes on, and may be called again. NULL is allowed. */
+ * hangs: it continues, and may be called again. NULL is allowed. */
 bool event_store_close(event_store *store, int64_t timeout_ms);
 
 /* Without a bound. NULL is allowed. */
 void event_store_close_and_wait(event_store *store);
 
-/* The milliseconds for which the loop has stood still in one turn, as on a disk that hangs; 0: it
- * goes on. */
+/* The milliseconds for which the loop has stood still in one turn, as on a disk that hangs; 0:
+ * it continues. */
 int64_t event_store_stalled_ms(const event_store *store);
 
 /* On the loop: queues an event for the commit at the end of the turn; the record is copied. Only
- * for want of memory for the copy `done` is called at once, with id 0. If another process writes to
+ * without memory for the copy `done` is called at once, with id 0. If another process writes to
  * the database, it waits for that for at most two seconds. */
 void event_store_put(event_store *store, const event_record *record, event_put_done done,
                      void *context);
 
-/* On the loop: ends a turn, in which what was ready has been read: what was put, and what workers
- * have finished, is committed, and what they want is leased to them. Calls `done` of what was put
- * when it is on disk: before it returns with a database that completes at once, else in a later
- * turn. */
+/* On the loop: ends a turn, in which what was ready has been read: what was put, and what
+ * workers have finished, is committed, and up to their prefetch is leased to them. Calls `done`
+ * of what was put when it is on disk: before it returns with a database that completes at once,
+ * else in a later turn. */
 void event_store_end_turn(event_store *store);
 
-/* On the loop: whether the store ends each turn of its loop by itself, as from its beginning on, or
- * somebody else does, who knows when all that is ready has been read. */
+/* On the loop: whether the store ends each turn of its loop by itself, as from its beginning on,
+ * or its caller does, which knows when all that is ready has been read. */
 void event_store_end_turns_itself(event_store *store, bool does);
 
 /* ---- Work of others on the store's connection, between the transactions ---- */
@@ -78,12 +79,12 @@ typedef enum {
   EVENT_ADMIN_DONE,
 } event_admin_result;
 
-/* A slice of some work, of at most 5 ms; with transactions of its own, which it ends. `db` is the
- * store's connection, which has no busy handler: SQLITE_BUSY comes at once. Statements must not be
- * kept open from one slice to the next. `*changes_unfinished`, which is false, is to be set if
- * events that are received, running or waiting for a retry have come, gone or changed by it: which
- * of them may run is read again then. NULL for `db`: the store closes, and this is the last call,
- * whatever it returns. */
+/* A slice of some work, of at most 5 ms; with transactions of its own, which it ends. `db` is
+ * the store's connection, which has no busy handler: SQLITE_BUSY comes at once. Statements must
+ * not be kept open from one slice to the next. `*changes_unfinished`, which is false, is to be
+ * set if events that are received, running or waiting for a retry have come, gone or changed by
+ * it: which of them may run is read again then. NULL for `db`: the store closes, and this is the
+ * last call. */
 typedef event_admin_result event_admin_slice(void *context, struct sqlite3 *db,
                                              bool *changes_unfinished);
 
@@ -92,37 +93,36 @@ typedef event_admin_result event_admin_slice(void *context, struct sqlite3 *db,
  * called then. */
 bool event_store_run_admin(event_store *store, event_admin_slice *slice, void *context);
 
-/* A consumer is one worker. `notify_fd` (an eventfd of the caller's, kept open
- * as long as the consumer) is written to when leased events have arrived. All consumers take
- * from one queue; those that rest are notified, and all with room if an event is not fetched soon.
- * NULL: out of memory. */
+/* A consumer is one worker. `notify_fd` (an eventfd of the caller's, kept open as long as the
+ * consumer) is written to when leased events have arrived. All consumers take from one queue;
+ * idle ones are notified, and all with room if an event is not taken soon. NULL: out of memory. */
 event_consumer *event_consumer_new(event_store *store, int notify_fd);
 
 #define EVENT_CONSUMER_LIMITS_MAX 32
 
 /* Of the events whose action a pattern fits (an action, a family such as "login.*", or "*"), at
- * most `limit` (from 1) are leased at a time to all consumers, for as long as this consumer is
- * there; others go on. To be called before the consumer wants any. False without memory, or at the
- * 33rd time. */
+ * most `limit` (from 1) are leased at a time to all consumers, for as long as this consumer
+ * exists; other events are not affected. To be called before the first prefetch. False without
+ * memory, or for the 33rd pattern. */
 bool event_consumer_limit(event_consumer *consumer, const char *pattern, size_t limit);
 
-/* Adds a timer: leased to one of the consumers every so many milliseconds, beginning with the first
- * time that there is a consumer with a timer of this name, also across new starts. What is missed
- * meanwhile is made up for once. A lease of it is finished by RELEASED; the next one is not given
- * before. To be called before the consumer wants any; what no consumer that ever has has any more
- * is forgotten. False: out of memory. */
+/* Adds a timer: leased to one of the consumers at this interval in milliseconds, counted from
+ * the first consumer with a timer of this name, also across restarts. Missed leases are made up
+ * for by one. A lease of it is finished by RELEASED; the next one follows after that. To be
+ * called before the first prefetch; a timer that no consumer has any more is deleted. False: out
+ * of memory. */
 bool event_consumer_every(event_consumer *consumer, const char *name, int64_t interval);
 
-/* Sets how many more events the consumer can take, beyond those it has taken. As many events as all
- * consumers can take are leased. Each take lowers it by one. 0 stops leasing; what is leased and
- * wanted by nobody any more is released. */
+/* Sets how many more events the consumer can take, beyond those it has taken. As many events as
+ * all consumers can take are leased. Each take lowers it by one. 0 stops leasing; leased events
+ * beyond the total are released. */
 void event_consumer_prefetch(event_consumer *consumer, size_t count);
 
-/* The next leased event, or NULL, also if the consumer does not want any: to be run at once, since
- * others could have had it until now, and from now on its attempt counts if the process dies. The
- * caller frees it with event_lease_free.
- * At most one event of an account is leased at a time, the oldest first; an
- * event that waits for its retry holds back the later ones of its account. */
+/* The next leased event, or NULL, also if the consumer's prefetch is 0: to be run at once, since
+ * other consumers could take it until now, and from now on its attempt counts if the process
+ * dies. The caller frees it with event_lease_free. At most one event of an account is leased at
+ * a time, the oldest first; an event that waits for its retry holds back the later ones of its
+ * account. */
 event_lease *event_consumer_take(event_consumer *consumer);
 void event_lease_free(event_lease *lease);
 
@@ -137,7 +137,7 @@ typedef struct {
   int64_t done;            /* finished so since open */
   int64_t dead;            /* finished so since open */
   int64_t failed_attempts; /* finishes with RETRY or DEAD since open */
-  int64_t duplicates;      /* puts that were redeliveries, since open */
+  int64_t duplicates;      /* duplicates since open */
 } event_counts;
 
 void event_store_counts(event_store *store, event_counts *counts);

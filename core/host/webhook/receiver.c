@@ -1,4 +1,4 @@
-/* The webhook endpoint: checks a request, has it stored, answers. */
+/* The webhook endpoint: checks a request, has it stored, responds. */
 #include "receiver.h"
 
 #include "clock.h"
@@ -22,7 +22,7 @@ struct receiver {
   net_block *trusted, *allowed;
   size_t trusted_count, allowed_count;
   webhook_signature *signature; /* NULL: none is asked for */
-  rejection_log *log;           /* NULL: nobody wants to know */
+  rejection_log *log;           /* NULL: not logged */
   http_response *not_stored, *no_access;
   int64_t stopping_at; /* 0: it runs */
   int open;            /* handles, and the server */
@@ -33,7 +33,7 @@ struct receiver {
   bool has_ended; /* guarded by the mutex */
 };
 
-/* At the end, for requests of which only a part has arrived: their senders come again. */
+/* At the end, for requests of which only a part has arrived: their senders will retry. */
 #define PARTIAL_TIMEOUT_MS 1000
 #define STOP_INTERVAL_MS 50
 /* More headers of one name than any chain of proxies sends. */
@@ -137,7 +137,7 @@ static bool is_signed(receiver *r, http_exchange *exchange) {
 
 /* ---- storing --------------------------------------------------------------------------- */
 
-/* The event is on disk, or it is not and the sender must come again. */
+/* The event is on disk, or it is not and the sender must retry. */
 static void on_stored(void *context, const event_receipt *receipt) {
   const receiver *r = http_exchange_context(context);
   char stored[64];

@@ -1,4 +1,4 @@
-/* The webhook endpoint: checks a request, has it stored, answers. */
+/* The webhook endpoint: checks a request, has it stored, responds. */
 #ifndef PALENCA_HOST_WEBHOOK_RECEIVER_H
 #define PALENCA_HOST_WEBHOOK_RECEIVER_H
 
@@ -20,13 +20,13 @@ typedef struct {
   size_t max_connections;
   size_t max_connections_per_address;
   const char *tls_cert, *tls_key;
-  const char *path;         /* compared in constant time, and told nobody: it may hold a secret */
+  const char *path;         /* compared in constant time, and never logged: it may hold a secret */
   const net_block *trusted; /* proxies whose X-Forwarded-For is believed */
   size_t trusted_count;
   const net_block *allowed; /* who may send; none: anybody */
   size_t allowed_count;
   const webhook_signature_options *signature; /* NULL: none is asked for */
-  rejection_write *log; /* called on the loop for what was refused; may be NULL */
+  rejection_write *log; /* called on the loop for rejected requests; may be NULL */
   void *log_context;
   host_loop *loop; /* outlives the receiver */
 } receiver_options;
@@ -37,8 +37,8 @@ receiver *receiver_new(const receiver_options *options, char *error, size_t erro
  * store, which is on the same loop and outlives the receiver. */
 void receiver_serve(receiver *r, event_store *store);
 const char *receiver_address(const receiver *r);
-/* How many connections it takes at most: fewer than were asked for if the process may not have so
- * many files open. */
+/* Its max of connections: lower than the requested one if the process may not have so many files
+ * open. */
 size_t receiver_max_connections(const receiver *r);
 /* Reads certificate and key again. False: those from before stay in use, and the reason is in
  * `error`. */

@@ -1,4 +1,6 @@
-/* Decides which refused requests are told about: the first few of each cause, then how many more.
+/* Decides which rejected requests are logged: the first few of each cause, then the number of the
+ * others.
+ *
  */
 #include "rejection_log.h"
 

@@ -1,6 +1,8 @@
-/* Decides which refused requests are told about: the first few of each cause, then how many more.
+/* Decides which rejected requests are logged: the first few of each cause, then the number of the
+ * others.
  *
- * What strangers send must not fill a disk.
+ * Requests from strangers must not fill a disk with log lines.
+ *
  */
 #ifndef PALENCA_HOST_WEBHOOK_REJECTION_LOG_H
 #define PALENCA_HOST_WEBHOOK_REJECTION_LOG_H
@@ -12,7 +14,7 @@
 typedef struct {
   int status;
   const char *cause;
-  const net_address *client; /* NULL: this is about `count` requests that were not told about */
+  const net_address *client; /* NULL: this stands for `count` requests that were not logged */
   bool is_proxy;             /* the client is behind that address, and not known */
   uint64_t count;
 } rejection;
@@ -28,9 +30,9 @@ void rejection_log_free(rejection_log *log);
 /* `cause` is one of a small number of texts, and copied. */
 void rejection_log_record(rejection_log *log, int64_t now, int status, const char *cause,
                           const net_address *client, bool is_proxy);
-/* Tells how many were not told about, once their time is over. */
+/* Logs the number of requests that were not logged, once their window is over. */
 void rejection_log_run(rejection_log *log, int64_t now);
-/* Ms until run has something to tell; -1: nothing. */
+/* Ms until run has something to log; -1: nothing. */
 int64_t rejection_log_timeout(const rejection_log *log, int64_t now);
 
 #endif

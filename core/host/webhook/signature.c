@@ -82,7 +82,7 @@ const char *webhook_signature_rejection(const webhook_signature *s, const char *
   if (value_count > 1)
     return "signed more than once";
   size_t size = strlen(values[0]);
-  /* blanks behind a header are no part of its value */
+  /* blanks after a header are no part of its value */
   while (size > 0 && (values[0][size - 1] == ' ' || values[0][size - 1] == '\t'))
     size--;
   if (s->prefix != NULL && strncmp(values[0], s->prefix, strlen(s->prefix)) != 0)

@@ -22,7 +22,7 @@ void webhook_signature_free(webhook_signature *signature);
 const char *webhook_signature_header(const webhook_signature *signature);
 
 /* `values` are those of the header in one request. NULL if the body is signed; otherwise what is
- * wrong, in words that hold neither the signature that was given nor the one that was due. */
+ * wrong, in words without the received or the expected signature. */
 const char *webhook_signature_rejection(const webhook_signature *signature,
                                         const char *const *values, size_t value_count,
                                         const char *body, size_t body_size);

@@ -32,7 +32,7 @@ struct limits {
   lua_State *volatile running; /* whose code runs; NULL: the host's own */
   volatile sig_atomic_t is_over;
   bool is_closing, has_stopped_finalizer;
-  int rejections; /* so many requests for memory are refused, whatever there is */
+  int rejections; /* this many allocations fail, whatever the limit */
   size_t used;
   size_t memory;
 };
@@ -45,8 +45,8 @@ limits *limits_own(void) {
 
 /* ---- CPU time ------------------------------------------------------------------------ */
 
-/* An error that ends the innermost protected call. Want of memory is the only kind that no message
- * handler of the script's is called for, which might not come back. */
+/* An error that ends the innermost protected call. Lack of memory is the only error that calls
+ * no message handler of the script, which might never return. */
 static void fail(lua_State *L) {
   own->rejections = 2; /* the second one after a collection */
   lua_newuserdatauv(L, 1, 0);
@@ -119,7 +119,7 @@ void limits_enter(limits *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
 }
 
 bool limits_leave(limits *b, lua_State *co) {
-  b->running = NULL; /* the timer goes on, which costs less than to stop it */
+  b->running = NULL; /* the timer keeps running, which costs less than to stop it */
   b->rejections = 0;
   if (b->is_over)
     lua_sethook(co, NULL, 0, 0);
@@ -165,13 +165,13 @@ bool limits_has_stopped_finalizer(const limits *b) {
 
 /* ---- memory --------------------------------------------------------------------------- */
 
-/* The host's own code must be able to tell of a script that has used up what it may. */
+/* The host's own code must be able to report a script that has used up its memory. */
 static size_t max_memory(const limits *b) {
   return b->running != NULL ? b->memory : b->memory + b->memory / 4 + ((size_t)8 << 20);
 }
 
-/* The kernel takes all pages of a block back in one go, and lets nobody else onto that processor
- * meanwhile, be it the thread that answers: a big one is given back in pieces. */
+/* The kernel frees all pages of a block at once, without letting another thread onto that
+ * processor, such as the one that responds: a big one is freed in pieces. */
 static void free_block(void *block, size_t size) {
   if (size >= BIG) {
     char *piece = (char *)(((uintptr_t)block + PAGE - 1) / PAGE * PAGE);

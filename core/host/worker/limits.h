@@ -23,11 +23,12 @@ limits *limits_own(void);
 /* 0 stands for no bound. */
 void limits_set(limits *b, int64_t cpu_ms, size_t memory);
 
-/* From now on `co` runs, for so many nanoseconds of CPU time at most (0: as was set). Once that is
- * over the coroutine yields at its next instruction, or raises where it cannot: in a call from C,
- * or if it is being closed; and does so again, whatever catches it, until limits_leave. */
+/* From now on `co` runs, for at most this many nanoseconds of CPU time (0: the default). Once
+ * that is over the coroutine yields at its next instruction, or raises where it cannot: in a
+ * call from C, or if it is being closed; and does so again, whatever catches it, until
+ * limits_leave. */
 void limits_enter(limits *b, lua_State *co, int64_t cpu_ns, bool is_closing);
-/* Answers whether the time was over. */
+/* Returns whether the time was over. */
 bool limits_leave(limits *b, lua_State *co);
 /* Nanoseconds of CPU time that were left then; 1: none. 0 without a bound. */
 int64_t limits_left(const limits *b);
@@ -39,7 +40,7 @@ void limits_end_finalizer(limits *b, lua_State *co, lua_State *before);
 /* Whether the time of one amid the host's own code was over. */
 bool limits_has_stopped_finalizer(const limits *b);
 
-/* The script's code goes on in another coroutine; answers the one before, for switching back. */
+/* The script's code continues in another coroutine; returns the one before, for switching back. */
 lua_State *limits_switch(limits *b, lua_State *co);
 
 #endif

@@ -12,8 +12,8 @@ lua_State *lua_state_new(lua_CFunction open);
 /* On the same thread. */
 void lua_state_close(lua_State *L);
 
-/* A message handler for lua_pcall. What is raised as an object says all there is to say; a string
- * is an error nobody expected, and gets a traceback. */
+/* A message handler for lua_pcall. An error that is an object is complete; a string is an
+ * unexpected error, and gets a traceback. */
 int lua_state_traceback(lua_State *L);
 
 #endif

@@ -60,8 +60,8 @@ static void end(lua_thread *t, const char *error) {
   pthread_mutex_unlock(&t->mutex);
 }
 
-/* What receives, stores and answers goes before what scripts compute, where there are too few
- * processors for both. */
+/* Receiving, storing and responding have priority over scripts where there are too few
+ * processors. */
 static void lower_thread_priority(const lua_thread *t) {
   id_t self = (id_t)gettid();
   if (t->consumer != NULL)

@@ -32,15 +32,15 @@ lua_thread_state lua_thread_wait_ready(lua_thread *t, int64_t timeout_ms, char *
 /* What it has said beside the message, of any length; "" until it is ready. */
 const char *lua_thread_details(const lua_thread *t);
 
-/* Tells the task what is wished; it finds out by its descriptor. */
+/* Requests that the task drain or stop; its descriptor becomes readable. */
 void lua_thread_request(lua_thread *t, lua_thread_command wish);
 
 /* True once the task has ended, waiting for at most `timeout_ms`. `error` is ""
  * if it ended well. */
 bool lua_thread_join(lua_thread *t, int64_t timeout_ms, char *error, size_t error_size);
 
-/* For how many milliseconds a script's code has kept the task without a wait, and as what
- * lua_thread_enter was told; -1: it does not. */
+/* The milliseconds for which a script's code has blocked the thread without a wait, and its
+ * label from lua_thread_enter; -1: none has. */
 int64_t lua_thread_blocked_ms(lua_thread *t, char *label, size_t label_size);
 
 /* Waits for its end without a bound. */

@@ -239,8 +239,8 @@ static const char *role_of(event_admin_kind kind) {
   return roles[kind];
 }
 
-/* The lock tells which: its holder is asked, and without one it is taken. Neither may be possible
- * for a short time, while a process that serves starts or ends. */
+/* It depends on the lock: its holder is asked, and without one it is taken. Neither may be
+ * possible for a short time, while a process that serves starts or ends. */
 static bool run(conversation *c, const char *given_path, const event_admin_request *request,
                 const char *line, int64_t connect_ms) {
   int64_t end = clock_steady_ms() + connect_ms;
@@ -318,7 +318,7 @@ bool event_store_replay_dead(const char *path, const event_filter *filter, int64
   return ok;
 }
 
-/* Tells what a purge would do, read-only. */
+/* Reports what a purge would do, read-only. */
 static bool try_purge(const char *path, const event_admin_request *request,
                       event_admin_report *report, char *error, size_t error_size) {
   event_file file;

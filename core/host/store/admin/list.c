@@ -8,8 +8,7 @@
 #include <string.h>
 
 #define PAGE_ROWS 256
-#define RANGE                                                                                      \
-  20000 /* ids that one query looks at, so that a filter that lets few through is short */
+#define RANGE 20000 /* ids per query, so that one whose filter matches few events stays short */
 #define NAME_COUNT (sizeof names / sizeof names[0])
 
 static const char *const names[] = {"received", "running", "retry", "done", "dead"};
@@ -91,8 +90,8 @@ static bool add(event_page *page, sqlite3_stmt *row) {
   return true;
 }
 
-/* A page is copied before it is shown: a reader that somebody has paused must not hold its
- * snapshot, because the writer's log grows for as long as one is held. */
+/* A page is copied before it is shown: a paused reader must not hold its snapshot, because the
+ * writer's log grows for as long as one is held. */
 static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t last,
                       event_page *page, char *error, size_t error_size) {
   (void)sqlite3_bind_int64(query, 1, after);

@@ -104,7 +104,7 @@ void event_admin_write_response(const event_admin_response *response,
 
 /* ---- Reading ---- */
 
-/* The rest behind the version; NULL: it is none of ours. */
+/* What follows the version; NULL: not a line of this protocol. */
 static const char *read_version(const char *line, int64_t *version) {
   char *end;
   if (strncmp(line, NAME, strlen(NAME)) != 0 || !isdigit((unsigned char)line[strlen(NAME)])) {

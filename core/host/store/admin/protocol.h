@@ -14,7 +14,7 @@
 #include "store/event_admin.h"
 
 #define EVENT_ADMIN_PROTOCOL 1
-#define EVENT_ADMIN_LINE_MAX 4096 /* with its end, and a zero behind it */
+#define EVENT_ADMIN_LINE_MAX 4096 /* with its line end and a terminating zero */
 #define EVENT_ADMIN_TEXT_MAX 1024 /* of an action, an account or a reason, with a zero */
 
 typedef enum {
@@ -34,7 +34,7 @@ bool event_admin_write_request(const event_admin_request *request, char line[EVE
 event_admin_line event_admin_read_request(const char *line, event_admin_request_line *read);
 
 typedef enum {
-  EVENT_ADMIN_STATUS_PROGRESS, /* it goes on */
+  EVENT_ADMIN_STATUS_PROGRESS, /* it continues */
   EVENT_ADMIN_STATUS_DONE,
   EVENT_ADMIN_STATUS_FAILED,  /* what the report counts was done */
   EVENT_ADMIN_STATUS_REJECTED /* nothing was done */

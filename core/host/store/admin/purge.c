@@ -5,12 +5,12 @@
 #include "store/sqlite/file.h"
 #include "store/sqlite/purge.h"
 
-/* Ids, and pages, between two looks at the clock. Bodies may have many pages. */
+/* Ids, and pages, between two readings of the clock. Bodies may have many pages. */
 #define SEEK_IDS 1000
 #define DELETE_IDS 16
 #define SHRINK_PAGES 16
 
-/* What may come again is still to be known then. */
+/* Duplicates of what is in the window must still be recognized. */
 static bool find_window(sqlite3 *db, int64_t *received_before) {
   int64_t window;
   bool ok = event_file_read_integer(db, "SELECT redelivery_window FROM serving", &window);
@@ -34,7 +34,7 @@ static event_purge_range next_range(const event_purge *what, const event_admin_p
                              .received_before = place->received_before};
 }
 
-/* Goes on to the next event to be looked at, over those that are not finished. */
+/* Advances to the next event to examine, past those that are not finished. */
 static bool skip(sqlite3 *db, const event_purge *what, event_admin_place *place) {
   event_purge_range range = next_range(what, place, SEEK_IDS);
   int64_t id;

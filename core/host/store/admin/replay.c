@@ -2,7 +2,7 @@
 #include "parts.h"
 #include "store/sqlite/file.h"
 
-#define ROWS 32 /* between two looks at the clock */
+#define ROWS 32 /* between two readings of the clock */
 
 /* Of an id, ?2 says how far it must have come: EVENT_DONE or EVENT_DEAD. */
 static const char replay_text[] =

@@ -17,7 +17,7 @@
 #define MAX_CONNECTIONS 8
 #define BACKLOG 16
 #define REQUEST_TIMEOUT_MS 5000
-#define PROGRESS_MS 1000 /* between two lines, so that silence tells of trouble */
+#define PROGRESS_MS 1000 /* between two lines, so that silence means a failure */
 #define MAX_BUSY_MS 3000 /* for another program that writes to the database */
 #define SHOW_MS 250      /* for the store to read again what may run, which takes its time */
 
@@ -90,7 +90,7 @@ static void close_connection(connection *c) {
 
 /* ---- Responses ---- */
 
-/* Without waiting: the lines are short, and who does not read so many of them is let go. */
+/* Without waiting: the lines are short, and a client that does not read them is disconnected. */
 static bool send_line(uv_pipe_t *pipe, const event_admin_response *response) {
   char line[EVENT_ADMIN_LINE_MAX];
   event_admin_write_response(response, line);
@@ -219,7 +219,7 @@ static void on_space(uv_handle_t *handle, size_t size, uv_buf_t *buffer) {
   *buffer = uv_buf_init(c->line + c->used, (unsigned)(sizeof c->line - 1 - c->used));
 }
 
-/* A client says nothing behind its request, and closes when it does not want the response. */
+/* A client sends nothing after its request, and closes when it does not want the response. */
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer) {
   connection *c = stream->data;
   (void)buffer;
@@ -320,7 +320,7 @@ static void on_listener_closed(uv_handle_t *handle) {
   free_server(server);
 }
 
-/* Nobody can connect before it listens. */
+/* No client can connect before it listens. */
 static int bind_socket(const char *path, char *error, size_t error_size) {
   event_admin_address address;
   if (!event_admin_address_open(&address, path, error, error_size)) {

@@ -9,8 +9,8 @@
 
 typedef struct event_admin_server event_admin_server;
 
-/* Listens beside the database at `path`, which the store has open. NULL on failure, with the reason
- * in `error`: the store goes on without it, and commands say that nobody responds. */
+/* Listens beside the database at `path`, which the store has open. NULL on failure, with the
+ * reason in `error`: the store works without it, and commands say that there is no response. */
 event_admin_server *event_admin_server_open(uv_loop_t *loop, event_store *store, const char *path,
                                             char *error, size_t error_size);
 

@@ -90,7 +90,7 @@ event_admin_result event_admin_step(event_admin *admin, sqlite3 *db) {
   admin->place = place;
   admin->report = report;
   if (place.is_done && admin->request.kind == EVENT_ADMIN_PURGE && !reads) {
-    /* The file shrinks with it, unless somebody reads; and later on then. */
+    /* The file shrinks with it, unless there is a reader; then later. */
     (void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
   }
   admin->report.purge.file_size = place.is_done ? event_file_size(admin->path, "") : 0;

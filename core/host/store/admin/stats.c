@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ids that one query looks at: a long one would hold a snapshot, and the writer's log grow. */
+/* Ids per query: a long one would hold a snapshot, and the writer's log grow. */
 #define RANGE 50000
 
 /* NULL: out of memory. */

@@ -1,7 +1,8 @@
-/* How many events may run at once of those that a pattern fits, over all workers of the process.
+/* Concurrency limits: how many events that match a pattern may run at once, in all workers of the
+ * process.
  *
- * Used by one thread. An event takes a place under each cap that fits its action when it is leased,
- * and gives them back with its end; a transaction that fails changes nothing. */
+ * Used by one thread. An event takes a place under each limit that matches its action when it is
+ * leased, and frees them with its end; a transaction that fails changes nothing. */
 #ifndef PALENCA_HOST_STORE_MEMORY_CONCURRENCY_H
 #define PALENCA_HOST_STORE_MEMORY_CONCURRENCY_H
 
@@ -34,7 +35,7 @@ void concurrency_remove_limit(concurrency_limits *limits);
 /* The pattern is an action, a family such as "login.*", or "*". Of several limits the least one
  * holds. False without memory or room for the pattern: all events keep to the limit then. */
 bool concurrency_add_limit(concurrency_limits *limits, const char *pattern, size_t limit);
-/* Frees the place of a cap that nobody needs any more; `is_awaited`: an event waits for it. */
+/* Drops a limit that is unused; `is_awaited`: an event waits for it. */
 void concurrency_drop_unused(concurrency_limits *limits, int index, bool is_awaited);
 
 concurrency_limit_set concurrency_of(const concurrency_limits *limits, const char *action);

@@ -1,4 +1,4 @@
-/* What was received within the redelivery window, by the fingerprint of the body. */
+/* Deduplication: what was received within the window, by the fingerprint of the body. */
 #include "dedup.h"
 
 #include "common/hash.h"
@@ -100,7 +100,7 @@ static bool grow(event_dedup *table) {
     link_in(&grown, number);
   }
   drop_memory(table);
-  /* Not the whole of it: other threads read the seed. */
+  /* Not all of it: other threads read the seed. */
   table->ring = grown.ring;
   table->buckets = grown.buckets;
   table->capacity = grown.capacity;
@@ -139,7 +139,7 @@ void event_dedup_expire(event_dedup *table, int64_t now) {
     table->first++;
   }
   if (table->first == table->end && table->capacity > FIRST_CAPACITY) {
-    drop_memory(table); /* after a flood */
+    drop_memory(table); /* after a burst */
   }
 }
 

@@ -1,10 +1,10 @@
-/* What was received within the redelivery window, by the fingerprint of the body.
+/* Deduplication: what was received within the window, by the fingerprint of the body.
  *
  * An index of the database would cost each event a write at a random place. This is a table in
- * memory, in the order of receipt, which is read anew from the last rows at each start. It tells
- * which events may have the same body; whether they do is seen in their rows. It holds a million
- * events, in 28 MB; when more are received within the window, the oldest are forgotten, so that
- * what comes again of them is run again, as any event may be. Used by one thread. */
+ * memory, in the order of receipt, which is read anew from the last rows at each start. It finds
+ * the events that may have the same body; their rows show whether they do. It holds a million
+ * events, in 28 MB; when more are received within the window, the oldest are removed, so that
+ * their duplicates run again, as any event may. Used by one thread. */
 #ifndef PALENCA_HOST_STORE_MEMORY_DEDUP_H
 #define PALENCA_HOST_STORE_MEMORY_DEDUP_H
 
@@ -30,12 +30,12 @@ void event_dedup_free(event_dedup *table);
 /* May be called by any thread. */
 uint32_t event_dedup_fingerprint(const event_dedup *table, const char *body, size_t size);
 
-/* The latest event with the fingerprint that a receipt at `received_at` would be a redelivery of,
+/* The latest event with the fingerprint that a receipt at `received_at` would be a duplicate of,
  * or, after one that this has returned, the one before it; NULL: none. */
 const event_seen *event_dedup_find(const event_dedup *table, uint32_t fingerprint,
                                    int64_t received_at, const event_seen *after);
 
-/* Without memory the event is not added: what comes again is run again then. */
+/* Without memory the event is not added: its duplicates run again then. */
 void event_dedup_add(event_dedup *table, uint32_t fingerprint, int64_t id, int64_t received_at);
 
 /* What was added since the last commit is stored, or it is not and is forgotten. */

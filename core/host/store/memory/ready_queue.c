@@ -13,7 +13,7 @@ typedef struct {
   uint64_t account;
 } ready_event;
 
-/* An event that waits behind another one of its account; 0 is no node. */
+/* An event that waits for an earlier one of its account; 0 is no node. */
 typedef struct {
   int64_t id;
   uint32_t next;
@@ -169,7 +169,7 @@ static bool add_account(ready_queue *order, uint64_t key) {
   return true;
 }
 
-/* What stands behind a freed slot moves up, as far as it could have stood there. */
+/* The entries after a freed slot move up, as linear probing requires. */
 static void remove_account(ready_queue *order, account_slot *slot) {
   size_t mask = order->account_capacity - 1;
   size_t hole = (size_t)(slot - order->accounts);
@@ -184,7 +184,7 @@ static void remove_account(ready_queue *order, account_slot *slot) {
   order->account_count--;
 }
 
-/* ---- What waits behind another one ---- */
+/* ---- Events that wait for an earlier one ---- */
 
 /* 0: out of memory. */
 static uint32_t new_waiting(ready_queue *order) {

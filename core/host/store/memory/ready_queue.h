@@ -1,8 +1,8 @@
 /* Which of the stored events may run next: the order within each account, in memory.
  *
- * The database knows what is unfinished; this knows what of it waits behind what, so that neither
- * a put nor a lease has to ask an index whose keys are as good as random. It is made anew from the
- * database at each start. Used by one thread at a time. */
+ * The database knows what is unfinished; this has their order, so that neither a put nor a lease
+ * needs an index with practically random keys. It is made anew from the database at each start.
+ * Used by one thread at a time. */
 #ifndef PALENCA_HOST_STORE_MEMORY_READY_QUEUE_H
 #define PALENCA_HOST_STORE_MEMORY_READY_QUEUE_H
 
@@ -43,8 +43,8 @@ bool ready_queue_requeue(ready_queue *order, uint64_t account, int64_t id);
  * add. */
 bool ready_queue_end(ready_queue *order, uint64_t account);
 
-/* Sets a taken event aside, in a list of those that wait for the same thing; its account stays
- * busy. False as for add. */
+/* Parks a taken event in the list of those that wait for the same limit; its account stays busy.
+ * False as for add. */
 bool ready_queue_park(ready_queue *order, int list, uint64_t account, int64_t id);
 
 /* The event of a list that waits for the longest time, as if it were taken; 0: there is none. */

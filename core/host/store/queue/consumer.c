@@ -1,4 +1,4 @@
-/* The consumers of the event store, on the threads of workers: what they want, take and finish. */
+/* The consumers of the event store, on the threads of workers: prefetch, take and finish. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -120,7 +120,7 @@ void event_lease_free(event_lease *lease) {
   free(lease);
 }
 
-/* A finish waits for others, or the next put, unless an event may run behind it. */
+/* A finish waits for others, or the next put, unless an event may run after it. */
 static bool post_finish(event_dispatch *dispatch, event_finish *finish) {
   bool is_first = dispatch->finishes == NULL && !dispatch->has_finishes;
   bool is_any_idle = dispatch->prefetch > 0 && dispatch->ready_count == 0;

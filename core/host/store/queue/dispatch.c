@@ -64,7 +64,7 @@ static void release(event_grant *grant, event_finish **finishes) {
   }
 }
 
-/* What nobody wants any more, behind what is wanted. */
+/* The leases beyond what consumers can take. */
 static void release_surplus(event_dispatch *dispatch, event_finish **finishes) {
   if (dispatch->ready_count <= dispatch->prefetch) {
     return;
@@ -131,15 +131,15 @@ static void count_all_running(event_store *store) {
   }
 }
 
-/* The second time there are the places of those that are gone. What runs counts under a cap that
- * was not there when it began. */
+/* The second try has the places that the first one has freed. A running event also counts under
+ * a limit that was added after it started. */
 static void read_limits(event_store *store) {
   log_limits(store, !set_limits(store) && !set_limits(store));
   count_all_running(store);
 }
 
-/* Those of all consumers that have started to work, the latest script's last. They are looked at
- * once a consumer wants something, and so has said which it has. */
+/* Those of all consumers that have started to work, the latest script's last. They are read at a
+ * consumer's first prefetch, after it has added its own. */
 static void read_timers(event_store *store) {
   event_timers *timers = event_sql_timers(store->database.sql);
   event_timers_begin_list(timers);
@@ -243,7 +243,7 @@ void event_dispatch_notify_others(event_dispatch *dispatch) {
   (void)pthread_mutex_unlock(&dispatch->mutex);
 }
 
-/* Its account would wait behind it for ever otherwise. */
+/* Otherwise its account would wait for it forever. */
 static void end_without_body(event_finish *finish, event_finish **finishes) {
   finish->kind = EVENT_OUTCOME_DEAD;
   finish->error = strdup("its body is missing from the database");

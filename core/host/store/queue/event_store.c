@@ -10,12 +10,11 @@
 #define MAX_PUTS 1024 /* in a transaction: bounds how long the first of them waits */
 #define MIN_REST_MS 100
 #define MAX_REST_MS 1000
-/* While another process writes: so often it is tried again, and so long events wait for that. */
+/* While another process writes: the interval of retries, and the time that events wait for it. */
 #define LOCKED_RETRY_MS 10
 #define LOCKED_MAX_MS 2000
 #define CLOSE_TRIES 3
-/* Clocks that are kept right by small steps are followed; a larger one back is a clock that was
- * set. */
+/* Small steps, as of NTP, are followed; a larger one back means that the clock was set. */
 #define CLOCK_STEP_MS 1000
 
 void event_store_report(const event_store *store, bool is_error, const char *what,
@@ -240,7 +239,7 @@ static void keep_finishes(event_store *store, event_finish *finishes, bool is_la
   }
 }
 
-/* Puts are responded to that they failed, leases were never handed out, and finishes are kept. */
+/* Puts fail, leases were never handed out, and finishes are queued again. */
 static void after_failure(event_store *store, event_batch *batch) {
   store_trouble *trouble = &store->trouble;
   const char *reason = event_sql_reason(store->database.sql);
@@ -359,7 +358,7 @@ static void run_batch(event_store *store, size_t leases) {
   event_submit(&store->database, &store->batch, on_batch_done, store);
 }
 
-/* What waits behind this turn: another one at once, or in time. */
+/* When the next turn is due: at once, or after a time. */
 static void plan_next(event_store *store) {
   event_sql *sql = store->database.sql;
   commit_inputs in = inputs_of(store);

@@ -7,9 +7,9 @@
 
 #define SLICE_MS 3 /* of reading the order, or moving waits; a row more may take one too many */
 #define LATER_MS 10
-/* Nobody waits for the store if nothing was committed for so long. */
+/* The store is idle if nothing was committed for this time. */
 #define IDLE_MS 10
-/* Work of others that changes the order again and again goes on for so long before it is read. */
+/* While other processes keep changing events, the order is read only after this time. */
 #define LEARN_DELAY_MS 1000
 
 struct admin_work {
@@ -32,7 +32,7 @@ static void on_learned(event_store *store) {
   (void)pthread_mutex_unlock(&store->dispatch.mutex);
 }
 
-/* Somebody else has changed events. */
+/* Another process has changed events. */
 static void forget_order(event_store *store) {
   if (!store->timing.has_changes) {
     store->timing.has_changes = true;
@@ -73,7 +73,7 @@ static bool learn_order(event_store *store) {
 /* ---- The clock ---- */
 
 /* At the end it is tried once: what cannot be written then is late, as if the clock had been set
- * while nobody served. */
+ * while no process served. */
 static bool shift_waits(event_store *store) {
   event_sql *sql = store->database.sql;
   bool is_locked = false;

@@ -87,7 +87,7 @@ typedef struct {
 
 typedef struct {
   const store_turns *turns;
-  uv_poll_t wake; /* not a uv_async_t, in which the loop spins until a preempted sender goes on */
+  uv_poll_t wake; /* not a uv_async_t, in which the loop spins until a preempted sender continues */
   uv_check_t check;
   uv_prepare_t prepare;
   uv_idle_t idle;
@@ -147,7 +147,7 @@ struct event_store {
 typedef struct {
   event_finish *finishes;
   size_t prefetch; /* beyond what is leased to them */
-  bool is_idle;    /* a worker wants events, and there is none to take */
+  bool is_idle;    /* a worker waits for events, and there is none to take */
 } dispatch_view;
 
 dispatch_view event_dispatch_collect(event_store *store);
@@ -202,7 +202,7 @@ bool event_store_open_handles(event_store *store, const store_turns *turns);
 void event_store_close_handles(event_store *store);
 /* The loop does something now: how long it takes is seen from outside. */
 void event_store_mark_busy(event_store *store);
-/* Does not let the loop wait, or only for so long; INT64_MAX: without a bound. */
+/* Limits the wait of the loop to this time; INT64_MAX: no limit. */
 void event_store_wake_in(event_store *store, int64_t milliseconds);
 
 #endif

@@ -75,7 +75,7 @@ void event_store_wake_in(event_store *store, int64_t milliseconds) {
     return;
   }
   if (milliseconds > INT32_MAX) {
-    return; /* the ticks look again */
+    return; /* the ticks check again */
   }
   int64_t at = clock_steady_ms() + milliseconds;
   if (handles->next_at == 0 || at < handles->next_at) {

@@ -1,9 +1,9 @@
-/* One transaction of the event store: what it is to carry out, and what has come of it.
+/* One transaction of the event store: its input and its result.
  *
  * A batch is submitted, and `done` called once with its result, on the loop: before event_submit
- * returns if the database completes at once, as SQLite does; or later, when a descriptor has become
- * readable, which a database behind a network watches on the same loop. One batch is under way at a
- * time, and belongs to the database until `done`. */
+ * returns if the database completes at once, as SQLite does; or later, when a descriptor has
+ * become readable, which a database on a network watches on the same loop. One batch is under
+ * way at a time, and belongs to the database until `done`. */
 #ifndef PALENCA_HOST_STORE_SQLITE_BATCH_H
 #define PALENCA_HOST_STORE_SQLITE_BATCH_H
 
@@ -18,7 +18,7 @@ struct put_request {
   event_put_done done;
   void *context;
   int64_t put_at;       /* on the monotonic clock */
-  uint32_t fingerprint; /* if there is a redelivery window */
+  uint32_t fingerprint; /* if there is a dedup window */
   event_receipt receipt;
   char data[]; /* what the record's strings point to */
 };
@@ -43,7 +43,7 @@ typedef struct {
 typedef struct {
   event_sql *sql;
   event_dedup *dedup;   /* NULL: no window */
-  int64_t data_version; /* of the last look at what other processes have written */
+  int64_t data_version; /* of the last check of external writes */
   bool retries_first;
 } event_database;
 

@@ -4,10 +4,10 @@
 
 #include <stdio.h>
 
-/* A clock is read for so many rows. */
+/* The clock is read once in this many rows. */
 #define ROWS_PER_LOOK 64
 
-/* Each begins behind what was read before. Received events are in the order of their ids, and new
+/* Each begins after what was read before. Received events are in the order of their ids, and new
  * ones have greater ids: what is put meanwhile is read in its turn. */
 static const char *const texts[] = {
     [LEARN_RUNNING] = "SELECT id, account_id, due_at FROM events INDEXED BY events_unfinished"

@@ -19,11 +19,11 @@
 /* How long to wait for another process that writes, in tries of a millisecond. */
 static const int timeout = 3000;
 
-/* The log is begun anew after a checkpoint. It grows while somebody reads for long, and is cut to
- * this after that: it would stay as big as it ever was otherwise. */
+/* The log is restarted after a checkpoint. It grows during a long read, and is truncated to this
+ * size after that; otherwise it would keep its largest size. */
 #define LOG_SIZE "8388608"
 
-#define CHECKPOINT_PAGES 1000 /* where nobody waits */
+#define CHECKPOINT_PAGES 1000 /* where no client waits */
 
 /* Its tables are those of today, as far as they are read. */
 #define OLDEST_READABLE 3
@@ -121,7 +121,7 @@ const char *event_file_missing_part(const event_file *file) {
   return NULL;
 }
 
-/* In one statement, and so of one moment. */
+/* In one statement, and so at one point in time. */
 bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last) {
   sqlite3_stmt *statement = NULL;
   bool ok = sqlite3_prepare_v2(db,
@@ -227,8 +227,8 @@ static bool touch(const char *path, char *error, size_t error_size) {
   return true;
 }
 
-/* SQLite's own handler sleeps up to 100 ms at a time, and would hardly ever find the moment between
- * two transactions of a store that is busy. */
+/* SQLite's own handler sleeps up to 100 ms at a time, and would hardly ever hit the gap between
+ * two transactions of a busy store. */
 static int try_again(void *max_tries, int tries) {
   (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   return tries < *(const int *)max_tries;
@@ -241,7 +241,7 @@ static bool connect_to(event_file *file, int flags, char *error, size_t error_si
   }
   (void)sqlite3_busy_handler(file->db, try_again, (void *)(uintptr_t)&timeout);
   (void)sqlite3_wal_autocheckpoint(file->db, 0); /* a commit would wait for it */
-  /* Otherwise closing a file that was refused would move its log into it. */
+  /* Otherwise closing a rejected file would move its log into it. */
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
   return true;
 }
@@ -251,8 +251,7 @@ static bool is_writable(const event_file *file, char *error, size_t error_size) 
          fail(error, error_size, not_writable, file->path);
 }
 
-/* Zeros behind the end of a log mean nothing to SQLite. Without room for them it grows as it has
- * to. */
+/* SQLite ignores zeros after the end of a log. Without room for them it grows as it has to. */
 static void fill_log(sqlite3_file *log) {
   static const char zeros[65536];
   sqlite3_int64 size = 0;
@@ -306,7 +305,7 @@ static bool turn_log_on(event_file *file, char *error, size_t error_size) {
               "cannot use %s: its file system does not support a write-ahead log", file->path);
 }
 
-/* What tells a copy without its log has to be in the file itself. */
+/* The mark of a copy without its log has to be in the file itself. */
 static bool migrate(event_file *file, char *error, size_t error_size) {
   bool has_changed = false;
   bool ok = event_schema_migrate(file->db, &has_changed) &&
@@ -320,7 +319,7 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
     return event_file_fail(file, "prepare", error, error_size);
   }
   /* The schema is made before the log is turned on, so that the file itself always says whose it
-   * is. The journal makes this whole or not at all. */
+   * is. The journal makes this atomic. */
   if (file->version == 0 && !event_schema_create(file->db)) {
     return event_file_fail(file, "create", error, error_size);
   }
@@ -349,7 +348,7 @@ static bool check_before_lock(event_file *file, char *error, size_t error_size) 
 }
 
 /* Not opened for writing before the lock is there. The second check of the mark is the one that
- * holds, now that nobody else can be creating the schema. */
+ * holds, now that no other process can be creating the schema. */
 static bool open_locked(event_file *file, const char *path, const char *role, bool *is_held,
                         char *error, size_t error_size) {
   if (!resolve(file, path, error, error_size) || !check_before_lock(file, error, error_size)) {

@@ -48,10 +48,10 @@ bool event_file_open_to_read(event_file *file, const char *path, char *error, si
 const char *event_file_missing_part(const event_file *file);
 
 /* Closes it. A writer moves what the log holds into the file first, and removes the log, unless
- * somebody reads for long. */
+ * there is a long read. */
 void event_file_close(event_file *file);
 
-/* Tells that the file cannot be … ("read", "write to"), and why; always false. */
+/* Sets the error "cannot read (write to) FILE: reason"; always false. */
 bool event_file_fail(const event_file *file, const char *what, char *error, size_t size);
 
 /* Bytes of a file whose name is that of a database with a suffix ("-wal"); 0: there is none. */

@@ -72,7 +72,7 @@ void event_sql_count_finish(event_sql *sql, const event_finish *finish, int64_t 
 /* How the time of a retry is stored: as before the clock was set, if it is still to be moved. */
 int64_t event_sql_stored_due(const event_sql *sql, int64_t id, int64_t due);
 
-/* Notes why the last statement failed; answers false. */
+/* Records why the last statement failed; returns false. */
 bool event_sql_record_failure(event_sql *sql);
 
 /* Ends a use of a statement whose last step had this result; false, with the reason noted, if that

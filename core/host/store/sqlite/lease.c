@@ -58,7 +58,7 @@ typedef struct {
   size_t count, limit;
 } grant_list;
 
-/* Events that a transaction sets aside, at most: bounds how long it takes. */
+/* The max of events that a transaction parks, which bounds its duration. */
 #define PARKED_MAX 256
 /* As well, whose wait was too long. */
 #define MAX_CUT 256
@@ -86,7 +86,7 @@ static void park(event_sql *sql, const parked_event *event) {
       sql, ready_queue_park(sql->order, event->limit_index, event->account, event->id));
 }
 
-/* It has waited for its time, and goes on as one that was received. */
+/* Its wait is over: from here on it is like a received one. */
 static bool park_retry(event_sql *sql, const parked_event *event) {
   sqlite3_stmt *statement = sql->statements[END_WAIT];
   (void)sqlite3_bind_int64(statement, 1, event->id);
@@ -94,8 +94,8 @@ static bool park_retry(event_sql *sql, const parked_event *event) {
   return event_sql_end_use(sql, statement, sqlite3_step(statement));
 }
 
-/* Leases the event of a row, or tells by `cap` what it has to wait for; -1: nothing. False: out of
- * memory. */
+/* Leases the event of a row, or sets `limit_index` to the limit it has to wait for; -1: none.
+ * False: out of memory. */
 static bool lease_row(event_sql *sql, sqlite3_stmt *row, uint64_t account, grant_list *list,
                       int *limit_index) {
   const char *action = (const char *)sqlite3_column_text(row, 5);

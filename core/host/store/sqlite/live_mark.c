@@ -1,4 +1,5 @@
-/* What the header of a database file says of it: whose it is, and whether it is whole by itself. */
+/* What the header of a database file says of it: whose it is, and whether it is complete without
+ * its log. */
 #include "live_mark.h"
 
 #include "lock_file.h"
@@ -44,7 +45,7 @@ static uint32_t number_at(const unsigned char *header, int offset) {
   return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* An empty log holds nothing, and SQLite does not look at it. -1: there is none. */
+/* An empty log holds nothing, and SQLite ignores it. -1: there is none. */
 static int64_t log_size(const char *path) {
   char name[PATH_MAX];
   struct stat status;
@@ -169,7 +170,7 @@ bool event_mark_close_log(sqlite3 *db, const char *path) {
   bool ok =
       sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &is_persistent) == SQLITE_OK &&
       event_mark_sync_switches(db) && try_for_a_while(db, leave_log);
-  /* Nobody begins to read meanwhile. An empty log that stays is none. */
+  /* No reader can start meanwhile. An empty log that remains counts as none. */
   if (ok && try_for_a_while(db, exclude_others)) {
     (void)event_mark_remove_log(path);
     (void)sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);

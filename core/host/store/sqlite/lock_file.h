@@ -20,12 +20,12 @@ int event_lock_take(const char *path, const char *role, bool *is_held, char *err
 void event_lock_release(int lock);
 
 /* Who holds the lock of a database, such as "process 123, palenca serve". Empty if that is not
- * known: nobody does, or an earlier version, or one that has only just taken it. */
+ * known: no process, an earlier version, or one that has only just taken it. */
 void event_lock_holder(const char *path, char holder[EVENT_LOCK_HOLDER_SIZE]);
 
-/* Opens a file beside the database, creating it with such of the database's permissions as `mode`
- * has, too. If root creates it, it belongs to the owner of the database, who may want to serve. -1
- * with errno on failure. */
+/* Opens a file beside the database, creating it with such of the database's permissions as
+ * `mode` has, too. If root creates it, it belongs to the owner of the database, who may serve
+ * later. -1 with errno on failure. */
 int event_lock_open_beside(const char *path, const char *suffix, mode_t mode);
 
 #endif

@@ -23,7 +23,7 @@ static int on_commit(void *context, sqlite3 *db, const char *name, int pages) {
   event_maintenance *maintenance = context;
   (void)db;
   (void)name;
-  if (pages < maintenance->pages) { /* the log has begun anew */
+  if (pages < maintenance->pages) { /* the log was restarted */
     maintenance->seen = 0;
   }
   maintenance->pages = pages;
@@ -40,8 +40,8 @@ void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t
   (void)sqlite3_wal_hook(db, on_commit, maintenance);
 }
 
-/* A round ends at the first event that is young, if what is behind it is young as well, so that it
- * costs little where there is nothing to delete. */
+/* A round ends at the first event that is young, if the one after it is young as well, so that
+ * it costs little where there is nothing to delete. */
 static int64_t round_interval(const event_maintenance *maintenance) {
   int64_t interval = maintenance->retention / 8;
   interval = interval > SHORTEST_ROUND_MS ? interval : SHORTEST_ROUND_MS;
@@ -65,7 +65,7 @@ int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle
   return next > now ? next - now : 0;
 }
 
-/* The first event behind `after`; both INT64_MAX if there is none. */
+/* The first event after `after`; both INT64_MAX if there is none. */
 static bool find_first(sqlite3 *db, int64_t after, int64_t *id, int64_t *received_at) {
   sqlite3_stmt *query = NULL;
   bool ok = sqlite3_prepare_v2(db,
@@ -80,9 +80,9 @@ static bool find_first(sqlite3 *db, int64_t after, int64_t *id, int64_t *receive
   return step == SQLITE_ROW || step == SQLITE_DONE;
 }
 
-/* Where the next old event may be; INT64_MAX: there is none. Events are stored nearly in the order
- * of receipt, but for those received while the clock was wrong: the first one behind `after` may be
- * young, and old ones follow. Looking at growing distances finds those if they are as many. */
+/* Where the next old event may be; INT64_MAX: there is none. Events are stored nearly in the
+ * order of receipt, but for those received while the clock was wrong: the first one after
+ * `after` may be young, and old ones follow. Probing at growing distances finds those. */
 static bool find_old(sqlite3 *db, int64_t after, int64_t before, int64_t *first) {
   int64_t received_at;
   bool ok = find_first(db, after, first, &received_at);
@@ -121,8 +121,8 @@ static bool delete_some(event_maintenance *maintenance, sqlite3 *db) {
   return true;
 }
 
-/* The file itself is cut off by a checkpoint, if it is a whole one: it also succeeds if a reader
- * has kept it from going on to the end. */
+/* The file itself is cut off by a checkpoint, if it is a complete one: it also succeeds if a
+ * reader has kept it from copying everything. */
 static bool checkpoint(sqlite3 *db, bool *is_complete) {
   int frames = 0, copied = 0;
   bool ok =
@@ -141,7 +141,7 @@ void event_maintenance_checkpoint(event_maintenance *maintenance, sqlite3 *db, b
   }
 }
 
-/* A failure is a full disk or the like, which puts tell of. */
+/* A failure is a full disk or the like, which puts report. */
 static void shrink(event_maintenance *maintenance, sqlite3 *db) {
   bool is_complete = true;
   bool ok = event_purge_shrink(db, SHRINK_PAGES, &maintenance->may_shrink);

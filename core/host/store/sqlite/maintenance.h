@@ -1,5 +1,5 @@
-/* What the event store does between its transactions: deletes what is kept no longer, gives the
- * room back, and moves the log into the database, in steps that hold nobody up for long. */
+/* Retention, vacuum and checkpoints, run between transactions in short steps: expired events are
+ * deleted, their pages freed, and the log is moved into the database. */
 #ifndef PALENCA_HOST_STORE_SQLITE_MAINTENANCE_H
 #define PALENCA_HOST_STORE_SQLITE_MAINTENANCE_H
 
@@ -13,30 +13,30 @@
 #define EVENT_CHECKPOINT_PAGES 400
 
 typedef struct {
-  int64_t retention;             /* done events are deleted after so many milliseconds; 0: never */
-  bool in_round;                 /* from the oldest event to the first that is young */
-  int64_t after;                 /* where the round is */
+  int64_t retention; /* done events are deleted after this many milliseconds; 0: never */
+  bool in_round;     /* from the oldest event to the first that is young */
+  int64_t after;     /* where the round is */
   int64_t next_round, next_step; /* on the monotonic clock */
   bool may_shrink;
   int range;                  /* ids in a step, as many as it has time for */
   int pages;                  /* in the log */
   int seen;                   /* of them, when they were last moved into the database */
-  bool is_checkpoint_partial; /* somebody who reads was in the way then */
+  bool is_checkpoint_partial; /* a reader has prevented a complete one */
 } event_maintenance;
 
 /* The maintenance stays where it is as long as the connection is open. */
 void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t retention);
 
-/* In how many milliseconds a step is due; `is_idle`: nobody waits for the store. INT64_MAX: when
- * it is idle. */
+/* In how many milliseconds a step is due; `is_idle`: no request waits for the store. INT64_MAX:
+ * when it is idle. */
 int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle);
 
 /* Makes a step, outside of a transaction. False if old events could not be deleted, the reason
  * being the connection's last error, with a transaction to roll back; it is tried again later. */
 bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is_idle);
 
-/* Moves the log into the database if there is enough in it, or, `again`, if somebody was in the
- * way the last time. */
+/* Moves the log into the database if there is enough in it, or, with `is_retry`, if a reader
+ * prevented it the last time. */
 void event_maintenance_checkpoint(event_maintenance *maintenance, sqlite3 *db, bool is_retry);
 
 #endif

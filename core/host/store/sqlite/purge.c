@@ -1,4 +1,4 @@
-/* Deletes finished events, and gives the pages they leave back to the file system. */
+/* Deletes finished events, and returns their pages to the file system. */
 #include "purge.h"
 
 #include "file.h"

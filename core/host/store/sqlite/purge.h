@@ -1,4 +1,4 @@
-/* Deletes finished events, and gives the pages they leave back to the file system. */
+/* Deletes finished events, and returns their pages to the file system. */
 #ifndef PALENCA_HOST_STORE_SQLITE_PURGE_H
 #define PALENCA_HOST_STORE_SQLITE_PURGE_H
 
@@ -28,8 +28,8 @@ bool event_purge_delete_range(sqlite3 *db, const event_purge_range *range);
 /* The same, in a transaction of its own, which the caller rolls back after a failure. */
 bool event_purge_delete(sqlite3 *db, const event_purge_range *range, int64_t *events);
 
-/* Gives up to `pages` free pages back; the file shrinks at the next checkpoint. `left`: whether
- * there are more. */
+/* Frees up to `pages` pages; the file shrinks at the next checkpoint. `left`: whether there are
+ * more. */
 bool event_purge_shrink(sqlite3 *db, int pages, bool *left);
 
 #endif

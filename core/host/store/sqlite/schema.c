@@ -6,14 +6,14 @@
 #define TEXT_OF_(value) #value
 #define TEXT_OF(value) TEXT_OF_(value)
 
-/* Bodies are in a table of their own, which is only appended to: what changes with each step of an
- * event are small rows, of which many are on one page. Handlers tell events apart by id, so an id
- * is not used again even if rows are deleted: `ids` has the highest one that was. SQLite's own
- * AUTOINCREMENT would write it with each event. And ids begin at the moment of creation, so that
- * those of a database that replaces a lost one are new as well. They have 14 digits: JSON encoders
- * that write numbers with %.14g, as lua-cjson does, keep them whole. The indexes are partial so
- * that finished events, of which there is no end, leave them; and none has an account or a body in
- * it, since a key that is as good as random costs a page with each event. */
+/* Bodies are in a table of their own, which is only appended to: what changes with each step of
+ * an event are small rows, of which many are on one page. Handlers identify events by id, so an
+ * id is not reused even if rows are deleted: `ids` has the highest one that was. SQLite's own
+ * AUTOINCREMENT would write it with each event. And ids begin at the time of creation, so that
+ * those of a database that replaces a lost one are new as well. They have 14 digits: JSON
+ * encoders that write numbers with %.14g, as lua-cjson does, write all of them. The indexes are
+ * partial so that finished events, of which there is no end, leave them; and none has an account
+ * or a body in it, since a key that is as good as random costs a page with each event. */
 #define TABLES                                                                                     \
   "CREATE TABLE events ("                                                                          \
   " id INTEGER PRIMARY KEY,"                                                                       \
@@ -34,8 +34,8 @@
   "CREATE INDEX events_unfinished ON events(state, due_at) WHERE state < 3;"                       \
   "CREATE INDEX events_dead ON events(state) WHERE state = 4;"
 
-/* Since version 3. `serving`: what who served last was told, for those who work beside it. The
- * generation of a timer is that of the last list that had it. */
+/* Since version 3. `serving`: options of the last process that served, for commands that run
+ * beside it. The generation of a timer is that of the last list that had it. */
 #define MORE_TABLES                                                                                \
   "CREATE TABLE timers ("                                                                          \
   " name TEXT PRIMARY KEY,"                                                                        \
@@ -55,7 +55,7 @@ static const char create[] =
     "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION SET_COOKIE
                                                                     "COMMIT;";
 
-/* Version 1 had the body in the row, no replays, and never gave space back. */
+/* Version 1 had the body in the row, no replays, and never freed space. */
 static const char from_1[] =
     "BEGIN IMMEDIATE;"
     "ALTER TABLE events RENAME TO events_1;"

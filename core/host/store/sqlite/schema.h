@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* "PALE", in the header of the file: what tells it from other databases. */
+/* "PALE", in the header of the file: what distinguishes it from other databases. */
 #define EVENT_SCHEMA_APPLICATION_ID 0x50414c45
 #define EVENT_SCHEMA_VERSION 4
 
@@ -14,7 +14,7 @@
  * write to. In one that SQLite's backup makes it begins at 1. */
 #define EVENT_SCHEMA_COOKIE 0x40000000
 
-/* Both are whole or not at all; what failed is the connection's last error. */
+/* Both are atomic; the error is the connection's last error. */
 bool event_schema_create(sqlite3 *db);
 
 /* From an earlier version, or a backup. Rewrites the file of version 1: as much space again is

@@ -1,12 +1,12 @@
-/* Which of the leased events have been started, in a file beside the database: what survives a
- * process that is killed, without a commit for each event.
+/* Which of the leased events have been started, in a file beside the database: it survives a killed
+ * process, without a commit for each event.
  *
- * An attempt is counted when an event is leased, in the transaction that leases it. A process that
- * dies then has leased more than it has started, and what waited in it must not pay for what ended
- * it. So an entry of a mapped file is written when an event is started, by the worker that starts
- * it: a store to memory, which is there for the next process on a machine that goes on. After a
- * power cut some are missing; then an attempt is not counted, for which the event was not to blame.
- * The file is removed when the store is closed. */
+ * An attempt is counted when an event is leased, in the transaction that leases it. A process
+ * that dies then has leased more than it has started, and what waited in it must not pay for
+ * what ended it. So an entry of a mapped file is written when an event is started, by the worker
+ * that starts it: a store to memory, which is there for the next process on a machine that stays
+ * up. After a power cut some are missing; then an attempt is not counted, for which the event
+ * was not to blame. The file is removed when the store is closed. */
 #ifndef PALENCA_HOST_STORE_SQLITE_STARTED_EVENTS_H
 #define PALENCA_HOST_STORE_SQLITE_STARTED_EVENTS_H
 
@@ -35,8 +35,8 @@ typedef struct {
  * connection's last error, with a transaction to roll back. */
 bool started_events_recover(sqlite3 *db, const char *path);
 
-/* Makes the file, empty; behind the recovery. False: out of memory, or it cannot be made, and errno
- * says why. */
+/* Makes the file, empty; after the recovery. False: out of memory, or it cannot be made, and
+ * errno says why. */
 bool started_events_open(started_events *started, const char *path);
 
 /* A place for one event; 0: there is none, and its start is not recorded. Not by two threads at

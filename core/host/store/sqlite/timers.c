@@ -1,4 +1,4 @@
-/* What a script wants done every so often: when it is due, and what of it runs. */
+/* Timers of scripts: when they are due, and which of them run. */
 #include "timers.h"
 
 #include "file.h"

@@ -1,5 +1,5 @@
-/* What a script wants done every so often: when it is due, in the database, so that it survives a
- * new start; and what of it runs, in memory. Used by one thread, inside its transactions. */
+/* Timers of scripts: when they are due, in the database, so that they survive a restart; and
+ * which of them run, in memory. Used by one thread, inside its transactions. */
 #ifndef PALENCA_HOST_STORE_SQLITE_TIMERS_H
 #define PALENCA_HOST_STORE_SQLITE_TIMERS_H
 

@@ -18,8 +18,8 @@ _Static_assert(EVENT_RECEIVED == 0 && EVENT_RUNNING == 1 && EVENT_RETRY == 2 && 
 #define OUT_OF_ORDER_MS 60000
 
 /* INDEXED BY: a statement that could not use its index any more fails to be prepared, instead of
- * becoming slow with the number of events. `state < 3` is repeated where it seems to say nothing
- * because it is what tells SQLite that a partial index applies. */
+ * becoming slow with the number of events. `state < 3` is repeated where it seems redundant,
+ * since SQLite needs it to use a partial index. */
 static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
@@ -176,7 +176,7 @@ void event_sql_rollback(event_sql *sql) {
   event_sql_forget_order(sql);
 }
 
-/* Ids are given here, which saves SQLite the bookkeeping for each of them. */
+/* Ids are assigned here, which saves SQLite the bookkeeping for each of them. */
 static bool next_id(event_sql *sql, int64_t *id) {
   if (sql->last_id == 0 &&
       !event_file_read_integer(sql->file.db,
@@ -311,7 +311,7 @@ bool event_sql_data_version(event_sql *sql, int64_t *version) {
   return event_sql_end_use(sql, statement, step);
 }
 
-/* Without a look at bodies, where the first of them is. */
+/* Without reading the first of the bodies. */
 static int find_recent(event_sql *sql, int64_t since, int64_t limit, int64_t *first) {
   sqlite3_stmt *statement = NULL;
   int code = sqlite3_prepare_v2(sql->file.db,

@@ -11,8 +11,7 @@
 
 typedef struct event_sql event_sql;
 
-/* The end of a lease. It is allocated with the lease, so that a finish never fails for want of
- * memory. */
+/* The end of a lease. It is allocated with the lease, so that a finish never lacks memory. */
 typedef struct event_finish {
   struct event_finish *next;
   int64_t id;       /* below 0: of a timer, and RELEASED whatever has become of it */
@@ -55,7 +54,7 @@ bool event_sql_commit(event_sql *sql);
 /* Nothing to roll back is not an error. Keeps the reason. */
 void event_sql_rollback(event_sql *sql);
 
-/* `id` is 0 if this record alone cannot be stored; the transaction goes on then. */
+/* `id` is 0 if this record alone cannot be stored; the transaction continues then. */
 bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id);
 
 /* Whether an event of this id is stored and has the record's body, to the last byte. */
@@ -74,18 +73,18 @@ bool event_sql_is_any_ready(const event_sql *sql);
 /* ---- The order of events, which is read from the tables in slices ---- */
 
 bool event_sql_knows_order(const event_sql *sql);
-/* Between transactions: reads on for about so many milliseconds; until all is read, puts and
- * finishes may go on, and nothing can be leased. False as above. */
+/* Between transactions: continues reading for about this many milliseconds; until all is read,
+ * events can be put and finished, but not leased. False as above. */
 bool event_sql_learn_order(event_sql *sql, int64_t milliseconds);
 
 /* The limits that leases keep to; to be changed between transactions. */
 concurrency_limits *event_sql_limits(event_sql *sql);
-/* Behind a change of them. */
+/* After a change of them. */
 void event_sql_drop_unused_limits(event_sql *sql);
 /* As for the limits. */
 event_timers *event_sql_timers(event_sql *sql);
 
-/* Events were changed by somebody else: what may run is to be read again. */
+/* Another process has changed events: the order must be read again. */
 void event_sql_forget_order(event_sql *sql);
 
 /* The Unix clock was set, back, by so much (below 0). Between transactions: moves the timers with
@@ -93,7 +92,7 @@ void event_sql_forget_order(event_sql *sql);
  * False as above. */
 bool event_sql_begin_shift(event_sql *sql, int64_t milliseconds);
 bool event_sql_is_shifting(const event_sql *sql);
-/* Between transactions: moves the first retries that are left, for about so many milliseconds. The
+/* Between transactions: moves the first remaining retries, for about this many milliseconds. The
  * order must not be read before all are moved. False as above, with nothing to roll back;
  * `is_locked` as for event_sql_begin. */
 bool event_sql_shift_waits(event_sql *sql, int64_t milliseconds, bool *is_locked);

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-/* A clock is read for so many rows. */
+/* The clock is read once in this many rows. */
 #define ROWS_PER_LOOK 64
 
 typedef struct {
