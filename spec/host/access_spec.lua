@@ -232,7 +232,7 @@ describe("the receiver", function()
       for _, cause in ipairs({ "not signed", "signed more than once", "the signature does not fit",
         "the signature has not the length of this digest and encoding" })
       do
-        assert.truthy(served.stderr:find("of 127.0.0.1 (401): " .. cause, 1, true), cause)
+        assert.truthy(served.stderr:find("from 127.0.0.1: 401 (" .. cause .. ")", 1, true), cause)
       end
       for _, hidden in ipairs({ SECRET, good, foreign, "nonsense" }) do
         assert.is_nil((served.stderr .. served.stdout):find(hidden, 1, true))
@@ -261,7 +261,7 @@ describe("the receiver", function()
       assert.are.equal(0, status)
       assert.are.equal(200, (signed(served, "v1=" .. encoded)))
       assert.are.equal(401, (signed(served, encoded)))
-      served:wait_output("stderr", "(%(401%): the signature has another prefix)")
+      served:wait_output("stderr", "(401 %(the signature has another prefix%))")
     end)
 
     it("takes what the sandbox signs", function()

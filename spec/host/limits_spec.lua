@@ -70,7 +70,7 @@ describe("the receiver's limits:", function()
       assert.are.equal(408, connection:poll().status)
     end
     assert.are.equal(responded, #helper.events(served.db))
-    served:wait_output("stderr", "(of 127.0.0.1 %(408%): the request did not arrive in time)")
+    served:wait_output("stderr", "(from 127.0.0.1: 408 %(the request did not arrive in time%))")
   end)
 
   it("the deadline begins anew with each request of a connection", function()
