@@ -255,12 +255,13 @@ void rate_limiters_block(palenca_rate_limiters *rate_limiters, rate_limiter *one
                          int64_t wait_ms) {
   static const struct timespec pause = {.tv_nsec = 1000000};
   pthread_mutex_lock(&rate_limiters->mutex);
-  bool begun = begin(one);
-  for (int64_t until = clock_steady_ms() + BLOCK_TIMEOUT_MS; !begun && clock_steady_ms() < until;) {
+  bool started = begin(one);
+  for (int64_t until = clock_steady_ms() + BLOCK_TIMEOUT_MS;
+       !started && clock_steady_ms() < until;) {
     nanosleep(&pause, NULL);
-    begun = begin(one);
+    started = begin(one);
   }
-  if (begun) {
+  if (started) {
     palenca_rate_limit_block(&one->state, now, wait_ms);
     end(one);
   }

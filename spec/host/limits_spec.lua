@@ -116,7 +116,7 @@ describe("the receiver's limits:", function()
     helper.ask_until(function()
       return ask(stage:connect(served.url)).status == 200
     end, "room for another one")
-    served:wait_output("stderr", "(of 127.0.0.1 %(503%): there are too many connections)")
+    served:wait_output("stderr", "(from 127.0.0.1: 503 %(there are too many connections%))")
   end)
 
   it("connections can be limited for each address", function()

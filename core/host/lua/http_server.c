@@ -100,7 +100,7 @@ typedef struct {
 } arrival;
 
 /* Stack: arrival, handler, server. An exchange without a response yet is stored by its token. */
-static int answer(lua_State *L) {
+static int call_handler(lua_State *L) {
   const arrival *arrived = lua_touserdata(L, 1);
   lua_Integer token = ++arrived->server->last_token;
   lua_pushvalue(L, 2);
@@ -119,7 +119,7 @@ static int answer(lua_State *L) {
 /* The server is at index 1, the handler at 2. */
 static void handle_one(lua_State *L, lua_server *s, http_exchange *exchange) {
   arrival arrived = {s, exchange};
-  lua_pushcfunction(L, answer);
+  lua_pushcfunction(L, call_handler);
   lua_pushlightuserdata(L, &arrived);
   lua_pushvalue(L, 2);
   lua_pushvalue(L, 1);
