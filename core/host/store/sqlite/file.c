@@ -328,8 +328,6 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
     return false;
   }
   file->version = EVENT_SCHEMA_VERSION;
-  /* A temporary file needs room elsewhere, and stays if the process is killed as it is made. */
-  (void)sqlite3_exec(file->db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
   (void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
   file->is_writer = true;
   return true;
