@@ -241,6 +241,7 @@ static int64_t migrate(fixture *f, int64_t kill_after) {
   pid_t child = fork();
   if (child == 0) {
     char error[512];
+    sqlite3_temp_directory = f->directory; /* what VACUUM has there would stay */
     _exit(try_open(f, error, sizeof error) != NULL ? 0 : 1);
   }
   if (kill_after > 0) {
