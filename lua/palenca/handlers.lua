@@ -44,8 +44,8 @@ end
 -- @tparam string action an event's name, such as `login.success`; a family, such as `login.*`;
 -- or `*` for all
 -- @tparam[opt] table options for `palenca serve`; inside nginx the sender decides when an event is
--- sent again. An unknown one is an error; the defaults are the program's options (`palenca serve
--- --help`)
+-- sent again. An unknown one is an error; the defaults are the program's options
+-- (`palenca serve --help`)
 -- @tparam number options.concurrency how many events that the action fits may run at once, over all
 -- workers of the program; those of other actions are not limited. Of several for the same action
 -- the minimum applies

@@ -98,7 +98,7 @@ describe("an endpoint inside nginx that forwards", function()
     assert.is_nil(served.stderr:find("request", 1, true), served.stderr)
     -- what is not checked here is there
     assert.are.equal(401, post("/unchecked", body, "other").status)
-    served:wait_output("stderr", "(%(401%): the signature does not fit)")
+    served:wait_output("stderr", "(401 %(the signature does not fit%))")
     assert.are.equal(before, #helper.events(served.db))
   end)
 
