@@ -23,6 +23,9 @@ local finish
 local RESPONSE_TIMEOUT = 10
 -- Minimum seconds to write and close the store, even if the drain timeout is over.
 local CLOSE_TIMEOUT_MIN = 5
+-- The seconds that the store has for its close after a second signal. An aborted one leaves a
+-- journal, and the database cannot be read until the next start.
+local CLOSE_AFTER_SIGNAL = 2
 -- Seconds without progress after which the store counts as stalled: more than a healthy disk takes.
 local STALLED = 2
 -- The main loop checks the store at least this often, in seconds; a longer gap means that the
@@ -202,9 +205,15 @@ local function close_store(self, deadline, on_wait)
   if self.admin then
     self.admin:close()
   end
+  local end_at
   return wait_for(function()
     return self.store:close(0.05)
-  end, deadline, on_wait)
+  end, deadline, function()
+    if on_wait() then
+      end_at = end_at or core.steady_time() + CLOSE_AFTER_SIGNAL
+    end
+    return end_at and core.steady_time() >= end_at
+  end)
 end
 
 --- Stops: accepts nothing more, responds to requests that have arrived, lets running handlers end.
