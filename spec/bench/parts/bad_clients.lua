@@ -2,7 +2,6 @@
 local uv = require("luv")
 local bench = require("spec.bench.parts.bench")
 local helper = require("spec.host.helper")
-local process = require("spec.support.process")
 
 local ROUNDS, SECONDS = tonumber(arg[1] or 9), tonumber(arg[2] or 1)
 local RATE = tonumber(arg[3] or 500)
@@ -19,42 +18,11 @@ local BESIDE = {
   { "all of them", "slow", "endless", "pipeline", "unread" },
 }
 
--- Interrupts of devices that each processor has handled.
-local function interrupts()
-  local counts = {}
-  for numbers in helper.read_file("/proc/interrupts"):gmatch("\n *%d+:([ %d]+)") do
-    local processor = 0
-    for number in numbers:gmatch("%d+") do
-      counts[processor] = (counts[processor] or 0) + tonumber(number)
-      processor = processor + 1
-    end
-  end
-  return counts
-end
-
--- The processor of the bad clients, which nothing else has that this starts. While the kernel sends
--- for them, whatever their priority, others have to wait: neither the server and the good clients
--- are to do that, nor the disk, which says by an interrupt that it is done.
-local function separate_processor()
-  local counts, others = interrupts(), {}
-  local quietest = 0
-  for processor = 1, #counts do
-    quietest = counts[processor] < counts[quietest] and processor or quietest
-  end
-  for processor = 0, #counts do
-    others[#others + 1] = processor ~= quietest and processor or nil
-  end
-  assert(#others > 0, "the bad clients need a processor of their own")
-  assert(process.run("/usr/bin/taskset", { "-apc", table.concat(others, ","),
-    string.format("%d", uv.os_getpid()) }) == 0)
-  return tostring(quietest)
-end
-
-local function measure(stage, served, kinds, tag, processor)
+local function measure(stage, served, kinds, tag)
   local bad
   if #kinds > 0 then
-    bad = stage:start("/usr/bin/taskset", { "-c", processor, "python3",
-      "spec/bench/parts/bad_clients.py", tostring(served.port), table.unpack(kinds) })
+    bad = stage:start("/usr/bin/env", { "python3", "spec/bench/parts/bad_clients.py",
+      tostring(served.port), table.unpack(kinds) })
     bad:wait_output("stdout", "(started)")
   end
   uv.sleep(WARM_UP)
@@ -75,7 +43,6 @@ local function measure(stage, served, kinds, tag, processor)
 end
 
 bench.run(function(stage)
-  local processor = separate_processor()
   local results = {}
   for number = 1, ROUNDS do
     local served = bench.serve("")
@@ -85,7 +52,7 @@ bench.run(function(stage)
       bench.progress("round %d of %d: %s", number, ROUNDS, beside[1])
       results[at] = results[at] or {}
       results[at][number] = measure(stage, served, table.move(beside, 2, #beside, 1, {}),
-        10 * number + at, processor)
+        10 * number + at)
     end
     stage:clear()
   end
