@@ -42,6 +42,10 @@ static const char foreign_log[] =
     "%s is whole, and the log beside it (-wal) is that of another file; remove that, as 'palenca "
     "serve' does when it starts";
 static const char not_writable[] = "cannot write to %s: the file or its directory is read-only";
+static const char hot_journal[] =
+    "its last process was killed as it opened or closed it, and left a journal beside it "
+    "(-journal), "
+    "which can be rolled back only by a user who may write to the file and its directory";
 static const char no_events[] = "%s holds no events: it is empty";
 static const char later_version[] =
     "%s was written by a later version of this program (schema %lld, this one knows %d); it was "
@@ -64,8 +68,11 @@ void event_file_reason(sqlite3 *db, char *reason, size_t size) {
   int system = sqlite3_system_errno(db);
   /* The file itself was there: it is the log beside it that is not, and cannot be made. */
   bool is_closed = code == SQLITE_READONLY || (code == SQLITE_CANTOPEN && system == ENOENT);
+  bool has_journal = sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK;
   bool has_cause = code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL;
-  if (is_closed) {
+  if (has_journal) {
+    (void)snprintf(reason, size, "%s", hot_journal);
+  } else if (is_closed) {
     (void)snprintf(reason, size, "the file or its directory is read-only");
   } else if (has_cause && system != 0) {
     (void)snprintf(reason, size, "%s (%s)", sqlite3_errmsg(db), strerror(system));
@@ -390,11 +397,39 @@ bool event_file_open_alone(event_file *file, const char *path, const char *role,
   return true;
 }
 
+/* Rolls back what a process was writing outside the log as it was killed: a connection that only
+ * reads cannot. If another process holds the lock, that one does it. */
+static bool roll_back_journal(const event_file *file, char *error, size_t error_size) {
+  int64_t version;
+  bool is_held = false;
+  event_file writer = {.path = file->path};
+  writer.lock = event_lock_take(file->path, "palenca events", &is_held, error, error_size);
+  if (writer.lock < 0) {
+    return is_held;
+  }
+  bool ok = connect_to(&writer, SQLITE_OPEN_READWRITE, error, error_size) &&
+            (event_file_read_integer(writer.db, "PRAGMA schema_version", &version) ||
+             event_file_fail(&writer, "read", error, error_size));
+  (void)sqlite3_close(writer.db);
+  event_lock_release(writer.lock);
+  return ok;
+}
+
+static bool has_hot_journal(const event_file *file) {
+  int64_t version;
+  return !event_file_read_integer(file->db, "PRAGMA schema_version", &version) &&
+         sqlite3_extended_errcode(file->db) == SQLITE_READONLY_ROLLBACK;
+}
+
 bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size) {
   *file = (event_file){.lock = -1};
   bool ok = resolve(file, path, error, error_size) &&
             connect_to(file, SQLITE_OPEN_READONLY, error, error_size) &&
-            check_mark(file, READING, error, error_size) && check(file, error, error_size);
+            check_mark(file, READING, error, error_size);
+  if (ok && has_hot_journal(file) && access(file->path, W_OK) == 0) {
+    ok = roll_back_journal(file, error, error_size);
+  }
+  ok = ok && check(file, error, error_size);
   if (ok && file->version == 0) {
     ok = fail(error, error_size, no_events, file->path);
   } else if (ok && file->version < OLDEST_READABLE) {

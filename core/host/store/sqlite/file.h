@@ -39,7 +39,8 @@ bool event_file_open_alone(event_file *file, const char *path, const char *role,
                            char *error, size_t error_size);
 
 /* Opens an existing file read-only, whether another process writes to it or not. What is read is
- * read in short transactions: the log grows for as long as one is open. */
+ * read in short transactions: the log grows for as long as one is open. If a process was killed as
+ * it opened or closed the file, what it left half written is rolled back first. */
 bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size);
 
 /* The suffix of a part that is no longer where it was when it was opened for writing; NULL: none.

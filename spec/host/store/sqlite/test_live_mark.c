@@ -311,6 +311,72 @@ static void test_a_journal_that_vanishes_is_not_taken_for_that_of_a_dead_process
   assert_int_equal(sqlite3_vfs_unregister(&vfs), SQLITE_OK);
 }
 
+/* What a process leaves that is killed while it writes outside the log: a change that is on disk in
+ * part, with the journal that takes it back. */
+static void leave_hot_journal(const fixture *f) {
+  pid_t child = fork();
+  if (child == 0) {
+    sqlite3 *db = NULL;
+    bool ok = sqlite3_open(f->path, &db) == SQLITE_OK &&
+              sqlite3_exec(db,
+                           "PRAGMA cache_size = 1; BEGIN; DELETE FROM events;"
+                           "CREATE TABLE half (x); INSERT INTO half VALUES (zeroblob(1000000));",
+                           NULL, NULL, NULL) == SQLITE_OK;
+    _exit(ok ? 0 : 1);
+  }
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  assert_true(is_there(f, "events.db-journal"));
+}
+
+static void test_a_reader_rolls_back_the_journal_of_a_killed_process(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  close_store(f);
+  leave_hot_journal(f);
+  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_false(is_there(f, "events.db-journal"));
+  assert_events(f, 1);
+}
+
+/* In a process that may not write to the file; 0: the reason is as it should be. */
+static int read_without_rights(const fixture *f) {
+  char error[512] = "";
+  event_stats stats;
+  if (geteuid() == 0 && setuid(65534) != 0) {
+    return 1;
+  }
+  return event_store_stats(f->path, &stats, error, sizeof error) ||
+                 strstr(error, "left a journal beside it") == NULL
+             ? 1
+             : 0;
+}
+
+static void test_a_reader_that_may_not_write_names_the_journal_of_a_killed_process(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  close_store(f);
+  leave_hot_journal(f);
+  assert_int_equal(chmod(f->directory, 0755), 0);
+  assert_int_equal(chmod(f->path, 0444), 0);
+  assert_int_equal(chmod(beside(f, "events.db-journal").path, 0444), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    _exit(read_without_rights(f));
+  }
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  assert_true(is_there(f, "events.db-journal"));
+  assert_int_equal(chmod(f->path, 0600), 0);
+  assert_events(f, 1);
+}
+
 /* ---- Who holds it ---- */
 
 static void test_the_holder_of_the_lock_is_named(void **state) {
@@ -336,6 +402,8 @@ int main(void) {
       TEST(test_an_empty_log_is_a_log),
       TEST(test_the_log_of_another_file_is_not_read),
       TEST(test_a_journal_that_vanishes_is_not_taken_for_that_of_a_dead_process),
+      TEST(test_a_reader_rolls_back_the_journal_of_a_killed_process),
+      TEST(test_a_reader_that_may_not_write_names_the_journal_of_a_killed_process),
       TEST(test_the_holder_of_the_lock_is_named),
   };
   return cmocka_run_group_tests_name("event store, marks", tests, NULL, NULL);
