@@ -129,6 +129,8 @@ describe("palenca serve on a slow disk", function()
     served:kill("sigterm")
     assert.are.equal(1, served:wait_exit(), served.stderr)
     assert.truthy(served.stderr:find("the store has made no progress for", 1, true), served.stderr)
+    assert.truthy(served.stderr:find("has not ended in time; the process exits", 1, true),
+      served.stderr)
   end)
 
   it("ends by itself if its socket cannot be removed at the end", function()

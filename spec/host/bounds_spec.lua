@@ -243,7 +243,7 @@ describe("a script that", function()
         for i = 1, 100 do kept[#kept + 1] = ("x"):rep(30000) .. #kept end
         print(event.account_id)
       end)
-    ]], { "--memory-limit", "16" })
+    ]], { "--memory-limit", "16", "--cpu-timeout", "60" })
     local names = {}
     for i = 1, 8 do
       names[i] = "a" .. i

@@ -278,7 +278,7 @@ function finish(self, is_hopeless)
   end
   local is_well = not interrupted and not is_hopeless
   if stuck then
-    if is_well and stuck ~= "worker" and not self.is_stalled then
+    if is_well and stuck ~= "worker" then
       event_log.line(string.format("palenca: the %s has not ended in time; the process exits, "
         .. "no acknowledged event is lost", stuck),
         { event = "stuck", level = "error", part = stuck })
