@@ -20,11 +20,13 @@ static inline void compat_set_functions(lua_State *L, const luaL_Reg *functions)
 static inline bool compat_push_integral(lua_State *L, int index) {
 #if LUA_VERSION_NUM >= 503
   int is_integral = 0;
-  if (lua_type(L, index) != LUA_TNUMBER || lua_isinteger(L, index))
+  if (lua_type(L, index) != LUA_TNUMBER || lua_isinteger(L, index)) {
     return false;
+  }
   lua_Integer value = lua_tointegerx(L, index, &is_integral);
-  if (is_integral)
+  if (is_integral) {
     lua_pushinteger(L, value);
+  }
   return is_integral;
 #else
   (void)L, (void)index;

@@ -23,12 +23,14 @@ static const char *string_field(lua_State *L, int table, const char *name, size_
                                 int required) {
   const char *text = NULL;
   lua_getfield(L, table, name);
-  if (lua_type(L, -1) == LUA_TSTRING)
+  if (lua_type(L, -1) == LUA_TSTRING) {
     text = lua_tolstring(L, -1, size);
-  else if (required || !lua_isnil(L, -1))
+  } else if (required || !lua_isnil(L, -1)) {
     luaL_error(L, "request field '%s' must be a string", name);
-  if (text != NULL && strcmp(name, "body") != 0 && strlen(text) != *size)
+  }
+  if (text != NULL && strcmp(name, "body") != 0 && strlen(text) != *size) {
     luaL_error(L, "request field '%s' must not hold a zero byte", name);
+  }
   lua_pop(L, 1);
   return text;
 }
@@ -63,22 +65,27 @@ static size_t read_header(lua_State *L, const char *name, palenca_header *to) {
   palenca_header one = {.name = name};
   if (lua_type(L, -1) == LUA_TSTRING) {
     one.value = lua_tolstring(L, -1, &one.value_size);
-    if (to != NULL)
+    if (to != NULL) {
       *to = one;
+    }
     return 1;
   }
   for (int at = 1; lua_istable(L, -1); at++) {
     lua_rawgeti(L, -1, at);
     int type = lua_type(L, -1);
-    if (type == LUA_TSTRING)
+    if (type == LUA_TSTRING) {
       one.value = lua_tolstring(L, -1, &one.value_size);
+    }
     lua_pop(L, 1); /* the list keeps it */
-    if (type == LUA_TNIL && count > 0)
+    if (type == LUA_TNIL && count > 0) {
       return count;
-    if (type != LUA_TSTRING)
+    }
+    if (type != LUA_TSTRING) {
       break;
-    if (to != NULL)
+    }
+    if (to != NULL) {
       to[count] = one;
+    }
     count++;
   }
   luaL_error(L, "header %s must be a string or a list of strings", name);
@@ -89,22 +96,26 @@ static size_t read_header(lua_State *L, const char *name, palenca_header *to) {
 static void header_fields(lua_State *L, int table, palenca_request *request) {
   size_t count = 0;
   lua_getfield(L, table, "headers");
-  if (lua_isnil(L, -1))
+  if (lua_isnil(L, -1)) {
     return;
-  if (!lua_istable(L, -1))
+  }
+  if (!lua_istable(L, -1)) {
     luaL_error(L, "request field 'headers' must be a table");
+  }
   int headers = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, headers) != 0; lua_pop(L, 1)) {
     size_t name_size = 0;
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &name_size) : NULL;
-    if (name == NULL || strlen(name) != name_size)
+    if (name == NULL || strlen(name) != name_size) {
       luaL_error(L, "headers must be under names that are strings without a zero byte");
+    }
     count += read_header(L, name, NULL);
   }
   palenca_header *array = lua_newuserdata(L, (count + 1) * sizeof *array);
   size_t used = 0;
-  for (lua_pushnil(L); lua_next(L, headers) != 0; lua_pop(L, 1))
+  for (lua_pushnil(L); lua_next(L, headers) != 0; lua_pop(L, 1)) {
     used += read_header(L, lua_tostring(L, -2), array + used);
+  }
   request->headers = array;
   request->header_count = used;
 }
@@ -153,8 +164,9 @@ static void copy_table(lua_State *L, int table) {
 static void copy_inner_tables(lua_State *L) {
   int table = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, table) != 0; lua_settop(L, table + 1)) {
-    if (!lua_istable(L, -1))
+    if (!lua_istable(L, -1)) {
       continue;
+    }
     lua_pushvalue(L, -2);
     copy_table(L, table + 2);
     lua_settable(L, table); /* of a field that exists, so that the walk continues */
@@ -178,8 +190,9 @@ static int template_new(lua_State *L) {
   memset(shared, 0, sizeof *shared);
   compat_set_metatable(L, TEMPLATE_TYPE);
   read_shared_fields(L, 2, shared);
-  if (shared->headers != NULL)
+  if (shared->headers != NULL) {
     lua_setfield(L, 2, "array of headers");
+  }
   lua_pushvalue(L, 2);
   compat_set_user_value(L, 3);
   lua_settop(L, 3);
@@ -202,8 +215,9 @@ void core_read_request(lua_State *L, int table, palenca_request *request) {
 
 static palenca_engine *check_engine(lua_State *L) {
   engine_handle *handle = luaL_checkudata(L, 1, ENGINE_TYPE);
-  if (handle->engine == NULL)
+  if (handle->engine == NULL) {
     luaL_error(L, "the engine is closed");
+  }
   return handle->engine;
 }
 
@@ -219,8 +233,9 @@ static int engine_new(lua_State *L) {
   *handle = (engine_handle){0};
   compat_set_metatable(L, ENGINE_TYPE);
   handle->engine = palenca_engine_new(&options, &error);
-  if (handle->engine == NULL)
+  if (handle->engine == NULL) {
     return luaL_error(L, "%s", error.message);
+  }
   return 1;
 }
 
@@ -255,8 +270,9 @@ static int engine_step(lua_State *L) {
   lua_Number seconds = luaL_checknumber(L, 2);
   int fds[PALENCA_WAKE_FDS_MAX];
   size_t count = 0;
-  for (int i = 3; i <= lua_gettop(L) && count < PALENCA_WAKE_FDS_MAX; i++)
+  for (int i = 3; i <= lua_gettop(L) && count < PALENCA_WAKE_FDS_MAX; i++) {
     fds[count++] = (int)luaL_checkinteger(L, i);
+  }
   luaL_argcheck(L, seconds >= 0 && seconds <= 1e6, 2, "timeout in seconds");
   /* rounded up, so that a short wait does not become a busy loop */
   int64_t wait = (int64_t)(seconds * 1000 + 0.999);
@@ -267,10 +283,11 @@ static int engine_step(lua_State *L) {
 /* engine:next_deadline() → seconds until step is to be called | nil: never */
 static int engine_next_deadline(lua_State *L) {
   int64_t deadline = palenca_engine_next_deadline(check_engine(L));
-  if (deadline < 0)
+  if (deadline < 0) {
     lua_pushnil(L);
-  else
+  } else {
     lua_pushnumber(L, (lua_Number)deadline / 1000);
+  }
   return 1;
 }
 
@@ -294,15 +311,17 @@ static int engine_active(lua_State *L) {
 /* ---- results -------------------------------------------------------------------------- */
 
 static void set_integer(lua_State *L, const char *name, int64_t value) {
-  if (value < 0)
+  if (value < 0) {
     return;
+  }
   lua_pushinteger(L, (lua_Integer)value);
   lua_setfield(L, -2, name);
 }
 
 static void set_string(lua_State *L, const char *name, const char *text, size_t size) {
-  if (text == NULL)
+  if (text == NULL) {
     return;
+  }
   lua_pushlstring(L, text, size);
   lua_setfield(L, -2, name);
 }
@@ -319,8 +338,9 @@ static void push_result(lua_State *L, const palenca_result *result) {
   const char *kind = kind_name(result->error.kind);
   lua_createtable(L, 0, 8);
   set_integer(L, "id", (int64_t)result->id);
-  if (result->status > 0)
+  if (result->status > 0) {
     set_integer(L, "status", result->status);
+  }
   set_integer(L, "attempts", result->attempts);
   if (kind != NULL) {
     set_string(L, "kind", kind, strlen(kind));
@@ -328,8 +348,9 @@ static void push_result(lua_State *L, const palenca_result *result) {
   }
   set_string(L, "headers", result->headers, result->headers_size);
   set_string(L, "body", result->body, result->body_size);
-  if (meta->request_id[0] != '\0')
+  if (meta->request_id[0] != '\0') {
     set_string(L, "request_id", meta->request_id, strlen(meta->request_id));
+  }
   set_integer(L, "rate_limit", meta->rate_limit);
   set_integer(L, "rate_remaining", meta->rate_remaining);
   set_integer(L, "rate_reset", meta->rate_reset);
@@ -347,10 +368,11 @@ static void push_result(lua_State *L, const palenca_result *result) {
 int core_push_taken(lua_State *L, palenca_result **slot, palenca_result *result) {
   palenca_result_free(*slot); /* what could not be pushed before */
   *slot = result;
-  if (result == NULL)
+  if (result == NULL) {
     lua_pushnil(L);
-  else
+  } else {
     push_result(L, result);
+  }
   palenca_result_free(*slot);
   *slot = NULL;
   return 1;
@@ -367,29 +389,33 @@ void core_push_attempt(lua_State *L, const palenca_attempt_record *note) {
   lua_createtable(L, 0, 7);
   set_integer(L, "id", (int64_t)note->id);
   set_integer(L, "number", note->number);
-  if (note->status > 0)
+  if (note->status > 0) {
     set_integer(L, "status", note->status);
+  }
   const char *kind = kind_name(note->kind);
-  if (kind != NULL)
+  if (kind != NULL) {
     set_string(L, "kind", kind, strlen(kind));
+  }
   lua_pushnumber(L, (lua_Number)note->duration_ms / 1000);
   lua_setfield(L, -2, "duration");
   if (note->retry_in_ms >= 0) {
     lua_pushnumber(L, (lua_Number)note->retry_in_ms / 1000);
     lua_setfield(L, -2, "retry_in");
   }
-  if (note->request_id[0] != '\0')
+  if (note->request_id[0] != '\0') {
     set_string(L, "request_id", note->request_id, strlen(note->request_id));
+  }
 }
 
 /* engine:take_attempt() → {id, number, status, kind, duration, retry_in, request_id} | nil; of
  * calls that were submitted with `observe`; times in seconds */
 static int engine_take_attempt(lua_State *L) {
   palenca_attempt_record note;
-  if (palenca_engine_take_attempt(check_engine(L), &note))
+  if (palenca_engine_take_attempt(check_engine(L), &note)) {
     core_push_attempt(L, &note);
-  else
+  } else {
     lua_pushnil(L);
+  }
   return 1;
 }
 

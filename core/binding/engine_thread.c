@@ -14,8 +14,9 @@ typedef struct {
 
 static thread_handle *check_thread_handle(lua_State *L) {
   thread_handle *handle = luaL_checkudata(L, 1, THREAD_TYPE);
-  if (handle->thread == NULL)
+  if (handle->thread == NULL) {
     luaL_error(L, "the engine is closed");
+  }
   return handle;
 }
 
@@ -29,14 +30,17 @@ static int thread_new(lua_State *L) {
   thread_handle *handle = lua_newuserdata(L, sizeof *handle);
   *handle = (thread_handle){0};
   compat_set_metatable(L, THREAD_TYPE);
-  if (directory != NULL)
+  if (directory != NULL) {
     options.rate_limiters = palenca_rate_limiters_share(directory, &not_shared);
+  }
   handle->thread = engine_thread_new(&options, &error);
   palenca_rate_limiters_release(options.rate_limiters);
-  if (handle->thread == NULL)
+  if (handle->thread == NULL) {
     return luaL_error(L, "%s", error.message);
-  if (not_shared.kind == PALENCA_OK)
+  }
+  if (not_shared.kind == PALENCA_OK) {
     return 1;
+  }
   lua_pushstring(L, not_shared.message);
   return 2;
 }
@@ -63,8 +67,9 @@ static int thread_submit(lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);
   core_read_request(L, 2, &request);
   uint64_t id = engine_thread_submit(handle->thread, &request, &error);
-  if (id == 0)
+  if (id == 0) {
     return push_problem(L, &error);
+  }
   lua_pushinteger(L, (lua_Integer)id);
   return 1;
 }
@@ -72,8 +77,9 @@ static int thread_submit(lua_State *L) {
 static int thread_cancel(lua_State *L) {
   thread_handle *handle = luaL_checkudata(L, 1, THREAD_TYPE);
   lua_Integer id = luaL_checkinteger(L, 2);
-  if (handle->thread != NULL) /* a call may be collected after its engine */
+  if (handle->thread != NULL) { /* a call may be collected after its engine */
     engine_thread_cancel(handle->thread, (uint64_t)id);
+  }
   return 0;
 }
 
@@ -92,10 +98,11 @@ static int thread_take(lua_State *L) {
 /* thread:take_attempt() → as an engine's */
 static int thread_take_attempt(lua_State *L) {
   palenca_attempt_record note;
-  if (engine_thread_take_attempt(check_thread_handle(L)->thread, &note))
+  if (engine_thread_take_attempt(check_thread_handle(L)->thread, &note)) {
     core_push_attempt(L, &note);
-  else
+  } else {
     lua_pushnil(L);
+  }
   return 1;
 }
 
@@ -104,8 +111,9 @@ static int thread_listen(lua_State *L) {
   palenca_error error = {0};
   const char *path =
       engine_thread_listen(check_thread_handle(L)->thread, luaL_checkstring(L, 2), &error);
-  if (path == NULL)
+  if (path == NULL) {
     return push_problem(L, &error);
+  }
   lua_pushstring(L, path);
   return 1;
 }
@@ -113,8 +121,9 @@ static int thread_listen(lua_State *L) {
 /* thread:accept() → true | nil, message */
 static int thread_accept(lua_State *L) {
   palenca_error error = {0};
-  if (!engine_thread_accept(check_thread_handle(L)->thread, &error))
+  if (!engine_thread_accept(check_thread_handle(L)->thread, &error)) {
     return push_problem(L, &error);
+  }
   lua_pushboolean(L, 1);
   return 1;
 }

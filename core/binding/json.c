@@ -30,8 +30,9 @@ static int rewrite_json(lua_State *L) {
   palenca_buffer *out = lua_newuserdata(L, sizeof *out);
   memset(out, 0, sizeof *out);
   compat_set_metatable(L, BUFFER_TYPE);
-  if (palenca_json_rewrite(text, size, changes, out) == PALENCA_JSON_NO_MEMORY)
+  if (palenca_json_rewrite(text, size, changes, out) == PALENCA_JSON_NO_MEMORY) {
     return luaL_error(L, "not enough memory");
+  }
   lua_pushlstring(L, out->data, out->size);
   palenca_buffer_free(out);
   return 1;
@@ -41,8 +42,9 @@ static int rewrite_json(lua_State *L) {
 
 static int locale_gc(lua_State *L) {
   locale_t *locale = luaL_checkudata(L, 1, LOCALE_TYPE);
-  if (*locale != (locale_t)0)
+  if (*locale != (locale_t)0) {
     freelocale(*locale);
+  }
   *locale = (locale_t)0;
   return 0;
 }
@@ -73,8 +75,9 @@ static void push_in_c_locale(lua_State *L) {
   *locale = (locale_t)0;
   compat_set_metatable(L, LOCALE_TYPE);
   *locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-  if (*locale == (locale_t)0)
+  if (*locale == (locale_t)0) {
     luaL_error(L, "not enough memory");
+  }
   lua_pushcclosure(L, in_c_locale, 1);
 }
 

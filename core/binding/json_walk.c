@@ -19,8 +19,9 @@ static bool is_null(lua_State *L, int index) {
 
 static bool is_empty(lua_State *L, int table) {
   lua_pushnil(L);
-  if (lua_next(L, table) == 0)
+  if (lua_next(L, table) == 0) {
     return true;
+  }
   lua_pop(L, 2);
   return false;
 }
@@ -61,12 +62,13 @@ static int plain(lua_State *L) {
   luaL_checktype(L, LIST_METATABLE, LUA_TTABLE);
   lua_settop(L, 2);
   lua_pushvalue(L, 1);
-  if (lua_istable(L, -1))
+  if (lua_istable(L, -1)) {
     make_plain(L);
-  else if (is_null(L, -1))
+  } else if (is_null(L, -1)) {
     lua_pushnil(L);
-  else
+  } else {
     compat_push_integral(L, -1);
+  }
   return 1;
 }
 
@@ -92,11 +94,14 @@ static bool is_simple_value(lua_State *L, int depth) {
 static bool is_simple(lua_State *L, int depth) {
   int table = lua_gettop(L);
   luaL_checkstack(L, 4, "nested too deeply");
-  if (lua_getmetatable(L, table))
+  if (lua_getmetatable(L, table)) {
     return false;
-  for (lua_pushnil(L); lua_next(L, table) != 0; lua_settop(L, table + 1))
-    if (lua_type(L, -2) != LUA_TSTRING || !is_simple_value(L, depth))
+  }
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_settop(L, table + 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || !is_simple_value(L, depth)) {
       return false;
+    }
+  }
   return true;
 }
 

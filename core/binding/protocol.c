@@ -81,8 +81,9 @@ static int escape(lua_State *L) {
   palenca_buffer *buffer = lua_newuserdata(L, sizeof *buffer);
   memset(buffer, 0, sizeof *buffer);
   compat_set_metatable(L, BUFFER_TYPE);
-  if (!palenca_segment_escape(segment, size, buffer, &error))
+  if (!palenca_segment_escape(segment, size, buffer, &error)) {
     return push_verdict(L, 0, &error);
+  }
   lua_pushlstring(L, buffer->data, buffer->size);
   palenca_buffer_free(buffer);
   return 1;
@@ -91,10 +92,11 @@ static int escape(lua_State *L) {
 /* core.status_kind(status) → an error's kind | nil */
 static int status_kind(lua_State *L) {
   const char *name = palenca_kind_name(palenca_status_kind((int)luaL_checkinteger(L, 1)));
-  if (name == NULL)
+  if (name == NULL) {
     lua_pushnil(L);
-  else
+  } else {
     lua_pushstring(L, name);
+  }
   return 1;
 }
 
@@ -112,10 +114,11 @@ static int paging_new(lua_State *L) {
 /* paging:next() → page to ask for | nil */
 static int paging_next(lua_State *L) {
   int64_t page = palenca_paging_next(luaL_checkudata(L, 1, PAGING_TYPE));
-  if (page == 0)
+  if (page == 0) {
     lua_pushnil(L);
-  else
+  } else {
     lua_pushinteger(L, (lua_Integer)page);
+  }
   return 1;
 }
 
@@ -168,10 +171,11 @@ static int paging_totals(lua_State *L) {
 static const char *option(lua_State *L, const char *name) {
   lua_getfield(L, 1, name);
   const char *text = NULL;
-  if (lua_type(L, -1) == LUA_TSTRING)
+  if (lua_type(L, -1) == LUA_TSTRING) {
     text = lua_tostring(L, -1);
-  else if (!lua_isnil(L, -1))
+  } else if (!lua_isnil(L, -1)) {
     luaL_error(L, "signature option '%s' must be a string", name);
+  }
   lua_pop(L, 1);
   return text;
 }
@@ -193,8 +197,9 @@ static int sign(lua_State *L) {
   palenca_signature_options options = signature_options(L);
   const char *secret = luaL_checklstring(L, 2, &secret_size);
   const char *body = luaL_checklstring(L, 3, &body_size);
-  if (!palenca_signature_make(&options, secret, secret_size, body, body_size, out, &error))
+  if (!palenca_signature_make(&options, secret, secret_size, body, body_size, out, &error)) {
     return push_verdict(L, 0, &error);
+  }
   lua_pushstring(L, out);
   return 1;
 }
@@ -243,14 +248,16 @@ static int scan_webhook(lua_State *L) {
   palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS];
   size_t size;
   const char *body = luaL_checklstring(L, 1, &size);
-  if (!palenca_webhook_scan(body, size, fields, &error))
+  if (!palenca_webhook_scan(body, size, fields, &error)) {
     return push_verdict(L, 0, &error);
+  }
   lua_createtable(L, 0, PALENCA_WEBHOOK_FIELDS + 2); /* the event's data and body */
-  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
+  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++) {
     if (fields[i].text != NULL) {
       push_webhook_text(L, &fields[i]);
       lua_setfield(L, -2, webhook_fields[i]);
     }
+  }
   return 1;
 }
 
@@ -262,11 +269,13 @@ static int visible(lua_State *L) {
   const char *text = luaL_checklstring(L, 1, &size);
   visible_form form = (visible_form)luaL_checkoption(L, 2, "line", names);
   size_t needed = 0;
-  while (needed < size && text[needed] >= ' ' && text[needed] < 0x7f)
+  while (needed < size && text[needed] >= ' ' && text[needed] < 0x7f) {
     needed++;
+  }
   lua_settop(L, 1);
-  if (needed == size) /* nearly all texts */
+  if (needed == size) { /* nearly all texts */
     return 1;
+  }
   needed = visible_text(text, size, form, NULL);
   char *escaped = lua_newuserdata(L, needed);
   visible_text(text, size, form, escaped);

@@ -15,8 +15,9 @@ static fingerprint add_bytes(fingerprint to, const void *bytes, size_t size) {
   const unsigned char *at = bytes;
   for (int lane = 0; lane < 2; lane++) {
     uint64_t sum = (to.sums[lane] ^ size) * factors[lane];
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < size; i++) {
       sum = ((sum ^ at[i]) * factors[lane]) ^ (sum >> 29);
+    }
     to.sums[lane] = sum;
   }
   return to;
@@ -58,8 +59,9 @@ static fingerprint of_table(lua_State *L, int table) {
     fingerprint field = add_value(L, (fingerprint){{0}});
     lua_pushvalue(L, table + 1);
     field = add_value(L, field);
-    for (int lane = 0; lane < 2; lane++)
+    for (int lane = 0; lane < 2; lane++) {
       all.sums[lane] += spread(field.sums[lane]);
+    }
   }
   return all;
 }
@@ -71,8 +73,9 @@ static int fingerprints(lua_State *L) {
   lua_newtable(L);
   for (int at = 1;; at++) {
     lua_rawgeti(L, 1, at);
-    if (!lua_istable(L, -1))
+    if (!lua_istable(L, -1)) {
       break;
+    }
     fingerprint one = of_table(L, lua_gettop(L));
     lua_pushlstring(L, (const char *)one.sums, sizeof one.sums);
     lua_rawseti(L, 2, at);

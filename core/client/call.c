@@ -12,8 +12,9 @@
 
 void call_list_remove(call *one) {
   call_list *list = one->list;
-  if (list == NULL)
+  if (list == NULL) {
     return;
+  }
   *(one->previous != NULL ? &one->previous->next : &list->first) = one->next;
   *(one->next != NULL ? &one->next->previous : &list->last) = one->previous;
   one->list = NULL;
@@ -29,14 +30,16 @@ void call_list_insert(call_list *list, call *one, call *after) {
 
 call *call_list_find(const call_list *list, uint64_t id) {
   call *one = list->first;
-  while (one != NULL && one->id != id)
+  while (one != NULL && one->id != id) {
     one = one->next;
+  }
   return one;
 }
 
 void call_free(call *one) {
-  if (one == NULL)
+  if (one == NULL) {
     return;
+  }
   palenca_buffer_free(&one->header_out);
   palenca_buffer_free(&one->body_out);
   free(one->result);
@@ -50,8 +53,9 @@ call_result *call_result_of(queue_node *from) {
 }
 
 void palenca_result_free(palenca_result *result) {
-  if (result == NULL)
+  if (result == NULL) {
     return;
+  }
   free(result->headers);
   free(result->body);
   free(result);
@@ -67,8 +71,9 @@ void call_list_free(call_list *list) {
 
 static const char *copy_text(char **at, const char *text, size_t size) {
   char *copy = *at;
-  if (size > 0)
+  if (size > 0) {
     memcpy(copy, text, size);
+  }
   copy[size] = '\0';
   *at += size + 1;
   return copy;
@@ -78,8 +83,9 @@ static size_t text_size(const palenca_request *request) {
   size_t size = strlen(request->method) + strlen(request->url) + request->body_size + 3;
   size += request->ca_file != NULL ? strlen(request->ca_file) + 1 : 0;
   size += request->proxy != NULL ? strlen(request->proxy) + 1 : 0;
-  for (size_t i = 0; i < request->header_count; i++)
+  for (size_t i = 0; i < request->header_count; i++) {
     size += strlen(request->headers[i].name) + request->headers[i].value_size + 2;
+  }
   return size;
 }
 
@@ -119,23 +125,27 @@ static void copy_request(call *one, const palenca_request *from) {
 }
 
 static bool check_request(const palenca_request *request, palenca_error *error) {
-  if (!palenca_method_check(request->method, error))
+  if (!palenca_method_check(request->method, error)) {
     return false;
-  if (request->rate_limit < 0 || request->rate_limit > PALENCA_RATE_LIMIT_MAX)
+  }
+  if (request->rate_limit < 0 || request->rate_limit > PALENCA_RATE_LIMIT_MAX) {
     return palenca_error_set(error, PALENCA_USAGE, "rate limit must be 0 to %d",
                              PALENCA_RATE_LIMIT_MAX);
+  }
   for (size_t i = 0; i < request->header_count; i++) {
     const palenca_header *header = &request->headers[i];
-    if (!palenca_header_check(header->name, header->value, header->value_size, error))
+    if (!palenca_header_check(header->name, header->value, header->value_size, error)) {
       return false;
+    }
   }
   return true;
 }
 
 static call *allocate(const palenca_request *request) {
   call *one = calloc(1, sizeof *one);
-  if (one == NULL)
+  if (one == NULL) {
     return NULL;
+  }
   one->text = malloc(text_size(request));
   one->headers = calloc(request->header_count + 1, sizeof *one->headers);
   /* allocated now, so that a call that was sent always has a result */
@@ -148,12 +158,14 @@ static call *allocate(const palenca_request *request) {
 }
 
 call *call_new(const palenca_request *request, palenca_error *error) {
-  if (!check_request(request, error))
+  if (!check_request(request, error)) {
     return NULL;
+  }
   call *one = allocate(request);
-  if (one == NULL)
+  if (one == NULL) {
     palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
-  else
+  } else {
     copy_request(one, request);
+  }
   return one;
 }

@@ -27,8 +27,9 @@ struct content_decoder {
 
 content_decoder *content_decoder_new(content_coding coding) {
   content_decoder *decoder = calloc(1, sizeof *decoder);
-  if (decoder == NULL)
+  if (decoder == NULL) {
     return NULL;
+  }
   decoder->coding = coding;
   if (coding == CODING_GZIP) {
     decoder->has_format = inflateInit2(&decoder->stream, WINDOW_GZIP) == Z_OK;
@@ -41,23 +42,27 @@ content_decoder *content_decoder_new(content_coding coding) {
 }
 
 void content_decoder_free(content_decoder *decoder) {
-  if (decoder == NULL)
+  if (decoder == NULL) {
     return;
-  if (decoder->has_format)
+  }
+  if (decoder->has_format) {
     inflateEnd(&decoder->stream);
+  }
   free(decoder);
 }
 
 bool content_decoder_is_complete(const content_decoder *decoder) {
-  if (!decoder->has_format)
+  if (!decoder->has_format) {
     return decoder->header_size == 0;
+  }
   return decoder->has_ended || decoder->stream.total_in == 0;
 }
 
 /* A gzip body may be several streams in a row. */
 static decoder_verdict start_next_stream(content_decoder *decoder) {
-  if (decoder->coding != CODING_GZIP || inflateReset(&decoder->stream) != Z_OK)
+  if (decoder->coding != CODING_GZIP || inflateReset(&decoder->stream) != Z_OK) {
     return DECODER_MALFORMED;
+  }
   decoder->has_ended = false;
   return DECODER_OK;
 }
@@ -70,23 +75,29 @@ static decoder_verdict inflate_all(content_decoder *decoder, const unsigned char
   stream->avail_in = (uInt)size;
   do {
     if (decoder->has_ended) {
-      if (stream->avail_in == 0)
+      if (stream->avail_in == 0) {
         return DECODER_OK;
-      if (start_next_stream(decoder) != DECODER_OK)
+      }
+      if (start_next_stream(decoder) != DECODER_OK) {
         return DECODER_MALFORMED;
+      }
     }
     stream->next_out = (unsigned char *)chunk;
     stream->avail_out = sizeof chunk;
     int code = inflate(stream, Z_NO_FLUSH);
     size_t decoded = sizeof chunk - stream->avail_out;
-    if (!palenca_buffer_append(out, chunk, decoded))
+    if (!palenca_buffer_append(out, chunk, decoded)) {
       return palenca_buffer_is_full(out, decoded) ? DECODER_FULL : DECODER_NO_MEMORY;
-    if (code == Z_BUF_ERROR) /* it needs more bytes */
+    }
+    if (code == Z_BUF_ERROR) { /* it needs more bytes */
       return DECODER_OK;
-    if (code == Z_MEM_ERROR)
+    }
+    if (code == Z_MEM_ERROR) {
       return DECODER_NO_MEMORY;
-    if (code != Z_OK && code != Z_STREAM_END)
+    }
+    if (code != Z_OK && code != Z_STREAM_END) {
       return DECODER_MALFORMED;
+    }
     decoder->has_ended = code == Z_STREAM_END;
   } while (stream->avail_in > 0 || stream->avail_out == 0);
   return DECODER_OK;
@@ -106,15 +117,18 @@ decoder_verdict content_decoder_feed(content_decoder *decoder, const char *data,
       decoder->header[decoder->header_size++] = *bytes++;
       size--;
     }
-    if (decoder->header_size < ZLIB_HEADER_SIZE)
+    if (decoder->header_size < ZLIB_HEADER_SIZE) {
       return DECODER_OK;
+    }
     int window = is_zlib_header(decoder->header) ? WINDOW_ZLIB : WINDOW_BARE;
-    if (inflateInit2(&decoder->stream, window) != Z_OK)
+    if (inflateInit2(&decoder->stream, window) != Z_OK) {
       return DECODER_NO_MEMORY;
+    }
     decoder->has_format = true;
     decoder_verdict verdict = inflate_all(decoder, decoder->header, ZLIB_HEADER_SIZE, out);
-    if (verdict != DECODER_OK)
+    if (verdict != DECODER_OK) {
       return verdict;
+    }
   }
   return size > 0 ? inflate_all(decoder, bytes, size, out) : DECODER_OK;
 }

@@ -8,8 +8,9 @@
 
 static bool add_line(const lazy_curl *curl, struct curl_slist **to, const char *line) {
   struct curl_slist *longer = curl->slist_append(*to, line);
-  if (longer == NULL)
+  if (longer == NULL) {
     return false;
+  }
   *to = longer;
   return true;
 }
@@ -29,10 +30,12 @@ static bool add_header(const lazy_curl *curl, struct curl_slist **to,
 
 static bool is_header(const char *line, const palenca_header *header) {
   size_t size = strlen(header->name);
-  if (strncmp(line, header->name, size) != 0)
+  if (strncmp(line, header->name, size) != 0) {
     return false;
-  if (header->value_size == 0)
+  }
+  if (header->value_size == 0) {
     return strcmp(line + size, ";") == 0;
+  }
   return strncmp(line + size, ": ", 2) == 0 &&
          strncmp(line + size + 2, header->value, header->value_size) == 0 &&
          line[size + 2 + header->value_size] == '\0';
@@ -43,23 +46,30 @@ static bool is_header(const char *line, const palenca_header *header) {
 static size_t lines_without_value(const transport_request *request, const char *lines[2]) {
   size_t count = 0;
   bool has_type = false;
-  for (size_t i = 0; i < request->header_count; i++)
+  for (size_t i = 0; i < request->header_count; i++) {
     has_type = has_type || strcasecmp(request->headers[i].name, "content-type") == 0;
-  if (!has_type)
+  }
+  if (!has_type) {
     lines[count++] = "Content-Type:";
-  if (request->body_size > CURL_ASKS_BEFORE)
+  }
+  if (request->body_size > CURL_ASKS_BEFORE) {
     lines[count++] = "Expect:";
+  }
   return count;
 }
 
 static bool has_lines(const struct curl_slist *line, const transport_request *request,
                       const char *const *more, size_t count) {
-  for (size_t i = 0; i < request->header_count; i++, line = line->next)
-    if (line == NULL || !is_header(line->data, &request->headers[i]))
+  for (size_t i = 0; i < request->header_count; i++, line = line->next) {
+    if (line == NULL || !is_header(line->data, &request->headers[i])) {
       return false;
-  for (size_t i = 0; i < count; i++, line = line->next)
-    if (line == NULL || strcmp(line->data, more[i]) != 0)
+    }
+  }
+  for (size_t i = 0; i < count; i++, line = line->next) {
+    if (line == NULL || strcmp(line->data, more[i]) != 0) {
       return false;
+    }
+  }
   return line == NULL;
 }
 
@@ -67,15 +77,20 @@ bool request_headers_set(const lazy_curl *curl, CURL *easy, struct curl_slist **
                          const transport_request *request) {
   const char *more[2];
   size_t count = lines_without_value(request, more);
-  if (*lines != NULL && has_lines(*lines, request, more, count))
+  if (*lines != NULL && has_lines(*lines, request, more, count)) {
     return true;
+  }
   curl->slist_free_all(*lines);
   *lines = NULL;
-  for (size_t i = 0; i < request->header_count; i++)
-    if (!add_header(curl, lines, &request->headers[i]))
+  for (size_t i = 0; i < request->header_count; i++) {
+    if (!add_header(curl, lines, &request->headers[i])) {
       return false;
-  for (size_t i = 0; i < count; i++)
-    if (!add_line(curl, lines, more[i]))
+    }
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (!add_line(curl, lines, more[i])) {
       return false;
+    }
+  }
   return curl->easy_setopt(easy, CURLOPT_HTTPHEADER, *lines) == CURLE_OK;
 }

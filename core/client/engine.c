@@ -45,8 +45,9 @@ static uint64_t next_random(palenca_engine *engine) {
 
 static void seed(palenca_engine *engine) {
   if (getrandom(&engine->random, sizeof engine->random, 0) != sizeof engine->random ||
-      engine->random == 0)
+      engine->random == 0) {
     engine->random = (uint64_t)clock_steady_ms() | 1;
+  }
 }
 
 palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenca_error *error) {
@@ -72,19 +73,22 @@ palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenc
 }
 
 void palenca_engine_free(palenca_engine *engine) {
-  if (engine == NULL)
+  if (engine == NULL) {
     return;
-  if (fork_guard_has_forked(&engine->guard))
+  }
+  if (fork_guard_has_forked(&engine->guard)) {
     transport_abandon(engine->transport);
-  else
+  } else {
     transport_free(engine->transport);
+  }
   fork_guard_free(&engine->guard);
   call_list_free(&engine->waiting);
   call_list_free(&engine->sending);
   send_queues_free(engine->send_queues, engine->rate_limiters);
   palenca_rate_limiters_release(engine->rate_limiters);
-  for (palenca_result *result; (result = palenca_engine_take(engine)) != NULL;)
+  for (palenca_result *result; (result = palenca_engine_take(engine)) != NULL;) {
     palenca_result_free(result);
+  }
   attempt_log_free(&engine->attempts);
   free(engine);
 }
@@ -94,8 +98,9 @@ void palenca_engine_free(palenca_engine *engine) {
 static char *take_buffer(palenca_buffer *buffer, size_t *size) {
   char *data = buffer->data;
   *size = buffer->size;
-  if (data != NULL) /* it may hold the rest of an earlier attempt */
+  if (data != NULL) { /* it may hold the rest of an earlier attempt */
     data[buffer->size] = '\0';
+  }
   memset(buffer, 0, sizeof *buffer);
   return data;
 }
@@ -117,8 +122,9 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
   result->status = outcome->status;
   result->attempts = one->attempts;
   result->meta = *meta;
-  if (one->keep_headers)
+  if (one->keep_headers) {
     result->headers = take_buffer(&one->header_out, &result->headers_size);
+  }
   result->body = take_buffer(&one->body_out, &result->body_size);
   forget(engine, one);
   *(engine->done_last != NULL ? &engine->done_last->next : &engine->done_first) = &done->node;
@@ -133,23 +139,26 @@ static void read_meta(const call *one, palenca_meta *meta) {
   palenca_meta_clear(meta);
   while (at != end) {
     const char *line_end = memchr(at, '\n', (size_t)(end - at));
-    if (line_end == NULL)
+    if (line_end == NULL) {
       line_end = end;
+    }
     palenca_meta_read(meta, at, (size_t)(line_end - at), now);
     at = line_end < end ? line_end + 1 : end;
   }
 }
 
 static void expire_no_later(palenca_engine *engine, int64_t deadline) {
-  if (deadline < engine->expiry)
+  if (deadline < engine->expiry) {
     engine->expiry = deadline;
+  }
 }
 
 static void wait_for_retry(palenca_engine *engine, call *one, int64_t wait_ms) {
   one->due = clock_steady_ms() + wait_ms;
   call *after = engine->waiting.last;
-  while (after != NULL && after->due > one->due)
+  while (after != NULL && after->due > one->due) {
     after = after->previous;
+  }
   call_list_remove(one);
   call_list_insert(&engine->waiting, one, after);
   expire_no_later(engine, one->deadline);
@@ -169,34 +178,40 @@ static void fail(palenca_engine *engine, call *one, palenca_kind kind, const cha
 static void expire_list(palenca_engine *engine, call_list *list, int64_t now) {
   for (call *one = list->first, *next; one != NULL; one = next) {
     next = one->next;
-    if (one->deadline <= now)
+    if (one->deadline <= now) {
       fail(engine, one, PALENCA_TIMEOUT, "the deadline passed while the call waited for its turn");
-    else
+    } else {
       expire_no_later(engine, one->deadline);
+    }
   }
 }
 
 /* What is being sent has its deadline as its timeout. */
 static void expire(palenca_engine *engine, int64_t now) {
-  if (engine->expiry > now)
+  if (engine->expiry > now) {
     return;
+  }
   engine->expiry = INT64_MAX;
   expire_list(engine, &engine->waiting, now);
-  for (send_queue *one = engine->send_queues; one != NULL; one = one->next)
-    for (int priority = 0; priority < PRIORITIES; priority++)
+  for (send_queue *one = engine->send_queues; one != NULL; one = one->next) {
+    for (int priority = 0; priority < PRIORITIES; priority++) {
       expire_list(engine, &one->queues[priority].calls, now);
+    }
+  }
 }
 
 static void fail_list(palenca_engine *engine, call_list *list) {
-  while (list->first != NULL)
+  while (list->first != NULL) {
     fail(engine, list->first, PALENCA_NETWORK, "the process was forked; the call is its parent's");
+  }
 }
 
 /* A connection that two processes use mixes up their responses, and a call that both know would
  * be sent twice. */
 static void start_afresh_after_fork(palenca_engine *engine) {
-  if (!fork_guard_has_forked(&engine->guard) && engine->transport != NULL)
+  if (!fork_guard_has_forked(&engine->guard) && engine->transport != NULL) {
     return;
+  }
   fork_guard_set(&engine->guard);
   transport_abandon(engine->transport);
   engine->transport = transport_new((int)engine->max_in_flight, NULL);
@@ -204,27 +219,33 @@ static void start_afresh_after_fork(palenca_engine *engine) {
   seed(engine);
   fail_list(engine, &engine->sending);
   fail_list(engine, &engine->waiting);
-  for (send_queue *one = engine->send_queues; one != NULL; one = one->next)
-    for (int priority = 0; priority < PRIORITIES; priority++)
+  for (send_queue *one = engine->send_queues; one != NULL; one = one->next) {
+    for (int priority = 0; priority < PRIORITIES; priority++) {
       fail_list(engine, &one->queues[priority].calls);
+    }
+  }
 }
 
 static void learn(palenca_engine *engine, const call *one, int status, const palenca_meta *meta) {
   int64_t left = palenca_meta_window_left(meta, clock_unix_ms());
   bool used_up = status == 429 || meta->rate_remaining == 0;
-  if (one->send_queue->rate_limiter == NULL || !used_up)
+  if (one->send_queue->rate_limiter == NULL || !used_up) {
     return;
-  if (status == 429)
+  }
+  if (status == 429) {
     left = palenca_limit_wait(meta->retry_after_ms, left);
-  if (left > 0)
+  }
+  if (left > 0) {
     rate_limiters_block(engine->rate_limiters, one->send_queue->rate_limiter, clock_steady_ms(),
                         left);
+  }
 }
 
 static void note(palenca_engine *engine, const call *one, const transport_outcome *outcome,
                  const palenca_meta *meta, int64_t retry_in_ms) {
-  if (!one->observe)
+  if (!one->observe) {
     return;
+  }
   palenca_attempt_record attempt = {
       .id = one->id,
       .number = one->attempts,
@@ -250,8 +271,9 @@ static palenca_decision decide(palenca_engine *engine, const call *one,
       .window_left_ms = palenca_meta_window_left(meta, clock_unix_ms()),
   };
   palenca_decision decision = palenca_retry_decide(&attempt, next_random(engine));
-  if (one->deadline != INT64_MAX && decision.wait_ms >= one->deadline - clock_steady_ms())
+  if (one->deadline != INT64_MAX && decision.wait_ms >= one->deadline - clock_steady_ms()) {
     decision.retry = false;
+  }
   return decision;
 }
 
@@ -264,10 +286,11 @@ static void finish_attempt(palenca_engine *engine, const transport_outcome *outc
   learn(engine, one, outcome->status, &meta);
   palenca_decision decision = decide(engine, one, outcome, &meta);
   note(engine, one, outcome, &meta, decision.retry ? decision.wait_ms : -1);
-  if (decision.retry)
+  if (decision.retry) {
     wait_for_retry(engine, one, decision.wait_ms);
-  else
+  } else {
     complete(engine, one, outcome, &meta);
+  }
 }
 
 static void start(palenca_engine *engine, call *one, int64_t now) {
@@ -277,19 +300,22 @@ static void start(palenca_engine *engine, call *one, int64_t now) {
   one->attempts++;
   one->began = now;
   one->request.timeout_ms = one->timeout_ms;
-  if (one->deadline - now < one->timeout_ms)
+  if (one->deadline - now < one->timeout_ms) {
     one->request.timeout_ms = (int)(one->deadline - now);
+  }
   one->transfer = transport_start(engine->transport, &one->request, one, &failed.error);
-  if (one->transfer != NULL)
+  if (one->transfer != NULL) {
     engine->in_flight++;
-  else
+  } else {
     fail(engine, one, failed.error.kind, failed.error.message);
+  }
 }
 
 static void start_queue(palenca_engine *engine, send_queue *from, int priority, int64_t now) {
   priority_queue *queue = &from->queues[priority];
-  if (queue->blocked_until > now)
+  if (queue->blocked_until > now) {
     return;
+  }
   while (queue->calls.first != NULL && engine->in_flight < engine->max_in_flight) {
     if (from->rate_limiter != NULL) {
       int64_t wait = rate_limiters_take(engine->rate_limiters, from->rate_limiter,
@@ -311,9 +337,11 @@ static void start_all(palenca_engine *engine) {
     call_list_remove(one);
     call_list_insert(send_queue_of_call(one), one, NULL); /* older than all that never had a turn */
   }
-  for (int priority = 0; priority < PRIORITIES; priority++)
-    for (send_queue *one = engine->send_queues; one != NULL; one = one->next)
+  for (int priority = 0; priority < PRIORITIES; priority++) {
+    for (send_queue *one = engine->send_queues; one != NULL; one = one->next) {
       start_queue(engine, one, priority, now);
+    }
+  }
 }
 
 /* ---- submit ------------------------------------------------------------------- */
@@ -322,8 +350,9 @@ uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *re
                                palenca_error *error) {
   start_afresh_after_fork(engine);
   call *one = call_new(request, error);
-  if (one == NULL)
+  if (one == NULL) {
     return 0;
+  }
   one->id = engine->last_id + 1;
   if (!engine_adopt(engine, one)) {
     call_free(one);
@@ -336,8 +365,9 @@ uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *re
 bool engine_adopt(palenca_engine *engine, call *one) {
   send_queue *found = send_queues_find(&engine->send_queues, engine->rate_limiters, one);
   if (found == NULL || engine->transport == NULL ||
-      (one->observe && !attempt_log_reserve(&engine->attempts)))
+      (one->observe && !attempt_log_reserve(&engine->attempts))) {
     return false;
+  }
   one->send_queue = found;
   found->calls++;
   expire_no_later(engine, one->deadline);
@@ -349,8 +379,9 @@ bool engine_adopt(palenca_engine *engine, call *one) {
 /* ---- step ------------------------------------------------------------------------ */
 
 static void sooner(int64_t *deadline, int64_t other) {
-  if (other >= 0 && (*deadline < 0 || other < *deadline))
+  if (other >= 0 && (*deadline < 0 || other < *deadline)) {
     *deadline = other;
+  }
 }
 
 static int64_t until(int64_t time, int64_t now) {
@@ -360,21 +391,29 @@ static int64_t until(int64_t time, int64_t now) {
 int64_t palenca_engine_next_deadline(palenca_engine *engine) {
   start_afresh_after_fork(engine);
   int64_t now = clock_steady_ms();
-  if (engine->done_count > 0)
+  if (engine->done_count > 0) {
     return 0;
-  if (engine->transport == NULL)
+  }
+  if (engine->transport == NULL) {
     return NO_MEMORY_PAUSE_MS;
+  }
   int64_t deadline = transport_next_deadline(engine->transport);
-  if (engine->expiry != INT64_MAX)
+  if (engine->expiry != INT64_MAX) {
     sooner(&deadline, until(engine->expiry, now));
-  if (engine->waiting.first != NULL)
+  }
+  if (engine->waiting.first != NULL) {
     sooner(&deadline, until(engine->waiting.first->due, now));
-  if (engine->in_flight >= engine->max_in_flight)
+  }
+  if (engine->in_flight >= engine->max_in_flight) {
     return deadline;
-  for (const send_queue *one = engine->send_queues; one != NULL; one = one->next)
-    for (int priority = 0; priority < PRIORITIES; priority++)
-      if (one->queues[priority].calls.first != NULL)
+  }
+  for (const send_queue *one = engine->send_queues; one != NULL; one = one->next) {
+    for (int priority = 0; priority < PRIORITIES; priority++) {
+      if (one->queues[priority].calls.first != NULL) {
         sooner(&deadline, until(one->queues[priority].blocked_until, now));
+      }
+    }
+  }
   return deadline;
 }
 
@@ -385,12 +424,14 @@ int palenca_engine_fd(palenca_engine *engine) {
 
 static void work(palenca_engine *engine) {
   transport_outcome outcome;
-  if (engine->transport == NULL)
+  if (engine->transport == NULL) {
     return;
+  }
   start_all(engine);
   transport_perform(engine->transport);
-  while (transport_take(engine->transport, &outcome))
+  while (transport_take(engine->transport, &outcome)) {
     finish_attempt(engine, &outcome);
+  }
   send_queues_drop_unused(&engine->send_queues, engine->rate_limiters);
 }
 
@@ -399,8 +440,9 @@ size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *
   start_afresh_after_fork(engine);
   work(engine);
   int64_t wait = palenca_engine_next_deadline(engine);
-  if (wait < 0 || wait > max_wait)
+  if (wait < 0 || wait > max_wait) {
     wait = max_wait > 0 ? max_wait : 0;
+  }
   if (engine->transport != NULL) {
     transport_wait(engine->transport, wait, wake_fds, wake_fd_count);
     work(engine);
@@ -412,11 +454,13 @@ size_t palenca_engine_step(palenca_engine *engine, int64_t max_wait, const int *
 
 palenca_result *palenca_engine_take(palenca_engine *engine) {
   queue_node *first = engine->done_first;
-  if (first == NULL)
+  if (first == NULL) {
     return NULL;
+  }
   engine->done_first = first->next;
-  if (engine->done_first == NULL)
+  if (engine->done_first == NULL) {
     engine->done_last = NULL;
+  }
   engine->done_count--;
   return &call_result_of(first)->result;
 }
@@ -428,13 +472,17 @@ bool palenca_engine_take_attempt(palenca_engine *engine, palenca_attempt_record 
 bool palenca_engine_cancel(palenca_engine *engine, uint64_t id) {
   start_afresh_after_fork(engine);
   call *one = call_list_find(&engine->sending, id);
-  if (one == NULL)
+  if (one == NULL) {
     one = call_list_find(&engine->waiting, id);
-  for (send_queue *in = engine->send_queues; one == NULL && in != NULL; in = in->next)
-    for (int priority = 0; one == NULL && priority < PRIORITIES; priority++)
+  }
+  for (send_queue *in = engine->send_queues; one == NULL && in != NULL; in = in->next) {
+    for (int priority = 0; one == NULL && priority < PRIORITIES; priority++) {
       one = call_list_find(&in->queues[priority].calls, id);
-  if (one == NULL)
+    }
+  }
+  if (one == NULL) {
     return false;
+  }
   if (one->transfer != NULL) {
     transport_cancel(engine->transport, one->transfer);
     engine->in_flight--;

@@ -45,13 +45,15 @@ struct engine_thread {
 /* ---- on the thread ---------------------------------------------------------------- */
 
 static void hand_over(engine_thread *t, call_result *done) {
-  if (mpsc_queue_push(&t->results, &done->node))
+  if (mpsc_queue_push(&t->results, &done->node)) {
     wakeup_socket_send(&t->wake);
+  }
 }
 
 static void take_over(engine_thread *t, call *one) {
-  if (engine_adopt(t->engine, one))
+  if (engine_adopt(t->engine, one)) {
     return;
+  }
   call_result *done = one->result;
   one->result = NULL;
   done->result.id = one->id;
@@ -68,10 +70,11 @@ static void process_commands(engine_thread *t) {
   for (queue_node *next, *one = mpsc_queue_take_all(&t->commands); one != NULL; one = next) {
     command *order = (command *)(void *)one;
     next = one->next;
-    if (order->submitted != NULL)
+    if (order->submitted != NULL) {
       take_over(t, order->submitted);
-    else
+    } else {
       palenca_engine_cancel(t->engine, order->cancelled);
+    }
     free(order);
   }
 }
@@ -81,14 +84,17 @@ static void publish_results(engine_thread *t) {
   palenca_attempt_record record;
   while (palenca_engine_take_attempt(t->engine, &record)) {
     attempt *one = malloc(sizeof *one);
-    if (one == NULL)
+    if (one == NULL) {
       continue;
+    }
     one->record = record;
-    if (mpsc_queue_push(&t->attempts, &one->node))
+    if (mpsc_queue_push(&t->attempts, &one->node)) {
       wakeup_socket_send(&t->wake);
+    }
   }
-  for (palenca_result *result; (result = palenca_engine_take(t->engine)) != NULL;)
+  for (palenca_result *result; (result = palenca_engine_take(t->engine)) != NULL;) {
     hand_over(t, (call_result *)(void *)result);
+  }
 }
 
 static void *run(void *context) {
@@ -106,12 +112,14 @@ static void *run(void *context) {
 static bool start(engine_thread *t) {
   sigset_t all, before;
   sigfillset(&all);
-  if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+  if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) {
     return false;
+  }
   t->started = thread_start(&t->thread, THREAD_STACK_SIZE, run, t) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (t->started)
+  if (t->started) {
     pthread_setname_np(t->thread, "palenca");
+  }
   return t->started;
 }
 
@@ -125,10 +133,12 @@ engine_thread *engine_thread_new(const palenca_engine_options *options, palenca_
   fork_guard_init(&t->guard);
   t->command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   t->engine = palenca_engine_new(options, error);
-  if (t->engine != NULL && t->command_fd >= 0 && start(t))
+  if (t->engine != NULL && t->command_fd >= 0 && start(t)) {
     return t;
-  if (t->engine != NULL)
+  }
+  if (t->engine != NULL) {
     palenca_error_set(error, PALENCA_NO_MEMORY, "a thread could not be started");
+  }
   engine_thread_free(t);
   return NULL;
 }
@@ -140,8 +150,9 @@ static void wake(engine_thread *t) {
 }
 
 static void order(engine_thread *t, command *what) {
-  if (mpsc_queue_push(&t->commands, &what->node))
+  if (mpsc_queue_push(&t->commands, &what->node)) {
     wake(t);
+  }
 }
 
 static void free_commands(queue_node *one) {
@@ -170,8 +181,9 @@ static void free_attempts(queue_node *one) {
 }
 
 void engine_thread_free(engine_thread *t) {
-  if (t == NULL || fork_guard_has_forked(&t->guard))
+  if (t == NULL || fork_guard_has_forked(&t->guard)) {
     return;
+  }
   if (t->started) {
     atomic_store(&t->stop, true);
     wake(t);
@@ -184,8 +196,9 @@ void engine_thread_free(engine_thread *t) {
   free_attempts(mpsc_queue_take_all(&t->attempts));
   free_attempts(t->taken_attempts);
   wakeup_socket_free(&t->wake);
-  if (t->command_fd >= 0)
+  if (t->command_fd >= 0) {
     close(t->command_fd);
+  }
   fork_guard_free(&t->guard);
   free(t);
 }
@@ -199,8 +212,9 @@ uint64_t engine_thread_submit(engine_thread *t, const palenca_request *request,
     return 0;
   }
   call *one = call_new(request, error);
-  if (one == NULL)
+  if (one == NULL) {
     return 0;
+  }
   command *what = calloc(1, sizeof *what);
   if (what == NULL) {
     call_free(one);
@@ -215,15 +229,17 @@ uint64_t engine_thread_submit(engine_thread *t, const palenca_request *request,
 
 void engine_thread_cancel(engine_thread *t, uint64_t id) {
   command *what = fork_guard_has_forked(&t->guard) ? NULL : calloc(1, sizeof *what);
-  if (what == NULL) /* its result arrives without a reader */
+  if (what == NULL) { /* its result arrives without a reader */
     return;
+  }
   what->cancelled = id;
   order(t, what);
 }
 
 static void append(queue_node **list, queue_node *more) {
-  while (*list != NULL)
+  while (*list != NULL) {
     list = &(*list)->next;
+  }
   *list = more;
 }
 
@@ -231,23 +247,26 @@ size_t engine_thread_collect(engine_thread *t) {
   size_t count = 0;
   append(&t->taken_results, mpsc_queue_take_all(&t->results));
   append(&t->taken_attempts, mpsc_queue_take_all(&t->attempts));
-  for (queue_node *one = t->taken_results; one != NULL; one = one->next)
+  for (queue_node *one = t->taken_results; one != NULL; one = one->next) {
     count++;
+  }
   return count;
 }
 
 palenca_result *engine_thread_take(engine_thread *t) {
   queue_node *first = t->taken_results;
-  if (first == NULL)
+  if (first == NULL) {
     return NULL;
+  }
   t->taken_results = first->next;
   return &call_result_of(first)->result;
 }
 
 bool engine_thread_take_attempt(engine_thread *t, palenca_attempt_record *record) {
   attempt *first = (attempt *)(void *)t->taken_attempts;
-  if (first == NULL)
+  if (first == NULL) {
     return false;
+  }
   t->taken_attempts = first->node.next;
   *record = first->record;
   free(first);
@@ -259,8 +278,9 @@ const char *engine_thread_listen(engine_thread *t, const char *parent, palenca_e
 }
 
 bool engine_thread_accept(engine_thread *t, palenca_error *error) {
-  if (!wakeup_socket_accept(&t->wake, error))
+  if (!wakeup_socket_accept(&t->wake, error)) {
     return false;
+  }
   wakeup_socket_send(&t->wake); /* earlier results had no reader to wake */
   return true;
 }

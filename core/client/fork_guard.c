@@ -10,10 +10,12 @@ static char *cleared_in_children(void) {
 #ifdef MADV_WIPEONFORK
   size_t size = (size_t)sysconf(_SC_PAGESIZE);
   void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED)
+  if (page == MAP_FAILED) {
     return NULL;
-  if (madvise(page, size, MADV_WIPEONFORK) == 0)
+  }
+  if (madvise(page, size, MADV_WIPEONFORK) == 0) {
     return page;
+  }
   munmap(page, size);
 #endif
   return NULL;
@@ -25,8 +27,9 @@ void fork_guard_init(fork_guard *guard) {
 }
 
 void fork_guard_free(fork_guard *guard) {
-  if (guard->page != NULL)
+  if (guard->page != NULL) {
     munmap(guard->page, (size_t)sysconf(_SC_PAGESIZE));
+  }
   guard->page = NULL;
 }
 
@@ -36,6 +39,7 @@ bool fork_guard_has_forked(const fork_guard *guard) {
 
 void fork_guard_set(fork_guard *guard) {
   guard->process = getpid();
-  if (guard->page != NULL)
+  if (guard->page != NULL) {
     guard->page[0] = 1;
+  }
 }

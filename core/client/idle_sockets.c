@@ -18,16 +18,19 @@ bool idle_sockets_init(idle_sockets *idle, size_t limit) {
 
 void idle_sockets_free(idle_sockets *idle) {
   free(idle->sockets);
-  for (int i = 0; i < 2; i++)
-    if (idle->ended[i] >= 0)
+  for (int i = 0; i < 2; i++) {
+    if (idle->ended[i] >= 0) {
       close(idle->ended[i]);
+    }
+  }
   memset(idle, 0, sizeof *idle);
   idle->ended[0] = idle->ended[1] = -1;
 }
 
 static bool make_ended(idle_sockets *idle) {
-  if (idle->ended[0] >= 0)
+  if (idle->ended[0] >= 0) {
     return true;
+  }
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, idle->ended) != 0) {
     idle->ended[0] = idle->ended[1] = -1;
     return false;
@@ -45,18 +48,20 @@ static bool make_ended(idle_sockets *idle) {
  * library can still write a last record without a SIGPIPE. */
 void idle_sockets_end(idle_sockets *idle, int fd) {
   idle_sockets_remove(idle, fd);
-  if (!make_ended(idle) || dup2(idle->ended[0], fd) < 0)
+  if (!make_ended(idle) || dup2(idle->ended[0], fd) < 0) {
     (void)shutdown(fd, SHUT_RDWR);
-  else
+  } else {
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
 }
 
 void idle_sockets_add(idle_sockets *idle, int fd) {
   idle_sockets_remove(idle, fd);
-  if (idle->count < idle->limit)
+  if (idle->count < idle->limit) {
     idle->sockets[idle->count++] = (struct pollfd){.fd = fd, .events = POLLIN};
-  else
+  } else {
     idle_sockets_end(idle, fd);
+  }
 }
 
 void idle_sockets_remove(idle_sockets *idle, int fd) {
@@ -69,11 +74,13 @@ void idle_sockets_remove(idle_sockets *idle, int fd) {
 }
 
 void idle_sockets_end_readable(idle_sockets *idle, const poller *busy) {
-  if (idle->count == 0 || poll(idle->sockets, (nfds_t)idle->count, 0) <= 0)
+  if (idle->count == 0 || poll(idle->sockets, (nfds_t)idle->count, 0) <= 0) {
     return;
+  }
   for (size_t i = idle->count; i-- > 0;) {
     int fd = idle->sockets[i].fd;
-    if (idle->sockets[i].revents != 0 && !poller_watches(busy, fd))
+    if (idle->sockets[i].revents != 0 && !poller_watches(busy, fd)) {
       idle_sockets_end(idle, fd);
+    }
   }
 }

@@ -71,29 +71,33 @@ static void load(void) {
     snprintf(failure, sizeof failure, "%s", reason != NULL ? reason : LIBRARY);
     return;
   }
-  if (!find_all(library))
+  if (!find_all(library)) {
     return;
+  }
   const curl_version_info_data *version = loaded.version_info(CURLVERSION_NOW);
   CURLcode code;
-  if (version->version_num < CURL_VERSION_MIN)
+  if (version->version_num < CURL_VERSION_MIN) {
     snprintf(failure, sizeof failure, LIBRARY " is version %s, and 7.87 or later is needed",
              version->version);
-  else if ((code = loaded.global_init(CURL_GLOBAL_DEFAULT)) != CURLE_OK)
+  } else if ((code = loaded.global_init(CURL_GLOBAL_DEFAULT)) != CURLE_OK) {
     snprintf(failure, sizeof failure, "%s", loaded.easy_strerror(code));
+  }
 }
 
 const lazy_curl *lazy_curl_load(palenca_error *error) {
   (void)pthread_once(&once, load);
-  if (failure[0] == '\0')
+  if (failure[0] == '\0') {
     return &loaded;
+  }
   palenca_error_set(error, PALENCA_NETWORK, "libcurl could not be loaded: %s", failure);
   return NULL;
 }
 
 bool palenca_curl_version(char *text, size_t size, palenca_error *error) {
   const lazy_curl *curl = lazy_curl_load(error);
-  if (curl == NULL)
+  if (curl == NULL) {
     return false;
+  }
   const curl_version_info_data *info = curl->version_info(CURLVERSION_NOW);
   snprintf(text, size, "%s (%s)", info->version,
            info->ssl_version != NULL ? info->ssl_version : "no TLS");

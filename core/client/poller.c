@@ -48,25 +48,30 @@ void poller_init(poller *p) {
 
 void poller_free(poller *p) {
   free(p->sockets);
-  if (p->mirror >= 0)
+  if (p->mirror >= 0) {
     close(p->mirror);
+  }
   poller_init(p);
 }
 
 static struct pollfd *find(const poller *p, int fd) {
-  for (size_t i = 0; i < p->count; i++)
-    if (p->sockets[i].fd == fd)
+  for (size_t i = 0; i < p->count; i++) {
+    if (p->sockets[i].fd == fd) {
       return &p->sockets[i];
+    }
+  }
   return NULL;
 }
 
 static bool reserve(poller *p) {
-  if (p->count < p->capacity)
+  if (p->count < p->capacity) {
     return true;
+  }
   size_t capacity = p->capacity > 0 ? p->capacity * 2 : 16;
   struct pollfd *sockets = realloc(p->sockets, (capacity + PALENCA_WAKE_FDS_MAX) * sizeof *sockets);
-  if (sockets == NULL)
+  if (sockets == NULL) {
     return false;
+  }
   p->sockets = sockets;
   p->capacity = capacity;
   return true;
@@ -76,8 +81,9 @@ bool poller_watch(poller *p, int fd, bool in, bool out) {
   struct pollfd *socket = find(p, fd);
   bool is_new = socket == NULL;
   if (is_new) {
-    if (!reserve(p))
+    if (!reserve(p)) {
       return false;
+    }
     socket = &p->sockets[p->count++];
     *socket = (struct pollfd){.fd = fd};
   }
@@ -87,11 +93,13 @@ bool poller_watch(poller *p, int fd, bool in, bool out) {
 
 void poller_forget(poller *p, int fd) {
   struct pollfd *socket = find(p, fd);
-  if (socket == NULL)
+  if (socket == NULL) {
     return;
+  }
   *socket = p->sockets[--p->count];
-  if (p->mirror >= 0)
+  if (p->mirror >= 0) {
     mirror_forget(p->mirror, fd);
+  }
 }
 
 bool poller_watches(const poller *p, int fd) {
@@ -100,29 +108,36 @@ bool poller_watches(const poller *p, int fd) {
 
 /* A wait that a signal ends is not gone on with: who called may have to act on the signal. */
 void poller_wait(poller *p, int64_t max_wait, const int *fds, size_t count) {
-  if (p->count + count == 0 && max_wait == 0)
+  if (p->count + count == 0 && max_wait == 0) {
     return;
-  if (max_wait > INT_MAX)
+  }
+  if (max_wait > INT_MAX) {
     max_wait = INT_MAX;
+  }
   if (!reserve(p)) {
     poll(NULL, 0, max_wait < 10 ? (int)max_wait : 10); /* there is memory later, or never */
     return;
   }
   struct pollfd *wake = p->sockets + p->count;
-  for (size_t i = 0; i < count && i < PALENCA_WAKE_FDS_MAX; i++)
+  for (size_t i = 0; i < count && i < PALENCA_WAKE_FDS_MAX; i++) {
     wake[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-  if (count > PALENCA_WAKE_FDS_MAX)
+  }
+  if (count > PALENCA_WAKE_FDS_MAX) {
     count = PALENCA_WAKE_FDS_MAX;
-  if (poll(p->sockets, p->count + count, (int)max_wait) < 0)
-    for (size_t i = 0; i < p->count; i++)
+  }
+  if (poll(p->sockets, p->count + count, (int)max_wait) < 0) {
+    for (size_t i = 0; i < p->count; i++) {
       p->sockets[i].revents = 0;
+    }
+  }
 }
 
 bool poller_take(poller *p, int *fd, short *what) {
   for (size_t i = 0; i < p->count; i++) {
     short found = p->sockets[i].revents;
-    if (found == 0)
+    if (found == 0) {
       continue;
+    }
     p->sockets[i].revents = 0;
     *fd = p->sockets[i].fd;
     *what = (short)(((found & (POLLIN | POLLHUP)) != 0 ? POLLIN : 0) | (found & POLLOUT) |
@@ -133,8 +148,9 @@ bool poller_take(poller *p, int *fd, short *what) {
 }
 
 int poller_fd(poller *p) {
-  if (p->mirror >= 0)
+  if (p->mirror >= 0) {
     return p->mirror;
+  }
   p->mirror = mirror_new();
   for (size_t i = 0; p->mirror >= 0 && i < p->count; i++) {
     if (!mirror_watch(p->mirror, &p->sockets[i], true)) {

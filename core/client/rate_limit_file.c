@@ -49,14 +49,17 @@ static bool lock_open(int fd, short kind) {
 static bool is_current(int fd, int64_t now) {
   content head;
   int64_t newest;
-  if (pread(fd, &head, sizeof head, 0) != sizeof head)
+  if (pread(fd, &head, sizeof head, 0) != sizeof head) {
     return false;
+  }
   uint64_t limit = head.ready & UINT32_MAX;
-  if (head.ready != (MAGIC | limit) || head.next >= limit)
+  if (head.ready != (MAGIC | limit) || head.next >= limit) {
     return false;
+  }
   off_t at = (off_t)(sizeof head + (head.next + limit - 1) % limit * sizeof newest);
-  if (pread(fd, &newest, sizeof newest, at) != sizeof newest)
+  if (pread(fd, &newest, sizeof newest, at) != sizeof newest) {
     return false;
+  }
   return newest > now - 2 * PALENCA_RATE_WINDOW_MS || head.blocked_until > now;
 }
 
@@ -66,16 +69,19 @@ void rate_limit_directory_clean(int directory) {
   DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
   for (struct dirent *one; files != NULL && (one = readdir(files)) != NULL;) {
     int file = openat(directory, one->d_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (file < 0)
+    if (file < 0) {
       continue;
-    if (lock_open(file, F_WRLCK) && !is_current(file, clock_steady_ms()))
+    }
+    if (lock_open(file, F_WRLCK) && !is_current(file, clock_steady_ms())) {
       unlinkat(directory, one->d_name, 0);
+    }
     close(file);
   }
-  if (files != NULL)
+  if (files != NULL) {
     closedir(files);
-  else if (fd >= 0)
+  } else if (fd >= 0) {
     close(fd);
+  }
 }
 
 int rate_limit_directory_open(const char *parent, palenca_error *error) {
@@ -97,8 +103,9 @@ int rate_limit_directory_open(const char *parent, palenca_error *error) {
   }
   palenca_error_set(error, PALENCA_USAGE, "%s: %s", path,
                     fd < 0 ? strerror(errno) : "it is not this user's alone");
-  if (fd >= 0)
+  if (fd >= 0) {
     close(fd);
+  }
   return -1;
 }
 
@@ -107,11 +114,12 @@ int rate_limit_directory_open(const char *parent, palenca_error *error) {
 /* Allocated completely, so that a full disk is an error here and not a signal later. */
 static bool map(rate_limit_file *file) {
   int problem;
-  do /* a signal ends it on some file systems */
+  do { /* a signal ends it on some file systems */
     problem = posix_fallocate(file->fd, 0, (off_t)file->size);
-  while (problem == EINTR);
-  if (problem != 0)
+  } while (problem == EINTR);
+  if (problem != 0) {
     return false;
+  }
   void *memory = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
   file->content = memory != MAP_FAILED ? memory : NULL;
   return file->content != NULL;
@@ -126,10 +134,12 @@ static int open_shared(int directory, const char *name) {
   do {
     struct stat is;
     int fd = openat(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
+    if (fd < 0) {
       return -1;
-    if (lock_open(fd, F_RDLCK) && fstat(fd, &is) == 0 && is.st_nlink > 0)
+    }
+    if (lock_open(fd, F_RDLCK) && fstat(fd, &is) == 0 && is.st_nlink > 0) {
       return fd;
+    }
     close(fd);
     nanosleep(&pause, NULL);
   } while (clock_steady_ms() < end);
@@ -138,24 +148,29 @@ static int open_shared(int directory, const char *name) {
 
 rate_limit_file *rate_limit_file_open(int directory, const char *name, size_t limit) {
   rate_limit_file *file = calloc(1, sizeof *file);
-  if (file == NULL)
+  if (file == NULL) {
     return NULL;
+  }
   file->limit = limit;
   file->size = sizeof(content) + limit * sizeof(int64_t);
   file->fd = open_shared(directory, name);
-  if (file->fd >= 0 && map(file))
+  if (file->fd >= 0 && map(file)) {
     return file;
+  }
   rate_limit_file_close(file);
   return NULL;
 }
 
 void rate_limit_file_close(rate_limit_file *file) {
-  if (file == NULL)
+  if (file == NULL) {
     return;
-  if (file->content != NULL)
+  }
+  if (file->content != NULL) {
     munmap(file->content, file->size);
-  if (file->fd >= 0)
+  }
+  if (file->fd >= 0) {
     close(file->fd);
+  }
   free(file);
 }
 
@@ -164,8 +179,9 @@ static void clear(rate_limit_file *file) {
   c->ready = 0;
   c->next = 0;
   c->blocked_until = INT64_MIN / 2;
-  for (size_t i = 0; i < file->limit; i++)
+  for (size_t i = 0; i < file->limit; i++) {
     c->sent_at[i] = INT64_MIN / 2;
+  }
   c->ready = MAGIC | file->limit;
 }
 
@@ -175,8 +191,9 @@ static void clear(rate_limit_file *file) {
 static bool is_void(const rate_limit_file *file) {
   int64_t now = clock_steady_ms();
   const content *c = file->content;
-  if (c->ready != (MAGIC | file->limit) || c->next >= file->limit)
+  if (c->ready != (MAGIC | file->limit) || c->next >= file->limit) {
     return true;
+  }
   int64_t newest = c->sent_at[(c->next + file->limit - 1) % file->limit];
   return newest > now + SKEW_MS || c->blocked_until > now + 2 * PALENCA_RATE_WINDOW_MS;
 }
@@ -187,15 +204,18 @@ static void mend(rate_limit_file *file) {
   content *c = file->content;
   int64_t noted = c->sent_at[c->next];
   size_t after = (size_t)(c->next + 1) % file->limit;
-  if (noted >= c->sent_at[(c->next + file->limit - 1) % file->limit] && c->sent_at[after] < noted)
+  if (noted >= c->sent_at[(c->next + file->limit - 1) % file->limit] && c->sent_at[after] < noted) {
     c->next = after;
+  }
 }
 
 bool rate_limit_file_take(rate_limit_file *file, palenca_rate_limit *state) {
-  if (flock(file->fd, LOCK_EX | LOCK_NB) != 0)
+  if (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
     return false;
-  if (is_void(file))
+  }
+  if (is_void(file)) {
     clear(file);
+  }
   mend(file);
   *state = (palenca_rate_limit){
       .sent_at = file->content->sent_at,

@@ -50,10 +50,12 @@ static void free_rate_limiter(rate_limiter *one) {
 
 /* Those asked for last come first, and so do their files. */
 static bool is_in_use(const rate_limiter *one, int64_t now, size_t *idle_files) {
-  if (one->references > 0)
+  if (one->references > 0) {
     return true;
-  if (one->file != NULL)
+  }
+  if (one->file != NULL) {
     return ++*idle_files <= IDLE_FILES_MAX;
+  }
   return palenca_rate_limit_wait(&one->state, now, one->limit - 1) > 0;
 }
 
@@ -107,8 +109,9 @@ __attribute__((destructor)) static void free_all(void) {
 
 palenca_rate_limiters *palenca_rate_limiters_share(const char *parent, palenca_error *error) {
   int directory = rate_limit_directory_open(parent, error);
-  if (directory < 0)
+  if (directory < 0) {
     return NULL;
+  }
   palenca_rate_limiters *rate_limiters = calloc(1, sizeof *rate_limiters);
   if (rate_limiters == NULL) {
     close(directory);
@@ -129,13 +132,15 @@ palenca_rate_limiters *palenca_rate_limiters_retain(palenca_rate_limiters *rate_
 }
 
 void palenca_rate_limiters_release(palenca_rate_limiters *rate_limiters) {
-  if (rate_limiters == NULL)
+  if (rate_limiters == NULL) {
     return;
+  }
   pthread_mutex_lock(&rate_limiters->mutex);
   bool last = --rate_limiters->references == 0;
   pthread_mutex_unlock(&rate_limiters->mutex);
-  if (!last)
+  if (!last) {
     return;
+  }
   while (rate_limiters->first != NULL) {
     rate_limiter *next = rate_limiters->first->next;
     free_rate_limiter(rate_limiters->first);
@@ -153,8 +158,9 @@ static rate_limit_file *open_file(palenca_rate_limiters *rate_limiters, const un
     rate_limiters->opened = 0;
   }
   char name[2 * RATE_LIMITER_DIGEST_SIZE + 32];
-  for (size_t i = 0; i < RATE_LIMITER_DIGEST_SIZE; i++)
+  for (size_t i = 0; i < RATE_LIMITER_DIGEST_SIZE; i++) {
     snprintf(name + 2 * i, 3, "%02x", digest[i]);
+  }
   snprintf(name + 2 * RATE_LIMITER_DIGEST_SIZE, 32, "-%zu", limit);
   return rate_limit_file_open(rate_limiters->directory, name, limit);
 }
@@ -163,11 +169,13 @@ static rate_limiter *new_rate_limiter(palenca_rate_limiters *rate_limiters,
                                       const unsigned char *digest, size_t limit) {
   sweep(rate_limiters, clock_steady_ms());
   rate_limiter *one = calloc(1, sizeof *one);
-  if (one == NULL)
+  if (one == NULL) {
     return NULL;
+  }
   one->limit = limit;
-  if (rate_limiters->directory >= 0)
+  if (rate_limiters->directory >= 0) {
     one->file = open_file(rate_limiters, digest, limit);
+  }
   /* without its file a key still has a rate limit, by this process */
   if (one->file == NULL && !palenca_rate_limit_init(&one->state, limit)) {
     free(one);
@@ -199,8 +207,9 @@ rate_limiter *rate_limiters_find(palenca_rate_limiters *rate_limiters, const uns
                                  size_t limit) {
   pthread_mutex_lock(&rate_limiters->mutex);
   rate_limiter *one = take_out(rate_limiters, digest, limit);
-  if (one == NULL)
+  if (one == NULL) {
     one = new_rate_limiter(rate_limiters, digest, limit);
+  }
   if (one != NULL) {
     one->references++;
     one->next = rate_limiters->first;
@@ -211,11 +220,13 @@ rate_limiter *rate_limiters_find(palenca_rate_limiters *rate_limiters, const uns
 }
 
 void rate_limiters_drop(palenca_rate_limiters *rate_limiters, rate_limiter *one) {
-  if (one == NULL)
+  if (one == NULL) {
     return;
+  }
   pthread_mutex_lock(&rate_limiters->mutex);
-  if (--one->references == 0 && one->file != NULL)
+  if (--one->references == 0 && one->file != NULL) {
     sweep(rate_limiters, clock_steady_ms());
+  }
   pthread_mutex_unlock(&rate_limiters->mutex);
 }
 
@@ -228,8 +239,9 @@ static bool begin(rate_limiter *one) {
 }
 
 static void end(rate_limiter *one) {
-  if (one->file == NULL)
+  if (one->file == NULL) {
     return;
+  }
   rate_limit_file_put_back(one->file, &one->state);
   one->state.sent_at = NULL; /* the file's */
 }
@@ -240,8 +252,9 @@ int64_t rate_limiters_take(palenca_rate_limiters *rate_limiters, rate_limiter *o
   pthread_mutex_lock(&rate_limiters->mutex);
   if (begin(one)) {
     wait = palenca_rate_limit_wait(&one->state, now, low_priority ? one->limit / SPARE_PART : 0);
-    if (wait == 0)
+    if (wait == 0) {
       palenca_rate_limit_take(&one->state, now);
+    }
     end(one);
   }
   pthread_mutex_unlock(&rate_limiters->mutex);

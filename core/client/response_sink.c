@@ -27,10 +27,12 @@ static bool fail_no_memory(response_sink *sink) {
 }
 
 static bool append(response_sink *sink, palenca_buffer *to, const char *data, size_t size) {
-  if (palenca_buffer_append(to, data, size))
+  if (palenca_buffer_append(to, data, size)) {
     return true;
-  if (!palenca_buffer_is_full(to, size))
+  }
+  if (!palenca_buffer_is_full(to, size)) {
     return fail_no_memory(sink);
+  }
   return fail_full(sink, to == sink->head ? "head" : "body", to->limit);
 }
 
@@ -51,9 +53,10 @@ static const char *status_in(const char *line, size_t size) {
  * are no body and have no end. */
 static bool start_head(response_sink *sink, const char *line, size_t size) {
   const char *status = status_in(line, size);
-  if (status != NULL && memcmp(status, "101", 3) == 0)
+  if (status != NULL && memcmp(status, "101", 3) == 0) {
     return palenca_error_set(&sink->failure, PALENCA_PROTOCOL,
                              "the server switched to another protocol without being asked");
+  }
   sink->in_head = true;
   sink->head->size = 0;
   sink->is_interim = status != NULL && *status == '1';
@@ -62,10 +65,12 @@ static bool start_head(response_sink *sink, const char *line, size_t size) {
 
 static bool join_line(response_sink *sink, const char *line, size_t size) {
   palenca_buffer *head = sink->head;
-  while (head->size > 0 && is_blank(head->data[head->size - 1]))
+  while (head->size > 0 && is_blank(head->data[head->size - 1])) {
     head->size--;
-  for (; size > 0 && (*line == ' ' || *line == '\t'); size--)
+  }
+  for (; size > 0 && (*line == ' ' || *line == '\t'); size--) {
     line++;
+  }
   return append(sink, sink->head, " ", 1) && append(sink, sink->head, line, size);
 }
 
@@ -79,9 +84,11 @@ static content_coding coding_of(const char *name, size_t size) {
                {"gzip", CODING_GZIP},
                {"x-gzip", CODING_GZIP},
                {"deflate", CODING_DEFLATE}};
-  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-    if (strlen(known[i].name) == size && strncasecmp(name, known[i].name, size) == 0)
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    if (strlen(known[i].name) == size && strncasecmp(name, known[i].name, size) == 0) {
       return known[i].coding;
+    }
+  }
   return CODING_UNKNOWN;
 }
 
@@ -91,13 +98,16 @@ static content_coding add_codings(content_coding coding, const char *list, const
     const char *comma = memchr(list, ',', (size_t)(end - list));
     const char *last = comma != NULL ? comma : end;
     const char *next = comma != NULL ? comma + 1 : end;
-    while (list < last && is_blank(*list))
+    while (list < last && is_blank(*list)) {
       list++;
-    while (last > list && is_blank(last[-1]))
+    }
+    while (last > list && is_blank(last[-1])) {
       last--;
+    }
     content_coding found = coding_of(list, (size_t)(last - list));
-    if (found != CODING_NONE)
+    if (found != CODING_NONE) {
       coding = coding == CODING_NONE ? found : CODING_UNKNOWN;
+    }
     list = next;
   }
   return coding;
@@ -111,8 +121,9 @@ static content_coding find_coding(const palenca_buffer *head) {
   while (at < end) {
     const char *newline = memchr(at, '\n', (size_t)(end - at));
     const char *line_end = newline != NULL ? newline : end;
-    if ((size_t)(line_end - at) > name_size && strncasecmp(at, name, name_size) == 0)
+    if ((size_t)(line_end - at) > name_size && strncasecmp(at, name, name_size) == 0) {
       coding = add_codings(coding, at + name_size, line_end);
+    }
     at = newline != NULL ? newline + 1 : end;
   }
   return coding;
@@ -120,32 +131,39 @@ static content_coding find_coding(const palenca_buffer *head) {
 
 static void end_head(response_sink *sink) {
   sink->in_head = false;
-  if (sink->is_interim)
+  if (sink->is_interim) {
     return;
+  }
   sink->head_ended = true;
   sink->coding = find_coding(sink->head);
 }
 
 bool response_sink_add_line(response_sink *sink, const char *line, size_t size) {
-  if (sink->head_ended || size == 0)
+  if (sink->head_ended || size == 0) {
     return true;
-  if (!sink->in_head)
+  }
+  if (!sink->in_head) {
     return start_head(sink, line, size);
-  if (*line == ' ' || *line == '\t')
+  }
+  if (*line == ' ' || *line == '\t') {
     return join_line(sink, line, size);
-  if (!append(sink, sink->head, line, size))
+  }
+  if (!append(sink, sink->head, line, size)) {
     return false;
-  if (*line == '\r' || *line == '\n')
+  }
+  if (*line == '\r' || *line == '\n') {
     end_head(sink);
+  }
   return true;
 }
 
 /* ---- the body ------------------------------------------------------------------------ */
 
 static bool start_decoder(response_sink *sink) {
-  if (sink->coding == CODING_UNKNOWN)
+  if (sink->coding == CODING_UNKNOWN) {
     return palenca_error_set(&sink->failure, PALENCA_PROTOCOL,
                              "the response's content encoding is neither gzip nor deflate");
+  }
   sink->decoder = content_decoder_new(sink->coding);
   return sink->decoder != NULL || fail_no_memory(sink);
 }
@@ -153,12 +171,15 @@ static bool start_decoder(response_sink *sink) {
 /* Bounded here and not by curl, which bounds what is on the wire: a small compressed response can
  * hold a large body. */
 bool response_sink_add_body(response_sink *sink, const char *data, size_t size) {
-  if (size == 0)
+  if (size == 0) {
     return true;
-  if (sink->coding == CODING_NONE)
+  }
+  if (sink->coding == CODING_NONE) {
     return append(sink, sink->body, data, size);
-  if (sink->decoder == NULL && !start_decoder(sink))
+  }
+  if (sink->decoder == NULL && !start_decoder(sink)) {
     return false;
+  }
   switch (content_decoder_feed(sink->decoder, data, size, sink->body)) {
   case DECODER_OK:
     return true;

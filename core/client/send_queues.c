@@ -5,8 +5,9 @@
 
 static send_queue *add(send_queue **first, rate_limiter *of) {
   send_queue *one = calloc(1, sizeof *one);
-  if (one == NULL)
+  if (one == NULL) {
     return NULL;
+  }
   one->rate_limiter = of;
   one->next = *first;
   *first = one;
@@ -18,15 +19,18 @@ send_queue *send_queues_find(send_queue **first, palenca_rate_limiters *rate_lim
   rate_limiter *limiter = NULL;
   if (one->rate_limit > 0) {
     limiter = rate_limiters_find(rate_limiters, one->rate_limit_digest, (size_t)one->rate_limit);
-    if (limiter == NULL)
+    if (limiter == NULL) {
       return NULL;
+    }
   }
   send_queue *found = *first;
-  while (found != NULL && found->rate_limiter != limiter)
+  while (found != NULL && found->rate_limiter != limiter) {
     found = found->next;
+  }
   send_queue *made = found == NULL ? add(first, limiter) : NULL;
-  if (made == NULL)
+  if (made == NULL) {
     rate_limiters_drop(rate_limiters, limiter); /* a queue that was there has its own reference */
+  }
   return found != NULL ? found : made;
 }
 

@@ -6,8 +6,9 @@ const void *tls_session_of(const lazy_curl *curl, CURL *easy) {
   struct curl_tlssessioninfo *session = NULL;
   if (curl->ssl_pending == NULL ||
       curl->easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == NULL ||
-      session->backend != CURLSSLBACKEND_OPENSSL)
+      session->backend != CURLSSLBACKEND_OPENSSL) {
     return NULL;
+  }
   return session->internals;
 }
 

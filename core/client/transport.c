@@ -53,11 +53,12 @@ static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context
   transport *t = context;
   (void)easy;
   (void)unused;
-  if (what == CURL_POLL_REMOVE)
+  if (what == CURL_POLL_REMOVE) {
     poller_forget(&t->poller, socket);
-  else if (!poller_watch(&t->poller, socket, (what & CURL_POLL_IN) != 0,
-                         (what & CURL_POLL_OUT) != 0))
+  } else if (!poller_watch(&t->poller, socket, (what & CURL_POLL_IN) != 0,
+                           (what & CURL_POLL_OUT) != 0)) {
     return -1;
+  }
   return 0;
 }
 
@@ -70,14 +71,17 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context) {
 
 /* Not before it is used: curl and its libraries take some megabytes. */
 static bool start_curl(transport *t, palenca_error *error) {
-  if (t->multi != NULL)
+  if (t->multi != NULL) {
     return true;
+  }
   const lazy_curl *curl = t->curl = lazy_curl_load(error);
-  if (curl == NULL)
+  if (curl == NULL) {
     return false;
+  }
   t->multi = curl->multi_init();
-  if (t->multi == NULL)
+  if (t->multi == NULL) {
     return palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+  }
   curl->multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
   curl->multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
   curl->multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -90,15 +94,17 @@ static bool start_curl(transport *t, palenca_error *error) {
 
 transport *transport_new(int max_connections, palenca_error *error) {
   transport *t = calloc(1, sizeof *t);
-  if (t == NULL)
+  if (t == NULL) {
     goto no_memory;
+  }
   t->wakeup_at = -1;
   poller_init(&t->poller);
   t->idle_limit = (size_t)max_connections;
   t->max_connections = max_connections;
   t->idle = calloc(t->idle_limit, sizeof *t->idle);
-  if (t->idle == NULL || !idle_sockets_init(&t->idle_connections, t->idle_limit))
+  if (t->idle == NULL || !idle_sockets_init(&t->idle_connections, t->idle_limit)) {
     goto no_memory;
+  }
   return t;
 no_memory:
   transport_free(t);
@@ -107,8 +113,9 @@ no_memory:
 }
 
 void transport_abandon(transport *t) {
-  if (t == NULL)
+  if (t == NULL) {
     return;
+  }
   poller_free(&t->poller);
   idle_sockets_free(&t->idle_connections);
   free(t->idle);
@@ -116,38 +123,47 @@ void transport_abandon(transport *t) {
 }
 
 static void free_handle(const lazy_curl *curl, easy_handle *one) {
-  if (one->easy != NULL)
+  if (one->easy != NULL) {
     curl->easy_cleanup(one->easy);
-  if (one->lines != NULL)
+  }
+  if (one->lines != NULL) {
     curl->slist_free_all(one->lines);
+  }
 }
 
 static void forget(transport *t, transfer *one) {
-  if (one->previous != NULL)
+  if (one->previous != NULL) {
     one->previous->next = one->next;
-  else
+  } else {
     t->running = one->next;
-  if (one->next != NULL)
+  }
+  if (one->next != NULL) {
     one->next->previous = one->previous;
+  }
   t->curl->multi_remove_handle(t->multi, one->handle.easy);
   t->curl->easy_setopt(one->handle.easy, CURLOPT_ERRORBUFFER, NULL);
-  if (t->idle_count < t->idle_limit)
+  if (t->idle_count < t->idle_limit) {
     t->idle[t->idle_count++] = one->handle;
-  else
+  } else {
     free_handle(t->curl, &one->handle);
+  }
   response_sink_free(&one->sink);
   free(one);
 }
 
 void transport_free(transport *t) {
-  if (t == NULL)
+  if (t == NULL) {
     return;
-  while (t->running != NULL)
+  }
+  while (t->running != NULL) {
     forget(t, t->running);
-  while (t->idle_count > 0)
+  }
+  while (t->idle_count > 0) {
     free_handle(t->curl, &t->idle[--t->idle_count]);
-  if (t->multi != NULL)
+  }
+  if (t->multi != NULL) {
     t->curl->multi_cleanup(t->multi);
+  }
   poller_free(&t->poller);
   idle_sockets_free(&t->idle_connections);
   free(t->idle);
@@ -157,8 +173,9 @@ void transport_free(transport *t) {
 static size_t on_header(char *data, size_t unit, size_t count, void *context) {
   transfer *one = context;
   bool is_taken = response_sink_add_line(&one->sink, data, unit * count);
-  if (is_taken && one->is_https && one->sink.head_ended && one->tls == NULL)
+  if (is_taken && one->is_https && one->sink.head_ended && one->tls == NULL) {
     one->tls = tls_session_of(one->curl, one->handle.easy);
+  }
   return is_taken ? unit * count : 0;
 }
 
@@ -176,10 +193,12 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
     one->peer_size = (socklen_t)address->addrlen;
   }
   int fd = socket(address->family, address->socktype, address->protocol);
-  if (fd < 0)
+  if (fd < 0) {
     return CURL_SOCKET_BAD;
-  if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+  }
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) {
     return fd;
+  }
   close(fd);
   return CURL_SOCKET_BAD;
 }
@@ -194,8 +213,9 @@ static int on_close(void *context, curl_socket_t socket) {
 static CURL *new_easy(transport *t) {
   const lazy_curl *curl = t->curl;
   CURL *easy = curl->easy_init();
-  if (easy == NULL)
+  if (easy == NULL) {
     return NULL;
+  }
   curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   /* Debian's default directory defeats curl's cache of parsed certificates,
@@ -233,8 +253,9 @@ static bool set_security(const lazy_curl *curl, CURL *easy, const transport_requ
   curl->easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
   /* a proxy from the environment does not reach this machine, and would read the key */
   const char *proxy = request->proxy;
-  if (proxy == NULL && palenca_url_is_local(request->url))
+  if (proxy == NULL && palenca_url_is_local(request->url)) {
     proxy = "";
+  }
   return curl->easy_setopt(easy, CURLOPT_SSLVERSION, lowest) == CURLE_OK &&
          curl->easy_setopt(easy, CURLOPT_CAINFO,
                            request->ca_file != NULL ? request->ca_file : ca_file) == CURLE_OK &&
@@ -287,17 +308,20 @@ static void run_timers(transport *t) {
   int running;
   t->wakeup_at = -1;
   t->curl->multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-  if (t->wakeup_at < 0) /* slightly too early for curl, which then sets no new timer */
+  if (t->wakeup_at < 0) { /* slightly too early for curl, which then sets no new timer */
     ask_wakeup(t);
+  }
 }
 
 void *transport_start(transport *t, const transport_request *request, void *context,
                       palenca_error *error) {
-  if (!palenca_url_check(request->url, error))
+  if (!palenca_url_check(request->url, error)) {
     return NULL;
+  }
   transfer *one = calloc(1, sizeof *one);
-  if (one == NULL)
+  if (one == NULL) {
     goto no_memory;
+  }
   one->context = context;
   one->ca_file = request->ca_file;
   one->is_https = strncmp(request->url, "https:", 6) == 0;
@@ -310,15 +334,18 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   one->handle = t->idle_count > 0 ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy(t)};
   CURL *easy = one->handle.easy;
   if (easy == NULL || !request_headers_set(t->curl, easy, &one->handle.lines, request) ||
-      !set_security(t->curl, easy, request) || !set_request(t->curl, easy, request))
+      !set_security(t->curl, easy, request) || !set_request(t->curl, easy, request)) {
     goto no_memory;
+  }
   set_transfer(easy, one);
   idle_sockets_end_readable(&t->idle_connections, &t->poller);
-  if (t->curl->multi_add_handle(t->multi, easy) != CURLM_OK)
+  if (t->curl->multi_add_handle(t->multi, easy) != CURLM_OK) {
     goto no_memory;
+  }
   one->next = t->running;
-  if (t->running != NULL)
+  if (t->running != NULL) {
     t->running->previous = one;
+  }
   t->running = one;
   run_timers(t); /* it gets its connection now, before anything else comes on one */
   return one;
@@ -340,8 +367,9 @@ int transport_fd(transport *t) {
 }
 
 int64_t transport_next_deadline(const transport *t) {
-  if (t->wakeup_at < 0)
+  if (t->wakeup_at < 0) {
     return -1;
+  }
   int64_t now = clock_steady_ms();
   return t->wakeup_at > now ? t->wakeup_at - now : 0;
 }
@@ -356,10 +384,12 @@ static void act(transport *t, int fd, short what) {
 void transport_perform(transport *t) {
   int fd;
   short what;
-  while (poller_take(&t->poller, &fd, &what))
+  while (poller_take(&t->poller, &fd, &what)) {
     act(t, fd, what);
-  if (transport_next_deadline(t) == 0)
+  }
+  if (transport_next_deadline(t) == 0) {
     run_timers(t);
+  }
 }
 
 void transport_wait(transport *t, int64_t max_wait, const int *wake_fds, size_t wake_fd_count) {
@@ -401,10 +431,14 @@ static bool was_sent(const transfer *one, CURLcode code) {
   long request_bytes = 0;
   if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
       code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
-      code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || has_no_tls(one))
+      code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+      has_no_tls(one)) {
     return false;
-  if (one->curl->easy_getinfo(one->handle.easy, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK)
+  }
+  if (one->curl->easy_getinfo(one->handle.easy, CURLINFO_REQUEST_SIZE, &request_bytes) !=
+      CURLE_OK) {
     return true;
+  }
   return request_bytes > 0;
 }
 
@@ -436,8 +470,9 @@ static bool is_rejected_by_proxy(CURL *easy, transfer *one, transport_outcome *o
   long status = 0;
   char address[64] = "?", port[8] = "?";
   one->curl->easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
-  if (status == 0 || status / 100 == 2 || one->sink.head->size > 0)
+  if (status == 0 || status / 100 == 2 || one->sink.head->size > 0) {
     return false;
+  }
   /* curl's own CURLINFO_PRIMARY_IP is empty here in 8.14 */
   (void)getnameinfo((struct sockaddr *)&one->peer, one->peer_size, address, sizeof address, port,
                     sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
@@ -458,23 +493,27 @@ static void record_idle_connection(transport *t, const transfer *one) {
   curl_socket_t socket = CURL_SOCKET_BAD;
   long version = 0;
   if (one->curl->easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
-      socket == CURL_SOCKET_BAD)
+      socket == CURL_SOCKET_BAD) {
     return;
+  }
   one->curl->easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-  if (version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1)
+  if (version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1) {
     return;
-  if (one->is_https && (one->tls == NULL || tls_session_has_unread(one->curl, one->tls)))
+  }
+  if (one->is_https && (one->tls == NULL || tls_session_has_unread(one->curl, one->tls))) {
     idle_sockets_end(&t->idle_connections, socket);
-  else
+  } else {
     idle_sockets_add(&t->idle_connections, socket);
+  }
 }
 
 bool transport_take(transport *t, transport_outcome *outcome) {
   int left = 0;
   CURLMsg *message;
   while (t->multi != NULL && (message = t->curl->multi_info_read(t->multi, &left)) != NULL) {
-    if (message->msg != CURLMSG_DONE)
+    if (message->msg != CURLMSG_DONE) {
       continue;
+    }
     CURLcode code = message->data.result;
     CURL *easy = message->easy_handle;
     char *owner = NULL;
@@ -488,10 +527,12 @@ bool transport_take(transport *t, transport_outcome *outcome) {
     outcome->sent = was_sent(one, code);
     /* curl takes half a head for a complete response, and half of a compressed body, too */
     bool is_complete = code == CURLE_OK && one->sink.head_ended && response_sink_end(&one->sink);
-    if (!is_complete && !is_rejected_by_proxy(easy, one, outcome))
+    if (!is_complete && !is_rejected_by_proxy(easy, one, outcome)) {
       describe(one, code, outcome);
-    if (code == CURLE_OK)
+    }
+    if (code == CURLE_OK) {
       record_idle_connection(t, one);
+    }
     forget(t, one);
     return true;
   }

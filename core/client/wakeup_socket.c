@@ -21,20 +21,24 @@ void wakeup_socket_init(wakeup_socket *wake) {
 
 static void set_peer(wakeup_socket *wake, int peer) {
   pthread_mutex_lock(&wake->mutex);
-  if (wake->peer >= 0)
+  if (wake->peer >= 0) {
     close(wake->peer);
+  }
   wake->peer = peer;
   pthread_mutex_unlock(&wake->mutex);
 }
 
 static void remove_path(wakeup_socket *wake) {
-  if (wake->listener >= 0)
+  if (wake->listener >= 0) {
     close(wake->listener);
+  }
   wake->listener = -1;
-  if (wake->address.sun_path[0] != '\0')
+  if (wake->address.sun_path[0] != '\0') {
     unlink(wake->address.sun_path);
-  if (wake->directory[0] != '\0')
+  }
+  if (wake->directory[0] != '\0') {
     rmdir(wake->directory);
+  }
   wake->address.sun_path[0] = wake->directory[0] = '\0';
 }
 
@@ -68,8 +72,9 @@ bool wakeup_socket_open(wakeup_socket *wake, const char *parent, palenca_error *
   wake->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (wake->listener < 0 ||
       bind(wake->listener, (struct sockaddr *)&wake->address, sizeof wake->address) != 0 ||
-      listen(wake->listener, BACKLOG) != 0)
+      listen(wake->listener, BACKLOG) != 0) {
     return fail(wake, error, "a socket cannot be made");
+  }
   return true;
 }
 
@@ -92,18 +97,22 @@ bool wakeup_socket_accept(wakeup_socket *wake, palenca_error *error) {
   int found = -1;
   while (found < 0 && wake->listener >= 0) {
     int connection = accept4(wake->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (connection < 0 && (errno == EINTR || errno == ECONNABORTED))
+    if (connection < 0 && (errno == EINTR || errno == ECONNABORTED)) {
       continue;
-    if (connection < 0)
+    }
+    if (connection < 0) {
       break;
-    if (is_own(connection))
+    }
+    if (is_own(connection)) {
       found = connection;
-    else
+    } else {
       close(connection);
+    }
   }
   remove_path(wake);
-  if (found < 0)
+  if (found < 0) {
     return palenca_error_set(error, PALENCA_USAGE, "nobody of this process has connected");
+  }
   set_peer(wake, found);
   return true;
 }

@@ -11,21 +11,25 @@ bool palenca_buffer_is_full(const palenca_buffer *buffer, size_t size) {
 }
 
 bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size) {
-  if (palenca_buffer_is_full(buffer, size))
+  if (palenca_buffer_is_full(buffer, size)) {
     return false;
+  }
   size_t needed = buffer->size + size + 1;
   if (needed > buffer->capacity) {
     size_t capacity = buffer->capacity != 0 ? buffer->capacity : 1024;
-    while (capacity < needed)
+    while (capacity < needed) {
       capacity *= 2;
+    }
     char *grown = realloc(buffer->data, capacity);
-    if (grown == NULL)
+    if (grown == NULL) {
       return false;
+    }
     buffer->data = grown;
     buffer->capacity = capacity;
   }
-  if (size > 0)
+  if (size > 0) {
     memcpy(buffer->data + buffer->size, data, size);
+  }
   buffer->size += size;
   buffer->data[buffer->size] = '\0';
   return true;

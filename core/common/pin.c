@@ -18,6 +18,7 @@ void pin_code(void) {
 #ifdef RTLD_NODELETE
   mode |= RTLD_NODELETE;
 #endif
-  if (dladdr(&here, &found) != 0 && found.dli_fname != NULL)
+  if (dladdr(&here, &found) != 0 && found.dli_fname != NULL) {
     (void)dlopen(found.dli_fname, mode);
+  }
 }

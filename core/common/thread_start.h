@@ -15,11 +15,13 @@ static inline int thread_start(pthread_t *thread, size_t stack_size, void *(*bod
                                void *context) {
   pthread_attr_t attributes;
   int problem = pthread_attr_init(&attributes);
-  if (problem != 0)
+  if (problem != 0) {
     return problem;
+  }
   problem = pthread_attr_setstacksize(&attributes, stack_size);
-  if (problem == 0)
+  if (problem == 0) {
     problem = pthread_create(thread, &attributes, body, context);
+  }
   pthread_attr_destroy(&attributes);
   return problem;
 }

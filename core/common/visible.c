@@ -12,12 +12,14 @@
 static size_t decode(const unsigned char *at, size_t left, uint32_t *code) {
   static const uint32_t min_code[] = {0, 0, 0x80, 0x800, 0x10000};
   size_t size = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-  if (size == 0 || size > left || at[0] > 0xf4)
+  if (size == 0 || size > left || at[0] > 0xf4) {
     return 0;
+  }
   *code = size == 1 ? at[0] : at[0] & (0x7fU >> size);
   for (size_t i = 1; i < size; i++) {
-    if ((at[i] & 0xc0) != 0x80)
+    if ((at[i] & 0xc0) != 0x80) {
       return 0;
+    }
     *code = *code << 6 | (at[i] & 0x3f);
   }
   bool is_surrogate = *code >= 0xd800 && *code < 0xe000;
@@ -31,20 +33,22 @@ static bool is_steering(uint32_t code) {
 }
 
 static void escape_byte(unsigned char byte, visible_form form, char to[ESCAPE_SIZE]) {
-  if (form == VISIBLE_JSON)
+  if (form == VISIBLE_JSON) {
     (void)snprintf(to, ESCAPE_SIZE, "?");
-  else
+  } else {
     (void)snprintf(to, ESCAPE_SIZE, "\\x%02x", byte);
+  }
 }
 
 static void escape_code(uint32_t code, visible_form form, char to[ESCAPE_SIZE]) {
   static const char letters[] = {['\t'] = 't', ['\n'] = 'n', ['\r'] = 'r'};
-  if (form == VISIBLE_JSON)
+  if (form == VISIBLE_JSON) {
     (void)snprintf(to, ESCAPE_SIZE, code == 0 ? "?" : "\\u%04x", (unsigned)code);
-  else if (code < sizeof letters && letters[code] != '\0')
+  } else if (code < sizeof letters && letters[code] != '\0') {
     (void)snprintf(to, ESCAPE_SIZE, "\\%c", letters[code]);
-  else
+  } else {
     (void)snprintf(to, ESCAPE_SIZE, code < 0x80 ? "\\x%02x" : "\\u{%x}", (unsigned)code);
+  }
 }
 
 /* Blanks between the values of a JSON text are none of its strings'. */
@@ -64,14 +68,16 @@ size_t visible_text(const char *text, size_t size, visible_form form, char *out)
     if (length > 0 && is_kept(code, form)) {
       from = text + at;
     } else {
-      if (length > 0)
+      if (length > 0) {
         escape_code(code, form, escaped);
-      else
+      } else {
         escape_byte((unsigned char)text[at], form, escaped);
+      }
       put = strlen(escaped);
     }
-    if (out != NULL)
+    if (out != NULL) {
       memcpy(out + total, from, put);
+    }
     total += put;
     at += length > 0 ? length : 1;
   }

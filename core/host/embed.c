@@ -51,8 +51,9 @@ static int write_bytes(lua_State *L, const void *bytes, size_t size, void *out) 
 
 static void push_file(lua_State *L, const char *path) {
   FILE *file = fopen(path, "rb");
-  if (file == NULL)
+  if (file == NULL) {
     luaL_error(L, "cannot open %s", path);
+  }
   luaL_Buffer text;
   luaL_buffinit(L, &text);
   size_t size;
@@ -63,8 +64,9 @@ static void push_file(lua_State *L, const char *path) {
   bool is_complete = ferror(file) == 0;
   fclose(file);
   luaL_pushresult(&text);
-  if (!is_complete)
+  if (!is_complete) {
     luaL_error(L, "cannot read %s", path);
+  }
 }
 
 /* Line numbers stay in what is compiled: errors name them. */
@@ -74,8 +76,9 @@ static void write_file(lua_State *L, FILE *out, const char *path) {
   const char *text = lua_tolstring(L, -1, &size);
   if (is_module(path)) {
     const char *chunk = lua_pushfstring(L, "@%s", relative_name(path));
-    if (luaL_loadbufferx(L, text, size, chunk, "t") != LUA_OK)
+    if (luaL_loadbufferx(L, text, size, chunk, "t") != LUA_OK) {
       lua_error(L);
+    }
     lua_dump(L, write_bytes, out, 0);
   } else {
     write_bytes(L, text, size, out);
@@ -102,8 +105,9 @@ static int write_all(lua_State *L) {
     const char *kind = modules ? "module" : "asset";
     fprintf(out, "\nconst embedded_file embedded_%ss[] = {\n", kind);
     for (int i = 0; paths[i] != NULL; i++) {
-      if (is_module(paths[i]) == (modules == 1))
+      if (is_module(paths[i]) == (modules == 1)) {
         write_entry(L, out, paths[i], i);
+      }
       lua_settop(L, 2);
     }
     fprintf(out,
@@ -124,8 +128,9 @@ int main(int argc, char **argv) {
   lua_pushlightuserdata(L, out);
   lua_pushlightuserdata(L, argv + 2);
   bool is_written = lua_pcall(L, 2, 0, 0) == LUA_OK;
-  if (!is_written)
+  if (!is_written) {
     fprintf(stderr, "embed: %s\n", lua_tostring(L, -1));
+  }
   lua_close(L);
   if (ferror(out) != 0 || fclose(out) != 0 || !is_written) {
     remove(argv[1]); /* or the next build would take it */

@@ -26,8 +26,9 @@ static int run(lua_State *L) {
   lua_pushliteral(L, "palenca.host.cli");
   lua_call(L, 1, 1);
   luaL_checkstack(L, args->argc, "too many arguments");
-  for (int i = 1; i < args->argc; i++)
+  for (int i = 1; i < args->argc; i++) {
     lua_pushstring(L, args->argv[i]);
+  }
   lua_call(L, args->argc - 1, 1);
   return 1;
 }
@@ -44,16 +45,19 @@ static void raise_descriptor_limit(void) {
 /* Whatever is opened next would take the place of one that is closed, and be written to. What is
  * written on a closed standard output must fail, as it would by itself. */
 static void fill_standard_descriptors(void) {
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-    if (fcntl(fd, F_GETFD) < 0)
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) < 0) {
       (void)open("/dev/null",
                  fd == STDOUT_FILENO ? O_RDONLY : O_RDWR); /* the lowest that is free */
+    }
+  }
 }
 
 static int fail(const arguments *args, const char *message) {
   bool json = false;
-  for (int i = 1; i < args->argc; i++)
+  for (int i = 1; i < args->argc; i++) {
     json = json || strcmp(args->argv[i], "--json") == 0;
+  }
   log_message(json, "error", "error", message);
   return STATUS_FAILED;
 }
@@ -66,8 +70,9 @@ int main(int argc, char **argv) {
   /* SQLite's memory statistics are not used, and counting costs a tenth of what a put does. */
   (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   lua_State *L = lua_state_new(lua_open_host);
-  if (L == NULL)
+  if (L == NULL) {
     return fail(&args, "out of memory");
+  }
   lua_pushcfunction(L, lua_state_traceback);
   lua_pushcfunction(L, run);
   lua_pushlightuserdata(L, &args);

@@ -61,8 +61,9 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
   pthread_mutex_lock(&mutex);
   entered++;
   pthread_cond_broadcast(&changed);
-  while (hangs)
+  while (hangs) {
     pthread_cond_wait(&changed, &mutex);
+  }
   pthread_mutex_unlock(&mutex);
   return EAI_NONAME;
 }
@@ -83,8 +84,9 @@ static void hang(void) {
 /* A thread may get here after its call has timed out. */
 static void wait_until_hanging(int threads) {
   pthread_mutex_lock(&mutex);
-  while (entered < threads)
+  while (entered < threads) {
     pthread_cond_wait(&changed, &mutex);
+  }
   pthread_mutex_unlock(&mutex);
 }
 
@@ -93,11 +95,13 @@ static void let_go(int threads) {
   hangs = false;
   pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&mutex);
-  while (threads > 0)
-    if (sem_wait(&ended) == 0)
+  while (threads > 0) {
+    if (sem_wait(&ended) == 0) {
       threads--;
-    else
+    } else {
       assert_int_equal(errno, EINTR);
+    }
+  }
 }
 
 /* ---- Lua states ---- */
@@ -132,8 +136,9 @@ static size_t descriptors(void) {
   DIR *all = opendir("/proc/self/fd");
   assert_non_null(all);
   size_t count = 0;
-  while (readdir(all) != NULL)
+  while (readdir(all) != NULL) {
     count++;
+  }
   closedir(all);
   return count;
 }
@@ -193,8 +198,9 @@ static void test_a_state_that_ends_ends_its_calls_and_threads(void **state) {
     lua_State *L = open_state();
     assert_returns(L, call_and_leave, stub_url(server), 60, "1");
     lua_close(L);
-    if (round == 2)
+    if (round == 2) {
       before = descriptors();
+    }
   }
   stub_stop(server);
   server = NULL;
@@ -207,7 +213,8 @@ int main(void) {
       cmocka_unit_test(test_a_resolver_that_hangs_may_outlive_the_state),
       cmocka_unit_test(test_a_state_that_ends_ends_its_calls_and_threads),
   };
-  if (pthread_key_create(&at_end_of_thread, on_end_of_thread) != 0 || sem_init(&ended, 0, 0) != 0)
+  if (pthread_key_create(&at_end_of_thread, on_end_of_thread) != 0 || sem_init(&ended, 0, 0) != 0) {
     return 1;
+  }
   return cmocka_run_group_tests_name("Lua states " MODULES, tests, NULL, NULL);
 }

@@ -11,8 +11,9 @@
 int set_up(void **state) {
   /* the machine's proxy has no way to this test's server */
   static const char *const proxies[] = {"http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"};
-  for (size_t i = 0; i < LENGTH(proxies); i++)
+  for (size_t i = 0; i < LENGTH(proxies); i++) {
     (void)unsetenv(proxies[i]);
+  }
   fixture *f = calloc(1, sizeof *f);
   *state = f;
   return f == NULL;

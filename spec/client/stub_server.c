@@ -55,8 +55,9 @@ static void drop(stub_server *server, size_t index) {
 static void send_all(int fd, const char *data, size_t size, int flags) {
   while (size > 0) {
     ssize_t sent = send(fd, data, size, MSG_NOSIGNAL | flags);
-    if (sent <= 0)
+    if (sent <= 0) {
       return; /* the client has gone: what it makes of that is the test */
+    }
     data += sent;
     size -= (size_t)sent;
   }
@@ -68,35 +69,42 @@ static bool response(stub_server *server, size_t index) {
   const stub_script *script = &server->script;
   size_t last = script->response_count - 1;
   const stub_response *what = &script->responses[one->number < last ? one->number : last];
-  if (what->data == NULL && what->then == STUB_KEEP)
+  if (what->data == NULL && what->then == STUB_KEEP) {
     return true; /* it waits for ever */
+  }
   /* An end comes along with the answer: a client that has read one knows of the other. */
   send_all(one->fd, what->data, what->size, what->then == STUB_KEEP ? 0 : MSG_MORE);
   server->waiting--;
   one->waits = false;
   one->size = 0;
-  if (what->then == STUB_KEEP)
+  if (what->then == STUB_KEEP) {
     return true;
+  }
   drop(server, index);
   return false;
 }
 
 static void respond_to_all(stub_server *server) {
-  if (server->waiting < server->script.batch)
+  if (server->waiting < server->script.batch) {
     return;
-  for (size_t i = 0; i < server->connection_count;)
-    if (!server->connections[i]->waits || response(server, i))
+  }
+  for (size_t i = 0; i < server->connection_count;) {
+    if (!server->connections[i]->waits || response(server, i)) {
       i++;
+    }
+  }
 }
 
 static bool is_whole(const connection *one) {
   const char *head_end = memmem(one->request, one->size, "\r\n\r\n", 4);
-  if (head_end == NULL)
+  if (head_end == NULL) {
     return false;
+  }
   size_t head_size = (size_t)(head_end - one->request) + 4, body_size = 0;
   const char *length = strcasestr(one->request, "\r\ncontent-length:");
-  if (length != NULL && length < head_end)
+  if (length != NULL && length < head_end) {
     body_size = strtoul(length + 17, NULL, 10);
+  }
   return one->size >= head_size + body_size;
 }
 
@@ -105,8 +113,9 @@ static void count_request(stub_server *server, connection *one) {
   server->waiting++;
   (void)pthread_mutex_lock(&server->mutex);
   one->number = server->requests++;
-  if (server->waiting > server->max_waiting)
+  if (server->waiting > server->max_waiting) {
     server->max_waiting = server->waiting;
+  }
   memcpy(server->last, one->request, one->size);
   server->last_size = one->size;
   (void)pthread_mutex_unlock(&server->mutex);
@@ -123,16 +132,18 @@ static bool receive(stub_server *server, size_t index) {
   }
   one->size += (size_t)count;
   one->request[one->size] = '\0';
-  if (!one->waits && is_whole(one))
+  if (!one->waits && is_whole(one)) {
     count_request(server, one);
+  }
   return true;
 }
 
 static void accept_one(stub_server *server) {
   int fd = accept(server->listen_fd, NULL, NULL);
   connection *one = fd >= 0 ? calloc(1, sizeof *one) : NULL;
-  if (one == NULL)
+  if (one == NULL) {
     return;
+  }
   one->fd = fd;
   server->connections[server->connection_count++] = one;
   (void)pthread_mutex_lock(&server->mutex);
@@ -146,19 +157,25 @@ static void *serve(void *context) {
     struct pollfd fds[CONNECTIONS_MAX + 2] = {{.fd = server->quit_fd, .events = POLLIN},
                                               {.fd = server->listen_fd, .events = POLLIN}};
     size_t count = server->connection_count;
-    if (count == CONNECTIONS_MAX)
+    if (count == CONNECTIONS_MAX) {
       fds[1].fd = -1;
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
       fds[i + 2] = (struct pollfd){.fd = server->connections[i]->fd, .events = POLLIN};
+    }
     (void)poll(fds, (nfds_t)count + 2, -1);
-    if (fds[0].revents != 0)
+    if (fds[0].revents != 0) {
       return NULL;
+    }
     /* backwards, as a closed one is replaced by the last */
-    for (size_t i = count; i-- > 0;)
-      if (fds[i + 2].revents != 0)
+    for (size_t i = count; i-- > 0;) {
+      if (fds[i + 2].revents != 0) {
         (void)receive(server, i);
-    if (fds[1].revents != 0)
+      }
+    }
+    if (fds[1].revents != 0) {
       accept_one(server);
+    }
     respond_to_all(server);
   }
 }
@@ -173,8 +190,9 @@ static bool start_listening(stub_server *server) {
   if (server->listen_fd < 0 ||
       bind(server->listen_fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
       listen(server->listen_fd, CONNECTIONS_MAX) != 0 ||
-      getsockname(server->listen_fd, (struct sockaddr *)&address, &size) != 0)
+      getsockname(server->listen_fd, (struct sockaddr *)&address, &size) != 0) {
     return false;
+  }
   (void)snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d/",
                  (int)ntohs(address.sin_port));
   return true;
@@ -182,8 +200,9 @@ static bool start_listening(stub_server *server) {
 
 stub_server *stub_start(const stub_script *script) {
   stub_server *server = calloc(1, sizeof *server);
-  if (server == NULL)
+  if (server == NULL) {
     return NULL;
+  }
   server->script = *script;
   (void)pthread_mutex_init(&server->mutex, NULL);
   server->quit_fd = eventfd(0, 0);
@@ -196,12 +215,14 @@ stub_server *stub_start(const stub_script *script) {
 }
 
 void stub_stop(stub_server *server) {
-  if (server == NULL)
+  if (server == NULL) {
     return;
+  }
   (void)eventfd_write(server->quit_fd, 1);
   (void)pthread_join(server->thread, NULL);
-  while (server->connection_count > 0)
+  while (server->connection_count > 0) {
     drop(server, 0);
+  }
   (void)close(server->listen_fd);
   (void)close(server->quit_fd);
   (void)close(server->event_fd);

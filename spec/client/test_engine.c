@@ -62,8 +62,9 @@ static void test_methods_with_and_without_a_body(void **state) {
 static int count_lines(const char *sent, const char *beginning) {
   int count = 0;
   const char *head_end = strstr(sent, "\r\n\r\n");
-  for (const char *at = strstr(sent, "\r\n"); at != head_end; at = strstr(at + 2, "\r\n"))
+  for (const char *at = strstr(sent, "\r\n"); at != head_end; at = strstr(at + 2, "\r\n")) {
     count += strncasecmp(at + 2, beginning, strlen(beginning)) == 0;
+  }
   return count;
 }
 
@@ -158,8 +159,9 @@ static void test_every_status_is_a_response(void **state) {
   static const char *const bodies[] = {"", "", "no", "abc", "", "until the end"};
   START(f, responses);
   palenca_request request = get(f);
-  for (size_t i = 0; i < LENGTH(statuses); i++)
+  for (size_t i = 0; i < LENGTH(statuses); i++) {
     assert_response(run(f, &request), statuses[i], bodies[i], 1);
+  }
   assert_int_equal(stub_requests(f->server), LENGTH(statuses));
 }
 
@@ -168,8 +170,9 @@ static void test_idempotent_requests_share_a_connection(void **state) {
   static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   START(f, responses);
   palenca_request request = get(f);
-  for (int i = 0; i < 10; i++)
+  for (int i = 0; i < 10; i++) {
     assert_response(run(f, &request), 200, "ok", 1);
+  }
   assert_int_equal(stub_requests(f->server), 10);
   assert_int_equal(stub_connections(f->server), 1);
 }
@@ -199,11 +202,13 @@ static void test_no_more_than_max_in_flight(void **state) {
   static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   start_with(f, &(stub_script){responses, 1, AT_ONCE}, &(palenca_engine_options){NULL, AT_ONCE});
   palenca_request request = get(f);
-  for (int i = 0; i < CALLS; i++)
+  for (int i = 0; i < CALLS; i++) {
     (void)submit(f->engine, &request);
+  }
   assert_int_equal(palenca_engine_active(f->engine), CALLS);
-  for (int i = 0; i < CALLS; i++)
+  for (int i = 0; i < CALLS; i++) {
     assert_response(wait_result(f->engine), 200, "ok", 1);
+  }
   assert_int_equal(palenca_engine_active(f->engine), 0);
   assert_int_equal(stub_requests(f->server), CALLS);
   assert_int_equal(stub_max_waiting(f->server), AT_ONCE);
@@ -218,11 +223,13 @@ static void test_results_are_kept_in_order_until_they_are_taken(void **state) {
   static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   start_with(f, &(stub_script){responses, 1, 0}, &(palenca_engine_options){NULL, 1});
   palenca_request request = get(f);
-  for (int i = 0; i < CALLS; i++)
+  for (int i = 0; i < CALLS; i++) {
     (void)submit(f->engine, &request);
+  }
   int64_t end = now_ms() + TIMEOUT_MS;
-  while (palenca_engine_step(f->engine, 1000, NULL, 0) < CALLS)
+  while (palenca_engine_step(f->engine, 1000, NULL, 0) < CALLS) {
     assert_true(now_ms() < end);
+  }
   for (uint64_t id = 1; id <= CALLS; id++) {
     palenca_result *result = palenca_engine_take(f->engine);
     assert_non_null(result);
@@ -245,8 +252,9 @@ static void test_many_calls_each_get_one_response(void **state) {
   uint64_t seed = 88172645463325252u, submitted = 0;
   for (size_t taken = 0; taken < CALLS;) {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
-    for (uint64_t n = 1 + (seed >> 57); n > 0 && submitted < CALLS; n--)
+    for (uint64_t n = 1 + (seed >> 57); n > 0 && submitted < CALLS; n--) {
       assert_int_equal(submit(f->engine, &request), ++submitted);
+    }
     palenca_result *result = wait_result(f->engine);
     for (uint64_t n = (seed >> 40) % 100; result != NULL; n--) {
       assert_in_range(result->id, 1, submitted);

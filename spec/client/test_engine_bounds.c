@@ -36,8 +36,9 @@ typedef struct {
 } bit_stream;
 
 static void put_bits(bit_stream *out, unsigned value, unsigned count) {
-  for (unsigned i = 0; i < count; i++, out->bits++)
+  for (unsigned i = 0; i < count; i++, out->bits++) {
     out->data[out->bits / 8] |= (unsigned char)(((value >> i) & 1) << (out->bits % 8));
+  }
 }
 
 /* "aaaa…" in gzip: one letter, then that it comes 258 times more, again and again. */
@@ -88,8 +89,9 @@ static void test_a_head_is_bounded(void **state) {
   stub_response script[2];
   for (int i = 0; i < 2; i++) { /* one that has just room, and one that has not */
     char *at = responses[i] + sprintf(responses[i], "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n");
-    while (at - responses[i] < BOUND - 3 * LINE)
+    while (at - responses[i] < BOUND - 3 * LINE) {
       at += sprintf(at, "X-Line: %0*d\r\n", LINE - 10, 0);
+    }
     int left = BOUND - (int)(at - responses[i]) - 2; /* the empty line counts */
     at += sprintf(at, "X-Line: %0*d\r\n\r\nok", left - 10 + i, 0);
     script[i] = (stub_response){responses[i], (size_t)(at - responses[i]), STUB_KEEP};
@@ -207,8 +209,9 @@ static void test_no_failure_contains_a_header_value(void **state) {
     request.headers = &header;
     request.header_count = 1;
     request.max_retries = 0;
-    if (i + 1 == LENGTH(responses))
+    if (i + 1 == LENGTH(responses)) {
       request.timeout_ms = 50;
+    }
     palenca_result *result = run(f, &request);
     assert_null(strstr(result->error.message, SECRET));
     palenca_result_free(result);

@@ -69,8 +69,9 @@ static void receive(fixture *f, int fd, char *request, size_t size) {
 static void send_text(int fd, const char *text) {
   int left = 1;
   assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-  while (left > 0)
+  while (left > 0) {
     assert_int_equal(ioctl(fd, SIOCOUTQ, &left), 0);
+  }
 }
 
 static palenca_request get_from(const char *url) {
@@ -150,8 +151,9 @@ static void test_a_hundred_requests_share_one_connection(void **state) {
   static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   START(f, responses);
   palenca_request request = get(f);
-  for (int i = 0; i < 100; i++)
+  for (int i = 0; i < 100; i++) {
     assert_response(run(f, &request), 200, "ok", 1);
+  }
   assert_int_equal(stub_connections(f->server), 1);
 }
 
@@ -163,13 +165,15 @@ static void test_creations_leave_no_idle_connections(void **state) {
   static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   START(f, responses);
   palenca_request creation = post(f), reading = get(f);
-  for (int i = 0; i < CALLS; i++)
+  for (int i = 0; i < CALLS; i++) {
     assert_response(run(f, &creation), 200, "ok", 1);
+  }
   assert_response(run(f, &reading), 200, "ok", 1);
   assert_int_equal(stub_connections(f->server), CALLS + 1);
   int64_t end = now_ms() + TIMEOUT_MS;
-  while (stub_open_connections(f->server) > 1)
+  while (stub_open_connections(f->server) > 1) {
     assert_true(now_ms() < end);
+  }
 }
 
 /* Programs that are started must not keep a connection open. */
@@ -249,8 +253,9 @@ static void test_a_proxy_that_rejects_is_no_server(void **state) {
        true, ""},
       {"no HTTP\r\n\r\n", true, ""},
   };
-  for (size_t i = 0; i < LENGTH(rejections); i++)
+  for (size_t i = 0; i < LENGTH(rejections); i++) {
     check_rejection(*state, &rejections[i]);
+  }
 }
 
 int main(void) {

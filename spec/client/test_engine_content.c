@@ -50,14 +50,16 @@ static bytes response_of(const char *coding, const bytes *body, bool is_chunked)
   char head[256];
   (void)snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n", coding);
   add_text(&response, head);
-  if (is_chunked)
+  if (is_chunked) {
     (void)snprintf(head, sizeof head, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", body->size);
-  else
+  } else {
     (void)snprintf(head, sizeof head, "Content-Length: %zu\r\n\r\n", body->size);
+  }
   add_text(&response, head);
   add(&response, body->data, body->size);
-  if (is_chunked)
+  if (is_chunked) {
     add_text(&response, "\r\n0\r\n\r\n");
+  }
   return response;
 }
 

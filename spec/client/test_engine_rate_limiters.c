@@ -107,8 +107,9 @@ static void test_a_child_knows_what_was_sent_before(void **state) {
   assert_response(run(f, &request), 200, "ok", 1);
   pid_t child = fork();
   assert_true(child >= 0);
-  if (child == 0)
+  if (child == 0) {
     _exit(is_held_back(&request) ? 0 : 1);
+  }
   int status = -1;
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_int_equal(status, 0);
@@ -119,8 +120,9 @@ static atomic_bool enough;
 
 static void *take_turns(void *context) {
   palenca_rate_limiters *rate_limiters = rate_limiters_of_process();
-  for (int64_t now = 0; !atomic_load(&enough); now++)
+  for (int64_t now = 0; !atomic_load(&enough); now++) {
     rate_limiters_take(rate_limiters, context, false, now);
+  }
   palenca_rate_limiters_release(rate_limiters);
   return NULL;
 }
@@ -192,8 +194,9 @@ static size_t count_entries(const char *path) {
   DIR *all = opendir(path);
   assert_non_null(all);
   size_t count = 0;
-  while (readdir(all) != NULL)
+  while (readdir(all) != NULL) {
     count++;
+  }
   closedir(all);
   return count;
 }
@@ -242,8 +245,9 @@ static void test_a_cancelled_call_leaves_no_descriptor(void **state) {
     palenca_request request = limited(f, key, 1);
     ids[i] = submit(f->engine, &request);
   }
-  for (size_t i = 0; i < LENGTH(ids); i++)
+  for (size_t i = 0; i < LENGTH(ids); i++) {
     assert_true(palenca_engine_cancel(f->engine, ids[i]));
+  }
   assert_true(count_entries("/proc/self/fd") <= descriptors + 16);
 }
 

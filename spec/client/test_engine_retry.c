@@ -211,8 +211,9 @@ static stub_response limited_response(char text[300], int ahead, bool has_date) 
   struct tm parts;
   char date[64] = "";
   assert_non_null(gmtime_r(&server, &parts));
-  if (has_date)
+  if (has_date) {
     assert_true(strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts) > 0);
+  }
   int size = snprintf(text, 300,
                       "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nX-RateLimit-Reset: %lld\r\n%s"
                       "Content-Length: 0\r\n\r\n",

@@ -17,8 +17,9 @@ static void test_a_call_passes_those_of_low_priority(void **state) {
   palenca_request request = limited(f, "a", 100);
   uint64_t order[4];
   request.low_priority = true;
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 3; i++) {
     order[i] = submit(f->engine, &request);
+  }
   request.low_priority = false;
   order[3] = submit(f->engine, &request);
   static const int wanted[] = {3, 0, 1, 2};
@@ -39,10 +40,12 @@ static void test_calls_of_low_priority_leave_a_part_of_the_limit(void **state) {
   };
   palenca_request request = limited(f, "a", LIMIT);
   request.low_priority = true;
-  for (int i = 0; i < LIMIT; i++)
+  for (int i = 0; i < LIMIT; i++) {
     (void)submit(f->engine, &request);
-  for (int i = 0; i < LIMIT - SPARE; i++)
+  }
+  for (int i = 0; i < LIMIT - SPARE; i++) {
     assert_response(wait_result(f->engine), 200, "ok", 1);
+  }
   assert_int_equal(palenca_engine_step(f->engine, 0, NULL, 0), 0);
   assert_int_equal(palenca_engine_active(f->engine), SPARE);
   request.low_priority = false;
@@ -63,18 +66,23 @@ static int child(fixture *f, const palenca_request *request) {
   for (int i = 0; i < 2; i++) { /* what the parent has under way fails here */
     palenca_engine_step(f->engine, 0, NULL, 0);
     result = palenca_engine_take(f->engine);
-    if (result == NULL || result->error.kind != PALENCA_NETWORK)
+    if (result == NULL || result->error.kind != PALENCA_NETWORK) {
       return 1;
+    }
     palenca_result_free(result);
   }
-  if (palenca_engine_active(f->engine) != 0)
+  if (palenca_engine_active(f->engine) != 0) {
     return 2;
-  if (palenca_engine_submit(f->engine, request, NULL) == 0)
+  }
+  if (palenca_engine_submit(f->engine, request, NULL) == 0) {
     return 3;
-  while ((result = palenca_engine_take(f->engine)) == NULL)
+  }
+  while ((result = palenca_engine_take(f->engine)) == NULL) {
     palenca_engine_step(f->engine, 1000, NULL, 0);
-  if (result->error.kind != PALENCA_OK || result->status != 201)
+  }
+  if (result->error.kind != PALENCA_OK || result->status != 201) {
     return 4;
+  }
   palenca_result_free(result);
   palenca_engine_free(f->engine);
   return 0;
@@ -93,8 +101,9 @@ static void test_a_fork_shares_no_connection_and_no_call(void **state) {
   uint64_t queued = submit(f->engine, &waiting);
   pid_t pid = fork();
   assert_true(pid >= 0);
-  if (pid == 0)
+  if (pid == 0) {
     _exit(child(f, &request));
+  }
   int status = 0;
   assert_int_equal(waitpid(pid, &status, 0), pid);
   assert_true(WIFEXITED(status));
@@ -111,14 +120,17 @@ static void test_a_fork_shares_no_connection_and_no_call(void **state) {
 
 /* The number of what went wrong, as it is in a child of the process that set the guard. */
 static int guarded_child(fork_guard *guard) {
-  if (!fork_guard_has_forked(guard) || !fork_guard_has_forked(guard))
+  if (!fork_guard_has_forked(guard) || !fork_guard_has_forked(guard)) {
     return 1;
+  }
   fork_guard_set(guard);
-  if (fork_guard_has_forked(guard))
+  if (fork_guard_has_forked(guard)) {
     return 2;
+  }
   pid_t pid = fork(); /* a grandchild is another process again */
-  if (pid == 0)
+  if (pid == 0) {
     _exit(fork_guard_has_forked(guard) ? 0 : 3);
+  }
   int status = 0;
   return pid > 0 && waitpid(pid, &status, 0) == pid ? WEXITSTATUS(status) : 4;
 }
@@ -128,13 +140,15 @@ static void test_a_guard_notices_each_fork(void **state) {
   for (int with_page = 1; with_page >= 0; with_page--) {
     fork_guard guard;
     fork_guard_init(&guard);
-    if (with_page == 0) /* as where the kernel cannot clear it */
+    if (with_page == 0) { /* as where the kernel cannot clear it */
       fork_guard_free(&guard);
+    }
     assert_false(fork_guard_has_forked(&guard));
     pid_t pid = fork();
     assert_true(pid >= 0);
-    if (pid == 0)
+    if (pid == 0) {
       _exit(guarded_child(&guard));
+    }
     int status = 0;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);

@@ -53,8 +53,9 @@ static bool is_readable(int fd, int timeout) {
 
 static void drain(int fd) {
   char bytes[64];
-  while (is_readable(fd, 0))
+  while (is_readable(fd, 0)) {
     assert_true(read(fd, bytes, sizeof bytes) > 0);
+  }
 }
 
 static int new_wake(engine_thread *thread) {
@@ -234,8 +235,9 @@ static void test_the_end_does_not_wait_for_responses(void **state) {
   START(f, responses);
   engine_thread *thread = new_thread();
   palenca_request request = get(f);
-  for (int i = 0; i < 10; i++)
+  for (int i = 0; i < 10; i++) {
     (void)thread_submit(thread, &request);
+  }
   wait_requests(f, 2);
   int64_t began = now_ms();
   engine_thread_free(thread);
@@ -252,12 +254,13 @@ static void test_many_calls_all_come_back(void **state) {
   uint64_t open = 0, sum = 0;
   for (int i = 0; i < 2000; i++) {
     open += thread_submit(thread, &request);
-    if (i % 50 == 49)
+    if (i % 50 == 49) {
       for (int taken = 0; taken < 50; taken++) {
         palenca_result *result = wait_thread(thread, wake);
         sum += result->id;
         assert_response(result, 200, "ok", 1);
       }
+    }
   }
   assert_int_equal(sum, open);
   close(wake);
@@ -337,8 +340,9 @@ static void *write_nodes(void *context) {
   int writer = (int)((numbered(*)[NODES])context - nodes);
   for (int i = 0; i < NODES; i++) {
     nodes[writer][i] = (numbered){.writer = writer, .number = i};
-    if (mpsc_queue_push(&queue, &nodes[writer][i].node))
+    if (mpsc_queue_push(&queue, &nodes[writer][i].node)) {
       atomic_fetch_add(&times_empty, 1);
+    }
   }
   return NULL;
 }
@@ -347,8 +351,9 @@ static void test_nodes_come_once_and_in_order(void **state) {
   (void)state;
   pthread_t writers[WRITERS];
   int next[WRITERS] = {0}, taken = 0, times_full = 0;
-  for (int i = 0; i < WRITERS; i++)
+  for (int i = 0; i < WRITERS; i++) {
     assert_int_equal(pthread_create(&writers[i], NULL, write_nodes, nodes[i]), 0);
+  }
   while (taken < WRITERS * NODES) {
     queue_node *first = mpsc_queue_take_all(&queue);
     times_full += first != NULL;
@@ -357,8 +362,9 @@ static void test_nodes_come_once_and_in_order(void **state) {
       assert_int_equal(found->number, next[found->writer]++);
     }
   }
-  for (int i = 0; i < WRITERS; i++)
+  for (int i = 0; i < WRITERS; i++) {
     pthread_join(writers[i], NULL);
+  }
   assert_int_equal(atomic_load(&times_empty), times_full);
   assert_null(mpsc_queue_take_all(&queue));
 }

@@ -14,8 +14,9 @@ static void test_a_key_is_limited_and_others_are_not_held_up(void **state) {
   static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   START(f, responses);
   palenca_request request = limited(f, "a", 2), other = limited(f, "b", 2), free_one = get(f);
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 2; i++) {
     assert_response(run(f, &request), 200, "ok", 1);
+  }
   uint64_t id = submit(f->engine, &request);
   assert_held_back(f->engine);
   (void)submit(f->engine, &other);
@@ -89,8 +90,9 @@ static void test_cancel_in_every_state(void **state) {
   uint64_t waiting = submit(f->engine, &request);
   wait_requests(f, 2);
   int64_t end = now_ms() + TIMEOUT_MS;
-  while (palenca_engine_next_deadline(f->engine) < 40000 && now_ms() < end)
+  while (palenca_engine_next_deadline(f->engine) < 40000 && now_ms() < end) {
     (void)palenca_engine_step(f->engine, 100, NULL, 0);
+  }
   assert_true(palenca_engine_next_deadline(f->engine) >= 40000);
   assert_true(palenca_engine_cancel(f->engine, waiting));
   assert_int_equal(palenca_engine_active(f->engine), 0);
@@ -109,8 +111,9 @@ static void test_a_completed_call_is_not_cancelled_and_ends_the_wait(void **stat
   palenca_request request = get(f);
   uint64_t id = submit(f->engine, &request);
   int64_t start = now_ms();
-  while (palenca_engine_step(f->engine, TIMEOUT_MS, NULL, 0) == 0)
+  while (palenca_engine_step(f->engine, TIMEOUT_MS, NULL, 0) == 0) {
     assert_true(now_ms() - start < TIMEOUT_MS);
+  }
   assert_int_equal(palenca_engine_next_deadline(f->engine), 0);
   assert_int_equal(palenca_engine_active(f->engine), 0);
   assert_false(palenca_engine_cancel(f->engine, id));
@@ -178,8 +181,9 @@ static void test_free_ends_calls_in_every_state(void **state) {
   start_with(f, &(stub_script){responses, LENGTH(responses), 0},
              &(palenca_engine_options){NULL, 1});
   palenca_request request = get(f);
-  for (int i = 0; i < 5; i++)
+  for (int i = 0; i < 5; i++) {
     (void)submit(f->engine, &request);
+  }
   wait_requests(f, 3);
   palenca_request held_back = limited(f, "a", 1);
   (void)submit(f->engine, &held_back);
@@ -219,13 +223,15 @@ static void test_another_loop_drives_an_engine(void **state) {
   silent.max_retries = 0;
   for (int i = 0; i < 3; i++) {
     (void)submit(f->engine, &request);
-    while (turn(f->engine) == 0)
+    while (turn(f->engine) == 0) {
       continue;
+    }
     assert_response(palenca_engine_take(f->engine), 200, "ok", i < 2 ? 1 : 2);
   }
   (void)submit(f->engine, &silent);
-  while (turn(f->engine) == 0)
+  while (turn(f->engine) == 0) {
     continue;
+  }
   assert_failed(palenca_engine_take(f->engine), PALENCA_TIMEOUT, 1);
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
 }

@@ -53,8 +53,9 @@ static size_t take_all(palenca_rate_limiters *rate_limiters, rate_limiter *one, 
                        int64_t now) {
   size_t count = 0;
   int64_t wait;
-  while ((wait = rate_limiters_take(rate_limiters, one, low_priority, now)) <= 1)
+  while ((wait = rate_limiters_take(rate_limiters, one, low_priority, now)) <= 1) {
     count += wait == 0;
+  }
   return count;
 }
 
@@ -98,15 +99,17 @@ static void take_in_child(size_t *count) {
   palenca_rate_limiters *rate_limiters = share();
   rate_limiter *one = find(rate_limiters, "a", LIMIT);
   int64_t wait;
-  while ((wait = rate_limiters_take(rate_limiters, one, false, clock_steady_ms())) <= 1)
+  while ((wait = rate_limiters_take(rate_limiters, one, false, clock_steady_ms())) <= 1) {
     __atomic_fetch_add(count, wait == 0, __ATOMIC_SEQ_CST);
+  }
   _exit(0);
 }
 
 static pid_t start_child(size_t *count) {
   pid_t child = fork();
-  if (child == 0)
+  if (child == 0) {
     take_in_child(count);
+  }
   return child;
 }
 
@@ -118,10 +121,12 @@ static void test_processes_share_a_limit_to_the_last_turn(void **state) {
   (void)state;
   size_t *count = new_count();
   pid_t children[PROCESSES];
-  for (int i = 0; i < PROCESSES; i++)
+  for (int i = 0; i < PROCESSES; i++) {
     children[i] = start_child(count);
-  for (int i = 0; i < PROCESSES; i++)
+  }
+  for (int i = 0; i < PROCESSES; i++) {
     assert_int_equal(waitpid(children[i], NULL, 0), children[i]);
+  }
   assert_int_equal(*count, LIMIT);
   munmap(count, sizeof *count);
 }
@@ -268,8 +273,9 @@ static void test_removal_parts_nobody_from_the_others(void **state) {
   (void)state;
   pid_t self = getpid(), remover = fork();
   if (remover == 0) {
-    while (getppid() == self)
+    while (getppid() == self) {
       palenca_rate_limiters_release(share());
+    }
     _exit(0);
   }
   int directory = rate_limit_directory_open(parent, NULL);

@@ -9,8 +9,9 @@ static void check_meta(const palenca_meta *meta) {
   MUST(palenca_meta_window_left(meta, 1750420800000) >= -1);
   const char *end = memchr(meta->request_id, '\0', sizeof meta->request_id);
   MUST(end != NULL);
-  for (const char *c = meta->request_id; c < end; c++)
+  for (const char *c = meta->request_id; c < end; c++) {
     MUST(*c >= ' ' && *c <= '~');
+  }
 }
 
 /* What is accepted cannot end the line that it stands in, nor begin another one. */
@@ -26,8 +27,9 @@ static void check_sent(const uint8_t *data, size_t size) {
   } else {
     MUST(error.kind == PALENCA_USAGE && error.message[0] != '\0');
   }
-  if (palenca_method_check(name, NULL))
+  if (palenca_method_check(name, NULL)) {
     MUST(strpbrk(name, " \r\n") == NULL && strlen(name) <= 16);
+  }
   free(name);
 }
 

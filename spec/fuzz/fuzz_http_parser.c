@@ -26,8 +26,9 @@ static void feed_split(transcript *t, const char *data, size_t size, uint32_t se
   size_t max = (size_t)1 << next_random(&random) % 8;
   for (size_t at = 0; at < size;) {
     size_t piece = next_random(&random) % (max + 1);
-    if (piece > size - at)
+    if (piece > size - at) {
       piece = size - at;
+    }
     transcript_feed(t, data + at, piece);
     at += piece;
   }
@@ -43,8 +44,9 @@ static void compare_end(const transcript *unsplit, transcript *other) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   transcript unsplit, split, later;
   uint32_t seed;
-  if (size < CHOICES)
+  if (size < CHOICES) {
     return 0;
+  }
   memcpy(&seed, bytes, sizeof seed);
   const http_parser_limits *limits = &all_limits[bytes[0] % 4];
   const char *data = (const char *)bytes + CHOICES;

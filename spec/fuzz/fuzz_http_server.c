@@ -36,10 +36,11 @@ static void on_head(void *context, http_exchange *exchange) {
   MUST(http_exchange_path(exchange) != NULL && http_exchange_method(exchange) != NULL);
   MUST(http_exchange_peer(exchange)->kind == NET_UNIX);
   o->streamed = 0;
-  if (strcmp(http_exchange_path(exchange), "/refuse") == 0)
+  if (strcmp(http_exchange_path(exchange), "/refuse") == 0) {
     http_exchange_reject(exchange, 404, "not found");
-  else if (strcmp(http_exchange_path(exchange), "/good") != 0 && random_below(o, 4) == 0)
+  } else if (strcmp(http_exchange_path(exchange), "/good") != 0 && random_below(o, 4) == 0) {
     http_exchange_stream_body(exchange);
+  }
 }
 
 static bool on_body(void *context, http_exchange *exchange, const char *data, size_t size) {
@@ -54,8 +55,9 @@ static void respond_in_pieces(owner *o, http_exchange *exchange) {
   static const char text[4096] = {0};
   int64_t size = random_below(o, 2) == 0 ? -1 : (int64_t)random_below(o, 3 * sizeof text);
   http_exchange_begin(exchange, 200, NULL, 0, size);
-  for (uint64_t i = random_below(o, 5); i > 0; i--)
+  for (uint64_t i = random_below(o, 5); i > 0; i--) {
     (void)http_exchange_write(exchange, text, random_below(o, sizeof text));
+  }
   http_exchange_end(exchange);
 }
 
@@ -98,8 +100,9 @@ static void close_server(void) {
 
 static owner *server_of_all(void) {
   char path[64], error[256];
-  if (the_owner.server != NULL)
+  if (the_owner.server != NULL) {
     return &the_owner;
+  }
   snprintf(path, sizeof path, "unix:/tmp/palenca-fuzz-%d", (int)getpid());
   http_server_options options = {.listen = path,
                                  .max_body = BODY_MAX,
@@ -125,17 +128,20 @@ static int connect_to(owner *o) {
 }
 
 static void respond_deferred(owner *o) {
-  while (o->count > 0)
+  while (o->count > 0) {
     http_exchange_respond(o->deferred[--o->count], 200, NULL, 0, "later", 5);
+  }
 }
 
 /* Reads what has come: up to the room, the rest is dropped. False: the server has ended. */
 static bool receive(int fd, char *out, size_t room, size_t *size) {
   char part[4096];
   ssize_t got;
-  while ((got = recv(fd, part, sizeof part, 0)) > 0)
-    for (ssize_t i = 0; i < got && *size + 1 < room; i++)
+  while ((got = recv(fd, part, sizeof part, 0)) > 0) {
+    for (ssize_t i = 0; i < got && *size + 1 < room; i++) {
       out[(*size)++] = part[i];
+    }
+  }
   out[*size] = '\0';
   return got != 0;
 }
@@ -153,8 +159,9 @@ static void act(owner *o, int fd) {
     respond_deferred(o);
     break;
   case 2:
-    if (random_below(o, 8) == 0)
+    if (random_below(o, 8) == 0) {
       shutdown(fd, SHUT_WR);
+    }
     break;
   default:
     break;
@@ -167,8 +174,9 @@ static void send_in_pieces(owner *o, int fd, const uint8_t *data, size_t size) {
   for (size_t done = 0; done < size && sends;) {
     uint64_t most = random_below(o, 4) == 0 ? size : 64;
     size_t piece = 1 + (size_t)random_below(o, most);
-    if (piece > size - done)
+    if (piece > size - done) {
       piece = size - done;
+    }
     ssize_t sent = send(fd, data + done, piece, MSG_NOSIGNAL);
     sends = sent > 0;
     done += sends ? (size_t)sent : 0;
@@ -193,8 +201,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   owner *o = server_of_all();
   char answer[4096];
   o->random = 88172645463325252u;
-  for (size_t i = 0; i < size; i++)
+  for (size_t i = 0; i < size; i++) {
     o->random = (o->random ^ data[i]) * 1099511628211u;
+  }
   o->random |= 1;
   int fd = connect_to(o);
   send_in_pieces(o, fd, data, size);

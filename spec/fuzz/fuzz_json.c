@@ -25,11 +25,13 @@ static lua_State *decoder(void) {
 
 static void check_value(lua_State *L) {
   MUST(lua_checkstack(L, 4));
-  if (lua_type(L, -1) == LUA_TNUMBER)
+  if (lua_type(L, -1) == LUA_TNUMBER) {
     MUST(isfinite(lua_tonumber(L, -1)));
-  else if (lua_istable(L, -1))
-    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
+  } else if (lua_istable(L, -1)) {
+    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
       check_value(L);
+    }
+  }
 }
 
 /* Leaves the value on the stack, if there is one. */
@@ -46,11 +48,13 @@ static void check_changes(lua_State *L, const char *text, size_t size, unsigned 
   MUST(outcome == PALENCA_JSON_SAME ? out.data == NULL : outcome == PALENCA_JSON_REWRITTEN);
   bool was_read = decode(L, text, size);
   bool is_read = outcome == PALENCA_JSON_SAME ? was_read : decode(L, out.data, out.size);
-  if (is_read)
+  if (is_read) {
     check_value(L);
+  }
   MUST(is_read == was_read || (is_read && (changes & PALENCA_JSON_LONE_SURROGATES)));
-  if (outcome == PALENCA_JSON_REWRITTEN)
+  if (outcome == PALENCA_JSON_REWRITTEN) {
     MUST(palenca_json_rewrite(out.data, out.size, changes, &again) == PALENCA_JSON_SAME);
+  }
   palenca_buffer_free(&out);
   lua_settop(L, 2);
 }
@@ -58,8 +62,9 @@ static void check_changes(lua_State *L, const char *text, size_t size, unsigned 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   lua_State *L = decoder();
   char *text = fuzz_text(data, size);
-  for (unsigned changes = 0; changes < 4; changes++)
+  for (unsigned changes = 0; changes < 4; changes++) {
     check_changes(L, text, size, changes);
+  }
   free(text);
   return 0;
 }

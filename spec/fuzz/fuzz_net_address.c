@@ -7,16 +7,18 @@
 static void check_address(const uint8_t *data, size_t size) {
   net_address address, again;
   char text[NET_ADDRESS_TEXT];
-  if (!net_address_parse((const char *)data, size, &address))
+  if (!net_address_parse((const char *)data, size, &address)) {
     return;
+  }
   net_address_text(&address, text);
   MUST(net_address_parse(text, strlen(text), &again) && net_address_equal(&address, &again));
 }
 
 static void check_block(const char *text) {
   net_block block;
-  if (!net_block_parse(text, &block))
+  if (!net_block_parse(text, &block)) {
     return;
+  }
   MUST(net_block_holds(&block, &block.first));
   MUST(block.bits <= (block.first.kind == NET_IPV4 ? 32 : 128));
   net_address other = block.first;
@@ -34,8 +36,9 @@ static void check_forwarded(char *text) {
   net_address peer = {.kind = NET_IPV4, .bytes = {127, 0, 0, 1}};
   MUST(net_block_parse("127.0.0.0/8", &trusted[0]) && net_block_parse("::/1", &trusted[1]));
   for (char *line = strtok(text, "\n"); line != NULL && count < VALUES_MAX;
-       line = strtok(NULL, "\n"))
+       line = strtok(NULL, "\n")) {
     values[count++] = line;
+  }
   net_address client = net_address_forwarded(&peer, trusted, 2, values, count);
   MUST(client.kind != NET_UNIX);
   net_address told = net_address_forwarded(&peer, trusted, 0, values, count);

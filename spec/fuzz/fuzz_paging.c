@@ -21,8 +21,9 @@ static int64_t take(input *in, size_t bytes) {
 /* Mostly what is right, else a little more or less, else anything. */
 static int64_t near(input *in, int64_t right) {
   int64_t choice = take(in, 1);
-  if (choice == 255)
+  if (choice == 255) {
     return take(in, 8);
+  }
   return choice < 192 ? right : right - 2 + choice % 5;
 }
 
@@ -54,8 +55,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     MUST(got >= 0 && paging.accepted == kept.accepted + 1 && paging.rows == rows);
     MUST(paging.rows <= paging.total_items);
     MUST(!palenca_paging_complete(&kept) || got == 0);
-    if (palenca_paging_complete(&paging))
+    if (palenca_paging_complete(&paging)) {
       MUST(paging.rows == paging.total_items && palenca_paging_next(&paging) == 0);
+    }
   }
   return 0;
 }

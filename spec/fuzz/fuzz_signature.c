@@ -12,8 +12,9 @@ static const char *const encodings[] = {NULL, "hex", "base64", "base32"};
 static const char *const prefixes[] = {NULL, "sha256=", "a prefix that is far longer than allowed"};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (size < 1 + SECRET_SIZE)
+  if (size < 1 + SECRET_SIZE) {
     return 0;
+  }
   palenca_signature_options options = {digests[data[0] % 6], encodings[data[0] / 6 % 4],
                                        prefixes[data[0] / 24 % 3]};
   const char *secret = (const char *)data + 1, *sent = secret + SECRET_SIZE;

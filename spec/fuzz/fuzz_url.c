@@ -30,8 +30,9 @@ static void check_path_kept(const char *base, const char *path) {
   size_t path_size = strcspn(path, "?");
   MUST(seen_path != NULL && strlen(seen_path) == path_size);
   MUST(memcmp(seen_path, path, path_size) == 0);
-  if (path[path_size] == '?' && path[path_size + 1] != '\0')
+  if (path[path_size] == '?' && path[path_size + 1] != '\0') {
     MUST(query != NULL && strcmp(query, path + path_size + 1) == 0);
+  }
   curl_free(seen_path);
   curl_free(query);
   curl_url_cleanup(url);
@@ -49,10 +50,12 @@ static void check_base(const char *text) {
   const char *after = host[0] == '[' ? strchr(start, ']') + 1 : start + strlen(host);
   MUST(after == end || (*after == ':' && port != NULL && atoi(after + 1) == atoi(port)));
   CURLUPart none[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};
-  for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+  for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
     MUST(part_of(url, none[i]) == NULL);
-  if (strncmp(text, "http://", 7) == 0 && palenca_base_url_check(text, false, NULL))
+  }
+  if (strncmp(text, "http://", 7) == 0 && palenca_base_url_check(text, false, NULL)) {
     MUST(palenca_url_is_local(text));
+  }
   curl_free(host);
   curl_free(port);
   curl_url_cleanup(url);
@@ -91,16 +94,19 @@ static void check_segment(const uint8_t *data, size_t size) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   palenca_error error = {0};
   char *text = fuzz_text(data, size);
-  if (palenca_base_url_check(text, true, &error))
+  if (palenca_base_url_check(text, true, &error)) {
     check_base(text);
-  else
+  } else {
     MUST(error.kind == PALENCA_USAGE && error.message[0] != '\0');
-  if (palenca_url_check(text, &error))
+  }
+  if (palenca_url_check(text, &error)) {
     check_any(text);
-  else
+  } else {
     MUST(!palenca_url_is_local(text));
-  if (palenca_path_check((const char *)data, size, NULL))
+  }
+  if (palenca_path_check((const char *)data, size, NULL)) {
     check_path_kept("https://host.example", text);
+  }
   check_segment(data, size);
   free(text);
   return 0;

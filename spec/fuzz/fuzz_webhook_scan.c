@@ -47,11 +47,13 @@ static void check_field(lua_State *L, const palenca_webhook_text *field, const c
   size_t size = 0;
   lua_getfield(L, 4, name);
   const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : "";
-  if (size == 4 && memcmp(text, "None", 4) == 0)
+  if (size == 4 && memcmp(text, "None", 4) == 0) {
     size = 0;
+  }
   MUST((field->text != NULL) == (size > 0));
-  if (size == 0)
+  if (size == 0) {
     return;
+  }
   char *decoded = malloc(field->decoded_size + 1);
   MUST(decoded != NULL && field->decoded_size == size);
   palenca_webhook_decode(field, decoded);
@@ -64,20 +66,23 @@ static bool scan(const uint8_t *data, size_t size, palenca_webhook_text *fields)
   memset(fields, 'x', PALENCA_WEBHOOK_FIELDS * sizeof *fields);
   bool ok = palenca_webhook_scan((const char *)data, size, fields, &error);
   MUST(ok == (error.kind == PALENCA_OK) && ok == (error.message[0] == '\0'));
-  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
+  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++) {
     MUST(ok || fields[i].text == NULL);
+  }
   return ok;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS];
-  if (!scan(data, size, fields))
+  if (!scan(data, size, fields)) {
     return 0;
+  }
   lua_State *L = decoder();
   decode(L, data, size);
   MUST(fields[PALENCA_WEBHOOK_ACTION].text != NULL);
-  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
+  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++) {
     check_field(L, &fields[i], names[i]);
+  }
   lua_settop(L, 2);
   return 0;
 }

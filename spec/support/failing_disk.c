@@ -31,15 +31,19 @@ __attribute__((constructor)) static void begin(void) {
 static int failure(const char *operation) {
   char text[32] = "", failing[8];
   int reason = 0;
-  if (directory == NULL || switch_path == NULL)
+  if (directory == NULL || switch_path == NULL) {
     return 0;
+  }
   int fd = (int)syscall(SYS_openat, AT_FDCWD, switch_path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
+  if (fd < 0) {
     return 0;
+  }
   ssize_t size = read(fd, text, sizeof text - 1);
   close(fd);
-  if (size > 0 && sscanf(text, "%7s %d", failing, &reason) == 2 && strcmp(failing, operation) == 0)
+  if (size > 0 && sscanf(text, "%7s %d", failing, &reason) == 2 &&
+      strcmp(failing, operation) == 0) {
     return reason;
+  }
   return 0;
 }
 
@@ -52,8 +56,9 @@ static bool is_here(int fd) {
   char link[64], path[PATH_MAX];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t size = readlink(link, path, sizeof path - 1);
-  if (size <= 0)
+  if (size <= 0) {
     return false;
+  }
   path[size] = '\0';
   return is_path_here(path);
 }
@@ -97,8 +102,9 @@ EXPORT int fsync(int fd) {
 
 EXPORT int unlink(const char *path) {
   int reason = is_path_here(path) ? failure("write") : 0;
-  if (reason == 0)
+  if (reason == 0) {
     return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+  }
   errno = reason;
   return -1;
 }
@@ -110,8 +116,9 @@ EXPORT int open64(const char *path, int flags, ...) {
   va_end(rest);
   bool writes = (flags & O_ACCMODE) != O_RDONLY;
   int reason = writes && is_path_here(path) ? failure("write") : 0;
-  if (reason == 0)
+  if (reason == 0) {
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+  }
   errno = reason;
   return -1;
 }

@@ -68,8 +68,9 @@ static void *must(void *memory) {
 static bool open_one(load *all, size_t index) {
   load_connection *one = &all->connections[index];
   struct epoll_event event = {.events = EPOLLIN, .data.u64 = index};
-  if (!load_open(one, &all->options.target))
+  if (!load_open(one, &all->options.target)) {
     return false;
+  }
   (void)epoll_ctl(all->poll, EPOLL_CTL_ADD, one->fd, &event);
   all->open++;
   return true;
@@ -122,14 +123,16 @@ static void note_acked(load *all, size_t index, double time) {
     fprintf(all->journal, "%s %zu\n", id, sequence_of(all, index));
   }
   all->connections[index].sent++;
-  if (++all->acked == all->options.kill_after)
+  if (++all->acked == all->options.kill_after) {
     all->kill_at = time + all->options.kill_delay;
+  }
 }
 
 /* The next event of a connection that has its answer. */
 static void go_on(load *all, size_t index, double time) {
-  if (all->is_ending)
+  if (all->is_ending) {
     return;
+  }
   if (all->options.rate > 0) {
     all->idle[all->idle_count++] = index;
   } else if (all->started < all->options.count) {
@@ -142,16 +145,18 @@ static void on_readable(load *all, size_t index) {
   load_connection *one = &all->connections[index];
   bool is_last = false, was_waiting = one->is_waiting;
   int status = load_receive(one, &is_last);
-  if (status == 0)
+  if (status == 0) {
     return;
+  }
   double time = now();
   if (status > 0 && was_waiting) {
     all->waiting--;
     record_response(all, one, time);
-    if (status == 200)
+    if (status == 200) {
       note_acked(all, index, time);
-    else
+    } else {
       all->others++;
+    }
     all->started -= status != 200;
   } else if (was_waiting) {
     all->broken++;
@@ -159,11 +164,13 @@ static void on_readable(load *all, size_t index) {
   }
   if (status < 0 || is_last) {
     close_one(all, one);
-    if (all->is_killed || !open_one(all, index))
+    if (all->is_killed || !open_one(all, index)) {
       return;
+    }
   }
-  if (was_waiting)
+  if (was_waiting) {
     go_on(all, index, time);
+  }
 }
 
 /* ---- the loop -------------------------------------------------------------------------- */
@@ -171,8 +178,9 @@ static void on_readable(load *all, size_t index) {
 static void send_due(load *all, double time) {
   while (!all->is_ending && all->idle_count > 0 && all->started < all->options.count) {
     double due = all->began + (double)all->scheduled / all->options.rate;
-    if (due > time)
+    if (due > time) {
       return;
+    }
     all->scheduled++;
     all->started++;
     send_one(all, all->idle[--all->idle_count], due);
@@ -181,10 +189,12 @@ static void send_due(load *all, double time) {
 
 static double next_time(const load *all) {
   double next = all->is_ending ? all->ended + TIMEOUT : all->began + all->options.seconds;
-  if (all->kill_at > 0 && !all->is_killed)
+  if (all->kill_at > 0 && !all->is_killed) {
     next = fmin(next, all->kill_at);
-  if (!all->is_ending && all->idle_count > 0 && all->started < all->options.count)
+  }
+  if (!all->is_ending && all->idle_count > 0 && all->started < all->options.count) {
     next = fmin(next, all->began + (double)all->scheduled / all->options.rate);
+  }
   return next;
 }
 
@@ -195,11 +205,13 @@ static void wait_for_responses(load *all, double time) {
   int count = epoll_pwait2(all->poll, events, 256, &timeout, NULL);
   double before = all->responded;
   for (int i = 0; i < count; i++) {
-    if (all->connections[events[i].data.u64].fd >= 0)
+    if (all->connections[events[i].data.u64].fd >= 0) {
       on_readable(all, events[i].data.u64);
+    }
   }
-  if (before > 0 && all->responded > before)
+  if (before > 0 && all->responded > before) {
     add_sample(&all->gaps, all->responded - before);
+  }
 }
 
 static bool is_over(load *all, double time) {
@@ -219,8 +231,9 @@ static void run(load *all) {
     }
   }
   all->began = now();
-  for (size_t i = 0; i < all->options.connections; i++)
+  for (size_t i = 0; i < all->options.connections; i++) {
     go_on(all, i, all->began);
+  }
   for (double time = all->began; !is_over(all, time); time = now()) {
     if (all->kill_at > 0 && time >= all->kill_at && !all->is_killed) {
       all->is_killed = true;
@@ -240,13 +253,15 @@ static int compare(const void *one, const void *other) {
 }
 
 static void sort(samples *list) {
-  if (list->count > 0)
+  if (list->count > 0) {
     qsort(list->values, list->count, sizeof *list->values, compare);
+  }
 }
 
 static double quantile_ms(const samples *sorted, double share) {
-  if (sorted->count == 0)
+  if (sorted->count == 0) {
     return 0;
+  }
   return 1e3 * (double)sorted->values[(size_t)(share * (double)(sorted->count - 1))];
 }
 
@@ -338,12 +353,15 @@ static load_options parse(int argc, char **argv) {
   };
   load_options options = {
       .target = {.path = "/webhooks/palenca"}, .connections = 1, .seconds = 1e9, .count = SIZE_MAX};
-  for (int key; (key = getopt_long(argc, argv, "", known, NULL)) != -1;)
+  for (int key; (key = getopt_long(argc, argv, "", known, NULL)) != -1;) {
     set(&options, key);
-  if (optind != argc || options.target.port == 0 || options.connections == 0)
+  }
+  if (optind != argc || options.target.port == 0 || options.connections == 0) {
     usage();
-  if (options.accounts < options.connections)
+  }
+  if (options.accounts < options.connections) {
     options.accounts = options.connections;
+  }
   return options;
 }
 
@@ -352,10 +370,12 @@ int main(int argc, char **argv) {
   all.connections = must(calloc(all.options.connections, sizeof *all.connections));
   all.idle = must(calloc(all.options.connections, sizeof *all.idle));
   all.poll = epoll_create1(EPOLL_CLOEXEC);
-  if (all.options.rate > 0)
+  if (all.options.rate > 0) {
     request_low_latency(); /* senders at a rate have machines of their own */
-  if (all.options.acked != NULL)
+  }
+  if (all.options.acked != NULL) {
     all.journal = must(fopen(all.options.acked, "a"));
+  }
   run(&all);
   if (all.journal != NULL && fclose(all.journal) != 0) {
     perror(all.options.acked);

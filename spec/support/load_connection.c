@@ -60,8 +60,9 @@ static void prepare(load_connection *connection, const load_target *target) {
 static void render(load_connection *connection, size_t account, size_t sequence) {
   for (size_t i = 0; i < 2; i++) {
     put_digits(connection->request + connection->account_at[i] + 8, account, 8);
-    if (connection->sequence_at[i] > 0)
+    if (connection->sequence_at[i] > 0) {
       put_digits(connection->request + connection->sequence_at[i] + 10, sequence, 10);
+    }
   }
 }
 
@@ -84,8 +85,9 @@ bool load_open(load_connection *connection, const load_target *target) {
 }
 
 void load_close(load_connection *connection) {
-  if (connection->fd >= 0)
+  if (connection->fd >= 0) {
     (void)close(connection->fd);
+  }
   connection->fd = -1;
   connection->is_waiting = false;
 }
@@ -104,8 +106,9 @@ static const char *header(const char *head, const char *name) {
   size_t size = strlen(name);
   for (const char *line = strstr(head, "\r\n"); line != NULL; line = strstr(line, "\r\n")) {
     line += 2;
-    if (strncasecmp(line, name, size) == 0 && line[size] == ':')
+    if (strncasecmp(line, name, size) == 0 && line[size] == ':') {
       return line + size + 1 + strspn(line + size + 1, " ");
+    }
   }
   return NULL;
 }
@@ -114,16 +117,18 @@ static const char *header(const char *head, const char *name) {
 static int whole(load_connection *connection, bool *is_last) {
   connection->response[connection->response_size] = '\0';
   char *end = strstr(connection->response, "\r\n\r\n");
-  if (end == NULL)
+  if (end == NULL) {
     return 0;
+  }
   end[2] = '\0'; /* so that no header is looked for in the body */
   const char *length = header(connection->response, "Content-Length");
   const char *then = header(connection->response, "Connection");
   *is_last = then != NULL && strncasecmp(then, "close", 5) == 0;
   end[2] = '\r';
   size_t size = length != NULL ? strtoul(length, NULL, 10) : 0;
-  if (connection->response_size < (size_t)(end + 4 - connection->response) + size)
+  if (connection->response_size < (size_t)(end + 4 - connection->response) + size) {
     return 0;
+  }
   connection->is_waiting = false;
   return atoi(connection->response + strlen("HTTP/1.1 "));
 }
@@ -131,10 +136,12 @@ static int whole(load_connection *connection, bool *is_last) {
 int load_receive(load_connection *connection, bool *is_last) {
   size_t room = sizeof connection->response - 1 - connection->response_size;
   ssize_t size = recv(connection->fd, connection->response + connection->response_size, room, 0);
-  if (size < 0 && (errno == EAGAIN || errno == EINTR))
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
     return 0;
-  if (size <= 0)
+  }
+  if (size <= 0) {
     return -1;
+  }
   connection->response_size += (size_t)size;
   return whole(connection, is_last);
 }

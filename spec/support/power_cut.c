@@ -57,8 +57,9 @@ static void must(bool ok, const char *what) {
 
 static watched *find(ino_t inode) {
   for (watched *file = cut.files; file != NULL; file = file->next) {
-    if (file->inode == inode)
+    if (file->inode == inode) {
       return file;
+    }
   }
   return NULL;
 }
@@ -101,23 +102,27 @@ static bool is_here(const char *path) {
 static watched *of_descriptor(int fd) {
   struct stat status;
   if (!cut.is_on || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-      status.st_dev != cut.device || status.st_nlink == 0)
+      status.st_dev != cut.device || status.st_nlink == 0) {
     return NULL;
+  }
   watched *file = find(status.st_ino);
-  if (file != NULL)
+  if (file != NULL) {
     return file;
+  }
   char link[64], path[PATH_MAX];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t size = readlink(link, path, sizeof path - 1);
-  if (size <= 0)
+  if (size <= 0) {
     return NULL;
+  }
   path[size] = '\0';
   return is_here(path) ? watch(status.st_ino) : NULL;
 }
 
 static void make_room(watched *file, size_t pages) {
-  if (pages <= file->pages)
+  if (pages <= file->pages) {
     return;
+  }
   size_t wanted = pages < 1024 ? 1024 : 2 * pages;
   file->dirty = realloc(file->dirty, wanted);
   must(file->dirty != NULL, "realloc");
@@ -126,8 +131,9 @@ static void make_room(watched *file, size_t pages) {
 }
 
 static void note_written(int fd, off_t offset, ssize_t size) {
-  if (size <= 0 || offset < 0 || !cut.is_on)
+  if (size <= 0 || offset < 0 || !cut.is_on) {
     return;
+  }
   pthread_mutex_lock(&cut.mutex);
   watched *file = of_descriptor(fd);
   if (file != NULL) {
@@ -157,11 +163,13 @@ static void write_names(void) {
   for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
     struct stat status;
     if (fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(status.st_mode))
+        !S_ISREG(status.st_mode)) {
       continue;
+    }
     watched *file = find(status.st_ino);
-    if (file == NULL)
+    if (file == NULL) {
       file = watch(status.st_ino);
+    }
     size += (size_t)snprintf(text + size, sizeof text - size, "%lu.%d %s\n",
                              (unsigned long)file->inode, file->generation, entry->d_name);
     must(size < sizeof text, "too many files");
@@ -198,12 +206,14 @@ static int sync_file(long call, int fd) {
   pthread_mutex_lock(&cut.mutex);
   struct stat status;
   file = inode != 0 ? find(inode) : NULL;
-  if (result == 0 && is_directory(fd))
+  if (result == 0 && is_directory(fd)) {
     write_names();
+  }
   if (result == 0 && file != NULL && fstat(fd, &status) == 0) {
     for (size_t page = 0; page < pages; page++) {
-      if (dirty[page])
+      if (dirty[page]) {
         copy_page(fd, file->disk_fd, page);
+      }
     }
     must(syscall(SYS_ftruncate, file->disk_fd, status.st_size) == 0, "ftruncate");
   }
@@ -238,8 +248,9 @@ EXPORT ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset) {
 EXPORT ssize_t write(int fd, const void *bytes, size_t size) {
   ssize_t written = syscall(SYS_write, fd, bytes, size);
   int reason = errno;
-  if (cut.is_on && written > 0)
+  if (cut.is_on && written > 0) {
     note_written(fd, lseek(fd, 0, SEEK_CUR) - written, written);
+  }
   errno = reason;
   return written;
 }
@@ -247,8 +258,9 @@ EXPORT ssize_t write(int fd, const void *bytes, size_t size) {
 EXPORT ssize_t writev(int fd, const struct iovec *parts, int count) {
   ssize_t written = syscall(SYS_writev, fd, parts, count);
   int reason = errno;
-  if (cut.is_on && written > 0)
+  if (cut.is_on && written > 0) {
     note_written(fd, lseek(fd, 0, SEEK_CUR) - written, written);
+  }
   errno = reason;
   return written;
 }
@@ -275,8 +287,9 @@ EXPORT int unlink(const char *path) {
   bool is_last = loses_last_name(path, &status);
   int result = (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
   int reason = errno;
-  if (result == 0 && is_last)
+  if (result == 0 && is_last) {
     end_life(&status);
+  }
   errno = reason;
   return result;
 }
@@ -286,8 +299,9 @@ EXPORT int rename(const char *from, const char *to) {
   bool is_last = loses_last_name(to, &status);
   int result = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
   int reason = errno;
-  if (result == 0 && is_last)
+  if (result == 0 && is_last) {
     end_life(&status);
+  }
   errno = reason;
   return result;
 }
@@ -298,21 +312,24 @@ EXPORT int rename(const char *from, const char *to) {
 static void copy_whole(const char *name) {
   struct stat status;
   must(lstat(name, &status) == 0, name);
-  if (!S_ISREG(status.st_mode))
+  if (!S_ISREG(status.st_mode)) {
     return;
+  }
   int fd = openat(AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
   must(fd >= 0, name);
   watched *file = watch(status.st_ino);
-  for (off_t page = 0; page * PAGE < status.st_size; page++)
+  for (off_t page = 0; page * PAGE < status.st_size; page++) {
     copy_page(fd, file->disk_fd, (size_t)page);
+  }
   close(fd);
 }
 
 __attribute__((constructor)) static void begin(void) {
   const char *directory = getenv("POWER_CUT_DIRECTORY");
   const char *disk = getenv("POWER_CUT_DISK");
-  if (directory == NULL || disk == NULL)
+  if (directory == NULL || disk == NULL) {
     return;
+  }
   unsetenv("LD_PRELOAD"); /* what the program starts is another program */
   struct stat status;
   cut.directory = realpath(directory, NULL);

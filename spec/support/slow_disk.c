@@ -28,8 +28,9 @@ __attribute__((constructor)) static void begin(void) {
 static void wait_a_while(void) {
   char text[16] = "";
   int fd = switch_path != NULL ? open(switch_path, O_RDONLY | O_CLOEXEC) : -1;
-  if (fd < 0)
+  if (fd < 0) {
     return;
+  }
   ssize_t size = read(fd, text, sizeof text - 1);
   close(fd);
   long ms = size > 0 ? strtol(text, NULL, 10) : 0;
@@ -46,8 +47,9 @@ EXPORT int unlink(const char *path) {
   static const char suffix[] = "-socket";
   size_t size = strlen(path);
   bool is_socket = size >= sizeof suffix && strcmp(path + size - (sizeof suffix - 1), suffix) == 0;
-  while (is_socket && unlink_path[0] != '\0' && access(unlink_path, F_OK) == 0)
+  while (is_socket && unlink_path[0] != '\0' && access(unlink_path, F_OK) == 0) {
     nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+  }
   return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 

@@ -13,7 +13,8 @@ int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, row_callback callback, voi
 int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, row_callback callback, void *context,
                         char **error) {
   int result = __real_sqlite3_exec(db, sql, callback, context, error);
-  if (result == SQLITE_OK && strstr(sql, "synchronous") != NULL)
+  if (result == SQLITE_OK && strstr(sql, "synchronous") != NULL) {
     result = __real_sqlite3_exec(db, "PRAGMA synchronous = NORMAL;", NULL, NULL, NULL);
+  }
   return result;
 }

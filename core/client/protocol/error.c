@@ -44,11 +44,14 @@ palenca_kind palenca_status_kind(int status) {
   default:
     break;
   }
-  if (status >= 200 && status < 300)
+  if (status >= 200 && status < 300) {
     return PALENCA_OK;
-  if (status >= 400 && status < 500)
+  }
+  if (status >= 400 && status < 500) {
     return PALENCA_INVALID;
-  if (status >= 500 && status < 600)
+  }
+  if (status >= 500 && status < 600) {
     return PALENCA_SERVER;
+  }
   return PALENCA_PROTOCOL;
 }

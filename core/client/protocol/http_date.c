@@ -16,8 +16,9 @@ typedef struct {
 
 static bool take(cursor *from, const char *literal) {
   size_t size = strlen(literal);
-  if ((size_t)(from->end - from->at) < size || memcmp(from->at, literal, size) != 0)
+  if ((size_t)(from->end - from->at) < size || memcmp(from->at, literal, size) != 0) {
     return false;
+  }
   from->at += size;
   return true;
 }
@@ -25,8 +26,9 @@ static bool take(cursor *from, const char *literal) {
 static bool take_digits(cursor *from, int count, int64_t *value) {
   *value = 0;
   for (int i = 0; i < count; i++, from->at++) {
-    if (from->at == from->end || *from->at < '0' || *from->at > '9')
+    if (from->at == from->end || *from->at < '0' || *from->at > '9') {
       return false;
+    }
     *value = *value * 10 + (*from->at - '0');
   }
   return true;
@@ -36,17 +38,20 @@ static bool take_digits(cursor *from, int count, int64_t *value) {
 static bool take_weekday(cursor *from) {
   const char *start = from->at;
   while (from->at < from->end &&
-         ((*from->at >= 'a' && *from->at <= 'z') || (*from->at >= 'A' && *from->at <= 'Z')))
+         ((*from->at >= 'a' && *from->at <= 'z') || (*from->at >= 'A' && *from->at <= 'Z'))) {
     from->at++;
+  }
   return from->at - start >= 3;
 }
 
 static bool take_month(cursor *from, int64_t *month) {
   static const char *const names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  for (*month = 1; *month <= 12; (*month)++)
-    if (take(from, names[*month - 1]))
+  for (*month = 1; *month <= 12; (*month)++) {
+    if (take(from, names[*month - 1])) {
       return true;
+    }
+  }
   return false;
 }
 
@@ -101,11 +106,13 @@ int64_t http_date_read(const char *text, size_t size, int64_t now_unix) {
   cursor from = {text, text + size};
   date found = {0};
   if (!read_imf(from, &found) && !read_rfc850(from, &found, now_unix) &&
-      !read_asctime(from, &found))
+      !read_asctime(from, &found)) {
     return -1;
+  }
   if (found.year < 1970 || found.day < 1 || found.day > 31 || found.hour > 23 ||
-      found.minute > 59 || found.second > 60)
+      found.minute > 59 || found.second > 60) {
     return -1;
+  }
   return days_from_civil(found.year, found.month, found.day) * 86400 + found.hour * 3600 +
          found.minute * 60 + found.second;
 }

@@ -24,8 +24,9 @@ typedef struct {
 /* Puts `text` where the bytes between `from` and `to` are. */
 static void replace(scan *s, const char *from, const char *to, const char *text, size_t size) {
   s->is_changed = true;
-  if (s->out == NULL)
+  if (s->out == NULL) {
     return;
+  }
   s->no_memory = s->no_memory ||
                  !palenca_buffer_append(s->out, s->copied, (size_t)(from - s->copied)) ||
                  !palenca_buffer_append(s->out, text, size);
@@ -37,12 +38,15 @@ static void replace(scan *s, const char *from, const char *to, const char *text,
 /* Returns what follows the escape at a backslash. */
 static const char *scan_escape(scan *s, const char *at) {
   int unit = json_escaped_unit(at, s->end);
-  if (!json_is_surrogate(unit))
+  if (!json_is_surrogate(unit)) {
     return s->end - at < 2 ? s->end : at + 2;
-  if (json_is_high_surrogate(unit) && json_is_low_surrogate(json_escaped_unit(at + 6, s->end)))
+  }
+  if (json_is_high_surrogate(unit) && json_is_low_surrogate(json_escaped_unit(at + 6, s->end))) {
     return at + 12;
-  if (s->changes & PALENCA_JSON_LONE_SURROGATES)
+  }
+  if (s->changes & PALENCA_JSON_LONE_SURROGATES) {
     replace(s, at, at + 6, "\\ufffd", 6);
+  }
   return at + 6;
 }
 
@@ -51,13 +55,16 @@ static const char *scan_escape(scan *s, const char *at) {
 static const char *scan_string(scan *s, const char *at) {
   const char *quote = NULL;
   while (at < s->end) {
-    if (quote == NULL || quote < at)
+    if (quote == NULL || quote < at) {
       quote = memchr(at, '"', (size_t)(s->end - at));
-    if (quote == NULL)
+    }
+    if (quote == NULL) {
       return s->end;
+    }
     const char *escape = memchr(at, '\\', (size_t)(quote - at));
-    if (escape == NULL)
+    if (escape == NULL) {
       return quote + 1;
+    }
     at = scan_escape(s, escape);
   }
   return s->end;
@@ -77,8 +84,9 @@ static bool read_literal(const char *at, const char *end, literal *number) {
   at += *at == '-';
   *number = (literal){.integer = at, .integer_end = json_skip_digits(at, end)};
   at = number->integer_end;
-  if (at == number->integer || (*number->integer == '0' && at > number->integer + 1))
+  if (at == number->integer || (*number->integer == '0' && at > number->integer + 1)) {
     return false;
+  }
   if (at < end && *at == '.') {
     number->rest = at + 1;
     at = number->rest_end = json_skip_digits(at + 1, end);
@@ -86,12 +94,15 @@ static bool read_literal(const char *at, const char *end, literal *number) {
   if (at < end && (*at | 0x20) == 'e') {
     bool negative = end - at > 1 && at[1] == '-';
     at += end - at > 1 && (at[1] == '-' || at[1] == '+') ? 2 : 1;
-    if (at == end || !json_is_digit(*at))
+    if (at == end || !json_is_digit(*at)) {
       return false;
+    }
     number->has_exponent = true;
-    for (; at < end && json_is_digit(*at); at++)
-      if (number->exponent < EXPONENT_MAX)
+    for (; at < end && json_is_digit(*at); at++) {
+      if (number->exponent < EXPONENT_MAX) {
         number->exponent = number->exponent * 10 + (*at - '0');
+      }
+    }
     number->exponent = negative ? -number->exponent : number->exponent;
   }
   return at == end;
@@ -100,8 +111,9 @@ static bool read_literal(const char *at, const char *end, literal *number) {
 /* The digit at a place, counted from the first that is not 0; 0 after the last one. */
 static char digit_at(const literal *number, const char *first, size_t place) {
   if (first < number->integer_end) {
-    if (place < (size_t)(number->integer_end - first))
+    if (place < (size_t)(number->integer_end - first)) {
       return first[place];
+    }
     place -= (size_t)(number->integer_end - first);
     first = number->rest;
   }
@@ -113,18 +125,22 @@ static bool is_infinite(const literal *number) {
   const char *first = number->integer;
   int64_t exponent = number->integer_end - number->integer - 1 + number->exponent;
   if (*first == '0') {
-    for (first = number->rest; first != NULL && first < number->rest_end && *first == '0';)
+    for (first = number->rest; first != NULL && first < number->rest_end && *first == '0';) {
       first++;
-    if (first == NULL || first == number->rest_end)
+    }
+    if (first == NULL || first == number->rest_end) {
       return false;
+    }
     exponent = number->rest - first - 1 + number->exponent;
   }
-  if (exponent != INFINITE_EXPONENT)
+  if (exponent != INFINITE_EXPONENT) {
     return exponent > INFINITE_EXPONENT;
+  }
   for (size_t i = 0; i < sizeof INFINITE_DIGITS - 1; i++) {
     char digit = digit_at(number, first, i);
-    if (digit != INFINITE_DIGITS[i])
+    if (digit != INFINITE_DIGITS[i]) {
       return digit > INFINITE_DIGITS[i];
+    }
   }
   return true;
 }
@@ -133,10 +149,12 @@ static bool is_infinite(const literal *number) {
  * nor that of a number with an exponent. */
 static bool is_lost(const char *at, const char *end) {
   literal number;
-  if (!read_literal(at, end, &number))
+  if (!read_literal(at, end, &number)) {
     return false;
-  if (number.rest != NULL || number.has_exponent)
+  }
+  if (number.rest != NULL || number.has_exponent) {
     return is_infinite(&number);
+  }
   size_t digits = (size_t)(number.integer_end - number.integer);
   return digits > EXACT_DIGITS ||
          (digits == EXACT_DIGITS && memcmp(number.integer, EXACT_MAX, EXACT_DIGITS) > 0);
@@ -156,8 +174,9 @@ static bool is_number_byte(char c) {
 static const char *scan_number(scan *s, const char *at) {
   const char *end = at;
   bool may_be_lost = false;
-  for (; end < s->end && is_number_byte(*end); end++)
+  for (; end < s->end && is_number_byte(*end); end++) {
     may_be_lost = may_be_lost || (*end | 0x20) == 'e';
+  }
   may_be_lost = may_be_lost || (size_t)(end - at) >= EXACT_DIGITS;
   if (may_be_lost && is_lost(at, end) && is_value_end(end, s->end)) {
     replace(s, at, at, "\"", 1);
@@ -172,8 +191,9 @@ static const char *scan_number(scan *s, const char *at) {
  * but null has a number as its key. */
 static const char *scan_list(scan *s, const char *at) {
   const char *inner = json_skip_space(at + 1, s->end);
-  if ((s->changes & PALENCA_JSON_EMPTY_LISTS) && inner < s->end && *inner == ']')
+  if ((s->changes & PALENCA_JSON_EMPTY_LISTS) && inner < s->end && *inner == ']') {
     replace(s, inner, inner, "null", 4);
+  }
   return inner;
 }
 
@@ -182,17 +202,19 @@ palenca_json_outcome palenca_json_rewrite(const char *text, size_t size, unsigne
   scan s = {.end = text + size, .copied = text, .out = out, .changes = changes};
   const char *at = text;
   while (at < s.end && !(s.is_changed && out == NULL)) {
-    if (*at == '"')
+    if (*at == '"') {
       at = scan_string(&s, at + 1);
-    else if (*at == '[')
+    } else if (*at == '[') {
       at = scan_list(&s, at);
-    else if (json_is_digit(*at) || *at == '-')
+    } else if (json_is_digit(*at) || *at == '-') {
       at = scan_number(&s, at);
-    else
+    } else {
       at++;
+    }
   }
-  if (!s.is_changed)
+  if (!s.is_changed) {
     return PALENCA_JSON_SAME;
+  }
   replace(&s, s.end, s.end, "", 0);
   return s.no_memory ? PALENCA_JSON_NO_MEMORY : PALENCA_JSON_REWRITTEN;
 }

@@ -9,10 +9,12 @@
 
 bool palenca_rate_limit_init(palenca_rate_limit *state, size_t limit) {
   state->sent_at = limit > 0 ? malloc(limit * sizeof *state->sent_at) : NULL;
-  if (state->sent_at == NULL)
+  if (state->sent_at == NULL) {
     return false;
-  for (size_t i = 0; i < limit; i++)
+  }
+  for (size_t i = 0; i < limit; i++) {
     state->sent_at[i] = INT64_MIN / 2;
+  }
   state->limit = limit;
   state->next = 0;
   state->blocked_until = INT64_MIN / 2;
@@ -27,8 +29,9 @@ void palenca_rate_limit_free(palenca_rate_limit *state) {
 int64_t palenca_rate_limit_wait(const palenca_rate_limit *state, int64_t now, size_t spare) {
   size_t oldest = (state->next + spare) % state->limit;
   int64_t free_at = state->sent_at[oldest] + PALENCA_RATE_WINDOW_MS + GUARD_MS;
-  if (state->blocked_until > free_at)
+  if (state->blocked_until > free_at) {
     free_at = state->blocked_until;
+  }
   return free_at > now ? free_at - now : 0;
 }
 
@@ -40,6 +43,7 @@ void palenca_rate_limit_take(palenca_rate_limit *state, int64_t now) {
 void palenca_rate_limit_block(palenca_rate_limit *state, int64_t now, int64_t wait_ms) {
   int64_t longest = PALENCA_RATE_WINDOW_MS + GUARD_MS;
   int64_t until = now + (wait_ms < longest ? wait_ms : longest);
-  if (until > state->blocked_until)
+  if (until > state->blocked_until) {
     state->blocked_until = until;
+  }
 }

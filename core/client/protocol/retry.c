@@ -29,37 +29,45 @@ static bool is_temporary(int status) {
 
 static bool may_repeat(const palenca_attempt *attempt) {
   if (attempt->kind == PALENCA_OK) {
-    if (attempt->status == 429)
+    if (attempt->status == 429) {
       return true;
+    }
     return attempt->idempotent && is_temporary(attempt->status);
   }
-  if (attempt->kind != PALENCA_NETWORK && attempt->kind != PALENCA_TIMEOUT)
+  if (attempt->kind != PALENCA_NETWORK && attempt->kind != PALENCA_TIMEOUT) {
     return false;
+  }
   return attempt->idempotent || !attempt->sent;
 }
 
 int64_t palenca_limit_wait(int64_t retry_after_ms, int64_t window_left_ms) {
   bool is_believed = window_left_ms <= PALENCA_RATE_WINDOW_MS + SKEW_MS;
-  if (window_left_ms > retry_after_ms && (is_believed || retry_after_ms < 0))
+  if (window_left_ms > retry_after_ms && (is_believed || retry_after_ms < 0)) {
     return window_left_ms;
+  }
   return retry_after_ms;
 }
 
 palenca_decision palenca_retry_decide(const palenca_attempt *attempt, uint64_t random) {
   palenca_decision decision = {false, 0};
-  if (attempt->number < 1 || attempt->number > attempt->max_retries || !may_repeat(attempt))
+  if (attempt->number < 1 || attempt->number > attempt->max_retries || !may_repeat(attempt)) {
     return decision;
+  }
   int64_t ceiling = BACKOFF_MAX_MS;
-  if (attempt->number - 1 < 6 && ((int64_t)BACKOFF_BASE_MS << (attempt->number - 1)) < ceiling)
+  if (attempt->number - 1 < 6 && ((int64_t)BACKOFF_BASE_MS << (attempt->number - 1)) < ceiling) {
     ceiling = (int64_t)BACKOFF_BASE_MS << (attempt->number - 1);
+  }
   decision.wait_ms = (int64_t)(random % (uint64_t)(ceiling + 1));
   int64_t asked = attempt->retry_after_ms;
-  if (attempt->status == 429)
+  if (attempt->status == 429) {
     asked = palenca_limit_wait(asked, attempt->window_left_ms);
-  if (asked > RETRY_AFTER_MAX_MS)
+  }
+  if (asked > RETRY_AFTER_MAX_MS) {
     return decision;
-  if (asked >= 0) /* the jitter spreads calls that waited for the same time */
+  }
+  if (asked >= 0) { /* the jitter spreads calls that waited for the same time */
     decision.wait_ms = asked + decision.wait_ms / 4;
+  }
   decision.retry = true;
   return decision;
 }

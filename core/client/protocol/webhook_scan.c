@@ -59,12 +59,14 @@ static const char *skip_plain(const char *at, const char *end) {
     bytes = __builtin_bswap64(bytes);
 #endif
     uint64_t special = find_special(bytes);
-    if (special != 0)
+    if (special != 0) {
       return at + __builtin_ctzll(special) / 8;
+    }
     at += sizeof bytes;
   }
-  while (at < end && is_plain(*at))
+  while (at < end && is_plain(*at)) {
     at++;
+  }
   return at;
 }
 
@@ -77,24 +79,29 @@ static const char *skip_character(const char *text, const char *end) {
   ptrdiff_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
   unsigned char min = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
   unsigned char max = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-  if (lead < 0xc2 || lead > 0xf4 || end - text < size || at[1] < min || at[1] > max)
+  if (lead < 0xc2 || lead > 0xf4 || end - text < size || at[1] < min || at[1] > max) {
     return NULL;
-  for (ptrdiff_t i = 2; i < size; i++)
-    if ((at[i] & 0xc0) != 0x80)
+  }
+  for (ptrdiff_t i = 2; i < size; i++) {
+    if ((at[i] & 0xc0) != 0x80) {
       return NULL;
+    }
+  }
   return text + size;
 }
 
 static const char *skip_escape(scanner *s, const char *at) {
-  if (s->end - at < 2)
+  if (s->end - at < 2) {
     return NULL;
+  }
   if (at[1] != 'u') {
     s->string.decoded_size -= 1;
     return memchr("\"\\/bfnrt", at[1], 8) != NULL ? at + 2 : NULL;
   }
   int unit = json_escaped_unit(at, s->end);
-  if (unit < 0)
+  if (unit < 0) {
     return NULL;
+  }
   if (!json_is_surrogate(unit)) {
     s->string.decoded_size -= unit < 0x80 ? 5 : unit < 0x800 ? 4 : 3;
     s->string_has_zero = s->string_has_zero || unit == 0;
@@ -120,10 +127,11 @@ static const char *scan_string(scanner *s, const char *at) {
       s->string.decoded_size += s->string.size;
       return at + 1;
     }
-    if (*at == '\\')
+    if (*at == '\\') {
       at = skip_escape(s, at);
-    else
+    } else {
       at = (unsigned char)*at >= 0x80 ? skip_character(at, s->end) : NULL;
+    }
   }
   return NULL;
 }
@@ -174,18 +182,21 @@ void palenca_webhook_decode(const palenca_webhook_text *text, char *out) {
     memcpy(out, at, size);
     out += size;
     at += size;
-    if (escape != NULL)
+    if (escape != NULL) {
       out = put_escape(out, &at, end);
+    }
   }
   *out = '\0';
 }
 
 static bool is_name(const palenca_webhook_text *text, const char *name, size_t size) {
   char decoded[32];
-  if (text->decoded_size != size || size >= sizeof decoded)
+  if (text->decoded_size != size || size >= sizeof decoded) {
     return false;
-  if (text->size == size)
+  }
+  if (text->size == size) {
     return memcmp(text->text, name, size) == 0;
+  }
   palenca_webhook_decode(text, decoded);
   return memcmp(decoded, name, size) == 0;
 }
@@ -209,54 +220,65 @@ static const struct {
 };
 
 static void clear_fields(palenca_webhook_text *fields) {
-  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
+  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++) {
     fields[i].text = NULL;
+  }
 }
 
 static void on_key(scanner *s) {
   s->expected = EXPECT_NOTHING;
-  if (s->depth == 1 && is_name(&s->string, "data", 4))
+  if (s->depth == 1 && is_name(&s->string, "data", 4)) {
     s->expected = EXPECT_DATA;
-  if (s->depth != 2 || !s->is_in_data)
+  }
+  if (s->depth != 2 || !s->is_in_data) {
     return;
-  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
+  }
+  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++) {
     if (s->string.decoded_size == names[i].size &&
-        is_name(&s->string, names[i].text, names[i].size))
+        is_name(&s->string, names[i].text, names[i].size)) {
       s->expected = i;
+    }
+  }
 }
 
 /* Of a repeated key the last value counts, as it will for the script; a second "data" replaces
  * the first and all its members. Returns the field that was expected. */
 static int on_value(scanner *s) {
   int expected = s->expected;
-  if (expected == EXPECT_NOTHING)
+  if (expected == EXPECT_NOTHING) {
     return expected;
-  if (expected == EXPECT_DATA)
+  }
+  if (expected == EXPECT_DATA) {
     clear_fields(s->fields);
-  else
+  } else {
     s->fields[expected].text = NULL;
+  }
   s->expected = EXPECT_NOTHING;
   return expected;
 }
 
 static void on_string(scanner *s) {
   int expected = on_value(s);
-  if (expected >= PALENCA_WEBHOOK_FIELDS || s->string.size == 0 || is_name(&s->string, "None", 4))
+  if (expected >= PALENCA_WEBHOOK_FIELDS || s->string.size == 0 || is_name(&s->string, "None", 4)) {
     return;
+  }
   s->fields[expected] = s->string;
   bool is_bounded = expected == PALENCA_WEBHOOK_ACTION || expected == PALENCA_WEBHOOK_ACCOUNT_ID;
-  if (!is_bounded || s->problem != NULL)
+  if (!is_bounded || s->problem != NULL) {
     return;
-  if (s->string.decoded_size > PALENCA_WEBHOOK_NAME_MAX)
+  }
+  if (s->string.decoded_size > PALENCA_WEBHOOK_NAME_MAX) {
     s->problem = too_long;
-  else if (s->string_has_zero)
+  } else if (s->string_has_zero) {
     s->problem = has_zero;
+  }
 }
 
 static bool open_level(scanner *s, bool is_object) {
   bool is_data = on_value(s) == EXPECT_DATA;
-  if (s->depth == PALENCA_WEBHOOK_DEPTH_MAX)
+  if (s->depth == PALENCA_WEBHOOK_DEPTH_MAX) {
     return false;
+  }
   s->depth++;
   s->objects = s->objects << 1 | is_object;
   s->is_in_data = s->is_in_data || (is_data && is_object);
@@ -284,8 +306,9 @@ static const char *skip_some_digits(const char *at, const char *end) {
 static const char *scan_number(const char *at, const char *end) {
   at += byte_at(at, end) == '-';
   at = byte_at(at, end) == '0' ? at + 1 : skip_some_digits(at, end);
-  if (at != NULL && byte_at(at, end) == '.')
+  if (at != NULL && byte_at(at, end) == '.') {
     at = skip_some_digits(at + 1, end);
+  }
   if (at != NULL && (byte_at(at, end) | 0x20) == 'e') {
     at++;
     at += byte_at(at, end) == '+' || byte_at(at, end) == '-';
@@ -303,8 +326,9 @@ static const char *scan_scalar(scanner *s, const char *at) {
   char first = byte_at(at, s->end);
   if (first == '"') {
     at = scan_string(s, at);
-    if (at != NULL)
+    if (at != NULL) {
       on_string(s);
+    }
     return at;
   }
   on_value(s);
@@ -322,11 +346,13 @@ static const char *scan_scalar(scanner *s, const char *at) {
 
 static const char *scan_key(scanner *s, const char *at) {
   at = json_skip_space(at, s->end);
-  if (byte_at(at, s->end) != '"' || (at = scan_string(s, at)) == NULL)
+  if (byte_at(at, s->end) != '"' || (at = scan_string(s, at)) == NULL) {
     return NULL;
+  }
   at = json_skip_space(at, s->end);
-  if (byte_at(at, s->end) != ':')
+  if (byte_at(at, s->end) != ':') {
     return NULL;
+  }
   on_key(s);
   return at + 1;
 }
@@ -337,15 +363,19 @@ static const char *scan_value(scanner *s, const char *at) {
     at = json_skip_space(at, s->end);
     char first = byte_at(at, s->end);
     bool is_object = first == '{';
-    if (!is_object && first != '[')
+    if (!is_object && first != '[') {
       return scan_scalar(s, at);
-    if (!open_level(s, is_object))
+    }
+    if (!open_level(s, is_object)) {
       return fail(s, too_deep);
+    }
     at = json_skip_space(at + 1, s->end);
-    if (byte_at(at, s->end) == (is_object ? '}' : ']'))
+    if (byte_at(at, s->end) == (is_object ? '}' : ']')) {
       return at;
-    if (is_object)
+    }
+    if (is_object) {
       at = scan_key(s, at);
+    }
   }
   return NULL;
 }
@@ -356,10 +386,12 @@ static const char *scan_separators(scanner *s, const char *at) {
     bool is_object = s->objects & 1;
     at = json_skip_space(at, s->end);
     char byte = byte_at(at, s->end);
-    if (byte == ',')
+    if (byte == ',') {
       return is_object ? scan_key(s, at + 1) : at + 1;
-    if (byte != (is_object ? '}' : ']'))
+    }
+    if (byte != (is_object ? '}' : ']')) {
       return NULL;
+    }
     close_level(s);
     at++;
   }
@@ -370,14 +402,17 @@ static const char *scan_separators(scanner *s, const char *at) {
 static bool scan(scanner *s, const char *at) {
   at = json_skip_space(at, s->end);
   char first = byte_at(at, s->end);
-  if (first == '[' || (first != '{' && scan_scalar(s, at) != NULL))
+  if (first == '[' || (first != '{' && scan_scalar(s, at) != NULL)) {
     return fail(s, no_object) != NULL;
-  if (first != '{')
+  }
+  if (first != '{') {
     return false;
+  }
   do {
     at = scan_value(s, at);
-    if (at != NULL)
+    if (at != NULL) {
       at = scan_separators(s, at);
+    }
   } while (at != NULL && s->depth > 0);
   return at != NULL && json_skip_space(at, s->end) == s->end;
 }
@@ -393,10 +428,12 @@ bool palenca_webhook_scan(const char *body, size_t size,
   };
   clear_fields(fields);
   const char *reason = scan(&s, body) ? s.problem : s.failure;
-  if (reason == NULL && fields[PALENCA_WEBHOOK_ACTION].text == NULL)
+  if (reason == NULL && fields[PALENCA_WEBHOOK_ACTION].text == NULL) {
     reason = no_action;
-  if (reason == NULL)
+  }
+  if (reason == NULL) {
     return true;
+  }
   clear_fields(fields);
   return palenca_error_set(error, PALENCA_INVALID, "%s", reason);
 }

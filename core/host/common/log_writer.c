@@ -43,8 +43,9 @@ static bool is_over(void) {
 
 /* Complete lines if possible, since other processes write to the same file. */
 static size_t piece_of(const char *text, size_t size) {
-  if (size <= PIECE)
+  if (size <= PIECE) {
     return size;
+  }
   const char *last = memrchr(text, '\n', PIECE);
   return last != NULL ? (size_t)(last - text) + 1 : PIECE;
 }
@@ -55,8 +56,9 @@ static void put(const char *text, size_t size) {
   struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
   while (size > 0) {
     while (poll(&out, 1, 50) == 0) {
-      if (is_over())
+      if (is_over()) {
         return;
+      }
     }
     size_t piece = piece_of(text, size);
     ssize_t written = write(STDERR_FILENO, text, piece);
@@ -69,8 +71,9 @@ static void put(const char *text, size_t size) {
 void log_time(char text[LOG_TIME_SIZE]) {
   struct tm parts = {0};
   time_t now = (time_t)(clock_unix_ms() / 1000);
-  if (strftime(text, LOG_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts)) == 0)
+  if (strftime(text, LOG_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts)) == 0) {
     text[0] = '\0';
+  }
 }
 
 static void log_lost(uint64_t lost) {
@@ -93,10 +96,12 @@ static void *body(void *context) {
   (void)context;
   (void)pthread_mutex_lock(&own.mutex);
   for (;;) {
-    while (own.pending.size == 0 && own.lost == 0 && !own.is_ending)
+    while (own.pending.size == 0 && own.lost == 0 && !own.is_ending) {
       (void)pthread_cond_wait(&own.changed, &own.mutex);
-    if (own.pending.size == 0 && own.lost == 0)
+    }
+    if (own.pending.size == 0 && own.lost == 0) {
       break;
+    }
     lines empty = {.data = taken.data, .capacity = taken.capacity};
     uint64_t lost = own.lost;
     taken = own.pending;
@@ -104,8 +109,9 @@ static void *body(void *context) {
     own.lost = 0;
     (void)pthread_mutex_unlock(&own.mutex);
     put(taken.data, taken.size);
-    if (lost > 0)
+    if (lost > 0) {
       log_lost(lost);
+    }
     (void)pthread_mutex_lock(&own.mutex);
   }
   (void)pthread_mutex_unlock(&own.mutex);
@@ -118,8 +124,9 @@ static void *body(void *context) {
 static void write_now(const char *text, size_t size) {
   while (size > 0) {
     ssize_t written = write(STDERR_FILENO, text, size);
-    if (written <= 0)
+    if (written <= 0) {
       return;
+    }
     text += written;
     size -= (size_t)written;
   }
@@ -127,15 +134,18 @@ static void write_now(const char *text, size_t size) {
 
 static bool append(lines *pending, const char *text, size_t size) {
   /* a single piece may be larger: its size does not mean that stderr is not read */
-  if (pending->size > 0 && (pending->size > PENDING_MAX || size > PENDING_MAX - pending->size))
+  if (pending->size > 0 && (pending->size > PENDING_MAX || size > PENDING_MAX - pending->size)) {
     return false;
+  }
   if (size > pending->capacity - pending->size) {
     size_t capacity = pending->capacity > 0 ? pending->capacity : PIECE;
-    while (capacity < pending->size + size)
+    while (capacity < pending->size + size) {
       capacity *= 2;
+    }
     char *grown = realloc(pending->data, capacity);
-    if (grown == NULL)
+    if (grown == NULL) {
       return false;
+    }
     pending->data = grown;
     pending->capacity = capacity;
   }
@@ -146,8 +156,9 @@ static bool append(lines *pending, const char *text, size_t size) {
 
 static uint64_t count_lines(const char *text, size_t size) {
   uint64_t count = 0;
-  for (size_t i = 0; i < size; i++)
+  for (size_t i = 0; i < size; i++) {
     count += text[i] == '\n';
+  }
   return count;
 }
 
@@ -155,12 +166,14 @@ void log_write(const char *text, size_t size) {
   (void)pthread_mutex_lock(&own.mutex);
   bool is_queued = own.is_running;
   /* once a line is lost, so are those after it: the line that counts them is where they were */
-  if (is_queued && (own.lost > 0 || !append(&own.pending, text, size)))
+  if (is_queued && (own.lost > 0 || !append(&own.pending, text, size))) {
     own.lost += count_lines(text, size);
+  }
   (void)pthread_cond_signal(&own.changed);
   (void)pthread_mutex_unlock(&own.mutex);
-  if (!is_queued)
+  if (!is_queued) {
     write_now(text, size);
+  }
 }
 
 /* ---- complete messages -------------------------------------------------------------------------
@@ -172,8 +185,9 @@ void log_write(const char *text, size_t size) {
 static size_t quote(const char *message, char *out, size_t room) {
   size_t size = 0;
   for (const char *c = message; *c != '\0' && size < room - 2; c++) {
-    if (*c == '"' || *c == '\\')
+    if (*c == '"' || *c == '\\') {
       out[size++] = '\\';
+    }
     out[size++] = (unsigned char)*c < ' ' ? ' ' : *c;
   }
   return size;
@@ -187,11 +201,12 @@ void log_message(bool json, const char *event, const char *level, const char *me
   size_t length = strlen(message);
   bool is_error = strcmp(level, "error") == 0;
   size_t size;
-  if (json)
+  if (json) {
     size = visible_text(text, quote(message, text, sizeof text), VISIBLE_JSON, escaped);
-  else
+  } else {
     size =
         visible_text(message, length < MESSAGE_MAX ? length : MESSAGE_MAX, VISIBLE_LINES, escaped);
+  }
   log_time(time);
   int written = json ? snprintf(line, sizeof line,
                                 "{\"time\":\"%s\",\"event\":\"%s\",\"level\":\"%s\","
@@ -199,8 +214,9 @@ void log_message(bool json, const char *event, const char *level, const char *me
                                 time, event, level, (int)size, escaped)
                      : snprintf(line, sizeof line, "palenca: %s%.*s\n", is_error ? "error: " : "",
                                 (int)size, escaped);
-  if (written > 0)
+  if (written > 0) {
     log_write(line, (size_t)written);
+  }
 }
 
 bool log_is_json(void) {
@@ -213,8 +229,9 @@ void log_output_failure(int error) {
   bool is_known = own.output_failed;
   own.output_failed = true;
   (void)pthread_mutex_unlock(&own.mutex);
-  if (is_known)
+  if (is_known) {
     return;
+  }
   (void)snprintf(message, sizeof message, "what scripts print cannot be written: %s",
                  strerror(error));
   log_message(own.json, "output", "warning", message);
@@ -233,12 +250,14 @@ void log_end(int64_t timeout_ms) {
   own.end_at = clock_steady_ms() + timeout_ms;
   (void)pthread_cond_signal(&own.changed);
   (void)pthread_mutex_unlock(&own.mutex);
-  if (!was_running)
+  if (!was_running) {
     return;
+  }
   int64_t until_ms = clock_unix_ms() + timeout_ms + 200;
   struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = (until_ms % 1000) * 1000000};
-  if (pthread_timedjoin_np(own.thread, NULL, &until) != 0)
+  if (pthread_timedjoin_np(own.thread, NULL, &until) != 0) {
     return; /* in a write that does not come back, whatever poll has said */
+  }
   free(own.pending.data);
   own.pending = (lines){0};
 }

@@ -68,10 +68,12 @@ void http_accept_socket(http_server *server, int fd, const net_address *peer) {
 
 /* The process has no descriptor left: one is reserved for the response. */
 static bool reject_with_spare(http_server *server) {
-  if (server->spare_fd < 0) /* another thread has used it, and may have closed another one */
+  if (server->spare_fd < 0) { /* another thread has used it, and may have closed another one */
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (server->spare_fd < 0)
+  }
+  if (server->spare_fd < 0) {
     return false;
+  }
   close(server->spare_fd);
   int fd = accept4(server->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd >= 0) {
@@ -97,8 +99,9 @@ static void pause_accepting(http_server *server, int problem) {
 
 static void accept_waiting(http_server *server) {
   for (int i = 0; i < ACCEPTS_MAX && server->listener.fd >= 0; i++) {
-    if (server->rejections >= REJECTIONS_MAX)
+    if (server->rejections >= REJECTIONS_MAX) {
       return; /* the descriptor stays ready until the next turn */
+    }
     struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof address;
     int fd = accept4(server->listener.fd, (struct sockaddr *)&address, &size,
@@ -127,14 +130,17 @@ void http_accept_ready(uv_poll_t *handle, int status, int events) {
 }
 
 void http_accept_retry(http_server *server) {
-  if (server->accept_at == 0 || server->accept_at > http_server_now(server))
+  if (server->accept_at == 0 || server->accept_at > http_server_now(server)) {
     return;
+  }
   server->accept_at = 0;
-  if (server->listener.fd < 0)
+  if (server->listener.fd < 0) {
     return;
+  }
   int problem = uv_poll_start(&server->accepting, UV_READABLE, http_accept_ready);
-  if (problem != 0)
+  if (problem != 0) {
     pause_accepting(server, -problem);
-  else
+  } else {
     accept_waiting(server);
+  }
 }

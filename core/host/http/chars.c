@@ -27,8 +27,9 @@ const uint8_t http_chars[256] = {
 
 size_t http_span_of(const char *text, size_t size, uint8_t class) {
   size_t n = 0;
-  while (n < size && http_is(text[n], class))
+  while (n < size && http_is(text[n], class)) {
     n++;
+  }
   return n;
 }
 
@@ -40,8 +41,9 @@ size_t http_span_of_plain(const char *text, size_t size) {
     uint64_t word;
     memcpy(&word, text + n, sizeof word);
     uint64_t del = word ^ (ones * 0x7f);
-    if ((((word - ones * 0x20) & ~word) | ((del - ones) & ~del)) & (ones * 0x80))
+    if ((((word - ones * 0x20) & ~word) | ((del - ones) & ~del)) & (ones * 0x80)) {
       break;
+    }
   }
   return n + http_span_of(text + n, size - n, HTTP_PLAIN);
 }
@@ -49,16 +51,19 @@ size_t http_span_of_plain(const char *text, size_t size) {
 bool http_is_text(const char *text, size_t size, const char *lower) {
   for (size_t i = 0; i < size; i++) {
     char c = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + ('a' - 'A')) : text[i];
-    if (c != lower[i])
+    if (c != lower[i]) {
       return false; /* at the end of `lower` at the latest */
+    }
   }
   return lower[size] == '\0';
 }
 
 int http_hex_value(char c) {
-  if (c >= '0' && c <= '9')
+  if (c >= '0' && c <= '9') {
     return c - '0';
-  if (c >= 'a' && c <= 'f')
+  }
+  if (c >= 'a' && c <= 'f') {
     return c - 'a' + 10;
+  }
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }

@@ -60,8 +60,9 @@ static int class_of(char byte) {
   case '\n':
     return BYTE_LF;
   default:
-    if (http_is(byte, HTTP_TOKEN))
+    if (http_is(byte, HTTP_TOKEN)) {
       return BYTE_TOKEN;
+    }
     return http_is(byte, HTTP_PLAIN) ? BYTE_OTHER : BYTE_CONTROL;
   }
 }
@@ -104,8 +105,9 @@ static int end_size_line(http_parser *parser) {
     parser->state = STATE_TRAILER;
     return HTTP_GO_ON;
   }
-  if (parser->left > parser->limits->max_body - parser->body_size)
+  if (parser->left > parser->limits->max_body - parser->body_size) {
     return http_reject(parser, 413, too_large_body);
+  }
   parser->body_size += parser->left;
   parser->state = STATE_BODY;
   return HTTP_GO_ON;
@@ -115,13 +117,16 @@ int http_read_chunk_extension(http_parser *parser, http_input *input) {
   while (input->at < input->end) {
     int class = class_of(*input->at);
     parser->extension = next[parser->extension][class];
-    if (parser->extension == EXTENSION_BAD)
+    if (parser->extension == EXTENSION_BAD) {
       return http_reject(parser, 400, malformed_body);
+    }
     input->at++;
-    if (parser->extension == EXTENSION_COMPLETE)
+    if (parser->extension == EXTENSION_COMPLETE) {
       return end_size_line(parser);
-    if (class != BYTE_CR && ++parser->extension_size > EXTENSIONS_MAX)
+    }
+    if (class != BYTE_CR && ++parser->extension_size > EXTENSIONS_MAX) {
       return http_reject(parser, 413, "the extensions of the chunks are too large");
+    }
   }
   return HTTP_EVENT_NEED_MORE;
 }
@@ -138,15 +143,17 @@ void http_start_chunk(http_parser *parser) {
 int http_read_chunk_size(http_parser *parser, http_input *input) {
   for (; input->at < input->end; input->at++) {
     int value = http_hex_value(*input->at);
-    if (value < 0 && parser->digits == 0)
+    if (value < 0 && parser->digits == 0) {
       return http_reject(parser, 400, malformed_body);
+    }
     if (value < 0) {
       parser->state = STATE_CHUNK_EXTENSION;
       return HTTP_GO_ON;
     }
-    if (parser->digits == DIGITS_MAX)
+    if (parser->digits == DIGITS_MAX) {
       return parser->left > parser->limits->max_body ? http_reject(parser, 413, too_large_body)
                                                      : http_reject(parser, 400, malformed_body);
+    }
     parser->digits++;
     parser->left = (parser->left << 4) | (uint64_t)value;
   }
@@ -154,14 +161,17 @@ int http_read_chunk_size(http_parser *parser, http_input *input) {
 }
 
 int http_read_chunk_end(http_parser *parser, http_input *input) {
-  if (input->at == input->end)
+  if (input->at == input->end) {
     return HTTP_EVENT_NEED_MORE;
-  if (*input->at != (parser->state == STATE_CHUNK_CR ? '\r' : '\n'))
+  }
+  if (*input->at != (parser->state == STATE_CHUNK_CR ? '\r' : '\n')) {
     return http_reject(parser, 400, malformed_body);
+  }
   input->at++;
-  if (parser->state == STATE_CHUNK_CR)
+  if (parser->state == STATE_CHUNK_CR) {
     parser->state = STATE_CHUNK_LF;
-  else
+  } else {
     http_start_chunk(parser);
+  }
   return HTTP_GO_ON;
 }

@@ -22,24 +22,28 @@ static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 static bool lend_head(http_connection *c) {
   http_server *server = c->server;
-  if (c->head != NULL)
+  if (c->head != NULL) {
     return true;
-  if (server->spare_head_count > 0)
+  }
+  if (server->spare_head_count > 0) {
     c->head = server->spare_heads[--server->spare_head_count];
-  else
+  } else {
     c->head = malloc(http_parser_buffer_size(&server->limits));
+  }
   http_parser_set_buffer(&c->parser, c->head);
   return c->head != NULL;
 }
 
 static void release_head(http_connection *c) {
   http_server *server = c->server;
-  if (c->head == NULL)
+  if (c->head == NULL) {
     return;
-  if (server->spare_head_count < HTTP_SPARE_MAX && !server->is_closing)
+  }
+  if (server->spare_head_count < HTTP_SPARE_MAX && !server->is_closing) {
     server->spare_heads[server->spare_head_count++] = c->head;
-  else
+  } else {
     free(c->head);
+  }
   c->head = NULL;
 }
 
@@ -51,8 +55,9 @@ static void discard_rest(http_connection *c) {
 
 static bool save_rest(http_connection *c, const char *data, size_t size) {
   c->rest = malloc(size);
-  if (c->rest == NULL)
+  if (c->rest == NULL) {
     return false;
+  }
   memcpy(c->rest, data, size);
   c->rest_at = 0;
   c->rest_size = size;
@@ -61,8 +66,9 @@ static bool save_rest(http_connection *c, const char *data, size_t size) {
 
 void http_connection_free_if_done(http_connection *c) {
   http_server *server = c->server;
-  if (!c->is_handle_closed || c->is_queued || c->exchange.is_deferred)
+  if (!c->is_handle_closed || c->is_queued || c->exchange.is_deferred) {
     return;
+  }
   http_connections_remove(&server->connections, &c->entry);
   release_head(c);
   http_exchange_reset(&c->exchange);
@@ -81,10 +87,12 @@ static void on_head(http_connection *c) {
   c->client_closes = !http_parser_keep_alive(&c->parser);
   c->closes = c->closes || c->client_closes || c->server->is_ending;
   c->owes_continue = http_parser_expects_continue(&c->parser);
-  if (options->on_head != NULL)
+  if (options->on_head != NULL) {
     options->on_head(options->context, exchange);
-  if (c->state != HTTP_STATE_READING || exchange->choice == HTTP_UNDECIDED)
+  }
+  if (c->state != HTTP_STATE_READING || exchange->choice == HTTP_UNDECIDED) {
     return;
+  }
   c->is_rejected = true;
   c->state = HTTP_STATE_HANDLING;
   http_connection_respond(c);
@@ -96,8 +104,9 @@ static void on_body(http_connection *c) {
   http_span part = http_parser_body(&c->parser);
   c->owes_continue = false;
   if (!exchange->streams_body) {
-    if (!http_exchange_keep_body(exchange, part.data, part.size))
+    if (!http_exchange_keep_body(exchange, part.data, part.size)) {
       http_connection_reject(c, 503, "out of memory");
+    }
   } else if (!options->on_body(options->context, exchange, part.data, part.size)) {
     http_connection_close(c);
   }
@@ -111,8 +120,9 @@ static void on_complete(http_connection *c) {
   c->owes_continue = false;
   c->state = HTTP_STATE_HANDLING;
   server->options.on_request(server->options.context, &c->exchange);
-  if (c->state == HTTP_STATE_HANDLING)
+  if (c->state == HTTP_STATE_HANDLING) {
     http_connection_respond(c);
+  }
 }
 
 static void on_event(http_connection *c, http_event event) {
@@ -139,8 +149,9 @@ static void on_event(http_connection *c, http_event event) {
 
 static void count_request(http_connection *c) {
   http_server *server = c->server;
-  if (c->exchange.is_started || http_parser_phase(&c->parser) == HTTP_PHASE_IDLE)
+  if (c->exchange.is_started || http_parser_phase(&c->parser) == HTTP_PHASE_IDLE) {
     return;
+  }
   c->exchange.is_started = true;
   server->active++;
   http_connections_wait(&server->connections, &c->entry, HTTP_WAIT_REQUEST,
@@ -158,8 +169,9 @@ static size_t feed(http_connection *c, const char *data, size_t size) {
   http_event event = HTTP_EVENT_NEED_MORE;
   size_t done = 0;
   bool was_started = c->exchange.is_started;
-  if (is_others_turn(c))
+  if (is_others_turn(c)) {
     return 0;
+  }
   while (c->state == HTTP_STATE_READING && (done < size || event != HTTP_EVENT_NEED_MORE)) {
     size_t consumed = 0;
     if (!lend_head(c)) {
@@ -170,11 +182,13 @@ static size_t feed(http_connection *c, const char *data, size_t size) {
     done += consumed;
     count_request(c);
     on_event(c, event);
-    if (event == HTTP_EVENT_COMPLETE)
+    if (event == HTTP_EVENT_COMPLETE) {
       break;
+    }
   }
-  if (c->state == HTTP_STATE_READING && c->exchange.is_started && !was_started)
+  if (c->state == HTTP_STATE_READING && c->exchange.is_started && !was_started) {
     c->server->made_progress = true; /* the rest of it may be there soon */
+  }
   if (c->state == HTTP_STATE_READING && c->owes_continue) {
     c->owes_continue = false;
     http_connection_sent(c, http_output_send(c, go_on, sizeof go_on - 1, NULL, NULL, 0));
@@ -190,14 +204,17 @@ static void feed_rest(http_connection *c) {
       c->rest_size -= done;
     } /* otherwise it was discarded */
   }
-  if (c->rest_size == 0 && c->rest != NULL)
+  if (c->rest_size == 0 && c->rest != NULL) {
     discard_rest(c);
-  if (c->state != HTTP_STATE_READING)
+  }
+  if (c->state != HTTP_STATE_READING) {
     return;
-  if (c->rest_size > 0)
+  }
+  if (c->rest_size > 0) {
     http_server_queue(c);
-  else if (c->is_ended)
+  } else if (c->is_ended) {
     http_connection_close(c);
+  }
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -217,19 +234,23 @@ static bool has_discarded_enough(const http_connection *c) {
 static void discard(http_connection *c, size_t size) {
   int room = 0; /* the system's min */
   c->discarded += size;
-  if (has_discarded_enough(c))
+  if (has_discarded_enough(c)) {
     (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  }
 }
 
 /* While a response is on its way, and while what has come after its request waits, the peer is not
  * read from. */
 static bool reads(const http_connection *c) {
-  if (c->is_ended || c->rest_size > 0 || has_discarded_enough(c))
+  if (c->is_ended || c->rest_size > 0 || has_discarded_enough(c)) {
     return false;
-  if (c->state == HTTP_STATE_READING || c->state == HTTP_STATE_LINGERING)
+  }
+  if (c->state == HTTP_STATE_READING || c->state == HTTP_STATE_LINGERING) {
     return true;
-  if (c->state == HTTP_STATE_HANDLING || c->state == HTTP_STATE_SENDING)
+  }
+  if (c->state == HTTP_STATE_HANDLING || c->state == HTTP_STATE_SENDING) {
     return c->is_rejected || http_output_is_empty(&c->output);
+  }
   return false;
 }
 
@@ -240,22 +261,26 @@ static void take(http_connection *c, const char *data, size_t size) {
     return;
   }
   c->has_input = true;
-  if (c->state == HTTP_STATE_READING)
+  if (c->state == HTTP_STATE_READING) {
     done = feed(c, data, size);
+  }
   bool is_open = c->state != HTTP_STATE_LINGERING && c->state != HTTP_STATE_CLOSED;
-  if (!is_open || c->is_rejected || done == size)
+  if (!is_open || c->is_rejected || done == size) {
     return;
-  if (!save_rest(c, data + done, size - done))
+  }
+  if (!save_rest(c, data + done, size - done)) {
     http_connection_close(c);
-  else if (c->state == HTTP_STATE_READING)
+  } else if (c->state == HTTP_STATE_READING) {
     http_server_queue(c);
+  }
 }
 
 /* The peer sends no more, but may still read. */
 static void end_input(http_connection *c) {
   c->is_ended = c->closes = true;
-  if (c->state == HTTP_STATE_READING || c->state == HTTP_STATE_LINGERING)
+  if (c->state == HTTP_STATE_READING || c->state == HTTP_STATE_LINGERING) {
     http_connection_close(c);
+  }
 }
 
 /* Returns whether there was anything. */
@@ -264,8 +289,9 @@ static bool read_input(http_connection *c) {
   bool any = false;
   for (int i = 0; i < READS_MAX && reads(c) && (i == 0 || !discards(c)); i++) {
     ptrdiff_t got = http_transport_read(c, server->input, sizeof server->input);
-    if (got == HTTP_AGAIN)
+    if (got == HTTP_AGAIN) {
       return any;
+    }
     any = true;
     if (got == HTTP_FAILED) {
       http_connection_close(c);
@@ -273,13 +299,15 @@ static bool read_input(http_connection *c) {
       end_input(c);
     } else {
       take(c, server->input, (size_t)got);
-      if ((size_t)got < sizeof server->input && c->tls == NULL)
+      if ((size_t)got < sizeof server->input && c->tls == NULL) {
         return true;
+      }
     }
   }
   if (c->state != HTTP_STATE_LINGERING && reads(c) && c->tls != NULL &&
-      http_tls_has_pending(c->tls))
+      http_tls_has_pending(c->tls)) {
     http_server_queue(c);
+  }
   return any;
 }
 
@@ -289,11 +317,13 @@ static bool read_input(http_connection *c) {
 static bool has_first_byte(http_connection *c, bool *is_plain) {
   unsigned char first = 0;
   *is_plain = false;
-  if (c->tls_is_started)
+  if (c->tls_is_started) {
     return true;
+  }
   ssize_t got = recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (got < 0)
+  if (got < 0) {
     return false;
+  }
   *is_plain = got == 1 && first != TLS_RECORD_HANDSHAKE;
   c->tls_is_started = got == 1;
   return true;
@@ -310,8 +340,9 @@ static void shake_hands(http_connection *c) {
   http_server *server = c->server;
   const char *reason = NULL;
   bool is_plain;
-  if (server->handshakes == HANDSHAKES_MAX || !has_first_byte(c, &is_plain))
+  if (server->handshakes == HANDSHAKES_MAX || !has_first_byte(c, &is_plain)) {
     return; /* the descriptor stays ready until the next turn, or is not */
+  }
   if (is_plain) {
     reject_plain(c);
     return;
@@ -324,8 +355,9 @@ static void shake_hands(http_connection *c) {
   } else if (reason != NULL) {
     char text[160];
     snprintf(text, sizeof text, "the handshake of TLS has failed: %s", reason);
-    if (c->tls_is_started)
+    if (c->tls_is_started) {
       http_server_rejected(server, NULL, &c->entry.peer, 400, text);
+    }
     http_connection_linger(c); /* so that the alert arrives */
   }
 }
@@ -333,10 +365,12 @@ static void shake_hands(http_connection *c) {
 /* ---- progress ------------------------------------------------------------------------------ */
 
 bool http_connection_advance(http_connection *c) {
-  if (c->state == HTTP_STATE_HANDSHAKE)
+  if (c->state == HTTP_STATE_HANDSHAKE) {
     shake_hands(c);
-  if (c->state != HTTP_STATE_CLOSED && !http_output_is_empty(&c->output))
+  }
+  if (c->state != HTTP_STATE_CLOSED && !http_output_is_empty(&c->output)) {
     http_connection_sent(c, http_output_flush(c));
+  }
   feed_rest(c);
   bool any = read_input(c);
   http_connection_update(c);
@@ -345,8 +379,9 @@ bool http_connection_advance(http_connection *c) {
 
 void http_connection_resume(http_connection *c) {
   feed_rest(c);
-  if (reads(c) && c->tls != NULL && http_tls_has_pending(c->tls))
+  if (reads(c) && c->tls != NULL && http_tls_has_pending(c->tls)) {
     (void)read_input(c);
+  }
   http_connection_update(c);
 }
 
@@ -367,14 +402,18 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
 
 static int interest_of(const http_connection *c) {
   int events = 0;
-  if (c->state == HTTP_STATE_HANDSHAKE)
+  if (c->state == HTTP_STATE_HANDSHAKE) {
     return c->tls_wants_write ? UV_WRITABLE : UV_READABLE;
-  if (c->state == HTTP_STATE_LINGERING && c->is_queued)
+  }
+  if (c->state == HTTP_STATE_LINGERING && c->is_queued) {
     return 0;
-  if (reads(c)) /* what is there cannot be read before TLS has written what it has to */
+  }
+  if (reads(c)) { /* what is there cannot be read before TLS has written what it has to */
     events |= c->tls_wants_write && c->state != HTTP_STATE_LINGERING ? UV_WRITABLE : UV_READABLE;
-  if (!http_output_is_empty(&c->output))
+  }
+  if (!http_output_is_empty(&c->output)) {
     events |= UV_WRITABLE;
+  }
   return events;
 }
 
@@ -393,26 +432,32 @@ static http_wait wait_of(const http_connection *c) {
 
 void http_connection_update(http_connection *c) {
   http_server *server = c->server;
-  if (c->state == HTTP_STATE_CLOSED)
+  if (c->state == HTTP_STATE_CLOSED) {
     return;
+  }
   if (c->state == HTTP_STATE_LINGERING ||
-      (c->state == HTTP_STATE_READING && http_parser_phase(&c->parser) == HTTP_PHASE_IDLE))
+      (c->state == HTTP_STATE_READING && http_parser_phase(&c->parser) == HTTP_PHASE_IDLE)) {
     release_head(c);
+  }
   http_wait wait = wait_of(c);
-  if (wait != c->entry.wait)
+  if (wait != c->entry.wait) {
     http_connections_wait(&server->connections, &c->entry, wait, http_server_now(server));
+  }
   int interest = interest_of(c);
-  if (interest == c->interest)
+  if (interest == c->interest) {
     return;
+  }
   c->interest = interest;
-  if ((interest != 0 ? uv_poll_start(&c->poll, interest, on_poll) : uv_poll_stop(&c->poll)) != 0)
+  if ((interest != 0 ? uv_poll_start(&c->poll, interest, on_poll) : uv_poll_stop(&c->poll)) != 0) {
     http_connection_close(c);
+  }
 }
 
 http_connection *http_connection_new(http_server *server, int fd, const net_address *peer) {
   http_connection *c = calloc(1, sizeof *c);
-  if (c == NULL)
+  if (c == NULL) {
     return NULL;
+  }
   c->server = server;
   c->fd = fd;
   c->entry.peer = *peer;
@@ -442,14 +487,17 @@ static void on_handle_closed(uv_handle_t *handle) {
 void http_connection_close(http_connection *c) {
   http_server *server = c->server;
   http_exchange *exchange = &c->exchange;
-  if (c->state == HTTP_STATE_CLOSED)
+  if (c->state == HTTP_STATE_CLOSED) {
     return;
+  }
   c->state = HTTP_STATE_CLOSED;
   http_connections_wait(&server->connections, &c->entry, HTTP_WAIT_NOTHING, 0);
-  if (!exchange->is_deferred) /* its request takes memory until it is responded to */
+  if (!exchange->is_deferred) { /* its request takes memory until it is responded to */
     http_connections_remove(&server->connections, &c->entry);
-  if (exchange->is_piecewise && server->options.on_abandoned != NULL)
+  }
+  if (exchange->is_piecewise && server->options.on_abandoned != NULL) {
     server->options.on_abandoned(server->options.context, exchange);
+  }
   http_exchange_uncount(exchange);
   uv_close((uv_handle_t *)&c->poll, on_handle_closed);
   http_tls_close(c->tls);

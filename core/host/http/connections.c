@@ -9,8 +9,9 @@ static size_t significant(const net_address *peer) {
 
 static size_t bucket_of(const net_address *peer) {
   uint64_t hash = 14695981039346656037U;
-  for (size_t i = 0; i < significant(peer); i++)
+  for (size_t i = 0; i < significant(peer); i++) {
     hash = (hash ^ peer->bytes[i]) * 1099511628211U;
+  }
   return (size_t)((hash ^ hash >> 32) % HTTP_ADDRESS_BUCKETS);
 }
 
@@ -24,33 +25,38 @@ void http_connections_add(http_connections *all, http_entry *entry) {
   entry->is_counted = true;
   entry->next_of_bucket = *bucket;
   entry->link_of_bucket = bucket;
-  if (*bucket != NULL)
+  if (*bucket != NULL) {
     (*bucket)->link_of_bucket = &entry->next_of_bucket;
+  }
   *bucket = entry;
   all->count++;
 }
 
 void http_connections_remove(http_connections *all, http_entry *entry) {
-  if (!entry->is_counted)
+  if (!entry->is_counted) {
     return;
+  }
   entry->is_counted = false;
   *entry->link_of_bucket = entry->next_of_bucket;
-  if (entry->next_of_bucket != NULL)
+  if (entry->next_of_bucket != NULL) {
     entry->next_of_bucket->link_of_bucket = entry->link_of_bucket;
+  }
   all->count--;
 }
 
 size_t http_connections_of(const http_connections *all, const net_address *peer) {
   size_t count = 0;
-  for (const http_entry *e = all->buckets[bucket_of(peer)]; e != NULL; e = e->next_of_bucket)
+  for (const http_entry *e = all->buckets[bucket_of(peer)]; e != NULL; e = e->next_of_bucket) {
     count +=
         e->peer.kind == peer->kind && memcmp(e->peer.bytes, peer->bytes, significant(peer)) == 0;
+  }
   return count;
 }
 
 static void end_wait(http_connections *all, http_entry *entry) {
-  if (entry->wait == HTTP_WAIT_NOTHING)
+  if (entry->wait == HTTP_WAIT_NOTHING) {
     return;
+  }
   http_wait_list *list = &all->waits[entry->wait];
   *(entry->older != NULL ? &entry->older->newer : &list->oldest) = entry->newer;
   *(entry->newer != NULL ? &entry->newer->older : &list->newest) = entry->older;
@@ -60,8 +66,9 @@ static void end_wait(http_connections *all, http_entry *entry) {
 
 void http_connections_wait(http_connections *all, http_entry *entry, http_wait wait, int64_t now) {
   end_wait(all, entry);
-  if (wait == HTTP_WAIT_NOTHING)
+  if (wait == HTTP_WAIT_NOTHING) {
     return;
+  }
   http_wait_list *list = &all->waits[wait];
   entry->wait = wait;
   entry->since = now;

@@ -38,14 +38,16 @@ void http_connection_linger(http_connection *c) {
   http_server *server = c->server;
   bool is_read = c->client_closes && !c->is_rejected && c->rest_size == 0;
   if (c->is_ended || is_read || server->is_closing) {
-    if (c->tls != NULL)
+    if (c->tls != NULL) {
       http_transport_shutdown(c);
+    }
     http_connection_close(c);
     return;
   }
   server->rejections += c->is_rejected;
-  if (server->connections.waits[HTTP_WAIT_LINGER].count >= LINGER_MAX)
+  if (server->connections.waits[HTTP_WAIT_LINGER].count >= LINGER_MAX) {
     http_connection_close(oldest(server, HTTP_WAIT_LINGER));
+  }
   http_transport_shutdown(c);
   c->state = HTTP_STATE_LINGERING;
   c->rest_size = 0;
@@ -70,8 +72,9 @@ static int64_t timeout_of(const http_server *server, http_wait wait) {
 /* That of the oldest entry is the first. */
 static int64_t deadline_of(const http_server *server, const http_entry *entry) {
   int64_t deadline = entry->since + timeout_of(server, entry->wait);
-  if (!server->is_ending || (entry->wait != HTTP_WAIT_SENT && entry->wait != HTTP_WAIT_LINGER))
+  if (!server->is_ending || (entry->wait != HTTP_WAIT_SENT && entry->wait != HTTP_WAIT_LINGER)) {
     return deadline;
+  }
   int64_t since = entry->since > server->ending_at ? entry->since : server->ending_at;
   int64_t ending = since + (entry->wait == HTTP_WAIT_SENT ? ENDING_SENT_MS : ENDING_LINGER_MS);
   return ending < deadline ? ending : deadline;
@@ -85,11 +88,13 @@ static void end(http_connection *c, http_wait wait) {
     http_connection_update(c);
     return;
   }
-  if (c->state == HTTP_STATE_HANDSHAKE && c->tls_is_started)
+  if (c->state == HTTP_STATE_HANDSHAKE && c->tls_is_started) {
     http_server_rejected(c->server, NULL, &c->entry.peer, 408,
                          "the handshake of TLS did not end in time");
-  if (c->tls != NULL && wait == HTTP_WAIT_NEXT)
+  }
+  if (c->tls != NULL && wait == HTTP_WAIT_NEXT) {
     http_transport_shutdown(c);
+  }
   http_connection_close(c);
 }
 
@@ -104,10 +109,12 @@ static void judge(http_connection *c, http_wait wait) {
   for (int i = 0; i < READS_BEFORE_TIMEOUT; i++) {
     c->server->handshakes = 0;
     bool any = http_connection_advance(c);
-    if (c->state == HTTP_STATE_CLOSED || c->entry.wait != wait || c->entry.since != since)
+    if (c->state == HTTP_STATE_CLOSED || c->entry.wait != wait || c->entry.since != since) {
       return;
-    if (!any)
+    }
+    if (!any) {
       break;
+    }
   }
   end(c, wait);
 }
@@ -128,8 +135,9 @@ int64_t http_connections_next_timeout(const http_server *server) {
   int64_t next = INT64_MAX;
   for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_NOTHING; wait++) {
     const http_entry *entry = server->connections.waits[wait].oldest;
-    if (entry != NULL && deadline_of(server, entry) < next)
+    if (entry != NULL && deadline_of(server, entry) < next) {
       next = deadline_of(server, entry);
+    }
   }
   return next;
 }

@@ -43,8 +43,9 @@ void http_exchange_headers(const http_exchange *exchange,
                            void *context) {
   const http_parser *parser = &http_connection_of(exchange)->parser;
   size_t count = http_parser_header_count(parser);
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < count; i++) {
     each(context, http_parser_header_name(parser, i), http_parser_header_value(parser, i));
+  }
 }
 
 size_t http_exchange_values(const http_exchange *exchange, const char *name, const char **values,
@@ -53,10 +54,12 @@ size_t http_exchange_values(const http_exchange *exchange, const char *name, con
   size_t count = http_parser_header_count(parser);
   size_t found = 0;
   for (size_t i = 0; i < count; i++) {
-    if (strcasecmp(http_parser_header_name(parser, i), name) != 0)
+    if (strcasecmp(http_parser_header_name(parser, i), name) != 0) {
       continue;
-    if (found < max)
+    }
+    if (found < max) {
       values[found] = http_parser_header_value(parser, i);
+    }
     found++;
   }
   return found;
@@ -71,11 +74,13 @@ bool http_exchange_keep_body(http_exchange *exchange, const char *data, size_t s
   size_t needed = exchange->body_size + size;
   if (needed > exchange->body_capacity) {
     size_t capacity = exchange->body_capacity > 0 ? exchange->body_capacity : FIRST_BODY;
-    while (capacity < needed)
+    while (capacity < needed) {
       capacity *= 2;
+    }
     char *grown = realloc(exchange->body, capacity);
-    if (grown == NULL)
+    if (grown == NULL) {
       return false;
+    }
     exchange->body = grown;
     exchange->body_capacity = capacity;
   }
@@ -96,8 +101,9 @@ void http_exchange_uncount(http_exchange *exchange) {
 void http_exchange_reset(http_exchange *exchange) {
   char *body = exchange->body;
   size_t capacity = exchange->body_capacity;
-  if (exchange->file >= 0)
+  if (exchange->file >= 0) {
     close(exchange->file);
+  }
   http_response_free(exchange->response);
   if (capacity > KEEP_MAX) {
     free(body);
@@ -126,8 +132,9 @@ static void return_to_loop(http_exchange *exchange) {
   exchange->next_responded = NULL;
   *(is_first ? &server->responded : &server->responded_end->next_responded) = exchange;
   server->responded_end = exchange;
-  if (is_first && !is_awake)
+  if (is_first && !is_awake) {
     (void)uv_async_send(&server->wake);
+  }
   pthread_mutex_unlock(&server->mutex);
 }
 
@@ -135,8 +142,9 @@ static void return_to_loop(http_exchange *exchange) {
 static void choose(http_exchange *exchange, http_response *response) {
   exchange->response = response;
   exchange->choice = response != NULL ? HTTP_RESPONDED : HTTP_ABORTED;
-  if (exchange->is_deferred)
+  if (exchange->is_deferred) {
     return_to_loop(exchange);
+  }
 }
 
 void http_exchange_respond(http_exchange *exchange, int status, const http_header *headers,
@@ -149,8 +157,9 @@ void http_exchange_respond_truncated(http_exchange *exchange, int status,
                                      const char *body, size_t body_size) {
   http_response *response =
       http_response_make(status, headers, header_count, body, body_size, body_size / 2);
-  if (response != NULL)
+  if (response != NULL) {
     response->is_truncated = true;
+  }
   choose(exchange, response);
 }
 
@@ -173,8 +182,9 @@ void http_exchange_send_shared(http_exchange *exchange, http_response *response)
 void http_exchange_respond_file(http_exchange *exchange, int status, const http_header *headers,
                                 size_t header_count, int fd, int64_t offset, int64_t size) {
   http_response *response = http_response_new(status, headers, header_count, "", 0);
-  if (response != NULL)
+  if (response != NULL) {
     response->size = size > 0 ? (uint64_t)size : 0;
+  }
   exchange->file = fd;
   exchange->file_offset = offset;
   choose(exchange, response);

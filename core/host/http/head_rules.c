@@ -10,8 +10,9 @@ static bool next_member(const char **at, http_span *member) {
   const char *start = *at + strspn(*at, ", \t");
   size_t size = strcspn(start, ",");
   *at = start + size;
-  while (size > 0 && (start[size - 1] == ' ' || start[size - 1] == '\t'))
+  while (size > 0 && (start[size - 1] == ' ' || start[size - 1] == '\t')) {
     size--;
+  }
   *member = (http_span){start, size};
   return size > 0;
 }
@@ -43,10 +44,11 @@ static void read_expectation(http_parser *parser, const char *value) {
 static void read_connection(http_parser *parser, const char *value) {
   http_span member;
   while (next_member(&value, &member)) {
-    if (http_is_text(member.data, member.size, "close"))
+    if (http_is_text(member.data, member.size, "close")) {
       parser->says_close = true;
-    else if (http_is_text(member.data, member.size, "keep-alive"))
+    } else if (http_is_text(member.data, member.size, "keep-alive")) {
       parser->says_keep_alive = true;
+    }
   }
 }
 
@@ -60,17 +62,21 @@ static const char *encoding_reason(http_span name) {
       {"compress", "the Content-Encoding compress is not supported"},
       {"x-compress", "the Content-Encoding x-compress is not supported"},
   };
-  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-    if (http_is_text(name.data, name.size, reasons[i][0]))
+  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+    if (http_is_text(name.data, name.size, reasons[i][0])) {
       return reasons[i][1];
+    }
+  }
   return "no Content-Encoding but identity is supported";
 }
 
 static void read_encoding(http_parser *parser, const char *value) {
   http_span member;
-  while (parser->foreign_encoding == NULL && next_member(&value, &member))
-    if (!http_is_text(member.data, member.size, "identity"))
+  while (parser->foreign_encoding == NULL && next_member(&value, &member)) {
+    if (!http_is_text(member.data, member.size, "identity")) {
       parser->foreign_encoding = encoding_reason(member);
+    }
+  }
 }
 
 static void read_host(http_parser *parser, const char *value, size_t size) {
@@ -84,24 +90,29 @@ void http_read_known_header(http_parser *parser, const char *name, size_t name_s
                             const char *value, size_t value_size) {
   switch (name_size) {
   case sizeof "host" - 1:
-    if (http_is_text(name, name_size, "host"))
+    if (http_is_text(name, name_size, "host")) {
       read_host(parser, value, value_size);
+    }
     break;
   case sizeof "expect" - 1:
-    if (http_is_text(name, name_size, "expect"))
+    if (http_is_text(name, name_size, "expect")) {
       read_expectation(parser, value);
+    }
     break;
   case sizeof "connection" - 1:
-    if (http_is_text(name, name_size, "connection"))
+    if (http_is_text(name, name_size, "connection")) {
       read_connection(parser, value);
+    }
     break;
   case sizeof "content-length" - 1:
-    if (http_is_text(name, name_size, "content-length"))
+    if (http_is_text(name, name_size, "content-length")) {
       read_length(parser, value);
+    }
     break;
   case sizeof "content-encoding" - 1:
-    if (http_is_text(name, name_size, "content-encoding"))
+    if (http_is_text(name, name_size, "content-encoding")) {
       read_encoding(parser, value);
+    }
     break;
   case sizeof "transfer-encoding" - 1:
     if (http_is_text(name, name_size, "transfer-encoding")) {
@@ -129,21 +140,29 @@ int http_judge_head(http_parser *parser) {
   bool is_old = parser->minor == 0;
   find_host(parser);
   if (parser->hosts > 1 || (parser->hosts == 0 && !is_old) ||
-      (parser->host != NULL && parser->host[0] == '\0'))
+      (parser->host != NULL && parser->host[0] == '\0')) {
     return http_reject(parser, 400, "the request must have one Host header");
-  if (parser->bad_host)
+  }
+  if (parser->bad_host) {
     return http_reject(parser, 400, "the Host header is malformed");
-  if (parser->lengths + parser->codings > 1)
+  }
+  if (parser->lengths + parser->codings > 1) {
     return http_reject(parser, 400, "the request says in two ways how long it is");
-  if (parser->bad_length)
+  }
+  if (parser->bad_length) {
     return http_reject(parser, 400, "the Content-Length is malformed");
-  if (parser->codings > 0 && is_old)
+  }
+  if (parser->codings > 0 && is_old) {
     return http_reject(parser, 400, "HTTP/1.0 has no Transfer-Encoding");
-  if (parser->other_coding)
+  }
+  if (parser->other_coding) {
     return http_reject(parser, 501, "no Transfer-Encoding but chunked is known here");
-  if (parser->other_expectation && !is_old)
+  }
+  if (parser->other_expectation && !is_old) {
     return http_reject(parser, 417, "no expectation but 100-continue is known here");
-  if (parser->foreign_encoding != NULL)
+  }
+  if (parser->foreign_encoding != NULL) {
     return http_reject(parser, 415, parser->foreign_encoding);
+  }
   return HTTP_GO_ON;
 }

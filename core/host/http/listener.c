@@ -27,20 +27,23 @@ static int new_socket(int family) {
 
 static bool split(const char *text, char *host, size_t host_size, char *port, size_t port_size) {
   const char *colon = strrchr(text, ':');
-  if (colon == NULL || colon == text || colon[1] == '\0')
+  if (colon == NULL || colon == text || colon[1] == '\0') {
     return false;
+  }
   const char *start = text;
   size_t size = (size_t)(colon - text);
   if (start[0] == '[' && start[size - 1] == ']') {
     start++;
     size -= 2;
   }
-  if (size == 0 || size >= host_size || strlen(colon + 1) >= port_size)
+  if (size == 0 || size >= host_size || strlen(colon + 1) >= port_size) {
     return false;
+  }
   char *end;
   long number = strtol(colon + 1, &end, 10);
-  if (*end != '\0' || number < 0 || number > 65535 || colon[1] == '-' || colon[1] == '+')
+  if (*end != '\0' || number < 0 || number > 65535 || colon[1] == '-' || colon[1] == '+') {
     return false;
+  }
   memcpy(host, start, size);
   host[size] = '\0';
   snprintf(port, port_size, "%ld", number);
@@ -50,11 +53,13 @@ static bool split(const char *text, char *host, size_t host_size, char *port, si
 static int bind_address(const struct addrinfo *where) {
   int on = 1;
   int fd = new_socket(where->ai_family);
-  if (fd < 0)
+  if (fd < 0) {
     return -1;
+  }
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+  if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) {
     return fd;
+  }
   int saved = errno;
   close(fd);
   errno = saved;
@@ -68,8 +73,9 @@ static bool name_address(int fd, char *out, size_t size) {
   char port[8];
   if (getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
       getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
-                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     return false;
+  }
   snprintf(out, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
   return true;
 }
@@ -80,17 +86,21 @@ static bool open_address(http_listener *listener, const char *where, char *error
   char port[8];
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST};
   struct addrinfo *found = NULL;
-  if (!split(where, host, sizeof host, port, sizeof port))
+  if (!split(where, host, sizeof host, port, sizeof port)) {
     return fail(error, error_size, where, "not an address and port, such as 127.0.0.1:8080");
-  if (strcmp(host, "localhost") == 0)
+  }
+  if (strcmp(host, "localhost") == 0) {
     strcpy(host, "127.0.0.1");
-  if (getaddrinfo(host, port, &hints, &found) != 0)
+  }
+  if (getaddrinfo(host, port, &hints, &found) != 0) {
     return fail(error, error_size, where, "the host must be a numeric address");
+  }
   listener->fd = bind_address(found);
   int saved = errno;
   freeaddrinfo(found);
-  if (listener->fd < 0)
+  if (listener->fd < 0) {
     return fail(error, error_size, where, strerror(saved));
+  }
   return name_address(listener->fd, listener->address, sizeof listener->address) ||
          fail(error, error_size, where, "the bound address cannot be read");
 }
@@ -100,21 +110,26 @@ static bool open_address(http_listener *listener, const char *where, char *error
 /* Removes the socket of a process that has ended. */
 static bool clear_path(const struct sockaddr_un *address, char *error, size_t error_size) {
   struct stat found;
-  if (lstat(address->sun_path, &found) != 0)
+  if (lstat(address->sun_path, &found) != 0) {
     return errno == ENOENT || fail(error, error_size, address->sun_path, strerror(errno));
-  if (!S_ISSOCK(found.st_mode))
+  }
+  if (!S_ISSOCK(found.st_mode)) {
     return fail(error, error_size, address->sun_path, "is there already, and is not a socket");
+  }
   int fd = new_socket(AF_UNIX);
   bool in_use = fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
                             errno == EAGAIN /* the other one's queue is full */);
   bool is_stale = !in_use && fd >= 0 && errno == ECONNREFUSED;
   int saved = errno;
-  if (fd >= 0)
+  if (fd >= 0) {
     close(fd);
-  if (in_use)
+  }
+  if (in_use) {
     return fail(error, error_size, address->sun_path, strerror(EADDRINUSE));
-  if (!is_stale)
+  }
+  if (!is_stale) {
     return fail(error, error_size, address->sun_path, strerror(saved));
+  }
   return unlink(address->sun_path) == 0 || errno == ENOENT ||
          fail(error, error_size, address->sun_path, strerror(errno));
 }
@@ -125,10 +140,12 @@ static bool bind_path(http_listener *listener, const struct sockaddr_un *address
   struct stat found;
   listener->fd = new_socket(AF_UNIX);
   if (listener->fd < 0 || fchmod(listener->fd, SOCKET_MODE) != 0 ||
-      bind(listener->fd, (const struct sockaddr *)address, sizeof *address) != 0)
+      bind(listener->fd, (const struct sockaddr *)address, sizeof *address) != 0) {
     return false;
-  if (lstat(address->sun_path, &found) != 0)
+  }
+  if (lstat(address->sun_path, &found) != 0) {
     return false;
+  }
   listener->is_unix = true;
   listener->device = found.st_dev;
   listener->inode = found.st_ino;
@@ -137,14 +154,16 @@ static bool bind_path(http_listener *listener, const struct sockaddr_un *address
 
 static bool open_path(http_listener *listener, const char *path, char *error, size_t error_size) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (path[0] != '/' || strlen(path) >= sizeof address.sun_path)
+  if (path[0] != '/' || strlen(path) >= sizeof address.sun_path) {
     return fail(error, error_size, path,
                 "not the path of a socket: unix:/run/palenca.sock, at "
                 "most 107 characters");
+  }
   strcpy(address.sun_path, path);
   snprintf(listener->address, sizeof listener->address, "unix:%s", path);
-  if (!clear_path(&address, error, error_size))
+  if (!clear_path(&address, error, error_size)) {
     return false;
+  }
   return bind_path(listener, &address) || fail(error, error_size, path, strerror(errno));
 }
 
@@ -153,8 +172,9 @@ bool http_listener_open(http_listener *listener, const char *where, char *error,
   *listener = (http_listener){.fd = -1};
   bool opened = strncmp(where, "unix:", 5) == 0 ? open_path(listener, where + 5, error, error_size)
                                                 : open_address(listener, where, error, error_size);
-  if (!opened)
+  if (!opened) {
     http_listener_close(listener);
+  }
   return opened;
 }
 
@@ -162,10 +182,12 @@ void http_listener_close(http_listener *listener) {
   const char *path = listener->address + strlen("unix:");
   struct stat found;
   if (listener->is_unix && lstat(path, &found) == 0 && found.st_dev == listener->device &&
-      found.st_ino == listener->inode)
+      found.st_ino == listener->inode) {
     unlink(path);
+  }
   listener->is_unix = false;
-  if (listener->fd >= 0)
+  if (listener->fd >= 0) {
     close(listener->fd);
+  }
   listener->fd = -1;
 }

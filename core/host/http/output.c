@@ -19,25 +19,29 @@ void http_output_init(http_output *output) {
 static void drop_first(http_output *output) {
   http_piece *piece = output->first;
   output->first = piece->next;
-  if (output->first == NULL)
+  if (output->first == NULL) {
     output->end = &output->first;
-  if (piece->fd >= 0)
+  }
+  if (piece->fd >= 0) {
     close(piece->fd);
-  else
+  } else {
     output->memory -= (size_t)piece->size;
+  }
   http_response_free(piece->response);
   free(piece);
 }
 
 void http_output_clear(http_output *output) {
-  while (output->first != NULL)
+  while (output->first != NULL) {
     drop_first(output);
+  }
 }
 
 static http_piece *add(http_output *output, size_t own_size) {
   http_piece *piece = malloc(sizeof *piece + own_size);
-  if (piece == NULL)
+  if (piece == NULL) {
     return NULL;
+  }
   *piece = (http_piece){.fd = -1, .data = piece->own};
   *output->end = piece;
   output->end = &piece->next;
@@ -45,11 +49,13 @@ static http_piece *add(http_output *output, size_t own_size) {
 }
 
 static bool add_copy(http_output *output, const char *data, size_t size) {
-  if (size == 0)
+  if (size == 0) {
     return true;
+  }
   http_piece *piece = add(output, size);
-  if (piece == NULL)
+  if (piece == NULL) {
     return false;
+  }
   memcpy(piece->own, data, size);
   piece->size = size;
   output->memory += size;
@@ -57,11 +63,13 @@ static bool add_copy(http_output *output, const char *data, size_t size) {
 }
 
 static bool add_data(http_output *output, http_response *response, const char *data, size_t size) {
-  if (response == NULL || size == 0)
+  if (response == NULL || size == 0) {
     return add_copy(output, data, size);
+  }
   http_piece *piece = add(output, 0);
-  if (piece == NULL)
+  if (piece == NULL) {
     return false;
+  }
   (void)atomic_fetch_add(&response->uses, 1);
   piece->response = response;
   piece->data = data;
@@ -74,18 +82,21 @@ http_sending http_output_send(http_connection *c, const char *start, size_t star
                               http_response *response, const char *data, size_t size) {
   http_output *output = &c->output;
   size_t sent = 0;
-  if (start_size + size == 0)
+  if (start_size + size == 0) {
     return http_output_is_empty(output) ? HTTP_SENT : HTTP_BLOCKED;
+  }
   if (http_output_is_empty(output)) {
     struct iovec parts[2] = {{(void *)(uintptr_t)start, start_size},
                              {(void *)(uintptr_t)data, size}};
     size_t first = start_size > 0 ? 0 : 1;
     ptrdiff_t written = http_transport_write(c, parts + first, size > 0 ? 2 - first : 1);
-    if (written == HTTP_FAILED)
+    if (written == HTTP_FAILED) {
       return HTTP_BROKEN;
+    }
     sent = written > 0 ? (size_t)written : 0;
-    if (sent == start_size + size)
+    if (sent == start_size + size) {
       return HTTP_SENT;
+    }
   }
   size_t of_start = sent < start_size ? sent : start_size;
   size_t of_data = sent - of_start;
@@ -113,15 +124,17 @@ static ptrdiff_t write_file(http_connection *c, http_piece *piece) {
   char part[FILE_PART];
   size_t part_size = piece->size < sizeof part ? (size_t)piece->size : sizeof part;
   ssize_t got = pread(piece->fd, part, part_size, piece->offset);
-  if (got <= 0)
+  if (got <= 0) {
     return HTTP_FAILED;
+  }
   struct iovec one = {part, (size_t)got};
   ptrdiff_t written = http_transport_write(c, &one, 1);
   if (written > 0) {
     piece->offset += written;
     piece->size -= (uint64_t)written;
-    if (piece->size == 0)
+    if (piece->size == 0) {
       drop_first(&c->output);
+    }
   }
   return written;
 }
@@ -129,8 +142,9 @@ static ptrdiff_t write_file(http_connection *c, http_piece *piece) {
 static ptrdiff_t write_memory(http_connection *c) {
   struct iovec parts[PARTS_MAX];
   size_t count = 0;
-  for (http_piece *p = c->output.first; p != NULL && p->fd < 0 && count < PARTS_MAX; p = p->next)
+  for (http_piece *p = c->output.first; p != NULL && p->fd < 0 && count < PARTS_MAX; p = p->next) {
     parts[count++] = (struct iovec){(void *)(uintptr_t)p->data, (size_t)p->size};
+  }
   ptrdiff_t written = http_transport_write(c, parts, count);
   for (size_t left = written > 0 ? (size_t)written : 0; left > 0;) {
     http_piece *p = c->output.first;
@@ -152,14 +166,17 @@ http_sending http_output_flush(http_connection *c) {
   for (size_t sent = 0; !http_output_is_empty(&c->output);) {
     http_piece *first = c->output.first;
     ptrdiff_t written = first->fd >= 0 ? write_file(c, first) : write_memory(c);
-    if (written == HTTP_FAILED)
+    if (written == HTTP_FAILED) {
       return HTTP_BROKEN;
-    if (written > 0 && !server->is_ending) /* the peer reads */
+    }
+    if (written > 0 && !server->is_ending) { /* the peer reads */
       http_connections_wait(&server->connections, &c->entry, HTTP_WAIT_SENT,
                             http_server_now(server));
+    }
     sent += written > 0 ? (size_t)written : 0;
-    if (written == HTTP_AGAIN || sent >= FLUSH_MAX)
+    if (written == HTTP_AGAIN || sent >= FLUSH_MAX) {
       break;
+    }
   }
   return http_output_is_empty(&c->output) ? HTTP_SENT : HTTP_BLOCKED;
 }

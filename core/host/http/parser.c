@@ -21,48 +21,57 @@ int http_reject(http_parser *parser, int status, const char *reason) {
 /* ---- lines ----------------------------------------------------------------------------------- */
 
 static int reject_byte(http_parser *parser, char byte) {
-  if (parser->state == STATE_TRAILER)
+  if (parser->state == STATE_TRAILER) {
     return http_reject(parser, 400, malformed_trailer);
-  if (parser->has_cr || byte == '\n')
+  }
+  if (parser->has_cr || byte == '\n') {
     return http_reject(parser, 400, "a line of the head does not end with CRLF");
+  }
   return http_reject(parser, 400, "the head holds a control byte");
 }
 
 static int reject_too_large(http_parser *parser) {
-  if (parser->state == STATE_TRAILER)
+  if (parser->state == STATE_TRAILER) {
     return http_reject(parser, 431, "the trailers are too large");
+  }
   bool is_in_target = parser->state == STATE_REQUEST_LINE && parser->used > 0 &&
                       memchr(parser->text, ' ', parser->used) != NULL;
-  if (parser->is_target_too_long || is_in_target)
+  if (parser->is_target_too_long || is_in_target) {
     return http_reject(parser, 414, "the target of the request is too long");
+  }
   return http_reject(parser, 431, too_large_head);
 }
 
 /* Takes bytes into the text, which may be filled up to `max`, until a line is complete. */
 static int collect_line(http_parser *parser, http_input *input, uint32_t max) {
   while (input->at < input->end) {
-    if (parser->used == max)
+    if (parser->used == max) {
       return reject_too_large(parser);
+    }
     char *out = parser->text + parser->used;
     if (parser->has_cr) {
-      if (*input->at != '\n')
+      if (*input->at != '\n') {
         return reject_byte(parser, *input->at);
+      }
       *out = *input->at++;
       parser->used++;
       parser->has_cr = false;
       return HTTP_GO_ON;
     }
     size_t size = (size_t)(input->end - input->at);
-    if (size > max - parser->used)
+    if (size > max - parser->used) {
       size = max - parser->used;
+    }
     size_t plain = http_span_of_plain(input->at, size);
     memcpy(out, input->at, plain);
     input->at += plain;
     parser->used += (uint32_t)plain;
-    if (plain == size)
+    if (plain == size) {
       continue; /* there is no more input, or no more room */
-    if (*input->at != '\r')
+    }
+    if (*input->at != '\r') {
       return reject_byte(parser, *input->at);
+    }
     out[plain] = *input->at++;
     parser->used++;
     parser->has_cr = true;
@@ -83,11 +92,13 @@ static size_t take_line(http_parser *parser, char **line) {
 static int read_start(http_parser *parser, http_input *input) {
   for (; input->at < input->end; input->at++) {
     if (parser->has_cr) {
-      if (*input->at != '\n')
+      if (*input->at != '\n') {
         return reject_byte(parser, *input->at);
+      }
       parser->has_cr = false;
-      if (++parser->empty_lines > EMPTY_LINES_MAX)
+      if (++parser->empty_lines > EMPTY_LINES_MAX) {
         return http_reject(parser, 400, "there are empty lines before the request");
+      }
     } else if (*input->at == '\r') {
       parser->has_cr = true;
     } else {
@@ -101,12 +112,14 @@ static int read_start(http_parser *parser, http_input *input) {
 static int read_request_line(http_parser *parser, http_input *input) {
   char *line;
   int event = collect_line(parser, input, parser->capacity);
-  if (event != HTTP_GO_ON)
+  if (event != HTTP_GO_ON) {
     return event;
+  }
   size_t size = take_line(parser, &line);
   event = http_read_request_line(parser, line, size);
-  if (event == HTTP_GO_ON)
+  if (event == HTTP_GO_ON) {
     parser->state = STATE_HEADER;
+  }
   return event;
 }
 
@@ -114,10 +127,12 @@ static int end_head(http_parser *parser) {
   parser->has_head = true;
   parser->head_size = parser->used;
   int event = http_judge_head(parser);
-  if (event != HTTP_GO_ON)
+  if (event != HTTP_GO_ON) {
     return event;
-  if (parser->head_size > parser->limits->max_head)
+  }
+  if (parser->head_size > parser->limits->max_head) {
     return reject_too_large(parser);
+  }
   parser->state = STATE_HEAD_READ;
   return HTTP_EVENT_HEAD;
 }
@@ -125,8 +140,9 @@ static int end_head(http_parser *parser) {
 static int read_header(http_parser *parser, http_input *input) {
   char *line;
   int event = collect_line(parser, input, parser->capacity);
-  if (event != HTTP_GO_ON)
+  if (event != HTTP_GO_ON) {
     return event;
+  }
   size_t size = take_line(parser, &line);
   return size == 0 ? end_head(parser) : http_read_header(parser, line, size);
 }
@@ -136,8 +152,9 @@ static int start_body(http_parser *parser) {
     http_start_chunk(parser);
     return HTTP_GO_ON;
   }
-  if (parser->length > parser->limits->max_body)
+  if (parser->length > parser->limits->max_body) {
     return http_reject(parser, 413, "the body is too large");
+  }
   parser->left = parser->length;
   parser->state = parser->left > 0 ? STATE_BODY : STATE_COMPLETE;
   return HTTP_GO_ON;
@@ -145,15 +162,18 @@ static int start_body(http_parser *parser) {
 
 static int read_body(http_parser *parser, http_input *input) {
   size_t size = (size_t)(input->end - input->at);
-  if (size == 0)
+  if (size == 0) {
     return HTTP_EVENT_NEED_MORE;
-  if (size > parser->left)
+  }
+  if (size > parser->left) {
     size = (size_t)parser->left;
+  }
   parser->body = (http_span){input->at, size};
   input->at += size;
   parser->left -= size;
-  if (parser->left == 0)
+  if (parser->left == 0) {
     parser->state = parser->codings > 0 ? STATE_CHUNK_CR : STATE_COMPLETE;
+  }
   return HTTP_EVENT_BODY;
 }
 
@@ -161,11 +181,13 @@ static int read_trailer(http_parser *parser, http_input *input) {
   char *line;
   uint32_t max = parser->head_size + (uint32_t)parser->limits->max_head;
   int event = collect_line(parser, input, max);
-  if (event != HTTP_GO_ON)
+  if (event != HTTP_GO_ON) {
     return event;
+  }
   size_t size = take_line(parser, &line);
-  if (size > 0)
+  if (size > 0) {
     return http_read_trailer(parser, line, size);
+  }
   parser->state = STATE_COMPLETE;
   return HTTP_GO_ON;
 }
@@ -201,12 +223,13 @@ static int read_state(http_parser *parser, http_input *input) {
 http_event http_parser_feed(http_parser *parser, const char *data, size_t size, size_t *consumed) {
   static const char nothing[] = "";
   http_input input = {.at = nothing, .end = nothing};
-  if (size > 0)
+  if (size > 0) {
     input = (http_input){.at = data, .end = data + size};
+  }
   int event;
-  do
+  do {
     event = read_state(parser, &input);
-  while (event == HTTP_GO_ON);
+  } while (event == HTTP_GO_ON);
   *consumed = size - (size_t)(input.end - input.at);
   return (http_event)event;
 }
@@ -292,8 +315,9 @@ int http_parser_minor_version(const http_parser *parser) {
 }
 
 int64_t http_parser_content_length(const http_parser *parser) {
-  if (parser->codings > 0)
+  if (parser->codings > 0) {
     return -1;
+  }
   return parser->length > INT64_MAX ? INT64_MAX : (int64_t)parser->length;
 }
 

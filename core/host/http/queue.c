@@ -39,8 +39,9 @@ http_exchange *http_queue_take(http_queue *queue) {
   uint64_t count;
   pthread_mutex_lock(&queue->mutex);
   http_exchange *first = queue->first;
-  if (first != NULL)
+  if (first != NULL) {
     queue->first = first->next_responded;
+  }
   if (first != NULL && queue->first == NULL) {
     ssize_t got = read(queue->fd, &count, sizeof count);
     (void)got;
@@ -54,8 +55,9 @@ static void on_stop(uv_async_t *handle) {
   http_exchange *exchange;
   http_server_close_listener(queue->server);
   http_server_close(queue->server, NULL, NULL);
-  while ((exchange = http_queue_take(queue)) != NULL)
+  while ((exchange = http_queue_take(queue)) != NULL) {
     http_exchange_abort(exchange);
+  }
   uv_close((uv_handle_t *)handle, NULL);
 }
 
@@ -67,8 +69,9 @@ static void run(void *context) {
 static void destroy(http_queue *queue) {
   (void)uv_run(&queue->loop, UV_RUN_DEFAULT); /* what was closed */
   (void)uv_loop_close(&queue->loop);
-  if (queue->fd >= 0)
+  if (queue->fd >= 0) {
     close(queue->fd);
+  }
   pthread_mutex_destroy(&queue->mutex);
   free(queue);
 }
@@ -92,10 +95,12 @@ http_queue *http_queue_start(const http_server_options *options, char *error, si
   if (queue->fd >= 0 && uv_async_init(&queue->loop, &queue->stop, on_stop) == 0) {
     queue->stop.data = queue;
     queue->server = http_server_new(&queue->loop, &own, error, error_size);
-    if (queue->server != NULL && uv_thread_create_ex(&queue->thread, &thread, run, queue) == 0)
+    if (queue->server != NULL && uv_thread_create_ex(&queue->thread, &thread, run, queue) == 0) {
       return queue;
-    if (queue->server != NULL)
+    }
+    if (queue->server != NULL) {
       http_server_close(queue->server, NULL, NULL);
+    }
     uv_close((uv_handle_t *)&queue->stop, NULL);
   }
   destroy(queue);

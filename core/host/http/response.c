@@ -11,9 +11,11 @@
 /* ---- headers and body ---------------------------------------------------------------- */
 
 static bool is_text(const char *text) {
-  for (const char *c = text; *c != '\0'; c++)
-    if ((unsigned char)*c < ' ' && *c != '\t')
+  for (const char *c = text; *c != '\0'; c++) {
+    if ((unsigned char)*c < ' ' && *c != '\t') {
       return false;
+    }
+  }
   return strchr(text, '\x7f') == NULL;
 }
 
@@ -38,22 +40,27 @@ static char *append(char *at, const char *text) {
 
 static size_t size_of_head(const http_header *headers, size_t count) {
   size_t size = 2;
-  for (size_t i = 0; i < count; i++)
-    if (is_sent(&headers[i]))
+  for (size_t i = 0; i < count; i++) {
+    if (is_sent(&headers[i])) {
       size += strlen(headers[i].name) + strlen(headers[i].value) + 4;
+    }
+  }
   return size;
 }
 
 http_response *http_response_make(int status, const http_header *headers, size_t header_count,
                                   const char *body, size_t body_size, size_t sent) {
   size_t head_size = size_of_head(headers, header_count);
-  if (!http_status_has_body(status))
+  if (!http_status_has_body(status)) {
     body_size = sent = 0;
-  if (sent > SIZE_MAX / 2)
+  }
+  if (sent > SIZE_MAX / 2) {
     return NULL;
+  }
   http_response *response = malloc(sizeof *response + head_size + sent);
-  if (response == NULL)
+  if (response == NULL) {
     return NULL;
+  }
   atomic_init(&response->uses, 1);
   response->status = status;
   response->is_truncated = sent < body_size;
@@ -61,12 +68,15 @@ http_response *http_response_make(int status, const http_header *headers, size_t
   response->head_size = head_size;
   response->data_size = head_size + sent;
   char *at = response->data;
-  for (size_t i = 0; i < header_count; i++)
-    if (is_sent(&headers[i]))
+  for (size_t i = 0; i < header_count; i++) {
+    if (is_sent(&headers[i])) {
       at = append(append(append(append(at, headers[i].name), ": "), headers[i].value), "\r\n");
+    }
+  }
   at = append(at, "\r\n");
-  if (sent > 0)
+  if (sent > 0) {
     memcpy(at, body, sent);
+  }
   return response;
 }
 
@@ -76,8 +86,9 @@ http_response *http_response_new(int status, const http_header *headers, size_t 
 }
 
 void http_response_free(http_response *response) {
-  if (response != NULL && atomic_fetch_sub(&response->uses, 1) == 1)
+  if (response != NULL && atomic_fetch_sub(&response->uses, 1) == 1) {
     free(response);
+  }
 }
 
 /* ---- the lines before them ------------------------------------------------------------- */
@@ -125,9 +136,11 @@ static const struct {
 };
 
 static const char *reason_of(int status) {
-  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-    if (reasons[i].status == status)
+  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+    if (reasons[i].status == status) {
       return reasons[i].text;
+    }
+  }
   return "";
 }
 
@@ -142,8 +155,9 @@ static char *append_number(char *at, uint64_t number) {
     digits[count++] = (char)('0' + number % 10);
     number /= 10;
   } while (number > 0);
-  while (count > 0)
+  while (count > 0) {
     *at++ = digits[--count];
+  }
   return at;
 }
 
@@ -153,14 +167,16 @@ size_t http_response_write_start(const http_response_start *start, const char *d
   char *at = append_number(append(out, "HTTP/1.1 "), (uint64_t)start->status);
   at = append(append(append(at, " "), reason_of(start->status)), "\r\nDate: ");
   at = append(append(at, date), "\r\n");
-  if (start->closes)
+  if (start->closes) {
     at = append(at, "Connection: close\r\n");
-  else if (start->keeps_alive)
+  } else if (start->keeps_alive) {
     at = append(at, "Connection: keep-alive\r\n");
-  if (start->framing == HTTP_FRAMING_LENGTH)
+  }
+  if (start->framing == HTTP_FRAMING_LENGTH) {
     at = append(append_number(append(at, "Content-Length: "), start->size), "\r\n");
-  else if (start->framing == HTTP_FRAMING_CHUNKED)
+  } else if (start->framing == HTTP_FRAMING_CHUNKED) {
     at = append(at, "Transfer-Encoding: chunked\r\n");
+  }
   return (size_t)(at - out);
 }
 

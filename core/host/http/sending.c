@@ -17,8 +17,9 @@ static bool is_old(const http_connection *c) {
 
 static size_t write_start(http_connection *c, int status, http_framing framing, uint64_t size,
                           char out[HTTP_START_SIZE]) {
-  if (!c->exchange.is_complete || framing == HTTP_FRAMING_CLOSE || c->server->is_ending)
+  if (!c->exchange.is_complete || framing == HTTP_FRAMING_CLOSE || c->server->is_ending) {
     c->closes = true;
+  }
   http_response_start start = {
       .status = status,
       .framing = http_status_has_body(status) ? framing : HTTP_FRAMING_NONE,
@@ -52,12 +53,14 @@ static void send_response(http_connection *c, http_response *response) {
 
 void http_connection_respond(http_connection *c) {
   http_exchange *exchange = &c->exchange;
-  if (exchange->is_deferred || exchange->is_piecewise || c->state == HTTP_STATE_CLOSED)
+  if (exchange->is_deferred || exchange->is_piecewise || c->state == HTTP_STATE_CLOSED) {
     return;
-  if (exchange->choice != HTTP_RESPONDED)
+  }
+  if (exchange->choice != HTTP_RESPONDED) {
     http_connection_close(c);
-  else
+  } else {
     send_response(c, exchange->response);
+  }
 }
 
 /* The kernel has all of the response. */
@@ -83,8 +86,9 @@ void http_connection_sent(http_connection *c, http_sending sending) {
     finish(c);
   } else if (sending == HTTP_SENT && exchange->waits_writable) {
     exchange->waits_writable = false;
-    if (options->on_writable != NULL)
+    if (options->on_writable != NULL) {
       options->on_writable(options->context, exchange);
+    }
   }
 }
 
@@ -111,8 +115,9 @@ void http_exchange_begin(http_exchange *exchange, int status, const http_header 
   http_response *head = http_response_new(status, headers, header_count, "", 0);
   exchange->response = head;
   exchange->choice = head != NULL ? HTTP_RESPONDED : HTTP_ABORTED;
-  if (head == NULL)
+  if (head == NULL) {
     return;
+  }
   if (exchange->is_deferred) {
     exchange->is_deferred = false;
     c->server->deferred--;
@@ -130,24 +135,29 @@ bool http_exchange_write(http_exchange *exchange, const char *data, size_t size)
   char start[CHUNK_START];
   http_connection *c = http_connection_of(exchange);
   int start_size = 0;
-  if (!is_open(c) || size == 0 || !exchange->has_body)
+  if (!is_open(c) || size == 0 || !exchange->has_body) {
     return true;
-  if (exchange->has_size && size > exchange->left)
+  }
+  if (exchange->has_size && size > exchange->left) {
     size = (size_t)exchange->left;
+  }
   exchange->left -= exchange->has_size ? size : 0;
-  if (exchange->is_chunked)
+  if (exchange->is_chunked) {
     start_size = snprintf(start, sizeof start, "%zx\r\n", size);
+  }
   send_piece(c, start, (size_t)start_size, data, size);
-  if (exchange->is_chunked && is_open(c))
+  if (exchange->is_chunked && is_open(c)) {
     send_piece(c, "\r\n", 2, NULL, 0);
+  }
   exchange->waits_writable = is_open(c) && c->output.memory > HTTP_OUTPUT_MAX;
   return !exchange->waits_writable;
 }
 
 void http_exchange_end(http_exchange *exchange) {
   http_connection *c = http_connection_of(exchange);
-  if (!is_open(c))
+  if (!is_open(c)) {
     return;
+  }
   if (exchange->has_body && exchange->has_size && exchange->left > 0) {
     exchange->is_piecewise = false;
     http_connection_close(c);

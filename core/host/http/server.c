@@ -34,13 +34,15 @@ static void on_idle(uv_idle_t *handle) {
 }
 
 static void keep_awake(http_server *server, bool is_awake) {
-  if (server->is_awake == is_awake || server->is_closing)
+  if (server->is_awake == is_awake || server->is_closing) {
     return;
+  }
   server->is_awake = is_awake;
-  if (is_awake)
+  if (is_awake) {
     (void)uv_idle_start(&server->idle, on_idle);
-  else
+  } else {
     (void)uv_idle_stop(&server->idle);
+  }
 }
 
 static void on_wake(uv_async_t *handle) {
@@ -53,10 +55,12 @@ static void on_timer(uv_timer_t *handle);
 static void set_timer(http_server *server) {
   int64_t next = http_connections_next_timeout(server);
   int64_t now = http_server_now(server);
-  if (server->accept_at > 0 && server->accept_at < next)
+  if (server->accept_at > 0 && server->accept_at < next) {
     next = server->accept_at;
-  if (next == INT64_MAX || (server->timer_at > 0 && server->timer_at <= next))
+  }
+  if (next == INT64_MAX || (server->timer_at > 0 && server->timer_at <= next)) {
     return;
+  }
   server->timer_at = next > 0 ? next : 1;
   (void)uv_timer_start(&server->timer, on_timer, next > now ? (uint64_t)(next - now) : 0, 0);
 }
@@ -67,16 +71,18 @@ static void on_timer(uv_timer_t *handle) {
   http_server *server = handle->data;
   server->timer_at = 0;
   keep_awake(server, true);
-  if (!server->is_closing)
+  if (!server->is_closing) {
     return;
+  }
   http_connections_end_overdue(server);
   set_timer(server);
 }
 
 void http_server_queue(http_connection *c) {
   http_server *server = c->server;
-  if (c->is_queued || c->state == HTTP_STATE_CLOSED)
+  if (c->is_queued || c->state == HTTP_STATE_CLOSED) {
     return;
+  }
   c->is_queued = true;
   c->next_queued = NULL;
   *server->queued_end = c;
@@ -92,19 +98,22 @@ static void advance_queued(http_server *server, size_t max) {
     http_connection *c = server->queued;
     is_last = &c->next_queued == end;
     server->queued = c->next_queued;
-    if (server->queued == NULL)
+    if (server->queued == NULL) {
       server->queued_end = &server->queued;
+    }
     c->is_queued = false;
-    if (c->state == HTTP_STATE_CLOSED)
+    if (c->state == HTTP_STATE_CLOSED) {
       http_connection_free_if_done(c);
-    else
+    } else {
       (void)http_connection_advance(c);
+    }
   }
 }
 
 static void record_thread(http_server *server) {
-  if (server->has_thread)
+  if (server->has_thread) {
     return;
+  }
   pthread_mutex_lock(&server->mutex);
   server->thread = pthread_self();
   server->has_thread = true;
@@ -113,8 +122,9 @@ static void record_thread(http_server *server) {
 
 static void end_batch(http_server *server) {
   server->turns = 0;
-  if (server->options.on_batch == NULL)
+  if (server->options.on_batch == NULL) {
     return;
+  }
   server->options.on_batch(server->options.context);
   uv_update_time(server->loop); /* it may have waited for a disk */
 }
@@ -163,8 +173,9 @@ const char *http_server_date(http_server *server) {
 }
 
 struct ssl_st *http_server_open_tls(http_server *server, int fd, unsigned *reads) {
-  if (!server->has_tls)
+  if (!server->has_tls) {
     return NULL;
+  }
   pthread_mutex_lock(&server->mutex);
   struct ssl_st *session = http_tls_open(server->tls, fd, reads);
   pthread_mutex_unlock(&server->mutex);
@@ -174,21 +185,21 @@ struct ssl_st *http_server_open_tls(http_server *server, int fd, unsigned *reads
 void http_server_rejected(http_server *server, const http_exchange *exchange,
                           const net_address *peer, int status, const char *reason) {
   const http_server_options *options = &server->options;
-  if (options->on_rejected != NULL)
+  if (options->on_rejected != NULL) {
     options->on_rejected(options->context, exchange, peer, status, reason);
+  }
 }
 
 void http_server_connection_freed(http_server *server) {
-  if (server->is_closing)
+  if (server->is_closing) {
     close_if_done(server);
+  }
 }
 
 /* ---- its start --------------------------------------------------------------------------------
  */
 
-#define OR_DEFAULT(field, value)                                                                   \
-  if ((field) == 0)                                                                                \
-  (field) = (value)
+#define OR_DEFAULT(field, value) ((field) = (field) != 0 ? (field) : (value))
 
 static void fill_in(http_server_options *options) {
   OR_DEFAULT(options->max_body, DEFAULT_BODY);
@@ -202,21 +213,25 @@ static void fill_in(http_server_options *options) {
 static void fit_connections(http_server_options *options) {
   struct rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
-      files.rlim_cur >= options->max_connections + DESCRIPTORS_OF_OTHERS)
+      files.rlim_cur >= options->max_connections + DESCRIPTORS_OF_OTHERS) {
     return;
+  }
   size_t left = files.rlim_cur > DESCRIPTORS_OF_OTHERS
                     ? (size_t)files.rlim_cur - DESCRIPTORS_OF_OTHERS
                     : (size_t)files.rlim_cur / 4;
-  if (left < CONNECTIONS_MIN)
+  if (left < CONNECTIONS_MIN) {
     left = CONNECTIONS_MIN;
-  if (left < options->max_connections)
+  }
+  if (left < options->max_connections) {
     options->max_connections = left;
+  }
 }
 
 static bool copy_names(http_server_options *options) {
   options->listen = NULL; /* the listener has it */
-  if (options->tls_cert == NULL)
+  if (options->tls_cert == NULL) {
     return true;
+  }
   options->tls_cert = strdup(options->tls_cert);
   options->tls_key = strdup(options->tls_key != NULL ? options->tls_key : "");
   return options->tls_cert != NULL && options->tls_key != NULL;
@@ -247,14 +262,17 @@ static bool open_handles(http_server *server) {
 
 static bool open_parts(http_server *server, char *error, size_t size) {
   const http_server_options *options = &server->options;
-  if (!http_listener_open(&server->listener, options->listen, error, size))
+  if (!http_listener_open(&server->listener, options->listen, error, size)) {
     return false;
+  }
   snprintf(error, size, "%s: the HTTP server could not be started", options->listen);
   server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (!copy_names(&server->options) || server->spare_fd < 0 || !open_handles(server))
+  if (!copy_names(&server->options) || server->spare_fd < 0 || !open_handles(server)) {
     return false;
-  if (options->tls_cert == NULL)
+  }
+  if (options->tls_cert == NULL) {
     return true;
+  }
   server->tls = http_tls_new(options->tls_cert, options->tls_key, error, size);
   server->has_tls = server->tls != NULL;
   return server->has_tls;
@@ -279,8 +297,9 @@ http_server *http_server_new(uv_loop_t *loop, const http_server_options *options
       .max_headers = HEADERS_MAX,
       .max_body = server->options.max_body,
   };
-  if (open_parts(server, error, error_size))
+  if (open_parts(server, error, error_size)) {
     return server;
+  }
   server->live = 0;
   http_server_close(server, NULL, NULL);
   return NULL;
@@ -290,11 +309,13 @@ http_server *http_server_new(uv_loop_t *loop, const http_server_options *options
  */
 
 void http_server_close_listener(http_server *server) {
-  if (!server->is_ending)
+  if (!server->is_ending) {
     server->ending_at = http_server_now(server);
+  }
   server->is_ending = true;
-  if (server->listener.fd >= 0 && server->accepting.type == UV_POLL)
+  if (server->listener.fd >= 0 && server->accepting.type == UV_POLL) {
     (void)uv_poll_stop(&server->accepting);
+  }
   http_listener_close(&server->listener);
   server->accept_at = 0;
 }
@@ -302,36 +323,42 @@ void http_server_close_listener(http_server *server) {
 static void destroy(http_server *server) {
   void (*on_closed)(void *context) = server->on_closed;
   void *context = server->on_closed_context;
-  while (server->spare_head_count > 0)
+  while (server->spare_head_count > 0) {
     free(server->spare_heads[--server->spare_head_count]);
+  }
   http_tls_free(server->tls);
-  if (server->spare_fd >= 0)
+  if (server->spare_fd >= 0) {
     close(server->spare_fd);
+  }
   if (server->options.tls_cert != NULL) {
     free((char *)(uintptr_t)server->options.tls_cert);
     free((char *)(uintptr_t)server->options.tls_key);
   }
   pthread_mutex_destroy(&server->mutex);
   free(server);
-  if (on_closed != NULL)
+  if (on_closed != NULL) {
     on_closed(context);
+  }
 }
 
 static void on_handle_closed(uv_handle_t *handle) {
   http_server *server = handle->data;
-  if (--server->handles == 0)
+  if (--server->handles == 0) {
     destroy(server);
+  }
 }
 
 static void close_handle(uv_handle_t *handle) {
-  if (handle->data != NULL && handle->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handle))
+  if (handle->data != NULL && handle->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handle)) {
     uv_close(handle, on_handle_closed);
+  }
 }
 
 /* Who is to respond still needs the handle that wakes the loop, and the loop the one that sends. */
 static void close_if_done(http_server *server) {
-  if (server->live > 0 || server->deferred > 0)
+  if (server->live > 0 || server->deferred > 0) {
     return;
+  }
   close_handle((uv_handle_t *)&server->wake);
   close_handle((uv_handle_t *)&server->check);
   close_handle((uv_handle_t *)&server->timer);
@@ -340,14 +367,17 @@ static void close_if_done(http_server *server) {
 /* Those that linger are closed by their peers, or by the timer. */
 static void close_connections(http_server *server) {
   http_entry *entry;
-  for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_LINGER; wait++)
-    while ((entry = server->connections.waits[wait].oldest) != NULL)
+  for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_LINGER; wait++) {
+    while ((entry = server->connections.waits[wait].oldest) != NULL) {
       http_connection_close((http_connection *)(void *)entry);
-  for (size_t i = 0; i < HTTP_ADDRESS_BUCKETS; i++)
+    }
+  }
+  for (size_t i = 0; i < HTTP_ADDRESS_BUCKETS; i++) {
     while ((entry = server->connections.buckets[i]) != NULL) {
       http_connections_remove(&server->connections, entry); /* it may be closed already */
       http_connection_close((http_connection *)(void *)entry);
     }
+  }
 }
 
 void http_server_close(http_server *server, void (*on_closed)(void *context), void *context) {
@@ -368,11 +398,13 @@ void http_server_close(http_server *server, void (*on_closed)(void *context), vo
 
 bool http_server_reload_tls(http_server *server, char *error, size_t error_size) {
   const http_server_options *options = &server->options;
-  if (options->tls_cert == NULL)
+  if (options->tls_cert == NULL) {
     return true;
+  }
   struct ssl_ctx_st *tls = http_tls_new(options->tls_cert, options->tls_key, error, error_size);
-  if (tls == NULL)
+  if (tls == NULL) {
     return false;
+  }
   pthread_mutex_lock(&server->mutex);
   struct ssl_ctx_st *before = server->tls;
   server->tls = tls;

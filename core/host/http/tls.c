@@ -31,8 +31,9 @@ static const char *first_reason(const char *otherwise) {
 
 static bool is_readable(const char *file, char *error, size_t size) {
   FILE *opened = fopen(file, "re");
-  if (opened == NULL)
+  if (opened == NULL) {
     return fail(error, size, file, strerror(errno));
+  }
   fclose(opened);
   return true;
 }
@@ -49,14 +50,18 @@ static int no_passphrase(char *out, int size, int for_writing, void *context) {
 static bool load(SSL_CTX *tls, const char *cert, const char *key, char *error, size_t size) {
   ERR_clear_error();
   SSL_CTX_set_default_passwd_cb(tls, no_passphrase);
-  if (!is_readable(cert, error, size) || !is_readable(key, error, size))
+  if (!is_readable(cert, error, size) || !is_readable(key, error, size)) {
     return false;
-  if (SSL_CTX_use_certificate_chain_file(tls, cert) != 1)
+  }
+  if (SSL_CTX_use_certificate_chain_file(tls, cert) != 1) {
     return fail(error, size, cert, "not a certificate in PEM");
-  if (SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1)
+  }
+  if (SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1) {
     return true;
-  if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
+  }
+  if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH) {
     return fail(error, size, key, "not the private key of the certificate");
+  }
   return fail(error, size, key, "not a private key in PEM without a passphrase");
 }
 
@@ -68,8 +73,9 @@ static int choose_protocol(SSL *session, const unsigned char **out, unsigned cha
   (void)session;
   (void)context;
   if (SSL_select_next_proto(&chosen, out_size, ours, sizeof ours - 1, offered, size) !=
-      OPENSSL_NPN_NEGOTIATED)
+      OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
   *out = chosen;
   return SSL_TLSEXT_ERR_OK;
 }
@@ -91,8 +97,9 @@ SSL_CTX *http_tls_new(const char *cert, const char *key, char *error, size_t err
   SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_alpn_select_cb(tls, choose_protocol, NULL);
-  if (load(tls, cert, key, error, error_size))
+  if (load(tls, cert, key, error, error_size)) {
     return tls;
+  }
   SSL_CTX_free(tls);
   return NULL;
 }
@@ -112,8 +119,9 @@ static long limit_reads(BIO *socket, int operation, const char *data, size_t siz
   (void)argument;
   (void)other;
   (void)done;
-  if (operation != BIO_CB_READ || (*reads)++ < READS_MAX)
+  if (operation != BIO_CB_READ || (*reads)++ < READS_MAX) {
     return result;
+  }
   BIO_set_retry_read(socket);
   return -1;
 }
@@ -158,8 +166,9 @@ static void begin_call(SSL *session) {
 http_tls_result http_tls_handshake(SSL *session, const char **reason) {
   begin_call(session);
   http_tls_result result = result_of(session, SSL_accept(session));
-  if (result == HTTP_TLS_FAILED || result == HTTP_TLS_ENDED)
+  if (result == HTTP_TLS_FAILED || result == HTTP_TLS_ENDED) {
     *reason = first_reason("the connection was closed");
+  }
   ERR_clear_error();
   return result;
 }
@@ -169,8 +178,9 @@ http_tls_result http_tls_read(SSL *session, char *out, size_t size, size_t *done
   http_tls_result result = result_of(session, SSL_read_ex(session, out, size, done));
   /* an end without notice, as many clients make one: HTTP itself says where a request ends */
   if (result == HTTP_TLS_FAILED &&
-      ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+      ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
     result = HTTP_TLS_ENDED;
+  }
   ERR_clear_error();
   return result;
 }

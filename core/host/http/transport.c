@@ -34,11 +34,13 @@ static ptrdiff_t read_tls(http_connection *c, char *out, size_t size) {
 
 /* What is only discarded need not be decrypted. */
 ptrdiff_t http_transport_read(http_connection *c, char *out, size_t size) {
-  if (c->tls != NULL && c->state != HTTP_STATE_LINGERING)
+  if (c->tls != NULL && c->state != HTTP_STATE_LINGERING) {
     return read_tls(c, out, size);
+  }
   ssize_t got = recv(c->fd, out, size, MSG_DONTWAIT);
-  if (got >= 0)
+  if (got >= 0) {
     return got;
+  }
   return is_transient(errno) ? HTTP_AGAIN : HTTP_FAILED;
 }
 
@@ -55,8 +57,9 @@ static ptrdiff_t write_tls(http_connection *c, const struct iovec *parts, size_t
     for (size_t i = 0; i < count && size < RECORD_SIZE; i++) {
       size_t room = RECORD_SIZE - size;
       size_t taken = parts[i].iov_len < room ? parts[i].iov_len : room;
-      if (taken > 0)
+      if (taken > 0) {
         memcpy(record + size, parts[i].iov_base, taken);
+      }
       size += taken;
     }
   }
@@ -72,19 +75,22 @@ static ptrdiff_t write_tls(http_connection *c, const struct iovec *parts, size_t
 }
 
 ptrdiff_t http_transport_write(http_connection *c, const struct iovec *parts, size_t count) {
-  if (c->tls != NULL)
+  if (c->tls != NULL) {
     return write_tls(c, parts, count);
+  }
   /* the field is a size_t in one C library and an int in the other */
   struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
                            .msg_iovlen = (unsigned short)count};
   ssize_t sent = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent >= 0)
+  if (sent >= 0) {
     return sent;
+  }
   return is_transient(errno) ? HTTP_AGAIN : HTTP_FAILED;
 }
 
 void http_transport_shutdown(http_connection *c) {
-  if (c->tls != NULL && c->state != HTTP_STATE_HANDSHAKE)
+  if (c->tls != NULL && c->state != HTTP_STATE_HANDSHAKE) {
     http_tls_shutdown(c->tls);
+  }
   shutdown(c->fd, SHUT_WR);
 }

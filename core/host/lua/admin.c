@@ -30,8 +30,9 @@ static int socket_open(lua_State *L) {
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, -2, 1); /* the store, and its loop, must not be collected before it */
   admin_socket *socket = malloc(sizeof *socket);
-  if (socket == NULL)
+  if (socket == NULL) {
     return push_failure(L, "out of memory");
+  }
   *socket = (admin_socket){.loop = loop};
   socket->server = event_admin_server_open(host_loop_uv(loop), store, path, error, sizeof error);
   if (socket->server == NULL) {

@@ -32,8 +32,9 @@ static int asset(lua_State *L) {
 
 static int lock_close(lua_State *L) {
   int *fd = luaL_checkudata(L, 1, LOCK_TYPE);
-  if (*fd >= 0)
+  if (*fd >= 0) {
     close(*fd);
+  }
   *fd = -1;
   return 0;
 }
@@ -52,10 +53,12 @@ static int lock_file(lua_State *L) {
   *fd = -1;
   luaL_setmetatable(L, LOCK_TYPE);
   *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (*fd < 0)
+  if (*fd < 0) {
     return fail(L, path, strerror(errno));
-  if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
+  }
+  if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
     return fail(L, path, errno == EWOULDBLOCK ? "in use by another process" : strerror(errno));
+  }
   return 1;
 }
 
@@ -66,11 +69,13 @@ static int temporary_file(lua_State *L) {
   char path[4096];
   int length = snprintf(path, sizeof path, "%s/palenca-XXXXXX",
                         directory != NULL && directory[0] != '\0' ? directory : "/tmp");
-  if (length < 0 || (size_t)length >= sizeof path)
+  if (length < 0 || (size_t)length >= sizeof path) {
     return fail(L, "TMPDIR", strerror(ENAMETOOLONG));
+  }
   int fd = mkostemp(path, O_CLOEXEC);
-  if (fd < 0)
+  if (fd < 0) {
     return fail(L, path, strerror(errno));
+  }
   close(fd);
   lua_pushstring(L, path);
   return 1;
@@ -80,10 +85,12 @@ static int temporary_file(lua_State *L) {
  * two locks for one file. */
 static const char *problem_of(int fd) {
   struct stat status;
-  if (fd < 0 || fstat(fd, &status) != 0)
+  if (fd < 0 || fstat(fd, &status) != 0) {
     return strerror(errno);
-  if (!S_ISREG(status.st_mode))
+  }
+  if (!S_ISREG(status.st_mode)) {
     return "not a regular file";
+  }
   return status.st_nlink > 1 ? "the file has several names (hard links)" : NULL;
 }
 
@@ -94,12 +101,15 @@ static int data_file(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
   const char *problem = problem_of(fd);
-  if (fd >= 0)
+  if (fd >= 0) {
     close(fd);
-  if (problem == NULL && realpath(path, name) == NULL)
+  }
+  if (problem == NULL && realpath(path, name) == NULL) {
     problem = strerror(errno);
-  if (problem != NULL)
+  }
+  if (problem != NULL) {
     return fail(L, path, problem);
+  }
   lua_pushstring(L, name);
   return 1;
 }
@@ -107,8 +117,9 @@ static int data_file(lua_State *L) {
 static bool write_all(int fd, const char *text, size_t size) {
   while (size > 0) {
     ssize_t written = write(fd, text, size);
-    if (written < 0)
+    if (written < 0) {
       return false;
+    }
     text += written;
     size -= (size_t)written;
   }
@@ -118,12 +129,14 @@ static bool write_all(int fd, const char *text, size_t size) {
 /* Writes a file beside the one that it is to replace, with that one's mode. */
 static bool write_beside(const char *path, const char *beside, const char *text, size_t size) {
   struct stat status;
-  if (stat(path, &status) != 0)
+  if (stat(path, &status) != 0) {
     return false;
+  }
   (void)unlink(beside); /* left by a process that was killed */
   int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0)
+  if (fd < 0) {
     return false;
+  }
   bool ok = write_all(fd, text, size) && fchmod(fd, status.st_mode & 07777) == 0 && fsync(fd) == 0;
   int error = errno;
   close(fd);

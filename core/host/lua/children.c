@@ -50,8 +50,9 @@ static int spawn_shell(pid_t *child, const char *command, int own, int as) {
   posix_spawn_file_actions_t actions;
   sigset_t none, ignored;
   int problem = posix_spawnattr_init(&attributes);
-  if (problem != 0)
+  if (problem != 0) {
     return problem;
+  }
   problem = posix_spawn_file_actions_init(&actions);
   if (problem == 0) {
     sigemptyset(&none);
@@ -59,12 +60,15 @@ static int spawn_shell(pid_t *child, const char *command, int own, int as) {
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setsigdefault(&attributes, &ignored);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (own >= 0)
+    if (own >= 0) {
       problem = posix_spawn_file_actions_adddup2(&actions, own, as);
-    if (problem == 0)
+    }
+    if (problem == 0) {
       problem = close_descriptors(&actions);
-    if (problem == 0)
+    }
+    if (problem == 0) {
       problem = posix_spawn(child, "/bin/sh", &actions, &attributes, arguments, environ);
+    }
     (void)posix_spawn_file_actions_destroy(&actions);
   }
   (void)posix_spawnattr_destroy(&attributes);
@@ -74,8 +78,9 @@ static int spawn_shell(pid_t *child, const char *command, int own, int as) {
 static int wait_for(pid_t child) {
   int status = -1;
   while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR)
+    if (errno != EINTR) {
       return -1;
+    }
   }
   errno = 0; /* which luaL_execresult would take for a failure of the call */
   return status;
@@ -111,10 +116,12 @@ static int run_shell(const char *command) {
   errno = spawn_shell(&child, command, -1, -1);
   int status = errno == 0 ? wait_for(child) : -1;
   int problem = errno;
-  if (sigismember(&before, SIGINT))
+  if (sigismember(&before, SIGINT)) {
     sigdelset(&interrupts, SIGINT);
-  if (sigismember(&before, SIGQUIT))
+  }
+  if (sigismember(&before, SIGQUIT)) {
     sigdelset(&interrupts, SIGQUIT);
+  }
   while (sigtimedwait(&interrupts, NULL, &at_once) > 0) {
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -155,8 +162,9 @@ static int leave(lua_State *L, child_stream *own) {
 
 static int close_stream(lua_State *L) {
   child_stream *own = luaL_checkudata(L, 1, LUA_FILEHANDLE);
-  if (is_collected(L))
+  if (is_collected(L)) {
     return leave(L, own);
+  }
   (void)fclose(own->stream.f);
   return luaL_execresult(L, wait_for(own->child));
 }
@@ -164,18 +172,21 @@ static int close_stream(lua_State *L) {
 /* Returns what is wrong, or 0. */
 static int open_stream(child_stream *own, const char *command, bool is_read) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0)
+  if (pipe2(ends, O_CLOEXEC) != 0) {
     return errno;
+  }
   int mine = is_read ? ends[0] : ends[1], its = is_read ? ends[1] : ends[0];
   own->stream.f = fdopen(mine, is_read ? "r" : "w");
   int problem = own->stream.f == NULL ? errno : 0;
-  if (problem == 0)
+  if (problem == 0) {
     problem = spawn_shell(&own->child, command, its, is_read ? STDOUT_FILENO : STDIN_FILENO);
+  }
   (void)close(its);
-  if (problem != 0 && own->stream.f != NULL)
+  if (problem != 0 && own->stream.f != NULL) {
     (void)fclose(own->stream.f);
-  else if (problem != 0)
+  } else if (problem != 0) {
     (void)close(mine);
+  }
   return problem;
 }
 
@@ -190,8 +201,9 @@ static int open_pipe(lua_State *L) {
   luaL_setmetatable(L, LUA_FILEHANDLE);
   (void)fflush(stdout);
   errno = open_stream(own, command, is_read);
-  if (errno != 0)
+  if (errno != 0) {
     return luaL_fileresult(L, 0, command);
+  }
   own->stream.closef = close_stream;
   return 1;
 }

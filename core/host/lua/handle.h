@@ -23,8 +23,9 @@ static inline void **new_handle(lua_State *L, const char *type) {
 
 static inline void *check_handle(lua_State *L, int index, const char *type) {
   void **handle = luaL_checkudata(L, index, type);
-  if (*handle == NULL)
+  if (*handle == NULL) {
     luaL_error(L, "%s is closed", type);
+  }
   return *handle;
 }
 

@@ -23,8 +23,9 @@ typedef struct {
 
 static lua_server *check_server(lua_State *L) {
   lua_server *s = luaL_checkudata(L, 1, SERVER_TYPE);
-  if (s->queue == NULL)
+  if (s->queue == NULL) {
     luaL_error(L, "the server is closed");
+  }
   return s;
 }
 
@@ -36,8 +37,9 @@ typedef struct {
 /* Only noted here: an error of Lua's must not jump over the frames of the HTTP library. */
 static void note_header(void *context, const char *name, const char *value) {
   header_list *headers = context;
-  if (headers->count < REQUEST_HEADERS_MAX)
+  if (headers->count < REQUEST_HEADERS_MAX) {
     headers->list[headers->count++] = (http_header){name, value};
+  }
 }
 
 static void push_headers(lua_State *L, const http_exchange *exchange) {
@@ -47,8 +49,9 @@ static void push_headers(lua_State *L, const http_exchange *exchange) {
   for (size_t i = 0; i < headers.count; i++) {
     luaL_Buffer lower;
     luaL_buffinit(L, &lower);
-    for (const char *c = headers.list[i].name; *c != '\0'; c++)
+    for (const char *c = headers.list[i].name; *c != '\0'; c++) {
       luaL_addchar(&lower, (char)tolower((unsigned char)*c));
+    }
     luaL_pushresult(&lower);
     lua_pushstring(L, headers.list[i].value);
     lua_rawset(L, -3);
@@ -86,10 +89,12 @@ static void respond_with(lua_State *L, http_exchange *exchange, send_response *s
   luaL_checktype(L, base + 1, LUA_TTABLE);
   const char *body = luaL_checklstring(L, base + 2, &size);
   for (lua_pushnil(L); lua_next(L, base + 1) != 0; lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
       luaL_error(L, "a response's headers must be strings");
-    if (count < RESPONSE_HEADERS_MAX)
+    }
+    if (count < RESPONSE_HEADERS_MAX) {
       headers[count++] = (http_header){lua_tostring(L, -2), lua_tostring(L, -1)};
+    }
   }
   send(exchange, (int)status, headers, count, body, size);
 }
@@ -167,8 +172,9 @@ static int server_run(lua_State *L) {
   luaL_checkstack(L, LUA_MINSTACK, "too many requests");
   for (int i = 0; i < RUN_MAX; i++) {
     http_exchange *exchange = http_queue_take(s->queue);
-    if (exchange == NULL)
+    if (exchange == NULL) {
       break;
+    }
     handle_one(L, s, exchange);
   }
   return 0;
@@ -179,8 +185,9 @@ static http_exchange *take_exchange(lua_State *L) {
   check_server(L);
   lua_Integer token = luaL_checkinteger(L, 2);
   lua_getiuservalue(L, 1, 1);
-  if (lua_rawgeti(L, -1, token) != LUA_TLIGHTUSERDATA)
+  if (lua_rawgeti(L, -1, token) != LUA_TLIGHTUSERDATA) {
     luaL_argerror(L, 2, "no request waits for a response under this token");
+  }
   http_exchange *exchange = lua_touserdata(L, -1);
   lua_pushnil(L);
   lua_rawseti(L, -3, token);
@@ -234,8 +241,9 @@ static int server_address(lua_State *L) {
 
 static void drop_all(lua_State *L) {
   lua_getiuservalue(L, 1, 1);
-  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
     http_exchange_abort(lua_touserdata(L, -1));
+  }
 }
 
 static int server_close(lua_State *L) {

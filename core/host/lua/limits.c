@@ -11,8 +11,9 @@
 
 static limits *check_bounds(lua_State *L) {
   limits *b = limits_own();
-  if (b == NULL)
+  if (b == NULL) {
     luaL_error(L, "not on a thread of the host");
+  }
   return b;
 }
 
@@ -47,8 +48,9 @@ static int resume(lua_State *L) {
   if (status == LUA_OK || status == LUA_YIELD) {
     lua_pop(co, count);
     lua_pushstring(L, status == LUA_OK ? "ended" : "yielded");
-    if (status == LUA_OK)
+    if (status == LUA_OK) {
       return 1;
+    }
     lua_pushinteger(L, left_ns);
     return 2;
   }
@@ -123,8 +125,9 @@ static int close_own(lua_State *L, lua_State *co) {
   lua_State *before = limits_switch(limits_own(), co);
   int status = lua_resetthread(co);
   limits_switch(limits_own(), before);
-  if (status != LUA_OK)
+  if (status != LUA_OK) {
     lua_xmove(co, L, 1);
+  }
   return status;
 }
 
@@ -132,11 +135,13 @@ static int close_own(lua_State *L, lua_State *co) {
 static int call_wrapped(lua_State *L) {
   lua_State *co = lua_tothread(L, lua_upvalueindex(1));
   int count = resume_own(L, co, lua_gettop(L));
-  if (count >= 0)
+  if (count >= 0) {
     return count;
+  }
   int status = lua_status(co);
-  if (status != LUA_OK && status != LUA_YIELD)
+  if (status != LUA_OK && status != LUA_YIELD) {
     status = close_own(L, co);
+  }
   if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
     luaL_where(L, 1);
     lua_insert(L, -2);
@@ -157,8 +162,9 @@ static int own_wrap(lua_State *L) {
 
 static const char *unclosable(lua_State *L, lua_State *co) {
   lua_Debug activation;
-  if (co == L)
+  if (co == L) {
     return "running";
+  }
   return lua_status(co) == LUA_OK && lua_getstack(co, 0, &activation) ? "normal" : NULL;
 }
 
@@ -166,12 +172,14 @@ static const char *unclosable(lua_State *L, lua_State *co) {
 static int own_close(lua_State *L) {
   lua_State *co = check_thread(L);
   const char *why_not = unclosable(L, co);
-  if (why_not != NULL)
+  if (why_not != NULL) {
     return luaL_error(L, "cannot close a %s coroutine", why_not);
+  }
   int status = close_own(L, co);
   lua_pushboolean(L, status == LUA_OK);
-  if (status == LUA_OK)
+  if (status == LUA_OK) {
     return 1;
+  }
   lua_insert(L, -2);
   return 2;
 }
@@ -182,8 +190,9 @@ static int own_close(lua_State *L) {
  * where they are not. It may run amid the host's own code as well, which has no bound otherwise. */
 static int run_finalizer(lua_State *L) {
   limits *b = limits_own();
-  if (b == NULL || limits_has_stopped_finalizer(b))
+  if (b == NULL || limits_has_stopped_finalizer(b)) {
     return 0;
+  }
   int count = 0;
   lua_State *co = lua_newthread(L);
   lua_pushvalue(L, lua_upvalueindex(1));
@@ -191,14 +200,17 @@ static int run_finalizer(lua_State *L) {
   lua_xmove(L, co, 2);
   lua_thread *t = lua_thread_of(L);
   lua_State *before = limits_begin_finalizer(b, co);
-  if (before == NULL)
+  if (before == NULL) {
     lua_thread_enter(t, "a finalizer");
+  }
   int status = lua_resume(co, L, 1, &count);
   limits_end_finalizer(b, co, before);
-  if (before == NULL)
+  if (before == NULL) {
     lua_thread_leave(t);
-  if (status == LUA_OK || status == LUA_YIELD)
+  }
+  if (status == LUA_OK || status == LUA_YIELD) {
     return 0;
+  }
   lua_xmove(co, L, 1);
   return lua_error(L);
 }
@@ -222,8 +234,9 @@ static int own_debug_setmetatable(lua_State *L) {
   int type = lua_type(L, 2);
   luaL_argexpected(L, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table");
   lua_settop(L, 2);
-  if (type == LUA_TTABLE)
+  if (type == LUA_TTABLE) {
     watch_finalizer(L);
+  }
   lua_setmetatable(L, 1);
   return 1;
 }
@@ -231,15 +244,17 @@ static int own_debug_setmetatable(lua_State *L) {
 /* setmetatable */
 static int own_setmetatable(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
+  if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL) {
     return luaL_error(L, "cannot change a protected metatable");
+  }
   return own_debug_setmetatable(L);
 }
 
 /* debug.sethook. Nothing could stop a hook of the script's, and it would take the place of ours. */
 static int own_sethook(lua_State *L) {
-  if (lua_isfunction(L, 1) || lua_isfunction(L, 2))
+  if (lua_isfunction(L, 1) || lua_isfunction(L, 2)) {
     return luaL_error(L, "debug.sethook is not available in a script that is served");
+  }
   return 0;
 }
 

@@ -23,8 +23,9 @@ static int random_hex(lua_State *L) {
   char text[2 * sizeof raw];
   lua_Integer size = luaL_checkinteger(L, 1);
   luaL_argcheck(L, size >= 1 && size <= (lua_Integer)sizeof raw, 1, "1 to 64 bytes");
-  if (getentropy(raw, sizeof raw) != 0)
+  if (getentropy(raw, sizeof raw) != 0) {
     return luaL_error(L, "no random bytes are to be had");
+  }
   for (lua_Integer i = 0; i < size; i++) {
     text[2 * i] = digits[raw[i] >> 4];
     text[2 * i + 1] = digits[raw[i] & 15];

@@ -56,8 +56,9 @@ static void log_json(void *context, const rejection *record) {
   char time[LOG_TIME_SIZE];
   (void)context;
   log_time(time);
-  if (record->client != NULL)
+  if (record->client != NULL) {
     net_address_text(record->client, address);
+  }
   const char *name = record->client == NULL ? ""
                      : record->is_proxy     ? ",\"proxy\":\""
                                             : ",\"client\":\"";
@@ -107,8 +108,9 @@ static const net_block *blocks_of(lua_State *L, const char *name, size_t *count)
   net_block *blocks = lua_newuserdatauv(L, (number + 1) * sizeof *blocks, 0);
   for (size_t i = 0; i < number; i++) {
     lua_rawgeti(L, -2, (lua_Integer)i + 1);
-    if (!net_block_parse(luaL_checkstring(L, -1), &blocks[i]))
+    if (!net_block_parse(luaL_checkstring(L, -1), &blocks[i])) {
       luaL_error(L, "%s: not an address or a block of addresses", name);
+    }
     lua_pop(L, 1);
   }
   *count = number;
@@ -129,8 +131,9 @@ static void secrets_of(lua_State *L, int table, webhook_signature_options *out) 
 }
 
 static bool signature_of(lua_State *L, webhook_signature_options *out) {
-  if (lua_getfield(L, 1, "signature") == LUA_TNIL)
+  if (lua_getfield(L, 1, "signature") == LUA_TNIL) {
     return false;
+  }
   int table = lua_gettop(L);
   luaL_checktype(L, table, LUA_TTABLE);
   out->header = text_of(L, table, "header");
@@ -180,8 +183,9 @@ static int listener_open(lua_State *L) {
 
 static int listener_close(lua_State *L) {
   void **handle = luaL_checkudata(L, 1, LISTENER_TYPE);
-  if (*handle != NULL)
+  if (*handle != NULL) {
     (void)receiver_join(*handle, 0); /* its loop has not been started */
+  }
   *handle = NULL;
   return 0;
 }
@@ -198,8 +202,9 @@ static int receiver_open(lua_State *L) {
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, -2, 1);
   receiver_serve(*listener, store);
-  if (!host_loop_start(loop))
+  if (!host_loop_start(loop)) {
     return push_failure(L, "a thread could not be started");
+  }
   *handle = *listener;
   *listener = NULL;
   return 1;
@@ -222,8 +227,9 @@ static int listener_max_connections(lua_State *L) {
 /* receiver:reload_tls() → true | nil, message: certificate and key from before stay in use */
 static int receiver_reload(lua_State *L) {
   char error[512];
-  if (!receiver_reload_tls(check_handle(L, 1, RECEIVER_TYPE), error, sizeof error))
+  if (!receiver_reload_tls(check_handle(L, 1, RECEIVER_TYPE), error, sizeof error)) {
     return push_failure(L, error);
+  }
   lua_pushboolean(L, true);
   return 1;
 }
@@ -239,8 +245,9 @@ static int receiver_ask(lua_State *L) {
 static int receiver_wait(lua_State *L) {
   void **handle = luaL_checkudata(L, 1, RECEIVER_TYPE);
   bool ended = *handle == NULL || receiver_join(*handle, (int64_t)(luaL_checknumber(L, 2) * 1000));
-  if (ended)
+  if (ended) {
     *handle = NULL;
+  }
   lua_pushboolean(L, ended);
   return 1;
 }

@@ -50,8 +50,9 @@ static int store_open(lua_State *L) {
 static int store_close(lua_State *L) {
   void **handle = luaL_checkudata(L, 1, STORE_TYPE);
   bool is_closed = event_store_close(*handle, (int64_t)(luaL_checknumber(L, 2) * 1000));
-  if (is_closed)
+  if (is_closed) {
     *handle = NULL;
+  }
   lua_pushboolean(L, is_closed);
   return 1;
 }
@@ -145,10 +146,12 @@ static bool each_event(void *context, const event_summary *event) {
 }
 
 static int end_visits(lua_State *L, const event_visitor *visitor, bool ok, const char *error) {
-  if (visitor->failed)
+  if (visitor->failed) {
     return lua_error(L);
-  if (!ok)
+  }
+  if (!ok) {
     return push_failure(L, error);
+  }
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -204,8 +207,9 @@ static int replay(lua_State *L) {
   char error[512];
   event_replay_result result;
   if (!event_store_replay(luaL_checkstring(L, 1), luaL_checkinteger(L, 2), &result, error,
-                          sizeof error))
+                          sizeof error)) {
     return push_failure(L, error);
+  }
   lua_pushstring(L, names[result]);
   return 1;
 }
@@ -217,8 +221,9 @@ static int replay_dead(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   event_filter filter = read_filter(L, 2);
   bool ok = event_store_replay_dead(path, &filter, &count, error, sizeof error);
-  if (!ok)
+  if (!ok) {
     (void)push_failure(L, error);
+  }
   lua_pushinteger(L, count);
   return ok ? 1 : 3;
 }
@@ -241,8 +246,9 @@ static int purge(lua_State *L) {
   };
   event_purge_report report;
   bool ok = event_store_purge(path, &what, &report, error, sizeof error);
-  if (!ok)
+  if (!ok) {
     (void)push_failure(L, error);
+  }
   lua_createtable(L, 0, 4);
   set_integer(L, "events", report.events);
   set_integer(L, "kept", report.kept);
@@ -253,8 +259,9 @@ static int purge(lua_State *L) {
 
 static void set_states(lua_State *L, const int64_t states[EVENT_STATES]) {
   lua_createtable(L, 0, EVENT_STATES);
-  for (int i = 0; i < EVENT_STATES; i++)
+  for (int i = 0; i < EVENT_STATES; i++) {
     set_integer(L, event_state_name((event_state)i), states[i]);
+  }
 }
 
 static int push_stats(lua_State *L) {
@@ -285,8 +292,9 @@ static int stats(lua_State *L) {
   lua_pushlightuserdata(L, &counted);
   int status = lua_pcall(L, 1, 1, 0);
   event_stats_free(&counted);
-  if (status != LUA_OK)
+  if (status != LUA_OK) {
     return lua_error(L);
+  }
   return ok ? 1 : push_failure(L, error);
 }
 

@@ -66,8 +66,9 @@ static int join(lua_State *L) {
   char error[1024];
   lua_thread *t = check_handle(L, 1, LUA_THREAD_TYPE);
   bool ended = lua_thread_join(t, (int64_t)(luaL_checknumber(L, 2) * 1000), error, sizeof error);
-  if (ended && error[0] != '\0')
+  if (ended && error[0] != '\0') {
     return push_failure(L, error);
+  }
   lua_pushboolean(L, ended);
   return 1;
 }
@@ -77,8 +78,9 @@ static int join(lua_State *L) {
 static int blocked(lua_State *L) {
   char label[512];
   int64_t ms = lua_thread_blocked_ms(check_handle(L, 1, LUA_THREAD_TYPE), label, sizeof label);
-  if (ms < 0)
+  if (ms < 0) {
     return 0;
+  }
   lua_pushnumber(L, (lua_Number)ms / 1000);
   lua_pushstring(L, label);
   return 2;
@@ -118,8 +120,9 @@ static int wait_signal(lua_State *L) {
   time_limit.tv_nsec = (long)((seconds - (lua_Number)time_limit.tv_sec) * 1e9);
   signals_stop_set(&set);
   int got = sigtimedwait(&set, &info, &time_limit);
-  if (got < 0 || is_ignored(&info))
+  if (got < 0 || is_ignored(&info)) {
     return 0;
+  }
   lua_pushstring(L, got == SIGINT ? "SIGINT" : got == SIGTERM ? "SIGTERM" : "SIGHUP");
   lua_pushboolean(L, info.si_code == SI_KERNEL);
   return 2;

@@ -43,8 +43,9 @@ typedef struct {
 static bool directory_of(char directory[PATH_MAX], const char *path) {
   const char *slash = strrchr(path, '/');
   size_t size = slash == NULL ? 0 : (size_t)(slash - path) + 1;
-  if (size >= PATH_MAX - 1)
+  if (size >= PATH_MAX - 1) {
     return errno = ENAMETOOLONG, false;
+  }
   memcpy(directory, path, size);
   strcpy(directory + size, "."); /* what a link leads to, not the link */
   return true;
@@ -99,8 +100,9 @@ static bool watch_file(int fd, const char *path) {
 }
 
 static bool is_lua(const struct inotify_event *event) {
-  if (event->mask & IN_Q_OVERFLOW)
+  if (event->mask & IN_Q_OVERFLOW) {
     return true; /* it may have been among what was lost */
+  }
   size_t length = event->len > 0 ? strlen(event->name) : 0;
   return length > 4 && strcmp(event->name + length - 4, ".lua") == 0;
 }
@@ -127,10 +129,12 @@ static bool read_events(int fd, bool *is_gone) {
 static bool watch_again(watcher *w) {
   bool is_gone = false;
   int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd < 0)
+  if (fd < 0) {
     return false;
-  for (size_t i = 0; i < w->count; i++)
+  }
+  for (size_t i = 0; i < w->count; i++) {
     (void)watch_file(fd, w->files[i].path);
+  }
   bool is_written = read_events(w->fd, &is_gone);
   close(w->fd);
   w->fd = fd;
@@ -140,8 +144,9 @@ static bool watch_again(watcher *w) {
 /* ---- the watcher --------------------------------------------------------------------------- */
 
 static void forget_files(watcher *w, size_t left) {
-  while (w->count > left)
+  while (w->count > left) {
     free(w->files[--w->count].path);
+  }
 }
 
 static int watcher_close(lua_State *L) {
@@ -149,8 +154,9 @@ static int watcher_close(lua_State *L) {
   forget_files(w, 0);
   free(w->files);
   w->files = NULL;
-  if (w->fd >= 0)
+  if (w->fd >= 0) {
     close(w->fd);
+  }
   w->fd = -1;
   return 0;
 }
@@ -158,12 +164,14 @@ static int watcher_close(lua_State *L) {
 /* False, with errno, if it cannot be watched. */
 static bool add_file(watcher *w, const char *path, size_t size) {
   watched_file *files = realloc(w->files, (w->count + 1) * sizeof *files);
-  if (files == NULL)
+  if (files == NULL) {
     return false;
+  }
   w->files = files;
   files[w->count] = (watched_file){.path = strndup(path, size)};
-  if (files[w->count].path == NULL)
+  if (files[w->count].path == NULL) {
     return false;
+  }
   look_up(&files[w->count]);
   return watch_file(w->fd, files[w->count++].path);
 }
@@ -187,8 +195,9 @@ static int watch(lua_State *L) {
 static int watcher_follow(lua_State *L) {
   watcher *w = luaL_checkudata(L, 1, WATCHER_TYPE);
   const char *at = luaL_checkstring(L, 2);
-  if (w->fd < 0)
+  if (w->fd < 0) {
     return 0;
+  }
   forget_files(w, 1);
   while (*at != '\0') {
     size_t size = strcspn(at, "\n");
@@ -202,8 +211,9 @@ static int watcher_follow(lua_State *L) {
  * another one, or was written, since it was asked last */
 static int watcher_changed(lua_State *L) {
   watcher *w = luaL_checkudata(L, 1, WATCHER_TYPE);
-  if (w->fd < 0)
+  if (w->fd < 0) {
     return 0;
+  }
   bool is_gone = false, is_stable_now = true;
   bool is_changed = read_events(w->fd, &is_gone);
   bool is_moved = is_gone;
@@ -218,8 +228,9 @@ static int watcher_changed(lua_State *L) {
     w->files[i] = now;
     is_stable_now = is_stable_now && (!w->is_unstable || is_stable(&now));
   }
-  if (is_moved)
+  if (is_moved) {
     is_changed = watch_again(w) || is_changed;
+  }
   is_changed = is_changed || w->is_unstable;
   w->is_unstable = w->is_unstable && !is_stable_now;
   lua_pushboolean(L, is_changed);

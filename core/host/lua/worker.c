@@ -8,15 +8,17 @@
 
 static lua_thread *check_task(lua_State *L) {
   lua_thread *t = lua_thread_of(L);
-  if (t == NULL)
+  if (t == NULL) {
     luaL_error(L, "not on a thread of the host");
+  }
   return t;
 }
 
 static event_consumer *check_consumer(lua_State *L) {
   event_consumer *consumer = lua_thread_consumer(check_task(L));
-  if (consumer == NULL)
+  if (consumer == NULL) {
     luaL_error(L, "this thread has no event store");
+  }
   return consumer;
 }
 
@@ -49,8 +51,9 @@ static int limit(lua_State *L) {
   const char *pattern = luaL_checkstring(L, 1);
   lua_Integer count = luaL_checkinteger(L, 2);
   luaL_argcheck(L, count >= 1, 2, "from 1");
-  if (!event_consumer_limit(check_consumer(L), pattern, (size_t)count))
+  if (!event_consumer_limit(check_consumer(L), pattern, (size_t)count)) {
     luaL_error(L, "out of memory");
+  }
   return 0;
 }
 
@@ -60,8 +63,9 @@ static int every(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   lua_Integer interval = luaL_checkinteger(L, 2);
   luaL_argcheck(L, interval >= 1, 2, "from 1");
-  if (!event_consumer_every(check_consumer(L), name, interval))
+  if (!event_consumer_every(check_consumer(L), name, interval)) {
     luaL_error(L, "out of memory");
+  }
   return 0;
 }
 
@@ -76,8 +80,9 @@ static int prefetch(lua_State *L) {
 
 static int lease_gc(lua_State *L) {
   event_lease **handle = luaL_checkudata(L, 1, LEASE_TYPE);
-  if (*handle != NULL)
+  if (*handle != NULL) {
     event_lease_free(*handle);
+  }
   *handle = NULL;
   return 0;
 }
@@ -90,8 +95,9 @@ static int take(lua_State *L) {
   event_lease **handle = lua_touserdata(L, lua_upvalueindex(1));
   event_lease_free(*handle);
   *handle = event_consumer_take(consumer);
-  if (*handle == NULL)
+  if (*handle == NULL) {
     return 0;
+  }
   lua_createtable(L, 0, 5);
   lua_pushinteger(L, (*handle)->id);
   lua_setfield(L, -2, "id");

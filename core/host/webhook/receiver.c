@@ -44,11 +44,13 @@ struct receiver {
 static net_address client_of(const receiver *r, const http_exchange *exchange) {
   const char *values[FORWARDED_MAX];
   const net_address *peer = http_exchange_peer(exchange);
-  if (r->trusted_count == 0)
+  if (r->trusted_count == 0) {
     return *peer;
+  }
   size_t count = http_exchange_values(exchange, "X-Forwarded-For", values, FORWARDED_MAX);
-  if (count > FORWARDED_MAX)
+  if (count > FORWARDED_MAX) {
     return (net_address){.kind = NET_UNKNOWN};
+  }
   return net_address_forwarded(peer, r->trusted, r->trusted_count, values, count);
 }
 
@@ -57,8 +59,9 @@ static void on_log_timer(uv_timer_t *handle);
 
 static void set_log_timer(receiver *r) {
   int64_t timeout = rejection_log_timeout(r->log, clock_steady_ms());
-  if (timeout >= 0 && !r->is_closing && !uv_is_active((uv_handle_t *)&r->log_timer))
+  if (timeout >= 0 && !r->is_closing && !uv_is_active((uv_handle_t *)&r->log_timer)) {
     (void)uv_timer_start(&r->log_timer, on_log_timer, (uint64_t)timeout, 0);
+  }
 }
 
 static void on_log_timer(uv_timer_t *handle) {
@@ -69,8 +72,9 @@ static void on_log_timer(uv_timer_t *handle) {
 
 static void note(receiver *r, const http_exchange *exchange, const net_address *peer, int status,
                  const char *cause) {
-  if (r->log == NULL)
+  if (r->log == NULL) {
     return;
+  }
   net_address client = exchange != NULL ? client_of(r, exchange) : *peer;
   bool is_proxy = net_blocks_hold(r->trusted, r->trusted_count, &client);
   rejection_log_record(r->log, clock_steady_ms(), status, cause, &client, is_proxy);
@@ -93,8 +97,9 @@ static void on_rejected(void *context, const http_exchange *exchange, const net_
 }
 
 static bool is_allowed(const receiver *r, const http_exchange *exchange) {
-  if (r->allowed_count == 0)
+  if (r->allowed_count == 0) {
     return true;
+  }
   net_address client = client_of(r, exchange);
   return net_blocks_hold(r->allowed, r->allowed_count, &client);
 }
@@ -121,15 +126,17 @@ static void on_head(void *context, http_exchange *exchange) {
 }
 
 static bool is_signed(receiver *r, http_exchange *exchange) {
-  if (r->signature == NULL)
+  if (r->signature == NULL) {
     return true;
+  }
   const char *values[2];
   size_t size;
   const char *body = http_exchange_body(exchange, &size);
   size_t count = http_exchange_values(exchange, webhook_signature_header(r->signature), values, 2);
   const char *cause = webhook_signature_rejection(r->signature, values, count, body, size);
-  if (cause == NULL)
+  if (cause == NULL) {
     return true;
+  }
   note_exchange(r, exchange, 401, cause);
   http_exchange_send_shared(exchange, r->no_access);
   return false;
@@ -144,10 +151,11 @@ static void on_stored(void *context, const event_receipt *receipt) {
   http_header type = {"Content-Type", "application/json"};
   int size =
       snprintf(stored, sizeof stored, "{\"received\":true,\"id\":%lld}\n", (long long)receipt->id);
-  if (receipt->id > 0)
+  if (receipt->id > 0) {
     http_exchange_respond(context, 200, &type, 1, stored, (size_t)size);
-  else
+  } else {
     http_exchange_send_shared(context, r->not_stored);
+  }
 }
 
 /* What was ready has been read. */
@@ -162,8 +170,9 @@ static void on_request(void *context, http_exchange *exchange) {
   palenca_error error;
   char action[PALENCA_WEBHOOK_NAME_MAX + 1], account_id[PALENCA_WEBHOOK_NAME_MAX + 1];
   event_record record = {.received_at = clock_unix_ms(), .action = action};
-  if (!is_signed(r, exchange))
+  if (!is_signed(r, exchange)) {
     return;
+  }
   record.body = http_exchange_body(exchange, &record.body_size);
   if (!palenca_webhook_scan(record.body, record.body_size, fields, &error)) {
     reject(r, exchange, 400, error.message);
@@ -179,8 +188,9 @@ static void on_request(void *context, http_exchange *exchange) {
 /* ---- its end on the loop ---------------------------------------------------------------- */
 
 static void count_closed(receiver *r) {
-  if (--r->open > 0)
+  if (--r->open > 0) {
     return;
+  }
   pthread_mutex_lock(&r->mutex);
   r->has_ended = true;
   pthread_cond_signal(&r->changed);
@@ -203,8 +213,9 @@ static void close_handles(receiver *r) {
 
 static void close_all(receiver *r) {
   r->is_closing = true;
-  if (r->store != NULL)
+  if (r->store != NULL) {
     event_store_end_turns_itself(r->store, true);
+  }
   close_handles(r);
   http_server_close(r->server, on_server_closed, r);
 }
@@ -215,14 +226,16 @@ static void on_stop_timer(uv_timer_t *handle) {
   int64_t waited = clock_steady_ms() - r->stopping_at;
   bool waits = (http_server_complete_requests(r->server) > 0 && waited < r->timeout_ms) ||
                (http_server_active(r->server) > 0 && waited < PARTIAL_TIMEOUT_MS);
-  if (!waits)
+  if (!waits) {
     close_all(r);
+  }
 }
 
 static void on_stop(uv_async_t *handle) {
   receiver *r = handle->data;
-  if (r->stopping_at > 0)
+  if (r->stopping_at > 0) {
     return;
+  }
   r->stopping_at = clock_steady_ms();
   http_server_close_listener(r->server);
   (void)uv_timer_start(&r->stop_timer, on_stop_timer, 0, STOP_INTERVAL_MS);
@@ -233,8 +246,9 @@ static void on_stop(uv_async_t *handle) {
 static void destroy(receiver *r) {
   http_response_free(r->not_stored);
   http_response_free(r->no_access);
-  if (r->log != NULL)
+  if (r->log != NULL) {
     rejection_log_run(r->log, INT64_MAX / 2);
+  }
   rejection_log_free(r->log);
   webhook_signature_free(r->signature);
   pthread_cond_destroy(&r->changed);
@@ -252,10 +266,12 @@ static http_response *constant(int status, const char *body) {
 
 static bool copy_blocks(net_block **out, size_t *count, const net_block *blocks, size_t number) {
   *out = malloc(number * sizeof *blocks + 1);
-  if (*out == NULL)
+  if (*out == NULL) {
     return false;
-  if (number > 0)
+  }
+  if (number > 0) {
     memcpy(*out, blocks, number * sizeof *blocks);
+  }
   *count = number;
   return true;
 }
@@ -267,20 +283,24 @@ static bool prepare(receiver *r, const receiver_options *options, char *error, s
   r->no_access = constant(401, "{\"error\":\"unauthorized\"}\n");
   if (r->path == NULL || r->not_stored == NULL || r->no_access == NULL ||
       !copy_blocks(&r->trusted, &r->trusted_count, options->trusted, options->trusted_count) ||
-      !copy_blocks(&r->allowed, &r->allowed_count, options->allowed, options->allowed_count))
+      !copy_blocks(&r->allowed, &r->allowed_count, options->allowed, options->allowed_count)) {
     return false;
+  }
   if (options->log != NULL &&
-      (r->log = rejection_log_new(options->log, options->log_context)) == NULL)
+      (r->log = rejection_log_new(options->log, options->log_context)) == NULL) {
     return false;
-  if (options->signature != NULL)
+  }
+  if (options->signature != NULL) {
     r->signature = webhook_signature_new(options->signature, error, error_size);
+  }
   return options->signature == NULL || r->signature != NULL;
 }
 
 static bool open_handles(receiver *r) {
   uv_loop_t *loop = host_loop_uv(r->loop);
-  if (uv_async_init(loop, &r->stop, on_stop) != 0)
+  if (uv_async_init(loop, &r->stop, on_stop) != 0) {
     return false;
+  }
   (void)uv_timer_init(loop, &r->log_timer); /* cannot fail */
   (void)uv_timer_init(loop, &r->stop_timer);
   r->stop.data = r->log_timer.data = r->stop_timer.data = r;
@@ -289,8 +309,9 @@ static bool open_handles(receiver *r) {
 }
 
 static void run_until_closed(receiver *r) {
-  while (r->open > 0)
+  while (r->open > 0) {
     (void)uv_run(host_loop_uv(r->loop), UV_RUN_ONCE);
+  }
 }
 
 static bool bind_address(receiver *r, const receiver_options *options, char *error,
@@ -312,8 +333,9 @@ static bool bind_address(receiver *r, const receiver_options *options, char *err
       .context = r,
   };
   snprintf(error, error_size, "the receiver could not be started");
-  if (!open_handles(r))
+  if (!open_handles(r)) {
     return false;
+  }
   r->server = http_server_new(host_loop_uv(r->loop), &server, error, error_size);
   if (r->server != NULL) {
     r->open++;
@@ -327,8 +349,9 @@ static bool bind_address(receiver *r, const receiver_options *options, char *err
 static receiver *allocate(host_loop *loop) {
   receiver *r = calloc(1, sizeof *r);
   pthread_condattr_t attributes;
-  if (r == NULL)
+  if (r == NULL) {
     return NULL;
+  }
   r->loop = loop;
   pthread_mutex_init(&r->mutex, NULL);
   pthread_condattr_init(&attributes);
@@ -344,8 +367,9 @@ receiver *receiver_new(const receiver_options *options, char *error, size_t erro
     snprintf(error, error_size, "out of memory");
     return NULL;
   }
-  if (prepare(r, options, error, error_size) && bind_address(r, options, error, error_size))
+  if (prepare(r, options, error, error_size) && bind_address(r, options, error, error_size)) {
     return r;
+  }
   destroy(r);
   return NULL;
 }
@@ -384,7 +408,8 @@ bool receiver_join(receiver *r, int64_t timeout_ms) {
   }
   bool has_ended = r->has_ended;
   pthread_mutex_unlock(&r->mutex);
-  if (has_ended)
+  if (has_ended) {
     destroy(r);
+  }
   return has_ended;
 }

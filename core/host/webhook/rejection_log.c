@@ -44,23 +44,28 @@ void rejection_log_free(rejection_log *log) {
 /* A client of TLS can bring about many causes in turn: a slot with nothing left to log is used for
  * the next one. NULL: there is none. */
 static slot *unused_slot(rejection_log *log, int64_t now) {
-  if (log->count < CAUSES_MAX)
+  if (log->count < CAUSES_MAX) {
     return &log->slots[log->count++];
-  for (size_t i = 0; i < CAUSES_MAX; i++)
-    if (log->slots[i].omitted == 0 && now - log->slots[i].began >= WINDOW_MS)
+  }
+  for (size_t i = 0; i < CAUSES_MAX; i++) {
+    if (log->slots[i].omitted == 0 && now - log->slots[i].began >= WINDOW_MS) {
       return &log->slots[i];
+    }
+  }
   return NULL;
 }
 
 static slot *slot_of(rejection_log *log, int64_t now, int status, const char *cause) {
   for (size_t i = 0; i < log->count; i++) {
     slot *s = &log->slots[i];
-    if (s->status == status && strncmp(s->cause, cause, sizeof s->cause - 1) == 0)
+    if (s->status == status && strncmp(s->cause, cause, sizeof s->cause - 1) == 0) {
       return s;
+    }
   }
   slot *added = unused_slot(log, now);
-  if (added == NULL)
+  if (added == NULL) {
     return &log->slots[CAUSES_MAX - 1];
+  }
   memset(added, 0, sizeof *added);
   added->status = status;
   added->began = INT64_MIN / 2;
@@ -69,11 +74,13 @@ static slot *slot_of(rejection_log *log, int64_t now, int status, const char *ca
 }
 
 static void close_window(rejection_log *log, slot *s, int64_t now) {
-  if (now - s->began < WINDOW_MS)
+  if (now - s->began < WINDOW_MS) {
     return;
-  if (s->omitted > 0)
+  }
+  if (s->omitted > 0) {
     log->write(log->context,
                &(rejection){.status = s->status, .cause = s->cause, .count = s->omitted});
+  }
   s->omitted = 0;
   s->record = 0;
 }
@@ -82,8 +89,9 @@ void rejection_log_record(rejection_log *log, int64_t now, int status, const cha
                           const net_address *client, bool is_proxy) {
   slot *s = slot_of(log, now, status, cause);
   close_window(log, s, now);
-  if (s->record == 0)
+  if (s->record == 0) {
     s->began = now;
+  }
   if (s->record == LOGGED_IN_WINDOW) {
     s->omitted++;
     return;
@@ -96,9 +104,11 @@ void rejection_log_record(rejection_log *log, int64_t now, int status, const cha
 }
 
 void rejection_log_run(rejection_log *log, int64_t now) {
-  for (size_t i = 0; i < log->count; i++)
-    if (log->slots[i].omitted > 0)
+  for (size_t i = 0; i < log->count; i++) {
+    if (log->slots[i].omitted > 0) {
       close_window(log, &log->slots[i], now);
+    }
+  }
 }
 
 int64_t rejection_log_timeout(const rejection_log *log, int64_t now) {
@@ -106,8 +116,9 @@ int64_t rejection_log_timeout(const rejection_log *log, int64_t now) {
   for (size_t i = 0; i < log->count; i++) {
     const slot *s = &log->slots[i];
     int64_t left = s->began + WINDOW_MS - now;
-    if (s->omitted > 0 && (min_ms < 0 || left < min_ms))
+    if (s->omitted > 0 && (min_ms < 0 || left < min_ms)) {
       min_ms = left > 0 ? left : 0;
+    }
   }
   return min_ms;
 }

@@ -25,11 +25,14 @@ static bool copy_all(webhook_signature *s, const webhook_signature_options *opti
   s->form.prefix = s->prefix = copy(options->form.prefix);
   s->secrets = calloc(options->secret_count, sizeof *s->secrets);
   if (s->header == NULL || s->secrets == NULL || (options->form.digest && !s->digest) ||
-      (options->form.encoding && !s->encoding) || (options->form.prefix && !s->prefix))
+      (options->form.encoding && !s->encoding) || (options->form.prefix && !s->prefix)) {
     return false;
-  for (; s->secret_count < options->secret_count; s->secret_count++)
-    if ((s->secrets[s->secret_count] = strdup(options->secrets[s->secret_count])) == NULL)
+  }
+  for (; s->secret_count < options->secret_count; s->secret_count++) {
+    if ((s->secrets[s->secret_count] = strdup(options->secrets[s->secret_count])) == NULL) {
       return false;
+    }
+  }
   return s->secret_count > 0;
 }
 
@@ -57,8 +60,9 @@ webhook_signature *webhook_signature_new(const webhook_signature_options *option
 }
 
 void webhook_signature_free(webhook_signature *s) {
-  if (s == NULL)
+  if (s == NULL) {
     return;
+  }
   for (size_t i = 0; i < s->secret_count; i++) {
     OPENSSL_cleanse(s->secrets[i], strlen(s->secrets[i]));
     free(s->secrets[i]);
@@ -77,23 +81,29 @@ const char *webhook_signature_header(const webhook_signature *s) {
 
 const char *webhook_signature_rejection(const webhook_signature *s, const char *const *values,
                                         size_t value_count, const char *body, size_t body_size) {
-  if (value_count == 0)
+  if (value_count == 0) {
     return "not signed";
-  if (value_count > 1)
+  }
+  if (value_count > 1) {
     return "signed more than once";
+  }
   size_t size = strlen(values[0]);
   /* blanks after a header are no part of its value */
-  while (size > 0 && (values[0][size - 1] == ' ' || values[0][size - 1] == '\t'))
+  while (size > 0 && (values[0][size - 1] == ' ' || values[0][size - 1] == '\t')) {
     size--;
-  if (s->prefix != NULL && strncmp(values[0], s->prefix, strlen(s->prefix)) != 0)
+  }
+  if (s->prefix != NULL && strncmp(values[0], s->prefix, strlen(s->prefix)) != 0) {
     return "the signature has another prefix";
-  if (size != s->size)
+  }
+  if (size != s->size) {
     return "the signature has not the length of this digest and encoding";
+  }
   for (size_t i = 0; i < s->secret_count; i++) {
     palenca_error problem;
     if (palenca_signature_check(&s->form, s->secrets[i], strlen(s->secrets[i]), body, body_size,
-                                values[0], size, &problem))
+                                values[0], size, &problem)) {
       return NULL;
+    }
   }
   return "the signature does not fit";
 }

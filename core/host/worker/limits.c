@@ -104,14 +104,16 @@ static struct timespec span(int64_t ns) {
 
 static void set_timer(const limits *b, int64_t ns) {
   struct itimerspec when = {.it_value = span(ns), .it_interval = span(AGAIN_NS)};
-  if (b->has_timer)
+  if (b->has_timer) {
     timer_settime(b->timer, 0, &when, NULL);
+  }
 }
 
 void limits_enter(limits *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
   b->budget_ns = cpu_ns > 0 ? cpu_ns : b->cpu_ns;
-  if (b->cpu_ns > 0)
+  if (b->cpu_ns > 0) {
     set_timer(b, b->budget_ns);
+  }
   b->is_over = 0;
   b->rejections = 0;
   b->is_closing = is_closing;
@@ -121,15 +123,17 @@ void limits_enter(limits *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
 bool limits_leave(limits *b, lua_State *co) {
   b->running = NULL; /* the timer keeps running, which costs less than to stop it */
   b->rejections = 0;
-  if (b->is_over)
+  if (b->is_over) {
     lua_sethook(co, NULL, 0, 0);
+  }
   return b->is_over;
 }
 
 int64_t limits_left(const limits *b) {
   struct itimerspec left = {0};
-  if (b->cpu_ns > 0 && b->has_timer)
+  if (b->cpu_ns > 0 && b->has_timer) {
     timer_gettime(b->timer, &left);
+  }
   int64_t ns = left.it_value.tv_sec * SECOND_NS + left.it_value.tv_nsec;
   /* A timer that has expired is set again for the interval. */
   return ns > b->budget_ns ? 1 : ns;
@@ -139,24 +143,27 @@ lua_State *limits_switch(limits *b, lua_State *co) {
   lua_State *before = b->running;
   if (before != NULL) {
     b->running = co;
-    if (b->is_over)
+    if (b->is_over) {
       hook(co);
+    }
   }
   return before;
 }
 
 lua_State *limits_begin_finalizer(limits *b, lua_State *co) {
-  if (b->running != NULL)
+  if (b->running != NULL) {
     return limits_switch(b, co);
+  }
   limits_enter(b, co, b->cpu_ns > 0 && b->cpu_ns < FINALIZER_NS ? b->cpu_ns : FINALIZER_NS, false);
   return NULL;
 }
 
 void limits_end_finalizer(limits *b, lua_State *co, lua_State *before) {
-  if (before != NULL)
+  if (before != NULL) {
     (void)limits_switch(b, before);
-  else if (limits_leave(b, co))
+  } else if (limits_leave(b, co)) {
     b->has_stopped_finalizer = true;
+  }
 }
 
 bool limits_has_stopped_finalizer(const limits *b) {
@@ -175,8 +182,9 @@ static size_t max_memory(const limits *b) {
 static void free_block(void *block, size_t size) {
   if (size >= BIG) {
     char *piece = (char *)(((uintptr_t)block + PAGE - 1) / PAGE * PAGE);
-    for (char *end = (char *)block + size; piece + BIG_PIECE <= end; piece += BIG_PIECE)
+    for (char *end = (char *)block + size; piece + BIG_PIECE <= end; piece += BIG_PIECE) {
       (void)madvise(piece, BIG_PIECE, MADV_DONTNEED);
+    }
   }
   free(block);
 }
@@ -193,11 +201,13 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size) 
     b->rejections--;
     return NULL;
   }
-  if (size > before && b->memory > 0 && b->used - before + size > max_memory(b))
+  if (size > before && b->memory > 0 && b->used - before + size > max_memory(b)) {
     return NULL;
+  }
   void *resized = realloc(block, size);
-  if (resized != NULL)
+  if (resized != NULL) {
     b->used = b->used - before + size;
+  }
   return resized;
 }
 
@@ -205,8 +215,9 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size) 
 
 limits *limits_begin(lua_State *L) {
   limits *b = calloc(1, sizeof *b);
-  if (b == NULL)
+  if (b == NULL) {
     return NULL;
+  }
   b->used = (size_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB);
   /* the state's own allocator is realloc and free as well */
   lua_setallocf(L, allocate, b);
@@ -217,8 +228,9 @@ limits *limits_begin(lua_State *L) {
 
 void limits_end(limits *b) {
   own = NULL;
-  if (b->has_timer)
+  if (b->has_timer) {
     timer_delete(b->timer);
+  }
   free(b);
 }
 

@@ -17,8 +17,9 @@
 
 static int load_embedded(lua_State *L) {
   const embedded_file *module = lua_touserdata(L, lua_upvalueindex(1));
-  if (luaL_loadbufferx(L, module->data, module->size, module->name, "b") != LUA_OK)
+  if (luaL_loadbufferx(L, module->data, module->size, module->name, "b") != LUA_OK) {
     return lua_error(L);
+  }
   lua_pushstring(L, module->name);
   lua_call(L, 1, 1);
   return 1;
@@ -31,8 +32,9 @@ static int print_line(lua_State *L) {
   int count = lua_gettop(L);
   luaL_buffinit(L, &line);
   for (int i = 1; i <= count; i++) {
-    if (i > 1)
+    if (i > 1) {
       luaL_addchar(&line, '\t');
+    }
     luaL_tolstring(L, i, NULL);
     luaL_addvalue(&line);
   }
@@ -40,8 +42,9 @@ static int print_line(lua_State *L) {
   luaL_pushresult(&line);
   size_t size;
   const char *text = lua_tolstring(L, -1, &size);
-  if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0)
+  if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0) {
     log_output_failure(errno); /* no error of the script's, which printed in vain */
+  }
   return 0;
 }
 
@@ -52,10 +55,11 @@ static int set_locale(lua_State *L) {
                                            "numeric", "time",    NULL};
   const char *name = luaL_optstring(L, 1, NULL);
   luaL_checkoption(L, 2, "all", categories);
-  if (name == NULL || name[0] == '\0' || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0)
+  if (name == NULL || name[0] == '\0' || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0) {
     lua_pushliteral(L, "C");
-  else
+  } else {
     luaL_pushfail(L);
+  }
   return 1;
 }
 
@@ -91,36 +95,42 @@ static int open_all(lua_State *L) {
  * any time, under whatever reads or writes a number just then. */
 static bool use_c_locale(void) {
   locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-  if (locale != (locale_t)0)
+  if (locale != (locale_t)0) {
     uselocale(locale);
+  }
   return locale != (locale_t)0;
 }
 
 lua_State *lua_state_new(lua_CFunction open) {
-  if (!use_c_locale())
+  if (!use_c_locale()) {
     return NULL;
+  }
   lua_State *L = luaL_newstate();
   if (L != NULL) {
     lua_pushcfunction(L, open_all);
     lua_pushcfunction(L, open);
-    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK) {
       return L;
+    }
   }
   lua_state_close(L); /* of none: the thread's locale */
   return NULL;
 }
 
 void lua_state_close(lua_State *L) {
-  if (L != NULL)
+  if (L != NULL) {
     lua_close(L);
+  }
   locale_t own = uselocale(LC_GLOBAL_LOCALE);
-  if (own != LC_GLOBAL_LOCALE)
+  if (own != LC_GLOBAL_LOCALE) {
     freelocale(own);
+  }
 }
 
 int lua_state_traceback(lua_State *L) {
   const char *message = luaL_tolstring(L, 1, NULL);
-  if (lua_type(L, 1) == LUA_TSTRING)
+  if (lua_type(L, 1) == LUA_TSTRING) {
     luaL_traceback(L, L, message, 1);
+  }
   return 1;
 }

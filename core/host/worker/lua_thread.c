@@ -64,8 +64,9 @@ static void end(lua_thread *t, const char *error) {
  * processors. */
 static void lower_thread_priority(const lua_thread *t) {
   id_t self = (id_t)gettid();
-  if (t->consumer != NULL)
+  if (t->consumer != NULL) {
     (void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + NICENESS);
+  }
 }
 
 static void *body(void *context) {
@@ -74,8 +75,9 @@ static void *body(void *context) {
   lua_State *L = lua_state_new(t->open);
   limits *own = L != NULL ? limits_begin(L) : NULL;
   if (own == NULL) {
-    if (L != NULL)
+    if (L != NULL) {
       lua_state_close(L);
+    }
     end(t, "out of memory");
     return NULL;
   }
@@ -93,10 +95,12 @@ static void *body(void *context) {
 }
 
 static void destroy(lua_thread *t) {
-  if (t->consumer != NULL)
+  if (t->consumer != NULL) {
     event_consumer_free(t->consumer);
-  if (t->fd >= 0)
+  }
+  if (t->fd >= 0) {
     close(t->fd);
+  }
   pthread_cond_destroy(&t->changed);
   pthread_mutex_destroy(&t->mutex);
   free(t->module);
@@ -109,8 +113,9 @@ lua_thread *lua_thread_start(const char *module, const char *options, lua_CFunct
                              event_store *store, char *error, size_t error_size) {
   lua_thread *t = calloc(1, sizeof *t);
   pthread_condattr_t attributes;
-  if (t == NULL)
+  if (t == NULL) {
     goto no_memory;
+  }
   pthread_mutex_init(&t->mutex, NULL);
   pthread_condattr_init(&attributes);
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -120,8 +125,9 @@ lua_thread *lua_thread_start(const char *module, const char *options, lua_CFunct
   t->module = strdup(module);
   t->options = strdup(options);
   t->open = open;
-  if (store != NULL && t->fd >= 0)
+  if (store != NULL && t->fd >= 0) {
     t->consumer = event_consumer_new(store, t->fd);
+  }
   if (t->fd < 0 || t->module == NULL || t->options == NULL ||
       (store != NULL && t->consumer == NULL) ||
       thread_start(&t->thread, THREAD_LUA_STACK_SIZE, body, t) != 0) {
@@ -188,8 +194,9 @@ int64_t lua_thread_blocked_ms(lua_thread *t, char *label, size_t label_size) {
 }
 
 void lua_thread_free(lua_thread *t) {
-  if (t == NULL)
+  if (t == NULL) {
     return;
+  }
   if (!t->joined) {
     lua_thread_request(t, LUA_THREAD_STOP);
     pthread_join(t->thread, NULL);
@@ -224,8 +231,9 @@ const char *lua_thread_details(const lua_thread *t) {
 
 void lua_thread_ready(lua_thread *t, const char *info, const char *details) {
   pthread_mutex_lock(&t->mutex);
-  if (t->details == NULL)
+  if (t->details == NULL) {
     t->details = strdup(details); /* without memory none is known */
+  }
   snprintf(t->info, sizeof t->info, "%s", info);
   t->ready = true;
   pthread_cond_broadcast(&t->changed);

@@ -17,8 +17,9 @@ typedef struct {
 
 static size_t on_body(char *data, size_t unit, size_t count, void *context) {
   response *to = context;
-  if (to->size + unit * count > sizeof to->data)
+  if (to->size + unit * count > sizeof to->data) {
     return 0;
+  }
   memcpy(to->data + to->size, data, unit * count);
   to->size += unit * count;
   return unit * count;
@@ -33,8 +34,9 @@ static void perform(CURLM *multi, CURL *easy) {
     curl_multi_perform(multi, &running);
   }
   CURLMsg *message = curl_multi_info_read(multi, &left);
-  if (message == NULL || message->data.result != CURLE_OK)
+  if (message == NULL || message->data.result != CURLE_OK) {
     exit(1);
+  }
   curl_multi_remove_handle(multi, easy);
 }
 
@@ -74,20 +76,23 @@ static CURL *new_easy(const char *ca_file, response *body) {
 
 int main(int count, char **values) {
   static response body;
-  if (count != 4)
+  if (count != 4) {
     return 2;
+  }
   long calls = strtol(values[3], NULL, 10);
   curl_global_init(CURL_GLOBAL_DEFAULT);
   CURLM *multi = curl_multi_init();
   CURL *easy = new_easy(values[2], &body);
   lua_State *L = luaL_newstate();
   luaL_openlibs(L);
-  if (luaL_dostring(L, "return require('cjson').decode, require('cjson').encode"))
+  if (luaL_dostring(L, "return require('cjson').decode, require('cjson').encode")) {
     return 1;
+  }
   clock_t began = 0;
   for (long i = -50; i < calls; i++) {
-    if (i == 0)
+    if (i == 0) {
       began = clock();
+    }
     body.size = 0;
     curl_easy_setopt(easy, CURLOPT_URL, values[1]);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, encode(L));
@@ -96,8 +101,9 @@ int main(int count, char **values) {
     lua_pushlstring(L, body.data, body.size);
     lua_call(L, 1, 1);
     lua_getfield(L, -1, "data");
-    if (!lua_istable(L, -1))
+    if (!lua_istable(L, -1)) {
       return 1;
+    }
     lua_settop(L, 2);
   }
   printf("%.1f\n", (double)(clock() - began) * 1e6 / CLOCKS_PER_SEC / (double)calls);

@@ -26,16 +26,19 @@ static long sync_for(const char *path, double seconds) {
   static char block[BLOCK] = "event";
   int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   for (int i = 0; fd >= 0 && i < BLOCKS; i++) {
-    if (pwrite(fd, block, BLOCK, (off_t)i * BLOCK) != BLOCK)
+    if (pwrite(fd, block, BLOCK, (off_t)i * BLOCK) != BLOCK) {
       return -1;
+    }
   }
-  if (fd < 0 || fsync(fd) != 0)
+  if (fd < 0 || fsync(fd) != 0) {
     return -1;
+  }
   long count = 0;
   for (double end = now() + seconds; now() < end; count++) {
     block[0] = (char)count;
-    if (pwrite(fd, block, BLOCK, (off_t)(count % BLOCKS) * BLOCK) != BLOCK || fdatasync(fd) != 0)
+    if (pwrite(fd, block, BLOCK, (off_t)(count % BLOCKS) * BLOCK) != BLOCK || fdatasync(fd) != 0) {
       return -1;
+    }
   }
   close(fd);
   return count;
@@ -51,13 +54,16 @@ static long commit_for(const char *path, double seconds) {
                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                    "CREATE TABLE events (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
                    NULL, NULL, NULL) != SQLITE_OK ||
-      sqlite3_prepare_v2(db, "INSERT INTO events(body) VALUES (?)", -1, &insert, NULL) != SQLITE_OK)
+      sqlite3_prepare_v2(db, "INSERT INTO events(body) VALUES (?)", -1, &insert, NULL) !=
+          SQLITE_OK) {
     return -1;
+  }
   long count = 0;
   for (double end = now() + seconds; now() < end; count++) {
     if (sqlite3_bind_blob(insert, 1, body, sizeof body, SQLITE_STATIC) != SQLITE_OK ||
-        sqlite3_step(insert) != SQLITE_DONE || sqlite3_reset(insert) != SQLITE_OK)
+        sqlite3_step(insert) != SQLITE_DONE || sqlite3_reset(insert) != SQLITE_OK) {
       return -1;
+    }
   }
   sqlite3_finalize(insert);
   sqlite3_close(db);

@@ -24,8 +24,9 @@ static void test_methods(void **state) {
       "GET1", "G-T",  "GET\t", "\xc3\x91", "GET/",   "ABCDEFGHIJKLMNOPQ",
       " GET", "GET@", "GET[",  "{",        "GET\x7f"};
   palenca_error error = {.kind = PALENCA_OK};
-  for (size_t i = 0; i < LENGTH(good); i++)
+  for (size_t i = 0; i < LENGTH(good); i++) {
     assert_true(palenca_method_check(good[i], &error));
+  }
   assert_int_equal(error.kind, PALENCA_OK);
   for (size_t i = 0; i < LENGTH(bad); i++) {
     error.kind = PALENCA_OK;
@@ -78,8 +79,9 @@ static void test_headers_that_are_made_from_the_request(void **state) {
     assert_non_null(strstr(error.message, names[i]));
   }
   static const char *const others[] = {"Content-Type", "Content-Length-X", "X-Host", "Forwarded"};
-  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     assert_true(palenca_header_check(others[i], "3", 1, NULL));
+  }
 }
 
 static void test_a_rejection_names_the_header_but_not_its_value(void **state) {
@@ -141,8 +143,9 @@ static void test_all_headers_of_a_response(void **state) {
   palenca_meta meta;
   palenca_meta_clear(&meta);
   assert_nothing(&meta);
-  for (size_t i = 0; i < LENGTH(lines); i++)
+  for (size_t i = 0; i < LENGTH(lines); i++) {
     read_bytes(&meta, lines[i], strlen(lines[i]), NOW);
+  }
   assert_string_equal(meta.request_id, "7f3a");
   assert_int_equal(meta.rate_limit, 120);
   assert_int_equal(meta.rate_remaining, 0);
@@ -318,8 +321,9 @@ static void test_a_date_that_is_none_changes_nothing(void **state) {
   palenca_meta meta;
   palenca_meta_clear(&meta);
   assert_int_equal(palenca_meta_window_left(&meta, NOW * 1000), -1);
-  for (size_t i = 0; i < LENGTH(lines); i++)
+  for (size_t i = 0; i < LENGTH(lines); i++) {
     read_bytes(&meta, lines[i], strlen(lines[i]), NOW);
+  }
   assert_int_equal(meta.retry_after_ms, 2000);
   assert_int_equal(palenca_meta_window_left(&meta, NOW * 1000 + 1), 2999);
   assert_int_equal(palenca_meta_window_left(&meta, NOW * 1000 + 3001), 0);
@@ -376,10 +380,12 @@ static void test_garbage_leaves_sane_values(void **state) {
     const char *from = lines[next_random(&seed) % LENGTH(lines)];
     size_t size = strlen(from);
     memcpy(line, from, size);
-    for (uint64_t changes = next_random(&seed) % 4; changes > 0; changes--)
+    for (uint64_t changes = next_random(&seed) % 4; changes > 0; changes--) {
       line[next_random(&seed) % size] = (char)next_random(&seed);
-    if (next_random(&seed) % 4 == 0)
+    }
+    if (next_random(&seed) % 4 == 0) {
       size = next_random(&seed) % size;
+    }
     palenca_meta meta;
     palenca_meta_clear(&meta);
     read_bytes(&meta, line, size, NOW);

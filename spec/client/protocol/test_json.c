@@ -27,12 +27,14 @@ static void expect(const char *text, size_t size, unsigned changes, const char *
   palenca_json_outcome outcome = palenca_json_rewrite(copy, size, changes, &out);
   assert_int_equal(palenca_json_rewrite(copy, size, changes, NULL), outcome);
   if (rewritten == NULL) {
-    if (outcome != PALENCA_JSON_SAME)
+    if (outcome != PALENCA_JSON_SAME) {
       fail_msg("%s has become %s", text, out.data);
+    }
     assert_null(out.data);
   } else {
-    if (outcome != PALENCA_JSON_REWRITTEN)
+    if (outcome != PALENCA_JSON_REWRITTEN) {
       fail_msg("%s was not rewritten", text);
+    }
     assert_string_equal(out.data, rewritten);
   }
   palenca_buffer_free(&out);
@@ -43,8 +45,9 @@ static void expect_all(const example *examples, size_t count, unsigned changes) 
   for (size_t i = 0; i < count; i++) {
     char array[2000];
     expect(examples[i].text, strlen(examples[i].text), changes, examples[i].rewritten);
-    if (examples[i].rewritten == NULL)
+    if (examples[i].rewritten == NULL) {
       continue;
+    }
     snprintf(array, sizeof array, "[1,%s ,%s]", examples[i].rewritten, examples[i].rewritten);
     char text[2000];
     snprintf(text, sizeof text, "[1,%s ,%s]", examples[i].text, examples[i].text);
@@ -153,8 +156,9 @@ static void test_what_is_no_number_stays_none(void **state) {
       {"", NULL},
       {"1e", NULL},
   };
-  for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+  for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
     expect(examples[i].text, strlen(examples[i].text), ALL, examples[i].rewritten);
+  }
 }
 
 static void test_a_zero_byte_ends_a_number(void **state) {
@@ -196,8 +200,9 @@ static void test_half_a_surrogate_pair_is_replaced(void **state) {
       {"{\"\\ud800\":[\"\\\"\\ud800\",1]}", "{\"\\ufffd\":[\"\\\"\\ufffd\",1]}"},
   };
   EXPECT_ALL(examples, PALENCA_JSON_LONE_SURROGATES);
-  for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+  for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
     expect(examples[i].text, strlen(examples[i].text), PALENCA_JSON_EMPTY_LISTS, NULL);
+  }
 }
 
 static void test_an_empty_list_gets_a_null(void **state) {
@@ -208,8 +213,9 @@ static void test_an_empty_list_gets_a_null(void **state) {
       {"{\"a\":[],\"b\":[[],[1]]}", "{\"a\":[null],\"b\":[[null],[1]]}"},
   };
   EXPECT_ALL(examples, PALENCA_JSON_EMPTY_LISTS);
-  for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+  for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
     expect(examples[i].text, strlen(examples[i].text), PALENCA_JSON_LONE_SURROGATES, NULL);
+  }
   expect("[", 1, ALL, NULL);
   expect("[ ", 2, ALL, NULL);
 }

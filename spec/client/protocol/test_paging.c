@@ -69,8 +69,9 @@ static void test_the_first_page_goes_alone(void **state) {
   assert_int_equal(palenca_paging_next(&paging), 1);
   assert_int_equal(palenca_paging_next(&paging), 0);
   assert_int_equal(accept(&paging, &h, 1), PALENCA_PAGE_OK);
-  for (int64_t page = 2; page <= 5; page++)
+  for (int64_t page = 2; page <= 5; page++) {
     assert_int_equal(palenca_paging_next(&paging), page);
+  }
   assert_int_equal(palenca_paging_next(&paging), 0);
   assert_int_equal(accept(&paging, &h, 2), PALENCA_PAGE_OK);
   assert_int_equal(palenca_paging_next(&paging), 6);
@@ -187,8 +188,9 @@ static void test_another_page_is_wrong(void **state) {
   assert_rejected(&paging, info_of(&h, 2), 10, PALENCA_PAGE_WRONG);
   assert_int_equal(accept(&paging, &h, 1), PALENCA_PAGE_OK);
   assert_int_equal(palenca_paging_next(&paging), 2);
-  for (size_t i = 0; i < LENGTH(others); i++)
+  for (size_t i = 0; i < LENGTH(others); i++) {
     assert_rejected(&paging, info_of(&h, others[i]), 10, PALENCA_PAGE_WRONG);
+  }
   assert_int_equal(accept(&paging, &h, 2), PALENCA_PAGE_OK);
 }
 
@@ -205,8 +207,9 @@ static void test_no_page_comes_after_the_last(void **state) {
       palenca_paging_next(&paging);
       assert_int_equal(accept(&paging, &h, ++page), PALENCA_PAGE_OK);
     }
-    for (int64_t rows = -10; rows <= 10; rows++)
+    for (int64_t rows = -10; rows <= 10; rows++) {
       assert_rejected(&paging, info_of(&h, page + 1), rows, PALENCA_PAGE_WRONG);
+    }
   }
 }
 
@@ -222,8 +225,9 @@ static void test_other_totals_are_noticed(void **state) {
   palenca_paging_init(&paging, 4);
   assert_int_equal(palenca_paging_next(&paging), 1);
   assert_int_equal(accept(&paging, &h, 1), PALENCA_PAGE_OK);
-  for (size_t i = 0; i < LENGTH(changed); i++)
+  for (size_t i = 0; i < LENGTH(changed); i++) {
     assert_rejected(&paging, changed[i], 10, PALENCA_PAGE_CHANGED);
+  }
   assert_rejected(&paging, info_of(&h, 2), 9, PALENCA_PAGE_SHORT);
   assert_rejected(&paging, info_of(&h, 2), 0, PALENCA_PAGE_SHORT);
   assert_rejected(&paging, info_of(&h, 2), 11, PALENCA_PAGE_SHORT);
@@ -237,8 +241,9 @@ static void test_every_verdict_but_ok_has_a_sentence(void **state) {
   assert_null(palenca_page_verdict_text(PALENCA_PAGE_OK));
   for (palenca_page_verdict a = PALENCA_PAGE_CHANGED; a <= PALENCA_PAGE_MALFORMED; a++) {
     assert_non_null(palenca_page_verdict_text(a));
-    for (palenca_page_verdict b = PALENCA_PAGE_CHANGED; b < a; b++)
+    for (palenca_page_verdict b = PALENCA_PAGE_CHANGED; b < a; b++) {
       assert_string_not_equal(palenca_page_verdict_text(a), palenca_page_verdict_text(b));
+    }
   }
 }
 
@@ -284,8 +289,9 @@ static void run_random(uint64_t seed) {
   palenca_paging_init(&paging, window);
   while (delivered < expected) {
     assert_false(palenca_paging_complete(&paging));
-    for (int64_t page; (page = palenca_paging_next(&paging)) != 0;)
+    for (int64_t page; (page = palenca_paging_next(&paging)) != 0;) {
       assert_int_equal(page, ++asked);
+    }
     assert_true(asked > delivered); /* never stuck */
     assert_true(asked - delivered <= (delivered == 0 ? 1 : window));
     assert_true(asked <= expected);
@@ -313,8 +319,9 @@ static void run_random(uint64_t seed) {
 
 static void test_any_history_is_read_completely_and_in_order(void **state) {
   (void)state;
-  for (uint64_t seed = 1; seed <= 20000; seed++)
+  for (uint64_t seed = 1; seed <= 20000; seed++) {
     run_random(seed * 0x9e3779b97f4a7c15u);
+  }
 }
 
 int main(void) {

@@ -96,8 +96,9 @@ static void run_random(size_t limit, uint64_t seed) {
       now += wait;
     }
   }
-  for (size_t i = limit; i < REQUESTS; i++)
+  for (size_t i = limit; i < REQUESTS; i++) {
     assert_true(sent_at[i] - sent_at[i - limit] >= PALENCA_RATE_WINDOW_MS);
+  }
   free(sent_at);
   palenca_rate_limit_free(&window);
 }
@@ -105,9 +106,11 @@ static void run_random(size_t limit, uint64_t seed) {
 static void test_no_window_ever_holds_more_than_the_limit(void **state) {
   (void)state;
   static const size_t limits[] = {1, 2, 3, 7, 60, 119, 120, 1000};
-  for (size_t i = 0; i < LENGTH(limits); i++)
-    for (uint64_t seed = 1; seed <= 5; seed++)
+  for (size_t i = 0; i < LENGTH(limits); i++) {
+    for (uint64_t seed = 1; seed <= 5; seed++) {
       run_random(limits[i], seed * 0x9e3779b97f4a7c15u);
+    }
+  }
 }
 
 /* Who always waits as told gets nearly all that the limit allows. */

@@ -30,8 +30,9 @@ static void test_status_kinds(void **state) {
       {503, PALENCA_SERVER},   {504, PALENCA_TIMEOUT},      {599, PALENCA_SERVER},
       {600, PALENCA_PROTOCOL}, {INT_MAX, PALENCA_PROTOCOL}, {INT_MIN, PALENCA_PROTOCOL},
   };
-  for (size_t i = 0; i < LENGTH(rows); i++)
+  for (size_t i = 0; i < LENGTH(rows); i++) {
     assert_int_equal(palenca_status_kind(rows[i].status), rows[i].kind);
+  }
 }
 
 static void test_kind_names(void **state) {
@@ -40,8 +41,9 @@ static void test_kind_names(void **state) {
                                       "invalid",  "not_found", "platform",     "server",
                                       "protocol", "usage",     "no_memory"};
   assert_null(palenca_kind_name(PALENCA_OK));
-  for (size_t i = 0; i < LENGTH(names); i++)
+  for (size_t i = 0; i < LENGTH(names); i++) {
     assert_string_equal(palenca_kind_name((palenca_kind)(i + 1)), names[i]);
+  }
   assert_null(palenca_kind_name((palenca_kind)(LENGTH(names) + 1)));
 }
 

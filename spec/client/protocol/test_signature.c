@@ -115,8 +115,9 @@ static void test_base64(void **state) {
     assert_string_equal(out, rows[i].expected);
     assert_int_equal(check(&options, "Jefe", "what do ya want for nothing?", out), PALENCA_OK);
     char other[PALENCA_SIGNATURE_MAX];
-    for (size_t at = 0; at < sizeof other; at++)
+    for (size_t at = 0; at < sizeof other; at++) {
       other[at] = (char)tolower((unsigned char)out[at]);
+    }
     assert_int_equal(check(&options, "Jefe", "what do ya want for nothing?", other), PALENCA_AUTH);
   }
 }
@@ -243,8 +244,9 @@ static void test_every_byte_and_the_length_count(void **state) {
   }
   memset(longer, '0', sizeof longer);
   memcpy(longer, out, size);
-  for (size_t i = size + 1; i <= sizeof longer; i++)
+  for (size_t i = size + 1; i <= sizeof longer; i++) {
     assert_int_equal(check_bytes(&defaults, secret, body, longer, i), PALENCA_AUTH);
+  }
   assert_int_equal(check_bytes(&defaults, secret, body, out, size + 1), PALENCA_AUTH);
 }
 

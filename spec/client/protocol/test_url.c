@@ -145,10 +145,12 @@ static void test_what_is_on_this_machine(void **state) {
       "",
       "http://localhost@example.com",
   };
-  for (size_t i = 0; i < LENGTH(local); i++)
+  for (size_t i = 0; i < LENGTH(local); i++) {
     assert_true(palenca_url_is_local(local[i]));
-  for (size_t i = 0; i < LENGTH(elsewhere); i++)
+  }
+  for (size_t i = 0; i < LENGTH(elsewhere); i++) {
     assert_false(palenca_url_is_local(elsewhere[i]));
+  }
 }
 
 static void test_addresses_in_disguise_are_rejected(void **state) {
@@ -248,8 +250,9 @@ static void test_host_names_have_a_length(void **state) {
   assert_base_url(url, false, true);
   url[8 + 63] = 'a';
   assert_base_url(url, false, false);
-  for (size_t i = 0; i < 253; i++)
+  for (size_t i = 0; i < 253; i++) {
     url[8 + i] = i % 2 == 0 ? 'a' : '.';
+  }
   url[8 + 253] = '\0';
   assert_base_url(url, false, true);
   strcpy(url + 8 + 252, "aa");
@@ -311,9 +314,10 @@ static void test_every_byte_is_kept_and_harmless(void **state) {
                                 : hex_value(out.data[1]) * 16 + hex_value(out.data[2]);
     assert_int_equal(decoded, byte);
     assert_int_equal(out.data[out.size - 1], 'x');
-    for (size_t i = 0; i < out.size; i++)
+    for (size_t i = 0; i < out.size; i++) {
       assert_non_null(strchr("%-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
                              out.data[i]));
+    }
     palenca_buffer_free(&out);
   }
 }

@@ -169,8 +169,9 @@ static void test_urls_are_read_as_libcurl_does(void **state) {
     if (palenca_url_is_local(url) != (expected == LOCAL)) {
       fail_msg("%s: is %s", url, expected == LOCAL ? "not local" : "local");
     }
-    if (is_accepted)
+    if (is_accepted) {
       check_as_curl_does(url, expected == LOCAL);
+    }
   }
 }
 

@@ -41,17 +41,20 @@ static void test_good_bodies(void **state) {
       {"{\"data\":{\"Webhook_action\":\"y\",\"webhook_action \":\"y\"," BOTH "}}", "login.success",
        "a-1"},
   };
-  for (size_t i = 0; i < LENGTH(rows); i++)
+  for (size_t i = 0; i < LENGTH(rows); i++) {
     assert_fields(rows[i].body, rows[i].action, rows[i].account_id);
+  }
 }
 
 static void assert_strings(const char *body, const char *const wanted[PALENCA_WEBHOOK_FIELDS]) {
   strings out;
   palenca_error error;
-  if (!scan_strings(body, strlen(body), &out, &error))
+  if (!scan_strings(body, strlen(body), &out, &error)) {
     fail_msg("%s: %s", body, error.message);
-  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
+  }
+  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++) {
     assert_string_equal(out.text[i], wanted[i]);
+  }
   free_strings(&out);
 }
 
@@ -106,8 +109,9 @@ static void test_only_the_data_at_the_top_counts(void **state) {
       "{\"data\":{\"x\":\"webhook_action\",\"y\":\"y\"," BOTH "}}",
       "{\"Data\":{\"webhook_action\":\"y\"},\"data\\u0000\":{\"webhook_action\":\"y\"},\"data\":"
       "{" BOTH "}}"};
-  for (size_t i = 0; i < LENGTH(bodies); i++)
+  for (size_t i = 0; i < LENGTH(bodies); i++) {
     assert_fields(bodies[i], "login.success", "a-1");
+  }
 }
 
 static void test_the_last_of_repeated_keys_counts(void **state) {
@@ -151,16 +155,18 @@ static void test_bodies_without_an_action(void **state) {
                                        "{\"data\":{\"webhook_action\":[\"x\"]}}",
                                        "{\"data\":{\"webhook_action\":{\"webhook_action\":\"x\"}}}",
                                        "{\"data\":{\"WEBHOOK_ACTION\":\"x\"}}"};
-  for (size_t i = 0; i < LENGTH(bodies); i++)
+  for (size_t i = 0; i < LENGTH(bodies); i++) {
     assert_rejected(bodies[i], strlen(bodies[i]), "no data.webhook_action");
+  }
 }
 
 static void test_bodies_that_are_no_object(void **state) {
   (void)state;
   static const char *const bodies[] = {"[]",   "[{\"data\":{" BOTH "}}]", "null", "true", "1",
                                        "\"x\""};
-  for (size_t i = 0; i < LENGTH(bodies); i++)
+  for (size_t i = 0; i < LENGTH(bodies); i++) {
     assert_rejected(bodies[i], strlen(bodies[i]), "not a JSON object");
+  }
 }
 
 static void test_zero_characters_in_names(void **state) {
@@ -169,8 +175,9 @@ static void test_zero_characters_in_names(void **state) {
       "{\"data\":{\"webhook_action\":\"x\\u0000y\"}}",
       "{\"data\":{\"webhook_action\":\"\\u0000\"}}",
       "{\"data\":{\"webhook_action\":\"x\",\"account_id\":\"a\\u0000b\"}}"};
-  for (size_t i = 0; i < LENGTH(escaped); i++)
+  for (size_t i = 0; i < LENGTH(escaped); i++) {
     assert_rejected(escaped[i], strlen(escaped[i]), "zero character");
+  }
   assert_fields("{\"data\":{" BOTH ",\"x\":\"\\u0000\"}}", "login.success", "a-1");
 }
 
@@ -180,16 +187,18 @@ static void test_lengths_are_bounded(void **state) {
     char body[512], expected[256];
     (void)snprintf(expected, sizeof expected, "%0*d", length, 7);
     (void)snprintf(body, sizeof body, "{\"data\":{\"webhook_action\":\"%s\"}}", expected);
-    if (length < 128)
+    if (length < 128) {
       assert_fields(body, expected, "");
-    else
+    } else {
       assert_rejected(body, strlen(body), "too long");
+    }
     (void)snprintf(body, sizeof body, "{\"data\":{\"account_id\":\"%s\",\"webhook_action\":\"x\"}}",
                    expected);
-    if (length < 128)
+    if (length < 128) {
       assert_fields(body, "x", expected);
-    else
+    } else {
       assert_rejected(body, strlen(body), "too long");
+    }
   }
 }
 
@@ -220,8 +229,9 @@ static void test_the_gravest_reason_is_returned(void **state) {
       {"{\"data\":{" LONG "}} x", "not JSON"},
       {"{\"data\":{\"webhook_action\":\"\\u0000\"," LONG "}}", "zero character"},
   };
-  for (size_t i = 0; i < LENGTH(rows); i++)
+  for (size_t i = 0; i < LENGTH(rows); i++) {
     assert_rejected(rows[i].body, strlen(rows[i].body), rows[i].reason);
+  }
 }
 
 static void test_a_reason_holds_nothing_of_the_body(void **state) {

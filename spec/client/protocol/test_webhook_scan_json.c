@@ -50,22 +50,25 @@ static void test_bodies_that_are_no_json(void **state) {
                                        "{\"data\":{" BOTH "}}{",
                                        "\f{\"data\":{" BOTH "}}",
                                        "{\"data\":{" BOTH "}}\v"};
-  for (size_t i = 0; i < LENGTH(bodies); i++)
+  for (size_t i = 0; i < LENGTH(bodies); i++) {
     assert_rejected(bodies[i], strlen(bodies[i]), "not JSON");
+  }
 }
 
 /* At each place relative to the words in which ASCII is looked at. */
 static void assert_utf8(const char *text, bool is_good) {
-  for (int before = 0; before < 9; before++)
+  for (int before = 0; before < 9; before++) {
     for (int behind = 0; behind < 9; behind += 8) {
       char body[128];
       (void)snprintf(body, sizeof body, "{\"data\":{" BOTH ",\"%.*s%s%.*s\":1}}", before,
                      "12345678", text, behind, "12345678");
-      if (is_good)
+      if (is_good) {
         assert_fields(body, "login.success", "a-1");
-      else
+      } else {
         assert_rejected(body, strlen(body), "not JSON");
+      }
     }
+  }
 }
 
 static void test_utf8_is_strict(void **state) {
@@ -98,10 +101,12 @@ static void test_utf8_is_strict(void **state) {
                                     "\xf8\x88\x80\x80\x80",
                                     "\xfe",
                                     "\xff"};
-  for (size_t i = 0; i < LENGTH(good); i++)
+  for (size_t i = 0; i < LENGTH(good); i++) {
     assert_utf8(good[i], true);
-  for (size_t i = 0; i < LENGTH(bad); i++)
+  }
+  for (size_t i = 0; i < LENGTH(bad); i++) {
     assert_utf8(bad[i], false);
+  }
 }
 
 static const char *const good_values[] = {"0",           "-0",
@@ -224,26 +229,29 @@ static void test_values(void **state) {
         row < LENGTH(good_values) ? good_values[row] : bad_values[row - LENGTH(good_values)];
     char body[256];
     (void)snprintf(body, sizeof body, "%.*s%s%s", (int)(at - place), place, value, at + 2);
-    if (row < LENGTH(good_values))
+    if (row < LENGTH(good_values)) {
       assert_fields(body, "login.success", "a-1");
-    else
+    } else {
       assert_rejected(body, strlen(body), "not JSON");
+    }
   }
 }
 
 /* Strings are looked at in words of eight bytes. */
 static void test_what_ends_a_string_is_found_at_any_place(void **state) {
   (void)state;
-  for (int before = 0; before < 20; before++)
+  for (int before = 0; before < 20; before++) {
     for (int c = 1; c < 256; c++) {
       char body[128];
       (void)snprintf(body, sizeof body, "{\"data\":{" BOTH ",\"x\":\"%.*s%cnaaaaaaa\"}}", before,
                      "aaaaaaaaaaaaaaaaaaaaaaaa", c);
-      if (c >= ' ' && c < 0x80 && c != '"')
+      if (c >= ' ' && c < 0x80 && c != '"') {
         assert_fields(body, "login.success", "a-1");
-      else
+      } else {
         assert_rejected(body, strlen(body), "not JSON");
+      }
     }
+  }
 }
 
 static void test_zero_bytes(void **state) {
@@ -290,10 +298,11 @@ static void test_half_a_surrogate_pair_is_rejected(void **state) {
     static const char mark[] = "%s";
     const char *place = places[i % LENGTH(places)], *at = strstr(place, mark);
     (void)snprintf(body, sizeof body, "%.*s%s%s", (int)(at - place), place, text, at + 2);
-    if (rows[i / LENGTH(places)].is_whole)
+    if (rows[i / LENGTH(places)].is_whole) {
       assert_fields(body, "login.success", "a-1");
-    else
+    } else {
       assert_rejected(body, strlen(body), "surrogate");
+    }
   }
 }
 
@@ -305,11 +314,13 @@ static char *nested(size_t depth, size_t *size) {
   assert_non_null(body);
   char *at = body;
   at += sprintf(at, "%s", head);
-  for (size_t i = 0; i < inner; i++)
+  for (size_t i = 0; i < inner; i++) {
     at += sprintf(at, "%s", i % 2 == 0 ? "[" : "{\"\":");
+  }
   at += sprintf(at, "1");
-  for (size_t i = inner; i-- > 0;)
+  for (size_t i = inner; i-- > 0;) {
     at += sprintf(at, "%s", i % 2 == 0 ? "]" : "}");
+  }
   at += sprintf(at, "%s", tail);
   *size = (size_t)(at - body);
   return body;
@@ -321,10 +332,11 @@ static void test_depth_is_bounded(void **state) {
   for (size_t i = 0; i < LENGTH(depths); i++) {
     size_t size;
     char *body = nested(depths[i], &size);
-    if (depths[i] <= 64)
+    if (depths[i] <= 64) {
       assert_fields(body, "login.success", "a-1");
-    else
+    } else {
       assert_rejected(body, size, "too deeply");
+    }
     free(body);
   }
   static char brackets[1000000];
@@ -341,8 +353,9 @@ static void test_no_beginning_of_a_body_is_a_body(void **state) {
   static const char *const bodies[] = {DOCUMENTED, every_token};
   for (size_t i = 0; i < LENGTH(bodies); i++) {
     assert_fields(bodies[i], "login.success", "a-1");
-    for (size_t size = 0; size < strlen(bodies[i]); size++)
+    for (size_t size = 0; size < strlen(bodies[i]); size++) {
       assert_rejected(bodies[i], size, "not JSON");
+    }
   }
 }
 
@@ -366,8 +379,9 @@ static size_t mutate(uint64_t *seed, char *body, size_t size, size_t capacity) {
   size_t length = strlen(part);
   switch (next_random(seed) % 4) {
   case 0:
-    if (size > 0)
+    if (size > 0) {
       body[at] = (char)next_random(seed);
+    }
     return size;
   case 1:
     length = next_random(seed) % 20;
@@ -383,8 +397,9 @@ static size_t mutate(uint64_t *seed, char *body, size_t size, size_t capacity) {
     break;
   }
   char copy[64];
-  if (size + length > capacity)
+  if (size + length > capacity) {
     return size;
+  }
   memcpy(copy, part, length);
   memmove(body + at + length, body + at, size - at);
   memcpy(body + at, copy, length);
@@ -399,8 +414,9 @@ static void test_random_bodies(void **state) {
     char body[1024];
     size_t size = strlen(DOCUMENTED);
     memcpy(body, DOCUMENTED, size);
-    for (uint64_t changes = 1 + next_random(&seed) % 5; changes > 0; changes--)
+    for (uint64_t changes = 1 + next_random(&seed) % 5; changes > 0; changes--) {
       size = mutate(&seed, body, size, sizeof body);
+    }
     strings out;
     palenca_error error;
     *(scan_strings(body, size, &out, &error) ? &accepted : &rejected) += 1;

@@ -12,8 +12,9 @@
 #include <string.h>
 
 void free_strings(strings *all) {
-  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
+  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++) {
     free(all->text[i]);
+  }
 }
 
 static void decode_fields(const palenca_webhook_text *fields, strings *out) {
@@ -38,8 +39,9 @@ bool scan_strings(const char *body, size_t size, strings *out, palenca_error *er
   bool ok = palenca_webhook_scan(copy, size, fields, error);
   assert_int_equal(error->kind, ok ? PALENCA_OK : PALENCA_INVALID);
   assert_true(ok == (error->message[0] == '\0'));
-  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++)
+  for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++) {
     assert_true(ok || fields[i].text == NULL);
+  }
   decode_fields(fields, out);
   free(copy);
   assert_true(!ok || out->size[PALENCA_WEBHOOK_ACTION] > 0);
@@ -49,8 +51,9 @@ bool scan_strings(const char *body, size_t size, strings *out, palenca_error *er
 void assert_fields(const char *body, const char *action, const char *account_id) {
   strings out;
   palenca_error error;
-  if (!scan_strings(body, strlen(body), &out, &error))
+  if (!scan_strings(body, strlen(body), &out, &error)) {
     fail_msg("%s: %s", body, error.message);
+  }
   assert_string_equal(out.text[PALENCA_WEBHOOK_ACTION], action);
   assert_string_equal(out.text[PALENCA_WEBHOOK_ACCOUNT_ID], account_id);
   free_strings(&out);
@@ -59,9 +62,11 @@ void assert_fields(const char *body, const char *action, const char *account_id)
 void assert_rejected(const char *body, size_t size, const char *part_of_reason) {
   strings out;
   palenca_error error;
-  if (scan_strings(body, size, &out, &error))
+  if (scan_strings(body, size, &out, &error)) {
     fail_msg("accepted: %s", body);
+  }
   free_strings(&out);
-  if (strstr(error.message, part_of_reason) == NULL)
+  if (strstr(error.message, part_of_reason) == NULL) {
     fail_msg("%s: %s", body, error.message);
+  }
 }

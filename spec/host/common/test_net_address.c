@@ -28,8 +28,9 @@ static bool parse(const char *text, net_address *out) {
 
 static net_address address(const char *text) {
   net_address out = {.kind = NET_UNIX};
-  if (strcmp(text, "unix") != 0)
+  if (strcmp(text, "unix") != 0) {
     assert_true(parse(text, &out));
+  }
   return out;
 }
 
@@ -113,8 +114,9 @@ static void rejects_what_is_no_address(void **state) {
   (void)state;
   for (size_t i = 0; i < LENGTH(cases); i++) {
     net_address out;
-    if (parse(cases[i], &out))
+    if (parse(cases[i], &out)) {
       fail_msg("'%s' was taken for an address", cases[i]);
+    }
   }
   net_address out;
   assert_false(net_address_parse("192.0.2.1\0", 10, &out));
@@ -179,8 +181,9 @@ static void knows_what_a_block_holds(void **state) {
   for (size_t i = 0; i < LENGTH(cases); i++) {
     net_block b = block(cases[i].block);
     net_address a = address(cases[i].address);
-    if (net_block_holds(&b, &a) != cases[i].holds)
+    if (net_block_holds(&b, &a) != cases[i].holds) {
       fail_msg("%s in %s", cases[i].address, cases[i].block);
+    }
   }
   net_block all = block("0.0.0.0/0");
   net_address unknown = {.kind = NET_UNKNOWN};
@@ -217,8 +220,9 @@ static void rejects_what_is_no_block(void **state) {
   (void)state;
   for (size_t i = 0; i < LENGTH(cases); i++) {
     net_block out;
-    if (net_block_parse(cases[i], &out))
+    if (net_block_parse(cases[i], &out)) {
       fail_msg("'%s' was taken for a block", cases[i]);
+    }
   }
 }
 
@@ -230,8 +234,9 @@ typedef struct {
 
 static void check_forwarding(const forwarding *c, const net_block *trusted, size_t count) {
   size_t value_count = 0;
-  while (value_count < LENGTH(c->values) && c->values[value_count] != NULL)
+  while (value_count < LENGTH(c->values) && c->values[value_count] != NULL) {
     value_count++;
+  }
   net_address peer = address(c->peer);
   net_address got = net_address_forwarded(&peer, trusted, count, c->values, value_count);
   if (c->client == NULL) {
@@ -241,8 +246,9 @@ static void check_forwarding(const forwarding *c, const net_block *trusted, size
   net_address wanted = address(c->client);
   char text[NET_ADDRESS_TEXT];
   net_address_text(&got, text);
-  if (!net_address_equal(&got, &wanted))
+  if (!net_address_equal(&got, &wanted)) {
     fail_msg("%s of %s gave %s", c->values[0], c->peer, text);
+  }
 }
 
 static void believes_trusted_proxies_only(void **state) {
@@ -273,16 +279,18 @@ static void believes_trusted_proxies_only(void **state) {
   };
   net_block trusted[] = {block("127.0.0.1"), block("10.0.0.0/8"), block("unix")};
   (void)state;
-  for (size_t i = 0; i < LENGTH(cases); i++)
+  for (size_t i = 0; i < LENGTH(cases); i++) {
     check_forwarding(&cases[i], trusted, LENGTH(trusted));
+  }
 }
 
 static void believes_nobody_without_a_setting(void **state) {
   static const forwarding cases[] = {{"127.0.0.1", {"198.51.100.7"}, "127.0.0.1"},
                                      {"unix", {"198.51.100.7"}, "unix"}};
   (void)state;
-  for (size_t i = 0; i < LENGTH(cases); i++)
+  for (size_t i = 0; i < LENGTH(cases); i++) {
     check_forwarding(&cases[i], NULL, 0);
+  }
 }
 
 int main(void) {

@@ -15,8 +15,9 @@ static void fail(const char *what, const char *line) {
 
 static void append(corpus_text *text, const char *data, size_t size) {
   char *grown = realloc(text->data, text->size + size + 1);
-  if (grown == NULL)
+  if (grown == NULL) {
     fail("out of memory", "");
+  }
   memcpy(grown + text->size, data, size);
   text->data = grown;
   text->size += size;
@@ -49,10 +50,11 @@ static void decode(corpus_case *c, corpus_text *out, const char *from, const cha
 /* The brace that closes a repetition, in which others may stand. */
 static const char *closing_brace(const char *from) {
   for (int depth = 1; *from != '\0'; from++) {
-    if (from[0] == '\\' && from[1] == '{')
+    if (from[0] == '\\' && from[1] == '{') {
       depth++;
-    else if (from[0] == '}' && from[-1] >= '0' && from[-1] <= '9' && --depth == 0)
+    } else if (from[0] == '}' && from[-1] >= '0' && from[-1] <= '9' && --depth == 0) {
       return from;
+    }
   }
   return NULL;
 }
@@ -61,20 +63,24 @@ static const char *closing_brace(const char *from) {
 static const char *decode_repeated(corpus_case *c, corpus_text *out, const char *from) {
   const char *close = closing_brace(from);
   const char *star = close;
-  while (star != NULL && star > from && *star != '*')
+  while (star != NULL && star > from && *star != '*') {
     star--;
-  if (star == NULL || star == from)
+  }
+  if (star == NULL || star == from) {
     fail("not a repetition", from);
-  for (long left = strtol(star + 1, NULL, 10); left > 0; left--)
+  }
+  for (long left = strtol(star + 1, NULL, 10); left > 0; left--) {
     decode(c, out, from, star);
+  }
   return close + 1;
 }
 
 static const char *decode_escape(corpus_case *c, corpus_text *out, const char *from) {
   static const char codes[] = "rnt0\\", bytes[] = "\r\n\t\0\\";
   const char *code = strchr(codes, *from);
-  if (*from == '{')
+  if (*from == '{') {
     return decode_repeated(c, out, from + 1);
+  }
   if (*from == 'x') {
     char digits[3] = {from[1], from[2]};
     char byte = (char)strtol(digits, NULL, 16);
@@ -82,8 +88,9 @@ static const char *decode_escape(corpus_case *c, corpus_text *out, const char *f
     return from + 3;
   }
   if (*from == '|') {
-    if (c->end_count == CORPUS_ENDS_MAX)
+    if (c->end_count == CORPUS_ENDS_MAX) {
       fail("too many requests", from);
+    }
     c->ends[c->end_count++] = out->size;
   } else if (code != NULL) {
     append(out, &bytes[code - codes], 1);
@@ -99,8 +106,9 @@ static void decode(corpus_case *c, corpus_text *out, const char *from, const cha
       from = decode_escape(c, out, from + 1);
     } else if (*from == '$') {
       const char *text = macro(from[1]);
-      if (text == NULL)
+      if (text == NULL) {
         fail("unknown abbreviation", from);
+      }
       append(out, text, strlen(text));
       from += 2;
     } else {
@@ -112,8 +120,9 @@ static void decode(corpus_case *c, corpus_text *out, const char *from, const cha
 static void read_case(corpus_case *c, const char *class, const char *line) {
   const char *verdict = strstr(line, SEPARATOR);
   const char *bytes = verdict != NULL ? strstr(verdict + strlen(SEPARATOR), SEPARATOR) : NULL;
-  if (bytes == NULL || verdict - line >= (ptrdiff_t)sizeof c->name)
+  if (bytes == NULL || verdict - line >= (ptrdiff_t)sizeof c->name) {
     fail("not a case", line);
+  }
   snprintf(c->class, sizeof c->class, "%s", class);
   snprintf(c->name, sizeof c->name, "%.*s", (int)(verdict - line), line);
   append(&c->verdict, "", 0);
@@ -127,16 +136,18 @@ corpus corpus_read(const char *path) {
   char line[LINE_MAX_SIZE], class[64] = "";
   corpus read = {NULL, 0};
   FILE *file = fopen(path, "r");
-  if (file == NULL)
+  if (file == NULL) {
     fail("cannot be opened", path);
+  }
   while (fgets(line, sizeof line, file) != NULL) {
     line[strcspn(line, "\n")] = '\0';
     if (line[0] == '[') {
       snprintf(class, sizeof class, "%.*s", (int)strcspn(line + 1, "]"), line + 1);
     } else if (line[0] != '#' && line[0] != '\0') {
       corpus_case *grown = realloc(read.cases, (read.count + 1) * sizeof *grown);
-      if (grown == NULL)
+      if (grown == NULL) {
         fail("out of memory", path);
+      }
       read.cases = grown;
       grown[read.count] = (corpus_case){.end_count = 0};
       read_case(&grown[read.count++], class, line);

@@ -119,22 +119,25 @@ int status_of_closed(int fd) {
 
 int status_of(owner *o, int fd) {
   int64_t until = clock_steady_ms() + TIMEOUT_MS;
-  while (!is_readable(fd) && clock_steady_ms() < until)
+  while (!is_readable(fd) && clock_steady_ms() < until) {
     run_once(o);
+  }
   return status_of_closed(fd);
 }
 
 void run_until(owner *o, const size_t *count, size_t wanted) {
   int64_t until = clock_steady_ms() + TIMEOUT_MS;
-  while (*count < wanted && clock_steady_ms() < until)
+  while (*count < wanted && clock_steady_ms() < until) {
     run_once(o);
+  }
   assert_int_equal(*count, wanted);
 }
 
 void *respond_to_all(void *context) {
   owner *o = context;
-  for (size_t i = 0; i < o->count; i++)
+  for (size_t i = 0; i < o->count; i++) {
     http_exchange_respond(o->deferred[i], 200, NULL, 0, "{}", 2);
+  }
   return NULL;
 }
 
@@ -146,7 +149,8 @@ void reset(int fd) {
 
 void wait_inactive(owner *o) {
   int64_t until = clock_steady_ms() + TIMEOUT_MS;
-  while (http_server_active(o->server) > 0 && clock_steady_ms() < until)
+  while (http_server_active(o->server) > 0 && clock_steady_ms() < until) {
     run_once(o);
+  }
   assert_int_equal(http_server_active(o->server), 0);
 }

@@ -25,8 +25,9 @@ static void waits_for_responses_before_it_is_freed(void **state) {
   assert_int_equal(status_of(&o, first), 200);
   assert_int_equal(http_server_complete_requests(o.server), 1);
   http_server_close(o.server, note_closed, &o);
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 3; i++) {
     run_once(&o);
+  }
   assert_false(o.is_closed);
   assert_string_equal(http_exchange_path(o.deferred[1]), "/x");
   http_exchange_respond(o.deferred[1], 200, NULL, 0, "", 0);
@@ -134,8 +135,9 @@ static void ends_without_clients_that_do_not_read(void **state) {
   run_once(&o);
   http_server_close_listener(o.server);
   int64_t until = clock_steady_ms() + TIMEOUT_MS; /* half of the idle timeout */
-  while (http_server_active(o.server) > 1 && clock_steady_ms() < until)
+  while (http_server_active(o.server) > 1 && clock_steady_ms() < until) {
     run_once(&o);
+  }
   /* what has arrived and is not stored yet is still responded to */
   assert_int_equal(http_server_complete_requests(o.server), 1);
   http_exchange_respond(o.deferred[1], 200, NULL, 0, "", 0);
@@ -186,8 +188,9 @@ static void stops_reading_what_a_rejected_client_sends(void **state) {
   respond_to_all(&o);
   assert_int_equal(status_of(&o, other), 200);
   o.server->skew += 6000; /* more than it lingers */
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 2; i++) {
     run_once(&o);
+  }
   assert_int_equal(send(fds[0], "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT), -1);
   assert_true(errno == EPIPE || errno == ECONNRESET);
   close_server(&o);
@@ -210,8 +213,9 @@ static void ends_some_of_the_late_in_each_turn(void **state) {
     assert_int_equal(send(fds[i], "P", 1, MSG_NOSIGNAL), 1);
   }
   int64_t until = clock_steady_ms() + TIMEOUT_MS;
-  while (http_server_active(o.server) < CLIENTS && clock_steady_ms() < until)
+  while (http_server_active(o.server) < CLIENTS && clock_steady_ms() < until) {
     run_once(&o);
+  }
   assert_int_equal(http_server_active(o.server), CLIENTS);
   o.server->skew += 20000; /* more than a request has */
   uv_run(&o.loop, UV_RUN_NOWAIT);
@@ -238,8 +242,9 @@ static void accepts_few_of_those_it_rejects_in_each_turn(void **state) {
     assert_int_equal(send(fds[i], "?\r\n\r\n", 5, MSG_NOSIGNAL), 5);
   }
   uv_run(&o.loop, UV_RUN_NOWAIT);
-  for (int i = 0; i < CLIENTS; i++)
+  for (int i = 0; i < CLIENTS; i++) {
     rejected += is_readable(fds[i]);
+  }
   assert_in_range(rejected, 1, CLIENTS / 2);
   for (int i = 0; i < CLIENTS; i++) {
     assert_int_equal(status_of(&o, fds[i]), 400);

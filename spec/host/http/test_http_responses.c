@@ -45,8 +45,9 @@ static void write_on(owner *o) {
   static const char piece[1000] = "x";
   while (o->written < HUGE_SIZE) {
     o->written += sizeof piece;
-    if (!http_exchange_write(o->writing, piece, sizeof piece))
+    if (!http_exchange_write(o->writing, piece, sizeof piece)) {
       return;
+    }
   }
   http_exchange *exchange = o->writing;
   o->writing = NULL;
@@ -81,8 +82,9 @@ static void respond_with_file(http_exchange *exchange) {
   char block[1000];
   memset(block, 'f', sizeof block);
   fputs("start", file);
-  for (size_t i = 0; i < LARGE / sizeof block; i++)
+  for (size_t i = 0; i < LARGE / sizeof block; i++) {
     fwrite(block, 1, sizeof block, file);
+  }
   fflush(file);
   http_exchange_respond_file(exchange, 200, NULL, 0, dup(fileno(file)), 5, LARGE);
   fclose(file);
@@ -91,17 +93,19 @@ static void respond_with_file(http_exchange *exchange) {
 static void on_head(void *context, http_exchange *exchange) {
   (void)context;
   const char *path = http_exchange_path(exchange);
-  if (strcmp(path, "/rejected") == 0)
+  if (strcmp(path, "/rejected") == 0) {
     http_exchange_reject(exchange, 403, "no");
-  else if (strcmp(path, "/streamed") == 0)
+  } else if (strcmp(path, "/streamed") == 0) {
     http_exchange_stream_body(exchange);
+  }
 }
 
 static bool on_body(void *context, http_exchange *exchange, const char *data, size_t size) {
   owner *o = context;
   (void)exchange;
-  for (size_t i = 0; i < size; i++)
+  for (size_t i = 0; i < size; i++) {
     assert_int_equal(data[i], 'b');
+  }
   o->streamed += size;
   return o->streamed <= 500000;
 }
@@ -202,8 +206,9 @@ static void ask(owner *o, int fd, const char *request, const char *text) {
 }
 
 static void assert_has(const owner *o, const char *text) {
-  if (strstr(o->received, text) == NULL)
+  if (strstr(o->received, text) == NULL) {
     fail_msg("no %s in: %s", text, o->received);
+  }
 }
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -249,8 +254,9 @@ static void sends_no_body_where_there_is_none(void **state) {
              paths[i]);
     ask(&o, fd, request, "/marker");
     assert_has(&o, "\r\n\r\nHTTP/1.1 200 OK\r\n");
-    if (strcmp(paths[i], "/file") == 0)
+    if (strcmp(paths[i], "/file") == 0) {
       assert_has(&o, "Content-Length: 3000000\r\n");
+    }
   }
   ask(&o, fd, GET("/empty") GET("/marker"), "/marker");
   assert_has(&o, "HTTP/1.1 204 No Content\r\n");
@@ -275,8 +281,9 @@ static void sends_files(void **state) {
     o.received_size = 0;
     assert_true(send(fd, GET("/file"), strlen(GET("/file")), MSG_NOSIGNAL) > 0);
     run_until(&o, fd, NULL, LARGE);
-    while (body_size(&o) < LARGE)
+    while (body_size(&o) < LARGE) {
       run_until(&o, fd, NULL, o.received_size + 1);
+    }
     assert_int_equal(body_size(&o), LARGE);
     assert_int_equal(o.received[o.received_size - 1], 'f');
     assert_has(&o, "\r\n\r\nff");
@@ -292,8 +299,9 @@ static void waits_for_clients_that_read_slowly(void **state) {
   open_server(&o);
   int fd = connect_to(http_server_address(o.server));
   assert_true(send(fd, GET("/large"), strlen(GET("/large")), MSG_NOSIGNAL) > 0);
-  for (int i = 0; i < 200; i++)
+  for (int i = 0; i < 200; i++) {
     uv_run(&o.loop, UV_RUN_NOWAIT);
+  }
   assert_non_null(o.writing);
   run_until(&o, fd, NULL, HUGE_SIZE);
   assert_null(o.writing);
@@ -303,12 +311,14 @@ static void waits_for_clients_that_read_slowly(void **state) {
   fd = connect_to(http_server_address(o.server));
   o.written = 0;
   assert_true(send(fd, GET("/large"), strlen(GET("/large")), MSG_NOSIGNAL) > 0);
-  for (int i = 0; i < 200; i++)
+  for (int i = 0; i < 200; i++) {
     uv_run(&o.loop, UV_RUN_NOWAIT);
+  }
   assert_non_null(o.writing);
   close(fd);
-  for (int i = 0; i < 200; i++)
+  for (int i = 0; i < 200; i++) {
     uv_run(&o.loop, UV_RUN_NOWAIT);
+  }
   assert_int_equal(o.abandoned, 1);
   close_server(&o);
 }
@@ -330,8 +340,9 @@ static void hands_bodies_on_in_pieces(void **state) {
       ssize_t one = send(fd, body + sent, sizeof body - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
       sent += one > 0 ? (size_t)one : 0;
       uv_run(&o.loop, UV_RUN_NOWAIT);
-      if (o.streamed > 500000)
+      if (o.streamed > 500000) {
         break;
+      }
     }
     run_until(&o, fd, "/streamed", SIZE_MAX);
     assert_int_equal(o.is_ended, i == 1); /* on_body has had enough */
@@ -373,8 +384,9 @@ static void drops_what_follows_a_closing_request(void **state) {
     o.received_size = 0;
     o.is_ended = false;
     assert_true(send(fd, requests, cut, MSG_NOSIGNAL) > 0);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
       uv_run(&o.loop, UV_RUN_NOWAIT);
+    }
     (void)send(fd, requests + cut, sizeof requests - 1 - cut, MSG_NOSIGNAL);
     run_until(&o, fd, NULL, SIZE_MAX);
     assert_has(&o, "/first");
@@ -412,8 +424,9 @@ static void hands_requests_to_another_thread(void **state) {
     fds[i] = connect_to(http_queue_address(queue));
     assert_true(send(fds[i], GET("/a?b"), strlen(GET("/a?b")), MSG_NOSIGNAL) > 0);
     assert_int_equal(poll(&ready, 1, TIMEOUT_MS), 1);
-    if (i < 2)
+    if (i < 2) {
       exchanges[i] = http_queue_take(queue);
+    }
   }
   assert_string_equal(http_exchange_query(exchanges[0]), "b");
   http_exchange_respond(exchanges[0], 200, NULL, 0, "one", 3);

@@ -17,10 +17,12 @@ static void ends_batches_when_all_is_read(void **state) {
   int fds[8];
   (void)state;
   open_server(&o, 0);
-  for (int i = 0; i < 8; i++)
+  for (int i = 0; i < 8; i++) {
     send_request(fds[i] = connect_to(&o));
-  while (o.batches == 0)
+  }
+  while (o.batches == 0) {
     run_once(&o);
+  }
   assert_int_equal(o.count, 8);
   respond_to_all(&o);
   for (int i = 0; i < 8; i++) {
@@ -39,24 +41,29 @@ static void responds_to_any_number_at_once(void **state) {
   open_server(&o, 0);
   for (size_t n = 0; n < sizeof numbers / sizeof numbers[0]; n++) {
     pthread_t thread;
-    for (int i = 0; i < numbers[n]; i++)
+    for (int i = 0; i < numbers[n]; i++) {
       send_request(fds[i] = connect_to(&o));
+    }
     o.count = 0;
     run_until(&o, &o.count, (size_t)numbers[n]);
     /* the second request of each arrives while the first is put aside */
-    for (int i = 0; i < numbers[n]; i++)
+    for (int i = 0; i < numbers[n]; i++) {
       send_request(fds[i]);
+    }
     for (int round = 0; round < 2; round++) {
       assert_int_equal(pthread_create(&thread, NULL, respond_to_all, &o), 0);
       pthread_join(thread, NULL);
       o.count = 0;
-      for (int i = 0; i < numbers[n]; i++)
+      for (int i = 0; i < numbers[n]; i++) {
         assert_int_equal(status_of(&o, fds[i]), 200);
-      if (round == 0)
+      }
+      if (round == 0) {
         run_until(&o, &o.count, (size_t)numbers[n]);
+      }
     }
-    for (int i = 0; i < numbers[n]; i++)
+    for (int i = 0; i < numbers[n]; i++) {
       close(fds[i]);
+    }
   }
   close_server(&o);
 }
@@ -74,8 +81,9 @@ static void sends_one_response_many_times(void **state) {
     o.count = 0;
     run_until(&o, &o.count, 1);
     http_exchange_send_shared(o.deferred[0], response);
-    while (!is_readable(fd))
+    while (!is_readable(fd)) {
       run_once(&o);
+    }
     assert_true(recv(fd, text, sizeof text - 1, 0) > 0);
     assert_int_equal(strncmp(text, "HTTP/1.1 201 ", 13), 0);
     assert_non_null(strstr(text, "\r\n\r\nmade"));
@@ -96,8 +104,9 @@ static void rejects_connections_beyond_its_limit(void **state) {
   int fds[4];
   (void)state;
   open_server(&o, 2);
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < 4; i++) {
     send_request(fds[i] = connect_to(&o));
+  }
   run_until(&o, &o.count, 2);
   assert_int_equal(status_of(&o, fds[2]), 503);
   assert_int_equal(status_of(&o, fds[3]), 503);
@@ -108,15 +117,17 @@ static void rejects_connections_beyond_its_limit(void **state) {
   for (int i = 0; i < 100 && o.count < 3; i++) {
     int fd = connect_to(&o);
     send_request(fd);
-    for (int n = 0; n < 10 && o.count < 3; n++)
+    for (int n = 0; n < 10 && o.count < 3; n++) {
       run_once(&o);
+    }
     close(fd);
   }
   assert_int_equal(o.count, 3); /* there is room for another one */
   http_exchange_abort(o.deferred[2]);
   close_server(&o);
-  for (int i = 1; i < 4; i++)
+  for (int i = 1; i < 4; i++) {
     close(fds[i]);
+  }
 }
 
 static void serves_others_while_one_is_deferred(void **state) {
@@ -131,31 +142,36 @@ static void serves_others_while_one_is_deferred(void **state) {
   memcpy(long_head, "GET /", 5);
   memcpy(long_head + sizeof long_head - sizeof end + 1, end, sizeof end - 1);
   open_server(&o, 0);
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 3; i++) {
     fds[i] = connect_to(&o);
+  }
   send_request(fds[0]);
   run_until(&o, &o.count, 1);
   assert_int_equal(send(fds[1], head, sizeof head - 1, MSG_NOSIGNAL), sizeof head - 1);
   assert_int_equal(send(fds[1], body, sizeof body, MSG_NOSIGNAL), sizeof body);
   int64_t began = clock_steady_ms();
-  while (o.count < 2)
+  while (o.count < 2) {
     run_once(&o);
+  }
   assert_int_equal(send(fds[2], long_head, sizeof long_head, MSG_NOSIGNAL), sizeof long_head);
-  while (!is_readable(fds[2]))
+  while (!is_readable(fds[2])) {
     run_once(&o);
+  }
   /* by what has come, and not by the first wait that ends */
   assert_in_range(clock_steady_ms() - began, 0, 9000);
   assert_int_equal(status_of(&o, fds[2]), 414);
   /* and the loop comes to rest */
   size_t batches = o.batches;
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 3; i++) {
     run_once(&o);
+  }
   assert_in_range(o.batches - batches, 0, 12);
   respond_to_all(&o);
   assert_int_equal(status_of(&o, fds[0]), 200);
   assert_int_equal(status_of(&o, fds[1]), 200);
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 3; i++) {
     close(fds[i]);
+  }
   close_server(&o);
 }
 
@@ -174,8 +190,9 @@ static void sends_a_long_response_while_one_is_deferred(void **state) {
   int64_t began = clock_steady_ms();
   size_t size = 0;
   for (ssize_t got = 1; got > 0;) {
-    while (!is_readable(fds[1]))
+    while (!is_readable(fds[1])) {
       run_once(&o);
+    }
     got = recv(fds[1], part, sizeof part, 0);
     size += got > 0 ? (size_t)got : 0;
   }
@@ -204,8 +221,9 @@ static void respond_to_pipelines(void *context, http_exchange *exchange) {
 
 static void note_batch(void *context) {
   owner *o = context;
-  if (pipelines.others > 0 && o->batches++ == 0)
+  if (pipelines.others > 0 && o->batches++ == 0) {
     pipelines.before_batch = pipelines.handled;
+  }
 }
 
 /* What others have sent is stored at once, whatever number of pipelines there is. */
@@ -220,26 +238,32 @@ static void does_not_let_others_wait_for_pipelines(void **state) {
   options.on_batch = note_batch;
   open_with(&o, &options);
   int other = connect_to(&o);
-  for (size_t i = 0; i < PIPELINE; i++)
+  for (size_t i = 0; i < PIPELINE; i++) {
     memcpy(requests + i * (sizeof REQUEST - 1), REQUEST, sizeof REQUEST - 1);
-  for (int i = 0; i < PIPELINES; i++)
+  }
+  for (int i = 0; i < PIPELINES; i++) {
     assert_true(send(fds[i] = connect_to(&o), requests, strlen(requests), MSG_NOSIGNAL) > 0);
-  while (pipelines.handled < 3 * PIPELINES)
+  }
+  while (pipelines.handled < 3 * PIPELINES) {
     run_once(&o);
+  }
   assert_int_equal(send(other, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
   size_t handled = pipelines.handled;
   assert_in_range(handled, 0, 10 * PIPELINES); /* of which none has ended */
-  while (o.batches == 0)
+  while (o.batches == 0) {
     run_once(&o);
+  }
   assert_in_range(pipelines.before_batch - handled, 0, PIPELINES / 2);
   respond_to_all(&o);
   assert_int_equal(status_of(&o, other), 200);
-  while (pipelines.handled < PIPELINE * PIPELINES)
+  while (pipelines.handled < PIPELINE * PIPELINES) {
     run_once(&o);
+  }
   close_server(&o);
   close(other);
-  for (int i = 0; i < PIPELINES; i++)
+  for (int i = 0; i < PIPELINES; i++) {
     close(fds[i]);
+  }
 }
 
 /* So many files that no more can be opened: a client is told, and the loop does not spin. */
@@ -286,8 +310,9 @@ static void waits_while_no_connection_can_be_accepted(void **state) {
   none.rlim_cur = 3;
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
   int64_t started = clock_steady_ms();
-  for (int i = 0; i < 9; i++)
+  for (int i = 0; i < 9; i++) {
     run_once(&o);
+  }
   int64_t waited = clock_steady_ms() - started;
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
   assert_true(waited >= 200);

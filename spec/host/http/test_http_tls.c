@@ -132,8 +132,9 @@ static void shake_hands(owner *o, client *c, int version) {
   c->session = SSL_new(c->tls);
   assert_int_equal(SSL_set_fd(c->session, c->fd), 1);
   int64_t until = clock_steady_ms() + TIMEOUT_MS;
-  while (SSL_connect(c->session) != 1 && clock_steady_ms() < until)
+  while (SSL_connect(c->session) != 1 && clock_steady_ms() < until) {
     run_once(o);
+  }
   assert_true(SSL_is_init_finished(c->session));
   run_once(o); /* the end of the handshake */
 }
@@ -172,13 +173,15 @@ static void reads_others_beside_records_without_data(void **state) {
   send_request(&busy, "/busy");
   send_request(&good, "/good");
   int64_t until = clock_steady_ms() + TIMEOUT_MS;
-  while (o.count < 2 && clock_steady_ms() < until)
+  while (o.count < 2 && clock_steady_ms() < until) {
     run_once(&o);
+  }
   assert_int_equal(o.count, 2);
   assert_string_equal(http_exchange_path(o.deferred[0]), "/good");
   assert_string_equal(http_exchange_path(o.deferred[1]), "/busy");
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 2; i++) {
     http_exchange_abort(o.deferred[i]);
+  }
   close_server(&o);
   close_client(&busy);
   close_client(&good);

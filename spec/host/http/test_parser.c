@@ -40,8 +40,9 @@ static bool next_word(char **at, char *word, size_t room) {
   char *c = *at + strspn(*at, " ");
   char *end = *c == '(' ? strchr(c, ')') + 1 : c + strcspn(c, " ");
   size_t size = 0;
-  if (*c == '\0')
+  if (*c == '\0') {
     return false;
+  }
   while (c < end && size + 1 < room) {
     bool is_blank = c[0] == '\\' && c[1] == 's';
     word[size++] = is_blank ? ' ' : *c;
@@ -65,16 +66,20 @@ static bool is_as_expected(const corpus_case *c, const transcript *t) {
   const char *record = NULL;
   while (next_word(&at, word, sizeof word)) {
     bool starts = word[0] == '(' || (word[0] >= '0' && word[0] <= '9') || strcmp(word, "more") == 0;
-    if (starts)
+    if (starts) {
       record = strchr(record != NULL ? record + 1 : t->text, TRANSCRIPT_RECORD);
-    if (record == NULL)
+    }
+    if (record == NULL) {
       return false;
+    }
     const char *found = check_word(record, word);
-    if (found == NULL || (starts && found != record + 1))
+    if (found == NULL || (starts && found != record + 1)) {
       return false;
+    }
   }
-  if (strchr(record != NULL ? record + 1 : t->text, TRANSCRIPT_RECORD) != NULL)
+  if (strchr(record != NULL ? record + 1 : t->text, TRANSCRIPT_RECORD) != NULL) {
     return false;
+  }
   return t->end_count == c->end_count &&
          memcmp(t->ends, c->ends, c->end_count * sizeof c->ends[0]) == 0;
 }
@@ -101,9 +106,10 @@ static void corpus_has_the_expected_verdicts(void **state) {
 static void compare(const corpus_case *c, const transcript *unsplit, transcript *split,
                     const char *how, size_t at) {
   transcript_end(split);
-  if (unsplit->size != split->size || memcmp(unsplit->text, split->text, unsplit->size) != 0)
+  if (unsplit->size != split->size || memcmp(unsplit->text, split->text, unsplit->size) != 0) {
     fail_msg("%s, %s: %s at %zu: %s instead of %s", c->class, c->name, how, at, split->text,
              unsplit->text);
+  }
   transcript_free(split);
 }
 
@@ -119,16 +125,18 @@ static void split_everywhere(const corpus_case *c) {
     transcript_feed(&split, data, at);
     /* wherever it is split, no request is complete before its end */
     size_t complete = 0;
-    while (complete < c->end_count && c->ends[complete] <= at)
+    while (complete < c->end_count && c->ends[complete] <= at) {
       complete++;
+    }
     assert_int_equal(split.end_count, complete);
     transcript_feed(&split, data + at, size - at);
     compare(c, &unsplit, &split, "split", at);
   }
   for (size_t step = 1; step <= 3; step++) {
     transcript_start(&split, &limits);
-    for (size_t at = 0; at < size; at += step)
+    for (size_t at = 0; at < size; at += step) {
       transcript_feed(&split, data + at, step < size - at ? step : size - at);
+    }
     compare(c, &unsplit, &split, "in pieces of", step);
   }
   transcript_free(&unsplit);
@@ -136,8 +144,9 @@ static void split_everywhere(const corpus_case *c) {
 
 static void verdict_is_the_same_for_every_split(void **state) {
   (void)state;
-  for (size_t i = 0; i < cases.count; i++)
+  for (size_t i = 0; i < cases.count; i++) {
     split_everywhere(&cases.cases[i]);
+  }
 }
 
 static void corpus_has_twenty_cases_of_each_class(void **state) {
@@ -151,10 +160,12 @@ static void corpus_has_twenty_cases_of_each_class(void **state) {
   (void)state;
   for (size_t n = 0; n < sizeof classes / sizeof classes[0]; n++) {
     size_t count = 0;
-    for (size_t i = 0; i < cases.count; i++)
+    for (size_t i = 0; i < cases.count; i++) {
       count += strcmp(cases.cases[i].class, classes[n]) == 0;
-    if (count < 20)
+    }
+    if (count < 20) {
       fail_msg("%s: %zu cases", classes[n], count);
+    }
   }
 }
 

@@ -18,8 +18,9 @@
 static void append(char **text, size_t *size, const char *data, size_t more) {
   *text = realloc(*text, *size + more + 1);
   MUST(*text != NULL);
-  if (more > 0)
+  if (more > 0) {
     memcpy(*text + *size, data, more);
+  }
   *size += more;
   (*text)[*size] = '\0';
 }
@@ -53,8 +54,9 @@ static void write_head(transcript *t) {
   write_field(t, "keep=%d", http_parser_keep_alive(p));
   write_field(t, "continue=%d", http_parser_expects_continue(p));
   MUST(http_parser_header_count(p) <= p->limits->max_headers + 1);
-  for (size_t i = 0; i < http_parser_header_count(p); i++)
+  for (size_t i = 0; i < http_parser_header_count(p); i++) {
     write_field(t, "%s:=%s", http_parser_header_name(p, i), http_parser_header_value(p, i));
+  }
 }
 
 static void end_request(transcript *t) {
@@ -63,8 +65,9 @@ static void end_request(transcript *t) {
   MUST(length == -1 || (size_t)length == t->body_size);
   MUST(t->body_size <= p->limits->max_body);
   MUST(http_parser_phase(p) == HTTP_PHASE_COMPLETE);
-  if (t->end_count < TRANSCRIPT_REQUESTS_MAX)
+  if (t->end_count < TRANSCRIPT_REQUESTS_MAX) {
     t->ends[t->end_count++] = t->consumed;
+  }
   start_record(t);
   append(&t->text, &t->size, "(", 1);
   append(&t->text, &t->size, t->body, t->body_size);
@@ -80,16 +83,18 @@ static void reject(transcript *t) {
   const http_rejection *rejection = http_parser_rejection(&t->parser);
   MUST(http_parser_phase(&t->parser) == HTTP_PHASE_REJECTED && rejection->reason != NULL);
   MUST(strpbrk(rejection->reason, "\"\\") == NULL);
-  if (t->is_rejected)
+  if (t->is_rejected) {
     return;
+  }
   t->is_rejected = true;
   start_record(t);
   write_field(t, "%d", rejection->status);
   write_field(t, "at=%zu", t->consumed);
   write_field(t, "reason=%s", rejection->reason);
   write_field(t, "head=%d", rejection->has_head);
-  if (rejection->has_head)
+  if (rejection->has_head) {
     write_head(t);
+  }
 }
 
 static void take(transcript *t, const char *data, size_t size) {
@@ -141,8 +146,9 @@ void transcript_feed(transcript *t, const char *data, size_t size) {
 }
 
 void transcript_end(transcript *t) {
-  if (t->is_rejected || http_parser_phase(&t->parser) == HTTP_PHASE_IDLE)
+  if (t->is_rejected || http_parser_phase(&t->parser) == HTTP_PHASE_IDLE) {
     return;
+  }
   start_record(t);
   write_field(t, "more");
 }

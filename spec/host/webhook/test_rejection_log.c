@@ -23,8 +23,9 @@ static void write_record(void *context, const rejection *r) {
   t->lines++;
   t->summaries += r->client == NULL;
   t->counted += r->count;
-  if (r->client != NULL)
+  if (r->client != NULL) {
     net_address_text(r->client, client);
+  }
   snprintf(t->last, sizeof t->last, "%d %s %s %llu", r->status, r->cause, client,
            (unsigned long long)r->count);
 }
@@ -38,8 +39,9 @@ static void logs_the_first_few(void **state) {
   rejection_log_record(log, 0, 401, "not signed", &client, false);
   assert_string_equal(t.last, "401 not signed 192.0.2.1 1");
   assert_int_equal(rejection_log_timeout(log, 0), -1);
-  for (int i = 0; i < 1000000; i++)
+  for (int i = 0; i < 1000000; i++) {
     rejection_log_record(log, 5, 401, "not signed", &client, false);
+  }
   assert_int_equal(t.lines, 5);
   assert_int_equal(rejection_log_timeout(log, 4000), 6000);
   rejection_log_run(log, 9999);
@@ -57,8 +59,9 @@ static void begins_anew_after_its_time(void **state) {
   told t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
   (void)state;
-  for (int64_t now = 0; now < 1000000; now += 100)
+  for (int64_t now = 0; now < 1000000; now += 100) {
     rejection_log_record(log, now, 404, "another path", &client, false);
+  }
   /* five and a summary of the rest every ten seconds */
   assert_int_equal(t.lines, 100 * 5 + 99);
   assert_int_equal(t.summaries, 99);
@@ -88,8 +91,9 @@ static void is_bounded_whatever_comes(void **state) {
   for (int i = 0; i < 1000; i++) {
     snprintf(cause, sizeof cause, "%0250d", i);
     memmove(cause, cause + 240, 11); /* so that they differ in what is kept of them */
-    for (int n = 0; n < 10; n++)
+    for (int n = 0; n < 10; n++) {
       rejection_log_record(log, 1, 400, cause, &client, false);
+    }
   }
   assert_true(t.lines <= 48 * 5);
   rejection_log_run(log, 20000);
@@ -118,8 +122,9 @@ static void counts_a_long_cause_as_one(void **state) {
   char cause[150] = "";
   (void)state;
   memset(cause, 'x', sizeof cause - 1);
-  for (int i = 0; i < 10; i++)
+  for (int i = 0; i < 10; i++) {
     rejection_log_record(log, 0, 400, cause, &client, false);
+  }
   assert_int_equal(t.lines, 5);
   rejection_log_free(log);
 }
