@@ -44,7 +44,7 @@ build = {
         "core/binding/row_hash.c",
         "core/client/attempt_log.c",
         "core/client/call.c",
-        "core/client/curl_headers.c",
+        "core/client/curl_request.c",
         "core/client/engine.c",
         "core/client/engine_thread.c",
         "core/client/fork_guard.c",

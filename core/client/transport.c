@@ -2,7 +2,7 @@
 #include "transport.h"
 
 #include "clock.h"
-#include "curl_headers.h"
+#include "curl_request.h"
 #include "idle_sockets.h"
 #include "lazy_curl.h"
 #include "poller.h"
@@ -247,48 +247,6 @@ static CURL *new_easy(transport *t) {
   return easy;
 }
 
-static bool set_security(const lazy_curl *curl, CURL *easy, const transport_request *request) {
-  long lowest = request->allow_tls_1_2 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3;
-  char *ca_file = NULL; /* the system's certificates, unless others are asked for */
-  curl->easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
-  /* a proxy from the environment does not reach this machine, and would read the key */
-  const char *proxy = request->proxy;
-  if (proxy == NULL && palenca_url_is_local(request->url)) {
-    proxy = "";
-  }
-  return curl->easy_setopt(easy, CURLOPT_SSLVERSION, lowest) == CURLE_OK &&
-         curl->easy_setopt(easy, CURLOPT_CAINFO,
-                           request->ca_file != NULL ? request->ca_file : ca_file) == CURLE_OK &&
-         curl->easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK;
-}
-
-/* Servers require its length to be stated as 0. */
-static bool takes_body(const char *method) {
-  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
-}
-
-static bool set_request(const lazy_curl *curl, CURL *easy, const transport_request *request) {
-  if (strcmp(request->method, "HEAD") == 0) {
-    curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  } else if (request->body != NULL || takes_body(request->method)) {
-    curl->easy_setopt(easy, CURLOPT_POST, 1L);
-    curl->easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
-    curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
-  } else {
-    curl->easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-  }
-  curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-  /* else curl has a bound of its own for it */
-  curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
-  /* curl repeats a request by itself when an idle connection turns out to be closed, after the
-   * server may have read it; what must not be done twice gets a connection of its own, which the
-   * next one of its kind could not use either. */
-  curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->idempotent ? 0L : 1L);
-  curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, request->idempotent ? 0L : 1L);
-  return curl->easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-         curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
-}
-
 static void set_transfer(CURL *easy, transfer *one) {
   const lazy_curl *curl = one->curl;
   curl->easy_setopt(easy, CURLOPT_PRIVATE, one);
@@ -296,6 +254,14 @@ static void set_transfer(CURL *easy, transfer *one) {
   curl->easy_setopt(easy, CURLOPT_HEADERDATA, one);
   curl->easy_setopt(easy, CURLOPT_WRITEDATA, one);
   curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, one);
+}
+
+static void add_running(transport *t, transfer *one) {
+  one->next = t->running;
+  if (t->running != NULL) {
+    t->running->previous = one;
+  }
+  t->running = one;
 }
 
 static void ask_wakeup(transport *t) {
@@ -318,6 +284,9 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   if (!palenca_url_check(request->url, error)) {
     return NULL;
   }
+  if (!start_curl(t, error)) {
+    return NULL;
+  }
   transfer *one = calloc(1, sizeof *one);
   if (one == NULL) {
     goto no_memory;
@@ -326,15 +295,10 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   one->ca_file = request->ca_file;
   one->is_https = strncmp(request->url, "https:", 6) == 0;
   response_sink_init(&one->sink, request->header_out, request->body_out);
-  if (!start_curl(t, error)) {
-    free(one);
-    return NULL;
-  }
   one->curl = t->curl;
   one->handle = t->idle_count > 0 ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy(t)};
   CURL *easy = one->handle.easy;
-  if (easy == NULL || !request_headers_set(t->curl, easy, &one->handle.lines, request) ||
-      !set_security(t->curl, easy, request) || !set_request(t->curl, easy, request)) {
+  if (easy == NULL || !request_options_set(t->curl, easy, &one->handle.lines, request)) {
     goto no_memory;
   }
   set_transfer(easy, one);
@@ -342,11 +306,7 @@ void *transport_start(transport *t, const transport_request *request, void *cont
   if (t->curl->multi_add_handle(t->multi, easy) != CURLM_OK) {
     goto no_memory;
   }
-  one->next = t->running;
-  if (t->running != NULL) {
-    t->running->previous = one;
-  }
-  t->running = one;
+  add_running(t, one);
   run_timers(t); /* it gets its connection now, before anything else comes on one */
   return one;
 no_memory:

@@ -1,7 +1,6 @@
 /* One connection: reads, has a request parsed, hands it over, sends the response. */
 #include "internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,10 +10,6 @@
 #define READS_MAX 4
 /* Of what comes after a rejection or the last response, beyond the size of the largest body. */
 #define DISCARD_MAX ((uint64_t)1024 * 1024)
-/* A handshake computes for up to a few milliseconds: steps of them in one turn of the loop. */
-#define HANDSHAKES_MAX 16
-/* The first byte of what a client of TLS sends. */
-#define TLS_RECORD_HANDSHAKE 22
 
 static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -311,62 +306,11 @@ static bool read_input(http_connection *c) {
   return any;
 }
 
-/* ---- the handshake of TLS -------------------------------------------------------------------- */
-
-/* What the client speaks shows by its first byte, which has to be there before anything is read. */
-static bool has_first_byte(http_connection *c, bool *is_plain) {
-  unsigned char first = 0;
-  *is_plain = false;
-  if (c->tls_is_started) {
-    return true;
-  }
-  ssize_t got = recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (got < 0) {
-    return false;
-  }
-  *is_plain = got == 1 && first != TLS_RECORD_HANDSHAKE;
-  c->tls_is_started = got == 1;
-  return true;
-}
-
-static void reject_plain(http_connection *c) {
-  http_tls_close(c->tls);
-  c->tls = NULL;
-  c->state = HTTP_STATE_READING;
-  http_connection_reject(c, 400, "plain HTTP was sent to a port of TLS");
-}
-
-static void shake_hands(http_connection *c) {
-  http_server *server = c->server;
-  const char *reason = NULL;
-  bool is_plain;
-  if (server->handshakes == HANDSHAKES_MAX || !has_first_byte(c, &is_plain)) {
-    return; /* the descriptor stays ready until the next turn, or is not */
-  }
-  if (is_plain) {
-    reject_plain(c);
-    return;
-  }
-  server->handshakes++;
-  http_tls_result result = http_tls_handshake(c->tls, &reason);
-  c->tls_wants_write = result == HTTP_TLS_WANTS_WRITE;
-  if (result == HTTP_TLS_DONE) {
-    c->state = HTTP_STATE_READING;
-  } else if (reason != NULL) {
-    char text[160];
-    snprintf(text, sizeof text, "the handshake of TLS has failed: %s", reason);
-    if (c->tls_is_started) {
-      http_server_rejected(server, NULL, &c->entry.peer, 400, text);
-    }
-    http_connection_linger(c); /* so that the alert arrives */
-  }
-}
-
 /* ---- progress ------------------------------------------------------------------------------ */
 
 bool http_connection_advance(http_connection *c) {
   if (c->state == HTTP_STATE_HANDSHAKE) {
-    shake_hands(c);
+    http_connection_shake_hands(c);
   }
   if (c->state != HTTP_STATE_CLOSED && !http_output_is_empty(&c->output)) {
     http_connection_sent(c, http_output_flush(c));

@@ -220,6 +220,11 @@ void http_connection_update(http_connection *c);
 void http_connection_close(http_connection *c);
 void http_connection_free_if_done(http_connection *c);
 
+/* ---- handshake.c ------------------------------------------------------------------------- */
+
+/* Does a step of it, and sets the state that follows the last one. */
+void http_connection_shake_hands(http_connection *c);
+
 /* ---- ending.c: the ends of connections ------------------------------------------------------ */
 
 /* Sends a rejection of the server's own, and then lingers. */

@@ -59,8 +59,14 @@ static void test_each_turn_comes_back_by_itself(void **state) {
   palenca_rate_limit_free(&window);
 }
 
-/* Callers come at random, in bursts and pauses, and wait as told or ask too
- * early; the moments at which they were let go are looked at afterwards. */
+static void check_windows(const int64_t *sent_at, size_t count, size_t limit) {
+  for (size_t i = limit; i < count; i++) {
+    assert_true(sent_at[i] - sent_at[i - limit] >= PALENCA_RATE_WINDOW_MS);
+  }
+}
+
+/* Callers come at random, in bursts and pauses, and wait for as long as they have to or ask too
+ * early; the times at which they were permitted to send are checked afterwards. */
 static void run_random(size_t limit, uint64_t seed) {
   enum {
     REQUESTS = 20000
@@ -96,9 +102,7 @@ static void run_random(size_t limit, uint64_t seed) {
       now += wait;
     }
   }
-  for (size_t i = limit; i < REQUESTS; i++) {
-    assert_true(sent_at[i] - sent_at[i - limit] >= PALENCA_RATE_WINDOW_MS);
-  }
+  check_windows(sent_at, REQUESTS, limit);
   free(sent_at);
   palenca_rate_limit_free(&window);
 }

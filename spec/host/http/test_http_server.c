@@ -99,6 +99,12 @@ static void sends_one_response_many_times(void **state) {
   http_response_free(NULL);
 }
 
+static void close_all(const int *fds, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    close(fds[i]);
+  }
+}
+
 static void rejects_connections_beyond_its_limit(void **state) {
   static owner o;
   int fds[4];
@@ -125,9 +131,7 @@ static void rejects_connections_beyond_its_limit(void **state) {
   assert_int_equal(o.count, 3); /* there is room for another one */
   http_exchange_abort(o.deferred[2]);
   close_server(&o);
-  for (int i = 1; i < 4; i++) {
-    close(fds[i]);
-  }
+  close_all(fds + 1, 3);
 }
 
 static void serves_others_while_one_is_deferred(void **state) {
@@ -150,9 +154,7 @@ static void serves_others_while_one_is_deferred(void **state) {
   assert_int_equal(send(fds[1], head, sizeof head - 1, MSG_NOSIGNAL), sizeof head - 1);
   assert_int_equal(send(fds[1], body, sizeof body, MSG_NOSIGNAL), sizeof body);
   int64_t began = clock_steady_ms();
-  while (o.count < 2) {
-    run_once(&o);
-  }
+  run_until(&o, &o.count, 2);
   assert_int_equal(send(fds[2], long_head, sizeof long_head, MSG_NOSIGNAL), sizeof long_head);
   while (!is_readable(fds[2])) {
     run_once(&o);
@@ -169,9 +171,7 @@ static void serves_others_while_one_is_deferred(void **state) {
   respond_to_all(&o);
   assert_int_equal(status_of(&o, fds[0]), 200);
   assert_int_equal(status_of(&o, fds[1]), 200);
-  for (int i = 0; i < 3; i++) {
-    close(fds[i]);
-  }
+  close_all(fds, 3);
   close_server(&o);
 }
 

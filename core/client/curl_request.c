@@ -1,5 +1,5 @@
-/* A request's headers as curl takes them. */
-#include "curl_headers.h"
+/* A request as options of curl. */
+#include "curl_request.h"
 
 #include <string.h>
 #include <strings.h>
@@ -73,8 +73,8 @@ static bool has_lines(const struct curl_slist *line, const transport_request *re
   return line == NULL;
 }
 
-bool request_headers_set(const lazy_curl *curl, CURL *easy, struct curl_slist **lines,
-                         const transport_request *request) {
+static bool set_headers(const lazy_curl *curl, CURL *easy, struct curl_slist **lines,
+                        const transport_request *request) {
   const char *more[2];
   size_t count = lines_without_value(request, more);
   if (*lines != NULL && has_lines(*lines, request, more, count)) {
@@ -93,4 +93,52 @@ bool request_headers_set(const lazy_curl *curl, CURL *easy, struct curl_slist **
     }
   }
   return curl->easy_setopt(easy, CURLOPT_HTTPHEADER, *lines) == CURLE_OK;
+}
+
+static bool set_security(const lazy_curl *curl, CURL *easy, const transport_request *request) {
+  long lowest = request->allow_tls_1_2 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3;
+  char *ca_file = NULL; /* the system's certificates, unless others are asked for */
+  curl->easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
+  /* a proxy from the environment does not reach this machine, and would read the key */
+  const char *proxy = request->proxy;
+  if (proxy == NULL && palenca_url_is_local(request->url)) {
+    proxy = "";
+  }
+  return curl->easy_setopt(easy, CURLOPT_SSLVERSION, lowest) == CURLE_OK &&
+         curl->easy_setopt(easy, CURLOPT_CAINFO,
+                           request->ca_file != NULL ? request->ca_file : ca_file) == CURLE_OK &&
+         curl->easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK;
+}
+
+/* Servers require its length to be stated as 0. */
+static bool takes_body(const char *method) {
+  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+}
+
+static bool set_request(const lazy_curl *curl, CURL *easy, const transport_request *request) {
+  if (strcmp(request->method, "HEAD") == 0) {
+    curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (request->body != NULL || takes_body(request->method)) {
+    curl->easy_setopt(easy, CURLOPT_POST, 1L);
+    curl->easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
+    curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+  } else {
+    curl->easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  }
+  curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+  /* else curl has a bound of its own for it */
+  curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
+  /* curl repeats a request by itself when an idle connection turns out to be closed, after the
+   * server may have read it; what must not be done twice gets a connection of its own, which the
+   * next one of its kind could not use either. */
+  curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->idempotent ? 0L : 1L);
+  curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, request->idempotent ? 0L : 1L);
+  return curl->easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+         curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+}
+
+bool request_options_set(const lazy_curl *curl, CURL *easy, struct curl_slist **lines,
+                         const transport_request *request) {
+  return set_headers(curl, easy, lines, request) && set_security(curl, easy, request) &&
+         set_request(curl, easy, request);
 }
