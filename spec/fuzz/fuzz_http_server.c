@@ -99,7 +99,8 @@ static void close_server(void) {
 }
 
 static owner *server_of_all(void) {
-  char path[64], error[256];
+  char path[64];
+  host_error error;
   if (the_owner.server != NULL) {
     return &the_owner;
   }
@@ -112,7 +113,7 @@ static owner *server_of_all(void) {
                                  .on_request = on_request,
                                  .context = &the_owner};
   MUST(uv_loop_init(&the_owner.loop) == 0);
-  the_owner.server = http_server_new(&the_owner.loop, &options, error, sizeof error);
+  the_owner.server = http_server_new(&the_owner.loop, &options, &error);
   MUST(the_owner.server != NULL);
   atexit(close_server);
   return &the_owner;

@@ -28,7 +28,7 @@ local CALLS = {
     { "snprintf%(", within = { "log_message(", "log_write(" } },
     -- why a database is rejected
     { "static const char [%w_]+%[%] =", within = { "the log beside it (-wal) is missing" } },
-    { "snprintf%(error, error_size, ",
+    { "host_error_set%(error, HOST_%u+, ",
       within = { "cannot lock %s", "no room for the event store" } },
   },
 }
@@ -41,7 +41,7 @@ local CAUSES = {
     { "[^%w_]reject%(", within = { "http_server_rejected(" } },
     { "reject_at_once%(" }, { "note_exchange%(", "log_rejection%(" },
     { "snprintf%(reason, ", within = { "accept4(" } },
-    { "snprintf%(text, ", within = { "handshake of TLS" } },
+    { "host_error_set%(error, HOST_FAILED, ", within = { "SSL_accept(" } },
     { "static const char [%w_]+%[%] =", within = { "http_reject(", "palenca_webhook_scan" } },
     { "static const char late%[%] =" },
     { "return ", within = { "webhook_signature_rejection(const",

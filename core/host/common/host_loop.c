@@ -40,7 +40,8 @@ static void on_wake(uv_async_t *handle) {
   }
 }
 
-host_loop *host_loop_new(void) {
+/* NULL: out of memory or descriptors. */
+static host_loop *new_loop(void) {
   host_loop *loop = calloc(1, sizeof *loop);
   if (loop == NULL || uv_loop_init(&loop->loop) != 0) {
     free(loop);
@@ -57,6 +58,14 @@ host_loop *host_loop_new(void) {
   return loop;
 }
 
+host_loop *host_loop_new(host_error *error) {
+  host_loop *loop = new_loop();
+  if (loop == NULL) {
+    (void)host_error_set(error, HOST_FAILED, "a loop could not be made");
+  }
+  return loop;
+}
+
 uv_loop_t *host_loop_uv(host_loop *loop) {
   return &loop->loop;
 }
@@ -68,12 +77,13 @@ static void *run(void *context) {
   return NULL;
 }
 
-bool host_loop_start(host_loop *loop) {
+bool host_loop_start(host_loop *loop, host_error *error) {
   loop->is_started = true; /* before the thread begins, which reads it */
   if (thread_start(&loop->thread, THREAD_STACK_SIZE, run, loop) != 0) {
     loop->is_started = false;
+    return host_error_set(error, HOST_FAILED, "a thread could not be started");
   }
-  return loop->is_started;
+  return true;
 }
 
 bool host_loop_is_started(const host_loop *loop) {

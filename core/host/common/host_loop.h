@@ -5,18 +5,20 @@
 #ifndef PALENCA_HOST_COMMON_HOST_LOOP_H
 #define PALENCA_HOST_COMMON_HOST_LOOP_H
 
+#include "host_error.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
 typedef struct host_loop host_loop;
 
-/* NULL: out of memory or descriptors. */
-host_loop *host_loop_new(void);
+/* NULL, with the reason in `error`: out of memory or descriptors. */
+host_loop *host_loop_new(host_error *error);
 uv_loop_t *host_loop_uv(host_loop *loop);
 
-/* Starts the thread. False: it could not be. */
-bool host_loop_start(host_loop *loop);
+/* Starts the thread. False: it could not be, with the reason in `error`. */
+bool host_loop_start(host_loop *loop, host_error *error);
 bool host_loop_is_started(const host_loop *loop);
 
 /* Something to do on the loop's thread. Its memory is the caller's until `run` is called, which may

@@ -1,7 +1,6 @@
 /* The handshake of TLS. */
 #include "internal.h"
 
-#include <stdio.h>
 #include <sys/socket.h>
 
 /* It computes for up to a few milliseconds: steps of handshakes in one turn of the loop. */
@@ -34,7 +33,7 @@ static void reject_plain(http_connection *c) {
 
 void http_connection_shake_hands(http_connection *c) {
   http_server *server = c->server;
-  const char *reason = NULL;
+  host_error error;
   bool is_plain;
   if (server->handshakes == HANDSHAKES_MAX || !has_first_byte(c, &is_plain)) {
     return; /* the descriptor stays ready until the next turn, or is not */
@@ -44,15 +43,13 @@ void http_connection_shake_hands(http_connection *c) {
     return;
   }
   server->handshakes++;
-  http_tls_result result = http_tls_handshake(c->tls, &reason);
+  http_tls_result result = http_tls_handshake(c->tls, &error);
   c->tls_wants_write = result == HTTP_TLS_WANTS_WRITE;
   if (result == HTTP_TLS_DONE) {
     c->state = HTTP_STATE_READING;
-  } else if (reason != NULL) {
-    char text[160];
-    snprintf(text, sizeof text, "the handshake of TLS has failed: %s", reason);
+  } else if (result == HTTP_TLS_ENDED || result == HTTP_TLS_FAILED) {
     if (c->tls_is_started) {
-      http_server_rejected(server, NULL, &c->entry.peer, 400, text);
+      http_server_rejected(server, NULL, &c->entry.peer, 400, error.message);
     }
     http_connection_linger(c); /* so that the alert arrives */
   }

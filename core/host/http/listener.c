@@ -14,11 +14,6 @@
 #define BACKLOG 1024
 #define SOCKET_MODE 0660
 
-static bool fail(char *error, size_t size, const char *what, const char *detail) {
-  snprintf(error, size, "%s: %s", what, detail);
-  return false;
-}
-
 static int new_socket(int family) {
   return socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
@@ -80,41 +75,44 @@ static bool name_address(int fd, char *out, size_t size) {
   return true;
 }
 
-static bool open_address(http_listener *listener, const char *where, char *error,
-                         size_t error_size) {
+static bool open_address(http_listener *listener, const char *where, host_error *error) {
   char host[64];
   char port[8];
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST};
   struct addrinfo *found = NULL;
   if (!split(where, host, sizeof host, port, sizeof port)) {
-    return fail(error, error_size, where, "not an address and port, such as 127.0.0.1:8080");
+    return host_error_set(error, HOST_FAILED, "%s: %s", where,
+                          "not an address and port, such as 127.0.0.1:8080");
   }
   if (strcmp(host, "localhost") == 0) {
     strcpy(host, "127.0.0.1");
   }
   if (getaddrinfo(host, port, &hints, &found) != 0) {
-    return fail(error, error_size, where, "the host must be a numeric address");
+    return host_error_set(error, HOST_FAILED, "%s: %s", where,
+                          "the host must be a numeric address");
   }
   listener->fd = bind_address(found);
   int saved = errno;
   freeaddrinfo(found);
   if (listener->fd < 0) {
-    return fail(error, error_size, where, strerror(saved));
+    return host_error_set(error, HOST_FAILED, "%s: %s", where, strerror(saved));
   }
   return name_address(listener->fd, listener->address, sizeof listener->address) ||
-         fail(error, error_size, where, "the bound address cannot be read");
+         host_error_set(error, HOST_FAILED, "%s: %s", where, "the bound address cannot be read");
 }
 
 /* ---- a path of the file system ------------------------------------------------------- */
 
 /* Removes the socket of a process that has ended. */
-static bool clear_path(const struct sockaddr_un *address, char *error, size_t error_size) {
+static bool clear_path(const struct sockaddr_un *address, host_error *error) {
   struct stat found;
   if (lstat(address->sun_path, &found) != 0) {
-    return errno == ENOENT || fail(error, error_size, address->sun_path, strerror(errno));
+    return errno == ENOENT ||
+           host_error_set(error, HOST_FAILED, "%s: %s", address->sun_path, strerror(errno));
   }
   if (!S_ISSOCK(found.st_mode)) {
-    return fail(error, error_size, address->sun_path, "is there already, and is not a socket");
+    return host_error_set(error, HOST_FAILED, "%s: %s", address->sun_path,
+                          "is there already, and is not a socket");
   }
   int fd = new_socket(AF_UNIX);
   bool in_use = fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
@@ -125,13 +123,13 @@ static bool clear_path(const struct sockaddr_un *address, char *error, size_t er
     close(fd);
   }
   if (in_use) {
-    return fail(error, error_size, address->sun_path, strerror(EADDRINUSE));
+    return host_error_set(error, HOST_FAILED, "%s: %s", address->sun_path, strerror(EADDRINUSE));
   }
   if (!is_stale) {
-    return fail(error, error_size, address->sun_path, strerror(saved));
+    return host_error_set(error, HOST_FAILED, "%s: %s", address->sun_path, strerror(saved));
   }
   return unlink(address->sun_path) == 0 || errno == ENOENT ||
-         fail(error, error_size, address->sun_path, strerror(errno));
+         host_error_set(error, HOST_FAILED, "%s: %s", address->sun_path, strerror(errno));
 }
 
 /* The mode is set before the file is there, so that it is never open to more; after it, for
@@ -152,26 +150,26 @@ static bool bind_path(http_listener *listener, const struct sockaddr_un *address
   return chmod(address->sun_path, SOCKET_MODE) == 0 && listen(listener->fd, BACKLOG) == 0;
 }
 
-static bool open_path(http_listener *listener, const char *path, char *error, size_t error_size) {
+static bool open_path(http_listener *listener, const char *path, host_error *error) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (path[0] != '/' || strlen(path) >= sizeof address.sun_path) {
-    return fail(error, error_size, path,
-                "not the path of a socket: unix:/run/palenca.sock, at "
-                "most 107 characters");
+    return host_error_set(
+        error, HOST_FAILED,
+        "%s: not the path of a socket: unix:/run/palenca.sock, at most 107 characters", path);
   }
   strcpy(address.sun_path, path);
   snprintf(listener->address, sizeof listener->address, "unix:%s", path);
-  if (!clear_path(&address, error, error_size)) {
+  if (!clear_path(&address, error)) {
     return false;
   }
-  return bind_path(listener, &address) || fail(error, error_size, path, strerror(errno));
+  return bind_path(listener, &address) ||
+         host_error_set(error, HOST_FAILED, "%s: %s", path, strerror(errno));
 }
 
-bool http_listener_open(http_listener *listener, const char *where, char *error,
-                        size_t error_size) {
+bool http_listener_open(http_listener *listener, const char *where, host_error *error) {
   *listener = (http_listener){.fd = -1};
-  bool opened = strncmp(where, "unix:", 5) == 0 ? open_path(listener, where + 5, error, error_size)
-                                                : open_address(listener, where, error, error_size);
+  bool opened = strncmp(where, "unix:", 5) == 0 ? open_path(listener, where + 5, error)
+                                                : open_address(listener, where, error);
   if (!opened) {
     http_listener_close(listener);
   }

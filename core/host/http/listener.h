@@ -2,6 +2,8 @@
 #ifndef PALENCA_HOST_HTTP_LISTENER_H
 #define PALENCA_HOST_HTTP_LISTENER_H
 
+#include "common/host_error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -17,7 +19,7 @@ typedef struct {
 /* `where` is "127.0.0.1:8080", "[::1]:8080", "localhost:8080" (port 0: any free one) or
  * "unix:/path". A Unix socket without a listener is replaced; whatever else is at its path is
  * left alone, and an error. Its owner and its group may connect. */
-bool http_listener_open(http_listener *listener, const char *where, char *error, size_t error_size);
+bool http_listener_open(http_listener *listener, const char *where, host_error *error);
 
 /* Removes a Unix socket's file, if it is still this one's. May be called again. */
 void http_listener_close(http_listener *listener);

@@ -76,14 +76,18 @@ static void destroy(http_queue *queue) {
   free(queue);
 }
 
-http_queue *http_queue_start(const http_server_options *options, char *error, size_t error_size) {
+static http_queue *fail(const char *listen, host_error *error) {
+  (void)host_error_set(error, HOST_FAILED, "%s: the HTTP server could not be started", listen);
+  return NULL;
+}
+
+http_queue *http_queue_start(const http_server_options *options, host_error *error) {
   http_server_options own = *options;
   uv_thread_options_t thread = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = THREAD_STACK_SIZE};
   http_queue *queue = calloc(1, sizeof *queue);
-  snprintf(error, error_size, "%s: the HTTP server could not be started", options->listen);
   if (queue == NULL || uv_loop_init(&queue->loop) != 0) {
     free(queue);
-    return NULL;
+    return fail(options->listen, error);
   }
   own.on_head = NULL;
   own.on_body = NULL;
@@ -92,17 +96,20 @@ http_queue *http_queue_start(const http_server_options *options, char *error, si
   pthread_mutex_init(&queue->mutex, NULL);
   queue->stop.data = queue;
   queue->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (queue->fd >= 0 && uv_async_init(&queue->loop, &queue->stop, on_stop) == 0) {
-    queue->stop.data = queue;
-    queue->server = http_server_new(&queue->loop, &own, error, error_size);
-    if (queue->server != NULL && uv_thread_create_ex(&queue->thread, &thread, run, queue) == 0) {
+  if (queue->fd < 0 || uv_async_init(&queue->loop, &queue->stop, on_stop) != 0) {
+    destroy(queue);
+    return fail(options->listen, error);
+  }
+  queue->stop.data = queue;
+  queue->server = http_server_new(&queue->loop, &own, error);
+  if (queue->server != NULL) {
+    if (uv_thread_create_ex(&queue->thread, &thread, run, queue) == 0) {
       return queue;
     }
-    if (queue->server != NULL) {
-      http_server_close(queue->server, NULL, NULL);
-    }
-    uv_close((uv_handle_t *)&queue->stop, NULL);
+    (void)fail(options->listen, error);
+    http_server_close(queue->server, NULL, NULL);
   }
+  uv_close((uv_handle_t *)&queue->stop, NULL);
   destroy(queue);
   return NULL;
 }

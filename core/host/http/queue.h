@@ -8,7 +8,7 @@
 typedef struct http_queue http_queue;
 
 /* The callbacks and the context of the options are its own. NULL: the reason is in `error`. */
-http_queue *http_queue_start(const http_server_options *options, char *error, size_t error_size);
+http_queue *http_queue_start(const http_server_options *options, host_error *error);
 
 const char *http_queue_address(const http_queue *queue);
 

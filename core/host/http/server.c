@@ -260,29 +260,29 @@ static bool open_handles(http_server *server) {
          uv_check_start(&server->check, on_check) == 0;
 }
 
-static bool open_parts(http_server *server, char *error, size_t size) {
+static bool open_parts(http_server *server, host_error *error) {
   const http_server_options *options = &server->options;
-  if (!http_listener_open(&server->listener, options->listen, error, size)) {
+  const char *listen = options->listen;
+  if (!http_listener_open(&server->listener, listen, error)) {
     return false;
   }
-  snprintf(error, size, "%s: the HTTP server could not be started", options->listen);
   server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (!copy_names(&server->options) || server->spare_fd < 0 || !open_handles(server)) {
-    return false;
+    return host_error_set(error, HOST_FAILED, "%s: the HTTP server could not be started", listen);
   }
   if (options->tls_cert == NULL) {
     return true;
   }
-  server->tls = http_tls_new(options->tls_cert, options->tls_key, error, size);
+  server->tls = http_tls_new(options->tls_cert, options->tls_key, error);
   server->has_tls = server->tls != NULL;
   return server->has_tls;
 }
 
-http_server *http_server_new(uv_loop_t *loop, const http_server_options *options, char *error,
-                             size_t error_size) {
+http_server *http_server_new(uv_loop_t *loop, const http_server_options *options,
+                             host_error *error) {
   http_server *server = calloc(1, sizeof *server);
   if (server == NULL) {
-    snprintf(error, error_size, "%s: out of memory", options->listen);
+    (void)host_error_set(error, HOST_FAILED, "%s: out of memory", options->listen);
     return NULL;
   }
   server->loop = loop;
@@ -297,7 +297,7 @@ http_server *http_server_new(uv_loop_t *loop, const http_server_options *options
       .max_headers = HEADERS_MAX,
       .max_body = server->options.max_body,
   };
-  if (open_parts(server, error, error_size)) {
+  if (open_parts(server, error)) {
     return server;
   }
   server->live = 0;
@@ -396,12 +396,12 @@ void http_server_close(http_server *server, void (*on_closed)(void *context), vo
   close_if_done(server);
 }
 
-bool http_server_reload_tls(http_server *server, char *error, size_t error_size) {
+bool http_server_reload_tls(http_server *server, host_error *error) {
   const http_server_options *options = &server->options;
   if (options->tls_cert == NULL) {
     return true;
   }
-  struct ssl_ctx_st *tls = http_tls_new(options->tls_cert, options->tls_key, error, error_size);
+  struct ssl_ctx_st *tls = http_tls_new(options->tls_cert, options->tls_key, error);
   if (tls == NULL) {
     return false;
   }

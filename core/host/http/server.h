@@ -8,6 +8,7 @@
 #ifndef PALENCA_HOST_HTTP_SERVER_H
 #define PALENCA_HOST_HTTP_SERVER_H
 
+#include "common/host_error.h"
 #include "common/net_address.h"
 
 #include <stdbool.h>
@@ -69,8 +70,8 @@ typedef struct {
 
 /* Listens at once; connections are accepted when the loop runs. NULL: the reason is in `error`; the
  * loop has to be run once more, since handles of libuv are closed by it. */
-http_server *http_server_new(uv_loop_t *loop, const http_server_options *options, char *error,
-                             size_t error_size);
+http_server *http_server_new(uv_loop_t *loop, const http_server_options *options,
+                             host_error *error);
 
 /* Stops accepting connections. Those that are open are closed after their next response, for which
  * its peer has one second more: one that does not read must not hold up the end. */
@@ -89,7 +90,7 @@ void http_server_close(http_server *server, void (*on_closed)(void *context), vo
 
 /* From any thread: reads the certificate and key again, for the connections to come. False: those
  * from before stay in use, and the reason is in `error`. */
-bool http_server_reload_tls(http_server *server, char *error, size_t error_size);
+bool http_server_reload_tls(http_server *server, host_error *error);
 
 /* "127.0.0.1:41234" or "unix:/path", as bound. */
 const char *http_server_address(const http_server *server);

@@ -17,10 +17,9 @@
 
 /* ---- certificate and key ----------------------------------------------------------------- */
 
-static bool fail(char *error, size_t size, const char *file, const char *reason) {
-  snprintf(error, size, "%s: %s", file, reason);
+static bool fail(host_error *error, const char *file, const char *reason) {
   ERR_clear_error();
-  return false;
+  return host_error_set(error, HOST_FAILED, "%s: %s", file, reason);
 }
 
 /* The reason of the failure that was the cause of the others. */
@@ -29,10 +28,10 @@ static const char *first_reason(const char *otherwise) {
   return reason != NULL ? reason : otherwise;
 }
 
-static bool is_readable(const char *file, char *error, size_t size) {
+static bool is_readable(const char *file, host_error *error) {
   FILE *opened = fopen(file, "re");
   if (opened == NULL) {
-    return fail(error, size, file, strerror(errno));
+    return fail(error, file, strerror(errno));
   }
   fclose(opened);
   return true;
@@ -47,22 +46,22 @@ static int no_passphrase(char *out, int size, int for_writing, void *context) {
   return -1;
 }
 
-static bool load(SSL_CTX *tls, const char *cert, const char *key, char *error, size_t size) {
+static bool load(SSL_CTX *tls, const char *cert, const char *key, host_error *error) {
   ERR_clear_error();
   SSL_CTX_set_default_passwd_cb(tls, no_passphrase);
-  if (!is_readable(cert, error, size) || !is_readable(key, error, size)) {
+  if (!is_readable(cert, error) || !is_readable(key, error)) {
     return false;
   }
   if (SSL_CTX_use_certificate_chain_file(tls, cert) != 1) {
-    return fail(error, size, cert, "not a certificate in PEM");
+    return fail(error, cert, "not a certificate in PEM");
   }
   if (SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1) {
     return true;
   }
   if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH) {
-    return fail(error, size, key, "not the private key of the certificate");
+    return fail(error, key, "not the private key of the certificate");
   }
-  return fail(error, size, key, "not a private key in PEM without a passphrase");
+  return fail(error, key, "not a private key in PEM without a passphrase");
 }
 
 /* A client that offers protocols must offer HTTP/1.1. */
@@ -80,13 +79,13 @@ static int choose_protocol(SSL *session, const unsigned char **out, unsigned cha
   return SSL_TLSEXT_ERR_OK;
 }
 
-SSL_CTX *http_tls_new(const char *cert, const char *key, char *error, size_t error_size) {
+SSL_CTX *http_tls_new(const char *cert, const char *key, host_error *error) {
   static const unsigned char name[] = "palenca";
   SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
   if (tls == NULL || SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1 ||
       SSL_CTX_set_cipher_list(tls, CIPHERS) != 1 ||
       SSL_CTX_set_session_id_context(tls, name, sizeof name - 1) != 1) {
-    fail(error, error_size, cert, first_reason("TLS cannot be set up"));
+    fail(error, cert, first_reason("TLS cannot be set up"));
     SSL_CTX_free(tls);
     return NULL;
   }
@@ -97,7 +96,7 @@ SSL_CTX *http_tls_new(const char *cert, const char *key, char *error, size_t err
   SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_alpn_select_cb(tls, choose_protocol, NULL);
-  if (load(tls, cert, key, error, error_size)) {
+  if (load(tls, cert, key, error)) {
     return tls;
   }
   SSL_CTX_free(tls);
@@ -163,11 +162,12 @@ static void begin_call(SSL *session) {
   ERR_clear_error();
 }
 
-http_tls_result http_tls_handshake(SSL *session, const char **reason) {
+http_tls_result http_tls_handshake(SSL *session, host_error *error) {
   begin_call(session);
   http_tls_result result = result_of(session, SSL_accept(session));
   if (result == HTTP_TLS_FAILED || result == HTTP_TLS_ENDED) {
-    *reason = first_reason("the connection was closed");
+    const char *reason = first_reason("the connection was closed");
+    (void)host_error_set(error, HOST_FAILED, "the handshake of TLS has failed: %s", reason);
   }
   ERR_clear_error();
   return result;

@@ -2,6 +2,8 @@
 #ifndef PALENCA_HOST_HTTP_TLS_H
 #define PALENCA_HOST_HTTP_TLS_H
 
+#include "common/host_error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -10,7 +12,7 @@ struct ssl_st;
 
 /* A certificate with the chain after it, and its private key, both PEM. NULL: the reason, which
  * names the file, is in `error`. Freed by http_tls_free. */
-struct ssl_ctx_st *http_tls_new(const char *cert, const char *key, char *error, size_t error_size);
+struct ssl_ctx_st *http_tls_new(const char *cert, const char *key, host_error *error);
 void http_tls_free(struct ssl_ctx_st *tls); /* NULL is allowed; its sessions stay usable */
 
 /* The server's side of a session on a socket, which stays the caller's. `reads` counts those of the
@@ -30,8 +32,8 @@ typedef enum {
 /* Each of these reads a bounded part of what the socket has, and then returns HTTP_TLS_WANTS_READ:
  * the socket has to be polled for being readable, not for becoming so. */
 
-/* Continues the handshake. `reason` is set if it has failed: static text. */
-http_tls_result http_tls_handshake(struct ssl_st *session, const char **reason);
+/* Continues the handshake. `error` is set if it has ended or failed. */
+http_tls_result http_tls_handshake(struct ssl_st *session, host_error *error);
 http_tls_result http_tls_read(struct ssl_st *session, char *out, size_t size, size_t *done);
 http_tls_result http_tls_write(struct ssl_st *session, const char *data, size_t size, size_t *done);
 /* Decrypted bytes wait to be read, which the socket does not show. */

@@ -17,7 +17,7 @@ typedef struct {
 /* host.admin_socket{loop=, store=, path= (of the database)} → socket | nil, message: before the
  * loop is started */
 static int socket_open(lua_State *L) {
-  char error[512];
+  host_error error;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_getfield(L, 1, "loop");
@@ -31,13 +31,14 @@ static int socket_open(lua_State *L) {
   lua_setiuservalue(L, -2, 1); /* the store, and its loop, must not be collected before it */
   admin_socket *socket = malloc(sizeof *socket);
   if (socket == NULL) {
-    return push_failure(L, "out of memory");
+    (void)host_error_set(&error, HOST_FAILED, "out of memory");
+    return push_error(L, &error);
   }
   *socket = (admin_socket){.loop = loop};
-  socket->server = event_admin_server_open(host_loop_uv(loop), store, path, error, sizeof error);
+  socket->server = event_admin_server_open(host_loop_uv(loop), store, path, &error);
   if (socket->server == NULL) {
     free(socket);
-    return push_failure(L, error);
+    return push_error(L, &error);
   }
   *handle = socket;
   return 1;

@@ -1,6 +1,7 @@
 /* palenca.host: the files of the pages, files of data, and a lock that keeps one to one process. */
 #include "module.h"
 
+#include "common/host_error.h"
 #include "worker/embedded.h"
 
 #include <errno.h>
@@ -39,76 +40,87 @@ static int lock_close(lua_State *L) {
   return 0;
 }
 
-static int fail(lua_State *L, const char *path, const char *reason) {
+/* Pushes nil and the message; for `return`. */
+static int push_error_of(lua_State *L, const char *path, const host_error *error) {
   lua_pushnil(L);
-  lua_pushfstring(L, "%s: %s", path, reason);
+  lua_pushfstring(L, "%s: %s", path, error->message); /* of a path of any length */
   return 2;
+}
+
+static bool fail(host_error *error, int problem) {
+  return host_error_set(error, HOST_FAILED, "%s", strerror(problem));
+}
+
+static bool open_lock(int *fd, const char *path, host_error *error) {
+  *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (*fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) == 0) {
+    return true;
+  }
+  return *fd >= 0 && errno == EWOULDBLOCK
+             ? host_error_set(error, HOST_HELD, "in use by another process")
+             : fail(error, errno);
 }
 
 /* host.lock(path) → lock | nil, message. The file is made if there is none; the lock ends with
  * lock:close(), with the lock's collection, or with the process. */
 static int lock_file(lua_State *L) {
+  host_error error;
   const char *path = luaL_checkstring(L, 1);
   int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
   *fd = -1;
   luaL_setmetatable(L, LOCK_TYPE);
-  *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (*fd < 0) {
-    return fail(L, path, strerror(errno));
-  }
-  if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
-    return fail(L, path, errno == EWOULDBLOCK ? "in use by another process" : strerror(errno));
-  }
-  return 1;
+  return open_lock(fd, path, &error) ? 1 : push_error_of(L, path, &error);
 }
 
 /* host.temporary_file() → path of a new file, for its owner alone, in $TMPDIR or /tmp | nil,
  * message. os.tmpname knows /tmp only. */
 static int temporary_file(lua_State *L) {
   const char *directory = getenv("TMPDIR");
+  host_error error;
   char path[4096];
   int length = snprintf(path, sizeof path, "%s/palenca-XXXXXX",
                         directory != NULL && directory[0] != '\0' ? directory : "/tmp");
   if (length < 0 || (size_t)length >= sizeof path) {
-    return fail(L, "TMPDIR", strerror(ENAMETOOLONG));
+    (void)fail(&error, ENAMETOOLONG);
+    return push_error_of(L, "TMPDIR", &error);
   }
   int fd = mkostemp(path, O_CLOEXEC);
   if (fd < 0) {
-    return fail(L, path, strerror(errno));
+    (void)fail(&error, errno);
+    return push_error_of(L, path, &error);
   }
   close(fd);
   lua_pushstring(L, path);
   return 1;
 }
 
-/* NULL, or what is wrong with a file of data. Its lock goes by the name: with two names it would be
- * two locks for one file. */
-static const char *problem_of(int fd) {
+/* Its lock goes by the name: with two names it would be two locks for one file. */
+static bool check_data_file(int fd, host_error *error) {
   struct stat status;
   if (fd < 0 || fstat(fd, &status) != 0) {
-    return strerror(errno);
+    return fail(error, errno);
   }
   if (!S_ISREG(status.st_mode)) {
-    return "not a regular file";
+    return host_error_set(error, HOST_FAILED, "not a regular file");
   }
-  return status.st_nlink > 1 ? "the file has several names (hard links)" : NULL;
+  return status.st_nlink <= 1 ||
+         host_error_set(error, HOST_FAILED, "the file has several names (hard links)");
 }
 
 /* host.data_file(path) → the name of the file itself, with all links resolved | nil, message.
  * The file is made if there is none. */
 static int data_file(lua_State *L) {
+  host_error error;
   char name[PATH_MAX];
   const char *path = luaL_checkstring(L, 1);
   int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-  const char *problem = problem_of(fd);
+  bool ok = check_data_file(fd, &error);
   if (fd >= 0) {
     close(fd);
   }
-  if (problem == NULL && realpath(path, name) == NULL) {
-    problem = strerror(errno);
-  }
-  if (problem != NULL) {
-    return fail(L, path, problem);
+  ok = ok && (realpath(path, name) != NULL || fail(&error, errno));
+  if (!ok) {
+    return push_error_of(L, path, &error);
   }
   lua_pushstring(L, name);
   return 1;
@@ -126,7 +138,7 @@ static bool write_all(int fd, const char *text, size_t size) {
   return true;
 }
 
-/* Writes a file beside the one that it is to replace, with that one's mode. */
+/* Writes a file beside the one that it is to replace, with that one's mode. False, with errno. */
 static bool write_beside(const char *path, const char *beside, const char *text, size_t size) {
   struct stat status;
   if (stat(path, &status) != 0) {
@@ -152,9 +164,10 @@ static int replace_file(lua_State *L) {
   const char *text = luaL_checklstring(L, 2, &size);
   const char *beside = lua_pushfstring(L, "%s.new", path);
   if (!write_beside(path, beside, text, size) || rename(beside, path) != 0) {
-    int error = errno;
+    host_error error;
+    (void)fail(&error, errno);
     (void)unlink(beside);
-    return fail(L, path, strerror(error));
+    return push_error_of(L, path, &error);
   }
   lua_pushboolean(L, true);
   return 1;

@@ -2,15 +2,17 @@
 #ifndef PALENCA_HOST_LUA_HANDLE_H
 #define PALENCA_HOST_LUA_HANDLE_H
 
+#include "common/host_error.h"
+
 #include <lauxlib.h>
 
 #define LOOP_TYPE "palenca.loop"
 #define STORE_TYPE "palenca.store"
 
 /* Pushes nil and the message; for `return`. */
-static inline int push_failure(lua_State *L, const char *message) {
+static inline int push_error(lua_State *L, const host_error *error) {
   lua_pushnil(L);
-  lua_pushstring(L, message);
+  lua_pushstring(L, error->message);
   return 2;
 }
 

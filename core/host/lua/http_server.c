@@ -2,6 +2,7 @@
 #include "module.h"
 
 #include "common/log_writer.h"
+#include "handle.h"
 #include "http/queue.h"
 
 #include <ctype.h>
@@ -141,7 +142,7 @@ static void handle_one(lua_State *L, lua_server *s, http_exchange *exchange) {
 
 /* host.http_server{listen=, max_body=} → server | nil, message */
 static int server_new(lua_State *L) {
-  char error[256];
+  host_error error;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_getfield(L, 1, "listen");
   lua_getfield(L, 1, "max_body");
@@ -154,11 +155,9 @@ static int server_new(lua_State *L) {
       .listen = luaL_checkstring(L, 2),
       .max_body = (size_t)luaL_checkinteger(L, 3),
   };
-  s->queue = http_queue_start(&options, error, sizeof error);
+  s->queue = http_queue_start(&options, &error);
   if (s->queue == NULL) {
-    lua_pushnil(L);
-    lua_pushstring(L, error);
-    return 2;
+    return push_error(L, &error);
   }
   return 1;
 }

@@ -16,9 +16,10 @@
 
 /* host.loop() → loop | nil, message: for a listener, a store and a receiver, in that order */
 static int loop_open(lua_State *L) {
+  host_error error;
   void **handle = new_handle(L, LOOP_TYPE);
-  *handle = host_loop_new();
-  return *handle != NULL ? 1 : push_failure(L, "a loop could not be made");
+  *handle = host_loop_new(&error);
+  return *handle != NULL ? 1 : push_error(L, &error);
 }
 
 /* loop:close(): after what is on it */
@@ -151,7 +152,7 @@ static bool signature_of(lua_State *L, webhook_signature_options *out) {
  * allowed={}, signature={header=, digest=, encoding=, prefix=, secrets={}}} → listener | nil,
  * message: the address is bound, and nothing accepted yet */
 static int listener_open(lua_State *L) {
-  char error[512];
+  host_error error;
   webhook_signature_options signature = {0};
   receiver_options options = {0};
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -177,8 +178,8 @@ static int listener_open(lua_State *L) {
   void **handle = new_handle(L, LISTENER_TYPE);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, 1); /* the loop must not be collected before it */
-  *handle = receiver_new(&options, error, sizeof error);
-  return *handle != NULL ? 1 : push_failure(L, error);
+  *handle = receiver_new(&options, &error);
+  return *handle != NULL ? 1 : push_error(L, &error);
 }
 
 static int listener_close(lua_State *L) {
@@ -193,6 +194,7 @@ static int listener_close(lua_State *L) {
 /* host.receiver(loop, listener, store) → receiver | nil, message: starts the loop. The listener
  * is the receiver's. It is made after the store, and so collected before it. */
 static int receiver_open(lua_State *L) {
+  host_error error;
   host_loop *loop = check_handle(L, 1, LOOP_TYPE);
   void **listener = luaL_checkudata(L, 2, LISTENER_TYPE);
   luaL_argcheck(L, *listener != NULL, 2, "closed");
@@ -202,8 +204,8 @@ static int receiver_open(lua_State *L) {
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, -2, 1);
   receiver_serve(*listener, store);
-  if (!host_loop_start(loop)) {
-    return push_failure(L, "a thread could not be started");
+  if (!host_loop_start(loop, &error)) {
+    return push_error(L, &error);
   }
   *handle = *listener;
   *listener = NULL;
@@ -226,9 +228,9 @@ static int listener_max_connections(lua_State *L) {
 
 /* receiver:reload_tls() → true | nil, message: certificate and key from before stay in use */
 static int receiver_reload(lua_State *L) {
-  char error[512];
-  if (!receiver_reload_tls(check_handle(L, 1, RECEIVER_TYPE), error, sizeof error)) {
-    return push_failure(L, error);
+  host_error error;
+  if (!receiver_reload_tls(check_handle(L, 1, RECEIVER_TYPE), &error)) {
+    return push_error(L, &error);
   }
   lua_pushboolean(L, true);
   return 1;

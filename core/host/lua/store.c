@@ -24,7 +24,7 @@ static void log_json(void *context, bool is_error, const char *message) {
 /* host.store{path=, loop=, json=, dedup_window=, retention= (seconds)} → store | nil, message:
  * before the loop is started */
 static int store_open(lua_State *L) {
-  char error[512];
+  host_error error;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_getfield(L, 1, "path");
@@ -42,8 +42,8 @@ static int store_open(lua_State *L) {
   void **handle = new_handle(L, STORE_TYPE);
   lua_pushvalue(L, 6);
   lua_setiuservalue(L, -2, 1); /* the loop must not be collected before it */
-  *handle = event_store_open(&options, error, sizeof error);
-  return *handle != NULL ? 1 : push_failure(L, error);
+  *handle = event_store_open(&options, &error);
+  return *handle != NULL ? 1 : push_error(L, &error);
 }
 
 /* store:close(timeout in seconds) → whether it is closed: all is written then */
@@ -145,12 +145,13 @@ static bool each_event(void *context, const event_summary *event) {
   return !visitor->failed;
 }
 
-static int end_visits(lua_State *L, const event_visitor *visitor, bool ok, const char *error) {
+static int end_visits(lua_State *L, const event_visitor *visitor, bool ok,
+                      const host_error *error) {
   if (visitor->failed) {
     return lua_error(L);
   }
   if (!ok) {
-    return push_failure(L, error);
+    return push_error(L, error);
   }
   lua_pushboolean(L, 1);
   return 1;
@@ -176,25 +177,25 @@ static event_filter read_filter(lua_State *L, int index) {
 /* host.events.list(path, {state=, action=, account_id=, since=, limit=}, each) → true
  * | nil, message */
 static int list(lua_State *L) {
-  char error[512];
+  host_error error;
   event_visitor visitor = {.L = L, .function = 3};
   const char *path = luaL_checkstring(L, 1);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   lua_settop(L, 3);
   event_filter filter = read_filter(L, 2);
-  bool ok = event_store_list(path, &filter, each_event, &visitor, error, sizeof error);
-  return end_visits(L, &visitor, ok, error);
+  bool ok = event_store_list(path, &filter, each_event, &visitor, &error);
+  return end_visits(L, &visitor, ok, &error);
 }
 
 /* host.events.show(path, id, each) → true | nil, message; `each` is not called if there is none */
 static int show(lua_State *L) {
-  char error[512];
+  host_error error;
   event_visitor visitor = {.L = L, .function = 3};
   const char *path = luaL_checkstring(L, 1);
   int64_t id = luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  bool ok = event_store_show(path, id, each_event, &visitor, error, sizeof error);
-  return end_visits(L, &visitor, ok, error);
+  bool ok = event_store_show(path, id, each_event, &visitor, &error);
+  return end_visits(L, &visitor, ok, &error);
 }
 
 /* host.events.replay(path, id) → "replayed" | "not_found" | "unfinished" | nil, message */
@@ -204,11 +205,10 @@ static int replay(lua_State *L) {
       [EVENT_NOT_FOUND] = "not_found",
       [EVENT_UNFINISHED] = "unfinished",
   };
-  char error[512];
+  host_error error;
   event_replay_result result;
-  if (!event_store_replay(luaL_checkstring(L, 1), luaL_checkinteger(L, 2), &result, error,
-                          sizeof error)) {
-    return push_failure(L, error);
+  if (!event_store_replay(luaL_checkstring(L, 1), luaL_checkinteger(L, 2), &result, &error)) {
+    return push_error(L, &error);
   }
   lua_pushstring(L, names[result]);
   return 1;
@@ -216,13 +216,13 @@ static int replay(lua_State *L) {
 
 /* host.events.replay_dead(path, {action=, account_id=, since=}) → count | nil, message, count */
 static int replay_dead(lua_State *L) {
-  char error[512];
+  host_error error;
   int64_t count;
   const char *path = luaL_checkstring(L, 1);
   event_filter filter = read_filter(L, 2);
-  bool ok = event_store_replay_dead(path, &filter, &count, error, sizeof error);
+  bool ok = event_store_replay_dead(path, &filter, &count, &error);
   if (!ok) {
-    (void)push_failure(L, error);
+    (void)push_error(L, &error);
   }
   lua_pushinteger(L, count);
   return ok ? 1 : 3;
@@ -232,7 +232,7 @@ static int replay_dead(lua_State *L) {
  * file_size=} | nil, message, the same */
 static int purge(lua_State *L) {
   static const char *const states[] = {"done", "dead", NULL};
-  char error[512];
+  host_error error;
   const char *path = luaL_checkstring(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
@@ -245,9 +245,9 @@ static int purge(lua_State *L) {
       .dry_run = lua_toboolean(L, 5),
   };
   event_purge_report report;
-  bool ok = event_store_purge(path, &what, &report, error, sizeof error);
+  bool ok = event_store_purge(path, &what, &report, &error);
   if (!ok) {
-    (void)push_failure(L, error);
+    (void)push_error(L, &error);
   }
   lua_createtable(L, 0, 4);
   set_integer(L, "events", report.events);
@@ -285,9 +285,9 @@ static int push_stats(lua_State *L) {
 /* host.events.stats(path) → {states={received=, …}, actions={[action]={received=, …}},
  * oldest_unfinished=, file_size=, log_size=, free_size=} | nil, message */
 static int stats(lua_State *L) {
-  char error[512];
+  host_error error;
   event_stats counted;
-  bool ok = event_store_stats(luaL_checkstring(L, 1), &counted, error, sizeof error);
+  bool ok = event_store_stats(luaL_checkstring(L, 1), &counted, &error);
   lua_pushcfunction(L, push_stats);
   lua_pushlightuserdata(L, &counted);
   int status = lua_pcall(L, 1, 1, 0);
@@ -295,7 +295,7 @@ static int stats(lua_State *L) {
   if (status != LUA_OK) {
     return lua_error(L);
   }
-  return ok ? 1 : push_failure(L, error);
+  return ok ? 1 : push_error(L, &error);
 }
 
 static const luaL_Reg store_methods[] = {

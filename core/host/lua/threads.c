@@ -20,7 +20,7 @@
 
 /* host.start(module, options, store | nil) → task | nil, message */
 static int start(lua_State *L) {
-  char error[512];
+  host_error error;
   const char *module = luaL_checkstring(L, 1);
   const char *options = luaL_checkstring(L, 2);
   event_store *store = lua_isnoneornil(L, 3) ? NULL : check_handle(L, 3, STORE_TYPE);
@@ -28,16 +28,17 @@ static int start(lua_State *L) {
   void **handle = new_handle(L, LUA_THREAD_TYPE);
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, -2, 1);
-  *handle = lua_thread_start(module, options, lua_open_host, store, error, sizeof error);
-  return *handle != NULL ? 1 : push_failure(L, error);
+  *handle = lua_thread_start(module, options, lua_open_host, store, &error);
+  return *handle != NULL ? 1 : push_error(L, &error);
 }
 
 /* task:wait_ready(timeout in seconds) → info, nil, details | false (not yet), or nil, message */
 static int wait_ready(lua_State *L) {
   char info[1024];
+  host_error error;
   lua_thread *t = check_handle(L, 1, LUA_THREAD_TYPE);
   int64_t timeout = (int64_t)(luaL_checknumber(L, 2) * 1000);
-  switch (lua_thread_wait_ready(t, timeout, info, sizeof info)) {
+  switch (lua_thread_wait_ready(t, timeout, info, sizeof info, &error)) {
   case LUA_THREAD_READY:
     lua_pushstring(L, info);
     lua_pushnil(L);
@@ -49,7 +50,7 @@ static int wait_ready(lua_State *L) {
   case LUA_THREAD_ENDED:
     break;
   }
-  return push_failure(L, info);
+  return push_error(L, &error);
 }
 
 /* task:ask("drain" | "stop") */
@@ -63,11 +64,11 @@ static int ask(lua_State *L) {
 
 /* task:join(timeout in seconds) → true | false (still running), or nil, message */
 static int join(lua_State *L) {
-  char error[1024];
+  host_error error;
   lua_thread *t = check_handle(L, 1, LUA_THREAD_TYPE);
-  bool ended = lua_thread_join(t, (int64_t)(luaL_checknumber(L, 2) * 1000), error, sizeof error);
-  if (ended && error[0] != '\0') {
-    return push_failure(L, error);
+  bool ended = lua_thread_join(t, (int64_t)(luaL_checknumber(L, 2) * 1000), &error);
+  if (ended && error.kind != HOST_OK) {
+    return push_error(L, &error);
   }
   lua_pushboolean(L, ended);
   return 1;

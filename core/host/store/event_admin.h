@@ -9,6 +9,7 @@
 #ifndef PALENCA_HOST_STORE_EVENT_ADMIN_H
 #define PALENCA_HOST_STORE_EVENT_ADMIN_H
 
+#include "common/host_error.h"
 #include "event.h"
 
 typedef struct {
@@ -39,11 +40,11 @@ typedef struct {
 /* Calls `each` for the stored events, oldest first, until it returns false. An event that changes
  * during the listing is shown as it was when its page of a few hundred was read. */
 bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
-                      char *error, size_t error_size);
+                      host_error *error);
 
 /* Calls `each` once, if there is an event of this id. */
-bool event_store_show(const char *path, int64_t id, event_visit each, void *context, char *error,
-                      size_t error_size);
+bool event_store_show(const char *path, int64_t id, event_visit each, void *context,
+                      host_error *error);
 
 typedef enum {
   EVENT_REPLAYED,
@@ -54,13 +55,13 @@ typedef enum {
 /* Makes a done or dead event received again, under its id and with no attempt counted: a new run
  * of the same event, in the order of its id among those of its account that wait. A process that
  * serves from the file begins it within a second. */
-bool event_store_replay(const char *path, int64_t id, event_replay_result *result, char *error,
-                        size_t error_size);
+bool event_store_replay(const char *path, int64_t id, event_replay_result *result,
+                        host_error *error);
 
 /* The same for all dead events that match the filter, in steps; `count` is their number, also on
  * failure. Its state and limit are ignored. */
 bool event_store_replay_dead(const char *path, const event_filter *filter, int64_t *count,
-                             char *error, size_t error_size);
+                             host_error *error);
 
 typedef struct {
   event_state state;       /* EVENT_DONE or EVENT_DEAD */
@@ -79,7 +80,7 @@ typedef struct {
  * steps, and frees their space, at once or when the last reader has ended. The report includes
  * what was done before a failure. A dry run reads only. */
 bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,
-                       char *error, size_t error_size);
+                       host_error *error);
 
 typedef struct {
   char *action;
@@ -95,7 +96,7 @@ typedef struct {
 } event_stats;
 
 /* Counts the events. The caller calls event_stats_free, also on failure. */
-bool event_store_stats(const char *path, event_stats *stats, char *error, size_t error_size);
+bool event_store_stats(const char *path, event_stats *stats, host_error *error);
 void event_stats_free(event_stats *stats);
 
 /* ---- The requests to the process that serves ---- */

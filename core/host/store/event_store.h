@@ -11,6 +11,7 @@
 #ifndef PALENCA_HOST_STORE_EVENT_STORE_H
 #define PALENCA_HOST_STORE_EVENT_STORE_H
 
+#include "common/host_error.h"
 #include "common/host_loop.h"
 #include "event.h"
 
@@ -39,7 +40,7 @@ typedef struct {
  * ended are received again, their attempt counted if they had been started. One process at a time
  * may have a database open for this: a second one is rejected. NULL on failure, with the reason in
  * `error`. */
-event_store *event_store_open(const event_store_options *options, char *error, size_t error_size);
+event_store *event_store_open(const event_store_options *options, host_error *error);
 
 /* From any thread but the loop's: carries out what is queued, releases every lease, frees the
  * remaining consumers, closes the database. No consumer may be used after it, and nothing may be

@@ -276,22 +276,19 @@ static bool copy_blocks(net_block **out, size_t *count, const net_block *blocks,
   return true;
 }
 
-static bool prepare(receiver *r, const receiver_options *options, char *error, size_t error_size) {
-  snprintf(error, error_size, "out of memory");
+static bool prepare(receiver *r, const receiver_options *options, host_error *error) {
   r->path = strdup(options->path);
   r->not_stored = constant(503, "{\"error\":\"the event could not be stored\"}\n");
   r->no_access = constant(401, "{\"error\":\"unauthorized\"}\n");
   if (r->path == NULL || r->not_stored == NULL || r->no_access == NULL ||
       !copy_blocks(&r->trusted, &r->trusted_count, options->trusted, options->trusted_count) ||
-      !copy_blocks(&r->allowed, &r->allowed_count, options->allowed, options->allowed_count)) {
-    return false;
-  }
-  if (options->log != NULL &&
-      (r->log = rejection_log_new(options->log, options->log_context)) == NULL) {
-    return false;
+      !copy_blocks(&r->allowed, &r->allowed_count, options->allowed, options->allowed_count) ||
+      (options->log != NULL &&
+       (r->log = rejection_log_new(options->log, options->log_context)) == NULL)) {
+    return host_error_set(error, HOST_FAILED, "out of memory");
   }
   if (options->signature != NULL) {
-    r->signature = webhook_signature_new(options->signature, error, error_size);
+    r->signature = webhook_signature_new(options->signature, error);
   }
   return options->signature == NULL || r->signature != NULL;
 }
@@ -314,8 +311,7 @@ static void run_until_closed(receiver *r) {
   }
 }
 
-static bool bind_address(receiver *r, const receiver_options *options, char *error,
-                         size_t error_size) {
+static bool bind_address(receiver *r, const receiver_options *options, host_error *error) {
   http_server_options server = {
       .listen = options->listen,
       .max_body = options->max_body,
@@ -332,11 +328,10 @@ static bool bind_address(receiver *r, const receiver_options *options, char *err
       .tls_key = options->tls_key,
       .context = r,
   };
-  snprintf(error, error_size, "the receiver could not be started");
   if (!open_handles(r)) {
-    return false;
+    return host_error_set(error, HOST_FAILED, "the receiver could not be started");
   }
-  r->server = http_server_new(host_loop_uv(r->loop), &server, error, error_size);
+  r->server = http_server_new(host_loop_uv(r->loop), &server, error);
   if (r->server != NULL) {
     r->open++;
     return true;
@@ -361,13 +356,13 @@ static receiver *allocate(host_loop *loop) {
   return r;
 }
 
-receiver *receiver_new(const receiver_options *options, char *error, size_t error_size) {
+receiver *receiver_new(const receiver_options *options, host_error *error) {
   receiver *r = allocate(options->loop);
   if (r == NULL) {
-    snprintf(error, error_size, "out of memory");
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
     return NULL;
   }
-  if (prepare(r, options, error, error_size) && bind_address(r, options, error, error_size)) {
+  if (prepare(r, options, error) && bind_address(r, options, error)) {
     return r;
   }
   destroy(r);
@@ -387,8 +382,8 @@ const char *receiver_address(const receiver *r) {
   return http_server_address(r->server);
 }
 
-bool receiver_reload_tls(receiver *r, char *error, size_t error_size) {
-  return http_server_reload_tls(r->server, error, error_size);
+bool receiver_reload_tls(receiver *r, host_error *error) {
+  return http_server_reload_tls(r->server, error);
 }
 
 void receiver_ask_stop(receiver *r, int64_t timeout_ms) {

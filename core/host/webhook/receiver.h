@@ -2,6 +2,7 @@
 #ifndef PALENCA_HOST_WEBHOOK_RECEIVER_H
 #define PALENCA_HOST_WEBHOOK_RECEIVER_H
 
+#include "common/host_error.h"
 #include "common/net_address.h"
 #include "rejection_log.h"
 #include "signature.h"
@@ -32,7 +33,7 @@ typedef struct {
 } receiver_options;
 
 /* Binds the address, before the loop is started. */
-receiver *receiver_new(const receiver_options *options, char *error, size_t error_size);
+receiver *receiver_new(const receiver_options *options, host_error *error);
 /* Before the loop is started: from its start on connections are accepted, and events put into this
  * store, which is on the same loop and outlives the receiver. */
 void receiver_serve(receiver *r, event_store *store);
@@ -42,7 +43,7 @@ const char *receiver_address(const receiver *r);
 size_t receiver_max_connections(const receiver *r);
 /* Reads certificate and key again. False: those from before stay in use, and the reason is in
  * `error`. */
-bool receiver_reload_tls(receiver *r, char *error, size_t error_size);
+bool receiver_reload_tls(receiver *r, host_error *error);
 /* Has it stop accepting, respond to what has arrived (for at most `timeout_ms`; a request of which
  * only a part has arrived gets a second), and end. */
 void receiver_ask_stop(receiver *r, int64_t timeout_ms);

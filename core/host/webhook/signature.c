@@ -36,20 +36,20 @@ static bool copy_all(webhook_signature *s, const webhook_signature_options *opti
   return s->secret_count > 0;
 }
 
-webhook_signature *webhook_signature_new(const webhook_signature_options *options, char *error,
-                                         size_t error_size) {
+webhook_signature *webhook_signature_new(const webhook_signature_options *options,
+                                         host_error *error) {
   char sample[PALENCA_SIGNATURE_MAX];
   palenca_error problem;
   webhook_signature *s = calloc(1, sizeof *s);
   if (s == NULL || !copy_all(s, options)) {
-    snprintf(error, error_size, "out of memory");
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
     webhook_signature_free(s);
     return NULL;
   }
   for (size_t i = 0; i < s->secret_count; i++) {
     const char *secret = s->secrets[i];
     if (!palenca_signature_make(&s->form, secret, strlen(secret), "", 0, sample, &problem)) {
-      snprintf(error, error_size, "%s", problem.message);
+      (void)host_error_set(error, HOST_FAILED, "%s", problem.message);
       webhook_signature_free(s);
       return NULL;
     }

@@ -2,6 +2,7 @@
 #ifndef PALENCA_HOST_WEBHOOK_SIGNATURE_H
 #define PALENCA_HOST_WEBHOOK_SIGNATURE_H
 
+#include "common/host_error.h"
 #include "palenca.h"
 
 typedef struct webhook_signature webhook_signature;
@@ -14,8 +15,8 @@ typedef struct {
 } webhook_signature_options;
 
 /* Everything is copied. NULL on failure, with the reason in `error`. */
-webhook_signature *webhook_signature_new(const webhook_signature_options *options, char *error,
-                                         size_t error_size);
+webhook_signature *webhook_signature_new(const webhook_signature_options *options,
+                                         host_error *error);
 /* NULL is allowed. */
 void webhook_signature_free(webhook_signature *signature);
 

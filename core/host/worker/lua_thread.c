@@ -36,8 +36,8 @@ struct lua_thread {
   const char *label; /* of the code that runs; NULL: none of a script's does */
   int64_t entered_at;
   char info[1024];
-  char error[1024];
-  char *details; /* written once, before it is ready */
+  host_error error; /* HOST_OK: it has not ended, or well */
+  char *details;    /* written once, before it is ready */
 };
 
 static int run_module(lua_State *L) {
@@ -52,9 +52,9 @@ static int run_module(lua_State *L) {
   return 0;
 }
 
-static void end(lua_thread *t, const char *error) {
+static void end(lua_thread *t, const host_error *error) {
   pthread_mutex_lock(&t->mutex);
-  snprintf(t->error, sizeof t->error, "%s", error);
+  t->error = *error;
   t->ended = true;
   pthread_cond_broadcast(&t->changed);
   pthread_mutex_unlock(&t->mutex);
@@ -71,6 +71,7 @@ static void lower_thread_priority(const lua_thread *t) {
 
 static void *body(void *context) {
   lua_thread *t = context;
+  host_error error = {.kind = HOST_OK};
   lower_thread_priority(t);
   lua_State *L = lua_state_new(t->open);
   limits *own = L != NULL ? limits_begin(L) : NULL;
@@ -78,19 +79,20 @@ static void *body(void *context) {
     if (L != NULL) {
       lua_state_close(L);
     }
-    end(t, "out of memory");
+    (void)host_error_set(&error, HOST_FAILED, "out of memory");
+    end(t, &error);
     return NULL;
   }
   lua_pushcfunction(L, lua_state_traceback);
   lua_pushcfunction(L, run_module);
   lua_pushlightuserdata(L, t);
-  bool ok = lua_pcall(L, 1, 0, 1) == LUA_OK;
-  const char *message = ok ? "" : lua_tostring(L, -1);
-  char error[sizeof t->error];
-  snprintf(error, sizeof error, "%s", message != NULL ? message : "unknown error");
+  if (lua_pcall(L, 1, 0, 1) != LUA_OK) {
+    const char *message = lua_tostring(L, -1);
+    (void)host_error_set(&error, HOST_FAILED, "%s", message != NULL ? message : "unknown error");
+  }
   lua_state_close(L);
   limits_end(own);
-  end(t, error);
+  end(t, &error);
   return NULL;
 }
 
@@ -110,7 +112,7 @@ static void destroy(lua_thread *t) {
 }
 
 lua_thread *lua_thread_start(const char *module, const char *options, lua_CFunction open,
-                             event_store *store, char *error, size_t error_size) {
+                             event_store *store, host_error *error) {
   lua_thread *t = calloc(1, sizeof *t);
   pthread_condattr_t attributes;
   if (t == NULL) {
@@ -136,7 +138,7 @@ lua_thread *lua_thread_start(const char *module, const char *options, lua_CFunct
   }
   return t;
 no_memory:
-  snprintf(error, error_size, "a thread could not be started");
+  (void)host_error_set(error, HOST_FAILED, "a thread could not be started");
   return NULL;
 }
 
@@ -146,7 +148,7 @@ static struct timespec deadline_in(int64_t timeout_ms) {
 }
 
 lua_thread_state lua_thread_wait_ready(lua_thread *t, int64_t timeout_ms, char *info,
-                                       size_t info_size) {
+                                       size_t info_size, host_error *error) {
   struct timespec until = deadline_in(timeout_ms);
   pthread_mutex_lock(&t->mutex);
   while (!t->ready && !t->ended &&
@@ -155,7 +157,8 @@ lua_thread_state lua_thread_wait_ready(lua_thread *t, int64_t timeout_ms, char *
   lua_thread_state state = t->ready   ? LUA_THREAD_READY
                            : t->ended ? LUA_THREAD_ENDED
                                       : LUA_THREAD_LOADING;
-  snprintf(info, info_size, "%s", t->ready ? t->info : t->error);
+  snprintf(info, info_size, "%s", t->info);
+  *error = t->error;
   pthread_mutex_unlock(&t->mutex);
   return state;
 }
@@ -167,13 +170,13 @@ void lua_thread_request(lua_thread *t, lua_thread_command wish) {
   (void)written; /* full: it is readable already */
 }
 
-bool lua_thread_join(lua_thread *t, int64_t timeout_ms, char *error, size_t error_size) {
+bool lua_thread_join(lua_thread *t, int64_t timeout_ms, host_error *error) {
   struct timespec until = deadline_in(timeout_ms);
   pthread_mutex_lock(&t->mutex);
   while (!t->ended && pthread_cond_timedwait(&t->changed, &t->mutex, &until) != ETIMEDOUT) {
   }
   bool ended = t->ended;
-  snprintf(error, error_size, "%s", t->error);
+  *error = t->error;
   pthread_mutex_unlock(&t->mutex);
   if (ended && !t->joined) {
     pthread_join(t->thread, NULL);

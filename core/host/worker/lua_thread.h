@@ -2,7 +2,9 @@
 #ifndef PALENCA_HOST_WORKER_LUA_THREAD_H
 #define PALENCA_HOST_WORKER_LUA_THREAD_H
 
+#include "common/host_error.h"
 #include "store/event_store.h"
+
 #include <lua.h>
 
 typedef struct lua_thread lua_thread;
@@ -16,7 +18,7 @@ typedef enum {
 /* Runs `require(module)(options)` on a new thread, in a state made with `open` (see
  * lua_state_new), where `options` is a JSON text and is passed as such. The store may be NULL. */
 lua_thread *lua_thread_start(const char *module, const char *options, lua_CFunction open,
-                             event_store *store, char *error, size_t error_size);
+                             event_store *store, host_error *error);
 
 typedef enum {
   LUA_THREAD_LOADING,
@@ -24,10 +26,10 @@ typedef enum {
   LUA_THREAD_ENDED,
 } lua_thread_state;
 
-/* Waits for at most `timeout_ms` until the task says that it is ready or has
- * ended; `info` gets its message then, or its error. */
+/* Waits for at most `timeout_ms` until the task says that it is ready or has ended; `info` gets its
+ * message then, or `error` why it has ended. */
 lua_thread_state lua_thread_wait_ready(lua_thread *t, int64_t timeout_ms, char *info,
-                                       size_t info_size);
+                                       size_t info_size, host_error *error);
 
 /* What it has said beside the message, of any length; "" until it is ready. */
 const char *lua_thread_details(const lua_thread *t);
@@ -35,9 +37,9 @@ const char *lua_thread_details(const lua_thread *t);
 /* Requests that the task drain or stop; its descriptor becomes readable. */
 void lua_thread_request(lua_thread *t, lua_thread_command wish);
 
-/* True once the task has ended, waiting for at most `timeout_ms`. `error` is ""
- * if it ended well. */
-bool lua_thread_join(lua_thread *t, int64_t timeout_ms, char *error, size_t error_size);
+/* True once the task has ended, waiting for at most `timeout_ms`. `error` is
+ * HOST_OK if it ended well. */
+bool lua_thread_join(lua_thread *t, int64_t timeout_ms, host_error *error);
 
 /* The milliseconds for which a script's code has blocked the thread without a wait, and its
  * label from lua_thread_enter; -1: none has. */

@@ -22,18 +22,18 @@ void event_store_end_turns_itself(event_store *store, bool does) {
 }
 
 int main(void) {
-  char error[256];
+  host_error error;
   receiver_options options = {.listen = "127.0.0.1:0",
                               .path = "/webhooks/palenca",
                               .max_body = 65536,
-                              .loop = host_loop_new()};
-  receiver *receiving = receiver_new(&options, error, sizeof error);
+                              .loop = host_loop_new(&error)};
+  receiver *receiving = options.loop != NULL ? receiver_new(&options, &error) : NULL;
   if (receiving == NULL) {
-    fprintf(stderr, "%s\n", error);
+    fprintf(stderr, "%s\n", error.message);
     return 1;
   }
   receiver_serve(receiving, NULL);
-  if (!host_loop_start(options.loop)) {
+  if (!host_loop_start(options.loop, &error)) {
     return 1;
   }
   printf("%s\n", receiver_address(receiving));

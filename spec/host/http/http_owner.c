@@ -50,10 +50,10 @@ http_server_options options_of(owner *o) {
 }
 
 void open_with(owner *o, const http_server_options *options) {
-  char error[256];
+  host_error error;
   memset(o, 0, sizeof *o);
   assert_int_equal(uv_loop_init(&o->loop), 0);
-  o->server = http_server_new(&o->loop, options, error, sizeof error);
+  o->server = http_server_new(&o->loop, options, &error);
   assert_non_null(o->server);
 }
 

@@ -140,7 +140,7 @@ static void note_closed(void *context) {
 }
 
 static void open_server(owner *o) {
-  char error[256];
+  host_error error;
   http_server_options options = {
       .listen = "127.0.0.1:0",
       .max_body = 1000000,
@@ -153,7 +153,7 @@ static void open_server(owner *o) {
   };
   memset(o, 0, sizeof *o);
   assert_int_equal(uv_loop_init(&o->loop), 0);
-  o->server = http_server_new(&o->loop, &options, error, sizeof error);
+  o->server = http_server_new(&o->loop, &options, &error);
   assert_non_null(o->server);
 }
 
@@ -410,10 +410,11 @@ static void writes_dates(void **state) {
  * -------------------------------------------------------------------------------------- */
 
 static void hands_requests_to_another_thread(void **state) {
-  char error[256], text[1024];
+  host_error error;
+  char text[1024];
   (void)state;
   http_server_options options = {.listen = "127.0.0.1:0"};
-  http_queue *queue = http_queue_start(&options, error, sizeof error);
+  http_queue *queue = http_queue_start(&options, &error);
   assert_non_null(queue);
   assert_null(http_queue_take(queue));
   struct pollfd ready = {.fd = http_queue_fd(queue), .events = POLLIN};
@@ -444,15 +445,15 @@ static void hands_requests_to_another_thread(void **state) {
 }
 
 static void says_why_a_queue_cannot_start(void **state) {
-  char error[256];
+  host_error error;
   (void)state;
   http_server_options options = {.listen = "nowhere"};
-  assert_null(http_queue_start(&options, error, sizeof error));
-  assert_non_null(strstr(error, "nowhere: not an address"));
+  assert_null(http_queue_start(&options, &error));
+  assert_non_null(strstr(error.message, "nowhere: not an address"));
   options = (http_server_options){
       .listen = "127.0.0.1:0", .tls_cert = "/no/certificate", .tls_key = "/no/key"};
-  assert_null(http_queue_start(&options, error, sizeof error));
-  assert_string_equal(error, "/no/certificate: No such file or directory");
+  assert_null(http_queue_start(&options, &error));
+  assert_string_equal(error.message, "/no/certificate: No such file or directory");
 }
 
 int main(void) {

@@ -67,7 +67,7 @@ static void write_pair(const owner *o) {
 }
 
 static void open_server(owner *o) {
-  char error[256];
+  host_error error;
   memset(o, 0, sizeof *o);
   strcpy(o->directory, "/tmp/palenca-tls-XXXXXX");
   assert_non_null(mkdtemp(o->directory));
@@ -81,7 +81,7 @@ static void open_server(owner *o) {
                                  .on_request = defer_all,
                                  .context = o};
   assert_int_equal(uv_loop_init(&o->loop), 0);
-  o->server = http_server_new(&o->loop, &options, error, sizeof error);
+  o->server = http_server_new(&o->loop, &options, &error);
   assert_non_null(o->server);
 }
 

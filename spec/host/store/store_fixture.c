@@ -28,8 +28,8 @@ static void on_log(void *context, bool is_error, const char *message) {
   (void)pthread_mutex_unlock(&f->mutex);
 }
 
-event_store *try_open(fixture *f, char *error, size_t size) {
-  host_loop *loop = host_loop_new();
+event_store *try_open(fixture *f, host_error *error) {
+  host_loop *loop = host_loop_new(error);
   assert_non_null(loop);
   const event_store_options options = {.path = f->path,
                                        .loop = loop,
@@ -37,25 +37,25 @@ event_store *try_open(fixture *f, char *error, size_t size) {
                                        .log_context = f,
                                        .dedup_window = f->dedup_window,
                                        .retention = f->retention};
-  event_store *store = event_store_open(&options, error, size);
+  event_store *store = event_store_open(&options, error);
   if (store == NULL) {
     host_loop_close(loop);
     return NULL;
   }
   f->loop = loop;
   if (!f->is_by_hand) {
-    f->admin = event_admin_server_open(host_loop_uv(loop), store, f->path, error, size);
+    f->admin = event_admin_server_open(host_loop_uv(loop), store, f->path, error);
     assert_non_null(f->admin);
-    assert_true(host_loop_start(loop));
+    assert_true(host_loop_start(loop, error));
   }
   return store;
 }
 
 void open_store(fixture *f) {
-  char error[512] = "";
-  f->store = try_open(f, error, sizeof error);
+  host_error error = {.kind = HOST_OK};
+  f->store = try_open(f, &error);
   if (f->store == NULL) {
-    fail_msg("open: %s", error);
+    fail_msg("open: %s", error.message);
   }
 }
 
@@ -325,10 +325,10 @@ bool add_line(void *context, const event_summary *event) {
 
 listing list(const fixture *f, const char *state, int64_t limit) {
   listing l = {.f = f, .text = ""};
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   const event_filter filter = {.state = state, .limit = limit};
-  if (!event_store_list(f->path, &filter, add_line, &l, error, sizeof error)) {
-    fail_msg("list: %s", error);
+  if (!event_store_list(f->path, &filter, add_line, &l, &error)) {
+    fail_msg("list: %s", error.message);
   }
   return l;
 }

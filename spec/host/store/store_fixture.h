@@ -41,7 +41,7 @@ int set_up(void **state);
 int tear_down(void **state);
 
 /* Opens a store on a loop of its own, which is started. NULL: the reason is in `error`. */
-event_store *try_open(fixture *f, char *error, size_t size);
+event_store *try_open(fixture *f, host_error *error);
 void open_store(fixture *f);
 void close_store(fixture *f);
 

@@ -18,15 +18,15 @@ static const char body[] = "{\"data\":{\"webhook_action\":\"login.success\"}}\r\
 
 static webhook_signature *make(const char *digest, const char *encoding, const char *prefix,
                                const char *const *secrets, size_t count) {
-  char error[128] = "";
+  host_error error = {.kind = HOST_OK};
   webhook_signature_options options = {
       .header = "X-Signature",
       .form = {.digest = digest, .encoding = encoding, .prefix = prefix},
       .secrets = secrets,
       .secret_count = count,
   };
-  webhook_signature *signature = webhook_signature_new(&options, error, sizeof error);
-  assert_int_equal(signature == NULL, error[0] != '\0');
+  webhook_signature *signature = webhook_signature_new(&options, &error);
+  assert_int_equal(signature == NULL, error.kind != HOST_OK);
   return signature;
 }
 

@@ -44,16 +44,19 @@ static bool work(event_admin *admin, sqlite3 *db) {
 
 /* Does the work on an open file, and closes that. `what` it does to the file is for an error. */
 static bool work_on(event_file *file, const event_admin_request *request,
-                    event_admin_report *report, const char *what, char *error, size_t error_size) {
+                    event_admin_report *report, const char *what, host_error *error) {
   event_admin *admin = event_admin_new(request, file->path);
   if (admin == NULL) {
-    (void)snprintf(error, error_size, "out of memory");
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
     event_file_close(file);
     return false;
   }
-  const char *reason = work(admin, file->db) ? event_admin_error(admin) : "database is locked";
-  if (reason != NULL) {
-    (void)snprintf(error, error_size, "cannot %s %s: %s", what, file->path, reason);
+  bool has_ended = work(admin, file->db);
+  const host_error *reason = event_admin_error(admin);
+  bool ok = has_ended && reason->kind == HOST_OK;
+  if (!ok) {
+    (void)host_error_set(error, HOST_FAILED, "cannot %s %s: %s", what, file->path,
+                         has_ended ? reason->message : "database is locked");
   }
   *report = *event_admin_progress(admin);
   event_admin_free(admin);
@@ -63,7 +66,7 @@ static bool work_on(event_file *file, const event_admin_request *request,
     report->purge.file_size = event_file_size(path, "");
   }
   free(path);
-  return reason == NULL;
+  return ok;
 }
 
 /* ---- By the process that serves ---- */
@@ -81,16 +84,15 @@ typedef struct {
   char line[EVENT_ADMIN_LINE_MAX];
   size_t used;
   event_admin_report *report;
-  char *error;
-  size_t error_size;
+  host_error *error;
 } conversation;
 
 static ask_result fail(conversation *c, const char *what, const char *reason) {
   char holder[EVENT_LOCK_HOLDER_SIZE];
   event_lock_holder(c->path, holder);
-  (void)snprintf(c->error, c->error_size, "%s that serves from %s %s%s%s",
-                 *holder != '\0' ? holder : "the process", c->path, what,
-                 *reason != '\0' ? ": " : "", reason);
+  (void)host_error_set(c->error, HOST_FAILED, "%s that serves from %s %s%s%s",
+                       *holder != '\0' ? holder : "the process", c->path, what,
+                       *reason != '\0' ? ": " : "", reason);
   return FAILED;
 }
 
@@ -102,23 +104,26 @@ static ask_result fail_silent(conversation *c) {
 }
 
 /* Without waiting: the queue of one that does not accept may be full. */
-static int connect_to(const char *path, char *error, size_t error_size) {
+static int connect_to(const char *path, host_error *error) {
   event_admin_address address;
-  if (!event_admin_address_open(&address, path, error, error_size)) {
-    errno = ENAMETOOLONG;
+  if (!event_admin_address_open(&address, path, error)) {
     return -1;
   }
   int fd = socket(AF_UNIX, SOCK_STREAM, 0);
   bool ok = fd >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
             connect(fd, (const struct sockaddr *)&address.address, sizeof address.address) == 0;
   int reason = errno;
-  if (!ok && fd >= 0) {
+  event_admin_address_close(&address);
+  if (ok) {
+    return fd;
+  }
+  if (fd >= 0) {
     (void)close(fd);
   }
-  event_admin_address_close(&address);
-  (void)snprintf(error, error_size, "%s%s: %s", path, EVENT_ADMIN_SOCKET_SUFFIX, strerror(reason));
-  errno = reason;
-  return ok ? fd : -1;
+  bool is_absent = reason == ENOENT || reason == ECONNREFUSED || reason == EAGAIN;
+  (void)host_error_set(error, is_absent ? HOST_UNREACHABLE : HOST_FAILED, "%s%s: %s", path,
+                       EVENT_ADMIN_SOCKET_SUFFIX, strerror(reason));
+  return -1;
 }
 
 /* The response says whether it arrived: one that rejects all may have closed already. */
@@ -171,7 +176,7 @@ static ask_result read_end(conversation *c, const event_admin_response *response
   if (response->status == EVENT_ADMIN_STATUS_REJECTED) {
     return fail(c, "rejected the request", response->reason);
   }
-  (void)snprintf(c->error, c->error_size, "cannot write to %s: %s", c->path, response->reason);
+  (void)host_error_set(c->error, HOST_FAILED, "cannot write to %s: %s", c->path, response->reason);
   return FAILED;
 }
 
@@ -205,10 +210,9 @@ static ask_result read_responses(conversation *c) {
 }
 
 static ask_result ask(conversation *c, const char *line) {
-  c->fd = connect_to(c->path, c->error, c->error_size);
+  c->fd = connect_to(c->path, c->error);
   if (c->fd < 0) {
-    bool is_absent = errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN;
-    return is_absent ? NOBODY_LISTENS : FAILED;
+    return c->error->kind == HOST_UNREACHABLE ? NOBODY_LISTENS : FAILED;
   }
   c->used = 0;
   send_line(c, line);
@@ -219,15 +223,14 @@ static ask_result ask(conversation *c, const char *line) {
 
 /* ---- The one or the other ---- */
 
-static bool report_holder(const char *path, char *error, size_t error_size) {
+static bool report_holder(const char *path, host_error *error) {
   char holder[EVENT_LOCK_HOLDER_SIZE];
   event_lock_holder(path, holder);
-  (void)snprintf(error, error_size,
-                 "%s has %s open for writing, and does not respond at %s%s: it may be starting, "
-                 "ending, of an earlier version, or another command",
-                 *holder != '\0' ? holder : "another process", path, path,
-                 EVENT_ADMIN_SOCKET_SUFFIX);
-  return false;
+  return host_error_set(
+      error, HOST_FAILED,
+      "%s has %s open for writing, and does not respond at %s%s: it may be starting, "
+      "ending, of an earlier version, or another command",
+      *holder != '\0' ? holder : "another process", path, path, EVENT_ADMIN_SOCKET_SUFFIX);
 }
 
 static const char *role_of(event_admin_kind kind) {
@@ -246,12 +249,10 @@ static bool run(conversation *c, const char *given_path, const event_admin_reque
   int64_t end = clock_steady_ms() + connect_ms;
   for (;;) {
     event_file file;
-    bool is_held;
-    if (event_file_open_alone(&file, given_path, role_of(request->kind), &is_held, c->error,
-                              c->error_size)) {
-      return work_on(&file, request, c->report, "write to", c->error, c->error_size);
+    if (event_file_open_alone(&file, given_path, role_of(request->kind), c->error)) {
+      return work_on(&file, request, c->report, "write to", c->error);
     }
-    if (!is_held) {
+    if (c->error->kind != HOST_HELD) {
       return false;
     }
     ask_result result = ask(c, line);
@@ -259,32 +260,29 @@ static bool run(conversation *c, const char *given_path, const event_admin_reque
       return result == ASKED;
     }
     if (clock_steady_ms() >= end) {
-      return report_holder(c->path, c->error, c->error_size);
+      return report_holder(c->path, c->error);
     }
     wait_ms(TRY_AGAIN_MS);
   }
 }
 
 bool event_admin_run(const char *path, const event_admin_request *request,
-                     const event_admin_timeouts *timeouts, event_admin_report *report, char *error,
-                     size_t error_size) {
+                     const event_admin_timeouts *timeouts, event_admin_report *report,
+                     host_error *error) {
   char line[EVENT_ADMIN_LINE_MAX];
   conversation *c = calloc(1, sizeof *c);
   char *absolute = realpath(path, NULL);
   bool ok = false;
   *report = (event_admin_report){.replay = EVENT_NOT_FOUND};
   if (absolute == NULL && errno != ENOMEM) {
-    (void)snprintf(error, error_size, "cannot open %s: %s", path, strerror(errno));
+    (void)host_error_set(error, HOST_FAILED, "cannot open %s: %s", path, strerror(errno));
   } else if (c == NULL || absolute == NULL) {
-    (void)snprintf(error, error_size, "out of memory");
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
   } else if (!event_admin_write_request(request, line)) {
-    (void)snprintf(error, error_size, "the name of the action or account is too long");
+    (void)host_error_set(error, HOST_FAILED, "the name of the action or account is too long");
   } else {
-    *c = (conversation){.path = absolute,
-                        .silence_ms = timeouts->silence_ms,
-                        .report = report,
-                        .error = error,
-                        .error_size = error_size};
+    *c = (conversation){
+        .path = absolute, .silence_ms = timeouts->silence_ms, .report = report, .error = error};
     ok = run(c, path, request, line, timeouts->connect_ms);
   }
   free(absolute);
@@ -297,43 +295,42 @@ bool event_admin_run(const char *path, const event_admin_request *request,
 /* A process that starts may have a long log to read, and one whose disk is slow to sync. */
 static const event_admin_timeouts default_timeouts = {.connect_ms = 5000, .silence_ms = 10000};
 
-bool event_store_replay(const char *path, int64_t id, event_replay_result *result, char *error,
-                        size_t error_size) {
+bool event_store_replay(const char *path, int64_t id, event_replay_result *result,
+                        host_error *error) {
   const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY, .id = id};
   event_admin_report report;
-  bool ok = event_admin_run(path, &request, &default_timeouts, &report, error, error_size);
+  bool ok = event_admin_run(path, &request, &default_timeouts, &report, error);
   *result = report.replay;
   return ok;
 }
 
 bool event_store_replay_dead(const char *path, const event_filter *filter, int64_t *count,
-                             char *error, size_t error_size) {
+                             host_error *error) {
   const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY_DEAD,
                                        .action = filter->action,
                                        .account_id = filter->account_id,
                                        .since = filter->since};
   event_admin_report report;
-  bool ok = event_admin_run(path, &request, &default_timeouts, &report, error, error_size);
+  bool ok = event_admin_run(path, &request, &default_timeouts, &report, error);
   *count = report.purge.events;
   return ok;
 }
 
 /* Reports what a purge would do, read-only. */
 static bool try_purge(const char *path, const event_admin_request *request,
-                      event_admin_report *report, char *error, size_t error_size) {
+                      event_admin_report *report, host_error *error) {
   event_file file;
   *report = (event_admin_report){.replay = EVENT_NOT_FOUND};
-  return event_file_open_to_read(&file, path, error, error_size) &&
-         work_on(&file, request, report, "read", error, error_size);
+  return event_file_open_to_read(&file, path, error) &&
+         work_on(&file, request, report, "read", error);
 }
 
 bool event_store_purge(const char *path, const event_purge *what, event_purge_report *purge,
-                       char *error, size_t error_size) {
+                       host_error *error) {
   const event_admin_request request = {.kind = EVENT_ADMIN_PURGE, .purge = *what};
   event_admin_report report;
-  bool ok = what->dry_run
-                ? try_purge(path, &request, &report, error, error_size)
-                : event_admin_run(path, &request, &default_timeouts, &report, error, error_size);
+  bool ok = what->dry_run ? try_purge(path, &request, &report, error)
+                          : event_admin_run(path, &request, &default_timeouts, &report, error);
   *purge = report.purge;
   return ok;
 }

@@ -12,7 +12,7 @@ typedef struct {
 /* The file is opened for writing only while this process holds its lock. False on failure, with
  * the reason in `error`; the report is of what was done before. */
 bool event_admin_run(const char *path, const event_admin_request *request,
-                     const event_admin_timeouts *timeouts, event_admin_report *report, char *error,
-                     size_t error_size);
+                     const event_admin_timeouts *timeouts, event_admin_report *report,
+                     host_error *error);
 
 #endif

@@ -93,7 +93,7 @@ static bool add(event_page *page, sqlite3_stmt *row) {
 /* A page is copied before it is shown: a paused reader must not hold its snapshot, because the
  * writer's log grows for as long as one is held. */
 static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t last,
-                      event_page *page, char *error, size_t error_size) {
+                      event_page *page, host_error *error) {
   (void)sqlite3_bind_int64(query, 1, after);
   (void)sqlite3_bind_int64(query, 2, last);
   (void)sqlite3_bind_int64(query, 6, PAGE_ROWS);
@@ -103,9 +103,9 @@ static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after
     has_memory = add(page, query);
   }
   if (!has_memory) {
-    (void)snprintf(error, error_size, "out of memory");
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
   } else if (step != SQLITE_DONE) {
-    (void)event_file_fail(file, "read", error, error_size);
+    (void)event_file_fail(file, "read", error);
   }
   (void)sqlite3_reset(query);
   return has_memory && step == SQLITE_DONE;
@@ -120,15 +120,12 @@ typedef struct {
   event_visit each;
   void *context;
   event_page page;
-  char *error;
-  size_t error_size;
+  host_error *error;
 } listing;
 
 static bool fail(const listing *l, bool is_memory) {
-  if (is_memory) {
-    (void)snprintf(l->error, l->error_size, "out of memory");
-  }
-  return !is_memory && event_file_fail(&l->file, "read", l->error, l->error_size);
+  return is_memory ? host_error_set(l->error, HOST_FAILED, "out of memory")
+                   : event_file_fail(&l->file, "read", l->error);
 }
 
 /* Returns whether the visits go on. */
@@ -163,7 +160,7 @@ static bool list_all(listing *l) {
   int64_t after = l->after;
   while (ok && go_on && after < l->last) {
     int64_t upto = l->last - after > RANGE ? after + RANGE : l->last;
-    ok = read_page(&l->file, query, after, upto, &l->page, l->error, l->error_size);
+    ok = read_page(&l->file, query, after, upto, &l->page, l->error);
     after = l->page.count == PAGE_ROWS ? l->page.events[PAGE_ROWS - 1].id : upto;
     go_on = ok && show_page(l);
   }
@@ -251,37 +248,33 @@ static bool list_newest(listing *l) {
   return ok;
 }
 
-static bool find_source(const char *state, size_t *found, char *error, size_t error_size) {
+static bool find_source(const char *state, size_t *found, host_error *error) {
   for (*found = 0; *found < NAME_COUNT; ++*found) {
     if (state != NULL && strcmp(state, names[*found]) == 0) {
       return true;
     }
   }
-  if (state != NULL) {
-    (void)snprintf(error, error_size, "unknown state '%s': received, running, retry, done or dead",
-                   state);
-  }
-  return state == NULL;
+  return state == NULL ||
+         host_error_set(error, HOST_FAILED,
+                        "unknown state '%s': received, running, retry, done or dead", state);
 }
 
 bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
-                      char *error, size_t error_size) {
+                      host_error *error) {
   size_t which;
-  if (!find_source(filter->state, &which, error, error_size)) {
+  if (!find_source(filter->state, &which, error)) {
     return false;
   }
   listing *l = calloc(1, sizeof *l);
   if (l == NULL) {
-    (void)snprintf(error, error_size, "out of memory");
-    return false;
+    return host_error_set(error, HOST_FAILED, "out of memory");
   }
   l->which = which;
   l->filter = filter;
   l->each = each;
   l->context = context;
   l->error = error;
-  l->error_size = error_size;
-  bool ok = event_file_open_to_read(&l->file, path, error, error_size);
+  bool ok = event_file_open_to_read(&l->file, path, error);
   if (ok) {
     ok = event_file_ids(l->file.db, &l->after, &l->last) || fail(l, false);
     ok = ok && (filter->limit > 0 ? list_newest(l) : list_all(l));
@@ -308,10 +301,10 @@ static bool show_row(sqlite3_stmt *row, event_page *page, char **body, size_t *s
   return true;
 }
 
-bool event_store_show(const char *path, int64_t id, event_visit each, void *context, char *error,
-                      size_t error_size) {
+bool event_store_show(const char *path, int64_t id, event_visit each, void *context,
+                      host_error *error) {
   event_file file;
-  if (!event_file_open_to_read(&file, path, error, error_size)) {
+  if (!event_file_open_to_read(&file, path, error)) {
     return false;
   }
   event_page *page = calloc(1, sizeof *page);
@@ -325,10 +318,10 @@ bool event_store_show(const char *path, int64_t id, event_visit each, void *cont
                                 -1, &query, NULL);
   (void)sqlite3_bind_int64(query, 1, id);
   if (step == SQLITE_OK && (step = event_file_step(query)) == SQLITE_ROW) {
-    ok = page != NULL && show_row(query, page, &body, &size);
-    (void)snprintf(error, error_size, "out of memory");
+    ok = (page != NULL && show_row(query, page, &body, &size)) ||
+         host_error_set(error, HOST_FAILED, "out of memory");
   } else if (step != SQLITE_DONE) {
-    ok = event_file_fail(&file, "read", error, error_size);
+    ok = event_file_fail(&file, "read", error);
   }
   (void)sqlite3_finalize(query);
   event_file_close(&file);

@@ -106,15 +106,23 @@ static void send_progress(connection *c) {
   }
 }
 
-static void end_work(connection *c, const char *reason) {
-  event_admin_response response = {.status = reason == NULL ? EVENT_ADMIN_STATUS_DONE
-                                                            : EVENT_ADMIN_STATUS_FAILED,
+static void end_work(connection *c, const host_error *error) {
+  event_admin_response response = {.status = error->kind == HOST_OK ? EVENT_ADMIN_STATUS_DONE
+                                                                    : EVENT_ADMIN_STATUS_FAILED,
                                    .report = *event_admin_progress(c->admin)};
-  (void)snprintf(response.reason, sizeof response.reason, "%s", reason != NULL ? reason : "");
+  if (error->kind != HOST_OK) {
+    (void)snprintf(response.reason, sizeof response.reason, "%s", error->message);
+  }
   if (!c->is_closing) {
     (void)send_line(&c->pipe, &response);
     close_connection(c);
   }
+}
+
+static void abort_work(connection *c, const char *reason) {
+  host_error error;
+  (void)host_error_set(&error, HOST_FAILED, "%s", reason);
+  end_work(c, &error);
 }
 
 static void reject(connection *c, const char *reason) {
@@ -137,7 +145,7 @@ static event_admin_result step(connection *c, sqlite3 *db) {
   if (result == EVENT_ADMIN_DONE) {
     end_work(c, event_admin_error(c->admin));
   } else if (is_busy_for_long(c, result)) {
-    end_work(c, "database is locked");
+    abort_work(c, "database is locked");
     result = EVENT_ADMIN_DONE;
   }
   return result;
@@ -148,7 +156,7 @@ static event_admin_result on_slice(void *context, sqlite3 *db, bool *changes_unf
   connection *c = context;
   event_admin_result result = EVENT_ADMIN_DONE;
   if (db == NULL) {
-    end_work(c, "the process ends");
+    abort_work(c, "the process ends");
   } else if (!c->is_closing) {
     result = step(c, db);
   }
@@ -188,7 +196,7 @@ static void begin(connection *c, const event_admin_request *request) {
   }
   c->is_with_store = event_store_run_admin(c->server->store, on_slice, c);
   if (!c->is_with_store) {
-    end_work(c, "out of memory");
+    abort_work(c, "out of memory");
   }
 }
 
@@ -234,7 +242,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer) {
   c->line[c->used] = '\0';
   char *end = memchr(c->line, '\n', c->used);
   if (c->admin != NULL) {
-    end_work(c, "more than one request");
+    abort_work(c, "more than one request");
   } else if (end != NULL && end + 1 != c->line + c->used) {
     reject(c, "more than one request");
   } else if (end != NULL) {
@@ -321,9 +329,9 @@ static void on_listener_closed(uv_handle_t *handle) {
 }
 
 /* No client can connect before it listens. */
-static int bind_socket(const char *path, char *error, size_t error_size) {
+static int bind_socket(const char *path, host_error *error) {
   event_admin_address address;
-  if (!event_admin_address_open(&address, path, error, error_size)) {
+  if (!event_admin_address_open(&address, path, error)) {
     return -1;
   }
   const struct sockaddr_un *name = &address.address;
@@ -333,7 +341,8 @@ static int bind_socket(const char *path, char *error, size_t error_size) {
             bind(fd, (const struct sockaddr *)name, sizeof *name) == 0 &&
             chmod(name->sun_path, 0600) == 0;
   if (!ok) {
-    (void)snprintf(error, error_size, "%s%s: %s", path, EVENT_ADMIN_SOCKET_SUFFIX, strerror(errno));
+    (void)host_error_set(error, HOST_FAILED, "%s%s: %s", path, EVENT_ADMIN_SOCKET_SUFFIX,
+                         strerror(errno));
     if (fd >= 0) {
       (void)close(fd);
     }
@@ -342,7 +351,7 @@ static int bind_socket(const char *path, char *error, size_t error_size) {
   return ok ? fd : -1;
 }
 
-static bool listen_at(event_admin_server *server, int fd, char *error, size_t error_size) {
+static bool listen_at(event_admin_server *server, int fd, host_error *error) {
   int result = uv_pipe_open(&server->listener, fd);
   if (result != 0) {
     (void)close(fd);
@@ -351,19 +360,23 @@ static bool listen_at(event_admin_server *server, int fd, char *error, size_t er
   }
   if (result != 0) {
     char reason[128];
-    (void)snprintf(error, error_size, "%s%s: %s", server->path, EVENT_ADMIN_SOCKET_SUFFIX,
-                   uv_strerror_r(result, reason, sizeof reason));
+    (void)host_error_set(error, HOST_FAILED, "%s%s: %s", server->path, EVENT_ADMIN_SOCKET_SUFFIX,
+                         uv_strerror_r(result, reason, sizeof reason));
   }
   return result == 0;
 }
 
 event_admin_server *event_admin_server_open(uv_loop_t *loop, event_store *store, const char *path,
-                                            char *error, size_t error_size) {
+                                            host_error *error) {
   event_admin_server *server = calloc(1, sizeof *server);
   char *absolute = realpath(path, NULL);
   int fd = -1;
-  (void)snprintf(error, error_size, "out of memory");
-  if (server == NULL || absolute == NULL || (fd = bind_socket(absolute, error, error_size)) < 0) {
+  if (server == NULL || absolute == NULL) {
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
+  } else {
+    fd = bind_socket(absolute, error);
+  }
+  if (fd < 0) {
     free(absolute);
     free(server);
     return NULL;
@@ -371,7 +384,7 @@ event_admin_server *event_admin_server_open(uv_loop_t *loop, event_store *store,
   *server = (event_admin_server){.loop = loop, .store = store, .path = absolute};
   (void)uv_pipe_init(loop, &server->listener, 0); /* cannot fail */
   server->listener.data = server;
-  if (listen_at(server, fd, error, error_size)) {
+  if (listen_at(server, fd, error)) {
     return server;
   }
   event_admin_server_close(server);
@@ -387,7 +400,7 @@ void event_admin_server_close(event_admin_server *server) {
   uv_close((uv_handle_t *)&server->listener, on_listener_closed);
   for (connection *c = server->first; c != NULL; c = c->next) {
     if (c->admin != NULL) {
-      end_work(c, "the process ends");
+      abort_work(c, "the process ends");
     } else {
       close_connection(c);
     }

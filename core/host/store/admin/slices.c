@@ -14,7 +14,7 @@ struct event_admin {
   char *action, *account_id, *path;
   event_admin_place place;
   event_admin_report report;
-  char error[256];
+  host_error error; /* HOST_OK so far */
 };
 
 static bool copy_text(char **copy, const char *text) {
@@ -53,8 +53,8 @@ bool event_admin_runs_again(const event_admin *admin) {
   return admin->request.kind != EVENT_ADMIN_PURGE;
 }
 
-const char *event_admin_error(const event_admin *admin) {
-  return *admin->error != '\0' ? admin->error : NULL;
+const host_error *event_admin_error(const event_admin *admin) {
+  return &admin->error;
 }
 
 static bool work(event_admin *admin, sqlite3 *db, event_admin_place *place,
@@ -83,7 +83,7 @@ event_admin_result event_admin_step(event_admin *admin, sqlite3 *db) {
   bool ok = code == SQLITE_OK && work(admin, db, &place, &report) &&
             sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
   if (!ok) {
-    event_file_reason(db, admin->error, sizeof admin->error);
+    (void)event_file_reason(db, &admin->error);
     (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return EVENT_ADMIN_DONE;
   }

@@ -27,7 +27,7 @@ event_admin_result event_admin_step(event_admin *admin, sqlite3 *db);
 bool event_admin_runs_again(const event_admin *admin);
 
 const event_admin_report *event_admin_progress(const event_admin *admin);
-/* Why it has not been done to its end, or NULL. */
-const char *event_admin_error(const event_admin *admin);
+/* Why it has not been done to its end; HOST_OK: it has been. */
+const host_error *event_admin_error(const event_admin *admin);
 
 #endif

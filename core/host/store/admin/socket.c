@@ -8,26 +8,24 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool fail(const char *path, const char *reason, char *error, size_t error_size) {
-  (void)snprintf(error, error_size, "%s%s: %s", path, EVENT_ADMIN_SOCKET_SUFFIX, reason);
-  return false;
+static bool fail(const char *path, const char *reason, host_error *error) {
+  return host_error_set(error, HOST_FAILED, "%s%s: %s", path, EVENT_ADMIN_SOCKET_SUFFIX, reason);
 }
 
 /* A path that is too long for the address, by way of the directory it is in. */
-static bool shorten(event_admin_address *address, const char *path, char *error,
-                    size_t error_size) {
+static bool shorten(event_admin_address *address, const char *path, host_error *error) {
 #ifdef __linux__
   char directory[PATH_MAX];
   const char *slash = strrchr(path, '/');
   size_t size = slash != NULL ? (size_t)(slash - path) + 1 : 0;
   if (size == 0 || size >= sizeof directory) {
-    return fail(path, strerror(ENAMETOOLONG), error, error_size);
+    return fail(path, strerror(ENAMETOOLONG), error);
   }
   memcpy(directory, path, size);
   directory[size] = '\0';
   address->directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (address->directory < 0) {
-    return fail(path, strerror(errno), error, error_size);
+    return fail(path, strerror(errno), error);
   }
   char *name = address->address.sun_path;
   if (snprintf(name, sizeof address->address.sun_path, "/proc/self/fd/%d/%s%s", address->directory,
@@ -38,16 +36,15 @@ static bool shorten(event_admin_address *address, const char *path, char *error,
 #else
   (void)address;
 #endif
-  return fail(path, "the name is too long for a socket", error, error_size);
+  return fail(path, "the name is too long for a socket", error);
 }
 
-bool event_admin_address_open(event_admin_address *address, const char *path, char *error,
-                              size_t error_size) {
+bool event_admin_address_open(event_admin_address *address, const char *path, host_error *error) {
   *address = (event_admin_address){.address = {.sun_family = AF_UNIX}, .directory = -1};
   char *name = address->address.sun_path;
   return snprintf(name, sizeof address->address.sun_path, "%s%s", path, EVENT_ADMIN_SOCKET_SUFFIX) <
              (int)sizeof address->address.sun_path ||
-         shorten(address, path, error, error_size);
+         shorten(address, path, error);
 }
 
 void event_admin_address_close(event_admin_address *address) {

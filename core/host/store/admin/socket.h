@@ -3,6 +3,8 @@
 #ifndef PALENCA_HOST_STORE_ADMIN_SOCKET_H
 #define PALENCA_HOST_STORE_ADMIN_SOCKET_H
 
+#include "common/host_error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -17,8 +19,7 @@ typedef struct {
 
 /* Of a database, by its absolute path. An address has about a hundred bytes; a longer path is
  * named by its directory's descriptor where the system can. False, with the reason in `error`. */
-bool event_admin_address_open(event_admin_address *address, const char *path, char *error,
-                              size_t error_size);
+bool event_admin_address_open(event_admin_address *address, const char *path, host_error *error);
 void event_admin_address_close(event_admin_address *address);
 
 /* Removes the socket of a process that has ended; for the holder of the lock. */

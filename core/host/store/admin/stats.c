@@ -70,17 +70,17 @@ static bool count_ranges(sqlite3 *db, event_stats *stats) {
   return code == SQLITE_OK;
 }
 
-bool event_store_stats(const char *path, event_stats *stats, char *error, size_t error_size) {
+bool event_store_stats(const char *path, event_stats *stats, host_error *error) {
   event_file file;
   *stats = (event_stats){.actions = NULL};
-  if (!event_file_open_to_read(&file, path, error, error_size)) {
+  if (!event_file_open_to_read(&file, path, error)) {
     return false;
   }
   int64_t free_pages, page_size;
   bool ok = (count_ranges(file.db, stats) &&
              event_file_read_integer(file.db, "PRAGMA freelist_count", &free_pages) &&
              event_file_read_integer(file.db, "PRAGMA page_size", &page_size)) ||
-            event_file_fail(&file, "read", error, error_size);
+            event_file_fail(&file, "read", error);
   if (ok) {
     stats->file_size = event_file_size(file.path, "");
     stats->log_size = event_file_size(file.path, "-wal");

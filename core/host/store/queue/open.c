@@ -70,9 +70,9 @@ static void remember(void *context, int64_t id, const event_record *record) {
   event_dedup_commit(table);
 }
 
-static bool read_file(event_store *store, char *error, size_t error_size) {
+static bool read_file(event_store *store, host_error *error) {
   event_database *database = &store->database;
-  database->sql = event_sql_open(store->path, error, error_size);
+  database->sql = event_sql_open(store->path, error);
   if (database->sql == NULL) {
     return false;
   }
@@ -84,9 +84,8 @@ static bool read_file(event_store *store, char *error, size_t error_size) {
                                        EVENT_DEDUP_MAX, remember, database->dedup))) {
     return true;
   }
-  (void)snprintf(error, error_size, "cannot read %s: %s", store->path,
-                 event_sql_reason(database->sql));
-  return false;
+  return host_error_set(error, HOST_FAILED, "cannot read %s: %s", store->path,
+                        event_sql_reason(database->sql));
 }
 
 /* What could not be written is for the next process, with the attempts that were started. */
@@ -108,31 +107,33 @@ static const store_turns turns = {
     .tick = event_store_tick,
 };
 
-static bool open_parts(event_store *store, char *error, size_t error_size) {
+static bool open_parts(event_store *store, host_error *error) {
   if (store->options.dedup_window > 0) {
     store->database.dedup = event_dedup_new(store->options.dedup_window);
     if (store->database.dedup == NULL) {
-      return false;
+      return host_error_set(error, HOST_FAILED, "out of memory");
     }
   }
-  if (!read_file(store, error, error_size)) {
+  if (!read_file(store, error)) {
     return false;
   }
   event_maintenance_init(&store->maintenance, event_sql_connection(store->database.sql),
                          store->options.retention);
   if (!started_events_open(&store->dispatch.started, event_sql_path(store->database.sql))) {
-    (void)snprintf(error, error_size, "cannot create %s%s: %s", store->path, STARTED_EVENTS_SUFFIX,
-                   strerror(errno));
-    return false;
+    return host_error_set(error, HOST_FAILED, "cannot create %s%s: %s", store->path,
+                          STARTED_EVENTS_SUFFIX, strerror(errno));
   }
-  (void)snprintf(error, error_size, "the loop has no room for the event store");
-  return event_store_open_handles(store, &turns);
+  return event_store_open_handles(store, &turns) ||
+         host_error_set(error, HOST_FAILED, "the loop has no room for the event store");
 }
 
-event_store *event_store_open(const event_store_options *options, char *error, size_t error_size) {
-  (void)snprintf(error, error_size, "out of memory");
+event_store *event_store_open(const event_store_options *options, host_error *error) {
   event_store *store = new_store(options);
-  if (store == NULL || open_parts(store, error, error_size)) {
+  if (store == NULL) {
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
+    return NULL;
+  }
+  if (open_parts(store, error)) {
     return store;
   }
   started_events_end(&store->dispatch.started, true);

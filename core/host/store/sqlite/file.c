@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,16 +53,7 @@ static const char old_version[] =
     "%s was written by an earlier version of this program (schema %d): it can be read once "
     "'palenca serve' has started with it";
 
-__attribute__((format(printf, 3, 4))) static bool fail(char *error, size_t size, const char *format,
-                                                       ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  (void)vsnprintf(error, size, format, arguments);
-  va_end(arguments);
-  return false;
-}
-
-void event_file_reason(sqlite3 *db, char *reason, size_t size) {
+bool event_file_reason(sqlite3 *db, host_error *error) {
   int code = sqlite3_errcode(db) & 0xff;
   int system = sqlite3_system_errno(db);
   /* The file itself was there: it is the log beside it that is not, and cannot be made. */
@@ -71,20 +61,21 @@ void event_file_reason(sqlite3 *db, char *reason, size_t size) {
   bool has_journal = sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK;
   bool has_cause = code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL;
   if (has_journal) {
-    (void)snprintf(reason, size, "%s", hot_journal);
-  } else if (is_closed) {
-    (void)snprintf(reason, size, "the file or its directory is read-only");
-  } else if (has_cause && system != 0) {
-    (void)snprintf(reason, size, "%s (%s)", sqlite3_errmsg(db), strerror(system));
-  } else {
-    (void)snprintf(reason, size, "%s", sqlite3_errmsg(db));
+    return host_error_set(error, HOST_FAILED, "%s", hot_journal);
   }
+  if (is_closed) {
+    return host_error_set(error, HOST_FAILED, "the file or its directory is read-only");
+  }
+  if (has_cause && system != 0) {
+    return host_error_set(error, HOST_FAILED, "%s (%s)", sqlite3_errmsg(db), strerror(system));
+  }
+  return host_error_set(error, HOST_FAILED, "%s", sqlite3_errmsg(db));
 }
 
-bool event_file_fail(const event_file *file, const char *what, char *error, size_t size) {
-  char reason[256];
-  event_file_reason(file->db, reason, sizeof reason);
-  return fail(error, size, "cannot %s %s: %s", what, file->path, reason);
+bool event_file_fail(const event_file *file, const char *what, host_error *error) {
+  host_error reason;
+  (void)event_file_reason(file->db, &reason);
+  return host_error_set(error, HOST_FAILED, "cannot %s %s: %s", what, file->path, reason.message);
 }
 
 static void name_part(char name[4096], const char *path, const char *suffix) {
@@ -149,74 +140,78 @@ typedef enum {
 } check_stage;
 
 /* The log of a file that was replaced by this one. */
-static bool check_log(const event_file *file, check_stage stage, char *error, size_t error_size) {
+static bool check_log(const event_file *file, check_stage stage, host_error *error) {
   if (stage == READING) {
-    return fail(error, error_size, foreign_log, file->path);
+    return host_error_set(error, HOST_FAILED, foreign_log, file->path);
   }
   return stage == BEFORE_LOCK || event_mark_remove_log(file->path) ||
-         fail(error, error_size, "cannot remove %s-wal: %s", file->path, strerror(errno));
+         host_error_set(error, HOST_FAILED, "cannot remove %s-wal: %s", file->path,
+                        strerror(errno));
 }
 
 /* Before SQLite reads anything. */
-static bool check_mark(const event_file *file, check_stage stage, char *error, size_t error_size) {
+static bool check_mark(const event_file *file, check_stage stage, host_error *error) {
   int code = SQLITE_OK;
   long long version = 0;
   switch (event_mark_read(file->db, file->path, &version, &code)) {
   case EVENT_MARK_READABLE:
     return true;
   case EVENT_MARK_NOT_A_DATABASE:
-    return fail(error, error_size, not_a_database, file->path);
+    return host_error_set(error, HOST_FAILED, not_a_database, file->path);
   case EVENT_MARK_FOREIGN:
-    return fail(error, error_size, foreign_database, file->path);
+    return host_error_set(error, HOST_FAILED, foreign_database, file->path);
   case EVENT_MARK_LATER:
-    return fail(error, error_size, later_version, file->path, version, EVENT_SCHEMA_VERSION);
+    return host_error_set(error, HOST_FAILED, later_version, file->path, version,
+                          EVENT_SCHEMA_VERSION);
   case EVENT_MARK_COPY:
-    return fail(error, error_size, copy_without_log, file->path);
+    return host_error_set(error, HOST_FAILED, copy_without_log, file->path);
   case EVENT_MARK_FOREIGN_LOG:
-    return check_log(file, stage, error, error_size);
+    return check_log(file, stage, error);
   default:
-    return fail(error, error_size, "cannot read %s: %s", file->path, sqlite3_errstr(code));
+    return host_error_set(error, HOST_FAILED, "cannot read %s: %s", file->path,
+                          sqlite3_errstr(code));
   }
 }
 
 /* Reads only: whatever this rejects must stay as it is. */
-static bool check(event_file *file, char *error, size_t error_size) {
+static bool check(event_file *file, host_error *error) {
   int64_t pages, application, version;
   if (!event_file_read_integer(file->db, "PRAGMA page_count", &pages) ||
       !event_file_read_integer(file->db, "PRAGMA application_id", &application) ||
       !event_file_read_integer(file->db, "PRAGMA user_version", &version)) {
     if ((sqlite3_errcode(file->db) & 0xff) == SQLITE_NOTADB) {
-      return fail(error, error_size, not_a_database, file->path);
+      return host_error_set(error, HOST_FAILED, not_a_database, file->path);
     }
-    return event_file_fail(file, "read", error, error_size);
+    return event_file_fail(file, "read", error);
   }
   file->version = pages == 0 ? 0 : (int)version;
   if (pages > 0 && application != EVENT_SCHEMA_APPLICATION_ID) {
-    return fail(error, error_size, foreign_database, file->path);
+    return host_error_set(error, HOST_FAILED, foreign_database, file->path);
   }
   if (version > EVENT_SCHEMA_VERSION) {
-    return fail(error, error_size, later_version, file->path, (long long)version,
-                EVENT_SCHEMA_VERSION);
+    return host_error_set(error, HOST_FAILED, later_version, file->path, (long long)version,
+                          EVENT_SCHEMA_VERSION);
   }
   return true;
 }
 
-static bool resolve(event_file *file, const char *path, char *error, size_t error_size) {
+static bool resolve(event_file *file, const char *path, host_error *error) {
   struct stat status;
   file->path = realpath(path, NULL);
   if (file->path == NULL || stat(file->path, &status) != 0) {
-    return fail(error, error_size, "cannot open %s: %s", path, strerror(errno));
+    return host_error_set(error, HOST_FAILED, "cannot open %s: %s", path, strerror(errno));
   }
   if (!S_ISREG(status.st_mode)) {
-    return fail(error, error_size, "cannot open %s: not a regular file", path);
+    return host_error_set(error, HOST_FAILED, "cannot open %s: not a regular file", path);
   }
   /* Its log and its lock go by the name, so that two names would be two of each for one file. */
   if (status.st_nlink > 1) {
-    return fail(error, error_size, "cannot open %s: the file has several names (hard links)", path);
+    return host_error_set(error, HOST_FAILED,
+                          "cannot open %s: the file has several names (hard links)", path);
   }
   /* SQLite takes a file of one byte for an empty one. */
   if (status.st_size == 1) {
-    return fail(error, error_size, not_a_database, file->path);
+    return host_error_set(error, HOST_FAILED, not_a_database, file->path);
   }
   return true;
 }
@@ -224,12 +219,12 @@ static bool resolve(event_file *file, const char *path, char *error, size_t erro
 /* Made before SQLite sees it, because the mode of this file is also given to the log: events hold
  * personal data. An existing file is not opened here, since closing a descriptor of a database
  * drops the locks this process holds on it. */
-static bool touch(const char *path, char *error, size_t error_size) {
+static bool touch(const char *path, host_error *error) {
   int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor >= 0) {
     (void)close(descriptor);
   } else if (errno != EEXIST) {
-    return fail(error, error_size, "cannot create %s: %s", path, strerror(errno));
+    return host_error_set(error, HOST_FAILED, "cannot create %s: %s", path, strerror(errno));
   }
   return true;
 }
@@ -241,10 +236,10 @@ static int try_again(void *max_tries, int tries) {
   return tries < *(const int *)max_tries;
 }
 
-static bool connect_to(event_file *file, int flags, char *error, size_t error_size) {
+static bool connect_to(event_file *file, int flags, host_error *error) {
   if (sqlite3_open_v2(file->path, &file->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-    return file->db == NULL ? fail(error, error_size, "out of memory")
-                            : event_file_fail(file, "open", error, error_size);
+    return file->db == NULL ? host_error_set(error, HOST_FAILED, "out of memory")
+                            : event_file_fail(file, "open", error);
   }
   (void)sqlite3_busy_handler(file->db, try_again, (void *)(uintptr_t)&timeout);
   (void)sqlite3_wal_autocheckpoint(file->db, 0); /* a commit would wait for it */
@@ -253,9 +248,9 @@ static bool connect_to(event_file *file, int flags, char *error, size_t error_si
   return true;
 }
 
-static bool is_writable(const event_file *file, char *error, size_t error_size) {
+static bool is_writable(const event_file *file, host_error *error) {
   return sqlite3_db_readonly(file->db, "main") == 0 ||
-         fail(error, error_size, not_writable, file->path);
+         host_error_set(error, HOST_FAILED, not_writable, file->path);
 }
 
 /* SQLite ignores zeros after the end of a log. Without room for them it grows as it has to. */
@@ -290,11 +285,12 @@ static void make_log(event_file *file) {
 }
 
 /* Without a log (some network file systems), readers would hold up commits. */
-static bool turn_log_on(event_file *file, char *error, size_t error_size) {
+static bool turn_log_on(event_file *file, host_error *error) {
   int64_t has_log = 0;
   int is_persistent = 1; /* who removes it is event_mark_close_log */
   if (!event_mark_create_log(file->path)) {
-    return fail(error, error_size, "cannot create %s-wal: %s", file->path, strerror(errno));
+    return host_error_set(error, HOST_FAILED, "cannot create %s-wal: %s", file->path,
+                          strerror(errno));
   }
   (void)sqlite3_file_control(file->db, "main", SQLITE_FCNTL_PERSIST_WAL, &is_persistent);
   if (sqlite3_exec(file->db,
@@ -304,34 +300,35 @@ static bool turn_log_on(event_file *file, char *error, size_t error_size) {
       !event_file_read_integer(file->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
                                &has_log)) {
     return (sqlite3_errcode(file->db) & 0xff) == SQLITE_BUSY
-               ? fail(error, error_size, "cannot open %s: another program is using it", file->path)
-               : event_file_fail(file, "prepare", error, error_size);
+               ? host_error_set(error, HOST_FAILED, "cannot open %s: another program is using it",
+                                file->path)
+               : event_file_fail(file, "prepare", error);
   }
   return has_log != 0 ||
-         fail(error, error_size,
-              "cannot use %s: its file system does not support a write-ahead log", file->path);
+         host_error_set(error, HOST_FAILED,
+                        "cannot use %s: its file system does not support a write-ahead log",
+                        file->path);
 }
 
 /* The mark of a copy without its log has to be in the file itself. */
-static bool migrate(event_file *file, char *error, size_t error_size) {
+static bool migrate(event_file *file, host_error *error) {
   bool has_changed = false;
   bool ok = event_schema_migrate(file->db, &has_changed) &&
             (!has_changed || sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_FULL, NULL,
                                                        NULL) == SQLITE_OK);
-  return ok || event_file_fail(file, "bring to this version", error, error_size);
+  return ok || event_file_fail(file, "bring to this version", error);
 }
 
-static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
+static bool prepare_to_write(event_file *file, host_error *error) {
   if (!event_mark_sync_switches(file->db)) {
-    return event_file_fail(file, "prepare", error, error_size);
+    return event_file_fail(file, "prepare", error);
   }
   /* The schema is made before the log is turned on, so that the file itself always says whose it
    * is. The journal makes this atomic. */
   if (file->version == 0 && !event_schema_create(file->db)) {
-    return event_file_fail(file, "create", error, error_size);
+    return event_file_fail(file, "create", error);
   }
-  if (!turn_log_on(file, error, error_size) ||
-      (file->version > 0 && !migrate(file, error, error_size))) {
+  if (!turn_log_on(file, error) || (file->version > 0 && !migrate(file, error))) {
     return false;
   }
   file->version = EVENT_SCHEMA_VERSION;
@@ -341,12 +338,11 @@ static bool prepare_to_write(event_file *file, char *error, size_t error_size) {
 }
 
 /* Keeps the lock file away from files that are not ours. */
-static bool check_before_lock(event_file *file, char *error, size_t error_size) {
+static bool check_before_lock(event_file *file, host_error *error) {
   if (access(file->path, W_OK) != 0) {
-    return fail(error, error_size, not_writable, file->path);
+    return host_error_set(error, HOST_FAILED, not_writable, file->path);
   }
-  bool ok = connect_to(file, SQLITE_OPEN_READONLY, error, error_size) &&
-            check_mark(file, BEFORE_LOCK, error, error_size);
+  bool ok = connect_to(file, SQLITE_OPEN_READONLY, error) && check_mark(file, BEFORE_LOCK, error);
   (void)sqlite3_close(file->db);
   file->db = NULL;
   return ok;
@@ -354,26 +350,22 @@ static bool check_before_lock(event_file *file, char *error, size_t error_size) 
 
 /* Not opened for writing before the lock is there. The second check of the mark is the one that
  * holds, now that no other process can be creating the schema. */
-static bool open_locked(event_file *file, const char *path, const char *role, bool *is_held,
-                        char *error, size_t error_size) {
-  if (!resolve(file, path, error, error_size) || !check_before_lock(file, error, error_size)) {
+static bool open_locked(event_file *file, const char *path, const char *role, host_error *error) {
+  if (!resolve(file, path, error) || !check_before_lock(file, error)) {
     return false;
   }
-  file->lock = event_lock_take(file->path, role, is_held, error, error_size);
-  bool ok = file->lock >= 0 && connect_to(file, SQLITE_OPEN_READWRITE, error, error_size) &&
-            is_writable(file, error, error_size) && check_mark(file, LOCKED, error, error_size) &&
-            check(file, error, error_size);
+  file->lock = event_lock_take(file->path, role, error);
+  bool ok = file->lock >= 0 && connect_to(file, SQLITE_OPEN_READWRITE, error) &&
+            is_writable(file, error) && check_mark(file, LOCKED, error) && check(file, error);
   if (ok && file->version == 0 && strcmp(role, EVENT_FILE_SERVER) != 0) {
-    ok = fail(error, error_size, no_events, file->path);
+    ok = host_error_set(error, HOST_FAILED, no_events, file->path);
   }
-  return ok && prepare_to_write(file, error, error_size);
+  return ok && prepare_to_write(file, error);
 }
 
-bool event_file_open(event_file *file, const char *path, char *error, size_t error_size) {
-  bool is_held;
+bool event_file_open(event_file *file, const char *path, host_error *error) {
   *file = (event_file){.lock = -1};
-  bool ok = touch(path, error, error_size) &&
-            open_locked(file, path, EVENT_FILE_SERVER, &is_held, error, error_size);
+  bool ok = touch(path, error) && open_locked(file, path, EVENT_FILE_SERVER, error);
   if (!ok) {
     event_file_close(file);
     return false;
@@ -384,11 +376,10 @@ bool event_file_open(event_file *file, const char *path, char *error, size_t err
   return true;
 }
 
-bool event_file_open_alone(event_file *file, const char *path, const char *role, bool *is_held,
-                           char *error, size_t error_size) {
+bool event_file_open_alone(event_file *file, const char *path, const char *role,
+                           host_error *error) {
   *file = (event_file){.lock = -1};
-  *is_held = false;
-  bool ok = open_locked(file, path, role, is_held, error, error_size);
+  bool ok = open_locked(file, path, role, error);
   if (!ok) {
     event_file_close(file);
     return false;
@@ -399,17 +390,16 @@ bool event_file_open_alone(event_file *file, const char *path, const char *role,
 
 /* Rolls back what a process was writing outside the log as it was killed: a connection that only
  * reads cannot. If another process holds the lock, that one does it. */
-static bool roll_back_journal(const event_file *file, char *error, size_t error_size) {
+static bool roll_back_journal(const event_file *file, host_error *error) {
   int64_t version;
-  bool is_held = false;
   event_file writer = {.path = file->path};
-  writer.lock = event_lock_take(file->path, "palenca events", &is_held, error, error_size);
+  writer.lock = event_lock_take(file->path, "palenca events", error);
   if (writer.lock < 0) {
-    return is_held;
+    return error->kind == HOST_HELD;
   }
-  bool ok = connect_to(&writer, SQLITE_OPEN_READWRITE, error, error_size) &&
+  bool ok = connect_to(&writer, SQLITE_OPEN_READWRITE, error) &&
             (event_file_read_integer(writer.db, "PRAGMA schema_version", &version) ||
-             event_file_fail(&writer, "read", error, error_size));
+             event_file_fail(&writer, "read", error));
   (void)sqlite3_close(writer.db);
   event_lock_release(writer.lock);
   return ok;
@@ -421,19 +411,18 @@ static bool has_hot_journal(const event_file *file) {
          sqlite3_extended_errcode(file->db) == SQLITE_READONLY_ROLLBACK;
 }
 
-bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size) {
+bool event_file_open_to_read(event_file *file, const char *path, host_error *error) {
   *file = (event_file){.lock = -1};
-  bool ok = resolve(file, path, error, error_size) &&
-            connect_to(file, SQLITE_OPEN_READONLY, error, error_size) &&
-            check_mark(file, READING, error, error_size);
+  bool ok = resolve(file, path, error) && connect_to(file, SQLITE_OPEN_READONLY, error) &&
+            check_mark(file, READING, error);
   if (ok && has_hot_journal(file) && access(file->path, W_OK) == 0) {
-    ok = roll_back_journal(file, error, error_size);
+    ok = roll_back_journal(file, error);
   }
-  ok = ok && check(file, error, error_size);
+  ok = ok && check(file, error);
   if (ok && file->version == 0) {
-    ok = fail(error, error_size, no_events, file->path);
+    ok = host_error_set(error, HOST_FAILED, no_events, file->path);
   } else if (ok && file->version < OLDEST_READABLE) {
-    ok = fail(error, error_size, old_version, file->path, file->version);
+    ok = host_error_set(error, HOST_FAILED, old_version, file->path, file->version);
   }
   if (!ok) {
     event_file_close(file);

@@ -2,6 +2,7 @@
 #ifndef PALENCA_HOST_STORE_SQLITE_FILE_H
 #define PALENCA_HOST_STORE_SQLITE_FILE_H
 
+#include "common/host_error.h"
 #include "integer.h"
 
 #include <sqlite3.h>
@@ -30,18 +31,17 @@ typedef struct {
  * other that writes, and nothing is moved out of the log but by a checkpoint that is asked for.
  * False on failure, with the reason in `error`; a file that is not an event store, or is one of a
  * later version, is left as it was. */
-bool event_file_open(event_file *file, const char *path, char *error, size_t error_size);
+bool event_file_open(event_file *file, const char *path, host_error *error);
 
 /* Opens an existing file for writing, as the only process that does, for as long as it is open;
  * `role` is what for. One of an earlier version is brought to this one. False on failure;
- * `is_held`: because another process has it open for writing. */
-bool event_file_open_alone(event_file *file, const char *path, const char *role, bool *is_held,
-                           char *error, size_t error_size);
+ * HOST_HELD: because another process has it open for writing. */
+bool event_file_open_alone(event_file *file, const char *path, const char *role, host_error *error);
 
 /* Opens an existing file read-only, whether another process writes to it or not. What is read is
  * read in short transactions: the log grows for as long as one is open. If a process was killed as
  * it opened or closed the file, what it left half written is rolled back first. */
-bool event_file_open_to_read(event_file *file, const char *path, char *error, size_t error_size);
+bool event_file_open_to_read(event_file *file, const char *path, host_error *error);
 
 /* The suffix of a part that is no longer where it was when it was opened for writing; NULL: none.
  * What goes into a file without a name is lost at the end, and who opens the database then shares
@@ -53,7 +53,7 @@ const char *event_file_missing_part(const event_file *file);
 void event_file_close(event_file *file);
 
 /* Sets the error "cannot read (write to) FILE: reason"; always false. */
-bool event_file_fail(const event_file *file, const char *what, char *error, size_t size);
+bool event_file_fail(const event_file *file, const char *what, host_error *error);
 
 /* Bytes of a file whose name is that of a database with a suffix ("-wal"); 0: there is none. */
 int64_t event_file_size(const char *path, const char *suffix);
@@ -61,7 +61,7 @@ int64_t event_file_size(const char *path, const char *suffix);
 /* The ids of all events: those greater than `after`, up to `last`; 0 and 0 if there are none. */
 bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last);
 
-/* The last failure on `db` in words, with the system's own reason where there is one. */
-void event_file_reason(sqlite3 *db, char *reason, size_t size);
+/* Sets the last failure on `db`, with the system's own reason where there is one; always false. */
+bool event_file_reason(sqlite3 *db, host_error *error);
 
 #endif

@@ -59,7 +59,7 @@ struct event_sql {
   int64_t learned_id, learned_due;
   int64_t learned_count; /* of the events that were read, without what has ended since */
   wait_shift shift;
-  char reason[256];
+  host_error error; /* of the last failure */
 };
 
 /* After a change of the order: it is incomplete without memory for it, and to be read again. */

@@ -6,8 +6,7 @@
 #include <string.h>
 
 static bool no_memory(event_sql *sql) {
-  (void)snprintf(sql->reason, sizeof sql->reason, "out of memory");
-  return false;
+  return host_error_set(&sql->error, HOST_FAILED, "out of memory");
 }
 
 static uint64_t key_of(const event_sql *sql, sqlite3_stmt *row, int column) {

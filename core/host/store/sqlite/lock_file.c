@@ -40,32 +40,29 @@ static void write_holder(int lock, const char *role) {
   }
 }
 
-static void fail_held(const char *path, char *error, size_t error_size) {
+static void fail_held(const char *path, host_error *error) {
   char holder[EVENT_LOCK_HOLDER_SIZE];
   event_lock_holder(path, holder);
   bool is_command = strstr(holder, "palenca events") != NULL;
-  (void)snprintf(error, error_size, "another process is %s %s%s%s%s",
-                 is_command ? "writing to" : "serving from", path, *holder != '\0' ? " (" : "",
-                 holder, *holder != '\0' ? ")" : "");
+  (void)host_error_set(error, HOST_HELD, "another process is %s %s%s%s%s",
+                       is_command ? "writing to" : "serving from", path,
+                       *holder != '\0' ? " (" : "", holder, *holder != '\0' ? ")" : "");
 }
 
-int event_lock_take(const char *path, const char *role, bool *is_held, char *error,
-                    size_t error_size) {
-  *is_held = false;
+int event_lock_take(const char *path, const char *role, host_error *error) {
   int lock = event_lock_open_beside(path, "-lock", 0600);
   if (lock < 0) {
-    (void)snprintf(error, error_size, "cannot open %s-lock: %s", path, strerror(errno));
+    (void)host_error_set(error, HOST_FAILED, "cannot open %s-lock: %s", path, strerror(errno));
     return -1;
   }
   if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
     write_holder(lock, role);
     return lock;
   }
-  *is_held = errno == EWOULDBLOCK;
-  if (*is_held) {
-    fail_held(path, error, error_size);
+  if (errno == EWOULDBLOCK) {
+    fail_held(path, error);
   } else {
-    (void)snprintf(error, error_size, "cannot lock %s: %s", path, strerror(errno));
+    (void)host_error_set(error, HOST_FAILED, "cannot lock %s: %s", path, strerror(errno));
   }
   (void)close(lock);
   return -1;

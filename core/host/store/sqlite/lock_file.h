@@ -3,6 +3,8 @@
 #ifndef PALENCA_HOST_STORE_SQLITE_LOCK_FILE_H
 #define PALENCA_HOST_STORE_SQLITE_LOCK_FILE_H
 
+#include "common/host_error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -11,9 +13,8 @@
 
 /* Takes the lock of a database and writes there who holds it; `role` is what this process does,
  * such as "palenca serve". Returns the descriptor, which holds the lock until it is closed, or -1
- * with the reason in `error`; `is_held`: the reason is another process. */
-int event_lock_take(const char *path, const char *role, bool *is_held, char *error,
-                    size_t error_size);
+ * with the reason in `error`: HOST_HELD if it is another process. */
+int event_lock_take(const char *path, const char *role, host_error *error);
 
 /* Ends the lock. The file stays: removing it would let two processes lock two files of the same
  * name. */

@@ -51,8 +51,7 @@ static const char *const texts[STATEMENTS] = {
 };
 
 bool event_sql_record_failure(event_sql *sql) {
-  event_file_reason(sql->file.db, sql->reason, sizeof sql->reason);
-  return false;
+  return event_file_reason(sql->file.db, &sql->error);
 }
 
 bool event_sql_end_use(event_sql *sql, sqlite3_stmt *statement, int step) {
@@ -73,18 +72,18 @@ void event_finish_free(event_finish *finish) {
   }
 }
 
-event_sql *event_sql_open(const char *path, char *error, size_t error_size) {
+event_sql *event_sql_open(const char *path, host_error *error) {
   event_sql *sql = calloc(1, sizeof *sql);
   if (sql == NULL) {
-    (void)snprintf(error, error_size, "out of memory");
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
     return NULL;
   }
   sql->order = ready_queue_new();
   bool has_memory = sql->order != NULL && concurrency_init(&sql->limits);
   if (!has_memory) {
-    (void)snprintf(error, error_size, "out of memory");
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
   }
-  if (!has_memory || !event_file_open(&sql->file, path, error, error_size)) {
+  if (!has_memory || !event_file_open(&sql->file, path, error)) {
     ready_queue_free(sql->order);
     concurrency_free(&sql->limits);
     free(sql);
@@ -97,7 +96,8 @@ event_sql *event_sql_open(const char *path, char *error, size_t error_size) {
   }
   if (code != SQLITE_OK) {
     (void)event_sql_record_failure(sql);
-    (void)snprintf(error, error_size, "cannot use %s: %s", sql->file.path, sql->reason);
+    (void)host_error_set(error, HOST_FAILED, "cannot use %s: %s", sql->file.path,
+                         sql->error.message);
     event_sql_close(sql);
     return NULL;
   }
@@ -116,7 +116,7 @@ void event_sql_close(event_sql *sql) {
 }
 
 const char *event_sql_reason(const event_sql *sql) {
-  return sql->reason;
+  return sql->error.message;
 }
 
 sqlite3 *event_sql_connection(event_sql *sql) {
@@ -161,9 +161,8 @@ bool event_sql_begin(event_sql *sql, bool *is_locked) {
 bool event_sql_commit(event_sql *sql) {
   const char *missing = event_file_missing_part(&sql->file);
   if (missing != NULL) {
-    (void)snprintf(sql->reason, sizeof sql->reason, "%s%s file was moved or removed",
-                   missing[0] != '\0' ? "its " : "the", missing);
-    return false;
+    return host_error_set(&sql->error, HOST_FAILED, "%s%s file was moved or removed",
+                          missing[0] != '\0' ? "its " : "the", missing);
   }
   return run(sql, sql->statements[COMMIT]);
 }

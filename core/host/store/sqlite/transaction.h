@@ -5,6 +5,7 @@
 #ifndef PALENCA_HOST_STORE_SQLITE_TRANSACTION_H
 #define PALENCA_HOST_STORE_SQLITE_TRANSACTION_H
 
+#include "common/host_error.h"
 #include "store/event.h"
 #include "store/memory/concurrency.h"
 #include "timers.h"
@@ -38,7 +39,7 @@ void event_finish_free(event_finish *finish);
 
 /* Opens the database and makes received again what was running when it was last closed, with its
  * attempt counted if it had started. */
-event_sql *event_sql_open(const char *path, char *error, size_t error_size);
+event_sql *event_sql_open(const char *path, host_error *error);
 void event_sql_close(event_sql *sql);
 const char *event_sql_reason(const event_sql *sql);
 

@@ -23,10 +23,9 @@ static void put_finished(fixture *f, int count) {
 
 static event_file open_alone(const fixture *f) {
   event_file file;
-  char error[512];
-  bool is_held;
-  if (!event_file_open_alone(&file, f->path, "a test", &is_held, error, sizeof error)) {
-    fail_msg("open: %s", error);
+  host_error error;
+  if (!event_file_open_alone(&file, f->path, "a test", &error)) {
+    fail_msg("open: %s", error.message);
   }
   return file;
 }
@@ -67,7 +66,7 @@ static void test_a_purge_is_made_in_slices(void **state) {
       new_work(f, &(event_admin_request){.kind = EVENT_ADMIN_PURGE,
                                          .purge = {.state = EVENT_DONE, .finished_before = 20001}});
   assert_true(run(admin, &file) > 5);
-  assert_null(event_admin_error(admin));
+  assert_int_equal(event_admin_error(admin)->kind, HOST_OK);
   assert_int_equal(events_of(admin), 18000);
   assert_true(event_admin_progress(admin)->purge.file_size < size); /* nobody reads */
   event_admin_free(admin);
@@ -87,7 +86,7 @@ static void test_dead_events_are_replayed_in_slices(void **state) {
                                                           .account_id = "a1",
                                                           .since = 50000});
   (void)run(admin, &file);
-  assert_null(event_admin_error(admin));
+  assert_int_equal(event_admin_error(admin)->kind, HOST_OK);
   int64_t some = events_of(admin);
   assert_int_equal(some, query(f, "SELECT count(*) FROM events WHERE state = 0 AND replays = 1"));
   assert_in_range(some, 200, 260);
@@ -124,7 +123,7 @@ static void test_a_slice_that_fails_says_why_and_changes_nothing(void **state) {
       f, &(event_admin_request){.kind = EVENT_ADMIN_PURGE,
                                 .purge = {.state = EVENT_DONE, .finished_before = INT64_MAX}});
   (void)run(admin, &file);
-  assert_string_equal(event_admin_error(admin), "not this one");
+  assert_string_equal(event_admin_error(admin)->message, "not this one");
   int64_t events = events_of(admin);
   event_admin_free(admin);
   event_file_close(&file);
@@ -155,10 +154,10 @@ static void test_a_dry_run_only_reads(void **state) {
   fixture *f = *state;
   put_finished(f, 3000);
   event_purge_report report;
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   const event_purge what = {.state = EVENT_DEAD, .finished_before = INT64_MAX, .dry_run = true};
   event_file file = open_alone(f); /* nobody could write */
-  assert_true(event_store_purge(f->path, &what, &report, error, sizeof error));
+  assert_true(event_store_purge(f->path, &what, &report, &error));
   assert_int_equal(report.events, 300);
   event_file_close(&file);
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 4"), 300);

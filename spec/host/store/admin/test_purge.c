@@ -220,10 +220,10 @@ static void test_puts_go_on_while_old_events_are_deleted(void **state) {
 /* ---- By hand ---- */
 
 static event_purge_report purge(fixture *f, const event_purge *what) {
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   event_purge_report report;
-  if (!event_store_purge(f->path, what, &report, error, sizeof error)) {
-    fail_msg("purge: %s", error);
+  if (!event_store_purge(f->path, what, &report, &error)) {
+    fail_msg("purge: %s", error.message);
   }
   return report;
 }
@@ -326,10 +326,10 @@ static void test_a_purge_keeps_what_would_run_again(void **state) {
 
 static void test_stats_count_by_state_and_action(void **state) {
   fixture *f = *state;
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   event_stats stats;
-  assert_false(event_store_stats(f->path, &stats, error, sizeof error));
-  assert_non_null(strstr(error, "No such file"));
+  assert_false(event_store_stats(f->path, &stats, &error));
+  assert_non_null(strstr(error.message, "No such file"));
   event_stats_free(&stats);
   open_store(f);
   put_typical(f, 30);
@@ -345,7 +345,7 @@ static void test_stats_count_by_state_and_action(void **state) {
   finish(&w, take(&w, NULL), EVENT_OUTCOME_DEAD, 0, "no");
   free_worker(&w);
   close_store(f);
-  assert_true(event_store_stats(f->path, &stats, error, sizeof error));
+  assert_true(event_store_stats(f->path, &stats, &error));
   assert_int_equal(stats.states[EVENT_DONE], 30);
   assert_int_equal(stats.states[EVENT_DEAD], 1);
   assert_int_equal(stats.states[EVENT_RECEIVED], 4);

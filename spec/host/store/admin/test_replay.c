@@ -6,19 +6,19 @@
 #include <time.h>
 
 static event_replay_result replay(fixture *f, int64_t id) {
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   event_replay_result result;
-  if (!event_store_replay(f->path, id, &result, error, sizeof error)) {
-    fail_msg("replay: %s", error);
+  if (!event_store_replay(f->path, id, &result, &error)) {
+    fail_msg("replay: %s", error.message);
   }
   return result;
 }
 
 static int64_t replay_dead(fixture *f, const event_filter *filter) {
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   int64_t count;
-  if (!event_store_replay_dead(f->path, filter, &count, error, sizeof error)) {
-    fail_msg("replay of the dead: %s", error);
+  if (!event_store_replay_dead(f->path, filter, &count, &error)) {
+    fail_msg("replay of the dead: %s", error.message);
   }
   return count;
 }
@@ -199,14 +199,13 @@ static void test_the_dead_are_replayed_by_action_and_time(void **state) {
 
 static void test_what_is_not_there_is_not_made(void **state) {
   fixture *f = *state;
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   event_replay_result result;
   int64_t count;
-  assert_false(event_store_replay(f->path, 1, &result, error, sizeof error));
-  assert_non_null(strstr(error, "No such file"));
-  assert_false(
-      event_store_replay_dead(f->path, &(event_filter){.since = 0}, &count, error, sizeof error));
-  assert_non_null(strstr(error, "No such file"));
+  assert_false(event_store_replay(f->path, 1, &result, &error));
+  assert_non_null(strstr(error.message, "No such file"));
+  assert_false(event_store_replay_dead(f->path, &(event_filter){.since = 0}, &count, &error));
+  assert_non_null(strstr(error.message, "No such file"));
   assert_int_equal(count, 0);
 }
 

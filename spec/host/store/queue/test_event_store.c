@@ -230,11 +230,11 @@ static void test_lifecycle_shows_in_the_list(void **state) {
 
 static void test_list_limits_stops_and_rejects(void **state) {
   fixture *f = *state;
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   listing l = {.f = f, .text = ""};
   event_filter filter = {.state = NULL};
-  assert_false(event_store_list(f->path, &filter, add_line, &l, error, sizeof error));
-  assert_non_null(strstr(error, "No such file"));
+  assert_false(event_store_list(f->path, &filter, add_line, &l, &error));
+  assert_non_null(strstr(error.message, "No such file"));
   assert_int_equal(access(f->path, F_OK), -1);
   open_store(f);
   /* More than a page of the listing, half of them behind another of their account. */
@@ -249,11 +249,11 @@ static void test_list_limits_stops_and_rejects(void **state) {
                       "598 received 0 -\n599 received 0 -\n600 received 0 -\n");
   assert_int_equal(list(f, NULL, 1000).count, 600);
   l.stop_after = 2;
-  assert_true(event_store_list(f->path, &filter, add_line, &l, error, sizeof error));
+  assert_true(event_store_list(f->path, &filter, add_line, &l, &error));
   assert_int_equal(l.count, 2);
   filter.state = "finished";
-  assert_false(event_store_list(f->path, &filter, add_line, &l, error, sizeof error));
-  assert_non_null(strstr(error, "unknown state"));
+  assert_false(event_store_list(f->path, &filter, add_line, &l, &error));
+  assert_non_null(strstr(error.message, "unknown state"));
   close_store(f);
   assert_int_equal(list(f, NULL, 0).count, 600);
 }

@@ -16,9 +16,10 @@
 static void test_a_second_process_is_rejected(void **state) {
   fixture *f = *state;
   open_store(f);
-  char error[512] = "";
-  assert_null(try_open(f, error, sizeof error));
-  assert_non_null(strstr(error, "another process is serving from"));
+  host_error error = {.kind = HOST_OK};
+  assert_null(try_open(f, &error));
+  assert_non_null(strstr(error.message, "another process is serving from"));
+  assert_int_equal(error.kind, HOST_HELD);
   assert_true(put(f, NULL) > 0);
   close_store(f);
   open_store(f);
@@ -30,9 +31,9 @@ static void test_a_later_version_is_rejected(void **state) {
   (void)put(f, NULL);
   close_store(f);
   execute(f, "PRAGMA user_version = 5");
-  char error[512] = "";
-  assert_null(try_open(f, error, sizeof error));
-  assert_non_null(strstr(error, "later version"));
+  host_error error = {.kind = HOST_OK};
+  assert_null(try_open(f, &error));
+  assert_non_null(strstr(error.message, "later version"));
   execute(f, "PRAGMA user_version = 4");
   open_store(f);
 }
@@ -65,14 +66,15 @@ static int count_entries(const fixture *f) {
 
 static void test_other_files_are_rejected_and_left_alone(void **state) {
   fixture *f = *state;
-  char text[9000], after[sizeof text], error[512] = "";
+  char text[9000], after[sizeof text];
+  host_error error = {.kind = HOST_OK};
   memset(text, 'x', sizeof text);
   text[sizeof text - 1] = '\0';
   for (size_t size = sizeof text - 1; size > 0; size = size > 20 ? 20 : size > 1 ? 1 : 0) {
     text[size] = '\0';
     write_file(f, text);
-    assert_null(try_open(f, error, sizeof error));
-    assert_non_null(strstr(error, "is not a database"));
+    assert_null(try_open(f, &error));
+    assert_non_null(strstr(error.message, "is not a database"));
     assert_int_equal(read_file(f, after, sizeof after), size);
     assert_memory_equal(after, text, size);
     assert_int_equal(count_entries(f), 1);
@@ -84,27 +86,27 @@ static void test_other_databases_are_rejected_and_left_alone(void **state) {
   execute(f, "PRAGMA journal_mode = WAL; CREATE TABLE events (id); INSERT INTO events VALUES (1);");
   static char before[65536], after[65536];
   size_t size = read_file(f, before, sizeof before);
-  char error[512] = "";
-  assert_null(try_open(f, error, sizeof error));
-  assert_non_null(strstr(error, "another program"));
+  host_error error = {.kind = HOST_OK};
+  assert_null(try_open(f, &error));
+  assert_non_null(strstr(error.message, "another program"));
   assert_int_equal(read_file(f, after, sizeof after), size);
   assert_memory_equal(after, before, size);
   listing l = {.f = f, .text = ""};
   const event_filter filter = {.state = NULL};
-  assert_false(event_store_list(f->path, &filter, add_line, &l, error, sizeof error));
-  assert_non_null(strstr(error, "another program"));
+  assert_false(event_store_list(f->path, &filter, add_line, &l, &error));
+  assert_non_null(strstr(error.message, "another program"));
 }
 
 static void test_a_missing_directory_is_an_error(void **state) {
   fixture *f = *state;
-  char error[512] = "";
-  host_loop *loop = host_loop_new();
+  host_error error = {.kind = HOST_OK};
+  host_loop *loop = host_loop_new(&error);
   const event_store_options options = {.path = "/nonexistent/directory/events.db", .loop = loop};
-  assert_null(event_store_open(&options, error, sizeof error));
-  assert_non_null(strstr(error, "No such file"));
+  assert_null(event_store_open(&options, &error));
+  assert_non_null(strstr(error.message, "No such file"));
   const event_store_options directory = {.path = f->directory, .loop = loop};
-  assert_null(event_store_open(&directory, error, sizeof error));
-  assert_non_null(strstr(error, "not a regular file"));
+  assert_null(event_store_open(&directory, &error));
+  assert_non_null(strstr(error.message, "not a regular file"));
   host_loop_close(loop);
 }
 
@@ -253,14 +255,14 @@ static void test_a_locked_database_fails_puts_and_commands_and_heals(void **stat
   assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
   (void)sqlite3_busy_timeout(other, TIMEOUT_MS); /* the store may be writing */
   assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   const event_record record = record_of("b", "{}");
   response a = NO_RESPONSE;
   put_now(f, &record, on_put, &a);
   event_replay_result result;
-  assert_false(event_store_replay(f->path, first, &result, error, sizeof error));
-  assert_non_null(strstr(error, "cannot write to"));
-  assert_non_null(strstr(error, "locked"));
+  assert_false(event_store_replay(f->path, first, &result, &error));
+  assert_non_null(strstr(error.message, "cannot write to"));
+  assert_non_null(strstr(error.message, "locked"));
   (void)pthread_mutex_lock(&a.mutex);
   while (a.responses == 0) {
     (void)pthread_cond_wait(&a.changed, &a.mutex);
@@ -274,7 +276,7 @@ static void test_a_locked_database_fails_puts_and_commands_and_heals(void **stat
   assert_int_equal(sqlite3_close(other), SQLITE_OK);
   assert_true(put(f, "b") > first);
   assert_int_equal(f->heals, 1);
-  assert_true(event_store_replay(f->path, first, &result, error, sizeof error));
+  assert_true(event_store_replay(f->path, first, &result, &error));
   close_store(f);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 2);
 }
@@ -357,10 +359,10 @@ static void test_a_damaged_database_is_not_opened(void **state) {
   size_t size = read_beyond_first_page(f, broken, sizeof broken);
   memset(broken, 0xa5, sizeof broken);
   scribble(f, broken, size);
-  char error[512] = "";
-  assert_null(try_open(f, error, sizeof error));
-  assert_non_null(strstr(error, f->path));
-  assert_non_null(strstr(error, "malformed"));
+  host_error error = {.kind = HOST_OK};
+  assert_null(try_open(f, &error));
+  assert_non_null(strstr(error.message, f->path));
+  assert_non_null(strstr(error.message, "malformed"));
 }
 
 int main(void) {

@@ -19,8 +19,8 @@ static bool is_leased(int fd) {
 }
 
 static int live(fixture *f, life of) {
-  char error[512];
-  f->store = try_open(f, error, sizeof error);
+  host_error error;
+  f->store = try_open(f, &error);
   if (f->store == NULL) {
     return 2;
   }

@@ -123,8 +123,8 @@ static void drain(world *w) {
 
 static void test_what_happens_while_the_order_is_read_is_part_of_it(void **state) {
   fixture *f = *state;
-  char error[512] = "";
-  world w = {.sql = event_sql_open(f->path, error, sizeof error), .now = now_ms()};
+  host_error error = {.kind = HOST_OK};
+  world w = {.sql = event_sql_open(f->path, &error), .now = now_ms()};
   assert_non_null(w.sql);
   for (unsigned round = 1; round <= ROUNDS; round++) {
     w.seed = round;

@@ -56,8 +56,8 @@ static fixture sibling(const fixture *f, const char *file) {
 static void leave_killed(fixture *f, int events) {
   pid_t child = fork();
   if (child == 0) {
-    char error[512];
-    f->store = try_open(f, error, sizeof error);
+    host_error error;
+    f->store = try_open(f, &error);
     for (int i = 0; f->store != NULL && i < events; i++) {
       const event_record record = record_of("a", "{}");
       (void)put_record(f, &record, NULL, 0);
@@ -73,24 +73,24 @@ static void leave_killed(fixture *f, int events) {
 
 static void assert_rejected(const fixture *f, const char *reason) {
   fixture other = *f;
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   event_replay_result result;
   event_stats stats;
   listing l = {.f = f, .text = ""};
   const event_filter filter = {.state = NULL};
-  assert_null(try_open(&other, error, sizeof error));
-  assert_non_null(strstr(error, reason));
-  assert_non_null(strstr(error, f->path));
-  error[0] = '\0';
-  assert_false(event_store_list(f->path, &filter, add_line, &l, error, sizeof error));
-  assert_non_null(strstr(error, reason));
-  error[0] = '\0';
-  assert_false(event_store_stats(f->path, &stats, error, sizeof error));
+  assert_null(try_open(&other, &error));
+  assert_non_null(strstr(error.message, reason));
+  assert_non_null(strstr(error.message, f->path));
+  error = (host_error){.kind = HOST_OK};
+  assert_false(event_store_list(f->path, &filter, add_line, &l, &error));
+  assert_non_null(strstr(error.message, reason));
+  error = (host_error){.kind = HOST_OK};
+  assert_false(event_store_stats(f->path, &stats, &error));
   event_stats_free(&stats);
-  assert_non_null(strstr(error, reason));
-  error[0] = '\0';
-  assert_false(event_store_replay(f->path, 1, &result, error, sizeof error));
-  assert_non_null(strstr(error, reason));
+  assert_non_null(strstr(error.message, reason));
+  error = (host_error){.kind = HOST_OK};
+  assert_false(event_store_replay(f->path, 1, &result, &error));
+  assert_non_null(strstr(error.message, reason));
 }
 
 static void assert_events(fixture *f, int64_t count) {
@@ -267,11 +267,11 @@ static void test_the_log_of_another_file_is_not_read(void **state) {
   copy(f, "events.db", "backup.db");
   leave_killed(f, 500);
   copy(f, "backup.db", "events.db");
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   listing l = {.f = f, .text = ""};
   const event_filter filter = {.state = NULL};
-  assert_false(event_store_list(f->path, &filter, add_line, &l, error, sizeof error));
-  assert_non_null(strstr(error, "that of another file"));
+  assert_false(event_store_list(f->path, &filter, add_line, &l, &error));
+  assert_non_null(strstr(error.message, "that of another file"));
   assert_events(f, 2);
   assert_int_equal(list(f, NULL, 0).count, 3);
 }
@@ -344,13 +344,13 @@ static void test_a_reader_rolls_back_the_journal_of_a_killed_process(void **stat
 
 /* In a process that may not write to the file; 0: the reason is as it should be. */
 static int read_without_rights(const fixture *f) {
-  char error[512] = "";
+  host_error error;
   event_stats stats;
   if (geteuid() == 0 && setuid(65534) != 0) {
     return 1;
   }
-  return event_store_stats(f->path, &stats, error, sizeof error) ||
-                 strstr(error, "left a journal beside it") == NULL
+  return event_store_stats(f->path, &stats, &error) ||
+                 strstr(error.message, "left a journal beside it") == NULL
              ? 1
              : 0;
 }
@@ -382,10 +382,11 @@ static void test_a_reader_that_may_not_write_names_the_journal_of_a_killed_proce
 static void test_the_holder_of_the_lock_is_named(void **state) {
   fixture *f = *state;
   open_store(f);
-  char error[512] = "", holder[64];
-  assert_null(try_open(f, error, sizeof error));
+  host_error error = {.kind = HOST_OK};
+  char holder[64];
+  assert_null(try_open(f, &error));
   (void)snprintf(holder, sizeof holder, "(process %ld, palenca serve)", (long)getpid());
-  assert_non_null(strstr(error, holder));
+  assert_non_null(strstr(error.message, holder));
 }
 
 int main(void) {

@@ -143,17 +143,17 @@ static void test_a_command_that_writes_migrates_as_well(void **state) {
   make_version_1(f, events_1);
   const event_purge nothing = {.state = EVENT_DONE, .finished_before = 0};
   event_purge_report report;
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   bool was_seen = false;
-  assert_false(event_store_show(f->path, id_of(f, 2), see_body, &was_seen, error, sizeof error));
-  assert_non_null(strstr(error, "earlier version"));
+  assert_false(event_store_show(f->path, id_of(f, 2), see_body, &was_seen, &error));
+  assert_non_null(strstr(error.message, "earlier version"));
   assert_int_equal(query(f, "PRAGMA user_version"), 1);
-  assert_true(event_store_purge(f->path, &nothing, &report, error, sizeof error));
+  assert_true(event_store_purge(f->path, &nothing, &report, &error));
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
-  assert_true(event_store_show(f->path, id_of(f, 2), see_body, &was_seen, error, sizeof error));
+  assert_true(event_store_show(f->path, id_of(f, 2), see_body, &was_seen, &error));
   assert_true(was_seen);
   event_replay_result result;
-  assert_true(event_store_replay(f->path, id_of(f, 2), &result, error, sizeof error));
+  assert_true(event_store_replay(f->path, id_of(f, 2), &result, &error));
   assert_int_equal(result, EVENT_REPLAYED);
 }
 
@@ -240,9 +240,9 @@ static int64_t migrate(fixture *f, int64_t kill_after) {
   (void)clock_gettime(CLOCK_MONOTONIC, &began);
   pid_t child = fork();
   if (child == 0) {
-    char error[512];
+    host_error error;
     sqlite3_temp_directory = f->directory; /* what VACUUM has there would stay */
-    _exit(try_open(f, error, sizeof error) != NULL ? 0 : 1);
+    _exit(try_open(f, &error) != NULL ? 0 : 1);
   }
   if (kill_after > 0) {
     (void)usleep((useconds_t)kill_after);

@@ -27,10 +27,10 @@ static unsigned next_random(world *w, unsigned below) {
 }
 
 static world *open_world(const fixture *f) {
-  char error[512] = "";
+  host_error error = {.kind = HOST_OK};
   world *w = calloc(1, sizeof *w);
   assert_non_null(w);
-  w->sql = event_sql_open(f->path, error, sizeof error);
+  w->sql = event_sql_open(f->path, &error);
   assert_non_null(w->sql);
   while (!event_sql_knows_order(w->sql)) {
     assert_true(event_sql_learn_order(w->sql, 0));
