@@ -337,7 +337,7 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
     http_connection_close(c);
   } else if (c->state == HTTP_STATE_LINGERING) {
     /* what is only discarded can wait, without being reported in each turn */
-    http_server_queue(c);
+    http_server_queue_discarding(c);
     http_connection_update(c);
   } else {
     (void)http_connection_advance(c);

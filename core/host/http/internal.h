@@ -140,6 +140,11 @@ struct http_connection {
   http_exchange exchange;
 };
 
+/* First in, first out. */
+typedef struct {
+  http_connection *first, **end;
+} http_connection_list;
+
 struct http_server {
   uv_loop_t *loop;
   http_server_options options;
@@ -168,7 +173,9 @@ struct http_server {
   http_connections connections;
   size_t live; /* connections that are not freed */
   size_t active, complete, deferred;
-  http_connection *queued, **queued_end;
+  http_connection_list queued;     /* to be advanced in this turn or the next ones */
+  http_connection_list discarding; /* lingering ones whose peers have sent more */
+  int64_t discard_at;              /* when some of these are read */
   void *spare_heads[HTTP_SPARE_MAX];
   size_t spare_head_count;
   int64_t date_at; /* in seconds */
@@ -193,6 +200,8 @@ const char *http_server_date(http_server *server);
 struct ssl_st *http_server_open_tls(http_server *server, int fd, unsigned *reads);
 /* Has the connection advanced in this turn or the next, though nothing happens to it. */
 void http_server_queue(http_connection *c);
+/* Has a lingering one, which has something to read, advanced when it is time to discard more. */
+void http_server_queue_discarding(http_connection *c);
 void http_server_rejected(http_server *server, const http_exchange *exchange,
                           const net_address *peer, int status, const char *reason);
 void http_server_connection_freed(http_server *server);

@@ -26,6 +26,10 @@
 /* Connections of which there is more than fits into a turn, in one turn: the others wait for the
  * next ones, so that turns stay short whatever number of clients sends without end. */
 #define QUEUED_MAX 8
+/* Lingering connections that are read, once in an interval. Their peers send as fast as they are
+ * read, and each byte would cost time that other clients wait for. */
+#define DISCARDING_MAX 8
+#define DISCARD_INTERVAL_MS 5
 
 /* ---- one turn of the loop ------------------------------------------------------------------ */
 
@@ -58,6 +62,9 @@ static void set_timer(http_server *server) {
   if (server->accept_at > 0 && server->accept_at < next) {
     next = server->accept_at;
   }
+  if (server->discarding.first != NULL && server->discard_at < next) {
+    next = server->discard_at;
+  }
   if (next == INT64_MAX || (server->timer_at > 0 && server->timer_at <= next)) {
     return;
   }
@@ -78,28 +85,35 @@ static void on_timer(uv_timer_t *handle) {
   set_timer(server);
 }
 
-void http_server_queue(http_connection *c) {
-  http_server *server = c->server;
+static void append(http_connection_list *list, http_connection *c) {
   if (c->is_queued || c->state == HTTP_STATE_CLOSED) {
     return;
   }
   c->is_queued = true;
   c->next_queued = NULL;
-  *server->queued_end = c;
-  server->queued_end = &c->next_queued;
-  keep_awake(server, true);
+  *list->end = c;
+  list->end = &c->next_queued;
 }
 
-/* Not those that are queued meanwhile. */
-static void advance_queued(http_server *server, size_t max) {
-  http_connection **end = server->queued_end;
-  bool is_last = server->queued == NULL;
+void http_server_queue(http_connection *c) {
+  append(&c->server->queued, c);
+  keep_awake(c->server, true);
+}
+
+void http_server_queue_discarding(http_connection *c) {
+  append(&c->server->discarding, c);
+}
+
+/* Not those that are appended meanwhile. */
+static void advance(http_connection_list *list, size_t max) {
+  http_connection **end = list->end;
+  bool is_last = list->first == NULL;
   for (size_t i = 0; i < max && !is_last; i++) {
-    http_connection *c = server->queued;
+    http_connection *c = list->first;
     is_last = &c->next_queued == end;
-    server->queued = c->next_queued;
-    if (server->queued == NULL) {
-      server->queued_end = &server->queued;
+    list->first = c->next_queued;
+    if (list->first == NULL) {
+      list->end = &list->first;
     }
     c->is_queued = false;
     if (c->state == HTTP_STATE_CLOSED) {
@@ -107,6 +121,13 @@ static void advance_queued(http_server *server, size_t max) {
     } else {
       (void)http_connection_advance(c);
     }
+  }
+}
+
+static void discard_some(http_server *server) {
+  if (server->discarding.first != NULL && server->discard_at <= http_server_now(server)) {
+    advance(&server->discarding, DISCARDING_MAX);
+    server->discard_at = http_server_now(server) + DISCARD_INTERVAL_MS;
   }
 }
 
@@ -142,22 +163,24 @@ static void on_check(uv_check_t *handle) {
   http_exchanges_send_responded(server);
   if (server->is_closing) {
     server->is_in_turn = false;
-    advance_queued(server, SIZE_MAX);
+    advance(&server->queued, SIZE_MAX);
+    advance(&server->discarding, SIZE_MAX);
     close_if_done(server);
     return;
   }
   http_accept_retry(server);
   http_connections_end_overdue(server);
   server->handshakes = server->rejections = 0;
-  bool waits = server->made_progress && server->queued == NULL && ++server->turns < TURNS_MAX;
+  bool waits = server->made_progress && server->queued.first == NULL && ++server->turns < TURNS_MAX;
   server->made_progress = false;
   if (!waits) {
     end_batch(server);
     http_exchanges_send_responded(server);
   }
   server->is_in_turn = false;
-  advance_queued(server, QUEUED_MAX);
-  keep_awake(server, waits || server->made_progress || server->queued != NULL);
+  advance(&server->queued, QUEUED_MAX);
+  discard_some(server);
+  keep_awake(server, waits || server->made_progress || server->queued.first != NULL);
   set_timer(server);
 }
 
@@ -288,7 +311,8 @@ http_server *http_server_new(uv_loop_t *loop, const http_server_options *options
   server->loop = loop;
   server->options = *options;
   server->listener.fd = server->spare_fd = -1;
-  server->queued_end = &server->queued;
+  server->queued.end = &server->queued.first;
+  server->discarding.end = &server->discarding.first;
   pthread_mutex_init(&server->mutex, NULL);
   fill_in(&server->options);
   fit_connections(&server->options);

@@ -199,6 +199,30 @@ static void stops_reading_what_a_rejected_client_sends(void **state) {
   close(fds[1]);
 }
 
+/* Peers send as fast as they are read: the time that this takes would be that of other clients. */
+static void discards_a_bounded_amount_in_an_interval(void **state) {
+  static owner o;
+  static const char head[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n";
+  const uint64_t size = 512 * 1024;
+  (void)state;
+  open_server(&o, 0);
+  int fd = connect_to(&o);
+  assert_int_equal(send(fd, head, sizeof head - 1, MSG_NOSIGNAL), sizeof head - 1);
+  assert_int_equal(status_of(&o, fd), 413);
+  const http_connection *c = (const void *)o.server->connections.waits[HTTP_WAIT_LINGER].oldest;
+  assert_non_null(c);
+  int64_t since = clock_steady_ms();
+  while (c->discarded < size) {
+    static char part[65536];
+    ssize_t sent = send(fd, part, sizeof part, MSG_NOSIGNAL | MSG_DONTWAIT);
+    assert_true(sent > 0 || errno == EAGAIN);
+    run_once(&o);
+  }
+  assert_true(clock_steady_ms() - since >= 100);
+  close(fd);
+  close_server(&o);
+}
+
 /* Those that are late at the same time do not hold up the others. */
 static void ends_some_of_the_late_in_each_turn(void **state) {
   enum {
@@ -261,6 +285,7 @@ int main(void) {
       cmocka_unit_test(lingers_for_a_while_when_it_is_closed),
       cmocka_unit_test(ends_without_clients_that_do_not_read),
       cmocka_unit_test(stops_reading_what_a_rejected_client_sends),
+      cmocka_unit_test(discards_a_bounded_amount_in_an_interval),
       cmocka_unit_test(ends_some_of_the_late_in_each_turn),
       cmocka_unit_test(accepts_few_of_those_it_rejects_in_each_turn),
   };
