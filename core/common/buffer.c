@@ -20,6 +20,9 @@ bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size
     while (capacity < needed) {
       capacity *= 2;
     }
+    if (buffer->limit != 0 && capacity - 1 > buffer->limit) {
+      capacity = buffer->limit + 1; /* enough for ever */
+    }
     char *grown = realloc(buffer->data, capacity);
     if (grown == NULL) {
       return false;

@@ -19,7 +19,8 @@ typedef struct {
   size_t limit; /* 0: no bound */
 } palenca_buffer;
 
-/* False when the bound or the memory is exhausted; the buffer is unchanged then. */
+/* False when the bound or the memory is exhausted; the buffer is unchanged then. No more than the
+ * bound and one byte is allocated. */
 bool palenca_buffer_append(palenca_buffer *buffer, const void *data, size_t size);
 /* Whether it is the limit that keeps so much from being appended; else it was the memory. */
 bool palenca_buffer_is_full(const palenca_buffer *buffer, size_t size);

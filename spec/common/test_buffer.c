@@ -48,6 +48,7 @@ static void test_the_bound_is_exact_and_leaves_what_was_there(void **state) {
     assert_true(palenca_buffer_append(&buffer, text, 0));
     assert_int_equal(buffer.size, limit);
     assert_int_equal(strlen(buffer.data), limit);
+    assert_int_equal(buffer.capacity, limit + 1);
     palenca_buffer_free(&buffer);
   }
 }

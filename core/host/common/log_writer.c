@@ -1,6 +1,7 @@
 /* What the program says on standard error, written by a thread of its own. */
 #include "log_writer.h"
 
+#include "buffer.h"
 #include "clock.h"
 #include "thread_start.h"
 #include "visible.h"
@@ -8,18 +9,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PENDING_MAX ((size_t)1 << 20)
 /* A pipe that is ready takes so much without a wait, and in one piece. */
 #define PIECE ((size_t)4096)
-
-typedef struct {
-  char *data;
-  size_t size, capacity;
-} lines;
 
 /* There is one standard error. */
 static struct {
@@ -28,7 +23,7 @@ static struct {
   pthread_t thread;
   bool is_running, is_ending, json, output_failed;
   int64_t end_at; /* nothing is written later */
-  lines pending;
+  palenca_buffer pending;
   uint64_t lost;
 } own = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -92,7 +87,7 @@ static void log_lost(uint64_t lost) {
 }
 
 static void *body(void *context) {
-  lines taken = {0};
+  palenca_buffer taken = {0};
   (void)context;
   (void)pthread_mutex_lock(&own.mutex);
   for (;;) {
@@ -102,7 +97,8 @@ static void *body(void *context) {
     if (own.pending.size == 0 && own.lost == 0) {
       break;
     }
-    lines empty = {.data = taken.data, .capacity = taken.capacity};
+    palenca_buffer empty = taken;
+    empty.size = 0;
     uint64_t lost = own.lost;
     taken = own.pending;
     own.pending = empty;
@@ -115,7 +111,7 @@ static void *body(void *context) {
     (void)pthread_mutex_lock(&own.mutex);
   }
   (void)pthread_mutex_unlock(&own.mutex);
-  free(taken.data);
+  palenca_buffer_free(&taken);
   return NULL;
 }
 
@@ -132,26 +128,11 @@ static void write_now(const char *text, size_t size) {
   }
 }
 
-static bool append(lines *pending, const char *text, size_t size) {
-  /* a single piece may be larger: its size does not mean that stderr is not read */
-  if (pending->size > 0 && (pending->size > PENDING_MAX || size > PENDING_MAX - pending->size)) {
-    return false;
-  }
-  if (size > pending->capacity - pending->size) {
-    size_t capacity = pending->capacity > 0 ? pending->capacity : PIECE;
-    while (capacity < pending->size + size) {
-      capacity *= 2;
-    }
-    char *grown = realloc(pending->data, capacity);
-    if (grown == NULL) {
-      return false;
-    }
-    pending->data = grown;
-    pending->capacity = capacity;
-  }
-  memcpy(pending->data + pending->size, text, size);
-  pending->size += size;
-  return true;
+/* A single piece may be larger than the max: its size does not mean that stderr is not read. */
+static bool append(palenca_buffer *pending, const char *text, size_t size) {
+  bool is_alone = pending->size == 0 && size > PENDING_MAX;
+  pending->limit = is_alone ? size : PENDING_MAX;
+  return palenca_buffer_append(pending, text, size);
 }
 
 static uint64_t count_lines(const char *text, size_t size) {
@@ -258,6 +239,5 @@ void log_end(int64_t timeout_ms) {
   if (pthread_timedjoin_np(own.thread, NULL, &until) != 0) {
     return; /* in a write that does not come back, whatever poll has said */
   }
-  free(own.pending.data);
-  own.pending = (lines){0};
+  palenca_buffer_free(&own.pending);
 }

@@ -67,7 +67,7 @@ void http_connection_free_if_done(http_connection *c) {
   http_connections_remove(&server->connections, &c->entry);
   release_head(c);
   http_exchange_reset(&c->exchange);
-  free(c->exchange.body);
+  palenca_buffer_free(&c->exchange.body);
   free(c);
   server->live--;
   http_server_connection_freed(server);
@@ -99,7 +99,7 @@ static void on_body(http_connection *c) {
   http_span part = http_parser_body(&c->parser);
   c->owes_continue = false;
   if (!exchange->streams_body) {
-    if (!http_exchange_keep_body(exchange, part.data, part.size)) {
+    if (!palenca_buffer_append(&exchange->body, part.data, part.size)) {
       http_connection_reject(c, 503, "out of memory");
     }
   } else if (!options->on_body(options->context, exchange, part.data, part.size)) {
@@ -406,6 +406,7 @@ http_connection *http_connection_new(http_server *server, int fd, const net_addr
   c->fd = fd;
   c->entry.peer = *peer;
   c->exchange.file = -1;
+  c->exchange.body.limit = server->limits.max_body; /* which the parser keeps to */
   c->turn = server->turn - 1;
   c->state = server->has_tls ? HTTP_STATE_HANDSHAKE : HTTP_STATE_READING;
   c->tls = http_server_open_tls(server, fd, &c->tls_reads);

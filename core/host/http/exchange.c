@@ -2,14 +2,12 @@
 #include "internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-#define FIRST_BODY ((size_t)1024)
 /* Memory of a body that is reused for the next request of the connection. */
-#define KEEP_MAX FIRST_BODY
+#define KEEP_MAX ((size_t)1024)
 
 /* ---- the request ------------------------------------------------------------------------- */
 
@@ -30,8 +28,8 @@ const char *http_exchange_query(const http_exchange *exchange) {
 }
 
 const char *http_exchange_body(const http_exchange *exchange, size_t *size) {
-  *size = exchange->body_size;
-  return exchange->body_size > 0 ? exchange->body : "";
+  *size = exchange->body.size;
+  return exchange->body.size > 0 ? exchange->body.data : "";
 }
 
 const net_address *http_exchange_peer(const http_exchange *exchange) {
@@ -69,26 +67,6 @@ void http_exchange_stream_body(http_exchange *exchange) {
   exchange->streams_body = true;
 }
 
-/* The parser keeps to the limit of the size. */
-bool http_exchange_keep_body(http_exchange *exchange, const char *data, size_t size) {
-  size_t needed = exchange->body_size + size;
-  if (needed > exchange->body_capacity) {
-    size_t capacity = exchange->body_capacity > 0 ? exchange->body_capacity : FIRST_BODY;
-    while (capacity < needed) {
-      capacity *= 2;
-    }
-    char *grown = realloc(exchange->body, capacity);
-    if (grown == NULL) {
-      return false;
-    }
-    exchange->body = grown;
-    exchange->body_capacity = capacity;
-  }
-  memcpy(exchange->body + exchange->body_size, data, size);
-  exchange->body_size += size;
-  return true;
-}
-
 /* ---- its beginning and end --------------------------------------------------------------- */
 
 void http_exchange_uncount(http_exchange *exchange) {
@@ -99,18 +77,16 @@ void http_exchange_uncount(http_exchange *exchange) {
 }
 
 void http_exchange_reset(http_exchange *exchange) {
-  char *body = exchange->body;
-  size_t capacity = exchange->body_capacity;
+  palenca_buffer body = exchange->body;
   if (exchange->file >= 0) {
     close(exchange->file);
   }
   http_response_free(exchange->response);
-  if (capacity > KEEP_MAX) {
-    free(body);
-    body = NULL;
-    capacity = 0;
+  if (body.capacity > KEEP_MAX) {
+    palenca_buffer_free(&body);
   }
-  *exchange = (http_exchange){.file = -1, .body = body, .body_capacity = capacity};
+  body.size = 0;
+  *exchange = (http_exchange){.file = -1, .body = body};
 }
 
 /* ---- the choice of a response -------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #ifndef PALENCA_HOST_HTTP_INTERNAL_H
 #define PALENCA_HOST_HTTP_INTERNAL_H
 
+#include "buffer.h"
 #include "connections.h"
 #include "listener.h"
 #include "parser.h"
@@ -84,8 +85,7 @@ struct http_exchange {
   http_exchange *next_responded;
   http_response *response; /* responded with it; NULL: aborted, or in another way */
   http_choice choice;
-  char *body;
-  size_t body_size, body_capacity;
+  palenca_buffer body;
   bool is_started;     /* some of the request has arrived */
   bool has_head;       /* and was handed on */
   bool is_complete;    /* all of it has, and was handed over */
@@ -254,7 +254,6 @@ static inline http_connection *http_connection_of(const http_exchange *exchange)
 }
 /* Sends what was responded to of what had been deferred. */
 void http_exchanges_send_responded(http_server *server);
-bool http_exchange_keep_body(http_exchange *exchange, const char *data, size_t size);
 /* Its request is no longer under way. */
 void http_exchange_uncount(http_exchange *exchange);
 /* Forgets it, to be used for the next request of its connection. */
