@@ -51,6 +51,8 @@ static void seed(palenca_engine *engine) {
 }
 
 palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenca_error *error) {
+  static const palenca_engine_options defaults = {0};
+  options = options != NULL ? options : &defaults;
   palenca_engine *engine = calloc(1, sizeof *engine);
   if (engine == NULL) {
     palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");

@@ -10,7 +10,8 @@
 
 typedef struct engine_thread engine_thread;
 
-/* Starts the thread, which takes no signals; NULL on failure. */
+/* Starts the thread, which takes no signals. Options may be NULL, as of an engine; NULL on failure.
+ */
 engine_thread *engine_thread_new(const palenca_engine_options *options, palenca_error *error);
 /* Ends every call without a result, and the thread. In a process forked since, which has no such
  * thread, it does nothing: all of it is the parent's. */

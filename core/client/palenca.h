@@ -281,7 +281,8 @@ void palenca_webhook_decode(const palenca_webhook_text *text, char *out);
 
 #define PALENCA_SIGNATURE_MAX 160
 
-/* How requests are signed is not public, so all of it can be set. */
+/* How requests are signed is not public, so all of it can be set. Options that are NULL are all
+ * NULL. */
 typedef struct {
   const char *digest;   /* "sha1", "sha256", "sha384", "sha512"; NULL: sha256 */
   const char *encoding; /* "hex" or "base64"; NULL: hex */
@@ -308,6 +309,7 @@ typedef struct palenca_rate_limiters palenca_rate_limiters;
  * read. Made with one reference; NULL with `error` set if there can be no such directory. */
 palenca_rate_limiters *palenca_rate_limiters_share(const char *parent, palenca_error *error);
 palenca_rate_limiters *palenca_rate_limiters_retain(palenca_rate_limiters *rate_limiters);
+/* NULL is allowed. */
 void palenca_rate_limiters_release(palenca_rate_limiters *rate_limiters);
 
 /* After a fork the parent's engine continues; the child's copy of it has lost its connections,
@@ -319,9 +321,9 @@ typedef struct {
   int max_in_flight;                    /* transfers at once; 0: 100 */
 } palenca_engine_options;
 
-/* NULL on failure. */
+/* Options that are NULL are all 0: the defaults. NULL on failure. */
 palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenca_error *error);
-/* Ends every call without a result, closes all connections. */
+/* Ends every call without a result, closes all connections. NULL is allowed. */
 void palenca_engine_free(palenca_engine *engine);
 
 typedef struct {

@@ -35,6 +35,14 @@ static void test_a_request_is_sent_as_given_and_copied(void **state) {
   assert_null(strcasestr(sent, "\r\nexpect:"));
 }
 
+static void test_engine_without_options_has_the_defaults(void **state) {
+  fixture *f = *state;
+  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+  start_with(f, &(stub_script){responses, LENGTH(responses), 0}, NULL);
+  palenca_request request = get(f);
+  assert_response(run(f, &request), 200, "ok", 1);
+}
+
 static void test_methods_with_and_without_a_body(void **state) {
   fixture *f = *state;
   static const stub_response responses[] = {
@@ -273,6 +281,7 @@ static void test_many_calls_each_get_one_response(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_request_is_sent_as_given_and_copied),
+      TEST(test_engine_without_options_has_the_defaults),
       TEST(test_methods_with_and_without_a_body),
       TEST(test_a_creation_without_a_body_says_so),
       TEST(test_no_content_type_is_made_up),

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const palenca_signature_options defaults = {0};
+
 #define OR_DEFAULT(value, fallback) ((value) != NULL ? (value) : (fallback))
 
 static const EVP_MD *find_digest(const char *name) {
@@ -41,6 +43,7 @@ static void encode_hex(const unsigned char *raw, unsigned size, char *out) {
 bool palenca_signature_make(const palenca_signature_options *options, const char *secret,
                             size_t secret_size, const char *body, size_t body_size,
                             char out[PALENCA_SIGNATURE_MAX], palenca_error *error) {
+  options = OR_DEFAULT(options, &defaults);
   const char *encoding = OR_DEFAULT(options->encoding, "hex");
   const char *prefix = OR_DEFAULT(options->prefix, "");
   const EVP_MD *digest = find_digest(OR_DEFAULT(options->digest, "sha256"));
@@ -74,6 +77,7 @@ bool palenca_signature_make(const palenca_signature_options *options, const char
 bool palenca_signature_check(const palenca_signature_options *options, const char *secret,
                              size_t secret_size, const char *body, size_t body_size,
                              const char *signature, size_t signature_size, palenca_error *error) {
+  options = OR_DEFAULT(options, &defaults);
   char expected[PALENCA_SIGNATURE_MAX];
   char received[PALENCA_SIGNATURE_MAX];
   if (!palenca_signature_make(options, secret, secret_size, body, body_size, expected, error)) {

@@ -98,6 +98,10 @@ static void test_the_default_is_sha256_in_hex(void **state) {
   char out[PALENCA_SIGNATURE_MAX];
   assert_true(make(&defaults, "Jefe", "what do ya want for nothing?", out));
   assert_string_equal(out, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  assert_int_equal(check(NULL, "Jefe", "what do ya want for nothing?", out), PALENCA_OK);
+  memset(out, 0, sizeof out);
+  assert_true(make(NULL, "Jefe", "what do ya want for nothing?", out));
+  assert_string_equal(out, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
 static void test_base64(void **state) {
