@@ -14,11 +14,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* What the thread is to do: take over `submitted`, or else forget `cancelled`. */
+/* What the thread is to do: take over `submitted`, or else forget `canceled`. */
 typedef struct {
   queue_node node;
   call *submitted;
-  uint64_t cancelled;
+  uint64_t canceled;
 } command;
 
 typedef struct {
@@ -73,7 +73,7 @@ static void process_commands(engine_thread *t) {
     if (order->submitted != NULL) {
       take_over(t, order->submitted);
     } else {
-      palenca_engine_cancel(t->engine, order->cancelled);
+      palenca_engine_cancel(t->engine, order->canceled);
     }
     free(order);
   }
@@ -232,7 +232,7 @@ void engine_thread_cancel(engine_thread *t, uint64_t id) {
   if (what == NULL) { /* its result arrives without a reader */
     return;
   }
-  what->cancelled = id;
+  what->canceled = id;
   order(t, what);
 }
 

@@ -417,7 +417,7 @@ bool palenca_engine_take_attempt(palenca_engine *engine, palenca_attempt_record 
 /* Forgets a call; no result comes. False if the id is unknown or completed. */
 bool palenca_engine_cancel(palenca_engine *engine, uint64_t id);
 
-/* Calls neither completed nor cancelled. */
+/* Calls neither completed nor canceled. */
 size_t palenca_engine_active(const palenca_engine *engine);
 
 /* Loads libcurl if it is not yet, and writes its version and that of its TLS library, such as

@@ -1,5 +1,5 @@
-/* What the tests of the engine share: a server that answers as it is told to, an engine, requests,
- * and what is expected of their results. */
+/* What the tests of the engine share: a server that responds as its script says, an engine,
+ * requests, and what is expected of their results. */
 #include "engine_fixture.h"
 
 #include <stdlib.h>

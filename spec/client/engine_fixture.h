@@ -1,5 +1,5 @@
-/* What the tests of the engine share: a server that answers as it is told to, an engine, requests,
- * and what is expected of their results. Whatever fails here fails the test. */
+/* What the tests of the engine share: a server that responds as its script says, an engine,
+ * requests, and what is expected of their results. Whatever fails here fails the test. */
 #ifndef SPEC_CLIENT_ENGINE_FIXTURE_H
 #define SPEC_CLIENT_ENGINE_FIXTURE_H
 
@@ -14,7 +14,7 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
-/* Only a failing test waits so long. */
+/* Only a failing test waits for all of it. */
 #define TIMEOUT_MS 60000
 
 #define SECRET "sk-0123-not-for-messages"

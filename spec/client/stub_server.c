@@ -1,4 +1,4 @@
-/* An HTTP server for tests that gives the raw answers it was told to, on a thread of its own. */
+/* An HTTP server for tests that sends the raw responses of its script, on a thread of its own. */
 #include "stub_server.h"
 
 #include <arpa/inet.h>
@@ -21,7 +21,7 @@ enum {
 typedef struct {
   int fd;
   size_t size;
-  bool waits;    /* its request has no answer yet */
+  bool waits;    /* its request has no response yet */
   size_t number; /* of its request */
   char request[REQUEST_MAX];
 } connection;
@@ -41,7 +41,7 @@ struct stub_server {
 
 /* ---- The thread ---- */
 
-static void drop(stub_server *server, size_t index) {
+static void remove_client(stub_server *server, size_t index) {
   connection *one = server->connections[index];
   server->waiting -= one->waits;
   (void)close(one->fd);
@@ -72,7 +72,7 @@ static bool response(stub_server *server, size_t index) {
   if (what->data == NULL && what->then == STUB_KEEP) {
     return true; /* it waits for ever */
   }
-  /* An end comes along with the answer: a client that has read one knows of the other. */
+  /* An end comes along with the response: a client that has read one knows of the other. */
   send_all(one->fd, what->data, what->size, what->then == STUB_KEEP ? 0 : MSG_MORE);
   server->waiting--;
   one->waits = false;
@@ -80,7 +80,7 @@ static bool response(stub_server *server, size_t index) {
   if (what->then == STUB_KEEP) {
     return true;
   }
-  drop(server, index);
+  remove_client(server, index);
   return false;
 }
 
@@ -127,7 +127,7 @@ static bool receive(stub_server *server, size_t index) {
   connection *one = server->connections[index];
   ssize_t count = recv(one->fd, one->request + one->size, REQUEST_MAX - 1 - one->size, 0);
   if (count <= 0) {
-    drop(server, index);
+    remove_client(server, index);
     return false;
   }
   one->size += (size_t)count;
@@ -221,7 +221,7 @@ void stub_stop(stub_server *server) {
   (void)eventfd_write(server->quit_fd, 1);
   (void)pthread_join(server->thread, NULL);
   while (server->connection_count > 0) {
-    drop(server, 0);
+    remove_client(server, 0);
   }
   (void)close(server->listen_fd);
   (void)close(server->quit_fd);

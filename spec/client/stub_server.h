@@ -1,4 +1,4 @@
-/* An HTTP server for tests that gives the raw answers it was told to, on a thread of its own. */
+/* An HTTP server for tests that sends the raw responses of its script, on a thread of its own. */
 #ifndef SPEC_CLIENT_STUB_SERVER_H
 #define SPEC_CLIENT_STUB_SERVER_H
 
@@ -7,7 +7,7 @@
 
 typedef enum {
   STUB_KEEP,  /* keeps the connection for the next request */
-  STUB_CLOSE, /* closes it behind the answer */
+  STUB_CLOSE, /* closes it after the response */
 } stub_then;
 
 /* What the next request gets, byte for byte. */
@@ -20,7 +20,7 @@ typedef struct {
 typedef struct {
   const stub_response *responses; /* in order of the requests; the last one for all that follow */
   size_t response_count;
-  size_t batch; /* answers are held back until so many requests wait; 0: not at all */
+  size_t batch; /* responses are held back until this many requests wait; 0: not at all */
 } stub_script;
 
 typedef struct stub_server stub_server;
@@ -38,7 +38,7 @@ size_t stub_requests(stub_server *server);
 size_t stub_connections(stub_server *server);
 /* Those of them that neither side has closed. */
 size_t stub_open_connections(stub_server *server);
-/* The most requests that waited for their answers at one time. */
+/* The max number of requests that waited for their responses at one time. */
 size_t stub_max_waiting(stub_server *server);
 /* The last request as it arrived, cut to fit, NUL-terminated. */
 void stub_last_request(stub_server *server, char *out, size_t size);

@@ -76,7 +76,7 @@ static int count_lines(const char *sent, const char *beginning) {
   return count;
 }
 
-/* A server that waits for a body must be told that there is none. */
+/* A server that waits for a body must learn that there is none. */
 static void test_a_creation_without_a_body_says_so(void **state) {
   fixture *f = *state;
   static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
@@ -124,7 +124,7 @@ static void test_no_content_type_is_made_up(void **state) {
   }
 }
 
-/* ---- Answers ---- */
+/* ---- Responses ---- */
 
 static void test_a_response_is_returned_complete(void **state) {
   fixture *f = *state;

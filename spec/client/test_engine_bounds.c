@@ -1,10 +1,10 @@
-/* Tests of the engine's bounds, and of the mistakes it refuses. */
+/* Tests of the engine's bounds, and of the mistakes it rejects. */
 #include "engine_fixture.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Answers ---- */
+/* ---- Responses ---- */
 
 static void assert_body_too_large(palenca_result *result, size_t limit) {
   assert_non_null(strstr(result->error.message, "body is larger than the bound"));

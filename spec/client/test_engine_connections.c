@@ -1,5 +1,6 @@
-/* Tests of the engine's connections: what comes on a kept one unasked, how many are kept, and what
- * a proxy says before the server is reached. The test is the server itself, on plain sockets. */
+/* Tests of the engine's connections: what comes on an idle one unrequested, how many are kept, and
+ * what a proxy says before the server is reached. The test is the server itself, on plain sockets.
+ */
 #include "engine_fixture.h"
 
 #include <arpa/inet.h>

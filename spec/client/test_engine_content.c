@@ -1,5 +1,5 @@
 /* Tests of what the engine makes of a response's bytes: compressed bodies, whole, truncated and
- * with something behind them, and heads whose lines are folded, repeated or not the response's own.
+ * with something after them, and heads whose lines are folded, repeated or not the response's own.
  */
 #include "content_decoder.h"
 #include "engine_fixture.h"

@@ -39,7 +39,7 @@ static void test_a_call_that_waits_for_its_turn_ends_with_the_deadline(void **st
   request.deadline_ms = 1500;
   uint64_t first = submit(f->engine, &request);
   request.deadline_ms = 0;
-  uint64_t patient = submit(f->engine, &request);
+  uint64_t without_deadline = submit(f->engine, &request);
   request.deadline_ms = 30;
   request.low_priority = true;
   uint64_t second = submit(f->engine, &request);
@@ -53,7 +53,7 @@ static void test_a_call_that_waits_for_its_turn_ends_with_the_deadline(void **st
   assert_failed(result, PALENCA_TIMEOUT, 0);
   assert_int_equal(palenca_engine_active(f->engine), 1);
   assert_int_equal(stub_requests(f->server), 1);
-  assert_true(palenca_engine_cancel(f->engine, patient));
+  assert_true(palenca_engine_cancel(f->engine, without_deadline));
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
 }
 

@@ -89,7 +89,7 @@ static void test_the_wait_that_the_server_named_outlives_the_thread(void **state
 
 /* ---- Forks ---- */
 
-/* In the child, where a failed assertion could not be told. */
+/* In the child, where a failed assertion could not be reported. */
 static bool is_held_back(const palenca_request *request) {
   palenca_engine *engine = palenca_engine_new(&(palenca_engine_options){0}, NULL);
   bool is = engine != NULL && palenca_engine_submit(engine, request, NULL) != 0 &&

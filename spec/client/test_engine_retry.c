@@ -23,7 +23,7 @@ static int deaf_socket(char *url, size_t size) {
   return fd;
 }
 
-static void test_a_refused_connection_is_retried_even_to_create(void **state) {
+static void test_a_rejected_connection_is_retried_even_to_create(void **state) {
   fixture *f = *state;
   static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   START(f, responses);
@@ -90,7 +90,7 @@ static void test_a_truncated_response_is_a_network_failure(void **state) {
   assert_int_equal(stub_requests(f->server), 4);
 }
 
-/* The libraries below take half a head for a whole answer without a body. */
+/* The libraries below take half a head for a complete response without a body. */
 static void test_a_truncated_head_is_a_network_failure(void **state) {
   fixture *f = *state;
   static const stub_response responses[] = {
@@ -160,7 +160,7 @@ static void test_a_body_that_stops_ends_with_the_timeout(void **state) {
   assert_failed(run(f, &request), PALENCA_TIMEOUT, 1);
 }
 
-/* ---- Temporary answers ---- */
+/* ---- Temporary responses ---- */
 
 static void test_temporary_responses(void **state) {
   fixture *f = *state;
@@ -263,7 +263,7 @@ static void test_a_wait_too_long_is_left_to_the_caller(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_refused_connection_is_retried_even_to_create),
+      TEST(test_a_rejected_connection_is_retried_even_to_create),
       TEST(test_an_idempotent_request_without_a_response_is_retried),
       TEST(test_a_creation_without_a_response_is_not_retried),
       TEST(test_a_creation_is_not_sent_twice_over_an_idle_connection),

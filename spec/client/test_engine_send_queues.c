@@ -60,7 +60,7 @@ static void test_calls_of_low_priority_leave_a_part_of_the_limit(void **state) {
 
 /* ---- After a fork ---- */
 
-/* In the child, where a failed assertion could not be told: the number of what went wrong. */
+/* In the child, where a failed assertion could not be reported: the number of what went wrong. */
 static int child(fixture *f, const palenca_request *request) {
   palenca_result *result;
   for (int i = 0; i < 2; i++) { /* what the parent has under way fails here */

@@ -125,17 +125,17 @@ static void test_another_process_is_not_let_in(void **state) {
   (void)state;
   engine_thread *thread = new_thread();
   char path[108], byte;
-  int told[2];
+  int ready[2];
   snprintf(path, sizeof path, "%s", engine_thread_listen(thread, "/tmp", NULL));
-  assert_int_equal(pipe(told), 0);
+  assert_int_equal(pipe(ready), 0);
   pid_t child = fork();
   if (child == 0) {
     int fd = connect_to(path);
     byte = 'c';
-    (void)!write(told[1], &byte, 1);
+    (void)!write(ready[1], &byte, 1);
     _exit(is_readable(fd, TIMEOUT_MS) && read(fd, &byte, 1) == 0 ? 0 : 1);
   }
-  assert_int_equal(read(told[0], &byte, 1), 1);
+  assert_int_equal(read(ready[0], &byte, 1), 1);
   int fd = connect_to(path), status = -1;
   assert_true(engine_thread_accept(thread, NULL));
   assert_int_equal(waitpid(child, &status, 0), child);
@@ -143,8 +143,8 @@ static void test_another_process_is_not_let_in(void **state) {
   engine_thread_wake(thread);
   assert_true(is_readable(fd, TIMEOUT_MS));
   close(fd);
-  close(told[0]);
-  close(told[1]);
+  close(ready[0]);
+  close(ready[1]);
   engine_thread_free(thread);
 }
 

@@ -67,7 +67,7 @@ static void test_the_servers_word_on_the_window_counts(void **state) {
   assert_int_equal(stub_requests(f->server), 5);
 }
 
-/* ---- Waiting, cancelling, ending ---- */
+/* ---- Waiting, canceling, ending ---- */
 
 static void test_cancel_in_every_state(void **state) {
   fixture *f = *state;

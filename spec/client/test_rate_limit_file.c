@@ -48,7 +48,7 @@ static rate_limiter *find(palenca_rate_limiters *rate_limiters, const char *key,
   return one;
 }
 
-/* Takes turns until there is none left, at a moment that stands still. */
+/* Takes turns until there is none left, at a time that stands still. */
 static size_t take_all(palenca_rate_limiters *rate_limiters, rate_limiter *one, bool low_priority,
                        int64_t now) {
   size_t count = 0;
@@ -315,7 +315,7 @@ static void test_a_request_noted_by_half_blocks_nobody(void **state) {
   int64_t now = clock_steady_ms();
   palenca_rate_limit window;
   assert_non_null(file);
-  for (int64_t i = 0; i < 3; i++) { /* at moments that differ, and at the same one */
+  for (int64_t i = 0; i < 3; i++) { /* at times that differ, and at the same one */
     note_and_die(file, now + i / 2);
     assert_true(rate_limit_file_take(file, &window));
     assert_int_equal(window.next, i + 1);

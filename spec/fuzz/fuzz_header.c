@@ -1,4 +1,4 @@
-/* Fuzzes the reader of an answer's header lines, and the check of what goes into a request's. */
+/* Fuzzes the reader of a response's header lines, and the check of what goes into a request's. */
 #include "fuzz.h"
 #include "palenca.h"
 

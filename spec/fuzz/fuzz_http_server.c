@@ -36,7 +36,7 @@ static void on_head(void *context, http_exchange *exchange) {
   MUST(http_exchange_path(exchange) != NULL && http_exchange_method(exchange) != NULL);
   MUST(http_exchange_peer(exchange)->kind == NET_UNIX);
   o->streamed = 0;
-  if (strcmp(http_exchange_path(exchange), "/refuse") == 0) {
+  if (strcmp(http_exchange_path(exchange), "/reject") == 0) {
     http_exchange_reject(exchange, 404, "not found");
   } else if (strcmp(http_exchange_path(exchange), "/good") != 0 && random_below(o, 4) == 0) {
     http_exchange_stream_body(exchange);
@@ -134,7 +134,7 @@ static void respond_deferred(owner *o) {
   }
 }
 
-/* Reads what has come: up to the room, the rest is dropped. False: the server has ended. */
+/* Reads what has come: up to the room, the rest is discarded. False: the server has ended. */
 static bool receive(int fd, char *out, size_t room, size_t *size) {
   char part[4096];
   ssize_t got;
@@ -185,13 +185,13 @@ static void send_in_pieces(owner *o, int fd, const uint8_t *data, size_t size) {
   }
 }
 
-static void finish(owner *o, int fd, char *answer, size_t room) {
+static void finish(owner *o, int fd, char *response, size_t room) {
   size_t size = 0;
   bool is_open = true;
   for (int i = 0; i < 6; i++) {
     respond_deferred(o);
     turn(o);
-    is_open = is_open && receive(fd, answer, room, &size);
+    is_open = is_open && receive(fd, response, room, &size);
   }
   close(fd);
 }
@@ -200,7 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const char good[] = "POST /good HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                              "Content-Length: 3\r\n\r\nyes";
   owner *o = server_of_all();
-  char answer[4096];
+  char response[4096];
   o->random = 88172645463325252u;
   for (size_t i = 0; i < size; i++) {
     o->random = (o->random ^ data[i]) * 1099511628211u;
@@ -208,11 +208,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   o->random |= 1;
   int fd = connect_to(o);
   send_in_pieces(o, fd, data, size);
-  finish(o, fd, answer, sizeof answer);
+  finish(o, fd, response, sizeof response);
   fd = connect_to(o);
   MUST(send(fd, good, sizeof good - 1, MSG_NOSIGNAL) == (ssize_t)sizeof good - 1);
-  finish(o, fd, answer, sizeof answer);
-  MUST(strncmp(answer, "HTTP/1.1 200 ", 13) == 0 && strstr(answer, "\r\n\r\nyes") != NULL);
+  finish(o, fd, response, sizeof response);
+  MUST(strncmp(response, "HTTP/1.1 200 ", 13) == 0 && strstr(response, "\r\n\r\nyes") != NULL);
   turn(o);
   turn(o);
   MUST(o->server->live == 0 && o->server->active == 0 && o->server->complete == 0);

@@ -41,15 +41,15 @@ static void check_forwarded(char *text) {
   }
   net_address client = net_address_forwarded(&peer, trusted, 2, values, count);
   MUST(client.kind != NET_UNIX);
-  net_address told = net_address_forwarded(&peer, trusted, 0, values, count);
-  MUST(net_address_equal(&told, &peer));
+  net_address found = net_address_forwarded(&peer, trusted, 0, values, count);
+  MUST(net_address_equal(&found, &peer));
   /* nothing that is put before what a proxy has seen changes who it was */
   if (client.kind != NET_UNKNOWN && !net_blocks_hold(trusted, 2, &client)) {
     char seen[NET_ADDRESS_TEXT];
     net_address_text(&client, seen);
     const char *more[] = {count > 0 ? values[0] : "", "junk, 127.0.0.9", seen, "127.0.0.2"};
-    told = net_address_forwarded(&peer, trusted, 2, more, 4);
-    MUST(net_address_equal(&told, &client));
+    found = net_address_forwarded(&peer, trusted, 2, more, 4);
+    MUST(net_address_equal(&found, &client));
   }
 }
 

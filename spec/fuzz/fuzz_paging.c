@@ -1,6 +1,6 @@
 /* Fuzzes the judge of pages: a server that says anything in its `pagination`. The input is a window
- * and, for each answer, its four numbers and its rows: a byte that says how far each is from what a
- * true server would say, or eight bytes of anything. */
+ * and, for each response, its four numbers and its rows: a byte that says how far each is from what
+ * a true server would say, or eight bytes of anything. */
 #include "fuzz.h"
 #include "palenca.h"
 

@@ -21,8 +21,8 @@
 static const char *directory, *switch_path;
 
 __attribute__((constructor)) static void begin(void) {
-  const char *given = getenv("FAILING_DISK_DIRECTORY");
-  directory = given != NULL ? realpath(given, NULL) : NULL;
+  const char *name = getenv("FAILING_DISK_DIRECTORY");
+  directory = name != NULL ? realpath(name, NULL) : NULL;
   switch_path = getenv("FAILING_DISK_SWITCH");
   unsetenv("LD_PRELOAD"); /* what the program starts is another program */
 }

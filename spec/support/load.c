@@ -1,8 +1,8 @@
-/* Sends webhooks over many connections, each with a body of its own, and measures the answers;
- * writes down those that were answered 200, and may kill the receiver in the middle.
+/* Sends webhooks over many connections, each with a body of its own, and measures the responses;
+ * writes down those that were acknowledged with 200, and may kill the receiver in the middle.
  *
  * A connection sends to accounts of its own, in turn, and its next event only after the last one
- * was answered 200: until then it sends that one again. Prints one object of JSON. */
+ * was acknowledged with 200: until then it sends that one again. Prints one object of JSON. */
 #include "common/thread_latency.h"
 #include "load_connection.h"
 
@@ -17,17 +17,17 @@
 #include <sys/resource.h>
 #include <time.h>
 
-/* How long answers are waited for after the last event was sent, in seconds. */
+/* How long responses are waited for after the last event was sent, in seconds. */
 #define TIMEOUT 10.0
 
 typedef struct {
   load_target target;
   size_t connections, accounts, first, count;
-  double seconds, rate; /* rate: so many a second in all; 0: as fast as they are answered */
+  double seconds, rate; /* rate: so many a second in all; 0: as fast as they are acknowledged */
   const char *acked;
   pid_t victim;
-  size_t kill_after; /* so many answers */
-  double kill_delay; /* and so many seconds behind them */
+  size_t kill_after; /* after this many responses */
+  double kill_delay; /* and this many seconds after them */
 } load_options;
 
 typedef struct {
@@ -45,7 +45,7 @@ typedef struct {
   int poll;
   FILE *journal;
   samples latencies;
-  samples gaps;     /* between the times at which there were answers to read */
+  samples gaps;     /* between the times at which there were responses to read */
   double responded; /* the last of these times; 0: there was none */
 } load;
 
@@ -91,7 +91,7 @@ static size_t sequence_of(const load *all, size_t index) {
   return all->options.first + all->connections[index].sent;
 }
 
-/* `due`: when it should have been sent; what it is late counts as waiting for the answer. */
+/* `due`: when it should have been sent; what it is late counts as waiting for the response. */
 static void send_one(load *all, size_t index, double due) {
   load_connection *one = &all->connections[index];
   one->began = due;
@@ -128,7 +128,7 @@ static void note_acked(load *all, size_t index, double time) {
   }
 }
 
-/* The next event of a connection that has its answer. */
+/* The next event of a connection that has its response. */
 static void go_on(load *all, size_t index, double time) {
   if (all->is_ending) {
     return;
@@ -245,7 +245,7 @@ static void run(load *all) {
   all->ended = now();
 }
 
-/* ---- what is told ---------------------------------------------------------------------- */
+/* ---- what is printed ---------------------------------------------------------------------- */
 
 static int compare(const void *one, const void *other) {
   float a = *(const float *)one, b = *(const float *)other;
@@ -288,7 +288,7 @@ static void usage(void) {
   fputs("usage: load --port N [--path PATH] [--connections N] [--accounts N] [--tag N]\n"
         "            [--first SEQUENCE] [--seconds S] [--count N] [--rate N]\n"
         "            [--acked FILE] [--number-actions]\n"
-        "            [--kill PID --kill-after ANSWERS --kill-delay S]\n",
+        "            [--kill PID --kill-after RESPONSES --kill-delay S]\n",
         stderr);
   exit(2);
 }

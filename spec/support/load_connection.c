@@ -1,4 +1,4 @@
-/* One connection of spec/support/load.c: renders a webhook, sends it, reads its answer. */
+/* One connection of spec/support/load.c: renders a webhook, sends it, reads its response. */
 #include "load_connection.h"
 
 #include <arpa/inet.h>
@@ -101,7 +101,7 @@ bool load_send(load_connection *connection, size_t account, size_t sequence) {
          (ssize_t)connection->request_size;
 }
 
-/* The value of a header, behind its name and colon; NULL if there is none. */
+/* The value of a header, after its name and colon; NULL if there is none. */
 static const char *header(const char *head, const char *name) {
   size_t size = strlen(name);
   for (const char *line = strstr(head, "\r\n"); line != NULL; line = strstr(line, "\r\n")) {
@@ -113,7 +113,7 @@ static const char *header(const char *head, const char *name) {
   return NULL;
 }
 
-/* The status of the answer, once all of it is here; 0 before. */
+/* The status of the response, once all of it is here; 0 before. */
 static int whole(load_connection *connection, bool *is_last) {
   connection->response[connection->response_size] = '\0';
   char *end = strstr(connection->response, "\r\n\r\n");

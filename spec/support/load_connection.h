@@ -1,4 +1,4 @@
-/* One connection of spec/support/load.c: renders a webhook, sends it, reads its answer. */
+/* One connection of spec/support/load.c: renders a webhook, sends it, reads its response. */
 #ifndef SPEC_SUPPORT_LOAD_CONNECTION_H
 #define SPEC_SUPPORT_LOAD_CONNECTION_H
 
@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
   int fd; /* -1: closed */
   bool is_waiting;
-  size_t sent; /* how many events have been answered 200 */
+  size_t sent; /* how many events have been acknowledged with 200 */
   double began;
   char request[LOAD_REQUEST_MAX];
   size_t request_size, account_at[2], sequence_at[2]; /* where its digits are; 0: nowhere */
@@ -39,8 +39,8 @@ void load_close(load_connection *connection);
 /* Sends the event of an account; false if the connection is broken. */
 bool load_send(load_connection *connection, size_t account, size_t sequence);
 
-/* Reads what has come: the status of a whole answer, 0 if it is not whole yet, -1 if the
- * connection has ended. `is_last`: the receiver closes it behind the answer. */
+/* Reads what has come: the status of a complete response, 0 if it is not complete yet, -1 if the
+ * connection has ended. `is_last`: the receiver closes it after the response. */
 int load_receive(load_connection *connection, bool *is_last);
 
 #endif

@@ -98,7 +98,7 @@ static bool is_here(const char *path) {
          strchr(path + size + 1, '/') == NULL;
 }
 
-/* The watched file behind a descriptor; NULL if it is another one's, or has lost its name. */
+/* The watched file of a descriptor; NULL if it is another one's, or has lost its name. */
 static watched *of_descriptor(int fd) {
   struct stat status;
   if (!cut.is_on || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||

@@ -1,5 +1,5 @@
 /* A Lua module in C, for any Lua: when it is required, it sets the locale of the process as the
- * environment says. Other libraries do so behind the back of a script. */
+ * environment says. Other libraries do so without a script knowing it. */
 #include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* A disk whose syncs take their time: preloaded into a program, it lets each of them take as many
  * milliseconds more as stand in the file SLOW_DISK_SWITCH, if there is such a file. In another
- * file, of the same name with ".began" behind it, a byte is added when one begins. The removal of a
- * socket hangs while there is a file of the same name with ".unlink" behind it. */
+ * file, of the same name with ".began" after it, a byte is added when one begins. The removal of a
+ * socket hangs while there is a file of the same name with ".unlink" after it. */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>

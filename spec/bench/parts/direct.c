@@ -1,6 +1,6 @@
 /* The least that a call can cost: curl's multi handle over a kept connection, with the same request
- * as the module's, and lua-cjson called from C for body and answer. direct URL CA CALLS; prints the
- * microseconds of CPU of a call. */
+ * as the module's, and lua-cjson called from C for body and response. direct URL CA CALLS; prints
+ * the microseconds of CPU of a call. */
 #include <curl/curl.h>
 #include <lauxlib.h>
 #include <lua.h>

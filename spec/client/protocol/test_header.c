@@ -1,4 +1,4 @@
-/* Tests of the checks on a request's head, and of reading an answer's headers. */
+/* Tests of the checks on a request's head, and of reading a response's headers. */
 #include "palenca.h"
 
 #include <setjmp.h>
@@ -100,7 +100,7 @@ static void test_a_rejection_names_the_header_but_not_its_value(void **state) {
   assert_null(strstr(error.message, "hidden"));
 }
 
-/* ---- Answers ---- */
+/* ---- Responses ---- */
 
 #define NOW INT64_C(784111777) /* Sun, 06 Nov 1994 08:49:37 GMT */
 

@@ -194,7 +194,7 @@ static void test_another_page_is_wrong(void **state) {
   assert_int_equal(accept(&paging, &h, 2), PALENCA_PAGE_OK);
 }
 
-/* What goes on counting behind the end: no row may be taken for one of the history. */
+/* What continues to count after the end: no row may be taken for one of the history. */
 static void test_no_page_comes_after_the_last(void **state) {
   (void)state;
   static const int64_t items[] = {0, 10, 25};
@@ -247,13 +247,13 @@ static void test_every_verdict_but_ok_has_a_sentence(void **state) {
   }
 }
 
-/* ---- Any history, any window, answers in any order ---- */
+/* ---- Any history, any window, responses in any order ---- */
 
 enum {
   PAGES_MAX = 64
 };
 
-/* An answer with one thing wrong; tells the verdict it deserves. */
+/* A response with one thing wrong; returns the verdict it deserves. */
 static palenca_page_verdict spoil(uint64_t *seed, const palenca_paging *paging, const history *h,
                                   palenca_page_info *info, int64_t *rows) {
   history other = *h;

@@ -38,7 +38,7 @@ static void test_the_first_ones_go_at_once(void **state) {
     }
     int64_t wait = palenca_rate_limit_wait(&window, clocks[c], 0);
     assert_in_range(wait, PALENCA_RATE_WINDOW_MS, LONGEST_MS);
-    /* the wait told is exact */
+    /* the wait that was returned is exact */
     assert_int_equal(palenca_rate_limit_wait(&window, clocks[c] + wait - 1, 0), 1);
     assert_int_equal(palenca_rate_limit_wait(&window, clocks[c] + wait, 0), 0);
     palenca_rate_limit_free(&window);
@@ -117,7 +117,7 @@ static void test_no_window_ever_holds_more_than_the_limit(void **state) {
   }
 }
 
-/* Who always waits as told gets nearly all that the limit allows. */
+/* Who always waits for as long as required gets nearly all that the limit allows. */
 static void test_little_of_the_limit_is_left_unused(void **state) {
   (void)state;
   palenca_rate_limit window = new_window(PALENCA_RATE_LIMIT_DEFAULT);

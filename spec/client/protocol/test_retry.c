@@ -1,4 +1,4 @@
-/* Tests of the classes of answers, and of the decision to repeat an attempt. */
+/* Tests of the classes of responses, and of the decision to repeat an attempt. */
 #include "palenca.h"
 
 #include <setjmp.h>
@@ -232,7 +232,7 @@ static void test_retries_end_at_the_timeout(void **state) {
   }
 }
 
-/* No window lasts so long: one of the two clocks is wrong, and Retry-After does not depend on it.
+/* No window is as long: one of the two clocks is wrong, and Retry-After does not depend on it.
  */
 static void test_a_window_that_cannot_be_does_not_count_beside_retry_after(void **state) {
   (void)state;

@@ -58,10 +58,10 @@ static void test_bodies_that_are_no_json(void **state) {
 /* At each place relative to the words in which ASCII is looked at. */
 static void assert_utf8(const char *text, bool is_good) {
   for (int before = 0; before < 9; before++) {
-    for (int behind = 0; behind < 9; behind += 8) {
+    for (int after = 0; after < 9; after += 8) {
       char body[128];
       (void)snprintf(body, sizeof body, "{\"data\":{" BOTH ",\"%.*s%s%.*s\":1}}", before,
-                     "12345678", text, behind, "12345678");
+                     "12345678", text, after, "12345678");
       if (is_good) {
         assert_fields(body, "login.success", "a-1");
       } else {
@@ -256,8 +256,8 @@ static void test_what_ends_a_string_is_found_at_any_place(void **state) {
 
 static void test_zero_bytes(void **state) {
   (void)state;
-  static const char behind[] = "{\"data\":{" BOTH "}}";
-  assert_rejected(behind, sizeof behind, "not JSON");
+  static const char after[] = "{\"data\":{" BOTH "}}";
+  assert_rejected(after, sizeof after, "not JSON");
   static const char within[] = "{\"data\":{" BOTH ",\"x\":\"a\0b\"}}";
   assert_rejected(within, sizeof within - 1, "not JSON");
   palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS];

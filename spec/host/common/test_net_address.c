@@ -247,7 +247,7 @@ static void check_forwarding(const forwarding *c, const net_block *trusted, size
   char text[NET_ADDRESS_TEXT];
   net_address_text(&got, text);
   if (!net_address_equal(&got, &wanted)) {
-    fail_msg("%s of %s gave %s", c->values[0], c->peer, text);
+    fail_msg("%s of %s is %s", c->values[0], c->peer, text);
   }
 }
 

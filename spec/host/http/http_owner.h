@@ -24,7 +24,7 @@ typedef struct {
   http_exchange *deferred[MANY];
   size_t count;
   size_t rejected, batches, writable, abandoned;
-  char body[256]; /* what on_body was given */
+  char body[256]; /* what on_body has received */
   bool is_closed;
 } owner;
 

@@ -1,4 +1,4 @@
-/* Tests of the HTTP server's responses: in pieces, from files, without a body, behind one another,
+/* Tests of the HTTP server's responses: in pieces, from files, without a body, one after another,
  * and of request bodies that are taken piece by piece. */
 #include "clock.h"
 #include "http/queue.h"
@@ -227,7 +227,7 @@ static void sends_responses_in_pieces(void **state) {
   ask(&o, fd, GET("/chunked"), "0\r\n\r\n");
   assert_has(
       &o, "Transfer-Encoding: chunked\r\nX-One: 1\r\n\r\n6\r\nfirst \r\n6\r\nsecond\r\n0\r\n\r\n");
-  /* a request behind it, in the same bytes */
+  /* a request after it, in the same bytes */
   ask(&o, fd, GET("/chunked") GET("/next"), "/next");
   assert_has(&o, "0\r\n\r\nHTTP/1.1 200 OK\r\n");
   /* one that promised more ends the connection */
@@ -372,11 +372,11 @@ static void asks_for_bodies_that_wait(void **state) {
   close_server(&o);
 }
 
-/* What stands behind a request that closes the connection is dropped, wherever it was cut. */
+/* What comes after a request that closes the connection is discarded, wherever it was split. */
 static void drops_what_follows_a_closing_request(void **state) {
   static owner o;
   static const char requests[] = GET("/first") "GET /last HTTP/1.1\r\nHost: a\r\nConnection: "
-                                               "close\r\n\r\n" GET("/dropped");
+                                               "close\r\n\r\n" GET("/discarded");
   (void)state;
   open_server(&o);
   for (size_t cut = 1; cut < sizeof requests - 1; cut++) {
@@ -391,7 +391,7 @@ static void drops_what_follows_a_closing_request(void **state) {
     run_until(&o, fd, NULL, SIZE_MAX);
     assert_has(&o, "/first");
     assert_has(&o, "/last");
-    assert_null(strstr(o.received, "/dropped"));
+    assert_null(strstr(o.received, "/discarded"));
     close(fd);
   }
   close_server(&o);

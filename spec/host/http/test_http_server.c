@@ -266,7 +266,8 @@ static void does_not_let_others_wait_for_pipelines(void **state) {
   }
 }
 
-/* So many files that no more can be opened: a client is told, and the loop does not spin. */
+/* So many files that no more can be opened: a client gets a response, and the loop does not spin.
+ */
 static void responds_that_there_are_no_descriptors(void **state) {
   static owner o;
   struct rlimit before, low;

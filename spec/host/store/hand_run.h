@@ -26,7 +26,8 @@ static inline void pass(fixture *f, int64_t milliseconds) {
   run(f);
 }
 
-/* With a store that has tidied up, and has started its log, so that a commit is one sync. */
+/* With a store that has done its first maintenance, and has started its log, so that a commit is
+ * one sync. */
 static inline int begin_by_hand(void **state) {
   (void)alarm(HAND_HANGS_AFTER);
   int result = set_up(state);

@@ -1,5 +1,5 @@
 /* Time for a test: the clocks stand still until the test moves them, and syncs can be held. So what
- * has to come at once can be told from what comes after a while, on any machine.
+ * has to come at once can be distinguished from what comes after a while, on any machine.
  *
  * To be linked into a program: it takes the place of functions of the C library there. */
 #ifndef SPEC_HOST_STANDING_TIME_H

@@ -15,7 +15,7 @@
 
 #include <pthread.h>
 
-/* Only a failing test waits so long. */
+/* Only a failing test waits for all of it. */
 #define TIMEOUT_MS 30000
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -69,7 +69,7 @@ typedef struct {
 #define NO_RESPONSE                                                                                \
   { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER }
 
-/* An event_put_done whose context is an answer. */
+/* An event_put_done whose context is a response. */
 void on_put(void *context, const event_receipt *receipt);
 
 event_record record_of(const char *account, const char *body);
@@ -77,7 +77,7 @@ event_record record_of(const char *account, const char *body);
 /* Puts an event, as the only one of a turn of the loop. */
 void put_now(fixture *f, const event_record *record, event_put_done done, void *context);
 
-/* Waits for the answer. The id, or 0 and the reason, which may be NULL if nobody asks. */
+/* Waits for the response. The id, or 0 and the reason, which may be NULL if nobody asks. */
 int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size);
 int64_t put_and_get_id(fixture *f, const event_record *record, bool *is_duplicate);
 int64_t put(fixture *f, const char *account);

@@ -63,7 +63,7 @@ static const policy_case cases[] = {
      IN(.prefetch = 9, .is_any_ready = true, .burst_left = 20, .lease_age = 1), WAIT(20)},
     {"or for its turn in it",
      IN(.prefetch = 9, .is_any_ready = true, .burst_left = 20, .lease_age = 45), WAIT(5)},
-    {"a retry that is due behind a burst",
+    {"a retry that is due after a burst",
      IN(.prefetch = 9, .due_in = 30, .burst_left = 20, .lease_age = 1), WAIT(30)},
 
     {"a put after a failure", IN(.has_puts = true, .is_failing = true, .rest = 100), COMMIT(0)},

@@ -1,4 +1,4 @@
-/* Tests of the log of rejections: the first few of each cause are told, then how many more. */
+/* Tests of the log of rejections: the first few of each cause are logged, then how many more. */
 #include "webhook/rejection_log.h"
 
 #include <setjmp.h>
@@ -15,10 +15,10 @@ typedef struct {
   int lines, summaries;
   uint64_t counted;
   char last[256];
-} told;
+} logged_lines;
 
 static void write_record(void *context, const rejection *r) {
-  told *t = context;
+  logged_lines *t = context;
   char client[NET_ADDRESS_TEXT] = "-";
   t->lines++;
   t->summaries += r->client == NULL;
@@ -33,7 +33,7 @@ static void write_record(void *context, const rejection *r) {
 static const net_address client = {.kind = NET_IPV4, .bytes = {192, 0, 2, 1}};
 
 static void logs_the_first_few(void **state) {
-  told t = {0};
+  logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
   (void)state;
   rejection_log_record(log, 0, 401, "not signed", &client, false);
@@ -56,7 +56,7 @@ static void logs_the_first_few(void **state) {
 }
 
 static void begins_anew_after_its_time(void **state) {
-  told t = {0};
+  logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
   (void)state;
   for (int64_t now = 0; now < 1000000; now += 100) {
@@ -71,7 +71,7 @@ static void begins_anew_after_its_time(void **state) {
 }
 
 static void keeps_causes_apart(void **state) {
-  told t = {0};
+  logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
   (void)state;
   for (int i = 0; i < 5; i++) {
@@ -84,7 +84,7 @@ static void keeps_causes_apart(void **state) {
 }
 
 static void is_bounded_whatever_comes(void **state) {
-  told t = {0};
+  logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
   char cause[300];
   (void)state;
@@ -102,7 +102,7 @@ static void is_bounded_whatever_comes(void **state) {
 }
 
 static void logs_new_causes_after_many_others(void **state) {
-  told t = {0};
+  logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
   char cause[16];
   (void)state;
@@ -117,7 +117,7 @@ static void logs_new_causes_after_many_others(void **state) {
 }
 
 static void counts_a_long_cause_as_one(void **state) {
-  told t = {0};
+  logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
   char cause[150] = "";
   (void)state;

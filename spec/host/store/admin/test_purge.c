@@ -238,14 +238,14 @@ static void test_a_purge_deletes_what_it_reports(void **state) {
   (void)put(f, "unfinished");
   execute(f, "UPDATE events SET finished_at = 1000 WHERE id % 5 = 0 AND state >= 3");
   event_purge what = {.state = EVENT_DONE, .finished_before = 2000, .dry_run = true};
-  event_purge_report told = purge(f, &what);
-  assert_int_equal(told.events, 500);
-  assert_true(told.bytes > 500 * 400);
+  event_purge_report dry_run = purge(f, &what);
+  assert_int_equal(dry_run.events, 500);
+  assert_true(dry_run.bytes > 500 * 400);
   assert_int_equal(count_events(f), 2521);
   what.dry_run = false;
   event_purge_report done = purge(f, &what);
-  assert_int_equal(done.events, told.events);
-  assert_int_equal(done.bytes, told.bytes);
+  assert_int_equal(done.events, dry_run.events);
+  assert_int_equal(done.bytes, dry_run.bytes);
   assert_int_equal(count_events(f), 2021);
   assert_int_equal(purge(f, &what).events, 0);
   what.state = EVENT_DEAD;
@@ -317,7 +317,7 @@ static void test_a_purge_keeps_what_would_run_again(void **state) {
   assert_true(put_and_get_id(f, &record, &is_duplicate) > old);
   assert_false(is_duplicate);
   close_store(f);
-  /* Without a window nothing is a redelivery, and all goes. */
+  /* Without a window nothing is a duplicate, and all is deleted. */
   f->dedup_window = 0;
   open_store(f);
   assert_int_equal(purge(f, &what).events, 1);

@@ -80,7 +80,7 @@ static void test_only_finished_events_are_replayed(void **state) {
   fixture *f = *state;
   open_store(f);
   worker w = new_worker(f);
-  int64_t retry = put(f, "a"), running = put(f, "b"), behind = put(f, "a");
+  int64_t retry = put(f, "a"), running = put(f, "b"), next = put(f, "a");
   event_consumer_prefetch(w.consumer, 2);
   assert_int_equal(take(&w, NULL), retry);
   assert_int_equal(take(&w, NULL), running);
@@ -88,7 +88,7 @@ static void test_only_finished_events_are_replayed(void **state) {
   int64_t received = put(f, NULL);
   assert_int_equal(replay(f, retry), EVENT_UNFINISHED);
   assert_int_equal(replay(f, running), EVENT_UNFINISHED);
-  assert_int_equal(replay(f, behind), EVENT_UNFINISHED);
+  assert_int_equal(replay(f, next), EVENT_UNFINISHED);
   assert_int_equal(replay(f, received), EVENT_UNFINISHED);
   assert_int_equal(replay(f, received + 1), EVENT_NOT_FOUND);
   assert_listed(f, NULL, "1 retry 1 later\n2 running 1 -\n3 received 0 -\n4 received 0 -\n");

@@ -17,7 +17,7 @@ static int make(void **state) {
   return *state == NULL;
 }
 
-static int drop(void **state) {
+static int free_order(void **state) {
   ready_queue_free(*state);
   return 0;
 }
@@ -278,7 +278,7 @@ static void agrees_with_a_model(void **state) {
   free(accounts);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, make, drop)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, make, free_order)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

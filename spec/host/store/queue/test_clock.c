@@ -58,7 +58,7 @@ static void test_what_is_stored_of_a_wait_is_set_back_with_the_clock(void **stat
   free_worker(&w);
 }
 
-static void test_a_timer_goes_on_when_the_clock_is_set_back(void **state) {
+static void test_a_timer_continues_when_the_clock_is_set_back(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
   assert_true(event_consumer_every(w.consumer, "often", 500));
@@ -123,7 +123,7 @@ int main(void) {
       BY_HAND(test_a_retry_comes_in_time_when_the_clock_is_set_back),
       BY_HAND(test_a_retry_that_was_not_written_yet_comes_in_time_as_well),
       BY_HAND(test_what_is_stored_of_a_wait_is_set_back_with_the_clock),
-      BY_HAND(test_a_timer_goes_on_when_the_clock_is_set_back),
+      BY_HAND(test_a_timer_continues_when_the_clock_is_set_back),
       BY_HAND(test_a_retry_is_due_when_the_clock_is_set_beyond_it),
       cmocka_unit_test_setup_teardown(test_duplicates_are_found_when_the_clock_is_set_back,
                                       begin_with_window, tear_down),

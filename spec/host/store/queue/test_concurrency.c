@@ -54,16 +54,16 @@ static void test_accounts_keep_their_order_under_a_limit(void **state) {
   fixture *f = *state;
   open_store(f);
   int64_t first = put_action(f, "login.success", "a"), second = put_action(f, "login.error", "a");
-  int64_t other = put_action(f, "login.success", "b"), behind = put_action(f, "login.error", "b");
+  int64_t other = put_action(f, "login.success", "b"), next = put_action(f, "login.error", "b");
   worker w = limited_worker(f, "login.success", 1);
   assert_int_equal(take(&w, NULL), first);
-  assert_waiting(f, &w); /* neither of them passes the one it stands behind */
+  assert_waiting(f, &w); /* neither of them passes the one it waits for */
   finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
   int64_t one = take(&w, NULL), two = take(&w, NULL);
   assert_int_equal(one + two, second + other);
   assert_waiting(f, &w);
   finish(&w, other, EVENT_OUTCOME_DONE, 0, NULL);
-  assert_int_equal(take(&w, NULL), behind);
+  assert_int_equal(take(&w, NULL), next);
   free_worker(&w);
 }
 

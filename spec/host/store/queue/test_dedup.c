@@ -1,4 +1,4 @@
-/* Tests of redeliveries: what comes again within the window, and what only looks like it. */
+/* Tests of duplicates: what comes again within the window, and what only looks like it. */
 #include "host/store/store_fixture.h"
 #include "store/memory/dedup.h"
 
@@ -272,5 +272,5 @@ int main(void) {
       cmocka_unit_test(test_the_table_is_bounded_and_forgets_the_oldest),
       cmocka_unit_test(test_a_rollback_leaves_what_was_committed),
   };
-  return cmocka_run_group_tests_name("event store, redeliveries", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("event store, duplicates", tests, NULL, NULL);
 }

@@ -105,7 +105,7 @@ static void test_a_close_removes_the_file_of_what_was_started(void **state) {
 typedef struct {
   fixture *f;
   response all;
-  int64_t stored; /* with the first answer */
+  int64_t stored; /* with the first response */
 } slow_response;
 
 static void on_first(void *context, const event_receipt *receipt) {
@@ -200,16 +200,16 @@ static void test_lifecycle_shows_in_the_list(void **state) {
     assert_int_equal(attempt, 1);
   }
   finish(&w, id_of(f, 1), EVENT_OUTCOME_DONE, 0, NULL);
-  finish(&w, id_of(f, 2), EVENT_OUTCOME_RETRY, now_ms() + 3600000, "no answer");
+  finish(&w, id_of(f, 2), EVENT_OUTCOME_RETRY, now_ms() + 3600000, "no reply");
   finish(&w, id_of(f, 3), EVENT_OUTCOME_DEAD, 0, "bad script");
   finish(&w, id_of(f, 99), EVENT_OUTCOME_DONE, 0, NULL);
   finish(&w, id_of(f, 1), EVENT_OUTCOME_DEAD, 0, "twice");
   (void)put(f, NULL);
   assert_listed(f, NULL,
-                "1 done 1 -\n2 retry 1 no answer\n3 dead 1 bad script\n4 running 1 -\n"
+                "1 done 1 -\n2 retry 1 no reply\n3 dead 1 bad script\n4 running 1 -\n"
                 "5 received 0 -\n6 received 0 -\n");
   assert_listed(f, "done", "1 done 1 -\n");
-  assert_listed(f, "retry", "2 retry 1 no answer\n");
+  assert_listed(f, "retry", "2 retry 1 no reply\n");
   assert_listed(f, "dead", "3 dead 1 bad script\n");
   assert_listed(f, "running", "4 running 1 -\n");
   assert_listed(f, "received", "5 received 0 -\n6 received 0 -\n");
@@ -237,7 +237,7 @@ static void test_list_limits_stops_and_rejects(void **state) {
   assert_non_null(strstr(error.message, "No such file"));
   assert_int_equal(access(f->path, F_OK), -1);
   open_store(f);
-  /* More than a page of the listing, half of them behind another of their account. */
+  /* More than a page of the listing, half of them waiting for another of their account. */
   for (int i = 0; i < 300; i++) {
     (void)put(f, "one");
     (void)put(f, NULL);

@@ -1,4 +1,4 @@
-/* Tests of the event store's leases: what a consumer is given, when and in which order. */
+/* Tests of the event store's leases: what a consumer gets, when and in which order. */
 #include "host/store/store_fixture.h"
 
 #include <poll.h>
@@ -189,7 +189,7 @@ static void test_neither_retries_nor_new_events_shut_out_the_others(void **state
   for (int i = 0; i < EACH; i++) {
     event_consumer_prefetch(w.consumer, 1);
     bool is_retry = number_of(f, take(&w, NULL)) <= EACH;
-    /* What comes first does not tell yet whether they take turns. */
+    /* What comes first does not show yet whether they take turns. */
     was_retry = was_retry || (is_retry && i >= 2);
     was_new = was_new || (!is_retry && i >= 2);
   }
@@ -292,7 +292,7 @@ static void test_freed_consumer_releases_taken_and_untaken(void **state) {
   assert_listed(f, NULL, "1 received 0 -\n2 received 0 -\n3 received 0 -\n");
 }
 
-/* ---- A flood ---- */
+/* ---- A burst ---- */
 
 static void burst(fixture *f, int count) {
   response a = NO_RESPONSE;
@@ -337,7 +337,7 @@ typedef struct {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   int responses, distinct;
-  int64_t first_id; /* puts are answered in the order of their ids */
+  int64_t first_id; /* puts are acknowledged in the order of their ids */
   bool seen[ALL_PUTS];
 } many_responses;
 

@@ -157,7 +157,7 @@ static void test_what_had_not_started_is_due_at_once_with_another_interval(void 
   open_with_one_due(f);
   worker before = timed_worker(f, "a", HOUR);
   wait_notified(&before); /* leased and not taken */
-  free_worker(&before);   /* what it gives back is written together with what follows */
+  free_worker(&before);   /* what it releases is written together with what follows */
   worker after = timed_worker(f, "a", 2 * HOUR);
   release(&after, take_timer(&after, "a"));
   free_worker(&after);

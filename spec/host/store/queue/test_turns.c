@@ -5,7 +5,7 @@
 
 enum {
   BURST = 16,    /* so many at once are one */
-  BURST_MS = 20, /* which lasts so long */
+  BURST_MS = 20, /* its length */
   BURST_LEASE_MS = 50,
   FINISH_WAIT_MS = 5
 };
@@ -248,7 +248,7 @@ static void test_leases_wait_in_a_burst_for_its_end(void **state) {
   free_worker(&w);
 }
 
-static void test_leases_have_their_turn_in_a_burst_that_goes_on(void **state) {
+static void test_leases_have_their_turn_in_a_burst_that_continues(void **state) {
   fixture *f = *state;
   worker w = new_worker(f);
   put_together(f, BURST);
@@ -414,7 +414,7 @@ int main(void) {
       BY_HAND(test_what_is_not_wanted_any_more_is_released),
       BY_HAND(test_a_retry_comes_when_it_is_due),
       BY_HAND(test_leases_wait_in_a_burst_for_its_end),
-      BY_HAND(test_leases_have_their_turn_in_a_burst_that_goes_on),
+      BY_HAND(test_leases_have_their_turn_in_a_burst_that_continues),
       BY_HAND(test_events_one_after_the_other_are_a_burst_as_well),
       BY_HAND(test_the_end_of_a_burst_of_single_events_is_seen),
       BY_HAND(test_events_that_take_longer_are_no_burst),

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the children do must not reach the parent's test runner, so they answer by their status. */
+/* What the children do must not reach the parent's test runner, so they respond by their status. */
 typedef int (*life)(fixture *f, event_consumer *consumer, int fd);
 
 static bool is_leased(int fd) {

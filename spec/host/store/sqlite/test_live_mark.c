@@ -253,7 +253,7 @@ static void test_an_empty_log_is_a_log(void **state) {
   make_empty(f, "events.db-wal");
   assert_int_equal(list(f, NULL, 0).count, 1);
   assert_events(f, 1);
-  make_empty(f, "events.db-wal"); /* before the header, and behind it */
+  make_empty(f, "events.db-wal"); /* before the header, and after it */
   assert_int_equal(list(f, NULL, 0).count, 2);
   assert_events(f, 2);
 }

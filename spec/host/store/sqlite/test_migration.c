@@ -34,13 +34,13 @@ static const char schema_1[] =
     "COMMIT;"
     "PRAGMA journal_mode = WAL;";
 
-/* One of each state, and what stands behind others of its account. */
+/* One of each state, and what waits for others of its account. */
 static const char events_1[] =
     "INSERT INTO events(action, account_id, state, behind, attempts, received_at, due_at,"
     " finished_at, error, body) VALUES"
     " ('login.success', 'a', 3, 0, 1, 1001, 0, 2001, NULL, CAST('{1}' AS BLOB)),"
     " ('login.error', 'a', 4, 0, 8, 1002, 0, 2002, 'bad script', CAST('{2}' AS BLOB)),"
-    " ('login.success', 'a', 1, 0, 2, 1003, 0, NULL, 'no answer', x'7b00ff7d'),"
+    " ('login.success', 'a', 1, 0, 2, 1003, 0, NULL, 'no reply', x'7b00ff7d'),"
     " ('login.success', 'a', 0, 1, 0, 1004, 0, NULL, NULL, CAST('{4}' AS BLOB)),"
     " ('login.success', 'b', 2, 0, 3, 1005, 1005, NULL, 'later', CAST('{5}' AS BLOB)),"
     " ('login.success', 'b', 0, 1, 0, 1006, 0, NULL, NULL, CAST('{6}' AS BLOB)),"
@@ -83,7 +83,7 @@ static void test_events_in_every_state_go_on(void **state) {
   make_version_1(f, events_1);
   open_store(f);
   assert_listed(f, NULL,
-                "1 done 1 -\n2 dead 8 bad script\n3 received 1 no answer\n4 received 0 -\n"
+                "1 done 1 -\n2 dead 8 bad script\n3 received 1 no reply\n4 received 0 -\n"
                 "5 retry 3 later\n6 received 0 -\n7 received 0 -\n8 retry 1 much later\n");
   event_counts counts;
   event_store_counts(f->store, &counts);
@@ -192,7 +192,7 @@ static void test_version_3_is_read_as_it_is_and_closed_without_a_log(void **stat
   assert_int_equal(query(f, "SELECT journal_mode = 'delete' FROM pragma_journal_mode"), 1);
 }
 
-/* A crash behind the first half of the migration leaves it so. */
+/* A crash after the first half of the migration leaves it so. */
 static void test_the_second_half_is_done_later(void **state) {
   fixture *f = *state;
   open_store(f);

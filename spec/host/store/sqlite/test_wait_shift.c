@@ -182,7 +182,7 @@ static void test_a_slice_that_fails_is_tried_again(void **state) {
   close_world(w);
 }
 
-/* Half of the events wait behind one of their account that waits for its retry. */
+/* Half of the events wait for one of their account that waits for its retry. */
 static void put_pairs(world *w) {
   begin(w);
   for (int i = 0; i < EVENTS; i++) {
