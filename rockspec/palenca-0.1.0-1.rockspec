@@ -121,6 +121,7 @@ build = {
     ["palenca.runtime.nginx_lua_state"] = "lua/palenca/runtime/nginx_lua_state.lua",
     ["palenca.timers"] = "lua/palenca/timers.lua",
     ["palenca.util.argcheck"] = "lua/palenca/util/argcheck.lua",
+    ["palenca.util.cached_date"] = "lua/palenca/util/cached_date.lua",
     ["palenca.util.canonical_json"] = "lua/palenca/util/canonical_json.lua",
     ["palenca.util.date"] = "lua/palenca/util/date.lua",
     ["palenca.util.http_method"] = "lua/palenca/util/http_method.lua",

@@ -58,7 +58,8 @@ static int fail(const arguments *args, const char *message) {
   for (int i = 1; i < args->argc; i++) {
     json = json || strcmp(args->argv[i], "--json") == 0;
   }
-  log_message(json, "error", "error", message);
+  log_use_json(json);
+  log_message("error", "error", message);
   return STATUS_FAILED;
 }
 

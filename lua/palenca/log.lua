@@ -1,5 +1,6 @@
 --- A script's own log: a line of JSON on standard error for each entry.
 -- @module palenca.log
+local cached_date = require("palenca.util.cached_date")
 local json = require("palenca.util.json")
 local number = require("palenca.util.number")
 local redact = require("palenca.util.redact")
@@ -40,6 +41,8 @@ local function show(value)
   return ok and text or "a " .. type(value) .. " that cannot be shown"
 end
 
+local current_time = cached_date("!%Y-%m-%dT%H:%M:%SZ")
+
 local function encode(entry)
   local ok, line = pcall(json.encode, entry)
   if ok then
@@ -63,11 +66,15 @@ local function cut_fields(entry)
   end
 end
 
---- Encodes an entry as a line of JSON. If it is too long, its long fields are truncated, with
+--- Encodes an entry as a line of JSON, with the current `time` if it has none: all such lines of Lua
+-- are made here. If it is too long, its long fields are truncated, with
 -- `truncated`, its size in bytes; if it has too many fields, its truncated text is the `message`.
 -- @tparam table entry the fields, which may be changed
 -- @treturn string the line, without its end
 function log.encode(entry)
+  if entry.time == nil then
+    entry.time = current_time()
+  end
   local line = encode(entry)
   local size = #line
   if size > LINE_MAX then
@@ -88,7 +95,7 @@ local function write(level, fields)
   elseif type(fields) ~= "table" then
     error("palenca.log takes a table or a string, got " .. type(fields), 3)
   end
-  local entry = { time = os.date("!%Y-%m-%dT%H:%M:%SZ"), level = level }
+  local entry = { level = level }
   for name, value in pairs(fields) do
     name = type(name) == "number" and number.text(name) or show(name)
     if type(value) == "table" and (json.is_array(value) or not getmetatable(value)) then

@@ -25,7 +25,7 @@ local CALLS = {
   c = {
     { "[^%w_]event_store_report%(" },
     { "options%.log%(" },
-    { "snprintf%(", within = { "log_message(", "log_write(" } },
+    { "snprintf%(", within = { "log_message(", "log_put(" } },
     -- why a database is rejected
     { "static const char [%w_]+%[%] =", within = { "the log beside it (-wal) is missing" } },
     { "host_error_set%(error, HOST_%u+, ",

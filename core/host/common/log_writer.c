@@ -4,7 +4,6 @@
 #include "buffer.h"
 #include "clock.h"
 #include "thread_start.h"
-#include "visible.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -63,27 +62,14 @@ static void put(const char *text, size_t size) {
   }
 }
 
-void log_time(char text[LOG_TIME_SIZE]) {
-  struct tm parts = {0};
-  time_t now = (time_t)(clock_unix_ms() / 1000);
-  if (strftime(text, LOG_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts)) == 0) {
-    text[0] = '\0';
-  }
-}
-
 static void log_lost(uint64_t lost) {
-  char line[160];
-  char time[LOG_TIME_SIZE];
-  unsigned long long count = lost;
-  log_time(time);
-  int size =
-      own.json
-          ? snprintf(line, sizeof line,
-                     "{\"time\":\"%s\",\"event\":\"log\",\"level\":\"warning\",\"lost\":%llu}\n",
-                     time, count)
-          : snprintf(line, sizeof line,
-                     "palenca: dropped %llu log lines: stderr was not being read\n", count);
-  put(line, (size_t)size);
+  char line[LOG_LINE_SIZE], message[96];
+  const log_field field = {.name = "lost", .number = lost};
+  const log_entry entry = {
+      .event = "log", .level = "warning", .message = message, .fields = &field, .field_count = 1};
+  (void)snprintf(message, sizeof message, "dropped %llu log lines: stderr was not being read",
+                 (unsigned long long)lost);
+  put(line, log_entry_line(&entry, own.json, line));
 }
 
 static void *body(void *context) {
@@ -157,51 +143,19 @@ void log_write(const char *text, size_t size) {
   }
 }
 
-/* ---- complete messages -------------------------------------------------------------------------
- */
+/* ---- entries ------------------------------------------------------------------------------- */
 
-#define MESSAGE_MAX 2048
-
-/* The message as the inside of a JSON string, before VISIBLE_JSON. */
-static size_t quote(const char *message, char *out, size_t room) {
-  size_t size = 0;
-  for (const char *c = message; *c != '\0' && size < room - 2; c++) {
-    if (*c == '"' || *c == '\\') {
-      out[size++] = '\\';
-    }
-    out[size++] = (unsigned char)*c < ' ' ? ' ' : *c;
-  }
-  return size;
+void log_put(const log_entry *entry) {
+  char line[LOG_LINE_SIZE];
+  log_write(line, log_entry_line(entry, own.json, line));
 }
 
-void log_message(bool json, const char *event, const char *level, const char *message) {
-  enum {
-    ESCAPED_MAX = 6 * MESSAGE_MAX /* \u007f for a byte */
-  };
-  char text[MESSAGE_MAX], escaped[ESCAPED_MAX], line[ESCAPED_MAX + 256], time[LOG_TIME_SIZE];
-  size_t length = strlen(message);
-  bool is_error = strcmp(level, "error") == 0;
-  size_t size;
-  if (json) {
-    size = visible_text(text, quote(message, text, sizeof text), VISIBLE_JSON, escaped);
-  } else {
-    size =
-        visible_text(message, length < MESSAGE_MAX ? length : MESSAGE_MAX, VISIBLE_LINES, escaped);
-  }
-  log_time(time);
-  int written = json ? snprintf(line, sizeof line,
-                                "{\"time\":\"%s\",\"event\":\"%s\",\"level\":\"%s\","
-                                "\"message\":\"%.*s\"}\n",
-                                time, event, level, (int)size, escaped)
-                     : snprintf(line, sizeof line, "palenca: %s%.*s\n", is_error ? "error: " : "",
-                                (int)size, escaped);
-  if (written > 0) {
-    log_write(line, (size_t)written);
-  }
+void log_message(const char *event, const char *level, const char *message) {
+  log_put(&(log_entry){.event = event, .level = level, .message = message});
 }
 
-bool log_is_json(void) {
-  return own.json;
+void log_use_json(bool json) {
+  own.json = json;
 }
 
 void log_output_failure(int error) {
@@ -215,7 +169,7 @@ void log_output_failure(int error) {
   }
   (void)snprintf(message, sizeof message, "what scripts print cannot be written: %s",
                  strerror(error));
-  log_message(own.json, "output", "warning", message);
+  log_message("output", "warning", message);
 }
 
 void log_begin(bool json) {

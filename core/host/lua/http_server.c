@@ -134,7 +134,7 @@ static void handle_one(lua_State *L, lua_server *s, http_exchange *exchange) {
     char text[512];
     snprintf(text, sizeof text, "no response to the request: %s",
              message != NULL ? message : "unknown error");
-    log_message(log_is_json(), "request", "warning", text);
+    log_message("request", "warning", text);
     http_exchange_reject(exchange, 500, "internal error");
   }
   lua_settop(L, 2);

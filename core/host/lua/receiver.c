@@ -32,43 +32,34 @@ static int loop_close(lua_State *L) {
 
 /* ---- rejected requests ------------------------------------------------------------------- */
 
-static void write_line(const char *line, int size) {
-  log_write(line, (size_t)size);
-}
-
-static void log_text(void *context, const rejection *record) {
-  char line[512];
+static void describe(const rejection *record, const char *address, char text[256]) {
   char who[96];
-  (void)context;
   if (record->client != NULL) {
-    char address[NET_ADDRESS_TEXT];
-    net_address_text(record->client, address);
-    snprintf(who, sizeof who, "request from %s%s", record->is_proxy ? "proxy " : "", address);
+    (void)snprintf(who, sizeof who, "request from %s%s", record->is_proxy ? "proxy " : "", address);
   } else {
-    snprintf(who, sizeof who, "%llu more requests", (unsigned long long)record->count);
+    (void)snprintf(who, sizeof who, "%llu more requests", (unsigned long long)record->count);
   }
-  write_line(line, snprintf(line, sizeof line, "palenca: rejected %s: %d (%s)\n", who,
-                            record->status, record->cause));
+  (void)snprintf(text, 256, "rejected %s: %d (%s)", who, record->status, record->cause);
 }
 
-static void log_json(void *context, const rejection *record) {
-  char line[512];
-  char address[NET_ADDRESS_TEXT] = "";
-  char time[LOG_TIME_SIZE];
+static void log_rejected(void *context, const rejection *record) {
+  char message[256], address[NET_ADDRESS_TEXT] = "";
   (void)context;
-  log_time(time);
   if (record->client != NULL) {
     net_address_text(record->client, address);
   }
-  const char *name = record->client == NULL ? ""
-                     : record->is_proxy     ? ",\"proxy\":\""
-                                            : ",\"client\":\"";
-  write_line(line,
-             snprintf(line, sizeof line,
-                      "{\"time\":\"%s\",\"event\":\"refused\",\"level\":\"warning\",\"status\":%d,"
-                      "\"cause\":\"%s\",\"count\":%llu%s%s%s}\n",
-                      time, record->status, record->cause, (unsigned long long)record->count, name,
-                      address, record->client != NULL ? "\"" : ""));
+  describe(record, address, message);
+  const log_field fields[] = {
+      {.name = "status", .number = (uint64_t)record->status},
+      {.name = "cause", .text = record->cause},
+      {.name = "count", .number = record->count},
+      {.name = record->is_proxy ? "proxy" : "client", .text = address},
+  };
+  log_put(&(log_entry){.event = "refused",
+                       .level = "warning",
+                       .message = message,
+                       .fields = fields,
+                       .field_count = record->client != NULL ? 4 : 3});
 }
 
 /* ---- settings ------------------------------------------------------------------------------ */
@@ -147,7 +138,7 @@ static bool signature_of(lua_State *L, webhook_signature_options *out) {
   return true;
 }
 
-/* host.listen{listen=, path=, loop=, json=, max_body=, max_head=, request_timeout=,
+/* host.listen{listen=, path=, loop=, max_body=, max_head=, request_timeout=,
  * idle_timeout=, max_connections=, max_connections_per_address=, tls_cert=, tls_key=, trusted={},
  * allowed={}, signature={header=, digest=, encoding=, prefix=, secrets={}}} → listener | nil,
  * message: the address is bound, and nothing accepted yet */
@@ -173,8 +164,7 @@ static int listener_open(lua_State *L) {
   options.trusted = blocks_of(L, "trusted", &options.trusted_count);
   options.allowed = blocks_of(L, "allowed", &options.allowed_count);
   options.signature = signature_of(L, &signature) ? &signature : NULL;
-  lua_getfield(L, 1, "json");
-  options.log = lua_toboolean(L, -1) ? log_json : log_text;
+  options.log = log_rejected;
   void **handle = new_handle(L, LISTENER_TYPE);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, 1); /* the loop must not be collected before it */

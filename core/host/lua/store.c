@@ -11,36 +11,30 @@
 #include <string.h>
 #include <unistd.h>
 
-static void log_text(void *context, bool is_error, const char *message) {
+static void log_trouble(void *context, bool is_error, const char *message) {
   (void)context;
-  log_message(false, "store", is_error ? "error" : "info", message);
+  log_message("store", is_error ? "error" : "info", message);
 }
 
-static void log_json(void *context, bool is_error, const char *message) {
-  (void)context;
-  log_message(true, "store", is_error ? "error" : "info", message);
-}
-
-/* host.store{path=, loop=, json=, dedup_window=, retention= (seconds)} → store | nil, message:
+/* host.store{path=, loop=, dedup_window=, retention= (seconds)} → store | nil, message:
  * before the loop is started */
 static int store_open(lua_State *L) {
   host_error error;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_getfield(L, 1, "path");
-  lua_getfield(L, 1, "json");
   lua_getfield(L, 1, "dedup_window");
   lua_getfield(L, 1, "retention");
   lua_getfield(L, 1, "loop");
   event_store_options options = {
       .path = luaL_checkstring(L, 2),
-      .loop = check_handle(L, 6, LOOP_TYPE),
-      .log = lua_toboolean(L, 3) ? log_json : log_text,
-      .dedup_window = (int64_t)(luaL_checknumber(L, 4) * 1000),
-      .retention = (int64_t)(luaL_checknumber(L, 5) * 1000),
+      .loop = check_handle(L, 5, LOOP_TYPE),
+      .log = log_trouble,
+      .dedup_window = (int64_t)(luaL_checknumber(L, 3) * 1000),
+      .retention = (int64_t)(luaL_checknumber(L, 4) * 1000),
   };
   void **handle = new_handle(L, STORE_TYPE);
-  lua_pushvalue(L, 6);
+  lua_pushvalue(L, 5);
   lua_setiuservalue(L, -2, 1); /* the loop must not be collected before it */
   *handle = event_store_open(&options, &error);
   return *handle != NULL ? 1 : push_error(L, &error);

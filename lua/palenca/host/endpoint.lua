@@ -22,7 +22,7 @@ end
 -- @return the host's listener, or nil
 -- @treturn string where it is, without its secret; or why it could not be bound
 function endpoint.listen(given, loop)
-  local options = { loop = loop, listen = given.listen, path = given.path, json = given.json }
+  local options = { loop = loop, listen = given.listen, path = given.path }
   for name, value in pairs(given.receiving or {}) do
     options[name] = value
   end

@@ -1,5 +1,6 @@
 --- The log of the program: lines of text for a terminal, or JSON lines.
 -- @module palenca.host.event_log
+local cached_date = require("palenca.util.cached_date")
 local host = require("palenca.host")
 local log = require("palenca.log")
 local redact = require("palenca.util.redact")
@@ -46,8 +47,8 @@ function event_log.problem(message, more)
   more = more or {}
   local line
   if as_json then
-    line = log.encode({ time = os.date("!%Y-%m-%dT%H:%M:%SZ"), event = "error", level = "error",
-      command = more.command, message = message, hint = more.hint })
+    line = log.encode({ event = "error", level = "error", command = more.command,
+      message = message, hint = more.hint })
   else
     line = string.format("palenca%s: %s%s", more.command and " " .. more.command or "",
       redact.line(log.truncate(message), true), more.hint and "\n" .. more.hint or "")
@@ -85,28 +86,12 @@ local function write(line)
   size = size + #line + 1
 end
 
--- The current time as text, formatted once a second.
-local function clock(format)
-  local second, text
-  return function()
-    local now = os.time()
-    if now ~= second then
-      second, text = now, os.date(format, now)
-    end
-    return text
-  end
-end
-
-local time_of_day, timestamp = clock("%H:%M:%S"), clock("!%Y-%m-%dT%H:%M:%SZ")
-
 --- Writes one line to standard error.
 -- @tparam ?string text for people; none is needed if there are fields and JSON is written
 -- @tparam ?table fields for JSON; without them the text is the `message`
 function event_log.line(text, fields)
   if as_json then
-    local entry = fields or { message = text }
-    entry.time = timestamp()
-    write(log.encode(entry))
+    write(log.encode(fields or { message = text }))
   else
     write(redact.line(log.truncate(text), true))
   end
@@ -131,6 +116,8 @@ end
 function event_log.timer_label(name)
   return redact.line(name)
 end
+
+local time_of_day = cached_date("%H:%M:%S")
 
 -- The time of day and a record's label.
 local function describe(record)

@@ -45,7 +45,6 @@ end
 function store_options.read(given)
   return {
     path = given.db,
-    json = given.json,
     dedup_window = given.redelivery_window,
     retention = given.retention * 86400,
   }
