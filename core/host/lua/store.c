@@ -225,7 +225,6 @@ static int replay_dead(lua_State *L) {
 /* host.events.purge(path, {state=, before= (Unix seconds), dry_run=}) → {events=, kept=, bytes=,
  * file_size=} | nil, message, the same */
 static int purge(lua_State *L) {
-  static const char *const states[] = {"done", "dead", NULL};
   host_error error;
   const char *path = luaL_checkstring(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -234,7 +233,8 @@ static int purge(lua_State *L) {
   lua_getfield(L, 2, "before");
   lua_getfield(L, 2, "dry_run");
   event_purge what = {
-      .state = luaL_checkoption(L, 3, NULL, states) == 0 ? EVENT_DONE : EVENT_DEAD,
+      .state =
+          (event_state)(EVENT_DONE + luaL_checkoption(L, 3, NULL, event_state_names + EVENT_DONE)),
       .finished_before = (int64_t)(luaL_checknumber(L, 4) * 1000),
       .dry_run = lua_toboolean(L, 5),
   };
@@ -299,10 +299,21 @@ static const luaL_Reg events_functions[] = {
     {"purge", purge}, {"stats", stats}, {NULL, NULL},
 };
 
+static void set_names(lua_State *L, const char *name, const char *const *names) {
+  lua_newtable(L);
+  for (lua_Integer i = 0; names[i] != NULL; i++) {
+    lua_pushstring(L, names[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, name);
+}
+
 void lua_open_store(lua_State *L) {
   define_handle(L, STORE_TYPE, store_methods, store_gc);
   lua_pushcfunction(L, store_open);
   lua_setfield(L, -2, "store");
   luaL_newlib(L, events_functions);
+  set_names(L, "states", event_state_names);
+  set_names(L, "finished_states", event_state_names + EVENT_DONE);
   lua_setfield(L, -2, "events");
 }

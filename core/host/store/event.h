@@ -18,7 +18,9 @@ typedef enum {
 
 #define EVENT_STATES 5
 
-/* "received", "running", "retry", "done" or "dead". */
+/* By their values, with NULL at the end. Those from EVENT_DONE are of finished events. */
+extern const char *const event_state_names[EVENT_STATES + 1];
+/* "unknown" for what is none. */
 const char *event_state_name(event_state state);
 
 typedef struct {

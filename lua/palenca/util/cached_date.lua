@@ -1,4 +1,4 @@
---- The current time as text, formatted once a second, for those who write thousands of lines a second.
+--- The current time as text, formatted once a second: some write thousands of lines in one.
 -- @module palenca.util.cached_date
 
 --- Makes a function that returns it.

@@ -9,9 +9,6 @@
 
 #define PAGE_ROWS 256
 #define RANGE 20000 /* ids per query, so that one whose filter matches few events stays short */
-#define NAME_COUNT (sizeof names / sizeof names[0])
-
-static const char *const names[] = {"received", "running", "retry", "done", "dead"};
 
 #define COLUMNS                                                                                    \
   "id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, error"
@@ -31,14 +28,10 @@ static const char *const sources[] = {
     "INDEXED BY events_dead WHERE state = 4",
     "WHERE 1",
 };
-_Static_assert(sizeof sources / sizeof sources[0] == NAME_COUNT + 1, "one each, and one for all");
+_Static_assert(sizeof sources / sizeof sources[0] == EVENT_STATES + 1, "one each, and one for all");
 
 /* One of an id, if its state is still the one that was asked for. */
 #define ONE "SELECT " COLUMNS " FROM events WHERE id = ?1 AND (?2 = ?3 OR state = ?2)"
-
-const char *event_state_name(event_state state) {
-  return (size_t)state < NAME_COUNT ? names[state] : "unknown";
-}
 
 typedef struct {
   event_summary events[PAGE_ROWS];
@@ -235,7 +228,7 @@ static bool list_newest(listing *l) {
   bool ok = find_newest(l, &found) &&
             (sqlite3_prepare_v2(l->file.db, ONE, -1, &query, NULL) == SQLITE_OK || fail(l, false));
   (void)sqlite3_bind_int64(query, 2, (int64_t)l->which);
-  (void)sqlite3_bind_int64(query, 3, NAME_COUNT);
+  (void)sqlite3_bind_int64(query, 3, EVENT_STATES);
   bool go_on = true;
   for (size_t left = found.count; ok && go_on && left > 0;) {
     size_t count = left < PAGE_ROWS ? left : PAGE_ROWS;
@@ -249,14 +242,12 @@ static bool list_newest(listing *l) {
 }
 
 static bool find_source(const char *state, size_t *found, host_error *error) {
-  for (*found = 0; *found < NAME_COUNT; ++*found) {
-    if (state != NULL && strcmp(state, names[*found]) == 0) {
+  for (*found = 0; *found < EVENT_STATES; ++*found) {
+    if (state != NULL && strcmp(state, event_state_names[*found]) == 0) {
       return true;
     }
   }
-  return state == NULL ||
-         host_error_set(error, HOST_FAILED,
-                        "unknown state '%s': received, running, retry, done or dead", state);
+  return state == NULL || host_error_set(error, HOST_FAILED, "unknown state '%s'", state);
 }
 
 bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,

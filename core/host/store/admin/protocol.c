@@ -181,7 +181,6 @@ static bool read_text(const char *fields, const char *name, char text[EVENT_ADMI
 }
 
 event_admin_line event_admin_read_request(const char *line, event_admin_request_line *read) {
-  static const char *const states[] = {"done", "dead"};
   int64_t version = 0;
   const char *rest = read_version(line, &version);
   *read = (event_admin_request_line){.request = {.kind = EVENT_ADMIN_REPLAY}};
@@ -199,8 +198,8 @@ event_admin_line event_admin_read_request(const char *line, event_admin_request_
          read_text(rest, "action", read->action, &request->action) &&
          read_text(rest, "account", read->account_id, &request->account_id);
   } else if (ok) {
-    int state = read_name(rest, "state", states, COUNT(states));
-    request->purge.state = state == 0 ? EVENT_DONE : EVENT_DEAD;
+    int state = read_name(rest, "state", event_state_names + EVENT_DONE, EVENT_STATES - EVENT_DONE);
+    request->purge.state = state < 0 ? EVENT_DONE : (event_state)(EVENT_DONE + state);
     ok = state >= 0 && read_number(rest, "before", &request->purge.finished_before);
   }
   return ok ? EVENT_ADMIN_LINE_OK : EVENT_ADMIN_LINE_MALFORMED;

@@ -28,8 +28,8 @@ local function define_list(command)
   local list = command:command("list", "List events in the order of their arrival: the newest is "
     .. "the last line, and --limit 20 lists the last 20.")
   options.add(list, "--state", {
-    help = "Only those in this state: received, running, retry, done or dead.",
-    convert = options.one_of({ "received", "running", "retry", "done", "dead" }),
+    help = "Only those in this state: " .. options.alternatives(host.events.states) .. ".",
+    convert = options.one_of(host.events.states),
     argname = "STATE",
   })
   list:option("--action", "Only those of this name, such as login.success."):argname("ACTION")
@@ -75,9 +75,9 @@ local function define_purge(command)
     argname = "DAYS",
   })
   options.add(purge, "--state", {
-    help = "Those in this state, done or dead.",
+    help = "Those in this state, " .. options.alternatives(host.events.finished_states) .. ".",
     default = "done",
-    convert = options.one_of({ "done", "dead" }),
+    convert = options.one_of(host.events.finished_states),
     argname = "STATE",
   })
   purge:flag("--dry-run", "Only print how many would be deleted.")

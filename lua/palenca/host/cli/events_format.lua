@@ -1,6 +1,7 @@
 --- How stored events are shown: a line, a JSON object, or a page with all there is.
 -- @module palenca.host.cli.events_format
 local byte_size = require("palenca.host.cli.byte_size")
+local host = require("palenca.host")
 local json = require("palenca.util.json")
 local redact = require("palenca.util.redact")
 local time_argument = require("palenca.host.cli.time_argument")
@@ -107,7 +108,7 @@ function events_format.page(event, raw)
   return table.concat(lines, "\n")
 end
 
-local STATES = { "received", "running", "retry", "done", "dead" }
+local STATES = host.events.states
 
 -- By the names that may be shown, of which several actions can have the same.
 local function shown_actions(actions)

@@ -14,6 +14,13 @@ local function number(kind, fits)
   end
 end
 
+--- Lists words for a person.
+-- @tparam {string,...} words two or more
+-- @treturn string such as `received, running or done`
+function options.alternatives(words)
+  return table.concat(words, ", ", 1, #words - 1) .. " or " .. words[#words]
+end
+
 --- Makes a converter for one of a few words.
 -- @tparam {string,...} words
 -- @treturn function
