@@ -66,9 +66,9 @@ local function cut_fields(entry)
   end
 end
 
---- Encodes an entry as a line of JSON, with the current `time` if it has none: all such lines of Lua
--- are made here. If it is too long, its long fields are truncated, with
--- `truncated`, its size in bytes; if it has too many fields, its truncated text is the `message`.
+--- Encodes an entry as a line of JSON, with the current `time` if it has none: all such lines of
+-- Lua are made here. If it is too long, its long fields are truncated, with `truncated`, its size
+-- in bytes; if it has too many fields, its truncated text is the `message`.
 -- @tparam table entry the fields, which may be changed
 -- @treturn string the line, without its end
 function log.encode(entry)

@@ -103,6 +103,38 @@ describe("the log of palenca serve", function()
       other = true }, seen)
   end)
 
+  for _, form in ipairs({ "text", "JSON" }) do
+    it("has no part of a body, nor the key, whatever becomes of a request: " .. form, function()
+      local failing = process.write_file(directory .. "/failing.lua", [[
+        local palenca = require "palenca"
+        palenca.on("login.success", function() end)
+        palenca.on("login.error", function(event) error("no: " .. event.account_id) end)
+      ]])
+      local served = stage:palenca({ "serve", failing, "--listen", "127.0.0.1:0", "--db",
+        directory .. "/events.db", "--max-body", "4096", form == "JSON" and "--json" or nil },
+        { env = { PALENCA_API_KEY = "private-key" } })
+      local url = served:wait_output("stderr", '(http:[^%s"]+palenca)'):gsub("\\", "")
+      local function private(action, account)
+        return (helper.body({ webhook_action = action, account_id = account })
+          :gsub("^{", '{"private-name":"private-value",'))
+      end
+      for _, case in ipairs({
+        { 200, private("login.success", "done") }, { 200, private("login.error", "failed") },
+        { 200, private("login.success", "done") }, { 400, "private-value" },
+        { 400, (private("login.success", "cut"):sub(1, -2)) },
+        { 400, '{"private-name":"private-value"}' }, { 413, ("private-value"):rep(1000) },
+        { 404, private("login.success", "lost"), url .. "/private-path" },
+      }) do
+        assert.are.equal(case[1], http.request("POST", case[3] or url, case[2]).status)
+      end
+      helper.wait_state(directory .. "/events.db", "done", "done")
+      helper.wait_state(directory .. "/events.db", "failed", "retry")
+      assert.are.equal(0, served:stop())
+      assert.truthy(served.stderr:find("no: failed", 1, true))
+      assert.is_nil((served.stdout .. served.stderr):find("private", 1, true), served.stderr)
+    end)
+  end
+
   it("truncates an entry that is too large, with its size, and continues", function()
     local path = fifo()
     local served = serve("2>" .. path)

@@ -126,7 +126,7 @@ end
 
 -- The text of an error. Its further lines are indented: unindented, they could pass for log lines.
 local function paragraph(problem)
-  return (redact.line(problem, true):gsub("\n\t?", "\n\t"))
+  return (problem:gsub("\n\t?", "\n\t"))
 end
 
 local function fields_of(event, state)

@@ -4,7 +4,6 @@ local core = require("palenca.core")
 local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
-local redact = require("palenca.util.redact")
 
 local Reload = {}
 Reload.__index = Reload
@@ -63,9 +62,8 @@ local function log_outcome(self, outcome, detail)
     { event = "reloaded", script = self.path, handlers = detail })
     event_names.warn_of_list(self.path, detail)
   elseif outcome == "failed" then
-    local problem = redact.clean(detail, true)
     event_log.line(string.format("reload of %s failed, keeping the previous version: %s", self.path,
-      problem), { event = "reload_failed", script = self.path, error = problem })
+      detail), { event = "reload_failed", script = self.path, error = detail })
   end
 end
 

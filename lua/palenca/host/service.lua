@@ -6,7 +6,6 @@ local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
-local redact = require("palenca.util.redact")
 local reload = require("palenca.host.reload")
 local user_error = require("palenca.host.user_error")
 local worker_pool = require("palenca.host.worker_pool")
@@ -68,7 +67,7 @@ local function load_script(self, given)
     outcome, detail = self.workers:step(0.1)
   until outcome
   if outcome == "failed" then
-    user_error("%s", redact.identity(detail))
+    user_error("%s", detail)
   elseif unwatched then
     user_error("%s", unwatched)
   end
@@ -292,8 +291,7 @@ end
 local function replace_workers(self)
   local problems, is_hopeless = self.workers:replace_failed()
   for _, problem in ipairs(problems) do
-    event_log.line("palenca: " .. redact.line(problem, true),
-      { event = "worker", message = problem })
+    event_log.line("palenca: " .. problem, { event = "worker", message = problem })
   end
   return is_hopeless
 end

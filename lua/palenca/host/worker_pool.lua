@@ -75,10 +75,9 @@ local function add_loading(self)
   return worker
 end
 
-local function give_up(self, problem)
+local function give_up(self)
   dismiss(self, self.loading, false)
   self.loading = nil
-  return "failed", problem
 end
 
 --- Starts to load the current script; the present workers continue meanwhile. Aborts the loading of
@@ -129,7 +128,8 @@ function WorkerPool:step(timeout)
     end
   end
   if problem then
-    return give_up(self, problem)
+    give_up(self)
+    return "failed", redact.identity(problem)
   end
   dismiss(self, self.active, true)
   dismiss(self, self.replacing, false)

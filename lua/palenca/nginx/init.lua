@@ -140,7 +140,7 @@ local function finish(event, ok, problem)
     respond(200, { received = true, id = event.id })
     return
   end
-  ngx.log(ngx.ERR, "palenca: ", redact.clean(event.action), " ", event.id,
+  ngx.log(ngx.ERR, "palenca: ", redact.line(redact.name(event.action)), " ", event.id,
     " was not handled (attempt ", event.attempt, "): ",
     redact.line(redact.problem(problem, ERROR_MAX)))
   respond(500, { error = "the event was not handled" })

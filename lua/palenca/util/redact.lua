@@ -1,5 +1,16 @@
---- Takes out of a text what must not stand in a log: identity numbers, what steers a terminal, and
--- what is no text.
+--- What may stand in a log line, in an error and on a terminal: this module alone decides it.
+--
+-- - A body, of a webhook or of a call, is never logged, nor a part of one. A person sees one by
+--   `palenca events show`, through @{identity} unless with `--raw`.
+-- - Keys, secrets and signatures are never logged: no code that logs is given one, but for the
+--   key that a sandbox has made for itself.
+-- - What a sender names (an action, an account, a platform) goes through @{name}.
+-- - What was raised may hold anything: it goes through @{problem} before it is logged or stored;
+--   what is stored is shown as it is. Other texts, such as the path of a call, go through
+--   @{identity}.
+-- - What a script logs itself is its own: nothing is masked.
+-- - All of it goes through @{line} as text, or through @{json}, so that a terminal shows it and
+--   does not interpret it.
 -- @module palenca.util.redact
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
@@ -220,14 +231,6 @@ end
 -- @treturn string
 function redact.json(text)
   return core.visible(text, "json")
-end
-
---- Both: text of a foreign source, made safe for a log.
--- @tparam string text of one line
--- @tparam[opt] boolean lines keep line ends and tabs
--- @treturn string
-function redact.clean(text, lines)
-  return redact.line(redact.identity(text), lines)
 end
 
 --- Puts what was raised into words that may be kept: bounded, text, without identity numbers.

@@ -23,7 +23,7 @@ function events_format.line(event)
     line = line .. "  replays " .. event.replays
   end
   if event.error then
-    line = line .. "  " .. redact.identity(event.error):gsub("%s+", " ")
+    line = line .. "  " .. event.error:gsub("%s+", " ")
   end
   return redact.line(line)
 end
@@ -40,7 +40,7 @@ function events_format.object(event)
     attempts = event.attempts,
     replays = event.replays > 0 and event.replays or nil,
     received_at = time_argument.text(event.received_at),
-    error = event.error and redact.identity(event.error),
+    error = event.error,
   })
 end
 
@@ -72,7 +72,7 @@ function events_format.whole_object(event, raw)
     received_at = time_argument.text(event.received_at),
     retry_at = time_of(event.due_at),
     finished_at = time_of(event.finished_at),
-    error = event.error and redact.identity(event.error),
+    error = event.error,
     body = body,
   })
 end
@@ -100,7 +100,7 @@ function events_format.page(event, raw)
   add("finished at", time_of(event.finished_at))
   if event.error then
     -- its further lines are indented: unindented, they could pass for other fields
-    local text = redact.clean(event.error, true):gsub("\n", "\n" .. (" "):rep(13))
+    local text = redact.line(event.error, true):gsub("\n", "\n" .. (" "):rep(13))
     lines[#lines + 1] = "error        " .. text
   end
   lines[#lines + 1] = ""
