@@ -16,7 +16,7 @@ int luaopen_palenca_core(lua_State *L);
 /* The parts of the module, each pushes its functions into the table on top. */
 void core_open_engine(lua_State *L);
 void core_open_engine_thread(lua_State *L);
-void core_open_fingerprint(lua_State *L);
+void core_open_row_hash(lua_State *L);
 void core_open_json(lua_State *L);
 void core_open_plain(lua_State *L);
 void core_open_protocol(lua_State *L);

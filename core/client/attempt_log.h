@@ -1,4 +1,4 @@
-/* The newest attempts of the calls that are observed. */
+/* The newest HTTP attempts of calls with an observer (on_attempt), until it takes them. */
 #ifndef PALENCA_ATTEMPT_LOG_H
 #define PALENCA_ATTEMPT_LOG_H
 

@@ -69,8 +69,6 @@ local EXCEPTIONS = {
   { 'stream("lanes")', "its ids are drawn by this name", within = "lua/palenca/sandbox/" },
   { "settles_in", "a field of the sandbox's HTTP API" },
   { "settles_at", "stored in the sandbox's file" },
-  { ".begun", "a field of the sandbox's HTTP API" },
-  { "begun = date", "a field of the sandbox's HTTP API", within = "lua/palenca/sandbox/" },
 }
 
 local SELF = "spec/packaging/words_spec.lua"

@@ -9,10 +9,10 @@ local messages = {}
 -- the strings to those that begin so.
 local CALLS = {
   lua = {
-    { "event_log%.line%(" },
+    { "program_log%.line%(" },
     { "problems%[#problems %+ 1%] = ",
       within = { "WorkerPool:replace_failed(" } },
-    { "what = ", within = { "function event_log.handled(" } },
+    { "what = ", within = { "function program_log.handled(" } },
     { "user_error%(", within = { "a finalizer (__gc)" },
       only = { "a finalizer", "the script keeps" } },
     { ":write%(ngx%.WARN, " },

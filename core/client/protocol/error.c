@@ -1,4 +1,4 @@
-/* Names of error kinds, and the class of an HTTP status. */
+/* Sets an error's kind and message; the names of kinds, and the kind of an HTTP status. */
 #include "error.h"
 
 #include <stdarg.h>

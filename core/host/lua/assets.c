@@ -181,7 +181,7 @@ static const luaL_Reg functions[] = {{"asset", asset},
                                      {"temporary_file", temporary_file},
                                      {NULL, NULL}};
 
-void lua_open_files(lua_State *L) {
+void lua_open_assets(lua_State *L) {
   if (luaL_newmetatable(L, LOCK_TYPE)) {
     luaL_newlib(L, lock_methods);
     lua_setfield(L, -2, "__index");

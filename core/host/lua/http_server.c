@@ -267,7 +267,7 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-void lua_open_server(lua_State *L) {
+void lua_open_http_server(lua_State *L) {
   if (luaL_newmetatable(L, SERVER_TYPE)) {
     luaL_newlib(L, methods);
     lua_setfield(L, -2, "__index");

@@ -1,7 +1,7 @@
 /* palenca.host: what the program's own Lua modules can do beyond plain Lua. */
 #include "module.h"
 
-#include "children.h"
+#include "subprocess.h"
 
 #include "clock.h"
 #include "common/log_writer.h"
@@ -73,12 +73,12 @@ static const luaL_Reg functions[] = {
 static int open_module(lua_State *L) {
   luaL_newlib(L, functions);
   lua_open_store(L);
-  lua_open_control(L);
+  lua_open_threads(L);
   lua_open_receiver(L);
   lua_open_admin(L);
-  lua_open_task(L);
-  lua_open_server(L);
-  lua_open_files(L);
+  lua_open_worker(L);
+  lua_open_http_server(L);
+  lua_open_assets(L);
   lua_open_watch(L);
   lua_open_limits(L);
   lua_open_versions(L);
@@ -90,6 +90,6 @@ int lua_open_host(lua_State *L) {
   lua_pushcfunction(L, open_module);
   lua_setfield(L, -2, "palenca.host");
   lua_pop(L, 1);
-  lua_use_children(L);
+  lua_use_subprocess(L);
   return 0;
 }

@@ -1,4 +1,5 @@
-/* host: tasks and signals, for the commands on the main thread. */
+/* host.start: threads with a Lua state of their own; and signals. For the commands on the main
+ * thread. */
 #include "module.h"
 
 #include "common/log_writer.h"
@@ -13,12 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LUA_THREAD_TYPE "palenca.host_task"
+#define LUA_THREAD_TYPE "palenca.thread"
 #define LAST_LINES_MS 300
 
-/* ---- tasks ----------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------- */
 
-/* host.start(module, options, store | nil) → task | nil, message */
+/* host.start(module, options, store | nil) → thread | nil, message */
 static int start(lua_State *L) {
   host_error error;
   const char *module = luaL_checkstring(L, 1);
@@ -32,7 +33,7 @@ static int start(lua_State *L) {
   return *handle != NULL ? 1 : push_error(L, &error);
 }
 
-/* task:wait_ready(timeout in seconds) → info, nil, details | false (not yet), or nil, message */
+/* thread:wait_ready(timeout in seconds) → info, nil, details | false (not yet), or nil, message */
 static int wait_ready(lua_State *L) {
   char info[1024];
   host_error error;
@@ -53,7 +54,7 @@ static int wait_ready(lua_State *L) {
   return push_error(L, &error);
 }
 
-/* task:ask("drain" | "stop") */
+/* thread:ask("drain" | "stop") */
 static int ask(lua_State *L) {
   static const char *const names[] = {"drain", "stop", NULL};
   lua_thread *t = check_handle(L, 1, LUA_THREAD_TYPE);
@@ -62,7 +63,7 @@ static int ask(lua_State *L) {
   return 0;
 }
 
-/* task:join(timeout in seconds) → true | false (still running), or nil, message */
+/* thread:join(timeout in seconds) → true | false (still running), or nil, message */
 static int join(lua_State *L) {
   host_error error;
   lua_thread *t = check_handle(L, 1, LUA_THREAD_TYPE);
@@ -74,8 +75,8 @@ static int join(lua_State *L) {
   return 1;
 }
 
-/* task:blocked() → the seconds for which a handler has run without a wait, and its label; nil: none
- * does */
+/* thread:blocked() → the seconds for which a handler has run without a wait, and its label; nil:
+ * none does */
 static int blocked(lua_State *L) {
   char label[512];
   int64_t ms = lua_thread_blocked_ms(check_handle(L, 1, LUA_THREAD_TYPE), label, sizeof label);
@@ -87,7 +88,7 @@ static int blocked(lua_State *L) {
   return 2;
 }
 
-static int task_gc(lua_State *L) {
+static int thread_gc(lua_State *L) {
   void **handle = luaL_checkudata(L, 1, LUA_THREAD_TYPE);
   lua_thread_free(*handle);
   *handle = NULL;
@@ -137,9 +138,9 @@ static int exit_now(lua_State *L) {
   _exit(status);
 }
 
-static const luaL_Reg task_methods[] = {
-    {"wait_ready", wait_ready}, {"ask", ask},       {"join", join},
-    {"blocked", blocked},       {"close", task_gc}, {NULL, NULL}};
+static const luaL_Reg thread_methods[] = {
+    {"wait_ready", wait_ready}, {"ask", ask},         {"join", join},
+    {"blocked", blocked},       {"close", thread_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {
     {"start", start},
     {"release_signals", release_signals},
@@ -148,7 +149,7 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-void lua_open_control(lua_State *L) {
-  define_handle(L, LUA_THREAD_TYPE, task_methods, task_gc);
+void lua_open_threads(lua_State *L) {
+  define_handle(L, LUA_THREAD_TYPE, thread_methods, thread_gc);
   luaL_setfuncs(L, functions, 0);
 }

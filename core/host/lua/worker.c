@@ -1,4 +1,5 @@
-/* host.task: what a task's own Lua code says to its thread and to the event store. */
+/* host.worker: what the Lua code of a worker thread asks of its thread and of the event store: to
+ * take events and finish them, and whether to stop. */
 #include "module.h"
 
 #include "worker/lua_thread.h"
@@ -6,7 +7,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-static lua_thread *check_task(lua_State *L) {
+static lua_thread *check_thread(lua_State *L) {
   lua_thread *t = lua_thread_of(L);
   if (t == NULL) {
     luaL_error(L, "not on a thread of the host");
@@ -15,38 +16,38 @@ static lua_thread *check_task(lua_State *L) {
 }
 
 static event_consumer *check_consumer(lua_State *L) {
-  event_consumer *consumer = lua_thread_consumer(check_task(L));
+  event_consumer *consumer = lua_thread_consumer(check_thread(L));
   if (consumer == NULL) {
     luaL_error(L, "this thread has no event store");
   }
   return consumer;
 }
 
-/* task.fd() → descriptor to wait for */
+/* worker.fd() → descriptor to wait for */
 static int fd(lua_State *L) {
-  lua_pushinteger(L, lua_thread_fd(check_task(L)));
+  lua_pushinteger(L, lua_thread_fd(check_thread(L)));
   return 1;
 }
 
 static int clear_fd(lua_State *L) {
-  lua_thread_clear_fd(check_task(L));
+  lua_thread_clear_fd(check_thread(L));
   return 0;
 }
 
-/* task.requested() → "run", "drain" or "stop" */
+/* worker.requested() → "run", "drain" or "stop" */
 static int requested(lua_State *L) {
   static const char *const names[] = {"run", "drain", "stop"};
-  lua_pushstring(L, names[lua_thread_requested(check_task(L))]);
+  lua_pushstring(L, names[lua_thread_requested(check_thread(L))]);
   return 1;
 }
 
-/* task.ready(info, details): once; the details may be of any length */
+/* worker.ready(info, details): once; the details may be of any length */
 static int ready(lua_State *L) {
-  lua_thread_ready(check_task(L), luaL_checkstring(L, 1), luaL_optstring(L, 2, ""));
+  lua_thread_ready(check_thread(L), luaL_checkstring(L, 1), luaL_optstring(L, 2, ""));
   return 0;
 }
 
-/* task.limit(pattern, max): max events whose action matches the pattern are leased at a time */
+/* worker.limit(pattern, max): max events whose action matches the pattern are leased at a time */
 static int limit(lua_State *L) {
   const char *pattern = luaL_checkstring(L, 1);
   lua_Integer count = luaL_checkinteger(L, 2);
@@ -57,7 +58,7 @@ static int limit(lua_State *L) {
   return 0;
 }
 
-/* task.every(name, milliseconds): a timer of this name is leased so often; its id is below 0 and
+/* worker.every(name, milliseconds): a timer of this name is leased so often; its id is below 0 and
  * its body the name */
 static int every(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
@@ -69,7 +70,7 @@ static int every(lua_State *L) {
   return 0;
 }
 
-/* task.prefetch(count): events to lease ahead for this worker */
+/* worker.prefetch(count): events to lease ahead for this worker */
 static int prefetch(lua_State *L) {
   lua_Integer count = luaL_checkinteger(L, 1);
   event_consumer_prefetch(check_consumer(L), count > 0 ? (size_t)count : 0);
@@ -87,7 +88,7 @@ static int lease_gc(lua_State *L) {
   return 0;
 }
 
-/* task.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil. The handle is the
+/* worker.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil. The handle is the
  * same for all, since a finalizer for each costs more than all else here; if an earlier call has
  * raised, it still has that one's lease. */
 static int take(lua_State *L) {
@@ -114,7 +115,7 @@ static int take(lua_State *L) {
   return 1;
 }
 
-/* task.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds)) */
+/* worker.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds)) */
 static int finish(lua_State *L) {
   static const char *const kinds[] = {"done", "retry", "dead", "released", NULL};
   static const event_outcome_kind outcomes[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_RETRY,
@@ -136,7 +137,7 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-void lua_open_task(lua_State *L) {
+void lua_open_worker(lua_State *L) {
   if (luaL_newmetatable(L, LEASE_TYPE)) {
     lua_pushcfunction(L, lease_gc);
     lua_setfield(L, -2, "__gc");
@@ -150,5 +151,5 @@ void lua_open_task(lua_State *L) {
   lua_setfield(L, -2, "take");
   lua_pushinteger(L, EVENT_CONSUMER_LIMITS_MAX);
   lua_setfield(L, -2, "LIMITS_MAX"); /* of patterns that can have a concurrency limit */
-  lua_setfield(L, -2, "task");
+  lua_setfield(L, -2, "worker");
 }

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define LUA_THREAD_FIELD "palenca.task"
+#define LUA_THREAD_FIELD "palenca.thread"
 /* Of a script's thread, on top of the process's own. */
 #define NICENESS 5
 

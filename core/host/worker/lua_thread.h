@@ -26,18 +26,18 @@ typedef enum {
   LUA_THREAD_ENDED,
 } lua_thread_state;
 
-/* Waits for at most `timeout_ms` until the task says that it is ready or has ended; `info` gets its
- * message then, or `error` why it has ended. */
+/* Waits for at most `timeout_ms` until the thread says that it is ready or has ended; `info` gets
+ * its message then, or `error` why it has ended. */
 lua_thread_state lua_thread_wait_ready(lua_thread *t, int64_t timeout_ms, char *info,
                                        size_t info_size, host_error *error);
 
 /* What it has said beside the message, of any length; "" until it is ready. */
 const char *lua_thread_details(const lua_thread *t);
 
-/* Requests that the task drain or stop; its descriptor becomes readable. */
+/* Requests that the thread drain or stop; its descriptor becomes readable. */
 void lua_thread_request(lua_thread *t, lua_thread_command wish);
 
-/* True once the task has ended, waiting for at most `timeout_ms`. `error` is
+/* True once the thread has ended, waiting for at most `timeout_ms`. `error` is
  * HOST_OK if it ended well. */
 bool lua_thread_join(lua_thread *t, int64_t timeout_ms, host_error *error);
 
@@ -48,9 +48,9 @@ int64_t lua_thread_blocked_ms(lua_thread *t, char *label, size_t label_size);
 /* Waits for its end without a bound. */
 void lua_thread_free(lua_thread *t);
 
-/* ---- on the task's own thread ------------------------------------------------ */
+/* ---- on the thread itself ----------------------------------------------------- */
 
-/* The task whose state this is, or NULL. */
+/* The thread whose state this is, or NULL. */
 lua_thread *lua_thread_of(lua_State *L);
 /* An eventfd: readable when a wish or leased events have come. */
 int lua_thread_fd(const lua_thread *t);

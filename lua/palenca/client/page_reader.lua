@@ -1,4 +1,4 @@
---- One read of a search's pages, in order.
+--- Reads the pages of one search and hands them on in order.
 --
 -- Pages that the API counts are requested in parallel, and checked against its count; those of the
 -- other searches one after the other.
@@ -78,7 +78,7 @@ end
 
 local rows_of = page_reader.rows_of
 
--- Whether two pages have the same rows, by their fingerprints.
+-- Whether two pages have the same rows, by their hashes.
 local function is_same(one, other)
   return table.concat(one, "\n") == table.concat(other, "\n")
 end
@@ -117,7 +117,7 @@ local function first_changed(self, result, first, total_items)
     return meta
   end
   local pagination = meta.pagination or {}
-  if pagination.total_items == total_items and is_same(core.fingerprints(rows), first) then
+  if pagination.total_items == total_items and is_same(core.row_hashes(rows), first) then
     return nil
   end
   return inconsistent("the first page changed while the others were read", meta)
@@ -167,7 +167,7 @@ local function uncounted(self)
     if not rows then
       return nil, meta
     end
-    local last, now, said = previous, core.fingerprints(rows), count_in(meta)
+    local last, now, said = previous, core.row_hashes(rows), count_in(meta)
     is_counted = is_counted and said ~= nil and (total == nil or said == total)
     total = said
     if #rows == 0 or last and is_same(last, now) then
@@ -238,7 +238,7 @@ local function counted(self)
       return nil, meta
     end
     local ok, reason = paging:accept(meta.pagination, #rows)
-    local now = core.fingerprints(rows)
+    local now = core.row_hashes(rows)
     if ok and overlap(previous, now) then
       ok, reason = false, "a row came twice: the rows moved while they were read"
     end

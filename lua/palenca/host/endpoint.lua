@@ -1,7 +1,7 @@
 --- Where webhooks are received: binds the address, and reads the certificate again.
 -- @module palenca.host.endpoint
-local event_log = require("palenca.host.event_log")
 local host = require("palenca.host")
+local program_log = require("palenca.host.program_log")
 
 local endpoint = {}
 
@@ -37,7 +37,7 @@ function endpoint.listen(given, loop)
   end
   local max = listener:max_connections()
   if max < (options.max_connections or max) then
-    event_log.line(string.format("palenca: the limit of open files allows %d connections only",
+    program_log.line(string.format("palenca: the limit of open files allows %d connections only",
       max))
   end
   local address = listener:address()
@@ -55,10 +55,10 @@ function endpoint.reload_tls(given, receiver)
   end
   local ok, problem = receiver:reload_tls()
   if ok then
-    event_log.line(certificate .. " reloaded",
+    program_log.line(certificate .. " reloaded",
       { event = "tls_reloaded", certificate = certificate })
   else
-    event_log.line("reload of " .. certificate .. " failed, keeping the previous certificate: "
+    program_log.line("reload of " .. certificate .. " failed, keeping the previous certificate: "
       .. problem, { event = "tls_reload_failed", certificate = certificate, error = problem })
   end
 end

@@ -1,7 +1,7 @@
 --- The names of events that the API's documentation knows, and suggestions for mistyped ones.
 -- @module palenca.host.event_names
 local catalogue = require("palenca.sandbox.data.catalogue")
-local event_log = require("palenca.host.event_log")
+local program_log = require("palenca.host.program_log")
 local suggest = require("palenca.util.suggest")
 
 local event_names = {}
@@ -30,7 +30,7 @@ end
 function event_names.behind_none(name, json)
   local problem = name and event_names.problem(name)
   if problem and json then
-    event_log.line("warning: " .. problem,
+    program_log.line("warning: " .. problem,
       { event = "warning", level = "warning", message = problem })
   end
   return problem and not json and ": " .. problem or ""
@@ -43,7 +43,7 @@ function event_names.warn(script, names)
   for _, name in ipairs(names) do
     local problem = name:find("^[%w_]+%.[%w_*]+$") and event_names.problem(name)
     if problem then
-      event_log.line(string.format("%s: warning: %s", script, problem),
+      program_log.line(string.format("%s: warning: %s", script, problem),
         { event = "warning", level = "warning", script = script, message = problem })
     end
   end

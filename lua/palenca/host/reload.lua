@@ -1,9 +1,9 @@
 --- Reloads a served script when it or one of its modules changes, or when asked to.
 -- @module palenca.host.reload
 local core = require("palenca.core")
-local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
+local program_log = require("palenca.host.program_log")
 
 local Reload = {}
 Reload.__index = Reload
@@ -57,13 +57,13 @@ end
 
 local function log_outcome(self, outcome, detail)
   if outcome == "loaded" then
-    event_log.line(string.format("%s reloaded: %s", self.path, detail ~= "" and "handles " .. detail
-      or "handles no event (palenca.on is never called)"),
+    program_log.line(string.format("%s reloaded: %s", self.path,
+      detail ~= "" and "handles " .. detail or "handles no event (palenca.on is never called)"),
     { event = "reloaded", script = self.path, handlers = detail })
     event_names.warn_of_list(self.path, detail)
   elseif outcome == "failed" then
-    event_log.line(string.format("reload of %s failed, keeping the previous version: %s", self.path,
-      detail), { event = "reload_failed", script = self.path, error = detail })
+    program_log.line(string.format("reload of %s failed, keeping the previous version: %s",
+      self.path, detail), { event = "reload_failed", script = self.path, error = detail })
   end
 end
 
@@ -71,7 +71,7 @@ local function log_if_slow(self)
   local since = self.workers:loading_since()
   if since and since > LONG and not self.is_slow_logged then
     self.is_slow_logged = true
-    event_log.line("reload of " .. self.path .. " is slow, the previous version keeps running",
+    program_log.line("reload of " .. self.path .. " is slow, the previous version keeps running",
       { event = "reload_slow", script = self.path })
   end
 end

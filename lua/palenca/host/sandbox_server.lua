@@ -2,10 +2,10 @@
 -- @module palenca.host.sandbox_server
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
-local event_log = require("palenca.host.event_log")
 local host = require("palenca.host")
 local journal = require("palenca.sandbox.data.journal")
 local json = require("palenca.util.json")
+local program_log = require("palenca.host.program_log")
 local sandbox = require("palenca.sandbox")
 local timer_queue = require("palenca.sandbox.delivery.timer_queue")
 local user_error = require("palenca.host.user_error")
@@ -37,7 +37,7 @@ end
 local function log_delivery(self, delivery, outcome, result)
   local again = outcome == "retry"
     and string.format(", next attempt in %g s", self.sandbox.settings.retry_delay)
-  event_log.line(
+  program_log.line(
     string.format(
       "%s  webhook %-16s to %s: %s%s",
       os.date("%H:%M:%S"),
@@ -95,10 +95,10 @@ end
 local function save(self)
   local problem = self.sandbox:flush()
   if problem and not self.unsaved then
-    event_log.line("palenca: the state is not saved: " .. problem,
+    program_log.line("palenca: the state is not saved: " .. problem,
       { event = "state", saved = false, error = problem })
   elseif self.unsaved and not problem then
-    event_log.line("palenca: the state is saved again", { event = "state", saved = true })
+    program_log.line("palenca: the state is saved again", { event = "state", saved = true })
   end
   self.unsaved = problem ~= nil
 end
@@ -176,14 +176,14 @@ local function serve(self)
   local respond, done = responder(self), on_done(self)
   while true do
     -- cleared before the requests are read: one that comes in between makes it readable again
-    host.task.clear_fd()
-    if host.task.requested() ~= "run" then
+    host.worker.clear_fd()
+    if host.worker.requested() ~= "run" then
       break
     end
     local due = deliver(self)
     save(self)
     local wait = min_of(due, release_due(self), release_waiting(self), self.http:timeout())
-    self.own:step(wait, done, self.http:fd(), host.task.fd())
+    self.own:step(wait, done, self.http:fd(), host.worker.fd())
     self.http:run(respond)
   end
   save(self)
@@ -204,7 +204,7 @@ local function open_state(data)
     user_error("the state cannot be kept: %s (see --data)", book)
   end
   if skipped > 0 then
-    event_log.line(string.format("palenca: %s: skipped %d truncated lines", path,
+    program_log.line(string.format("palenca: %s: skipped %d truncated lines", path,
       skipped), { event = "state", skipped = skipped })
   end
   return lock, book, entries
@@ -258,7 +258,7 @@ end
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
-  event_log.use_json(options.json)
+  program_log.use_json(options.json)
   local http, problem = host.http_server({ listen = options.listen, max_body = MAX_BODY })
   if not http then
     user_error("the sandbox cannot listen: %s (see %s)", problem, options.listen_option)
@@ -274,7 +274,7 @@ return function(text)
   }
   -- what is loaded is never freed: a full garbage collection would delay every response
   collectgarbage("generational", 2)
-  host.task.ready(json.encode({ address = http:address(), api_key = instance.api_key }))
+  host.worker.ready(json.encode({ address = http:address(), api_key = instance.api_key }))
   serve(self)
   http:close()
   if lock then

@@ -10,7 +10,7 @@ Scheduler.__index = Scheduler
 
 local scheduler = {}
 
-local bounds, own_task = host.bounds, host.task
+local bounds, own_thread = host.bounds, host.worker
 
 -- Seconds that the to-be-closed variables of a failed task may wait and compute.
 local CLOSE_TIMEOUT = 1
@@ -111,7 +111,7 @@ end
 -- thread is to end.
 local function step_in_place(self, seconds)
   local task = self.current
-  if own_task.requested() == "stop" then
+  if own_thread.requested() == "stop" then
     error("aborted: the program is ending", 0)
   elseif task and task.deadline then
     local left = task.deadline - core.steady_time()
@@ -121,8 +121,8 @@ local function step_in_place(self, seconds)
     end
     seconds = math.min(seconds, left)
   end
-  self.calls:step(seconds, on_done(self), own_task.fd())
-  own_task.clear_fd()
+  self.calls:step(seconds, on_done(self), own_thread.fd())
+  own_thread.clear_fd()
 end
 
 local function submit(self, request)

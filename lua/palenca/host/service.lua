@@ -2,10 +2,10 @@
 -- @module palenca.host.service
 local core = require("palenca.core")
 local endpoint = require("palenca.host.endpoint")
-local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
+local program_log = require("palenca.host.program_log")
 local reload = require("palenca.host.reload")
 local user_error = require("palenca.host.user_error")
 local worker_pool = require("palenca.host.worker_pool")
@@ -100,7 +100,7 @@ local function open_admin(self, given)
   local problem
   self.admin, problem = host.admin_socket({ loop = self.loop, store = self.store, path = given.db })
   if not self.admin then
-    event_log.line(string.format("palenca: cannot listen for commands: %s; 'palenca events "
+    program_log.line(string.format("palenca: cannot listen for commands: %s; 'palenca events "
       .. "replay', 'retry-dead' and 'purge' fail while this process serves", problem),
       { event = "admin_failed", error = problem })
   end
@@ -150,13 +150,13 @@ function service.start(given, client)
   end
   local signal = ok and raised
   if signal then
-    event_log.line(signal .. " while the script was being loaded")
+    program_log.line(signal .. " while the script was being loaded")
     return nil, finish(self)
   end
   if not ok then
     self.workers.drain_timeout = 0
     if select(2, self:stop(at_once)) then
-      event_log.problem(tostring(raised))
+      program_log.problem(tostring(raised))
       self:exit_now(FAILED)
     end
     user_error("%s", tostring(raised))
@@ -251,12 +251,12 @@ local function watch_store(self)
   local is_stalled = seconds >= STALLED and now - self.slow_since >= STALLED / 4
   if is_stalled and not self.is_stalled then
     self.is_stalled = true
-    event_log.line(string.format("palenca: the store has made no progress for %.0f s, requests "
+    program_log.line(string.format("palenca: the store has made no progress for %.0f s, requests "
       .. "wait: is the disk of %s hanging?", seconds, self.given.db),
       { event = "stalled", level = "error", seconds = seconds, db = self.given.db })
   elseif self.is_stalled and seconds < STALLED then
     self.is_stalled = false
-    event_log.line("palenca: the store makes progress again",
+    program_log.line("palenca: the store makes progress again",
       { event = "resumed", db = self.given.db })
   end
   return is_stalled and seconds
@@ -272,13 +272,13 @@ function finish(self, is_hopeless)
     return interrupted or stalled and stalled >= self.given.drain_timeout
   end)
   if not drained then
-    event_log.line("some handlers have not ended"
+    program_log.line("some handlers have not ended"
       .. (self.keeps_events and "; their events run again at the next start" or ""))
   end
   local is_well = not interrupted and not is_hopeless
   if stuck then
     if is_well and stuck ~= "worker" then
-      event_log.line(string.format("palenca: the %s has not ended in time; the process exits, "
+      program_log.line(string.format("palenca: the %s has not ended in time; the process exits, "
         .. "no acknowledged event is lost", stuck),
         { event = "stuck", level = "error", part = stuck })
     end
@@ -291,7 +291,7 @@ end
 local function replace_workers(self)
   local problems, is_hopeless = self.workers:replace_failed()
   for _, problem in ipairs(problems) do
-    event_log.line("palenca: " .. problem, { event = "worker", message = problem })
+    program_log.line("palenca: " .. problem, { event = "worker", message = problem })
   end
   return is_hopeless
 end
@@ -310,9 +310,9 @@ function Service:run(done)
     self.reload:step()
   until signal or is_hopeless or (done and done())
   if signal then
-    event_log.line(string.format("%s: finishing running handlers (again to exit at once)", signal))
+    program_log.line(signal .. ": finishing running handlers (again to exit at once)")
   elseif is_hopeless then
-    event_log.line("palenca: workers fail repeatedly; the program exits")
+    program_log.line("palenca: workers fail repeatedly; the program exits")
   end
   return finish(self, is_hopeless)
 end

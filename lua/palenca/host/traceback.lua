@@ -1,4 +1,4 @@
---- Where an error was raised: the lines of the user's script, which are what its author can act on.
+--- Shortens a traceback to the lines of the user's script, which are what its author can act on.
 -- @module palenca.host.traceback
 
 --- Shortens a traceback.

@@ -3,11 +3,11 @@
 local client = require("palenca.client")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
-local event_log = require("palenca.host.event_log")
 local handlers = require("palenca.handlers")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local log = require("palenca.log")
+local program_log = require("palenca.host.program_log")
 local retry_policy = require("palenca.host.retry_policy")
 local runtime = require("palenca.runtime")
 local scheduler = require("palenca.host.scheduler")
@@ -15,7 +15,7 @@ local script = require("palenca.host.script")
 local timers = require("palenca.timers")
 local user_error = require("palenca.host.user_error")
 
-local task = host.task
+local own_thread = host.worker
 
 local Worker = {}
 Worker.__index = Worker
@@ -58,32 +58,32 @@ local function summary(self, lease, event, entries)
     handlers = #entries,
     max_attempts = max_attempts(self, entries),
   }
-  record.label = event_log.label(record)
+  record.label = program_log.label(record)
   return record
 end
 
 local function finish_done(record, began)
-  task.finish(record.id, "done")
-  event_log.handled(record, began and core.steady_time() - began or 0)
+  own_thread.finish(record.id, "done")
+  program_log.handled(record, began and core.steady_time() - began or 0)
 end
 
 local function finish_failed(record, problem, first_wait, trace)
   local text = retry_policy.describe(problem)
   if record.attempt >= record.max_attempts then
-    task.finish(record.id, "dead", text)
-    event_log.failed(record, "dead", nil, text, trace)
+    own_thread.finish(record.id, "dead", text)
+    program_log.failed(record, "dead", nil, text, trace)
   else
     local wait = retry_policy.wait(record.attempt, problem, first_wait)
-    task.finish(record.id, "retry", text, host.unix_time() + wait)
-    event_log.failed(record, "retry", wait, text, trace)
+    own_thread.finish(record.id, "retry", text, host.unix_time() + wait)
+    program_log.failed(record, "retry", wait, text, trace)
   end
 end
 
 -- All attempts were made before: the process died during the last one, or max_attempts was higher
 -- then. The event keeps the error of its last attempt.
 local function finish_spent(record)
-  task.finish(record.id, "dead")
-  event_log.failed(record, "dead", nil, string.format(
+  own_thread.finish(record.id, "dead")
+  program_log.failed(record, "dead", nil, string.format(
     "max_attempts (%d) reached: the process died during the last attempt", record.max_attempts))
 end
 
@@ -125,11 +125,11 @@ local function run_handlers(self, event, entries, record)
 end
 
 local function finish_timer(record, ok, problem, trace)
-  task.finish(record.id, "released")
+  own_thread.finish(record.id, "released")
   if ok then
-    event_log.timed(record, core.steady_time() - record.began)
+    program_log.timed(record, core.steady_time() - record.began)
   else
-    event_log.timer_failed(record, retry_policy.describe(problem), trace)
+    program_log.timer_failed(record, retry_policy.describe(problem), trace)
   end
 end
 
@@ -138,11 +138,11 @@ local function start_timer(self, lease)
   local record = {
     id = lease.id,
     timer = lease.body,
-    label = event_log.timer_label(lease.body),
+    label = program_log.timer_label(lease.body),
     began = core.steady_time(),
   }
   if not timer then -- of another version of the script, whose workers do not take it any more
-    task.finish(lease.id, "released")
+    own_thread.finish(lease.id, "released")
     return
   end
   self.running[record.id] = record
@@ -180,7 +180,7 @@ local function start(self, lease)
 end
 
 local function want(self)
-  task.prefetch(self.concurrency - self.schedule.running)
+  own_thread.prefetch(self.concurrency - self.schedule.running)
 end
 
 -- Each is started before the next one is leased: the events after a handler that blocks can be
@@ -191,7 +191,7 @@ local function start_events(self)
   local until_time = core.steady_time() + TURN
   local half = math.max(1, self.concurrency // 2)
   local started = 0
-  local lease = task.take()
+  local lease = own_thread.take()
   while lease do
     start(self, lease)
     started = started + 1
@@ -199,32 +199,32 @@ local function start_events(self)
       want(self)
     end
     local may_lease = not self.is_full and core.steady_time() < until_time
-      and task.requested() == "run"
-    lease = may_lease and task.take() or nil
+      and own_thread.requested() == "run"
+    lease = may_lease and own_thread.take() or nil
   end
   return started > 0
 end
 
 local function work(self)
   while true do
-    task.clear_fd()
+    own_thread.clear_fd()
     local any
     local is_spent = self.is_full or host.bounds.has_stopped_finalizer()
-    local wish = is_spent and "drain" or task.requested()
+    local wish = is_spent and "drain" or own_thread.requested()
     if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
       break
     elseif wish == "run" then
       any = start_events(self)
     else
-      task.prefetch(0)
+      own_thread.prefetch(0)
     end
-    event_log.flush()
-    self.schedule:step(any and 0 or IDLE, task.fd())
+    program_log.flush()
+    self.schedule:step(any and 0 or IDLE, own_thread.fd())
   end
   for id in pairs(self.running) do
-    task.finish(id, "released")
+    own_thread.finish(id, "released")
   end
-  event_log.flush()
+  program_log.flush()
   if host.bounds.has_stopped_finalizer() then
     user_error("a finalizer (__gc) of the script was stopped: CPU timeout exceeded")
   elseif self.is_full then
@@ -249,7 +249,7 @@ local function fail_running(self, problem)
       self.running[id] = nil
     end
   end
-  event_log.flush()
+  program_log.flush()
 end
 
 -- Returns the files of the modules that it has required.
@@ -278,8 +278,8 @@ end
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
-  event_log.use_json(options.json)
-  event_log.hold_lines()
+  program_log.use_json(options.json)
+  program_log.hold_lines()
   log.use_writer(host.log_write)
   client.set_defaults(options.client or {})
   local self = setmetatable({
@@ -292,16 +292,16 @@ return function(text)
   }, Worker)
   runtime.use(self.schedule:runtime())
   timers.serve()
-  handlers.set_max_limits(task.LIMITS_MAX)
+  handlers.set_max_limits(own_thread.LIMITS_MAX)
   script.forbid_exit()
   local files = load(self, options.script)
   for action, count in pairs(handlers.concurrency_limits()) do
-    task.limit(action, count)
+    own_thread.limit(action, count)
   end
   for _, timer in ipairs(timers.list()) do
-    task.every(timer.name, math.floor(timer.interval * 1000 + 0.5))
+    own_thread.every(timer.name, math.floor(timer.interval * 1000 + 0.5))
   end
-  task.ready(handled(), table.concat(files, "\n"))
+  own_thread.ready(handled(), table.concat(files, "\n"))
   local ok, problem = pcall(work, self)
   if not ok then
     fail_running(self, problem)

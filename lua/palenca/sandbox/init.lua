@@ -49,7 +49,7 @@ local routes = {
 for _, name in ipairs {
   "api.users", "api.accounts", "api.logins", "api.employment", "api.account_events",
   "api.aggregated_earnings", "api.consents", "api.platforms", "api.widgets", "api.webhooks",
-  "control.login_flow", "control.queries", "control.control", "control.static_files",
+  "control.login_flow", "control.console_queries", "control.control", "control.static_files",
   "control.widget_config",
 } do
   local module = require("palenca.sandbox." .. name)
@@ -128,7 +128,7 @@ local function restore(self, options, given)
   self.store = store.new(origin.seed, self.clock, function(kind)
     self:touch(topics[kind])
   end)
-  population(self.store, origin.accounts, origin.moment)
+  population(self.store, origin.accounts, self.started)
   if options.journal then
     self.store:attach(options.journal, options.entries, meta.run and meta.run.number or 0)
     options.journal:record("meta", "origin", origin)

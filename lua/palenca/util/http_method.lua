@@ -1,4 +1,4 @@
---- HTTP methods.
+--- HTTP methods: which texts can be one, and which are idempotent.
 -- @module palenca.util.http_method
 local http_method = {}
 

@@ -251,7 +251,7 @@ describe("a reading", function()
   end)
 end)
 
-describe("the fingerprints of rows", function()
+describe("the hashes of rows", function()
   local core = require("palenca.core")
 
   -- A row whose fields were added in this order.
@@ -266,10 +266,10 @@ describe("the fingerprints of rows", function()
   it("are the same for the same content, whatever it is made of", function()
     local one = row("a", 1, "b", "x", "c", true, "d", row("e", 0.5, "f", { 1, 2 }), "gg", "")
     local other = row("gg", "", "d", row("f", { 1, 2 }, "e", 0.5), "c", true, "b", "x", "a", 1)
-    local prints = core.fingerprints { one, other }
-    assert.equal(2, #prints)
-    assert.equal(prints[1], prints[2])
-    assert.same({}, core.fingerprints {})
+    local hashes = core.row_hashes { one, other }
+    assert.equal(2, #hashes)
+    assert.equal(hashes[1], hashes[2])
+    assert.same({}, core.row_hashes {})
   end)
 
   it("differ with anything in it", function()
@@ -280,9 +280,9 @@ describe("the fingerprints of rows", function()
       { a = { 2, 1 } }, { a = 1, b = 2 }, { a = 2, b = 1 }, { 1 }, { [2] = 1 }, { ["1"] = 1 },
     }
     local seen = {}
-    for at, print in ipairs(core.fingerprints(rows)) do
-      assert.is_nil(seen[print], at .. " is as " .. tostring(seen[print]))
-      seen[print] = at
+    for at, hash in ipairs(core.row_hashes(rows)) do
+      assert.is_nil(seen[hash], at .. " is as " .. tostring(seen[hash]))
+      seen[hash] = at
     end
   end)
 end)

@@ -1,11 +1,11 @@
 --- palenca check: reports whether a script can be served, without sending anything.
 -- @module palenca.host.cli.check
-local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
+local program_log = require("palenca.host.program_log")
 
 local check = {
   name = "check",
@@ -40,7 +40,7 @@ local function load_script(given)
   while loaded == false do
     loaded, problem, details = loading:wait_ready(0.1)
     if (loading:blocked() or 0) > BLOCKED_MAX then
-      event_log.problem(string.format("%s: blocked for %d s", given.script, BLOCKED_MAX),
+      program_log.problem(string.format("%s: blocked for %d s", given.script, BLOCKED_MAX),
         { command = "check" })
       host.exit_now(FAILED)
     end
@@ -57,7 +57,7 @@ function check.run(given)
   if handled == false then
     return output.CLOSED
   elseif not handled then
-    event_log.problem(problem, { command = "check" })
+    program_log.problem(problem, { command = "check" })
     return FAILED
   end
   local actions, texts = handled.actions, handled.timers

@@ -42,17 +42,17 @@ return function(text)
     client.set_defaults({ api_key = "checked-without-a-key" })
   end
   timers.serve()
-  handlers.set_max_limits(host.task.LIMITS_MAX)
+  handlers.set_max_limits(host.worker.LIMITS_MAX)
   script.forbid_exit()
   output.watch_script()
   local ok, problem = pcall(load, options)
   if not pcall(output.check_reader) then
-    host.task.ready("closed")
+    host.worker.ready("closed")
     return
   elseif not ok then
     error(problem, 0)
   end
-  host.task.ready("", json.encode({
+  host.worker.ready("", json.encode({
     actions = json.array(handlers.actions()),
     timers = json.array(timers.descriptions()),
   }))

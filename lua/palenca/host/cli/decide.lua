@@ -1,4 +1,4 @@
---- palenca decide: decides on an installment by a rule.
+--- palenca decide: whether a worker's income carries the installment of a loan, by a rule.
 -- @module palenca.host.cli.decide
 local income = require("palenca.income")
 local income_input = require("palenca.host.cli.income_input")

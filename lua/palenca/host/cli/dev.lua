@@ -1,12 +1,12 @@
 --- palenca dev: a sandbox and a served script, wired together.
 -- @module palenca.host.cli.dev
 local client = require("palenca.client")
-local event_log = require("palenca.host.event_log")
 local host = require("palenca.host")
 local http = require("palenca.client.http")
 local login_argument = require("palenca.host.cli.login_argument")
 local options = require("palenca.host.cli.options")
 local patterns = require("palenca.sandbox.data.patterns")
+local program_log = require("palenca.host.program_log")
 local receiver_options = require("palenca.host.cli.receiver_options")
 local sandbox = require("palenca.host.cli.sandbox")
 local service = require("palenca.host.service")
@@ -85,7 +85,7 @@ end
 
 local function say_what_to_do(given, url, api_key, running)
   local widget = url .. "/widget?external_id=worker-1"
-  event_log.line("sandbox of the API   " .. url, {
+  program_log.line("sandbox of the API   " .. url, {
     event = "ready",
     sandbox = url,
     console = url .. "/console",
@@ -96,21 +96,21 @@ local function say_what_to_do(given, url, api_key, running)
   if given.json then
     return
   end
-  event_log.line("its API key          " .. api_key)
-  event_log.line("webhooks arrive at   " .. running.url)
-  event_log.line(string.format("%-20s %s", given.script, running.actions ~= ""
+  program_log.line("its API key          " .. api_key)
+  program_log.line("webhooks arrive at   " .. running.url)
+  program_log.line(string.format("%-20s %s", given.script, running.actions ~= ""
     and "handles " .. running.actions or "handles no event (palenca.on is never called)"))
-  event_log.line("console              " .. url .. "/console")
-  event_log.line("widget               " .. widget)
+  program_log.line("console              " .. url .. "/console")
+  program_log.line("widget               " .. widget)
   if #given.login == 0 then
-    event_log.line("")
-    event_log.line("Log in with the widget, or simulate a login:")
-    event_log.line(string.format(
+    program_log.line("")
+    program_log.line("Log in with the widget, or simulate a login:")
+    program_log.line(string.format(
       "  curl -X POST %s/sandbox/logins -H 'Content-Type: application/json' "
         .. "-d '{\"platform\": \"uber\"}'", url))
-    event_log.line("Stop with Ctrl-C.")
+    program_log.line("Stop with Ctrl-C.")
   end
-  event_log.line("")
+  program_log.line("")
 end
 
 local function play(given, url, api_key, running)
@@ -155,10 +155,10 @@ function dev.run(given)
   local problem = given.once and #given.login == 0 and "--once needs a --login to wait for"
     or store_options.problem(given)
   if problem then
-    event_log.problem(problem, { hint = "Try 'palenca dev --help'." })
+    program_log.problem(problem, { hint = "Try 'palenca dev --help'." })
     return WRONG_USAGE
   end
-  event_log.begin()
+  program_log.begin()
   local handle, url, api_key = sandbox.start({
     listen = given.sandbox_listen,
     listen_option = "--sandbox-listen",

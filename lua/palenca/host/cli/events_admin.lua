@@ -1,10 +1,10 @@
 --- The changes of `palenca events`: running events again, and deleting them.
 -- @module palenca.host.cli.events_admin
 local byte_size = require("palenca.host.cli.byte_size")
-local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
 local output = require("palenca.host.cli.output")
+local program_log = require("palenca.host.program_log")
 local user_error = require("palenca.host.user_error")
 
 local events_admin = {}
@@ -29,7 +29,7 @@ function events_admin.replay(given)
     elseif result == "replayed" then
       output.line(outcomes[result]:format(id))
     else
-      event_log.problem(outcomes[result]:format(id))
+      program_log.problem(outcomes[result]:format(id))
     end
     status = result == "replayed" and status or 1
   end

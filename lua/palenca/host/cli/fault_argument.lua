@@ -1,4 +1,4 @@
---- Reads a fault of the sandbox as it is written on the command line.
+--- Parses the argument of `--fault`: a failure that the sandbox injects into its API or deliveries.
 -- @module palenca.host.cli.fault_argument
 local argcheck = require("palenca.util.argcheck")
 local faults = require("palenca.sandbox.delivery.faults")

@@ -2,11 +2,11 @@
 -- @module palenca.host.cli.income_input
 local client = require("palenca.client")
 local date = require("palenca.util.date")
-local event_log = require("palenca.host.event_log")
 local income = require("palenca.income")
 local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
+local program_log = require("palenca.host.program_log")
 local suggest = require("palenca.util.suggest")
 
 local income_input = {}
@@ -251,7 +251,7 @@ end
 -- @treturn integer the exit status
 function income_input.run(name, problem, body)
   if problem then
-    event_log.problem(problem, { hint = "Try 'palenca " .. name .. " --help'." })
+    program_log.problem(problem, { hint = "Try 'palenca " .. name .. " --help'." })
     return 2
   end
   local ok, result = pcall(function()
@@ -263,7 +263,7 @@ function income_input.run(name, problem, body)
   if output.is_closed(result) then
     error(result, 0)
   elseif not ok then
-    event_log.problem(without_position(result), { command = name })
+    program_log.problem(without_position(result), { command = name })
     return 1
   end
   return result

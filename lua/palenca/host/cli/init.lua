@@ -2,9 +2,9 @@
 -- @module palenca.host.cli
 local argparse = require("argparse")
 local core = require("palenca.core")
-local event_log = require("palenca.host.event_log")
 local host = require("palenca.host")
 local output = require("palenca.host.cli.output")
+local program_log = require("palenca.host.program_log")
 local suggest = require("palenca.util.suggest")
 
 local DONE, FAILED, WRONG_USAGE = 0, 1, 2
@@ -118,7 +118,7 @@ local function wrong_usage(message, command, part)
   if command and command.parts and command.parts[part] then
     name = name .. part .. " "
   end
-  event_log.problem(message, { hint = "Try 'palenca " .. name .. "--help'." })
+  program_log.problem(message, { hint = "Try 'palenca " .. name .. "--help'." })
   return WRONG_USAGE
 end
 
@@ -143,13 +143,13 @@ local function run(body, ...)
       return status
     end, result)
   end
-  event_log.finish()
+  program_log.finish()
   if ok then
     return result or DONE
   elseif output.is_closed(result) then
     return output.CLOSED
   end
-  event_log.problem(tostring(result))
+  program_log.problem(tostring(result))
   return FAILED
 end
 
@@ -168,7 +168,7 @@ return function(...)
   local command = find(commands, given[1])
   -- arguments after a script's name are the script's, even if they start with a dash
   local rest = command and command.split and command.split(given)
-  event_log.use_json(contains(given, "--json") and not (command and command.is_text))
+  program_log.use_json(contains(given, "--json") and not (command and command.is_text))
   local ok, options = parser:pparse(given)
   if instead[1] then
     return run(instead[1])

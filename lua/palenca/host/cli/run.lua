@@ -1,9 +1,9 @@
 --- palenca run: runs a script once.
 -- @module palenca.host.cli.run
 local client = require("palenca.client")
-local event_log = require("palenca.host.event_log")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
+local program_log = require("palenca.host.program_log")
 local script = require("palenca.host.script")
 
 local run = { name = "run", summary = "Run a script once.", is_text = true }
@@ -39,7 +39,7 @@ end
 local function check_output(status)
   local problem = output.problem()
   if problem then
-    event_log.problem("cannot write to standard output: " .. problem, { command = "run" })
+    program_log.problem("cannot write to standard output: " .. problem, { command = "run" })
     return FAILED
   end
   return status
@@ -65,7 +65,7 @@ function run.run(given)
   local ok, problem = pcall(script.load, given.script, table.unpack(given.rest))
   output.check_reader()
   if not ok then
-    event_log.problem(tostring(problem), { command = "run" })
+    program_log.problem(tostring(problem), { command = "run" })
   end
   return check_output(ok and 0 or FAILED)
 end

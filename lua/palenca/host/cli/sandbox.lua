@@ -1,11 +1,11 @@
 --- palenca sandbox: a local stand-in of the API.
 -- @module palenca.host.cli.sandbox
 local catalogue = require("palenca.sandbox.data.catalogue")
-local event_log = require("palenca.host.event_log")
 local fault_argument = require("palenca.host.cli.fault_argument")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
+local program_log = require("palenca.host.program_log")
 local store = require("palenca.sandbox.data.store")
 local user_error = require("palenca.host.user_error")
 
@@ -138,9 +138,9 @@ function sandbox.start(given)
 end
 
 function sandbox.run(given)
-  event_log.begin()
+  program_log.begin()
   local task, url, api_key = sandbox.start(given)
-  event_log.line(
+  program_log.line(
     string.format("sandbox of the API at %s%s", url,
       given.api_key and "" or "; API key " .. api_key),
     {
@@ -152,7 +152,7 @@ function sandbox.run(given)
     }
   )
   if not given.json then
-    event_log.line("console at " .. url .. "/console, widget at " .. url .. "/widget")
+    program_log.line("console at " .. url .. "/console, widget at " .. url .. "/widget")
   end
   local ended, problem
   repeat

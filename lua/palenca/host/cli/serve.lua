@@ -1,7 +1,7 @@
 --- palenca serve: receives webhooks, stores them, runs a script's handlers.
 -- @module palenca.host.cli.serve
-local event_log = require("palenca.host.event_log")
 local options = require("palenca.host.cli.options")
+local program_log = require("palenca.host.program_log")
 local receiver_options = require("palenca.host.cli.receiver_options")
 local service = require("palenca.host.service")
 local service_options = require("palenca.host.cli.service_options")
@@ -30,16 +30,16 @@ function serve.run(given)
   given.receiving, problem = receiver_options.settings(given)
   problem = problem or store_options.problem(given)
   if problem then
-    event_log.problem(problem, { hint = "Try 'palenca serve --help'." })
+    program_log.problem(problem, { hint = "Try 'palenca serve --help'." })
     return WRONG_USAGE
   end
-  event_log.begin()
+  program_log.begin()
   given.store = store_options.read(given)
   local running, is_well = service.start(given, options.client(given))
   if not running then
     return is_well and 0 or 1
   end
-  event_log.line(
+  program_log.line(
     string.format("receiving webhooks at %s, storing them in %s; handlers: %s", running.url,
       given.db, running.actions ~= "" and running.actions or "none"),
     { event = "ready", url = running.url, db = given.db, handlers = running.actions }

@@ -3,9 +3,9 @@
 local catalogue = require("palenca.sandbox.data.catalogue")
 local client = require("palenca.client")
 local core = require("palenca.core")
-local event_log = require("palenca.host.event_log")
 local event_names = require("palenca.host.event_names")
 local options = require("palenca.host.cli.options")
+local program_log = require("palenca.host.program_log")
 local suggest = require("palenca.util.suggest")
 local trigger_sender = require("palenca.host.cli.trigger_sender")
 
@@ -123,7 +123,7 @@ function trigger.run(given)
   end
   local problem = problem_of(given)
   if problem then
-    event_log.problem(problem, { hint = "Try 'palenca trigger --help'." })
+    program_log.problem(problem, { hint = "Try 'palenca trigger --help'." })
     return WRONG_USAGE
   end
   local all_taken
@@ -133,7 +133,7 @@ function trigger.run(given)
     all_taken, problem = trigger_sender.ask_sandbox(given)
   end
   if problem then
-    event_log.problem(problem, { command = "trigger" })
+    program_log.problem(problem, { command = "trigger" })
   end
   return all_taken and 0 or FAILED
 end

@@ -1,11 +1,11 @@
 --- Sends made-up events, and reports the receiver's response to each.
 -- @module palenca.host.cli.trigger_sender
 local catalogue = require("palenca.sandbox.data.catalogue")
-local event_log = require("palenca.host.event_log")
 local host = require("palenca.host")
 local http = require("palenca.client.http")
 local json = require("palenca.util.json")
 local output = require("palenca.host.cli.output")
+local program_log = require("palenca.host.program_log")
 local redact = require("palenca.util.redact")
 local response = require("palenca.client.response")
 
@@ -76,7 +76,7 @@ end
 -- Logs the totals if there was more than one event. Returns whether each was accepted.
 function tally:finish()
   if self.sent > 1 then
-    event_log.line(
+    program_log.line(
       string.format("sent %d, accepted %d, duplicates %s", self.sent, self.accepted,
         self.names_ids and self.duplicates or "unknown (the receiver names no event ids)"),
       {

@@ -148,7 +148,7 @@ export const start = {
     return refresher(latest, (seen) => {
       const before = Object.values(done).every(Boolean);
       // logins that were there at the start do not count
-      done.loggedIn ||= seen.logins.some((one) => one.created_at >= context.overview.begun);
+      done.loggedIn ||= seen.logins.some((one) => one.created_at >= context.overview.started_at);
       done.delivered ||= seen.deliveries.some((one) => one.state === "delivered");
       done.opened = lookedAt.login;
       done.asked ||= seen.requests > 0;

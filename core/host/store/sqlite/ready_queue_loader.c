@@ -1,4 +1,5 @@
-/* The order of events, read from the tables: in slices, while events are put and finished. */
+/* Fills the ready queue from the tables after a start: in slices, while events are put and
+ * finished. */
 #include "clock.h"
 #include "internal.h"
 

@@ -1,11 +1,11 @@
---- The log of the program: lines of text for a terminal, or JSON lines.
--- @module palenca.host.event_log
+--- The program's own log on standard error: lines of text for a terminal, or JSON lines.
+-- @module palenca.host.program_log
 local cached_date = require("palenca.util.cached_date")
 local host = require("palenca.host")
 local log = require("palenca.log")
 local redact = require("palenca.util.redact")
 
-local event_log = {}
+local program_log = {}
 
 local as_json = false
 
@@ -23,19 +23,19 @@ local PIECE = 4000
 
 --- Chooses between text and JSON.
 -- @tparam ?boolean is_json true for JSON
-function event_log.use_json(is_json)
+function program_log.use_json(is_json)
   as_json = is_json or false
 end
 
 --- Lets a thread write the lines: if nobody reads them, they are counted and discarded.
 -- To be called once, before other threads are started.
-function event_log.begin()
+function program_log.begin()
   is_started = true
   host.log_begin(as_json)
 end
 
 --- Waits until the last lines are written, for a limited time.
-function event_log.finish()
+function program_log.finish()
   is_started = false
   host.log_end(FLUSH_TIMEOUT)
 end
@@ -43,7 +43,7 @@ end
 --- Logs why a command has failed.
 -- @tparam string message
 -- @tparam ?table more `command`, its name; `hint`, a further line, such as where the help is
-function event_log.problem(message, more)
+function program_log.problem(message, more)
   more = more or {}
   local line
   if as_json then
@@ -61,12 +61,12 @@ function event_log.problem(message, more)
 end
 
 --- Keeps lines until @{report.flush} is called: a worker may handle thousands of events a second.
-function event_log.hold_lines()
+function program_log.hold_lines()
   held, size = {}, 0
 end
 
 --- Writes what is kept.
-function event_log.flush()
+function program_log.flush()
   if held and held[1] then
     local lines = table.concat(held)
     held, size = {}, 0
@@ -79,7 +79,7 @@ local function write(line)
     host.log_write(line .. "\n")
     return
   elseif size + #line >= PIECE then
-    event_log.flush()
+    program_log.flush()
   end
   held[#held + 1] = line
   held[#held + 1] = "\n"
@@ -89,7 +89,7 @@ end
 --- Writes one line to standard error.
 -- @tparam ?string text for people; none is needed if there are fields and JSON is written
 -- @tparam ?table fields for JSON; without them the text is the `message`
-function event_log.line(text, fields)
+function program_log.line(text, fields)
   if as_json then
     write(log.encode(fields or { message = text }))
   else
@@ -100,7 +100,7 @@ end
 --- The label of an event in its log lines.
 -- @tparam table event
 -- @treturn string
-function event_log.label(event)
+function program_log.label(event)
   return redact.line(string.format(
     "event %d  %-16s %s account %s",
     event.id,
@@ -113,7 +113,7 @@ end
 --- The label of a timer in its log lines.
 -- @tparam string name
 -- @treturn string
-function event_log.timer_label(name)
+function program_log.timer_label(name)
   return redact.line(name)
 end
 
@@ -144,11 +144,11 @@ end
 --- Logs an event whose handlers have returned.
 -- @tparam table event with its `label` and `handlers`, their number
 -- @tparam number seconds they took
-function event_log.handled(event, seconds)
+function program_log.handled(event, seconds)
   if as_json then -- thousands a second: one of the two is made
     local fields = fields_of(event, "done")
     fields.handlers, fields.ms = event.handlers, math.floor(seconds * 1000)
-    event_log.line(nil, fields)
+    program_log.line(nil, fields)
     return
   end
   local what = string.format("done in %.2f s", seconds)
@@ -166,12 +166,12 @@ end
 -- @tparam ?number wait seconds until it is tried again
 -- @tparam string problem what was raised
 -- @tparam ?string trace where it was raised
-function event_log.failed(event, state, wait, problem, trace)
+function program_log.failed(event, state, wait, problem, trace)
   local fields = fields_of(event, state)
   fields.error, fields.trace, fields.retry_in = problem, trace, wait
   local what = state == "dead" and "dead letter"
     or string.format("next attempt in %.0f s", wait)
-  event_log.line(
+  program_log.line(
     string.format(
       "%s  FAILED (attempt %d), %s: %s%s",
       describe(event),
@@ -187,8 +187,8 @@ end
 --- Logs a timer whose function has returned.
 -- @tparam table record with its name, `timer`, and its `label`
 -- @tparam number seconds it took
-function event_log.timed(record, seconds)
-  event_log.line(string.format("%s  done in %.2f s", describe(record), seconds),
+function program_log.timed(record, seconds)
+  program_log.line(string.format("%s  done in %.2f s", describe(record), seconds),
     { event = "timer", name = record.timer, state = "done", ms = math.floor(seconds * 1000) })
 end
 
@@ -196,10 +196,10 @@ end
 -- @tparam table record with its name, `timer`, and its `label`
 -- @tparam string problem what was raised
 -- @tparam ?string trace where it was raised
-function event_log.timer_failed(record, problem, trace)
-  event_log.line(string.format("%s  FAILED: %s%s", describe(record), paragraph(problem),
+function program_log.timer_failed(record, problem, trace)
+  program_log.line(string.format("%s  FAILED: %s%s", describe(record), paragraph(problem),
     trace and "\n" .. trace or ""),
   { event = "timer", name = record.timer, state = "failed", error = problem, trace = trace })
 end
 
-return event_log
+return program_log

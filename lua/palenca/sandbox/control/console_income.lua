@@ -1,6 +1,6 @@
 --- The console's view of an account's income: the figures as of yesterday, and the verdict of the
 -- default rule.
--- @module palenca.sandbox.control.income_panel
+-- @module palenca.sandbox.control.console_income
 local canonical_json = require("palenca.util.canonical_json")
 local date = require("palenca.util.date")
 local income = require("palenca.income")
@@ -8,7 +8,7 @@ local labels = require("palenca.income.labels")
 local percent = require("palenca.income.percent")
 local render = require("palenca.sandbox.data.render")
 
-local income_panel = {}
+local console_income = {}
 
 local LANGUAGE = "en"
 -- No installment is requested here: the verdict has the maximum.
@@ -59,7 +59,7 @@ local function rows_until(rows, as_of)
 end
 
 --- The words on weeks and months.
-income_panel.words = labels.words[LANGUAGE]
+console_income.words = labels.words[LANGUAGE]
 
 --- The income of an account.
 -- @tparam table account the account
@@ -67,7 +67,7 @@ income_panel.words = labels.words[LANGUAGE]
 -- @tparam number now in Unix seconds
 -- @treturn table `income` and `verdict`, as @{palenca.income} has them; `explanation`; `figures`,
 -- each with its words. None of them if the account was never connected
-function income_panel.of(account, rows, now)
+function console_income.of(account, rows, now)
   if not account.connected then
     return {}
   end
@@ -89,4 +89,4 @@ function income_panel.of(account, rows, now)
   }
 end
 
-return income_panel
+return console_income

@@ -1,6 +1,6 @@
 /* os.execute and io.popen, in place of the standard ones: children have default signals and none of
  * the descriptors of this process, and no thread waits for what another one has locked. */
-#include "children.h"
+#include "subprocess.h"
 
 #include "common/signals.h"
 
@@ -208,7 +208,7 @@ static int open_pipe(lua_State *L) {
   return 1;
 }
 
-void lua_use_children(lua_State *L) {
+void lua_use_subprocess(lua_State *L) {
   lua_getglobal(L, LUA_OSLIBNAME);
   lua_pushcfunction(L, execute);
   lua_setfield(L, -2, "execute");

@@ -1,4 +1,4 @@
-/* Tests of the order of events that is read from the tables in slices, while events are put,
+/* Tests of the ready queue that is filled from the tables in slices, while events are put,
  * finished and released: in the end it leases each event once, those of an account in their order,
  * and they are as many as were counted. */
 #include "host/store/store_fixture.h"

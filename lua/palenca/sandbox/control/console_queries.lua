@@ -1,10 +1,10 @@
---- Responses for the console page: the sandbox's data, without a key.
--- @module palenca.sandbox.control.queries
+--- What the console page reads, without a key: accounts, logins, requests, deliveries.
+-- @module palenca.sandbox.control.console_queries
 local accounts = require("palenca.sandbox.api.accounts")
 local argcheck = require("palenca.util.argcheck")
 local catalogue = require("palenca.sandbox.data.catalogue")
+local console_income = require("palenca.sandbox.control.console_income")
 local date = require("palenca.util.date")
-local income_panel = require("palenca.sandbox.control.income_panel")
 local login_flow = require("palenca.sandbox.control.login_flow")
 local paging = require("palenca.sandbox.http.paging")
 local patterns = require("palenca.sandbox.data.patterns")
@@ -15,7 +15,7 @@ local request_log = require("palenca.sandbox.control.request_log")
 local response = require("palenca.sandbox.http.response")
 local store = require("palenca.sandbox.data.store")
 
-local queries = {}
+local console_queries = {}
 
 local delivery_names = {
   "delivery_id", "webhook_id", "webhook_name", "url", "login_id", "account_id", "platform",
@@ -57,7 +57,7 @@ local function overview(sandbox)
   return response.success {
     api_key = sandbox.api_key,
     seed = kept.seed,
-    begun = date.timestamp(sandbox.started),
+    started_at = date.timestamp(sandbox.started),
     now = date.timestamp(sandbox.clock()),
     clock_offset = sandbox.clock_offset,
     revision = sandbox.revision,
@@ -81,7 +81,7 @@ local function overview(sandbox)
     patterns = render.array(argcheck.words(patterns.names)),
     default_pattern = patterns.default,
     warnings = render.array(argcheck.words(catalogue.warnings)),
-    income_words = income_panel.words,
+    income_words = console_income.words,
   }
 end
 
@@ -168,7 +168,7 @@ local function get_login(sandbox, request)
   end
   local account = sandbox.store.account:get(login.account_id)
   local earned = sandbox.store:earnings_of(account)
-  local panel = income_panel.of(account, earned:rows(), sandbox.clock())
+  local panel = console_income.of(account, earned:rows(), sandbox.clock())
   return response.success {
     login = login_flow.render(sandbox, login),
     account = accounts.render(sandbox.store, account, true),
@@ -236,7 +236,7 @@ local function paged(...)
 end
 
 --- The routes of this module.
-queries.routes = {
+console_queries.routes = {
   { "GET", "/sandbox/overview", overview, public = true },
   { "GET", "/sandbox/changes", changes, public = true, query = { since = true } },
   { "GET", "/sandbox/logins", list_logins, public = true,
@@ -250,4 +250,4 @@ queries.routes = {
   { "GET", "/sandbox/requests/{request_id}", get_request, public = true },
 }
 
-return queries
+return console_queries
