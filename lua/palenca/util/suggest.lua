@@ -75,4 +75,19 @@ function suggest.text(name, known)
   return nearest and "; did you mean '" .. nearest .. "'?" or ""
 end
 
+--- Makes a check of whether a text is one of a few words.
+-- @tparam {string,...} known the words
+-- @tparam string problem a format of the text, for one that is none of them
+-- @treturn function returns the text; or nil and the problem, with a suggestion
+function suggest.one_of(known, problem)
+  return function(text)
+    for _, word in ipairs(known) do
+      if text == word then
+        return text
+      end
+    end
+    return nil, problem:format(text) .. suggest.text(text, known)
+  end
+end
+
 return suggest

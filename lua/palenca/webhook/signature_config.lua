@@ -8,16 +8,7 @@ local signature_config = {}
 local PREFIX_MOST = 31
 
 local function one_of(...)
-  local words = { ... }
-  return function(text)
-    for _, word in ipairs(words) do
-      if text == word then
-        return text
-      end
-    end
-    return nil, string.format("'%s' is not one of %s%s", text, table.concat(words, ", "),
-      suggest.text(text, words))
-  end
+  return suggest.one_of({ ... }, "'%s' is not one of " .. table.concat({ ... }, ", "))
 end
 
 --- A digest's name.

@@ -25,15 +25,7 @@ end
 -- @tparam {string,...} words
 -- @treturn function
 function options.one_of(words)
-  local known = "'" .. table.concat(words, "', '") .. "'"
-  return function(text)
-    for _, word in ipairs(words) do
-      if text == word then
-        return text
-      end
-    end
-    return nil, string.format("'%s' must be one of %s%s", text, known, suggest.text(text, words))
-  end
+  return suggest.one_of(words, "'%s' must be one of '" .. table.concat(words, "', '") .. "'")
 end
 
 --- Converters for argparse.

@@ -209,6 +209,20 @@ function accounts.read_period(fields, text)
   return given
 end
 
+--- Collects the records that were created within a period, as the searches without a count do.
+-- @tparam function newest iterates over records, the newest first
+-- @tparam table given the period and the page, as @{read_period} returns them
+-- @tparam function render_record makes of a record what is sent
+-- @tparam ?function fits whether a record is meant
+-- @treturn table an array, for render
+function accounts.created_within(newest, given, render_record, fits)
+  local first = date.parse(given.start_date) * 86400
+  local after = (date.parse(given.end_date) + 1) * 86400
+  return render.array((paging.collect(newest, given.options, function(record)
+    return record.created >= first and record.created < after and (not fits or fits(record))
+  end, render_record)))
+end
+
 local function search_earnings(sandbox, account, request)
   local given, rejection = accounts.read_period(earnings_fields, request.body)
   if not given then

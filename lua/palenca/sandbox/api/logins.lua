@@ -75,13 +75,10 @@ local function search(sandbox, request)
   if not given then
     return rejection
   end
-  local first = date.parse(given.start_date) * 86400
-  local after = (date.parse(given.end_date) + 1) * 86400
-  local found = paging.collect(sandbox.store.login:newest(), given.options, function(login)
-    return login.created >= first and login.created < after
-  end, logins.render)
   -- without pagination: the published shape has none
-  return response.success(list_shape { logins = render.array(found) })
+  return response.success(list_shape {
+    logins = accounts.created_within(sandbox.store.login:newest(), given, logins.render),
+  })
 end
 
 --- The routes of this module.

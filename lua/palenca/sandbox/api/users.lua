@@ -1,7 +1,6 @@
 --- Responses for users: creating, finding, reading and deleting them, listing their accounts.
 -- @module palenca.sandbox.api.users
 local accounts = require("palenca.sandbox.api.accounts")
-local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
@@ -73,14 +72,12 @@ local function search(sandbox, request)
   if not given then
     return rejection
   end
-  local first = date.parse(given.start_date) * 86400
-  local after = (date.parse(given.end_date) + 1) * 86400
-  local found = paging.collect(sandbox.store.user:newest(), given.options, function(user)
-    return user.created >= first and user.created < after
-      and (not given.external_id or user.external_id == given.external_id)
-  end, user_shape)
+  local found = accounts.created_within(sandbox.store.user:newest(), given, user_shape,
+    function(user)
+      return not given.external_id or user.external_id == given.external_id
+    end)
   -- without pagination: the published shape has none
-  return response.success(list_shape { users = render.array(found) })
+  return response.success(list_shape { users = found })
 end
 
 --- The routes of this module.

@@ -232,6 +232,14 @@ function read_object(fields, given, loc, faults)
   return values
 end
 
+local function check_object(fields, given, origin, faults)
+  local values = read_object(fields, given, { origin }, faults)
+  if #faults > 0 then
+    return nil, faults
+  end
+  return values
+end
+
 --- Checks a table that was decoded already.
 -- @tparam table fields the declared fields
 -- @tparam table given what came
@@ -239,12 +247,7 @@ end
 -- @treturn ?table the checked values, with defaults filled in; nil if anything was wrong
 -- @treturn ?table the faults
 function validate.object(fields, given, origin)
-  local faults = {}
-  local values = read_object(fields, given, { origin }, faults)
-  if #faults > 0 then
-    return nil, faults
-  end
-  return values
+  return check_object(fields, given, origin, {})
 end
 
 local function unreadable(kind, message)
@@ -284,6 +287,14 @@ function validate.decode(text)
   return given
 end
 
+local function check_body(check, fields, text, may_be_empty)
+  local given, faults = validate.decode(text == "" and may_be_empty and "{}" or text)
+  if not given then
+    return nil, faults
+  end
+  return check(fields, given, "body")
+end
+
 --- Checks the body of a request.
 -- @tparam table fields the declared fields
 -- @tparam string text the body
@@ -291,11 +302,7 @@ end
 -- @treturn ?table the checked values, with defaults filled in; nil if anything was wrong
 -- @treturn ?table the faults
 function validate.body(fields, text, may_be_empty)
-  local given, faults = validate.decode(text == "" and may_be_empty and "{}" or text)
-  if not given then
-    return nil, faults
-  end
-  return validate.object(fields, given, "body")
+  return check_body(validate.object, fields, text, may_be_empty)
 end
 
 --- The faults of undeclared names, for the sandbox's own API.
@@ -329,12 +336,7 @@ function validate.strict_object(fields, given, origin)
   for _, field in ipairs(fields) do
     known[field.name] = true
   end
-  local faults = validate.strangers(given, known, origin)
-  local values = read_object(fields, given, { origin }, faults)
-  if #faults > 0 then
-    return nil, faults
-  end
-  return values
+  return check_object(fields, given, origin, validate.strangers(given, known, origin))
 end
 
 --- Checks the body of a request whose names must all be declared.
@@ -344,11 +346,7 @@ end
 -- @treturn ?table the checked values, with defaults filled in; nil if anything was wrong
 -- @treturn ?table the faults
 function validate.strict_body(fields, text, may_be_empty)
-  local given, faults = validate.decode(text == "" and may_be_empty and "{}" or text)
-  if not given then
-    return nil, faults
-  end
-  return validate.strict_object(fields, given, "body")
+  return check_body(validate.strict_object, fields, text, may_be_empty)
 end
 
 return validate
