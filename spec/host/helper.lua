@@ -88,25 +88,6 @@ end
 local Connection = {}
 Connection.__index = Connection
 
--- Takes the first complete response from the bytes; an interim one (100) is a response too.
-local function take_response(raw)
-  local head, rest = raw:match("^(.-\r\n)\r\n(.*)$")
-  if not head then
-    return nil, raw
-  end
-  local headers = {}
-  for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
-    headers[name:lower()] = value
-  end
-  local length = tonumber(headers["content-length"] or "0")
-  if #rest < length then
-    return nil, raw
-  end
-  local status = tonumber(head:match("^HTTP/1%.%d (%d+)"))
-  return { status = status, headers = headers, body = rest:sub(1, length) },
-    rest:sub(length + 1)
-end
-
 --- Connects; does not wait for it.
 function helper.connect(url)
   local host, port = url:match("^http://([%d.]+):(%d+)")
@@ -141,7 +122,7 @@ end
 --- The next response if it is here; nil otherwise.
 function Connection:poll()
   local response
-  response, self.received = take_response(self.received)
+  response, self.received = http.take(self.received)
   return response
 end
 
@@ -173,22 +154,12 @@ end
 local Server = {}
 Server.__index = Server
 
-local function cut_request(raw)
-  local head, rest = raw:match("^(.-\r\n)\r\n(.*)$")
-  if not head then
-    return nil, raw
+local function take_request(raw)
+  local request, rest = http.take(raw)
+  if request then
+    request.method, request.path = request.start:match("^(%u+) (%S+)")
   end
-  local headers = {}
-  for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
-    headers[name:lower()] = value
-  end
-  local length = tonumber(headers["content-length"] or "0")
-  if #rest < length then
-    return nil, raw
-  end
-  local method, path = head:match("^(%u+) (%S+)")
-  return { method = method, path = path, headers = headers, body = rest:sub(1, length) },
-    rest:sub(length + 1)
+  return request, rest
 end
 
 local function respond(socket)
@@ -213,7 +184,7 @@ local function accept(self)
     end
     raw = raw .. data
     local request
-    request, raw = cut_request(raw)
+    request, raw = take_request(raw)
     while request do
       request.respond = respond(socket)
       request.is_gone = function()
@@ -221,7 +192,7 @@ local function accept(self)
       end
       self.requests[#self.requests + 1] = request
       self.on_request(request, self)
-      request, raw = cut_request(raw)
+      request, raw = take_request(raw)
     end
   end)
 end

@@ -6,15 +6,7 @@ local process = require("spec.support.process")
 local uv = require("luv")
 
 describe("an event that comes again inside nginx", function()
-  local endpoint
-
-  setup(function()
-    endpoint = endpoints.start()
-  end)
-
-  teardown(function()
-    endpoint:stop()
-  end)
+  local endpoint = endpoints.start_for_all()
 
   it("runs the sender's duplicates once", function()
     local body = endpoints.new_body()

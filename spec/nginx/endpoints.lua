@@ -193,6 +193,20 @@ function endpoints.start()
   }, Endpoint)
 end
 
+--- One for all tests of a block.
+function endpoints.start_for_all()
+  local busted, endpoint = require("busted"), setmetatable({}, Endpoint)
+  busted.setup(function()
+    for name, value in pairs(endpoints.start()) do
+      endpoint[name] = value
+    end
+  end)
+  busted.teardown(function()
+    endpoint:stop()
+  end)
+  return endpoint
+end
+
 --- Ends them, and demands that nothing went wrong and nothing secret was logged.
 function Endpoint:stop()
   local status = self.nginx:quit()

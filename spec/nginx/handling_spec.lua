@@ -4,15 +4,7 @@ local endpoints = require("spec.nginx.endpoints")
 local helper = require("spec.nginx.helper")
 
 describe("an event inside nginx", function()
-  local endpoint
-
-  setup(function()
-    endpoint = endpoints.start()
-  end)
-
-  teardown(function()
-    endpoint:stop()
-  end)
+  local endpoint = endpoints.start_for_all()
 
   -- ---- failures ---------------------------------------------------------------------------
 

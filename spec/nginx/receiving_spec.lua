@@ -8,15 +8,7 @@ local process = require("spec.support.process")
 local uv = require("luv")
 
 describe("the endpoint inside nginx", function()
-  local endpoint
-
-  setup(function()
-    endpoint = endpoints.start()
-  end)
-
-  teardown(function()
-    endpoint:stop()
-  end)
+  local endpoint = endpoints.start_for_all()
 
   it("responds with 200 once the handlers are done", function()
     local body, account = endpoints.new_body()

@@ -5,15 +5,7 @@ local http = require("spec.support.http")
 local webhook = require("palenca.webhook")
 
 describe("the settings of the endpoint inside nginx", function()
-  local endpoint
-
-  setup(function()
-    endpoint = endpoints.start()
-  end)
-
-  teardown(function()
-    endpoint:stop()
-  end)
+  local endpoint = endpoints.start_for_all()
 
   it("requires a signature with one of its secrets, if any is set", function()
     endpoint:running_nothing(function()

@@ -4,21 +4,27 @@ local process = require("spec.support.process")
 
 local http = {}
 
-local function parse(raw)
-  local head, body = raw:match("^(.-)\r\n\r\n(.*)$")
+--- Takes the first message that is complete from what was received; an interim response (100) is
+-- one, too.
+-- @tparam string raw
+-- @treturn ?table `{start=, status=, headers=, body=}`: the line that it starts with, and of a
+-- response the status; nil if none is complete
+-- @treturn string what follows it
+function http.take(raw)
+  local head, rest = raw:match("^(.-\r\n)\r\n(.*)$")
   if not head then
-    return nil
+    return nil, raw
   end
-  local status = tonumber(head:match("^HTTP/1%.1 (%d+)"))
   local headers = {}
   for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
     headers[name:lower()] = value
   end
   local length = tonumber(headers["content-length"] or "0")
-  if #body < length then
-    return nil
+  if #rest < length then
+    return nil, raw
   end
-  return { status = status, headers = headers, body = body:sub(1, length) }
+  return { start = head:match("^[^\r]*"), status = tonumber(head:match("^HTTP/1%.1 (%d+)")),
+    headers = headers, body = rest:sub(1, length) }, rest:sub(length + 1)
 end
 
 --- Opens a connection, writes the bytes, and waits for a response or the end of the connection.
@@ -37,7 +43,7 @@ function http.raw(url, bytes)
     socket:read_start(function(_, data)
       if data then
         received = received .. data
-        response = parse(received)
+        response = http.take(received)
       else
         ended = true
       end

@@ -1,6 +1,7 @@
 --- Histories of earnings for the specs and the bench of the income module: written ones, steady
 -- ones of many kinds of workers, and random ones that are the same on every Lua.
 local date = require("palenca.util.date")
+local income = require("palenca.income")
 
 local histories = {}
 
@@ -36,6 +37,45 @@ end
 --- The report of a pager that has read them all.
 function histories.report(rows)
   return { complete = true, rows = #rows }
+end
+
+--- What income.analyze finds in rows that have all been read.
+-- @tparam table rows
+-- @tparam string as_of YYYY-MM-DD
+-- @tparam ?table options others of income.analyze
+function histories.analyze(rows, as_of, options)
+  local all = { as_of = as_of, report = histories.report(rows) }
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  return income.analyze(rows, all)
+end
+
+--- A row of a day.
+-- @tparam string day YYYY-MM-DD
+-- @param amount
+-- @tparam ?table more fields
+function histories.row(day, amount, more)
+  local new = { earning_date = day, amount = amount, currency = "mxn" }
+  for name, value in pairs(more or {}) do
+    new[name] = value
+  end
+  return new
+end
+
+--- Asserts the named figures only.
+function histories.assert_figures(expected, figures)
+  local same = require("luassert").same -- which the bench does without
+  for name, value in pairs(expected) do
+    same(value, figures[name], name)
+  end
+end
+
+--- What a call raises.
+function histories.problem_of(...)
+  local ok, message = pcall(...)
+  assert(not ok, "nothing was raised")
+  return message
 end
 
 -- What is earned on each weekday, Monday first.

@@ -102,6 +102,25 @@ describe("palenca serve", function()
     return client.received
   end
 
+  -- Serves with so many events more that are done, of which any may be deleted.
+  local function serve_done(count, options)
+    local served = serve_some(options)
+    assert.are.equal(0, served:stop())
+    add_done(served.db, count)
+    return serve({ db = served.db, directory = served.directory,
+      arguments = { "--redelivery-window", "0", "--retention", "0" } })
+  end
+
+  -- With a client whose purge has begun.
+  local function serve_purging()
+    local served = serve_done(60000)
+    local client = connect(served.db, "palenca-admin 1 purge state=done before=1000000\n")
+    process.wait_for(function()
+      return client.received:find(FIRST_LINE)
+    end, "the first line")
+    return served, client
+  end
+
   -- Somebody else who holds the lock, until the test ends; `holder` is what the lock file says.
   local function hold_lock(db, holder)
     local started = stage:start("/usr/bin/flock", { "--no-fork", db .. "-lock", "/bin/sh", "-c",
@@ -186,11 +205,7 @@ describe("palenca serve", function()
   end)
 
   it("does what commands ask for, while it receives", function()
-    local served = serve_some({ arguments = { "--redelivery-window", "0" } })
-    assert.are.equal(0, served:stop())
-    add_done(served.db, 20000)
-    served = serve({ db = served.db, directory = served.directory,
-      arguments = { "--redelivery-window", "0", "--retention", "0" } })
+    local served = serve_done(20000, { arguments = { "--redelivery-window", "0" } })
     local purge = stage:start(process.reader(),
       { "events", "purge", "--older-than", "0", "--json", "--db", served.db })
     local posted = 0
@@ -209,15 +224,7 @@ describe("palenca serve", function()
   end)
 
   it("stops a work whose command has gone", function()
-    local served = serve_some()
-    assert.are.equal(0, served:stop())
-    add_done(served.db, 60000)
-    served = serve({ db = served.db, directory = served.directory,
-      arguments = { "--redelivery-window", "0", "--retention", "0" } })
-    local client = connect(served.db, "palenca-admin 1 purge state=done before=1000000\n")
-    process.wait_for(function()
-      return client.received:find(FIRST_LINE)
-    end, "the first line")
+    local served, client = serve_purging()
     client.pipe:close()
     local before, left
     helper.ask_until(function()
@@ -259,15 +266,7 @@ describe("palenca serve", function()
   end)
 
   it("ends a work when it ends itself, and says so", function()
-    local served = serve_some()
-    assert.are.equal(0, served:stop())
-    add_done(served.db, 60000)
-    served = serve({ db = served.db, directory = served.directory,
-      arguments = { "--redelivery-window", "0", "--retention", "0" } })
-    local client = connect(served.db, "palenca-admin 1 purge state=done before=1000000\n")
-    process.wait_for(function()
-      return client.received:find(FIRST_LINE)
-    end, "the first line")
+    local served, client = serve_purging()
     assert.are.equal(0, served:stop())
     wait(client, "ended")
     assert.truthy(client.received:find("\npalenca%-admin 1 failed .*reason=the%%20process%%20ends"),

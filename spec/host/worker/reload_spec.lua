@@ -26,6 +26,13 @@ describe("a script that changes while it is served", function()
     ]], more or "", name)
   end
 
+  -- More of a version: a handler that calls a server.
+  local function calling(server)
+    return string.format([[
+      palenca.on("login.created", function() palenca.http { url = %q .. "/" } end)
+    ]], server.url)
+  end
+
   local function start(extra)
     local arguments = { "dev", path, "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0",
       "--workers", "2" }
@@ -219,9 +226,7 @@ describe("a script that changes while it is served", function()
 
   it("is left alone by serve, until SIGHUP asks for it", function()
     local gate = stage:server(function() end)
-    write(version("first", string.format([[
-      palenca.on("login.created", function() palenca.http { url = %q .. "/" } end)
-    ]], gate.url)))
+    write(version("first", calling(gate)))
     local served = serve({ "--workers", "1" })
     helper.post(served.url, { account_id = "a", webhook_action = "login.created" })
     local request = gate:wait_request("/")
@@ -245,9 +250,7 @@ describe("a script that changes while it is served", function()
 
   it("is drained, not reloaded, when the terminal is gone", function()
     local gate = stage:server(function() end)
-    write(version("first", string.format([[
-      palenca.on("login.created", function() palenca.http { url = %q .. "/" } end)
-    ]], gate.url)))
+    write(version("first", calling(gate)))
     local db, log = directory .. "/events.db", directory .. "/log"
     -- a terminal of its own, which goes with the program that made it
     local terminal = stage:start("/usr/bin/script", { "-qfc", string.format(

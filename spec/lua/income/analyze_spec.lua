@@ -3,28 +3,7 @@ local canonical = require("palenca.util.json").canonical
 local histories = require("spec.support.income_histories")
 local income = require("palenca.income")
 
-local function analyze(rows, as_of, options)
-  local all = { as_of = as_of, report = histories.report(rows) }
-  for name, value in pairs(options or {}) do
-    all[name] = value
-  end
-  return income.analyze(rows, all)
-end
-
-local function row(date, amount, more)
-  local new = { earning_date = date, amount = amount, currency = "mxn" }
-  for name, value in pairs(more or {}) do
-    new[name] = value
-  end
-  return new
-end
-
--- Asserts the named figures only.
-local function has(expected, figures)
-  for name, value in pairs(expected) do
-    assert.same(value, figures[name], name)
-  end
-end
+local analyze, row, has = histories.analyze, histories.row, histories.assert_figures
 
 describe("palenca.income.analyze", function()
   it("finds the same income of 500 a day, seen over 60 days on any date", function()

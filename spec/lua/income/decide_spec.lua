@@ -7,13 +7,7 @@ local json = require("palenca.util.json")
 local RULE = { version = "2026-11" }
 local SMALL = { installment = "3000.00", obligations = "0.00" }
 
-local function analyze(rows, as_of, options)
-  local all = { as_of = as_of, report = histories.report(rows) }
-  for name, value in pairs(options or {}) do
-    all[name] = value
-  end
-  return income.analyze(rows, all)
-end
+local analyze, problem_of = histories.analyze, histories.problem_of
 
 local function daily(days, amount)
   return analyze(histories.rows("2026-01-01", days, amount),
@@ -34,12 +28,6 @@ local function codes(verdict)
     list[at] = reason.code
   end
   return table.concat(list, " ")
-end
-
-local function problem_of(...)
-  local ok, message = pcall(...)
-  assert(not ok, "nothing was raised")
-  return message
 end
 
 describe("palenca.income.decide", function()

@@ -7,10 +7,7 @@ local sentences = require("palenca.income.sentences")
 local LANGUAGES = { "es", "pt", "en" }
 local RULE = { version = "2026-11" }
 
-local function analyze(rows, as_of, options)
-  return income.analyze(rows, { as_of = as_of, report = histories.report(rows),
-    start_date = options and options.start_date })
-end
+local analyze = histories.analyze
 
 local function decide(changes, installment)
   local figures = analyze(histories.rows("2026-01-01", 60, 500), "2026-03-01")
