@@ -83,6 +83,22 @@ function helper.free_port()
   end
 end
 
+--- Tests that the program rejects arguments, as wrong usage; the cases are `{ arguments, pattern of
+-- what it says }`.
+function helper.it_rejects(cases)
+  local assert, it = require("luassert"), require("busted").it -- which the bench does without
+  for _, case in ipairs(cases) do
+    it("rejects: palenca " .. table.concat(case[1], " "), function()
+      local status, out, err = process.run(process.program(), case[1])
+      assert.are.equal(2, status, err)
+      assert.are.equal("", out)
+      assert.truthy(err:find(case[2]), err)
+      assert.truthy(err:find("help", 1, true), err)
+      assert.is_nil(err:find("traceback", 1, true))
+    end)
+  end
+end
+
 -- ---- connections ---------------------------------------------------------------------
 
 local Connection = {}

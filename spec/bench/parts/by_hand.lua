@@ -2,18 +2,7 @@
 -- connection. by_hand.lua URL CA ACCOUNT ROWS_A_PAGE; prints the seconds and the number of rows.
 local cjson = require "cjson"
 local curl = require "curl"
-local ffi = require "ffi"
-
-ffi.cdef [[
-  struct time { long seconds, nanoseconds; };
-  int clock_gettime(int clock, struct time *time);
-]]
-
-local function now()
-  local time = ffi.new("struct time")
-  ffi.C.clock_gettime(1, time)
-  return tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
-end
+local now = require "spec.bench.parts.clock"
 
 local url, ca, account, per_page = arg[1], arg[2], arg[3], tonumber(arg[4])
 local began = now()

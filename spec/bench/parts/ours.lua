@@ -1,19 +1,8 @@
 -- The module, in LuaJIT. ours.lua URL CA ACCOUNT ROWS_A_PAGE PAGES_IN_FLIGHT; prints the seconds
 -- until the last row was handed on, the number of rows, and the seconds until it was known that
 -- they are all there are.
-local ffi = require "ffi"
+local now = require "spec.bench.parts.clock"
 local palenca = require "palenca"
-
-ffi.cdef [[
-  struct time { long seconds, nanoseconds; };
-  int clock_gettime(int clock, struct time *time);
-]]
-
-local function now()
-  local time = ffi.new("struct time")
-  ffi.C.clock_gettime(1, time)
-  return tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
-end
 
 local url, ca, account = arg[1], arg[2], arg[3]
 local per_page, in_flight = tonumber(arg[4]), tonumber(arg[5])

@@ -1,18 +1,7 @@
 -- Works against the limit of a sandbox for two windows: pace.lua URL KEY ACCOUNT normal|low. Prints
 -- the part of the limit that was used, and how many requests were rejected.
-local ffi = require "ffi"
+local now = require "spec.bench.parts.clock"
 local palenca = require "palenca"
-
-ffi.cdef [[
-  struct time { long seconds, nanoseconds; };
-  int clock_gettime(int clock, struct time *time);
-]]
-
-local function now()
-  local time = ffi.new("struct time")
-  ffi.C.clock_gettime(1, time)
-  return tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
-end
 
 local url, key, account, kind = arg[1], arg[2], arg[3], arg[4]
 local LIMIT, WINDOW = 120, 60

@@ -136,16 +136,7 @@ describe("the program", function()
     { { "dev", "x.lua", "--retention", "1", "--redelivery-window", "86401" }, "run again" },
     { { "serve", "x.lua", "--redelivery-window", "long" }, "'long' is not a number of seconds" },
   }
-  for _, case in ipairs(wrong) do
-    it("rejects: palenca " .. table.concat(case[1], " "), function()
-      local status, out, err = palenca(case[1])
-      assert.are.equal(2, status, err)
-      assert.are.equal("", out)
-      assert.truthy(err:find(case[2]), err)
-      assert.truthy(err:find("help", 1, true), err)
-      assert.is_nil(err:find("traceback", 1, true))
-    end)
-  end
+  helper.it_rejects(wrong)
 end)
 
 describe("palenca", function()

@@ -1,5 +1,6 @@
 --- Runs `palenca income` and `palenca decide`: on files of rows, and on accounts of a sandbox.
 local cjson = require("cjson")
+local helper = require("spec.host.helper")
 local http = require("spec.support.http")
 local process = require("spec.support.process")
 
@@ -161,15 +162,7 @@ describe("palenca income and palenca decide", function()
     { { "decide", "--rows", "x", "--rule", "r", "--installment", "1e3" },
       "'1e3' is not an amount" },
   }
-  for _, case in ipairs(wrong) do
-    it("rejects: palenca " .. table.concat(case[1], " "), function()
-      local status, out, err = palenca(case[1])
-      assert.are.equal(2, status, err)
-      assert.are.equal("", out)
-      assert.truthy(err:find(case[2]), err)
-      assert.truthy(err:find("--help", 1, true), err)
-    end)
-  end
+  helper.it_rejects(wrong)
 
   local unreadable = {
     { "nothing", nil, "No such file" },

@@ -111,7 +111,7 @@ describe("palenca serve", function()
       arguments = { "--redelivery-window", "0", "--retention", "0" } })
   end
 
-  -- With a client whose purge has begun.
+  -- With a client whose purge is under way.
   local function serve_purging()
     local served = serve_done(60000)
     local client = connect(served.db, "palenca-admin 1 purge state=done before=1000000\n")
