@@ -1,4 +1,5 @@
---- The rules of the C that no compiler checks: braces, lengths, one error type of the program's.
+--- The rules of the C that no compiler checks: braces, lengths, one error type of the program's,
+-- and one place where it makes a line of its log.
 
 local MAX_FUNCTION_LINES, MAX_FILE_LINES = 40, 500
 
@@ -103,6 +104,15 @@ local function check_errors(path, text, found)
   end
 end
 
+-- A field that every line of the log has as JSON.
+local function check_log_lines(path, text, found)
+  for line in text:gmatch("[^\n]+") do
+    if line:find('\\"time\\":', 1, true) then
+      found[#found + 1] = path .. ": a line of the log"
+    end
+  end
+end
+
 -- What a check finds in the files of some folders, a line each.
 local function found_by(check, folders, min)
   local found, count = {}, 0
@@ -129,6 +139,11 @@ describe("the C", function()
 
   it("of the program has one error type", function()
     assert.are.equal("", found_by(check_errors, "core/host", 80))
+  end)
+
+  it("of the program makes a line of its log in one place", function()
+    assert.are.equal("core/host/common/log_entry.c: a line of the log",
+      found_by(check_log_lines, "core/host", 80))
   end)
 
   it("is searched for bodies without braces", function()
