@@ -170,18 +170,27 @@ local function repair_number(word)
   return word
 end
 
+-- What each word is repaired to; nearly all bodies have the same words.
+local number_of = setmetatable({}, {
+  __index = function(known, word)
+    local result = repair_number(word)
+    known[word] = result
+    return result
+  end,
+})
+
 local function repair_numbers(text)
-  return (text:gsub("[nN][aA][nN]%([%w_]*%)", "nan"):gsub("[%w.+-]+", repair_number))
+  return (text:gsub("[nN][aA][nN]%([%w_]*%)", "nan"):gsub("[%w.+-]+", number_of))
 end
 
--- Each is applied to what the one before it has left.
+-- Each is applied to what the one before it has left, if that holds a byte that it is about.
 local rules = {
-  { "what follows a zero byte", function(text) return map(text, same, same) end },
-  { "numbers", function(text) return map(text, same, repair_numbers) end },
-  { "control characters", function(text)
+  { "what follows a zero byte", "%z", function(text) return map(text, same, same) end },
+  { "numbers", "", function(text) return map(text, same, repair_numbers) end },
+  { "control characters", "[\1-\31]", function(text)
     return map(text, function(inside) return (inside:gsub("[\1-\31]", " ")) end, same)
   end },
-  { "invalid UTF-8", function(text) return map(text, repair_utf8, same) end },
+  { "invalid UTF-8", "[\128-\255]", function(text) return map(text, repair_utf8, same) end },
 }
 
 -- ---- the comparison --------------------------------------------------------------------------
@@ -208,7 +217,7 @@ end
 local function repair(body)
   local applied, text = {}, body
   for _, rule in ipairs(rules) do
-    local repaired = rule[2](text)
+    local repaired = text:find(rule[2]) and rule[3](text) or text
     if repaired ~= text then
       applied[#applied + 1], text = rule[1], repaired
     end
