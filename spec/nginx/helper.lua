@@ -62,7 +62,7 @@ local function sanitizing(directory)
     return {}
   end
   return {
-    LD_PRELOAD = os.getenv("LD_PRELOAD"),
+    LD_PRELOAD = os.getenv("SPEC_RUNTIMES"),
     ASAN_OPTIONS = "detect_leaks=1:log_path=" .. directory .. "/sanitizer",
   }
 end
