@@ -3,7 +3,7 @@
 -- A value is a Lua number that is whole and below 2^53, or a table of limbs in base 10^7, the
 -- lowest first, with `negative`. Both may be given wherever a value is taken.
 -- @module palenca.income.exact
-local floor, abs, max = math.floor, math.abs, math.max
+local floor, fmod, abs, max = math.floor, math.fmod, math.abs, math.max
 
 local exact = {}
 
@@ -85,8 +85,11 @@ end
 --- Adds two values.
 -- @param a
 -- @param b
--- @treturn table the sum
+-- @return the sum
 function exact.add(a, b)
+  if type(a) == "number" and type(b) == "number" and abs(a + b) <= LIMIT then
+    return a + b
+  end
   a, b = big(a), big(b)
   local sum
   if a.negative == b.negative then
@@ -113,8 +116,11 @@ end
 --- Multiplies by a small whole number.
 -- @param a
 -- @tparam integer factor 0 to 9 x 10^8, so that a limb's product stays below 2^53
--- @treturn table the product
+-- @return the product
 function exact.times(a, factor)
+  if type(a) == "number" and abs(a) <= LIMIT / factor then
+    return a * factor + 0 -- no negative zero
+  end
   a = big(a)
   local product, carry = { negative = a.negative }, 0
   for at = 1, #a do
@@ -132,8 +138,11 @@ end
 --- Multiplies by a power of 10^7.
 -- @param a
 -- @tparam integer limbs the exponent
--- @treturn table the product
+-- @return the product
 function exact.shift(a, limbs)
+  if limbs == 0 then
+    return a
+  end
   a = big(a)
   if #a == 0 then
     return a
@@ -192,6 +201,10 @@ end
 -- @param b above zero
 -- @treturn ?integer the quotient; nil if it passes 2^53 - 1
 function exact.floor_div(a, b)
+  if type(a) == "number" and type(b) == "number" then
+    local rest = fmod(a, b) -- exact, and so is what is left without it
+    return floor((a - rest) / b) - (rest < 0 and 1 or 0) + 0
+  end
   local rest, quotient = big(a), 0
   b = big(b)
   local top = #b

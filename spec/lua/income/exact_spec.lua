@@ -41,6 +41,28 @@ describe("an exact quotient", function()
     assert.is_true(found > 1000)
   end)
 
+  it("is the same of numbers as of their digits, as are sums and products", function()
+    local random = histories.random(7)
+    local function value()
+      local size = ({ 9, 1000, 2 ^ 26, 2 ^ 31, 2 ^ 53 })[random(5) + 1]
+      return math.floor((random(2 ^ 31 - 2) * 2 ^ 22 + random(2 ^ 22)) % size)
+    end
+    local function written(a)
+      return (exact.sign(a) < 0 and "-" or "") .. exact.digits(a)
+    end
+    for _ = 1, 5000 do
+      local a, b, factor = value(), value(), value() % 900000000
+      a = random(2) == 0 and 0 - a or a
+      local big = digits(("%.0f"):format(a))
+      assert.equal(written(exact.add(big, b)), written(exact.add(a, b)))
+      assert.equal(written(exact.add(big, 0 - b)), written(exact.add(a, 0 - b)))
+      assert.equal(written(exact.times(big, factor)), written(exact.times(a, factor)))
+      if b > 0 then
+        assert.equal(exact.floor_div(big, b), exact.floor_div(a, b))
+      end
+    end
+  end)
+
   it("is exact at whole numbers and just below them", function()
     for _, factor in ipairs { 1, 3, 7, 1080, 9007199254740 } do
       for _, whole in ipairs { 1, 2, 999999999999999, 365 } do
