@@ -38,7 +38,8 @@ int luaopen_palenca_core(lua_State *L) {
   core_open_engine(L);
   core_open_engine_thread(L);
   core_open_row_hash(L);
-  core_open_json(L);
+  core_open_json_rewrite(L);
+  core_open_locale(L);
   core_open_plain(L);
   core_open_protocol(L);
   lua_pushcfunction(L, is_yieldable);

@@ -17,7 +17,8 @@ int luaopen_palenca_core(lua_State *L);
 void core_open_engine(lua_State *L);
 void core_open_engine_thread(lua_State *L);
 void core_open_row_hash(lua_State *L);
-void core_open_json(lua_State *L);
+void core_open_json_rewrite(lua_State *L);
+void core_open_locale(lua_State *L);
 void core_open_plain(lua_State *L);
 void core_open_protocol(lua_State *L);
 

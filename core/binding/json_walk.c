@@ -1,4 +1,5 @@
-/* Walks the tables of palenca.json, which would take longer in Lua than all of lua-cjson's work. */
+/* Converts what lua-cjson decoded into palenca.json's values, and checks whether lua-cjson writes a
+ * table correctly; in Lua, it would take longer than all of lua-cjson's work. */
 #include "compat.h"
 #include "core.h"
 

@@ -1,8 +1,9 @@
-/* The client's pure functions for Lua: checks, pages, signatures. */
+/* Makes the pure parts of core/client/protocol Lua functions: checks of URLs and headers, escaping,
+ * paging, webhook signatures, the scan of a webhook's body; and escaping for terminals. */
 #include "compat.h"
 #include "core.h"
 #include "palenca.h"
-#include "visible.h"
+#include "terminal_escape.h"
 
 #include <math.h>
 #include <string.h>
@@ -261,13 +262,13 @@ static int scan_webhook(lua_State *L) {
   return 1;
 }
 
-/* core.visible(text, "line" | "lines" | "json") → the text with what a terminal would interpret
- * escaped */
-static int visible(lua_State *L) {
+/* core.terminal_escape(text, "line" | "lines" | "json") → the text with what a terminal would
+ * interpret escaped */
+static int escape_for_terminal(lua_State *L) {
   static const char *const names[] = {"line", "lines", "json", NULL};
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
-  visible_form form = (visible_form)luaL_checkoption(L, 2, "line", names);
+  terminal_form form = (terminal_form)luaL_checkoption(L, 2, "line", names);
   size_t needed = 0;
   while (needed < size && text[needed] >= ' ' && text[needed] < 0x7f) {
     needed++;
@@ -276,9 +277,9 @@ static int visible(lua_State *L) {
   if (needed == size) { /* nearly all texts */
     return 1;
   }
-  needed = visible_text(text, size, form, NULL);
+  needed = terminal_escape(text, size, form, NULL);
   char *escaped = lua_newuserdata(L, needed);
-  visible_text(text, size, form, escaped);
+  terminal_escape(text, size, form, escaped);
   lua_pushlstring(L, escaped, needed);
   return 1;
 }
@@ -302,7 +303,7 @@ static const luaL_Reg functions[] = {
     {"sign", sign},
     {"check_signature", check_signature},
     {"scan_webhook", scan_webhook},
-    {"visible", visible},
+    {"terminal_escape", escape_for_terminal},
     {NULL, NULL},
 };
 

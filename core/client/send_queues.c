@@ -1,4 +1,5 @@
-/* The calls of an engine that wait for their turn. */
+/* Holds an engine's send queues, one for each API key's rate limit, each with a normal and a low
+ * priority: finds or makes the queue of a call, frees the unused. */
 #include "send_queues.h"
 
 #include <stdlib.h>

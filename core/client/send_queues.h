@@ -1,4 +1,5 @@
-/* The calls of an engine that wait to be sent: a queue for each key and priority. */
+/* Holds the calls of an engine that wait to be sent: a send queue for each API key's rate limit,
+ * with a normal and a low priority. */
 #ifndef PALENCA_CLIENT_SEND_QUEUES_H
 #define PALENCA_CLIENT_SEND_QUEUES_H
 

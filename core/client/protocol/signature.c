@@ -1,4 +1,5 @@
-/* Makes and checks the HMAC of a webhook's body. */
+/* Makes the HMAC of a webhook's body, in hex or base64 after a prefix, and compares it with a
+ * received one in constant time; no timestamp is part of it. */
 #include "error.h"
 
 #include <limits.h>

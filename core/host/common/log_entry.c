@@ -3,7 +3,7 @@
 #include "log_entry.h"
 
 #include "clock.h"
-#include "visible.h"
+#include "terminal_escape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,13 +26,13 @@ static void add_words(line_buffer *line, const char *words) {
   add(line, words, strlen(words));
 }
 
-static void add_visible(line_buffer *line, const char *text, size_t size, visible_form form) {
+static void add_escaped(line_buffer *line, const char *text, size_t size, terminal_form form) {
   char escaped[6 * LOG_TEXT_MAX];
   line->texts_left -= size;
-  add(line, escaped, visible_text(text, size, form, escaped));
+  add(line, escaped, terminal_escape(text, size, form, escaped));
 }
 
-/* The text as the inside of a JSON string, before VISIBLE_JSON. */
+/* The text as the inside of a JSON string, before TERMINAL_JSON. */
 static size_t quote(const char *text, char *out, size_t room) {
   size_t size = 0;
   for (const char *c = text; *c != '\0' && size + 2 < room; c++) {
@@ -66,7 +66,7 @@ static void add_field(line_buffer *line, const log_field *field) {
     return;
   }
   add_words(line, "\"");
-  add_visible(line, text, quote(field->text, text, line->texts_left), VISIBLE_JSON);
+  add_escaped(line, text, quote(field->text, text, line->texts_left), TERMINAL_JSON);
   add_words(line, "\"");
 }
 
@@ -96,7 +96,7 @@ static void add_text(line_buffer *line, const log_entry *entry) {
   size_t length = strnlen(entry->message, LOG_TEXT_MAX);
   add_words(line, "palenca: ");
   add_words(line, strcmp(entry->level, "error") == 0 ? "error: " : "");
-  add_visible(line, entry->message, length, VISIBLE_LINES);
+  add_escaped(line, entry->message, length, TERMINAL_LINES);
 }
 
 size_t log_entry_line(const log_entry *entry, bool json, char line[LOG_LINE_SIZE]) {

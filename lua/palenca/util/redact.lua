@@ -222,7 +222,7 @@ end
 -- @tparam[opt] boolean lines keep line ends and tabs
 -- @treturn string
 function redact.line(text, lines)
-  return core.visible(text, lines and "lines" or "line")
+  return core.terminal_escape(text, lines and "lines" or "line")
 end
 
 --- The same for JSON, which stays JSON of the same meaning; only zeros and what is no UTF-8 become
@@ -230,7 +230,7 @@ end
 -- @tparam string text JSON
 -- @treturn string
 function redact.json(text)
-  return core.visible(text, "json")
+  return core.terminal_escape(text, "json")
 end
 
 --- Puts what was raised into words that may be kept: bounded, text, without identity numbers.

@@ -1,4 +1,4 @@
-/* JSON texts, before they are decoded: what a decoder of doubles would lose is rewritten. */
+/* Rewrites a JSON text, without decoding it, so that a decoder of doubles loses nothing. */
 #include "json_text.h"
 #include "palenca.h"
 

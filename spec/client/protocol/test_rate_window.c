@@ -191,5 +191,5 @@ int main(void) {
       cmocka_unit_test(test_block),
       cmocka_unit_test(test_no_block_outlasts_a_window),
   };
-  return cmocka_run_group_tests_name("rate_limit", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("rate_window", tests, NULL, NULL);
 }

@@ -259,5 +259,5 @@ int main(void) {
       cmocka_unit_test(test_without_room_it_says_so),
       cmocka_unit_test(test_a_long_string_of_escapes_takes_no_longer),
   };
-  return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("json_rewrite", tests, NULL, NULL);
 }

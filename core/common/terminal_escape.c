@@ -1,5 +1,5 @@
 /* Escapes in a text what a terminal would interpret instead of showing. */
-#include "visible.h"
+#include "terminal_escape.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,17 +32,17 @@ static bool is_steering(uint32_t code) {
          code == 0x200f || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
-static void escape_byte(unsigned char byte, visible_form form, char to[ESCAPE_SIZE]) {
-  if (form == VISIBLE_JSON) {
+static void escape_byte(unsigned char byte, terminal_form form, char to[ESCAPE_SIZE]) {
+  if (form == TERMINAL_JSON) {
     (void)snprintf(to, ESCAPE_SIZE, "?");
   } else {
     (void)snprintf(to, ESCAPE_SIZE, "\\x%02x", byte);
   }
 }
 
-static void escape_code(uint32_t code, visible_form form, char to[ESCAPE_SIZE]) {
+static void escape_code(uint32_t code, terminal_form form, char to[ESCAPE_SIZE]) {
   static const char letters[] = {['\t'] = 't', ['\n'] = 'n', ['\r'] = 'r'};
-  if (form == VISIBLE_JSON) {
+  if (form == TERMINAL_JSON) {
     (void)snprintf(to, ESCAPE_SIZE, code == 0 ? "?" : "\\u%04x", (unsigned)code);
   } else if (code < sizeof letters && letters[code] != '\0') {
     (void)snprintf(to, ESCAPE_SIZE, "\\%c", letters[code]);
@@ -52,12 +52,12 @@ static void escape_code(uint32_t code, visible_form form, char to[ESCAPE_SIZE]) 
 }
 
 /* Blanks between the values of a JSON text are none of its strings'. */
-static bool is_kept(uint32_t code, visible_form form) {
-  bool is_layout = code == '\n' || code == '\t' || (code == '\r' && form == VISIBLE_JSON);
-  return !is_steering(code) || (is_layout && form != VISIBLE_LINE);
+static bool is_kept(uint32_t code, terminal_form form) {
+  bool is_layout = code == '\n' || code == '\t' || (code == '\r' && form == TERMINAL_JSON);
+  return !is_steering(code) || (is_layout && form != TERMINAL_LINE);
 }
 
-size_t visible_text(const char *text, size_t size, visible_form form, char *out) {
+size_t terminal_escape(const char *text, size_t size, terminal_form form, char *out) {
   size_t total = 0;
   for (size_t at = 0; at < size;) {
     char escaped[ESCAPE_SIZE];

@@ -1,4 +1,5 @@
-/* A sliding window over the times at which requests were sent. */
+/* Computes how long a request must wait so that no more than the limit are sent in a window of
+ * time; reads no headers: the caller passes on what the server said. */
 #include "palenca.h"
 
 #include <stdlib.h>
