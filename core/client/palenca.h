@@ -7,7 +7,6 @@
  *
  * Facts about the API (limits, headers, statuses) are those of its public documentation. Times are
  * milliseconds unless a name says otherwise.
- *
  */
 #ifndef PALENCA_H
 #define PALENCA_H
@@ -240,7 +239,6 @@ palenca_json_outcome palenca_json_rewrite(const char *text, size_t size, unsigne
 /* ---- protocol: webhook bodies ------------------------------------------------------ */
 
 /* An event's action and its account are names: at most this many bytes, none of them zero.
- *
  */
 #define PALENCA_WEBHOOK_NAME_MAX 127
 /* Objects and lists that are open at once. */

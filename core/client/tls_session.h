@@ -13,7 +13,6 @@
 const void *tls_session_of(const lazy_curl *curl, CURL *easy);
 
 /* Whether it has decrypted bytes that were not read; what is not decrypted yet is in the socket.
- *
  */
 bool tls_session_has_unread(const lazy_curl *curl, const void *session);
 

@@ -1,5 +1,5 @@
 /* The palenca program: hands its arguments to the command line in Lua. */
-#include "common/log_writer.h"
+#include "common/log_queue.h"
 #include "common/signals.h"
 #include "lua/module.h"
 #include "worker/lua_state.h"

@@ -1,5 +1,5 @@
-/* The line of an entry of the log, for a terminal or as JSON: the only place in C that makes one.
- */
+/* Formats an entry of the log as a line, for a terminal or as JSON: the only place in C that makes
+ * one. */
 #include "log_entry.h"
 
 #include "clock.h"

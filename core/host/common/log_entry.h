@@ -1,7 +1,6 @@
 /* The line of an entry of the log, for a terminal or as JSON: the only place in C that makes one.
  *
  * palenca.log is its counterpart for Lua, where fields may be tables.
- *
  */
 #ifndef PALENCA_HOST_COMMON_LOG_ENTRY_H
 #define PALENCA_HOST_COMMON_LOG_ENTRY_H

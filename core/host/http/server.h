@@ -3,7 +3,6 @@
  * All of it belongs to the loop's thread, but for responding to an exchange that was deferred and
  * reading its request, which another thread may do. One request at a time is handled per
  * connection; what a client pipelines after it waits, unread beyond a bound.
- *
  */
 #ifndef PALENCA_HOST_HTTP_SERVER_H
 #define PALENCA_HOST_HTTP_SERVER_H

@@ -1,7 +1,7 @@
 /* host.http_server: an HTTP server whose responses a Lua function makes. */
 #include "module.h"
 
-#include "common/log_writer.h"
+#include "common/log_queue.h"
 #include "handle.h"
 #include "http/queue.h"
 

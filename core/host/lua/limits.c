@@ -1,4 +1,4 @@
-/* host.bounds: runs coroutines of a script's within bounds, and those that they make themselves. */
+/* host.limits: runs a script's coroutines, and those that they make themselves, within limits. */
 #include "module.h"
 
 #include "worker/limits.h"
@@ -9,12 +9,12 @@
 
 #define MIB ((size_t)1 << 20)
 
-static limits *check_bounds(lua_State *L) {
-  limits *b = limits_own();
-  if (b == NULL) {
+static limits *check_limits(lua_State *L) {
+  limits *lim = limits_own();
+  if (lim == NULL) {
     luaL_error(L, "not on a thread of the host");
   }
-  return b;
+  return lim;
 }
 
 static lua_State *check_thread(lua_State *L) {
@@ -25,21 +25,21 @@ static lua_State *check_thread(lua_State *L) {
 
 /* ---- what the scheduler calls ------------------------------------------------------------- */
 
-/* bounds.resume(thread, label, CPU nanoseconds) → "yielded", CPU nanoseconds left | "ended" |
+/* limits.resume(thread, label, CPU nanoseconds) → "yielded", CPU nanoseconds left | "ended" |
  * "stopped" (out of CPU time) | "failed", error. Nothing is passed in or out. The label names it
  * for thread:blocked(). 0 nanoseconds: as many as were set. */
 static int resume(lua_State *L) {
-  limits *b = check_bounds(L);
+  limits *lim = check_limits(L);
   lua_State *co = check_thread(L);
   const char *label = luaL_checkstring(L, 2);
   int64_t cpu_ns = luaL_checkinteger(L, 3);
   lua_thread *t = lua_thread_of(L);
   int count = 0;
   lua_thread_enter(t, label);
-  limits_enter(b, co, cpu_ns, false);
+  limits_enter(lim, co, cpu_ns, false);
   int status = lua_resume(co, L, 0, &count);
-  bool is_over = limits_leave(b, co);
-  int64_t left_ns = status == LUA_YIELD ? limits_left(b) : 0; /* before a finalizer runs */
+  bool is_over = limits_leave(lim, co);
+  int64_t left_ns = status == LUA_YIELD ? limits_left(lim) : 0; /* before a finalizer runs */
   lua_thread_leave(t);
   if (is_over && status != LUA_OK) {
     lua_pushliteral(L, "stopped");
@@ -59,29 +59,29 @@ static int resume(lua_State *L) {
   return 2;
 }
 
-/* bounds.close(thread, label, CPU seconds): closes its variables; what they raise is of no interest
+/* limits.close(thread, label, CPU seconds): closes its variables; what they raise is of no interest
  */
 static int close_thread(lua_State *L) {
-  limits *b = check_bounds(L);
+  limits *lim = check_limits(L);
   lua_State *co = check_thread(L);
   const char *label = luaL_checkstring(L, 2);
   int64_t cpu_ns = (int64_t)(luaL_checknumber(L, 3) * 1e9);
   lua_thread *t = lua_thread_of(L);
   lua_thread_enter(t, label);
-  limits_enter(b, co, cpu_ns, true);
+  limits_enter(lim, co, cpu_ns, true);
   lua_resetthread(co);
-  limits_leave(b, co);
+  limits_leave(lim, co);
   lua_thread_leave(t);
   return 0;
 }
 
-/* bounds.set(CPU seconds, MiB); 0: no bound */
+/* limits.set(CPU seconds, MiB); 0: no limit */
 static int set(lua_State *L) {
   lua_Number cpu = luaL_checknumber(L, 1);
   lua_Integer memory = luaL_checkinteger(L, 2);
   luaL_argcheck(L, cpu >= 0 && cpu <= 86400, 1, "seconds");
   luaL_argcheck(L, memory >= 0 && memory <= 1 << 20, 2, "MiB");
-  limits_set(check_bounds(L), (int64_t)(cpu * 1000 + 0.999), (size_t)memory * MIB);
+  limits_set(check_limits(L), (int64_t)(cpu * 1000 + 0.999), (size_t)memory * MIB);
   return 0;
 }
 
@@ -187,10 +187,10 @@ static int own_close(lua_State *L) {
 /* ---- finalizers and hooks of the script's own ------------------------------------------------ */
 
 /* In place of a finalizer: hooks are off where Lua calls it, so it continues in a coroutine,
- * where they are not. It may run amid the host's own code as well, which has no bound otherwise. */
+ * where they are not. It may run amid the host's own code as well, which has no limit otherwise. */
 static int run_finalizer(lua_State *L) {
-  limits *b = limits_own();
-  if (b == NULL || limits_has_stopped_finalizer(b)) {
+  limits *lim = limits_own();
+  if (lim == NULL || limits_has_stopped_finalizer(lim)) {
     return 0;
   }
   int count = 0;
@@ -199,12 +199,12 @@ static int run_finalizer(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_xmove(L, co, 2);
   lua_thread *t = lua_thread_of(L);
-  lua_State *before = limits_begin_finalizer(b, co);
+  lua_State *before = limits_begin_finalizer(lim, co);
   if (before == NULL) {
     lua_thread_enter(t, "a finalizer");
   }
   int status = lua_resume(co, L, 1, &count);
-  limits_end_finalizer(b, co, before);
+  limits_end_finalizer(lim, co, before);
   if (before == NULL) {
     lua_thread_leave(t);
   }
@@ -260,13 +260,13 @@ static int own_sethook(lua_State *L) {
 
 /* ---- what is put in the library's place ---------------------------------------------------- */
 
-/* bounds.confine(): puts functions in the library's place that keep within limits */
+/* limits.confine(): puts functions in the library's place that keep within limits */
 static int confine(lua_State *L) {
   static const luaL_Reg coroutines[] = {
       {"resume", own_resume}, {"wrap", own_wrap}, {"close", own_close}, {NULL, NULL}};
   static const luaL_Reg debugging[] = {
       {"setmetatable", own_debug_setmetatable}, {"sethook", own_sethook}, {NULL, NULL}};
-  check_bounds(L);
+  check_limits(L);
   lua_getglobal(L, LUA_COLIBNAME);
   luaL_setfuncs(L, coroutines, 0);
   lua_getglobal(L, LUA_DBLIBNAME);
@@ -275,9 +275,9 @@ static int confine(lua_State *L) {
   return 0;
 }
 
-/* bounds.has_stopped_finalizer() → whether one amid the host's own code was; none runs since */
+/* limits.has_stopped_finalizer() → whether one amid the host's own code was; none runs since */
 static int has_stopped_finalizer(lua_State *L) {
-  lua_pushboolean(L, limits_has_stopped_finalizer(check_bounds(L)));
+  lua_pushboolean(L, limits_has_stopped_finalizer(check_limits(L)));
   return 1;
 }
 
@@ -292,5 +292,5 @@ static const luaL_Reg functions[] = {
 
 void lua_open_limits(lua_State *L) {
   luaL_newlib(L, functions);
-  lua_setfield(L, -2, "bounds");
+  lua_setfield(L, -2, "limits");
 }

@@ -1,10 +1,11 @@
-/* palenca.host: what the program's own Lua modules can do beyond plain Lua. */
+/* palenca.host: opens what the program's own Lua modules can do beyond plain Lua, with the
+ * functions of the log, the clock and random ids. */
 #include "module.h"
 
 #include "subprocess.h"
 
 #include "clock.h"
-#include "common/log_writer.h"
+#include "common/log_queue.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -76,7 +77,7 @@ static int open_module(lua_State *L) {
   lua_open_threads(L);
   lua_open_receiver(L);
   lua_open_admin(L);
-  lua_open_worker(L);
+  lua_open_own_thread(L);
   lua_open_http_server(L);
   lua_open_assets(L);
   lua_open_watch(L);

@@ -2,7 +2,7 @@
 #include "handle.h"
 #include "module.h"
 
-#include "common/log_writer.h"
+#include "common/log_queue.h"
 #include "webhook/receiver.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * in a file. */
 #include "module.h"
 
-#include "common/log_writer.h"
+#include "common/log_queue.h"
 #include "handle.h"
 #include "store/event_admin.h"
 #include "store/event_store.h"

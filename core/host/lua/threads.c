@@ -2,7 +2,7 @@
  * thread. */
 #include "module.h"
 
-#include "common/log_writer.h"
+#include "common/log_queue.h"
 #include "common/signals.h"
 #include "handle.h"
 #include "worker/lua_thread.h"

@@ -32,7 +32,6 @@ static int64_t finish_wait(const commit_inputs *in) {
 }
 
 /* How long the leases still wait; INT64_MAX: there is nothing to lease, or no consumer for it.
- *
  */
 static int64_t lease_wait(const commit_inputs *in) {
   if (in->prefetch == 0 || in->is_closing) {

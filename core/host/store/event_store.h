@@ -6,7 +6,6 @@
  *
  * "On the loop": only on the thread of its loop, or, while that does not run, on any one. All
  * functions of consumers, event_store_counts and event_store_heartbeat may be called on any thread.
- *
  */
 #ifndef PALENCA_HOST_STORE_EVENT_STORE_H
 #define PALENCA_HOST_STORE_EVENT_STORE_H

@@ -1,6 +1,5 @@
 /* Decides which rejected requests are logged: the first few of each cause, then the number of the
  * others.
- *
  */
 #include "rejection_log.h"
 

@@ -2,7 +2,6 @@
  * others.
  *
  * Requests from strangers must not fill a disk with log lines.
- *
  */
 #ifndef PALENCA_HOST_WEBHOOK_REJECTION_LOG_H
 #define PALENCA_HOST_WEBHOOK_REJECTION_LOG_H

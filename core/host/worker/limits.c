@@ -1,4 +1,4 @@
-/* Bounds for the code of a script: CPU time without a wait, and the memory of its Lua state. */
+/* Limits the code of a script: its CPU time without a wait, and the memory of its Lua state. */
 #include "limits.h"
 
 #include <lauxlib.h>
@@ -86,7 +86,7 @@ static void handle_signal(void) {
   sigaction(LIMIT_SIGNAL, &action, NULL);
 }
 
-static void make_timer(limits *b) {
+static void make_timer(limits *lim) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, handle_signal);
   struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = LIMIT_SIGNAL};
@@ -95,86 +95,87 @@ static void make_timer(limits *b) {
   sigemptyset(&set);
   sigaddset(&set, LIMIT_SIGNAL);
   pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-  b->has_timer = timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &b->timer) == 0;
+  lim->has_timer = timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &lim->timer) == 0;
 }
 
 static struct timespec span(int64_t ns) {
   return (struct timespec){.tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS};
 }
 
-static void set_timer(const limits *b, int64_t ns) {
+static void set_timer(const limits *lim, int64_t ns) {
   struct itimerspec when = {.it_value = span(ns), .it_interval = span(AGAIN_NS)};
-  if (b->has_timer) {
-    timer_settime(b->timer, 0, &when, NULL);
+  if (lim->has_timer) {
+    timer_settime(lim->timer, 0, &when, NULL);
   }
 }
 
-void limits_enter(limits *b, lua_State *co, int64_t cpu_ns, bool is_closing) {
-  b->budget_ns = cpu_ns > 0 ? cpu_ns : b->cpu_ns;
-  if (b->cpu_ns > 0) {
-    set_timer(b, b->budget_ns);
+void limits_enter(limits *lim, lua_State *co, int64_t cpu_ns, bool is_closing) {
+  lim->budget_ns = cpu_ns > 0 ? cpu_ns : lim->cpu_ns;
+  if (lim->cpu_ns > 0) {
+    set_timer(lim, lim->budget_ns);
   }
-  b->is_over = 0;
-  b->rejections = 0;
-  b->is_closing = is_closing;
-  b->running = co; /* a signal of the timer before has come by now */
+  lim->is_over = 0;
+  lim->rejections = 0;
+  lim->is_closing = is_closing;
+  lim->running = co; /* a signal of the timer before has come by now */
 }
 
-bool limits_leave(limits *b, lua_State *co) {
-  b->running = NULL; /* the timer keeps running, which costs less than to stop it */
-  b->rejections = 0;
-  if (b->is_over) {
+bool limits_leave(limits *lim, lua_State *co) {
+  lim->running = NULL; /* the timer keeps running, which costs less than to stop it */
+  lim->rejections = 0;
+  if (lim->is_over) {
     lua_sethook(co, NULL, 0, 0);
   }
-  return b->is_over;
+  return lim->is_over;
 }
 
-int64_t limits_left(const limits *b) {
+int64_t limits_left(const limits *lim) {
   struct itimerspec left = {0};
-  if (b->cpu_ns > 0 && b->has_timer) {
-    timer_gettime(b->timer, &left);
+  if (lim->cpu_ns > 0 && lim->has_timer) {
+    timer_gettime(lim->timer, &left);
   }
   int64_t ns = left.it_value.tv_sec * SECOND_NS + left.it_value.tv_nsec;
   /* A timer that has expired is set again for the interval. */
-  return ns > b->budget_ns ? 1 : ns;
+  return ns > lim->budget_ns ? 1 : ns;
 }
 
-lua_State *limits_switch(limits *b, lua_State *co) {
-  lua_State *before = b->running;
+lua_State *limits_switch(limits *lim, lua_State *co) {
+  lua_State *before = lim->running;
   if (before != NULL) {
-    b->running = co;
-    if (b->is_over) {
+    lim->running = co;
+    if (lim->is_over) {
       hook(co);
     }
   }
   return before;
 }
 
-lua_State *limits_begin_finalizer(limits *b, lua_State *co) {
-  if (b->running != NULL) {
-    return limits_switch(b, co);
+lua_State *limits_begin_finalizer(limits *lim, lua_State *co) {
+  if (lim->running != NULL) {
+    return limits_switch(lim, co);
   }
-  limits_enter(b, co, b->cpu_ns > 0 && b->cpu_ns < FINALIZER_NS ? b->cpu_ns : FINALIZER_NS, false);
+  limits_enter(lim, co, lim->cpu_ns > 0 && lim->cpu_ns < FINALIZER_NS ? lim->cpu_ns : FINALIZER_NS,
+               false);
   return NULL;
 }
 
-void limits_end_finalizer(limits *b, lua_State *co, lua_State *before) {
+void limits_end_finalizer(limits *lim, lua_State *co, lua_State *before) {
   if (before != NULL) {
-    (void)limits_switch(b, before);
-  } else if (limits_leave(b, co)) {
-    b->has_stopped_finalizer = true;
+    (void)limits_switch(lim, before);
+  } else if (limits_leave(lim, co)) {
+    lim->has_stopped_finalizer = true;
   }
 }
 
-bool limits_has_stopped_finalizer(const limits *b) {
-  return b->has_stopped_finalizer;
+bool limits_has_stopped_finalizer(const limits *lim) {
+  return lim->has_stopped_finalizer;
 }
 
 /* ---- memory --------------------------------------------------------------------------- */
 
 /* The host's own code must be able to report a script that has used up its memory. */
-static size_t max_memory(const limits *b) {
-  return b->running != NULL ? b->memory : b->memory + b->memory / 4 + ((size_t)8 << 20);
+static size_t max_memory(const limits *lim) {
+  return lim->running != NULL ? lim->memory : lim->memory + lim->memory / 4 + ((size_t)8 << 20);
 }
 
 /* The kernel frees all pages of a block at once, without letting another thread onto that
@@ -190,23 +191,23 @@ static void free_block(void *block, size_t size) {
 }
 
 static void *allocate(void *context, void *block, size_t old_size, size_t size) {
-  limits *b = context;
+  limits *lim = context;
   size_t before = block != NULL ? old_size : 0;
   if (size == 0) {
     free_block(block, before);
-    b->used -= before;
+    lim->used -= before;
     return NULL;
   }
-  if (size > before && b->rejections > 0) {
-    b->rejections--;
+  if (size > before && lim->rejections > 0) {
+    lim->rejections--;
     return NULL;
   }
-  if (size > before && b->memory > 0 && b->used - before + size > max_memory(b)) {
+  if (size > before && lim->memory > 0 && lim->used - before + size > max_memory(lim)) {
     return NULL;
   }
   void *resized = realloc(block, size);
   if (resized != NULL) {
-    b->used = b->used - before + size;
+    lim->used = lim->used - before + size;
   }
   return resized;
 }
@@ -214,27 +215,27 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size) 
 /* ---- beginning and end ------------------------------------------------------------------ */
 
 limits *limits_begin(lua_State *L) {
-  limits *b = calloc(1, sizeof *b);
-  if (b == NULL) {
+  limits *lim = calloc(1, sizeof *lim);
+  if (lim == NULL) {
     return NULL;
   }
-  b->used = (size_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB);
+  lim->used = (size_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB);
   /* the state's own allocator is realloc and free as well */
-  lua_setallocf(L, allocate, b);
-  make_timer(b);
-  own = b;
-  return b;
+  lua_setallocf(L, allocate, lim);
+  make_timer(lim);
+  own = lim;
+  return lim;
 }
 
-void limits_end(limits *b) {
+void limits_end(limits *lim) {
   own = NULL;
-  if (b->has_timer) {
-    timer_delete(b->timer);
+  if (lim->has_timer) {
+    timer_delete(lim->timer);
   }
-  free(b);
+  free(lim);
 }
 
-void limits_set(limits *b, int64_t cpu_ms, size_t memory) {
-  b->cpu_ns = cpu_ms * 1000000;
-  b->memory = memory;
+void limits_set(limits *lim, int64_t cpu_ms, size_t memory) {
+  lim->cpu_ns = cpu_ms * 1000000;
+  lim->memory = memory;
 }

@@ -2,7 +2,7 @@
  */
 #include "lua_state.h"
 
-#include "common/log_writer.h"
+#include "common/log_queue.h"
 #include "core.h"
 #include "embedded.h"
 

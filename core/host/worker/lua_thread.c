@@ -1,4 +1,5 @@
-/* A thread with a Lua state of its own: a script worker, or the sandbox. */
+/* A thread that runs one Lua module in its own Lua state, and how others start, ask, watch and join
+ * it. */
 #include "lua_thread.h"
 
 #include "clock.h"

@@ -1,4 +1,5 @@
-/* A thread with a Lua state of its own: a script worker, or the sandbox. */
+/* A thread that runs one Lua module in its own Lua state, a script worker or the sandbox, and how
+ * others start, ask, watch and join it. */
 #ifndef PALENCA_HOST_WORKER_LUA_THREAD_H
 #define PALENCA_HOST_WORKER_LUA_THREAD_H
 

@@ -176,14 +176,14 @@ local function serve(self)
   local respond, done = responder(self), on_done(self)
   while true do
     -- cleared before the requests are read: one that comes in between makes it readable again
-    host.worker.clear_fd()
-    if host.worker.requested() ~= "run" then
+    host.own_thread.clear_fd()
+    if host.own_thread.requested() ~= "run" then
       break
     end
     local due = deliver(self)
     save(self)
     local wait = min_of(due, release_due(self), release_waiting(self), self.http:timeout())
-    self.own:step(wait, done, self.http:fd(), host.worker.fd())
+    self.own:step(wait, done, self.http:fd(), host.own_thread.fd())
     self.http:run(respond)
   end
   save(self)
@@ -274,7 +274,7 @@ return function(text)
   }
   -- what is loaded is never freed: a full garbage collection would delay every response
   collectgarbage("generational", 2)
-  host.worker.ready(json.encode({ address = http:address(), api_key = instance.api_key }))
+  host.own_thread.ready(json.encode({ address = http:address(), api_key = instance.api_key }))
   serve(self)
   http:close()
   if lock then

@@ -10,7 +10,7 @@ Scheduler.__index = Scheduler
 
 local scheduler = {}
 
-local bounds, own_thread = host.bounds, host.worker
+local limits, own_thread = host.limits, host.own_thread
 
 -- Seconds that the to-be-closed variables of a failed task may wait and compute.
 local CLOSE_TIMEOUT = 1
@@ -53,8 +53,8 @@ end
 -- @tparam number memory MiB that the state may take
 -- @tparam function describe converts what a task has raised to text or a table without methods
 function scheduler.new(cpu_time, memory, describe)
-  bounds.set(cpu_time, memory)
-  bounds.confine()
+  limits.set(cpu_time, memory)
+  limits.confine()
   local self = setmetatable({
     cpu_time = cpu_time,
     describe = describe,
@@ -242,7 +242,7 @@ local function close(self, task)
     limit = CLOSE_TIMEOUT,
     deadline = core.steady_time() + CLOSE_TIMEOUT,
   }
-  bounds.close(task.thread, task.label, CLOSE_TIMEOUT)
+  limits.close(task.thread, task.label, CLOSE_TIMEOUT)
   self.current = nil
   for call in pairs(task.calls) do
     give_up(self, call)
@@ -271,7 +271,7 @@ end
 local function turn(self, task)
   task.parked = false
   self.current = task
-  local state, problem = bounds.resume(task.thread, task.label, task.cpu_left)
+  local state, problem = limits.resume(task.thread, task.label, task.cpu_left)
   self.current = nil
   if state == "yielded" then
     -- a yield of the script is no wait: its CPU time continues

@@ -15,7 +15,7 @@ local script = require("palenca.host.script")
 local timers = require("palenca.timers")
 local user_error = require("palenca.host.user_error")
 
-local own_thread = host.worker
+local own_thread = host.own_thread
 
 local Worker = {}
 Worker.__index = Worker
@@ -209,7 +209,7 @@ local function work(self)
   while true do
     own_thread.clear_fd()
     local any
-    local is_spent = self.is_full or host.bounds.has_stopped_finalizer()
+    local is_spent = self.is_full or host.limits.has_stopped_finalizer()
     local wish = is_spent and "drain" or own_thread.requested()
     if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
       break
@@ -225,7 +225,7 @@ local function work(self)
     own_thread.finish(id, "released")
   end
   program_log.flush()
-  if host.bounds.has_stopped_finalizer() then
+  if host.limits.has_stopped_finalizer() then
     user_error("a finalizer (__gc) of the script was stopped: CPU timeout exceeded")
   elseif self.is_full then
     user_error("the script keeps nearly all of the %d MiB it may take (--memory-limit)",

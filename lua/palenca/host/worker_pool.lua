@@ -1,4 +1,5 @@
---- The worker threads that run a script, and their replacement by those of a new version.
+--- Starts the worker threads, replaces failed or blocked ones, and swaps all when the script
+-- changes. Workers take events from the store themselves.
 -- @module palenca.host.worker_pool
 local core = require("palenca.core")
 local host = require("palenca.host")

@@ -1,4 +1,5 @@
-/* The leases of the event store: which events may run, and how a transaction takes them. */
+/* Picks the timers, retries and received events that may run, and marks them running. A lease has
+ * no expiry: it ends when its event is finished or its process ends. */
 #include "internal.h"
 
 #include <stdio.h>

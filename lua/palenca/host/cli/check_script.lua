@@ -42,17 +42,17 @@ return function(text)
     client.set_defaults({ api_key = "checked-without-a-key" })
   end
   timers.serve()
-  handlers.set_max_limits(host.worker.LIMITS_MAX)
+  handlers.set_max_limits(host.own_thread.LIMITS_MAX)
   script.forbid_exit()
   output.watch_script()
   local ok, problem = pcall(load, options)
   if not pcall(output.check_reader) then
-    host.worker.ready("closed")
+    host.own_thread.ready("closed")
     return
   elseif not ok then
     error(problem, 0)
   end
-  host.worker.ready("", json.encode({
+  host.own_thread.ready("", json.encode({
     actions = json.array(handlers.actions()),
     timers = json.array(timers.descriptions()),
   }))

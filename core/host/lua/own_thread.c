@@ -1,5 +1,5 @@
-/* host.worker: what the Lua code of a worker thread asks of its thread and of the event store: to
- * take events and finish them, and whether to stop. */
+/* host.own_thread: lets the Lua code of a thread reach that thread and its event store: when it is
+ * ready, whether it has to stop; and a script worker to take events and finish them. */
 #include "module.h"
 
 #include "worker/lua_thread.h"
@@ -23,7 +23,7 @@ static event_consumer *check_consumer(lua_State *L) {
   return consumer;
 }
 
-/* worker.fd() → descriptor to wait for */
+/* own_thread.fd() → descriptor to wait for */
 static int fd(lua_State *L) {
   lua_pushinteger(L, lua_thread_fd(check_thread(L)));
   return 1;
@@ -34,20 +34,21 @@ static int clear_fd(lua_State *L) {
   return 0;
 }
 
-/* worker.requested() → "run", "drain" or "stop" */
+/* own_thread.requested() → "run", "drain" or "stop" */
 static int requested(lua_State *L) {
   static const char *const names[] = {"run", "drain", "stop"};
   lua_pushstring(L, names[lua_thread_requested(check_thread(L))]);
   return 1;
 }
 
-/* worker.ready(info, details): once; the details may be of any length */
+/* own_thread.ready(info, details): once; the details may be of any length */
 static int ready(lua_State *L) {
   lua_thread_ready(check_thread(L), luaL_checkstring(L, 1), luaL_optstring(L, 2, ""));
   return 0;
 }
 
-/* worker.limit(pattern, max): max events whose action matches the pattern are leased at a time */
+/* own_thread.limit(pattern, max): max events whose action matches the pattern are leased at a time
+ */
 static int limit(lua_State *L) {
   const char *pattern = luaL_checkstring(L, 1);
   lua_Integer count = luaL_checkinteger(L, 2);
@@ -58,8 +59,8 @@ static int limit(lua_State *L) {
   return 0;
 }
 
-/* worker.every(name, milliseconds): a timer of this name is leased so often; its id is below 0 and
- * its body the name */
+/* own_thread.every(name, milliseconds): a timer of this name is leased so often; its id is below 0
+ * and its body the name */
 static int every(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   lua_Integer interval = luaL_checkinteger(L, 2);
@@ -70,7 +71,7 @@ static int every(lua_State *L) {
   return 0;
 }
 
-/* worker.prefetch(count): events to lease ahead for this worker */
+/* own_thread.prefetch(count): events to lease ahead for this worker */
 static int prefetch(lua_State *L) {
   lua_Integer count = luaL_checkinteger(L, 1);
   event_consumer_prefetch(check_consumer(L), count > 0 ? (size_t)count : 0);
@@ -88,9 +89,9 @@ static int lease_gc(lua_State *L) {
   return 0;
 }
 
-/* worker.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil. The handle is the
- * same for all, since a finalizer for each costs more than all else here; if an earlier call has
- * raised, it still has that one's lease. */
+/* own_thread.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil. The handle is
+ * the same for all, since a finalizer for each costs more than all else here; if an earlier call
+ * has raised, it still has that one's lease. */
 static int take(lua_State *L) {
   event_consumer *consumer = check_consumer(L);
   event_lease **handle = lua_touserdata(L, lua_upvalueindex(1));
@@ -115,7 +116,7 @@ static int take(lua_State *L) {
   return 1;
 }
 
-/* worker.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds)) */
+/* own_thread.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds)) */
 static int finish(lua_State *L) {
   static const char *const kinds[] = {"done", "retry", "dead", "released", NULL};
   static const event_outcome_kind outcomes[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_RETRY,
@@ -137,7 +138,7 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-void lua_open_worker(lua_State *L) {
+void lua_open_own_thread(lua_State *L) {
   if (luaL_newmetatable(L, LEASE_TYPE)) {
     lua_pushcfunction(L, lease_gc);
     lua_setfield(L, -2, "__gc");
@@ -151,5 +152,5 @@ void lua_open_worker(lua_State *L) {
   lua_setfield(L, -2, "take");
   lua_pushinteger(L, EVENT_CONSUMER_LIMITS_MAX);
   lua_setfield(L, -2, "LIMITS_MAX"); /* of patterns that can have a concurrency limit */
-  lua_setfield(L, -2, "worker");
+  lua_setfield(L, -2, "own_thread");
 }

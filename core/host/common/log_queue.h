@@ -1,9 +1,7 @@
-/* The log on standard error, written by a thread of its own, so that a slow reader or a stopped
- * terminal delays no thread that receives or handles events.
- *
- */
-#ifndef PALENCA_HOST_COMMON_LOG_WRITER_H
-#define PALENCA_HOST_COMMON_LOG_WRITER_H
+/* Queues lines of the log for a thread that writes them to standard error, so that a slow reader or
+ * a stopped terminal delays no thread that receives or handles events. */
+#ifndef PALENCA_HOST_COMMON_LOG_QUEUE_H
+#define PALENCA_HOST_COMMON_LOG_QUEUE_H
 
 #include "log_entry.h"
 

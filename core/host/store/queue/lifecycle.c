@@ -1,4 +1,5 @@
-/* Opens the event store, with what is remembered from before, and closes it. */
+/* Opens the event store from its parts, reading back its counts and the dedup window, and closes it
+ * once it is drained. */
 #include "clock.h"
 #include "internal.h"
 

@@ -1,5 +1,6 @@
-/* What the program says on standard error, written by a thread of its own. */
-#include "log_writer.h"
+/* Queues lines of the log, up to a limit, for a thread that writes them to standard error; further
+ * ones are dropped and counted. */
+#include "log_queue.h"
 
 #include "buffer.h"
 #include "clock.h"
