@@ -1,4 +1,5 @@
---- A script's own log: a line of JSON on standard error for each entry.
+--- palenca.log, for users' scripts: writes a line of JSON on standard error for each entry. It is
+-- also the only place in Lua that encodes lines of the log.
 -- @module palenca.log
 local cached_date = require("palenca.util.cached_date")
 local json = require("palenca.util.json")
@@ -86,7 +87,7 @@ function log.encode(entry)
     line = json.encode({ time = entry.time, level = entry.level, event = entry.event,
       truncated = size, message = log.truncate(line, FIELD_MAX) })
   end
-  return redact.json(line)
+  return redact.escape_json(line)
 end
 
 local function write(level, fields)

@@ -51,7 +51,7 @@ function program_log.problem(message, more)
       message = message, hint = more.hint })
   else
     line = string.format("palenca%s: %s%s", more.command and " " .. more.command or "",
-      redact.line(log.truncate(message), true), more.hint and "\n" .. more.hint or "")
+      redact.escape_line(log.truncate(message), true), more.hint and "\n" .. more.hint or "")
   end
   if is_started then
     host.log_write(line .. "\n")
@@ -93,7 +93,7 @@ function program_log.line(text, fields)
   if as_json then
     write(log.encode(fields or { message = text }))
   else
-    write(redact.line(log.truncate(text), true))
+    write(redact.escape_line(log.truncate(text), true))
   end
 end
 
@@ -101,7 +101,7 @@ end
 -- @tparam table event
 -- @treturn string
 function program_log.label(event)
-  return redact.line(string.format(
+  return redact.escape_line(string.format(
     "event %d  %-16s %s account %s",
     event.id,
     redact.name(event.action) or "?",
@@ -114,7 +114,7 @@ end
 -- @tparam string name
 -- @treturn string
 function program_log.timer_label(name)
-  return redact.line(name)
+  return redact.escape_line(name)
 end
 
 local time_of_day = cached_date("%H:%M:%S")

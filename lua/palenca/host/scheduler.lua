@@ -1,6 +1,6 @@
 --- The runtime inside the program: while a handler's coroutine waits, its worker runs others.
 -- @module palenca.host.scheduler
-local calls = require("palenca.runtime.calls")
+local pending_calls = require("palenca.runtime.pending_calls")
 local core = require("palenca.core")
 local host = require("palenca.host")
 local traceback = require("palenca.host.traceback")
@@ -58,7 +58,7 @@ function scheduler.new(cpu_time, memory, describe)
   local self = setmetatable({
     cpu_time = cpu_time,
     describe = describe,
-    calls = calls.new(core.engine()),
+    calls = pending_calls.new(core.engine()),
     tasks = {}, -- coroutines made here → their tasks
     ready = {}, -- tasks to be resumed
     sleepers = {}, -- {due=, task=}, the soonest first
@@ -138,7 +138,7 @@ end
 
 local function wait(self, call)
   local task = may_park(self)
-  while not calls.result(call) do
+  while not pending_calls.result(call) do
     if task then
       assert(not call.waiter, "two coroutines wait for the same call")
       call.waiter = task

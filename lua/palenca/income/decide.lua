@@ -1,6 +1,6 @@
 --- From an income to a verdict; see @{palenca.income.decide}.
 -- @module palenca.income.decide
-local amount = require("palenca.income.amount")
+local api_amount = require("palenca.income.api_amount")
 local canonical_json = require("palenca.util.canonical_json")
 local exact = require("palenca.income.exact")
 local explain = require("palenca.income.explain")
@@ -25,7 +25,7 @@ local function read_money(request, name, currency)
     fail.value("request." .. name, "expected decimal text or a whole number", value)
   end
   local decimals = money.decimals(currency)
-  local minor, extra = amount.read(value, decimals)
+  local minor, extra = api_amount.read(value, decimals)
   if not minor then
     fail.value("request." .. name, extra, value)
   elseif extra then
@@ -96,7 +96,7 @@ local function read_basis(income)
   local decimals = money.decimals(income.currency)
   local minor, extra, negative
   if type(basis) == "table" and type(basis.days) == "number" then
-    minor, extra, negative = amount.read(basis.sum, decimals)
+    minor, extra, negative = api_amount.read(basis.sum, decimals)
   end
   if not minor then
     error("palenca.income: income.qualifying_basis: expected that of palenca.income.analyze", 0)

@@ -3,14 +3,14 @@
 -- A day is an index here: 1 is the last day, 2 the one before, so that the API's order, newest
 -- first, fills arrays from their beginning.
 -- @module palenca.income.ledger
-local amount = require("palenca.income.amount")
+local api_amount = require("palenca.income.api_amount")
 local date = require("palenca.util.date")
 local exact = require("palenca.income.exact")
 local fail = require("palenca.income.fail")
 local money = require("palenca.income.money")
 
 local floor = math.floor
-local parse_day, read_amount = date.parse_in_century, amount.read
+local parse_day, read_amount = date.parse_in_century, api_amount.read
 
 local ledger = {}
 
@@ -75,8 +75,8 @@ local function comparable_currency(text)
 end
 
 local COMPARE = {
-  amount = amount.is_same,
-  cash_amount = amount.is_same,
+  amount = api_amount.is_same,
+  cash_amount = api_amount.is_same,
   currency = function(a, b)
     return comparable_currency(a) == comparable_currency(b)
   end,

@@ -1,4 +1,4 @@
---- Exact amounts of money: whole minor units (cents, or whole pesos where there are no cents).
+--- Writes whole minor units (cents, or whole pesos where there are no cents) as exact decimal text.
 -- @module palenca.income.money
 local floor = math.floor
 

@@ -18,7 +18,7 @@ local function layout(rows, left)
   local widths, lines = {}, {}
   for _, row in ipairs(rows) do
     for column, cell in ipairs(row) do
-      cell = redact.line(cell) -- a platform's name is somebody else's
+      cell = redact.escape_line(cell) -- a platform's name is somebody else's
       row[column] = cell
       widths[column] = math.max(widths[column] or 0, width(cell))
     end
@@ -128,7 +128,7 @@ local function add_problems(parts, problems, words, language)
   for _, problem in ipairs(problems) do
     local name, detail = problem:match("^([^:]*):?(.*)$")
     local texts = sentences.reasons[name]
-    lines[#lines + 1] = "- " .. redact.line(
+    lines[#lines + 1] = "- " .. redact.escape_line(
       texts and texts[language]:gsub("{detail}", (detail:gsub("%%", "%%%%"))) or problem)
   end
   if #lines > 1 then

@@ -140,9 +140,9 @@ local function finish(event, ok, problem)
     respond(200, { received = true, id = event.id })
     return
   end
-  ngx.log(ngx.ERR, "palenca: ", redact.line(redact.name(event.action)), " ", event.id,
+  ngx.log(ngx.ERR, "palenca: ", redact.escape_line(redact.name(event.action)), " ", event.id,
     " was not handled (attempt ", event.attempt, "): ",
-    redact.line(redact.problem(problem, ERROR_MAX)))
+    redact.escape_line(redact.problem(problem, ERROR_MAX)))
   respond(500, { error = "the event was not handled" })
 end
 

@@ -50,7 +50,7 @@ for _, name in ipairs {
   "api.users", "api.accounts", "api.logins", "api.employment", "api.account_events",
   "api.aggregated_earnings", "api.consents", "api.platforms", "api.widgets", "api.webhooks",
   "control.login_flow", "control.console_queries", "control.control", "control.static_files",
-  "control.widget_config",
+  "control.widget_page_data",
 } do
   local module = require("palenca.sandbox." .. name)
   table.move(module.routes, 1, #module.routes, #routes + 1, routes)

@@ -9,8 +9,8 @@
 --   what is stored is shown as it is. Other texts, such as the path of a call, go through
 --   @{identity}.
 -- - What a script logs itself is its own: nothing is masked.
--- - All of it goes through @{line} as text, or through @{json}, so that a terminal shows it and
---   does not interpret it.
+-- - All of it goes through @{escape_line} as text, or through @{escape_json}, so that a terminal
+--   shows it and does not interpret it.
 -- @module palenca.util.redact
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
@@ -221,7 +221,7 @@ end
 -- @tparam string text of one line
 -- @tparam[opt] boolean lines keep line ends and tabs
 -- @treturn string
-function redact.line(text, lines)
+function redact.escape_line(text, lines)
   return core.terminal_escape(text, lines and "lines" or "line")
 end
 
@@ -229,7 +229,7 @@ end
 -- question marks.
 -- @tparam string text JSON
 -- @treturn string
-function redact.json(text)
+function redact.escape_json(text)
   return core.terminal_escape(text, "json")
 end
 

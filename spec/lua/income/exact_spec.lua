@@ -1,5 +1,5 @@
 --- Exact quotients beyond 2^53, and amounts as decimals.
-local amount = require("palenca.income.amount")
+local api_amount = require("palenca.income.api_amount")
 local exact = require("palenca.income.exact")
 local histories = require("spec.support.income_histories")
 
@@ -100,7 +100,7 @@ describe("an amount", function()
       { 1234.5, 0, 1234, "5", false }, { "1234.0", 0, 1234 }, { -0.0, 2, 0 }, { "-0", 2, 0 },
       { 9999999999999.99, 2, 999999999999999 }, { "0.0000", 2, 0 },
     } do
-      local minor, extra, negative = amount.read(case[1], case[2])
+      local minor, extra, negative = api_amount.read(case[1], case[2])
       assert.equal(case[3], minor, tostring(case[1]))
       assert.equal(case[4], extra, tostring(case[1]))
       if extra then
@@ -109,7 +109,7 @@ describe("an amount", function()
       assert.is_true(minor ~= 0 or 1 / minor > 0) -- no negative zero
     end
     for cents = -99999, 99999 do
-      if amount.read(cents / 100, 2) ~= cents then
+      if api_amount.read(cents / 100, 2) ~= cents then
         error(("%d cents"):format(cents))
       end
     end
@@ -117,10 +117,10 @@ describe("an amount", function()
 
   it("is the same as another by value", function()
     for _, pair in ipairs { { 179, "179.00" }, { 179.0, 179 }, { "-5", -5 }, { "-0.50", -0.5 } } do
-      assert.is_true(amount.is_same(pair[1], pair[2]))
+      assert.is_true(api_amount.is_same(pair[1], pair[2]))
     end
     for _, pair in ipairs { { 179, 180 }, { 0.5, -0.5 }, { "0.001", "-0.001" }, { 0 } } do
-      assert.is_false(amount.is_same(pair[1], pair[2]))
+      assert.is_false(api_amount.is_same(pair[1], pair[2]))
     end
   end)
 end)

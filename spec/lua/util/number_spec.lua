@@ -142,7 +142,7 @@ describe("under a locale with a decimal comma", function()
       local palenca = require "palenca"
       local rows = palenca.json.decode('[{"amount":179.5,"currency":"mxn",'
         .. '"earning_date":"2025-03-14"}]')
-      local minor = require("palenca.income.amount").read(rows[1].amount, 2)
+      local minor = require("palenca.income.api_amount").read(rows[1].amount, 2)
       io.write(palenca.income.format(minor, "mxn"), " ", palenca.json.canonical { share = 0.605 })
     ]]))
   end)

@@ -118,25 +118,25 @@ describe("a text for a log", function()
     ["\240\159\152"] = "\\xf0\\x9f\\x98",
   }) do
     it("shows instead of interpreting: " .. shown, function()
-      assert.equal("a" .. shown .. "b", redact.line("a" .. steering .. "b"))
-      assert.equal(shown, redact.line(steering))
+      assert.equal("a" .. shown .. "b", redact.escape_line("a" .. steering .. "b"))
+      assert.equal(shown, redact.escape_line(steering))
     end)
   end
 
   it("is what it was if there is nothing to escape", function()
     for _, text in ipairs({ "", " ~", "ñ é ☺ 日 \240\159\152\128", "\244\143\191\191\194\160" }) do
-      assert.equal(text, redact.line(text))
+      assert.equal(text, redact.escape_line(text))
     end
-    assert.equal("a\nb\tc\\x1b\\r", redact.line("a\nb\tc\27\r", true))
+    assert.equal("a\nb\tc\\x1b\\r", redact.escape_line("a\nb\tc\27\r", true))
   end)
 
   it("stays JSON of the same meaning where it is JSON", function()
     local value = { "\n\r\t\27\127 \194\155 \226\128\174 ñ ☺ \240\159\152\128 \"\\" }
-    local text = redact.json(cjson.encode(value))
+    local text = redact.escape_json(cjson.encode(value))
     assert.is_nil(text:find("[%c\127]"))
     assert.is_nil(text:find("\194\155", 1, true))
     assert.truthy(text:find("\\u009b \\u202e ñ ☺", 1, true), text)
     assert.same(value, cjson.decode(text))
-    assert.equal('["a?b?"]', redact.json('["a\0b\255"]'))
+    assert.equal('["a?b?"]', redact.escape_json('["a\0b\255"]'))
   end)
 end)

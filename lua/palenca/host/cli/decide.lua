@@ -70,7 +70,7 @@ function command.run(given)
       obligations = given.obligations,
     })
     local text = given.json and json.canonical({ income = result, verdict = verdict })
-      or redact.line(write_text(given, result, verdict), true)
+      or redact.escape_line(write_text(given, result, verdict), true)
     return text, STATUS[verdict.outcome]
   end)
 end

@@ -9,7 +9,7 @@ local time_argument = require("palenca.host.cli.time_argument")
 local events_format = {}
 
 local function encode(fields)
-  return redact.json(json.encode(fields))
+  return redact.escape_json(json.encode(fields))
 end
 
 --- One line for a person.
@@ -25,7 +25,7 @@ function events_format.line(event)
   if event.error then
     line = line .. "  " .. event.error:gsub("%s+", " ")
   end
-  return redact.line(line)
+  return redact.escape_line(line)
 end
 
 --- The same as an object.
@@ -86,7 +86,7 @@ function events_format.page(event, raw)
   local action, account_id, body = received(event, raw)
   local function add(name, value)
     if value then
-      lines[#lines + 1] = redact.line(string.format("%-12s %s", name, value))
+      lines[#lines + 1] = redact.escape_line(string.format("%-12s %s", name, value))
     end
   end
   add("id", event.id)
@@ -100,11 +100,11 @@ function events_format.page(event, raw)
   add("finished at", time_of(event.finished_at))
   if event.error then
     -- its further lines are indented: unindented, they could pass for other fields
-    local text = redact.line(event.error, true):gsub("\n", "\n" .. (" "):rep(13))
+    local text = redact.escape_line(event.error, true):gsub("\n", "\n" .. (" "):rep(13))
     lines[#lines + 1] = "error        " .. text
   end
   lines[#lines + 1] = ""
-  lines[#lines + 1] = redact.line(body, true)
+  lines[#lines + 1] = redact.escape_line(body, true)
   return table.concat(lines, "\n")
 end
 
@@ -144,7 +144,7 @@ end
 function events_format.stats_page(stats)
   local lines, actions, shown = {}, {}, shown_actions(stats.actions)
   local function row(name, cells)
-    lines[#lines + 1] = redact.line(string.format("%-24s", name)
+    lines[#lines + 1] = redact.escape_line(string.format("%-24s", name)
       .. string.rep("%10s", #STATES):format(table.unpack(cells)))
   end
   local function counts(states)

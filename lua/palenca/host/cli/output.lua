@@ -60,13 +60,13 @@ end
 --- Writes text with control characters escaped, for a terminal.
 -- @tparam string text one line or several
 function output.text(text)
-  output.line(redact.line(text, true))
+  output.line(redact.escape_line(text, true))
 end
 
 --- Writes a value as a line of JSON.
 -- @param value
 function output.json(value)
-  output.line(redact.json(json.encode(value)))
+  output.line(redact.escape_json(json.encode(value)))
 end
 
 --- Flushes the output; raises if it cannot be written.

@@ -29,9 +29,10 @@ local function report(given, sent)
     if #body > SHOWN then -- truncated between characters
       body = body:sub(1, SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "…"
     end
-    output.line(redact.line(string.format("%s for account %s: %s", sent.action, sent.account_id,
-      sent.status and ("response %d %s"):format(sent.status, body)
-        or "no response: " .. tostring(sent.error))))
+    local outcome = sent.status and ("response %d %s"):format(sent.status, body)
+      or "no response: " .. tostring(sent.error)
+    output.line(redact.escape_line(string.format("%s for account %s: %s", sent.action,
+      sent.account_id, outcome)))
   end
   output.flush() -- the next one may take long
 end

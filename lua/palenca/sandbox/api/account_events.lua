@@ -8,6 +8,7 @@ local platforms = require("palenca.sandbox.api.platforms")
 local random = require("palenca.sandbox.data.random")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
+local search_request = require("palenca.sandbox.http.search_request")
 local validate = require("palenca.sandbox.http.validate")
 
 local account_events = {}
@@ -107,7 +108,7 @@ local function collect(account, rows, first, last)
 end
 
 local function search(sandbox, account, request)
-  local given, rejection = accounts.read_period(fields, request.body)
+  local given, rejection = search_request.read_period(fields, request.body)
   if not given then
     return rejection
   end

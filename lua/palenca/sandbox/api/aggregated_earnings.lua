@@ -1,9 +1,9 @@
 --- Responses for what a user earned over all their accounts.
 -- @module palenca.sandbox.api.aggregated_earnings
-local accounts = require("palenca.sandbox.api.accounts")
 local date = require("palenca.util.date")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
+local search_request = require("palenca.sandbox.http.search_request")
 local validate = require("palenca.sandbox.http.validate")
 
 local aggregated_earnings = {}
@@ -85,7 +85,7 @@ local function render_days(days, with_details)
 end
 
 local function search(sandbox, request)
-  local given, rejection = accounts.read_period(fields, request.body)
+  local given, rejection = search_request.read_period(fields, request.body)
   if not given then
     return rejection
   elseif not given.user_id and not given.external_id then

@@ -5,6 +5,7 @@ local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
+local search_request = require("palenca.sandbox.http.search_request")
 local validate = require("palenca.sandbox.http.validate")
 
 local logins = {}
@@ -71,13 +72,13 @@ local function list(sandbox, account)
 end
 
 local function search(sandbox, request)
-  local given, rejection = accounts.read_period(search_fields, request.body)
+  local given, rejection = search_request.read_period(search_fields, request.body)
   if not given then
     return rejection
   end
   -- without pagination: the published shape has none
   return response.success(list_shape {
-    logins = accounts.created_within(sandbox.store.login:newest(), given, logins.render),
+    logins = search_request.created_within(sandbox.store.login:newest(), given, logins.render),
   })
 end
 

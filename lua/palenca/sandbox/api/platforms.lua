@@ -1,10 +1,10 @@
 --- Responses for the platforms and countries that there are.
 -- @module palenca.sandbox.api.platforms
-local accounts = require("palenca.sandbox.api.accounts")
 local catalogue = require("palenca.sandbox.data.catalogue")
 local random = require("palenca.sandbox.data.random")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
+local search_request = require("palenca.sandbox.http.search_request")
 
 local platforms = {}
 
@@ -185,7 +185,7 @@ local function list_platforms()
 end
 
 local function list_countries(_, request)
-  local only_active, rejection = accounts.query_switch(request.query, "only_active", true)
+  local only_active, rejection = search_request.query_switch(request.query, "only_active", true)
   if rejection then
     return rejection
   end

@@ -4,6 +4,7 @@ local accounts = require("palenca.sandbox.api.accounts")
 local paging = require("palenca.sandbox.http.paging")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
+local search_request = require("palenca.sandbox.http.search_request")
 local validate = require("palenca.sandbox.http.validate")
 
 local users = {}
@@ -68,11 +69,11 @@ local function list_accounts(sandbox, user)
 end
 
 local function search(sandbox, request)
-  local given, rejection = accounts.read_period(search_fields, request.body)
+  local given, rejection = search_request.read_period(search_fields, request.body)
   if not given then
     return rejection
   end
-  local found = accounts.created_within(sandbox.store.user:newest(), given, user_shape,
+  local found = search_request.created_within(sandbox.store.user:newest(), given, user_shape,
     function(user)
       return not given.external_id or user.external_id == given.external_id
     end)

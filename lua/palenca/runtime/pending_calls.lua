@@ -1,12 +1,13 @@
---- The pending calls of one engine; common to all runtimes.
--- @module palenca.runtime.calls
+--- Holds the pending calls of one engine, submits them, and hands each its result; common to all
+-- runtimes.
+-- @module palenca.runtime.pending_calls
 local log = require("palenca.log")
 local redact = require("palenca.util.redact")
 
 local Calls = {}
 Calls.__index = Calls
 
-local calls = {}
+local pending_calls = {}
 
 local function run_here(body, ...)
   body(...)
@@ -19,7 +20,7 @@ end
 -- @tparam[opt] function run calls a function with the arguments that follow it, where it may wait;
 -- default: calls it directly
 -- @treturn Calls
-function calls.new(engine, run)
+function pending_calls.new(engine, run)
   return setmetatable({ engine = engine, run = run or run_here, pending = {} }, Calls)
 end
 
@@ -27,7 +28,7 @@ end
 -- @tparam table call of @{Calls:submit}
 -- @treturn ?table the engine's result; nil if there is none yet. Raises if the call was aborted:
 -- it will never have one
-function calls.result(call)
+function pending_calls.result(call)
   if call.is_cancelled then
     error("the call was aborted", 0)
   end
@@ -108,4 +109,4 @@ function Calls:cancel(call)
   end
 end
 
-return calls
+return pending_calls

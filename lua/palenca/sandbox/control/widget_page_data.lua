@@ -1,5 +1,5 @@
---- The configuration of the widget page: the widget, countries and platforms.
--- @module palenca.sandbox.control.widget_config
+--- Responds with what the widget page reads when it loads: the widget, countries and platforms.
+-- @module palenca.sandbox.control.widget_page_data
 local argcheck = require("palenca.util.argcheck")
 local platforms = require("palenca.sandbox.api.platforms")
 local query = require("palenca.sandbox.http.query")
@@ -7,7 +7,7 @@ local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
 
-local widget_config = {}
+local widget_page_data = {}
 
 local function identifiers(platform)
   return render.array(platform.category == "employment" and { "gov_id" } or { "phone", "email" })
@@ -60,8 +60,8 @@ local function config(sandbox, request)
 end
 
 --- The routes of this module.
-widget_config.routes = {
+widget_page_data.routes = {
   { "GET", "/widget/config", config, public = true },
 }
 
-return widget_config
+return widget_page_data

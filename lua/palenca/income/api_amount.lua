@@ -1,11 +1,11 @@
---- Reads amounts as the exact decimals that they are: numbers as the shortest decimal that names
--- them, texts digit by digit.
--- @module palenca.income.amount
+--- Reads amounts of the API into whole minor units, as the exact decimals that they are: numbers as
+-- the shortest decimal that names them, texts digit by digit.
+-- @module palenca.income.api_amount
 local canonical_json = require("palenca.util.canonical_json")
 
 local floor = math.floor
 
-local amount = {}
+local api_amount = {}
 
 -- Fifteen digits of minor units.
 local LIMIT = 999999999999999
@@ -59,7 +59,7 @@ end
 -- @treturn ?integer whole minor units, cut toward zero; nil if it is not an amount
 -- @treturn ?string the digits after those, if there are any; or what was expected
 -- @treturn ?boolean with such digits: whether the amount is negative
-function amount.read(value, decimals)
+function api_amount.read(value, decimals)
   if type(value) == "number" then
     local scale = decimals == 2 and 100.0 or 10.0 ^ decimals
     local minor = floor(value * scale + 0.5)
@@ -75,16 +75,16 @@ end
 -- @param a a valid amount or nil
 -- @param b a valid amount or nil
 -- @treturn boolean
-function amount.is_same(a, b)
+function api_amount.is_same(a, b)
   if a == b then
     return true
   elseif a == nil or b == nil then
     return false
   end
-  local whole, extra, negative = amount.read(a, 0)
-  local other_whole, other_extra, other_negative = amount.read(b, 0)
+  local whole, extra, negative = api_amount.read(a, 0)
+  local other_whole, other_extra, other_negative = api_amount.read(b, 0)
   return whole == other_whole and extra == other_extra
     and (extra == nil or negative == other_negative)
 end
 
-return amount
+return api_amount
