@@ -69,7 +69,7 @@ build = {
         "core/client/protocol/url.c",
         "core/client/protocol/webhook_scan.c",
         "core/common/buffer.c",
-        "core/common/pin.c",
+        "core/common/pin_code.c",
         "core/common/terminal_escape.c",
       },
       defines = { "_GNU_SOURCE" },

@@ -1,9 +1,10 @@
-/* Opens palenca.core. */
+/* Opens palenca.core, the C part of the Lua module, from its parts, with constants and the steady
+ * clock. */
 #include "core.h"
 
 #include "clock.h"
 #include "compat.h"
-#include "pin.h"
+#include "pin_code.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>

@@ -1,4 +1,4 @@
-/* The newest HTTP attempts of calls with an observer (on_attempt), until it takes them. */
+/* Keeps the newest HTTP attempts of calls with an observer (on_attempt), until it takes them. */
 #ifndef PALENCA_ATTEMPT_LOG_H
 #define PALENCA_ATTEMPT_LOG_H
 

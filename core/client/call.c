@@ -1,4 +1,5 @@
-/* One call of the engine: its copy of the request, and the list it is in. */
+/* Checks and copies the request of a call, frees calls and their results, and keeps lists of
+ * calls. */
 #include "call.h"
 
 #include "clock.h"

@@ -1,4 +1,4 @@
-/* One call of the engine: its copy of the request, and the list it is in. */
+/* A call of the engine: its copy of the request, its result, and the list it is in. */
 #ifndef PALENCA_CALL_H
 #define PALENCA_CALL_H
 

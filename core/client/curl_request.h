@@ -1,4 +1,4 @@
-/* A request as options of curl. */
+/* Sets the options of a curl handle as a request asks for. */
 #ifndef PALENCA_CURL_REQUEST_H
 #define PALENCA_CURL_REQUEST_H
 

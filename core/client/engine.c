@@ -1,4 +1,5 @@
-/* The engine: calls that wait for their turn, are sent, repeated and handed back. */
+/* Runs the calls of a client: queues them for their rate limit, sends them, repeats failed
+ * attempts, and returns results; it never blocks longer than its caller allows. */
 #include "engine.h"
 
 #include "attempt_log.h"

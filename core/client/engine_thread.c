@@ -1,4 +1,4 @@
-/* An engine on a thread of its own, for a loop that must not stand still. */
+/* Runs an engine on a thread of its own, for a loop that must not stand still. */
 #include "engine_thread.h"
 
 #include "engine.h"

@@ -1,5 +1,6 @@
-/* The guard is a page that the kernel clears in a child: looking at it costs nothing, while asking
- * for the process id is a system call, and each call of the API passes here several times. */
+/* Notices that the process is the child of a fork. A page that the kernel clears in a child says
+ * so: looking at it costs nothing, while asking for the process id is a system call, and each call
+ * of the API passes here several times. */
 #include "fork_guard.h"
 
 #include <stddef.h>

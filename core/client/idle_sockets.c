@@ -1,5 +1,6 @@
-/* The sockets of idle HTTP/1 connections. libcurl before 8.0 reuses an idle connection as long
- * as it is not closed, and reads what is left on it as the response to its next request. */
+/* Ends idle HTTP/1 connections that receive unrequested data: libcurl before 8.0 reuses an idle
+ * connection as long as it is not closed, and reads what is left on it as the response to its next
+ * request. */
 #include "idle_sockets.h"
 
 #include <fcntl.h>

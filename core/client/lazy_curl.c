@@ -1,7 +1,7 @@
-/* libcurl, loaded when it is first needed. */
+/* Loads libcurl when it is first needed. */
 #include "lazy_curl.h"
 
-#include "pin.h"
+#include "pin_code.h"
 #include "protocol/error.h"
 
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-/* What one thread hands to another without either waiting for the other. */
+/* Passes nodes from any number of threads to one, without either waiting for the other. */
 #include "mpsc_queue.h"
 
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* The poller over poll(2), which costs less than epoll for a few sockets that come and go. */
+/* Waits for many sockets with poll(2), which costs less than epoll for a few sockets that come and
+ * go. */
 #include "poller.h"
 
 #include "palenca.h"

@@ -1,4 +1,4 @@
-/* The rate limit of one key in a file, for all processes of a user on this machine. */
+/* Keeps the rate limit of one key in a file, for all processes of a user on this machine. */
 #include "rate_limit_file.h"
 
 #include "clock.h"

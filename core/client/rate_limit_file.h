@@ -1,4 +1,4 @@
-/* The rate limit of one key in a file, for all processes of a user on this machine. */
+/* Keeps the rate limit of one key in a file, for all processes of a user on this machine. */
 #ifndef PALENCA_CLIENT_RATE_LIMIT_FILE_H
 #define PALENCA_CLIENT_RATE_LIMIT_FILE_H
 

@@ -1,5 +1,5 @@
-/* The rate limit of every key in the process, shared by engines on any thread and by later ones;
- * or on the machine. */
+/* Holds the rate limit of every key in the process, shared by engines on any thread and by later
+ * ones; or, in files, of every key on the machine. */
 #include "rate_limiters.h"
 
 #include "clock.h"

@@ -1,5 +1,6 @@
-/* The TLS session below a transfer. libcurl reads no more of a body than its length says: what
- * follows it in the same record stays in the session, where no poll of the socket sees it. */
+/* Checks whether the TLS session below a transfer holds bytes that were not read. libcurl reads no
+ * more of a body than its length says: what follows it in the same record stays in the session,
+ * where no poll of the socket sees it. */
 #include "tls_session.h"
 
 const void *tls_session_of(const lazy_curl *curl, CURL *easy) {

@@ -1,4 +1,4 @@
-/* Single HTTP transfers over one curl multi handle. */
+/* Sends single HTTP requests, each with one response, over one curl multi handle. */
 #include "transport.h"
 
 #include "clock.h"

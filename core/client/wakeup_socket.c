@@ -1,4 +1,4 @@
-/* A private socket by which one thread wakes an event loop that can only read sockets it has
+/* Makes a private socket by which one thread wakes an event loop that can only read sockets it has
  * connected itself. */
 #include "wakeup_socket.h"
 

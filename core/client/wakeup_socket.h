@@ -1,4 +1,4 @@
-/* A private socket by which one thread wakes an event loop that can only read sockets it has
+/* Makes a private socket by which one thread wakes an event loop that can only read sockets it has
  * connected itself. */
 #ifndef PALENCA_CLIENT_WAKEUP_SOCKET_H
 #define PALENCA_CLIENT_WAKEUP_SOCKET_H

@@ -1,4 +1,4 @@
-/* A growable byte string with an upper bound. */
+/* Grows a string of bytes, up to a limit. */
 #include "buffer.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* The three forms of a date in an HTTP header. */
+/* Parses the three forms of a date in an HTTP header. */
 #include "http_date.h"
 
 #include <stdbool.h>

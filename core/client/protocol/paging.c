@@ -1,4 +1,4 @@
-/* Which pages to ask for, and whether all that the API counted arrived. */
+/* Decides which pages to ask for, and whether all that the API counted arrived. */
 #include "palenca.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Setting an error of the host's. */
+/* Sets the error of a function of the host: its kind and message. */
 #include "host_error.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* A libuv loop on a thread of its own. */
+/* Runs a libuv loop on a thread of its own, and jobs of other threads on it. */
 #include "host_loop.h"
 
 #include "thread_latency.h"

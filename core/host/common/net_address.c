@@ -1,4 +1,5 @@
-/* Addresses of clients and blocks of addresses, as settings and X-Forwarded-For write them. */
+/* Parses addresses of clients and blocks of addresses, as settings and X-Forwarded-For write them,
+ * and matches them. */
 #include "net_address.h"
 
 #include <arpa/inet.h>

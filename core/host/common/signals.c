@@ -1,4 +1,5 @@
-/* The signals that end or reload the program, and what children find of them. */
+/* Blocks the signals that end or reload the program in all threads, and restores them for
+ * children. */
 #include "signals.h"
 
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* How connections are accepted: within limits, and not turned away without a response. */
+/* Accepts connections, within limits; those beyond them are not turned away without a response. */
 #include "internal.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* The authority of a request: what Host and an absolute target say. */
-#include "chars.h"
+/* Checks the authority of a request: what Host and an absolute target say. */
+#include "char_classes.h"
 #include "parser_parts.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-/* What stands around a chunk's bytes: RFC 9112, 7.1. */
-#include "chars.h"
+/* Parses what stands around the bytes of a chunk, its size, extensions and end: RFC 9112, 7.1. */
+#include "char_classes.h"
 #include "parser_parts.h"
 
 /* Of all chunks of a request; extensions are unused in practice. */

@@ -1,4 +1,4 @@
-/* One connection: reads, has a request parsed, hands it over, sends the response. */
+/* Runs one connection: reads, has a request parsed, hands it over, sends the response. */
 #include "internal.h"
 
 #include <stdlib.h>

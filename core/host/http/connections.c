@@ -1,4 +1,5 @@
-/* The connections of a server: how many there are, and which has waited for longest. */
+/* Counts the connections of a server, in all and of an address, and keeps which has waited for
+ * longest. */
 #include "connections.h"
 
 #include <string.h>

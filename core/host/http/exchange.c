@@ -1,4 +1,5 @@
-/* One request and its response. */
+/* Holds one request and its response: what a handler reads of the one and sends as the other, at
+ * once or later from another thread. */
 #include "internal.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The rules for headers that say where a request ends, whom it is for and what it needs. */
-#include "chars.h"
+/* Applies the rules for headers that say where a request ends, whom it is for and what it needs. */
+#include "char_classes.h"
 #include "parser_parts.h"
 
 #include <string.h>

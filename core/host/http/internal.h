@@ -21,7 +21,7 @@ typedef struct http_connection http_connection;
 /* Buffers of heads that are reused for the next requests. */
 #define HTTP_SPARE_MAX 64
 
-/* ---- output.c: what is still to be sent ---------------------------------------------------- */
+/* ---- output_queue.c: what is still to be sent ---------------------------------------------- */
 
 typedef struct http_piece http_piece;
 struct http_piece {
@@ -229,12 +229,12 @@ void http_connection_update(http_connection *c);
 void http_connection_close(http_connection *c);
 void http_connection_free_if_done(http_connection *c);
 
-/* ---- handshake.c ------------------------------------------------------------------------- */
+/* ---- tls_handshake.c --------------------------------------------------------------------- */
 
 /* Does a step of it, and sets the state that follows the last one. */
 void http_connection_shake_hands(http_connection *c);
 
-/* ---- ending.c: the ends of connections ------------------------------------------------------ */
+/* ---- connection_end.c: the ends of connections ---------------------------------------------- */
 
 /* Sends a rejection of the server's own, and then lingers. */
 void http_connection_reject(http_connection *c, int status, const char *reason);

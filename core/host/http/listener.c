@@ -1,4 +1,5 @@
-/* The socket a server accepts from: at an address and port, or at a path of the file system. */
+/* Opens and closes the socket a server accepts from: at an address and port, or at a path of the
+ * file system. */
 #include "listener.h"
 
 #include <errno.h>

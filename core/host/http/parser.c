@@ -1,7 +1,7 @@
 /* The parser's states: lines are collected in the buffer, the body's bytes stay in the input. */
 #include "parser_parts.h"
 
-#include "chars.h"
+#include "char_classes.h"
 
 #include <string.h>
 

@@ -35,7 +35,7 @@ int http_reject(http_parser *parser, int status, const char *reason);
 /* Reads the text's first line, of `size` bytes without its CRLF. */
 int http_read_request_line(http_parser *parser, char *line, size_t size);
 
-/* ---- fields.c -------------------------------------------------------------------------------- */
+/* ---- header_fields.c ------------------------------------------------------------------------- */
 
 /* Reads the line of a header, or of a trailer, of which nothing is stored. */
 int http_read_header(http_parser *parser, char *line, size_t size);

@@ -1,5 +1,6 @@
-/* A request's first line: method, target and version, with single blanks between them. */
-#include "chars.h"
+/* Parses the first line of a request: method, target and version, with single blanks between
+ * them. */
+#include "char_classes.h"
 #include "parser_parts.h"
 
 #include <string.h>

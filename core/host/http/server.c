@@ -1,4 +1,4 @@
-/* An HTTP server on a libuv loop: its handles, and what it does in each turn. */
+/* Runs an HTTP server on a libuv loop: its handles, and what it does in each turn. */
 #include "clock.h"
 #include "internal.h"
 

@@ -1,4 +1,4 @@
-/* The socket of a connection, with TLS or without. */
+/* Reads and writes the socket of a connection, with TLS or without. */
 #include "internal.h"
 
 #include <errno.h>

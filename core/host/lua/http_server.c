@@ -3,7 +3,7 @@
 
 #include "common/log_queue.h"
 #include "handle.h"
-#include "http/queue.h"
+#include "http/request_queue.h"
 
 #include <ctype.h>
 #include <lauxlib.h>

@@ -76,10 +76,10 @@ static int open_module(lua_State *L) {
   lua_open_store(L);
   lua_open_threads(L);
   lua_open_receiver(L);
-  lua_open_admin(L);
+  lua_open_admin_socket(L);
   lua_open_own_thread(L);
   lua_open_http_server(L);
-  lua_open_assets(L);
+  lua_open_files(L);
   lua_open_watch(L);
   lua_open_limits(L);
   lua_open_versions(L);

@@ -1,5 +1,5 @@
-/* host.start: threads with a Lua state of their own; and signals. For the commands on the main
- * thread. */
+/* host.start: starts threads with a Lua state of their own, and waits for signals; for commands on
+ * the main thread. */
 #include "module.h"
 
 #include "common/log_queue.h"

@@ -1,4 +1,4 @@
-/* The part of palenca.host that names the libraries the program uses. */
+/* host.versions: lists the libraries the program uses, with their versions. */
 #include "module.h"
 
 #include "palenca.h"

@@ -1,4 +1,4 @@
-/* When the event store commits, what it takes along, and how many events it leases. */
+/* Decides when the event store commits, what it takes along, and how many events it leases. */
 #include "commit_policy.h"
 
 static int64_t min_time(int64_t a, int64_t b) {

@@ -1,5 +1,5 @@
-/* A Lua state of the program: standard libraries, lua-cjson, palenca.core and the embedded modules.
- */
+/* Makes a Lua state of the program, with the standard libraries, lua-cjson, palenca.core and the
+ * embedded modules. */
 #include "lua_state.h"
 
 #include "common/log_queue.h"

@@ -1,7 +1,7 @@
 /* Tests of the HTTP server's responses: in pieces, from files, without a body, one after another,
  * and of request bodies that are taken piece by piece. */
 #include "clock.h"
-#include "http/queue.h"
+#include "http/request_queue.h"
 #include "http/response.h"
 #include "http/server.h"
 

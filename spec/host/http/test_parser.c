@@ -1,7 +1,7 @@
 /* Tests of the HTTP/1 parser: each case of the corpus in all of its splits, and what its owner does
  * with it. */
 #include "corpus.h"
-#include "http/chars.h"
+#include "http/char_classes.h"
 #include "transcript.h"
 
 #include <setjmp.h>

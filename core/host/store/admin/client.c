@@ -1,11 +1,12 @@
-/* Has a work on stored events done: by the process that serves, or without one by this process. */
+/* Has replays and purges of stored events done: by the process that serves, or without one by this
+ * process. */
 #include "client.h"
 
 #include "clock.h"
 #include "protocol.h"
-#include "slices.h"
-#include "socket.h"
-#include "store/sqlite/file.h"
+#include "sliced_work.h"
+#include "socket_address.h"
+#include "store/sqlite/database_file.h"
 #include "store/sqlite/lock_file.h"
 
 #include <errno.h>

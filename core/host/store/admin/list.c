@@ -1,7 +1,7 @@
 /* Lists the events of a database file for people, beside whoever serves from it. */
 #include "store/event_admin.h"
 
-#include "store/sqlite/file.h"
+#include "store/sqlite/database_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* The lines of the socket by which `palenca events` asks the process that serves. */
+/* Writes and parses the lines of the socket by which `palenca events` asks the process that
+ * serves. */
 #include "protocol.h"
 
 #include <ctype.h>

@@ -2,7 +2,7 @@
 #include "parts.h"
 
 #include "clock.h"
-#include "store/sqlite/file.h"
+#include "store/sqlite/database_file.h"
 #include "store/sqlite/purge.h"
 
 /* Ids, and pages, between two readings of the clock. Bodies may have many pages. */

@@ -1,6 +1,6 @@
 /* Runs finished events again. */
 #include "parts.h"
-#include "store/sqlite/file.h"
+#include "store/sqlite/database_file.h"
 
 #define ROWS 32 /* between two readings of the clock */
 

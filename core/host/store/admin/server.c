@@ -1,10 +1,10 @@
-/* The socket beside the database by which `palenca events` asks the process that serves. */
+/* Serves the socket beside the database by which `palenca events` asks for replays and purges. */
 #include "server.h"
 
 #include "clock.h"
 #include "protocol.h"
-#include "slices.h"
-#include "socket.h"
+#include "sliced_work.h"
+#include "socket_address.h"
 
 #include <errno.h>
 #include <fcntl.h>

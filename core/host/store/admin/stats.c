@@ -1,7 +1,7 @@
 /* Counts the events of a database file for people, beside whoever serves from it. */
 #include "store/event_admin.h"
 
-#include "store/sqlite/file.h"
+#include "store/sqlite/database_file.h"
 #include "store/sqlite/purge.h"
 
 #include <stdlib.h>

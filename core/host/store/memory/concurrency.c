@@ -1,4 +1,4 @@
-/* How many events may run at once of those that a pattern fits. */
+/* Limits how many of the events whose action matches a pattern may run at once. */
 #include "concurrency.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Deduplication: what was received within the window, by the fingerprint of the body. */
+/* Finds duplicates of what was received within the dedup window, by the fingerprint of the body. */
 #include "dedup.h"
 
 #include "common/hash.h"

@@ -1,4 +1,4 @@
-/* Which of the stored events may run next: the order within each account, in memory. */
+/* Decides which of the stored events may run next: the order within each account, in memory. */
 #include "ready_queue.h"
 
 #include "common/hash.h"

@@ -1,4 +1,4 @@
-/* The consumers of the event store, on the threads of workers: prefetch, take and finish. */
+/* Lets workers, on their threads, prefetch, take and finish events of the store. */
 #include "internal.h"
 
 #include <stdlib.h>

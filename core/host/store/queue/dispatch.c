@@ -1,5 +1,5 @@
-/* What is leased and finished, between the loop of the event store and its workers: the loop's
- * side. */
+/* Hands leased events to workers and takes back finished ones: the side of the event store's
+ * loop. */
 #include "internal.h"
 
 #include <stdlib.h>

@@ -1,5 +1,4 @@
-/* The turns of the event store: what is put and finished, when it is committed, and what follows.
- */
+/* Runs the turns of the event store: collects what is put and finished, commits it, calls back. */
 #include "clock.h"
 #include "internal.h"
 

@@ -141,7 +141,7 @@ struct event_store {
   store_ending ending;
 };
 
-/* ---- event_store_dispatch.c: the loop's side; these lock the mutex ---- */
+/* ---- dispatch.c: the loop's side; these lock the mutex ---------------- */
 
 /* What workers have posted. */
 typedef struct {
@@ -186,7 +186,7 @@ void event_store_report(const event_store *store, bool is_error, const char *wha
 /* Whether nothing is left to be written. */
 bool event_store_is_drained(const event_store *store);
 
-/* ---- event_store_idle.c: what is done between the transactions ---- */
+/* ---- idle_work.c: what is done between the transactions ----------- */
 
 /* For the turns below. */
 bool event_store_work(event_store *store);
@@ -194,7 +194,7 @@ void event_store_tick(event_store *store);
 /* Last calls of what others have under way. */
 void event_store_end_works(event_store *store);
 
-/* ---- event_store_loop.c: the handles ---- */
+/* ---- loop_handles.c: the handles -------- */
 
 /* False: out of descriptors; nothing is open then. */
 bool event_store_open_handles(event_store *store, const store_turns *turns);

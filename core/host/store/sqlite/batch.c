@@ -1,4 +1,4 @@
-/* One transaction of the event store, in SQLite. */
+/* Runs one transaction of the event store: puts, finishes, leases, and their commit. */
 #include "batch.h"
 
 /* Another process may have changed or deleted events. */

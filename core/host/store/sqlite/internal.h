@@ -2,7 +2,7 @@
 #ifndef PALENCA_HOST_STORE_SQLITE_INTERNAL_H
 #define PALENCA_HOST_STORE_SQLITE_INTERNAL_H
 
-#include "file.h"
+#include "database_file.h"
 #include "store/memory/concurrency.h"
 #include "store/memory/ready_queue.h"
 #include "timers.h"

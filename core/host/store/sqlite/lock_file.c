@@ -1,4 +1,4 @@
-/* The lock file of an event store: one process at a time may write to the database. */
+/* Locks an event store for the one process at a time that may write to the database. */
 #include "lock_file.h"
 
 #include <errno.h>

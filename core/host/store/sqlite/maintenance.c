@@ -1,5 +1,4 @@
-/* What the event store does between its transactions: retention, incremental vacuum, checkpoints.
- */
+/* Runs retention, incremental vacuum and checkpoints between transactions, in short steps. */
 #include "maintenance.h"
 
 #include "clock.h"

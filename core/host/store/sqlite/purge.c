@@ -1,7 +1,7 @@
 /* Deletes finished events, and returns their pages to the file system. */
 #include "purge.h"
 
-#include "file.h"
+#include "database_file.h"
 
 #include <stdio.h>
 

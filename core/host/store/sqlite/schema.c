@@ -1,7 +1,7 @@
-/* The tables of the event store, and how those of earlier versions become them. */
+/* Creates the tables of the event store, and migrates those of earlier versions. */
 #include "schema.h"
 
-#include "integer.h"
+#include "query_step.h"
 
 #define TEXT_OF_(value) #value
 #define TEXT_OF(value) TEXT_OF_(value)

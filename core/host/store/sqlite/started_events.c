@@ -1,4 +1,4 @@
-/* Which of the leased events have been started, in a mapped file. */
+/* Records which of the leased events have been started, in a mapped file. */
 #include "started_events.h"
 
 #include <fcntl.h>

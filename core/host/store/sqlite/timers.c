@@ -1,7 +1,7 @@
-/* Timers of scripts: when they are due, and which of them run. */
+/* Keeps the timers of scripts: when they are due, and which of them run. */
 #include "timers.h"
 
-#include "file.h"
+#include "database_file.h"
 
 #include <stdlib.h>
 #include <string.h>

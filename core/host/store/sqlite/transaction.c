@@ -1,4 +1,5 @@
-/* The SQL of the event store: putting, leasing and finishing inside a transaction. */
+/* Runs the SQL of the event store inside a transaction: puts and finishes events, and reads what is
+ * stored. */
 #include "internal.h"
 #include "started_events.h"
 

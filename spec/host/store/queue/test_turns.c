@@ -1,6 +1,6 @@
 /* Tests of what the event store does at once, what together, and what only after a while. */
 #include "host/store/hand_run.h"
-#include "store/admin/slices.h"
+#include "store/admin/sliced_work.h"
 #include "store/queue/internal.h"
 
 enum {

@@ -1,7 +1,7 @@
 /* Tests of what statements cost on the loop: none goes through all events, however many there are.
  * SQLite counts the steps of each, and says how it goes about it. */
 #include "host/store/hand_run.h"
-#include "store/admin/slices.h"
+#include "store/admin/sliced_work.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* A number from a database. */
-#ifndef PALENCA_HOST_STORE_SQLITE_INTEGER_H
-#define PALENCA_HOST_STORE_SQLITE_INTEGER_H
+/* Steps a query, trying again for a short time, and reads a number from a database. */
+#ifndef PALENCA_HOST_STORE_SQLITE_QUERY_STEP_H
+#define PALENCA_HOST_STORE_SQLITE_QUERY_STEP_H
 
 #include <sqlite3.h>
 #include <stdbool.h>

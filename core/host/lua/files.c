@@ -1,4 +1,5 @@
-/* palenca.host: the files of the pages, files of data, and a lock that keeps one to one process. */
+/* palenca.host: reads the files of the pages inside the program, finds and replaces files of data,
+ * makes temporary ones, and locks a file for one process. */
 #include "module.h"
 
 #include "common/host_error.h"
@@ -181,7 +182,7 @@ static const luaL_Reg functions[] = {{"asset", asset},
                                      {"temporary_file", temporary_file},
                                      {NULL, NULL}};
 
-void lua_open_assets(lua_State *L) {
+void lua_open_files(lua_State *L) {
   if (luaL_newmetatable(L, LOCK_TYPE)) {
     luaL_newlib(L, lock_methods);
     lua_setfield(L, -2, "__index");

@@ -1,6 +1,6 @@
-/* What the header of a database file says of it: whose it is, and whether it is complete without
- * its log. */
-#include "live_mark.h"
+/* Reads and sets the marks in the header of a database file: whose it is, and whether it is
+ * complete without its log. */
+#include "header_mark.h"
 
 #include "lock_file.h"
 #include "schema.h"

@@ -1,4 +1,4 @@
-/* The handshake of TLS. */
+/* Performs the TLS handshake of a connection, and rejects plain HTTP on a TLS port. */
 #include "internal.h"
 
 #include <sys/socket.h>

@@ -1,7 +1,7 @@
 /* Tests of replays and purges in slices, on a connection of the test's own. */
 #include "host/store/store_fixture.h"
-#include "store/admin/slices.h"
-#include "store/sqlite/file.h"
+#include "store/admin/sliced_work.h"
+#include "store/sqlite/database_file.h"
 
 #include <stdio.h>
 #include <string.h>

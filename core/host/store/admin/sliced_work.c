@@ -1,9 +1,9 @@
-/* What people have done to stored events, as work in slices. */
-#include "slices.h"
+/* Runs what people ask of stored events, replays and purges, in short slices. */
+#include "sliced_work.h"
 
 #include "clock.h"
 #include "parts.h"
-#include "store/sqlite/file.h"
+#include "store/sqlite/database_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

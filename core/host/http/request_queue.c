@@ -1,5 +1,6 @@
-/* An HTTP server on a thread of its own, whose requests are taken from a queue. */
-#include "queue.h"
+/* Runs an HTTP server on a thread of its own, whose requests wait in a queue until another thread
+ * takes them. */
+#include "request_queue.h"
 
 #include "internal.h"
 #include "thread_start.h"

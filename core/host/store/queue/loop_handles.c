@@ -1,4 +1,5 @@
-/* The handles of the event store on its loop: when a turn ends, and when the next one begins. */
+/* Opens the handles of the event store on its loop, which decide when a turn ends and the next
+ * begins. */
 #include "clock.h"
 #include "internal.h"
 

@@ -1,6 +1,6 @@
 /* Classes of bytes that the grammar of HTTP and of URIs knows. */
-#ifndef PALENCA_HOST_HTTP_CHARS_H
-#define PALENCA_HOST_HTTP_CHARS_H
+#ifndef PALENCA_HOST_HTTP_CHAR_CLASSES_H
+#define PALENCA_HOST_HTTP_CHAR_CLASSES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
-/* What people have done to stored events: replays and purges, as work in slices. A slice is short,
- * so that whoever serves does other things in between; and its transaction is its own, so that what
- * was done stays when the rest is not. */
-#ifndef PALENCA_HOST_STORE_ADMIN_SLICES_H
-#define PALENCA_HOST_STORE_ADMIN_SLICES_H
+/* Runs what people ask of stored events, replays and purges, in slices. A slice is short, so that
+ * whoever serves does other things in between; and its transaction is its own, so that what was
+ * done stays when the rest is not. */
+#ifndef PALENCA_HOST_STORE_ADMIN_SLICED_WORK_H
+#define PALENCA_HOST_STORE_ADMIN_SLICED_WORK_H
 
 #include "store/event_admin.h"
 #include "store/event_store.h"

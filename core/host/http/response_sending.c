@@ -1,4 +1,4 @@
-/* How a response is sent: at once, from a file, or in pieces. */
+/* Sends responses: at once, from a file, or in pieces. */
 #include "internal.h"
 
 #include <stdio.h>

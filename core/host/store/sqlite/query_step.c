@@ -1,5 +1,6 @@
-/* Steps of queries that read, and a number from a database. */
-#include "integer.h"
+/* Steps a query, trying again for a short time while another process changes the header, and reads
+ * a number from a database. */
+#include "query_step.h"
 
 #include <stddef.h>
 #include <time.h>

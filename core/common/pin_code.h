@@ -1,6 +1,6 @@
 /* Keeps the code that a thread runs in memory. */
-#ifndef PALENCA_COMMON_PIN_H
-#define PALENCA_COMMON_PIN_H
+#ifndef PALENCA_COMMON_PIN_CODE_H
+#define PALENCA_COMMON_PIN_CODE_H
 
 #pragma GCC visibility push(hidden)
 

@@ -1,7 +1,7 @@
 /* Opens, checks and creates the database file of the event store. */
-#include "file.h"
+#include "database_file.h"
 
-#include "live_mark.h"
+#include "header_mark.h"
 #include "lock_file.h"
 #include "schema.h"
 

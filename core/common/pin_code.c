@@ -1,5 +1,5 @@
-/* Lua unloads its modules when a state is closed. */
-#include "pin.h"
+/* Keeps the code that a thread runs in memory: Lua unloads its modules when a state is closed. */
+#include "pin_code.h"
 
 #include <dlfcn.h>
 #include <stddef.h>

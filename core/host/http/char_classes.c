@@ -1,9 +1,10 @@
-/* Classes of bytes, and how many of them follow each other. */
-#include "chars.h"
+/* Classifies the bytes of HTTP and of URIs, and counts how many of a class follow each other. */
+#include "char_classes.h"
 
 #include <string.h>
 
-/* Sums of the classes in chars.h, 16 bytes a row; a test compares it with their definitions. */
+/* Sums of the classes in char_classes.h, 16 bytes a row; a test compares it with their definitions.
+ */
 /* clang-format off */
 const uint8_t http_chars[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0,

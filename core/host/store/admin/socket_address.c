@@ -1,5 +1,6 @@
-/* Where the socket is by which `palenca events` asks the process that serves. */
-#include "socket.h"
+/* Finds the address of the socket by which `palenca events` asks the process that serves, removes
+ * the socket, and checks who has connected. */
+#include "socket_address.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* What the event store does between its transactions, in slices: hands out leases, reads the order,
+/* Works between the transactions of the event store, in slices: hands out leases, reads the order,
  * moves the log into the database, deletes old events, and calls what others have under way. */
 #include "clock.h"
 #include "internal.h"

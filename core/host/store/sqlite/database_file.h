@@ -1,9 +1,9 @@
 /* The database file of the event store: who may open it, what it must look like. */
-#ifndef PALENCA_HOST_STORE_SQLITE_FILE_H
-#define PALENCA_HOST_STORE_SQLITE_FILE_H
+#ifndef PALENCA_HOST_STORE_SQLITE_DATABASE_FILE_H
+#define PALENCA_HOST_STORE_SQLITE_DATABASE_FILE_H
 
 #include "common/host_error.h"
-#include "integer.h"
+#include "query_step.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* The lines of headers and trailers: "name: value". */
-#include "chars.h"
+/* Parses the lines of headers and trailers: "name: value". */
+#include "char_classes.h"
 #include "parser_parts.h"
 
 #include <string.h>

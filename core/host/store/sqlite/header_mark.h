@@ -10,8 +10,8 @@
  * A copy that SQLite's backup makes has what was in the log, too, but asks for one as its
  * original does. Its cookie shows it: that of a file in use is set high, in the file itself,
  * before an event is in the log. */
-#ifndef PALENCA_HOST_STORE_SQLITE_LIVE_MARK_H
-#define PALENCA_HOST_STORE_SQLITE_LIVE_MARK_H
+#ifndef PALENCA_HOST_STORE_SQLITE_HEADER_MARK_H
+#define PALENCA_HOST_STORE_SQLITE_HEADER_MARK_H
 
 #include <sqlite3.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* host.admin_socket: where `palenca events` asks the process that serves. */
+/* host.admin_socket: opens the socket at which `palenca events` asks the process that serves. */
 #include "handle.h"
 #include "module.h"
 
@@ -64,7 +64,7 @@ static int socket_close(lua_State *L) {
 
 static const luaL_Reg methods[] = {{"close", socket_close}, {NULL, NULL}};
 
-void lua_open_admin(lua_State *L) {
+void lua_open_admin_socket(lua_State *L) {
   define_handle(L, ADMIN_TYPE, methods, socket_close);
   lua_pushcfunction(L, socket_open);
   lua_setfield(L, -2, "admin_socket");

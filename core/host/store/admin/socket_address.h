@@ -1,7 +1,7 @@
 /* Where the socket is by which `palenca events` asks the process that serves: beside the database.
  */
-#ifndef PALENCA_HOST_STORE_ADMIN_SOCKET_H
-#define PALENCA_HOST_STORE_ADMIN_SOCKET_H
+#ifndef PALENCA_HOST_STORE_ADMIN_SOCKET_ADDRESS_H
+#define PALENCA_HOST_STORE_ADMIN_SOCKET_ADDRESS_H
 
 #include "common/host_error.h"
 

@@ -1,7 +1,7 @@
-/* An HTTP server on a thread of its own. Its requests wait in a queue until another thread takes
- * them. */
-#ifndef PALENCA_HOST_HTTP_QUEUE_H
-#define PALENCA_HOST_HTTP_QUEUE_H
+/* Runs an HTTP server on a thread of its own, whose requests wait in a queue until another thread
+ * takes them. */
+#ifndef PALENCA_HOST_HTTP_REQUEST_QUEUE_H
+#define PALENCA_HOST_HTTP_REQUEST_QUEUE_H
 
 #include "server.h"
 

@@ -1,4 +1,5 @@
-/* What is still to be sent on a connection. */
+/* Queues what is still to be sent on a connection, in memory or from a file, and writes it to the
+ * socket. */
 #include "internal.h"
 
 #include <stdlib.h>
