@@ -1,4 +1,4 @@
---- The errors of calls.
+--- Makes the errors of calls, with a kind, a message and whether a repeat can help.
 -- @module palenca.errors
 local advice = require("palenca.advice")
 local core = require("palenca.core")

@@ -1,4 +1,4 @@
---- The handlers that a script registers for events.
+--- Registers the handlers of a script for events, and finds those of an event.
 -- @module palenca.handlers
 local argcheck = require("palenca.util.argcheck")
 

@@ -20,7 +20,7 @@ local palenca = {
   --- Who must act on a login's outcome, and what to say to the worker; see @{palenca.advice}.
   advice = require("palenca.advice"),
   --- Sends a request to a system of the user's own; see @{palenca.http}.
-  http = require("palenca.client.http"),
+  http = require("palenca.client.external_http"),
   --- Computes an income from earnings; see @{palenca.income}.
   income = require("palenca.income"),
   --- Reads and writes JSON, and marks lists as such; see @{palenca.json}.

@@ -3,7 +3,7 @@
 -- @module palenca.log
 local cached_date = require("palenca.util.cached_date")
 local json = require("palenca.util.json")
-local number = require("palenca.util.number")
+local number_text = require("palenca.util.number_text")
 local redact = require("palenca.util.redact")
 
 local log = {}
@@ -98,7 +98,7 @@ local function write(level, fields)
   end
   local entry = { level = level }
   for name, value in pairs(fields) do
-    name = type(name) == "number" and number.text(name) or show(name)
+    name = type(name) == "number" and number_text.text(name) or show(name)
     if type(value) == "table" and (json.is_array(value) or not getmetatable(value)) then
       entry[name] = value
     elseif type(value) == "number" or type(value) == "boolean" or value == json.null then

@@ -1,7 +1,7 @@
---- Functions that a script runs at an interval.
+--- Registers the functions that a script runs at an interval.
 -- @module palenca.timers
 local argcheck = require("palenca.util.argcheck")
-local number = require("palenca.util.number")
+local number_text = require("palenca.util.number_text")
 
 local timers = {}
 
@@ -22,7 +22,7 @@ end
 -- The default name of a timer is its interval and its number among those with the same interval: so
 -- it is recognized when other parts of the script change.
 local function default_name(interval)
-  local name = number.format("every %.10g s", interval)
+  local name = number_text.format("every %.10g s", interval)
   local count, found = 1, name
   while by_name[found] do
     count = count + 1
@@ -33,8 +33,8 @@ end
 
 local function check_interval(interval)
   if type(interval) ~= "number" or not (interval >= INTERVAL_MIN and interval <= INTERVAL_MAX) then
-    error(number.format("palenca.every: interval must be a number of seconds from %g to %d (366 "
-      .. "days), got %s", INTERVAL_MIN, INTERVAL_MAX, number.text(interval)), 3)
+    error(number_text.format("palenca.every: interval must be a number of seconds from %g to %d "
+      .. "(366 days), got %s", INTERVAL_MIN, INTERVAL_MAX, number_text.text(interval)), 3)
   end
 end
 
@@ -101,7 +101,7 @@ end
 function timers.descriptions()
   local texts = {}
   for i, timer in ipairs(list) do
-    local text = number.format("every %.10g s", timer.interval)
+    local text = number_text.format("every %.10g s", timer.interval)
     local is_named = timer.name:find(text, 1, true) ~= 1
     texts[i] = is_named and timer.name .. " (" .. text .. ")" or timer.name
   end

@@ -1,4 +1,4 @@
---- A client of the API: one key, one environment.
+--- Makes clients of the API: one key, one environment.
 --
 -- It cannot be changed: its options can be read as its fields, and setting one raises.
 -- @classmod palenca.client
@@ -6,7 +6,7 @@ local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local http_method = require("palenca.util.http_method")
 local json = require("palenca.util.json")
-local number = require("palenca.util.number")
+local number_text = require("palenca.util.number_text")
 local resources = require("palenca.client.resources")
 local response = require("palenca.client.response")
 local runtime = require("palenca.runtime")
@@ -67,7 +67,7 @@ table.sort(sayable)
 -- @tparam string text
 -- @return the option; nil if it must be a number, and is none
 local function read_option(name, text)
-  return texts[option_types[name]] and text or number.parse(text)
+  return texts[option_types[name]] and text or number_text.parse(text)
 end
 
 local function from_environment(name)

@@ -1,4 +1,4 @@
---- The response of a search: rows that come in pages.
+--- Iterates over the response of a search: rows that come in pages.
 --
 -- The first page says how many there are; the others are requested in parallel, within the rate
 -- limit, and returned in order. A history that changes while it is read is read again, or reported

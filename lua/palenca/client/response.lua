@@ -2,7 +2,7 @@
 -- @module palenca.client.response
 local errors = require("palenca.errors")
 local json = require("palenca.util.json")
-local number = require("palenca.util.number")
+local number_text = require("palenca.util.number_text")
 
 local response = {}
 
@@ -27,7 +27,7 @@ local function text_of(value)
 end
 
 local function word_of(value)
-  return type(value) == "number" and number.text(value) or text_of(value)
+  return type(value) == "number" and number_text.text(value) or text_of(value)
 end
 
 -- A null in a list is a hole in a table; the items after it are read as well.

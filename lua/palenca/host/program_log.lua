@@ -1,4 +1,4 @@
---- The program's own log on standard error: lines of text for a terminal, or JSON lines.
+--- Writes the program's own log on standard error: lines of text for a terminal, or JSON lines.
 -- @module palenca.host.program_log
 local cached_date = require("palenca.util.cached_date")
 local host = require("palenca.host")

@@ -1,4 +1,4 @@
---- When an event whose handler has failed is tried again, and the text of its error.
+--- Decides when an event whose handler has failed is tried again, and writes its error.
 -- @module palenca.host.retry_policy
 local redact = require("palenca.util.redact")
 

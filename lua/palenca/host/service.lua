@@ -1,7 +1,7 @@
---- A running receiver with its store and script workers, as `palenca serve` and `dev` have it.
+--- Runs a receiver with its store and script workers, as `palenca serve` and `dev` have it.
 -- @module palenca.host.service
 local core = require("palenca.core")
-local endpoint = require("palenca.host.endpoint")
+local webhook_endpoint = require("palenca.host.webhook_endpoint")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
@@ -45,7 +45,7 @@ local function wait_signal(self, seconds)
   local signal, from_kernel = host.wait_signal(seconds)
   if signal == "SIGHUP" and not from_kernel then
     self.reload:ask()
-    endpoint.reload_tls(self.given, self.receiver)
+    webhook_endpoint.reload_tls(self.given, self.receiver)
     return nil
   end
   return signal
@@ -83,7 +83,7 @@ local function open_parts(self, given)
   if not self.loop then
     user_error("%s", problem)
   end
-  self.listener, self.url = endpoint.listen(given, self.loop)
+  self.listener, self.url = webhook_endpoint.listen(given, self.loop)
   if not self.listener then
     user_error("%s", self.url)
   end

@@ -11,7 +11,7 @@ local program_log = require("palenca.host.program_log")
 local retry_policy = require("palenca.host.retry_policy")
 local runtime = require("palenca.runtime")
 local scheduler = require("palenca.host.scheduler")
-local script = require("palenca.host.script")
+local script_loader = require("palenca.host.script_loader")
 local timers = require("palenca.timers")
 local user_error = require("palenca.host.user_error")
 
@@ -256,8 +256,8 @@ end
 local function load(self, path)
   local files
   local ok, problem = pcall(self.schedule.run, self.schedule, "the script", function()
-    script.load(path)
-    files = script.files()
+    script_loader.load(path)
+    files = script_loader.files()
   end, LOAD_TIMEOUT)
   if not ok then
     user_error("%s", type(problem) == "table" and problem.text or path .. ": " .. problem)
@@ -293,7 +293,7 @@ return function(text)
   runtime.use(self.schedule:runtime())
   timers.serve()
   handlers.set_max_limits(own_thread.LIMITS_MAX)
-  script.forbid_exit()
+  script_loader.forbid_exit()
   local files = load(self, options.script)
   for action, count in pairs(handlers.concurrency_limits()) do
     own_thread.limit(action, count)

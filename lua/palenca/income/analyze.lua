@@ -1,4 +1,4 @@
---- From rows to an income; see @{palenca.income.analyze}.
+--- Computes an income from rows; see @{palenca.income.analyze}.
 -- @module palenca.income.analyze
 local canonical_json = require("palenca.util.canonical_json")
 local date = require("palenca.util.date")

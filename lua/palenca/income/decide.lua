@@ -1,4 +1,4 @@
---- From an income to a verdict; see @{palenca.income.decide}.
+--- Decides on an income by a rule; see @{palenca.income.decide}.
 -- @module palenca.income.decide
 local api_amount = require("palenca.income.api_amount")
 local canonical_json = require("palenca.util.canonical_json")

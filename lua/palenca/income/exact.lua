@@ -1,4 +1,4 @@
---- Exact integers of any size, and quotients of them that are rounded once.
+--- Computes with integers of any size, exactly, and with quotients of them that are rounded once.
 --
 -- A value is a Lua number that is whole and below 2^53, or a table of limbs in base 10^7, the
 -- lowest first, with `negative`. Both may be given wherever a value is taken.

@@ -1,4 +1,4 @@
---- The figures of one currency: exact sums of days, and what is drawn from them.
+--- Computes the figures of one currency from exact sums of days.
 --
 -- A day is an index, 1 being the last one (see @{palenca.income.ledger}). A sum is a value of
 -- @{palenca.income.exact}, in minor units or, if there are amounts with more decimals, in a

@@ -1,4 +1,5 @@
---- What was delivered lately, for all workers of an nginx: each event is handled once.
+--- Records what was delivered lately, for all workers of an nginx, so that each event is handled
+-- once.
 --
 -- In a `lua_shared_dict`, under a digest of the body: the claim of the attempt that is at it, or,
 -- once it is done, its id; and how often it was tried.

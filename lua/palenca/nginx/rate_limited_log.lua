@@ -1,4 +1,4 @@
---- Log lines that senders can cause: each is written once in a window, and then how many more there
+--- Logs what senders can cause: each line is written once in a window, and then how many more there
 -- were, so that requests of strangers cannot fill a disk. Each worker counts for itself.
 -- @module palenca.nginx.rate_limited_log
 local core = require("palenca.core")

@@ -1,8 +1,9 @@
---- What is set for an endpoint or a client: in a table, in nginx variables, in the environment.
+--- Reads what is set for an endpoint or a client: in a table, in nginx variables, in the
+-- environment.
 -- @module palenca.nginx.settings
 local argcheck = require("palenca.util.argcheck")
 local client = require("palenca.client")
-local number = require("palenca.util.number")
+local number_text = require("palenca.util.number_text")
 local signature_config = require("palenca.webhook.signature_config")
 
 local settings = {}
@@ -75,7 +76,7 @@ local function read(name, source, text)
     end
     return switch[text]
   elseif numbers[name] then
-    return number.parse(text) or error(source .. " must be a number", 0)
+    return number_text.parse(text) or error(source .. " must be a number", 0)
   end
   return name == "secrets" and words(text) or text
 end

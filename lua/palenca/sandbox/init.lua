@@ -8,8 +8,8 @@ local faults = require("palenca.sandbox.delivery.faults")
 local login_flow = require("palenca.sandbox.control.login_flow")
 local origin_check = require("palenca.sandbox.http.origin_check")
 local population = require("palenca.sandbox.data.population")
-local query = require("palenca.sandbox.http.query")
-local queue = require("palenca.sandbox.delivery.queue")
+local query_string = require("palenca.sandbox.http.query_string")
+local delivery_queue = require("palenca.sandbox.delivery.delivery_queue")
 local rate_limiter = require("palenca.sandbox.http.rate_limiter")
 local render = require("palenca.sandbox.data.render")
 local request_log = require("palenca.sandbox.control.request_log")
@@ -28,7 +28,7 @@ local index_body
 -- The public link of a widget, as the vendor has it, is this path with the widget's id in it; a
 -- program that asks for JSON has the list of paths.
 local function is_widget_link(request)
-  local given = query.parameters(request.query)
+  local given = query_string.parameters(request.query)
   local accept = (request.headers.accept or ""):lower()
   return (given.widget_id or given.external_id)
     and (accept:find("text/html", 1, true) or not accept:find("json", 1, true))
@@ -49,7 +49,7 @@ local routes = {
 for _, name in ipairs {
   "api.users", "api.accounts", "api.logins", "api.employment", "api.account_events",
   "api.aggregated_earnings", "api.consents", "api.platforms", "api.widgets", "api.webhooks",
-  "control.login_flow", "control.console_queries", "control.control", "control.static_files",
+  "control.login_flow", "control.console_queries", "control.control_api", "control.static_files",
   "control.widget_page_data",
 } do
   local module = require("palenca.sandbox." .. name)
@@ -173,7 +173,7 @@ function sandbox.new(options)
   restore(self, options, given)
   self.timers = timer_queue.new(self.clock)
   self.limiter = rate_limiter.new(self.settings, self.clock)
-  self.deliveries = queue.new(self.store, self.clock, self.settings)
+  self.deliveries = delivery_queue.new(self.store, self.clock, self.settings)
   self.faults = faults.new(self.store, function()
     self:touch("faults")
   end)
@@ -226,7 +226,8 @@ end
 -- Paths under /sandbox/ are the sandbox's own: they reject unknown fields, which would have no
 -- effect. Returns the response that does so, or nil.
 local function reject_strangers(request, route)
-  local wrong = validate.strangers(query.parameters(request.query), route.query or {}, "query")
+  local parameters = query_string.parameters(request.query)
+  local wrong = validate.strangers(parameters, route.query or {}, "query")
   if wrong[1] then
     return response.invalid(wrong)
   elseif route.body then

@@ -3,7 +3,7 @@
 local core = require("palenca.core")
 local date = require("palenca.util.date")
 local http_method = require("palenca.util.http_method")
-local number = require("palenca.util.number")
+local number_text = require("palenca.util.number_text")
 local suggest = require("palenca.util.suggest")
 
 local argcheck = {}
@@ -99,7 +99,7 @@ function argcheck.value(what, value, kind, level)
   if expected then
     -- what was to be something else may be a secret
     local is_shown = type(value) == "number" and expected:find("number", 1, true)
-    local got = is_shown and number.text(value) or type(value)
+    local got = is_shown and number_text.text(value) or type(value)
     error(string.format("%s must be %s, got %s", what, expected, got), level + 1)
   end
 end

@@ -1,5 +1,5 @@
---- Dates as day numbers, which are days since 1970-01-01, from and to text; by arithmetic alone,
--- without the machine's clock or time zone.
+--- Converts dates between text and day numbers, which are days since 1970-01-01; by arithmetic
+-- alone, without the machine's clock or time zone.
 -- @module palenca.util.date
 local floor, format = math.floor, string.format
 

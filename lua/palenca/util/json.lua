@@ -1,7 +1,7 @@
 --- JSON for the module's users: null is nil, whole numbers are integers.
 -- @module palenca.json
 local core = require("palenca.core")
-local number = require("palenca.util.number")
+local number_text = require("palenca.util.number_text")
 
 local json = {}
 
@@ -100,7 +100,7 @@ local function encode_number(value)
   if value ~= value or value == math.huge or value == -math.huge then
     error("JSON has no number for " .. tostring(value), 0)
   end
-  return number.exact(value)
+  return number_text.exact(value)
 end
 
 local DEPTH_MAX = 100
@@ -145,7 +145,7 @@ local function encode_table(value, depth)
     if type(key) ~= "string" and type(key) ~= "number" then
       error("JSON has no name for a key of type " .. type(key), 0)
     end
-    key = type(key) == "number" and number.exact(key) or key
+    key = type(key) == "number" and number_text.exact(key) or key
     parts[#parts + 1] = codec.encode(key) .. ":" .. encode_value(item, depth + 1)
   end
   return "{" .. table.concat(parts, ",") .. "}"

@@ -79,10 +79,10 @@ describe("the sandbox's state file", function()
           options = { items_per_page = 1000 } }))
       return account.data.warning, rows
     end
-    local patterns = require("palenca.sandbox.data.patterns")
+    local history_patterns = require("palenca.sandbox.data.history_patterns")
     local api = open { webhook_delay = 0 }
     local before, count = {}, 0
-    for pattern in pairs(patterns.names) do
+    for pattern in pairs(history_patterns.names) do
       local id = api:login { platform = "didi", pattern = pattern, warning = "rider_account",
         days = 300 }.account_id
       before[id], count = { read(api, id) }, count + 1

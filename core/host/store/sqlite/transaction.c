@@ -1,5 +1,5 @@
-/* Runs the SQL of the event store inside a transaction: puts and finishes events, and reads what is
- * stored. */
+/* Opens the database of the event store, begins and ends its transactions, and puts and finishes
+ * events in them. */
 #include "internal.h"
 #include "started_events.h"
 

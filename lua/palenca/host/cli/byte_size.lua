@@ -1,4 +1,4 @@
---- Sizes for people.
+--- Writes sizes in bytes for people.
 -- @module palenca.host.cli.byte_size
 local byte_size = {}
 

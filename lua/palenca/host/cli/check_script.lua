@@ -9,7 +9,7 @@ local output = require("palenca.host.cli.output")
 local retry_policy = require("palenca.host.retry_policy")
 local runtime = require("palenca.runtime")
 local scheduler = require("palenca.host.scheduler")
-local script = require("palenca.host.script")
+local script_loader = require("palenca.host.script_loader")
 local timers = require("palenca.timers")
 local user_error = require("palenca.host.user_error")
 
@@ -23,7 +23,7 @@ end
 local function load(options)
   local schedule = scheduler.new(options.cpu_timeout, options.memory_limit, retry_policy.plain)
   local ok, problem = pcall(schedule.run, schedule, "the script", function()
-    script.load(options.script)
+    script_loader.load(options.script)
   end, LOAD_TIMEOUT)
   if not ok then
     user_error("%s", type(problem) == "table" and problem.text or options.script .. ": " .. problem)
@@ -43,7 +43,7 @@ return function(text)
   end
   timers.serve()
   handlers.set_max_limits(host.own_thread.LIMITS_MAX)
-  script.forbid_exit()
+  script_loader.forbid_exit()
   output.watch_script()
   local ok, problem = pcall(load, options)
   if not pcall(output.check_reader) then

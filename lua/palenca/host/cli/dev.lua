@@ -2,10 +2,10 @@
 -- @module palenca.host.cli.dev
 local client = require("palenca.client")
 local host = require("palenca.host")
-local http = require("palenca.client.http")
+local external_http = require("palenca.client.external_http")
 local login_argument = require("palenca.host.cli.login_argument")
 local options = require("palenca.host.cli.options")
-local patterns = require("palenca.sandbox.data.patterns")
+local history_patterns = require("palenca.sandbox.data.history_patterns")
 local program_log = require("palenca.host.program_log")
 local receiver_options = require("palenca.host.cli.receiver_options")
 local sandbox = require("palenca.host.cli.sandbox")
@@ -39,7 +39,7 @@ function dev.define(command)
   command:option("--login", "Simulate a login as soon as all is ready: WHO[,NAME=VALUE…]. WHO is "
     .. "a platform, such as uber, or a test identifier, such as "
     .. "rappi+incomplete@palenca-tests.com; NAME is pattern (" .. login_argument.patterns()
-    .. "; default " .. patterns.default .. "), warning (" .. login_argument.warnings()
+    .. "; default " .. history_patterns.default .. "), warning (" .. login_argument.warnings()
     .. ") or days (instead of --history). Such as uber,pattern=declining. May be repeated.")
     :argname("LOGIN"):convert(login_argument.parse):count("*")
   -- an existing database may hold other events, for which --once must not wait
@@ -49,7 +49,7 @@ function dev.define(command)
 end
 
 local function simulate(url, given)
-  local response, err = http({ url = url .. "/sandbox/logins", json = given })
+  local response, err = external_http({ url = url .. "/sandbox/logins", json = given })
   if not response then
     user_error("the login could not be simulated: %s", tostring(err))
   elseif response.status ~= 201 then

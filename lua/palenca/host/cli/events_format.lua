@@ -1,4 +1,4 @@
---- How stored events are shown: a line, a JSON object, or a page with all there is.
+--- Formats stored events: as a line, a JSON object, or a page with all there is.
 -- @module palenca.host.cli.events_format
 local byte_size = require("palenca.host.cli.byte_size")
 local host = require("palenca.host")

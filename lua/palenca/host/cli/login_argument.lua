@@ -4,7 +4,7 @@ local argcheck = require("palenca.util.argcheck")
 local catalogue = require("palenca.sandbox.data.catalogue")
 local login_flow = require("palenca.sandbox.control.login_flow")
 local named_values = require("palenca.host.cli.named_values")
-local patterns = require("palenca.sandbox.data.patterns")
+local history_patterns = require("palenca.sandbox.data.history_patterns")
 local validate = require("palenca.sandbox.http.validate")
 
 local login_argument = {}
@@ -12,7 +12,7 @@ local login_argument = {}
 --- The patterns of earnings that there are.
 -- @treturn string their names
 function login_argument.patterns()
-  return table.concat(argcheck.words(patterns.names), ", ")
+  return table.concat(argcheck.words(history_patterns.names), ", ")
 end
 
 --- The warnings that a login may leave on its account.

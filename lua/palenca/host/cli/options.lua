@@ -1,4 +1,4 @@
---- Options that several commands have: a flag, else an environment variable, else a default.
+--- Reads options that several commands have: a flag, else an environment variable, else a default.
 -- @module palenca.host.cli.options
 local suggest = require("palenca.util.suggest")
 

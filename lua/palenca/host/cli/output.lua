@@ -1,4 +1,4 @@
---- Standard output of the commands: what cannot be written there is a failure.
+--- Writes the standard output of the commands; what cannot be written there is a failure.
 -- @module palenca.host.cli.output
 local host = require("palenca.host")
 local json = require("palenca.util.json")

@@ -1,4 +1,4 @@
---- The options of the webhook endpoint, and what they mean for the host.
+--- Declares the options of the webhook endpoint, and reads them into what the host needs.
 -- @module palenca.host.cli.receiver_options
 local host = require("palenca.host")
 local options = require("palenca.host.cli.options")
@@ -233,7 +233,7 @@ end
 
 --- What the options of @{define_public} mean. Raises a failure if a file cannot be read.
 -- @tparam table given the parsed options
--- @treturn ?table for `palenca.host.endpoint`, as `given.receiving`
+-- @treturn ?table for `palenca.host.webhook_endpoint`, as `given.receiving`
 -- @treturn ?string what is wrong with their usage
 function receiver_options.settings(given)
   local ok, result = pcall(settings, given)

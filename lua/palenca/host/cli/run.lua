@@ -4,7 +4,7 @@ local client = require("palenca.client")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local program_log = require("palenca.host.program_log")
-local script = require("palenca.host.script")
+local script_loader = require("palenca.host.script_loader")
 
 local run = { name = "run", summary = "Run a script once.", is_text = true }
 
@@ -62,7 +62,7 @@ function run.run(given)
   client.set_defaults(options.client(given))
   output.watch_script()
   watch_exit()
-  local ok, problem = pcall(script.load, given.script, table.unpack(given.rest))
+  local ok, problem = pcall(script_loader.load, given.script, table.unpack(given.rest))
   output.check_reader()
   if not ok then
     program_log.problem(tostring(problem), { command = "run" })

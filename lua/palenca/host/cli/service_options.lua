@@ -1,4 +1,4 @@
---- The options of those who serve a script.
+--- Declares the options of the commands that serve a script.
 -- @module palenca.host.cli.service_options
 local options = require("palenca.host.cli.options")
 local store_options = require("palenca.host.cli.store_options")

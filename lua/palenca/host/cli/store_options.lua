@@ -1,4 +1,4 @@
---- The options of the event store.
+--- Declares the options of the event store.
 -- @module palenca.host.cli.store_options
 local options = require("palenca.host.cli.options")
 

@@ -1,4 +1,4 @@
---- Times in options: a date, a date and time, or how long ago.
+--- Parses and writes times in options: a date, a date and time, or how long ago.
 -- @module palenca.host.cli.time_argument
 local date = require("palenca.util.date")
 local host = require("palenca.host")

@@ -2,7 +2,7 @@
 -- @module palenca.host.cli.trigger_sender
 local catalogue = require("palenca.sandbox.data.catalogue")
 local host = require("palenca.host")
-local http = require("palenca.client.http")
+local external_http = require("palenca.client.external_http")
 local json = require("palenca.util.json")
 local output = require("palenca.host.cli.output")
 local program_log = require("palenca.host.program_log")
@@ -110,7 +110,7 @@ local function make_body(given, account, action, webhook_id)
 end
 
 local function send_one(given, account, action, webhook_id)
-  local received, err = http({
+  local received, err = external_http({
     url = given.url, json = make_body(given, account, action, webhook_id),
   })
   local sent = { action = action, account_id = account.account_id }
@@ -158,7 +158,7 @@ local function reason_of(body, failed)
 end
 
 local function ask(given, method, path, body)
-  local received, err = http({ method = method, url = given.sandbox .. path, json = body })
+  local received, err = external_http({ method = method, url = given.sandbox .. path, json = body })
   if not received then
     return nil, ("there is no sandbox at %s: %s; start one, or name a receiver with --url")
       :format(given.sandbox, tostring(err))

@@ -2,7 +2,7 @@
 -- @module palenca.sandbox.api.consents
 local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
-local query = require("palenca.sandbox.http.query")
+local query_string = require("palenca.sandbox.http.query_string")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
@@ -24,7 +24,7 @@ end
 
 local function get(sandbox, request)
   local found = {}
-  for _, consent in ipairs(sandbox.store:consents_of(query.decode(request.ids.gov_id))) do
+  for _, consent in ipairs(sandbox.store:consents_of(query_string.decode(request.ids.gov_id))) do
     table.insert(found, 1, render_consent(consent))
   end
   return response.success(list_shape { consents = render.array(found) })

@@ -4,7 +4,7 @@ local accounts = require("palenca.sandbox.api.accounts")
 local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
 local platforms = require("palenca.sandbox.api.platforms")
-local query = require("palenca.sandbox.http.query")
+local query_string = require("palenca.sandbox.http.query_string")
 local random = require("palenca.sandbox.data.random")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
@@ -80,7 +80,7 @@ local function info_of(account, weeks)
 end
 
 local function get(sandbox, account, request)
-  local options, rejection = paging.from_query(query.parameters(request.query))
+  local options, rejection = paging.from_query(query_string.parameters(request.query))
   if not options then
     return rejection
   end

@@ -1,4 +1,4 @@
---- What the console page reads, without a key: accounts, logins, requests, deliveries.
+--- Responds to what the console page reads, without a key: accounts, logins, requests, deliveries.
 -- @module palenca.sandbox.control.console_queries
 local accounts = require("palenca.sandbox.api.accounts")
 local argcheck = require("palenca.util.argcheck")
@@ -7,9 +7,9 @@ local console_income = require("palenca.sandbox.control.console_income")
 local date = require("palenca.util.date")
 local login_flow = require("palenca.sandbox.control.login_flow")
 local paging = require("palenca.sandbox.http.paging")
-local patterns = require("palenca.sandbox.data.patterns")
+local history_patterns = require("palenca.sandbox.data.history_patterns")
 local platforms = require("palenca.sandbox.api.platforms")
-local query = require("palenca.sandbox.http.query")
+local query_string = require("palenca.sandbox.http.query_string")
 local render = require("palenca.sandbox.data.render")
 local request_log = require("palenca.sandbox.control.request_log")
 local response = require("palenca.sandbox.http.response")
@@ -78,15 +78,16 @@ local function overview(sandbox)
     countries = list_of(platforms.countries(), plain),
     actions = render.array(argcheck.words(catalogue.actions)),
     magic_cases = render.array(magic_cases()),
-    patterns = render.array(argcheck.words(patterns.names)),
-    default_pattern = patterns.default,
+    patterns = render.array(argcheck.words(history_patterns.names)),
+    default_pattern = history_patterns.default,
     warnings = render.array(argcheck.words(catalogue.warnings)),
     income_words = console_income.words,
   }
 end
 
 local function changes(sandbox, request)
-  local since = math.tointeger(tonumber(query.parameters(request.query).since or "0") or 0) or 0
+  local text = query_string.parameters(request.query).since or "0"
+  local since = math.tointeger(tonumber(text) or 0) or 0
   if sandbox.revision == since and not request.final then
     return { hold = true, status = 200, body = "" }
   elseif sandbox.revision < since then
@@ -102,7 +103,7 @@ local function changes(sandbox, request)
 end
 
 local function respond_with_page(name, request, newest, is_included, make)
-  local given = query.parameters(request.query)
+  local given = query_string.parameters(request.query)
   local options, rejection = paging.from_query(given)
   if not options then
     return rejection
@@ -172,7 +173,8 @@ local function get_login(sandbox, request)
   return response.success {
     login = login_flow.render(sandbox, login),
     account = accounts.render(sandbox.store, account, true),
-    pattern = account.history ~= "tutorial" and (account.pattern or patterns.default) or nil,
+    pattern = account.history ~= "tutorial" and (account.pattern or history_patterns.default)
+      or nil,
     profile = account.connected and accounts.render_profile(sandbox.store, account),
     earnings = render.raw("[" .. earned:json(1, earned.count) .. "]"),
     income = panel.income,

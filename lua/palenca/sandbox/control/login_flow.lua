@@ -2,7 +2,7 @@
 -- @module palenca.sandbox.control.login_flow
 local catalogue = require("palenca.sandbox.data.catalogue")
 local date = require("palenca.util.date")
-local patterns = require("palenca.sandbox.data.patterns")
+local history_patterns = require("palenca.sandbox.data.history_patterns")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
@@ -15,7 +15,7 @@ local CODE_LIFETIME = 600
 --- The optional fields of a login about the account's earnings and connection.
 login_flow.details = {
   { name = "days", check = validate.history(catalogue.history_max) },
-  { name = "pattern", check = validate.one_of_few(patterns.names) },
+  { name = "pattern", check = validate.one_of_few(history_patterns.names) },
   { name = "warning", check = validate.one_of_few(catalogue.warnings) },
 }
 

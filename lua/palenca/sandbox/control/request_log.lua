@@ -1,4 +1,4 @@
---- The last API requests, with their responses, for the console.
+--- Keeps the last API requests, with their responses, for the console.
 -- @module palenca.sandbox.control.request_log
 local date = require("palenca.util.date")
 local render = require("palenca.sandbox.data.render")

@@ -1,4 +1,4 @@
---- The widget page, the console page, and what they load.
+--- Serves the widget page, the console page, and what they load.
 -- @module palenca.sandbox.control.static_files
 local static_files = {}
 

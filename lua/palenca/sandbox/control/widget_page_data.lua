@@ -2,7 +2,7 @@
 -- @module palenca.sandbox.control.widget_page_data
 local argcheck = require("palenca.util.argcheck")
 local platforms = require("palenca.sandbox.api.platforms")
-local query = require("palenca.sandbox.http.query")
+local query_string = require("palenca.sandbox.http.query_string")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
@@ -27,7 +27,7 @@ local function redirect_of(given)
 end
 
 local function config(sandbox, request)
-  local given = query.parameters(request.query)
+  local given = query_string.parameters(request.query)
   local id = given.widget_id
   if id == "" then
     id = nil

@@ -1,4 +1,4 @@
---- The vendor's constants: platforms, countries, webhook actions, logins.
+--- Lists the vendor's constants: platforms, countries, webhook actions, logins.
 -- @module palenca.sandbox.data.catalogue
 local catalogue = {}
 

@@ -1,4 +1,4 @@
---- Records of one kind: found by id, and listed in the order in which they were made.
+--- Keeps records of one kind: found by id, and listed in the order in which they were made.
 -- @module palenca.sandbox.data.collection
 local collection = {}
 collection.__index = collection

@@ -2,7 +2,7 @@
 -- @module palenca.sandbox.data.earnings
 local catalogue = require("palenca.sandbox.data.catalogue")
 local date = require("palenca.util.date")
-local patterns = require("palenca.sandbox.data.patterns")
+local history_patterns = require("palenca.sandbox.data.history_patterns")
 local random = require("palenca.sandbox.data.random")
 local render = require("palenca.sandbox.data.render")
 
@@ -150,7 +150,7 @@ end
 function earnings.generate(account, today, history)
   local id = account.account_id
   local habits = make_habits(random.new(id, "habits"), account.platform, account.country)
-  local pattern = patterns.of(account.pattern, {
+  local pattern = history_patterns.of(account.pattern, {
     account_id = id, first = date.day_of(account.created), history = history,
   })
   local stream = random.new(id, "days")

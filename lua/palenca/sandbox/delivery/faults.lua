@@ -1,4 +1,4 @@
---- Injected faults: slow or failing responses, lost webhooks, shifting pages.
+--- Injects faults: slow or failing responses, lost webhooks, shifting pages.
 -- @module palenca.sandbox.delivery.faults
 local catalogue = require("palenca.sandbox.data.catalogue")
 local date = require("palenca.util.date")

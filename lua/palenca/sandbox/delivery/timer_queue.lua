@@ -1,4 +1,4 @@
---- A queue of items, taken in the order of their due times.
+--- Queues items, taken in the order of their due times.
 -- @module palenca.sandbox.delivery.timer_queue
 local timer_queue = {}
 timer_queue.__index = timer_queue

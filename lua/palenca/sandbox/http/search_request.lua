@@ -3,7 +3,7 @@
 -- @module palenca.sandbox.http.search_request
 local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
-local query = require("palenca.sandbox.http.query")
+local query_string = require("palenca.sandbox.http.query_string")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
@@ -53,7 +53,7 @@ local booleans = {
 -- @treturn ?boolean the value; nil if it is neither true nor false
 -- @treturn ?table then: the response that rejects it
 function search_request.query_switch(text, name, default)
-  local word = query.parameters(text)[name]
+  local word = query_string.parameters(text)[name]
   if word == nil then
     return default
   end

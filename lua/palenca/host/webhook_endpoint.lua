@@ -1,9 +1,9 @@
---- Where webhooks are received: binds the address, and reads the certificate again.
--- @module palenca.host.endpoint
+--- Binds the address at which webhooks are received, and reads the certificate again.
+-- @module palenca.host.webhook_endpoint
 local host = require("palenca.host")
 local program_log = require("palenca.host.program_log")
 
-local endpoint = {}
+local webhook_endpoint = {}
 
 -- The option that a failure to start is about.
 local function option_of(problem, options)
@@ -21,7 +21,7 @@ end
 -- @param loop of the host, for `host.receiver`
 -- @return the host's listener, or nil
 -- @treturn string where it is, without its secret; or why it could not be bound
-function endpoint.listen(given, loop)
+function webhook_endpoint.listen(given, loop)
   local options = { loop = loop, listen = given.listen, path = given.path }
   for name, value in pairs(given.receiving or {}) do
     options[name] = value
@@ -48,7 +48,7 @@ end
 --- Reads the certificate and key again, if the receiver has any, and logs what has come of it.
 -- @tparam table given the parsed options
 -- @param receiver of the host
-function endpoint.reload_tls(given, receiver)
+function webhook_endpoint.reload_tls(given, receiver)
   local certificate = given.receiving and given.receiving.tls_cert
   if not certificate then
     return
@@ -63,4 +63,4 @@ function endpoint.reload_tls(given, receiver)
   end
 end
 
-return endpoint
+return webhook_endpoint

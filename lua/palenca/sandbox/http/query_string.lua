@@ -1,11 +1,11 @@
 --- Parses the query of a request.
--- @module palenca.sandbox.http.query
-local query = {}
+-- @module palenca.sandbox.http.query_string
+local query_string = {}
 
 --- Decodes the percent-escapes of a text.
 -- @tparam string text as in a path or query
 -- @treturn string the text
-function query.decode(text)
+function query_string.decode(text)
   return (text:gsub("%%(%x%x)", function(digits)
     return string.char(tonumber(digits, 16))
   end))
@@ -14,13 +14,13 @@ end
 --- Reads a query.
 -- @tparam ?string text as sent, without the question mark
 -- @treturn table the parameters by name; of several with one name the first
-function query.parameters(text)
+function query_string.parameters(text)
   local found = {}
   for name, value in (text or ""):gmatch("([^&=]+)=?([^&]*)") do
-    name = query.decode((name:gsub("+", " ")))
-    found[name] = found[name] or query.decode((value:gsub("+", " ")))
+    name = query_string.decode((name:gsub("+", " ")))
+    found[name] = found[name] or query_string.decode((value:gsub("+", " ")))
   end
   return found
 end
 
-return query
+return query_string

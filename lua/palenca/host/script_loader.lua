@@ -1,9 +1,9 @@
---- Loads a user's script.
--- @module palenca.host.script
+--- Loads a user's script, which cannot end the process, and lists the files it consists of.
+-- @module palenca.host.script_loader
 local traceback = require("palenca.host.traceback")
 local user_error = require("palenca.host.user_error")
 
-local script = {}
+local script_loader = {}
 
 -- The directory of the script, if its name is one that package.path cannot hold.
 local unusual_directory
@@ -50,7 +50,7 @@ local function search_beside(path)
 end
 
 --- Has os.exit raise: it would end all that runs beside the script.
-function script.forbid_exit()
+function script_loader.forbid_exit()
   os.exit = function() -- luacheck: ignore 122
     error("os.exit is not available in a script that is served; raise an error instead", 2)
   end
@@ -66,7 +66,7 @@ end
 
 --- The files of the modules that were required, but for those of this project.
 -- @treturn {string,...}
-function script.files()
+function script_loader.files()
   local files = {}
   for name in pairs(package.loaded) do
     if type(name) == "string" and not package.preload[name] then
@@ -79,7 +79,7 @@ end
 --- Compiles a script and runs it once, which registers its handlers.
 -- @tparam string path of the file
 -- @param ... the script's arguments
-function script.load(path, ...)
+function script_loader.load(path, ...)
   local chunk, problem = loadfile(path, "t")
   if not chunk then
     -- the only problem that does not name the file
@@ -93,4 +93,4 @@ function script.load(path, ...)
   end
 end
 
-return script
+return script_loader

@@ -1,5 +1,5 @@
---- Webhook deliveries: their order and due times, their outcomes, and resending.
--- @module palenca.sandbox.delivery.queue
+--- Queues webhook deliveries: their order and due times, their outcomes, and resending.
+-- @module palenca.sandbox.delivery.delivery_queue
 --
 -- The actions that one login sends to one webhook form a sequence, with at most one delivery in
 -- flight; sequences do not wait for each other. Every delivery is a record of the store.
@@ -7,8 +7,8 @@ local render = require("palenca.sandbox.data.render")
 local signing = require("palenca.webhook")
 local timer_queue = require("palenca.sandbox.delivery.timer_queue")
 
-local queue = {}
-queue.__index = queue
+local delivery_queue = {}
+delivery_queue.__index = delivery_queue
 
 local MAX_ATTEMPTS = 4
 
@@ -32,7 +32,7 @@ local unfinished = { queued = true, sending = true, waiting = true }
 -- @tparam function clock returns Unix time in seconds
 -- @tparam table settings `retry_delay`, in seconds; read anew each time
 -- @treturn deliveries the queue
-function queue.new(store, clock, settings)
+function delivery_queue.new(store, clock, settings)
   return setmetatable({
     store = store,
     clock = clock,
@@ -41,11 +41,11 @@ function queue.new(store, clock, settings)
     in_flight = {},
     pending = 0,
     trim_at = KEPT + KEPT // 10,
-  }, queue)
+  }, delivery_queue)
 end
 
 --- Queues the deliveries that were unfinished when the store was saved.
-function queue:resume()
+function delivery_queue:resume()
   local sequences = {}
   for _, delivery in ipairs(self.store.delivery.list) do
     if unfinished[delivery.state] and not self.store.webhook:get(delivery.webhook_id) then
@@ -108,7 +108,7 @@ end
 -- @tparam number delay seconds until the first is due
 -- @tparam ?table more `login_id`, `resend_of`
 -- @treturn table the deliveries
-function queue:queue(webhook, events, delay, more)
+function delivery_queue:queue(webhook, events, delay, more)
   local given = { due = self.clock() + delay }
   for name, value in pairs(more or {}) do
     given[name] = value
@@ -129,7 +129,7 @@ end
 -- @tparam table event the fields of `data`
 -- @tparam ?string login_id the login
 -- @treturn table the delivery
-function queue:lose(webhook, event, login_id)
+function delivery_queue:lose(webhook, event, login_id)
   return make_record(self, nil, webhook, event, { state = "lost", login_id = login_id })
 end
 
@@ -141,7 +141,7 @@ end
 
 --- Cancels the queued deliveries of a webhook. One in flight completes, but is not retried.
 -- @tparam table webhook the webhook
-function queue:cancel(webhook)
+function delivery_queue:cancel(webhook)
   local id = webhook.webhook_id
   self.timers:remove(function(sequence)
     if sequence.queue[1].webhook_id ~= id then
@@ -178,7 +178,7 @@ end
 --- Takes the delivery that has been due for longest; it is in flight from then on.
 -- @treturn ?table `url`, `headers`, `body`, `webhook_id`, `action`, `attempt` (1 to 4)
 -- @treturn ?number without one: seconds until the next is due, nil if none is queued
-function queue:next()
+function delivery_queue:next()
   local sequence, wait = self.timers:take()
   if not sequence then
     return nil, wait
@@ -220,7 +220,7 @@ end
 -- @tparam table handed the delivery as it was handed out; raises if it is not in flight
 -- @tparam table outcome `status` and `body` of the response, or `error`; `seconds` it took
 -- @treturn string "done", "retry" or "gave_up"
-function queue:finish(handed, outcome)
+function delivery_queue:finish(handed, outcome)
   local sequence = self.in_flight[handed]
   if not sequence then
     error("this delivery is not in flight", 2)
@@ -247,11 +247,11 @@ end
 -- @tparam table delivery the delivery
 -- @tparam table webhook its webhook
 -- @treturn table the new one
-function queue:resend(delivery, webhook)
+function delivery_queue:resend(delivery, webhook)
   return self:queue(webhook, { delivery.event }, 0, {
     login_id = delivery.login_id,
     resend_of = delivery.delivery_id,
   })[1]
 end
 
-return queue
+return delivery_queue

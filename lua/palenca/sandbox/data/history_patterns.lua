@@ -1,12 +1,12 @@
 --- How a worker's history runs, so that it leads to one outcome of a decision: steadily, downward,
 -- with an end, with faults in the data.
--- @module palenca.sandbox.data.patterns
+-- @module palenca.sandbox.data.history_patterns
 --
 -- A pattern counts from the day on which the account was first connected, not from its last login:
 -- a worker who was new then has a longer history later, and the days of before stay as they were.
 local random = require("palenca.sandbox.data.random")
 
-local patterns = {}
+local history_patterns = {}
 
 -- Full weeks are counted from a Monday; 1970-01-01 was a Thursday.
 local function week_of(day)
@@ -72,21 +72,21 @@ local kinds = {
 }
 
 --- The pattern of those who name none.
-patterns.default = "steady"
+history_patterns.default = "steady"
 
 --- The names of all patterns, as keys.
-patterns.names = {}
+history_patterns.names = {}
 for name in pairs(kinds) do
-  patterns.names[name] = true
+  history_patterns.names[name] = true
 end
 
 --- The pattern of one account's history.
--- @tparam ?string name one of @{patterns.names}; nil: the default one
+-- @tparam ?string name one of @{history_patterns.names}; nil: the default one
 -- @tparam table given `account_id`, which chance is drawn from; `first`: the day on which the
 -- account was first connected; `history`: how many days before a login may have rows
 -- @treturn table `works(day)`, `factor(day)`, `is_unknown(day)`, `copies`
-function patterns.of(name, given)
-  local kind = kinds[name or patterns.default]
+function history_patterns.of(name, given)
+  local kind = kinds[name or history_patterns.default]
   local drawn = { first = given.first, history = given.history }
   for _, purpose in ipairs(kind.chance or {}) do
     drawn[purpose] = random.new(given.account_id, "pattern", purpose)
@@ -107,4 +107,4 @@ function patterns.of(name, given)
   }
 end
 
-return patterns
+return history_patterns

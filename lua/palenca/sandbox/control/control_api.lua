@@ -1,5 +1,5 @@
---- Responses of the sandbox's control API: faults, settings, the clock, events on demand.
--- @module palenca.sandbox.control.control
+--- Responds to the sandbox's control API: faults, settings, the clock, events on demand.
+-- @module palenca.sandbox.control.control_api
 local date = require("palenca.util.date")
 local faults = require("palenca.sandbox.delivery.faults")
 local render = require("palenca.sandbox.data.render")
@@ -7,7 +7,7 @@ local response = require("palenca.sandbox.http.response")
 local triggers = require("palenca.sandbox.control.triggers")
 local validate = require("palenca.sandbox.http.validate")
 
-local control = {}
+local control_api = {}
 
 local WEEK = 7 * 86400
 local YEAR = 366 * 86400
@@ -100,7 +100,7 @@ local function trigger(sandbox, request)
 end
 
 --- The routes of this module.
-control.routes = {
+control_api.routes = {
   { "GET", "/sandbox/faults", list_faults, public = true },
   { "POST", "/sandbox/faults", create_fault, public = true, body = true },
   { "DELETE", "/sandbox/faults", remove_faults, public = true },
@@ -111,4 +111,4 @@ control.routes = {
   { "POST", "/sandbox/events", trigger, public = true, body = true },
 }
 
-return control
+return control_api

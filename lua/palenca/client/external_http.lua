@@ -1,11 +1,11 @@
---- Requests to the user's own systems, by the same engine as the API's.
+--- palenca.http: sends requests to the user's own systems, not the API's, by the same engine.
 -- @module palenca.http
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
 local http_method = require("palenca.util.http_method")
 local json = require("palenca.util.json")
-local number = require("palenca.util.number")
+local number_text = require("palenca.util.number_text")
 local runtime = require("palenca.runtime")
 
 local fields = {
@@ -26,7 +26,7 @@ local function header_value(name, value)
   if type(value) ~= "string" and type(value) ~= "number" then
     return nil, "headers must be strings or lists of strings, got " .. type(value)
   end
-  value = number.text(value)
+  value = number_text.text(value)
   local ok, problem = core.check_header(name, value)
   return ok and value, problem
 end

@@ -1,11 +1,11 @@
---- Text of numbers, and numbers of text, that are the same in every process: with a point.
+--- Writes numbers as text, and reads them, the same in every process: with a point.
 --
 -- Lua's own `tostring`, `string.format` and `..` write a fraction with the decimal point of the
 -- process's locale, and 5.1 reads it with that only. LuaJIT always writes and reads a point.
--- @module palenca.util.number
+-- @module palenca.util.number_text
 local core = require("palenca.core")
 
-local number = {}
+local number_text = {}
 
 -- As in_c_locale, but raises what is raised.
 local function call(f, ...)
@@ -20,7 +20,7 @@ end
 -- @tparam string pattern
 -- @param ... what is put into it
 -- @treturn string
-function number.format(pattern, ...)
+function number_text.format(pattern, ...)
   return call(string.format, pattern, ...)
 end
 
@@ -28,7 +28,7 @@ end
 -- locale must be C.
 -- @tparam number value
 -- @treturn string
-function number.exact(value)
+function number_text.exact(value)
   if value == math.floor(value) and math.abs(value) < 2 ^ 53 then
     return string.format("%d", value) -- a zero has no sign then
   end
@@ -47,15 +47,15 @@ end
 --- As `tostring`, but of a number no digit is lost.
 -- @param value any value
 -- @treturn string
-function number.text(value)
-  return call(type(value) == "number" and number.exact or tostring, value)
+function number_text.text(value)
+  return call(type(value) == "number" and number_text.exact or tostring, value)
 end
 
 --- As `tonumber`.
 -- @param value any value
 -- @treturn ?number
-function number.parse(value)
+function number_text.parse(value)
   return call(tonumber, value)
 end
 
-return number
+return number_text

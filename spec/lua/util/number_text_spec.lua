@@ -110,15 +110,15 @@ describe("under a locale with a decimal comma", function()
       local ok
       ok, problem = pcall(palenca.every, 0.05, print)
       assert(not ok and not problem:find(",%d"), problem)
-      local number = require "palenca.util.number"
-      equal("1.50 x", number.format("%.2f %s", 1.5, "x"))
-      equal("1.5", number.text(1.5))
-      equal("3", number.text(6 / 2))
-      equal("1234567890123456", number.text(1234567890123456))
-      equal("inf", number.text(math.huge))
-      equal("nil", number.text(nil))
-      equal(nil, number.parse("1,5"))
-      io.write(number.text(client.timeout), " ", number.text(number.parse("0.25")))
+      local number_text = require "palenca.util.number_text"
+      equal("1.50 x", number_text.format("%.2f %s", 1.5, "x"))
+      equal("1.5", number_text.text(1.5))
+      equal("3", number_text.text(6 / 2))
+      equal("1234567890123456", number_text.text(1234567890123456))
+      equal("inf", number_text.text(math.huge))
+      equal("nil", number_text.text(nil))
+      equal(nil, number_text.parse("1,5"))
+      io.write(number_text.text(client.timeout), " ", number_text.text(number_text.parse("0.25")))
     ]], { PALENCA_TIMEOUT = "2.5" }))
   end)
 
@@ -177,9 +177,9 @@ local function sources(directory, pattern)
 end
 
 describe("the sources", function()
-  it("of the module format fractions through palenca.util.number, or under the C locale", function()
+  it("of the module format fractions through number_text, or under the C locale", function()
     for path, text in pairs(sources("lua/palenca", "*.lua")) do
-      local is_module = path ~= "lua/palenca/util/number.lua"
+      local is_module = path ~= "lua/palenca/util/number_text.lua"
       for _, part in ipairs(PROGRAM_ONLY) do
         is_module = is_module and not path:find(part)
       end
