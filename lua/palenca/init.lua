@@ -21,6 +21,8 @@ local palenca = {
   advice = require("palenca.advice"),
   --- Sends a request to a system of the user's own; see @{palenca.http}.
   http = require("palenca.client.external_http"),
+  --- Records decisions so that they can be proved; see @{palenca.decision}.
+  decision = require("palenca.decision"),
   --- Computes an income from earnings; see @{palenca.income}.
   income = require("palenca.income"),
   --- Reads and writes JSON, and marks lists as such; see @{palenca.json}.

@@ -239,25 +239,27 @@ local function help_of(...)
 end
 
 local COMMANDS = { "serve", "dev", "sandbox", "run", "check", "trigger", "income", "decide" }
-local EVENTS = { "list", "show", "replay", "retry-dead", "stats", "purge" }
+local PARTS = {
+  events = { "list", "show", "replay", "retry-dead", "stats", "purge" },
+  decisions = { "list", "show", "explain", "verify", "replay" },
+}
 
 describe("the README's commands", function()
   it("are those of the program", function()
     local found = {}
     for _, cells in ipairs(rows_of("README.md", "Commands")) do
       local first = cells[1]:match("^`palenca ([%l-]+)")
-      if first == "events" then
-        for word in cells[1]:gmatch("([%l-]+)") do
-          found["events " .. word] = true
-        end
-      else
-        found[first] = true
+      for word in cells[1]:gmatch("[%l-]+") do
+        local is_part = PARTS[first] and word ~= "palenca" and word ~= first
+        found[first .. " " .. word] = is_part or nil
       end
+      found[first] = not PARTS[first] or nil
     end
-    found["events palenca"], found["events events"] = nil, nil
     local expected = set_of(COMMANDS)
-    for _, name in ipairs(EVENTS) do
-      expected["events " .. name] = true
+    for command, names in pairs(PARTS) do
+      for _, name in ipairs(names) do
+        expected[command .. " " .. name] = true
+      end
     end
     assert_same_set(expected, found)
     local help = help_of()
@@ -278,8 +280,10 @@ describe("the documents", function()
     for _, name in ipairs(COMMANDS) do
       help[#help + 1] = help_of(name)
     end
-    for _, name in ipairs(EVENTS) do
-      help[#help + 1] = help_of("events", name)
+    for command, names in pairs(PARTS) do
+      for _, name in ipairs(names) do
+        help[#help + 1] = help_of(command, name)
+      end
     end
     for option in table.concat(help):gmatch("%-%-[%l][%l-]+") do
       known[option] = true
@@ -306,6 +310,7 @@ describe("the documents", function()
       ["--memory-limit MIB"] = "256", ["--handler-timeout SECONDS"] = "3600",
       ["--concurrency N"] = "64", ["--drain-timeout SECONDS"] = "30",
       ["--redelivery-window SECONDS"] = "300", ["--retention DAYS"] = "30",
+      ["--decision-retention DAYS"] = "0",
       ["--max-body BYTES"] = "65536", ["--max-header BYTES"] = "8192",
       ["--request-timeout SECONDS"] = "10", ["--idle-timeout SECONDS"] = "60",
       ["--max-connections N"] = "2048" } do

@@ -40,6 +40,7 @@ local HTTP = [[
   init_by_lua_block {
     state = ngx.shared.state
     every = select(2, pcall(require("palenca").every, 60, print))
+    recorded = select(2, pcall(require("palenca").decision.record, {}, {}))
     HANDLERS
   }
 ]]
@@ -119,6 +120,7 @@ local SERVER = [[
     ngx.ctx.said = select(2, pcall(require("palenca.nginx").webhook))
   } content_by_lua_block { ngx.say(ngx.ctx.said) } }
   location = /every { content_by_lua_block { ngx.say(every) } }
+  location = /recorded { content_by_lua_block { ngx.say(recorded) } }
   location = /slept { content_by_lua_block {
     local time, early = require("palenca.core").steady_time, 0
     for _, seconds in ipairs { 0.001, 0.01, 0.02 } do

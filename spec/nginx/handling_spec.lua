@@ -52,6 +52,12 @@ describe("an event inside nginx", function()
     assert.truthy(said:find("palenca.every: timers run in 'palenca serve'", 1, true), said)
   end)
 
+  it("rejects decisions to record, since there is no ledger", function()
+    local said = endpoint.nginx:get("/recorded")
+    assert.truthy(said:find("palenca.decision.record: there is no ledger inside nginx; decisions "
+      .. "are recorded by handlers of palenca serve", 1, true), said)
+  end)
+
   -- ---- reloads ----------------------------------------------------------------------------
 
   it("ends over a reload what is under way: one handler, one response to each request", function()

@@ -14,18 +14,21 @@ local ROOMS = {
   { "core/host/common", uses = "core/common uv" },
   { "core/host/http", uses = "core/common core/host/common openssl uv" },
   { "core/host/store", uses = "core/host/common" },
+  -- openssl digests the ledger's entries, zlib compresses their rows
+  { "core/host/store/ledger", uses = "core/host/common openssl zlib" },
   { "core/host/store/memory", uses = "core/host/common" },
   { "core/host/store/sqlite", uses = "core/common core/host/common core/host/store "
-    .. "core/host/store/memory sqlite3" },
+    .. "core/host/store/ledger core/host/store/memory sqlite3" },
   { "core/host/store/queue", uses = "core/common core/host/store core/host/store/sqlite" },
   { "core/host/store/admin", uses = "core/common core/host/common core/host/store "
-    .. "core/host/store/sqlite sqlite3 uv" },
+    .. "core/host/store/ledger core/host/store/sqlite sqlite3 uv" },
   { "core/host/webhook", uses = "core/common core/client/palenca.h core/host/common "
     .. "core/host/http core/host/store openssl" },
   { "core/host/worker", uses = "core/common core/binding core/host/common core/host/store "
     .. "cjson lua" },
   { "core/host/lua", uses = "core/common core/client/palenca.h core/host/common "
-    .. "core/host/http core/host/store core/host/store/admin core/host/webhook "
+    .. "core/host/http core/host/store core/host/store/admin core/host/store/ledger "
+    .. "core/host/webhook "
     .. "core/host/worker lua openssl sqlite3 uv zlib" },
   { "core/host", uses = "core/host/common core/host/worker core/host/lua lua sqlite3" },
 
@@ -36,10 +39,12 @@ local ROOMS = {
   { "lua/palenca/client", uses = "core/binding lua/palenca/util lua/palenca lua/palenca/runtime" },
   { "lua/palenca/webhook", uses = "core/binding lua/palenca/util lua/palenca" },
   { "lua/palenca/income", uses = "lua/palenca/util" },
+  { "lua/palenca/decision", uses = "core/binding lua/palenca/util lua/palenca/income" },
   { "lua/palenca/nginx", uses = "core/binding lua/palenca/util lua/palenca lua/palenca/runtime "
     .. "lua/palenca/client lua/palenca/webhook" },
   { "lua/palenca/init.lua", uses = "core/binding lua/palenca/util lua/palenca lua/palenca/runtime "
-    .. "lua/palenca/client lua/palenca/webhook lua/palenca/income lua/palenca/nginx" },
+    .. "lua/palenca/client lua/palenca/webhook lua/palenca/income lua/palenca/decision "
+    .. "lua/palenca/nginx" },
 
   { "lua/palenca/sandbox/data", uses = "lua/palenca/util" },
   { "lua/palenca/sandbox/http", uses = "core/binding lua/palenca/util lua/palenca/sandbox/data" },
@@ -54,12 +59,12 @@ local ROOMS = {
     .. "lua/palenca/sandbox/delivery lua/palenca/sandbox/api lua/palenca/sandbox/control" },
 
   { "lua/palenca/host", uses = "core/binding core/host/lua lua/palenca/util lua/palenca "
-    .. "lua/palenca/runtime lua/palenca/client lua/palenca/sandbox/data "
+    .. "lua/palenca/runtime lua/palenca/client lua/palenca/decision lua/palenca/sandbox/data "
     .. "lua/palenca/sandbox/delivery lua/palenca/sandbox" },
   { "lua/palenca/host/cli", uses = "core/binding core/host/lua lua/palenca/util lua/palenca "
     .. "lua/palenca/runtime lua/palenca/client lua/palenca/webhook lua/palenca/income "
-    .. "lua/palenca/sandbox/data lua/palenca/sandbox/http lua/palenca/sandbox/delivery "
-    .. "lua/palenca/sandbox/control lua/palenca/host argparse" },
+    .. "lua/palenca/decision lua/palenca/sandbox/data lua/palenca/sandbox/http "
+    .. "lua/palenca/sandbox/delivery lua/palenca/sandbox/control lua/palenca/host argparse" },
 }
 
 -- What a header, or a module, begins with, and the library's name in the table.

@@ -74,6 +74,7 @@ static const luaL_Reg functions[] = {
 static int open_module(lua_State *L) {
   luaL_newlib(L, functions);
   lua_open_store(L);
+  lua_open_decisions(L);
   lua_open_threads(L);
   lua_open_receiver(L);
   lua_open_admin_socket(L);

@@ -1,5 +1,6 @@
 /* host.own_thread: lets the Lua code of a thread reach that thread and its event store: when it is
  * ready, whether it has to stop; and a script worker to take events and finish them. */
+#include "decisions.h"
 #include "module.h"
 
 #include "worker/lua_thread.h"
@@ -116,18 +117,24 @@ static int take(lua_State *L) {
   return 1;
 }
 
-/* own_thread.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds)) */
+/* own_thread.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds),
+ * decision): one of own_thread.decision, which is recorded with "done" */
 static int finish(lua_State *L) {
   static const char *const kinds[] = {"done", "retry", "dead", "released", NULL};
   static const event_outcome_kind outcomes[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_RETRY,
                                                 EVENT_OUTCOME_DEAD, EVENT_OUTCOME_RELEASED};
   event_consumer *consumer = check_consumer(L);
   int64_t id = luaL_checkinteger(L, 1);
+  event_decision **decision = lua_check_decision(L, 5);
   event_outcome outcome = {
       .kind = outcomes[luaL_checkoption(L, 2, NULL, kinds)],
       .error = luaL_optstring(L, 3, NULL),
       .retry_at = (int64_t)(luaL_optnumber(L, 4, 0) * 1000),
   };
+  if (decision != NULL) {
+    outcome.decision = *decision;
+    *decision = NULL;
+  }
   event_consumer_finish(consumer, id, &outcome);
   return 0;
 }
@@ -152,5 +159,6 @@ void lua_open_own_thread(lua_State *L) {
   lua_setfield(L, -2, "take");
   lua_pushinteger(L, EVENT_CONSUMER_LIMITS_MAX);
   lua_setfield(L, -2, "LIMITS_MAX"); /* of patterns that can have a concurrency limit */
+  lua_add_decision(L);
   lua_setfield(L, -2, "own_thread");
 }

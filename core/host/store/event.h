@@ -61,10 +61,15 @@ typedef enum {
   EVENT_OUTCOME_RELEASED, /* not run to its end: received again, the attempt not counted */
 } event_outcome_kind;
 
+struct event_decision; /* ledger/decision.h */
+
 typedef struct {
   event_outcome_kind kind;
   int64_t retry_at;  /* for EVENT_OUTCOME_RETRY */
   const char *error; /* for RETRY and DEAD; copied; may be NULL */
+  /* For DONE: recorded in the transaction that ends the event. Freed by who finishes the event,
+   * whatever becomes of it; may be NULL. */
+  struct event_decision *decision;
 } event_outcome;
 
 #endif

@@ -33,6 +33,8 @@ typedef struct {
   /* Done events are deleted after this many milliseconds; 0: never. A duplicate of one that was
    * deleted within the window is a new event. */
   int64_t retention;
+  /* Decisions are deleted after this many milliseconds; 0: never. */
+  int64_t decision_retention;
 } event_store_options;
 
 /* On the loop: opens (and creates) the database. Events that were running when the last process
@@ -126,7 +128,8 @@ void event_consumer_prefetch(event_consumer *consumer, size_t count);
 event_lease *event_consumer_take(event_consumer *consumer);
 void event_lease_free(event_lease *lease);
 
-/* Ends a lease. Ignored if no event of this id is leased to the consumer. */
+/* Ends a lease. Ignored if no event of this id is leased to the consumer. The outcome's decision
+ * belongs to the store from here on. */
 void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome);
 
 /* Releases what is leased to the consumer and not finished, and frees it. */

@@ -16,6 +16,9 @@ local limits, own_thread = host.limits, host.own_thread
 local CLOSE_TIMEOUT = 1
 
 local NEVER = math.huge
+-- Of a task's request ids: those of later responses are not kept.
+local REQUEST_IDS_MAX = 1000
+
 -- The nanoseconds left of a task whose CPU time is exceeded (0: no limit).
 local NONE_LEFT = 1
 -- Nanoseconds of CPU time that a yield of the script itself costs in addition: about the time of a
@@ -80,6 +83,9 @@ local function on_done(self)
       local task, waiter = call.task, call.waiter
       if task then
         task.calls[call] = nil
+        if call.is_api and #task.request_ids < REQUEST_IDS_MAX then
+          task.request_ids[#task.request_ids + 1] = call.result.request_id
+        end
       end
       if waiter then
         call.waiter = nil
@@ -131,6 +137,7 @@ local function submit(self, request)
   local call = self.calls:submit(request)
   if task then
     call.task = task
+    call.is_api = request.template ~= nil -- only the client's requests have one
     task.calls[call] = true
   end
   return call
@@ -220,6 +227,7 @@ local function new_task(self, label, body, at_end)
     at_end = at_end,
     cpu_left = 0, -- nanoseconds of CPU time; 0: no limit
     calls = {},
+    request_ids = {}, -- of the API's responses
   }
   self.tasks[task.thread] = task
   return task
@@ -239,6 +247,7 @@ local function close(self, task)
     in_place = true,
     is_low_priority = task.is_low_priority,
     calls = task.calls,
+    request_ids = task.request_ids,
     limit = CLOSE_TIMEOUT,
     deadline = core.steady_time() + CLOSE_TIMEOUT,
   }

@@ -6,6 +6,7 @@ local errors = require("palenca.errors")
 local handlers = require("palenca.handlers")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
+local ledger = require("palenca.decision.recorder")
 local log = require("palenca.log")
 local program_log = require("palenca.host.program_log")
 local retry_policy = require("palenca.host.retry_policy")
@@ -54,6 +55,7 @@ local function summary(self, lease, event, entries)
     action = event and event.action,
     platform = event and event.platform,
     account_id = event and event.account_id,
+    user_id = event and event.user_id,
     attempt = lease.attempt,
     handlers = #entries,
     max_attempts = max_attempts(self, entries),
@@ -63,7 +65,7 @@ local function summary(self, lease, event, entries)
 end
 
 local function finish_done(record, began)
-  own_thread.finish(record.id, "done")
+  own_thread.finish(record.id, "done", nil, nil, record.decision)
   program_log.handled(record, began and core.steady_time() - began or 0)
 end
 
@@ -102,12 +104,32 @@ local function is_low_priority(event)
   return event.action ~= "login.success" or event.attempt > 1 or event.replay ~= nil
 end
 
+-- What palenca.decision.record calls: `make` makes the texts of the entry, `fail` raises. The entry
+-- is kept until the event's end.
+local function record_decision(self, event, make, fail)
+  local record = self.events[event]
+  if not record then
+    fail("event must be the one that the handler was called with, while that runs")
+  elseif record.decision then
+    fail("a decision was recorded for event %d in this attempt already", record.id)
+  end
+  local facts, rows, details = make(self.about, record.run.request_ids)
+  local entry, problem = own_thread.decision(facts, rows, details, record.account_id or "",
+    record.user_id or "")
+  if not entry then
+    fail("%s", problem)
+  end
+  record.decision = entry
+end
+
 local function run_handlers(self, event, entries, record)
   local began = core.steady_time()
   local current
   self.running[record.id] = record
+  self.events[event] = record
   self.schedule:spawn(record.label, function(run)
     run.is_low_priority = is_low_priority(event)
+    record.run = run
     for _, entry in ipairs(entries) do
       current = entry
       self.schedule:limit(run, entry.timeout or self.timeout)
@@ -121,6 +143,7 @@ local function run_handlers(self, event, entries, record)
       check_memory(self, problem)
     end
     self.running[record.id] = nil
+    self.events[event] = nil
   end)
 end
 
@@ -252,6 +275,29 @@ local function fail_running(self, problem)
   program_log.flush()
 end
 
+local function digest_of(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read("a")
+  if file then
+    file:close()
+  end
+  return text and host.sha256(text) or nil
+end
+
+-- What the entries of the ledger say of the script: digests of its file, and of those of its
+-- modules, whatever their names are.
+local function describe_script(path, files)
+  local digests = {}
+  for _, file in ipairs(files) do
+    digests[#digests + 1] = digest_of(file)
+  end
+  table.sort(digests)
+  return {
+    script = digest_of(path),
+    modules = digests[1] and host.sha256(table.concat(digests, "\n") .. "\n") or nil,
+  }
+end
+
 -- Returns the files of the modules that it has required.
 local function load(self, path)
   local files
@@ -289,12 +335,17 @@ return function(text)
     timeout = options.timeout,
     memory_limit = options.memory_limit,
     running = {}, -- by id, what is logged of the events whose handlers run
+    events = {}, -- the same, by the tables that the handlers have
   }, Worker)
   runtime.use(self.schedule:runtime())
   timers.serve()
   handlers.set_max_limits(own_thread.LIMITS_MAX)
   script_loader.forbid_exit()
   local files = load(self, options.script)
+  self.about = describe_script(options.script, files)
+  ledger.use(function(event, make, fail)
+    record_decision(self, event, make, fail)
+  end)
   for action, count in pairs(handlers.concurrency_limits()) do
     own_thread.limit(action, count)
   end

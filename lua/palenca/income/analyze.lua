@@ -7,6 +7,7 @@ local fail = require("palenca.income.fail")
 local figures = require("palenca.income.figures")
 local ledger = require("palenca.income.ledger")
 local merge = require("palenca.income.merge")
+local origin = require("palenca.income.origin")
 
 local min, max, floor = math.min, math.max, math.floor
 
@@ -350,5 +351,6 @@ return function(stream, options)
   record.months = list_months(history, all, series)
   record.platforms = is_merged and platforms_of(history, series) or nil
   record.by_currency = history.is_mixed and by_currency(history, all) or nil
+  origin.set_income(record, stream, options)
   return record
 end

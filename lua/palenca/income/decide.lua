@@ -6,6 +6,7 @@ local exact = require("palenca.income.exact")
 local explain = require("palenca.income.explain")
 local fail = require("palenca.income.fail")
 local money = require("palenca.income.money")
+local origin = require("palenca.income.origin")
 local rule = require("palenca.income.rule")
 
 local floor = math.floor
@@ -158,7 +159,7 @@ return function(income, given, request)
   if #reasons == 0 then
     setmetatable(reasons, canonical_json.array_metatable)
   end
-  return setmetatable({
+  local verdict = setmetatable({
     outcome = outcome or "approve",
     reasons = reasons,
     rule_version = limits.version,
@@ -166,4 +167,6 @@ return function(income, given, request)
     max_installment = is_shown and money.format(max_minor, currency) or nil,
     max_installment_minor = is_shown and max_minor or nil,
   }, Verdict)
+  origin.set_verdict(verdict, income, limits, request)
+  return verdict
 end

@@ -32,6 +32,9 @@ local function is_before(a, b)
 end
 
 local function encode_string(text)
+  if not text:find('[%z\1-\31"\\]') then
+    return '"' .. text .. '"'
+  end
   return '"' .. text:gsub('[%z\1-\31"\\]', function(character)
     return ESCAPES[character] or format("\\u%04x", byte(character))
   end) .. '"'
@@ -82,6 +85,12 @@ function canonical_json.number(value)
     or math.type and math.type(value) == "integer" then -- luacheck: ignore 143
     return format("%d", value)
   end
+  -- Of at most 15 digits no two read back as the same number: these are the shortest. Where there
+  -- are more, or an exponent, or the locale has another point, it is laid out below.
+  local text = format("%.15g", value)
+  if tonumber(text) == value and text:find("^%-?%d+%.%d+$") then
+    return text
+  end
   return (value < 0 and "-" or "") .. layout(canonical_json.shortest(math.abs(value)))
 end
 
@@ -94,18 +103,45 @@ end
 
 local encode
 
-local function encode_list(value, count, depth)
+local function encode_list(value, count, depth, orders)
   local parts = {}
   for at = 1, count do
     if value[at] == nil then
       error("JSON has no list with holes", 0)
     end
-    parts[at] = encode(value[at], depth)
+    parts[at] = encode(value[at], depth, orders)
   end
   return "[" .. table.concat(parts, ",") .. "]"
 end
 
-local function encode_table(value, depth)
+local function new_order(names)
+  local texts = {}
+  table.sort(names, is_before)
+  for at, name in ipairs(names) do
+    texts[at] = encode_string(name) .. ":"
+  end
+  return { names = names, texts = texts }
+end
+
+-- Rows of a list have the same names, which are sorted once: `orders` has the sorted ones, and how
+-- each is written, by all of them as they come. Names that hold what joins them are sorted each
+-- time: joined, they are like others, of which there are more.
+local function order_of(names, orders)
+  local key = table.concat(names, "\0")
+  local order = orders[key]
+  if not order or #order.names ~= #names then
+    order = new_order(names)
+    for _, name in ipairs(names) do
+      if name:find("%z") then
+        return order
+      end
+    end
+    orders[key] = order
+  end
+  return order
+end
+
+local function encode_table(value, depth, orders)
   if depth > DEPTH_MAX then
     error("JSON is nested too deeply, or holds itself", 0)
   end
@@ -123,19 +159,19 @@ local function encode_table(value, depth)
     if #names > 0 then
       error("JSON has no table with both names and numbers for keys", 0)
     end
-    return encode_list(value, numbers, depth + 1)
+    return encode_list(value, numbers, depth + 1, orders)
   end
-  table.sort(names, is_before)
-  for at, name in ipairs(names) do
-    names[at] = encode_string(name) .. ":" .. encode(value[name], depth + 1)
+  local order, parts = order_of(names, orders), {}
+  for at = 1, #names do
+    parts[at] = order.texts[at] .. encode(value[order.names[at]], depth + 1, orders)
   end
-  return "{" .. table.concat(names, ",") .. "}"
+  return "{" .. table.concat(parts, ",") .. "}"
 end
 
-function encode(value, depth)
+function encode(value, depth, orders)
   local kind = type(value)
   if kind == "table" then
-    return encode_table(value, depth)
+    return encode_table(value, depth, orders)
   elseif kind == "number" then
     return canonical_json.number(value)
   elseif kind == "string" then
@@ -163,7 +199,7 @@ canonical_json.is_before = is_before
 -- @raise on what JSON cannot say: functions, numbers that are not finite, lists with holes, keys
 -- that are neither names nor a list's numbers, a table within itself
 function canonical_json.encode(value)
-  return encode(value, 1)
+  return encode(value, 1, {})
 end
 
 return canonical_json

@@ -36,7 +36,8 @@ event_store *try_open(fixture *f, host_error *error) {
                                        .log = on_log,
                                        .log_context = f,
                                        .dedup_window = f->dedup_window,
-                                       .retention = f->retention};
+                                       .retention = f->retention,
+                                       .decision_retention = f->decision_retention};
   event_store *store = event_store_open(&options, error);
   if (store == NULL) {
     host_loop_close(loop);

@@ -29,7 +29,7 @@ typedef struct {
   event_store *store;
   event_admin_server *admin; /* for replays and purges; NULL, too, if the test runs the loop */
   bool is_by_hand;           /* its loop has no thread: the test runs it */
-  int64_t dedup_window, retention;
+  int64_t dedup_window, retention, decision_retention;
   int64_t first_id; /* of the first event that was put; 0: none was */
   pthread_mutex_t mutex;
   pthread_cond_t changed; /* with each of what follows */

@@ -1,9 +1,10 @@
 --- JSON as the same bytes everywhere.
 local canonical = require("palenca.util.json").canonical
+local canonical_json = require("palenca.util.canonical_json")
 local json = require("palenca.util.json")
 
 local function array(list)
-  return setmetatable(list, require("palenca.util.canonical_json").array_metatable)
+  return setmetatable(list, canonical_json.array_metatable)
 end
 
 describe("json.canonical", function()
@@ -22,6 +23,18 @@ describe("json.canonical", function()
       canonical { a = 2, ab = 3, ["ñ"] = 4, A = 1, [""] = 0, B = { z = 3, aa = 2, a = 1 } })
   end)
 
+  it("sorts the names of each row, also those with a zero in them", function()
+    local row = canonical { b = 1, a = 2 }
+    assert.equal('[{"a":2,"b":1},{"a":4,"b":3},{"a":5},{"a":1,"b":1,"c":1}]',
+      canonical { { b = 1, a = 2 }, { a = 4, b = 3 }, { a = 5 }, { c = 1, b = 1, a = 1 } })
+    for _ = 1, 2 do
+      local list = { { b = 1, a = 2 }, { ["b\0a"] = 1 }, { ["a\0b"] = 1 }, { a = 2, b = 1 },
+        { ["a\0b"] = 1, c = 2 }, { a = 1, b = 2, c = 3 }, { c = 2, ["a\0b"] = 1 } }
+      assert.equal("[" .. row .. ',{"b\\u0000a":1},{"a\\u0000b":1},' .. row
+        .. ',{"a\\u0000b":1,"c":2},{"a":1,"b":2,"c":3},{"a\\u0000b":1,"c":2}]', canonical(list))
+    end
+  end)
+
   it("writes the shortest number that reads back, as ECMAScript does", function()
     for text, value in pairs {
       ["0"] = -0.0, ["1"] = 1.0, ["-1"] = -1, ["179"] = 179.0, ["53.25"] = 53.25, ["0.1"] = 0.1,
@@ -32,6 +45,15 @@ describe("json.canonical", function()
       ["5e-324"] = 5e-324, ["123456.789"] = 123456.789, ["0.333"] = 0.333,
     } do
       assert.equal(text, canonical(value))
+    end
+    local seed = 1
+    for _ = 1, 5000 do
+      seed = seed * 48271 % 2147483647
+      local value = seed / 97 * 10 ^ (seed % 30 - 15)
+      local text = canonical(value)
+      assert(tonumber(text) + 0.0 == value, text)
+      local digits = text:gsub("e.*", ""):gsub("[-.]", ""):gsub("^0+", ""):gsub("0+$", "")
+      assert.equal((canonical_json.shortest(value)), digits)
     end
     for quarter = -9999, 9999 do
       local text = canonical(quarter / 10000)

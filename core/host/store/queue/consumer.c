@@ -132,6 +132,7 @@ static bool post_finish(event_dispatch *dispatch, event_finish *finish) {
 
 void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome) {
   bool has_error = outcome->kind == EVENT_OUTCOME_RETRY || outcome->kind == EVENT_OUTCOME_DEAD;
+  event_decision *decision = outcome->decision;
   char *error = has_error && outcome->error != NULL ? strdup(outcome->error) : NULL;
   event_dispatch *dispatch = consumer->dispatch;
   (void)pthread_mutex_lock(&dispatch->mutex);
@@ -144,10 +145,15 @@ void event_consumer_finish(event_consumer *consumer, int64_t id, const event_out
     finish->retry_at = outcome->retry_at;
     finish->error = error;
     error = NULL;
+    if (outcome->kind == EVENT_OUTCOME_DONE) {
+      finish->decision = decision;
+      decision = NULL;
+    }
     wakes = post_finish(dispatch, finish);
   }
   unlock(dispatch, wakes);
   free(error);
+  event_decision_free(decision);
 }
 
 /* ---- Their beginning and end ---- */

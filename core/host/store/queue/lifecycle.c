@@ -119,7 +119,7 @@ static bool open_parts(event_store *store, host_error *error) {
     return false;
   }
   event_maintenance_init(&store->maintenance, event_sql_connection(store->database.sql),
-                         store->options.retention);
+                         store->options.retention, store->options.decision_retention);
   if (!started_events_open(&store->dispatch.started, event_sql_path(store->database.sql))) {
     return host_error_set(error, HOST_FAILED, "cannot create %s%s: %s", store->path,
                           STARTED_EVENTS_SUFFIX, strerror(errno));

@@ -48,6 +48,8 @@ static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account, const char *
     grant->is_lost = sqlite3_column_type(row, 4) == SQLITE_NULL;
     grant->lease.attempt = sqlite3_column_int(row, 1) + 1;
     grant->lease.replay = sqlite3_column_int(row, 2);
+    grant->finish->attempt = grant->lease.attempt;
+    grant->finish->replay = grant->lease.replay;
     grant->lease.received_at = sqlite3_column_int64(row, 3);
   }
   return grant;

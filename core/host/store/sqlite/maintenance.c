@@ -2,12 +2,14 @@
 #include "maintenance.h"
 
 #include "clock.h"
+#include "ledger.h"
 #include "purge.h"
 
 /* Ids in a step: half as many after one that took longer, twice as many after one that was short.
  */
 #define MAX_RANGE 250
 #define MIN_RANGE 8
+#define MAX_DECISIONS 64 /* in a step */
 #define LONG_STEP_MS 4
 #define SHORT_STEP_MS 1
 #define SHRINK_PAGES 64 /* in a step */
@@ -29,9 +31,12 @@ static int on_commit(void *context, sqlite3 *db, const char *name, int pages) {
   return SQLITE_OK;
 }
 
-void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t retention) {
+void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t retention,
+                            int64_t decision_retention) {
   int64_t now = clock_steady_ms();
   *maintenance = (event_maintenance){.retention = retention,
+                                     .decision_retention = decision_retention,
+                                     .next_decisions = now,
                                      .next_round = now,
                                      .next_step = now,
                                      .may_shrink = true,
@@ -41,8 +46,8 @@ void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t
 
 /* A round ends at the first event that is young, if the one after it is young as well, so that
  * it costs little where there is nothing to delete. */
-static int64_t round_interval(const event_maintenance *maintenance) {
-  int64_t interval = maintenance->retention / 8;
+static int64_t round_interval(int64_t retention) {
+  int64_t interval = retention / 8;
   interval = interval > SHORTEST_ROUND_MS ? interval : SHORTEST_ROUND_MS;
   return interval < LONGEST_ROUND_MS ? interval : LONGEST_ROUND_MS;
 }
@@ -54,6 +59,10 @@ int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle
   } else if (maintenance->retention > 0) {
     next = maintenance->next_round > maintenance->next_step ? maintenance->next_round
                                                             : maintenance->next_step;
+  }
+  if (maintenance->decision_retention > 0 && maintenance->next_decisions < next) {
+    next = maintenance->next_decisions > maintenance->next_step ? maintenance->next_decisions
+                                                                : maintenance->next_step;
   }
   int64_t now = clock_steady_ms();
   if (next == INT64_MAX) {
@@ -104,7 +113,7 @@ static bool delete_some(event_maintenance *maintenance, sqlite3 *db) {
   }
   if (first == INT64_MAX) {
     maintenance->in_round = false;
-    maintenance->next_round = clock_steady_ms() + round_interval(maintenance);
+    maintenance->next_round = clock_steady_ms() + round_interval(maintenance->retention);
     return true;
   }
   const event_purge_range range = {.after = first - 1,
@@ -118,6 +127,22 @@ static bool delete_some(event_maintenance *maintenance, sqlite3 *db) {
   maintenance->after = range.last;
   maintenance->may_shrink = maintenance->may_shrink || deleted > 0;
   return true;
+}
+
+/* Some of the oldest decisions, in a transaction; a round ends with the first that is young. */
+static bool delete_decisions(event_maintenance *maintenance, sqlite3 *db) {
+  int64_t now = clock_unix_ms(), deleted = 0;
+  bool ok = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+            event_ledger_delete_old(db, now - maintenance->decision_retention, MAX_DECISIONS, now,
+                                    &deleted) &&
+            sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+  if (ok && deleted > 0) {
+    maintenance->may_shrink = true;
+  } else if (ok) {
+    maintenance->next_decisions =
+        clock_steady_ms() + round_interval(maintenance->decision_retention);
+  }
+  return ok;
 }
 
 /* The file itself is cut off by a checkpoint, if it is a complete one: it also succeeds if a
@@ -161,6 +186,20 @@ static void adjust_range(event_maintenance *maintenance, int64_t took) {
   }
 }
 
+static bool are_decisions_due(const event_maintenance *maintenance, int64_t now) {
+  return maintenance->decision_retention > 0 && maintenance->next_decisions <= now;
+}
+
+/* After a step that wrote; a failure is the caller's, unless it passes by itself. */
+static bool after_deletion(event_maintenance *maintenance, sqlite3 *db, bool ok) {
+  if (!ok && (sqlite3_errcode(db) & 0xff) == SQLITE_BUSY) {
+    maintenance->next_step += READER_MS; /* another process writes just now */
+    return true;
+  }
+  maintenance->next_step += ok ? 0 : RETRY_MS;
+  return ok;
+}
+
 bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is_idle) {
   int64_t now = clock_steady_ms();
   bool ok = true;
@@ -173,11 +212,9 @@ bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is
     int64_t began = clock_read_ms(CLOCK_THREAD_CPUTIME_ID); /* not what a sync takes */
     ok = delete_some(maintenance, db);
     adjust_range(maintenance, clock_read_ms(CLOCK_THREAD_CPUTIME_ID) - began);
-    if (!ok && (sqlite3_errcode(db) & 0xff) == SQLITE_BUSY) {
-      ok = true; /* another process writes just now */
-      maintenance->next_step += READER_MS;
-    }
-    maintenance->next_step += ok ? 0 : RETRY_MS;
+    ok = after_deletion(maintenance, db, ok);
+  } else if (are_decisions_due(maintenance, now)) {
+    ok = after_deletion(maintenance, db, delete_decisions(maintenance, db));
   } else if (is_idle && maintenance->may_shrink) {
     /* While events come in they use the free pages. */
     shrink(maintenance, db);

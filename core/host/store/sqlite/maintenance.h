@@ -13,9 +13,11 @@
 #define EVENT_CHECKPOINT_PAGES 400
 
 typedef struct {
-  int64_t retention; /* done events are deleted after this many milliseconds; 0: never */
-  bool in_round;     /* from the oldest event to the first that is young */
-  int64_t after;     /* where the round is */
+  int64_t retention;          /* done events are deleted after this many milliseconds; 0: never */
+  int64_t decision_retention; /* likewise the ledger's entries */
+  int64_t next_decisions;     /* on the monotonic clock */
+  bool in_round;              /* from the oldest event to the first that is young */
+  int64_t after;              /* where the round is */
   int64_t next_round, next_step; /* on the monotonic clock */
   bool may_shrink;
   int range;                  /* ids in a step, as many as it has time for */
@@ -25,7 +27,8 @@ typedef struct {
 } event_maintenance;
 
 /* The maintenance stays where it is as long as the connection is open. */
-void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t retention);
+void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t retention,
+                            int64_t decision_retention);
 
 /* In how many milliseconds a step is due; `is_idle`: no request waits for the store. INT64_MAX:
  * when it is idle. */

@@ -45,12 +45,42 @@
   "CREATE TABLE serving (redelivery_window INTEGER NOT NULL);"                                     \
   "INSERT INTO serving VALUES (0);"
 
+/* Since version 5. `subject` is the event's id, but of entries that record a removal. The data of a
+ * decision, which is large and may be removed, is in a table of its own. The only row of `ledger`
+ * says what the first entry and the last one have to be. */
+#define LEDGER_TABLES                                                                              \
+  "CREATE TABLE decisions ("                                                                       \
+  " number INTEGER PRIMARY KEY,"                                                                   \
+  " kind INTEGER NOT NULL,"                                                                        \
+  " subject INTEGER NOT NULL,"                                                                     \
+  " attempt INTEGER NOT NULL,"                                                                     \
+  " replay INTEGER NOT NULL,"                                                                      \
+  " recorded_at INTEGER NOT NULL,"                                                                 \
+  " facts TEXT NOT NULL,"                                                                          \
+  " rows_digest BLOB NOT NULL,"                                                                    \
+  " data_digest BLOB NOT NULL,"                                                                    \
+  " previous BLOB NOT NULL,"                                                                       \
+  " hash BLOB NOT NULL);"                                                                          \
+  "CREATE TABLE decision_data ("                                                                   \
+  " number INTEGER PRIMARY KEY,"                                                                   \
+  " account_id TEXT NOT NULL,"                                                                     \
+  " user_id TEXT NOT NULL,"                                                                        \
+  " rows BLOB NOT NULL,"                                                                           \
+  " details BLOB NOT NULL);"                                                                       \
+  "CREATE TABLE ledger ("                                                                          \
+  " id INTEGER PRIMARY KEY,"                                                                       \
+  " first INTEGER NOT NULL,"                                                                       \
+  " before BLOB NOT NULL,"                                                                         \
+  " last INTEGER NOT NULL,"                                                                        \
+  " head BLOB NOT NULL);"                                                                          \
+  "INSERT INTO ledger VALUES (1, 1, zeroblob(32), 0, zeroblob(32));"
+
 #define SET_VERSION "PRAGMA user_version = " TEXT_OF(EVENT_SCHEMA_VERSION) ";"
 #define SET_COOKIE "PRAGMA schema_version = " TEXT_OF(EVENT_SCHEMA_COOKIE) ";"
 
 static const char create[] =
     "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
-    "BEGIN IMMEDIATE;" TABLES MORE_TABLES
+    "BEGIN IMMEDIATE;" TABLES MORE_TABLES LEDGER_TABLES
     "INSERT INTO ids(last) VALUES (CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
     "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION SET_COOKIE
                                                                     "COMMIT;";
@@ -73,9 +103,13 @@ static const char from_1[] =
 static const char from_2[] = "BEGIN IMMEDIATE;" MORE_TABLES "PRAGMA user_version = 3;"
                              "COMMIT;";
 
-/* The tables are the same, but earlier programs would leave a closed file as if it were not. Also
- * for a backup of version 4. */
-static const char from_3[] = "BEGIN IMMEDIATE;" SET_VERSION SET_COOKIE "COMMIT;";
+/* Version 4 had the tables of version 3, but earlier programs leave a closed file as if it were
+ * not: the cookie below. */
+static const char from_4[] = "BEGIN IMMEDIATE;" LEDGER_TABLES "PRAGMA user_version = 5;"
+                             "COMMIT;";
+
+/* Also for a backup, which begins without it. */
+static const char set_cookie[] = "BEGIN IMMEDIATE;" SET_VERSION SET_COOKIE "COMMIT;";
 
 /* Not in the transaction above, since SQLite cannot: a crash in between leaves the new version in
  * the old form, which is seen by this setting. */
@@ -103,7 +137,8 @@ bool event_schema_migrate(sqlite3 *db, bool *has_changed) {
   *has_changed = version < EVENT_SCHEMA_VERSION || cookie < EVENT_SCHEMA_COOKIE;
   if ((version < 2 && sqlite3_exec(db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
       (version < 3 && sqlite3_exec(db, from_2, NULL, NULL, NULL) != SQLITE_OK) ||
-      (*has_changed && sqlite3_exec(db, from_3, NULL, NULL, NULL) != SQLITE_OK) ||
+      (version < 5 && sqlite3_exec(db, from_4, NULL, NULL, NULL) != SQLITE_OK) ||
+      (*has_changed && sqlite3_exec(db, set_cookie, NULL, NULL, NULL) != SQLITE_OK) ||
       !needs_vacuum(db, &needed)) {
     return false;
   }

@@ -1,6 +1,7 @@
 /* Opens the database of the event store, begins and ends its transactions, and puts and finishes
  * events in them. */
 #include "internal.h"
+#include "ledger.h"
 #include "started_events.h"
 
 #include <stdio.h>
@@ -69,6 +70,7 @@ static bool run(event_sql *sql, sqlite3_stmt *statement) {
 void event_finish_free(event_finish *finish) {
   if (finish != NULL) {
     free(finish->error);
+    event_decision_free(finish->decision);
     free(finish);
   }
 }
@@ -247,6 +249,21 @@ bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, 
   return event_sql_end_use(sql, read, step);
 }
 
+/* Not for an event that somebody has deleted meanwhile. */
+static bool record_decision(event_sql *sql, const event_finish *finish, int64_t now) {
+  if (finish->kind != EVENT_OUTCOME_DONE || finish->decision == NULL ||
+      sqlite3_changes(sql->file.db) == 0) {
+    return true;
+  }
+  ledger_entry entry = {.subject = finish->id,
+                        .attempt = finish->attempt,
+                        .replay = finish->replay,
+                        .recorded_at = now};
+  event_decision_entry(finish->decision, &entry);
+  return event_ledger_append(sql->file.db, &entry, event_decision_data(finish->decision)) ||
+         event_sql_record_failure(sql);
+}
+
 bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
   if (finish->id < 0) {
     return event_timers_end(&sql->timers, sql->file.db, -finish->id, finish->has_started, now) ||
@@ -267,7 +284,7 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
     (void)sqlite3_bind_int64(statement, 2, due);
     (void)sqlite3_bind_text(statement, 3, finish->error, -1, SQLITE_STATIC);
   }
-  if (!run(sql, statement)) {
+  if (!run(sql, statement) || !record_decision(sql, finish, now)) {
     return false;
   }
   concurrency_release(&sql->limits, finish->limits);

@@ -7,6 +7,7 @@
 
 #include "common/host_error.h"
 #include "store/event.h"
+#include "store/ledger/decision.h"
 #include "store/memory/concurrency.h"
 #include "timers.h"
 
@@ -21,6 +22,8 @@ typedef struct event_finish {
   event_outcome_kind kind;
   int64_t retry_at;
   char *error;
+  event_decision *decision; /* of DONE; NULL: none was recorded */
+  int attempt, replay;      /* of the lease */
   bool has_started;
   uint32_t slot; /* of started_events.h, of an event that has started; 0: none */
   char action[]; /* of an event */

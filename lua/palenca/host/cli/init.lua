@@ -9,7 +9,8 @@ local suggest = require("palenca.util.suggest")
 
 local DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
-local NAMES = { "serve", "dev", "sandbox", "run", "check", "trigger", "events", "income", "decide" }
+local NAMES = { "serve", "dev", "sandbox", "run", "check", "trigger", "events", "decisions",
+  "income", "decide" }
 
 -- The command of that name alone, if there is one, since to load them all takes longer than many
 -- commands do; else all.

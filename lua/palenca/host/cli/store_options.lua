@@ -25,6 +25,8 @@ function store_options.define(command)
       options.seconds, "SECONDS" },
     { "--retention", "For how many days done events are kept; 0: for ever.", 30, options.days,
       "DAYS" },
+    { "--decision-retention", "For how many days recorded decisions are kept; 0: for ever.", 0,
+      options.days, "DAYS" },
   })
 end
 
@@ -47,6 +49,7 @@ function store_options.read(given)
     path = given.db,
     dedup_window = given.redelivery_window,
     retention = given.retention * 86400,
+    decision_retention = given.decision_retention * 86400,
   }
 end
 

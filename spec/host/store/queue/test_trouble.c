@@ -1,5 +1,6 @@
 /* Tests of the event store in trouble: files that are not its own, a full disk. */
 #include "host/store/store_fixture.h"
+#include "store/sqlite/schema.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -30,11 +31,14 @@ static void test_a_later_version_is_rejected(void **state) {
   open_store(f);
   (void)put(f, NULL);
   close_store(f);
-  execute(f, "PRAGMA user_version = 5");
+  char text[64];
+  (void)snprintf(text, sizeof text, "PRAGMA user_version = %d", EVENT_SCHEMA_VERSION + 1);
+  execute(f, text);
   host_error error = {.kind = HOST_OK};
   assert_null(try_open(f, &error));
   assert_non_null(strstr(error.message, "later version"));
-  execute(f, "PRAGMA user_version = 4");
+  (void)snprintf(text, sizeof text, "PRAGMA user_version = %d", EVENT_SCHEMA_VERSION);
+  execute(f, text);
   open_store(f);
 }
 
@@ -334,7 +338,9 @@ static void test_a_damaged_database_fails_puts_and_heals_with_it(void **state) {
   memset(broken, 0xa5, sizeof broken);
   scribble(f, broken, size);
   /* The first page is written, so that all that the store has in its memory is out of date. */
-  execute(f, "PRAGMA user_version = 4");
+  char text[64];
+  (void)snprintf(text, sizeof text, "PRAGMA user_version = %d", EVENT_SCHEMA_VERSION);
+  execute(f, text);
   char reason[256] = "";
   const event_record record = record_of("b", "{}");
   int64_t second = put_record(f, &record, reason, sizeof reason);

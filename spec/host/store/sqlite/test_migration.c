@@ -1,5 +1,6 @@
 /* Tests of databases that an earlier version of the program has made. */
 #include "host/store/store_fixture.h"
+#include "store/admin/decisions.h"
 #include "store/sqlite/schema.h"
 
 #include <signal.h>
@@ -157,13 +158,15 @@ static void test_a_command_that_writes_migrates_as_well(void **state) {
   assert_int_equal(result, EVENT_REPLAYED);
 }
 
+#define WITHOUT_LEDGER "DROP TABLE decisions; DROP TABLE decision_data; DROP TABLE ledger;"
+
 /* Version 2 lacked what is made here only. */
 static void test_the_events_of_version_2_go_on(void **state) {
   fixture *f = *state;
   open_store(f);
   int64_t id = put(f, "a");
   close_store(f);
-  execute(f, "DROP TABLE serving; DROP TABLE timers; PRAGMA user_version = 2;");
+  execute(f, WITHOUT_LEDGER "DROP TABLE serving; DROP TABLE timers; PRAGMA user_version = 2;");
   f->dedup_window = 5000;
   open_store(f);
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
@@ -180,7 +183,7 @@ static void test_version_3_is_read_as_it_is_and_closed_without_a_log(void **stat
   open_store(f);
   (void)put(f, "a");
   close_store(f);
-  execute(f, "PRAGMA user_version = 3; PRAGMA journal_mode = WAL;");
+  execute(f, WITHOUT_LEDGER "PRAGMA user_version = 3; PRAGMA journal_mode = WAL;");
   remove_beside(f, "-wal");
   remove_beside(f, "-shm");
   assert_int_equal(list(f, NULL, 0).count, 1);
@@ -190,6 +193,42 @@ static void test_version_3_is_read_as_it_is_and_closed_without_a_log(void **stat
   close_store(f);
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_int_equal(query(f, "SELECT journal_mode = 'delete' FROM pragma_journal_mode"), 1);
+}
+
+static bool see_none(void *context, const decision_summary *decision) {
+  (void)context;
+  (void)decision;
+  fail();
+  return false;
+}
+
+static void see_no_problem(void *context, const ledger_problem *problem) {
+  (void)context;
+  (void)problem;
+  fail();
+}
+
+/* Version 4 had no ledger. */
+static void test_version_4_is_read_as_it_is_and_gets_a_ledger(void **state) {
+  fixture *f = *state;
+  open_store(f);
+  (void)put(f, "a");
+  close_store(f);
+  execute(f, WITHOUT_LEDGER "PRAGMA user_version = 4;");
+  const decision_filter all = {.with_rows = true};
+  host_error error;
+  ledger_report report;
+  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_true(decision_list(f->path, &all, see_none, NULL, &error));
+  assert_true(decision_verify(f->path, 0, NULL, see_no_problem, NULL, &report, &error));
+  assert_int_equal(report.last, 0);
+  assert_int_equal(query(f, "PRAGMA user_version"), 4);
+  open_store(f);
+  assert_int_equal(list(f, NULL, 0).count, 1);
+  close_store(f);
+  assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
+  assert_int_equal(query(f, "SELECT count(*) FROM ledger"), 1);
+  assert_true(decision_verify(f->path, 0, NULL, see_no_problem, NULL, &report, &error));
 }
 
 /* A crash after the first half of the migration leaves it so. */
@@ -288,6 +327,7 @@ int main(void) {
       TEST(test_a_command_that_writes_migrates_as_well),
       TEST(test_the_events_of_version_2_go_on),
       TEST(test_version_3_is_read_as_it_is_and_closed_without_a_log),
+      TEST(test_version_4_is_read_as_it_is_and_gets_a_ledger),
       TEST(test_the_second_half_is_done_later),
       TEST(test_a_crash_in_the_middle_leaves_it_consistent),
   };

@@ -1,0 +1,151 @@
+/* Lists the decisions of a database file for people, beside whoever serves from it. */
+#include "decisions.h"
+
+#include "store/sqlite/file.h"
+#include "store/sqlite/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILTERS                                                                                    \
+  " kind = 1 AND decisions.number > ?1 AND (?2 = 0 OR decisions.number = ?2)"                      \
+  " AND (?3 = 0 OR subject = ?3) AND (?4 IS NULL OR account_id = ?4) AND recorded_at >= ?5"
+
+#define NEXT                                                                                       \
+  "SELECT " LEDGER_COLUMNS " FROM " LEDGER_TABLES " WHERE" FILTERS                                 \
+  " ORDER BY decisions.number LIMIT 1"
+
+/* The one before the newest that are asked for. */
+#define NEWEST                                                                                     \
+  "SELECT coalesce(min(number), 1) - 1 FROM (SELECT decisions.number FROM " LEDGER_TABLES          \
+  " WHERE" FILTERS " ORDER BY decisions.number DESC LIMIT ?6)"
+
+/* A decision, copied before it is shown: whoever looks at it must not hold a snapshot. */
+typedef struct {
+  decision_summary summary;
+  char *facts, *rows, *details, *account_id;
+} copied_decision;
+
+static void clear(copied_decision *decision) {
+  free(decision->facts);
+  free(decision->rows);
+  free(decision->details);
+  free(decision->account_id);
+  *decision = (copied_decision){.facts = NULL};
+}
+
+static char *copy_text(const ledger_text *text) {
+  char *copy = malloc(text->size + 1);
+  if (copy != NULL) {
+    memcpy(copy, text->data, text->size);
+    copy[text->size] = '\0';
+  }
+  return copy;
+}
+
+/* What cannot be decompressed is left out, as if it were not there: a check says why. */
+static bool copy_data(copied_decision *decision, const ledger_data *data, bool with_rows) {
+  size_t size;
+  decision->account_id = copy_text(&data->account_id);
+  if (decision->account_id == NULL) {
+    return false;
+  }
+  return !with_rows || (ledger_unpack(data->rows.data, data->rows.size, LEDGER_ROWS_MAX,
+                                      &decision->rows, &size) &&
+                        ledger_unpack(data->details.data, data->details.size, LEDGER_TEXT_MAX,
+                                      &decision->details, &size));
+}
+
+static bool copy_row(copied_decision *decision, const ledger_row *row, bool with_rows) {
+  const ledger_entry *entry = &row->entry;
+  decision->facts = copy_text(&entry->facts);
+  if (decision->facts == NULL || (row->has_data && !copy_data(decision, &row->data, with_rows))) {
+    return false;
+  }
+  decision_summary *summary = &decision->summary;
+  *summary = (decision_summary){.number = entry->number,
+                                .event_id = entry->subject,
+                                .attempt = entry->attempt,
+                                .replay = entry->replay,
+                                .recorded_at = entry->recorded_at,
+                                .facts = decision->facts,
+                                .rows = decision->rows,
+                                .details = decision->details,
+                                .account_id = decision->account_id,
+                                .has_data = row->has_data};
+  ledger_hex(entry->rows_digest, summary->rows_digest);
+  ledger_hex(entry->hash, summary->hash);
+  ledger_hex(entry->previous, summary->previous);
+  return true;
+}
+
+static void bind(sqlite3_stmt *query, int64_t after, const decision_filter *filter) {
+  (void)sqlite3_bind_int64(query, 1, after);
+  (void)sqlite3_bind_int64(query, 2, filter->number);
+  (void)sqlite3_bind_int64(query, 3, filter->event_id);
+  (void)sqlite3_bind_text(query, 4, filter->account_id, -1, SQLITE_STATIC);
+  (void)sqlite3_bind_int64(query, 5, filter->since);
+}
+
+/* SQLITE_ROW, with a copy in `decision`, SQLITE_DONE after the last one, or an error. */
+static int read_next(sqlite3_stmt *query, int64_t after, const decision_filter *filter,
+                     copied_decision *decision) {
+  bind(query, after, filter);
+  int step = event_file_step(query);
+  if (step == SQLITE_ROW) {
+    ledger_row row;
+    event_ledger_read(query, &row);
+    step = copy_row(decision, &row, filter->with_rows) ? SQLITE_ROW : SQLITE_NOMEM;
+  }
+  (void)sqlite3_reset(query);
+  return step;
+}
+
+static bool find_start(const event_file *file, const decision_filter *filter, int64_t *after) {
+  *after = INT64_MIN;
+  if (filter->limit <= 0) {
+    return true;
+  }
+  sqlite3_stmt *query = NULL;
+  bool ok = sqlite3_prepare_v2(file->db, NEWEST, -1, &query, NULL) == SQLITE_OK;
+  bind(query, *after, filter);
+  (void)sqlite3_bind_int64(query, 6, filter->limit);
+  ok = ok && event_file_step(query) == SQLITE_ROW;
+  *after = ok ? sqlite3_column_int64(query, 0) : 0;
+  (void)sqlite3_finalize(query);
+  return ok;
+}
+
+static bool list(const event_file *file, const decision_filter *filter, decision_visit each,
+                 void *context, host_error *error) {
+  copied_decision decision = {.facts = NULL};
+  sqlite3_stmt *query = NULL;
+  int64_t after;
+  int step = SQLITE_ERROR;
+  if (find_start(file, filter, &after) &&
+      sqlite3_prepare_v2(file->db, NEXT, -1, &query, NULL) == SQLITE_OK) {
+    bool goes = true;
+    while (goes && (step = read_next(query, after, filter, &decision)) == SQLITE_ROW) {
+      after = decision.summary.number;
+      goes = each(context, &decision.summary);
+      clear(&decision);
+    }
+  }
+  clear(&decision);
+  bool ok = step == SQLITE_DONE || step == SQLITE_ROW ||
+            (step == SQLITE_NOMEM ? host_error_set(error, HOST_FAILED, "out of memory")
+                                  : event_file_fail(file, "read", error));
+  (void)sqlite3_finalize(query);
+  return ok;
+}
+
+bool decision_list(const char *path, const decision_filter *filter, decision_visit each,
+                   void *context, host_error *error) {
+  event_file file;
+  if (!event_file_open_to_read(&file, path, error)) {
+    return false;
+  }
+  bool ok = file.version < LEDGER_SCHEMA_VERSION || list(&file, filter, each, context, error);
+  event_file_close(&file);
+  return ok;
+}

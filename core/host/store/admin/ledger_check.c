@@ -1,0 +1,332 @@
+/* Checks the chain of the ledger of decisions, beside whoever serves from its file. */
+#include "decisions.h"
+
+#include "store/sqlite/file.h"
+#include "store/sqlite/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Entries in a read transaction: the log grows for as long as one is open. */
+#define CHUNK 256
+
+/* The entry before the one that is looked at. */
+typedef struct {
+  int64_t number;
+  bool is_sound; /* its hash is that of its fields */
+  unsigned char hash[LEDGER_DIGEST_SIZE], previous[LEDGER_DIGEST_SIZE];
+} prior_entry;
+
+typedef struct {
+  const event_file *file;
+  ledger_visit each;
+  void *context;
+  ledger_report *report;
+  const char *expected; /* NULL: nothing is */
+  int64_t expected_number;
+  bool was_expected_seen;
+  ledger_state state; /* as this transaction sees it */
+  int64_t after;      /* the last number that was looked at */
+  int64_t next;       /* the number that the next entry should have */
+  prior_entry prior;
+  ledger_entry cut; /* the last entry of LEDGER_ENTRIES_DELETED; kind 0: none was seen */
+  int64_t *removed; /* decisions without data, 0 once an entry has said why */
+  size_t removed_count, removed_room;
+  bool has_memory;
+} ledger_check;
+
+static void report(ledger_check *check, ledger_problem_kind kind, int64_t number, int64_t other) {
+  const ledger_problem problem = {.kind = kind, .number = number, .other = other};
+  if (check->report->problems < LEDGER_PROBLEMS_MAX) {
+    check->each(check->context, &problem);
+  }
+  check->report->problems++;
+}
+
+static bool is_same(const unsigned char *one, const unsigned char *other) {
+  return memcmp(one, other, LEDGER_DIGEST_SIZE) == 0;
+}
+
+/* ---- Entries that are not in their place ---- */
+
+static int64_t find_number(const ledger_check *check, const char *text,
+                           const unsigned char *digest) {
+  sqlite3_stmt *query = NULL;
+  int64_t number = 0;
+  if (sqlite3_prepare_v2(check->file->db, text, -1, &query, NULL) == SQLITE_OK) {
+    (void)sqlite3_bind_blob(query, 1, digest, LEDGER_DIGEST_SIZE, SQLITE_STATIC);
+    number = sqlite3_step(query) == SQLITE_ROW ? sqlite3_column_int64(query, 0) : 0;
+  }
+  (void)sqlite3_finalize(query);
+  return number;
+}
+
+/* Under which number the entry has its hash; 0: none is found. */
+static int64_t find_place(const ledger_check *check, const ledger_entry *entry) {
+  const int64_t places[] = {
+      entry->number - 1,
+      entry->number + 1,
+      check->state.first,
+      find_number(check, "SELECT number + 1 FROM decisions WHERE hash = ?1", entry->previous),
+      find_number(check, "SELECT number - 1 FROM decisions WHERE previous = ?1", entry->hash),
+  };
+  for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+    ledger_entry moved = *entry;
+    unsigned char hash[LEDGER_DIGEST_SIZE];
+    moved.number = places[i];
+    if (places[i] > 0 && ledger_entry_hash(&moved, hash) && is_same(hash, entry->hash)) {
+      return places[i];
+    }
+  }
+  return 0;
+}
+
+/* ---- One entry ---- */
+
+static bool is_data_sound(ledger_check *check, const ledger_row *row) {
+  unsigned char digest[LEDGER_DIGEST_SIZE];
+  char *rows = NULL, *details = NULL;
+  size_t rows_size, details_size;
+  const ledger_data *data = &row->data;
+  check->has_memory =
+      ledger_data_digest(data, digest) &&
+      ledger_unpack(data->rows.data, data->rows.size, LEDGER_ROWS_MAX, &rows, &rows_size) &&
+      ledger_unpack(data->details.data, data->details.size, LEDGER_TEXT_MAX, &details,
+                    &details_size);
+  bool is_sound = check->has_memory && is_same(digest, row->entry.data_digest) && rows != NULL &&
+                  details != NULL && ledger_digest(rows, rows_size, digest) &&
+                  is_same(digest, row->entry.rows_digest);
+  free(rows);
+  free(details);
+  return is_sound;
+}
+
+static void add_removed(ledger_check *check, int64_t number) {
+  if (check->removed_count == check->removed_room) {
+    size_t room = check->removed_room > 0 ? 2 * check->removed_room : CHUNK;
+    int64_t *grown = realloc(check->removed, room * sizeof *grown);
+    check->has_memory = grown != NULL;
+    if (grown == NULL) {
+      return;
+    }
+    check->removed = grown;
+    check->removed_room = room;
+  }
+  check->removed[check->removed_count++] = number;
+}
+
+static void mark_removed(ledger_check *check, int64_t number) {
+  for (size_t i = 0; i < check->removed_count; i++) {
+    check->removed[i] = check->removed[i] == number ? 0 : check->removed[i];
+  }
+}
+
+static bool check_data(ledger_check *check, const ledger_row *row) {
+  if (row->entry.kind != LEDGER_DECISION) {
+    return !row->has_data;
+  }
+  check->report->decisions++;
+  if (row->has_data) {
+    return is_data_sound(check, row);
+  }
+  check->report->removed++;
+  add_removed(check, row->entry.number);
+  return true;
+}
+
+/* The link to the one before is judged only if that is sound by itself. An entry that is in the
+ * place of another may show that the one before was inserted. */
+static void check_link(ledger_check *check, const ledger_entry *entry, bool is_in_place) {
+  const prior_entry *prior = &check->prior;
+  if (prior->number != entry->number - 1 || !prior->is_sound ||
+      is_same(entry->previous, prior->hash)) {
+    return;
+  }
+  if (prior->number >= check->state.first && is_same(entry->previous, prior->previous)) {
+    report(check, LEDGER_INSERTED, prior->number, 0);
+  } else if (is_in_place) {
+    report(check, LEDGER_UNLINKED, entry->number, 0);
+  }
+}
+
+static void check_expected(ledger_check *check, const ledger_entry *entry) {
+  char hash[LEDGER_HEX_SIZE];
+  ledger_hex(entry->hash, hash);
+  if (check->expected != NULL && entry->number == check->expected_number) {
+    check->was_expected_seen = true;
+    if (strcmp(hash, check->expected) != 0) {
+      report(check, LEDGER_EXPECTED, entry->number, 0);
+    }
+  }
+}
+
+static void check_content(ledger_check *check, const ledger_row *row) {
+  const ledger_entry *entry = &row->entry;
+  unsigned char hash[LEDGER_DIGEST_SIZE];
+  check->has_memory = ledger_entry_hash(entry, hash);
+  bool is_sound = check->has_memory && !row->is_damaged && is_same(hash, entry->hash);
+  int64_t place = is_sound ? entry->number : find_place(check, entry);
+  if (!is_sound) {
+    report(check, place > 0 ? LEDGER_MOVED : LEDGER_CHANGED, entry->number, place);
+  }
+  bool is_data_whole = check_data(check, row);
+  if (is_sound && !is_data_whole && check->has_memory) {
+    report(check, LEDGER_CHANGED, entry->number, 0);
+  }
+  if (place > 0) {
+    check_link(check, entry, is_sound);
+  }
+  if (is_sound && entry->kind == LEDGER_DATA_REMOVED) {
+    mark_removed(check, entry->subject);
+  } else if (is_sound && entry->kind == LEDGER_ENTRIES_DELETED) {
+    check->cut = *entry;
+  }
+  check->prior = (prior_entry){.number = entry->number, .is_sound = is_sound};
+  memcpy(check->prior.hash, entry->hash, LEDGER_DIGEST_SIZE);
+  memcpy(check->prior.previous, entry->previous, LEDGER_DIGEST_SIZE);
+}
+
+static void check_row(ledger_check *check, const ledger_row *row) {
+  int64_t number = row->entry.number;
+  check->after = number;
+  if (number < check->state.first || number > check->state.last) {
+    report(check, LEDGER_INSERTED, number, 0);
+    return;
+  }
+  if (number > check->next) {
+    report(check, LEDGER_MISSING, check->next, number - 1);
+  }
+  check->next = number + 1;
+  check_expected(check, &row->entry);
+  check_content(check, row);
+}
+
+/* ---- The end ---- */
+
+static void check_head(ledger_check *check) {
+  const ledger_state *state = &check->state;
+  if (check->next <= state->last) {
+    report(check, LEDGER_MISSING, check->next, state->last);
+  } else if (!state->is_there ||
+             (check->prior.is_sound && !is_same(check->prior.hash, state->head))) {
+    report(check, LEDGER_HEAD, state->last, 0);
+  }
+  if (state->first > 1 && (check->cut.kind == 0 || check->cut.subject != state->first - 1 ||
+                           !is_same(check->cut.rows_digest, state->before))) {
+    report(check, LEDGER_CUT, state->first, 0);
+  }
+  if (check->expected != NULL && !check->was_expected_seen) {
+    report(check, LEDGER_EXPECTED, check->expected_number, 0);
+  }
+}
+
+static void check_removed(ledger_check *check) {
+  for (size_t i = 0; i < check->removed_count; i++) {
+    if (check->removed[i] != 0) {
+      report(check, LEDGER_NOT_REMOVED, check->removed[i], 0);
+    }
+  }
+  int64_t orphan;
+  if (check->report->problems == 0 &&
+      event_file_read_integer(check->file->db,
+                              "SELECT number FROM decision_data WHERE number NOT IN"
+                              " (SELECT number FROM decisions) LIMIT 1",
+                              &orphan)) {
+    report(check, LEDGER_INSERTED, orphan, 0);
+  }
+}
+
+/* ---- All of them ---- */
+
+/* The service may have deleted entries, and added others, since the chunk before. */
+static bool read_state(ledger_check *check) {
+  ledger_state *state = &check->state;
+  if (!event_ledger_state(check->file->db, state)) {
+    return false;
+  }
+  if (!state->is_there) {
+    state->last = INT64_MAX - 1;
+  }
+  if (state->first > check->next) {
+    check->next = state->first;
+    check->prior = (prior_entry){.number = state->first - 1, .is_sound = true};
+    memcpy(check->prior.hash, state->before, LEDGER_DIGEST_SIZE);
+  }
+  return true;
+}
+
+/* SQLITE_ROW: there may be more. */
+static int check_chunk(ledger_check *check, sqlite3_stmt *query) {
+  int count = 0, step;
+  if (!read_state(check)) {
+    return SQLITE_ERROR;
+  }
+  (void)sqlite3_bind_int64(query, 1, check->after);
+  (void)sqlite3_bind_int(query, 2, CHUNK);
+  while (check->has_memory && (step = event_file_step(query)) == SQLITE_ROW) {
+    ledger_row row;
+    event_ledger_read(query, &row);
+    check_row(check, &row);
+    count++;
+  }
+  step = check->has_memory ? step : SQLITE_NOMEM;
+  (void)sqlite3_reset(query);
+  if (step == SQLITE_DONE && check->report->problems <= LEDGER_PROBLEMS_MAX) {
+    if (count == CHUNK) {
+      return SQLITE_ROW;
+    }
+    check_head(check);
+    check_removed(check);
+  }
+  return step;
+}
+
+static bool check_all(ledger_check *check, host_error *error) {
+  sqlite3 *db = check->file->db;
+  sqlite3_stmt *query = NULL;
+  int step = sqlite3_prepare_v2(db,
+                                "SELECT " LEDGER_COLUMNS " FROM " LEDGER_TABLES
+                                " WHERE decisions.number > ?1 ORDER BY decisions.number LIMIT ?2",
+                                -1, &query, NULL);
+  step = step == SQLITE_OK ? SQLITE_ROW : step;
+  while (step == SQLITE_ROW) {
+    bool is_open = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK;
+    step = is_open ? check_chunk(check, query) : SQLITE_ERROR;
+    if (step != SQLITE_ROW && step != SQLITE_DONE && step != SQLITE_NOMEM) {
+      (void)event_file_fail(check->file, "read", error);
+    }
+    (void)sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+  }
+  (void)sqlite3_finalize(query);
+  if (step == SQLITE_NOMEM) {
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
+  }
+  return step == SQLITE_DONE;
+}
+
+bool decision_verify(const char *path, int64_t number, const char *expected, ledger_visit each,
+                     void *context, ledger_report *result, host_error *error) {
+  event_file file;
+  *result = (ledger_report){.first = 1};
+  ledger_check check = {.file = &file,
+                        .each = each,
+                        .context = context,
+                        .report = result,
+                        .expected = expected,
+                        .expected_number = number,
+                        .after = INT64_MIN,
+                        .next = INT64_MIN,
+                        .has_memory = true};
+  if (!event_file_open_to_read(&file, path, error)) {
+    return false;
+  }
+  bool ok = file.version < LEDGER_SCHEMA_VERSION || check_all(&check, error);
+  if (check.state.is_there) {
+    result->first = check.state.first;
+    result->last = check.state.last;
+    ledger_hex(check.state.head, result->head);
+  }
+  free(check.removed);
+  event_file_close(&file);
+  return ok;
+}

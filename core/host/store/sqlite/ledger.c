@@ -1,0 +1,215 @@
+/* The ledger of decisions in the database. */
+#include "ledger.h"
+
+#include <string.h>
+
+static bool end(sqlite3_stmt *statement, bool ok) {
+  ok = ok && sqlite3_step(statement) == SQLITE_DONE;
+  return sqlite3_finalize(statement) == SQLITE_OK && ok;
+}
+
+static sqlite3_stmt *prepare(sqlite3 *db, const char *text) {
+  sqlite3_stmt *statement = NULL;
+  (void)sqlite3_prepare_v2(db, text, -1, &statement, NULL);
+  return statement;
+}
+
+static bool bind_digest(sqlite3_stmt *statement, int at, const unsigned char *digest) {
+  return sqlite3_bind_blob(statement, at, digest, LEDGER_DIGEST_SIZE, SQLITE_STATIC) == SQLITE_OK;
+}
+
+/* Zeros and false if it has another size. */
+static bool read_digest(sqlite3_stmt *row, int column, unsigned char *digest) {
+  bool ok = sqlite3_column_type(row, column) == SQLITE_BLOB &&
+            sqlite3_column_bytes(row, column) == LEDGER_DIGEST_SIZE;
+  memset(digest, 0, LEDGER_DIGEST_SIZE);
+  if (ok) {
+    memcpy(digest, sqlite3_column_blob(row, column), LEDGER_DIGEST_SIZE);
+  }
+  return ok;
+}
+
+static ledger_text read_text(sqlite3_stmt *row, int column) {
+  const char *data = sqlite3_column_blob(row, column);
+  return (ledger_text){.data = data != NULL ? data : "",
+                       .size = (size_t)sqlite3_column_bytes(row, column)};
+}
+
+/* ---- Reading ---- */
+
+bool event_ledger_state(sqlite3 *db, ledger_state *state) {
+  *state = (ledger_state){.first = 1};
+  sqlite3_stmt *query = prepare(db, "SELECT first, last, before, head FROM ledger WHERE id = 1");
+  int step = query != NULL ? sqlite3_step(query) : SQLITE_ERROR;
+  if (step == SQLITE_ROW) {
+    state->first = sqlite3_column_int64(query, 0);
+    state->last = sqlite3_column_int64(query, 1);
+    bool has_before = read_digest(query, 2, state->before);
+    state->is_there = read_digest(query, 3, state->head) && has_before;
+  }
+  (void)sqlite3_finalize(query);
+  return step == SQLITE_ROW || step == SQLITE_DONE;
+}
+
+void event_ledger_read(sqlite3_stmt *query, ledger_row *row) {
+  ledger_entry *entry = &row->entry;
+  *row = (ledger_row){.has_data = sqlite3_column_type(query, 11) != SQLITE_NULL};
+  entry->number = sqlite3_column_int64(query, 0);
+  entry->kind = sqlite3_column_int64(query, 1);
+  entry->subject = sqlite3_column_int64(query, 2);
+  entry->attempt = sqlite3_column_int64(query, 3);
+  entry->replay = sqlite3_column_int64(query, 4);
+  entry->recorded_at = sqlite3_column_int64(query, 5);
+  entry->facts = read_text(query, 6);
+  unsigned char *const digests[] = {entry->rows_digest, entry->data_digest, entry->previous,
+                                    entry->hash};
+  for (int i = 0; i < 4; i++) {
+    row->is_damaged = !read_digest(query, 7 + i, digests[i]) || row->is_damaged;
+  }
+  row->data.account_id = read_text(query, 12);
+  row->data.user_id = read_text(query, 13);
+  row->data.rows = read_text(query, 14);
+  row->data.details = read_text(query, 15);
+}
+
+/* ---- Appending ---- */
+
+static bool insert_entry(sqlite3 *db, const ledger_entry *entry) {
+  sqlite3_stmt *insert = prepare(
+      db, "INSERT INTO decisions(number, kind, subject, attempt, replay, recorded_at, facts,"
+          " rows_digest, data_digest, previous, hash)"
+          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+  const int64_t integers[] = {entry->number,  entry->kind,   entry->subject,
+                              entry->attempt, entry->replay, entry->recorded_at};
+  for (int i = 0; i < 6; i++) {
+    (void)sqlite3_bind_int64(insert, 1 + i, integers[i]);
+  }
+  bool ok = sqlite3_bind_text64(insert, 7, entry->facts.size > 0 ? entry->facts.data : "",
+                                entry->facts.size, SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK &&
+            bind_digest(insert, 8, entry->rows_digest) &&
+            bind_digest(insert, 9, entry->data_digest) &&
+            bind_digest(insert, 10, entry->previous) && bind_digest(insert, 11, entry->hash);
+  return end(insert, ok);
+}
+
+static bool insert_data(sqlite3 *db, int64_t number, const ledger_data *data) {
+  sqlite3_stmt *insert =
+      prepare(db, "INSERT OR REPLACE INTO decision_data(number, account_id, user_id, rows, details)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5)");
+  const ledger_text *const texts[] = {&data->account_id, &data->user_id, &data->rows,
+                                      &data->details};
+  bool ok = sqlite3_bind_int64(insert, 1, number) == SQLITE_OK;
+  for (int i = 0; i < 4 && ok; i++) {
+    const char *text = texts[i]->size > 0 ? texts[i]->data : "";
+    ok = i < 2
+             ? sqlite3_bind_text64(insert, 2 + i, text, texts[i]->size, SQLITE_STATIC,
+                                   SQLITE_UTF8) == SQLITE_OK
+             : sqlite3_bind_blob64(insert, 2 + i, text, texts[i]->size, SQLITE_STATIC) == SQLITE_OK;
+  }
+  return end(insert, ok);
+}
+
+static bool store_state(sqlite3 *db, const ledger_state *state) {
+  sqlite3_stmt *replace = prepare(db, "INSERT OR REPLACE INTO ledger(id, first, before, last, head)"
+                                      " VALUES (1, ?1, ?2, ?3, ?4)");
+  bool ok = sqlite3_bind_int64(replace, 1, state->first) == SQLITE_OK &&
+            bind_digest(replace, 2, state->before) &&
+            sqlite3_bind_int64(replace, 3, state->last) == SQLITE_OK &&
+            bind_digest(replace, 4, state->head);
+  return end(replace, ok);
+}
+
+static bool read_number(sqlite3 *db, const char *text, int64_t argument, int64_t other,
+                        int64_t *number) {
+  sqlite3_stmt *query = prepare(db, text);
+  (void)sqlite3_bind_int64(query, 1, argument);
+  (void)sqlite3_bind_int64(query, 2, other);
+  int step = query != NULL ? sqlite3_step(query) : SQLITE_ERROR;
+  *number = step == SQLITE_ROW ? sqlite3_column_int64(query, 0) : 0;
+  (void)sqlite3_finalize(query);
+  return step == SQLITE_ROW || step == SQLITE_DONE;
+}
+
+bool event_ledger_append(sqlite3 *db, ledger_entry *entry, const ledger_data *data) {
+  ledger_state state;
+  if (!event_ledger_state(db, &state) ||
+      !read_number(db, "SELECT max(?1, coalesce((SELECT max(number) FROM decisions), 0))",
+                   state.last, 0, &entry->number)) {
+    return false;
+  }
+  entry->number++;
+  memcpy(entry->previous, state.head, LEDGER_DIGEST_SIZE);
+  if (!ledger_entry_hash(entry, entry->hash)) {
+    return false;
+  }
+  state.last = entry->number;
+  memcpy(state.head, entry->hash, LEDGER_DIGEST_SIZE);
+  return insert_entry(db, entry) && (data == NULL || insert_data(db, entry->number, data)) &&
+         store_state(db, &state);
+}
+
+/* ---- Removing ---- */
+
+static bool run_with(sqlite3 *db, const char *text, int64_t number) {
+  sqlite3_stmt *statement = prepare(db, text);
+  return end(statement, sqlite3_bind_int64(statement, 1, number) == SQLITE_OK);
+}
+
+bool event_ledger_remove_data(sqlite3 *db, int64_t number, int64_t now, bool *was_there) {
+  *was_there = false;
+  if (!run_with(db, "DELETE FROM decision_data WHERE number = ?1", number)) {
+    return false;
+  }
+  *was_there = sqlite3_changes(db) > 0;
+  ledger_entry entry = {.kind = LEDGER_DATA_REMOVED, .subject = number, .recorded_at = now};
+  return !*was_there || event_ledger_append(db, &entry, NULL);
+}
+
+/* The number up to which the first entries are to go; 0: none is. */
+static bool find_old(sqlite3 *db, int64_t before, int64_t max, int64_t *last) {
+  int64_t first, young;
+  if (!read_number(db, "SELECT min(number) FROM decisions WHERE kind = 1 AND recorded_at < ?1",
+                   before, 0, &first) ||
+      !read_number(db, "SELECT min(number) FROM decisions WHERE kind = 1 AND recorded_at >= ?1",
+                   before, 0, &young)) {
+    return false;
+  }
+  *last = 0;
+  if (first == 0 || (young > 0 && young < first)) {
+    return true;
+  }
+  int64_t end_at = young > 0 && young < first + max ? young : first + max;
+  return read_number(db,
+                     "SELECT max(number) FROM decisions WHERE kind = 1 AND number >= ?1"
+                     " AND number < ?2",
+                     first, end_at, last);
+}
+
+static bool delete_up_to(sqlite3 *db, int64_t last, int64_t now) {
+  ledger_state state;
+  ledger_entry entry = {.kind = LEDGER_ENTRIES_DELETED, .subject = last, .recorded_at = now};
+  sqlite3_stmt *query = prepare(db, "SELECT hash FROM decisions WHERE number = ?1");
+  (void)sqlite3_bind_int64(query, 1, last);
+  bool ok = query != NULL && sqlite3_step(query) == SQLITE_ROW;
+  ok = ok && (read_digest(query, 0, entry.rows_digest) || true);
+  (void)sqlite3_finalize(query);
+  if (!ok || !event_ledger_append(db, &entry, NULL) || !event_ledger_state(db, &state)) {
+    return false;
+  }
+  state.first = last + 1;
+  memcpy(state.before, entry.rows_digest, LEDGER_DIGEST_SIZE);
+  return run_with(db, "DELETE FROM decision_data WHERE number <= ?1", last) &&
+         run_with(db, "DELETE FROM decisions WHERE number <= ?1", last) && store_state(db, &state);
+}
+
+bool event_ledger_delete_old(sqlite3 *db, int64_t before, int64_t max, int64_t now,
+                             int64_t *deleted) {
+  int64_t last, first;
+  *deleted = 0;
+  if (!find_old(db, before, max, &last) ||
+      !read_number(db, "SELECT min(number) FROM decisions", 0, 0, &first)) {
+    return false;
+  }
+  *deleted = last > 0 ? last - first + 1 : 0;
+  return last == 0 || delete_up_to(db, last, now);
+}

@@ -1,0 +1,204 @@
+--- How recorded decisions are shown: a line, a JSON object, or a page with all there is.
+-- @module palenca.host.cli.decisions_format
+local income = require("palenca.income")
+local json = require("palenca.util.json")
+local redact = require("palenca.util.redact")
+local time_argument = require("palenca.host.cli.time_argument")
+local user_error = require("palenca.host.user_error")
+
+local decisions_format = {}
+
+-- Without these there is nothing to show.
+local FACTS = { "verdict", "rule", "request" }
+
+local function read(entry, name)
+  local text = entry[name]
+  local value = text and json.decode(text)
+  local is_whole = type(value) == "table"
+  for _, field in ipairs(is_whole and name == "facts" and FACTS or {}) do
+    is_whole = is_whole and type(value[field]) == "table"
+  end
+  if text and not (is_whole and (name ~= "facts" or type(value.verdict.reasons) == "table")) then
+    user_error("decision %d was changed: its %s cannot be read; see 'palenca decisions verify'",
+      entry.number, name)
+  end
+  return value
+end
+
+--- Decodes a decision.
+-- @tparam table entry as `host.decisions.list` returns it
+-- @treturn table all of it, as `show --json` has it, but for its times
+function decisions_format.decode(entry)
+  local facts, rows, details = read(entry, "facts"), read(entry, "rows"), read(entry, "details")
+  local all = {
+    number = entry.number,
+    event_id = entry.event_id,
+    attempt = entry.attempt,
+    replay = entry.replay > 0 and entry.replay or nil,
+    recorded_at = entry.recorded_at,
+    account_id = entry.account_id ~= "" and entry.account_id or nil,
+    is_removed = entry.is_removed,
+    rows_digest = entry.rows_digest,
+    previous = entry.previous,
+    hash = entry.hash,
+    rows = rows,
+    figures = details and details.figures,
+    request_ids = details and details.request_ids,
+  }
+  for _, name in ipairs({ "as_of", "module_version", "modules", "request", "rule", "script",
+    "verdict" }) do
+    all[name] = facts[name]
+  end
+  return all
+end
+
+-- Money is no identity number, however many digits it has.
+local function mask(text)
+  return text:find("^%-?%d+%.%d%d$") and text or redact.name(text)
+end
+
+--- Masks the identity numbers in all texts of a value, which stays what it is otherwise.
+-- @param value
+-- @return a copy
+function decisions_format.masked(value)
+  if type(value) == "string" then
+    return mask(value)
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local copy = {}
+  for name, one in pairs(value) do
+    copy[type(name) == "string" and mask(name) or name] = decisions_format.masked(one)
+  end
+  return json.is_array(value) and json.array(copy) or copy
+end
+
+local function rule_version(entry)
+  local version = entry.rule and entry.rule.version
+  return version ~= nil and tostring(version) or "-"
+end
+
+local function codes(entry)
+  local list = {}
+  for at, reason in ipairs(entry.verdict.reasons) do
+    list[at] = reason.code
+  end
+  return list
+end
+
+local function line(entry)
+  local reasons = table.concat(codes(entry), ", ")
+  return redact.clean(string.format("%d  %s  event %d  %-11s  rule %s%s%s", entry.number,
+    time_argument.text(entry.recorded_at), entry.event_id, entry.verdict.outcome,
+    rule_version(entry), reasons ~= "" and "  " .. reasons or "",
+    entry.is_removed and "  rows removed" or ""))
+end
+
+local function object(entry)
+  return redact.json(json.canonical(decisions_format.masked({
+    number = entry.number,
+    event_id = entry.event_id,
+    attempt = entry.attempt,
+    replay = entry.replay,
+    account_id = entry.account_id,
+    recorded_at = time_argument.text(entry.recorded_at),
+    as_of = entry.as_of,
+    outcome = entry.verdict.outcome,
+    reasons = json.array(codes(entry)),
+    rule_version = entry.rule.version,
+    rows_removed = entry.is_removed,
+    hash = entry.hash,
+  })))
+end
+
+--- Makes what `list` calls for each decision.
+-- @tparam table given the options: `outcome, limit, json`
+-- @tparam function show called with each text
+-- @treturn function for `host.decisions.list`
+function decisions_format.filter(given, show)
+  local format = given.json and object or line
+  return function(entry)
+    local decoded = decisions_format.decode(entry)
+    if not given.outcome or decoded.verdict.outcome == given.outcome then
+      show(format(decoded))
+    end
+  end
+end
+
+--- All of a decision as an object, which `palenca.decision.replay` takes.
+-- @tparam table entry decoded
+-- @tparam boolean raw with identity numbers
+-- @treturn string
+function decisions_format.whole_object(entry, raw)
+  local shown = raw and entry or decisions_format.masked(entry)
+  local recorded_at = entry.recorded_at
+  shown.recorded_at = time_argument.text(recorded_at)
+  local text = redact.json(json.canonical(shown))
+  shown.recorded_at = recorded_at
+  return text
+end
+
+local function fields_of(entry)
+  local request = entry.request
+  return {
+    { "number", entry.number },
+    { "event", entry.event_id },
+    { "attempt", entry.attempt },
+    { "replay", entry.replay },
+    { "account", entry.account_id },
+    { "recorded at", time_argument.text(entry.recorded_at) },
+    { "as of", entry.as_of },
+    { "outcome", entry.verdict.outcome },
+    { "rule", rule_version(entry) },
+    { "installment", request.installment },
+    { "obligations", request.obligations },
+    { "module", entry.module_version },
+    { "script", entry.script },
+    { "modules", entry.modules },
+    { "rows", entry.is_removed and "removed" or entry.rows_digest },
+    { "before", entry.previous },
+    { "hash", entry.hash },
+  }
+end
+
+--- All of a decision for a person.
+-- @tparam table given decoded
+-- @tparam boolean raw with identity numbers
+-- @treturn string
+function decisions_format.page(given, raw)
+  local entry = raw and given or decisions_format.masked(given)
+  local lines = {}
+  for _, field in ipairs(fields_of(entry)) do
+    if field[2] ~= nil then
+      lines[#lines + 1] = redact.line(("%-12s %s"):format(field[1], tostring(field[2])))
+    end
+  end
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = redact.line(income.explain(entry.verdict, "en").analyst, true)
+  if entry.figures then
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = redact.line(income.table(entry.figures, "en"), true)
+  end
+  if entry.rows then
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = redact.line(json.canonical(entry.rows), true)
+  end
+  return table.concat(lines, "\n")
+end
+
+--- A decision in words.
+-- @tparam table entry decoded
+-- @tparam string language `es`, `pt` or `en`
+-- @tparam boolean as_json as an object
+-- @treturn string
+function decisions_format.explanation(entry, language, as_json)
+  local words = income.explain(decisions_format.masked(entry.verdict), language)
+  if as_json then
+    return redact.json(json.canonical({ number = entry.number, event_id = entry.event_id,
+      outcome = entry.verdict.outcome, analyst = words.analyst, worker = words.worker }))
+  end
+  return redact.line(("decision %d, event %d, %s\n\n%s\n\n%s"):format(entry.number, entry.event_id,
+    entry.as_of, words.analyst, words.worker), true)
+end
+
+return decisions_format
