@@ -300,6 +300,38 @@ describe("palenca decisions", function()
     assert.are.equal(2, (decisions(served.db, "verify", "--head", "3:12")))
   end)
 
+  it("has entries whose hashes are those of the form that the guide describes", function()
+    local directory = stage:directory()
+    local function digest(fields)
+      for at, field in ipairs(fields) do
+        fields[at] = #field .. ":" .. field .. ","
+      end
+      local path = process.write_file(directory .. "/bytes", table.concat(fields))
+      return select(2, process.run("/usr/bin/sha256sum", { path })):match("^%x+")
+    end
+    local function bytes(hex)
+      return (hex:gsub("%x%x", function(byte)
+        return string.char(tonumber(byte, 16))
+      end))
+    end
+    local previous = ("0"):rep(64)
+    for number = 1, 4 do
+      local row = sql(served.db, "SELECT number, kind, subject, attempt, replay, recorded_at, "
+        .. "hex(facts), lower(hex(rows_digest)), lower(hex(data_digest)), lower(hex(hash)), "
+        .. "hex(account_id), hex(user_id), hex(rows), hex(details) FROM decisions "
+        .. "JOIN decision_data USING (number) WHERE number = " .. number)
+      local fields = {}
+      for field in (row .. "|"):gmatch("([^|]*)|") do
+        fields[#fields + 1] = field
+      end
+      assert.are.equal(fields[9], digest({ "palenca decision data 1", bytes(fields[11]),
+        bytes(fields[12]), bytes(fields[13]), bytes(fields[14]) }))
+      assert.are.equal(fields[10], digest({ "palenca decision 1", fields[1], fields[2], fields[3],
+        fields[4], fields[5], fields[6], bytes(fields[7]), fields[8], fields[9], previous }))
+      previous = fields[10]
+    end
+  end)
+
   it("replay says match, differs with the fields, or rows removed", function()
     local status, out = decisions(served.db, "replay")
     assert.are.equal(0, status, out)

@@ -88,10 +88,11 @@ end
 
 local function line(entry)
   local reasons = table.concat(codes(entry), ", ")
-  return redact.clean(string.format("%d  %s  event %d  %-11s  rule %s%s%s", entry.number,
+  local text = string.format("%d  %s  event %d  %-11s  rule %s%s%s", entry.number,
     time_argument.text(entry.recorded_at), entry.event_id, entry.verdict.outcome,
     rule_version(entry), reasons ~= "" and "  " .. reasons or "",
-    entry.is_removed and "  rows removed" or ""))
+    entry.is_removed and "  rows removed" or "")
+  return redact.line(redact.identity(text))
 end
 
 local function object(entry)

@@ -159,33 +159,6 @@ static void test_a_ledger_that_was_changed_by_hand_takes_entries(void **state) {
   free_worker(&w);
 }
 
-static void test_a_part_that_is_too_large_is_rejected(void **state) {
-  (void)state;
-  char *large = calloc(1, LEDGER_ROWS_MAX + 2);
-  assert_non_null(large);
-  memset(large, 'x', LEDGER_ROWS_MAX + 1);
-  event_decision_parts parts = {.facts = text_of("{}"),
-                                .rows = {.data = large, .size = LEDGER_ROWS_MAX},
-                                .details = text_of("{}")};
-  host_error error;
-  event_decision *decision = event_decision_new(&parts, &error);
-  assert_non_null(decision);
-  char *text;
-  size_t size;
-  const ledger_data *data = event_decision_data(decision);
-  assert_true(ledger_unpack(data->rows.data, data->rows.size, LEDGER_ROWS_MAX, &text, &size));
-  assert_int_equal(size, LEDGER_ROWS_MAX);
-  assert_memory_equal(text, large, size);
-  free(text);
-  assert_true(ledger_unpack(data->rows.data, data->rows.size, LEDGER_ROWS_MAX - 1, &text, &size));
-  assert_null(text);
-  event_decision_free(decision);
-  parts.rows.size++;
-  assert_null(event_decision_new(&parts, &error));
-  assert_string_equal(error.message, "its rows take 1048577 bytes as JSON, and may take 1048576");
-  free(large);
-}
-
 /* ---- Removing ---- */
 
 static sqlite3 *record_some(fixture *f, int count) {
@@ -304,7 +277,6 @@ int main(void) {
       TEST(test_an_event_deleted_meanwhile_leaves_none),
       TEST(test_what_cannot_be_recorded_leaves_its_event_unfinished),
       TEST(test_a_ledger_that_was_changed_by_hand_takes_entries),
-      TEST(test_a_part_that_is_too_large_is_rejected),
       TEST(test_rows_that_are_removed_leave_the_chain_whole),
       TEST(test_old_entries_are_deleted_and_the_rest_is_whole),
       TEST(test_the_service_deletes_old_decisions),
