@@ -11,9 +11,9 @@
   " kind = 1 AND decisions.number > ?1 AND (?2 = 0 OR decisions.number = ?2)"                      \
   " AND (?3 = 0 OR subject = ?3) AND (?4 IS NULL OR account_id = ?4) AND recorded_at >= ?5"
 
-#define NEXT                                                                                       \
-  "SELECT " LEDGER_COLUMNS " FROM " LEDGER_TABLES " WHERE" FILTERS                                 \
-  " ORDER BY decisions.number LIMIT 1"
+#define NEXT(rows_and_details)                                                                     \
+  "SELECT " LEDGER_COLUMNS_WITH(rows_and_details) " FROM " LEDGER_TABLES " WHERE" FILTERS          \
+                                                  " ORDER BY decisions.number LIMIT 1"
 
 /* The one before the newest that are asked for. */
 #define NEWEST                                                                                     \
@@ -118,12 +118,13 @@ static bool find_start(const event_file *file, const decision_filter *filter, in
 
 static bool list(const event_file *file, const decision_filter *filter, decision_visit each,
                  void *context, host_error *error) {
+  const char *text = filter->with_rows ? NEXT("rows, details") : NEXT("NULL, NULL");
   copied_decision decision = {.facts = NULL};
   sqlite3_stmt *query = NULL;
   int64_t after;
   int step = SQLITE_ERROR;
   if (find_start(file, filter, &after) &&
-      sqlite3_prepare_v2(file->db, NEXT, -1, &query, NULL) == SQLITE_OK) {
+      sqlite3_prepare_v2(file->db, text, -1, &query, NULL) == SQLITE_OK) {
     bool goes = true;
     while (goes && (step = read_next(query, after, filter, &decision)) == SQLITE_ROW) {
       after = decision.summary.number;

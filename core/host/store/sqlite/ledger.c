@@ -119,11 +119,14 @@ static bool store_state(sqlite3 *db, const ledger_state *state) {
   return end(replace, ok);
 }
 
-static bool read_number(sqlite3 *db, const char *text, int64_t argument, int64_t other,
+/* The first column of a query of up to three parameters; 0: there is no row, or it is NULL. */
+static bool read_number(sqlite3 *db, const char *text, const int64_t parameters[3],
                         int64_t *number) {
   sqlite3_stmt *query = prepare(db, text);
-  (void)sqlite3_bind_int64(query, 1, argument);
-  (void)sqlite3_bind_int64(query, 2, other);
+  int count = sqlite3_bind_parameter_count(query);
+  for (int i = 0; i < count; i++) {
+    (void)sqlite3_bind_int64(query, 1 + i, parameters[i]);
+  }
   int step = query != NULL ? sqlite3_step(query) : SQLITE_ERROR;
   *number = step == SQLITE_ROW ? sqlite3_column_int64(query, 0) : 0;
   (void)sqlite3_finalize(query);
@@ -134,7 +137,7 @@ bool event_ledger_append(sqlite3 *db, ledger_entry *entry, const ledger_data *da
   ledger_state state;
   if (!event_ledger_state(db, &state) ||
       !read_number(db, "SELECT max(?1, coalesce((SELECT max(number) FROM decisions), 0))",
-                   state.last, 0, &entry->number)) {
+                   (const int64_t[3]){state.last}, &entry->number)) {
     return false;
   }
   entry->number++;
@@ -165,24 +168,24 @@ bool event_ledger_remove_data(sqlite3 *db, int64_t number, int64_t now, bool *wa
   return !*was_there || event_ledger_append(db, &entry, NULL);
 }
 
-/* The number up to which the first entries are to go; 0: none is. */
+/* The number up to which the first entries are to go; 0: none is. Entries are in the order of time,
+ * but for those recorded while the clock was wrong: nothing is read beyond the first young one. */
 static bool find_old(sqlite3 *db, int64_t before, int64_t max, int64_t *last) {
-  int64_t first, young;
-  if (!read_number(db, "SELECT min(number) FROM decisions WHERE kind = 1 AND recorded_at < ?1",
-                   before, 0, &first) ||
-      !read_number(db, "SELECT min(number) FROM decisions WHERE kind = 1 AND recorded_at >= ?1",
-                   before, 0, &young)) {
+  int64_t range[3] = {before, 0, 0}; /* from the first decision to the first that is young */
+  *last = 0;
+  if (!read_number(db, "SELECT min(number) FROM decisions WHERE kind = 1", NULL, &range[1])) {
     return false;
   }
-  *last = 0;
-  if (first == 0 || (young > 0 && young < first)) {
-    return true;
-  }
-  int64_t end_at = young > 0 && young < first + max ? young : first + max;
-  return read_number(db,
-                     "SELECT max(number) FROM decisions WHERE kind = 1 AND number >= ?1"
-                     " AND number < ?2",
-                     first, end_at, last);
+  range[2] = range[1] + max;
+  return range[1] == 0 ||
+         (read_number(db,
+                      "SELECT coalesce(min(number), ?3) FROM decisions"
+                      " WHERE kind = 1 AND recorded_at >= ?1 AND number >= ?2 AND number < ?3",
+                      range, &range[2]) &&
+          read_number(db,
+                      "SELECT max(number) FROM decisions"
+                      " WHERE kind = 1 AND recorded_at < ?1 AND number >= ?2 AND number < ?3",
+                      range, last));
 }
 
 static bool delete_up_to(sqlite3 *db, int64_t last, int64_t now) {
@@ -207,7 +210,7 @@ bool event_ledger_delete_old(sqlite3 *db, int64_t before, int64_t max, int64_t n
   int64_t last, first;
   *deleted = 0;
   if (!find_old(db, before, max, &last) ||
-      !read_number(db, "SELECT min(number) FROM decisions", 0, 0, &first)) {
+      !read_number(db, "SELECT min(number) FROM decisions", NULL, &first)) {
     return false;
   }
   *deleted = last > 0 ? last - first + 1 : 0;

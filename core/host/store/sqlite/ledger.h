@@ -35,11 +35,13 @@ bool event_ledger_delete_old(sqlite3 *db, int64_t before, int64_t max, int64_t n
 
 /* ---- Reading ---- */
 
-/* The columns of decisions that event_ledger_read reads, and those of its data. */
-#define LEDGER_COLUMNS                                                                             \
+/* The columns of decisions that event_ledger_read reads, and those of its data; the last two may be
+ * NULLs instead, of which there is no reading then. */
+#define LEDGER_COLUMNS_WITH(rows_and_details)                                                      \
   "decisions.number, kind, subject, attempt, replay, recorded_at, facts, rows_digest, "            \
   "data_digest,"                                                                                   \
-  " previous, hash, decision_data.number, account_id, user_id, rows, details"
+  " previous, hash, decision_data.number, account_id, user_id, " rows_and_details
+#define LEDGER_COLUMNS LEDGER_COLUMNS_WITH("rows, details")
 #define LEDGER_TABLES "decisions LEFT JOIN decision_data ON decision_data.number = decisions.number"
 
 typedef struct {
