@@ -2,14 +2,14 @@
 -- own: here that of luv (Debian's lua-luv), for which this is a runtime of a few lines.
 --
 --   lua5.4 examples/luv.lua [ACCOUNT…]
-local pending_calls = require "palenca.runtime.pending_calls"
+local calls = require "palenca.runtime.calls"
 local core = require "palenca.core"
 local palenca = require "palenca"
 local runtime = require "palenca.runtime"
 local uv = require "luv"
 
 local engine = core.engine()
-local own = pending_calls.new(engine)
+local own = calls.new(engine)
 local poll, timer = uv.new_poll(engine:fd()), uv.new_timer()
 
 local function resume(thread)
@@ -41,7 +41,7 @@ runtime.use {
     return own:submit(request)
   end,
   wait = function(call)
-    while not pending_calls.result(call) do
+    while not calls.result(call) do
       call.waiter = coroutine.running()
       coroutine.yield()
     end

@@ -81,9 +81,9 @@ describe("the reference", function()
     assert_all("modules/palenca.timers", { every = palenca.every })
     assert_all("modules/palenca.http", { http = true })
     assert_all("modules/palenca.runtime", require("palenca.runtime"))
-    local pending_calls = require("palenca.runtime.pending_calls")
-    assert_all("modules/palenca.runtime.pending_calls", pending_calls)
-    assert_all("modules/palenca.runtime.pending_calls", getmetatable(pending_calls.new()).__index,
+    local calls = require("palenca.runtime.calls")
+    assert_all("modules/palenca.runtime.calls", calls)
+    assert_all("modules/palenca.runtime.calls", getmetatable(calls.new()).__index,
       "Calls:")
     assert_all("modules/palenca.errors", errors)
     assert_all("modules/palenca.errors",

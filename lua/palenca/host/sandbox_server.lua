@@ -1,6 +1,6 @@
 --- The sandbox on its thread: responds to HTTP requests and delivers webhooks.
 -- @module palenca.host.sandbox_server
-local pending_calls = require("palenca.runtime.pending_calls")
+local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local host = require("palenca.host")
 local journal = require("palenca.sandbox.data.journal")
@@ -267,7 +267,7 @@ return function(text)
   local self = {
     sandbox = instance,
     http = http,
-    own = pending_calls.new(core.engine()),
+    own = calls.new(core.engine()),
     later = timer_queue.new(core.steady_time),
     waiting = {},
     seen_revision = instance.revision,

@@ -1,6 +1,6 @@
 --- The runtime inside the program: while a handler's coroutine waits, its worker runs others.
 -- @module palenca.host.scheduler
-local pending_calls = require("palenca.runtime.pending_calls")
+local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local host = require("palenca.host")
 local traceback = require("palenca.host.traceback")
@@ -61,7 +61,7 @@ function scheduler.new(cpu_time, memory, describe)
   local self = setmetatable({
     cpu_time = cpu_time,
     describe = describe,
-    calls = pending_calls.new(core.engine()),
+    calls = calls.new(core.engine()),
     tasks = {}, -- coroutines made here → their tasks
     ready = {}, -- tasks to be resumed
     sleepers = {}, -- {due=, task=}, the soonest first
@@ -145,7 +145,7 @@ end
 
 local function wait(self, call)
   local task = may_park(self)
-  while not pending_calls.result(call) do
+  while not calls.result(call) do
     if task then
       assert(not call.waiter, "two coroutines wait for the same call")
       call.waiter = task

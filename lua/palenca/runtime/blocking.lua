@@ -1,7 +1,7 @@
 --- The runtime of a plain script: the caller waits, and works the engine while it does; so calls
 -- that were submitted go on while it sleeps.
 -- @module palenca.runtime.blocking
-local pending_calls = require("palenca.runtime.pending_calls")
+local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 
 local blocking = {}
@@ -13,13 +13,13 @@ local function nothing() end
 
 --- A runtime with an engine of its own.
 function blocking.new()
-  local own = pending_calls.new(core.engine())
+  local own = calls.new(core.engine())
   return {
     submit = function(request)
       return own:submit(request)
     end,
     wait = function(call)
-      while not pending_calls.result(call) do
+      while not calls.result(call) do
         own:step(LONG, nothing)
       end
       return call.result

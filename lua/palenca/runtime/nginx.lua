@@ -10,7 +10,7 @@
 -- waiting call polls every millisecond. It is the same in a worker whose first call comes when
 -- it is about to end: nginx reports a socket left open if its first timer is made that late.
 -- @module palenca.runtime.nginx
-local pending_calls = require("palenca.runtime.pending_calls")
+local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local log = require("palenca.log")
 local nginx_lua_state = require("palenca.runtime.nginx_lua_state")
@@ -105,7 +105,7 @@ local function new_worker()
   local self = setmetatable({
     pid = ngx.worker.pid(),
     thread = thread,
-    calls = pending_calls.new(thread, beside()),
+    calls = calls.new(thread, beside()),
     open = {}, -- the ids of calls that have no result yet
     count = 0, -- how many those are
     used = 0, -- calls so far
@@ -314,7 +314,7 @@ local function look(worker, call)
 end
 
 local function wait(call)
-  local result = pending_calls.result(call)
+  local result = calls.result(call)
   if result then
     return result
   end
@@ -329,7 +329,7 @@ local function wait(call)
     elseif not ok then
       timeout = look(call.worker, call)
     end
-    result = pending_calls.result(call)
+    result = calls.result(call)
   until result
   return result
 end

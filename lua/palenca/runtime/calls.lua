@@ -1,13 +1,13 @@
 --- Holds the pending calls of one engine, submits them, and hands each its result; common to all
 -- runtimes.
--- @module palenca.runtime.pending_calls
+-- @module palenca.runtime.calls
 local log = require("palenca.log")
 local redact = require("palenca.util.redact")
 
 local Calls = {}
 Calls.__index = Calls
 
-local pending_calls = {}
+local calls = {}
 
 local function run_here(body, ...)
   body(...)
@@ -20,7 +20,7 @@ end
 -- @tparam[opt] function run calls a function with the arguments that follow it, where it may wait;
 -- default: calls it directly
 -- @treturn Calls
-function pending_calls.new(engine, run)
+function calls.new(engine, run)
   return setmetatable({ engine = engine, run = run or run_here, pending = {} }, Calls)
 end
 
@@ -28,7 +28,7 @@ end
 -- @tparam table call of @{Calls:submit}
 -- @treturn ?table the engine's result; nil if there is none yet. Raises if the call was aborted:
 -- it will never have one
-function pending_calls.result(call)
+function calls.result(call)
   if call.is_cancelled then
     error("the call was aborted", 0)
   end
@@ -109,4 +109,4 @@ function Calls:cancel(call)
   end
 end
 
-return pending_calls
+return calls
