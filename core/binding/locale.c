@@ -1,4 +1,5 @@
-/* Calls Lua functions under the C locale, whatever the process's is, and reads its decimal point. */
+/* Calls Lua functions under the C locale, whatever the process's is, and reads its decimal point.
+ */
 #if defined(__APPLE__)
 #include <xlocale.h>
 #endif

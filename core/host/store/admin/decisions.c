@@ -1,7 +1,7 @@
 /* Lists the decisions of a database file for people, beside whoever serves from it. */
 #include "decisions.h"
 
-#include "store/sqlite/file.h"
+#include "store/sqlite/database_file.h"
 #include "store/sqlite/ledger.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Checks the chain of the ledger of decisions, beside whoever serves from its file. */
 #include "decisions.h"
 
-#include "store/sqlite/file.h"
+#include "store/sqlite/database_file.h"
 #include "store/sqlite/ledger.h"
 
 #include <stdlib.h>

@@ -114,7 +114,7 @@ end
 -- ---- the computation -----------------------------------------------------------------
 
 local function show_field(difference)
-  return redact.line(redact.identity(("  %s: recorded %s, computed %s"):format(difference.field,
+  return redact.escape_line(redact.identity(("  %s: recorded %s, computed %s"):format(difference.field,
     difference.recorded or "nothing", difference.computed or "nothing")))
 end
 

@@ -92,11 +92,11 @@ local function line(entry)
     time_argument.text(entry.recorded_at), entry.event_id, entry.verdict.outcome,
     rule_version(entry), reasons ~= "" and "  " .. reasons or "",
     entry.is_removed and "  rows removed" or "")
-  return redact.line(redact.identity(text))
+  return redact.escape_line(redact.identity(text))
 end
 
 local function object(entry)
-  return redact.json(json.canonical(decisions_format.masked({
+  return redact.escape_json(json.canonical(decisions_format.masked({
     number = entry.number,
     event_id = entry.event_id,
     attempt = entry.attempt,
@@ -134,7 +134,7 @@ function decisions_format.whole_object(entry, raw)
   local shown = raw and entry or decisions_format.masked(entry)
   local recorded_at = entry.recorded_at
   shown.recorded_at = time_argument.text(recorded_at)
-  local text = redact.json(json.canonical(shown))
+  local text = redact.escape_json(json.canonical(shown))
   shown.recorded_at = recorded_at
   return text
 end
@@ -171,18 +171,18 @@ function decisions_format.page(given, raw)
   local lines = {}
   for _, field in ipairs(fields_of(entry)) do
     if field[2] ~= nil then
-      lines[#lines + 1] = redact.line(("%-12s %s"):format(field[1], tostring(field[2])))
+      lines[#lines + 1] = redact.escape_line(("%-12s %s"):format(field[1], tostring(field[2])))
     end
   end
   lines[#lines + 1] = ""
-  lines[#lines + 1] = redact.line(income.explain(entry.verdict, "en").analyst, true)
+  lines[#lines + 1] = redact.escape_line(income.explain(entry.verdict, "en").analyst, true)
   if entry.figures then
     lines[#lines + 1] = ""
-    lines[#lines + 1] = redact.line(income.table(entry.figures, "en"), true)
+    lines[#lines + 1] = redact.escape_line(income.table(entry.figures, "en"), true)
   end
   if entry.rows then
     lines[#lines + 1] = ""
-    lines[#lines + 1] = redact.line(json.canonical(entry.rows), true)
+    lines[#lines + 1] = redact.escape_line(json.canonical(entry.rows), true)
   end
   return table.concat(lines, "\n")
 end
@@ -195,10 +195,10 @@ end
 function decisions_format.explanation(entry, language, as_json)
   local words = income.explain(decisions_format.masked(entry.verdict), language)
   if as_json then
-    return redact.json(json.canonical({ number = entry.number, event_id = entry.event_id,
+    return redact.escape_json(json.canonical({ number = entry.number, event_id = entry.event_id,
       outcome = entry.verdict.outcome, analyst = words.analyst, worker = words.worker }))
   end
-  return redact.line(("decision %d, event %d, %s\n\n%s\n\n%s"):format(entry.number, entry.event_id,
+  return redact.escape_line(("decision %d, event %d, %s\n\n%s\n\n%s"):format(entry.number, entry.event_id,
     entry.as_of, words.analyst, words.worker), true)
 end
 

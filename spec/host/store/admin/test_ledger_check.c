@@ -2,8 +2,8 @@
  * the entry. SPEC_TRIES: how often (2,000); SPEC_SEED: the same changes as in an earlier run. */
 #include "host/store/store_fixture.h"
 #include "store/admin/decisions.h"
-#include "store/sqlite/integer.h"
 #include "store/sqlite/ledger.h"
+#include "store/sqlite/query_step.h"
 
 #include <fcntl.h>
 #include <stdio.h>
