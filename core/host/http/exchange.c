@@ -115,7 +115,7 @@ static void return_to_loop(http_exchange *exchange) {
   pthread_mutex_unlock(&server->mutex);
 }
 
-/* Without a response, also if memory is exhausted, the connection is closed. */
+/* Without a response the connection is closed. */
 static void choose(http_exchange *exchange, http_response *response) {
   exchange->response = response;
   exchange->choice = response != NULL ? HTTP_RESPONDED : HTTP_ABORTED;
@@ -124,9 +124,18 @@ static void choose(http_exchange *exchange, http_response *response) {
   }
 }
 
+/* If memory is exhausted, it is the response that was made for that when the server started. */
+static void choose_made(http_exchange *exchange, http_response *response) {
+  if (response != NULL) {
+    choose(exchange, response);
+  } else {
+    http_exchange_send_shared(exchange, http_connection_of(exchange)->server->out_of_memory);
+  }
+}
+
 void http_exchange_respond(http_exchange *exchange, int status, const http_header *headers,
                            size_t header_count, const char *body, size_t body_size) {
-  choose(exchange, http_response_new(status, headers, header_count, body, body_size));
+  choose_made(exchange, http_response_new(status, headers, header_count, body, body_size));
 }
 
 void http_exchange_respond_truncated(http_exchange *exchange, int status,
@@ -137,7 +146,7 @@ void http_exchange_respond_truncated(http_exchange *exchange, int status,
   if (response != NULL) {
     response->is_truncated = true;
   }
-  choose(exchange, response);
+  choose_made(exchange, response);
 }
 
 void http_exchange_abort(http_exchange *exchange) {
@@ -161,10 +170,12 @@ void http_exchange_respond_file(http_exchange *exchange, int status, const http_
   http_response *response = http_response_new(status, headers, header_count, "", 0);
   if (response != NULL) {
     response->size = size > 0 ? (uint64_t)size : 0;
+    exchange->file = fd;
+    exchange->file_offset = offset;
+  } else {
+    close(fd);
   }
-  exchange->file = fd;
-  exchange->file_offset = offset;
-  choose(exchange, response);
+  choose_made(exchange, response);
 }
 
 /* ---- responses of other threads -------------------------------------------------------------- */

@@ -178,7 +178,8 @@ struct http_server {
   int64_t discard_at;              /* when some of these are read */
   void *spare_heads[HTTP_SPARE_MAX];
   size_t spare_head_count;
-  int64_t date_at; /* in seconds */
+  http_response *out_of_memory; /* what is responded if there is no memory for a response */
+  int64_t date_at;              /* in seconds */
   char date[HTTP_DATE_SIZE];
   void (*on_closed)(void *context);
   void *on_closed_context;

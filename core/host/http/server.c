@@ -283,6 +283,12 @@ static bool open_handles(http_server *server) {
          uv_check_start(&server->check, on_check) == 0;
 }
 
+static http_response *make_out_of_memory(void) {
+  static const char body[] = "{\"error\":\"out of memory\"}\n";
+  const http_header type = {"Content-Type", "application/json"};
+  return http_response_new(503, &type, 1, body, sizeof body - 1);
+}
+
 static bool open_parts(http_server *server, host_error *error) {
   const http_server_options *options = &server->options;
   const char *listen = options->listen;
@@ -290,7 +296,9 @@ static bool open_parts(http_server *server, host_error *error) {
     return false;
   }
   server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (!copy_names(&server->options) || server->spare_fd < 0 || !open_handles(server)) {
+  server->out_of_memory = make_out_of_memory();
+  if (!copy_names(&server->options) || server->spare_fd < 0 || server->out_of_memory == NULL ||
+      !open_handles(server)) {
     return host_error_set(error, HOST_FAILED, "%s: the HTTP server could not be started", listen);
   }
   if (options->tls_cert == NULL) {
@@ -350,6 +358,7 @@ static void destroy(http_server *server) {
   while (server->spare_head_count > 0) {
     free(server->spare_heads[--server->spare_head_count]);
   }
+  http_response_free(server->out_of_memory);
   http_tls_free(server->tls);
   if (server->spare_fd >= 0) {
     close(server->spare_fd);

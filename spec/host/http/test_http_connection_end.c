@@ -95,6 +95,25 @@ static void counts_deferred_requests_of_an_address(void **state) {
   wait_closed(&o);
 }
 
+/* The client is told: a connection that is only closed looks like a fault of the network. */
+static void responds_503_if_memory_does_not_suffice_for_the_response(void **state) {
+  static owner o;
+  (void)state;
+  open_server(&o, 0);
+  int fds[2];
+  for (int i = 0; i < 2; i++) {
+    send_request(fds[i] = connect_to(&o));
+    run_until(&o, &o.count, (size_t)i + 1);
+  }
+  http_exchange_respond(o.deferred[0], 200, NULL, 0, "", SIZE_MAX);
+  http_exchange_respond(o.deferred[1], 200, NULL, 0, "", 0);
+  assert_int_equal(status_of(&o, fds[0]), 503);
+  assert_int_equal(status_of(&o, fds[1]), 200);
+  close_server(&o);
+  close(fds[0]);
+  close(fds[1]);
+}
+
 /* A reset could overtake the response of a client that is still sending. */
 static void lingers_for_a_while_when_it_is_closed(void **state) {
   static owner o;
@@ -279,6 +298,7 @@ static void accepts_few_of_those_it_rejects_in_each_turn(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(responds_503_if_memory_does_not_suffice_for_the_response),
       cmocka_unit_test(waits_for_responses_before_it_is_freed),
       cmocka_unit_test(outlives_clients_that_do_not_wait),
       cmocka_unit_test(counts_deferred_requests_of_an_address),
