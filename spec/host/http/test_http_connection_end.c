@@ -95,7 +95,7 @@ static void counts_deferred_requests_of_an_address(void **state) {
   wait_closed(&o);
 }
 
-/* The client is told: a connection that is only closed looks like a fault of the network. */
+/* The client is informed: a connection that is only closed looks like a fault of the network. */
 static void responds_503_if_memory_does_not_suffice_for_the_response(void **state) {
   static owner o;
   (void)state;

@@ -114,8 +114,9 @@ end
 -- ---- the computation -----------------------------------------------------------------
 
 local function show_field(difference)
-  return redact.escape_line(redact.identity(("  %s: recorded %s, computed %s"):format(difference.field,
-    difference.recorded or "nothing", difference.computed or "nothing")))
+  local text = ("  %s: recorded %s, computed %s"):format(difference.field,
+    difference.recorded or "nothing", difference.computed or "nothing")
+  return redact.escape_line(redact.identity(text))
 end
 
 local function show_result(given, entry, result, differences)

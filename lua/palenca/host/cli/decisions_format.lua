@@ -198,8 +198,9 @@ function decisions_format.explanation(entry, language, as_json)
     return redact.escape_json(json.canonical({ number = entry.number, event_id = entry.event_id,
       outcome = entry.verdict.outcome, analyst = words.analyst, worker = words.worker }))
   end
-  return redact.escape_line(("decision %d, event %d, %s\n\n%s\n\n%s"):format(entry.number, entry.event_id,
-    entry.as_of, words.analyst, words.worker), true)
+  local text = ("decision %d, event %d, %s\n\n%s\n\n%s"):format(entry.number, entry.event_id,
+    entry.as_of, words.analyst, words.worker)
+  return redact.escape_line(text, true)
 end
 
 return decisions_format
