@@ -62,7 +62,7 @@ static void set_timer(http_server *server) {
   if (server->accept_at > 0 && server->accept_at < next) {
     next = server->accept_at;
   }
-  if (server->discarding.first != NULL && server->discard_at < next) {
+  if (!server->is_closing && server->discarding.first != NULL && server->discard_at < next) {
     next = server->discard_at;
   }
   if (next == INT64_MAX || (server->timer_at > 0 && server->timer_at <= next)) {
@@ -418,6 +418,7 @@ void http_server_close(http_server *server, void (*on_closed)(void *context), vo
   server->on_closed_context = context;
   http_server_close_listener(server);
   server->is_closing = true;
+  advance(&server->discarding, SIZE_MAX); /* from here on each turn does */
   close_connections(server);
   if (server->handles == 0) {
     destroy(server);

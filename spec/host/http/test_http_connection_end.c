@@ -242,6 +242,28 @@ static void discards_a_bounded_amount_in_an_interval(void **state) {
   close_server(&o);
 }
 
+/* What waits to be discarded then would be waited for without end. */
+static void ends_while_what_a_client_sends_is_discarded(void **state) {
+  static owner o;
+  static const char head[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n";
+  (void)state;
+  open_server(&o, 0);
+  int fd = connect_to(&o);
+  assert_int_equal(send(fd, head, sizeof head - 1, MSG_NOSIGNAL), sizeof head - 1);
+  assert_int_equal(status_of(&o, fd), 413);
+  while (o.server->discarding.first == NULL) {
+    static char part[65536];
+    ssize_t sent = send(fd, part, sizeof part, MSG_NOSIGNAL | MSG_DONTWAIT);
+    assert_true(sent > 0 || errno == EAGAIN);
+    run_once(&o);
+  }
+  http_server_close(o.server, note_closed, &o);
+  usleep(20000); /* it is time to discard more */
+  run_once(&o);
+  close(fd);
+  wait_closed(&o);
+}
+
 /* Those that are late at the same time do not hold up the others. */
 static void ends_some_of_the_late_in_each_turn(void **state) {
   enum {
@@ -306,6 +328,7 @@ int main(void) {
       cmocka_unit_test(ends_without_clients_that_do_not_read),
       cmocka_unit_test(stops_reading_what_a_rejected_client_sends),
       cmocka_unit_test(discards_a_bounded_amount_in_an_interval),
+      cmocka_unit_test(ends_while_what_a_client_sends_is_discarded),
       cmocka_unit_test(ends_some_of_the_late_in_each_turn),
       cmocka_unit_test(accepts_few_of_those_it_rejects_in_each_turn),
   };
