@@ -1,5 +1,5 @@
-/* host.decisions: what people ask of the ledger in a file; worker.decision, by which a handler's
- * decision goes to its event's end. */
+/* host.decisions: what people ask of the ledger in a file; own_thread.decision, by which a
+ * handler's decision goes to its event's end. */
 #include "decisions.h"
 
 #include "handle.h"
@@ -25,8 +25,8 @@ static ledger_text check_text(lua_State *L, int index) {
   return text;
 }
 
-/* worker.decision(facts, rows, details, account_id, user_id) → a decision for worker.finish | nil,
- * message. The first three are JSON. */
+/* own_thread.decision(facts, rows, details, account_id, user_id) → a decision for own_thread.finish
+ * | nil, message. The first three are JSON. */
 static int new_decision(lua_State *L) {
   const event_decision_parts parts = {.facts = check_text(L, 1),
                                       .rows = check_text(L, 2),

@@ -194,7 +194,9 @@ static bool delete_up_to(sqlite3 *db, int64_t last, int64_t now) {
   sqlite3_stmt *query = prepare(db, "SELECT hash FROM decisions WHERE number = ?1");
   (void)sqlite3_bind_int64(query, 1, last);
   bool ok = query != NULL && sqlite3_step(query) == SQLITE_ROW;
-  ok = ok && (read_digest(query, 0, entry.rows_digest) || true);
+  if (ok) { /* a damaged hash is one of zeros, which verify finds */
+    (void)read_digest(query, 0, entry.rows_digest);
+  }
   (void)sqlite3_finalize(query);
   if (!ok || !event_ledger_append(db, &entry, NULL) || !event_ledger_state(db, &state)) {
     return false;
