@@ -2,9 +2,9 @@
  * handler's decision goes to its event's end. */
 #include "decisions.h"
 
-#include "handle.h"
 #include "module.h"
 #include "store/admin/decisions.h"
+#include "visitor.h"
 
 #include <lauxlib.h>
 
@@ -57,23 +57,6 @@ event_decision **lua_check_decision(lua_State *L, int index) {
 
 /* ---- Of people, on a file ---- */
 
-/* As that of events: nothing may raise inside the store's functions. */
-typedef struct {
-  lua_State *L;
-  int function;
-  bool failed;
-} decision_visitor;
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
-
 static int push_decision(lua_State *L) {
   const decision_summary *decision = lua_touserdata(L, 1);
   lua_pushvalue(L, 2);
@@ -97,15 +80,6 @@ static int push_decision(lua_State *L) {
   return 0;
 }
 
-static bool visit(decision_visitor *visitor, lua_CFunction push, const void *what) {
-  lua_State *L = visitor->L;
-  lua_pushcfunction(L, push);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)what);
-  lua_pushvalue(L, visitor->function);
-  visitor->failed = lua_pcall(L, 2, 0, 0) != LUA_OK;
-  return !visitor->failed;
-}
-
 static bool each_decision(void *context, const decision_summary *decision) {
   return visit(context, push_decision, decision);
 }
@@ -119,7 +93,7 @@ static int64_t integer_field(lua_State *L, const char *name) {
  * true | nil, message */
 static int list(lua_State *L) {
   host_error error;
-  decision_visitor visitor = {.L = L, .function = 3};
+  store_visitor visitor = {.L = L, .function = 3};
   const char *path = luaL_checkstring(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TFUNCTION);
@@ -134,11 +108,7 @@ static int list(lua_State *L) {
   lua_getfield(L, 2, "account_id");
   filter.account_id = luaL_optstring(L, -1, NULL);
   bool ok = decision_list(path, &filter, each_decision, &visitor, &error);
-  if (visitor.failed) {
-    return lua_error(L);
-  }
-  lua_pushboolean(L, 1);
-  return ok ? 1 : push_error(L, &error);
+  return end_visits(L, &visitor, ok, &error);
 }
 
 static int push_problem(lua_State *L) {
@@ -160,7 +130,7 @@ static int push_problem(lua_State *L) {
 }
 
 static void each_problem(void *context, const ledger_problem *problem) {
-  decision_visitor *visitor = context;
+  store_visitor *visitor = context;
   if (!visitor->failed) {
     (void)visit(visitor, push_problem, problem);
   }
@@ -171,7 +141,7 @@ static void each_problem(void *context, const ledger_problem *problem) {
 static int verify(lua_State *L) {
   host_error error;
   ledger_report report;
-  decision_visitor visitor = {.L = L, .function = 4};
+  store_visitor visitor = {.L = L, .function = 4};
   const char *path = luaL_checkstring(L, 1);
   int64_t number = luaL_optinteger(L, 2, 0);
   const char *hash = luaL_optstring(L, 3, NULL);

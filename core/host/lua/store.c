@@ -1,9 +1,9 @@
 /* host.store and host.events: the event store that is served from, and what people do to the events
  * in a file. */
 #include "module.h"
+#include "visitor.h"
 
 #include "common/log_queue.h"
-#include "handle.h"
 #include "store/event_admin.h"
 #include "store/event_store.h"
 
@@ -68,11 +68,6 @@ static int store_stalled(lua_State *L) {
   return 1;
 }
 
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
-
 /* store:counts() → {unfinished, done, dead, failed_attempts, duplicates} */
 static int store_counts(lua_State *L) {
   event_counts counts;
@@ -87,19 +82,6 @@ static int store_counts(lua_State *L) {
 }
 
 /* ---- for people, on a file ------------------------------------------------------------ */
-
-/* Called inside the store's functions, so nothing here may raise: the work is done in a protected
- * call and an error ends the visits. The function to call is on the stack at `function`. */
-typedef struct {
-  lua_State *L;
-  int function;
-  bool failed;
-} event_visitor;
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
 
 /* In seconds, and nothing for 0. */
 static void set_time(lua_State *L, const char *name, int64_t time) {
@@ -132,25 +114,7 @@ static int push_summary(lua_State *L) {
 }
 
 static bool each_event(void *context, const event_summary *event) {
-  event_visitor *visitor = context;
-  lua_State *L = visitor->L;
-  lua_pushcfunction(L, push_summary);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)event);
-  lua_pushvalue(L, visitor->function);
-  visitor->failed = lua_pcall(L, 2, 0, 0) != LUA_OK;
-  return !visitor->failed;
-}
-
-static int end_visits(lua_State *L, const event_visitor *visitor, bool ok,
-                      const host_error *error) {
-  if (visitor->failed) {
-    return lua_error(L);
-  }
-  if (!ok) {
-    return push_error(L, error);
-  }
-  lua_pushboolean(L, 1);
-  return 1;
+  return visit(context, push_summary, event);
 }
 
 /* Leaves the fields on the stack, which the filter points into. */
@@ -174,7 +138,7 @@ static event_filter read_filter(lua_State *L, int index) {
  * | nil, message */
 static int list(lua_State *L) {
   host_error error;
-  event_visitor visitor = {.L = L, .function = 3};
+  store_visitor visitor = {.L = L, .function = 3};
   const char *path = luaL_checkstring(L, 1);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   lua_settop(L, 3);
@@ -186,7 +150,7 @@ static int list(lua_State *L) {
 /* host.events.show(path, id, each) → true | nil, message; `each` is not called if there is none */
 static int show(lua_State *L) {
   host_error error;
-  event_visitor visitor = {.L = L, .function = 3};
+  store_visitor visitor = {.L = L, .function = 3};
   const char *path = luaL_checkstring(L, 1);
   int64_t id = luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TFUNCTION);
