@@ -153,7 +153,7 @@ describe("the module's page", function()
     for _, action in ipairs(words_of(MODULE, "Webhook actions", 1)) do
       found[action] = true
     end
-    assert_same_set(require("palenca.sandbox.data.catalogue").events, found)
+    assert_same_set(require("palenca.sandbox.data.vendor_constants").events, found)
   end)
 
   it("has every field of an event", function()

@@ -1,6 +1,6 @@
 --- The names of events that the API's documentation knows, and suggestions for mistyped ones.
 -- @module palenca.host.event_names
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local program_log = require("palenca.host.program_log")
 local suggest = require("palenca.util.suggest")
 
@@ -8,7 +8,7 @@ local event_names = {}
 
 -- Present and former names, and their families, such as login.*
 local documented = {}
-for name in pairs(catalogue.actions) do
+for name in pairs(constants.actions) do
   documented[name] = true
   documented[name:match("^[^.]+") .. ".*"] = name ~= "*" or nil
 end

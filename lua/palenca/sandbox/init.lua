@@ -3,7 +3,7 @@
 --
 -- Pure logic: no sockets, no clock, no randomness of its own. The same seed, requests and clock
 -- return the same responses, byte for byte.
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local faults = require("palenca.sandbox.delivery.faults")
 local login_flow = require("palenca.sandbox.control.login_flow")
 local origin_check = require("palenca.sandbox.http.origin_check")
@@ -92,9 +92,9 @@ local function check_options(options)
     demand(name, math.type(value) == "integer" and value >= 0)
     return value
   end
-  local history = options.history == nil and catalogue.history_default or options.history
+  local history = options.history == nil and constants.history_default or options.history
   demand("history", history == "typical" or math.type(history) == "integer" and history >= 0
-    and history <= catalogue.history_max)
+    and history <= constants.history_max)
   demand("api_key", type(options.api_key) == "string" and options.api_key ~= "")
   demand("clock", type(options.clock) == "function")
   return {

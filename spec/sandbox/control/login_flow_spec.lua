@@ -79,7 +79,7 @@ describe("sandbox login outcomes", function()
   end)
 
   it("let anything be typed into the widget, in any of its fields", function()
-    local catalogue = require("palenca.sandbox.data.catalogue")
+    local constants = require("palenca.sandbox.data.vendor_constants")
     local _, response = api:call("GET", "/widget/config", nil, helper.JSON)
     local asked = 0
     for _, platform in ipairs(response.data.platforms) do
@@ -102,7 +102,7 @@ describe("sandbox login outcomes", function()
       end
     end
     assert.is_true(asked > 50)
-    for platform in pairs(catalogue.platforms) do
+    for platform in pairs(constants.platforms) do
       assert.equal("success", api:login { platform = platform, identifier = "12345",
         external_id = "12345" }.status)
     end

@@ -1,6 +1,6 @@
 --- The patterns of a history: what each makes a lender decide, over many seeds and dates.
 local argcheck = require("palenca.util.argcheck")
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local date = require("palenca.util.date")
 local helper = require("spec.sandbox.helper")
 local income = require("palenca.income")
@@ -225,7 +225,7 @@ describe("sandbox patterns", function()
 end)
 
 describe("sandbox warnings", function()
-  for warning in pairs(catalogue.warnings) do
+  for warning in pairs(constants.warnings) do
     it("leave " .. warning .. " on the account, which makes it undecidable", function()
       local api = helper.new { webhook_delay = 0 }
       local login = api:login { platform = "rappi", warning = warning }

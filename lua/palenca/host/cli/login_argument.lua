@@ -1,7 +1,7 @@
 --- Reads a login of the sandbox as it is written on the command line.
 -- @module palenca.host.cli.login_argument
 local argcheck = require("palenca.util.argcheck")
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local login_flow = require("palenca.sandbox.control.login_flow")
 local named_values = require("palenca.host.cli.named_values")
 local history_patterns = require("palenca.sandbox.data.history_patterns")
@@ -18,7 +18,7 @@ end
 --- The warnings that a login may leave on its account.
 -- @treturn string their names
 function login_argument.warnings()
-  return table.concat(argcheck.words(catalogue.warnings), ", ")
+  return table.concat(argcheck.words(constants.warnings), ", ")
 end
 
 --- Reads a login.

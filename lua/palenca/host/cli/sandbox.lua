@@ -1,6 +1,6 @@
 --- palenca sandbox: a local stand-in of the API.
 -- @module palenca.host.cli.sandbox
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local fault_argument = require("palenca.host.cli.fault_argument")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
@@ -30,7 +30,7 @@ local function key(text)
   return text
 end
 
-local days = options.integer(0, catalogue.history_max, "days")
+local days = options.integer(0, constants.history_max, "days")
 
 local function history(text)
   if text == "typical" then
@@ -64,7 +64,7 @@ function sandbox.define_common(command, delay)
   options.add(command, "--history", {
     help = "How many days of earnings a login recovers, such as 730 for 24 months, or typical: as "
       .. "many as are usual on its platform (Uber 60), which those of --accounts always have.",
-    default = catalogue.history_default,
+    default = constants.history_default,
     convert = history,
     argname = "DAYS|typical",
   })

@@ -1,6 +1,6 @@
 --- palenca trigger: makes events, through the sandbox or straight to a receiver.
 -- @module palenca.host.cli.trigger
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local client = require("palenca.client")
 local core = require("palenca.core")
 local event_names = require("palenca.host.event_names")
@@ -94,12 +94,12 @@ function trigger.define(command)
   options.add(command, "--platform", {
     help = "The platform of the accounts.",
     default = "uber",
-    convert = known(catalogue.platforms, "platform"),
+    convert = known(constants.platforms, "platform"),
     argname = "NAME",
   })
   options.add(command, "--country", {
     help = "Their country; otherwise one where the platform is at home.",
-    convert = known(catalogue.countries, "country"),
+    convert = known(constants.countries, "country"),
     argname = "CODE",
   })
   command:option("--set", "Override a field of the event: " .. table.concat(fields, ", ")

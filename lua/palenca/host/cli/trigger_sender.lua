@@ -1,6 +1,6 @@
 --- Sends made-up events, and reports the receiver's response to each.
 -- @module palenca.host.cli.trigger_sender
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local host = require("palenca.host")
 local external_http = require("palenca.client.external_http")
 local json = require("palenca.util.json")
@@ -135,7 +135,7 @@ function trigger_sender.send(given)
     }
     -- differs between events of one account, whose bodies would be equal otherwise
     local webhook_id = given.fields.webhook_id or new_id()
-    for _, action in ipairs(given.chain and catalogue.chains[given.action] or {}) do
+    for _, action in ipairs(given.chain and constants.chains[given.action] or {}) do
       result:add(send_one(given, accounts[at], action, webhook_id), given.url)
     end
     result:add(send_one(given, accounts[at], given.action, webhook_id), given.url)

@@ -1,7 +1,7 @@
 --- Responses for the single trips behind a day's earnings.
 -- @module palenca.sandbox.api.account_events
 local accounts = require("palenca.sandbox.api.accounts")
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local date = require("palenca.util.date")
 local paging = require("palenca.sandbox.http.paging")
 local platforms = require("palenca.sandbox.api.platforms")
@@ -73,7 +73,7 @@ local function trips_of(account, row)
     local start = midnight + DAY_BEGINS + (at - 1) * length + stream:between(0, length // 2)
     made[#made + 1] = event_shape {
       event_id = stream:uuid(),
-      type = catalogue.delivers[account.platform] and "delivery" or "ride",
+      type = constants.delivers[account.platform] and "delivery" or "ride",
       timezone = platforms.time_zone(account.country),
       start_date = date.timestamp(start),
       amount = amounts[at] / 100,

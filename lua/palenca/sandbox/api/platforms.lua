@@ -1,6 +1,6 @@
 --- Responses for the platforms and countries that there are.
 -- @module palenca.sandbox.api.platforms
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local random = require("palenca.sandbox.data.random")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
@@ -86,7 +86,7 @@ do
     add(entry[1], entry[2], words(entry[3]))
   end
   local rest = {}
-  for code in pairs(catalogue.platforms) do
+  for code in pairs(constants.platforms) do
     rest[#rest + 1] = not named[code] and code or nil
   end
   table.sort(rest)
@@ -113,7 +113,7 @@ local all_countries = {
   { "ve", "VEN", "Venezuela", "America/Caracas", "🇻🇪", true },
 }
 for at, entry in ipairs(all_countries) do
-  local place = catalogue.countries[entry[1]]
+  local place = constants.countries[entry[1]]
   all_countries[at] = {
     code = entry[1],
     alpha_3 = entry[2],

@@ -1,6 +1,6 @@
 --- Responses for webhooks: creating, listing, reading, changing and deleting them.
 -- @module palenca.sandbox.api.webhooks
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
 local validate = require("palenca.sandbox.http.validate")
@@ -13,7 +13,7 @@ local webhook_shape = render.shape {
 }
 local list_shape = render.shape { "webhooks" }
 
-local events = validate.list_of(validate.one_of(catalogue.actions, "webhook action"))
+local events = validate.list_of(validate.one_of(constants.actions, "webhook action"))
 
 local update_fields = {
   { name = "url", check = validate.http_url },

@@ -2,7 +2,7 @@
 -- @module palenca.sandbox.control.console_queries
 local accounts = require("palenca.sandbox.api.accounts")
 local argcheck = require("palenca.util.argcheck")
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local console_income = require("palenca.sandbox.control.console_income")
 local date = require("palenca.util.date")
 local login_flow = require("palenca.sandbox.control.login_flow")
@@ -29,7 +29,7 @@ local sent_shape = render.shape { "method", "url", "headers", "body" }
 
 local function magic_cases()
   local cases = { "success", "incomplete" }
-  for _, set in ipairs({ catalogue.errors, catalogue.code_cases, catalogue.warnings }) do
+  for _, set in ipairs({ constants.errors, constants.code_cases, constants.warnings }) do
     local list = argcheck.words(set)
     table.move(list, 1, #list, #cases + 1, cases)
   end
@@ -76,11 +76,11 @@ local function overview(sandbox)
     end),
     platforms = list_of(platforms.list(), plain),
     countries = list_of(platforms.countries(), plain),
-    actions = render.array(argcheck.words(catalogue.actions)),
+    actions = render.array(argcheck.words(constants.actions)),
     magic_cases = render.array(magic_cases()),
     patterns = render.array(argcheck.words(history_patterns.names)),
     default_pattern = history_patterns.default,
-    warnings = render.array(argcheck.words(catalogue.warnings)),
+    warnings = render.array(argcheck.words(constants.warnings)),
     income_words = console_income.words,
   }
 end

@@ -1,6 +1,6 @@
 --- Simulates a worker who connects an account: its outcome, and the webhooks that receive it.
 -- @module palenca.sandbox.control.login_flow
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local date = require("palenca.util.date")
 local history_patterns = require("palenca.sandbox.data.history_patterns")
 local render = require("palenca.sandbox.data.render")
@@ -14,18 +14,18 @@ local CODE_LIFETIME = 600
 
 --- The optional fields of a login about the account's earnings and connection.
 login_flow.details = {
-  { name = "days", check = validate.history(catalogue.history_max) },
+  { name = "days", check = validate.history(constants.history_max) },
   { name = "pattern", check = validate.one_of_few(history_patterns.names) },
-  { name = "warning", check = validate.one_of_few(catalogue.warnings) },
+  { name = "warning", check = validate.one_of_few(constants.warnings) },
 }
 
 local fields = {
-  { name = "platform", check = validate.one_of(catalogue.platforms, "platform") },
+  { name = "platform", check = validate.one_of(constants.platforms, "platform") },
   { name = "identifier", check = validate.string },
   { name = "external_id", check = validate.string },
   { name = "user_id", check = validate.uuid },
   { name = "widget_id", check = validate.uuid },
-  { name = "country", check = validate.one_of(catalogue.countries, "country") },
+  { name = "country", check = validate.one_of(constants.countries, "country") },
   table.unpack(login_flow.details),
 }
 
@@ -55,7 +55,7 @@ local started_shape = render.shape {
 local function read_identifier(identifier)
   local platform, case = (identifier or ""):lower():match(
     "^([%w_]+)%+([%w_]+)@palenca%-tests%.com$")
-  if catalogue.platforms[platform or ""] then
+  if constants.platforms[platform or ""] then
     return platform, case
   end
   return nil, case
@@ -64,10 +64,10 @@ end
 local function outcome_of(case, warning)
   if case == "incomplete" then
     return { status = "incomplete" }
-  elseif catalogue.errors[case] or catalogue.code_cases[case] then
+  elseif constants.errors[case] or constants.code_cases[case] then
     return { status = "error", status_details = case }
   end
-  return { status = "success", warning = warning or catalogue.warnings[case] and case or nil }
+  return { status = "success", warning = warning or constants.warnings[case] and case or nil }
 end
 
 -- The user, nil if there is none with that id; and whether they are new.
@@ -96,7 +96,7 @@ local function find_account(store, user, platform, given)
     worker_id = stream:uuid(),
     user_id = user.user_id,
     platform = platform,
-    country = given.country or catalogue.home_country[platform] or "mx",
+    country = given.country or constants.home_country[platform] or "mx",
     identifier = given.identifier,
     created = store:now(),
   }
@@ -263,7 +263,7 @@ end
 -- Phone numbers get a code by SMS; so do the magic identifiers that fail on it. What looks like a
 -- number is one unless the page says that it asked for something else.
 local function asks_for_code(given, case, source)
-  if catalogue.code_cases[case or ""] then
+  if constants.code_cases[case or ""] then
     return true
   elseif source ~= "widget" then
     return false

@@ -1,6 +1,6 @@
 --- Sends events on demand: any one, or the chain that leads to it, for accounts that exist.
 -- @module palenca.sandbox.control.triggers
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local login_flow = require("palenca.sandbox.control.login_flow")
 local render = require("palenca.sandbox.data.render")
 local response = require("palenca.sandbox.http.response")
@@ -17,8 +17,8 @@ triggers.fields = {
   { name = "chain", check = validate.boolean, default = false },
   { name = "times", check = validate.integer(1, TIMES_MAX), default = 1 },
   { name = "accounts", check = validate.integer(1, TIMES_MAX), default = 1 },
-  { name = "platform", check = validate.one_of(catalogue.platforms, "platform") },
-  { name = "country", check = validate.one_of(catalogue.countries, "country") },
+  { name = "platform", check = validate.one_of(constants.platforms, "platform") },
+  { name = "country", check = validate.one_of(constants.countries, "country") },
   { name = "account_id", check = validate.uuid },
   { name = "user_id", check = validate.uuid },
   { name = "external_id", check = validate.string },
@@ -93,7 +93,7 @@ function triggers.respond(sandbox, given)
     return response.failure(422, "bad_request", "there is one account_id for all events",
       "accounts")
   end
-  local unknown = not given.undocumented and validate.undocumented(given.action, catalogue.events)
+  local unknown = not given.undocumented and validate.undocumented(given.action, constants.events)
   if unknown then
     return response.failure(422, "bad_request", unknown .. " (see undocumented)", "action")
   end
@@ -101,7 +101,7 @@ function triggers.respond(sandbox, given)
   if not accounts then
     return rejection
   end
-  local chain = given.chain and catalogue.chains[given.action] or {}
+  local chain = given.chain and constants.chains[given.action] or {}
   local ids = {}
   for turn = 0, given.times - 1 do
     local account = accounts[turn % #accounts + 1]

@@ -1,6 +1,6 @@
 --- Generates the earnings of a worker, day by day, in pages.
 -- @module palenca.sandbox.data.earnings
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local date = require("palenca.util.date")
 local history_patterns = require("palenca.sandbox.data.history_patterns")
 local random = require("palenca.sandbox.data.random")
@@ -96,10 +96,10 @@ local spread = { trips = 0.1, fare = 0.06 }
 local function make_habits(stream, platform, country)
   local first_rest = stream:between(1, 4)
   return {
-    country = catalogue.countries[country],
+    country = constants.countries[country],
     trips = stream:between(9, 14),
     spread = spread,
-    cash_share = catalogue.takes_cash[platform] and 0.2 + stream:real() * 0.4 or nil,
+    cash_share = constants.takes_cash[platform] and 0.2 + stream:real() * 0.4 or nil,
     rest = { [first_rest] = true, [stream:between(1, 4)] = true },
   }
 end
@@ -136,7 +136,7 @@ function earnings.days(platform, history)
   if math.type(history) == "integer" then
     return history
   end
-  return catalogue.history_days[platform] or catalogue.default_history_days
+  return constants.history_days[platform] or constants.default_history_days
 end
 
 --- Generates the earnings of an account: a weekly rhythm with rest days, now and then some days
@@ -183,7 +183,7 @@ local tutorial_start = {
 function earnings.tutorial()
   local stream = random.new("tutorial", "earnings")
   local habits = {
-    country = catalogue.countries.mx, trips = 8, spread = { trips = 0.25, fare = 0.15 },
+    country = constants.countries.mx, trips = 8, spread = { trips = 0.25, fare = 0.15 },
   }
   local rows = {}
   for day = date.parse("2025-03-14"), date.parse("2024-09-01"), -1 do

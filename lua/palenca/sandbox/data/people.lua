@@ -3,7 +3,7 @@
 --
 -- Nobody may be hit by accident: addresses are under example.com, and phone numbers, account
 -- numbers and identity numbers have the right form with contents no authority hands out.
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local random = require("palenca.sandbox.data.random")
 
 local people = {}
@@ -86,7 +86,7 @@ local function make_person(stream, country)
 end
 
 local function profile_of(person, account)
-  local stream, place = person.stream, catalogue.countries[account.country]
+  local stream, place = person.stream, constants.countries[account.country]
   local surname = person.last:match("%S+")
   return {
     first_name = person.first,
@@ -97,7 +97,7 @@ local function profile_of(person, account)
     address = ("Calle Imaginaria %d, %s"):format(stream:between(1, 400), place.city),
     city_name = place.city,
     picture_url = "https://example.com/pictures/" .. account.account_id .. ".png",
-    worker_role = catalogue.delivers[account.platform] and "courier" or "driver",
+    worker_role = constants.delivers[account.platform] and "courier" or "driver",
   }
 end
 
@@ -112,7 +112,7 @@ local function bank_of(person, profile)
 end
 
 local function vehicle_of(stream, platform)
-  local kind = catalogue.delivers[platform] and "motorcycle" or "car"
+  local kind = constants.delivers[platform] and "motorcycle" or "car"
   local make = stream:pick(vehicles[kind])
   return {
     type = kind,

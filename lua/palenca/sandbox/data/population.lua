@@ -1,6 +1,6 @@
 --- Fills a sandbox with workers who connected their accounts during the last year.
 -- @module palenca.sandbox.data.population
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local random = require("palenca.sandbox.data.random")
 
 local YEAR = 365 * 86400
@@ -25,7 +25,7 @@ local function add(store, stream, number, created)
   local platform = stream:pick(platforms)
   local status, details = outcome(stream)
   local user_id, account_id = stream:uuid(), stream:uuid()
-  local country = catalogue.home_country[platform] or "mx"
+  local country = constants.home_country[platform] or "mx"
   store:save("user", {
     user_id = user_id,
     external_id = ("worker-%06d"):format(number),

@@ -1,6 +1,6 @@
 --- Injects faults: slow or failing responses, lost webhooks, shifting pages.
 -- @module palenca.sandbox.delivery.faults
-local catalogue = require("palenca.sandbox.data.catalogue")
+local constants = require("palenca.sandbox.data.vendor_constants")
 local date = require("palenca.util.date")
 local render = require("palenca.sandbox.data.render")
 local validate = require("palenca.sandbox.http.validate")
@@ -39,7 +39,7 @@ local fields = {
   { name = "times", check = validate.integer(1, 1000000) },
   { name = "method", check = validate.one_of(methods, "method") },
   { name = "path", check = validate.string },
-  { name = "action", check = validate.one_of_few(catalogue.events) },
+  { name = "action", check = validate.one_of_few(constants.events) },
   { name = "seconds", check = validate.number(0, 600) },
   { name = "status", check = validate.integer(400, 599) },
   { name = "code", check = validate.string },

@@ -1,8 +1,8 @@
 --- Lists the vendor's constants: platforms, countries, webhook actions, logins.
--- @module palenca.sandbox.data.catalogue
-local catalogue = {}
+-- @module palenca.sandbox.data.vendor_constants
+local constants = {}
 
-local function set(words)
+local function names(words)
   local known = {}
   for word in words:gmatch("%S+") do
     known[word] = true
@@ -11,7 +11,7 @@ local function set(words)
 end
 
 --- Every platform code the API documents, as keys.
-catalogue.platforms = set [[
+constants.platforms = names [[
   uber didi imss rappi osmos pemex picap ifood issste cabify workday indriver uber_eats
   didi_food pedidos_ya noventa_nove mensajeros_urbanos rapiboy nueve_nueve_minutos
   carteira_trabalho mercado_pago nom_gob_cdmx nom_salud_cdmx nom_sep_cdmx nom_sep_qro
@@ -24,7 +24,7 @@ catalogue.platforms = set [[
 ]]
 
 --- Where a platform's workers are when a login does not say; elsewhere Mexico.
-catalogue.home_country = {
+constants.home_country = {
   rappi = "co", ifood = "br", pedidos_ya = "ar", noventa_nove = "br", cabify = "pe",
   indriver = "pe", carteira_trabalho = "br", microempreendedor_individual = "br",
   picap = "co", mensajeros_urbanos = "co", mercado_pago = "ar", rapiboy = "ar",
@@ -32,29 +32,29 @@ catalogue.home_country = {
 
 --- How many days of earnings an account of the sandbox has unless a login says otherwise: two
 -- years, so that the searches of the vendor's documentation find rows.
-catalogue.history_default = 730
+constants.history_default = 730
 --- The longest history that a login may ask for, in days.
-catalogue.history_max = 1100
+constants.history_max = 1100
 
 --- How many days of earnings a login recovers on average, which is a platform's typical history.
-catalogue.history_days = {
+constants.history_days = {
   uber = 60, rappi = 50, didi = 50, indriver = 20, cabify = 70, pedidos_ya = 50,
 }
 --- The same for every other platform.
-catalogue.default_history_days = 45
+constants.default_history_days = 45
 
 --- Platforms whose riders may pay in cash; the others leave `cash_amount` null.
-catalogue.takes_cash = set "didi didi_food indriver noventa_nove rappi"
+constants.takes_cash = names "didi didi_food indriver noventa_nove rappi"
 
 --- Platforms that carry goods, whose workers are couriers.
-catalogue.delivers = set [[
+constants.delivers = names [[
   rappi ifood uber_eats didi_food pedidos_ya mensajeros_urbanos rapiboy nueve_nueve_minutos
   cornershop
 ]]
 
 --- Per country: its currency, what one trip pays there (in that currency), the step amounts are
 -- rounded to (in hundredths: 1 where coins are in use), the dialling code, and a city.
-catalogue.countries = {
+constants.countries = {
   mx = { currency = "mxn", fare = 62, step = 1, dial = "52", city = "Ciudad de México" },
   co = { currency = "cop", fare = 9500, step = 5000, dial = "57", city = "Bogotá" },
   br = { currency = "brl", fare = 16, step = 1, dial = "55", city = "São Paulo" },
@@ -72,7 +72,7 @@ catalogue.countries = {
 }
 
 --- What a webhook may subscribe to, as keys.
-catalogue.actions = set [[
+constants.actions = names [[
   * login.created login.success login.incomplete login.error login.retry login.failed_refresh
   user.created user.deleted account.created account.connected account.requires_auth
   account.needs_auth profile.updated employment.created employment.updated earnings.updated
@@ -80,27 +80,27 @@ catalogue.actions = set [[
 ]]
 
 --- The events that it may send: what it may subscribe to but for all of them.
-catalogue.events = {}
-for name in pairs(catalogue.actions) do
-  catalogue.events[name] = name ~= "*" or nil
+constants.events = {}
+for name in pairs(constants.actions) do
+  constants.events[name] = name ~= "*" or nil
 end
 
 --- Identifier cases that succeed, but leave a warning on the account.
-catalogue.warnings = set "rider_account fleet_account incomplete_profile_data id_mismatch"
+constants.warnings = names "rider_account fleet_account incomplete_profile_data id_mismatch"
 
 --- Identifier cases that end as an error with that very `status_details`.
-catalogue.errors = set [[
+constants.errors = names [[
   invalid_credentials login_refused platform_unavailable request_timeout platform_error
   recent_login_successful not_registered banned
 ]]
 
 --- Identifier cases that ask for a code before they fail.
-catalogue.code_cases = set [[
+constants.code_cases = names [[
   invalid_otp expired_otp could_not_send_otp invalid_otp_auth_key invalid_otp_session
 ]]
 
 --- The events that lead to another one, in order, when a worker connects an account.
-catalogue.chains = {
+constants.chains = {
   ["login.success"] = { "login.created" },
   ["login.incomplete"] = { "login.created" },
   ["login.error"] = { "login.created" },
@@ -116,4 +116,4 @@ catalogue.chains = {
   },
 }
 
-return catalogue
+return constants
