@@ -12,7 +12,7 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int64_t passed_ns, set_ns, look_ns;
-static int sync_count, held_count;
+static int sync_count, held_count, write_count;
 static bool are_held;
 
 /* ---- The clocks ---- */
@@ -81,6 +81,24 @@ int fdatasync(int file) {
 int time_syncs(void) {
   (void)pthread_mutex_lock(&mutex);
   int count = sync_count;
+  (void)pthread_mutex_unlock(&mutex);
+  return count;
+}
+
+ssize_t pwrite64(int file, const void *bytes, size_t size, off64_t offset) {
+  (void)pthread_mutex_lock(&mutex);
+  write_count++;
+  (void)pthread_mutex_unlock(&mutex);
+  return syscall(SYS_pwrite64, file, bytes, size, offset);
+}
+
+ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset) {
+  return pwrite64(file, bytes, size, offset);
+}
+
+int time_writes(void) {
+  (void)pthread_mutex_lock(&mutex);
+  int count = write_count;
   (void)pthread_mutex_unlock(&mutex);
   return count;
 }

@@ -15,8 +15,9 @@ void time_pass_with_looks(int64_t milliseconds);
 /* Sets the Unix clock alone; below 0: back. */
 void time_set(int64_t milliseconds);
 
-/* The number of syncs that have started. */
+/* The number of syncs, and of writes at an offset, that have started. */
 int time_syncs(void);
+int time_writes(void);
 /* Syncs do not come to their end meanwhile. */
 void time_hold_syncs(void);
 void time_let_syncs_go(void);

@@ -257,7 +257,7 @@ static bool is_writable(const event_file *file, host_error *error) {
 static void fill_log(sqlite3_file *log) {
   static const char zeros[65536];
   sqlite3_int64 size = 0;
-  if (log->pMethods == NULL || log->pMethods->xFileSize(log, &size) != SQLITE_OK) {
+  if (log->pMethods->xFileSize(log, &size) != SQLITE_OK) {
     return;
   }
   int code = SQLITE_OK;
@@ -277,8 +277,9 @@ static void make_log(event_file *file) {
   sqlite3_file *log = NULL;
   if (sqlite3_exec(file->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) {
     if (sqlite3_file_control(file->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
-        log != NULL) {
+        log != NULL && log->pMethods != NULL) {
       fill_log(log);
+      file->log = log_writer_attach(log);
     }
     (void)sqlite3_exec(file->db, "COMMIT", NULL, NULL, NULL);
   }
@@ -438,6 +439,7 @@ void event_file_close(event_file *file) {
     }
     (void)sqlite3_close(file->db);
   }
+  log_writer_free(file->log);
   /* Last: the next process may open the database from here on. */
   event_lock_release(file->lock);
   free(file->path);

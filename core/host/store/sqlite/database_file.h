@@ -3,6 +3,7 @@
 #define PALENCA_HOST_STORE_SQLITE_DATABASE_FILE_H
 
 #include "common/host_error.h"
+#include "log_writer.h"
 #include "query_step.h"
 
 #include <sqlite3.h>
@@ -20,6 +21,7 @@
 typedef struct {
   char *path; /* absolute, links resolved */
   sqlite3 *db;
+  log_writer *log;                       /* NULL: SQLite writes to it */
   int version;                           /* of the schema; 0: there is nothing in it */
   int lock;                              /* descriptor of the lock file; -1: none */
   bool is_writer;                        /* locked, checked and ready for writing */

@@ -19,6 +19,13 @@ static void test_what_is_put_in_a_turn_shares_a_commit(void **state) {
   assert_int_equal(time_syncs(), syncs + 1);
 }
 
+static void test_a_commit_is_one_write(void **state) {
+  fixture *f = *state;
+  int writes = time_writes();
+  put_together(f, 100);
+  assert_int_equal(time_writes(), writes + 1);
+}
+
 static void put_one(void *context) {
   fixture *f = ((void **)context)[0];
   const event_record record = record_of(NULL, "{}");
@@ -401,6 +408,7 @@ static void test_a_loop_that_has_always_something_to_do_does_not_stand_still(voi
 int main(void) {
   const struct CMUnitTest tests[] = {
       BY_HAND(test_what_is_put_in_a_turn_shares_a_commit),
+      BY_HAND(test_a_commit_is_one_write),
       BY_HAND(test_a_turn_that_somebody_else_ends_is_not_ended_by_the_store),
       BY_HAND(test_a_finish_that_nobody_waits_for_waits_a_little),
       BY_HAND(test_a_finish_does_not_wait_for_others_to_come),
