@@ -1,6 +1,8 @@
 /* Limits the code of a script: its CPU time without a wait, and the memory of its Lua state. */
 #include "limits.h"
 
+#include "clock.h"
+
 #include <lauxlib.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,12 +17,16 @@
 /* After the first signal: what is in the way of one (a hook that the script sets for itself, a
  * switch to another coroutine) is not in the way of all. */
 #define AGAIN_NS 10000000
+/* The part of a budget by which it may be exceeded: for as long, the timer need not be set again,
+ * which costs more than all else about a short handler's limits. */
+#define SLACK_PART 32
 /* The kernel's name, which musl has and glibc has not. */
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 #define FINALIZER_NS SECOND_NS
 #define SECOND_NS INT64_C(1000000000)
+#define MILLISECOND_NS INT64_C(1000000)
 #define PAGE ((uintptr_t)4096)
 #define BIG ((size_t)4 << 20)
 #define BIG_PIECE ((size_t)256 << 10)
@@ -29,6 +35,7 @@ struct limits {
   timer_t timer;
   bool has_timer;
   int64_t cpu_ns, budget_ns;
+  int64_t set_ns, set_until;   /* the timer: for this budget, until then on the monotonic clock */
   lua_State *volatile running; /* whose code runs; NULL: the host's own */
   volatile sig_atomic_t is_over;
   bool is_closing, has_stopped_finalizer;
@@ -102,10 +109,17 @@ static struct timespec span(int64_t ns) {
   return (struct timespec){.tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS};
 }
 
-static void set_timer(const limits *lim, int64_t ns) {
-  struct itimerspec when = {.it_value = span(ns), .it_interval = span(AGAIN_NS)};
-  if (lim->has_timer) {
+static int64_t slack_of(int64_t budget_ns) {
+  return budget_ns / SLACK_PART / MILLISECOND_NS * MILLISECOND_NS;
+}
+
+static void set_timer(limits *lim, int64_t ns) {
+  int64_t now = clock_steady_ms();
+  if (lim->has_timer && (ns != lim->set_ns || now >= lim->set_until)) {
+    struct itimerspec when = {.it_value = span(ns + slack_of(ns)), .it_interval = span(AGAIN_NS)};
     timer_settime(lim->timer, 0, &when, NULL);
+    lim->set_ns = ns;
+    lim->set_until = now + slack_of(ns) / MILLISECOND_NS;
   }
 }
 
@@ -130,13 +144,13 @@ bool limits_leave(limits *lim, lua_State *co) {
 }
 
 int64_t limits_left(const limits *lim) {
-  struct itimerspec left = {0};
-  if (lim->cpu_ns > 0 && lim->has_timer) {
-    timer_gettime(lim->timer, &left);
+  struct itimerspec left;
+  if (lim->cpu_ns == 0 || !lim->has_timer || timer_gettime(lim->timer, &left) != 0) {
+    return 0;
   }
-  int64_t ns = left.it_value.tv_sec * SECOND_NS + left.it_value.tv_nsec;
+  int64_t ns = left.it_value.tv_sec * SECOND_NS + left.it_value.tv_nsec - slack_of(lim->budget_ns);
   /* A timer that has expired is set again for the interval. */
-  return ns > lim->budget_ns ? 1 : ns;
+  return ns <= 0 || ns > lim->budget_ns ? 1 : ns;
 }
 
 lua_State *limits_switch(limits *lim, lua_State *co) {

@@ -103,6 +103,27 @@ describe("a script that", function()
     assert.are.equal(200, select(2, served.stderr:gsub("stopped after 0%.01 s of CPU time", "")))
   end)
 
+  -- each time would be a system call for each handler, which costs more than many a handler does
+  it("ends soon does not have the timer set anew for each event", function()
+    local served = serve('palenca.on("*", function() end)', { "--cpu-timeout", "3600" })
+    helper.post(served.url, { account_id = "first" })
+    helper.wait_state(served.db, "first", "done")
+    local log = served.db:gsub("[^/]*$", "strace")
+    local tracer = stage:start("/usr/bin/strace",
+      { "-f", "-o", log, "-e", "trace=timer_settime", "-p", tostring(served.pid) })
+    if not pcall(tracer.wait_output, tracer, "stderr", "attached") then
+      pending("needs the right to trace a process")
+    end
+    for i = 1, 20 do
+      helper.post(served.url, { account_id = "a" .. i })
+    end
+    helper.wait_lines(served, "stderr", "  event %d+ ", 21)
+    tracer:kill("sigint")
+    tracer:wait_exit()
+    assert.are.equal(0, select(2, helper.read_file(log):gsub("timer_settime%(", "")))
+    assert.are.equal(0, served:stop())
+  end)
+
   it("is stopped has the line in its error", function()
     local served = serve([[
 
