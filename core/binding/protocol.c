@@ -252,7 +252,7 @@ static int scan_webhook(lua_State *L) {
   if (!palenca_webhook_scan(body, size, fields, &error)) {
     return push_verdict(L, 0, &error);
   }
-  lua_createtable(L, 0, PALENCA_WEBHOOK_FIELDS + 2); /* the event's data and body */
+  lua_createtable(L, 0, PALENCA_WEBHOOK_FIELDS + 6); /* and what who calls this adds */
   for (int i = 0; i < PALENCA_WEBHOOK_FIELDS; i++) {
     if (fields[i].text != NULL) {
       push_webhook_text(L, &fields[i]);

@@ -228,6 +228,8 @@ local function new_task(self, label, body, at_end)
     cpu_left = 0, -- nanoseconds of CPU time; 0: no limit
     calls = {},
     request_ids = {}, -- of the API's responses
+    parked = false,
+    ok = false,
   }
   self.tasks[task.thread] = task
   return task

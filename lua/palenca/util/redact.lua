@@ -166,7 +166,7 @@ end
 -- @tparam ?string text
 -- @treturn ?string
 function redact.name(text)
-  if not text or not may_have_identity(text) or argcheck.is_uuid(text) then
+  if not text or not text:find("[%d\\%%]") or argcheck.is_uuid(text) then
     return text
   end
   return redact.identity(text)
