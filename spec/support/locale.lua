@@ -3,7 +3,7 @@ local process = require("spec.support.process")
 
 local locale = { NAME = "pt_BR.UTF-8" }
 
-local directory = process.program():match("^(.*)/bin/") .. "/spec"
+local directory = process.reader():match("^(.*)/bin/") .. "/spec"
 
 --- The environment in which it is found, and in which `setlocale(LC_ALL, "")` chooses it.
 locale.environment = { LOCPATH = directory .. "/locales", LC_ALL = locale.NAME }
