@@ -11,20 +11,21 @@ local http = {}
 -- response the status; nil if none is complete
 -- @treturn string what follows it
 function http.take(raw)
-  local head, rest = raw:match("^(.-\r\n)\r\n(.*)$")
-  if not head then
+  local ends = raw:find("\r\n\r\n", 1, true)
+  if not ends then
     return nil, raw
   end
+  local head, first = raw:sub(1, ends + 1), ends + 4
   local headers = {}
   for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
     headers[name:lower()] = value
   end
   local length = tonumber(headers["content-length"] or "0")
-  if #rest < length then
+  if #raw - first + 1 < length then
     return nil, raw
   end
   return { start = head:match("^[^\r]*"), status = tonumber(head:match("^HTTP/1%.1 (%d+)")),
-    headers = headers, body = rest:sub(1, length) }, rest:sub(length + 1)
+    headers = headers, body = raw:sub(first, first + length - 1) }, raw:sub(first + length)
 end
 
 --- Opens a connection, writes the bytes, and waits for a response or the end of the connection.

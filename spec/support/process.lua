@@ -4,7 +4,17 @@ local uv = require("luv")
 local process = {}
 
 local Process = {}
-Process.__index = Process
+
+-- What it has printed is put together when it is read: each piece added to a text of megabytes would
+-- copy all of it.
+function Process:__index(name)
+  local pieces = (name == "stdout" or name == "stderr") and rawget(self, "pieces")[name]
+  if not pieces then
+    return Process[name]
+  end
+  self[name] = table.concat(pieces)
+  return self[name]
+end
 
 -- Only a bound against hanging forever: every wait ends with its event. Seconds are counted one by
 -- one, so that a machine that stood still for a minute has used up one of them.
@@ -49,7 +59,11 @@ end
 local function collect(self, pipe, name)
   pipe:read_start(function(_, data)
     if data then
-      self[name] = self[name] .. data
+      local text = rawget(self, name)
+      if text then
+        self.pieces[name], self[name] = { text }, nil
+      end
+      table.insert(self.pieces[name], data)
     else
       pipe:close()
       self.open = self.open - 1
@@ -104,7 +118,8 @@ function process.start(path, arguments, options)
     environment[#environment + 1] = "LSAN_OPTIONS=print_suppressions=0:suppressions=" .. uv.cwd()
       .. "/spec/support/leak_suppressions"
   end
-  local self = setmetatable({ stdout = "", stderr = "", open = options.log and 0 or 2 }, Process)
+  local self = setmetatable({ stdout = "", stderr = "", pieces = {}, open = options.log and 0 or 2 },
+    Process)
   local out, err, log, handle, pid
   if options.log then
     log = assert(uv.fs_open(options.log, "a", 384)) -- only for its owner
