@@ -35,6 +35,7 @@ build = {
         "core/client/lazy_curl.c",
         "core/client/content_decoder.c",
         "core/client/protocol/signature.c",
+        "core/binding/canonical_json.c",
         "core/binding/core.c",
         "core/binding/engine.c",
         "core/binding/engine_thread.c",

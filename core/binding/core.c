@@ -38,6 +38,7 @@ int luaopen_palenca_core(lua_State *L) {
   lua_setfield(L, -2, "is_first_state");
   core_open_engine(L);
   core_open_engine_thread(L);
+  core_open_canonical_json(L);
   core_open_row_hash(L);
   core_open_json_rewrite(L);
   core_open_locale(L);

@@ -16,6 +16,7 @@ int luaopen_palenca_core(lua_State *L);
 /* The parts of the module, each pushes its functions into the table on top. */
 void core_open_engine(lua_State *L);
 void core_open_engine_thread(lua_State *L);
+void core_open_canonical_json(lua_State *L);
 void core_open_row_hash(lua_State *L);
 void core_open_json_rewrite(lua_State *L);
 void core_open_locale(lua_State *L);

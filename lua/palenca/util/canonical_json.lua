@@ -1,11 +1,9 @@
 --- JSON text that is the same bytes for the same value, on every Lua and under every locale.
--- Pure Lua; numbers and strings are written as in RFC 8785.
+-- Numbers and strings are written as in RFC 8785.
 -- @module palenca.util.canonical_json
-local byte, floor, format = string.byte, math.floor, string.format
+local core = require("palenca.core")
 
-local DEPTH_MAX = 100
-local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f",
-  ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+local byte, floor, format = string.byte, math.floor, string.format
 
 local canonical_json = {}
 
@@ -29,15 +27,6 @@ local function is_before(a, b)
     end
   end
   return #a < #b
-end
-
-local function encode_string(text)
-  if not text:find('[%z\1-\31"\\]') then
-    return '"' .. text .. '"'
-  end
-  return '"' .. text:gsub('[%z\1-\31"\\]', function(character)
-    return ESCAPES[character] or format("\\u%04x", byte(character))
-  end) .. '"'
 end
 
 --- The shortest decimal that reads back as a number.
@@ -101,89 +90,6 @@ local function is_array(value)
     or metatable.__jsontype == "array")
 end
 
-local encode
-
-local function encode_list(value, count, depth, orders)
-  local parts = {}
-  for at = 1, count do
-    if value[at] == nil then
-      error("JSON has no list with holes", 0)
-    end
-    parts[at] = encode(value[at], depth, orders)
-  end
-  return "[" .. table.concat(parts, ",") .. "]"
-end
-
-local function new_order(names)
-  local texts = {}
-  table.sort(names, is_before)
-  for at, name in ipairs(names) do
-    texts[at] = encode_string(name) .. ":"
-  end
-  return { names = names, texts = texts }
-end
-
--- Rows of a list have the same names, which are sorted once: `orders` has the sorted ones, and how
--- each is written, by all of them as they come. Names that hold what joins them are sorted each
--- time: joined, they are like others, of which there are more.
-local function order_of(names, orders)
-  local key = table.concat(names, "\0")
-  local order = orders[key]
-  if not order or #order.names ~= #names then
-    order = new_order(names)
-    for _, name in ipairs(names) do
-      if name:find("%z") then
-        return order
-      end
-    end
-    orders[key] = order
-  end
-  return order
-end
-
-local function encode_table(value, depth, orders)
-  if depth > DEPTH_MAX then
-    error("JSON is nested too deeply, or holds itself", 0)
-  end
-  local names, numbers = {}, 0
-  for key in pairs(value) do
-    if type(key) == "string" then
-      names[#names + 1] = key
-    elseif type(key) == "number" then
-      numbers = numbers + 1
-    else
-      error("JSON has no name for a key of type " .. type(key), 0)
-    end
-  end
-  if numbers > 0 or #names == 0 and is_array(value) then
-    if #names > 0 then
-      error("JSON has no table with both names and numbers for keys", 0)
-    end
-    return encode_list(value, numbers, depth + 1, orders)
-  end
-  local order, parts = order_of(names, orders), {}
-  for at = 1, #names do
-    parts[at] = order.texts[at] .. encode(value[order.names[at]], depth + 1, orders)
-  end
-  return "{" .. table.concat(parts, ",") .. "}"
-end
-
-function encode(value, depth, orders)
-  local kind = type(value)
-  if kind == "table" then
-    return encode_table(value, depth, orders)
-  elseif kind == "number" then
-    return canonical_json.number(value)
-  elseif kind == "string" then
-    return encode_string(value)
-  elseif kind == "boolean" then
-    return tostring(value)
-  elseif value == nil or value == cjson_field("null") then
-    return "null"
-  end
-  error("JSON has no value for a " .. kind, 0)
-end
-
 --- Compares texts by their bytes, whatever the locale.
 -- @tparam string a
 -- @tparam string b
@@ -199,7 +105,17 @@ canonical_json.is_before = is_before
 -- @raise on what JSON cannot say: functions, numbers that are not finite, lists with holes, keys
 -- that are neither names nor a list's numbers, a table within itself
 function canonical_json.encode(value)
-  return encode(value, 1, {})
+  return (core.canonical_json(value, is_array, canonical_json.number))
+end
+
+--- As @{encode}, for what is to be read again.
+-- @param value
+-- @treturn string JSON text
+-- @treturn boolean whether @{palenca.json.decode} returns the same value for it: it has no number
+-- beyond 2^53, no null, and no metatable but those of lists
+-- @raise as @{encode}
+function canonical_json.encode_checked(value)
+  return core.canonical_json(value, is_array, canonical_json.number)
 end
 
 return canonical_json

@@ -88,6 +88,34 @@ describe("json.canonical", function()
     end
   end)
 
+  it("says what is wrong in words of its own, without a place in a file", function()
+    local ok, problem = pcall(canonical, { print })
+    assert.same({ false, "JSON has no value for a function" }, { ok, problem })
+    ok, problem = pcall(canonical, { 0 / 0 })
+    assert.same({ false, "JSON has no number that is not finite" }, { ok, problem })
+  end)
+
+  it("writes tables of many names in each other", function()
+    local value, parts = {}, {}
+    for at = 1, 3000 do
+      value[("n%04d"):format(at)] = { b = { z = at, y = "y" }, a = at / 4 }
+      parts[at] = ('"n%04d":{"a":%s,"b":{"y":"y","z":%d}}'):format(at, canonical(at / 4), at)
+    end
+    assert.equal("{" .. table.concat(parts, ",") .. "}", canonical(value))
+  end)
+
+  it("knows whether the same is read from it", function()
+    local function is_exact(value)
+      local text, found = canonical_json.encode_checked(value)
+      assert.equal(canonical(value), text)
+      return found
+    end
+    assert.is_true(is_exact { a = { 1, 0.5, -2 ^ 53, "x", true, array {}, array { 2 } }, b = {} })
+    assert.is_false(is_exact { a = 2 ^ 54 })
+    assert.is_false(is_exact { { a = json.null } })
+    assert.is_false(is_exact { setmetatable({ a = 1 }, { __index = { b = 2 } }) })
+  end)
+
   it("is the same under a locale with another decimal point and another order", function()
     local value = { ["Ä"] = 1.5, b = -0.1501, a = 0.1 + 0.2, B = 1e-7, ["ñ"] = { 1.25, 1e300 } }
     local expected = '{"B":1e-7,"a":0.30000000000000004,"b":-0.1501,"Ä":1.5,"ñ":[1.25,1e+300]}'
