@@ -7,6 +7,8 @@
 local argcheck = require("palenca.util.argcheck")
 local canonical_json = require("palenca.util.canonical_json")
 local core = require("palenca.core")
+local income = require("palenca.income")
+local json = require("palenca.util.json")
 local origin = require("palenca.income.origin")
 local recorder = require("palenca.decision.recorder")
 local replay = require("palenca.decision.replay")
@@ -19,12 +21,13 @@ local function fail(text, ...)
   error("palenca.decision.record: " .. text:format(...), 0)
 end
 
+-- Returns the text, and whether what is read from it is the same.
 local function encode(name, value)
-  local ok, text = pcall(canonical_json.encode, value)
+  local ok, text, is_exact = pcall(canonical_json.encode_checked, value)
   if not ok then
     fail("%s: %s", name, text)
   end
-  return text
+  return text, is_exact
 end
 
 local function list(rows)
@@ -55,19 +58,50 @@ local function inputs_of(given)
   elseif stream ~= given.stream then
     fail("stream must be the one that the income was computed from")
   end
-  local income, inputs = origin.of_verdict(given.verdict)
+  local of, inputs = origin.of_verdict(given.verdict)
   if not inputs then
     fail("verdict must be one that palenca.income.decide has returned")
-  elseif income ~= given.income then
+  elseif of ~= given.income then
     fail("verdict must be one on this income")
   end
   return options, inputs
 end
 
+-- One that was changed since would be shown as the rule's.
+local function check_verdict(given, inputs)
+  local ok, verdict = pcall(income.decide, given.income, inputs.rule, inputs.request)
+  if not ok or encode("verdict", given.verdict) ~= canonical_json.encode(verdict) then
+    fail("verdict must be as palenca.income.decide returns it for this income")
+  end
+end
+
+-- What is not the same once it is read again may have entered nothing.
+local function check_rows(given, inputs, rows)
+  local result, differences = replay({
+    rows = json.decode(rows),
+    rule = inputs.rule,
+    request = inputs.request,
+    figures = given.income,
+    verdict = given.verdict,
+  })
+  if result ~= "match" then
+    fail("stream: read from the ledger, its rows have another result (%s): JSON does not keep "
+      .. "numbers beyond 2^53, null, and what a metatable adds", differences[1].field)
+  end
+end
+
 -- The texts of an entry: facts, which stay, and rows and details, which can be removed.
 local function texts_of(given, about, request_ids)
   local options, inputs = inputs_of(given)
-  local income, verdict = given.income, given.verdict
+  check_verdict(given, inputs)
+  local ok, stream = pcall(plain_stream, given.stream)
+  if not ok then
+    fail("stream must be as it was when the income was computed")
+  end
+  local rows, is_exact = encode("stream", { options = options, stream = stream })
+  if not is_exact then
+    check_rows(given, inputs, rows)
+  end
   local facts = {
     as_of = options.as_of,
     module_version = core.version,
@@ -75,11 +109,10 @@ local function texts_of(given, about, request_ids)
     request = inputs.request,
     rule = inputs.rule,
     script = about.script,
-    verdict = verdict,
+    verdict = given.verdict,
   }
-  return encode("verdict", facts),
-    encode("stream", { options = options, stream = plain_stream(given.stream) }),
-    encode("income", { figures = income, request_ids = list(request_ids) })
+  local details = { figures = given.income, request_ids = list(request_ids) }
+  return (encode("verdict", facts)), rows, (encode("income", details))
 end
 
 --- Records a decision in the ledger, when the event of this handler ends well: if the handler fails
@@ -93,8 +126,8 @@ end
 -- @tparam table given.income what it returned
 -- @tparam table given.verdict what `palenca.income.decide` returned for that income
 -- @raise when the event is another, or a decision was recorded for it in this attempt; when stream,
--- income and verdict do not belong together; when they are too large, or no JSON; where there is no
--- ledger
+-- income and verdict do not belong together, or the verdict was changed; when they are too large or
+-- no JSON; when another result follows from what is read of that; where there is no ledger
 function decision.record(event, given)
   local record = recorder.current()
   if not record then

@@ -7,12 +7,16 @@ local recorder = require("palenca.decision.recorder")
 local RULE = { version = "spec-1" }
 
 -- A decision on so many days of 500.
-local function decide(days, installment)
+local function decide(days, installment, change)
   local rows = histories.rows("2026-01-01", days, 500)
+  local last = rows[#rows].earning_date
+  if change then
+    change(rows)
+  end
   local stream = palenca.income.merge{
     { rows = rows, report = histories.report(rows), account = "a", platform = "uber" },
   }
-  local income = palenca.income.analyze(stream, { as_of = rows[#rows].earning_date })
+  local income = palenca.income.analyze(stream, { as_of = last })
   local verdict = palenca.income.decide(income, RULE, { installment = installment or "3000.00" })
   return { stream = stream, income = income, verdict = verdict }
 end
@@ -94,9 +98,60 @@ describe("palenca.decision.record", function()
       .. "returned", with("verdict", { outcome = "approve", reasons = {} }))
     assert.truthy(with("verdict"):find("field 'verdict' is missing", 1, true))
     assert.truthy(with("rows", {}):find("unknown field 'rows'", 1, true))
+    given.verdict.note = "by hand"
+    assert.are.equal("palenca.decision.record: verdict must be as palenca.income.decide returns it "
+      .. "for this income", problem_of(given))
+    given.verdict.reasons, given.verdict.note = nil, nil
+    assert.truthy(problem_of(given):find("verdict must be as", 1, true))
+    given = decide(60)
+    given.income.problems[1] = "no_rows"
+    assert.truthy(problem_of(given):find("verdict must be as", 1, true))
+    given = decide(60)
+    given.stream.accounts[1] = 5
+    assert.are.equal("palenca.decision.record: stream must be as it was when the income was "
+      .. "computed", problem_of(given))
+    given = decide(60)
     given.verdict.note = print
     assert.are.equal("palenca.decision.record: verdict: JSON has no value for a function",
       problem_of(given))
+  end)
+
+  -- Two rows of a day that differ in a field.
+  local function twins(one, other)
+    return function(rows)
+      local twin = {}
+      for name, value in pairs(rows[1]) do
+        twin[name] = value
+      end
+      rows[1].note, twin.note = one, other
+      rows[#rows + 1] = twin
+    end
+  end
+
+  it("rejects rows that JSON does not keep, if another income follows from what it does", function()
+    local large = 2 ^ 54
+    for _, change in ipairs({
+      twins(math.tointeger and math.tointeger(large) or large, -- luacheck: ignore 143
+        "18014398509481984"),
+      twins(palenca.json.null),
+      twins({ palenca.json.null }, palenca.json.array()),
+      function(rows)
+        for _, row in ipairs(rows) do
+          row.currency = nil
+          setmetatable(row, { __index = { currency = "mxn" } })
+        end
+      end,
+    }) do
+      local problem = problem_of(decide(60, nil, change))
+      assert.truthy(problem:find("^palenca.decision.record: stream: read from the ledger, its rows "
+        .. "have another result %(figures%.%w+"), problem)
+    end
+    for _, note in ipairs({ large, palenca.json.null, setmetatable({}, { __index = table }) }) do
+      palenca.decision.record(event, decide(60, nil, function(rows)
+        rows[1].note = note
+      end))
+      assert.truthy(texts)
+    end
   end)
 
   it("keeps neither rows nor incomes that nobody else keeps", function()
@@ -134,6 +189,10 @@ describe("palenca.decision.replay", function()
     for _, days in ipairs({ 10, 45, 60, 400 }) do
       assert.are.same({ "match", {} }, { palenca.decision.replay(entry_of(decide(days))) })
     end
+    local entry = entry_of(decide(60, nil, function(rows)
+      rows[1].note, rows[2].note = 2 ^ 60, palenca.json.null
+    end))
+    assert.are.same({ "match", {} }, { palenca.decision.replay(entry) })
   end)
 
   it("names the fields that differ", function()
