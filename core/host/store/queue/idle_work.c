@@ -165,16 +165,19 @@ static void run_maintenance(event_store *store) {
     event_store_wake_in(store, due);
     return;
   }
-  store_trouble *trouble = &store->trouble;
-  bool ok = event_maintenance_step(&store->maintenance, connection(store), is_idle);
-  if (!ok && !trouble->is_maintenance_failing && !trouble->is_failing) {
-    event_store_report(store, true, "cannot delete old events from",
+  event_maintenance_task task;
+  bool ok = event_maintenance_step(&store->maintenance, connection(store), is_idle, &task);
+  bool *is_failing = &store->trouble.is_maintenance_failing[task];
+  if (!ok && !*is_failing && !store->trouble.is_failing) {
+    event_store_report(store, true,
+                       task == EVENT_MAINTENANCE_DECISIONS ? "cannot delete old decisions from"
+                                                           : "cannot delete old events from",
                        sqlite3_errmsg(connection(store)));
   }
   if (!ok) {
     event_sql_rollback(store->database.sql);
   }
-  trouble->is_maintenance_failing = !ok;
+  *is_failing = !ok;
   due = event_maintenance_due(&store->maintenance, is_idle);
   event_store_wake_in(store, due > 0 ? due : 1);
 }

@@ -65,9 +65,11 @@ typedef struct {
 
 typedef struct {
   bool is_failing;
-  bool is_maintenance_failing, are_limits_exhausted; /* what was logged */
-  int64_t rest_ms, rest_until;                       /* after a failure; 0: not resting */
-  int64_t locked_since, locked_until;                /* by another process; 0: it is not */
+  /* What was logged. */
+  bool is_maintenance_failing[EVENT_MAINTENANCE_TASKS];
+  bool are_limits_exhausted;
+  int64_t rest_ms, rest_until;        /* after a failure; 0: not resting */
+  int64_t locked_since, locked_until; /* by another process; 0: it is not */
   int tries_at_close;
 } store_trouble;
 

@@ -200,9 +200,11 @@ static bool after_deletion(event_maintenance *maintenance, sqlite3 *db, bool ok)
   return ok;
 }
 
-bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is_idle) {
+bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is_idle,
+                            event_maintenance_task *task) {
   int64_t now = clock_steady_ms();
   bool ok = true;
+  *task = EVENT_MAINTENANCE_FILE;
   maintenance->next_step = now;
   if (!maintenance->in_round && maintenance->retention > 0 && maintenance->next_round <= now) {
     maintenance->in_round = true;
@@ -210,10 +212,12 @@ bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is
   }
   if (maintenance->in_round) {
     int64_t began = clock_read_ms(CLOCK_THREAD_CPUTIME_ID); /* not what a sync takes */
+    *task = EVENT_MAINTENANCE_EVENTS;
     ok = delete_some(maintenance, db);
     adjust_range(maintenance, clock_read_ms(CLOCK_THREAD_CPUTIME_ID) - began);
     ok = after_deletion(maintenance, db, ok);
   } else if (are_decisions_due(maintenance, now)) {
+    *task = EVENT_MAINTENANCE_DECISIONS;
     ok = after_deletion(maintenance, db, delete_decisions(maintenance, db));
   } else if (is_idle && maintenance->may_shrink) {
     /* While events come in they use the free pages. */

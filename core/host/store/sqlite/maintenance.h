@@ -34,9 +34,18 @@ void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t
  * when it is idle. */
 int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle);
 
-/* Makes a step, outside of a transaction. False if old events could not be deleted, the reason
- * being the connection's last error, with a transaction to roll back; it is tried again later. */
-bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is_idle);
+typedef enum {
+  EVENT_MAINTENANCE_EVENTS,
+  EVENT_MAINTENANCE_DECISIONS,
+  EVENT_MAINTENANCE_FILE, /* which does not fail */
+  EVENT_MAINTENANCE_TASKS
+} event_maintenance_task;
+
+/* Makes a step of a task, outside of a transaction. False if what is old could not be deleted, the
+ * reason being the connection's last error, with a transaction to roll back; it is tried again
+ * later. */
+bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is_idle,
+                            event_maintenance_task *task);
 
 /* Moves the log into the database if there is enough in it, or, with `is_retry`, if a reader
  * prevented it the last time. */
