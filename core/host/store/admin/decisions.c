@@ -34,11 +34,13 @@ static void clear(copied_decision *decision) {
   *decision = (copied_decision){.facts = NULL};
 }
 
+/* Nothing of one that is larger than any that was recorded. */
 static char *copy_text(const ledger_text *text) {
-  char *copy = malloc(text->size + 1);
+  size_t size = text->size <= LEDGER_TEXT_MAX ? text->size : 0;
+  char *copy = malloc(size + 1);
   if (copy != NULL) {
-    memcpy(copy, text->data, text->size);
-    copy[text->size] = '\0';
+    memcpy(copy, text->data, size);
+    copy[size] = '\0';
   }
   return copy;
 }

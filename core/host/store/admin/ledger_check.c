@@ -17,6 +17,12 @@ typedef struct {
   unsigned char hash[LEDGER_DIGEST_SIZE], previous[LEDGER_DIGEST_SIZE];
 } prior_entry;
 
+/* A decision without data. */
+typedef struct {
+  int64_t number;
+  bool is_explained; /* an entry says that it was removed */
+} removed_data;
+
 typedef struct {
   const event_file *file;
   ledger_visit each;
@@ -26,11 +32,11 @@ typedef struct {
   int64_t expected_number;
   bool was_expected_seen;
   ledger_state state; /* as this transaction sees it */
-  int64_t after;      /* the last number that was looked at */
+  int64_t from;       /* the first number that was not looked at */
   int64_t next;       /* the number that the next entry should have */
   prior_entry prior;
-  ledger_entry cut; /* the last entry of LEDGER_ENTRIES_DELETED; kind 0: none was seen */
-  int64_t *removed; /* decisions without data, 0 once an entry has said why */
+  ledger_entry cut;      /* the last entry of LEDGER_ENTRIES_DELETED; kind 0: none was seen */
+  removed_data *removed; /* in the order of their numbers */
   size_t removed_count, removed_room;
   bool has_memory;
 } ledger_check;
@@ -74,7 +80,8 @@ static int64_t find_place(const ledger_check *check, const ledger_entry *entry) 
     ledger_entry moved = *entry;
     unsigned char hash[LEDGER_DIGEST_SIZE];
     moved.number = places[i];
-    if (places[i] > 0 && ledger_entry_hash(&moved, hash) && is_same(hash, entry->hash)) {
+    if (places[i] > 0 && places[i] != entry->number && ledger_entry_hash(&moved, hash) &&
+        is_same(hash, entry->hash)) {
       return places[i];
     }
   }
@@ -104,7 +111,7 @@ static bool is_data_sound(ledger_check *check, const ledger_row *row) {
 static void add_removed(ledger_check *check, int64_t number) {
   if (check->removed_count == check->removed_room) {
     size_t room = check->removed_room > 0 ? 2 * check->removed_room : CHUNK;
-    int64_t *grown = realloc(check->removed, room * sizeof *grown);
+    removed_data *grown = realloc(check->removed, room * sizeof *grown);
     check->has_memory = grown != NULL;
     if (grown == NULL) {
       return;
@@ -112,12 +119,22 @@ static void add_removed(ledger_check *check, int64_t number) {
     check->removed = grown;
     check->removed_room = room;
   }
-  check->removed[check->removed_count++] = number;
+  check->removed[check->removed_count++] = (removed_data){.number = number};
+}
+
+static int compare_numbers(const void *one, const void *other) {
+  const removed_data *a = one, *b = other;
+  return (a->number > b->number) - (a->number < b->number);
 }
 
 static void mark_removed(ledger_check *check, int64_t number) {
-  for (size_t i = 0; i < check->removed_count; i++) {
-    check->removed[i] = check->removed[i] == number ? 0 : check->removed[i];
+  const removed_data key = {.number = number};
+  removed_data *found =
+      check->removed_count == 0
+          ? NULL
+          : bsearch(&key, check->removed, check->removed_count, sizeof key, compare_numbers);
+  if (found != NULL) {
+    found->is_explained = true;
   }
 }
 
@@ -188,7 +205,7 @@ static void check_content(ledger_check *check, const ledger_row *row) {
 
 static void check_row(ledger_check *check, const ledger_row *row) {
   int64_t number = row->entry.number;
-  check->after = number;
+  check->from = number < INT64_MAX ? number + 1 : number;
   if (number < check->state.first || number > check->state.last) {
     report(check, LEDGER_INSERTED, number, 0);
     return;
@@ -203,12 +220,20 @@ static void check_row(ledger_check *check, const ledger_row *row) {
 
 /* ---- The end ---- */
 
+/* Without the ledger's own row, that of the last entry there is. */
+static int64_t last_number(const ledger_check *check) {
+  return check->state.is_there              ? check->state.last
+         : check->next > check->state.first ? check->next - 1
+                                            : 0;
+}
+
 static void check_head(ledger_check *check) {
   const ledger_state *state = &check->state;
-  if (check->next <= state->last) {
+  if (!state->is_there) {
+    report(check, LEDGER_HEAD, last_number(check), 0);
+  } else if (check->next <= state->last) {
     report(check, LEDGER_MISSING, check->next, state->last);
-  } else if (!state->is_there ||
-             (check->prior.is_sound && !is_same(check->prior.hash, state->head))) {
+  } else if (check->prior.is_sound && !is_same(check->prior.hash, state->head)) {
     report(check, LEDGER_HEAD, state->last, 0);
   }
   if (state->first > 1 && (check->cut.kind == 0 || check->cut.subject != state->first - 1 ||
@@ -220,10 +245,13 @@ static void check_head(ledger_check *check) {
   }
 }
 
+/* Of those that are still there: what the service has deleted since they were looked at took with
+ * it the entries that may have said why. */
 static void check_removed(ledger_check *check) {
   for (size_t i = 0; i < check->removed_count; i++) {
-    if (check->removed[i] != 0) {
-      report(check, LEDGER_NOT_REMOVED, check->removed[i], 0);
+    const removed_data *removed = &check->removed[i];
+    if (!removed->is_explained && removed->number >= check->state.first) {
+      report(check, LEDGER_NOT_REMOVED, removed->number, 0);
     }
   }
   int64_t orphan;
@@ -261,7 +289,7 @@ static int check_chunk(ledger_check *check, sqlite3_stmt *query) {
   if (!read_state(check)) {
     return SQLITE_ERROR;
   }
-  (void)sqlite3_bind_int64(query, 1, check->after);
+  (void)sqlite3_bind_int64(query, 1, check->from);
   (void)sqlite3_bind_int(query, 2, CHUNK);
   while (check->has_memory && (step = event_file_step(query)) == SQLITE_ROW) {
     ledger_row row;
@@ -286,9 +314,12 @@ static bool check_all(ledger_check *check, host_error *error) {
   sqlite3_stmt *query = NULL;
   int step = sqlite3_prepare_v2(db,
                                 "SELECT " LEDGER_COLUMNS " FROM " LEDGER_TABLES
-                                " WHERE decisions.number > ?1 ORDER BY decisions.number LIMIT ?2",
+                                " WHERE decisions.number >= ?1 ORDER BY decisions.number LIMIT ?2",
                                 -1, &query, NULL);
-  step = step == SQLITE_OK ? SQLITE_ROW : step;
+  if (step != SQLITE_OK) {
+    return event_file_fail(check->file, "read", error);
+  }
+  step = SQLITE_ROW;
   while (step == SQLITE_ROW) {
     bool is_open = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK;
     step = is_open ? check_chunk(check, query) : SQLITE_ERROR;
@@ -314,17 +345,17 @@ bool decision_verify(const char *path, int64_t number, const char *expected, led
                         .report = result,
                         .expected = expected,
                         .expected_number = number,
-                        .after = INT64_MIN,
+                        .from = INT64_MIN,
                         .next = INT64_MIN,
                         .has_memory = true};
   if (!event_file_open_to_read(&file, path, error)) {
     return false;
   }
   bool ok = file.version < LEDGER_SCHEMA_VERSION || check_all(&check, error);
-  if (check.state.is_there) {
+  if (check.state.first > 0) { /* it was read */
     result->first = check.state.first;
-    result->last = check.state.last;
-    ledger_hex(check.state.head, result->head);
+    result->last = last_number(&check);
+    ledger_hex(check.state.is_there ? check.state.head : check.prior.hash, result->head);
   }
   free(check.removed);
   event_file_close(&file);

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Far above any, and so far below the max of integers that entries can follow. */
+#define NUMBER_MAX (INT64_C(1) << 53)
+
 static bool end(sqlite3_stmt *statement, bool ok) {
   ok = ok && sqlite3_step(statement) == SQLITE_DONE;
   return sqlite3_finalize(statement) == SQLITE_OK && ok;
@@ -29,6 +32,16 @@ static bool read_digest(sqlite3_stmt *row, int column, unsigned char *digest) {
   return ok;
 }
 
+/* SQLite converts what is of another type: two rows would read the same, and queries tell them
+ * apart. */
+static bool has_types(sqlite3_stmt *row, int column, const int *types, int count) {
+  bool has = true;
+  for (int i = 0; i < count; i++) {
+    has = has && sqlite3_column_type(row, column + i) == types[i];
+  }
+  return has;
+}
+
 static ledger_text read_text(sqlite3_stmt *row, int column) {
   const char *data = sqlite3_column_blob(row, column);
   return (ledger_text){.data = data != NULL ? data : "",
@@ -36,6 +49,10 @@ static ledger_text read_text(sqlite3_stmt *row, int column) {
 }
 
 /* ---- Reading ---- */
+
+static bool is_number(int64_t number) {
+  return number >= 1 && number <= NUMBER_MAX;
+}
 
 bool event_ledger_state(sqlite3 *db, ledger_state *state) {
   *state = (ledger_state){.first = 1};
@@ -45,15 +62,28 @@ bool event_ledger_state(sqlite3 *db, ledger_state *state) {
     state->first = sqlite3_column_int64(query, 0);
     state->last = sqlite3_column_int64(query, 1);
     bool has_before = read_digest(query, 2, state->before);
-    state->is_there = read_digest(query, 3, state->head) && has_before;
+    state->is_there = read_digest(query, 3, state->head) && has_before &&
+                      has_types(query, 0, (const int[]){SQLITE_INTEGER, SQLITE_INTEGER}, 2) &&
+                      is_number(state->first) && state->last <= NUMBER_MAX;
+    state->first = is_number(state->first) ? state->first : 1;
   }
   (void)sqlite3_finalize(query);
   return step == SQLITE_ROW || step == SQLITE_DONE;
 }
 
+static bool has_sound_types(sqlite3_stmt *query, bool has_data) {
+  static const int types[] = {SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER,
+                              SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_TEXT};
+  static const int data_types[] = {SQLITE_TEXT, SQLITE_TEXT, SQLITE_BLOB, SQLITE_BLOB};
+  bool is_read = sqlite3_column_type(query, 14) != SQLITE_NULL;
+  return has_types(query, 0, types, 7) &&
+         (!has_data || has_types(query, 12, data_types, is_read ? 4 : 2));
+}
+
 void event_ledger_read(sqlite3_stmt *query, ledger_row *row) {
   ledger_entry *entry = &row->entry;
   *row = (ledger_row){.has_data = sqlite3_column_type(query, 11) != SQLITE_NULL};
+  row->is_damaged = !has_sound_types(query, row->has_data); /* before they are converted */
   entry->number = sqlite3_column_int64(query, 0);
   entry->kind = sqlite3_column_int64(query, 1);
   entry->subject = sqlite3_column_int64(query, 2);
@@ -135,9 +165,14 @@ static bool read_number(sqlite3 *db, const char *text, const int64_t parameters[
 
 bool event_ledger_append(sqlite3 *db, ledger_entry *entry, const ledger_data *data) {
   ledger_state state;
-  if (!event_ledger_state(db, &state) ||
-      !read_number(db, "SELECT max(?1, coalesce((SELECT max(number) FROM decisions), 0))",
-                   (const int64_t[3]){state.last}, &entry->number)) {
+  if (!event_ledger_state(db, &state)) {
+    return false;
+  }
+  const int64_t numbers[3] = {is_number(state.last) ? state.last : 0, NUMBER_MAX};
+  if (!read_number(db,
+                   "SELECT max(?1, coalesce((SELECT max(number) FROM decisions WHERE number <= ?2),"
+                   " 0))",
+                   numbers, &entry->number)) {
     return false;
   }
   entry->number++;
@@ -173,7 +208,8 @@ bool event_ledger_remove_data(sqlite3 *db, int64_t number, int64_t now, bool *wa
 static bool find_old(sqlite3 *db, int64_t before, int64_t max, int64_t *last) {
   int64_t range[3] = {before, 0, 0}; /* from the first decision to the first that is young */
   *last = 0;
-  if (!read_number(db, "SELECT min(number) FROM decisions WHERE kind = 1", NULL, &range[1])) {
+  if (!read_number(db, "SELECT min(number) FROM decisions WHERE kind = 1 AND number <= ?1",
+                   (const int64_t[3]){NUMBER_MAX}, &range[1])) {
     return false;
   }
   range[2] = range[1] + max;
@@ -188,7 +224,7 @@ static bool find_old(sqlite3 *db, int64_t before, int64_t max, int64_t *last) {
                       range, last));
 }
 
-static bool delete_up_to(sqlite3 *db, int64_t last, int64_t now) {
+static bool delete_up_to(sqlite3 *db, int64_t last, int64_t now, int64_t *deleted) {
   ledger_state state;
   ledger_entry entry = {.kind = LEDGER_ENTRIES_DELETED, .subject = last, .recorded_at = now};
   sqlite3_stmt *query = prepare(db, "SELECT hash FROM decisions WHERE number = ?1");
@@ -203,18 +239,15 @@ static bool delete_up_to(sqlite3 *db, int64_t last, int64_t now) {
   }
   state.first = last + 1;
   memcpy(state.before, entry.rows_digest, LEDGER_DIGEST_SIZE);
-  return run_with(db, "DELETE FROM decision_data WHERE number <= ?1", last) &&
-         run_with(db, "DELETE FROM decisions WHERE number <= ?1", last) && store_state(db, &state);
+  ok = run_with(db, "DELETE FROM decision_data WHERE number <= ?1", last) &&
+       run_with(db, "DELETE FROM decisions WHERE number <= ?1", last);
+  *deleted = ok ? sqlite3_changes(db) : 0;
+  return ok && store_state(db, &state);
 }
 
 bool event_ledger_delete_old(sqlite3 *db, int64_t before, int64_t max, int64_t now,
                              int64_t *deleted) {
-  int64_t last, first;
+  int64_t last;
   *deleted = 0;
-  if (!find_old(db, before, max, &last) ||
-      !read_number(db, "SELECT min(number) FROM decisions", NULL, &first)) {
-    return false;
-  }
-  *deleted = last > 0 ? last - first + 1 : 0;
-  return last == 0 || delete_up_to(db, last, now);
+  return find_old(db, before, max, &last) && (last == 0 || delete_up_to(db, last, now, deleted));
 }

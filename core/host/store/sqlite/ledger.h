@@ -48,7 +48,7 @@ typedef struct {
   ledger_entry entry;
   ledger_data data;
   bool has_data;
-  bool is_damaged; /* a digest has not the size of one */
+  bool is_damaged; /* a column is of another type, or a digest of another size */
 } ledger_row;
 
 /* The row of a query of LEDGER_COLUMNS; valid until its next step. */

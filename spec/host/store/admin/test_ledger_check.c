@@ -109,6 +109,11 @@ static void see_problem(void *context, const ledger_problem *problem) {
                     (problem->kind == LEDGER_UNLINKED && problem->number == entry->number + 1);
 }
 
+static void keep_problem(void *context, const ledger_problem *problem) {
+  ledger_problem *first = context;
+  *first = first->number == -1 ? *problem : *first;
+}
+
 static named_entry check(const fixture *f, int64_t number) {
   named_entry entry = {.number = number};
   ledger_report report;
@@ -369,6 +374,66 @@ static void test_every_change_is_found(void **state) {
   free(original);
 }
 
+/* ---- What is in no row as it was recorded, but reads the same ---- */
+
+static ledger_problem first_problem(const fixture *f, const char *change) {
+  ledger_problem problem = {.number = -1};
+  ledger_report report;
+  host_error error;
+  execute(f, change);
+  assert_true(decision_verify(f->path, 0, NULL, keep_problem, &problem, &report, &error));
+  return problem;
+}
+
+static void test_values_of_other_types_are_found(void **state) {
+  fixture *f = *state;
+  make_ledger(f);
+  static const char *const changes[] = {
+      "UPDATE decisions SET attempt = attempt + 0.5 WHERE number = 6",
+      "UPDATE decisions SET kind = '1x' WHERE number = 7",
+      "UPDATE decisions SET facts = CAST(facts AS BLOB) WHERE number = 8",
+      "UPDATE decision_data SET account_id = CAST(account_id AS BLOB) WHERE number = 9",
+  };
+  for (int i = 3; i >= 0; i--) {
+    ledger_problem problem = first_problem(f, changes[i]);
+    assert_int_equal(problem.kind, LEDGER_CHANGED);
+    assert_int_equal(problem.number, 6 + i);
+  }
+}
+
+static void test_an_entry_below_all_numbers_is_found(void **state) {
+  fixture *f = *state;
+  make_ledger(f);
+  ledger_problem problem = first_problem(
+      f, "INSERT INTO decisions SELECT -9223372036854775807 - 1, kind, subject, attempt, replay,"
+         " recorded_at, facts, rows_digest, data_digest, previous, hash FROM decisions LIMIT 1");
+  assert_int_equal(problem.kind, LEDGER_INSERTED);
+  assert_true(problem.number == INT64_MIN);
+}
+
+static void test_a_damaged_row_of_the_ledger_is_named_as_that(void **state) {
+  fixture *f = *state;
+  make_ledger(f);
+  int64_t last = query(f, "SELECT last FROM ledger");
+  static const char *const changes[] = {"UPDATE ledger SET last = 9223372036854775807",
+                                        "UPDATE ledger SET last = '5x'", "DELETE FROM ledger"};
+  for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+    ledger_problem problem = first_problem(f, changes[i]);
+    assert_int_equal(problem.kind, i < 2 ? LEDGER_HEAD : LEDGER_MISSING);
+    assert_int_equal(problem.number, i < 2 ? last : 1);
+  }
+}
+
+static void test_a_table_that_is_not_there_is_named(void **state) {
+  fixture *f = *state;
+  make_ledger(f);
+  ledger_report report;
+  host_error error;
+  execute(f, "DROP TABLE decision_data");
+  assert_false(decision_verify(f->path, 0, NULL, keep_problem, NULL, &report, &error));
+  assert_non_null(strstr(error.message, "decision_data"));
+}
+
 /* ---- What is found only by a hash that was kept elsewhere ---- */
 
 static void test_a_shorter_ledger_is_found_by_a_head_that_was_kept(void **state) {
@@ -394,6 +459,10 @@ static void test_a_shorter_ledger_is_found_by_a_head_that_was_kept(void **state)
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_every_change_is_found),
+      TEST(test_values_of_other_types_are_found),
+      TEST(test_an_entry_below_all_numbers_is_found),
+      TEST(test_a_damaged_row_of_the_ledger_is_named_as_that),
+      TEST(test_a_table_that_is_not_there_is_named),
       TEST(test_a_shorter_ledger_is_found_by_a_head_that_was_kept),
   };
   return cmocka_run_group_tests_name("the check of the ledger", tests, NULL, NULL);

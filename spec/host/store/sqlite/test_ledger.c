@@ -166,6 +166,7 @@ static sqlite3 *record_some(fixture *f, int count) {
   open_store(f);
   close_store(f);
   assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
   for (int i = 1; i <= count; i++) {
     event_decision *decision = new_decision("{\"r\":1}");
     ledger_entry entry = {.subject = 100 + i, .attempt = 1, .recorded_at = 1000 * i};
@@ -174,6 +175,7 @@ static sqlite3 *record_some(fixture *f, int count) {
     assert_int_equal(entry.number, i);
     event_decision_free(decision);
   }
+  assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
   return db;
 }
 
@@ -240,6 +242,39 @@ static void test_old_entries_are_deleted_and_the_rest_is_whole(void **state) {
   assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
+/* Numbers beyond any are no reason to stop, either. */
+static void test_a_ledger_with_the_largest_numbers_takes_entries(void **state) {
+  fixture *f = *state;
+  sqlite3 *db = record_some(f, 2);
+  execute(f, "UPDATE decisions SET number = 9223372036854775807 WHERE number = 1;"
+             "UPDATE ledger SET last = 9223372036854775807");
+  for (int i = 3; i < 5; i++) {
+    event_decision *decision = new_decision("{\"r\":1}");
+    ledger_entry entry = {.subject = 100, .attempt = 1, .recorded_at = 9000};
+    event_decision_entry(decision, &entry);
+    assert_true(event_ledger_append(db, &entry, event_decision_data(decision)));
+    assert_int_equal(entry.number, i);
+    event_decision_free(decision);
+  }
+  int64_t deleted;
+  assert_true(event_ledger_delete_old(db, INT64_MAX, 100, 9000, &deleted));
+  assert_int_equal(deleted, 3);
+  assert_true(verify(f, NULL).problems > 0);
+  assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void test_what_keeps_old_decisions_is_reported_as_that(void **state) {
+  fixture *f = *state;
+  sqlite3 *db = record_some(f, 3);
+  assert_int_equal(sqlite3_close(db), SQLITE_OK);
+  execute(f, "CREATE TRIGGER full BEFORE DELETE ON decisions"
+             " BEGIN SELECT RAISE(ABORT, 'full'); END");
+  f->decision_retention = 1000;
+  open_store(f);
+  wait_for(f, &f->errors);
+  assert_non_null(strstr(f->last_error, "cannot delete old decisions from "));
+}
+
 static void test_the_service_deletes_old_decisions(void **state) {
   fixture *f = *state;
   sqlite3 *db = record_some(f, 3);
@@ -250,6 +285,39 @@ static void test_the_service_deletes_old_decisions(void **state) {
   }
   assert_int_equal(query(f, "SELECT count(*) FROM decision_data"), 0);
   assert_int_equal(verify(f, NULL).problems, 0);
+}
+
+/* ---- While it is checked ---- */
+
+enum {
+  MANY = 300 /* more than are looked at in a transaction */
+};
+
+static void delete_all(void *context, const ledger_problem *problem) {
+  int64_t deleted;
+  assert_int_equal(problem->kind, LEDGER_CHANGED);
+  assert_true(event_ledger_delete_old(context, INT64_MAX, 2 * MANY, 9000, &deleted));
+  assert_int_equal(deleted, MANY + 2);
+}
+
+/* The entry that says why the rows of the fifth are missing goes before it is looked at. */
+static void test_rows_removed_before_all_is_deleted_are_no_problem(void **state) {
+  fixture *f = *state;
+  sqlite3 *db = record_some(f, MANY);
+  bool was_there;
+  assert_true(event_ledger_remove_data(db, 5, 9000, &was_there));
+  event_decision *decision = new_decision("{}");
+  ledger_entry entry = {.subject = 100, .attempt = 1, .recorded_at = 9000};
+  event_decision_entry(decision, &entry);
+  assert_true(event_ledger_append(db, &entry, event_decision_data(decision)));
+  event_decision_free(decision);
+  execute(f, "PRAGMA journal_mode = WAL; UPDATE decisions SET attempt = 2 WHERE number = 9");
+  ledger_report report;
+  host_error error;
+  assert_true(decision_verify(f->path, 0, NULL, delete_all, db, &report, &error));
+  assert_int_equal(report.problems, 1);
+  assert_int_equal(report.first, MANY + 3);
+  assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 static void test_a_list_has_what_is_asked_for(void **state) {
@@ -279,7 +347,10 @@ int main(void) {
       TEST(test_a_ledger_that_was_changed_by_hand_takes_entries),
       TEST(test_rows_that_are_removed_leave_the_chain_whole),
       TEST(test_old_entries_are_deleted_and_the_rest_is_whole),
+      TEST(test_a_ledger_with_the_largest_numbers_takes_entries),
+      TEST(test_what_keeps_old_decisions_is_reported_as_that),
       TEST(test_the_service_deletes_old_decisions),
+      TEST(test_rows_removed_before_all_is_deleted_are_no_problem),
       TEST(test_a_list_has_what_is_asked_for),
   };
   return cmocka_run_group_tests_name("the ledger of decisions", tests, NULL, NULL);
