@@ -352,12 +352,19 @@ describe("palenca decisions", function()
   end)
 
   it("says what was changed beyond reading, without a trace", function()
-    local db = copy()
-    sql(db, "UPDATE decisions SET facts = 'x' WHERE number = 2")
-    local status, _, err = decisions(db, "list")
-    assert.are.equal(1, status)
-    assert.are.equal("palenca: decision 2 was changed: its facts cannot be read; see 'palenca "
-      .. "decisions verify'\n", err)
+    for change, call in pairs({
+      ["decisions SET facts = 'x'"] = { "facts", "list" },
+      ["decisions SET facts = json_set(facts, '$.verdict.outcome', 5)"] = { "facts", "list" },
+      ["decisions SET facts = json_set(facts, '$.verdict.reasons[0]', 'x')"] = { "facts", "show" },
+      ["decision_data SET rows = x'00'"] = { "rows", "replay" },
+      ["decision_data SET details = x'00'"] = { "details", "show" },
+    }) do
+      local db = copy()
+      sql(db, "UPDATE " .. change .. " WHERE number = 2")
+      local status, _, err = decisions(db, call[2], call[2] ~= "list" and "2" or nil)
+      assert.are.same({ 1, "palenca: decision 2 was changed: its " .. call[1] .. " cannot be read; "
+        .. "see 'palenca decisions verify'\n" }, { status, err }, change)
+    end
   end)
 
   it("reads a database of before, which has none", function()

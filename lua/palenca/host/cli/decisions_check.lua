@@ -34,7 +34,7 @@ function decisions_check.read(db, number)
   local found
   local ok, problem = host.decisions.list(db, { number = number, with_rows = true },
     function(entry)
-      found = decisions_format.decode(entry)
+      found = decisions_format.decode(entry, true)
     end)
   if not ok then
     user_error("%s", problem)
@@ -153,7 +153,7 @@ function decisions_check.replay(given)
   end
   if #given.numbers == 0 then
     local ok, problem = host.decisions.list(given.db, { with_rows = true }, function(entry)
-      check(decisions_format.decode(entry))
+      check(decisions_format.decode(entry, true))
     end)
     if not ok then
       user_error("%s", problem)

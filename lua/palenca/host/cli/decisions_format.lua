@@ -11,25 +11,57 @@ local decisions_format = {}
 -- Without these there is nothing to show.
 local FACTS = { "verdict", "rule", "request" }
 
-local function read(entry, name)
-  local text = entry[name]
-  local value = text and json.decode(text)
-  local is_whole = type(value) == "table"
-  for _, field in ipairs(is_whole and name == "facts" and FACTS or {}) do
-    is_whole = is_whole and type(value[field]) == "table"
+local function fail(entry, what)
+  user_error("decision %d was changed: %s; see 'palenca decisions verify'", entry.number, what)
+end
+
+local function has_facts(value)
+  for _, name in ipairs(FACTS) do
+    if type(value[name]) ~= "table" then
+      return false
+    end
   end
-  if text and not (is_whole and (name ~= "facts" or type(value.verdict.reasons) == "table")) then
-    user_error("decision %d was changed: its %s cannot be read; see 'palenca decisions verify'",
-      entry.number, name)
+  local reasons, version = value.verdict.reasons, value.rule.version
+  for _, reason in ipairs(type(reasons) == "table" and reasons or {}) do
+    if type(reason) ~= "table" or type(reason.code) ~= "string" then
+      return false
+    end
+  end
+  return type(reasons) == "table" and type(value.verdict.outcome) == "string"
+    and (type(version) == "string" or type(version) == "number")
+end
+
+local function read(entry, name)
+  local value = entry[name] and json.decode(entry[name])
+  if type(value) ~= "table" or name == "facts" and not has_facts(value) then
+    fail(entry, "its " .. name .. " cannot be read")
   end
   return value
 end
 
+-- Whatever was made of a decision, that is what is said of it.
+local function guarded(format)
+  return function(entry, ...)
+    local ok, text = pcall(format, entry, ...)
+    if text == "not enough memory" then
+      error(text, 0)
+    elseif not ok then
+      fail(entry, "it cannot be shown (" .. tostring(text) .. ")")
+    end
+    return text
+  end
+end
+
 --- Decodes a decision.
 -- @tparam table entry as `host.decisions.list` returns it
+-- @tparam ?boolean with_rows whether that was asked for rows and details
 -- @treturn table all of it, as `show --json` has it, but for its times
-function decisions_format.decode(entry)
-  local facts, rows, details = read(entry, "facts"), read(entry, "rows"), read(entry, "details")
+-- @raise when it was changed, so that there is nothing to decode
+function decisions_format.decode(entry, with_rows)
+  local facts, rows, details = read(entry, "facts"), nil, nil
+  if with_rows and not entry.is_removed then
+    rows, details = read(entry, "rows"), read(entry, "details")
+  end
   local all = {
     number = entry.number,
     event_id = entry.event_id,
@@ -86,16 +118,16 @@ local function codes(entry)
   return list
 end
 
-local function line(entry)
+local line = guarded(function(entry)
   local reasons = table.concat(codes(entry), ", ")
   local text = string.format("%d  %s  event %d  %-11s  rule %s%s%s", entry.number,
     time_argument.text(entry.recorded_at), entry.event_id, entry.verdict.outcome,
     rule_version(entry), reasons ~= "" and "  " .. reasons or "",
     entry.is_removed and "  rows removed" or "")
   return redact.escape_line(redact.identity(text))
-end
+end)
 
-local function object(entry)
+local object = guarded(function(entry)
   return redact.escape_json(json.canonical(decisions_format.masked({
     number = entry.number,
     event_id = entry.event_id,
@@ -110,7 +142,7 @@ local function object(entry)
     rows_removed = entry.is_removed,
     hash = entry.hash,
   })))
-end
+end)
 
 --- Makes what `list` calls for each decision.
 -- @tparam table given the options: `outcome, limit, json`
@@ -166,7 +198,8 @@ end
 -- @tparam table given decoded
 -- @tparam boolean raw with identity numbers
 -- @treturn string
-function decisions_format.page(given, raw)
+-- @function page
+decisions_format.page = guarded(function(given, raw)
   local entry = raw and given or decisions_format.masked(given)
   local lines = {}
   for _, field in ipairs(fields_of(entry)) do
@@ -185,14 +218,15 @@ function decisions_format.page(given, raw)
     lines[#lines + 1] = redact.escape_line(json.canonical(entry.rows), true)
   end
   return table.concat(lines, "\n")
-end
+end)
 
 --- A decision in words.
 -- @tparam table entry decoded
 -- @tparam string language `es`, `pt` or `en`
 -- @tparam boolean as_json as an object
 -- @treturn string
-function decisions_format.explanation(entry, language, as_json)
+-- @function explanation
+decisions_format.explanation = guarded(function(entry, language, as_json)
   local words = income.explain(decisions_format.masked(entry.verdict), language)
   if as_json then
     return redact.escape_json(json.canonical({ number = entry.number, event_id = entry.event_id,
@@ -201,6 +235,6 @@ function decisions_format.explanation(entry, language, as_json)
   local text = ("decision %d, event %d, %s\n\n%s\n\n%s"):format(entry.number, entry.event_id,
     entry.as_of, words.analyst, words.worker)
   return redact.escape_line(text, true)
-end
+end)
 
 return decisions_format
