@@ -24,7 +24,7 @@ local function two_years_before(date)
 end
 
 -- Reads an account and its earnings; `time` is when they are wanted, in Unix seconds. Returns the
--- income; or nil and the API's error.
+-- income, and the stream of rows that it was computed from; or nil and the API's error.
 function applicant.read(client, account_id, time)
   local account, err = client.accounts:get(account_id)
   if not account then
@@ -47,7 +47,7 @@ function applicant.read(client, account_id, time)
       warning = account.warning, -- so does a rider's account, or one that somebody else owns
     },
   }
-  return palenca.income.analyze(stream, { as_of = as_of })
+  return palenca.income.analyze(stream, { as_of = as_of }), stream
 end
 
 return applicant

@@ -5,6 +5,7 @@
 --
 -- POST /approvals, /reviews and /declines of LENDER_URL get the decision, with the event's id as
 -- the key by which that system keeps only the first. INSTALLMENT is what is to be paid each month.
+-- `palenca decisions` shows and explains what was decided, and proves that it was not changed.
 local applicant = require "applicant"
 local palenca = require "palenca"
 local rule = require "rule"
@@ -49,11 +50,13 @@ local function post(event, income, verdict)
 end
 
 palenca.on("login.success", function(event)
-  local income, err = applicant.read(client, event.account_id, event.received_at)
+  local income, stream = applicant.read(client, event.account_id, event.received_at)
   if not income then
-    error(err)
+    error(stream) -- the API's error
   end
   local verdict = palenca.income.decide(income, rule, request)
+  -- Stored with the end of this event, and so only if the post succeeds.
+  palenca.decision.record(event, { stream = stream, income = income, verdict = verdict })
   post(event, income, verdict)
   palenca.log.info{ message = "decided", event = event.id, outcome = verdict.outcome }
 end)

@@ -2,7 +2,8 @@
 --
 --   palenca dev examples/income.lua --login uber
 --
--- INSTALLMENT is what is to be paid each month, without it 3000.00.
+-- INSTALLMENT is what is to be paid each month, without it 3000.00. `palenca decisions` shows and
+-- explains what was decided.
 local applicant = require "applicant"
 local palenca = require "palenca"
 local rule = require "rule"
@@ -16,12 +17,12 @@ palenca.on("login.success", function(event)
   if not profile then
     error(err)
   end
-  local income
-  income, err = applicant.read(client, event.account_id, event.received_at)
+  local income, stream = applicant.read(client, event.account_id, event.received_at)
   if not income then
-    error(err)
+    error(stream) -- the API's error
   end
   local verdict = palenca.income.decide(income, rule, request)
+  palenca.decision.record(event, { stream = stream, income = income, verdict = verdict })
   local worker = profile.profile or {}
   print(("%s on %s"):format(worker.first_name or "A worker", event.platform or "a platform"))
   print(palenca.income.table(income))

@@ -97,6 +97,18 @@ describe("examples/notify.lua", function()
   end)
 end)
 
+-- The outcomes that `palenca decisions list` shows.
+local function recorded(db)
+  local status, out, err = process.run(process.program(), { "decisions", "list", "--json", "--db",
+    db })
+  assert(status == 0, err)
+  local outcomes = {}
+  for at, one in ipairs(helper.lines_of_json(out)) do
+    outcomes[at] = one.outcome
+  end
+  return outcomes
+end
+
 describe("examples/decide.lua", function()
   local stage = helper.stage_for_each()
 
@@ -132,6 +144,7 @@ describe("examples/decide.lua", function()
       assert.are.equal(("palenca-%d"):format(helper.events(served.db)[1].id),
         request.headers["idempotency-key"])
       assert.are.equal(1, #server.requests)
+      assert.are.same({ case[5] }, recorded(served.db))
     end)
   end
 
@@ -141,6 +154,7 @@ describe("examples/decide.lua", function()
     end)
     local event = helper.wait_state(served.db, account, "retry")
     assert.truthy(event.error:find("responded with 503", 1, true), event.error)
+    assert.are.same({}, recorded(served.db))
     assert.are.equal(0, served:stop())
   end)
 end)
