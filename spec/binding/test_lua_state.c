@@ -1,22 +1,17 @@
 /* Tests of the module in a program that is somebody else's: it has functions with the names of the
  * module's own, and goes on when its Lua state has ended, with whatever still runs. */
 #include "stub_server.h"
-
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,8 +159,15 @@ static const char call_and_leave[] =
 
 /* ---- Tests ---- */
 
-static void test_the_module_calls_its_own_functions(void **state) {
+static int watch_threads(void **state) {
   (void)state;
+  return pthread_key_create(&at_end_of_thread, on_end_of_thread) != 0 ||
+         sem_init(&ended, 0, 0) != 0;
+}
+
+#define LUA_STATE_TEST(name) FIXTURE_TEST(name, void *nothing, watch_threads, NULL)
+
+LUA_STATE_TEST(test_the_module_calls_its_own_functions) {
   static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
   static const stub_response responses[] = {{text, sizeof text - 1, STUB_KEEP}};
   stub_server *server = stub_start(&(stub_script){responses, LENGTH(responses), 0});
@@ -176,8 +178,7 @@ static void test_the_module_calls_its_own_functions(void **state) {
   stub_stop(server);
 }
 
-static void test_a_resolver_that_hangs_may_outlive_the_state(void **state) {
-  (void)state;
+LUA_STATE_TEST(test_a_resolver_that_hangs_may_outlive_the_state) {
   for (int round = 0; round < 3; round++) {
     hang();
     lua_State *L = open_state();
@@ -188,8 +189,7 @@ static void test_a_resolver_that_hangs_may_outlive_the_state(void **state) {
   }
 }
 
-static void test_a_state_that_ends_ends_its_calls_and_threads(void **state) {
-  (void)state;
+LUA_STATE_TEST(test_a_state_that_ends_ends_its_calls_and_threads) {
   static const stub_response responses[] = {{NULL, 0, STUB_KEEP}};
   stub_server *server = stub_start(&(stub_script){responses, LENGTH(responses), 0});
   assert_non_null(server);
@@ -205,16 +205,4 @@ static void test_a_state_that_ends_ends_its_calls_and_threads(void **state) {
   stub_stop(server);
   server = NULL;
   assert_true(descriptors() <= before);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_the_module_calls_its_own_functions),
-      cmocka_unit_test(test_a_resolver_that_hangs_may_outlive_the_state),
-      cmocka_unit_test(test_a_state_that_ends_ends_its_calls_and_threads),
-  };
-  if (pthread_key_create(&at_end_of_thread, on_end_of_thread) != 0 || sem_init(&ended, 0, 0) != 0) {
-    return 1;
-  }
-  return cmocka_run_group_tests_name("Lua states " MODULES, tests, NULL, NULL);
 }

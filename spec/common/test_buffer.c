@@ -1,17 +1,11 @@
 /* Tests of the bounded byte string. */
 #include "buffer.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <stdint.h>
 #include <string.h>
 
-static void test_grows_and_stays_terminated(void **state) {
-  (void)state;
+UNIT_TEST(test_grows_and_stays_terminated) {
   palenca_buffer buffer = {.limit = 0};
   for (size_t i = 0; i < 3000; i++) {
     char c = (char)('a' + i % 26);
@@ -26,16 +20,14 @@ static void test_grows_and_stays_terminated(void **state) {
   assert_int_equal(buffer.size, 0);
 }
 
-static void test_an_empty_append_makes_an_empty_string(void **state) {
-  (void)state;
+UNIT_TEST(test_an_empty_append_makes_an_empty_string) {
   palenca_buffer buffer = {.limit = 1};
   assert_true(palenca_buffer_append(&buffer, NULL, 0));
   assert_string_equal(buffer.data, "");
   palenca_buffer_free(&buffer);
 }
 
-static void test_the_bound_is_exact_and_leaves_what_was_there(void **state) {
-  (void)state;
+UNIT_TEST(test_the_bound_is_exact_and_leaves_what_was_there) {
   for (size_t limit = 1; limit < 600; limit += 37) {
     char text[700];
     memset(text, 'x', sizeof text);
@@ -53,22 +45,11 @@ static void test_the_bound_is_exact_and_leaves_what_was_there(void **state) {
   }
 }
 
-static void test_an_impossible_size_is_rejected(void **state) {
-  (void)state;
+UNIT_TEST(test_an_impossible_size_is_rejected) {
   palenca_buffer buffer = {.limit = 0};
   assert_true(palenca_buffer_append(&buffer, "abc", 3));
   assert_false(palenca_buffer_append(&buffer, "abc", SIZE_MAX));
   assert_false(palenca_buffer_append(&buffer, "abc", SIZE_MAX / 4));
   assert_string_equal(buffer.data, "abc");
   palenca_buffer_free(&buffer);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_grows_and_stays_terminated),
-      cmocka_unit_test(test_an_empty_append_makes_an_empty_string),
-      cmocka_unit_test(test_the_bound_is_exact_and_leaves_what_was_there),
-      cmocka_unit_test(test_an_impossible_size_is_rejected),
-  };
-  return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);
 }

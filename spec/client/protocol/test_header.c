@@ -1,11 +1,6 @@
 /* Tests of the checks on a request's head, and of reading a response's headers. */
 #include "palenca.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +11,7 @@
 
 /* ---- Requests ---- */
 
-static void test_methods(void **state) {
-  (void)state;
+UNIT_TEST(test_methods) {
   static const char *const good[] = {"GET", "POST", "DELETE", "X", "ABCDEFGHIJKLMNOP"};
   static const char *const bad[] = {
       "",     "get",  "Get",   "GET ",     "GE T",   "GET\r\n",
@@ -35,8 +29,7 @@ static void test_methods(void **state) {
   }
 }
 
-static void test_every_byte_of_a_header_name(void **state) {
-  (void)state;
+UNIT_TEST(test_every_byte_of_a_header_name) {
   for (int byte = 1; byte < 256; byte++) {
     char name[4] = {'X', (char)byte, 'Y', '\0'};
     bool is_alnum = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
@@ -47,8 +40,7 @@ static void test_every_byte_of_a_header_name(void **state) {
   assert_false(palenca_header_check("", "v", 1, NULL));
 }
 
-static void test_every_byte_of_a_header_value(void **state) {
-  (void)state;
+UNIT_TEST(test_every_byte_of_a_header_value) {
   for (int byte = 0; byte < 256; byte++) {
     bool expected = byte == '\t' || (byte >= ' ' && byte != 127);
     for (size_t at = 0; at < 3; at++) {
@@ -61,8 +53,7 @@ static void test_every_byte_of_a_header_value(void **state) {
   assert_true(palenca_header_check("x-api-key", NULL, 0, NULL));
 }
 
-static void test_headers_that_are_made_from_the_request(void **state) {
-  (void)state;
+UNIT_TEST(test_headers_that_are_made_from_the_request) {
   static const char *const names[] = {
       "Content-Length", "content-length",
       "CONTENT-LENGTH", "Transfer-Encoding",
@@ -84,8 +75,7 @@ static void test_headers_that_are_made_from_the_request(void **state) {
   }
 }
 
-static void test_a_rejection_names_the_header_but_not_its_value(void **state) {
-  (void)state;
+UNIT_TEST(test_a_rejection_names_the_header_but_not_its_value) {
   palenca_error error = {.kind = PALENCA_OK};
   assert_false(palenca_header_check("x-api-key", "hidden\r\nX: y", 12, &error));
   assert_int_equal(error.kind, PALENCA_USAGE);
@@ -128,8 +118,7 @@ static void assert_nothing(const palenca_meta *meta) {
   assert_int_equal(meta->retry_after_ms, -1);
 }
 
-static void test_all_headers_of_a_response(void **state) {
-  (void)state;
+UNIT_TEST(test_all_headers_of_a_response) {
   static const char *const lines[] = {
       "HTTP/1.1 200 OK\r\n",
       "Content-Type: application/json\r\n",
@@ -155,8 +144,7 @@ static void test_all_headers_of_a_response(void **state) {
   assert_nothing(&meta);
 }
 
-static void test_lines_that_say_nothing(void **state) {
-  (void)state;
+UNIT_TEST(test_lines_that_say_nothing) {
   static const char *const lines[] = {
       "",
       ":",
@@ -193,15 +181,13 @@ static void test_lines_that_say_nothing(void **state) {
   assert_int_equal(largest.rate_reset, INT64_C(999999999999999));
 }
 
-static void test_a_later_line_replaces_an_earlier_one(void **state) {
-  (void)state;
+UNIT_TEST(test_a_later_line_replaces_an_earlier_one) {
   palenca_meta meta = read_line("X-Request-Id: a longer one");
   read_bytes(&meta, "X-Request-Id: b", 15, NOW);
   assert_string_equal(meta.request_id, "b");
 }
 
-static void test_request_ids_are_bounded_and_keep_colons(void **state) {
-  (void)state;
+UNIT_TEST(test_request_ids_are_bounded_and_keep_colons) {
   palenca_meta meta = read_line("X-Request-Id: a:b c\r\n");
   assert_string_equal(meta.request_id, "a:b c");
   for (size_t length = 120; length < 300; length++) {
@@ -214,8 +200,7 @@ static void test_request_ids_are_bounded_and_keep_colons(void **state) {
   }
 }
 
-static void test_retry_after_forms(void **state) {
-  (void)state;
+UNIT_TEST(test_retry_after_forms) {
   static const struct {
     const char *value;
     int64_t expected;
@@ -296,8 +281,7 @@ static void test_retry_after_forms(void **state) {
 }
 
 /* The response's own date is the server's clock, wherever it stands. */
-static void test_dates_are_counted_from_that_of_the_response(void **state) {
-  (void)state;
+UNIT_TEST(test_dates_are_counted_from_that_of_the_response) {
   static const char date[] = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
                     retry[] = "Retry-After: Sun, 06 Nov 1994 08:49:39 GMT\r\n",
                     reset[] = "X-RateLimit-Reset: 784111780\r\n";
@@ -314,8 +298,7 @@ static void test_dates_are_counted_from_that_of_the_response(void **state) {
   }
 }
 
-static void test_a_date_that_is_none_changes_nothing(void **state) {
-  (void)state;
+UNIT_TEST(test_a_date_that_is_none_changes_nothing) {
   static const char *const lines[] = {"Retry-After: Sun, 06 Nov 1994 08:49:39 GMT\r\n",
                                       "Date: yesterday\r\n", "X-RateLimit-Reset: 784111780\r\n"};
   palenca_meta meta;
@@ -340,8 +323,7 @@ static void assert_waits(const char *line, time_t now, int64_t expected) {
 }
 
 /* Against the C library's calendar, over all months of two centuries and their ends. */
-static void test_dates_agree_with_the_calendar(void **state) {
-  (void)state;
+UNIT_TEST(test_dates_agree_with_the_calendar) {
   for (int64_t day = 1; day < 80000; day += 13) {
     time_t moment = (time_t)(day * 86400 + day % 86400);
     struct tm parts;
@@ -366,8 +348,7 @@ static uint64_t next_random(uint64_t *seed) {
 }
 
 /* Lines that nearly say something: bytes of a good one replaced, or cut off. */
-static void test_garbage_leaves_sane_values(void **state) {
-  (void)state;
+UNIT_TEST(test_garbage_leaves_sane_values) {
   static const char *const lines[] = {"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
                                       "Retry-After: Sunday, 06-Nov-94 08:49:37 GMT\r\n",
                                       "Retry-After: Sun Nov  6 08:49:37 1994\r\n",
@@ -393,24 +374,4 @@ static void test_garbage_leaves_sane_values(void **state) {
     assert_in_range(meta.rate_remaining + 1, 0, INT64_C(1000000000000000));
     assert_in_range(meta.retry_after_ms + 1, 0, 86400001);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_methods),
-      cmocka_unit_test(test_every_byte_of_a_header_name),
-      cmocka_unit_test(test_every_byte_of_a_header_value),
-      cmocka_unit_test(test_headers_that_are_made_from_the_request),
-      cmocka_unit_test(test_a_rejection_names_the_header_but_not_its_value),
-      cmocka_unit_test(test_all_headers_of_a_response),
-      cmocka_unit_test(test_lines_that_say_nothing),
-      cmocka_unit_test(test_a_later_line_replaces_an_earlier_one),
-      cmocka_unit_test(test_request_ids_are_bounded_and_keep_colons),
-      cmocka_unit_test(test_retry_after_forms),
-      cmocka_unit_test(test_dates_are_counted_from_that_of_the_response),
-      cmocka_unit_test(test_a_date_that_is_none_changes_nothing),
-      cmocka_unit_test(test_dates_agree_with_the_calendar),
-      cmocka_unit_test(test_garbage_leaves_sane_values),
-  };
-  return cmocka_run_group_tests_name("header", tests, NULL, NULL);
 }

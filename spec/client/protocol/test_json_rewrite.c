@@ -1,11 +1,6 @@
 /* Tests of what is rewritten in a JSON text before it is decoded. */
 #include "palenca.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,8 +53,7 @@ static void expect_all(const example *examples, size_t count, unsigned changes) 
 #define EXPECT_ALL(examples, changes)                                                              \
   expect_all(examples, sizeof(examples) / sizeof *(examples), changes)
 
-static void test_integers_that_a_double_holds_stay(void **state) {
-  (void)state;
+UNIT_TEST(test_integers_that_a_double_holds_stay) {
   static const example examples[] = {
       {"0", NULL},
       {"-1", NULL},
@@ -72,8 +66,7 @@ static void test_integers_that_a_double_holds_stay(void **state) {
   EXPECT_ALL(examples, ALL);
 }
 
-static void test_integers_beyond_become_text(void **state) {
-  (void)state;
+UNIT_TEST(test_integers_beyond_become_text) {
   static const example examples[] = {
       {"9007199254740993", "\"9007199254740993\""},
       {"-9007199254740993", "\"-9007199254740993\""},
@@ -87,8 +80,7 @@ static void test_integers_beyond_become_text(void **state) {
   EXPECT_ALL(examples, 0);
 }
 
-static void test_fractions_and_exponents_stay(void **state) {
-  (void)state;
+UNIT_TEST(test_fractions_and_exponents_stay) {
   static const example examples[] = {
       {"9007199254740993.0", NULL},
       {"9007199254740993e0", NULL},
@@ -108,8 +100,7 @@ static void test_fractions_and_exponents_stay(void **state) {
   EXPECT_ALL(examples, ALL);
 }
 
-static void test_what_would_be_infinite_becomes_text(void **state) {
-  (void)state;
+UNIT_TEST(test_what_would_be_infinite_becomes_text) {
   static const example examples[] = {
       {"1e400", "\"1e400\""},
       {"-1E999", "\"-1E999\""},
@@ -126,8 +117,7 @@ static void test_what_would_be_infinite_becomes_text(void **state) {
   EXPECT_ALL(examples, 0);
 }
 
-static void test_a_long_number_with_a_fraction_is_measured(void **state) {
-  (void)state;
+UNIT_TEST(test_a_long_number_with_a_fraction_is_measured) {
   char text[320], rewritten[330];
   memset(text, '9', 309);
   strcpy(text + 309, ".5");
@@ -137,8 +127,7 @@ static void test_a_long_number_with_a_fraction_is_measured(void **state) {
   expect(text, strlen(text), 0, NULL);
 }
 
-static void test_what_is_no_number_stays_none(void **state) {
-  (void)state;
+UNIT_TEST(test_what_is_no_number_stays_none) {
   static const example examples[] = {
       {"{9007199254740993:1}", NULL},
       {"{9007199254740993 :1}", NULL},
@@ -161,8 +150,7 @@ static void test_what_is_no_number_stays_none(void **state) {
   }
 }
 
-static void test_a_zero_byte_ends_a_number(void **state) {
-  (void)state;
+UNIT_TEST(test_a_zero_byte_ends_a_number) {
   static const char text[] = "1e400\0]";
   palenca_buffer out = {.limit = 0};
   assert_int_equal(palenca_json_rewrite(text, sizeof text - 1, ALL, &out), PALENCA_JSON_REWRITTEN);
@@ -171,8 +159,7 @@ static void test_a_zero_byte_ends_a_number(void **state) {
   palenca_buffer_free(&out);
 }
 
-static void test_strings_are_left_alone(void **state) {
-  (void)state;
+UNIT_TEST(test_strings_are_left_alone) {
   static const example examples[] = {
       {"\"9007199254740993\"", NULL},
       {"{\"9007199254740993\":\"[] 1e400 \\\\ud800\"}", NULL},
@@ -187,8 +174,7 @@ static void test_strings_are_left_alone(void **state) {
   EXPECT_ALL(examples, ALL);
 }
 
-static void test_half_a_surrogate_pair_is_replaced(void **state) {
-  (void)state;
+UNIT_TEST(test_half_a_surrogate_pair_is_replaced) {
   static const example examples[] = {
       {"\"\\ud800\"", "\"\\ufffd\""},
       {"\"\\uDC00\"", "\"\\ufffd\""},
@@ -205,8 +191,7 @@ static void test_half_a_surrogate_pair_is_replaced(void **state) {
   }
 }
 
-static void test_an_empty_list_gets_a_null(void **state) {
-  (void)state;
+UNIT_TEST(test_an_empty_list_gets_a_null) {
   static const example examples[] = {
       {"[]", "[null]"},
       {"[ \n]", "[ \nnull]"},
@@ -220,8 +205,7 @@ static void test_an_empty_list_gets_a_null(void **state) {
   expect("[ ", 2, ALL, NULL);
 }
 
-static void test_without_room_it_says_so(void **state) {
-  (void)state;
+UNIT_TEST(test_without_room_it_says_so) {
   static const char text[] = "[1,2,3,9007199254740993,\"\\ud800\"]";
   for (size_t limit = 1; limit < sizeof text + 1; limit++) {
     palenca_buffer out = {.limit = limit};
@@ -232,8 +216,7 @@ static void test_without_room_it_says_so(void **state) {
 }
 
 /* Where the closing quote is searched for at each escape, this takes minutes. */
-static void test_a_long_string_of_escapes_takes_no_longer(void **state) {
-  (void)state;
+UNIT_TEST(test_a_long_string_of_escapes_takes_no_longer) {
   size_t size = (size_t)16 << 20;
   char *text = malloc(size);
   assert_non_null(text);
@@ -242,22 +225,4 @@ static void test_a_long_string_of_escapes_takes_no_longer(void **state) {
   palenca_buffer out = {.limit = 0};
   assert_int_equal(palenca_json_rewrite(text, size, ALL, &out), PALENCA_JSON_SAME);
   free(text);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_integers_that_a_double_holds_stay),
-      cmocka_unit_test(test_integers_beyond_become_text),
-      cmocka_unit_test(test_fractions_and_exponents_stay),
-      cmocka_unit_test(test_what_would_be_infinite_becomes_text),
-      cmocka_unit_test(test_a_long_number_with_a_fraction_is_measured),
-      cmocka_unit_test(test_what_is_no_number_stays_none),
-      cmocka_unit_test(test_a_zero_byte_ends_a_number),
-      cmocka_unit_test(test_strings_are_left_alone),
-      cmocka_unit_test(test_half_a_surrogate_pair_is_replaced),
-      cmocka_unit_test(test_an_empty_list_gets_a_null),
-      cmocka_unit_test(test_without_room_it_says_so),
-      cmocka_unit_test(test_a_long_string_of_escapes_takes_no_longer),
-  };
-  return cmocka_run_group_tests_name("json_rewrite", tests, NULL, NULL);
 }

@@ -1,11 +1,6 @@
 /* Tests of the reading of pages, against simulated servers, honest and not. */
 #include "palenca.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <string.h>
 
@@ -60,8 +55,7 @@ static void assert_rejected(palenca_paging *paging, palenca_page_info info, int6
 
 /* ---- One after the other ---- */
 
-static void test_the_first_page_goes_alone(void **state) {
-  (void)state;
+UNIT_TEST(test_the_first_page_goes_alone) {
   const history h = {.items = 195, .per_page = 3};
   palenca_paging paging;
   palenca_paging_init(&paging, 4);
@@ -87,8 +81,7 @@ static void test_the_first_page_goes_alone(void **state) {
   assert_int_equal(paging.requested, 65);
 }
 
-static void test_an_empty_history_has_no_page_or_one(void **state) {
-  (void)state;
+UNIT_TEST(test_an_empty_history_has_no_page_or_one) {
   for (int one = 0; one <= 1; one++) {
     const history h = {.items = 0, .per_page = 100, .one_empty_page = one != 0};
     palenca_paging paging;
@@ -103,8 +96,7 @@ static void test_an_empty_history_has_no_page_or_one(void **state) {
   }
 }
 
-static void test_the_last_page_is_short_or_full(void **state) {
-  (void)state;
+UNIT_TEST(test_the_last_page_is_short_or_full) {
   for (int64_t items = 1; items <= 12; items++) {
     const history h = {.items = items, .per_page = 4};
     palenca_paging paging;
@@ -122,8 +114,7 @@ static void test_the_last_page_is_short_or_full(void **state) {
   }
 }
 
-static void test_a_window_is_at_least_one(void **state) {
-  (void)state;
+UNIT_TEST(test_a_window_is_at_least_one) {
   static const int64_t windows[] = {0, -1, INT64_MIN, 1};
   const history h = {.items = 30, .per_page = 10};
   for (size_t i = 0; i < LENGTH(windows); i++) {
@@ -138,8 +129,7 @@ static void test_a_window_is_at_least_one(void **state) {
 
 /* ---- Verdicts ---- */
 
-static void test_contradictions_are_malformed(void **state) {
-  (void)state;
+UNIT_TEST(test_contradictions_are_malformed) {
   static const palenca_page_info rows[] = {
       {1, 0, 0, 0},         {1, -1, 5, 5},
       {1, -1, 0, 0},        {1, -1, 5, -5},
@@ -162,8 +152,7 @@ static void test_contradictions_are_malformed(void **state) {
   }
 }
 
-static void test_extreme_totals(void **state) {
-  (void)state;
+UNIT_TEST(test_extreme_totals) {
   palenca_paging paging;
   palenca_paging_init(&paging, INT64_MAX);
   assert_int_equal(palenca_paging_next(&paging), 1);
@@ -178,8 +167,7 @@ static void test_extreme_totals(void **state) {
   assert_true(palenca_paging_complete(&paging));
 }
 
-static void test_another_page_is_wrong(void **state) {
-  (void)state;
+UNIT_TEST(test_another_page_is_wrong) {
   static const int64_t others[] = {INT64_MIN, -1, 0, 1, 3, 4, INT64_MAX};
   const history h = {.items = 30, .per_page = 10};
   palenca_paging paging;
@@ -195,8 +183,7 @@ static void test_another_page_is_wrong(void **state) {
 }
 
 /* What continues to count after the end: no row may be taken for one of the history. */
-static void test_no_page_comes_after_the_last(void **state) {
-  (void)state;
+UNIT_TEST(test_no_page_comes_after_the_last) {
   static const int64_t items[] = {0, 10, 25};
   for (size_t i = 0; i < LENGTH(items); i++) {
     const history h = {.items = items[i], .per_page = 10};
@@ -213,8 +200,7 @@ static void test_no_page_comes_after_the_last(void **state) {
   }
 }
 
-static void test_other_totals_are_noticed(void **state) {
-  (void)state;
+UNIT_TEST(test_other_totals_are_noticed) {
   const history h = {.items = 25, .per_page = 10};
   static const palenca_page_info changed[] = {
       {2, 10, 26, 3}, /* a row more */
@@ -236,8 +222,7 @@ static void test_other_totals_are_noticed(void **state) {
   assert_true(palenca_paging_complete(&paging));
 }
 
-static void test_every_verdict_but_ok_has_a_sentence(void **state) {
-  (void)state;
+UNIT_TEST(test_every_verdict_but_ok_has_a_sentence) {
   assert_null(palenca_page_verdict_text(PALENCA_PAGE_OK));
   for (palenca_page_verdict a = PALENCA_PAGE_CHANGED; a <= PALENCA_PAGE_MALFORMED; a++) {
     assert_non_null(palenca_page_verdict_text(a));
@@ -317,26 +302,8 @@ static void run_random(uint64_t seed) {
   assert_int_equal(rows, h.items);
 }
 
-static void test_any_history_is_read_completely_and_in_order(void **state) {
-  (void)state;
+UNIT_TEST(test_any_history_is_read_completely_and_in_order) {
   for (uint64_t seed = 1; seed <= 20000; seed++) {
     run_random(seed * 0x9e3779b97f4a7c15u);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_the_first_page_goes_alone),
-      cmocka_unit_test(test_an_empty_history_has_no_page_or_one),
-      cmocka_unit_test(test_the_last_page_is_short_or_full),
-      cmocka_unit_test(test_a_window_is_at_least_one),
-      cmocka_unit_test(test_contradictions_are_malformed),
-      cmocka_unit_test(test_extreme_totals),
-      cmocka_unit_test(test_another_page_is_wrong),
-      cmocka_unit_test(test_no_page_comes_after_the_last),
-      cmocka_unit_test(test_other_totals_are_noticed),
-      cmocka_unit_test(test_every_verdict_but_ok_has_a_sentence),
-      cmocka_unit_test(test_any_history_is_read_completely_and_in_order),
-  };
-  return cmocka_run_group_tests_name("paging", tests, NULL, NULL);
 }

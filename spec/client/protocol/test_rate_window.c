@@ -1,11 +1,6 @@
 /* Tests of the sliding window over requests, against a simulated clock. */
 #include "palenca.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <stdlib.h>
 
@@ -27,8 +22,7 @@ static palenca_rate_limit new_window(size_t limit) {
   return window;
 }
 
-static void test_the_first_ones_go_at_once(void **state) {
-  (void)state;
+UNIT_TEST(test_the_first_ones_go_at_once) {
   static const int64_t clocks[] = {0, 1, -5, 1700000000000, INT64_MAX / 4, INT64_MIN / 8};
   for (size_t c = 0; c < LENGTH(clocks); c++) {
     palenca_rate_limit window = new_window(120);
@@ -45,8 +39,7 @@ static void test_the_first_ones_go_at_once(void **state) {
   }
 }
 
-static void test_each_turn_comes_back_by_itself(void **state) {
-  (void)state;
+UNIT_TEST(test_each_turn_comes_back_by_itself) {
   palenca_rate_limit window = new_window(3);
   palenca_rate_limit_take(&window, 0);
   palenca_rate_limit_take(&window, 10000);
@@ -107,8 +100,7 @@ static void run_random(size_t limit, uint64_t seed) {
   palenca_rate_limit_free(&window);
 }
 
-static void test_no_window_ever_holds_more_than_the_limit(void **state) {
-  (void)state;
+UNIT_TEST(test_no_window_ever_holds_more_than_the_limit) {
   static const size_t limits[] = {1, 2, 3, 7, 60, 119, 120, 1000};
   for (size_t i = 0; i < LENGTH(limits); i++) {
     for (uint64_t seed = 1; seed <= 5; seed++) {
@@ -118,8 +110,7 @@ static void test_no_window_ever_holds_more_than_the_limit(void **state) {
 }
 
 /* Who always waits for as long as required gets nearly all that the limit allows. */
-static void test_little_of_the_limit_is_left_unused(void **state) {
-  (void)state;
+UNIT_TEST(test_little_of_the_limit_is_left_unused) {
   palenca_rate_limit window = new_window(PALENCA_RATE_LIMIT_DEFAULT);
   int64_t now = 0;
   for (int i = 0; i < 100 * PALENCA_RATE_LIMIT_DEFAULT; i++) {
@@ -130,8 +121,7 @@ static void test_little_of_the_limit_is_left_unused(void **state) {
   palenca_rate_limit_free(&window);
 }
 
-static void test_room_is_left_for_others(void **state) {
-  (void)state;
+UNIT_TEST(test_room_is_left_for_others) {
   palenca_rate_limit window = new_window(3);
   assert_int_equal(palenca_rate_limit_wait(&window, 0, 2), 0);
   palenca_rate_limit_take(&window, 0);
@@ -147,8 +137,7 @@ static void test_room_is_left_for_others(void **state) {
   palenca_rate_limit_free(&window);
 }
 
-static void test_block(void **state) {
-  (void)state;
+UNIT_TEST(test_block) {
   palenca_rate_limit window = new_window(1);
   palenca_rate_limit_block(&window, 1000, 5000);
   assert_int_equal(palenca_rate_limit_wait(&window, 1000, 0), 5000);
@@ -169,8 +158,7 @@ static void test_block(void **state) {
   palenca_rate_limit_free(&window);
 }
 
-static void test_no_block_outlasts_a_window(void **state) {
-  (void)state;
+UNIT_TEST(test_no_block_outlasts_a_window) {
   static const int64_t waits[] = {PALENCA_RATE_WINDOW_MS, LONGEST_MS, 86400000, INT64_MAX};
   for (size_t i = 0; i < LENGTH(waits); i++) {
     palenca_rate_limit window = new_window(5);
@@ -179,17 +167,4 @@ static void test_no_block_outlasts_a_window(void **state) {
                     LONGEST_MS);
     palenca_rate_limit_free(&window);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_the_first_ones_go_at_once),
-      cmocka_unit_test(test_each_turn_comes_back_by_itself),
-      cmocka_unit_test(test_no_window_ever_holds_more_than_the_limit),
-      cmocka_unit_test(test_little_of_the_limit_is_left_unused),
-      cmocka_unit_test(test_room_is_left_for_others),
-      cmocka_unit_test(test_block),
-      cmocka_unit_test(test_no_block_outlasts_a_window),
-  };
-  return cmocka_run_group_tests_name("rate_window", tests, NULL, NULL);
 }

@@ -1,19 +1,13 @@
 /* Tests of the classes of responses, and of the decision to repeat an attempt. */
 #include "palenca.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <limits.h>
 #include <stdio.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
-static void test_status_kinds(void **state) {
-  (void)state;
+UNIT_TEST(test_status_kinds) {
   static const struct {
     int status;
     palenca_kind kind;
@@ -35,8 +29,7 @@ static void test_status_kinds(void **state) {
   }
 }
 
-static void test_kind_names(void **state) {
-  (void)state;
+UNIT_TEST(test_kind_names) {
   static const char *const names[] = {"network",  "timeout",   "rate_limited", "auth",
                                       "invalid",  "not_found", "platform",     "server",
                                       "protocol", "usage",     "no_memory"};
@@ -66,8 +59,7 @@ static palenca_attempt attempt_of(const failure *what) {
                            .window_left_ms = -1};
 }
 
-static void test_what_is_repeated(void **state) {
-  (void)state;
+UNIT_TEST(test_what_is_repeated) {
   static const failure rows[] = {
       {PALENCA_OK, 408, true, true},      {PALENCA_OK, 500, true, true},
       {PALENCA_OK, 502, true, true},      {PALENCA_OK, 503, true, true},
@@ -95,8 +87,7 @@ static void test_what_is_repeated(void **state) {
   }
 }
 
-static void test_what_is_not_repeated(void **state) {
-  (void)state;
+UNIT_TEST(test_what_is_not_repeated) {
   static const failure rows[] = {
       {PALENCA_OK, 200, true, true},       {PALENCA_OK, 204, true, true},
       {PALENCA_OK, 302, true, true},       {PALENCA_OK, 400, true, true},
@@ -125,8 +116,7 @@ static void test_what_is_not_repeated(void **state) {
 }
 
 /* Every combination, whatever else is said: what may have had an effect is done once. */
-static void test_a_doubtful_creation_is_never_sent_twice(void **state) {
-  (void)state;
+UNIT_TEST(test_a_doubtful_creation_is_never_sent_twice) {
   static const int64_t waits[] = {-1, 0, 1000};
   int repeated = 0;
   for (palenca_kind kind = PALENCA_OK; kind <= PALENCA_NO_MEMORY; kind++) {
@@ -161,8 +151,7 @@ static const uint64_t randoms[] = {0,
                                    UINT64_MAX - 1,
                                    UINT64_MAX};
 
-static void test_waits_grow_to_a_bound_with_full_jitter(void **state) {
-  (void)state;
+UNIT_TEST(test_waits_grow_to_a_bound_with_full_jitter) {
   static const int64_t ceilings[] = {500, 1000, 2000, 4000, 8000, 16000, 20000, 20000, 20000};
   for (size_t i = 0; i < LENGTH(ceilings) + 3; i++) {
     palenca_attempt attempt = attempt_of(&(failure){PALENCA_OK, 503, true, true});
@@ -182,8 +171,7 @@ static void test_waits_grow_to_a_bound_with_full_jitter(void **state) {
   }
 }
 
-static void test_never_sooner_than_the_server_asked(void **state) {
-  (void)state;
+UNIT_TEST(test_never_sooner_than_the_server_asked) {
   static const int64_t asked[] = {0, 1, 1000, 60000, 119999, 120000};
   static const int statuses[] = {429, 503};
   for (size_t s = 0; s < LENGTH(statuses); s++) {
@@ -199,8 +187,7 @@ static void test_never_sooner_than_the_server_asked(void **state) {
   }
 }
 
-static void test_the_window_counts_for_429_alone(void **state) {
-  (void)state;
+UNIT_TEST(test_the_window_counts_for_429_alone) {
   palenca_attempt attempt = attempt_of(&(failure){PALENCA_OK, 429, true, false});
   attempt.window_left_ms = 30000;
   assert_int_equal(palenca_retry_decide(&attempt, 0).wait_ms, 30000);
@@ -215,8 +202,7 @@ static void test_the_window_counts_for_429_alone(void **state) {
   assert_true(palenca_retry_decide(&attempt, 0).retry);
 }
 
-static void test_retries_end_at_the_timeout(void **state) {
-  (void)state;
+UNIT_TEST(test_retries_end_at_the_timeout) {
   static const int64_t beyond[] = {120001, 86400000, INT64_MAX};
   for (size_t i = 0; i < LENGTH(beyond); i++) {
     palenca_attempt attempt = attempt_of(&(failure){PALENCA_OK, 429, true, true});
@@ -234,8 +220,7 @@ static void test_retries_end_at_the_timeout(void **state) {
 
 /* No window is as long: one of the two clocks is wrong, and Retry-After does not depend on it.
  */
-static void test_a_window_that_cannot_be_does_not_count_beside_retry_after(void **state) {
-  (void)state;
+UNIT_TEST(test_a_window_that_cannot_be_does_not_count_beside_retry_after) {
   static const int64_t lefts[] = {62001, 120001, 602000, 86400000, INT64_MAX};
   for (size_t i = 0; i < LENGTH(lefts); i++) {
     palenca_attempt attempt = attempt_of(&(failure){PALENCA_OK, 429, true, true});
@@ -249,20 +234,4 @@ static void test_a_window_that_cannot_be_does_not_count_beside_retry_after(void 
   assert_int_equal(palenca_limit_wait(2000, 62000), 62000);
   assert_int_equal(palenca_limit_wait(2000, -1), 2000);
   assert_int_equal(palenca_limit_wait(-1, -1), -1);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_status_kinds),
-      cmocka_unit_test(test_kind_names),
-      cmocka_unit_test(test_what_is_repeated),
-      cmocka_unit_test(test_what_is_not_repeated),
-      cmocka_unit_test(test_a_doubtful_creation_is_never_sent_twice),
-      cmocka_unit_test(test_waits_grow_to_a_bound_with_full_jitter),
-      cmocka_unit_test(test_never_sooner_than_the_server_asked),
-      cmocka_unit_test(test_the_window_counts_for_429_alone),
-      cmocka_unit_test(test_retries_end_at_the_timeout),
-      cmocka_unit_test(test_a_window_that_cannot_be_does_not_count_beside_retry_after),
-  };
-  return cmocka_run_group_tests_name("retry", tests, NULL, NULL);
 }

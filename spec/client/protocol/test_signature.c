@@ -1,11 +1,6 @@
 /* Tests of webhook signatures, with the published vectors of RFC 2202 and RFC 4231. */
 #include "palenca.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -81,8 +76,7 @@ static palenca_kind check(const palenca_signature_options *options, const char *
 
 /* ---- Making ---- */
 
-static void test_published_vectors(void **state) {
-  (void)state;
+UNIT_TEST(test_published_vectors) {
   for (size_t i = 0; i < LENGTH(vectors); i++) {
     const vector *v = &vectors[i];
     const palenca_signature_options options = {.digest = v->digest, .encoding = "hex"};
@@ -93,8 +87,7 @@ static void test_published_vectors(void **state) {
   }
 }
 
-static void test_the_default_is_sha256_in_hex(void **state) {
-  (void)state;
+UNIT_TEST(test_the_default_is_sha256_in_hex) {
   char out[PALENCA_SIGNATURE_MAX];
   assert_true(make(&defaults, "Jefe", "what do ya want for nothing?", out));
   assert_string_equal(out, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
@@ -104,8 +97,7 @@ static void test_the_default_is_sha256_in_hex(void **state) {
   assert_string_equal(out, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
-static void test_base64(void **state) {
-  (void)state;
+UNIT_TEST(test_base64) {
   static const struct {
     const char *digest, *expected;
   } rows[] = {
@@ -126,8 +118,7 @@ static void test_base64(void **state) {
   }
 }
 
-static void test_the_longest_fits(void **state) {
-  (void)state;
+UNIT_TEST(test_the_longest_fits) {
   static const char prefix[] = "0123456789012345678901234567890";
   const palenca_signature_options longest = {.digest = "sha512", .prefix = prefix};
   char out[PALENCA_SIGNATURE_MAX];
@@ -139,8 +130,7 @@ static void test_the_longest_fits(void **state) {
   assert_false(make(&longer, "k", "b", out));
 }
 
-static void test_bodies_are_bytes(void **state) {
-  (void)state;
+UNIT_TEST(test_bodies_are_bytes) {
   char out[PALENCA_SIGNATURE_MAX], other[PALENCA_SIGNATURE_MAX];
   palenca_error error;
   assert_true(palenca_signature_make(&defaults, "k\0a", 3, "a\0b", 3, out, &error));
@@ -153,8 +143,7 @@ static void test_bodies_are_bytes(void **state) {
   assert_string_equal(out, other);
 }
 
-static void test_mistakes_are_rejected(void **state) {
-  (void)state;
+UNIT_TEST(test_mistakes_are_rejected) {
   static const palenca_signature_options wrong[] = {
       {"md5", NULL, NULL},    {"SHA256", NULL, NULL}, {"", NULL, NULL},        {NULL, "HEX", NULL},
       {NULL, "base32", NULL}, {NULL, "", NULL},       {"sha256 ", NULL, NULL},
@@ -168,8 +157,7 @@ static void test_mistakes_are_rejected(void **state) {
   assert_false(palenca_signature_make(&defaults, "", 0, "b", 1, out, NULL));
 }
 
-static void test_an_empty_secret_verifies_nothing(void **state) {
-  (void)state;
+UNIT_TEST(test_an_empty_secret_verifies_nothing) {
   /* the HMAC that anybody can make, with no key at all and an empty body */
   static const char open[] = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad";
   assert_int_equal(check(&defaults, "", "", open), PALENCA_USAGE);
@@ -181,8 +169,7 @@ static void test_an_empty_secret_verifies_nothing(void **state) {
 static const char body[] = "{\"data\":{\"webhook_action\":\"login.success\"}}";
 static const char secret[] = "key of this webhook";
 
-static void test_hex_in_either_case(void **state) {
-  (void)state;
+UNIT_TEST(test_hex_in_either_case) {
   char out[PALENCA_SIGNATURE_MAX];
   assert_true(make(&defaults, secret, body, out));
   assert_int_equal(check(&defaults, secret, body, out), PALENCA_OK);
@@ -192,8 +179,7 @@ static void test_hex_in_either_case(void **state) {
   }
 }
 
-static void test_prefixes_must_be_there_as_they_are(void **state) {
-  (void)state;
+UNIT_TEST(test_prefixes_must_be_there_as_they_are) {
   const palenca_signature_options options = {.prefix = "sha256="};
   char out[PALENCA_SIGNATURE_MAX], changed[PALENCA_SIGNATURE_MAX];
   assert_true(make(&options, secret, body, out));
@@ -215,8 +201,7 @@ static void test_prefixes_must_be_there_as_they_are(void **state) {
   assert_int_equal(check(&capital, secret, body, out), PALENCA_AUTH);
 }
 
-static void test_another_secret_or_body_or_digest_fails(void **state) {
-  (void)state;
+UNIT_TEST(test_another_secret_or_body_or_digest_fails) {
   char out[PALENCA_SIGNATURE_MAX];
   assert_true(make(&defaults, secret, body, out));
   assert_int_equal(check(&defaults, "key of that webhook", body, out), PALENCA_AUTH);
@@ -230,8 +215,7 @@ static void test_another_secret_or_body_or_digest_fails(void **state) {
   assert_int_equal(check(&base64, secret, body, out), PALENCA_AUTH);
 }
 
-static void test_every_byte_and_the_length_count(void **state) {
-  (void)state;
+UNIT_TEST(test_every_byte_and_the_length_count) {
   char out[PALENCA_SIGNATURE_MAX], longer[2 * PALENCA_SIGNATURE_MAX];
   assert_true(make(&defaults, secret, body, out));
   size_t size = strlen(out);
@@ -252,21 +236,4 @@ static void test_every_byte_and_the_length_count(void **state) {
     assert_int_equal(check_bytes(&defaults, secret, body, longer, i), PALENCA_AUTH);
   }
   assert_int_equal(check_bytes(&defaults, secret, body, out, size + 1), PALENCA_AUTH);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_published_vectors),
-      cmocka_unit_test(test_the_default_is_sha256_in_hex),
-      cmocka_unit_test(test_base64),
-      cmocka_unit_test(test_the_longest_fits),
-      cmocka_unit_test(test_bodies_are_bytes),
-      cmocka_unit_test(test_mistakes_are_rejected),
-      cmocka_unit_test(test_an_empty_secret_verifies_nothing),
-      cmocka_unit_test(test_hex_in_either_case),
-      cmocka_unit_test(test_prefixes_must_be_there_as_they_are),
-      cmocka_unit_test(test_another_secret_or_body_or_digest_fails),
-      cmocka_unit_test(test_every_byte_and_the_length_count),
-  };
-  return cmocka_run_group_tests_name("signature", tests, NULL, NULL);
 }

@@ -1,11 +1,6 @@
 /* Tests of what may become part of a URL: base URLs, path segments, whole paths. */
 #include "palenca.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +19,7 @@ static void assert_base_url(const char *url, bool allow_http, bool expected) {
   assert_true(expected == (error.message[0] == '\0'));
 }
 
-static void test_base_urls_accepted(void **state) {
-  (void)state;
+UNIT_TEST(test_base_urls_accepted) {
   static const char *const urls[] = {
       "https://api.palenca.com",
       "https://sandbox.palenca.com/",
@@ -63,8 +57,7 @@ static void test_base_urls_accepted(void **state) {
   }
 }
 
-static void test_base_urls_rejected(void **state) {
-  (void)state;
+UNIT_TEST(test_base_urls_rejected) {
   static const char *const urls[] = {
       "",
       "https",
@@ -128,8 +121,7 @@ static void test_base_urls_rejected(void **state) {
   }
 }
 
-static void test_what_is_on_this_machine(void **state) {
-  (void)state;
+UNIT_TEST(test_what_is_on_this_machine) {
   static const char *const local[] = {
       "http://localhost",   "http://LOCALHOST:80/x", "https://127.0.0.1:8400/v1?a=b",
       "http://127.255.0.1", "http://[::1]:80/",
@@ -153,8 +145,7 @@ static void test_what_is_on_this_machine(void **state) {
   }
 }
 
-static void test_addresses_in_disguise_are_rejected(void **state) {
-  (void)state;
+UNIT_TEST(test_addresses_in_disguise_are_rejected) {
   static const char *const hosts[] = {
       "127.1",
       "127.0.1",
@@ -211,8 +202,7 @@ static void test_addresses_in_disguise_are_rejected(void **state) {
   }
 }
 
-static void test_rejections_say_why(void **state) {
-  (void)state;
+UNIT_TEST(test_rejections_say_why) {
   static const char *const rows[][2] = {
       {"ftp://host", "https://"},        {"https://user:word@host", "user name"},
       {"https://a..b", "host and port"}, {"https://host?x=1", "query"},
@@ -227,8 +217,7 @@ static void test_rejections_say_why(void **state) {
   }
 }
 
-static void test_plain_http_is_for_this_machine(void **state) {
-  (void)state;
+UNIT_TEST(test_plain_http_is_for_this_machine) {
   static const char *const hosts[] = {
       "api.palenca.com",   "localhost.example", "127.example", "10.0.0.1",
       "128.0.0.1",         "0.0.0.0",           "[::2]",       "[::ffff:127.0.0.1]",
@@ -243,8 +232,7 @@ static void test_plain_http_is_for_this_machine(void **state) {
   }
 }
 
-static void test_host_names_have_a_length(void **state) {
-  (void)state;
+UNIT_TEST(test_host_names_have_a_length) {
   char url[400] = "https://";
   memset(url + 8, 'a', 63);
   assert_base_url(url, false, true);
@@ -259,8 +247,7 @@ static void test_host_names_have_a_length(void **state) {
   assert_base_url(url, false, false);
 }
 
-static void test_rejections_work_without_an_error_to_fill(void **state) {
-  (void)state;
+UNIT_TEST(test_rejections_work_without_an_error_to_fill) {
   assert_false(palenca_base_url_check("ftp://host", false, NULL));
   assert_false(palenca_path_check("x", 1, NULL));
   palenca_buffer out = {.limit = 0};
@@ -270,8 +257,7 @@ static void test_rejections_work_without_an_error_to_fill(void **state) {
 
 /* ---- Path segments ---- */
 
-static void test_segments_are_escaped(void **state) {
-  (void)state;
+UNIT_TEST(test_segments_are_escaped) {
   static const char *const rows[][2] = {
       {"cb39ee15-f29f-427d-9119-0c627575610d", "cb39ee15-f29f-427d-9119-0c627575610d"},
       {"AZaz09-._~", "AZaz09-._~"},
@@ -303,8 +289,7 @@ static int hex_value(char c) {
   return c <= '9' ? c - '0' : c - 'A' + 10;
 }
 
-static void test_every_byte_is_kept_and_harmless(void **state) {
-  (void)state;
+UNIT_TEST(test_every_byte_is_kept_and_harmless) {
   for (int byte = 0; byte < 256; byte++) {
     palenca_buffer out = {.limit = 0};
     palenca_error error;
@@ -322,8 +307,7 @@ static void test_every_byte_is_kept_and_harmless(void **state) {
   }
 }
 
-static void test_segments_rejected(void **state) {
-  (void)state;
+UNIT_TEST(test_segments_rejected) {
   static const char *const segments[] = {"", ".", ".."};
   for (size_t i = 0; i < LENGTH(segments); i++) {
     palenca_buffer out = {.limit = 0};
@@ -352,8 +336,7 @@ static bool check_path(const char *path, size_t size, palenca_error *error) {
   return ok;
 }
 
-static void test_paths_accepted(void **state) {
-  (void)state;
+UNIT_TEST(test_paths_accepted) {
   static const char *const paths[] = {
       "/",        "/v1/users",      "/v1/users/", "/a?b=c",         "/?",
       "/a?../..", "/a?b=/./",       "/...",       "/.a/..b/a./b..", "/%2e%2e%2e",
@@ -369,8 +352,7 @@ static void test_paths_accepted(void **state) {
   }
 }
 
-static void test_paths_rejected(void **state) {
-  (void)state;
+UNIT_TEST(test_paths_rejected) {
   static const char *const paths[] = {
       "",       "v1",      "?x",       "//host/v1", "//",     "/.",      "/..",       "/a/.",
       "/a/..",  "/./a",    "/../a",    "/a/../b",   "/a/./b", "/..?x=1", "/a/.?x",    "/%2e",
@@ -388,23 +370,4 @@ static void test_paths_rejected(void **state) {
   }
   assert_false(palenca_path_check("/a\0b", 4, NULL));
   assert_false(palenca_path_check("/a?\0", 4, NULL));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_base_urls_accepted),
-      cmocka_unit_test(test_base_urls_rejected),
-      cmocka_unit_test(test_what_is_on_this_machine),
-      cmocka_unit_test(test_addresses_in_disguise_are_rejected),
-      cmocka_unit_test(test_rejections_say_why),
-      cmocka_unit_test(test_plain_http_is_for_this_machine),
-      cmocka_unit_test(test_host_names_have_a_length),
-      cmocka_unit_test(test_rejections_work_without_an_error_to_fill),
-      cmocka_unit_test(test_segments_are_escaped),
-      cmocka_unit_test(test_every_byte_is_kept_and_harmless),
-      cmocka_unit_test(test_segments_rejected),
-      cmocka_unit_test(test_paths_accepted),
-      cmocka_unit_test(test_paths_rejected),
-  };
-  return cmocka_run_group_tests_name("url", tests, NULL, NULL);
 }

@@ -1,11 +1,7 @@
 /* Tests of the URLs of requests: libcurl must read them as the checks here do. */
 #include "palenca.h"
+#include "support/unit_test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 #include <curl/curl.h>
 
 #include <string.h>
@@ -154,8 +150,7 @@ static void check_as_curl_does(const char *text, bool is_local) {
   curl_url_cleanup(url);
 }
 
-static void test_urls_are_read_as_libcurl_does(void **state) {
-  (void)state;
+UNIT_TEST(test_urls_are_read_as_libcurl_does) {
   for (size_t i = 0; i < LENGTH(urls_of_all_kinds); i++) {
     const char *url = urls_of_all_kinds[i].url;
     verdict expected = urls_of_all_kinds[i].verdict;
@@ -173,11 +168,4 @@ static void test_urls_are_read_as_libcurl_does(void **state) {
       check_as_curl_does(url, expected == LOCAL);
     }
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_urls_are_read_as_libcurl_does),
-  };
-  return cmocka_run_group_tests_name("URLs of requests", tests, NULL, NULL);
 }

@@ -1,20 +1,14 @@
 /* Tests of the scan of webhook bodies: the fields that are read, and what is wanted of them. */
+#include "support/unit_test.h"
 #include "webhook_scan_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <string.h>
 
 /* ---- What is read ---- */
 
-static void test_good_bodies(void **state) {
-  (void)state;
+UNIT_TEST(test_good_bodies) {
   static const struct {
     const char *body, *action, *account_id;
   } rows[] = {
@@ -58,8 +52,7 @@ static void assert_strings(const char *body, const char *const wanted[PALENCA_WE
   free_strings(&out);
 }
 
-static void test_all_fields(void **state) {
-  (void)state;
+UNIT_TEST(test_all_fields) {
   assert_strings(DOCUMENTED,
                  (const char *const[]){"login.success", "a-1", "u-1", "", "uber", "", "w-1"});
   assert_strings(
@@ -80,8 +73,7 @@ static void test_all_fields(void **state) {
 }
 
 /* The bounds of names are not those of what is only handed on. */
-static void test_fields_that_are_no_names_are_not_bounded(void **state) {
-  (void)state;
+UNIT_TEST(test_fields_that_are_no_names_are_not_bounded) {
   char body[2048];
   strings out;
   palenca_error error;
@@ -92,8 +84,7 @@ static void test_fields_that_are_no_names_are_not_bounded(void **state) {
   free_strings(&out);
 }
 
-static void test_only_the_data_at_the_top_counts(void **state) {
-  (void)state;
+UNIT_TEST(test_only_the_data_at_the_top_counts) {
   static const char *const bodies[] = {
       "{\"other\":{\"data\":{\"webhook_action\":\"y\",\"account_id\":\"b\"}},\"data\":{" BOTH "}}",
       "{\"data\":{" BOTH "},\"other\":{\"data\":{\"webhook_action\":\"y\",\"account_id\":\"b\"}}}",
@@ -114,8 +105,7 @@ static void test_only_the_data_at_the_top_counts(void **state) {
   }
 }
 
-static void test_the_last_of_repeated_keys_counts(void **state) {
-  (void)state;
+UNIT_TEST(test_the_last_of_repeated_keys_counts) {
   static const char twice[] = "{\"data\":{\"webhook_action\":\"y\",\"account_id\":\"b\"," BOTH "}}";
   static const char whole[] =
       "{\"data\":{\"webhook_action\":\"y\",\"account_id\":\"b\"},\"data\":{" BOTH "}}";
@@ -137,8 +127,7 @@ static void test_the_last_of_repeated_keys_counts(void **state) {
 
 /* ---- What is rejected ---- */
 
-static void test_bodies_without_an_action(void **state) {
-  (void)state;
+UNIT_TEST(test_bodies_without_an_action) {
   static const char *const bodies[] = {"{}",
                                        "{\"data\":{}}",
                                        "{\"data\":null}",
@@ -160,8 +149,7 @@ static void test_bodies_without_an_action(void **state) {
   }
 }
 
-static void test_bodies_that_are_no_object(void **state) {
-  (void)state;
+UNIT_TEST(test_bodies_that_are_no_object) {
   static const char *const bodies[] = {"[]",   "[{\"data\":{" BOTH "}}]", "null", "true", "1",
                                        "\"x\""};
   for (size_t i = 0; i < LENGTH(bodies); i++) {
@@ -169,8 +157,7 @@ static void test_bodies_that_are_no_object(void **state) {
   }
 }
 
-static void test_zero_characters_in_names(void **state) {
-  (void)state;
+UNIT_TEST(test_zero_characters_in_names) {
   static const char *const escaped[] = {
       "{\"data\":{\"webhook_action\":\"x\\u0000y\"}}",
       "{\"data\":{\"webhook_action\":\"\\u0000\"}}",
@@ -181,8 +168,7 @@ static void test_zero_characters_in_names(void **state) {
   assert_fields("{\"data\":{" BOTH ",\"x\":\"\\u0000\"}}", "login.success", "a-1");
 }
 
-static void test_lengths_are_bounded(void **state) {
-  (void)state;
+UNIT_TEST(test_lengths_are_bounded) {
   for (int length = 120; length <= 140; length++) {
     char body[512], expected[256];
     (void)snprintf(expected, sizeof expected, "%0*d", length, 7);
@@ -202,8 +188,7 @@ static void test_lengths_are_bounded(void **state) {
   }
 }
 
-static void test_what_a_later_value_replaces_must_be_good_as_well(void **state) {
-  (void)state;
+UNIT_TEST(test_what_a_later_value_replaces_must_be_good_as_well) {
   char body[512];
   (void)snprintf(body, sizeof body, "{\"data\":{\"webhook_action\":\"%0128d\"," BOTH "}}", 7);
   assert_rejected(body, strlen(body), "too long");
@@ -216,8 +201,7 @@ static void test_what_a_later_value_replaces_must_be_good_as_well(void **state) 
 #define LONG "\"account_id\":\"" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "12345678\""
 
 /* Whatever comes first in the body. */
-static void test_the_gravest_reason_is_returned(void **state) {
-  (void)state;
+UNIT_TEST(test_the_gravest_reason_is_returned) {
   static const struct {
     const char *body, *reason;
   } rows[] = {
@@ -234,30 +218,11 @@ static void test_the_gravest_reason_is_returned(void **state) {
   }
 }
 
-static void test_a_reason_holds_nothing_of_the_body(void **state) {
-  (void)state;
+UNIT_TEST(test_a_reason_holds_nothing_of_the_body) {
   static const char body[] = "{\"data\":{\"hidden\":hidden}}";
   palenca_error error;
   palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS];
   assert_false(palenca_webhook_scan(body, strlen(body), fields, &error));
   assert_null(strstr(error.message, "hidden"));
   assert_false(palenca_webhook_scan(body, strlen(body), fields, NULL));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_good_bodies),
-      cmocka_unit_test(test_all_fields),
-      cmocka_unit_test(test_fields_that_are_no_names_are_not_bounded),
-      cmocka_unit_test(test_only_the_data_at_the_top_counts),
-      cmocka_unit_test(test_the_last_of_repeated_keys_counts),
-      cmocka_unit_test(test_bodies_without_an_action),
-      cmocka_unit_test(test_bodies_that_are_no_object),
-      cmocka_unit_test(test_zero_characters_in_names),
-      cmocka_unit_test(test_lengths_are_bounded),
-      cmocka_unit_test(test_what_a_later_value_replaces_must_be_good_as_well),
-      cmocka_unit_test(test_the_gravest_reason_is_returned),
-      cmocka_unit_test(test_a_reason_holds_nothing_of_the_body),
-  };
-  return cmocka_run_group_tests_name("webhook scan, fields", tests, NULL, NULL);
 }

@@ -1,13 +1,8 @@
 /* Tests of the scan of webhook bodies: what is JSON, and what is not. */
+#include "support/unit_test.h"
 #include "webhook_scan_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +13,7 @@ static const char every_token[] =
     "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u00f1\\u20ac\\ud83d\\ude97 "
     "\xc3\xb1\xe2\x82\xac\xf0\x9f\x9a\x97\" , \"\" ] , " BOTH " } , \"\": 1 }";
 
-static void test_bodies_that_are_no_json(void **state) {
-  (void)state;
+UNIT_TEST(test_bodies_that_are_no_json) {
   static const char *const bodies[] = {"",
                                        " ",
                                        "x",
@@ -71,8 +65,7 @@ static void assert_utf8(const char *text, bool is_good) {
   }
 }
 
-static void test_utf8_is_strict(void **state) {
-  (void)state;
+UNIT_TEST(test_utf8_is_strict) {
   static const char *const good[] = {"\xc2\x80",         "\xdf\xbf",         "\xe0\xa0\x80",
                                      "\xec\xbf\xbf",     "\xed\x9f\xbf",     "\xee\x80\x80",
                                      "\xef\xbf\xbf",     "\xf0\x90\x80\x80", "\xf3\xbf\xbf\xbf",
@@ -217,8 +210,7 @@ static const char *const bad_values[] = {"",
                                          "1"};
 
 /* In the place of a value of data, and of one in a list. */
-static void test_values(void **state) {
-  (void)state;
+UNIT_TEST(test_values) {
   static const char *const places[] = {"{\"data\":{" BOTH ",\"x\":%s}}",
                                        "{\"x\":[0,%s],\"data\":{" BOTH "}}"};
   for (size_t i = 0; i < LENGTH(places) * (LENGTH(good_values) + LENGTH(bad_values)); i++) {
@@ -238,8 +230,7 @@ static void test_values(void **state) {
 }
 
 /* Strings are looked at in words of eight bytes. */
-static void test_what_ends_a_string_is_found_at_any_place(void **state) {
-  (void)state;
+UNIT_TEST(test_what_ends_a_string_is_found_at_any_place) {
   for (int before = 0; before < 20; before++) {
     for (int c = 1; c < 256; c++) {
       char body[128];
@@ -254,8 +245,7 @@ static void test_what_ends_a_string_is_found_at_any_place(void **state) {
   }
 }
 
-static void test_zero_bytes(void **state) {
-  (void)state;
+UNIT_TEST(test_zero_bytes) {
   static const char after[] = "{\"data\":{" BOTH "}}";
   assert_rejected(after, sizeof after, "not JSON");
   static const char within[] = "{\"data\":{" BOTH ",\"x\":\"a\0b\"}}";
@@ -264,8 +254,7 @@ static void test_zero_bytes(void **state) {
   assert_false(palenca_webhook_scan(NULL, 0, fields, NULL));
 }
 
-static void test_half_a_surrogate_pair_is_rejected(void **state) {
-  (void)state;
+UNIT_TEST(test_half_a_surrogate_pair_is_rejected) {
   static const struct {
     const char *text;
     bool is_whole;
@@ -325,8 +314,7 @@ static char *nested(size_t depth, size_t *size) {
   return body;
 }
 
-static void test_depth_is_bounded(void **state) {
-  (void)state;
+UNIT_TEST(test_depth_is_bounded) {
   static const size_t depths[] = {2, 3, 10, 64, 65, 66, 1000, 200000};
   for (size_t i = 0; i < LENGTH(depths); i++) {
     size_t size;
@@ -347,8 +335,7 @@ static void test_depth_is_bounded(void **state) {
 
 /* ---- Anything ---- */
 
-static void test_no_beginning_of_a_body_is_a_body(void **state) {
-  (void)state;
+UNIT_TEST(test_no_beginning_of_a_body_is_a_body) {
   static const char *const bodies[] = {DOCUMENTED, every_token};
   for (size_t i = 0; i < LENGTH(bodies); i++) {
     assert_fields(bodies[i], "login.success", "a-1");
@@ -405,8 +392,7 @@ static size_t mutate(uint64_t *seed, char *body, size_t size, size_t capacity) {
   return size + length;
 }
 
-static void test_random_bodies(void **state) {
-  (void)state;
+UNIT_TEST(test_random_bodies) {
   uint64_t seed = 88172645463325252u;
   int accepted = 0, rejected = 0;
   for (int round = 0; round < 60000; round++) {
@@ -423,19 +409,4 @@ static void test_random_bodies(void **state) {
   }
   /* the run reaches both ways out */
   assert_true(accepted > 1000 && rejected > 1000);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_bodies_that_are_no_json),
-      cmocka_unit_test(test_utf8_is_strict),
-      cmocka_unit_test(test_values),
-      cmocka_unit_test(test_what_ends_a_string_is_found_at_any_place),
-      cmocka_unit_test(test_zero_bytes),
-      cmocka_unit_test(test_half_a_surrogate_pair_is_rejected),
-      cmocka_unit_test(test_depth_is_bounded),
-      cmocka_unit_test(test_no_beginning_of_a_body_is_a_body),
-      cmocka_unit_test(test_random_bodies),
-  };
-  return cmocka_run_group_tests_name("webhook scan, JSON", tests, NULL, NULL);
 }

@@ -1,16 +1,10 @@
 /* Tests of the host's errors. */
 #include "common/host_error.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <string.h>
 
-static void setting_returns_false_with_kind_and_message(void **state) {
-  (void)state;
+UNIT_TEST(setting_returns_false_with_kind_and_message) {
   host_error error = {.kind = HOST_OK};
   assert_false(host_error_set(&error, HOST_HELD, "%s is open %d times", "a.db", 2));
   assert_int_equal(error.kind, HOST_HELD);
@@ -20,19 +14,10 @@ static void setting_returns_false_with_kind_and_message(void **state) {
   assert_string_equal(error.message, "gone");
 }
 
-static void long_message_is_truncated(void **state) {
-  (void)state;
+UNIT_TEST(long_message_is_truncated) {
   static char text[3000];
   host_error error;
   memset(text, 'x', sizeof text - 1);
   assert_false(host_error_set(&error, HOST_FAILED, "%s", text));
   assert_int_equal(strlen(error.message), sizeof error.message - 1);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(setting_returns_false_with_kind_and_message),
-      cmocka_unit_test(long_message_is_truncated),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

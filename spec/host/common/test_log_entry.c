@@ -1,14 +1,9 @@
 /* Tests of the lines of the log: the two forms of an entry, what is escaped, and where texts end.
  */
 #include "common/log_entry.h"
+#include "support/unit_test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
 #include <string.h>
 
 #define TIME "{\"time\":\"2026-03-01T12:30:00Z\""
@@ -26,8 +21,7 @@ static const char *line_of(const log_entry *entry, bool json) {
   return line;
 }
 
-static void message_is_shown_in_both_forms(void **state) {
-  (void)state;
+UNIT_TEST(message_is_shown_in_both_forms) {
   const log_entry warning = {.event = "store", .level = "warning", .message = "slow"};
   const log_entry error = {.event = "store", .level = "error", .message = "full"};
   assert_string_equal(line_of(&warning, false), "palenca: slow\n");
@@ -36,8 +30,7 @@ static void message_is_shown_in_both_forms(void **state) {
                       TIME ",\"event\":\"store\",\"level\":\"error\",\"message\":\"full\"}\n");
 }
 
-static void fields_are_instead_of_the_message_in_json(void **state) {
-  (void)state;
+UNIT_TEST(fields_are_instead_of_the_message_in_json) {
   const log_field fields[] = {{.name = "status", .number = 404},
                               {.name = "cause", .text = "unknown path"},
                               {.name = "count", .number = UINT64_MAX}};
@@ -52,8 +45,7 @@ static void fields_are_instead_of_the_message_in_json(void **state) {
                            "\"cause\":\"unknown path\",\"count\":18446744073709551615}\n");
 }
 
-static void what_steers_a_terminal_or_ends_a_string_is_escaped(void **state) {
-  (void)state;
+UNIT_TEST(what_steers_a_terminal_or_ends_a_string_is_escaped) {
   const char *text = "a\"b\\c\x1b[1m\n\xff\xe2\x80\xae";
   const log_field field = {.name = "cause", .text = text};
   const log_entry entry = {
@@ -64,8 +56,7 @@ static void what_steers_a_terminal_or_ends_a_string_is_escaped(void **state) {
       TIME ",\"event\":\"e\",\"level\":\"info\",\"cause\":\"a\\\"b\\\\c [1m ?\\u202e\"}\n");
 }
 
-static void texts_that_are_too_long_are_cut(void **state) {
-  (void)state;
+UNIT_TEST(texts_that_are_too_long_are_cut) {
   char text[2 * LOG_TEXT_MAX];
   memset(text, 0x7f, sizeof text - 1);
   text[sizeof text - 1] = '\0';
@@ -77,14 +68,4 @@ static void texts_that_are_too_long_are_cut(void **state) {
   const char *line = line_of(&entry, true);
   const char *end = "\\u007f\",\"second\":\"\"}\n";
   assert_string_equal(line + strlen(line) - strlen(end), end);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(message_is_shown_in_both_forms),
-      cmocka_unit_test(fields_are_instead_of_the_message_in_json),
-      cmocka_unit_test(what_steers_a_terminal_or_ends_a_string_is_escaped),
-      cmocka_unit_test(texts_that_are_too_long_are_cut),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,15 +1,10 @@
 /* Tests of addresses and blocks: what is read from settings and from X-Forwarded-For. */
 #include "common/net_address.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -40,7 +35,7 @@ static net_block block(const char *text) {
   return out;
 }
 
-static void reads_addresses(void **state) {
+UNIT_TEST(reads_addresses) {
   static const struct {
     const char *text, *same;
   } cases[] = {
@@ -60,7 +55,6 @@ static void reads_addresses(void **state) {
       {"::ffff:c000:201", "192.0.2.1"},
       {"[::ffff:192.0.2.1]:80", "192.0.2.1"},
   };
-  (void)state;
   for (size_t i = 0; i < LENGTH(cases); i++) {
     char text[NET_ADDRESS_TEXT];
     net_address got = address(cases[i].text);
@@ -69,7 +63,7 @@ static void reads_addresses(void **state) {
   }
 }
 
-static void rejects_what_is_no_address(void **state) {
+UNIT_TEST(rejects_what_is_no_address) {
   static const char *const cases[] = {
       "",
       " ",
@@ -111,7 +105,6 @@ static void rejects_what_is_no_address(void **state) {
       "2001:db8::1:80:90:100:110:120:130",
       "\"192.0.2.1\"",
   };
-  (void)state;
   for (size_t i = 0; i < LENGTH(cases); i++) {
     net_address out;
     if (parse(cases[i], &out)) {
@@ -122,13 +115,12 @@ static void rejects_what_is_no_address(void **state) {
   assert_false(net_address_parse("192.0.2.1\0", 10, &out));
 }
 
-static void reads_addresses_of_sockets(void **state) {
+UNIT_TEST(reads_addresses_of_sockets) {
   struct sockaddr_in v4 = {.sin_family = AF_INET};
   struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
   struct sockaddr_un path = {.sun_family = AF_UNIX};
   struct sockaddr_storage none = {.ss_family = AF_UNSPEC};
   net_address wanted = address("192.0.2.1");
-  (void)state;
   inet_pton(AF_INET, "192.0.2.1", &v4.sin_addr);
   net_address got = net_address_of((struct sockaddr *)&v4);
   assert_true(net_address_equal(&got, &wanted));
@@ -145,7 +137,7 @@ static void reads_addresses_of_sockets(void **state) {
   assert_int_equal(got.kind, NET_UNKNOWN);
 }
 
-static void knows_what_a_block_holds(void **state) {
+UNIT_TEST(knows_what_a_block_holds) {
   static const struct {
     const char *block, *address;
     bool holds;
@@ -177,7 +169,6 @@ static void knows_what_a_block_holds(void **state) {
       {"unix", "127.0.0.1", false},
       {"0.0.0.0/0", "unix", false},
   };
-  (void)state;
   for (size_t i = 0; i < LENGTH(cases); i++) {
     net_block b = block(cases[i].block);
     net_address a = address(cases[i].address);
@@ -191,7 +182,7 @@ static void knows_what_a_block_holds(void **state) {
   assert_false(net_blocks_hold(NULL, 0, &unknown));
 }
 
-static void rejects_what_is_no_block(void **state) {
+UNIT_TEST(rejects_what_is_no_block) {
   static const char *const cases[] = {
       "",
       "/",
@@ -217,7 +208,6 @@ static void rejects_what_is_no_block(void **state) {
       "all",
       "example.org",
   };
-  (void)state;
   for (size_t i = 0; i < LENGTH(cases); i++) {
     net_block out;
     if (net_block_parse(cases[i], &out)) {
@@ -251,7 +241,7 @@ static void check_forwarding(const forwarding *c, const net_block *trusted, size
   }
 }
 
-static void believes_trusted_proxies_only(void **state) {
+UNIT_TEST(believes_trusted_proxies_only) {
   static const forwarding cases[] = {
       {"127.0.0.1", {NULL}, "127.0.0.1"},
       {"127.0.0.1", {""}, "127.0.0.1"},
@@ -278,30 +268,15 @@ static void believes_trusted_proxies_only(void **state) {
       {"127.0.0.1", {"198.51.100.7, x, 10.0.0.9"}, NULL},
   };
   net_block trusted[] = {block("127.0.0.1"), block("10.0.0.0/8"), block("unix")};
-  (void)state;
   for (size_t i = 0; i < LENGTH(cases); i++) {
     check_forwarding(&cases[i], trusted, LENGTH(trusted));
   }
 }
 
-static void believes_nobody_without_a_setting(void **state) {
+UNIT_TEST(believes_nobody_without_a_setting) {
   static const forwarding cases[] = {{"127.0.0.1", {"198.51.100.7"}, "127.0.0.1"},
                                      {"unix", {"198.51.100.7"}, "unix"}};
-  (void)state;
   for (size_t i = 0; i < LENGTH(cases); i++) {
     check_forwarding(&cases[i], NULL, 0);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(reads_addresses),
-      cmocka_unit_test(rejects_what_is_no_address),
-      cmocka_unit_test(reads_addresses_of_sockets),
-      cmocka_unit_test(knows_what_a_block_holds),
-      cmocka_unit_test(rejects_what_is_no_block),
-      cmocka_unit_test(believes_trusted_proxies_only),
-      cmocka_unit_test(believes_nobody_without_a_setting),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,13 +5,9 @@
 
 #include "clock.h"
 #include "http/server.h"
+#include "support/unit_test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
 
 #define MANY 300
 /* Only against hanging forever. */

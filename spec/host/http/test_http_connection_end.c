@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 /* Who is to respond has the exchange until it does, though its connection is closed. */
-static void waits_for_responses_before_it_is_freed(void **state) {
+UNIT_TEST(waits_for_responses_before_it_is_freed) {
   static owner o;
-  (void)state;
   open_server(&o, 0);
   int first = connect_to(&o);
   int second = connect_to(&o);
@@ -39,12 +38,11 @@ static void waits_for_responses_before_it_is_freed(void **state) {
 
 /* Who is to respond learns nothing of it, and may respond in any way. Until then the request takes
  * memory, and its connection counts. */
-static void outlives_clients_that_do_not_wait(void **state) {
+UNIT_TEST(outlives_clients_that_do_not_wait) {
   static owner o;
   http_header type = {"Content-Type", "text/plain"};
   http_response *shared = http_response_new(201, &type, 1, "made", 4);
   pthread_t thread;
-  (void)state;
   open_server(&o, 4);
   for (int i = 0; i < 4; i++) {
     int fd = connect_to(&o);
@@ -75,10 +73,9 @@ static void outlives_clients_that_do_not_wait(void **state) {
 }
 
 /* Nor may one client have more requests in memory than it may have connections. */
-static void counts_deferred_requests_of_an_address(void **state) {
+UNIT_TEST(counts_deferred_requests_of_an_address) {
   static owner o;
   http_server_options options = options_of(&o);
-  (void)state;
   options.max_connections_per_address = 1;
   open_with(&o, &options);
   int first = connect_to(&o);
@@ -96,9 +93,8 @@ static void counts_deferred_requests_of_an_address(void **state) {
 }
 
 /* The client is informed: a connection that is only closed looks like a fault of the network. */
-static void responds_503_if_memory_does_not_suffice_for_the_response(void **state) {
+UNIT_TEST(responds_503_if_memory_does_not_suffice_for_the_response) {
   static owner o;
-  (void)state;
   open_server(&o, 0);
   int fds[2];
   for (int i = 0; i < 2; i++) {
@@ -115,11 +111,10 @@ static void responds_503_if_memory_does_not_suffice_for_the_response(void **stat
 }
 
 /* A reset could overtake the response of a client that is still sending. */
-static void lingers_for_a_while_when_it_is_closed(void **state) {
+UNIT_TEST(lingers_for_a_while_when_it_is_closed) {
   static owner o;
   static const char head[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n";
   int fds[2];
-  (void)state;
   open_server(&o, 0);
   for (int i = 0; i < 2; i++) {
     fds[i] = connect_to(&o);
@@ -140,10 +135,9 @@ static void lingers_for_a_while_when_it_is_closed(void **state) {
 }
 
 /* A body that the peer does not read is still queued when the listener is closed. */
-static void ends_without_clients_that_do_not_read(void **state) {
+UNIT_TEST(ends_without_clients_that_do_not_read) {
   static owner o;
   static char body[20000000];
-  (void)state;
   open_server(&o, 0);
   int fds[2];
   for (int i = 0; i < 2; i++) {
@@ -182,7 +176,7 @@ static size_t send_endlessly(owner *o, int fd, size_t max) {
 }
 
 /* What it sends is of no use, and would take the processor from the others. */
-static void stops_reading_what_a_rejected_client_sends(void **state) {
+UNIT_TEST(stops_reading_what_a_rejected_client_sends) {
   static owner o;
   static const char *const starts[] = {
       "POST /x HTTP/1.1\r\nHost: a\r\nX: ",
@@ -191,7 +185,6 @@ static void stops_reading_what_a_rejected_client_sends(void **state) {
   static const int statuses[] = {431, 413};
   const size_t max = (size_t)64 * 1024 * 1024;
   int fds[2];
-  (void)state;
   open_server(&o, 0);
   for (int i = 0; i < 2; i++) {
     int room = 65536; /* what its own system holds back counts as sent */
@@ -219,11 +212,10 @@ static void stops_reading_what_a_rejected_client_sends(void **state) {
 }
 
 /* Peers send as fast as they are read: the time that this takes would be that of other clients. */
-static void discards_a_bounded_amount_in_an_interval(void **state) {
+UNIT_TEST(discards_a_bounded_amount_in_an_interval) {
   static owner o;
   static const char head[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n";
   const uint64_t size = 512 * 1024;
-  (void)state;
   open_server(&o, 0);
   int fd = connect_to(&o);
   assert_int_equal(send(fd, head, sizeof head - 1, MSG_NOSIGNAL), sizeof head - 1);
@@ -243,10 +235,9 @@ static void discards_a_bounded_amount_in_an_interval(void **state) {
 }
 
 /* What waits to be discarded then would be waited for without end. */
-static void ends_while_what_a_client_sends_is_discarded(void **state) {
+UNIT_TEST(ends_while_what_a_client_sends_is_discarded) {
   static owner o;
   static const char head[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n";
-  (void)state;
   open_server(&o, 0);
   int fd = connect_to(&o);
   assert_int_equal(send(fd, head, sizeof head - 1, MSG_NOSIGNAL), sizeof head - 1);
@@ -265,13 +256,12 @@ static void ends_while_what_a_client_sends_is_discarded(void **state) {
 }
 
 /* Those that are late at the same time do not hold up the others. */
-static void ends_some_of_the_late_in_each_turn(void **state) {
+UNIT_TEST(ends_some_of_the_late_in_each_turn) {
   enum {
     CLIENTS = 100
   };
   static owner o;
   int fds[CLIENTS];
-  (void)state;
   open_server(&o, 0);
   for (int i = 0; i < CLIENTS; i++) {
     fds[i] = connect_to(&o);
@@ -294,13 +284,12 @@ static void ends_some_of_the_late_in_each_turn(void **state) {
 }
 
 /* Whoever makes new connections without end does not hold up those that are there. */
-static void accepts_few_of_those_it_rejects_in_each_turn(void **state) {
+UNIT_TEST(accepts_few_of_those_it_rejects_in_each_turn) {
   enum {
     CLIENTS = 16
   };
   static owner o;
   int fds[CLIENTS], rejected = 0;
-  (void)state;
   open_server(&o, 0);
   for (int i = 0; i < CLIENTS; i++) {
     fds[i] = connect_to(&o);
@@ -316,21 +305,4 @@ static void accepts_few_of_those_it_rejects_in_each_turn(void **state) {
     close(fds[i]);
   }
   close_server(&o);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(responds_503_if_memory_does_not_suffice_for_the_response),
-      cmocka_unit_test(waits_for_responses_before_it_is_freed),
-      cmocka_unit_test(outlives_clients_that_do_not_wait),
-      cmocka_unit_test(counts_deferred_requests_of_an_address),
-      cmocka_unit_test(lingers_for_a_while_when_it_is_closed),
-      cmocka_unit_test(ends_without_clients_that_do_not_read),
-      cmocka_unit_test(stops_reading_what_a_rejected_client_sends),
-      cmocka_unit_test(discards_a_bounded_amount_in_an_interval),
-      cmocka_unit_test(ends_while_what_a_client_sends_is_discarded),
-      cmocka_unit_test(ends_some_of_the_late_in_each_turn),
-      cmocka_unit_test(accepts_few_of_those_it_rejects_in_each_turn),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

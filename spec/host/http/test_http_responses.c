@@ -4,18 +4,13 @@
 #include "http/request_queue.h"
 #include "http/response.h"
 #include "http/server.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,9 +211,8 @@ static void assert_has(const owner *o, const char *text) {
 /* ---- the tests
  * ----------------------------------------------------------------------------------- */
 
-static void sends_responses_in_pieces(void **state) {
+UNIT_TEST(sends_responses_in_pieces) {
   static owner o;
-  (void)state;
   open_server(&o);
   int fd = connect_to(http_server_address(o.server));
   ask(&o, fd, GET("/sized"), "second");
@@ -242,9 +236,8 @@ static void sends_responses_in_pieces(void **state) {
   close_server(&o);
 }
 
-static void sends_no_body_where_there_is_none(void **state) {
+UNIT_TEST(sends_no_body_where_there_is_none) {
   static owner o;
-  (void)state;
   open_server(&o);
   int fd = connect_to(http_server_address(o.server));
   static const char *const paths[] = {"/sized", "/chunked", "/file", "/other", "/large"};
@@ -272,9 +265,8 @@ static size_t body_size(const owner *o) {
   return o->received_size - (size_t)(body + 4 - o->received);
 }
 
-static void sends_files(void **state) {
+UNIT_TEST(sends_files) {
   static owner o;
-  (void)state;
   open_server(&o);
   int fd = connect_to(http_server_address(o.server));
   for (int i = 0; i < 2; i++) {
@@ -293,9 +285,8 @@ static void sends_files(void **state) {
 }
 
 /* A writer that waits for on_writable needs no more memory than that. */
-static void waits_for_clients_that_read_slowly(void **state) {
+UNIT_TEST(waits_for_clients_that_read_slowly) {
   static owner o;
-  (void)state;
   open_server(&o);
   int fd = connect_to(http_server_address(o.server));
   assert_true(send(fd, GET("/large"), strlen(GET("/large")), MSG_NOSIGNAL) > 0);
@@ -323,11 +314,10 @@ static void waits_for_clients_that_read_slowly(void **state) {
   close_server(&o);
 }
 
-static void hands_bodies_on_in_pieces(void **state) {
+UNIT_TEST(hands_bodies_on_in_pieces) {
   static owner o;
   static char body[400000];
   char head[128];
-  (void)state;
   memset(body, 'b', sizeof body);
   open_server(&o);
   int fd = connect_to(http_server_address(o.server));
@@ -351,9 +341,8 @@ static void hands_bodies_on_in_pieces(void **state) {
   close_server(&o);
 }
 
-static void asks_for_bodies_that_wait(void **state) {
+UNIT_TEST(asks_for_bodies_that_wait) {
   static owner o;
-  (void)state;
   open_server(&o);
   int fd = connect_to(http_server_address(o.server));
   ask(&o, fd, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
@@ -373,11 +362,10 @@ static void asks_for_bodies_that_wait(void **state) {
 }
 
 /* What comes after a request that closes the connection is discarded, wherever it was split. */
-static void drops_what_follows_a_closing_request(void **state) {
+UNIT_TEST(drops_what_follows_a_closing_request) {
   static owner o;
   static const char requests[] = GET("/first") "GET /last HTTP/1.1\r\nHost: a\r\nConnection: "
                                                "close\r\n\r\n" GET("/discarded");
-  (void)state;
   open_server(&o);
   for (size_t cut = 1; cut < sizeof requests - 1; cut++) {
     int fd = connect_to(http_server_address(o.server));
@@ -397,9 +385,8 @@ static void drops_what_follows_a_closing_request(void **state) {
   close_server(&o);
 }
 
-static void writes_dates(void **state) {
+UNIT_TEST(writes_dates) {
   char date[HTTP_DATE_SIZE];
-  (void)state;
   http_date_write(784111777, date);
   assert_string_equal(date, "Sun, 06 Nov 1994 08:49:37 GMT");
   http_date_write(0, date);
@@ -409,10 +396,9 @@ static void writes_dates(void **state) {
 /* ---- a queue
  * -------------------------------------------------------------------------------------- */
 
-static void hands_requests_to_another_thread(void **state) {
+UNIT_TEST(hands_requests_to_another_thread) {
   host_error error;
   char text[1024];
-  (void)state;
   http_server_options options = {.listen = "127.0.0.1:0"};
   http_queue *queue = http_queue_start(&options, &error);
   assert_non_null(queue);
@@ -444,9 +430,8 @@ static void hands_requests_to_another_thread(void **state) {
   close(fds[2]);
 }
 
-static void says_why_a_queue_cannot_start(void **state) {
+UNIT_TEST(says_why_a_queue_cannot_start) {
   host_error error;
-  (void)state;
   http_server_options options = {.listen = "nowhere"};
   assert_null(http_queue_start(&options, &error));
   assert_non_null(strstr(error.message, "nowhere: not an address"));
@@ -454,20 +439,4 @@ static void says_why_a_queue_cannot_start(void **state) {
       .listen = "127.0.0.1:0", .tls_cert = "/no/certificate", .tls_key = "/no/key"};
   assert_null(http_queue_start(&options, &error));
   assert_string_equal(error.message, "/no/certificate: No such file or directory");
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sends_responses_in_pieces),
-      cmocka_unit_test(sends_no_body_where_there_is_none),
-      cmocka_unit_test(sends_files),
-      cmocka_unit_test(waits_for_clients_that_read_slowly),
-      cmocka_unit_test(hands_bodies_on_in_pieces),
-      cmocka_unit_test(asks_for_bodies_that_wait),
-      cmocka_unit_test(drops_what_follows_a_closing_request),
-      cmocka_unit_test(writes_dates),
-      cmocka_unit_test(hands_requests_to_another_thread),
-      cmocka_unit_test(says_why_a_queue_cannot_start),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

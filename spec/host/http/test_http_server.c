@@ -12,10 +12,9 @@
 #include <unistd.h>
 
 /* So that its owner has stored what belongs together in one go. */
-static void ends_batches_when_all_is_read(void **state) {
+UNIT_TEST(ends_batches_when_all_is_read) {
   static owner o;
   int fds[8];
-  (void)state;
   open_server(&o, 0);
   for (int i = 0; i < 8; i++) {
     send_request(fds[i] = connect_to(&o));
@@ -33,11 +32,10 @@ static void ends_batches_when_all_is_read(void **state) {
 }
 
 /* As many events as a loop takes from the kernel in one go, and one more or less. */
-static void responds_to_any_number_at_once(void **state) {
+UNIT_TEST(responds_to_any_number_at_once) {
   static const int numbers[] = {1, 127, 128, 129, 255, 256, 257};
   static owner o;
   int fds[MANY];
-  (void)state;
   open_server(&o, 0);
   for (size_t n = 0; n < sizeof numbers / sizeof numbers[0]; n++) {
     pthread_t thread;
@@ -68,10 +66,9 @@ static void responds_to_any_number_at_once(void **state) {
   close_server(&o);
 }
 
-static void sends_one_response_many_times(void **state) {
+UNIT_TEST(sends_one_response_many_times) {
   static owner o;
   http_header type = {"Content-Type", "text/plain"};
-  (void)state;
   open_server(&o, 0);
   http_response *response = http_response_new(201, &type, 1, "made", 4);
   int fd = connect_to(&o);
@@ -105,10 +102,9 @@ static void close_all(const int *fds, size_t count) {
   }
 }
 
-static void rejects_connections_beyond_its_limit(void **state) {
+UNIT_TEST(rejects_connections_beyond_its_limit) {
   static owner o;
   int fds[4];
-  (void)state;
   open_server(&o, 2);
   for (int i = 0; i < 4; i++) {
     send_request(fds[i] = connect_to(&o));
@@ -134,13 +130,12 @@ static void rejects_connections_beyond_its_limit(void **state) {
   close_all(fds + 1, 3);
 }
 
-static void serves_others_while_one_is_deferred(void **state) {
+UNIT_TEST(serves_others_while_one_is_deferred) {
   static owner o;
   static const char head[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
   static const char end[] = " HTTP/1.1\r\nHost: a\r\n\r\n";
   static char body[60000], long_head[12000];
   int fds[3];
-  (void)state;
   memset(body, ' ', sizeof body);
   memset(long_head, 'a', sizeof long_head);
   memcpy(long_head, "GET /", 5);
@@ -175,11 +170,10 @@ static void serves_others_while_one_is_deferred(void **state) {
   close_server(&o);
 }
 
-static void sends_a_long_response_while_one_is_deferred(void **state) {
+UNIT_TEST(sends_a_long_response_while_one_is_deferred) {
   static owner o;
   static char body[2000000], part[65536];
   int fds[2];
-  (void)state;
   memset(body, 'a', sizeof body);
   open_server(&o, 0);
   for (int i = 0; i < 2; i++) {
@@ -227,13 +221,12 @@ static void note_batch(void *context) {
 }
 
 /* What others have sent is stored at once, whatever number of pipelines there is. */
-static void does_not_let_others_wait_for_pipelines(void **state) {
+UNIT_TEST(does_not_let_others_wait_for_pipelines) {
   static owner o;
   static const char request[] = "GET /other HTTP/1.1\r\nHost: a\r\n\r\n";
   static char requests[PIPELINE * sizeof REQUEST];
   http_server_options options = options_of(&o);
   int fds[PIPELINES];
-  (void)state;
   options.on_request = respond_to_pipelines;
   options.on_batch = note_batch;
   open_with(&o, &options);
@@ -268,10 +261,9 @@ static void does_not_let_others_wait_for_pipelines(void **state) {
 
 /* So many files that no more can be opened: a client gets a response, and the loop does not spin.
  */
-static void responds_that_there_are_no_descriptors(void **state) {
+UNIT_TEST(responds_that_there_are_no_descriptors) {
   static owner o;
   struct rlimit before, low;
-  (void)state;
   open_server(&o, 0);
   int first = connect_to(&o);
   int second = connect_to(&o);
@@ -299,10 +291,9 @@ static void responds_that_there_are_no_descriptors(void **state) {
 
 /* Not even one to reject it with: the client waits, the loop does not spin, and it is logged once.
  */
-static void waits_while_no_connection_can_be_accepted(void **state) {
+UNIT_TEST(waits_while_no_connection_can_be_accepted) {
   static owner o;
   struct rlimit before, none;
-  (void)state;
   open_server(&o, 0);
   int fd = connect_to(&o);
   send_request(fd);
@@ -323,19 +314,4 @@ static void waits_while_no_connection_can_be_accepted(void **state) {
   assert_int_equal(status_of(&o, fd), 200);
   close_server(&o);
   close(fd);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(ends_batches_when_all_is_read),
-      cmocka_unit_test(responds_to_any_number_at_once),
-      cmocka_unit_test(sends_one_response_many_times),
-      cmocka_unit_test(rejects_connections_beyond_its_limit),
-      cmocka_unit_test(serves_others_while_one_is_deferred),
-      cmocka_unit_test(sends_a_long_response_while_one_is_deferred),
-      cmocka_unit_test(does_not_let_others_wait_for_pipelines),
-      cmocka_unit_test(responds_that_there_are_no_descriptors),
-      cmocka_unit_test(waits_while_no_connection_can_be_accepted),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

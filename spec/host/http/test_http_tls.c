@@ -1,19 +1,14 @@
 /* Tests of what a client of TLS can do to the loop: records that hold nothing for HTTP. */
 #include "clock.h"
 #include "http/internal.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,10 +157,9 @@ static void send_updates(client *c, int count) {
 /* ---- tests -------------------------------------------------------------------------------------
  */
 
-static void reads_others_beside_records_without_data(void **state) {
+UNIT_TEST(reads_others_beside_records_without_data) {
   static owner o;
   client busy, good;
-  (void)state;
   open_server(&o);
   shake_hands(&o, &busy, TLS1_3_VERSION);
   shake_hands(&o, &good, TLS1_3_VERSION);
@@ -187,11 +181,10 @@ static void reads_others_beside_records_without_data(void **state) {
   close_client(&good);
 }
 
-static void does_not_poll_for_input_that_tls_cannot_read_yet(void **state) {
+UNIT_TEST(does_not_poll_for_input_that_tls_cannot_read_yet) {
   static owner o;
   client c;
   int small = 4096;
-  (void)state;
   open_server(&o);
   /* inherited by what is accepted */
   assert_int_equal(setsockopt(o.server->listener.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small),
@@ -207,12 +200,4 @@ static void does_not_poll_for_input_that_tls_cannot_read_yet(void **state) {
   assert_int_equal(quiet, QUIET_TURNS);
   close_server(&o);
   close_client(&c);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(reads_others_beside_records_without_data),
-      cmocka_unit_test(does_not_poll_for_input_that_tls_cannot_read_yet),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

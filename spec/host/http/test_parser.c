@@ -2,15 +2,10 @@
  * with it. */
 #include "corpus.h"
 #include "http/char_classes.h"
+#include "support/unit_test.h"
 #include "transcript.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +27,8 @@ static int free_corpus(void **state) {
   corpus_free(&cases);
   return 0;
 }
+
+#define CORPUS_TEST(name) FIXTURE_TEST(name, void *nothing, read_corpus, free_corpus)
 
 /* ---- verdicts -------------------------------------------------------------------------------- */
 
@@ -84,9 +81,8 @@ static bool is_as_expected(const corpus_case *c, const transcript *t) {
          memcmp(t->ends, c->ends, c->end_count * sizeof c->ends[0]) == 0;
 }
 
-static void corpus_has_the_expected_verdicts(void **state) {
+CORPUS_TEST(corpus_has_the_expected_verdicts) {
   size_t wrong = 0;
-  (void)state;
   for (size_t i = 0; i < cases.count; i++) {
     const corpus_case *c = &cases.cases[i];
     transcript t;
@@ -142,14 +138,13 @@ static void split_everywhere(const corpus_case *c) {
   transcript_free(&unsplit);
 }
 
-static void verdict_is_the_same_for_every_split(void **state) {
-  (void)state;
+CORPUS_TEST(verdict_is_the_same_for_every_split) {
   for (size_t i = 0; i < cases.count; i++) {
     split_everywhere(&cases.cases[i]);
   }
 }
 
-static void corpus_has_twenty_cases_of_each_class(void **state) {
+CORPUS_TEST(corpus_has_twenty_cases_of_each_class) {
   static const char *const classes[] = {
       "lengths",    "chunk syntax", "both lengths",       "transfer codings",
       "line ends",  "folding",      "host forms",         "control bytes",
@@ -157,7 +152,6 @@ static void corpus_has_twenty_cases_of_each_class(void **state) {
       "duplicates", "pipelines",    "truncation",         "oversize",
       "Expect",     "trailers",     "connection options", "percent-encoding",
   };
-  (void)state;
   for (size_t n = 0; n < sizeof classes / sizeof classes[0]; n++) {
     size_t count = 0;
     for (size_t i = 0; i < cases.count; i++) {
@@ -191,9 +185,8 @@ static http_event feed(owner *o, const char *text, size_t expected) {
   return event;
 }
 
-static void says_how_far_a_request_has_arrived(void **state) {
+UNIT_TEST(says_how_far_a_request_has_arrived) {
   owner o;
-  (void)state;
   open_parser(&o);
   assert_int_equal(http_parser_phase(&o.parser), HTTP_PHASE_IDLE);
   assert_int_equal(feed(&o, "\r\n\r", 3), HTTP_EVENT_NEED_MORE);
@@ -218,12 +211,11 @@ static void says_how_far_a_request_has_arrived(void **state) {
   free(o.buffer);
 }
 
-static void hands_the_body_on_where_it_is(void **state) {
+UNIT_TEST(hands_the_body_on_where_it_is) {
   static const char chunks[] = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
                                "2\r\nhe\r\n3;a=b\r\nllo\r\n0\r\n\r\n";
   owner o;
   size_t consumed, at = 0;
-  (void)state;
   open_parser(&o);
   assert_int_equal(http_parser_feed(&o.parser, chunks, sizeof chunks - 1, &consumed),
                    HTTP_EVENT_HEAD);
@@ -244,10 +236,9 @@ static void hands_the_body_on_where_it_is(void **state) {
 }
 
 /* Whom a request is for can be judged before its size is. */
-static void hands_on_the_head_of_a_body_that_is_too_large(void **state) {
+UNIT_TEST(hands_on_the_head_of_a_body_that_is_too_large) {
   static const char large[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n";
   owner o;
-  (void)state;
   open_parser(&o);
   assert_int_equal(feed(&o, large, sizeof large - 1), HTTP_EVENT_HEAD);
   assert_int_equal(http_parser_content_length(&o.parser), 1001);
@@ -260,9 +251,8 @@ static void hands_on_the_head_of_a_body_that_is_too_large(void **state) {
   free(o.buffer);
 }
 
-static void needs_a_buffer_only_while_a_request_arrives(void **state) {
+UNIT_TEST(needs_a_buffer_only_while_a_request_arrives) {
   owner o;
-  (void)state;
   open_parser(&o);
   http_parser_set_buffer(&o.parser, NULL);
   assert_int_equal(feed(&o, "\r\n", 2), HTTP_EVENT_NEED_MORE);
@@ -277,9 +267,8 @@ static void needs_a_buffer_only_while_a_request_arrives(void **state) {
 }
 
 /* A buffer that was used before, and limits of other sizes. */
-static void keeps_to_any_limits(void **state) {
+UNIT_TEST(keeps_to_any_limits) {
   static const char head[] = "GET / HTTP/1.0\r\nX: y\r\n\r\n";
-  (void)state;
   for (size_t size = 0; size <= sizeof head; size++) {
     http_parser_limits small = {.max_head = size, .max_headers = size % 2, .max_body = 0};
     void *buffer = malloc(http_parser_buffer_size(&small));
@@ -306,8 +295,7 @@ static bool is_one_of(int c, const char *marks) {
   return c != '\0' && strchr(marks, c) != NULL;
 }
 
-static void has_classes_of_bytes_as_defined(void **state) {
-  (void)state;
+UNIT_TEST(has_classes_of_bytes_as_defined) {
   for (int c = 0; c < 256; c++) {
     bool is_visible = c > ' ' && c < 0x7f;
     assert_int_equal(http_is((char)c, HTTP_TOKEN),
@@ -321,9 +309,8 @@ static void has_classes_of_bytes_as_defined(void **state) {
 }
 
 /* Each byte at each place of the eight that are looked at together. */
-static void finds_the_first_byte_that_is_not_plain(void **state) {
+UNIT_TEST(finds_the_first_byte_that_is_not_plain) {
   char text[40];
-  (void)state;
   for (int c = 0; c < 256; c++) {
     for (size_t at = 0; at < sizeof text; at++) {
       memset(text, at % 2 == 0 ? 0xff : ' ', sizeof text);
@@ -333,20 +320,4 @@ static void finds_the_first_byte_that_is_not_plain(void **state) {
       assert_int_equal(http_span_of_plain(text, at), at);
     }
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(corpus_has_the_expected_verdicts),
-      cmocka_unit_test(verdict_is_the_same_for_every_split),
-      cmocka_unit_test(corpus_has_twenty_cases_of_each_class),
-      cmocka_unit_test(says_how_far_a_request_has_arrived),
-      cmocka_unit_test(hands_the_body_on_where_it_is),
-      cmocka_unit_test(hands_on_the_head_of_a_body_that_is_too_large),
-      cmocka_unit_test(needs_a_buffer_only_while_a_request_arrives),
-      cmocka_unit_test(keeps_to_any_limits),
-      cmocka_unit_test(has_classes_of_bytes_as_defined),
-      cmocka_unit_test(finds_the_first_byte_that_is_not_plain),
-  };
-  return cmocka_run_group_tests(tests, read_corpus, free_corpus);
 }

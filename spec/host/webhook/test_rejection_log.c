@@ -1,13 +1,8 @@
 /* Tests of the log of rejections: the first few of each cause are logged, then how many more. */
+#include "support/unit_test.h"
 #include "webhook/rejection_log.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <string.h>
 
@@ -32,10 +27,9 @@ static void write_record(void *context, const rejection *r) {
 
 static const net_address client = {.kind = NET_IPV4, .bytes = {192, 0, 2, 1}};
 
-static void logs_the_first_few(void **state) {
+UNIT_TEST(logs_the_first_few) {
   logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
-  (void)state;
   rejection_log_record(log, 0, 401, "not signed", &client, false);
   assert_string_equal(t.last, "401 not signed 192.0.2.1 1");
   assert_int_equal(rejection_log_timeout(log, 0), -1);
@@ -55,10 +49,9 @@ static void logs_the_first_few(void **state) {
   rejection_log_free(log);
 }
 
-static void begins_anew_after_its_time(void **state) {
+UNIT_TEST(begins_anew_after_its_time) {
   logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
-  (void)state;
   for (int64_t now = 0; now < 1000000; now += 100) {
     rejection_log_record(log, now, 404, "another path", &client, false);
   }
@@ -70,10 +63,9 @@ static void begins_anew_after_its_time(void **state) {
   rejection_log_free(log);
 }
 
-static void keeps_causes_apart(void **state) {
+UNIT_TEST(keeps_causes_apart) {
   logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
-  (void)state;
   for (int i = 0; i < 5; i++) {
     rejection_log_record(log, 1, 401, "one", &client, false);
     rejection_log_record(log, 1, 401, "two", &client, false);
@@ -83,11 +75,10 @@ static void keeps_causes_apart(void **state) {
   rejection_log_free(log);
 }
 
-static void is_bounded_whatever_comes(void **state) {
+UNIT_TEST(is_bounded_whatever_comes) {
   logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
   char cause[300];
-  (void)state;
   for (int i = 0; i < 1000; i++) {
     snprintf(cause, sizeof cause, "%0250d", i);
     memmove(cause, cause + 240, 11); /* so that they differ in what is kept of them */
@@ -101,11 +92,10 @@ static void is_bounded_whatever_comes(void **state) {
   rejection_log_free(log);
 }
 
-static void logs_new_causes_after_many_others(void **state) {
+UNIT_TEST(logs_new_causes_after_many_others) {
   logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
   char cause[16];
-  (void)state;
   for (int i = 0; i < 60; i++) {
     snprintf(cause, sizeof cause, "cause %d", i);
     rejection_log_record(log, 0, 400, cause, &client, false);
@@ -116,27 +106,14 @@ static void logs_new_causes_after_many_others(void **state) {
   rejection_log_free(log);
 }
 
-static void counts_a_long_cause_as_one(void **state) {
+UNIT_TEST(counts_a_long_cause_as_one) {
   logged_lines t = {0};
   rejection_log *log = rejection_log_new(write_record, &t);
   char cause[150] = "";
-  (void)state;
   memset(cause, 'x', sizeof cause - 1);
   for (int i = 0; i < 10; i++) {
     rejection_log_record(log, 0, 400, cause, &client, false);
   }
   assert_int_equal(t.lines, 5);
   rejection_log_free(log);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(logs_the_first_few),
-      cmocka_unit_test(begins_anew_after_its_time),
-      cmocka_unit_test(keeps_causes_apart),
-      cmocka_unit_test(is_bounded_whatever_comes),
-      cmocka_unit_test(logs_new_causes_after_many_others),
-      cmocka_unit_test(counts_a_long_cause_as_one),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

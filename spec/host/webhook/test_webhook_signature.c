@@ -1,15 +1,10 @@
 /* Tests of the check of signatures: any of the secrets will do, and rejections say no more than
  * why.
  */
+#include "support/unit_test.h"
 #include "webhook/signature.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <string.h>
 
@@ -34,12 +29,11 @@ static const char *check(const webhook_signature *signature, const char *value) 
   return webhook_signature_rejection(signature, &value, value != NULL, body, BODY_SIZE);
 }
 
-static void takes_each_secret_in_each_form(void **state) {
+UNIT_TEST(takes_each_secret_in_each_form) {
   static const char *const digests[] = {"sha1", "sha256", "sha384", "sha512", NULL};
   static const char *const encodings[] = {"hex", "base64", NULL};
   static const char *const prefixes[] = {"", "sha256=", NULL};
   static const char *const secrets[] = {"the new one", "the old one"};
-  (void)state;
   for (int n = 0; n < 5 * 3 * 3; n++) {
     palenca_signature_options form = {digests[n % 5], encodings[n / 5 % 3], prefixes[n / 15]};
     webhook_signature *s = make(form.digest, form.encoding, form.prefix, secrets, 2);
@@ -58,13 +52,12 @@ static void takes_each_secret_in_each_form(void **state) {
   }
 }
 
-static void says_why_and_no_more(void **state) {
+UNIT_TEST(says_why_and_no_more) {
   static const char *const secrets[] = {"secret"};
   webhook_signature *s = make("sha256", "hex", "sha256=", secrets, 1);
   char good[PALENCA_SIGNATURE_MAX];
   palenca_error problem;
   palenca_signature_options form = {"sha256", "hex", "sha256="};
-  (void)state;
   assert_true(palenca_signature_make(&form, "secret", 6, body, BODY_SIZE, good, &problem));
   const char *twice[] = {good, good};
   assert_string_equal(check(s, NULL), "not signed");
@@ -86,22 +79,12 @@ static void says_why_and_no_more(void **state) {
   webhook_signature_free(s);
 }
 
-static void rejects_settings_that_do_not_work(void **state) {
+UNIT_TEST(rejects_settings_that_do_not_work) {
   static const char *const secrets[] = {"secret"};
   static const char *const empty[] = {"secret", ""};
-  (void)state;
   assert_null(make("md5", NULL, NULL, secrets, 1));
   assert_null(make(NULL, "base32", NULL, secrets, 1));
   assert_null(make(NULL, NULL, "a prefix of more than thirty-one characters", secrets, 1));
   assert_null(make(NULL, NULL, NULL, empty, 2));
   webhook_signature_free(NULL);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(takes_each_secret_in_each_form),
-      cmocka_unit_test(says_why_and_no_more),
-      cmocka_unit_test(rejects_settings_that_do_not_work),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }
