@@ -5,12 +5,7 @@
 
 #include "palenca.h"
 #include "stub_server.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
@@ -19,7 +14,7 @@
 
 #define SECRET "sk-0123-not-for-messages"
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define ENGINE_TEST(name) FIXTURE_TEST(name, fixture *f, set_up, tear_down)
 
 /* ---- A server and an engine ---- */
 
@@ -34,8 +29,12 @@ int tear_down(void **state);
 palenca_engine *new_engine(const palenca_engine_options *options);
 void start_with(fixture *f, const stub_script *script, const palenca_engine_options *options);
 
-#define START(f, responses)                                                                        \
-  start_with(f, &(stub_script){responses, LENGTH(responses), 0}, &(palenca_engine_options){NULL, 0})
+/* A script of these responses. */
+#define SCRIPT(...)                                                                                \
+  &(stub_script) {                                                                                 \
+    (const stub_response[]){__VA_ARGS__}, LENGTH(((const stub_response[]){__VA_ARGS__})), 0        \
+  }
+#define START(f, ...) start_with(f, SCRIPT(__VA_ARGS__), &(palenca_engine_options){NULL, 0})
 
 #define RESPONSE(text)                                                                             \
   { text, sizeof(text) - 1, STUB_KEEP }

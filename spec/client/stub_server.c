@@ -15,6 +15,7 @@
 
 enum {
   CONNECTIONS_MAX = 128,
+  RESPONSES_MAX = 16,
   REQUEST_MAX = 128 * 1024
 };
 
@@ -28,6 +29,7 @@ typedef struct {
 
 struct stub_server {
   stub_script script;
+  stub_response responses[RESPONSES_MAX]; /* its */
   int listen_fd, quit_fd, event_fd;
   char url[64];
   pthread_t thread;
@@ -199,11 +201,13 @@ static bool start_listening(stub_server *server) {
 }
 
 stub_server *stub_start(const stub_script *script) {
-  stub_server *server = calloc(1, sizeof *server);
+  stub_server *server = script->response_count <= RESPONSES_MAX ? calloc(1, sizeof *server) : NULL;
   if (server == NULL) {
     return NULL;
   }
   server->script = *script;
+  server->script.responses = memcpy(server->responses, script->responses,
+                                    script->response_count * sizeof *script->responses);
   (void)pthread_mutex_init(&server->mutex, NULL);
   server->quit_fd = eventfd(0, 0);
   server->event_fd = eventfd(0, EFD_NONBLOCK);

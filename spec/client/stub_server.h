@@ -25,7 +25,7 @@ typedef struct {
 
 typedef struct stub_server stub_server;
 
-/* The script is kept by the caller. NULL: there is no socket to be had. */
+/* The texts of the responses are kept by the caller. NULL: there is no socket to be had. */
 stub_server *stub_start(const stub_script *script);
 void stub_stop(stub_server *server);
 

@@ -6,10 +6,8 @@
 
 /* ---- Requests ---- */
 
-static void test_a_request_is_sent_as_given_and_copied(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_request_is_sent_as_given_and_copied) {
+  START(f, RESPONSE(OK_RESPONSE));
   char key[] = SECRET, body[] = "{\"a\":\"\xc3\xb1\"}", url[128], method[] = "PATCH";
   (void)snprintf(url, sizeof url, "%sv1/../a%%2Fb/?x=../y", stub_url(f->server));
   palenca_header headers[] = {{"x-api-key", key, strlen(key)}, {"X-Empty", "", 0}};
@@ -35,20 +33,15 @@ static void test_a_request_is_sent_as_given_and_copied(void **state) {
   assert_null(strcasestr(sent, "\r\nexpect:"));
 }
 
-static void test_engine_without_options_has_the_defaults(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  start_with(f, &(stub_script){responses, LENGTH(responses), 0}, NULL);
+ENGINE_TEST(test_engine_without_options_has_the_defaults) {
+  start_with(f, SCRIPT(RESPONSE(OK_RESPONSE)), NULL);
   palenca_request request = get(f);
   assert_response(run(f, &request), 200, "ok", 1);
 }
 
-static void test_methods_with_and_without_a_body(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), /* to HEAD: no body comes */
-      RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_methods_with_and_without_a_body) {
+  START(f, RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), /* to HEAD: no body comes */
+        RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   request.method = "HEAD";
   assert_response(run(f, &request), 200, "", 1);
@@ -77,11 +70,9 @@ static int count_lines(const char *sent, const char *beginning) {
 }
 
 /* A server that waits for a body must learn that there is none. */
-static void test_a_creation_without_a_body_says_so(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+ENGINE_TEST(test_a_creation_without_a_body_says_so) {
   static const char *const methods[] = {"POST", "PUT", "PATCH"};
-  START(f, responses);
+  START(f, RESPONSE(OK_RESPONSE));
   for (size_t i = 0; i < LENGTH(methods); i++) {
     palenca_request request = post(f);
     request.method = methods[i];
@@ -99,10 +90,8 @@ static void test_a_creation_without_a_body_says_so(void **state) {
   }
 }
 
-static void test_no_content_type_is_made_up(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_no_content_type_is_made_up) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = post(f);
   char sent[4096];
   assert_response(run(f, &request), 200, "ok", 1);
@@ -126,13 +115,12 @@ static void test_no_content_type_is_made_up(void **state) {
 
 /* ---- Responses ---- */
 
-static void test_a_response_is_returned_complete(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(
-      "HTTP/1.1 103 Early Hints\r\nX-Request-Id: early\r\nX-RateLimit-Limit: 5\r\n\r\n"
-      "HTTP/1.1 201 Made\r\nX-Request-Id: r-1\r\nX-RateLimit-Remaining: 119\r\n"
-      "X-RateLimit-Reset: 1700000000\r\nRetry-After: 3\r\nContent-Length: 5\r\n\r\na\0b\0c")};
-  START(f, responses);
+ENGINE_TEST(test_a_response_is_returned_complete) {
+  START(f,
+        RESPONSE(
+            "HTTP/1.1 103 Early Hints\r\nX-Request-Id: early\r\nX-RateLimit-Limit: 5\r\n\r\n"
+            "HTTP/1.1 201 Made\r\nX-Request-Id: r-1\r\nX-RateLimit-Remaining: 119\r\n"
+            "X-RateLimit-Reset: 1700000000\r\nRetry-After: 3\r\nContent-Length: 5\r\n\r\na\0b\0c"));
   palenca_request request = get(f);
   palenca_result *result = run(f, &request);
   assert_int_equal(result->error.kind, PALENCA_OK);
@@ -152,20 +140,16 @@ static void test_a_response_is_returned_complete(void **state) {
   palenca_result_free(result);
 }
 
-static void test_every_status_is_a_response(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 204 Nothing\r\n\r\n"),
-      RESPONSE("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"),
-      RESPONSE("HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno"),
-      RESPONSE(
-          "HTTP/1.1 422 No\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"),
-      RESPONSE("HTTP/1.1 501 No\r\nContent-Length: 0\r\n\r\n"),
-      RESPOND_AND_CLOSE("HTTP/1.0 200 OK\r\n\r\nuntil the end"),
-  };
+ENGINE_TEST(test_every_status_is_a_response) {
   static const int statuses[] = {204, 302, 404, 422, 501, 200};
   static const char *const bodies[] = {"", "", "no", "abc", "", "until the end"};
-  START(f, responses);
+  START(f, RESPONSE("HTTP/1.1 204 Nothing\r\n\r\n"),
+        RESPONSE("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"),
+        RESPONSE("HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno"),
+        RESPONSE(
+            "HTTP/1.1 422 No\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"),
+        RESPONSE("HTTP/1.1 501 No\r\nContent-Length: 0\r\n\r\n"),
+        RESPOND_AND_CLOSE("HTTP/1.0 200 OK\r\n\r\nuntil the end"));
   palenca_request request = get(f);
   for (size_t i = 0; i < LENGTH(statuses); i++) {
     assert_response(run(f, &request), statuses[i], bodies[i], 1);
@@ -173,10 +157,8 @@ static void test_every_status_is_a_response(void **state) {
   assert_int_equal(stub_requests(f->server), LENGTH(statuses));
 }
 
-static void test_idempotent_requests_share_a_connection(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_idempotent_requests_share_a_connection) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   for (int i = 0; i < 10; i++) {
     assert_response(run(f, &request), 200, "ok", 1);
@@ -185,15 +167,13 @@ static void test_idempotent_requests_share_a_connection(void **state) {
   assert_int_equal(stub_connections(f->server), 1);
 }
 
-static void test_compressed_responses_are_unpacked(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE(
-          "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 25\r\n\r\n"
-          "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36"
-          "\x05\x00\x00\x00"),
-      RESPONSE("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello")};
-  START(f, responses);
+ENGINE_TEST(test_compressed_responses_are_unpacked) {
+  START(f,
+        RESPONSE(
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 25\r\n\r\n"
+            "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36"
+            "\x05\x00\x00\x00"),
+        RESPONSE("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"));
   palenca_request request = get(f);
   assert_response(run(f, &request), 200, "hello", 1);
   assert_failed(run(f, &request), PALENCA_PROTOCOL, 1);
@@ -201,8 +181,7 @@ static void test_compressed_responses_are_unpacked(void **state) {
 
 /* ---- Many calls ---- */
 
-static void test_no_more_than_max_in_flight(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_no_more_than_max_in_flight) {
   enum {
     AT_ONCE = 3,
     CALLS = 10 * AT_ONCE
@@ -223,13 +202,11 @@ static void test_no_more_than_max_in_flight(void **state) {
   assert_int_equal(stub_connections(f->server), AT_ONCE);
 }
 
-static void test_results_are_kept_in_order_until_they_are_taken(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_results_are_kept_in_order_until_they_are_taken) {
   enum {
     CALLS = 200
   };
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  start_with(f, &(stub_script){responses, 1, 0}, &(palenca_engine_options){NULL, 1});
+  start_with(f, SCRIPT(RESPONSE(OK_RESPONSE)), &(palenca_engine_options){NULL, 1});
   palenca_request request = get(f);
   for (int i = 0; i < CALLS; i++) {
     (void)submit(f->engine, &request);
@@ -248,14 +225,12 @@ static void test_results_are_kept_in_order_until_they_are_taken(void **state) {
 
 /* Calls come and results are taken in uneven portions, so that all lists and the
  * ring of results grow, wrap and empty. */
-static void test_many_calls_each_get_one_response(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_many_calls_each_get_one_response) {
   enum {
     CALLS = 1500
   };
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
   static bool seen[CALLS + 1];
-  START(f, responses);
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   uint64_t seed = 88172645463325252u, submitted = 0;
   for (size_t taken = 0; taken < CALLS;) {
@@ -276,22 +251,4 @@ static void test_many_calls_each_get_one_response(void **state) {
   assert_int_equal(palenca_engine_active(f->engine), 0);
   assert_null(palenca_engine_take(f->engine));
   assert_int_equal(stub_requests(f->server), CALLS);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_request_is_sent_as_given_and_copied),
-      TEST(test_engine_without_options_has_the_defaults),
-      TEST(test_methods_with_and_without_a_body),
-      TEST(test_a_creation_without_a_body_says_so),
-      TEST(test_no_content_type_is_made_up),
-      TEST(test_a_response_is_returned_complete),
-      TEST(test_every_status_is_a_response),
-      TEST(test_idempotent_requests_share_a_connection),
-      TEST(test_compressed_responses_are_unpacked),
-      TEST(test_no_more_than_max_in_flight),
-      TEST(test_results_are_kept_in_order_until_they_are_taken),
-      TEST(test_many_calls_each_get_one_response),
-  };
-  return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }

@@ -12,16 +12,12 @@ static void assert_body_too_large(palenca_result *result, size_t limit) {
   assert_failed(result, PALENCA_PROTOCOL, 1);
 }
 
-static void test_a_body_is_bounded(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"),
-      RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n0123456789a"),
-      RESPONSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-               "6\r\n012345\r\n6\r\n6789ab\r\n0\r\n\r\n"),
-      RESPONSE(OK_RESPONSE),
-  };
-  START(f, responses);
+ENGINE_TEST(test_a_body_is_bounded) {
+  START(f, RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"),
+        RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n0123456789a"),
+        RESPONSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 "6\r\n012345\r\n6\r\n6789ab\r\n0\r\n\r\n"),
+        RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   request.max_response = 10;
   assert_response(run(f, &request), 200, "0123456789", 1);
@@ -57,8 +53,7 @@ static size_t make_bomb(bit_stream *out, unsigned repeats) {
   return out->bits / 8 + 9;
 }
 
-static void test_a_small_response_cannot_unpack_to_a_large_one(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_a_small_response_cannot_unpack_to_a_large_one) {
   static bit_stream bomb;
   static char response[sizeof bomb.data + 200];
   size_t size = make_bomb(&bomb, 8000);
@@ -67,9 +62,7 @@ static void test_a_small_response_cannot_unpack_to_a_large_one(void **state) {
       snprintf(response, sizeof response,
                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", size);
   memcpy(response + head, bomb.data, size);
-  const stub_response responses[] = {{response, (size_t)head + size, STUB_KEEP},
-                                     RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+  START(f, {response, (size_t)head + size, STUB_KEEP}, RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   request.max_response = 100000; /* of 2 million */
   palenca_result *result = run(f, &request);
@@ -79,8 +72,7 @@ static void test_a_small_response_cannot_unpack_to_a_large_one(void **state) {
   assert_response(run(f, &request), 200, "ok", 1);
 }
 
-static void test_a_head_is_bounded(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_a_head_is_bounded) {
   enum {
     LINE = 1024,
     BOUND = 256 * 1024
@@ -96,7 +88,7 @@ static void test_a_head_is_bounded(void **state) {
     at += sprintf(at, "X-Line: %0*d\r\n\r\nok", left - 10 + i, 0);
     script[i] = (stub_response){responses[i], (size_t)(at - responses[i]), STUB_KEEP};
   }
-  START(f, script);
+  START(f, script[0], script[1]);
   palenca_request request = get(f);
   palenca_result *result = run(f, &request);
   assert_int_equal(result->headers_size, BOUND);
@@ -121,10 +113,8 @@ static void assert_rejected(fixture *f, const palenca_request *request, const ch
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
 }
 
-static void test_mistakes_are_rejected_and_nothing_is_queued(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_mistakes_are_rejected_and_nothing_is_queued) {
+  START(f, RESPONSE(OK_RESPONSE));
   static const char *const methods[] = {"", "get", "GET / HTTP/1.1\r\nX: y", "G T"};
   for (size_t i = 0; i < LENGTH(methods); i++) {
     palenca_request request = get(f);
@@ -154,13 +144,11 @@ static void test_mistakes_are_rejected_and_nothing_is_queued(void **state) {
   assert_int_equal(stub_connections(f->server), 0);
 }
 
-static void test_a_header_is_bounded(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_a_header_is_bounded) {
   enum {
     BOUND = 32 * 1024
   };
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+  START(f, RESPONSE(OK_RESPONSE));
   static char value[3 * BOUND + 1], sent[2 * BOUND];
   memset(value, 'v', sizeof value - 1);
   memcpy(value, SECRET, strlen(SECRET));
@@ -189,8 +177,7 @@ static void test_a_header_is_bounded(void **state) {
   assert_memory_equal(line + BOUND, "\r\n", 2);
 }
 
-static void test_no_failure_contains_a_header_value(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_no_failure_contains_a_header_value) {
   static const stub_response responses[] = {
       HANG_UP,
       RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" SECRET),
@@ -202,7 +189,7 @@ static void test_no_failure_contains_a_header_value(void **state) {
       RESPOND_AND_CLOSE(SECRET "\r\n\r\n"),
       SILENCE,
   };
-  START(f, responses);
+  start_with(f, &(stub_script){responses, LENGTH(responses), 0}, &(palenca_engine_options){0});
   const palenca_header header = {"x-api-key", SECRET, strlen(SECRET)};
   for (size_t i = 0; i < LENGTH(responses); i++) {
     palenca_request request = get(f);
@@ -216,13 +203,4 @@ static void test_no_failure_contains_a_header_value(void **state) {
     assert_null(strstr(result->error.message, SECRET));
     palenca_result_free(result);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_body_is_bounded),   TEST(test_a_small_response_cannot_unpack_to_a_large_one),
-      TEST(test_a_head_is_bounded),   TEST(test_mistakes_are_rejected_and_nothing_is_queued),
-      TEST(test_a_header_is_bounded), TEST(test_no_failure_contains_a_header_value),
-  };
-  return cmocka_run_group_tests_name("engine, bounds", tests, NULL, NULL);
 }

@@ -87,10 +87,9 @@ static palenca_request get_from(const char *url) {
 
 /* ---- Responses that nobody asked for ---- */
 
-static void test_a_response_on_an_idle_connection_is_not_the_next_one(void **state) {
+ENGINE_TEST(test_a_response_on_an_idle_connection_is_not_the_next_one) {
   static const char *const strays[] = {LETTER_RESPONSE("S"),
                                        LETTER_RESPONSE("S") LETTER_RESPONSE("T"), "x", "\r\n"};
-  fixture *f = *state;
   f->engine = new_engine(&(palenca_engine_options){NULL, 0});
   listener server = start_listening();
   palenca_request request = get_from(server.url);
@@ -117,7 +116,7 @@ static void test_a_response_on_an_idle_connection_is_not_the_next_one(void **sta
 }
 
 /* Behind one with a length, a chunked one, one without a body, and with their parts apart. */
-static void test_a_response_right_after_another_is_dropped(void **state) {
+ENGINE_TEST(test_a_response_right_after_another_is_dropped) {
   static const char *const firsts[][2] = {
       {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nA", ""},
       {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", "A"},
@@ -126,14 +125,11 @@ static void test_a_response_right_after_another_is_dropped(void **state) {
       {"HTTP/1.1 204 OK\r\n\r\n", ""},
       {"HTTP/1.1 304 OK\r\nContent-Length: 1\r\n\r\n", ""},
   };
-  fixture *f = *state;
   for (size_t i = 0; i < LENGTH(firsts); i++) {
     char response[512];
     (void)snprintf(response, sizeof response, "%s%s" LETTER_RESPONSE("S"), firsts[i][0],
                    firsts[i][1]);
-    const stub_response responses[] = {{response, strlen(response), STUB_KEEP},
-                                       RESPONSE(OK_RESPONSE)};
-    START(f, responses);
+    START(f, {response, strlen(response), STUB_KEEP}, RESPONSE(OK_RESPONSE));
     palenca_request request = get(f);
     palenca_result_free(run(f, &request));
     assert_response(run(f, &request), 200, "ok", 1);
@@ -147,10 +143,8 @@ static void test_a_response_right_after_another_is_dropped(void **state) {
 
 /* ---- How many connections there are ---- */
 
-static void test_a_hundred_requests_share_one_connection(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_hundred_requests_share_one_connection) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   for (int i = 0; i < 100; i++) {
     assert_response(run(f, &request), 200, "ok", 1);
@@ -158,13 +152,11 @@ static void test_a_hundred_requests_share_one_connection(void **state) {
   assert_int_equal(stub_connections(f->server), 1);
 }
 
-static void test_creations_leave_no_idle_connections(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_creations_leave_no_idle_connections) {
   enum {
     CALLS = 150
   };
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request creation = post(f), reading = get(f);
   for (int i = 0; i < CALLS; i++) {
     assert_response(run(f, &creation), 200, "ok", 1);
@@ -178,8 +170,7 @@ static void test_creations_leave_no_idle_connections(void **state) {
 }
 
 /* Programs that are started must not keep a connection open. */
-static void test_connections_are_not_inherited(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_connections_are_not_inherited) {
   f->engine = new_engine(&(palenca_engine_options){NULL, 0});
   listener server = start_listening();
   palenca_request request = get_from(server.url);
@@ -210,8 +201,7 @@ typedef struct {
 } rejection;
 
 static void check_rejection(fixture *f, const rejection *one) {
-  const stub_response responses[] = {{one->response, strlen(one->response), STUB_CLOSE}};
-  START(f, responses);
+  START(f, {one->response, strlen(one->response), STUB_CLOSE});
   palenca_request request = post(f); /* what cannot have reached the server may be repeated */
   request.url = "https://server.invalid/";
   request.proxy = stub_url(f->server);
@@ -242,7 +232,7 @@ static void check_rejection(fixture *f, const rejection *one) {
   "X-Request-Id: proxy's\r\nX-RateLimit-Limit: 1\r\nX-RateLimit-Remaining: 0\r\n"                  \
   "Retry-After: 77\r\nContent-Length: 2\r\n\r\nno"
 
-static void test_a_proxy_that_rejects_is_no_server(void **state) {
+ENGINE_TEST(test_a_proxy_that_rejects_is_no_server) {
   static const rejection rejections[] = {
       {"HTTP/1.1 407 Who are you\r\n" PROXY_HEADERS, false, "status 407 (it requires credentials)"},
       {"HTTP/1.1 403 No\r\n" PROXY_HEADERS, false, "status 403"},
@@ -255,18 +245,6 @@ static void test_a_proxy_that_rejects_is_no_server(void **state) {
       {"no HTTP\r\n\r\n", true, ""},
   };
   for (size_t i = 0; i < LENGTH(rejections); i++) {
-    check_rejection(*state, &rejections[i]);
+    check_rejection(f, &rejections[i]);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_response_on_an_idle_connection_is_not_the_next_one),
-      TEST(test_a_response_right_after_another_is_dropped),
-      TEST(test_a_hundred_requests_share_one_connection),
-      TEST(test_creations_leave_no_idle_connections),
-      TEST(test_connections_are_not_inherited),
-      TEST(test_a_proxy_that_rejects_is_no_server),
-  };
-  return cmocka_run_group_tests_name("engine_connections", tests, NULL, NULL);
 }

@@ -64,8 +64,7 @@ static bytes response_of(const char *coding, const bytes *body, bool is_chunked)
 }
 
 static palenca_result *get_response(fixture *f, const bytes *response, size_t max_response) {
-  const stub_response responses[] = {{response->data, response->size, STUB_KEEP}};
-  START(f, responses);
+  START(f, {response->data, response->size, STUB_KEEP});
   palenca_request request = get(f);
   request.max_response = max_response;
   palenca_result *result = run(f, &request);
@@ -94,16 +93,16 @@ static const struct {
 
 /* ---- Compressed bodies ---- */
 
-static void test_compressed_bodies_are_decoded(void **state) {
+ENGINE_TEST(test_compressed_bodies_are_decoded) {
   for (size_t i = 0; i < LENGTH(formats) * 2; i++) {
     bytes body = {.size = 0};
     add_compressed(&body, formats[i / 2].as, TEXT, strlen(TEXT));
     bytes response = response_of(formats[i / 2].coding, &body, i % 2 == 1);
-    assert_response(get_response(*state, &response, 0), 200, TEXT, 1);
+    assert_response(get_response(f, &response, 0), 200, TEXT, 1);
   }
 }
 
-static void test_every_truncated_body_is_an_error(void **state) {
+ENGINE_TEST(test_every_truncated_body_is_an_error) {
   for (size_t i = 0; i < LENGTH(formats); i++) {
     bytes whole = {.size = 0};
     add_compressed(&whole, formats[i].as, TEXT, strlen(TEXT));
@@ -111,13 +110,12 @@ static void test_every_truncated_body_is_an_error(void **state) {
       bytes body = {.size = 0};
       add(&body, whole.data, size);
       bytes response = response_of(formats[i].coding, &body, size % 2 == 1);
-      assert_malformed(get_response(*state, &response, 0), "compressed body is truncated");
+      assert_malformed(get_response(f, &response, 0), "compressed body is truncated");
     }
   }
 }
 
-static void test_bodies_may_come_byte_by_byte(void **state) {
-  (void)state;
+ENGINE_TEST(test_bodies_may_come_byte_by_byte) {
   for (size_t i = 0; i < LENGTH(formats); i++) {
     bytes whole = {.size = 0};
     palenca_buffer out = {.limit = 0};
@@ -143,77 +141,76 @@ static void test_bodies_may_come_byte_by_byte(void **state) {
   }
 }
 
-static void test_what_follows_a_stream_is_an_error(void **state) {
+ENGINE_TEST(test_what_follows_a_stream_is_an_error) {
   for (size_t i = 0; i < LENGTH(formats); i++) {
     bytes body = {.size = 0};
     add_compressed(&body, formats[i].as, TEXT, strlen(TEXT));
     add_text(&body, "garbage");
     bytes response = response_of(formats[i].coding, &body, false);
-    assert_malformed(get_response(*state, &response, 0), "compressed body is malformed");
+    assert_malformed(get_response(f, &response, 0), "compressed body is malformed");
   }
 }
 
-static void test_a_changed_byte_is_an_error(void **state) {
+ENGINE_TEST(test_a_changed_byte_is_an_error) {
   bytes body = {.size = 0};
   add_compressed(&body, GZIP, TEXT, strlen(TEXT));
   body.data[body.size - 6] ^= 1; /* of the checksum */
   bytes response = response_of("gzip", &body, false);
-  assert_malformed(get_response(*state, &response, 0), "compressed body is malformed");
+  assert_malformed(get_response(f, &response, 0), "compressed body is malformed");
 }
 
-static void test_gzip_streams_in_a_row_are_one_body(void **state) {
+ENGINE_TEST(test_gzip_streams_in_a_row_are_one_body) {
   bytes body = {.size = 0};
   add_compressed(&body, GZIP, "one ", 4);
   add_compressed(&body, GZIP, "and two", 7);
   bytes response = response_of("gzip", &body, false);
-  assert_response(get_response(*state, &response, 0), 200, "one and two", 1);
+  assert_response(get_response(f, &response, 0), 200, "one and two", 1);
   body.size -= 4;
   response = response_of("gzip", &body, false);
-  assert_malformed(get_response(*state, &response, 0), "truncated");
+  assert_malformed(get_response(f, &response, 0), "truncated");
 }
 
-static void test_other_encodings_are_rejected(void **state) {
+ENGINE_TEST(test_other_encodings_are_rejected) {
   static const char *const codings[] = {"br", "zstd", "gzip, gzip", "compress", "gzip\r\n br"};
   for (size_t i = 0; i < LENGTH(codings); i++) {
     bytes body = {.size = 0};
     add_compressed(&body, GZIP, TEXT, strlen(TEXT));
     bytes response = response_of(codings[i], &body, false);
-    assert_malformed(get_response(*state, &response, 0), "content encoding");
+    assert_malformed(get_response(f, &response, 0), "content encoding");
   }
 }
 
-static void test_bodies_without_an_encoding_stay_as_they_are(void **state) {
+ENGINE_TEST(test_bodies_without_an_encoding_stay_as_they_are) {
   static const char *const codings[] = {"identity", "", "identity, ,"};
   for (size_t i = 0; i < LENGTH(codings); i++) {
     bytes body = {.size = 0};
     add_text(&body, TEXT);
     bytes response = response_of(codings[i], &body, false);
-    assert_response(get_response(*state, &response, 0), 200, TEXT, 1);
+    assert_response(get_response(f, &response, 0), 200, TEXT, 1);
   }
   bytes empty = {.size = 0};
   bytes response = response_of("gzip", &empty, false);
-  assert_response(get_response(*state, &response, 0), 200, "", 1);
+  assert_response(get_response(f, &response, 0), 200, "", 1);
 }
 
-static void test_the_bound_counts_what_is_decoded(void **state) {
+ENGINE_TEST(test_the_bound_counts_what_is_decoded) {
   static char zeros[100000];
   bytes body = {.size = 0};
   add_compressed(&body, GZIP, zeros, sizeof zeros);
   bytes response = response_of("gzip", &body, false);
   assert_true(body.size < 1000);
-  palenca_result *result = get_response(*state, &response, sizeof zeros);
+  palenca_result *result = get_response(f, &response, sizeof zeros);
   assert_int_equal(result->error.kind, PALENCA_OK);
   assert_int_equal(result->body_size, sizeof zeros);
   palenca_result_free(result);
-  assert_malformed(get_response(*state, &response, sizeof zeros - 1),
+  assert_malformed(get_response(f, &response, sizeof zeros - 1),
                    "body is larger than the bound of 99999 bytes");
 }
 
 /* As large as no memory is. */
 #define HUGE_SIZE (SIZE_MAX / 8)
 
-static void test_a_lack_of_memory_is_no_bound(void **state) {
-  (void)state;
+ENGINE_TEST(test_a_lack_of_memory_is_no_bound) {
 #ifdef __SANITIZE_ADDRESS__ /* it ends the program instead */
   skip();
 #endif
@@ -235,10 +232,8 @@ static void test_a_lack_of_memory_is_no_bound(void **state) {
   content_decoder_free(decoder);
 }
 
-static void test_only_what_can_be_decoded_is_asked_for(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_only_what_can_be_decoded_is_asked_for) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   assert_response(run(f, &request), 200, "ok", 1);
   char sent[4096];
@@ -254,11 +249,10 @@ static palenca_result *get_text(fixture *f, const char *text) {
   return get_response(f, &response, 0);
 }
 
-static void test_folded_lines_are_joined(void **state) {
-  palenca_result *result =
-      get_text(*state, "HTTP/1.1 200 OK\r\nX-Folded: one\r\n \t two \r\n\tthree\r\n"
-                       "X-Request-Id:\r\n r-1\r\nRetry-After: \r\n 3\r\n"
-                       "Content-Length: 2\r\n\r\nok");
+ENGINE_TEST(test_folded_lines_are_joined) {
+  palenca_result *result = get_text(f, "HTTP/1.1 200 OK\r\nX-Folded: one\r\n \t two \r\n\tthree\r\n"
+                                       "X-Request-Id:\r\n r-1\r\nRetry-After: \r\n 3\r\n"
+                                       "Content-Length: 2\r\n\r\nok");
   assert_int_equal(result->error.kind, PALENCA_OK);
   assert_non_null(strstr(result->headers, "\r\nX-Folded: one two three\r\n"));
   assert_string_equal(result->meta.request_id, "r-1");
@@ -266,11 +260,11 @@ static void test_folded_lines_are_joined(void **state) {
   palenca_result_free(result);
 }
 
-static void test_trailers_are_no_headers(void **state) {
+ENGINE_TEST(test_trailers_are_no_headers) {
   palenca_result *result =
-      get_text(*state, "HTTP/1.1 200 OK\r\nX-Own: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
-                       "2\r\nok\r\n0\r\nX-Request-Id: trailer\r\nRetry-After: 77\r\n"
-                       "HTTP/1.1 500: no\r\nX-RateLimit-Remaining: 0\r\n\r\n");
+      get_text(f, "HTTP/1.1 200 OK\r\nX-Own: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  "2\r\nok\r\n0\r\nX-Request-Id: trailer\r\nRetry-After: 77\r\n"
+                  "HTTP/1.1 500: no\r\nX-RateLimit-Remaining: 0\r\n\r\n");
   assert_int_equal(result->error.kind, PALENCA_OK);
   assert_int_equal(result->status, 200);
   assert_string_equal(result->meta.request_id, "");
@@ -281,39 +275,18 @@ static void test_trailers_are_no_headers(void **state) {
   palenca_result_free(result);
 }
 
-static void test_a_line_like_a_status_line_starts_no_head(void **state) {
+ENGINE_TEST(test_a_line_like_a_status_line_starts_no_head) {
   palenca_result *result =
-      get_text(*state, "HTTP/1.1 103 Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 200 OK\r\nX-First: 1\r\n"
-                       "HTTP/1.1: 5\r\nContent-Length: 2\r\n\r\nok");
+      get_text(f, "HTTP/1.1 103 Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 200 OK\r\nX-First: 1\r\n"
+                  "HTTP/1.1: 5\r\nContent-Length: 2\r\n\r\nok");
   assert_int_equal(result->error.kind, PALENCA_OK);
   assert_string_equal(result->headers, "HTTP/1.1 200 OK\r\nX-First: 1\r\nHTTP/1.1: 5\r\n"
                                        "Content-Length: 2\r\n\r\n");
   palenca_result_free(result);
 }
 
-static void test_a_switch_of_protocols_is_an_error(void **state) {
-  assert_malformed(get_text(*state, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n"
-                                    "Connection: Upgrade\r\n\r\nbytes"),
+ENGINE_TEST(test_a_switch_of_protocols_is_an_error) {
+  assert_malformed(get_text(f, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n"
+                               "Connection: Upgrade\r\n\r\nbytes"),
                    "switched to another protocol");
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_compressed_bodies_are_decoded),
-      TEST(test_every_truncated_body_is_an_error),
-      TEST(test_bodies_may_come_byte_by_byte),
-      TEST(test_what_follows_a_stream_is_an_error),
-      TEST(test_a_changed_byte_is_an_error),
-      TEST(test_gzip_streams_in_a_row_are_one_body),
-      TEST(test_other_encodings_are_rejected),
-      TEST(test_bodies_without_an_encoding_stay_as_they_are),
-      TEST(test_the_bound_counts_what_is_decoded),
-      TEST(test_a_lack_of_memory_is_no_bound),
-      TEST(test_only_what_can_be_decoded_is_asked_for),
-      TEST(test_folded_lines_are_joined),
-      TEST(test_trailers_are_no_headers),
-      TEST(test_a_line_like_a_status_line_starts_no_head),
-      TEST(test_a_switch_of_protocols_is_an_error),
-  };
-  return cmocka_run_group_tests_name("engine_content", tests, NULL, NULL);
 }

@@ -5,10 +5,8 @@
 
 /* ---- The deadline ---- */
 
-static void test_a_response_that_does_not_come_ends_with_the_deadline(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {SILENCE};
-  START(f, responses);
+ENGINE_TEST(test_a_response_that_does_not_come_ends_with_the_deadline) {
+  START(f, SILENCE);
   palenca_request request = get(f);
   request.deadline_ms = 500;
   request.max_retries = 5;
@@ -17,11 +15,8 @@ static void test_a_response_that_does_not_come_ends_with_the_deadline(void **sta
   assert_in_range(now_ms() - began, 495, TIMEOUT_MS / 2);
 }
 
-static void test_a_wait_beyond_the_deadline_is_not_started(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 30\r\nContent-Length: 4\r\n\r\nbusy")};
-  START(f, responses);
+ENGINE_TEST(test_a_wait_beyond_the_deadline_is_not_started) {
+  START(f, RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 30\r\nContent-Length: 4\r\n\r\nbusy"));
   palenca_request request = get(f);
   request.deadline_ms = 20000;
   request.max_retries = 5;
@@ -30,10 +25,8 @@ static void test_a_wait_beyond_the_deadline_is_not_started(void **state) {
   assert_true(now_ms() - began < 10000);
 }
 
-static void test_a_call_that_waits_for_its_turn_ends_with_the_deadline(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_call_that_waits_for_its_turn_ends_with_the_deadline) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = limited(f, "a", 1);
   assert_response(run(f, &request), 200, "ok", 1);
   request.deadline_ms = 1500;
@@ -57,12 +50,9 @@ static void test_a_call_that_waits_for_its_turn_ends_with_the_deadline(void **st
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
 }
 
-static void test_a_deadline_far_off_changes_nothing(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
-      RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_deadline_far_off_changes_nothing) {
+  START(f, RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
+        RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   request.deadline_ms = 10 * TIMEOUT_MS;
   assert_response(run(f, &request), 200, "ok", 2);
@@ -70,15 +60,11 @@ static void test_a_deadline_far_off_changes_nothing(void **state) {
 
 /* ---- Notes on attempts ---- */
 
-static void test_each_attempt_is_noted(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPOND_AND_CLOSE("HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nX-Request-Id: one\r\n"
-                        "Content-Length: 0\r\n\r\n"),
-      HANG_UP,
-      RESPONSE("HTTP/1.1 200 OK\r\nX-Request-Id: three\r\nContent-Length: 2\r\n\r\nok"),
-  };
-  START(f, responses);
+ENGINE_TEST(test_each_attempt_is_noted) {
+  START(f,
+        RESPOND_AND_CLOSE("HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nX-Request-Id: one\r\n"
+                          "Content-Length: 0\r\n\r\n"),
+        HANG_UP, RESPONSE("HTTP/1.1 200 OK\r\nX-Request-Id: three\r\nContent-Length: 2\r\n\r\nok"));
   palenca_request request = get(f);
   request.max_retries = 2;
   request.observe = true;
@@ -103,20 +89,16 @@ static void test_each_attempt_is_noted(void **state) {
   assert_false(palenca_engine_take_attempt(f->engine, &note));
 }
 
-static void test_calls_that_are_not_observed_leave_no_notes(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_calls_that_are_not_observed_leave_no_notes) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   assert_response(run(f, &request), 200, "ok", 1);
   palenca_attempt_record note;
   assert_false(palenca_engine_take_attempt(f->engine, &note));
 }
 
-static void test_the_newest_notes_are_kept_if_nobody_takes_them(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_the_newest_notes_are_kept_if_nobody_takes_them) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   request.observe = true;
   uint64_t last = 0;
@@ -131,17 +113,4 @@ static void test_the_newest_notes_are_kept_if_nobody_takes_them(void **state) {
     assert_int_equal(note.id, last - PALENCA_ATTEMPTS_MAX + count);
   }
   assert_int_equal(count, PALENCA_ATTEMPTS_MAX);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_response_that_does_not_come_ends_with_the_deadline),
-      TEST(test_a_wait_beyond_the_deadline_is_not_started),
-      TEST(test_a_call_that_waits_for_its_turn_ends_with_the_deadline),
-      TEST(test_a_deadline_far_off_changes_nothing),
-      TEST(test_each_attempt_is_noted),
-      TEST(test_calls_that_are_not_observed_leave_no_notes),
-      TEST(test_the_newest_notes_are_kept_if_nobody_takes_them),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

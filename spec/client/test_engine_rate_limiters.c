@@ -16,10 +16,8 @@
 
 /* ---- From one engine to the other ---- */
 
-static void test_engines_share_the_limit_of_a_key(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_engines_share_the_limit_of_a_key) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_engine *other = new_engine(&(palenca_engine_options){0});
   palenca_request request = limited(f, "shared", 1), another = limited(f, "not shared", 1);
   assert_response(run(f, &request), 200, "ok", 1);
@@ -31,10 +29,8 @@ static void test_engines_share_the_limit_of_a_key(void **state) {
   palenca_engine_free(other);
 }
 
-static void test_the_rate_limit_outlives_the_engine(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_the_rate_limit_outlives_the_engine) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = limited(f, "engine", 1);
   assert_response(run(f, &request), 200, "ok", 1);
   palenca_engine_free(f->engine);
@@ -59,10 +55,8 @@ static palenca_result *run_on_thread(const palenca_request *request) {
   return result;
 }
 
-static void test_the_rate_limit_outlives_the_thread_of_an_engine(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_the_rate_limit_outlives_the_thread_of_an_engine) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = limited(f, "thread", 1);
   assert_response(run_on_thread(&request), 200, "ok", 1);
   request.deadline_ms = 50;
@@ -72,12 +66,9 @@ static void test_the_rate_limit_outlives_the_thread_of_an_engine(void **state) {
   assert_int_equal(stub_requests(f->server), 1);
 }
 
-static void test_the_wait_that_the_server_named_outlives_the_thread(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
-      RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_the_wait_that_the_server_named_outlives_the_thread) {
+  START(f, RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
+        RESPONSE(OK_RESPONSE));
   palenca_request request = limited(f, "named", 100);
   assert_response(run_on_thread(&request), 429, "", 1);
   (void)submit(f->engine, &request);
@@ -99,10 +90,8 @@ static bool is_held_back(const palenca_request *request) {
   return is;
 }
 
-static void test_a_child_knows_what_was_sent_before(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_child_knows_what_was_sent_before) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = limited(f, "forked", 1);
   assert_response(run(f, &request), 200, "ok", 1);
   pid_t child = fork();
@@ -128,8 +117,7 @@ static void *take_turns(void *context) {
 }
 
 /* A child does not wait for a thread that it does not have. */
-static void test_a_fork_comes_at_any_time(void **state) {
-  (void)state;
+UNIT_TEST(test_a_fork_comes_at_any_time) {
   unsigned char digest[RATE_LIMITER_DIGEST_SIZE] = {1};
   palenca_rate_limiters *rate_limiters = rate_limiters_of_process();
   rate_limiter *one = rate_limiters_find(rate_limiters, digest, 10);
@@ -158,8 +146,7 @@ static void test_a_fork_comes_at_any_time(void **state) {
 /* ---- Memory ---- */
 
 /* The allocator of a sanitizer counts nothing. */
-static void test_keys_that_nobody_uses_take_no_memory(void **state) {
-  (void)state;
+UNIT_TEST(test_keys_that_nobody_uses_take_no_memory) {
   palenca_rate_limiters *rate_limiters = rate_limiters_of_process();
   size_t before = mallinfo2().uordblks;
   for (int i = 0; i < 10000; i++) {
@@ -190,6 +177,8 @@ static int remove_parent(void **state) {
   return tear_down(state) | system(command);
 }
 
+#define PARENT_TEST(name) FIXTURE_TEST(name, fixture *f, make_parent, remove_parent)
+
 static size_t count_entries(const char *path) {
   DIR *all = opendir(path);
   assert_non_null(all);
@@ -211,12 +200,10 @@ static void use_keys(fixture *f, int from, int to) {
   }
 }
 
-static void test_keys_that_were_used_take_no_descriptor(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+PARENT_TEST(test_keys_that_were_used_take_no_descriptor) {
   palenca_rate_limiters *rate_limiters = palenca_rate_limiters_share(parent, NULL);
   assert_non_null(rate_limiters);
-  start_with(f, &(stub_script){responses, LENGTH(responses), 0},
+  start_with(f, SCRIPT(RESPONSE(OK_RESPONSE)),
              &(palenca_engine_options){.rate_limiters = rate_limiters});
   palenca_rate_limiters_release(rate_limiters);
   use_keys(f, 0, 40);
@@ -230,11 +217,9 @@ static void test_keys_that_were_used_take_no_descriptor(void **state) {
   assert_int_equal(stub_requests(f->server), 600);
 }
 
-static void test_a_cancelled_call_leaves_no_descriptor(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
+PARENT_TEST(test_a_cancelled_call_leaves_no_descriptor) {
   palenca_rate_limiters *rate_limiters = palenca_rate_limiters_share(parent, NULL);
-  start_with(f, &(stub_script){responses, LENGTH(responses), 0},
+  start_with(f, SCRIPT(RESPONSE(OK_RESPONSE)),
              &(palenca_engine_options){.rate_limiters = rate_limiters});
   palenca_rate_limiters_release(rate_limiters);
   size_t descriptors = count_entries("/proc/self/fd");
@@ -252,8 +237,7 @@ static void test_a_cancelled_call_leaves_no_descriptor(void **state) {
 }
 
 /* Those of keys that nobody has used for longer than a window, of which this one says nothing. */
-static void test_files_of_keys_long_gone_are_removed(void **state) {
-  (void)state;
+PARENT_TEST(test_files_of_keys_long_gone_are_removed) {
   palenca_rate_limiters *rate_limiters = palenca_rate_limiters_share(parent, NULL);
   char path[128];
   snprintf(path, sizeof path, "%s/palenca-%lu", parent, (unsigned long)geteuid());
@@ -272,10 +256,8 @@ static size_t allocated(void) {
   return now.uordblks + now.hblkhd;
 }
 
-static void test_keys_of_cancelled_calls_take_no_memory(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_keys_of_cancelled_calls_take_no_memory) {
+  START(f, RESPONSE(OK_RESPONSE));
   size_t before = allocated();
   for (int i = 0; i < 100; i++) {
     palenca_request request = limited(f, "key", PALENCA_RATE_LIMIT_MAX - i);
@@ -287,24 +269,4 @@ static void test_keys_of_cancelled_calls_take_no_memory(void **state) {
   rate_limiters_drop(rate_limiters, rate_limiters_find(rate_limiters, digest, 1)); /* sweeps */
   palenca_rate_limiters_release(rate_limiters);
   assert_true(allocated() < before + 2000000);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_engines_share_the_limit_of_a_key),
-      TEST(test_the_rate_limit_outlives_the_engine),
-      TEST(test_the_rate_limit_outlives_the_thread_of_an_engine),
-      TEST(test_the_wait_that_the_server_named_outlives_the_thread),
-      TEST(test_a_child_knows_what_was_sent_before),
-      cmocka_unit_test(test_a_fork_comes_at_any_time),
-      cmocka_unit_test(test_keys_that_nobody_uses_take_no_memory),
-      cmocka_unit_test_setup_teardown(test_keys_that_were_used_take_no_descriptor, make_parent,
-                                      remove_parent),
-      cmocka_unit_test_setup_teardown(test_a_cancelled_call_leaves_no_descriptor, make_parent,
-                                      remove_parent),
-      cmocka_unit_test_setup_teardown(test_files_of_keys_long_gone_are_removed, make_parent,
-                                      remove_parent),
-      TEST(test_keys_of_cancelled_calls_take_no_memory),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,10 +23,8 @@ static int deaf_socket(char *url, size_t size) {
   return fd;
 }
 
-static void test_a_rejected_connection_is_retried_even_to_create(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_rejected_connection_is_retried_even_to_create) {
+  START(f, RESPONSE(OK_RESPONSE));
   char url[64];
   int fd = deaf_socket(url, sizeof url);
   palenca_request request = post(f);
@@ -43,19 +41,15 @@ static void test_a_rejected_connection_is_retried_even_to_create(void **state) {
   (void)close(fd);
 }
 
-static void test_an_idempotent_request_without_a_response_is_retried(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {HANG_UP, RESPONSE(OK_RESPONSE), HANG_UP};
-  START(f, responses);
+ENGINE_TEST(test_an_idempotent_request_without_a_response_is_retried) {
+  START(f, HANG_UP, RESPONSE(OK_RESPONSE), HANG_UP);
   palenca_request request = get(f);
   assert_response(run(f, &request), 200, "ok", 2);
   assert_int_equal(stub_requests(f->server), 2);
 }
 
-static void test_a_creation_without_a_response_is_not_retried(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {HANG_UP, RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_creation_without_a_response_is_not_retried) {
+  START(f, HANG_UP, RESPONSE(OK_RESPONSE));
   palenca_request request = post(f);
   request.max_retries = 5;
   assert_failed(run(f, &request), PALENCA_NETWORK, 1);
@@ -63,10 +57,8 @@ static void test_a_creation_without_a_response_is_not_retried(void **state) {
 }
 
 /* A kept connection that turns out dead must not lead to a second sending either. */
-static void test_a_creation_is_not_sent_twice_over_an_idle_connection(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE), HANG_UP, RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_creation_is_not_sent_twice_over_an_idle_connection) {
+  START(f, RESPONSE(OK_RESPONSE), HANG_UP, RESPONSE(OK_RESPONSE));
   palenca_request idempotent = get(f), creation = post(f);
   assert_response(run(f, &idempotent), 200, "ok", 1);
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
@@ -74,15 +66,10 @@ static void test_a_creation_is_not_sent_twice_over_an_idle_connection(void **sta
   assert_response(run(f, &idempotent), 200, "ok", 1);
 }
 
-static void test_a_truncated_response_is_a_network_failure(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
-      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nhalf"),
-      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"),
-      RESPONSE(OK_RESPONSE),
-  };
-  START(f, responses);
+ENGINE_TEST(test_a_truncated_response_is_a_network_failure) {
+  START(f, RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
+        RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nhalf"),
+        RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"), RESPONSE(OK_RESPONSE));
   palenca_request creation = post(f), idempotent = get(f);
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
@@ -91,37 +78,29 @@ static void test_a_truncated_response_is_a_network_failure(void **state) {
 }
 
 /* The libraries below take half a head for a complete response without a body. */
-static void test_a_truncated_head_is_a_network_failure(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\n"),
+ENGINE_TEST(test_a_truncated_head_is_a_network_failure) {
+  START(
+      f, RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\n"),
       RESPOND_AND_CLOSE("HTTP/1.1 200 OK\r\nContent-Le"),
       RESPOND_AND_CLOSE("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nX-Request-Id: r-1\r\n"),
-      RESPONSE(OK_RESPONSE),
-  };
-  START(f, responses);
+      RESPONSE(OK_RESPONSE));
   palenca_request creation = post(f), idempotent = get(f);
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
   assert_failed(run(f, &creation), PALENCA_NETWORK, 1);
   assert_response(run(f, &idempotent), 200, "ok", 2);
 }
 
-static void test_what_is_no_http_is_a_protocol_failure(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPOND_AND_CLOSE("hello\r\n\r\n")};
-  START(f, responses);
+ENGINE_TEST(test_what_is_no_http_is_a_protocol_failure) {
+  START(f, RESPOND_AND_CLOSE("hello\r\n\r\n"));
   palenca_request request = get(f);
   assert_failed(run(f, &request), PALENCA_PROTOCOL, 1);
   request.url = "gopher://127.0.0.1/";
   assert_failed(run(f, &request), PALENCA_USAGE, 1);
 }
 
-static void test_an_earlier_attempts_body_is_gone(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE(BUSY_RESPONSE), RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-      RESPONSE(BUSY_RESPONSE), HANG_UP};
-  START(f, responses);
+ENGINE_TEST(test_an_earlier_attempts_body_is_gone) {
+  START(f, RESPONSE(BUSY_RESPONSE), RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        RESPONSE(BUSY_RESPONSE), HANG_UP);
   palenca_request request = get(f);
   assert_response(run(f, &request), 200, "", 2);
   palenca_result *result = run(f, &request);
@@ -130,10 +109,8 @@ static void test_an_earlier_attempts_body_is_gone(void **state) {
   assert_failed(result, PALENCA_NETWORK, 2);
 }
 
-static void test_silence_ends_with_the_timeout(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {SILENCE};
-  START(f, responses);
+ENGINE_TEST(test_silence_ends_with_the_timeout) {
+  START(f, SILENCE);
   palenca_request idempotent = get(f), creation = post(f);
   idempotent.timeout_ms = 50;
   idempotent.max_retries = 0;
@@ -149,11 +126,8 @@ static void test_silence_ends_with_the_timeout(void **state) {
   assert_true(stub_requests(f->server) <= before + 1);
 }
 
-static void test_a_body_that_stops_ends_with_the_timeout(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")};
-  START(f, responses);
+ENGINE_TEST(test_a_body_that_stops_ends_with_the_timeout) {
+  START(f, RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"));
   palenca_request request = get(f);
   request.timeout_ms = 300;
   request.max_retries = 0;
@@ -162,11 +136,8 @@ static void test_a_body_that_stops_ends_with_the_timeout(void **state) {
 
 /* ---- Temporary responses ---- */
 
-static void test_temporary_responses(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(BUSY_RESPONSE), RESPONSE(OK_RESPONSE),
-                                            RESPONSE(BUSY_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_temporary_responses) {
+  START(f, RESPONSE(BUSY_RESPONSE), RESPONSE(OK_RESPONSE), RESPONSE(BUSY_RESPONSE));
   palenca_request idempotent = get(f), creation = post(f);
   assert_response(run(f, &idempotent), 200, "ok", 2);
   assert_response(run(f, &creation), 503, "busy", 1);
@@ -176,27 +147,20 @@ static void test_temporary_responses(void **state) {
   assert_int_equal(stub_requests(f->server), 6);
 }
 
-static void test_a_status_of_a_server_in_between_is_temporary(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 520 Unknown\r\nContent-Length: 0\r\n\r\n"), RESPONSE(OK_RESPONSE),
-      RESPONSE("HTTP/1.1 507 Full\r\nContent-Length: 0\r\n\r\n"),    RESPONSE(OK_RESPONSE),
-      RESPONSE("HTTP/1.1 501 Never\r\nContent-Length: 0\r\n\r\n"),   RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_status_of_a_server_in_between_is_temporary) {
+  START(f, RESPONSE("HTTP/1.1 520 Unknown\r\nContent-Length: 0\r\n\r\n"), RESPONSE(OK_RESPONSE),
+        RESPONSE("HTTP/1.1 507 Full\r\nContent-Length: 0\r\n\r\n"), RESPONSE(OK_RESPONSE),
+        RESPONSE("HTTP/1.1 501 Never\r\nContent-Length: 0\r\n\r\n"), RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   assert_response(run(f, &request), 200, "ok", 2);
   assert_response(run(f, &request), 200, "ok", 2);
   assert_response(run(f, &request), 501, "", 1);
 }
 
-static void test_429_is_repeated_when_the_server_says_even_to_create(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
-      RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"),
-      RESPONSE(OK_RESPONSE),
-  };
-  START(f, responses);
+ENGINE_TEST(test_429_is_repeated_when_the_server_says_even_to_create) {
+  START(f, RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"),
+        RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"),
+        RESPONSE(OK_RESPONSE));
   palenca_request request = post(f);
   request.max_retries = 2;
   int64_t start = now_ms();
@@ -223,9 +187,7 @@ static stub_response limited_response(char text[300], int ahead, bool has_date) 
 
 static void assert_limited_for_a_second(fixture *f, int ahead, bool has_date) {
   char text[300];
-  const stub_response responses[] = {limited_response(text, ahead, has_date),
-                                     RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+  START(f, limited_response(text, ahead, has_date), RESPONSE(OK_RESPONSE));
   palenca_request request = limited(f, has_date ? "date" : "no date", 100);
   request.max_retries = 1;
   request.deadline_ms = 30000; /* half a window */
@@ -234,53 +196,26 @@ static void assert_limited_for_a_second(fixture *f, int ahead, bool has_date) {
   assert_true(now_ms() - start >= 1000);
 }
 
-static void test_the_clock_of_the_server_is_ahead(void **state) {
-  assert_limited_for_a_second(*state, 600, true);
+ENGINE_TEST(test_the_clock_of_the_server_is_ahead) {
+  assert_limited_for_a_second(f, 600, true);
 }
 
-static void test_the_clock_of_the_server_is_a_little_ahead(void **state) {
-  assert_limited_for_a_second(*state, 45, true);
+ENGINE_TEST(test_the_clock_of_the_server_is_a_little_ahead) {
+  assert_limited_for_a_second(f, 45, true);
 }
 
-static void test_the_clock_of_the_server_is_slow(void **state) {
-  assert_limited_for_a_second(*state, -600, true);
+ENGINE_TEST(test_the_clock_of_the_server_is_slow) {
+  assert_limited_for_a_second(f, -600, true);
 }
 
-static void test_the_clock_of_the_server_is_ahead_and_it_sends_no_date(void **state) {
-  assert_limited_for_a_second(*state, 600, false);
+ENGINE_TEST(test_the_clock_of_the_server_is_ahead_and_it_sends_no_date) {
+  assert_limited_for_a_second(f, 600, false);
 }
 
-static void test_a_wait_too_long_is_left_to_the_caller(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n")};
-  START(f, responses);
+ENGINE_TEST(test_a_wait_too_long_is_left_to_the_caller) {
+  START(f, RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"));
   palenca_request request = get(f);
   palenca_result *result = run(f, &request);
   assert_int_equal(result->meta.retry_after_ms, 3600000);
   assert_response(result, 429, "", 1);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_rejected_connection_is_retried_even_to_create),
-      TEST(test_an_idempotent_request_without_a_response_is_retried),
-      TEST(test_a_creation_without_a_response_is_not_retried),
-      TEST(test_a_creation_is_not_sent_twice_over_an_idle_connection),
-      TEST(test_a_truncated_response_is_a_network_failure),
-      TEST(test_a_truncated_head_is_a_network_failure),
-      TEST(test_what_is_no_http_is_a_protocol_failure),
-      TEST(test_an_earlier_attempts_body_is_gone),
-      TEST(test_silence_ends_with_the_timeout),
-      TEST(test_a_body_that_stops_ends_with_the_timeout),
-      TEST(test_temporary_responses),
-      TEST(test_a_status_of_a_server_in_between_is_temporary),
-      TEST(test_429_is_repeated_when_the_server_says_even_to_create),
-      TEST(test_the_clock_of_the_server_is_ahead),
-      TEST(test_the_clock_of_the_server_is_a_little_ahead),
-      TEST(test_the_clock_of_the_server_is_slow),
-      TEST(test_the_clock_of_the_server_is_ahead_and_it_sends_no_date),
-      TEST(test_a_wait_too_long_is_left_to_the_caller),
-  };
-  return cmocka_run_group_tests_name("engine, retries", tests, NULL, NULL);
 }

@@ -10,10 +10,8 @@
 
 /* ---- Priorities ---- */
 
-static void test_a_call_passes_those_of_low_priority(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  start_with(f, &(stub_script){responses, 1, 0}, &(palenca_engine_options){NULL, 1});
+ENGINE_TEST(test_a_call_passes_those_of_low_priority) {
+  start_with(f, SCRIPT(RESPONSE(OK_RESPONSE)), &(palenca_engine_options){NULL, 1});
   palenca_request request = limited(f, "a", 100);
   uint64_t order[4];
   request.low_priority = true;
@@ -30,10 +28,8 @@ static void test_a_call_passes_those_of_low_priority(void **state) {
   }
 }
 
-static void test_calls_of_low_priority_leave_a_part_of_the_limit(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_calls_of_low_priority_leave_a_part_of_the_limit) {
+  START(f, RESPONSE(OK_RESPONSE));
   enum {
     LIMIT = 48,
     SPARE = 2
@@ -88,12 +84,9 @@ static int child(fixture *f, const palenca_request *request) {
   return 0;
 }
 
-static void test_a_fork_shares_no_connection_and_no_call(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE(OK_RESPONSE), SILENCE,
-      RESPONSE("HTTP/1.1 201 Made\r\nContent-Length: 5\r\n\r\nchild")};
-  START(f, responses);
+ENGINE_TEST(test_a_fork_shares_no_connection_and_no_call) {
+  START(f, RESPONSE(OK_RESPONSE), SILENCE,
+        RESPONSE("HTTP/1.1 201 Made\r\nContent-Length: 5\r\n\r\nchild"));
   palenca_request request = get(f), waiting = limited(f, "a", 1);
   assert_response(run(f, &waiting), 200, "ok", 1);
   uint64_t sent = submit(f->engine, &request);
@@ -135,8 +128,7 @@ static int guarded_child(fork_guard *guard) {
   return pid > 0 && waitpid(pid, &status, 0) == pid ? WEXITSTATUS(status) : 4;
 }
 
-static void test_a_guard_notices_each_fork(void **state) {
-  (void)state;
+UNIT_TEST(test_a_guard_notices_each_fork) {
   for (int with_page = 1; with_page >= 0; with_page--) {
     fork_guard guard;
     fork_guard_init(&guard);
@@ -155,14 +147,4 @@ static void test_a_guard_notices_each_fork(void **state) {
     assert_false(fork_guard_has_forked(&guard));
     fork_guard_free(&guard);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_call_passes_those_of_low_priority),
-      TEST(test_calls_of_low_priority_leave_a_part_of_the_limit),
-      TEST(test_a_fork_shares_no_connection_and_no_call),
-      cmocka_unit_test(test_a_guard_notices_each_fork),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,8 +75,7 @@ static palenca_result *wait_thread(engine_thread *thread, int wake) {
   return result;
 }
 
-static void test_the_path_is_private_and_goes_when_it_is_used(void **state) {
-  (void)state;
+ENGINE_TEST(test_the_path_is_private_and_goes_when_it_is_used) {
   engine_thread *thread = new_thread();
   struct stat is;
   char path[108], directory[108];
@@ -91,8 +90,7 @@ static void test_the_path_is_private_and_goes_when_it_is_used(void **state) {
   engine_thread_free(thread);
 }
 
-static void test_the_path_goes_when_it_is_not_used(void **state) {
-  (void)state;
+ENGINE_TEST(test_the_path_goes_when_it_is_not_used) {
   engine_thread *thread = new_thread();
   palenca_error error = {0};
   struct stat is;
@@ -106,8 +104,7 @@ static void test_the_path_goes_when_it_is_not_used(void **state) {
   assert_int_equal(stat(path, &is), -1);
 }
 
-static void test_an_unusable_directory_is_named_as_the_cause(void **state) {
-  (void)state;
+ENGINE_TEST(test_an_unusable_directory_is_named_as_the_cause) {
   engine_thread *thread = new_thread();
   palenca_error error = {0};
   char longest[200];
@@ -121,8 +118,7 @@ static void test_an_unusable_directory_is_named_as_the_cause(void **state) {
 }
 
 /* Another process that gets at the path is hung up on, and does not keep out who it is for. */
-static void test_another_process_is_not_let_in(void **state) {
-  (void)state;
+ENGINE_TEST(test_another_process_is_not_let_in) {
   engine_thread *thread = new_thread();
   char path[108], byte;
   int ready[2];
@@ -150,10 +146,8 @@ static void test_another_process_is_not_let_in(void **state) {
 
 /* ---- Calls ---- */
 
-static void test_a_call_is_made_and_wakes(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(BUSY_RESPONSE), RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_call_is_made_and_wakes) {
+  START(f, RESPONSE(BUSY_RESPONSE), RESPONSE(OK_RESPONSE));
   engine_thread *thread = new_thread();
   int wake = new_wake(thread);
   palenca_request request = get(f);
@@ -174,11 +168,8 @@ static void test_a_call_is_made_and_wakes(void **state) {
 }
 
 /* Whoever watches a call learns of an attempt when it has failed, not with the last one. */
-static void test_an_attempt_wakes_before_there_is_a_result(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n")};
-  START(f, responses);
+ENGINE_TEST(test_an_attempt_wakes_before_there_is_a_result) {
+  START(f, RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"));
   engine_thread *thread = new_thread();
   int wake = new_wake(thread);
   drain(wake);
@@ -195,10 +186,8 @@ static void test_an_attempt_wakes_before_there_is_a_result(void **state) {
   engine_thread_free(thread);
 }
 
-static void test_what_is_wrong_with_a_request_is_said_at_once(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_what_is_wrong_with_a_request_is_said_at_once) {
+  START(f, RESPONSE(OK_RESPONSE));
   engine_thread *thread = new_thread();
   palenca_error error = {0};
   palenca_request request = get(f);
@@ -209,10 +198,8 @@ static void test_what_is_wrong_with_a_request_is_said_at_once(void **state) {
   assert_int_equal(stub_requests(f->server), 0);
 }
 
-static void test_a_cancelled_call_has_no_result(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {SILENCE, RESPOND_AND_CLOSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_cancelled_call_has_no_result) {
+  START(f, SILENCE, RESPOND_AND_CLOSE(OK_RESPONSE));
   engine_thread *thread = new_thread();
   int wake = new_wake(thread);
   palenca_request request = get(f);
@@ -229,10 +216,8 @@ static void test_a_cancelled_call_has_no_result(void **state) {
   engine_thread_free(thread);
 }
 
-static void test_the_end_does_not_wait_for_responses(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE), SILENCE};
-  START(f, responses);
+ENGINE_TEST(test_the_end_does_not_wait_for_responses) {
+  START(f, RESPONSE(OK_RESPONSE), SILENCE);
   engine_thread *thread = new_thread();
   palenca_request request = get(f);
   for (int i = 0; i < 10; i++) {
@@ -244,10 +229,8 @@ static void test_the_end_does_not_wait_for_responses(void **state) {
   assert_true(now_ms() - began < TIMEOUT_MS / 4);
 }
 
-static void test_many_calls_all_come_back(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_many_calls_all_come_back) {
+  START(f, RESPONSE(OK_RESPONSE));
   engine_thread *thread = new_thread();
   int wake = new_wake(thread);
   palenca_request request = get(f);
@@ -278,8 +261,7 @@ static void on_signal(int number) {
                    1);
 }
 
-static void test_signals_stay_with_the_process(void **state) {
-  (void)state;
+ENGINE_TEST(test_signals_stay_with_the_process) {
   main_thread = pthread_self();
   struct sigaction action = {.sa_handler = on_signal}, before;
   sigset_t one, mask;
@@ -297,10 +279,8 @@ static void test_signals_stay_with_the_process(void **state) {
   sigaction(SIGUSR1, &before, NULL);
 }
 
-static void test_a_child_has_no_part_in_it(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_child_has_no_part_in_it) {
+  START(f, RESPONSE(OK_RESPONSE));
   engine_thread *thread = new_thread();
   int wake = new_wake(thread), status = -1;
   palenca_request request = get(f);
@@ -347,8 +327,7 @@ static void *write_nodes(void *context) {
   return NULL;
 }
 
-static void test_nodes_come_once_and_in_order(void **state) {
-  (void)state;
+ENGINE_TEST(test_nodes_come_once_and_in_order) {
   pthread_t writers[WRITERS];
   int next[WRITERS] = {0}, taken = 0, times_full = 0;
   for (int i = 0; i < WRITERS; i++) {
@@ -367,23 +346,4 @@ static void test_nodes_come_once_and_in_order(void **state) {
   }
   assert_int_equal(atomic_load(&times_empty), times_full);
   assert_null(mpsc_queue_take_all(&queue));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_the_path_is_private_and_goes_when_it_is_used),
-      TEST(test_the_path_goes_when_it_is_not_used),
-      TEST(test_an_unusable_directory_is_named_as_the_cause),
-      TEST(test_another_process_is_not_let_in),
-      TEST(test_a_call_is_made_and_wakes),
-      TEST(test_an_attempt_wakes_before_there_is_a_result),
-      TEST(test_what_is_wrong_with_a_request_is_said_at_once),
-      TEST(test_a_cancelled_call_has_no_result),
-      TEST(test_the_end_does_not_wait_for_responses),
-      TEST(test_many_calls_all_come_back),
-      TEST(test_signals_stay_with_the_process),
-      TEST(test_a_child_has_no_part_in_it),
-      TEST(test_nodes_come_once_and_in_order),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,10 +9,8 @@
 
 /* ---- The rate limit ---- */
 
-static void test_a_key_is_limited_and_others_are_not_held_up(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_key_is_limited_and_others_are_not_held_up) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = limited(f, "a", 2), other = limited(f, "b", 2), free_one = get(f);
   for (int i = 0; i < 2; i++) {
     assert_response(run(f, &request), 200, "ok", 1);
@@ -32,8 +30,7 @@ static void test_a_key_is_limited_and_others_are_not_held_up(void **state) {
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
 }
 
-static void test_the_servers_word_on_the_window_counts(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_the_servers_word_on_the_window_counts) {
   static char used_up[200], rejected[200];
   long long reset = (long long)time(NULL) + 50;
   int sizes[] = {snprintf(used_up, sizeof used_up,
@@ -44,16 +41,12 @@ static void test_the_servers_word_on_the_window_counts(void **state) {
                           "HTTP/1.1 429 Slow\r\nX-RateLimit-Reset: %lld"
                           "\r\nContent-Length: 0\r\n\r\n",
                           reset)};
-  const stub_response responses[] = {
-      {used_up, (size_t)sizes[0], STUB_KEEP},
-      {rejected, (size_t)sizes[1], STUB_KEEP},
-      RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
-      RESPONSE("HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: 1\r\nX-RateLimit-Reset: 99999999999\r\n"
-               "Content-Length: 2\r\n\r\nok"),
-  };
   static const char *const keys[] = {"a", "b", "c"};
   static const int statuses[] = {200, 429, 429};
-  START(f, responses);
+  START(f, {used_up, (size_t)sizes[0], STUB_KEEP}, {rejected, (size_t)sizes[1], STUB_KEEP},
+        RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
+        RESPONSE("HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: 1\r\nX-RateLimit-Reset: 99999999999\r\n"
+                 "Content-Length: 2\r\n\r\nok"));
   for (size_t i = 0; i < LENGTH(keys); i++) {
     palenca_request request = limited(f, keys[i], PALENCA_RATE_LIMIT_DEFAULT);
     assert_response(run(f, &request), statuses[i], statuses[i] == 200 ? "ok" : "", 1);
@@ -69,12 +62,11 @@ static void test_the_servers_word_on_the_window_counts(void **state) {
 
 /* ---- Waiting, canceling, ending ---- */
 
-static void test_cancel_in_every_state(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      SILENCE, RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"),
-      RESPONSE(OK_RESPONSE)};
-  start_with(f, &(stub_script){responses, LENGTH(responses), 0},
+ENGINE_TEST(test_cancel_in_every_state) {
+  start_with(f,
+             SCRIPT(SILENCE,
+                    RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"),
+                    RESPONSE(OK_RESPONSE)),
              &(palenca_engine_options){NULL, 1});
   palenca_request request = get(f);
   assert_false(palenca_engine_cancel(f->engine, 0));
@@ -104,10 +96,8 @@ static void test_cancel_in_every_state(void **state) {
   assert_int_equal(stub_requests(f->server), 3);
 }
 
-static void test_a_completed_call_is_not_cancelled_and_ends_the_wait(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE)};
-  START(f, responses);
+ENGINE_TEST(test_a_completed_call_is_not_cancelled_and_ends_the_wait) {
+  START(f, RESPONSE(OK_RESPONSE));
   palenca_request request = get(f);
   uint64_t id = submit(f->engine, &request);
   int64_t start = now_ms();
@@ -123,8 +113,7 @@ static void test_a_completed_call_is_not_cancelled_and_ends_the_wait(void **stat
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
 }
 
-static void test_an_idle_step_waits_no_longer_than_its_timeout(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_an_idle_step_waits_no_longer_than_its_timeout) {
   f->engine = new_engine(&(palenca_engine_options){NULL, 0});
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
   int64_t start = now_ms();
@@ -140,8 +129,7 @@ static void *write_byte(void *context) {
   return write(*fd, "x", 1) == 1 ? context : NULL;
 }
 
-static void test_a_descriptor_ends_the_wait(void **state) {
-  fixture *f = *state;
+ENGINE_TEST(test_a_descriptor_ends_the_wait) {
   enum {
     PIPES = 8
   };
@@ -173,12 +161,11 @@ static void test_a_descriptor_ends_the_wait(void **state) {
 }
 
 /* Leaks show in the sanitizers' report. */
-static void test_free_ends_calls_in_every_state(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {
-      RESPONSE(OK_RESPONSE),
-      RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"), SILENCE};
-  start_with(f, &(stub_script){responses, LENGTH(responses), 0},
+ENGINE_TEST(test_free_ends_calls_in_every_state) {
+  start_with(f,
+             SCRIPT(RESPONSE(OK_RESPONSE),
+                    RESPONSE("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"),
+                    SILENCE),
              &(palenca_engine_options){NULL, 1});
   palenca_request request = get(f);
   for (int i = 0; i < 5; i++) {
@@ -210,12 +197,9 @@ static size_t turn(palenca_engine *engine) {
   return done;
 }
 
-static void test_another_loop_drives_an_engine(void **state) {
-  fixture *f = *state;
-  static const stub_response responses[] = {RESPONSE(OK_RESPONSE), RESPOND_AND_CLOSE(OK_RESPONSE),
-                                            RESPONSE(BUSY_RESPONSE), RESPONSE(OK_RESPONSE),
-                                            SILENCE};
-  START(f, responses);
+ENGINE_TEST(test_another_loop_drives_an_engine) {
+  START(f, RESPONSE(OK_RESPONSE), RESPOND_AND_CLOSE(OK_RESPONSE), RESPONSE(BUSY_RESPONSE),
+        RESPONSE(OK_RESPONSE), SILENCE);
   palenca_request request = get(f), silent = get(f);
   request.idempotent = true;
   request.max_retries = 1;
@@ -234,18 +218,4 @@ static void test_another_loop_drives_an_engine(void **state) {
   }
   assert_failed(palenca_engine_take(f->engine), PALENCA_TIMEOUT, 1);
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_key_is_limited_and_others_are_not_held_up),
-      TEST(test_the_servers_word_on_the_window_counts),
-      TEST(test_cancel_in_every_state),
-      TEST(test_a_completed_call_is_not_cancelled_and_ends_the_wait),
-      TEST(test_an_idle_step_waits_no_longer_than_its_timeout),
-      TEST(test_a_descriptor_ends_the_wait),
-      TEST(test_free_ends_calls_in_every_state),
-      TEST(test_another_loop_drives_an_engine),
-  };
-  return cmocka_run_group_tests_name("engine, waiting", tests, NULL, NULL);
 }

@@ -31,6 +31,8 @@ static int remove_parent(void **state) {
   return system(command);
 }
 
+#define SHARED_TEST(name) FIXTURE_TEST(name, void *nothing, make_parent, remove_parent)
+
 static palenca_rate_limiters *share(void) {
   palenca_error error = {.kind = PALENCA_OK, .message = ""};
   palenca_rate_limiters *rate_limiters = palenca_rate_limiters_share(parent, &error);
@@ -59,8 +61,7 @@ static size_t take_all(palenca_rate_limiters *rate_limiters, rate_limiter *one, 
   return count;
 }
 
-static void test_sets_of_rate_limiters_share_a_limit(void **state) {
-  (void)state;
+SHARED_TEST(test_sets_of_rate_limiters_share_a_limit) {
   palenca_rate_limiters *first = share(), *second = share();
   int64_t now = clock_steady_ms();
   assert_int_equal(take_all(first, find(first, "a", 48), true, now), 46);
@@ -78,8 +79,7 @@ static void test_sets_of_rate_limiters_share_a_limit(void **state) {
   palenca_rate_limiters_release(third);
 }
 
-static void test_a_block_is_everybodys(void **state) {
-  (void)state;
+SHARED_TEST(test_a_block_is_everybodys) {
   palenca_rate_limiters *first = share(), *second = share();
   int64_t now = clock_steady_ms();
   rate_limiters_block(first, find(first, "a", 5), now, 7000);
@@ -117,8 +117,7 @@ static size_t *new_count(void) {
   return mmap(NULL, sizeof(size_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
-static void test_processes_share_a_limit_to_the_last_turn(void **state) {
-  (void)state;
+SHARED_TEST(test_processes_share_a_limit_to_the_last_turn) {
   size_t *count = new_count();
   pid_t children[PROCESSES];
   for (int i = 0; i < PROCESSES; i++) {
@@ -132,8 +131,7 @@ static void test_processes_share_a_limit_to_the_last_turn(void **state) {
 }
 
 /* A turn that was taken by a process killed before it could count it is one less, not one more. */
-static void test_killed_processes_never_let_others_exceed_it(void **state) {
-  (void)state;
+SHARED_TEST(test_killed_processes_never_let_others_exceed_it) {
   size_t *count = new_count();
   for (int i = 0; i < 50; i++) {
     pid_t child = start_child(count);
@@ -157,8 +155,7 @@ static void path_of_directory(char *out, size_t size) {
   snprintf(out, size, "%s/palenca-%lu", parent, (unsigned long)geteuid());
 }
 
-static void test_nobody_else_can_look_in(void **state) {
-  (void)state;
+SHARED_TEST(test_nobody_else_can_look_in) {
   char path[256];
   struct stat is;
   palenca_rate_limiters *rate_limiters = share();
@@ -174,8 +171,7 @@ static void test_nobody_else_can_look_in(void **state) {
   assert_non_null(strstr(error.message, "No such file or directory"));
 }
 
-static void test_a_link_is_not_followed(void **state) {
-  (void)state;
+SHARED_TEST(test_a_link_is_not_followed) {
   char path[256];
   palenca_error error = {0};
   path_of_directory(path, sizeof path);
@@ -202,8 +198,7 @@ static size_t free_turns(rate_limit_file *file, int64_t now) {
 }
 
 /* Of another layout, cut short, or from before the machine's last start. */
-static void test_a_file_that_makes_no_sense_is_started_again(void **state) {
-  (void)state;
+SHARED_TEST(test_a_file_that_makes_no_sense_is_started_again) {
   int directory = rate_limit_directory_open(parent, NULL);
   rate_limit_file *file = rate_limit_file_open(directory, "x", 5);
   int64_t now = clock_steady_ms();
@@ -222,8 +217,7 @@ static void test_a_file_that_makes_no_sense_is_started_again(void **state) {
   close(directory);
 }
 
-static void test_it_is_not_waited_for(void **state) {
-  (void)state;
+SHARED_TEST(test_it_is_not_waited_for) {
   int directory = rate_limit_directory_open(parent, NULL);
   rate_limit_file *first = rate_limit_file_open(directory, "x", 5),
                   *second = rate_limit_file_open(directory, "x", 5);
@@ -248,8 +242,7 @@ static void leave_file(int directory, const char *name, int64_t last_turn) {
   rate_limit_file_close(file);
 }
 
-static void test_what_says_nothing_any_more_is_removed(void **state) {
-  (void)state;
+SHARED_TEST(test_what_says_nothing_any_more_is_removed) {
   int directory = rate_limit_directory_open(parent, NULL);
   int64_t now = clock_steady_ms();
   leave_file(directory, "fresh", now);
@@ -269,8 +262,7 @@ static void test_what_says_nothing_any_more_is_removed(void **state) {
 }
 
 /* A file is opened while others remove it: all that have one have the same. */
-static void test_removal_parts_nobody_from_the_others(void **state) {
-  (void)state;
+SHARED_TEST(test_removal_parts_nobody_from_the_others) {
   pid_t self = getpid(), remover = fork();
   if (remover == 0) {
     while (getppid() == self) {
@@ -308,8 +300,7 @@ static void note_and_die(rate_limit_file *file, int64_t now) {
   rate_limit_file_put_back(file, &window);
 }
 
-static void test_a_request_noted_by_half_blocks_nobody(void **state) {
-  (void)state;
+SHARED_TEST(test_a_request_noted_by_half_blocks_nobody) {
   int directory = rate_limit_directory_open(parent, NULL);
   rate_limit_file *file = rate_limit_file_open(directory, "x", 5);
   int64_t now = clock_steady_ms();
@@ -327,8 +318,7 @@ static void test_a_request_noted_by_half_blocks_nobody(void **state) {
   close(directory);
 }
 
-static void test_a_path_is_not_cut(void **state) {
-  (void)state;
+SHARED_TEST(test_a_path_is_not_cut) {
   char path[300];
   palenca_error error = {.kind = PALENCA_OK, .message = ""};
   size_t size = strlen(parent);
@@ -338,24 +328,4 @@ static void test_a_path_is_not_cut(void **state) {
   assert_int_equal(rate_limit_directory_open(path, &error), -1);
   assert_int_equal(error.kind, PALENCA_USAGE);
   assert_string_equal(error.message, "the directory's path is too long");
-}
-
-#define SHARED(name) cmocka_unit_test_setup_teardown(name, make_parent, remove_parent)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      SHARED(test_sets_of_rate_limiters_share_a_limit),
-      SHARED(test_a_block_is_everybodys),
-      SHARED(test_processes_share_a_limit_to_the_last_turn),
-      SHARED(test_killed_processes_never_let_others_exceed_it),
-      SHARED(test_nobody_else_can_look_in),
-      SHARED(test_a_link_is_not_followed),
-      SHARED(test_a_file_that_makes_no_sense_is_started_again),
-      SHARED(test_a_request_noted_by_half_blocks_nobody),
-      SHARED(test_a_path_is_not_cut),
-      SHARED(test_it_is_not_waited_for),
-      SHARED(test_what_says_nothing_any_more_is_removed),
-      SHARED(test_removal_parts_nobody_from_the_others),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }
