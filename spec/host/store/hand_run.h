@@ -49,7 +49,7 @@ static inline int begin_by_hand(void **state) {
   return result;
 }
 
-#define BY_HAND(name) cmocka_unit_test_setup_teardown(name, begin_by_hand, tear_down)
+#define BY_HAND_TEST(name) FIXTURE_TEST(name, fixture *f, begin_by_hand, tear_down)
 
 /* The id of an event that can be taken now; 0: there is none. */
 static inline int64_t taken(const worker *w) {

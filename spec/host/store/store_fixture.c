@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,9 @@ static void close_admin(void *context) {
 }
 
 void close_store(fixture *f) {
+  while (f->worker_count > 0) {
+    free_worker(&f->workers[0]);
+  }
   if (f->admin != NULL) {
     host_loop_call(f->loop, close_admin, f->admin);
   }
@@ -87,6 +91,12 @@ int set_up(void **state) {
   (void)pthread_cond_init(&f->changed, NULL);
   *state = f;
   return 0;
+}
+
+int set_up_open(void **state) {
+  int result = set_up(state);
+  open_store(*state);
+  return result;
 }
 
 int tear_down(void **state) {
@@ -180,11 +190,7 @@ void put_now(fixture *f, const event_record *record, event_put_done done, void *
 static response put_and_wait(fixture *f, const event_record *record) {
   response a = NO_RESPONSE;
   put_now(f, record, on_put, &a);
-  (void)pthread_mutex_lock(&a.mutex);
-  while (a.responses == 0) {
-    (void)pthread_cond_wait(&a.changed, &a.mutex);
-  }
-  (void)pthread_mutex_unlock(&a.mutex);
+  await_responses(&a, 1);
   if (f->first_id == 0) {
     f->first_id = a.id;
   }
@@ -232,22 +238,32 @@ void limit_files(bool is_limited) {
   struct rlimit limit;
   assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
   limit.rlim_cur = is_limited ? 1 : limit.rlim_max;
+  assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 /* ---- Leasing ---- */
 
 worker new_worker(fixture *f) {
-  worker w = {.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  worker w = {.f = f, .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
   assert_true(w.fd >= 0);
   w.consumer = event_consumer_new(f->store, w.fd);
   assert_non_null(w.consumer);
+  assert_true(f->worker_count < WORKERS_MAX);
+  f->workers[f->worker_count++] = w;
   return w;
 }
 
-void free_worker(worker *w) {
-  event_consumer_free(w->consumer);
-  (void)close(w->fd);
+void free_worker(const worker *w) {
+  fixture *f = w->f;
+  const worker freed = *w;
+  int i = 0;
+  while (f->workers[i].consumer != freed.consumer) {
+    i++;
+  }
+  f->workers[i] = f->workers[--f->worker_count];
+  event_consumer_free(freed.consumer);
+  (void)close(freed.fd);
 }
 
 void wait_notified(const worker *w) {

@@ -6,38 +6,49 @@
 #include "store/admin/server.h"
 #include "store/event_admin.h"
 #include "store/event_store.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <pthread.h>
 
 /* Only a failing test waits for all of it. */
 #define TIMEOUT_MS 30000
 
+#define WORKERS_MAX 8
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define STORE_TEST(name) FIXTURE_TEST(name, fixture *f, set_up_open, tear_down)
+/* Of a store that the test opens. */
+#define CLOSED_STORE_TEST(name) FIXTURE_TEST(name, fixture *f, set_up, tear_down)
 
 /* ---- A directory, a store in it, and what the store said ---- */
 
+typedef struct fixture fixture;
+
 typedef struct {
+  fixture *f;
+  event_consumer *consumer;
+  int fd;
+} worker;
+
+struct fixture {
   char directory[96];
   char path[120];
   host_loop *loop; /* NULL: closed, as is the next one */
   event_store *store;
-  event_admin_server *admin; /* for replays and purges; NULL, too, if the test runs the loop */
-  bool is_by_hand;           /* its loop has no thread: the test runs it */
+  event_admin_server *admin;   /* for replays and purges; NULL, too, if the test runs the loop */
+  bool is_by_hand;             /* its loop has no thread: the test runs it */
+  worker workers[WORKERS_MAX]; /* of the store */
+  int worker_count;
   int64_t dedup_window, retention, decision_retention;
   int64_t first_id; /* of the first event that was put; 0: none was */
   pthread_mutex_t mutex;
   pthread_cond_t changed; /* with each of what follows */
   int errors, heals;
   char last_error[512];
-} fixture;
+};
 
 int set_up(void **state);
+int set_up_open(void **state); /* with the store open */
 int tear_down(void **state);
 
 /* Opens a store on a loop of its own, which is started. NULL: the reason is in `error`. */
@@ -88,18 +99,14 @@ void await_responses(response *a, int count);
 /* As many senders at once. */
 void put_together(fixture *f, int count);
 
-/* As on a full disk: nothing more can be written. SIGXFSZ has to be ignored meanwhile. */
+/* As on a full disk: nothing more can be written. */
 void limit_files(bool is_limited);
 
 /* ---- Leasing ---- */
 
-typedef struct {
-  event_consumer *consumer;
-  int fd;
-} worker;
-
+/* Lives until it is freed, or the store is closed. */
 worker new_worker(fixture *f);
-void free_worker(worker *w);
+void free_worker(const worker *w);
 void wait_notified(const worker *w);
 
 /* Leases of events fail meanwhile, and with them the transactions that try. */

@@ -1,11 +1,6 @@
 /* The table of cases of when the event store commits. */
 #include "store/commit_policy.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #define NEVER INT64_MAX
 
@@ -82,8 +77,7 @@ static const policy_case cases[] = {
     {"the end then", IN(.has_finishes = true, .is_closing = true, .locked = 10), WAIT(10)},
 };
 
-static void test_the_table(void **state) {
-  (void)state;
+UNIT_TEST(test_the_table) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     const policy_case *one = &cases[i];
     commit_inputs in = one->in;
@@ -98,8 +92,7 @@ static void test_the_table(void **state) {
   }
 }
 
-static void test_many_puts_in_a_short_time_are_a_burst(void **state) {
-  (void)state;
+UNIT_TEST(test_many_puts_in_a_short_time_are_a_burst) {
   commit_burst burst = {.puts = 0};
   commit_burst_add(&burst, COMMIT_BURST_PUTS - 1, 1000);
   assert_int_equal(commit_burst_left(&burst, 1000), 0);
@@ -108,19 +101,9 @@ static void test_many_puts_in_a_short_time_are_a_burst(void **state) {
   assert_int_equal(commit_burst_left(&burst, 1000 + 2 * COMMIT_BURST_MS - 1), 0);
 }
 
-static void test_as_many_in_a_longer_time_are_none(void **state) {
-  (void)state;
+UNIT_TEST(test_as_many_in_a_longer_time_are_none) {
   commit_burst burst = {.puts = 0};
   commit_burst_add(&burst, COMMIT_BURST_PUTS - 1, 1000);
   commit_burst_add(&burst, COMMIT_BURST_PUTS - 1, 1000 + COMMIT_BURST_MS);
   assert_int_equal(commit_burst_left(&burst, 1000 + COMMIT_BURST_MS), 0);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_the_table),
-      cmocka_unit_test(test_many_puts_in_a_short_time_are_a_burst),
-      cmocka_unit_test(test_as_many_in_a_longer_time_are_none),
-  };
-  return cmocka_run_group_tests_name("commit policy", tests, NULL, NULL);
 }

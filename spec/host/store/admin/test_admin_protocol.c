@@ -1,11 +1,6 @@
 /* Tests of the lines by which a command asks the process that serves. */
 #include "store/admin/protocol.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,8 +23,7 @@ static event_admin_request_line there_and_back(const event_admin_request *reques
   return *read;
 }
 
-static void test_requests_are_read_as_they_were_written(void **state) {
-  (void)state;
+UNIT_TEST(test_requests_are_read_as_they_were_written) {
   event_admin_request_line read;
   (void)there_and_back(&(event_admin_request){.kind = EVENT_ADMIN_REPLAY, .id = 17958756650002},
                        &read);
@@ -55,8 +49,7 @@ static void test_requests_are_read_as_they_were_written(void **state) {
   assert_false(read.request.purge.dry_run);
 }
 
-static void test_texts_that_are_too_long_are_not_written(void **state) {
-  (void)state;
+UNIT_TEST(test_texts_that_are_too_long_are_not_written) {
   char text[EVENT_ADMIN_TEXT_MAX + 1], line[EVENT_ADMIN_LINE_MAX];
   memset(text, 'a', sizeof text);
   text[EVENT_ADMIN_TEXT_MAX] = '\0';
@@ -69,8 +62,7 @@ static void test_texts_that_are_too_long_are_not_written(void **state) {
   assert_false(event_admin_write_request(&request, line));
 }
 
-static void test_other_requests_are_rejected(void **state) {
-  (void)state;
+UNIT_TEST(test_other_requests_are_rejected) {
   static const char *const malformed[] = {
       "",
       " ",
@@ -109,8 +101,7 @@ static void test_other_requests_are_rejected(void **state) {
                    EVENT_ADMIN_LINE_OTHER_VERSION);
 }
 
-static void test_responses_are_read_as_they_were_written(void **state) {
-  (void)state;
+UNIT_TEST(test_responses_are_read_as_they_were_written) {
   char line[EVENT_ADMIN_LINE_MAX];
   event_admin_response read,
       written = {.status = EVENT_ADMIN_STATUS_FAILED,
@@ -137,8 +128,7 @@ static void test_responses_are_read_as_they_were_written(void **state) {
   assert_int_equal(read.status, EVENT_ADMIN_STATUS_REJECTED);
 }
 
-static void test_other_responses_are_rejected(void **state) {
-  (void)state;
+UNIT_TEST(test_other_responses_are_rejected) {
   event_admin_response read;
   assert_int_equal(event_admin_read_response("palenca-admin 3 whatever", &read),
                    EVENT_ADMIN_LINE_OTHER_VERSION);
@@ -153,15 +143,4 @@ static void test_other_responses_are_rejected(void **state) {
   for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
     assert_int_equal(event_admin_read_response(malformed[i], &read), EVENT_ADMIN_LINE_MALFORMED);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_requests_are_read_as_they_were_written),
-      cmocka_unit_test(test_texts_that_are_too_long_are_not_written),
-      cmocka_unit_test(test_other_requests_are_rejected),
-      cmocka_unit_test(test_responses_are_read_as_they_were_written),
-      cmocka_unit_test(test_other_responses_are_rejected),
-  };
-  return cmocka_run_group_tests_name("admin protocol", tests, NULL, NULL);
 }

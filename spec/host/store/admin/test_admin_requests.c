@@ -27,8 +27,7 @@ static void unlock(sqlite3 *other) {
   assert_int_equal(sqlite3_close(other), SQLITE_OK);
 }
 
-static void test_puts_wait_for_another_process_without_a_word(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_puts_wait_for_another_process_without_a_word) {
   response a = NO_RESPONSE;
   const event_record record = record_of("a", "{}");
   sqlite3 *other = lock(f);
@@ -42,8 +41,7 @@ static void test_puts_wait_for_another_process_without_a_word(void **state) {
   assert_int_equal(f->errors, 0);
 }
 
-static void test_puts_that_have_waited_for_two_seconds_are_rejected(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_puts_that_have_waited_for_two_seconds_are_rejected) {
   response early = NO_RESPONSE, late = NO_RESPONSE;
   const event_record record = record_of("a", "{}");
   int64_t stored = query(f, "SELECT count(*) FROM events");
@@ -68,8 +66,7 @@ static void test_puts_that_have_waited_for_two_seconds_are_rejected(void **state
   assert_int_equal(counts.unfinished, 1);
 }
 
-static void test_finishes_and_leases_wait_for_another_process(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_finishes_and_leases_wait_for_another_process) {
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
   prefetch(f, &w, 10);
@@ -81,11 +78,9 @@ static void test_finishes_and_leases_wait_for_another_process(void **state) {
   unlock(other);
   pass(f, LOCKED_RETRY_MS);
   assert_int_equal(taken(&w), second);
-  free_worker(&w);
 }
 
-static void test_the_end_waits_for_another_process_for_two_seconds(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_the_end_waits_for_another_process_for_two_seconds) {
   worker w = new_worker(f);
   int64_t id = put(f, "a");
   prefetch(f, &w, 1);
@@ -109,7 +104,6 @@ static void test_the_end_waits_for_another_process_for_two_seconds(void **state)
   int attempt;
   assert_int_equal(take(&w, &attempt), id);
   assert_int_equal(attempt, 2);
-  free_worker(&w);
 }
 
 /* ---- Slices ---- */
@@ -138,8 +132,7 @@ static event_admin_result slice(void *context, struct sqlite3 *db, bool *changes
   return --s->more > 0 ? EVENT_ADMIN_MORE : EVENT_ADMIN_DONE;
 }
 
-static void test_slices_are_called_until_they_are_done(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_slices_are_called_until_they_are_done) {
   slices one = {.more = 3, .text = "SELECT 1"}, other = {.more = 1, .text = "SELECT 1"};
   assert_true(event_store_run_admin(f->store, slice, &one));
   assert_true(event_store_run_admin(f->store, slice, &other));
@@ -152,8 +145,7 @@ static void test_slices_are_called_until_they_are_done(void **state) {
   assert_int_equal(one.last_calls + other.last_calls, 0);
 }
 
-static void test_a_slice_that_came_in_vain_comes_later(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_slice_that_came_in_vain_comes_later) {
   slices one = {.more = 1, .later = 2, .text = "SELECT 1"};
   assert_true(event_store_run_admin(f->store, slice, &one));
   run(f);
@@ -164,8 +156,7 @@ static void test_a_slice_that_came_in_vain_comes_later(void **state) {
   assert_int_equal(one.calls, 3);
 }
 
-static void test_what_slices_change_is_leased(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_what_slices_change_is_leased) {
   worker w = new_worker(f);
   int64_t id = put(f, "a");
   prefetch(f, &w, 10);
@@ -184,11 +175,9 @@ static void test_what_slices_change_is_leased(void **state) {
   event_counts counts;
   event_store_counts(f->store, &counts);
   assert_int_equal(counts.unfinished, 1);
-  free_worker(&w);
 }
 
-static void test_a_close_calls_each_for_the_last_time(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_close_calls_each_for_the_last_time) {
   slices one = {.more = 1, .later = 1000, .text = "SELECT 1"};
   assert_true(event_store_run_admin(f->store, slice, &one));
   run(f);
@@ -197,8 +186,7 @@ static void test_a_close_calls_each_for_the_last_time(void **state) {
   assert_int_equal(one.last_calls, 1);
 }
 
-static void test_puts_are_responded_to_between_slices(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_puts_are_responded_to_between_slices) {
   slices one = {.more = 1000000, .text = "SELECT 1"};
   assert_true(event_store_run_admin(f->store, slice, &one));
   for (int i = 0; i < 20; i++) {
@@ -211,8 +199,7 @@ static void test_puts_are_responded_to_between_slices(void **state) {
   close_store(f); /* which has a last call */
 }
 
-static void test_slices_have_their_turn_if_a_transaction_never_takes_all(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_slices_have_their_turn_if_a_transaction_never_takes_all) {
   response a = NO_RESPONSE;
   const event_record record = record_of(NULL, "{}");
   slices one = {.more = 100, .text = "SELECT 1"};
@@ -229,8 +216,7 @@ static void test_slices_have_their_turn_if_a_transaction_never_takes_all(void **
   close_store(f);
 }
 
-static void test_a_store_that_closes_takes_no_work(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_store_that_closes_takes_no_work) {
   slices one = {.more = 1, .text = "SELECT 1"};
   assert_false(event_store_close(f->store, NO_WAIT)); /* it only begins */
   assert_false(event_store_run_admin(f->store, slice, &one));
@@ -273,8 +259,7 @@ static void let_log_grow(fixture *f) {
   assert_int_equal(sqlite3_close(reader), SQLITE_OK);
 }
 
-static void test_a_log_that_a_reader_let_grow_is_cut_after_a_checkpoint_of_pages(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_log_that_a_reader_let_grow_is_cut_after_a_checkpoint_of_pages) {
   let_log_grow(f);
   for (int pages = 0; pages < EVENT_CHECKPOINT_PAGES; pages += 15) {
     put_large(f);
@@ -283,31 +268,11 @@ static void test_a_log_that_a_reader_let_grow_is_cut_after_a_checkpoint_of_pages
   assert_true(log_size(f) <= LOG_LIMIT);
 }
 
-static void test_a_log_that_a_reader_let_grow_is_cut_after_a_tick(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_log_that_a_reader_let_grow_is_cut_after_a_tick) {
   let_log_grow(f);
   put_large(f);
   assert_true(log_size(f) > LOG_LIMIT);
   pass(f, HAND_TICK_MS);
   put_large(f);
   assert_true(log_size(f) <= LOG_LIMIT);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      BY_HAND(test_puts_wait_for_another_process_without_a_word),
-      BY_HAND(test_puts_that_have_waited_for_two_seconds_are_rejected),
-      BY_HAND(test_finishes_and_leases_wait_for_another_process),
-      BY_HAND(test_the_end_waits_for_another_process_for_two_seconds),
-      BY_HAND(test_slices_are_called_until_they_are_done),
-      BY_HAND(test_a_slice_that_came_in_vain_comes_later),
-      BY_HAND(test_what_slices_change_is_leased),
-      BY_HAND(test_a_close_calls_each_for_the_last_time),
-      BY_HAND(test_puts_are_responded_to_between_slices),
-      BY_HAND(test_slices_have_their_turn_if_a_transaction_never_takes_all),
-      BY_HAND(test_a_store_that_closes_takes_no_work),
-      BY_HAND(test_a_log_that_a_reader_let_grow_is_cut_after_a_checkpoint_of_pages),
-      BY_HAND(test_a_log_that_a_reader_let_grow_is_cut_after_a_tick),
-  };
-  return cmocka_run_group_tests_name("event store, work of others", tests, NULL, NULL);
 }

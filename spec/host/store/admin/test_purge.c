@@ -79,11 +79,10 @@ static int64_t count_events(const fixture *f) {
 
 /* ---- Room ---- */
 
-static void test_an_event_takes_at_most_one_and_a_half_kilobytes(void **state) {
+CLOSED_STORE_TEST(test_an_event_takes_at_most_one_and_a_half_kilobytes) {
   enum {
     COUNT = 3000
   };
-  fixture *f = *state;
   open_store(f);
   put_typical(f, COUNT);
   assert_in_range(query(f, "SELECT avg(length(body)) FROM bodies"), 350, 700);
@@ -95,11 +94,10 @@ static void test_an_event_takes_at_most_one_and_a_half_kilobytes(void **state) {
 
 /* ---- Retention ---- */
 
-static void test_done_events_are_deleted_in_time_and_their_room_is_freed(void **state) {
+CLOSED_STORE_TEST(test_done_events_are_deleted_in_time_and_their_room_is_freed) {
   enum {
     COUNT = 2000
   };
-  fixture *f = *state;
   f->retention = 300;
   open_store(f);
   put_typical(f, 1);
@@ -121,11 +119,10 @@ static void test_done_events_are_deleted_in_time_and_their_room_is_freed(void **
 }
 
 /* A reader keeps a checkpoint from going to its end; it is not the last one. */
-static void test_room_is_freed_once_a_reader_has_gone(void **state) {
+CLOSED_STORE_TEST(test_room_is_freed_once_a_reader_has_gone) {
   enum {
     COUNT = 2000
   };
-  fixture *f = *state;
   open_store(f);
   put_typical(f, COUNT);
   finish_all(f, COUNT, EVENT_OUTCOME_DONE);
@@ -153,9 +150,7 @@ static void test_room_is_freed_once_a_reader_has_gone(void **state) {
   assert_int_equal(f->errors, 0);
 }
 
-static void test_young_and_dead_events_are_kept(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_young_and_dead_events_are_kept) {
   put_typical(f, 1000);
   finish_all(f, 1000, EVENT_OUTCOME_DONE);
   put_typical(f, 10);
@@ -180,9 +175,7 @@ static void test_young_and_dead_events_are_kept(void **state) {
   assert_int_equal(count_events(f), 512);
 }
 
-static void test_events_of_a_wrong_clock_do_not_keep_those_after_them(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_events_of_a_wrong_clock_do_not_keep_those_after_them) {
   put_typical(f, 1500);
   finish_all(f, 1500, EVENT_OUTCOME_DONE);
   close_store(f);
@@ -200,9 +193,7 @@ static void test_events_of_a_wrong_clock_do_not_keep_those_after_them(void **sta
   }
 }
 
-static void test_puts_go_on_while_old_events_are_deleted(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_puts_go_on_while_old_events_are_deleted) {
   put_typical(f, 3000);
   finish_all(f, 3000, EVENT_OUTCOME_DONE);
   close_store(f);
@@ -228,9 +219,7 @@ static event_purge_report purge(fixture *f, const event_purge *what) {
   return report;
 }
 
-static void test_a_purge_deletes_what_it_reports(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_purge_deletes_what_it_reports) {
   put_typical(f, 2500);
   finish_all(f, 2500, EVENT_OUTCOME_DONE);
   put_typical(f, 20);
@@ -259,9 +248,7 @@ static void test_a_purge_deletes_what_it_reports(void **state) {
 }
 
 /* Damage, or a file that was put together by hand. */
-static void test_a_purge_takes_events_without_a_body(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_purge_takes_events_without_a_body) {
   put_typical(f, 3);
   finish_all(f, 3, EVENT_OUTCOME_DONE);
   close_store(f);
@@ -273,9 +260,7 @@ static void test_a_purge_takes_events_without_a_body(void **state) {
   assert_int_equal(count_events(f), 0);
 }
 
-static void test_a_purge_without_anybody_serving_shrinks_the_file(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_purge_without_anybody_serving_shrinks_the_file) {
   put_typical(f, 2000);
   finish_all(f, 2000, EVENT_OUTCOME_DONE);
   close_store(f);
@@ -287,11 +272,10 @@ static void test_a_purge_without_anybody_serving_shrinks_the_file(void **state) 
   assert_int_equal(size_of(f), report.file_size);
 }
 
-static void test_a_purge_keeps_what_would_run_again(void **state) {
+CLOSED_STORE_TEST(test_a_purge_keeps_what_would_run_again) {
   enum {
     WINDOW = 3600000
   };
-  fixture *f = *state;
   f->dedup_window = WINDOW;
   open_store(f);
   event_record record = record_of("a", "old");
@@ -324,8 +308,7 @@ static void test_a_purge_keeps_what_would_run_again(void **state) {
   assert_int_equal(count_events(f), 1);
 }
 
-static void test_stats_count_by_state_and_action(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_stats_count_by_state_and_action) {
   host_error error = {.kind = HOST_OK};
   event_stats stats;
   assert_false(event_store_stats(f->path, &stats, &error));
@@ -343,7 +326,6 @@ static void test_stats_count_by_state_and_action(void **state) {
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 1);
   finish(&w, take(&w, NULL), EVENT_OUTCOME_DEAD, 0, "no");
-  free_worker(&w);
   close_store(f);
   assert_true(event_store_stats(f->path, &stats, &error));
   assert_int_equal(stats.states[EVENT_DONE], 30);
@@ -357,21 +339,4 @@ static void test_stats_count_by_state_and_action(void **state) {
   assert_string_equal(stats.actions[1].action, "login.success");
   assert_int_equal(stats.actions[1].states[EVENT_DONE], 30);
   event_stats_free(&stats);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_an_event_takes_at_most_one_and_a_half_kilobytes),
-      TEST(test_done_events_are_deleted_in_time_and_their_room_is_freed),
-      TEST(test_room_is_freed_once_a_reader_has_gone),
-      TEST(test_young_and_dead_events_are_kept),
-      TEST(test_events_of_a_wrong_clock_do_not_keep_those_after_them),
-      TEST(test_puts_go_on_while_old_events_are_deleted),
-      TEST(test_a_purge_deletes_what_it_reports),
-      TEST(test_a_purge_takes_events_without_a_body),
-      TEST(test_a_purge_without_anybody_serving_shrinks_the_file),
-      TEST(test_a_purge_keeps_what_would_run_again),
-      TEST(test_stats_count_by_state_and_action),
-  };
-  return cmocka_run_group_tests_name("event store, purges", tests, NULL, NULL);
 }

@@ -51,9 +51,7 @@ static void wait_unfinished(fixture *f, int64_t count) {
   } while (counts.unfinished != count);
 }
 
-static void test_a_replay_is_a_new_run_of_the_same_event(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_replay_is_a_new_run_of_the_same_event) {
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 1);
   int64_t id = put(f, "a");
@@ -73,12 +71,9 @@ static void test_a_replay_is_a_new_run_of_the_same_event(void **state) {
     event_consumer_prefetch(w.consumer, 1);
   }
   assert_int_equal(query(f, "SELECT replays FROM events WHERE state = 3 AND error IS NULL"), 3);
-  free_worker(&w);
 }
 
-static void test_only_finished_events_are_replayed(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_only_finished_events_are_replayed) {
   worker w = new_worker(f);
   int64_t retry = put(f, "a"), running = put(f, "b"), next = put(f, "a");
   event_consumer_prefetch(w.consumer, 2);
@@ -92,12 +87,9 @@ static void test_only_finished_events_are_replayed(void **state) {
   assert_int_equal(replay(f, received), EVENT_UNFINISHED);
   assert_int_equal(replay(f, received + 1), EVENT_NOT_FOUND);
   assert_listed(f, NULL, "1 retry 1 later\n2 running 1 -\n3 received 0 -\n4 received 0 -\n");
-  free_worker(&w);
 }
 
-static void test_a_replay_keeps_the_order_of_its_account(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_replay_keeps_the_order_of_its_account) {
   worker w = new_worker(f);
   int64_t first = put_finished(f, &w, "a", EVENT_OUTCOME_DONE);
   int64_t second = put(f, "a"), third = put(f, "a");
@@ -111,15 +103,11 @@ static void test_a_replay_keeps_the_order_of_its_account(void **state) {
   assert_nothing_before(f, &w);
   finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, NULL), third);
-  free_worker(&w);
 }
 
-static void test_a_replay_does_not_need_a_store_that_serves(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_replay_does_not_need_a_store_that_serves) {
   worker w = new_worker(f);
   int64_t id = put_finished(f, &w, "a", EVENT_OUTCOME_DONE);
-  free_worker(&w);
   close_store(f);
   assert_int_equal(replay(f, id), EVENT_REPLAYED);
   assert_int_equal(replay(f, id), EVENT_UNFINISHED);
@@ -128,11 +116,9 @@ static void test_a_replay_does_not_need_a_store_that_serves(void **state) {
   w = new_worker(f);
   event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
-  free_worker(&w);
 }
 
-static void test_a_duplicate_does_not_swallow_a_replay(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_duplicate_does_not_swallow_a_replay) {
   f->dedup_window = 300000;
   open_store(f);
   worker w = new_worker(f);
@@ -148,12 +134,9 @@ static void test_a_duplicate_does_not_swallow_a_replay(void **state) {
   event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
   assert_int_equal(put_and_get_id(f, &record, &is_duplicate), id);
-  free_worker(&w);
 }
 
-static void test_the_dead_are_replayed_by_action_and_time(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_the_dead_are_replayed_by_action_and_time) {
   worker w = new_worker(f);
   for (int i = 0; i < 1000; i++) {
     char account[16];
@@ -169,7 +152,6 @@ static void test_the_dead_are_replayed_by_action_and_time(void **state) {
     bool is_last = number_of(f, id) == 1000;
     finish(&w, id, is_last ? EVENT_OUTCOME_DONE : EVENT_OUTCOME_DEAD, 0, "no");
   }
-  free_worker(&w);
   close_store(f);
   assert_int_equal(replay_dead(f, &(event_filter){.action = "login.none"}), 0);
   assert_int_equal(replay_dead(f, &(event_filter){.action = "login.error", .since = 500}), 250);
@@ -192,13 +174,11 @@ static void test_the_dead_are_replayed_by_action_and_time(void **state) {
   for (int i = 7; i < 999; i++) {
     finish(&w, take(&w, NULL), EVENT_OUTCOME_DONE, 0, NULL);
   }
-  free_worker(&w);
   close_store(f);
   assert_int_equal(list(f, "done", 0).count, 1001);
 }
 
-static void test_what_is_not_there_is_not_made(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_what_is_not_there_is_not_made) {
   host_error error = {.kind = HOST_OK};
   event_replay_result result;
   int64_t count;
@@ -207,17 +187,4 @@ static void test_what_is_not_there_is_not_made(void **state) {
   assert_false(event_store_replay_dead(f->path, &(event_filter){.since = 0}, &count, &error));
   assert_non_null(strstr(error.message, "No such file"));
   assert_int_equal(count, 0);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_replay_is_a_new_run_of_the_same_event),
-      TEST(test_only_finished_events_are_replayed),
-      TEST(test_a_replay_keeps_the_order_of_its_account),
-      TEST(test_a_replay_does_not_need_a_store_that_serves),
-      TEST(test_a_duplicate_does_not_swallow_a_replay),
-      TEST(test_the_dead_are_replayed_by_action_and_time),
-      TEST(test_what_is_not_there_is_not_made),
-  };
-  return cmocka_run_group_tests_name("event store, replays", tests, NULL, NULL);
 }

@@ -56,8 +56,7 @@ static int run(event_admin *admin, event_file *file) {
   return slices;
 }
 
-static void test_a_purge_is_made_in_slices(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_purge_is_made_in_slices) {
   put_finished(f, 30000);
   event_file file = open_alone(f);
   (void)sqlite3_wal_checkpoint_v2(file.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
@@ -77,8 +76,7 @@ static void test_a_purge_is_made_in_slices(void **state) {
   assert_int_equal(query(f, "PRAGMA freelist_count"), 0);
 }
 
-static void test_dead_events_are_replayed_in_slices(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_dead_events_are_replayed_in_slices) {
   put_finished(f, 100000);
   event_file file = open_alone(f);
   event_admin *admin = new_work(f, &(event_admin_request){.kind = EVENT_ADMIN_REPLAY_DEAD,
@@ -98,8 +96,7 @@ static void test_dead_events_are_replayed_in_slices(void **state) {
   event_file_close(&file);
 }
 
-static void test_a_work_that_is_abandoned_stays_as_far_as_it_came(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_work_that_is_abandoned_stays_as_far_as_it_came) {
   put_finished(f, 30000);
   event_file file = open_alone(f);
   event_admin *admin = new_work(
@@ -113,8 +110,7 @@ static void test_a_work_that_is_abandoned_stays_as_far_as_it_came(void **state) 
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state = 3"), 27000 - events);
 }
 
-static void test_a_slice_that_fails_says_why_and_changes_nothing(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_slice_that_fails_says_why_and_changes_nothing) {
   put_finished(f, 30000);
   execute(f, "CREATE TRIGGER no_delete BEFORE DELETE ON events WHEN old.id % 30000 = 20000"
              " BEGIN SELECT RAISE(ABORT, 'not this one'); END");
@@ -131,8 +127,7 @@ static void test_a_slice_that_fails_says_why_and_changes_nothing(void **state) {
 }
 
 /* As another program's transaction. */
-static void test_a_slice_does_not_wait_for_a_lock(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_slice_does_not_wait_for_a_lock) {
   put_finished(f, 100);
   event_file file = open_alone(f);
   (void)sqlite3_busy_handler(file.db, NULL, NULL); /* as the store has it */
@@ -150,8 +145,7 @@ static void test_a_slice_does_not_wait_for_a_lock(void **state) {
   event_file_close(&file);
 }
 
-static void test_a_dry_run_only_reads(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_dry_run_only_reads) {
   put_finished(f, 3000);
   event_purge_report report;
   host_error error = {.kind = HOST_OK};
@@ -175,8 +169,7 @@ static int put_between(unsigned trace, void *context, void *statement, void *nan
 }
 
 /* Else all numbers from 0 on would be gone through. */
-static void test_ids_are_limited_to_those_at_the_start(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_ids_are_limited_to_those_at_the_start) {
   open_store(f); /* with a log, so that others write while one reads */
   sqlite3 *db = NULL;
   int64_t after = -1, last = -1;
@@ -190,17 +183,4 @@ static void test_ids_are_limited_to_those_at_the_start(void **state) {
   assert_int_equal(after, 17000000000000);
   assert_int_equal(last, 17000000000001);
   (void)sqlite3_close(db);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_purge_is_made_in_slices),
-      TEST(test_dead_events_are_replayed_in_slices),
-      TEST(test_a_work_that_is_abandoned_stays_as_far_as_it_came),
-      TEST(test_a_slice_that_fails_says_why_and_changes_nothing),
-      TEST(test_a_slice_does_not_wait_for_a_lock),
-      TEST(test_a_dry_run_only_reads),
-      TEST(test_ids_are_limited_to_those_at_the_start),
-  };
-  return cmocka_run_group_tests_name("event store, works of people", tests, NULL, NULL);
 }

@@ -1,11 +1,6 @@
 /* Tests of the ledger's entries: the form in which they are hashed, and compression. */
 #include "store/ledger/decision.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +16,7 @@ static void assert_digest(const unsigned char *digest, const char *expected) {
 }
 
 /* The SHA-256 of the same fields, written by hand. */
-static void test_hashes_are_those_of_the_documented_form(void **state) {
-  (void)state;
+UNIT_TEST(test_hashes_are_those_of_the_documented_form) {
   unsigned char digest[LEDGER_DIGEST_SIZE];
   ledger_entry entry = {.number = 7,
                         .kind = LEDGER_DECISION,
@@ -44,8 +38,7 @@ static void test_hashes_are_those_of_the_documented_form(void **state) {
   assert_digest(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-static void test_a_byte_moved_to_the_next_field_changes_the_hash(void **state) {
-  (void)state;
+UNIT_TEST(test_a_byte_moved_to_the_next_field_changes_the_hash) {
   unsigned char one[LEDGER_DIGEST_SIZE], other[LEDGER_DIGEST_SIZE];
   const ledger_data first = {.account_id = text_of("ab"),
                              .user_id = text_of("c"),
@@ -81,8 +74,7 @@ static void assert_packed(const char *text, size_t size) {
   free(packed);
 }
 
-static void test_what_is_compressed_is_there_again(void **state) {
-  (void)state;
+UNIT_TEST(test_what_is_compressed_is_there_again) {
   static char text[100000];
   const size_t sizes[] = {0, 1, 2, 255, 256, 257, 4096, sizeof text};
   unsigned seed = 1;
@@ -97,8 +89,7 @@ static void test_what_is_compressed_is_there_again(void **state) {
   assert_packed(text, sizeof text);
 }
 
-static void test_what_is_behind_it_is_no_part_of_it(void **state) {
-  (void)state;
+UNIT_TEST(test_what_is_behind_it_is_no_part_of_it) {
   char *packed, *unpacked, longer[64] = {0};
   size_t size, unpacked_size;
   assert_true(ledger_pack("text", 4, &packed, &size));
@@ -110,8 +101,7 @@ static void test_what_is_behind_it_is_no_part_of_it(void **state) {
   assert_null(unpacked);
 }
 
-static void test_a_part_that_is_too_large_is_rejected(void **state) {
-  (void)state;
+UNIT_TEST(test_a_part_that_is_too_large_is_rejected) {
   char *large = malloc(LEDGER_ROWS_MAX + 1);
   assert_non_null(large);
   memset(large, 'x', LEDGER_ROWS_MAX + 1);
@@ -131,15 +121,4 @@ static void test_a_part_that_is_too_large_is_rejected(void **state) {
   assert_string_equal(error.message, "its figures and request ids take 262145 bytes as JSON, and "
                                      "may take 262144");
   free(large);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_hashes_are_those_of_the_documented_form),
-      cmocka_unit_test(test_a_byte_moved_to_the_next_field_changes_the_hash),
-      cmocka_unit_test(test_what_is_compressed_is_there_again),
-      cmocka_unit_test(test_what_is_behind_it_is_no_part_of_it),
-      cmocka_unit_test(test_a_part_that_is_too_large_is_rejected),
-  };
-  return cmocka_run_group_tests_name("entries of the ledger", tests, NULL, NULL);
 }

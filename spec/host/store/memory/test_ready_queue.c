@@ -1,15 +1,10 @@
 /* Tests of the order in which events may run: within an account, between accounts, and against a
  * plain model over many random steps. */
 #include "store/memory/ready_queue.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <malloc.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 static int make(void **state) {
@@ -22,14 +17,16 @@ static int free_order(void **state) {
   return 0;
 }
 
+#define READY_QUEUE_TEST(name) FIXTURE_TEST(name, ready_queue *order, make, free_order)
+
 static void assert_take(ready_queue *order, int64_t id, uint64_t account) {
   uint64_t found = 99;
   assert_int_equal(ready_queue_take(order, &found), id);
   assert_true(id == 0 || found == account);
 }
 
-static void keys_stand_for_accounts(void **state) {
-  ready_queue *order = *state, *other = ready_queue_new();
+READY_QUEUE_TEST(keys_stand_for_accounts) {
+  ready_queue *other = ready_queue_new();
   assert_non_null(other);
   assert_true(ready_queue_key(order, NULL) == 0);
   assert_true(ready_queue_key(order, "") != 0);
@@ -43,8 +40,7 @@ static void keys_stand_for_accounts(void **state) {
   ready_queue_free(other);
 }
 
-static void one_of_an_account_at_a_time(void **state) {
-  ready_queue *order = *state;
+READY_QUEUE_TEST(one_of_an_account_at_a_time) {
   assert_take(order, 0, 0);
   assert_true(ready_queue_add(order, 7, 1));
   assert_true(ready_queue_add(order, 7, 2));
@@ -65,8 +61,7 @@ static void one_of_an_account_at_a_time(void **state) {
   assert_take(order, 5, 7);
 }
 
-static void those_without_an_account_do_not_wait(void **state) {
-  ready_queue *order = *state;
+READY_QUEUE_TEST(those_without_an_account_do_not_wait) {
   assert_true(ready_queue_add(order, 0, 1));
   assert_true(ready_queue_add(order, 0, 2));
   assert_take(order, 1, 0);
@@ -77,8 +72,7 @@ static void those_without_an_account_do_not_wait(void **state) {
   assert_take(order, 3, 0);
 }
 
-static void a_busy_account_holds_back(void **state) {
-  ready_queue *order = *state;
+READY_QUEUE_TEST(a_busy_account_holds_back) {
   assert_true(ready_queue_add_busy(order, 1));
   assert_true(ready_queue_add(order, 1, 2));
   assert_true(ready_queue_add_busy(order, 1));
@@ -87,8 +81,7 @@ static void a_busy_account_holds_back(void **state) {
   assert_take(order, 2, 1);
 }
 
-static void what_is_returned_comes_first(void **state) {
-  ready_queue *order = *state;
+READY_QUEUE_TEST(what_is_returned_comes_first) {
   assert_true(ready_queue_add(order, 1, 1));
   assert_true(ready_queue_add(order, 1, 2));
   assert_true(ready_queue_add(order, 2, 3));
@@ -99,11 +92,10 @@ static void what_is_returned_comes_first(void **state) {
   assert_take(order, 0, 0);
 }
 
-static void who_may_run_for_longest_comes_first(void **state) {
+READY_QUEUE_TEST(who_may_run_for_longest_comes_first) {
   enum {
     COUNT = 1000
   };
-  ready_queue *order = *state;
   int64_t taken = 0;
   for (int64_t id = 1; id <= COUNT; id++) {
     assert_true(ready_queue_add(order, 0, id));
@@ -117,8 +109,7 @@ static void who_may_run_for_longest_comes_first(void **state) {
   assert_take(order, 0, 0);
 }
 
-static void an_end_of_nothing_is_ignored(void **state) {
-  ready_queue *order = *state;
+READY_QUEUE_TEST(an_end_of_nothing_is_ignored) {
   assert_true(ready_queue_end(order, 3));
   assert_true(ready_queue_add(order, 4, 1));
   assert_true(ready_queue_end(order, 3));
@@ -131,11 +122,10 @@ static void assert_unpark(ready_queue *order, int list, int64_t id, uint64_t acc
   assert_true(id == 0 || found == account);
 }
 
-static void those_that_are_parked_wait_with_their_account(void **state) {
+READY_QUEUE_TEST(those_that_are_parked_wait_with_their_account) {
   enum {
     LAST = EVENT_ORDER_LISTS - 1
   };
-  ready_queue *order = *state;
   assert_true(ready_queue_add(order, 7, 1));
   assert_true(ready_queue_add(order, 7, 2));
   assert_true(ready_queue_add(order, 8, 3));
@@ -170,8 +160,7 @@ static void run_two(ready_queue *order, uint64_t account) {
   }
 }
 
-static void what_has_ended_takes_no_memory(void **state) {
-  ready_queue *order = *state;
+READY_QUEUE_TEST(what_has_ended_takes_no_memory) {
   run_two(order, 1);
   struct mallinfo2 before = mallinfo2();
   for (uint64_t account = 2; account < 1000; account++) {
@@ -181,8 +170,7 @@ static void what_has_ended_takes_no_memory(void **state) {
   assert_int_equal(after.uordblks + after.hblkhd, before.uordblks + before.hblkhd);
 }
 
-static void forgets(void **state) {
-  ready_queue *order = *state;
+READY_QUEUE_TEST(forgets) {
   assert_true(ready_queue_add(order, 4, 1));
   assert_true(ready_queue_add(order, 4, 2));
   ready_queue_clear(order);
@@ -253,8 +241,7 @@ static void take_one(ready_queue *order, model_account *accounts, size_t *runnin
   ++*running;
 }
 
-static void agrees_with_a_model(void **state) {
-  ready_queue *order = *state;
+READY_QUEUE_TEST(agrees_with_a_model) {
   model_account *accounts = calloc(ACCOUNTS, sizeof *accounts);
   assert_non_null(accounts);
   random_state = 1;
@@ -276,23 +263,4 @@ static void agrees_with_a_model(void **state) {
     assert_int_equal(accounts[i].first, accounts[i].end);
   }
   free(accounts);
-}
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, make, free_order)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(keys_stand_for_accounts),
-      TEST(one_of_an_account_at_a_time),
-      TEST(those_without_an_account_do_not_wait),
-      TEST(a_busy_account_holds_back),
-      TEST(what_is_returned_comes_first),
-      TEST(who_may_run_for_longest_comes_first),
-      TEST(an_end_of_nothing_is_ignored),
-      TEST(those_that_are_parked_wait_with_their_account),
-      TEST(what_has_ended_takes_no_memory),
-      TEST(forgets),
-      TEST(agrees_with_a_model),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
 }

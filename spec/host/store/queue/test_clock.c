@@ -11,8 +11,7 @@ static int64_t put_and_take(fixture *f, const worker *w, const char *account) {
   return id;
 }
 
-static void test_a_retry_comes_in_time_when_the_clock_is_set_back(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_retry_comes_in_time_when_the_clock_is_set_back) {
   worker w = new_worker(f);
   int64_t id = put_and_take(f, &w, "a");
   finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + 1000, "again");
@@ -28,11 +27,9 @@ static void test_a_retry_comes_in_time_when_the_clock_is_set_back(void **state) 
   finish_done(&w, id);
   run(f);
   assert_int_equal(taken(&w), later);
-  free_worker(&w);
 }
 
-static void test_a_retry_that_was_not_written_yet_comes_in_time_as_well(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_retry_that_was_not_written_yet_comes_in_time_as_well) {
   worker w = new_worker(f);
   int64_t id = put_and_take(f, &w, "a");
   finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + 1000, "again");
@@ -42,11 +39,9 @@ static void test_a_retry_that_was_not_written_yet_comes_in_time_as_well(void **s
   assert_int_equal(taken(&w), 0);
   pass(f, 1);
   assert_int_equal(taken(&w), id);
-  free_worker(&w);
 }
 
-static void test_what_is_stored_of_a_wait_is_set_back_with_the_clock(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_what_is_stored_of_a_wait_is_set_back_with_the_clock) {
   worker w = new_worker(f);
   int64_t id = put_and_take(f, &w, "a");
   finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + HOUR, "again");
@@ -55,11 +50,9 @@ static void test_what_is_stored_of_a_wait_is_set_back_with_the_clock(void **stat
   pass(f, HAND_TICK_MS);
   int64_t due = query(f, "SELECT due_at FROM events WHERE state = 2");
   assert_in_range(due - now_ms(), HOUR - 1000, HOUR);
-  free_worker(&w);
 }
 
-static void test_a_timer_continues_when_the_clock_is_set_back(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_timer_continues_when_the_clock_is_set_back) {
   worker w = new_worker(f);
   assert_true(event_consumer_every(w.consumer, "often", 500));
   prefetch(f, &w, 10);
@@ -74,11 +67,9 @@ static void test_a_timer_continues_when_the_clock_is_set_back(void **state) {
     time_set(-HOUR);
     run(f);
   }
-  free_worker(&w);
 }
 
-static void test_a_retry_is_due_when_the_clock_is_set_beyond_it(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_retry_is_due_when_the_clock_is_set_beyond_it) {
   worker w = new_worker(f);
   int64_t id = put_and_take(f, &w, "a");
   finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + HOUR, "again");
@@ -86,7 +77,6 @@ static void test_a_retry_is_due_when_the_clock_is_set_beyond_it(void **state) {
   time_set(2 * HOUR);
   pass(f, HAND_TICK_MS);
   assert_int_equal(taken(&w), id);
-  free_worker(&w);
 }
 
 static int begin_with_window(void **state) {
@@ -104,8 +94,8 @@ static int64_t receive_now(fixture *f, const char *body, bool *is_duplicate) {
   return put_and_get_id(f, &record, is_duplicate);
 }
 
-static void test_duplicates_are_found_when_the_clock_is_set_back(void **state) {
-  fixture *f = *state;
+FIXTURE_TEST(test_duplicates_are_found_when_the_clock_is_set_back, fixture *f, begin_with_window,
+             tear_down) {
   bool is_duplicate;
   int64_t id = receive_now(f, "{1}", &is_duplicate);
   assert_false(is_duplicate);
@@ -116,17 +106,4 @@ static void test_duplicates_are_found_when_the_clock_is_set_back(void **state) {
   time_pass(1);
   assert_true(receive_now(f, "{1}", &is_duplicate) > id);
   assert_false(is_duplicate);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      BY_HAND(test_a_retry_comes_in_time_when_the_clock_is_set_back),
-      BY_HAND(test_a_retry_that_was_not_written_yet_comes_in_time_as_well),
-      BY_HAND(test_what_is_stored_of_a_wait_is_set_back_with_the_clock),
-      BY_HAND(test_a_timer_continues_when_the_clock_is_set_back),
-      BY_HAND(test_a_retry_is_due_when_the_clock_is_set_beyond_it),
-      cmocka_unit_test_setup_teardown(test_duplicates_are_found_when_the_clock_is_set_back,
-                                      begin_with_window, tear_down),
-  };
-  return cmocka_run_group_tests_name("event store, clock", tests, NULL, NULL);
 }

@@ -28,9 +28,7 @@ static worker limited_worker(fixture *f, const char *pattern, size_t limit) {
   return w;
 }
 
-static void test_no_more_than_the_limit_are_leased_and_others_go_on(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_no_more_than_the_limit_are_leased_and_others_go_on) {
   int64_t ids[5];
   for (int i = 0; i < 5; i++) {
     ids[i] = put_action(f, "login.success", NULL);
@@ -47,12 +45,9 @@ static void test_no_more_than_the_limit_are_leased_and_others_go_on(void **state
     assert_int_equal(take(&w, NULL), ids[i]);
     assert_waiting(f, &w);
   }
-  free_worker(&w);
 }
 
-static void test_accounts_keep_their_order_under_a_limit(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_accounts_keep_their_order_under_a_limit) {
   int64_t first = put_action(f, "login.success", "a"), second = put_action(f, "login.error", "a");
   int64_t other = put_action(f, "login.success", "b"), next = put_action(f, "login.error", "b");
   worker w = limited_worker(f, "login.success", 1);
@@ -64,13 +59,11 @@ static void test_accounts_keep_their_order_under_a_limit(void **state) {
   assert_waiting(f, &w);
   finish(&w, other, EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, NULL), next);
-  free_worker(&w);
 }
 
-static void test_a_place_is_free_after_every_kind_of_end(void **state) {
+CLOSED_STORE_TEST(test_a_place_is_free_after_every_kind_of_end) {
   static const event_outcome_kind kinds[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_DEAD,
                                              EVENT_OUTCOME_RETRY};
-  fixture *f = *state;
   open_store(f);
   worker w = limited_worker(f, "*", 1);
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -86,12 +79,9 @@ static void test_a_place_is_free_after_every_kind_of_end(void **state) {
   free_worker(&w); /* as when a worker is replaced */
   w = limited_worker(f, "*", 1);
   assert_int_equal(take(&w, NULL), id);
-  free_worker(&w);
 }
 
-static void test_an_event_keeps_to_all_limits_that_fit(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_an_event_keeps_to_all_limits_that_fit) {
   int64_t first = put_action(f, "login.success", NULL), same = put_action(f, "login.success", NULL);
   int64_t family = put_action(f, "login.error", NULL), more = put_action(f, "login.error", NULL);
   int64_t apart = put_action(f, "logins.success", NULL);
@@ -109,12 +99,9 @@ static void test_an_event_keeps_to_all_limits_that_fit(void **state) {
   assert_waiting(f, &w);
   finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, NULL), same);
-  free_worker(&w);
 }
 
-static void test_a_retry_waits_for_a_place_and_not_in_a_loop(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_retry_waits_for_a_place_and_not_in_a_loop) {
   int64_t id = put_action(f, "login.success", "a");
   worker w = limited_worker(f, "login.success", 1);
   assert_int_equal(take(&w, NULL), id);
@@ -131,12 +118,9 @@ static void test_a_retry_waits_for_a_place_and_not_in_a_loop(void **state) {
   int attempt = 0;
   assert_int_equal(take(&w, &attempt), id);
   assert_int_equal(attempt, 2);
-  free_worker(&w);
 }
 
-static void test_the_narrowest_limit_of_all_consumers_holds(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_the_narrowest_limit_of_all_consumers_holds) {
   int64_t ids[3];
   for (int i = 0; i < 3; i++) {
     ids[i] = put_action(f, "login.success", NULL);
@@ -158,12 +142,9 @@ static void test_the_narrowest_limit_of_all_consumers_holds(void **state) {
     sum += take(&after, NULL) - ids[i];
   }
   assert_int_equal(sum, 0);
-  free_worker(&after);
 }
 
-static void test_what_runs_already_counts_under_a_new_limit(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_what_runs_already_counts_under_a_new_limit) {
   worker before = new_worker(f), limited = new_worker(f);
   assert_true(event_consumer_limit(limited.consumer, "login.success", 5));
   int64_t first = put_action(f, "login.success", NULL);
@@ -184,13 +165,9 @@ static void test_what_runs_already_counts_under_a_new_limit(void **state) {
   assert_waiting(f, &w);
   finish(&before, first, EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, NULL), fourth);
-  free_worker(&w);
-  free_worker(&before);
 }
 
-static void test_a_limit_for_all_holds_and_goes_with_its_consumer(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_limit_for_all_holds_and_goes_with_its_consumer) {
   worker w = limited_worker(f, "*", 1);
   int64_t first = put_action(f, "login.success", NULL);
   assert_int_equal(take(&w, NULL), first);
@@ -200,12 +177,9 @@ static void test_a_limit_for_all_holds_and_goes_with_its_consumer(void **state) 
   w = new_worker(f);
   event_consumer_prefetch(w.consumer, 2);
   assert_int_equal(take(&w, NULL) + take(&w, NULL), first + second);
-  free_worker(&w);
 }
 
-static void test_a_timer_that_runs_does_not_count(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_timer_that_runs_does_not_count) {
   worker timed = new_worker(f);
   assert_true(event_consumer_every(timed.consumer, "timer", 1));
   event_consumer_prefetch(timed.consumer, 1);
@@ -213,8 +187,6 @@ static void test_a_timer_that_runs_does_not_count(void **state) {
   worker w = limited_worker(f, "*", 1);
   int64_t id = put_action(f, "login.success", NULL);
   assert_int_equal(take(&w, NULL), id);
-  free_worker(&w);
-  free_worker(&timed);
 }
 
 static void fail_a_lease(fixture *f, const char *pattern) {
@@ -236,19 +208,18 @@ static void fail_a_lease(fixture *f, const char *pattern) {
   free_worker(&w);
 }
 
-static void test_a_lease_that_failed_takes_no_place(void **state) {
-  fail_a_lease(*state, "login.success");
+CLOSED_STORE_TEST(test_a_lease_that_failed_takes_no_place) {
+  fail_a_lease(f, "login.success");
 }
 
-static void test_a_lease_that_failed_takes_no_place_of_all(void **state) {
-  fail_a_lease(*state, "*");
+CLOSED_STORE_TEST(test_a_lease_that_failed_takes_no_place_of_all) {
+  fail_a_lease(f, "*");
 }
 
-static void test_thousands_that_wait_hold_up_nothing(void **state) {
+CLOSED_STORE_TEST(test_thousands_that_wait_hold_up_nothing) {
   enum {
     COUNT = 1500
   };
-  fixture *f = *state;
   open_store(f);
   response a = NO_RESPONSE;
   const event_record record = record_of(NULL, "{}");
@@ -264,7 +235,6 @@ static void test_thousands_that_wait_hold_up_nothing(void **state) {
     event_consumer_prefetch(w.consumer, 10);
     assert_int_equal(number_of(f, take(&w, NULL)), i + 1);
   }
-  free_worker(&w);
 }
 
 static void limit_many(const worker *w, const char *name, int count) {
@@ -275,13 +245,10 @@ static void limit_many(const worker *w, const char *name, int count) {
   }
 }
 
-static void test_a_consumer_has_a_bounded_number_of_limits(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_consumer_has_a_bounded_number_of_limits) {
   worker w = new_worker(f);
   limit_many(&w, "made.up", EVENT_CONSUMER_LIMITS_MAX);
   assert_false(event_consumer_limit(w.consumer, "one.more", 1));
-  free_worker(&w);
 }
 
 /* What is leased shows that the store has read which limits there are. */
@@ -291,23 +258,16 @@ static void let_read_limits(fixture *f, const worker *w) {
   event_consumer_prefetch(w->consumer, 0);
 }
 
-static void test_limits_of_many_consumers_share_a_place(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_limits_of_many_consumers_share_a_place) {
   worker workers[3] = {new_worker(f), new_worker(f), new_worker(f)};
   for (int i = 0; i < 3; i++) {
     limit_many(&workers[i], "same", EVENT_CONSUMER_LIMITS_MAX);
   }
   let_read_limits(f, &workers[2]);
   assert_int_equal(f->errors, 0);
-  for (int i = 0; i < 3; i++) {
-    free_worker(&workers[i]);
-  }
 }
 
-static void test_a_place_is_free_once_nobody_has_its_limit(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_place_is_free_once_nobody_has_its_limit) {
   worker gone = new_worker(f), last = new_worker(f), others[2];
   limit_many(&gone, "gone", EVENT_CONSUMER_LIMITS_MAX);
   limit_many(&last, "last", 1);
@@ -319,9 +279,6 @@ static void test_a_place_is_free_once_nobody_has_its_limit(void **state) {
     let_read_limits(f, &others[i]);
   }
   assert_int_equal(f->errors, 0);
-  free_worker(&last);
-  free_worker(&others[0]);
-  free_worker(&others[1]);
 }
 
 /* As three versions of a script that run at once may have them. */
@@ -332,9 +289,7 @@ static void exhaust_limits(worker workers[3]) {
   assert_true(event_consumer_limit(workers[2].consumer, "login.success", 2));
 }
 
-static void test_a_limit_without_a_place_holds_nevertheless(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_limit_without_a_place_holds_nevertheless) {
   int64_t ids[4];
   for (int i = 0; i < 4; i++) {
     ids[i] = put_action(f, "login.success", NULL);
@@ -364,27 +319,4 @@ static void test_a_limit_without_a_place_holds_nevertheless(void **state) {
   assert_int_equal(take(last, NULL), again[0]);
   assert_int_equal(take(last, NULL), again[1]);
   assert_waiting(f, last);
-  free_worker(last);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_no_more_than_the_limit_are_leased_and_others_go_on),
-      TEST(test_accounts_keep_their_order_under_a_limit),
-      TEST(test_a_place_is_free_after_every_kind_of_end),
-      TEST(test_an_event_keeps_to_all_limits_that_fit),
-      TEST(test_a_retry_waits_for_a_place_and_not_in_a_loop),
-      TEST(test_the_narrowest_limit_of_all_consumers_holds),
-      TEST(test_what_runs_already_counts_under_a_new_limit),
-      TEST(test_a_limit_for_all_holds_and_goes_with_its_consumer),
-      TEST(test_a_timer_that_runs_does_not_count),
-      TEST(test_a_lease_that_failed_takes_no_place),
-      TEST(test_a_lease_that_failed_takes_no_place_of_all),
-      TEST(test_thousands_that_wait_hold_up_nothing),
-      TEST(test_a_consumer_has_a_bounded_number_of_limits),
-      TEST(test_limits_of_many_consumers_share_a_place),
-      TEST(test_a_place_is_free_once_nobody_has_its_limit),
-      TEST(test_a_limit_without_a_place_holds_nevertheless),
-  };
-  return cmocka_run_group_tests_name("event store, limits", tests, NULL, NULL);
 }

@@ -2,7 +2,6 @@
 #include "host/store/store_fixture.h"
 #include "store/memory/dedup.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,8 +26,7 @@ static void assert_duplicate(fixture *f, const char *body, int64_t at, int64_t i
   assert_true(is_duplicate);
 }
 
-static void test_the_window_counts_from_the_first_receipt(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_the_window_counts_from_the_first_receipt) {
   const int64_t began = now_ms();
   f->dedup_window = WINDOW;
   open_store(f);
@@ -47,8 +45,7 @@ static void test_the_window_counts_from_the_first_receipt(void **state) {
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 4);
 }
 
-static void test_a_clock_set_back_does_not_swallow_events(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_clock_set_back_does_not_swallow_events) {
   const int64_t began = now_ms();
   f->dedup_window = WINDOW;
   open_store(f);
@@ -58,8 +55,7 @@ static void test_a_clock_set_back_does_not_swallow_events(void **state) {
   assert_new(f, "{}", began - WINDOW);
 }
 
-static void test_no_window_makes_each_an_event(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_no_window_makes_each_an_event) {
   const int64_t began = now_ms();
   open_store(f);
   bool is_duplicate;
@@ -67,8 +63,7 @@ static void test_no_window_makes_each_an_event(void **state) {
   assert_new(f, "{}", began);
 }
 
-static void test_bodies_of_every_length_are_distinguished(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_bodies_of_every_length_are_distinguished) {
   const int64_t began = now_ms();
   f->dedup_window = WINDOW;
   open_store(f);
@@ -105,8 +100,7 @@ static void put_even_and_odd(void *context) {
   }
 }
 
-static void test_two_in_one_transaction_are_one_event(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_two_in_one_transaction_are_one_event) {
   const int64_t began = now_ms();
   f->dedup_window = WINDOW;
   open_store(f);
@@ -126,8 +120,7 @@ static void test_two_in_one_transaction_are_one_event(void **state) {
 }
 
 /* Several threads receive, so that the last events in the file need not be the youngest. */
-static void test_a_new_start_knows_what_stands_before_an_older_one(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_new_start_knows_what_stands_before_an_older_one) {
   f->dedup_window = WINDOW;
   open_store(f);
   bool is_duplicate;
@@ -140,8 +133,7 @@ static void test_a_new_start_knows_what_stands_before_an_older_one(void **state)
   assert_new(f, "old", now);
 }
 
-static void test_a_new_start_knows_what_was_received(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_new_start_knows_what_was_received) {
   f->dedup_window = WINDOW;
   open_store(f);
   bool is_duplicate;
@@ -153,7 +145,6 @@ static void test_a_new_start_knows_what_was_received(void **state) {
   int64_t first = take(&w, NULL);
   finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
   finish(&w, take(&w, NULL), EVENT_OUTCOME_DONE, 0, NULL);
-  free_worker(&w);
   close_store(f);
   open_store(f);
   assert_duplicate(f, "young", now_ms(), id);
@@ -165,29 +156,25 @@ static void test_a_new_start_knows_what_was_received(void **state) {
   assert_new(f, "young", now_ms());
 }
 
-static void test_what_was_not_stored_is_not_remembered(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_what_was_not_stored_is_not_remembered) {
   const int64_t began = now_ms();
   f->dedup_window = WINDOW;
   open_store(f);
   bool is_duplicate;
   int64_t id = receive(f, "stored", began, &is_duplicate);
-  void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
   int64_t rejected = receive(f, "refused", began, &is_duplicate);
   /* What is on disk needs no writing. */
   bool was_known;
   int64_t known = receive(f, "stored", began, &was_known);
   limit_files(false);
-  (void)signal(SIGXFSZ, old);
   assert_int_equal(rejected, 0);
   assert_int_equal(known, id);
   assert_true(was_known);
   assert_new(f, "refused", began);
 }
 
-static void test_a_deleted_event_is_no_first_receipt(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_deleted_event_is_no_first_receipt) {
   const int64_t began = now_ms();
   f->dedup_window = WINDOW;
   open_store(f);
@@ -211,8 +198,7 @@ static int count_seen(const event_dedup *table, uint32_t fingerprint, int64_t at
   return count;
 }
 
-static void test_the_table_is_bounded_and_forgets_the_oldest(void **state) {
-  (void)state;
+UNIT_TEST(test_the_table_is_bounded_and_forgets_the_oldest) {
   const int64_t began = now_ms();
   event_dedup *table = event_dedup_new(WINDOW);
   const uint32_t more = EVENT_DEDUP_MAX + 1000;
@@ -239,8 +225,7 @@ static void test_the_table_is_bounded_and_forgets_the_oldest(void **state) {
   event_dedup_free(table);
 }
 
-static void test_a_rollback_leaves_what_was_committed(void **state) {
-  (void)state;
+UNIT_TEST(test_a_rollback_leaves_what_was_committed) {
   const int64_t began = now_ms();
   event_dedup *table = event_dedup_new(WINDOW);
   for (uint32_t i = 0; i < 900; i++) {
@@ -256,21 +241,4 @@ static void test_a_rollback_leaves_what_was_committed(void **state) {
     assert_int_equal(count_seen(table, i, began), 3);
   }
   event_dedup_free(table);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_the_window_counts_from_the_first_receipt),
-      TEST(test_a_clock_set_back_does_not_swallow_events),
-      TEST(test_no_window_makes_each_an_event),
-      TEST(test_bodies_of_every_length_are_distinguished),
-      TEST(test_two_in_one_transaction_are_one_event),
-      TEST(test_a_new_start_knows_what_stands_before_an_older_one),
-      TEST(test_a_new_start_knows_what_was_received),
-      TEST(test_what_was_not_stored_is_not_remembered),
-      TEST(test_a_deleted_event_is_no_first_receipt),
-      cmocka_unit_test(test_the_table_is_bounded_and_forgets_the_oldest),
-      cmocka_unit_test(test_a_rollback_leaves_what_was_committed),
-  };
-  return cmocka_run_group_tests_name("event store, duplicates", tests, NULL, NULL);
 }

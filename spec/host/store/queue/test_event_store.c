@@ -10,9 +10,7 @@
 
 /* ---- Putting ---- */
 
-static void test_put_is_on_disk_when_acknowledged(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_put_is_on_disk_when_acknowledged) {
   static const char body[] = "{\"a\":\0\xff}";
   const event_record record = {.action = "login.success",
                                .account_id = "acc\xfe",
@@ -36,12 +34,9 @@ static void test_put_is_on_disk_when_acknowledged(void **state) {
   assert_memory_equal(lease->body, body, sizeof body);
   assert_int_equal(lease->received_at, 42);
   event_lease_free(lease);
-  free_worker(&w);
 }
 
-static void test_an_empty_body_is_stored(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_an_empty_body_is_stored) {
   const event_record record = {.action = "", .body = NULL, .body_size = 0};
   assert_true(put_record(f, &record, NULL, 0) > 0);
   worker w = new_worker(f);
@@ -52,12 +47,9 @@ static void test_an_empty_body_is_stored(void **state) {
   assert_int_equal(lease->body_size, 0);
   assert_string_equal(lease->body, "");
   event_lease_free(lease);
-  free_worker(&w);
 }
 
-static void test_files_are_private(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_files_are_private) {
   (void)put(f, NULL);
   const char *const suffixes[] = {"", "-wal", "-shm", "-lock", "-started"};
   for (size_t i = 0; i < 5; i++) {
@@ -77,9 +69,7 @@ static void put_3000(void *context) {
   }
 }
 
-static void test_close_carries_out_what_is_queued(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_close_carries_out_what_is_queued) {
   response a = NO_RESPONSE;
   void *context[] = {f, &a};
   host_loop_call(f->loop, put_3000, context);
@@ -91,9 +81,7 @@ static void test_close_carries_out_what_is_queued(void **state) {
   assert_int_equal(access(path, F_OK), 0);
 }
 
-static void test_a_close_removes_the_file_of_what_was_started(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_close_removes_the_file_of_what_was_started) {
   (void)put(f, NULL);
   char path[128];
   (void)snprintf(path, sizeof path, "%s-started", f->path);
@@ -116,11 +104,10 @@ static void on_first(void *context, const event_receipt *receipt) {
   on_put(&slow->all, receipt);
 }
 
-static void test_waiting_puts_are_acknowledged_before_all_are_stored(void **state) {
+CLOSED_STORE_TEST(test_waiting_puts_are_acknowledged_before_all_are_stored) {
   enum {
     COUNT = 4000
   };
-  fixture *f = *state;
   open_store(f);
   slow_response slow = {.f = f, .all = NO_RESPONSE};
   const event_record record = record_of("a", "{}");
@@ -133,8 +120,7 @@ static void test_waiting_puts_are_acknowledged_before_all_are_stored(void **stat
 /* ---- Ids ---- */
 
 /* Each second has ten thousand ids: a database that replaces a lost one does not use its ids. */
-static void test_ids_begin_at_the_time_of_creation(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_ids_begin_at_the_time_of_creation) {
   int64_t before = now_ms() / 1000;
   open_store(f);
   int64_t after = now_ms() / 1000;
@@ -156,9 +142,7 @@ static void remove_database(const fixture *f) {
   assert_int_equal(access(f->path, F_OK), -1);
 }
 
-static void test_ids_of_a_later_database_are_greater(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_ids_of_a_later_database_are_greater) {
   int64_t last = 0;
   for (int i = 0; i < 300; i++) {
     last = put(f, NULL);
@@ -173,9 +157,7 @@ static void test_ids_of_a_later_database_are_greater(void **state) {
   assert_true(put(f, NULL) > last);
 }
 
-static void test_ids_go_on_after_a_new_start_and_are_not_used_again(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_ids_go_on_after_a_new_start_and_are_not_used_again) {
   (void)put(f, NULL);
   int64_t second = put(f, NULL);
   close_store(f);
@@ -186,9 +168,7 @@ static void test_ids_go_on_after_a_new_start_and_are_not_used_again(void **state
 
 /* ---- States and listings ---- */
 
-static void test_lifecycle_shows_in_the_list(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_lifecycle_shows_in_the_list) {
   for (int i = 0; i < 5; i++) {
     (void)put(f, NULL);
   }
@@ -220,7 +200,6 @@ static void test_lifecycle_shows_in_the_list(void **state) {
   assert_int_equal(counts.done, 1);
   assert_int_equal(counts.dead, 1);
   assert_int_equal(counts.failed_attempts, 2);
-  free_worker(&w);
   close_store(f);
   open_store(f);
   event_store_counts(f->store, &counts);
@@ -228,8 +207,7 @@ static void test_lifecycle_shows_in_the_list(void **state) {
   assert_int_equal(counts.done, 0);
 }
 
-static void test_list_limits_stops_and_rejects(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_list_limits_stops_and_rejects) {
   host_error error = {.kind = HOST_OK};
   listing l = {.f = f, .text = ""};
   event_filter filter = {.state = NULL};
@@ -258,9 +236,7 @@ static void test_list_limits_stops_and_rejects(void **state) {
   assert_int_equal(list(f, NULL, 0).count, 600);
 }
 
-static void test_list_finds_the_newest_of_each_state(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_list_finds_the_newest_of_each_state) {
   for (int i = 0; i < 120; i++) {
     (void)put(f, NULL);
   }
@@ -286,22 +262,4 @@ static void test_list_finds_the_newest_of_each_state(void **state) {
       assert_string_equal(newest.text, all.text + strlen(all.text) - size);
     }
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_put_is_on_disk_when_acknowledged),
-      TEST(test_an_empty_body_is_stored),
-      TEST(test_files_are_private),
-      TEST(test_waiting_puts_are_acknowledged_before_all_are_stored),
-      TEST(test_close_carries_out_what_is_queued),
-      TEST(test_a_close_removes_the_file_of_what_was_started),
-      TEST(test_ids_begin_at_the_time_of_creation),
-      TEST(test_ids_of_a_later_database_are_greater),
-      TEST(test_ids_go_on_after_a_new_start_and_are_not_used_again),
-      TEST(test_lifecycle_shows_in_the_list),
-      TEST(test_list_limits_stops_and_rejects),
-      TEST(test_list_finds_the_newest_of_each_state),
-  };
-  return cmocka_run_group_tests_name("event store", tests, NULL, NULL);
 }

@@ -8,13 +8,12 @@
 
 /* ---- Many consumers ---- */
 
-static void test_account_runs_in_order_on_many_consumers(void **state) {
+CLOSED_STORE_TEST(test_account_runs_in_order_on_many_consumers) {
   enum {
     ACCOUNTS = 3,
     EACH = 20,
     WORKERS = 3
   };
-  fixture *f = *state;
   open_store(f);
   static const char *const accounts[ACCOUNTS] = {"a", "b", "c"};
   int account_of[ACCOUNTS * EACH + 1]; /* by the event's number */
@@ -60,16 +59,11 @@ static void test_account_runs_in_order_on_many_consumers(void **state) {
       }
     }
   }
-  for (int i = 0; i < WORKERS; i++) {
-    free_worker(&workers[i]);
-  }
   close_store(f);
   assert_int_equal(list(f, "done", 0).count, ACCOUNTS * EACH);
 }
 
-static void test_consumers_share(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_consumers_share) {
   worker a = new_worker(f), b = new_worker(f);
   event_consumer_prefetch(a.consumer, 100);
   event_consumer_prefetch(b.consumer, 100);
@@ -82,13 +76,9 @@ static void test_consumers_share(void **state) {
     assert_true(take(&a, NULL) > 0);
     assert_true(take(&b, NULL) > 0);
   }
-  free_worker(&a);
-  free_worker(&b);
 }
 
-static void test_prefetch_bounds_what_is_leased(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_prefetch_bounds_what_is_leased) {
   worker w = new_worker(f);
   for (int i = 0; i < 10; i++) {
     (void)put(f, NULL);
@@ -108,12 +98,9 @@ static void test_prefetch_bounds_what_is_leased(void **state) {
   (void)put(f, NULL);
   (void)put(f, NULL);
   assert_int_equal(list(f, "running", 0).count, 2);
-  free_worker(&w);
 }
 
-static void test_what_is_not_wanted_any_more_goes_to_others(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_what_is_not_wanted_any_more_goes_to_others) {
   worker a = new_worker(f), b = new_worker(f);
   event_consumer_prefetch(a.consumer, 10);
   event_consumer_prefetch(b.consumer, 10);
@@ -127,15 +114,11 @@ static void test_what_is_not_wanted_any_more_goes_to_others(void **state) {
   sum -= take(&b, NULL) + take(&b, &attempt);
   assert_int_equal(sum, 0);
   assert_int_equal(attempt, 1);
-  free_worker(&a);
-  free_worker(&b);
 }
 
 /* ---- Outcomes ---- */
 
-static void test_retry_holds_back_its_account_only(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_retry_holds_back_its_account_only) {
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
   event_consumer_prefetch(w.consumer, 10);
@@ -147,12 +130,9 @@ static void test_retry_holds_back_its_account_only(void **state) {
   assert_nothing_before(f, &w);
   assert_listed(f, "retry", "1 retry 1 -\n");
   assert_int_equal(number_of(f, second), 2);
-  free_worker(&w);
 }
 
-static void test_retry_comes_when_due_and_not_before(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_retry_comes_when_due_and_not_before) {
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
   event_consumer_prefetch(w.consumer, 10);
@@ -166,14 +146,12 @@ static void test_retry_comes_when_due_and_not_before(void **state) {
   finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, &attempt), second);
   assert_int_equal(attempt, 1);
-  free_worker(&w);
 }
 
-static void test_neither_retries_nor_new_events_shut_out_the_others(void **state) {
+CLOSED_STORE_TEST(test_neither_retries_nor_new_events_shut_out_the_others) {
   enum {
     EACH = 6
   };
-  fixture *f = *state;
   open_store(f);
   for (int i = 0; i < 2 * EACH; i++) {
     (void)put(f, NULL);
@@ -195,7 +173,6 @@ static void test_neither_retries_nor_new_events_shut_out_the_others(void **state
   }
   assert_true(was_retry);
   assert_true(was_new);
-  free_worker(&w);
 }
 
 static void wait_unfinished(fixture *f, int64_t count) {
@@ -206,9 +183,7 @@ static void wait_unfinished(fixture *f, int64_t count) {
   } while (counts.unfinished != count);
 }
 
-static void test_an_event_without_a_body_dies_and_holds_nothing_up(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_an_event_without_a_body_dies_and_holds_nothing_up) {
   for (int i = 0; i < 4; i++) {
     (void)put(f, i % 2 == 0 ? "a" : "b");
   }
@@ -229,7 +204,6 @@ static void test_an_event_without_a_body_dies_and_holds_nothing_up(void **state)
   event_counts counts;
   event_store_counts(f->store, &counts);
   assert_int_equal(counts.dead, 2);
-  free_worker(&w);
   close_store(f);
   assert_listed(f, NULL,
                 "1 dead 2 its body is missing from the database\n"
@@ -237,23 +211,18 @@ static void test_an_event_without_a_body_dies_and_holds_nothing_up(void **state)
                 "3 received 0 -\n4 received 0 -\n");
 }
 
-static void test_dead_keeps_its_error_and_frees_the_account(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_dead_keeps_its_error_and_frees_the_account) {
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
   event_consumer_prefetch(w.consumer, 10);
   assert_int_equal(take(&w, NULL), first);
   finish(&w, first, EVENT_OUTCOME_DEAD, 0, "script.lua:3: no");
   assert_int_equal(take(&w, NULL), second);
-  free_worker(&w);
   close_store(f);
   assert_listed(f, NULL, "1 dead 1 script.lua:3: no\n2 received 0 -\n");
 }
 
-static void test_released_is_received_again_uncounted(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_released_is_received_again_uncounted) {
   worker w = new_worker(f);
   int64_t id = put(f, "a");
   event_consumer_prefetch(w.consumer, 1);
@@ -265,12 +234,9 @@ static void test_released_is_received_again_uncounted(void **state) {
   int attempt = 0;
   assert_int_equal(take(&w, &attempt), id);
   assert_int_equal(attempt, 1);
-  free_worker(&w);
 }
 
-static void test_freed_consumer_releases_taken_and_untaken(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_freed_consumer_releases_taken_and_untaken) {
   worker first = new_worker(f), second = new_worker(f);
   for (int i = 0; i < 3; i++) {
     (void)put(f, NULL);
@@ -286,7 +252,8 @@ static void test_freed_consumer_releases_taken_and_untaken(void **state) {
     seen |= 1 << number;
     assert_int_equal(attempt, 1);
   }
-  /* Closing does the same for the consumers that are left. */
+  /* Closing does the same for the consumers that are left: here nobody frees them. */
+  f->worker_count = 0;
   close_store(f);
   (void)close(second.fd);
   assert_listed(f, NULL, "1 received 0 -\n2 received 0 -\n3 received 0 -\n");
@@ -314,15 +281,12 @@ static bool finish_what_is_leased(const worker *w) {
 }
 
 /* Receiving comes first, but not for ever. */
-static void test_events_are_leased_while_many_arrive(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_events_are_leased_while_many_arrive) {
   worker w = new_worker(f);
   for (int turns = 0; turns < 4;) {
     burst(f, 40);
     turns += finish_what_is_leased(&w);
   }
-  free_worker(&w);
 }
 
 /* ---- Many threads ---- */
@@ -373,9 +337,7 @@ static void *put_many(void *context) {
   return NULL;
 }
 
-static void test_puts_of_many_threads_each_get_one_response(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_puts_of_many_threads_each_get_one_response) {
   static many_responses responses = {.mutex = PTHREAD_MUTEX_INITIALIZER,
                                      .changed = PTHREAD_COND_INITIALIZER};
   putter p = {.f = f, .responses = &responses};
@@ -398,7 +360,6 @@ static void test_puts_of_many_threads_each_get_one_response(void **state) {
     (void)pthread_cond_wait(&responses.changed, &responses.mutex);
   }
   (void)pthread_mutex_unlock(&responses.mutex);
-  free_worker(&w);
   close_store(f);
   assert_int_equal(responses.responses, ALL_PUTS);
   assert_int_equal(responses.distinct, ALL_PUTS);
@@ -407,9 +368,7 @@ static void test_puts_of_many_threads_each_get_one_response(void **state) {
   assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state IN (1, 2)"), 0);
 }
 
-static void test_an_event_that_is_gone_holds_up_no_other_of_its_account(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_an_event_that_is_gone_holds_up_no_other_of_its_account) {
   int64_t ids[3];
   for (int i = 0; i < 3; i++) {
     ids[i] = put(f, "a");
@@ -426,25 +385,4 @@ static void test_an_event_that_is_gone_holds_up_no_other_of_its_account(void **s
   assert_int_equal(take(&w, NULL), ids[0]);
   finish(&w, ids[0], EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, NULL), ids[2]);
-  free_worker(&w);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_account_runs_in_order_on_many_consumers),
-      TEST(test_consumers_share),
-      TEST(test_prefetch_bounds_what_is_leased),
-      TEST(test_what_is_not_wanted_any_more_goes_to_others),
-      TEST(test_retry_holds_back_its_account_only),
-      TEST(test_retry_comes_when_due_and_not_before),
-      TEST(test_neither_retries_nor_new_events_shut_out_the_others),
-      TEST(test_an_event_without_a_body_dies_and_holds_nothing_up),
-      TEST(test_dead_keeps_its_error_and_frees_the_account),
-      TEST(test_released_is_received_again_uncounted),
-      TEST(test_freed_consumer_releases_taken_and_untaken),
-      TEST(test_puts_of_many_threads_each_get_one_response),
-      TEST(test_events_are_leased_while_many_arrive),
-      TEST(test_an_event_that_is_gone_holds_up_no_other_of_its_account),
-  };
-  return cmocka_run_group_tests_name("event store, leases", tests, NULL, NULL);
 }

@@ -14,8 +14,7 @@ static void take_all(const worker *w, int count) {
   assert_int_equal(taken(w), 0);
 }
 
-static void test_what_a_blocked_consumer_does_not_take_goes_to_others(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_what_a_blocked_consumer_does_not_take_goes_to_others) {
   worker blocked = new_worker(f), other = new_worker(f);
   prefetch(f, &blocked, 10);
   prefetch(f, &other, 10);
@@ -24,12 +23,9 @@ static void test_what_a_blocked_consumer_does_not_take_goes_to_others(void **sta
   assert_true(taken(&blocked) > 0);
   take_all(&other, 9);
   assert_int_equal(taken(&blocked), 0);
-  free_worker(&blocked);
-  free_worker(&other);
 }
 
-static void test_no_more_are_taken_than_are_wanted(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_no_more_are_taken_than_are_wanted) {
   worker one = new_worker(f), other = new_worker(f);
   prefetch(f, &one, 10);
   put_together(f, 10);
@@ -39,12 +35,9 @@ static void test_no_more_are_taken_than_are_wanted(void **state) {
   event_consumer_prefetch(other.consumer, 1);
   take_all(&other, 1);
   take_all(&one, 7);
-  free_worker(&one);
-  free_worker(&other);
 }
 
-static void test_as_many_that_rest_are_notified_as_there_are_events(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_as_many_that_rest_are_notified_as_there_are_events) {
   worker workers[3] = {new_worker(f), new_worker(f), new_worker(f)};
   for (int i = 0; i < 3; i++) {
     prefetch(f, &workers[i], 10);
@@ -63,13 +56,9 @@ static void test_as_many_that_rest_are_notified_as_there_are_events(void **state
     notified += is_notified(&workers[i]);
   }
   assert_int_equal(notified, 3);
-  for (int i = 0; i < 3; i++) {
-    free_worker(&workers[i]);
-  }
 }
 
-static void test_one_that_rests_is_notified_alone_and_others_if_it_does_not_come(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_one_that_rests_is_notified_alone_and_others_if_it_does_not_come) {
   worker one = new_worker(f), other = new_worker(f);
   prefetch(f, &one, 10);
   prefetch(f, &other, 10);
@@ -81,12 +70,9 @@ static void test_one_that_rests_is_notified_alone_and_others_if_it_does_not_come
   pass(f, HAND_TICK_MS);
   assert_true(is_notified(second));
   assert_int_equal(taken(second), id);
-  free_worker(&one);
-  free_worker(&other);
 }
 
-static void test_one_that_may_be_busy_is_not_notified(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_one_that_may_be_busy_is_not_notified) {
   worker busy = new_worker(f), rests = new_worker(f);
   prefetch(f, &busy, 10);
   (void)put(f, NULL);
@@ -103,17 +89,4 @@ static void test_one_that_may_be_busy_is_not_notified(void **state) {
     assert_int_equal(taken(&rests), id);
     assert_int_equal(taken(&rests), 0);
   }
-  free_worker(&busy);
-  free_worker(&rests);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      BY_HAND(test_what_a_blocked_consumer_does_not_take_goes_to_others),
-      BY_HAND(test_no_more_are_taken_than_are_wanted),
-      BY_HAND(test_as_many_that_rest_are_notified_as_there_are_events),
-      BY_HAND(test_one_that_rests_is_notified_alone_and_others_if_it_does_not_come),
-      BY_HAND(test_one_that_may_be_busy_is_not_notified),
-  };
-  return cmocka_run_group_tests_name("event store, sharing", tests, NULL, NULL);
 }

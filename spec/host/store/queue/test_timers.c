@@ -54,17 +54,14 @@ static void make_due(const fixture *f) {
 /* As after a new start: it became due while nobody served. */
 static void open_with_one_due(fixture *f) {
   open_store(f);
-  worker w = timed_worker(f, "a", HOUR);
+  (void)timed_worker(f, "a", HOUR);
   wait_count(f, 1);
-  free_worker(&w);
   close_store(f);
   make_due(f);
   open_store(f);
 }
 
-static void test_a_timer_is_leased_when_it_is_due(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_timer_is_leased_when_it_is_due) {
   int64_t began = now_ms();
   worker w = timed_worker(f, "a", 100);
   worker other = timed_worker(f, "b", HOUR);
@@ -74,13 +71,9 @@ static void test_a_timer_is_leased_when_it_is_due(void **state) {
     assert_true(now_ms() - began >= i * 100);
   }
   assert_in_range(due_in(f, "b"), HOUR / 2, HOUR);
-  free_worker(&w);
-  free_worker(&other);
 }
 
-static void test_it_goes_to_one_consumer_and_not_before_it_has_ended(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_it_goes_to_one_consumer_and_not_before_it_has_ended) {
   worker a = timed_worker(f, "a", 20), b = new_worker(f);
   assert_true(event_consumer_every(b.consumer, "a", 20));
   int64_t id = take_timer(&a, "a");
@@ -92,17 +85,12 @@ static void test_it_goes_to_one_consumer_and_not_before_it_has_ended(void **stat
   assert_nothing_before(f, &b);
   release(&a, id);
   release(&b, take_timer(&b, "a"));
-  free_worker(&a);
-  free_worker(&b);
 }
 
-static void test_a_new_start_changes_nothing_and_makes_up_once(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_new_start_changes_nothing_and_makes_up_once) {
   worker w = timed_worker(f, "a", HOUR);
   wait_count(f, 1);
   int64_t due = query(f, "SELECT due_at FROM timers");
-  free_worker(&w);
   close_store(f);
   open_store(f);
   int64_t early = put(f, NULL); /* before anybody has said which timers there are */
@@ -111,7 +99,6 @@ static void test_a_new_start_changes_nothing_and_makes_up_once(void **state) {
   finish(&w, early, EVENT_OUTCOME_DONE, 0, NULL);
   assert_nothing_before(f, &w);
   assert_int_equal(query(f, "SELECT due_at FROM timers"), due);
-  free_worker(&w);
   close_store(f);
   make_due(f);
   open_store(f);
@@ -120,12 +107,9 @@ static void test_a_new_start_changes_nothing_and_makes_up_once(void **state) {
   assert_in_range(due_in(f, "a"), HOUR / 2, HOUR);
   release(&w, id);
   assert_nothing_before(f, &w);
-  free_worker(&w);
 }
 
-static void test_a_timer_outlives_its_last_worker(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_timer_outlives_its_last_worker) {
   worker w = timed_worker(f, "a", HOUR);
   wait_count(f, 1);
   int64_t due = query(f, "SELECT due_at FROM timers");
@@ -134,11 +118,9 @@ static void test_a_timer_outlives_its_last_worker(void **state) {
   w = timed_worker(f, "a", HOUR);
   assert_int_equal(take(&w, NULL), id);
   assert_int_equal(query(f, "SELECT due_at FROM timers"), due);
-  free_worker(&w);
 }
 
-static void test_what_had_not_started_is_due_at_once(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_what_had_not_started_is_due_at_once) {
   open_with_one_due(f);
   worker w = timed_worker(f, "a", HOUR);
   wait_notified(&w); /* leased and not taken */
@@ -148,24 +130,20 @@ static void test_what_had_not_started_is_due_at_once(void **state) {
   free_worker(&w);
   w = timed_worker(f, "a", HOUR);
   assert_nothing_before(f, &w);
-  free_worker(&w);
 }
 
 /* Nor is it lost to a script that has another interval for it meanwhile. */
-static void test_what_had_not_started_is_due_at_once_with_another_interval(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_what_had_not_started_is_due_at_once_with_another_interval) {
   open_with_one_due(f);
   worker before = timed_worker(f, "a", HOUR);
   wait_notified(&before); /* leased and not taken */
   free_worker(&before);   /* what it releases is written together with what follows */
   worker after = timed_worker(f, "a", 2 * HOUR);
   release(&after, take_timer(&after, "a"));
-  free_worker(&after);
 }
 
 /* The same if that was written before the other script is there. */
-static void test_a_due_timer_stays_due_with_another_interval(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_due_timer_stays_due_with_another_interval) {
   open_with_one_due(f);
   worker before = timed_worker(f, "a", HOUR);
   wait_notified(&before);
@@ -175,12 +153,9 @@ static void test_a_due_timer_stays_due_with_another_interval(void **state) {
   }
   worker after = timed_worker(f, "a", 2 * HOUR);
   release(&after, take_timer(&after, "a"));
-  free_worker(&after);
 }
 
-static void test_another_interval_counts_from_the_last_time(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_another_interval_counts_from_the_last_time) {
   worker w = timed_worker(f, "a", HOUR);
   wait_count(f, 1);
   worker after = timed_worker(f, "a", 2 * HOUR);
@@ -192,8 +167,6 @@ static void test_another_interval_counts_from_the_last_time(void **state) {
   event_consumer_prefetch(after.consumer, 0);
   worker last = timed_worker(f, "a", 1000);
   release(&last, take_timer(&last, "a"));
-  free_worker(&after);
-  free_worker(&last);
   close_store(f);
   /* The clock was a year ahead. */
   execute(f, "UPDATE timers SET due_at = due_at + 31536000000");
@@ -201,12 +174,9 @@ static void test_another_interval_counts_from_the_last_time(void **state) {
   w = timed_worker(f, "a", HOUR);
   assert_nothing_before(f, &w);
   assert_in_range(due_in(f, "a"), 0, HOUR);
-  free_worker(&w);
 }
 
-static void test_what_no_consumer_has_any_more_is_forgotten(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_what_no_consumer_has_any_more_is_forgotten) {
   worker before = timed_worker(f, "a", HOUR);
   assert_true(event_consumer_every(before.consumer, "b", HOUR));
   worker after = timed_worker(f, "c", HOUR);
@@ -214,14 +184,12 @@ static void test_what_no_consumer_has_any_more_is_forgotten(void **state) {
   free_worker(&before);
   wait_count(f, 1);
   assert_in_range(due_in(f, "c"), 0, HOUR);
-  worker none = timed_worker(f, NULL, 0);
+  (void)timed_worker(f, NULL, 0);
   free_worker(&after);
   wait_count(f, 0);
-  free_worker(&none);
 }
 
-static void test_a_lease_that_failed_is_made_again(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_lease_that_failed_is_made_again) {
   open_with_one_due(f);
   execute(f, "CREATE TRIGGER no_lease BEFORE UPDATE OF due_at ON timers WHEN new.due_at > 1000"
              " BEGIN SELECT RAISE(ABORT, 'no lease'); END");
@@ -229,12 +197,9 @@ static void test_a_lease_that_failed_is_made_again(void **state) {
   wait_for(f, &f->errors);
   execute(f, "DROP TRIGGER no_lease");
   release(&w, take_timer(&w, "a"));
-  free_worker(&w);
 }
 
-static void test_a_put_that_failed_ends_no_run(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_put_that_failed_ends_no_run) {
   close_store(f);
   execute(f, "CREATE TRIGGER no_put BEFORE INSERT ON events WHEN new.action = 'fails'"
              " BEGIN SELECT RAISE(ABORT, 'no put'); END");
@@ -250,12 +215,9 @@ static void test_a_put_that_failed_ends_no_run(void **state) {
   assert_nothing_before(f, &w);
   release(&w, id);
   release(&w, take_timer(&w, "a"));
-  free_worker(&w);
 }
 
-static void test_timers_are_no_events(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_timers_are_no_events) {
   worker w = timed_worker(f, "a", 20);
   for (int i = 0; i < 3; i++) {
     release(&w, take_timer(&w, "a"));
@@ -266,41 +228,17 @@ static void test_timers_are_no_events(void **state) {
   assert_int_equal(counts.unfinished, 1);
   assert_int_equal(counts.done + counts.dead + counts.failed_attempts, 0);
   assert_int_equal(list(f, NULL, 0).count, 1);
-  free_worker(&w);
 }
 
 /* A script that is still being loaded may yet fail. */
-static void test_timers_of_one_that_wants_nothing_yet_are_not_there(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_timers_of_one_that_wants_nothing_yet_are_not_there) {
   worker loading = new_worker(f);
   assert_true(event_consumer_every(loading.consumer, "later", HOUR));
-  worker w = timed_worker(f, "a", HOUR);
+  (void)timed_worker(f, "a", HOUR);
   while (query(f, "SELECT count(*) FROM timers") == 0) {
     (void)usleep(1000);
   }
   assert_int_equal(query(f, "SELECT count(*) FROM timers"), 1);
   event_consumer_prefetch(loading.consumer, 1);
   wait_count(f, 2);
-  free_worker(&loading);
-  free_worker(&w);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_timer_is_leased_when_it_is_due),
-      TEST(test_it_goes_to_one_consumer_and_not_before_it_has_ended),
-      TEST(test_a_new_start_changes_nothing_and_makes_up_once),
-      TEST(test_a_timer_outlives_its_last_worker),
-      TEST(test_what_had_not_started_is_due_at_once),
-      TEST(test_what_had_not_started_is_due_at_once_with_another_interval),
-      TEST(test_a_due_timer_stays_due_with_another_interval),
-      TEST(test_another_interval_counts_from_the_last_time),
-      TEST(test_what_no_consumer_has_any_more_is_forgotten),
-      TEST(test_a_lease_that_failed_is_made_again),
-      TEST(test_a_put_that_failed_ends_no_run),
-      TEST(test_timers_are_no_events),
-      TEST(test_timers_of_one_that_wants_nothing_yet_are_not_there),
-  };
-  return cmocka_run_group_tests_name("event store, timers", tests, NULL, NULL);
 }

@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +13,7 @@
 
 /* ---- Files that may not be opened ---- */
 
-static void test_a_second_process_is_rejected(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_second_process_is_rejected) {
   host_error error = {.kind = HOST_OK};
   assert_null(try_open(f, &error));
   assert_non_null(strstr(error.message, "another process is serving from"));
@@ -26,9 +23,7 @@ static void test_a_second_process_is_rejected(void **state) {
   open_store(f);
 }
 
-static void test_a_later_version_is_rejected(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_later_version_is_rejected) {
   (void)put(f, NULL);
   close_store(f);
   char text[64];
@@ -68,8 +63,7 @@ static int count_entries(const fixture *f) {
   return count;
 }
 
-static void test_other_files_are_rejected_and_left_alone(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_other_files_are_rejected_and_left_alone) {
   char text[9000], after[sizeof text];
   host_error error = {.kind = HOST_OK};
   memset(text, 'x', sizeof text);
@@ -85,8 +79,7 @@ static void test_other_files_are_rejected_and_left_alone(void **state) {
   }
 }
 
-static void test_other_databases_are_rejected_and_left_alone(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_other_databases_are_rejected_and_left_alone) {
   execute(f, "PRAGMA journal_mode = WAL; CREATE TABLE events (id); INSERT INTO events VALUES (1);");
   static char before[65536], after[65536];
   size_t size = read_file(f, before, sizeof before);
@@ -101,8 +94,7 @@ static void test_other_databases_are_rejected_and_left_alone(void **state) {
   assert_non_null(strstr(error.message, "another program"));
 }
 
-static void test_a_missing_directory_is_an_error(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_missing_directory_is_an_error) {
   host_error error = {.kind = HOST_OK};
   host_loop *loop = host_loop_new(&error);
   const event_store_options options = {.path = "/nonexistent/directory/events.db", .loop = loop};
@@ -116,14 +108,11 @@ static void test_a_missing_directory_is_an_error(void **state) {
 
 /* ---- A full disk ---- */
 
-static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_full_disk_fails_puts_keeps_finishes_and_heals) {
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
   event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), first);
-  void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
   char reason[256] = "";
   int64_t ids[3];
@@ -137,7 +126,6 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   event_counts counts;
   event_store_counts(f->store, &counts);
   limit_files(false);
-  (void)signal(SIGXFSZ, old);
   assert_int_equal(ids[0] + ids[1] + ids[2] + fourth, 0);
   assert_string_not_equal(reason, "");
   assert_int_equal(counts.unfinished, 2);
@@ -154,7 +142,6 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   }
   assert_non_null(strstr(f->last_error, reason));
   int64_t third = put(f, "b");
-  free_worker(&w);
   close_store(f);
   char expected[128];
   (void)snprintf(expected, sizeof expected, "1 done 1 -\n2 received 0 -\n%d received 0 -\n",
@@ -162,21 +149,18 @@ static void test_a_full_disk_fails_puts_keeps_finishes_and_heals(void **state) {
   assert_listed(f, NULL, expected);
 }
 
-static void test_a_duplicate_on_a_full_disk_is_acknowledged_and_clears_no_failure(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_duplicate_on_a_full_disk_is_acknowledged_and_clears_no_failure) {
   f->dedup_window = 3600000;
   open_store(f);
   event_record record = record_of("a", "{}"), other = record_of("a", "{\"b\":1}");
   record.received_at = other.received_at = now_ms();
   int64_t id = put_record(f, &record, NULL, 0);
-  void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
   int64_t failed = put_record(f, &other, NULL, 0);
   bool is_duplicate;
   int64_t again = put_and_get_id(f, &record, &is_duplicate);
   int64_t last = put_record(f, &other, NULL, 0);
   limit_files(false);
-  (void)signal(SIGXFSZ, old);
   assert_int_equal(failed + last, 0);
   assert_true(is_duplicate);
   assert_int_equal(again, id);
@@ -187,25 +171,18 @@ static void test_a_duplicate_on_a_full_disk_is_acknowledged_and_clears_no_failur
 }
 
 /* What may run is kept in memory, and a transaction that fails has changed it there. */
-static void test_the_order_is_what_it_was_before_a_lease_that_failed(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_the_order_is_what_it_was_before_a_lease_that_failed) {
   worker w = new_worker(f);
   int64_t id = put(f, "a");
-  void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
   event_consumer_prefetch(w.consumer, 1);
   wait_for(f, &f->errors);
   limit_files(false);
-  (void)signal(SIGXFSZ, old);
   assert_int_equal(take(&w, NULL), id);
   wait_for(f, &f->heals);
-  free_worker(&w);
 }
 
-static void test_the_order_is_what_it_was_before_a_finish_that_failed(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_the_order_is_what_it_was_before_a_finish_that_failed) {
   worker w = new_worker(f);
   int64_t ids[3];
   for (int i = 0; i < 3; i++) {
@@ -213,26 +190,21 @@ static void test_the_order_is_what_it_was_before_a_finish_that_failed(void **sta
   }
   event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), ids[0]);
-  void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
   limit_files(true);
   finish(&w, ids[0], EVENT_OUTCOME_DONE, 0, NULL);
   wait_for(f, &f->errors);
   limit_files(false);
-  (void)signal(SIGXFSZ, old);
   wait_for(f, &f->heals);
   event_consumer_prefetch(w.consumer, 3);
   assert_int_equal(take(&w, NULL), ids[1]);
   assert_nothing_before(f, &w);
   finish(&w, ids[1], EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, NULL), ids[2]);
-  free_worker(&w);
 }
 
 /* ---- Other trouble ---- */
 
-static void test_leases_that_fail_hold_up_neither_puts_nor_finishes(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_leases_that_fail_hold_up_neither_puts_nor_finishes) {
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "b");
   event_consumer_prefetch(w.consumer, 1);
@@ -248,12 +220,9 @@ static void test_leases_that_fail_hold_up_neither_puts_nor_finishes(void **state
   assert_listed(f, NULL, "1 done 1 -\n2 received 0 -\n3 received 0 -\n");
   allow_leases(f);
   assert_int_equal(take(&w, NULL), second);
-  free_worker(&w);
 }
 
-static void test_a_locked_database_fails_puts_and_commands_and_heals(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_locked_database_fails_puts_and_commands_and_heals) {
   int64_t first = put(f, "a");
   sqlite3 *other = NULL;
   assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
@@ -267,11 +236,7 @@ static void test_a_locked_database_fails_puts_and_commands_and_heals(void **stat
   assert_false(event_store_replay(f->path, first, &result, &error));
   assert_non_null(strstr(error.message, "cannot write to"));
   assert_non_null(strstr(error.message, "locked"));
-  (void)pthread_mutex_lock(&a.mutex);
-  while (a.responses == 0) {
-    (void)pthread_cond_wait(&a.changed, &a.mutex);
-  }
-  (void)pthread_mutex_unlock(&a.mutex);
+  await_responses(&a, 1);
   assert_int_equal(a.id, 0);
   assert_non_null(strstr(a.reason, "locked"));
   assert_int_equal(f->errors, 1);
@@ -293,9 +258,7 @@ static int64_t log_size(const fixture *f) {
   return (int64_t)status.st_size;
 }
 
-static void test_the_log_has_its_size_from_the_beginning(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_the_log_has_its_size_from_the_beginning) {
   int64_t size = log_size(f);
   assert_true(size > (4 << 20));
   for (int i = 0; i < 20; i++) {
@@ -328,9 +291,7 @@ static void scribble(const fixture *f, const char *bytes, size_t size) {
   assert_int_equal(status, 0);
 }
 
-static void test_a_damaged_database_fails_puts_and_heals_with_it(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_damaged_database_fails_puts_and_heals_with_it) {
   int64_t first = put(f, "a");
   execute(f, "PRAGMA wal_checkpoint(TRUNCATE)");
   static char whole[262144], broken[262144];
@@ -356,9 +317,7 @@ static void test_a_damaged_database_fails_puts_and_heals_with_it(void **state) {
   assert_int_equal(query(f, "SELECT count(*) FROM events JOIN bodies USING (id)"), 2);
 }
 
-static void test_a_damaged_database_is_not_opened(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_damaged_database_is_not_opened) {
   (void)put(f, "a");
   close_store(f);
   static char broken[262144];
@@ -369,24 +328,4 @@ static void test_a_damaged_database_is_not_opened(void **state) {
   assert_null(try_open(f, &error));
   assert_non_null(strstr(error.message, f->path));
   assert_non_null(strstr(error.message, "malformed"));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_second_process_is_rejected),
-      TEST(test_a_later_version_is_rejected),
-      TEST(test_other_files_are_rejected_and_left_alone),
-      TEST(test_other_databases_are_rejected_and_left_alone),
-      TEST(test_a_missing_directory_is_an_error),
-      TEST(test_a_full_disk_fails_puts_keeps_finishes_and_heals),
-      TEST(test_a_duplicate_on_a_full_disk_is_acknowledged_and_clears_no_failure),
-      TEST(test_the_order_is_what_it_was_before_a_lease_that_failed),
-      TEST(test_the_order_is_what_it_was_before_a_finish_that_failed),
-      TEST(test_leases_that_fail_hold_up_neither_puts_nor_finishes),
-      TEST(test_a_locked_database_fails_puts_and_commands_and_heals),
-      TEST(test_the_log_has_its_size_from_the_beginning),
-      TEST(test_a_damaged_database_fails_puts_and_heals_with_it),
-      TEST(test_a_damaged_database_is_not_opened),
-  };
-  return cmocka_run_group_tests_name("event store, trouble", tests, NULL, NULL);
 }

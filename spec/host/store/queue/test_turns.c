@@ -12,8 +12,7 @@ enum {
 
 /* ---- Commits ---- */
 
-static void test_what_is_put_in_a_turn_shares_a_commit(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_what_is_put_in_a_turn_shares_a_commit) {
   int syncs = time_syncs();
   put_together(f, 100);
   assert_int_equal(time_syncs(), syncs + 1);
@@ -32,8 +31,7 @@ static void put_one(void *context) {
   event_store_put(f->store, &record, on_put, ((void **)context)[1]);
 }
 
-static void test_a_turn_that_somebody_else_ends_is_not_ended_by_the_store(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_turn_that_somebody_else_ends_is_not_ended_by_the_store) {
   response a = NO_RESPONSE;
   void *context[] = {f, &a};
   event_store_end_turns_itself(f->store, false);
@@ -57,8 +55,7 @@ static int64_t put_and_take(fixture *f, const worker *w) {
   return id;
 }
 
-static void test_a_finish_that_nobody_waits_for_waits_a_little(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_finish_that_nobody_waits_for_waits_a_little) {
   worker w = new_worker(f);
   finish_done(&w, put_and_take(f, &w));
   run(f);
@@ -66,11 +63,9 @@ static void test_a_finish_that_nobody_waits_for_waits_a_little(void **state) {
   assert_int_equal(count_running(f), 1);
   pass(f, 1);
   assert_int_equal(count_running(f), 0);
-  free_worker(&w);
 }
 
-static void test_a_finish_does_not_wait_for_others_to_come(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_finish_does_not_wait_for_others_to_come) {
   worker w = new_worker(f);
   int64_t first = put_and_take(f, &w), second = put_and_take(f, &w);
   finish_done(&w, first);
@@ -80,11 +75,9 @@ static void test_a_finish_does_not_wait_for_others_to_come(void **state) {
   run(f);
   pass(f, 1);
   assert_int_equal(count_running(f), 0);
-  free_worker(&w);
 }
 
-static void test_a_finish_shares_the_commit_of_the_next_put(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_finish_shares_the_commit_of_the_next_put) {
   worker w = new_worker(f);
   finish_done(&w, put_and_take(f, &w));
   run(f);
@@ -92,11 +85,9 @@ static void test_a_finish_shares_the_commit_of_the_next_put(void **state) {
   assert_true(put(f, NULL) > 0);
   assert_int_equal(time_syncs(), syncs + 1);
   assert_int_equal(count_running(f), 0);
-  free_worker(&w);
 }
 
-static void test_a_finish_that_an_event_waits_for_is_written_at_once(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_finish_that_an_event_waits_for_is_written_at_once) {
   worker w = new_worker(f);
   int64_t first = put(f, "a"), second = put(f, "a");
   prefetch(f, &w, 2);
@@ -104,12 +95,10 @@ static void test_a_finish_that_an_event_waits_for_is_written_at_once(void **stat
   finish_done(&w, first);
   run(f);
   assert_int_equal(taken(&w), second);
-  free_worker(&w);
 }
 
 /* One that another was to take along, which the loop has written meanwhile. */
-static void test_a_finish_after_the_check_of_the_loop_is_seen(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_finish_after_the_check_of_the_loop_is_seen) {
   worker w = new_worker(f);
   int64_t first = put_and_take(f, &w), second = put_and_take(f, &w);
   event_dispatch *dispatch = &f->store->dispatch;
@@ -119,11 +108,9 @@ static void test_a_finish_after_the_check_of_the_loop_is_seen(void **state) {
   assert_false(dispatch->has_posts);
   event_dispatch_publish(f->store, false, false);
   assert_true(dispatch->has_posts);
-  free_worker(&w);
 }
 
-static void test_a_finish_waits_while_all_have_others_to_begin(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_finish_waits_while_all_have_others_to_begin) {
   worker w = new_worker(f);
   int64_t first = put(f, "a");
   assert_true(put(f, "a") > first);
@@ -135,13 +122,11 @@ static void test_a_finish_waits_while_all_have_others_to_begin(void **state) {
   assert_int_equal(count_running(f), 2);
   pass(f, FINISH_WAIT_MS);
   assert_int_equal(count_running(f), 1);
-  free_worker(&w);
 }
 
 /* ---- Leases ---- */
 
-static void test_what_was_put_while_nobody_wanted_any_comes_at_once(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_what_was_put_while_nobody_wanted_any_comes_at_once) {
   worker w = new_worker(f);
   int64_t id = put(f, NULL);
   prefetch(f, &w, 10); /* more than there are */
@@ -150,7 +135,6 @@ static void test_what_was_put_while_nobody_wanted_any_comes_at_once(void **state
   id = put(f, NULL);
   prefetch(f, &w, 10);
   assert_int_equal(taken(&w), id);
-  free_worker(&w);
 }
 
 static event_admin_result replay_slice(void *context, struct sqlite3 *db,
@@ -159,8 +143,7 @@ static event_admin_result replay_slice(void *context, struct sqlite3 *db,
   return event_admin_step(context, db);
 }
 
-static void test_what_was_replayed_while_nobody_wanted_any_comes_at_once(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_what_was_replayed_while_nobody_wanted_any_comes_at_once) {
   worker w = new_worker(f);
   finish_done(&w, put_and_take(f, &w));
   run(f);
@@ -176,11 +159,9 @@ static void test_what_was_replayed_while_nobody_wanted_any_comes_at_once(void **
   event_admin_free(admin);
   prefetch(f, &w, 10);
   assert_int_equal(taken(&w), id);
-  free_worker(&w);
 }
 
-static void test_what_a_consumer_leaves_goes_to_others(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_what_a_consumer_leaves_goes_to_others) {
   worker w = new_worker(f), leaving = new_worker(f);
   int64_t id = put(f, NULL);
   prefetch(f, &leaving, 1);
@@ -196,11 +177,9 @@ static void test_what_a_consumer_leaves_goes_to_others(void **state) {
   assert_int_equal(count_running(f), 0);
   prefetch(f, &w, 1);
   assert_int_equal(taken(&w), id);
-  free_worker(&w);
 }
 
-static void test_what_is_not_wanted_any_more_is_released(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_what_is_not_wanted_any_more_is_released) {
   worker w = new_worker(f);
   int attempt = 0;
   int64_t id = put(f, NULL);
@@ -212,11 +191,9 @@ static void test_what_is_not_wanted_any_more_is_released(void **state) {
   prefetch(f, &w, 1);
   assert_int_equal(take(&w, &attempt), id);
   assert_int_equal(attempt, 1);
-  free_worker(&w);
 }
 
-static void test_a_retry_comes_when_it_is_due(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_retry_comes_when_it_is_due) {
   worker w = new_worker(f);
   int64_t id = put_and_take(f, &w);
   finish(&w, id, EVENT_OUTCOME_RETRY, now_ms() + 100, NULL);
@@ -228,7 +205,6 @@ static void test_a_retry_comes_when_it_is_due(void **state) {
   assert_int_equal(taken(&w), 0);
   pass(f, 1);
   assert_int_equal(taken(&w), id);
-  free_worker(&w);
 }
 
 /* ---- A burst ---- */
@@ -239,8 +215,7 @@ static void take_some(const worker *w, int count) {
   }
 }
 
-static void test_leases_wait_in_a_burst_for_its_end(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_leases_wait_in_a_burst_for_its_end) {
   worker w = new_worker(f);
   put_together(f, BURST);
   time_pass(BURST_LEASE_MS - BURST_MS);
@@ -252,11 +227,9 @@ static void test_leases_wait_in_a_burst_for_its_end(void **state) {
   assert_int_equal(taken(&w), 0);
   pass(f, 1);
   take_some(&w, 5);
-  free_worker(&w);
 }
 
-static void test_leases_have_their_turn_in_a_burst_that_continues(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_leases_have_their_turn_in_a_burst_that_continues) {
   worker w = new_worker(f);
   put_together(f, BURST);
   prefetch(f, &w, 1);
@@ -272,7 +245,6 @@ static void test_leases_have_their_turn_in_a_burst_that_continues(void **state) 
   put_together(f, BURST);
   run(f);
   take_some(&w, 1);
-  free_worker(&w);
 }
 
 static void put_each(fixture *f, int count) {
@@ -281,8 +253,7 @@ static void put_each(fixture *f, int count) {
   }
 }
 
-static void test_events_one_after_the_other_are_a_burst_as_well(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_events_one_after_the_other_are_a_burst_as_well) {
   worker w = new_worker(f);
   put_each(f, 1);
   time_pass(BURST_MS - 1);
@@ -291,11 +262,9 @@ static void test_events_one_after_the_other_are_a_burst_as_well(void **state) {
   take_some(&w, 1);
   prefetch(f, &w, 1);
   assert_int_equal(taken(&w), 0);
-  free_worker(&w);
 }
 
-static void test_the_end_of_a_burst_of_single_events_is_seen(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_the_end_of_a_burst_of_single_events_is_seen) {
   worker w = new_worker(f);
   prefetch(f, &w, BURST + 1);
   put_each(f, BURST);
@@ -306,11 +275,9 @@ static void test_the_end_of_a_burst_of_single_events_is_seen(void **state) {
   assert_int_equal(taken(&w), 0);
   pass(f, BURST_MS);
   assert_int_equal(taken(&w), last);
-  free_worker(&w);
 }
 
-static void test_events_that_take_longer_are_no_burst(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_events_that_take_longer_are_no_burst) {
   worker w = new_worker(f);
   put_each(f, BURST - 1);
   time_pass(BURST_MS);
@@ -322,22 +289,18 @@ static void test_events_that_take_longer_are_no_burst(void **state) {
   put_each(f, 1); /* since then they are as many */
   prefetch(f, &w, 1);
   assert_int_equal(taken(&w), 0);
-  free_worker(&w);
 }
 
-static void test_fewer_at_once_are_no_burst(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_fewer_at_once_are_no_burst) {
   worker w = new_worker(f);
   put_together(f, BURST - 1);
   for (int i = 0; i < BURST - 1; i++) {
     prefetch(f, &w, 1);
     take_some(&w, 1);
   }
-  free_worker(&w);
 }
 
-static void test_a_finish_waits_in_a_burst(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_finish_waits_in_a_burst) {
   worker w = new_worker(f);
   int64_t id = put(f, "a");
   assert_true(put(f, "a") > id);
@@ -349,7 +312,6 @@ static void test_a_finish_waits_in_a_burst(void **state) {
   assert_int_equal(count_running(f), 1);
   pass(f, FINISH_WAIT_MS);
   assert_int_equal(count_running(f), 0);
-  free_worker(&w);
 }
 
 /* ---- A disk that hangs ---- */
@@ -367,9 +329,8 @@ static void run_posted(host_loop_job *job) {
   event_store_end_turn(put->f->store);
 }
 
-static void test_a_blocked_loop_is_seen_and_nothing_is_lost(void **state) {
+CLOSED_STORE_TEST(test_a_blocked_loop_is_seen_and_nothing_is_lost) {
   (void)alarm(HAND_HANGS_AFTER);
-  fixture *f = *state;
   open_store(f);
   (void)put(f, NULL);
   response a = NO_RESPONSE;
@@ -396,40 +357,10 @@ static event_admin_result go_on(void *context, struct sqlite3 *db, bool *changes
   return EVENT_ADMIN_MORE;
 }
 
-static void test_a_loop_that_has_always_something_to_do_does_not_stand_still(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_loop_that_has_always_something_to_do_does_not_stand_still) {
   assert_true(event_store_run_admin(f->store, go_on, NULL));
   for (int i = 0; i < 20; i++) {
     run(f);
     assert_in_range(event_store_stalled_ms(f->store), 0, 100);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      BY_HAND(test_what_is_put_in_a_turn_shares_a_commit),
-      BY_HAND(test_a_commit_is_one_write),
-      BY_HAND(test_a_turn_that_somebody_else_ends_is_not_ended_by_the_store),
-      BY_HAND(test_a_finish_that_nobody_waits_for_waits_a_little),
-      BY_HAND(test_a_finish_does_not_wait_for_others_to_come),
-      BY_HAND(test_a_finish_shares_the_commit_of_the_next_put),
-      BY_HAND(test_a_finish_that_an_event_waits_for_is_written_at_once),
-      BY_HAND(test_a_finish_after_the_check_of_the_loop_is_seen),
-      BY_HAND(test_a_finish_waits_while_all_have_others_to_begin),
-      BY_HAND(test_what_was_put_while_nobody_wanted_any_comes_at_once),
-      BY_HAND(test_what_was_replayed_while_nobody_wanted_any_comes_at_once),
-      BY_HAND(test_what_a_consumer_leaves_goes_to_others),
-      BY_HAND(test_what_is_not_wanted_any_more_is_released),
-      BY_HAND(test_a_retry_comes_when_it_is_due),
-      BY_HAND(test_leases_wait_in_a_burst_for_its_end),
-      BY_HAND(test_leases_have_their_turn_in_a_burst_that_continues),
-      BY_HAND(test_events_one_after_the_other_are_a_burst_as_well),
-      BY_HAND(test_the_end_of_a_burst_of_single_events_is_seen),
-      BY_HAND(test_events_that_take_longer_are_no_burst),
-      BY_HAND(test_fewer_at_once_are_no_burst),
-      BY_HAND(test_a_finish_waits_in_a_burst),
-      BY_HAND(test_a_loop_that_has_always_something_to_do_does_not_stand_still),
-      TEST(test_a_blocked_loop_is_seen_and_nothing_is_lost),
-  };
-  return cmocka_run_group_tests_name("event store, turns", tests, NULL, NULL);
 }

@@ -77,8 +77,7 @@ static int lease_and_take(fixture *f, event_consumer *consumer, int fd) {
   return status == 0 && take_one(consumer) == 0 ? 5 : status;
 }
 
-static void test_a_crash_loses_nothing_and_counts_nothing_that_had_not_started(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_crash_loses_nothing_and_counts_nothing_that_had_not_started) {
   crash(f, put_and_lease);
   assert_listed(f, NULL, "1 running 1 -\n2 received 0 -\n3 running 1 -\n");
   for (int i = 0; i < 3; i++) {
@@ -98,11 +97,9 @@ static void test_a_crash_loses_nothing_and_counts_nothing_that_had_not_started(v
   assert_nothing_before(f, &w);
   finish(&w, id_of(f, 1), EVENT_OUTCOME_DONE, 0, NULL);
   assert_int_equal(take(&w, &attempt), id_of(f, 2));
-  free_worker(&w);
 }
 
-static void test_a_crash_counts_for_what_had_started(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_crash_counts_for_what_had_started) {
   crash(f, put_and_lease);
   for (int i = 0; i < 2; i++) {
     crash(f, lease_and_take);
@@ -115,7 +112,6 @@ static void test_a_crash_counts_for_what_had_started(void **state) {
   int attempt = 0;
   assert_int_equal(take(&w, &attempt), id_of(f, 1));
   assert_int_equal(attempt, 3);
-  free_worker(&w);
 }
 
 /* Until the event that is finished is leased once more. */
@@ -144,24 +140,21 @@ static int release_and_lease(fixture *f, event_consumer *consumer, int fd) {
   return begin_and_finish(f, consumer, fd, &outcome);
 }
 
-static void test_a_second_lease_counts_only_if_it_has_started(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_second_lease_counts_only_if_it_has_started) {
   crash(f, retry_and_lease);
   assert_listed(f, NULL, "1 running 2 no\n");
   open_store(f);
   assert_listed(f, NULL, "1 received 1 no\n");
 }
 
-static void test_a_lease_after_a_release_counts_only_if_it_has_started(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_lease_after_a_release_counts_only_if_it_has_started) {
   crash(f, release_and_lease);
   assert_listed(f, NULL, "1 running 1 -\n");
   open_store(f);
   assert_listed(f, NULL, "1 received 0 -\n");
 }
 
-static void test_a_lease_after_a_replay_counts_only_if_it_has_started(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_lease_after_a_replay_counts_only_if_it_has_started) {
   crash(f, put_and_lease);
   crash(f, lease_and_take);
   /* What another process's replay would do, and a lease. */
@@ -184,9 +177,7 @@ static int count_entries(const fixture *f) {
   return count;
 }
 
-static void test_the_file_of_what_has_started_does_not_grow(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_the_file_of_what_has_started_does_not_grow) {
   worker w = new_worker(f);
   for (int i = 0; i < 100; i++) {
     int64_t id = put(f, NULL);
@@ -195,17 +186,4 @@ static void test_the_file_of_what_has_started_does_not_grow(void **state) {
     finish(&w, id, EVENT_OUTCOME_DONE, 0, NULL);
   }
   assert_int_equal(count_entries(f), 1);
-  free_worker(&w);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_crash_loses_nothing_and_counts_nothing_that_had_not_started),
-      TEST(test_a_crash_counts_for_what_had_started),
-      TEST(test_a_second_lease_counts_only_if_it_has_started),
-      TEST(test_a_lease_after_a_release_counts_only_if_it_has_started),
-      TEST(test_a_lease_after_a_replay_counts_only_if_it_has_started),
-      TEST(test_the_file_of_what_has_started_does_not_grow),
-  };
-  return cmocka_run_group_tests_name("event store, crashes", tests, NULL, NULL);
 }

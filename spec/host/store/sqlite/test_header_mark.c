@@ -107,9 +107,7 @@ static void assert_events(fixture *f, int64_t count) {
 
 /* ---- A clean close ---- */
 
-static void test_a_closed_file_is_complete_by_itself(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_closed_file_is_complete_by_itself) {
   (void)put(f, "a");
   assert_true(is_there(f, "events.db-wal"));
   close_store(f);
@@ -123,9 +121,7 @@ static void test_a_closed_file_is_complete_by_itself(void **state) {
   assert_events(f, 1);
 }
 
-static void test_a_reader_keeps_the_log_beside_the_file(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_reader_keeps_the_log_beside_the_file) {
   (void)put(f, "a");
   sqlite3 *reader = NULL;
   assert_int_equal(sqlite3_open_v2(f->path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
@@ -140,9 +136,7 @@ static void test_a_reader_keeps_the_log_beside_the_file(void **state) {
 
 /* ---- Copies ---- */
 
-static void test_a_copy_of_a_live_file_without_its_log_is_rejected(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_copy_of_a_live_file_without_its_log_is_rejected) {
   (void)put(f, "a");
   copy(f, "events.db", "copy.db");
   fixture other = sibling(f, "copy.db");
@@ -156,8 +150,7 @@ static void test_a_copy_of_a_live_file_without_its_log_is_rejected(void **state)
   assert_events(&other, 1);
 }
 
-static void test_a_copy_of_a_killed_file_without_its_log_is_rejected(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_copy_of_a_killed_file_without_its_log_is_rejected) {
   leave_killed(f, 3);
   copy(f, "events.db", "copy.db");
   fixture other = sibling(f, "copy.db");
@@ -168,9 +161,7 @@ static void test_a_copy_of_a_killed_file_without_its_log_is_rejected(void **stat
 }
 
 /* What the message says. */
-static void test_a_rejected_copy_can_be_used_on_purpose(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_rejected_copy_can_be_used_on_purpose) {
   (void)put(f, "a");
   copy(f, "events.db", "copy.db");
   fixture other = sibling(f, "copy.db");
@@ -178,9 +169,7 @@ static void test_a_rejected_copy_can_be_used_on_purpose(void **state) {
   assert_events(&other, 0);
 }
 
-static void test_a_copy_that_sqlite_makes_of_a_live_file_is_complete(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_copy_that_sqlite_makes_of_a_live_file_is_complete) {
   (void)put(f, "a");
   char text[256];
   fixture other = sibling(f, "copy.db");
@@ -202,9 +191,7 @@ static void back_up(const fixture *f, const char *path) {
   assert_int_equal(sqlite3_close(from), SQLITE_OK);
 }
 
-static void test_a_backup_of_a_live_file_is_complete(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_backup_of_a_live_file_is_complete) {
   (void)put(f, "a");
   fixture other = sibling(f, "copy.db");
   back_up(f, other.path);
@@ -219,9 +206,7 @@ static void test_a_backup_of_a_live_file_is_complete(void **state) {
   close_store(&other);
 }
 
-static void test_a_backup_does_not_take_the_log_of_the_file_it_replaces(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_backup_does_not_take_the_log_of_the_file_it_replaces) {
   (void)put(f, "a");
   (void)put(f, "a");
   fixture other = sibling(f, "backup.db");
@@ -234,8 +219,7 @@ static void test_a_backup_does_not_take_the_log_of_the_file_it_replaces(void **s
 }
 
 /* Its only events are in the log when it is killed. */
-static void test_a_restored_backup_keeps_its_own_log(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_restored_backup_keeps_its_own_log) {
   fixture other = sibling(f, "backup.db");
   open_store(f);
   back_up(f, other.path);
@@ -246,9 +230,7 @@ static void test_a_restored_backup_keeps_its_own_log(void **state) {
 /* ---- Crashes ---- */
 
 /* Killed after the log was made, and before anything was in it. */
-static void test_an_empty_log_is_a_log(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_an_empty_log_is_a_log) {
   (void)put(f, "a");
   close_store(f);
   execute(f, "PRAGMA journal_mode = WAL");
@@ -260,9 +242,7 @@ static void test_an_empty_log_is_a_log(void **state) {
   assert_events(f, 2);
 }
 
-static void test_the_log_of_another_file_is_not_read(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_the_log_of_another_file_is_not_read) {
   (void)put(f, "a");
   (void)put(f, "a");
   close_store(f);
@@ -296,9 +276,7 @@ static int look_for(sqlite3_vfs *vfs, const char *path, int flags, int *result) 
   return SQLITE_OK;
 }
 
-static void test_a_journal_that_vanishes_is_not_taken_for_that_of_a_dead_process(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_journal_that_vanishes_is_not_taken_for_that_of_a_dead_process) {
   (void)put(f, "a");
   close_store(f);
   vanishing.base = sqlite3_vfs_find(NULL);
@@ -333,9 +311,7 @@ static void leave_hot_journal(const fixture *f) {
   assert_true(is_there(f, "events.db-journal"));
 }
 
-static void test_a_reader_rolls_back_the_journal_of_a_killed_process(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_reader_rolls_back_the_journal_of_a_killed_process) {
   (void)put(f, "a");
   close_store(f);
   leave_hot_journal(f);
@@ -359,9 +335,7 @@ static int read_without_rights(const fixture *f) {
              : 0;
 }
 
-static void test_a_reader_that_may_not_write_names_the_journal_of_a_killed_process(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_reader_that_may_not_write_names_the_journal_of_a_killed_process) {
   (void)put(f, "a");
   close_store(f);
   leave_hot_journal(f);
@@ -381,33 +355,10 @@ static void test_a_reader_that_may_not_write_names_the_journal_of_a_killed_proce
 
 /* ---- Who holds it ---- */
 
-static void test_the_holder_of_the_lock_is_named(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_the_holder_of_the_lock_is_named) {
   host_error error = {.kind = HOST_OK};
   char holder[64];
   assert_null(try_open(f, &error));
   (void)snprintf(holder, sizeof holder, "(process %ld, palenca serve)", (long)getpid());
   assert_non_null(strstr(error.message, holder));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_closed_file_is_complete_by_itself),
-      TEST(test_a_reader_keeps_the_log_beside_the_file),
-      TEST(test_a_copy_of_a_live_file_without_its_log_is_rejected),
-      TEST(test_a_copy_of_a_killed_file_without_its_log_is_rejected),
-      TEST(test_a_rejected_copy_can_be_used_on_purpose),
-      TEST(test_a_copy_that_sqlite_makes_of_a_live_file_is_complete),
-      TEST(test_a_backup_of_a_live_file_is_complete),
-      TEST(test_a_backup_does_not_take_the_log_of_the_file_it_replaces),
-      TEST(test_a_restored_backup_keeps_its_own_log),
-      TEST(test_an_empty_log_is_a_log),
-      TEST(test_the_log_of_another_file_is_not_read),
-      TEST(test_a_journal_that_vanishes_is_not_taken_for_that_of_a_dead_process),
-      TEST(test_a_reader_rolls_back_the_journal_of_a_killed_process),
-      TEST(test_a_reader_that_may_not_write_names_the_journal_of_a_killed_process),
-      TEST(test_the_holder_of_the_lock_is_named),
-  };
-  return cmocka_run_group_tests_name("event store, marks", tests, NULL, NULL);
 }

@@ -79,8 +79,7 @@ static void assert_next(fixture *f, const worker *w, int number, int attempt, co
   event_lease_free(lease);
 }
 
-static void test_events_in_every_state_go_on(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_events_in_every_state_go_on) {
   make_version_1(f, events_1);
   open_store(f);
   assert_listed(f, NULL,
@@ -107,7 +106,6 @@ static void test_events_in_every_state_go_on(void **state) {
   assert_true(place[7] > 0);
   /* An id is not used again, though its row was deleted. */
   assert_int_equal(number_of(f, put(f, NULL)), 10);
-  free_worker(&w);
   close_store(f);
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_int_equal(query(f, "PRAGMA auto_vacuum"), 2);
@@ -116,8 +114,7 @@ static void test_events_in_every_state_go_on(void **state) {
                    0);
 }
 
-static void test_what_a_handler_sees_is_unchanged(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_what_a_handler_sees_is_unchanged) {
   make_version_1(f, events_1);
   execute(f, "UPDATE events SET state = 3 WHERE account_id IS NOT 'a'");
   open_store(f);
@@ -126,7 +123,6 @@ static void test_what_a_handler_sees_is_unchanged(void **state) {
   assert_next(f, &w, 3, 2, "{\0\xff}", 4);
   event_consumer_prefetch(w.consumer, 1);
   assert_next(f, &w, 4, 1, "{4}", 3);
-  free_worker(&w);
 }
 
 static bool see_body(void *context, const event_summary *event) {
@@ -139,8 +135,7 @@ static bool see_body(void *context, const event_summary *event) {
   return true;
 }
 
-static void test_a_command_that_writes_migrates_as_well(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_command_that_writes_migrates_as_well) {
   make_version_1(f, events_1);
   const event_purge nothing = {.state = EVENT_DONE, .finished_before = 0};
   event_purge_report report;
@@ -161,9 +156,7 @@ static void test_a_command_that_writes_migrates_as_well(void **state) {
 #define WITHOUT_LEDGER "DROP TABLE decisions; DROP TABLE decision_data; DROP TABLE ledger;"
 
 /* Version 2 lacked what is made here only. */
-static void test_the_events_of_version_2_go_on(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_the_events_of_version_2_go_on) {
   int64_t id = put(f, "a");
   close_store(f);
   execute(f, WITHOUT_LEDGER "DROP TABLE serving; DROP TABLE timers; PRAGMA user_version = 2;");
@@ -174,13 +167,10 @@ static void test_the_events_of_version_2_go_on(void **state) {
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
-  free_worker(&w);
 }
 
 /* Version 3 left a closed file as if it had a log. */
-static void test_version_3_is_read_as_it_is_and_closed_without_a_log(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_version_3_is_read_as_it_is_and_closed_without_a_log) {
   (void)put(f, "a");
   close_store(f);
   execute(f, WITHOUT_LEDGER "PRAGMA user_version = 3; PRAGMA journal_mode = WAL;");
@@ -209,9 +199,7 @@ static void see_no_problem(void *context, const ledger_problem *problem) {
 }
 
 /* Version 4 had no ledger. */
-static void test_version_4_is_read_as_it_is_and_gets_a_ledger(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_version_4_is_read_as_it_is_and_gets_a_ledger) {
   (void)put(f, "a");
   close_store(f);
   execute(f, WITHOUT_LEDGER "PRAGMA user_version = 4;");
@@ -232,9 +220,7 @@ static void test_version_4_is_read_as_it_is_and_gets_a_ledger(void **state) {
 }
 
 /* A crash after the first half of the migration leaves it so. */
-static void test_the_second_half_is_done_later(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_the_second_half_is_done_later) {
   int64_t id = put(f, "a");
   close_store(f);
   execute(f, "PRAGMA auto_vacuum = NONE; VACUUM;");
@@ -244,7 +230,6 @@ static void test_the_second_half_is_done_later(void **state) {
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
-  free_worker(&w);
 }
 
 /* ---- Crashes ---- */
@@ -294,8 +279,7 @@ static int64_t migrate(fixture *f, int64_t kill_after) {
   return (now.tv_sec - began.tv_sec) * 1000000 + (now.tv_nsec - began.tv_nsec) / 1000;
 }
 
-static void test_a_crash_in_the_middle_leaves_it_consistent(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_crash_in_the_middle_leaves_it_consistent) {
   char original[128];
   make_version_1(f, many_1);
   execute(f, "PRAGMA wal_checkpoint(TRUNCATE)");
@@ -318,18 +302,4 @@ static void test_a_crash_in_the_middle_leaves_it_consistent(void **state) {
     assert_int_equal(number_of(f, put(f, NULL)), MANY + 1);
     close_store(f);
   }
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_events_in_every_state_go_on),
-      TEST(test_what_a_handler_sees_is_unchanged),
-      TEST(test_a_command_that_writes_migrates_as_well),
-      TEST(test_the_events_of_version_2_go_on),
-      TEST(test_version_3_is_read_as_it_is_and_closed_without_a_log),
-      TEST(test_version_4_is_read_as_it_is_and_gets_a_ledger),
-      TEST(test_the_second_half_is_done_later),
-      TEST(test_a_crash_in_the_middle_leaves_it_consistent),
-  };
-  return cmocka_run_group_tests_name("event store, migration", tests, NULL, NULL);
 }

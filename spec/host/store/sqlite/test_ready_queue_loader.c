@@ -121,8 +121,7 @@ static void drain(world *w) {
   }
 }
 
-static void test_what_happens_while_the_order_is_read_is_part_of_it(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_what_happens_while_the_order_is_read_is_part_of_it) {
   host_error error = {.kind = HOST_OK};
   world w = {.sql = event_sql_open(f->path, &error), .now = now_ms()};
   assert_non_null(w.sql);
@@ -151,11 +150,4 @@ static void test_what_happens_while_the_order_is_read_is_part_of_it(void **state
     assert_int_equal(query(f, "SELECT count(*) FROM events WHERE state < 3"), 0);
   }
   event_sql_close(w.sql);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_what_happens_while_the_order_is_read_is_part_of_it),
-  };
-  return cmocka_run_group_tests_name("event store, order", tests, NULL, NULL);
 }

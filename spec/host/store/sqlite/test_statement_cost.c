@@ -119,15 +119,7 @@ static int end_full(void **state) {
   return result;
 }
 
-static int free_texts(void **state) {
-  (void)state;
-  for (int i = 0; i < seen.count; i++) {
-    free(seen.texts[i]);
-  }
-  return 0;
-}
-
-#define FULL(name) cmocka_unit_test_setup_teardown(name, begin_full, end_full)
+#define FULL_TEST(name) FIXTURE_TEST(name, fixture *f, begin_full, end_full)
 
 static int64_t count_unfinished(fixture *f) {
   event_counts counts;
@@ -137,8 +129,7 @@ static int64_t count_unfinished(fixture *f) {
 
 /* ---- What others have changed ---- */
 
-static void test_what_others_have_changed_is_counted_in_slices(void **state) {
-  fixture *f = *state;
+FULL_TEST(test_what_others_have_changed_is_counted_in_slices) {
   assert_int_equal(count_unfinished(f), 3 * EACH);
   execute(f, "UPDATE events SET state = 3, due_at = 0, finished_at = 1"
              " WHERE state = 2 AND id % 2 = 0");
@@ -177,8 +168,7 @@ static int64_t run_request(fixture *f, const event_admin_request *request) {
   return events;
 }
 
-static void test_replays_and_purges_are_made_in_short_statements(void **state) {
-  fixture *f = *state;
+FULL_TEST(test_replays_and_purges_are_made_in_short_statements) {
   event_admin_request request = {.kind = EVENT_ADMIN_REPLAY_DEAD, .action = "login.error"};
   assert_int_equal(run_request(f, &request), 0);
   request.action = NULL;
@@ -196,8 +186,7 @@ static void test_replays_and_purges_are_made_in_short_statements(void **state) {
   assert_cheap();
 }
 
-static void test_old_events_are_deleted_in_short_statements(void **state) {
-  fixture *f = *state;
+FULL_TEST(test_old_events_are_deleted_in_short_statements) {
   close_store(f);
   f->retention = 1;
   open_watched(f);
@@ -210,8 +199,7 @@ static void test_old_events_are_deleted_in_short_statements(void **state) {
 
 /* ---- The clock ---- */
 
-static void test_waits_are_set_back_with_the_clock_in_slices(void **state) {
-  fixture *f = *state;
+FULL_TEST(test_waits_are_set_back_with_the_clock_in_slices) {
   int64_t before = query(f, "SELECT sum(due_at) FROM events WHERE state = 2");
   worker w = new_worker(f);
   prefetch(f, &w, 1);
@@ -234,8 +222,7 @@ static void test_waits_are_set_back_with_the_clock_in_slices(void **state) {
   assert_cheap();
 }
 
-static void test_waits_are_set_back_to_the_end_when_the_store_closes(void **state) {
-  fixture *f = *state;
+FULL_TEST(test_waits_are_set_back_to_the_end_when_the_store_closes) {
   int64_t before = query(f, "SELECT sum(due_at) FROM events WHERE state = 2");
   time_set(-DAY);
   (void)uv_run(host_loop_uv(f->loop), UV_RUN_NOWAIT);
@@ -246,8 +233,7 @@ static void test_waits_are_set_back_to_the_end_when_the_store_closes(void **stat
 }
 
 /* More than one statement ends, and nobody has to wait for what is left. */
-static void test_waits_that_are_too_long_are_ended_in_slices(void **state) {
-  fixture *f = *state;
+FULL_TEST(test_waits_that_are_too_long_are_ended_in_slices) {
   close_store(f);
   execute(f, "DELETE FROM events WHERE state = 0");
   time_set(-4 * DAY);
@@ -269,10 +255,9 @@ static void test_waits_that_are_too_long_are_ended_in_slices(void **state) {
 
 /* ---- What every event takes ---- */
 
-static void test_events_are_received_and_handled_in_short_statements(void **state) {
+FULL_TEST(test_events_are_received_and_handled_in_short_statements) {
   static const event_outcome_kind kinds[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_RETRY,
                                              EVENT_OUTCOME_DEAD, EVENT_OUTCOME_RELEASED};
-  fixture *f = *state;
   close_store(f);
   f->dedup_window = HOUR;
   open_watched(f);
@@ -314,27 +299,13 @@ static void assert_planned(sqlite3 *db, const char *text) {
 }
 
 /* Each statement that it has prepared, and what the tests above have made it run. */
-static void test_no_statement_scans_or_sorts_a_table(void **state) {
-  fixture *f = *state;
+FULL_TEST(test_no_statement_scans_or_sorts_a_table) {
   sqlite3 *db = NULL;
   assert_true(seen.count > 30);
   assert_int_equal(sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
   for (int i = 0; i < seen.count; i++) {
     assert_planned(db, seen.texts[i]);
+    free(seen.texts[i]);
   }
   (void)sqlite3_close(db);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      FULL(test_what_others_have_changed_is_counted_in_slices),
-      FULL(test_replays_and_purges_are_made_in_short_statements),
-      FULL(test_old_events_are_deleted_in_short_statements),
-      FULL(test_waits_are_set_back_with_the_clock_in_slices),
-      FULL(test_waits_are_set_back_to_the_end_when_the_store_closes),
-      FULL(test_waits_that_are_too_long_are_ended_in_slices),
-      FULL(test_events_are_received_and_handled_in_short_statements),
-      FULL(test_no_statement_scans_or_sorts_a_table),
-  };
-  return cmocka_run_group_tests_name("event store, what statements cost", tests, NULL, free_texts);
 }

@@ -134,8 +134,8 @@ static void shift_all(world *w) {
   }
 }
 
-static void test_each_retry_is_moved_once_with_the_clock(void **state) {
-  world *w = open_world(*state);
+CLOSED_STORE_TEST(test_each_retry_is_moved_once_with_the_clock) {
+  world *w = open_world(f);
   for (unsigned round = 1; round <= ROUNDS; round++) {
     w->seed = round;
     put_all(w);
@@ -152,8 +152,7 @@ static void test_each_retry_is_moved_once_with_the_clock(void **state) {
   close_world(w);
 }
 
-static void test_a_slice_that_fails_is_tried_again(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_slice_that_fails_is_tried_again) {
   bool is_locked;
   world *w = open_world(f);
   put_all(w);
@@ -196,8 +195,7 @@ static void put_pairs(world *w) {
   assert_true(event_sql_commit(w->sql));
 }
 
-static void test_the_order_that_is_being_read_is_read_again(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_the_order_that_is_being_read_is_read_again) {
   bool is_locked;
   world *w = open_world(f);
   put_pairs(w);
@@ -217,13 +215,4 @@ static void test_the_order_that_is_being_read_is_read_again(void **state) {
   lease_all(w, 0);
   assert_null(w->running);
   close_world(w);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_each_retry_is_moved_once_with_the_clock),
-      TEST(test_a_slice_that_fails_is_tried_again),
-      TEST(test_the_order_that_is_being_read_is_read_again),
-  };
-  return cmocka_run_group_tests_name("event store, waits moved with the clock", tests, NULL, NULL);
 }
