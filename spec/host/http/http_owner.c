@@ -78,6 +78,23 @@ void close_server(owner *o) {
   wait_closed(o);
 }
 
+int set_up_server(void **state) {
+  owner *o = malloc(sizeof *o);
+  assert_non_null(o);
+  open_server(o, 0);
+  *state = o;
+  return 0;
+}
+
+int tear_down_server(void **state) {
+  owner *o = *state;
+  if (!o->is_closed) {
+    close_server(o);
+  }
+  free(o);
+  return 0;
+}
+
 int connect_to(const owner *o) {
   struct sockaddr_in address = {.sin_family = AF_INET};
   const char *port = strchr(http_server_address(o->server), ':') + 1;
@@ -91,6 +108,13 @@ int connect_to(const owner *o) {
 
 void send_request(int fd) {
   assert_int_equal(send(fd, REQUEST, strlen(REQUEST), MSG_NOSIGNAL), strlen(REQUEST));
+}
+
+void send_two_requests(owner *o, int fds[2]) {
+  for (int i = 0; i < 2; i++) {
+    send_request(fds[i] = connect_to(o));
+    run_until(o, &o->count, (size_t)i + 1);
+  }
 }
 
 static void on_timer(uv_timer_t *timer) {

@@ -24,6 +24,12 @@ typedef struct {
   bool is_closed;
 } owner;
 
+/* A test of a server, which is closed after it. */
+#define SERVER_TEST(name) FIXTURE_TEST(name, owner *o, set_up_server, tear_down_server)
+
+int set_up_server(void **state);
+int tear_down_server(void **state);
+
 /* ---- the server ---------------------------------------------------------------------------- */
 
 http_server_options options_of(owner *o);
@@ -46,6 +52,8 @@ void *respond_to_all(void *context);
 
 int connect_to(const owner *o);
 void send_request(int fd);
+/* Each has arrived before the next is sent. */
+void send_two_requests(owner *o, int fds[2]);
 bool is_readable(int fd);
 /* Runs the server until a response is there, and reads its status; -1: none. */
 int status_of(owner *o, int fd);

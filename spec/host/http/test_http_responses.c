@@ -33,8 +33,7 @@ typedef struct {
   bool is_closed, is_ended;
 } owner;
 
-/* ---- what the server responds -----------------------------------------------------------------
- */
+/* ---- what the server responds ------------------------------------------------------------- */
 
 static void write_on(owner *o) {
   static const char piece[1000] = "x";
@@ -127,7 +126,7 @@ static void on_request(void *context, http_exchange *exchange) {
   }
 }
 
-/* ---- the server and a client -------------------------------------------------------------------
+/* ---- the server and a client ------------------------------------------------------------------
  */
 
 static void note_closed(void *context) {
@@ -160,6 +159,25 @@ static void close_server(owner *o) {
   free(o->received);
 }
 
+static int set_up_server(void **state) {
+  owner *o = malloc(sizeof *o);
+  assert_non_null(o);
+  open_server(o);
+  *state = o;
+  return 0;
+}
+
+static int tear_down_server(void **state) {
+  owner *o = *state;
+  if (!o->is_closed) {
+    close_server(o);
+  }
+  free(o);
+  return 0;
+}
+
+#define SERVER_TEST(name) FIXTURE_TEST(name, owner *o, set_up_server, tear_down_server)
+
 static int connect_to(const char *where) {
   struct sockaddr_in address = {.sin_family = AF_INET};
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -180,6 +198,12 @@ static void receive(owner *o, int fd) {
   o->is_ended = o->is_ended || got == 0;
   o->received_size += got > 0 ? (size_t)got : 0;
   o->received[o->received_size] = '\0';
+}
+
+static void run_turns(owner *o, int count) {
+  for (int i = 0; i < count; i++) {
+    uv_run(&o->loop, UV_RUN_NOWAIT);
+  }
 }
 
 /* Until the response holds a text, or `size` bytes, or has ended. */
@@ -208,55 +232,49 @@ static void assert_has(const owner *o, const char *text) {
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
-/* ---- the tests
- * ----------------------------------------------------------------------------------- */
+/* ---- the tests --------------------------------------------------------------------------------
+ */
 
-UNIT_TEST(sends_responses_in_pieces) {
-  static owner o;
-  open_server(&o);
-  int fd = connect_to(http_server_address(o.server));
-  ask(&o, fd, GET("/sized"), "second");
-  assert_has(&o, "Content-Length: 12\r\nX-One: 1\r\n\r\nfirst second");
-  assert_null(strstr(o.received, "77"));
-  ask(&o, fd, GET("/chunked"), "0\r\n\r\n");
+SERVER_TEST(sends_responses_in_pieces) {
+  int fd = connect_to(http_server_address(o->server));
+  ask(o, fd, GET("/sized"), "second");
+  assert_has(o, "Content-Length: 12\r\nX-One: 1\r\n\r\nfirst second");
+  assert_null(strstr(o->received, "77"));
+  ask(o, fd, GET("/chunked"), "0\r\n\r\n");
   assert_has(
-      &o, "Transfer-Encoding: chunked\r\nX-One: 1\r\n\r\n6\r\nfirst \r\n6\r\nsecond\r\n0\r\n\r\n");
+      o, "Transfer-Encoding: chunked\r\nX-One: 1\r\n\r\n6\r\nfirst \r\n6\r\nsecond\r\n0\r\n\r\n");
   /* a request after it, in the same bytes */
-  ask(&o, fd, GET("/chunked") GET("/next"), "/next");
-  assert_has(&o, "0\r\n\r\nHTTP/1.1 200 OK\r\n");
+  ask(o, fd, GET("/chunked") GET("/next"), "/next");
+  assert_has(o, "0\r\n\r\nHTTP/1.1 200 OK\r\n");
   /* one that promised more ends the connection */
-  ask(&o, fd, GET("/short") GET("/next"), "/next");
-  assert_true(o.is_ended);
+  ask(o, fd, GET("/short") GET("/next"), "/next");
+  assert_true(o->is_ended);
   close(fd);
-  fd = connect_to(http_server_address(o.server));
-  ask(&o, fd, "GET /chunked HTTP/1.0\r\n\r\n", NULL);
-  assert_true(o.is_ended);
-  assert_has(&o, "Connection: close\r\nX-One: 1\r\n\r\nfirst second");
+  fd = connect_to(http_server_address(o->server));
+  ask(o, fd, "GET /chunked HTTP/1.0\r\n\r\n", NULL);
+  assert_true(o->is_ended);
+  assert_has(o, "Connection: close\r\nX-One: 1\r\n\r\nfirst second");
   close(fd);
-  close_server(&o);
 }
 
-UNIT_TEST(sends_no_body_where_there_is_none) {
-  static owner o;
-  open_server(&o);
-  int fd = connect_to(http_server_address(o.server));
+SERVER_TEST(sends_no_body_where_there_is_none) {
+  int fd = connect_to(http_server_address(o->server));
   static const char *const paths[] = {"/sized", "/chunked", "/file", "/other", "/large"};
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
     char request[128];
     snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\nHost: a\r\n\r\n" GET("/marker"),
              paths[i]);
-    ask(&o, fd, request, "/marker");
-    assert_has(&o, "\r\n\r\nHTTP/1.1 200 OK\r\n");
+    ask(o, fd, request, "/marker");
+    assert_has(o, "\r\n\r\nHTTP/1.1 200 OK\r\n");
     if (strcmp(paths[i], "/file") == 0) {
-      assert_has(&o, "Content-Length: 3000000\r\n");
+      assert_has(o, "Content-Length: 3000000\r\n");
     }
   }
-  ask(&o, fd, GET("/empty") GET("/marker"), "/marker");
-  assert_has(&o, "HTTP/1.1 204 No Content\r\n");
-  assert_has(&o, "\r\n\r\nHTTP/1.1 200 OK\r\n");
-  assert_null(strstr(o.received, "none"));
+  ask(o, fd, GET("/empty") GET("/marker"), "/marker");
+  assert_has(o, "HTTP/1.1 204 No Content\r\n");
+  assert_has(o, "\r\n\r\nHTTP/1.1 200 OK\r\n");
+  assert_null(strstr(o->received, "none"));
   close(fd);
-  close_server(&o);
 }
 
 static size_t body_size(const owner *o) {
@@ -265,124 +283,101 @@ static size_t body_size(const owner *o) {
   return o->received_size - (size_t)(body + 4 - o->received);
 }
 
-UNIT_TEST(sends_files) {
-  static owner o;
-  open_server(&o);
-  int fd = connect_to(http_server_address(o.server));
+SERVER_TEST(sends_files) {
+  int fd = connect_to(http_server_address(o->server));
   for (int i = 0; i < 2; i++) {
-    o.received_size = 0;
+    o->received_size = 0;
     assert_true(send(fd, GET("/file"), strlen(GET("/file")), MSG_NOSIGNAL) > 0);
-    run_until(&o, fd, NULL, LARGE);
-    while (body_size(&o) < LARGE) {
-      run_until(&o, fd, NULL, o.received_size + 1);
+    run_until(o, fd, NULL, LARGE);
+    while (body_size(o) < LARGE) {
+      run_until(o, fd, NULL, o->received_size + 1);
     }
-    assert_int_equal(body_size(&o), LARGE);
-    assert_int_equal(o.received[o.received_size - 1], 'f');
-    assert_has(&o, "\r\n\r\nff");
+    assert_int_equal(body_size(o), LARGE);
+    assert_int_equal(o->received[o->received_size - 1], 'f');
+    assert_has(o, "\r\n\r\nff");
   }
   close(fd);
-  close_server(&o);
 }
 
 /* A writer that waits for on_writable needs no more memory than that. */
-UNIT_TEST(waits_for_clients_that_read_slowly) {
-  static owner o;
-  open_server(&o);
-  int fd = connect_to(http_server_address(o.server));
+SERVER_TEST(waits_for_clients_that_read_slowly) {
+  int fd = connect_to(http_server_address(o->server));
   assert_true(send(fd, GET("/large"), strlen(GET("/large")), MSG_NOSIGNAL) > 0);
-  for (int i = 0; i < 200; i++) {
-    uv_run(&o.loop, UV_RUN_NOWAIT);
-  }
-  assert_non_null(o.writing);
-  run_until(&o, fd, NULL, HUGE_SIZE);
-  assert_null(o.writing);
-  assert_true(o.writable > 0);
+  run_turns(o, 200);
+  assert_non_null(o->writing);
+  run_until(o, fd, NULL, HUGE_SIZE);
+  assert_null(o->writing);
+  assert_true(o->writable > 0);
   close(fd);
   /* and one that goes away */
-  fd = connect_to(http_server_address(o.server));
-  o.written = 0;
+  fd = connect_to(http_server_address(o->server));
+  o->written = 0;
   assert_true(send(fd, GET("/large"), strlen(GET("/large")), MSG_NOSIGNAL) > 0);
-  for (int i = 0; i < 200; i++) {
-    uv_run(&o.loop, UV_RUN_NOWAIT);
-  }
-  assert_non_null(o.writing);
+  run_turns(o, 200);
+  assert_non_null(o->writing);
   close(fd);
-  for (int i = 0; i < 200; i++) {
-    uv_run(&o.loop, UV_RUN_NOWAIT);
-  }
-  assert_int_equal(o.abandoned, 1);
-  close_server(&o);
+  run_turns(o, 200);
+  assert_int_equal(o->abandoned, 1);
 }
 
-UNIT_TEST(hands_bodies_on_in_pieces) {
-  static owner o;
+SERVER_TEST(hands_bodies_on_in_pieces) {
   static char body[400000];
   char head[128];
   memset(body, 'b', sizeof body);
-  open_server(&o);
-  int fd = connect_to(http_server_address(o.server));
+  int fd = connect_to(http_server_address(o->server));
   snprintf(head, sizeof head, "POST /streamed HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
            sizeof body);
   for (int i = 0; i < 2; i++) {
-    o.received_size = 0;
+    o->received_size = 0;
     assert_true(send(fd, head, strlen(head), MSG_NOSIGNAL) > 0);
     for (size_t sent = 0; sent < sizeof body;) {
       ssize_t one = send(fd, body + sent, sizeof body - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
       sent += one > 0 ? (size_t)one : 0;
-      uv_run(&o.loop, UV_RUN_NOWAIT);
-      if (o.streamed > 500000) {
+      uv_run(&o->loop, UV_RUN_NOWAIT);
+      if (o->streamed > 500000) {
         break;
       }
     }
-    run_until(&o, fd, "/streamed", SIZE_MAX);
-    assert_int_equal(o.is_ended, i == 1); /* on_body has had enough */
+    run_until(o, fd, "/streamed", SIZE_MAX);
+    assert_int_equal(o->is_ended, i == 1); /* on_body has had enough */
   }
   close(fd);
-  close_server(&o);
 }
 
-UNIT_TEST(asks_for_bodies_that_wait) {
-  static owner o;
-  open_server(&o);
-  int fd = connect_to(http_server_address(o.server));
-  ask(&o, fd, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+SERVER_TEST(asks_for_bodies_that_wait) {
+  int fd = connect_to(http_server_address(o->server));
+  ask(o, fd, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
       "\r\n\r\n");
-  assert_string_equal(o.received, "HTTP/1.1 100 Continue\r\n\r\n");
-  ask(&o, fd, "{}", "/x");
+  assert_string_equal(o->received, "HTTP/1.1 100 Continue\r\n\r\n");
+  ask(o, fd, "{}", "/x");
   /* a body that is there already is not asked for */
-  ask(&o, fd, "POST /y HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}",
+  ask(o, fd, "POST /y HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}",
       "/y");
-  assert_null(strstr(o.received, "100 Continue"));
-  ask(&o, fd,
+  assert_null(strstr(o->received, "100 Continue"));
+  ask(o, fd,
       "POST /rejected HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
       NULL);
-  assert_int_equal(strncmp(o.received, "HTTP/1.1 403 ", 13), 0);
+  assert_int_equal(strncmp(o->received, "HTTP/1.1 403 ", 13), 0);
   close(fd);
-  close_server(&o);
 }
 
 /* What comes after a request that closes the connection is discarded, wherever it was split. */
-UNIT_TEST(drops_what_follows_a_closing_request) {
-  static owner o;
+SERVER_TEST(drops_what_follows_a_closing_request) {
   static const char requests[] = GET("/first") "GET /last HTTP/1.1\r\nHost: a\r\nConnection: "
                                                "close\r\n\r\n" GET("/discarded");
-  open_server(&o);
   for (size_t cut = 1; cut < sizeof requests - 1; cut++) {
-    int fd = connect_to(http_server_address(o.server));
-    o.received_size = 0;
-    o.is_ended = false;
+    int fd = connect_to(http_server_address(o->server));
+    o->received_size = 0;
+    o->is_ended = false;
     assert_true(send(fd, requests, cut, MSG_NOSIGNAL) > 0);
-    for (int i = 0; i < 3; i++) {
-      uv_run(&o.loop, UV_RUN_NOWAIT);
-    }
+    run_turns(o, 3);
     (void)send(fd, requests + cut, sizeof requests - 1 - cut, MSG_NOSIGNAL);
-    run_until(&o, fd, NULL, SIZE_MAX);
-    assert_has(&o, "/first");
-    assert_has(&o, "/last");
-    assert_null(strstr(o.received, "/discarded"));
+    run_until(o, fd, NULL, SIZE_MAX);
+    assert_has(o, "/first");
+    assert_has(o, "/last");
+    assert_null(strstr(o->received, "/discarded"));
     close(fd);
   }
-  close_server(&o);
 }
 
 UNIT_TEST(writes_dates) {
@@ -393,8 +388,8 @@ UNIT_TEST(writes_dates) {
   assert_string_equal(date, "Thu, 01 Jan 1970 00:00:00 GMT");
 }
 
-/* ---- a queue
- * -------------------------------------------------------------------------------------- */
+/* ---- a queue ----------------------------------------------------------------------------------
+ */
 
 UNIT_TEST(hands_requests_to_another_thread) {
   host_error error;

@@ -12,74 +12,66 @@
 #include <unistd.h>
 
 /* So that its owner has stored what belongs together in one go. */
-UNIT_TEST(ends_batches_when_all_is_read) {
-  static owner o;
+SERVER_TEST(ends_batches_when_all_is_read) {
   int fds[8];
-  open_server(&o, 0);
   for (int i = 0; i < 8; i++) {
-    send_request(fds[i] = connect_to(&o));
+    send_request(fds[i] = connect_to(o));
   }
-  while (o.batches == 0) {
-    run_once(&o);
+  while (o->batches == 0) {
+    run_once(o);
   }
-  assert_int_equal(o.count, 8);
-  respond_to_all(&o);
+  assert_int_equal(o->count, 8);
+  respond_to_all(o);
   for (int i = 0; i < 8; i++) {
-    assert_int_equal(status_of(&o, fds[i]), 200);
+    assert_int_equal(status_of(o, fds[i]), 200);
     close(fds[i]);
   }
-  close_server(&o);
 }
 
 /* As many events as a loop takes from the kernel in one go, and one more or less. */
-UNIT_TEST(responds_to_any_number_at_once) {
+SERVER_TEST(responds_to_any_number_at_once) {
   static const int numbers[] = {1, 127, 128, 129, 255, 256, 257};
-  static owner o;
   int fds[MANY];
-  open_server(&o, 0);
   for (size_t n = 0; n < sizeof numbers / sizeof numbers[0]; n++) {
     pthread_t thread;
     for (int i = 0; i < numbers[n]; i++) {
-      send_request(fds[i] = connect_to(&o));
+      send_request(fds[i] = connect_to(o));
     }
-    o.count = 0;
-    run_until(&o, &o.count, (size_t)numbers[n]);
+    o->count = 0;
+    run_until(o, &o->count, (size_t)numbers[n]);
     /* the second request of each arrives while the first is put aside */
     for (int i = 0; i < numbers[n]; i++) {
       send_request(fds[i]);
     }
     for (int round = 0; round < 2; round++) {
-      assert_int_equal(pthread_create(&thread, NULL, respond_to_all, &o), 0);
+      assert_int_equal(pthread_create(&thread, NULL, respond_to_all, o), 0);
       pthread_join(thread, NULL);
-      o.count = 0;
+      o->count = 0;
       for (int i = 0; i < numbers[n]; i++) {
-        assert_int_equal(status_of(&o, fds[i]), 200);
+        assert_int_equal(status_of(o, fds[i]), 200);
       }
       if (round == 0) {
-        run_until(&o, &o.count, (size_t)numbers[n]);
+        run_until(o, &o->count, (size_t)numbers[n]);
       }
     }
     for (int i = 0; i < numbers[n]; i++) {
       close(fds[i]);
     }
   }
-  close_server(&o);
 }
 
-UNIT_TEST(sends_one_response_many_times) {
-  static owner o;
+SERVER_TEST(sends_one_response_many_times) {
   http_header type = {"Content-Type", "text/plain"};
-  open_server(&o, 0);
   http_response *response = http_response_new(201, &type, 1, "made", 4);
-  int fd = connect_to(&o);
+  int fd = connect_to(o);
   for (int i = 0; i < 3; i++) {
     char text[512] = "";
     send_request(fd);
-    o.count = 0;
-    run_until(&o, &o.count, 1);
-    http_exchange_send_shared(o.deferred[0], response);
+    o->count = 0;
+    run_until(o, &o->count, 1);
+    http_exchange_send_shared(o->deferred[0], response);
     while (!is_readable(fd)) {
-      run_once(&o);
+      run_once(o);
     }
     assert_true(recv(fd, text, sizeof text - 1, 0) > 0);
     assert_int_equal(strncmp(text, "HTTP/1.1 201 ", 13), 0);
@@ -87,12 +79,12 @@ UNIT_TEST(sends_one_response_many_times) {
   }
   /* one that is under way outlives it */
   send_request(fd);
-  o.count = 0;
-  run_until(&o, &o.count, 1);
-  http_exchange_send_shared(o.deferred[0], response);
+  o->count = 0;
+  run_until(o, &o->count, 1);
+  http_exchange_send_shared(o->deferred[0], response);
   http_response_free(response);
   close(fd);
-  close_server(&o);
+  close_server(o);
   http_response_free(NULL);
 }
 
@@ -130,8 +122,7 @@ UNIT_TEST(rejects_connections_beyond_its_limit) {
   close_all(fds + 1, 3);
 }
 
-UNIT_TEST(serves_others_while_one_is_deferred) {
-  static owner o;
+SERVER_TEST(serves_others_while_one_is_deferred) {
   static const char head[] = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
   static const char end[] = " HTTP/1.1\r\nHost: a\r\n\r\n";
   static char body[60000], long_head[12000];
@@ -140,60 +131,53 @@ UNIT_TEST(serves_others_while_one_is_deferred) {
   memset(long_head, 'a', sizeof long_head);
   memcpy(long_head, "GET /", 5);
   memcpy(long_head + sizeof long_head - sizeof end + 1, end, sizeof end - 1);
-  open_server(&o, 0);
   for (int i = 0; i < 3; i++) {
-    fds[i] = connect_to(&o);
+    fds[i] = connect_to(o);
   }
   send_request(fds[0]);
-  run_until(&o, &o.count, 1);
+  run_until(o, &o->count, 1);
   assert_int_equal(send(fds[1], head, sizeof head - 1, MSG_NOSIGNAL), sizeof head - 1);
   assert_int_equal(send(fds[1], body, sizeof body, MSG_NOSIGNAL), sizeof body);
   int64_t began = clock_steady_ms();
-  run_until(&o, &o.count, 2);
+  run_until(o, &o->count, 2);
   assert_int_equal(send(fds[2], long_head, sizeof long_head, MSG_NOSIGNAL), sizeof long_head);
   while (!is_readable(fds[2])) {
-    run_once(&o);
+    run_once(o);
   }
   /* by what has come, and not by the first wait that ends */
   assert_in_range(clock_steady_ms() - began, 0, 9000);
-  assert_int_equal(status_of(&o, fds[2]), 414);
+  assert_int_equal(status_of(o, fds[2]), 414);
   /* and the loop comes to rest */
-  size_t batches = o.batches;
+  size_t batches = o->batches;
   for (int i = 0; i < 3; i++) {
-    run_once(&o);
+    run_once(o);
   }
-  assert_in_range(o.batches - batches, 0, 12);
-  respond_to_all(&o);
-  assert_int_equal(status_of(&o, fds[0]), 200);
-  assert_int_equal(status_of(&o, fds[1]), 200);
+  assert_in_range(o->batches - batches, 0, 12);
+  respond_to_all(o);
+  assert_int_equal(status_of(o, fds[0]), 200);
+  assert_int_equal(status_of(o, fds[1]), 200);
   close_all(fds, 3);
-  close_server(&o);
 }
 
-UNIT_TEST(sends_a_long_response_while_one_is_deferred) {
-  static owner o;
+SERVER_TEST(sends_a_long_response_while_one_is_deferred) {
   static char body[2000000], part[65536];
   int fds[2];
   memset(body, 'a', sizeof body);
-  open_server(&o, 0);
-  for (int i = 0; i < 2; i++) {
-    send_request(fds[i] = connect_to(&o));
-    run_until(&o, &o.count, (size_t)i + 1);
-  }
-  http_exchange_respond_truncated(o.deferred[1], 200, NULL, 0, body, sizeof body);
+  send_two_requests(o, fds);
+  http_exchange_respond_truncated(o->deferred[1], 200, NULL, 0, body, sizeof body);
   int64_t began = clock_steady_ms();
   size_t size = 0;
   for (ssize_t got = 1; got > 0;) {
     while (!is_readable(fds[1])) {
-      run_once(&o);
+      run_once(o);
     }
     got = recv(fds[1], part, sizeof part, 0);
     size += got > 0 ? (size_t)got : 0;
   }
   assert_in_range(size, sizeof body / 2, sizeof body / 2 + 512);
   assert_in_range(clock_steady_ms() - began, 0, 9000);
-  http_exchange_abort(o.deferred[0]);
-  close_server(&o);
+  http_exchange_abort(o->deferred[0]);
+  close_server(o);
   close(fds[0]);
   close(fds[1]);
 }
@@ -261,29 +245,27 @@ UNIT_TEST(does_not_let_others_wait_for_pipelines) {
 
 /* So many files that no more can be opened: a client gets a response, and the loop does not spin.
  */
-UNIT_TEST(responds_that_there_are_no_descriptors) {
-  static owner o;
+SERVER_TEST(responds_that_there_are_no_descriptors) {
   struct rlimit before, low;
-  open_server(&o, 0);
-  int first = connect_to(&o);
-  int second = connect_to(&o);
+  int first = connect_to(o);
+  int second = connect_to(o);
   int next = dup(first);
   close(next);
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
   low = before;
   low.rlim_cur = (rlim_t)next;
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-  int first_status = status_of(&o, first);
-  int second_status = status_of(&o, second);
+  int first_status = status_of(o, first);
+  int second_status = status_of(o, second);
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
   assert_int_equal(first_status, 503);
   assert_int_equal(second_status, 503);
-  int third = connect_to(&o);
+  int third = connect_to(o);
   send_request(third);
-  run_until(&o, &o.count, 1);
-  http_exchange_respond(o.deferred[0], 200, NULL, 0, "", 0);
-  assert_int_equal(status_of(&o, third), 200);
-  close_server(&o);
+  run_until(o, &o->count, 1);
+  http_exchange_respond(o->deferred[0], 200, NULL, 0, "", 0);
+  assert_int_equal(status_of(o, third), 200);
+  close_server(o);
   close(first);
   close(second);
   close(third);
@@ -291,11 +273,9 @@ UNIT_TEST(responds_that_there_are_no_descriptors) {
 
 /* Not even one to reject it with: the client waits, the loop does not spin, and it is logged once.
  */
-UNIT_TEST(waits_while_no_connection_can_be_accepted) {
-  static owner o;
+SERVER_TEST(waits_while_no_connection_can_be_accepted) {
   struct rlimit before, none;
-  open_server(&o, 0);
-  int fd = connect_to(&o);
+  int fd = connect_to(o);
   send_request(fd);
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
   none = before;
@@ -303,15 +283,15 @@ UNIT_TEST(waits_while_no_connection_can_be_accepted) {
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
   int64_t started = clock_steady_ms();
   for (int i = 0; i < 9; i++) {
-    run_once(&o);
+    run_once(o);
   }
   int64_t waited = clock_steady_ms() - started;
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
   assert_true(waited >= 200);
-  assert_int_equal(o.rejected, 1);
-  run_until(&o, &o.count, 1);
-  http_exchange_respond(o.deferred[0], 200, NULL, 0, "", 0);
-  assert_int_equal(status_of(&o, fd), 200);
-  close_server(&o);
+  assert_int_equal(o->rejected, 1);
+  run_until(o, &o->count, 1);
+  http_exchange_respond(o->deferred[0], 200, NULL, 0, "", 0);
+  assert_int_equal(status_of(o, fd), 200);
+  close_server(o);
   close(fd);
 }
