@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 /* ---- The program's own functions, which are exported ---- */
 
 void *transport_new(int cars);

@@ -7,8 +7,6 @@
 #include "stub_server.h"
 #include "support/unit_test.h"
 
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 /* Only a failing test waits for all of it. */
 #define TIMEOUT_MS 60000
 

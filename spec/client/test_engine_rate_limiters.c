@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- From one engine to the other ---- */
@@ -99,9 +98,7 @@ ENGINE_TEST(test_a_child_knows_what_was_sent_before) {
   if (child == 0) {
     _exit(is_held_back(&request) ? 0 : 1);
   }
-  int status = -1;
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_int_equal(status, 0);
+  assert_child_succeeds(child);
   assert_int_equal(stub_requests(f->server), 1);
 }
 
@@ -133,9 +130,7 @@ UNIT_TEST(test_a_fork_comes_at_any_time) {
       rate_limiters_take(rate_limiters, one, false, 0);
       _exit(0);
     }
-    int status = -1;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    assert_child_succeeds(child);
   }
   atomic_store(&enough, true);
   pthread_join(other, NULL);

@@ -97,10 +97,7 @@ ENGINE_TEST(test_a_fork_shares_no_connection_and_no_call) {
   if (pid == 0) {
     _exit(child(f, &request));
   }
-  int status = 0;
-  assert_int_equal(waitpid(pid, &status, 0), pid);
-  assert_true(WIFEXITED(status));
-  assert_int_equal(WEXITSTATUS(status), 0);
+  assert_child_succeeds(pid);
   /* the parent's calls are as they were, and its connection still works */
   assert_int_equal(palenca_engine_active(f->engine), 2);
   assert_true(palenca_engine_cancel(f->engine, sent));
@@ -141,9 +138,7 @@ UNIT_TEST(test_a_guard_notices_each_fork) {
     if (pid == 0) {
       _exit(guarded_child(&guard));
     }
-    int status = 0;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_child_succeeds(pid);
     assert_false(fork_guard_has_forked(&guard));
     fork_guard_free(&guard);
   }

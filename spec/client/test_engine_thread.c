@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static engine_thread *new_thread(void) {
@@ -132,10 +131,9 @@ ENGINE_TEST(test_another_process_is_not_let_in) {
     _exit(is_readable(fd, TIMEOUT_MS) && read(fd, &byte, 1) == 0 ? 0 : 1);
   }
   assert_int_equal(read(ready[0], &byte, 1), 1);
-  int fd = connect_to(path), status = -1;
+  int fd = connect_to(path);
   assert_true(engine_thread_accept(thread, NULL));
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_int_equal(status, 0);
+  assert_child_succeeds(child);
   engine_thread_wake(thread);
   assert_true(is_readable(fd, TIMEOUT_MS));
   close(fd);
@@ -282,7 +280,7 @@ ENGINE_TEST(test_signals_stay_with_the_process) {
 ENGINE_TEST(test_a_child_has_no_part_in_it) {
   START(f, RESPONSE(OK_RESPONSE));
   engine_thread *thread = new_thread();
-  int wake = new_wake(thread), status = -1;
+  int wake = new_wake(thread);
   palenca_request request = get(f);
   pid_t child = fork();
   if (child == 0) {
@@ -292,8 +290,7 @@ ENGINE_TEST(test_a_child_has_no_part_in_it) {
     engine_thread_free(thread);
     _exit(rejected && strstr(error.message, "forked") != NULL ? 0 : 1);
   }
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_int_equal(status, 0);
+  assert_child_succeeds(child);
   (void)thread_submit(thread, &request);
   assert_response(wait_thread(thread, wake), 200, "ok", 1);
   close(wake);

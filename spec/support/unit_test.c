@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 enum {
   TESTS_MAX = 64
@@ -17,6 +18,12 @@ void register_test(const char *name, CMUnitTestFunction test, CMFixtureFunction 
     abort();
   }
   tests[test_count++] = (struct CMUnitTest){name, test, set_up, tear_down, NULL};
+}
+
+void assert_child_succeeds(int child) {
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
 }
 
 int main(void) {

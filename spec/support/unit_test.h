@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
+
 /* A test with a fixture, such as `fixture *f`, which set_up makes and tear_down frees. */
 #define FIXTURE_TEST(name, parameter, set_up, tear_down)                                           \
   static void name(parameter);                                                                     \
@@ -26,5 +28,8 @@
 
 void register_test(const char *name, CMUnitTestFunction test, CMFixtureFunction set_up,
                    CMFixtureFunction tear_down);
+
+/* Waits for a child of the test, which has to end with status 0. */
+void assert_child_succeeds(int child);
 
 #endif

@@ -1,13 +1,12 @@
 /* Tests of the checks on a request's head, and of reading a response's headers. */
 #include "palenca.h"
+#include "support/random.h"
 #include "support/unit_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 /* ---- Requests ---- */
 
@@ -338,13 +337,6 @@ UNIT_TEST(test_dates_agree_with_the_calendar) {
     assert_true(strftime(line, sizeof line, "Retry-After: %a %b %e %H:%M:%S %Y", &parts) > 0);
     assert_waits(line, moment - 41, 41000);
   }
-}
-
-static uint64_t next_random(uint64_t *seed) {
-  *seed ^= *seed << 13;
-  *seed ^= *seed >> 7;
-  *seed ^= *seed << 17;
-  return *seed;
 }
 
 /* Lines that nearly say something: bytes of a good one replaced, or cut off. */

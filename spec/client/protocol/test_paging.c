@@ -1,17 +1,9 @@
 /* Tests of the reading of pages, against simulated servers, honest and not. */
 #include "palenca.h"
+#include "support/random.h"
 #include "support/unit_test.h"
 
 #include <string.h>
-
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
-static uint64_t next_random(uint64_t *seed) {
-  *seed ^= *seed << 13;
-  *seed ^= *seed >> 7;
-  *seed ^= *seed << 17;
-  return *seed;
-}
 
 static int64_t below(uint64_t *seed, int64_t bound) {
   return (int64_t)(next_random(seed) % (uint64_t)bound);

@@ -1,20 +1,12 @@
 /* Tests of the sliding window over requests, against a simulated clock. */
 #include "palenca.h"
+#include "support/random.h"
 #include "support/unit_test.h"
 
 #include <stdlib.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 /* A window, and what is waited beyond it. */
 #define LONGEST_MS (PALENCA_RATE_WINDOW_MS + 1000)
-
-static uint64_t next_random(uint64_t *seed) {
-  *seed ^= *seed << 13;
-  *seed ^= *seed >> 7;
-  *seed ^= *seed << 17;
-  return *seed;
-}
 
 static palenca_rate_limit new_window(size_t limit) {
   palenca_rate_limit window;

@@ -5,8 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 UNIT_TEST(test_status_kinds) {
   static const struct {
     int status;

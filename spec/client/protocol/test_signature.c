@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 static const palenca_signature_options defaults = {NULL, NULL, NULL};
 
 typedef struct {

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 /* ---- Base URLs ---- */
 
 static void assert_base_url(const char *url, bool allow_http, bool expected) {

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 typedef enum {
   REJECTED,
   LOCAL,

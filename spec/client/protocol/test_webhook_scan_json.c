@@ -1,4 +1,5 @@
 /* Tests of the scan of webhook bodies: what is JSON, and what is not. */
+#include "support/random.h"
 #include "support/unit_test.h"
 #include "webhook_scan_fixture.h"
 
@@ -343,13 +344,6 @@ UNIT_TEST(test_no_beginning_of_a_body_is_a_body) {
       assert_rejected(bodies[i], size, "not JSON");
     }
   }
-}
-
-static uint64_t next_random(uint64_t *seed) {
-  *seed ^= *seed << 13;
-  *seed ^= *seed >> 7;
-  *seed ^= *seed << 17;
-  return *seed;
 }
 
 /* Replaces, inserts, removes or repeats something at a random place. */

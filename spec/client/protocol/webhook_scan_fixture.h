@@ -4,8 +4,6 @@
 
 #include "palenca.h"
 
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 /* Members of `data`. */
 #define BOTH "\"webhook_action\":\"login.success\",\"account_id\":\"a-1\""
 #define DOCUMENTED                                                                                 \

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/un.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 /* The copy ends where the text does, so that sanitizers see a step beyond it. */
 static bool parse(const char *text, net_address *out) {
   size_t size = strlen(text);

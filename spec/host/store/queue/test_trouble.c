@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- Files that may not be opened ---- */
@@ -286,9 +285,7 @@ static void scribble(const fixture *f, const char *bytes, size_t size) {
     int file = open(f->path, O_RDWR);
     _exit(pwrite(file, bytes, size, 4096) == (ssize_t)size ? 0 : 1);
   }
-  int status = -1;
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_int_equal(status, 0);
+  assert_child_succeeds(child);
 }
 
 STORE_TEST(test_a_damaged_database_fails_puts_and_heals_with_it) {

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* What the children do must not reach the parent's test runner, so they respond by their status. */
@@ -34,10 +33,7 @@ static void crash(fixture *f, life of) {
   if (child == 0) {
     _exit(live(f, of));
   }
-  int status = -1;
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_true(WIFEXITED(status));
-  assert_int_equal(WEXITSTATUS(status), 0);
+  assert_child_succeeds(child);
   f->first_id = query(f, "SELECT min(id) FROM events"); /* the child's */
 }
 

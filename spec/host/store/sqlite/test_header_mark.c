@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,10 +65,7 @@ static void leave_killed(fixture *f, int events) {
     }
     _exit(f->store != NULL ? 0 : 1);
   }
-  int status = -1;
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_true(WIFEXITED(status));
-  assert_int_equal(WEXITSTATUS(status), 0);
+  assert_child_succeeds(child);
   f->first_id = query(f, "SELECT min(id) FROM events");
 }
 
@@ -304,10 +300,7 @@ static void leave_hot_journal(const fixture *f) {
                            NULL, NULL, NULL) == SQLITE_OK;
     _exit(ok ? 0 : 1);
   }
-  int status = -1;
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_true(WIFEXITED(status));
-  assert_int_equal(WEXITSTATUS(status), 0);
+  assert_child_succeeds(child);
   assert_true(is_there(f, "events.db-journal"));
 }
 
@@ -344,10 +337,7 @@ STORE_TEST(test_a_reader_that_may_not_write_names_the_journal_of_a_killed_proces
   if (child == 0) {
     _exit(read_without_rights(f));
   }
-  int status = -1;
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_true(WIFEXITED(status));
-  assert_int_equal(WEXITSTATUS(status), 0);
+  assert_child_succeeds(child);
   assert_true(is_there(f, "events.db-journal"));
   assert_int_equal(chmod(f->path, 0600), 0);
   assert_events(f, 1);
