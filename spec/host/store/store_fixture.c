@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -218,6 +219,12 @@ int64_t put(fixture *f, const char *account) {
   return id;
 }
 
+void put_many(fixture *f, const char *account, int count) {
+  for (int i = 0; i < count; i++) {
+    (void)put(f, account);
+  }
+}
+
 void await_responses(response *a, int count) {
   (void)pthread_mutex_lock(&a->mutex);
   while (a->responses < count) {
@@ -273,11 +280,16 @@ void wait_notified(const worker *w) {
   assert_int_equal(read(w->fd, &count, sizeof count), sizeof count);
 }
 
-int64_t take(const worker *w, int *attempt) {
+event_lease *take_lease(const worker *w) {
   event_lease *lease;
   while ((lease = event_consumer_take(w->consumer)) == NULL) {
     wait_notified(w);
   }
+  return lease;
+}
+
+int64_t take(const worker *w, int *attempt) {
+  event_lease *lease = take_lease(w);
   int64_t id = lease->id;
   if (attempt != NULL) {
     *attempt = lease->attempt;
@@ -290,6 +302,14 @@ void finish(const worker *w, int64_t id, event_outcome_kind kind, int64_t retry_
             const char *error) {
   const event_outcome outcome = {.kind = kind, .retry_at = retry_at, .error = error};
   event_consumer_finish(w->consumer, id, &outcome);
+}
+
+void wait_unfinished(fixture *f, int64_t count) {
+  event_counts counts;
+  do {
+    (void)usleep(1000);
+    event_store_counts(f->store, &counts);
+  } while (counts.unfinished != count);
 }
 
 void assert_nothing_before(fixture *f, const worker *w) {
@@ -329,6 +349,39 @@ void execute(const fixture *f, const char *text) {
   (void)sqlite3_busy_timeout(db, TIMEOUT_MS); /* the store may be writing */
   assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
   (void)sqlite3_close(db);
+}
+
+sqlite3 *lock_store(const fixture *f) {
+  sqlite3 *other = NULL;
+  assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+  (void)sqlite3_busy_timeout(other, TIMEOUT_MS); /* the store may be writing */
+  assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+  return other;
+}
+
+void unlock_store(sqlite3 *other) {
+  assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_close(other), SQLITE_OK);
+}
+
+int64_t log_size(const fixture *f) {
+  char path[140];
+  struct stat status;
+  (void)snprintf(path, sizeof path, "%s-wal", f->path);
+  assert_int_equal(stat(path, &status), 0);
+  return (int64_t)status.st_size;
+}
+
+void copy_file(const char *from, const char *to) {
+  FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+  assert_non_null(in);
+  assert_non_null(out);
+  char buffer[65536];
+  for (size_t size; (size = fread(buffer, 1, sizeof buffer, in)) > 0;) {
+    assert_int_equal(fwrite(buffer, 1, size, out), size);
+  }
+  assert_int_equal(fclose(in), 0);
+  assert_int_equal(fclose(out), 0);
 }
 
 bool add_line(void *context, const event_summary *event) {

@@ -92,6 +92,8 @@ void put_now(fixture *f, const event_record *record, event_put_done done, void *
 int64_t put_record(fixture *f, const event_record *record, char *reason, size_t size);
 int64_t put_and_get_id(fixture *f, const event_record *record, bool *is_duplicate);
 int64_t put(fixture *f, const char *account);
+/* So many, one after the other. */
+void put_many(fixture *f, const char *account, int count);
 /* As many of one turn. */
 void put_times(fixture *f, const event_record *record, int count, event_put_done done,
                void *context);
@@ -113,11 +115,16 @@ void wait_notified(const worker *w);
 void forbid_leases(const fixture *f);
 void allow_leases(const fixture *f);
 
+/* The next lease, to be freed; waits for it. */
+event_lease *take_lease(const worker *w);
 /* The id of the next event, freed at once; waits for it. */
 int64_t take(const worker *w, int *attempt);
 
 void finish(const worker *w, int64_t id, event_outcome_kind kind, int64_t retry_at,
             const char *error);
+
+/* Waits until so many are neither done nor dead. */
+void wait_unfinished(fixture *f, int64_t count);
 
 /* An event of no account that is leased shows that whatever could be leased before it was. */
 void assert_nothing_before(fixture *f, const worker *w);
@@ -129,6 +136,15 @@ int64_t query(const fixture *f, const char *text);
 
 /* Leaves what is in a write-ahead log there. */
 void execute(const fixture *f, const char *text);
+
+/* Another connection, which has begun to write until it is unlocked. */
+struct sqlite3 *lock_store(const fixture *f);
+void unlock_store(struct sqlite3 *other);
+
+/* Of the write-ahead log. */
+int64_t log_size(const fixture *f);
+
+void copy_file(const char *from, const char *to);
 
 /* A listing as text, a line an event: "number state attempts error". */
 typedef struct {

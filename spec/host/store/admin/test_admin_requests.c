@@ -15,26 +15,14 @@
 
 /* ---- Another process that writes ---- */
 
-static sqlite3 *lock(const fixture *f) {
-  sqlite3 *other = NULL;
-  assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
-  assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-  return other;
-}
-
-static void unlock(sqlite3 *other) {
-  assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-  assert_int_equal(sqlite3_close(other), SQLITE_OK);
-}
-
 BY_HAND_TEST(test_puts_wait_for_another_process_without_a_word) {
   response a = NO_RESPONSE;
   const event_record record = record_of("a", "{}");
-  sqlite3 *other = lock(f);
+  sqlite3 *other = lock_store(f);
   put_times(f, &record, 3, on_put, &a);
   pass(f, LOCKED_MAX_MS - 1);
   assert_int_equal(a.responses, 0);
-  unlock(other);
+  unlock_store(other);
   pass(f, LOCKED_RETRY_MS);
   assert_int_equal(a.responses, 3);
   assert_true(a.id > 0);
@@ -45,7 +33,7 @@ BY_HAND_TEST(test_puts_that_have_waited_for_two_seconds_are_rejected) {
   response early = NO_RESPONSE, late = NO_RESPONSE;
   const event_record record = record_of("a", "{}");
   int64_t stored = query(f, "SELECT count(*) FROM events");
-  sqlite3 *other = lock(f);
+  sqlite3 *other = lock_store(f);
   put_times(f, &record, 2, on_put, &early);
   pass(f, 500);
   put_times(f, &record, 1, on_put, &late);
@@ -55,7 +43,7 @@ BY_HAND_TEST(test_puts_that_have_waited_for_two_seconds_are_rejected) {
   assert_non_null(strstr(early.reason, "locked"));
   assert_int_equal(late.responses, 0);
   assert_int_equal(f->errors, 1);
-  unlock(other);
+  unlock_store(other);
   pass(f, LOCKED_RETRY_MS);
   assert_int_equal(late.responses, 1);
   assert_true(late.id > 0);
@@ -71,11 +59,11 @@ BY_HAND_TEST(test_finishes_and_leases_wait_for_another_process) {
   int64_t first = put(f, "a"), second = put(f, "a");
   prefetch(f, &w, 10);
   assert_int_equal(taken(&w), first);
-  sqlite3 *other = lock(f);
+  sqlite3 *other = lock_store(f);
   finish_done(&w, first);
   pass(f, LOCKED_MAX_MS + 1000);
   assert_int_equal(taken(&w), 0);
-  unlock(other);
+  unlock_store(other);
   pass(f, LOCKED_RETRY_MS);
   assert_int_equal(taken(&w), second);
 }
@@ -85,7 +73,7 @@ BY_HAND_TEST(test_the_end_waits_for_another_process_for_two_seconds) {
   int64_t id = put(f, "a");
   prefetch(f, &w, 1);
   assert_int_equal(taken(&w), id);
-  sqlite3 *other = lock(f);
+  sqlite3 *other = lock_store(f);
   finish_done(&w, id);
   free_worker(&w);
   assert_false(event_store_close(f->store, NO_WAIT));
@@ -97,7 +85,7 @@ BY_HAND_TEST(test_the_end_waits_for_another_process_for_two_seconds) {
   assert_int_equal(f->errors, 2);
   assert_non_null(strstr(f->last_error, "run again"));
   (void)sqlite3_db_config(other, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL); /* keeps it */
-  unlock(other);
+  unlock_store(other);
   open_store(f);
   w = new_worker(f);
   prefetch(f, &w, 1);
@@ -229,14 +217,6 @@ BY_HAND_TEST(test_a_store_that_closes_takes_no_work) {
 enum {
   LOG_LIMIT = 8 << 20
 };
-
-static int64_t log_size(const fixture *f) {
-  char path[140];
-  struct stat status;
-  (void)snprintf(path, sizeof path, "%s-wal", f->path);
-  assert_int_equal(stat(path, &status), 0);
-  return (int64_t)status.st_size;
-}
 
 /* Fifteen pages or more. */
 static void put_large(fixture *f) {

@@ -52,21 +52,13 @@ static void put_typical(fixture *f, int count) {
   }
 }
 
-static void wait_finished(fixture *f) {
-  event_counts counts;
-  do {
-    pause_briefly();
-    event_store_counts(f->store, &counts);
-  } while (counts.unfinished > 0);
-}
-
 static void finish_all(fixture *f, int count, event_outcome_kind kind) {
   worker w = new_worker(f);
   for (int i = 0; i < count; i++) {
     event_consumer_prefetch(w.consumer, 64);
     finish(&w, take(&w, NULL), kind, 0, NULL);
   }
-  wait_finished(f);
+  wait_unfinished(f, 0);
   free_worker(&w);
 }
 

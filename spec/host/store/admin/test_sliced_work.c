@@ -131,17 +131,14 @@ CLOSED_STORE_TEST(test_a_slice_does_not_wait_for_a_lock) {
   put_finished(f, 100);
   event_file file = open_alone(f);
   (void)sqlite3_busy_handler(file.db, NULL, NULL); /* as the store has it */
-  sqlite3 *other = NULL;
-  assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
-  assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+  sqlite3 *other = lock_store(f);
   event_admin *admin =
       new_work(f, &(event_admin_request){.kind = EVENT_ADMIN_REPLAY, .id = id_of(f, 11)});
   assert_int_equal(event_admin_step(admin, file.db), EVENT_ADMIN_LATER);
-  assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+  unlock_store(other);
   assert_int_equal(event_admin_step(admin, file.db), EVENT_ADMIN_DONE);
   assert_int_equal(event_admin_progress(admin)->replay, EVENT_REPLAYED);
   event_admin_free(admin);
-  (void)sqlite3_close(other);
   event_file_close(&file);
 }
 

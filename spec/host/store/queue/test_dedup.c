@@ -7,17 +7,29 @@
 
 #define WINDOW 300000
 
+static int open_with_window(void **state) {
+  int result = set_up(state);
+  fixture *f = *state;
+  f->dedup_window = WINDOW;
+  open_store(f);
+  return result;
+}
+
+#define WINDOW_TEST(name) FIXTURE_TEST(name, fixture *f, open_with_window, tear_down)
+
 static int64_t receive(fixture *f, const char *body, int64_t at, bool *is_duplicate) {
   event_record record = record_of("a", body);
   record.received_at = at;
   return put_and_get_id(f, &record, is_duplicate);
 }
 
-static void assert_new(fixture *f, const char *body, int64_t at) {
+static int64_t receive_new(fixture *f, const char *body, int64_t at) {
   bool is_duplicate;
   int64_t before = query(f, "SELECT max(id) FROM events");
-  assert_true(receive(f, body, at, &is_duplicate) > before);
+  int64_t id = receive(f, body, at, &is_duplicate);
+  assert_true(id > before);
   assert_false(is_duplicate);
+  return id;
 }
 
 static void assert_duplicate(fixture *f, const char *body, int64_t at, int64_t id) {
@@ -26,53 +38,40 @@ static void assert_duplicate(fixture *f, const char *body, int64_t at, int64_t i
   assert_true(is_duplicate);
 }
 
-CLOSED_STORE_TEST(test_the_window_counts_from_the_first_receipt) {
+WINDOW_TEST(test_the_window_counts_from_the_first_receipt) {
   const int64_t began = now_ms();
-  f->dedup_window = WINDOW;
-  open_store(f);
-  bool is_duplicate;
-  int64_t id = receive(f, "{1}", began, &is_duplicate);
-  assert_false(is_duplicate);
-  assert_new(f, "{2}", began);
+  int64_t id = receive_new(f, "{1}", began);
+  (void)receive_new(f, "{2}", began);
   assert_duplicate(f, "{1}", began, id);
   assert_duplicate(f, "{1}", began + WINDOW - 1, id);
-  assert_new(f, "{1} ", began + 1);
+  (void)receive_new(f, "{1} ", began + 1);
   event_counts counts;
   event_store_counts(f->store, &counts);
   assert_int_equal(counts.duplicates, 2);
   assert_int_equal(counts.unfinished, 3);
-  assert_new(f, "{1}", began + WINDOW);
+  (void)receive_new(f, "{1}", began + WINDOW);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 4);
 }
 
-CLOSED_STORE_TEST(test_a_clock_set_back_does_not_swallow_events) {
+WINDOW_TEST(test_a_clock_set_back_does_not_swallow_events) {
   const int64_t began = now_ms();
-  f->dedup_window = WINDOW;
-  open_store(f);
-  bool is_duplicate;
-  int64_t id = receive(f, "{}", began, &is_duplicate);
+  int64_t id = receive_new(f, "{}", began);
   assert_duplicate(f, "{}", began - WINDOW + 1, id);
-  assert_new(f, "{}", began - WINDOW);
+  (void)receive_new(f, "{}", began - WINDOW);
 }
 
-CLOSED_STORE_TEST(test_no_window_makes_each_an_event) {
+STORE_TEST(test_no_window_makes_each_an_event) {
   const int64_t began = now_ms();
-  open_store(f);
-  bool is_duplicate;
-  (void)receive(f, "{}", began, &is_duplicate);
-  assert_new(f, "{}", began);
+  (void)receive_new(f, "{}", began);
+  (void)receive_new(f, "{}", began);
 }
 
-CLOSED_STORE_TEST(test_bodies_of_every_length_are_distinguished) {
+WINDOW_TEST(test_bodies_of_every_length_are_distinguished) {
   const int64_t began = now_ms();
-  f->dedup_window = WINDOW;
-  open_store(f);
   char body[64] = "";
   int64_t ids[40];
-  bool is_duplicate;
   for (size_t i = 0; i < 40; i++) {
-    ids[i] = receive(f, body, began, &is_duplicate);
-    assert_false(is_duplicate);
+    ids[i] = receive_new(f, body, began);
     body[i] = 'a';
   }
   memset(body, 0, sizeof body);
@@ -100,10 +99,8 @@ static void put_even_and_odd(void *context) {
   }
 }
 
-CLOSED_STORE_TEST(test_two_in_one_transaction_are_one_event) {
+WINDOW_TEST(test_two_in_one_transaction_are_one_event) {
   const int64_t began = now_ms();
-  f->dedup_window = WINDOW;
-  open_store(f);
   static even_and_odd puts;
   puts = (even_and_odd){.f = f, .received_at = began};
   host_loop_call(f->loop, put_even_and_odd, &puts);
@@ -120,26 +117,20 @@ CLOSED_STORE_TEST(test_two_in_one_transaction_are_one_event) {
 }
 
 /* Several threads receive, so that the last events in the file need not be the youngest. */
-CLOSED_STORE_TEST(test_a_new_start_knows_what_stands_before_an_older_one) {
-  f->dedup_window = WINDOW;
-  open_store(f);
-  bool is_duplicate;
+WINDOW_TEST(test_a_new_start_knows_what_stands_before_an_older_one) {
   int64_t now = now_ms();
-  int64_t id = receive(f, "young", now, &is_duplicate);
-  (void)receive(f, "old", now - WINDOW - 30000, &is_duplicate);
+  int64_t id = receive_new(f, "young", now);
+  (void)receive_new(f, "old", now - WINDOW - 30000);
   close_store(f);
   open_store(f);
   assert_duplicate(f, "young", now, id);
-  assert_new(f, "old", now);
+  (void)receive_new(f, "old", now);
 }
 
-CLOSED_STORE_TEST(test_a_new_start_knows_what_was_received) {
-  f->dedup_window = WINDOW;
-  open_store(f);
-  bool is_duplicate;
+WINDOW_TEST(test_a_new_start_knows_what_was_received) {
   int64_t now = now_ms();
-  (void)receive(f, "old", now - WINDOW - 1, &is_duplicate);
-  int64_t id = receive(f, "young", now - WINDOW / 2, &is_duplicate);
+  (void)receive_new(f, "old", now - WINDOW - 1);
+  int64_t id = receive_new(f, "young", now - WINDOW / 2);
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 2);
   int64_t first = take(&w, NULL);
@@ -148,20 +139,18 @@ CLOSED_STORE_TEST(test_a_new_start_knows_what_was_received) {
   close_store(f);
   open_store(f);
   assert_duplicate(f, "young", now_ms(), id);
-  assert_new(f, "old", now_ms());
+  (void)receive_new(f, "old", now_ms());
   /* The window of the first receipt, not of the last start. */
   close_store(f);
   f->dedup_window = WINDOW / 4;
   open_store(f);
-  assert_new(f, "young", now_ms());
+  (void)receive_new(f, "young", now_ms());
 }
 
-CLOSED_STORE_TEST(test_what_was_not_stored_is_not_remembered) {
+WINDOW_TEST(test_what_was_not_stored_is_not_remembered) {
   const int64_t began = now_ms();
-  f->dedup_window = WINDOW;
-  open_store(f);
   bool is_duplicate;
-  int64_t id = receive(f, "stored", began, &is_duplicate);
+  int64_t id = receive_new(f, "stored", began);
   limit_files(true);
   int64_t rejected = receive(f, "refused", began, &is_duplicate);
   /* What is on disk needs no writing. */
@@ -171,19 +160,16 @@ CLOSED_STORE_TEST(test_what_was_not_stored_is_not_remembered) {
   assert_int_equal(rejected, 0);
   assert_int_equal(known, id);
   assert_true(was_known);
-  assert_new(f, "refused", began);
+  (void)receive_new(f, "refused", began);
 }
 
-CLOSED_STORE_TEST(test_a_deleted_event_is_no_first_receipt) {
+WINDOW_TEST(test_a_deleted_event_is_no_first_receipt) {
   const int64_t began = now_ms();
-  f->dedup_window = WINDOW;
-  open_store(f);
-  bool is_duplicate;
-  (void)receive(f, "{}", began, &is_duplicate);
-  (void)receive(f, "other", began, &is_duplicate);
+  (void)receive_new(f, "{}", began);
+  (void)receive_new(f, "other", began);
   execute(f, "DELETE FROM bodies WHERE id = (SELECT min(id) FROM bodies);"
              "DELETE FROM events WHERE id = (SELECT min(id) FROM events)");
-  assert_new(f, "{}", began);
+  (void)receive_new(f, "{}", began);
 }
 
 /* ---- The table ---- */

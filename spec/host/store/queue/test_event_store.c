@@ -169,9 +169,7 @@ STORE_TEST(test_ids_go_on_after_a_new_start_and_are_not_used_again) {
 /* ---- States and listings ---- */
 
 STORE_TEST(test_lifecycle_shows_in_the_list) {
-  for (int i = 0; i < 5; i++) {
-    (void)put(f, NULL);
-  }
+  put_many(f, NULL, 5);
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 4);
   for (int i = 1; i <= 4; i++) {
@@ -237,9 +235,7 @@ CLOSED_STORE_TEST(test_list_limits_stops_and_rejects) {
 }
 
 STORE_TEST(test_list_finds_the_newest_of_each_state) {
-  for (int i = 0; i < 120; i++) {
-    (void)put(f, NULL);
-  }
+  put_many(f, NULL, 120);
   close_store(f);
   /* Farther apart than what one query looks at, and fewer than there is a limit. */
   execute(f, "UPDATE events SET state = 4 WHERE id <= (SELECT min(id) + 1 FROM events);"

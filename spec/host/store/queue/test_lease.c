@@ -67,9 +67,7 @@ STORE_TEST(test_consumers_share) {
   worker a = new_worker(f), b = new_worker(f);
   event_consumer_prefetch(a.consumer, 100);
   event_consumer_prefetch(b.consumer, 100);
-  for (int i = 0; i < 10; i++) {
-    (void)put(f, NULL);
-  }
+  put_many(f, NULL, 10);
   wait_notified(&a);
   wait_notified(&b);
   for (int i = 0; i < 5; i++) {
@@ -80,23 +78,18 @@ STORE_TEST(test_consumers_share) {
 
 STORE_TEST(test_prefetch_bounds_what_is_leased) {
   worker w = new_worker(f);
-  for (int i = 0; i < 10; i++) {
-    (void)put(f, NULL);
-  }
+  put_many(f, NULL, 10);
   event_consumer_prefetch(w.consumer, 2);
   wait_notified(&w);
   event_consumer_prefetch(w.consumer, 2);
-  (void)put(f, NULL);
-  (void)put(f, NULL);
+  put_many(f, NULL, 2);
   assert_int_equal(list(f, "running", 0).count, 2);
   assert_int_equal(take(&w, NULL), id_of(f, 1));
-  (void)put(f, NULL);
-  (void)put(f, NULL);
+  put_many(f, NULL, 2);
   assert_int_equal(list(f, "running", 0).count, 2);
   assert_int_equal(take(&w, NULL), id_of(f, 2));
   event_consumer_prefetch(w.consumer, 0);
-  (void)put(f, NULL);
-  (void)put(f, NULL);
+  put_many(f, NULL, 2);
   assert_int_equal(list(f, "running", 0).count, 2);
 }
 
@@ -153,9 +146,7 @@ CLOSED_STORE_TEST(test_neither_retries_nor_new_events_shut_out_the_others) {
     EACH = 6
   };
   open_store(f);
-  for (int i = 0; i < 2 * EACH; i++) {
-    (void)put(f, NULL);
-  }
+  put_many(f, NULL, 2 * EACH);
   close_store(f);
   char text[128];
   (void)snprintf(text, sizeof text, "UPDATE events SET state = 2, due_at = 1 WHERE id < %lld",
@@ -173,14 +164,6 @@ CLOSED_STORE_TEST(test_neither_retries_nor_new_events_shut_out_the_others) {
   }
   assert_true(was_retry);
   assert_true(was_new);
-}
-
-static void wait_unfinished(fixture *f, int64_t count) {
-  event_counts counts;
-  do {
-    (void)usleep(1000);
-    event_store_counts(f->store, &counts);
-  } while (counts.unfinished != count);
 }
 
 STORE_TEST(test_an_event_without_a_body_dies_and_holds_nothing_up) {
@@ -238,9 +221,7 @@ STORE_TEST(test_released_is_received_again_uncounted) {
 
 STORE_TEST(test_freed_consumer_releases_taken_and_untaken) {
   worker first = new_worker(f), second = new_worker(f);
-  for (int i = 0; i < 3; i++) {
-    (void)put(f, NULL);
-  }
+  put_many(f, NULL, 3);
   event_consumer_prefetch(first.consumer, 3);
   assert_int_equal(number_of(f, take(&first, NULL)), 1);
   free_worker(&first);
@@ -261,13 +242,6 @@ STORE_TEST(test_freed_consumer_releases_taken_and_untaken) {
 
 /* ---- A burst ---- */
 
-static void burst(fixture *f, int count) {
-  response a = NO_RESPONSE;
-  const event_record record = record_of(NULL, "{}");
-  put_times(f, &record, count, on_put, &a);
-  await_responses(&a, count);
-}
-
 static bool finish_what_is_leased(const worker *w) {
   event_lease *lease;
   bool any = false;
@@ -284,7 +258,7 @@ static bool finish_what_is_leased(const worker *w) {
 STORE_TEST(test_events_are_leased_while_many_arrive) {
   worker w = new_worker(f);
   for (int turns = 0; turns < 4;) {
-    burst(f, 40);
+    put_together(f, 40);
     turns += finish_what_is_leased(&w);
   }
 }
@@ -326,7 +300,7 @@ static void on_many(void *context, const event_receipt *receipt) {
   (void)pthread_mutex_unlock(&a->mutex);
 }
 
-static void *put_many(void *context) {
+static void *put_on_thread(void *context) {
   const putter *p = context;
   for (int i = 0; i < PUTS_EACH; i++) {
     char account[32];
@@ -345,7 +319,7 @@ STORE_TEST(test_puts_of_many_threads_each_get_one_response) {
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 64);
   for (int i = 0; i < THREADS; i++) {
-    assert_int_equal(pthread_create(&threads[i], NULL, put_many, &p), 0);
+    assert_int_equal(pthread_create(&threads[i], NULL, put_on_thread, &p), 0);
   }
   for (int i = 0; i < 500; i++) {
     int64_t id = take(&w, NULL);

@@ -18,10 +18,7 @@ static worker timed_worker(fixture *f, const char *name, int64_t interval) {
 
 /* The next lease is this timer's. Ends it, unless it is to go on. */
 static int64_t take_timer(const worker *w, const char *name) {
-  event_lease *lease;
-  while ((lease = event_consumer_take(w->consumer)) == NULL) {
-    wait_notified(w);
-  }
+  event_lease *lease = take_lease(w);
   assert_true(lease->id < 0);
   assert_string_equal(lease->body, name);
   assert_int_equal(lease->body_size, strlen(name));

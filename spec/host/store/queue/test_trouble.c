@@ -223,10 +223,7 @@ STORE_TEST(test_leases_that_fail_hold_up_neither_puts_nor_finishes) {
 
 STORE_TEST(test_a_locked_database_fails_puts_and_commands_and_heals) {
   int64_t first = put(f, "a");
-  sqlite3 *other = NULL;
-  assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
-  (void)sqlite3_busy_timeout(other, TIMEOUT_MS); /* the store may be writing */
-  assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+  sqlite3 *other = lock_store(f);
   host_error error = {.kind = HOST_OK};
   const event_record record = record_of("b", "{}");
   response a = NO_RESPONSE;
@@ -240,8 +237,7 @@ STORE_TEST(test_a_locked_database_fails_puts_and_commands_and_heals) {
   assert_non_null(strstr(a.reason, "locked"));
   assert_int_equal(f->errors, 1);
   assert_non_null(strstr(f->last_error, "locked"));
-  assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
-  assert_int_equal(sqlite3_close(other), SQLITE_OK);
+  unlock_store(other);
   assert_true(put(f, "b") > first);
   assert_int_equal(f->heals, 1);
   assert_true(event_store_replay(f->path, first, &result, &error));
@@ -249,20 +245,10 @@ STORE_TEST(test_a_locked_database_fails_puts_and_commands_and_heals) {
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 2);
 }
 
-static int64_t log_size(const fixture *f) {
-  char path[128];
-  struct stat status;
-  (void)snprintf(path, sizeof path, "%s-wal", f->path);
-  assert_int_equal(stat(path, &status), 0);
-  return (int64_t)status.st_size;
-}
-
 STORE_TEST(test_the_log_has_its_size_from_the_beginning) {
   int64_t size = log_size(f);
   assert_true(size > (4 << 20));
-  for (int i = 0; i < 20; i++) {
-    (void)put(f, "a");
-  }
+  put_many(f, "a", 20);
   assert_int_equal(log_size(f), size);
 }
 

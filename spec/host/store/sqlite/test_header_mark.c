@@ -25,18 +25,6 @@ static bool is_there(const fixture *f, const char *file) {
   return access(beside(f, file).path, F_OK) == 0;
 }
 
-static void copy(const fixture *f, const char *from, const char *to) {
-  FILE *in = fopen(beside(f, from).path, "rb"), *out = fopen(beside(f, to).path, "wb");
-  assert_non_null(in);
-  assert_non_null(out);
-  char buffer[65536];
-  for (size_t size; (size = fread(buffer, 1, sizeof buffer, in)) > 0;) {
-    assert_int_equal(fwrite(buffer, 1, size, out), size);
-  }
-  assert_int_equal(fclose(in), 0);
-  assert_int_equal(fclose(out), 0);
-}
-
 static void make_empty(const fixture *f, const char *file) {
   FILE *out = fopen(beside(f, file).path, "wb");
   assert_non_null(out);
@@ -49,8 +37,18 @@ static fixture sibling(const fixture *f, const char *file) {
   other.loop = NULL;
   other.store = NULL;
   other.admin = NULL;
+  other.worker_count = 0;
   (void)snprintf(other.path, sizeof other.path, "%.100s/%.16s", f->directory, file);
   return other;
+}
+
+static void copy(const fixture *f, const char *from, const char *to) {
+  copy_file(beside(f, from).path, beside(f, to).path);
+}
+
+static fixture copy_database(const fixture *f) {
+  copy(f, "events.db", "copy.db");
+  return sibling(f, "copy.db");
 }
 
 /* What a process leaves that is killed while it serves, with some events in its log. */
@@ -110,8 +108,7 @@ STORE_TEST(test_a_closed_file_is_complete_by_itself) {
   assert_false(is_there(f, "events.db-wal"));
   assert_false(is_there(f, "events.db-shm"));
   assert_int_equal(query(f, "SELECT journal_mode = 'delete' FROM pragma_journal_mode"), 1);
-  copy(f, "events.db", "copy.db");
-  fixture other = sibling(f, "copy.db");
+  fixture other = copy_database(f);
   assert_int_equal(list(&other, NULL, 0).count, 1);
   assert_events(&other, 1);
   assert_events(f, 1);
@@ -134,8 +131,7 @@ STORE_TEST(test_a_reader_keeps_the_log_beside_the_file) {
 
 STORE_TEST(test_a_copy_of_a_live_file_without_its_log_is_rejected) {
   (void)put(f, "a");
-  copy(f, "events.db", "copy.db");
-  fixture other = sibling(f, "copy.db");
+  fixture other = copy_database(f);
   for (int i = 0; i < 2;
        i++) { /* the first time leaves nothing that the second one takes for a log */
     assert_rejected(&other, "the log beside it (-wal) is missing");
@@ -148,8 +144,7 @@ STORE_TEST(test_a_copy_of_a_live_file_without_its_log_is_rejected) {
 
 CLOSED_STORE_TEST(test_a_copy_of_a_killed_file_without_its_log_is_rejected) {
   leave_killed(f, 3);
-  copy(f, "events.db", "copy.db");
-  fixture other = sibling(f, "copy.db");
+  fixture other = copy_database(f);
   assert_rejected(&other, "the log beside it (-wal) is missing");
   assert_int_equal(list(f, NULL, 0).count, 3);
   assert_true(is_there(f, "events.db-wal"));
@@ -159,8 +154,7 @@ CLOSED_STORE_TEST(test_a_copy_of_a_killed_file_without_its_log_is_rejected) {
 /* What the message says. */
 STORE_TEST(test_a_rejected_copy_can_be_used_on_purpose) {
   (void)put(f, "a");
-  copy(f, "events.db", "copy.db");
-  fixture other = sibling(f, "copy.db");
+  fixture other = copy_database(f);
   execute(&other, "PRAGMA journal_mode = DELETE");
   assert_events(&other, 0);
 }

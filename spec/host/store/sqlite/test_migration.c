@@ -65,10 +65,7 @@ static void remove_beside(const fixture *f, const char *suffix) {
 
 static void assert_next(fixture *f, const worker *w, int number, int attempt, const char *body,
                         size_t size) {
-  event_lease *lease;
-  while ((lease = event_consumer_take(w->consumer)) == NULL) {
-    wait_notified(w);
-  }
+  event_lease *lease = take_lease(w);
   assert_int_equal(number_of(f, lease->id), number);
   assert_int_equal(lease->attempt, attempt);
   assert_int_equal(lease->replay, 0);
@@ -246,18 +243,6 @@ static const char many_1[] =
     " iif(i <= 2500, 3 + i % 2, 0), 0, 1, i, 0, iif(i <= 2500, i, NULL), NULL,"
     " CAST('body ' || i || printf('%0400d', i) AS BLOB) FROM n";
 
-static void copy(const char *from, const char *to) {
-  FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
-  assert_non_null(in);
-  assert_non_null(out);
-  char buffer[65536];
-  for (size_t size; (size = fread(buffer, 1, sizeof buffer, in)) > 0;) {
-    assert_int_equal(fwrite(buffer, 1, size, out), size);
-  }
-  assert_int_equal(fclose(in), 0);
-  assert_int_equal(fclose(out), 0);
-}
-
 /* How long a migration takes, from fork to the end, in microseconds; killed before that. */
 static int64_t migrate(fixture *f, int64_t kill_after) {
   struct timespec began, now;
@@ -284,12 +269,12 @@ CLOSED_STORE_TEST(test_a_crash_in_the_middle_leaves_it_consistent) {
   make_version_1(f, many_1);
   execute(f, "PRAGMA wal_checkpoint(TRUNCATE)");
   (void)snprintf(original, sizeof original, "%s/original", f->directory);
-  copy(f->path, original);
+  copy_file(f->path, original);
   int64_t whole = migrate(f, 0);
   for (int round = 1; round <= ROUNDS; round++) {
     remove_beside(f, "-wal");
     remove_beside(f, "-shm");
-    copy(original, f->path);
+    copy_file(original, f->path);
     (void)migrate(f, whole * round / ROUNDS);
     open_store(f);
     assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);

@@ -159,9 +159,7 @@ CLOSED_STORE_TEST(test_a_slice_that_fails_is_tried_again) {
   lease_all(w, 0);
   retry_some(w, 200);
   set_back(w, 500);
-  sqlite3 *other = NULL;
-  assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
-  assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+  sqlite3 *other = lock_store(f);
   assert_false(event_sql_shift_waits(w->sql, 0, &is_locked));
   assert_true(is_locked);
   assert_int_equal(sqlite3_exec(other,
