@@ -23,6 +23,13 @@ local function send(stage, url, method, body)
   return sent
 end
 
+local function wait_status(sent)
+  process.wait_for(function()
+    return sent.responded
+  end, "a response")
+  return sent.responded
+end
+
 describe("palenca serve on a slow disk", function()
   local stage = helper.stage_for_each()
   local directory, switch
@@ -115,10 +122,7 @@ describe("palenca serve on a slow disk", function()
     served:kill("sigstop")
     uv.sleep(2500) -- longer than what is said to hang
     served:kill("sigcont")
-    process.wait_for(function()
-      return sent.responded
-    end, "a response")
-    assert.are.equal("200", sent.responded)
+    assert.are.equal("200", wait_status(sent))
     assert.are.equal(0, served:stop(), served.stderr)
     assert.is_nil(served.stderr:find("made no progress", 1, true), served.stderr)
   end)
@@ -183,22 +187,13 @@ describe("palenca serve beside another process that writes", function()
     local unlock = lock(served.db)
     local first = send(stage, served.url, "POST", helper.body({ account_id = "first" }))
     local other = send(stage, served.url, "GET", "")
-    process.wait_for(function()
-      return other.responded
-    end, "the other response")
-    assert.are.equal("405", other.responded)
+    assert.are.equal("405", wait_status(other))
     assert.is_nil(first.responded)
-    process.wait_for(function()
-      return first.responded
-    end, "a response")
-    assert.are.equal("503", first.responded)
+    assert.are.equal("503", wait_status(first))
     served:wait_output("stderr", "cannot write to [^\n]+: database is locked\n")
     local second = send(stage, served.url, "POST", helper.body({ account_id = "second" }))
     unlock()
-    process.wait_for(function()
-      return second.responded
-    end, "a response")
-    assert.are.equal("200", second.responded)
+    assert.are.equal("200", wait_status(second))
     served:wait_output("stderr", "writing again to ")
     helper.wait_state(served.db, "second", "done")
     assert.are.equal(0, served:stop(), served.stderr)

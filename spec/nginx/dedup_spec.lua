@@ -65,9 +65,7 @@ describe("an event that comes again inside nginx", function()
 
   it("gets 503 if the outcome is not there in time", function()
     local body = endpoints.new_body({ wait = "late" })
-    local before = endpoint:seen()
-    local first = endpoint:begin("/webhooks/palenca", body)
-    endpoint:wait_seen(before + 1)
+    local first, before = endpoint:start_handling("/webhooks/palenca", body)
     local response = endpoint:post("/short_wait", body)
     assert.are.same({ 503, "the event is being handled", "17" },
       { response.status, endpoints.reason(response), response.headers["retry-after"] })
@@ -84,9 +82,7 @@ describe("an event that comes again inside nginx", function()
 
   it("is a new one when the window has passed since it was first received", function()
     local body = endpoints.new_body({ wait = "window" })
-    local before = endpoint:seen()
-    local first = endpoint:begin("/webhooks/palenca", body)
-    endpoint:wait_seen(before + 1)
+    local first = endpoint:start_handling("/webhooks/palenca", body)
     local event = endpoint:last()
     helper.ask_until(function()
       return os.time() > event.received_at + 1
@@ -99,9 +95,7 @@ describe("an event that comes again inside nginx", function()
 
   it("is claimed anew again and again while its handler waits", function()
     local body = endpoints.new_body({ wait = "renewed" })
-    local before = endpoint:seen()
-    local first = endpoint:begin("/renewing", body)
-    endpoint:wait_seen(before + 1)
+    local first, before = endpoint:start_handling("/renewing", body)
     local event = endpoint:last()
     helper.ask_until(function()
       return forgotten_at(event) > event.received_at + 5

@@ -255,6 +255,15 @@ function Endpoint:wait_seen(count)
   end, "a handler to run")
 end
 
+--- Sends a body on a connection of its own and waits until a handler has seen it. Returns the
+-- connection, and how many events handlers had seen before.
+function Endpoint:start_handling(path, body)
+  local before = self:seen()
+  local connection = self:begin(path, body)
+  self:wait_seen(before + 1)
+  return connection, before
+end
+
 --- Lets the handlers go on that wait for a name.
 function Endpoint:go(name)
   self.nginx:get("/go?name=" .. name)
