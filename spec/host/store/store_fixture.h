@@ -137,7 +137,7 @@ int64_t query(const fixture *f, const char *text);
 /* Leaves what is in a write-ahead log there. */
 void execute(const fixture *f, const char *text);
 
-/* Another connection, which has begun to write until it is unlocked. */
+/* Another connection, which has started to write, until it is unlocked. */
 struct sqlite3 *lock_store(const fixture *f);
 void unlock_store(struct sqlite3 *other);
 
