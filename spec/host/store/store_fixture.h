@@ -15,7 +15,6 @@
 
 #define WORKERS_MAX 8
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define STORE_TEST(name) FIXTURE_TEST(name, fixture *f, set_up_open, tear_down)
 /* Of a store that the test opens. */
 #define CLOSED_STORE_TEST(name) FIXTURE_TEST(name, fixture *f, set_up, tear_down)

@@ -346,8 +346,7 @@ static int64_t change(sqlite3 *db, int64_t first, int64_t last) {
   }
 }
 
-static void test_every_change_is_found(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_every_change_is_found) {
   const char *tries = getenv("SPEC_TRIES"), *seed = getenv("SPEC_SEED");
   random_state = seed != NULL ? strtoull(seed, NULL, 10) : (uint64_t)now_ms();
   printf("seed %llu\n", (unsigned long long)random_state);
@@ -385,8 +384,7 @@ static ledger_problem first_problem(const fixture *f, const char *change) {
   return problem;
 }
 
-static void test_values_of_other_types_are_found(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_values_of_other_types_are_found) {
   make_ledger(f);
   static const char *const changes[] = {
       "UPDATE decisions SET attempt = attempt + 0.5 WHERE number = 6",
@@ -401,8 +399,7 @@ static void test_values_of_other_types_are_found(void **state) {
   }
 }
 
-static void test_an_entry_below_all_numbers_is_found(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_an_entry_below_all_numbers_is_found) {
   make_ledger(f);
   ledger_problem problem = first_problem(
       f, "INSERT INTO decisions SELECT -9223372036854775807 - 1, kind, subject, attempt, replay,"
@@ -411,8 +408,7 @@ static void test_an_entry_below_all_numbers_is_found(void **state) {
   assert_true(problem.number == INT64_MIN);
 }
 
-static void test_a_damaged_row_of_the_ledger_is_named_as_that(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_damaged_row_of_the_ledger_is_named_as_that) {
   make_ledger(f);
   int64_t last = query(f, "SELECT last FROM ledger");
   static const char *const changes[] = {"UPDATE ledger SET last = 9223372036854775807",
@@ -424,8 +420,7 @@ static void test_a_damaged_row_of_the_ledger_is_named_as_that(void **state) {
   }
 }
 
-static void test_a_table_that_is_not_there_is_named(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_table_that_is_not_there_is_named) {
   make_ledger(f);
   ledger_report report;
   host_error error;
@@ -436,8 +431,7 @@ static void test_a_table_that_is_not_there_is_named(void **state) {
 
 /* ---- What is found only by a hash that was kept elsewhere ---- */
 
-static void test_a_shorter_ledger_is_found_by_a_head_that_was_kept(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_shorter_ledger_is_found_by_a_head_that_was_kept) {
   make_ledger(f);
   ledger_report whole, report;
   named_entry entry = {.number = 0};
@@ -454,16 +448,4 @@ static void test_a_shorter_ledger_is_found_by_a_head_that_was_kept(void **state)
   assert_int_equal(report.problems, 0);
   assert_true(decision_verify(f->path, last, whole.head, see_problem, &entry, &report, &error));
   assert_int_equal(report.problems, 1);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_every_change_is_found),
-      TEST(test_values_of_other_types_are_found),
-      TEST(test_an_entry_below_all_numbers_is_found),
-      TEST(test_a_damaged_row_of_the_ledger_is_named_as_that),
-      TEST(test_a_table_that_is_not_there_is_named),
-      TEST(test_a_shorter_ledger_is_found_by_a_head_that_was_kept),
-  };
-  return cmocka_run_group_tests_name("the check of the ledger", tests, NULL, NULL);
 }

@@ -18,8 +18,7 @@ BY_HAND_TEST(test_what_is_put_in_a_turn_shares_a_commit) {
   assert_int_equal(time_syncs(), syncs + 1);
 }
 
-static void test_a_commit_is_one_write(void **state) {
-  fixture *f = *state;
+BY_HAND_TEST(test_a_commit_is_one_write) {
   int writes = time_writes();
   put_together(f, 100);
   assert_int_equal(time_writes(), writes + 1);

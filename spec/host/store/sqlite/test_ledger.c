@@ -60,9 +60,7 @@ static void wait_done(fixture *f, int64_t count) {
 
 /* ---- Recording ---- */
 
-static void test_a_decision_is_stored_with_the_end_of_its_event(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_decision_is_stored_with_the_end_of_its_event) {
   worker w = new_worker(f);
   int64_t id = put(f, "a");
   event_consumer_prefetch(w.consumer, 1);
@@ -84,8 +82,7 @@ static void test_a_decision_is_stored_with_the_end_of_its_event(void **state) {
   free_worker(&w);
 }
 
-static void test_no_other_outcome_records_one(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_no_other_outcome_records_one) {
   const event_outcome_kind kinds[] = {EVENT_OUTCOME_RETRY, EVENT_OUTCOME_RELEASED,
                                       EVENT_OUTCOME_DEAD};
   open_store(f);
@@ -103,9 +100,7 @@ static void test_no_other_outcome_records_one(void **state) {
   assert_int_equal(query(f, "SELECT count(*) FROM decisions"), 0);
 }
 
-static void test_an_event_deleted_meanwhile_leaves_none(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_an_event_deleted_meanwhile_leaves_none) {
   worker w = new_worker(f);
   int64_t id = put(f, "a");
   event_consumer_prefetch(w.consumer, 1);
@@ -118,9 +113,7 @@ static void test_an_event_deleted_meanwhile_leaves_none(void **state) {
 }
 
 /* As on a full disk: neither is stored before both are. */
-static void test_what_cannot_be_recorded_leaves_its_event_unfinished(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_what_cannot_be_recorded_leaves_its_event_unfinished) {
   worker w = new_worker(f);
   int64_t id = put(f, "a");
   event_consumer_prefetch(w.consumer, 1);
@@ -141,9 +134,7 @@ static void test_what_cannot_be_recorded_leaves_its_event_unfinished(void **stat
 }
 
 /* Whoever has changed it by hand must not be able to stop the service. */
-static void test_a_ledger_that_was_changed_by_hand_takes_entries(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_ledger_that_was_changed_by_hand_takes_entries) {
   worker w = new_worker(f);
   for (int i = 0; i < 3; i++) {
     int64_t id = put(f, "a");
@@ -179,8 +170,7 @@ static sqlite3 *record_some(fixture *f, int count) {
   return db;
 }
 
-static void test_rows_that_are_removed_leave_the_chain_whole(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_rows_that_are_removed_leave_the_chain_whole) {
   sqlite3 *db = record_some(f, 5);
   bool was_there;
   assert_true(event_ledger_remove_data(db, 2, 9000, &was_there));
@@ -206,8 +196,7 @@ static void test_rows_that_are_removed_leave_the_chain_whole(void **state) {
   assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-static void test_old_entries_are_deleted_and_the_rest_is_whole(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_old_entries_are_deleted_and_the_rest_is_whole) {
   sqlite3 *db = record_some(f, 8);
   int64_t deleted;
   assert_true(event_ledger_delete_old(db, 1000, 100, 9000, &deleted));
@@ -243,8 +232,7 @@ static void test_old_entries_are_deleted_and_the_rest_is_whole(void **state) {
 }
 
 /* Numbers beyond any are no reason to stop, either. */
-static void test_a_ledger_with_the_largest_numbers_takes_entries(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_ledger_with_the_largest_numbers_takes_entries) {
   sqlite3 *db = record_some(f, 2);
   execute(f, "UPDATE decisions SET number = 9223372036854775807 WHERE number = 1;"
              "UPDATE ledger SET last = 9223372036854775807");
@@ -263,8 +251,7 @@ static void test_a_ledger_with_the_largest_numbers_takes_entries(void **state) {
   assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-static void test_what_keeps_old_decisions_is_reported_as_that(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_what_keeps_old_decisions_is_reported_as_that) {
   sqlite3 *db = record_some(f, 3);
   assert_int_equal(sqlite3_close(db), SQLITE_OK);
   execute(f, "CREATE TRIGGER full BEFORE DELETE ON decisions"
@@ -275,8 +262,7 @@ static void test_what_keeps_old_decisions_is_reported_as_that(void **state) {
   assert_non_null(strstr(f->last_error, "cannot delete old decisions from "));
 }
 
-static void test_the_service_deletes_old_decisions(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_the_service_deletes_old_decisions) {
   sqlite3 *db = record_some(f, 3);
   assert_int_equal(sqlite3_close(db), SQLITE_OK);
   f->decision_retention = 1000;
@@ -301,8 +287,7 @@ static void delete_all(void *context, const ledger_problem *problem) {
 }
 
 /* The entry that says why the rows of the fifth are missing goes before it is looked at. */
-static void test_rows_removed_before_all_is_deleted_are_no_problem(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_rows_removed_before_all_is_deleted_are_no_problem) {
   sqlite3 *db = record_some(f, MANY);
   bool was_there;
   assert_true(event_ledger_remove_data(db, 5, 9000, &was_there));
@@ -320,8 +305,7 @@ static void test_rows_removed_before_all_is_deleted_are_no_problem(void **state)
   assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-static void test_a_list_has_what_is_asked_for(void **state) {
-  fixture *f = *state;
+CLOSED_STORE_TEST(test_a_list_has_what_is_asked_for) {
   sqlite3 *db = record_some(f, 5);
   const decision_filter filters[] = {
       {.limit = 2},        {.since = 3000, .limit = 1},
@@ -336,22 +320,4 @@ static void test_a_list_has_what_is_asked_for(void **state) {
     assert_int_equal(found.number, lasts[i]);
   }
   assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_a_decision_is_stored_with_the_end_of_its_event),
-      TEST(test_no_other_outcome_records_one),
-      TEST(test_an_event_deleted_meanwhile_leaves_none),
-      TEST(test_what_cannot_be_recorded_leaves_its_event_unfinished),
-      TEST(test_a_ledger_that_was_changed_by_hand_takes_entries),
-      TEST(test_rows_that_are_removed_leave_the_chain_whole),
-      TEST(test_old_entries_are_deleted_and_the_rest_is_whole),
-      TEST(test_a_ledger_with_the_largest_numbers_takes_entries),
-      TEST(test_what_keeps_old_decisions_is_reported_as_that),
-      TEST(test_the_service_deletes_old_decisions),
-      TEST(test_rows_removed_before_all_is_deleted_are_no_problem),
-      TEST(test_a_list_has_what_is_asked_for),
-  };
-  return cmocka_run_group_tests_name("the ledger of decisions", tests, NULL, NULL);
 }

@@ -1,12 +1,7 @@
 /* Tests of what reaches the log, and when: one piece for what is written between two syncs, and in
  * the order in which it was written. */
 #include "store/sqlite/log_writer.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/unit_test.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +82,8 @@ static int tear_down(void **state) {
   return 0;
 }
 
+#define LOG_TEST(name) FIXTURE_TEST(name, void *nothing, set_up, tear_down)
+
 static void put(const char *text, int offset) {
   assert_int_equal(log_file->pMethods->xWrite(log_file, text, (int)strlen(text), offset),
                    SQLITE_OK);
@@ -96,8 +93,7 @@ static int sync_now(void) {
   return log_file->pMethods->xSync(log_file, SQLITE_SYNC_NORMAL);
 }
 
-static void test_what_follows_is_written_in_one_piece(void **state) {
-  (void)state;
+LOG_TEST(test_what_follows_is_written_in_one_piece) {
   put("head", 100);
   put("page", 104);
   put("next", 108);
@@ -106,8 +102,7 @@ static void test_what_follows_is_written_in_one_piece(void **state) {
   assert_string_equal(noted.calls, "write 12 at 100: head; sync; ");
 }
 
-static void test_what_does_not_follow_is_written_after_what_was_before(void **state) {
-  (void)state;
+LOG_TEST(test_what_does_not_follow_is_written_after_what_was_before) {
   put("this", 100);
   put("that", 50);
   put("more", 50);
@@ -116,8 +111,7 @@ static void test_what_does_not_follow_is_written_after_what_was_before(void **st
                       "write 4 at 100: this; write 4 at 50: that; write 4 at 50: more; sync; ");
 }
 
-static void test_pieces_are_bounded(void **state) {
-  (void)state;
+LOG_TEST(test_pieces_are_bounded) {
   static char page[LOG_WRITER_SIZE + 1];
   memset(page, 'p', sizeof page - 1);
   put("head", 0);
@@ -128,8 +122,7 @@ static void test_pieces_are_bounded(void **state) {
                       "write 4 at 0: head; write 65536 at 4: pppp; write 4 at 65540: tail; sync; ");
 }
 
-static void test_a_larger_write_passes_in_its_order(void **state) {
-  (void)state;
+LOG_TEST(test_a_larger_write_passes_in_its_order) {
   static char large[LOG_WRITER_SIZE + 2];
   memset(large, 'l', sizeof large - 1);
   put("head", 0);
@@ -137,8 +130,7 @@ static void test_a_larger_write_passes_in_its_order(void **state) {
   assert_string_equal(noted.calls, "write 4 at 0: head; write 65537 at 4: llll; ");
 }
 
-static void test_all_else_sees_what_was_written(void **state) {
-  (void)state;
+LOG_TEST(test_all_else_sees_what_was_written) {
   char bytes[4];
   sqlite3_int64 size;
   put("a", 0);
@@ -153,8 +145,7 @@ static void test_all_else_sees_what_was_written(void **state) {
                                    "write 1 at 0: c; truncate 1; write 1 at 0: d; close; ");
 }
 
-static void test_what_cannot_be_written_fails_the_sync_and_is_discarded(void **state) {
-  (void)state;
+LOG_TEST(test_what_cannot_be_written_fails_the_sync_and_is_discarded) {
   noted.fails = SQLITE_FULL;
   put("this", 0);
   assert_int_equal(sync_now(), SQLITE_FULL);
@@ -163,18 +154,4 @@ static void test_what_cannot_be_written_fails_the_sync_and_is_discarded(void **s
   put("that", 0);
   assert_int_equal(sync_now(), SQLITE_OK);
   assert_string_equal(noted.calls, "write 4 at 0: this; write 4 at 0: that; sync; ");
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_what_follows_is_written_in_one_piece),
-      TEST(test_what_does_not_follow_is_written_after_what_was_before),
-      TEST(test_pieces_are_bounded),
-      TEST(test_a_larger_write_passes_in_its_order),
-      TEST(test_all_else_sees_what_was_written),
-      TEST(test_what_cannot_be_written_fails_the_sync_and_is_discarded),
-  };
-  return cmocka_run_group_tests_name("event store, log writer", tests, NULL, NULL);
 }
