@@ -1,4 +1,4 @@
-/* Collects the writes to SQLite's log until its sync. */
+/* Collects the writes to SQLite's log until the end of a commit. */
 #include "log_writer.h"
 
 #include <stdbool.h>
@@ -6,11 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of SQLite's file format: the header of a frame, which is written by itself, before the page. In
+ * that of a commit's last frame the second number, the size of the database, is not 0. */
+enum {
+  FRAME_HEADER_SIZE = 24,
+  COMMIT_SIZE = 4 /* the place of that number */
+};
+
 struct log_writer {
   sqlite3_io_methods methods; /* first: the file's pointer to them leads here */
   const sqlite3_io_methods *original;
   sqlite3_int64 offset; /* of what is collected */
   int size;
+  bool is_last; /* the page that follows is a commit's last */
   char bytes[LOG_WRITER_SIZE];
 };
 
@@ -24,6 +32,11 @@ static int write_out(sqlite3_file *log) {
   int size = writer->size;
   writer->size = 0;
   return size > 0 ? writer->original->xWrite(log, writer->bytes, size, writer->offset) : SQLITE_OK;
+}
+
+static bool is_last_header(const char *bytes, int size) {
+  static const char zero[4];
+  return size == FRAME_HEADER_SIZE && memcmp(bytes + COMMIT_SIZE, zero, sizeof zero) != 0;
 }
 
 static int write_log(sqlite3_file *log, const void *bytes, int size, sqlite3_int64 offset) {
@@ -41,7 +54,9 @@ static int write_log(sqlite3_file *log, const void *bytes, int size, sqlite3_int
   }
   memcpy(writer->bytes + writer->size, bytes, (size_t)size);
   writer->size += size;
-  return SQLITE_OK;
+  bool is_end = writer->is_last;
+  writer->is_last = is_last_header(bytes, size);
+  return is_end ? write_out(log) : SQLITE_OK;
 }
 
 static int read_log(sqlite3_file *log, void *bytes, int size, sqlite3_int64 offset) {
@@ -78,6 +93,7 @@ log_writer *log_writer_attach(sqlite3_file *log) {
   writer->original = log->pMethods;
   writer->size = 0;
   writer->offset = 0;
+  writer->is_last = false;
   writer->methods = *log->pMethods;
   writer->methods.xWrite = write_log;
   writer->methods.xRead = read_log;

@@ -1,5 +1,5 @@
-/* Tests of what reaches the log, and when: one piece for what is written between two syncs, and in
- * the order in which it was written. */
+/* Tests of what reaches the log, and when: one piece for what is written for a commit, and in the
+ * order in which it was written. */
 #include "store/sqlite/log_writer.h"
 #include "support/unit_test.h"
 
@@ -100,6 +100,25 @@ LOG_TEST(test_what_follows_is_written_in_one_piece) {
   assert_string_equal(noted.calls, "");
   assert_int_equal(sync_now(), SQLITE_OK);
   assert_string_equal(noted.calls, "write 12 at 100: head; sync; ");
+}
+
+static void put_header(const char *commit_size, int offset) {
+  char header[24] = "head";
+  memcpy(header + 4, commit_size, 4);
+  assert_int_equal(log_file->pMethods->xWrite(log_file, header, sizeof header, offset), SQLITE_OK);
+}
+
+/* Others read the log from then on, and a sync need not follow. */
+LOG_TEST(test_the_last_page_of_a_commit_is_written_at_once) {
+  put_header("\0\0\0\0", 0);
+  put("page", 24);
+  put_header("\0\0\0\7", 28);
+  assert_string_equal(noted.calls, "");
+  put("last", 52);
+  assert_string_equal(noted.calls, "write 56 at 0: head; ");
+  put_header("\0\0\0\0", 56);
+  put("page", 80);
+  assert_string_equal(noted.calls, "write 56 at 0: head; ");
 }
 
 LOG_TEST(test_what_does_not_follow_is_written_after_what_was_before) {
