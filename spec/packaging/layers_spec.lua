@@ -14,8 +14,8 @@ local ROOMS = {
   { "core/host/common", uses = "core/common uv" },
   { "core/host/http", uses = "core/common core/host/common openssl uv" },
   { "core/host/store", uses = "core/host/common" },
-  -- openssl digests the ledger's entries, zlib compresses their rows
-  { "core/host/store/ledger", uses = "core/host/common openssl zlib" },
+  -- openssl digests the ledger's entries, zlib compresses their rows, and responses
+  { "core/host/store/ledger", uses = "core/common core/host/common openssl zlib" },
   { "core/host/store/memory", uses = "core/host/common" },
   { "core/host/store/sqlite", uses = "core/common core/host/common core/host/store "
     .. "core/host/store/ledger core/host/store/memory sqlite3" },

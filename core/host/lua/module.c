@@ -61,20 +61,24 @@ static int output_failed(lua_State *L) {
   return 1;
 }
 
+/* host.is_terminal() → whether standard error is one */
+static int is_terminal(lua_State *L) {
+  lua_pushboolean(L, isatty(STDERR_FILENO));
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"log_begin", begin_log},
-    {"log_write", write_log},
-    {"log_end", end_log},
-    {"output_failed", output_failed},
-    {"unix_time", unix_time},
-    {"random_hex", random_hex},
-    {NULL, NULL},
+    {"log_begin", begin_log},     {"log_write", write_log},
+    {"log_end", end_log},         {"output_failed", output_failed},
+    {"is_terminal", is_terminal}, {"unix_time", unix_time},
+    {"random_hex", random_hex},   {NULL, NULL},
 };
 
 static int open_module(lua_State *L) {
   luaL_newlib(L, functions);
   lua_open_store(L);
   lua_open_decisions(L);
+  lua_open_recordings(L);
   lua_open_threads(L);
   lua_open_receiver(L);
   lua_open_admin_socket(L);

@@ -2,6 +2,7 @@
  * ready, whether it has to stop; and a script worker to take events and finish them. */
 #include "decisions.h"
 #include "module.h"
+#include "recordings.h"
 
 #include "worker/lua_thread.h"
 
@@ -118,7 +119,8 @@ static int take(lua_State *L) {
 }
 
 /* own_thread.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds),
- * decision): one of own_thread.decision, which is recorded with "done" */
+ * decision, recording): those of own_thread.decision, recorded with "done", and of
+ * own_thread.recording, with "done" and "dead" */
 static int finish(lua_State *L) {
   static const char *const kinds[] = {"done", "retry", "dead", "released", NULL};
   static const event_outcome_kind outcomes[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_RETRY,
@@ -126,6 +128,7 @@ static int finish(lua_State *L) {
   event_consumer *consumer = check_consumer(L);
   int64_t id = luaL_checkinteger(L, 1);
   event_decision **decision = lua_check_decision(L, 5);
+  event_recording **recording = lua_check_recording(L, 6);
   event_outcome outcome = {
       .kind = outcomes[luaL_checkoption(L, 2, NULL, kinds)],
       .error = luaL_optstring(L, 3, NULL),
@@ -134,6 +137,11 @@ static int finish(lua_State *L) {
   if (decision != NULL) {
     outcome.decision = *decision;
     *decision = NULL;
+  }
+  if (recording != NULL && *recording != NULL) {
+    event_recording_end(*recording);
+    outcome.recording = *recording;
+    *recording = NULL;
   }
   event_consumer_finish(consumer, id, &outcome);
   return 0;
@@ -160,5 +168,6 @@ void lua_open_own_thread(lua_State *L) {
   lua_pushinteger(L, EVENT_CONSUMER_LIMITS_MAX);
   lua_setfield(L, -2, "LIMITS_MAX"); /* of patterns that can have a concurrency limit */
   lua_add_decision(L);
+  lua_add_recording(L);
   lua_setfield(L, -2, "own_thread");
 }

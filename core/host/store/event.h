@@ -61,7 +61,8 @@ typedef enum {
   EVENT_OUTCOME_RELEASED, /* not run to its end: received again, the attempt not counted */
 } event_outcome_kind;
 
-struct event_decision; /* ledger/decision.h */
+struct event_decision;  /* ledger/decision.h */
+struct event_recording; /* ledger/recording.h */
 
 typedef struct {
   event_outcome_kind kind;
@@ -70,6 +71,8 @@ typedef struct {
   /* For DONE: recorded in the transaction that ends the event. Freed by who finishes the event,
    * whatever becomes of it; may be NULL. */
   struct event_decision *decision;
+  /* For DONE and DEAD: the responses of this run, stored in that transaction. Likewise. */
+  struct event_recording *recording;
 } event_outcome;
 
 #endif

@@ -35,6 +35,9 @@ typedef struct {
   int64_t retention;
   /* Decisions are deleted after this many milliseconds; 0: never. */
   int64_t decision_retention;
+  /* Recorded responses are deleted after this many milliseconds, if their event is not before
+   * that; 0: with their event. */
+  int64_t recording_retention;
 } event_store_options;
 
 /* On the loop: opens (and creates) the database. Events that were running when the last process
@@ -129,7 +132,7 @@ event_lease *event_consumer_take(event_consumer *consumer);
 void event_lease_free(event_lease *lease);
 
 /* Ends a lease. Ignored if no event of this id is leased to the consumer. The outcome's decision
- * belongs to the store from here on. */
+ * and recording belong to the store from here on. */
 void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome);
 
 /* Releases what is leased to the consumer and not finished, and frees it. */

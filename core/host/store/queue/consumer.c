@@ -133,6 +133,7 @@ static bool post_finish(event_dispatch *dispatch, event_finish *finish) {
 void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome) {
   bool has_error = outcome->kind == EVENT_OUTCOME_RETRY || outcome->kind == EVENT_OUTCOME_DEAD;
   event_decision *decision = outcome->decision;
+  event_recording *recording = outcome->recording;
   char *error = has_error && outcome->error != NULL ? strdup(outcome->error) : NULL;
   event_dispatch *dispatch = consumer->dispatch;
   (void)pthread_mutex_lock(&dispatch->mutex);
@@ -149,11 +150,16 @@ void event_consumer_finish(event_consumer *consumer, int64_t id, const event_out
       finish->decision = decision;
       decision = NULL;
     }
+    if (outcome->kind == EVENT_OUTCOME_DONE || outcome->kind == EVENT_OUTCOME_DEAD) {
+      finish->recording = recording;
+      recording = NULL;
+    }
     wakes = post_finish(dispatch, finish);
   }
   unlock(dispatch, wakes);
   free(error);
   event_decision_free(decision);
+  event_recording_free(recording);
 }
 
 /* ---- Their beginning and end ---- */

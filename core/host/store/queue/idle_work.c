@@ -165,14 +165,16 @@ static void run_maintenance(event_store *store) {
     event_store_wake_in(store, due);
     return;
   }
+  static const char *const messages[EVENT_MAINTENANCE_TASKS] = {
+      [EVENT_MAINTENANCE_EVENTS] = "cannot delete old events from",
+      [EVENT_MAINTENANCE_DECISIONS] = "cannot delete old decisions from",
+      [EVENT_MAINTENANCE_RESPONSES] = "cannot delete old responses from",
+  };
   event_maintenance_task task;
   bool ok = event_maintenance_step(&store->maintenance, connection(store), is_idle, &task);
   bool *is_failing = &store->trouble.is_maintenance_failing[task];
   if (!ok && !*is_failing && !store->trouble.is_failing) {
-    event_store_report(store, true,
-                       task == EVENT_MAINTENANCE_DECISIONS ? "cannot delete old decisions from"
-                                                           : "cannot delete old events from",
-                       sqlite3_errmsg(connection(store)));
+    event_store_report(store, true, messages[task], sqlite3_errmsg(connection(store)));
   }
   if (!ok) {
     event_sql_rollback(store->database.sql);

@@ -118,8 +118,11 @@ static bool open_parts(event_store *store, host_error *error) {
   if (!read_file(store, error)) {
     return false;
   }
+  const event_retention retention = {.events = store->options.retention,
+                                     .decisions = store->options.decision_retention,
+                                     .responses = store->options.recording_retention};
   event_maintenance_init(&store->maintenance, event_sql_connection(store->database.sql),
-                         store->options.retention, store->options.decision_retention);
+                         &retention);
   if (!started_events_open(&store->dispatch.started, event_sql_path(store->database.sql))) {
     return host_error_set(error, HOST_FAILED, "cannot create %s%s: %s", store->path,
                           STARTED_EVENTS_SUFFIX, strerror(errno));

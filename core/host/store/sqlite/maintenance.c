@@ -4,12 +4,14 @@
 #include "clock.h"
 #include "ledger.h"
 #include "purge.h"
+#include "responses.h"
 
 /* Ids in a step: half as many after one that took longer, twice as many after one that was short.
  */
 #define MAX_RANGE 250
 #define MIN_RANGE 8
 #define MAX_DECISIONS 64 /* in a step */
+#define MAX_RESPONSES 8  /* likewise; they may have many pages */
 #define LONG_STEP_MS 4
 #define SHORT_STEP_MS 1
 #define SHRINK_PAGES 64 /* in a step */
@@ -31,12 +33,12 @@ static int on_commit(void *context, sqlite3 *db, const char *name, int pages) {
   return SQLITE_OK;
 }
 
-void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t retention,
-                            int64_t decision_retention) {
+void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db,
+                            const event_retention *retention) {
   int64_t now = clock_steady_ms();
-  *maintenance = (event_maintenance){.retention = retention,
-                                     .decision_retention = decision_retention,
-                                     .next_decisions = now,
+  *maintenance = (event_maintenance){.retention = retention->events,
+                                     .decisions = {retention->decisions, now},
+                                     .responses = {retention->responses, now},
                                      .next_round = now,
                                      .next_step = now,
                                      .may_shrink = true,
@@ -52,6 +54,14 @@ static int64_t round_interval(int64_t retention) {
   return interval < LONGEST_ROUND_MS ? interval : LONGEST_ROUND_MS;
 }
 
+static int64_t sooner(const event_maintenance *maintenance, const event_expiry *expiry,
+                      int64_t next) {
+  if (expiry->retention <= 0 || expiry->next >= next) {
+    return next;
+  }
+  return expiry->next > maintenance->next_step ? expiry->next : maintenance->next_step;
+}
+
 int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle) {
   int64_t next = INT64_MAX;
   if (maintenance->in_round || (is_idle && maintenance->may_shrink)) {
@@ -60,10 +70,8 @@ int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle
     next = maintenance->next_round > maintenance->next_step ? maintenance->next_round
                                                             : maintenance->next_step;
   }
-  if (maintenance->decision_retention > 0 && maintenance->next_decisions < next) {
-    next = maintenance->next_decisions > maintenance->next_step ? maintenance->next_decisions
-                                                                : maintenance->next_step;
-  }
+  next = sooner(maintenance, &maintenance->decisions, next);
+  next = sooner(maintenance, &maintenance->responses, next);
   int64_t now = clock_steady_ms();
   if (next == INT64_MAX) {
     return next;
@@ -129,18 +137,27 @@ static bool delete_some(event_maintenance *maintenance, sqlite3 *db) {
   return true;
 }
 
-/* Some of the oldest decisions, in a transaction; a round ends with the first that is young. */
-static bool delete_decisions(event_maintenance *maintenance, sqlite3 *db) {
+static bool delete_old_decisions(sqlite3 *db, int64_t now, int64_t before, int64_t *deleted) {
+  return event_ledger_delete_old(db, before, MAX_DECISIONS, now, deleted);
+}
+
+static bool delete_old_responses(sqlite3 *db, int64_t now, int64_t before, int64_t *deleted) {
+  (void)now;
+  return event_responses_delete_old(db, before, MAX_RESPONSES, deleted);
+}
+
+/* Some of the oldest, in a transaction; a round ends when no old one is left. */
+static bool delete_expired(event_maintenance *maintenance, sqlite3 *db, event_expiry *expiry,
+                           bool (*delete_old)(sqlite3 *db, int64_t now, int64_t before,
+                                              int64_t *deleted)) {
   int64_t now = clock_unix_ms(), deleted = 0;
   bool ok = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
-            event_ledger_delete_old(db, now - maintenance->decision_retention, MAX_DECISIONS, now,
-                                    &deleted) &&
+            delete_old(db, now, now - expiry->retention, &deleted) &&
             sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
   if (ok && deleted > 0) {
     maintenance->may_shrink = true;
   } else if (ok) {
-    maintenance->next_decisions =
-        clock_steady_ms() + round_interval(maintenance->decision_retention);
+    expiry->next = clock_steady_ms() + round_interval(expiry->retention);
   }
   return ok;
 }
@@ -186,8 +203,8 @@ static void adjust_range(event_maintenance *maintenance, int64_t took) {
   }
 }
 
-static bool are_decisions_due(const event_maintenance *maintenance, int64_t now) {
-  return maintenance->decision_retention > 0 && maintenance->next_decisions <= now;
+static bool is_expiry_due(const event_expiry *expiry, int64_t now) {
+  return expiry->retention > 0 && expiry->next <= now;
 }
 
 /* After a step that wrote; a failure is the caller's, unless it passes by itself. */
@@ -216,9 +233,14 @@ bool event_maintenance_step(event_maintenance *maintenance, sqlite3 *db, bool is
     ok = delete_some(maintenance, db);
     adjust_range(maintenance, clock_read_ms(CLOCK_THREAD_CPUTIME_ID) - began);
     ok = after_deletion(maintenance, db, ok);
-  } else if (are_decisions_due(maintenance, now)) {
+  } else if (is_expiry_due(&maintenance->decisions, now)) {
     *task = EVENT_MAINTENANCE_DECISIONS;
-    ok = after_deletion(maintenance, db, delete_decisions(maintenance, db));
+    ok = delete_expired(maintenance, db, &maintenance->decisions, delete_old_decisions);
+    ok = after_deletion(maintenance, db, ok);
+  } else if (is_expiry_due(&maintenance->responses, now)) {
+    *task = EVENT_MAINTENANCE_RESPONSES;
+    ok = delete_expired(maintenance, db, &maintenance->responses, delete_old_responses);
+    ok = after_deletion(maintenance, db, ok);
   } else if (is_idle && maintenance->may_shrink) {
     /* While events come in they use the free pages. */
     shrink(maintenance, db);

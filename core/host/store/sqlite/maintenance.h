@@ -12,12 +12,22 @@
  * slower. */
 #define EVENT_CHECKPOINT_PAGES 400
 
+/* Of what is deleted beside events. */
 typedef struct {
-  int64_t retention;          /* done events are deleted after this many milliseconds; 0: never */
-  int64_t decision_retention; /* likewise the ledger's entries */
-  int64_t next_decisions;     /* on the monotonic clock */
-  bool in_round;              /* from the oldest event to the first that is young */
-  int64_t after;              /* where the round is */
+  int64_t retention; /* milliseconds; 0: for ever */
+  int64_t next;      /* on the monotonic clock */
+} event_expiry;
+
+typedef struct {
+  int64_t events, decisions, responses; /* milliseconds; 0: for ever */
+} event_retention;
+
+typedef struct {
+  int64_t retention;      /* done events are deleted after this many milliseconds; 0: never */
+  event_expiry decisions; /* the ledger's entries */
+  event_expiry responses; /* those that were recorded */
+  bool in_round;          /* from the oldest event to the first that is young */
+  int64_t after;          /* where the round is */
   int64_t next_round, next_step; /* on the monotonic clock */
   bool may_shrink;
   int range;                  /* ids in a step, as many as it has time for */
@@ -27,8 +37,8 @@ typedef struct {
 } event_maintenance;
 
 /* The maintenance stays where it is as long as the connection is open. */
-void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db, int64_t retention,
-                            int64_t decision_retention);
+void event_maintenance_init(event_maintenance *maintenance, sqlite3 *db,
+                            const event_retention *retention);
 
 /* In how many milliseconds a step is due; `is_idle`: no request waits for the store. INT64_MAX:
  * when it is idle. */
@@ -37,6 +47,7 @@ int64_t event_maintenance_due(const event_maintenance *maintenance, bool is_idle
 typedef enum {
   EVENT_MAINTENANCE_EVENTS,
   EVENT_MAINTENANCE_DECISIONS,
+  EVENT_MAINTENANCE_RESPONSES,
   EVENT_MAINTENANCE_FILE, /* which does not fail */
   EVENT_MAINTENANCE_TASKS
 } event_maintenance_task;

@@ -2,6 +2,7 @@
 #include "purge.h"
 
 #include "database_file.h"
+#include "responses.h"
 
 #include <stdio.h>
 
@@ -29,17 +30,22 @@ static bool run(sqlite3 *db, const char *text, const event_purge_range *range, i
   return step == SQLITE_DONE;
 }
 
+#define COUNT(responses, tables)                                                                   \
+  "SELECT count(*) FILTER (WHERE received_at < ?5),"                                               \
+  " coalesce(sum(length(action) + coalesce(length(account_id), 0)"                                 \
+  " + coalesce(length(error), 0) + coalesce(length(body), 0)" responses                            \
+  ") FILTER (WHERE received_at < ?5), 0), count(*) FILTER (WHERE received_at >= ?5)"               \
+  " FROM events LEFT JOIN bodies USING (id)" tables                                                \
+  " WHERE events.id > ?1 AND events.id <= ?2 AND state = ?3 AND finished_at < ?4"
+
+static const char count_all[] =
+    COUNT(" + coalesce(length(responses), 0)",
+          " LEFT JOIN event_responses ON event_responses.id = events.id");
+static const char count_events[] = COUNT("", "");
+
 bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_report *report) {
   int64_t results[3] = {0, 0, 0};
-  bool ok = run(db,
-                "SELECT count(*) FILTER (WHERE received_at < ?5),"
-                " coalesce(sum(length(action) + coalesce(length(account_id), 0)"
-                " + coalesce(length(error), 0) + coalesce(length(body), 0)) FILTER (WHERE "
-                "received_at < ?5), 0),"
-                " count(*) FILTER (WHERE received_at >= ?5)"
-                " FROM events LEFT JOIN bodies USING (id)"
-                " WHERE events.id > ?1 AND events.id <= ?2 AND state = ?3 AND finished_at < ?4",
-                range, results);
+  bool ok = run(db, event_responses_are_there(db) ? count_all : count_events, range, results);
   report->events += results[0];
   report->bytes += results[1];
   report->kept += results[2];
@@ -47,7 +53,8 @@ bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_
 }
 
 bool event_purge_delete_range(sqlite3 *db, const event_purge_range *range) {
-  return run(db, "DELETE FROM bodies WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
+  return event_responses_remove_range(db, range) &&
+         run(db, "DELETE FROM bodies WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
          run(db, "DELETE" FROM_RANGE, range, NULL);
 }
 

@@ -75,12 +75,27 @@
   " head BLOB NOT NULL);"                                                                          \
   "INSERT INTO ledger VALUES (1, 1, zeroblob(32), 0, zeroblob(32));"
 
+/* Since version 6: what a run of an event's handlers, its last one that was recorded, had of the
+ * API, compressed. `decision` is the number of its entry in the ledger, or 0. */
+#define RESPONSE_TABLES                                                                            \
+  "CREATE TABLE event_responses ("                                                                 \
+  " id INTEGER PRIMARY KEY,"                                                                       \
+  " attempt INTEGER NOT NULL,"                                                                     \
+  " replay INTEGER NOT NULL,"                                                                      \
+  " started_at INTEGER NOT NULL,"                                                                  \
+  " recorded_at INTEGER NOT NULL,"                                                                 \
+  " decision INTEGER NOT NULL,"                                                                    \
+  " size INTEGER NOT NULL,"                                                                        \
+  " omitted INTEGER NOT NULL,"                                                                     \
+  " responses BLOB NOT NULL);"                                                                     \
+  "CREATE INDEX event_responses_recorded ON event_responses(recorded_at);"
+
 #define SET_VERSION "PRAGMA user_version = " TEXT_OF(EVENT_SCHEMA_VERSION) ";"
 #define SET_COOKIE "PRAGMA schema_version = " TEXT_OF(EVENT_SCHEMA_COOKIE) ";"
 
 static const char create[] =
     "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
-    "BEGIN IMMEDIATE;" TABLES MORE_TABLES LEDGER_TABLES
+    "BEGIN IMMEDIATE;" TABLES MORE_TABLES LEDGER_TABLES RESPONSE_TABLES
     "INSERT INTO ids(last) VALUES (CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
     "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION SET_COOKIE
                                                                     "COMMIT;";
@@ -106,6 +121,9 @@ static const char from_2[] = "BEGIN IMMEDIATE;" MORE_TABLES "PRAGMA user_version
 /* Version 4 had the tables of version 3, but earlier programs leave a closed file as if it were
  * not: the cookie below. */
 static const char from_4[] = "BEGIN IMMEDIATE;" LEDGER_TABLES "PRAGMA user_version = 5;"
+                             "COMMIT;";
+
+static const char from_5[] = "BEGIN IMMEDIATE;" RESPONSE_TABLES "PRAGMA user_version = 6;"
                              "COMMIT;";
 
 /* Also for a backup, which begins without it. */
@@ -138,6 +156,7 @@ bool event_schema_migrate(sqlite3 *db, bool *has_changed) {
   if ((version < 2 && sqlite3_exec(db, from_1, NULL, NULL, NULL) != SQLITE_OK) ||
       (version < 3 && sqlite3_exec(db, from_2, NULL, NULL, NULL) != SQLITE_OK) ||
       (version < 5 && sqlite3_exec(db, from_4, NULL, NULL, NULL) != SQLITE_OK) ||
+      (version < 6 && sqlite3_exec(db, from_5, NULL, NULL, NULL) != SQLITE_OK) ||
       (*has_changed && sqlite3_exec(db, set_cookie, NULL, NULL, NULL) != SQLITE_OK) ||
       !needs_vacuum(db, &needed)) {
     return false;

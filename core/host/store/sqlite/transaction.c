@@ -2,6 +2,7 @@
  * events in them. */
 #include "internal.h"
 #include "ledger.h"
+#include "responses.h"
 #include "started_events.h"
 
 #include <stdio.h>
@@ -71,6 +72,7 @@ void event_finish_free(event_finish *finish) {
   if (finish != NULL) {
     free(finish->error);
     event_decision_free(finish->decision);
+    event_recording_free(finish->recording);
     free(finish);
   }
 }
@@ -249,10 +251,11 @@ bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, 
   return event_sql_end_use(sql, read, step);
 }
 
-/* Not for an event that somebody has deleted meanwhile. */
-static bool record_decision(event_sql *sql, const event_finish *finish, int64_t now) {
-  if (finish->kind != EVENT_OUTCOME_DONE || finish->decision == NULL ||
-      sqlite3_changes(sql->file.db) == 0) {
+/* The number of the decision's entry; 0: there is none. */
+static bool record_decision(event_sql *sql, const event_finish *finish, int64_t now,
+                            int64_t *number) {
+  *number = 0;
+  if (finish->kind != EVENT_OUTCOME_DONE || finish->decision == NULL) {
     return true;
   }
   ledger_entry entry = {.subject = finish->id,
@@ -260,8 +263,25 @@ static bool record_decision(event_sql *sql, const event_finish *finish, int64_t 
                         .replay = finish->replay,
                         .recorded_at = now};
   event_decision_entry(finish->decision, &entry);
-  return event_ledger_append(sql->file.db, &entry, event_decision_data(finish->decision)) ||
-         event_sql_record_failure(sql);
+  bool ok = event_ledger_append(sql->file.db, &entry, event_decision_data(finish->decision));
+  *number = entry.number;
+  return ok || event_sql_record_failure(sql);
+}
+
+/* What comes with the end of an event, unless somebody has deleted that meanwhile. */
+static bool record_end(event_sql *sql, const event_finish *finish, int64_t now) {
+  if ((finish->decision == NULL && finish->recording == NULL) ||
+      sqlite3_changes(sql->file.db) == 0) {
+    return true;
+  }
+  event_responses_run recorded = {.event_id = finish->id,
+                                  .attempt = finish->attempt,
+                                  .replay = finish->replay,
+                                  .recorded_at = now};
+  return record_decision(sql, finish, now, &recorded.decision) &&
+         (finish->recording == NULL ||
+          event_responses_store(sql->file.db, &recorded, finish->recording) ||
+          event_sql_record_failure(sql));
 }
 
 bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
@@ -284,7 +304,7 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
     (void)sqlite3_bind_int64(statement, 2, due);
     (void)sqlite3_bind_text(statement, 3, finish->error, -1, SQLITE_STATIC);
   }
-  if (!run(sql, statement) || !record_decision(sql, finish, now)) {
+  if (!run(sql, statement) || !record_end(sql, finish, now)) {
     return false;
   }
   concurrency_release(&sql->limits, finish->limits);

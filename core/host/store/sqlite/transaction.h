@@ -8,6 +8,7 @@
 #include "common/host_error.h"
 #include "store/event.h"
 #include "store/ledger/decision.h"
+#include "store/ledger/recording.h"
 #include "store/memory/concurrency.h"
 #include "timers.h"
 
@@ -22,8 +23,9 @@ typedef struct event_finish {
   event_outcome_kind kind;
   int64_t retry_at;
   char *error;
-  event_decision *decision; /* of DONE; NULL: none was recorded */
-  int attempt, replay;      /* of the lease */
+  event_decision *decision;   /* of DONE; NULL: none was recorded */
+  event_recording *recording; /* of DONE and DEAD; NULL: no responses were recorded */
+  int attempt, replay;        /* of the lease */
   bool has_started;
   uint32_t slot; /* of started_events.h, of an event that has started; 0: none */
   char action[]; /* of an event */
