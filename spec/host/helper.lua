@@ -179,10 +179,14 @@ local function take_request(raw)
 end
 
 local function respond(socket)
-  return function(status, body)
+  return function(status, body, headers)
+    local lines = {}
+    for name, value in pairs(headers or {}) do
+      lines[#lines + 1] = name .. ": " .. value .. "\r\n"
+    end
     if not socket:is_closing() then
-      socket:write(string.format("HTTP/1.1 %d Reason\r\nContent-Length: %d\r\n\r\n%s", status,
-        #(body or ""), body or ""))
+      socket:write(string.format("HTTP/1.1 %d Reason\r\n%sContent-Length: %d\r\n\r\n%s", status,
+        table.concat(lines), #(body or ""), body or ""))
     end
   end
 end
@@ -205,6 +209,9 @@ local function accept(self)
       request.respond = respond(socket)
       request.is_gone = function()
         return socket:is_closing()
+      end
+      request.abort = function()
+        socket:close()
       end
       self.requests[#self.requests + 1] = request
       self.on_request(request, self)
@@ -330,8 +337,8 @@ function Stage:connect(url)
 end
 
 --- An HTTP server in this process: `on_request(request)` is called for each request, which has
--- `method`, `path`, `headers`, `body`, `respond(status, body)` and `is_gone()`, whether its sender
--- has closed; default: 200 at once.
+-- `method`, `path`, `headers`, `body`, `respond(status, body, headers)`, `abort()`, which ends the
+-- connection, and `is_gone()`, whether its sender has closed; default: 200 at once.
 function Stage:server(on_request)
   local self_server = setmetatable({
     socket = uv.new_tcp(),

@@ -168,6 +168,9 @@ local function request(options)
     return nil,
       errors.new({ kind = result.kind, message = result.message, attempts = result.attempts })
   end
+  if result.unrecorded then -- of a runtime that knows the status alone
+    return setmetatable({ status = result.status }, { __index = result.unrecorded })
+  end
   return {
     status = result.status,
     headers = parse_headers(result.headers),

@@ -51,17 +51,20 @@ local function body_of(self)
   end
 end
 
---- Creates a scheduler with its own engine.
+--- Creates a scheduler.
 -- @tparam number cpu_time seconds that a task may compute without waiting
 -- @tparam number memory MiB that the state may take
 -- @tparam function describe converts what a task has raised to text or a table without methods
-function scheduler.new(cpu_time, memory, describe)
+-- @tparam[opt] table world in the place of an engine of its own and of the monotonic clock:
+-- `engine`, as `palenca.runtime.calls` asks for it, and `now`, which returns seconds
+function scheduler.new(cpu_time, memory, describe, world)
   limits.set(cpu_time, memory)
   limits.confine()
   local self = setmetatable({
     cpu_time = cpu_time,
     describe = describe,
-    calls = calls.new(core.engine()),
+    calls = calls.new(world and world.engine or core.engine()),
+    now = world and world.now or core.steady_time,
     tasks = {}, -- coroutines made here → their tasks
     ready = {}, -- tasks to be resumed
     sleepers = {}, -- {due=, task=}, the soonest first
@@ -83,6 +86,9 @@ local function on_done(self)
       local task, waiter = call.task, call.waiter
       if task then
         task.calls[call] = nil
+        if task.recording then
+          task.recording:response(call.number, call.is_api, call.result)
+        end
         if call.is_api and #task.request_ids < REQUEST_IDS_MAX then
           task.request_ids[#task.request_ids + 1] = call.result.request_id
         end
@@ -120,7 +126,7 @@ local function step_in_place(self, seconds)
   if own_thread.requested() == "stop" then
     error("aborted: the program is ending", 0)
   elseif task and task.deadline then
-    local left = task.deadline - core.steady_time()
+    local left = task.deadline - self.now()
     if left <= 0 then
       task.is_late = true
       error(timed_out(task), 0)
@@ -139,6 +145,9 @@ local function submit(self, request)
     call.task = task
     call.is_api = request.template ~= nil -- only the client's requests have one
     task.calls[call] = true
+    if task.recording then
+      call.number = task.recording:request(request)
+    end
   end
   return call
 end
@@ -187,7 +196,7 @@ local function remove_sleeper(self, task)
 end
 
 local function sleep(self, seconds)
-  local due = core.steady_time() + seconds
+  local due = self.now() + seconds
   local task = may_park(self)
   if task then
     add_sleeper(self, due, task)
@@ -197,7 +206,7 @@ local function sleep(self, seconds)
   local left = seconds
   while left > 0 do
     step_in_place(self, left)
-    left = due - core.steady_time()
+    left = due - self.now()
   end
 end
 
@@ -239,7 +248,7 @@ end
 -- @tparam table task as its body got it
 -- @tparam number seconds
 function Scheduler:limit(task, seconds)
-  task.limit, task.deadline = seconds, core.steady_time() + seconds
+  task.limit, task.deadline = seconds, self.now() + seconds
   self.soonest = math.min(self.soonest, task.deadline)
 end
 
@@ -250,8 +259,9 @@ local function close(self, task)
     is_low_priority = task.is_low_priority,
     calls = task.calls,
     request_ids = task.request_ids,
+    recording = task.recording,
     limit = CLOSE_TIMEOUT,
-    deadline = core.steady_time() + CLOSE_TIMEOUT,
+    deadline = self.now() + CLOSE_TIMEOUT,
   }
   limits.close(task.thread, task.label, CLOSE_TIMEOUT)
   self.current = nil
@@ -317,7 +327,7 @@ end
 --- Starts a coroutine, which runs at once until it waits for something.
 -- @tparam string label what it is, for the log
 -- @tparam function body what it does; called with its task, whose `is_low_priority` lets the calls
--- of other tasks go first
+-- of other tasks go first, and whose `recording` gets each of its requests and responses
 -- @tparam function at_end called with true, or with false, what was raised as `describe` has it,
 -- and where if that is known
 function Scheduler:spawn(label, body, at_end)
@@ -343,7 +353,7 @@ function Scheduler:run(label, body, seconds)
 end
 
 local function wake_sleepers(self)
-  local now = self.sleepers[1] and core.steady_time()
+  local now = self.sleepers[1] and self.now()
   while self.sleepers[1] and self.sleepers[1].due <= now do
     wake(self, table.remove(self.sleepers, 1).task)
   end
@@ -351,7 +361,7 @@ end
 
 -- Ends the tasks whose deadline is over; returns whether there were any.
 local function end_late_ones(self)
-  local now = core.steady_time()
+  local now = self.now()
   if now < self.soonest then
     return false
   end
@@ -378,7 +388,7 @@ local function rest(self, max_wait)
   if due == NEVER then
     return max_wait
   end
-  return math.max(0, math.min(max_wait, due - core.steady_time()))
+  return math.max(0, math.min(max_wait, due - self.now()))
 end
 
 --- Runs what is ready, or else waits for up to `max_wait` seconds for something to happen.

@@ -107,7 +107,8 @@ local function open_admin(self, given)
 end
 
 --- Starts everything; raises if one part does not start, with nothing left running.
--- @tparam table given the parsed options, with `db`; `store`, for `host.store`; `receiving`, see
+-- @tparam table given the parsed options, with `db`; `store`, for `host.store`; `max_recording`,
+-- the max bytes of an event's recorded responses, or nil; `receiving`, see
 -- palenca.host.cli.receiver_options; `watch`: reload the script when it changes;
 -- and `before_exit`, called before `exit_now` if the database is temporary
 -- @tparam table client defaults for `palenca.new`
@@ -136,6 +137,7 @@ function service.start(given, client)
       timeout = given.handler_timeout,
       cpu_timeout = given.cpu_timeout,
       memory_limit = given.memory_limit,
+      recording_limit = given.max_recording,
       json = given.json,
     }),
     count = given.workers,

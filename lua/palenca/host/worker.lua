@@ -9,9 +9,11 @@ local json = require("palenca.util.json")
 local ledger = require("palenca.decision.recorder")
 local log = require("palenca.log")
 local program_log = require("palenca.host.program_log")
+local response_recording = require("palenca.host.response_recording")
 local retry_policy = require("palenca.host.retry_policy")
 local runtime = require("palenca.runtime")
 local scheduler = require("palenca.host.scheduler")
+local script_event = require("palenca.host.script_event")
 local script_loader = require("palenca.host.script_loader")
 local timers = require("palenca.timers")
 local user_error = require("palenca.host.user_error")
@@ -29,15 +31,6 @@ local MOSTLY = 0.75
 local TURN = 0.01
 -- Maximum seconds of an idle wait: a worker is woken by its descriptor.
 local IDLE = 60
-
--- What palenca.webhook.parse adds to the scan costs most of it, and is for handlers only.
-local function complete(event, lease)
-  event.data, event.body = assert(json.decode_strictly(lease.body)).data, lease.body
-  event.id = lease.id
-  event.attempt = lease.attempt
-  event.replay = lease.replay > 0 and lease.replay or nil
-  event.received_at = lease.received_at
-end
 
 local function max_attempts(self, entries)
   local min
@@ -65,14 +58,14 @@ local function summary(self, lease, event, entries)
 end
 
 local function finish_done(record, began)
-  own_thread.finish(record.id, "done", nil, nil, record.decision)
+  own_thread.finish(record.id, "done", nil, nil, record.decision, record.responses)
   program_log.handled(record, began and core.steady_time() - began or 0)
 end
 
 local function finish_failed(record, problem, first_wait, trace)
   local text = retry_policy.describe(problem)
   if record.attempt >= record.max_attempts then
-    own_thread.finish(record.id, "dead", text)
+    own_thread.finish(record.id, "dead", text, nil, nil, record.responses)
     program_log.failed(record, "dead", nil, text, trace)
   else
     local wait = retry_policy.wait(record.attempt, problem, first_wait)
@@ -122,6 +115,13 @@ local function record_decision(self, event, make, fail)
   record.decision = entry
 end
 
+-- What the run's requests are recorded in, with its end; without memory for it, nothing is.
+local function begin_recording(self, record)
+  if self.recording_limit then
+    record.responses = own_thread.recording(self.recording_limit, host.unix_time())
+  end
+end
+
 local function run_handlers(self, event, entries, record)
   local began = core.steady_time()
   local current
@@ -130,6 +130,8 @@ local function run_handlers(self, event, entries, record)
   self.schedule:spawn(record.label, function(run)
     run.is_low_priority = is_low_priority(event)
     record.run = run
+    run.recording = record.responses
+      and response_recording.new(record.responses, core.steady_time)
     for _, entry in ipairs(entries) do
       current = entry
       self.schedule:limit(run, entry.timeout or self.timeout)
@@ -187,17 +189,19 @@ local function start(self, lease)
     start_timer(self, lease)
     return
   end
-  local event, reason = core.scan_webhook(lease.body)
-  local entries = event and handlers.matching(event.action) or {}
+  local event, entries, reason = script_event.scan(lease.body)
   local record = summary(self, lease, event, entries)
   if record.attempt > record.max_attempts then
     finish_spent(record)
-  elseif not event then
+    return
+  end
+  begin_recording(self, record)
+  if not event then
     finish_failed(record, errors.new({ kind = "invalid", message = reason }))
   elseif #entries == 0 then
     finish_done(record)
   else
-    complete(event, lease)
+    script_event.complete(event, lease)
     run_handlers(self, event, entries, record)
   end
 end
@@ -266,6 +270,7 @@ local function fail_running(self, problem)
     if record.timer then
       is_recorded = pcall(finish_timer, record, false, text)
     else
+      record.responses = nil -- those until now
       is_recorded = pcall(finish_failed, record, text)
     end
     if is_recorded then
@@ -320,6 +325,7 @@ end
 
 --- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`,
 -- `max_attempts`, `timeout` and `cpu_timeout` (of a handler, in seconds), `memory_limit` (MiB),
+-- `recording_limit` (the max bytes of an event's recorded responses; nil: they are not recorded),
 -- `json`.
 -- @tparam string text the options
 return function(text)
@@ -334,6 +340,7 @@ return function(text)
     max_attempts = options.max_attempts,
     timeout = options.timeout,
     memory_limit = options.memory_limit,
+    recording_limit = options.recording_limit,
     running = {}, -- by id, what is logged of the events whose handlers run
     events = {}, -- the same, by the tables that the handlers have
   }, Worker)

@@ -137,6 +137,7 @@ end
 -- Serves until it is done or interrupted; returns whether all went well.
 local function serve(given, url, api_key)
   given.store = store_options.read(given)
+  given.max_recording = store_options.recording_limit(given)
   local running, is_well = service.start(given, { base_url = url, api_key = api_key })
   if not running then
     return is_well

@@ -35,6 +35,7 @@ function serve.run(given)
   end
   program_log.begin()
   given.store = store_options.read(given)
+  given.max_recording = store_options.recording_limit(given)
   local running, is_well = service.start(given, options.client(given))
   if not running then
     return is_well and 0 or 1

@@ -27,7 +27,13 @@ function store_options.define(command)
       "DAYS" },
     { "--decision-retention", "For how many days recorded decisions are kept; 0: for ever.", 0,
       options.days, "DAYS" },
+    { "--recording-limit", "Maximum MiB of an event's recorded responses, before they are "
+      .. "compressed; of one with more, none are kept.", 4, options.integer(1, 256, "MiB"), "MIB" },
+    { "--recording-retention", "For how many days recorded responses are kept, at most as long as "
+      .. "their event; 0: as long.", 30, options.days, "DAYS" },
   })
+  command:flag("--record-responses", "Keep the API's responses that handlers read, for 'palenca "
+    .. "shadow'.")
 end
 
 --- What is wrong with their combination.
@@ -50,7 +56,15 @@ function store_options.read(given)
     dedup_window = given.redelivery_window,
     retention = given.retention * 86400,
     decision_retention = given.decision_retention * 86400,
+    recording_retention = given.recording_retention * 86400,
   }
+end
+
+--- The max bytes of an event's recorded responses.
+-- @tparam table given the parsed options
+-- @treturn ?integer nil: they are not recorded
+function store_options.recording_limit(given)
+  return given.record_responses and given.recording_limit * 1048576 or nil
 end
 
 return store_options
