@@ -39,7 +39,8 @@ event_store *try_open(fixture *f, host_error *error) {
                                        .log_context = f,
                                        .dedup_window = f->dedup_window,
                                        .retention = f->retention,
-                                       .decision_retention = f->decision_retention};
+                                       .decision_retention = f->decision_retention,
+                                       .recording_retention = f->recording_retention};
   event_store *store = event_store_open(&options, error);
   if (store == NULL) {
     host_loop_close(loop);

@@ -38,7 +38,7 @@ struct fixture {
   bool is_by_hand;             /* its loop has no thread: the test runs it */
   worker workers[WORKERS_MAX]; /* of the store */
   int worker_count;
-  int64_t dedup_window, retention, decision_retention;
+  int64_t dedup_window, retention, decision_retention, recording_retention;
   int64_t first_id; /* of the first event that was put; 0: none was */
   pthread_mutex_t mutex;
   pthread_cond_t changed; /* with each of what follows */

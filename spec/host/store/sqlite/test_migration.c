@@ -1,6 +1,7 @@
 /* Tests of databases that an earlier version of the program has made. */
 #include "host/store/store_fixture.h"
 #include "store/admin/decisions.h"
+#include "store/admin/recordings.h"
 #include "store/sqlite/schema.h"
 
 #include <signal.h>
@@ -150,7 +151,9 @@ CLOSED_STORE_TEST(test_a_command_that_writes_migrates_as_well) {
   assert_int_equal(result, EVENT_REPLAYED);
 }
 
-#define WITHOUT_LEDGER "DROP TABLE decisions; DROP TABLE decision_data; DROP TABLE ledger;"
+#define WITHOUT_RESPONSES "DROP TABLE event_responses;"
+#define WITHOUT_LEDGER                                                                             \
+  WITHOUT_RESPONSES "DROP TABLE decisions; DROP TABLE decision_data; DROP TABLE ledger;"
 
 /* Version 2 lacked what is made here only. */
 STORE_TEST(test_the_events_of_version_2_go_on) {
@@ -214,6 +217,35 @@ STORE_TEST(test_version_4_is_read_as_it_is_and_gets_a_ledger) {
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_int_equal(query(f, "SELECT count(*) FROM ledger"), 1);
   assert_true(decision_verify(f->path, 0, NULL, see_no_problem, NULL, &report, &error));
+}
+
+static bool see_no_event(void *context, const recorded_event *event) {
+  (void)context;
+  (void)event;
+  fail();
+  return false;
+}
+
+/* Version 5 had no recorded responses. */
+STORE_TEST(test_version_5_is_read_as_it_is_and_gets_responses) {
+  (void)put(f, "a");
+  close_store(f);
+  execute(f, WITHOUT_RESPONSES "UPDATE events SET state = 3, finished_at = 1;"
+                               "PRAGMA user_version = 5;");
+  const recording_filter all = {.until = INT64_MAX};
+  event_purge what = {.state = EVENT_DONE, .finished_before = INT64_MAX, .dry_run = true};
+  event_purge_report report;
+  host_error error;
+  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_true(recording_list(f->path, &all, see_no_event, NULL, &error));
+  assert_true(event_store_purge(f->path, &what, &report, &error));
+  assert_int_equal(report.events, 1);
+  assert_int_equal(query(f, "PRAGMA user_version"), 5);
+  what.dry_run = false;
+  assert_true(event_store_purge(f->path, &what, &report, &error));
+  assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
+  assert_int_equal(query(f, "SELECT count(*) FROM event_responses"), 0);
+  assert_int_equal(query(f, "SELECT count(*) FROM events"), 0);
 }
 
 /* A crash after the first half of the migration leaves it so. */
