@@ -94,6 +94,7 @@ build = {
     ["palenca.client.resources.webhooks"] = "lua/palenca/client/resources/webhooks.lua",
     ["palenca.client.response"] = "lua/palenca/client/response.lua",
     ["palenca.decision"] = "lua/palenca/decision/init.lua",
+    ["palenca.decision.differences"] = "lua/palenca/decision/differences.lua",
     ["palenca.decision.recorder"] = "lua/palenca/decision/recorder.lua",
     ["palenca.decision.replay"] = "lua/palenca/decision/replay.lua",
     ["palenca.errors"] = "lua/palenca/errors.lua",

@@ -238,7 +238,8 @@ local function help_of(...)
   return out
 end
 
-local COMMANDS = { "serve", "dev", "sandbox", "run", "check", "trigger", "income", "decide" }
+local COMMANDS = { "serve", "dev", "sandbox", "run", "check", "trigger", "shadow",
+  "income", "decide" }
 local PARTS = {
   events = { "list", "show", "replay", "retry-dead", "stats", "purge" },
   decisions = { "list", "show", "explain", "verify", "replay" },
@@ -310,7 +311,8 @@ describe("the documents", function()
       ["--memory-limit MIB"] = "256", ["--handler-timeout SECONDS"] = "3600",
       ["--concurrency N"] = "64", ["--drain-timeout SECONDS"] = "30",
       ["--redelivery-window SECONDS"] = "300", ["--retention DAYS"] = "30",
-      ["--decision-retention DAYS"] = "0",
+      ["--decision-retention DAYS"] = "0", ["--recording-limit MIB"] = "4",
+      ["--recording-retention DAYS"] = "30",
       ["--max-body BYTES"] = "65536", ["--max-header BYTES"] = "8192",
       ["--request-timeout SECONDS"] = "10", ["--idle-timeout SECONDS"] = "60",
       ["--max-connections N"] = "2048" } do

@@ -91,15 +91,15 @@ static bool find(listing *l) {
 /* Copied before it is shown: whoever looks at it must not hold a snapshot. */
 typedef struct {
   recorded_event event;
-  char *error, *body, *responses, *facts;
+  char *last_error, *body, *responses, *facts;
 } copied_event;
 
 static void clear(copied_event *copied) {
-  free(copied->error);
+  free(copied->last_error);
   free(copied->body);
   free(copied->responses);
   free(copied->facts);
-  *copied = (copied_event){.error = NULL};
+  *copied = (copied_event){.last_error = NULL};
 }
 
 /* Of NULL, NULL. */
@@ -156,10 +156,10 @@ static bool copy_row(sqlite3_stmt *row, copied_event *copied) {
   event->size = sqlite3_column_int64(row, 7);
   event->omitted = (recording_state)sqlite3_column_int(row, 8);
   event->has_decision = sqlite3_column_int64(row, 10) > 0;
-  bool ok = copy(row, 4, &copied->error, &ignored) &&
+  bool ok = copy(row, 4, &copied->last_error, &ignored) &&
             copy(row, 5, &copied->body, &event->body_size) &&
             copy(row, 11, &copied->facts, &ignored) && (!event->is_recorded || unpack(row, copied));
-  event->error = copied->error;
+  event->error = copied->last_error;
   event->body = copied->body;
   event->facts = copied->facts;
   event->responses = copied->responses;
@@ -187,12 +187,12 @@ static bool show_all(const listing *l, recording_visit each, void *context) {
   copied_event copied;
   bool ok = sqlite3_prepare_v2(l->file.db, READ, -1, &query, NULL) == SQLITE_OK ||
             event_file_fail(&l->file, "read", l->error);
-  bool goes_on = ok, was_there;
-  for (size_t at = 1; ok && goes_on && at <= l->count; at++) {
+  bool is_continued = ok, was_there;
+  for (size_t at = 1; ok && is_continued && at <= l->count; at++) {
     ok = read_event(l, query, l->ids[l->count - at], &copied, &was_there);
     copied.event.at = (int64_t)at;
     copied.event.total = (int64_t)l->count;
-    goes_on = !ok || !was_there || each(context, &copied.event);
+    is_continued = !ok || !was_there || each(context, &copied.event);
     clear(&copied);
   }
   (void)sqlite3_finalize(query);
