@@ -1,5 +1,5 @@
 --- Ends `palenca serve` while handlers record decisions, by kill -9 and by a power cut that loses
--- what was not synced: an event is done and its decision there, or neither.
+-- what was not synced: an event is done, and its decision and its recording there, or none of them.
 -- SPEC_ROUNDS: three times how often (18); SPEC_SEED: the same times as in an earlier run.
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")
@@ -46,7 +46,7 @@ describe("decisions of palenca serve", function()
     local env = power_cut.environment(directory .. "/db", disk)
     env.PALENCA_API_KEY, env.SPEC_HANDLED = "spec-key", handled
     local served = stage:start(process.program(), { "serve", directory .. "/script.lua", "--listen",
-      "127.0.0.1:0", "--db", db, "--workers", "2" }, { env = env })
+      "127.0.0.1:0", "--db", db, "--workers", "2", "--record-responses" }, { env = env })
     served.url = served:wait_output("stderr", "receiving webhooks at (http://%S+),")
     return served
   end
@@ -61,6 +61,11 @@ describe("decisions of palenca serve", function()
   local function assert_both_or_neither(round)
     local lost = sql("SELECT count(*) FROM events WHERE state = 3 AND (SELECT count(*)"
       .. " FROM decisions WHERE kind = 1 AND subject = events.id) <> 1")
+    local unrecorded = sql("SELECT count(*) FROM events LEFT JOIN event_responses AS recorded ON"
+      .. " recorded.id = events.id AND attempt = attempts WHERE"
+      .. " (state = 3) <> (recorded.id IS NOT NULL)")
+    assert(unrecorded == "0\n", ("seed %d, round %d: %s done without a recording, or the reverse")
+      :format(SEED, round, unrecorded))
     local early = sql("SELECT count(*) FROM decisions WHERE subject NOT IN"
       .. " (SELECT id FROM events WHERE state = 3)")
     assert(lost == "0\n" and early == "0\n", ("seed %d, round %d: %s done without a decision, %s "

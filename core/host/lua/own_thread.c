@@ -120,7 +120,7 @@ static int take(lua_State *L) {
 
 /* own_thread.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds),
  * decision, recording): those of own_thread.decision, recorded with "done", and of
- * own_thread.recording, with "done" and "dead" */
+ * own_thread.recording, stored with "done" and "dead" */
 static int finish(lua_State *L) {
   static const char *const kinds[] = {"done", "retry", "dead", "released", NULL};
   static const event_outcome_kind outcomes[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_RETRY,

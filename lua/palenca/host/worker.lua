@@ -69,7 +69,8 @@ local function finish_failed(record, problem, first_wait, trace)
     program_log.failed(record, "dead", nil, text, trace)
   else
     local wait = retry_policy.wait(record.attempt, problem, first_wait)
-    own_thread.finish(record.id, "retry", text, host.unix_time() + wait)
+    -- its responses are freed there, instead of some time later
+    own_thread.finish(record.id, "retry", text, host.unix_time() + wait, nil, record.responses)
     program_log.failed(record, "retry", wait, text, trace)
   end
 end
