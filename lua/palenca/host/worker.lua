@@ -118,9 +118,7 @@ end
 
 -- What the run's requests are recorded in, with its end; without memory for it, nothing is.
 local function begin_recording(self, record)
-  if self.recording_limit then
-    record.responses = own_thread.recording(self.recording_limit, host.unix_time())
-  end
+  record.responses = own_thread.recording(self.recording_limit, host.unix_time())
 end
 
 local function run_handlers(self, event, entries, record)
@@ -131,8 +129,9 @@ local function run_handlers(self, event, entries, record)
   self.schedule:spawn(record.label, function(run)
     run.is_low_priority = is_low_priority(event)
     record.run = run
-    run.recording = record.responses
-      and response_recording.new(record.responses, core.steady_time)
+    if record.responses then
+      run.recording = response_recording.new(record.responses, core.steady_time)
+    end
     for _, entry in ipairs(entries) do
       current = entry
       self.schedule:limit(run, entry.timeout or self.timeout)
@@ -196,7 +195,9 @@ local function start(self, lease)
     finish_spent(record)
     return
   end
-  begin_recording(self, record)
+  if self.recording_limit then
+    begin_recording(self, record)
+  end
   if not event then
     finish_failed(record, errors.new({ kind = "invalid", message = reason }))
   elseif #entries == 0 then
