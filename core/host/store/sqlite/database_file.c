@@ -254,7 +254,7 @@ static bool is_writable(const event_file *file, host_error *error) {
 }
 
 /* SQLite ignores zeros after the end of a log. Without room for them it grows as it has to. */
-static void fill_log(sqlite3_file *log) {
+static void fill_log(sqlite3_file *log, sqlite3_int64 upto) {
   static const char zeros[65536];
   sqlite3_int64 size = 0;
   if (log->pMethods->xFileSize(log, &size) != SQLITE_OK) {
@@ -262,26 +262,31 @@ static void fill_log(sqlite3_file *log) {
   }
   int code = SQLITE_OK;
   sqlite3_int64 end = size;
-  for (; code == SQLITE_OK && end < LOG_AT_START; end += (sqlite3_int64)sizeof zeros) {
+  for (; code == SQLITE_OK && end < upto; end += (sqlite3_int64)sizeof zeros) {
     code = log->pMethods->xWrite(log, zeros, (int)sizeof zeros, end);
   }
-  if (code == SQLITE_OK) {
+  if (code == SQLITE_OK && end >= LOG_AT_START) { /* else the next commit does, or the last part */
     (void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
-  } else {
+  } else if (code != SQLITE_OK) {
     (void)log->pMethods->xTruncate(log, size);
   }
 }
 
-/* In a transaction, so that no other process writes there meanwhile. */
-static void make_log(event_file *file) {
+/* NULL: there is none. */
+static sqlite3_file *log_of(sqlite3 *db) {
   sqlite3_file *log = NULL;
-  if (sqlite3_exec(file->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) {
-    if (sqlite3_file_control(file->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
-        log != NULL && log->pMethods != NULL) {
-      fill_log(log);
-      file->log = log_writer_attach(log);
+  bool ok = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK;
+  return ok && log != NULL && log->pMethods != NULL ? log : NULL;
+}
+
+/* In a transaction, so that no other process writes there meanwhile. */
+void event_file_fill_log(sqlite3 *db, int64_t size) {
+  if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) {
+    sqlite3_file *log = log_of(db);
+    if (log != NULL) {
+      fill_log(log, size);
     }
-    (void)sqlite3_exec(file->db, "COMMIT", NULL, NULL, NULL);
+    (void)sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
   }
 }
 
@@ -296,6 +301,7 @@ static bool turn_log_on(event_file *file, host_error *error) {
   (void)sqlite3_file_control(file->db, "main", SQLITE_FCNTL_PERSIST_WAL, &is_persistent);
   if (sqlite3_exec(file->db,
                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                   " PRAGMA secure_delete = ON;" /* what is deleted is overwritten */
                    " PRAGMA journal_size_limit = " LOG_SIZE ";",
                    NULL, NULL, NULL) != SQLITE_OK ||
       !event_file_read_integer(file->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
@@ -371,7 +377,9 @@ bool event_file_open(event_file *file, const char *path, host_error *error) {
     event_file_close(file);
     return false;
   }
-  make_log(file);
+  event_file_fill_log(file->db, LOG_AT_START);
+  sqlite3_file *log = log_of(file->db);
+  file->log = log == NULL ? NULL : log_writer_attach(log);
   remember_parts(file);
   (void)sqlite3_busy_handler(file->db, NULL, NULL);
   return true;

@@ -54,6 +54,9 @@ const char *event_file_missing_part(const event_file *file);
  * there is a long read. */
 void event_file_close(event_file *file);
 
+/* Makes the log at least of this size, for a connection that writes. */
+void event_file_fill_log(sqlite3 *db, int64_t size);
+
 /* Sets the error "cannot read (write to) FILE: reason"; always false. */
 bool event_file_fail(const event_file *file, const char *what, host_error *error);
 
