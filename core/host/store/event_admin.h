@@ -99,12 +99,68 @@ typedef struct {
 bool event_store_stats(const char *path, event_stats *stats, host_error *error);
 void event_stats_free(event_stats *stats);
 
+/* ---- Forgetting a person ---- */
+
+/* Calls `each` for those events after an id that `selects` returns true for, oldest first, with
+ * their bodies, until it returns false. `selects` is called while the file is being read: it must
+ * be short, and what it gets has no copy. `*last` is the id up to which there were events. */
+bool event_store_scan(const char *path, int64_t after, event_visit selects, event_visit each,
+                      void *context, int64_t *last, host_error *error);
+
+#define EVENT_FORGET_MAX 100
+
+typedef struct {
+  int64_t ids[EVENT_FORGET_MAX]; /* of events */
+  size_t id_count;
+  int64_t numbers[EVENT_FORGET_MAX]; /* of decisions */
+  size_t number_count;
+} event_forget;
+
+typedef struct {
+  int64_t events, attempts; /* that were removed, and those that had been made of them */
+  int64_t decisions;        /* of which rows, details and ids were removed */
+  int64_t running;          /* events that are left, since their handlers run */
+} event_forget_report;
+
+/* Removes events in any state, and what is removable of decisions; the ledger records it. What is
+ * not there is no failure. */
+bool event_store_forget(const char *path, const event_forget *what, event_forget_report *report,
+                        host_error *error);
+
+/* Overwrites all that is left in the file of rows that were removed or moved, and empties the log.
+ * That is by itself no proof: others may write meanwhile. */
+bool event_store_overwrite(const char *path, host_error *error);
+
+typedef struct {
+  const char *data;
+  size_t size; /* from EVENT_SEARCH_MIN */
+} event_search_text;
+
+#define EVENT_SEARCH_MIN 2
+#define EVENT_SEARCH_FOUND_MAX 100
+
+/* `which` of the texts is in the file of this name, at this byte. */
+typedef void (*event_search_found)(void *context, const char *name, int64_t offset, size_t which);
+
+typedef struct {
+  int64_t files, bytes; /* that were read */
+  int64_t found;        /* after EVENT_SEARCH_FOUND_MAX it ends */
+} event_search_report;
+
+/* Looks for texts in the bytes of the database and of all files beside it whose names begin with
+ * its name. This process must not have the database open. */
+bool event_store_search(const char *path, const event_search_text *texts, size_t count,
+                        event_search_found each, void *context, event_search_report *report,
+                        host_error *error);
+
 /* ---- The requests to the process that serves ---- */
 
 typedef enum {
   EVENT_ADMIN_REPLAY,      /* event_store_replay */
   EVENT_ADMIN_REPLAY_DEAD, /* event_store_replay_dead */
-  EVENT_ADMIN_PURGE        /* event_store_purge */
+  EVENT_ADMIN_PURGE,       /* event_store_purge */
+  EVENT_ADMIN_FORGET,      /* event_store_forget */
+  EVENT_ADMIN_OVERWRITE    /* event_store_overwrite */
 } event_admin_kind;
 
 typedef struct {
@@ -113,12 +169,15 @@ typedef struct {
   const char *action, *account_id; /* of a replay of dead events; or NULL for all */
   int64_t since;                   /* as in event_filter */
   event_purge purge;               /* of a purge; a dry run reads only */
+  event_forget forget;             /* of forgetting */
+  bool is_alone; /* no process serves: no handler runs. Not in the request's line */
 } event_admin_request;
 
 /* What has been committed so far. */
 typedef struct {
   event_replay_result replay;
   event_purge_report purge; /* its `events` counts what was replayed, too */
+  event_forget_report forget;
 } event_admin_report;
 
 #endif

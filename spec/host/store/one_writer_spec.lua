@@ -10,7 +10,7 @@ local SCRIPT = [[
   palenca.on("login.error", { max_attempts = 1 }, function() error("no", 0) end)
 ]]
 
-local FIRST_LINE = "palenca%-admin 1 progress replay=%S+ events=0 "
+local FIRST_LINE = "palenca%-admin 2 progress replay=%S+ events=0 "
 
 -- Runs a command with the program of the readers, which is built without sanitizers.
 local function events(...)
@@ -114,7 +114,7 @@ describe("palenca serve", function()
   -- With a client whose purge is under way.
   local function serve_purging()
     local served = serve_done(60000)
-    local client = connect(served.db, "palenca-admin 1 purge state=done before=1000000\n")
+    local client = connect(served.db, "palenca-admin 2 purge state=done before=1000000\n")
     process.wait_for(function()
       return client.received:find(FIRST_LINE)
     end, "the first line")
@@ -242,17 +242,17 @@ describe("palenca serve", function()
     for _, case in ipairs({
       { "GET / HTTP/1.1\r\n\r\n", "more%%20than%%20one%%20request" },
       { "GET / HTTP/1.1\r\n", "malformed%%20request" },
-      { "palenca-admin 1 forget id=1\n", "malformed%%20request" },
-      { "palenca-admin 2 replay id=1\n", "another%%20version" },
+      { "palenca-admin 2 forget id=1\n", "malformed%%20request" },
+      { "palenca-admin 3 replay id=1\n", "another%%20version" },
       { ("x"):rep(5000), "too%%20long" },
     }) do
       local line = response(served.db, case[1])
-      assert.truthy(line:find("^palenca%-admin 1 rejected .*reason=%S*" .. case[2] .. "%S*\n$"),
+      assert.truthy(line:find("^palenca%-admin 2 rejected .*reason=%S*" .. case[2] .. "%S*\n$"),
         line)
     end
     local silent = {}
     for i = 1, 8 do
-      silent[i] = connect(served.db, "palenca-admin 1 rep")
+      silent[i] = connect(served.db, "palenca-admin 2 rep")
       wait(silent[i], "connected")
     end
     assert.truthy(response(served.db):find("too%%20many"))
@@ -269,7 +269,7 @@ describe("palenca serve", function()
     local served, client = serve_purging()
     assert.are.equal(0, served:stop())
     wait(client, "ended")
-    assert.truthy(client.received:find("\npalenca%-admin 1 failed .*reason=the%%20process%%20ends"),
+    assert.truthy(client.received:find("\npalenca%-admin 2 failed .*reason=the%%20process%%20ends"),
       client.received)
     local deleted = tonumber(client.received:match("failed .*events=(%d+)"))
     assert.are.equal(60001 - deleted, count_done(served.db))

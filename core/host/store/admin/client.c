@@ -1,5 +1,4 @@
-/* Has replays and purges of stored events done: by the process that serves, or without one by this
- * process. */
+/* Has works on stored events done: by the process that serves, or without one by this process. */
 #include "client.h"
 
 #include "clock.h"
@@ -239,6 +238,8 @@ static const char *role_of(event_admin_kind kind) {
       [EVENT_ADMIN_REPLAY] = "palenca events replay",
       [EVENT_ADMIN_REPLAY_DEAD] = "palenca events retry-dead",
       [EVENT_ADMIN_PURGE] = "palenca events purge",
+      [EVENT_ADMIN_FORGET] = "palenca forget",
+      [EVENT_ADMIN_OVERWRITE] = "palenca forget",
   };
   return roles[kind];
 }
@@ -251,7 +252,9 @@ static bool run(conversation *c, const char *given_path, const event_admin_reque
   for (;;) {
     event_file file;
     if (event_file_open_alone(&file, given_path, role_of(request->kind), c->error)) {
-      return work_on(&file, request, c->report, "write to", c->error);
+      event_admin_request alone = *request;
+      alone.is_alone = true;
+      return work_on(&file, &alone, c->report, "write to", c->error);
     }
     if (c->error->kind != HOST_HELD) {
       return false;
@@ -334,4 +337,19 @@ bool event_store_purge(const char *path, const event_purge *what, event_purge_re
                           : event_admin_run(path, &request, &default_timeouts, &report, error);
   *purge = report.purge;
   return ok;
+}
+
+bool event_store_forget(const char *path, const event_forget *what, event_forget_report *forgotten,
+                        host_error *error) {
+  const event_admin_request request = {.kind = EVENT_ADMIN_FORGET, .forget = *what};
+  event_admin_report report;
+  bool ok = event_admin_run(path, &request, &default_timeouts, &report, error);
+  *forgotten = report.forget;
+  return ok;
+}
+
+bool event_store_overwrite(const char *path, host_error *error) {
+  const event_admin_request request = {.kind = EVENT_ADMIN_OVERWRITE};
+  event_admin_report report;
+  return event_admin_run(path, &request, &default_timeouts, &report, error);
 }

@@ -9,7 +9,8 @@
 
 #define FILTERS                                                                                    \
   " kind = 1 AND decisions.number > ?1 AND (?2 = 0 OR decisions.number = ?2)"                      \
-  " AND (?3 = 0 OR subject = ?3) AND (?4 IS NULL OR account_id = ?4) AND recorded_at >= ?5"
+  " AND (?3 = 0 OR subject = ?3) AND (?4 IS NULL OR account_id = ?4) AND recorded_at >= ?5"        \
+  " AND (?7 IS NULL OR user_id = ?7)"
 
 #define NEXT(rows_and_details)                                                                     \
   "SELECT " LEDGER_COLUMNS_WITH(rows_and_details) " FROM " LEDGER_TABLES " WHERE" FILTERS          \
@@ -23,7 +24,7 @@
 /* A decision, copied before it is shown: whoever looks at it must not hold a snapshot. */
 typedef struct {
   decision_summary summary;
-  char *facts, *rows, *details, *account_id;
+  char *facts, *rows, *details, *account_id, *user_id;
 } copied_decision;
 
 static void clear(copied_decision *decision) {
@@ -31,6 +32,7 @@ static void clear(copied_decision *decision) {
   free(decision->rows);
   free(decision->details);
   free(decision->account_id);
+  free(decision->user_id);
   *decision = (copied_decision){.facts = NULL};
 }
 
@@ -49,7 +51,8 @@ static char *copy_text(const ledger_text *text) {
 static bool copy_data(copied_decision *decision, const ledger_data *data, bool with_rows) {
   size_t size;
   decision->account_id = copy_text(&data->account_id);
-  if (decision->account_id == NULL) {
+  decision->user_id = copy_text(&data->user_id);
+  if (decision->account_id == NULL || decision->user_id == NULL) {
     return false;
   }
   return !with_rows || (ledger_unpack(data->rows.data, data->rows.size, LEDGER_ROWS_MAX,
@@ -74,6 +77,7 @@ static bool copy_row(copied_decision *decision, const ledger_row *row, bool with
                                 .rows = decision->rows,
                                 .details = decision->details,
                                 .account_id = decision->account_id,
+                                .user_id = decision->user_id,
                                 .has_data = row->has_data};
   ledger_hex(entry->rows_digest, summary->rows_digest);
   ledger_hex(entry->hash, summary->hash);
@@ -87,6 +91,7 @@ static void bind(sqlite3_stmt *query, int64_t after, const decision_filter *filt
   (void)sqlite3_bind_int64(query, 3, filter->event_id);
   (void)sqlite3_bind_text(query, 4, filter->account_id, -1, SQLITE_STATIC);
   (void)sqlite3_bind_int64(query, 5, filter->since);
+  (void)sqlite3_bind_text(query, 7, filter->user_id, -1, SQLITE_STATIC);
 }
 
 /* SQLITE_ROW, with a copy in `decision`, SQLITE_DONE after the last one, or an error. */

@@ -14,6 +14,7 @@ typedef struct {
   const char *facts;          /* JSON */
   const char *rows, *details; /* JSON; NULL: not asked for, or not there */
   const char *account_id;     /* "" if the event has none; NULL: not there */
+  const char *user_id;        /* likewise */
   bool has_data;              /* its rows, details and ids were not removed */
   char rows_digest[LEDGER_HEX_SIZE], hash[LEDGER_HEX_SIZE], previous[LEDGER_HEX_SIZE];
 } decision_summary; /* valid during the call that receives it */
@@ -24,6 +25,7 @@ typedef struct {
   int64_t number;         /* this one only; 0: all */
   int64_t event_id;       /* or 0 for all */
   const char *account_id; /* or NULL for all; of those whose data was not removed */
+  const char *user_id;    /* likewise */
   int64_t since;          /* recorded at or after this */
   int64_t limit;          /* the newest N; 0: all */
   bool with_rows;         /* with rows and details */

@@ -11,13 +11,14 @@ typedef struct {
   int64_t after; /* the id up to which it is done; INT64_MIN at the beginning */
   int64_t last;  /* the ids there were then */
   int64_t received_before;
-  bool has_started, is_shrinking, is_done;
+  size_t next; /* of a list of the request */
+  bool has_started, is_shrinking, has_removed_unfinished, is_done;
 } event_admin_place;
 
 /* Adds to the report. False on failure, the reason being the connection's last error. */
 typedef bool event_admin_part(sqlite3 *db, const event_admin_request *request,
                               event_admin_place *place, event_admin_report *report);
 
-event_admin_part event_admin_replay, event_admin_replay_dead, event_admin_purge;
+event_admin_part event_admin_replay, event_admin_replay_dead, event_admin_purge, event_admin_forget;
 
 #endif

@@ -1,5 +1,4 @@
-/* Writes and parses the lines of the socket by which `palenca events` asks the process that
- * serves. */
+/* Writes and parses the lines of the socket by which commands ask the process that serves. */
 #include "protocol.h"
 
 #include <ctype.h>
@@ -12,9 +11,9 @@
 #define NAME "palenca-admin "
 
 static const char *const kinds[] = {
-    [EVENT_ADMIN_REPLAY] = "replay",
-    [EVENT_ADMIN_REPLAY_DEAD] = "retry-dead",
-    [EVENT_ADMIN_PURGE] = "purge",
+    [EVENT_ADMIN_REPLAY] = "replay",       [EVENT_ADMIN_REPLAY_DEAD] = "retry-dead",
+    [EVENT_ADMIN_PURGE] = "purge",         [EVENT_ADMIN_FORGET] = "forget",
+    [EVENT_ADMIN_OVERWRITE] = "overwrite",
 };
 static const char *const statuses[] = {
     [EVENT_ADMIN_STATUS_PROGRESS] = "progress",
@@ -73,18 +72,40 @@ static writer begin(char *line, const char *word) {
   return w;
 }
 
+/* An empty list is left out. */
+static void add_list(writer *w, const char *name, const int64_t *list, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (i == 0) {
+      add(w, " %s=%lld", name, (long long)list[i]);
+    } else {
+      add(w, ",%lld", (long long)list[i]);
+    }
+  }
+}
+
 bool event_admin_write_request(const event_admin_request *request,
                                char line[EVENT_ADMIN_LINE_MAX]) {
+  const event_forget *forget = &request->forget;
   writer w = begin(line, kinds[request->kind]);
-  if (request->kind == EVENT_ADMIN_REPLAY) {
+  switch (request->kind) {
+  case EVENT_ADMIN_REPLAY:
     add(&w, " id=%lld", (long long)request->id);
-  } else if (request->kind == EVENT_ADMIN_REPLAY_DEAD) {
+    break;
+  case EVENT_ADMIN_REPLAY_DEAD:
     add(&w, " since=%lld", (long long)request->since);
     add_text(&w, "action", request->action);
     add_text(&w, "account", request->account_id);
-  } else {
+    break;
+  case EVENT_ADMIN_PURGE:
     add(&w, " state=%s before=%lld", event_state_name(request->purge.state),
         (long long)request->purge.finished_before);
+    break;
+  case EVENT_ADMIN_FORGET:
+    add_list(&w, "events", forget->ids, forget->id_count);
+    add_list(&w, "decisions", forget->numbers, forget->number_count);
+    break;
+  default:
+    break;
   }
   add(&w, "\n");
   return w.is_complete;
@@ -97,6 +118,9 @@ void event_admin_write_response(const event_admin_response *response,
   add(&w, " replay=%s events=%lld kept=%lld bytes=%lld file_size=%lld",
       replays[response->report.replay], (long long)purge->events, (long long)purge->kept,
       (long long)purge->bytes, (long long)purge->file_size);
+  const event_forget_report *forget = &response->report.forget;
+  add(&w, " forgotten=%lld attempts=%lld decisions=%lld running=%lld", (long long)forget->events,
+      (long long)forget->attempts, (long long)forget->decisions, (long long)forget->running);
   if (response->status >= EVENT_ADMIN_STATUS_FAILED) {
     add_text(&w, "reason", response->reason);
   }
@@ -149,6 +173,26 @@ static bool read_number(const char *fields, const char *name, int64_t *number) {
   return errno == 0 && end != value && (*end == ' ' || *end == '\0');
 }
 
+/* False if it is malformed; of none it reads 0. */
+static bool read_list(const char *fields, const char *name, int64_t list[EVENT_FORGET_MAX],
+                      size_t *count) {
+  const char *value = find(fields, name);
+  *count = 0;
+  while (value != NULL && *value != ' ' && *value != '\0') {
+    char *end;
+    if (!isdigit((unsigned char)*value) || *count == EVENT_FORGET_MAX) {
+      return false;
+    }
+    errno = 0;
+    list[(*count)++] = strtoll(value, &end, 10);
+    if (errno != 0 || (*end == ',' && !isdigit((unsigned char)end[1]))) {
+      return false;
+    }
+    value = *end == ',' ? end + 1 : end;
+  }
+  return true;
+}
+
 static int read_name(const char *fields, const char *name, const char *const *names, int count) {
   const char *value = find(fields, name);
   return value != NULL ? read_word(&value, names, count) : -1;
@@ -181,6 +225,30 @@ static bool read_text(const char *fields, const char *name, char text[EVENT_ADMI
   return true;
 }
 
+static bool read_request_fields(const char *fields, event_admin_request_line *read) {
+  event_admin_request *request = &read->request;
+  event_forget *forget = &request->forget;
+  int state;
+  switch (request->kind) {
+  case EVENT_ADMIN_REPLAY:
+    return read_number(fields, "id", &request->id);
+  case EVENT_ADMIN_REPLAY_DEAD:
+    return read_number(fields, "since", &request->since) &&
+           read_text(fields, "action", read->action, &request->action) &&
+           read_text(fields, "account", read->account_id, &request->account_id);
+  case EVENT_ADMIN_PURGE:
+    state = read_name(fields, "state", event_state_names + EVENT_DONE, EVENT_STATES - EVENT_DONE);
+    request->purge.state = state < 0 ? EVENT_DONE : (event_state)(EVENT_DONE + state);
+    return state >= 0 && read_number(fields, "before", &request->purge.finished_before);
+  case EVENT_ADMIN_FORGET:
+    return read_list(fields, "events", forget->ids, &forget->id_count) &&
+           read_list(fields, "decisions", forget->numbers, &forget->number_count) &&
+           forget->id_count + forget->number_count > 0;
+  default:
+    return true;
+  }
+}
+
 event_admin_line event_admin_read_request(const char *line, event_admin_request_line *read) {
   int64_t version = 0;
   const char *rest = read_version(line, &version);
@@ -188,21 +256,9 @@ event_admin_line event_admin_read_request(const char *line, event_admin_request_
   if (rest != NULL && version != EVENT_ADMIN_PROTOCOL) {
     return EVENT_ADMIN_LINE_OTHER_VERSION;
   }
-  event_admin_request *request = &read->request;
   int kind = rest != NULL ? read_word(&rest, kinds, COUNT(kinds)) : -1;
-  bool ok = kind >= 0;
-  request->kind = (event_admin_kind)kind;
-  if (ok && request->kind == EVENT_ADMIN_REPLAY) {
-    ok = read_number(rest, "id", &request->id);
-  } else if (ok && request->kind == EVENT_ADMIN_REPLAY_DEAD) {
-    ok = read_number(rest, "since", &request->since) &&
-         read_text(rest, "action", read->action, &request->action) &&
-         read_text(rest, "account", read->account_id, &request->account_id);
-  } else if (ok) {
-    int state = read_name(rest, "state", event_state_names + EVENT_DONE, EVENT_STATES - EVENT_DONE);
-    request->purge.state = state < 0 ? EVENT_DONE : (event_state)(EVENT_DONE + state);
-    ok = state >= 0 && read_number(rest, "before", &request->purge.finished_before);
-  }
+  read->request.kind = (event_admin_kind)kind;
+  bool ok = kind >= 0 && read_request_fields(rest, read);
   return ok ? EVENT_ADMIN_LINE_OK : EVENT_ADMIN_LINE_MALFORMED;
 }
 
@@ -215,10 +271,15 @@ event_admin_line event_admin_read_response(const char *line, event_admin_respons
   int status = rest != NULL ? read_word(&rest, statuses, COUNT(statuses)) : -1;
   int replay = status >= 0 ? read_name(rest, "replay", replays, COUNT(replays)) : -1;
   event_purge_report *purge = &read->report.purge;
+  event_forget_report *forget = &read->report.forget;
   const char *reason;
   if (replay < 0 || !read_number(rest, "events", &purge->events) ||
       !read_number(rest, "kept", &purge->kept) || !read_number(rest, "bytes", &purge->bytes) ||
       !read_number(rest, "file_size", &purge->file_size) ||
+      !read_number(rest, "forgotten", &forget->events) ||
+      !read_number(rest, "attempts", &forget->attempts) ||
+      !read_number(rest, "decisions", &forget->decisions) ||
+      !read_number(rest, "running", &forget->running) ||
       !read_text(rest, "reason", read->reason, &reason)) {
     return EVENT_ADMIN_LINE_MALFORMED;
   }

@@ -1,7 +1,8 @@
-/* Serves the socket beside the database by which `palenca events` asks for replays and purges. */
+/* Serves the socket beside the database by which commands ask for replays, purges and the like. */
 #include "server.h"
 
 #include "clock.h"
+#include "common/log_queue.h"
 #include "protocol.h"
 #include "sliced_work.h"
 #include "socket_address.h"
@@ -58,6 +59,28 @@ static void free_server(event_admin_server *server) {
   }
 }
 
+/* Who was forgotten is not logged: an operator sees that it was done, and how much. */
+static void log_forgotten(const event_admin *admin) {
+  if (admin == NULL || event_admin_kind_of(admin) != EVENT_ADMIN_FORGET) {
+    return;
+  }
+  const event_forget_report *report = &event_admin_progress(admin)->forget;
+  if (report->events + report->decisions == 0) {
+    return;
+  }
+  char message[160];
+  (void)snprintf(message, sizeof message,
+                 "forgot %lld events and the rows of %lld decisions for 'palenca forget'",
+                 (long long)report->events, (long long)report->decisions);
+  const log_field fields[] = {{.name = "events", .number = (uint64_t)report->events},
+                              {.name = "decisions", .number = (uint64_t)report->decisions}};
+  log_put(&(log_entry){.event = "forgotten",
+                       .level = "info",
+                       .message = message,
+                       .fields = fields,
+                       .field_count = 2});
+}
+
 static void free_connection(connection *c) {
   if (c->open_handles > 0 || c->is_with_store) {
     return;
@@ -68,6 +91,7 @@ static void free_connection(connection *c) {
     c->next->link = c->link;
   }
   server->count--;
+  log_forgotten(c->admin);
   event_admin_free(c->admin);
   free(c);
   free_server(server);
@@ -161,7 +185,7 @@ static event_admin_result on_slice(void *context, sqlite3 *db, bool *changes_unf
     result = step(c, db);
   }
   int64_t now = clock_steady_ms();
-  if (event_admin_runs_again(c->admin) &&
+  if (event_admin_changes_unfinished(c->admin) &&
       (result == EVENT_ADMIN_DONE || now - c->shown_at >= SHOW_MS)) {
     *changes_unfinished = true;
     c->shown_at = now;

@@ -1,5 +1,5 @@
-/* The socket beside the database by which `palenca events` asks the process that serves. All of it
- * is on the loop of the store. */
+/* The socket beside the database by which commands ask the process that serves. All of it is on the
+ * loop of the store. */
 #ifndef PALENCA_HOST_STORE_ADMIN_SERVER_H
 #define PALENCA_HOST_STORE_ADMIN_SERVER_H
 

@@ -1,20 +1,25 @@
-/* Runs what people ask of stored events, replays and purges, in short slices. */
+/* Runs what people ask of stored events, in short slices. */
 #include "sliced_work.h"
 
 #include "clock.h"
 #include "parts.h"
 #include "store/sqlite/database_file.h"
+#include "store/sqlite/overwrite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PART_MS (EVENT_ADMIN_SLICE_MS - 2) /* a part takes some time, too */
+#define OVERWRITE_MS 1                     /* of which there are many slices */
 
 struct event_admin {
   event_admin_request request;
   char *action, *account_id, *path;
   event_admin_place place;
   event_admin_report report;
-  host_error error; /* HOST_OK so far */
+  event_overwrite *overwrite; /* NULL: another work */
+  host_error error;           /* HOST_OK so far */
 };
 
 static bool copy_text(char **copy, const char *text) {
@@ -33,6 +38,11 @@ event_admin *event_admin_new(const event_admin_request *request, const char *pat
   admin->request.action = admin->action;
   admin->request.account_id = admin->account_id;
   admin->place.after = INT64_MIN;
+  if (request->kind == EVENT_ADMIN_OVERWRITE &&
+      (admin->overwrite = event_overwrite_new(path)) == NULL) {
+    event_admin_free(admin);
+    return NULL;
+  }
   return admin;
 }
 
@@ -41,6 +51,7 @@ void event_admin_free(event_admin *admin) {
     free(admin->action);
     free(admin->account_id);
     free(admin->path);
+    event_overwrite_free(admin->overwrite);
     free(admin);
   }
 }
@@ -49,8 +60,14 @@ const event_admin_report *event_admin_progress(const event_admin *admin) {
   return &admin->report;
 }
 
-bool event_admin_runs_again(const event_admin *admin) {
-  return admin->request.kind != EVENT_ADMIN_PURGE;
+bool event_admin_changes_unfinished(const event_admin *admin) {
+  event_admin_kind kind = admin->request.kind;
+  return kind == EVENT_ADMIN_REPLAY || kind == EVENT_ADMIN_REPLAY_DEAD ||
+         admin->place.has_removed_unfinished;
+}
+
+event_admin_kind event_admin_kind_of(const event_admin *admin) {
+  return admin->request.kind;
 }
 
 const host_error *event_admin_error(const event_admin *admin) {
@@ -63,8 +80,9 @@ static bool work(event_admin *admin, sqlite3 *db, event_admin_place *place,
       [EVENT_ADMIN_REPLAY] = event_admin_replay,
       [EVENT_ADMIN_REPLAY_DEAD] = event_admin_replay_dead,
       [EVENT_ADMIN_PURGE] = event_admin_purge,
+      [EVENT_ADMIN_FORGET] = event_admin_forget,
   };
-  int64_t end = clock_steady_ms() + EVENT_ADMIN_SLICE_MS - 2; /* a part takes some time, too */
+  int64_t end = clock_steady_ms() + PART_MS;
   bool ok = true;
   do { /* the clock is read every few rows */
     ok = parts[admin->request.kind](db, &admin->request, place, report);
@@ -72,7 +90,30 @@ static bool work(event_admin *admin, sqlite3 *db, event_admin_place *place,
   return ok;
 }
 
+static event_admin_result fail(sqlite3 *db) {
+  (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+  return EVENT_ADMIN_DONE;
+}
+
+static event_admin_result overwrite(event_admin *admin, sqlite3 *db) {
+  switch (event_overwrite_step(admin->overwrite, db, clock_steady_ms() + OVERWRITE_MS)) {
+  case EVENT_OVERWRITE_MORE:
+    return EVENT_ADMIN_MORE;
+  case EVENT_OVERWRITE_LATER:
+    return EVENT_ADMIN_LATER;
+  case EVENT_OVERWRITE_DONE:
+    return EVENT_ADMIN_DONE;
+  default:
+    (void)host_error_set(&admin->error, HOST_FAILED, "%s",
+                         event_overwrite_reason(admin->overwrite));
+    return fail(db);
+  }
+}
+
 event_admin_result event_admin_step(event_admin *admin, sqlite3 *db) {
+  if (admin->overwrite != NULL) {
+    return overwrite(admin, db);
+  }
   event_admin_place place = admin->place;
   event_admin_report report = admin->report;
   bool reads = admin->request.kind == EVENT_ADMIN_PURGE && admin->request.purge.dry_run;
@@ -84,8 +125,7 @@ event_admin_result event_admin_step(event_admin *admin, sqlite3 *db) {
             sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
   if (!ok) {
     (void)event_file_reason(db, &admin->error);
-    (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    return EVENT_ADMIN_DONE;
+    return fail(db);
   }
   admin->place = place;
   admin->report = report;

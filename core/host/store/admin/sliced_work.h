@@ -1,6 +1,6 @@
-/* Runs what people ask of stored events, replays and purges, in slices. A slice is short, so that
- * whoever serves does other things in between; and its transaction is its own, so that what was
- * done stays when the rest is not. */
+/* Runs what people ask of stored events, such as replays and purges, in slices. A slice is short,
+ * so that whoever serves does other things in between; and its transaction is its own, so that what
+ * was done stays when the rest is not. */
 #ifndef PALENCA_HOST_STORE_ADMIN_SLICED_WORK_H
 #define PALENCA_HOST_STORE_ADMIN_SLICED_WORK_H
 
@@ -23,8 +23,10 @@ void event_admin_free(event_admin *admin); /* NULL is allowed */
  * event_admin_error. */
 event_admin_result event_admin_step(event_admin *admin, sqlite3 *db);
 
-/* Whether it makes events unfinished, rather than that it deletes some. */
-bool event_admin_runs_again(const event_admin *admin);
+/* Whether events that are to run have come or gone by it. */
+bool event_admin_changes_unfinished(const event_admin *admin);
+
+event_admin_kind event_admin_kind_of(const event_admin *admin);
 
 const event_admin_report *event_admin_progress(const event_admin *admin);
 /* Why it has not been done to its end; HOST_OK: it has been. */

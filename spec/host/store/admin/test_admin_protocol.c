@@ -49,6 +49,39 @@ UNIT_TEST(test_requests_are_read_as_they_were_written) {
   assert_false(read.request.purge.dry_run);
 }
 
+UNIT_TEST(test_lists_are_read_as_they_were_written) {
+  event_admin_request_line read;
+  event_admin_request request = {.kind = EVENT_ADMIN_FORGET,
+                                 .forget = {.ids = {17958756650002}, .id_count = 1}};
+  (void)there_and_back(&request, &read);
+  assert_memory_equal(&read.request.forget, &request.forget, sizeof request.forget);
+  for (size_t i = 0; i < EVENT_FORGET_MAX; i++) {
+    request.forget.ids[i] = INT64_MAX - (int64_t)i;
+    request.forget.numbers[i] = INT64_MAX / 2 - (int64_t)i;
+  }
+  request.forget.id_count = request.forget.number_count = EVENT_FORGET_MAX;
+  (void)there_and_back(&request, &read);
+  assert_memory_equal(&read.request.forget, &request.forget, sizeof request.forget);
+  request.forget.id_count = 0;
+  (void)there_and_back(&request, &read);
+  assert_int_equal(read.request.forget.id_count, 0);
+  assert_memory_equal(read.request.forget.numbers, request.forget.numbers,
+                      sizeof request.forget.numbers);
+  (void)there_and_back(&(event_admin_request){.kind = EVENT_ADMIN_OVERWRITE}, &read);
+}
+
+UNIT_TEST(test_a_list_that_is_too_long_is_rejected) {
+  char line[EVENT_ADMIN_LINE_MAX] = "palenca-admin 2 forget events=1";
+  event_admin_request_line read;
+  for (int i = 1; i < EVENT_FORGET_MAX; i++) {
+    (void)strcat(line, ",1");
+  }
+  assert_int_equal(event_admin_read_request(line, &read), EVENT_ADMIN_LINE_OK);
+  assert_int_equal(read.request.forget.id_count, EVENT_FORGET_MAX);
+  (void)strcat(line, ",1");
+  assert_int_equal(event_admin_read_request(line, &read), EVENT_ADMIN_LINE_MALFORMED);
+}
+
 UNIT_TEST(test_texts_that_are_too_long_are_not_written) {
   char text[EVENT_ADMIN_TEXT_MAX + 1], line[EVENT_ADMIN_LINE_MAX];
   memset(text, 'a', sizeof text);
@@ -68,25 +101,32 @@ UNIT_TEST(test_other_requests_are_rejected) {
       " ",
       "palenca-admin",
       "palenca-admin ",
-      "palenca-admin 1",
-      "palenca-admin 1 ",
-      "palenca-admin 1 replay",
-      "palenca-admin 1 replay id=",
-      "palenca-admin 1 replay id= 1",
-      "palenca-admin 1 replay id=1x",
-      "palenca-admin 1 replay id=99999999999999999999",
-      "palenca-admin 1 replay xid=1",
-      "palenca-admin 1 replays id=1",
-      "palenca-admin 1 retry-dead since=0 action=%",
-      "palenca-admin 1 retry-dead since=0 action=%4",
-      "palenca-admin 1 retry-dead since=0 action=%00",
-      "palenca-admin 1 retry-dead since=0 action=%zz",
-      "palenca-admin 1 retry-dead action=a",
-      "palenca-admin 1 purge before=1",
-      "palenca-admin 1 purge state=received before=1",
-      "palenca-admin 1 purge state=done",
+      "palenca-admin 2",
+      "palenca-admin 2 ",
+      "palenca-admin 2 replay",
+      "palenca-admin 2 replay id=",
+      "palenca-admin 2 replay id= 1",
+      "palenca-admin 2 replay id=1x",
+      "palenca-admin 2 replay id=99999999999999999999",
+      "palenca-admin 2 replay xid=1",
+      "palenca-admin 2 replays id=1",
+      "palenca-admin 2 retry-dead since=0 action=%",
+      "palenca-admin 2 retry-dead since=0 action=%4",
+      "palenca-admin 2 retry-dead since=0 action=%00",
+      "palenca-admin 2 retry-dead since=0 action=%zz",
+      "palenca-admin 2 retry-dead action=a",
+      "palenca-admin 2 purge before=1",
+      "palenca-admin 2 purge state=received before=1",
+      "palenca-admin 2 purge state=done",
+      "palenca-admin 2 forget",
+      "palenca-admin 2 forget events=",
+      "palenca-admin 2 forget events=1,",
+      "palenca-admin 2 forget events=,1",
+      "palenca-admin 2 forget events=1,-2",
+      "palenca-admin 2 forget events=1,99999999999999999999",
+      "palenca-admin 2 forget decisions=1;2",
       "palenca-admin -1 replay id=1",
-      "palenca-admin 1x replay id=1",
+      "palenca-admin 2x replay id=1",
       "GET / HTTP/1.1",
   };
   event_admin_request_line read;
@@ -95,9 +135,9 @@ UNIT_TEST(test_other_requests_are_rejected) {
       fail_msg("taken: %s", malformed[i]);
     }
   }
-  assert_int_equal(event_admin_read_request("palenca-admin 2 replay id=1", &read),
+  assert_int_equal(event_admin_read_request("palenca-admin 1 replay id=1", &read),
                    EVENT_ADMIN_LINE_OTHER_VERSION);
-  assert_int_equal(event_admin_read_request("palenca-admin 2 forget everything", &read),
+  assert_int_equal(event_admin_read_request("palenca-admin 1 forget everything", &read),
                    EVENT_ADMIN_LINE_OTHER_VERSION);
 }
 
@@ -106,7 +146,8 @@ UNIT_TEST(test_responses_are_read_as_they_were_written) {
   event_admin_response read,
       written = {.status = EVENT_ADMIN_STATUS_FAILED,
                  .report = {.replay = EVENT_UNFINISHED,
-                            .purge = {.events = 1, .kept = 2, .bytes = 3, .file_size = INT64_MAX}},
+                            .purge = {.events = 1, .kept = 2, .bytes = 3, .file_size = INT64_MAX},
+                            .forget = {.events = 4, .attempts = 5, .decisions = 6, .running = 7}},
                  .reason = "database or disk is full (No space left on device)"};
   event_admin_write_response(&written, line);
   cut(line);
@@ -136,9 +177,9 @@ UNIT_TEST(test_other_responses_are_rejected) {
   static const char *const malformed[] = {
       "",
       "HTTP/1.1 400 Bad Request",
-      "palenca-admin 1 done",
-      "palenca-admin 1 over events=1",
-      "palenca-admin 1 done replay=replayed events=1 kept=0 bytes=0 file_size=x",
+      "palenca-admin 2 done",
+      "palenca-admin 2 over events=1",
+      "palenca-admin 2 done replay=replayed events=1 kept=0 bytes=0 file_size=x",
   };
   for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
     assert_int_equal(event_admin_read_response(malformed[i], &read), EVENT_ADMIN_LINE_MALFORMED);

@@ -89,9 +89,7 @@ static int64_t number(sqlite3 *db, const char *text) {
   "SELECT sum(unicode(substr(body, 1 + id % 3000, 1)) * (id % 1009) + length(body)"                \
   " + coalesce(length(error), 0)) FROM events JOIN bodies USING (id)"
 
-static void test_what_no_row_uses_is_overwritten(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_what_no_row_uses_is_overwritten) {
   int64_t first = put(f, "some-account");
   close_store(f);
   event_file file = open_alone(f);
@@ -117,9 +115,7 @@ static void test_what_no_row_uses_is_overwritten(void **state) {
 }
 
 /* As of a program that does not have SQLite overwrite what it deletes. */
-static void test_what_others_have_deleted_is_overwritten(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_what_others_have_deleted_is_overwritten) {
   int64_t first = put(f, "some-account");
   close_store(f);
   event_file file = open_alone(f);
@@ -134,9 +130,7 @@ static void test_what_others_have_deleted_is_overwritten(void **state) {
   event_file_close(&file);
 }
 
-static void test_a_reader_of_the_log_is_waited_for(void **state) {
-  fixture *f = *state;
-  open_store(f);
+STORE_TEST(test_a_reader_of_the_log_is_waited_for) {
   (void)put(f, "some-account");
   close_store(f);
   event_file file = open_alone(f);
@@ -163,8 +157,7 @@ static void test_a_reader_of_the_log_is_waited_for(void **state) {
 
 /* ---- Pages as they should not be ---- */
 
-static void test_a_page_that_cannot_be_understood_stays(void **state) {
-  (void)state;
+UNIT_TEST(test_a_page_that_cannot_be_understood_stays) {
   const page_format format = {.size = 512, .usable = 512, .is_mapped = true};
   unsigned char page[512], before[512];
   srand(20261129);
@@ -188,8 +181,7 @@ static void test_a_page_that_cannot_be_understood_stays(void **state) {
   }
 }
 
-static void test_the_map_is_where_sqlite_has_it(void **state) {
-  (void)state;
+UNIT_TEST(test_the_map_is_where_sqlite_has_it) {
   const page_format format = {.size = 4096, .usable = 4096, .is_mapped = true};
   assert_int_equal(page_map_of(&format, 2), 2);
   assert_int_equal(page_map_of(&format, 3), 2);
@@ -204,15 +196,4 @@ static void test_the_map_is_where_sqlite_has_it(void **state) {
   assert_false(page_map_is_tree(&small, map, 0x40000000 / 1024 + 1));
   memset(map, 3, sizeof map);
   assert_false(page_map_is_tree(&small, map, 3));
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_what_no_row_uses_is_overwritten),
-      TEST(test_what_others_have_deleted_is_overwritten),
-      TEST(test_a_reader_of_the_log_is_waited_for),
-      cmocka_unit_test(test_a_page_that_cannot_be_understood_stays),
-      cmocka_unit_test(test_the_map_is_where_sqlite_has_it),
-  };
-  return cmocka_run_group_tests_name("event store, unused bytes", tests, NULL, NULL);
 }

@@ -151,7 +151,7 @@ static event_admin_result run_admin(void *context, struct sqlite3 *db, bool *cha
     return EVENT_ADMIN_DONE;
   }
   event_admin_result result = event_admin_step(admin, db);
-  *changes_unfinished = result == EVENT_ADMIN_DONE && event_admin_runs_again(admin);
+  *changes_unfinished = result == EVENT_ADMIN_DONE && event_admin_changes_unfinished(admin);
   return result;
 }
 

@@ -1,0 +1,66 @@
+/* Removes what the store has of an event, or of a decision. */
+#include "forget.h"
+
+#include "ledger.h"
+
+/* Of an event; itself is the last. A table that has more of an event has its statement here. */
+static const char *const removals[] = {
+    "DELETE FROM bodies WHERE id = ?1",
+    "DELETE FROM events WHERE id = ?1",
+};
+
+static bool run(sqlite3 *db, const char *text, int64_t id) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK &&
+            sqlite3_bind_int64(statement, 1, id) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_DONE;
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+typedef struct {
+  bool is_there;
+  int state;
+  int64_t attempts;
+} found_event;
+
+static bool find(sqlite3 *db, int64_t id, found_event *found) {
+  sqlite3_stmt *query = NULL;
+  int step = sqlite3_prepare_v2(db, "SELECT state, attempts FROM events WHERE id = ?1", -1, &query,
+                                NULL) == SQLITE_OK &&
+                     sqlite3_bind_int64(query, 1, id) == SQLITE_OK
+                 ? sqlite3_step(query)
+                 : SQLITE_ERROR;
+  found->is_there = step == SQLITE_ROW;
+  found->state = step == SQLITE_ROW ? sqlite3_column_int(query, 0) : EVENT_DONE;
+  found->attempts = step == SQLITE_ROW ? sqlite3_column_int64(query, 1) : 0;
+  (void)sqlite3_finalize(query);
+  return step == SQLITE_ROW || step == SQLITE_DONE;
+}
+
+bool event_forget_event(sqlite3 *db, int64_t id, bool is_alone, event_forget_report *report,
+                        bool *was_unfinished) {
+  found_event found;
+  if (!find(db, id, &found)) {
+    return false;
+  }
+  if (found.is_there && found.state == EVENT_RUNNING && !is_alone) {
+    report->running++;
+    return true;
+  }
+  bool ok = true;
+  for (size_t i = 0; found.is_there && ok && i < sizeof removals / sizeof *removals; i++) {
+    ok = run(db, removals[i], id);
+  }
+  report->events += found.is_there;
+  report->attempts += found.attempts;
+  *was_unfinished = *was_unfinished || (found.is_there && found.state < EVENT_DONE);
+  return ok;
+}
+
+bool event_forget_decision(sqlite3 *db, int64_t number, int64_t now, event_forget_report *report) {
+  bool was_there;
+  bool ok = event_ledger_remove_data(db, number, now, &was_there);
+  report->decisions += ok && was_there;
+  return ok;
+}
