@@ -60,7 +60,7 @@ event_decision **lua_check_decision(lua_State *L, int index) {
 static int push_decision(lua_State *L) {
   const decision_summary *decision = lua_touserdata(L, 1);
   lua_pushvalue(L, 2);
-  lua_createtable(L, 0, 13);
+  lua_createtable(L, 0, 14);
   set_integer(L, "number", decision->number);
   set_integer(L, "event_id", decision->event_id);
   set_integer(L, "attempt", decision->attempt);
@@ -71,6 +71,7 @@ static int push_decision(lua_State *L) {
   set_text(L, "rows", decision->rows);
   set_text(L, "details", decision->details);
   set_text(L, "account_id", decision->account_id);
+  set_text(L, "user_id", decision->user_id);
   lua_pushboolean(L, !decision->has_data);
   lua_setfield(L, -2, "is_removed");
   set_text(L, "rows_digest", decision->rows_digest);
@@ -89,8 +90,8 @@ static int64_t integer_field(lua_State *L, const char *name) {
   return luaL_optinteger(L, -1, 0);
 }
 
-/* host.decisions.list(path, {number=, event_id=, account_id=, since=, limit=, with_rows=}, each) →
- * true | nil, message */
+/* host.decisions.list(path, {number=, event_id=, account_id=, user_id=, since=, limit=,
+ * with_rows=}, each) → true | nil, message */
 static int list(lua_State *L) {
   host_error error;
   store_visitor visitor = {.L = L, .function = 3};
@@ -107,6 +108,8 @@ static int list(lua_State *L) {
   filter.with_rows = lua_toboolean(L, -1);
   lua_getfield(L, 2, "account_id");
   filter.account_id = luaL_optstring(L, -1, NULL);
+  lua_getfield(L, 2, "user_id");
+  filter.user_id = luaL_optstring(L, -1, NULL);
   bool ok = decision_list(path, &filter, each_decision, &visitor, &error);
   return end_visits(L, &visitor, ok, &error);
 }

@@ -79,6 +79,7 @@ static int open_module(lua_State *L) {
   lua_open_store(L);
   lua_open_decisions(L);
   lua_open_recordings(L);
+  lua_open_forget(L);
   lua_open_threads(L);
   lua_open_receiver(L);
   lua_open_admin_socket(L);

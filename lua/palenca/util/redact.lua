@@ -161,6 +161,26 @@ function redact.identity(text)
   return table.concat(parts)
 end
 
+-- The last part of an id in UUID form may look like one.
+local function is_end_of_uuid(text, last)
+  return last >= 36 and argcheck.is_uuid(text:sub(last - 35, last))
+end
+
+--- Finds the identity numbers in a text, each once, as it is written there.
+-- @tparam string text any text
+-- @treturn {string,...}
+function redact.identity_numbers(text)
+  local list, seen = {}, {}
+  for _, mark in ipairs(find_identity(text)) do
+    local number = text:sub(mark[1], mark[2])
+    if not mark.is_void and not seen[number] and not is_end_of_uuid(text, mark[2]) then
+      seen[number] = true
+      list[#list + 1] = number
+    end
+  end
+  return list
+end
+
 --- Masks identity numbers where a sender should have written a name or an id. One in UUID form may
 -- only look as if it had one in it.
 -- @tparam ?string text

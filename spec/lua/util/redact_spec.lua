@@ -139,4 +139,13 @@ describe("a text for a log", function()
     assert.same(value, cjson.decode(text))
     assert.equal('["a?b?"]', redact.escape_json('["a\0b\255"]'))
   end)
+
+  it("has them listed as they are written there, but not what is part of an id", function()
+    local text = '{"id":"0a1b2c3d-0000-4000-8000-abc123456d7e","a":"XEXX010101HNEXXXA4","b":'
+      .. '["x\\n123.456.789-09",12345678909]}'
+    local list = redact.identity_numbers(text)
+    table.sort(list)
+    assert.same({ "123.456.789-09", "12345678909", "XEXX010101HNEXXXA4" }, list)
+    assert.same({}, redact.identity_numbers("nobody's"))
+  end)
 end)
