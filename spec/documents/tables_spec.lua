@@ -239,7 +239,7 @@ local function help_of(...)
 end
 
 local COMMANDS = { "serve", "dev", "sandbox", "run", "check", "trigger", "shadow",
-  "income", "decide" }
+  "forget", "income", "decide" }
 local PARTS = {
   events = { "list", "show", "replay", "retry-dead", "stats", "purge" },
   decisions = { "list", "show", "explain", "verify", "replay" },

@@ -10,7 +10,7 @@ local suggest = require("palenca.util.suggest")
 local DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
 local NAMES = { "serve", "dev", "sandbox", "run", "check", "trigger", "events", "decisions",
-  "shadow", "income", "decide" }
+  "shadow", "forget", "income", "decide" }
 
 -- The command of that name alone, if there is one, since to load them all takes longer than many
 -- commands do; else all.

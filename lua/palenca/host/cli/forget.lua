@@ -1,0 +1,215 @@
+--- palenca forget: removes all that is stored of a person, and proves that it is gone.
+-- @module palenca.host.cli.forget
+local byte_size = require("palenca.host.cli.byte_size")
+local core = require("palenca.core")
+local host = require("palenca.host")
+local json = require("palenca.util.json")
+local options = require("palenca.host.cli.options")
+local output = require("palenca.host.cli.output")
+local person_data = require("palenca.host.cli.person_data")
+local program_log = require("palenca.host.program_log")
+local runtime = require("palenca.runtime")
+local store_options = require("palenca.host.cli.store_options")
+local user_error = require("palenca.host.user_error")
+
+local forget = {
+  name = "forget",
+  summary = "Remove all that is stored of a person, and prove that it is gone.",
+}
+
+local DONE, FAILED, WRONG_USAGE = 0, 1, 2
+
+-- Seconds to wait for handlers that have events of the person just now.
+local HANDLER_TIMEOUT = 30
+local POLL_INTERVAL = 0.2
+-- How often free space is overwritten before what is found there is a failure: while the database
+-- is in use, rows are moved.
+local ROUNDS = 3
+-- Seconds between two lines about the progress.
+local PROGRESS_INTERVAL = 1
+-- Shorter ones would be found in other words.
+local ID_SIZE_MIN = 4
+
+local function id(text)
+  if #text < ID_SIZE_MIN then
+    return nil, string.format("'%s' is too short for an id", text)
+  end
+  return text
+end
+
+function forget.define(command)
+  command:option("--user", "The user's id: events and decisions of this user, and those of the "
+    .. "user's accounts that name no user."):argname("ID"):convert(id)
+  command:option("--account", "An account's id: all events and decisions of it, whomever they "
+    .. "name. May be repeated."):argname("ID"):convert(id):count("*")
+  store_options.add_db(command)
+  options.add_json(command)
+end
+
+-- ---- progress ---------------------------------------------------------------------------
+
+local function new_progress()
+  local shown_at = core.steady_time()
+  return function(text, ...)
+    local now = core.steady_time()
+    if now - shown_at >= PROGRESS_INTERVAL then
+      shown_at = now
+      local line = text:format(...)
+      program_log.line("palenca: " .. line, { event = "progress", message = line })
+    end
+  end
+end
+
+-- ---- removing ---------------------------------------------------------------------------
+
+local function add_counts(counts, removed)
+  for _, name in ipairs({ "events", "attempts", "decisions" }) do
+    counts[name] = counts[name] + removed[name]
+  end
+end
+
+-- Removes what is found; returns how many events are left, since their handlers run.
+local function remove_found(data, counts, progress)
+  local left, running = {}, 0
+  while #data.events > 0 or #data.decisions > 0 do
+    local ids, numbers = data:take(host.forget.max)
+    local removed, problem, so_far = host.forget.remove(data.db, ids, numbers)
+    add_counts(counts, removed or so_far)
+    if not removed then
+      user_error("%s; %d events and the rows of %d decisions are removed: run it again", problem,
+        counts.events, counts.decisions)
+    elseif removed.running > 0 then
+      running = running + removed.running
+      table.move(ids, 1, #ids, #left + 1, left)
+    end
+    progress("removed %d events and the rows of %d decisions", counts.events, counts.decisions)
+  end
+  data:put_back(left)
+  return running
+end
+
+-- Until there is nothing: events may arrive meanwhile, and handlers may run.
+local function remove_all(data, counts, progress)
+  local deadline = core.steady_time() + HANDLER_TIMEOUT
+  data:find()
+  while #data.events > 0 or #data.decisions > 0 do
+    local running = remove_found(data, counts, progress)
+    if running > 0 and core.steady_time() >= deadline then
+      user_error("%d of their events are being handled for more than %d s; %d others and the rows "
+        .. "of %d decisions are removed: run it again when the handlers have ended", running,
+        HANDLER_TIMEOUT, counts.events, counts.decisions)
+    elseif running > 0 then
+      progress("waiting for the handlers of %d events", running)
+      runtime.sleep(POLL_INTERVAL)
+    end
+    data:find()
+  end
+end
+
+-- ---- the proof --------------------------------------------------------------------------
+
+local function search(data)
+  local texts, kinds = data:texts()
+  local found, with = json.array({}), {}
+  local read, problem = host.forget.search(data.db, texts, function(name, offset, which)
+    found[#found + 1] = { file = name, offset = offset, kind = kinds[texts[which]] }
+    with[texts[which]] = true
+  end)
+  if not read then
+    user_error("%s", problem)
+  end
+  local list = {}
+  for text in pairs(with) do
+    list[#list + 1] = text
+  end
+  return found, read, list
+end
+
+-- Overwrites what is free, and reads the files, until nothing is found; what has come meanwhile is
+-- removed as well. Returns what is found, what was read, and the texts that are found.
+local function prove(data, counts, progress)
+  local found, read, texts
+  for _ = 1, ROUNDS do
+    progress("overwriting free space")
+    local ok, problem = host.forget.overwrite(data.db)
+    if not ok then
+      user_error("%s; the events are removed, and their bytes may be left: run it again", problem)
+    end
+    progress("reading the files")
+    found, read, texts = search(data)
+    if #found == 0 then
+      break
+    end
+    remove_all(data, counts, progress)
+  end
+  return found, read, texts
+end
+
+-- ---- the result -------------------------------------------------------------------------
+
+local function count(number, one, many)
+  return ("%d %s"):format(number, number == 1 and one or many)
+end
+
+local function describe(counts, read)
+  local files = ("read %s, %s: they hold nothing of this person"):format(
+    count(read.files, "file", "files"), byte_size.text(read.bytes))
+  if counts.events + counts.decisions == 0 then
+    return "nothing of this person is stored; " .. files
+  end
+  return ("removed %s (%s) and the rows of %s; %s"):format(
+    count(counts.events, "event", "events"), count(counts.attempts, "attempt", "attempts"),
+    count(counts.decisions, "decision", "decisions"), files)
+end
+
+local function report_found(data, found, texts)
+  for _, one in ipairs(found) do
+    program_log.line(("palenca: %s holds an id or number of this person at byte %d (%s)"):format(
+      one.file, one.offset, one.kind), { event = "found", level = "error", file = one.file,
+      offset = one.offset, kind = one.kind })
+  end
+  local ids = data:events_with(texts)
+  if #ids > 0 then
+    user_error("what identifies this person is also in events that are not theirs by user or "
+      .. "account: %s", table.concat(ids, ", ", 1, math.min(#ids, 20)))
+  end
+  user_error("bytes of this person are left in the files: run it again")
+end
+
+local function report(given, data, counts, read)
+  local shared = 0
+  for _ in pairs(data.shared) do
+    shared = shared + 1
+  end
+  if given.json then
+    output.json({ events = counts.events, attempts = counts.attempts, decisions = counts.decisions,
+      files = read.files, bytes = read.bytes, shared_accounts = shared })
+    return
+  end
+  output.line(describe(counts, read))
+  if shared > 0 then
+    output.line(("%s of another user, too: those events are kept"):format(
+      count(shared, "account is", "accounts are")))
+  end
+end
+
+function forget.run(given)
+  if not given.user and #given.account == 0 then
+    program_log.problem("--user or --account must say who is to be forgotten",
+      { hint = "Try 'palenca forget --help'." })
+    return WRONG_USAGE
+  end
+  local data = person_data.new(given.db, given.user, given.account)
+  local counts = { events = 0, attempts = 0, decisions = 0 }
+  local progress = new_progress()
+  remove_all(data, counts, progress)
+  local found, read, texts = prove(data, counts, progress)
+  if #found > 0 then
+    report_found(data, found, texts)
+    return FAILED
+  end
+  report(given, data, counts, read)
+  return DONE
+end
+
+return forget

@@ -1,0 +1,395 @@
+--- Forgets persons by `palenca forget`, alone and beside `palenca serve`, and reads the files.
+local faults = require("spec.faults.helper")
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+local uv = require("luv")
+
+local PERSONS = 12
+local EVENTS = helper.sanitized and 4 or 8 -- of each
+
+-- By external_id: a handler that dies, one that waits, and one that records a decision.
+local SCRIPT = [[
+  local palenca = require "palenca"
+  palenca.on("*", { max_attempts = 1 }, function(event)
+    if event.external_id == "dies" then
+      error(("no account %s of CURP %s"):format(event.account_id, event.data.curp), 0)
+    elseif event.external_id == "waits" then
+      while not io.open(os.getenv "SPEC_GO") do
+        palenca.sleep(0.02)
+      end
+    end
+    local rows = {}
+    for at = 1, 30 do
+      rows[at] = { earning_date = os.date("!%Y-%m-%d", 1767225600 + at * 86400), currency = "mxn",
+        amount = 300 + event.id * at * 7919 % 60000 / 100, note = event.data.curp }
+    end
+    local income = palenca.income.analyze(rows, { as_of = "2026-02-01" })
+    local verdict = palenca.income.decide(income, { version = 1 }, { installment = 1000 })
+    palenca.decision.record(event, { stream = rows, income = income, verdict = verdict })
+  end)
+]]
+
+local function sql(db, text)
+  local status, out, err = process.run("/usr/bin/sqlite3", { "-readonly", db, text })
+  assert(status == 0, err)
+  return out
+end
+
+-- Of the person with this number: what no file may hold any more.
+local function person(number)
+  return {
+    user = ("5c1f2f6e-6f0b-4d7c-9a55-0000000%05d"):format(number),
+    accounts = { ("acc0aaaa-0000-4000-8000-0000000%05d"):format(number),
+      ("acc0bbbb-0000-4000-8000-0000000%05d"):format(number) },
+    curp = ("GOMC9001%02dHDFRRL%02d"):format(number % 28 + 1, number % 90 + 10),
+  }
+end
+
+local function post(served, number, at)
+  local one = person(number)
+  helper.post(served.url, {
+    user_id = at % 4 ~= 3 and one.user or nil, -- the account alone says whose it is
+    account_id = one.accounts[at % 2 + 1],
+    external_id = at % 4 == 2 and "dies" or "decides",
+    curp = one.curp,
+    more = at % 3 == 0 and (one.curp .. " "):rep(400) or nil, -- longer than a page
+  })
+end
+
+local function wait_all(db)
+  helper.ask_until(function()
+    return sql(db, "SELECT count(*) FROM events WHERE state < 3") == "0\n"
+  end, "all events to end")
+end
+
+local function forget(db, ...)
+  return process.run(process.program(), { "forget", "--db", db, "--json", ... })
+end
+
+local function decisions(db, command, ...)
+  return process.run(process.program(), { "decisions", command, "--db", db, ... })
+end
+
+-- The database and what is beside it, by their names.
+local function files_of(db)
+  local directory, name = db:match("^(.*)/([^/]*)$")
+  local files = {}
+  local scan = assert(uv.fs_scandir(directory))
+  for entry in function() return (uv.fs_scandir_next(scan)) end do
+    if entry:sub(1, #name) == name and not entry:find("%-socket$") then
+      files[entry] = helper.read_file(directory .. "/" .. entry) or ""
+    end
+  end
+  return files
+end
+
+-- What of these texts is in the files.
+local function left_of(db, texts)
+  local found = {}
+  for name, bytes in pairs(files_of(db)) do
+    for what, text in pairs(texts) do
+      if bytes:find(text, 1, true) then
+        found[#found + 1] = name .. ": " .. what
+      end
+    end
+  end
+  table.sort(found)
+  return found
+end
+
+local function where_theirs(number)
+  local one = person(number)
+  return ("account_id IN ('%s', '%s')"):format(one.accounts[1], one.accounts[2])
+end
+
+-- All that is stored of the others.
+local function others(db, number)
+  return sql(db, ("SELECT events.*, hex(body) FROM events JOIN bodies USING (id) WHERE NOT %s;"
+    .. " SELECT number, hex(rows), hex(details), user_id FROM decision_data WHERE NOT %s"):format(
+    where_theirs(number), where_theirs(number)))
+end
+
+-- What identifies a person, and pieces of the person's compressed rows and details that are in
+-- nobody else's.
+local function texts_of(db, number)
+  local one, before = person(number), others(db, number)
+  local texts = { user = one.user, account = one.accounts[1], other_account = one.accounts[2],
+    curp = one.curp }
+  local query = "SELECT number || ' ' || hex(%s) FROM decision_data WHERE " .. where_theirs(number)
+  for _, column in ipairs({ "rows", "details" }) do
+    for entry, hex in sql(db, query:format(column)):gmatch("(%d+) (%x+)") do
+      local bytes = hex:gsub("%x%x", function(byte)
+        return string.char(tonumber(byte, 16))
+      end)
+      for at = 64, #bytes - 24, 200 do
+        if not before:find(hex:sub(2 * at - 1, 2 * at + 46), 1, true) then
+          texts[("%s of %s at %d"):format(column, entry, at)] = bytes:sub(at, at + 23)
+        end
+      end
+    end
+  end
+  return texts
+end
+
+-- Whether a piece of compressed rows is, by chance, in those of another decision.
+local function is_of_others(db, text)
+  local hex = text:gsub("[%z\1-\255]", function(byte)
+    return ("%02x"):format(byte:byte())
+  end)
+  return sql(db, ("SELECT count(*) FROM decision_data WHERE instr(rows, x'%s')"
+    .. " OR instr(details, x'%s')"):format(hex, hex)) ~= "0\n"
+end
+
+local function count(text)
+  return select(2, text:gsub("%S+", ""))
+end
+
+local function texts_are_there(db, texts)
+  local found, all = {}, 0
+  for _, one in ipairs(left_of(db, texts)) do
+    found[one:match(": (.*)$")] = true
+  end
+  for what in pairs(texts) do
+    assert(found[what] or what:find(" at "), what .. " was not found before")
+    all = all + 1
+  end
+  return count(table.concat(left_of(db, texts), " ")) > all / 2
+end
+
+describe("palenca forget", function()
+  local stage, served, db
+
+  -- Once: the tests follow each other, and each forgets others.
+  setup(function()
+    stage = helper.stage()
+    served = stage:serve({ text = SCRIPT, env = { SPEC_GO = "/nowhere" } })
+    db = served.db
+    for at = 1, EVENTS do
+      for number = 1, PERSONS do
+        post(served, number, at)
+      end
+    end
+    wait_all(db)
+  end)
+
+  teardown(function()
+    stage:clear()
+  end)
+
+  -- Forgets a person, by arguments, and asserts all that is promised.
+  local function assert_forgotten(number, ...)
+    local texts, before = texts_of(db, number), others(db, number)
+    assert.is_true(texts_are_there(db, texts))
+    local events = tonumber(sql(db, "SELECT count(*) FROM events WHERE " .. where_theirs(number)))
+    local rows = tonumber(sql(db, "SELECT count(*) FROM decision_data WHERE "
+      .. where_theirs(number)))
+    local status, out, err = forget(db, ...)
+    assert.are.equal(0, status, err)
+    assert.are.same({}, left_of(db, texts))
+    local report = helper.json.decode(out)
+    assert.are.same({ events, events, rows }, { report.events, report.attempts, report.decisions })
+    assert.are.equal(before, others(db, number))
+    local removed
+    status, out = decisions(db, "verify", "--json")
+    assert.are.equal(0, status, out)
+    removed = helper.json.decode(out).removed
+    status, out = decisions(db, "replay")
+    assert.are.equal(0, status, out)
+    assert.truthy(out:find((", of %d the rows are removed\n"):format(removed), 1, true), out)
+    for name in pairs(files_of(db)) do
+      assert.is_nil(err:find(person(number).user, 1, true), name)
+    end
+    return out
+  end
+
+  it("asks the process that serves, which logs that it was done, and not of whom", function()
+    local one = person(1)
+    assert_forgotten(1, "--user", one.user)
+    served:wait_output("stderr", "palenca: (forgot %d+ events and the rows of %d+ decisions for "
+      .. "'palenca forget')")
+    assert.is_nil(served.stderr:match("[^\n]*forgot[^\n]*"):find(one.user, 1, true))
+    local status, out = forget(db, "--user", one.user)
+    assert.are.equal(0, status)
+    local again = helper.json.decode(out)
+    assert.are.same({ 0, 0, 0 }, { again.events, again.attempts, again.decisions })
+    assert.are.equal("ok\n", sql(db, "PRAGMA integrity_check"))
+  end)
+
+  it("forgets one account alone", function()
+    local one = person(2)
+    local status, out, err = forget(db, "--account", one.accounts[1])
+    assert.are.equal(0, status, err)
+    assert.are.equal(EVENTS / 2, helper.json.decode(out).events)
+    assert.are.same({}, left_of(db, { account = one.accounts[1] }))
+    assert.are.equal(("%d\n"):format(EVENTS / 2),
+      sql(db, "SELECT count(*) FROM events WHERE account_id = '" .. one.accounts[2] .. "'"))
+  end)
+
+  it("keeps what an account has of another user, and says where else an id is", function()
+    local one, other = person(3), person(4)
+    helper.post(served.url, { user_id = other.user, account_id = one.accounts[1] })
+    helper.post(served.url, { user_id = other.user, account_id = other.accounts[1],
+      before = one.user })
+    wait_all(db)
+    local status, out, err = forget(db, "--user", one.user)
+    assert.are.same({ 1, "" }, { status, out })
+    local named = sql(db, "SELECT id FROM bodies WHERE instr(body, '" .. one.user .. "')")
+    named = named:match("%d+")
+    assert.truthy(err:find("not theirs by user or account: " .. named, 1, true), err)
+    assert.truthy(err:find('"kind":"user"', 1, true), err)
+    assert.is_nil(err:find(one.user, 1, true))
+    assert.are.equal("1\n", sql(db, "SELECT count(*) FROM events WHERE account_id = '"
+      .. one.accounts[1] .. "'"))
+    assert.are.equal(0, (forget(db, "--user", other.user)))
+    assert.are.equal(0, (forget(db, "--user", one.user)))
+    assert.are.same({}, left_of(db, { one.user, one.accounts[1], one.curp }))
+  end)
+
+  it("waits for a handler that has an event of theirs, and lets it record its decision", function()
+    local directory = stage:directory()
+    local waiting = stage:serve({ text = SCRIPT, env = { SPEC_GO = directory .. "/go" } })
+    local one = person(5)
+    helper.post(waiting.url, { user_id = one.user, account_id = one.accounts[1],
+      external_id = "waits", curp = one.curp })
+    helper.post(waiting.url, { user_id = one.user, account_id = one.accounts[1],
+      external_id = "later", curp = one.curp })
+    helper.wait_state(waiting.db, one.accounts[1], "running")
+    local command = stage:start(process.program(),
+      { "forget", "--user", one.user, "--db", waiting.db, "--json" })
+    helper.ask_until(function()
+      return sql(waiting.db, "SELECT count(*) FROM events") == "1\n"
+    end, "the other event to be removed")
+    process.write_file(directory .. "/go", "")
+    assert.are.equal(0, command:wait_exit(), command.stderr)
+    local report = helper.json.decode(command.stdout)
+    assert.are.same({ 2, 1 }, { report.events, report.decisions })
+    assert.are.same({}, left_of(waiting.db, { one.user, one.accounts[1], one.curp }))
+    -- the account's later events run
+    helper.post(waiting.url, { account_id = one.accounts[1], external_id = "next" })
+    helper.wait_state(waiting.db, one.accounts[1], "done")
+  end)
+
+  it("forgets events that wait for their retry, and the account goes on", function()
+    local failing = stage:serve({ text = [[
+      local palenca = require "palenca"
+      palenca.on("login.error", { retry_wait = 3600 }, function() error("later", 0) end)
+    ]] })
+    local one = person(6)
+    helper.post(failing.url, { user_id = one.user, account_id = one.accounts[1],
+      webhook_action = "login.error" })
+    helper.wait_state(failing.db, one.accounts[1], "retry")
+    assert.are.equal(0, (forget(failing.db, "--user", one.user)))
+    assert.are.same({}, left_of(failing.db, { one.user, one.accounts[1] }))
+    helper.post(failing.url, { account_id = one.accounts[1] })
+    helper.wait_state(failing.db, one.accounts[1], "done")
+  end)
+
+  it("finishes what a killed command, and a killed server, have left", function()
+    local one = person(7)
+    local texts, before = texts_of(db, 7), others(db, 7)
+    local ids = {}
+    for id in sql(db, "SELECT id FROM events WHERE " .. where_theirs(7)):gmatch("%d+") do
+      ids[#ids + 1] = id
+    end
+    local pipe, ended = uv.new_pipe(false), false
+    pipe:connect(db .. "-socket", function()
+      pipe:write("palenca-admin 2 forget events=" .. table.concat(ids, ",", 1, #ids // 2) .. "\n")
+      pipe:read_start(function(_, data)
+        ended = ended or not data
+      end)
+    end)
+    process.wait_for(function()
+      return ended
+    end, "the end of the request")
+    pipe:close()
+    for _, milliseconds in ipairs({ 5, 20, 60 }) do
+      local command = stage:start(process.program(), { "forget", "--user", one.user, "--db", db })
+      uv.sleep(milliseconds)
+      command:kill("sigkill")
+      command:wait_exit()
+    end
+    served:kill("sigkill")
+    served:wait_exit()
+    for _, milliseconds in ipairs({ 5, 20, 60 }) do
+      local command = stage:start(process.program(), { "forget", "--user", one.user, "--db", db })
+      uv.sleep(milliseconds)
+      command:kill("sigkill")
+      command:wait_exit()
+    end
+    local status, _, err = forget(db, "--user", one.user)
+    assert.are.equal(0, status, err)
+    assert.are.same({}, left_of(db, texts))
+    assert.are.equal(before, others(db, 7))
+    assert.are.equal(0, (decisions(db, "verify")))
+  end)
+
+  it("works alone when no process serves", function()
+    assert_forgotten(8, "--user", person(8).user)
+    assert.are.equal("ok\n", sql(db, "PRAGMA integrity_check"))
+    assert.are.equal("0\n", sql(db, "PRAGMA freelist_count"))
+  end)
+
+  it("forgets under load, with all other events whole", function()
+    local loaded = stage:serve({ text = SCRIPT, db = db, directory = served.directory,
+      env = { SPEC_GO = "/nowhere" } })
+    local acked = stage:directory() .. "/acked"
+    local load = faults.load(stage, loaded.url, { connections = 8, accounts = 64, rate = 100,
+      seconds = helper.sanitized and 4 or 2, ["number-actions"] = true, acked = acked })
+    helper.ask_until(function()
+      return tonumber(sql(db, "SELECT count(*) FROM events")) > 100
+    end, "the load to be going")
+    local forgotten = {}
+    for number = 9, 10 do
+      local texts = texts_of(db, number)
+      assert.are.equal(0, (forget(db, "--user", person(number).user)))
+      for _, one in ipairs(left_of(db, texts)) do
+        assert.is_true(is_of_others(db, texts[one:match(": (.*)$")]), one)
+      end
+    end
+    faults.loaded(load)
+    wait_all(db)
+    -- and one of those that the load was about
+    local user, account = sql(db, "SELECT user_id, account_id FROM decision_data"
+      .. " WHERE user_id LIKE '%-1d2f%' LIMIT 1"):match("^(%S+)|(%S+)\n")
+    local status, _, err = forget(db, "--user", user)
+    assert.are.equal(0, status, err)
+    forgotten[account] = true
+    assert.are.same({}, left_of(db, { user, account }))
+    local stored = faults.by_key((function()
+      local list = {}
+      for _, event in ipairs(helper.events(db)) do
+        if event.action:find("^numbered") then
+          list[#list + 1] = event
+        end
+      end
+      return list
+    end)())
+    for _, record in ipairs(faults.records(acked)) do
+      local wanted = forgotten[record.account] and 0 or 1
+      assert.are.equal(wanted, #(stored[record.key] or {}), record.key)
+    end
+    assert.are.equal(0, (decisions(db, "verify")))
+    assert.are.equal(0, (decisions(db, "replay")))
+    assert.are.equal(0, loaded:stop())
+    assert.are.equal("ok\n", sql(db, "PRAGMA integrity_check"))
+  end)
+
+  it("says what is wrong with its arguments, and with the database", function()
+    for _, case in ipairs({
+      { 2, "--user or --account must say who is to be forgotten" },
+      { 2, "'abc' is too short for an id", "--user", "abc" },
+      { 1, "cannot open /nowhere/x.db: No such file or directory", "--user", "abcd", "--db",
+        "/nowhere/x.db" },
+      { 1, "(schema 2): it can be read once 'palenca serve' has started with it", "--user",
+        "abcd" },
+    }) do
+      local old = stage:directory() .. "/old.db"
+      assert(process.run("/usr/bin/sqlite3", { old, "PRAGMA application_id = 0x50414c45;"
+        .. "PRAGMA user_version = 2; CREATE TABLE events (id INTEGER PRIMARY KEY)" }) == 0)
+      local status, out, err = process.run(process.program(),
+        { "forget", "--db", old, table.unpack(case, 3) })
+      assert.are.same({ case[1], "" }, { status, out }, err)
+      assert.truthy(err:find(case[2], 1, true), err)
+    end
+  end)
+end)
