@@ -5,8 +5,8 @@ local process = {}
 
 local Process = {}
 
--- What it has printed is put together when it is read: each piece added to a text of megabytes would
--- copy all of it.
+-- What it has printed is put together when it is read: each piece added to a text of megabytes
+-- would copy all of it.
 function Process:__index(name)
   local pieces = (name == "stdout" or name == "stderr") and rawget(self, "pieces")[name]
   if not pieces then
@@ -118,8 +118,9 @@ function process.start(path, arguments, options)
     environment[#environment + 1] = "LSAN_OPTIONS=print_suppressions=0:suppressions=" .. uv.cwd()
       .. "/spec/support/leak_suppressions"
   end
-  local self = setmetatable({ stdout = "", stderr = "", pieces = {}, open = options.log and 0 or 2 },
-    Process)
+  local self = setmetatable({
+    stdout = "", stderr = "", pieces = {}, open = options.log and 0 or 2,
+  }, Process)
   local out, err, log, handle, pid
   if options.log then
     log = assert(uv.fs_open(options.log, "a", 384)) -- only for its owner

@@ -41,12 +41,6 @@ bool event_responses_store(sqlite3 *db, const event_responses_run *run,
   return end(insert, ok);
 }
 
-bool event_responses_remove(sqlite3 *db, int64_t event_id, bool *was_there) {
-  bool ok = run_with(db, "DELETE FROM event_responses WHERE id = ?1", &event_id, 1);
-  *was_there = ok && sqlite3_changes(db) > 0;
-  return ok;
-}
-
 /* In the order of this table, so that it costs nothing where nothing is recorded. */
 bool event_responses_remove_range(sqlite3 *db, const event_purge_range *range) {
   const int64_t parameters[] = {range->after, range->last, range->state, range->before,

@@ -21,13 +21,10 @@ typedef struct {
 bool event_responses_store(sqlite3 *db, const event_responses_run *run,
                            const event_recording *recording);
 
-/* Removes those of one event. `was_there`: whether there were any. */
-bool event_responses_remove(sqlite3 *db, int64_t event_id, bool *was_there);
-
-/* Those of the events of a range. */
+/* Removes those of the events of a range. */
 bool event_responses_remove_range(sqlite3 *db, const event_purge_range *range);
 
-/* Up to `max` of those that were recorded before a time. */
+/* Removes up to `max` of those that were recorded before a time. */
 bool event_responses_delete_old(sqlite3 *db, int64_t before, int64_t max, int64_t *deleted);
 
 #endif

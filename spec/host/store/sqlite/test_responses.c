@@ -1,6 +1,7 @@
 /* Tests of recorded responses: which runs of an event have left them, and when they go. */
 #include "host/store/store_fixture.h"
 #include "store/admin/recordings.h"
+#include "store/sqlite/forget.h"
 #include "store/sqlite/responses.h"
 
 #include <sqlite3.h>
@@ -159,16 +160,15 @@ CLOSED_STORE_TEST(test_the_old_ones_are_deleted_and_their_events_stay) {
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 3);
 }
 
-CLOSED_STORE_TEST(test_those_of_one_event_are_removed) {
+CLOSED_STORE_TEST(test_a_forgotten_event_has_none) {
   make_three(f);
   close_store(f);
   sqlite3 *db = NULL;
-  bool was_there = false;
+  event_forget_report report = {0};
+  bool was_unfinished = false;
   assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-  assert_true(event_responses_remove(db, id_of(f, 1), &was_there));
-  assert_true(was_there);
-  assert_true(event_responses_remove(db, id_of(f, 1), &was_there));
-  assert_false(was_there);
+  assert_true(event_forget_event(db, id_of(f, 1), true, &report, &was_unfinished));
+  assert_int_equal(report.events, 1);
   assert_int_equal(sqlite3_close(db), SQLITE_OK);
   assert_int_equal(query(f, "SELECT count(*) FROM event_responses"), 1);
 }
