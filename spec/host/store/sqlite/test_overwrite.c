@@ -22,9 +22,10 @@ static int count_in(const fixture *f, const char *suffix, const char *text) {
   char *bytes = malloc(size + 1);
   assert_non_null(bytes);
   assert_int_equal(fread(bytes, 1, size, file), size);
-  for (const char *at = bytes;
-       (at = memmem(at, size - (size_t)(at - bytes), text, strlen(text))) != NULL; at++) {
-    found++;
+  /* sanitizers have memmem look at all of the file each time */
+  size_t length = strlen(text);
+  for (size_t at = 0; at + length <= size; at++) {
+    found += bytes[at] == text[0] && memcmp(bytes + at, text, length) == 0;
   }
   free(bytes);
   (void)fclose(file);
