@@ -16,8 +16,8 @@ typedef struct {
   event_search_text items[];
 } text_list;
 
-/* Pushes a list of the strings of a table, which has to stay where it is. */
-static const text_list *push_texts(lua_State *L, int table) {
+/* Pushes a list of the strings of a table, which has to stay where it is; each has `min` bytes. */
+static const text_list *push_texts(lua_State *L, int table, size_t min) {
   luaL_checktype(L, table, LUA_TTABLE);
   size_t count = (size_t)lua_rawlen(L, table);
   text_list *list = lua_newuserdatauv(L, sizeof *list + count * sizeof list->items[0], 0);
@@ -27,7 +27,7 @@ static const text_list *push_texts(lua_State *L, int table) {
     lua_rawgeti(L, table, (lua_Integer)i + 1);
     luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, table, "a list of strings");
     text->data = lua_tolstring(L, -1, &text->size);
-    luaL_argcheck(L, text->size >= EVENT_SEARCH_MIN, table, "too short");
+    luaL_argcheck(L, text->size >= min, table, "too short");
     lua_pop(L, 1);
   }
   return list;
@@ -132,8 +132,8 @@ static int find_events(lua_State *L) {
   lua_getfield(L, 2, "texts");
   event_search search = {.visitor = {.L = L, .function = 3}};
   search.user.data = luaL_optlstring(L, 5, NULL, &search.user.size);
-  search.accounts = push_texts(L, 6);
-  search.texts = push_texts(L, 7);
+  search.accounts = push_texts(L, 6, 0);
+  search.texts = push_texts(L, 7, EVENT_SEARCH_MIN);
   int64_t last;
   bool ok =
       event_store_scan(path, luaL_optinteger(L, 4, 0), selects, each_event, &search, &last, &error);
@@ -224,7 +224,7 @@ static int search(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   lua_settop(L, 3);
-  const text_list *texts = push_texts(L, 2);
+  const text_list *texts = push_texts(L, 2, EVENT_SEARCH_MIN);
   bool ok =
       event_store_search(path, texts->items, texts->count, each_text, &visitor, &report, &error);
   int results = end_visits(L, &visitor, ok, &error);

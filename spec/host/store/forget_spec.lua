@@ -1,4 +1,5 @@
 --- Forgets persons by `palenca forget`, alone and beside `palenca serve`, and reads the files.
+local cjson = require("cjson")
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")
 local process = require("spec.support.process")
@@ -329,6 +330,22 @@ describe("palenca forget", function()
     assert.are.equal("0\n", sql(db, "PRAGMA freelist_count"))
   end)
 
+  it("removes the events of accounts whose ids are too short to be looked for", function()
+    local one = "5c1f2f6e-6f0b-4d7c-9a55-short0000001"
+    local again = stage:serve({ text = SCRIPT, db = db, directory = served.directory,
+      env = { SPEC_GO = "/nowhere" } })
+    for _, account in ipairs({ "7", "id" }) do
+      helper.post(again.url, { user_id = one, account_id = account, external_id = "decides" })
+      helper.post(again.url, { account_id = account, external_id = "dies" })
+    end
+    wait_all(db)
+    assert.are.equal(0, again:stop())
+    local status, out, err = forget(db, "--user", one)
+    assert.are.equal(0, status, err)
+    assert.are.equal(4, cjson.decode(out).events)
+    assert.are.equal("0\n", sql(db, "SELECT count(*) FROM events WHERE account_id IN ('7', 'id')"))
+  end)
+
   it("forgets under load, with all other events whole", function()
     local loaded = stage:serve({ text = SCRIPT, db = db, directory = served.directory,
       env = { SPEC_GO = "/nowhere" } })
@@ -378,6 +395,7 @@ describe("palenca forget", function()
     for _, case in ipairs({
       { 2, "--user or --account must say who is to be forgotten" },
       { 2, "'abc' is too short for an id", "--user", "abc" },
+      { 2, "option '--user' must be used at most 1 time", "--user", "abcd", "--user", "efgh" },
       { 1, "cannot open /nowhere/x.db: No such file or directory", "--user", "abcd", "--db",
         "/nowhere/x.db" },
       { 1, "(schema 2): it can be read once 'palenca serve' has started with it", "--user",

@@ -27,11 +27,8 @@ local POLL_INTERVAL = 0.2
 local ROUNDS = 3
 -- Seconds between two lines about the progress.
 local PROGRESS_INTERVAL = 1
--- Shorter ones would be found in other words.
-local ID_SIZE_MIN = 4
-
 local function id(text)
-  if #text < ID_SIZE_MIN then
+  if #text < person_data.ID_SIZE_MIN then
     return nil, string.format("'%s' is too short for an id", text)
   end
   return text
@@ -39,7 +36,7 @@ end
 
 function forget.define(command)
   command:option("--user", "The user's id: events and decisions of this user, and those of the "
-    .. "user's accounts that name no user."):argname("ID"):convert(id)
+    .. "user's accounts that name no user."):argname("ID"):convert(id):overwrite(false)
   command:option("--account", "An account's id: all events and decisions of it, whomever they "
     .. "name. May be repeated."):argname("ID"):convert(id):count("*")
   store_options.add_db(command)

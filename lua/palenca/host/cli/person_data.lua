@@ -9,6 +9,9 @@ PersonData.__index = PersonData
 
 local person_data = {}
 
+--- The minimum length of an id that is looked for: a shorter one would be found in other words.
+person_data.ID_SIZE_MIN = 4
+
 local function check(result, problem)
   if not result then
     user_error("%s", problem)
@@ -197,7 +200,7 @@ function PersonData:texts()
     kinds[text] = kind
   end
   for _, id in ipairs(self.found_accounts) do
-    if not self.shared[id] then
+    if not self.shared[id] and #id >= person_data.ID_SIZE_MIN then
       kinds[id] = kinds[id] or "account"
     end
   end
