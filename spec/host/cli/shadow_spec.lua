@@ -450,7 +450,25 @@ describe("palenca shadow", function()
     started:kill("sigint")
     assert.are.equal(130, started:wait_exit())
     assert.are.equal("", started.stdout)
-    assert.truthy(started.stderr:find("SIGINT: stopped, nothing is shown", 1, true))
+    assert.truthy(started.stderr:find("SIGINT: stopped before the end", 1, true))
+  end)
+
+  it("shows what changed while it plays, and ends with its reader", function()
+    local other = version({
+      ['error("GOMC900101HDFRRL09 has failed", 0)'] = "",
+      ["function deeds.nothing() end"] = "function deeds.nothing() while true do end end",
+    })
+    local started = stage:palenca({ "shadow", other, "--db", served.db, "--cpu-timeout", "600" },
+      { env = env })
+    started:wait_output("stdout", ("(event %d  failed %%-> done .-)\n"):format(ids.errs))
+    started:kill("sigint")
+    assert.are.equal(130, started:wait_exit())
+    local _, status, err = process.run("/bin/bash", { "-c",
+      'exec 2>&1; "$@" | exec sleep 0; echo ${PIPESTATUS[0]}', "bash", process.program(), "shadow",
+      version({ ['error("GOMC900101HDFRRL09 has failed", 0)'] = "palenca.sleep(0)" }), "--db",
+      served.db }, { env = env })
+    assert.are.equal("", err)
+    assert.are.equal("141\n", status)
   end)
 
   it("fails with a script that is missing or does not load", function()

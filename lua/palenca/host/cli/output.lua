@@ -20,10 +20,13 @@ local closed = setmetatable({}, {
 -- Whether it was raised, whatever has been made of it since.
 local has_closed = false
 
-local function end_with_reader()
+--- Ends the command, as its reader has ended.
+function output.end_with_reader()
   has_closed = true
   error(closed, 0)
 end
+
+local end_with_reader = output.end_with_reader
 
 --- The exit status of a command whose reader is gone, such as `head`: as if SIGPIPE had ended it.
 output.CLOSED = 141
@@ -55,6 +58,14 @@ end
 -- @tparam string text as it is to be seen, for a terminal or as JSON
 function output.line(text)
   check(io.stdout:write(text, "\n"))
+end
+
+--- Writes a line at once.
+-- @tparam string text likewise
+-- @param file standard output, where a script has another one in its place
+function output.line_to(text, file)
+  check(file:write(text, "\n"))
+  check(file:flush())
 end
 
 --- Writes text with control characters escaped, for a terminal.

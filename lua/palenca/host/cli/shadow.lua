@@ -57,7 +57,7 @@ local function end_by(running, signal)
   if host.is_terminal() then
     io.stderr:write("\r\27[K")
   end
-  program_log.problem(signal .. ": stopped, nothing is shown", { command = "shadow" })
+  program_log.problem(signal .. ": stopped before the end", { command = "shadow" })
   host.exit_now(SIGNALED[signal])
 end
 
@@ -73,6 +73,7 @@ local function play(given)
     ["until"] = given["until"],
     limit = given.limit,
     is_terminal = host.is_terminal(),
+    as_json = given.json,
   }))
   local ready, details = running and false, nil
   while ready == false do
@@ -91,14 +92,11 @@ local function play(given)
     return nil, problem
   end
   running:close()
-  return json.decode(details)
-end
-
-local function show(found, as_json)
-  for _, change in ipairs(found.changes) do
-    output.line((as_json and shadow_format.object or shadow_format.line)(change))
+  local found = json.decode(details)
+  if found.is_closed then
+    output.end_with_reader()
   end
-  output.line((as_json and shadow_format.summary_object or shadow_format.summary)(found))
+  return found
 end
 
 function shadow.run(given)
@@ -111,7 +109,7 @@ function shadow.run(given)
     program_log.problem(problem, { command = "shadow" })
     return FAILED
   end
-  show(found, given.json)
+  output.line((given.json and shadow_format.summary_object or shadow_format.summary)(found))
   if found.played == 0 then
     program_log.problem(found.total == 0
       and ("%s holds no event of that time that could be played: 'palenca serve "

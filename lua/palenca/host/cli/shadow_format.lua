@@ -115,30 +115,18 @@ local function sorted_reasons(reasons)
   return list
 end
 
-local function count_changes(changes)
-  local outcomes, verdicts = 0, 0
-  for _, change in ipairs(changes) do
-    if change.before.outcome ~= change.now.outcome then
-      outcomes = outcomes + 1
-    else
-      verdicts = verdicts + 1
-    end
-  end
-  return outcomes, verdicts
-end
-
 --- What the run has found, for a person.
 -- @tparam table found as palenca.host.cli.shadow_run has it
 -- @treturn string
 function shadow_format.summary(found)
-  local outcomes, verdicts = count_changes(found.changes)
   local lines = {}
   if found.played > 0 then
     lines[1] = matrix_text(found.matrix)
     lines[2] = ""
   end
   lines[#lines + 1] = ("%d events, %d played: %d with another outcome, %d with the same one and "
-    .. "another verdict"):format(found.total, found.played, outcomes, verdicts)
+    .. "another verdict"):format(found.total, found.played, found.other_outcomes,
+      found.other_verdicts)
   if found.played < found.total then
     lines[#lines + 1] = ("not played: %d"):format(found.total - found.played)
   end
@@ -155,7 +143,6 @@ end
 -- @tparam table found
 -- @treturn string
 function shadow_format.summary_object(found)
-  local outcomes, verdicts = count_changes(found.changes)
   local cells, reasons = json.array({}), json.array({})
   local rows, columns = occurring(found.matrix)
   for _, row in ipairs(rows) do
@@ -171,8 +158,8 @@ function shadow_format.summary_object(found)
   return redact.escape_json(json.canonical({
     events = found.total,
     played = found.played,
-    other_outcomes = outcomes,
-    other_verdicts = verdicts,
+    other_outcomes = found.other_outcomes,
+    other_verdicts = found.other_verdicts,
     matrix = cells,
     not_played = reasons,
     http_not_sent = found.not_sent,
