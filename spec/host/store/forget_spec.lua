@@ -332,18 +332,65 @@ describe("palenca forget", function()
 
   it("removes the events of accounts whose ids are too short to be looked for", function()
     local one = "5c1f2f6e-6f0b-4d7c-9a55-short0000001"
-    local again = stage:serve({ text = SCRIPT, db = db, directory = served.directory,
-      env = { SPEC_GO = "/nowhere" } })
+    local again = stage:serve({ text = SCRIPT, env = { SPEC_GO = "/nowhere" } })
     for _, account in ipairs({ "7", "id" }) do
       helper.post(again.url, { user_id = one, account_id = account, external_id = "decides" })
       helper.post(again.url, { account_id = account, external_id = "dies" })
     end
-    wait_all(db)
+    wait_all(again.db)
     assert.are.equal(0, again:stop())
-    local status, out, err = forget(db, "--user", one)
+    local status, out, err = forget(again.db, "--user", one)
     assert.are.equal(0, status, err)
     assert.are.equal(4, cjson.decode(out).events)
-    assert.are.equal("0\n", sql(db, "SELECT count(*) FROM events WHERE account_id IN ('7', 'id')"))
+    assert.are.equal("0\n", sql(again.db, "SELECT count(*) FROM events"))
+  end)
+
+  it("finds what the compressed responses and rows of others hold", function()
+    local one, other = person(13), person(14)
+    local server = stage:server(function(request)
+      request.respond(200, ('{"success":true,"data":{"users":["%s"]}}'):format(one.user))
+    end)
+    local again = stage:serve({ db = stage:directory() .. "/lists.db", text = [[
+      local palenca = require "palenca"
+      palenca.on("*", { max_attempts = 1 }, function(event)
+        if event.external_id == "responses" or event.external_id == "rows" then
+          local data = assert(palenca.new{}:request("GET", "/v1/list"))
+          local rows = { { earning_date = "2026-01-05", currency = "mxn", amount = 300,
+            note = event.external_id == "rows" and data.users[1] or nil } }
+          local income = palenca.income.analyze(rows, { as_of = "2026-02-01" })
+          palenca.decision.record(event, { stream = rows, income = income,
+            verdict = palenca.income.decide(income, { version = 1 }, { installment = 1000 }) })
+        end
+      end)
+    ]], env = { PALENCA_BASE_URL = server.url }, arguments = { "--record-responses" } })
+    helper.post(again.url, { user_id = one.user, account_id = one.accounts[1] })
+    helper.post(again.url, { user_id = other.user, account_id = other.accounts[1],
+      external_id = "responses" })
+    wait_all(again.db)
+    local function change(text)
+      assert.are.equal(0, (process.run("/usr/bin/sqlite3", { again.db, text })))
+    end
+    local id = helper.events(again.db, { "--account", other.accounts[1] })[1].id
+    local status, out, err = forget(again.db, "--user", one.user)
+    assert.are.same({ 1, "" }, { status, out })
+    assert.truthy(err:find(("recorded responses of events that are not theirs by user or account: "
+      .. "%d"):format(id), 1, true), err)
+    helper.post(again.url, { user_id = other.user, account_id = other.accounts[1],
+      external_id = "rows" })
+    wait_all(again.db)
+    assert.are.equal(0, again:stop())
+    -- those of a run before the last one
+    change("UPDATE event_responses SET replay = 9")
+    status, out, err = forget(again.db, "--user", one.user)
+    assert.are.same({ 1, "" }, { status, out })
+    assert.truthy(err:find("recorded responses of events", 1, true), err)
+    change("DELETE FROM event_responses")
+    status, out, err = forget(again.db, "--user", one.user)
+    assert.are.same({ 1, "" }, { status, out })
+    assert.truthy(err:find("rows of decisions that are not theirs by user or account: 2", 1, true),
+      err)
+    assert.are.equal(0, (forget(again.db, "--user", other.user)))
+    assert.are.equal(0, (forget(again.db, "--user", one.user)))
   end)
 
   it("forgets under load, with all other events whole", function()

@@ -14,14 +14,13 @@
   "SELECT id FROM events WHERE id > ?1 AND id <= ?2 AND received_at >= ?3 AND received_at < ?4"    \
   " ORDER BY id DESC LIMIT ?5"
 
-/* What a replay has left of the run before is not of the last attempt. */
+/* What a replay has left of the run before is not of the last attempt, but it is there. */
 #define READ                                                                                       \
   "SELECT state, attempts, replays, received_at, error, body, started_at, size, omitted,"          \
-  " responses, decision, facts FROM events JOIN bodies USING (id)"                                 \
-  " LEFT JOIN (SELECT id, attempt, replay, started_at, size, omitted, responses, decision"         \
-  " FROM event_responses WHERE id = ?1) AS recorded"                                               \
-  " ON recorded.attempt = events.attempts AND recorded.replay = events.replays"                    \
-  " LEFT JOIN decisions ON decisions.number = decision AND kind = 1 AND subject = ?1"              \
+  " responses, decision, facts,"                                                                   \
+  " event_responses.attempt = attempts AND event_responses.replay = replays AS is_of_last"         \
+  " FROM events JOIN bodies USING (id) LEFT JOIN event_responses USING (id)"                       \
+  " LEFT JOIN decisions ON decisions.number = decision AND kind = 1 AND subject = events.id"       \
   " WHERE events.id = ?1"
 
 typedef struct {
@@ -151,14 +150,15 @@ static bool copy_row(sqlite3_stmt *row, copied_event *copied) {
   event->attempts = sqlite3_column_int64(row, 1);
   event->replays = sqlite3_column_int64(row, 2);
   event->received_at = sqlite3_column_int64(row, 3);
-  event->is_recorded = sqlite3_column_type(row, 6) != SQLITE_NULL;
+  event->is_recorded = sqlite3_column_int(row, 12) != 0;
   event->started_at = sqlite3_column_int64(row, 6);
   event->size = sqlite3_column_int64(row, 7);
   event->omitted = (recording_state)sqlite3_column_int(row, 8);
   event->has_decision = sqlite3_column_int64(row, 10) > 0;
   bool ok = copy(row, 4, &copied->last_error, &ignored) &&
             copy(row, 5, &copied->body, &event->body_size) &&
-            copy(row, 11, &copied->facts, &ignored) && (!event->is_recorded || unpack(row, copied));
+            copy(row, 11, &copied->facts, &ignored) &&
+            (sqlite3_column_type(row, 6) == SQLITE_NULL || unpack(row, copied));
   event->error = copied->last_error;
   event->body = copied->body;
   event->facts = copied->facts;

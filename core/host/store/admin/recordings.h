@@ -15,7 +15,7 @@ typedef struct {
   const char *error; /* of the last failed attempt, or NULL */
   const char *body;
   size_t body_size;
-  bool is_recorded; /* its last attempt was; else the fields below are 0 */
+  bool is_recorded; /* its last attempt was; else the fields below are 0, or of a run before */
   recording_state omitted;
   int64_t started_at, size;
   const char *responses; /* NULL if they are omitted or damaged */

@@ -159,6 +159,23 @@ local function describe(counts, read)
     count(counts.decisions, "decision", "decisions"), files)
 end
 
+local function first_of(ids)
+  return table.concat(ids, ", ", 1, math.min(#ids, 20))
+end
+
+-- Others may have read of this person, as in a list of all accounts.
+local function check_compressed(data, progress)
+  progress("reading what is compressed")
+  local ids, numbers = data:compressed_with((data:texts()))
+  if #ids > 0 then
+    user_error("what identifies this person is also in the recorded responses of events that are "
+      .. "not theirs by user or account: %s", first_of(ids))
+  elseif #numbers > 0 then
+    user_error("what identifies this person is also in the rows of decisions that are not theirs "
+      .. "by user or account: %s", first_of(numbers))
+  end
+end
+
 local function report_found(data, found, texts)
   for _, one in ipairs(found) do
     program_log.line(("palenca: %s holds an id or number of this person at byte %d (%s)"):format(
@@ -168,7 +185,7 @@ local function report_found(data, found, texts)
   local ids = data:events_with(texts)
   if #ids > 0 then
     user_error("what identifies this person is also in events that are not theirs by user or "
-      .. "account: %s", table.concat(ids, ", ", 1, math.min(#ids, 20)))
+      .. "account: %s", first_of(ids))
   end
   user_error("bytes of this person are left in the files: run it again")
 end
@@ -205,6 +222,7 @@ function forget.run(given)
     report_found(data, found, texts)
     return FAILED
   end
+  check_compressed(data, progress)
   report(given, data, counts, read)
   return DONE
 end

@@ -222,4 +222,35 @@ function PersonData:events_with(texts)
   return ids
 end
 
+local function has_one_of(texts, ...)
+  for at = 1, select("#", ...) do
+    local data = (select(at, ...))
+    for _, text in ipairs(data and texts or {}) do
+      if data:find(text, 1, true) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+--- What is compressed in the database and has one of these texts in it: no file shows it.
+-- @tparam {string,...} texts
+-- @treturn {integer,...} ids of the events whose recorded responses have
+-- @treturn {integer,...} numbers of the decisions whose rows or details have
+function PersonData:compressed_with(texts)
+  local ids, numbers = {}, {}
+  check(host.recordings.list(self.db, {}, function(recorded)
+    if has_one_of(texts, recorded.responses) then
+      ids[#ids + 1] = recorded.id
+    end
+  end))
+  each_decision(self, {}, function(entry)
+    if has_one_of(texts, entry.rows, entry.details) then
+      numbers[#numbers + 1] = entry.number
+    end
+  end)
+  return ids, numbers
+end
+
 return person_data
