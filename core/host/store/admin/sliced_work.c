@@ -39,7 +39,7 @@ event_admin *event_admin_new(const event_admin_request *request, const char *pat
   admin->request.account_id = admin->account_id;
   admin->place.after = INT64_MIN;
   if (request->kind == EVENT_ADMIN_OVERWRITE &&
-      (admin->overwrite = event_overwrite_new(path)) == NULL) {
+      (admin->overwrite = event_overwrite_new()) == NULL) {
     event_admin_free(admin);
     return NULL;
   }

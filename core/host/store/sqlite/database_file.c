@@ -272,8 +272,7 @@ static void fill_log(sqlite3_file *log, sqlite3_int64 upto) {
   }
 }
 
-/* NULL: there is none. */
-static sqlite3_file *log_of(sqlite3 *db) {
+sqlite3_file *event_file_log(sqlite3 *db) {
   sqlite3_file *log = NULL;
   bool ok = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK;
   return ok && log != NULL && log->pMethods != NULL ? log : NULL;
@@ -282,7 +281,7 @@ static sqlite3_file *log_of(sqlite3 *db) {
 /* In a transaction, so that no other process writes there meanwhile. */
 void event_file_fill_log(sqlite3 *db, int64_t size) {
   if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) {
-    sqlite3_file *log = log_of(db);
+    sqlite3_file *log = event_file_log(db);
     if (log != NULL) {
       fill_log(log, size);
     }
@@ -344,6 +343,12 @@ static bool prepare_to_write(event_file *file, host_error *error) {
   return true;
 }
 
+static void attach_filter(event_file *file) {
+  sqlite3_file *opened = NULL;
+  int code = sqlite3_file_control(file->db, "main", SQLITE_FCNTL_FILE_POINTER, &opened);
+  file->filter = code == SQLITE_OK ? read_filter_attach(opened) : NULL;
+}
+
 /* Keeps the lock file away from files that are not ours. */
 static bool check_before_lock(event_file *file, host_error *error) {
   if (access(file->path, W_OK) != 0) {
@@ -367,7 +372,11 @@ static bool open_locked(event_file *file, const char *path, const char *role, ho
   if (ok && file->version == 0 && strcmp(role, EVENT_FILE_SERVER) != 0) {
     ok = host_error_set(error, HOST_FAILED, no_events, file->path);
   }
-  return ok && prepare_to_write(file, error);
+  ok = ok && prepare_to_write(file, error);
+  if (ok) {
+    attach_filter(file);
+  }
+  return ok;
 }
 
 bool event_file_open(event_file *file, const char *path, host_error *error) {
@@ -378,7 +387,7 @@ bool event_file_open(event_file *file, const char *path, host_error *error) {
     return false;
   }
   event_file_fill_log(file->db, LOG_AT_START);
-  sqlite3_file *log = log_of(file->db);
+  sqlite3_file *log = event_file_log(file->db);
   file->log = log == NULL ? NULL : log_writer_attach(log);
   remember_parts(file);
   (void)sqlite3_busy_handler(file->db, NULL, NULL);
@@ -448,6 +457,7 @@ void event_file_close(event_file *file) {
     (void)sqlite3_close(file->db);
   }
   log_writer_free(file->log);
+  read_filter_free(file->filter);
   /* Last: the next process may open the database from here on. */
   event_lock_release(file->lock);
   free(file->path);

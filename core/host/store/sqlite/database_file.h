@@ -5,6 +5,7 @@
 #include "common/host_error.h"
 #include "log_writer.h"
 #include "query_step.h"
+#include "read_filter.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -22,6 +23,7 @@ typedef struct {
   char *path; /* absolute, links resolved */
   sqlite3 *db;
   log_writer *log;                       /* NULL: SQLite writes to it */
+  read_filter *filter;                   /* NULL: out of memory, or not for writing */
   int version;                           /* of the schema; 0: there is nothing in it */
   int lock;                              /* descriptor of the lock file; -1: none */
   bool is_writer;                        /* locked, checked and ready for writing */
@@ -56,6 +58,9 @@ void event_file_close(event_file *file);
 
 /* Makes the log at least of this size, for a connection that writes. */
 void event_file_fill_log(sqlite3 *db, int64_t size);
+
+/* The open log of a connection; NULL: there is none. */
+sqlite3_file *event_file_log(sqlite3 *db);
 
 /* Sets the error "cannot read (write to) FILE: reason"; always false. */
 bool event_file_fail(const event_file *file, const char *what, host_error *error);

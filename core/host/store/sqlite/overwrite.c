@@ -3,33 +3,33 @@
 
 #include "clock.h"
 #include "database_file.h"
+#include "log_rest.h"
 #include "purge.h"
+#include "read_filter.h"
+#include "schema.h"
 #include "unused_bytes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SHRINK_PAGES 16   /* between two readings of the clock */
-#define UNSYNCED_MAX 256  /* pages that are written and not on disk */
-#define FILL_SIZE 262144  /* bytes of the log in a step */
-#define ROUNDS 4          /* of looking at all pages, while rows change: each finds fewer */
-#define CHECKPOINT_LOCK 1 /* of those that SQLite has in its log's index */
+#define SHRINK_PAGES 16       /* between two readings of the clock */
+#define UNSYNCED_MAX 256      /* pages that are written and not on disk */
+#define LOG_CLEAR_SIZE 262144 /* bytes of the log in a step */
+#define CHECKPOINT_LOCK 1     /* of those that SQLite has in its log's index */
 
 typedef enum {
   SHRINK,   /* cut off the free pages */
-  EMPTY,    /* the log, so that the file has all */
-  CLEAR,    /* the pages */
-  EMPTY_IT, /* once more, of what was written meanwhile */
-  FILL,     /* the log again: see database_file.c */
+  MOVE,     /* what the log has into the file, so that RESTART has little to do */
+  RESTART,  /* the log, so that the file has all, and what follows is clear */
+  CLEAR_IT, /* what the log has of before */
+  CLEAR,    /* the pages in the file */
   ALL
 } phase;
 
 struct event_overwrite {
-  char *path;
   phase phase;
-  int64_t log_size;    /* to be restored */
-  int64_t changes;     /* rows, since the log was emptied */
-  int rounds;          /* of the pages */
+  log_rest rest;
   uint32_t page, last; /* to be cleared next, and the last one */
   int unsynced;
   int code; /* of the last failure */
@@ -38,24 +38,12 @@ struct event_overwrite {
   unsigned char map[PAGE_SIZE_MAX], bytes[PAGE_SIZE_MAX], chain[PAGE_SIZE_MAX];
 };
 
-event_overwrite *event_overwrite_new(const char *path) {
-  event_overwrite *overwrite = calloc(1, sizeof *overwrite);
-  char *copy = strdup(path);
-  if (overwrite == NULL || copy == NULL) {
-    free(overwrite);
-    free(copy);
-    return NULL;
-  }
-  overwrite->path = copy;
-  overwrite->log_size = event_file_size(path, "-wal");
-  return overwrite;
+event_overwrite *event_overwrite_new(void) {
+  return calloc(1, sizeof(event_overwrite));
 }
 
 void event_overwrite_free(event_overwrite *overwrite) {
-  if (overwrite != NULL) {
-    free(overwrite->path);
-    free(overwrite);
-  }
+  free(overwrite);
 }
 
 const char *event_overwrite_reason(const event_overwrite *overwrite) {
@@ -69,7 +57,7 @@ static event_overwrite_result result_of(event_overwrite *o, int code) {
                                         : EVENT_OVERWRITE_FAILED;
 }
 
-/* ---- Free pages, and the log ---- */
+/* ---- Free pages ---- */
 
 static event_overwrite_result shrink(event_overwrite *o, sqlite3 *db, int64_t until) {
   bool left = true, ok = true;
@@ -84,38 +72,22 @@ static event_overwrite_result shrink(event_overwrite *o, sqlite3 *db, int64_t un
     o->code = sqlite3_errcode(db);
     return EVENT_OVERWRITE_FAILED;
   }
-  o->phase = left ? SHRINK : EMPTY;
-  return EVENT_OVERWRITE_MORE;
-}
-
-static event_overwrite_result empty_log(event_overwrite *o, sqlite3 *db) {
-  int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-  if (code == SQLITE_OK) {
-    o->phase = o->phase == EMPTY ? CLEAR : FILL;
-    o->page = 1;
-    o->changes = sqlite3_total_changes(db);
-  }
-  return result_of(o, code);
-}
-
-static event_overwrite_result fill_log(event_overwrite *o, sqlite3 *db) {
-  int64_t size = event_file_size(o->path, "-wal");
-  int64_t end = o->log_size < size + FILL_SIZE ? o->log_size : size + FILL_SIZE;
-  if (size < end) {
-    event_file_fill_log(db, end);
-  }
-  /* On a full disk it grows as it has to. */
-  bool has_grown = event_file_size(o->path, "-wal") > size;
-  o->phase = end < o->log_size && has_grown ? FILL : ALL;
+  o->phase = left ? SHRINK : MOVE;
   return EVENT_OVERWRITE_MORE;
 }
 
 /* ---- Pages ---- */
 
+static sqlite3_file *file_of(sqlite3 *db) {
+  sqlite3_file *file = NULL;
+  (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  return file;
+}
+
 static int read_page(const event_overwrite *o, sqlite3_file *file, uint32_t page,
                      unsigned char *bytes) {
-  return file->pMethods->xRead(file, bytes, (int)o->format.size,
-                               (sqlite3_int64)(page - 1) * o->format.size);
+  return read_filter_read(read_filter_of(file), file, bytes, (int)o->format.size,
+                          (sqlite3_int64)(page - 1) * o->format.size);
 }
 
 static int write_page(event_overwrite *o, sqlite3_file *file, uint32_t page,
@@ -129,7 +101,8 @@ static int read_format(event_overwrite *o, sqlite3_file *file) {
   sqlite3_int64 size = 0;
   unsigned char first[100];
   int code = file->pMethods->xFileSize(file, &size);
-  code = code == SQLITE_OK ? file->pMethods->xRead(file, first, sizeof first, 0) : code;
+  code = code == SQLITE_OK ? read_filter_read(read_filter_of(file), file, first, sizeof first, 0)
+                           : code;
   if (code == SQLITE_OK && !page_format_read(first, &o->format)) {
     code = SQLITE_NOTADB;
   }
@@ -137,6 +110,67 @@ static int read_format(event_overwrite *o, sqlite3_file *file) {
   o->map_page = 0;
   return code;
 }
+
+/* ---- The log ---- */
+
+static event_overwrite_result move_log(event_overwrite *o, sqlite3 *db) {
+  int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+  o->phase = code == SQLITE_OK ? RESTART : MOVE;
+  return result_of(o, code);
+}
+
+/* A commit that changes nothing: it is the first in the log, unless a reader is in the way. */
+static int begin_log(sqlite3 *db) {
+  char text[80];
+  (void)snprintf(text, sizeof text, "BEGIN IMMEDIATE; PRAGMA user_version = %d; COMMIT",
+                 EVENT_SCHEMA_VERSION);
+  return sqlite3_exec(db, text, NULL, NULL, NULL);
+}
+
+/* With nothing in its cache and the file cleared as it is read, all that SQLite writes from here on
+ * is clear, whether to the log or later to the file: so one look at each page is enough. */
+static int begin_clear(event_overwrite *o, sqlite3 *db) {
+  sqlite3_file *file = file_of(db);
+  read_filter *filter = read_filter_of(file);
+  int code = filter != NULL ? read_format(o, file) : SQLITE_NOMEM;
+  if (code == SQLITE_OK) {
+    (void)sqlite3_db_release_memory(db);
+    read_filter_start(filter, &o->format);
+    code = begin_log(db);
+  }
+  return code;
+}
+
+static event_overwrite_result restart_log(event_overwrite *o, sqlite3 *db) {
+  unsigned char before[LOG_SALTS_SIZE], after[LOG_SALTS_SIZE];
+  sqlite3_file *log = event_file_log(db);
+  int code = log != NULL ? log_rest_salts(log, before) : SQLITE_NOMEM;
+  if (code == SQLITE_OK) {
+    code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+  }
+  code = code == SQLITE_OK ? begin_clear(o, db) : code;
+  code = code == SQLITE_OK ? log_rest_salts(log, after) : code;
+  if (code == SQLITE_OK && memcmp(before, after, sizeof before) == 0) {
+    code = SQLITE_BUSY;
+  }
+  if (code == SQLITE_OK) {
+    o->phase = CLEAR_IT;
+    o->page = 1;
+  }
+  return result_of(o, code);
+}
+
+/* Not faster: the next commit's sync has to write it. */
+static event_overwrite_result clear_log(event_overwrite *o, sqlite3 *db) {
+  bool is_done = false;
+  int code = log_rest_clear(&o->rest, event_file_log(db), o->format.size, LOG_CLEAR_SIZE, &is_done);
+  if (code == SQLITE_OK && is_done) {
+    o->phase = CLEAR;
+  }
+  return result_of(o, code);
+}
+
+/* ---- Clearing pages ---- */
 
 static int clear_chain(event_overwrite *o, sqlite3_file *file, const page_chain *chain) {
   uint32_t page = chain->first;
@@ -181,7 +215,7 @@ static int clear_pages(event_overwrite *o, sqlite3_file *file, int64_t until) {
     code = clear_page(o, file, o->page);
     o->page += code == SQLITE_OK;
   }
-  if (code == SQLITE_OK && o->unsynced > 0 && (o->page > o->last || o->unsynced >= UNSYNCED_MAX)) {
+  if (code == SQLITE_OK && o->unsynced >= UNSYNCED_MAX) {
     code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
     o->unsynced = 0;
   }
@@ -189,12 +223,9 @@ static int clear_pages(event_overwrite *o, sqlite3_file *file, int64_t until) {
 }
 
 /* In the file itself, past SQLite: only bytes that no row uses change, in pages as they were at the
- * last checkpoint, and the lock keeps others from the next one. What this connection has read of
- * them before is discarded, so that it does not write it again. */
+ * last checkpoint, and the lock keeps others from the next one. */
 static event_overwrite_result clear_some(event_overwrite *o, sqlite3 *db, int64_t until) {
-  sqlite3_file *file = NULL;
-  (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-  (void)sqlite3_db_release_memory(db);
+  sqlite3_file *file = file_of(db);
   int code =
       file->pMethods->xShmLock(file, CHECKPOINT_LOCK, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
   if (code != SQLITE_OK) {
@@ -204,8 +235,8 @@ static event_overwrite_result clear_some(event_overwrite *o, sqlite3 *db, int64_
   (void)file->pMethods->xShmLock(file, CHECKPOINT_LOCK, 1,
                                  SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
   if (code == SQLITE_OK && o->page > o->last) {
-    bool has_changed = sqlite3_total_changes(db) != o->changes;
-    o->phase = has_changed && ++o->rounds < ROUNDS ? EMPTY : EMPTY_IT;
+    read_filter_stop(read_filter_of(file));
+    o->phase = ALL;
   }
   return result_of(o, code);
 }
@@ -214,13 +245,14 @@ event_overwrite_result event_overwrite_step(event_overwrite *o, sqlite3 *db, int
   switch (o->phase) {
   case SHRINK:
     return shrink(o, db, until);
-  case EMPTY:
-  case EMPTY_IT:
-    return empty_log(o, db);
+  case MOVE:
+    return move_log(o, db);
+  case RESTART:
+    return restart_log(o, db);
+  case CLEAR_IT:
+    return clear_log(o, db);
   case CLEAR:
     return clear_some(o, db, until);
-  case FILL:
-    return fill_log(o, db);
   default:
     return EVENT_OVERWRITE_DONE;
   }

@@ -2,9 +2,10 @@
  * steps, between the transactions of the connection that writes.
  *
  * SQLite has no call for it but VACUUM, which holds the database until it has written all of it
- * anew. So free pages are cut off the file; the log is moved into it and emptied; and in the pages
- * of rows, in the file itself, the bytes that no row uses are overwritten. What changes meanwhile
- * is in the log, and the pages are looked at once more. */
+ * anew. So free pages are cut off the file; the log is moved into it and begun again, and what it
+ * has of before is overwritten; and in the pages of rows, in the file itself, the bytes that no row
+ * uses are overwritten. Meanwhile SQLite gets to read no such bytes, and so it writes none back.
+ * What was written is on disk once the file is synced, which is left to the caller. */
 #ifndef PALENCA_HOST_STORE_SQLITE_OVERWRITE_H
 #define PALENCA_HOST_STORE_SQLITE_OVERWRITE_H
 
@@ -21,11 +22,12 @@ typedef enum {
 
 typedef struct event_overwrite event_overwrite;
 
-/* `path` is the database's. NULL: out of memory. */
-event_overwrite *event_overwrite_new(const char *path);
+/* NULL: out of memory. */
+event_overwrite *event_overwrite_new(void);
 void event_overwrite_free(event_overwrite *overwrite); /* NULL is allowed */
 
-/* Does some of it, outside of a transaction, until about this time of the monotonic clock. */
+/* Does some of it on a connection of event_file_open(_alone), outside of a transaction, until about
+ * this time of the monotonic clock. */
 event_overwrite_result event_overwrite_step(event_overwrite *overwrite, sqlite3 *db, int64_t until);
 
 /* Why it has failed, and there may be a transaction to roll back. */

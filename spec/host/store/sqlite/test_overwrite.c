@@ -63,21 +63,20 @@ static void move_rows(sqlite3 *db, int64_t first) {
   run(db, "DELETE FROM bodies WHERE id % 5 > 0; DELETE FROM events WHERE id % 5 > 0");
 }
 
-static int overwrite(const fixture *f, sqlite3 *db) {
-  event_overwrite *work = event_overwrite_new(f->path);
+/* `between`: what is written after each step. */
+static void overwrite(sqlite3 *db, const char *between) {
+  event_overwrite *work = event_overwrite_new();
   assert_non_null(work);
   event_overwrite_result result;
-  int steps = 0;
   while ((result = event_overwrite_step(work, db, clock_steady_ms() + 1000)) ==
          EVENT_OVERWRITE_MORE) {
     assert_int_not_equal(sqlite3_get_autocommit(db), 0);
-    steps++;
+    run(db, between);
   }
   if (result != EVENT_OVERWRITE_DONE) {
     fail_msg("overwrite: %s", event_overwrite_reason(work));
   }
   event_overwrite_free(work);
-  return steps;
 }
 
 static int64_t number(sqlite3 *db, const char *text) {
@@ -101,18 +100,53 @@ STORE_TEST(test_what_no_row_uses_is_overwritten) {
                                  " WHERE account_id LIKE 'account-%'");
   /* what the test is about: there are copies */
   assert_true(count_in(f, "", "account-") > uses);
-  (void)overwrite(f, file.db);
+  overwrite(file.db, "");
   assert_int_equal(count_in(f, "", "account-"), uses);
   assert_int_equal(number(file.db, SUM), sum);
   assert_int_equal(number(file.db, "SELECT count(*) FROM events"), rows);
   assert_int_equal(number(file.db, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
   run(file.db, "DELETE FROM bodies; DELETE FROM events");
-  (void)overwrite(f, file.db);
+  overwrite(file.db, "");
   assert_int_equal(count_in(f, "", "account-"), 0);
   assert_int_equal(count_in(f, "", "xyxy"), 0);
   assert_int_equal(count_in(f, "-wal", "xyxy") + count_in(f, "-wal", "account-"), 0);
   event_file_close(&file);
   assert_int_equal(query(f, "SELECT count(*) FROM events"), 0);
+}
+
+/* Each page is written between all steps, from what SQLite has of it in its cache. */
+static void check_writes_between(fixture *f, const char *between) {
+  int64_t first = put(f, "some-account");
+  close_store(f);
+  event_file file = open_alone(f);
+  move_rows(file.db, first);
+  int64_t sum = number(file.db, SUM);
+  int64_t uses = number(file.db, "SELECT sum(1 + (error IS NOT NULL)) FROM events"
+                                 " WHERE account_id LIKE 'account-%'");
+  run(file.db, "UPDATE events SET account_id = replace(account_id, 'account-', 'changed-')"
+               " WHERE account_id LIKE 'account-%'");
+  uses -= number(file.db, "SELECT count(*) FROM events WHERE account_id LIKE 'changed-%'");
+  overwrite(file.db, between);
+  (void)sqlite3_wal_checkpoint_v2(file.db, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL);
+  assert_int_equal(count_in(f, "", "account-"), uses);
+  run(file.db, "UPDATE events SET error = NULL WHERE account_id LIKE 'changed-%'");
+  overwrite(file.db, between);
+  assert_int_equal(count_in(f, "", "account-"), 0);
+  assert_int_equal(count_in(f, "-wal", "account-"), 0);
+  (void)sqlite3_wal_checkpoint_v2(file.db, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL);
+  assert_int_equal(count_in(f, "", "account-"), 0);
+  assert_int_equal(number(file.db, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+  run(file.db, "UPDATE events SET error = 'it has failed for ' || account_id WHERE id % 3 = 0");
+  assert_int_equal(number(file.db, SUM), sum);
+  event_file_close(&file);
+}
+
+STORE_TEST(test_no_copy_is_written_back_meanwhile) {
+  check_writes_between(f, "UPDATE events SET due_at = due_at + 1");
+}
+
+STORE_TEST(test_no_copy_is_moved_back_by_a_checkpoint) {
+  check_writes_between(f, "UPDATE events SET due_at = due_at + 1; PRAGMA wal_checkpoint");
 }
 
 /* As of a program that does not have SQLite overwrite what it deletes. */
@@ -124,7 +158,7 @@ STORE_TEST(test_what_others_have_deleted_is_overwritten) {
   move_rows(file.db, first);
   /* chains that begin with used pages */
   run(file.db, "UPDATE bodies SET body = substr(body, 1, length(body) - 1000)");
-  (void)overwrite(f, file.db);
+  overwrite(file.db, "");
   int64_t size = number(file.db, "SELECT sum(length(body)) FROM bodies");
   assert_true(count_in(f, "", "xy") <= size / 2);
   assert_int_equal(number(file.db, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
@@ -140,9 +174,11 @@ STORE_TEST(test_a_reader_of_the_log_is_waited_for) {
   sqlite3 *reader = NULL;
   assert_int_equal(sqlite3_open_v2(f->path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
   run(reader, "BEGIN; SELECT count(*) FROM events");
-  event_overwrite *work = event_overwrite_new(f->path);
-  assert_int_equal(event_overwrite_step(work, file.db, clock_steady_ms() + 1000),
-                   EVENT_OVERWRITE_MORE);
+  event_overwrite *work = event_overwrite_new();
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(event_overwrite_step(work, file.db, clock_steady_ms() + 1000),
+                     EVENT_OVERWRITE_MORE);
+  }
   assert_int_equal(event_overwrite_step(work, file.db, clock_steady_ms() + 1000),
                    EVENT_OVERWRITE_LATER);
   run(reader, "COMMIT");
