@@ -73,6 +73,7 @@ static bool search_file(const search *s, int directory, const char *name) {
   bool is_file = code == 0 && S_ISREG(status.st_mode);
   if (is_file) {
     code = search_open(s, name, file);
+    code = code == 0 && fsync(file) != 0 ? errno : code; /* as it was read, after a power cut */
     s->report->files++;
   }
   if (file >= 0) {
