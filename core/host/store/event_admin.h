@@ -127,8 +127,8 @@ typedef struct {
 bool event_store_forget(const char *path, const event_forget *what, event_forget_report *report,
                         host_error *error);
 
-/* Overwrites all that is left in the file of rows that were removed or moved, and empties the log.
- * That is by itself no proof: others may write meanwhile. */
+/* Overwrites all that is left in the file of rows that were removed or moved, and in its log.
+ * That is by itself no proof, and on disk after event_store_search only. */
 bool event_store_overwrite(const char *path, host_error *error);
 
 typedef struct {
@@ -148,7 +148,8 @@ typedef struct {
 } event_search_report;
 
 /* Looks for texts in the bytes of the database and of all files beside it whose names begin with
- * its name. This process must not have the database open. */
+ * its name, and syncs those, so that they stay as they were read. This process must not have the
+ * database open. */
 bool event_store_search(const char *path, const event_search_text *texts, size_t count,
                         event_search_found each, void *context, event_search_report *report,
                         host_error *error);

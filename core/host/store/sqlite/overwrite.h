@@ -2,7 +2,7 @@
  * steps, between the transactions of the connection that writes.
  *
  * SQLite has no call for it but VACUUM, which holds the database until it has written all of it
- * anew. So free pages are cut off the file; the log is moved into it and begun again, and what it
+ * anew. So free pages are cut off the file; the log is moved into it and restarted, and what it
  * has of before is overwritten; and in the pages of rows, in the file itself, the bytes that no row
  * uses are overwritten. Meanwhile SQLite gets to read no such bytes, and so it writes none back.
  * What was written is on disk once the file is synced, which is left to the caller. */
