@@ -234,7 +234,18 @@ local function has_one_of(texts, ...)
   return false
 end
 
---- What is compressed in the database and has one of these texts in it: no file shows it.
+-- Those that are not known to be of the person.
+local function of_others(self, kind, found)
+  local others = {}
+  for _, id in ipairs(found) do
+    if not self.seen[kind .. id] then
+      others[#others + 1] = id
+    end
+  end
+  return others
+end
+
+--- What is compressed in the database of others and has one of these texts in it: no file shows it.
 -- @tparam {string,...} texts
 -- @treturn {integer,...} ids of the events whose recorded responses have
 -- @treturn {integer,...} numbers of the decisions whose rows or details have
@@ -250,7 +261,8 @@ function PersonData:compressed_with(texts)
       numbers[#numbers + 1] = entry.number
     end
   end)
-  return ids, numbers
+  self:find() -- what has come since the files were read is of the person, and stored like any other
+  return of_others(self, "events", ids), of_others(self, "decisions", numbers)
 end
 
 return person_data
