@@ -51,28 +51,22 @@ describe("decisions of palenca serve", function()
     return served
   end
 
-  local function sql(text)
-    local status, out, err = process.run("/usr/bin/sqlite3", { "-readonly", db, text })
-    assert(status == 0, err)
-    return out
-  end
-
   -- How many are done, after the next process has opened the database.
   local function assert_both_or_neither(round)
-    local lost = sql("SELECT count(*) FROM events WHERE state = 3 AND (SELECT count(*)"
+    local lost = helper.query(db, "SELECT count(*) FROM events WHERE state = 3 AND (SELECT count(*)"
       .. " FROM decisions WHERE kind = 1 AND subject = events.id) <> 1")
-    local unrecorded = sql("SELECT count(*) FROM events LEFT JOIN event_responses AS recorded ON"
-      .. " recorded.id = events.id AND attempt = attempts WHERE"
-      .. " (state = 3) <> (recorded.id IS NOT NULL)")
-    assert(unrecorded == "0\n", ("seed %d, round %d: %s done without a recording, or the reverse")
+    local unrecorded = helper.query(db, "SELECT count(*) FROM events"
+      .. " LEFT JOIN event_responses AS recorded ON recorded.id = events.id AND attempt = attempts"
+      .. " WHERE (state = 3) <> (recorded.id IS NOT NULL)")
+    assert(unrecorded == "0", ("seed %d, round %d: %s done without a recording, or the reverse")
       :format(SEED, round, unrecorded))
-    local early = sql("SELECT count(*) FROM decisions WHERE subject NOT IN"
+    local early = helper.query(db, "SELECT count(*) FROM decisions WHERE subject NOT IN"
       .. " (SELECT id FROM events WHERE state = 3)")
-    assert(lost == "0\n" and early == "0\n", ("seed %d, round %d: %s done without a decision, %s "
+    assert(lost == "0" and early == "0", ("seed %d, round %d: %s done without a decision, %s "
       .. "decisions of events that are not done"):format(SEED, round, lost, early))
     local status, out = process.run(process.program(), { "decisions", "verify", "--db", db })
     assert(status == 0, out)
-    return tonumber(sql("SELECT count(*) FROM decisions"))
+    return tonumber(helper.query(db, "SELECT count(*) FROM decisions"))
   end
 
   it("are there with the end of their event, or neither is, at " .. ROUNDS .. " ends", function()
@@ -107,7 +101,7 @@ describe("decisions of palenca serve", function()
     end
     local served = serve(directory .. "/handled")
     helper.ask_until(function()
-      return sql("SELECT count(*) FROM events WHERE state <> 3") == "0\n"
+      return helper.query(db, "SELECT count(*) FROM events WHERE state <> 3") == "0"
     end, "all events to be done")
     assert.are.equal(0, served:stop())
     local recorded = assert_both_or_neither(ROUNDS + 1)

@@ -95,16 +95,12 @@ describe("palenca serve", function()
 
   local function wait_all_done(world)
     helper.ask_until(function()
-      local status, out, err = process.run("/usr/bin/sqlite3", { "-readonly", world.db,
-        "SELECT count(*) FROM events WHERE state <> 3" })
-      assert(status == 0, err)
-      return out == "0\n"
+      return helper.query(world.db, "SELECT count(*) FROM events WHERE state <> 3") == "0"
     end, "all events to be done")
   end
 
   local function assert_whole(world)
-    local status, out = process.run("/usr/bin/sqlite3", { world.db, "PRAGMA integrity_check" })
-    assert.are.same({ 0, "ok\n" }, { status, out })
+    assert.are.equal("ok", helper.query(world.db, "PRAGMA integrity_check"))
     local stored = faults.by_key(helper.events(world.db))
     local handled, was_handled = faults.records(world.handled), {}
     for _, record in ipairs(handled) do

@@ -57,6 +57,22 @@ function helper.read_file(path)
   return text
 end
 
+local function run_sqlite(...)
+  local status, out, err = process.run("/usr/bin/sqlite3", { "-cmd", ".timeout 5000", ... })
+  assert(status == 0, err)
+  return (out:gsub("\n$", ""))
+end
+
+--- What a database responds to a query, which changes nothing of it.
+function helper.query(db, sql)
+  return run_sqlite("-readonly", db, sql)
+end
+
+--- Changes a database; returns what that printed.
+function helper.change_database(db, sql)
+  return run_sqlite(db, sql)
+end
+
 --- How many descriptors a process has open.
 function helper.descriptors(pid)
   local count = 0

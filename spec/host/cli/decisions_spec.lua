@@ -69,13 +69,6 @@ local function shown(db, ...)
   return helper.lines_of_json(out)
 end
 
--- Reads or changes the database; what it prints.
-local function sql(db, text)
-  local status, out, err = process.run("/usr/bin/sqlite3", { db, text })
-  assert(status == 0, err)
-  return (out:gsub("\n$", ""))
-end
-
 describe("palenca.decision.record", function()
   local stage = helper.stage_for_each()
   local served
@@ -110,7 +103,7 @@ describe("palenca.decision.record", function()
     _, out = process.run("/bin/sh", { "-c",
       'sha256sum "$0" | cut -c1-64 | LC_ALL=C sort | sha256sum', served.directory .. "/rule.lua" })
     assert.are.equal(out:match("^%x+"), one.modules)
-    assert.are.equal("u-1", sql(served.db, "SELECT user_id FROM decision_data"))
+    assert.are.equal("u-1", helper.query(served.db, "SELECT user_id FROM decision_data"))
   end)
 
   it("records nothing for a handler that fails, and one for the attempt that does not", function()
@@ -283,7 +276,7 @@ describe("palenca decisions", function()
         "entry 2 is in the place of another: it was recorded as entry 3",
     }) do
       local db = copy()
-      sql(db, change)
+      helper.change_database(db, change)
       status, out = decisions(db, "verify")
       assert.are.equal(1, status, change)
       assert.truthy(out:find(message, 1, true), change .. ": " .. out)
@@ -316,10 +309,10 @@ describe("palenca decisions", function()
     end
     local previous = ("0"):rep(64)
     for number = 1, 4 do
-      local row = sql(served.db, "SELECT number, kind, subject, attempt, replay, recorded_at, "
-        .. "hex(facts), lower(hex(rows_digest)), lower(hex(data_digest)), lower(hex(hash)), "
-        .. "hex(account_id), hex(user_id), hex(rows), hex(details) FROM decisions "
-        .. "JOIN decision_data USING (number) WHERE number = " .. number)
+      local row = helper.query(served.db, "SELECT number, kind, subject, attempt, replay, "
+        .. "recorded_at, hex(facts), lower(hex(rows_digest)), lower(hex(data_digest)), "
+        .. "lower(hex(hash)), hex(account_id), hex(user_id), hex(rows), hex(details) "
+        .. "FROM decisions JOIN decision_data USING (number) WHERE number = " .. number)
       local fields = {}
       for field in (row .. "|"):gmatch("([^|]*)|") do
         fields[#fields + 1] = field
@@ -337,7 +330,7 @@ describe("palenca decisions", function()
     assert.are.equal(0, status, out)
     assert.truthy(out:find("4 match, 0 differ, of 0 the rows are removed", 1, true), out)
     local db = copy()
-    sql(db, [[UPDATE decisions SET facts = replace(facts, '"outcome":"decline"',
+    helper.change_database(db, [[UPDATE decisions SET facts = replace(facts, '"outcome":"decline"',
       '"outcome":"approve"') WHERE number = 2; DELETE FROM decision_data WHERE number = 3]])
     status, out = decisions(db, "replay")
     assert.are.equal(1, status)
@@ -360,7 +353,7 @@ describe("palenca decisions", function()
       ["decision_data SET details = x'00'"] = { "details", "show" },
     }) do
       local db = copy()
-      sql(db, "UPDATE " .. change .. " WHERE number = 2")
+      helper.change_database(db, "UPDATE " .. change .. " WHERE number = 2")
       local status, _, err = decisions(db, call[2], call[2] ~= "list" and "2" or nil)
       assert.are.same({ 1, "palenca: decision 2 was changed: its " .. call[1] .. " cannot be read; "
         .. "see 'palenca decisions verify'\n" }, { status, err }, change)
@@ -369,7 +362,7 @@ describe("palenca decisions", function()
 
   it("reads a database of before, which has none", function()
     local db = copy()
-    sql(db, "DROP TABLE decisions; DROP TABLE decision_data; DROP TABLE ledger;"
+    helper.change_database(db, "DROP TABLE decisions; DROP TABLE decision_data; DROP TABLE ledger;"
       .. "PRAGMA user_version = 4")
     assert.are.equal(4, #helper.events(db))
     assert.are.equal("no decisions\n", select(2, decisions(db, "list")))
@@ -406,7 +399,8 @@ describe("many decisions", function()
     assert.are.equal(MANY, faults.loaded(faults.load(stage, served.url,
       { connections = 16, accounts = 64, count = MANY })).acked)
     helper.ask_until(function()
-      return sql(served.db, "SELECT count(*) FROM events WHERE state = 3") == tostring(MANY)
+      return helper.query(served.db, "SELECT count(*) FROM events WHERE state = 3")
+        == tostring(MANY)
     end, "all decisions")
     assert.are.equal(0, served:stop())
     local status, out = decisions(served.db, "replay")

@@ -6,12 +6,6 @@ local shadow_runs = require("spec.host.cli.shadow_runs")
 
 local matrix_of, played, shadow = shadow_runs.matrix_of, shadow_runs.played, shadow_runs.run
 
-local function sql(db, text)
-  local status, out, err = process.run("/usr/bin/sqlite3", { db, text })
-  assert(status == 0, err)
-  return (out:gsub("\n$", ""))
-end
-
 -- What a handler does is its account; the API is a server of the spec.
 local DEEDS = [[
   local palenca = require "palenca"
@@ -150,9 +144,8 @@ describe("palenca shadow", function()
   -- A copy of the database, changed.
   local function copy(change)
     local path = stage:directory() .. "/copy.db"
-    assert(process.run("/usr/bin/sqlite3", { "-readonly", served.db,
-      ("VACUUM INTO '%s'"):format(path) }) == 0)
-    sql(path, change or "")
+    helper.query(served.db, ("VACUUM INTO '%s'"):format(path))
+    helper.change_database(path, change or "")
     return path
   end
 
@@ -283,7 +276,8 @@ describe("palenca shadow", function()
     local path = stage:directory() .. "/responses"
     local texts = {}
     for account, id in pairs(ids) do
-      local hex = sql(served.db, "SELECT hex(responses) FROM event_responses WHERE id = " .. id)
+      local hex = helper.query(served.db,
+        "SELECT hex(responses) FROM event_responses WHERE id = " .. id)
       process.write_file(path, (hex:gsub("%x%x", function(byte)
         return string.char(tonumber(byte, 16))
       end)))
@@ -297,14 +291,14 @@ describe("palenca shadow", function()
     for _, secret in ipairs({ "spec-secret-key", "x-api-key", "/teapot", "Accept" }) do
       assert.is_nil(all:find(secret, 1, true), secret)
     end
-    assert.are.equal("0", sql(served.db, "SELECT length(responses) FROM event_responses WHERE id = "
-      .. ids.large))
+    assert.are.equal("0", helper.query(served.db,
+      "SELECT length(responses) FROM event_responses WHERE id = " .. ids.large))
   end)
 
   it("removes responses with their events, and those that are old", function()
     local db = copy("UPDATE serving SET redelivery_window = 0")
     local function count()
-      return sql(db, "SELECT count(*) FROM event_responses")
+      return helper.query(db, "SELECT count(*) FROM event_responses")
     end
     assert.are.equal("8", count())
     local status, out = process.run(process.program(), { "events", "purge", "--older-than", "0",

@@ -17,15 +17,9 @@ local function events(...)
   return process.run(process.reader(), { "events", ... })
 end
 
-local function sql(db, text)
-  local status, out, err = process.run("/usr/bin/sqlite3", { db, text })
-  assert(status == 0, err)
-  return out
-end
-
 -- In a closed database.
 local function add_done(db, count)
-  sql(db, string.format([[
+  helper.change_database(db, string.format([[
     BEGIN;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
       INSERT INTO events SELECT (SELECT max(id) FROM events) + i, 'login.success', 'a' || (i %% 9),
@@ -35,7 +29,7 @@ local function add_done(db, count)
 end
 
 local function count_done(db)
-  return tonumber((sql("file:" .. db .. "?mode=ro", "SELECT count(*) FROM events WHERE state = 3")))
+  return tonumber(helper.query(db, "SELECT count(*) FROM events WHERE state = 3"))
 end
 
 describe("palenca serve", function()
@@ -220,7 +214,7 @@ describe("palenca serve", function()
     local left = #helper.events(served.db, { "--account", "b" })
     assert.are.equal(20001 + 1 + posted, purged.events + left + 1)
     assert.are.equal(0, served:stop())
-    assert.are.equal("ok\n", sql(served.db, "PRAGMA integrity_check"))
+    assert.are.equal("ok", helper.query(served.db, "PRAGMA integrity_check"))
   end)
 
   it("stops a work whose command has gone", function()

@@ -13,15 +13,9 @@ describe("palenca.every", function()
     return stage:serve(options)
   end
 
-  local function sql(db, text)
-    local status, out, err = process.run("/usr/bin/sqlite3", { "-cmd", ".timeout 5000", db, text })
-    assert(status == 0, err)
-    return out
-  end
-
   local function wait_timers(db, expected)
     helper.ask_until(function()
-      return sql(db, "SELECT name FROM timers ORDER BY name") == expected
+      return helper.query(db, "SELECT name FROM timers ORDER BY name") == expected
     end, "the timers " .. expected)
   end
 
@@ -52,11 +46,11 @@ describe("palenca.every", function()
 
   it("is made up for once after a new start, and not done again after a kill", function()
     local served = serve(NAMED:format(3600))
-    wait_timers(served.db, "report\n")
+    wait_timers(served.db, "report")
     pass_by(served, "first")
     assert.are.equal(0, served:stop())
     assert.is_nil(served.stdout:find("ran", 1, true))
-    sql(served.db, "UPDATE timers SET due_at = 1")
+    helper.change_database(served.db, "UPDATE timers SET due_at = 1")
     local again = serve(NAMED:format(3600), { directory = served.directory })
     again:wait_output("stdout", "(ran)")
     pass_by(again, "second")
@@ -86,7 +80,7 @@ describe("palenca.every", function()
 
   it("goes with the script: another interval, another name, none", function()
     local served = serve(NAMED:format(3600))
-    wait_timers(served.db, "report\n")
+    wait_timers(served.db, "report")
     local function reload(text, pattern)
       process.write_file(served.directory .. "/script.lua",
         'local palenca = require "palenca"\n' .. text)
@@ -96,7 +90,7 @@ describe("palenca.every", function()
     reload(NAMED:format(0.2), "reloaded: handles %*, report %((every 0.2 s)%)")
     helper.wait_lines(served, "stdout", "ran\n", 2)
     reload([[palenca.every(3600, function() end)]], "reloaded: handles (every 3600 s)\n")
-    wait_timers(served.db, "every 3600 s\n")
+    wait_timers(served.db, "every 3600 s")
     reload([[palenca.on("*", function(event) end)]], "reloaded: handles (%*)\n")
     wait_timers(served.db, "")
     assert.are.equal(0, served:stop())
