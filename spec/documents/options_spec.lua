@@ -13,7 +13,7 @@ local function options_of(...)
   local status, out = process.run(process.reader(), arguments)
   assert.equal(0, status, out)
   local list = {}
-  local text = out:match("\nOptions:\n(.*)$"):gsub("\n   (%-%-)", "\n\0%1") .. "\0"
+  local text = out:gsub("\n   (%-%-)", "\n\0%1"):gsub("\n\n", "\n\0") .. "\0"
   for one in text:gmatch("%z(%-%-%Z+)") do
     local name = one:match("^(%-%-[%l-]+)")
     one = one:gsub("%s+", " ") .. " "

@@ -240,6 +240,8 @@ end
 
 local COMMANDS = { "serve", "dev", "sandbox", "run", "check", "trigger", "shadow",
   "forget", "income", "decide" }
+-- Of the program itself: they have no row.
+local OWN = { "help", "version", "completion" }
 local PARTS = {
   events = { "list", "show", "replay", "retry-dead", "stats", "purge" },
   decisions = { "list", "show", "explain", "verify", "replay" },
@@ -278,8 +280,10 @@ describe("the documents", function()
 
   local known, help = {}, {}
   setup(function()
-    for _, name in ipairs(COMMANDS) do
-      help[#help + 1] = help_of(name)
+    for _, names in ipairs { COMMANDS, OWN } do
+      for _, name in ipairs(names) do
+        help[#help + 1] = help_of(name)
+      end
     end
     for command, names in pairs(PARTS) do
       for _, name in ipairs(names) do

@@ -413,13 +413,17 @@ function helper.post(url, fields)
   assert(response.status == 200, "responded with " .. response.status .. " " .. response.body)
 end
 
---- The stored events, as `palenca events list --json` has them.
+--- The stored events, as `palenca events list --json` has them, in the order of their arrival.
 function helper.events(db, extra)
   local arguments = { "events", "list", "--db", db, "--json" }
   table.move(extra or {}, 1, #(extra or {}), #arguments + 1, arguments)
   local status, out, err = process.run(process.reader(), arguments)
   assert(status == 0, "palenca events list: " .. status .. " " .. err)
-  return helper.lines_of_json(out)
+  local newest_first, events = helper.lines_of_json(out), {}
+  for at = #newest_first, 1, -1 do
+    events[#events + 1] = newest_first[at]
+  end
+  return events
 end
 
 --- Waits until events, named by their ids or accounts, are in a state; returns them by those names.

@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* host.unix_time() → seconds since 1970 */
@@ -61,17 +62,31 @@ static int output_failed(lua_State *L) {
   return 1;
 }
 
-/* host.is_terminal() → whether standard error is one */
+/* host.is_terminal(["stdout" | "stderr"]) → whether it is one; by default standard error */
 static int is_terminal(lua_State *L) {
-  lua_pushboolean(L, isatty(STDERR_FILENO));
+  static const char *const names[] = {"stdout", "stderr", NULL};
+  lua_pushboolean(
+      L, isatty(luaL_checkoption(L, 1, "stderr", names) == 0 ? STDOUT_FILENO : STDERR_FILENO));
+  return 1;
+}
+
+/* host.terminal_width("stdout" | "stderr") → the columns of the terminal that it is | nil: it is
+ * none */
+static int terminal_width(lua_State *L) {
+  static const char *const names[] = {"stdout", "stderr", NULL};
+  struct winsize size;
+  int fd = luaL_checkoption(L, 1, NULL, names) == 0 ? STDOUT_FILENO : STDERR_FILENO;
+  if (!isatty(fd) || ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+    return 0;
+  }
+  lua_pushinteger(L, size.ws_col);
   return 1;
 }
 
 static const luaL_Reg functions[] = {
-    {"log_begin", begin_log},     {"log_write", write_log},
-    {"log_end", end_log},         {"output_failed", output_failed},
-    {"is_terminal", is_terminal}, {"unix_time", unix_time},
-    {"random_hex", random_hex},   {NULL, NULL},
+    {"log_begin", begin_log},         {"log_write", write_log},           {"log_end", end_log},
+    {"output_failed", output_failed}, {"is_terminal", is_terminal},       {"unix_time", unix_time},
+    {"random_hex", random_hex},       {"terminal_width", terminal_width}, {NULL, NULL},
 };
 
 static int open_module(lua_State *L) {

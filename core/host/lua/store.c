@@ -96,10 +96,11 @@ static void set_time(lua_State *L, const char *name, int64_t time) {
 static int push_summary(lua_State *L) {
   const event_summary *event = lua_touserdata(L, 1);
   lua_pushvalue(L, 2);
-  lua_createtable(L, 0, 11);
+  lua_createtable(L, 0, 12);
   set_integer(L, "id", event->id);
   set_text(L, "action", event->action);
   set_text(L, "account_id", event->account_id);
+  set_text(L, "platform", event->platform);
   set_text(L, "state", event->state);
   set_integer(L, "attempts", event->attempts);
   set_integer(L, "replays", event->replays);
@@ -119,25 +120,32 @@ static bool each_event(void *context, const event_summary *event) {
   return visit(context, push_summary, event);
 }
 
-/* Leaves the fields on the stack, which the filter points into. */
+/* Leaves the strings on the stack, which the filter points into. */
 static event_filter read_filter(lua_State *L, int index) {
   luaL_checktype(L, index, LUA_TTABLE);
+  lua_getfield(L, index, "since");
+  lua_getfield(L, index, "limit");
+  lua_getfield(L, index, "after");
+  lua_getfield(L, index, "oldest_first");
+  event_filter filter = {
+      .since = (int64_t)(luaL_optnumber(L, -4, 0) * 1000),
+      .limit = luaL_optinteger(L, -3, 0),
+      .after = luaL_optinteger(L, -2, INT64_MIN),
+      .oldest_first = lua_toboolean(L, -1),
+  };
   lua_getfield(L, index, "state");
   lua_getfield(L, index, "action");
   lua_getfield(L, index, "account_id");
-  lua_getfield(L, index, "since");
-  lua_getfield(L, index, "limit");
-  return (event_filter){
-      .state = luaL_optstring(L, -5, NULL),
-      .action = luaL_optstring(L, -4, NULL),
-      .account_id = luaL_optstring(L, -3, NULL),
-      .since = (int64_t)(luaL_optnumber(L, -2, 0) * 1000),
-      .limit = luaL_optinteger(L, -1, 0),
-  };
+  lua_getfield(L, index, "platform");
+  filter.state = luaL_optstring(L, -4, NULL);
+  filter.action = luaL_optstring(L, -3, NULL);
+  filter.account_id = luaL_optstring(L, -2, NULL);
+  filter.platform = luaL_optstring(L, -1, NULL);
+  return filter;
 }
 
-/* host.events.list(path, {state=, action=, account_id=, since=, limit=}, each) → true
- * | nil, message */
+/* host.events.list(path, {state=, action=, account_id=, platform=, since=, limit=, after=,
+ * oldest_first=}, each) → true | nil, message */
 static int list(lua_State *L) {
   host_error error;
   store_visitor visitor = {.L = L, .function = 3};

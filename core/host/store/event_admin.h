@@ -16,6 +16,7 @@ typedef struct {
   int64_t id;
   const char *action;
   const char *account_id; /* or NULL */
+  const char *platform;   /* of its body; NULL if that names none */
   const char *state;
   int attempts; /* of the last replay, if there was any */
   int replays;
@@ -33,12 +34,16 @@ typedef struct {
   const char *state;      /* a state's name, or NULL for all */
   const char *action;     /* or NULL for all */
   const char *account_id; /* or NULL for all */
+  const char *platform;   /* or NULL for all */
   int64_t since;          /* received at or after this */
-  int64_t limit;          /* the newest N; 0: all */
+  int64_t limit;          /* the first N in that order; 0: all */
+  int64_t after;          /* only those with an id above this */
+  bool oldest_first;
 } event_filter;
 
-/* Calls `each` for the stored events, oldest first, until it returns false. An event that changes
- * during the listing is shown as it was when its page of a few hundred was read. */
+/* Calls `each` for the stored events, newest first unless the filter says otherwise, until it
+ * returns false. An event that changes during the listing is shown as it was when its page of a few
+ * hundred was read; those that are stored meanwhile are not shown. */
 bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
                       host_error *error);
 
@@ -58,8 +63,8 @@ typedef enum {
 bool event_store_replay(const char *path, int64_t id, event_replay_result *result,
                         host_error *error);
 
-/* The same for all dead events that match the filter, in steps; `count` is their number, also on
- * failure. Its state and limit are ignored. */
+/* The same for all dead events of the filter's action and account since its time, in steps; `count`
+ * is their number, also on failure. */
 bool event_store_replay_dead(const char *path, const event_filter *filter, int64_t *count,
                              host_error *error);
 

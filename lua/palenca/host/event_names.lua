@@ -13,6 +13,27 @@ for name in pairs(constants.actions) do
   documented[name:match("^[^.]+") .. ".*"] = name ~= "*" or nil
 end
 
+local function sorted(set)
+  local list = {}
+  for name in pairs(set) do
+    list[#list + 1] = name ~= "*" and name or nil
+  end
+  table.sort(list)
+  return list
+end
+
+--- The names of events.
+-- @treturn {string,...}
+function event_names.list()
+  return sorted(constants.actions)
+end
+
+--- The names of platforms.
+-- @treturn {string,...}
+function event_names.platforms()
+  return sorted(constants.platforms)
+end
+
 --- What is wrong with a name. The API may send events that are not documented yet, so for a handler
 -- this is a warning only.
 -- @tparam string name an event's, a family's, or `*`

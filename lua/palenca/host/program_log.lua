@@ -9,6 +9,9 @@ local program_log = {}
 
 local as_json = false
 
+-- The command that runs, as it stands in what is logged of its failure.
+local command
+
 -- Whether a thread writes the lines.
 local is_started = false
 
@@ -23,8 +26,9 @@ local PIECE = 4000
 
 --- Chooses between text and JSON.
 -- @tparam ?boolean is_json true for JSON
-function program_log.use_json(is_json)
-  as_json = is_json or false
+-- @tparam ?string name of the command that runs
+function program_log.use_json(is_json, name)
+  as_json, command = is_json or false, name
 end
 
 --- Lets a thread write the lines: if nobody reads them, they are counted and discarded.
@@ -42,16 +46,15 @@ end
 
 --- Logs why a command has failed.
 -- @tparam string message
--- @tparam ?table more `command`, its name; `hint`, a further line, such as where the help is
-function program_log.problem(message, more)
-  more = more or {}
+-- @tparam ?string hint a further line, such as where the help is
+function program_log.problem(message, hint)
   local line
   if as_json then
-    line = log.encode({ event = "error", level = "error", command = more.command,
-      message = message, hint = more.hint })
+    line = log.encode({ event = "error", level = "error", command = command,
+      message = message, hint = hint })
   else
-    line = string.format("palenca%s: %s%s", more.command and " " .. more.command or "",
-      redact.escape_line(log.truncate(message), true), more.hint and "\n" .. more.hint or "")
+    line = string.format("palenca: %s%s", redact.escape_line(log.truncate(message), true),
+      hint and "\n" .. hint or "")
   end
   if is_started then
     host.log_write(line .. "\n")

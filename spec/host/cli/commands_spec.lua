@@ -207,7 +207,7 @@ describe("palenca", function()
       local status, out, err = palenca({ "run", script("print 'started'\nerror 'my reason'") })
       assert.are.equal(1, status)
       assert.are.equal("started\n", out)
-      assert.truthy(err:find("^palenca run: [^\n]*script%.lua:2: my reason"), err)
+      assert.truthy(err:find("^palenca: [^\n]*script%.lua:2: my reason"), err)
       status, out, err = palenca({ "run", script("local x = = 1") })
       assert.are.equal("", out)
       assert.are.equal(1, status)
@@ -373,7 +373,7 @@ describe("palenca", function()
         local status, out, err = palenca({ "check", script(text), "--cpu-timeout", "0.1",
           "--memory-limit", "16" })
         assert.are.same({ 1, "" }, { status, out }, text)
-        assert.truthy(err:find("^palenca check: ") and err:find(reason, 1, true), err)
+        assert.truthy(err:find("^palenca: ") and err:find(reason, 1, true), err)
       end
     end)
 
@@ -419,7 +419,8 @@ describe("palenca", function()
         names[#names + 1] = name
       end
       table.sort(names)
-      assert.are.same({ "account_id", "action", "attempts", "error", "id", "received_at", "state" },
+      assert.are.same({ "account_id", "action", "attempts", "error", "id", "platform",
+        "received_at", "state" },
         names)
       assert.are.equal("two\nlines", list[2].error)
       assert.truthy(list[1].received_at:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$"))
@@ -431,9 +432,10 @@ describe("palenca", function()
       assert.are.equal(0, served:stop())
       local status, out = palenca({ "events", "list" }, { env = { PALENCA_DB = served.db } })
       assert.are.equal(0, status)
-      assert.are.equal(3, select(2, out:gsub("\n", "")))
-      assert.truthy(out:find("retry +attempts 1 +login.error +b  two lines\n"), out)
-      assert.truthy(out:find("attempts 1 +login.success +%-\n"), out)
+      assert.are.equal(4, select(2, out:gsub("\n", "")))
+      assert.truthy(out:find("^ID +RECEIVED +STATE +ATTEMPTS +ACTION +PLATFORM +ACCOUNT +"
+        .. "ERROR\n%d+ [^\n]+ done +1 +login.success +uber +%-\n"), out)
+      assert.truthy(out:find("retry +1 +login.error +uber +b +two lines\n"), out)
       out = select(2, palenca({ "events", "list", "--db", served.db, "--state", "dead" }))
       assert.are.equal("no events\n", out)
     end)

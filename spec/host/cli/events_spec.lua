@@ -46,6 +46,37 @@ describe("palenca events", function()
     stage:clear()
   end)
 
+  it("list has a heading and the newest first, with the platform", function()
+    local status, out = palenca("list", "--db", served.db)
+    local accounts = {}
+    assert.are.equal(0, status)
+    assert.truthy(out:find("^ID +RECEIVED +STATE +ATTEMPTS +ACTION +PLATFORM +ACCOUNT +ERROR\n"),
+      out)
+    for action, platform, account in out:gmatch(" +1  (%S+) +(%S+) +(%S+)") do
+      accounts[#accounts + 1] = account .. " " .. platform .. " " .. action
+    end
+    assert.are.same({ "- uber login.created", "a uber login.incomplete", "b uber login.error",
+      "a uber login.success" }, accounts, out)
+    assert.are.equal("no events\n",
+      select(2, palenca("list", "--db", served.db, "--platform", "didi")))
+    assert.are.equal(4, #helper.events(served.db, { "--platform", "uber" }))
+    local newest = select(2, palenca("list", "--db", served.db, "--json", "--limit", "1"))
+    assert.truthy(newest:find('"action":"login.created"', 1, true), newest)
+    assert.truthy(newest:find('"platform":"uber"', 1, true), newest)
+  end)
+
+  it("list colors states on a terminal, unless the user does not want it", function()
+    local function on_terminal(env)
+      local _, out = process.run("/usr/bin/script", { "-qec", process.program()
+        .. " events list --state dead --db " .. served.db, "/dev/null" }, { env = env })
+      return out:find("\27[1;31mdead    \27[0m", 1, true) ~= nil, out:find("\27", 1, true) ~= nil
+    end
+    assert.are.same({ true, true }, { on_terminal({ TERM = "xterm" }) })
+    assert.are.same({ false, false }, { on_terminal({ TERM = "dumb" }) })
+    assert.are.same({ false, false }, { on_terminal({ TERM = "xterm", NO_COLOR = "1" }) })
+    assert.is_nil(select(2, palenca("list", "--db", served.db)):find("\27", 1, true))
+  end)
+
   it("list lists those of an action, an account, a time, or all of these", function()
     local function accounts(...)
       local names = {}
@@ -262,5 +293,48 @@ describe("palenca serve", function()
       local left = helper.events(served.db)
       return #left == 1 and left[1].state == "dead"
     end, "all that is done to be deleted")
+  end)
+end)
+
+describe("palenca events list --follow", function()
+  local stage = helper.stage_for_each()
+
+  it("lists the last ones, and then each that arrives, until a signal", function()
+    local served = stage:serve({ text = "require('palenca').on('*', print)" })
+    for number = 1, 4 do
+      helper.post(served.url, { account_id = "before" .. number })
+    end
+    local follower = stage:start(process.program(), { "events", "list", "--follow", "--limit", "2",
+      "--db", served.db })
+    follower:wait_output("stdout", "(before4)")
+    helper.post(served.url, { account_id = "after1" })
+    follower:wait_output("stdout", "(after1)")
+    helper.post(served.url, { account_id = "after2" })
+    follower:wait_output("stdout", "(after2)")
+    follower:kill("sigint")
+    follower:wait_exit()
+    local accounts = {}
+    for account in follower.stdout:gmatch("[bfaetor]+%d%f[%s]") do
+      accounts[#accounts + 1] = account
+    end
+    assert.are.same({ "before3", "before4", "after1", "after2" }, accounts)
+    assert.are.equal(1, select(2, follower.stdout:gsub("RECEIVED", "")))
+  end)
+
+  it("shows those of the filter alone, as JSON too, and ends with its reader", function()
+    local served = stage:serve({ text = "require('palenca').on('*', print)" })
+    local follower = stage:start(process.program(), { "events", "list", "--follow", "--json",
+      "--action", "login.error", "--db", served.db })
+    for _, action in ipairs({ "login.success", "login.error" }) do
+      helper.post(served.url, { account_id = action, webhook_action = action })
+    end
+    local line = follower:wait_output("stdout", "([^\n]+)\n")
+    assert.are.equal("login.error", helper.json.decode(line).account_id)
+    assert.are.equal(1, select(2, follower.stdout:gsub("\n", "")))
+    local reader = stage:start("/bin/bash", { "-c", process.program() .. " events list --follow "
+      .. "--db " .. served.db .. " | head -n 2 | wc -l; exit ${PIPESTATUS[0]}" })
+    reader:wait_output("stdout", "(2\n)")
+    helper.post(served.url, { account_id = "nobody reads it" })
+    assert.are.equal(141, reader:wait_exit())
   end)
 end)

@@ -186,7 +186,7 @@ describe("palenca income and palenca decide", function()
       assert.are.equal(1, status)
       assert.are.equal("", out)
       assert.truthy(err:find(case[3], 1, true), err)
-      assert.truthy(err:find("^palenca income: [^\n]+\n$"), err)
+      assert.truthy(err:find("^palenca: [^\n]+\n$"), err)
       assert.is_nil(err:find("%.lua:%d"), err)
     end)
   end
@@ -216,7 +216,7 @@ describe("palenca income and palenca decide", function()
       process.program(), path, rule, LAST,
     })
     assert.are.equal(1, status)
-    assert.truthy(err:find("palenca decide: [^\n]*[Ss]pace"), err)
+    assert.truthy(err:find("palenca: [^\n]*[Ss]pace"), err)
   end)
 
   describe("with accounts of the API", function()
@@ -277,9 +277,9 @@ describe("palenca income and palenca decide", function()
     it("fails with one line at an account that does not exist, and at a wrong key", function()
       local nobody = "00000000-0000-4000-8000-000000000000"
       for problem, env in pairs({
-        ["^palenca income: not_found: "] = { PALENCA_API_KEY = key, PALENCA_BASE_URL = url },
-        ["^palenca income: auth: "] = { PALENCA_API_KEY = "wrong", PALENCA_BASE_URL = url },
-        ["^palenca income: [^\n]*no API key"] = { PALENCA_BASE_URL = url },
+        ["^palenca: not_found: "] = { PALENCA_API_KEY = key, PALENCA_BASE_URL = url },
+        ["^palenca: auth: "] = { PALENCA_API_KEY = "wrong", PALENCA_BASE_URL = url },
+        ["^palenca: [^\n]*no API key"] = { PALENCA_BASE_URL = url },
       }) do
         local status, out, err = palenca({ "income", nobody }, { env = env })
         assert.are.equal(1, status)

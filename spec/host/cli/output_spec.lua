@@ -97,7 +97,7 @@ describe("output", function()
       $p events list --state retri >&- 2>&-; echo $?
       $p events list 2>&- | wc -l
       $p run prints.lua 2>/dev/full]])
-    assert.are.equal("1\n1\n2\n32\nx\ny1\n", out)
+    assert.are.equal("1\n1\n2\n33\nx\ny1\n", out)
   end)
 
   it("of a handler is lost with one line in the log", function()
@@ -120,8 +120,8 @@ describe("output", function()
     local _, out = shell("$p events list; $p events list --json --state dead; $p events stats")
     assert.is_nil(out:find("[\27\127]"))
     assert.is_nil(out:find("\226\128\174", 1, true))
-    assert.truthy(out:find("login.error       bad\\x1b[31m\n", 1, true), out)
-    assert.truthy(out:find("bad  \\x1b[2J\\u{202e} said the platform\n", 1, true), out)
+    assert.truthy(out:find("login.error    uber      bad\\x1b[31m\n", 1, true), out)
+    assert.truthy(out:find(" bad +\\x1b%[2J\\u{202e} said the platform\n"), out)
     local dead = helper.events(db, { "--state", "dead" })[1]
     assert.are.equal("\27[2J\226\128\174 said the platform", dead.error)
     local shown = select(2, shell("$p events show " .. string.format("%d", dead.id)))
@@ -142,7 +142,7 @@ describe("output", function()
       $p income --rows $'z\e[31m'; $p run raises.lua]])
     assert.is_nil(out:find("\27", 1, true))
     assert.are.equal(3, select(2, out:gsub("\\x1b%[31m", "")), out)
-    assert.truthy(out:find("palenca run: \\x1b[2J\n", 1, true), out)
+    assert.truthy(out:find("palenca: \\x1b[2J\n", 1, true), out)
   end)
 
   it("of a table has no platform's name that steers a terminal", function()

@@ -394,17 +394,20 @@ bool add_line(void *context, const event_summary *event) {
   return l->count != l->stop_after;
 }
 
-listing list(const fixture *f, const char *state, int64_t limit) {
+listing list(const fixture *f, const event_filter *filter) {
   listing l = {.f = f, .text = ""};
   host_error error = {.kind = HOST_OK};
-  const event_filter filter = {.state = state, .limit = limit};
-  if (!event_store_list(f->path, &filter, add_line, &l, &error)) {
+  if (!event_store_list(f->path, filter, add_line, &l, &error)) {
     fail_msg("list: %s", error.message);
   }
   return l;
 }
 
+int count_listed(const fixture *f, const char *state) {
+  return list(f, &(event_filter){.state = state}).count;
+}
+
 void assert_listed(const fixture *f, const char *state, const char *text) {
-  listing l = list(f, state, 0);
+  listing l = list(f, &(event_filter){.state = state, .oldest_first = true});
   assert_string_equal(l.text, text);
 }

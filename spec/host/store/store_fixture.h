@@ -155,7 +155,8 @@ typedef struct {
 /* Takes an event of event_store_list into a listing. */
 bool add_line(void *context, const event_summary *event);
 
-listing list(const fixture *f, const char *state, int64_t limit);
+listing list(const fixture *f, const event_filter *filter);
+int count_listed(const fixture *f, const char *state);
 void assert_listed(const fixture *f, const char *state, const char *text);
 
 #endif

@@ -10,12 +10,18 @@
 #define PAGE_ROWS 256
 #define RANGE 20000 /* ids per query, so that one whose filter matches few events stays short */
 
+/* The platform is in the body alone, which is an object with the member `data`. */
+#define PLATFORM                                                                                   \
+  "(SELECT json_extract(CAST(body AS TEXT), '$.data.platform') FROM bodies"                        \
+  " WHERE bodies.id = events.id AND json_valid(CAST(body AS TEXT)))"
 #define COLUMNS                                                                                    \
-  "id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, error"
+  "id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, error, "    \
+  PLATFORM
 #define UNFINISHED "INDEXED BY events_unfinished WHERE state < 3 AND "
 #define IN_RANGE " AND id > ?1 AND id <= ?2"
 #define FILTERS                                                                                    \
-  " AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR account_id = ?4) AND received_at >= ?5"
+  " AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR account_id = ?4) AND received_at >= ?5"     \
+  " AND (?7 IS NULL OR " PLATFORM " = ?7)"
 
 /* Those of each state, and all. All but the retries are read in the order of an index, so that a
  * page costs the same however many events there are; the retries are in order of their time and
@@ -29,9 +35,6 @@ static const char *const sources[] = {
     "WHERE 1",
 };
 _Static_assert(sizeof sources / sizeof sources[0] == EVENT_STATES + 1, "one each, and one for all");
-
-/* One of an id, if its state is still the one that was asked for. */
-#define ONE "SELECT " COLUMNS " FROM events WHERE id = ?1 AND (?2 = ?3 OR state = ?2)"
 
 typedef struct {
   event_summary events[PAGE_ROWS];
@@ -61,7 +64,7 @@ static const char *copy_text(sqlite3_stmt *row, int column, char **to) {
 
 static bool add(event_page *page, sqlite3_stmt *row) {
   size_t size = (size_t)sqlite3_column_bytes(row, 1) + (size_t)sqlite3_column_bytes(row, 2) +
-                (size_t)sqlite3_column_bytes(row, 9) + 3;
+                (size_t)sqlite3_column_bytes(row, 9) + (size_t)sqlite3_column_bytes(row, 10) + 4;
   char *text = malloc(size);
   if (text == NULL) {
     return false;
@@ -80,16 +83,15 @@ static bool add(event_page *page, sqlite3_stmt *row) {
   event->action = copy_text(row, 1, &text);
   event->account_id = copy_text(row, 2, &text);
   event->error = copy_text(row, 9, &text);
+  event->platform = copy_text(row, 10, &text);
   return true;
 }
 
 /* A page is copied before it is shown: a paused reader must not hold its snapshot, because the
  * writer's log grows for as long as one is held. */
-static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t last,
-                      event_page *page, host_error *error) {
-  (void)sqlite3_bind_int64(query, 1, after);
-  (void)sqlite3_bind_int64(query, 2, last);
-  (void)sqlite3_bind_int64(query, 6, PAGE_ROWS);
+static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t rows, event_page *page,
+                      host_error *error) {
+  (void)sqlite3_bind_int64(query, 6, rows);
   int step;
   bool has_memory = true;
   while (has_memory && (step = event_file_step(query)) == SQLITE_ROW) {
@@ -107,19 +109,13 @@ static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t after
 /* What a listing works with; what goes wrong is put into `error`. */
 typedef struct {
   event_file file;
-  size_t which; /* of the sources */
   const event_filter *filter;
-  int64_t after, last; /* the ids there were at the beginning */
+  int64_t after, last; /* the ids that are left */
   event_visit each;
   void *context;
   event_page page;
   host_error *error;
 } listing;
-
-static bool fail(const listing *l, bool is_memory) {
-  return is_memory ? host_error_set(l->error, HOST_FAILED, "out of memory")
-                   : event_file_fail(&l->file, "read", l->error);
-}
 
 /* Returns whether the visits go on. */
 static bool show_page(listing *l) {
@@ -131,113 +127,54 @@ static bool show_page(listing *l) {
   return go_on;
 }
 
-/* A query of those that the filter lets through, in the order of their ids or the other way. */
-static sqlite3_stmt *prepare(const listing *l, const char *columns, const char *direction) {
-  char text[768];
+/* A query of those that the filter lets through. */
+static sqlite3_stmt *prepare(const listing *l, const char *source) {
+  char text[1536];
   sqlite3_stmt *query = NULL;
+  const event_filter *filter = l->filter;
   (void)snprintf(text, sizeof text,
-                 "SELECT %s FROM events %s" IN_RANGE FILTERS " ORDER BY id %s LIMIT ?6", columns,
-                 sources[l->which], direction);
+                 "SELECT " COLUMNS " FROM events %s" IN_RANGE FILTERS " ORDER BY id %s LIMIT ?6",
+                 source, filter->oldest_first ? "ASC" : "DESC");
   if (sqlite3_prepare_v2(l->file.db, text, -1, &query, NULL) == SQLITE_OK) {
-    (void)sqlite3_bind_text(query, 3, l->filter->action, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_text(query, 4, l->filter->account_id, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(query, 5, l->filter->since);
+    (void)sqlite3_bind_text(query, 3, filter->action, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(query, 4, filter->account_id, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(query, 5, filter->since);
+    (void)sqlite3_bind_text(query, 7, filter->platform, -1, SQLITE_STATIC);
   }
   return query;
 }
 
-static bool list_all(listing *l) {
-  sqlite3_stmt *query = prepare(l, COLUMNS, "ASC");
-  bool ok = query != NULL || fail(l, false);
-  bool go_on = true;
-  int64_t after = l->after;
-  while (ok && go_on && after < l->last) {
-    int64_t upto = l->last - after > RANGE ? after + RANGE : l->last;
-    ok = read_page(&l->file, query, after, upto, &l->page, l->error);
-    after = l->page.count == PAGE_ROWS ? l->page.events[PAGE_ROWS - 1].id : upto;
-    go_on = ok && show_page(l);
+/* Reads the next page, of at most so many rows, and takes its ids from those that are left. */
+static bool read_next(listing *l, sqlite3_stmt *query, int64_t rows) {
+  bool is_upward = l->filter->oldest_first, is_short = l->last - l->after <= RANGE;
+  int64_t after = is_upward || is_short ? l->after : l->last - RANGE;
+  int64_t last = is_upward && !is_short ? l->after + RANGE : l->last;
+  (void)sqlite3_bind_int64(query, 1, after);
+  (void)sqlite3_bind_int64(query, 2, last);
+  if (!read_page(&l->file, query, rows, &l->page, l->error)) {
+    return false;
   }
-  (void)sqlite3_finalize(query);
-  return ok;
-}
-
-/* ---- the newest ------------------------------------------------------------------------- */
-
-typedef struct {
-  int64_t *ids; /* the newest first */
-  size_t count, capacity;
-} id_list;
-
-static bool append(id_list *list, int64_t id) {
-  if (list->count == list->capacity) {
-    size_t capacity = list->capacity > 0 ? list->capacity * 2 : PAGE_ROWS;
-    int64_t *grown = realloc(list->ids, capacity * sizeof *grown);
-    if (grown == NULL) {
-      return false;
-    }
-    list->ids = grown;
-    list->capacity = capacity;
+  const event_page *page = &l->page;
+  bool is_full = page->count == rows;
+  if (is_upward) {
+    l->after = is_full ? page->events[page->count - 1].id : last;
+  } else {
+    l->last = is_full ? page->events[page->count - 1].id - 1 : after;
   }
-  list->ids[list->count++] = id;
   return true;
 }
 
-static bool find_newest(listing *l, id_list *found) {
-  sqlite3_stmt *query = prepare(l, "id", "DESC");
-  bool ok = query != NULL || fail(l, false);
-  int64_t last = l->last, limit = l->filter->limit;
-  while (ok && last > l->after && (int64_t)found->count < limit) {
-    int64_t after = last - l->after > RANGE ? last - RANGE : l->after;
-    (void)sqlite3_bind_int64(query, 1, after);
-    (void)sqlite3_bind_int64(query, 2, last);
-    (void)sqlite3_bind_int64(query, 6, limit - (int64_t)found->count);
-    int step = SQLITE_DONE;
-    while (ok && (step = event_file_step(query)) == SQLITE_ROW) {
-      ok = append(found, sqlite3_column_int64(query, 0)) || fail(l, true);
-    }
-    ok = ok && (step == SQLITE_DONE || fail(l, false));
-    (void)sqlite3_reset(query);
-    last = after;
-  }
-  (void)sqlite3_finalize(query);
-  return ok;
-}
-
-/* In one transaction of its own, which ends before they are shown. */
-static bool read_these(listing *l, sqlite3_stmt *query, const int64_t *ids, size_t count) {
-  bool ok = sqlite3_exec(l->file.db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK || fail(l, false);
-  for (size_t i = count; ok && i > 0; i--) {
-    (void)sqlite3_bind_int64(query, 1, ids[i - 1]);
-    int step = event_file_step(query);
-    if (step == SQLITE_ROW) {
-      ok = add(&l->page, query) || fail(l, true);
-    } else {
-      ok = step == SQLITE_DONE || fail(l, false);
-    }
-    (void)sqlite3_reset(query);
-  }
-  (void)sqlite3_exec(l->file.db, "COMMIT", NULL, NULL, NULL);
-  return ok;
-}
-
-/* Their ids first, from the newest back, and then the rows the other way round: so neither all of
- * them are held in memory, nor is any shown out of order. */
-static bool list_newest(listing *l) {
-  id_list found = {0};
-  sqlite3_stmt *query = NULL;
-  bool ok = find_newest(l, &found) &&
-            (sqlite3_prepare_v2(l->file.db, ONE, -1, &query, NULL) == SQLITE_OK || fail(l, false));
-  (void)sqlite3_bind_int64(query, 2, (int64_t)l->which);
-  (void)sqlite3_bind_int64(query, 3, EVENT_STATES);
+static bool list_events(listing *l, const char *source) {
+  sqlite3_stmt *query = prepare(l, source);
+  bool ok = query != NULL || event_file_fail(&l->file, "read", l->error);
   bool go_on = true;
-  for (size_t left = found.count; ok && go_on && left > 0;) {
-    size_t count = left < PAGE_ROWS ? left : PAGE_ROWS;
-    left -= count;
-    ok = read_these(l, query, found.ids + left, count);
+  int64_t left = l->filter->limit > 0 ? l->filter->limit : INT64_MAX;
+  while (ok && go_on && left > 0 && l->after < l->last) {
+    ok = read_next(l, query, left < PAGE_ROWS ? left : PAGE_ROWS);
+    left -= l->page.count;
     go_on = ok && show_page(l);
   }
   (void)sqlite3_finalize(query);
-  free(found.ids);
   return ok;
 }
 
@@ -260,15 +197,16 @@ bool event_store_list(const char *path, const event_filter *filter, event_visit 
   if (l == NULL) {
     return host_error_set(error, HOST_FAILED, "out of memory");
   }
-  l->which = which;
   l->filter = filter;
   l->each = each;
   l->context = context;
   l->error = error;
   bool ok = event_file_open_to_read(&l->file, path, error);
   if (ok) {
-    ok = event_file_ids(l->file.db, &l->after, &l->last) || fail(l, false);
-    ok = ok && (filter->limit > 0 ? list_newest(l) : list_all(l));
+    ok = event_file_ids(l->file.db, &l->after, &l->last) ||
+         event_file_fail(&l->file, "read", error);
+    l->after = l->after > filter->after ? l->after : filter->after;
+    ok = ok && list_events(l, sources[which]);
     clear(&l->page);
     event_file_close(&l->file);
   }
@@ -278,13 +216,13 @@ bool event_store_list(const char *path, const event_filter *filter, event_visit 
 
 /* The row is copied, and the file closed, before it is shown. */
 static bool show_row(sqlite3_stmt *row, event_page *page, char **body, size_t *size) {
-  *size = (size_t)sqlite3_column_bytes(row, 10);
+  *size = (size_t)sqlite3_column_bytes(row, 11);
   *body = malloc(*size + 1);
   if (*body == NULL || !add(page, row)) {
     return false;
   }
   if (*size > 0) {
-    memcpy(*body, sqlite3_column_blob(row, 10), *size);
+    memcpy(*body, sqlite3_column_blob(row, 11), *size);
   }
   (*body)[*size] = '\0';
   page->events[0].body = *body;

@@ -40,8 +40,7 @@ local function load_script(given)
   while loaded == false do
     loaded, problem, details = loading:wait_ready(0.1)
     if (loading:blocked() or 0) > BLOCKED_MAX then
-      program_log.problem(string.format("%s: blocked for %d s", given.script, BLOCKED_MAX),
-        { command = "check" })
+      program_log.problem(string.format("%s: blocked for %d s", given.script, BLOCKED_MAX))
       host.exit_now(FAILED)
     end
   end
@@ -57,7 +56,7 @@ function check.run(given)
   if handled == false then
     return output.CLOSED
   elseif not handled then
-    program_log.problem(problem, { command = "check" })
+    program_log.problem(problem)
     return FAILED
   end
   local actions, texts = handled.actions, handled.timers

@@ -9,6 +9,8 @@ local redact = require("palenca.util.redact")
 local command = {
   name = "decide",
   summary = "Decide by a rule whether a person's income carries an installment.",
+  note = "The exit status is 0 for approve, 3 for refer (to a person), 4 for decline and 5 for "
+    .. "undecidable; 1 if something could not be read, 2 for wrong usage.",
 }
 
 local STATUS = { approve = 0, refer = 3, decline = 4, undecidable = 5 }
@@ -38,8 +40,6 @@ function command.define(parser)
     convert = money,
     argname = "AMOUNT",
   })
-  parser:epilog("The exit status is 0 for approve, 3 for refer (to a person), 4 for decline and 5 "
-    .. "for undecidable; 1 if something could not be read, 2 for wrong usage.")
 end
 
 local function problem_of(given)

@@ -16,15 +16,24 @@ local decisions = {
 
 local entry_number = options.integer(1, math.tointeger(2 ^ 53))
 
+local OUTCOMES = { "approve", "refer", "decline", "undecidable" }
+
 local function define_list(command)
   local list = command:command("list", "List decisions in the order in which they were recorded: "
     .. "the newest is the last line, and --limit 20 lists the last 20.")
-  list:option("--event", "Only those of the event of this id."):argname("ID"):convert(options.id)
-  list:option("--account", "Only those of this account, as long as they have their rows.")
-    :argname("ID")
+  options.add(list, "--event", {
+    help = "Only those of the event of this id.",
+    convert = options.id,
+    argname = "ID",
+  })
+  options.add(list, "--account", {
+    help = "Only those of this account, as long as they have their rows.",
+    argname = "ID",
+  })
   options.add(list, "--outcome", {
-    help = "Only those with this outcome: approve, refer, decline or undecidable.",
-    convert = options.one_of({ "approve", "refer", "decline", "undecidable" }),
+    help = "Only those with this outcome: " .. options.alternatives(OUTCOMES) .. ".",
+    convert = options.one_of(OUTCOMES),
+    words = OUTCOMES,
     argname = "OUTCOME",
   })
   options.add(list, "--since", {
@@ -33,8 +42,7 @@ local function define_list(command)
     convert = time_argument.parse,
     argname = "TIME",
   })
-  list:option("--limit", "The newest N; 0: all. Default: 0."):argname("N"):default("0")
-    :show_default(false):convert(options.count)
+  options.add_limit(list)
   return list
 end
 
@@ -66,8 +74,12 @@ end
 local function define_verify(command)
   local verify = command:command("verify", "Check that no entry was changed, inserted, moved or "
     .. "removed. The exit status is 1 if one was.")
-  verify:option("--head", "A head that an earlier check has printed: the entry of that number must "
-    .. "still have that hash."):argname("NUMBER:HASH"):convert(decisions_check.head)
+  options.add(verify, "--head", {
+    help = "A head that an earlier check has printed: the entry of that number must still have "
+      .. "that hash.",
+    convert = decisions_check.head,
+    argname = "NUMBER:HASH",
+  })
   return verify
 end
 

@@ -23,9 +23,7 @@ local dev = {
 local EVENTS_PER_LOGIN = 2
 local WRONG_USAGE = 2
 
-function dev.define(command)
-  service_options.define(command)
-  receiver_options.define(command)
+local function define_sandbox(command)
   options.add(command, "--sandbox-listen", {
     help = "Address and port of the sandbox; port 0: any free one.",
     env = "PALENCA_SANDBOX_LISTEN",
@@ -34,14 +32,27 @@ function dev.define(command)
     argname = "ADDRESS",
   })
   sandbox.define_common(command, 0)
-  local db = command:option("--db", "Keep the events in this file. Default: a temporary one.")
-    :argname("FILE"):convert(options.file)
-  command:option("--login", "Simulate a login as soon as all is ready: WHO[,NAME=VALUE…]. WHO is "
-    .. "a platform, such as uber, or a test identifier, such as "
-    .. "rappi+incomplete@palenca-tests.com; NAME is pattern (" .. login_argument.patterns()
-    .. "; default " .. history_patterns.default .. "), warning (" .. login_argument.warnings()
-    .. ") or days (instead of --history). Such as uber,pattern=declining. May be repeated.")
-    :argname("LOGIN"):convert(login_argument.parse):count("*")
+  options.add(command, "--login", {
+    help = "Simulate a login as soon as all is ready: WHO[,NAME=VALUE…]. WHO is a platform, such "
+      .. "as uber, or a test identifier, such as rappi+incomplete@palenca-tests.com; NAME is "
+      .. "pattern (" .. login_argument.patterns() .. "; default " .. history_patterns.default
+      .. "), warning (" .. login_argument.warnings() .. ") or days (instead of --history). Such "
+      .. "as uber,pattern=declining. May be repeated.",
+    convert = login_argument.parse,
+    is_list = true,
+    argname = "LOGIN",
+  })
+end
+
+function dev.define(command)
+  service_options.define(command)
+  receiver_options.define(command)
+  options.group(command, "Sandbox", define_sandbox)
+  local db = options.add(command, "--db", {
+    help = "Keep the events in this file. Default: a temporary one.",
+    convert = options.file,
+    argname = "FILE",
+  })
   -- an existing database may hold other events, for which --once must not wait
   command:mutex(db, command:flag("--once", "Exit when the events of the simulated logins are "
     .. "handled; status 1 if a handler failed. Wants --login."))
@@ -156,7 +167,7 @@ function dev.run(given)
   local problem = given.once and #given.login == 0 and "--once needs a --login to wait for"
     or store_options.problem(given)
   if problem then
-    program_log.problem(problem, { hint = "Try 'palenca dev --help'." })
+    program_log.problem(problem, "Try 'palenca dev --help'.")
     return WRONG_USAGE
   end
   program_log.begin()

@@ -7,6 +7,7 @@ local host = require("palenca.host")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local store_options = require("palenca.host.cli.store_options")
+local terminal = require("palenca.host.cli.terminal")
 local time_argument = require("palenca.host.cli.time_argument")
 local user_error = require("palenca.host.user_error")
 
@@ -24,19 +25,33 @@ local function add_since(command)
   })
 end
 
+local function add_filters(command)
+  options.add(command, "--action", {
+    help = "Only those of this name, such as login.success.",
+    words = event_names.list(),
+    argname = "ACTION",
+  })
+  add_since(command)
+end
+
 local function define_list(command)
-  local list = command:command("list", "List events in the order of their arrival: the newest is "
-    .. "the last line, and --limit 20 lists the last 20.")
+  local list = command:command("list", "List events, the newest first.")
   options.add(list, "--state", {
     help = "Only those in this state: " .. options.alternatives(host.events.states) .. ".",
     convert = options.one_of(host.events.states),
+    words = host.events.states,
     argname = "STATE",
   })
-  list:option("--action", "Only those of this name, such as login.success."):argname("ACTION")
-  list:option("--account", "Only those of this account."):argname("ID")
-  add_since(list)
-  list:option("--limit", "The newest N; 0: all. Default: 0."):argname("N"):default("0")
-    :show_default(false):convert(options.count)
+  add_filters(list)
+  options.add(list, "--account", { help = "Only those of this account.", argname = "ID" })
+  options.add(list, "--platform", {
+    help = "Only those of this platform, such as uber.",
+    words = event_names.platforms(),
+    argname = "NAME",
+  })
+  options.add_limit(list)
+  list:flag("--follow", "List the newest ten, or --limit, in the order of their arrival, and then "
+    .. "each event that arrives, until Ctrl-C.")
   return list
 end
 
@@ -56,8 +71,7 @@ end
 
 local function define_retry_dead(command)
   local retry = command:command("retry-dead", "Run all dead events again.")
-  retry:option("--action", "Only those of this name, such as login.success."):argname("ACTION")
-  add_since(retry)
+  add_filters(retry)
   return retry
 end
 
@@ -78,6 +92,7 @@ local function define_purge(command)
     help = "Those in this state, " .. options.alternatives(host.events.finished_states) .. ".",
     default = "done",
     convert = options.one_of(host.events.finished_states),
+    words = host.events.finished_states,
     argname = "STATE",
   })
   purge:flag("--dry-run", "Only print how many would be deleted.")
@@ -100,21 +115,84 @@ local run = {
   purge = events_admin.purge,
 }
 
-function run.list(given)
-  local count = 0
-  local ok, problem = host.events.list(given.db, {
+local FOLLOWED = 10 -- events that are listed before those that arrive
+local POLL = 0.25 -- seconds
+
+-- Calls `each` for the events that the options name.
+local function visit(given, more, each)
+  local filter = {
     state = given.state,
     action = given.action,
     account_id = given.account,
+    platform = given.platform,
     since = given.since,
-    limit = given.limit,
-  }, function(event)
-    count = count + 1
-    output.line((given.json and events_format.object or events_format.line)(event))
-  end)
+  }
+  for name, value in pairs(more) do
+    filter[name] = value
+  end
+  local ok, problem = host.events.list(given.db, filter, each)
   if not ok then
     user_error("%s", problem)
   end
+end
+
+-- Returns what writes an event.
+local function new_writer(given)
+  local has_color, has_heading = terminal.has_color(), given.json
+  return function(event)
+    if given.json then
+      output.line(events_format.object(event))
+      return
+    elseif not has_heading then
+      has_heading = true
+      output.line(events_format.heading())
+    end
+    output.line(events_format.line(event, has_color))
+  end
+end
+
+-- The id of the newest event, whatever the options name; 0 if there is none.
+local function newest_id(given)
+  local id = 0
+  visit({ db = given.db }, { limit = 1 }, function(event)
+    id = event.id
+  end)
+  return id
+end
+
+-- Ids grow in the order of arrival. A signal ends the process.
+local function follow(given)
+  local write, newest, seen = new_writer(given), {}, newest_id(given)
+  visit(given, { limit = given.limit > 0 and given.limit or FOLLOWED }, function(event)
+    table.insert(newest, 1, event)
+  end)
+  for _, event in ipairs(newest) do
+    write(event)
+    seen = math.max(seen, event.id)
+  end
+  while true do
+    output.flush()
+    host.wait_signal(POLL)
+    local last = newest_id(given)
+    if last > seen then
+      visit(given, { after = seen, oldest_first = true }, function(event)
+        write(event)
+        last = math.max(last, event.id)
+      end)
+      seen = last
+    end
+  end
+end
+
+function run.list(given)
+  if given.follow then
+    follow(given)
+  end
+  local count, write = 0, new_writer(given)
+  visit(given, { limit = given.limit }, function(event)
+    count = count + 1
+    write(event)
+  end)
   if count == 0 then
     local behind = event_names.behind_none(given.action, given.json)
     if not given.json then

@@ -4,6 +4,7 @@ local byte_size = require("palenca.host.cli.byte_size")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local redact = require("palenca.util.redact")
+local terminal = require("palenca.host.cli.terminal")
 local time_argument = require("palenca.host.cli.time_argument")
 
 local events_format = {}
@@ -12,20 +13,35 @@ local function encode(fields)
   return redact.escape_json(json.encode(fields))
 end
 
---- One line for a person.
--- @tparam table event as `host.events.list` returns it
+-- Before the state, which may be in color, and from there on.
+local BEFORE, STATE, BEHIND = "%-14s  %-20s  ", "%-8s", "  %8s  %-13s  %-8s  %-36s  %s"
+
+local function join(before, state, behind)
+  return (before .. state .. behind:gsub(" +$", ""))
+end
+
+--- The heading above the lines.
 -- @treturn string
-function events_format.line(event)
-  local line = string.format("%d  %s  %-8s  attempts %d  %-16s  %s", event.id,
-    time_argument.text(event.received_at), event.state, event.attempts, redact.name(event.action),
-    redact.name(event.account_id) or "-")
+function events_format.heading()
+  return join(BEFORE:format("ID", "RECEIVED"), STATE:format("STATE"),
+    BEHIND:format("ATTEMPTS", "ACTION", "PLATFORM", "ACCOUNT", "ERROR"))
+end
+
+--- One line for a person: the time without its milliseconds, the error in one line.
+-- @tparam table event as `host.events.list` returns it
+-- @tparam boolean has_color whether the state is shown in color
+-- @treturn string
+function events_format.line(event, has_color)
+  local received_at = time_argument.text(event.received_at):gsub("%.%d+Z$", "Z")
+  local remark = (event.error or ""):gsub("%s+", " ")
   if event.replays > 0 then
-    line = line .. "  replays " .. event.replays
+    remark = ("replays %d  %s"):format(event.replays, remark)
   end
-  if event.error then
-    line = line .. "  " .. event.error:gsub("%s+", " ")
-  end
-  return redact.escape_line(line)
+  local behind = BEHIND:format(event.attempts, redact.name(event.action),
+    redact.name(event.platform) or "-", redact.name(event.account_id) or "-", remark)
+  return join(BEFORE:format(event.id, received_at),
+    terminal.paint(STATE:format(event.state), event.state, has_color),
+    redact.escape_line(behind))
 end
 
 --- The same as an object.
@@ -36,6 +52,7 @@ function events_format.object(event)
     id = event.id,
     action = redact.name(event.action),
     account_id = redact.name(event.account_id),
+    platform = redact.name(event.platform),
     state = event.state,
     attempts = event.attempts,
     replays = event.replays > 0 and event.replays or nil,
@@ -66,6 +83,7 @@ function events_format.whole_object(event, raw)
     id = event.id,
     action = action,
     account_id = account_id,
+    platform = redact.name(event.platform),
     state = event.state,
     attempts = event.attempts,
     replays = event.replays,
@@ -92,6 +110,7 @@ function events_format.page(event, raw)
   add("id", event.id)
   add("action", action)
   add("account", account_id or "-")
+  add("platform", redact.name(event.platform) or "-")
   add("state", event.state)
   add("attempts", event.attempts)
   add("replays", event.replays)

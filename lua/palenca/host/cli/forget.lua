@@ -35,10 +35,19 @@ local function id(text)
 end
 
 function forget.define(command)
-  command:option("--user", "The user's id: events and decisions of this user, and those of the "
-    .. "user's accounts that name no user."):argname("ID"):convert(id):overwrite(false)
-  command:option("--account", "An account's id: all events and decisions of it, whomever they "
-    .. "name. May be repeated."):argname("ID"):convert(id):count("*")
+  options.add(command, "--user", {
+    help = "The user's id: events and decisions of this user, and those of the user's accounts "
+      .. "that name no user.",
+    convert = id,
+    guards = true,
+    argname = "ID",
+  })
+  options.add(command, "--account", {
+    help = "An account's id: all events and decisions of it, whomever they name. May be repeated.",
+    convert = id,
+    is_list = true,
+    argname = "ID",
+  })
   store_options.add_db(command)
   options.add_json(command)
 end
@@ -210,7 +219,7 @@ end
 function forget.run(given)
   if not given.user and #given.account == 0 then
     program_log.problem("--user or --account must say who is to be forgotten",
-      { hint = "Try 'palenca forget --help'." })
+      "Try 'palenca forget --help'.")
     return WRONG_USAGE
   end
   local data = person_data.new(given.db, given.user, given.account)

@@ -57,6 +57,7 @@ function income_input.define(command)
     help = "The language of the text: es, pt or en.",
     default = "en",
     convert = language,
+    words = { "es", "pt", "en" },
     argname = "CODE",
   })
   command:flag("--json", "Write the canonical JSON object instead of text.")
@@ -251,7 +252,7 @@ end
 -- @treturn integer the exit status
 function income_input.run(name, problem, body)
   if problem then
-    program_log.problem(problem, { hint = "Try 'palenca " .. name .. " --help'." })
+    program_log.problem(problem, "Try 'palenca " .. name .. " --help'.")
     return 2
   end
   local ok, result = pcall(function()
@@ -263,7 +264,7 @@ function income_input.run(name, problem, body)
   if output.is_closed(result) then
     error(result, 0)
   elseif not ok then
-    program_log.problem(without_position(result), { command = name })
+    program_log.problem(without_position(result))
     return 1
   end
   return result

@@ -96,12 +96,36 @@ local function named(name, spec)
   end
 end
 
+-- What options were added with, by the option: their environment variable, and their words.
+local specs = setmetatable({}, { __mode = "k" })
+
+--- What is known of an option.
+-- @param option of argparse
+-- @treturn table the `spec` of @{add}; an empty one if it was added in another way
+function options.spec_of(option)
+  return specs[option] or {}
+end
+
+--- Adds the options that a function adds under a heading of their own in the help.
+-- @param command of argparse
+-- @tparam string title of the heading
+-- @tparam function define adds options to the command
+-- @param ... passed on to it, after the command
+function options.group(command, title, define, ...)
+  local before = #command._options
+  define(command, ...)
+  command:group(title, table.unpack(command._options, before + 1))
+end
+
 --- Adds an option.
 -- @param command of argparse
 -- @tparam string name such as `--listen`
--- @tparam table spec `help`, `default`, `env`, `convert`, `argname`; `guards`: whether it is about
--- whom to admit, so that an empty variable, which otherwise counts as not set, is a mistake,
--- and so is the option given twice, of which otherwise the last one counts
+-- @tparam table spec `help`, `default`, `env`, `convert`, `argname`; `words`: those that it may be,
+-- for completion; `guards`: whether it is about whom to admit, so that an empty variable, which
+-- otherwise counts as not set, is a mistake, and so is the option given twice, of which otherwise
+-- the last one counts; `is_list`: whether it may be repeated; `own_env`: a variable that is read by
+-- those who read the option; `instead_of`: the key of an option of which only one can count
+-- @return the option
 function options.add(command, name, spec)
   local help = spec.help
   if spec.env then
@@ -111,6 +135,10 @@ function options.add(command, name, spec)
     help = help .. string.format(" Default: %s.", spec.default)
   end
   local option = command:option(name, help):overwrite(not spec.guards)
+  specs[option] = spec
+  if spec.is_list then
+    option:count("*")
+  end
   if spec.argname then
     option:argname(spec.argname)
   end
@@ -125,6 +153,7 @@ function options.add(command, name, spec)
   if default ~= nil then
     option:default(tostring(default)):show_default(false)
   end
+  return option
 end
 
 --- Adds options that are all settings of a server: each may come from the variable of its name.
@@ -143,6 +172,16 @@ function options.add_all(command, list, guards)
       guards = guards,
     })
   end
+end
+
+--- The option for how many rows are listed.
+function options.add_limit(command)
+  options.add(command, "--limit", {
+    help = "The newest N; 0: all.",
+    default = 0,
+    convert = options.count,
+    argname = "N",
+  })
 end
 
 --- The flag for lines of JSON.
@@ -172,11 +211,16 @@ function options.add_client(command)
   options.add(command, "--environment", {
     help = "The API's environment: sandbox or production. Else $PALENCA_ENVIRONMENT.",
     convert = environment,
+    own_env = "PALENCA_ENVIRONMENT",
+    instead_of = "base_url",
+    words = { "sandbox", "production" },
     argname = "NAME",
   })
   options.add(command, "--base-url", {
     help = "Where the API is, instead of an environment. Else $PALENCA_BASE_URL.",
     convert = base_url,
+    own_env = "PALENCA_BASE_URL",
+    instead_of = "environment",
     argname = "URL",
   })
   options.add(command, "--rate-limit", {

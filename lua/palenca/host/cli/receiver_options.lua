@@ -21,7 +21,8 @@ end
 --- Adds the options that every receiver has.
 -- @param command of argparse
 function receiver_options.define(command)
-  define_place(command, "Address and port of the receiver; port 0: any free one.", options.address)
+  options.group(command, "Receiver", define_place,
+    "Address and port of the receiver; port 0: any free one.", options.address)
 end
 
 local function listen(text)
@@ -54,14 +55,29 @@ local function define_limits(command)
 end
 
 local function define_access(command)
-  command:option("--trusted-proxy", "A proxy whose X-Forwarded-For is believed: an address, a "
-    .. "block such as 10.0.0.0/8, or unix. May be repeated. Else $PALENCA_TRUSTED_PROXY.")
-    :argname("ADDRESS"):count("*")
-  command:option("--allow", "Who may send: an address or a block; others get 403. May be "
-    .. "repeated. Else $PALENCA_ALLOW. Default: everybody."):argname("ADDRESS"):count("*")
-  command:option("--path-secret-file", "A file with a secret of at least " .. SECRET_MIN
-    .. " characters, which is the last segment of the path. Else $PALENCA_PATH_SECRET.")
-    :argname("FILE"):overwrite(false)
+  options.add(command, "--trusted-proxy", {
+    help = "A proxy whose X-Forwarded-For is believed: an address, a block such as 10.0.0.0/8, or "
+      .. "unix. May be repeated. Else $PALENCA_TRUSTED_PROXY.",
+    own_env = "PALENCA_TRUSTED_PROXY",
+    guards = true,
+    is_list = true,
+    argname = "ADDRESS",
+  })
+  options.add(command, "--allow", {
+    help = "Who may send: an address or a block; others get 403. May be repeated. "
+      .. "Else $PALENCA_ALLOW. Default: everybody.",
+    own_env = "PALENCA_ALLOW",
+    guards = true,
+    is_list = true,
+    argname = "ADDRESS",
+  })
+  options.add(command, "--path-secret-file", {
+    help = "A file with a secret of at least " .. SECRET_MIN .. " characters, which is the last "
+      .. "segment of the path. Else $PALENCA_PATH_SECRET.",
+    own_env = "PALENCA_PATH_SECRET",
+    guards = true,
+    argname = "FILE",
+  })
 end
 
 local function define_signature(command)
@@ -75,9 +91,13 @@ local function define_signature(command)
     { "--signature-prefix", "The text before the signature, such as sha256=.", nil,
       signature_config.prefix, "TEXT" },
   }, true)
-  command:option("--webhook-secret-file", "A file with the secret; while it is being replaced, "
-    .. "with both, one a line. Else $PALENCA_WEBHOOK_SECRET, separated by spaces.")
-    :argname("FILE"):overwrite(false)
+  options.add(command, "--webhook-secret-file", {
+    help = "A file with the secret; while it is being replaced, with both, one a line. "
+      .. "Else $PALENCA_WEBHOOK_SECRET, separated by spaces.",
+    own_env = "PALENCA_WEBHOOK_SECRET",
+    guards = true,
+    argname = "FILE",
+  })
 end
 
 local function define_tls(command)
@@ -92,12 +112,12 @@ end
 --- Adds the options of a receiver that the world can reach.
 -- @param command of argparse
 function receiver_options.define_public(command)
-  define_place(command, "Address and port of the receiver (port 0: any free one), or unix:/path.",
-    listen)
-  define_tls(command)
-  define_limits(command)
-  define_access(command)
-  define_signature(command)
+  options.group(command, "Receiver", define_place,
+    "Address and port of the receiver (port 0: any free one), or unix:/path.", listen)
+  options.group(command, "TLS", define_tls)
+  options.group(command, "Limits of requests", define_limits)
+  options.group(command, "Who may send", define_access)
+  options.group(command, "Signature of webhooks", define_signature)
 end
 
 -- Wrong usage is raised as an error object, see receiver_options.settings.

@@ -39,7 +39,7 @@ end
 local function check_output(status)
   local problem = output.problem()
   if problem then
-    program_log.problem("cannot write to standard output: " .. problem, { command = "run" })
+    program_log.problem("cannot write to standard output: " .. problem)
     return FAILED
   end
   return status
@@ -65,7 +65,7 @@ function run.run(given)
   local ok, problem = pcall(script_loader.load, given.script, table.unpack(given.rest))
   output.check_reader()
   if not ok then
-    program_log.problem(tostring(problem), { command = "run" })
+    program_log.problem(tostring(problem))
   end
   return check_output(ok and 0 or FAILED)
 end

@@ -74,10 +74,14 @@ function sandbox.define_common(command, delay)
     convert = options.seconds,
     argname = "SECONDS",
   })
-  command:option("--fault", "Inject a fault: KIND[,NAME=VALUE…], such as "
-    .. "latency,seconds=2 or error,status=503,probability=0.1 or drop,times=1. May be repeated. "
-    .. "Kinds: " .. fault_argument.kinds() .. ".")
-    :argname("FAULT"):convert(fault_argument.parse):count("*")
+  options.add(command, "--fault", {
+    help = "Inject a fault: KIND[,NAME=VALUE…], such as latency,seconds=2 or "
+      .. "error,status=503,probability=0.1 or drop,times=1. May be repeated. Kinds: "
+      .. fault_argument.kinds() .. ".",
+    convert = fault_argument.parse,
+    is_list = true,
+    argname = "FAULT",
+  })
 end
 
 function sandbox.define(command)

@@ -21,7 +21,7 @@ function serve.define(command)
   store_options.add_db(command, "The database that events are stored in.")
   command:flag("--watch", "Reload the script when it, a module beside it or one that it requires "
     .. "changes. SIGHUP does so once.")
-  options.add_client(command)
+  options.group(command, "API", options.add_client)
   options.add_json(command)
 end
 
@@ -30,7 +30,7 @@ function serve.run(given)
   given.receiving, problem = receiver_options.settings(given)
   problem = problem or store_options.problem(given)
   if problem then
-    program_log.problem(problem, { hint = "Try 'palenca serve --help'." })
+    program_log.problem(problem, "Try 'palenca serve --help'.")
     return WRONG_USAGE
   end
   program_log.begin()

@@ -14,10 +14,7 @@ local function processors()
   return math.max(count, 1)
 end
 
---- Adds them, but for those of the receiver.
--- @param command of argparse
-function service_options.define(command)
-  command:argument("script", "The Lua file with the handlers."):argname("SCRIPT")
+local function define_workers(command)
   options.add_all(command, {
     { "--workers", "Threads that run the script.", processors(), options.integer(1, 1024), "N" },
     { "--concurrency", "Events that each worker handles at once.", 64, options.integer(1, 100000),
@@ -33,7 +30,14 @@ function service_options.define(command)
     { "--drain-timeout", "Seconds to wait for running handlers after Ctrl-C or SIGTERM.", 30,
       options.seconds, "SECONDS" },
   })
-  store_options.define(command)
+end
+
+--- Adds them, but for those of the receiver.
+-- @param command of argparse
+function service_options.define(command)
+  command:argument("script", "The Lua file with the handlers."):argname("SCRIPT")
+  options.group(command, "Workers", define_workers)
+  options.group(command, "What is kept", store_options.define)
 end
 
 return service_options

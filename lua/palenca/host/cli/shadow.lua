@@ -36,8 +36,7 @@ function shadow.define(command)
   command:argument("script", "The Lua file with the handlers."):argname("SCRIPT")
   add_time(command, "--since", "Only events received since")
   add_time(command, "--until", "Only events received before")
-  command:option("--limit", "The newest N; 0: all. Default: 0."):argname("N"):default("0")
-    :show_default(false):convert(options.count)
+  options.add_limit(command)
   -- as serve has them
   options.add_all(command, {
     { "--handler-timeout", "Maximum seconds of a handler, its waits included, by the clock of "
@@ -57,7 +56,7 @@ local function end_by(running, signal)
   if host.is_terminal() then
     io.stderr:write("\r\27[K")
   end
-  program_log.problem(signal .. ": stopped before the end", { command = "shadow" })
+  program_log.problem(signal .. ": stopped before the end")
   host.exit_now(SIGNALED[signal])
 end
 
@@ -83,8 +82,7 @@ local function play(given)
     if signal then
       end_by(running, signal)
     elseif (seconds or 0) > BLOCKED_MAX then
-      program_log.problem(("%s: blocked for %d s by %s"):format(given.script, BLOCKED_MAX, label),
-        { command = "shadow" })
+      program_log.problem(("%s: blocked for %d s by %s"):format(given.script, BLOCKED_MAX, label))
       host.exit_now(FAILED)
     end
   end
@@ -101,12 +99,12 @@ end
 
 function shadow.run(given)
   if given.since and given["until"] and given.since >= given["until"] then
-    program_log.problem("--until must be after --since", { hint = "Try 'palenca shadow --help'." })
+    program_log.problem("--until must be after --since", "Try 'palenca shadow --help'.")
     return WRONG_USAGE
   end
   local found, problem = play(given)
   if not found then
-    program_log.problem(problem, { command = "shadow" })
+    program_log.problem(problem)
     return FAILED
   end
   output.line((given.json and shadow_format.summary_object or shadow_format.summary)(found))
@@ -114,7 +112,7 @@ function shadow.run(given)
     program_log.problem(found.total == 0
       and ("%s holds no event of that time that could be played: 'palenca serve "
         .. "--record-responses' records"):format(given.db)
-      or "none of the events could be played", { command = "shadow" })
+      or "none of the events could be played")
     return FAILED
   end
 end

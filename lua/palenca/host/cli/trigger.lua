@@ -95,6 +95,7 @@ function trigger.define(command)
     help = "The platform of the accounts.",
     default = "uber",
     convert = known(constants.platforms, "platform"),
+    words = event_names.platforms(),
     argname = "NAME",
   })
   options.add(command, "--country", {
@@ -102,8 +103,12 @@ function trigger.define(command)
     convert = known(constants.countries, "country"),
     argname = "CODE",
   })
-  command:option("--set", "Override a field of the event: " .. table.concat(fields, ", ")
-    .. ". May be repeated."):argname("FIELD=VALUE"):convert(override):count("*")
+  options.add(command, "--set", {
+    help = "Override a field of the event: " .. table.concat(fields, ", ") .. ". May be repeated.",
+    convert = override,
+    is_list = true,
+    argname = "FIELD=VALUE",
+  })
   options.add_json(command)
 end
 
@@ -123,7 +128,7 @@ function trigger.run(given)
   end
   local problem = problem_of(given)
   if problem then
-    program_log.problem(problem, { hint = "Try 'palenca trigger --help'." })
+    program_log.problem(problem, "Try 'palenca trigger --help'.")
     return WRONG_USAGE
   end
   local all_taken
@@ -133,7 +138,7 @@ function trigger.run(given)
     all_taken, problem = trigger_sender.ask_sandbox(given)
   end
   if problem then
-    program_log.problem(problem, { command = "trigger" })
+    program_log.problem(problem)
   end
   return all_taken and 0 or FAILED
 end

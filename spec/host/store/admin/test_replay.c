@@ -157,7 +157,7 @@ STORE_TEST(test_the_dead_are_replayed_by_action_and_time) {
     finish(&w, take(&w, NULL), EVENT_OUTCOME_DONE, 0, NULL);
   }
   close_store(f);
-  assert_int_equal(list(f, "done", 0).count, 1001);
+  assert_int_equal(count_listed(f, "done"), 1001);
 }
 
 CLOSED_STORE_TEST(test_what_is_not_there_is_not_made) {

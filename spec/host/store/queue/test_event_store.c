@@ -218,12 +218,12 @@ CLOSED_STORE_TEST(test_list_limits_stops_and_rejects) {
     (void)put(f, "one");
     (void)put(f, NULL);
   }
-  assert_int_equal(list(f, NULL, 0).count, 600);
-  assert_int_equal(list(f, "received", 0).count, 600);
-  assert_int_equal(list(f, "received", 299).count, 299);
-  assert_string_equal(list(f, "received", 3).text,
-                      "598 received 0 -\n599 received 0 -\n600 received 0 -\n");
-  assert_int_equal(list(f, NULL, 1000).count, 600);
+  assert_int_equal(count_listed(f, NULL), 600);
+  assert_int_equal(count_listed(f, "received"), 600);
+  assert_int_equal(list(f, &(event_filter){.state = "received", .limit = 299}).count, 299);
+  assert_string_equal(list(f, &(event_filter){.state = "received", .limit = 3}).text,
+                      "600 received 0 -\n599 received 0 -\n598 received 0 -\n");
+  assert_int_equal(list(f, &(event_filter){.limit = 1000}).count, 600);
   l.stop_after = 2;
   assert_true(event_store_list(f->path, &filter, add_line, &l, &error));
   assert_int_equal(l.count, 2);
@@ -231,10 +231,22 @@ CLOSED_STORE_TEST(test_list_limits_stops_and_rejects) {
   assert_false(event_store_list(f->path, &filter, add_line, &l, &error));
   assert_non_null(strstr(error.message, "unknown state"));
   close_store(f);
-  assert_int_equal(list(f, NULL, 0).count, 600);
+  assert_int_equal(count_listed(f, NULL), 600);
 }
 
-STORE_TEST(test_list_finds_the_newest_of_each_state) {
+/* The first N are those that begin the list of all. */
+static void assert_listed_in_parts(const fixture *f, event_filter filter) {
+  listing all = list(f, &filter);
+  filter.limit = 100000;
+  assert_string_equal(list(f, &filter).text, all.text);
+  for (filter.limit = 1; filter.limit < all.count && filter.limit < 100; filter.limit += 31) {
+    listing first = list(f, &filter);
+    assert_int_equal(first.count, filter.limit);
+    assert_memory_equal(first.text, all.text, strlen(first.text));
+  }
+}
+
+STORE_TEST(test_list_finds_the_first_of_each_state) {
   put_many(f, NULL, 120);
   close_store(f);
   /* Farther apart than what one query looks at, and fewer than there is a limit. */
@@ -244,18 +256,14 @@ STORE_TEST(test_list_finds_the_newest_of_each_state) {
              "UPDATE events SET id = id + 99999 WHERE id = (SELECT max(id) FROM events);"
              "UPDATE events SET id = id + 50000 WHERE id = (SELECT max(id) FROM events"
              " WHERE id < (SELECT max(id) FROM events));");
-  assert_int_equal(list(f, NULL, 1).count, 1);
-  assert_string_equal(list(f, "dead", 1).text, "2 dead 0 -\n");
-  assert_string_equal(list(f, "dead", 9).text, "1 dead 0 -\n2 dead 0 -\n");
+  assert_string_equal(list(f, &(event_filter){.state = "dead", .limit = 1}).text,
+                      "2 dead 0 -\n");
+  assert_listed(f, "dead", "1 dead 0 -\n2 dead 0 -\n");
   static const char *const states[] = {NULL, "received", "running", "retry", "done", "dead"};
   for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-    listing all = list(f, states[i], 0);
-    assert_string_equal(list(f, states[i], 100000).text, all.text);
-    for (int64_t limit = 1; limit < all.count && limit < 100; limit += 31) {
-      listing newest = list(f, states[i], limit);
-      assert_int_equal(newest.count, limit);
-      size_t size = strlen(newest.text);
-      assert_string_equal(newest.text, all.text + strlen(all.text) - size);
+    for (int is_upward = 0; is_upward <= 1; is_upward++) {
+      assert_listed_in_parts(f, (event_filter){.state = states[i], .oldest_first = is_upward});
     }
   }
 }
+

@@ -60,7 +60,7 @@ CLOSED_STORE_TEST(test_account_runs_in_order_on_many_consumers) {
     }
   }
   close_store(f);
-  assert_int_equal(list(f, "done", 0).count, ACCOUNTS * EACH);
+  assert_int_equal(count_listed(f, "done"), ACCOUNTS * EACH);
 }
 
 STORE_TEST(test_consumers_share) {
@@ -83,14 +83,14 @@ STORE_TEST(test_prefetch_bounds_what_is_leased) {
   wait_notified(&w);
   event_consumer_prefetch(w.consumer, 2);
   put_many(f, NULL, 2);
-  assert_int_equal(list(f, "running", 0).count, 2);
+  assert_int_equal(count_listed(f, "running"), 2);
   assert_int_equal(take(&w, NULL), id_of(f, 1));
   put_many(f, NULL, 2);
-  assert_int_equal(list(f, "running", 0).count, 2);
+  assert_int_equal(count_listed(f, "running"), 2);
   assert_int_equal(take(&w, NULL), id_of(f, 2));
   event_consumer_prefetch(w.consumer, 0);
   put_many(f, NULL, 2);
-  assert_int_equal(list(f, "running", 0).count, 2);
+  assert_int_equal(count_listed(f, "running"), 2);
 }
 
 STORE_TEST(test_what_is_not_wanted_any_more_goes_to_others) {

@@ -224,7 +224,7 @@ STORE_TEST(test_timers_are_no_events) {
   event_store_counts(f->store, &counts);
   assert_int_equal(counts.unfinished, 1);
   assert_int_equal(counts.done + counts.dead + counts.failed_attempts, 0);
-  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(count_listed(f, NULL), 1);
 }
 
 /* A script that is still being loaded may yet fail. */

@@ -213,7 +213,7 @@ STORE_TEST(test_leases_that_fail_hold_up_neither_puts_nor_finishes) {
   wait_for(f, &f->errors);
   assert_true(put(f, "c") > second);
   finish(&w, first, EVENT_OUTCOME_DONE, 0, NULL);
-  while (list(f, "done", 0).count < 1) {
+  while (count_listed(f, "done") < 1) {
     (void)usleep(1000);
   }
   assert_listed(f, NULL, "1 done 1 -\n2 received 0 -\n3 received 0 -\n");

@@ -109,7 +109,7 @@ STORE_TEST(test_a_closed_file_is_complete_by_itself) {
   assert_false(is_there(f, "events.db-shm"));
   assert_int_equal(query(f, "SELECT journal_mode = 'delete' FROM pragma_journal_mode"), 1);
   fixture other = copy_database(f);
-  assert_int_equal(list(&other, NULL, 0).count, 1);
+  assert_int_equal(count_listed(&other, NULL), 1);
   assert_events(&other, 1);
   assert_events(f, 1);
 }
@@ -138,7 +138,7 @@ STORE_TEST(test_a_copy_of_a_live_file_without_its_log_is_rejected) {
     assert_false(is_there(f, "copy.db-wal"));
   }
   copy(f, "events.db-wal", "copy.db-wal");
-  assert_int_equal(list(&other, NULL, 0).count, 1);
+  assert_int_equal(count_listed(&other, NULL), 1);
   assert_events(&other, 1);
 }
 
@@ -146,7 +146,7 @@ CLOSED_STORE_TEST(test_a_copy_of_a_killed_file_without_its_log_is_rejected) {
   leave_killed(f, 3);
   fixture other = copy_database(f);
   assert_rejected(&other, "the log beside it (-wal) is missing");
-  assert_int_equal(list(f, NULL, 0).count, 3);
+  assert_int_equal(count_listed(f, NULL), 3);
   assert_true(is_there(f, "events.db-wal"));
   assert_events(f, 3);
 }
@@ -186,7 +186,7 @@ STORE_TEST(test_a_backup_of_a_live_file_is_complete) {
   fixture other = sibling(f, "copy.db");
   back_up(f, other.path);
   assert_false(is_there(f, "copy.db-wal"));
-  assert_int_equal(list(&other, NULL, 0).count, 1);
+  assert_int_equal(count_listed(&other, NULL), 1);
   assert_events(&other, 1);
   /* And is a live file itself from then on. */
   open_store(&other);
@@ -205,7 +205,7 @@ STORE_TEST(test_a_backup_does_not_take_the_log_of_the_file_it_replaces) {
   leave_killed(f, 20);
   copy(f, "backup.db", "events.db");
   assert_events(f, 2);
-  assert_int_equal(list(f, NULL, 0).count, 3);
+  assert_int_equal(count_listed(f, NULL), 3);
 }
 
 /* Its only events are in the log when it is killed. */
@@ -225,10 +225,10 @@ STORE_TEST(test_an_empty_log_is_a_log) {
   close_store(f);
   execute(f, "PRAGMA journal_mode = WAL");
   make_empty(f, "events.db-wal");
-  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(count_listed(f, NULL), 1);
   assert_events(f, 1);
   make_empty(f, "events.db-wal"); /* before the header, and after it */
-  assert_int_equal(list(f, NULL, 0).count, 2);
+  assert_int_equal(count_listed(f, NULL), 2);
   assert_events(f, 2);
 }
 
@@ -245,7 +245,7 @@ STORE_TEST(test_the_log_of_another_file_is_not_read) {
   assert_false(event_store_list(f->path, &filter, add_line, &l, &error));
   assert_non_null(strstr(error.message, "that of another file"));
   assert_events(f, 2);
-  assert_int_equal(list(f, NULL, 0).count, 3);
+  assert_int_equal(count_listed(f, NULL), 3);
 }
 
 /* ---- Beside a process that opens or closes it ---- */
@@ -276,7 +276,7 @@ STORE_TEST(test_a_journal_that_vanishes_is_not_taken_for_that_of_a_dead_process)
   vfs.xAccess = look_for;
   assert_int_equal(sqlite3_vfs_register(&vfs, 1), SQLITE_OK);
   vanishing.left = 3;
-  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(count_listed(f, NULL), 1);
   assert_int_equal(vanishing.left, 0);
   assert_int_equal(sqlite3_vfs_unregister(&vfs), SQLITE_OK);
 }
@@ -302,7 +302,7 @@ STORE_TEST(test_a_reader_rolls_back_the_journal_of_a_killed_process) {
   (void)put(f, "a");
   close_store(f);
   leave_hot_journal(f);
-  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(count_listed(f, NULL), 1);
   assert_false(is_there(f, "events.db-journal"));
   assert_events(f, 1);
 }

@@ -176,10 +176,10 @@ STORE_TEST(test_version_3_is_read_as_it_is_and_closed_without_a_log) {
   execute(f, WITHOUT_LEDGER "PRAGMA user_version = 3; PRAGMA journal_mode = WAL;");
   remove_beside(f, "-wal");
   remove_beside(f, "-shm");
-  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(count_listed(f, NULL), 1);
   assert_int_equal(query(f, "PRAGMA user_version"), 3);
   open_store(f);
-  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(count_listed(f, NULL), 1);
   close_store(f);
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_int_equal(query(f, "SELECT journal_mode = 'delete' FROM pragma_journal_mode"), 1);
@@ -206,13 +206,13 @@ STORE_TEST(test_version_4_is_read_as_it_is_and_gets_a_ledger) {
   const decision_filter all = {.with_rows = true};
   host_error error;
   ledger_report report;
-  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(count_listed(f, NULL), 1);
   assert_true(decision_list(f->path, &all, see_none, NULL, &error));
   assert_true(decision_verify(f->path, 0, NULL, see_no_problem, NULL, &report, &error));
   assert_int_equal(report.last, 0);
   assert_int_equal(query(f, "PRAGMA user_version"), 4);
   open_store(f);
-  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(count_listed(f, NULL), 1);
   close_store(f);
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_int_equal(query(f, "SELECT count(*) FROM ledger"), 1);
@@ -236,7 +236,7 @@ STORE_TEST(test_version_5_is_read_as_it_is_and_gets_responses) {
   event_purge what = {.state = EVENT_DONE, .finished_before = INT64_MAX, .dry_run = true};
   event_purge_report report;
   host_error error;
-  assert_int_equal(list(f, NULL, 0).count, 1);
+  assert_int_equal(count_listed(f, NULL), 1);
   assert_true(recording_list(f->path, &all, see_no_event, NULL, &error));
   assert_true(event_store_purge(f->path, &what, &report, &error));
   assert_int_equal(report.events, 1);
