@@ -274,9 +274,9 @@ end)
 
 describe("the documents", function()
   -- Of other programs: a page may name theirs as well.
-  local OTHERS = set_of { "--tree", "--deps-mode", "--lua-version", "--lua-dir", "--install",
-    "--build", "--rounds", "--repeat", "--test", "--quiet", "--libs", "--lua", "--helper",
-    "--version", "--verbose", "--help" }
+  local OTHERS = set_of { "--tree", "--prefix", "--deps-mode", "--lua-version", "--lua-dir",
+    "--install", "--build", "--rounds", "--repeat", "--test", "--quiet", "--cflags", "--libs", "--lua",
+    "--helper", "--version", "--verbose", "--help" }
 
   local known, help = {}, {}
   setup(function()
