@@ -106,6 +106,7 @@ build = {
     ["palenca.income.exact"] = "lua/palenca/income/exact.lua",
     ["palenca.income.explain"] = "lua/palenca/income/explain.lua",
     ["palenca.income.fail"] = "lua/palenca/income/fail.lua",
+    ["palenca.income.figure_texts"] = "lua/palenca/income/figure_texts.lua",
     ["palenca.income.figures"] = "lua/palenca/income/figures.lua",
     ["palenca.income.labels"] = "lua/palenca/income/labels.lua",
     ["palenca.income.ledger"] = "lua/palenca/income/ledger.lua",

@@ -239,7 +239,7 @@ local function help_of(...)
 end
 
 local COMMANDS = { "serve", "dev", "sandbox", "run", "check", "trigger", "shadow",
-  "forget", "income", "decide" }
+  "forget", "income", "decide", "report" }
 -- Of the program itself: they have no row.
 local OWN = { "help", "version", "completion" }
 local PARTS = {
@@ -275,8 +275,8 @@ end)
 describe("the documents", function()
   -- Of other programs: a page may name theirs as well.
   local OTHERS = set_of { "--tree", "--prefix", "--deps-mode", "--lua-version", "--lua-dir",
-    "--install", "--build", "--rounds", "--repeat", "--test", "--quiet", "--cflags", "--libs", "--lua",
-    "--helper", "--version", "--verbose", "--help" }
+    "--install", "--build", "--rounds", "--repeat", "--test", "--quiet", "--cflags", "--libs",
+    "--lua", "--helper", "--version", "--verbose", "--help" }
 
   local known, help = {}, {}
   setup(function()

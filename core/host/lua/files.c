@@ -139,10 +139,11 @@ static bool write_all(int fd, const char *text, size_t size) {
   return true;
 }
 
-/* Writes a file beside the one that it is to replace, with that one's mode. False, with errno. */
+/* Writes a file beside the one that it is to replace, with that one's mode; a new one is for its
+ * owner alone. False, with errno. */
 static bool write_beside(const char *path, const char *beside, const char *text, size_t size) {
-  struct stat status;
-  if (stat(path, &status) != 0) {
+  struct stat status = {.st_mode = 0600};
+  if (stat(path, &status) != 0 && errno != ENOENT) {
     return false;
   }
   (void)unlink(beside); /* left by a process that was killed */
@@ -158,7 +159,7 @@ static bool write_beside(const char *path, const char *beside, const char *text,
 }
 
 /* host.replace_file(path, text) → true | nil, message: all of the text is in the file then, or it
- * is as it was */
+ * is as it was; there may be none yet */
 static int replace_file(lua_State *L) {
   size_t size;
   const char *path = luaL_checkstring(L, 1);

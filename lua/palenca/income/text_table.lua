@@ -3,10 +3,9 @@
 -- @module palenca.income.text_table
 local canonical_json = require("palenca.util.canonical_json")
 local fail = require("palenca.income.fail")
+local figure_texts = require("palenca.income.figure_texts")
 local labels = require("palenca.income.labels")
-local percent = require("palenca.income.percent")
 local redact = require("palenca.util.redact")
-local sentences = require("palenca.income.sentences")
 
 -- Characters, not bytes: of UTF-8, all bytes but those that go on with one.
 local function width(text)
@@ -34,32 +33,13 @@ local function layout(rows, left)
   return table.concat(lines, "\n")
 end
 
-local function write(income, field, kind)
-  local value = income[field]
-  if value == nil then
-    return nil
-  elseif kind == "percent" then
-    return percent(value)
-  elseif kind == "money" or kind == "text" then
-    return value
-  end
-  return canonical_json.number(value)
-end
-
 local function figure_rows(income, language)
-  local rows, words = {}, labels.words[language]
+  local rows = {}
   if income.currency then
-    rows[1] = { words.currency, income.currency, "" }
+    rows[1] = { labels.words[language].currency, income.currency, "" }
   end
-  for _, figure in ipairs(labels.figures) do
-    local field = figure[1]
-    local label, note = figure[language][1], figure[language][2]
-    local text = write(income, field, figure[2])
-    if not text then
-      local why = labels.unknown[income.unknown[field]]
-      text, note = "-", words.not_known .. (why and ": " .. why[language] or "")
-    end
-    rows[#rows + 1] = { label, text, note }
+  for _, figure in ipairs(figure_texts.rows(income, language)) do
+    rows[#rows + 1] = { figure.label, figure.text or "-", figure.note }
   end
   return rows
 end
@@ -76,12 +56,9 @@ end
 -- What each currency has of its own, if there are several.
 local function add_currencies(parts, by_currency, language)
   for _, name in ipairs(sorted_names(by_currency)) do
-    local own, rows = by_currency[name], {}
-    for _, figure in ipairs(labels.figures) do
-      local text = write(own, figure[1], figure[2])
-      if text then
-        rows[#rows + 1] = { figure[language][1], text, figure[language][2] }
-      end
+    local rows = {}
+    for _, figure in ipairs(figure_texts.rows(by_currency[name], language)) do
+      rows[#rows + 1] = figure.text and { figure.label, figure.text, figure.note } or nil
     end
     parts[#parts + 1] = name .. "\n" .. layout(rows, { true, false, true })
   end
@@ -126,10 +103,7 @@ end
 local function add_problems(parts, problems, words, language)
   local lines = { words.problems }
   for _, problem in ipairs(problems) do
-    local name, detail = problem:match("^([^:]*):?(.*)$")
-    local texts = sentences.reasons[name]
-    lines[#lines + 1] = "- " .. redact.escape_line(
-      texts and texts[language]:gsub("{detail}", (detail:gsub("%%", "%%%%"))) or problem)
+    lines[#lines + 1] = "- " .. redact.escape_line(figure_texts.problem(problem, language))
   end
   if #lines > 1 then
     parts[#parts + 1] = table.concat(lines, "\n")

@@ -34,9 +34,14 @@ local function all_commands()
   return list
 end
 
--- A text's words as they stand in it, whatever the lines.
+-- A text's words, whatever the lines: names of an option stand above each other or side by side.
 local function words(text)
-  return (text:gsub(" \\\n", " "):gsub("%s+", " "))
+  local list = {}
+  for word in text:gsub(" \\\n", " "):gmatch("%S+") do
+    list[#list + 1] = word
+  end
+  table.sort(list)
+  return table.concat(list, " ")
 end
 
 describe("the help", function()

@@ -5,7 +5,7 @@ local commands = {}
 --- Their names, by the headings of the help.
 commands.groups = {
   { "Webhooks and decisions", { "serve", "events", "decisions", "shadow", "forget" } },
-  { "Income", { "income", "decide" } },
+  { "Income", { "income", "decide", "report" } },
   { "Development", { "dev", "sandbox", "trigger", "run", "check" } },
   { "The program itself", { "help", "version", "completion" } },
 }
@@ -36,6 +36,8 @@ commands.examples = {
   income = { "palenca income cb39ee15-f29f-427d-9119-0c627575610d",
     "palenca income --rows rows.jsonl --as-of 2026-03-01" },
   decide = { "palenca decide --rows rows.jsonl --rule rule.lua --installment 1500" },
+  report = { "palenca report cb39ee15-f29f-427d-9119-0c627575610d --lang es -o report.html",
+    "palenca report --rows rows.jsonl --rule rule.lua --installment 1500 -o report.html" },
   dev = { "palenca dev script.lua --login uber", "palenca dev script.lua --login "
     .. "didi,pattern=declining --once" },
   sandbox = { "palenca sandbox --accounts 5 --fast",

@@ -193,8 +193,10 @@ end
 
 local function has_flag(given, option)
   for _, text in ipairs(given) do
-    if text == option._name or text:sub(1, #option._name + 1) == option._name .. "=" then
-      return true
+    for _, name in ipairs(option._aliases) do
+      if text == name or text:sub(1, #name + 1) == name .. "=" then
+        return true
+      end
     end
   end
   return false

@@ -3,8 +3,8 @@
 local income = require("palenca.income")
 local income_input = require("palenca.host.cli.income_input")
 local json = require("palenca.util.json")
-local options = require("palenca.host.cli.options")
 local redact = require("palenca.util.redact")
+local verdict_input = require("palenca.host.cli.verdict_input")
 
 local command = {
   name = "decide",
@@ -15,38 +15,16 @@ local command = {
 
 local STATUS = { approve = 0, refer = 3, decline = 4, undecidable = 5 }
 
-local function money(text)
-  if not text:find("^%d+$") and not text:find("^%d+%.%d+$") then
-    return nil, string.format("'%s' is not an amount, such as 3000.00", text)
-  end
-  return text
-end
-
 function command.define(parser)
   income_input.define(parser)
-  options.add(parser, "--rule", {
-    help = "The rule: a Lua file that returns a table with a version and its limits.",
-    convert = options.file,
-    argname = "FILE",
-  })
-  options.add(parser, "--installment", {
-    help = "What is to be paid each month, in the currency of the income.",
-    convert = money,
-    argname = "AMOUNT",
-  })
-  options.add(parser, "--obligations", {
-    help = "What else has to be paid each month.",
-    default = "0",
-    convert = money,
-    argname = "AMOUNT",
-  })
+  income_input.add_json(parser)
+  verdict_input.define(parser)
 end
 
 local function problem_of(given)
   return income_input.problem(given)
     or not given.rule and "missing option --rule"
-    or not given.installment and "missing option --installment"
-    or nil
+    or verdict_input.problem(given)
 end
 
 local worker_heading = { es = "Para la persona: ", pt = "Para a pessoa: ", en = "For the worker: " }
@@ -63,12 +41,9 @@ end
 
 function command.run(given)
   return income_input.run("decide", problem_of(given), function()
-    local rule = income.load_rule(given.rule) -- before anything is sent
+    local decide = verdict_input.load(given) -- before anything is sent
     local result = income_input.read(given)
-    local verdict = income.decide(result, rule, {
-      installment = given.installment,
-      obligations = given.obligations,
-    })
+    local verdict = decide(result)
     local text = given.json and json.canonical({ income = result, verdict = verdict })
       or redact.escape_line(write_text(given, result, verdict), true)
     return text, STATUS[verdict.outcome]

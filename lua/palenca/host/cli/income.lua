@@ -8,6 +8,7 @@ local command = { name = "income", summary = "Compute a person's income from the
 
 function command.define(parser)
   income_input.define(parser)
+  income_input.add_json(parser)
 end
 
 function command.run(given)

@@ -60,8 +60,13 @@ function income_input.define(command)
     words = { "es", "pt", "en" },
     argname = "CODE",
   })
-  command:flag("--json", "Write the canonical JSON object instead of text.")
   options.add_client(command)
+end
+
+--- Adds the flag for JSON.
+-- @param command of argparse
+function income_input.add_json(command)
+  command:flag("--json", "Write the canonical JSON object instead of text.")
 end
 
 local function yesterday()
@@ -214,6 +219,7 @@ end
 -- the API.
 -- @tparam table given the parsed options
 -- @treturn table the income, of @{palenca.income.analyze}
+-- @treturn {table,...} the accounts, as @{palenca.income.merge} takes them
 function income_input.read(given)
   local last = given.as_of or yesterday()
   local accounts
@@ -222,7 +228,8 @@ function income_input.read(given)
   else
     accounts = read_accounts(given, given.since or months_before(last, HISTORY_MONTHS), last)
   end
-  return income.analyze(income.merge(accounts), { as_of = last, start_date = given.since })
+  local stream = income.merge(accounts)
+  return income.analyze(stream, { as_of = last, start_date = given.since }), accounts
 end
 
 local headings = {
@@ -248,7 +255,7 @@ end
 --- Runs a command: wrong usage, then what it does, with its failures as one line.
 -- @tparam string name of the command
 -- @tparam ?string problem wrong usage
--- @tparam function body returns the text to write, as it is to be seen, and the exit status
+-- @tparam function body returns the text to write, as it is to be seen, if any, and the exit status
 -- @treturn integer the exit status
 function income_input.run(name, problem, body)
   if problem then
@@ -257,7 +264,9 @@ function income_input.run(name, problem, body)
   end
   local ok, result = pcall(function()
     local text, status = body()
-    output.line(text)
+    if text then
+      output.line(text)
+    end
     output.flush()
     return status
   end)

@@ -1,0 +1,116 @@
+--- Draws spans of time with their totals as bars: an SVG without anything from elsewhere.
+-- @module palenca.host.cli.report.chart
+local date = require("palenca.util.date")
+local html = require("palenca.host.cli.report.html")
+
+local chart = {}
+
+local element = html.element
+
+-- In the units of the picture; the axis is to the left, names are below, values above the bars.
+local WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 520, 190, 58, 8, 24, 28
+local NAME_WIDTH = 48
+local NAMES_MAX = 7 -- of more bars, every second or third has its name
+
+-- A round number that is not below the value: 1, 2, 2.5 or 5 times a power of ten.
+local function round_up(value)
+  local power = 10 ^ math.floor(math.log(value, 10))
+  for _, factor in ipairs({ 1, 2, 2.5, 5, 10 }) do
+    if value <= factor * power then
+      return factor * power
+    end
+  end
+  return 10 * power
+end
+
+local function plain(value)
+  return ("%.10g"):format(value)
+end
+
+local function text(x, y, class, content)
+  return element("text", { x = plain(x), y = plain(y), class = class }, content)
+end
+
+-- Where a day begins, and how high a value is.
+local function scales(spans, max)
+  local first, last = date.parse(spans[1].from), date.parse(spans[#spans].to) + 1
+  local function x_of(day)
+    return LEFT + (WIDTH - LEFT - RIGHT) * (day - first) / (last - first)
+  end
+  local function y_of(value)
+    local share = math.max(0, math.min(1, value / max))
+    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
+  end
+  return x_of, y_of
+end
+
+local function add_grid(parts, max, y_of)
+  for _, share in ipairs({ 0, 0.5, 1 }) do
+    local y = y_of(max * share)
+    parts[#parts + 1] = element("line", { class = "grid", x1 = LEFT, x2 = WIDTH - RIGHT,
+      y1 = plain(y), y2 = plain(y) })
+    parts[#parts + 1] = text(LEFT - 6, y + 3.5, "axis", plain(max * share))
+  end
+end
+
+local function add_window(parts, window, spans, x_of)
+  local first, last = date.parse(spans[1].from), date.parse(spans[#spans].to) + 1
+  local from = math.max(first, date.parse(window.from))
+  local to = math.min(last, date.parse(window.to) + 1)
+  if from < to then
+    parts[#parts + 1] = element("rect", { class = "window", x = plain(x_of(from)), y = TOP,
+      width = plain(x_of(to) - x_of(from)), height = HEIGHT - TOP - BOTTOM })
+  end
+end
+
+local function add_bar(parts, span, x_of, y_of, name)
+  local from, to = x_of(date.parse(span.from)), x_of(date.parse(span.to) + 1)
+  local gap = math.min(4, (to - from) / 5)
+  local value = tonumber(span.total)
+  local y = y_of(value or 0)
+  parts[#parts + 1] = element("rect", { class = span.is_partial and "bar partial" or "bar",
+    x = plain(from + gap / 2), y = plain(y), width = plain(to - from - gap),
+    height = plain(HEIGHT - BOTTOM - y) },
+    element("title", nil, span.from .. " – " .. span.to .. ": " .. (span.total or "?")))
+  if name then
+    local middle = math.min((from + to) / 2, WIDTH - NAME_WIDTH / 2)
+    parts[#parts + 1] = text(middle, HEIGHT - BOTTOM + 14, "name", name)
+  end
+end
+
+local function add_line(parts, line, y_of)
+  local value = line and tonumber(line.value)
+  if value and value > 0 then
+    local y = y_of(value)
+    parts[#parts + 1] = element("line", { class = "average", x1 = LEFT, x2 = WIDTH - RIGHT,
+      y1 = plain(y), y2 = plain(y) })
+    parts[#parts + 1] = text(WIDTH - RIGHT, 12, "average-name", line.name)
+  end
+end
+
+--- Draws them.
+-- @tparam {table,...} spans `{from=, to=, total=, is_partial=, name=}`, one after the other, at
+-- least one; the total is an amount, or nil if it is not known
+-- @tparam table options `label`, for those who do not see it; `window`, `{from=, to=}`; `line`,
+-- `{value=, name=}`, an average to compare with
+-- @return a piece of HTML
+function chart.draw(spans, options)
+  local highest = tonumber(options.line and options.line.value) or 0
+  for _, span in ipairs(spans) do
+    highest = math.max(highest, tonumber(span.total) or 0)
+  end
+  local max = highest > 0 and round_up(highest) or 1
+  local x_of, y_of = scales(spans, max)
+  local parts = {}
+  add_window(parts, options.window, spans, x_of)
+  add_grid(parts, max, y_of)
+  local every = math.ceil(#spans / NAMES_MAX)
+  for at, span in ipairs(spans) do
+    add_bar(parts, span, x_of, y_of, (#spans - at) % every == 0 and span.name or nil)
+  end
+  add_line(parts, options.line, y_of)
+  return element("svg", { viewBox = ("0 0 %d %d"):format(WIDTH, HEIGHT), role = "img",
+    ["aria-label"] = options.label }, parts)
+end
+
+return chart

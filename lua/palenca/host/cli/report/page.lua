@@ -1,0 +1,206 @@
+--- The page of a report: one self-contained HTML file, which asks nobody for anything.
+-- @module palenca.host.cli.report.page
+local chart = require("palenca.host.cli.report.chart")
+local core = require("palenca.core")
+local date = require("palenca.util.date")
+local figure_texts = require("palenca.income.figure_texts")
+local host = require("palenca.host")
+local html = require("palenca.host.cli.report.html")
+local style = require("palenca.host.cli.report.style")
+local words_of = require("palenca.host.cli.report.words")
+
+local element = html.element
+
+-- Those that stand out.
+local CARDS = { "monthly_income", "qualifying_income", "regularity", "stability", "trend" }
+
+local BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+-- Of a digest in hexadecimal.
+local function base64_of_hex(hex)
+  local bits = hex:gsub("%x", function(digit)
+    local value = tonumber(digit, 16)
+    return (value // 8 % 2) .. (value // 4 % 2) .. (value // 2 % 2) .. (value % 2)
+  end)
+  local text = (bits .. ("0"):rep(-#bits % 6)):gsub("%d%d%d%d%d%d", function(six)
+    local at = tonumber(six, 2) + 1
+    return BASE64:sub(at, at)
+  end)
+  return text .. ("="):rep(-#text % 4)
+end
+
+local function with_currency(text, currency)
+  return currency and text .. " " .. currency:upper() or text
+end
+
+local function section(title, ...)
+  return element("section", nil, element("h2", nil, title), ...)
+end
+
+local function pair(name, value)
+  return value and element("tr", nil, element("th", { scope = "row" }, name),
+    element("td", nil, value)) or ""
+end
+
+local function worker(data, words)
+  local rows = {}
+  for _, one in ipairs(data.workers) do
+    rows[#rows + 1] = pair(words.name, one.name)
+    for _, id in ipairs(one.ids) do
+      rows[#rows + 1] = pair(id.name, id.value)
+    end
+    for _, field in ipairs({ "born", "city", "role", "trips", "rating" }) do
+      rows[#rows + 1] = pair(words[field], one[field])
+    end
+  end
+  return #rows > 0 and section(words.worker, element("table", nil, rows)) or ""
+end
+
+local function accounts(data, words)
+  local rows = {}
+  for _, account in ipairs(data.accounts) do
+    local platform = account.platform
+    local own = platform and (data.income.platforms or {})[platform]
+    rows[#rows + 1] = element("tr", nil,
+      element("th", { scope = "row" }, platform or words.account),
+      element("td", nil, account.account or ""),
+      element("td", { class = "value" }, own and own.total
+        and with_currency(own.total, data.income.currency) or ""))
+  end
+  return section(words.accounts, element("table", nil, rows))
+end
+
+local function cards(figures, currency)
+  local list = {}
+  for _, name in ipairs(CARDS) do
+    for _, figure in ipairs(figures) do
+      if figure.field == name then
+        local text = figure.text and figure.kind == "money" and with_currency(figure.text, currency)
+          or figure.text or "–"
+        list[#list + 1] = element("div", { class = "card" }, element("span", nil, figure.label),
+          element("b", nil, text), element("span", nil, figure.note))
+      end
+    end
+  end
+  return element("div", { class = "cards" }, list)
+end
+
+local function outcome(data, words)
+  local verdict = data.verdict
+  if not verdict then
+    return ""
+  end
+  local texts = verdict:explain(data.language)
+  return element("section", { class = "outcome " .. verdict.outcome },
+    element("b", nil, words.outcome .. ": " .. words[verdict.outcome]),
+    element("p", nil, texts.analyst),
+    element("p", nil, words.for_worker .. ": " .. texts.worker))
+end
+
+local function figure_table(figures, first, last)
+  local rows = {}
+  for at = first, last do
+    local figure = figures[at]
+    rows[#rows + 1] = element("tr", nil, element("th", { scope = "row" }, figure.label),
+      element("td", { class = "value" }, figure.text or "–"),
+      element("td", { class = "note" }, figure.note))
+  end
+  return element("table", nil, rows)
+end
+
+local function problems(income, words, language)
+  local list = {}
+  for _, problem in ipairs(income.problems) do
+    list[#list + 1] = element("li", nil, figure_texts.problem(problem, language))
+  end
+  return section(words.problems, #list > 0 and element("ul", nil, list)
+    or element("p", { class = "legend" }, words.no_problems))
+end
+
+-- Up to the last day, the days that are averaged.
+local function window_of(income)
+  local last = date.parse(income.as_of)
+  return { from = date.text(last - (income.window_days or 1) + 1), to = income.as_of }
+end
+
+local function months(income, words)
+  local spans, has_partial = {}, false
+  for at, month in ipairs(income.months) do
+    has_partial = has_partial or not month.full
+    spans[at] = { from = month.from, to = month.to, total = month.total,
+      is_partial = not month.full, name = month.from:sub(1, 7) }
+  end
+  if #spans == 0 then
+    return section(words.months, element("p", { class = "legend" }, words.no_months))
+  end
+  return section(words.months, chart.draw(spans, {
+    label = words.months,
+    window = window_of(income),
+    line = income.monthly_income and { value = income.monthly_income,
+      name = words.monthly:format(with_currency(income.monthly_income, income.currency)) },
+  }), element("p", { class = "legend" }, element("i"), words.window,
+    has_partial and "; " .. words.partial or ""))
+end
+
+local function weeks(income, words)
+  local spans = {}
+  for at, week in ipairs(income.weeks) do
+    spans[at] = { from = week.from, to = week.to, total = week.total, name = week.from:sub(6) }
+  end
+  if #spans == 0 then
+    return section(words.weeks, element("p", { class = "legend" }, words.no_weeks))
+  end
+  return section(words.weeks, chart.draw(spans, {
+    label = words.weeks,
+    window = window_of(income),
+    line = income.median_week and { value = income.median_week,
+      name = words.median:format(with_currency(income.median_week, income.currency)) },
+  }))
+end
+
+local function footer(data, words)
+  return element("footer", nil,
+    element("p", nil, words.source .. ": " .. data.source),
+    element("p", nil, words.made:format(core.version) .. " · " .. data.made_at),
+    data.is_masked and element("p", nil, words.masked) or "")
+end
+
+local function body(data, words)
+  local income = data.income
+  local figures = figure_texts.rows(income, data.language)
+  local half = math.ceil(#figures / 2)
+  return {
+    element("header", nil, element("h1", nil, words.title),
+      element("p", nil, words.as_of:format(income.as_of))),
+    outcome(data, words),
+    cards(figures, income.currency),
+    element("div", { class = "columns" }, worker(data, words), accounts(data, words)),
+    element("div", { class = "columns" }, months(income, words), weeks(income, words)),
+    section(words.figures, element("div", { class = "columns" },
+      figure_table(figures, 1, half), figure_table(figures, half + 1, #figures))),
+    problems(income, words, data.language),
+    footer(data, words),
+  }
+end
+
+--- Makes the page.
+-- @tparam table data `language`; `income` and maybe `verdict`; `accounts`, as of
+-- @{palenca.income.merge}; `workers`, `{name=, ids={{name=, value=},…}, born=, city=, role=,
+-- trips=, rating=}`; `is_masked`; `source` and `made_at`, texts
+-- @treturn string the file
+return function(data)
+  local words = words_of[data.language]
+  local policy = "default-src 'none'; style-src 'sha256-" .. base64_of_hex(host.sha256(style))
+    .. "'"
+  return table.concat({
+    "<!doctype html>\n<html lang=\"" .. data.language .. "\">\n<head>\n",
+    "<meta charset=\"utf-8\">\n",
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"" .. policy .. "\">\n",
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
+    "<meta name=\"referrer\" content=\"no-referrer\">\n",
+    html.text(element("title", nil, words.title .. " " .. data.income.as_of)),
+    "\n<style>", style, "</style>\n</head>\n",
+    html.text(element("body", nil, body(data, words))),
+    "\n</html>\n",
+  })
+end

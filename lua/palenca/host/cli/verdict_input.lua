@@ -1,0 +1,60 @@
+--- Declares what a decision needs beside the income, and decides.
+-- @module palenca.host.cli.verdict_input
+local income = require("palenca.income")
+local options = require("palenca.host.cli.options")
+
+local verdict_input = {}
+
+local function money(text)
+  if not text:find("^%d+$") and not text:find("^%d+%.%d+$") then
+    return nil, string.format("'%s' is not an amount, such as 3000.00", text)
+  end
+  return text
+end
+
+--- Adds the rule and the request.
+-- @param command of argparse
+function verdict_input.define(command)
+  options.add(command, "--rule", {
+    help = "The rule: a Lua file that returns a table with a version and its limits.",
+    convert = options.file,
+    argname = "FILE",
+  })
+  options.add(command, "--installment", {
+    help = "What is to be paid each month, in the currency of the income.",
+    convert = money,
+    argname = "AMOUNT",
+  })
+  options.add(command, "--obligations", {
+    help = "What else has to be paid each month.",
+    default = "0",
+    convert = money,
+    argname = "AMOUNT",
+  })
+end
+
+--- What is wrong with their combination.
+-- @tparam table given the parsed options
+-- @treturn ?string
+function verdict_input.problem(given)
+  if given.rule and not given.installment then
+    return "missing option --installment"
+  elseif given.installment and not given.rule then
+    return "missing option --rule"
+  end
+end
+
+--- Loads the rule; raises if it is none.
+-- @tparam table given the parsed options, with a rule
+-- @treturn function takes an income, returns the verdict of @{palenca.income.decide}
+function verdict_input.load(given)
+  local rule = income.load_rule(given.rule)
+  return function(result)
+    return income.decide(result, rule, {
+      installment = given.installment,
+      obligations = given.obligations,
+    })
+  end
+end
+
+return verdict_input

@@ -1,0 +1,172 @@
+--- Writes reports, from the sandbox and from files of rows.
+local cjson = require("cjson")
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+describe("palenca report", function()
+  local stage = helper.stage_for_each()
+  local directory
+
+  before_each(function()
+    directory = stage:directory()
+  end)
+
+  local function report(arguments, env)
+    return process.run(process.program(), { "report", table.unpack(arguments) },
+      { env = env, cwd = directory })
+  end
+
+  -- Rows of 60 days up to the 1st of March, 2026.
+  local function rows_file(fields)
+    local lines = {}
+    for day = 0, 59 do
+      local row = { amount = 500, currency = "mxn", platform = "uber",
+        earning_date = os.date("!%Y-%m-%d", 1767225600 + day * 86400) }
+      for name, value in pairs(fields or {}) do
+        row[name] = value
+      end
+      lines[#lines + 1] = cjson.encode(row)
+    end
+    return process.write_file(directory .. "/rows.jsonl", table.concat(lines, "\n"))
+  end
+
+  local function of_rows(fields, ...)
+    return report({ "--rows", rows_file(fields), "--as-of", "2026-03-01", ... })
+  end
+
+  it("has the figures with their meaning, and asks nobody for anything", function()
+    for language, texts in pairs({
+      en = { "Income report", "Monthly income", "15208.33 MXN", "daily average times 365 / 12" },
+      es = { "Informe de ingresos", "Ingreso mensual", "15208.33 MXN" },
+      pt = { "Relatório de renda", "Renda mensal", "15208.33 MXN" },
+    }) do
+      local status, page, err = of_rows(nil, "--lang", language)
+      assert.are.same({ 0, "" }, { status, err })
+      for _, text in ipairs(texts) do
+        assert.truthy(page:find(text, 1, true), text)
+      end
+      assert.truthy(page:find('<html lang="' .. language .. '">', 1, true))
+      local rest = page:gsub("<meta [^>]*>", "")
+      for _, pattern in ipairs({ "<script", "http", "src=", "href=", "url%(", "@import", " style=",
+        " on%a+=" }) do
+        assert.is_nil(rest:find(pattern), pattern)
+      end
+    end
+  end)
+
+  it("allows its own style by its digest, and nothing else", function()
+    local _, page = of_rows()
+    local digest = page:match("default%-src 'none'; style%-src 'sha256%-([%w+/=]+)'\"")
+    process.write_file(directory .. "/style", page:match("<style>(.-)</style>"))
+    local _, expected = process.run("/bin/sh", { "-c",
+      "openssl dgst -sha256 -binary <'" .. directory .. "/style' | base64" })
+    assert.are.equal(expected, digest .. "\n")
+  end)
+
+  it("has the outcome and its reasons with a rule", function()
+    local rule = process.write_file(directory .. "/rule.lua", "return { version = '2026-01' }")
+    local status, page = of_rows(nil, "--rule", rule, "--installment", "3000")
+    assert.are.equal(0, status)
+    assert.truthy(page:find("Outcome: Approve", 1, true))
+    assert.truthy(page:find("Maximum monthly installment: 4562.50 MXN.", 1, true))
+    status, page = of_rows(nil, "--rule", rule, "--installment", "9000", "--lang", "es")
+    assert.are.equal(0, status)
+    assert.truthy(page:find("Resultado: Rechazar", 1, true))
+    assert.truthy(page:find("El pago mensual solicitado es de 9000.00 MXN", 1, true))
+    for _, case in ipairs({ { "--rule", rule }, { "--installment", "3" } }) do
+      local code, out, err = of_rows(nil, table.unpack(case))
+      assert.are.same({ 2, "" }, { code, out })
+      assert.truthy(err:find("missing option", 1, true), err)
+    end
+  end)
+
+  it("marks the window and partial months", function()
+    local _, page = of_rows()
+    assert.are.equal(2, select(2, page:gsub('class="window"', "")))
+    assert.are.equal(1, select(2, page:gsub('class="bar partial"', "")))
+    assert.truthy(page:find("2026-03-01 – 2026-03-01: 500.00", 1, true))
+    assert.truthy(page:find("pale: part of the month", 1, true))
+  end)
+
+  it("says what is not known, and why", function()
+    rows_file()
+    local few = process.write_file(directory .. "/few.jsonl",
+      '{"amount":100,"currency":"mxn","earning_date":"2026-02-28"}')
+    local status, page = report({ "--rows", few, "--as-of", "2026-03-01" })
+    assert.are.equal(0, status)
+    assert.truthy(page:find("not known: short history", 1, true))
+    assert.truthy(page:find("There are no full weeks.", 1, true))
+    local none = process.write_file(directory .. "/none.jsonl", "")
+    status, page = report({ "--rows", none, "--as-of", "2026-03-01" })
+    assert.are.equal(0, status)
+    assert.truthy(page:find("There are no earnings on record in the period.", 1, true))
+    assert.truthy(page:find("There are no months.", 1, true))
+    page = select(2, of_rows({ amount = -5 }))
+    assert.truthy(page:find("-300.00", 1, true))
+    page = select(2, of_rows({ currency = "" }))
+    assert.truthy(page:find("not known: unknown currency", 1, true))
+  end)
+
+  it("escapes what others have written", function()
+    local status, page = of_rows({ platform = '<script>alert("1")</script>\27[31m\226\128\174' })
+    assert.are.equal(0, status)
+    assert.is_nil(page:find("<script", 1, true))
+    assert.is_nil(page:find("[\27]"))
+    assert.is_nil(page:find("\226\128\174", 1, true))
+    assert.truthy(page:find("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;\\x1b[31m\\u{202e}",
+      1, true))
+  end)
+
+  it("masks identity numbers unless asked for", function()
+    local sandbox = stage:start(process.program(), { "sandbox", "--listen", "127.0.0.1:0",
+      "--api-key", "key", "--accounts", "1", "--rate-limit", "0" })
+    local url = sandbox:wait_output("stderr", "sandbox of the API at (http://%S+)")
+    local env = { PALENCA_API_KEY = "key", PALENCA_BASE_URL = url }
+    local script = process.write_file(directory .. "/id.lua", [[
+      local client = require("palenca").new()
+      local id = client.logins:search({ start_date = "2020-01-01",
+        end_date = os.date("%Y-%m-%d") }):all()[1].account_id
+      print(id)
+      for _, one in ipairs(client.accounts:profile(id).ids_info) do print(one.value) end]])
+    local status, out, err = process.run(process.program(), { "run", script }, { env = env })
+    assert.are.same({ 0, "" }, { status, err })
+    local account, numbers = out:match("^(%S+)\n(.*)$")
+    local masked = select(2, report({ account }, env))
+    local unmasked = select(2, report({ account, "--unmask" }, env))
+    for number in numbers:gmatch("%S+") do
+      assert.is_nil(masked:find(number, 1, true))
+      assert.truthy(masked:find("••" .. number:sub(-2), 1, true), masked)
+      assert.truthy(unmasked:find(number, 1, true))
+    end
+    assert.truthy(masked:find("Identity numbers are masked.", 1, true))
+    assert.is_nil(unmasked:find("Identity numbers are masked.", 1, true))
+    assert.truthy(masked:find("Palenca API, " .. url, 1, true))
+    assert.is_nil(masked:find(">key<", 1, true))
+    status, out, err = report({ "00000000-0000-4000-8000-000000000000" }, env)
+    assert.are.same({ 1, "" }, { status, out })
+    assert.truthy(err:find("^palenca: not_found: "), err)
+    status, out, err = report({ account }, { PALENCA_API_KEY = "wrong", PALENCA_BASE_URL = url })
+    assert.are.same({ 1, "" }, { status, out })
+    assert.truthy(err:find("^palenca: auth: "), err)
+  end)
+
+  it("writes a file that is whole or not there, for its owner alone", function()
+    local path = directory .. "/report.html"
+    assert.are.same({ 0, "", "" }, { of_rows(nil, "-o", path) })
+    assert.are.equal(6 * 64, uv.fs_stat(path).mode % 512)
+    assert.truthy(helper.read_file(path):find("</html>\n$"))
+    local before = helper.read_file(path)
+    local status, out, err = report({ "--rows", directory .. "/none", "-o", path })
+    assert.are.same({ 1, "" }, { status, out })
+    assert.truthy(err:find("No such file", 1, true), err)
+    assert.are.equal(before, helper.read_file(path))
+    status, out, err = of_rows(nil, "--output", directory .. "/no/report.html")
+    assert.are.same({ 1, "" }, { status, out })
+    assert.truthy(err:find("no/report.html", 1, true) and err:find("No such file", 1, true), err)
+    status, out, err = process.run("/bin/sh", { "-c", process.program() .. " report --rows "
+      .. rows_file() .. " --as-of 2026-03-01 >/dev/full" })
+    assert.are.same({ 1, "" }, { status, out })
+    assert.truthy(err:find("No space left on device", 1, true), err)
+  end)
+end)
