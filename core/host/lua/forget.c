@@ -6,8 +6,18 @@
 #include "store/event_admin.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
+#define NICENESS 10    /* of a process that forgets, beside the one that serves */
 #define USER_SIZE 1024 /* a longer id is nobody's */
+
+/* host.forget.lower_priority(): the process that serves, and its handlers, come before this one
+ * where there are too few processors. */
+static int lower_priority(lua_State *L) {
+  (void)L;
+  (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICENESS);
+  return 0;
+}
 
 /* ---- Lists of texts ---- */
 
@@ -237,11 +247,44 @@ static int search(lua_State *L) {
   return results;
 }
 
+static int push_compressed(lua_State *L) {
+  const event_compressed *found = lua_touserdata(L, 1);
+  lua_pushvalue(L, 2);
+  lua_pushstring(L, found->is_decision ? "decisions" : "responses");
+  lua_pushinteger(L, found->id);
+  lua_pushboolean(L, found->is_damaged);
+  lua_call(L, 3, 0);
+  return 0;
+}
+
+static void each_compressed(void *context, const event_compressed *found) {
+  store_visitor *visitor = context;
+  if (!visitor->failed) {
+    (void)visit(visitor, push_compressed, found);
+  }
+}
+
+/* host.forget.search_compressed(path, {text, …}, each) → true | nil, message. Calls
+ * each("responses", event's id, is_damaged) or each("decisions", number, is_damaged). */
+static int search_compressed(lua_State *L) {
+  host_error error;
+  store_visitor visitor = {.L = L, .function = 3};
+  const char *path = luaL_checkstring(L, 1);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  lua_settop(L, 3);
+  const text_list *texts = push_texts(L, 2, EVENT_SEARCH_MIN);
+  bool ok = event_store_search_compressed(path, texts->items, texts->count, each_compressed,
+                                          &visitor, &error);
+  return end_visits(L, &visitor, ok, &error);
+}
+
 void lua_open_forget(lua_State *L) {
-  static const luaL_Reg functions[] = {{"events", find_events},
+  static const luaL_Reg functions[] = {{"lower_priority", lower_priority},
+                                       {"events", find_events},
                                        {"remove", remove_some},
                                        {"overwrite", overwrite},
                                        {"search", search},
+                                       {"search_compressed", search_compressed},
                                        {NULL, NULL}};
   luaL_newlib(L, functions);
   set_integer(L, "max", EVENT_FORGET_MAX);

@@ -159,6 +159,20 @@ bool event_store_search(const char *path, const event_search_text *texts, size_t
                         event_search_found each, void *context, event_search_report *report,
                         host_error *error);
 
+/* Something compressed in which one of the texts is, or that is damaged, so that it may be. */
+typedef struct {
+  bool is_decision; /* rows and details of the decision with this number; else recorded responses */
+  int64_t id;       /* of the event of these */
+  bool is_damaged;
+} event_compressed;
+
+typedef void (*event_compressed_found)(void *context, const event_compressed *found);
+
+/* Looks for texts in what is compressed in the database: a search of its bytes does not find them.
+ */
+bool event_store_search_compressed(const char *path, const event_search_text *texts, size_t count,
+                                   event_compressed_found each, void *context, host_error *error);
+
 /* ---- The requests to the process that serves ---- */
 
 typedef enum {

@@ -1,5 +1,5 @@
 /* Looks for texts in the bytes of a database and of the files beside it. */
-#include "store/event_admin.h"
+#include "text_search.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,70 +10,48 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_SIZE 1048576
-
 typedef struct {
-  const event_search_text *texts;
-  size_t count, longest;
-  bool heads[65536]; /* the first two bytes of one of them */
+  text_search *texts;
   event_search_found each;
   void *context;
+  const char *name; /* of the file that is read */
   event_search_report *report;
   host_error *error;
-  char *bytes; /* READ_SIZE, after what was kept of the ones before */
 } search;
 
-static size_t head_of(const char *at) {
-  return (size_t)(unsigned char)at[0] << 8 | (unsigned char)at[1];
+static bool on_found(void *context, int64_t offset, size_t which) {
+  search *s = context;
+  s->report->found++;
+  s->each(s->context, s->name, offset, which);
+  return s->report->found < EVENT_SEARCH_FOUND_MAX;
 }
 
-/* Those that begin before `end`; there are `size` bytes, which begin at `offset` of the file. */
-static void search_bytes(const search *s, const char *name, size_t end, size_t size,
-                         int64_t offset) {
-  for (size_t at = 0; at < end && at + 1 < size; at++) {
-    if (!s->heads[head_of(s->bytes + at)]) {
-      continue;
-    }
-    for (size_t i = 0; i < s->count && s->report->found < EVENT_SEARCH_FOUND_MAX; i++) {
-      const event_search_text *text = &s->texts[i];
-      if (text->size <= size - at && memcmp(s->bytes + at, text->data, text->size) == 0) {
-        s->report->found++;
-        s->each(s->context, name, offset + (int64_t)at, i);
-      }
-    }
-  }
-}
-
-/* Each time the last bytes are kept, in which a text may begin. */
-static int search_open(const search *s, const char *name, int file) {
-  size_t kept = 0;
-  int64_t offset = 0;
+/* 0, or the reason. */
+static int search_open(search *s, const char *name, int file) {
   ssize_t size = 1;
-  while (size > 0 && s->report->found < EVENT_SEARCH_FOUND_MAX) {
-    size = read(file, s->bytes + kept, READ_SIZE);
+  bool goes_on = s->report->found < EVENT_SEARCH_FOUND_MAX;
+  s->name = name;
+  text_search_begin(s->texts);
+  while (goes_on && size > 0) {
+    size = read(file, text_search_room(s->texts), TEXT_SEARCH_PIECE);
     if (size < 0) {
       return errno;
     }
-    size_t all = kept + (size_t)size;
-    size_t rest = size == 0 || all < s->longest ? (size == 0 ? 0 : all) : s->longest - 1;
-    search_bytes(s, name, all - rest, all, offset);
-    memmove(s->bytes, s->bytes + all - rest, rest);
-    offset += (int64_t)(all - rest);
-    kept = rest;
+    goes_on = size > 0 ? text_search_add(s->texts, (size_t)size) : text_search_end(s->texts);
     s->report->bytes += size;
   }
   return 0;
 }
 
 /* One that was removed meanwhile, as a log is, is none. */
-static bool search_file(const search *s, int directory, const char *name) {
+static bool search_file(search *s, int directory, const char *name) {
   struct stat status;
   int file = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   int code = file >= 0 && fstat(file, &status) == 0 ? 0 : errno;
   bool is_file = code == 0 && S_ISREG(status.st_mode);
   if (is_file) {
     code = search_open(s, name, file);
-    code = code == 0 && fsync(file) != 0 ? errno : code; /* as it was read, after a power cut */
+    code = code == 0 && fdatasync(file) != 0 ? errno : code; /* as it was read, after a power cut */
     s->report->files++;
   }
   if (file >= 0) {
@@ -83,7 +61,7 @@ static bool search_file(const search *s, int directory, const char *name) {
          host_error_set(s->error, HOST_FAILED, "cannot read %s: %s", name, strerror(code));
 }
 
-static bool search_directory(const search *s, const char *path, host_error *error) {
+static bool search_directory(search *s, const char *path, host_error *error) {
   char folder[PATH_MAX];
   const char *base = strrchr(path, '/') + 1;
   size_t size = (size_t)(base - path);
@@ -115,25 +93,10 @@ bool event_store_search(const char *path, const event_search_text *texts, size_t
   if (realpath(path, absolute) == NULL) {
     return host_error_set(error, HOST_FAILED, "cannot open %s: %s", path, strerror(errno));
   }
-  search *s = calloc(1, sizeof *s);
-  if (s == NULL) {
-    return host_error_set(error, HOST_FAILED, "out of memory");
-  }
-  *s = (search){.texts = texts,
-                .count = count,
-                .longest = 1,
-                .each = each,
-                .context = context,
-                .report = report,
-                .error = error};
-  for (size_t i = 0; i < count; i++) {
-    s->heads[head_of(texts[i].data)] = true;
-    s->longest = texts[i].size > s->longest ? texts[i].size : s->longest;
-  }
-  s->bytes = malloc(READ_SIZE + s->longest);
-  bool ok = s->bytes != NULL ? search_directory(s, absolute, error)
-                             : host_error_set(error, HOST_FAILED, "out of memory");
-  free(s->bytes);
-  free(s);
+  search s = {.each = each, .context = context, .report = report, .error = error};
+  s.texts = text_search_new(texts, count, on_found, &s);
+  bool ok = s.texts != NULL ? search_directory(&s, absolute, error)
+                            : host_error_set(error, HOST_FAILED, "out of memory");
+  text_search_free(s.texts);
   return ok;
 }

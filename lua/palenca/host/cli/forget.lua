@@ -7,6 +7,7 @@ local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local person_data = require("palenca.host.cli.person_data")
+local plural = require("palenca.host.cli.plural")
 local program_log = require("palenca.host.program_log")
 local runtime = require("palenca.runtime")
 local store_options = require("palenca.host.cli.store_options")
@@ -23,8 +24,10 @@ local DONE, FAILED, WRONG_USAGE = 0, 1, 2
 local HANDLER_TIMEOUT = 30
 local POLL_INTERVAL = 0.2
 -- How often free space is overwritten before what is found there is a failure: while the database
--- is in use, rows are moved.
+-- is in use, rows are moved. Rounds in which events of the person arrive do not count, for so many
+-- seconds.
 local ROUNDS = 3
+local ARRIVALS_TIMEOUT = 60
 -- Seconds between two lines about the progress.
 local PROGRESS_INTERVAL = 1
 local function id(text)
@@ -74,6 +77,11 @@ local function add_counts(counts, removed)
   end
 end
 
+local function removed_text(counts)
+  return ("%s and the rows of %s"):format(plural.count(counts.events, "event"),
+    plural.count(counts.decisions, "decision"))
+end
+
 -- Removes what is found; returns how many events are left, since their handlers run.
 local function remove_found(data, counts, progress)
   local left, running = {}, 0
@@ -82,13 +90,12 @@ local function remove_found(data, counts, progress)
     local removed, problem, so_far = host.forget.remove(data.db, ids, numbers)
     add_counts(counts, removed or so_far)
     if not removed then
-      user_error("%s; %d events and the rows of %d decisions are removed: run it again", problem,
-        counts.events, counts.decisions)
+      user_error("%s; removed so far: %s; run it again", problem, removed_text(counts))
     elseif removed.running > 0 then
       running = running + removed.running
       table.move(ids, 1, #ids, #left + 1, left)
     end
-    progress("removed %d events and the rows of %d decisions", counts.events, counts.decisions)
+    progress("removed %s", removed_text(counts))
   end
   data:put_back(left)
   return running
@@ -101,11 +108,11 @@ local function remove_all(data, counts, progress)
   while #data.events > 0 or #data.decisions > 0 do
     local running = remove_found(data, counts, progress)
     if running > 0 and core.steady_time() >= deadline then
-      user_error("%d of their events are being handled for more than %d s; %d others and the rows "
-        .. "of %d decisions are removed: run it again when the handlers have ended", running,
-        HANDLER_TIMEOUT, counts.events, counts.decisions)
+      user_error("%s being handled for more than %d s; removed so far: %s; run it again when no "
+        .. "handler has one", plural.count(running, "event of theirs is", "events of theirs are"),
+        HANDLER_TIMEOUT, removed_text(counts))
     elseif running > 0 then
-      progress("waiting for the handlers of %d events", running)
+      progress("waiting for the handlers of %s", plural.count(running, "event"))
       runtime.sleep(POLL_INTERVAL)
     end
     data:find()
@@ -134,8 +141,10 @@ end
 -- Overwrites what is free, and reads the files, until nothing is found; what has come meanwhile is
 -- removed as well. Returns what is found, what was read, and the texts that are found.
 local function prove(data, counts, progress)
+  local deadline = core.steady_time() + ARRIVALS_TIMEOUT
+  local rounds = 0
   local found, read, texts
-  for _ = 1, ROUNDS do
+  repeat
     progress("overwriting free space")
     local ok, problem = host.forget.overwrite(data.db)
     if not ok then
@@ -143,29 +152,27 @@ local function prove(data, counts, progress)
     end
     progress("reading the files")
     found, read, texts = search(data)
-    if #found == 0 then
-      break
+    if #found > 0 then
+      local before = counts.events + counts.decisions
+      remove_all(data, counts, progress)
+      local has_arrived = counts.events + counts.decisions > before
+      rounds = has_arrived and core.steady_time() < deadline and rounds or rounds + 1
     end
-    remove_all(data, counts, progress)
-  end
+  until #found == 0 or rounds == ROUNDS
   return found, read, texts
 end
 
 -- ---- the result -------------------------------------------------------------------------
 
-local function count(number, one, many)
-  return ("%d %s"):format(number, number == 1 and one or many)
-end
-
 local function describe(counts, read)
   local files = ("read %s, %s: they hold nothing of this person"):format(
-    count(read.files, "file", "files"), byte_size.text(read.bytes))
+    plural.count(read.files, "file"), byte_size.text(read.bytes))
   if counts.events + counts.decisions == 0 then
     return "nothing of this person is stored; " .. files
   end
   return ("removed %s (%s) and the rows of %s; %s"):format(
-    count(counts.events, "event", "events"), count(counts.attempts, "attempt", "attempts"),
-    count(counts.decisions, "decision", "decisions"), files)
+    plural.count(counts.events, "event"), plural.count(counts.attempts, "attempt"),
+    plural.count(counts.decisions, "decision"), files)
 end
 
 local function first_of(ids)
@@ -173,15 +180,26 @@ local function first_of(ids)
 end
 
 -- Others may have read of this person, as in a list of all accounts.
+local COMPRESSED = {
+  { "responses", "what identifies this person is also in the recorded responses of events that are "
+    .. "not theirs by user or account: %s" },
+  { "decisions", "what identifies this person is also in the rows of decisions that are not theirs "
+    .. "by user or account: %s" },
+  { "damaged_responses", "the recorded responses of these events are damaged, and may hold what "
+    .. "identifies this person: %s" },
+  { "damaged_decisions", "the rows of these decisions are damaged, and may hold what identifies "
+    .. "this person: %s" },
+}
+
 local function check_compressed(data, progress)
   progress("reading what is compressed")
-  local ids, numbers = data:compressed_with((data:texts()))
-  if #ids > 0 then
-    user_error("what identifies this person is also in the recorded responses of events that are "
-      .. "not theirs by user or account: %s", first_of(ids))
-  elseif #numbers > 0 then
-    user_error("what identifies this person is also in the rows of decisions that are not theirs "
-      .. "by user or account: %s", first_of(numbers))
+  local found, problems = data:compressed_with((data:texts())), {}
+  for _, case in ipairs(COMPRESSED) do
+    local ids = found[case[1]]
+    problems[#problems + 1] = #ids > 0 and case[2]:format(first_of(ids)) or nil
+  end
+  if #problems > 0 then
+    user_error("%s", table.concat(problems, "; "))
   end
 end
 
@@ -212,7 +230,7 @@ local function report(given, data, counts, read)
   output.line(describe(counts, read))
   if shared > 0 then
     output.line(("%s of another user, too: those events are kept"):format(
-      count(shared, "account is", "accounts are")))
+      plural.count(shared, "account is", "accounts are")))
   end
 end
 
@@ -222,6 +240,7 @@ function forget.run(given)
       "Try 'palenca forget --help'.")
     return WRONG_USAGE
   end
+  host.forget.lower_priority() -- responses go first: nobody waits for this in milliseconds
   local data = person_data.new(given.db, given.user, given.account)
   local counts = { events = 0, attempts = 0, decisions = 0 }
   local progress = new_progress()

@@ -222,18 +222,6 @@ function PersonData:events_with(texts)
   return ids
 end
 
-local function has_one_of(texts, ...)
-  for at = 1, select("#", ...) do
-    local data = (select(at, ...))
-    for _, text in ipairs(data and texts or {}) do
-      if data:find(text, 1, true) then
-        return true
-      end
-    end
-  end
-  return false
-end
-
 -- Those that are not known to be of the person.
 local function of_others(self, kind, found)
   local others = {}
@@ -245,24 +233,22 @@ local function of_others(self, kind, found)
   return others
 end
 
---- What is compressed in the database of others and has one of these texts in it: no file shows it.
+--- What is compressed in the database of others and has one of these texts in it, or is damaged, so
+-- that it may have: no file shows it.
 -- @tparam {string,...} texts
--- @treturn {integer,...} ids of the events whose recorded responses have
--- @treturn {integer,...} numbers of the decisions whose rows or details have
+-- @treturn {[string]={integer,...}} `responses` and `damaged_responses`, ids of the events whose
+-- recorded responses these are; `decisions` and `damaged_decisions`, numbers of those whose rows or
+-- details these are
 function PersonData:compressed_with(texts)
-  local ids, numbers = {}, {}
-  check(host.recordings.list(self.db, {}, function(recorded)
-    if has_one_of(texts, recorded.responses) then
-      ids[#ids + 1] = recorded.id
-    end
+  local found = { responses = {}, damaged_responses = {}, decisions = {}, damaged_decisions = {} }
+  check(host.forget.search_compressed(self.db, texts, function(kind, id, is_damaged)
+    table.insert(found[is_damaged and "damaged_" .. kind or kind], id)
   end))
-  each_decision(self, {}, function(entry)
-    if has_one_of(texts, entry.rows, entry.details) then
-      numbers[#numbers + 1] = entry.number
-    end
-  end)
   self:find() -- what has come since the files were read is of the person, and stored like any other
-  return of_others(self, "events", ids), of_others(self, "decisions", numbers)
+  for kind, ids in pairs(found) do
+    found[kind] = of_others(self, kind:find("responses$") and "events" or "decisions", ids)
+  end
+  return found
 end
 
 return person_data
