@@ -14,8 +14,9 @@
 #include <string.h>
 
 #define SHRINK_PAGES 16       /* between two readings of the clock */
-#define UNSYNCED_MAX 256      /* pages that are written and not on disk */
-#define LOG_CLEAR_SIZE 262144 /* bytes of the log in a step */
+#define CLEAR_PAGES 32        /* in a step */
+#define UNSYNCED_MAX 64       /* pages that are written and not on disk */
+#define LOG_CLEAR_SIZE 524288 /* bytes of the log in a step */
 #define CHECKPOINT_LOCK 1     /* of those that SQLite has in its log's index */
 
 typedef enum {
@@ -160,10 +161,12 @@ static event_overwrite_result restart_log(event_overwrite *o, sqlite3 *db) {
   return result_of(o, code);
 }
 
-/* Not faster: the next commit's sync has to write it. */
+/* Synced, so that the next commit does not have to write what several steps have cleared. */
 static event_overwrite_result clear_log(event_overwrite *o, sqlite3 *db) {
   bool is_done = false;
-  int code = log_rest_clear(&o->rest, event_file_log(db), o->format.size, LOG_CLEAR_SIZE, &is_done);
+  sqlite3_file *log = event_file_log(db);
+  int code = log_rest_clear(&o->rest, log, o->format.size, LOG_CLEAR_SIZE, &is_done);
+  code = code == SQLITE_OK ? log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) : code;
   if (code == SQLITE_OK && is_done) {
     o->phase = CLEAR;
   }
@@ -210,8 +213,9 @@ static int clear_page(event_overwrite *o, sqlite3_file *file, uint32_t page) {
 
 static int clear_pages(event_overwrite *o, sqlite3_file *file, int64_t until) {
   int code = read_format(o, file);
-  while (code == SQLITE_OK && o->page <= o->last && o->unsynced < UNSYNCED_MAX &&
-         clock_steady_ms() < until) {
+  for (int i = 0; code == SQLITE_OK && i < CLEAR_PAGES && o->page <= o->last &&
+                  o->unsynced < UNSYNCED_MAX && clock_steady_ms() < until;
+       i++) {
     code = clear_page(o, file, o->page);
     o->page += code == SQLITE_OK;
   }
