@@ -1,12 +1,13 @@
---- Kills `palenca serve` and cuts its power while it overwrites what is left of a person.
--- SPEC_ROUNDS: six times how often (18); SPEC_SEED: the same times as in an earlier run.
+--- Kills `palenca serve` and cuts its power while it removes what it has of a person, and while it
+-- overwrites what is left.
+-- SPEC_ROUNDS: three times how often (18); SPEC_SEED: the same times as in an earlier run.
 local faults = require("spec.faults.helper")
 local helper = require("spec.host.helper")
 local power_cut = require("spec.support.power_cut")
 local process = require("spec.support.process")
 local uv = require("luv")
 
-local ROUNDS = math.ceil(tonumber(os.getenv("SPEC_ROUNDS") or 18) / 6)
+local ROUNDS = 2 * math.ceil(tonumber(os.getenv("SPEC_ROUNDS") or 18) / 6)
 local SEED = tonumber(os.getenv("SPEC_SEED") or os.time())
 
 -- How much of what was not synced is kept; 1: only the process is killed.
@@ -47,6 +48,81 @@ describe("palenca forget beside a server that is killed", function()
     end, "all events to be done")
   end
 
+  -- Asks the server, as the command does; returns what it responds, which comes.
+  local function ask(request)
+    local asked = { text = "" }
+    local pipe = uv.new_pipe(false)
+    pipe:connect(db .. "-socket", function(problem)
+      assert(not problem, problem)
+      pipe:write("palenca-admin 2 " .. request .. "\n")
+      pipe:read_start(function(_, data)
+        asked.text = asked.text .. (data or "")
+        if not data then
+          asked.is_ended = true
+          pipe:close()
+        end
+      end)
+    end)
+    return asked
+  end
+
+  local function wait_line(asked, status)
+    process.wait_for(function()
+      return asked.text:find("palenca-admin 2 " .. status, 1, true)
+    end, "the line " .. status)
+  end
+
+  local function is_stopped(pid)
+    for thread in uv.fs_scandir_next, assert(uv.fs_scandir("/proc/" .. pid .. "/task")) do
+      local stat = helper.read_file(("/proc/%d/task/%s/stat"):format(pid, thread))
+      if stat and not stat:find("%) T ") then
+        return false
+      end
+    end
+    return true
+  end
+
+  -- Somewhere in the work of the command.
+  local function kill_in_command(served, user)
+    local command = stage:start(process.program(), { "forget", "--user", user, "--db", db })
+    uv.sleep(math.random(5, 120))
+    served:kill("sigkill")
+    assert.are.equal(128 + 9, served:wait_exit())
+    command:kill("sigkill")
+    command:wait_exit()
+  end
+
+  -- After the server has said that it has begun to overwrite, and before it has said that all is
+  -- done: if it had when it was stopped, it begins again.
+  local function kill_in_overwriting(served, user)
+    local ids = sql("SELECT group_concat(id) FROM bodies WHERE instr(body, '" .. user .. "')")
+    local numbers = sql("SELECT group_concat(number) FROM decision_data WHERE user_id = '" .. user
+      .. "'")
+    wait_line(ask(("forget events=%s decisions=%s"):format(ids:match("%S+"),
+      numbers:match("%S+"))), "done")
+    local overwriting
+    repeat
+      overwriting = ask("overwrite")
+      wait_line(overwriting, "progress")
+      uv.sleep(math.random(0, 30))
+      served:kill("sigstop")
+      process.wait_for(function()
+        return is_stopped(served.pid)
+      end, "the server to stop")
+      uv.run("nowait") -- what it had sent by then
+      local is_done = overwriting.text:find("palenca-admin 2 done", 1, true)
+      if is_done then
+        served:kill("sigcont")
+      end
+    until not is_done
+    served:kill("sigkill")
+    assert.are.equal(128 + 9, served:wait_exit())
+    process.wait_for(function()
+      return overwriting.is_ended
+    end, "the end of the connection")
+    assert.is_nil(overwriting.text:find("palenca-admin 2 done", 1, true))
+  end
+
   local function others(user)
     return sql(("SELECT id, account_id, error, hex(body) FROM events JOIN bodies USING (id)"
       .. " WHERE instr(body, '%s') = 0 ORDER BY id"):format(user))
@@ -76,13 +152,9 @@ describe("palenca forget beside a server that is killed", function()
       local user, account = sql("SELECT user_id, account_id FROM decision_data WHERE user_id"
         .. " IS NOT NULL ORDER BY random() LIMIT 1"):match("^(%S+)|(%S+)\n")
       local before = others(user)
-      local command = stage:start(process.program(), { "forget", "--user", user, "--db", db })
-      uv.sleep(math.random(5, 120)) -- somewhere in its work
-      served:kill("sigkill")
-      assert.are.equal(128 + 9, served:wait_exit())
-      command:kill("sigkill")
-      command:wait_exit()
-      local share = SHARES[(round - 1) % #SHARES + 1]
+      local kill = round % 2 == 1 and kill_in_overwriting or kill_in_command
+      kill(served, user)
+      local share = SHARES[(round - 1) // 2 % #SHARES + 1]
       if share < 1 then
         power_cut.strike(directory .. "/db", disk, function()
           return share > 0 and math.random() < share
