@@ -52,12 +52,12 @@ local function replace_clock(player)
   end
 end
 
--- What the script writes on standard output, and its log.
+-- What the script writes on standard output and standard error, and its log.
 local function discard_output()
   local sink = assert(io.open("/dev/null", "w"))
-  io.stdout = sink -- luacheck: ignore 122
+  io.stdout, io.stderr = sink, sink -- luacheck: ignore 122
   io.output(sink)
-  print = nothing -- luacheck: ignore 121
+  print, warn = nothing, nothing -- luacheck: ignore 121
   log.use_writer(nothing)
 end
 
@@ -233,10 +233,18 @@ local function compared(facts)
   return fields
 end
 
+-- The same error of another version is raised at another line, with other addresses in it.
+local function error_text(outcome)
+  local text = outcome.error and outcome.error:match("[^\n]*")
+  return text and text:gsub("^[^:%s]+:%d+: ", ""):gsub("0x%x+", "0x")
+end
+
 local function compare(recorded, before, now)
   local is_other = before.outcome ~= now.outcome
   local result = { id = recorded.id, before = before.outcome, now = now.outcome }
-  if is_other or verdict_text(before.facts) ~= verdict_text(now.facts) then
+  if is_other or verdict_text(before.facts) ~= verdict_text(now.facts)
+    or error_text(before) ~= error_text(now)
+  then
     result.change = { before = shown(before), now = shown(now) }
     if before.facts and now.facts then
       result.change.fields = json.array(differences(compared(before.facts), compared(now.facts)))
@@ -247,8 +255,9 @@ end
 
 --- Runs the handlers over an event.
 -- @tparam table recorded as `host.recordings.list` has it
--- @treturn table `id`; `before` and `now`, the outcomes, and with another verdict `change`: both
--- with error and reason codes, and the fields that differ; or `reason`, why it cannot be played
+-- @treturn table `id`; `before` and `now`, the outcomes, and with another verdict or error
+-- `change`: both with error and reason codes, and the fields that differ; or `reason`, why it
+-- cannot be played
 function Shadow:run(recorded)
   local requests, reason = requests_of(recorded)
   local before, now

@@ -166,8 +166,8 @@ describe("palenca shadow", function()
     assert.are.same({ [READS] = { ids.reads }, [LARGE] = { ids.large } }, reasons_of(summary))
     assert.are.same({ approve = { approve = 3 }, done = { done = 2 }, failed = { failed = 1 } },
       matrix_of(summary))
-    assert.are.same({ 0, 8, 6, 0, 0, 3 }, { status, summary.events, summary.played,
-      summary.other_outcomes, summary.other_verdicts, summary.http_not_sent })
+    assert.are.same({ 0, 8, 6, 0, 0, 0, 3 }, { status, summary.events, summary.played,
+      summary.other_outcomes, summary.other_verdicts, summary.other_errors, summary.http_not_sent })
     assert.are.same({}, changes)
     assert.are.same({ requests, connections }, { #server.requests, #server.clients })
   end)
@@ -188,7 +188,8 @@ describe("palenca shadow", function()
     has(("event %d  approve -> approve  max_installment "):format(ids.polls))
     has(("event %d  failed -> done  failed with: [identity number] has failed"):format(ids.errs))
     has(("event %d  done -> failed  fails with: [identity number]"):format(ids.nothing))
-    has("8 events, 6 played: 3 with another outcome, 1 with the same one and another verdict")
+    has("8 events, 6 played: 3 with another outcome, 1 with the same one and another verdict, "
+      .. "0 with another error")
     has(("       1  %s; the first is event %d"):format(LARGE, ids.large))
     has("requests of palenca.http that were not sent: 3")
     has("old \\ new")
@@ -198,6 +199,26 @@ describe("palenca shadow", function()
     assert.are.same({ outcome = "failed", error = "[identity number]" }, changes[ids.nothing].new)
     assert.are.equal("approve", changes[ids.posts].old.outcome)
     assert.are.equal("verdict.max_installment", changes[ids.polls].fields[1].field)
+  end)
+
+  it("lists events that fail with another error than then, wherever that is raised", function()
+    local other = version({
+      ['assert(not data and err.kind == "network", "no failure")'] = "",
+      ['error("GOMC900101HDFRRL09 has failed", 0)'] = "error('another one', 0)",
+    })
+    local summary, changes = played(other, served.db, {}, env)
+    assert.are.same({ 0, 0, 1 },
+      { summary.other_outcomes, summary.other_verdicts, summary.other_errors })
+    assert.are.same({ "failed", "another one" },
+      { changes[ids.errs].new.outcome, changes[ids.errs].new.error })
+    local _, out = shadow(other, served.db, {}, env)
+    assert.truthy(out:find(("event %d  failed -> failed  failed with: [identity number] has "
+      .. "failed; fails with: another one"):format(ids.errs), 1, true), out)
+    local db = copy("UPDATE events SET error = 'then.lua:7: it has failed at 0x55aa' WHERE id = "
+      .. ids.errs)
+    summary, changes = played(version({ ['error("GOMC900101HDFRRL09 has failed", 0)'] =
+      'error("it has failed at 0x77bb")' }), db, {}, env)
+    assert.are.same({ 6, 0, {} }, { summary.played, summary.other_errors, changes })
   end)
 
   it("does not play what was not recorded", function()
@@ -224,14 +245,18 @@ describe("palenca shadow", function()
       local ok, err = pcall(client.request, client, "GET", "/v1/large")
       assert(not ok and tostring(err):find "sends no requests", err)
       print "printed" io.write "written" io.stdout:write "more"
+      warn "@on" warn "warned" io.stderr:write "complained"
       palenca.log.error { message = "logged" }
     ]] }), served.db, {}, env)
     assert.are.same({ 6, 0 }, { summary.played, summary.other_outcomes })
-    local _, out, err = shadow(version({ ["local deeds = {}"] =
-      [[local deeds = {} print "printed" palenca.log.error { message = "logged" }]] }), served.db,
-      {}, env)
-    assert.is_nil((out .. err):find("printed", 1, true))
-    assert.is_nil((out .. err):find("logged", 1, true))
+    local _, out, err = shadow(version({ ["local deeds = {}"] = [[
+      local deeds = {}
+      print "printed" palenca.log.error { message = "logged" }
+      warn "@on" warn "warned" io.stderr:write "complained"
+    ]] }), served.db, {}, env)
+    for _, text in ipairs({ "printed", "logged", "warned", "complained" }) do
+      assert.is_nil((out .. err):find(text, 1, true), text)
+    end
   end)
 
   it("ends handlers that do not end", function()
@@ -315,11 +340,14 @@ describe("palenca shadow", function()
   end)
 
   it("ends at Ctrl-C", function()
+    local mark = stage:directory() .. "/loops"
     local endless = version({ ["function deeds.nothing() end"] =
-      'function deeds.nothing() io.stderr:write "it loops\\n" while true do end end' })
+      ('function deeds.nothing() io.open(%q, "w"):close() while true do end end'):format(mark) })
     local started = stage:palenca({ "shadow", endless, "--db", served.db, "--cpu-timeout", "600" },
       { env = env })
-    started:wait_output("stderr", "(it loops)")
+    process.wait_for(function()
+      return helper.read_file(mark)
+    end, "the handler that loops")
     started:kill("sigint")
     assert.are.equal(130, started:wait_exit())
     assert.are.equal("", started.stdout)

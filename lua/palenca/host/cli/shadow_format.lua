@@ -2,6 +2,7 @@
 -- @module palenca.host.cli.shadow_format
 local decisions_format = require("palenca.host.cli.decisions_format")
 local json = require("palenca.util.json")
+local plural = require("palenca.host.cli.plural")
 local redact = require("palenca.util.redact")
 
 local shadow_format = {}
@@ -37,7 +38,7 @@ local function describe_fields(parts, fields)
       one.computed or "nothing")
   end
   if #list > FIELDS_SHOWN then
-    parts[#parts + 1] = ("%d more fields"):format(#list - FIELDS_SHOWN)
+    parts[#parts + 1] = plural.count(#list - FIELDS_SHOWN, "more field")
   end
 end
 
@@ -124,9 +125,9 @@ function shadow_format.summary(found)
     lines[1] = matrix_text(found.matrix)
     lines[2] = ""
   end
-  lines[#lines + 1] = ("%d events, %d played: %d with another outcome, %d with the same one and "
-    .. "another verdict"):format(found.total, found.played, found.other_outcomes,
-      found.other_verdicts)
+  lines[#lines + 1] = ("%s, %d played: %d with another outcome, %d with the same one and another "
+    .. "verdict, %d with another error"):format(plural.count(found.total, "event"), found.played,
+      found.other_outcomes, found.other_verdicts, found.other_errors)
   if found.played < found.total then
     lines[#lines + 1] = ("not played: %d"):format(found.total - found.played)
   end
@@ -160,6 +161,7 @@ function shadow_format.summary_object(found)
     played = found.played,
     other_outcomes = found.other_outcomes,
     other_verdicts = found.other_verdicts,
+    other_errors = found.other_errors,
     matrix = cells,
     not_played = reasons,
     http_not_sent = found.not_sent,

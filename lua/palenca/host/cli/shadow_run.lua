@@ -48,7 +48,8 @@ local function add(self, result)
   count(self, result.before, result.now)
   if result.change then
     result.change.event_id = result.id
-    local kind = result.before ~= result.now and "other_outcomes" or "other_verdicts"
+    local kind = result.before ~= result.now and "other_outcomes"
+      or result.now == "failed" and "other_errors" or "other_verdicts"
     self[kind] = self[kind] + 1
     show_change(self, result.change)
   end
@@ -72,8 +73,8 @@ end
 
 --- Plays them, and shows those that changed; the details of what is ready are a JSON object:
 -- `total`, `played`, `matrix` (old outcome → new outcome → how many), `other_outcomes`,
--- `other_verdicts`, `reasons` (why events were not played → their ids), `not_sent` (requests of
--- palenca.http), or `is_closed`: nobody reads what is shown.
+-- `other_verdicts`, `other_errors`, `reasons` (why events were not played → their ids), `not_sent`
+-- (requests of palenca.http), or `is_closed`: nobody reads what is shown.
 -- @tparam string text the options as JSON: those of `palenca.host.shadow`, `db`, `since`, `until`
 -- (Unix seconds, or nil), `limit`, `is_terminal`, `as_json`
 return function(text)
@@ -89,6 +90,7 @@ return function(text)
     matrix = {},
     other_outcomes = 0,
     other_verdicts = 0,
+    other_errors = 0,
     reasons = {},
   }
   local ok, problem = pcall(play_all, self, options, player)
@@ -101,6 +103,7 @@ return function(text)
     matrix = self.matrix,
     other_outcomes = self.other_outcomes,
     other_verdicts = self.other_verdicts,
+    other_errors = self.other_errors,
     reasons = self.reasons,
     not_sent = player:not_sent(),
     is_closed = not ok,
