@@ -68,8 +68,8 @@ static void log_lost(uint64_t lost) {
   const log_field field = {.name = "lost", .number = lost};
   const log_entry entry = {
       .event = "log", .level = "warning", .message = message, .fields = &field, .field_count = 1};
-  (void)snprintf(message, sizeof message, "dropped %llu log lines: stderr was not being read",
-                 (unsigned long long)lost);
+  (void)snprintf(message, sizeof message, "dropped %llu log line%s: stderr was not being read",
+                 (unsigned long long)lost, lost == 1 ? "" : "s");
   put(line, log_entry_line(&entry, own.json, line));
 }
 

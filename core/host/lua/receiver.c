@@ -37,7 +37,8 @@ static void describe(const rejection *record, const char *address, char text[256
   if (record->client != NULL) {
     (void)snprintf(who, sizeof who, "request from %s%s", record->is_proxy ? "proxy " : "", address);
   } else {
-    (void)snprintf(who, sizeof who, "%llu more requests", (unsigned long long)record->count);
+    (void)snprintf(who, sizeof who, "%llu more request%s", (unsigned long long)record->count,
+                   record->count == 1 ? "" : "s");
   }
   (void)snprintf(text, 256, "rejected %s: %d (%s)", who, record->status, record->cause);
 }

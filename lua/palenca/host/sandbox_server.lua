@@ -204,8 +204,8 @@ local function open_state(data)
     user_error("the state cannot be kept: %s (see --data)", book)
   end
   if skipped > 0 then
-    program_log.line(string.format("palenca: %s: skipped %d truncated lines", path,
-      skipped), { event = "state", skipped = skipped })
+    program_log.line(string.format("palenca: %s: skipped %d truncated line%s", path, skipped,
+      skipped == 1 and "" or "s"), { event = "state", skipped = skipped })
   end
   return lock, book, entries
 end

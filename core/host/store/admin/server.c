@@ -70,8 +70,9 @@ static void log_forgotten(const event_admin *admin) {
   }
   char message[160];
   (void)snprintf(message, sizeof message,
-                 "forgot %lld events and the rows of %lld decisions for 'palenca forget'",
-                 (long long)report->events, (long long)report->decisions);
+                 "forgot %lld event%s and the rows of %lld decision%s for 'palenca forget'",
+                 (long long)report->events, report->events == 1 ? "" : "s",
+                 (long long)report->decisions, report->decisions == 1 ? "" : "s");
   const log_field fields[] = {{.name = "events", .number = (uint64_t)report->events},
                               {.name = "decisions", .number = (uint64_t)report->decisions}};
   log_put(&(log_entry){.event = "forgotten",

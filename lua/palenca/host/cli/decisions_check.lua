@@ -4,6 +4,7 @@ local decisions_format = require("palenca.host.cli.decisions_format")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local output = require("palenca.host.cli.output")
+local plural = require("palenca.host.cli.plural")
 local redact = require("palenca.util.redact")
 local replay = require("palenca.decision.replay")
 local user_error = require("palenca.host.user_error")
@@ -81,7 +82,7 @@ local function summary(report)
     lines[2] = "head " .. head_of(report)
   end
   lines[#lines + 1] = report.problems == 0 and "the chain is whole"
-    or report.problems == 1 and "1 problem" or ("%d problems"):format(report.problems)
+    or plural.count(report.problems, "problem")
   return table.concat(lines, "\n")
 end
 

@@ -4,6 +4,7 @@ local byte_size = require("palenca.host.cli.byte_size")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
 local output = require("palenca.host.cli.output")
+local plural = require("palenca.host.cli.plural")
 local program_log = require("palenca.host.program_log")
 local user_error = require("palenca.host.user_error")
 
@@ -36,25 +37,28 @@ function events_admin.replay(given)
   return status
 end
 
+local function run_again(count)
+  return plural.count(count, "event runs again", "events run again")
+end
+
 --- Runs all dead events again.
 -- @tparam table given the options: `db, action, since, json`
 function events_admin.retry_dead(given)
   local count, problem, done =
     host.events.replay_dead(given.db, { action = given.action, since = given.since })
   if not count then
-    user_error("%s%s", problem, done > 0 and "; " .. done .. " events run again" or "")
+    user_error("%s%s", problem, done > 0 and "; " .. run_again(done) or "")
   end
   local behind = count == 0 and event_names.behind_none(given.action, given.json) or ""
   if given.json then
     output.json({ replayed = count })
   else
-    output.line(string.format(count == 1 and "%d event runs again" or "%d events run again", count)
-      .. behind)
+    output.line(run_again(count) .. behind)
   end
 end
 
 local function describe_purge(given, purged)
-  local count = string.format(purged.events == 1 and "%d event" or "%d events", purged.events)
+  local count = plural.count(purged.events, "event")
   local kept = ""
   if purged.kept > 0 then
     kept = string.format("; kept %d within the deduplication window",
@@ -76,7 +80,8 @@ function events_admin.purge(given)
     dry_run = given.dry_run,
   })
   if not purged then
-    user_error("%s%s", problem, so_far.events > 0 and "; " .. so_far.events .. " are deleted" or "")
+    user_error("%s%s", problem, so_far.events > 0
+      and ("; %s deleted"):format(plural.count(so_far.events, "event is", "events are")) or "")
   end
   purged.dry_run = given.dry_run or nil
   if given.json then
