@@ -80,7 +80,8 @@ void event_store_end_turns_itself(event_store *store, bool does);
 
 typedef enum {
   EVENT_ADMIN_MORE,  /* to be called again, when what waits has had its turn */
-  EVENT_ADMIN_LATER, /* the same, but only in 10 ms: another process writes to the database */
+  EVENT_ADMIN_LATER, /* the same, but only in 10 ms: another process writes to the database, or a
+                      * slice was long */
   EVENT_ADMIN_DONE,
 } event_admin_result;
 

@@ -101,6 +101,7 @@ static event_admin_result overwrite(event_admin *admin, sqlite3 *db) {
   switch (event_overwrite_step(admin->overwrite, db, clock_steady_ms() + OVERWRITE_MS)) {
   case EVENT_OVERWRITE_MORE:
     return EVENT_ADMIN_MORE;
+  case EVENT_OVERWRITE_PAUSE:
   case EVENT_OVERWRITE_LATER:
     return EVENT_ADMIN_LATER;
   case EVENT_OVERWRITE_DONE:

@@ -19,8 +19,8 @@ event_admin *event_admin_new(const event_admin_request *request, const char *pat
 void event_admin_free(event_admin *admin); /* NULL is allowed */
 
 /* Does some of it, on a connection without a transaction, within EVENT_ADMIN_SLICE_MS and the time
- * of a commit. EVENT_ADMIN_LATER: another process writes; nothing was done. EVENT_ADMIN_DONE: see
- * event_admin_error. */
+ * of a commit. EVENT_ADMIN_LATER: another process writes and nothing was done, or it took as long
+ * as a checkpoint does. EVENT_ADMIN_DONE: see event_admin_error. */
 event_admin_result event_admin_step(event_admin *admin, sqlite3 *db);
 
 /* Whether events that are to run have come or gone by it. */

@@ -58,6 +58,13 @@ static event_overwrite_result result_of(event_overwrite *o, int code) {
                                         : EVENT_OVERWRITE_FAILED;
 }
 
+/* Of a checkpoint, which syncs both files: whoever has waited for it is not to wait for the next
+ * step as well. */
+static event_overwrite_result pause_after(event_overwrite *o, int code) {
+  event_overwrite_result result = result_of(o, code);
+  return result == EVENT_OVERWRITE_MORE ? EVENT_OVERWRITE_PAUSE : result;
+}
+
 /* ---- Free pages ---- */
 
 static event_overwrite_result shrink(event_overwrite *o, sqlite3 *db, int64_t until) {
@@ -117,7 +124,7 @@ static int read_format(event_overwrite *o, sqlite3_file *file) {
 static event_overwrite_result move_log(event_overwrite *o, sqlite3 *db) {
   int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
   o->phase = code == SQLITE_OK ? RESTART : MOVE;
-  return result_of(o, code);
+  return pause_after(o, code);
 }
 
 /* A commit that changes nothing: it is the first in the log, unless a reader is in the way. */
@@ -158,7 +165,7 @@ static event_overwrite_result restart_log(event_overwrite *o, sqlite3 *db) {
     o->phase = CLEAR_IT;
     o->page = 1;
   }
-  return result_of(o, code);
+  return pause_after(o, code);
 }
 
 /* Synced, so that the next commit does not have to write what several steps have cleared. */

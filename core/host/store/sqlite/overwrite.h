@@ -15,6 +15,7 @@
 
 typedef enum {
   EVENT_OVERWRITE_MORE,
+  EVENT_OVERWRITE_PAUSE, /* more after some milliseconds: this step was longer than others */
   EVENT_OVERWRITE_LATER, /* another process reads or writes: nothing was done */
   EVENT_OVERWRITE_DONE,
   EVENT_OVERWRITE_FAILED

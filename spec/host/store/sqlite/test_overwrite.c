@@ -63,13 +63,16 @@ static void move_rows(sqlite3 *db, int64_t first) {
   run(db, "DELETE FROM bodies WHERE id % 5 > 0; DELETE FROM events WHERE id % 5 > 0");
 }
 
+static bool goes_on(event_overwrite_result result) {
+  return result == EVENT_OVERWRITE_MORE || result == EVENT_OVERWRITE_PAUSE;
+}
+
 /* `between`: what is written after each step. */
 static void overwrite(sqlite3 *db, const char *between) {
   event_overwrite *work = event_overwrite_new();
   assert_non_null(work);
   event_overwrite_result result;
-  while ((result = event_overwrite_step(work, db, clock_steady_ms() + 1000)) ==
-         EVENT_OVERWRITE_MORE) {
+  while (goes_on(result = event_overwrite_step(work, db, clock_steady_ms() + 1000))) {
     assert_int_not_equal(sqlite3_get_autocommit(db), 0);
     run(db, between);
   }
@@ -175,16 +178,15 @@ STORE_TEST(test_a_reader_of_the_log_is_waited_for) {
   assert_int_equal(sqlite3_open_v2(f->path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
   run(reader, "BEGIN; SELECT count(*) FROM events");
   event_overwrite *work = event_overwrite_new();
-  for (int i = 0; i < 2; i++) {
-    assert_int_equal(event_overwrite_step(work, file.db, clock_steady_ms() + 1000),
-                     EVENT_OVERWRITE_MORE);
-  }
+  assert_int_equal(event_overwrite_step(work, file.db, clock_steady_ms() + 1000),
+                   EVENT_OVERWRITE_MORE);
+  assert_int_equal(event_overwrite_step(work, file.db, clock_steady_ms() + 1000),
+                   EVENT_OVERWRITE_PAUSE);
   assert_int_equal(event_overwrite_step(work, file.db, clock_steady_ms() + 1000),
                    EVENT_OVERWRITE_LATER);
   run(reader, "COMMIT");
   event_overwrite_result result;
-  while ((result = event_overwrite_step(work, file.db, clock_steady_ms() + 1000)) ==
-         EVENT_OVERWRITE_MORE) {
+  while (goes_on(result = event_overwrite_step(work, file.db, clock_steady_ms() + 1000))) {
   }
   assert_int_equal(result, EVENT_OVERWRITE_DONE);
   event_overwrite_free(work);
