@@ -135,7 +135,14 @@ end
 local function wait(current, call)
   local result = runtime.wait(call)
   current.is_checking = true
+  current.requests = (current.requests or 0) + (result.attempts or 0)
   return result
+end
+
+-- Some may be on their way already: each counts as a request.
+local function abort(current, call)
+  runtime.cancel(call)
+  current.requests = (current.requests or 0) + 1
 end
 
 -- Reads pages that the API does not count: it ends with an empty page, or with one that is the same
@@ -180,7 +187,7 @@ local function uncounted(self)
   end
   function current.stop()
     if call then
-      runtime.cancel(call)
+      abort(current, call)
     end
     call = nil
   end
@@ -254,10 +261,10 @@ local function counted(self)
   end
   function current.stop()
     for _, call in pairs(calls) do
-      runtime.cancel(call)
+      abort(current, call)
     end
     if look then
-      runtime.cancel(look)
+      abort(current, look)
     end
     calls, look = {}, nil
   end
@@ -274,6 +281,7 @@ end
 -- `inconsistent_pages` if the rows changed meanwhile. `stop()` aborts the requests that are
 -- in flight; `page` sends them again. `report()` → whether all counted rows came, the rows
 -- counted, the pages counted, and why a successful read is not known to be complete.
+-- `requests` is how many were made, retries and those that were aborted included.
 -- `is_checking` is true from when a page has come until `page` is called again: an interruption
 -- then loses that page
 function page_reader.start(self)

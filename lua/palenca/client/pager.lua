@@ -232,7 +232,7 @@ local function read_all(self)
       error(rows, 0)
     elseif not rows then
       current.stop()
-      return all, err, current.report
+      return all, err, current.report, current.requests
     end
     for _, row in ipairs(rows) do
       all[#all + 1] = row
@@ -242,17 +242,18 @@ end
 
 --- All rows. If they change while being read, they are read again, up to three times.
 -- @treturn ?{table,...} the rows; nil if one of the requests failed
--- @treturn table a report `{complete=, rows=, total_items=, total_pages=, readings=, reason=}`;
--- or the error. `complete` is true only if as many rows came as the API counted, no page repeated a
--- row of the one before, and the first page was still the same after all had come; otherwise
--- `reason` says why not.
+-- @treturn table a report `{complete=, rows=, total_items=, total_pages=, readings=, requests=,
+-- reason=}`; or the error. `complete` is true only if as many rows came as the API counted, no page
+-- repeated a row of the one before, and the first page was still the same after all had come;
+-- otherwise `reason` says why not. `requests` counts those of all readings, the retries, and those
+-- that were aborted because the rows changed.
 function Pager:all()
   local state = state_of(self)
-  local all, err, counted
-  local readings = 0
+  local all, err, counted, sent
+  local readings, requests = 0, 0
   repeat
-    readings = readings + 1
-    all, err, counted = read_all(state)
+    all, err, counted, sent = read_all(state)
+    readings, requests = readings + 1, requests + (sent or 0)
   until not err or err.code ~= "inconsistent_pages" or readings == READINGS
   if err and err.code ~= "inconsistent_pages" then
     return nil, err
@@ -265,6 +266,7 @@ function Pager:all()
       total_items = total_items,
       total_pages = total_pages,
       readings = readings,
+      requests = requests,
       reason = err and err.message or reason,
     }
 end

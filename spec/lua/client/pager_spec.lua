@@ -73,8 +73,8 @@ describe("a search", function()
   it("asks for each page once, and at the end for the first one again", function()
     local rows, report = search("pages"):all()
     are_rows(1, 9, rows)
-    assert.same({ complete = true, rows = 9, total_items = 9, total_pages = 5, readings = 1 },
-      report)
+    assert.same({ complete = true, rows = 9, total_items = 9, total_pages = 5, readings = 1,
+      requests = 6 }, report)
     assert_pages("pages", 5)
   end)
 
@@ -139,8 +139,19 @@ describe("a search", function()
   it("of nothing is complete", function()
     local rows, report = search("no_rows"):all()
     assert.same({}, rows)
-    assert.same({ complete = true, rows = 0, total_items = 0, total_pages = 0, readings = 1 },
-      report)
+    assert.same({ complete = true, rows = 0, total_items = 0, total_pages = 0, readings = 1,
+      requests = 1 }, report)
+  end)
+
+  it("counts the requests that it took, retries included", function()
+    local rows, report = search("fail_page_once:2", 2, { max_retries = 1 }):all()
+    are_rows(1, 9, rows)
+    assert.equal(7, report.requests)
+    assert.equal(7, requests("fail_page_once:2"))
+    report = select(2, faults:client("uncounted:5").users:search({
+      start_date = "2024-09-01", end_date = "2026-03-01", items_per_page = 2,
+    }):all())
+    assert.equal(faults:stats().requests - 7, report.requests)
   end)
 
   it("takes the size of a page that the server chose", function()
@@ -395,6 +406,8 @@ describe("a search of a history that the platform adds to meanwhile", function()
       assert.equal(wanted.newest, rows[1].earning_date)
       assert.equal(wanted.amount, rows[1].amount)
       assert.equal(FIRST, rows[#rows].earning_date)
+      assert.is_true(report.requests >= sandbox:count()) -- some were aborted before they came
+      report.requests = nil
       assert.same({
         complete = true, rows = wanted.rows, total_items = wanted.rows,
         total_pages = math.ceil(wanted.rows / 2), readings = 2,

@@ -66,6 +66,7 @@ describe("the tutorial's account", function()
     is_whole(rows)
     assert.same({
       complete = true, rows = 195, total_items = 195, total_pages = 65, readings = 1,
+      requests = 66,
     }, report)
   end)
 
