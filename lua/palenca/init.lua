@@ -17,6 +17,8 @@ local palenca = {
   every = timers.every,
   --- Waits for 0 to 86400 `seconds`, without blocking other handlers.
   sleep = runtime.sleep,
+  --- Runs functions side by side; see @{palenca.runtime.gather}.
+  gather = runtime.gather,
   --- Who must act on a login's outcome, and what to say to the worker; see @{palenca.advice}.
   advice = require("palenca.advice"),
   --- Sends a request to a system of the user's own; see @{palenca.http}.

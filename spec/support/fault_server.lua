@@ -15,9 +15,11 @@ local GOOD, PAGE, message = responses.GOOD, responses.PAGE, responses.message
 local stats = { connections = 0, open = 0, requests = 0, paths = {}, pages = {}, last = {} }
 local readings = {} -- path → how often its first page was asked for
 local held = {} -- responses to be sent together
+local waiting = {} -- sockets whose request has no response, nor was aborted → the fault
 local idle = {} -- sockets on which a response is sent that nobody asked for, once /push comes
 
 local function write(socket, bytes, at_end)
+  waiting[socket] = nil
   if not socket:is_closing() then
     socket:write(bytes, at_end)
   end
@@ -334,6 +336,19 @@ function faults.hold(socket, request)
   end
 end
 
+-- together:N — sends no response until N such requests wait for one.
+function faults.together(_, request)
+  local sockets = {}
+  for socket, fault in pairs(waiting) do
+    sockets[#sockets + 1] = fault == "together" and socket or nil
+  end
+  if #sockets >= tonumber(request.argument) then
+    for _, socket in ipairs(sockets) do
+      send(socket, 200, GOOD)
+    end
+  end
+end
+
 -- living:SEED:TOTAL:CHANGES — a history that changes between responses, up to CHANGES times: a row
 -- comes in at the front, one goes from anywhere, or both. /stats has all that it ever was.
 local living = {}
@@ -428,6 +443,7 @@ local function respond(socket, request)
   request.number = stats.paths[request.path]
   request.argument = argument ~= "" and argument or nil
   local handler = faults[fault]
+  waiting[socket] = fault
   if handler then
     handler(socket, request)
   else
@@ -440,6 +456,7 @@ local function serve(socket)
   socket:read_start(function(problem, data)
     if problem or not data then
       close(socket)
+      waiting[socket] = nil
       stats.open = stats.open - (counted and 1 or 0)
       return
     end
@@ -450,6 +467,10 @@ local function serve(socket)
     end
     buffer = rest
     if request.target == "/stats" then
+      stats.waiting = 0
+      for _ in pairs(waiting) do
+        stats.waiting = stats.waiting + 1
+      end
       send(socket, 200, cjson.encode(stats))
       return
     elseif request.target == "/push" then

@@ -25,12 +25,20 @@ local NONE_LEFT = 1
 -- resume.
 local YIELD_COST = 20000
 
--- Records where a text was raised; an error object carries its own details.
+-- Records where a text was raised; an error object carries its own details. What a branch of
+-- palenca.gather has raised is raised again by who called that: its frames come after the branch's.
 local function record_traceback(self)
   return function(problem)
-    if type(problem) == "string" then
-      self.current.frames = traceback(debug.traceback("", 2), problem)
+    local task, frames = self.current, nil
+    if not task then
+      return problem -- a finalizer's
+    elseif type(problem) == "string" then
+      frames = traceback(debug.traceback("", 2), problem)
+      if task.framed == problem then
+        frames = table.concat({ task.frames or "", frames }, "\n"):gsub("^\n", "")
+      end
     end
+    task.frames, task.framed = frames, problem
     return problem
   end
 end
@@ -39,10 +47,9 @@ end
 -- are closed where their functions can wait, and where the hook that stops loops is active. Error
 -- objects are described there, too, since their methods are code of the script.
 local function body_of(self)
-  local on_error = record_traceback(self)
   return function()
     local task = self.current
-    local ok, problem = xpcall(task.body, on_error, task)
+    local ok, problem = xpcall(task.body, self.on_error, task)
     if not ok then
       local is_described, plain = pcall(self.describe, problem)
       task.problem = is_described and plain or "an error that cannot be shown"
@@ -72,12 +79,17 @@ function scheduler.new(cpu_time, memory, describe, world)
     current = nil, -- the task whose code runs
     running = 0,
   }, Scheduler)
+  self.on_error = record_traceback(self)
   self.body = body_of(self)
   return self
 end
 
+-- Once, whatever it waits for: several calls and a time may come together.
 local function wake(self, task)
-  self.ready[#self.ready + 1] = task
+  if not task.is_ready then
+    task.is_ready = true
+    self.ready[#self.ready + 1] = task
+  end
 end
 
 local function on_done(self)
@@ -133,6 +145,13 @@ local function step_in_place(self, seconds)
     end
     seconds = math.min(seconds, left)
   end
+  if task and task.close_deadline then
+    local left = task.close_deadline - self.now()
+    if left <= 0 then
+      error(("timed out after %g s"):format(CLOSE_TIMEOUT), 0)
+    end
+    seconds = math.min(seconds, left)
+  end
   self.calls:step(seconds, on_done(self), own_thread.fd())
   own_thread.clear_fd()
 end
@@ -166,18 +185,6 @@ local function wait(self, call)
   return call.result
 end
 
--- Resumes the waiting coroutine with the error.
-local function give_up(self, call)
-  if call.task then
-    call.task.calls[call] = nil
-  end
-  self.calls:cancel(call)
-  if call.waiter then
-    wake(self, call.waiter)
-    call.waiter = nil
-  end
-end
-
 local function add_sleeper(self, due, task)
   local at = #self.sleepers
   while at > 0 and self.sleepers[at].due > due do
@@ -192,6 +199,52 @@ local function remove_sleeper(self, task)
       table.remove(self.sleepers, at)
       return
     end
+  end
+end
+
+-- Parks until one of the calls has ended, or until a time if there is one.
+local function park_for_any(self, task, list, due)
+  for _, call in ipairs(list) do
+    call.waiter = task
+  end
+  if due ~= NEVER then
+    add_sleeper(self, due, task)
+  end
+  park(task)
+  for _, call in ipairs(list) do
+    call.waiter = nil -- else it would wake the task from what it waits for next
+  end
+  if due ~= NEVER then
+    remove_sleeper(self, task)
+  end
+end
+
+local function wait_any(self, list, seconds)
+  local due = self.now() + (seconds or NEVER)
+  local task, call = may_park(self), calls.first_ended(list)
+  while not call do
+    if task then
+      park_for_any(self, task, list, due)
+    else
+      step_in_place(self, math.min(math.max(0, due - self.now()), 3600))
+    end
+    call = calls.first_ended(list)
+    if self.now() >= due then
+      break
+    end
+  end
+  return call
+end
+
+-- Resumes the waiting coroutine with the error.
+local function give_up(self, call)
+  if call.task then
+    call.task.calls[call] = nil
+  end
+  self.calls:cancel(call)
+  if call.waiter then
+    wake(self, call.waiter)
+    call.waiter = nil
   end
 end
 
@@ -210,6 +263,15 @@ local function sleep(self, seconds)
   end
 end
 
+-- Closes the variables of a branch, in the time that those of a task have.
+local function close_branch(self, thread)
+  local task = self.current or {} -- a finalizer's
+  local before = task.close_deadline
+  task.close_deadline = math.min(before or NEVER, self.now() + CLOSE_TIMEOUT)
+  coroutine.close(thread)
+  task.close_deadline = before
+end
+
 --- The interface that palenca.runtime asks for.
 function Scheduler:runtime()
   return {
@@ -219,12 +281,20 @@ function Scheduler:runtime()
     wait = function(call)
       return wait(self, call)
     end,
+    wait_any = function(list, seconds)
+      return wait_any(self, list, seconds)
+    end,
     cancel = function(call)
       give_up(self, call)
     end,
     sleep = function(seconds)
       sleep(self, seconds)
     end,
+    close = function(thread)
+      close_branch(self, thread)
+    end,
+    now = self.now,
+    on_error = self.on_error,
   }
 end
 
@@ -314,6 +384,7 @@ local function report_end(self, task)
 end
 
 local function resume(self, task)
+  task.is_ready = false
   if not self.tasks[task.thread] then
     return -- ended before it was resumed
   elseif not turn(self, task) then

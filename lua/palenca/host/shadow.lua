@@ -92,13 +92,27 @@ end
 -- Requests are made without being waited for, too, as the next pages of a search.
 local function replace_runtime(self)
   local own = self.schedule:runtime()
-  local wait = own.wait
+  local wait, wait_any = own.wait, own.wait_any
   function own.wait(call)
     local missing = self.player:missing(call.id)
     if missing then
       set_unplayable(self, why_missing(missing))
     end
     return wait(call)
+  end
+  -- Of calls side by side, some may have been aborted then, when another one had failed.
+  function own.wait_any(calls, seconds)
+    local missing
+    for _, call in ipairs(calls) do
+      missing = self.player:missing(call.id)
+      if not missing then
+        break
+      end
+    end
+    if missing and not seconds then
+      set_unplayable(self, why_missing(missing))
+    end
+    return wait_any(calls, seconds)
   end
   function own.submit(request)
     if not self.event then

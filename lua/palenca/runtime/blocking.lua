@@ -24,6 +24,18 @@ function blocking.new()
       end
       return call.result
     end,
+    wait_any = function(list, seconds)
+      local due = seconds and core.steady_time() + seconds
+      local call = calls.first_ended(list)
+      while not call do
+        own:step(due and math.max(0, due - core.steady_time()) or LONG, nothing)
+        call = calls.first_ended(list)
+        if due and core.steady_time() >= due then
+          break
+        end
+      end
+      return call
+    end,
     cancel = function(call)
       own:cancel(call)
     end,

@@ -7,6 +7,9 @@ local redact = require("palenca.util.redact")
 local Calls = {}
 Calls.__index = Calls
 
+-- The metatable of a call, which tells it from those of another kind of runtime.
+local Call = {}
+
 local calls = {}
 
 local function run_here(body, ...)
@@ -21,7 +24,7 @@ end
 -- default: calls it directly
 -- @treturn Calls
 function calls.new(engine, run)
-  return setmetatable({ engine = engine, run = run or run_here, pending = {} }, Calls)
+  return setmetatable({ engine = engine, run = run or run_here, pending = {}, order = 0 }, Calls)
 end
 
 --- The result of a call: what a runtime's `wait` checks after each event.
@@ -35,6 +38,29 @@ function calls.result(call)
   return call.result
 end
 
+--- Whether it is a call of @{Calls:submit}.
+-- @param call of any runtime
+-- @treturn boolean
+function calls.is_call(call)
+  return getmetatable(call) == Call
+end
+
+--- The call of a list that has ended first: a runtime's `wait_any` returns it.
+-- @tparam {table,...} list calls of @{Calls:submit}
+-- @treturn ?table one that was aborted, or else the first that has got its result; nil if none has
+-- ended
+function calls.first_ended(list)
+  local first
+  for _, call in ipairs(list) do
+    if call.is_cancelled then
+      return call
+    elseif call.result and (not first or call.order < first.order) then
+      first = call
+    end
+  end
+  return first
+end
+
 --- Queues a request; raises if it is not valid.
 -- @tparam table request as the runtime was given it
 -- @treturn table the call; its `result` is nil until there is one
@@ -44,7 +70,7 @@ function Calls:submit(request)
   if not id then
     error(problem, 0)
   end
-  local call = { id = id }
+  local call = setmetatable({ id = id, order = 0, is_cancelled = false }, Call)
   if request.observe then
     call.observer, call.method, call.path = request.on_attempt, request.method, request.path
   end
@@ -92,7 +118,8 @@ function Calls:step(max_wait, on_done, ...)
     local call = self.pending[result.id]
     if call then -- it may have been cancelled on its way, or who submitted it ended before
       self.pending[result.id] = nil
-      call.result = result
+      self.order = self.order + 1
+      call.result, call.order = result, self.order
       on_done(call)
     end
     result = self.engine:take()

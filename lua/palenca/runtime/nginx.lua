@@ -13,6 +13,7 @@
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 local log = require("palenca.log")
+local nginx_gather = require("palenca.runtime.nginx_gather")
 local nginx_lua_state = require("palenca.runtime.nginx_lua_state")
 local semaphore = require("ngx.semaphore")
 
@@ -287,11 +288,14 @@ end
 
 local function submit(request)
   check_phase("a call")
-  local worker = this_worker()
+  local worker, branch = this_worker(), nginx_gather.branch()
   local call = worker.calls:submit(request)
   worker.open[call.id] = true
   worker.count, worker.used = worker.count + 1, worker.used + 1
   call.worker, call.guard = worker, guard(worker, call.id)
+  if branch then
+    branch.calls[call] = true
+  end
   worker:start()
   return call
 end
@@ -313,7 +317,7 @@ local function look(worker, call)
   return worker.polling == call.id and PUMP or POLL_ALONE
 end
 
-local function wait(call)
+local function wait_for_result(call)
   local result = calls.result(call)
   if result then
     return result
@@ -334,17 +338,33 @@ local function wait(call)
   return result
 end
 
+local function wait(call)
+  local branch = nginx_gather.branch()
+  local result = wait_for_result(call)
+  if branch then
+    branch.calls[call] = nil
+  end
+  return result
+end
+
+local function cancel(call)
+  call.worker:cancel(call)
+end
+
 --- The runtime of this worker.
 function nginx.new()
   return {
     submit = submit,
     wait = wait,
-    cancel = function(call)
-      call.worker:cancel(call)
-    end,
+    cancel = cancel,
     sleep = function(seconds)
       check_phase("palenca.sleep")
+      nginx_gather.branch()
       sleep(seconds)
+    end,
+    gather = function(_, bodies, count)
+      check_phase("palenca.gather")
+      return nginx_gather.run(cancel, bodies, count)
     end,
   }
 end
