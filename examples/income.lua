@@ -12,14 +12,18 @@ local client = palenca.new()
 local request = { installment = os.getenv("INSTALLMENT") or "3000.00" }
 
 palenca.on("login.success", function(event)
+  -- The requests for profile, account and earnings are in flight at once.
+  local stream
+  local profile, income = palenca.gather(function()
+    return client.accounts:profile(event.account_id)
+  end, function()
+    local result
+    result, stream = applicant.read(client, event.account_id, event.received_at)
+    return result, stream
+  end)
   -- A handler that raises is tried again later, so a failure is never skipped.
-  local profile, err = client.accounts:profile(event.account_id)
   if not profile then
-    error(err)
-  end
-  local income, stream = applicant.read(client, event.account_id, event.received_at)
-  if not income then
-    error(stream) -- the API's error
+    error(income) -- the API's error
   end
   local verdict = palenca.income.decide(income, rule, request)
   palenca.decision.record(event, { stream = stream, income = income, verdict = verdict })

@@ -264,6 +264,27 @@ describe("palenca income and palenca decide", function()
       assert.truthy(platforms.uber and platforms.rappi)
     end)
 
+    it("has all that it reads of several accounts in flight at once", function()
+      local stage = helper.stage()
+      finally(function() stage:clear() end)
+      local held = {}
+      local server = stage:server(function(request)
+        held[#held + 1] = request
+        for _, one in ipairs(#held == 4 and held or {}) do
+          one.respond(404, '{"success":false,"error":{"code":"none","message":"none"}}')
+        end
+      end)
+      local ids = { "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002" }
+      local ended = stage:palenca({ "income", ids[1], ids[2] },
+        { env = { PALENCA_API_KEY = "k", PALENCA_BASE_URL = server.url } })
+      assert.are.equal(1, ended:wait_exit())
+      assert.truthy(ended.stderr:find("not_found", 1, true), ended.stderr)
+      for _, id in ipairs(ids) do
+        assert.truthy(server:find("/v1/accounts/" .. id))
+        assert.truthy(server:find("/v1/accounts/" .. id .. "/earnings/search"))
+      end
+    end)
+
     it("never approves an account with a warning", function()
       local account = login({
         platform = "uber", identifier = "uber+fleet_account@palenca-tests.com",

@@ -21,7 +21,8 @@ describe("examples/luv.lua", function()
     sandbox:fault { kind = "latency", seconds = 0.1 }
     local status, out, err = run { helper.ACCOUNT, helper.UNKNOWN, helper.ACCOUNT }
     assert.same({ 0, "" }, { status, err })
-    local line = helper.ACCOUNT:gsub("%-", "%%-") .. "  195 days, %d+%.%d%d mxn a month\n"
+    local line = helper.ACCOUNT:gsub("%-", "%%-")
+      .. "  195 days, %d+%.%d%d mxn a month, by 3 requests\n"
     assert.truthy(out:find(line .. line), out)
     assert.truthy(out:find(helper.UNKNOWN .. "  not_found", 1, true), out)
     assert.is_true(tonumber(out:match("ticked (%d+) times")) >= 3, out)

@@ -7,6 +7,7 @@ local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local program_log = require("palenca.host.program_log")
+local runtime = require("palenca.runtime")
 local suggest = require("palenca.util.suggest")
 
 local income_input = {}
@@ -166,36 +167,46 @@ end
 
 -- ---- rows of the API -------------------------------------------------------------------
 
-local function must(value, err)
-  if value == nil then
-    error(err, 0)
-  end
-  return value, err
-end
-
+-- Returns nil and the API's error if one of both requests fails.
 local function read_account(api, id, first, last)
-  local account = must(api.accounts:get(id))
-  local search = api.accounts:earnings(id, { start_date = first, end_date = last })
-  local rows, reading = must(search:all())
+  local report
+  local account, rows = runtime.gather(function()
+    return api.accounts:get(id)
+  end, function()
+    local all
+    all, report = api.accounts:earnings(id, { start_date = first, end_date = last }):all()
+    return all, report
+  end)
+  if account == nil then
+    return nil, rows
+  end
   return {
     rows = rows,
-    report = reading,
+    report = report,
     account = id,
     platform = type(account.platform) == "string" and account.platform or nil,
     warning = type(account.warning) == "string" and account.warning or nil,
   }
 end
 
+-- Side by side: the rate limit holds over all of them.
 local function read_accounts(given, first, last)
   client.set_defaults(options.client(given))
   local api = client.new()
-  local accounts, seen = {}, {}
+  local readers, seen = {}, {}
   for _, id in ipairs(given.accounts) do
     if not seen[id] then -- who is named twice earns once
       seen[id] = true
-      accounts[#accounts + 1] = read_account(api, id, first, last)
+      readers[#readers + 1] = function()
+        return read_account(api, id, first, last)
+      end
     end
   end
+  local accounts = table.pack(runtime.gather(table.unpack(readers)))
+  if accounts[1] == nil then
+    error(accounts[2], 0)
+  end
+  accounts.n = nil
   return accounts
 end
 
