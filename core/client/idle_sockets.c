@@ -4,28 +4,21 @@
 #include "idle_sockets.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-bool idle_sockets_init(idle_sockets *idle, size_t limit) {
-  memset(idle, 0, sizeof *idle);
+void idle_sockets_init(idle_sockets *idle, poller *with) {
+  idle->poller = with;
   idle->ended[0] = idle->ended[1] = -1;
-  idle->limit = limit;
-  idle->sockets = calloc(limit, sizeof *idle->sockets);
-  return idle->sockets != NULL;
 }
 
 void idle_sockets_free(idle_sockets *idle) {
-  free(idle->sockets);
   for (int i = 0; i < 2; i++) {
     if (idle->ended[i] >= 0) {
       close(idle->ended[i]);
     }
+    idle->ended[i] = -1;
   }
-  memset(idle, 0, sizeof *idle);
-  idle->ended[0] = idle->ended[1] = -1;
 }
 
 static bool make_ended(idle_sockets *idle) {
@@ -48,40 +41,26 @@ static bool make_ended(idle_sockets *idle) {
  * library's to close, so another socket takes its place, from which nothing comes, and to which the
  * library can still write a last record without a SIGPIPE. */
 void idle_sockets_end(idle_sockets *idle, int fd) {
-  idle_sockets_remove(idle, fd);
   if (!make_ended(idle) || dup2(idle->ended[0], fd) < 0) {
     (void)shutdown(fd, SHUT_RDWR);
   } else {
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
   }
+  poller_replaced(idle->poller, fd);
 }
 
 void idle_sockets_add(idle_sockets *idle, int fd) {
-  idle_sockets_remove(idle, fd);
-  if (idle->count < idle->limit) {
-    idle->sockets[idle->count++] = (struct pollfd){.fd = fd, .events = POLLIN};
-  } else {
+  if (!poller_set_idle(idle->poller, fd)) {
     idle_sockets_end(idle, fd);
   }
 }
 
 void idle_sockets_remove(idle_sockets *idle, int fd) {
-  for (size_t i = 0; i < idle->count; i++) {
-    if (idle->sockets[i].fd == fd) {
-      idle->sockets[i] = idle->sockets[--idle->count];
-      return;
-    }
-  }
+  poller_drop(idle->poller, fd);
 }
 
-void idle_sockets_end_readable(idle_sockets *idle, const poller *busy) {
-  if (idle->count == 0 || poll(idle->sockets, (nfds_t)idle->count, 0) <= 0) {
-    return;
-  }
-  for (size_t i = idle->count; i-- > 0;) {
-    int fd = idle->sockets[i].fd;
-    if (idle->sockets[i].revents != 0 && !poller_watches(busy, fd)) {
-      idle_sockets_end(idle, fd);
-    }
+void idle_sockets_end_readable(idle_sockets *idle) {
+  for (int fd; (fd = poller_next_readable_idle(idle->poller)) >= 0;) {
+    idle_sockets_end(idle, fd);
   }
 }

@@ -8,24 +8,22 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct {
-  struct pollfd *sockets; /* as many as there can be */
-  size_t count, limit;
-  int ended[2]; /* a pair of sockets, of which the first is at its end; -1 until it is needed */
+  poller *poller; /* knows which they are, and watches them */
+  int ended[2];   /* a pair of sockets, of which the first is at its end; -1 until it is needed */
 } idle_sockets;
 
-/* False without memory. */
-bool idle_sockets_init(idle_sockets *idle, size_t limit);
+void idle_sockets_init(idle_sockets *idle, poller *with);
 void idle_sockets_free(idle_sockets *idle);
 
-/* A connection that is idle from now on, until a poller watches it. */
+/* A connection that is idle from now on, until the poller watches it. */
 void idle_sockets_add(idle_sockets *idle, int fd);
 /* Ends the connection of a socket at once: its descriptor stays open, and is at its end. */
 void idle_sockets_end(idle_sockets *idle, int fd);
-/* One that is closed; others are passed over. */
+/* To be called before a socket is closed, idle or not. */
 void idle_sockets_remove(idle_sockets *idle, int fd);
 
-/* Ends those that are readable and that `busy` does not watch. */
-void idle_sockets_end_readable(idle_sockets *idle, const poller *busy);
+/* Ends those that are readable. */
+void idle_sockets_end_readable(idle_sockets *idle);
 
 #pragma GCC visibility pop
 

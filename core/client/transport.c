@@ -99,10 +99,10 @@ transport *transport_new(int max_connections, palenca_error *error) {
   }
   t->wakeup_at = -1;
   poller_init(&t->poller);
+  idle_sockets_init(&t->idle_connections, &t->poller);
   t->idle_limit = (size_t)max_connections;
   t->max_connections = max_connections;
-  t->idle = calloc(t->idle_limit, sizeof *t->idle);
-  if (t->idle == NULL || !idle_sockets_init(&t->idle_connections, t->idle_limit)) {
+  if ((t->idle = calloc(t->idle_limit, sizeof *t->idle)) == NULL) {
     goto no_memory;
   }
   return t;
@@ -302,7 +302,7 @@ void *transport_start(transport *t, const transport_request *request, void *cont
     goto no_memory;
   }
   set_transfer(easy, one);
-  idle_sockets_end_readable(&t->idle_connections, &t->poller);
+  idle_sockets_end_readable(&t->idle_connections);
   if (t->curl->multi_add_handle(t->multi, easy) != CURLM_OK) {
     goto no_memory;
   }
