@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What the thread is to do: take over `submitted`, or else forget `canceled`. */
@@ -30,9 +31,12 @@ struct engine_thread {
   palenca_engine *engine; /* the thread's alone, while it runs */
   pthread_t thread;
   bool started;
-  fork_guard guard; /* a child has no such thread */
-  int command_fd;   /* readable when there are commands */
+  fork_guard guard;  /* a child has no such thread */
+  int command_fd;    /* readable when there are commands for a thread that waits */
+  uint64_t unread;   /* how often it was written to without having been read */
+  atomic_bool waits; /* the next command has to be announced there */
   atomic_bool stop;
+  int64_t last_round; /* when it ended, in ns */
   mpsc_queue commands, results, attempts;
   queue_node *taken_results, *taken_attempts; /* collected */
   uint64_t last_id;
@@ -41,6 +45,10 @@ struct engine_thread {
 
 /* The engine wakes up by itself for whatever it has to do. */
 #define LONG_MS 3600000
+
+/* From so many calls in flight on, its rounds begin so far from each other. */
+#define MANY 8
+#define DISTANCE_NS 500000
 
 /* ---- on the thread ---------------------------------------------------------------- */
 
@@ -64,9 +72,6 @@ static void take_over(engine_thread *t, call *one) {
 }
 
 static void process_commands(engine_thread *t) {
-  uint64_t count;
-  ssize_t got = read(t->command_fd, &count, sizeof count);
-  (void)got; /* nothing: it was woken by something else */
   for (queue_node *next, *one = mpsc_queue_take_all(&t->commands); one != NULL; one = next) {
     command *order = (command *)(void *)one;
     next = one->next;
@@ -79,30 +84,80 @@ static void process_commands(engine_thread *t) {
   }
 }
 
-/* Attempts first, so that the attempts of a result are published before it. */
-static void publish_results(engine_thread *t) {
+/* Returns whether the reader has to be woken. */
+static bool publish_attempts(engine_thread *t) {
   palenca_attempt_record record;
+  bool must_wake = false;
   while (palenca_engine_take_attempt(t->engine, &record)) {
     attempt *one = malloc(sizeof *one);
-    if (one == NULL) {
-      continue;
-    }
-    one->record = record;
-    if (mpsc_queue_push(&t->attempts, &one->node)) {
-      wakeup_socket_send(&t->wake);
+    if (one != NULL) {
+      one->record = record;
+      must_wake = mpsc_queue_push(&t->attempts, &one->node) || must_wake;
     }
   }
+  return must_wake;
+}
+
+/* Attempts first, so that the attempts of a result are published before it; and all of a round at
+ * once, so that they wake the reader once. */
+static void publish_results(engine_thread *t) {
+  bool must_wake = publish_attempts(t);
+  queue_node *newest = NULL, *oldest = NULL;
   for (palenca_result *result; (result = palenca_engine_take(t->engine)) != NULL;) {
-    hand_over(t, (call_result *)(void *)result);
+    queue_node *one = &((call_result *)(void *)result)->node;
+    one->next = newest;
+    newest = one;
+    oldest = oldest != NULL ? oldest : one;
   }
+  if (newest != NULL) {
+    must_wake = mpsc_queue_push_chain(&t->results, newest, oldest) || must_wake;
+  }
+  if (must_wake) {
+    wakeup_socket_send(&t->wake);
+  }
+}
+
+/* What came before is processed now; what comes from now on is announced. */
+static void wait_for_work(engine_thread *t) {
+  (void)atomic_exchange(&t->waits, true);
+  process_commands(t);
+  palenca_engine_step(t->engine, LONG_MS, &t->command_fd, 1);
+  if (!atomic_exchange(&t->waits, false)) {
+    t->unread++;
+  }
+  uint64_t count = 0;
+  if (t->unread > 0 && read(t->command_fd, &count, sizeof count) == sizeof count) {
+    t->unread -= count < t->unread ? count : t->unread;
+  }
+}
+
+static int64_t steady_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Under load the rounds keep a distance, so that more is done in each: a wake of one of the two
+ * threads costs as much as a good part of a call. */
+static void keep_distance(engine_thread *t) {
+  if (palenca_engine_active(t->engine) < MANY) {
+    return;
+  }
+  int64_t now = steady_ns(), next = t->last_round + DISTANCE_NS;
+  if (now < next) {
+    struct timespec rest = {.tv_nsec = (long)(next - now)};
+    nanosleep(&rest, NULL);
+    now = next;
+  }
+  t->last_round = now;
 }
 
 static void *run(void *context) {
   engine_thread *t = context;
   while (!atomic_load(&t->stop)) {
-    palenca_engine_step(t->engine, LONG_MS, &t->command_fd, 1);
-    process_commands(t);
+    wait_for_work(t);
     publish_results(t);
+    keep_distance(t);
   }
   return NULL;
 }
@@ -150,7 +205,8 @@ static void wake(engine_thread *t) {
 }
 
 static void order(engine_thread *t, command *what) {
-  if (mpsc_queue_push(&t->commands, &what->node)) {
+  mpsc_queue_push(&t->commands, &what->node);
+  if (atomic_exchange(&t->waits, false)) {
     wake(t);
   }
 }

@@ -3,13 +3,17 @@
 
 #include <stddef.h>
 
-bool mpsc_queue_push(mpsc_queue *queue, queue_node *one) {
+bool mpsc_queue_push_chain(mpsc_queue *queue, queue_node *newest, queue_node *oldest) {
   queue_node *before = atomic_load_explicit(&queue->newest, memory_order_relaxed);
   do {
-    one->next = before;
-  } while (!atomic_compare_exchange_weak_explicit(&queue->newest, &before, one,
+    oldest->next = before;
+  } while (!atomic_compare_exchange_weak_explicit(&queue->newest, &before, newest,
                                                   memory_order_release, memory_order_relaxed));
   return before == NULL;
+}
+
+bool mpsc_queue_push(mpsc_queue *queue, queue_node *one) {
+  return mpsc_queue_push_chain(queue, one, one);
 }
 
 queue_node *mpsc_queue_take_all(mpsc_queue *queue) {

@@ -20,6 +20,8 @@ typedef struct {
 
 /* True if the queue was empty: whoever takes has to be woken then, and only then. */
 bool mpsc_queue_push(mpsc_queue *queue, queue_node *one);
+/* The same for several at once, linked by `next` from the newest to the oldest. */
+bool mpsc_queue_push_chain(mpsc_queue *queue, queue_node *newest, queue_node *oldest);
 
 /* All that is in it, the oldest first, linked by `next`; NULL if there is nothing. */
 queue_node *mpsc_queue_take_all(mpsc_queue *queue);

@@ -344,3 +344,19 @@ ENGINE_TEST(test_nodes_come_once_and_in_order) {
   assert_int_equal(atomic_load(&times_empty), times_full);
   assert_null(mpsc_queue_take_all(&queue));
 }
+
+ENGINE_TEST(test_a_chain_comes_in_order_behind_what_is_there) {
+  numbered all[4] = {{.number = 0}, {.number = 1}, {.number = 2}, {.number = 3}};
+  mpsc_queue own = {NULL};
+  all[2].node.next = &all[1].node;
+  all[3].node.next = &all[2].node;
+  assert_true(mpsc_queue_push(&own, &all[0].node));
+  assert_false(mpsc_queue_push_chain(&own, &all[3].node, &all[1].node));
+  int number = 0;
+  for (queue_node *one = mpsc_queue_take_all(&own); one != NULL; one = one->next) {
+    assert_int_equal(((numbered *)(void *)one)->number, number++);
+  }
+  assert_int_equal(number, 4);
+  assert_true(mpsc_queue_push_chain(&own, &all[3].node, &all[3].node));
+  assert_ptr_equal(mpsc_queue_take_all(&own), &all[3].node);
+}
