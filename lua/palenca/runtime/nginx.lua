@@ -101,6 +101,35 @@ local function beside()
   end
 end
 
+-- Cancels a call when it is collected, since nothing can wait for it any more. What does so is
+-- used for one call after the other, as are the semaphores: the garbage collector's work for them
+-- would be a good part of a call's.
+local function new_guards(self)
+  local guards = { unused = {}, ids = setmetatable({}, { __mode = "k" }), first = newproxy(true) }
+  getmetatable(guards.first).__gc = function(proxy)
+    local id = guards.ids[proxy]
+    if id and self:forget(id) then
+      self.thread:cancel(id)
+    end
+  end
+  return guards
+end
+
+local function guard(self, call)
+  local guards = self.guards
+  call.guard = table.remove(guards.unused) or newproxy(guards.first)
+  guards.ids[call.guard] = call.id
+end
+
+local function unguard(self, call)
+  local guards, proxy = self.guards, call.guard
+  call.guard = nil
+  if proxy then
+    guards.ids[proxy] = nil
+    guards.unused[#guards.unused + 1] = proxy
+  end
+end
+
 local function new_worker()
   local thread = new_thread()
   local self = setmetatable({
@@ -112,14 +141,17 @@ local function new_worker()
     used = 0, -- calls so far
     serving = nil, -- "asked": a light thread is to start; "running": it has
     polling = nil, -- the id of the call that polls for all, where there is no light thread
+    gates = {}, -- semaphores that nobody waits on, to be used again
     ending = false, -- whether it ends with the last open call
     is_late = ngx.worker.exiting(),
   }, Worker)
+  self.guards = new_guards(self)
   -- A request that its client has aborted, or a light thread that was killed, leaves its call to
   -- the garbage collector, which cancels it.
   setmetatable(self.calls.pending, { __mode = "v" })
   self.on_done = function(call)
     self:forget(call.id)
+    unguard(self, call)
     if call.gate then
       call.gate:post(call.waiting)
     end
@@ -139,6 +171,7 @@ end
 function Worker:cancel(call)
   if self:forget(call.id) then
     self.calls:cancel(call)
+    unguard(self, call)
     if call.gate then
       call.gate:post(call.waiting)
     end
@@ -147,17 +180,6 @@ end
 
 function Worker:collect()
   self.calls:step(0, self.on_done)
-end
-
--- Cancels a call when it is collected, since nothing can wait for it any more.
-local function guard(self, id)
-  local proxy = newproxy(true)
-  getmetatable(proxy).__gc = function()
-    if self:forget(id) then
-      self.thread:cancel(id)
-    end
-  end
-  return proxy
 end
 
 -- ---- the light thread that takes results --------------------------------------------------
@@ -292,7 +314,8 @@ local function submit(request)
   local call = worker.calls:submit(request)
   worker.open[call.id] = true
   worker.count, worker.used = worker.count + 1, worker.used + 1
-  call.worker, call.guard = worker, guard(worker, call.id)
+  call.worker = worker
+  guard(worker, call)
   if branch then
     branch.calls[call] = true
   end
@@ -323,18 +346,24 @@ local function wait_for_result(call)
     return result
   end
   check_phase("a call")
-  call.gate = call.gate or semaphore.new()
-  call.waiting = (call.waiting or 0) + 1
-  local timeout = call.worker:may_have_timers() and POLL or look(call.worker, call)
+  local worker = call.worker
+  local gate = call.gate or table.remove(worker.gates) or semaphore.new()
+  call.gate, call.waiting = gate, (call.waiting or 0) + 1
+  local timeout = worker:may_have_timers() and POLL or look(worker, call)
+  local ok, problem
   repeat
-    local ok, problem = call.gate:wait(timeout)
+    ok, problem = gate:wait(timeout)
     if not ok and problem ~= "timeout" then
       error("a call cannot wait: " .. problem, 0)
     elseif not ok then
-      timeout = look(call.worker, call)
+      timeout = look(worker, call)
     end
     result = calls.result(call)
   until result
+  if ok and call.waiting == 1 then -- so that nobody waits on it, and nothing is left in it
+    call.gate = nil
+    worker.gates[#worker.gates + 1] = gate
+  end
   return result
 end
 
