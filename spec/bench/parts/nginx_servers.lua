@@ -74,6 +74,16 @@ local MEASURED = [[
       print("here")
     end
     local curl, cjson = require "curl", require "cjson"
+    local http = dofile("ROOT/spec/bench/parts/cosockets.lua")
+    function cosockets()
+      local status, body = http.get("127.0.0.1", PLAIN, "/v1/x", "bench")
+      local response = status and cjson.decode(body)
+      if status ~= 200 or not response.success then
+        ngx.log(ngx.ERR, tostring(body))
+        return ngx.exit(502)
+      end
+      print(response.data.text)
+    end
     local easy
     function blocking()
       local parts = {}
@@ -97,6 +107,7 @@ local MEASURED = [[
     location = /module { content_by_lua_block { ours(plain) } }
     location = /module_cold { content_by_lua_block { ours(cold) } }
     location = /module_hung { content_by_lua_block { ours(hung) } }
+    location = /cosockets { content_by_lua_block { cosockets() } }
     location = /blocking { content_by_lua_block { blocking() } }
     location = /other { content_by_lua_block { ngx.header.content_length = 5 ngx.print("other") } }
   }
