@@ -1,5 +1,5 @@
 /* Makes the pure parts of core/client/protocol Lua functions: checks of URLs and headers, escaping,
- * paging, webhook signatures, the scan of a webhook's body; and escaping for terminals. */
+ * retries, paging, webhook signatures, the scan of a webhook's body; and escaping for terminals. */
 #include "compat.h"
 #include "core.h"
 #include "palenca.h"
@@ -97,6 +97,61 @@ static int status_kind(lua_State *L) {
     lua_pushnil(L);
   } else {
     lua_pushstring(L, name);
+  }
+  return 1;
+}
+
+/* ---- retries -------------------------------------------------------------------- */
+
+static lua_Number attempt_field(lua_State *L, const char *name, lua_Number fallback) {
+  lua_getfield(L, 1, name);
+  lua_Number value = luaL_optnumber(L, -1, fallback);
+  lua_pop(L, 1);
+  return value;
+}
+
+static bool attempt_flag(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  bool is_set = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 1);
+  return is_set;
+}
+
+static palenca_kind attempt_kind(lua_State *L) {
+  lua_getfield(L, 1, "kind");
+  const char *wanted = luaL_optstring(L, -1, "");
+  palenca_kind kind = PALENCA_OK;
+  for (int i = PALENCA_OK + 1; palenca_kind_name((palenca_kind)i) != NULL; i++) {
+    if (strcmp(palenca_kind_name((palenca_kind)i), wanted) == 0) {
+      kind = (palenca_kind)i;
+    }
+  }
+  lua_pop(L, 1);
+  return kind;
+}
+
+/* core.retry_wait{number=, max_retries=, idempotent=, sent=, kind=, status=, retry_after=}
+ * → seconds until an attempt is repeated, as the engine decides it, with the jitter of
+ * `random`, a whole number | nil: it is not. For those who stand in for the engine. */
+static int retry_wait(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_Number retry_after = attempt_field(L, "retry_after", -1);
+  palenca_attempt attempt = {
+      .number = (int)attempt_field(L, "number", 1),
+      .kind = attempt_kind(L),
+      .status = (int)attempt_field(L, "status", 0),
+      .sent = attempt_flag(L, "sent"),
+      .idempotent = attempt_flag(L, "idempotent"),
+      .max_retries = (int)attempt_field(L, "max_retries", 0),
+      .retry_after_ms = retry_after < 0 ? -1 : (int64_t)(retry_after * 1000),
+      .window_left_ms = -1,
+  };
+  palenca_decision decision =
+      palenca_retry_decide(&attempt, (uint64_t)attempt_field(L, "random", 0));
+  if (decision.retry) {
+    lua_pushnumber(L, (lua_Number)decision.wait_ms / 1000);
+  } else {
+    lua_pushnil(L);
   }
   return 1;
 }
@@ -299,6 +354,7 @@ static const luaL_Reg functions[] = {
     {"check_path", check_path},
     {"escape", escape},
     {"status_kind", status_kind},
+    {"retry_wait", retry_wait},
     {"paging", paging_new},
     {"sign", sign},
     {"check_signature", check_signature},
