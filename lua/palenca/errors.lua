@@ -3,24 +3,30 @@
 local advice = require("palenca.advice")
 local core = require("palenca.core")
 local redact = require("palenca.util.redact")
+local shown = require("palenca.util.shown")
 
 local errors = {}
 
+--- A part of a request that is wrong.
+-- @table ErrorDetail
+-- @tfield ?string message
+-- @tfield ?string location such as `start_date`
+
 --- A failure that the network or the API caused.
 -- @table Error
--- @field kind `network`, `timeout`, `rate_limited`, `auth`, `invalid`, `not_found`, `platform`,
--- `server` or `protocol`
--- @field code the API's own code, if it sent one
--- @field status the HTTP status, if there was a response
--- @field message a sentence for a log; never holds the key
--- @field errors list of `{message=, location=}`, what is wrong with the request
--- @field request_id the API's id of the request, which its support asks for
--- @field retry_after seconds after which the server may be asked again
--- @field actor who must act: `worker`, `integrator` or `platform`
--- @field can_repeat whether another try can help, unchanged or corrected
--- @field repeat_after seconds to wait before it, where the API's documentation says so or the
--- server did
--- @field attempts how often the request was sent
+-- @tfield string kind `network`, `timeout`, `rate_limited`, `auth`, `invalid`, `not_found`,
+-- `platform`, `server` or `protocol`
+-- @tfield ?string code the API's own code, if it sent one
+-- @tfield ?integer status the HTTP status, if there was a response
+-- @tfield string message a sentence for a log; never holds the key
+-- @tfield ?{ErrorDetail,...} errors what is wrong with the request
+-- @tfield ?string request_id the API's id of the request, which its support asks for
+-- @tfield ?number retry_after seconds after which the server may be asked again
+-- @tfield string actor who must act: `worker`, `integrator` or `platform`
+-- @tfield boolean can_repeat whether another try can help, unchanged or corrected
+-- @tfield ?number repeat_after seconds to wait before it, where the API's documentation says so or
+-- the server did
+-- @tfield ?integer attempts how often the request was sent
 local Error = {}
 Error.__index = Error
 
@@ -93,7 +99,7 @@ local languages = { es = true, pt = true, en = true }
 function Error:advice(lang)
   lang = lang or "es"
   if not languages[lang] then
-    error("advice: lang must be 'es', 'pt' or 'en'", 2)
+    error("advice: lang must be 'es', 'pt' or 'en', got " .. shown(lang), 2)
   end
   return advice.of_call(self.code, self.kind).text[lang]
 end

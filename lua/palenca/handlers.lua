@@ -29,10 +29,12 @@ end
 
 local function check_action(action)
   if type(action) ~= "string" or not (action == "*" or action:find("^[%w_]+%.[%w_*]+$")) then
-    error("palenca.on: action must be a name such as 'login.success', 'login.*' or '*'", 3)
+    error("palenca.on: action must be a name such as 'login.success', 'login.*' or '*', got "
+      .. argcheck.shown(action), 3)
   end
   if action ~= "*" and action:find("*", 1, true) and not action:find("^[%w_]+%.%*$") then
-    error("palenca.on: '*' must stand alone or after the dot, as in 'login.*'", 3)
+    error("palenca.on: '*' must stand alone or after the dot, as in 'login.*', got "
+      .. argcheck.shown(action), 3)
   end
 end
 
@@ -53,7 +55,7 @@ end
 -- @tparam number options.timeout seconds that the handler may take, its waits included
 -- @tparam number options.retry_wait seconds until the second attempt after a failure of this
 -- handler; each further wait is four times as long, up to an hour
--- @tparam function handler called with the event; after an error in it the event runs again
+-- @tparam function handler called with an @{Event}; after an error in it the event runs again
 function handlers.on(action, options, handler)
   if handler == nil and type(options) ~= "table" then
     options, handler = nil, options
@@ -61,7 +63,7 @@ function handlers.on(action, options, handler)
   check_action(action)
   options = argcheck.fields("palenca.on", options, option_types, 2)
   if type(handler) ~= "function" then
-    error("palenca.on: handler must be a function, got " .. type(handler), 2)
+    error("palenca.on: handler must be a function, got " .. argcheck.shown(handler), 2)
   end
   check_limit(action, options.concurrency)
   local entry = { action = action, handler = handler }
@@ -120,5 +122,31 @@ function handlers.actions()
   end
   return actions
 end
+
+--- Sets aside what is registered, for a test that registers its own.
+-- @tparam[opt] table others what to have instead, as this function has returned it; default: none
+-- @treturn table what was registered
+function handlers.exchange(others)
+  local before = { registered = registered, limits = limits }
+  registered, limits = others and others.registered or {}, others and others.limits or {}
+  return before
+end
+
+--- What a handler is called with. In what `palenca.webhook.parse` returns, `id`, `attempt`,
+-- `replay` and `received_at` are nil.
+-- @table Event
+-- @tfield number|string id a number in `serve`, a text inside nginx
+-- @tfield string action such as `login.success`
+-- @tfield ?string account_id
+-- @tfield ?string user_id
+-- @tfield ?string external_id your id of the worker
+-- @tfield ?string platform such as `uber`
+-- @tfield ?string status_details why a login ended so
+-- @tfield ?string webhook_id
+-- @tfield integer attempt 1 at the first run
+-- @tfield ?integer replay how often it was replayed
+-- @tfield number received_at Unix seconds
+-- @tfield table data what the body holds as `data`
+-- @tfield string body its bytes
 
 return handlers

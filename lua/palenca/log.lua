@@ -5,6 +5,7 @@ local cached_date = require("palenca.util.cached_date")
 local json = require("palenca.util.json")
 local number_text = require("palenca.util.number_text")
 local redact = require("palenca.util.redact")
+local shown = require("palenca.util.shown")
 
 local log = {}
 
@@ -19,8 +20,11 @@ end
 
 --- Sets another writer than standard error, for programs that run scripts.
 -- @tparam function writer called with complete lines
+-- @treturn function the one before
 function log.use_writer(writer)
+  local before = write_line
   write_line = writer
+  return before
 end
 
 --- Truncates a text that is too long, with a note of its size.
@@ -94,7 +98,7 @@ local function write(level, fields)
   if type(fields) == "string" then
     fields = { message = fields }
   elseif type(fields) ~= "table" then
-    error("palenca.log takes a table or a string, got " .. type(fields), 3)
+    error("palenca.log takes a table or a string, got " .. shown(fields), 3)
   end
   local entry = { level = level }
   for name, value in pairs(fields) do

@@ -19,6 +19,17 @@ function timers.serve()
   is_served = true
 end
 
+--- Sets aside what is registered, for a test that registers its own.
+-- @tparam[opt] table others what to have instead, as this function has returned it; default: none,
+-- and that scripts may register timers
+-- @treturn table what was registered
+function timers.exchange(others)
+  local before = { is_served = is_served, list = list, by_name = by_name }
+  others = others or { is_served = true, list = {}, by_name = {} }
+  is_served, list, by_name = others.is_served, others.list, others.by_name
+  return before
+end
+
 -- The default name of a timer is its interval and its number among those with the same interval: so
 -- it is recognized when other parts of the script change.
 local function default_name(interval)
@@ -34,7 +45,7 @@ end
 local function check_interval(interval)
   if type(interval) ~= "number" or not (interval >= INTERVAL_MIN and interval <= INTERVAL_MAX) then
     error(number_text.format("palenca.every: interval must be a number of seconds from %g to %d "
-      .. "(366 days), got %s", INTERVAL_MIN, INTERVAL_MAX, number_text.text(interval)), 3)
+      .. "(366 days), got %s", INTERVAL_MIN, INTERVAL_MAX, argcheck.shown(interval)), 3)
   end
 end
 
@@ -63,7 +74,7 @@ function timers.every(interval, options, body)
   check_interval(interval)
   options = argcheck.fields("palenca.every", options, option_types, 2)
   if type(body) ~= "function" then
-    error("palenca.every: the function to call is missing, got " .. type(body), 2)
+    error("palenca.every: the function to call is missing, got " .. argcheck.shown(body), 2)
   end
   local name = options.name or default_name(interval)
   if name:find("%c") then

@@ -98,7 +98,8 @@ describe("the module's page", function()
   end)
 
   it("has every kind of error", function()
-    local kinds = module_source("palenca.errors"):match("%-%- @field kind (.-)\n%-%- @field")
+    local kinds = module_source("palenca.errors")
+      :match("%-%- @tfield string kind (.-)\n%-%- @tfield")
     local expected = {}
     for kind in kinds:gmatch("`([%l_]+)`") do
       expected[kind] = true
@@ -276,7 +277,7 @@ describe("the documents", function()
   -- Of other programs: a page may name theirs as well.
   local OTHERS = set_of { "--tree", "--prefix", "--deps-mode", "--lua-version", "--lua-dir",
     "--install", "--build", "--rounds", "--repeat", "--test", "--quiet", "--cflags", "--libs",
-    "--lua", "--helper", "--version", "--verbose", "--help" }
+    "--lua", "--helper", "--version", "--verbose", "--help", "--no-color" }
 
   local known, help = {}, {}
   setup(function()

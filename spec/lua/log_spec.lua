@@ -111,7 +111,8 @@ describe("palenca.log", function()
   it("rejects what is neither a table nor a text", function()
     for _, level in ipairs { "info", "warn", "error" } do
       for _, value in ipairs { 5, true, print } do
-        helper.blames_caller(function() palenca.log[level](value) end, "palenca.log", type(value))
+        helper.blames_caller(function() palenca.log[level](value) end, "palenca.log",
+          type(value) == "function" and "a function" or tostring(value))
       end
       helper.blames_caller(function() palenca.log[level]() end, "palenca.log", "nil")
     end

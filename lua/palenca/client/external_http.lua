@@ -24,7 +24,8 @@ local fields = {
 -- A value as text; or nil and what is wrong with it.
 local function header_value(name, value)
   if type(value) ~= "string" and type(value) ~= "number" then
-    return nil, "headers must be strings or lists of strings, got " .. type(value)
+    return nil, ("headers: %s must be a string or a list of strings, got %s"):format(name,
+      argcheck.shown(value))
   end
   value = number_text.text(value)
   local ok, problem = core.check_header(name, value)
@@ -50,7 +51,8 @@ local function headers_of(options)
   local headers, seen = {}, {}
   for name, value in pairs(options.headers or {}) do
     if type(name) ~= "string" then
-      error("palenca.http: headers must be under names that are strings", 3)
+      error("palenca.http: headers must be under names that are strings, got "
+        .. argcheck.shown(name), 3)
     end
     local problem
     headers[name], problem = header_values(name, value)
@@ -114,29 +116,29 @@ end
 -- @tparam table options
 -- @tparam string options.url http or https; a user name and a password in it must be
 -- percent-encoded
--- @tparam string options.method default `GET`, or `POST` with a body
--- @tparam table options.headers name → value, a string or number, or a list of them that are sent
+-- @tparam ?string options.method default `GET`, or `POST` with a body
+-- @tparam ?table options.headers name → value, a string or number, or a list of them that are sent
 -- one by one. `Host` and those that frame the request, such as `Content-Length`,
 -- `Transfer-Encoding` and `Connection`, are made from it: passing one raises, as does passing one
 -- twice, in different case
--- @tparam string options.body sent as it is
--- @param options.json sent as JSON instead
--- @tparam number options.timeout seconds for one attempt, connecting and TLS handshake included;
+-- @tparam ?string options.body sent as it is
+-- @param[opt] options.json sent as JSON instead
+-- @tparam ?number options.timeout seconds for one attempt, connecting and TLS handshake included;
 -- default 30
--- @tparam number options.max_retries default 0; a POST or PATCH is repeated only if it cannot have
+-- @tparam ?number options.max_retries default 0; a POST or PATCH is repeated only if it cannot have
 -- reached the server
--- @tparam string options.ca_file certificates to trust instead of the system's; default
+-- @tparam ?string options.ca_file certificates to trust instead of the system's; default
 -- `$PALENCA_CA_FILE`. If it cannot be read, the error's kind is `network` and it names the file
--- @tparam string options.proxy a proxy's URL, `""` for none; default: what curl takes from the
+-- @tparam ?string options.proxy a proxy's URL, `""` for none; default: what curl takes from the
 -- environment, such as `$https_proxy`, and none for this machine
--- @tparam string options.min_tls `"1.2"` (the default) or `"1.3"`
--- @treturn ?table `{status=, headers=, body=}`, of whatever status. `headers` has the final
+-- @tparam ?string options.min_tls `"1.2"` (the default) or `"1.3"`
+-- @treturn ?HttpResponse of whatever status. `headers` has the final
 -- response's, under names in lower case, and finds a name in any case; values of one that came
 -- several times are joined with `", "`, but `headers["set-cookie"]` is always a list of strings
 -- @treturn ?palenca.errors.Error why there is no response
 local function request(options)
   if type(options) ~= "table" then
-    error("palenca.http takes a table, got " .. type(options), 2)
+    error("palenca.http takes a table, got " .. argcheck.shown(options), 2)
   end
   argcheck.fields("palenca.http", options, fields, 2)
   check_url(options.url)
@@ -171,11 +173,21 @@ local function request(options)
   if result.unrecorded then -- of a runtime that knows the status alone
     return setmetatable({ status = result.status }, { __index = result.unrecorded })
   end
-  return {
+  local response = {
     status = result.status,
     headers = parse_headers(result.headers),
     body = result.body or "",
   }
+  if result.examine then -- of an engine for tests
+    result.examine(response)
+  end
+  return response
 end
+
+--- A response.
+-- @table HttpResponse
+-- @tfield integer status the HTTP status
+-- @tfield table headers name → value
+-- @tfield string body
 
 return request

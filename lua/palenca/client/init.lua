@@ -23,7 +23,7 @@ local environments = {
 }
 
 local option_types = {
-  api_key = "string",
+  api_key = "secret",
   environment = "string",
   base_url = "string",
   timeout = "seconds",
@@ -46,12 +46,15 @@ local defaults = {}
 --- Sets defaults of `palenca.new`, which have priority over the environment.
 -- For programs that embed the module; a script passes options instead.
 -- @tparam table options as for @{new}
+-- @treturn table those before
 local function set_defaults(options)
   argcheck.fields("set_defaults", options, option_types, 2)
+  local before = defaults
   defaults = options
+  return before
 end
 
-local texts = { string = true, text = true, tls = true }
+local texts = { string = true, secret = true, text = true, tls = true }
 
 -- Options that can be read from a text; the others are set in code only.
 local sayable = {}
@@ -75,7 +78,8 @@ local function from_environment(name)
   if not text or text == "" then
     return nil
   end
-  return read_option(name, text) or error("PALENCA_" .. name:upper() .. " must be a number", 4)
+  return read_option(name, text) or error(("PALENCA_%s must be a number, got %s"):format(
+    name:upper(), argcheck.shown(text)), 4)
 end
 
 local function option(options, name)
@@ -122,7 +126,8 @@ end
 local function choose_base_url(options)
   local base_url, environment = where_to(options)
   if environment and not environments[environment] then
-    error("palenca.new: environment must be 'sandbox' or 'production'", 3)
+    error("palenca.new: environment must be 'sandbox' or 'production', got "
+      .. argcheck.shown(environment), 3)
   end
   base_url = (base_url or environments[environment]):gsub("/+$", "")
   -- plain HTTP only if the code allows it: an environment variable is changed too easily
@@ -198,9 +203,7 @@ end
 -- `$PALENCA_CA_FILE`
 -- @tparam string options.proxy a proxy's URL, `""` for none; default `$PALENCA_PROXY`, else what
 -- curl takes from the environment, such as `$https_proxy`
--- @tparam function options.on_attempt called after each attempt of a call with a table: `method`,
--- `path` (identity numbers masked), `number` (from 1), `status`, `kind` (with no response),
--- `seconds` it took, `retry_in` (seconds until it is repeated; nil if it is not), `request_id`. It
+-- @tparam function options.on_attempt called after each attempt of a call with an @{Attempt}. It
 -- must not wait; an error that it raises is logged and ignored
 -- @treturn Client
 local function new(options)
@@ -255,6 +258,9 @@ function Client:_submit(name, path, body, more)
     low_priority = more.low_priority,
     on_attempt = self.on_attempt,
     path = path,
+    -- what stands in for the engine cannot read the template
+    client = self,
+    language = more.language,
   }
 end
 
@@ -281,6 +287,8 @@ function Client:_read(result, shape)
   local data, meta = response.read(result, shape)
   if data == nil then
     hide_key(meta, secrets[self].key)
+  elseif result.examine then -- of an engine for tests
+    result.examine(data)
   end
   return data, meta
 end
@@ -294,8 +302,11 @@ end
 -- @tparam string path from the slash on, escaped, with its query
 -- @tparam[opt] table body sent as JSON
 -- @return the response's `data`, of whatever type; or nil (which false is not)
--- @treturn table meta; or the error
+-- @treturn Meta or the error
 function Client:request(name, path, body)
+  if not secrets[self or ""] then
+    error("client:request: call it with a colon, as in client:request(...)", 2)
+  end
   argcheck.value("client:request: method", name, "method", 2)
   argcheck.value("client:request: path", path, "string", 2)
   local ok, problem = core.check_path(path)
@@ -303,13 +314,47 @@ function Client:request(name, path, body)
     error("client:request: " .. problem, 2)
   end
   if body ~= nil and type(body) ~= "table" then
-    error("client:request: body must be a table, got " .. type(body), 2)
+    error("client:request: body must be a table, got " .. argcheck.shown(body), 2)
   end
   return self:_call(name, path, body, { idempotent = http_method.is_idempotent(name) })
 end
 
+--- What comes with the data of a response.
+-- @table Meta
+-- @tfield integer status the HTTP status
+-- @tfield ?string request_id the API's id of the request
+-- @tfield ?RateLimit rate_limit if the response says it
+-- @tfield integer attempts how often the request was sent
+-- @tfield ?Pagination pagination of a search
+
+--- The rate limit, in a @{Meta}.
+-- @table RateLimit
+-- @tfield integer limit requests a minute
+-- @tfield ?integer remaining how many are left
+-- @tfield ?integer reset when it begins anew, Unix seconds
+
+--- The pages of a search, in a @{Meta}.
+-- @table Pagination
+-- @tfield integer page from 1
+-- @tfield integer items_per_page
+-- @tfield integer total_items
+-- @tfield integer total_pages
+
+--- An attempt of a call, for `on_attempt`.
+-- @table Attempt
+-- @tfield string method such as `GET`
+-- @tfield string path identity numbers masked
+-- @tfield integer number from 1
+-- @tfield ?integer status the HTTP status
+-- @tfield ?string kind if there was no response: the error's
+-- @tfield number seconds it took
+-- @tfield ?number retry_in seconds until it is repeated; nil if it is not
+-- @tfield ?string request_id the API's id of the request
+
 return {
   new = new,
+  option_names = option_types,
+  unknown_operation = resources.unknown_operation,
   set_defaults = set_defaults,
   sayable = sayable,
   read_option = read_option,

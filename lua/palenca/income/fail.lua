@@ -30,7 +30,8 @@ function fail.show(value)
   elseif kind == "nil" or kind == "boolean" then
     return tostring(value)
   end
-  return "a " .. kind
+  -- such as a pager in Lua 5.1, which names the function that returns its rows
+  return kind == "userdata" and tostring(value) or "a " .. kind
 end
 
 --- Raises. No line of a file is blamed: the mistake is in the data.

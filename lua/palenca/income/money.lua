@@ -1,5 +1,7 @@
 --- Writes whole minor units (cents, or whole pesos where there are no cents) as exact decimal text.
 -- @module palenca.income.money
+local fail = require("palenca.income.fail")
+
 local floor = math.floor
 
 local money = {}
@@ -33,9 +35,9 @@ end
 --- Writes minor units as exact decimal text; see @{palenca.income.format}.
 function money.format(minor, currency)
   if not money.is_whole(minor) then
-    error("palenca.income: format: expected whole minor units", 0)
+    fail.value("format", "expected whole minor units", minor)
   elseif currency ~= nil and type(currency) ~= "string" then
-    error("palenca.income: format: expected a currency, got " .. type(currency), 0)
+    fail.value("format", "expected a currency", currency)
   end
   local decimals = decimals_of(currency and currency:lower())
   local digits = ("%0" .. decimals + 1 .. "d"):format(math.abs(minor))

@@ -72,11 +72,12 @@ local switch = { on = true, off = false }
 local function read(name, source, text)
   if name == "signature" then
     if switch[text] == nil then
-      error(source .. " must be on or off", 0)
+      error(source .. " must be on or off, got " .. argcheck.shown(text), 0)
     end
     return switch[text]
   elseif numbers[name] then
-    return number_text.parse(text) or error(source .. " must be a number", 0)
+    return number_text.parse(text)
+      or error(source .. " must be a number, got " .. argcheck.shown(text), 0)
   end
   return name == "secrets" and words(text) or text
 end
@@ -208,7 +209,7 @@ function settings.client()
     local text = ngx.var["palenca_" .. name]
     if text and text ~= "" then
       options[name] = client.read_option(name, text)
-        or error("$palenca_" .. name .. " must be a number", 0)
+        or error("$palenca_" .. name .. " must be a number, got " .. argcheck.shown(text), 0)
       parts[#parts + 1] = name .. "=" .. text
     end
   end

@@ -10,6 +10,7 @@
 -- they are those of @{palenca.runtime.calls}, and else waits for them one after the other.
 -- @module palenca.runtime
 local gather = require("palenca.runtime.gather")
+local shown = require("palenca.util.shown")
 
 local runtime = {}
 
@@ -24,9 +25,12 @@ local function chosen()
 end
 
 --- Sets another runtime; before the first call is made.
--- @tparam table new the runtime
+-- @tparam ?table new the runtime; nil: the one that fits, when it is needed
+-- @treturn ?table the one before, if there was one
 function runtime.use(new)
+  local before = current
   current = new
+  return before
 end
 
 --- Queues a request. Raises if it is not a valid one: a mistake in the calling code.
@@ -61,7 +65,7 @@ end
 -- @tparam number seconds how long
 function runtime.sleep(seconds)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 86400) then
-    error("palenca.sleep: seconds must be a number from 0 to 86400", 2)
+    error("palenca.sleep: seconds must be a number from 0 to 86400, got " .. shown(seconds), 2)
   end
   local own = chosen()
   if not gather.sleep(own, seconds) then

@@ -3,12 +3,12 @@
 local core = require("palenca.core")
 local date = require("palenca.util.date")
 local http_method = require("palenca.util.http_method")
-local number_text = require("palenca.util.number_text")
+local is_uuid = require("palenca.util.uuid")
+local shown = require("palenca.util.shown")
 local suggest = require("palenca.util.suggest")
 
 local argcheck = {}
 
-local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
 local function is_integer(value)
   return type(value) == "number" and value == math.floor(value) and math.abs(value) < 2 ^ 53
 end
@@ -16,6 +16,10 @@ end
 -- Each returns nil for a valid value, else what was expected.
 local types = {
   string = function(value)
+    return not (type(value) == "string" and value ~= "") and "a string that is not empty"
+  end,
+  -- as a string, but what was passed is not shown
+  secret = function(value)
     return not (type(value) == "string" and value ~= "") and "a string that is not empty"
   end,
   text = function(value)
@@ -28,7 +32,7 @@ local types = {
     return nil
   end,
   uuid = function(value)
-    return not (type(value) == "string" and value:find(UUID)) and "an id in UUID form"
+    return not is_uuid(value) and "an id in UUID form"
   end,
   date = function(value)
     return not (date.parse(value)) and "an existing date, YYYY-MM-DD"
@@ -80,26 +84,23 @@ local types = {
   end,
 }
 
---- Whether a value is an id in UUID form.
--- @param value anything
--- @treturn boolean
-function argcheck.is_uuid(value)
-  return not types.uuid(value)
-end
+--- Whether a value is an id in UUID form; see @{palenca.util.uuid}.
+argcheck.is_uuid = is_uuid
+
+--- Writes a value for a message; see @{palenca.util.shown}.
+argcheck.shown = shown
 
 --- Raises unless a value is of a type.
 -- @tparam string what the call and field, for the message
 -- @param value the value
--- @tparam string kind `string` (not empty), `text`, `uuid`, `date`, `boolean`, `seconds`,
--- `count`, `language`, `retries`, `rate`, `method`, `positive`, `actions`, `table`, `tls`,
--- `function` or `any`
+-- @tparam string kind `string` (not empty), `secret` (the same, not shown), `text`, `uuid`, `date`,
+-- `boolean`, `seconds`, `count`, `language`, `retries`, `rate`, `method`, `positive`, `actions`,
+-- `table`, `tls`, `function` or `any`
 -- @tparam number level of the caller to blame, as in `error`
 function argcheck.value(what, value, kind, level)
   local expected = types[kind](value)
   if expected then
-    -- what was to be something else may be a secret
-    local is_shown = type(value) == "number" and expected:find("number", 1, true)
-    local got = is_shown and number_text.text(value) or type(value)
+    local got = kind == "secret" and "a " .. type(value) or shown(value)
     error(string.format("%s must be %s, got %s", what, expected, got), level + 1)
   end
 end
@@ -126,7 +127,9 @@ end
 function argcheck.fields(what, values, spec, level)
   values = values == nil and {} or values
   if type(values) ~= "table" then
-    error(string.format("%s takes a table, got %s", what, type(values)), level + 1)
+    -- a text in place of the options may be a key
+    local got = type(values) == "string" and "a string" or shown(values)
+    error(string.format("%s takes a table, got %s", what, got), level + 1)
   end
   for name in pairs(values) do
     if not spec[name] then

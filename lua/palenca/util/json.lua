@@ -2,6 +2,7 @@
 -- @module palenca.json
 local core = require("palenca.core")
 local number_text = require("palenca.util.number_text")
+local shown = require("palenca.util.shown")
 
 local json = {}
 
@@ -47,7 +48,7 @@ end
 
 local function check_text(name, text)
   if type(text) ~= "string" then
-    error("palenca.json." .. name .. " takes a string, got " .. type(text), 3)
+    error("palenca.json." .. name .. " takes a string, got " .. shown(text), 3)
   end
 end
 
@@ -192,7 +193,7 @@ end
 function json.array(list)
   list = list == nil and {} or list
   if type(list) ~= "table" then
-    error("palenca.json.array takes a table, got " .. type(list), 2)
+    error("palenca.json.array takes a table, got " .. shown(list), 2)
   end
   local metatable = getmetatable(list)
   if metatable ~= nil and metatable ~= array_metatable then

@@ -12,8 +12,8 @@
 -- - All of it goes through @{escape_line} as text, or through @{escape_json}, so that a terminal
 --   shows it and does not interpret it.
 -- @module palenca.util.redact
-local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
+local is_uuid = require("palenca.util.uuid")
 
 local redact = {}
 
@@ -163,7 +163,7 @@ end
 
 -- The last part of an id in UUID form may look like one.
 local function is_end_of_uuid(text, last)
-  return last >= 36 and argcheck.is_uuid(text:sub(last - 35, last))
+  return last >= 36 and is_uuid(text:sub(last - 35, last))
 end
 
 --- Finds the identity numbers in a text, each once, as it is written there.
@@ -186,7 +186,7 @@ end
 -- @tparam ?string text
 -- @treturn ?string
 function redact.name(text)
-  if not text or not text:find("[%d\\%%]") or argcheck.is_uuid(text) then
+  if not text or not text:find("[%d\\%%]") or is_uuid(text) then
     return text
   end
   return redact.identity(text)

@@ -8,7 +8,7 @@ local json = require("palenca.util.json")
 local webhook = {}
 
 local parse_options = {
-  secret = "string",
+  secret = "secret",
   header = "string",
   digest = "string",
   encoding = "string",
@@ -68,15 +68,15 @@ end
 -- @tparam string options.digest `sha1`, `sha256` (default), `sha384` or `sha512`
 -- @tparam string options.encoding `hex` (default) or `base64`
 -- @tparam string options.prefix in front of the signature, such as `sha256=`
--- @treturn ?table the event: `action, account_id, user_id, external_id, platform, status_details,
--- webhook_id`; `data`, as it was received; and `body`, its bytes
+-- @treturn ?palenca.handlers.Event the event: `action, account_id, user_id, external_id, platform,
+-- status_details, webhook_id`; `data`, as it was received; and `body`, its bytes
 -- @treturn ?palenca.errors.Error why the request is rejected
 function webhook.parse(body, headers, options)
   if options then
     argcheck.fields("palenca.webhook.parse", options, parse_options, 2)
   end
   if type(body) ~= "string" then
-    error("palenca.webhook.parse: body must be a string, got " .. type(body), 2)
+    error("palenca.webhook.parse: body must be a string, got " .. argcheck.shown(body), 2)
   end
   if options and options.secret then
     local ok, err = check_signature(body, headers, options)
@@ -100,9 +100,9 @@ end
 -- @treturn string the value of the signature's header
 function webhook.sign(body, secret, options)
   if type(body) ~= "string" then
-    error("palenca.webhook.sign: body must be a string, got " .. type(body), 2)
+    error("palenca.webhook.sign: body must be a string, got " .. argcheck.shown(body), 2)
   end
-  argcheck.value("palenca.webhook.sign: secret", secret, "string", 2)
+  argcheck.value("palenca.webhook.sign: secret", secret, "secret", 2)
   argcheck.fields("palenca.webhook.sign", options, parse_options, 2)
   local signature, problem = core.sign(signature_options(options or {}), secret, body)
   if not signature then

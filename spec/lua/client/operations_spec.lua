@@ -270,11 +270,12 @@ describe("the operations", function()
       local what = case[1] .. ":" .. case[2]
       it("reject a wrong search: " .. what, function()
         local function rejects(fields, ...)
-          helper.blames_caller(function() client[case[1]][case[2]](nil, fields) end, what, ...)
+          helper.blames_caller(function() client[case[1]][case[2]](client[case[1]], fields) end,
+            what, ...)
         end
         rejects(with { start_date = "absent" }, "'start_date' is missing")
         rejects(with { end_date = "2025-02-30" }, "end_date must be an existing date")
-        rejects(with { start_date = "2025-02-01" }, "start_date is after end_date")
+        rejects(with { start_date = "2025-02-01" }, "start_date (2025-02-01) is after end_date")
         rejects(with { from = "2025-01-01" }, "unknown field 'from'")
         rejects("2025", "takes a table")
       end)

@@ -2,6 +2,7 @@
 local errors = require("palenca.errors")
 local helper = require("spec.lua.helper")
 local json = require("palenca.util.json")
+local palenca = require("palenca")
 local runtime = require("palenca.runtime")
 
 describe("a search", function()
@@ -54,6 +55,33 @@ describe("a search", function()
       assert.equal(first + at - 1 + 0.25, row.amount)
     end
   end
+
+  it("raises and names :all() if it is used as the list of its rows", function()
+    local rows = palenca.new({ api_key = "k" }).accounts:earnings(helper.ACCOUNT, helper.PERIOD)
+    local uses = {
+      function() return #rows end, function() return rows[1] end,
+      function() return palenca.income.analyze(rows, { as_of = "2026-03-01" }) end,
+    }
+    local function iterate(iterator)
+      return function()
+        for _, row in iterator(rows) do assert.is_nil(row) end
+      end
+    end
+    local iterations = { iterate(ipairs), iterate(pairs) }
+    for _, use in ipairs(uses) do
+      local ok, problem = pcall(use)
+      assert.is_false(ok)
+      assert.truthy(tostring(problem):find(":all()", 1, true), problem)
+    end
+    for _, use in ipairs(iterations) do
+      local ok, problem = pcall(use)
+      assert.is_false(ok)
+      -- there, ipairs and pairs ask for a table before they ask what they were given
+      local named = _VERSION == "Lua 5.1" and "table expected" or ":all()"
+      assert.truthy(tostring(problem):find(named, 1, true), problem)
+    end
+    assert.truthy(tostring(rows):find(":all()", 1, true))
+  end)
 
   it("sends nothing until it is asked for a row", function()
     search("pages")

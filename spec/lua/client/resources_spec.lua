@@ -215,7 +215,13 @@ describe("before anything is sent", function()
 
   it("rejects a missing id, and a dot where a colon belongs", function()
     helper.blames_caller(function() client.accounts:get() end, "accounts:get: id", "nil")
-    helper.blames_caller(function() client.accounts.get(helper.ACCOUNT) end, "id", "nil")
+    helper.blames_caller(function() client.accounts.get(helper.ACCOUNT) end,
+      "accounts:get: call it with a colon, as in client.accounts:get(...)")
+    helper.blames_caller(function() client.accounts.earnings(client, helper.ACCOUNT) end,
+      "as in client.accounts:earnings(...)")
+    helper.blames_caller(function() client.countries.list() end, "as in client.countries:list(...)")
+    helper.blames_caller(function() client.request("GET", "/v1/platforms") end,
+      "client:request: call it with a colon")
     helper.blames_caller(function() client.users:get() end, "users:get: id", "nil")
   end)
 
@@ -243,11 +249,14 @@ describe("before anything is sent", function()
       local fields = { url = "https://example.com/", name = "n", is_sandbox = true }
       fields[name] = value
       helper.blames_caller(function() client.webhooks:create(fields) end,
-        "webhooks:create: " .. name .. " must be", type(value))
+        "webhooks:create: " .. name .. " must be",
+        type(value) == "string" and "got '" .. value .. "'"
+          or "got " .. (type(value) == "table" and "a table" or value))
     end
     webhook("url", 5)
     webhook("name", "")
     webhook("is_sandbox", "true")
+    webhook("widget_id", "b679c2fb")
     webhook("sign_request", 1)
     webhook("widget_id", "w")
     webhook("events", "login.success")
@@ -289,7 +298,7 @@ describe("before anything is sent", function()
     helper.blames_caller(function()
       client.accounts:earnings(helper.ACCOUNT,
         { start_date = "2024-09-02", end_date = "2024-09-01" })
-    end, "accounts:earnings: start_date is after end_date")
+    end, "accounts:earnings: start_date (2024-09-02) is after end_date (2024-09-01)")
   end)
 
   it("rejects a page size or a page that is no whole number from 1", function()

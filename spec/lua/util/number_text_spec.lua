@@ -325,7 +325,8 @@ describe("json.array", function()
   end)
 
   it("raises for what is no list, when it is marked or written", function()
-    helper.blames_caller(function() palenca.json.array("text") end, "palenca.json.array", "string")
+    helper.blames_caller(function() palenca.json.array("text") end, "palenca.json.array",
+      "got 'text'")
     helper.blames_caller(function() palenca.json.array(setmetatable({}, {})) end, "metatable")
     assert.has_error(function() json.encode(palenca.json.array { a = 1 }) end)
     assert.has_error(function() json.encode(palenca.json.array { 1, nil, 3, nil, 5, [9] = 1 }) end)

@@ -125,7 +125,8 @@ describe("webhook.parse", function()
 
   it("blames the caller for a body or options of a wrong type", function()
     for _, body in ipairs { 5, {}, true } do
-      helper.blames_caller(function() local _ = webhook.parse(body) end, "body", type(body))
+      helper.blames_caller(function() local _ = webhook.parse(body) end, "body",
+        type(body) == "table" and "a table" or tostring(body))
     end
     helper.blames_caller(function() local _ = webhook.parse(nil) end, "body")
     helper.blames_caller(function() local _ = webhook.parse(BODY, {}, { key = "x" }) end,

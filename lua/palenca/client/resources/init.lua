@@ -23,7 +23,8 @@ end
 
 local function check_period(what, fields, level)
   if fields.start_date and fields.end_date and fields.start_date > fields.end_date then
-    error(what .. ": start_date is after end_date", level + 1)
+    error(("%s: start_date (%s) is after end_date (%s)"):format(what, fields.start_date,
+      fields.end_date), level + 1)
   end
 end
 
@@ -64,8 +65,18 @@ local function check_fields(name, operation, fields, level)
   end
 end
 
+-- The tables of methods that clients have.
+local is_resource = setmetatable({}, { __mode = "k" })
+
+local function check_colon(self, name, level)
+  if not is_resource[self or name] then
+    error(("%s: call it with a colon, as in client.%s(...)"):format(name, name), level + 1)
+  end
+end
+
 local function build(client, name, operation)
-  return function(_, ...)
+  return function(self, ...)
+    check_colon(self, name, 2)
     local given, path = (...), operation.path
     if operation.id then
       argcheck.value(name .. ": id", given, operation.id, 2)
@@ -87,6 +98,40 @@ local function build(client, name, operation)
   end
 end
 
+--- The operations, by their names.
+-- @treturn table such as `accounts:get` → its operation
+function resources.operations()
+  local list = {}
+  for resource, operations in pairs(members) do
+    for method, operation in pairs(operations) do
+      list[resource .. ":" .. method] = operation
+    end
+  end
+  return list
+end
+
+local on_unknown -- of a test
+
+--- Sets what is called when a resource is asked for an operation that it does not have; for tests.
+-- @tparam ?function hook called with the resource's name, the operation's, and the known ones
+-- @treturn ?function the one before
+function resources.unknown_operation(hook)
+  local before = on_unknown
+  on_unknown = hook
+  return before
+end
+
+local metatables = {}
+for resource in pairs(members) do
+  metatables[resource] = {
+    __index = function(methods, name)
+      if on_unknown then
+        on_unknown(resource, name, methods)
+      end
+    end,
+  }
+end
+
 --- Adds the resources to a client: `client.users`, `client.accounts` and the others.
 -- @param client the client
 function resources.attach(client)
@@ -95,7 +140,8 @@ function resources.attach(client)
     for method, operation in pairs(operations) do
       methods[method] = build(client, resource .. ":" .. method, operation)
     end
-    client[resource] = methods
+    is_resource[methods] = true
+    client[resource] = setmetatable(methods, metatables[resource])
   end
 end
 

@@ -47,7 +47,8 @@ end
 -- @treturn ?string
 function request_body.verify_widget(fields)
   if fields.widget_id and fields.connect_flow_id and fields.widget_id ~= fields.connect_flow_id then
-    return "widget_id and connect_flow_id are two names of the same thing, and differ"
+    return ("widget_id and connect_flow_id are two names of the same thing, and differ: %s, %s")
+      :format(fields.widget_id, fields.connect_flow_id)
   end
 end
 
