@@ -142,9 +142,7 @@ end
 
 --- The advice for the outcome of a login.
 -- @tparam ?string code a login's or an event's `status_details`
--- @treturn table `actor` ("worker", "integrator" or "platform": who must act), `can_repeat`
--- (whether another try can help), `repeat_after` (seconds to wait before it, where they are
--- documented), `text` (a sentence for the worker as `es`, `pt` and `en`)
+-- @treturn Advice
 function advice.of_login(code)
   return make(of_logins[code] or codes[code] or kinds.platform)
 end
@@ -152,9 +150,22 @@ end
 --- The advice for a call that failed.
 -- @tparam ?string code the API's
 -- @tparam string kind that of the error
--- @treturn table as from @{of_login}
+-- @treturn Advice
 function advice.of_call(code, kind)
   return make(codes[code] or kinds[kind] or unknown)
 end
+
+--- Who must act.
+-- @table Advice
+-- @tfield string actor who must act: `worker`, `integrator` or `platform`
+-- @tfield boolean can_repeat whether another try can help
+-- @tfield ?integer repeat_after seconds to wait before it, where they are documented
+-- @tfield AdviceText text for the worker
+
+--- A sentence for the worker, in an @{Advice}.
+-- @table AdviceText
+-- @tfield string es
+-- @tfield string pt
+-- @tfield string en
 
 return advice

@@ -81,7 +81,7 @@ end
 --- One page.
 -- @tparam number n the page, from 1
 -- @treturn ?{table,...} its rows (none beyond the last page); or nil
--- @treturn table meta, with `pagination`; or the error
+-- @treturn palenca.client.Meta with `pagination`; or the error
 function Pager:page(n)
   local state = state_of(self)
   argcheck.value("page", n, "positive", 2)
@@ -242,11 +242,9 @@ end
 
 --- All rows. If they change while being read, they are read again, up to three times.
 -- @treturn ?{table,...} the rows; nil if one of the requests failed
--- @treturn table a report `{complete=, rows=, total_items=, total_pages=, readings=, requests=,
--- reason=}`; or the error. `complete` is true only if as many rows came as the API counted, no page
--- repeated a row of the one before, and the first page was still the same after all had come;
--- otherwise `reason` says why not. `requests` counts those of all readings, the retries, and those
--- that were aborted because the rows changed.
+-- @treturn Report or the error. `complete` is true only if as many rows came as the API counted, no
+-- page repeated a row of the one before, and the first page was still the same after all had come;
+-- otherwise `reason` says why not.
 function Pager:all()
   local state = state_of(self)
   local all, err, counted, sent
@@ -270,5 +268,16 @@ function Pager:all()
       reason = err and err.message or reason,
     }
 end
+
+--- How the reading of all rows went; see @{Pager:all}.
+-- @table Report
+-- @tfield boolean complete whether every row that the API counted was delivered once
+-- @tfield integer rows how many rows came
+-- @tfield ?integer total_items how many rows the API counted
+-- @tfield ?integer total_pages how many pages
+-- @tfield integer readings how often they were read
+-- @tfield integer requests of all readings, with retries and those that were aborted because the
+-- rows changed
+-- @tfield ?string reason why it is not complete
 
 return { new = new }

@@ -119,12 +119,13 @@ end
 -- after it, nothing is recorded.
 --
 -- For handlers of `palenca serve` and `dev`; elsewhere, as inside nginx, there is no ledger.
--- @tparam table event the one that the handler was called with
+-- @tparam palenca.handlers.Event event the one that the handler was called with
 -- @tparam table given
 -- @tparam table given.stream what `palenca.income.analyze` got: rows, or a merged stream. As JSON
 -- it may take 1 MiB
--- @tparam table given.income what it returned
--- @tparam table given.verdict what `palenca.income.decide` returned for that income
+-- @tparam palenca.income.Income given.income what it returned
+-- @tparam palenca.income.Verdict given.verdict what `palenca.income.decide` returned for that
+-- income
 -- @raise when the event is another, or a decision was recorded for it in this attempt; when stream,
 -- income and verdict do not belong together, or the verdict was changed; when they are too large or
 -- no JSON; when another result follows from what is read of that; where there is no ledger

@@ -32,10 +32,7 @@ income.format = money.format
 -- Rows of one account are compared with each other, those of different accounts are not: two
 -- accounts may both have earned 100 on a day. Entries with the same `account` are one account;
 -- an entry without it is an account of its own.
--- @tparam {table,...} accounts `{rows=, report=, account=, platform=, warning=}` each: the API's
---   rows; the report that `pager:all()` returned with them; the account's id; its platform; and the
---   `status_details` of its login if that is a warning, such as `"rider_account"`. All but the rows
---   may be absent
+-- @tparam {AccountRows,...} accounts
 -- @treturn table the stream, plain data: `{accounts={…}}` with the same rows
 -- @raise when an entry has an unknown field, or one of the wrong type
 -- @function merge
@@ -101,11 +98,11 @@ income.merge = merge.streams
 -- @tparam string options.as_of the last day that counts, `YYYY-MM-DD`: one that is over, by the
 --   calendar of the worker's country
 -- @tparam[opt] string options.start_date the first day that counts
--- @tparam[opt] table options.report the report that `pager:all()` returned with the rows. A merged
---   stream has its own
+-- @tparam[opt] palenca.client.pager.Report options.report the report that `pager:all()` returned
+--   with the rows. A merged stream has its own
 -- @tparam[opt=false] boolean options.allow_incomplete compute `qualifying_income` of an incomplete
 --   history, too. It stays among the problems, and there is no decision on it
--- @treturn table the income
+-- @treturn Income
 -- @raise when an option is unknown or wrong; when a row has a date that is not `YYYY-MM-DD` of 2000
 --   to 2099, or an amount that is not finite or passes 15 digits of minor units (the message names
 --   row, field and value); when the amounts of a currency, without their signs, sum up to more
@@ -133,23 +130,21 @@ income.analyze = analyze
 -- exact qualifying income x `ratio` - obligations, rounded down once (below 0 if the obligations
 -- are more), given for `approve`, `refer` and a decline by the installment alone; and
 -- `verdict:explain(language)`, see @{explain}.
--- @tparam table income a result of @{analyze}, also one that was JSON meanwhile
--- @tparam table rule `version` (a text or a whole number) and, where they differ from the default,
---   `min_days_observed` (42), `max_days_since_last` (14), `min_active_weeks` (5), `max_gap` (21),
---   `min_regularity` (0.75), `min_stability` (0.5), `max_decline` (0.2), `ratio` (0.3); the last
---   four from 0 to 1 with four decimals at most
--- @tparam table request `installment` and, default 0, `obligations`: what is to be paid and what is
---   owed already, a month, as decimal text (`"3000.00"`) or whole numbers (3000)
--- @treturn table the verdict
+-- @tparam Income income a result of @{analyze}, also one that was JSON meanwhile
+-- @tparam Rule rule
+-- @tparam table request a month's, as decimal text (`"3000.00"`) or whole numbers (3000)
+-- @tparam string|number request.installment what is to be paid
+-- @tparam[opt=0] string|number request.obligations what is owed already
+-- @treturn Verdict
 -- @raise when a field is unknown or not as it should be; the message names it and its value
 -- @function decide
 income.decide = decide
 
 --- Explains a verdict in words. Figures have a point for decimals in every language.
--- @tparam table verdict a result of @{decide}, also one that was JSON meanwhile
+-- @tparam Verdict verdict a result of @{decide}, also one that was JSON meanwhile
 -- @tparam string language `"es"`, `"pt"` or `"en"`
--- @treturn table `{analyst=, worker=}`: sentences for who checks it, with every reason, its value
---   and its limit; and for the worker, without codes
+-- @treturn Explanation `{analyst=, worker=}`: sentences for who checks it, with every reason, its
+--   value and its limit; and for the worker, without codes
 -- @raise when the language is another
 -- @function explain
 income.explain = explain
@@ -157,18 +152,161 @@ income.explain = explain
 --- Reads a rule from a file: Lua text that returns a table, such as `return { version = "2026-11",
 -- max_gap = 28 }`. Nothing of Lua is within its reach.
 -- @tparam string path the file's
--- @treturn table the rule, with the defaults filled in
+-- @treturn Rule the rule, with the defaults filled in
 -- @raise when the file cannot be read or run, or the rule is not as it should be
 -- @function load_rule
 income.load_rule = rule.load
 
 --- Writes an income as text for people: its figures with a word on each, its problems, its weeks,
 -- months and platforms with their ranges.
--- @tparam table given a result of @{analyze}
+-- @tparam Income given a result of @{analyze}
 -- @tparam[opt="en"] string language `"es"`, `"pt"` or `"en"`
 -- @treturn string lines without a newline at the end
 -- @raise when it is none, or the language another
 -- @function table
 income.table = text_table
+
+--- The rows of an account, for @{merge}.
+-- @table AccountRows
+-- @tfield {table,...} rows the API's
+-- @tfield ?palenca.client.pager.Report report what `pager:all()` returned with them
+-- @tfield ?string account the account's id
+-- @tfield ?string platform such as `uber`
+-- @tfield ?string warning of the account, such as `rider_account`
+
+--- A rule: its version, and the limits that differ from the default.
+-- @table Rule
+-- @tfield string|integer version
+-- @tfield ?integer min_days_observed default 42
+-- @tfield ?integer max_days_since_last default 14
+-- @tfield ?integer min_active_weeks default 5
+-- @tfield ?integer max_gap default 21
+-- @tfield ?number min_regularity default 0.75; this and the next three: from 0 to 1 with four
+-- decimals at most
+-- @tfield ?number min_stability default 0.5
+-- @tfield ?number max_decline default 0.2
+-- @tfield ?number ratio default 0.3
+
+--- An income; see @{analyze}.
+-- @table Income
+-- @tfield string as_of YYYY-MM-DD
+-- @tfield ?string currency such as `mxn`
+-- @tfield integer days_observed
+-- @tfield integer window_days
+-- @tfield integer unknown_days
+-- @tfield ?string monthly_income such as `"15432.10"`
+-- @tfield ?integer monthly_income_minor
+-- @tfield ?string qualifying_income
+-- @tfield ?integer qualifying_income_minor
+-- @tfield ?string income_30d
+-- @tfield ?integer income_30d_minor
+-- @tfield ?string income_60d
+-- @tfield ?integer income_60d_minor
+-- @tfield ?string income_90d
+-- @tfield ?integer income_90d_minor
+-- @tfield ?string median_week
+-- @tfield ?integer median_week_minor
+-- @tfield ?string low_week
+-- @tfield ?integer low_week_minor
+-- @tfield ?string adjustments_total
+-- @tfield ?integer adjustments_total_minor
+-- @tfield ?number stability
+-- @tfield ?number trend
+-- @tfield ?number cash_share
+-- @tfield ?number cash_known
+-- @tfield ?IncomeBasis qualifying_basis
+-- @tfield {[string]=string} unknown the name of a figure that is not known → why
+-- @tfield ?number regularity
+-- @tfield integer active_days
+-- @tfield ?number days_worked_per_week
+-- @tfield integer longest_gap
+-- @tfield ?integer days_since_last_income
+-- @tfield integer full_weeks
+-- @tfield integer active_weeks
+-- @tfield {IncomeWeek,...} weeks
+-- @tfield {IncomeMonth,...} months
+-- @tfield integer adjustments
+-- @tfield integer identical_rows
+-- @tfield {string,...} problems
+-- @tfield ?{[string]=IncomePlatform} platforms
+-- @tfield ?{[string]=IncomeOfCurrency} by_currency
+
+--- What an income is computed from.
+-- @table IncomeBasis
+-- @tfield string sum
+-- @tfield integer days
+
+--- A week of an @{Income}.
+-- @table IncomeWeek
+-- @tfield string from YYYY-MM-DD
+-- @tfield string to YYYY-MM-DD
+-- @tfield ?string total
+-- @tfield ?integer total_minor
+-- @tfield integer active_days
+-- @tfield integer unknown_days
+
+--- A month of an @{Income}.
+-- @table IncomeMonth
+-- @tfield string month such as `2026-03`
+-- @tfield string from YYYY-MM-DD
+-- @tfield string to YYYY-MM-DD
+-- @tfield ?string total
+-- @tfield ?integer total_minor
+-- @tfield integer active_days
+-- @tfield integer unknown_days
+-- @tfield boolean full
+
+--- A platform of an @{Income}.
+-- @table IncomePlatform
+-- @tfield ?string total
+-- @tfield ?integer total_minor
+-- @tfield integer active_days
+
+--- A currency of an @{Income} that has several.
+-- @table IncomeOfCurrency
+-- @tfield ?string monthly_income such as `"15432.10"`
+-- @tfield ?integer monthly_income_minor
+-- @tfield ?string qualifying_income
+-- @tfield ?integer qualifying_income_minor
+-- @tfield ?string income_30d
+-- @tfield ?integer income_30d_minor
+-- @tfield ?string income_60d
+-- @tfield ?integer income_60d_minor
+-- @tfield ?string income_90d
+-- @tfield ?integer income_90d_minor
+-- @tfield ?string median_week
+-- @tfield ?integer median_week_minor
+-- @tfield ?string low_week
+-- @tfield ?integer low_week_minor
+-- @tfield ?string adjustments_total
+-- @tfield ?integer adjustments_total_minor
+-- @tfield ?number stability
+-- @tfield ?number trend
+-- @tfield ?number cash_share
+-- @tfield ?number cash_known
+-- @tfield ?IncomeBasis qualifying_basis
+-- @tfield {[string]=string} unknown the name of a figure that is not known → why
+
+--- A verdict; see @{decide}.
+-- @table Verdict
+-- @tfield string outcome `approve`, `refer`, `decline` or `undecidable`
+-- @tfield {Reason,...} reasons
+-- @tfield string rule_version
+-- @tfield ?string currency such as `mxn`
+-- @tfield ?string max_installment
+-- @tfield ?integer max_installment_minor
+-- @tfield function explain called with a language; see @{explain}
+
+--- A reason of a @{Verdict}.
+-- @table Reason
+-- @tfield string code such as `long_gap`
+-- @tfield ?string metric such as `longest_gap`
+-- @tfield ?string value
+-- @tfield ?string limit
+
+--- A verdict in words.
+-- @table Explanation
+-- @tfield string analyst
+-- @tfield string worker
 
 return income

@@ -12,9 +12,7 @@ local logins = {}
 -- @tparam string id the login's (UUID)
 -- @tparam[opt] table fields
 -- @tparam ?string fields.language of `message` and `recommendation`, such as "es"
--- @treturn table `id`, `account_id`, `platform`, `status` (`pending`, `success`, `incomplete`,
--- `error` and others), `status_details`, `source`, `message`, `recommendation`, `created_at` and
--- more
+-- @treturn Login
 logins.get = {
   method = "GET", path = "/v1/logins/{id}", id = "uuid", idempotent = true,
   fields = { language = "language" },
@@ -27,7 +25,7 @@ logins.get = {
 -- @tparam string fields.start_date the first day, YYYY-MM-DD
 -- @tparam string fields.end_date the last day
 -- @tparam[opt=100] number fields.items_per_page rows a page
--- @treturn palenca.client.pager of logins
+-- @treturn palenca.client.pager of @{Login}
 logins.search = {
   method = "POST",
   path = "/v1/logins/search",
@@ -37,5 +35,25 @@ logins.search = {
   search = "logins",
   uncounted = true,
 }
+
+--- A login. Times are as in `2026-03-01T12:00:00Z`.
+-- @table Login
+-- @tfield ?string created_at
+-- @tfield ?string updated_at
+-- @tfield ?string id
+-- @tfield ?string bulk_id
+-- @tfield ?string status `pending`, `success`, `incomplete`, `error` and others
+-- @tfield ?string platform
+-- @tfield ?string source such as `widget`
+-- @tfield ?string status_details why it ended so
+-- @tfield ?string authenticated_at
+-- @tfield ?string message
+-- @tfield ?string company_id
+-- @tfield ?string recommendation
+-- @tfield ?boolean automatic_retry
+-- @tfield ?boolean has_insights
+-- @tfield ?string insights_status
+-- @tfield ?string insights_status_details
+-- @tfield ?string account_id
 
 return { logins = logins }

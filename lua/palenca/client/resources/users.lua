@@ -12,8 +12,9 @@ local users = {}
 -- @tparam[opt] table fields
 -- @tparam ?string fields.external_id your id of the worker
 -- @tparam ?string fields.user_id an id to use instead of a new one
--- @tparam ?string fields.widget_id the widget (UUID); also as `connect_flow_id`
--- @treturn table `user_id`, `external_id`, `widget_id`
+-- @tparam ?string fields.widget_id the widget (UUID)
+-- @tparam ?string fields.connect_flow_id another name of `widget_id`
+-- @treturn User
 users.create = {
   method = "POST",
   path = "/v1/users",
@@ -27,19 +28,19 @@ users.create = {
 --- Reads a user.
 -- @function users:get
 -- @tparam string id the user's
--- @treturn table `user_id`, `external_id`, `widget_id`
+-- @treturn User
 users.get = { method = "GET", path = "/v1/users/{id}", id = "string", idempotent = true }
 
 --- Deletes a user with all of its accounts.
 -- @function users:delete
 -- @tparam string id the user's
--- @treturn table `user_id`, `external_id` of the one that is gone
+-- @treturn User the one that is gone, without its widget
 users.delete = { method = "DELETE", path = "/v1/users/{id}", id = "string", idempotent = true }
 
 --- Reads the accounts of a user.
 -- @function users:accounts
 -- @tparam string id the user's
--- @treturn table `user_id`, `accounts` (a list, see @{palenca.client.resources.accounts})
+-- @treturn UserAccounts
 users.accounts = {
   method = "GET", path = "/v1/users/{id}/accounts", id = "string", idempotent = true,
 }
@@ -52,7 +53,7 @@ users.accounts = {
 -- @tparam string fields.end_date the last day
 -- @tparam ?string fields.external_id only this one
 -- @tparam[opt=100] number fields.items_per_page rows a page
--- @treturn palenca.client.pager of `user_id`, `external_id`, `widget_id`
+-- @treturn palenca.client.pager of @{User}
 users.search = {
   method = "POST",
   path = "/v1/users/search",
@@ -71,8 +72,7 @@ users.search = {
 -- @tparam ?string fields.user_id the user (UUID), or
 -- @tparam ?string fields.external_id your id of the worker
 -- @tparam[opt=false] boolean fields.details also what each account earned
--- @treturn table `platforms_count`, `platforms`, `earnings` (a list of `earning_date`, `amount`,
--- `currency`, `count_trips`, `details`)
+-- @treturn AggregatedEarnings
 users.aggregated_earnings = {
   method = "POST",
   path = "/v1/users/earnings/aggregated",
@@ -91,5 +91,44 @@ users.aggregated_earnings = {
     }
   end,
 }
+
+--- A user.
+-- @table User
+-- @tfield string user_id
+-- @tfield ?string external_id your id of the worker
+-- @tfield ?string widget_id
+
+--- The accounts of a user.
+-- @table UserAccounts
+-- @tfield string user_id
+-- @tfield {Account,...} accounts see @{palenca.client.resources.accounts}
+
+--- What all accounts of a user earned.
+-- @table AggregatedEarnings
+-- @tfield integer platforms_count
+-- @tfield {AggregatedPlatform,...} platforms
+-- @tfield {AggregatedDay,...} earnings a day each
+
+--- An account, in @{AggregatedEarnings}.
+-- @table AggregatedPlatform
+-- @tfield string platform
+-- @tfield string account_id
+-- @tfield ?string last_successful_connection a day
+
+--- A day, in @{AggregatedEarnings}.
+-- @table AggregatedDay
+-- @tfield string earning_date YYYY-MM-DD
+-- @tfield number amount
+-- @tfield string currency
+-- @tfield ?integer count_trips
+-- @tfield ?{AggregatedDetail,...} details of each account, with `details` only
+-- @tfield ?string currency_note about several currencies
+
+--- What an account earned, in an @{AggregatedDay}.
+-- @table AggregatedDetail
+-- @tfield string platform
+-- @tfield string account_id
+-- @tfield number amount
+-- @tfield ?integer count_trips
 
 return { users = users }

@@ -24,12 +24,11 @@ end
 -- @tparam string fields.url where events are sent
 -- @tparam string fields.name what it is called
 -- @tparam boolean fields.is_sandbox whether it is of the sandbox
--- @tparam ?string fields.widget_id the widget (UUID) whose logins it hears of; also as
--- `connect_flow_id`
+-- @tparam ?string fields.widget_id the widget (UUID) whose logins it hears of
+-- @tparam ?string fields.connect_flow_id another name of `widget_id`
 -- @tparam ?boolean fields.sign_request sign what is sent
 -- @tparam[opt] {string,...} fields.events such as `{"login.success"}`; `{"*"}` for all
--- @treturn table `webhook_id`, `url`, `name`, `widget_id`, `is_sandbox`, `is_active`,
--- `sign_request`, `private_key`, `events`
+-- @treturn Webhook
 webhooks.create = {
   method = "POST",
   path = "/v1/webhooks",
@@ -40,20 +39,28 @@ webhooks.create = {
 
 --- Reads all webhooks.
 -- @function webhooks:list
--- @treturn table `webhooks`, a list
+-- @treturn Webhooks
 webhooks.list = { method = "GET", path = "/v1/webhooks", idempotent = true }
 
 --- Reads a webhook.
 -- @function webhooks:get
 -- @tparam string id the webhook's (UUID)
--- @treturn table as from @{webhooks:create}
+-- @treturn Webhook
 webhooks.get = { method = "GET", path = "/v1/webhooks/{id}", id = "uuid", idempotent = true }
 
 --- Changes a webhook; what is not given stays.
 -- @function webhooks:update
 -- @tparam string id the webhook's (UUID)
--- @tparam table fields as for @{webhooks:create}, none of which must be given; and `is_active`
--- @treturn table as from @{webhooks:create}
+-- @tparam table fields those to change
+-- @tparam ?string fields.url where events are sent
+-- @tparam ?string fields.name what it is called
+-- @tparam ?boolean fields.is_sandbox whether it is of the sandbox
+-- @tparam ?boolean fields.is_active whether events are sent
+-- @tparam ?string fields.widget_id the widget (UUID) whose logins it hears of
+-- @tparam ?string fields.connect_flow_id another name of `widget_id`
+-- @tparam ?boolean fields.sign_request sign what is sent
+-- @tparam[opt] {string,...} fields.events such as `{"login.success"}`; `{"*"}` for all
+-- @treturn Webhook
 webhooks.update = {
   method = "PUT",
   path = "/v1/webhooks/{id}",
@@ -67,7 +74,24 @@ webhooks.update = {
 --- Deletes a webhook.
 -- @function webhooks:delete
 -- @tparam string id the webhook's (UUID)
--- @treturn table the webhook that is gone
+-- @treturn Webhook the one that is gone
 webhooks.delete = { method = "DELETE", path = "/v1/webhooks/{id}", id = "uuid", idempotent = true }
+
+--- A webhook.
+-- @table Webhook
+-- @tfield ?string connect_flow_id the same as `widget_id`
+-- @tfield string webhook_id
+-- @tfield string url
+-- @tfield string name
+-- @tfield ?string widget_id
+-- @tfield boolean is_sandbox
+-- @tfield boolean is_active
+-- @tfield ?boolean sign_request
+-- @tfield ?string private_key what signatures are made with
+-- @tfield {string,...} events actions, or `*`
+
+--- All webhooks.
+-- @table Webhooks
+-- @tfield {Webhook,...} webhooks
 
 return { webhooks = webhooks }
