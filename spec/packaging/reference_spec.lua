@@ -85,6 +85,7 @@ describe("the reference", function()
     assert_all("modules/palenca.runtime.calls", calls)
     assert_all("modules/palenca.runtime.calls", getmetatable(calls.new()).__index,
       "Calls:")
+    assert_all("modules/palenca.testing", (require("palenca.testing")))
     assert_all("modules/palenca.errors", errors)
     assert_all("modules/palenca.errors",
       getmetatable(errors.new { kind = "network", message = "m" }).__index, "Error:")

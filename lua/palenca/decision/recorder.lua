@@ -4,8 +4,8 @@ local recorder = {}
 
 local current
 
---- Sets it.
--- @tparam function record called with the event, a function that makes the entry's texts (of what
+--- Sets it; nil: there is no ledger.
+-- @tparam ?function record called with the event, a function that makes the entry's texts (of what
 -- there is to say about the script, and the request ids), and one that raises a text
 function recorder.use(record)
   current = record

@@ -12,8 +12,12 @@ local LONG = 3600
 local function nothing() end
 
 --- A runtime with an engine of its own.
-function blocking.new()
-  local own = calls.new(core.engine())
+-- @param[opt] engine another one, for tests, and
+-- @tparam[opt] function now its clock in seconds; default: the monotonic clock
+-- @treturn table the runtime
+function blocking.new(engine, now)
+  local own = calls.new(engine or core.engine())
+  now = now or core.steady_time
   return {
     submit = function(request)
       return own:submit(request)
@@ -39,14 +43,15 @@ function blocking.new()
     cancel = function(call)
       own:cancel(call)
     end,
+    now = now, -- the clock of sleep
     -- A signal, or a call that moves on, ends a step early. A signal has to come back to Lua, whose
     -- interpreter may have to end the script.
     sleep = function(seconds)
-      local due = core.steady_time() + seconds
+      local due = now() + seconds
       local left = seconds
       while left > 0 do
         own:step(left, nothing)
-        left = due - core.steady_time()
+        left = due - now()
       end
     end,
   }

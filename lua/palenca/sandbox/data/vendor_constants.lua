@@ -1,5 +1,7 @@
 --- Lists the vendor's constants: platforms, countries, webhook actions, logins.
 -- @module palenca.sandbox.data.vendor_constants
+local webhook_actions = require("palenca.util.webhook_actions")
+
 local constants = {}
 
 local function names(words)
@@ -72,12 +74,10 @@ constants.countries = {
 }
 
 --- What a webhook may subscribe to, as keys.
-constants.actions = names [[
-  * login.created login.success login.incomplete login.error login.retry login.failed_refresh
-  user.created user.deleted account.created account.connected account.requires_auth
-  account.needs_auth profile.updated employment.created employment.updated earnings.updated
-  events.updated clean_save.finished
-]]
+constants.actions = { ["*"] = true }
+for name in pairs(webhook_actions) do
+  constants.actions[name] = true
+end
 
 --- The events that it may send: what it may subscribe to but for all of them.
 constants.events = {}

@@ -1,5 +1,5 @@
 --- Makes the event that a script's handlers are called with.
--- @module palenca.host.script_event
+-- @module palenca.webhook.script_event
 local core = require("palenca.core")
 local handlers = require("palenca.handlers")
 local json = require("palenca.util.json")

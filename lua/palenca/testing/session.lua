@@ -1,0 +1,473 @@
+--- A test: a stand-in of the API and of the user's own systems, and a script whose handlers run
+-- with events.
+-- @classmod palenca.testing.session
+local api = require("palenca.testing.api")
+local argcheck = require("palenca.util.argcheck")
+local blocking = require("palenca.runtime.blocking")
+local client = require("palenca.client")
+local engine = require("palenca.testing.engine")
+local handlers = require("palenca.handlers")
+local http_response = require("palenca.testing.response")
+local json = require("palenca.util.json")
+local log = require("palenca.log")
+local recorder = require("palenca.decision.recorder")
+local routes = require("palenca.testing.routes")
+local run = require("palenca.testing.run")
+local runtime = require("palenca.runtime")
+local sandbox = require("palenca.testing.sandbox")
+local script = require("palenca.testing.script")
+local strict = require("palenca.testing.strict")
+local suggest = require("palenca.util.suggest")
+local timers = require("palenca.timers")
+local webhook_actions = require("palenca.util.webhook_actions")
+local worker = require("palenca.testing.worker")
+
+local Session = {}
+Session.__index = function(_, name)
+  local method = Session[name]
+  if method == nil then
+    error(("a test has no field '%s'%s"):format(tostring(name), suggest.text(name, Session)), 2)
+  end
+  return method
+end
+
+local session = {}
+
+-- A Monday: so tests have the same times on every day.
+local TIME = "2026-03-02T12:00:00Z"
+
+local START_FIELDS = { time = "any", env = "table", sandbox = "any" }
+
+-- ---- requests --------------------------------------------------------------------------
+
+-- The test fails even if the script catches what is raised here. `level` 0: no line is blamed.
+local function violate(self, text, level)
+  local info = level > 0 and debug.getinfo(level + 1, "Sl")
+  if info and info.currentline > 0 then
+    text = ("%s:%d: %s"):format(info.short_src, info.currentline, text)
+  end
+  self.violation = self.violation or text
+  error(text, 0)
+end
+
+local function decoded(text)
+  return text and text ~= "" and json.decode(text) or nil
+end
+
+-- What a test has set may be the outcome of several attempts.
+local function with_examine(outcome, examine)
+  local copied = {}
+  for name, value in pairs(outcome) do
+    copied[name] = value
+  end
+  copied.examine = examine
+  return copied
+end
+
+local function respond_to_api(self, request)
+  local path, query = request.path:match("^([^?]*)%??(.*)$")
+  local seen = {
+    method = request.method, path = path, query = query ~= "" and query or nil,
+    body = decoded(request.body), language = request.language,
+  }
+  self.requests[#self.requests + 1] = seen
+  local outcome = api.take(self.faults, seen) or api.take(self.responses, seen)
+    or (self.sandbox and self.sandbox:respond(seen, request.body) or api.respond(self, seen))
+  if not outcome then
+    violate(self, ("palenca.testing has no response to %s %s; set one with test:respond{ path = "
+      .. "'%s', data = … }"):format(seen.method, path, path), 0)
+  end
+  return with_examine(outcome, routes.examiner(self.report, seen))
+end
+
+local function respond_to_http(self, request)
+  local seen = { method = request.method, url = request.url, headers = request.headers,
+    body = request.body, json = decoded(request.body) }
+  self.http_requests[#self.http_requests + 1] = seen
+  local outcome = api.take(self.http_responses, seen)
+  if not outcome then
+    violate(self, ("palenca.testing has no response to palenca.http's %s %s; set one with "
+      .. "test:http{ url = '%s' }"):format(seen.method, seen.url, seen.url), 0)
+  end
+  return with_examine(outcome, function(response)
+    strict.examine(self.report, "HttpResponse", response)
+  end)
+end
+
+local function respond(self, request)
+  if request.client then
+    return respond_to_api(self, request)
+  end
+  return respond_to_http(self, request)
+end
+
+-- ---- what a test sets ------------------------------------------------------------------
+
+local OUTCOME_FIELDS = {
+  method = "method", status = "count", headers = "table", body = "text", kind = "string",
+  message = "string", delay = "any", times = "positive",
+}
+
+local function with_outcome(fields)
+  for name, kind in pairs(OUTCOME_FIELDS) do
+    fields[name] = kind
+  end
+  return fields
+end
+
+local RESPOND_FIELDS = with_outcome { path = "string!", data = "any", pagination = "table" }
+local FAULT_FIELDS = with_outcome { path = "string", code = "string", retry_after = "count" }
+local HTTP_FIELDS = with_outcome { url = "string!", json = "any" }
+
+local failures = { network = true, timeout = true, protocol = true }
+
+local function check_outcome(what, given, level)
+  if given.kind ~= nil and not failures[given.kind] then
+    error(("%s: kind must be 'network', 'timeout' or 'protocol', of what has no response, got '%s'")
+      :format(what, given.kind), level + 1)
+  elseif given.kind and given.status then
+    error(what .. ": either kind or status can be given", level + 1)
+  elseif given.delay ~= nil and not (type(given.delay) == "number" and given.delay >= 0) then
+    error(what .. ": delay must be a number of seconds from 0, got " .. tostring(given.delay),
+      level + 1)
+  end
+end
+
+local function add(list, given, place, outcome)
+  outcome.delay = given.delay
+  if given.kind then
+    outcome.status, outcome.body, outcome.kind = nil, nil, given.kind
+    outcome.message = given.message or "the connection was closed"
+  end
+  -- the last one that is set goes first
+  table.insert(list, 1, { method = given.method, place = place, times = given.times, used = 0,
+    outcome = outcome })
+end
+
+local function lower_names(headers)
+  local lower = {}
+  for name, value in pairs(headers or {}) do
+    lower[tostring(name):lower()] = value
+  end
+  return lower
+end
+
+--- Adds a worker who has connected an account.
+-- @tparam[opt] table fields an unknown one is an error
+-- @tparam ?string fields.account_id the account's id (UUID)
+-- @tparam ?string fields.user_id the user's id; several accounts of one worker have the same
+-- @tparam ?string fields.external_id your id of the worker
+-- @tparam[opt="uber"] string fields.platform the platform
+-- @tparam[opt="mx"] string fields.country the country
+-- @tparam ?string fields.currency of the rows; default: that of the country
+-- @tparam[opt="success"] string fields.status of the login
+-- @tparam ?string fields.status_details why it ended so
+-- @tparam ?string fields.warning such as `rider_account`
+-- @tparam[opt=120] number fields.days so many rows of earnings, the last one of yesterday
+-- @param[opt=500] fields.amount of each row; or a function that is called with a day and how many
+-- days ago it is, and returns an amount, or nil for a day without a row
+-- @tparam ?table fields.rows all rows instead: `earning_date`, `amount` (nil: not known),
+-- `currency`, `cash_amount`, `count_trips`
+-- @tparam ?table fields.trips what `accounts:events` returns
+-- @tparam ?table fields.profile what of the profile is another
+-- @tparam ?table fields.employment what of the employment is another
+-- @tparam[opt=0] number fields.changes how often the history changes while it is read: it loses its
+-- newest row before a page after the first. Three times are enough for an incomplete report
+-- @treturn table `account_id`, `user_id`, `external_id`, `platform`, `country`, `status`,
+-- `status_details`
+function Session:worker(fields)
+  local one
+  if self.sandbox then
+    one = self.sandbox:worker(fields, 2)
+  else
+    one = worker.new(#self.workers + 1, fields, self:now(), 2)
+    table.insert(self.workers, one)
+  end
+  self.is_worker[one] = true
+  return one
+end
+
+--- Sets the response to a request to the API.
+-- @tparam table fields
+-- @tparam string fields.path such as `/v1/platforms`; with `*` at its end: any that begin so
+-- @tparam ?string fields.method default: any
+-- @param fields.data what the response holds as `data`
+-- @tparam ?table fields.pagination of a search
+-- @tparam[opt=200] number fields.status the HTTP status
+-- @tparam ?table fields.headers name → value
+-- @tparam ?string fields.body instead of the data: all of the body
+-- @tparam ?string fields.kind instead of a response: `network`, `timeout` or `protocol`
+-- @tparam ?string fields.message with `kind`: the error's
+-- @tparam[opt=0] number fields.delay seconds until it comes
+-- @tparam ?number fields.times how often; default: always
+function Session:respond(fields)
+  argcheck.fields("test:respond", fields, RESPOND_FIELDS, 2)
+  check_outcome("test:respond", fields, 2)
+  local body = fields.body or json.encode { success = true, data = fields.data,
+    pagination = fields.pagination }
+  add(self.responses, fields, fields.path,
+    { status = fields.status or 200, headers = lower_names(fields.headers), body = body })
+end
+
+--- Has requests to the API fail.
+-- @tparam[opt] table fields
+-- @tparam ?string fields.path which; with `*` at its end: any that begin so; default: all
+-- @tparam ?string fields.method which; default: any
+-- @tparam[opt=503] number fields.status the HTTP status
+-- @tparam ?string fields.code the API's, such as `platform_unavailable`
+-- @tparam ?string fields.message the error's
+-- @tparam ?number fields.retry_after seconds
+-- @tparam ?table fields.headers name → value
+-- @tparam ?string fields.body instead: all of the body
+-- @tparam ?string fields.kind instead of a response: `network`, `timeout` or `protocol`
+-- @tparam[opt=0] number fields.delay seconds until it comes
+-- @tparam ?number fields.times how often; default: always
+function Session:fault(fields)
+  fields = fields or {}
+  argcheck.fields("test:fault", fields, FAULT_FIELDS, 2)
+  check_outcome("test:fault", fields, 2)
+  local outcome = http_response.failure(fields.status or 503, fields.code or "service_unavailable",
+    fields.message, fields.retry_after)
+  outcome.body = fields.body or outcome.body
+  for name, value in pairs(lower_names(fields.headers)) do
+    outcome.headers = lower_names(outcome.headers)
+    outcome.headers[name] = value
+  end
+  add(self.faults, fields, fields.path, outcome)
+end
+
+--- Takes what @{Session:fault} has set away.
+function Session:heal()
+  self.faults = {}
+end
+
+--- Sets the response to a request of `palenca.http`. One without a response fails the test.
+-- @tparam table fields
+-- @tparam string fields.url all of it; with `*` at its end: any that begin so
+-- @tparam ?string fields.method default: any
+-- @tparam[opt=200] number fields.status the HTTP status
+-- @tparam ?table fields.headers name → value
+-- @tparam ?string fields.body
+-- @param fields.json the body, sent as JSON
+-- @tparam ?string fields.kind instead of a response: `network`, `timeout` or `protocol`
+-- @tparam ?string fields.message with `kind`: the error's
+-- @tparam[opt=0] number fields.delay seconds until it comes
+-- @tparam ?number fields.times how often; default: always
+function Session:http(fields)
+  argcheck.fields("test:http", fields, HTTP_FIELDS, 2)
+  check_outcome("test:http", fields, 2)
+  add(self.http_responses, fields, fields.url, {
+    status = fields.status or 200,
+    headers = lower_names(fields.headers),
+    body = fields.body or fields.json ~= nil and json.encode(fields.json) or "",
+  })
+end
+
+-- ---- time ------------------------------------------------------------------------------
+
+--- The time of the test, in Unix seconds. It goes on only while the script waits.
+-- @treturn number
+function Session:now()
+  return self.engine:unix_time()
+end
+
+--- Lets time pass.
+-- @tparam number seconds from 0
+function Session:advance(seconds)
+  argcheck.value("test:advance: seconds", seconds, "seconds", 2)
+  self.engine.time = self.engine.time + seconds
+end
+
+-- ---- the script ------------------------------------------------------------------------
+
+--- Loads a script, which registers its handlers and timers. What stands beside it can be required
+-- by it.
+-- @tparam string path the file
+-- @param ... its arguments
+-- @treturn table as from @{Session:event}; raises if the script does
+function Session:load(path, ...)
+  local loaded = run.script(self, path, false, ...)
+  if not loaded.ok then
+    error(tostring(loaded.error), 2)
+  end
+  return loaded
+end
+
+--- Runs a script, as `palenca run` does.
+-- @tparam string path the file
+-- @param ... its arguments
+-- @treturn table as from @{Session:event}; and `exit`, the status that the script has ended with by
+-- `os.exit`
+function Session:run(path, ...)
+  return run.script(self, path, true, ...)
+end
+
+local EVENT_FIELDS = {
+  account_id = "string", user_id = "string", external_id = "string", platform = "string",
+  status_details = "string", webhook_id = "string", id = "any", attempt = "positive",
+  replay = "positive", received_at = "any", body = "string",
+}
+local BODY_FIELDS = { "account_id", "user_id", "external_id", "platform", "status_details",
+  "webhook_id" }
+
+local function check_action(action, level)
+  if not webhook_actions[action] then
+    error(("test:event: no documented action is '%s'%s"):format(tostring(action),
+      suggest.text(action, webhook_actions)), level + 1)
+  end
+  if #handlers.matching(action) == 0 then
+    error(("test:event: the script has no handler for '%s' (it has: %s)"):format(action,
+      table.concat(handlers.actions(), ", ")), level + 1)
+  end
+end
+
+local function body_of(action, subject, more)
+  local data = { webhook_action = action }
+  for _, name in ipairs(BODY_FIELDS) do
+    data[name] = more[name] or subject[name]
+  end
+  return json.encode { data = data }
+end
+
+--- Runs the script's handlers with an event, as `palenca serve` does.
+-- @tparam string action such as `login.success`
+-- @tparam[opt] table subject a worker of @{Session:worker}, or fields of the event: `account_id`,
+-- `user_id`, `external_id`, `platform`, `status_details`, `webhook_id`
+-- @tparam[opt] table more these fields again, which have priority; and `id`, `attempt`, `replay`,
+-- `received_at` (Unix seconds), `body` (all of the webhook's body)
+-- @treturn table what came of it: `ok`; `error`, what a handler raised; `event`; `handlers`, how
+-- many fit; `decision`, what was recorded: `verdict`, `rule`, `request`, `as_of`, `income`, `rows`;
+-- `printed` and `logged`, lists of lines and entries; `requests` and `http`, those that were sent;
+-- `seconds` that it took
+function Session:event(action, subject, more)
+  subject, more = subject or {}, more or {}
+  if not self.is_worker[subject] then
+    argcheck.fields("test:event", subject, EVENT_FIELDS, 2)
+  end
+  argcheck.fields("test:event", more, EVENT_FIELDS, 2)
+  check_action(action, 2)
+  self.last_event = self.last_event + 1
+  local function field(name, default)
+    local value = more[name]
+    if value == nil and not self.is_worker[subject] then
+      value = subject[name]
+    end
+    return value == nil and default or value
+  end
+  local made, problem = run.event(self, field("body") or body_of(action, subject, more), {
+    id = field("id", self.last_event),
+    attempt = field("attempt", 1),
+    replay = field("replay", 0),
+    received_at = field("received_at", self:now()),
+  })
+  return made or error("test:event: " .. problem, 2)
+end
+
+--- Runs a timer of the script once.
+-- @tparam string name as it was registered, or such as `every 60 s`
+-- @treturn table as from @{Session:event}
+function Session:timer(name)
+  local timer = timers.find(name)
+  if not timer then
+    error(("test:timer: the script has no timer '%s' (it has: %s)"):format(tostring(name),
+      table.concat(timers.descriptions(), ", ")), 2)
+  end
+  return run.code(self, timer.body)
+end
+
+--- Calls a function as a part of the script, at the time and with the environment of the test.
+-- @tparam function body
+-- @param ... its arguments
+-- @treturn table as from @{Session:event}; and `returned`, a list of what it has returned
+function Session:call(body, ...)
+  argcheck.value("test:call: body", body, "function", 2)
+  return run.code(self, body, ...)
+end
+
+-- ---- begin and end ---------------------------------------------------------------------
+
+--- Ends the test: the module is as it was before. Raises if something that is not there was read,
+-- even if the script has caught that.
+function Session:stop()
+  if self.is_stopped then
+    return
+  end
+  self.is_stopped = true
+  session.current = nil
+  for at = #self.undo, 1, -1 do
+    self.undo[at]()
+  end
+  if self.violation then
+    error(self.violation, 2)
+  end
+end
+
+local function unix_time(value, level)
+  if type(value) == "number" and value >= 0 then
+    return value
+  end
+  local seconds = type(value) == "string" and run.parse_time(value)
+  if not seconds then
+    error("palenca.testing.start: time must be Unix seconds or a time such as '" .. TIME
+      .. "', got " .. tostring(value), level + 1)
+  end
+  return seconds
+end
+
+local function begin(self)
+  local function later(undo)
+    self.undo[#self.undo + 1] = undo
+  end
+  local before = runtime.use(blocking.new(self.engine, function()
+    return self.engine:now()
+  end))
+  later(function() runtime.use(before) end)
+  local defaults = client.set_defaults { api_key = "testing" }
+  later(function() client.set_defaults(defaults) end)
+  local registered, timed = handlers.exchange(), timers.exchange()
+  later(function()
+    handlers.exchange(registered)
+    timers.exchange(timed)
+  end)
+  local writer = log.use_writer(function(line)
+    table.insert(self.log_lines, json.decode(line))
+  end)
+  later(function() log.use_writer(writer) end)
+  local record = recorder.current()
+  recorder.use(function(...) return run.record(self, ...) end)
+  later(function() recorder.use(record) end)
+  later(strict.begin(self.report))
+  self.script = script.new()
+  later(function() script.close(self.script) end)
+end
+
+--- Starts a test; see @{palenca.testing.start}.
+function session.start(options)
+  options = argcheck.fields("palenca.testing.start", options, START_FIELDS, 3)
+  if session.current then
+    pcall(session.current.stop, session.current)
+    error("palenca.testing.start: the test before was not stopped: call test:stop(), as in "
+      .. "after_each", 3)
+  end
+  local self = {
+    env = options.env or {}, is_worker = setmetatable({}, { __mode = "k" }), undo = {},
+    workers = {}, users = {}, faults = {}, responses = {}, http_responses = {},
+    requests = {}, http_requests = {}, log_lines = {}, last_event = 0,
+    is_stopped = false, created_users = 0, violation = false, sandbox = false, running = false,
+    current_event = false, recorded = false,
+  }
+  -- called by what a script's reading of a field calls
+  self.report = function(text, level) violate(self, text, level + 1) end
+  self.engine = engine.new(unix_time(options.time or TIME, 3), function(request)
+    return respond(self, request)
+  end)
+  if options.sandbox then
+    self.sandbox = sandbox.new(self, options.sandbox, 3)
+  end
+  setmetatable(self, Session)
+  begin(self)
+  session.current = self
+  return self
+end
+
+return session

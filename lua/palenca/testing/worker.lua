@@ -1,0 +1,151 @@
+--- Makes the workers of a test: an account with its user, rows of earnings and profile.
+-- @module palenca.testing.worker
+local argcheck = require("palenca.util.argcheck")
+local date = require("palenca.util.date")
+local json = require("palenca.util.json")
+local strict = require("palenca.testing.strict")
+
+local worker = {}
+
+local FIELDS = {
+  account_id = "uuid", user_id = "string", external_id = "string", platform = "string",
+  country = "string", currency = "string", status = "string", status_details = "string",
+  warning = "string", days = "count", amount = "any", rows = "table", trips = "table",
+  profile = "table", employment = "table", changes = "count",
+}
+
+local DAYS, AMOUNT, TRIPS = 120, 500, 10
+
+local currencies = {
+  ar = "ars", bo = "bob", br = "brl", cl = "clp", co = "cop", cr = "crc", ["do"] = "dop",
+  ec = "usd", mx = "mxn", pa = "pab", pe = "pen", sv = "usd", us = "usd", ve = "ves",
+}
+
+--- An id in UUID form, the same in each test.
+-- @tparam number kind 1 to 9
+-- @tparam number number from 1
+-- @treturn string
+function worker.id(kind, number)
+  return ("00000000-0000-4000-800%d-%012d"):format(kind, number)
+end
+
+local function copy(row)
+  local copied = {}
+  for name, value in pairs(row) do
+    copied[name] = value
+  end
+  return copied
+end
+
+-- Rows as they were given, the newest first.
+local function given_rows(rows, currency, level)
+  local list, places = {}, {}
+  for at, row in ipairs(rows) do
+    local what = ("worker: rows[%d]"):format(at)
+    strict.check_fields(what, "Earning", row, level + 1)
+    argcheck.value(what .. ".earning_date", row.earning_date, "date", level + 1)
+    list[at] = copy(row)
+    if row.amount ~= nil and row.currency == nil then
+      list[at].currency = currency
+    end
+    places[list[at]] = at
+  end
+  table.sort(list, function(one, other)
+    if one.earning_date ~= other.earning_date then
+      return one.earning_date > other.earning_date
+    end
+    return places[one] < places[other]
+  end)
+  return list
+end
+
+-- A row for each of the last days; of a function's, where it returns an amount.
+local function daily_rows(given, currency, today)
+  local amount, list = given.amount == nil and AMOUNT or given.amount, {}
+  for ago = 1, given.days or DAYS do
+    local day = date.text(today - ago)
+    local of_day = type(amount) == "function" and amount(day, ago) or amount
+    if type(of_day) == "number" then
+      list[#list + 1] = { earning_date = day, amount = of_day, currency = currency,
+        count_trips = TRIPS }
+    end
+  end
+  return list
+end
+
+local function profile_of(self, given)
+  local profile = {
+    account_id = self.account_id,
+    external_id = self.external_id,
+    profile = {
+      first_name = "Ana", last_name = "García", email = "ana.garcia@example.com",
+      birthday = "1990-05-17", phone = "5500000000", city_name = "Ciudad de México",
+    },
+    ids_info = json.array({}),
+  }
+  for name, value in pairs(given or {}) do
+    profile[name] = value
+  end
+  return profile
+end
+
+local function employment_of(self, given)
+  local employment = {
+    platform = self.platform, account_id = self.account_id, external_id = self.external_id,
+  }
+  for name, value in pairs(given or {}) do
+    employment[name] = value
+  end
+  return employment
+end
+
+local function check(given, level)
+  argcheck.fields("worker", given, FIELDS, level + 1)
+  if given.rows and (given.days or given.amount) then
+    error("worker: either rows or days and amount can be given", level + 1)
+  end
+  local amount = given.amount
+  if amount ~= nil and type(amount) ~= "number" and type(amount) ~= "function" then
+    error("worker: amount must be a number or a function, got " .. type(amount), level + 1)
+  end
+  strict.check_fields("worker: profile", "Profile", given.profile, level + 1)
+  strict.check_fields("worker: employment", "Employment", given.employment, level + 1)
+  for at, trip in ipairs(given.trips or {}) do
+    strict.check_fields(("worker: trips[%d]"):format(at), "Trip", trip, level + 1)
+  end
+end
+
+--- Makes a worker.
+-- @tparam number number from 1, which the ids are made of
+-- @tparam table given what is known of the worker
+-- @tparam number now Unix time
+-- @tparam number level of the caller to blame
+-- @treturn table `account_id`, `user_id`, `external_id`, `platform`, `country` and what the
+-- stand-in of the API responds with
+function worker.new(number, given, now, level)
+  given = given or {}
+  check(given, level + 1)
+  local country = given.country or "mx"
+  local currency = given.currency or currencies[country] or "mxn"
+  local self = {
+    account_id = given.account_id or worker.id(1, number),
+    user_id = given.user_id or worker.id(2, number),
+    login_id = worker.id(3, number),
+    external_id = given.external_id or "worker-" .. number,
+    platform = given.platform or "uber",
+    country = country,
+    status = given.status or "success",
+    status_details = given.status_details,
+    warning = given.warning,
+    connected = now,
+    changes = given.changes or 0,
+    trips = given.trips or {},
+  }
+  self.rows = given.rows and given_rows(given.rows, currency, level + 1)
+    or daily_rows(given, currency, date.day_of(now))
+  self.profile = profile_of(self, given.profile)
+  self.employment = employment_of(self, given.employment)
+  return self
+end
+
+return worker

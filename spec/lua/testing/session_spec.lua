@@ -1,0 +1,402 @@
+--- palenca.testing: a script runs without a network, at the test's time, with what the test sets.
+local handlers = require("palenca.handlers")
+local palenca = require("palenca")
+local process = require("spec.support.process")
+local recorder = require("palenca.decision.recorder")
+local runtime = require("palenca.runtime")
+local testing = require("palenca.testing")
+
+local PERIOD = { start_date = "2020-01-01", end_date = "2026-03-01" }
+
+describe("palenca.testing", function()
+  local directory, remove, test
+
+  before_each(function()
+    directory, remove = process.directory()
+  end)
+
+  after_each(function()
+    if test then test:stop() end
+    test = nil
+    remove()
+  end)
+
+  local function write(name, text)
+    return process.write_file(directory .. "/" .. name, text)
+  end
+
+  local function start(options)
+    test = testing.start(options)
+    return test
+  end
+
+  -- Starts a test of a script with these lines, behind those that require palenca.
+  local function load(lines, options)
+    start(options)
+    return test:load(write("script.lua", "local palenca = require 'palenca'\n" .. lines))
+  end
+
+  describe("time", function()
+    it("is that of the test, and goes on while the script waits only", function()
+      start { time = "2026-03-02T12:00:00Z" }
+      assert.equal(1772452800, test:now())
+      local run = test:call(function()
+        palenca.sleep(3600)
+        return os.time(), os.date("!%H:%M"), os.date("!%Y", 0), os.time { year = 2000, month = 1,
+          day = 1, hour = 12 }
+      end)
+      assert.equal(1772456400, run.returned[1])
+      assert.equal("13:00", run.returned[2])
+      assert.equal("1970", run.returned[3])
+      assert.is_true(run.returned[4] < 1000000000)
+      assert.equal(3600, run.seconds)
+      test:advance(60)
+      assert.equal(1772456460, test:now())
+      assert.is_true(os.time() ~= 1772456460)
+    end)
+
+    it("is a text or seconds", function()
+      assert.equal(86400, start({ time = 86400 }):now())
+      test:stop()
+      assert.equal(1772409600, start({ time = "2026-03-02" }):now())
+      test:stop()
+      assert.has_error(function() testing.start { time = "today" } end)
+    end)
+  end)
+
+  it("has the environment of the test, and nothing of the machine's under PALENCA_", function()
+    start { env = { LENDER_URL = "u", PALENCA_TIMEOUT = "7" } }
+    local run = test:call(function()
+      return os.getenv("LENDER_URL"), palenca.new().timeout, os.getenv("PALENCA_BASE_URL"),
+        os.getenv("PATH")
+    end)
+    assert.same({ "u", 7 }, { run.returned[1], run.returned[2] })
+    assert.is_nil(run.returned[3])
+    assert.equal(os.getenv("PATH"), run.returned[4])
+  end)
+
+  describe("a script", function()
+    it("gets its arguments, and requires what stands beside it, anew in each test", function()
+      write("beside.lua", "loads = (loads or 0) + 1\n"
+        .. "require('palenca').on('login.success', function() print('beside', loads) end)")
+      local path = write("script.lua", "print(arg[0] == (...), select('#', ...))\n"
+        .. "require 'beside'")
+      for expected = 1, 2 do
+        start()
+        assert.same({ "true\t2" }, test:load(path, path, "x").printed)
+        assert.same({ "beside\t" .. expected }, test:event("login.success").printed)
+        test:stop()
+      end
+      loads = nil -- luacheck: ignore 111
+    end)
+
+    it("that fails to load raises", function()
+      local function problem_of(text)
+        start()
+        local ok, problem = pcall(test.load, test, write("script.lua", text))
+        test:stop()
+        assert.is_false(ok)
+        return tostring(problem)
+      end
+      assert.truthy(problem_of("error('no rule')"):find("no rule", 1, true))
+      assert.truthy(problem_of("x ="):find("script.lua:1:", 1, true))
+    end)
+
+    it("ends by os.exit if it is run, and raises if it is served", function()
+      start()
+      local path = write("script.lua", "print(...) os.exit(tonumber(...))")
+      local run = test:run(path, "3")
+      assert.same({ 3, false, { "3" } }, { run.exit, run.ok, run.printed })
+      assert.is_true(test:run(path, "0").ok)
+      assert.has_error(function() test:load(path, "0") end)
+      assert.truthy(test:call(function() os.exit(1) end).error:find("os.exit is not available"))
+    end)
+  end)
+
+  describe("an event", function()
+    it("goes to the handlers that fit, in their order, with the fields of serve", function()
+      load [[
+        palenca.on("login.*", { max_attempts = 2 }, function(event) print("family", event.id) end)
+        palenca.on("user.created", function() print("other") end)
+        palenca.on("login.success", function(event)
+          print(event.action, event.account_id, event.user_id, event.external_id, event.platform,
+            event.attempt, event.replay, event.received_at == os.time(), event.data.account_id)
+        end)]]
+      local worker = test:worker { external_id = "seven", platform = "didi" }
+      local run = test:event("login.success", worker)
+      assert.same({ true, 2, nil }, { run.ok, run.handlers, run.error })
+      assert.same({ "family\t1", table.concat({ "login.success", worker.account_id, worker.user_id,
+        "seven", "didi", "1", "nil", "true", worker.account_id }, "\t") }, run.printed)
+      assert.equal(worker.account_id, run.event.account_id)
+      run = test:event("login.success", { account_id = "a" }, { id = "x", attempt = 3, replay = 2 })
+      assert.same({ "x", 3, 2, "a" },
+        { run.event.id, run.event.attempt, run.event.replay, run.event.account_id })
+    end)
+
+    it("has the body that the test says, which must be a webhook's", function()
+      load [[palenca.on("*", function(event) print(event.data.extra) end)]]
+      local body = '{"data": {"webhook_action": "login.success", "account_id": "a", "extra": 5}}'
+      assert.same({ "5" }, test:event("login.success", nil, { body = body }).printed)
+      assert.has_error(function() test:event("login.success", nil, { body = "{}x" }) end)
+    end)
+
+    it("that fails says what a handler raised, and where", function()
+      load [[palenca.on("login.success", function() error({ reason = 5 }) end)
+        palenca.on("login.error", function() error("broken") end)]]
+      assert.same({ reason = 5 }, test:event("login.success").error)
+      local run = test:event("login.error")
+      assert.is_false(run.ok)
+      assert.truthy(run.error:find("script.lua:3: broken", 1, true), run.error)
+      assert.truthy(run.trace:find("script.lua:3:", 1, true))
+    end)
+
+    it("has what was printed, logged and sent by it alone", function()
+      load [[local client = palenca.new()
+        palenca.on("login.success", function(event)
+          palenca.log.warn{ message = "seen", number = event.id }
+          client.accounts:get(event.account_id)
+          palenca.http{ url = "https://own.example/", json = { id = event.id } }
+        end)]]
+      local worker = test:worker()
+      test:http { url = "https://own.example/" }
+      for id = 1, 2 do
+        local run = test:event("login.success", worker)
+        assert.is_nil(run.error)
+        assert.same({ 1, 1, 1, 0 }, { #run.logged, #run.requests, #run.http, #run.printed })
+        assert.same({ "warn", "seen", id },
+          { run.logged[1].level, run.logged[1].message, run.logged[1].number })
+        assert.equal("/v1/accounts/" .. worker.account_id, run.requests[1].path)
+        assert.same({ "POST", { id = id } }, { run.http[1].method, run.http[1].json })
+      end
+      assert.same({ 2, 2 }, { #test.requests, #test.http_requests })
+    end)
+  end)
+
+  it("runs a timer of the script by its name", function()
+    load [[palenca.every(60, { name = "hourly" }, function() print("now") end)]]
+    assert.same({ "now" }, test:timer("hourly").printed)
+    assert.has_error(function() test:timer("daily") end)
+  end)
+
+  describe("a worker", function()
+    local function client()
+      return palenca.new { max_retries = 3 }
+    end
+
+    it("has days with the same amount, or those of a function, up to yesterday", function()
+      start { time = "2026-03-02T12:00:00Z" }
+      local worker = test:worker { days = 3, amount = 10.5, country = "br" }
+      local rows, report = client().accounts:earnings(worker.account_id, PERIOD):all()
+      assert.same({ "2026-03-01", 10.5, "brl" },
+        { rows[1].earning_date, rows[1].amount, rows[1].currency })
+      assert.same({ 3, true }, { #rows, report.complete })
+      worker = test:worker { days = 4, amount = function(day, ago)
+        return day ~= "2026-02-28" and ago * 10 or nil
+      end }
+      rows = client().accounts:earnings(worker.account_id, PERIOD):all()
+      assert.same({ 3, 10, 30 }, { #rows, rows[1].amount, rows[2].amount })
+    end)
+
+    it("has the rows that the test says, newest first, within the dates asked for", function()
+      start()
+      local worker = test:worker { rows = {
+        { earning_date = "2026-01-01", amount = 1 }, { earning_date = "2026-01-03" },
+        { earning_date = "2026-01-02", amount = 2, currency = "usd" },
+      } }
+      local rows = client().accounts:earnings(worker.account_id, PERIOD):all()
+      assert.same({ "2026-01-03", "2026-01-02", "2026-01-01" },
+        { rows[1].earning_date, rows[2].earning_date, rows[3].earning_date })
+      assert.same({ nil, "usd", "mxn" }, { rows[1].amount, rows[2].currency, rows[3].currency })
+      rows = client().accounts:earnings(worker.account_id,
+        { start_date = "2026-01-02", end_date = "2026-01-02" }):all()
+      assert.equal(1, #rows)
+    end)
+
+    it("has a history in pages, which changes as often as the test says", function()
+      start()
+      local expected = { [0] = { 1, true }, { 2, true }, [3] = { 3, false } }
+      for changes, seen in pairs(expected) do
+        local worker = test:worker { days = 250, changes = changes }
+        local rows, report = client().accounts:earnings(worker.account_id, PERIOD):all()
+        assert.truthy(rows)
+        assert.same(seen, { report.readings, report.complete }, changes)
+      end
+    end)
+
+    it("has account, user, login, profile and employment, until it is deleted", function()
+      start()
+      local worker = test:worker { warning = "rider_account",
+        profile = { profile = { first_name = "Eva" } },
+        employment = { employment_info = { status = "employed" } } }
+      local id, api = worker.account_id, client()
+      assert.equal("rider_account", api.accounts:get(id).warning)
+      assert.equal(worker.user_id, api.accounts:get(id, { add_user_id = true }).user_id)
+      assert.equal(worker.user_id, api.accounts:user(id).user_id)
+      assert.equal("Eva", api.accounts:profile(id).profile.first_name)
+      assert.equal("employed", api.accounts:employment(id).employment_info.status)
+      assert.same({}, (api.accounts:events(id, PERIOD):all()))
+      local login = api.accounts:logins(id).logins[1]
+      assert.equal(id, api.logins:get(login.id).account_id)
+      assert.equal(id, api.users:accounts(worker.user_id).accounts[1].account_id)
+      assert.equal(id, api.accounts:delete(id).account_id)
+      local gone, err = api.accounts:get(id)
+      assert.same({ nil, "not_found", 404 }, { gone, err.kind, err.status })
+      local user, meta = api.users:create { external_id = "new" }
+      assert.same({ 201, "new" }, { meta.status, api.users:get(user.user_id).external_id })
+    end)
+
+    it("is rejected with a field that there is not, or of a wrong type", function()
+      start()
+      for field, value in pairs { amout = 5, days = -1, amount = "5", rows = { { ammount = 5 } },
+        profile = { first_name = "Eva" }, trips = { { amont = 1 } } } do
+        assert.has_error(function() test:worker { [field] = value } end)
+      end
+      assert.has_error(function() test:worker { rows = {}, days = 5 } end)
+      local _, problem = pcall(test.worker, test, { rows = { { ammount = 5 } } })
+      assert.truthy(problem:find("worker: rows[1]: unknown field 'ammount'", 1, true), problem)
+      assert.truthy(problem:find("did you mean 'amount'?", 1, true), problem)
+    end)
+  end)
+
+  describe("a fault", function()
+    local worker, client
+
+    before_each(function()
+      start()
+      worker, client = test:worker(), palenca.new { max_retries = 3, timeout = 10 }
+    end)
+
+    it("is met as often as the test says, and requests are retried as they really are", function()
+      test:fault { status = 503, retry_after = 7, times = 2 }
+      local began = test:now()
+      local account, meta = client.accounts:get(worker.account_id)
+      assert.same({ worker.account_id, 3 }, { account.account_id, meta.attempts })
+      assert.is_true(test:now() - began >= 14 and test:now() - began < 16)
+      test:fault { kind = "network", times = 4 }
+      local _, err = client.accounts:get(worker.account_id)
+      assert.same({ "network", 4 }, { err.kind, err.attempts })
+      test:fault { kind = "network", times = 1 }
+      _, err = client.users:create()
+      assert.same({ "network", 1 }, { err.kind, err.attempts })
+      test:fault { status = 500, code = "platform_error", path = "/v1/users*" }
+      _, err = client.users:get("u")
+      assert.same({ "platform", "platform_error", 500, 4 },
+        { err.kind, err.code, err.status, err.attempts })
+      assert.truthy(client.accounts:get(worker.account_id))
+    end)
+
+    it("is slow, up to the client's timeout and deadline", function()
+      test:fault { delay = 11, times = 1, status = 500 }
+      local began = test:now()
+      local _, meta = client.accounts:get(worker.account_id)
+      assert.equal(2, meta.attempts)
+      assert.is_true(test:now() - began >= 10)
+      test:fault { delay = 60 }
+      began = test:now()
+      local _, err = palenca.new({ deadline = 5 }).accounts:get(worker.account_id)
+      assert.same({ "timeout", 5 }, { err.kind, test:now() - began })
+    end)
+
+    it("is observed by on_attempt", function()
+      local seen = {}
+      local watched = palenca.new { on_attempt = function(attempt)
+        seen[#seen + 1] = { attempt.number, attempt.status, attempt.retry_in ~= nil, attempt.path }
+      end }
+      test:fault { times = 1 }
+      assert.truthy(watched.countries ~= nil and watched.accounts:get(worker.account_id))
+      local path = "/v1/accounts/" .. worker.account_id
+      assert.same({ { 1, 503, true, path }, { 2, 200, false, path } }, seen)
+    end)
+  end)
+
+  it("responds to any request with what the test sets, the last one first", function()
+    start()
+    local client = palenca.new { max_retries = 0 }
+    test:respond { path = "/v1/platforms", data = palenca.json.array { { code = "uber" } } }
+    assert.equal("uber", client.platforms:list()[1].code)
+    test:respond { path = "/v1/platforms", status = 401, times = 1, body =
+      '{"success": false, "error": {"code": "invalid_api_key", "message": "m"}}' }
+    local _, err = client.platforms:list()
+    assert.equal("auth", err.kind)
+    assert.equal("uber", client.platforms:list()[1].code)
+    assert.same({ list = { 1 } }, (function()
+      test:respond { path = "/v1/own*", method = "POST", data = { list = { 1 } } }
+      return (client:request("POST", "/v1/own/thing?x=1", {}))
+    end)())
+  end)
+
+  describe("palenca.http", function()
+    it("gets the response that the test sets, by its own rules", function()
+      start()
+      test:http { url = "https://own.example/a", json = { ok = true }, headers = { ETag = "5" } }
+      local response = palenca.http { url = "https://own.example/a", headers = { Accept = "x" } }
+      assert.same({ 200, "5", '{"ok":true}' },
+        { response.status, response.headers.etag, response.body })
+      assert.equal("x", test.http_requests[1].headers.Accept)
+      test:http { url = "https://own.example/b*", kind = "timeout", delay = 3 }
+      local _, err = palenca.http { url = "https://own.example/b?c", method = "PUT" }
+      assert.same({ "timeout", 1 }, { err.kind, err.attempts })
+      assert.has_error(function() palenca.http { url = "https://own.example/a", retries = 1 } end)
+    end)
+  end)
+
+  describe("a decision", function()
+    local RECORD = [[
+      palenca.on("*", function(event)
+        local rows = {}
+        for day = 1, 28 do
+          rows[day] = { earning_date = ("2026-02-%02d"):format(day), amount = 1, currency = "mxn" }
+        end
+        local income = palenca.income.analyze(rows,
+          { as_of = "2026-02-28", report = { complete = true } })
+        local verdict = palenca.income.decide(income, { version = "7" }, { installment = "1" })
+        local given = { stream = rows, income = income, verdict = verdict }
+        palenca.decision.record(event, given)
+        if event.action == "login.error" then error("later") end
+        if event.action == "login.retry" then palenca.decision.record(event, given) end
+        if event.action == "login.created" then palenca.decision.record({}, given) end
+      end)]]
+
+    it("is what the ledger would have, if the event ends well", function()
+      load(RECORD)
+      local decision = test:event("login.success").decision
+      assert.same({ "undecidable", "7", "2026-02-28" },
+        { decision.verdict.outcome, decision.verdict.rule_version, decision.as_of })
+      assert.same({ 28, "1" }, { #decision.rows.stream, decision.request.installment })
+      assert.equal(28, decision.income.days_observed)
+      assert.is_nil(test:event("login.error").decision)
+    end)
+
+    it("is rejected as it really is", function()
+      load(RECORD)
+      assert.truthy(test:event("login.retry").error:find("recorded for event 1 in this attempt"))
+      assert.truthy(test:event("login.created").error:find("event must be the one"))
+    end)
+  end)
+
+  describe("a test that is stopped", function()
+    it("leaves the module as it was", function()
+      local before = { runtime = runtime.use(nil), record = recorder.current(), print = print,
+        time = os.time, getenv = os.getenv, exit = os.exit }
+      runtime.use(before.runtime)
+      load [[palenca.on("*", print)]]
+      test:event("login.success")
+      test:stop()
+      assert.same({}, handlers.actions())
+      assert.equal(before.runtime, runtime.use(before.runtime))
+      assert.same({ before.record, before.print, before.time, before.getenv, before.exit },
+        { recorder.current(), print, os.time, os.getenv, os.exit })
+      assert.is_nil(palenca.onn)
+      assert.is_nil(palenca.new({ api_key = "k" }).accounts.profil)
+      assert.has_error(function() palenca.every(60, print) end)
+    end)
+
+    it("is not used any more; the next one is rejected while it goes on", function()
+      start()
+      assert.has_error(function() testing.start() end)
+      assert.has_error(function() test:call(print) end)
+      test = testing.start()
+      assert.is_true(test:call(function() end).ok)
+    end)
+  end)
+end)

@@ -1,0 +1,155 @@
+--- palenca.testing is strict: what the real module does not know fails the test.
+local palenca = require("palenca")
+local testing = require("palenca.testing")
+
+describe("palenca.testing is strict about", function()
+  local test, worker
+
+  before_each(function()
+    test = testing.start()
+    worker = test:worker()
+    test:http { url = "https://own.example/" }
+  end)
+
+  -- The test fails with this text, with the line to blame; also if the script has caught it.
+  local function fails(body, ...)
+    local line = debug.getinfo(body, "S").linedefined
+    for _, is_caught in ipairs { false, true } do
+      local ok, problem = pcall(test.call, test, function()
+        if is_caught then
+          pcall(body)
+        else
+          body()
+        end
+      end)
+      assert.is_false(ok, "the test has not failed")
+      for _, text in ipairs { ... } do
+        assert.truthy(problem:find(text, 1, true), problem)
+      end
+      local blamed = tonumber(problem:match("strict_spec.lua:(%d+):"))
+      assert.is_true(blamed ~= nil and blamed >= line and blamed <= line + 6, problem)
+      local stopped, again = pcall(test.stop, test)
+      assert.is_false(stopped)
+      assert.truthy(again:find(problem, 1, true), again)
+      test = testing.start()
+      worker = test:worker()
+      test:http { url = "https://own.example/" }
+    end
+    test:stop()
+  end
+
+  after_each(function() test:stop() end)
+
+  it("fields of palenca and its parts", function()
+    fails(function() return palenca.onn end, "palenca has no field 'onn'", "did you mean 'on'?")
+    test = testing.start()
+    fails(function() return palenca.income.analyse end, "palenca.income has no field 'analyse'",
+      "did you mean 'analyze'?")
+    test = testing.start()
+    fails(function() return palenca.log.warning end, "palenca.log has no field 'warning'")
+  end)
+
+  it("fields and operations of a client", function()
+    fails(function() return palenca.new().acounts end, "a client has no field 'acounts'",
+      "did you mean 'accounts'?")
+    test = testing.start()
+    worker = test:worker()
+    fails(function() return palenca.new().accounts:profil(worker.account_id) end,
+      "client.accounts has no field 'profil'", "did you mean 'profile'?")
+  end)
+
+  it("results of the API, and what is in them", function()
+    fails(function() return palenca.new().accounts:get(worker.account_id).plattform end,
+      "the API's account has no field 'plattform'", "did you mean 'platform'?")
+    test = testing.start()
+    worker = test:worker()
+    fails(function() return palenca.new().accounts:profile(worker.account_id).first_name end,
+      "the API's profile has no field 'first_name'")
+    test = testing.start()
+    worker = test:worker()
+    fails(function()
+      return palenca.new().accounts:profile(worker.account_id).profile.frist_name
+    end, "the API's person has no field 'frist_name'", "did you mean 'first_name'?")
+    test = testing.start()
+    worker = test:worker()
+    fails(function()
+      local rows = palenca.new().accounts:earnings(worker.account_id,
+        { start_date = "2026-01-01", end_date = "2026-03-01" }):all()
+      return rows[1].date
+    end, "the API's earning has no field 'date'")
+  end)
+
+  it("errors", function()
+    fails(function()
+      local _, err = palenca.new().accounts:get("cb39ee15-f29f-427d-9119-0c627575610d")
+      return err.reason
+    end, "an error has no field 'reason'")
+  end)
+
+  it("responses of palenca.http", function()
+    fails(function() return palenca.http { url = "https://own.example/" }.code end,
+      "a response of palenca.http has no field 'code'")
+  end)
+
+  it("requests that nothing is set for", function()
+    assert.has_error(function()
+      test:call(function() palenca.new().platforms:list() end)
+    end, "palenca.testing has no response to GET /v1/platforms; set one with test:respond{ path = "
+      .. "'/v1/platforms', data = … }")
+    pcall(test.stop, test)
+    test = testing.start()
+    assert.has_error(function()
+      test:call(function() palenca.http { url = "https://other.example/" } end)
+    end, "palenca.testing has no response to palenca.http's GET https://other.example/; set one "
+      .. "with test:http{ url = 'https://other.example/' }")
+    pcall(test.stop, test)
+    test = testing.start()
+  end)
+
+  it("fields of an event", function()
+    palenca.on("login.success", function(event) return event.acount_id end)
+    local ok, problem = pcall(test.event, test, "login.success", worker)
+    assert.is_false(ok)
+    assert.truthy(problem:find("an event has no field 'acount_id'", 1, true), problem)
+    assert.truthy(problem:find("did you mean 'account_id'?", 1, true), problem)
+    pcall(test.stop, test)
+    test = testing.start()
+  end)
+
+  it("what the test itself says", function()
+    palenca.on("login.success", print)
+    for text, call in pairs {
+      ["no documented action is 'login.sucess'; did you mean 'login.success'?"] = function()
+        test:event("login.sucess", worker)
+      end,
+      ["the script has no handler for 'login.error' (it has: login.success)"] = function()
+        test:event("login.error", worker)
+      end,
+      ["test:event: unknown field 'acount_id'"] = function()
+        test:event("login.success", { acount_id = "a" })
+      end,
+      ["test:event: attempt must be a whole number from 1, got 0"] = function()
+        test:event("login.success", worker, { attempt = 0 })
+      end,
+      ["test:http: unknown field 'path'"] = function() test:http { path = "/" } end,
+      ["test:http: field 'url' is missing"] = function() test:http {} end,
+      ["test:fault: unknown field 'url'"] = function() test:fault { url = "/" } end,
+      ["kind must be 'network', 'timeout' or 'protocol'"] = function()
+        test:fault { kind = "slow" }
+      end,
+      ["delay must be a number of seconds from 0, got soon"] = function()
+        test:fault { delay = "soon" }
+      end,
+      ["a test has no field 'evnt'; did you mean 'event'?"] = function() return test.evnt end,
+      ["a run has no field 'decisions'; did you mean 'decision'?"] = function()
+        return test:call(function() end).decisions
+      end,
+      ["palenca.testing.start: unknown field 'now'"] = function() testing.start { now = 5 } end,
+    } do
+      local ok, problem = pcall(call)
+      assert.is_false(ok, text)
+      assert.truthy(problem:find(text, 1, true), problem)
+      assert.truthy(problem:find("^spec/lua/testing/strict_spec.lua:%d+: "), problem)
+    end
+  end)
+end)
