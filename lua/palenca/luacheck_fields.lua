@@ -1,0 +1,29 @@
+--- The fields of `palenca`, for luacheck; see palenca.luacheck.
+-- Made by spec/support/annotations of the reference.
+return {
+  advice = { fields = {
+    of_call = {}, of_login = {},
+  } },
+  decision = { fields = {
+    record = {}, replay = {},
+  } },
+  every = {},
+  http = {},
+  income = { fields = {
+    analyze = {}, decide = {}, explain = {}, format = {}, load_rule = {}, merge = {}, table = {},
+  } },
+  json = { fields = {
+    array = {}, canonical = {}, decode = {}, decode_rounded = {}, decode_strictly = {},
+    encode = {}, is_array = {}, null = {},
+  } },
+  log = { fields = {
+    encode = {}, error = {}, info = {}, truncate = {}, use_writer = {}, warn = {},
+  } },
+  new = {},
+  on = {},
+  sleep = {},
+  version = { other_fields = true },
+  webhook = { fields = {
+    parse = {}, sign = {},
+  } },
+}

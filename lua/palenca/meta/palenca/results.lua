@@ -1,0 +1,521 @@
+---@meta _
+-- Made by spec/support/annotations of the reference.
+
+--- An account. Times are as in `2026-03-01T12:00:00Z`.
+---@class palenca.Account
+---@field account_id string (UUID)
+---@field user_id string? with `add_user_id` only
+---@field country string? such as `mx`
+---@field platform string? such as `uber`
+---@field identifier string? what was typed at the login
+---@field worker_id string? the platform's id of the worker
+---@field gov_id string? an identity number
+---@field last_successful_connection string? a time
+---@field warning string? such as `rider_account`
+---@field status string? of the last login, such as `success`
+---@field status_details string? why it ended so
+---@field message string? a sentence about it
+---@field recommendation string? what to do
+---@field next_step string? what the login waits for, such as `otp`
+---@field created_at string? a time
+
+--- The logins of an account.
+---@class palenca.AccountLogins
+---@field logins palenca.Login[] see `palenca.client.resources.logins`
+
+--- The rows of an account, for `merge`.
+---@class palenca.AccountRows
+---@field rows table[] the API's
+---@field report palenca.Report? what `pager:all()` returned with them
+---@field account string? the account's id
+---@field platform string? such as `uber`
+---@field warning string? of the account, such as `rider_account`
+
+--- Who must act.
+---@class palenca.Advice
+---@field actor string who must act: `worker`, `integrator` or `platform`
+---@field can_repeat boolean whether another try can help
+---@field repeat_after integer? seconds to wait before it, where they are documented
+---@field text palenca.AdviceText for the worker
+
+--- A sentence for the worker, in an `Advice`.
+---@class palenca.AdviceText
+---@field es string
+---@field pt string
+---@field en string
+
+--- A day, in `AggregatedEarnings`.
+---@class palenca.AggregatedDay
+---@field earning_date string YYYY-MM-DD
+---@field amount number
+---@field currency string
+---@field count_trips integer?
+---@field details palenca.AggregatedDetail[]? of each account, with `details` only
+---@field currency_note string? about several currencies
+
+--- What an account earned, in an `AggregatedDay`.
+---@class palenca.AggregatedDetail
+---@field platform string
+---@field account_id string
+---@field amount number
+---@field count_trips integer?
+
+--- What all accounts of a user earned.
+---@class palenca.AggregatedEarnings
+---@field platforms_count integer
+---@field platforms palenca.AggregatedPlatform[]
+---@field earnings palenca.AggregatedDay[] a day each
+
+--- An account, in `AggregatedEarnings`.
+---@class palenca.AggregatedPlatform
+---@field platform string
+---@field account_id string
+---@field last_successful_connection string? a day
+
+--- An attempt of a call, for `on_attempt`.
+---@class palenca.Attempt
+---@field method string such as `GET`
+---@field path string identity numbers masked
+---@field number integer from 1
+---@field status integer? the HTTP status
+---@field kind string? if there was no response: the error's
+---@field seconds number it took
+---@field retry_in number? seconds until it is repeated; nil if it is not
+---@field request_id string? the API's id of the request
+
+--- A bank account, in a `Profile`.
+---@class palenca.BankInfo
+---@field account_number string?
+---@field holder_name string?
+---@field holder_address string?
+---@field bank_name string?
+---@field bank_code string?
+
+--- A country.
+---@class palenca.Country
+---@field created_at string?
+---@field updated_at string?
+---@field id string
+---@field alpha_2 string such as `mx`
+---@field alpha_3 string
+---@field name string
+---@field currency string such as `mxn`
+---@field calling_code string
+---@field timezone string
+---@field flag string?
+---@field is_active boolean
+
+--- A row of earnings: a day.
+---@class palenca.Earning
+---@field amount number? in units of the currency, may be negative; nil if it is not known
+---@field currency string? such as `mxn`
+---@field earning_date string the day, YYYY-MM-DD
+---@field cash_amount number? how much of it was paid in cash
+---@field count_trips integer? trips of that day
+
+--- A formal employment.
+---@class palenca.Employment
+---@field platform string
+---@field account_id string
+---@field external_id string?
+---@field employment_info palenca.EmploymentInfo?
+---@field employment_history palenca.Job[]? the newest first
+
+--- A document, in `EmploymentInfo`.
+---@class palenca.EmploymentFile
+---@field url string?
+---@field file_type string?
+---@field account_id string?
+
+--- What an institution says of it, in an `Employment`.
+---@class palenca.EmploymentInfo
+---@field id_type string?
+---@field quoted_weeks integer?
+---@field discounted_weeks integer?
+---@field reintegrated_weeks integer?
+---@field end_of_rights string?
+---@field status string?
+---@field employment_files palenca.EmploymentFile[]?
+---@field employment_history_status string?
+
+--- A failure that the network or the API caused.
+---@class palenca.Error
+---@field kind string `network`, `timeout`, `rate_limited`, `auth`, `invalid`, `not_found`, `platform`, `server` or `protocol`
+---@field code string? the API's own code, if it sent one
+---@field status integer? the HTTP status, if there was a response
+---@field message string a sentence for a log; never holds the key
+---@field errors palenca.ErrorDetail[]? what is wrong with the request
+---@field request_id string? the API's id of the request, which its support asks for
+---@field retry_after number? seconds after which the server may be asked again
+---@field actor string who must act: `worker`, `integrator` or `platform`
+---@field can_repeat boolean whether another try can help, unchanged or corrected
+---@field repeat_after number? seconds to wait before it, where the API's documentation says so or the server did
+---@field attempts integer? how often the request was sent
+---@field advice fun(self: palenca.Error, lang?: string): string a sentence for the worker
+
+--- A part of a request that is wrong.
+---@class palenca.ErrorDetail
+---@field message string?
+---@field location string? such as `start_date`
+
+--- What a handler is called with. In what `palenca.webhook.parse` returns, `id`, `attempt`, `replay` and `received_at` are nil.
+---@class palenca.Event
+---@field id number|string a number in `serve`, a text inside nginx
+---@field action string such as `login.success`
+---@field account_id string?
+---@field user_id string?
+---@field external_id string? your id of the worker
+---@field platform string? such as `uber`
+---@field status_details string? why a login ended so
+---@field webhook_id string?
+---@field attempt integer 1 at the first run
+---@field replay integer? how often it was replayed
+---@field received_at number Unix seconds
+---@field data table what the body holds as `data`
+---@field body string its bytes
+
+--- A verdict in words.
+---@class palenca.Explanation
+---@field analyst string
+---@field worker string
+
+--- A response.
+---@class palenca.HttpResponse
+---@field status integer the HTTP status
+---@field headers table name → value
+---@field body string
+
+--- An identity number, in a `Profile`.
+---@class palenca.IdInfo
+---@field type string? such as `national`
+---@field name string? such as `CURP`
+---@field value string? the number
+
+--- An income; see `analyze`.
+---@class palenca.Income
+---@field as_of string YYYY-MM-DD
+---@field currency string? such as `mxn`
+---@field days_observed integer
+---@field window_days integer
+---@field unknown_days integer
+---@field monthly_income string? such as `"15432.10"`
+---@field monthly_income_minor integer?
+---@field qualifying_income string?
+---@field qualifying_income_minor integer?
+---@field income_30d string?
+---@field income_30d_minor integer?
+---@field income_60d string?
+---@field income_60d_minor integer?
+---@field income_90d string?
+---@field income_90d_minor integer?
+---@field median_week string?
+---@field median_week_minor integer?
+---@field low_week string?
+---@field low_week_minor integer?
+---@field adjustments_total string?
+---@field adjustments_total_minor integer?
+---@field stability number?
+---@field trend number?
+---@field cash_share number?
+---@field cash_known number?
+---@field qualifying_basis palenca.IncomeBasis?
+---@field unknown table<string, string> the name of a figure that is not known → why
+---@field regularity number?
+---@field active_days integer
+---@field days_worked_per_week number?
+---@field longest_gap integer
+---@field days_since_last_income integer?
+---@field full_weeks integer
+---@field active_weeks integer
+---@field weeks palenca.IncomeWeek[]
+---@field months palenca.IncomeMonth[]
+---@field adjustments integer
+---@field identical_rows integer
+---@field problems string[]
+---@field platforms table<string, palenca.IncomePlatform>?
+---@field by_currency table<string, palenca.IncomeOfCurrency>?
+
+--- What an income is computed from.
+---@class palenca.IncomeBasis
+---@field sum string
+---@field days integer
+
+--- A month of an `Income`.
+---@class palenca.IncomeMonth
+---@field month string such as `2026-03`
+---@field from string YYYY-MM-DD
+---@field to string YYYY-MM-DD
+---@field total string?
+---@field total_minor integer?
+---@field active_days integer
+---@field unknown_days integer
+---@field full boolean
+
+--- A currency of an `Income` that has several.
+---@class palenca.IncomeOfCurrency
+---@field monthly_income string? such as `"15432.10"`
+---@field monthly_income_minor integer?
+---@field qualifying_income string?
+---@field qualifying_income_minor integer?
+---@field income_30d string?
+---@field income_30d_minor integer?
+---@field income_60d string?
+---@field income_60d_minor integer?
+---@field income_90d string?
+---@field income_90d_minor integer?
+---@field median_week string?
+---@field median_week_minor integer?
+---@field low_week string?
+---@field low_week_minor integer?
+---@field adjustments_total string?
+---@field adjustments_total_minor integer?
+---@field stability number?
+---@field trend number?
+---@field cash_share number?
+---@field cash_known number?
+---@field qualifying_basis palenca.IncomeBasis?
+---@field unknown table<string, string> the name of a figure that is not known → why
+
+--- A platform of an `Income`.
+---@class palenca.IncomePlatform
+---@field total string?
+---@field total_minor integer?
+---@field active_days integer
+
+--- A week of an `Income`.
+---@class palenca.IncomeWeek
+---@field from string YYYY-MM-DD
+---@field to string YYYY-MM-DD
+---@field total string?
+---@field total_minor integer?
+---@field active_days integer
+---@field unknown_days integer
+
+--- A job, in an `Employment`.
+---@class palenca.Job
+---@field employer string?
+---@field employer_registration string?
+---@field start_date string a day or a time
+---@field end_date string? likewise; nil if it goes on
+---@field job_title string?
+---@field job_title_code string?
+---@field federal_entity string?
+
+--- A login. Times are as in `2026-03-01T12:00:00Z`.
+---@class palenca.Login
+---@field created_at string?
+---@field updated_at string?
+---@field id string?
+---@field bulk_id string?
+---@field status string? `pending`, `success`, `incomplete`, `error` and others
+---@field platform string?
+---@field source string? such as `widget`
+---@field status_details string? why it ended so
+---@field authenticated_at string?
+---@field message string?
+---@field company_id string?
+---@field recommendation string?
+---@field automatic_retry boolean?
+---@field has_insights boolean?
+---@field insights_status string?
+---@field insights_status_details string?
+---@field account_id string?
+
+--- What comes with the data of a response.
+---@class palenca.Meta
+---@field status integer the HTTP status
+---@field request_id string? the API's id of the request
+---@field rate_limit palenca.RateLimit? if the response says it
+---@field attempts integer how often the request was sent
+---@field pagination palenca.Pagination? of a search
+
+--- How the worker does on the platform, in a `Profile`.
+---@class palenca.Metrics
+---@field acceptance_rate number?
+---@field cancellation_rate number?
+---@field thumps_up integer? so spelled
+---@field rating number?
+---@field lifetime_trips integer?
+---@field time_since_first_trip number?
+---@field level_name string?
+---@field debt_pending number?
+---@field debt_paid number?
+---@field activation_status string?
+
+--- The pages of a search, in a `Meta`.
+---@class palenca.Pagination
+---@field page integer from 1
+---@field items_per_page integer
+---@field total_items integer
+---@field total_pages integer
+
+--- The worker, in a `Profile`.
+---@class palenca.Person
+---@field first_name string?
+---@field last_name string?
+---@field email string?
+---@field birthday string? YYYY-MM-DD
+---@field phone string?
+---@field address string?
+---@field city_name string?
+---@field picture_url string? a URL
+---@field worker_role string?
+
+--- A platform that workers can connect.
+---@class palenca.Platform
+---@field created_at string?
+---@field updated_at string?
+---@field id string
+---@field code string such as `uber`
+---@field name string
+---@field logo string
+---@field is_active boolean
+---@field category string `gig` or `employment`
+---@field countries string[]
+---@field status string? such as `up`
+
+--- What a platform has about a worker.
+---@class palenca.Profile
+---@field account_id string
+---@field external_id string? your id of the worker
+---@field profile palenca.Person?
+---@field ids_info palenca.IdInfo[] identity numbers
+---@field bank_info palenca.BankInfo?
+---@field vehicle_info palenca.VehicleInfo?
+---@field metrics_info palenca.Metrics?
+
+--- The rate limit, in a `Meta`.
+---@class palenca.RateLimit
+---@field limit integer requests a minute
+---@field remaining integer? how many are left
+---@field reset integer? when it begins anew, Unix seconds
+
+--- A reason of a `Verdict`.
+---@class palenca.Reason
+---@field code string such as `long_gap`
+---@field metric string? such as `longest_gap`
+---@field value string?
+---@field limit string?
+
+--- The ids of the old and the new user.
+---@class palenca.Reassignment
+---@field account_id string
+---@field new_user_id string
+---@field old_user_id string
+---@field old_user_deleted boolean
+
+--- How the reading of all rows went; see `Pager:all`.
+---@class palenca.Report
+---@field complete boolean whether every row that the API counted was delivered once
+---@field rows integer how many rows came
+---@field total_items integer? how many rows the API counted
+---@field total_pages integer? how many pages
+---@field readings integer how often they were read
+---@field reason string? why it is not complete
+
+--- A rule: its version, and the limits that differ from the default.
+---@class palenca.Rule
+---@field version string|integer
+---@field min_days_observed integer? default 42
+---@field max_days_since_last integer? default 14
+---@field min_active_weeks integer? default 5
+---@field max_gap integer? default 21
+---@field min_regularity number? default 0.75; this and the next three: from 0 to 1 with four decimals at most
+---@field min_stability number? default 0.5
+---@field max_decline number? default 0.2
+---@field ratio number? default 0.3
+
+--- A trip, or another event that money was paid for.
+---@class palenca.Trip
+---@field event_id string?
+---@field type string? `delivery`, `ride`, `bonus`, `adjustment` or `debt`
+---@field timezone string?
+---@field start_date string? a time
+---@field amount number?
+---@field currency string?
+---@field duration_sec integer?
+---@field distance_km number?
+---@field start_location string?
+---@field end_location string?
+---@field payment_method string? `cash`, `card` or `online_bank`
+---@field cash_amount number?
+---@field additional_timestamps table[]?
+
+--- A user.
+---@class palenca.User
+---@field user_id string
+---@field external_id string? your id of the worker
+---@field widget_id string?
+
+--- The accounts of a user.
+---@class palenca.UserAccounts
+---@field user_id string
+---@field accounts palenca.Account[] see `palenca.client.resources.accounts`
+
+--- A vehicle, in a `Profile`.
+---@class palenca.VehicleInfo
+---@field type string?
+---@field brand string?
+---@field model string?
+---@field year integer?
+---@field license_plate string?
+---@field vin string?
+
+--- A verdict; see `decide`.
+---@class palenca.Verdict
+---@field outcome string `approve`, `refer`, `decline` or `undecidable`
+---@field reasons palenca.Reason[]
+---@field rule_version string
+---@field currency string? such as `mxn`
+---@field max_installment string?
+---@field max_installment_minor integer?
+---@field explain fun(self: palenca.Verdict, language: string): palenca.Explanation called with a language; see `explain`
+
+--- A webhook.
+---@class palenca.Webhook
+---@field connect_flow_id string? the same as `widget_id`
+---@field webhook_id string
+---@field url string
+---@field name string
+---@field widget_id string?
+---@field is_sandbox boolean
+---@field is_active boolean
+---@field sign_request boolean?
+---@field private_key string? what signatures are made with
+---@field events string[] actions, or `*`
+
+--- All webhooks.
+---@class palenca.Webhooks
+---@field webhooks palenca.Webhook[]
+
+--- A widget's settings.
+---@class palenca.Widget
+---@field created_at string?
+---@field updated_at string?
+---@field id string?
+---@field name string?
+---@field company_id string
+---@field country string?
+---@field platforms string[]
+---@field is_sandbox boolean
+---@field hide_logo boolean
+---@field hide_whatsapp boolean
+---@field hide_consent boolean
+---@field hide_privacy_url boolean
+---@field hide_redirect_url boolean
+---@field hide_label boolean
+---@field require_gov_id boolean
+---@field persist_session boolean
+---@field font_family string?
+---@field primary_color string?
+---@field background_color string?
+---@field text_field_style string?
+---@field border_radius string?
+---@field custom_privacy_url string?
+---@field redirect_url string?
+---@field whatsapp_number string?
+---@field webhook_url string?
+---@field countries string[]
+---@field widget_type string?
+---@field widget_internal_type string?
+---@field settings table
