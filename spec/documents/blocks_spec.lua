@@ -32,10 +32,10 @@ local NOT_RUN = {
     ["mkdir -p found"] = "spec/run builds the fuzz targets beside this, and runs each of them",
   },
   ["lua/palenca/nginx/README.md"] = {
-    ["apt-get install nginx libnginx-mod-http-lua lua-cjson luarocks gcc libc6-dev \\"] =
+    ["apt-get install nginx libnginx-mod-http-lua lua-cjson luarocks gcc make libc6-dev \\"] =
       "installs packages, of which spec/support/setup has the same, and for the whole system what "
       .. "spec/packaging/rockspec_spec.lua installs with --tree",
-    ["apt-get install luarocks gcc libc6-dev libcurl4-openssl-dev libssl-dev zlib1g-dev"] =
+    ["apt-get install luarocks gcc make libc6-dev libcurl4-openssl-dev libssl-dev zlib1g-dev"] =
       "the same for OpenResty, which Debian does not have",
   },
   ["examples/tutorial/README.md"] = {
