@@ -5,13 +5,17 @@ local applicant = {}
 
 local DAY = 24 * 60 * 60
 
--- Hours that the clocks of Latin America are behind UTC, where they are farthest behind.
-local HOURS_BEHIND = 8
+-- Hours that a country's clocks are behind UTC; where it has several zones, those farthest west.
+local hours_behind = {
+  ar = 3, br = 5, cl = 6, co = 5, cr = 6, ec = 6, mx = 8, pa = 5, pe = 5, uy = 3,
+}
+local WESTERNMOST = 8
 
--- The day before a time (Unix seconds) by those clocks: the last one that was over everywhere by
--- then. A day that goes on would look like one of little work.
-function applicant.last_whole_day(time)
-  return os.date("!%Y-%m-%d", math.floor(time) - HOURS_BEHIND * 3600 - DAY)
+-- The day before a time (Unix seconds) by the calendar of the worker's country, or of all of them:
+-- the last one that was over by then. A day that goes on would look like one of little work.
+function applicant.last_whole_day(time, country)
+  local behind = hours_behind[country] or WESTERNMOST
+  return os.date("!%Y-%m-%d", math.floor(time) - behind * 3600 - DAY)
 end
 
 local function two_years_before(date)
@@ -19,23 +23,34 @@ local function two_years_before(date)
   return ("%04d%s"):format(tonumber(year) - 2, (rest:gsub("^%-02%-29$", "-02-28")))
 end
 
+local function read_earnings(client, account_id, as_of)
+  return client.accounts:earnings(account_id, {
+    start_date = two_years_before(as_of),
+    end_date = as_of,
+  }):all()
+end
+
 -- Reads an account and its earnings, side by side; `time` is when they are wanted, in Unix seconds.
 -- Returns the income, and the stream of rows that it was computed from; or nil and the API's error.
 function applicant.read(client, account_id, time)
-  local as_of = applicant.last_whole_day(time)
-  local report
+  local as_of, report = applicant.last_whole_day(time), nil
   local account, rows = palenca.gather(function()
     return client.accounts:get(account_id)
   end, function()
     local all
-    all, report = client.accounts:earnings(account_id, {
-      start_date = two_years_before(as_of),
-      end_date = as_of,
-    }):all()
+    all, report = read_earnings(client, account_id, as_of)
     return all, report
   end)
   if not account then
     return nil, rows -- the error of the first that failed
+  end
+  local own = applicant.last_whole_day(time, account.country)
+  if own ~= as_of then -- in the hours in which a day is over there, and not yet farther west
+    as_of = own
+    rows, report = read_earnings(client, account_id, as_of)
+    if not rows then
+      return nil, report
+    end
   end
   local stream = palenca.income.merge {
     {

@@ -92,7 +92,7 @@ describe("palenca forget beside a server that is killed", function()
     command:wait_exit()
   end
 
-  -- After the server has said that it has begun to overwrite, and before it has said that all is
+  -- After the server has said that it has started to overwrite, and before it has said that all is
   -- done: if it had when it was stopped, it begins again.
   local function kill_in_overwriting(served, user)
     local ids = sql("SELECT group_concat(id) FROM bodies WHERE instr(body, '" .. user .. "')")

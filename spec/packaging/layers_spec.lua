@@ -21,7 +21,7 @@ local ROOMS = {
     .. "core/host/store/ledger core/host/store/memory sqlite3" },
   { "core/host/store/queue", uses = "core/common core/host/store core/host/store/sqlite" },
   { "core/host/store/admin", uses = "core/common core/host/common core/host/store "
-    .. "core/host/store/ledger core/host/store/sqlite sqlite3 uv" },
+    .. "core/host/store/ledger core/host/store/sqlite sqlite3 uv zlib" },
   { "core/host/webhook", uses = "core/common core/client/palenca.h core/host/common "
     .. "core/host/http core/host/store openssl" },
   { "core/host/worker", uses = "core/common core/binding core/host/common core/host/store "

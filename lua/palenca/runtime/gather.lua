@@ -168,7 +168,7 @@ end
 --- Records how a branch has ended.
 -- @tparam table group gets `failed` if it ended with an error: the branch
 -- @tparam table branch with `results`: packed, whether it has raised nothing, and its values
-function gather.settle(group, branch)
+function gather.record_end(group, branch)
   local results = branch.results
   branch.is_over, group.left = true, group.left - 1
   if not group.failed
@@ -185,7 +185,7 @@ local function resumed(group, branch, before, ok, mark, ...)
   newest = before
   if coroutine.status(branch.thread) == "dead" then
     branch.results = ok and branch.results or pack(false, mark)
-    gather.settle(group, branch)
+    gather.record_end(group, branch)
   elseif mark ~= WAITS then
     branch.values = pack(coroutine.yield(mark, ...))
     branch.due = now(group.own)
@@ -206,11 +206,20 @@ end
 
 -- ---- all of them -------------------------------------------------------------------------
 
--- Resumes those whose time has come, each once.
+-- Resumes those whose time has come, each once, in the order of their times: the process may have
+-- been stopped for a while.
 local function resume_due(group)
-  local time = now(group.own)
+  local time, list = now(group.own), {}
   for _, branch in ipairs(group.branches) do
-    if not group.failed and not branch.is_over and branch.due and branch.due <= time then
+    if not branch.is_over and branch.due and branch.due <= time then
+      list[#list + 1] = branch
+    end
+  end
+  table.sort(list, function(one, other)
+    return one.due < other.due
+  end)
+  for _, branch in ipairs(list) do
+    if not group.failed then
       resume(group, branch)
     end
   end

@@ -28,7 +28,7 @@ end
 local function body_of(group, branch, body)
   branches[coroutine.running()] = branch
   branch.results = gather.pack(pcall(body))
-  gather.settle(group, branch)
+  gather.record_end(group, branch)
   group.gate:post(1)
 end
 
@@ -66,7 +66,7 @@ local function stop(group, cancel)
   end
 end
 
--- Has stopped what it gathers; who has told it to kills it.
+-- Has stopped what it gathers, and is killed now by who asked for that.
 local function wait_for_end(group)
   group.parent.outer.gate:post(1)
   while true do

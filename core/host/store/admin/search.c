@@ -29,15 +29,15 @@ static bool on_found(void *context, int64_t offset, size_t which) {
 /* 0, or the reason. */
 static int search_open(search *s, const char *name, int file) {
   ssize_t size = 1;
-  bool goes_on = s->report->found < EVENT_SEARCH_FOUND_MAX;
+  bool is_continued = s->report->found < EVENT_SEARCH_FOUND_MAX;
   s->name = name;
   text_search_begin(s->texts);
-  while (goes_on && size > 0) {
+  while (is_continued && size > 0) {
     size = read(file, text_search_room(s->texts), TEXT_SEARCH_PIECE);
     if (size < 0) {
       return errno;
     }
-    goes_on = size > 0 ? text_search_add(s->texts, (size_t)size) : text_search_end(s->texts);
+    is_continued = size > 0 ? text_search_add(s->texts, (size_t)size) : text_search_end(s->texts);
     s->report->bytes += size;
   }
   return 0;

@@ -69,30 +69,30 @@ char *text_search_room(text_search *search) {
 }
 
 static bool look_at(const text_search *s, size_t at, size_t size) {
-  bool goes_on = true;
-  for (size_t i = 0; goes_on && i < s->count; i++) {
+  bool is_continued = true;
+  for (size_t i = 0; is_continued && i < s->count; i++) {
     const event_search_text *text = &s->texts[i];
     if (text->size <= size - at && memcmp(s->bytes + at, text->data, text->size) == 0) {
-      goes_on = s->each(s->context, s->offset + (int64_t)at, i);
+      is_continued = s->each(s->context, s->offset + (int64_t)at, i);
     }
   }
-  return goes_on;
+  return is_continued;
 }
 
 /* For those that begin before `end`; there are `size` bytes, of which most are skipped. */
 static bool look(text_search *s, size_t end, size_t size) {
-  bool goes_on = true;
-  for (size_t at = 0, step; goes_on && at < end && at + s->shortest <= size; at += step) {
+  bool is_continued = true;
+  for (size_t at = 0, step; is_continued && at < end && at + s->shortest <= size; at += step) {
     step = s->steps[pair_at(s->bytes + at + s->shortest - 2)];
     if (step == 0) {
-      goes_on = look_at(s, at, size);
+      is_continued = look_at(s, at, size);
       step = 1;
     }
   }
   memmove(s->bytes, s->bytes + end, size - end);
   s->offset += (int64_t)end;
   s->kept = size - end;
-  return goes_on;
+  return is_continued;
 }
 
 bool text_search_add(text_search *search, size_t size) {

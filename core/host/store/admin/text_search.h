@@ -22,7 +22,7 @@ void text_search_begin(text_search *search);
 /* Where the next TEXT_SEARCH_PIECE bytes go. */
 char *text_search_room(text_search *search);
 
-/* Looks at the next bytes, which are there; at the end at those in which a text could have begun.
+/* Looks at the next bytes, which are there; at the end at those in which a text could have started.
  * False: `each` has ended the search. */
 bool text_search_add(text_search *search, size_t size);
 bool text_search_end(text_search *search);

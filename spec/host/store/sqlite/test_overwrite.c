@@ -63,7 +63,7 @@ static void move_rows(sqlite3 *db, int64_t first) {
   run(db, "DELETE FROM bodies WHERE id % 5 > 0; DELETE FROM events WHERE id % 5 > 0");
 }
 
-static bool goes_on(event_overwrite_result result) {
+static bool is_continued(event_overwrite_result result) {
   return result == EVENT_OVERWRITE_MORE || result == EVENT_OVERWRITE_PAUSE;
 }
 
@@ -72,7 +72,7 @@ static void overwrite(sqlite3 *db, const char *between) {
   event_overwrite *work = event_overwrite_new();
   assert_non_null(work);
   event_overwrite_result result;
-  while (goes_on(result = event_overwrite_step(work, db, clock_steady_ms() + 1000))) {
+  while (is_continued(result = event_overwrite_step(work, db, clock_steady_ms() + 1000))) {
     assert_int_not_equal(sqlite3_get_autocommit(db), 0);
     run(db, between);
   }
@@ -186,7 +186,7 @@ STORE_TEST(test_a_reader_of_the_log_is_waited_for) {
                    EVENT_OVERWRITE_LATER);
   run(reader, "COMMIT");
   event_overwrite_result result;
-  while (goes_on(result = event_overwrite_step(work, file.db, clock_steady_ms() + 1000))) {
+  while (is_continued(result = event_overwrite_step(work, file.db, clock_steady_ms() + 1000))) {
   }
   assert_int_equal(result, EVENT_OVERWRITE_DONE);
   event_overwrite_free(work);
