@@ -130,6 +130,11 @@ static void read_own_fields(lua_State *L, int table, palenca_request *request) {
   request->low_priority = boolean_field(L, table, "low_priority");
   request->observe = boolean_field(L, table, "observe");
   request->keep_headers = boolean_field(L, table, "keep_headers");
+  request->group = (uint64_t)number_field(L, table, "group", 0, 1e15);
+  if (request->group != 0) { /* the pages of a search, and no other calls, have more fields */
+    request->share_connection = boolean_field(L, table, "share_connection");
+    request->measure = boolean_field(L, table, "measure");
+  }
 }
 
 /* What is the same for many; leaves what header_fields does. */
@@ -333,6 +338,14 @@ static const char *kind_name(palenca_kind kind) {
   return palenca_kind_name(of_response ? PALENCA_PROTOCOL : kind);
 }
 
+/* Of a result of version 0 nothing was measured. */
+static void push_measured(lua_State *L, const palenca_result *result) {
+  set_integer(L, "http_version", result->http_version);
+  set_integer(L, "turns_left", result->turns_left);
+  lua_pushnumber(L, (lua_Number)result->response_us / 1000000);
+  lua_setfield(L, -2, "response_seconds");
+}
+
 static void push_result(lua_State *L, const palenca_result *result) {
   const palenca_meta *meta = &result->meta;
   const char *kind = kind_name(result->error.kind);
@@ -357,6 +370,9 @@ static void push_result(lua_State *L, const palenca_result *result) {
   if (meta->retry_after_ms >= 0) {
     lua_pushnumber(L, (lua_Number)meta->retry_after_ms / 1000);
     lua_setfield(L, -2, "retry_after");
+  }
+  if (result->http_version > 0) {
+    push_measured(L, result);
   }
   int64_t left = palenca_meta_window_left(meta, clock_unix_ms());
   if (left >= 0) {

@@ -178,6 +178,13 @@ static int paging_next(lua_State *L) {
   return 1;
 }
 
+/* paging:set_window(window) */
+static int paging_set_window(lua_State *L) {
+  palenca_paging *paging = luaL_checkudata(L, 1, PAGING_TYPE);
+  paging->window = (int64_t)luaL_checkinteger(L, 2);
+  return 0;
+}
+
 /* -1 for what is no count: another type, a fraction, more than there can be. */
 static int64_t info_field(lua_State *L, int table, const char *name) {
   lua_getfield(L, table, name);
@@ -340,11 +347,8 @@ static int escape_for_terminal(lua_State *L) {
 }
 
 static const luaL_Reg paging_methods[] = {
-    {"next", paging_next},
-    {"accept", paging_accept},
-    {"complete", paging_complete},
-    {"totals", paging_totals},
-    {NULL, NULL},
+    {"next", paging_next},         {"set_window", paging_set_window}, {"accept", paging_accept},
+    {"complete", paging_complete}, {"totals", paging_totals},         {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
@@ -365,7 +369,7 @@ static const luaL_Reg functions[] = {
 
 void core_open_protocol(lua_State *L) {
   if (luaL_newmetatable(L, PAGING_TYPE)) {
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     compat_set_functions(L, paging_methods);
     lua_setfield(L, -2, "__index");
   }

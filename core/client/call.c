@@ -70,6 +70,38 @@ void call_list_free(call_list *list) {
   }
 }
 
+void call_read_meta(const call *one, palenca_meta *meta) {
+  const char *at = one->header_out.data;
+  const char *end = at != NULL ? at + one->header_out.size : NULL;
+  int64_t now = clock_unix_ms() / 1000;
+  palenca_meta_clear(meta);
+  while (at != end) {
+    const char *line_end = memchr(at, '\n', (size_t)(end - at));
+    if (line_end == NULL) {
+      line_end = end;
+    }
+    palenca_meta_read(meta, at, (size_t)(line_end - at), now);
+    at = line_end < end ? line_end + 1 : end;
+  }
+}
+
+static char *take_buffer(palenca_buffer *buffer, size_t *size) {
+  char *data = buffer->data;
+  *size = buffer->size;
+  if (data != NULL) { /* it may hold the rest of an earlier attempt */
+    data[buffer->size] = '\0';
+  }
+  memset(buffer, 0, sizeof *buffer);
+  return data;
+}
+
+void call_hand_over_response(call *one, palenca_result *to) {
+  if (one->keep_headers) {
+    to->headers = take_buffer(&one->header_out, &to->headers_size);
+  }
+  to->body = take_buffer(&one->body_out, &to->body_size);
+}
+
 static const char *copy_text(char **at, const char *text, size_t size) {
   char *copy = *at;
   if (size > 0) {
@@ -116,6 +148,9 @@ static void copy_request(call *one, const palenca_request *from) {
     rate_limiters_digest(from->rate_limit_key, from->rate_limit_key_size, one->rate_limit_digest);
   }
   one->keep_headers = from->keep_headers;
+  one->measure = from->measure;
+  one->group = from->group;
+  to->share_connection = from->share_connection;
   to->idempotent = from->idempotent;
   to->allow_tls_1_2 = from->allow_tls_1_2;
   to->header_out = &one->header_out;

@@ -33,8 +33,9 @@ struct call {
   int max_retries;
   int attempts;
   int timeout_ms; /* of one attempt */
-  bool low_priority, observe, keep_headers;
-  int rate_limit; /* of all calls with the same digest of their rate_limit_key; 0: none */
+  bool low_priority, observe, keep_headers, measure;
+  uint64_t group, round; /* see send_queue_add */
+  int rate_limit;        /* of all calls with the same digest of their rate_limit_key; 0: none */
   unsigned char rate_limit_digest[RATE_LIMITER_DIGEST_SIZE];
   send_queue *send_queue;
   int64_t due;      /* when waiting for its next attempt */
@@ -45,6 +46,12 @@ struct call {
   call_list *list;
   call *previous, *next;
 };
+
+/* What the header lines say that have come. */
+void call_read_meta(const call *one, palenca_meta *meta);
+
+/* Moves what has come to a result. */
+void call_hand_over_response(call *one, palenca_result *to);
 
 /* A copy of a request; NULL with `error` set if it is not a valid one, or without memory. */
 call *call_new(const palenca_request *request, palenca_error *error);

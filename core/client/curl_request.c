@@ -133,6 +133,7 @@ static bool set_request(const lazy_curl *curl, CURL *easy, const transport_reque
    * next one of its kind could not use either. */
   curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->idempotent ? 0L : 1L);
   curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, request->idempotent ? 0L : 1L);
+  curl->easy_setopt(easy, CURLOPT_PIPEWAIT, request->share_connection ? 1L : 0L);
   return curl->easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
          curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
 }

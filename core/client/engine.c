@@ -18,7 +18,11 @@
 /* After a fork, until there is memory for connections of the child's own. */
 #define NO_MEMORY_PAUSE_MS 10
 
-#define MAX_IN_FLIGHT_DEFAULT 100 /* what servers allow on one HTTP/2 connection */
+/* What calls of low priority leave of the transfers, since a search may have many. */
+#define SPARE_PART 26
+
+/* Beside those, what servers allow on one HTTP/2 connection: 100. */
+#define MAX_IN_FLIGHT_DEFAULT 104
 
 struct palenca_engine {
   transport *transport;
@@ -98,21 +102,20 @@ void palenca_engine_free(palenca_engine *engine) {
 
 /* ---- the life of a call --------------------------------------------------------- */
 
-static char *take_buffer(palenca_buffer *buffer, size_t *size) {
-  char *data = buffer->data;
-  *size = buffer->size;
-  if (data != NULL) { /* it may hold the rest of an earlier attempt */
-    data[buffer->size] = '\0';
-  }
-  memset(buffer, 0, sizeof *buffer);
-  return data;
-}
-
 static void forget(palenca_engine *engine, call *one) {
   one->send_queue->calls--;
   call_list_remove(one);
   call_free(one);
   engine->active--;
+}
+
+static void measure(palenca_engine *engine, const call *one, const transport_outcome *outcome,
+                    palenca_result *result) {
+  rate_limiter *limiter = one->send_queue->rate_limiter;
+  result->http_version = outcome->http_version;
+  result->response_us = outcome->response_us;
+  result->turns_left =
+      limiter != NULL ? rate_limiters_left(engine->rate_limiters, limiter, clock_steady_ms()) : -1;
 }
 
 static void complete(palenca_engine *engine, call *one, const transport_outcome *outcome,
@@ -125,29 +128,14 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
   result->status = outcome->status;
   result->attempts = one->attempts;
   result->meta = *meta;
-  if (one->keep_headers) {
-    result->headers = take_buffer(&one->header_out, &result->headers_size);
+  if (one->measure) {
+    measure(engine, one, outcome, result);
   }
-  result->body = take_buffer(&one->body_out, &result->body_size);
+  call_hand_over_response(one, result);
   forget(engine, one);
   *(engine->done_last != NULL ? &engine->done_last->next : &engine->done_first) = &done->node;
   engine->done_last = &done->node;
   engine->done_count++;
-}
-
-static void read_meta(const call *one, palenca_meta *meta) {
-  const char *at = one->header_out.data;
-  const char *end = at != NULL ? at + one->header_out.size : NULL;
-  int64_t now = clock_unix_ms() / 1000;
-  palenca_meta_clear(meta);
-  while (at != end) {
-    const char *line_end = memchr(at, '\n', (size_t)(end - at));
-    if (line_end == NULL) {
-      line_end = end;
-    }
-    palenca_meta_read(meta, at, (size_t)(line_end - at), now);
-    at = line_end < end ? line_end + 1 : end;
-  }
 }
 
 static void expire_no_later(palenca_engine *engine, int64_t deadline) {
@@ -285,7 +273,7 @@ static void finish_attempt(palenca_engine *engine, const transport_outcome *outc
   palenca_meta meta;
   one->transfer = NULL;
   engine->in_flight--;
-  read_meta(one, &meta);
+  call_read_meta(one, &meta);
   learn(engine, one, outcome->status, &meta);
   palenca_decision decision = decide(engine, one, outcome, &meta);
   note(engine, one, outcome, &meta, decision.retry ? decision.wait_ms : -1);
@@ -314,12 +302,17 @@ static void start(palenca_engine *engine, call *one, int64_t now) {
   }
 }
 
+static bool has_room(const palenca_engine *engine, int priority) {
+  size_t spare = priority == PRIORITY_LOW ? engine->max_in_flight / SPARE_PART : 0;
+  return engine->in_flight < engine->max_in_flight - spare;
+}
+
 static void start_queue(palenca_engine *engine, send_queue *from, int priority, int64_t now) {
   priority_queue *queue = &from->queues[priority];
   if (queue->blocked_until > now) {
     return;
   }
-  while (queue->calls.first != NULL && engine->in_flight < engine->max_in_flight) {
+  while (queue->calls.first != NULL && has_room(engine, priority)) {
     if (from->rate_limiter != NULL) {
       int64_t wait = rate_limiters_take(engine->rate_limiters, from->rate_limiter,
                                         priority == PRIORITY_LOW, clock_steady_ms());
@@ -328,7 +321,7 @@ static void start_queue(palenca_engine *engine, send_queue *from, int priority, 
         return;
       }
     }
-    start(engine, queue->calls.first, now);
+    start(engine, send_queue_next(queue), now);
   }
 }
 
@@ -374,7 +367,7 @@ bool engine_adopt(palenca_engine *engine, call *one) {
   one->send_queue = found;
   found->calls++;
   expire_no_later(engine, one->deadline);
-  call_list_insert(send_queue_of_call(one), one, send_queue_of_call(one)->last);
+  send_queue_add(one);
   engine->active++;
   return true;
 }
@@ -407,12 +400,9 @@ int64_t palenca_engine_next_deadline(palenca_engine *engine) {
   if (engine->waiting.first != NULL) {
     sooner(&deadline, until(engine->waiting.first->due, now));
   }
-  if (engine->in_flight >= engine->max_in_flight) {
-    return deadline;
-  }
   for (const send_queue *one = engine->send_queues; one != NULL; one = one->next) {
     for (int priority = 0; priority < PRIORITIES; priority++) {
-      if (one->queues[priority].calls.first != NULL) {
+      if (one->queues[priority].calls.first != NULL && has_room(engine, priority)) {
         sooner(&deadline, until(one->queues[priority].blocked_until, now));
       }
     }

@@ -169,6 +169,8 @@ void palenca_rate_limit_free(palenca_rate_limit *state);
 /* How long until a request may be sent that leaves room for `spare` more (less than the limit);
  * 0: now. Times come from any steady clock. */
 int64_t palenca_rate_limit_wait(const palenca_rate_limit *state, int64_t now, size_t spare);
+/* How many requests may be sent now, each of which leaves room for `spare` more. */
+size_t palenca_rate_limit_left(const palenca_rate_limit *state, int64_t now, size_t spare);
 /* Counts a request that is sent now. */
 void palenca_rate_limit_take(palenca_rate_limit *state, int64_t now);
 /* Blocks the window for as long as the server said. */
@@ -204,7 +206,7 @@ typedef struct {
   int64_t requested; /* pages asked for so far */
   int64_t accepted;  /* pages accepted so far, in order */
   int64_t rows;      /* rows accepted so far */
-  int64_t window;    /* pages asked for and not yet accepted, at most */
+  int64_t window;    /* pages asked for and not yet accepted, at most; may be changed meanwhile */
 } palenca_paging;
 
 void palenca_paging_init(palenca_paging *paging, int64_t window);
@@ -316,7 +318,8 @@ typedef struct palenca_engine palenca_engine;
 
 typedef struct {
   palenca_rate_limiters *rate_limiters; /* retained; NULL: those of the process */
-  int max_in_flight;                    /* transfers at once; 0: 100 */
+  int max_in_flight;                    /* transfers at once, of which those of low priority leave a
+                                           26th to others; 0: 104 */
 } palenca_engine_options;
 
 /* Options that are NULL are all 0: the defaults. NULL on failure. */
@@ -339,7 +342,13 @@ typedef struct {
   const char *body; /* NULL: none */
   size_t body_size;
   bool idempotent;
-  bool low_priority;   /* lets calls of the same key pass that are not */
+  bool low_priority;     /* lets calls of the same key pass that are not */
+  uint64_t group;        /* calls of one group that wait for their key's rate limit take turns with
+                            those of others, and with calls of none; 0: none */
+  bool share_connection; /* waits for a connection that is being opened, if it may be one that many
+                            requests share, instead of opening another */
+  bool measure;        /* the result says how the response was transferred, and what is left of the
+                          rate limit */
   bool observe;        /* each of its attempts is recorded, for palenca_engine_take_attempt */
   bool keep_headers;   /* the result has the response's header lines */
   bool allow_tls_1_2;  /* the API needs 1.3; other servers may not have it */
@@ -384,8 +393,14 @@ typedef struct {
   int status;
   int attempts;
   palenca_meta meta;
-  char *headers; /* the final response's header lines, folded ones joined, without trailers;
-                    NUL-terminated; NULL unless keep_headers was set */
+  /* where `measure` was set and a response came */
+  int http_version;    /* 1, 2 or 3; else 0 */
+  int64_t response_us; /* from when its connection could take the request until the response had
+                          come, microseconds */
+  int64_t turns_left;  /* how many requests of low priority the rate limit permits now; -1: any, or
+                          not known */
+  char *headers;       /* the final response's header lines, folded ones joined, without trailers;
+                          NUL-terminated; NULL unless keep_headers was set */
   size_t headers_size;
   char *body; /* NUL-terminated; or NULL */
   size_t body_size;

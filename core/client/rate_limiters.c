@@ -261,6 +261,17 @@ int64_t rate_limiters_take(palenca_rate_limiters *rate_limiters, rate_limiter *o
   return wait;
 }
 
+int64_t rate_limiters_left(palenca_rate_limiters *rate_limiters, rate_limiter *one, int64_t now) {
+  int64_t left = -1;
+  pthread_mutex_lock(&rate_limiters->mutex);
+  if (begin(one)) {
+    left = (int64_t)palenca_rate_limit_left(&one->state, now, one->limit / SPARE_PART);
+    end(one);
+  }
+  pthread_mutex_unlock(&rate_limiters->mutex);
+  return left;
+}
+
 /* How long another process may have a file. */
 #define BLOCK_TIMEOUT_MS 100
 

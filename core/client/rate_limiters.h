@@ -29,6 +29,8 @@ void rate_limiters_drop(palenca_rate_limiters *rate_limiters, rate_limiter *one)
  * some room for others. */
 int64_t rate_limiters_take(palenca_rate_limiters *rate_limiters, rate_limiter *one,
                            bool low_priority, int64_t now);
+/* How many requests of low priority may be sent now; -1: another process has the file. */
+int64_t rate_limiters_left(palenca_rate_limiters *rate_limiters, rate_limiter *one, int64_t now);
 void rate_limiters_block(palenca_rate_limiters *rate_limiters, rate_limiter *one, int64_t now,
                          int64_t wait_ms);
 

@@ -62,3 +62,32 @@ void send_queues_free(send_queue *first, palenca_rate_limiters *rate_limiters) {
 call_list *send_queue_of_call(const call *one) {
   return &one->send_queue->queues[one->low_priority ? PRIORITY_LOW : PRIORITY_NORMAL].calls;
 }
+
+static const call *last_of_group(const call_list *list, uint64_t group) {
+  const call *one = group != 0 ? list->last : NULL;
+  while (one != NULL && one->group != group) {
+    one = one->previous;
+  }
+  return one;
+}
+
+void send_queue_add(call *one) {
+  const priority_queue *queue =
+      &one->send_queue->queues[one->low_priority ? PRIORITY_LOW : PRIORITY_NORMAL];
+  call_list *list = send_queue_of_call(one);
+  const call *before = last_of_group(list, one->group);
+  call *after = list->last;
+  one->round = before != NULL ? before->round + 1 : queue->round;
+  while (after != NULL && after->round > one->round) {
+    after = after->previous;
+  }
+  call_list_insert(list, one, after);
+}
+
+call *send_queue_next(priority_queue *queue) {
+  call *first = queue->calls.first;
+  if (first->round > queue->round) {
+    queue->round = first->round;
+  }
+  return first;
+}

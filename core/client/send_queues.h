@@ -15,7 +15,8 @@ enum {
 };
 
 typedef struct {
-  call_list calls; /* in order */
+  call_list calls; /* in order, the lowest round first */
+  uint64_t round;  /* the last call's that was sent */
   int64_t blocked_until;
 } priority_queue;
 
@@ -33,6 +34,11 @@ send_queue *send_queues_find(send_queue **first, palenca_rate_limiters *rate_lim
 void send_queues_drop_unused(send_queue **first, palenca_rate_limiters *rate_limiters);
 /* Frees the queues with their calls. */
 void send_queues_free(send_queue *first, palenca_rate_limiters *rate_limiters);
+/* Has a call wait for its turn. Each group has one call in a round, and so has each call without a
+ * group: whoever has many waits behind those who have few. */
+void send_queue_add(call *one);
+/* The call whose turn it is, which stays in the queue; there is one. */
+call *send_queue_next(priority_queue *queue);
 /* Where a call waits. */
 call_list *send_queue_of_call(const call *one);
 

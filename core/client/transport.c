@@ -9,6 +9,7 @@
 #include "protocol/error.h"
 #include "response_sink.h"
 #include "tls_session.h"
+#include "transfer_outcome.h"
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -41,6 +42,7 @@ struct transport {
   const lazy_curl *curl; /* as `multi` NULL before the first transfer */
   CURLM *multi;
   int max_connections;
+  bool is_shared;    /* the last request that was started has share_connection */
   poller poller;     /* watches curl's sockets */
   int64_t wakeup_at; /* when curl must be called even if nothing happens; -1: never */
   transfer *running;
@@ -279,6 +281,19 @@ static void run_timers(transport *t) {
   }
 }
 
+/* Where a server permits fewer requests on a connection than are sent at once. Curl would open one
+ * for each of the others, for it does not wait for the connection that it opens. */
+#define SHARED_CONNECTIONS_MAX 4L
+
+/* Also of those that wait for a connection from now on: only requests that share one do. */
+static void bound_connections(transport *t, bool is_shared) {
+  if (t->is_shared != is_shared) {
+    t->is_shared = is_shared;
+    t->curl->multi_setopt(t->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                          is_shared ? SHARED_CONNECTIONS_MAX : 0L);
+  }
+}
+
 void *transport_start(transport *t, const transport_request *request, void *context,
                       palenca_error *error) {
   if (!palenca_url_check(request->url, error)) {
@@ -307,6 +322,7 @@ void *transport_start(transport *t, const transport_request *request, void *cont
     goto no_memory;
   }
   add_running(t, one);
+  bound_connections(t, request->share_connection);
   run_timers(t); /* it gets its connection now, before anything else comes on one */
   return one;
 no_memory:
@@ -356,26 +372,6 @@ void transport_wait(transport *t, int64_t max_wait, const int *wake_fds, size_t 
   poller_wait(&t->poller, max_wait, wake_fds, wake_fd_count);
 }
 
-static palenca_kind kind_of(CURLcode code, bool sent) {
-  switch ((int)code) {
-  case CURLE_OPERATION_TIMEDOUT:
-    return PALENCA_TIMEOUT;
-  case CURLE_OUT_OF_MEMORY:
-    return PALENCA_NO_MEMORY;
-  case CURLE_URL_MALFORMAT:
-    return PALENCA_USAGE;
-  case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or a response that is not HTTP */
-    return sent ? PALENCA_PROTOCOL : PALENCA_USAGE;
-  case CURLE_WEIRD_SERVER_REPLY:
-  case CURLE_BAD_CONTENT_ENCODING:
-  case CURLE_WRITE_ERROR:
-  case CURL_TOO_LARGE:
-    return PALENCA_PROTOCOL;
-  default:
-    return PALENCA_NETWORK;
-  }
-}
-
 /* A proxy may have been spoken to, and the server's TLS not have been agreed on. */
 static bool has_no_tls(const transfer *one) {
   CURL *easy = one->handle.easy;
@@ -420,7 +416,7 @@ static void describe(const transfer *one, CURLcode code, transport_outcome *outc
                       one->ca_file != NULL ? one->ca_file : "of the system");
   } else {
     const char *text = one->message[0] != '\0' ? one->message : one->curl->easy_strerror(code);
-    palenca_error_set(&outcome->error, kind_of(code, outcome->sent), "%s", text);
+    palenca_error_set(&outcome->error, transfer_outcome_kind(code, outcome->sent), "%s", text);
   }
 }
 
@@ -448,16 +444,11 @@ static bool is_rejected_by_proxy(CURL *easy, transfer *one, transport_outcome *o
 /* Watches the connection of a transfer that ended well; curl closes the connection of any other,
  * unless it is HTTP/2. There data may arrive at any time, and curl reads it before it reuses the
  * connection. */
-static void record_idle_connection(transport *t, const transfer *one) {
-  CURL *easy = one->handle.easy;
+static void record_idle_connection(transport *t, const transfer *one, int http_version) {
   curl_socket_t socket = CURL_SOCKET_BAD;
-  long version = 0;
-  if (one->curl->easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
+  if (http_version != 1 ||
+      one->curl->easy_getinfo(one->handle.easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
       socket == CURL_SOCKET_BAD) {
-    return;
-  }
-  one->curl->easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-  if (version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1) {
     return;
   }
   if (one->is_https && (one->tls == NULL || tls_session_has_unread(one->curl, one->tls))) {
@@ -485,13 +476,14 @@ bool transport_take(transport *t, transport_outcome *outcome) {
     outcome->context = one->context;
     outcome->status = (int)status;
     outcome->sent = was_sent(one, code);
+    transfer_outcome_measure(t->curl, easy, outcome);
     /* curl takes half a head for a complete response, and half of a compressed body, too */
     bool is_complete = code == CURLE_OK && one->sink.head_ended && response_sink_end(&one->sink);
     if (!is_complete && !is_rejected_by_proxy(easy, one, outcome)) {
       describe(one, code, outcome);
     }
     if (code == CURLE_OK) {
-      record_idle_connection(t, one);
+      record_idle_connection(t, one, outcome->http_version);
     }
     forget(t, one);
     return true;

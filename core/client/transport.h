@@ -18,6 +18,7 @@ typedef struct {
   int timeout_ms;
   bool idempotent;
   bool allow_tls_1_2;
+  bool share_connection;
   const char *ca_file; /* NULL: the system's certificates */
   const char *proxy;   /* NULL: as the environment says */
   palenca_buffer
@@ -29,8 +30,10 @@ typedef struct {
   void *context;       /* the argument of transport_start */
   palenca_error error; /* PALENCA_OK: a complete response arrived */
   int status;
-  bool sent;         /* the request may have reached the server */
-  bool is_permanent; /* another attempt would fail in the same way */
+  bool sent;           /* the request may have reached the server */
+  bool is_permanent;   /* another attempt would fail in the same way */
+  int http_version;    /* 1, 2 or 3; 0: no response */
+  int64_t response_us; /* from when its connection could take the request until the end */
 } transport_outcome;
 
 transport *transport_new(int max_connections, palenca_error *error);

@@ -54,6 +54,117 @@ ENGINE_TEST(test_calls_of_low_priority_leave_a_part_of_the_limit) {
   assert_int_equal(stub_requests(f->server), LIMIT);
 }
 
+static void assert_order(fixture *f, const uint64_t *ids, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    palenca_result *result = wait_result(f->engine);
+    assert_int_equal(result->id, ids[i]);
+    palenca_result_free(result);
+  }
+}
+
+/* Who has asked for many pages does not keep the pages of others waiting, nor single calls. */
+ENGINE_TEST(test_groups_take_turns) {
+  start_with(f, SCRIPT(RESPONSE(OK_RESPONSE)), &(palenca_engine_options){NULL, 1});
+  palenca_request request = limited(f, "a", 100);
+  uint64_t a[4], b[2], alone[2], later;
+  request.low_priority = true;
+  request.group = 1;
+  for (int i = 0; i < 4; i++) {
+    a[i] = submit(f->engine, &request);
+  }
+  request.group = 2;
+  for (int i = 0; i < 2; i++) {
+    b[i] = submit(f->engine, &request);
+  }
+  request.group = 0;
+  for (int i = 0; i < 2; i++) {
+    alone[i] = submit(f->engine, &request);
+  }
+  assert_order(f, (uint64_t[]){a[0], b[0], alone[0], alone[1], a[1]}, 5);
+  /* who comes meanwhile does not wait for the rounds that are still to come */
+  request.group = 3;
+  later = submit(f->engine, &request);
+  assert_order(f, (uint64_t[]){b[1], later, a[2], a[3]}, 4);
+}
+
+ENGINE_TEST(test_the_calls_of_one_group_keep_their_order) {
+  start_with(f, SCRIPT(RESPONSE(OK_RESPONSE)), &(palenca_engine_options){NULL, 1});
+  palenca_request request = limited(f, "a", 200);
+  uint64_t ids[100];
+  request.low_priority = true;
+  request.group = 7;
+  for (int i = 0; i < 100; i++) {
+    ids[i] = submit(f->engine, &request);
+  }
+  assert_order(f, ids, 100);
+}
+
+static void wait_until_idle(palenca_engine *engine) {
+  int64_t end = now_ms() + TIMEOUT_MS;
+  while (palenca_engine_next_deadline(engine) < 10000) {
+    assert_true(now_ms() < end);
+    assert_int_equal(palenca_engine_step(engine, 1000, NULL, 0), 0);
+  }
+}
+
+ENGINE_TEST(test_calls_of_low_priority_leave_a_transfer) {
+  enum {
+    AT_ONCE = 26
+  };
+  start_with(f, SCRIPT(SILENCE), &(palenca_engine_options){NULL, AT_ONCE});
+  palenca_request request = get(f);
+  request.low_priority = true;
+  for (int i = 0; i < 2 * AT_ONCE; i++) {
+    (void)submit(f->engine, &request);
+  }
+  wait_requests(f, AT_ONCE - 1);
+  wait_until_idle(f->engine);
+  assert_int_equal(stub_requests(f->server), AT_ONCE - 1);
+  request.low_priority = false;
+  (void)submit(f->engine, &request);
+  (void)submit(f->engine, &request);
+  wait_requests(f, AT_ONCE);
+  wait_until_idle(f->engine);
+  assert_int_equal(stub_requests(f->server), AT_ONCE);
+}
+
+/* ---- What is measured ---- */
+
+ENGINE_TEST(test_a_result_says_how_it_was_transferred) {
+  enum {
+    LIMIT = 48,
+    SPARE = 2
+  };
+  START(f, RESPONSE(OK_RESPONSE));
+  palenca_request request = limited(f, "measured", LIMIT);
+  request.measure = true;
+  for (int i = 1; i <= 3; i++) {
+    palenca_result *result = run(f, &request);
+    assert_int_equal(result->http_version, 1);
+    assert_in_range(result->response_us, 1, TIMEOUT_MS * 1000);
+    assert_int_equal(result->turns_left, LIMIT - SPARE - i);
+    palenca_result_free(result);
+  }
+  request.rate_limit = 0;
+  palenca_result *result = run(f, &request);
+  assert_int_equal(result->turns_left, -1);
+  palenca_result_free(result);
+  request.measure = false;
+  result = run(f, &request);
+  assert_int_equal(result->http_version, 0);
+  palenca_result_free(result);
+}
+
+ENGINE_TEST(test_without_a_response_nothing_is_measured) {
+  START(f, HANG_UP);
+  palenca_request request = limited(f, "nothing", 48);
+  request.measure = true;
+  palenca_result *result = run(f, &request);
+  assert_int_equal(result->error.kind, PALENCA_NETWORK);
+  assert_int_equal(result->http_version, 0);
+  palenca_result_free(result);
+}
+
 /* ---- After a fork ---- */
 
 /* In the child, where a failed assertion could not be reported: the number of what went wrong. */

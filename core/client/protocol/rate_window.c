@@ -36,6 +36,24 @@ int64_t palenca_rate_limit_wait(const palenca_rate_limit *state, int64_t now, si
   return free_at > now ? free_at - now : 0;
 }
 
+/* Those that count no longer are a first part of the ring, which begins with the oldest. */
+size_t palenca_rate_limit_left(const palenca_rate_limit *state, int64_t now, size_t spare) {
+  size_t low = 0, high = state->limit;
+  if (state->blocked_until > now) {
+    return 0;
+  }
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int64_t sent_at = state->sent_at[(state->next + middle) % state->limit];
+    if (sent_at + PALENCA_RATE_WINDOW_MS + GUARD_MS <= now) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low > spare ? low - spare : 0;
+}
+
 void palenca_rate_limit_take(palenca_rate_limit *state, int64_t now) {
   state->sent_at[state->next] = now;
   state->next = (state->next + 1) % state->limit;

@@ -4,6 +4,7 @@
 #include "support/unit_test.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A window, and what is waited beyond it. */
 #define LONGEST_MS (PALENCA_RATE_WINDOW_MS + 1000)
@@ -127,6 +128,46 @@ UNIT_TEST(test_room_is_left_for_others) {
   assert_int_equal(palenca_rate_limit_wait(&window, 200, 0), wait);
   assert_int_equal(palenca_rate_limit_wait(&window, 200, 1), wait + 100);
   palenca_rate_limit_free(&window);
+}
+
+/* One after the other, each as permitted. */
+static size_t count_turns(const palenca_rate_limit *window, int64_t now, size_t spare) {
+  palenca_rate_limit copy = new_window(window->limit);
+  int64_t *own = copy.sent_at;
+  memcpy(own, window->sent_at, window->limit * sizeof *own);
+  copy = *window;
+  copy.sent_at = own;
+  size_t count = 0;
+  while (count < copy.limit && palenca_rate_limit_wait(&copy, now, spare) == 0) {
+    palenca_rate_limit_take(&copy, now);
+    count++;
+  }
+  palenca_rate_limit_free(&copy);
+  return count;
+}
+
+UNIT_TEST(test_what_is_left_is_as_many_turns) {
+  static const size_t limits[] = {1, 2, 3, 7, 24, 120};
+  for (size_t i = 0; i < LENGTH(limits); i++) {
+    palenca_rate_limit window = new_window(limits[i]);
+    uint64_t seed = 0x9e3779b97f4a7c15u + i;
+    int64_t now = 0;
+    for (int step = 0; step < 2000; step++) {
+      size_t spare = (size_t)(next_random(&seed) % limits[i]);
+      size_t left = palenca_rate_limit_left(&window, now, spare);
+      assert_int_equal(left, count_turns(&window, now, spare));
+      assert_true(left <= limits[i] - spare);
+      if (left > 0) {
+        palenca_rate_limit_take(&window, now);
+        assert_int_equal(palenca_rate_limit_left(&window, now, spare), left - 1);
+      }
+      if (next_random(&seed) % 50 == 0) {
+        palenca_rate_limit_block(&window, now, (int64_t)(next_random(&seed) % 9000));
+      }
+      now += (int64_t)(next_random(&seed) % (2 * PALENCA_RATE_WINDOW_MS / limits[i]));
+    }
+    palenca_rate_limit_free(&window);
+  }
 }
 
 UNIT_TEST(test_block) {
