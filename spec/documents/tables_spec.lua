@@ -210,8 +210,21 @@ describe("the module's page", function()
     end
     assert_same_set(expected, found)
     local client = palenca.new { api_key = "k" }
-    for _, name in ipairs { "timeout", "max_retries", "rate_limit", "pages_in_flight" } do
+    for _, name in ipairs { "timeout", "max_retries", "rate_limit" } do
       assert.truthy(text:find(("\n| `%s` | %d |"):format(name, client[name]), 1, true), name)
+    end
+  end)
+
+  it("has the numbers of pages in flight", function()
+    local choose = require("palenca.client.pages_in_flight").choose
+    local first, max = choose {}, choose { first = 1, recent = 1, before = 100 }
+    for _, words in ipairs {
+      ("\n| HTTP/2 | as many as the rest of the rate limit permits, at most %d:")
+        :format(choose { http_version = 2 }),
+      ("\n| HTTP/1.1 | %d; then one more with each page, at most %d, while"):format(first, max),
+      ("\n| the limit permits fewer than %d | %d are requested,"):format(first, first),
+    } do
+      assert.truthy(text:find(words, 1, true), words)
     end
   end)
 end)

@@ -349,6 +349,31 @@ function faults.together(_, request)
   end
 end
 
+-- slow:N:MS — N pages, each of which takes MS; /stats has how many were asked for at a time.
+-- one_by_one:N:MS — the same, but it works on one page at a time.
+local at_once, busy_until = 0, 0
+
+local function send_later(socket, request, wait)
+  local page, size = page_of(request)
+  at_once = at_once + 1
+  stats.max_at_once = math.max(stats.max_at_once or 0, at_once)
+  local timer = uv.new_timer()
+  timer:start(wait, 0, function()
+    timer:close()
+    at_once = at_once - 1
+    send(socket, 200, page_body(page, size, tonumber(request.argument:match("%d+")) * size))
+  end)
+end
+
+function faults.slow(socket, request)
+  send_later(socket, request, tonumber(request.argument:match(":(%d+)")))
+end
+
+function faults.one_by_one(socket, request)
+  busy_until = math.max(busy_until, uv.now()) + tonumber(request.argument:match(":(%d+)"))
+  send_later(socket, request, busy_until - uv.now())
+end
+
 -- living:SEED:TOTAL:CHANGES — a history that changes between responses, up to CHANGES times: a row
 -- comes in at the front, one goes from anywhere, or both. /stats has all that it ever was.
 local living = {}

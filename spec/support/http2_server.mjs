@@ -1,6 +1,6 @@
 // A TLS server that speaks HTTP/2 and does to a request what the first segment of its path says.
 //
-// node spec/support/http2_server.mjs KEY CERTIFICATE [h2|http1|tls12] prints the port of the server
+// node spec/support/http2_server.mjs KEY CERTIFICATE [h2|http1|tls12|h2:STREAMS] prints the port of the server
 // and of a proxy that tunnels to it, then a line for each request: protocol version, number of the
 // connection, method, path, and what was done. Each request to the proxy itself opens one more port,
 // which is its response. It ends by a signal.
@@ -12,6 +12,7 @@ import net from "node:net";
 import { gzipSync } from "node:zlib";
 
 const [key, cert, kind = "h2"] = process.argv.slice(2);
+const streams = Number(kind.split(":")[1] ?? 100); // that a client may have open on a connection
 const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM, NGHTTP2_NO_ERROR } = http2.constants;
 const LONGEST_LIFE = 300000;
 const seen = new Map(); // path → how often it was asked for
@@ -37,6 +38,7 @@ function page(response, number, total) {
 }
 
 const held = [];
+const counted = new Map(); // path → what sends the open responses
 
 const faults = {
   good: ({ response }) => good(response),
@@ -47,6 +49,28 @@ const faults = {
     if (number === 1) return page(response, 1, argument + 1);
     held.push(() => page(response, number, argument + 1));
     if (held.length === argument) held.splice(0).reverse().forEach((send) => send());
+  },
+
+  // renew:N: as hold, but the connection of the first page is not to be used again
+  renew: (call) => {
+    if (JSON.parse(call.body).options.page === 1)
+      call.response.stream.session.goaway(NGHTTP2_NO_ERROR);
+    return faults.hold(call);
+  },
+
+  // count:N: 200 pages; says how many of those behind the first are open at once, when N of them
+  // are, and all that the client has sent meanwhile has been read
+  count: ({ request, response, argument, body }) => {
+    const number = JSON.parse(body).options.page;
+    if (number === 1) counted.set(request.url, counted.get(request.url) ?? []);
+    const open = counted.get(request.url);
+    if (number === 1 || open === "done") return page(response, number, 200);
+    open.push(() => page(response, number, 200));
+    if (open.length === argument) response.stream.session.ping(() => {
+      counted.set(request.url, "done");
+      console.log(`${request.url} counted ${open.length}`);
+      open.forEach((send) => send());
+    });
   },
 
   // The stream alone ends: what was asked may have been done.
@@ -90,7 +114,7 @@ const faults = {
     const { session } = response.stream;
     response.on("finish", () => setImmediate(() => {
       session.ping(() => {});
-      session.settings({ maxConcurrentStreams: 50 });
+      session.settings({ maxConcurrentStreams: 90 });
       setImmediate(() => console.log("pinged"));
     }));
     good(response);
@@ -129,12 +153,14 @@ function on_request(request, response) {
     seen.set(request.url, count);
     const [name, argument] = request.url.split("/")[1].split(":");
     const connection = request.socket.number ?? request.stream.session.number;
-    const what = faults[name]({ response, count, body, argument: Number(argument) }) ?? "done";
+    const what = faults[name]({ request, response, count, body, argument: Number(argument) }) ?? "done";
     console.log(`${request.httpVersion} ${connection} ${request.method} ${request.url} ${what}`);
   });
 }
 
-const options = { key: readFileSync(key), cert: readFileSync(cert) };
+const options = {
+  key: readFileSync(key), cert: readFileSync(cert), settings: { maxConcurrentStreams: streams },
+};
 let connections = 0;
 
 function newServer() {

@@ -39,7 +39,9 @@ local option_types = {
   on_attempt = "function",
 }
 
-local more_options = { "deadline", "max_response", "ca_file", "proxy", "min_tls" }
+local more_options = {
+  "pages_in_flight", "deadline", "max_response", "ca_file", "proxy", "min_tls",
+}
 
 local defaults = {}
 
@@ -195,7 +197,8 @@ end
 -- @tparam number options.rate_limit requests a minute, over all clients of the key in the process;
 -- default `$PALENCA_RATE_LIMIT`, else 120 as the API documents; 0 for no limit
 -- @tparam number options.pages_in_flight of one search, pages in flight, 1 to 100; default
--- `$PALENCA_PAGES_IN_FLIGHT`, else 8
+-- `$PALENCA_PAGES_IN_FLIGHT`, else by the connection: over HTTP/2 as many as the rest of the limit
+-- permits, at most 64; over HTTP/1.1 8, and up to 16 while responses do not slow down
 -- @tparam number options.max_response bytes that a response may have, decompressed; default
 -- `$PALENCA_MAX_RESPONSE`, else 16 MiB
 -- @tparam string options.min_tls `"1.3"`, which the API has, or `"1.2"`; default `$PALENCA_MIN_TLS`
@@ -222,7 +225,6 @@ local function new(options)
     timeout = option(options, "timeout") or 30,
     max_retries = option(options, "max_retries") or 3,
     rate_limit = option(options, "rate_limit") or core.rate_limit_default,
-    pages_in_flight = option(options, "pages_in_flight") or 8,
   }
   for _, name in ipairs(more_options) do
     own[name] = option(options, name)
@@ -242,14 +244,14 @@ local function new(options)
 end
 
 -- Sends nothing yet; runtime.wait brings the result. `more`: `idempotent`, `language`,
--- `low_priority`.
+-- `low_priority`; of a page that a search reads `group`, `share_connection`.
 function Client:_submit(name, path, body, more)
   local secret = secrets[self]
   local shared = body ~= nil and secret.with_body or secret.without_body
   if more.language then
     shared = template(self, secret, body ~= nil, more.language)
   end
-  return runtime.submit {
+  local request = {
     template = shared,
     method = name,
     url = self.base_url .. path,
@@ -262,6 +264,11 @@ function Client:_submit(name, path, body, more)
     client = self,
     language = more.language,
   }
+  if more.group then -- a page of a search
+    request.group, request.measure = more.group, true
+    request.share_connection = more.share_connection
+  end
+  return runtime.submit(request)
 end
 
 -- Shorter keys are those of tests, and may be parts of words.

@@ -5,6 +5,7 @@
 -- @module palenca.client.page_reader
 local core = require("palenca.core")
 local errors = require("palenca.errors")
+local pages_in_flight = require("palenca.client.pages_in_flight")
 local runtime = require("palenca.runtime")
 
 local page_reader = {}
@@ -15,12 +16,16 @@ local NOT_COUNTED = "the API does not say how many rows there are"
 -- @tparam table self of the pager
 -- @tparam number page from 1
 -- @tparam ?boolean low_priority whether other calls go first; always so after the first page
+-- @tparam ?integer group the number of the reading, whose pages take turns with other calls and are
+-- measured
+-- @tparam ?boolean share_connection of the engine
 -- @treturn call for the runtime to wait for
-function page_reader.submit(self, page, low_priority)
+function page_reader.submit(self, page, low_priority, group, share_connection)
   local body = self.operation.body(self.fields, page, self.items_per_page)
   -- the first page has priority over the rest of another search
   return self.client:_submit(self.operation.method, self.path, body, {
     idempotent = self.operation.idempotent, low_priority = low_priority or page > 1,
+    group = group, share_connection = share_connection,
   })
 end
 
@@ -198,12 +203,17 @@ local function uncounted(self)
   return current
 end
 
+local readings = 0
+
 -- Reads pages that the API counts: the first has the number. It is requested once more at the end,
 -- after every other page has arrived: the order in which a server reads concurrent requests is not
 -- that of its responses.
 local function counted(self)
-  local current, paging = {}, core.paging(self.client.pages_in_flight)
+  local current, paging = {}, core.paging(1)
+  local meter = pages_in_flight.meter(self.client.pages_in_flight)
   local calls, asked, expected, previous, first, look = {}, 0, 1, {}, nil, nil
+  readings = readings + 1
+  local group = readings
   -- Requests that were aborted before are sent again.
   local function next_call()
     local page = paging:next()
@@ -216,7 +226,7 @@ local function counted(self)
       asked = expected
     end
     for number = expected, asked do
-      calls[number] = calls[number] or submit(self, number)
+      calls[number] = calls[number] or submit(self, number, false, group, meter.is_shared)
     end
     return calls[expected]
   end
@@ -239,11 +249,14 @@ local function counted(self)
     if not call then
       return at_end()
     end
-    local rows, meta = rows_of(self, wait(current, call))
+    local result = wait(current, call)
+    local rows, meta = rows_of(self, result)
     calls[expected] = nil
     if not rows then
       return nil, meta
     end
+    meter:add(result, asked - expected)
+    paging:set_window(meter.size)
     local ok, reason = paging:accept(meta.pagination, #rows)
     local now = core.row_hashes(rows)
     if ok and overlap(previous, now) then

@@ -52,10 +52,24 @@ describe("HTTP/2", function()
     return list
   end
 
+  -- How many pages of this test's search the server has counted at a time.
+  local function counted()
+    return tonumber((server:wait_output("stdout", "/" .. number .. "/[^\n]* counted (%d+)\n")))
+  end
+
   local function are_of_one_connection(version, list)
     for _, request in ipairs(list) do
       assert.same({ version, list[1].connection }, { request.version, request.connection })
     end
+  end
+
+  local function search(one)
+    return one.accounts:earnings(helper.ACCOUNT,
+      { start_date = "2025-01-01", end_date = "2025-02-01", items_per_page = 1 })
+  end
+
+  local function all_rows(one)
+    return search(one):all()
   end
 
   describe("where it is offered", function()
@@ -83,15 +97,45 @@ describe("HTTP/2", function()
 
     -- the server responds to none of them before all are open at once
     it("lets the pages of a search share one at the same time", function()
-      local rows, report = client("hold:30", { pages_in_flight = 30 }).accounts:earnings(
-        helper.ACCOUNT, { start_date = "2025-01-01", end_date = "2025-02-01", items_per_page = 1 })
-        :all()
+      local rows, report = all_rows(client("hold:30", { pages_in_flight = 30 }))
       assert.is_true(rows and report.complete, tostring(report))
       assert.equal(31, #rows)
       for at, row in ipairs(rows) do
         assert.equal(at, row.amount)
       end
       are_of_one_connection("2.0", requests(32)) -- 31 pages, and the first one again
+    end)
+
+    it("has 64 pages of a search in flight if nobody has said how many", function()
+      local rows, report = all_rows(client("count:64"))
+      assert.is_true(rows and report.complete, tostring(report))
+      assert.equal(200, #rows)
+      are_of_one_connection("2.0", requests(201))
+      assert.equal(64, counted())
+    end)
+
+    it("has as many as the limit permits, and sends no more", function()
+      local pager = search(client("count:28", { rate_limit = 30 })) -- one is left to other calls
+      for at = 1, 29 do
+        assert.equal(at, assert(pager:next()).amount)
+      end
+      pager:stop()
+      requests(29)
+      assert.equal(28, counted())
+    end)
+
+    it("has as many as were set, whatever the limit permits", function()
+      assert.equal(200, #assert(all_rows(client("count:5", { pages_in_flight = 5 }))))
+      assert.equal(5, counted())
+    end)
+
+    it("opens one connection for all pages when the first one's is not to be used again", function()
+      local rows, report = all_rows(client("renew:64"))
+      assert.is_true(rows and report.complete, tostring(report))
+      local list = requests(66)
+      assert.not_equal(list[1].connection, list[2].connection)
+      table.remove(list, 1)
+      are_of_one_connection("2.0", list)
     end)
 
     it("unpacks gzip, and bounds what comes out", function()
@@ -178,6 +222,20 @@ describe("HTTP/2", function()
         last = request.connection
       end
     end)
+  end)
+
+  it("opens few connections where a server permits few requests on each", function()
+    start("h2:10")
+    local rows, report = all_rows(client("hold:40"))
+    assert.is_true(rows and report.complete, tostring(report))
+    assert.equal(41, #rows)
+    local connections, count = {}, 0
+    for _, request in ipairs(requests(42)) do
+      count = count + (connections[request.connection] and 0 or 1)
+      connections[request.connection] = true
+    end
+    assert.is_true(count >= 4 and count <= 5, count)
+    server:stop()
   end)
 
   it("is not needed: a server of HTTP/1.1 is spoken to in that", function()

@@ -8,11 +8,13 @@ local palenca = require("palenca")
 local runtime = require("palenca.runtime")
 
 -- A server that responds to requests in flight while a call waits: `choose(n)` selects which of
--- n requests is next, `on_read(count)` may change the rows before, `fail(page)` returns a status.
--- It records the requests and the cancelled ones.
+-- n requests is next, `on_read(count)` may change the rows before, `fail(page)` returns a status;
+-- `transfer` has what the engine says of each response. It records the requests and the cancelled
+-- ones.
 local function new_server(rows, size)
   local server = {
     rows = rows, asked = {}, low_priority = {}, cancelled = {}, pending = {}, reads = 0,
+    requests = {}, transfer = {},
     choose = function() return 1 end,
     on_read = function() end,
     fail = function() end,
@@ -45,12 +47,16 @@ local function new_server(rows, size)
         },
       },
     }
+    for name, value in pairs(server.transfer) do
+      call.result[name] = value
+    end
   end
 
   runtime.use {
     submit = function(request)
       local call = { page = json.decode(request.body).options.page }
       table.insert(server.asked, call.page)
+      table.insert(server.requests, request)
       table.insert(server.low_priority, request.low_priority)
       table.insert(server.pending, call)
       return call
@@ -248,6 +254,81 @@ describe("a reading", function()
     assert.equal(1, got.count_trips)
     assert.equal(2, pager:next().count_trips)
     assert.same({ 1 }, server.asked)
+  end)
+end)
+
+describe("a reading of which nobody has said how many pages are in flight", function()
+  after_each(function() runtime.use(nil) end)
+
+  local server
+  before_each(function() server = new_server(numbers(1, 200), 1) end)
+
+  -- How many pages were asked for in all when each of the first ones had been handed on.
+  local function asked_after(pager, pages)
+    local list = {}
+    for page = 1, pages do
+      assert(pager:next())
+      list[page] = #server.asked
+    end
+    return list
+  end
+
+  it("has 64 over HTTP/2", function()
+    server.transfer = { http_version = 2 }
+    assert.same({ 1, 65, 66, 67 }, asked_after(search(1), 4))
+  end)
+
+  it("has as many over HTTP/2 as the limit permits when the last page was sent", function()
+    server.transfer = { http_version = 2, turns_left = 20 }
+    local pager = search(1)
+    assert.same({ 1, 21, 22 }, asked_after(pager, 3))
+    server.transfer = { http_version = 2, turns_left = 40 }
+    assert.same({ 23, 4 + 40 }, asked_after(pager, 2))
+    server.transfer = { http_version = 2, turns_left = 10 }
+    assert.same({ 5 + 40, 5 + 40, 5 + 40 }, asked_after(pager, 3))
+  end)
+
+  it("has as many as the server says, if others use the limit as well", function()
+    server.transfer = { http_version = 2, turns_left = 100, rate_remaining = 5 }
+    assert.same({ 1, 6, 7 }, asked_after(search(1), 3))
+  end)
+
+  it("has 8 over HTTP/1.1, and more with each page while they do not become slower", function()
+    server.transfer = { http_version = 1, response_seconds = 0.1 }
+    local pager = search(1)
+    assert.same({ 1, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28, 30, 32, 33 },
+      asked_after(pager, 18))
+    server.transfer.response_seconds = 1
+    asked_after(pager, 40)
+    assert.same({ 58 + 8, 59 + 8 }, asked_after(pager, 2))
+  end)
+
+  it("keeps to what was said otherwise", function()
+    server.transfer = { http_version = 2 }
+    assert.same({ 1, 4, 5 }, asked_after(search(1, 3), 3))
+    server.asked = {}
+    server.transfer = { http_version = 1, response_seconds = 0.1, turns_left = 2 }
+    assert.same({ 1, 101, 102 }, asked_after(search(1, 100), 3))
+  end)
+
+  it("has its pages take turns with others', and share the connection of HTTP/2", function()
+    local groups = {}
+    for round, version in ipairs { 1, 2 } do
+      server.transfer = { http_version = version }
+      server.requests = {}
+      asked_after(search(1), 2)
+      for number, request in ipairs(server.requests) do
+        groups[round] = groups[round] or request.group
+        assert.equal(groups[round], request.group)
+        assert.is_true(request.measure)
+        assert.equal(version == 2 and number > 1, request.share_connection)
+      end
+    end
+    assert.is_true(groups[1] > 0)
+    assert.not_equal(groups[1], groups[2])
+    server.requests = {}
+    assert(search(1):page(2))
+    assert.is_nil(server.requests[1].group)
   end)
 end)
 

@@ -114,6 +114,20 @@ describe("a search", function()
     assert_pages("hold:8", 9)
   end)
 
+  it("has more, and at most sixteen, while responses do not slow down", function()
+    local rows, report = search("slow:300:20", 2):all()
+    are_rows(1, 600, rows)
+    assert.is_true(report.complete)
+    assert.equal(16, faults:stats().max_at_once)
+  end)
+
+  it("has not many more where they slow down by it", function()
+    local rows = search("one_by_one:100:20", 2):all()
+    are_rows(1, 200, rows)
+    local max = faults:stats().max_at_once
+    assert.is_true(max >= 8 and max < 16, max)
+  end)
+
   it("has as many pages in flight as configured", function()
     for _, in_flight in ipairs { 1, 3, 20 } do
       local fault = "hold:" .. in_flight
