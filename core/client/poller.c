@@ -125,6 +125,8 @@ static poller_socket *add(poller *p, int fd) {
 
 /* Every change of what a socket is comes here, so that the counts are those of the sockets. */
 static void set(poller *p, poller_socket *one, short wanted, bool is_idle) {
+  p->watched -= one->wanted != 0;
+  p->watched += wanted != 0;
   p->idle -= one->is_idle;
   p->idle_found -= one->is_idle && one->found != 0;
   one->wanted = wanted;
@@ -269,7 +271,7 @@ void poller_wait(poller *p, int64_t max_wait, const int *fds, size_t count) {
   if (max_wait > INT_MAX) {
     max_wait = INT_MAX;
   }
-  if (p->count + count == 0 && max_wait == 0) {
+  if (p->watched == 0 && max_wait == 0 && !p->is_polled) {
     return;
   }
   if (p->epoll < 0 || (count > 0 && max_wait > 0)) {
@@ -323,6 +325,7 @@ static bool register_again(poller *p, poller_socket *one) {
 }
 
 int poller_fd(poller *p) {
+  p->is_polled = true;
   if (p->epoll >= 0 || (p->epoll = epoll_new()) < 0) {
     return p->epoll;
   }

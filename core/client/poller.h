@@ -21,9 +21,11 @@ typedef struct {
   poller_socket *sockets;
   size_t count, capacity;
   size_t next;             /* the first that may have something to take */
+  size_t watched;          /* how many are */
   size_t idle, idle_found; /* how many are idle, and of those readable */
   int epoll;               /* -1: there is none, and poll(2) is used */
   bool has_tried;          /* whether to make one was tried */
+  bool is_polled;          /* whether another loop knows it: what ends no wait must leave it */
 } poller;
 
 void poller_init(poller *p);
@@ -31,9 +33,9 @@ void poller_free(poller *p);
 
 /* From now on a socket is watched for this, and for nothing else. False without memory. */
 bool poller_watch(poller *p, int fd, bool in, bool out);
-/* These pass over a socket that is not known. A connection that is forgotten may be watched again, so
- * it must be dropped before it is closed; or, if its number is another socket's from now on, be said
- * to be replaced. */
+/* These pass over a socket that is not known. A connection that is forgotten may be watched again,
+ * so it must be dropped before it is closed; or, if its number is another socket's from now on, be
+ * said to be replaced. */
 void poller_forget(poller *p, int fd);
 void poller_drop(poller *p, int fd);
 void poller_replaced(poller *p, int fd);

@@ -321,7 +321,7 @@ function Client:request(name, path, body)
     error("client:request: " .. problem, 2)
   end
   if body ~= nil and type(body) ~= "table" then
-    error("client:request: body must be a table, got " .. argcheck.shown(body), 2)
+    error("client:request: body must be a table, got a " .. type(body), 2)
   end
   return self:_call(name, path, body, { idempotent = http_method.is_idempotent(name) })
 end

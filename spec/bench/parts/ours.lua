@@ -1,6 +1,6 @@
--- The module, in LuaJIT. ours.lua URL CA ACCOUNT ROWS_A_PAGE PAGES_IN_FLIGHT; prints the seconds
--- until the last row was handed on, the number of rows, and the seconds until it was known that
--- they are all there are.
+-- The module, in LuaJIT. ours.lua URL CA ACCOUNT ROWS_A_PAGE PAGES_IN_FLIGHT|default; prints the
+-- seconds until the last row was handed on, the number of rows, and the seconds until it was known
+-- that they are all there are.
 local now = require "spec.bench.parts.clock"
 local palenca = require "palenca"
 

@@ -1,13 +1,14 @@
--- Works against the limit of a sandbox for two windows: pace.lua URL KEY ACCOUNT normal|low. Prints
--- the part of the limit that was used, and how many requests were rejected.
+-- Works against the limit of a sandbox for two windows, by single calls, by a search, or by several
+-- at the same time: pace.lua URL KEY ACCOUNT normal|low|several CA. Prints the part of the limit
+-- that was used, and how many requests were rejected.
 local now = require "spec.bench.parts.clock"
 local palenca = require "palenca"
 
-local url, key, account, kind = arg[1], arg[2], arg[3], arg[4]
-local LIMIT, WINDOW = 120, 60
+local url, key, account, kind, ca = arg[1], arg[2], arg[3], arg[4], arg[5]
+local LIMIT, WINDOW, SEARCHES = 120, 60, 4
 local times, rejected = {}, 0
 local client = palenca.new {
-  api_key = key, base_url = url, on_attempt = function(attempt)
+  api_key = key, base_url = url, ca_file = ca, on_attempt = function(attempt)
     times[#times + 1] = now()
     rejected = rejected + (attempt.status == 429 and 1 or 0)
   end,
@@ -17,15 +18,37 @@ local function is_over()
   return times[1] and now() - times[1] > 2 * WINDOW
 end
 
-if kind == "normal" then
+local function new_search()
+  return client.accounts:earnings(account, {
+    start_date = "2024-09-01", end_date = "2026-03-01", items_per_page = 1,
+  })
+end
+
+-- One row of each after the other; their pages are in flight together.
+local function read_several()
+  local searches = {}
+  for at = 1, SEARCHES do
+    searches[at] = new_search()
+  end
+  repeat
+    for _, search in ipairs(searches) do
+      assert(search:next())
+    end
+  until is_over()
+  for _, search in ipairs(searches) do
+    search:stop()
+  end
+end
+
+if kind == "several" then
+  read_several()
+elseif kind == "normal" then
   repeat
     assert(client.accounts:get(account))
   until is_over()
 else
   repeat
-    local search = client.accounts:earnings(account, {
-      start_date = "2024-09-01", end_date = "2026-03-01", items_per_page = 1,
-    })
+    local search = new_search()
     for _ in search:each() do
       if is_over() then
         break

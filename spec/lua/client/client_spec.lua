@@ -19,17 +19,35 @@ describe("palenca.new", function()
   end)
 
   it("takes nothing but a table", function()
-    rejects("key", "takes a table, got string")
+    rejects("key", "takes a table, got a string")
   end)
 
-  for name, value in pairs {
-    api_key = 12345678, environment = true, base_url = {}, timeout = "30", max_retries = "3",
-    rate_limit = false, allow_http = "yes",
+  -- what was passed is shown, but for a key
+  for name, case in pairs {
+    api_key = { 12345678, "a number" }, environment = { true, "true" },
+    base_url = { {}, "a table" },
+    timeout = { "30", "'30'" }, max_retries = { "3", "'3'" }, rate_limit = { false, "false" },
+    allow_http = { "yes", "'yes'" },
   } do
+    local value, shown = case[1], case[2]
     it("takes no " .. type(value) .. " as " .. name, function()
-      rejects({ api_key = name ~= "api_key" and KEY or value, [name] = value }, name, type(value))
+      rejects({ api_key = name ~= "api_key" and KEY or value, [name] = value }, name,
+        "got " .. shown)
     end)
   end
+
+  it("shows no identity number, and no more than the beginning of a long text", function()
+    local function problem_of(id)
+      return select(2, pcall(function()
+        return palenca.new({ api_key = KEY }).accounts:get(id)
+      end))
+    end
+    local problem = problem_of("GARC900517HDFRRS09")
+    assert.is_nil(problem:find("GARC900517HDFRRS09", 1, true), problem)
+    assert.truthy(problem:find("must be an id in UUID form, got '", 1, true), problem)
+    assert.is_true(#problem_of(("a"):rep(1000)) < 250)
+    assert.is_nil(problem_of("a\nb\27[2J"):find("[\n\27]"))
+  end)
 
   for name, values in pairs {
     timeout = { 0, -1, 0 / 0, math.huge, 86401 },

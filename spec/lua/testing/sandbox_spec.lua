@@ -4,6 +4,7 @@ local palenca = require("palenca")
 local process = require("spec.support.process")
 local reference = require("palenca.testing.reference")
 local testing = require("palenca.testing")
+local uv = require("luv")
 
 local ACCOUNT = "cb39ee15-f29f-427d-9119-0c627575610d"
 local USER = "d1c9b98b-3190-479e-99db-04060ff3997f"
@@ -20,6 +21,16 @@ describe("palenca.testing.sandbox", function()
     sandbox:stop()
     local _, err = client.accounts:get(ACCOUNT)
     assert.equal("network", err.kind)
+  end)
+
+  it("ends with the process that has started it, however that ends", function()
+    local text = "print(require('palenca.testing').sandbox({ program = '%s' }).url) "
+      .. "io.stdout:flush() os.execute('kill -9 $PPID')"
+    local _, url = process.run(uv.exepath(), { "-e", text:format(process.program()) })
+    local client = palenca.new { api_key = "k", base_url = url:match("%S+"), max_retries = 0 }
+    process.wait_for(function()
+      return select(2, client.platforms:list()).kind == "network"
+    end, "the end of the sandbox")
   end)
 
   it("says what to do if there is no program", function()
