@@ -40,6 +40,8 @@ int luaopen_palenca_core(lua_State *L) {
   core_open_engine_thread(L);
   core_open_canonical_json(L);
   core_open_row_hash(L);
+  core_open_json_decode(L);
+  core_open_json_encode(L);
   core_open_json_rewrite(L);
   core_open_locale(L);
   core_open_plain(L);

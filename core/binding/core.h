@@ -18,6 +18,8 @@ void core_open_engine(lua_State *L);
 void core_open_engine_thread(lua_State *L);
 void core_open_canonical_json(lua_State *L);
 void core_open_row_hash(lua_State *L);
+void core_open_json_decode(lua_State *L);
+void core_open_json_encode(lua_State *L);
 void core_open_json_rewrite(lua_State *L);
 void core_open_locale(lua_State *L);
 void core_open_plain(lua_State *L);

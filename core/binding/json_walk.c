@@ -1,14 +1,7 @@
-/* Converts what lua-cjson decoded into palenca.json's values, and checks whether lua-cjson writes a
- * table correctly; in Lua, it would take longer than all of lua-cjson's work. */
+/* Converts what lua-cjson decoded into palenca.json's values; in Lua, it would take longer than all
+ * of lua-cjson's work. */
 #include "compat.h"
 #include "core.h"
-
-#include <math.h>
-
-/* Where lua-cjson's own text for a number ends. */
-#define NUMBER_MAX 1e14
-
-#define DEPTH_MAX 100
 
 /* The stack index at which core.plain has it. */
 #define LIST_METATABLE 2
@@ -73,51 +66,7 @@ static int plain(lua_State *L) {
   return 1;
 }
 
-static bool is_simple(lua_State *L, int depth);
-
-static bool is_simple_value(lua_State *L, int depth) {
-  switch (lua_type(L, -1)) {
-  case LUA_TSTRING:
-  case LUA_TBOOLEAN:
-    return true;
-  case LUA_TTABLE:
-    return depth < DEPTH_MAX && is_simple(L, depth + 1);
-  case LUA_TNUMBER: {
-    lua_Number number = lua_tonumber(L, -1);
-    return number > -NUMBER_MAX && number < NUMBER_MAX && (lua_Number)(int64_t)number == number &&
-           !(number == 0 && signbit(number)); /* which would be written */
-  }
-  default:
-    return false;
-  }
-}
-
-static bool is_simple(lua_State *L, int depth) {
-  int table = lua_gettop(L);
-  luaL_checkstack(L, 4, "nested too deeply");
-  if (lua_getmetatable(L, table)) {
-    return false;
-  }
-  for (lua_pushnil(L); lua_next(L, table) != 0; lua_settop(L, table + 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING || !is_simple_value(L, depth)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-/* core.is_simple(table) → whether lua-cjson writes it as it has to be written: objects of texts,
- * booleans and integers of no more digits than it writes */
-static int core_is_simple(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  lua_pushboolean(L, is_simple(L, 1));
-  return 1;
-}
-
 void core_open_plain(lua_State *L) {
   lua_pushcfunction(L, plain);
   lua_setfield(L, -2, "plain");
-  lua_pushcfunction(L, core_is_simple);
-  lua_setfield(L, -2, "is_simple");
 }

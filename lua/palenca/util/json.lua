@@ -53,6 +53,10 @@ local function check_text(name, text)
 end
 
 local function decode_with(text, lenient)
+  local is_decoded, decoded = core.decode_json(text, array_metatable)
+  if is_decoded then
+    return decoded
+  end
   local rewritten = core.rewrite_json(text, lenient)
   local ok, value = decode(rewritten)
   if not ok and rewritten ~= text then -- which has what is wrong at another place
@@ -176,8 +180,9 @@ end
 -- @param value a string, number, boolean, table or nil (as null)
 -- @treturn string the JSON text
 function json.encode(value)
-  if type(value) == "table" and core.is_simple(value) then
-    return codec.encode(value)
+  local simple = type(value) == "table" and core.encode_json(value)
+  if simple then
+    return simple
   end
   local ok, text = core.in_c_locale(encode_value, value, 1)
   if not ok then

@@ -1,0 +1,123 @@
+/* Encodes what the body of a request is as a rule, a small object of texts, booleans and integers,
+ * in one pass; palenca.json encodes everything else in Lua. */
+#include "compat.h"
+#include "core.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_MAX 2048
+#define DEPTH_MAX 100
+
+/* Beyond, palenca.json has a text of its own for a number. */
+#define NUMBER_MAX 1e14
+
+typedef struct {
+  size_t size;
+  char text[TEXT_MAX];
+} encoder;
+
+static bool encode_object(lua_State *L, encoder *e, int depth);
+
+static bool put(encoder *e, const char *text, size_t size) {
+  if (size > sizeof e->text - e->size) {
+    return false;
+  }
+  memcpy(e->text + e->size, text, size);
+  e->size += size;
+  return true;
+}
+
+/* As lua-cjson writes it, a slash included. */
+static bool put_escape(encoder *e, unsigned char c) {
+  static const char from[] = "\b\f\n\r\t\"\\/", to[] = "bfnrt\"\\/";
+  const char *found = c != '\0' ? strchr(from, c) : NULL;
+  char escape[8] = {'\\', found != NULL ? to[found - from] : 'u'};
+  if (found != NULL) {
+    return put(e, escape, 2);
+  }
+  snprintf(escape + 2, sizeof escape - 2, "%04x", (unsigned)c);
+  return put(e, escape, 6);
+}
+
+static bool put_string(encoder *e, const char *text, size_t size) {
+  const char *end = text + size, *from = text;
+  bool ok = put(e, "\"", 1);
+  for (; ok && text < end; text++) {
+    unsigned char c = (unsigned char)*text;
+    if (c < ' ' || c == '"' || c == '\\' || c == '/' || c == 127) {
+      ok = put(e, from, (size_t)(text - from)) && put_escape(e, c);
+      from = text + 1;
+    }
+  }
+  return ok && put(e, from, (size_t)(end - from)) && put(e, "\"", 1);
+}
+
+static bool put_number(encoder *e, lua_Number number) {
+  char text[24];
+  if (!(number > -NUMBER_MAX && number < NUMBER_MAX) || (lua_Number)(int64_t)number != number ||
+      (number == 0 && signbit(number))) {
+    return false;
+  }
+  return put(e, text, (size_t)snprintf(text, sizeof text, "%" PRId64, (int64_t)number));
+}
+
+/* The value is at the top. */
+static bool encode_value(lua_State *L, encoder *e, int depth) {
+  size_t size;
+  const char *text;
+  switch (lua_type(L, -1)) {
+  case LUA_TSTRING:
+    text = lua_tolstring(L, -1, &size);
+    return put_string(e, text, size);
+  case LUA_TBOOLEAN:
+    return lua_toboolean(L, -1) ? put(e, "true", 4) : put(e, "false", 5);
+  case LUA_TNUMBER:
+    return put_number(e, lua_tonumber(L, -1));
+  case LUA_TTABLE:
+    return depth < DEPTH_MAX && encode_object(L, e, depth + 1);
+  default:
+    return false;
+  }
+}
+
+/* The table is at the top. */
+static bool encode_object(lua_State *L, encoder *e, int depth) {
+  int table = lua_gettop(L);
+  bool is_first = true;
+  luaL_checkstack(L, 4, "nested too deeply");
+  if (lua_getmetatable(L, table) || !put(e, "{", 1)) {
+    return false;
+  }
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_settop(L, table + 1)) {
+    size_t size = 0;
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &size) : NULL;
+    if (name == NULL || !(is_first || put(e, ",", 1)) || !put_string(e, name, size) ||
+        !put(e, ":", 1) || !encode_value(L, e, depth)) {
+      return false;
+    }
+    is_first = false;
+  }
+  return put(e, "}", 1);
+}
+
+/* core.encode_json(table) → its JSON text | nil: it is not so simple */
+static int encode_json(lua_State *L) {
+  encoder e;
+  e.size = 0;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  if (encode_object(L, &e, 1)) {
+    lua_pushlstring(L, e.text, e.size);
+  } else {
+    lua_pushnil(L);
+  }
+  return 1;
+}
+
+void core_open_json_encode(lua_State *L) {
+  lua_pushcfunction(L, encode_json);
+  lua_setfield(L, -2, "encode_json");
+}
