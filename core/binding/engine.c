@@ -349,7 +349,7 @@ static void push_measured(lua_State *L, const palenca_result *result) {
 static void push_result(lua_State *L, const palenca_result *result) {
   const palenca_meta *meta = &result->meta;
   const char *kind = kind_name(result->error.kind);
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, meta->rate_limit >= 0 ? 10 : 5); /* as many fields as there are */
   set_integer(L, "id", (int64_t)result->id);
   if (result->status > 0) {
     set_integer(L, "status", result->status);

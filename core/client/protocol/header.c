@@ -40,7 +40,7 @@ static bool is_made_from_request(const char *name) {
       "trailer",    "transfer-encoding", "upgrade",
   };
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (strcasecmp(name, names[i]) == 0) {
+    if ((name[0] | 0x20) == names[i][0] && strcasecmp(name, names[i]) == 0) {
       return true;
     }
   }

@@ -180,12 +180,12 @@ static const char *after_scheme(const char *url) {
   return strncmp(url, "http://", 7) == 0 ? url + 7 : NULL;
 }
 
-bool palenca_url_check(const char *url, palenca_error *error) {
+static bool read_url(const char *url, authority *parts, palenca_error *error) {
   const char *start = after_scheme(url);
   if (start == NULL) {
     return palenca_error_set(error, PALENCA_USAGE, "url must start with http:// or https://");
   }
-  for (const unsigned char *c = (const unsigned char *)url; *c != '\0'; c++) {
+  for (const unsigned char *c = (const unsigned char *)start; *c != '\0'; c++) {
     if (*c <= ' ' || *c == 127 || *c == '\\') {
       return palenca_error_set(error, PALENCA_USAGE,
                                "url must not hold spaces, control characters or '\\'");
@@ -198,24 +198,20 @@ bool palenca_url_check(const char *url, palenca_error *error) {
                              "url has a user name or password that is not percent-encoded");
   }
   const char *host = at != NULL ? at + 1 : start;
-  authority parts;
-  if (!split_authority(host, (size_t)(start + size - host), &parts)) {
+  if (!split_authority(host, (size_t)(start + size - host), parts)) {
     return palenca_error_set(error, PALENCA_USAGE, "url has no valid host and port");
   }
   return true;
 }
 
+bool palenca_url_check(const char *url, palenca_error *error) {
+  authority parts;
+  return read_url(url, &parts, error);
+}
+
 bool palenca_url_is_local(const char *url) {
   authority parts;
-  if (!palenca_url_check(url, NULL)) {
-    return false;
-  }
-  const char *start = after_scheme(url);
-  const char *end = start + strcspn(start, "/?#");
-  const char *at = memchr(start, '@', (size_t)(end - start));
-  const char *host = at != NULL ? at + 1 : start;
-  return split_authority(host, (size_t)(end - host), &parts) &&
-         is_loopback(parts.host, parts.host_size);
+  return read_url(url, &parts, NULL) && is_loopback(parts.host, parts.host_size);
 }
 
 bool palenca_base_url_check(const char *url, bool allow_http, palenca_error *error) {

@@ -73,6 +73,7 @@ function Calls:submit(request)
   local call = setmetatable({ id = id, order = 0, is_cancelled = false }, Call)
   if request.observe then
     call.observer, call.method, call.path = request.on_attempt, request.method, request.path
+    self.is_observed = true
   end
   self.pending[id] = call
   return call
@@ -87,6 +88,9 @@ local function observe(observer, attempt)
 end
 
 local function report_attempts(self)
+  if not self.is_observed then
+    return
+  end
   local attempt = self.engine:take_attempt()
   while attempt do
     local call = self.pending[attempt.id]

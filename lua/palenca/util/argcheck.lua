@@ -117,6 +117,8 @@ function argcheck.words(set)
   return list
 end
 
+local NONE = {}
+
 --- Raises unless a table has only the fields of a spec, each of its type. Each is read once: the
 -- table may have methods, which may return something else the next time.
 -- @tparam string what the call, for the message
@@ -125,8 +127,9 @@ end
 -- @tparam number level of the caller to blame
 -- @treturn table the fields
 function argcheck.fields(what, values, spec, level)
-  values = values == nil and {} or values
-  if type(values) ~= "table" then
+  if values == nil then
+    values = NONE
+  elseif type(values) ~= "table" then
     -- a text in place of the options may be a key
     local got = type(values) == "string" and "a string" or shown(values)
     error(string.format("%s takes a table, got %s", what, got), level + 1)

@@ -21,6 +21,18 @@ for _, name in ipairs { "users", "accounts", "logins", "webhooks", "lookups" } d
   end
 end
 
+-- What calls of an operation have in common, made once.
+local prepared = {}
+for _, operations in pairs(members) do
+  for _, operation in pairs(operations) do
+    local before, after = operation.path:match("^(.-){id}(.*)$")
+    prepared[operation] = {
+      before = before, after = after, -- of the id in its path
+      more = { idempotent = operation.idempotent, shape = "table" },
+    }
+  end
+end
+
 local function check_period(what, fields, level)
   if fields.start_date and fields.end_date and fields.start_date > fields.end_date then
     error(("%s: start_date (%s) is after end_date (%s)"):format(what, fields.start_date,
@@ -28,20 +40,21 @@ local function check_period(what, fields, level)
   end
 end
 
-local function fill_in(what, path, id, level)
+local function escape_id(what, id, level)
   local escaped, problem = core.escape(id)
   if not escaped then
     error(what .. ": id: " .. problem, level + 1)
   end
-  return (path:gsub("{id}", function()
-    return escaped
-  end))
+  return escaped
 end
 
 -- All fields in the query are booleans, so there is nothing to escape.
 local function with_query(path, names, fields)
+  if not names then
+    return path
+  end
   local parts = {}
-  for _, name in ipairs(names or {}) do
+  for _, name in ipairs(names) do
     if fields[name] ~= nil then
       parts[#parts + 1] = name .. "=" .. tostring(fields[name])
     end
@@ -56,13 +69,17 @@ local function make_body(operation, fields)
   return operation.body(fields)
 end
 
-local function check_fields(name, operation, fields, level)
-  argcheck.fields(name, fields, operation.fields or {}, level + 1)
-  check_period(name, fields or {}, level + 1)
-  local problem = operation.verify and operation.verify(fields or {})
+local NONE = {}
+
+-- Returns a copy of the caller's table: a search is sent later, whatever becomes of that.
+local function check_fields(name, operation, given, level)
+  local fields = argcheck.fields(name, given, operation.fields or NONE, level + 1)
+  check_period(name, fields, level + 1)
+  local problem = operation.verify and operation.verify(fields)
   if problem then
     error(name .. ": " .. problem, level + 1)
   end
+  return fields
 end
 
 -- The tables of methods that clients have.
@@ -75,26 +92,25 @@ local function check_colon(self, name, level)
 end
 
 local function build(client, name, operation)
+  local common = prepared[operation]
   return function(self, ...)
     check_colon(self, name, 2)
     local given, path = (...), operation.path
     if operation.id then
       argcheck.value(name .. ": id", given, operation.id, 2)
-      path = fill_in(name, path, given, 2)
+      path = common.before .. escape_id(name, given, 2) .. common.after
       given = select(2, ...)
     end
-    check_fields(name, operation, given, 2)
-    local fields = {} -- a search is sent later, whatever becomes of the caller's table
-    for field, value in pairs(given or {}) do
-      fields[field] = value
-    end
+    local fields = check_fields(name, operation, given, 2)
     path = with_query(path, operation.query, fields)
     if operation.search then
       return pager.new(client, operation, path, fields)
     end
-    return client:_call(operation.method, path, make_body(operation, fields), {
-      idempotent = operation.idempotent, language = fields.language, shape = "table",
-    })
+    local more = common.more
+    if fields.language then
+      more = { idempotent = more.idempotent, shape = more.shape, language = fields.language }
+    end
+    return client:_call(operation.method, path, make_body(operation, fields), more)
   end
 end
 

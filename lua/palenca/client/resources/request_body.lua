@@ -19,7 +19,11 @@ end
 -- @tparam number items_per_page rows a page
 -- @treturn table
 function request_body.search(fields, page, items_per_page)
-  local body = { options = { page = page, items_per_page = items_per_page } }
+  local body = { -- the dates are here so that the table does not have to grow
+    options = { page = page, items_per_page = items_per_page },
+    start_date = fields.start_date,
+    end_date = fields.end_date,
+  }
   for name, value in pairs(fields) do
     if name ~= "items_per_page" then
       body[name] = value
