@@ -23,15 +23,19 @@ struct rate_limiter {
   palenca_rate_limit state; /* unless there is a file */
   rate_limit_file *file;
   size_t references;
-  rate_limiter *next;
+  rate_limiter *previous, *next; /* by when they were asked for */
+  rate_limiter *next_in_bucket;
 };
+
+#define BUCKETS 256 /* a digest is as good as random, and so is its first byte */
 
 struct palenca_rate_limiters {
   pthread_mutex_t mutex;
   size_t references;
-  int directory;       /* of files; -1: none */
-  size_t opened;       /* files, since the directory was cleaned */
-  rate_limiter *first; /* the one that was asked for last comes first */
+  int directory;                  /* of files; -1: none */
+  size_t opened;                  /* files, since the directory was cleaned */
+  rate_limiter *first;            /* the one that was asked for last comes first */
+  rate_limiter *buckets[BUCKETS]; /* the same, by the first byte of their digests */
 };
 
 #define BUSY_MS 1
@@ -41,6 +45,48 @@ struct palenca_rate_limiters {
 
 /* A long-running process uses many keys. */
 #define OPENED_MAX 256
+
+/* ---- the list, and the buckets to find them in ---- */
+
+static void insert_first(palenca_rate_limiters *rate_limiters, rate_limiter *one) {
+  one->previous = NULL;
+  one->next = rate_limiters->first;
+  if (one->next != NULL) {
+    one->next->previous = one;
+  }
+  rate_limiters->first = one;
+}
+
+static void take_out(palenca_rate_limiters *rate_limiters, rate_limiter *one) {
+  *(one->previous != NULL ? &one->previous->next : &rate_limiters->first) = one->next;
+  if (one->next != NULL) {
+    one->next->previous = one->previous;
+  }
+}
+
+static void put_in_bucket(palenca_rate_limiters *rate_limiters, rate_limiter *one) {
+  rate_limiter **bucket = &rate_limiters->buckets[one->digest[0]];
+  one->next_in_bucket = *bucket;
+  *bucket = one;
+}
+
+static void take_from_bucket(palenca_rate_limiters *rate_limiters, rate_limiter *one) {
+  rate_limiter **at = &rate_limiters->buckets[one->digest[0]];
+  while (*at != one) {
+    at = &(*at)->next_in_bucket;
+  }
+  *at = one->next_in_bucket;
+}
+
+static rate_limiter *look_up(palenca_rate_limiters *rate_limiters, const unsigned char *digest,
+                             size_t limit) {
+  rate_limiter *one = rate_limiters->buckets[digest[0]];
+  while (one != NULL &&
+         (one->limit != limit || memcmp(one->digest, digest, sizeof one->digest) != 0)) {
+    one = one->next_in_bucket;
+  }
+  return one;
+}
 
 static void free_rate_limiter(rate_limiter *one) {
   palenca_rate_limit_free(&one->state);
@@ -62,12 +108,11 @@ static bool is_in_use(const rate_limiter *one, int64_t now, size_t *idle_files) 
 /* Frees the rate limiters that no engine uses and that would delay no call. Their files stay. */
 static void sweep(palenca_rate_limiters *rate_limiters, int64_t now) {
   size_t idle_files = 0;
-  for (rate_limiter **at = &rate_limiters->first; *at != NULL;) {
-    rate_limiter *one = *at;
-    if (is_in_use(one, now, &idle_files)) {
-      at = &one->next;
-    } else {
-      *at = one->next;
+  for (rate_limiter *one = rate_limiters->first, *next; one != NULL; one = next) {
+    next = one->next;
+    if (!is_in_use(one, now, &idle_files)) {
+      take_out(rate_limiters, one);
+      take_from_bucket(rate_limiters, one);
       free_rate_limiter(one);
     }
   }
@@ -182,6 +227,7 @@ static rate_limiter *new_rate_limiter(palenca_rate_limiters *rate_limiters,
     return NULL;
   }
   memcpy(one->digest, digest, sizeof one->digest);
+  put_in_bucket(rate_limiters, one);
   return one;
 }
 
@@ -190,30 +236,18 @@ void rate_limiters_digest(const char *key, size_t key_size,
   SHA256((const unsigned char *)key, key_size, digest);
 }
 
-/* Takes it out of the set. */
-static rate_limiter *take_out(palenca_rate_limiters *rate_limiters, const unsigned char *digest,
-                              size_t limit) {
-  for (rate_limiter **at = &rate_limiters->first; *at != NULL; at = &(*at)->next) {
-    rate_limiter *one = *at;
-    if (one->limit == limit && memcmp(one->digest, digest, sizeof one->digest) == 0) {
-      *at = one->next;
-      return one;
-    }
-  }
-  return NULL;
-}
-
 rate_limiter *rate_limiters_find(palenca_rate_limiters *rate_limiters, const unsigned char *digest,
                                  size_t limit) {
   pthread_mutex_lock(&rate_limiters->mutex);
-  rate_limiter *one = take_out(rate_limiters, digest, limit);
-  if (one == NULL) {
+  rate_limiter *one = look_up(rate_limiters, digest, limit);
+  if (one != NULL) {
+    take_out(rate_limiters, one);
+  } else {
     one = new_rate_limiter(rate_limiters, digest, limit);
   }
   if (one != NULL) {
     one->references++;
-    one->next = rate_limiters->first;
-    rate_limiters->first = one;
+    insert_first(rate_limiters, one);
   }
   pthread_mutex_unlock(&rate_limiters->mutex);
   return one;
