@@ -90,6 +90,8 @@ static bool start_curl(transport *t, palenca_error *error) {
   curl->multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
   curl->multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)t->max_connections);
   curl->multi_setopt(t->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)t->max_connections);
+  /* its own bound is 100 of a connection, whatever the server allows */
+  curl->multi_setopt(t->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)t->max_connections);
   curl->multi_setopt(t->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
   return true;
 }
@@ -296,10 +298,7 @@ static void bound_connections(transport *t, bool is_shared) {
 
 void *transport_start(transport *t, const transport_request *request, void *context,
                       palenca_error *error) {
-  if (!palenca_url_check(request->url, error)) {
-    return NULL;
-  }
-  if (!start_curl(t, error)) {
+  if (!palenca_url_check(request->url, error) || !start_curl(t, error)) {
     return NULL;
   }
   transfer *one = calloc(1, sizeof *one);
