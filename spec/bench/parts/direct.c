@@ -89,7 +89,7 @@ int main(int count, char **values) {
     return 1;
   }
   clock_t began = 0;
-  for (long i = -50; i < calls; i++) {
+  for (long i = -500; i < calls; i++) {
     if (i == 0) {
       began = clock();
     }
