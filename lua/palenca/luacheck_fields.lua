@@ -8,6 +8,7 @@ return {
     record = {}, replay = {},
   } },
   every = {},
+  gather = {},
   http = {},
   income = { fields = {
     analyze = {}, decide = {}, explain = {}, format = {}, load_rule = {}, merge = {}, table = {},

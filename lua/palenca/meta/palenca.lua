@@ -351,7 +351,7 @@ palenca.version = ""
 ---@field deadline number? seconds for all attempts of a call and the waits between them, the one for the rate limit included; default `$PALENCA_DEADLINE`, else none
 ---@field max_retries number? how often a failed request is repeated if it is idempotent; default `$PALENCA_MAX_RETRIES`, else 3
 ---@field rate_limit number? requests a minute, over all clients of the key in the process; default `$PALENCA_RATE_LIMIT`, else 120 as the API documents; 0 for no limit
----@field pages_in_flight number? of one search, pages in flight, 1 to 100; default `$PALENCA_PAGES_IN_FLIGHT`, else 8
+---@field pages_in_flight number? of one search, pages in flight, 1 to 100; default `$PALENCA_PAGES_IN_FLIGHT`, else by the connection: over HTTP/2 as many as the rest of the limit permits, at most 64; over HTTP/1.1 8, and up to 16 while responses do not slow down
 ---@field max_response number? bytes that a response may have, decompressed; default `$PALENCA_MAX_RESPONSE`, else 16 MiB
 ---@field min_tls string? `"1.3"`, which the API has, or `"1.2"`; default `$PALENCA_MIN_TLS`
 ---@field ca_file string? certificates to trust instead of the system's; default `$PALENCA_CA_FILE`
@@ -390,6 +390,11 @@ function palenca.every(interval, options, body) end
 --- Waits.
 ---@param seconds number how long
 function palenca.sleep(seconds) end
+
+--- Runs functions side by side: while one waits, in calls of the API, `palenca.http` or `palenca.sleep`, the others go on.
+---@param ... function called without arguments
+---@return any
+function palenca.gather(...) end
 
 --- Who must act on a login's outcome, and what to say to the worker; see `palenca.advice`.
 palenca.advice = {}

@@ -29,12 +29,12 @@ function blocking.new(engine, now)
       return call.result
     end,
     wait_any = function(list, seconds)
-      local due = seconds and core.steady_time() + seconds
+      local due = seconds and now() + seconds
       local call = calls.first_ended(list)
       while not call do
-        own:step(due and math.max(0, due - core.steady_time()) or LONG, nothing)
+        own:step(due and math.max(0, due - now()) or LONG, nothing)
         call = calls.first_ended(list)
-        if due and core.steady_time() >= due then
+        if due and now() >= due then
           break
         end
       end

@@ -163,7 +163,7 @@ return {
     },
     Report = {
       complete = true, rows = true, total_items = true, total_pages = true, readings = true,
-      reason = true,
+      requests = true, reason = true,
     },
     Rule = {
       version = true, min_days_observed = true, max_days_since_last = true,

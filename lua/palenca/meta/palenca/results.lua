@@ -411,6 +411,7 @@
 ---@field total_items integer? how many rows the API counted
 ---@field total_pages integer? how many pages
 ---@field readings integer how often they were read
+---@field requests integer of all readings, with retries and those that were aborted because the rows changed
 ---@field reason string? why it is not complete
 
 --- A rule: its version, and the limits that differ from the default.

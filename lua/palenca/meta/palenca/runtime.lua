@@ -27,4 +27,9 @@ function runtime.cancel(call) end
 ---@param seconds number how long
 function runtime.sleep(seconds) end
 
+--- Runs functions side by side: while one waits, in calls of the API, `palenca.http` or `palenca.sleep`, the others go on.
+---@param ... function called without arguments
+---@return any
+function runtime.gather(...) end
+
 return runtime

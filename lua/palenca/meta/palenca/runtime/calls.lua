@@ -33,4 +33,14 @@ function calls.new(engine, run) end
 ---@return table?
 function calls.result(call) end
 
+--- Whether it is a call of `Calls:submit`.
+---@param call any of any runtime
+---@return boolean
+function calls.is_call(call) end
+
+--- The call of a list that has ended first: a runtime's `wait_any` returns it.
+---@param list table[] calls of `Calls:submit`
+---@return table?
+function calls.first_ended(list) end
+
 return calls
