@@ -313,6 +313,13 @@ static int engine_active(lua_State *L) {
   return 1;
 }
 
+/* engine:in_flight() → how many of the active calls do not wait for the rate limit, nor for their
+ * next attempt */
+static int engine_in_flight(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)palenca_engine_in_flight(check_engine(L)));
+  return 1;
+}
+
 /* ---- results -------------------------------------------------------------------------- */
 
 static void set_integer(lua_State *L, const char *name, int64_t value) {
@@ -367,6 +374,7 @@ static void push_result(lua_State *L, const palenca_result *result) {
   set_integer(L, "rate_limit", meta->rate_limit);
   set_integer(L, "rate_remaining", meta->rate_remaining);
   set_integer(L, "rate_reset", meta->rate_reset);
+  set_integer(L, "server_time", meta->server_time);
   if (meta->retry_after_ms >= 0) {
     lua_pushnumber(L, (lua_Number)meta->retry_after_ms / 1000);
     lua_setfield(L, -2, "retry_after");
@@ -444,6 +452,7 @@ static const luaL_Reg engine_methods[] = {
     {"fd", engine_fd},
     {"cancel", engine_cancel},
     {"active", engine_active},
+    {"in_flight", engine_in_flight},
     {"close", engine_close},
     {NULL, NULL},
 };

@@ -290,10 +290,8 @@ static void start(palenca_engine *engine, call *one, int64_t now) {
   call_list_insert(&engine->sending, one, engine->sending.last);
   one->attempts++;
   one->began = now;
-  one->request.timeout_ms = one->timeout_ms;
-  if (one->deadline - now < one->timeout_ms) {
-    one->request.timeout_ms = (int)(one->deadline - now);
-  }
+  int64_t left = one->deadline - now;
+  one->request.timeout_ms = left < one->timeout_ms ? (int)left : one->timeout_ms;
   one->transfer = transport_start(engine->transport, &one->request, one, &failed.error);
   if (one->transfer != NULL) {
     engine->in_flight++;
@@ -487,4 +485,8 @@ bool palenca_engine_cancel(palenca_engine *engine, uint64_t id) {
 
 size_t palenca_engine_active(const palenca_engine *engine) {
   return engine->active;
+}
+
+size_t palenca_engine_in_flight(const palenca_engine *engine) {
+  return engine->in_flight;
 }

@@ -432,6 +432,9 @@ bool palenca_engine_cancel(palenca_engine *engine, uint64_t id);
 
 /* Calls neither completed nor canceled. */
 size_t palenca_engine_active(const palenca_engine *engine);
+/* Those of them that are being sent; the others wait for the rate limit, or for their next attempt.
+ */
+size_t palenca_engine_in_flight(const palenca_engine *engine);
 
 /* Loads libcurl if it is not yet, and writes its version and that of its TLS library, such as
  * "7.88.1 (OpenSSL/3.0.17)". False if it cannot be loaded. */

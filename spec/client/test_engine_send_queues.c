@@ -44,6 +44,7 @@ ENGINE_TEST(test_calls_of_low_priority_leave_a_part_of_the_limit) {
   }
   assert_int_equal(palenca_engine_step(f->engine, 0, NULL, 0), 0);
   assert_int_equal(palenca_engine_active(f->engine), SPARE);
+  assert_int_equal(palenca_engine_in_flight(f->engine), 0);
   request.low_priority = false;
   for (int i = 0; i < SPARE; i++) {
     uint64_t id = submit(f->engine, &request);
@@ -211,7 +212,9 @@ ENGINE_TEST(test_a_fork_shares_no_connection_and_no_call) {
   assert_child_succeeds(pid);
   /* the parent's calls are as they were, and its connection still works */
   assert_int_equal(palenca_engine_active(f->engine), 2);
+  assert_int_equal(palenca_engine_in_flight(f->engine), 1);
   assert_true(palenca_engine_cancel(f->engine, sent));
+  assert_int_equal(palenca_engine_in_flight(f->engine), 0);
   assert_true(palenca_engine_cancel(f->engine, queued));
   assert_int_equal(stub_requests(f->server), 3);
   palenca_result *result = run(f, &request);

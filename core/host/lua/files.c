@@ -175,10 +175,40 @@ static int replace_file(lua_State *L) {
   return 1;
 }
 
+/* host.make_directory(path) → true | nil, message: it is there then, for its owner alone if it was
+ * made now */
+static int make_directory(lua_State *L) {
+  host_error error;
+  struct stat status;
+  const char *path = luaL_checkstring(L, 1);
+  int problem = mkdir(path, 0700) == 0 ? 0 : errno;
+  if (problem == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+    problem = 0;
+  }
+  if (problem != 0) {
+    (void)fail(&error, problem);
+    return push_error_of(L, path, &error);
+  }
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* host.file_mode(path) → its permissions | nil: it is no regular file */
+static int file_mode(lua_State *L) {
+  struct stat status;
+  if (stat(luaL_checkstring(L, 1), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return 0;
+  }
+  lua_pushinteger(L, (lua_Integer)(status.st_mode & 07777));
+  return 1;
+}
+
 static const luaL_Reg lock_methods[] = {{"close", lock_close}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"asset", asset},
                                      {"data_file", data_file},
+                                     {"file_mode", file_mode},
                                      {"lock", lock_file},
+                                     {"make_directory", make_directory},
                                      {"replace_file", replace_file},
                                      {"temporary_file", temporary_file},
                                      {NULL, NULL}};
