@@ -6,31 +6,10 @@ local fail = require("palenca.income.fail")
 local figure_texts = require("palenca.income.figure_texts")
 local labels = require("palenca.income.labels")
 local redact = require("palenca.util.redact")
+local text_layout = require("palenca.util.text_layout")
 
--- Characters, not bytes: of UTF-8, all bytes but those that go on with one.
-local function width(text)
-  return #text - select(2, text:gsub("[\128-\191]", ""))
-end
-
--- The columns in `left` are aligned to the left. No line ends in blanks.
 local function layout(rows, left)
-  local widths, lines = {}, {}
-  for _, row in ipairs(rows) do
-    for column, cell in ipairs(row) do
-      cell = redact.escape_line(cell) -- a platform's name is somebody else's
-      row[column] = cell
-      widths[column] = math.max(widths[column] or 0, width(cell))
-    end
-  end
-  for at, row in ipairs(rows) do
-    local cells = {}
-    for column, cell in ipairs(row) do
-      local blanks = (" "):rep(widths[column] - width(cell))
-      cells[column] = left[column] and cell .. blanks or blanks .. cell
-    end
-    lines[at] = (table.concat(cells, "  "):gsub(" +$", ""))
-  end
-  return table.concat(lines, "\n")
+  return table.concat(text_layout.lines(rows, left), "\n")
 end
 
 local function figure_rows(income, language)

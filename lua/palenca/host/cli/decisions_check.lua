@@ -3,6 +3,7 @@
 local decisions_format = require("palenca.host.cli.decisions_format")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
+local masking = require("palenca.host.cli.masking")
 local output = require("palenca.host.cli.output")
 local plural = require("palenca.host.cli.plural")
 local redact = require("palenca.util.redact")
@@ -126,7 +127,7 @@ local function show_result(given, entry, result, differences)
       number = entry.number,
       event_id = entry.event_id,
       result = result,
-      fields = #differences > 0 and decisions_format.masked(differences) or nil,
+      fields = #differences > 0 and masking.value(differences) or nil,
     }))
     return
   end

@@ -2,6 +2,7 @@
 -- @module palenca.host.cli.decisions_format
 local income = require("palenca.income")
 local json = require("palenca.util.json")
+local masking = require("palenca.host.cli.masking")
 local redact = require("palenca.util.redact")
 local time_argument = require("palenca.host.cli.time_argument")
 local user_error = require("palenca.host.user_error")
@@ -84,27 +85,6 @@ function decisions_format.decode(entry, with_rows)
   return all
 end
 
--- Money is no identity number, however many digits it has.
-local function mask(text)
-  return text:find("^%-?%d+%.%d%d$") and text or redact.name(text)
-end
-
---- Masks the identity numbers in all texts of a value, which stays what it is otherwise.
--- @param value
--- @return a copy
-function decisions_format.masked(value)
-  if type(value) == "string" then
-    return mask(value)
-  elseif type(value) ~= "table" then
-    return value
-  end
-  local copy = {}
-  for name, one in pairs(value) do
-    copy[type(name) == "string" and mask(name) or name] = decisions_format.masked(one)
-  end
-  return json.is_array(value) and json.array(copy) or copy
-end
-
 local function rule_version(entry)
   local version = entry.rule and entry.rule.version
   return version ~= nil and tostring(version) or "-"
@@ -128,7 +108,7 @@ local line = guarded(function(entry)
 end)
 
 local object = guarded(function(entry)
-  return redact.escape_json(json.canonical(decisions_format.masked({
+  return redact.escape_json(json.canonical(masking.value({
     number = entry.number,
     event_id = entry.event_id,
     attempt = entry.attempt,
@@ -163,7 +143,7 @@ end
 -- @tparam boolean raw with identity numbers
 -- @treturn string
 function decisions_format.whole_object(entry, raw)
-  local shown = raw and entry or decisions_format.masked(entry)
+  local shown = raw and entry or masking.value(entry)
   local recorded_at = entry.recorded_at
   shown.recorded_at = time_argument.text(recorded_at)
   local text = redact.escape_json(json.canonical(shown))
@@ -200,7 +180,7 @@ end
 -- @treturn string
 -- @function page
 decisions_format.page = guarded(function(given, raw)
-  local entry = raw and given or decisions_format.masked(given)
+  local entry = raw and given or masking.value(given)
   local lines = {}
   for _, field in ipairs(fields_of(entry)) do
     if field[2] ~= nil then
@@ -227,7 +207,7 @@ end)
 -- @treturn string
 -- @function explanation
 decisions_format.explanation = guarded(function(entry, language, as_json)
-  local words = income.explain(decisions_format.masked(entry.verdict), language)
+  local words = income.explain(masking.value(entry.verdict), language)
   if as_json then
     return redact.escape_json(json.canonical({ number = entry.number, event_id = entry.event_id,
       outcome = entry.verdict.outcome, analyst = words.analyst, worker = words.worker }))

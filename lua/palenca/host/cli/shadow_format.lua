@@ -1,7 +1,7 @@
 --- How a shadow run is shown: the events that changed, a matrix of outcomes, what was not played.
 -- @module palenca.host.cli.shadow_format
-local decisions_format = require("palenca.host.cli.decisions_format")
 local json = require("palenca.util.json")
+local masking = require("palenca.host.cli.masking")
 local plural = require("palenca.host.cli.plural")
 local redact = require("palenca.util.redact")
 
@@ -64,7 +64,7 @@ end
 -- @tparam table change
 -- @treturn string
 function shadow_format.object(change)
-  return redact.escape_json(json.canonical(decisions_format.masked({
+  return redact.escape_json(json.canonical(masking.value({
     event_id = change.event_id,
     old = change.before,
     new = change.now,
