@@ -10,7 +10,8 @@ local runtime = require("palenca.runtime")
 
 local page_reader = {}
 
-local NOT_COUNTED = "the API does not say how many rows there are"
+--- Why the report on a search that the API does not count says that it is not complete.
+page_reader.NOT_COUNTED = "the API does not say how many rows there are"
 
 --- Requests a page.
 -- @tparam table self of the pager
@@ -198,7 +199,7 @@ local function uncounted(self)
   end
   function current.report()
     local complete = is_at_end and is_counted
-    return complete, total, nil, not complete and NOT_COUNTED or nil
+    return complete, total, nil, not complete and page_reader.NOT_COUNTED or nil
   end
   return current
 end

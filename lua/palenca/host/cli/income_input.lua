@@ -1,12 +1,11 @@
 --- What `palenca income` and `palenca decide` have in common: their options, and the rows.
 -- @module palenca.host.cli.income_input
-local client = require("palenca.client")
-local date = require("palenca.util.date")
+local api_command = require("palenca.host.cli.api_command")
+local date_argument = require("palenca.host.cli.date_argument")
 local income = require("palenca.income")
 local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
-local program_log = require("palenca.host.program_log")
 local runtime = require("palenca.runtime")
 local suggest = require("palenca.util.suggest")
 
@@ -14,13 +13,6 @@ local income_input = {}
 
 -- Default months before the last day; more than any platform keeps.
 local HISTORY_MONTHS = 24
-
-local function read_date(text)
-  if not date.parse(text) then
-    return nil, string.format("'%s' is not a date, such as 2026-03-31", text)
-  end
-  return text
-end
 
 local languages = { es = true, pt = true, en = true }
 
@@ -45,13 +37,13 @@ function income_input.define(command)
   })
   options.add(command, "--as-of", {
     help = "The last day that counts. Default: yesterday, by this machine's calendar.",
-    convert = read_date,
+    convert = date_argument.parse,
     argname = "DATE",
   })
   options.add(command, "--since", {
     help = string.format("The first day that is read. Default: %d months before the last one.",
       HISTORY_MONTHS),
-    convert = read_date,
+    convert = date_argument.parse,
     argname = "DATE",
   })
   options.add(command, "--lang", {
@@ -68,20 +60,6 @@ end
 -- @param command of argparse
 function income_input.add_json(command)
   command:flag("--json", "Write the canonical JSON object instead of text.")
-end
-
-local function yesterday()
-  local now = os.date("*t")
-  -- noon, so that the change to summer time cannot shift the day
-  local noon = os.time({ year = now.year, month = now.month, day = now.day - 1, hour = 12 })
-  return os.date("%Y-%m-%d", noon)
-end
-
-local function months_before(text, count)
-  local year, month, day = date.parts(date.parse(text))
-  local total = year * 12 + month - 1 - count
-  year, month = total // 12, total % 12 + 1
-  return string.format("%04d-%02d-%02d", year, month, math.min(day, date.last_day(year, month)))
 end
 
 -- ---- rows of a file --------------------------------------------------------------------
@@ -191,8 +169,7 @@ end
 
 -- Side by side: the rate limit holds over all of them.
 local function read_accounts(given, first, last)
-  client.set_defaults(options.client(given))
-  local api = client.new()
+  local api = api_command.client(given)
   local readers, seen = {}, {}
   for _, id in ipairs(given.accounts) do
     if not seen[id] then -- who is named twice earns once
@@ -221,7 +198,7 @@ function income_input.problem(given)
     return "accounts and --rows: only one can be meant"
   elseif not has_accounts and not given.rows then
     return "missing argument 'ACCOUNT', or --rows FILE"
-  elseif given.since and given.since > (given.as_of or yesterday()) then
+  elseif given.since and given.since > (given.as_of or date_argument.yesterday()) then
     return "--since is after the last day that counts"
   end
 end
@@ -232,12 +209,13 @@ end
 -- @treturn table the income, of @{palenca.income.analyze}
 -- @treturn {table,...} the accounts, as @{palenca.income.merge} takes them
 function income_input.read(given)
-  local last = given.as_of or yesterday()
+  local last = given.as_of or date_argument.yesterday()
   local accounts
   if given.rows then
     accounts = group(read_rows(given.rows))
   else
-    accounts = read_accounts(given, given.since or months_before(last, HISTORY_MONTHS), last)
+    local first = given.since or date_argument.months_before(last, HISTORY_MONTHS)
+    accounts = read_accounts(given, first, last)
   end
   local stream = income.merge(accounts)
   return income.analyze(stream, { as_of = last, start_date = given.since }), accounts
@@ -258,36 +236,19 @@ function income_input.heading(given, result)
   return string.format(words.as_of, result.as_of) .. (given.as_of and "" or words.yesterday)
 end
 
--- Removes the position in this program's code from an error's text.
-local function without_position(problem)
-  return (tostring(problem):gsub("^palenca/[%w_/]+%.lua:%d+: ", ""))
-end
-
 --- Runs a command: wrong usage, then what it does, with its failures as one line.
 -- @tparam string name of the command
 -- @tparam ?string problem wrong usage
 -- @tparam function body returns the text to write, as it is to be seen, if any, and the exit status
 -- @treturn integer the exit status
 function income_input.run(name, problem, body)
-  if problem then
-    program_log.problem(problem, "Try 'palenca " .. name .. " --help'.")
-    return 2
-  end
-  local ok, result = pcall(function()
+  return api_command.run(name, problem, function()
     local text, status = body()
     if text then
       output.line(text)
     end
-    output.flush()
     return status
   end)
-  if output.is_closed(result) then
-    error(result, 0)
-  elseif not ok then
-    program_log.problem(without_position(result))
-    return 1
-  end
-  return result
 end
 
 return income_input

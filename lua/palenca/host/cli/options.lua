@@ -1,5 +1,6 @@
 --- Reads options that several commands have: a flag, else an environment variable, else a default.
 -- @module palenca.host.cli.options
+local secret_file = require("palenca.host.cli.secret_file")
 local suggest = require("palenca.util.suggest")
 
 local options = {}
@@ -208,6 +209,11 @@ end
 --- The options of those who run a script: how its clients reach the API. The module itself reads
 -- the environment, where a flag for one of these outweighs a variable for the other.
 function options.add_client(command)
+  options.add(command, "--api-key-file", {
+    help = "A file with the API key. Else $PALENCA_API_KEY.",
+    convert = options.file,
+    argname = "FILE",
+  })
   options.add(command, "--environment", {
     help = "The API's environment: sandbox or production. Else $PALENCA_ENVIRONMENT.",
     convert = environment,
@@ -231,11 +237,13 @@ function options.add_client(command)
   })
 end
 
---- What they mean for palenca.client.
+--- What they mean for palenca.client. Raises if the file of the key cannot be read, or holds none.
 -- @tparam table given the parsed options
 -- @treturn table defaults for `palenca.new`
 function options.client(given)
   return {
+    api_key = given.api_key_file
+      and secret_file.read("--api-key-file", given.api_key_file, "key") or nil,
     environment = given.environment,
     base_url = given.base_url,
     rate_limit = given.rate_limit,

@@ -2,8 +2,8 @@
 -- @module palenca.host.cli.receiver_options
 local host = require("palenca.host")
 local options = require("palenca.host.cli.options")
+local secret_file = require("palenca.host.cli.secret_file")
 local signature_config = require("palenca.webhook.signature_config")
-local user_error = require("palenca.host.user_error")
 
 local receiver_options = {}
 
@@ -153,31 +153,16 @@ local function blocks(flag, given, variable)
   return given
 end
 
-local function read_file(flag, path)
-  if not path:find("%S") then
-    wrong("%s: '%s' is not the name of a file", flag, path)
-  end
-  local file, problem = io.open(path)
-  local text
-  if file then
-    text, problem = file:read("a")
-    file:close()
-  end
-  if not text then
-    user_error("%s: %s", flag, problem or path .. " cannot be read")
-  end
-  return text
-end
-
 -- The secrets in a file, one a line, or in a variable, nil if there are none; and which of the two
 -- has them.
 local function secrets(flag, path, variable)
-  local list, source = {}, "$" .. variable
+  local list
+  local source = path and flag or "$" .. variable
   if path then
-    source = flag
-    for line in read_file(flag, path):gmatch("[^\r\n]+") do
-      list[#list + 1] = line:match("^%s*(.*%S)")
+    if not path:find("%S") then
+      wrong("%s: '%s' is not the name of a file", flag, path)
     end
+    list = secret_file.lines(flag, path)
     if #list == 0 then
       wrong("%s: %s holds no secret", flag, path)
     end
