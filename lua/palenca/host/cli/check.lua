@@ -1,5 +1,7 @@
---- palenca check: reports whether a script can be served, without sending anything.
+--- palenca check: reports whether a script can be served, without sending anything; and with
+-- --online, whether the API can be used.
 -- @module palenca.host.cli.check
+local check_online = require("palenca.host.cli.check_online")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
@@ -9,15 +11,18 @@ local program_log = require("palenca.host.program_log")
 
 local check = {
   name = "check",
-  summary = "Load a script that is to be served, without sending anything; list what it handles.",
+  summary = "Load a script that is to be served, without sending anything; list what it handles. "
+    .. "With --online: try key, clock, TLS and limit.",
 }
 
-local FAILED = 1
+local FAILED, WRONG_USAGE = 1, 2
 -- Maximum seconds in a call that cannot be interrupted.
 local BLOCKED_MAX = 60
 
 function check.define(command)
-  command:argument("script", "The Lua file."):argname("SCRIPT")
+  command:argument("script", "The Lua file; not needed with --online."):argname("SCRIPT")
+    :args("?")
+  check_online.define(command)
   -- as serve has them
   options.add_all(command, {
     { "--cpu-timeout", "Maximum CPU seconds of loading the script.", 5,
@@ -51,7 +56,7 @@ local function load_script(given)
   return loaded ~= "closed" and json.decode(details)
 end
 
-function check.run(given)
+local function check_script(given)
   local handled, problem = load_script(given)
   if handled == false then
     return output.CLOSED
@@ -67,6 +72,18 @@ function check.run(given)
   else
     output.text(string.format("%s: ok, handles %s", given.script, table.concat(actions, ", ")))
   end
+end
+
+function check.run(given)
+  local problem = not given.script and not given.online and "missing argument 'SCRIPT'"
+    or given.json and not given.online and "--json goes with --online" or nil
+  if problem then
+    program_log.problem(problem, { hint = "Try 'palenca check --help'." })
+    return WRONG_USAGE
+  end
+  local online = given.online and check_online.run(given) or nil
+  local script = given.script and check_script(given) or nil
+  return script or online
 end
 
 return check
