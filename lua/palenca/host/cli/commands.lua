@@ -6,6 +6,8 @@ local commands = {}
 commands.groups = {
   { "Webhooks and decisions", { "serve", "events", "decisions", "shadow", "forget" } },
   { "Income", { "income", "decide", "report" } },
+  { "Data of the API", { "earnings", "profile", "accounts", "logins", "users", "webhooks",
+    "export" } },
   { "Development", { "dev", "sandbox", "trigger", "run", "check" } },
   { "The program itself", { "help", "version", "completion" } },
 }
@@ -38,6 +40,13 @@ commands.examples = {
   decide = { "palenca decide --rows rows.jsonl --rule rule.lua --installment 1500" },
   report = { "palenca report cb39ee15-f29f-427d-9119-0c627575610d --lang es -o report.html",
     "palenca report --rows rows.jsonl --rule rule.lua --installment 1500 -o report.html" },
+  earnings = { "palenca earnings cb39ee15-f29f-427d-9119-0c627575610d --since 2026-01-01 --csv" },
+  profile = { "palenca profile cb39ee15-f29f-427d-9119-0c627575610d" },
+  accounts = { "palenca accounts d1c9b98b-3190-479e-99db-04060ff3997f" },
+  logins = { "palenca logins --since 2026-03-01 --status error" },
+  users = { "palenca users --json" },
+  webhooks = { "palenca webhooks" },
+  export = { "palenca export --accounts-file accounts.txt --out export" },
   dev = { "palenca dev script.lua --login uber", "palenca dev script.lua --login "
     .. "didi,pattern=declining --once" },
   sandbox = { "palenca sandbox --accounts 5 --fast",

@@ -1,0 +1,64 @@
+--- palenca accounts: shows the accounts of users.
+-- @module palenca.host.cli.accounts
+local api_command = require("palenca.host.cli.api_command")
+local date_argument = require("palenca.host.cli.date_argument")
+local rows_command = require("palenca.host.cli.rows_command")
+
+local DAYS = 30
+
+local function users_of(api, given)
+  if #given.users > 0 then
+    return given.users
+  end
+  local period = rows_command.period(given, function()
+    return date_argument.days_ago(DAYS)
+  end)
+  local ids = {}
+  for at, user in ipairs(api_command.must(api_command.read_rows(api.users:search(period)))) do
+    ids[at] = user.user_id
+  end
+  return ids
+end
+
+local function read(api, given)
+  local all, seen = {}, {}
+  for _, user in ipairs(users_of(api, given)) do
+    if not seen[user] then
+      seen[user] = true
+      local data, err = api.users:accounts(user)
+      api_command.must(data, err, "user " .. user)
+      for _, account in ipairs(data.accounts or {}) do
+        account.user_id = user
+        all[#all + 1] = account
+      end
+    end
+  end
+  return all
+end
+
+return rows_command.new({
+  name = "accounts",
+  summary = "Show the accounts of users, newest first.",
+  noun = "accounts",
+  argument = { name = "users", help = "The users' ids. Without any: all who were created since, "
+    .. "with a request for each.", argname = "USER", args = "*" },
+  since = DAYS .. " days ago",
+  filters = { "platform", "status" },
+  newest = "created_at",
+  has_secrets = "With identity numbers, which are masked otherwise.",
+  columns = {
+    { name = "account_id" },
+    { name = "platform" },
+    { name = "status" },
+    { name = "created_at" },
+    { name = "status_details" },
+    { name = "country" },
+    { name = "warning" },
+    { name = "identifier", cut = true },
+    { name = "gov_id" },
+    { name = "last_successful_connection" },
+    { name = "worker_id" },
+    { name = "user_id" },
+  },
+  read = read,
+})

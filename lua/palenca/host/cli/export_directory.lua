@@ -1,0 +1,160 @@
+--- The directory of an export: a file for each account, which is there in full or not at all, and a
+-- manifest of what the export is.
+-- @module palenca.host.cli.export_directory
+local core = require("palenca.core")
+local host = require("palenca.host")
+local json = require("palenca.util.json")
+local user_error = require("palenca.host.user_error")
+
+local Directory = {}
+Directory.__index = Directory
+
+local export_directory = {}
+
+-- Accounts that are named in a message.
+local NAMED_MAX = 3
+
+local function exists(path)
+  local file = io.open(path)
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
+local function must(ok, problem)
+  if not ok then
+    user_error("%s", problem)
+  end
+  return ok
+end
+
+local function read_manifest(path)
+  local file = io.open(path)
+  local text = file and file:read("a")
+  if file then
+    file:close()
+  end
+  if not text then
+    return nil
+  end
+  local manifest = json.decode(text)
+  if type(manifest) ~= "table" or type(manifest.accounts) ~= "table" then
+    user_error("%s is not the manifest of an export", path)
+  end
+  return manifest
+end
+
+local function set_of(list)
+  local set = {}
+  for _, one in ipairs(list) do
+    set[one] = true
+  end
+  return set
+end
+
+-- Those of one list that the other has not.
+local function missing(list, from)
+  local set, found = set_of(from), {}
+  for _, one in ipairs(list) do
+    if not set[one] then
+      found[#found + 1] = one
+    end
+  end
+  return found
+end
+
+local function name_some(found)
+  return #found == 0 and "-" or table.concat(found, ", ", 1, math.min(#found, NAMED_MAX))
+    .. (#found > NAMED_MAX and ", …" or "")
+end
+
+local function check_accounts(self, manifest, accounts)
+  local added, removed = missing(accounts, manifest.accounts), missing(manifest.accounts, accounts)
+  if #added + #removed > 0 then
+    user_error("%s holds an export of other accounts: the file has %d more now (%s) and %d no "
+      .. "longer (%s); use another --out", self.path, #added, name_some(added), #removed,
+      name_some(removed))
+  end
+end
+
+local SETTINGS = { format = "format", since = "--since", ["until"] = "--until",
+  base_url = "address of the API" }
+
+-- What was not set goes on as before: the day of today is another one tomorrow.
+local function check_settings(self, manifest, settings)
+  for _, name in ipairs({ "format", "since", "until", "base_url" }) do
+    if settings[name] and settings[name] ~= manifest[name] then
+      user_error("%s holds an export with another %s: %s then, %s now; use another --out",
+        self.path, SETTINGS[name], tostring(manifest[name]), settings[name])
+    end
+  end
+end
+
+-- Without a manifest nothing says what these are.
+local function check_no_files(self, accounts)
+  for _, account in ipairs(accounts) do
+    if self:has(account) then
+      user_error("%s has no manifest.json, but %s: use another --out", self.path,
+        self:file_of(account))
+    end
+  end
+end
+
+--- Opens the directory, which is made if need be, and its manifest. Raises if another process
+-- exports there, or if it holds another export.
+-- @tparam string path
+-- @tparam {string,...} accounts ids
+-- @tparam table settings `format` (`jsonl` or `csv`), `base_url`, and what was set of `since` and
+-- `until`
+-- @tparam table defaults of `since` and `until`, for a new export
+-- @treturn Directory with `since` and `until`
+function export_directory.open(path, accounts, settings, defaults)
+  local self = setmetatable({ path = path, format = settings.format }, Directory)
+  must(host.make_directory(path))
+  local problem
+  self.lock, problem = host.lock(path .. "/.lock")
+  must(self.lock, problem)
+  local name = path .. "/manifest.json"
+  local manifest = read_manifest(name)
+  if manifest then
+    check_settings(self, manifest, settings)
+    check_accounts(self, manifest, accounts)
+  else
+    check_no_files(self, accounts)
+    manifest = {
+      accounts = json.array(accounts),
+      base_url = settings.base_url,
+      format = settings.format,
+      since = settings.since or defaults.since,
+      ["until"] = settings["until"] or defaults["until"],
+      version = core.version,
+    }
+    must(host.replace_file(name, json.canonical(manifest) .. "\n"))
+  end
+  self.since, self["until"] = manifest.since, manifest["until"]
+  return self
+end
+
+--- The name of an account's file.
+-- @tparam string account
+-- @treturn string
+function Directory:file_of(account)
+  return ("%s/%s.%s"):format(self.path, account, self.format)
+end
+
+--- Whether an account is exported.
+-- @tparam string account
+-- @treturn boolean
+function Directory:has(account)
+  return exists(self:file_of(account))
+end
+
+--- Writes an account's file. Raises if it cannot be written.
+-- @tparam string account
+-- @tparam string text all of it
+function Directory:write(account, text)
+  must(host.replace_file(self:file_of(account), text))
+end
+
+return export_directory

@@ -1,0 +1,60 @@
+--- A runtime that calls a function while it waits, and knows what the calls wait for.
+-- @module palenca.host.cli.observed_runtime
+local calls = require("palenca.runtime.calls")
+local core = require("palenca.core")
+
+local observed_runtime = {}
+
+-- Seconds between two calls of the function.
+local INTERVAL = 0.2
+
+local function nothing() end
+
+local function describe_retry(attempt)
+  if attempt and attempt.retry_in and attempt.status ~= 429 then
+    return "to try again after " .. (attempt.status and "HTTP " .. attempt.status
+      or "a failure of the " .. attempt.kind)
+  end
+end
+
+--- Makes it.
+-- @tparam function on_wait called with what is waited for, and in how many seconds that is over;
+-- nil if a response is under way. What it raises ends the wait
+-- @treturn table the runtime
+-- @treturn function for `on_attempt` of the client
+function observed_runtime.new(on_wait)
+  local engine = core.engine()
+  local own = calls.new(engine)
+  local last
+
+  local function observe()
+    if engine:active() > 0 and engine:in_flight() == 0 then
+      on_wait(describe_retry(last) or "for the rate limit", engine:next_deadline() or 0)
+    else
+      on_wait()
+    end
+  end
+
+  return {
+    submit = function(request)
+      return own:submit(request)
+    end,
+    wait = function(call)
+      while not calls.result(call) do
+        own:step(INTERVAL, nothing)
+        observe()
+      end
+      return call.result
+    end,
+    cancel = function(call)
+      own:cancel(call)
+    end,
+    sleep = function()
+      error("nothing sleeps here")
+    end,
+  }, function(attempt)
+    last = attempt
+  end
+end
+
+return observed_runtime
