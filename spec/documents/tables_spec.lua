@@ -253,7 +253,8 @@ local function help_of(...)
 end
 
 local COMMANDS = { "serve", "dev", "sandbox", "run", "check", "trigger", "shadow",
-  "forget", "income", "decide", "report" }
+  "forget", "income", "decide", "report", "earnings", "profile", "logins", "accounts", "users",
+  "webhooks", "export" }
 -- Of the program itself: they have no row.
 local OWN = { "help", "version", "completion" }
 local PARTS = {
@@ -266,11 +267,13 @@ describe("the README's commands", function()
     local found = {}
     for _, cells in ipairs(rows_of("README.md", "Commands")) do
       local first = cells[1]:match("^`palenca ([%l-]+)")
-      for word in cells[1]:gmatch("[%l-]+") do
-        local is_part = PARTS[first] and word ~= "palenca" and word ~= first
-        found[first .. " " .. word] = is_part or nil
+      for words in cells[1]:gmatch("`([^`]+)`") do
+        local name = words:gsub("^palenca ", ""):match("^[%l-]+")
+        if PARTS[first] and name == first then
+          name = words:match(" ([%l-]+)", #"palenca " + 1)
+        end
+        found[PARTS[first] and first .. " " .. name or name] = true
       end
-      found[first] = not PARTS[first] or nil
     end
     local expected = set_of(COMMANDS)
     for command, names in pairs(PARTS) do
