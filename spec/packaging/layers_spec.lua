@@ -20,6 +20,7 @@ local ROOMS = {
   { "core/host/store/sqlite", uses = "core/common core/host/common core/host/store "
     .. "core/host/store/ledger core/host/store/memory sqlite3" },
   { "core/host/store/queue", uses = "core/common core/host/store core/host/store/sqlite" },
+  -- zlib decompresses in pieces what is searched
   { "core/host/store/admin", uses = "core/common core/host/common core/host/store "
     .. "core/host/store/ledger core/host/store/sqlite sqlite3 uv zlib" },
   { "core/host/webhook", uses = "core/common core/client/palenca.h core/host/common "

@@ -83,19 +83,6 @@ static int terminal_width(lua_State *L) {
   return 1;
 }
 
-/* host.terminal_width("stdout" | "stderr") → the columns of the terminal that it is | nil: it is
- * none */
-static int terminal_width(lua_State *L) {
-  static const char *const names[] = {"stdout", "stderr", NULL};
-  struct winsize size;
-  int fd = luaL_checkoption(L, 1, NULL, names) == 0 ? STDOUT_FILENO : STDERR_FILENO;
-  if (!isatty(fd) || ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
-    return 0;
-  }
-  lua_pushinteger(L, size.ws_col);
-  return 1;
-}
-
 static const luaL_Reg functions[] = {
     {"log_begin", begin_log},         {"log_write", write_log},           {"log_end", end_log},
     {"output_failed", output_failed}, {"is_terminal", is_terminal},       {"unix_time", unix_time},

@@ -212,6 +212,7 @@ function options.add_client(command)
   options.add(command, "--api-key-file", {
     help = "A file with the API key. Else $PALENCA_API_KEY.",
     convert = options.file,
+    own_env = "PALENCA_API_KEY",
     argname = "FILE",
   })
   options.add(command, "--environment", {
