@@ -175,5 +175,5 @@ test("the tutorial, from the webhook to the API", staged(async (stage) => {
   const events = (await stage.run(program, ["events", "list", "--db", db, "--json"])).trim()
     .split("\n").map(JSON.parse);
   assert.deepEqual(events.map((event) => [event.action, event.state, event.account_id]),
-    [["login.created", "done", account], ["login.success", "done", account]]);
+    [["login.success", "done", account], ["login.created", "done", account]]);
 }));

@@ -187,7 +187,7 @@ describe("the annotations", function()
         expected[#expected + 1] = type(value) == "function" and method or nil
       end
       for method in pairs(functions) do
-        found[#found + 1] = method:match("^" .. name:match("%w+$") .. "%.(%w+)$")
+        found[#found + 1] = method:match("^" .. name:match("%w+$") .. "%.([%w_]+)$")
       end
       table.sort(expected)
       table.sort(found)

@@ -61,6 +61,7 @@ const faults = {
   // count:N: 200 pages; says how many of those behind the first are open at once, when N of them
   // are, and all that the client has sent meanwhile has been read
   count: ({ request, response, argument, body }) => {
+    if (!body) return good(response); // of another operation
     const number = JSON.parse(body).options.page;
     if (number === 1) counted.set(request.url, counted.get(request.url) ?? []);
     const open = counted.get(request.url);

@@ -111,7 +111,7 @@ function process.start(path, arguments, options)
   options = options or {}
   -- spec/run loads the sanitizers' runtime before the interpreters, which load the module; the
   -- program has its own, and other programs are none of their business
-  local is_interpreter = path:find("lua[%w.]*$")
+  local is_interpreter = path:find("lua[%w.]*$") or path:find("busted$")
   local environment = merged_environment(options.env, is_interpreter)
   if path == os.getenv("SPEC_PROGRAM") and os.getenv("SPEC_SANITIZED") then
     environment[#environment + 1] = "ASAN_OPTIONS=detect_leaks=1"

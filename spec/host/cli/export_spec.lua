@@ -234,8 +234,8 @@ describe("palenca export", function()
       .. TUTORIAL })
     local status, out, err = call("--since", "2024-09-01")
     assert.are.equal(1, status)
-    assert.truthy(err:find("palenca export: account " .. NOBODY .. ": not_found: ", 1, true), err)
-    assert.truthy(err:find("palenca export: account " .. TUTORIAL .. ": the history is incomplete",
+    assert.truthy(err:find("palenca: account " .. NOBODY .. ": not_found: ", 1, true), err)
+    assert.truthy(err:find("palenca: account " .. TUTORIAL .. ": the history is incomplete",
       1, true), err)
     assert.truthy(out:find("^3 of 5 accounts .*: 3 read now, 0 before\n$"), out)
     local files = files_of(directory .. "/out", "jsonl")
@@ -255,7 +255,7 @@ describe("palenca export", function()
     env.PALENCA_API_KEY = "wrong"
     local status, out, err = call()
     assert.are.same({ 1, "" }, { status, out })
-    assert.truthy(err:find("^palenca export: auth: [^\n]+; 0 of 6 accounts are exported: run it "
+    assert.truthy(err:find("^palenca: auth: [^\n]+; 0 of 6 accounts are exported: run it "
       .. "again to continue\n$"), err)
     env.PALENCA_API_KEY, env.PALENCA_MAX_RETRIES = key, "0"
     post(url, "/sandbox/faults", { kind = "error", status = 500, code = "server_error", path =
@@ -307,7 +307,7 @@ describe("palenca export", function()
       assert.truthy(err:find("in use by another process", 1, true), err)
       started:kill(signal)
       assert.are.equal(expected, started:wait_exit())
-      assert.truthy(started.stderr:find("^palenca export: stopped by " .. signal:upper()
+      assert.truthy(started.stderr:find("^palenca: stopped by " .. signal:upper()
         .. "; 0 of 21 accounts are exported: run it again to continue\n$"), started.stderr)
     end
   end)
@@ -362,7 +362,7 @@ describe("palenca export", function()
       process.write_file(directory .. "/accounts.txt", text)
       local status, out, err = call()
       assert.are.same({ 1, "" }, { status, out })
-      assert.truthy(err:find("^palenca export: [^\n]*" .. problem .. "\n$"), err)
+      assert.truthy(err:find("^palenca: [^\n]*" .. problem .. "\n$"), err)
     end
     os.remove(directory .. "/accounts.txt")
     assert.truthy(select(3, call()):find("No such file", 1, true))

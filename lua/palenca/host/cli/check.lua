@@ -78,7 +78,7 @@ function check.run(given)
   local problem = not given.script and not given.online and "missing argument 'SCRIPT'"
     or given.json and not given.online and "--json goes with --online" or nil
   if problem then
-    program_log.problem(problem, { hint = "Try 'palenca check --help'." })
+    program_log.problem(problem, "Try 'palenca check --help'.")
     return WRONG_USAGE
   end
   local online = given.online and check_online.run(given) or nil

@@ -117,8 +117,7 @@ local function record_failure(self, account, problem)
   end
   self.failed = self.failed + 1
   self.progress:clear()
-  program_log.problem(("account %s: %s"):format(account, tostring(problem)),
-    { command = "export" })
+  program_log.problem(("account %s: %s"):format(account, tostring(problem)))
 end
 
 local function export_one(self, account)
