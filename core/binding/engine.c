@@ -269,6 +269,24 @@ static int engine_submit(lua_State *L) {
   return 1;
 }
 
+/* engine:preconnect(request, seconds) → true | nil, message */
+static int engine_preconnect(lua_State *L) {
+  palenca_engine *engine = check_engine(L);
+  palenca_request request;
+  palenca_error error = {0};
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_Number seconds = luaL_checknumber(L, 3);
+  luaL_argcheck(L, seconds >= 0 && seconds <= 86400, 3, "seconds from 0 to 86400");
+  core_read_request(L, 2, &request);
+  if (!palenca_engine_preconnect(engine, &request, (int64_t)(seconds * 1000), &error)) {
+    lua_pushnil(L);
+    lua_pushstring(L, error.message);
+    return 2;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* engine:step(max_wait [, fd…]) → number of completed calls */
 static int engine_step(lua_State *L) {
   palenca_engine *engine = check_engine(L);
@@ -445,6 +463,7 @@ static int engine_take_attempt(lua_State *L) {
 
 static const luaL_Reg engine_methods[] = {
     {"submit", engine_submit},
+    {"preconnect", engine_preconnect},
     {"step", engine_step},
     {"take", engine_take},
     {"take_attempt", engine_take_attempt},
@@ -461,7 +480,7 @@ void core_open_engine(lua_State *L) {
   luaL_newmetatable(L, TEMPLATE_TYPE);
   lua_pop(L, 1);
   if (luaL_newmetatable(L, ENGINE_TYPE)) {
-    lua_createtable(L, 0, 9);
+    lua_createtable(L, 0, 10);
     compat_set_functions(L, engine_methods);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, engine_close);

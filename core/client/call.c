@@ -95,7 +95,10 @@ static char *take_buffer(palenca_buffer *buffer, size_t *size) {
   return data;
 }
 
-void call_hand_over_response(call *one, palenca_result *to) {
+void call_hand_over_response(call *one, int status, palenca_result *to) {
+  to->id = one->id;
+  to->status = status;
+  to->attempts = one->attempts;
   if (one->keep_headers) {
     to->headers = take_buffer(&one->header_out, &to->headers_size);
   }

@@ -50,8 +50,8 @@ struct call {
 /* What the header lines say that have come. */
 void call_read_meta(const call *one, palenca_meta *meta);
 
-/* Moves what has come to a result. */
-void call_hand_over_response(call *one, palenca_result *to);
+/* Moves what has come, with `status`, to a result. */
+void call_hand_over_response(call *one, int status, palenca_result *to);
 
 /* A copy of a request; NULL with `error` set if it is not a valid one, or without memory. */
 call *call_new(const palenca_request *request, palenca_error *error);

@@ -123,15 +123,12 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
   call_result *done = one->result;
   palenca_result *result = &done->result;
   one->result = NULL;
-  result->id = one->id;
   result->error = outcome->error;
-  result->status = outcome->status;
-  result->attempts = one->attempts;
   result->meta = *meta;
   if (one->measure) {
     measure(engine, one, outcome, result);
   }
-  call_hand_over_response(one, result);
+  call_hand_over_response(one, outcome->status, result);
   forget(engine, one);
   *(engine->done_last != NULL ? &engine->done_last->next : &engine->done_first) = &done->node;
   engine->done_last = &done->node;
@@ -368,6 +365,19 @@ bool engine_adopt(palenca_engine *engine, call *one) {
   send_queue_add(one);
   engine->active++;
   return true;
+}
+
+bool palenca_engine_preconnect(palenca_engine *engine, const palenca_request *request,
+                               int64_t for_ms, palenca_error *error) {
+  start_afresh_after_fork(engine);
+  if (engine->transport == NULL) {
+    return palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+  }
+  transport_request server = {.url = request->url,
+                              .allow_tls_1_2 = request->allow_tls_1_2,
+                              .ca_file = request->ca_file,
+                              .proxy = request->proxy};
+  return transport_preconnect(engine->transport, &server, for_ms, error);
 }
 
 /* ---- step ------------------------------------------------------------------------ */

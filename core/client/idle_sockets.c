@@ -59,8 +59,6 @@ void idle_sockets_remove(idle_sockets *idle, int fd) {
   poller_drop(idle->poller, fd);
 }
 
-void idle_sockets_end_readable(idle_sockets *idle) {
-  for (int fd; (fd = poller_next_readable_idle(idle->poller)) >= 0;) {
-    idle_sockets_end(idle, fd);
-  }
+int idle_sockets_next_readable(idle_sockets *idle) {
+  return poller_next_readable_idle(idle->poller);
 }

@@ -22,8 +22,8 @@ void idle_sockets_end(idle_sockets *idle, int fd);
 /* To be called before a socket is closed, idle or not. */
 void idle_sockets_remove(idle_sockets *idle, int fd);
 
-/* Ends those that are readable. */
-void idle_sockets_end_readable(idle_sockets *idle);
+/* One that is readable, which is to be ended; -1: there is none. */
+int idle_sockets_next_readable(idle_sockets *idle);
 
 #pragma GCC visibility pop
 

@@ -28,6 +28,7 @@ static const struct {
     {"curl_easy_setopt", offsetof(lazy_curl, easy_setopt)},
     {"curl_easy_getinfo", offsetof(lazy_curl, easy_getinfo)},
     {"curl_easy_strerror", offsetof(lazy_curl, easy_strerror)},
+    {"curl_easy_recv", offsetof(lazy_curl, easy_recv)},
     {"curl_multi_init", offsetof(lazy_curl, multi_init)},
     {"curl_multi_cleanup", offsetof(lazy_curl, multi_cleanup)},
     {"curl_multi_setopt", offsetof(lazy_curl, multi_setopt)},
@@ -36,6 +37,9 @@ static const struct {
     {"curl_multi_info_read", offsetof(lazy_curl, multi_info_read)},
     {"curl_multi_socket_action", offsetof(lazy_curl, multi_socket_action)},
     {"curl_multi_timeout", offsetof(lazy_curl, multi_timeout)},
+    {"curl_share_init", offsetof(lazy_curl, share_init)},
+    {"curl_share_setopt", offsetof(lazy_curl, share_setopt)},
+    {"curl_share_cleanup", offsetof(lazy_curl, share_cleanup)},
     {"curl_slist_append", offsetof(lazy_curl, slist_append)},
     {"curl_slist_free_all", offsetof(lazy_curl, slist_free_all)},
 };
@@ -59,6 +63,8 @@ static bool find_all(void *library) {
     }
   }
   (void)find(library, "SSL_pending", offsetof(lazy_curl, ssl_pending));
+  (void)find(library, "SSL_set_shutdown", offsetof(lazy_curl, ssl_set_shutdown));
+  (void)find(library, "SSL_get0_alpn_selected", offsetof(lazy_curl, ssl_get0_alpn_selected));
   return true;
 }
 

@@ -17,6 +17,7 @@ typedef struct {
   CURLcode (*easy_setopt)(CURL *, CURLoption, ...);
   CURLcode (*easy_getinfo)(CURL *, CURLINFO, ...);
   const char *(*easy_strerror)(CURLcode);
+  CURLcode (*easy_recv)(CURL *, void *, size_t, size_t *);
   CURLM *(*multi_init)(void);
   CURLMcode (*multi_cleanup)(CURLM *);
   CURLMcode (*multi_setopt)(CURLM *, CURLMoption, ...);
@@ -25,11 +26,16 @@ typedef struct {
   CURLMsg *(*multi_info_read)(CURLM *, int *);
   CURLMcode (*multi_socket_action)(CURLM *, curl_socket_t, int, int *);
   CURLMcode (*multi_timeout)(CURLM *, long *);
+  CURLSH *(*share_init)(void);
+  CURLSHcode (*share_setopt)(CURLSH *, CURLSHoption, ...);
+  CURLSHcode (*share_cleanup)(CURLSH *);
   struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
   void (*slist_free_all)(struct curl_slist *);
   /* OpenSSL's, if that is libcurl's TLS library, else NULL. It need not be the OpenSSL that this
    * code is linked with. */
   int (*ssl_pending)(const void *session);
+  void (*ssl_set_shutdown)(const void *session, int mode);
+  void (*ssl_get0_alpn_selected)(const void *session, const unsigned char **name, unsigned *size);
 } lazy_curl;
 
 /* Loads and initializes libcurl with the process's first call; it stays loaded, as does the

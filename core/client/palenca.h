@@ -368,11 +368,18 @@ typedef struct {
 uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *request,
                                palenca_error *error);
 
+/* Has connections to the server of a request open before there is one, for `for_ms` from now or as
+ * long as an earlier call said: one with HTTP/2, a few with HTTP/1.1; those that the server closes
+ * are replaced, at a bounded rate. Nothing is sent on them. Of the request only `url`, `ca_file`,
+ * `proxy` and `allow_tls_1_2` count. No failure to connect is reported. */
+bool palenca_engine_preconnect(palenca_engine *engine, const palenca_request *request,
+                               int64_t for_ms, palenca_error *error);
+
 #define PALENCA_WAKE_FDS_MAX 8
 
-/* Another event loop drives an engine with step(0): after each submit and cancel, whenever this
- * descriptor is readable, and next_deadline later, which it asks for after each step. The
- * descriptor is the engine's to close, and another one after a fork; -1 without memory, and on
+/* Another event loop drives an engine with step(0): after each submit, preconnect and cancel,
+ * whenever this descriptor is readable, and next_deadline later, which it asks for after each step.
+ * The descriptor is the engine's to close, and another one after a fork; -1 without memory, and on
  * systems that have no epoll. */
 int palenca_engine_fd(palenca_engine *engine);
 

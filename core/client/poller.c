@@ -168,6 +168,11 @@ bool poller_watch(poller *p, int fd, bool in, bool out) {
   return look_for(p, one, one->wanted, was_watched);
 }
 
+bool poller_watches(const poller *p, int fd) {
+  const poller_socket *one = find(p, fd);
+  return one != NULL && one->wanted != 0;
+}
+
 void poller_forget(poller *p, int fd) {
   poller_socket *one = find(p, fd);
   if (one == NULL) {

@@ -33,6 +33,7 @@ void poller_free(poller *p);
 
 /* From now on a socket is watched for this, and for nothing else. False without memory. */
 bool poller_watch(poller *p, int fd, bool in, bool out);
+bool poller_watches(const poller *p, int fd);
 /* These pass over a socket that is not known. A connection that is forgotten may be watched again,
  * so it must be dropped before it is closed; or, if its number is another socket's from now on, be
  * said to be replaced. */

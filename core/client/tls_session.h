@@ -16,6 +16,13 @@ const void *tls_session_of(const lazy_curl *curl, CURL *easy);
  */
 bool tls_session_has_unread(const lazy_curl *curl, const void *session);
 
+/* Records that its connection has ended well, so that its session can be resumed by another one:
+ * found to be cut off, it could not. */
+void tls_session_end(const lazy_curl *curl, const void *session);
+
+/* The version of HTTP that client and server have agreed on: 1 or 2; 0 if that cannot be asked. */
+int tls_session_http_version(const lazy_curl *curl, const void *session);
+
 #pragma GCC visibility pop
 
 #endif

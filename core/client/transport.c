@@ -1,55 +1,15 @@
 /* Sends single HTTP requests, each with one response, over one curl multi handle. */
-#include "transport.h"
-
 #include "clock.h"
 #include "curl_request.h"
-#include "idle_sockets.h"
-#include "lazy_curl.h"
-#include "poller.h"
 #include "protocol/error.h"
-#include "response_sink.h"
 #include "tls_session.h"
-#include "transfer_outcome.h"
+#include "transport_internal.h"
 
 #include <fcntl.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* Used for one transfer after the other; its header lines stay, for most have the same. */
-typedef struct {
-  CURL *easy;
-  struct curl_slist *lines;
-} easy_handle;
-
-typedef struct transfer {
-  const lazy_curl *curl;
-  easy_handle handle;
-  response_sink sink;
-  const char *ca_file; /* the request's */
-  const void *tls;     /* its connection's, once the head has come; NULL: none that can be asked */
-  bool is_https;
-  struct sockaddr_storage peer; /* whom the last connection was opened to; of size 0: none was */
-  socklen_t peer_size;
-  void *context;
-  char message[CURL_ERROR_SIZE];
-  struct transfer *previous, *next; /* among the running, so that free finds them all */
-} transfer;
-
-struct transport {
-  const lazy_curl *curl; /* as `multi` NULL before the first transfer */
-  CURLM *multi;
-  int max_connections;
-  bool is_shared;    /* the last request that was started has share_connection */
-  poller poller;     /* watches curl's sockets */
-  int64_t wakeup_at; /* when curl must be called even if nothing happens; -1: never */
-  transfer *running;
-  idle_sockets idle_connections; /* of connections */
-  easy_handle *idle;             /* to be used again */
-  size_t idle_count, idle_limit;
-};
 
 static int on_interest(CURL *easy, curl_socket_t socket, int what, void *context, void *unused) {
   transport *t = context;
@@ -93,6 +53,11 @@ static bool start_curl(transport *t, palenca_error *error) {
   /* its own bound is 100 of a connection, whatever the server allows */
   curl->multi_setopt(t->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)t->max_connections);
   curl->multi_setopt(t->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+  /* older curls remember TLS sessions for each handle alone */
+  t->sessions = curl->share_init();
+  if (t->sessions != NULL) {
+    curl->share_setopt(t->sessions, CURLSHOPT_SHARE, (int)CURL_LOCK_DATA_SSL_SESSION);
+  }
   return true;
 }
 
@@ -122,6 +87,8 @@ void transport_abandon(transport *t) {
   }
   poller_free(&t->poller);
   idle_sockets_free(&t->idle_connections);
+  open_sockets_free(&t->open);
+  kept_servers_free(&t->kept);
   free(t->idle);
   free(t);
 }
@@ -135,7 +102,7 @@ static void free_handle(const lazy_curl *curl, easy_handle *one) {
   }
 }
 
-static void forget(transport *t, transfer *one) {
+void transport_forget(transport *t, transfer *one) {
   if (one->previous != NULL) {
     one->previous->next = one->next;
   } else {
@@ -146,7 +113,8 @@ static void forget(transport *t, transfer *one) {
   }
   t->curl->multi_remove_handle(t->multi, one->handle.easy);
   t->curl->easy_setopt(one->handle.easy, CURLOPT_ERRORBUFFER, NULL);
-  if (t->idle_count < t->idle_limit) {
+  /* the options of a preconnect are its own */
+  if (one->preconnect == NO_PRECONNECT && t->idle_count < t->idle_limit) {
     t->idle[t->idle_count++] = one->handle;
   } else {
     free_handle(t->curl, &one->handle);
@@ -160,7 +128,7 @@ void transport_free(transport *t) {
     return;
   }
   while (t->running != NULL) {
-    forget(t, t->running);
+    transport_forget(t, t->running);
   }
   while (t->idle_count > 0) {
     free_handle(t->curl, &t->idle[--t->idle_count]);
@@ -168,14 +136,22 @@ void transport_free(transport *t) {
   if (t->multi != NULL) {
     t->curl->multi_cleanup(t->multi);
   }
+  if (t->sessions != NULL) {
+    t->curl->share_cleanup(t->sessions);
+  }
   poller_free(&t->poller);
   idle_sockets_free(&t->idle_connections);
+  open_sockets_free(&t->open);
+  kept_servers_free(&t->kept);
   free(t->idle);
   free(t);
 }
 
 static size_t on_header(char *data, size_t unit, size_t count, void *context) {
   transfer *one = context;
+  if (one->preconnect != NO_PRECONNECT) { /* it was to have no request */
+    return 0;
+  }
   bool is_taken = response_sink_add_line(&one->sink, data, unit * count);
   if (is_taken && one->is_https && one->sink.head_ended && one->tls == NULL) {
     one->tls = tls_session_of(one->curl, one->handle.easy);
@@ -201,6 +177,7 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
     return CURL_SOCKET_BAD;
   }
   if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) {
+    open_sockets_add(&one->owner->open, fd, one->origin, clock_steady_ms());
     return fd;
   }
   close(fd);
@@ -210,6 +187,7 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
 static int on_close(void *context, curl_socket_t socket) {
   transport *t = context;
   idle_sockets_remove(&t->idle_connections, socket);
+  open_sockets_remove(&t->open, socket);
   return close(socket);
 }
 
@@ -240,6 +218,7 @@ static CURL *new_easy(transport *t) {
   /* A hung resolver must not be waited for once the call has ended. */
   curl->easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   curl->easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl->easy_setopt(easy, CURLOPT_SHARE, t->sessions);
   curl->easy_setopt(easy, CURLOPT_USERAGENT, "palenca/" PALENCA_VERSION);
   /* Decoded by response_sink: curl does not see that a compressed body is truncated. */
   curl->easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
@@ -283,58 +262,92 @@ static void run_timers(transport *t) {
   }
 }
 
-/* Where a server permits fewer requests on a connection than are sent at once. Curl would open one
- * for each of the others, for it does not wait for the connection that it opens. */
-#define SHARED_CONNECTIONS_MAX 4L
-
 /* Also of those that wait for a connection from now on: only requests that share one do. */
 static void bound_connections(transport *t, bool is_shared) {
   if (t->is_shared != is_shared) {
     t->is_shared = is_shared;
     t->curl->multi_setopt(t->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                          is_shared ? SHARED_CONNECTIONS_MAX : 0L);
+                          is_shared ? (long)SHARED_CONNECTIONS_MAX : 0L);
+  }
+}
+
+/* Where HTTP/2 is expected, a request waits for a connection that is being opened. */
+static bool set_up(transport *t, transfer *one, const transport_request *request) {
+  CURL *easy = one->handle.easy;
+  one->owner = t;
+  one->curl = t->curl;
+  one->ca_file = request->ca_file;
+  one->is_https = strncmp(request->url, "https:", 6) == 0;
+  one->origin = open_sockets_origin(request);
+  response_sink_init(&one->sink, request->header_out, request->body_out);
+  if (easy == NULL || !request_options_set(t->curl, easy, &one->handle.lines, request)) {
+    return false;
+  }
+  if (open_sockets_version(&t->open, one->origin) == 2) {
+    t->curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+  }
+  set_transfer(easy, one);
+  return true;
+}
+
+transfer *transport_begin(transport *t, const transport_request *request, void *context,
+                          palenca_error *error) {
+  if (!start_curl(t, error)) {
+    return NULL;
+  }
+  transfer *one = calloc(1, sizeof *one);
+  if (one == NULL) {
+    palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+    return NULL;
+  }
+  bool has_idle = context != NULL && t->idle_count > 0;
+  one->context = context;
+  one->handle = has_idle ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy(t)};
+  if (!set_up(t, one, request)) {
+    goto no_memory;
+  }
+  if (context == NULL) {
+    preconnect_set_options(one);
+  }
+  if (t->curl->multi_add_handle(t->multi, one->handle.easy) != CURLM_OK) {
+    goto no_memory;
+  }
+  add_running(t, one);
+  if (context != NULL) {
+    bound_connections(t, request->share_connection);
+  }
+  run_timers(t); /* it gets its connection now, before anything else comes on one */
+  return one;
+no_memory:
+  free_handle(t->curl, &one->handle);
+  free(one);
+  palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
+  return NULL;
+}
+
+void transport_end_idle(transport *t, int fd) {
+  tls_session_end(t->curl, open_sockets_tls(&t->open, fd));
+  idle_sockets_end(&t->idle_connections, fd);
+}
+
+static void end_readable(transport *t) {
+  for (int fd; (fd = idle_sockets_next_readable(&t->idle_connections)) >= 0;) {
+    transport_end_idle(t, fd);
   }
 }
 
 void *transport_start(transport *t, const transport_request *request, void *context,
                       palenca_error *error) {
-  if (!palenca_url_check(request->url, error) || !start_curl(t, error)) {
+  if (!palenca_url_check(request->url, error)) {
     return NULL;
   }
-  transfer *one = calloc(1, sizeof *one);
-  if (one == NULL) {
-    goto no_memory;
-  }
-  one->context = context;
-  one->ca_file = request->ca_file;
-  one->is_https = strncmp(request->url, "https:", 6) == 0;
-  response_sink_init(&one->sink, request->header_out, request->body_out);
-  one->curl = t->curl;
-  one->handle = t->idle_count > 0 ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy(t)};
-  CURL *easy = one->handle.easy;
-  if (easy == NULL || !request_options_set(t->curl, easy, &one->handle.lines, request)) {
-    goto no_memory;
-  }
-  set_transfer(easy, one);
-  idle_sockets_end_readable(&t->idle_connections);
-  if (t->curl->multi_add_handle(t->multi, easy) != CURLM_OK) {
-    goto no_memory;
-  }
-  add_running(t, one);
-  bound_connections(t, request->share_connection);
-  run_timers(t); /* it gets its connection now, before anything else comes on one */
-  return one;
-no_memory:
-  if (one != NULL) {
-    free_handle(t->curl, &one->handle);
-    free(one);
-  }
-  palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
-  return NULL;
+  preconnect_release(t);
+  end_readable(t);
+  return transport_begin(t, request, context, error);
 }
 
 void transport_cancel(transport *t, void *handle) {
-  forget(t, handle);
+  transport_forget(t, handle);
 }
 
 int transport_fd(transport *t) {
@@ -342,11 +355,15 @@ int transport_fd(transport *t) {
 }
 
 int64_t transport_next_deadline(const transport *t) {
-  if (t->wakeup_at < 0) {
+  int64_t next = t->wakeup_at, check = kept_servers_next(&t->kept);
+  if (check >= 0 && (next < 0 || check < next)) {
+    next = check;
+  }
+  if (next < 0) {
     return -1;
   }
   int64_t now = clock_steady_ms();
-  return t->wakeup_at > now ? t->wakeup_at - now : 0;
+  return next > now ? next - now : 0;
 }
 
 static void act(transport *t, int fd, short what) {
@@ -362,8 +379,12 @@ void transport_perform(transport *t) {
   while (poller_take(&t->poller, &fd, &what)) {
     act(t, fd, what);
   }
-  if (transport_next_deadline(t) == 0) {
+  if (t->wakeup_at >= 0 && t->wakeup_at <= clock_steady_ms()) {
     run_timers(t);
+  }
+  int64_t check = kept_servers_next(&t->kept);
+  if (check < 0 ? t->parked > 0 : check <= clock_steady_ms()) {
+    preconnect_run(t);
   }
 }
 
@@ -371,83 +392,17 @@ void transport_wait(transport *t, int64_t max_wait, const int *wake_fds, size_t 
   poller_wait(&t->poller, max_wait, wake_fds, wake_fd_count);
 }
 
-/* A proxy may have been spoken to, and the server's TLS not have been agreed on. */
-static bool has_no_tls(const transfer *one) {
-  CURL *easy = one->handle.easy;
-  curl_off_t handshake = 0;
-  long connections = 0;
-  one->curl->easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections); /* 0: a reused one */
-  one->curl->easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
-  return one->is_https && connections > 0 && handshake == 0;
-}
-
-/* The connection's own failures come before the first byte of the request. */
-static bool was_sent(const transfer *one, CURLcode code) {
-  long request_bytes = 0;
-  if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
-      code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
-      code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
-      has_no_tls(one)) {
-    return false;
-  }
-  if (one->curl->easy_getinfo(one->handle.easy, CURLINFO_REQUEST_SIZE, &request_bytes) !=
-      CURLE_OK) {
-    return true;
-  }
-  return request_bytes > 0;
-}
-
-static void describe(const transfer *one, CURLcode code, transport_outcome *outcome) {
-  const response_sink *sink = &one->sink;
-  if (sink->failure.kind != PALENCA_OK) {
-    outcome->error = sink->failure;
-  } else if ((code == CURLE_OUT_OF_MEMORY || (int)code == CURL_TOO_LARGE) && sink->head->size > 0 &&
-             !sink->head_ended) {
-    /* how curl says that a line is longer than its buffer for one may be */
-    palenca_error_set(&outcome->error, PALENCA_PROTOCOL, "the response's head has a line too long");
-  } else if (code == CURLE_OK) {
-    palenca_error_set(&outcome->error, PALENCA_NETWORK,
-                      "the connection was closed inside the head of the response");
-  } else if (code == CURLE_SSL_CACERT_BADFILE) {
-    outcome->is_permanent = true;
-    palenca_error_set(&outcome->error, PALENCA_NETWORK,
-                      "the CA file %.180s cannot be read or holds no certificates",
-                      one->ca_file != NULL ? one->ca_file : "of the system");
-  } else {
-    const char *text = one->message[0] != '\0' ? one->message : one->curl->easy_strerror(code);
-    palenca_error_set(&outcome->error, transfer_outcome_kind(code, outcome->sent), "%s", text);
-  }
-}
-
-/* Nothing of a proxy's response is the server's, and the request has not left. It may be tried
- * again where the proxy did not get through, and not where it rejected the request. */
-static bool is_rejected_by_proxy(CURL *easy, transfer *one, transport_outcome *outcome) {
-  long status = 0;
-  char address[64] = "?", port[8] = "?";
-  one->curl->easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
-  if (status == 0 || status / 100 == 2 || one->sink.head->size > 0) {
-    return false;
-  }
-  /* curl's own CURLINFO_PRIMARY_IP is empty here in 8.14 */
-  (void)getnameinfo((struct sockaddr *)&one->peer, one->peer_size, address, sizeof address, port,
-                    sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-  outcome->status = 0;
-  outcome->sent = false;
-  outcome->is_permanent = status / 100 != 5 && status != 408 && status != 429;
-  palenca_error_set(&outcome->error, PALENCA_NETWORK,
-                    "the proxy at %s port %s rejected the connection with status %ld%s", address,
-                    port, status, status == 407 ? " (it requires credentials)" : "");
-  return true;
-}
-
 /* Watches the connection of a transfer that ended well; curl closes the connection of any other,
  * unless it is HTTP/2. There data may arrive at any time, and curl reads it before it reuses the
  * connection. */
 static void record_idle_connection(transport *t, const transfer *one, int http_version) {
   curl_socket_t socket = CURL_SOCKET_BAD;
-  if (http_version != 1 ||
-      one->curl->easy_getinfo(one->handle.easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
+  if (one->curl->easy_getinfo(one->handle.easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
       socket == CURL_SOCKET_BAD) {
+    return;
+  }
+  open_sockets_use(&t->open, socket, http_version == 1 ? 1 : 2, one->tls, clock_steady_ms());
+  if (http_version != 1) {
     return;
   }
   if (one->is_https && (one->tls == NULL || tls_session_has_unread(one->curl, one->tls))) {
@@ -471,20 +426,24 @@ bool transport_take(transport *t, transport_outcome *outcome) {
     t->curl->easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
     t->curl->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     transfer *one = (transfer *)(void *)owner;
+    if (one->preconnect != NO_PRECONNECT) {
+      preconnect_end(t, one, code);
+      continue;
+    }
     memset(outcome, 0, sizeof *outcome);
     outcome->context = one->context;
     outcome->status = (int)status;
-    outcome->sent = was_sent(one, code);
-    transfer_outcome_measure(t->curl, easy, outcome);
+    outcome->sent = transfer_was_sent(one, code);
+    transfer_measure(one, outcome);
     /* curl takes half a head for a complete response, and half of a compressed body, too */
     bool is_complete = code == CURLE_OK && one->sink.head_ended && response_sink_end(&one->sink);
-    if (!is_complete && !is_rejected_by_proxy(easy, one, outcome)) {
-      describe(one, code, outcome);
+    if (!is_complete) {
+      transfer_describe(one, code, outcome);
     }
     if (code == CURLE_OK) {
       record_idle_connection(t, one, outcome->http_version);
     }
-    forget(t, one);
+    transport_forget(t, one);
     return true;
   }
   return false;

@@ -48,6 +48,12 @@ void *transport_start(transport *transport, const transport_request *request, vo
                       palenca_error *error);
 void transport_cancel(transport *transport, void *transfer);
 
+/* Keeps connections to the server of a request open from now on, for `for_ms` or as long as an
+ * earlier call said, without sending anything: one with HTTP/2, a few with HTTP/1.1. Of the request
+ * only what is needed to connect counts. It fails in silence, as often as it tries. */
+bool transport_preconnect(transport *transport, const transport_request *request, int64_t for_ms,
+                          palenca_error *error);
+
 /* Does what could be done when the last wait ended, and what is due. */
 void transport_perform(transport *transport);
 
