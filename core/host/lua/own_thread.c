@@ -80,6 +80,13 @@ static int prefetch(lua_State *L) {
   return 0;
 }
 
+/* own_thread.take_announcement() → whether it was said since the last call that events are likely
+ * to come soon whose handlers wait for the API */
+static int take_announcement(lua_State *L) {
+  lua_pushboolean(L, event_consumer_take_announcement(check_consumer(L)));
+  return 1;
+}
+
 #define LEASE_TYPE "palenca.lease"
 
 static int lease_gc(lua_State *L) {
@@ -148,8 +155,15 @@ static int finish(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"fd", fd},       {"clear_fd", clear_fd}, {"requested", requested}, {"ready", ready},
-    {"limit", limit}, {"every", every},       {"prefetch", prefetch},   {"finish", finish},
+    {"fd", fd},
+    {"clear_fd", clear_fd},
+    {"requested", requested},
+    {"ready", ready},
+    {"limit", limit},
+    {"every", every},
+    {"prefetch", prefetch},
+    {"finish", finish},
+    {"take_announcement", take_announcement},
     {NULL, NULL},
 };
 

@@ -136,6 +136,12 @@ void event_lease_free(event_lease *lease);
  * and recording belong to the store from here on. */
 void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome);
 
+/* On the loop: says that events are likely to come soon whose handlers wait for an API. All
+ * consumers are notified, once in a second at most. */
+void event_store_announce(event_store *store);
+/* Whether that was said since the last call. */
+bool event_consumer_take_announcement(event_consumer *consumer);
+
 /* Releases what is leased to the consumer and not finished, and frees it. */
 void event_consumer_free(event_consumer *consumer);
 

@@ -164,6 +164,12 @@ static void on_batch(void *context) {
   event_store_end_turn(r->store);
 }
 
+/* A login that has started: its end, 10 s to 10 minutes later, is what handlers call the API for.
+ */
+static bool announces_others(const char *action) {
+  return strcmp(action, "login.created") == 0 || strcmp(action, "login.retry") == 0;
+}
+
 static void on_request(void *context, http_exchange *exchange) {
   receiver *r = context;
   palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS];
@@ -182,6 +188,9 @@ static void on_request(void *context, http_exchange *exchange) {
   palenca_webhook_decode(&fields[PALENCA_WEBHOOK_ACCOUNT_ID], account_id);
   record.account_id = account_id[0] != '\0' ? account_id : NULL;
   http_exchange_defer(exchange);
+  if (announces_others(action)) {
+    event_store_announce(r->store);
+  }
   event_store_put(r->store, &record, on_stored, exchange);
 }
 

@@ -56,6 +56,27 @@ local function set_defaults(options)
   return before
 end
 
+-- The servers of the clients that were made, as requests without a key.
+local servers, is_listed = {}, {}
+-- Of those that are listed: a script may make clients for ever.
+local SERVERS_MAX = 4
+
+local function list_server(own)
+  local text = table.concat({ own.base_url, own.ca_file or "", own.proxy or "\n",
+    own.min_tls or "" }, "\n")
+  if is_listed[text] or #servers == SERVERS_MAX then
+    return
+  end
+  is_listed[text] = true
+  servers[#servers + 1] = {
+    method = "GET",
+    url = own.base_url .. "/",
+    template = core.template {
+      allow_tls_1_2 = own.min_tls == "1.2", ca_file = own.ca_file, proxy = own.proxy,
+    },
+  }
+end
+
 local texts = { string = true, secret = true, text = true, tls = true }
 
 -- Options that can be read from a text; the others are set in code only.
@@ -240,6 +261,7 @@ local function new(options)
   local self = {}
   secrets[self] = secret
   resources.attach(self)
+  list_server(own)
   return seal(self, own)
 end
 
@@ -366,4 +388,6 @@ return {
   sayable = sayable,
   read_option = read_option,
   root_of = root_of,
+  --- The servers of the clients made so far: requests as an engine's `preconnect` asks for them.
+  servers = servers,
 }

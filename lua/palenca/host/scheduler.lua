@@ -163,6 +163,7 @@ local function submit(self, request)
   if task then
     call.task = task
     call.is_api = request.template ~= nil -- only the client's requests have one
+    task.calls_api = task.calls_api or call.is_api
     task.calls[call] = true
     if task.recording then
       call.number = task.recording:request(request)
@@ -296,6 +297,13 @@ function Scheduler:runtime()
     now = self.now,
     on_error = self.on_error,
   }
+end
+
+--- Has connections to a server open before there is a request; see `palenca_engine_preconnect`.
+-- @tparam table server one of `palenca.client`'s
+-- @tparam number seconds for how long
+function Scheduler:preconnect(server, seconds)
+  self.calls.engine:preconnect(server, seconds)
 end
 
 local function new_task(self, label, body, at_end)

@@ -32,6 +32,11 @@ local TURN = 0.01
 -- Maximum seconds of an idle wait: a worker is woken by its descriptor.
 local IDLE = 60
 
+-- Seconds in which a login that has started may end: connections are open then.
+local LOGIN = 600
+-- Seconds in which they are for a handler that waits for something else before it calls the API.
+local BEFORE_CALL = 10
+
 local function max_attempts(self, entries)
   local min
   for _, entry in ipairs(entries) do
@@ -121,6 +126,22 @@ local function begin_recording(self, record)
   record.responses = own_thread.recording(self.recording_limit, host.unix_time())
 end
 
+local function preconnect(self, seconds)
+  for _, server in ipairs(client.servers) do
+    self.schedule:preconnect(server, seconds)
+  end
+end
+
+-- The handlers that call the API are known from earlier events.
+local function preconnect_for(self, entries, run)
+  for _, entry in ipairs(entries) do
+    if entry.calls_api and not run.calls_api then
+      preconnect(self, BEFORE_CALL)
+      return
+    end
+  end
+end
+
 local function run_handlers(self, event, entries, record)
   local began = core.steady_time()
   local current
@@ -136,6 +157,7 @@ local function run_handlers(self, event, entries, record)
       current = entry
       self.schedule:limit(run, entry.timeout or self.timeout)
       entry.handler(event)
+      entry.calls_api = entry.calls_api or run.calls_api
     end
   end, function(ok, problem, trace)
     if ok then
@@ -147,6 +169,9 @@ local function run_handlers(self, event, entries, record)
     self.running[record.id] = nil
     self.events[event] = nil
   end)
+  if self.running[record.id] then
+    preconnect_for(self, entries, record.run)
+  end
 end
 
 local function finish_timer(record, ok, problem, trace)
@@ -237,6 +262,9 @@ end
 local function work(self)
   while true do
     own_thread.clear_fd()
+    if own_thread.take_announcement() and self.awaits_logins then
+      preconnect(self, LOGIN)
+    end
     local any
     local is_spent = self.is_full or host.limits.has_stopped_finalizer()
     local wish = is_spent and "drain" or own_thread.requested()
@@ -352,6 +380,7 @@ return function(text)
   script_loader.forbid_exit()
   local files = load(self, options.script)
   self.about = describe_script(options.script, files)
+  self.awaits_logins = #handlers.matching("login.success") > 0
   ledger.use(function(event, make, fail)
     record_decision(self, event, make, fail)
   end)

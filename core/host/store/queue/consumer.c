@@ -120,6 +120,11 @@ void event_lease_free(event_lease *lease) {
   free(lease);
 }
 
+bool event_consumer_take_announcement(event_consumer *consumer) {
+  return atomic_load_explicit(&consumer->is_announced, memory_order_relaxed) &&
+         atomic_exchange_explicit(&consumer->is_announced, false, memory_order_relaxed);
+}
+
 /* A finish waits for others, or the next put, unless an event may run after it. */
 static bool post_finish(event_dispatch *dispatch, event_finish *finish) {
   bool is_first = dispatch->finishes == NULL && !dispatch->has_finishes;

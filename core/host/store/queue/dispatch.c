@@ -2,9 +2,14 @@
  * loop. */
 #include "internal.h"
 
+#include "clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Between two announcements. */
+#define ANNOUNCE_MS 1000
 
 /* What is posted while the loop does not wait is seen before it does. */
 bool event_dispatch_post(event_dispatch *dispatch) {
@@ -271,4 +276,19 @@ event_finish *event_dispatch_deliver(event_store *store, event_grant *grant) {
   notify_resting(dispatch);
   (void)pthread_mutex_unlock(&dispatch->mutex);
   return finishes;
+}
+
+void event_store_announce(event_store *store) {
+  event_dispatch *dispatch = &store->dispatch;
+  int64_t now = clock_steady_ms();
+  if (store->timing.announced_at > 0 && now - store->timing.announced_at < ANNOUNCE_MS) {
+    return;
+  }
+  store->timing.announced_at = now;
+  (void)pthread_mutex_lock(&dispatch->mutex);
+  for (size_t i = 0; i < dispatch->consumer_count; i++) {
+    atomic_store_explicit(&dispatch->consumers[i]->is_announced, true, memory_order_relaxed);
+    notify(dispatch->consumers[i]);
+  }
+  (void)pthread_mutex_unlock(&dispatch->mutex);
 }

@@ -29,6 +29,7 @@ struct event_consumer {
   int notify_fd;
   size_t prefetch; /* as it was said, less what was taken since */
   bool is_resting; /* it has found nothing, and was not notified since */
+  _Atomic bool is_announced;
   concurrency_limit limits[EVENT_CONSUMER_LIMITS_MAX]; /* only patterns and limits */
   size_t limit_count;
   consumer_timer *timers, **timers_end;
@@ -118,6 +119,7 @@ typedef struct {
   commit_burst burst;
   int64_t finishes_since; /* the first of those that wait came */
   int64_t leased_at, committed_at;
+  int64_t announced_at;
   bool has_changes; /* of others, which are still to be read */
   int64_t changed_at;
 } store_timing;
