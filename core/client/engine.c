@@ -136,9 +136,7 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
 }
 
 static void expire_no_later(palenca_engine *engine, int64_t deadline) {
-  if (deadline < engine->expiry) {
-    engine->expiry = deadline;
-  }
+  engine->expiry = deadline < engine->expiry ? deadline : engine->expiry;
 }
 
 static void wait_for_retry(palenca_engine *engine, call *one, int64_t wait_ms) {
