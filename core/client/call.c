@@ -163,6 +163,13 @@ static void copy_request(call *one, const palenca_request *from) {
   one->max_retries = from->max_retries;
 }
 
+transport_request call_server(const palenca_request *request) {
+  return (transport_request){.url = request->url,
+                             .allow_tls_1_2 = request->allow_tls_1_2,
+                             .ca_file = request->ca_file,
+                             .proxy = request->proxy};
+}
+
 static bool check_request(const palenca_request *request, palenca_error *error) {
   if (!palenca_method_check(request->method, error)) {
     return false;

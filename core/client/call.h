@@ -53,6 +53,9 @@ void call_read_meta(const call *one, palenca_meta *meta);
 /* Moves what has come, with `status`, to a result. */
 void call_hand_over_response(call *one, int status, palenca_result *to);
 
+/* What is needed to connect to a request's server; its strings are the request's. */
+transport_request call_server(const palenca_request *request);
+
 /* A copy of a request; NULL with `error` set if it is not a valid one, or without memory. */
 call *call_new(const palenca_request *request, palenca_error *error);
 void call_free(call *one);

@@ -371,10 +371,7 @@ bool palenca_engine_preconnect(palenca_engine *engine, const palenca_request *re
   if (engine->transport == NULL) {
     return palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
   }
-  transport_request server = {.url = request->url,
-                              .allow_tls_1_2 = request->allow_tls_1_2,
-                              .ca_file = request->ca_file,
-                              .proxy = request->proxy};
+  transport_request server = call_server(request);
   return transport_preconnect(engine->transport, &server, for_ms, error);
 }
 
