@@ -15,7 +15,7 @@ describe("one HTTP/2 connection", function()
 
   it("takes all calls of an engine that may have more in flight than usual", function()
     local key, certificate = process.certificate(directory)
-    server = process.start("node", { "spec/support/http2_server.mjs", key, certificate, "h2" })
+    server = process.start("node", { "spec/support/http2_server.mjs", key, certificate, "h2:150" })
     local port = server:wait_output("stdout", "ports (%d+) %d+\n")
     local own = calls.new(core.engine { max_in_flight = IN_FLIGHT })
     local statuses = {}
