@@ -1,9 +1,10 @@
 // A TLS server that says what becomes of its connections, and responds to every request.
 //
 // node spec/support/connection_server.mjs KEY CERTIFICATE h2|http1 prints its port, and then lines:
-// "open NUMBER new|resumed" after a handshake, "request NUMBER METHOD PATH KEY", where KEY is the
-// x-api-key or "none", "shut NUMBER". A SIGUSR1 has it send a response on each connection that
-// nobody asked for ("stray NUMBER"), a SIGUSR2 has it close all ("ended"). It ends by any other signal.
+// "open NUMBER new|resumed" once what the server sends first has been sent, "request NUMBER METHOD
+// PATH KEY", where KEY is the x-api-key or "none", "shut NUMBER". A SIGUSR1 has it send a response on
+// each connection that nobody asked for ("stray NUMBER"), a SIGUSR2 has it close all ("ended"). It
+// ends by any other signal.
 import { readFileSync } from "node:fs";
 import http2 from "node:http2";
 import https from "node:https";
@@ -30,6 +31,7 @@ function on_request(request, response) {
   });
 }
 
+const SETTINGS_SENT_MS = 20; // well after a handshake
 const numbers = new Map(); // port of the client → number
 const server = kind === "h2"
   ? http2.createSecureServer(options, on_request)
@@ -38,11 +40,13 @@ server.on("secureConnection", (socket) => {
   const number = ++last;
   numbers.set(socket.remotePort, number);
   open.set(socket, number);
-  console.log("open", number, socket.isSessionReused() ? "resumed" : "new");
   socket.on("close", () => {
     open.delete(socket);
     console.log("shut", number);
   });
+  // libcurl closes a connection of HTTP/2 that it finds with nothing but TLS's tickets to be read
+  setTimeout(() => console.log("open", number, socket.isSessionReused() ? "resumed" : "new"),
+    SETTINGS_SENT_MS);
 });
 server.on("tlsClientError", () => {});
 process.on("SIGUSR1", () => open.forEach((number, socket) =>
