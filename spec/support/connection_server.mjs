@@ -31,7 +31,6 @@ function on_request(request, response) {
   });
 }
 
-const SETTINGS_SENT_MS = 20; // well after a handshake
 const numbers = new Map(); // port of the client → number
 const server = kind === "h2"
   ? http2.createSecureServer(options, on_request)
@@ -44,9 +43,11 @@ server.on("secureConnection", (socket) => {
     open.delete(socket);
     console.log("shut", number);
   });
-  // libcurl closes a connection of HTTP/2 that it finds with nothing but TLS's tickets to be read
-  setTimeout(() => console.log("open", number, socket.isSessionReused() ? "resumed" : "new"),
-    SETTINGS_SENT_MS);
+  const report = () => console.log("open", number, socket.isSessionReused() ? "resumed" : "new");
+  // libcurl closes a connection of HTTP/2 that it finds with nothing but TLS's tickets to be read:
+  // the settings are written to the socket in the turn after this one
+  if (kind === "h2") setImmediate(() => setImmediate(report));
+  else report();
 });
 server.on("tlsClientError", () => {});
 process.on("SIGUSR1", () => open.forEach((number, socket) =>
