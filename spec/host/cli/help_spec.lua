@@ -1,9 +1,10 @@
---- The help at each width, its examples, the man pages, and the completion in a shell.
+--- The help at each width, its examples, the man pages, and the completion in a shell. The program
+-- is started hundreds of times: the plain one, where there is another.
 local helper = require("spec.host.helper")
 local process = require("spec.support.process")
 
 local function palenca(arguments, env)
-  local status, out, err = process.run(process.program(), arguments, { env = env })
+  local status, out, err = process.run(process.reader(), arguments, { env = env })
   assert.are.same({ 0, "" }, { status, err })
   return out
 end
@@ -76,7 +77,7 @@ describe("the help", function()
     assert.are.equal(of("80"), palenca({ "help", "serve" }))
     assert.are.equal(of("80"), of("wide"))
     local _, out = process.run("/usr/bin/script", { "-qec",
-      "stty cols 50; exec " .. process.program() .. " help run", "/dev/null" })
+      "stty cols 50; exec " .. process.reader() .. " help run", "/dev/null" })
     assert.are.equal(palenca({ "help", "run" }, { COLUMNS = "50" }), (out:gsub("\r", "")))
   end)
 
@@ -90,7 +91,7 @@ describe("the help", function()
       { "events", "lst", "unknown command 'lst'; did you mean 'list'?" },
       { "serve", "list", "unknown command 'list'" } }) do
       local message = table.remove(case)
-      local status, out, err = process.run(process.program(), { "help", table.unpack(case) })
+      local status, out, err = process.run(process.reader(), { "help", table.unpack(case) })
       assert.are.same({ 2, "", "palenca: " .. message .. "\nTry 'palenca help'.\n" },
         { status, out, err })
     end
@@ -110,13 +111,13 @@ describe("the help", function()
         end
         -- one further mistake is the only one that is found
         table.insert(arguments, 2, "--no-such-option")
-        local status, _, err = process.run(process.program(), arguments)
+        local status, _, err = process.run(process.reader(), arguments)
         assert.are.equal(2, status, example)
         assert.truthy(err:find("unknown option '--no-such-option'", 1, true), err)
         table.remove(arguments, 2)
         arguments[#arguments + 1] = "--help"
         if arguments[1] ~= "run" then
-          assert.are.equal(0, (process.run(process.program(), arguments)), example)
+          assert.are.equal(0, (process.run(process.reader(), arguments)), example)
         end
       end
     end
@@ -156,7 +157,7 @@ describe("the completion", function()
         _palenca
         echo "${COMPREPLY[@]}"
       done]=]
-    local status, out, err = process.run("/bin/bash", { "-c", script:format(process.program()) })
+    local status, out, err = process.run("/bin/bash", { "-c", script:format(process.reader()) })
     assert.are.same({ 0, "" }, { status, err })
     assert.are.equal(table.concat({ "events", "list show replay retry-dead stats purge", "--state",
       "done dead", "--watch", "rapiboy rappi", "serve", "es pt en", "done dead", "" }, "\n"), out)
@@ -177,7 +178,7 @@ describe("the completion", function()
   end)
 
   it("is for these shells only", function()
-    local status, out, err = process.run(process.program(), { "completion", "bsh" })
+    local status, out, err = process.run(process.reader(), { "completion", "bsh" })
     assert.are.same({ 2, "" }, { status, out })
     assert.truthy(err:find("'bsh' must be one of 'bash', 'zsh', 'fish'; did you mean 'bash'?", 1,
       true), err)
