@@ -68,6 +68,8 @@ static const struct {
     {"http://#x", REJECTED},
     {"HTTP://127.0.0.1/", REJECTED},
     {"ftp://127.0.0.1/", REJECTED},
+    {"http://<me@127.0.0.1/", REJECTED},
+    {"http://me<@127.0.0.1/", REJECTED},
     {"file:///etc/passwd", REJECTED},
     {"http://127.1/", REJECTED},
     {"http://127.0.1/", REJECTED},

@@ -201,6 +201,15 @@ describe("palenca shadow", function()
     assert.are.equal("verdict.max_installment", changes[ids.polls].fields[1].field)
   end)
 
+  it("says nothing of requests if the script makes none", function()
+    local quiet = process.write_file(stage:directory() .. "/quiet.lua",
+      'require("palenca").on("*", function() end)')
+    local status, out = shadow(quiet, served.db, {}, env)
+    assert.are.equal(0, status)
+    assert.truthy(out:find("8 events, 7 played", 1, true), out)
+    assert.is_nil(out:find("palenca.http", 1, true))
+  end)
+
   it("lists events that fail with another error than then, wherever that is raised", function()
     local other = version({
       ['assert(not data and err.kind == "network", "no failure")'] = "",

@@ -29,7 +29,8 @@ describe("palenca trigger", function()
       local result = helper.json.decode(out)
       assert.are.equal(200, result.status)
       assert.are.equal("login.success", result.action)
-      assert.truthy(result.account_id:find("^%x+%-%x+%-4%x+%-a%x+%-%x+$"))
+      local digits = { ("%x"):rep(8), ("%x"):rep(4), "4%x%x%x", "a%x%x%x", ("%x"):rep(12) }
+      assert.truthy(result.account_id:find("^" .. table.concat(digits, "%-") .. "$"))
       served:wait_output("stdout", "(login.success\t" .. result.account_id:gsub("%-", "%%-") .. ")")
     end)
 

@@ -79,6 +79,7 @@ local rejected = {
   { "an empty length of a chunk", chunks("\r\n{}\r\n"), 400 },
   { "trailers without end", chunks(CHUNK, "0\r\n", ("X: y\r\n"):rep(4000)), 431 },
   { "a trailer without a colon", chunks(CHUNK, "0\r\n", "nonsense\r\n\r\n"), 400 },
+  { "a trailer of one byte", chunks(CHUNK, "0\r\n", "n\r\n\r\n"), 400 },
 }
 
 -- What is odd, and taken all the same.
