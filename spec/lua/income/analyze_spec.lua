@@ -19,6 +19,12 @@ describe("palenca.income.analyze", function()
     end
   end)
 
+  it("counts the days of a week from a single known day", function()
+    local rows = histories.rows("2026-01-01", 1, 500)
+    has({ days_observed = 1, active_days = 1, days_worked_per_week = 7 },
+      analyze(rows, "2026-01-01"))
+  end)
+
   it("finds none of a worker who stopped five months ago", function()
     has({
       monthly_income = "0.00", longest_gap = 151, days_since_last_income = 151,
