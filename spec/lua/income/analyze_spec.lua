@@ -23,6 +23,7 @@ describe("palenca.income.analyze", function()
     local rows = histories.rows("2026-01-01", 1, 500)
     has({ days_observed = 1, active_days = 1, days_worked_per_week = 7 },
       analyze(rows, "2026-01-01"))
+    has({ days_observed = 1 }, analyze(rows, "2026-01-01", { start_date = "2026-01-01" }))
   end)
 
   it("finds none of a worker who stopped five months ago", function()
