@@ -56,6 +56,22 @@ function Error:__tostring()
   return redact.identity(table.concat(parts))
 end
 
+local function joinable(value)
+  local kind = type(value)
+  if getmetatable(value) == Error then
+    return tostring(value)
+  elseif kind ~= "string" and kind ~= "number" then
+    error("attempt to concatenate a " .. kind .. " value", 3)
+  end
+  return value
+end
+
+-- So that a message can be made of it. Whoever raises that has no `repeat_after` any more.
+function Error.__concat(one, other)
+  local first, second = joinable(one), joinable(other) -- no tail call: the level counts callers
+  return first .. second
+end
+
 -- The statuses do not distinguish a wrong key from a worker's wrong password: both are
 -- 401. The codes do.
 local kind_of_code = {

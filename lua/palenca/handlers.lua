@@ -28,6 +28,7 @@ local function check_limit(action, concurrency)
 end
 
 local function check_action(action)
+  argcheck.dot("palenca.on", action, 3)
   if type(action) ~= "string" or not (action == "*" or action:find("^[%w_]+%.[%w_*]+$")) then
     error("palenca.on: action must be a name such as 'login.success', 'login.*' or '*', got "
       .. argcheck.shown(action), 3)

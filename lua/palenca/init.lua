@@ -5,6 +5,7 @@ local core = require("palenca.core")
 local handlers = require("palenca.handlers")
 local runtime = require("palenca.runtime")
 local timers = require("palenca.timers")
+local unknown_field = require("palenca.util.unknown_field")
 
 local palenca = {
   --- The version, as in "0.1.0".
@@ -34,6 +35,11 @@ local palenca = {
   --- Reads and signs webhooks; see @{palenca.webhook}.
   webhook = require("palenca.webhook"),
 }
+
+for _, name in ipairs { "advice", "decision", "income", "json", "log", "webhook" } do
+  unknown_field.seal(palenca[name], "palenca." .. name)
+end
+unknown_field.seal(palenca, "palenca")
 
 -- Inside nginx this is the time to read what guards an endpoint: its workers have no environment.
 local ngx = rawget(_G, "ngx")

@@ -43,6 +43,7 @@ local function default_name(interval)
 end
 
 local function check_interval(interval)
+  argcheck.dot("palenca.every", interval, 3)
   if type(interval) ~= "number" or not (interval >= INTERVAL_MIN and interval <= INTERVAL_MAX) then
     error(number_text.format("palenca.every: interval must be a number of seconds from %g to %d "
       .. "(366 days), got %s", INTERVAL_MIN, INTERVAL_MAX, argcheck.shown(interval)), 3)

@@ -10,6 +10,7 @@ local number_text = require("palenca.util.number_text")
 local resources = require("palenca.client.resources")
 local response = require("palenca.client.response")
 local runtime = require("palenca.runtime")
+local unknown_field = require("palenca.util.unknown_field")
 
 local Client = {}
 Client.__index = Client
@@ -317,7 +318,7 @@ function Client:_read(result, shape)
   if data == nil then
     hide_key(meta, secrets[self].key)
   elseif result.examine then -- of an engine for tests
-    result.examine(data)
+    result.examine(data, meta)
   end
   return data, meta
 end
@@ -380,8 +381,18 @@ end
 -- @tfield ?number retry_in seconds until it is repeated; nil if it is not
 -- @tfield ?string request_id the API's id of the request
 
+local known_fields = {}
+for _, from in ipairs { option_types, Client, resources.names() } do
+  for name in pairs(from) do
+    known_fields[name] = true
+  end
+end
+unknown_field.seal(Client, "a client", known_fields)
+
 return {
   new = new,
+  methods = Client,
+  known_fields = known_fields,
   option_names = option_types,
   unknown_operation = resources.unknown_operation,
   set_defaults = set_defaults,

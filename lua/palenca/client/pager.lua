@@ -10,6 +10,7 @@
 local argcheck = require("palenca.util.argcheck")
 local page_reader = require("palenca.client.page_reader")
 local runtime = require("palenca.runtime")
+local suggest = require("palenca.util.suggest")
 
 local Pager = {}
 
@@ -19,16 +20,32 @@ local READINGS = 3
 -- The hidden state of a pager.
 local states = setmetatable({}, { __mode = "k" })
 
+local NAME = "palenca pager"
 local NOT_ROWS = "a pager is not the list of its rows: call :all() for that, or :each() or :next()"
 
 local function reject_pairs()
   error(NOT_ROWS, 3)
 end
 
+-- The level of the nearest code of Lua: `ipairs` indexes by a function of C.
+local function nearest_lua()
+  local level = 3
+  local info = debug.getinfo(level, "l")
+  while info and info.currentline < 0 do
+    level = level + 1
+    info = debug.getinfo(level, "l")
+  end
+  return info and level - 1 or 0
+end
+
+-- In place of its rows, it is asked for a row, or for a field of a list of accounts.
 setmetatable(Pager, {
   __index = function(_, key)
-    if type(key) == "number" then
-      error(NOT_ROWS, 2)
+    local meant = suggest.nearest(key, Pager)
+    if meant then
+      error(("a pager has no function '%s'; did you mean ':%s()'?"):format(key, meant), 2)
+    elseif type(key) == "number" or type(key) == "string" and not key:find("^_") then
+      error(NOT_ROWS, nearest_lua())
     end
   end,
 })
@@ -38,10 +55,14 @@ local meta = {
   __len = function()
     error(NOT_ROWS, 2)
   end,
+  __call = function() -- as the iterator of a `for`
+    error(NOT_ROWS, 2)
+  end,
+  __name = NAME,
   __pairs = reject_pairs,
   __ipairs = reject_pairs, -- Lua 5.2 only; later ones index
   __tostring = function()
-    return "palenca pager: its rows come from :all(), :each() or :next()"
+    return NAME .. ": its rows come from :all(), :each() or :next()"
   end,
 }
 
@@ -72,6 +93,17 @@ local function new(client, operation, path, fields)
     by = setmetatable({}, { __mode = "v" }), -- `reader`: the coroutine that reads a page
   }
   return self
+end
+
+local on_report -- of a test
+
+--- Sets what is called with each report that a pager returns; for tests.
+-- @tparam ?function hook
+-- @treturn ?function the one before
+local function watch_reports(hook)
+  local before = on_report
+  on_report = hook
+  return before
 end
 
 local function state_of(pager)
@@ -257,16 +289,19 @@ function Pager:all()
     return nil, err
   end
   local complete, total_items, total_pages, reason = counted()
-  return all,
-    {
-      complete = err == nil and complete,
-      rows = #all,
-      total_items = total_items,
-      total_pages = total_pages,
-      readings = readings,
-      requests = requests,
-      reason = err and err.message or reason,
-    }
+  local report = {
+    complete = err == nil and complete,
+    rows = #all,
+    total_items = total_items,
+    total_pages = total_pages,
+    readings = readings,
+    requests = requests,
+    reason = err and err.message or reason,
+  }
+  if on_report then
+    on_report(report)
+  end
+  return all, report
 end
 
 --- How the reading of all rows went; see @{Pager:all}.
@@ -280,4 +315,4 @@ end
 -- rows changed
 -- @tfield ?string reason why it is not complete
 
-return { new = new }
+return { new = new, watch_reports = watch_reports }

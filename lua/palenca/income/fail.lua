@@ -10,6 +10,14 @@ local SHOWN = 60 -- characters of a text
 --- What is expected of a date.
 fail.DATE = "a date, YYYY-MM-DD, of 2000 to 2099"
 
+--- Whether a value is a pager, in place of its rows.
+-- @param value anything
+-- @treturn boolean
+function fail.is_pager(value)
+  local own = getmetatable(value)
+  return type(own) == "table" and own.__name == "palenca pager"
+end
+
 --- Writes a value for a message, on one line.
 -- @param value anything
 -- @treturn string
@@ -30,8 +38,8 @@ function fail.show(value)
   elseif kind == "nil" or kind == "boolean" then
     return tostring(value)
   end
-  -- such as a pager in Lua 5.1, which names the function that returns its rows
-  return kind == "userdata" and tostring(value) or "a " .. kind
+  -- a pager names the function that returns its rows
+  return (kind == "userdata" or fail.is_pager(value)) and tostring(value) or "a " .. kind
 end
 
 --- Raises. No line of a file is blamed: the mistake is in the data.

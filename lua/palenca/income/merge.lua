@@ -7,10 +7,9 @@ local merge = {}
 local FIELDS = { rows = true, report = true, account = true, platform = true, warning = true }
 
 local function check_list(place, value, what)
-  if type(value) ~= "table" then
+  if type(value) ~= "table" or fail.is_pager(value) then
     fail.value(place, "expected a list of " .. what, value)
   end
-  -- A pager given in place of its rows would otherwise pass for a worker without income.
   local keys = 0
   for _ in pairs(value) do
     keys = keys + 1
@@ -73,7 +72,7 @@ end
 -- @treturn {table,...} accounts as `streams` takes them, each with `place`, for messages
 -- @treturn boolean whether the stream is a merged one
 function merge.read(stream, report)
-  if type(stream) == "table" and stream.accounts ~= nil then
+  if type(stream) == "table" and not fail.is_pager(stream) and stream.accounts ~= nil then
     fail.unless_known("stream", stream, { accounts = true })
     if report ~= nil then
       error("palenca.income: options.report: the accounts of a merged stream have their own", 0)

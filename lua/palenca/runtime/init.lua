@@ -9,6 +9,7 @@
 -- many seconds (nil: no limit). Without it, gather looks at the calls every few milliseconds if
 -- they are those of @{palenca.runtime.calls}, and else waits for them one after the other.
 -- @module palenca.runtime
+local argcheck = require("palenca.util.argcheck")
 local gather = require("palenca.runtime.gather")
 local shown = require("palenca.util.shown")
 
@@ -64,6 +65,7 @@ end
 --- Waits.
 -- @tparam number seconds how long
 function runtime.sleep(seconds)
+  argcheck.dot("palenca.sleep", seconds, 2)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 86400) then
     error("palenca.sleep: seconds must be a number from 0 to 86400, got " .. shown(seconds), 2)
   end
@@ -89,6 +91,7 @@ end
 function runtime.gather(...)
   local count = select("#", ...)
   local bodies = { ... }
+  argcheck.dot("palenca.gather", bodies[1], 2)
   for at = 1, count do
     local body = bodies[at]
     if type(body) ~= "function" then

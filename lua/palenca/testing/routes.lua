@@ -36,7 +36,8 @@ function routes.examiner(report, request)
   if not class then
     return nil
   end
-  return function(data)
+  return function(data, meta)
+    strict.examine(report, "Meta", meta)
     if route.search then
       strict.examine_list(report, class, data[route.search])
     elseif class:sub(-2) == "[]" then

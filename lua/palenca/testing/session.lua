@@ -31,6 +31,12 @@ Session.__index = function(_, name)
   return method
 end
 
+local function check_colon(self, name)
+  if getmetatable(self) ~= Session then
+    error(("test:%s: call it with a colon, as in test:%s(...)"):format(name, name), 3)
+  end
+end
+
 local session = {}
 
 -- A Monday: so tests have the same times on every day.
@@ -176,6 +182,7 @@ end
 -- @treturn table `account_id`, `user_id`, `external_id`, `platform`, `country`, `status`,
 -- `status_details`
 function Session:worker(fields)
+  check_colon(self, "worker")
   local one
   if self.sandbox then
     one = self.sandbox:worker(fields, 2)
@@ -201,6 +208,7 @@ end
 -- @tparam[opt=0] number fields.delay seconds until it comes
 -- @tparam ?number fields.times how often; default: always
 function Session:respond(fields)
+  check_colon(self, "respond")
   argcheck.fields("test:respond", fields, RESPOND_FIELDS, 2)
   check_outcome("test:respond", fields, 2)
   local body = fields.body or json.encode { success = true, data = fields.data,
@@ -223,6 +231,7 @@ end
 -- @tparam[opt=0] number fields.delay seconds until it comes
 -- @tparam ?number fields.times how often; default: always
 function Session:fault(fields)
+  check_colon(self, "fault")
   fields = fields or {}
   argcheck.fields("test:fault", fields, FAULT_FIELDS, 2)
   check_outcome("test:fault", fields, 2)
@@ -238,6 +247,7 @@ end
 
 --- Takes what @{Session:fault} has set away.
 function Session:heal()
+  check_colon(self, "heal")
   self.faults = {}
 end
 
@@ -254,6 +264,7 @@ end
 -- @tparam[opt=0] number fields.delay seconds until it comes
 -- @tparam ?number fields.times how often; default: always
 function Session:http(fields)
+  check_colon(self, "http")
   argcheck.fields("test:http", fields, HTTP_FIELDS, 2)
   check_outcome("test:http", fields, 2)
   add(self.http_responses, fields, fields.url, {
@@ -268,12 +279,14 @@ end
 --- The time of the test, in Unix seconds. It goes on only while the script waits.
 -- @treturn number
 function Session:now()
+  check_colon(self, "now")
   return self.engine:unix_time()
 end
 
 --- Lets time pass.
 -- @tparam number seconds from 0
 function Session:advance(seconds)
+  check_colon(self, "advance")
   argcheck.value("test:advance: seconds", seconds, "seconds", 2)
   self.engine.time = self.engine.time + seconds
 end
@@ -286,6 +299,7 @@ end
 -- @param ... its arguments
 -- @treturn table as from @{Session:event}; raises if the script does
 function Session:load(path, ...)
+  check_colon(self, "load")
   local loaded = run.script(self, path, false, ...)
   if not loaded.ok then
     error(tostring(loaded.error), 2)
@@ -299,6 +313,7 @@ end
 -- @treturn table as from @{Session:event}; and `exit`, the status that the script has ended with by
 -- `os.exit`
 function Session:run(path, ...)
+  check_colon(self, "run")
   return run.script(self, path, true, ...)
 end
 
@@ -315,7 +330,9 @@ local function check_action(action, level)
     error(("test:event: no documented action is '%s'%s"):format(tostring(action),
       suggest.text(action, webhook_actions)), level + 1)
   end
-  if #handlers.matching(action) == 0 then
+  if #handlers.actions() == 0 then
+    error("test:event: no script with a handler was loaded; call test:load(path) first", level + 1)
+  elseif #handlers.matching(action) == 0 then
     error(("test:event: the script has no handler for '%s' (it has: %s)"):format(action,
       table.concat(handlers.actions(), ", ")), level + 1)
   end
@@ -340,6 +357,7 @@ end
 -- `printed` and `logged`, lists of lines and entries; `requests` and `http`, those that were sent;
 -- `seconds` that it took
 function Session:event(action, subject, more)
+  check_colon(self, "event")
   subject, more = subject or {}, more or {}
   if not self.is_worker[subject] then
     argcheck.fields("test:event", subject, EVENT_FIELDS, 2)
@@ -367,10 +385,12 @@ end
 -- @tparam string name as it was registered, or such as `every 60 s`
 -- @treturn table as from @{Session:event}
 function Session:timer(name)
+  check_colon(self, "timer")
   local timer = timers.find(name)
   if not timer then
+    local known = timers.descriptions()
     error(("test:timer: the script has no timer '%s' (it has: %s)"):format(tostring(name),
-      table.concat(timers.descriptions(), ", ")), 2)
+      #known > 0 and table.concat(known, ", ") or "none"), 2)
   end
   return run.code(self, timer.body)
 end
@@ -380,6 +400,7 @@ end
 -- @param ... its arguments
 -- @treturn table as from @{Session:event}; and `returned`, a list of what it has returned
 function Session:call(body, ...)
+  check_colon(self, "call")
   argcheck.value("test:call: body", body, "function", 2)
   return run.code(self, body, ...)
 end
@@ -389,6 +410,7 @@ end
 --- Ends the test: the module is as it was before. Raises if something that is not there was read,
 -- even if the script has caught that.
 function Session:stop()
+  check_colon(self, "stop")
   if self.is_stopped then
     return
   end

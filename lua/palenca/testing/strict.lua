@@ -1,44 +1,38 @@
 --- Has a test fail where a script reads a field that there is not: of `palenca` and its parts, of a
 -- client, an event, an error, and of what the API returns.
 -- @module palenca.testing.strict
+local argcheck = require("palenca.util.argcheck")
 local client = require("palenca.client")
 local errors = require("palenca.errors")
+local income = require("palenca.income")
+local pager = require("palenca.client.pager")
 local palenca = require("palenca")
 local reference = require("palenca.testing.reference")
 local suggest = require("palenca.util.suggest")
+local unknown_field = require("palenca.util.unknown_field")
 
 local strict = {}
 
-local function names_of(fields)
-  local names = {}
-  for name in pairs(fields) do
-    if type(name) == "string" and not name:find("^_") then
-      names[#names + 1] = name
-    end
-  end
-  table.sort(names)
-  return names
-end
-
-local function problem(what, name, known)
-  return ("%s has no field '%s' (known: %s)%s"):format(what, name,
-    table.concat(names_of(known), ", "), suggest.text(name, known))
-end
-
 -- `report` is called with the text of what is wrong and the level of the code to blame; it raises.
 local function reject(report, what, known)
-  return function(_, name)
-    if type(name) == "string" and not rawget(known, name) then
-      report(problem(what, name, known), 2)
-    end
-  end
+  return unknown_field.rejector(what, known, report)
 end
 
+-- What is not the API's.
+local articles = {
+  HttpResponse = "a response of palenca.http",
+  Income = "an income", IncomeBasis = "the basis of an income",
+  IncomeMonth = "a month of an income", IncomeOfCurrency = "a currency of an income",
+  IncomePlatform = "a platform of an income", IncomeWeek = "a week of an income",
+  Reason = "a reason of a verdict", Verdict = "a verdict",
+  Report = "the report of a pager", Meta = "what comes with a result",
+  Pagination = "the pagination", RateLimit = "the rate limit",
+}
+
 local function article(name)
-  return name == "HttpResponse" and "a response of palenca.http"
-    or "the API's" .. name:gsub("%u", function(letter)
-      return " " .. letter:lower()
-    end)
+  return articles[name] or "the API's" .. name:gsub("%u", function(letter)
+    return " " .. letter:lower()
+  end)
 end
 
 local examine
@@ -92,7 +86,7 @@ function strict.check_fields(what, class, value, level)
   for name in pairs(value) do
     if not known[name] then
       error(("%s: unknown field '%s' (known: %s)%s"):format(what, tostring(name),
-        table.concat(names_of(known), ", "), suggest.text(name, known)), level + 1)
+        table.concat(argcheck.words(known), ", "), suggest.text(name, known)), level + 1)
     end
   end
 end
@@ -104,28 +98,14 @@ end
 
 local parts = { "advice", "decision", "income", "json", "log", "webhook" }
 
-local function known_of_client()
-  local one = client.new { api_key = "testing" }
-  local own = getmetatable(one).__index
-  local known = { users = true, accounts = true, logins = true, webhooks = true, widgets = true,
-    platforms = true, countries = true, consents = true }
-  for _, from in ipairs { client.option_names, own, getmetatable(own).__index } do
-    for name in pairs(from) do
-      known[name] = true
-    end
-  end
-  return known, getmetatable(own).__index
-end
-
 -- What there is to make strict while a session is open: the table, how a message calls it, and what
--- is known beside what it has.
+-- is known.
 local function shared_tables()
-  local known, methods = known_of_client()
-  local err = getmetatable(errors.new { kind = "network", message = "" })
   local list = {
     { palenca, "palenca", palenca },
-    { methods, "a client", known },
-    { err, "an error", reference.classes.Error },
+    { client.methods, "a client", client.known_fields },
+    { getmetatable(errors.new { kind = "network", message = "" }), "an error",
+      reference.classes.Error },
   }
   for _, name in ipairs(parts) do
     list[#list + 1] = { palenca[name], "palenca." .. name, palenca[name] }
@@ -133,22 +113,77 @@ local function shared_tables()
   return list
 end
 
+local function seal_shared(report)
+  local list, before = shared_tables(), {}
+  for at, entry in ipairs(list) do
+    before[at] = getmetatable(entry[1])
+    setmetatable(entry[1], { __index = reject(report, entry[2], entry[3]) })
+  end
+  return function()
+    for at, entry in ipairs(list) do
+      setmetatable(entry[1], before[at])
+    end
+  end
+end
+
+-- Each entry of a map is of the class.
+local function examine_map(report, class, map)
+  for _, item in pairs(map or {}) do
+    examine(report, class, item)
+  end
+end
+
+-- A verdict has a method of its metatable.
+local function examine_verdict(report, verdict)
+  local methods = getmetatable(verdict).__index
+  local rejects = reject(function(text, level)
+    report(text, level + 2) -- this function, and the one below
+  end, articles.Verdict, reference.classes.Verdict)
+  for _, reason in ipairs(verdict.reasons) do
+    examine(report, "Reason", reason)
+  end
+  return setmetatable(verdict, { __index = function(self, name)
+    local method = methods[name]
+    if method == nil then
+      rejects(self, name)
+    end
+    return method
+  end })
+end
+
+-- The results of `palenca.income` are made in place, not by a request.
+local function examine_incomes(report)
+  local analyze, decide = income.analyze, income.decide
+  income.analyze = function(...)
+    local result = analyze(...)
+    examine_map(report, "IncomePlatform", result.platforms)
+    examine_map(report, "IncomeOfCurrency", result.by_currency)
+    examine(report, "Income", result)
+    return result
+  end
+  income.decide = function(...)
+    local verdict = decide(...)
+    return examine_verdict(report, verdict)
+  end
+  return function()
+    income.analyze, income.decide = analyze, decide
+  end
+end
+
 --- Makes what all scripts share strict.
 -- @tparam function report called with a text and the level of the code to blame
 -- @treturn function undoes it
 function strict.begin(report)
-  local list = shared_tables()
-  for _, entry in ipairs(list) do
-    setmetatable(entry[1], { __index = reject(report, entry[2], entry[3]) })
-  end
-  local before = client.unknown_operation(function(resource, name, known)
-    report(problem("client." .. resource, name, known), 3)
+  local unseal, stop_incomes = seal_shared(report), examine_incomes(report)
+  local operation_hook = client.unknown_operation(report)
+  local report_hook = pager.watch_reports(function(read)
+    examine(report, "Report", read)
   end)
   return function()
-    for _, entry in ipairs(list) do
-      setmetatable(entry[1], nil)
-    end
-    client.unknown_operation(before)
+    pager.watch_reports(report_hook)
+    client.unknown_operation(operation_hook)
+    stop_incomes()
+    unseal()
   end
 end
 

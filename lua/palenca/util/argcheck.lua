@@ -90,6 +90,17 @@ argcheck.is_uuid = is_uuid
 --- Writes a value for a message; see @{palenca.util.shown}.
 argcheck.shown = shown
 
+--- Raises if the module was passed as the first argument, by a call with a colon.
+-- @tparam string what the function, with or without a field behind it, for the message
+-- @param value the first argument
+-- @tparam number level of the caller to blame
+function argcheck.dot(what, value, level)
+  if value ~= nil and value == package.loaded.palenca then
+    local name = what:match("^[^:]+")
+    error(("%s: call it with a dot, as in %s(...)"):format(name, name), level + 1)
+  end
+end
+
 --- Raises unless a value is of a type.
 -- @tparam string what the call and field, for the message
 -- @param value the value
@@ -100,6 +111,7 @@ argcheck.shown = shown
 function argcheck.value(what, value, kind, level)
   local expected = types[kind](value)
   if expected then
+    argcheck.dot(what, value, level + 1)
     local got = kind == "secret" and "a " .. type(value) or shown(value)
     error(string.format("%s must be %s, got %s", what, expected, got), level + 1)
   end
@@ -134,6 +146,7 @@ function argcheck.fields(what, values, spec, level)
     local got = type(values) == "string" and "a string" or shown(values)
     error(string.format("%s takes a table, got %s", what, got), level + 1)
   end
+  argcheck.dot(what, values, level + 1)
   for name in pairs(values) do
     if not spec[name] then
       error(

@@ -5,9 +5,11 @@ local suggest = {}
 -- Longer names are not compared, since that takes the square of their length.
 local LENGTH_MAX = 64
 
--- The maximum of wrong characters by the length of a name. Of two, any other two would fit.
-local function tolerance(length)
-  return length < 3 and 0 or length < 5 and 1 or length < 9 and 2 or 3
+-- The maximum of wrong characters by the length of a name. Of two, any other two would fit; one may
+-- be missing.
+local function tolerance(length, known)
+  return length < 3 and (length == 2 and known == 3 and 1 or 0) or length < 5 and 1
+    or length < 9 and 2 or 3
 end
 
 -- How many characters have to be inserted, removed, replaced, or swapped with their neighbor.
@@ -55,10 +57,11 @@ function suggest.nearest(name, known)
   local small = name:lower()
   local best, nearest
   for _, one in ipairs(words(known)) do
-    if type(one) == "string" and one ~= name and math.abs(#one - #name) <= tolerance(#name) then
+    local allowed = type(one) == "string" and one ~= name and tolerance(#name, #one)
+    if allowed and math.abs(#one - #name) <= allowed then
       local count = distance(small, one:lower())
-      if count <= tolerance(#name)
-        and (not best or count < best or (count == best and one < nearest)) then
+      if count <= allowed and (not best or count < best or (count == best and one < nearest))
+      then
         best, nearest = count, one
       end
     end

@@ -233,12 +233,14 @@ describe("a client", function()
     for name, value in pairs {
       base_url = "http://127.0.0.1:1", timeout = 1, deadline = 1, max_retries = 5, rate_limit = 1,
       pages_in_flight = 1, max_response = 1, min_tls = "1.2", ca_file = "x", proxy = "x",
-      on_attempt = print, api_key = "other", anything_else = true,
+      on_attempt = print, api_key = "other", request = print,
     } do
       local before = client[name]
       helper.blames_caller(function() client[name] = value end, "client is read-only", name)
       assert.equal(before, client[name])
     end
+    helper.blames_caller(function() client.anything_else = true end, "client is read-only",
+      "anything_else")
     assert.same({ 0, 3 }, { client.max_retries, client.pages_in_flight })
     options.max_retries = 5
     assert.equal(0, client.max_retries)

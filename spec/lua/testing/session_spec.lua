@@ -377,7 +377,8 @@ describe("palenca.testing", function()
   describe("a test that is stopped", function()
     it("leaves the module as it was", function()
       local before = { runtime = runtime.use(nil), record = recorder.current(), print = print,
-        time = os.time, getenv = os.getenv, exit = os.exit }
+        time = os.time, getenv = os.getenv, exit = os.exit,
+        strict = getmetatable(palenca), analyze = palenca.income.analyze }
       runtime.use(before.runtime)
       load [[palenca.on("*", print)]]
       test:event("login.success")
@@ -386,8 +387,12 @@ describe("palenca.testing", function()
       assert.equal(before.runtime, runtime.use(before.runtime))
       assert.same({ before.record, before.print, before.time, before.getenv, before.exit },
         { recorder.current(), print, os.time, os.getenv, os.exit })
-      assert.is_nil(palenca.onn)
-      assert.is_nil(palenca.new({ api_key = "k" }).accounts.profil)
+      assert.equal(before.strict, getmetatable(palenca))
+      assert.equal(before.analyze, palenca.income.analyze)
+      local profile, err = palenca.new({ api_key = "k", base_url = "http://127.0.0.1:9",
+        max_retries = 0 }).accounts:profile("cb39ee15-f29f-427d-9119-0c627575610d")
+      assert.is_nil(profile)
+      assert.is_nil(err.reason)
       assert.has_error(function() palenca.every(60, print) end)
     end)
 

@@ -79,6 +79,59 @@ describe("palenca.testing is strict about", function()
     end, "the API's earning has no field 'date'")
   end)
 
+  local function read()
+    return palenca.new().accounts:earnings(worker.account_id,
+      { start_date = "2025-09-01", end_date = "2026-03-01" }):all()
+  end
+
+  -- Each in a test of its own.
+  local function each_fails(list)
+    for _, one in ipairs(list) do
+      fails(one[1], one[2], one[3])
+      test = testing.start()
+      worker = test:worker()
+    end
+  end
+
+  it("reports of pagers, and what comes with a result", function()
+    each_fails {
+      { function() return select(2, read()).complet end,
+        "the report of a pager has no field 'complet'", "did you mean 'complete'?" },
+      { function() return select(2, palenca.new().accounts:get(worker.account_id)).requestid end,
+        "what comes with a result has no field 'requestid'", "did you mean 'request_id'?" },
+    }
+  end)
+
+  it("incomes and verdicts, and what is in them", function()
+    local function income_of()
+      local rows, report = read()
+      return palenca.income.analyze(rows, { as_of = "2026-03-01", report = report })
+    end
+    local function verdict_of()
+      return palenca.income.decide(income_of(), { version = 1 }, { installment = "9000.00" })
+    end
+    each_fails {
+      { function() return income_of().month end, "an income has no field 'month'",
+        "did you mean 'months'?" },
+      { function() return income_of().months[1].ful end, "a month of an income has no field 'ful'",
+        "did you mean 'full'?" },
+      { function() return income_of().weeks[1].sum end, "a week of an income has no field 'sum'" },
+      { function() return verdict_of().outcom end, "a verdict has no field 'outcom'",
+        "did you mean 'outcome'?" },
+      { function() return verdict_of().reasons[1].cod end,
+        "a reason of a verdict has no field 'cod'", "did you mean 'code'?" },
+    }
+    test:call(function()
+      local income, verdict = income_of(), verdict_of()
+      assert.is_nil(income.platforms)
+      assert.equal("decline", verdict.outcome)
+      assert.is_string(verdict:explain("es").analyst)
+      assert.equal(palenca.json.canonical(income), palenca.json.canonical(income_of()))
+      assert.equal(verdict.outcome, palenca.income.decide(income, { version = 1 },
+        { installment = "9000.00" }).outcome)
+    end)
+  end)
+
   it("errors", function()
     fails(function()
       local _, err = palenca.new().accounts:get("cb39ee15-f29f-427d-9119-0c627575610d")
@@ -116,6 +169,11 @@ describe("palenca.testing is strict about", function()
     test = testing.start()
   end)
 
+  it("events for a script that was not loaded", function()
+    assert.has_error(function() test:event("login.success", worker) end,
+      "test:event: no script with a handler was loaded; call test:load(path) first")
+  end)
+
   it("what the test itself says", function()
     palenca.on("login.success", print)
     for text, call in pairs {
@@ -141,6 +199,10 @@ describe("palenca.testing is strict about", function()
         test:fault { delay = "soon" }
       end,
       ["a test has no field 'evnt'; did you mean 'event'?"] = function() return test.evnt end,
+      ["test:worker: call it with a colon, as in test:worker(...)"] = function()
+        test.worker { days = 3 }
+      end,
+      ["test:timer: the script has no timer 'x' (it has: none)"] = function() test:timer("x") end,
       ["a run has no field 'decisions'; did you mean 'decision'?"] = function()
         return test:call(function() end).decisions
       end,

@@ -34,6 +34,12 @@ describe("suggestion", function()
       assert.equal("", suggest.text(name, platforms))
     end
     assert.is_nil(suggest.nearest("xx", { "mx" }))
+    assert.is_nil(suggest.nearest("xx", { "mxy" }))
+  end)
+
+  it("is one for two characters of three", function()
+    assert.equal("dev", suggest.nearest("dv", { "decide", "dev" }))
+    assert.equal("all", suggest.nearest("al", { "all" }))
   end)
 
   it("stands behind an unknown option", function()

@@ -11,6 +11,7 @@
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local pager = require("palenca.client.pager")
+local unknown_field = require("palenca.util.unknown_field")
 
 local resources = {}
 
@@ -128,8 +129,14 @@ end
 
 local on_unknown -- of a test
 
+--- The names of the resources.
+-- @treturn {[string]=table}
+function resources.names()
+  return members
+end
+
 --- Sets what is called when a resource is asked for an operation that it does not have; for tests.
--- @tparam ?function hook called with the resource's name, the operation's, and the known ones
+-- @tparam ?function hook called with what is wrong and the level of the code to blame; it raises
 -- @treturn ?function the one before
 function resources.unknown_operation(hook)
   local before = on_unknown
@@ -137,13 +144,18 @@ function resources.unknown_operation(hook)
   return before
 end
 
+local function reject_unknown(text, level)
+  local report = on_unknown or error
+  report(text, level + 1)
+end
+
 local metatables = {}
 for resource in pairs(members) do
   metatables[resource] = {
-    __index = function(methods, name)
-      if on_unknown then
-        on_unknown(resource, name, methods)
-      end
+    __index = unknown_field.rejector("client." .. resource, members[resource], reject_unknown),
+    __call = function()
+      error(("client.%s is not a function: it has operations, as in client.%s:%s(...)"):format(
+        resource, resource, members[resource].get and "get" or next(members[resource])), 2)
     end,
   }
 end

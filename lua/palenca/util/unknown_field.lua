@@ -1,0 +1,57 @@
+--- Says that a table has no field of a name, which is mistyped.
+-- @module palenca.util.unknown_field
+local suggest = require("palenca.util.suggest")
+
+local unknown_field = {}
+
+local function names_of(known)
+  local names = {}
+  for name in pairs(known) do
+    if type(name) == "string" and not name:find("^_") then
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+--- Writes the message.
+-- @tparam string what the table is called, such as `a client`
+-- @tparam string name of the field
+-- @tparam table known the fields that there are, as keys; those that begin with `_` are not named
+-- @treturn string
+function unknown_field.text(what, name, known)
+  local names = names_of(known)
+  return ("%s has no field '%s' (known: %s)%s"):format(what, name, table.concat(names, ", "),
+    suggest.text(name, names))
+end
+
+-- What looks into any table reads names such as `__name`.
+local function is_mistyped(name, known)
+  return type(name) == "string" and not name:find("^_") and not rawget(known, name)
+end
+
+--- Makes an `__index` that raises, and blames the code that reads the field.
+-- @tparam string what as for @{text}
+-- @tparam table known likewise
+-- @tparam[opt=error] function report raises; called with the text and a level, as `error` is
+-- @treturn function
+function unknown_field.rejector(what, known, report)
+  report = report or error
+  return function(_, name)
+    if is_mistyped(name, known) then
+      report(unknown_field.text(what, name, known), 2)
+    end
+  end
+end
+
+--- Has the reading of a field that a table does not have raise.
+-- @tparam table own it has no metatable, and gets one
+-- @tparam string what as for @{text}
+-- @tparam[opt] table known as for @{text}; default: the fields of the table
+-- @treturn table the same
+function unknown_field.seal(own, what, known)
+  return setmetatable(own, { __index = unknown_field.rejector(what, known or own) })
+end
+
+return unknown_field
