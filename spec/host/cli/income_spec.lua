@@ -253,14 +253,31 @@ describe("palenca income and palenca decide", function()
     end)
 
     it("merges accounts, and counts one that is named twice once", function()
-      local first = login({ platform = "uber" })
-      local second = login({ platform = "rappi", country = "mx" })
+      local first = login({ platform = "uber", external_id = "worker-7" })
+      local second = login({ platform = "rappi", country = "mx", external_id = "worker-7" })
       local _, one = call("income", first, "--json")
       local _, twice = call("income", first, first, "--json")
       assert.are.equal(one, twice)
       local status, both, err = call("income", first, second, "--json")
       assert.are.equal(0, status, err)
       local platforms = cjson.decode(both).platforms
+      assert.truthy(platforms.uber and platforms.rappi)
+    end)
+
+    it("rejects accounts of different users, unless they are said to be one person", function()
+      local first = login({ platform = "uber", external_id = "worker-7" })
+      local second = login({ platform = "rappi", country = "mx", external_id = "worker-8" })
+      for _, more in ipairs({ { "income" }, { "report" },
+        { "decide", "--rule", rule, "--installment", "1" } }) do
+        table.move({ first, second }, 1, 2, #more + 1, more)
+        local status, out, err = call(table.unpack(more))
+        assert.are.same({ 1, "" }, { status, out })
+        assert.truthy(err:find("^palenca: the accounts are of 2 users %(" .. first:gsub("%-", "%%-")
+          .. " of user [^\n]*: compute each alone, or say with %-%-one%-person [^\n]*\n$"), err)
+      end
+      local status, out, err = call("income", "--one-person", first, second, "--json")
+      assert.are.equal(0, status, err)
+      local platforms = cjson.decode(out).platforms
       assert.truthy(platforms.uber and platforms.rappi)
     end)
 
@@ -280,7 +297,7 @@ describe("palenca income and palenca decide", function()
       assert.are.equal(1, ended:wait_exit())
       assert.truthy(ended.stderr:find("not_found", 1, true), ended.stderr)
       for _, id in ipairs(ids) do
-        assert.truthy(server:find("/v1/accounts/" .. id))
+        assert.truthy(server:find("/v1/accounts/" .. id .. "?add_user_id=true"))
         assert.truthy(server:find("/v1/accounts/" .. id .. "/earnings/search"))
       end
     end)

@@ -2,6 +2,7 @@
 local cjson = require("cjson")
 local uv = require("luv")
 local helper = require("spec.host.helper")
+local http = require("spec.support.http")
 local process = require("spec.support.process")
 
 describe("palenca report", function()
@@ -168,5 +169,91 @@ describe("palenca report", function()
       .. rows_file() .. " --as-of 2026-03-01 >/dev/full" })
     assert.are.same({ 1, "" }, { status, out })
     assert.truthy(err:find("No space left on device", 1, true), err)
+  end)
+
+  describe("of many accounts", function()
+    local url, env, accounts
+
+    before_each(function()
+      local _, key
+      _, url, key = stage:sandbox({ "--accounts", "3", "--rate-limit", "0" })
+      env = { PALENCA_API_KEY = key, PALENCA_BASE_URL = url }
+      accounts = {}
+      for at, login in ipairs(cjson.decode(http.request("GET", url
+        .. "/sandbox/logins?items_per_page=3").body).data.logins) do
+        accounts[at] = login.account_id
+      end
+      process.write_file(directory .. "/accounts.txt", table.concat(accounts, "\n") .. "\n")
+    end)
+
+    local function reports(...)
+      return report({ "--accounts-file", "accounts.txt", "--out", "pages", ... }, env)
+    end
+
+    local function page_of(account)
+      return helper.read_file(directory .. "/pages/" .. account .. ".html")
+    end
+
+    it("has the page of each alone; run again, it makes those that are missing", function()
+      local status, out, err = reports("--lang", "es")
+      assert.are.equal(0, status, err)
+      assert.truthy(out:find("^3 of 3 accounts are in pages, [%d-]+ to [%d-]+: 3 read now, 0 "),
+        out)
+      local function without_time(page)
+        return (page:gsub("%d%d%d%d%-%d%d%-%d%d %d%d:%d%d UTC", ""))
+      end
+      for _, account in ipairs(accounts) do
+        local _, alone = report({ account, "--lang", "es" }, env)
+        assert.are.equal(without_time(alone), without_time(page_of(account)))
+        assert.are.equal(6 * 64,
+          uv.fs_stat(directory .. "/pages/" .. account .. ".html").mode % 512)
+      end
+      os.remove(directory .. "/pages/" .. accounts[2] .. ".html")
+      status, out, err = reports("--lang", "es")
+      assert.are.equal(0, status, err)
+      assert.truthy(out:find("1 read now, 2 before", 1, true), out)
+      assert.truthy(page_of(accounts[2]):find("</html>\n$"))
+    end)
+
+    it("notices other options than those of the pages that are there", function()
+      assert.are.equal(0, (reports("--lang", "es")))
+      for text, arguments in pairs({
+        ["another --lang: es then, en now"] = {},
+        ["another --unmask: no then, yes now"] = { "--lang", "es", "--unmask" },
+        ["another version of the rule: none then, 2026-11 now"] = { "--lang", "es", "--rule",
+          uv.cwd() .. "/examples/rule.lua", "--installment", "3000" },
+      }) do
+        local status, out, err = reports(table.unpack(arguments))
+        assert.are.same({ 1, "" }, { status, out })
+        assert.truthy(err:find(text, 1, true), err)
+      end
+    end)
+
+    it("continues after an account that there is not, and ends at a wrong key", function()
+      process.write_file(directory .. "/accounts.txt",
+        "00000000-0000-4000-8000-000000000000\n" .. accounts[1] .. "\n")
+      local status, out, err = reports()
+      assert.are.equal(1, status)
+      assert.truthy(out:find("^1 of 2 accounts are in pages"), out)
+      assert.truthy(err:find("palenca: account 00000000%-[^\n]*: not_found: "), err)
+      env.PALENCA_API_KEY = "wrong"
+      status, out, err = reports()
+      assert.are.same({ 1, "" }, { status, out })
+      assert.truthy(err:find("palenca: auth: [^\n]*; 1 of 2 accounts are exported"), err)
+    end)
+
+    it("is wrong usage with accounts, rows or a file for one page", function()
+      for text, arguments in pairs({
+        ["--accounts-file goes with neither accounts nor --rows"] = { accounts[1] },
+        ["--output and --accounts-file: a page for each account goes into"] = { "-o", "page.html" },
+      }) do
+        local status, out, err = reports(table.unpack(arguments))
+        assert.are.same({ 2, "" }, { status, out })
+        assert.truthy(err:find(text, 1, true), err)
+      end
+      local status, _, err = report({ "--out", "pages" }, env)
+      assert.are.equal(2, status)
+      assert.truthy(err:find("missing option --accounts-file", 1, true), err)
+    end)
   end)
 end)

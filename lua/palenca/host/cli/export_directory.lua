@@ -78,17 +78,23 @@ local function check_accounts(self, manifest, accounts)
   end
 end
 
-local SETTINGS = { format = "format", since = "--since", ["until"] = "--until",
-  base_url = "address of the API" }
-
 -- What was not set goes on as before: the day of today is another one tomorrow.
 local function check_settings(self, manifest, settings)
-  for _, name in ipairs({ "format", "since", "until", "base_url" }) do
-    if settings[name] and settings[name] ~= manifest[name] then
+  for _, setting in ipairs(settings) do
+    local name, value = setting.name, setting.value
+    if value and value ~= manifest[name] then
       user_error("%s holds an export with another %s: %s then, %s now; use another --out",
-        self.path, SETTINGS[name], tostring(manifest[name]), settings[name])
+        self.path, setting.label or "--" .. name, tostring(manifest[name]), value)
     end
   end
+end
+
+local function new_manifest(accounts, settings)
+  local manifest = { accounts = json.array(accounts), version = core.version }
+  for _, setting in ipairs(settings) do
+    manifest[setting.name] = setting.value or setting.default
+  end
+  return manifest
 end
 
 -- Without a manifest nothing says what these are.
@@ -105,12 +111,11 @@ end
 -- exports there, or if it holds another export.
 -- @tparam string path
 -- @tparam {string,...} accounts ids
--- @tparam table settings `format` (`jsonl` or `csv`), `base_url`, and what was set of `since` and
--- `until`
--- @tparam table defaults of `since` and `until`, for a new export
--- @treturn Directory with `since` and `until`
-function export_directory.open(path, accounts, settings, defaults)
-  local self = setmetatable({ path = path, format = settings.format }, Directory)
+-- @tparam {table,...} settings what the files depend on, texts: `name`; `value`, if it was set;
+-- `default`, for a new export; `label`, for a message. The first is the format, such as `csv`
+-- @treturn Directory with the `settings` by their names
+function export_directory.open(path, accounts, settings)
+  local self = setmetatable({ path = path, format = settings[1].value }, Directory)
   must(host.make_directory(path))
   local problem
   self.lock, problem = host.lock(path .. "/.lock")
@@ -122,17 +127,10 @@ function export_directory.open(path, accounts, settings, defaults)
     check_accounts(self, manifest, accounts)
   else
     check_no_files(self, accounts)
-    manifest = {
-      accounts = json.array(accounts),
-      base_url = settings.base_url,
-      format = settings.format,
-      since = settings.since or defaults.since,
-      ["until"] = settings["until"] or defaults["until"],
-      version = core.version,
-    }
+    manifest = new_manifest(accounts, settings)
     must(host.replace_file(name, json.canonical(manifest) .. "\n"))
   end
-  self.since, self["until"] = manifest.since, manifest["until"]
+  self.settings = manifest
   return self
 end
 

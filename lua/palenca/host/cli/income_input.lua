@@ -1,4 +1,4 @@
---- What `palenca income` and `palenca decide` have in common: their options, and the rows.
+--- What `palenca income`, `decide` and `report` have in common: their options, and the rows.
 -- @module palenca.host.cli.income_input
 local api_command = require("palenca.host.cli.api_command")
 local date_argument = require("palenca.host.cli.date_argument")
@@ -8,11 +8,14 @@ local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local runtime = require("palenca.runtime")
 local suggest = require("palenca.util.suggest")
+local user_error = require("palenca.host.user_error")
 
 local income_input = {}
 
 -- Default months before the last day; more than any platform keeps.
 local HISTORY_MONTHS = 24
+-- Users that are named in a message.
+local USERS_NAMED_MAX = 3
 
 local languages = { es = true, pt = true, en = true }
 
@@ -28,6 +31,7 @@ end
 function income_input.define(command)
   command:argument("accounts", "Accounts of one person; the rows of several are merged.")
     :argname("ACCOUNT"):args("*")
+  command:flag("--one-person", "Merge accounts of different users, who are one person.")
   options.add(command, "--rows", {
     help = "Read the rows from a file instead, taken as the complete history: a JSON array, or "
       .. "JSON lines; each row may name its account and platform. '-' is standard input. Nothing "
@@ -149,7 +153,7 @@ end
 local function read_account(api, id, first, last)
   local report
   local account, rows = runtime.gather(function()
-    return api.accounts:get(id)
+    return api.accounts:get(id, { add_user_id = true })
   end, function()
     local all
     all, report = api.accounts:earnings(id, { start_date = first, end_date = last }):all()
@@ -164,18 +168,40 @@ local function read_account(api, id, first, last)
     account = id,
     platform = type(account.platform) == "string" and account.platform or nil,
     warning = type(account.warning) == "string" and account.warning or nil,
-  }
+  }, account.user_id
+end
+
+-- The sum of what several people earn is nobody's income.
+local function check_users(ids, users)
+  local named, is_known, count = {}, {}, 0
+  for _, id in ipairs(ids) do
+    local user = users[id]
+    if user and not is_known[user] then
+      is_known[user], count = true, count + 1
+      named[#named + 1] = ("%s of user %s"):format(id, user)
+    end
+  end
+  if count > 1 then
+    user_error("the accounts are of %d users (%s%s), and an income is one person's: compute each "
+      .. "alone, or say with --one-person that they are the same", count,
+      table.concat(named, ", ", 1, math.min(count, USERS_NAMED_MAX)),
+      count > USERS_NAMED_MAX and ", …" or "")
+  end
 end
 
 -- Side by side: the rate limit holds over all of them.
-local function read_accounts(given, first, last)
-  local api = api_command.client(given)
-  local readers, seen = {}, {}
+local function read_accounts(given, api, first, last)
+  local readers, seen, users = {}, {}, {}
   for _, id in ipairs(given.accounts) do
     if not seen[id] then -- who is named twice earns once
       seen[id] = true
       readers[#readers + 1] = function()
-        return read_account(api, id, first, last)
+        local account, user = read_account(api, id, first, last)
+        if account == nil then
+          return nil, user -- the error
+        end
+        users[id] = user
+        return account
       end
     end
   end
@@ -184,10 +210,20 @@ local function read_accounts(given, first, last)
     error(accounts[2], 0)
   end
   accounts.n = nil
+  if not given.one_person then
+    check_users(given.accounts, users)
+  end
   return accounts
 end
 
 -- ---- the income ------------------------------------------------------------------------
+
+--- The first day that is read, unless it is set.
+-- @tparam string last the last day
+-- @treturn string
+function income_input.first_day(last)
+  return date_argument.months_before(last, HISTORY_MONTHS)
+end
 
 --- What is wrong with the combination of arguments.
 -- @tparam table given the parsed options
@@ -206,16 +242,17 @@ end
 --- Reads the rows and computes the income. Raises what cannot be read, as text or as an error of
 -- the API.
 -- @tparam table given the parsed options
+-- @tparam ?Client api to read accounts with; default: one of the options
 -- @treturn table the income, of @{palenca.income.analyze}
 -- @treturn {table,...} the accounts, as @{palenca.income.merge} takes them
-function income_input.read(given)
+function income_input.read(given, api)
   local last = given.as_of or date_argument.yesterday()
   local accounts
   if given.rows then
     accounts = group(read_rows(given.rows))
   else
-    local first = given.since or date_argument.months_before(last, HISTORY_MONTHS)
-    accounts = read_accounts(given, first, last)
+    local first = given.since or income_input.first_day(last)
+    accounts = read_accounts(given, api or api_command.client(given), first, last)
   end
   local stream = income.merge(accounts)
   return income.analyze(stream, { as_of = last, start_date = given.since }), accounts

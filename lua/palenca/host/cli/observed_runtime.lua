@@ -35,16 +35,29 @@ function observed_runtime.new(on_wait)
     end
   end
 
+  local function step(seconds)
+    own:step(seconds, nothing)
+    observe()
+  end
+
   return {
     submit = function(request)
       return own:submit(request)
     end,
     wait = function(call)
       while not calls.result(call) do
-        own:step(INTERVAL, nothing)
-        observe()
+        step(INTERVAL)
       end
       return call.result
+    end,
+    wait_any = function(list, seconds)
+      local deadline = core.steady_time() + (seconds or math.huge)
+      local ended = calls.first_ended(list)
+      while not ended and core.steady_time() < deadline do
+        step(math.min(INTERVAL, deadline - core.steady_time()))
+        ended = calls.first_ended(list)
+      end
+      return ended
     end,
     cancel = function(call)
       own:cancel(call)

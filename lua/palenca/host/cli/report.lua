@@ -1,6 +1,9 @@
 --- palenca report: a person's income on one page, to be kept, sent or printed.
 -- @module palenca.host.cli.report
-local client = require("palenca.client")
+local account_batch = require("palenca.host.cli.account_batch")
+local api_command = require("palenca.host.cli.api_command")
+local date_argument = require("palenca.host.cli.date_argument")
+local errors = require("palenca.errors")
 local host = require("palenca.host")
 local income_input = require("palenca.host.cli.income_input")
 local options = require("palenca.host.cli.options")
@@ -12,7 +15,9 @@ local command = {
   name = "report",
   summary = "Write a person's income as one page of HTML, which prints on one sheet.",
   note = "Without --output the page is written to standard output. With --rule and --installment "
-    .. "it has the outcome, too.",
+    .. "it has the outcome, too. --accounts-file and --out write a page for each account of a "
+    .. "file; run again, the command makes those that are missing, as 'palenca export' does.",
+  handles_signals = true,
 }
 
 function command.define(parser)
@@ -24,6 +29,7 @@ function command.define(parser)
     argname = "FILE",
   })
   parser:flag("--unmask", "Write the identity numbers, which are masked otherwise.")
+  account_batch.define(parser)
 end
 
 -- All but the last two characters.
@@ -56,10 +62,10 @@ local function worker_of(given, data)
 end
 
 -- One for each different person that the accounts name.
-local function read_workers(given, accounts)
+local function read_workers(given, accounts, api)
   local workers, seen = {}, {}
   for _, account in ipairs(given.rows and {} or accounts) do
-    local profile, err = client.new().accounts:profile(account.account)
+    local profile, err = api.accounts:profile(account.account)
     if not profile then
       error(err, 0)
     end
@@ -72,23 +78,29 @@ local function read_workers(given, accounts)
   return workers
 end
 
-function command.run(given)
-  local problem = income_input.problem(given) or verdict_input.problem(given)
+local function page_of(given, decide, api)
+  local result, accounts = income_input.read(given, api)
+  local words = words_of[given.lang]
+  return page({
+    language = given.lang,
+    income = result,
+    verdict = decide and decide(result),
+    accounts = accounts,
+    workers = read_workers(given, accounts, api),
+    is_masked = not given.unmask and not given.rows,
+    source = given.rows and words.of_file:format(given.rows)
+      or words.of_api:format(tostring(api):match("%S+$")),
+    made_at = os.date("!%Y-%m-%d %H:%M UTC"),
+  })
+end
+
+-- ---- one page --------------------------------------------------------------------------
+
+local function run_one(given, problem)
+  host.release_signals()
   return income_input.run("report", problem, function()
     local decide = given.rule and verdict_input.load(given)
-    local result, accounts = income_input.read(given)
-    local words = words_of[given.lang]
-    local text = page({
-      language = given.lang,
-      income = result,
-      verdict = decide and decide(result),
-      accounts = accounts,
-      workers = read_workers(given, accounts),
-      is_masked = not given.unmask and not given.rows,
-      source = given.rows and words.of_file:format(given.rows)
-        or words.of_api:format(tostring(client.new()):match("%S+$")),
-      made_at = os.date("!%Y-%m-%d %H:%M UTC"),
-    })
+    local text = page_of(given, decide, not given.rows and api_command.client(given) or nil)
     if given.output then
       local written, reason = host.replace_file(given.output, text)
       if not written then
@@ -98,6 +110,71 @@ function command.run(given)
     end
     return (text:gsub("\n$", "")), 0
   end)
+end
+
+-- ---- a page for each account of a file -------------------------------------------------
+
+local function many_problem(given)
+  if #given.accounts > 0 or given.rows then
+    return "--accounts-file goes with neither accounts nor --rows"
+  elseif given.output then
+    return "--output and --accounts-file: a page for each account goes into the directory of --out"
+  elseif given.since and given.since > (given.as_of or date_argument.yesterday()) then
+    return "--since is after the last day that counts"
+  end
+  return verdict_input.problem(given)
+end
+
+local function settings_of(given, version)
+  local last = given.as_of or date_argument.yesterday()
+  return {
+    { name = "format", label = "format", value = "html" },
+    { name = "as_of", label = "--as-of", value = given.as_of, default = last },
+    { name = "since", value = given.since, default = income_input.first_day(last) },
+    { name = "lang", value = given.lang },
+    { name = "rule", label = "version of the rule", value = version or "none" },
+    { name = "installment", value = given.installment or "none" },
+    { name = "obligations", value = given.obligations },
+    { name = "unmask", value = given.unmask and "yes" or "no" },
+  }
+end
+
+-- Nil and the API's error if the account cannot be read; what the rule or the disk has is raised.
+local function try_page(given, decide, api)
+  local ok, text = pcall(page_of, given, decide, api)
+  if ok then
+    return text
+  elseif errors.is(text) then
+    return nil, text
+  end
+  error(text, 0)
+end
+
+local function run_many(given)
+  local decide, version
+  return account_batch.run("report", many_problem(given), given, {
+    settings = function()
+      if given.rule then
+        decide, version = verdict_input.load(given) -- before anything is sent
+      end
+      return settings_of(given, version)
+    end,
+    period = function(settings)
+      return settings.since, settings.as_of
+    end,
+    make = function(api, account, settings)
+      local own = setmetatable({ accounts = { account }, as_of = settings.as_of,
+        since = settings.since }, { __index = given })
+      return try_page(own, decide, api)
+    end,
+  })
+end
+
+function command.run(given)
+  if given.accounts_file or given.out then
+    return run_many(given)
+  end
+  return run_one(given, income_input.problem(given) or verdict_input.problem(given))
 end
 
 return command

@@ -47,6 +47,7 @@ end
 --- Loads the rule; raises if it is none.
 -- @tparam table given the parsed options, with a rule
 -- @treturn function takes an income, returns the verdict of @{palenca.income.decide}
+-- @treturn string the rule's version
 function verdict_input.load(given)
   local rule = income.load_rule(given.rule)
   return function(result)
@@ -54,7 +55,7 @@ function verdict_input.load(given)
       installment = given.installment,
       obligations = given.obligations,
     })
-  end
+  end, tostring(rule.version)
 end
 
 return verdict_input

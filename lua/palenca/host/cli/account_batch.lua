@@ -1,0 +1,195 @@
+--- What `palenca export` and `palenca report` have in common: a file of accounts, a directory with
+-- a file for each of them, and going through them within the API's limit, from where it was ended.
+-- @module palenca.host.cli.account_batch
+local api_command = require("palenca.host.cli.api_command")
+local argcheck = require("palenca.util.argcheck")
+local errors = require("palenca.errors")
+local export_directory = require("palenca.host.cli.export_directory")
+local host = require("palenca.host")
+local observed_runtime = require("palenca.host.cli.observed_runtime")
+local options = require("palenca.host.cli.options")
+local output = require("palenca.host.cli.output")
+local program_log = require("palenca.host.program_log")
+local progress = require("palenca.host.cli.progress")
+local runtime = require("palenca.runtime")
+local user_error = require("palenca.host.user_error")
+
+local account_batch = {}
+
+local DONE, FAILED = 0, 1
+-- As if the signal had ended the process.
+local SIGNALED = { SIGHUP = 129, SIGINT = 130, SIGTERM = 143 }
+-- After so many failures of the server in a row there is no use in the next account.
+local FAILURES_MAX = 3
+
+--- Adds the options for the file and the directory.
+-- @param command of argparse
+function account_batch.define(command)
+  options.add(command, "--accounts-file", {
+    help = "A file with the accounts' ids, one a line, or the CSV of 'palenca accounts --csv'.",
+    convert = options.file,
+    argname = "FILE",
+  })
+  options.add(command, "--out", {
+    help = "The directory for the files, one for each account, made if there is none.",
+    convert = options.file,
+    argname = "DIR",
+  })
+end
+
+-- ---- the accounts ----------------------------------------------------------------------
+
+-- The first field of each line; blank lines, comments and the heading of CSV are skipped.
+local function read_accounts(path)
+  local file, problem = io.open(path)
+  if not file then
+    user_error("%s", problem)
+  end
+  local accounts, seen, number = {}, {}, 0
+  for line in file:lines() do
+    number = number + 1
+    -- a spreadsheet writes a byte order mark before the first
+    local id = line:gsub("^\239\187\191", ""):match("^%s*([^%s,#]*)")
+    local is_heading = number == 1 and id == "account_id"
+    if id ~= "" and not is_heading and not argcheck.is_uuid(id) then
+      user_error("%s: line %d: '%s' is not an account's id", path, number, id)
+    elseif id ~= "" and not is_heading and not seen[id] then
+      seen[id] = true
+      accounts[#accounts + 1] = id
+    end
+  end
+  file:close()
+  if #accounts == 0 then
+    user_error("%s names no account", path)
+  end
+  return accounts
+end
+
+-- ---- one account -----------------------------------------------------------------------
+
+-- Failures that are of one account; all others would be the next one's as well.
+local OF_ACCOUNT = { not_found = true, invalid = true, platform = true, protocol = true }
+local OF_SERVER = { server = true, timeout = true }
+
+local function stop(self, problem)
+  self.progress:clear()
+  user_error("%s; %d of %d accounts are exported: run it again to continue", problem,
+    self.progress.done, self.progress.total)
+end
+
+local function record_failure(self, account, problem)
+  local kind = errors.is(problem) and problem.kind or "protocol"
+  self.server_failures = OF_SERVER[kind] and self.server_failures + 1 or 0
+  if not OF_ACCOUNT[kind] and (not OF_SERVER[kind] or self.server_failures >= FAILURES_MAX) then
+    stop(self, api_command.describe(problem))
+  end
+  self.failed = self.failed + 1
+  self.progress:clear()
+  program_log.problem(("account %s: %s"):format(account, tostring(problem)))
+end
+
+local function make_one(self, account)
+  local text, problem = self.work.make(self.api, account, self.directory.settings)
+  if not text then
+    record_failure(self, account, problem)
+    return
+  end
+  self.server_failures = 0
+  local ok, raised = pcall(self.directory.write, self.directory, account, text)
+  if not ok then
+    stop(self, tostring(raised))
+  end
+  self.progress:advance()
+end
+
+-- ---- all of them -----------------------------------------------------------------------
+
+local function watch(self, reason, seconds)
+  self.progress:update(reason, seconds)
+  local signal = host.wait_signal(0)
+  if signal then
+    self.signal = signal
+    stop(self, "stopped by " .. signal)
+  end
+end
+
+local function open(given, work)
+  local accounts = read_accounts(given.accounts_file)
+  local self = { given = given, work = work, failed = 0, server_failures = 0, accounts = accounts }
+  local own, on_attempt = observed_runtime.new(function(reason, seconds)
+    watch(self, reason, seconds)
+  end)
+  runtime.use(own)
+  self.api = api_command.client(given, { on_attempt = on_attempt })
+  local settings = work.settings()
+  settings[#settings + 1] = { name = "base_url", label = "address of the API",
+    value = self.api.base_url }
+  self.directory = export_directory.open(given.out, accounts, settings)
+  return self
+end
+
+local function rest_of(self)
+  local rest = {}
+  for _, account in ipairs(self.accounts) do
+    if not self.directory:has(account) then
+      rest[#rest + 1] = account
+    end
+  end
+  return rest
+end
+
+local function report(self, before)
+  local total, done = self.progress.total, self.progress.done
+  local first, last = self.work.period(self.directory.settings)
+  if self.given.json then
+    output.json({ accounts = total, exported = done - before, exported_before = before,
+      failed = self.failed, since = first, ["until"] = last })
+  else
+    output.text(("%d of %d accounts are in %s, %s to %s: %d read now, %d before"):format(done,
+      total, self.given.out, first, last, done - before, before))
+  end
+  return self.failed > 0 and FAILED or DONE
+end
+
+local function make_all(given, work)
+  local self = open(given, work)
+  local rest = rest_of(self)
+  local before = #self.accounts - #rest
+  self.progress = progress.new({ total = #self.accounts, done = before, noun = "accounts",
+    json = given.json })
+  local ok, problem = pcall(function()
+    for _, account in ipairs(rest) do
+      make_one(self, account)
+    end
+  end)
+  self.progress:clear()
+  if not ok then
+    return FAILED, problem, self.signal
+  end
+  return report(self, before)
+end
+
+--- Goes through the accounts of the file that have no file in the directory yet.
+-- @tparam string name of the command
+-- @tparam ?string problem wrong usage
+-- @tparam table given the parsed options
+-- @tparam table work `settings()`, what the files depend on, as of @{export_directory.open};
+-- `make(api, account, settings)`, the text of an account's file, or nil and what is wrong with the
+-- account; `period(settings)`, the first day that is read and the last one
+-- @treturn integer the exit status
+function account_batch.run(name, problem, given, work)
+  local signal
+  local missing = not given.accounts_file and "missing option --accounts-file"
+    or not given.out and "missing option --out" or nil
+  local status = api_command.run(name, missing or problem, function()
+    local result, raised
+    result, raised, signal = make_all(given, work)
+    if raised then
+      error(raised, 0)
+    end
+    return result
+  end)
+  return signal and SIGNALED[signal] or status
+end
+
+return account_batch
