@@ -34,6 +34,30 @@ describe("the program", function()
     assert.truthy(help:find("--verbose +With %-%-version"), help)
   end)
 
+  it("says which command is meant, or which there are", function()
+    for line, problem in pairs {
+      ["events"] = "a command is required, one of list, purge, replay, retry-dead, show, stats",
+      ["dv x.lua"] = "unknown command 'dv'; did you mean 'dev'?",
+      ["x.lua"] = "unknown command 'x.lua'; a script is run by 'palenca dev x.lua', or by serve, "
+        .. "run or check",
+      ["sandbox --fault latncy"] = "--fault: 'latncy' is none of the kinds cut, drop, "
+        .. "earning_added, earning_corrected, earning_removed, error, latency, webhook_delay, "
+        .. "webhook_duplicate, webhook_lose, webhook_reorder; did you mean 'latency'?",
+      ["logins --since 2026-03-02 --until 2026-03-01"] =
+        "--since (2026-03-02) is after the last day that is read (2026-03-01)",
+      ["income --rows x --since 2026-03-02 --as-of 2026-03-01"] =
+        "--since (2026-03-02) is after the last day that counts (2026-03-01)",
+    } do
+      local arguments = {}
+      for word in line:gmatch("%S+") do
+        arguments[#arguments + 1] = word
+      end
+      local status, out, err = palenca(arguments)
+      assert.are.same({ 2, "" }, { status, out })
+      assert.are.equal("palenca: " .. problem, err:match("^[^\n]*"))
+    end
+  end)
+
   it("knows no --verbose with a command", function()
     local lines = { { "--verbose", "check", "x.lua" }, { "check", "x.lua", "--verbose" } }
     for _, arguments in ipairs(lines) do
@@ -152,6 +176,17 @@ describe("palenca", function()
   end
 
   describe("run", function()
+    it("warns of handlers, which it does not run", function()
+      script([[
+        local palenca = require "palenca"
+        palenca.on("login.success", print)
+        palenca.on("login.error", print)]], "handlers.lua")
+      local status, out, err = palenca({ "run", "handlers.lua" }, { cwd = directory })
+      assert.are.same({ 0, "" }, { status, out })
+      assert.are.equal("handlers.lua: warning: its handlers (login.success, login.error) run in "
+        .. "'palenca dev' and 'palenca serve' only\n", err)
+    end)
+
     it("hands over all arguments behind the script", function()
       local path = script("print(select('#', ...), ...) print(arg[0], #arg, arg[2])")
       local status, out, err = palenca({ "run", "--rate-limit", "7",

@@ -122,12 +122,15 @@ describe("palenca dev", function()
     local patterns = "declining, duplicate_rows, irregular, new, nulls, seasonal, steady, stopped"
     local warnings = "fleet_account, id_mismatch, incomplete_profile_data, rider_account"
     for text, problem in pairs({
-      ["uber,pattern=odd"] = "--login: pattern must be one of " .. patterns,
-      ["uber,warning=banned"] = "--login: warning must be one of " .. warnings,
-      ["uber,days=1101"] = "--login: days must be at most 1100",
-      ["uber,country=mx"] = "--login: country is not known",
-      ["uber,steady"] = "--login: 'steady' is not NAME=VALUE",
-      [",pattern=new"] = "--login: ',pattern=new' names no platform",
+      ["uber,pattern=odd"] = "palenca: --login: pattern must be one of " .. patterns,
+      ["uber,warning=banned"] = "palenca: --login: warning must be one of " .. warnings,
+      ["uber,days=1101"] = "palenca: --login: days must be at most 1100",
+      ["uber,country=mx"] = "palenca: --login: country is not known",
+      ["uber,steady"] = "palenca: --login: 'steady' is not NAME=VALUE",
+      ["ubr"] = "palenca: --login: 'ubr' is neither a platform nor a test identifier; did you mean "
+        .. "'uber'?\n",
+      ["uber,patern=new"] = "palenca: --login: patern is not known here; did you mean 'pattern'?\n",
+      [",pattern=new"] = "palenca: --login: ',pattern=new' names no platform",
     }) do
       local started = start(script(""), { "--login", text })
       assert.are.equal(2, started:wait_exit(), text)
@@ -146,11 +149,14 @@ describe("palenca dev", function()
     assert.are.equal(1, started:wait_exit(), started.stderr)
     assert.truthy(started.stderr:find("FAILED (attempt 1)", 1, true), started.stderr)
     assert.truthy(started.stderr:find("my reason", 1, true))
+    assert.truthy(started.stderr:find("\npalenca: a handler failed; --once does not wait for its "
+      .. "next attempt\n", 1, true), started.stderr)
   end)
 
   local rejections = {
-    { "an unknown platform", "", { "--login", "nowhere", "--once" },
-      "the login 'nowhere' was rejected" },
+    { "an identifier of no platform", "", { "--login", "nowhere+x@palenca-tests.com", "--once" },
+      "the login 'nowhere+x@palenca-tests.com' was rejected: a platform, or an identifier that "
+        .. "names one, is required\n" },
     { "a script that does not load", "local x = = 1", {}, "mine.lua:1: unexpected symbol" },
     { "a script that raises", "\nerror 'oh'", {}, "mine.lua:2: oh" },
   }

@@ -196,7 +196,8 @@ describe("output", function()
       { "serve quiet.lua --allow nobody", 2 }, { "serve quiet.lua --retention 0.001", 2 },
       { "serve raises.lua --listen 127.0.0.1:0 --db x.db", 1 },
       { "dev nothing.lua --listen 127.0.0.1:0 --sandbox-listen 127.0.0.1:0", 1 },
-      { "dev quiet.lua --once", 2 }, { "dev quiet.lua --login ubr --listen 127.0.0.1:0 "
+      { "dev quiet.lua --once", 2 }, { "dev quiet.lua --login ubr", 2 },
+      { "dev quiet.lua --login ubr@palenca-tests.com --listen 127.0.0.1:0 "
         .. "--sandbox-listen 127.0.0.1:0", 1 },
       { "sandbox --listen " .. address, 1 }, { "sandbox --listen 127.0.0.1:0 --data /", 1 },
       { "sandbox --fault fire", 2 }, { "events list --db nothing", 1 }, { "events show 1", 1 },

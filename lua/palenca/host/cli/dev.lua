@@ -3,6 +3,7 @@
 local client = require("palenca.client")
 local host = require("palenca.host")
 local external_http = require("palenca.client.external_http")
+local json = require("palenca.util.json")
 local login_argument = require("palenca.host.cli.login_argument")
 local options = require("palenca.host.cli.options")
 local history_patterns = require("palenca.sandbox.data.history_patterns")
@@ -59,12 +60,23 @@ function dev.define(command)
   options.add_json(command)
 end
 
+-- What the sandbox says: of the first field that is wrong, or in the API's envelope.
+local function reason_of(body)
+  local said = json.decode(body)
+  if said.detail then
+    local first = said.detail[1]
+    return ("%s %s"):format(first.loc[#first.loc], first.msg)
+  end
+  return said.error.message
+end
+
 local function simulate(url, given)
   local response, err = external_http({ url = url .. "/sandbox/logins", json = given })
   if not response then
     user_error("the login could not be simulated: %s", tostring(err))
   elseif response.status ~= 201 then
-    user_error("the login '%s' was rejected: %s", given.identifier or given.platform, response.body)
+    user_error("the login '%s' was rejected: %s", given.identifier or given.platform,
+      reason_of(response.body))
   end
 end
 
@@ -159,6 +171,8 @@ local function serve(given, url, api_key)
   local ended_well = running:run(played and done or (not played and at_once or nil))
   if not played then
     error(problem, 0)
+  elseif given.once and seen.failed then
+    program_log.problem("a handler failed; --once does not wait for its next attempt")
   end
   return ended_well and not seen.failed
 end

@@ -20,17 +20,17 @@ end
 function fault_argument.parse(text)
   local kind, rest = text:match("^([%w_]+)(.*)$")
   if not kind or not faults.kinds[kind] then
-    return nil, string.format("--fault: '%s' is none of the kinds %s%s", text,
+    return nil, string.format("'%s' is none of the kinds %s%s", text,
       fault_argument.kinds(), suggest.text(kind, faults.kinds))
   end
   local given = { kind = kind }
-  local problem = named_values("--fault", rest, given)
+  local problem = named_values(rest, given)
   if problem then
     return nil, problem
   end
   local read, wrong = faults.read(given)
   if not read then
-    return nil, string.format("--fault: %s %s", wrong[1].loc[2], wrong[1].msg)
+    return nil, string.format("%s %s", wrong[1].loc[2], wrong[1].msg)
   end
   return read
 end

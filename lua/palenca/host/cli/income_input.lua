@@ -225,6 +225,16 @@ function income_input.first_day(last)
   return date_argument.months_before(last, HISTORY_MONTHS)
 end
 
+--- What is wrong with the days.
+-- @tparam table given the parsed options
+-- @treturn ?string a sentence; nil if nothing is
+function income_input.period_problem(given)
+  local last = given.as_of or date_argument.yesterday()
+  if given.since and given.since > last then
+    return ("--since (%s) is after the last day that counts (%s)"):format(given.since, last)
+  end
+end
+
 --- What is wrong with the combination of arguments.
 -- @tparam table given the parsed options
 -- @treturn ?string a sentence; nil if nothing is
@@ -234,9 +244,8 @@ function income_input.problem(given)
     return "accounts and --rows: only one can be meant"
   elseif not has_accounts and not given.rows then
     return "missing argument 'ACCOUNT', or --rows FILE"
-  elseif given.since and given.since > (given.as_of or date_argument.yesterday()) then
-    return "--since is after the last day that counts"
   end
+  return income_input.period_problem(given)
 end
 
 --- Reads the rows and computes the income. Raises what cannot be read, as text or as an error of

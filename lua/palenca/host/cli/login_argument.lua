@@ -5,6 +5,7 @@ local constants = require("palenca.sandbox.data.vendor_constants")
 local login_flow = require("palenca.sandbox.control.login_flow")
 local named_values = require("palenca.host.cli.named_values")
 local history_patterns = require("palenca.sandbox.data.history_patterns")
+local suggest = require("palenca.util.suggest")
 local validate = require("palenca.sandbox.http.validate")
 
 local login_argument = {}
@@ -22,25 +23,30 @@ function login_argument.warnings()
 end
 
 --- Reads a login.
--- @tparam string text WHO[,NAME=VALUE…]; WHO is a platform or a test identifier, which the sandbox
+-- @tparam string text WHO[,NAME=VALUE…]; WHO is a platform, or a test identifier, which the sandbox
 -- checks
 -- @treturn ?table the login, as the sandbox takes it
 -- @treturn ?string why there is none
 function login_argument.parse(text)
   local who, rest = text:match("^([^,]+)(.*)$")
   if not who then
-    return nil, string.format("--login: '%s' names no platform", text)
+    return nil, string.format("'%s' names no platform", text)
+  end
+  local is_identifier = who:find("@", 1, true) ~= nil
+  if not is_identifier and not constants.platforms[who] then
+    return nil, string.format("'%s' is neither a platform nor a test identifier%s", who,
+      suggest.text(who, constants.platforms))
   end
   local given = {}
-  local problem = named_values("--login", rest, given)
+  local problem = named_values(rest, given)
   if problem then
     return nil, problem
   end
   local read, wrong = validate.strict_object(login_flow.details, given, "body")
   if not read then
-    return nil, string.format("--login: %s %s", wrong[1].loc[2], wrong[1].msg)
+    return nil, string.format("%s %s", wrong[1].loc[2], wrong[1].msg)
   end
-  read[who:find("@", 1, true) and "identifier" or "platform"] = who
+  read[is_identifier and "identifier" or "platform"] = who
   return read
 end
 

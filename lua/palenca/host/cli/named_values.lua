@@ -2,15 +2,14 @@
 -- @module palenca.host.cli.named_values
 
 --- Reads the values into a table. What is written as a number becomes one.
--- @tparam string option what it is given to, for the message
 -- @tparam string text the values
 -- @tparam table given where they are put
 -- @treturn ?string what is wrong with them
-return function(option, text, given)
+return function(text, given)
   for part in text:gmatch("[^,]+") do
     local name, value = part:match("^([%l_]+)=(.+)$")
     if not name then
-      return string.format("%s: '%s' is not NAME=VALUE", option, part)
+      return string.format("'%s' is not NAME=VALUE", part)
     end
     given[name] = math.tointeger(tonumber(value)) or tonumber(value) or value
   end

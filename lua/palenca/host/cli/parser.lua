@@ -1,5 +1,6 @@
 --- Makes the parser of the command line, and its help, which is as wide as the terminal.
 -- @module palenca.host.cli.parser
+local argcheck = require("palenca.util.argcheck")
 local argparse = require("argparse")
 local commands = require("palenca.host.cli.commands")
 local options = require("palenca.host.cli.options")
@@ -155,6 +156,14 @@ local function names_of(root, field, given)
   return names
 end
 
+-- Without those that are there already.
+local function list_of(names, given)
+  for _, one in ipairs(given) do
+    names[one] = nil
+  end
+  return table.concat(argcheck.words(names), ", ")
+end
+
 --- Replaces the suggestions of argparse, so that all names are compared in the same way.
 -- @tparam string message of argparse
 -- @param root the parser
@@ -162,8 +171,13 @@ end
 -- @treturn string
 function parser.with_suggestion(message, root, given)
   local kind, name = message:match("^unknown (%l+) '(.-)'")
-  if not kind then
+  if message == "a command is required" then
+    return "a command is required, one of " .. list_of(names_of(root, "_commands", given), given)
+  elseif not kind then
     return message
+  elseif kind == "command" and name:find("%.lua$") then
+    return string.format("unknown command '%s'; a script is run by 'palenca dev %s', or by serve, "
+      .. "run or check", name, name)
   end
   local known = names_of(root, kind == "option" and "_options" or "_commands", given)
   return string.format("unknown %s '%s'%s", kind, name, suggest.text(name, known))

@@ -119,10 +119,8 @@ local function many_problem(given)
     return "--accounts-file goes with neither accounts nor --rows"
   elseif given.output then
     return "--output and --accounts-file: a page for each account goes into the directory of --out"
-  elseif given.since and given.since > (given.as_of or date_argument.yesterday()) then
-    return "--since is after the last day that counts"
   end
-  return verdict_input.problem(given)
+  return income_input.period_problem(given) or verdict_input.problem(given)
 end
 
 local function settings_of(given, version)

@@ -51,8 +51,9 @@ end
 -- @tparam table given the parsed options
 -- @treturn ?string
 function rows_command.period_problem(given)
-  if given.since and given.since > (given["until"] or date_argument.today()) then
-    return "--since is after the last day that is read"
+  local last = given["until"] or date_argument.today()
+  if given.since and given.since > last then
+    return ("--since (%s) is after the last day that is read (%s)"):format(given.since, last)
   end
 end
 

@@ -1,6 +1,7 @@
 --- palenca run: runs a script once.
 -- @module palenca.host.cli.run
 local client = require("palenca.client")
+local handlers = require("palenca.handlers")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local program_log = require("palenca.host.program_log")
@@ -58,6 +59,13 @@ local function watch_exit()
   end
 end
 
+-- Such a script ends without having done anything.
+local function warn_of_handlers(script)
+  local list = table.concat(handlers.actions(), ", ")
+  program_log.line(("%s: warning: its handlers (%s) run in 'palenca dev' and 'palenca serve' only")
+    :format(script, list), { event = "warning", script = script })
+end
+
 function run.run(given)
   client.set_defaults(options.client(given))
   output.watch_script()
@@ -66,6 +74,8 @@ function run.run(given)
   output.check_reader()
   if not ok then
     program_log.problem(tostring(problem))
+  elseif handlers.actions()[1] then
+    warn_of_handlers(given.script)
   end
   return check_output(ok and 0 or FAILED)
 end
