@@ -4,7 +4,6 @@
 local argcheck = require("palenca.util.argcheck")
 local client = require("palenca.client")
 local errors = require("palenca.errors")
-local income = require("palenca.income")
 local pager = require("palenca.client.pager")
 local palenca = require("palenca")
 local reference = require("palenca.testing.reference")
@@ -153,6 +152,7 @@ end
 
 -- The results of `palenca.income` are made in place, not by a request.
 local function examine_incomes(report)
+  local income = palenca.income
   local analyze, decide = income.analyze, income.decide
   income.analyze = function(...)
     local result = analyze(...)
