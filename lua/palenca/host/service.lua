@@ -139,6 +139,7 @@ function service.start(given, client)
       cpu_timeout = given.cpu_timeout,
       memory_limit = given.memory_limit,
       recording_limit = given.max_recording,
+      is_watched = given.watch,
       json = given.json,
     }),
     count = given.workers,

@@ -15,6 +15,7 @@ local runtime = require("palenca.runtime")
 local scheduler = require("palenca.host.scheduler")
 local script_event = require("palenca.webhook.script_event")
 local script_loader = require("palenca.host.script_loader")
+local script_version = require("palenca.host.script_version")
 local timers = require("palenca.timers")
 local user_error = require("palenca.host.user_error")
 
@@ -77,6 +78,14 @@ local function finish_failed(record, problem, first_wait, trace)
     -- its responses are freed there, instead of some time later
     own_thread.finish(record.id, "retry", text, host.unix_time() + wait, nil, record.responses)
     program_log.failed(record, "retry", wait, text, trace)
+  end
+end
+
+-- Whoever has mended the script replays the event, and would wonder why it fails as before.
+local function warn_of_change(self)
+  if not self.is_watched and self.version:has_changed() then
+    program_log.line(self.version.path .. " has changed since it was loaded; SIGHUP reloads it",
+      { event = "script_changed", script = self.version.path })
   end
 end
 
@@ -164,6 +173,7 @@ local function run_handlers(self, event, entries, record)
       finish_done(record, began)
     else
       finish_failed(record, problem, current and current.retry_wait, trace)
+      pcall(warn_of_change, self) -- there may be no memory
       check_memory(self, problem)
     end
     self.running[record.id] = nil
@@ -310,29 +320,6 @@ local function fail_running(self, problem)
   program_log.flush()
 end
 
-local function digest_of(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("a")
-  if file then
-    file:close()
-  end
-  return text and host.sha256(text) or nil
-end
-
--- What the entries of the ledger say of the script: digests of its file, and of those of its
--- modules, whatever their names are.
-local function describe_script(path, files)
-  local digests = {}
-  for _, file in ipairs(files) do
-    digests[#digests + 1] = digest_of(file)
-  end
-  table.sort(digests)
-  return {
-    script = digest_of(path),
-    modules = digests[1] and host.sha256(table.concat(digests, "\n") .. "\n") or nil,
-  }
-end
-
 -- Returns the files of the modules that it has required.
 local function load(self, path)
   local files
@@ -356,6 +343,7 @@ end
 --- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`,
 -- `max_attempts`, `timeout` and `cpu_timeout` (of a handler, in seconds), `memory_limit` (MiB),
 -- `recording_limit` (the max bytes of an event's recorded responses; nil: they are not recorded),
+-- `is_watched`, whether a changed script is loaded by itself,
 -- `json`.
 -- @tparam string text the options
 return function(text)
@@ -371,6 +359,7 @@ return function(text)
     timeout = options.timeout,
     memory_limit = options.memory_limit,
     recording_limit = options.recording_limit,
+    is_watched = options.is_watched,
     running = {}, -- by id, what is logged of the events whose handlers run
     events = {}, -- the same, by the tables that the handlers have
   }, Worker)
@@ -379,7 +368,8 @@ return function(text)
   handlers.set_max_limits(own_thread.LIMITS_MAX)
   script_loader.forbid_exit()
   local files = load(self, options.script)
-  self.about = describe_script(options.script, files)
+  self.version = script_version.new(options.script, files)
+  self.about = self.version.digests
   self.awaits_logins = #handlers.matching("login.success") > 0
   ledger.use(function(event, make, fail)
     record_decision(self, event, make, fail)

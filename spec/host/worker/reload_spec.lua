@@ -80,6 +80,34 @@ describe("a script that changes while it is served", function()
     assert.are.equal(0, started:stop())
   end)
 
+  it("is named after a failure where it is not reloaded, once for each change", function()
+    write([[
+      local palenca = require "palenca"
+      palenca.on("*", { max_attempts = 1 }, function() error("old") end)
+    ]])
+    local served = stage:serve { path = path, arguments = { "--workers", "1" } }
+    local function fail(account)
+      helper.post(served.url, { account_id = account, webhook_action = "login.success" })
+      local event = helper.wait_state(served.db, account, "dead")
+      return string.format("%d", event.id)
+    end
+    local function notices()
+      return select(2, served.stderr:gsub("has changed since it was loaded; SIGHUP reloads it", ""))
+    end
+    fail("before")
+    write(version("mended"))
+    local id = fail("after")
+    served:wait_output("stderr", "mine%.lua has changed since it was loaded; SIGHUP reloads it\n")
+    fail("once more")
+    assert.are.equal(1, notices())
+    served:kill("sighup")
+    served:wait_output("stderr", "mine%.lua reloaded")
+    assert.are.equal(0, (process.run(process.program(),
+      { "events", "replay", id, "--db", served.db })))
+    served:wait_output("stdout", "mended handled " .. id)
+    assert.are.equal(1, notices())
+  end)
+
   it("is noticed when an editor renames a new file over it", function()
     write(version("first"))
     local started, sandbox = start()
