@@ -116,7 +116,7 @@ end
 -- @treturn palenca.client.Meta with `pagination`; or the error
 function Pager:page(n)
   local state = state_of(self)
-  argcheck.value("page", n, "positive", 2)
+  argcheck.value("pager:page: page", n, "positive", 2)
   return page_reader.rows_of(state, runtime.wait(page_reader.submit(state, n)))
 end
 

@@ -215,6 +215,14 @@ describe("rows of the API in the shell", function()
       assert.are.equal(#all - failed, #good_ones)
       assert.are.equal("no " .. name .. " of the platform 'ubr'; did you mean 'uber'?\n",
         good(name, "--since", "2024-01-01", "--platform", "ubr"))
+      local names = {}
+      for platform in pairs(platforms) do
+        names[#names + 1] = platform
+      end
+      table.sort(names)
+      assert.are.equal("no " .. name .. " of the platform 'motoboy' (there are "
+        .. table.concat(names, ", ") .. ")\n",
+        good(name, "--since", "2024-01-01", "--platform", "motoboy"))
     end
   end)
 

@@ -79,6 +79,15 @@ local function pick(rows, field, value)
   return picked, values
 end
 
+-- What is said of the values that there are.
+local function of_values(value, values)
+  local meant = suggest.text(value, values)
+  if meant == "" and next(values) then
+    return " (there are " .. table.concat(argcheck.words(values), ", ") .. ")"
+  end
+  return meant
+end
+
 -- Returns the rows that fit, and what is said if none does.
 local function filter(spec, given, rows)
   local none = "no " .. spec.noun
@@ -89,7 +98,7 @@ local function filter(spec, given, rows)
       rows, values = pick(rows, field, value)
       if #rows == 0 then
         none = string.format("no %s of the %s '%s'%s", spec.noun, field, value,
-          suggest.text(value, values))
+          of_values(value, values))
       end
     end
   end
