@@ -131,6 +131,11 @@ end
 
 local NONE = {}
 
+local function missing_text(names)
+  return #names == 1 and ("field '%s' is missing"):format(names[1])
+    or ("fields '%s' are missing"):format(table.concat(names, "', '"))
+end
+
 --- Raises unless a table has only the fields of a spec, each of its type. Each is read once: the
 -- table may have methods, which may return something else the next time.
 -- @tparam string what the call, for the message
@@ -156,16 +161,20 @@ function argcheck.fields(what, values, spec, level)
       )
     end
   end
-  local fields = {}
+  local fields, missing = {}, nil
   for name, kind in pairs(spec) do
     local required = kind:sub(-1) == "!"
     local value = values[name]
     if value ~= nil then
       argcheck.value(what .. ": " .. name, value, required and kind:sub(1, -2) or kind, level + 1)
     elseif required then
-      error(string.format("%s: field '%s' is missing", what, name), level + 1)
+      missing = missing or {}
+      missing[name] = true
     end
     fields[name] = value
+  end
+  if missing then
+    error(what .. ": " .. missing_text(argcheck.words(missing)), level + 1)
   end
   return fields
 end

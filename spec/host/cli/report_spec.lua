@@ -242,6 +242,21 @@ describe("palenca report", function()
       assert.truthy(err:find("palenca: auth: [^\n]*; 1 of 2 accounts are exported"), err)
     end)
 
+    it("says on the page of an account that was never connected that nothing is known", function()
+      local login = http.request("POST", url .. "/sandbox/logins",
+        '{"identifier":"rappi+incomplete@palenca-tests.com"}',
+        { ["content-type"] = "application/json" })
+      local account = cjson.decode(login.body).data.account_id
+      for language, text in pairs({ en = "There are no data on the person.",
+        es = "No hay datos de la persona.", pt = "Não há dados da pessoa." }) do
+        local status, page, err = report({ account, "--lang", language }, env)
+        assert.are.equal(0, status, err)
+        assert.truthy(page:find(text, 1, true), page)
+        local _, connected = report({ accounts[1], "--lang", language }, env)
+        assert.is_nil(connected:find(text, 1, true))
+      end
+    end)
+
     it("is wrong usage with accounts, rows or a file for one page", function()
       for text, arguments in pairs({
         ["--accounts-file goes with neither accounts nor --rows"] = { accounts[1] },

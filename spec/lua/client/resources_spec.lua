@@ -270,7 +270,8 @@ describe("before anything is sent", function()
     helper.blames_caller(function()
       client.webhooks:create { url = "https://example.com/", name = "n" }
     end, "webhooks:create: field 'is_sandbox' is missing")
-    helper.blames_caller(function() client.accounts:earnings(helper.ACCOUNT) end, "is missing")
+    helper.blames_caller(function() client.accounts:earnings(helper.ACCOUNT) end,
+      "accounts:earnings: fields 'end_date', 'start_date' are missing")
     helper.blames_caller(function()
       client.accounts:earnings(helper.ACCOUNT, { start_date = "2024-09-01" })
     end, "field 'end_date' is missing")

@@ -42,6 +42,7 @@ local function pair(name, value)
     element("td", nil, value)) or ""
 end
 
+-- An account that was never connected has no profile.
 local function worker(data, words)
   local rows = {}
   for _, one in ipairs(data.workers) do
@@ -53,7 +54,15 @@ local function worker(data, words)
       rows[#rows + 1] = pair(words[field], one[field])
     end
   end
-  return #rows > 0 and section(words.worker, element("table", nil, rows)) or ""
+  if #data.workers == 0 then
+    return ""
+  end
+  for _, row in ipairs(rows) do
+    if row ~= "" then
+      return section(words.worker, element("table", nil, rows))
+    end
+  end
+  return section(words.worker, element("p", { class = "legend" }, words.no_worker))
 end
 
 local function accounts(data, words)
