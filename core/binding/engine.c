@@ -400,8 +400,8 @@ static void push_result(lua_State *L, const palenca_result *result) {
   if (result->http_version > 0) {
     push_measured(L, result);
   }
-  int64_t left = palenca_meta_window_left(meta, clock_unix_ms());
-  if (left >= 0) {
+  if (meta->rate_reset >= 0) {
+    int64_t left = palenca_meta_window_left(meta, clock_unix_ms());
     lua_pushnumber(L, (lua_Number)left / 1000);
     lua_setfield(L, -2, "window_left");
   }

@@ -3,8 +3,8 @@
 #include "compat.h"
 #include "core.h"
 
-#include <inttypes.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,12 +56,20 @@ static bool put_string(encoder *e, const char *text, size_t size) {
 }
 
 static bool put_number(encoder *e, lua_Number number) {
-  char text[24];
+  char text[16], *const end = text + sizeof text, *at = end;
   if (!(number > -NUMBER_MAX && number < NUMBER_MAX) || (lua_Number)(int64_t)number != number ||
       (number == 0 && signbit(number))) {
     return false;
   }
-  return put(e, text, (size_t)snprintf(text, sizeof text, "%" PRId64, (int64_t)number));
+  uint64_t left = (uint64_t)(number < 0 ? -number : number);
+  do {
+    *--at = (char)('0' + left % 10);
+    left /= 10;
+  } while (left > 0);
+  if (number < 0) {
+    *--at = '-';
+  }
+  return put(e, at, (size_t)(end - at));
 }
 
 /* The value is at the top. */

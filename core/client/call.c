@@ -70,17 +70,16 @@ void call_list_free(call_list *list) {
   }
 }
 
-void call_read_meta(const call *one, palenca_meta *meta) {
+void call_read_meta(const call *one, int64_t now_unix_ms, palenca_meta *meta) {
   const char *at = one->header_out.data;
   const char *end = at != NULL ? at + one->header_out.size : NULL;
-  int64_t now = clock_unix_ms() / 1000;
   palenca_meta_clear(meta);
   while (at != end) {
     const char *line_end = memchr(at, '\n', (size_t)(end - at));
     if (line_end == NULL) {
       line_end = end;
     }
-    palenca_meta_read(meta, at, (size_t)(line_end - at), now);
+    palenca_meta_read(meta, at, (size_t)(line_end - at), now_unix_ms / 1000);
     at = line_end < end ? line_end + 1 : end;
   }
 }
@@ -151,9 +150,9 @@ static void copy_request(call *one, const palenca_request *from) {
     rate_limiters_digest(from->rate_limit_key, from->rate_limit_key_size, one->rate_limit_digest);
   }
   one->keep_headers = from->keep_headers;
-  one->measure = from->measure;
   one->group = from->group;
   to->share_connection = from->share_connection;
+  to->measure = from->measure;
   to->idempotent = from->idempotent;
   to->allow_tls_1_2 = from->allow_tls_1_2;
   to->header_out = &one->header_out;

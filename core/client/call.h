@@ -33,7 +33,7 @@ struct call {
   int max_retries;
   int attempts;
   int timeout_ms; /* of one attempt */
-  bool low_priority, observe, keep_headers, measure;
+  bool low_priority, observe, keep_headers;
   uint64_t group, round; /* see send_queue_add */
   int rate_limit;        /* of all calls with the same digest of their rate_limit_key; 0: none */
   unsigned char rate_limit_digest[RATE_LIMITER_DIGEST_SIZE];
@@ -48,7 +48,7 @@ struct call {
 };
 
 /* What the header lines say that have come. */
-void call_read_meta(const call *one, palenca_meta *meta);
+void call_read_meta(const call *one, int64_t now_unix_ms, palenca_meta *meta);
 
 /* Moves what has come, with `status`, to a result. */
 void call_hand_over_response(call *one, int status, palenca_result *to);

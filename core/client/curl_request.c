@@ -1,6 +1,7 @@
-/* Sets the options of a curl handle as a request asks for. */
+/* Sets the options of a curl handle as a request asks for; it keeps those of the request before. */
 #include "curl_request.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -73,10 +74,11 @@ static bool has_lines(const struct curl_slist *line, const transport_request *re
   return line == NULL;
 }
 
-static bool set_headers(const lazy_curl *curl, CURL *easy, struct curl_slist **lines,
+static bool set_headers(const lazy_curl *curl, easy_handle *handle,
                         const transport_request *request) {
   const char *more[2];
   size_t count = lines_without_value(request, more);
+  struct curl_slist **lines = &handle->lines;
   if (*lines != NULL && has_lines(*lines, request, more, count)) {
     return true;
   }
@@ -92,22 +94,98 @@ static bool set_headers(const lazy_curl *curl, CURL *easy, struct curl_slist **l
       return false;
     }
   }
-  return curl->easy_setopt(easy, CURLOPT_HTTPHEADER, *lines) == CURLE_OK;
+  return curl->easy_setopt(handle->easy, CURLOPT_HTTPHEADER, *lines) == CURLE_OK;
 }
 
-static bool set_security(const lazy_curl *curl, CURL *easy, const transport_request *request) {
-  long lowest = request->allow_tls_1_2 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3;
-  char *ca_file = NULL; /* the system's certificates, unless others are asked for */
-  curl->easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
-  /* a proxy from the environment does not reach this machine, and would read the key */
-  const char *proxy = request->proxy;
-  if (proxy == NULL && palenca_url_is_local(request->url)) {
-    proxy = "";
+/* ---- what is the same as before ------------------------------------------------------- */
+
+void easy_handle_init(easy_handle *handle, CURL *easy) {
+  memset(handle, 0, sizeof *handle);
+  handle->easy = easy;
+  for (int i = 0; i < NUMBER_OPTIONS; i++) {
+    handle->numbers[i] = -1; /* which no request has */
   }
-  return curl->easy_setopt(easy, CURLOPT_SSLVERSION, lowest) == CURLE_OK &&
-         curl->easy_setopt(easy, CURLOPT_CAINFO,
-                           request->ca_file != NULL ? request->ca_file : ca_file) == CURLE_OK &&
-         curl->easy_setopt(easy, CURLOPT_PROXY, proxy) == CURLE_OK;
+}
+
+void easy_handle_free(const lazy_curl *curl, easy_handle *handle) {
+  if (handle->easy != NULL) {
+    curl->easy_cleanup(handle->easy);
+  }
+  if (handle->lines != NULL) {
+    curl->slist_free_all(handle->lines);
+  }
+  free(handle->url);
+  free(handle->method);
+  free(handle->ca_file);
+  free(handle->proxy);
+}
+
+static bool is_same(const char *one, const char *other) {
+  return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+bool easy_handle_has_url(const easy_handle *handle, const char *url) {
+  return handle->url != NULL && strcmp(handle->url, url) == 0;
+}
+
+static bool set_number(const lazy_curl *curl, easy_handle *handle, number_option which,
+                       long value) {
+  static const CURLoption options[NUMBER_OPTIONS] = {
+      [OPTION_TLS_VERSION] = CURLOPT_SSLVERSION,
+      [OPTION_TIMEOUT] = CURLOPT_TIMEOUT_MS,
+      [OPTION_CONNECT_TIMEOUT] = CURLOPT_CONNECTTIMEOUT_MS,
+      [OPTION_FRESH_CONNECT] = CURLOPT_FRESH_CONNECT,
+      [OPTION_FORBID_REUSE] = CURLOPT_FORBID_REUSE,
+      [OPTION_PIPEWAIT] = CURLOPT_PIPEWAIT,
+  };
+  if (handle->numbers[which] == value) {
+    return true;
+  }
+  handle->numbers[which] = value;
+  return curl->easy_setopt(handle->easy, options[which], value) == CURLE_OK;
+}
+
+/* curl copies the text as well, and does not show it. */
+static bool set_text(const lazy_curl *curl, easy_handle *handle, CURLoption option, char **last,
+                     const char *text) {
+  char *copy = text != NULL ? strdup(text) : NULL;
+  free(*last);
+  *last = copy;
+  return (text == NULL || copy != NULL) &&
+         curl->easy_setopt(handle->easy, option, text) == CURLE_OK;
+}
+
+/* ---- where it goes, and what it is ---------------------------------------------------- */
+
+static bool set_ca_file(const lazy_curl *curl, easy_handle *handle, const char *file) {
+  char *system = NULL; /* the system's certificates, unless others are asked for */
+  if (is_same(handle->ca_file, file)) {
+    return true;
+  }
+  if (file != NULL) {
+    return set_text(curl, handle, CURLOPT_CAINFO, &handle->ca_file, file);
+  }
+  free(handle->ca_file);
+  handle->ca_file = NULL;
+  curl->easy_getinfo(handle->easy, CURLINFO_CAINFO, &system);
+  return curl->easy_setopt(handle->easy, CURLOPT_CAINFO, system) == CURLE_OK;
+}
+
+static bool set_server(const lazy_curl *curl, easy_handle *handle,
+                       const transport_request *request) {
+  long lowest = request->allow_tls_1_2 ? CURL_SSLVERSION_TLSv1_2 : CURL_SSLVERSION_TLSv1_3;
+  if (!easy_handle_has_url(handle, request->url)) {
+    if (!set_text(curl, handle, CURLOPT_URL, &handle->url, request->url)) {
+      return false;
+    }
+    handle->is_local = palenca_url_is_local(request->url);
+  }
+  /* a proxy from the environment does not reach this machine, and would read the key */
+  const char *proxy = request->proxy == NULL && handle->is_local ? "" : request->proxy;
+  return set_number(curl, handle, OPTION_TLS_VERSION, lowest) &&
+         set_ca_file(curl, handle, request->ca_file) &&
+         (is_same(handle->proxy, proxy) ||
+          set_text(curl, handle, CURLOPT_PROXY, &handle->proxy, proxy));
 }
 
 /* Servers require its length to be stated as 0. */
@@ -115,31 +193,57 @@ static bool takes_body(const char *method) {
   return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 }
 
-static bool set_request(const lazy_curl *curl, CURL *easy, const transport_request *request) {
+static method_class class_of(const transport_request *request) {
   if (strcmp(request->method, "HEAD") == 0) {
-    curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  } else if (request->body != NULL || takes_body(request->method)) {
-    curl->easy_setopt(easy, CURLOPT_POST, 1L);
-    curl->easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
-    curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
-  } else {
-    curl->easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    return METHOD_HEAD;
   }
-  curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-  /* else curl has a bound of its own for it */
-  curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
+  bool has_body = request->body != NULL || takes_body(request->method);
+  return has_body ? METHOD_WITH_BODY : METHOD_WITHOUT_BODY;
+}
+
+static void set_class(const lazy_curl *curl, easy_handle *handle, method_class class) {
+  if (handle->class == class) {
+    return;
+  }
+  handle->class = class;
+  if (class == METHOD_HEAD) {
+    curl->easy_setopt(handle->easy, CURLOPT_NOBODY, 1L);
+  } else if (class == METHOD_WITH_BODY) {
+    curl->easy_setopt(handle->easy, CURLOPT_POST, 1L);
+  } else {
+    curl->easy_setopt(handle->easy, CURLOPT_HTTPGET, 1L);
+  }
+}
+
+static bool set_method(const lazy_curl *curl, easy_handle *handle,
+                       const transport_request *request) {
+  method_class class = class_of(request);
+  set_class(curl, handle, class);
+  if (class == METHOD_WITH_BODY) {
+    curl_off_t size = (curl_off_t)request->body_size;
+    curl->easy_setopt(handle->easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "");
+    curl->easy_setopt(handle->easy, CURLOPT_POSTFIELDSIZE_LARGE, size);
+  }
+  return is_same(handle->method, request->method) ||
+         set_text(curl, handle, CURLOPT_CUSTOMREQUEST, &handle->method, request->method);
+}
+
+static bool set_numbers(const lazy_curl *curl, easy_handle *handle,
+                        const transport_request *request, bool waits) {
   /* curl repeats a request by itself when an idle connection turns out to be closed, after the
    * server may have read it; what must not be done twice gets a connection of its own, which the
    * next one of its kind could not use either. */
-  curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->idempotent ? 0L : 1L);
-  curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, request->idempotent ? 0L : 1L);
-  curl->easy_setopt(easy, CURLOPT_PIPEWAIT, request->share_connection ? 1L : 0L);
-  return curl->easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-         curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+  long is_single = request->idempotent ? 0L : 1L;
+  return set_number(curl, handle, OPTION_TIMEOUT, request->timeout_ms) &&
+         /* else curl has a bound of its own for it */
+         set_number(curl, handle, OPTION_CONNECT_TIMEOUT, request->timeout_ms) &&
+         set_number(curl, handle, OPTION_FRESH_CONNECT, is_single) &&
+         set_number(curl, handle, OPTION_FORBID_REUSE, is_single) &&
+         set_number(curl, handle, OPTION_PIPEWAIT, waits ? 1L : 0L);
 }
 
-bool request_options_set(const lazy_curl *curl, CURL *easy, struct curl_slist **lines,
-                         const transport_request *request) {
-  return set_headers(curl, easy, lines, request) && set_security(curl, easy, request) &&
-         set_request(curl, easy, request);
+bool easy_handle_set_request(const lazy_curl *curl, easy_handle *handle,
+                             const transport_request *request, bool waits) {
+  return set_headers(curl, handle, request) && set_server(curl, handle, request) &&
+         set_method(curl, handle, request) && set_numbers(curl, handle, request, waits);
 }

@@ -125,7 +125,7 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
   one->result = NULL;
   result->error = outcome->error;
   result->meta = *meta;
-  if (one->measure) {
+  if (one->request.measure) {
     measure(engine, one, outcome, result);
   }
   call_hand_over_response(one, outcome->status, result);
@@ -212,8 +212,9 @@ static void start_afresh_after_fork(palenca_engine *engine) {
   }
 }
 
-static void learn(palenca_engine *engine, const call *one, int status, const palenca_meta *meta) {
-  int64_t left = palenca_meta_window_left(meta, clock_unix_ms());
+static void learn(palenca_engine *engine, const call *one, int status, const palenca_meta *meta,
+                  int64_t now_unix_ms) {
+  int64_t left = palenca_meta_window_left(meta, now_unix_ms);
   bool used_up = status == 429 || meta->rate_remaining == 0;
   if (one->send_queue->rate_limiter == NULL || !used_up) {
     return;
@@ -245,7 +246,8 @@ static void note(palenca_engine *engine, const call *one, const transport_outcom
 }
 
 static palenca_decision decide(palenca_engine *engine, const call *one,
-                               const transport_outcome *outcome, const palenca_meta *meta) {
+                               const transport_outcome *outcome, const palenca_meta *meta,
+                               int64_t now_unix_ms) {
   palenca_attempt attempt = {
       .number = one->attempts,
       .kind = outcome->error.kind,
@@ -254,7 +256,7 @@ static palenca_decision decide(palenca_engine *engine, const call *one,
       .idempotent = one->request.idempotent,
       .max_retries = outcome->is_permanent ? 0 : one->max_retries,
       .retry_after_ms = meta->retry_after_ms,
-      .window_left_ms = palenca_meta_window_left(meta, clock_unix_ms()),
+      .window_left_ms = palenca_meta_window_left(meta, now_unix_ms),
   };
   palenca_decision decision = palenca_retry_decide(&attempt, next_random(engine));
   if (one->deadline != INT64_MAX && decision.wait_ms >= one->deadline - clock_steady_ms()) {
@@ -266,11 +268,12 @@ static palenca_decision decide(palenca_engine *engine, const call *one,
 static void finish_attempt(palenca_engine *engine, const transport_outcome *outcome) {
   call *one = outcome->context;
   palenca_meta meta;
+  int64_t now = clock_unix_ms();
   one->transfer = NULL;
   engine->in_flight--;
-  call_read_meta(one, &meta);
-  learn(engine, one, outcome->status, &meta);
-  palenca_decision decision = decide(engine, one, outcome, &meta);
+  call_read_meta(one, now, &meta);
+  learn(engine, one, outcome->status, &meta, now);
+  palenca_decision decision = decide(engine, one, outcome, &meta, now);
   note(engine, one, outcome, &meta, decision.retry ? decision.wait_ms : -1);
   if (decision.retry) {
     wait_for_retry(engine, one, decision.wait_ms);

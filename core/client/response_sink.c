@@ -7,9 +7,12 @@
 #include <strings.h>
 
 void response_sink_init(response_sink *sink, palenca_buffer *head, palenca_buffer *body) {
-  memset(sink, 0, sizeof *sink);
   sink->head = head;
   sink->body = body;
+  sink->in_head = sink->is_interim = sink->head_ended = false;
+  sink->coding = CODING_NONE;
+  sink->decoder = NULL;
+  sink->failure.kind = PALENCA_OK;
 }
 
 void response_sink_free(response_sink *sink) {
@@ -121,7 +124,8 @@ static content_coding find_coding(const palenca_buffer *head) {
   while (at < end) {
     const char *newline = memchr(at, '\n', (size_t)(end - at));
     const char *line_end = newline != NULL ? newline : end;
-    if ((size_t)(line_end - at) > name_size && strncasecmp(at, name, name_size) == 0) {
+    if ((size_t)(line_end - at) > name_size && (*at | 0x20) == name[0] &&
+        strncasecmp(at, name, name_size) == 0) {
       coding = add_codings(coding, at + name_size, line_end);
     }
     at = newline != NULL ? newline + 1 : end;

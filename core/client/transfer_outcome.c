@@ -43,10 +43,12 @@ void transfer_measure(const transfer *one, transport_outcome *outcome) {
   long version = 0;
   curl_off_t ready = 0, done = 0;
   one->curl->easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-  one->curl->easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
-  one->curl->easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &done);
   outcome->http_version = version_of(version);
-  outcome->response_us = done > ready ? (int64_t)(done - ready) : 0;
+  if (one->measures) {
+    one->curl->easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
+    one->curl->easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &done);
+    outcome->response_us = done > ready ? (int64_t)(done - ready) : 0;
+  }
 }
 
 /* A proxy may have been spoken to, and the server's TLS not have been agreed on. */
@@ -62,6 +64,9 @@ static bool has_no_tls(const transfer *one) {
 /* The connection's own failures come before the first byte of the request. */
 bool transfer_was_sent(const transfer *one, CURLcode code) {
   long request_bytes = 0;
+  if (code == CURLE_OK && one->sink.head_ended) { /* of a response, which a proxy's is not */
+    return true;
+  }
   if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
       code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR ||
       code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||

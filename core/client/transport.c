@@ -93,13 +93,9 @@ void transport_abandon(transport *t) {
   free(t);
 }
 
-static void free_handle(const lazy_curl *curl, easy_handle *one) {
-  if (one->easy != NULL) {
-    curl->easy_cleanup(one->easy);
-  }
-  if (one->lines != NULL) {
-    curl->slist_free_all(one->lines);
-  }
+static void free_transfer(transfer *one) {
+  easy_handle_free(one->curl, &one->handle);
+  free(one);
 }
 
 void transport_forget(transport *t, transfer *one) {
@@ -112,15 +108,13 @@ void transport_forget(transport *t, transfer *one) {
     one->next->previous = one->previous;
   }
   t->curl->multi_remove_handle(t->multi, one->handle.easy);
-  t->curl->easy_setopt(one->handle.easy, CURLOPT_ERRORBUFFER, NULL);
+  response_sink_free(&one->sink);
   /* the options of a preconnect are its own */
   if (one->preconnect == NO_PRECONNECT && t->idle_count < t->idle_limit) {
-    t->idle[t->idle_count++] = one->handle;
+    t->idle[t->idle_count++] = one;
   } else {
-    free_handle(t->curl, &one->handle);
+    free_transfer(one);
   }
-  response_sink_free(&one->sink);
-  free(one);
 }
 
 void transport_free(transport *t) {
@@ -131,7 +125,7 @@ void transport_free(transport *t) {
     transport_forget(t, t->running);
   }
   while (t->idle_count > 0) {
-    free_handle(t->curl, &t->idle[--t->idle_count]);
+    free_transfer(t->idle[--t->idle_count]);
   }
   if (t->multi != NULL) {
     t->curl->multi_cleanup(t->multi);
@@ -191,13 +185,18 @@ static int on_close(void *context, curl_socket_t socket) {
   return close(socket);
 }
 
-/* What is the same for all transfers of a handle, which is used for one after the other. */
-static CURL *new_easy(transport *t) {
+/* What is the same for all requests of a transfer. */
+static CURL *new_easy(transport *t, transfer *one) {
   const lazy_curl *curl = t->curl;
   CURL *easy = curl->easy_init();
   if (easy == NULL) {
     return NULL;
   }
+  curl->easy_setopt(easy, CURLOPT_PRIVATE, one);
+  curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, one->message);
+  curl->easy_setopt(easy, CURLOPT_HEADERDATA, one);
+  curl->easy_setopt(easy, CURLOPT_WRITEDATA, one);
+  curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, one);
   curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   /* Debian's default directory defeats curl's cache of parsed certificates,
@@ -230,16 +229,21 @@ static CURL *new_easy(transport *t) {
   return easy;
 }
 
-static void set_transfer(CURL *easy, transfer *one) {
-  const lazy_curl *curl = one->curl;
-  curl->easy_setopt(easy, CURLOPT_PRIVATE, one);
-  curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, one->message);
-  curl->easy_setopt(easy, CURLOPT_HEADERDATA, one);
-  curl->easy_setopt(easy, CURLOPT_WRITEDATA, one);
-  curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, one);
+static transfer *new_transfer(transport *t) {
+  transfer *one = calloc(1, sizeof *one);
+  CURL *easy = one != NULL ? new_easy(t, one) : NULL;
+  if (easy == NULL) {
+    free(one);
+    return NULL;
+  }
+  one->owner = t;
+  one->curl = t->curl;
+  easy_handle_init(&one->handle, easy);
+  return one;
 }
 
 static void add_running(transport *t, transfer *one) {
+  one->previous = NULL;
   one->next = t->running;
   if (t->running != NULL) {
     t->running->previous = one;
@@ -272,22 +276,18 @@ static void bound_connections(transport *t, bool is_shared) {
 }
 
 /* Where HTTP/2 is expected, a request waits for a connection that is being opened. */
-static bool set_up(transport *t, transfer *one, const transport_request *request) {
-  CURL *easy = one->handle.easy;
-  one->owner = t;
-  one->curl = t->curl;
+static bool set_up(transport *t, transfer *one, const transport_request *request, void *context) {
+  one->context = context;
   one->ca_file = request->ca_file;
+  one->tls = NULL;
   one->is_https = strncmp(request->url, "https:", 6) == 0;
+  one->measures = request->measure;
   one->origin = open_sockets_origin(request);
+  one->peer_size = 0;
+  one->message[0] = '\0';
   response_sink_init(&one->sink, request->header_out, request->body_out);
-  if (easy == NULL || !request_options_set(t->curl, easy, &one->handle.lines, request)) {
-    return false;
-  }
-  if (open_sockets_version(&t->open, one->origin) == 2) {
-    t->curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-  }
-  set_transfer(easy, one);
-  return true;
+  bool waits = request->share_connection || open_sockets_version(&t->open, one->origin) == 2;
+  return easy_handle_set_request(t->curl, &one->handle, request, waits);
 }
 
 transfer *transport_begin(transport *t, const transport_request *request, void *context,
@@ -295,15 +295,9 @@ transfer *transport_begin(transport *t, const transport_request *request, void *
   if (!start_curl(t, error)) {
     return NULL;
   }
-  transfer *one = calloc(1, sizeof *one);
-  if (one == NULL) {
-    palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
-    return NULL;
-  }
   bool has_idle = context != NULL && t->idle_count > 0;
-  one->context = context;
-  one->handle = has_idle ? t->idle[--t->idle_count] : (easy_handle){.easy = new_easy(t)};
-  if (!set_up(t, one, request)) {
+  transfer *one = has_idle ? t->idle[--t->idle_count] : new_transfer(t);
+  if (one == NULL || !set_up(t, one, request, context)) {
     goto no_memory;
   }
   if (context == NULL) {
@@ -319,8 +313,9 @@ transfer *transport_begin(transport *t, const transport_request *request, void *
   run_timers(t); /* it gets its connection now, before anything else comes on one */
   return one;
 no_memory:
-  free_handle(t->curl, &one->handle);
-  free(one);
+  if (one != NULL) {
+    free_transfer(one);
+  }
   palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");
   return NULL;
 }
@@ -338,7 +333,9 @@ static void end_readable(transport *t) {
 
 void *transport_start(transport *t, const transport_request *request, void *context,
                       palenca_error *error) {
-  if (!palenca_url_check(request->url, error)) {
+  bool is_checked = t->idle_count > 0 &&
+                    easy_handle_has_url(&t->idle[t->idle_count - 1]->handle, request->url);
+  if (!is_checked && !palenca_url_check(request->url, error)) {
     return NULL;
   }
   preconnect_release(t);

@@ -19,6 +19,7 @@ typedef struct {
   bool idempotent;
   bool allow_tls_1_2;
   bool share_connection;
+  bool measure; /* the outcome has response_us */
   const char *ca_file; /* NULL: the system's certificates */
   const char *proxy;   /* NULL: as the environment says */
   palenca_buffer
@@ -33,7 +34,7 @@ typedef struct {
   bool sent;           /* the request may have reached the server */
   bool is_permanent;   /* another attempt would fail in the same way */
   int http_version;    /* 1, 2 or 3; 0: no response */
-  int64_t response_us; /* from when its connection could take the request until the end */
+  int64_t response_us; /* from when its connection could take the request until the end; or 0 */
 } transport_outcome;
 
 transport *transport_new(int max_connections, palenca_error *error);

@@ -2,6 +2,7 @@
 #ifndef PALENCA_TRANSPORT_INTERNAL_H
 #define PALENCA_TRANSPORT_INTERNAL_H
 
+#include "curl_request.h"
 #include "idle_sockets.h"
 #include "kept_servers.h"
 #include "lazy_curl.h"
@@ -14,12 +15,6 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Used for one transfer after the other; its header lines stay, for most have the same. */
-typedef struct {
-  CURL *easy;
-  struct curl_slist *lines;
-} easy_handle;
-
 /* What a transfer that has no request is doing. */
 typedef enum {
   NO_PRECONNECT, /* it has a request */
@@ -27,6 +22,7 @@ typedef enum {
   PARKED, /* it has ended, and keeps its connection from others */
 } preconnect_state;
 
+/* Used for one request after the other, as its handle is. */
 typedef struct transfer {
   transport *owner;
   const lazy_curl *curl;
@@ -35,6 +31,7 @@ typedef struct transfer {
   const char *ca_file; /* the request's */
   const void *tls;     /* its connection's, once the head has come; NULL: none that can be asked */
   bool is_https;
+  bool measures;                /* the time of the response */
   uint64_t origin;              /* of the request */
   struct sockaddr_storage peer; /* whom the last connection was opened to; of size 0: none was */
   socklen_t peer_size;
@@ -62,7 +59,7 @@ struct transport {
   idle_sockets idle_connections; /* of connections */
   open_sockets open;             /* of all connections */
   CURLSH *sessions;              /* of TLS, which all transfers share; NULL: each has its own */
-  easy_handle *idle;             /* to be used again */
+  transfer **idle;               /* to be used again */
   size_t idle_count, idle_limit;
   kept_servers kept;
   size_t parked;       /* transfers */
@@ -75,7 +72,7 @@ struct transport {
  * connect counts. */
 transfer *transport_begin(transport *t, const transport_request *request, void *context,
                           palenca_error *error);
-/* Frees a transfer. */
+/* Ends a transfer. */
 void transport_forget(transport *t, transfer *one);
 /* Ends an idle connection. */
 void transport_end_idle(transport *t, int fd);

@@ -19,8 +19,8 @@ bool palenca_method_check(const char *method, palenca_error *error) {
 }
 
 static bool is_token(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         (c != '\0' && strchr("!#$%&'*+.^_`|~", c) != NULL);
 }
 
 static size_t token_size(const char *text) {
@@ -155,8 +155,9 @@ int64_t palenca_meta_window_left(const palenca_meta *meta, int64_t now_unix_ms) 
   return meta->rate_reset * 1000 > now ? meta->rate_reset * 1000 - now : 0;
 }
 
-static bool name_is(const char *line, size_t size, const char *name) {
-  return strlen(name) == size && strncasecmp(line, name, size) == 0;
+/* Most lines of a head differ from a name in their first letter. */
+static inline bool name_is(const char *line, size_t size, const char *name) {
+  return size == strlen(name) && (line[0] | 0x20) == name[0] && strncasecmp(line, name, size) == 0;
 }
 
 static void keep_request_id(palenca_meta *meta, const char *value, size_t size) {

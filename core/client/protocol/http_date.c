@@ -45,10 +45,11 @@ static bool take_weekday(cursor *from) {
 }
 
 static bool take_month(cursor *from, int64_t *month) {
-  static const char *const names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  for (*month = 1; *month <= 12; (*month)++) {
-    if (take(from, names[*month - 1])) {
+  static const char names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  for (*month = 1; from->end - from->at >= 3 && *month <= 12; (*month)++) {
+    if (memcmp(from->at, names[*month - 1], 3) == 0) {
+      from->at += 3;
       return true;
     }
   }

@@ -280,13 +280,20 @@ function Client:_submit(name, path, body, more)
     url = self.base_url .. path,
     body = body ~= nil and json.encode(body) or nil,
     idempotent = more.idempotent,
-    low_priority = more.low_priority,
-    on_attempt = self.on_attempt,
     path = path,
     -- what stands in for the engine cannot read the template
     client = self,
-    language = more.language,
   }
+  -- what is rare takes no room in the table of every call
+  if self.on_attempt then
+    request.on_attempt = self.on_attempt
+  end
+  if more.language then
+    request.language = more.language
+  end
+  if more.low_priority then
+    request.low_priority = true
+  end
   if more.group then -- a page of a search
     request.group, request.measure = more.group, true
     request.share_connection = more.share_connection
