@@ -280,6 +280,7 @@ function Client:_submit(name, path, body, more)
     url = self.base_url .. path,
     body = body ~= nil and json.encode(body) or nil,
     idempotent = more.idempotent,
+    low_priority = more.low_priority,
     path = path,
     -- what stands in for the engine cannot read the template
     client = self,
@@ -290,9 +291,6 @@ function Client:_submit(name, path, body, more)
   end
   if more.language then
     request.language = more.language
-  end
-  if more.low_priority then
-    request.low_priority = true
   end
   if more.group then -- a page of a search
     request.group, request.measure = more.group, true
