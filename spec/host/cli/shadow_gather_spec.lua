@@ -39,7 +39,9 @@ local SCRIPT = [[
     end
     local a, b, c = gather(reads "a", reads "b", reads "c", function()
       assert(get("/v1/side?of=d"))
-      io.popen("sleep 0.3"):close() -- the other three responses come meanwhile
+      local gate = assert(io.open "GATE") -- the other three responses come meanwhile
+      gate:read "*a"
+      gate:close()
     end)
     assert(a .. b .. c == "456")
     local same = function() return assert(get("/v1/same")).number end
@@ -58,7 +60,7 @@ local SCRIPT = [[
 ]]
 
 describe("palenca shadow of a handler that gathers", function()
-  local stage, server, served, env
+  local stage, server, served, env, gate
   local ids = {}
 
   local function respond(request, number)
@@ -68,18 +70,20 @@ describe("palenca shadow of a handler that gathers", function()
   local numbers = { a = 1, b = 2, c = 3, d = 4 }
   local sides, sames = {}, {}
 
-  -- Responds to that of d once all four are here, and a while later to the others, the last first.
+  -- Responds to that of d once all four are here, and to the others, the last first, once the
+  -- branch of d has opened the gate, which holds up the handler until they have been sent.
   local function side(request, of)
     sides[of] = request
     if sides.a and sides.b and sides.c and sides.d then
-      local held, timer = sides, uv.new_timer()
+      local held = sides
       sides = {}
       respond(held.d, 0)
-      timer:start(50, 0, function()
-        timer:close()
+      uv.fs_open(gate, "w", 0, function(problem, fd)
+        assert(fd, problem)
         for _, name in ipairs { "c", "b", "a" } do
           respond(held[name], numbers[name])
         end
+        uv.fs_close(fd)
       end)
     end
   end
@@ -93,8 +97,14 @@ describe("palenca shadow of a handler that gathers", function()
     end
   end
 
+  local function script(after)
+    return (SCRIPT:gsub("GATE", gate):gsub("AFTER", after))
+  end
+
   setup(function()
     stage = helper.stage()
+    gate = stage:directory() .. "/gate"
+    assert.equal(0, (process.run("/usr/bin/mkfifo", { gate })))
     server = stage:server(function(request)
       local name, of = request.path:match("^/v1/(%l+)%??o?f?=?(%l?)")
       if name == "side" then
@@ -108,12 +118,14 @@ describe("palenca shadow of a handler that gathers", function()
       end
     end)
     env = { PALENCA_API_KEY = "spec-secret-key", PALENCA_BASE_URL = server.url }
-    served = stage:serve({ text = SCRIPT:gsub("AFTER", 'palenca.sleep(0.1) error("over", 0)'),
+    served = stage:serve({ text = script('palenca.sleep(0.1) error("over", 0)'),
       env = env, arguments = { "--record-responses", "--max-attempts", "1" } })
     helper.post(served.url, { account_id = "plain" })
     ids.plain = helper.wait_state(served.db, "plain", "done").id
     helper.post(served.url, { account_id = "never", external_id = "never" })
     ids.never = helper.wait_state(served.db, "never", "dead").id
+    os.remove(gate) -- what is played waits for nobody
+    process.write_file(gate, "")
   end)
 
   teardown(function()
@@ -121,7 +133,7 @@ describe("palenca shadow of a handler that gathers", function()
   end)
 
   local function version(after)
-    return process.write_file(stage:directory() .. "/version.lua", (SCRIPT:gsub("AFTER", after)))
+    return process.write_file(stage:directory() .. "/version.lua", script(after))
   end
 
   it("finds what there was, and what was aborted then has no response", function()
