@@ -333,8 +333,8 @@ static void end_readable(transport *t) {
 
 void *transport_start(transport *t, const transport_request *request, void *context,
                       palenca_error *error) {
-  bool is_checked = t->idle_count > 0 &&
-                    easy_handle_has_url(&t->idle[t->idle_count - 1]->handle, request->url);
+  bool is_checked =
+      t->idle_count > 0 && easy_handle_has_url(&t->idle[t->idle_count - 1]->handle, request->url);
   if (!is_checked && !palenca_url_check(request->url, error)) {
     return NULL;
   }

@@ -19,7 +19,7 @@ typedef struct {
   bool idempotent;
   bool allow_tls_1_2;
   bool share_connection;
-  bool measure; /* the outcome has response_us */
+  bool measure;        /* the outcome has response_us */
   const char *ca_file; /* NULL: the system's certificates */
   const char *proxy;   /* NULL: as the environment says */
   palenca_buffer
