@@ -339,7 +339,9 @@ describe("inside nginx", function()
 
   before_each(function()
     upstream = stage:server(function(request)
-      respond(request)
+      if not request.path:find("hold") then
+        respond(request)
+      end
     end)
     directory = stage:directory()
   end)
@@ -406,6 +408,31 @@ describe("inside nginx", function()
     connection:send("x"):wait_end()
     assert.are.equal("to /1\n", connection.received:match("\r\n\r\n(.*)$"))
     assert.are.equal(0, nginx.process:wait_exit())
+    assert.are.equal("", nginx:complaints())
+  end)
+
+  it("a worker ends though what a response is for is neither there nor finalized", function()
+    local nginx = start(stage, upstream, { server = [[
+      location / { content_by_lua_block { ngx.say(fetch(ngx.var.uri)) } }
+      location /leave { content_by_lua_block {
+        collectgarbage() collectgarbage("stop")
+        ngx.thread.kill(ngx.thread.spawn(fetch, "/hold/left"))
+        ngx.say("")
+      } }
+      location /clear { content_by_lua_block {
+        local weak = setmetatable({ {} }, { __mode = "v" })
+        while weak[1] do collectgarbage("step", 0) end
+        collectgarbage("stop")
+        ngx.say("")
+      } }
+    ]] })
+    nginx:get("/leave")
+    local held = upstream:wait_request("/hold/left")
+    nginx:get("/clear")
+    assert.is_false(held.is_gone())
+    held.respond(200, "{}")
+    assert.are.equal("to /1", (nginx:get("/1")))
+    assert.are.equal(0, nginx:quit())
     assert.are.equal("", nginx:complaints())
   end)
 

@@ -110,7 +110,8 @@ local function report_attempts(self)
   end
 end
 
---- Works for up to `max_wait` seconds; sets the result of every call that has completed.
+--- Works for up to `max_wait` seconds; sets the result of every call that has completed. If it has
+-- a function `on_lost`, that is called with the id of a result whose call is not there any more.
 -- @tparam number max_wait seconds
 -- @tparam function on_done called with each such call
 -- @param ... descriptors that end the wait when they become readable
@@ -125,6 +126,8 @@ function Calls:step(max_wait, on_done, ...)
       self.order = self.order + 1
       call.result, call.order = result, self.order
       on_done(call)
+    elseif self.on_lost then
+      self.on_lost(result.id)
     end
     result = self.engine:take()
   end

@@ -149,6 +149,11 @@ local function new_worker()
   -- A request that its client has aborted, or a light thread that was killed, leaves its call to
   -- the garbage collector, which cancels it.
   setmetatable(self.calls.pending, { __mode = "v" })
+  -- The collector takes it out of the pending ones some time before that: until it has work again,
+  -- which a worker may not have that is to end.
+  self.calls.on_lost = function(id)
+    self:forget(id)
+  end
   self.on_done = function(call)
     self:forget(call.id)
     unguard(self, call)

@@ -9,7 +9,7 @@ local Calls = {}
 ---@return table
 function Calls:submit(request) end
 
---- Works for up to `max_wait` seconds; sets the result of every call that has completed.
+--- Works for up to `max_wait` seconds; sets the result of every call that has completed. If it has a function `on_lost`, that is called with the id of a result whose call is not there any more.
 ---@param max_wait number seconds
 ---@param on_done function called with each such call
 ---@param ... any descriptors that end the wait when they become readable
