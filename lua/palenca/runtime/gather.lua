@@ -20,6 +20,8 @@ local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
 -- What a branch yields when it waits, and no code of a user's does.
 local WAITS = {}
 local NO_CALLS = {}
+local RESUMED_BY_OTHER = "palenca.gather: one of its functions was resumed by other code; it can "
+  .. "wait through palenca only"
 -- Lua 5.4 on: coroutines, and the loops of `for`, can be closed.
 local HAS_CLOSE = rawget(coroutine, "close") ~= nil
 -- Seconds between two looks at the calls of a runtime that cannot wait for several.
@@ -158,8 +160,7 @@ local function new_branch(group, body)
     branch.offset = yieldable.offset(branch.mark)
     branch.results = pack(run(group.own, body))
     if newest ~= branch then
-      error("palenca.gather: one of its functions was resumed by other code; it can wait through "
-        .. "palenca only", 0)
+      error(RESUMED_BY_OTHER, 0)
     end
   end)
   return branch
@@ -193,6 +194,10 @@ local function resumed(group, branch, before, ok, mark, ...)
 end
 
 function resume(group, branch, ...)
+  if coroutine.status(branch.thread) == "dead" then
+    branch.results = pack(false, RESUMED_BY_OTHER)
+    return gather.record_end(group, branch)
+  end
   local before, values = newest, branch.values
   branch.waits, branch.due, branch.values = NO_CALLS, nil, nil
   branch.mark = yieldable.mark()
