@@ -169,13 +169,41 @@ transport_request call_server(const palenca_request *request) {
                              .proxy = request->proxy};
 }
 
-static bool check_request(const palenca_request *request, palenca_error *error) {
-  if (!palenca_method_check(request->method, error)) {
-    return false;
-  }
+/* A pointer of the caller's that is NULL where there is something to be read. */
+static bool check_pointers(const palenca_request *request, palenca_error *error) {
+  const char *missing = request->url == NULL                                    ? "url"
+                        : request->headers == NULL && request->header_count > 0 ? "headers"
+                        : request->body == NULL && request->body_size > 0       ? "body"
+                        : request->rate_limit_key == NULL && request->rate_limit_key_size > 0
+                            ? "rate_limit_key"
+                            : NULL;
+  return missing == NULL ||
+         palenca_error_set(error, PALENCA_USAGE, "field %s of the request is NULL", missing);
+}
+
+static bool check_numbers(const palenca_request *request, palenca_error *error) {
   if (request->rate_limit < 0 || request->rate_limit > PALENCA_RATE_LIMIT_MAX) {
     return palenca_error_set(error, PALENCA_USAGE, "rate limit must be 0 to %d",
                              PALENCA_RATE_LIMIT_MAX);
+  }
+  if (request->max_retries < 0 || request->max_retries > PALENCA_MAX_RETRIES_MAX) {
+    return palenca_error_set(error, PALENCA_USAGE, "max_retries must be 0 to %d",
+                             PALENCA_MAX_RETRIES_MAX);
+  }
+  if (request->timeout_ms < 0 || request->deadline_ms < 0) {
+    return palenca_error_set(error, PALENCA_USAGE, "%s must not be negative",
+                             request->timeout_ms < 0 ? "timeout_ms" : "deadline_ms");
+  }
+  return true;
+}
+
+static bool check_request(const palenca_request *request, palenca_error *error) {
+  if (request == NULL) {
+    return palenca_error_set(error, PALENCA_USAGE, "the request is NULL");
+  }
+  if (!palenca_method_check(request->method, error) || !check_pointers(request, error) ||
+      !check_numbers(request, error)) {
+    return false;
   }
   for (size_t i = 0; i < request->header_count; i++) {
     const palenca_header *header = &request->headers[i];

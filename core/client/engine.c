@@ -340,6 +340,10 @@ static void start_all(palenca_engine *engine) {
 
 uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *request,
                                palenca_error *error) {
+  if (engine == NULL) {
+    palenca_error_set(error, PALENCA_USAGE, "the engine is NULL");
+    return 0;
+  }
   start_afresh_after_fork(engine);
   call *one = call_new(request, error);
   if (one == NULL) {
@@ -370,6 +374,9 @@ bool engine_adopt(palenca_engine *engine, call *one) {
 
 bool palenca_engine_preconnect(palenca_engine *engine, const palenca_request *request,
                                int64_t for_ms, palenca_error *error) {
+  if (engine == NULL || request == NULL || request->url == NULL) {
+    return palenca_error_set(error, PALENCA_USAGE, "the engine, the request or its url is NULL");
+  }
   start_afresh_after_fork(engine);
   if (engine->transport == NULL) {
     return palenca_error_set(error, PALENCA_NO_MEMORY, "out of memory");

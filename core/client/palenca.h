@@ -27,6 +27,10 @@ extern "C" {
 
 #define PALENCA_VERSION "0.1.0"
 
+/* The servers of the API: where money is decided, and the vendor's sandbox. */
+#define PALENCA_BASE_URL_PRODUCTION "https://api.palenca.com"
+#define PALENCA_BASE_URL_SANDBOX "https://sandbox.palenca.com"
+
 /* The API allows 120 requests in a window of 60 s for each key. */
 #define PALENCA_RATE_LIMIT_DEFAULT 120
 #define PALENCA_RATE_WINDOW_MS 60000
@@ -57,7 +61,7 @@ typedef enum {
 const char *palenca_kind_name(palenca_kind kind);
 
 /* Functions that take a pointer to one accept NULL; they fill it on failure and
- * leave it alone otherwise. */
+ * leave it alone otherwise. Those that check a text reject NULL, as getenv returns it. */
 typedef struct {
   palenca_kind kind;
   char message[256]; /* never holds a header value or a body */
@@ -356,7 +360,7 @@ typedef struct {
   const char *proxy;   /* URL of a proxy; NULL: as the environment says, "": none */
   int timeout_ms;      /* of one attempt, connecting included; 0: the default */
   int deadline_ms;     /* of all attempts and waits together; 0: none */
-  int max_retries;     /* 0: none */
+  int max_retries;     /* at most PALENCA_MAX_RETRIES_MAX; 0: none */
   const char *rate_limit_key; /* requests with the same key and limit share a count; NULL:
                            unlimited. Only a digest of it is stored. */
   size_t rate_limit_key_size;
@@ -364,7 +368,9 @@ typedef struct {
   size_t max_response; /* bytes after decompression; 0: the default */
 } palenca_request;
 
-/* The id of the call, > 0; or 0 with `error` set, and nothing was queued. */
+/* The id of the call, > 0; or 0 with `error` set, and nothing was queued: PALENCA_USAGE if the
+ * engine, the request or a part of it that must be there is NULL, a number is out of its range, or a
+ * method or header is not valid. What is wrong with a URL is its call's result. */
 uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *request,
                                palenca_error *error);
 

@@ -113,6 +113,65 @@ static void assert_rejected(fixture *f, const palenca_request *request, const ch
   assert_int_equal(palenca_engine_next_deadline(f->engine), -1);
 }
 
+ENGINE_TEST(test_pointers_that_are_null_are_rejected) {
+  START(f, RESPONSE(OK_RESPONSE));
+  palenca_request request = {.method = NULL};
+  assert_rejected(f, NULL, "the request is NULL");
+  assert_rejected(f, &request, "method");
+  request.method = "GET";
+  assert_rejected(f, &request, "field url of the request is NULL");
+  request = get(f);
+  request.headers = NULL;
+  request.header_count = 1;
+  assert_rejected(f, &request, "field headers of the request is NULL");
+  request = get(f);
+  request.body = NULL;
+  request.body_size = 1;
+  assert_rejected(f, &request, "field body of the request is NULL");
+  request = get(f);
+  request.rate_limit_key = NULL;
+  request.rate_limit_key_size = 1;
+  assert_rejected(f, &request, "field rate_limit_key of the request is NULL");
+  palenca_header header = {"x-api-key", NULL, 3};
+  request = get(f);
+  request.headers = &header;
+  request.header_count = 1;
+  assert_rejected(f, &request, "the value of header x-api-key is NULL");
+  header = (palenca_header){NULL, "v", 1};
+  assert_rejected(f, &request, "name");
+}
+
+ENGINE_TEST(test_an_engine_that_could_not_be_made_rejects_requests) {
+  START(f, RESPONSE(OK_RESPONSE));
+  palenca_request request = get(f);
+  palenca_error error = {.kind = PALENCA_OK};
+  assert_int_equal(palenca_engine_submit(NULL, &request, &error), 0);
+  assert_int_equal(error.kind, PALENCA_USAGE);
+  error.kind = PALENCA_OK;
+  assert_false(palenca_engine_preconnect(NULL, &request, 1000, &error));
+  assert_int_equal(error.kind, PALENCA_USAGE);
+  assert_false(palenca_engine_preconnect(f->engine, NULL, 1000, NULL));
+  request.url = NULL;
+  assert_false(palenca_engine_preconnect(f->engine, &request, 1000, NULL));
+}
+
+static void assert_number_rejected(fixture *f, int max_retries, int timeout_ms, int deadline_ms,
+                                   const char *part) {
+  palenca_request request = get(f);
+  request.max_retries = max_retries;
+  request.timeout_ms = timeout_ms;
+  request.deadline_ms = deadline_ms;
+  assert_rejected(f, &request, part);
+}
+
+ENGINE_TEST(test_numbers_beyond_their_bounds_are_rejected) {
+  START(f, RESPONSE(OK_RESPONSE));
+  assert_number_rejected(f, -1, 0, 0, "max_retries must be 0 to 100");
+  assert_number_rejected(f, PALENCA_MAX_RETRIES_MAX + 1, 0, 0, "max_retries");
+  assert_number_rejected(f, 0, -1, 0, "timeout_ms must not be negative");
+  assert_number_rejected(f, 0, 0, -1, "deadline_ms must not be negative");
+}
+
 ENGINE_TEST(test_mistakes_are_rejected_and_nothing_is_queued) {
   START(f, RESPONSE(OK_RESPONSE));
   static const char *const methods[] = {"", "get", "GET / HTTP/1.1\r\nX: y", "G T"};

@@ -11,7 +11,7 @@
 #define WAIT_MAX_MS 86400000
 
 bool palenca_method_check(const char *method, palenca_error *error) {
-  size_t size = strlen(method);
+  size_t size = method != NULL ? strlen(method) : 0;
   if (size == 0 || size > 16 || strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != size) {
     return palenca_error_set(error, PALENCA_USAGE, "method must be 1 to 16 capital letters");
   }
@@ -49,13 +49,16 @@ static bool is_made_from_request(const char *name) {
 
 bool palenca_header_check(const char *name, const char *value, size_t value_size,
                           palenca_error *error) {
-  size_t size = token_size(name);
+  size_t size = name != NULL ? token_size(name) : 0;
   if (size == 0 || name[size] != '\0') {
     return palenca_error_set(error, PALENCA_USAGE, "a header's name is not a valid token");
   }
   if (is_made_from_request(name)) {
     return palenca_error_set(error, PALENCA_USAGE,
                              "header %s is made from the request and cannot be set", name);
+  }
+  if (value == NULL && value_size > 0) {
+    return palenca_error_set(error, PALENCA_USAGE, "the value of header %.60s is NULL", name);
   }
   if (size > HEADER_MAX || value_size > HEADER_MAX) {
     return palenca_error_set(error, PALENCA_USAGE, "a header is longer than %d bytes", HEADER_MAX);

@@ -172,8 +172,11 @@ static bool is_userinfo(const char *text, size_t size) {
   return true;
 }
 
-/* NULL if it is neither http nor https. */
+/* NULL if it is neither http nor https, or there is none. */
 static const char *after_scheme(const char *url) {
+  if (url == NULL) {
+    return NULL;
+  }
   if (strncmp(url, "https://", 8) == 0) {
     return url + 8;
   }
@@ -255,7 +258,7 @@ static bool is_dot_segment(const char *segment, size_t size) {
 bool palenca_segment_escape(const char *segment, size_t size, palenca_buffer *out,
                             palenca_error *error) {
   static const char hex[] = "0123456789ABCDEF";
-  if (size == 0) {
+  if (segment == NULL || size == 0) {
     return palenca_error_set(error, PALENCA_USAGE, "a path segment is empty");
   }
   if (is_dot_segment(segment, size)) {
@@ -285,7 +288,7 @@ static size_t decode_dots(const char *segment, size_t size, char decoded[3]) {
 }
 
 bool palenca_path_check(const char *path, size_t size, palenca_error *error) {
-  if (size == 0 || path[0] != '/' || (size > 1 && path[1] == '/')) {
+  if (path == NULL || size == 0 || path[0] != '/' || (size > 1 && path[1] == '/')) {
     return palenca_error_set(error, PALENCA_USAGE, "a path must start with one '/'");
   }
   const char *query = memchr(path, '?', size);

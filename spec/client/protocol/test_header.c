@@ -39,6 +39,19 @@ UNIT_TEST(test_every_byte_of_a_header_name) {
   assert_false(palenca_header_check("", "v", 1, NULL));
 }
 
+UNIT_TEST(test_names_and_values_that_are_null_are_rejected) {
+  palenca_error error = {.kind = PALENCA_OK, .message = ""};
+  assert_false(palenca_method_check(NULL, &error));
+  assert_int_equal(error.kind, PALENCA_USAGE);
+  error.kind = PALENCA_OK;
+  assert_false(palenca_header_check(NULL, "v", 1, &error));
+  assert_int_equal(error.kind, PALENCA_USAGE);
+  error.kind = PALENCA_OK;
+  assert_false(palenca_header_check("x-api-key", NULL, 1, &error));
+  assert_int_equal(error.kind, PALENCA_USAGE);
+  assert_string_equal(error.message, "the value of header x-api-key is NULL");
+}
+
 UNIT_TEST(test_every_byte_of_a_header_value) {
   for (int byte = 0; byte < 256; byte++) {
     bool expected = byte == '\t' || (byte >= ' ' && byte != 127);

@@ -11,7 +11,7 @@
 static void assert_base_url(const char *url, bool allow_http, bool expected) {
   palenca_error error = {.kind = PALENCA_OK, .message = ""};
   if (palenca_base_url_check(url, allow_http, &error) != expected) {
-    fail_msg("%s: %s", url, expected ? error.message : "was accepted");
+    fail_msg("%s: %s", url != NULL ? url : "NULL", expected ? error.message : "was accepted");
   }
   assert_int_equal(error.kind, expected ? PALENCA_OK : PALENCA_USAGE);
   assert_true(expected == (error.message[0] == '\0'));
@@ -303,6 +303,21 @@ UNIT_TEST(test_every_byte_is_kept_and_harmless) {
     }
     palenca_buffer_free(&out);
   }
+}
+
+/* As getenv returns it. */
+UNIT_TEST(test_parts_that_are_null_are_rejected) {
+  assert_base_url(NULL, false, false);
+  assert_base_url(NULL, true, false);
+  palenca_buffer out = {.limit = 0};
+  palenca_error error = {.kind = PALENCA_OK};
+  assert_false(palenca_url_check(NULL, &error));
+  assert_int_equal(error.kind, PALENCA_USAGE);
+  assert_false(palenca_url_is_local(NULL));
+  assert_false(palenca_segment_escape(NULL, 1, &out, NULL));
+  assert_false(palenca_segment_escape(NULL, 0, &out, NULL));
+  assert_false(palenca_path_check(NULL, 1, NULL));
+  assert_int_equal(out.size, 0);
 }
 
 UNIT_TEST(test_segments_rejected) {
