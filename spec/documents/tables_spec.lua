@@ -329,7 +329,8 @@ describe("the documents", function()
         or helper.read_file(MODULE):find("| `" .. name .. "` |", 1, true), option)
     end
     local flat = help_of("serve"):gsub("%s+", " ")
-    for option, default in pairs { ["--max-attempts N"] = "8", ["--cpu-timeout SECONDS"] = "5",
+    for option, default in pairs { ["--max-attempts N"] = "8", ["--retry-wait SECONDS"] = "5",
+      ["--cpu-timeout SECONDS"] = "5",
       ["--memory-limit MIB"] = "256", ["--handler-timeout SECONDS"] = "3600",
       ["--concurrency N"] = "64", ["--drain-timeout SECONDS"] = "30",
       ["--redelivery-window SECONDS"] = "300", ["--retention DAYS"] = "30",

@@ -4,7 +4,6 @@ local redact = require("palenca.util.redact")
 
 local retry_policy = {}
 
-local FIRST_WAIT = 5
 local LONGEST_WAIT = 3600
 -- Maximum seconds of a wait, whatever Retry-After a server sends.
 local LONGEST_WISH = 86400
@@ -27,14 +26,13 @@ local function requested_wait(problem)
   return math.min(seconds, LONGEST_WISH)
 end
 
---- The wait before the next attempt: 5 s, 20 s, 80 s, … with a quarter of jitter, so that events
--- that failed together are not retried together; at least the error's `retry_after`.
+--- The wait before the next attempt: the first one, four times as long, … with a quarter of jitter,
+-- so that events that failed together are not retried together; at least the error's `retry_after`.
 -- @tparam number attempt the number of attempts so far
 -- @param problem what was raised, as @{plain} has it
--- @tparam ?number first the wait after the first one, in seconds; default 5
+-- @tparam number first the wait after the first one, in seconds
 -- @treturn number seconds
 function retry_policy.wait(attempt, problem, first)
-  first = first or FIRST_WAIT
   local grown = math.min(first * 4 ^ (attempt - 1), math.max(first, LONGEST_WAIT))
   return math.max(grown * (0.875 + 0.25 * math.random()),
     requested_wait(problem) * (1 + 0.1 * math.random()))

@@ -135,6 +135,7 @@ function service.start(given, client)
       client = next(client) and client or nil,
       concurrency = given.concurrency,
       max_attempts = given.max_attempts,
+      retry_wait = given.retry_wait,
       timeout = given.handler_timeout,
       cpu_timeout = given.cpu_timeout,
       memory_limit = given.memory_limit,

@@ -58,6 +58,7 @@ local function summary(self, lease, event, entries)
     attempt = lease.attempt,
     handlers = #entries,
     max_attempts = max_attempts(self, entries),
+    retry_wait = self.retry_wait,
   }
   record.label = program_log.label(record)
   return record
@@ -68,13 +69,13 @@ local function finish_done(record, began)
   program_log.handled(record, began and core.steady_time() - began or 0)
 end
 
-local function finish_failed(record, problem, first_wait, trace)
+local function finish_failed(record, problem, retry_wait, trace)
   local text = retry_policy.describe(problem)
   if record.attempt >= record.max_attempts then
     own_thread.finish(record.id, "dead", text, nil, nil, record.responses)
     program_log.failed(record, "dead", nil, text, trace)
   else
-    local wait = retry_policy.wait(record.attempt, problem, first_wait)
+    local wait = retry_policy.wait(record.attempt, problem, retry_wait or record.retry_wait)
     -- its responses are freed there, instead of some time later
     own_thread.finish(record.id, "retry", text, host.unix_time() + wait, nil, record.responses)
     program_log.failed(record, "retry", wait, text, trace)
@@ -341,10 +342,9 @@ local function handled()
 end
 
 --- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`,
--- `max_attempts`, `timeout` and `cpu_timeout` (of a handler, in seconds), `memory_limit` (MiB),
--- `recording_limit` (the max bytes of an event's recorded responses; nil: they are not recorded),
--- `is_watched`, whether a changed script is loaded by itself,
--- `json`.
+-- `max_attempts`, `retry_wait`, `timeout` and `cpu_timeout` (of a handler, in seconds),
+-- `memory_limit` (MiB), `recording_limit` (the max bytes of an event's recorded responses; nil: they
+-- are not recorded), `is_watched`, whether a changed script is loaded by itself, `json`.
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
@@ -356,6 +356,7 @@ return function(text)
     schedule = scheduler.new(options.cpu_timeout, options.memory_limit, retry_policy.plain),
     concurrency = options.concurrency,
     max_attempts = options.max_attempts,
+    retry_wait = options.retry_wait,
     timeout = options.timeout,
     memory_limit = options.memory_limit,
     recording_limit = options.recording_limit,

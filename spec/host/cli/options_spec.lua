@@ -23,6 +23,7 @@ local settings = {
   option("--workers", " ", "0", "1025", "-1", "1.5", "1e99", "two"),
   option("--concurrency", " ", "0", "100001", "-1"),
   option("--max-attempts", " ", "0", "2147483649", "nan"),
+  option("--retry-wait", " ", "0", SECONDS_MOST, "-1", "5s"),
   option("--handler-timeout", " ", "0", SECONDS_MOST, "-1", "inf"),
   option("--cpu-timeout", " ", "0", SECONDS_MOST, "0.0001"),
   option("--memory-limit", " ", "15", "1048577", "64.5"),

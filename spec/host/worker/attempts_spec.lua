@@ -96,6 +96,23 @@ describe("an attempt", function()
     assert.are.equal(0, served:stop())
   end)
 
+  it("comes after --retry-wait where neither the handler nor the error says when", function()
+    local served = serve([[
+      palenca.on("login.success", function() error "no" end)
+      palenca.on("login.created", {retry_wait = 40}, function() error "no" end)
+    ]], { env = { PALENCA_RETRY_WAIT = "7" }, arguments = { "--retry-wait", "400" } })
+    for action, bounds in pairs({
+      ["login.success"] = { 350, 450 },
+      ["login.created"] = { 35, 45 },
+    }) do
+      helper.post(served.url, { account_id = action, webhook_action = action })
+      local wait = tonumber(served:wait_output("stderr",
+        "account " .. action .. "  FAILED %(attempt 1%), next attempt in (%d+) s"))
+      assert.is_true(wait >= bounds[1] and wait <= bounds[2], action .. ": " .. wait)
+    end
+    assert.are.equal(0, served:stop())
+  end)
+
   it("comes at once, and what is behind it, if its time is further off than any can be", function()
     local served = serve([[
       palenca.on("*", function(event)
