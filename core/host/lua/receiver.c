@@ -123,19 +123,20 @@ static void secrets_of(lua_State *L, int table, webhook_signature_options *out) 
   out->secret_count = number;
 }
 
-static bool signature_of(lua_State *L, webhook_signature_options *out) {
-  if (lua_getfield(L, 1, "signature") == LUA_TNIL) {
+/* Of the options at an index. */
+static bool signature_of(lua_State *L, int options, webhook_signature_options *out) {
+  if (lua_getfield(L, options, "signature") == LUA_TNIL) {
     return false;
   }
   int table = lua_gettop(L);
   luaL_checktype(L, table, LUA_TTABLE);
   out->header = text_of(L, table, "header");
-  luaL_argcheck(L, out->header != NULL, 1, "signature.header");
+  luaL_argcheck(L, out->header != NULL, options, "signature.header");
   out->form.digest = text_of(L, table, "digest");
   out->form.encoding = text_of(L, table, "encoding");
   out->form.prefix = text_of(L, table, "prefix");
   secrets_of(L, table, out);
-  luaL_argcheck(L, out->secret_count > 0, 1, "signature.secrets");
+  luaL_argcheck(L, out->secret_count > 0, options, "signature.secrets");
   return true;
 }
 
@@ -164,7 +165,7 @@ static int listener_open(lua_State *L) {
   options.tls_key = text_of(L, 1, "tls_key");
   options.trusted = blocks_of(L, "trusted", &options.trusted_count);
   options.allowed = blocks_of(L, "allowed", &options.allowed_count);
-  options.signature = signature_of(L, &signature) ? &signature : NULL;
+  options.signature = signature_of(L, 1, &signature) ? &signature : NULL;
   options.log = log_rejected;
   void **handle = new_handle(L, LISTENER_TYPE);
   lua_pushvalue(L, 2);
@@ -227,6 +228,21 @@ static int receiver_reload(lua_State *L) {
   return 1;
 }
 
+/* receiver:replace_signature{signature={}}, as of host.listen → true | nil, message: what was asked
+ * for before stays in use */
+static int receiver_replace(lua_State *L) {
+  host_error error;
+  webhook_signature_options signature = {0};
+  receiver *r = check_handle(L, 1, RECEIVER_TYPE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_argcheck(L, signature_of(L, 2, &signature), 2, "signature");
+  if (!receiver_replace_signature(r, &signature, &error)) {
+    return push_error(L, &error);
+  }
+  lua_pushboolean(L, true);
+  return 1;
+}
+
 /* receiver:ask_stop(timeout in seconds) */
 static int receiver_ask(lua_State *L) {
   receiver *r = check_handle(L, 1, RECEIVER_TYPE);
@@ -265,6 +281,7 @@ static int is_block(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"reload_tls", receiver_reload},
+                                   {"replace_signature", receiver_replace},
                                    {"ask_stop", receiver_ask},
                                    {"join", receiver_wait},
                                    {NULL, NULL}};

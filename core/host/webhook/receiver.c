@@ -21,7 +21,7 @@ struct receiver {
   char *path;
   net_block *trusted, *allowed;
   size_t trusted_count, allowed_count;
-  webhook_signature *signature; /* NULL: none is asked for */
+  webhook_signature *signature; /* NULL: none is asked for; guarded by the mutex */
   rejection_log *log;           /* NULL: not logged */
   http_response *not_stored, *no_access;
   int64_t stopping_at; /* 0: it runs */
@@ -125,15 +125,23 @@ static void on_head(void *context, http_exchange *exchange) {
   }
 }
 
-static bool is_signed(receiver *r, http_exchange *exchange) {
-  if (r->signature == NULL) {
-    return true;
-  }
-  const char *values[2];
+/* NULL if it is signed, or need not be. */
+static const char *signature_rejection(receiver *r, http_exchange *exchange) {
+  const char *values[2], *cause = NULL;
   size_t size;
   const char *body = http_exchange_body(exchange, &size);
-  size_t count = http_exchange_values(exchange, webhook_signature_header(r->signature), values, 2);
-  const char *cause = webhook_signature_rejection(r->signature, values, count, body, size);
+  pthread_mutex_lock(&r->mutex);
+  const webhook_signature *asked = r->signature;
+  if (asked != NULL) {
+    size_t count = http_exchange_values(exchange, webhook_signature_header(asked), values, 2);
+    cause = webhook_signature_rejection(asked, values, count, body, size);
+  }
+  pthread_mutex_unlock(&r->mutex);
+  return cause;
+}
+
+static bool is_signed(receiver *r, http_exchange *exchange) {
+  const char *cause = signature_rejection(r, exchange);
   if (cause == NULL) {
     return true;
   }
@@ -393,6 +401,20 @@ const char *receiver_address(const receiver *r) {
 
 bool receiver_reload_tls(receiver *r, host_error *error) {
   return http_server_reload_tls(r->server, error);
+}
+
+bool receiver_replace_signature(receiver *r, const webhook_signature_options *options,
+                                host_error *error) {
+  webhook_signature *next = webhook_signature_new(options, error);
+  if (next == NULL) {
+    return false;
+  }
+  pthread_mutex_lock(&r->mutex);
+  webhook_signature *before = r->signature;
+  r->signature = next;
+  pthread_mutex_unlock(&r->mutex);
+  webhook_signature_free(before);
+  return true;
 }
 
 void receiver_ask_stop(receiver *r, int64_t timeout_ms) {

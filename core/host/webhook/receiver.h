@@ -44,6 +44,10 @@ size_t receiver_max_connections(const receiver *r);
 /* Reads certificate and key again. False: those from before stay in use, and the reason is in
  * `error`. */
 bool receiver_reload_tls(receiver *r, host_error *error);
+/* Asks for these signatures from now on. False: those from before stay in use, and the reason is in
+ * `error`. */
+bool receiver_replace_signature(receiver *r, const webhook_signature_options *options,
+                                host_error *error);
 /* Has it stop accepting, respond to what has arrived (for at most `timeout_ms`; a request of which
  * only a part has arrived gets a second), and end. */
 void receiver_ask_stop(receiver *r, int64_t timeout_ms);

@@ -7,6 +7,7 @@ local host = require("palenca.host")
 local json = require("palenca.util.json")
 local program_log = require("palenca.host.program_log")
 local reload = require("palenca.host.reload")
+local secret_reload = require("palenca.host.secret_reload")
 local user_error = require("palenca.host.user_error")
 local worker_pool = require("palenca.host.worker_pool")
 
@@ -39,11 +40,40 @@ local function at_once()
   return true
 end
 
--- SIGHUP reloads the script and the certificate; one from the kernel, whose terminal is gone, ends
--- the program.
+-- What the workers are started with.
+local function worker_options(given, client)
+  return json.encode({
+    script = given.script,
+    client = next(client) and client or nil,
+    concurrency = given.concurrency,
+    max_attempts = given.max_attempts,
+    retry_wait = given.retry_wait,
+    timeout = given.handler_timeout,
+    cpu_timeout = given.cpu_timeout,
+    memory_limit = given.memory_limit,
+    recording_limit = given.max_recording,
+    is_watched = given.watch,
+    json = given.json,
+  })
+end
+
+-- The key is the scripts', which are loaded again with it.
+local function reload_secrets(self)
+  local files = self.given.secret_files or {}
+  secret_reload.run(files.api_key, "key", function(client)
+    self.workers:use_options(worker_options(self.given, client))
+  end)
+  secret_reload.run(files.webhook_secret, "secrets", function(receiving)
+    return self.receiver:replace_signature(receiving)
+  end)
+end
+
+-- SIGHUP reloads the script, the certificate and the files with secrets; one from the kernel, whose
+-- terminal is gone, ends the program.
 local function wait_signal(self, seconds)
   local signal, from_kernel = host.wait_signal(seconds)
   if signal == "SIGHUP" and not from_kernel then
+    reload_secrets(self)
     self.reload:ask()
     webhook_endpoint.reload_tls(self.given, self.receiver)
     return nil
@@ -110,7 +140,8 @@ end
 --- Starts everything; raises if one part does not start, with nothing left running.
 -- @tparam table given the parsed options, with `db`; `store`, for `host.store`; `max_recording`,
 -- the max bytes of an event's recorded responses, or nil; `receiving`, see
--- palenca.host.cli.receiver_options; `watch`: reload the script when it changes;
+-- palenca.host.cli.receiver_options; `watch`: reload the script when it changes; `secret_files`,
+-- `api_key` and `webhook_secret`, for palenca.host.secret_reload;
 -- and `before_exit`, called before `exit_now` if the database is temporary
 -- @tparam table client defaults for `palenca.new`
 -- @treturn ?Service nil if a signal has ended it before the script was loaded
@@ -130,19 +161,7 @@ function service.start(given, client)
   open_parts(self, given)
   open_admin(self, given)
   self.workers = worker_pool.new({
-    options = json.encode({
-      script = given.script,
-      client = next(client) and client or nil,
-      concurrency = given.concurrency,
-      max_attempts = given.max_attempts,
-      retry_wait = given.retry_wait,
-      timeout = given.handler_timeout,
-      cpu_timeout = given.cpu_timeout,
-      memory_limit = given.memory_limit,
-      recording_limit = given.max_recording,
-      is_watched = given.watch,
-      json = given.json,
-    }),
+    options = worker_options(given, client),
     count = given.workers,
     cpu_timeout = given.cpu_timeout,
     store = self.store,

@@ -68,7 +68,8 @@ local function close_ended(self)
 end
 
 local function add_loading(self)
-  local worker, problem = host.start("palenca.host.worker", self.options, self.store)
+  local worker, problem = host.start("palenca.host.worker", self.next_options or self.options,
+    self.store)
   if not worker then
     return nil, problem
   end
@@ -79,6 +80,13 @@ end
 local function give_up(self)
   dismiss(self, self.loading, false)
   self.loading = nil
+end
+
+--- Has the next version of the script loaded with other options; until it is, failed workers are
+-- replaced with those of now.
+-- @tparam string options as for @{new}
+function WorkerPool:use_options(options)
+  self.next_options = options
 end
 
 --- Starts to load the current script; the present workers continue meanwhile. Aborts the loading of
@@ -135,6 +143,7 @@ function WorkerPool:step(timeout)
   dismiss(self, self.active, true)
   dismiss(self, self.replacing, false)
   self.active, self.replacing, self.blocked, self.loading = self.loading, {}, {}, nil
+  self.options, self.next_options = self.next_options or self.options, nil
   return "loaded", self.actions
 end
 

@@ -76,6 +76,46 @@ describe("--api-key-file", function()
     assert.is_nil(served.stderr:find(key, 1, true))
   end)
 
+  it("is read again by serve at SIGHUP, with the script, and kept if it cannot be", function()
+    local stage = helper.stage()
+    finally(function()
+      stage:clear()
+    end)
+    local file = write_key("revoked")
+    local served = stage:serve({ text = ([[
+      local palenca = require "palenca"
+      local client = palenca.new()
+      palenca.on("*", { max_attempts = 1 }, function(event)
+        local account, err = client.accounts:get("%s")
+        print(event.account_id, account and account.platform or err.code)
+      end)
+    ]]):format(TUTORIAL), arguments = { "--api-key-file", file }, env = {
+      PALENCA_BASE_URL = url } })
+    local function assert_read(account_id, result)
+      helper.post(served.url, { account_id = account_id })
+      assert.are.equal(result, served:wait_output("stdout", account_id .. "\t(%S+)\n"))
+    end
+    assert_read("a1", "invalid_api_key")
+    write_key(key)
+    assert_read("a2", "invalid_api_key")
+    served:kill("sighup")
+    served:wait_output("stderr", "(/key reloaded\n.*%.lua reloaded: handles )")
+    assert_read("a3", "uber")
+    os.remove(file)
+    served:kill("sighup")
+    served:wait_output("stderr", "(reload of %S+/key failed, keeping the previous key: "
+      .. "%-%-api%-key%-file: %S+/key: No such file or directory\n)")
+    helper.wait_lines(served, "stderr", "%.lua reloaded: handles ", 2)
+    assert_read("a4", "uber")
+    -- one that the module rejects: the script does not load
+    write_key("with a blank")
+    served:kill("sighup")
+    served:wait_output("stderr", "(keeping the previous version: [^\n]*spaces)")
+    assert_read("a5", "uber")
+    assert.are.equal(0, served:stop())
+    assert.is_nil(served.stderr:find(key, 1, true))
+  end)
+
   it("that holds none, or cannot be read, is a failure of each, with its name", function()
     for text, problem in pairs({ [""] = "holds no key", ["\n \r\n"] = "holds no key",
       ["one\ntwo\n"] = "holds more than one key" }) do

@@ -253,6 +253,26 @@ describe("the receiver", function()
       end
     end)
 
+    it("takes what the file of secrets holds at SIGHUP, and keeps it if that is nothing", function()
+      local file = process.write_file(stage:directory() .. "/secrets", SECRET)
+      local served = serve({ "--webhook-secret-file", file, table.unpack(HEADER) })
+      assert.are.equal(200, (signed(served, sign(BODY, SECRET))))
+      process.write_file(file, "the next one\n")
+      assert.are.equal(401, (signed(served, sign(BODY, "the next one"))))
+      served:kill("sighup")
+      served:wait_output("stderr", "(/secrets reloaded\n)")
+      assert.are.equal(200, (signed(served, sign(BODY, "the next one"))))
+      assert.are.equal(401, (signed(served, sign(BODY, SECRET))))
+      process.write_file(file, "\n")
+      served:kill("sighup")
+      served:wait_output("stderr", "(reload of %S+/secrets failed, keeping the previous secrets: "
+        .. "%-%-webhook%-secret%-file: %S+/secrets holds no secret\n)")
+      assert.are.equal(200, (signed(served, sign(BODY, "the next one"))))
+      assert.are.equal(401, (signed(served, sign(BODY, ""))))
+      assert.are.equal(0, served:stop())
+      assert.is_nil((served.stderr .. served.stdout):find("the next one", 1, true))
+    end)
+
     it("takes other digests, encodings and prefixes", function()
       local served = serve({ "--signature-digest", "sha512", "--signature-encoding", "base64",
         "--signature-prefix", "v1=", table.unpack(HEADER) }, { PALENCA_WEBHOOK_SECRET = SECRET })

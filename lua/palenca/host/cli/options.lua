@@ -216,7 +216,8 @@ function options.add_client(command)
     argname = "FILE",
   })
   options.add(command, "--environment", {
-    help = "The API's environment: sandbox or production. Else $PALENCA_ENVIRONMENT.",
+    help = "The API's environment: sandbox, the vendor's hosted one, or production. Else "
+      .. "$PALENCA_ENVIRONMENT. Default: sandbox.",
     convert = environment,
     own_env = "PALENCA_ENVIRONMENT",
     instead_of = "base_url",

@@ -236,18 +236,33 @@ local function settings(given)
   }
 end
 
---- What the options of @{define_public} mean. Raises a failure if a file cannot be read.
--- @tparam table given the parsed options
--- @treturn ?table for `palenca.host.webhook_endpoint`, as `given.receiving`
--- @treturn ?string what is wrong with their usage
-function receiver_options.settings(given)
-  local ok, result = pcall(settings, given)
+-- The result, or nil and what is wrong with the usage.
+local function read(from, given)
+  local ok, result = pcall(from, given)
   if ok then
     return result
   elseif type(result) == "table" and result.usage then
     return nil, result.usage
   end
   error(result, 0)
+end
+
+--- What the options of @{define_public} mean. Raises a failure if a file cannot be read.
+-- @tparam table given the parsed options
+-- @treturn ?table for `palenca.host.webhook_endpoint`, as `given.receiving`
+-- @treturn ?string what is wrong with their usage
+function receiver_options.settings(given)
+  return read(settings, given)
+end
+
+--- What those of signatures mean, likewise.
+-- @tparam table given the parsed options
+-- @treturn ?table its field `signature` is that of @{settings}
+-- @treturn ?string what is wrong with their usage
+function receiver_options.signature(given)
+  return read(function()
+    return { signature = signature_settings(given) }
+  end, given)
 end
 
 return receiver_options

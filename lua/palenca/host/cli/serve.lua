@@ -6,6 +6,7 @@ local receiver_options = require("palenca.host.cli.receiver_options")
 local service = require("palenca.host.service")
 local service_options = require("palenca.host.cli.service_options")
 local store_options = require("palenca.host.cli.store_options")
+local user_error = require("palenca.host.user_error")
 
 local serve = {
   name = "serve",
@@ -20,9 +21,29 @@ function serve.define(command)
   receiver_options.define_public(command)
   store_options.add_db(command, "The database that events are stored in.")
   command:flag("--watch", "Reload the script when it, a module beside it or one that it requires "
-    .. "changes. SIGHUP does so once.")
+    .. "changes. SIGHUP does so once, and reads the files of the API key, of webhook secrets and of "
+    .. "TLS again.")
   options.group(command, "API", options.add_client)
   options.add_json(command)
+end
+
+-- What SIGHUP reads again. A variable stays as it was.
+local function secret_files(given)
+  return {
+    api_key = given.api_key_file and {
+      path = given.api_key_file,
+      read = function()
+        return options.client(given)
+      end,
+    },
+    webhook_secret = given.webhook_secret_file and {
+      path = given.webhook_secret_file,
+      read = function()
+        local asked, problem = receiver_options.signature(given)
+        return asked or user_error("%s", problem)
+      end,
+    },
+  }
 end
 
 function serve.run(given)
@@ -34,6 +55,7 @@ function serve.run(given)
     return WRONG_USAGE
   end
   program_log.begin()
+  given.secret_files = secret_files(given)
   given.store = store_options.read(given)
   given.max_recording = store_options.recording_limit(given)
   local running, is_well = service.start(given, options.client(given))

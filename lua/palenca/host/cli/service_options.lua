@@ -21,8 +21,8 @@ local function define_workers(command)
       "N" },
     { "--max-attempts", "Attempts before an event becomes a dead letter.", 8,
       options.positive, "N" },
-    { "--retry-wait", "Seconds from an event's first attempt to the next; each further wait is four "
-      .. "times as long, up to an hour.", 5, options.duration, "SECONDS" },
+    { "--retry-wait", "Seconds from an event's first attempt to the next; each further wait is "
+      .. "four times as long, up to an hour.", 5, options.duration, "SECONDS" },
     { "--handler-timeout", "Maximum seconds of a handler, its waits included; beyond, its attempt "
       .. "fails.", 3600, options.duration, "SECONDS" },
     { "--cpu-timeout", "Maximum CPU seconds of a handler between two waits; beyond, its attempt "
