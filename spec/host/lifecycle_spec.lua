@@ -248,7 +248,7 @@ describe("palenca serve", function()
     local path = script("local palenca = require 'palenca'\nlocal client = palenca.new()\n")
     local err = start_fails(free(nil, path), { PALENCA_API_KEY = "" })
     assert.truthy(err:find("mine.lua:2: palenca.new: no API key: pass api_key or set "
-      .. "PALENCA_API_KEY", 1, true), err)
+      .. "PALENCA_API_KEY, or name a file with --api-key-file\n", 1, true), err)
   end)
 
   it("loads a script that makes a client without further settings", function()

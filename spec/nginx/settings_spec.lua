@@ -268,6 +268,18 @@ describe("the settings of the endpoint inside nginx", function()
     assert.truthy(endpoint.nginx:log():find("$palenca_max_retries must be a number", 1, true))
   end)
 
+  it("names the line that a key lacks which only the process that starts nginx has", function()
+    local other = start([[
+      location = /client { content_by_lua_block {
+        ngx.say(select(2, pcall(require("palenca.nginx").client)))
+      } }
+    ]], { PALENCA_API_KEY = "spec-key" }, true)
+    assert.truthy(other:get("/client"):find("palenca.new: no API key: pass api_key or set "
+      .. "PALENCA_API_KEY, which nginx keeps from its workers unless 'env PALENCA_API_KEY;' names "
+      .. "it", 1, true))
+    assert.are.equal(0, other:quit())
+  end)
+
   it("names what is wrong with its settings", function()
     for name, text in pairs {
       header = "secrets is set, but there is no signature_header to find signatures in",

@@ -45,13 +45,18 @@ local more_options = {
 }
 
 local defaults = {}
+-- Where else a key may come from, for whoever has none. Inside nginx, most have set the variable.
+local other_source = rawget(_G, "ngx")
+  and ", which nginx keeps from its workers unless 'env PALENCA_API_KEY;' names it" or ""
 
 --- Sets defaults of `palenca.new`, which have priority over the environment.
 -- For programs that embed the module; a script passes options instead.
 -- @tparam table options as for @{new}
+-- @tparam ?string source how else than by option or variable a key is passed, for the error
 -- @treturn table those before
-local function set_defaults(options)
+local function set_defaults(options, source)
   argcheck.fields("set_defaults", options, option_types, 2)
+  other_source = source and ", or " .. source or other_source
   local before = defaults
   defaults = options
   return before
@@ -236,7 +241,7 @@ local function new(options)
   argcheck.fields("palenca.new", options, option_types, 2)
   local key = option(options, "api_key")
   if not key then
-    error("palenca.new: no API key: pass api_key or set PALENCA_API_KEY", 2)
+    error("palenca.new: no API key: pass api_key or set PALENCA_API_KEY" .. other_source, 2)
   end
   if key:find("[^\33-\126]") then
     error("palenca.new: the API key contains spaces or invalid characters", 2)

@@ -351,7 +351,7 @@ return function(text)
   program_log.use_json(options.json)
   program_log.hold_lines()
   log.use_writer(host.log_write)
-  client.set_defaults(options.client or {})
+  client.set_defaults(options.client or {}, "name a file with --api-key-file")
   local self = setmetatable({
     schedule = scheduler.new(options.cpu_timeout, options.memory_limit, retry_policy.plain),
     concurrency = options.concurrency,

@@ -67,7 +67,7 @@ local function warn_of_handlers(script)
 end
 
 function run.run(given)
-  client.set_defaults(options.client(given))
+  client.set_defaults(options.client(given), "name a file with --api-key-file")
   output.watch_script()
   watch_exit()
   local ok, problem = pcall(script_loader.load, given.script, table.unpack(given.rest))

@@ -21,8 +21,8 @@ function serve.define(command)
   receiver_options.define_public(command)
   store_options.add_db(command, "The database that events are stored in.")
   command:flag("--watch", "Reload the script when it, a module beside it or one that it requires "
-    .. "changes. SIGHUP does so once, and reads the files of the API key, of webhook secrets and of "
-    .. "TLS again.")
+    .. "changes. SIGHUP does so once, and reads the files of the API key, webhook secrets and TLS "
+    .. "again.")
   options.group(command, "API", options.add_client)
   options.add_json(command)
 end
