@@ -470,6 +470,13 @@ local function rest(self, max_wait)
   return math.max(0, math.min(max_wait, due - self.now()))
 end
 
+--- The number of calls that wait for the rate limit, or for their next attempt.
+-- @treturn integer
+function Scheduler:waiting_calls()
+  local engine = self.calls.engine
+  return engine:active() - engine:in_flight()
+end
+
 --- Runs what is ready, or else waits for up to `max_wait` seconds for something to happen.
 -- @tparam number max_wait seconds
 -- @param ... descriptors that end the wait when they become readable

@@ -38,6 +38,9 @@ local LOGIN = 600
 -- Seconds in which they are for a handler that waits for something else before it calls the API.
 local BEFORE_CALL = 10
 
+-- Seconds after which waiting calls are logged, and after which they are again.
+local WAITING, WAITING_AGAIN = 5, 60
+
 local function max_attempts(self, entries)
   local min
   for _, entry in ipairs(entries) do
@@ -270,6 +273,18 @@ local function start_events(self)
   return started > 0
 end
 
+-- Under the rate limit, handlers take long without an error. Returns whether any call waits.
+local function log_waiting_calls(self)
+  local count, now = self.schedule:waiting_calls(), core.steady_time()
+  self.waiting_since = count > 0 and (self.waiting_since or now) or nil
+  if count > 0 and now - self.waiting_since >= WAITING and now >= (self.log_waiting_at or now) then
+    self.log_waiting_at = now + WAITING_AGAIN
+    program_log.line(string.format("palenca: %d calls of a worker wait for the rate limit, or for "
+      .. "their next attempt", count), { event = "waiting", calls = count })
+  end
+  return count > 0
+end
+
 local function work(self)
   while true do
     own_thread.clear_fd()
@@ -286,8 +301,9 @@ local function work(self)
     else
       own_thread.prefetch(0)
     end
+    local max_wait = log_waiting_calls(self) and WAITING or IDLE
     program_log.flush()
-    self.schedule:step(any and 0 or IDLE, own_thread.fd())
+    self.schedule:step(any and 0 or max_wait, own_thread.fd())
   end
   for id in pairs(self.running) do
     own_thread.finish(id, "released")

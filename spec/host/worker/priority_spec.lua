@@ -53,3 +53,23 @@ describe("a fresh login", function()
     end)
   end
 end)
+
+describe("a call that waits for the rate limit", function()
+  local stage = helper.stage_for_each()
+
+  it("is logged, since its handler takes long", function()
+    local server = stage:server()
+    local served = stage:serve({ text = [[
+      local palenca = require "palenca"
+      local client = palenca.new{base_url = os.getenv "SPEC_URL", rate_limit = 2}
+      palenca.on("*", function() client:request("GET", "/one") end)
+    ]], arguments = { "--workers", "1", "--drain-timeout", "0" },
+      env = { SPEC_URL = server.url, PALENCA_API_KEY = "spec-" .. uv.hrtime() } })
+    for i = 1, 5 do
+      helper.post(served.url, { account_id = "a" .. i })
+    end
+    assert.are.equal("3", served:wait_output("stderr", "palenca: (%d) calls of a worker wait for "
+      .. "the rate limit, or for their next attempt\n"))
+    assert.are.equal(0, served:stop())
+  end)
+end)
