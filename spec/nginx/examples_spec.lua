@@ -136,13 +136,14 @@ describe("examples/nginx/", function()
       local _, out = process.run("/usr/bin/env", { "curl", "-sS", "-w", "%{http_code}",
         nginx.url .. "/income/" .. account })
       local body, code = out:match("^(.*\n)(%d+)$")
-      return tonumber(code), helper.json.decode(body)
+      return tonumber(code), helper.json.decode(body), body
     end
     local account = new_login(sandbox).account_id
-    local status, income = get(account)
+    local status, income, text = get(account)
     assert.are.equal(200, status)
     assert.are.same({ account, "mxn" }, { income.account_id, income.currency })
     assert.truthy(income.monthly_income:find("^%d+%.%d%d$"))
+    assert.truthy(text:find('"problems":[]', 1, true), text)
     local missing, problem = get("00000000-0000-4000-8000-000000000000")
     assert.are.same({ 404, "not_found" }, { missing, problem.error })
     local odd
