@@ -165,7 +165,10 @@ static void expire_list(palenca_engine *engine, call_list *list, int64_t now) {
   for (call *one = list->first, *next; one != NULL; one = next) {
     next = one->next;
     if (one->deadline <= now) {
-      fail(engine, one, PALENCA_TIMEOUT, "the deadline passed while the call waited for its turn");
+      fail(engine, one, PALENCA_TIMEOUT,
+           list == &engine->waiting
+               ? "the deadline passed while the call waited for its next attempt"
+               : "the deadline passed while the call waited for its turn under the rate limit");
     } else {
       expire_no_later(engine, one->deadline);
     }

@@ -118,11 +118,13 @@ local function open_parts(self, given)
     user_error("%s", self.url)
   end
   given.store.loop = self.loop
+  self.is_new = self.keeps_events and not host.file_mode(given.db)
   self.store, problem = host.store(given.store)
   if not self.store then
     self.listener:close()
     user_error("%s", problem)
   end
+  self.unfinished = self.store:counts().unfinished
 end
 
 -- A failure is logged only: events are received without this socket, too.
@@ -188,6 +190,18 @@ function service.start(given, client)
   return self
 end
 
+--- Logs that the database is a new one, or how many of its events had not ended before.
+function Service:log_database()
+  local count, db = self.unfinished, self.given.db
+  if self.is_new then
+    program_log.line(db .. " is a new database", { event = "created", db = db })
+  end
+  if count > 0 then
+    program_log.line(string.format("events that had not ended before: %d; they run now", count),
+      { event = "unfinished", events = count })
+  end
+end
+
 --- The number of events that are not yet done or dead.
 function Service:counts()
   return self.store:counts()
@@ -225,6 +239,7 @@ end
 -- Writes the outcomes of the handlers and closes the store. The socket first: waiting commands get
 -- an error.
 local function close_store(self, deadline, on_wait)
+  self.unfinished = self.store:counts().unfinished
   if self.admin then
     self.admin:close()
   end
@@ -309,6 +324,10 @@ function finish(self, is_hopeless)
     -- a blocked handler is one of those that have not ended: nothing else is wrong
     self:exit_now(is_well and stuck == "worker" and DONE or FAILED)
   end
+  if self.keeps_events and self.has_run then
+    program_log.line("stopped; events that have not ended: " .. self.unfinished,
+      { event = "stopped", events = self.unfinished })
+  end
   return is_well
 end
 
@@ -326,6 +345,7 @@ end
 -- @treturn boolean whether all went well
 function Service:run(done)
   local signal, is_hopeless
+  self.has_run = true
   repeat
     local is_idle = self.reload:is_idle() and not self.workers:is_replacing() and not done
     signal = wait_signal(self, is_idle and 1 or 0.05)

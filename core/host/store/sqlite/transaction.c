@@ -166,7 +166,7 @@ bool event_sql_begin(event_sql *sql, bool *is_locked) {
 bool event_sql_commit(event_sql *sql) {
   const char *missing = event_file_missing_part(&sql->file);
   if (missing != NULL) {
-    return host_error_set(&sql->error, HOST_FAILED, "%s%s file was moved or removed",
+    return host_error_set(&sql->error, HOST_FAILED, "%s%s file was moved or removed; start again",
                           missing[0] != '\0' ? "its " : "the", missing);
   }
   return run(sql, sql->statements[COMMIT]);

@@ -67,6 +67,7 @@ function serve.run(given)
       given.db, running.actions ~= "" and running.actions or "none"),
     { event = "ready", url = running.url, db = given.db, handlers = running.actions }
   )
+  running:log_database()
   return running:run() and 0 or 1
 end
 
