@@ -333,7 +333,8 @@ describe("palenca serve", function()
       assert(os.remove(served.db .. suffix))
       local response = http.request("POST", served.url, helper.body({ account_id = "after" }))
       assert.are.equal(503, response.status)
-      local line = "cannot write to " .. served.db .. ": " .. said .. " was moved or removed; start again\n"
+      local line = "cannot write to " .. served.db .. ": " .. said
+        .. " was moved or removed; start again\n"
       served:wait_output("stderr", "(" .. line:gsub("%p", "%%%0") .. ")")
       assert.are.equal(0, served:stop())
       if suffix ~= "" then -- what was acknowledged before is there at the next start

@@ -233,6 +233,29 @@ describe("rows of the API in the shell", function()
     assert.are.equal("no logins\n", good("logins", TUTORIAL, "--since", "7d"))
   end)
 
+  it("says what it waits for, and until when", function()
+    for name, arguments in pairs({
+      accounts = { "accounts", "--since", "2024-01-01" },
+      income = { "income", TUTORIAL, "--as-of", "2026-03-01" },
+    }) do
+      local waiting = process.palenca(arguments, { env = environment({
+        PALENCA_RATE_LIMIT = "2" }) })
+      waiting:wait_output("stderr",
+        "^palenca: (waiting for the rate limit until %d%d:%d%d:%d%d)\n$")
+      waiting:kill("sigterm")
+      assert.are_not.equal(0, waiting:wait_exit(), name)
+      assert.are.equal("", waiting.stdout)
+    end
+    with_fault({ kind = "error", status = 503, retry_after = 60, path = "/v1/users" }, function()
+      local waiting = process.palenca({ "users", "--json" }, { env = environment() })
+      local line = helper.json.decode(waiting:wait_output("stderr", "({[^\n]*})\n"))
+      assert.are.equal("waiting", line.event)
+      assert.truthy(line.message:find("^waiting to try again after HTTP 503 until "), line.message)
+      waiting:kill("sigterm")
+      waiting:wait_exit()
+    end)
+  end)
+
   it("shows the accounts of a user", function()
     local rows = helper.lines_of_json(good("accounts", "d1c9b98b-3190-479e-99db-04060ff3997f",
       "--json"))

@@ -3,15 +3,20 @@
 -- @module palenca.host.cli.api_command
 local client = require("palenca.client")
 local errors = require("palenca.errors")
+local host = require("palenca.host")
+local observed_runtime = require("palenca.host.cli.observed_runtime")
 local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local page_reader = require("palenca.client.page_reader")
 local program_log = require("palenca.host.program_log")
+local runtime = require("palenca.runtime")
 local user_error = require("palenca.host.user_error")
 
 local api_command = {}
 
 local FAILED, WRONG_USAGE = 1, 2
+-- Seconds: a shorter wait is not worth a word.
+local WAIT_MIN = 3
 
 -- Failures of which the other command finds the cause.
 local IS_OF_CONNECTION = { auth = true, network = true, timeout = true }
@@ -27,6 +32,25 @@ function api_command.client(given, more)
   end
   client.set_defaults(own)
   return client.new(more)
+end
+
+--- The same, whose waits of some seconds are logged: a command that prints its rows at the end
+-- would otherwise stand still without a word.
+-- @tparam table given the parsed options
+-- @treturn Client
+function api_command.logging_client(given)
+  local logged_until = 0
+  local own, on_attempt = observed_runtime.new(function(reason, seconds)
+    local now = host.unix_time()
+    if reason and seconds >= WAIT_MIN and now >= logged_until then
+      logged_until = now + seconds
+      local text = ("waiting %s until %s"):format(reason,
+        os.date("%H:%M:%S", math.floor(logged_until)))
+      program_log.line("palenca: " .. text, { event = "waiting", message = text })
+    end
+  end)
+  runtime.use(own)
+  return api_command.client(given, { on_attempt = on_attempt })
 end
 
 --- Describes an error of the API, with where to look further.

@@ -261,7 +261,7 @@ function income_input.read(given, api)
     accounts = group(read_rows(given.rows))
   else
     local first = given.since or income_input.first_day(last)
-    accounts = read_accounts(given, api or api_command.client(given), first, last)
+    accounts = read_accounts(given, api or api_command.logging_client(given), first, last)
   end
   local stream = income.merge(accounts)
   return income.analyze(stream, { as_of = last, start_date = given.since }), accounts

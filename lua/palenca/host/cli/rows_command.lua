@@ -156,7 +156,7 @@ local function problem_of(spec, given)
 end
 
 local function show(spec, given)
-  local rows, none = filter(spec, given, spec.read(api_command.client(given), given))
+  local rows, none = filter(spec, given, spec.read(api_command.logging_client(given), given))
   if spec.newest then
     sort(rows, spec.newest)
   end
