@@ -230,7 +230,11 @@ static call *allocate(const palenca_request *request) {
   return one;
 }
 
-call *call_new(const palenca_request *request, palenca_error *error) {
+call *call_new(const void *engine, const palenca_request *request, palenca_error *error) {
+  if (engine == NULL) {
+    palenca_error_set(error, PALENCA_USAGE, "the engine is NULL");
+    return NULL;
+  }
   if (!check_request(request, error)) {
     return NULL;
   }

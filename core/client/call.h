@@ -56,8 +56,9 @@ void call_hand_over_response(call *one, int status, palenca_result *to);
 /* What is needed to connect to a request's server; its strings are the request's. */
 transport_request call_server(const palenca_request *request);
 
-/* A copy of a request; NULL with `error` set if it is not a valid one, or without memory. */
-call *call_new(const palenca_request *request, palenca_error *error);
+/* A copy of a request for an engine; NULL with `error` set if there is no engine, the request is
+ * not a valid one, or without memory. */
+call *call_new(const void *engine, const palenca_request *request, palenca_error *error);
 void call_free(call *one);
 
 void call_list_remove(call *one);

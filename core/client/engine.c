@@ -165,10 +165,7 @@ static void expire_list(palenca_engine *engine, call_list *list, int64_t now) {
   for (call *one = list->first, *next; one != NULL; one = next) {
     next = one->next;
     if (one->deadline <= now) {
-      fail(engine, one, PALENCA_TIMEOUT,
-           list == &engine->waiting
-               ? "the deadline passed while the call waited for its next attempt"
-               : "the deadline passed while the call waited for its turn under the rate limit");
+      fail(engine, one, PALENCA_TIMEOUT, "the deadline passed while waiting for the rate limit");
     } else {
       expire_no_later(engine, one->deadline);
     }
@@ -343,15 +340,11 @@ static void start_all(palenca_engine *engine) {
 
 uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *request,
                                palenca_error *error) {
-  if (engine == NULL) {
-    palenca_error_set(error, PALENCA_USAGE, "the engine is NULL");
-    return 0;
-  }
-  start_afresh_after_fork(engine);
-  call *one = call_new(request, error);
+  call *one = call_new(engine, request, error);
   if (one == NULL) {
     return 0;
   }
+  start_afresh_after_fork(engine);
   one->id = engine->last_id + 1;
   if (!engine_adopt(engine, one)) {
     call_free(one);

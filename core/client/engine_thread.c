@@ -263,16 +263,13 @@ void engine_thread_free(engine_thread *t) {
 
 uint64_t engine_thread_submit(engine_thread *t, const palenca_request *request,
                               palenca_error *error) {
-  if (t == NULL) {
-    palenca_error_set(error, PALENCA_USAGE, "the engine's thread is NULL");
+  call *one = call_new(t, request, error);
+  if (one == NULL) {
     return 0;
   }
   if (fork_guard_has_forked(&t->guard)) {
+    call_free(one);
     palenca_error_set(error, PALENCA_USAGE, "the engine's thread is in the process that forked");
-    return 0;
-  }
-  call *one = call_new(request, error);
-  if (one == NULL) {
     return 0;
   }
   command *what = calloc(1, sizeof *what);

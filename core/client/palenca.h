@@ -369,8 +369,8 @@ typedef struct {
 } palenca_request;
 
 /* The id of the call, > 0; or 0 with `error` set, and nothing was queued: PALENCA_USAGE if the
- * engine, the request or a part of it that must be there is NULL, a number is out of its range, or a
- * method or header is not valid. What is wrong with a URL is its call's result. */
+ * engine, the request or a part of it that must be there is NULL, a number is out of its range, or
+ * a method or header is not valid. What is wrong with a URL is its call's result. */
 uint64_t palenca_engine_submit(palenca_engine *engine, const palenca_request *request,
                                palenca_error *error);
 
