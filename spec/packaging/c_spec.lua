@@ -1,6 +1,8 @@
 --- The rules of the C that no compiler checks: braces, lengths, one error type of the program's,
 -- and one place where it makes a line of its log.
 
+local helper = require("spec.host.helper")
+
 local MAX_FUNCTION_LINES, MAX_FILE_LINES = 40, 500
 
 -- A text with spaces where comments, strings, characters and directives stand: its lines stay. Of
@@ -131,6 +133,16 @@ end
 describe("the C", function()
   it("has braces around every body", function()
     assert.are.equal("", found_by(check_braces, "core spec", 200))
+  end)
+
+  it("names the servers of the API as the module does", function()
+    local header = helper.read_file("core/client/palenca.h")
+    local module = helper.read_file("lua/palenca/client/init.lua")
+    for _, name in ipairs { "sandbox", "production" } do
+      local url = module:match("\n  " .. name .. ' = "(https://[^"]+)"')
+      assert.is_not_nil(url)
+      assert.are.equal(url, header:match("PALENCA_BASE_URL_" .. name:upper() .. ' "([^"]+)"'))
+    end
   end)
 
   it("has short functions and files", function()
