@@ -179,6 +179,8 @@ describe("the settings of the endpoint inside nginx", function()
         variables["PALENCA_" .. name] = value
       end
       local other = start("location = /environment { ENDPOINT }", variables)
+      assert.truthy(other:log():find("palenca: an endpoint that sets nothing else takes no "
+        .. "webhooks: palenca.nginx.webhook: " .. case[2], 1, true), other:log())
       expect_rejection(other, "/environment", case[2])
       assert.are.equal(0, other:quit())
     end)
@@ -195,6 +197,7 @@ describe("the settings of the endpoint inside nginx", function()
       other:reload()
     end
     assert.is_nil(other:log():find("webhooks of anybody", 1, true))
+    assert.is_nil(other:log():find("sets nothing else", 1, true))
     assert.are.equal(0, other:quit())
   end)
 

@@ -82,8 +82,14 @@ local function read(name, source, text)
   return name == "secrets" and words(text) or text
 end
 
+-- There are none while nginx reads its configuration.
+local has_variables = true
+
 -- nil if it is not defined; or empty, as nginx has it where only another location sets it.
 local function variable(name)
+  if not has_variables then
+    return nil
+  end
   local source = "$palenca_" .. name
   local text = ngx.var["palenca_" .. name]
   if guards[name] and text and not text:find("%S") then
@@ -156,6 +162,17 @@ local function signature_parts(options)
     error(WHERE .. ": " .. problem, 0)
   end
   return all
+end
+
+-- At the start of nginx rather than with the first webhook, which an endpoint that sets nothing
+-- else would reject.
+if ngx.get_phase() == "init" then
+  has_variables = false
+  local ok, problem = pcall(signature_parts, {})
+  has_variables = true
+  if not ok then
+    ngx.log(ngx.WARN, "palenca: an endpoint that sets nothing else takes no webhooks: " .. problem)
+  end
 end
 
 local function signature_of(options)
