@@ -27,7 +27,7 @@ extern "C" {
 
 #define PALENCA_VERSION "0.1.0"
 
-/* The servers of the API: where money is decided, and the vendor's sandbox. */
+/* The servers of the API: production, and the vendor's hosted sandbox. */
 #define PALENCA_BASE_URL_PRODUCTION "https://api.palenca.com"
 #define PALENCA_BASE_URL_SANDBOX "https://sandbox.palenca.com"
 
