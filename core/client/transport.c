@@ -185,6 +185,20 @@ static int on_close(void *context, curl_socket_t socket) {
   return close(socket);
 }
 
+static void set_callbacks(transport *t, CURL *easy, transfer *one) {
+  const lazy_curl *curl = t->curl;
+  curl->easy_setopt(easy, CURLOPT_PRIVATE, one);
+  curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, one->message);
+  curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl->easy_setopt(easy, CURLOPT_HEADERDATA, one);
+  curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl->easy_setopt(easy, CURLOPT_WRITEDATA, one);
+  curl->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, one);
+  curl->easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  curl->easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
+}
+
 /* What is the same for all requests of a transfer. */
 static CURL *new_easy(transport *t, transfer *one) {
   const lazy_curl *curl = t->curl;
@@ -192,11 +206,7 @@ static CURL *new_easy(transport *t, transfer *one) {
   if (easy == NULL) {
     return NULL;
   }
-  curl->easy_setopt(easy, CURLOPT_PRIVATE, one);
-  curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, one->message);
-  curl->easy_setopt(easy, CURLOPT_HEADERDATA, one);
-  curl->easy_setopt(easy, CURLOPT_WRITEDATA, one);
-  curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, one);
+  set_callbacks(t, easy, one);
   curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   /* Debian's default directory defeats curl's cache of parsed certificates,
@@ -204,14 +214,9 @@ static CURL *new_easy(transport *t, transfer *one) {
   curl->easy_setopt(easy, CURLOPT_CAPATH, NULL);
   curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl->easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  curl->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-  curl->easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-  curl->easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
   curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   /* What a proxy says before the server is reached is not the server's. */
   curl->easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-  curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   /* A hung resolver must not be waited for once the call has ended. */
