@@ -44,15 +44,18 @@ static int store_open(lua_State *L) {
   return *handle != NULL ? 1 : push_error(L, &error);
 }
 
-/* store:close(timeout in seconds) → whether it is closed: all is written then */
+/* store:close(timeout in seconds) → whether it is closed: all is written then; the number of events
+ * that are neither done nor dead */
 static int store_close(lua_State *L) {
   void **handle = luaL_checkudata(L, 1, STORE_TYPE);
-  bool is_closed = event_store_close(*handle, (int64_t)(luaL_checknumber(L, 2) * 1000));
+  event_counts counts = {0};
+  bool is_closed = event_store_close(*handle, (int64_t)(luaL_checknumber(L, 2) * 1000), &counts);
   if (is_closed) {
     *handle = NULL;
   }
   lua_pushboolean(L, is_closed);
-  return 1;
+  lua_pushinteger(L, counts.unfinished);
+  return 2;
 }
 
 static int store_gc(lua_State *L) {

@@ -40,6 +40,14 @@ typedef struct {
   int64_t recording_retention;
 } event_store_options;
 
+typedef struct {
+  int64_t unfinished;      /* received, running or waiting for a retry, puts under way included */
+  int64_t done;            /* finished so since open */
+  int64_t dead;            /* finished so since open */
+  int64_t failed_attempts; /* finishes with RETRY or DEAD since open */
+  int64_t duplicates;      /* duplicates since open */
+} event_counts;
+
 /* On the loop: opens (and creates) the database. Events that were running when the last process
  * ended are received again, their attempt counted if they had been started. One process at a time
  * may have a database open for this: a second one is rejected. NULL on failure, with the reason in
@@ -50,8 +58,9 @@ event_store *event_store_open(const event_store_options *options, host_error *er
  * remaining consumers, closes the database. No consumer may be used after it, and nothing may be
  * put. An outcome that cannot be written in a few tries is abandoned: its event runs again after
  * the next open. False if that has not come to its end within `timeout_ms`, as with a disk that
- * hangs: it continues, and may be called again. NULL is allowed. */
-bool event_store_close(event_store *store, int64_t timeout_ms);
+ * hangs: it continues, and may be called again. `counts` (or NULL) gets what is left, if true. A NULL
+ * store is allowed. */
+bool event_store_close(event_store *store, int64_t timeout_ms, event_counts *counts);
 
 /* Without a bound. NULL is allowed. */
 void event_store_close_and_wait(event_store *store);
@@ -144,14 +153,6 @@ bool event_consumer_take_announcement(event_consumer *consumer);
 
 /* Releases what is leased to the consumer and not finished, and frees it. */
 void event_consumer_free(event_consumer *consumer);
-
-typedef struct {
-  int64_t unfinished;      /* received, running or waiting for a retry, puts under way included */
-  int64_t done;            /* finished so since open */
-  int64_t dead;            /* finished so since open */
-  int64_t failed_attempts; /* finishes with RETRY or DEAD since open */
-  int64_t duplicates;      /* duplicates since open */
-} event_counts;
 
 void event_store_counts(event_store *store, event_counts *counts);
 

@@ -239,13 +239,14 @@ end
 -- Writes the outcomes of the handlers and closes the store. The socket first: waiting commands get
 -- an error.
 local function close_store(self, deadline, on_wait)
-  self.unfinished = self.store:counts().unfinished
   if self.admin then
     self.admin:close()
   end
   local end_at
   return wait_for(function()
-    return self.store:close(0.05)
+    local is_closed, unfinished = self.store:close(0.05)
+    self.unfinished = unfinished
+    return is_closed
   end, deadline, function()
     if on_wait() then
       end_at = end_at or core.steady_time() + CLOSE_AFTER_SIGNAL

@@ -359,8 +359,8 @@ end
 
 --- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`,
 -- `max_attempts`, `retry_wait`, `timeout` and `cpu_timeout` (of a handler, in seconds),
--- `memory_limit` (MiB), `recording_limit` (the max bytes of an event's recorded responses; nil: they
--- are not recorded), `is_watched`, whether a changed script is loaded by itself, `json`.
+-- `memory_limit` (MiB), `recording_limit` (the max bytes of an event's recorded responses; nil:
+-- they are not recorded), `is_watched`, whether a changed script is loaded by itself, `json`.
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)

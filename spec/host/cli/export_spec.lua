@@ -374,6 +374,6 @@ describe("palenca export", function()
     { { "export", "--out", "x" }, "missing option %-%-accounts%-file" },
     { { "export", "--accounts-file", "x" }, "missing option %-%-out" },
     { { "export", "--accounts-file", "x", "--out", "y", "--since", "2026-02-01", "--until",
-      "2026-01-01" }, "%-%-since is after" },
+      "2026-01-01" }, "%-%-since %(2026%-02%-01%) is after" },
   })
 end)

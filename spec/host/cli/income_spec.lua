@@ -154,7 +154,7 @@ describe("palenca income and palenca decide", function()
     { { "income", "an-account", "--rows", "x" }, "only one can be meant" },
     { { "income", "--rows", "x", "--as-of", "2026-02-30" }, "'2026%-02%-30' is not a date" },
     { { "income", "--rows", "x", "--as-of", "2026-02-01", "--since", "2026-02-02" },
-      "%-%-since is after" },
+      "%-%-since %(2026%-02%-02%) is after" },
     { { "income", "--rows", "x", "--lang", "fr" }, "'fr' is not es, pt or en" },
     { { "decide", "--rows", "x", "--installment", "1" }, "missing option %-%-rule" },
     { { "decide", "--rows", "x", "--rule", "r" }, "missing option %-%-installment" },

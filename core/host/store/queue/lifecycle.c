@@ -171,7 +171,7 @@ static bool wait_for_end(event_store *store, int64_t until) {
   return is_done;
 }
 
-bool event_store_close(event_store *store, int64_t timeout_ms) {
+bool event_store_close(event_store *store, int64_t timeout_ms, event_counts *counts) {
   if (store == NULL) {
     return true;
   }
@@ -189,11 +189,14 @@ bool event_store_close(event_store *store, int64_t timeout_ms) {
   if (!wait_for_end(store, until)) {
     return false;
   }
+  if (counts != NULL) {
+    event_store_counts(store, counts);
+  }
   free_store(store);
   return true;
 }
 
 void event_store_close_and_wait(event_store *store) {
-  while (!event_store_close(store, INT32_MAX)) {
+  while (!event_store_close(store, INT32_MAX, NULL)) {
   }
 }

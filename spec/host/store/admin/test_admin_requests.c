@@ -76,10 +76,10 @@ BY_HAND_TEST(test_the_end_waits_for_another_process_for_two_seconds) {
   sqlite3 *other = lock_store(f);
   finish_done(&w, id);
   free_worker(&w);
-  assert_false(event_store_close(f->store, NO_WAIT));
+  assert_false(event_store_close(f->store, NO_WAIT, NULL));
   run(f);
   pass(f, LOCKED_MAX_MS - 1);
-  assert_false(event_store_close(f->store, NO_WAIT));
+  assert_false(event_store_close(f->store, NO_WAIT, NULL));
   pass(f, LOCKED_RETRY_MS);
   close_store(f);
   assert_int_equal(f->errors, 2);
@@ -206,7 +206,7 @@ BY_HAND_TEST(test_slices_have_their_turn_if_a_transaction_never_takes_all) {
 
 BY_HAND_TEST(test_a_store_that_closes_takes_no_work) {
   slices one = {.more = 1, .text = "SELECT 1"};
-  assert_false(event_store_close(f->store, NO_WAIT)); /* it only begins */
+  assert_false(event_store_close(f->store, NO_WAIT, NULL)); /* it only begins */
   assert_false(event_store_run_admin(f->store, slice, &one));
   close_store(f);
   assert_int_equal(one.calls + one.last_calls, 0);

@@ -341,7 +341,7 @@ CLOSED_STORE_TEST(test_a_blocked_loop_is_seen_and_nothing_is_lost) {
   time_pass(5000);
   assert_int_equal(event_store_stalled_ms(f->store), before + 5000);
   assert_int_equal(a.responses, 0);
-  assert_false(event_store_close(f->store, -3600000)); /* as a wait would not end here */
+  assert_false(event_store_close(f->store, -3600000, NULL)); /* as a wait would not end here */
   time_let_syncs_go();
   close_store(f);
   assert_int_equal(a.responses, 1);
