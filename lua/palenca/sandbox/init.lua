@@ -25,19 +25,17 @@ sandbox.__index = sandbox
 
 local index_body
 
--- The public link of a widget, as the vendor has it, is this path with the widget's id in it; a
--- program that asks for JSON has the list of paths.
-local function is_widget_link(request)
-  local given = query_string.parameters(request.query)
-  local accept = (request.headers.accept or ""):lower()
-  return (given.widget_id or given.external_id)
-    and (accept:find("text/html", 1, true) or not accept:find("json", 1, true))
-end
-
+-- The public link of a widget, as the vendor has it, is this path with the widget's id in it; any
+-- other visit with a browser is to the console. A program that asks for JSON has the list of paths.
 -- The HTTP server omits the body of a response to HEAD; its length is that of GET.
 local function index(self, request)
-  if is_widget_link(request) then
+  local given = query_string.parameters(request.query)
+  local accept = (request.headers.accept or ""):lower()
+  local html, json = accept:find("text/html", 1, true), accept:find("json", 1, true)
+  if (given.widget_id or given.external_id) and (html or not json) then
     return static_files.widget(self)
+  elseif html and not json then
+    return static_files.redirect("/console")
   end
   return { status = 200, body = index_body }
 end

@@ -435,11 +435,24 @@ describe("the pages", function()
           assert.equal("text/html; charset=utf-8", headers["Content-Type"])
         end
       end
-      for query, accept in pairs { [link] = "application/json", [""] = browser,
-        ["lang=es"] = browser } do
-        local _, headers, body = page(method, "/", query, accept)
-        assert.equal("application/json", headers["Content-Type"])
-        assert.truthy(body:find('"name":"palenca sandbox"', 1, true))
+      local _, headers, body = page(method, "/", link, "application/json")
+      assert.equal("application/json", headers["Content-Type"])
+      assert.truthy(body:find('"name":"palenca sandbox"', 1, true))
+    end
+  end)
+
+  it("lead a browser from / to the console, and list the paths for a program", function()
+    local browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    for _, method in ipairs { "GET", "HEAD" } do
+      for _, query in ipairs { "", "lang=es" } do
+        local status, headers = page(method, "/", query, browser)
+        assert.same({ 302, "/console", "Accept" }, { status, headers.Location, headers.Vary })
+        for _, accept in ipairs { "*/*", "application/json", "application/json, text/html", "" } do
+          local body
+          status, headers, body = page(method, "/", query, accept)
+          assert.same({ 200, "application/json" }, { status, headers["Content-Type"] })
+          assert.truthy(body:find('"name":"palenca sandbox"', 1, true))
+        end
       end
     end
   end)

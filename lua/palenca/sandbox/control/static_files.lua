@@ -46,6 +46,21 @@ local function page(name)
   end
 end
 
+--- Leads a browser to another page.
+-- @tparam string target its path
+-- @treturn table the response
+function static_files.redirect(target)
+  return {
+    status = 302,
+    body = "see " .. target .. "\n",
+    headers = {
+      ["Content-Type"] = "text/plain; charset=utf-8",
+      ["Location"] = target,
+      ["Vary"] = "Accept",
+    },
+  }
+end
+
 --- The widget page.
 static_files.widget = page("widget.html")
 

@@ -1,6 +1,9 @@
 // The widget: asks a worker, step by step, for what connects an account, and shows the outcome.
-import { ask, el, svg } from "/assets/dom.js";
+import { ask, el } from "/assets/dom.js";
+import { choiceForm } from "/assets/widget_choices.js";
 import { addressAfter, idsOf, postSignal } from "/assets/widget_messages.js";
+import { $, buttonBar, clearOnInput, clearProblems, complain, heading, mark, problem, showAlert }
+  from "/assets/widget_parts.js";
 import { chooseLanguage, texts } from "/assets/widget_texts.js";
 
 // Milliseconds that the success is shown before the next page is opened.
@@ -8,7 +11,6 @@ const LEAVE_AFTER = 3000;
 
 const query = new URLSearchParams(location.search);
 const given = (name) => query.get(name) || undefined;
-const $ = (id) => document.getElementById(id);
 
 const state = {
   lang: chooseLanguage(given("lang")),
@@ -54,100 +56,41 @@ function go(step) {
   draw(true);
 }
 
-function heading(title, lead) {
-  return [
-    el("h1", { tabindex: "-1", id: "heading" }, title),
-    lead ? el("p", { class: "lead" }, lead) : null,
-  ];
-}
-
-function problem(id) {
-  return el("p", { class: "problem", id: `${id}-problem` });
-}
-
-// Shows an error beside its field, and announces it to screen readers.
-function complain(id, message) {
-  const place = $(`${id}-problem`);
-  const input = $(id);
-  place.textContent = message;
-  $("announce").textContent = message;
-  input?.setAttribute("aria-invalid", "true");
-  input?.closest(".box")?.classList.add("wrong");
-  (input ?? document.querySelector("main input"))?.focus();
-}
-
-function clearProblems() {
-  for (const place of document.querySelectorAll(".problem")) place.textContent = "";
-  for (const input of document.querySelectorAll("[aria-invalid]")) {
-    input.removeAttribute("aria-invalid");
-    input.closest(".box")?.classList.remove("wrong");
+function countryName({ code, name }) {
+  try {
+    return new Intl.DisplayNames([state.lang], { type: "region" }).of(code.toUpperCase());
+  } catch {
+    return name;
   }
-  $("alert")?.remove();
-}
-
-function alertAbove(form, message) {
-  $("alert")?.remove();
-  form.prepend(el("p", { class: "alert", id: "alert", role: "alert" }, message));
-}
-
-function actions(label, testid, back) {
-  return el("div", { class: "actions" },
-    el("button", { class: "button main", type: "submit", "data-testid": testid }, label),
-    back ? el("button", { class: "button plain", type: "button", "data-testid": "back",
-      onclick: back }, say().back) : null);
-}
-
-function choice(name, item, checked, mark) {
-  return el("label", { class: "option" },
-    el("input", { type: "radio", name, value: item.code, checked,
-      "data-testid": `${name}-${item.code}` }),
-    mark, el("span", { class: "name" }, item.name));
-}
-
-function badge(text) {
-  return el("span", { class: "badge", "aria-hidden": "true" }, text);
-}
-
-function choiceForm(name, title, lead, groups, missing, done, back) {
-  return el("form", {
-    novalidate: true,
-    onsubmit(event) {
-      event.preventDefault();
-      const chosen = new FormData(event.target).get(name);
-      if (chosen) done(chosen);
-      else complain(name, missing);
-    },
-  },
-  heading(title, lead),
-  groups.map(([label, options]) => el("fieldset", { "aria-describedby": `${name}-problem` },
-    el("legend", { class: groups.length > 1 ? "lead" : "hidden" }, label),
-    el("div", { class: "options two" }, options))),
-  problem(name),
-  actions(say().next, "continue", back));
 }
 
 function drawCountry() {
-  const options = config.countries.map((item) => choice("country", item,
-    item.code === state.country, badge(item.code.toUpperCase())));
-  return choiceForm("country", say().country, say().countryLead, [[say().country, options]],
-    say().needCountry, (code) => {
+  const items = config.countries.map((country) => ({ code: country.code,
+    name: countryName(country), badge: country.code.toUpperCase() }));
+  return choiceForm({ name: "country", title: say().country, lead: say().countryLead,
+    groups: [[say().country, items]], chosen: state.country, missing: say().needCountry,
+    say: say(),
+    done(code) {
       state.country = code;
       go(nextAfter("country"));
-    });
+    } });
 }
 
+// Those of the country, without the ones that no worker knows by their name.
+const offered = (category) => config.platforms.filter((one) => one.category === category
+  && one.countries.includes(state.country) && !/^(nom|mc)_|^nominativa$/.test(one.code));
+
 function drawPlatform() {
-  const groups = ["gig", "employment"].map((category) => {
-    const offered = config.platforms.filter((item) => item.category === category
-      && item.countries.includes(state.country) && !/^(nom|mc)_|^nominativa$/.test(item.code));
-    return [say()[category], offered.map((item) => choice("platform", item,
-      item.code === state.platform, badge(item.name.slice(0, 1))))];
-  }).filter(([, options]) => options.length > 0);
-  return choiceForm("platform", say().platform, say().platformLead, groups, say().needPlatform,
-    (code) => {
+  const groups = ["gig", "employment"].map((category) => [say()[category],
+    offered(category).map(({ code, name }) => ({ code, name, badge: name.slice(0, 1) }))]);
+  return choiceForm({ name: "platform", title: say().platform, lead: say().platformLead,
+    groups: groups.filter(([, items]) => items.length > 0), chosen: state.platform,
+    missing: say().needPlatform, say: say(),
+    done(code) {
       state.platform = code;
       go("credentials");
-    }, steps().includes("country") ? () => history.back() : null);
+    },
+    back: steps().includes("country") ? () => history.back() : null });
 }
 
 function nextAfter(step) {
@@ -224,13 +167,15 @@ function drawCredentials() {
   const platform = platformOf();
   if (!platform.identifiers.includes(state.kind)) state.kind = platform.identifiers[0];
   const before = steps().filter((step) => step !== "credentials" && step !== "result");
-  return el("form", { novalidate: true, onsubmit: submitCredentials },
-    heading(say().credentials(platform.name), say().credentialsLead),
+  return el("form", { novalidate: true, oninput: clearOnInput, onsubmit: submitCredentials },
+    heading(say().credentials(platform.name),
+      state.kind === "gov_id" ? say().govIdLead : say().credentialsLead),
     tabs(platform.identifiers),
     identifierField(),
     passwordField(),
     consentField(),
-    actions(say().submit, "submit", before.length > 0 ? () => history.back() : null));
+    buttonBar({ label: say().submit, testid: "submit", backLabel: say().back,
+      back: before.length > 0 ? () => history.back() : null }));
 }
 
 // Any text is accepted, as in the vendor's sandbox; only an empty one is not.
@@ -255,7 +200,7 @@ async function send(form, path, body) {
   button.textContent = label;
   if (response.ok) return response.data;
   const message = response.status === 0 ? say().offline : `${say().rejected} ${response.message}`;
-  alertAbove(form, message);
+  showAlert(form, message);
   return null;
 }
 
@@ -327,6 +272,7 @@ function drawCode() {
   const who = state.kind === "phone" ? `${countryOf().calling_code} ${typed}` : typed;
   return el("form", {
     novalidate: true,
+    oninput: clearOnInput,
     async onsubmit(event) {
       event.preventDefault();
       const form = event.target;
@@ -347,46 +293,60 @@ function drawCode() {
       inputmode: "numeric", autocomplete: "one-time-code", "data-testid": "code",
       "aria-describedby": "code-problem" })),
     problem("code")),
-  el("div", { class: "actions" },
-    el("button", { class: "button main", type: "submit", "data-testid": "submit-code" },
-      say().checkCode),
-    el("button", { class: "button plain", type: "button", "data-testid": "back",
-      onclick: () => go("credentials") }, say().other)));
+  buttonBar({ label: say().checkCode, testid: "submit-code", backLabel: say().other,
+    back: () => go("credentials") }));
 }
 
-function mark(good) {
-  return svg("svg", { viewBox: "0 0 64 64", "aria-hidden": "true" },
-    svg("circle", { class: "ring", cx: 32, cy: 32, r: 32 }),
-    svg("path", { class: "mark", d: good ? "M19 33l9 9 17-19" : "M32 18v18M32 45v.5" }));
+// success, error, incomplete; or known: the account is connected, so nothing has gone wrong.
+function kindOf({ status, status_details: details }) {
+  return details === "recent_login_successful" ? "known" : status;
+}
+
+function resultActions(kind, next) {
+  if (kind === "success") {
+    return next ? [el("a", { class: "button main", href: next, "data-testid": "leave" },
+      say().leave)] : [];
+  }
+  return [
+    el("button", { class: kind === "known" ? "button plain" : "button main", type: "button",
+      "data-testid": "try-again", onclick: () => go("credentials") },
+    kind === "known" ? say().otherAccount : say().again),
+    steps().includes("platform") ? el("button", { class: "button plain", type: "button",
+      "data-testid": "other-platform", onclick: () => go("platform") }, say().otherPlatform) : null,
+  ];
 }
 
 function drawResult() {
   const { status, status_details: details, warning } = state.login.outcome;
-  const good = isSuccess(state.login);
+  const kind = kindOf(state.login.outcome);
   const note = warning && (say().warnings[warning] ?? warning);
   const next = nextAddress();
-  return el("section", { class: `result ${status}`, "data-testid": "result",
+  return el("section", { class: `result ${kind}`, "data-testid": "result",
     "data-status": status, "data-details": details ?? "" },
-  mark(good),
-  heading(good ? say().success : say()[status] ?? say().error,
+  mark(kind),
+  heading(say().outcome[kind](platformOf().name),
     next ? say().leavingLead : explained(state.login.outcome)),
   note ? el("p", { class: "note" }, note) : null,
-  el("div", { class: "actions" },
-    next ? el("a", { class: "button main", href: next, "data-testid": "leave" },
-      say().leave) : null,
-    good ? null : el("button", { class: "button main", type: "button",
-      "data-testid": "try-again", onclick: () => go("credentials") }, say().again)));
+  el("div", { class: "actions" }, resultActions(kind, next)));
+}
+
+// A link that the page cannot use stays as it is however often it is loaded.
+function drawBrokenLink({ field, message }) {
+  const named = say().wrong[field]?.(given(field)) ?? message;
+  return el("section", { class: "result error" }, mark("error"),
+    heading(say().brokenLink, named), el("p", null, say().askForLink));
 }
 
 function drawUnavailable() {
-  return el("section", { class: "result error" }, mark(false),
-    heading(say().unavailable, state.problem),
+  if (state.problem.field) return drawBrokenLink(state.problem);
+  return el("section", { class: "result error" }, mark("error"),
+    heading(say().unavailable, state.problem.message ?? say().unavailableLead),
     el("div", { class: "actions" }, el("button", { class: "button main", type: "button",
-      onclick: load }, say().reload)));
+      "data-testid": "reload", onclick: load }, say().reload)));
 }
 
 const drawings = {
-  loading: () => heading("…"),
+  loading: () => el("p", { class: "lead" }, say().loading),
   unavailable: drawUnavailable,
   country: drawCountry,
   platform: drawPlatform,
@@ -402,21 +362,39 @@ function drawFrame() {
   $("languages").replaceChildren(...Object.keys(texts).map((code) => el("button", {
     type: "button", lang: code, "aria-label": texts[code].language,
     "aria-pressed": String(code === state.lang), "data-testid": `lang-${code}`,
-    onclick() {
-      keepTyped();
-      state.lang = code;
-      draw(false);
-      document.querySelector(`[data-testid="lang-${code}"]`).focus();
-    } }, code.toUpperCase())));
+    onclick: () => changeLanguage(code) }, code.toUpperCase())));
+  $("languages").setAttribute("aria-label", say().languages);
   $("sandbox-note").textContent = say().sandbox;
   $("help-title").textContent = say().help;
 }
 
+// What a language says differently is drawn again; what was typed and chosen stays.
+function changeLanguage(code) {
+  const inputs = () => [...document.querySelectorAll("main input")];
+  const nameOf = (input) => (input.type === "radio" ? `${input.name} ${input.value}` : input.id);
+  const kept = new Map(inputs().map((input) => [nameOf(input), input]));
+  keepTyped();
+  state.lang = code;
+  draw(false);
+  for (const input of inputs()) {
+    const old = kept.get(nameOf(input));
+    if (!old) continue;
+    input.checked = old.checked;
+    if (input.type !== "radio" && input.type !== "checkbox") input.value = old.value;
+    if (input.type === "search") input.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  document.querySelector(`[data-testid="lang-${code}"]`).focus();
+}
+
+// A login that has failed has not come further than to its credentials.
 function drawProgress() {
   const list = config ? steps() : [];
-  const at = list.indexOf(state.step === "code" ? "credentials" : state.step);
+  const kind = state.step === "result" ? kindOf(state.login.outcome) : "done";
+  const failed = !["done", "success"].includes(kind);
+  const at = list.indexOf(failed || state.step === "code" ? "credentials" : state.step);
+  $("progress").hidden = list.length === 0;
   $("progress").replaceChildren(...list.map((_, index) => el("span",
-    { class: index <= at ? "done" : "" })));
+    { class: index < at || (index === at && !failed) ? "done" : index === at ? kind : "" })));
 }
 
 const cases = ["success", "incomplete", "invalid_credentials", "login_refused",
@@ -463,14 +441,14 @@ addEventListener("popstate", (event) => {
 async function load() {
   const response = await ask("GET", `/widget/config${location.search}`);
   if (!response.ok) {
-    state.problem = response.status === 0 ? null : response.message;
+    state.problem = response.status === 0 ? {} : response;
     go("unavailable");
     return;
   }
   config = response.data;
   const target = config.widget.redirect_url;
   if (target && !URL.canParse(target)) {
-    state.problem = "redirect_url must be an absolute URL";
+    state.problem = { field: "redirect_url" };
     go("unavailable");
     return;
   }

@@ -1,14 +1,19 @@
 // The texts of the widget, in its three languages.
 const es = {
   language: "Español",
+  languages: "Idioma",
   title: "Conecta tu cuenta",
   country: "¿En qué país trabajas?",
   countryLead: "Así te mostramos las plataformas que hay ahí.",
   platform: "¿Con qué plataforma trabajas?",
   platformLead: "Elige la cuenta que quieres conectar.",
+  search: "Buscar plataforma", showAll: "Ver todas",
+  noMatch: (text) => `No encontramos «${text}» entre las plataformas de este país.`,
+  found: (count) => (count === 1 ? "1 plataforma" : `${count} plataformas`),
   gig: "Plataformas", employment: "Empleo formal",
   credentials: (name) => `Entra a tu cuenta de ${name}`,
   credentialsLead: "Usa los mismos datos que en la aplicación.",
+  govIdLead: "Escríbelo como está en tu documento.",
   phone: "Teléfono", email: "Correo", gov_id: "Número de identificación",
   phoneLabel: "Número de teléfono", emailLabel: "Correo electrónico",
   password: "Contraseña", show: "Mostrar", hide: "Ocultar",
@@ -27,14 +32,18 @@ const es = {
   offline: "No hay conexión. Lo que escribiste sigue aquí: inténtalo de nuevo.",
   rejected: "No pudimos enviar tus datos:",
   again: "Intentar de nuevo", leave: "Continuar",
-  success: "Tu cuenta está conectada",
+  otherAccount: "Usar otra cuenta", otherPlatform: "Elegir otra plataforma",
+  outcome: {
+    success: (name) => `Tu cuenta de ${name} está conectada`,
+    incomplete: () => "Falta un paso",
+    error: (name) => `No pudimos conectar tu cuenta de ${name}`,
+    known: (name) => `Tu cuenta de ${name} ya estaba conectada`,
+  },
   successLead:
     "Estamos leyendo tus datos; puede tardar unos minutos. Ya puedes cerrar esta página.",
   leavingLead: "En unos segundos sigues en la página siguiente.",
-  incomplete: "Falta un paso",
   incompleteLead: "No terminaste de entrar a tu cuenta. Inténtalo otra vez y ten a la mano tu "
     + "teléfono para el código.",
-  error: "No pudimos conectar tu cuenta",
   details: {
     invalid_credentials:
       "El usuario o la contraseña no son correctos. Revísalos e inténtalo de nuevo.",
@@ -61,7 +70,17 @@ const es = {
       "A tu perfil en la plataforma le faltan datos. Complétalo cuando puedas.",
     id_mismatch: "El documento de la cuenta no coincide con el tuyo. La empresa puede preguntarte.",
   },
+  loading: "Cargando…",
   unavailable: "El widget no se pudo cargar", reload: "Cargar de nuevo",
+  unavailableLead: "Revisa tu conexión e inténtalo de nuevo.",
+  brokenLink: "Este enlace no funciona",
+  askForLink: "Pide un enlace nuevo a la empresa que te lo envió.",
+  wrong: {
+    widget_id: (value) =>
+      `El enlace nombra el widget «${value}», que no es un identificador: debe ser un UUID.`,
+    redirect_url: (value) =>
+      `Su redirect_url debe ser una URL completa, con http:// o https://, no «${value}».`,
+  },
   sandbox: "Sandbox: todos los datos son inventados. No escribas una contraseña real.",
   help: "Identificadores de prueba",
   helpBody: "Cada uno termina como dice su nombre; cualquier otro tiene éxito.",
@@ -69,14 +88,19 @@ const es = {
 
 const pt = {
   language: "Português",
+  languages: "Idioma",
   title: "Conecte sua conta",
   country: "Em que país você trabalha?",
   countryLead: "Assim mostramos as plataformas que existem aí.",
   platform: "Com qual plataforma você trabalha?",
   platformLead: "Escolha a conta que quer conectar.",
+  search: "Buscar plataforma", showAll: "Ver todas",
+  noMatch: (text) => `Não encontramos “${text}” entre as plataformas deste país.`,
+  found: (count) => (count === 1 ? "1 plataforma" : `${count} plataformas`),
   gig: "Plataformas", employment: "Emprego formal",
   credentials: (name) => `Entre na sua conta ${name}`,
   credentialsLead: "Use os mesmos dados do aplicativo.",
+  govIdLead: "Digite como está no seu documento.",
   phone: "Telefone", email: "E-mail", gov_id: "Número de identificação",
   phoneLabel: "Número de telefone", emailLabel: "E-mail",
   password: "Senha", show: "Mostrar", hide: "Ocultar",
@@ -95,14 +119,18 @@ const pt = {
   offline: "Sem conexão. O que você digitou continua aqui: tente de novo.",
   rejected: "Não conseguimos enviar seus dados:",
   again: "Tentar de novo", leave: "Continuar",
-  success: "Sua conta está conectada",
+  otherAccount: "Usar outra conta", otherPlatform: "Escolher outra plataforma",
+  outcome: {
+    success: (name) => `Sua conta ${name} está conectada`,
+    incomplete: () => "Falta um passo",
+    error: (name) => `Não conseguimos conectar sua conta ${name}`,
+    known: (name) => `Sua conta ${name} já estava conectada`,
+  },
   successLead:
     "Estamos lendo seus dados; pode levar alguns minutos. Você já pode fechar esta página.",
   leavingLead: "Em alguns segundos você continua na página seguinte.",
-  incomplete: "Falta um passo",
   incompleteLead: "Você não terminou de entrar na sua conta. Tente outra vez e tenha o telefone à "
     + "mão para o código.",
-  error: "Não conseguimos conectar sua conta",
   details: {
     invalid_credentials: "O usuário ou a senha não estão corretos. Confira e tente de novo.",
     login_refused: "A plataforma não aceitou a entrada. Tente outra vez em cerca de 30 minutos.",
@@ -127,7 +155,16 @@ const pt = {
     incomplete_profile_data: "Faltam dados no seu perfil da plataforma. Complete quando puder.",
     id_mismatch: "O documento da conta não confere com o seu. A empresa pode perguntar.",
   },
+  loading: "Carregando…",
   unavailable: "O widget não pôde ser carregado", reload: "Carregar de novo",
+  unavailableLead: "Confira sua conexão e tente de novo.",
+  brokenLink: "Este link não funciona", askForLink: "Peça um link novo à empresa que o enviou.",
+  wrong: {
+    widget_id: (value) =>
+      `O link indica o widget “${value}”, que não é um identificador: deve ser um UUID.`,
+    redirect_url: (value) =>
+      `Seu redirect_url deve ser uma URL completa, com http:// ou https://, não “${value}”.`,
+  },
   sandbox: "Sandbox: todos os dados são inventados. Não digite uma senha real.",
   help: "Identificadores de teste",
   helpBody: "Cada um termina como diz o nome; qualquer outro tem sucesso.",
@@ -135,14 +172,19 @@ const pt = {
 
 const en = {
   language: "English",
+  languages: "Language",
   title: "Connect your account",
   country: "Which country do you work in?",
   countryLead: "So that we show you the platforms there.",
   platform: "Which platform do you work with?",
   platformLead: "Choose the account you want to connect.",
+  search: "Search platforms", showAll: "Show all",
+  noMatch: (text) => `There is no “${text}” among the platforms of this country.`,
+  found: (count) => (count === 1 ? "1 platform" : `${count} platforms`),
   gig: "Platforms", employment: "Formal employment",
   credentials: (name) => `Log in to your ${name} account`,
   credentialsLead: "Use the same details as in the app.",
+  govIdLead: "Type it as it is on your document.",
   phone: "Phone", email: "E-mail", gov_id: "Identity number",
   phoneLabel: "Phone number", emailLabel: "E-mail address",
   password: "Password", show: "Show", hide: "Hide",
@@ -161,13 +203,17 @@ const en = {
   offline: "No connection. What you typed is still here: try again.",
   rejected: "We could not send your details:",
   again: "Try again", leave: "Continue",
-  success: "Your account is connected",
+  otherAccount: "Use another account", otherPlatform: "Choose another platform",
+  outcome: {
+    success: (name) => `Your ${name} account is connected`,
+    incomplete: () => "One step is missing",
+    error: (name) => `We could not connect your ${name} account`,
+    known: (name) => `Your ${name} account was connected already`,
+  },
   successLead: "We are reading your data; that may take a few minutes. You can close this page.",
   leavingLead: "The next page opens in a few seconds.",
-  incomplete: "One step is missing",
   incompleteLead: "You did not finish logging in. Try again, and keep your phone at hand for the "
     + "code.",
-  error: "We could not connect your account",
   details: {
     invalid_credentials: "The user or the password is not right. Check them and try again.",
     login_refused: "The platform rejected the login. Try again in about 30 minutes.",
@@ -192,7 +238,16 @@ const en = {
     incomplete_profile_data: "Your profile on the platform lacks data. Complete it when you can.",
     id_mismatch: "The document of the account differs from yours. The company may ask you.",
   },
+  loading: "Loading…",
   unavailable: "The widget could not be loaded", reload: "Load again",
+  unavailableLead: "Check your connection and try again.",
+  brokenLink: "This link does not work", askForLink: "Ask the company that sent it for a new link.",
+  wrong: {
+    widget_id: (value) =>
+      `The link names the widget “${value}”, which is no widget's id: it must be a UUID.`,
+    redirect_url: (value) =>
+      `Its redirect_url must be an absolute URL with http:// or https://, not “${value}”.`,
+  },
   sandbox: "Sandbox: all data is made up. Do not type a real password.",
   help: "Test identifiers",
   helpBody: "Each ends as its name says; any other one succeeds.",
