@@ -2,7 +2,8 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { program, staged } from "./support.mjs";
+import { assertChecked } from "./page_checks.mjs";
+import { key, post, program, staged } from "./support.mjs";
 
 const lastDay = Date.UTC(2026, 10, 28);
 
@@ -47,9 +48,61 @@ for (const [name, days, language] of [["long", 730, "es"], ["usual", 60, "pt"], 
       }));
       assert.equal(crossing.length, 0);
     }
+    await assertChecked(page, name);
+    await page.setViewportSize({ width: 1280, height: 900 });
     assert.deepEqual(new Set(requests), new Set([url]));
     assert.equal(await page.evaluate(() => getComputedStyle(document.body).maxWidth), "960px");
     const pdf = (await page.pdf({ preferCSSPageSize: true })).toString("latin1");
     assert.equal(pdf.match(/\/Type\s*\/Page\b/g).length, 1);
   }));
 }
+
+// A page of the API's accounts, in one of the languages.
+async function reportOf(stage, url, accounts, language) {
+  const path = stage.file("report.html");
+  await stage.run(program, ["report", ...accounts, "--lang", language, "-o", path],
+    { PALENCA_API_KEY: key, PALENCA_BASE_URL: url });
+  return `${await stage.site(readFileSync(path))}/`;
+}
+
+test("reports of one person and of several are checked, and print on one sheet",
+  staged(async (stage) => {
+    const { url } = await stage.sandbox();
+    const accounts = {};
+    for (const [name, login] of Object.entries({
+      uber: { platform: "uber", country: "mx" }, rappi: { platform: "rappi", country: "mx" },
+      food: { platform: "didi_food", country: "co", pattern: "nulls" },
+      again: { platform: "uber", country: "mx", pattern: "declining" },
+    })) {
+      accounts[name] = (await post(`${url}/sandbox/logins`, { external_id: name, ...login }))
+        .account_id;
+    }
+    const { uber, rappi, food, again } = accounts;
+    const page = await stage.page();
+    for (const [name, list, language, people, title] of [
+      ["one", [uber], "es", 1], ["unknown amounts", [food], "pt", 1],
+      ["three", [uber, again, rappi], "es", 3, "Las cuentas nombran a 3 personas"],
+      ["two currencies", [uber, food], "en", 2, "The accounts name 2 people"],
+    ]) {
+      await page.goto(await reportOf(stage, url, list, language));
+      const texts = (selector) => page.$$eval(selector, (nodes) => nodes.map((node) =>
+        node.textContent));
+      await assertChecked(page, name);
+      // nobody takes the income of several for one person's
+      assert.deepEqual(await texts(".outcome b"), title ? [title] : []);
+      assert.equal(await page.locator("th.person").count(), people > 1 ? people : 0);
+      assert.equal(new Set(await texts("th.person")).size, people > 1 ? people : 0);
+      if (name === "three") {
+        assert.deepEqual(await page.$$eval("tr:has(td > div)", (rows) => rows.map((row) =>
+          [row.cells[0].textContent, row.cells[1].children.length])), [["Uber", 2], ["Rappi", 1]]);
+      }
+      // what is not known is no chart without bars
+      const isMixed = name === "two currencies";
+      assert.equal(await page.locator("svg").count(), isMixed ? 0 : 2);
+      assert.deepEqual(await texts(".currencies th"), isMixed ? ["COP", "MXN"] : []);
+      const marks = (await texts("svg text")).filter((text) => text === "?").length;
+      assert.equal(marks > 0, name === "unknown amounts", name);
+      const pdf = (await page.pdf({ preferCSSPageSize: true })).toString("latin1");
+      assert.equal(pdf.match(/\/Type\s*\/Page\b/g).length, 1, name);
+    }
+  }));

@@ -10,6 +10,7 @@ local options = require("palenca.host.cli.options")
 local page = require("palenca.host.cli.report.page")
 local verdict_input = require("palenca.host.cli.verdict_input")
 local words_of = require("palenca.host.cli.report.words")
+local workers = require("palenca.host.cli.report.workers")
 
 local command = {
   name = "report",
@@ -32,61 +33,49 @@ function command.define(parser)
   account_batch.define(parser)
 end
 
--- All but the last two characters.
-local function mask(text)
-  return ("•"):rep(math.max(4, utf8.len(text) and utf8.len(text) - 2 or #text - 2)) .. text:sub(-2)
-end
-
-local function text_of(value)
-  if type(value) == "number" then
-    return ("%.14g"):format(value)
-  end
-  return type(value) == "string" and value ~= "" and value or nil
-end
-
-local function worker_of(given, data)
-  local profile, metrics = data.profile or {}, data.metrics_info or {}
-  local name = table.concat({ text_of(profile.first_name) or "", text_of(profile.last_name) or "" },
-    " "):match("^%s*(.-)%s*$")
-  local ids = {}
-  for _, id in ipairs(type(data.ids_info) == "table" and data.ids_info or {}) do
-    local value = text_of(id.value)
-    if value then
-      ids[#ids + 1] = { name = text_of(id.name) or text_of(id.type) or "ID",
-        value = given.unmask and value or mask(value) }
-    end
-  end
-  return { name = text_of(name), ids = ids, born = text_of(profile.birthday),
-    city = text_of(profile.city_name), role = text_of(profile.worker_role),
-    trips = text_of(metrics.lifetime_trips), rating = text_of(metrics.rating) }
-end
-
--- One for each different person that the accounts name.
-local function read_workers(given, accounts, api)
-  local workers, seen = {}, {}
-  for _, account in ipairs(given.rows and {} or accounts) do
+-- The profiles, in the order of the accounts.
+local function read_profiles(given, accounts, api)
+  local profiles = {}
+  for at, account in ipairs(given.rows and {} or accounts) do
     local profile, err = api.accounts:profile(account.account)
     if not profile then
       error(err, 0)
     end
-    local worker = worker_of(given, profile)
-    local key = (worker.name or "") .. "\0" .. (worker.ids[1] and worker.ids[1].value or "")
-    if not seen[key] then
-      seen[key], workers[#workers + 1] = true, worker
+    profiles[at] = { account = account.account, profile = profile }
+  end
+  return profiles
+end
+
+-- What people call the platforms: read once with each client. Without the API, or if it does not
+-- say, their codes remain.
+local names_by_client = setmetatable({}, { __mode = "k" })
+
+local function platform_names(api)
+  local names = api and names_by_client[api] or {}
+  if not api or names_by_client[api] then
+    return names
+  end
+  names_by_client[api] = names
+  for _, platform in ipairs(api.platforms:list() or {}) do
+    if type(platform.code) == "string" and type(platform.name) == "string" then
+      names[platform.code] = platform.name
     end
   end
-  return workers
+  return names
 end
 
 local function page_of(given, decide, api)
   local result, accounts = income_input.read(given, api)
   local words = words_of[given.lang]
+  local people, owners = workers.of(read_profiles(given, accounts, api), given.unmask)
   return page({
     language = given.lang,
     income = result,
     verdict = decide and decide(result),
     accounts = accounts,
-    workers = read_workers(given, accounts, api),
+    workers = people,
+    owners = owners,
+    platform_names = platform_names(api),
     is_masked = not given.unmask and not given.rows,
     source = given.rows and words.of_file:format(given.rows)
       or words.of_api:format(tostring(api):match("%S+$")),

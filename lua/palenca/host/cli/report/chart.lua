@@ -8,14 +8,14 @@ local chart = {}
 local element = html.element
 
 -- In the units of the picture; the axis is to the left, names are below, values above the bars.
-local WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 520, 190, 58, 8, 24, 28
-local NAME_WIDTH = 48
-local NAMES_MAX = 7 -- of more bars, every second or third has its name
+local WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 520, 210, 70, 8, 42, 34
+local NAME_WIDTH = 72
+local NAMES_MAX = 6 -- of more bars, every second or third has its name
 
--- A round number that is not below the value: 1, 2, 2.5 or 5 times a power of ten.
+-- A round number that is not below the value, nor so far above that the bars are low.
 local function round_up(value)
   local power = 10 ^ math.floor(math.log(value, 10))
-  for _, factor in ipairs({ 1, 2, 2.5, 5, 10 }) do
+  for _, factor in ipairs({ 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10 }) do
     if value <= factor * power then
       return factor * power
     end
@@ -25,6 +25,11 @@ end
 
 local function plain(value)
   return ("%.10g"):format(value)
+end
+
+-- On the axis there is room for six digits.
+local function short(value)
+  return value >= 1e6 and plain(value / 1e6) .. " M" or plain(value)
 end
 
 local function text(x, y, class, content)
@@ -49,7 +54,7 @@ local function add_grid(parts, max, y_of)
     local y = y_of(max * share)
     parts[#parts + 1] = element("line", { class = "grid", x1 = LEFT, x2 = WIDTH - RIGHT,
       y1 = plain(y), y2 = plain(y) })
-    parts[#parts + 1] = text(LEFT - 6, y + 3.5, "axis", plain(max * share))
+    parts[#parts + 1] = text(LEFT - 6, y + 5, "axis", short(max * share))
   end
 end
 
@@ -72,9 +77,12 @@ local function add_bar(parts, span, x_of, y_of, name)
     x = plain(from + gap / 2), y = plain(y), width = plain(to - from - gap),
     height = plain(HEIGHT - BOTTOM - y) },
     element("title", nil, span.from .. " – " .. span.to .. ": " .. (span.total or "?")))
+  if span.is_lacking then
+    parts[#parts + 1] = text((from + to) / 2, y - 4, "lacking", "?")
+  end
   if name then
     local middle = math.min((from + to) / 2, WIDTH - NAME_WIDTH / 2)
-    parts[#parts + 1] = text(middle, HEIGHT - BOTTOM + 14, "name", name)
+    parts[#parts + 1] = text(middle, HEIGHT - BOTTOM + 23, "name", name)
   end
 end
 
@@ -84,13 +92,14 @@ local function add_line(parts, line, y_of)
     local y = y_of(value)
     parts[#parts + 1] = element("line", { class = "average", x1 = LEFT, x2 = WIDTH - RIGHT,
       y1 = plain(y), y2 = plain(y) })
-    parts[#parts + 1] = text(WIDTH - RIGHT, 12, "average-name", line.name)
+    parts[#parts + 1] = text(WIDTH - RIGHT, 16, "average-name", line.name)
   end
 end
 
 --- Draws them.
--- @tparam {table,...} spans `{from=, to=, total=, is_partial=, name=}`, one after the other, at
--- least one; the total is an amount, or nil if it is not known
+-- @tparam {table,...} spans `{from=, to=, total=, is_partial=, is_lacking=, name=}`, one after
+-- the other, at least one; the total is an amount, or nil if it is not known; one that lacks the
+-- amounts of some days has a question mark
 -- @tparam table options `label`, for those who do not see it; `window`, `{from=, to=}`; `line`,
 -- `{value=, name=}`, an average to compare with
 -- @return a piece of HTML

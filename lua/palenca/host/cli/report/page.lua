@@ -42,20 +42,16 @@ local function pair(name, value)
     element("td", nil, value)) or ""
 end
 
+local FACTS = { "born", "city", "role", "trips", "rating" }
+
 -- An account that was never connected has no profile.
-local function worker(data, words)
-  local rows = {}
-  for _, one in ipairs(data.workers) do
-    rows[#rows + 1] = pair(words.name, one.name)
-    for _, id in ipairs(one.ids) do
-      rows[#rows + 1] = pair(id.name, id.value)
-    end
-    for _, field in ipairs({ "born", "city", "role", "trips", "rating" }) do
-      rows[#rows + 1] = pair(words[field], one[field])
-    end
+local function worker(one, words)
+  local rows = { pair(words.name, one.name) }
+  for _, id in ipairs(one.ids) do
+    rows[#rows + 1] = pair(id.name, id.value)
   end
-  if #data.workers == 0 then
-    return ""
+  for _, field in ipairs(FACTS) do
+    rows[#rows + 1] = pair(words[field], one[field])
   end
   for _, row in ipairs(rows) do
     if row ~= "" then
@@ -65,14 +61,51 @@ local function worker(data, words)
   return section(words.worker, element("p", { class = "legend" }, words.no_worker))
 end
 
-local function accounts(data, words)
+-- A row for each, so that several still fit on the sheet.
+local function people(workers, words)
   local rows = {}
+  for at, one in ipairs(workers) do
+    local facts = {}
+    for _, id in ipairs(one.ids) do
+      facts[#facts + 1] = id.name .. ": " .. id.value
+    end
+    for _, field in ipairs(FACTS) do
+      facts[#facts + 1] = one[field] and words[field] .. ": " .. one[field]
+    end
+    rows[at] = element("tr", nil,
+      element("th", { class = "person", scope = "row" }, one.name or "–"),
+      element("td", nil, table.concat(facts, " · ")))
+  end
+  return section(words.people, element("table", nil, rows))
+end
+
+-- Nobody must take the income of several for one person's.
+local function warning(data, words)
+  local count = #data.workers
+  return count > 1 and element("section", { class = "outcome undecidable" },
+    element("b", nil, words.several:format(count)), element("p", nil, words.added)) or ""
+end
+
+-- A row for each platform: its total is that of all its accounts.
+local function accounts(data, words)
+  local rows, by_platform = {}, {}
   for _, account in ipairs(data.accounts) do
-    local platform = account.platform
-    local own = platform and (data.income.platforms or {})[platform]
-    rows[#rows + 1] = element("tr", nil,
-      element("th", { scope = "row" }, platform or words.account),
-      element("td", nil, account.account or ""),
+    local platform = account.platform or ""
+    local row = by_platform[platform]
+    if not row then
+      row = { platform = platform, lines = {} }
+      by_platform[platform], rows[#rows + 1] = row, row
+    end
+    local owner = #data.workers > 1 and data.owners[account.account]
+    row.lines[#row.lines + 1] = element("div", nil, account.account or "",
+      owner and owner.name and element("div", { class = "legend" }, owner.name) or "")
+  end
+  for at, row in ipairs(rows) do
+    local own = (data.income.platforms or {})[row.platform]
+    rows[at] = element("tr", nil,
+      element("th", { scope = "row" }, row.platform == "" and words.account
+        or data.platform_names[row.platform] or row.platform),
+      element("td", nil, row.lines),
       element("td", { class = "value" }, own and own.total
         and with_currency(own.total, data.income.currency) or ""))
   end
@@ -92,6 +125,26 @@ local function cards(figures, currency)
     end
   end
   return element("div", { class = "cards" }, list)
+end
+
+-- With several currencies there is no figure of all; each has its own.
+local function currencies(income, language)
+  local rows, codes = {}, {}
+  for code in pairs(income.by_currency or {}) do
+    codes[#codes + 1] = code
+  end
+  table.sort(codes)
+  for at, code in ipairs(codes) do
+    local cells = {}
+    for _, figure in ipairs(figure_texts.rows(income.by_currency[code], language)) do
+      if figure.field == "monthly_income" or figure.field == "qualifying_income" then
+        cells[#cells + 1] = element("td", { class = "note" }, figure.label)
+        cells[#cells + 1] = element("td", { class = "value" }, figure.text or "–")
+      end
+    end
+    rows[at] = element("tr", nil, element("th", { scope = "row" }, code:upper()), cells)
+  end
+  return #rows > 0 and element("table", { class = "currencies" }, rows) or ""
 end
 
 local function outcome(data, words)
@@ -132,32 +185,56 @@ local function window_of(income)
   return { from = date.text(last - (income.window_days or 1) + 1), to = income.as_of }
 end
 
-local function months(income, words)
-  local spans, has_partial = {}, false
+-- Instead of a chart without a bar: that there is nothing, or why it is not known.
+local function missing_of(spans, figures, field, none)
+  for _, span in ipairs(spans) do
+    if span.total then
+      return nil
+    end
+  end
+  for _, figure in ipairs(#spans > 0 and figures or {}) do
+    if figure.field == field and not figure.text then
+      none = figure.note
+    end
+  end
+  return element("p", { class = "legend" }, none)
+end
+
+local function legend(...)
+  return element("p", { class = "legend" }, ...)
+end
+
+local function months(income, figures, words)
+  local spans, has_partial, is_lacking = {}, false, false
   for at, month in ipairs(income.months) do
     has_partial = has_partial or not month.full
+    is_lacking = is_lacking or month.unknown_days > 0
     spans[at] = { from = month.from, to = month.to, total = month.total,
-      is_partial = not month.full, name = month.from:sub(1, 7) }
+      is_partial = not month.full, is_lacking = month.unknown_days > 0,
+      name = month.from:sub(1, 7) }
   end
-  if #spans == 0 then
-    return section(words.months, element("p", { class = "legend" }, words.no_months))
+  local missing = missing_of(spans, figures, "monthly_income", words.no_months)
+  if missing then
+    return section(words.months, missing)
   end
   return section(words.months, chart.draw(spans, {
     label = words.months,
     window = window_of(income),
     line = income.monthly_income and { value = income.monthly_income,
       name = words.monthly:format(with_currency(income.monthly_income, income.currency)) },
-  }), element("p", { class = "legend" }, element("i"), words.window,
-    has_partial and "; " .. words.partial or ""))
+  }), legend(element("i"), words.window, has_partial and "; " .. words.partial or "",
+    is_lacking and "; " .. words.lacking or ""))
 end
 
-local function weeks(income, words)
+local function weeks(income, figures, words)
   local spans = {}
   for at, week in ipairs(income.weeks) do
-    spans[at] = { from = week.from, to = week.to, total = week.total, name = week.from:sub(6) }
+    spans[at] = { from = week.from, to = week.to, total = week.total,
+      is_lacking = week.unknown_days > 0, name = week.from:sub(6) }
   end
-  if #spans == 0 then
-    return section(words.weeks, element("p", { class = "legend" }, words.no_weeks))
+  local missing = missing_of(spans, figures, "median_week", words.no_weeks)
+  if missing then
+    return section(words.weeks, missing)
   end
   return section(words.weeks, chart.draw(spans, {
     label = words.weeks,
@@ -181,10 +258,15 @@ local function body(data, words)
   return {
     element("header", nil, element("h1", nil, words.title),
       element("p", nil, words.as_of:format(income.as_of))),
+    warning(data, words),
     outcome(data, words),
     cards(figures, income.currency),
-    element("div", { class = "columns" }, worker(data, words), accounts(data, words)),
-    element("div", { class = "columns" }, months(income, words), weeks(income, words)),
+    currencies(income, data.language),
+    #data.workers > 1 and people(data.workers, words) or "",
+    #data.workers ~= 1 and accounts(data, words) or element("div", { class = "columns" },
+      worker(data.workers[1], words), accounts(data, words)),
+    element("div", { class = "columns" }, months(income, figures, words),
+      weeks(income, figures, words)),
     section(words.figures, element("div", { class = "columns" },
       figure_table(figures, 1, half), figure_table(figures, half + 1, #figures))),
     problems(income, words, data.language),
@@ -195,7 +277,8 @@ end
 --- Makes the page.
 -- @tparam table data `language`; `income` and maybe `verdict`; `accounts`, as of
 -- @{palenca.income.merge}; `workers`, `{name=, ids={{name=, value=},…}, born=, city=, role=,
--- trips=, rating=}`; `is_masked`; `source` and `made_at`, texts
+-- trips=, rating=}`; `owners`, account → worker; `platform_names`, code → name; `is_masked`;
+-- `source` and `made_at`, texts
 -- @treturn string the file
 return function(data)
   local words = words_of[data.language]

@@ -10,12 +10,14 @@ header { display: flex; flex-wrap: wrap; gap: 4px 24px; align-items: baseline;
   justify-content: space-between; border-bottom: 2px solid var(--ink); padding-bottom: 8px; }
 h1 { font-size: 22px; margin: 0; } h2 { font-size: 14px; margin: 16px 0 6px; }
 header p, footer p { margin: 0; color: var(--soft); }
-.columns { display: grid; grid-template-columns: 1fr 1fr; gap: 0 28px; }
+.columns { display: grid; grid-template-columns: 1fr 1fr; gap: 0 28px; align-items: start; }
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; padding: 2px 8px 2px 0; border-bottom: 1px solid var(--line);
   vertical-align: baseline; font-weight: normal; overflow-wrap: anywhere; }
 th { color: var(--soft); white-space: nowrap; }
 td.value { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+th.person { white-space: normal; color: var(--ink); width: 24%; }
+.currencies { margin-top: 10px; } .currencies th { font-weight: bold; }
 td.note { color: var(--soft); font-size: 12px; }
 .cards { display: grid; grid-template-columns: repeat(5, 1fr); gap: 10px; margin-top: 12px; }
 .card { background: var(--tint); border-radius: 6px; padding: 8px 10px; }
@@ -31,15 +33,17 @@ svg { width: 100%; height: auto; display: block; }
 svg .bar { fill: var(--bar); } svg .partial { fill: #a9bdee; }
 svg .window { fill: #fdf0e6; } svg .grid { stroke: var(--line); }
 svg .average { stroke: var(--accent); stroke-width: 1.5; stroke-dasharray: 5 3; }
-svg text { font-size: 11px; fill: var(--soft); }
-svg .axis { text-anchor: end; } svg .name { text-anchor: middle; }
+svg text { font-size: 14px; fill: var(--soft); }
+svg .axis { text-anchor: end; } svg .name, svg .lacking { text-anchor: middle; }
+svg .lacking { fill: var(--accent); font-weight: bold; }
 svg .average-name { text-anchor: end; fill: var(--accent); }
 .legend { color: var(--soft); font-size: 12px; margin: 2px 0 0; }
 .legend i { display: inline-block; width: 12px; height: 9px; background: #fdf0e6;
   border: 1px solid var(--line); margin-right: 4px; }
 footer { border-top: 1px solid var(--line); margin-top: 16px; padding-top: 8px; font-size: 12px;
   display: flex; flex-wrap: wrap; gap: 2px 24px; }
-@media (max-width: 640px) { body { padding: 12px; } .columns { grid-template-columns: 1fr; }
+@media (max-width: 640px) { body { padding: 12px; } svg text { font-size: 16px; }
+  .columns { grid-template-columns: 1fr; }
   .cards { grid-template-columns: 1fr 1fr; } }
 @page { size: A4; margin: 10mm; }
 @media print { body { padding: 0; max-width: none; font-size: 9.5px; line-height: 1.3; }

@@ -1,0 +1,54 @@
+--- Whose accounts a report is about.
+local workers = require("palenca.host.cli.report.workers")
+
+describe("the persons of a report", function()
+  local function profile(account, first, last, ids, more)
+    local data = { profile = { first_name = first, last_name = last }, ids_info = ids }
+    for name, value in pairs(more or {}) do
+      data[name] = value
+    end
+    return { account = account, profile = data }
+  end
+
+  local function count(...)
+    return #workers.of({ ... })
+  end
+
+  local curp = { name = "CURP", type = "national", value = "XAXX010101HDFABC01" }
+  local same_end = { name = "CURP", type = "national", value = "XEXX020202HDFABC01" }
+  local nss = { type = "social_security", value = "12345678901" }
+
+  it("are one for the same number, however the name is written", function()
+    local list, owners = workers.of({ profile("a", "Ana", "García", { curp }),
+      profile("b", "GARCÍA SALAZAR", "ANA", { nss, curp }, { metrics_info = { rating = 4 } }) })
+    assert.are.equal(1, #list)
+    assert.are.same({ list[1], list[1] }, { owners.a, owners.b })
+    -- with what the first profile leaves out
+    assert.are.same({ "Ana García", "CURP", "social_security", "4" },
+      { list[1].name, list[1].ids[1].name, list[1].ids[2].name, list[1].rating })
+  end)
+
+  it("are two for different numbers of a kind, though they look alike when masked", function()
+    local list, owners = workers.of({ profile("a", "Ana", "García", { curp }),
+      profile("b", "Ana", "García", { same_end }) })
+    assert.are.equal(2, #list)
+    assert.are.equal(list[1].ids[1].value, list[2].ids[1].value)
+    assert.are.same({ list[1], list[2] }, { owners.a, owners.b })
+  end)
+
+  it("are compared by name if no kind of number is common", function()
+    assert.are.equal(1, count(profile("a", "Ana", "Lopez", { curp }),
+      profile("b", "ANA", "LOPEZ", { nss }), profile("c", "ana", "lopez")))
+    assert.are.equal(2, count(profile("a", "Ana", "Lopez"), profile("b", "Eva", "Lopez")))
+  end)
+
+  it("are read from whatever the API sends", function()
+    local list = workers.of({ profile("a", nil, false, "none", { metrics_info = 7 }),
+      { account = "b", profile = { profile = "", ids_info = { { value = 42 } } } } }, true)
+    assert.are.same({ { ids = { { name = "ID", value = "42" } } } }, list)
+    list = workers.of({ profile("a", "Ana", nil, { { value = 42 } },
+      { metrics_info = { lifetime_trips = 12, rating = 4.5 } }) }, true)
+    assert.are.same({ { name = "Ana", ids = { { name = "ID", value = "42" } }, trips = "12",
+      rating = "4.5" } }, list)
+  end)
+end)
