@@ -7,8 +7,8 @@ return {
     worker = "Persona", name = "Nombre", born = "Nacimiento", city = "Ciudad",
     role = "Trabaja como", trips = "Viajes", rating = "Calificación",
     people = "Personas", several = "Las cuentas nombran a %d personas",
-    added = "Las cifras suman los ingresos de todas. "
-      .. "Para el informe de una persona, indica solo sus cuentas.",
+    added = "Las cifras suman los ingresos de todas y, como el resultado, "
+      .. "solo valen si son la misma.",
     accounts = "Cuentas", account = "Cuenta", status = "Estado",
     outcome = "Resultado", for_worker = "Para la persona",
     approve = "Aprobar", refer = "Revisar", decline = "Rechazar", undecidable = "Sin decisión",
@@ -29,8 +29,7 @@ return {
     worker = "Pessoa", name = "Nome", born = "Nascimento", city = "Cidade", role = "Trabalha como",
     trips = "Viagens", rating = "Avaliação",
     people = "Pessoas", several = "As contas são de %d pessoas",
-    added = "Os valores somam a renda de todas. "
-      .. "Para o relatório de uma pessoa, indique só as contas dela.",
+    added = "Os valores somam a renda de todas e, como o resultado, só valem se forem a mesma.",
     accounts = "Contas", account = "Conta", status = "Situação",
     outcome = "Resultado", for_worker = "Para a pessoa",
     approve = "Aprovar", refer = "Analisar", decline = "Recusar", undecidable = "Sem decisão",
@@ -51,8 +50,8 @@ return {
     worker = "Worker", name = "Name", born = "Born", city = "City", role = "Works as",
     trips = "Trips", rating = "Rating",
     people = "People", several = "The accounts name %d people",
-    added = "The figures add up the income of all. "
-      .. "For a report of one person, name the accounts of that person only.",
+    added = "The figures add up the income of all; they, and any outcome, "
+      .. "hold only if these are one person.",
     accounts = "Accounts", account = "Account", status = "Status",
     outcome = "Outcome", for_worker = "For the worker",
     approve = "Approve", refer = "Review", decline = "Decline", undecidable = "No decision",
