@@ -265,6 +265,15 @@ test("the button is seen wherever a form is scrolled to", staged(async (stage) =
   await always("continue");
   await page.click(by("continue"));
   await always("continue"); // below the message
+  // nor does it cover what the arrow keys choose
+  await page.focus(by("platform-uber"));
+  for (let press = 0; press < 20; press += 1) {
+    await page.keyboard.press("ArrowDown");
+    const [value, bottom, top] = await page.evaluate(() => [document.activeElement.value,
+      document.activeElement.closest("label").getBoundingClientRect().bottom,
+      document.querySelector(".bar").getBoundingClientRect().top]);
+    assert.ok(bottom <= top, value);
+  }
   await page.check(by("platform-uber"));
   await page.click(by("continue"));
   await page.check(by("tab-email"));
