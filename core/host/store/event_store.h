@@ -58,8 +58,8 @@ event_store *event_store_open(const event_store_options *options, host_error *er
  * remaining consumers, closes the database. No consumer may be used after it, and nothing may be
  * put. An outcome that cannot be written in a few tries is abandoned: its event runs again after
  * the next open. False if that has not come to its end within `timeout_ms`, as with a disk that
- * hangs: it continues, and may be called again. `counts` (or NULL) gets what is left, if true. A NULL
- * store is allowed. */
+ * hangs: it continues, and may be called again. `counts` (or NULL) gets what is left, if true. A
+ * NULL store is allowed. */
 bool event_store_close(event_store *store, int64_t timeout_ms, event_counts *counts);
 
 /* Without a bound. NULL is allowed. */
