@@ -2,7 +2,8 @@
  * writes down those that were acknowledged with 200, and may kill the receiver in the middle.
  *
  * A connection sends to accounts of its own, in turn, and its next event only after the last one
- * was acknowledged with 200: until then it sends that one again. Prints one object of JSON. */
+ * was acknowledged with 200: until then it sends that one again. Prints one object of JSON, at
+ * SIGTERM, too. */
 #include "common/thread_latency.h"
 #include "load_connection.h"
 
@@ -48,6 +49,12 @@ typedef struct {
   samples gaps;     /* between the times at which there were responses to read */
   double responded; /* the last of these times; 0: there was none */
 } load;
+
+static volatile sig_atomic_t is_terminated; /* no event is sent any more */
+
+static void on_terminated(int signal) {
+  is_terminated = signal;
+}
 
 static double now(void) {
   struct timespec time;
@@ -164,7 +171,11 @@ static void on_readable(load *all, size_t index) {
   }
   if (status < 0 || is_last) {
     close_one(all, one);
-    if (all->is_killed || !open_one(all, index)) {
+    if (all->is_killed) {
+      return;
+    }
+    if (!open_one(all, index)) {
+      all->broken++;
       return;
     }
   }
@@ -215,8 +226,8 @@ static void wait_for_responses(load *all, double time) {
 }
 
 static bool is_over(load *all, double time) {
-  if (!all->is_ending &&
-      (time >= all->began + all->options.seconds || all->acked >= all->options.count)) {
+  if (!all->is_ending && (time >= all->began + all->options.seconds ||
+                          all->acked >= all->options.count || is_terminated)) {
     all->is_ending = true;
     all->ended = time;
   }
@@ -287,7 +298,7 @@ static void report(load *all) {
 static void usage(void) {
   fputs("usage: load --port N [--path PATH] [--connections N] [--accounts N] [--tag N]\n"
         "            [--first SEQUENCE] [--seconds S] [--count N] [--rate N]\n"
-        "            [--acked FILE] [--number-actions]\n"
+        "            [--acked FILE] [--number-actions] [--fresh]\n"
         "            [--kill PID --kill-after RESPONSES --kill-delay S]\n",
         stderr);
   exit(2);
@@ -307,6 +318,9 @@ static void set(load_options *options, int key) {
     break;
   case 'A':
     options->target.number_actions = true;
+    break;
+  case 'F':
+    options->target.is_fresh = true;
     break;
   case 'c':
     options->connections = number;
@@ -345,11 +359,14 @@ static void set(load_options *options, int key) {
 
 static load_options parse(int argc, char **argv) {
   static const struct option known[] = {
-      {"port", 1, NULL, 'p'},           {"path", 1, NULL, 'P'},        {"tag", 1, NULL, 't'},
-      {"number-actions", 0, NULL, 'A'}, {"connections", 1, NULL, 'c'}, {"accounts", 1, NULL, 'a'},
-      {"first", 1, NULL, 'f'},          {"seconds", 1, NULL, 's'},     {"count", 1, NULL, 'n'},
-      {"rate", 1, NULL, 'r'},           {"acked", 1, NULL, 'o'},       {"kill", 1, NULL, 'k'},
-      {"kill-after", 1, NULL, 'K'},     {"kill-delay", 1, NULL, 'd'},  {NULL, 0, NULL, 0},
+      {"port", 1, NULL, 'p'},       {"path", 1, NULL, 'P'},
+      {"tag", 1, NULL, 't'},        {"number-actions", 0, NULL, 'A'},
+      {"fresh", 0, NULL, 'F'},      {"connections", 1, NULL, 'c'},
+      {"accounts", 1, NULL, 'a'},   {"first", 1, NULL, 'f'},
+      {"seconds", 1, NULL, 's'},    {"count", 1, NULL, 'n'},
+      {"rate", 1, NULL, 'r'},       {"acked", 1, NULL, 'o'},
+      {"kill", 1, NULL, 'k'},       {"kill-after", 1, NULL, 'K'},
+      {"kill-delay", 1, NULL, 'd'}, {NULL, 0, NULL, 0},
   };
   load_options options = {
       .target = {.path = "/webhooks/palenca"}, .connections = 1, .seconds = 1e9, .count = SIZE_MAX};
@@ -367,6 +384,7 @@ static load_options parse(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   load all = {.options = parse(argc, argv)};
+  (void)signal(SIGTERM, on_terminated);
   all.connections = must(calloc(all.options.connections, sizeof *all.connections));
   all.idle = must(calloc(all.options.connections, sizeof *all.idle));
   all.poll = epoll_create1(EPOLL_CLOEXEC);

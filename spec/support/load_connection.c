@@ -50,8 +50,8 @@ static void prepare(load_connection *connection, const load_target *target) {
   connection->request_size = (size_t)snprintf(
       connection->request, sizeof connection->request,
       "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
-      "Content-Length: %d\r\n\r\n%s",
-      target->path, target->port, size, body);
+      "%sContent-Length: %d\r\n\r\n%s",
+      target->path, target->port, target->is_fresh ? "Connection: close\r\n" : "", size, body);
   memset(connection->sequence_at, 0, sizeof connection->sequence_at);
   find_places(connection->request, '@', connection->account_at, 2);
   find_places(connection->request, '#', connection->sequence_at, 2);

@@ -16,6 +16,7 @@ typedef struct {
   const char *path;
   unsigned tag;        /* part of every account's id */
   bool number_actions; /* the action names the sequence, too */
+  bool is_fresh;       /* a connection for each request */
 } load_target;
 
 typedef struct {

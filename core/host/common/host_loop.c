@@ -1,15 +1,21 @@
 /* Runs a libuv loop on a thread of its own, and jobs of other threads on it. */
 #include "host_loop.h"
 
+#include "clock.h"
 #include "thread_latency.h"
 #include "thread_start.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
+/* A fraction of the time that any watchdog allows. */
+#define BEAT_MS 200
+
 struct host_loop {
   uv_loop_t loop;
   uv_async_t wake;
+  uv_timer_t beat;
+  _Atomic int64_t beat_at; /* 0: never */
   pthread_t thread;
   bool is_started; /* written before the thread begins, and after it has ended */
   pthread_mutex_t mutex;
@@ -29,7 +35,8 @@ static host_loop_job *take_jobs(host_loop *loop, bool *is_closing) {
 
 static void on_wake(uv_async_t *handle) {
   bool is_closing;
-  host_loop_job *job = take_jobs(handle->data, &is_closing);
+  host_loop *loop = handle->data;
+  host_loop_job *job = take_jobs(loop, &is_closing);
   while (job != NULL) {
     host_loop_job *next = job->next;
     job->run(job);
@@ -37,7 +44,13 @@ static void on_wake(uv_async_t *handle) {
   }
   if (is_closing && !uv_is_closing((uv_handle_t *)handle)) {
     uv_close((uv_handle_t *)handle, NULL);
+    uv_close((uv_handle_t *)&loop->beat, NULL);
   }
+}
+
+static void on_beat(uv_timer_t *handle) {
+  host_loop *loop = handle->data;
+  loop->beat_at = clock_steady_ms();
 }
 
 /* NULL: out of memory or descriptors. */
@@ -53,7 +66,8 @@ static host_loop *new_loop(void) {
     free(loop);
     return NULL;
   }
-  loop->wake.data = loop;
+  (void)uv_timer_init(&loop->loop, &loop->beat); /* cannot fail */
+  loop->wake.data = loop->beat.data = loop;
   loop->end = &loop->first;
   return loop;
 }
@@ -73,6 +87,8 @@ uv_loop_t *host_loop_uv(host_loop *loop) {
 static void *run(void *context) {
   host_loop *loop = context;
   request_low_latency();
+  on_beat(&loop->beat);
+  (void)uv_timer_start(&loop->beat, on_beat, BEAT_MS, BEAT_MS);
   (void)uv_run(&loop->loop, UV_RUN_DEFAULT);
   return NULL;
 }
@@ -88,6 +104,10 @@ bool host_loop_start(host_loop *loop, host_error *error) {
 
 bool host_loop_is_started(const host_loop *loop) {
   return loop->is_started;
+}
+
+int64_t host_loop_silent_ms(const host_loop *loop) {
+  return clock_steady_ms() - loop->beat_at;
 }
 
 void host_loop_post(host_loop *loop, host_loop_job *job) {

@@ -21,6 +21,10 @@ uv_loop_t *host_loop_uv(host_loop *loop);
 bool host_loop_start(host_loop *loop, host_error *error);
 bool host_loop_is_started(const host_loop *loop);
 
+/* From any thread: the milliseconds since the last heartbeat of a loop that was started. It has one
+ * every 200 ms, unless its thread hangs. */
+int64_t host_loop_silent_ms(const host_loop *loop);
+
 /* Something to do on the loop's thread. Its memory is the caller's until `run` is called, which may
  * free it. */
 typedef struct host_loop_job {

@@ -131,6 +131,19 @@ void http_connections_end_overdue(http_server *server) {
   }
 }
 
+void http_server_read_waiting(http_server *server) {
+  static const http_wait waits[] = {HTTP_WAIT_REQUEST, HTTP_WAIT_NEXT};
+  for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+    http_entry *next;
+    for (http_entry *entry = server->connections.waits[waits[i]].oldest; entry != NULL;
+         entry = next) {
+      next = entry->newer; /* it may leave the list, but no other one does */
+      server->handshakes = 0;
+      (void)http_connection_advance((http_connection *)(void *)entry);
+    }
+  }
+}
+
 int64_t http_connections_next_timeout(const http_server *server) {
   int64_t next = INT64_MAX;
   for (http_wait wait = HTTP_WAIT_REQUEST; wait < HTTP_WAIT_NOTHING; wait++) {

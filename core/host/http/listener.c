@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,29 @@ static bool open_path(http_listener *listener, const char *path, host_error *err
   }
   return bind_path(listener, &address) ||
          host_error_set(error, HOST_FAILED, "%s: %s", path, strerror(errno));
+}
+
+static void name_path(const struct sockaddr_un *address, socklen_t length, char *out, size_t size) {
+  size_t max = length - offsetof(struct sockaddr_un, sun_path);
+  bool is_abstract = max > 0 && address->sun_path[0] == '\0';
+  int count = (int)(is_abstract ? max - 1 : strnlen(address->sun_path, max));
+  snprintf(out, size, "unix:%s%.*s", is_abstract ? "@" : "", count,
+           address->sun_path + is_abstract);
+}
+
+bool http_listener_adopt(http_listener *listener, int fd, host_error *error) {
+  struct sockaddr_un address;
+  socklen_t length = sizeof address;
+  *listener = (http_listener){.fd = fd};
+  if (getsockname(fd, (struct sockaddr *)&address, &length) == 0 && address.sun_family == AF_UNIX) {
+    name_path(&address, length, listener->address, sizeof listener->address);
+    return true;
+  }
+  if (name_address(fd, listener->address, sizeof listener->address)) {
+    return true;
+  }
+  http_listener_close(listener);
+  return host_error_set(error, HOST_FAILED, "the address of the passed socket cannot be read");
 }
 
 bool http_listener_open(http_listener *listener, const char *where, host_error *error) {

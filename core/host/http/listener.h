@@ -21,6 +21,10 @@ typedef struct {
  * left alone, and an error. Its owner and its group may connect. */
 bool http_listener_open(http_listener *listener, const char *where, host_error *error);
 
+/* Uses a listening socket that somebody else has made, and may still have: only the descriptor,
+ * which is the listener's from now on, is closed with it. */
+bool http_listener_adopt(http_listener *listener, int fd, host_error *error);
+
 /* Removes a Unix socket's file, if it is still this one's. May be called again. */
 void http_listener_close(http_listener *listener);
 

@@ -292,7 +292,8 @@ static http_response *make_out_of_memory(void) {
 static bool open_parts(http_server *server, host_error *error) {
   const http_server_options *options = &server->options;
   const char *listen = options->listen;
-  if (!http_listener_open(&server->listener, listen, error)) {
+  if (options->passed_fd > 0 ? !http_listener_adopt(&server->listener, options->passed_fd, error)
+                             : !http_listener_open(&server->listener, listen, error)) {
     return false;
   }
   server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -340,11 +341,15 @@ http_server *http_server_new(uv_loop_t *loop, const http_server_options *options
 /* ---- its end ----------------------------------------------------------------------------------
  */
 
-void http_server_close_listener(http_server *server) {
+void http_server_end_connections(http_server *server) {
   if (!server->is_ending) {
     server->ending_at = http_server_now(server);
   }
   server->is_ending = true;
+}
+
+void http_server_close_listener(http_server *server) {
+  http_server_end_connections(server);
   if (server->listener.fd >= 0 && server->accepting.type == UV_POLL) {
     (void)uv_poll_stop(&server->accepting);
   }
@@ -456,6 +461,15 @@ size_t http_server_active(const http_server *server) {
 
 size_t http_server_complete_requests(const http_server *server) {
   return server->complete;
+}
+
+bool http_server_awaits(const http_server *server, int64_t ms) {
+  const http_entry *newest = server->connections.waits[HTTP_WAIT_REQUEST].newest;
+  return newest != NULL && newest->since > http_server_now(server) - ms;
+}
+
+size_t http_server_reusable(const http_server *server) {
+  return server->connections.waits[HTTP_WAIT_NEXT].count;
 }
 
 size_t http_server_max_connections(const http_server *server) {

@@ -31,6 +31,7 @@ typedef struct http_response http_response;
 /* Of limits and times, 0 stands for the default. */
 typedef struct {
   const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "unix:/path"; port 0: any free one */
+  int passed_fd;      /* a listening socket instead of it, the server's from now on; 0: none */
   size_t max_body;    /* bytes; larger: 413; default 64 KiB */
   size_t max_head;    /* bytes of request line and headers; longer: 431; default 8 KiB */
   /* Ms within which a request must have arrived completely, counted from its first byte, and on a
@@ -72,14 +73,25 @@ typedef struct {
 http_server *http_server_new(uv_loop_t *loop, const http_server_options *options,
                              host_error *error);
 
-/* Stops accepting connections. Those that are open are closed after their next response, for which
- * its peer has one second more: one that does not read must not hold up the end. */
+/* From now on every response is the last one of its connection; further connections are accepted.
+ */
+void http_server_end_connections(http_server *server);
+/* As that, and stops accepting connections. Those that are open are closed after their next
+ * response, for which its peer has one second more: one that does not read must not hold up the
+ * end. */
 void http_server_close_listener(http_server *server);
 /* Requests of which the first bytes have arrived, and whose response is not yet sent. */
 size_t http_server_active(const http_server *server);
 /* Those of them that have arrived completely. */
 size_t http_server_complete_requests(const http_server *server);
+/* Whether there is a connection on which a request, or the rest of one, has been waited for less
+ * than `ms`. */
+bool http_server_awaits(const http_server *server, int64_t ms);
+/* Connections that have had a response, and may send another request. */
+size_t http_server_reusable(const http_server *server);
 
+/* Reads what has arrived on connections that wait for a request, which the loop would do later. */
+void http_server_read_waiting(http_server *server);
 /* Closes all connections, but for those that have got their last response: they linger for up to
  * half a second, since a reset could overtake it. When the loop has closed the server's handles,
  * and every deferred exchange has been responded to, it is freed and `on_closed` (may be NULL)

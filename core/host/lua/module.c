@@ -8,6 +8,7 @@
 #include "common/log_queue.h"
 
 #include <lauxlib.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -83,10 +84,22 @@ static int terminal_width(lua_State *L) {
   return 1;
 }
 
+/* host.processors() → how many this process may use. It does not need /proc, of which a service may
+ * see its own processes only. */
+static int processors(lua_State *L) {
+  cpu_set_t set;
+  long count =
+      sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
+  lua_pushinteger(L, count > 0 ? (lua_Integer)count : 1);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"log_begin", begin_log},         {"log_write", write_log},           {"log_end", end_log},
-    {"output_failed", output_failed}, {"is_terminal", is_terminal},       {"unix_time", unix_time},
-    {"random_hex", random_hex},       {"terminal_width", terminal_width}, {NULL, NULL},
+    {"log_begin", begin_log},     {"log_write", write_log},
+    {"log_end", end_log},         {"output_failed", output_failed},
+    {"is_terminal", is_terminal}, {"unix_time", unix_time},
+    {"random_hex", random_hex},   {"terminal_width", terminal_width},
+    {"processors", processors},   {NULL, NULL},
 };
 
 static int open_module(lua_State *L) {
@@ -104,6 +117,7 @@ static int open_module(lua_State *L) {
   lua_open_watch(L);
   lua_open_limits(L);
   lua_open_versions(L);
+  lua_open_service_manager(L);
   return 1;
 }
 

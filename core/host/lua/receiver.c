@@ -30,6 +30,14 @@ static int loop_close(lua_State *L) {
   return 0;
 }
 
+/* loop:silent() → the seconds since the last heartbeat of its thread: less than one, unless it
+ * hangs
+ */
+static int loop_silent(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)host_loop_silent_ms(check_handle(L, 1, LOOP_TYPE)) / 1000);
+  return 1;
+}
+
 /* ---- rejected requests ------------------------------------------------------------------- */
 
 static void describe(const rejection *record, const char *address, char text[256]) {
@@ -140,7 +148,7 @@ static bool signature_of(lua_State *L, int options, webhook_signature_options *o
   return true;
 }
 
-/* host.listen{listen=, path=, loop=, max_body=, max_head=, request_timeout=,
+/* host.listen{listen=, passed_socket=, path=, loop=, max_body=, max_head=, request_timeout=,
  * idle_timeout=, max_connections=, max_connections_per_address=, tls_cert=, tls_key=, trusted={},
  * allowed={}, signature={header=, digest=, encoding=, prefix=, secrets={}}} → listener | nil,
  * message: the address is bound, and nothing accepted yet */
@@ -154,6 +162,7 @@ static int listener_open(lua_State *L) {
   options.loop = check_handle(L, 2, LOOP_TYPE);
   options.listen = text_of(L, 1, "listen");
   options.path = text_of(L, 1, "path");
+  options.passed_fd = (int)size_of(L, "passed_socket");
   luaL_argcheck(L, options.listen != NULL && options.path != NULL, 1, "listen and path");
   options.max_body = size_of(L, "max_body");
   options.max_head = size_of(L, "max_head");
@@ -243,6 +252,13 @@ static int receiver_replace(lua_State *L) {
   return 1;
 }
 
+/* receiver:end_connections(): each response is the last one of its connection; further connections
+ * are accepted */
+static int receiver_end(lua_State *L) {
+  receiver_end_connections(check_handle(L, 1, RECEIVER_TYPE));
+  return 0;
+}
+
 /* receiver:ask_stop(timeout in seconds) */
 static int receiver_ask(lua_State *L) {
   receiver *r = check_handle(L, 1, RECEIVER_TYPE);
@@ -282,10 +298,12 @@ static int is_block(lua_State *L) {
 
 static const luaL_Reg methods[] = {{"reload_tls", receiver_reload},
                                    {"replace_signature", receiver_replace},
+                                   {"end_connections", receiver_end},
                                    {"ask_stop", receiver_ask},
                                    {"join", receiver_wait},
                                    {NULL, NULL}};
-static const luaL_Reg loop_methods[] = {{"close", loop_close}, {NULL, NULL}};
+static const luaL_Reg loop_methods[] = {
+    {"close", loop_close}, {"silent", loop_silent}, {NULL, NULL}};
 static const luaL_Reg listener_methods[] = {{"address", listener_address},
                                             {"max_connections", listener_max_connections},
                                             {"close", listener_close},

@@ -24,8 +24,11 @@ struct receiver {
   webhook_signature *signature; /* NULL: none is asked for; guarded by the mutex */
   rejection_log *log;           /* NULL: not logged */
   http_response *not_stored, *no_access;
+  bool is_passed;      /* the socket: others accept from it afterwards */
+  int64_t ending_at;   /* when each response became the last one of its connection; 0: it is not */
   int64_t stopping_at; /* 0: it runs */
-  int open;            /* handles, and the server */
+  _Atomic bool may_stop; /* it was asked for */
+  int open;              /* handles, and the server */
   bool is_closing;
   _Atomic int64_t timeout_ms; /* at the end, for requests that have arrived */
   pthread_mutex_t mutex;
@@ -33,8 +36,11 @@ struct receiver {
   bool has_ended; /* guarded by the mutex */
 };
 
-/* At the end, for requests of which only a part has arrived: their senders will retry. */
+/* At the end, for requests of which only a part has arrived: their senders will retry. For clients
+ * of a passed socket also to send again on a connection. */
 #define PARTIAL_TIMEOUT_MS 1000
+/* For clients of a passed socket to send on a connection that was accepted. */
+#define FIRST_TIMEOUT_MS 300
 #define STOP_INTERVAL_MS 50
 /* More headers of one name than any chain of proxies sends. */
 #define FORWARDED_MAX 16
@@ -237,25 +243,45 @@ static void close_all(receiver *r) {
   http_server_close(r->server, on_server_closed, r);
 }
 
+/* Those who find their connection closed just as they send cannot know whether they were heard. */
+static bool waits_for_reuse(const receiver *r) {
+  return r->is_passed && http_server_reusable(r->server) > 0 &&
+         clock_steady_ms() - r->ending_at < PARTIAL_TIMEOUT_MS;
+}
+
+static bool waits_for_requests(const receiver *r) {
+  int64_t waited = clock_steady_ms() - r->stopping_at;
+  bool has_some = http_server_active(r->server) > 0 ||
+                  (r->is_passed && http_server_awaits(r->server, FIRST_TIMEOUT_MS));
+  return (http_server_complete_requests(r->server) > 0 && waited < r->timeout_ms) ||
+         (has_some && waited < PARTIAL_TIMEOUT_MS);
+}
+
 /* When what has arrived is responded to, or has taken too long. */
 static void on_stop_timer(uv_timer_t *handle) {
   receiver *r = handle->data;
-  int64_t waited = clock_steady_ms() - r->stopping_at;
-  bool waits = (http_server_complete_requests(r->server) > 0 && waited < r->timeout_ms) ||
-               (http_server_active(r->server) > 0 && waited < PARTIAL_TIMEOUT_MS);
-  if (!waits) {
-    close_all(r);
+  if (r->stopping_at == 0 && !waits_for_reuse(r)) {
+    r->stopping_at = clock_steady_ms();
+    http_server_close_listener(r->server);
+  } else if (r->stopping_at > 0 && !waits_for_requests(r)) {
+    http_server_read_waiting(r->server);
+    if (!waits_for_requests(r)) {
+      close_all(r);
+    }
   }
 }
 
 static void on_stop(uv_async_t *handle) {
   receiver *r = handle->data;
-  if (r->stopping_at > 0) {
+  if (r->ending_at == 0) {
+    r->ending_at = clock_steady_ms();
+    http_server_end_connections(r->server);
+  }
+  if (!r->may_stop || uv_is_active((uv_handle_t *)&r->stop_timer)) {
     return;
   }
-  r->stopping_at = clock_steady_ms();
-  http_server_close_listener(r->server);
   (void)uv_timer_start(&r->stop_timer, on_stop_timer, 0, STOP_INTERVAL_MS);
+  on_stop_timer(&r->stop_timer);
 }
 
 /* ---- its start and end ------------------------------------------------------------------ */
@@ -331,6 +357,7 @@ static void run_until_closed(receiver *r) {
 static bool bind_address(receiver *r, const receiver_options *options, host_error *error) {
   http_server_options server = {
       .listen = options->listen,
+      .passed_fd = options->passed_fd,
       .max_body = options->max_body,
       .max_head = options->max_head,
       .request_ms = options->request_ms,
@@ -345,6 +372,7 @@ static bool bind_address(receiver *r, const receiver_options *options, host_erro
       .tls_key = options->tls_key,
       .context = r,
   };
+  r->is_passed = options->passed_fd > 0;
   if (!open_handles(r)) {
     return host_error_set(error, HOST_FAILED, "the receiver could not be started");
   }
@@ -417,8 +445,13 @@ bool receiver_replace_signature(receiver *r, const webhook_signature_options *op
   return true;
 }
 
+void receiver_end_connections(receiver *r) {
+  (void)uv_async_send(&r->stop);
+}
+
 void receiver_ask_stop(receiver *r, int64_t timeout_ms) {
   r->timeout_ms = timeout_ms;
+  r->may_stop = true;
   (void)uv_async_send(&r->stop);
 }
 

@@ -13,7 +13,8 @@ typedef struct receiver receiver;
 /* All of it is copied, but for the loop. Of limits and times, 0 stands for http_server's default.
  */
 typedef struct {
-  const char *listen; /* as http_server_options has it, and the next eight */
+  const char *listen; /* as http_server_options has it, and the next nine */
+  int passed_fd;
   size_t max_body;
   size_t max_head;
   int64_t request_ms;
@@ -48,8 +49,12 @@ bool receiver_reload_tls(receiver *r, host_error *error);
  * `error`. */
 bool receiver_replace_signature(receiver *r, const webhook_signature_options *options,
                                 host_error *error);
+/* Has it close each connection after its next response, and accept further ones: so that, when it
+ * is stopped, few of its clients have a connection on which they could send just then. */
+void receiver_end_connections(receiver *r);
 /* Has it stop accepting, respond to what has arrived (for at most `timeout_ms`; a request of which
- * only a part has arrived gets a second), and end. */
+ * only a part has arrived gets a second), and end. Clients of a passed socket, which others will
+ * accept from, have a second for a request on a connection that is open. */
 void receiver_ask_stop(receiver *r, int64_t timeout_ms);
 /* True once it has ended, waiting for at most `timeout_ms`; it is freed then. Without a running
  * loop it ends at once. */

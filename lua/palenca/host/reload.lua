@@ -4,6 +4,7 @@ local core = require("palenca.core")
 local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
 local program_log = require("palenca.host.program_log")
+local service_manager = require("palenca.host.service_manager")
 
 local Reload = {}
 Reload.__index = Reload
@@ -39,6 +40,7 @@ end
 function Reload:start()
   if self.due and core.steady_time() >= self.due then
     self.due, self.is_slow_logged = nil, false
+    service_manager.reloading()
     self.workers:load()
   end
 end
@@ -60,10 +62,12 @@ local function log_outcome(self, outcome, detail)
     program_log.line(string.format("%s reloaded: %s", self.path,
       detail ~= "" and "handles " .. detail or "handles no event (palenca.on is never called)"),
     { event = "reloaded", script = self.path, handlers = detail })
+    service_manager.ready("reloaded " .. self.path)
     event_names.warn_of_list(self.path, detail)
   elseif outcome == "failed" then
     program_log.line(string.format("reload of %s failed, keeping the previous version: %s",
       self.path, detail), { event = "reload_failed", script = self.path, error = detail })
+    service_manager.ready("reload of " .. self.path .. " failed, keeping the previous version")
   end
 end
 

@@ -8,6 +8,7 @@ local json = require("palenca.util.json")
 local program_log = require("palenca.host.program_log")
 local reload = require("palenca.host.reload")
 local secret_reload = require("palenca.host.secret_reload")
+local service_manager = require("palenca.host.service_manager")
 local user_error = require("palenca.host.user_error")
 local worker_pool = require("palenca.host.worker_pool")
 
@@ -113,7 +114,8 @@ local function open_parts(self, given)
   if not self.loop then
     user_error("%s", problem)
   end
-  self.listener, self.url = webhook_endpoint.listen(given, self.loop)
+  self.watchdog = service_manager.watchdog(self.loop)
+  self.listener, self.url, self.is_passed = webhook_endpoint.listen(given, self.loop)
   if not self.listener then
     user_error("%s", self.url)
   end
@@ -255,6 +257,21 @@ local function close_store(self, deadline, on_wait)
   end)
 end
 
+-- With a passed socket events are received until the handlers have ended: its clients would wait
+-- for the next process, which cannot start before. Returns whether the receiver and the handlers
+-- have ended.
+local function end_work(self, deadline, on_wait)
+  -- first, so that no handler is started for events that still arrive
+  self.workers:ask_drain()
+  if self.is_passed and self.receiver then
+    self.receiver:end_connections()
+    local drained = self.workers:drain(on_wait)
+    return stop_receiver(self, deadline(), on_wait), drained
+  end
+  local received = stop_receiver(self, deadline(), on_wait)
+  return received, received and self.workers:drain(on_wait)
+end
+
 --- Stops: accepts nothing more, responds to requests that have arrived, lets running handlers end.
 -- @tparam function on_wait called repeatedly meanwhile; true ends the wait
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
@@ -265,10 +282,7 @@ function Service:stop(on_wait)
   local function deadline()
     return math.max(started + self.given.drain_timeout, core.steady_time() + CLOSE_TIMEOUT_MIN)
   end
-  -- first, so that no handler is started for events that still arrive
-  self.workers:ask_drain()
-  local received = stop_receiver(self, deadline(), on_wait)
-  local drained = received and self.workers:drain(on_wait)
+  local received, drained = end_work(self, deadline, on_wait)
   local finished = self.workers:finish()
   if not received or not finished then
     return drained or false, received and "worker" or "receiver"
@@ -305,7 +319,9 @@ end
 -- Stops; returns whether it ended without a second signal.
 function finish(self, is_hopeless)
   local interrupted = false
+  service_manager.stopping(self.given.drain_timeout + RESPONSE_TIMEOUT + 2 * CLOSE_TIMEOUT_MIN)
   local drained, stuck = self:stop(function()
+    self.watchdog:feed()
     local signal = host.wait_signal(0)
     interrupted = interrupted or (signal ~= nil and signal ~= "SIGHUP")
     local stalled = watch_store(self) -- there may be no second signal
@@ -349,7 +365,8 @@ function Service:run(done)
   self.has_run = true
   repeat
     local is_idle = self.reload:is_idle() and not self.workers:is_replacing() and not done
-    signal = wait_signal(self, is_idle and 1 or 0.05)
+    signal = wait_signal(self, is_idle and self.watchdog.wait or 0.05)
+    self.watchdog:feed()
     is_hopeless = replace_workers(self)
     watch_store(self)
     self.reload:step()

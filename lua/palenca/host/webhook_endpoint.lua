@@ -15,14 +15,30 @@ local function option_of(problem, options)
   return "--listen"
 end
 
---- Binds the address of a receiver.
+local DEFAULT = "127.0.0.1:8080"
+
+-- Logs that an address which was asked for is not used.
+local function warn_of_address(given, address)
+  if given.listen ~= DEFAULT and given.listen ~= address then
+    program_log.line(string.format("warning: the socket that was passed is used, at %s, "
+      .. "not --listen %s", address, given.listen),
+      { event = "listen_unused", level = "warning", listen = given.listen, address = address })
+  end
+end
+
+--- Binds the address of a receiver, or uses the socket that a service manager has passed.
 -- @tparam table given the parsed options, with `receiving` from
 -- `palenca.host.cli.receiver_options.settings` or without
 -- @param loop of the host, for `host.receiver`
 -- @return the host's listener, or nil
 -- @treturn string where it is, without its secret; or why it could not be bound
+-- @treturn ?boolean whether the socket was passed
 function webhook_endpoint.listen(given, loop)
-  local options = { loop = loop, listen = given.listen, path = given.path }
+  local passed, unusable = host.passed_socket()
+  if unusable then
+    return nil, unusable
+  end
+  local options = { loop = loop, listen = given.listen, path = given.path, passed_socket = passed }
   for name, value in pairs(given.receiving or {}) do
     options[name] = value
   end
@@ -41,8 +57,12 @@ function webhook_endpoint.listen(given, loop)
       max))
   end
   local address = listener:address()
+  if passed then
+    warn_of_address(given, address)
+  end
   local scheme = options.tls_cert and "https://" or "http://"
-  return listener, scheme .. address .. (address:find("^unix:") and ":" or "") .. shown
+  return listener, scheme .. address .. (address:find("^unix:") and ":" or "") .. shown,
+    passed ~= nil
 end
 
 --- Reads the certificate and key again, if the receiver has any, and logs what has come of it.

@@ -4,6 +4,7 @@ local options = require("palenca.host.cli.options")
 local program_log = require("palenca.host.program_log")
 local receiver_options = require("palenca.host.cli.receiver_options")
 local service = require("palenca.host.service")
+local service_manager = require("palenca.host.service_manager")
 local service_options = require("palenca.host.cli.service_options")
 local store_options = require("palenca.host.cli.store_options")
 local user_error = require("palenca.host.user_error")
@@ -68,6 +69,7 @@ function serve.run(given)
     { event = "ready", url = running.url, db = given.db, handlers = running.actions }
   )
   running:log_database()
+  service_manager.ready("receiving webhooks at " .. running.url)
   return running:run() and 0 or 1
 end
 
