@@ -294,7 +294,7 @@ describe("the documents", function()
   local OTHERS = set_of { "--tree", "--prefix", "--deps-mode", "--lua-version", "--lua-dir",
     "--install", "--build", "--rounds", "--repeat", "--test", "--quiet", "--cflags", "--libs",
     "--lua", "--helper", "--version", "--verbose", "--help", "--no-color",
-    "--headless", "--no-pdf-header-footer", "--print-to-pdf" }
+    "--headless", "--no-pdf-header-footer", "--print-to-pdf", "--offline" }
 
   local known, help = {}, {}
   setup(function()

@@ -78,7 +78,7 @@ describe("palenca serve, with a socket that outlives it", function()
     faults.assert_order(handled)
   end
 
-  it("responds to every request at " .. RESTARTS .. " restarts and as many changes of version", function()
+  it("responds to all at " .. RESTARTS .. " restarts and as many changes of version", function()
     local directory = stage:directory()
     local program, install = versions(directory)
     local held = hold(directory, program)

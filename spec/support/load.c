@@ -39,7 +39,8 @@ typedef struct {
 typedef struct {
   load_options options;
   load_connection *connections;
-  size_t *idle, idle_count; /* those that wait for their turn, with a rate */
+  /* Those that wait for their turn, with a rate: a ring, so that all are in use. */
+  size_t *idle, idle_first, idle_count;
   size_t open, waiting, scheduled, started, acked, others, broken;
   double began, ended, kill_at;
   bool is_ending, is_killed;
@@ -141,7 +142,7 @@ static void go_on(load *all, size_t index, double time) {
     return;
   }
   if (all->options.rate > 0) {
-    all->idle[all->idle_count++] = index;
+    all->idle[(all->idle_first + all->idle_count++) % all->options.connections] = index;
   } else if (all->started < all->options.count) {
     all->started++;
     send_one(all, index, time);
@@ -194,7 +195,10 @@ static void send_due(load *all, double time) {
     }
     all->scheduled++;
     all->started++;
-    send_one(all, all->idle[--all->idle_count], due);
+    size_t index = all->idle[all->idle_first];
+    all->idle_first = (all->idle_first + 1) % all->options.connections;
+    all->idle_count--;
+    send_one(all, index, due);
   }
 }
 

@@ -210,7 +210,7 @@ end
 -- the environment, where a flag for one of these outweighs a variable for the other.
 function options.add_client(command)
   options.add(command, "--api-key-file", {
-    help = "A file with the API key. Else $PALENCA_API_KEY.",
+    help = "A file with the API key. Else $PALENCA_API_KEY, else the credential palenca.api-key.",
     convert = options.file,
     own_env = "PALENCA_API_KEY",
     argname = "FILE",
@@ -243,9 +243,12 @@ end
 -- @tparam table given the parsed options
 -- @treturn table defaults for `palenca.new`
 function options.client(given)
+  local path = given.api_key_file
+  if not path and (os.getenv("PALENCA_API_KEY") or "") == "" then
+    path = secret_file.credential("api-key")
+  end
   return {
-    api_key = given.api_key_file
-      and secret_file.read("--api-key-file", given.api_key_file, "key") or nil,
+    api_key = path and secret_file.read("--api-key-file", path, "key") or nil,
     environment = given.environment,
     base_url = given.base_url,
     rate_limit = given.rate_limit,

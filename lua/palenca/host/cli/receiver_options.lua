@@ -73,7 +73,7 @@ local function define_access(command)
   })
   options.add(command, "--path-secret-file", {
     help = "A file with a secret of at least " .. SECRET_MIN .. " characters, which is the last "
-      .. "segment of the path. Else $PALENCA_PATH_SECRET.",
+      .. "segment of the path. Else $PALENCA_PATH_SECRET, else the credential palenca.path-secret.",
     own_env = "PALENCA_PATH_SECRET",
     guards = true,
     argname = "FILE",
@@ -93,7 +93,8 @@ local function define_signature(command)
   }, true)
   options.add(command, "--webhook-secret-file", {
     help = "A file with the secret; while it is being replaced, with both, one a line. "
-      .. "Else $PALENCA_WEBHOOK_SECRET, separated by spaces.",
+      .. "Else $PALENCA_WEBHOOK_SECRET, separated by spaces, else the credential "
+      .. "palenca.webhook-secret.",
     own_env = "PALENCA_WEBHOOK_SECRET",
     guards = true,
     argname = "FILE",
@@ -103,9 +104,10 @@ end
 local function define_tls(command)
   options.add_all(command, {
     { "--tls-cert", "A PEM file with a certificate, and the chain after it: receives HTTPS, with "
-      .. "TLS 1.2 and 1.3. SIGHUP reads it again.", nil, options.file, "FILE" },
-    { "--tls-key", "The PEM file with the certificate's private key, without a passphrase.", nil,
-      options.file, "FILE" },
+      .. "TLS 1.2 and 1.3. SIGHUP reads it again. Without this option and its variable: the "
+      .. "credential palenca.tls-cert.", nil, options.file, "FILE" },
+    { "--tls-key", "The PEM file with the certificate's private key, without a passphrase. Without "
+      .. "both likewise: the credential palenca.tls-key.", nil, options.file, "FILE" },
   }, true)
 end
 
@@ -153,10 +155,11 @@ local function blocks(flag, given, variable)
   return given
 end
 
--- The secrets in a file, one a line, or in a variable, nil if there are none; and which of the two
--- has them.
-local function secrets(flag, path, variable)
+-- The secrets in a file, one a line, or in a variable, else in a credential, nil if there are none;
+-- and which of the former two has them.
+local function secrets(flag, path, variable, credential)
   local list
+  path = path or not os.getenv(variable) and secret_file.credential(credential) or nil
   local source = path and flag or "$" .. variable
   if path then
     if not path:find("%S") then
@@ -180,7 +183,8 @@ local function secrets(flag, path, variable)
 end
 
 local function path_secret(given)
-  local list, source = secrets("--path-secret-file", given.path_secret_file, "PALENCA_PATH_SECRET")
+  local list, source = secrets("--path-secret-file", given.path_secret_file,
+    "PALENCA_PATH_SECRET", "path-secret")
   local secret = list and list[1]
   if secret
     and (#list > 1 or #secret < SECRET_MIN or not secret:find("^[%w%-%._~]+$"))
@@ -193,7 +197,7 @@ end
 
 local function signature_settings(given)
   local list, source = secrets("--webhook-secret-file", given.webhook_secret_file,
-    "PALENCA_WEBHOOK_SECRET")
+    "PALENCA_WEBHOOK_SECRET", "webhook-secret")
   local all = {
     header = given.signature_header,
     digest = given.signature_digest,
@@ -215,6 +219,10 @@ local function signature_settings(given)
 end
 
 local function settings(given)
+  if not given.tls_cert and not given.tls_key then
+    given.tls_cert = secret_file.credential("tls-cert")
+    given.tls_key = secret_file.credential("tls-key")
+  end
   if given.tls_cert and not given.tls_key then
     wrong("--tls-cert needs --tls-key (or $PALENCA_TLS_KEY)")
   elseif given.tls_key and not given.tls_cert then

@@ -16,6 +16,15 @@ local function warn(path)
   end
 end
 
+--- The file of a credential that a service manager, such as systemd, has made for this process.
+-- @tparam string name what comes after `palenca.` in its name
+-- @treturn ?string nil: there is none
+function secret_file.credential(name)
+  local directory = os.getenv("CREDENTIALS_DIRECTORY") or ""
+  local path = directory .. "/palenca." .. name
+  return directory ~= "" and host.file_mode(path) and path or nil
+end
+
 --- Reads the secrets in a file, one a line; blanks around them are removed. Logs a warning if other
 -- users can read the file; raises if it cannot be read.
 -- @tparam string option that names the file, for the message

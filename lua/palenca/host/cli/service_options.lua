@@ -1,22 +1,15 @@
 --- Declares the options of the commands that serve a script.
 -- @module palenca.host.cli.service_options
+local host = require("palenca.host")
 local options = require("palenca.host.cli.options")
 local store_options = require("palenca.host.cli.store_options")
 
 local service_options = {}
 
-local function processors()
-  local count = 0
-  local file = io.open("/proc/cpuinfo")
-  for line in file and file:lines() or function() end do
-    count = count + (line:find("^processor%s*:") and 1 or 0)
-  end
-  return math.max(count, 1)
-end
-
 local function define_workers(command)
   options.add_all(command, {
-    { "--workers", "Threads that run the script.", processors(), options.integer(1, 1024), "N" },
+    { "--workers", "Threads that run the script.", host.processors(), options.integer(1, 1024),
+      "N" },
     { "--concurrency", "Events that each worker handles at once.", 64, options.integer(1, 100000),
       "N" },
     { "--max-attempts", "Attempts before an event becomes a dead letter.", 8,

@@ -1,0 +1,47 @@
+--- The units of systemd: what they may do, and whether they are what systemd reads.
+local helper = require("spec.host.helper")
+local process = require("spec.support.process")
+
+local EXPOSURE_MAX = 2.0
+
+describe("the units", function()
+  local stage = helper.stage_for_each()
+  local directory
+
+  -- With what stands in the place of what a system has.
+  before_each(function()
+    directory = stage:directory()
+    local service = helper.read_file("core/host/service/palenca.service.in")
+    service = service:gsub("@CMAKE_INSTALL_FULL_BINDIR@/palenca", "/bin/true")
+      :gsub("\nDocumentation[^\n]*", "")
+    process.write_file(directory .. "/palenca.service", service)
+    process.write_file(directory .. "/palenca.socket",
+      helper.read_file("core/host/service/palenca.socket"))
+  end)
+
+  it("may do little", function()
+    local _, out, err = process.run("systemd-analyze", { "security", "--offline=true",
+      directory .. "/palenca.service" })
+    local exposure = out:match("Overall exposure level for palenca%.service: ([%d.]+)")
+    assert.is_true(tonumber(exposure) <= EXPOSURE_MAX, exposure .. "\n" .. out .. err)
+  end)
+
+  it("have no line that systemd does not know", function()
+    local status, out, err = process.run("systemd-analyze", { "verify",
+      directory .. "/palenca.service", directory .. "/palenca.socket" })
+    -- it looks for the units of the machine, too, of which a container has few
+    assert.is_nil((out .. err):find("palenca%.%l+:%d+:"), out .. err)
+    assert.is_true(status == 0, out .. err)
+  end)
+
+  it("name the credentials that the program reads", function()
+    local service = helper.read_file(directory .. "/palenca.service")
+    local count = 0
+    for name in service:gmatch("\nLoadCredential=palenca%.([%l-]+)") do
+      count = count + 1
+      local _, out = process.run(process.reader(), { "serve", "--help" })
+      assert.truthy(out:gsub("%s+", " "):find("credential palenca." .. name, 1, true), name)
+    end
+    assert.are.equal(5, count)
+  end)
+end)
