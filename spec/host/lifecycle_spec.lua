@@ -250,6 +250,53 @@ describe("palenca serve", function()
     assert.truthy(err:find("directory", 1, true), err)
   end)
 
+  it("leaves no file behind if the script does not load, but what was there", function()
+    local directory = stage:directory()
+    local function fail_to_load()
+      start_fails({ script("error('mine')"), "--listen", "unix:" .. directory .. "/socket",
+        "--db", directory .. "/events.db" })
+    end
+    fail_to_load()
+    assert.is_nil(uv.fs_scandir_next(uv.fs_scandir(directory)), "a file was left behind")
+    local served = stage:serve({ directory = directory })
+    assert.are.equal(0, served:stop())
+    fail_to_load()
+    assert.truthy(uv.fs_stat(directory .. "/events.db"))
+    assert.are.same({}, helper.events(directory .. "/events.db"))
+  end)
+
+  -- The script is loaded while events are received.
+  it("keeps an event that it has acknowledged before the script failed to load", function()
+    local directory = stage:directory()
+    local flag, port = directory .. "/flag", helper.free_port()
+    local path = script(([[
+      local palenca = require "palenca"
+      while not io.open("%s") do palenca.sleep(0.01) end
+      error("mine")
+    ]]):format(flag))
+    local served = stage:palenca({ "serve", path, "--listen", "127.0.0.1:" .. port, "--db",
+      directory .. "/events.db" }, { env = { PALENCA_API_KEY = "spec-key" } })
+    local url = "http://127.0.0.1:" .. port .. "/webhooks/palenca"
+    helper.ask_until(function()
+      local response = http.request("POST", url, helper.body({ account_id = "a" }))
+      return response and response.status == 200
+    end, "an event to be received")
+    process.write_file(flag, "")
+    assert.are.equal(1, served:wait_exit())
+    assert.are.equal("a", helper.events(directory .. "/events.db")[1].account_id)
+  end)
+
+  it("leaves a database of a later version as it is", function()
+    local served = stage:serve({})
+    assert.are.equal(0, served:stop())
+    helper.change_database(served.db, "PRAGMA user_version = 99")
+    local before = helper.read_file(served.db)
+    local err = start_fails(free(served.db))
+    assert.truthy(err:find("was written by a later version of this program (schema 99, this one "
+      .. "knows ", 1, true), err)
+    assert.are.equal(before, helper.read_file(served.db))
+  end)
+
   it("says that there is no API key, and where it was asked for", function()
     local path = script("local palenca = require 'palenca'\nlocal client = palenca.new()\n")
     local err = start_fails(free(nil, path), { PALENCA_API_KEY = "" })

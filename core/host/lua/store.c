@@ -273,9 +273,22 @@ static int stats(lua_State *L) {
 
 static const luaL_Reg store_methods[] = {
     {"close", store_close}, {"counts", store_counts}, {"stalled", store_stalled}, {NULL, NULL}};
+/* host.events.remove_empty(path) → whether the database was removed: it has no events, and nobody
+ * uses it */
+static int remove_empty(lua_State *L) {
+  lua_pushboolean(L, event_store_remove_empty(luaL_checkstring(L, 1)));
+  return 1;
+}
+
 static const luaL_Reg events_functions[] = {
-    {"list", list},   {"show", show},   {"replay", replay}, {"replay_dead", replay_dead},
-    {"purge", purge}, {"stats", stats}, {NULL, NULL},
+    {"list", list},
+    {"show", show},
+    {"replay", replay},
+    {"replay_dead", replay_dead},
+    {"purge", purge},
+    {"stats", stats},
+    {"remove_empty", remove_empty},
+    {NULL, NULL},
 };
 
 static void set_names(lua_State *L, const char *name, const char *const *names) {

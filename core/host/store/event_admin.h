@@ -173,6 +173,10 @@ typedef void (*event_compressed_found)(void *context, const event_compressed *fo
 bool event_store_search_compressed(const char *path, const event_search_text *texts, size_t count,
                                    event_compressed_found each, void *context, host_error *error);
 
+/* Removes a database without events, and the files beside it, unless another process uses it, or it
+ * was not closed in order. Returns whether it did. */
+bool event_store_remove_empty(const char *path);
+
 /* ---- The requests to the process that serves ---- */
 
 typedef enum {

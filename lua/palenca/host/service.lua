@@ -119,6 +119,7 @@ local function open_parts(self, given)
   if not self.listener then
     user_error("%s", self.url)
   end
+  self.is_new = self.keeps_events and not host.file_mode(given.db)
   given.store.loop = self.loop
   self.is_new = self.keeps_events and not host.file_mode(given.db)
   self.store, problem = host.store(given.store)
@@ -138,6 +139,13 @@ local function open_admin(self, given)
       .. "replay', 'retry-dead' and 'purge', and 'palenca forget' fail while this process serves",
       problem),
       { event = "admin_failed", error = problem })
+  end
+end
+
+-- What a start that failed has made goes again, unless an event was received meanwhile.
+local function remove_unused(self)
+  if self.is_new then
+    host.events.remove_empty(self.given.db)
   end
 end
 
@@ -187,6 +195,7 @@ function service.start(given, client)
       program_log.problem(tostring(raised))
       self:exit_now(FAILED)
     end
+    remove_unused(self)
     user_error("%s", tostring(raised))
   end
   return self

@@ -26,6 +26,18 @@ local function warn_of_address(given, address)
   end
 end
 
+-- Logs that nothing restricts who may send to an address that the world can reach.
+local function warn_of_everybody(options, address)
+  local is_open = address:find("^0%.0%.0%.0:") or address:find("^%[::%]:")
+  local is_restricted = options.signature or options.path_secret
+    or (options.allowed and #options.allowed > 0)
+  if is_open and not is_restricted then
+    program_log.line(string.format("warning: whoever reaches %s may send events; see "
+      .. "--signature-header, --allow and --path-secret-file", address),
+      { event = "open_to_everybody", level = "warning", address = address })
+  end
+end
+
 --- Binds the address of a receiver, or uses the socket that a service manager has passed.
 -- @tparam table given the parsed options, with `receiving` from
 -- `palenca.host.cli.receiver_options.settings` or without
@@ -60,6 +72,7 @@ function webhook_endpoint.listen(given, loop)
   if passed then
     warn_of_address(given, address)
   end
+  warn_of_everybody(options, address)
   local scheme = options.tls_cert and "https://" or "http://"
   return listener, scheme .. address .. (address:find("^unix:") and ":" or "") .. shown,
     passed ~= nil

@@ -40,6 +40,24 @@ describe("the receiver", function()
     return status, err
   end
 
+  -- The address is bound for as long as it takes to see that there is no such directory.
+  it("warns if whoever reaches it may send", function()
+    local function warns(listen, arguments, env)
+      local all = { "--listen", listen, "--db", "/nowhere/events.db" }
+      table.move(arguments, 1, #arguments, #all + 1, all)
+      local status, err = fail(all, env)
+      assert.are.equal(1, status)
+      return err:find("warning: whoever reaches [%d.:%[%]]+ may send events; see ") ~= nil
+    end
+    local signed = { PALENCA_WEBHOOK_SECRET = "a", PALENCA_SIGNATURE_HEADER = "X-Signature" }
+    assert.is_true(warns("0.0.0.0:0", {}))
+    assert.is_true(warns("[::]:0", {}))
+    assert.is_false(warns("127.0.0.1:0", {}))
+    assert.is_false(warns("0.0.0.0:0", { "--allow", "127.0.0.1" }))
+    assert.is_false(warns("0.0.0.0:0", {}, signed))
+    assert.is_false(warns("0.0.0.0:0", {}, { PALENCA_PATH_SECRET = "a-secret-of-24-letters.." }))
+  end)
+
   describe("with --allow", function()
     it("responds to others with 403, and logs that", function()
       local served = serve({ "--allow", "192.0.2.0/24", "--allow", "2001:db8::/32" })

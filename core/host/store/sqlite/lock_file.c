@@ -50,6 +50,16 @@ static void fail_held(const char *path, host_error *error) {
                        *holder != '\0' ? " (" : "", holder, *holder != '\0' ? ")" : "");
 }
 
+/* Whether the file that was locked is still the one of that name: its last holder may have removed
+ * it after it was opened here, and another process may lock another one. */
+static bool is_in_place(int lock, const char *path) {
+  char name[PATH_MAX];
+  struct stat own, named;
+  return snprintf(name, sizeof name, "%s-lock", path) < (int)sizeof name &&
+         fstat(lock, &own) == 0 && stat(name, &named) == 0 && own.st_dev == named.st_dev &&
+         own.st_ino == named.st_ino;
+}
+
 int event_lock_take(const char *path, const char *role, host_error *error) {
   int lock = event_lock_open_beside(path, "-lock", 0600);
   if (lock < 0) {
@@ -57,8 +67,11 @@ int event_lock_take(const char *path, const char *role, host_error *error) {
     return -1;
   }
   if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
-    write_holder(lock, role);
-    return lock;
+    if (is_in_place(lock, path)) {
+      write_holder(lock, role);
+      return lock;
+    }
+    errno = EWOULDBLOCK;
   }
   if (errno == EWOULDBLOCK) {
     fail_held(path, error);

@@ -16,8 +16,7 @@
  * with the reason in `error`: HOST_HELD if it is another process. */
 int event_lock_take(const char *path, const char *role, host_error *error);
 
-/* Ends the lock. The file stays: removing it would let two processes lock two files of the same
- * name. */
+/* Ends the lock. The file stays: who removes it needs the lock, and a reason. */
 void event_lock_release(int lock);
 
 /* Who holds the lock of a database, such as "process 123, palenca serve". Empty if that is not
