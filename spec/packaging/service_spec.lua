@@ -34,6 +34,26 @@ describe("the units", function()
     assert.is_true(status == 0, out .. err)
   end)
 
+  it("are installed with man pages, completion and licenses", function()
+    local build = process.program():match("^(.*)/bin/")
+    local status, out, err = process.run("/usr/bin/env", { "cmake", "--install", build, "--prefix",
+      directory .. "/usr", "--component", "program" })
+    assert.are.equal(0, status, out .. err)
+    for _, path in ipairs({ "bin/palenca", "lib/systemd/system/palenca.socket",
+      "lib/sysusers.d/palenca.conf", "share/man/man1/palenca-events-list.1.gz",
+      "share/bash-completion/completions/palenca", "share/zsh/vendor-completions/_palenca",
+      "share/fish/vendor_completions.d/palenca.fish" })
+    do
+      assert.truthy((helper.read_file(directory .. "/usr/" .. path) or "") ~= "", path)
+    end
+    assert.truthy(helper.read_file(directory .. "/usr/lib/systemd/system/palenca.service")
+      :find("\nExecStart=/%S+/bin/palenca serve "))
+    local licenses = helper.read_file(directory .. "/usr/share/doc/palenca/copyright")
+    for _, name in ipairs({ "lua", "lua%-cjson", "argparse", "libuv", "sqlite" }) do
+      assert.truthy(licenses:find("\nFiles: " .. name .. "/"), name)
+    end
+  end)
+
   it("name the credentials that the program reads", function()
     local service = helper.read_file(directory .. "/palenca.service")
     local count = 0
