@@ -139,22 +139,25 @@ describe("palenca serve under a service manager", function()
     held:wait_output("stdout", "(notified READY=1 STATUS=reload of %S+ failed)")
   end)
 
-  it("feeds the watchdog, unless the loop that receives hangs", function()
-    local switch = stage:directory() .. "/switch"
-    local held = wait_ready(hold({ holder = { "--watchdog", "1" },
-      env = { SPEC_PRELOAD = faults.built("libslow_disk.so"), SLOW_DISK_SWITCH = switch } }))
-    local function fed()
-      return select(2, held.stdout:gsub("WATCHDOG=1", ""))
-    end
-    helper.wait_lines(held, "stdout", "WATCHDOG=1", 3)
-    process.write_file(switch, "2500")
-    local before = fed()
-    helper.post(held.url, {}) -- is responded to after the sync
-    -- half of the timeout at its start, where a loop that turns has ten
-    assert.is_true(fed() - before <= 4, fed() - before .. " times")
-    os.remove(switch)
-    helper.wait_lines(held, "stdout", "WATCHDOG=1", fed() + 1)
-  end)
+  -- The library that slows the disk would come before the sanitizers' own.
+  if not helper.sanitized then
+    it("feeds the watchdog, unless the loop that receives hangs", function()
+      local switch = stage:directory() .. "/switch"
+      local held = wait_ready(hold({ holder = { "--watchdog", "1" },
+        env = { SPEC_PRELOAD = faults.built("libslow_disk.so"), SLOW_DISK_SWITCH = switch } }))
+      local function fed()
+        return select(2, held.stdout:gsub("WATCHDOG=1", ""))
+      end
+      helper.wait_lines(held, "stdout", "WATCHDOG=1", 3)
+      process.write_file(switch, "2500")
+      local before = fed()
+      helper.post(held.url, {}) -- is responded to after the sync
+      -- half of the timeout at its start, where a loop that turns has ten
+      assert.is_true(fed() - before <= 4, fed() - before .. " times")
+      os.remove(switch)
+      helper.wait_lines(held, "stdout", "WATCHDOG=1", fed() + 1)
+    end)
+  end
 
   it("does not start with what it cannot use, and leaves no file", function()
     local held = hold({ holder = { "--sockets", "2" } })
