@@ -44,6 +44,22 @@ describe("the credentials of a service", function()
     served:wait_output("stdout", "(auth)")
   end)
 
+  -- What the unit runs at each start.
+  it("are tried by check --online, which reports a key that the API rejects", function()
+    local _, url, key = stage:sandbox()
+    local function check(text)
+      os.remove(directory .. "/palenca.api-key")
+      credential("api-key", text)
+      return process.run(process.program(), { "check", "--online" },
+        { env = { CREDENTIALS_DIRECTORY = directory, PALENCA_BASE_URL = url } })
+    end
+    local status, out, err = check(key)
+    assert.are.equal(0, status, out .. err)
+    status, out = check("wrong")
+    assert.are.equal(1, status)
+    assert.truthy(out:find("\nkey +FAILED +auth: "), out)
+  end)
+
   it("hold the secrets of path and signature", function()
     credential("path-secret", SECRET)
     credential("webhook-secret", "one\ntwo\n")
