@@ -79,18 +79,25 @@ local function info_of(account, weeks)
   }
 end
 
+--- What a platform of employment reports of an account.
+-- @tparam table account the account
+-- @treturn table its jobs, the newest first
+-- @treturn ?table weeks and status; nil for other platforms, and if it was never connected
+function employment.of(account)
+  if not account.connected or not platforms.is_employment(account.platform) then
+    return {}, nil
+  end
+  local jobs, weeks = jobs_of(account)
+  return jobs, info_of(account, weeks)
+end
+
 local function get(sandbox, account, request)
   local options, rejection = paging.from_query(query_string.parameters(request.query))
   if not options then
     return rejection
   end
   local user = sandbox.store.user:get(account.user_id)
-  local jobs, info = {}, nil
-  if account.connected and platforms.is_employment(account.platform) then
-    local weeks
-    jobs, weeks = jobs_of(account)
-    info = info_of(account, weeks)
-  end
+  local jobs, info = employment.of(account)
   local first, last = paging.range(options, #jobs)
   return response.success(response_shape {
     platform = account.platform,

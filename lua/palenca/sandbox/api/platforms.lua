@@ -145,6 +145,24 @@ function platforms.list()
   return active(all_platforms)
 end
 
+local names = {}
+for _, platform in ipairs(all_platforms) do
+  names[platform.code] = platform.name
+end
+
+--- What people call a platform.
+-- @tparam ?string code its code
+-- @treturn ?string such as DiDi Food; nil if there is none with that code
+function platforms.name(code)
+  return code and names[code]
+end
+
+--- The names of all platforms, also of those that a widget does not offer.
+-- @treturn table name by code
+function platforms.names()
+  return names
+end
+
 --- The countries that a widget offers.
 -- @treturn table each `code`, `name`, `currency`, `calling_code`, `flag`
 function platforms.countries()

@@ -1,10 +1,14 @@
 --- Responds to what the console page reads, without a key: accounts, logins, requests, deliveries.
 -- @module palenca.sandbox.control.console_queries
 local accounts = require("palenca.sandbox.api.accounts")
+local advice = require("palenca.advice")
 local argcheck = require("palenca.util.argcheck")
 local constants = require("palenca.sandbox.data.vendor_constants")
+local console_filters = require("palenca.sandbox.control.console_filters")
 local console_income = require("palenca.sandbox.control.console_income")
 local date = require("palenca.util.date")
+local employment = require("palenca.sandbox.api.employment")
+local faults = require("palenca.sandbox.delivery.faults")
 local login_flow = require("palenca.sandbox.control.login_flow")
 local paging = require("palenca.sandbox.http.paging")
 local history_patterns = require("palenca.sandbox.data.history_patterns")
@@ -18,7 +22,8 @@ local store = require("palenca.sandbox.data.store")
 local console_queries = {}
 
 local delivery_names = {
-  "delivery_id", "webhook_id", "webhook_name", "url", "login_id", "account_id", "platform",
+  "delivery_id", "webhook_id", "webhook_name", "url", "login_id", "account_id", "external_id",
+  "platform",
   "action", "state", "attempts", "last_status", "last_error", "created_at", "next_attempt_in",
   "resend_of",
 }
@@ -26,6 +31,8 @@ local delivery_shape = render.shape(delivery_names)
 local full_delivery_shape = render.shape { "request", "tries", table.unpack(delivery_names) }
 local try_shape = render.shape { "at", "ms", "status", "error", "body" }
 local sent_shape = render.shape { "method", "url", "headers", "body" }
+local advice_shape = render.shape { "actor", "can_repeat", "repeat_after", "text" }
+local employment_shape = render.shape { "info", "history" }
 
 local function magic_cases()
   local cases = { "success", "incomplete" }
@@ -52,6 +59,17 @@ local function plain(item)
   return copy
 end
 
+local function fault_kinds()
+  local kinds = {}
+  for kind, fields in pairs(faults.kinds) do
+    kinds[kind] = {
+      fields = render.array(table.move(fields, 1, #fields, 1, {})),
+      defaults = faults.defaults[kind],
+    }
+  end
+  return kinds
+end
+
 local function overview(sandbox)
   local kept = sandbox.store
   return response.success {
@@ -75,6 +93,8 @@ local function overview(sandbox)
       return { id = widget.id, name = widget.name }
     end),
     platforms = list_of(platforms.list(), plain),
+    platform_names = platforms.names(),
+    fault_kinds = fault_kinds(),
     countries = list_of(platforms.countries(), plain),
     actions = render.array(argcheck.words(constants.actions)),
     magic_cases = render.array(magic_cases()),
@@ -114,10 +134,20 @@ local function respond_with_page(name, request, newest, is_included, make)
   return response.success({ [name] = render.array(items) }, 200, paging.describe(options, total))
 end
 
+local function login_texts(sandbox, login)
+  local user = sandbox.store.user:get(login.user_id)
+  return {
+    login.login_id, login.account_id, login.user_id, user and user.external_id or "",
+    login.identifier or "", login.platform, platforms.name(login.platform), login.status,
+    login.status_details or "",
+  }
+end
+
 local function list_logins(sandbox, request)
   return respond_with_page("logins", request, sandbox.store.login:newest(), function(login, given)
-    return (not given.status or given.status == "" or login.status == given.status)
-      and (not given.platform or given.platform == "" or login.platform == given.platform)
+    return console_filters.equals(given.status, login.status)
+      and console_filters.equals(given.platform, login.platform)
+      and console_filters.matches(given.search, login_texts(sandbox, login))
   end, function(login)
     return login_flow.render(sandbox, login)
   end)
@@ -127,6 +157,7 @@ local function render_delivery(sandbox, delivery, shape, more)
   local last = delivery.tries[#delivery.tries]
   local values = {
     account_id = delivery.event.account_id,
+    external_id = delivery.event.external_id ~= "None" and delivery.event.external_id or nil,
     platform = delivery.event.platform,
     action = delivery.event.webhook_action,
     attempts = #delivery.tries,
@@ -141,11 +172,23 @@ local function render_delivery(sandbox, delivery, shape, more)
   return shape(setmetatable(values, { __index = delivery }))
 end
 
+local function delivery_texts(delivery)
+  local event = delivery.event
+  return {
+    delivery.delivery_id, delivery.webhook_name, delivery.url, delivery.state, event.webhook_action,
+    event.account_id, event.user_id, event.external_id or "", event.platform,
+    platforms.name(event.platform) or "", event.status_details or "",
+  }
+end
+
 local function list_deliveries(sandbox, request)
   return respond_with_page("deliveries", request, sandbox.store.delivery:newest(),
     function(delivery, given)
       return (not given.webhook_id or given.webhook_id == delivery.webhook_id)
         and (not given.login_id or given.login_id == delivery.login_id)
+        and console_filters.equals(given.state, delivery.state)
+        and console_filters.equals(given.platform, delivery.event.platform)
+        and console_filters.matches(given.search, delivery_texts(delivery))
     end,
     function(delivery)
       return render_delivery(sandbox, delivery, delivery_shape)
@@ -160,6 +203,21 @@ local function deliveries_of(sandbox, login)
     end
   end
   return render.array(list)
+end
+
+-- What a platform of employment reports; nil for others.
+local function employment_of(account)
+  local jobs, info = employment.of(account)
+  return info and employment_shape { info = info, history = render.array(jobs) } or nil
+end
+
+-- Who must act on a failed login, and what to say to the worker. An incomplete one needs no advice.
+local function advice_of(login)
+  local found = login.status == "error" and advice.of_login(login.status_details)
+  return found and advice_shape {
+    actor = found.actor, can_repeat = found.can_repeat, repeat_after = found.repeat_after,
+    text = found.text.en,
+  } or nil
 end
 
 local function get_login(sandbox, request)
@@ -181,6 +239,8 @@ local function get_login(sandbox, request)
     verdict = panel.verdict,
     explanation = panel.explanation,
     figures = panel.figures,
+    employment = employment_of(account),
+    advice = advice_of(login),
     deliveries = deliveries_of(sandbox, login),
   }
 end
@@ -211,8 +271,12 @@ local function resend(sandbox, request)
   return response.success(render_delivery(sandbox, again, delivery_shape), 201)
 end
 
-local function always()
-  return true
+local function request_texts(entry, subject)
+  return {
+    entry.request_id, entry.method, entry.path, entry.query or "", tostring(entry.status),
+    entry.fault or "", subject.external_id or "", subject.platform or "",
+    platforms.name(subject.platform) or "",
+  }
 end
 
 local function list_requests(sandbox, request)
@@ -220,12 +284,21 @@ local function list_requests(sandbox, request)
   return respond_with_page("requests", request, function()
     at = at + 1
     return list[at]
-  end, always, request_log.render)
+  end, function(entry, given)
+    local subject = console_filters.subject_of(sandbox.store, entry)
+    return console_filters.equals(given.method, entry.method)
+      and console_filters.has_status(given.status, entry.status)
+      and console_filters.equals(given.platform, subject.platform)
+      and console_filters.matches(given.search, request_texts(entry, subject))
+  end, function(entry)
+    return request_log.render(entry, console_filters.subject_of(sandbox.store, entry))
+  end)
 end
 
 local function get_request(sandbox, request)
   local entry = sandbox.requests:get(request.ids.request_id)
-  return entry and response.success(request_log.render_full(entry)) or response.not_found("request")
+  return entry and response.success(request_log.render_full(entry,
+    console_filters.subject_of(sandbox.store, entry))) or response.not_found("request")
 end
 
 -- The names that the query of a list may have.
@@ -242,13 +315,14 @@ console_queries.routes = {
   { "GET", "/sandbox/overview", overview, public = true },
   { "GET", "/sandbox/changes", changes, public = true, query = { since = true } },
   { "GET", "/sandbox/logins", list_logins, public = true,
-    query = paged("status", "platform") },
+    query = paged("status", "platform", "search") },
   { "GET", "/sandbox/logins/{login_id}", get_login, public = true },
   { "GET", "/sandbox/deliveries", list_deliveries, public = true,
-    query = paged("webhook_id", "login_id") },
+    query = paged("webhook_id", "login_id", "state", "platform", "search") },
   { "GET", "/sandbox/deliveries/{delivery_id}", get_delivery, public = true },
   { "POST", "/sandbox/deliveries/{delivery_id}/resend", resend, public = true },
-  { "GET", "/sandbox/requests", list_requests, public = true, query = paged() },
+  { "GET", "/sandbox/requests", list_requests, public = true,
+    query = paged("method", "status", "platform", "search") },
   { "GET", "/sandbox/requests/{request_id}", get_request, public = true },
 }
 

@@ -8,7 +8,9 @@ request_log.__index = request_log
 
 local KEPT = 500
 
-local names = { "request_id", "at", "method", "path", "query", "status", "fault" }
+local names = {
+  "request_id", "at", "method", "path", "query", "status", "fault", "external_id", "platform",
+}
 local summary_shape = render.shape(names)
 local full_shape = render.shape {
   "request_headers", "request_body", "response_headers", "response_body", table.unpack(names),
@@ -64,25 +66,27 @@ local function masked(headers)
   return shown
 end
 
-local function with_time(entry, more)
+local function with_texts(entry, subject, more)
+  more.at = date.timestamp(entry.at)
+  more.path, more.query = readable(entry.path), readable(entry.query)
+  more.external_id, more.platform = readable(subject.external_id), subject.platform
   return setmetatable(more, { __index = entry })
 end
 
 --- The JSON of a request in a list.
-function request_log.render(entry)
-  return summary_shape(with_time(entry, {
-    at = date.timestamp(entry.at),
-    path = readable(entry.path),
-    query = readable(entry.query),
-  }))
+-- @tparam table entry the request
+-- @tparam table subject `external_id`, `platform`, as @{console_filters.subject_of} finds them
+-- @treturn table the object, marked as JSON text
+function request_log.render(entry, subject)
+  return summary_shape(with_texts(entry, subject, {}))
 end
 
 --- The JSON of a request with all that is kept of it.
-function request_log.render_full(entry)
-  return full_shape(with_time(entry, {
-    at = date.timestamp(entry.at),
-    path = readable(entry.path),
-    query = readable(entry.query),
+-- @tparam table entry the request
+-- @tparam table subject as for @{request_log.render}
+-- @treturn table the object, marked as JSON text
+function request_log.render_full(entry, subject)
+  return full_shape(with_texts(entry, subject, {
     request_headers = masked(entry.request_headers),
     request_body = readable(entry.request_body),
     response_body = readable(entry.response_body),
