@@ -1,8 +1,10 @@
 // The console: selects the view that the URL names, and refreshes it.
 import { ask, el } from "/assets/dom.js";
+import { learn } from "/assets/console_format.js";
 import { deliveries } from "/assets/console_deliveries.js";
 import { faults } from "/assets/console_faults.js";
-import { login, logins } from "/assets/console_logins.js";
+import { login } from "/assets/console_login.js";
+import { logins } from "/assets/console_logins.js";
 import { requests } from "/assets/console_requests.js";
 import { start } from "/assets/console_start.js";
 import { webhooks } from "/assets/console_webhooks.js";
@@ -20,12 +22,22 @@ const REFRESH_WAIT = 1000;
 
 const $ = (id) => document.getElementById(id);
 const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-const context = { overview: null };
+// What every view is opened with: the overview, and the query of the URL.
+const context = {
+  overview: null,
+  query: "",
+  // [code, name] of all platforms, by their names
+  platformChoices: () => Object.entries(context.overview.platform_names)
+    .sort(([, one], [, other]) => one.localeCompare(other)),
+};
 let current = { topics: [], refresh: async () => {} };
 
 async function readOverview() {
   const response = await ask("GET", "/sandbox/overview");
-  if (response.ok) context.overview = response.data;
+  if (response.ok) {
+    context.overview = response.data;
+    learn(context.overview);
+  }
   return response.ok;
 }
 
@@ -38,10 +50,12 @@ function drawNav(chosen) {
 
 // `moved`: the reader has chosen this view, so the focus goes there.
 async function show(moved) {
-  const [, name = "start", id] = /^#\/(\w+)(?:\/([\w-]+))?$/.exec(location.hash) ?? [];
+  const [, name = "start", id, query = ""] =
+    /^#\/(\w+)(?:\/([\w-]+))?(?:\?(.*))?$/.exec(location.hash) ?? [];
   const known = Object.hasOwn(views, name) ? name : "start";
   const view = (id && single[known]) || views[known];
   const page = el("div");
+  context.query = query;
   const opened = { topics: view.topics, refresh: view.open(page, context, id) };
   current = opened;
   drawNav(known);

@@ -1,22 +1,14 @@
-// The earnings chart: bars by day, week or month, as SVG, and the days that are averaged.
+// The earnings chart: bars by day, week or month, as SVG, the days that are averaged, their average.
 import { el, svg } from "/assets/dom.js";
-import { money, shown } from "/assets/console_parts.js";
+import { money, shown } from "/assets/console_format.js";
+import { axis, axisWidth, ceiling, dayNames, labels, monthNames, shape } from "/assets/console_axis.js";
 
-// The minimum width of a bar; where they do not fit, the chart is scrolled.
+// The widths of a bar: where they do not fit, the chart is scrolled.
 const BAR_MIN = 4;
-const HEIGHT = 240;
-const LEFT = 56;
-const BOTTOM = 28;
-const TOP = 12;
+const BAR_MAX = 64;
 const DAY = 86400000;
 const UNKNOWN_HEIGHT = 10;
-
-// A round number at or above the highest bar.
-function ceiling(max) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(max, 1)));
-  return [1, 1.2, 1.6, 2, 2.5, 3, 4, 5, 6, 8, 10].map((step) => step * power)
-    .find((value) => value >= max);
-}
+const DAYS_OF = { day: 1, week: 7, month: 365 / 12 };
 
 // One bar a day, from the first row to the last day that is considered: one without a row is a gap.
 function byDay(rows, income) {
@@ -44,20 +36,17 @@ function bySpan(spans, words, length) {
 }
 
 const kinds = {
-  day: { data: "data-date", bars: ({ rows, income }) => byDay(rows, income) },
-  week: { data: "data-week", bars: ({ income, words }) => bySpan(income.weeks, words, 10) },
-  month: { data: "data-month", bars: ({ income, words }) => bySpan(income.months, words, 7) },
+  day: { data: "data-date", names: dayNames, bars: ({ rows, income }) => byDay(rows, income) },
+  week: { data: "data-week", names: dayNames,
+    bars: ({ income, words }) => bySpan(income.weeks, words, 10) },
+  month: { data: "data-month", names: monthNames,
+    bars: ({ income, words }) => bySpan(income.months, words, 7) },
 };
 
-function axis(top, width) {
-  return [0, 0.5, 1].map((part) => {
-    const y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - part);
-    return [
-      svg("line", { class: "grid", x1: LEFT, x2: width, y1: y, y2: y }),
-      svg("text", { class: "tick", x: LEFT - 8, y: y + 4, "text-anchor": "end" },
-        Intl.NumberFormat(undefined, { notation: "compact" }).format(top * part)),
-    ];
-  });
+// What the monthly income is for each day, week or month of the window; null if it is not known.
+function averageOf(income, by) {
+  const monthly = Number(income.monthly_income ?? NaN);
+  return Number.isFinite(monthly) ? (monthly * DAYS_OF[by]) / DAYS_OF.month : null;
 }
 
 function describe(bar, { currency, words }) {
@@ -68,10 +57,9 @@ function describe(bar, { currency, words }) {
 
 function drawBar(bar, at, step, context) {
   if (bar.amount === null && !bar.isUnknown) return null;
-  const tall = (amount) => (Math.max(0, amount) / context.top) * (HEIGHT - TOP - BOTTOM);
-  const x = LEFT + at * step + step * 0.12;
+  const tall = (amount) => (Math.max(0, amount) / context.top) * shape.inner;
+  const x = at * step + step * 0.12;
   const width = step * 0.76;
-  const base = HEIGHT - BOTTOM;
   const height = bar.isUnknown ? UNKNOWN_HEIGHT : tall(bar.amount);
   const text = describe(bar, context);
   const point = () => { context.tip.textContent = text; };
@@ -80,36 +68,33 @@ function drawBar(bar, at, step, context) {
     "data-testid": bar.isUnknown ? "chart-unknown" : "chart-bar",
     [context.kind.data]: bar.name, "data-amount": bar.text ?? "",
     "data-partial": bar.isPartial === undefined ? null : String(bar.isPartial) },
-  svg("rect", { class: "hit", x: LEFT + at * step, y: TOP, width: step, height: base - TOP }),
+  svg("rect", { class: "hit", x: at * step, y: shape.top, width: step, height: shape.inner }),
   svg("rect", { class: bar.isUnknown ? "unknown" : bar.isPartial ? "bar partial" : "bar", x, width,
-    y: base - height, height, rx: Math.min(3, width / 3) }),
-  bar.cash ? svg("rect", { class: "cash", x, width, y: base - tall(bar.cash),
+    y: shape.base - height, height, rx: Math.min(3, width / 3) }),
+  bar.cash ? svg("rect", { class: "cash", x, width, y: shape.base - tall(bar.cash),
     height: tall(bar.cash) }) : null);
 }
 
 // Where a day starts, also within a bar that stands for several.
 function placeOf(day, bars, step) {
   const at = bars.findIndex((bar) => bar.to >= day);
-  if (at < 0) return LEFT + bars.length * step;
+  if (at < 0) return bars.length * step;
   const { from, to } = bars[at];
-  return LEFT + (at + Math.max(0, day - from) / (to - from + DAY)) * step;
+  return (at + Math.max(0, day - from) / (to - from + DAY)) * step;
 }
 
-// The days that the monthly income is the average of.
-function drawWindow(bars, step, { income }) {
+// The days that the monthly income is the average of: [the shape behind the bars, the line above].
+function drawWindow(bars, step, { income }, average, top) {
   const last = Date.parse(income.as_of);
   const first = last - (income.window_days - 1) * DAY;
   const [x, end] = [placeOf(first, bars, step), placeOf(last + DAY, bars, step)];
-  return svg("rect", { class: "window", "data-testid": "chart-window", x, width: end - x, y: TOP,
-    height: HEIGHT - TOP - BOTTOM, "data-from": new Date(first).toISOString().slice(0, 10),
-    "data-to": income.as_of });
-}
-
-function labels(bars, step, width) {
-  const every = Math.max(1, Math.ceil((bars.length * 84) / width));
-  return bars.map((bar, at) => at % every === 0 && at * step < width - LEFT - 20
-    && svg("text", { class: "tick", x: LEFT + (at + 0.5) * step, y: HEIGHT - 8,
-      "text-anchor": "middle" }, bar.name));
+  const y = average === null ? 0 : shape.base - (average / top) * shape.inner;
+  return [svg("rect", { class: "window", "data-testid": "chart-window", x, width: end - x,
+    y: shape.top, height: shape.inner, "data-from": new Date(first).toISOString().slice(0, 10),
+    "data-to": income.as_of }),
+  average === null ? null : [svg("line", { class: "halo", x1: x, x2: end, y1: y, y2: y }),
+    svg("line", { class: "average", "data-testid": "chart-average",
+      "data-value": average.toFixed(2), x1: x, x2: end, y1: y, y2: y })]];
 }
 
 // One stop of the Tab key for all bars; the arrow keys go from bar to bar.
@@ -124,43 +109,65 @@ function walk(event) {
   bars[next].focus();
 }
 
-// The bars, and where the last one of them ends.
-function plot(given, by, tip, space) {
+// The axis, the bars, and where the last one of them ends.
+function plot(given, by, tip, room) {
   const kind = kinds[by];
   const bars = kind.bars(given);
-  const width = Math.max(space, LEFT + bars.length * BAR_MIN);
-  const top = ceiling(Math.max(...bars.map((bar) => bar.amount ?? 0)));
-  const step = (width - LEFT) / bars.length;
+  const average = averageOf(given.income, by);
+  const top = ceiling(Math.max(average ?? 0, ...bars.map((bar) => bar.amount ?? 0)));
+  const left = axisWidth(top);
+  const step = Math.min(BAR_MAX, Math.max(BAR_MIN, (room - left) / bars.length));
+  const width = Math.max(room - left, bars.length * step);
   const context = { ...given, currency: given.income.currency, kind, tip, top };
   const summary = `Earnings by ${by} from ${bars[0].name} to ${bars.at(-1).name}`;
   tip.textContent = `${summary}. Point at a bar, or go through them with the arrow keys.`;
   const drawn = bars.map((bar, at) => drawBar(bar, at, step, context));
   drawn.find(Boolean)?.setAttribute("tabindex", "0");
-  return [svg("svg", { class: "chart", width, height: HEIGHT, role: "group",
-    "aria-label": summary, onkeydown: walk },
-  drawWindow(bars, step, given), axis(top, width), labels(bars, step, width), drawn),
-  LEFT + (drawn.findLastIndex(Boolean) + 1) * step];
+  const [behind, above] = drawWindow(bars, step, given, average, top);
+  const picture = svg("svg", { class: "chart", width, height: shape.height, role: "group",
+    "aria-label": summary, onkeydown: walk }, behind, axis.lines(width),
+  labels(kind.names(bars, step), step, width), drawn, above);
+  return { axis: axis.texts(top, left), picture, end: (drawn.findLastIndex(Boolean) + 1) * step };
 }
 
 function legend(name, text) {
   return el("span", { class: "legend" }, el("i", { class: `swatch ${name}` }), text);
 }
 
+// Only days have their cash.
+function legends({ rows, income, figures, words }, by) {
+  const averaged = figures.find(({ field }) => field === "window_days");
+  const average = averageOf(income, by);
+  return [
+    rows.some((row) => row.amount === null) ? legend("unknown", words.unknown) : null,
+    by === "day" && rows.some((row) => row.cash_amount !== null) ? legend("", "cash") : null,
+    legend("window", `${averaged.label}: ${averaged.text}`),
+    average === null ? null : legend("average",
+      `Average: ${money(average, income.currency)} a ${by}`),
+  ].filter(Boolean);
+}
+
 // The chart with its switch. `rows` are the API's, newest first, and not none; `income` and
 // `figures` are the results of palenca.income, `words` its texts.
 export function chart(given) {
-  const { rows, income, figures } = given;
+  const { income } = given;
   const tip = el("p", { class: "tip" });
+  const pinned = el("div", { class: "pinned" });
   const place = el("div", { class: "plot", "data-testid": "chart" });
+  const box = el("div", { class: "chart-box" }, pinned, place);
+  const key = el("p", { class: "legends", "data-testid": "chart-legend" });
   let chosen = "day";
-  let space = 0;
+  let room = 0;
   const draw = () => {
-    if (space === 0) return;
-    const [picture, end] = plot(given, chosen, tip, space);
-    place.replaceChildren(picture);
+    if (room === 0) return;
+    const drawn = plot(given, chosen, tip, room);
+    pinned.replaceChildren(drawn.axis);
+    place.replaceChildren(drawn.picture);
+    key.replaceChildren(...legends(given, chosen));
     // to the end, unless no bar would be seen there
-    const latest = place.scrollWidth - space;
-    place.scrollLeft = end > latest + space * 0.1 ? latest : end - space * 0.9;
+    const space = place.clientWidth;
+    const newest = place.scrollWidth - space;
+    place.scrollLeft = drawn.end > newest + space * 0.1 ? newest : drawn.end - space * 0.9;
   };
   const choice = (value) => el("label", { class: "switch" },
     el("input", { type: "radio", name: "chart-by", checked: value === chosen,
@@ -170,19 +177,14 @@ export function chart(given) {
       } }), `by ${value}`);
   new ResizeObserver(([entry]) => {
     const now = Math.floor(entry.contentRect.width);
-    if (now !== space) {
-      space = now;
+    if (now !== room) {
+      room = now;
       draw();
     }
-  }).observe(place);
-  const averaged = figures.find(({ field }) => field === "window_days");
+  }).observe(box);
   return el("figure", { class: "figure" },
     el("div", { class: "switches", role: "radiogroup", "aria-label": "Chart" },
       choice("day"), income.weeks.length > 0 ? choice("week") : null,
-      income.months.length > 0 ? choice("month") : null,
-      el("span", { class: "legends" },
-        rows.some((row) => row.amount === null) ? legend("unknown", given.words.unknown) : null,
-        rows.some((row) => row.cash_amount !== null) ? legend("", "cash") : null,
-        legend("window", `${averaged.label}: ${averaged.text}`))),
-    place, tip);
+      income.months.length > 0 ? choice("month") : null),
+    key, box, tip);
 }

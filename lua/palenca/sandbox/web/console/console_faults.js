@@ -1,90 +1,160 @@
 // The view of injected faults, settings and the clock.
 import { ask, el } from "/assets/dom.js";
-import { card, cell, complain, copyLine, curl, field, number, refill, refresher, seconds, shown,
-  table, time } from "/assets/console_parts.js";
+import { exactTime, seconds } from "/assets/console_format.js";
+import { complain, field, numberOrText, select } from "/assets/console_forms.js";
+import { card, copyLine, curl, empty, refill, refresher } from "/assets/console_parts.js";
+import { below, column, row, table } from "/assets/console_tables.js";
 
 const MINUTE = 60;
 const DAY = 86400;
 
-const presets = [
-  ["The next call fails with 503", { kind: "error", status: 503, times: 1 }],
-  ["Every request exceeds the rate limit (429)", { kind: "error", status: 429, code: "too_many_requests" }],
-  ["Responses take 3 s", { kind: "latency", seconds: 3 }],
-  ["10 % of the connections are closed", { kind: "drop", probability: 0.1 }],
-  ["The next response ends after half of its body", { kind: "cut", times: 1 }],
-  ["The next webhook is lost", { kind: "webhook_lose", times: 1 }],
-  ["Each webhook comes twice", { kind: "webhook_duplicate" }],
-  ["Success arrives before created", { kind: "webhook_reorder" }],
-  ["The next webhook is 60 s late", { kind: "webhook_delay", seconds: 60, times: 1 }],
-  ["Earnings change while being read", { kind: "earning_added", times: 1 }],
+// The faults by what they affect: names of the kinds, and faults that are set by one button.
+const groups = [
+  { name: "API requests", kinds: { latency: "Late response", error: "Error response",
+    drop: "Aborted connection", cut: "Truncated response" },
+  presets: [
+    ["The next call fails with 503", { kind: "error", status: 503, times: 1 }],
+    ["Every request exceeds the rate limit (429)",
+      { kind: "error", status: 429, code: "too_many_requests" }],
+    ["Responses take 3 s", { kind: "latency", seconds: 3 }],
+    ["10 % of the connections are closed", { kind: "drop", probability: 0.1 }],
+    ["The next response ends after half of its body", { kind: "cut", times: 1 }],
+  ] },
+  { name: "Webhooks", kinds: { webhook_lose: "Lost", webhook_duplicate: "Duplicate",
+    webhook_delay: "Late", webhook_reorder: "Out of order" },
+  presets: [
+    ["The next webhook is lost", { kind: "webhook_lose", times: 1 }],
+    ["Each webhook comes twice", { kind: "webhook_duplicate" }],
+    ["Success arrives before created", { kind: "webhook_reorder" }],
+    ["The next webhook is 60 s late", { kind: "webhook_delay", seconds: 60, times: 1 }],
+  ] },
+  { name: "Earnings that change while they are read", kinds: { earning_added: "Row added",
+    earning_removed: "Row removed", earning_corrected: "Row corrected" },
+  presets: [["A row is added after the next page", { kind: "earning_added", times: 1 }],
+    ["A row is removed after the next page", { kind: "earning_removed", times: 1 }],
+    ["A row is corrected after the next page", { kind: "earning_corrected", times: 1 }]] },
 ];
 
-const kinds = ["latency", "error", "drop", "cut", "webhook_lose", "webhook_duplicate",
-  "webhook_delay", "webhook_reorder", "earning_added", "earning_removed", "earning_corrected"];
-
-const numbers = [["probability", "Probability", "0 to 1; empty: always"],
-  ["times", "Times", "empty: until removed"], ["seconds", "Seconds", "latency, webhook_delay"],
-  ["status", "Status", "error: 400 to 599"],
-  ["retry_after", "Retry-After", "error: seconds that the response names"]];
-const words = [["code", "Code", "error: the API's own code"],
-  ["method", "Method", "only these requests"], ["path", "Path starts with", "such as /v1/accounts"],
-  ["action", "Event", "of webhook faults, such as login.success"]];
+// The fields of a fault: label and hint. Those that all kinds have come first.
+const common = { probability: ["Probability", "0 to 1; empty: always"],
+  times: ["Times", "empty: until removed"] };
+const special = {
+  seconds: ["Seconds", "by how much it is late"],
+  status: ["Status", "400 to 599"],
+  code: ["Code", "the API's own code"],
+  retry_after: ["Retry-After", "seconds that the response names"],
+  method: ["Method", "only these requests"],
+  path: ["Path starts with", "such as /v1/accounts"],
+  action: ["Event", "only these webhooks"],
+};
+const figures = new Set(["probability", "times", "seconds", "status", "retry_after"]);
 
 function readFault(form) {
   const fault = { kind: form.elements.kind.value };
-  for (const [name] of numbers) {
-    const text = form.elements[name].value.trim();
-    // text that is no number is sent as it is, and rejected with the reason
-    if (text !== "") fault[name] = Number.isNaN(Number(text)) ? text : Number(text);
-  }
-  for (const [name] of words) {
-    const text = form.elements[name].value.trim();
-    if (text !== "") fault[name] = text;
+  for (const input of form.querySelectorAll("[name]:enabled:not([name='kind'])")) {
+    const text = input.value.trim();
+    if (text !== "") fault[input.name] = figures.has(input.name) ? numberOrText(text) : text;
   }
   return fault;
 }
 
-function faultForm() {
+function inputOf(name, overview) {
+  if (name === "method") return select(name, ["GET", "POST", "PUT", "PATCH", "DELETE"], "all");
+  if (name === "action") {
+    return select(name, overview.actions.filter((one) => one !== "*"), "all");
+  }
+  return el("input", { name, autocomplete: "off",
+    inputmode: figures.has(name) ? "decimal" : null });
+}
+
+// Shows the fields of one kind, with its defaults; the others are not sent.
+function showFields(form, kind) {
+  for (const name of Object.keys(special)) {
+    const input = form.elements[name];
+    const has = kind.fields.includes(name);
+    input.disabled = !has;
+    input.closest(".field").hidden = !has;
+    if (input.tagName === "INPUT") input.placeholder = String(kind.defaults?.[name] ?? "");
+  }
+}
+
+function faultForm({ overview }) {
+  const kinds = select("kind", [], null, { "data-testid": "fault-kind" });
+  kinds.append(...groups.map(({ name, kinds: known }) => el("optgroup", { label: name },
+    Object.entries(known).map(([kind, label]) => el("option", { value: kind },
+      `${label} (${kind})`)))));
+  const show = () => showFields(form, overview.fault_kinds[kinds.value]);
   const form = el("form", {
     novalidate: true,
     async onsubmit(event) {
       event.preventDefault();
       const response = await ask("POST", "/sandbox/faults", readFault(form));
       complain(form, response);
-      if (response.ok) form.reset();
+      if (response.ok) {
+        form.reset();
+        show();
+      }
     },
   },
-  el("div", { class: "fields" },
-    field("Kind", el("select", { name: "kind" },
-      kinds.map((kind) => el("option", { value: kind }, kind)))),
-    numbers.map(([name, label, hint]) => field(label,
-      el("input", { name, inputmode: "decimal", autocomplete: "off" }), hint)),
-    words.map(([name, label, hint]) => field(label,
-      el("input", { name, autocomplete: "off" }), hint))),
+  el("div", { class: "fields" }, field("Kind", kinds),
+    Object.entries({ ...special, ...common }).map(([name, [label, hint]]) =>
+      field(label, inputOf(name, overview), hint))),
   el("em", { class: "problem last" }),
   el("button", { type: "submit", class: "main", "data-testid": "fault-add" }, "Set the fault"));
-  return el("details", null, el("summary", null, "Another one"), el("br"), form);
+  kinds.addEventListener("change", () => {
+    complain(form, { ok: true });
+    show();
+  });
+  show();
+  return el("details", null, el("summary", null, "Another fault"), form);
 }
 
 function presetButtons() {
-  return el("div", { class: "presets" }, presets.map(([label, fault]) => el("button", {
-    type: "button", "data-testid": `preset-${fault.kind}`,
-    onclick: () => ask("POST", "/sandbox/faults", fault) }, label)));
+  return groups.map(({ name, presets }) => el("div", { role: "group", "aria-label": name },
+    el("h3", null, name), el("div", { class: "presets" }, presets.map(([label, fault]) =>
+      el("button", { type: "button", "data-testid": `preset-${fault.kind}`,
+        onclick: () => ask("POST", "/sandbox/faults", fault) }, label)))));
 }
 
+// What a fault is limited to, by the fields of its kind.
 function details(fault) {
-  return ["method", "path", "action", "seconds", "status", "code", "retry_after"]
-    .filter((name) => fault[name] !== null).map((name) => `${name} ${fault[name]}`).join(", ");
+  const given = (name) => fault[name] !== null && fault[name] !== undefined;
+  return [
+    given("status") && `${fault.status} ${fault.code ?? ""}`.trim(),
+    given("retry_after") && `Retry-After ${fault.retry_after}`,
+    given("seconds") && `${fault.seconds} s`,
+    given("method") && `only ${fault.method}`,
+    given("path") && `under ${fault.path}`,
+    given("action") && `only ${fault.action}`,
+    fault.probability < 1 && `${Number((fault.probability * 100).toFixed(2))} % of them`,
+  ].filter(Boolean).join(", ");
 }
 
-function row(fault) {
-  return el("tr", { "data-testid": "fault-row", "data-kind": fault.kind,
-    "data-hits": fault.hits },
-  cell(fault.kind), cell(shown(details(fault))), number(shown(fault.probability)),
-  number(fault.times === null ? "∞" : String(fault.times)), number(String(fault.hits)),
-  cell(el("button", { type: "button", class: "small", "data-testid": "fault-remove",
-    "aria-label": `Remove ${fault.kind}`, "data-key": `remove ${fault.fault_id}`,
-    onclick: () => ask("DELETE", `/sandbox/faults/${fault.fault_id}`) }, "Remove")));
+const columns = [column("Fault"), column("What", "from-medium wrap"),
+  column("Times left", "number from-medium"), column("Hits", "number"), column("")];
+
+function faultRow(fault, kinds) {
+  const left = fault.times === null ? "∞" : String(fault.times);
+  return row({ "data-testid": "fault-row", "data-kind": fault.kind, "data-hits": fault.hits },
+    [kinds[fault.kind], el("code", { class: "sub" }, fault.kind),
+      below("below-medium", details(fault), fault.times === null ? null : `${left} left`)],
+    details(fault) || "—", left, String(fault.hits),
+    el("button", { type: "button", class: "small", "data-testid": "fault-remove",
+      "aria-label": `Remove ${fault.kind}`, "data-key": `remove ${fault.fault_id}`,
+      onclick: () => ask("DELETE", `/sandbox/faults/${fault.fault_id}`) }, "Remove"));
+}
+
+function faultList(faults) {
+  if (faults.length === 0) {
+    return [empty("No faults set.", el("button", { type: "button", "data-key": "first-fault",
+      onclick: () => ask("POST", "/sandbox/faults", groups[0].presets[0][1]) },
+    "Let the next call fail"))];
+  }
+  return groups.map(({ name, kinds }) => {
+    const own = faults.filter((fault) => kinds[fault.kind]);
+    return own.length === 0 ? null : el("section", { class: "spans", "data-testid": "fault-group" },
+      el("h3", null, name), table(columns, own.map((fault) => faultRow(fault, kinds))));
+  });
 }
 
 const settings = [["webhook_delay", "Webhook delay", "seconds from a login to its events"],
@@ -96,10 +166,8 @@ function settingsForm(context) {
     novalidate: true,
     async onsubmit(event) {
       event.preventDefault();
-      const given = Object.fromEntries(settings.map(([name]) => {
-        const text = form.elements[name].value.trim();
-        return [name, text === "" || Number.isNaN(Number(text)) ? text : Number(text)];
-      }));
+      const given = Object.fromEntries(settings.map(([name]) =>
+        [name, numberOrText(form.elements[name].value.trim())]));
       const response = await ask("PUT", "/sandbox/settings", given);
       complain(form, response);
       if (response.ok) document.getElementById("announce").textContent = "saved";
@@ -120,9 +188,9 @@ function clockCard() {
   const section = card("Clock", now, el("div", { class: "presets" },
     advance("+ 30 s", 30, "advance-30"), advance("+ 1 min", MINUTE, "advance-60"),
     advance("+ 1 h", 60 * MINUTE, "advance-3600"), advance("+ 1 day", DAY, "advance-86400")),
-  el("p", { class: "quiet" }, "Delays, retries and the rate limit's window end at once."));
+  el("p", { class: "quiet last" }, "Delays, retries and the rate limit's window end at once."));
   return { section, show({ now: instant, clock_offset: offset }) {
-    now.replaceChildren(time(instant), offset > 0 ? ` (${seconds(offset)} ahead)` : "");
+    now.replaceChildren(exactTime(instant), offset > 0 ? ` (${seconds(offset)} ahead)` : "");
   } };
 }
 
@@ -134,17 +202,15 @@ export const faults = {
     const clock = clockCard();
     page.append(el("h1", null, "Faults and time"), el("p", { class: "lead" },
       "Inject failures into API requests and webhook deliveries."),
-    card("Set a fault", presetButtons(), faultForm(), el("div", { class: "lines" },
+    card("Faults that are set", list),
+    card("Set a fault", presetButtons(), faultForm(context), el("div", { class: "lines" },
       copyLine("curl", curl("POST", `${location.origin}/sandbox/faults`,
         { "Content-Type": "application/json" }, '{"kind": "error", "status": 503, "times": 3}'),
       "copy-fault"))),
-    card("Faults that are set", list),
     el("div", { class: "two" }, settingsForm(context), clock.section));
     return refresher(() => ask("GET", "/sandbox/faults"), (response) => {
       clock.show(context.overview);
-      if (!response.ok) return;
-      refill(list, table(["Kind", "What", "#Probability", "#Times left", "#Hits", ""],
-        response.data.faults.map(row), "No faults set."));
+      if (response.ok) refill(list, faultList(response.data.faults));
     });
   },
 };

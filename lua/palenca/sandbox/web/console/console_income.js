@@ -1,7 +1,12 @@
 // The income card of a login: the decision with its reasons, the figures, weeks and months.
 // The texts of figures come from palenca.income, with them.
 import { el } from "/assets/dom.js";
-import { badge, card, cell, money, number, table } from "/assets/console_parts.js";
+import { money } from "/assets/console_format.js";
+import { badge, card } from "/assets/console_parts.js";
+import { below, column, folding, row } from "/assets/console_tables.js";
+
+// Weeks or months that are shown at first.
+const SPANS = 12;
 
 function outcome({ verdict, explanation }) {
   return el("div", { class: "outcome", "data-testid": "verdict", "data-outcome": verdict.outcome },
@@ -14,29 +19,33 @@ function outcome({ verdict, explanation }) {
 }
 
 function figure({ field, kind, label, text, note }, currency) {
-  return el("div", null, el("dt", null, label),
+  return el("div", { class: text === null ? "unknown-figure" : null }, el("dt", null, label),
     el("dd", { class: "figure-value", "data-testid": `income-${field}`, "data-value": text ?? "" },
       kind === "money" ? money(text, currency) : text ?? "—"),
     el("dd", { class: "note" }, note));
 }
 
-function spanRow(span, testid, currency, hasUnknown) {
+function spanRow(span, { testid, words, currency, hasUnknown }) {
   const isPartial = span.full === false;
-  return el("tr", { "data-testid": testid, "data-from": span.from, "data-to": span.to,
+  const end = `${span.to}${isPartial ? "*" : ""}`;
+  return row({ "data-testid": testid, "data-from": span.from, "data-to": span.to,
     "data-total": span.total ?? "", "data-partial": String(isPartial) },
-  cell(span.from), cell(span.to, isPartial ? "*" : null), number(String(span.active_days)),
-  hasUnknown ? number(String(span.unknown_days)) : null, number(money(span.total, currency)));
+  [span.from, below("below-narrow", `${words.to} ${end}`)], end,
+  [String(span.active_days), below("below-medium", hasUnknown && span.unknown_days > 0
+    && `${span.unknown_days} ${words.unknown}`)],
+  ...(hasUnknown ? [String(span.unknown_days)] : []), money(span.total, currency));
 }
 
 // The newest one first, as in the table of the earnings.
 function spans(title, list, testid, words, currency) {
   if (list.length === 0) return null;
   const hasUnknown = list.some((span) => span.unknown_days > 0);
-  const heads = [words.from, words.to, `#${words.days}`,
-    ...(hasUnknown ? [`#${words.unknown}`] : []), `#${words.total}`];
-  const rows = list.map((span) => spanRow(span, testid, currency, hasUnknown)).reverse();
+  const columns = [column(words.from), column(words.to, "from-narrow"), column(words.days, "number"),
+    ...(hasUnknown ? [column(words.unknown, "number from-medium")] : []), column(words.total, "number")];
+  const rows = list.map((span) => spanRow(span,
+    { testid, words, currency, hasUnknown })).reverse();
   return el("section", { class: "spans" }, el("h3", null, title),
-    table(heads, rows, "", rows.length > 13 ? "tall" : null),
+    folding(columns, rows, SPANS, testid.replace("-row", ""), testid),
     list.some((span) => span.full === false) ? el("p", { class: "quiet" }, words.partial) : null);
 }
 
@@ -51,7 +60,6 @@ function problems(income, words) {
 
 export function incomeCard(found, words) {
   const { income, figures } = found;
-  if (!income) return card("Income", el("p", { class: "empty" }, "No earnings."));
   return card("Income", outcome(found), problems(income, words),
     el("dl", { class: "facts figures", "data-testid": "income" },
       figures.map((one) => figure(one, income.currency))),

@@ -1,43 +1,6 @@
-// The parts that the console's views share: times, money, badges, tables, lines to copy.
+// The parts that the console's views share: badges, cards, facts, lines to copy, regions.
 import { el } from "/assets/dom.js";
-
-const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-
-// A time in the reader's time zone; the exact text is its title.
-export function time(text) {
-  if (!text) return "—";
-  return el("time", { datetime: text, title: text }, clock.format(new Date(text)));
-}
-
-// The time that is `ahead` seconds from now. Shown as a time of day: it stays true while the
-// page is not drawn anew.
-export function timeAhead(ahead) {
-  return new Intl.DateTimeFormat(undefined, { timeStyle: "medium" })
-    .format(new Date(Date.now() + ahead * 1000));
-}
-
-export function seconds(value) {
-  if (value < 90) return `${Math.ceil(value)} s`;
-  if (value < 5400) return `${Math.ceil(value / 60)} min`;
-  return `${Math.ceil(value / 3600)} h`;
-}
-
-// Groups the digits of a decimal text without converting it to a number, which could lose cents.
-function grouped(text) {
-  const [, sign, integer, rest] = /^(-?)(\d+)(.*)$/.exec(text) ?? [null, "", text, ""];
-  return sign + integer.replace(/\B(?=(\d{3})+$)/g, "\u2009") + rest;
-}
-
-export function money(amount, currency) {
-  if (amount === null || amount === undefined) return "—";
-  const text = typeof amount === "number" ? amount.toFixed(2) : amount;
-  return `${grouped(text)} ${(currency ?? "").toUpperCase()}`.trim();
-}
-
-export function shown(value) {
-  if (value === null || value === undefined || value === "") return "—";
-  return String(value);
-}
+import { shown } from "/assets/console_format.js";
 
 const tones = {
   success: "good", delivered: "good", pending: "wait", queued: "wait", sending: "wait",
@@ -55,10 +18,6 @@ export function statusBadge(status) {
     String(status));
 }
 
-export function short(id) {
-  return el("code", { title: id }, `${id.slice(0, 8)}…`);
-}
-
 export async function copy(text, button) {
   const label = button.textContent;
   try {
@@ -70,12 +29,18 @@ export async function copy(text, button) {
   setTimeout(() => { button.textContent = label; }, 1500);
 }
 
+// A line of more characters is scrolled.
+const LONG = 400;
+
 // A text with a button that copies it. `seen` is what the screen shows of it.
 export function copyLine(name, text, testid, seen) {
   const button = el("button", { type: "button", class: "small", "aria-label": `Copy ${name}`,
     onclick: () => copy(text, button) }, "Copy");
+  const visible = seen ?? text;
   return el("div", { class: "line", "data-testid": testid, "data-text": text },
-    el("span", { class: "line-name" }, name), el("code", { tabindex: "0" }, seen ?? text), button);
+    el("span", { class: "line-name" }, name),
+    visible.length > LONG ? el("code", { tabindex: "0", class: "long" }, visible)
+      : el("code", null, visible), button);
 }
 
 const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
@@ -150,27 +115,36 @@ function layOut(text) {
   }).join("");
 }
 
-// A head that starts with "#" is that of a column of numbers.
-export function table(heads, rows, empty, kind) {
-  if (rows.length === 0) return el("p", { class: "empty" }, empty);
-  const cells = heads.map((head) => el("th", { scope: "col",
-    class: head.startsWith("#") ? "number" : null }, head.replace(/^#/, "")));
-  return el("div", { class: `scroll ${kind ?? ""}`, tabindex: "0", role: "group",
-    "aria-label": "Table" },
-  el("table", null, el("thead", null, el("tr", null, cells)), el("tbody", null, rows)));
-}
-
-export const cell = (...content) => el("td", null, content);
-export const number = (...content) => el("td", { class: "number" }, content);
 export const card = (title, ...content) => el("section", { class: "card" },
   title ? el("h2", null, title) : null, content);
 export const crumb = (href, name) => el("p", { class: "crumb" },
   el("a", { href }, `‹ ${name}`));
 
-export function facts(list) {
-  return el("dl", { class: "facts" }, list.map(([name, value]) => el("div", null,
-    el("dt", null, name), el("dd", null, value instanceof Node ? value : shown(value)))));
+// Names and values; those without a value are left out. A third entry is the class of the fact.
+export function facts(list, kind) {
+  const known = list.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return el("dl", { class: `facts ${kind ?? ""}` }, known.map(([name, value, style]) => el("div",
+    { class: style }, el("dt", null, name),
+    el("dd", null, value instanceof Node ? value : shown(value)))));
 }
+
+// What is shown instead of something that is missing: why, and what to do about it.
+export function empty(text, ...actions) {
+  return el("div", { class: "empty" }, el("p", null, text),
+    actions.length > 0 ? el("div", { class: "row" }, actions) : null);
+}
+
+export const linkButton = (href, label, props) => el("a", { class: "button", href, ...props },
+  label);
+
+// The widget for a worker; `more` has further parameters, such as the platform.
+export function widgetUrl(overview, id, more = {}) {
+  return `/widget?${new URLSearchParams({ widget_id: overview.default_widget_id,
+    external_id: id, ...more })}`;
+}
+
+export const widgetLink = (url, label, kind = "") => el("a", { class: `button ${kind}`, href: url,
+  target: "_blank", rel: "noopener" }, label);
 
 // A value that is shown only on request.
 export function masked(value) {
@@ -179,23 +153,6 @@ export function masked(value) {
     button.replaceWith(el("span", null, value));
   } }, `••••${value.slice(-2)} show`);
   return button;
-}
-
-export function field(label, input, hint) {
-  return el("label", { class: "field" }, el("span", null, label), input,
-    hint ? el("small", null, hint) : null, el("em", { class: "problem" }));
-}
-
-// Shows a rejection beside the field it names, or at the form's end.
-export function complain(form, response) {
-  for (const place of form.querySelectorAll(".problem")) place.textContent = "";
-  if (response.ok) return;
-  const input = form.elements[response.field];
-  const place = input?.closest?.(".field")?.querySelector(".problem")
-    ?? form.querySelector(".problem.last");
-  place.textContent = response.message;
-  document.getElementById("announce").textContent = response.message;
-  input?.focus?.();
 }
 
 // A click needs an element that is still there when the button is released.
@@ -230,28 +187,11 @@ export function refill(region, ...children) {
 // Refreshes a view: reads, then draws. Of two overlapping refreshes, the later one counts.
 export function refresher(read, draw) {
   let round = 0;
-  return async () => {
+  const refresh = async () => {
     round += 1;
     const mine = round;
     const found = await read();
-    if (mine === round) draw(found);
+    if (mine === round) draw(found, refresh);
   };
-}
-
-// A list that grows on demand, up to what the sandbox returns at once. `read(count)` returns the
-// response and its rows; the result refreshes the list.
-export function growing(region, heads, empty, read) {
-  const step = 50;
-  const max = 1000;
-  let count = step;
-  const refresh = refresher(() => read(count), ({ response, rows }) => {
-    if (!response.ok) return;
-    const rest = response.pagination.total_items > rows.length && count < max;
-    refill(region, table(heads, rows, empty), rest ? el("button", { type: "button",
-      "data-key": "more", onclick() {
-        count = Math.min(count + step, max);
-        refresh();
-      } }, "Show more") : null);
-  });
   return refresh;
 }

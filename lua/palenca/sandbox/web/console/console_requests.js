@@ -1,19 +1,25 @@
 // The views of the API's requests: those seen lately, and one with its response.
 import { ask, el } from "/assets/dom.js";
-import { card, cell, crumb, facts, growing, lines, lua, luaText, pretty, refill, refresher,
-  short, shown, statusBadge, time } from "/assets/console_parts.js";
+import { bothTimes, breakable, platformName, shortPath, shown, time } from "/assets/console_format.js";
+import { card, copyLine, crumb, curl, empty, facts, lines, lua, luaText, pretty, refill, refresher,
+  statusBadge } from "/assets/console_parts.js";
+import { below, column, filtered, row } from "/assets/console_tables.js";
+
+const columns = [column("Request", "wrap"), column("Status"), column("Platform", "from-medium"),
+  column("Worker", "from-medium wrap"), column("Fault", "from-wide"), column("When", "when")];
 
 function target(entry) {
   return entry.path + (entry.query ? `?${entry.query}` : "");
 }
 
-function row(entry) {
-  return el("tr", { "data-testid": "request-row", "data-path": entry.path,
-    "data-method": entry.method },
-  cell(el("a", { href: `#/requests/${entry.request_id}`, "data-key": entry.request_id },
-    `${entry.method} ${target(entry)}`)),
-  cell(statusBadge(entry.status)), cell(shown(entry.fault)), cell(short(entry.request_id)),
-  cell(time(entry.at)));
+function requestRow(entry) {
+  return row({ "data-testid": "request-row", "data-path": entry.path, "data-method": entry.method },
+    [el("a", { href: `#/requests/${entry.request_id}`, "data-key": entry.request_id,
+      title: target(entry) }, entry.method, " ", breakable(shortPath(target(entry)))),
+    below("below-medium", platformName(entry.platform), entry.external_id)],
+    [statusBadge(entry.status), below("below-wide", entry.fault && `fault: ${entry.fault}`)],
+    shown(platformName(entry.platform)), breakable(shown(entry.external_id)), shown(entry.fault),
+    time(entry.at));
 }
 
 function isJson(text) {
@@ -38,13 +44,16 @@ function headerLines(headers) {
 
 function describe(page, overview, entry) {
   refill(page, crumb("#/requests", "Requests"),
-    el("h1", null, `${entry.method} ${entry.path}`),
+    el("h1", null, entry.method, " ", breakable(shortPath(entry.path))),
     card(null, facts([
       ["Status", statusBadge(entry.status)],
-      ["Request id", el("code", null, entry.request_id)],
-      ["When", time(entry.at)],
-      ["Query", entry.query],
+      ["Platform", platformName(entry.platform)],
+      ["Worker", entry.external_id],
+      ["When", bothTimes(entry.at), "double"],
       ["Fault", entry.fault],
+      ["Path", el("code", null, entry.path), "all"],
+      ["Query", entry.query && el("code", null, entry.query), "all"],
+      ["Request id", el("code", null, entry.request_id), "all"],
     ]), repeat(overview, entry)),
     card("Request", el("pre", { tabindex: "0" }, headerLines(entry.request_headers)), el("br"),
       pretty(entry.request_body)),
@@ -63,18 +72,29 @@ const one = {
   },
 };
 
+function none(overview) {
+  const call = (key) => curl("GET", `${location.origin}/v1/webhooks`, { "x-api-key": key });
+  return empty("No request yet. Send the first one:", el("div", { class: "lines" },
+    copyLine("curl", call(overview.api_key), "copy-first", call("••••"))));
+}
+
 export const requests = {
   title: "Requests",
   topics: ["requests"],
   one,
-  open(page) {
-    const list = el("section", { class: "card" });
+  open(page, context) {
     page.append(el("h1", null, "API requests"), el("p", { class: "lead" },
-      "The last 500 requests under /v1, the newest first."), list);
-    return growing(list, ["Request", "Status", "Fault", "Request id", "When"], "No request yet.",
-      async (count) => {
-        const response = await ask("GET", `/sandbox/requests?items_per_page=${count}`);
-        return { response, rows: response.data?.requests.map(row) ?? [] };
-      });
+      "The last 500 requests under /v1, the newest first."));
+    return filtered(page, context, {
+      view: "requests", path: "/sandbox/requests", key: "requests", name: "request", columns,
+      row: requestRow,
+      choices: [
+        ["status", "Status", [["2xx", "2xx success"], ["4xx", "4xx client error"],
+          ["5xx", "5xx server error"], "401", "404", "422", "429", "503"]],
+        ["method", "Method", ["GET", "POST", "PUT", "PATCH", "DELETE"]],
+        ["platform", "Platform", context.platformChoices()],
+      ],
+      none: () => none(context.overview),
+    });
   },
 };

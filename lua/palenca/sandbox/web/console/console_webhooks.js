@@ -1,8 +1,9 @@
 // The view of webhooks: creating, changing and deleting them.
 import { ask, el } from "/assets/dom.js";
-import { badge, card, complain, copyLine, crumb, facts, field, lines, luaText, refill, refresher }
+import { checkGroup, complain, field } from "/assets/console_forms.js";
+import { badge, card, copyLine, crumb, empty, facts, lines, linkButton, luaText, refill, refresher }
   from "/assets/console_parts.js";
-import { deliveriesOf } from "/assets/console_deliveries.js";
+import { deliveriesTo } from "/assets/console_deliveries.js";
 
 const LOGIN_EVENTS = ["login.created", "login.success", "login.incomplete", "login.error"];
 
@@ -11,7 +12,7 @@ function eventChecks(actions, chosen) {
   const check = (name, label) => el("label", { class: "check" },
     el("input", { type: "checkbox", name: "events", value: name, checked: chosen.includes(name),
       "data-testid": `event-${name}` }), label ?? name);
-  return el("fieldset", null, el("legend", null, "Events"),
+  return checkGroup("Events",
     el("div", { class: "checks" }, check("*", "all of them"),
       LOGIN_EVENTS.map((one) => check(one))),
     el("details", { open: others.some((one) => chosen.includes(one)) },
@@ -32,7 +33,7 @@ function inputs(overview, webhook) {
           selected: one.id === webhook.widget_id }, one.name))),
       "Only the events of logins through this widget are sent.")),
     eventChecks(overview.actions, webhook.events),
-    el("label", { class: "check" }, el("input", { type: "checkbox", name: "sign_request",
+    el("label", { class: "check last" }, el("input", { type: "checkbox", name: "sign_request",
       checked: webhook.sign_request, "data-testid": "webhook-sign" }),
     "Sign each request with the webhook's private key"),
     el("em", { class: "problem last" }),
@@ -52,10 +53,16 @@ function read(form) {
 
 // The API takes an empty name, and would then show nobody what the webhook is for.
 function check(given) {
-  if (given.name === "") return { ok: false, field: "name", message: "a name is required" };
-  if (given.url === "") return { ok: false, field: "url", message: "a URL is required" };
-  if (given.events.length === 0) return { ok: false, message: "choose at least one event" };
-  return { ok: true };
+  const problems = [];
+  if (given.name === "") problems.push({ field: "name", message: "a name is required" });
+  if (given.url === "") problems.push({ field: "url", message: "a URL is required" });
+  else if (!/^https?:\/\//i.test(given.url)) {
+    problems.push({ field: "url", message: "the URL must start with http:// or https://" });
+  }
+  if (given.events.length === 0) {
+    problems.push({ field: "events", message: "choose at least one event" });
+  }
+  return { ok: problems.length === 0, problems };
 }
 
 function formOf(overview, webhook, label, testid, send) {
@@ -109,9 +116,9 @@ function show(overview, webhook, view) {
   el("h2", null, el("a", { href: `#/webhooks/${id}`, "data-key": id }, webhook.name), " ",
     badge(webhook.is_active ? "active" : "off")),
   facts([
-    ["URL", webhook.url],
-    ["Events", webhook.events.includes("*") ? "all" : webhook.events.join(", ")],
-    ["Webhook id", el("code", null, id)],
+    ["URL", webhook.url, "all"],
+    ["Events", webhook.events.includes("*") ? "all" : webhook.events.join(", "), "all"],
+    ["Webhook id", el("code", null, id), "all"],
     ["Signed", webhook.sign_request ? "yes" : "no"],
   ]),
   webhook.private_key ? el("div", { class: "lines" },
@@ -158,8 +165,8 @@ const one = {
     const sent = el("section", { class: "card" });
     page.append(crumb("#/webhooks", "Webhooks"), el("h1", null, "Webhook"), found, sent);
     const view = viewOf(context, found, (webhooks) => webhooks.find((item) => item.id === id)?.card
-      ?? el("p", { class: "empty" }, "This webhook is gone."));
-    const deliveries = deliveriesOf(sent, `&webhook_id=${id}`);
+      ?? empty("This webhook is gone.", linkButton("#/webhooks", "To the webhooks")));
+    const deliveries = deliveriesTo(sent, context, id);
     return () => Promise.all([view.refresh(), deliveries()]);
   },
 };
@@ -170,11 +177,13 @@ export const webhooks = {
   one,
   open(page, context) {
     const list = el("div");
+    const form = creation(context.overview);
     page.append(el("h1", null, "Webhooks"), el("p", { class: "lead" },
-      "The URLs to which the sandbox sends the events of logins."), creation(context.overview),
-    list);
+      "The URLs to which the sandbox sends the events of logins."), form, list);
     return viewOf(context, list, (known) => (known.length === 0
-      ? el("p", { class: "empty" }, "No webhook yet.")
+      ? empty("No webhook yet: no event of a login is sent anywhere.", el("button",
+        { type: "button", onclick: () => form.querySelector("[name='name']").focus() },
+        "Fill in the form"))
       : known.map((item) => item.card))).refresh;
   },
 };

@@ -24,8 +24,15 @@ export function svg(tag, props, ...children) {
   return build(document.createElementNS(SVG, tag), props, children);
 }
 
-// Sends a request to the sandbox. Returns { ok, status, data, pagination, message, field };
-// status 0: there was no response.
+// What a rejection says, field by field: { field, message }.
+function problemsOf(content) {
+  return (content.detail ?? []).map((one) => ({ field: one.loc.at(-1),
+    message: `${one.loc.slice(1).join(".")} ${one.msg}` }));
+}
+
+// Sends a request to the sandbox. Returns { ok, status, data, pagination, message, field, problems };
+// status 0: there was no response. `problems` has all that is wrong, the first of which are
+// `message` and `field`.
 export async function ask(method, path, body) {
   let response;
   try {
@@ -35,15 +42,17 @@ export async function ask(method, path, body) {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    return { ok: false, status: 0, message: "no response" };
+    const message = "no response";
+    return { ok: false, status: 0, message, problems: [{ message }] };
   }
   const content = await response.json().catch(() => ({}));
   if (response.ok && content.success) {
     return { ok: true, status: response.status, data: content.data, pagination: content.pagination };
   }
-  const fault = content.detail?.[0];
-  const field = fault ? fault.loc.at(-1) : content.error?.errors?.[0]?.location;
-  const message = (fault ? `${fault.loc.slice(1).join(".")} ${fault.msg}` : content.error?.message)
-    ?? `status ${response.status}`;
-  return { ok: false, status: response.status, field, message };
+  const problems = problemsOf(content);
+  if (problems.length === 0) {
+    problems.push({ field: content.error?.errors?.[0]?.location,
+      message: content.error?.message ?? `status ${response.status}` });
+  }
+  return { ok: false, status: response.status, ...problems[0], problems };
 }
