@@ -156,5 +156,5 @@ test("a login that fails leaves no warning, and the form says so", staged(async 
   stage.expectProblem(/422/);
   await page.selectOption('[name="warning"]', "");
   await page.click(by("simulate"));
-  await page.waitForSelector("text=No earnings.");
+  await page.waitForSelector("text=This login has failed");
 }));

@@ -91,7 +91,7 @@ export function short(id) {
 // A text that may break after its punctuation, and within long words; a table then never has to be
 // wider than its place.
 export function breakable(text) {
-  const parts = String(text).match(/\s+|[^\s_./:@-]{1,14}[_./:@-]*|[_./:@-]+/g) ?? [];
+  const parts = String(text).match(/\s+|[^\s_./:@-]{1,10}[_./:@-]*|[_./:@-]+/g) ?? [];
   return parts.flatMap((part, at) => (at > 0 ? [el("wbr"), part] : [part]));
 }
 

@@ -8,7 +8,7 @@ import { badge, card, crumb, empty, facts, lines, linkButton, masked, refill, re
   widgetLink, widgetUrl } from "/assets/console_parts.js";
 import { noDelivery, ofLogin } from "/assets/console_deliveries.js";
 import { lookedAt } from "/assets/console_start.js";
-import { column, folding, row, table } from "/assets/console_tables.js";
+import { below, column, folding, row, table } from "/assets/console_tables.js";
 
 // Days and jobs that are shown at first.
 const DAYS = 10;
@@ -115,15 +115,16 @@ function profileCard(context, login, details) {
       `client.accounts:profile("${login.account_id}")`));
 }
 
-const dayColumns = [column("Day"), column("Amount", "number"), column("Cash", "number"),
-  column("Trips", "number from-medium")];
+const dayColumns = [column("Day"), column("Amount", "number"),
+  column("Cash", "number from-narrow"), column("Trips", "number from-medium")];
 
 function earningsRow(earning) {
   return row({ "data-testid": "earnings-row", "data-date": earning.earning_date,
     "data-amount": earning.amount === null ? "" : earning.amount.toFixed(2) },
-  earning.earning_date, money(earning.amount, earning.currency),
-  earning.cash_amount === null ? "—" : money(earning.cash_amount, earning.currency),
-  shown(earning.count_trips));
+  earning.earning_date, [money(earning.amount, earning.currency),
+    below("below-narrow", earning.cash_amount !== null
+      && `cash ${money(earning.cash_amount, earning.currency)}`)],
+  money(earning.cash_amount, earning.currency), shown(earning.count_trips));
 }
 
 function earningsCard(context, { login, earnings: rows, income, figures }) {

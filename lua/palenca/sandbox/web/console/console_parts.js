@@ -39,8 +39,8 @@ export function copyLine(name, text, testid, seen) {
   const visible = seen ?? text;
   return el("div", { class: "line", "data-testid": testid, "data-text": text },
     el("span", { class: "line-name" }, name),
-    visible.length > LONG ? el("code", { tabindex: "0", class: "long" }, visible)
-      : el("code", null, visible), button);
+    button, visible.length > LONG ? el("code", { tabindex: "0", class: "long" }, visible)
+      : el("code", null, visible));
 }
 
 const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
