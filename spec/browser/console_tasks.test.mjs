@@ -223,7 +223,7 @@ test("steps that are done fold to numbers, which lead to what they count", async
   assert.equal(await page.isVisible(by("step-4")), false);
   assert.deepEqual(await page.$$eval(`${by("numbers")} li`, (nodes) => nodes.map((node) =>
     node.innerText.replace(/\s+/g, " "))),
-  ["3 logins 1 failed", "4 deliveries none failed", "1 API requests", "1 webhooks"]);
+  ["3 logins 1 failed", "4 deliveries none failed", "1 API request", "1 webhook"]);
   await page.click(`${by("number-logins")} .failed`);
   await rows(page, "login-row", 1);
   assert.deepEqual(await values(page, by("login-row"), "status"), ["error"]);

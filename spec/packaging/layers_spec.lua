@@ -53,7 +53,7 @@ local ROOMS = {
     .. "lua/palenca/sandbox/data lua/palenca/sandbox/http" },
   { "lua/palenca/sandbox/api", uses = "lua/palenca/util lua/palenca/sandbox/data "
     .. "lua/palenca/sandbox/http" },
-  { "lua/palenca/sandbox/control", uses = "lua/palenca/util lua/palenca/income "
+  { "lua/palenca/sandbox/control", uses = "lua/palenca/util lua/palenca lua/palenca/income "
     .. "lua/palenca/sandbox/data lua/palenca/sandbox/http lua/palenca/sandbox/delivery "
     .. "lua/palenca/sandbox/api" },
   { "lua/palenca/sandbox", uses = "lua/palenca/sandbox/data lua/palenca/sandbox/http "

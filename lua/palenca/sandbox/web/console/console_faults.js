@@ -131,7 +131,7 @@ function details(fault) {
 }
 
 const columns = [column("Fault"), column("What", "from-medium wrap"),
-  column("Times left", "number from-medium"), column("Hits", "number"), column("")];
+  column("Times left", "number from-medium"), column("Hits", "number"), column("", "number")];
 
 function faultRow(fault, kinds) {
   const left = fault.times === null ? "∞" : String(fault.times);

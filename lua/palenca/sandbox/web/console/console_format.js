@@ -99,6 +99,7 @@ export function breakable(text) {
 export const shortPath = (path) => path.replace(
   /([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, "$1…");
 
-const pluralOf = (one) => (/[^aeiou]y$/.test(one) ? one.replace(/y$/, "ies") : `${one}s`);
+export const pluralOf = (one, number) => (number === 1 ? one
+  : /[^aeiou]y$/.test(one) ? one.replace(/y$/, "ies") : `${one}s`);
 
-export const count = (number, one) => `${number} ${number === 1 ? one : pluralOf(one)}`;
+export const count = (number, one) => `${number} ${pluralOf(one, number)}`;

@@ -1,6 +1,6 @@
 // The first view: first steps or numbers, the key, a login to simulate, and recent activity.
 import { ask, el } from "/assets/dom.js";
-import { count } from "/assets/console_format.js";
+import { count, pluralOf } from "/assets/console_format.js";
 import { complain, field, numberOrText, select } from "/assets/console_forms.js";
 import { card, copy, copyLine, linkButton, refill, refresher, widgetLink, widgetUrl }
   from "/assets/console_parts.js";
@@ -47,23 +47,24 @@ function firstSteps(overview, done, totals, widget) {
       "With curl or from Lua; each page here has the commands."));
 }
 
-function tile(name, href, total, failed, word) {
+const failedOf = { logins: "logins?status=error", deliveries: "deliveries?state=failed" };
+
+function tile(name, total, failed, word) {
   return el("li", { "data-testid": `number-${name}`, "data-total": String(total),
     "data-failed": failed === null ? null : String(failed) },
-  el("a", { href: `#/${href}` }, el("strong", null, total.toLocaleString("en")), ` ${word}`),
+  el("a", { href: `#/${name}` }, el("strong", null, total.toLocaleString("en")),
+    ` ${pluralOf(word, total)}`),
   failed === null ? null : failed === 0 ? el("span", { class: "quiet" }, "none failed")
     : el("a", { href: `#/${failedOf[name]}`, class: "failed" }, `${failed} failed`));
 }
 
-const failedOf = { logins: "logins?status=error", deliveries: "deliveries?state=failed" };
-
 // What there is, instead of the steps; a number leads to what it counts.
 function numbers(overview, totals) {
   return el("ul", { class: "numbers", "data-testid": "numbers" },
-    tile("logins", "logins", totals.logins, totals.failedLogins, "logins"),
-    tile("deliveries", "deliveries", totals.deliveries, totals.failedDeliveries, "deliveries"),
-    tile("requests", "requests", totals.requests, null, "API requests"),
-    tile("webhooks", "webhooks", overview.counts.webhooks, null, "webhooks"));
+    tile("logins", totals.logins, totals.failedLogins, "login"),
+    tile("deliveries", totals.deliveries, totals.failedDeliveries, "delivery"),
+    tile("requests", totals.requests, null, "API request"),
+    tile("webhooks", overview.counts.webhooks, null, "webhook"));
 }
 
 function keyCard(overview) {
@@ -156,8 +157,9 @@ function progress(context) {
   const widget = openWidget(context.overview);
   const steps = el("div");
   const figures = el("div");
+  const heading = el("h2", null, "First steps");
   const tutorial = el("details", { class: "card", "data-testid": "steps", open: true },
-    el("summary", null, el("h2", null, "First steps")), steps);
+    el("summary", null, heading), steps);
   const isDone = () => context.overview.counts.webhooks > 0 && Object.values(done).every(Boolean);
   let folded = false;
   return [figures, tutorial, (seen) => {
@@ -173,6 +175,7 @@ function progress(context) {
     if (isDone()) refill(figures, numbers(overview, seen.totals));
     if (!folded && isDone()) {
       folded = true;
+      heading.append(", all done");
       tutorial.open = focused !== null;
     }
   }];
