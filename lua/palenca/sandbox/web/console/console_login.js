@@ -1,7 +1,8 @@
 // The view of one login: how it ended, and what it has brought.
 import { ask, el } from "/assets/dom.js";
 import { chart } from "/assets/console_chart.js";
-import { bothTimes, breakable, money, platformName, seconds, shown, timeAhead } from "/assets/console_format.js";
+import { bothTimes, breakable, money, platformName, seconds, shown, timeAhead }
+  from "/assets/console_format.js";
 import { complain, field } from "/assets/console_forms.js";
 import { incomeCard } from "/assets/console_income.js";
 import { badge, card, crumb, empty, facts, lines, linkButton, masked, refill, refresher,
