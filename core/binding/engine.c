@@ -380,6 +380,10 @@ static void push_result(lua_State *L, const palenca_result *result) {
     set_integer(L, "status", result->status);
   }
   set_integer(L, "attempts", result->attempts);
+  if (result->turn_wait_ms > 0) {
+    lua_pushnumber(L, (lua_Number)result->turn_wait_ms / 1000);
+    lua_setfield(L, -2, "turn_wait");
+  }
   if (kind != NULL) {
     set_string(L, "kind", kind, strlen(kind));
     set_string(L, "message", result->error.message, strlen(result->error.message));

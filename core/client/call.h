@@ -38,10 +38,12 @@ struct call {
   int rate_limit;        /* of all calls with the same digest of their rate_limit_key; 0: none */
   unsigned char rate_limit_digest[RATE_LIMITER_DIGEST_SIZE];
   send_queue *send_queue;
-  int64_t due;      /* when waiting for its next attempt */
-  int64_t deadline; /* of all attempts; INT64_MAX: none */
-  int64_t began;    /* this attempt */
-  void *transfer;   /* when sending */
+  int64_t queued_at; /* in the send queue */
+  int64_t turn_wait; /* there, of all its attempts */
+  int64_t due;       /* when waiting for its next attempt */
+  int64_t deadline;  /* of all attempts; INT64_MAX: none */
+  int64_t began;     /* this attempt */
+  void *transfer;    /* when sending */
   call_result *result;
   call_list *list;
   call *previous, *next;

@@ -125,6 +125,7 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
   one->result = NULL;
   result->error = outcome->error;
   result->meta = *meta;
+  result->turn_wait_ms = one->turn_wait;
   if (one->request.measure) {
     measure(engine, one, outcome, result);
   }
@@ -287,6 +288,7 @@ static void start(palenca_engine *engine, call *one, int64_t now) {
   call_list_remove(one);
   call_list_insert(&engine->sending, one, engine->sending.last);
   one->attempts++;
+  one->turn_wait += now - one->queued_at;
   one->began = now;
   int64_t left = one->deadline - now;
   one->request.timeout_ms = left < one->timeout_ms ? (int)left : one->timeout_ms;
@@ -327,6 +329,7 @@ static void start_all(palenca_engine *engine) {
   while (engine->waiting.first != NULL && engine->waiting.first->due <= now) {
     call *one = engine->waiting.first;
     call_list_remove(one);
+    one->queued_at = now;
     call_list_insert(send_queue_of_call(one), one, NULL); /* older than all that never had a turn */
   }
   for (int priority = 0; priority < PRIORITIES; priority++) {

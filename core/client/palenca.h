@@ -405,6 +405,7 @@ typedef struct {
   palenca_error error;
   int status;
   int attempts;
+  int64_t turn_wait_ms; /* for its turn under the rate limit, before all attempts together */
   palenca_meta meta;
   /* where `measure` was set and a response came */
   int http_version;    /* 1, 2 or 3; else 0 */

@@ -2,6 +2,8 @@
  * priority: finds or makes the queue of a call, frees the unused. */
 #include "send_queues.h"
 
+#include "clock.h"
+
 #include <stdlib.h>
 
 static send_queue *add(send_queue **first, rate_limiter *of) {
@@ -78,6 +80,7 @@ void send_queue_add(call *one) {
   const call *before = last_of_group(list, one->group);
   call *after = list->last;
   one->round = before != NULL ? before->round + 1 : queue->round;
+  one->queued_at = clock_steady_ms();
   while (after != NULL && after->round > one->round) {
     after = after->previous;
   }
