@@ -19,17 +19,19 @@ local ROOMS = {
   { "core/host/store/memory", uses = "core/host/common" },
   { "core/host/store/sqlite", uses = "core/common core/host/common core/host/store "
     .. "core/host/store/ledger core/host/store/memory sqlite3" },
-  { "core/host/store/queue", uses = "core/common core/host/store core/host/store/sqlite" },
+  { "core/host/store/queue", uses = "core/common core/host/common core/host/store "
+    .. "core/host/store/sqlite" },
   -- zlib decompresses in pieces what is searched
   { "core/host/store/admin", uses = "core/common core/host/common core/host/store "
     .. "core/host/store/ledger core/host/store/sqlite sqlite3 uv zlib" },
   { "core/host/webhook", uses = "core/common core/client/palenca.h core/host/common "
     .. "core/host/http core/host/store openssl" },
+  { "core/host/monitor", uses = "core/common core/host/common core/host/http" },
   { "core/host/worker", uses = "core/common core/binding core/host/common core/host/store "
     .. "cjson lua" },
   { "core/host/lua", uses = "core/common core/client/palenca.h core/host/common "
     .. "core/host/http core/host/store core/host/store/admin core/host/store/ledger "
-    .. "core/host/webhook "
+    .. "core/host/webhook core/host/monitor "
     .. "core/host/worker lua openssl sqlite3 uv zlib" },
   { "core/host", uses = "core/host/common core/host/worker core/host/lua lua sqlite3" },
 

@@ -4,6 +4,7 @@
 
 #include "buffer.h"
 #include "clock.h"
+#include "metrics.h"
 #include "thread_start.h"
 
 #include <poll.h>
@@ -135,7 +136,9 @@ void log_write(const char *text, size_t size) {
   bool is_queued = own.is_running;
   /* once a line is lost, so are those after it: the line that counts them is where they were */
   if (is_queued && (own.lost > 0 || !append(&own.pending, text, size))) {
-    own.lost += count_lines(text, size);
+    uint64_t lines = count_lines(text, size);
+    own.lost += lines;
+    metric_add(METRIC_LOG_LOST, 0, (int64_t)lines);
   }
   (void)pthread_cond_signal(&own.changed);
   (void)pthread_mutex_unlock(&own.mutex);

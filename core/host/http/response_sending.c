@@ -20,6 +20,9 @@ static size_t write_start(http_connection *c, int status, http_framing framing, 
   if (!c->exchange.is_complete || framing == HTTP_FRAMING_CLOSE || c->server->is_ending) {
     c->closes = true;
   }
+  if (c->server->options.on_response != NULL) {
+    c->server->options.on_response(c->server->options.context, status);
+  }
   http_response_start start = {
       .status = status,
       .framing = http_status_has_body(status) ? framing : HTTP_FRAMING_NONE,

@@ -62,6 +62,8 @@ typedef struct {
    * its headers; NULL: they have not arrived completely. */
   void (*on_rejected)(void *context, const http_exchange *exchange, const net_address *peer,
                       int status, const char *reason);
+  /* A response begins to be sent; may be NULL. */
+  void (*on_response)(void *context, int status);
   /* What was ready has been read, and what was to be sent is sent: the end of a batch. May be
    * NULL. */
   void (*on_batch)(void *context);

@@ -118,6 +118,7 @@ static int open_module(lua_State *L) {
   lua_open_limits(L);
   lua_open_versions(L);
   lua_open_service_manager(L);
+  lua_open_monitor(L);
   return 1;
 }
 

@@ -22,5 +22,6 @@ void lua_open_watch(lua_State *L);           /* a script's directory, watched fo
 void lua_open_limits(lua_State *L);          /* coroutines that run within limits */
 void lua_open_versions(lua_State *L);        /* the libraries that the program uses */
 void lua_open_service_manager(lua_State *L); /* what it passes and hears: the main thread's */
+void lua_open_monitor(lua_State *L);         /* metrics and health, and who asks for them */
 
 #endif

@@ -2,6 +2,7 @@
 #include "receiver.h"
 
 #include "clock.h"
+#include "common/metrics.h"
 #include "http/server.h"
 #include "palenca.h"
 
@@ -170,6 +171,11 @@ static void on_stored(void *context, const event_receipt *receipt) {
   } else {
     http_exchange_send_shared(context, r->not_stored);
   }
+}
+
+static void on_response(void *context, int status) {
+  (void)context;
+  metric_add(METRIC_WEBHOOKS, metric_code_label(status), 1);
 }
 
 /* What was ready has been read. */
@@ -367,6 +373,7 @@ static bool bind_address(receiver *r, const receiver_options *options, host_erro
       .on_head = on_head,
       .on_request = on_request,
       .on_rejected = on_rejected,
+      .on_response = on_response,
       .on_batch = on_batch,
       .tls_cert = options->tls_cert,
       .tls_key = options->tls_key,

@@ -10,7 +10,7 @@ Scheduler.__index = Scheduler
 
 local scheduler = {}
 
-local limits, own_thread = host.limits, host.own_thread
+local limits, metrics, own_thread = host.limits, host.metrics, host.own_thread
 
 -- Seconds that the to-be-closed variables of a failed task may wait and compute.
 local CLOSE_TIMEOUT = 1
@@ -98,6 +98,11 @@ local function on_done(self)
       local task, waiter = call.task, call.waiter
       if task then
         task.calls[call] = nil
+        if call.is_api then
+          local result = call.result
+          metrics.requested(result.status, result.attempts, result.turn_wait,
+            result.rate_remaining)
+        end
         if task.recording then
           task.recording:response(call.number, call.is_api, call.result)
         end

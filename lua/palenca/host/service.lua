@@ -198,6 +198,7 @@ function service.start(given, client)
     remove_unused(self)
     user_error("%s", tostring(raised))
   end
+  host.metrics.set_phase("running")
   return self
 end
 
@@ -291,6 +292,7 @@ function Service:stop(on_wait)
   local function deadline()
     return math.max(started + self.given.drain_timeout, core.steady_time() + CLOSE_TIMEOUT_MIN)
   end
+  host.metrics.set_phase("draining")
   local received, drained = end_work(self, deadline, on_wait)
   local finished = self.workers:finish()
   if not received or not finished then

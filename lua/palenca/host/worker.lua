@@ -67,9 +67,9 @@ local function summary(self, lease, event, entries)
   return record
 end
 
-local function finish_done(record, began)
+local function finish_done(record, seconds)
   own_thread.finish(record.id, "done", nil, nil, record.decision, record.responses)
-  program_log.handled(record, began and core.steady_time() - began or 0)
+  program_log.handled(record, seconds)
 end
 
 local function finish_failed(record, problem, retry_wait, trace)
@@ -173,8 +173,10 @@ local function run_handlers(self, event, entries, record)
       entry.calls_api = entry.calls_api or run.calls_api
     end
   end, function(ok, problem, trace)
+    local seconds = core.steady_time() - began
+    host.metrics.handled(record.action, seconds)
     if ok then
-      finish_done(record, began)
+      finish_done(record, seconds)
     else
       finish_failed(record, problem, current and current.retry_wait, trace)
       pcall(warn_of_change, self) -- there may be no memory
@@ -240,7 +242,7 @@ local function start(self, lease)
   if not event then
     finish_failed(record, errors.new({ kind = "invalid", message = reason }))
   elseif #entries == 0 then
-    finish_done(record)
+    finish_done(record, 0)
   else
     script_event.complete(event, lease)
     run_handlers(self, event, entries, record)

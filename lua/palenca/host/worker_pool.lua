@@ -38,6 +38,7 @@ function worker_pool.new(given)
     replacing = {}, -- workers that load the script, to take the place of one that has failed
     replace_at = 0,
     failures = {}, -- their times
+    replaced = 0, -- since it was last counted
     loading = nil,
   }, WorkerPool)
 end
@@ -226,6 +227,7 @@ local function end_replacing(self, problems)
     local actions, problem = self.replacing[at]:wait_ready(0)
     if actions then
       table.insert(self.active, table.remove(self.replacing, at))
+      self.replaced = self.replaced + 1
       drain_surplus(self)
     elseif problem then
       table.remove(self.replacing, at):close()
@@ -238,6 +240,15 @@ end
 --- Whether a worker is being replaced, or has failed recently.
 function WorkerPool:is_replacing()
   return #self.replacing > 0 or #self.failures > 0
+end
+
+local function count_workers(self)
+  local blocked = 0
+  for _ in pairs(self.blocked) do
+    blocked = blocked + 1
+  end
+  host.metrics.workers(#self.active, blocked, self.replaced)
+  self.replaced = 0
 end
 
 --- Replaces workers that have failed or are blocked.
@@ -255,6 +266,7 @@ function WorkerPool:replace_failed()
     begin_replacing(self, problems)
   end
   end_replacing(self, problems)
+  count_workers(self)
   local is_empty = #self.active + #self.replacing == 0
   return problems, #self.failures > FAILURES_MAX or is_empty
 end

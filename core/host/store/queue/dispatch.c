@@ -263,6 +263,7 @@ event_finish *event_dispatch_deliver(event_store *store, event_grant *grant) {
   while (grant != NULL) {
     event_grant *next = grant->next;
     grant->next = NULL;
+    dispatch->leased += grant->lease.id > 0;
     if (grant->is_lost) {
       end_without_body(grant->finish, &finishes);
       free(grant);

@@ -1,5 +1,6 @@
 /* Runs the turns of the event store: collects what is put and finished, commits it, calls back. */
 #include "clock.h"
+#include "common/metrics.h"
 #include "internal.h"
 
 #include <stdio.h>
@@ -147,6 +148,10 @@ bool event_store_is_drained(const event_store *store) {
 /* ---- After a transaction ---- */
 
 static void count_finish(event_counts *counts, const event_finish *finish) {
+  if (finish->id < 0) { /* of a timer */
+    return;
+  }
+  metric_add(METRIC_ATTEMPTS, (size_t)finish->kind, finish->has_started);
   bool is_done = finish->kind == EVENT_OUTCOME_DONE;
   bool is_dead = finish->kind == EVENT_OUTCOME_DEAD;
   counts->done += is_done;
@@ -155,24 +160,35 @@ static void count_finish(event_counts *counts, const event_finish *finish) {
   counts->failed_attempts += is_dead || finish->kind == EVENT_OUTCOME_RETRY;
 }
 
+static void count_puts(size_t puts, size_t stored) {
+  if (puts > 0) {
+    metric_observe(METRIC_BATCH, 0, (int64_t)puts);
+    metric_add(METRIC_STORED, 0, (int64_t)stored);
+    metric_add(METRIC_DUPLICATES, 0, (int64_t)(puts - stored));
+  }
+}
+
 static void count_batch(event_store *store, const event_batch *batch) {
   event_dispatch *dispatch = &store->dispatch;
-  size_t puts = 0;
+  size_t puts = 0, stored = 0;
   (void)pthread_mutex_lock(&dispatch->mutex);
   for (const event_finish *finish = batch->finishes; finish != NULL; finish = finish->next) {
     if (finish->kind == EVENT_OUTCOME_RELEASED) { /* its next lease has the same attempt */
       started_events_erase(&dispatch->started, finish->slot);
     }
+    dispatch->leased -= finish->id > 0;
     count_finish(&dispatch->counts, finish);
     started_events_free_slot(&dispatch->started, finish->slot);
   }
   for (const put_request *put = batch->puts; put != NULL; put = put->next) {
     puts++;
-    dispatch->counts.unfinished += put->receipt.id > 0 && !put->receipt.is_duplicate;
+    stored += put->receipt.id > 0 && !put->receipt.is_duplicate;
     dispatch->counts.duplicates += put->receipt.is_duplicate;
   }
+  dispatch->counts.unfinished += (int64_t)stored;
   dispatch->queued -= (int64_t)puts;
   (void)pthread_mutex_unlock(&dispatch->mutex);
+  count_puts(puts, stored);
   commit_burst_add(&store->timing.burst, puts, store->clock.steady);
 }
 
@@ -201,6 +217,7 @@ static void after_commit(event_store *store, const event_batch *batch) {
 }
 
 static void begin_trouble(event_store *store, const char *reason) {
+  store->trouble.kind = event_sql_failure(store->database.sql);
   if (!store->trouble.is_failing) {
     store->trouble.is_failing = true;
     event_store_report(store, true, "cannot write to", reason);

@@ -38,6 +38,7 @@ static void forget_order(event_store *store) {
     store->timing.has_changes = true;
     store->timing.changed_at = clock_steady_ms();
   }
+  store->watch.is_dead_known = false;
   event_sql_forget_order(store->database.sql);
 }
 
@@ -129,6 +130,7 @@ static bool run_work(event_store *store) {
   work->next = NULL;
   bool changes_unfinished = false;
   event_admin_result result = work->slice(work->context, connection(store), &changes_unfinished);
+  store->watch.is_dead_known = false;
   if (changes_unfinished) {
     forget_order(store);
   }
@@ -231,4 +233,5 @@ void event_store_tick(event_store *store) {
   if (store->puts.first == NULL) {
     event_maintenance_checkpoint(&store->maintenance, connection(store), true);
   }
+  event_store_watch(store);
 }

@@ -57,6 +57,7 @@ struct event_dispatch {
   started_events started;
   event_counts counts; /* `unfinished` without what is not stored yet */
   int64_t queued;      /* puts that are not responded to */
+  int64_t leased;      /* events whose lease has not ended in a commit */
 };
 
 typedef struct {
@@ -66,6 +67,7 @@ typedef struct {
 
 typedef struct {
   bool is_failing;
+  event_failure kind; /* of the last failure */
   /* What was logged. */
   bool is_maintenance_failing[EVENT_MAINTENANCE_TASKS];
   bool are_limits_exhausted;
@@ -124,6 +126,13 @@ typedef struct {
   int64_t changed_at;
 } store_timing;
 
+/* Of watch.c. */
+typedef struct {
+  int64_t probe_at, oldest_at; /* on the monotonic clock: not before */
+  bool is_dead_known;          /* false: to be counted anew */
+  int64_t dead_before;         /* dead events that were not finished so by this process */
+} store_watch;
+
 /* Belongs to the loop, but for `dispatch`, `busy_since` and `ending`. */
 struct event_store {
   event_store_options options;
@@ -135,6 +144,7 @@ struct event_store {
   store_timing timing;
   store_trouble trouble;
   event_maintenance maintenance;
+  store_watch watch;
   put_queue puts;
   event_finish *finishes; /* to be written */
   event_batch batch;
@@ -197,6 +207,11 @@ bool event_store_work(event_store *store);
 void event_store_tick(event_store *store);
 /* Last calls of what others have under way. */
 void event_store_end_works(event_store *store);
+
+/* ---- watch.c: for whoever watches the process ---- */
+
+/* A few times a second. */
+void event_store_watch(event_store *store);
 
 /* ---- loop_handles.c: the handles -------- */
 

@@ -1,6 +1,7 @@
 /* Opens the handles of the event store on its loop, which decide when a turn ends and the next
  * begins. */
 #include "clock.h"
+#include "common/health.h"
 #include "internal.h"
 
 #include <sys/eventfd.h>
@@ -27,6 +28,7 @@ static void on_time(uv_timer_t *handle) {
 static void on_tick(uv_timer_t *handle) {
   event_store *store = handle->data;
   event_store_mark_busy(store);
+  health_beat();
   store->handles.turns->tick(store);
 }
 
@@ -145,6 +147,7 @@ static void on_closed(uv_handle_t *handle) {
 
 void event_store_close_handles(event_store *store) {
   store_handles *handles = &store->handles;
+  health_end_beats();
   uv_close((uv_handle_t *)&handles->wake, on_closed);
   uv_close((uv_handle_t *)&handles->check, on_closed);
   uv_close((uv_handle_t *)&handles->prepare, on_closed);

@@ -1,6 +1,9 @@
 /* Runs one transaction of the event store: puts, finishes, leases, and their commit. */
 #include "batch.h"
 
+#include "clock.h"
+#include "common/metrics.h"
+
 /* Another process may have changed or deleted events. */
 static bool check_external_writes(event_database *database, int64_t *version) {
   if (!event_sql_data_version(database->sql, version)) {
@@ -48,6 +51,18 @@ static bool lease(event_database *database, event_batch *batch) {
   return event_sql_next_due(database->sql, batch->now, &batch->next_due);
 }
 
+static int64_t now_us(void) {
+  struct timespec now = clock_read(CLOCK_MONOTONIC);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static bool commit(event_database *database) {
+  int64_t began = now_us();
+  bool ok = event_sql_commit(database->sql);
+  metric_observe(METRIC_COMMIT, 0, now_us() - began);
+  return ok;
+}
+
 static bool carry_out(event_database *database, event_batch *batch) {
   int64_t version = 0;
   bool ok = check_external_writes(database, &version);
@@ -57,7 +72,7 @@ static bool carry_out(event_database *database, event_batch *batch) {
   for (event_finish *finish = batch->finishes; ok && finish != NULL; finish = finish->next) {
     ok = event_sql_finish(database->sql, finish, batch->now);
   }
-  ok = ok && lease(database, batch) && event_sql_commit(database->sql);
+  ok = ok && lease(database, batch) && commit(database);
   if (ok) {
     database->data_version = version;
   } else {

@@ -28,6 +28,7 @@ enum {
   RETRY,
   RELEASE,
   NEXT_DUE,
+  OLDEST,
   STATEMENTS
 };
 
@@ -58,8 +59,10 @@ struct event_sql {
   learn_phase learned;
   int64_t learned_id, learned_due;
   int64_t learned_count; /* of the events that were read, without what has ended since */
+  int64_t retries;       /* those of them that wait for a retry */
   wait_shift shift;
   host_error error; /* of the last failure */
+  event_failure failure;
 };
 
 /* After a change of the order: it is incomplete without memory for it, and to be read again. */

@@ -91,6 +91,7 @@ static void park(event_sql *sql, const parked_event *event) {
 /* Its wait is over: from here on it is like a received one. */
 static bool park_retry(event_sql *sql, const parked_event *event) {
   sqlite3_stmt *statement = sql->statements[END_WAIT];
+  sql->retries--;
   (void)sqlite3_bind_int64(statement, 1, event->id);
   park(sql, event);
   return event_sql_end_use(sql, statement, sqlite3_step(statement));
@@ -149,6 +150,8 @@ static bool collect_retries(event_sql *sql, int64_t now, grant_list *list) {
     }
     if (event.limit_index >= 0) {
       parked[parked_count++] = event;
+    } else {
+      sql->retries--;
     }
   }
   bool ok = event_sql_end_use(sql, statement, step);

@@ -2,6 +2,7 @@
 #include "maintenance.h"
 
 #include "clock.h"
+#include "common/metrics.h"
 #include "ledger.h"
 #include "purge.h"
 #include "responses.h"
@@ -177,6 +178,7 @@ void event_maintenance_checkpoint(event_maintenance *maintenance, sqlite3 *db, b
   if (is_due || (is_retry && maintenance->is_checkpoint_partial)) {
     bool is_complete;
     bool ok = checkpoint(db, &is_complete);
+    metric_add(METRIC_CHECKPOINTS, 0, ok);
     maintenance->is_checkpoint_partial = ok && !is_complete;
     maintenance->seen = maintenance->pages;
   }

@@ -41,6 +41,7 @@ static bool learn_row(event_sql *sql, sqlite3_stmt *row) {
   sql->learned_id = sqlite3_column_int64(row, 0);
   sql->learned_due = sqlite3_column_int64(row, 2);
   sql->learned_count++;
+  sql->retries += sql->learned == LEARN_RETRIES;
   return sql->learned == LEARN_RECEIVED ? ready_queue_add(sql->order, account, sql->learned_id)
                                         : ready_queue_add_busy(sql->order, account);
 }
@@ -86,7 +87,7 @@ bool event_sql_learn_order(event_sql *sql, int64_t milliseconds) {
   int64_t until = clock_steady_ms() + milliseconds;
   if (sql->learned == LEARN_NOTHING) {
     ready_queue_clear(sql->order);
-    sql->learned_count = 0;
+    sql->learned_count = sql->retries = 0;
     begin_phase(sql, LEARN_RUNNING);
   }
   bool ok = true;
@@ -97,6 +98,10 @@ bool event_sql_learn_order(event_sql *sql, int64_t milliseconds) {
     event_sql_forget_order(sql);
   }
   return ok;
+}
+
+int64_t event_sql_count_retries(const event_sql *sql) {
+  return sql->retries;
 }
 
 int64_t event_sql_count_learned(const event_sql *sql) {
@@ -118,7 +123,9 @@ void event_sql_count_finish(event_sql *sql, const event_finish *finish, int64_t 
   bool is_read = sql->learned > LEARN_RUNNING ||
                  (sql->learned == LEARN_RUNNING && finish->id <= sql->learned_id);
   bool is_end = finish->kind == EVENT_OUTCOME_DONE || finish->kind == EVENT_OUTCOME_DEAD;
-  if (is_read && (is_end || is_read_again(sql, finish, due))) {
+  bool is_again = !is_end && is_read_again(sql, finish, due);
+  if (is_read && (is_end || is_again)) {
     sql->learned_count--;
   }
+  sql->retries += finish->kind == EVENT_OUTCOME_RETRY && !is_again;
 }

@@ -5,6 +5,7 @@
 #include "responses.h"
 #include "started_events.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,31 @@ static const char *const texts[STATEMENTS] = {
                 " WHERE id = ?1 AND state = 1",
     [NEXT_DUE] = "SELECT due_at FROM events INDEXED BY events_unfinished"
                  " WHERE state = 2 AND state < 3 ORDER BY due_at LIMIT 1",
+    [OLDEST] = "SELECT min(received_at) FROM ("
+               "SELECT * FROM (SELECT received_at FROM events INDEXED BY events_unfinished"
+               " WHERE state = 0 AND due_at = 0 AND state < 3 ORDER BY id LIMIT 1)"
+               " UNION ALL "
+               "SELECT * FROM (SELECT received_at FROM events INDEXED BY events_unfinished"
+               " WHERE state = 1 AND due_at = 0 AND state < 3 ORDER BY id LIMIT 1)"
+               " UNION ALL "
+               "SELECT * FROM (SELECT received_at FROM events INDEXED BY events_unfinished"
+               " WHERE state = 2 AND state < 3 ORDER BY due_at LIMIT 200))",
 };
 
+static event_failure kind_of(sqlite3 *db) {
+  switch (sqlite3_errcode(db) & 0xff) {
+  case SQLITE_FULL:
+    return EVENT_FAILURE_FULL;
+  case SQLITE_CORRUPT:
+  case SQLITE_NOTADB:
+    return EVENT_FAILURE_DAMAGED;
+  default:
+    return sqlite3_system_errno(db) == ENOSPC ? EVENT_FAILURE_FULL : EVENT_FAILURE_OTHER;
+  }
+}
+
 bool event_sql_record_failure(event_sql *sql) {
+  sql->failure = kind_of(sql->file.db);
   return event_file_reason(sql->file.db, &sql->error);
 }
 
@@ -124,6 +147,14 @@ const char *event_sql_reason(const event_sql *sql) {
   return sql->error.message;
 }
 
+event_failure event_sql_failure(const event_sql *sql) {
+  return sql->failure;
+}
+
+bool event_sql_is_removed(const event_sql *sql) {
+  return event_file_missing_part(&sql->file) != NULL;
+}
+
 sqlite3 *event_sql_connection(event_sql *sql) {
   return sql->file.db;
 }
@@ -166,10 +197,24 @@ bool event_sql_begin(event_sql *sql, bool *is_locked) {
 bool event_sql_commit(event_sql *sql) {
   const char *missing = event_file_missing_part(&sql->file);
   if (missing != NULL) {
+    sql->failure = EVENT_FAILURE_REMOVED;
     return host_error_set(&sql->error, HOST_FAILED, "%s%s file was moved or removed; start again",
                           missing[0] != '\0' ? "its " : "the", missing);
   }
   return run(sql, sql->statements[COMMIT]);
+}
+
+bool event_sql_probe(event_sql *sql) {
+  bool is_locked;
+  bool ok = event_sql_begin(sql, &is_locked) &&
+            (sqlite3_exec(sql->file.db, "UPDATE serving SET redelivery_window = redelivery_window",
+                          NULL, NULL, NULL) == SQLITE_OK ||
+             event_sql_record_failure(sql)) &&
+            event_sql_commit(sql);
+  if (!ok) {
+    roll_back(sql);
+  }
+  return ok;
 }
 
 void event_sql_rollback(event_sql *sql) {
@@ -403,4 +448,19 @@ bool event_sql_count_unfinished(event_sql *sql, int64_t *count) {
                                  " WHERE state < 3",
                                  count) ||
          event_sql_record_failure(sql);
+}
+
+bool event_sql_count_dead(event_sql *sql, int64_t *count) {
+  return event_file_read_integer(sql->file.db,
+                                 "SELECT count(*) FROM events INDEXED BY events_dead"
+                                 " WHERE state = 4",
+                                 count) ||
+         event_sql_record_failure(sql);
+}
+
+bool event_sql_oldest(event_sql *sql, int64_t *received_at) {
+  sqlite3_stmt *statement = sql->statements[OLDEST];
+  int step = sqlite3_step(statement);
+  *received_at = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+  return event_sql_end_use(sql, statement, step);
 }

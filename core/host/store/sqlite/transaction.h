@@ -48,6 +48,21 @@ event_sql *event_sql_open(const char *path, host_error *error);
 void event_sql_close(event_sql *sql);
 const char *event_sql_reason(const event_sql *sql);
 
+typedef enum {
+  EVENT_FAILURE_NONE,
+  EVENT_FAILURE_FULL,    /* the disk */
+  EVENT_FAILURE_REMOVED, /* the file, or one beside it, is no longer where it was */
+  EVENT_FAILURE_DAMAGED,
+  EVENT_FAILURE_OTHER
+} event_failure;
+
+/* Of what kind the last failure was. */
+event_failure event_sql_failure(const event_sql *sql);
+/* Whether a file is not where it was when it was opened. */
+bool event_sql_is_removed(const event_sql *sql);
+/* Writes what changes nothing, to see whether that fails. Between transactions. */
+bool event_sql_probe(event_sql *sql);
+
 /* For what is done between the transactions. */
 struct sqlite3 *event_sql_connection(event_sql *sql);
 
@@ -115,6 +130,14 @@ bool event_sql_next_due(event_sql *sql, int64_t now, int64_t *due);
 int64_t event_sql_count_learned(const event_sql *sql);
 /* The same in one query, which takes the longer the more they are. */
 bool event_sql_count_unfinished(event_sql *sql, int64_t *count);
+
+/* Those of them that wait for a retry, while the order is known. */
+int64_t event_sql_count_retries(const event_sql *sql);
+/* The dead ones, in one query. */
+bool event_sql_count_dead(event_sql *sql, int64_t *count);
+/* When the oldest unfinished event was received; 0: there is none. Of many that wait for a retry
+ * only those that are due first are looked at. */
+bool event_sql_oldest(event_sql *sql, int64_t *received_at);
 
 /* Lets those who work beside this know the window. */
 bool event_sql_store_window(event_sql *sql, int64_t window);

@@ -1,5 +1,6 @@
 --- palenca serve: receives webhooks, stores them, runs a script's handlers.
 -- @module palenca.host.cli.serve
+local admin_options = require("palenca.host.cli.admin_options")
 local options = require("palenca.host.cli.options")
 local program_log = require("palenca.host.program_log")
 local receiver_options = require("palenca.host.cli.receiver_options")
@@ -20,6 +21,7 @@ local WRONG_USAGE = 2
 function serve.define(command)
   service_options.define(command)
   receiver_options.define_public(command)
+  options.group(command, "Monitoring", admin_options.define)
   store_options.add_db(command, "The database that events are stored in.")
   command:flag("--watch", "Reload the script when it, a module beside it or one that it requires "
     .. "changes. SIGHUP does so once, and reads the files of the API key, webhook secrets and TLS "
@@ -47,15 +49,12 @@ local function secret_files(given)
   }
 end
 
-function serve.run(given)
-  local problem
-  given.receiving, problem = receiver_options.settings(given)
-  problem = problem or store_options.problem(given)
-  if problem then
-    program_log.problem(problem, "Try 'palenca serve --help'.")
-    return WRONG_USAGE
-  end
-  program_log.begin()
+local function wrong_usage(problem)
+  program_log.problem(problem, "Try 'palenca serve --help'.")
+  return WRONG_USAGE
+end
+
+local function run_service(given)
   given.secret_files = secret_files(given)
   given.store = store_options.read(given)
   given.max_recording = store_options.recording_limit(given)
@@ -71,6 +70,22 @@ function serve.run(given)
   running:log_database()
   service_manager.ready("receiving webhooks at " .. running.url)
   return running:run() and 0 or 1
+end
+
+function serve.run(given)
+  local problem
+  given.receiving, problem = receiver_options.settings(given)
+  problem = problem or store_options.problem(given)
+  if problem then
+    return wrong_usage(problem)
+  end
+  program_log.begin()
+  -- before any file is made
+  local monitor <close>, unusable = admin_options.open(given) -- luacheck: ignore 211/monitor
+  if unusable then
+    return wrong_usage(unusable)
+  end
+  return run_service(given)
 end
 
 return serve

@@ -1,0 +1,105 @@
+/* host.monitor: the listener for whoever watches the process; host.metrics: what Lua counts for it,
+ * and says of the process's health. */
+#include "handle.h"
+#include "module.h"
+
+#include "common/health.h"
+#include "common/metrics.h"
+#include "monitor/server.h"
+
+#define MONITOR_TYPE "palenca.monitor"
+
+/* host.monitor{listen=, build= (labels, as Prometheus writes them)} → monitor | nil, message */
+static int monitor_open(lua_State *L) {
+  host_error error;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "listen");
+  lua_getfield(L, 1, "build");
+  const char *listen = luaL_checkstring(L, 2), *build = luaL_checkstring(L, 3);
+  void **handle = new_handle(L, MONITOR_TYPE);
+  *handle = monitor_start(listen, build, &error);
+  return *handle != NULL ? 1 : push_error(L, &error);
+}
+
+static int monitor_close(lua_State *L) {
+  void **handle = luaL_checkudata(L, 1, MONITOR_TYPE);
+  monitor_stop(*handle);
+  *handle = NULL;
+  return 0;
+}
+
+/* monitor:address() */
+static int address(lua_State *L) {
+  lua_pushstring(L, monitor_address(check_handle(L, 1, MONITOR_TYPE)));
+  return 1;
+}
+
+/* monitor:is_local() → whether only this machine can reach it */
+static int is_local(lua_State *L) {
+  lua_pushboolean(L, monitor_is_local(check_handle(L, 1, MONITOR_TYPE)));
+  return 1;
+}
+
+/* ---- what is counted ----------------------------------------------------------------------- */
+
+/* metrics.handled(action, seconds): an attempt has ended */
+static int handled(lua_State *L) {
+  size_t label = metric_action_label(luaL_optstring(L, 1, ""));
+  metric_observe(METRIC_HANDLER, label, (int64_t)(luaL_checknumber(L, 2) * 1000000));
+  return 0;
+}
+
+/* metrics.requested(status (nil: no response), attempts, seconds waited for the rate limit,
+ * remaining (nil: not known)): a request to the API has ended */
+static int requested(lua_State *L) {
+  int status = (int)luaL_optinteger(L, 1, 0);
+  lua_Integer attempts = luaL_optinteger(L, 2, 1);
+  metric_add(METRIC_API_REQUESTS, metric_class_label(status), 1);
+  metric_add(METRIC_API_RETRIES, 0, attempts > 1 ? attempts - 1 : 0);
+  metric_observe(METRIC_API_WAIT, 0, (int64_t)(luaL_optnumber(L, 3, 0) * 1000000));
+  if (!lua_isnoneornil(L, 4)) {
+    metric_set(METRIC_API_REMAINING, 0, luaL_checkinteger(L, 4) + 1);
+  }
+  if (status == 401 || (status >= 200 && status < 300)) {
+    health_set(HEALTH_KEY_REJECTED, status == 401);
+  }
+  return 0;
+}
+
+/* metrics.workers(count, blocked, replaced since the last call) */
+static int workers(lua_State *L) {
+  metric_set(METRIC_WORKERS, 0, luaL_checkinteger(L, 1));
+  metric_set(METRIC_WORKERS_BLOCKED, 0, luaL_checkinteger(L, 2));
+  metric_add(METRIC_WORKERS_REPLACED, 0, luaL_checkinteger(L, 3));
+  return 0;
+}
+
+/* metrics.set_phase("starting" | "running" | "draining") */
+static int set_phase(lua_State *L) {
+  static const char *const names[] = {"starting", "running", "draining", NULL};
+  int phase = luaL_checkoption(L, 1, NULL, names);
+  health_set(HEALTH_STARTING, phase == 0);
+  health_set(HEALTH_DRAINING, phase == 2);
+  return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"address", address}, {"is_local", is_local}, {"close", monitor_close}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"handled", handled},
+                                     {"requested", requested},
+                                     {"workers", workers},
+                                     {"set_phase", set_phase},
+                                     {NULL, NULL}};
+
+void lua_open_monitor(lua_State *L) {
+  define_handle(L, MONITOR_TYPE, methods, monitor_close);
+  luaL_getmetatable(L, MONITOR_TYPE);
+  lua_pushcfunction(L, monitor_close);
+  lua_setfield(L, -2, "__close");
+  lua_pop(L, 1);
+  lua_pushcfunction(L, monitor_open);
+  lua_setfield(L, -2, "monitor");
+  luaL_newlib(L, functions);
+  lua_setfield(L, -2, "metrics");
+}

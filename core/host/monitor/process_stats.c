@@ -1,0 +1,70 @@
+/* Reads what the system knows of this process. */
+#include "process_stats.h"
+
+#include "clock.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static bool read_text(const char *path, char *text, size_t room) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t size = fd >= 0 ? read(fd, text, room - 1) : -1;
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+  text[size > 0 ? size : 0] = '\0';
+  return size > 0;
+}
+
+static int64_t count_descriptors(void) {
+  DIR *directory = opendir("/proc/self/fd");
+  int64_t count = -3; /* ".", ".." and the directory's own */
+  if (directory == NULL) {
+    return 0;
+  }
+  while (readdir(directory) != NULL) {
+    count++;
+  }
+  (void)closedir(directory);
+  return count;
+}
+
+/* Fields are counted from behind the name, which may hold anything; the third is the first there.
+ */
+static bool read_start(int64_t *start_ms) {
+  char text[1024];
+  unsigned long long ticks;
+  if (!read_text("/proc/self/stat", text, sizeof text)) {
+    return false;
+  }
+  const char *at = strrchr(text, ')');
+  if (at == NULL || sscanf(at + 1,
+                           " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+                           " %*s %*s %llu",
+                           &ticks) != 1) {
+    return false;
+  }
+  int64_t since_boot = (int64_t)ticks * 1000 / sysconf(_SC_CLK_TCK);
+  *start_ms = clock_unix_ms() - (clock_read_ms(CLOCK_BOOTTIME) - since_boot);
+  return true;
+}
+
+bool process_stats_read(process_stats *stats) {
+  char text[256];
+  long long pages;
+  struct rlimit limit = {0};
+  if (!read_start(&stats->start_ms) || !read_text("/proc/self/statm", text, sizeof text) ||
+      sscanf(text, "%*s %lld", &pages) != 1) {
+    return false;
+  }
+  (void)getrlimit(RLIMIT_NOFILE, &limit);
+  stats->cpu_ms = clock_read_ms(CLOCK_PROCESS_CPUTIME_ID);
+  stats->resident_bytes = pages * sysconf(_SC_PAGESIZE);
+  stats->open_fds = count_descriptors();
+  stats->max_fds = limit.rlim_cur == RLIM_INFINITY ? -1 : (int64_t)limit.rlim_cur;
+  return true;
+}
