@@ -9,7 +9,12 @@ static struct {
   atomic_bool is_watched;
   atomic_bool has[HEALTH_PROBLEMS];
   _Atomic int64_t beat_at; /* on the monotonic clock; 0: there is no loop */
+  _Atomic int64_t key_rejected_at, key_probe_at;
 } own;
+
+#define PROBE_MS 1000
+#define RARE_PROBE_MS 30000
+#define PROBES_OFTEN_MS 300000
 
 static const struct {
   const char *name, *text;
@@ -42,7 +47,21 @@ bool health_is_watched(void) {
 }
 
 void health_set(health_problem problem, bool is_there) {
-  atomic_store_explicit(&own.has[problem], is_there, memory_order_relaxed);
+  bool was_there = atomic_exchange_explicit(&own.has[problem], is_there, memory_order_relaxed);
+  if (problem == HEALTH_KEY_REJECTED && is_there && !was_there) {
+    int64_t now = clock_steady_ms();
+    atomic_store_explicit(&own.key_rejected_at, now, memory_order_relaxed);
+    atomic_store_explicit(&own.key_probe_at, now + PROBE_MS, memory_order_relaxed);
+  }
+}
+
+bool health_claim_key_probe(void) {
+  int64_t now = clock_steady_ms();
+  int64_t due = atomic_load_explicit(&own.key_probe_at, memory_order_relaxed);
+  int64_t since = now - atomic_load_explicit(&own.key_rejected_at, memory_order_relaxed);
+  int64_t next = now + (since < PROBES_OFTEN_MS ? PROBE_MS : RARE_PROBE_MS);
+  return health_is_watched() && health_has(HEALTH_KEY_REJECTED) && now >= due &&
+         atomic_compare_exchange_strong(&own.key_probe_at, &due, next);
 }
 
 void health_beat(void) {

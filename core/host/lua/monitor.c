@@ -84,12 +84,26 @@ static int set_phase(lua_State *L) {
   return 0;
 }
 
+/* metrics.is_key_rejected() → whether somebody watches, and the API's last response was 401 */
+static int is_key_rejected(lua_State *L) {
+  lua_pushboolean(L, health_is_watched() && health_has(HEALTH_KEY_REJECTED));
+  return 1;
+}
+
+/* metrics.claim_key_probe() → whether the caller has to ask the API now if it takes the key */
+static int claim_key_probe(lua_State *L) {
+  lua_pushboolean(L, health_claim_key_probe());
+  return 1;
+}
+
 static const luaL_Reg methods[] = {
     {"address", address}, {"is_local", is_local}, {"close", monitor_close}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"handled", handled},
                                      {"requested", requested},
                                      {"workers", workers},
                                      {"set_phase", set_phase},
+                                     {"is_key_rejected", is_key_rejected},
+                                     {"claim_key_probe", claim_key_probe},
                                      {NULL, NULL}};
 
 void lua_open_monitor(lua_State *L) {

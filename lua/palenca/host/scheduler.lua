@@ -78,6 +78,7 @@ function scheduler.new(cpu_time, memory, describe, world)
     soonest = NEVER, -- no task's deadline is before this time
     current = nil, -- the task whose code runs
     running = 0,
+    rejected = nil, -- the client whose key the API's last response has rejected
   }, Scheduler)
   self.on_error = record_traceback(self)
   self.body = body_of(self)
@@ -102,6 +103,7 @@ local function on_done(self)
           local result = call.result
           metrics.requested(result.status, result.attempts, result.turn_wait,
             result.rate_remaining)
+          self.rejected = result.status == 401 and call.client or nil
         end
         if task.recording then
           task.recording:response(call.number, call.is_api, call.result)
@@ -168,6 +170,7 @@ local function submit(self, request)
   if task then
     call.task = task
     call.is_api = request.template ~= nil -- only the client's requests have one
+    call.client = request.client
     task.calls_api = task.calls_api or call.is_api
     task.calls[call] = true
     if task.recording then

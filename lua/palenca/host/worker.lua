@@ -6,6 +6,7 @@ local errors = require("palenca.errors")
 local handlers = require("palenca.handlers")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
+local key_probe = require("palenca.host.key_probe")
 local ledger = require("palenca.decision.recorder")
 local log = require("palenca.log")
 local program_log = require("palenca.host.program_log")
@@ -293,19 +294,20 @@ local function work(self)
     if own_thread.take_announcement() and self.awaits_logins then
       preconnect(self, LOGIN)
     end
-    local any
+    local any, probe_in
     local is_spent = self.is_full or host.limits.has_stopped_finalizer()
     local wish = is_spent and "drain" or own_thread.requested()
     if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
       break
     elseif wish == "run" then
       any = start_events(self)
+      probe_in = key_probe.step(self.schedule)
     else
       own_thread.prefetch(0)
     end
     local max_wait = log_waiting_calls(self) and WAITING or IDLE
     program_log.flush()
-    self.schedule:step(any and 0 or max_wait, own_thread.fd())
+    self.schedule:step(any and 0 or math.min(max_wait, probe_in or IDLE), own_thread.fd())
   end
   for id in pairs(self.running) do
     own_thread.finish(id, "released")
