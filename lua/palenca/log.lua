@@ -19,7 +19,7 @@ local function write_line(line)
 end
 
 --- Sets another writer than standard error, for programs that run scripts.
--- @tparam function writer called with complete lines
+-- @tparam function writer called with complete lines, and their level
 -- @treturn function the one before
 function log.use_writer(writer)
   local before = write_line
@@ -48,7 +48,7 @@ end
 
 local current_time = cached_date("!%Y-%m-%dT%H:%M:%SZ")
 
-local function encode(entry)
+local function encode_rest(entry)
   local ok, line = pcall(json.encode, entry)
   if ok then
     return line
@@ -62,6 +62,23 @@ local function encode(entry)
   return json.encode(entry)
 end
 
+local function encode_value(value)
+  if type(value) == "string" and value:find("^[%w_.:-]+$") then
+    return '"' .. value .. '"'
+  end
+  return encode_rest({ value }):sub(2, -2)
+end
+
+-- Each line begins with its time, its level and its kind, whatever else is in it.
+local function encode(entry)
+  local time, level, event = entry.time, entry.level, entry.event
+  entry.time, entry.level, entry.event = nil, nil, nil
+  local rest = next(entry) ~= nil and "," .. encode_rest(entry):sub(2) or "}"
+  entry.time, entry.level, entry.event = time, level, event
+  return '{"time":' .. encode_value(time) .. ',"level":' .. encode_value(level) .. ',"event":'
+    .. encode_value(event) .. rest
+end
+
 local function cut_fields(entry)
   for name, value in pairs(entry) do
     local text = type(value) == "table" and json.encode(value) or value
@@ -71,15 +88,17 @@ local function cut_fields(entry)
   end
 end
 
---- Encodes an entry as a line of JSON, with the current `time` if it has none: all such lines of
--- Lua are made here. If it is too long, its long fields are truncated, with `truncated`, its size
--- in bytes; if it has too many fields, its truncated text is the `message`.
+--- Encodes an entry as a line of JSON, which begins with the current `time`, the level `info` and
+-- the event `message`, unless it has others: all such lines of Lua are made here. If it is too long,
+-- its long fields are truncated, with `truncated`, its size in bytes; if it has too many fields, its
+-- truncated text is the `message`.
 -- @tparam table entry the fields, which may be changed
 -- @treturn string the line, without its end
 function log.encode(entry)
   if entry.time == nil then
     entry.time = current_time()
   end
+  entry.level, entry.event = entry.level or "info", entry.event or "message"
   local line = encode(entry)
   local size = #line
   if size > LINE_MAX then
@@ -88,10 +107,28 @@ function log.encode(entry)
     line = encode(entry)
   end
   if #line > LINE_MAX then
-    line = json.encode({ time = entry.time, level = entry.level, event = entry.event,
-      truncated = size, message = log.truncate(line, FIELD_MAX) })
+    line = encode({ time = log.truncate(show(entry.time), FIELD_MAX), level = entry.level,
+      event = log.truncate(show(entry.event), FIELD_MAX), truncated = size,
+      message = log.truncate(line, FIELD_MAX) })
   end
   return redact.escape_json(line)
+end
+
+-- The levels, by their rank.
+local ranks = { info = 1, warning = 2, error = 3 }
+local min_rank = 1
+
+--- Sets the lowest level that is written.
+-- @tparam string level `info`, `warning` or `error`
+function log.use_level(level)
+  min_rank = ranks[level]
+end
+
+--- Whether entries of a level are written.
+-- @tparam string level
+-- @treturn boolean
+function log.is_written(level)
+  return ranks[level] >= min_rank
 end
 
 local function write(level, fields)
@@ -100,7 +137,10 @@ local function write(level, fields)
   elseif type(fields) ~= "table" then
     error("palenca.log takes a table or a string, got " .. shown(fields), 3)
   end
-  local entry = { level = level }
+  if not log.is_written(level) then
+    return
+  end
+  local entry = { event = "script" }
   for name, value in pairs(fields) do
     name = type(name) == "number" and number_text.text(name) or show(name)
     if type(value) == "table" and (json.is_array(value) or not getmetatable(value)) then
@@ -111,7 +151,8 @@ local function write(level, fields)
       entry[name] = show(value)
     end
   end
-  write_line(log.encode(entry) .. "\n")
+  entry.level = level
+  write_line(log.encode(entry) .. "\n", level)
 end
 
 --- Logs an entry. Nothing is masked: do not log identity numbers and keys.
@@ -123,7 +164,7 @@ end
 --- Logs a warning.
 -- @tparam table|string fields as for @{info}
 function log.warn(fields)
-  write("warn", fields)
+  write("warning", fields)
 end
 
 --- Logs an error.

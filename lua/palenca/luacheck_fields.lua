@@ -18,7 +18,8 @@ return {
     encode = {}, is_array = {}, null = {},
   } },
   log = { fields = {
-    encode = {}, error = {}, info = {}, truncate = {}, use_writer = {}, warn = {},
+    encode = {}, error = {}, info = {}, is_written = {}, truncate = {}, use_level = {},
+    use_writer = {}, warn = {},
   } },
   new = {},
   on = {},

@@ -28,9 +28,10 @@ describe("palenca.log", function()
     assert.truthy(entries[1].time:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$"))
     entries[1].time = nil
     assert.same({
-      level = "info", message = "read", rows = 195, share = 0.5, whole = true, list = { 1, 2 },
+      level = "info", event = "script", message = "read", rows = 195, share = 0.5, whole = true,
+      list = { 1, 2 },
     }, entries[1])
-    assert.equal("warn", entries[2].level)
+    assert.equal("warning", entries[2].level)
     assert.equal("error", entries[3].level)
   end)
 

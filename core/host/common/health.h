@@ -45,8 +45,8 @@ int64_t health_silence_ms(void);
 /* And after this time the process is not healthy any more. */
 #define HEALTH_HUNG_MS 10000
 
-/* Whether it is time to ask the API whether it takes the key again, which nobody else is told
- * then: often at first, and rarely once it has been rejected for long. */
+/* Whether it is time to ask the API whether it accepts the key again; of several that call this,
+ * only one is to. Often at first, and rarely once the key has been rejected for long. */
 bool health_claim_key_probe(void);
 
 /* Whether there is a problem. */

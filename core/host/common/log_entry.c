@@ -84,8 +84,8 @@ static void add_json(line_buffer *line, const log_entry *entry) {
   const log_field message = {.name = "message", .text = entry->message};
   bool has_fields = entry->fields != NULL;
   add_time(line);
-  add_word(line, "event", entry->event);
   add_word(line, "level", entry->level);
+  add_word(line, "event", entry->event);
   for (size_t i = 0; i < (has_fields ? entry->field_count : 1); i++) {
     add_field(line, has_fields ? &entry->fields[i] : &message);
   }

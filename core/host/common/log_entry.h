@@ -27,7 +27,7 @@ typedef struct {
 #define LOG_LINE_SIZE ((size_t)6 * LOG_TEXT_MAX + 512) /* an escape for each byte of the texts */
 
 /* Returns the size of the line, its end included. As text: the message, after "palenca: " and, of
- * an error, "error: "; as JSON: an object of the time, the event, the level and the fields. What a
+ * an error, "error: "; as JSON: an object of the time, the level, the event and the fields. What a
  * terminal would interpret is escaped; texts are cut if they are longer than LOG_TEXT_MAX together.
  */
 size_t log_entry_line(const log_entry *entry, bool json, char line[LOG_LINE_SIZE]);

@@ -17,12 +17,16 @@
 /* A pipe that is ready takes so much without a wait, and in one piece. */
 #define PIECE ((size_t)4096)
 
+#define FORMATTED_SIZE (LOG_LINE_SIZE + sizeof(log_affix))
+
 /* There is one standard error. */
 static struct {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   pthread_t thread;
   bool is_running, is_ending, json, output_failed;
+  log_form form;
+  log_rank min;
   int64_t end_at; /* nothing is written later */
   palenca_buffer pending;
   uint64_t lost;
@@ -64,14 +68,27 @@ static void put(const char *text, size_t size) {
   }
 }
 
+static size_t format(const log_entry *entry, char line[FORMATTED_SIZE]) {
+  log_affix affix;
+  if (!log_affixes(entry->level, &affix)) {
+    return log_entry_line(entry, own.json, line);
+  }
+  size_t before = strlen(affix.before), after = strlen(affix.after);
+  memcpy(line, affix.before, before);
+  size_t size = before + log_entry_line(entry, own.json, line + before) - 1;
+  memcpy(line + size, affix.after, after);
+  line[size + after] = '\n';
+  return size + after + 1;
+}
+
 static void log_lost(uint64_t lost) {
-  char line[LOG_LINE_SIZE], message[96];
+  char line[FORMATTED_SIZE], message[96];
   const log_field field = {.name = "lost", .number = lost};
   const log_entry entry = {
       .event = "log", .level = "warning", .message = message, .fields = &field, .field_count = 1};
   (void)snprintf(message, sizeof message, "dropped %llu log line%s: stderr was not being read",
                  (unsigned long long)lost, lost == 1 ? "" : "s");
-  put(line, log_entry_line(&entry, own.json, line));
+  put(line, format(&entry, line));
 }
 
 static void *body(void *context) {
@@ -150,8 +167,10 @@ void log_write(const char *text, size_t size) {
 /* ---- entries ------------------------------------------------------------------------------- */
 
 void log_put(const log_entry *entry) {
-  char line[LOG_LINE_SIZE];
-  log_write(line, log_entry_line(entry, own.json, line));
+  char line[FORMATTED_SIZE];
+  if (log_rank_of(entry->level) >= own.min) {
+    log_write(line, format(entry, line));
+  }
 }
 
 void log_message(const char *event, const char *level, const char *message) {
@@ -160,6 +179,7 @@ void log_message(const char *event, const char *level, const char *message) {
 
 void log_use_json(bool json) {
   own.json = json;
+  own.form = log_form_of_stderr(false);
 }
 
 void log_output_failure(int error) {
@@ -176,8 +196,17 @@ void log_output_failure(int error) {
   log_message("output", "warning", message);
 }
 
-void log_begin(bool json) {
+void log_use_level(const char *level) {
+  own.min = log_rank_of(level);
+}
+
+bool log_affixes(const char *level, log_affix *out) {
+  return log_form_affixes(own.form, level, out);
+}
+
+void log_begin(bool json, bool dates) {
   own.json = json;
+  own.form = log_form_of_stderr(dates);
   own.is_running = thread_start(&own.thread, THREAD_STACK_SIZE, body, NULL) == 0;
 }
 

@@ -4,14 +4,22 @@
 #define PALENCA_HOST_COMMON_LOG_QUEUE_H
 
 #include "log_entry.h"
+#include "log_form.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Starts the thread, once in the life of a process. Without it (or without memory for it) the
- * caller writes each line itself and waits for that. `json`: the form of entries. */
-void log_begin(bool json);
+ * caller writes each line itself and waits for that. `json`: the form of entries; `dates`: a
+ * person reads them on a terminal. */
+void log_begin(bool json, bool dates);
+
+/* The lowest level of entries that are written: "info", "warning" or "error". Before log_begin. */
+void log_use_level(const char *level);
+
+/* What is to stand before and behind each line of this level; false: nothing. */
+bool log_affixes(const char *level, log_affix *out);
 
 /* The same without the thread, for a process that fails before it starts. */
 void log_use_json(bool json);

@@ -37,10 +37,33 @@ static int random_hex(lua_State *L) {
   return 1;
 }
 
-/* host.log_begin(as JSON): from here on log_write does not block */
+/* host.log_begin(as JSON, with dates): from here on log_write does not block */
 static int begin_log(lua_State *L) {
-  log_begin(lua_toboolean(L, 1));
+  log_begin(lua_toboolean(L, 1), lua_toboolean(L, 2));
   return 0;
+}
+
+/* host.log_use_level(level) */
+static int use_log_level(lua_State *L) {
+  log_use_level(luaL_checkstring(L, 1));
+  return 0;
+}
+
+/* host.log_use_json(as JSON): of entries before log_begin */
+static int use_json(lua_State *L) {
+  log_use_json(lua_toboolean(L, 1));
+  return 0;
+}
+
+/* host.log_affixes(level) → what is to stand before and behind a line, or nil: nothing */
+static int push_affixes(lua_State *L) {
+  log_affix affix;
+  if (!log_affixes(luaL_checkstring(L, 1), &affix)) {
+    return 0;
+  }
+  lua_pushstring(L, affix.before);
+  lua_pushstring(L, affix.after);
+  return 2;
 }
 
 /* host.log_write(lines): to standard error */
@@ -95,11 +118,19 @@ static int processors(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"log_begin", begin_log},     {"log_write", write_log},
-    {"log_end", end_log},         {"output_failed", output_failed},
-    {"is_terminal", is_terminal}, {"unix_time", unix_time},
-    {"random_hex", random_hex},   {"terminal_width", terminal_width},
-    {"processors", processors},   {NULL, NULL},
+    {"log_begin", begin_log},
+    {"log_write", write_log},
+    {"log_end", end_log},
+    {"output_failed", output_failed},
+    {"is_terminal", is_terminal},
+    {"unix_time", unix_time},
+    {"log_use_level", use_log_level},
+    {"log_affixes", push_affixes},
+    {"log_use_json", use_json},
+    {"random_hex", random_hex},
+    {"terminal_width", terminal_width},
+    {"processors", processors},
+    {NULL, NULL},
 };
 
 static int open_module(lua_State *L) {

@@ -15,6 +15,9 @@ local command
 -- Whether a thread writes the lines.
 local is_started = false
 
+-- Whether it adds their dates.
+local has_dates = false
+
 -- Lines that are buffered until the next flush, and their size in bytes.
 local held, size
 
@@ -24,18 +27,44 @@ local FLUSH_TIMEOUT = 2
 -- A line is written by one call, so that no other line gets in between.
 local PIECE = 4000
 
+-- What each line of a text has before and behind it, where people or the journal read it.
+local function decorate(text, level)
+  local before, after = host.log_affixes(level)
+  if not before then
+    return text
+  elseif before:find("^<") then -- of the journal, which takes each line by itself
+    return before .. text:gsub("\n", "\n" .. before)
+  end
+  return before .. text .. after
+end
+
 --- Chooses between text and JSON.
 -- @tparam ?boolean is_json true for JSON
 -- @tparam ?string name of the command that runs
-function program_log.use_json(is_json, name)
-  as_json, command = is_json or false, name
+-- @tparam ?boolean with_dates the main thread's @{has_dates}
+function program_log.use_json(is_json, name, with_dates)
+  as_json, command, has_dates = is_json or false, name, with_dates or false
 end
 
 --- Lets a thread write the lines: if nobody reads them, they are counted and discarded.
 -- To be called once, before other threads are started.
-function program_log.begin()
-  is_started = true
-  host.log_begin(as_json)
+-- @tparam ?boolean with_dates on a terminal each line begins with its date
+function program_log.begin(with_dates)
+  is_started, has_dates = true, with_dates and host.is_terminal("stderr") and not as_json
+  host.log_begin(as_json, has_dates)
+end
+
+--- Sets the lowest level that is logged.
+-- @tparam ?string level `info` (default), `warning` or `error`
+function program_log.use_level(level)
+  log.use_level(level or "info")
+  host.log_use_level(level or "info")
+end
+
+--- Whether each line begins with its date, so that workers leave it out.
+-- @treturn boolean
+function program_log.has_dates()
+  return has_dates
 end
 
 --- Waits until the last lines are written, for a limited time.
@@ -56,6 +85,7 @@ function program_log.problem(message, hint)
     line = string.format("palenca: %s%s", redact.escape_line(log.truncate(message), true),
       hint and "\n" .. hint or "")
   end
+  line = decorate(line, "error")
   if is_started then
     host.log_write(line .. "\n")
   else
@@ -77,7 +107,8 @@ function program_log.flush()
   end
 end
 
-local function write(line)
+local function write(line, level)
+  line = decorate(line, level)
   if not held then
     host.log_write(line .. "\n")
     return
@@ -93,11 +124,21 @@ end
 -- @tparam ?string text for people; none is needed if there are fields and JSON is written
 -- @tparam ?table fields for JSON; without them the text is the `message`
 function program_log.line(text, fields)
-  if as_json then
-    write(log.encode(fields or { message = text }))
+  local level = fields and fields.level or "info"
+  if not log.is_written(level) then
+    return
+  elseif as_json then
+    write(log.encode(fields or { message = text }), level)
   else
-    write(redact.escape_line(log.truncate(text), true))
+    write(redact.escape_line(log.truncate(text), true), level)
   end
+end
+
+--- Writes what a script logs.
+-- @tparam string line complete
+-- @tparam string level
+function program_log.script_line(line, level)
+  host.log_write(decorate(line:sub(1, -2), level) .. "\n")
 end
 
 --- The label of an event in its log lines.
@@ -124,7 +165,7 @@ local time_of_day = cached_date("%H:%M:%S")
 
 -- The time of day and a record's label.
 local function describe(record)
-  return time_of_day() .. "  " .. record.label
+  return has_dates and record.label or time_of_day() .. "  " .. record.label
 end
 
 -- The text of an error. Its further lines are indented: unindented, they could pass for log lines.
@@ -148,7 +189,9 @@ end
 -- @tparam table event with its `label` and `handlers`, their number
 -- @tparam number seconds they took
 function program_log.handled(event, seconds)
-  if as_json then -- thousands a second: one of the two is made
+  if not log.is_written("info") then
+    return
+  elseif as_json then -- thousands a second: one of the two is made
     local fields = fields_of(event, "done")
     fields.handlers, fields.ms = event.handlers, math.floor(seconds * 1000)
     program_log.line(nil, fields)
@@ -160,7 +203,7 @@ function program_log.handled(event, seconds)
   elseif event.attempt > 1 then
     what = what .. string.format(" (attempt %d)", event.attempt)
   end
-  write(log.truncate(describe(event) .. "  " .. what)) -- the label is redacted already
+  write(log.truncate(describe(event) .. "  " .. what), "info") -- the label is redacted already
 end
 
 --- Logs an event of which a handler has failed.
@@ -172,6 +215,7 @@ end
 function program_log.failed(event, state, wait, problem, trace)
   local fields = fields_of(event, state)
   fields.error, fields.trace, fields.retry_in = problem, trace, wait
+  fields.level = state == "dead" and "error" or "warning"
   local what = state == "dead" and "dead letter"
     or string.format("next attempt in %.0f s", wait)
   program_log.line(
@@ -202,7 +246,8 @@ end
 function program_log.timer_failed(record, problem, trace)
   program_log.line(string.format("%s  FAILED: %s%s", describe(record), paragraph(problem),
     trace and "\n" .. trace or ""),
-  { event = "timer", name = record.timer, state = "failed", error = problem, trace = trace })
+  { event = "timer", name = record.timer, level = "error", state = "failed", error = problem,
+    trace = trace })
 end
 
 return program_log

@@ -66,7 +66,8 @@ local function log_outcome(self, outcome, detail)
     event_names.warn_of_list(self.path, detail)
   elseif outcome == "failed" then
     program_log.line(string.format("reload of %s failed, keeping the previous version: %s",
-      self.path, detail), { event = "reload_failed", script = self.path, error = detail })
+      self.path, detail), { event = "reload_failed", level = "error",
+      script = self.path, error = detail })
     service_manager.ready("reload of " .. self.path .. " failed, keeping the previous version")
   end
 end
@@ -76,7 +77,7 @@ local function log_if_slow(self)
   if since and since > LONG and not self.is_slow_logged then
     self.is_slow_logged = true
     program_log.line("reload of " .. self.path .. " is slow, the previous version keeps running",
-      { event = "reload_slow", script = self.path })
+      { event = "reload_slow", level = "warning", script = self.path })
   end
 end
 

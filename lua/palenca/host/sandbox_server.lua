@@ -96,7 +96,7 @@ local function save(self)
   local problem = self.sandbox:flush()
   if problem and not self.unsaved then
     program_log.line("palenca: the state is not saved: " .. problem,
-      { event = "state", saved = false, error = problem })
+      { event = "state", level = "error", saved = false, error = problem })
   elseif self.unsaved and not problem then
     program_log.line("palenca: the state is saved again", { event = "state", saved = true })
   end
@@ -205,7 +205,7 @@ local function open_state(data)
   end
   if skipped > 0 then
     program_log.line(string.format("palenca: %s: skipped %d truncated line%s", path, skipped,
-      skipped == 1 and "" or "s"), { event = "state", skipped = skipped })
+      skipped == 1 and "" or "s"), { event = "state", level = "warning", skipped = skipped })
   end
   return lock, book, entries
 end

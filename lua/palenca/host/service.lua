@@ -55,6 +55,8 @@ local function worker_options(given, client)
     recording_limit = given.max_recording,
     is_watched = given.watch,
     json = given.json,
+    log_level = given.log_level,
+    log_has_dates = program_log.has_dates(),
   })
 end
 
@@ -138,7 +140,7 @@ local function open_admin(self, given)
     program_log.line(string.format("palenca: cannot listen for commands: %s; 'palenca events "
       .. "replay', 'retry-dead' and 'purge', and 'palenca forget' fail while this process serves",
       problem),
-      { event = "admin_failed", error = problem })
+      { event = "admin_failed", level = "warning", error = problem })
   end
 end
 
@@ -362,7 +364,8 @@ end
 local function replace_workers(self)
   local problems, is_hopeless = self.workers:replace_failed()
   for _, problem in ipairs(problems) do
-    program_log.line("palenca: " .. problem, { event = "worker", message = problem })
+    program_log.line("palenca: " .. problem, { event = "worker", level = "warning",
+      message = problem })
   end
   return is_hopeless
 end
@@ -385,7 +388,8 @@ function Service:run(done)
   if signal then
     program_log.line(signal .. ": finishing running handlers (again to exit at once)")
   elseif is_hopeless then
-    program_log.line("palenca: workers fail repeatedly; the program exits")
+    local text = "workers fail repeatedly; the program exits"
+    program_log.line("palenca: " .. text, { level = "error", message = text })
   end
   return finish(self, is_hopeless)
 end

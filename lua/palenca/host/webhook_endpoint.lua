@@ -92,7 +92,8 @@ function webhook_endpoint.reload_tls(given, receiver)
       { event = "tls_reloaded", certificate = certificate })
   else
     program_log.line("reload of " .. certificate .. " failed, keeping the previous certificate: "
-      .. problem, { event = "tls_reload_failed", certificate = certificate, error = problem })
+      .. problem, { event = "tls_reload_failed", level = "error",
+      certificate = certificate, error = problem })
   end
 end
 

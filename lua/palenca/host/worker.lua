@@ -364,13 +364,15 @@ end
 --- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`,
 -- `max_attempts`, `retry_wait`, `timeout` and `cpu_timeout` (of a handler, in seconds),
 -- `memory_limit` (MiB), `recording_limit` (the max bytes of an event's recorded responses; nil:
--- they are not recorded), `is_watched`, whether a changed script is loaded by itself, `json`.
+-- they are not recorded), `is_watched`, whether a changed script is loaded by itself, `json`,
+-- `log_level`, `log_has_dates`.
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
-  program_log.use_json(options.json)
+  program_log.use_json(options.json, nil, options.log_has_dates)
   program_log.hold_lines()
-  log.use_writer(host.log_write)
+  log.use_writer(program_log.script_line)
+  program_log.use_level(options.log_level)
   client.set_defaults(options.client or {}, "name a file with --api-key-file")
   local self = setmetatable({
     schedule = scheduler.new(options.cpu_timeout, options.memory_limit, retry_policy.plain),

@@ -550,7 +550,7 @@ palenca.json.null = nil
 palenca.log = {}
 
 --- Sets another writer than standard error, for programs that run scripts.
----@param writer function called with complete lines
+---@param writer function called with complete lines, and their level
 ---@return function
 function palenca.log.use_writer(writer) end
 
@@ -560,10 +560,19 @@ function palenca.log.use_writer(writer) end
 ---@return string
 function palenca.log.truncate(text, max) end
 
---- Encodes an entry as a line of JSON, with the current `time` if it has none: all such lines of Lua are made here. If it is too long, its long fields are truncated, with `truncated`, its size in bytes; if it has too many fields, its truncated text is the `message`.
+--- Encodes an entry as a line of JSON, which begins with the current `time`, the level `info` and the event `message`, unless it has others: all such lines of Lua are made here. If it is too long, its long fields are truncated, with `truncated`, its size in bytes; if it has too many fields, its truncated text is the `message`.
 ---@param entry table the fields, which may be changed
 ---@return string
 function palenca.log.encode(entry) end
+
+--- Sets the lowest level that is written.
+---@param level string `info`, `warning` or `error`
+function palenca.log.use_level(level) end
+
+--- Whether entries of a level are written.
+---@param level string
+---@return boolean
+function palenca.log.is_written(level) end
 
 --- Logs an entry. Nothing is masked: do not log identity numbers and keys.
 ---@param fields table|string the entry's fields, or its message

@@ -27,7 +27,7 @@ UNIT_TEST(message_is_shown_in_both_forms) {
   assert_string_equal(line_of(&warning, false), "palenca: slow\n");
   assert_string_equal(line_of(&error, false), "palenca: error: full\n");
   assert_string_equal(line_of(&error, true),
-                      TIME ",\"event\":\"store\",\"level\":\"error\",\"message\":\"full\"}\n");
+                      TIME ",\"level\":\"error\",\"event\":\"store\",\"message\":\"full\"}\n");
 }
 
 UNIT_TEST(fields_are_instead_of_the_message_in_json) {
@@ -41,7 +41,7 @@ UNIT_TEST(fields_are_instead_of_the_message_in_json) {
                            .field_count = 3};
   assert_string_equal(line_of(&entry, false), "palenca: rejected\n");
   assert_string_equal(line_of(&entry, true),
-                      TIME ",\"event\":\"refused\",\"level\":\"warning\",\"status\":404,"
+                      TIME ",\"level\":\"warning\",\"event\":\"refused\",\"status\":404,"
                            "\"cause\":\"unknown path\",\"count\":18446744073709551615}\n");
 }
 
@@ -53,7 +53,7 @@ UNIT_TEST(what_steers_a_terminal_or_ends_a_string_is_escaped) {
   assert_string_equal(line_of(&entry, false), "palenca: a\"b\\c\\x1b[1m\n\\xff\\u{202e}\n");
   assert_string_equal(
       line_of(&entry, true),
-      TIME ",\"event\":\"e\",\"level\":\"info\",\"cause\":\"a\\\"b\\\\c [1m ?\\u202e\"}\n");
+      TIME ",\"level\":\"info\",\"event\":\"e\",\"cause\":\"a\\\"b\\\\c [1m ?\\u202e\"}\n");
 }
 
 UNIT_TEST(texts_that_are_too_long_are_cut) {

@@ -136,7 +136,7 @@ describe("/readyz", function()
     assert.is_nil(http.request("GET", admin_of(served) .. "/readyz"))
   end)
 
-  -- A file system of its own, which nobody else sees; the test is skipped where none can be mounted.
+  -- A file system that nobody else sees; the test is skipped where none can be mounted.
   local function small_disk()
     local disk = directory .. "/disk"
     assert(uv.fs_mkdir(disk, 448))

@@ -253,7 +253,8 @@ describe("the listener of --admin", function()
   it("can be a socket of the owner and the group, without a check of Host", function()
     local directory = stage:directory()
     local path = directory .. "/admin.sock"
-    local served = stage:serve({ directory = directory, arguments = { "--admin", "unix:" .. path } })
+    local served = stage:serve({ directory = directory,
+      arguments = { "--admin", "unix:" .. path } })
     assert.equal("0660", ("%04o"):format(uv.fs_stat(path).mode & 511))
     for _, name in ipairs { "metrics", "healthz", "readyz" } do
       local status, out, err = process.run("/usr/bin/curl", { "-sS", "--fail", "--unix-socket",
@@ -267,7 +268,7 @@ describe("the listener of --admin", function()
 
   it("warns if other machines can reach it, which may use any name", function()
     local served = stage:serve({ arguments = { "--admin", "0.0.0.0:0" } })
-    local url = served.stderr:match("palenca: warning: other machines can read the metrics at (%S+);")
+    local url = served.stderr:match("warning: other machines can read the metrics at (%S+);")
     url = url:gsub("0%.0%.0%.0", "127.0.0.1")
     assert.equal(200, http.request("GET", url .. "/healthz", nil, { Host = "name.example" }).status)
   end)

@@ -163,7 +163,7 @@ describe("palenca.testing", function()
         local run = test:event("login.success", worker)
         assert.is_nil(run.error)
         assert.same({ 1, 1, 1, 0 }, { #run.logged, #run.requests, #run.http, #run.printed })
-        assert.same({ "warn", "seen", id },
+        assert.same({ "warning", "seen", id },
           { run.logged[1].level, run.logged[1].message, run.logged[1].number })
         assert.equal("/v1/accounts/" .. worker.account_id, run.requests[1].path)
         assert.same({ "POST", { id = id } }, { run.http[1].method, run.http[1].json })

@@ -84,8 +84,9 @@ local function run(body, ...)
 end
 
 local function choose_log(command, given)
-  program_log.use_json(contains(given, "--json") and not (command and command.is_text),
-    command and command.name)
+  local is_json = contains(given, "--json") and not (command and command.is_text)
+  host.log_use_json(is_json)
+  program_log.use_json(is_json, command and command.name)
 end
 
 -- Parses the arguments, runs the command; returns the exit status.

@@ -28,6 +28,14 @@ function serve.define(command)
     .. "again.")
   options.group(command, "API", options.add_client)
   options.add_json(command)
+  options.add(command, "--log-level", {
+    help = "The lowest level that is logged: info, warning or error.",
+    env = "PALENCA_LOG_LEVEL",
+    default = "info",
+    convert = options.one_of({ "info", "warning", "error" }),
+    words = { "info", "warning", "error" },
+    argname = "LEVEL",
+  })
 end
 
 -- What SIGHUP reads again. A variable stays as it was.
@@ -79,7 +87,8 @@ function serve.run(given)
   if problem then
     return wrong_usage(problem)
   end
-  program_log.begin()
+  program_log.use_level(given.log_level)
+  program_log.begin(true)
   -- before any file is made
   local monitor <close>, unusable = admin_options.open(given) -- luacheck: ignore 211/monitor
   if unusable then
