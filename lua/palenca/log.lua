@@ -89,8 +89,8 @@ local function cut_fields(entry)
 end
 
 --- Encodes an entry as a line of JSON, which begins with the current `time`, the level `info` and
--- the event `message`, unless it has others: all such lines of Lua are made here. If it is too long,
--- its long fields are truncated, with `truncated`, its size in bytes; if it has too many fields, its
+-- the event `message`, unless it has others: all such lines of Lua are made here. Is it too long,
+-- its long fields are truncated, with `truncated`, its size in bytes; with too many fields, its
 -- truncated text is the `message`.
 -- @tparam table entry the fields, which may be changed
 -- @treturn string the line, without its end
@@ -131,6 +131,23 @@ function log.is_written(level)
   return ranks[level] >= min_rank
 end
 
+local context
+
+--- Sets what says on whose behalf code runs.
+-- @tparam ?function of returns nil, or a table whose `traceparent` and `request_id` are added to
+-- entries without them
+function log.use_context(of)
+  context = of
+end
+
+local function add_context(entry)
+  local found = context and context()
+  if found then
+    entry.traceparent = entry.traceparent or found.traceparent
+    entry.request_id = entry.request_id or found.request_id
+  end
+end
+
 local function write(level, fields)
   if type(fields) == "string" then
     fields = { message = fields }
@@ -152,6 +169,7 @@ local function write(level, fields)
     end
   end
   entry.level = level
+  add_context(entry)
   write_line(log.encode(entry) .. "\n", level)
 end
 

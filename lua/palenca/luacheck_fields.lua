@@ -18,8 +18,8 @@ return {
     encode = {}, is_array = {}, null = {},
   } },
   log = { fields = {
-    encode = {}, error = {}, info = {}, is_written = {}, truncate = {}, use_level = {},
-    use_writer = {}, warn = {},
+    encode = {}, error = {}, info = {}, is_written = {}, truncate = {}, use_context = {},
+    use_level = {}, use_writer = {}, warn = {},
   } },
   new = {},
   on = {},

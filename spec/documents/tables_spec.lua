@@ -164,7 +164,8 @@ describe("the module's page", function()
       data[name] = "x"
     end
     local expected = palenca.webhook.parse(cjson.encode({ data = data }))
-    for _, name in ipairs { "id", "attempt", "replay", "received_at" } do
+    for _, name in ipairs { "id", "attempt", "replay", "received_at", "traceparent",
+      "request_id" } do
       expected[name] = true -- what the program adds
     end
     assert_same_set(expected, set_of(words_of(MODULE, "Events", 1)))

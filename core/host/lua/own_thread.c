@@ -98,7 +98,19 @@ static int lease_gc(lua_State *L) {
   return 0;
 }
 
-/* own_thread.take() → {id, attempt, replay, received_at (Unix seconds), body} | nil. The handle is
+static void set_trace(lua_State *L, const event_trace *trace) {
+  if (trace->traceparent != NULL) {
+    lua_pushstring(L, trace->traceparent);
+    lua_setfield(L, -2, "traceparent");
+  }
+  if (trace->request_id != NULL) {
+    lua_pushstring(L, trace->request_id);
+    lua_setfield(L, -2, "request_id");
+  }
+}
+
+/* own_thread.take() → {id, attempt, replay, received_at (Unix seconds), body, traceparent,
+ * request_id (of the request; maybe nil)} | nil. The handle is
  * the same for all, since a finalizer for each costs more than all else here; if an earlier call
  * has raised, it still has that one's lease. */
 static int take(lua_State *L) {
@@ -120,6 +132,7 @@ static int take(lua_State *L) {
   lua_setfield(L, -2, "received_at");
   lua_pushlstring(L, (*handle)->body, (*handle)->body_size);
   lua_setfield(L, -2, "body");
+  set_trace(L, &(*handle)->trace);
   event_lease_free(*handle);
   *handle = NULL;
   return 1;

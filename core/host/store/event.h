@@ -23,12 +23,18 @@ extern const char *const event_state_names[EVENT_STATES + 1];
 /* "unknown" for what is none. */
 const char *event_state_name(event_state state);
 
+/* What the request that brought an event is known by elsewhere; NULL: it named none. */
+typedef struct {
+  const char *traceparent, *request_id;
+} event_trace;
+
 typedef struct {
   const char *action;     /* required */
   const char *account_id; /* NULL: not ordered after any other event */
   const char *body;       /* the bytes that were received */
   size_t body_size;
   int64_t received_at;
+  event_trace trace;
 } event_record;
 
 typedef struct {
@@ -48,6 +54,7 @@ typedef struct {
   int64_t received_at;
   char *body; /* NUL-terminated for convenience; may hold NUL bytes */
   size_t body_size;
+  event_trace trace;
 } event_lease;
 
 /* No event waits for longer than two days: one whose time is later than that from now, because the

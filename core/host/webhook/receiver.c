@@ -5,6 +5,7 @@
 #include "common/metrics.h"
 #include "http/server.h"
 #include "palenca.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -207,6 +208,7 @@ static void on_request(void *context, http_exchange *exchange) {
   palenca_webhook_decode(&fields[PALENCA_WEBHOOK_ACTION], action);
   palenca_webhook_decode(&fields[PALENCA_WEBHOOK_ACCOUNT_ID], account_id);
   record.account_id = account_id[0] != '\0' ? account_id : NULL;
+  record.trace = webhook_trace(exchange);
   http_exchange_defer(exchange);
   if (announces_others(action)) {
     event_store_announce(r->store);

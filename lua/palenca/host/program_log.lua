@@ -146,11 +146,13 @@ end
 -- @treturn string
 function program_log.label(event)
   return redact.escape_line(string.format(
-    "event %d  %-16s %s account %s",
+    "event %d  %-16s %s account %s%s%s",
     event.id,
     redact.name(event.action) or "?",
     redact.name(event.platform) or "-",
-    redact.name(event.account_id) or "-"
+    redact.name(event.account_id) or "-",
+    event.traceparent and "  trace " .. event.traceparent:sub(4, 35) or "",
+    event.request_id and "  request " .. event.request_id or ""
   ))
 end
 
@@ -182,6 +184,8 @@ local function fields_of(event, state)
     platform = redact.name(event.platform),
     attempt = event.attempt,
     state = state,
+    traceparent = event.traceparent,
+    request_id = event.request_id,
   }
 end
 

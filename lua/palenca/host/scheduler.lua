@@ -163,8 +163,26 @@ local function step_in_place(self, seconds)
   own_thread.clear_fd()
 end
 
+-- The user's own systems can find their own requests by them; a header that the script has passed
+-- stays as it is.
+local function add_trace(headers, trace)
+  local seen = {}
+  for name in pairs(headers) do
+    seen[name:lower()] = true
+  end
+  if trace.traceparent and not seen["traceparent"] then
+    headers["traceparent"] = trace.traceparent
+  end
+  if trace.request_id and not seen["x-request-id"] then
+    headers["X-Request-Id"] = trace.request_id
+  end
+end
+
 local function submit(self, request)
   local task = self.current
+  if task and task.trace and not request.template and request.headers then
+    add_trace(request.headers, task.trace)
+  end
   request.low_priority = request.low_priority or (task and task.is_low_priority)
   local call = self.calls:submit(request)
   if task then
@@ -307,6 +325,12 @@ function Scheduler:runtime()
   }
 end
 
+--- What the event of the running task is known by elsewhere.
+-- @treturn ?table `id`, and maybe `traceparent` and `request_id`; nil if none runs
+function Scheduler:trace()
+  return self.current and self.current.trace
+end
+
 --- Has connections to a server open before there is a request; see `palenca_engine_preconnect`.
 -- @tparam table server one of `palenca.client`'s
 -- @tparam number seconds for how long
@@ -346,6 +370,7 @@ local function close(self, task)
     calls = task.calls,
     request_ids = task.request_ids,
     recording = task.recording,
+    trace = task.trace,
     limit = CLOSE_TIMEOUT,
     deadline = self.now() + CLOSE_TIMEOUT,
   }
@@ -414,7 +439,8 @@ end
 --- Starts a coroutine, which runs at once until it waits for something.
 -- @tparam string label what it is, for the log
 -- @tparam function body what it does; called with its task, whose `is_low_priority` lets the calls
--- of other tasks go first, and whose `recording` gets each of its requests and responses
+-- of other tasks go first, whose `recording` gets each of its requests and responses, and whose
+-- `trace` has what @{Scheduler:trace} returns
 -- @tparam function at_end called with true, or with false, what was raised as `describe` has it,
 -- and where if that is known
 function Scheduler:spawn(label, body, at_end)

@@ -63,6 +63,8 @@ local function summary(self, lease, event, entries)
     handlers = #entries,
     max_attempts = max_attempts(self, entries),
     retry_wait = self.retry_wait,
+    traceparent = lease.traceparent,
+    request_id = lease.request_id,
   }
   record.label = program_log.label(record)
   return record
@@ -163,6 +165,7 @@ local function run_handlers(self, event, entries, record)
   self.events[event] = record
   self.schedule:spawn(record.label, function(run)
     run.is_low_priority = is_low_priority(event)
+    run.trace = record
     record.run = run
     if record.responses then
       run.recording = response_recording.new(record.responses, core.steady_time)
@@ -386,6 +389,9 @@ return function(text)
     running = {}, -- by id, what is logged of the events whose handlers run
     events = {}, -- the same, by the tables that the handlers have
   }, Worker)
+  log.use_context(function()
+    return self.schedule:trace()
+  end)
   runtime.use(self.schedule:runtime())
   timers.serve()
   handlers.set_max_limits(own_thread.LIMITS_MAX)

@@ -560,7 +560,7 @@ function palenca.log.use_writer(writer) end
 ---@return string
 function palenca.log.truncate(text, max) end
 
---- Encodes an entry as a line of JSON, which begins with the current `time`, the level `info` and the event `message`, unless it has others: all such lines of Lua are made here. If it is too long, its long fields are truncated, with `truncated`, its size in bytes; if it has too many fields, its truncated text is the `message`.
+--- Encodes an entry as a line of JSON, which begins with the current `time`, the level `info` and the event `message`, unless it has others: all such lines of Lua are made here. Is it too long, its long fields are truncated, with `truncated`, its size in bytes; with too many fields, its truncated text is the `message`.
 ---@param entry table the fields, which may be changed
 ---@return string
 function palenca.log.encode(entry) end
@@ -573,6 +573,10 @@ function palenca.log.use_level(level) end
 ---@param level string
 ---@return boolean
 function palenca.log.is_written(level) end
+
+--- Sets what says on whose behalf code runs.
+---@param of? function returns nil, or a table whose `traceparent` and `request_id` are added to entries without them
+function palenca.log.use_context(of) end
 
 --- Logs an entry. Nothing is masked: do not log identity numbers and keys.
 ---@param fields table|string the entry's fields, or its message

@@ -18,13 +18,15 @@ end
 
 --- Adds what costs most of it, and is for handlers only.
 -- @tparam table event of @{scan}
--- @tparam table lease its `id`, `attempt`, `replay`, `received_at` and `body`
+-- @tparam table lease its `id`, `attempt`, `replay`, `received_at` and `body`, and maybe
+-- `traceparent` and `request_id`
 function script_event.complete(event, lease)
   event.data, event.body = assert(json.decode_strictly(lease.body)).data, lease.body
   event.id = lease.id
   event.attempt = lease.attempt
   event.replay = lease.replay > 0 and lease.replay or nil
   event.received_at = lease.received_at
+  event.traceparent, event.request_id = lease.traceparent, lease.request_id
 end
 
 return script_event

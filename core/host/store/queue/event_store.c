@@ -28,24 +28,38 @@ void event_store_report(const event_store *store, bool is_error, const char *wha
 
 /* ---- Puts ---- */
 
+static size_t size_of(const char *text) {
+  return text != NULL ? strlen(text) + 1 : 0;
+}
+
+static const char *copy_text(const char *text, char **to) {
+  char *copy = *to;
+  if (text == NULL) {
+    return NULL;
+  }
+  *to += size_of(text);
+  return memcpy(copy, text, size_of(text));
+}
+
 static put_request *copy_put(const event_record *record, event_put_done done, void *context) {
-  size_t action_size = strlen(record->action) + 1;
-  size_t account_size = record->account_id != NULL ? strlen(record->account_id) + 1 : 0;
+  const event_trace *trace = &record->trace;
+  size_t texts = size_of(record->action) + size_of(record->account_id) +
+                 size_of(trace->traceparent) + size_of(trace->request_id);
   if (record->body_size > SIZE_MAX / 2) {
     return NULL;
   }
-  put_request *put = malloc(sizeof *put + action_size + account_size + record->body_size);
+  put_request *put = malloc(sizeof *put + texts + record->body_size);
   if (put == NULL) {
     return NULL;
   }
   *put = (put_request){.record = *record, .done = done, .context = context};
-  char *account = put->data + action_size, *body = account + account_size;
-  put->record.action = memcpy(put->data, record->action, action_size);
-  if (account_size > 0) {
-    put->record.account_id = memcpy(account, record->account_id, account_size);
-  }
+  char *at = put->data;
+  put->record.action = copy_text(record->action, &at);
+  put->record.account_id = copy_text(record->account_id, &at);
+  put->record.trace.traceparent = copy_text(trace->traceparent, &at);
+  put->record.trace.request_id = copy_text(trace->request_id, &at);
   if (record->body_size > 0) {
-    put->record.body = memcpy(body, record->body, record->body_size);
+    put->record.body = memcpy(at, record->body, record->body_size);
   }
   return put;
 }

@@ -16,11 +16,26 @@ static uint64_t key_of(const event_sql *sql, sqlite3_stmt *row, int column) {
 
 /* ---- Leasing ---- */
 
+static size_t size_of(const char *text) {
+  return text != NULL ? strlen(text) + 1 : 0;
+}
+
+static const char *copy_text(const char *text, char **to) {
+  char *copy = *to;
+  if (text == NULL) {
+    return NULL;
+  }
+  *to += size_of(text);
+  return memcpy(copy, text, size_of(text));
+}
+
 /* With `lease` only partly filled. NULL: out of memory. */
-static event_grant *new_grant(int64_t id, const char *action, const void *body, size_t size) {
+static event_grant *new_grant(int64_t id, const char *action, const event_trace *trace,
+                              const void *body, size_t size) {
   event_grant *grant = NULL;
   if (body != NULL || size == 0) {
-    grant = malloc(sizeof *grant + size + 1);
+    grant =
+        malloc(sizeof *grant + size + 1 + size_of(trace->traceparent) + size_of(trace->request_id));
   }
   size_t action_size = strlen(action) + 1;
   event_finish *finish = malloc(sizeof *finish + action_size);
@@ -37,12 +52,17 @@ static event_grant *new_grant(int64_t id, const char *action, const void *body, 
   }
   grant->body[size] = '\0';
   grant->lease = (event_lease){.id = id, .attempt = 1, .body = grant->body, .body_size = size};
+  char *text = grant->body + size + 1;
+  grant->lease.trace.traceparent = copy_text(trace->traceparent, &text);
+  grant->lease.trace.request_id = copy_text(trace->request_id, &text);
   return grant;
 }
 
 static event_grant *copy_grant(sqlite3_stmt *row, uint64_t account, const char *action) {
-  event_grant *grant = new_grant(sqlite3_column_int64(row, 0), action, sqlite3_column_blob(row, 4),
-                                 (size_t)sqlite3_column_bytes(row, 4));
+  const event_trace trace = {(const char *)sqlite3_column_text(row, 7),
+                             (const char *)sqlite3_column_text(row, 8)};
+  event_grant *grant = new_grant(sqlite3_column_int64(row, 0), action, &trace,
+                                 sqlite3_column_blob(row, 4), (size_t)sqlite3_column_bytes(row, 4));
   if (grant != NULL) {
     grant->finish->account = account;
     grant->is_lost = sqlite3_column_type(row, 4) == SQLITE_NULL;
@@ -203,7 +223,8 @@ static bool collect_timers(event_sql *sql, int64_t now, grant_list *list) {
   }
   event_timer *timer;
   while (list->count < list->limit && (timer = event_timers_due(&sql->timers, now)) != NULL) {
-    event_grant *grant = new_grant(-timer->id, "", timer->name, strlen(timer->name));
+    const event_trace none = {NULL, NULL};
+    event_grant *grant = new_grant(-timer->id, "", &none, timer->name, strlen(timer->name));
     if (!append(list, grant)) {
       return no_memory(sql);
     }

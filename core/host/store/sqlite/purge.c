@@ -54,6 +54,7 @@ bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_
 
 bool event_purge_delete_range(sqlite3 *db, const event_purge_range *range) {
   return event_responses_remove_range(db, range) &&
+         run(db, "DELETE FROM event_traces WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
          run(db, "DELETE FROM bodies WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
          run(db, "DELETE" FROM_RANGE, range, NULL);
 }

@@ -90,12 +90,20 @@
   " responses BLOB NOT NULL);"                                                                     \
   "CREATE INDEX event_responses_recorded ON event_responses(recorded_at);"
 
+/* Since version 7: the traceparent and the X-Request-Id of the request that has brought an event,
+ * if there was one of them. */
+#define TRACE_TABLE                                                                                \
+  "CREATE TABLE IF NOT EXISTS event_traces ("                                                      \
+  " id INTEGER PRIMARY KEY,"                                                                       \
+  " traceparent TEXT,"                                                                             \
+  " request_id TEXT);"
+
 #define SET_VERSION "PRAGMA user_version = " TEXT_OF(EVENT_SCHEMA_VERSION) ";"
 #define SET_COOKIE "PRAGMA schema_version = " TEXT_OF(EVENT_SCHEMA_COOKIE) ";"
 
 static const char create[] =
     "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
-    "BEGIN IMMEDIATE;" TABLES MORE_TABLES LEDGER_TABLES RESPONSE_TABLES
+    "BEGIN IMMEDIATE;" TABLES MORE_TABLES LEDGER_TABLES RESPONSE_TABLES TRACE_TABLE
     "INSERT INTO ids(last) VALUES (CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
     "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION SET_COOKIE
                                                                     "COMMIT;";
@@ -124,6 +132,9 @@ static const char from_4[] = "BEGIN IMMEDIATE;" LEDGER_TABLES "PRAGMA user_versi
                              "COMMIT;";
 
 static const char from_5[] = "BEGIN IMMEDIATE;" RESPONSE_TABLES "PRAGMA user_version = 6;"
+                             "COMMIT;";
+
+static const char from_6[] = "BEGIN IMMEDIATE;" TRACE_TABLE "PRAGMA user_version = 7;"
                              "COMMIT;";
 
 /* Also for a backup, which begins without it. */
@@ -157,6 +168,7 @@ bool event_schema_migrate(sqlite3 *db, bool *has_changed) {
       (version < 3 && sqlite3_exec(db, from_2, NULL, NULL, NULL) != SQLITE_OK) ||
       (version < 5 && sqlite3_exec(db, from_4, NULL, NULL, NULL) != SQLITE_OK) ||
       (version < 6 && sqlite3_exec(db, from_5, NULL, NULL, NULL) != SQLITE_OK) ||
+      (version < 7 && sqlite3_exec(db, from_6, NULL, NULL, NULL) != SQLITE_OK) ||
       (*has_changed && sqlite3_exec(db, set_cookie, NULL, NULL, NULL) != SQLITE_OK) ||
       !needs_vacuum(db, &needed)) {
     return false;

@@ -32,12 +32,15 @@ static const char *const texts[STATEMENTS] = {
     [PUT] = "INSERT INTO events(id, action, account_id, state, attempts, replays, received_at,"
             " due_at) VALUES (?1, ?2, ?3, 0, 0, 0, ?4, 0)",
     [PUT_BODY] = "INSERT INTO bodies(id, body) VALUES (?1, ?2)",
+    [PUT_TRACE] = "INSERT INTO event_traces(id, traceparent, request_id) VALUES (?1, ?2, ?3)",
     [READ_BODY] = "SELECT body FROM bodies WHERE id = ?1",
-    [LEASE_RECEIVED] = "SELECT id, attempts, replays, received_at, body, action"
-                       " FROM events LEFT JOIN bodies USING (id) WHERE id = ?1 AND state = 0",
+    [LEASE_RECEIVED] = "SELECT id, attempts, replays, received_at, body, action, account_id,"
+                       " traceparent, request_id FROM events LEFT JOIN bodies USING (id)"
+                       " LEFT JOIN event_traces USING (id) WHERE id = ?1 AND state = 0",
     [LEASE_RETRIES] =
-        "SELECT id, attempts, replays, received_at, body, action, account_id"
-        " FROM events INDEXED BY events_unfinished LEFT JOIN bodies USING (id)"
+        "SELECT id, attempts, replays, received_at, body, action, account_id, traceparent,"
+        " request_id FROM events INDEXED BY events_unfinished LEFT JOIN bodies USING (id)"
+        " LEFT JOIN event_traces USING (id)"
         " WHERE state = 2 AND due_at <= ?1 AND state < 3 ORDER BY due_at, events.id LIMIT ?2",
     [CUT_WAITS] = "UPDATE events SET due_at = ?1 WHERE id IN"
                   " (SELECT id FROM events INDEXED BY events_unfinished"
@@ -260,6 +263,19 @@ static int put_body(event_sql *sql, const event_record *record, int64_t id) {
   return step;
 }
 
+static int put_trace(event_sql *sql, const event_trace *trace, int64_t id) {
+  if (trace->traceparent == NULL && trace->request_id == NULL) {
+    return SQLITE_DONE;
+  }
+  sqlite3_stmt *put = sql->statements[PUT_TRACE];
+  (void)sqlite3_bind_int64(put, 1, id);
+  (void)sqlite3_bind_text(put, 2, trace->traceparent, -1, SQLITE_STATIC);
+  (void)sqlite3_bind_text(put, 3, trace->request_id, -1, SQLITE_STATIC);
+  int step = sqlite3_step(put);
+  (void)event_sql_end_use(sql, put, step);
+  return step;
+}
+
 bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
   *id = 0;
   if (record->body_size > MAX_BODY_SIZE) {
@@ -273,7 +289,8 @@ bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
   if (step != SQLITE_DONE) {
     return step == SQLITE_TOOBIG;
   }
-  if (put_body(sql, record, row) != SQLITE_DONE) {
+  if (put_body(sql, record, row) != SQLITE_DONE ||
+      put_trace(sql, &record->trace, row) != SQLITE_DONE) {
     return false;
   }
   if (sql->learned == LEARN_ALL) { /* else it is still to be read */
