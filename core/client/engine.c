@@ -125,7 +125,7 @@ static void complete(palenca_engine *engine, call *one, const transport_outcome 
   one->result = NULL;
   result->error = outcome->error;
   result->meta = *meta;
-  result->turn_wait_ms = one->turn_wait;
+  result->turn_wait_ms = send_queue_turn_wait(one);
   if (one->request.measure) {
     measure(engine, one, outcome, result);
   }

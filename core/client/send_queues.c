@@ -87,6 +87,11 @@ void send_queue_add(call *one) {
   call_list_insert(list, one, after);
 }
 
+int64_t send_queue_turn_wait(const call *one) {
+  bool is_waiting = one->list == send_queue_of_call(one);
+  return one->turn_wait + (is_waiting ? clock_steady_ms() - one->queued_at : 0);
+}
+
 call *send_queue_next(priority_queue *queue) {
   call *first = queue->calls.first;
   if (first->round > queue->round) {

@@ -39,6 +39,8 @@ void send_queues_free(send_queue *first, palenca_rate_limiters *rate_limiters);
 void send_queue_add(call *one);
 /* The call whose turn it is, which stays in the queue; there is one. */
 call *send_queue_next(priority_queue *queue);
+/* How long a call has waited there, in ms; one that still waits, until now. */
+int64_t send_queue_turn_wait(const call *one);
 /* Where a call waits. */
 call_list *send_queue_of_call(const call *one);
 

@@ -65,6 +65,18 @@ ENGINE_TEST(test_the_rate_limit_outlives_the_thread_of_an_engine) {
   assert_int_equal(stub_requests(f->server), 1);
 }
 
+ENGINE_TEST(test_a_result_has_the_time_that_its_call_has_waited_for_its_turn) {
+  START(f, RESPONSE(OK_RESPONSE));
+  palenca_request request = limited(f, "waited", 1);
+  assert_response(run(f, &request), 200, "ok", 1);
+  request.deadline_ms = 50;
+  (void)submit(f->engine, &request);
+  palenca_result *result = wait_result(f->engine);
+  assert_int_equal(result->attempts, 0);
+  assert_in_range(result->turn_wait_ms, 45, TIMEOUT_MS);
+  palenca_result_free(result);
+}
+
 ENGINE_TEST(test_the_wait_that_the_server_named_outlives_the_thread) {
   START(f, RESPONSE("HTTP/1.1 429 Slow\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"),
         RESPONSE(OK_RESPONSE));

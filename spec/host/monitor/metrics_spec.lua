@@ -213,6 +213,33 @@ describe("the metrics", function()
   end)
 end)
 
+describe("the metrics of workers", function()
+  local stage = helper.stage_for_each()
+
+  it("count those that are blocked and those that have replaced one", function()
+    local fifo = stage:directory() .. "/fifo"
+    assert.equal(0, (process.run("/usr/bin/mkfifo", { fifo })))
+    local writer = assert(io.open(fifo, "r+"))
+    local served = serve(stage, { arguments = { "--workers", "1", "--cpu-timeout", "0.1" },
+      env = { SPEC_FIFO = fifo }, text = [[
+        require("palenca").on("*", function()
+          local file = io.open(os.getenv("SPEC_FIFO"))
+          file:setvbuf("no")
+          file:read(1) -- cannot be stopped
+        end)]] })
+    wait_value(served, "palenca_workers", 1)
+    helper.post(served.url, { account_id = "a" })
+    wait_value(served, "palenca_workers_blocked", 1)
+    wait_value(served, "palenca_workers_replaced_total", 1)
+    writer:write("x")
+    writer:flush()
+    local text = wait_value(served, "palenca_workers_blocked", 0)
+    assert.equal(1, value_of(text, "palenca_workers_replaced_total"))
+    wait_value(served, 'palenca_attempts_total{outcome="done"}', 1)
+    writer:close()
+  end)
+end)
+
 describe("the listener of --admin", function()
   local stage = helper.stage_for_each()
 
