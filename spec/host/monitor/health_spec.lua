@@ -51,7 +51,7 @@ describe("/readyz", function()
     return stage:serve(options)
   end
 
-  -- Has a sync take so long, and an event wait for it.
+  -- Has a sync take N milliseconds, and an event wait for it.
   local function hang(milliseconds)
     local switch = directory .. "/switch"
     local served = serve({ env = { LD_PRELOAD = faults.built("libslow_disk.so"),
