@@ -259,7 +259,7 @@ local COMMANDS = { "serve", "dev", "sandbox", "run", "check", "trigger", "shadow
 -- Of the program itself: they have no row.
 local OWN = { "help", "version", "completion" }
 local PARTS = {
-  events = { "list", "show", "replay", "retry-dead", "stats", "purge" },
+  events = { "list", "show", "replay", "retry-dead", "stats", "purge", "backup", "restore" },
   decisions = { "list", "show", "explain", "verify", "replay" },
 }
 

@@ -139,6 +139,7 @@ static int open_module(lua_State *L) {
   lua_open_decisions(L);
   lua_open_recordings(L);
   lua_open_forget(L);
+  lua_open_backup(L);
   lua_open_threads(L);
   lua_open_receiver(L);
   lua_open_admin_socket(L);

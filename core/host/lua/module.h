@@ -12,6 +12,7 @@ void lua_open_store(lua_State *L);           /* the event store, and the events 
 void lua_open_decisions(lua_State *L);       /* the ledger in a file; SHA-256 */
 void lua_open_recordings(lua_State *L);      /* recorded responses in a file */
 void lua_open_forget(lua_State *L);          /* what is stored of a person */
+void lua_open_backup(lua_State *L);          /* backups of a database */
 void lua_open_threads(lua_State *L);         /* threads, signals: the main thread's */
 void lua_open_receiver(lua_State *L);        /* the webhook endpoint: the main thread's */
 void lua_open_admin_socket(lua_State *L);    /* the socket for commands: the main thread's */

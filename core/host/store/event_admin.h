@@ -177,6 +177,34 @@ bool event_store_search_compressed(const char *path, const event_search_text *te
  * was not closed in order. Returns whether it did. */
 bool event_store_remove_empty(const char *path);
 
+/* ---- Backups ---- */
+
+typedef struct {
+  int64_t pages;  /* of the file, as far as is known */
+  int64_t copied; /* of these */
+} event_backup_report;
+
+/* Called at least every 100 ms while it works. False: it is to end, with HOST_STOPPED. */
+typedef bool (*event_backup_progress)(void *context, const event_backup_report *report);
+
+/* Copies the database to `file`, with all that was committed before it began: beside it first
+ * (`file`.partial), then synced and renamed, so that it is there as a whole or not at all. A process
+ * that serves copies in slices; without one this process reads the database. What is at `file` is
+ * replaced only if `overwrites`. */
+bool event_store_backup(const char *path, const char *file, bool overwrites,
+                        event_backup_progress progress, void *context, event_backup_report *report,
+                        host_error *error);
+
+typedef struct {
+  int64_t events;
+  int64_t last_id; /* new events have ids above it */
+} event_restore_report;
+
+/* Makes a database at `path`, where there must be none, of a backup whose integrity it checks. Ids
+ * that the lost database may have used since the backup are skipped. */
+bool event_store_restore(const char *file, const char *path, event_backup_progress progress,
+                         void *context, event_restore_report *report, host_error *error);
+
 /* ---- The requests to the process that serves ---- */
 
 typedef enum {
@@ -184,7 +212,8 @@ typedef enum {
   EVENT_ADMIN_REPLAY_DEAD, /* event_store_replay_dead */
   EVENT_ADMIN_PURGE,       /* event_store_purge */
   EVENT_ADMIN_FORGET,      /* event_store_forget */
-  EVENT_ADMIN_OVERWRITE    /* event_store_overwrite */
+  EVENT_ADMIN_OVERWRITE,   /* event_store_overwrite */
+  EVENT_ADMIN_BACKUP       /* event_store_backup */
 } event_admin_kind;
 
 typedef struct {
@@ -194,6 +223,7 @@ typedef struct {
   int64_t since;                   /* as in event_filter */
   event_purge purge;               /* of a purge; a dry run reads only */
   event_forget forget;             /* of forgetting */
+  const char *file;                /* of a backup: what exists, and is written to */
   bool is_alone; /* no process serves: no handler runs. Not in the request's line */
 } event_admin_request;
 
@@ -202,6 +232,7 @@ typedef struct {
   event_replay_result replay;
   event_purge_report purge; /* its `events` counts what was replayed, too */
   event_forget_report forget;
+  event_backup_report backup;
 } event_admin_report;
 
 #endif

@@ -138,8 +138,8 @@ local function open_admin(self, given)
   self.admin, problem = host.admin_socket({ loop = self.loop, store = self.store, path = given.db })
   if not self.admin then
     program_log.line(string.format("palenca: cannot listen for commands: %s; 'palenca events "
-      .. "replay', 'retry-dead' and 'purge', and 'palenca forget' fail while this process serves",
-      problem),
+      .. "replay', 'retry-dead', 'purge' and 'backup', and 'palenca forget' fail while this "
+      .. "process serves", problem),
       { event = "admin_failed", level = "warning", error = problem })
   end
 end

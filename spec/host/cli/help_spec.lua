@@ -159,7 +159,8 @@ describe("the completion", function()
       done]=]
     local status, out, err = process.run("/bin/bash", { "-c", script:format(process.reader()) })
     assert.are.same({ 0, "" }, { status, err })
-    assert.are.equal(table.concat({ "events", "list show replay retry-dead stats purge", "--state",
+    assert.are.equal(table.concat({ "events",
+      "list show replay retry-dead stats purge backup restore", "--state",
       "done dead", "--watch", "rapiboy rappi", "serve", "es pt en", "done dead", "" }, "\n"), out)
   end)
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define TRY_AGAIN_MS 20
+#define PROGRESS_MS 100  /* between two calls about it */
 #define MAX_BUSY_MS 3000 /* for another program that writes, with this process holding the lock */
 
 /* ---- Without a process that serves ---- */
@@ -79,12 +80,15 @@ typedef enum {
 
 typedef struct {
   const char *path;
+  event_admin_kind kind;
   int fd;
   int64_t silence_ms;
   char line[EVENT_ADMIN_LINE_MAX];
   size_t used;
   event_admin_report *report;
   host_error *error;
+  event_backup_progress progress; /* NULL: nobody asks for it */
+  void *context;
 } conversation;
 
 static ask_result fail(conversation *c, const char *what, const char *reason) {
@@ -136,8 +140,13 @@ typedef enum {
   LINE,
   END,
   SILENCE,
-  TOO_LONG
+  TOO_LONG,
+  STOPPED
 } line_result;
+
+static bool is_wanted(const conversation *c) {
+  return c->progress == NULL || c->progress(c->context, &c->report->backup);
+}
 
 /* A line of its own, without its end, which stays until the next one. */
 static line_result read_line(conversation *c, int64_t deadline) {
@@ -152,7 +161,15 @@ static line_result read_line(conversation *c, int64_t deadline) {
     }
     int64_t left = deadline - clock_steady_ms();
     struct pollfd ready = {.fd = c->fd, .events = POLLIN};
-    if (left <= 0 || poll(&ready, 1, (int)left) == 0) {
+    bool is_short = c->progress != NULL && left > PROGRESS_MS;
+    int count = left <= 0 ? 0 : poll(&ready, 1, is_short ? PROGRESS_MS : (int)left);
+    if (!is_wanted(c)) {
+      return STOPPED;
+    }
+    if (count == 0 && is_short) {
+      continue;
+    }
+    if (count == 0) {
       return SILENCE;
     }
     ssize_t size = recv(c->fd, c->line + c->used, sizeof c->line - 1 - c->used, 0);
@@ -176,7 +193,12 @@ static ask_result read_end(conversation *c, const event_admin_response *response
   if (response->status == EVENT_ADMIN_STATUS_REJECTED) {
     return fail(c, "rejected the request", response->reason);
   }
-  (void)host_error_set(c->error, HOST_FAILED, "cannot write to %s: %s", c->path, response->reason);
+  if (c->kind == EVENT_ADMIN_BACKUP) { /* it says itself what it could not do */
+    (void)host_error_set(c->error, HOST_FAILED, "%s", response->reason);
+  } else {
+    (void)host_error_set(c->error, HOST_FAILED, "cannot write to %s: %s", c->path,
+                         response->reason);
+  }
   return FAILED;
 }
 
@@ -190,6 +212,10 @@ static ask_result read_responses(conversation *c) {
     }
     if (result == SILENCE) {
       return fail_silent(c);
+    }
+    if (result == STOPPED) {
+      (void)host_error_set(c->error, HOST_STOPPED, "stopped");
+      return FAILED;
     }
     event_admin_line kind =
         result == LINE ? event_admin_read_response(c->line, &response) : EVENT_ADMIN_LINE_MALFORMED;
@@ -240,6 +266,7 @@ static const char *role_of(event_admin_kind kind) {
       [EVENT_ADMIN_PURGE] = "palenca events purge",
       [EVENT_ADMIN_FORGET] = "palenca forget",
       [EVENT_ADMIN_OVERWRITE] = "palenca forget",
+      [EVENT_ADMIN_BACKUP] = "palenca events backup",
   };
   return roles[kind];
 }
@@ -285,13 +312,45 @@ bool event_admin_run(const char *path, const event_admin_request *request,
   } else if (!event_admin_write_request(request, line)) {
     (void)host_error_set(error, HOST_FAILED, "the name of the action or account is too long");
   } else {
-    *c = (conversation){
-        .path = absolute, .silence_ms = timeouts->silence_ms, .report = report, .error = error};
+    *c = (conversation){.path = absolute,
+                        .kind = request->kind,
+                        .silence_ms = timeouts->silence_ms,
+                        .report = report,
+                        .error = error};
     ok = run(c, path, request, line, timeouts->connect_ms);
   }
   free(absolute);
   free(c);
   return ok;
+}
+
+bool event_admin_ask(const char *path, const event_admin_request *request,
+                     const event_admin_timeouts *timeouts, event_backup_progress progress,
+                     void *context, event_admin_report *report, host_error *error) {
+  char line[EVENT_ADMIN_LINE_MAX];
+  conversation *c = calloc(1, sizeof *c);
+  *report = (event_admin_report){.replay = EVENT_NOT_FOUND};
+  if (c == NULL) {
+    return host_error_set(error, HOST_FAILED, "out of memory");
+  }
+  *c = (conversation){.path = path,
+                      .kind = request->kind,
+                      .silence_ms = timeouts->silence_ms,
+                      .report = report,
+                      .error = error,
+                      .progress = progress,
+                      .context = context};
+  ask_result result = FAILED;
+  if (!event_admin_write_request(request, line)) {
+    (void)host_error_set(error, HOST_FAILED, "the name of a file is too long");
+  } else {
+    result = ask(c, line);
+  }
+  if (result == NOBODY_LISTENS) {
+    (void)host_error_set(error, HOST_UNREACHABLE, "no process serves from %s", path);
+  }
+  free(c);
+  return result == ASKED;
 }
 
 /* ---- For people ---- */

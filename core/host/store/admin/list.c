@@ -15,8 +15,8 @@
   "(SELECT json_extract(CAST(body AS TEXT), '$.data.platform') FROM bodies"                        \
   " WHERE bodies.id = events.id AND json_valid(CAST(body AS TEXT)))"
 #define COLUMNS                                                                                    \
-  "id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, error, "    \
-  PLATFORM
+  "id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, "           \
+  "error, " PLATFORM
 #define UNFINISHED "INDEXED BY events_unfinished WHERE state < 3 AND "
 #define IN_RANGE " AND id > ?1 AND id <= ?2"
 #define FILTERS                                                                                    \
@@ -161,7 +161,9 @@ static bool read_next(listing *l, sqlite3_stmt *query, int64_t rows) {
   } else {
     l->last = is_full ? page->events[page->count - 1].id - 1 : after;
   }
-  return true;
+  bool ok = page->count > 0 || (is_upward ? event_file_skip_up(l->file.db, &l->after, l->last)
+                                          : event_file_skip_down(l->file.db, l->after, &l->last));
+  return ok || event_file_fail(&l->file, "read", l->error);
 }
 
 static bool list_events(listing *l, const char *source) {
@@ -203,8 +205,8 @@ bool event_store_list(const char *path, const event_filter *filter, event_visit 
   l->error = error;
   bool ok = event_file_open_to_read(&l->file, path, error);
   if (ok) {
-    ok = event_file_ids(l->file.db, &l->after, &l->last) ||
-         event_file_fail(&l->file, "read", error);
+    ok =
+        event_file_ids(l->file.db, &l->after, &l->last) || event_file_fail(&l->file, "read", error);
     l->after = l->after > filter->after ? l->after : filter->after;
     ok = ok && list_events(l, sources[which]);
     clear(&l->page);

@@ -13,7 +13,7 @@
 static const char *const kinds[] = {
     [EVENT_ADMIN_REPLAY] = "replay",       [EVENT_ADMIN_REPLAY_DEAD] = "retry-dead",
     [EVENT_ADMIN_PURGE] = "purge",         [EVENT_ADMIN_FORGET] = "forget",
-    [EVENT_ADMIN_OVERWRITE] = "overwrite",
+    [EVENT_ADMIN_OVERWRITE] = "overwrite", [EVENT_ADMIN_BACKUP] = "backup",
 };
 static const char *const statuses[] = {
     [EVENT_ADMIN_STATUS_PROGRESS] = "progress",
@@ -104,6 +104,9 @@ bool event_admin_write_request(const event_admin_request *request,
     add_list(&w, "events", forget->ids, forget->id_count);
     add_list(&w, "decisions", forget->numbers, forget->number_count);
     break;
+  case EVENT_ADMIN_BACKUP:
+    add_text(&w, "file", request->file);
+    break;
   default:
     break;
   }
@@ -121,6 +124,10 @@ void event_admin_write_response(const event_admin_response *response,
   const event_forget_report *forget = &response->report.forget;
   add(&w, " forgotten=%lld attempts=%lld decisions=%lld running=%lld", (long long)forget->events,
       (long long)forget->attempts, (long long)forget->decisions, (long long)forget->running);
+  const event_backup_report *backup = &response->report.backup;
+  if (backup->pages > 0) {
+    add(&w, " pages=%lld copied=%lld", (long long)backup->pages, (long long)backup->copied);
+  }
   if (response->status >= EVENT_ADMIN_STATUS_FAILED) {
     add_text(&w, "reason", response->reason);
   }
@@ -244,6 +251,8 @@ static bool read_request_fields(const char *fields, event_admin_request_line *re
     return read_list(fields, "events", forget->ids, &forget->id_count) &&
            read_list(fields, "decisions", forget->numbers, &forget->number_count) &&
            forget->id_count + forget->number_count > 0;
+  case EVENT_ADMIN_BACKUP:
+    return read_text(fields, "file", read->file, &request->file) && request->file != NULL;
   default:
     return true;
   }
@@ -281,6 +290,11 @@ event_admin_line event_admin_read_response(const char *line, event_admin_respons
       !read_number(rest, "decisions", &forget->decisions) ||
       !read_number(rest, "running", &forget->running) ||
       !read_text(rest, "reason", read->reason, &reason)) {
+    return EVENT_ADMIN_LINE_MALFORMED;
+  }
+  event_backup_report *backup = &read->report.backup;
+  if (find(rest, "pages") != NULL && (!read_number(rest, "pages", &backup->pages) ||
+                                      !read_number(rest, "copied", &backup->copied))) {
     return EVENT_ADMIN_LINE_MALFORMED;
   }
   read->status = (event_admin_status)status;

@@ -40,7 +40,7 @@ static bool skip(sqlite3 *db, const event_purge *what, event_admin_place *place)
   int64_t id;
   bool ok = event_purge_seek(db, &range, &id);
   place->after = id > 0 ? id - 1 : range.last;
-  return ok;
+  return ok && event_file_skip_up(db, &place->after, place->last);
 }
 
 static bool purge_next(sqlite3 *db, const event_purge *what, event_admin_place *place,

@@ -78,7 +78,8 @@ static bool find(listing *l) {
   (void)sqlite3_bind_int64(query, 4, l->filter->until);
   while (ok && last > first && left_of(l) > 0) {
     int64_t after = last - first > RANGE ? last - RANGE : first;
-    ok = find_range(l, query, after, last);
+    ok = find_range(l, query, after, last) && (event_file_skip_down(l->file.db, first, &after) ||
+                                               event_file_fail(&l->file, "read", l->error));
     last = after;
   }
   (void)sqlite3_finalize(query);

@@ -88,6 +88,9 @@ static bool scan(const event_file *file, sqlite3_stmt *query, int64_t after, int
     goes = step == SQLITE_DONE || each(context, &event);
     after = step == SQLITE_ROW ? event.id : upto;
     free(copy);
+    if (step == SQLITE_DONE && !event_file_skip_up(file->db, &after, last)) {
+      return event_file_fail(file, "read", error);
+    }
   }
   return true;
 }

@@ -192,6 +192,7 @@ static event_admin_result on_slice(void *context, sqlite3 *db, bool *changes_unf
     c->shown_at = now;
   }
   if (result == EVENT_ADMIN_DONE) {
+    event_admin_leave(c->admin);
     c->is_with_store = false;
     free_connection(c);
   }

@@ -1,6 +1,7 @@
 /* Runs what people ask of stored events, in short slices. */
 #include "sliced_work.h"
 
+#include "backup.h"
 #include "clock.h"
 #include "parts.h"
 #include "store/sqlite/database_file.h"
@@ -13,6 +14,7 @@
 #define PART_MS (EVENT_ADMIN_SLICE_MS - 2) /* a part takes some time, too */
 #define FORGET_MS 1                        /* likewise, and often: for one person after the other */
 #define OVERWRITE_MS 1                     /* of which there are many slices */
+#define BACKUP_MS 1                        /* likewise */
 
 struct event_admin {
   event_admin_request request;
@@ -20,7 +22,9 @@ struct event_admin {
   event_admin_place place;
   event_admin_report report;
   event_overwrite *overwrite; /* NULL: another work */
-  host_error error;           /* HOST_OK so far */
+  event_backup *backup;       /* likewise */
+  bool has_paused;
+  host_error error; /* HOST_OK so far */
 };
 
 static bool copy_text(char **copy, const char *text) {
@@ -39,12 +43,21 @@ event_admin *event_admin_new(const event_admin_request *request, const char *pat
   admin->request.action = admin->action;
   admin->request.account_id = admin->account_id;
   admin->place.after = INT64_MIN;
-  if (request->kind == EVENT_ADMIN_OVERWRITE &&
-      (admin->overwrite = event_overwrite_new()) == NULL) {
+  bool is_overwrite = request->kind == EVENT_ADMIN_OVERWRITE;
+  bool is_backup = request->kind == EVENT_ADMIN_BACKUP;
+  admin->overwrite = is_overwrite ? event_overwrite_new() : NULL;
+  admin->backup = is_backup ? event_backup_new(request->file) : NULL;
+  if (is_overwrite != (admin->overwrite != NULL) || is_backup != (admin->backup != NULL)) {
     event_admin_free(admin);
     return NULL;
   }
   return admin;
+}
+
+void event_admin_leave(event_admin *admin) {
+  if (admin->backup != NULL) {
+    event_backup_leave(admin->backup);
+  }
 }
 
 void event_admin_free(event_admin *admin) {
@@ -53,6 +66,7 @@ void event_admin_free(event_admin *admin) {
     free(admin->account_id);
     free(admin->path);
     event_overwrite_free(admin->overwrite);
+    event_backup_free(admin->backup);
     free(admin);
   }
 }
@@ -113,9 +127,24 @@ static event_admin_result overwrite(event_admin *admin, sqlite3 *db) {
   }
 }
 
+/* With a pause after each slice, so that the disk is not kept from the commits by what is copied.
+ */
+static event_admin_result back_up(event_admin *admin, sqlite3 *db) {
+  admin->has_paused = !admin->has_paused;
+  if (!admin->has_paused) {
+    return EVENT_ADMIN_MORE; /* else it would seem to wait for another process */
+  }
+  event_admin_result result = event_backup_step(admin->backup, db, clock_steady_ms() + BACKUP_MS,
+                                                &admin->report.backup, &admin->error);
+  return result == EVENT_ADMIN_MORE ? EVENT_ADMIN_LATER : result;
+}
+
 event_admin_result event_admin_step(event_admin *admin, sqlite3 *db) {
   if (admin->overwrite != NULL) {
     return overwrite(admin, db);
+  }
+  if (admin->backup != NULL) {
+    return back_up(admin, db);
   }
   event_admin_place place = admin->place;
   event_admin_report report = admin->report;

@@ -23,6 +23,9 @@ void event_admin_free(event_admin *admin); /* NULL is allowed */
  * as a checkpoint does. EVENT_ADMIN_DONE: see event_admin_error. */
 event_admin_result event_admin_step(event_admin *admin, sqlite3 *db);
 
+/* Ends what it has to do with the connection, which is not to be stepped on any more. */
+void event_admin_leave(event_admin *admin);
+
 /* Whether events that are to run have come or gone by it. */
 bool event_admin_changes_unfinished(const event_admin *admin);
 

@@ -65,6 +65,9 @@ static bool count_ranges(sqlite3 *db, event_stats *stats) {
     code = code == SQLITE_DONE ? SQLITE_OK : code;
     (void)sqlite3_reset(query);
     after += RANGE;
+    if (code == SQLITE_OK && !event_file_skip_up(db, &after, last)) {
+      code = SQLITE_ERROR;
+    }
   }
   (void)sqlite3_finalize(query);
   return code == SQLITE_OK;

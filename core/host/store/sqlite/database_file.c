@@ -133,6 +133,32 @@ bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last) {
   return ok;
 }
 
+static bool find_id(sqlite3 *db, const char *text, int64_t from, int64_t end, int64_t *id) {
+  sqlite3_stmt *statement = NULL;
+  bool ok = sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK;
+  (void)sqlite3_bind_int64(statement, 1, from);
+  (void)sqlite3_bind_int64(statement, 2, end);
+  ok = ok && event_file_step(statement) == SQLITE_ROW;
+  if (ok) {
+    *id = sqlite3_column_int64(statement, 0);
+  }
+  (void)sqlite3_finalize(statement);
+  return ok;
+}
+
+bool event_file_skip_up(sqlite3 *db, int64_t *after, int64_t last) {
+  return *after >= last ||
+         find_id(db,
+                 "SELECT coalesce((SELECT min(id) - 1 FROM events WHERE id > ?1 AND id <= ?2), ?2)",
+                 *after, last, after);
+}
+
+bool event_file_skip_down(sqlite3 *db, int64_t after, int64_t *last) {
+  return *last <= after ||
+         find_id(db, "SELECT coalesce((SELECT max(id) FROM events WHERE id <= ?1 AND id > ?2), ?2)",
+                 *last, after, last);
+}
+
 typedef enum {
   READING,
   BEFORE_LOCK,

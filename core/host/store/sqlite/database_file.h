@@ -71,6 +71,12 @@ int64_t event_file_size(const char *path, const char *suffix);
 /* The ids of all events: those greater than `after`, up to `last`; 0 and 0 if there are none. */
 bool event_file_ids(sqlite3 *db, int64_t *after, int64_t *last);
 
+/* Ids that none of the stored events has may be many: after a restore, or a purge. Moves `after` to
+ * just before the next id that is in use, but not beyond `last`; or `last` down to one, or to
+ * `after`. */
+bool event_file_skip_up(sqlite3 *db, int64_t *after, int64_t last);
+bool event_file_skip_down(sqlite3 *db, int64_t after, int64_t *last);
+
 /* Sets the last failure on `db`, with the system's own reason where there is one; always false. */
 bool event_file_reason(sqlite3 *db, host_error *error);
 

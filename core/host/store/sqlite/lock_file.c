@@ -82,6 +82,20 @@ int event_lock_take(const char *path, const char *role, host_error *error) {
   return -1;
 }
 
+bool event_lock_is_free(const char *path, host_error *error) {
+  char name[PATH_MAX];
+  (void)snprintf(name, sizeof name, "%s-lock", path);
+  int lock = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  bool is_held = lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (is_held) {
+    fail_held(path, error);
+  }
+  if (lock >= 0) {
+    (void)close(lock);
+  }
+  return !is_held;
+}
+
 void event_lock_release(int lock) {
   if (lock >= 0) {
     int emptied = ftruncate(lock, 0);

@@ -2,6 +2,7 @@
 -- @module palenca.host.cli.events
 local event_names = require("palenca.host.event_names")
 local events_admin = require("palenca.host.cli.events_admin")
+local events_backup = require("palenca.host.cli.events_backup")
 local events_format = require("palenca.host.cli.events_format")
 local host = require("palenca.host")
 local options = require("palenca.host.cli.options")
@@ -13,7 +14,8 @@ local user_error = require("palenca.host.user_error")
 
 local events = {
   name = "events",
-  summary = "Look at the stored events, run them again, delete them.",
+  summary = "Look at the stored events, run them again, delete them, back them up.",
+  handles_signals = true,
 }
 
 local function add_since(command)
@@ -99,10 +101,25 @@ local function define_purge(command)
   return purge
 end
 
+local function define_backup(command)
+  local backup = command:command("backup", "Copy the database to a file, while it is served from "
+    .. "or not.")
+  backup:argument("file", "The file to write, readable for its owner alone."):argname("FILE")
+    :convert(options.file)
+  backup:flag("--overwrite", "Replace the file if it exists.")
+  return backup
+end
+
+local function define_restore(command)
+  local restore = command:command("restore", "Make a database of a backup.")
+  restore:argument("file", "The backup."):argname("FILE"):convert(options.file)
+  return restore
+end
+
 function events.define(command)
   command:command_target("events_command")
   for _, define in ipairs({ define_list, define_show, define_replay, define_retry_dead,
-    define_stats, define_purge }) do
+    define_stats, define_purge, define_backup, define_restore }) do
     local one = define(command)
     store_options.add_db(one)
     options.add_json(one)
@@ -113,7 +130,12 @@ local run = {
   replay = events_admin.replay,
   ["retry-dead"] = events_admin.retry_dead,
   purge = events_admin.purge,
+  backup = events_backup.backup,
+  restore = events_backup.restore,
 }
+
+-- Those that end at a signal by themselves.
+local handles_signals = { backup = true, restore = true }
 
 local FOLLOWED = 10 -- events that are listed before those that arrive
 local POLL = 0.25 -- seconds
@@ -226,6 +248,9 @@ end
 events.parts = run
 
 function events.run(given)
+  if not handles_signals[given.events_command] then
+    host.release_signals()
+  end
   return run[given.events_command](given)
 end
 

@@ -49,6 +49,24 @@ UNIT_TEST(test_requests_are_read_as_they_were_written) {
   assert_false(read.request.purge.dry_run);
 }
 
+UNIT_TEST(test_a_backup_and_its_progress_are_read_as_they_were_written) {
+  event_admin_request_line read;
+  const char *file = "/a folder/b=1.db.partial";
+  (void)there_and_back(&(event_admin_request){.kind = EVENT_ADMIN_BACKUP, .file = file}, &read);
+  assert_string_equal(read.request.file, file);
+  assert_int_equal(event_admin_read_request("palenca-admin 2 backup", &read),
+                   EVENT_ADMIN_LINE_MALFORMED);
+  char line[EVENT_ADMIN_LINE_MAX];
+  event_admin_response response, written = {.report.backup = {.pages = 1000, .copied = 999}};
+  event_admin_write_response(&written, line);
+  cut(line);
+  assert_int_equal(event_admin_read_response(line, &response), EVENT_ADMIN_LINE_OK);
+  assert_memory_equal(&response.report.backup, &written.report.backup,
+                      sizeof response.report.backup);
+  (void)strcpy(strstr(line, "copied="), "copied=x");
+  assert_int_equal(event_admin_read_response(line, &response), EVENT_ADMIN_LINE_MALFORMED);
+}
+
 UNIT_TEST(test_lists_are_read_as_they_were_written) {
   event_admin_request_line read;
   event_admin_request request = {.kind = EVENT_ADMIN_FORGET,
