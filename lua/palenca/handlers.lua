@@ -5,6 +5,7 @@ local argcheck = require("palenca.util.argcheck")
 local handlers = {}
 
 local registered = {}
+local dead = {} -- the same of functions for dead letters
 
 local option_types = {
   concurrency = "positive",
@@ -124,12 +125,34 @@ function handlers.actions()
   return actions
 end
 
+--- Registers a function for dead letters.
+--
+-- It is called for each event that becomes a dead letter, in `palenca serve` and `palenca dev`: at
+-- least once, also after `kill -9`. If it raises, it is called again later, as often as an event is
+-- tried and with the same waits; after that its failure is logged, and makes no dead letter.
+-- Several are called one after the other, and if one fails, all are called again.
+-- @tparam function fn called with the @{Event}, as its handlers had it in the last attempt, and a
+-- @{Failure}
+function handlers.on_dead(fn)
+  if type(fn) ~= "function" then
+    error("palenca.on_dead: the argument must be a function, got " .. argcheck.shown(fn), 2)
+  end
+  dead[#dead + 1] = { action = "palenca.dead", handler = fn }
+end
+
+--- The functions for dead letters, in the order of registration.
+-- @treturn {table,...} each with `handler`
+function handlers.for_dead()
+  return dead
+end
+
 --- Sets aside what is registered, for a test that registers its own.
 -- @tparam[opt] table others what to have instead, as this function has returned it; default: none
 -- @treturn table what was registered
 function handlers.exchange(others)
-  local before = { registered = registered, limits = limits }
-  registered, limits = others and others.registered or {}, others and others.limits or {}
+  local before = { registered = registered, limits = limits, dead = dead }
+  others = others or {}
+  registered, limits, dead = others.registered or {}, others.limits or {}, others.dead or {}
   return before
 end
 
@@ -149,5 +172,11 @@ end
 -- @tfield number received_at Unix seconds
 -- @tfield table data what the body holds as `data`
 -- @tfield string body its bytes
+
+--- Why an event is dead: what a function of @{on_dead} is called with.
+-- @table Failure
+-- @tfield string error the error of the last attempt; identity numbers are masked in it
+-- @tfield integer attempts how often it was tried
+-- @tfield integer call 1 at the first call for this event
 
 return handlers

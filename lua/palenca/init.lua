@@ -14,6 +14,8 @@ local palenca = {
   new = client.new,
   --- Registers a handler for an event; see @{palenca.handlers}.
   on = handlers.on,
+  --- Registers a function for dead letters; see @{palenca.handlers}.
+  on_dead = handlers.on_dead,
   --- Runs a function at an interval; see @{palenca.timers}.
   every = timers.every,
   --- Waits for 0 to 86400 `seconds`, without blocking other handlers.

@@ -23,6 +23,7 @@ return {
   } },
   new = {},
   on = {},
+  on_dead = {},
   sleep = {},
   version = { other_fields = true },
   webhook = { fields = {

@@ -79,7 +79,8 @@ typedef struct {
   char found_user[USER_SIZE]; /* whom the event that was selected last names; or empty */
 } event_search;
 
-static void read_user(event_search *search, const event_summary *event) {
+/* Returns whether it is a webhook; else who is in its text counts. */
+static bool read_user(event_search *search, const event_summary *event) {
   palenca_webhook_text fields[PALENCA_WEBHOOK_FIELDS];
   palenca_error error;
   search->found_user[0] = '\0';
@@ -88,16 +89,20 @@ static void read_user(event_search *search, const event_summary *event) {
     if (user->text != NULL && user->decoded_size < USER_SIZE) {
       palenca_webhook_decode(user, search->found_user);
     }
-  } else if (search->user.data != NULL && search->user.size < USER_SIZE &&
-             contains(event->body, event->body_size, &search->user)) {
+    return true;
+  }
+  if (search->user.data != NULL && search->user.size < USER_SIZE &&
+      contains(event->body, event->body_size, &search->user)) {
     memcpy(search->found_user, search->user.data, search->user.size + 1);
   }
+  return false;
 }
 
 static bool selects(void *context, const event_summary *event) {
   event_search *search = context;
-  read_user(search, event);
-  return (search->user.data != NULL && strcmp(search->found_user, search->user.data) == 0) ||
+  bool is_webhook = read_user(search, event);
+  return (!is_webhook && has_one_of(search->accounts, event)) ||
+         (search->user.data != NULL && strcmp(search->found_user, search->user.data) == 0) ||
          is_one_of(search->accounts, event->account_id) || has_one_of(search->texts, event);
 }
 

@@ -7,6 +7,7 @@
 #include "worker/lua_thread.h"
 
 #include <lauxlib.h>
+#include <stdlib.h>
 #include <string.h>
 
 static lua_thread *check_thread(lua_State *L) {
@@ -139,8 +140,9 @@ static int take(lua_State *L) {
 }
 
 /* own_thread.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds),
- * decision, recording): those of own_thread.decision, recorded with "done", and of
- * own_thread.recording, stored with "done" and "dead" */
+ * decision, recording, notice): those of own_thread.decision, recorded with "done", and of
+ * own_thread.recording, stored with "done" and "dead"; the body of an event that is stored with
+ * "dead" */
 static int finish(lua_State *L) {
   static const char *const kinds[] = {"done", "retry", "dead", "released", NULL};
   static const event_outcome_kind outcomes[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_RETRY,
@@ -154,6 +156,14 @@ static int finish(lua_State *L) {
       .error = luaL_optstring(L, 3, NULL),
       .retry_at = (int64_t)(luaL_optnumber(L, 4, 0) * 1000),
   };
+  const char *notice = luaL_optlstring(L, 7, NULL, &outcome.notice_size);
+  if (notice != NULL) {
+    outcome.notice = malloc(outcome.notice_size + 1);
+    if (outcome.notice == NULL) {
+      return luaL_error(L, "out of memory");
+    }
+    memcpy(outcome.notice, notice, outcome.notice_size);
+  }
   if (decision != NULL) {
     outcome.decision = *decision;
     *decision = NULL;

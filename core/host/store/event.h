@@ -80,6 +80,14 @@ typedef struct {
   struct event_decision *decision;
   /* For DONE and DEAD: the responses of this run, stored in that transaction. Likewise. */
   struct event_recording *recording;
+  /* For DEAD: the body of an event EVENT_NOTICE that is stored in that transaction. Likewise, by
+   * free(). */
+  char *notice;
+  size_t notice_size;
 } event_outcome;
+
+/* The action of an event that says of another that it is dead. A webhook's may be the same; but the
+ * body of a notice is that of no webhook. */
+#define EVENT_NOTICE "palenca.dead"
 
 #endif

@@ -212,7 +212,7 @@ end
 
 --- Logs an event of which a handler has failed.
 -- @tparam table event with its `label`
--- @tparam string state `retry` or `dead`
+-- @tparam string state `retry`, `dead`, or `abandoned`: what says that an event is dead
 -- @tparam ?number wait seconds until it is tried again
 -- @tparam string problem what was raised
 -- @tparam ?string trace where it was raised
@@ -221,6 +221,7 @@ function program_log.failed(event, state, wait, problem, trace)
   fields.error, fields.trace, fields.retry_in = problem, trace, wait
   fields.level = state == "dead" and "error" or "warning"
   local what = state == "dead" and "dead letter"
+    or state == "abandoned" and "not called again"
     or string.format("next attempt in %.0f s", wait)
   program_log.line(
     string.format(

@@ -2,6 +2,7 @@
 -- @module palenca.host.worker
 local client = require("palenca.client")
 local core = require("palenca.core")
+local dead_notice = require("palenca.host.dead_notice")
 local errors = require("palenca.errors")
 local handlers = require("palenca.handlers")
 local host = require("palenca.host")
@@ -54,6 +55,7 @@ end
 -- What is logged about an event when it ends, whatever the script has changed in it.
 local function summary(self, lease, event, entries)
   local record = {
+    lease = lease,
     id = lease.id,
     action = event and event.action,
     platform = event and event.platform,
@@ -75,11 +77,26 @@ local function finish_done(record, seconds)
   program_log.handled(record, seconds)
 end
 
+-- Stored with the end of an event, so that whoever wants to know of it does, whatever happens.
+local function notice_of(record, text)
+  return #handlers.for_dead() > 0 and dead_notice.write(record.lease, text) or nil
+end
+
+-- What says of an event that it is dead makes no dead letter of its own.
+local function finish_dead(record, text, trace)
+  if record.is_notice then
+    own_thread.finish(record.id, "done")
+    program_log.failed(record, "abandoned", nil, text, trace)
+    return
+  end
+  own_thread.finish(record.id, "dead", text, nil, nil, record.responses, notice_of(record, text))
+  program_log.failed(record, "dead", nil, text, trace)
+end
+
 local function finish_failed(record, problem, retry_wait, trace)
   local text = retry_policy.describe(problem)
   if record.attempt >= record.max_attempts then
-    own_thread.finish(record.id, "dead", text, nil, nil, record.responses)
-    program_log.failed(record, "dead", nil, text, trace)
+    finish_dead(record, text, trace)
   else
     local wait = retry_policy.wait(record.attempt, problem, retry_wait or record.retry_wait)
     -- its responses are freed there, instead of some time later
@@ -99,9 +116,14 @@ end
 -- All attempts were made before: the process died during the last one, or max_attempts was higher
 -- then. The event keeps the error of its last attempt.
 local function finish_spent(record)
-  own_thread.finish(record.id, "dead")
-  program_log.failed(record, "dead", nil, string.format(
-    "max_attempts (%d) reached: the process died during the last attempt", record.max_attempts))
+  local text = string.format("max_attempts (%d) reached: the process died during the last attempt",
+    record.max_attempts)
+  if record.is_notice then
+    finish_dead(record, text)
+    return
+  end
+  own_thread.finish(record.id, "dead", nil, nil, nil, nil, notice_of(record, text))
+  program_log.failed(record, "dead", nil, text)
 end
 
 -- Memory that a script never frees would in the end leave none to its handlers: the state is
@@ -158,7 +180,8 @@ local function preconnect_for(self, entries, run)
   end
 end
 
-local function run_handlers(self, event, entries, record)
+-- `failure` is for those of palenca.on_dead.
+local function run_handlers(self, event, entries, record, failure)
   local began = core.steady_time()
   local current
   self.running[record.id] = record
@@ -173,7 +196,7 @@ local function run_handlers(self, event, entries, record)
     for _, entry in ipairs(entries) do
       current = entry
       self.schedule:limit(run, entry.timeout or self.timeout)
-      entry.handler(event)
+      entry.handler(event, failure)
       entry.calls_api = entry.calls_api or run.calls_api
     end
   end, function(ok, problem, trace)
@@ -229,12 +252,34 @@ local function start_timer(self, lease)
   end)
 end
 
+-- Of a notice the functions of palenca.on_dead are the handlers.
+local function start_notice(self, lease, event, failure)
+  local entries = handlers.for_dead()
+  local record = summary(self, lease, event, entries)
+  record.action, record.is_notice, failure.call = dead_notice.ACTION, true, lease.attempt
+  record.label = program_log.label(record)
+  if record.attempt > record.max_attempts then
+    finish_spent(record)
+  elseif #entries == 0 then
+    finish_done(record)
+  else
+    run_handlers(self, event, entries, record, failure)
+  end
+end
+
 local function start(self, lease)
   if lease.id < 0 then
     start_timer(self, lease)
     return
   end
   local event, entries, reason = script_event.scan(lease.body)
+  if not event then
+    local dead, failure = dead_notice.read(lease.body)
+    if dead then
+      start_notice(self, lease, dead, failure)
+      return
+    end
+  end
   local record = summary(self, lease, event, entries)
   if record.attempt > record.max_attempts then
     finish_spent(record)

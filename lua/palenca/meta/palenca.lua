@@ -376,6 +376,10 @@ function palenca.new(options) end
 ---@overload fun(action: string, handler: fun(event: palenca.Event))
 function palenca.on(action, options, handler) end
 
+--- Registers a function for dead letters.
+---@param fn function called with the `Event`, as its handlers had it in the last attempt, and a `Failure`
+function palenca.on_dead(fn) end
+
 ---@class palenca.every.options
 ---@field name string? default: `every 60 s`, with a number if there are several; set a name if a later change of the interval must not restart it
 ---@field timeout number? seconds that it may take, its waits included; default: as for handlers

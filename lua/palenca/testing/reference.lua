@@ -76,6 +76,9 @@ return {
     Explanation = {
       analyst = true, worker = true,
     },
+    Failure = {
+      error = true, attempts = true, call = true,
+    },
     HttpResponse = {
       status = true, headers = true, body = true,
     },

@@ -139,6 +139,7 @@ void event_consumer_finish(event_consumer *consumer, int64_t id, const event_out
   bool has_error = outcome->kind == EVENT_OUTCOME_RETRY || outcome->kind == EVENT_OUTCOME_DEAD;
   event_decision *decision = outcome->decision;
   event_recording *recording = outcome->recording;
+  char *notice = outcome->notice;
   char *error = has_error && outcome->error != NULL ? strdup(outcome->error) : NULL;
   event_dispatch *dispatch = consumer->dispatch;
   (void)pthread_mutex_lock(&dispatch->mutex);
@@ -159,12 +160,18 @@ void event_consumer_finish(event_consumer *consumer, int64_t id, const event_out
       finish->recording = recording;
       recording = NULL;
     }
+    if (outcome->kind == EVENT_OUTCOME_DEAD) {
+      finish->notice = notice;
+      finish->notice_size = outcome->notice_size;
+      notice = NULL;
+    }
     wakes = post_finish(dispatch, finish);
   }
   unlock(dispatch, wakes);
   free(error);
   event_decision_free(decision);
   event_recording_free(recording);
+  free(notice);
 }
 
 /* ---- Their beginning and end ---- */

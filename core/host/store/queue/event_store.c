@@ -170,7 +170,7 @@ static void count_finish(event_counts *counts, const event_finish *finish) {
   bool is_dead = finish->kind == EVENT_OUTCOME_DEAD;
   counts->done += is_done;
   counts->dead += is_dead;
-  counts->unfinished -= is_done || is_dead;
+  counts->unfinished -= is_done || (is_dead && finish->notice == NULL);
   counts->failed_attempts += is_dead || finish->kind == EVENT_OUTCOME_RETRY;
 }
 

@@ -99,6 +99,7 @@ void event_finish_free(event_finish *finish) {
     free(finish->error);
     event_decision_free(finish->decision);
     event_recording_free(finish->recording);
+    free(finish->notice);
     free(finish);
   }
 }
@@ -346,6 +347,16 @@ static bool record_end(event_sql *sql, const event_finish *finish, int64_t now) 
           event_sql_record_failure(sql));
 }
 
+/* Of an account of its own, so that it holds up no other event. */
+static bool put_notice(event_sql *sql, const event_finish *finish, int64_t now) {
+  const event_record record = {.action = EVENT_NOTICE,
+                               .body = finish->notice,
+                               .body_size = finish->notice_size,
+                               .received_at = now};
+  int64_t id;
+  return finish->notice == NULL || event_sql_put(sql, &record, &id);
+}
+
 bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
   if (finish->id < 0) {
     return event_timers_end(&sql->timers, sql->file.db, -finish->id, finish->has_started, now) ||
@@ -366,7 +377,11 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
     (void)sqlite3_bind_int64(statement, 2, due);
     (void)sqlite3_bind_text(statement, 3, finish->error, -1, SQLITE_STATIC);
   }
-  if (!run(sql, statement) || !record_end(sql, finish, now)) {
+  if (!run(sql, statement)) {
+    return false;
+  }
+  bool is_there = sqlite3_changes(sql->file.db) > 0;
+  if (!record_end(sql, finish, now) || (is_there && !put_notice(sql, finish, now))) {
     return false;
   }
   concurrency_release(&sql->limits, finish->limits);

@@ -25,7 +25,9 @@ typedef struct event_finish {
   char *error;
   event_decision *decision;   /* of DONE; NULL: none was recorded */
   event_recording *recording; /* of DONE and DEAD; NULL: no responses were recorded */
-  int attempt, replay;        /* of the lease */
+  char *notice;               /* of DEAD; NULL: none is to be stored */
+  size_t notice_size;
+  int attempt, replay; /* of the lease */
   bool has_started;
   uint32_t slot; /* of started_events.h, of an event that has started; 0: none */
   char action[]; /* of an event */

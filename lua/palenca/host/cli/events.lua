@@ -78,7 +78,9 @@ local function define_retry_dead(command)
 end
 
 local function define_stats(command)
-  return command:command("stats", "Count the events, by state and action.")
+  local stats = command:command("stats", "Count the events, by state and action.")
+  stats:flag("--fail-if-dead", "Exit with status 1 if there is a dead event.")
+  return stats
 end
 
 local function define_purge(command)
@@ -137,6 +139,7 @@ local run = {
 -- Those that end at a signal by themselves.
 local handles_signals = { backup = true, restore = true }
 
+local FAILED = 1
 local FOLLOWED = 10 -- events that are listed before those that arrive
 local POLL = 0.25 -- seconds
 
@@ -242,6 +245,7 @@ function run.stats(given)
     user_error("%s", problem)
   end
   output.line((given.json and events_format.stats_object or events_format.stats_page)(stats))
+  return given.fail_if_dead and stats.states.dead > 0 and FAILED or nil
 end
 
 --- The commands behind it, by their names.

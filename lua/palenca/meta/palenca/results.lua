@@ -179,6 +179,12 @@
 ---@field analyst string
 ---@field worker string
 
+--- Why an event is dead: what a function of `on_dead` is called with.
+---@class palenca.Failure
+---@field error string the error of the last attempt; identity numbers are masked in it
+---@field attempts integer how often it was tried
+---@field call integer 1 at the first call for this event
+
 --- A response.
 ---@class palenca.HttpResponse
 ---@field status integer the HTTP status
