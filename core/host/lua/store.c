@@ -16,8 +16,8 @@ static void log_trouble(void *context, bool is_error, const char *message) {
   log_message("store", is_error ? "error" : "info", message);
 }
 
-/* host.store{path=, loop=, dedup_window=, retention=, decision_retention=, recording_retention=
- * (seconds)} → store | nil, message: before the loop is started */
+/* host.store{path=, loop=, dedup_window=, retention=, decision_retention=, recording_retention=,
+ * alert_window= (seconds; nil: no alerts)} → store | nil, message: before the loop is started */
 static int store_open(lua_State *L) {
   host_error error;
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -28,6 +28,7 @@ static int store_open(lua_State *L) {
   lua_getfield(L, 1, "loop");
   lua_getfield(L, 1, "decision_retention");
   lua_getfield(L, 1, "recording_retention");
+  lua_getfield(L, 1, "alert_window");
   event_store_options options = {
       .path = luaL_checkstring(L, 2),
       .loop = check_handle(L, 5, LOOP_TYPE),
@@ -36,6 +37,7 @@ static int store_open(lua_State *L) {
       .retention = (int64_t)(luaL_checknumber(L, 4) * 1000),
       .decision_retention = (int64_t)(luaL_checknumber(L, 6) * 1000),
       .recording_retention = (int64_t)(luaL_checknumber(L, 7) * 1000),
+      .alert_window = (int64_t)(luaL_optnumber(L, 8, 0) * 1000),
   };
   void **handle = new_handle(L, STORE_TYPE);
   lua_pushvalue(L, 5);

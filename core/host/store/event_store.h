@@ -38,6 +38,8 @@ typedef struct {
   /* Recorded responses are deleted after this many milliseconds, if their event is not before
    * that; 0: with their event. */
   int64_t recording_retention;
+  /* An event EVENT_ALERT is stored for the dead letters of so many milliseconds; 0: none is. */
+  int64_t alert_window;
 } event_store_options;
 
 typedef struct {

@@ -53,6 +53,7 @@ local function worker_options(given, client)
     cpu_timeout = given.cpu_timeout,
     memory_limit = given.memory_limit,
     recording_limit = given.max_recording,
+    alert = given.alert,
     is_watched = given.watch,
     json = given.json,
     log_level = given.log_level,
@@ -153,9 +154,9 @@ end
 
 --- Starts everything; raises if one part does not start, with nothing left running.
 -- @tparam table given the parsed options, with `db`; `store`, for `host.store`; `max_recording`,
--- the max bytes of an event's recorded responses, or nil; `receiving`, see
--- palenca.host.cli.receiver_options; `watch`: reload the script when it changes; `secret_files`,
--- `api_key` and `webhook_secret`, for palenca.host.secret_reload;
+-- the max bytes of an event's recorded responses, or nil; `alert`, for palenca.host.alert;
+-- `receiving`, see palenca.host.cli.receiver_options; `watch`: reload the script when it changes;
+-- `secret_files`, `api_key` and `webhook_secret`, for palenca.host.secret_reload;
 -- and `before_exit`, called before `exit_now` if the database is temporary
 -- @tparam table client defaults for `palenca.new`
 -- @treturn ?Service nil if a signal has ended it before the script was loaded

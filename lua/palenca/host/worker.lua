@@ -1,5 +1,6 @@
 --- A script worker of `palenca serve`: leases events and runs the script's handlers on them.
 -- @module palenca.host.worker
+local alert = require("palenca.host.alert")
 local client = require("palenca.client")
 local core = require("palenca.core")
 local dead_notice = require("palenca.host.dead_notice")
@@ -267,6 +268,24 @@ local function start_notice(self, lease, event, failure)
   end
 end
 
+-- The program's own request, with a limit of its own. Without an address, alerts are no longer
+-- wanted.
+local function start_alert(self, lease, about)
+  local entries = self.alert and { { handler = function()
+    alert.send(self.alert, lease.id, about)
+  end, max_attempts = alert.MAX_ATTEMPTS, timeout = alert.TIMEOUT } } or {}
+  local event = { action = alert.ACTION, attempt = lease.attempt }
+  local record = summary(self, lease, event, entries)
+  record.is_notice = true
+  if record.attempt > record.max_attempts then
+    finish_spent(record)
+  elseif #entries == 0 then
+    finish_done(record)
+  else
+    run_handlers(self, event, entries, record)
+  end
+end
+
 local function start(self, lease)
   if lease.id < 0 then
     start_timer(self, lease)
@@ -275,8 +294,12 @@ local function start(self, lease)
   local event, entries, reason = script_event.scan(lease.body)
   if not event then
     local dead, failure = dead_notice.read(lease.body)
+    local about = alert.read(lease.body)
     if dead then
       start_notice(self, lease, dead, failure)
+      return
+    elseif about then
+      start_alert(self, lease, about)
       return
     end
   end
@@ -413,7 +436,7 @@ end
 -- `max_attempts`, `retry_wait`, `timeout` and `cpu_timeout` (of a handler, in seconds),
 -- `memory_limit` (MiB), `recording_limit` (the max bytes of an event's recorded responses; nil:
 -- they are not recorded), `is_watched`, whether a changed script is loaded by itself, `json`,
--- `log_level`, `log_has_dates`.
+-- `log_level`, `log_has_dates`, `alert` (see palenca.host.alert; nil: none are sent).
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
@@ -431,6 +454,7 @@ return function(text)
     memory_limit = options.memory_limit,
     recording_limit = options.recording_limit,
     is_watched = options.is_watched,
+    alert = options.alert,
     running = {}, -- by id, what is logged of the events whose handlers run
     events = {}, -- the same, by the tables that the handlers have
   }, Worker)

@@ -170,7 +170,7 @@ static void count_finish(event_counts *counts, const event_finish *finish) {
   bool is_dead = finish->kind == EVENT_OUTCOME_DEAD;
   counts->done += is_done;
   counts->dead += is_dead;
-  counts->unfinished -= is_done || (is_dead && finish->notice == NULL);
+  counts->unfinished -= is_done || is_dead;
   counts->failed_attempts += is_dead || finish->kind == EVENT_OUTCOME_RETRY;
 }
 
@@ -201,6 +201,7 @@ static void count_batch(event_store *store, const event_batch *batch) {
   }
   dispatch->counts.unfinished += (int64_t)stored;
   dispatch->queued -= (int64_t)puts;
+  dispatch->counts.unfinished += event_sql_added(store->database.sql);
   (void)pthread_mutex_unlock(&dispatch->mutex);
   count_puts(puts, stored);
   commit_burst_add(&store->timing.burst, puts, store->clock.steady);

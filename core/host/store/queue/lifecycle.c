@@ -77,6 +77,7 @@ static bool read_file(event_store *store, host_error *error) {
   if (database->sql == NULL) {
     return false;
   }
+  event_sql_set_alert_window(database->sql, store->options.alert_window);
   int64_t window = store->options.dedup_window;
   if (event_sql_store_window(database->sql, window) &&
       event_sql_data_version(database->sql, &database->data_version) &&

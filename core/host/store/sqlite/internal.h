@@ -2,6 +2,7 @@
 #ifndef PALENCA_HOST_STORE_SQLITE_INTERNAL_H
 #define PALENCA_HOST_STORE_SQLITE_INTERNAL_H
 
+#include "alerts.h"
 #include "database_file.h"
 #include "store/memory/concurrency.h"
 #include "store/memory/ready_queue.h"
@@ -62,9 +63,16 @@ struct event_sql {
   int64_t learned_count; /* of the events that were read, without what has ended since */
   int64_t retries;       /* those of them that wait for a retry */
   wait_shift shift;
+  event_alerts alerts;
+  int64_t added;    /* events that this transaction has stored beside what was put */
   host_error error; /* of the last failure */
   event_failure failure;
 };
+
+bool event_sql_next_id(event_sql *sql, int64_t *id);
+
+/* Has the next alert say that an event is dead. */
+bool event_sql_add_to_alert(event_sql *sql, int64_t dead_id, int64_t now);
 
 /* After a change of the order: it is incomplete without memory for it, and to be read again. */
 void event_sql_changed_order(event_sql *sql, bool has_memory);

@@ -159,6 +159,14 @@ bool event_sql_is_removed(const event_sql *sql) {
   return event_file_missing_part(&sql->file) != NULL;
 }
 
+void event_sql_set_alert_window(event_sql *sql, int64_t window) {
+  sql->alerts.window = window;
+}
+
+int64_t event_sql_added(const event_sql *sql) {
+  return sql->added;
+}
+
 sqlite3 *event_sql_connection(event_sql *sql) {
   return sql->file.db;
 }
@@ -191,6 +199,7 @@ static void roll_back(event_sql *sql) {
 
 bool event_sql_begin(event_sql *sql, bool *is_locked) {
   roll_back(sql);
+  sql->added = 0;
   concurrency_begin(&sql->limits);
   event_timers_begin(&sql->timers);
   int step = sqlite3_step(sql->statements[BEGIN]);
@@ -226,11 +235,12 @@ void event_sql_rollback(event_sql *sql) {
   concurrency_rollback(&sql->limits);
   event_timers_rollback(&sql->timers);
   sql->last_id = 0;
+  sql->alerts.id = 0;
   event_sql_forget_order(sql);
 }
 
 /* Ids are assigned here, which saves SQLite the bookkeeping for each of them. */
-static bool next_id(event_sql *sql, int64_t *id) {
+bool event_sql_next_id(event_sql *sql, int64_t *id) {
   if (sql->last_id == 0 &&
       !event_file_read_integer(sql->file.db,
                                "SELECT max(last, coalesce((SELECT max(id) FROM events), 0))"
@@ -283,7 +293,7 @@ bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
     return true;
   }
   int64_t row = 0;
-  if (!next_id(sql, &row)) {
+  if (!event_sql_next_id(sql, &row)) {
     return false;
   }
   int step = put_row(sql, record, row);
@@ -354,7 +364,13 @@ static bool put_notice(event_sql *sql, const event_finish *finish, int64_t now) 
                                .body_size = finish->notice_size,
                                .received_at = now};
   int64_t id;
+  sql->added += finish->notice != NULL;
   return finish->notice == NULL || event_sql_put(sql, &record, &id);
+}
+
+static bool record_death(event_sql *sql, const event_finish *finish, int64_t now) {
+  return finish->kind != EVENT_OUTCOME_DEAD ||
+         (put_notice(sql, finish, now) && event_sql_add_to_alert(sql, finish->id, now));
 }
 
 bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
@@ -381,7 +397,7 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
     return false;
   }
   bool is_there = sqlite3_changes(sql->file.db) > 0;
-  if (!record_end(sql, finish, now) || (is_there && !put_notice(sql, finish, now))) {
+  if (!record_end(sql, finish, now) || (is_there && !record_death(sql, finish, now))) {
     return false;
   }
   concurrency_release(&sql->limits, finish->limits);

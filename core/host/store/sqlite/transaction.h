@@ -80,6 +80,13 @@ void event_sql_rollback(event_sql *sql);
 /* `id` is 0 if this record alone cannot be stored; the transaction continues then. */
 bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id);
 
+/* Dead letters are counted in an alert, which is due so many milliseconds after the first of them;
+ * 0: there are no alerts. */
+void event_sql_set_alert_window(event_sql *sql, int64_t window);
+
+/* The events that the last transaction has stored by itself: notices and alerts. */
+int64_t event_sql_added(const event_sql *sql);
+
 /* Whether an event of this id is stored and has the record's body, to the last byte. */
 bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, bool *has_it);
 

@@ -1,6 +1,7 @@
 --- palenca serve: receives webhooks, stores them, runs a script's handlers.
 -- @module palenca.host.cli.serve
 local admin_options = require("palenca.host.cli.admin_options")
+local alert_options = require("palenca.host.cli.alert_options")
 local options = require("palenca.host.cli.options")
 local program_log = require("palenca.host.program_log")
 local receiver_options = require("palenca.host.cli.receiver_options")
@@ -26,6 +27,7 @@ function serve.define(command)
   command:flag("--watch", "Reload the script when it, a module beside it or one that it requires "
     .. "changes. SIGHUP does so once, and reads the files of the API key, webhook secrets and TLS "
     .. "again.")
+  options.group(command, "Alerts", alert_options.define)
   options.group(command, "API", options.add_client)
   options.add_json(command)
   options.add(command, "--log-level", {
@@ -65,6 +67,8 @@ end
 local function run_service(given)
   given.secret_files = secret_files(given)
   given.store = store_options.read(given)
+  given.alert = alert_options.read(given)
+  given.store.alert_window = given.alert and given.alert_window
   given.max_recording = store_options.recording_limit(given)
   local running, is_well = service.start(given, options.client(given))
   if not running then
@@ -83,7 +87,7 @@ end
 function serve.run(given)
   local problem
   given.receiving, problem = receiver_options.settings(given)
-  problem = problem or store_options.problem(given)
+  problem = problem or store_options.problem(given) or alert_options.problem(given)
   if problem then
     return wrong_usage(problem)
   end
