@@ -169,6 +169,7 @@ end
 -- @tfield ?string webhook_id
 -- @tfield integer attempt 1 at the first run
 -- @tfield ?integer replay how often it was replayed
+-- @tfield ?boolean reconciled true: it was queued by `palenca reconcile`, as no webhook had come
 -- @tfield number received_at Unix seconds
 -- @tfield table data what the body holds as `data`
 -- @tfield string body its bytes

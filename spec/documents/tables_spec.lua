@@ -165,7 +165,7 @@ describe("the module's page", function()
     end
     local expected = palenca.webhook.parse(cjson.encode({ data = data }))
     for _, name in ipairs { "id", "attempt", "replay", "received_at", "traceparent",
-      "request_id" } do
+      "request_id", "reconciled" } do
       expected[name] = true -- what the program adds
     end
     assert_same_set(expected, set_of(words_of(MODULE, "Events", 1)))
@@ -254,8 +254,8 @@ local function help_of(...)
 end
 
 local COMMANDS = { "serve", "dev", "sandbox", "run", "check", "trigger", "shadow",
-  "forget", "income", "decide", "report", "earnings", "profile", "logins", "accounts", "users",
-  "webhooks", "export" }
+  "forget", "reconcile", "income", "decide", "report", "earnings", "profile", "logins", "accounts",
+  "users", "webhooks", "export" }
 -- Of the program itself: they have no row.
 local OWN = { "help", "version", "completion" }
 local PARTS = {

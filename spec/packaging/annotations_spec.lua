@@ -355,6 +355,8 @@ describe("the annotations", function()
     local subject = { account_id = "a", user_id = "u", external_id = "e", platform = "uber",
       status_details = "s", webhook_id = "w" }
     check(test:event("login.error", subject, { replay = 1 }).event, "Event", seen, "event")
+    check(test:event("login.success", subject, { body = [[{"reconciled": true, "data":
+      {"webhook_action": "login.success"}}]] }).event, "Event", seen, "event")
     check(palenca.advice.of_login("login_refused"), "Advice", seen, "advice")
     seen["Error.advice"] = type(err.advice) == "function"
     check_seen(seen, "Meta RateLimit Pagination Report Attempt Error ErrorDetail HttpResponse "

@@ -5,11 +5,11 @@
 #include <stdbool.h>
 
 typedef enum {
-  HOST_OK,         /* nothing has failed, where that is possible */
-  HOST_FAILED,     /* see the message */
-  HOST_HELD,       /* another process has the file open for writing */
+  HOST_OK,          /* nothing has failed, where that is possible */
+  HOST_FAILED,      /* see the message */
+  HOST_HELD,        /* another process has the file open for writing */
   HOST_UNREACHABLE, /* no process listens there, or none that accepts just now */
-  HOST_STOPPED     /* its caller wanted it to end */
+  HOST_STOPPED      /* its caller wanted it to end */
 } host_error_kind;
 
 typedef struct {

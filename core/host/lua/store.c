@@ -273,6 +273,21 @@ static int stats(lua_State *L) {
   return ok ? 1 : push_error(L, &error);
 }
 
+/* host.events.queue(path, account, body, after) → whether it was queued: else there is one
+ * meanwhile | nil, message */
+static int queue_event(lua_State *L) {
+  host_error error;
+  bool is_queued;
+  const event_queue_request what = {.account_id = luaL_checkstring(L, 2),
+                                    .body = luaL_checkstring(L, 3),
+                                    .after = luaL_checkinteger(L, 4)};
+  if (!event_store_queue(luaL_checkstring(L, 1), &what, &is_queued, &error)) {
+    return push_error(L, &error);
+  }
+  lua_pushboolean(L, is_queued);
+  return 1;
+}
+
 static const luaL_Reg store_methods[] = {
     {"close", store_close}, {"counts", store_counts}, {"stalled", store_stalled}, {NULL, NULL}};
 /* host.events.remove_empty(path) → whether the database was removed: it has no events, and nobody
@@ -289,6 +304,7 @@ static const luaL_Reg events_functions[] = {
     {"replay_dead", replay_dead},
     {"purge", purge},
     {"stats", stats},
+    {"queue", queue_event},
     {"remove_empty", remove_empty},
     {NULL, NULL},
 };

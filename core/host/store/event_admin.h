@@ -188,9 +188,9 @@ typedef struct {
 typedef bool (*event_backup_progress)(void *context, const event_backup_report *report);
 
 /* Copies the database to `file`, with all that was committed before it began: beside it first
- * (`file`.partial), then synced and renamed, so that it is there as a whole or not at all. A process
- * that serves copies in slices; without one this process reads the database. What is at `file` is
- * replaced only if `overwrites`. */
+ * (`file`.partial), then synced and renamed, so that it is there as a whole or not at all. A
+ * process that serves copies in slices; without one this process reads the database. What is at
+ * `file` is replaced only if `overwrites`. */
 bool event_store_backup(const char *path, const char *file, bool overwrites,
                         event_backup_progress progress, void *context, event_backup_report *report,
                         host_error *error);
@@ -205,6 +205,20 @@ typedef struct {
 bool event_store_restore(const char *file, const char *path, event_backup_progress progress,
                          void *context, event_restore_report *report, host_error *error);
 
+/* ---- Events that are missing ---- */
+
+typedef struct {
+  const char *account_id;
+  const char *body;
+  int64_t after; /* the id of an event after which it may have come */
+} event_queue_request;
+
+/* Queues a `login.success` of which no webhook has come, unless one of that account has meanwhile,
+ * or one was queued within a day; `*is_queued` says which. For a day, one that comes is a duplicate
+ * of it. */
+bool event_store_queue(const char *path, const event_queue_request *what, bool *is_queued,
+                       host_error *error);
+
 /* ---- The requests to the process that serves ---- */
 
 typedef enum {
@@ -213,7 +227,8 @@ typedef enum {
   EVENT_ADMIN_PURGE,       /* event_store_purge */
   EVENT_ADMIN_FORGET,      /* event_store_forget */
   EVENT_ADMIN_OVERWRITE,   /* event_store_overwrite */
-  EVENT_ADMIN_BACKUP       /* event_store_backup */
+  EVENT_ADMIN_BACKUP,      /* event_store_backup */
+  EVENT_ADMIN_QUEUE        /* event_store_queue */
 } event_admin_kind;
 
 typedef struct {
@@ -224,6 +239,7 @@ typedef struct {
   event_purge purge;               /* of a purge; a dry run reads only */
   event_forget forget;             /* of forgetting */
   const char *file;                /* of a backup: what exists, and is written to */
+  event_queue_request queue;
   bool is_alone; /* no process serves: no handler runs. Not in the request's line */
 } event_admin_request;
 

@@ -6,6 +6,7 @@ local event_names = require("palenca.host.event_names")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
 local program_log = require("palenca.host.program_log")
+local reconcile = require("palenca.host.reconcile")
 local reload = require("palenca.host.reload")
 local secret_reload = require("palenca.host.secret_reload")
 local service_manager = require("palenca.host.service_manager")
@@ -285,6 +286,22 @@ local function end_work(self, deadline, on_wait)
   return received, received and self.workers:drain(on_wait)
 end
 
+--- Looks for logins of which no webhook has come, beside what it serves. A failure is logged only.
+-- @tparam table client defaults for `palenca.new`
+function Service:reconcile(client)
+  local db = self.given.db
+  local problem
+  self.reconciling, problem = host.start("palenca.host.reconcile_thread", json.encode({
+    db = db,
+    since = reconcile.since(db),
+    client = next(client) and client or nil,
+    json = self.given.json,
+  }))
+  if not self.reconciling then
+    user_error("%s", problem)
+  end
+end
+
 --- Stops: accepts nothing more, responds to requests that have arrived, lets running handlers end.
 -- @tparam function on_wait called repeatedly meanwhile; true ends the wait
 -- @treturn boolean whether every handler has ended; those that have not run again at the next start
@@ -292,6 +309,9 @@ end
 -- only @{exit_now} is left: in the drain timeout, or in 5 s, if that is longer
 function Service:stop(on_wait)
   local started = core.steady_time()
+  if self.reconciling then
+    self.reconciling:ask("stop")
+  end
   local function deadline()
     return math.max(started + self.given.drain_timeout, core.steady_time() + CLOSE_TIMEOUT_MIN)
   end

@@ -21,7 +21,9 @@ end
 -- @tparam table lease its `id`, `attempt`, `replay`, `received_at` and `body`, and maybe
 -- `traceparent` and `request_id`
 function script_event.complete(event, lease)
-  event.data, event.body = assert(json.decode_strictly(lease.body)).data, lease.body
+  local decoded = assert(json.decode_strictly(lease.body))
+  event.data, event.body = decoded.data, lease.body
+  event.reconciled = decoded.reconciled == true or nil
   event.id = lease.id
   event.attempt = lease.attempt
   event.replay = lease.replay > 0 and lease.replay or nil

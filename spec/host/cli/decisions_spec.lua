@@ -362,7 +362,8 @@ describe("palenca decisions", function()
 
   it("reads a database of before, which has none", function()
     local db = copy()
-    helper.change_database(db, "DROP TABLE decisions; DROP TABLE decision_data; DROP TABLE ledger;"
+    helper.change_database(db, "DROP TABLE reconciled; DROP TABLE decisions; "
+      .. "DROP TABLE decision_data; DROP TABLE ledger;"
       .. "PRAGMA user_version = 4")
     assert.are.equal(4, #helper.events(db))
     assert.are.equal("no decisions\n", select(2, decisions(db, "list")))

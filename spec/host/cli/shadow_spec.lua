@@ -399,7 +399,8 @@ describe("palenca shadow", function()
     local none = "holds no event of that time that could be played"
     local plain = process.write_file(stage:directory() .. "/plain", ("no database\n"):rep(100))
     for db, message in pairs({
-      [copy("DROP TABLE event_responses; PRAGMA user_version = 5;")] = none,
+      [copy("DROP TABLE event_responses; DROP TABLE reconciled; "
+        .. "PRAGMA user_version = 5;")] = none,
       [copy("DELETE FROM events")] = none,
       [copy("DELETE FROM event_responses")] = "none of the events could be played",
       [plain] = "is not a database",

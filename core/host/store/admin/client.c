@@ -267,6 +267,7 @@ static const char *role_of(event_admin_kind kind) {
       [EVENT_ADMIN_FORGET] = "palenca forget",
       [EVENT_ADMIN_OVERWRITE] = "palenca forget",
       [EVENT_ADMIN_BACKUP] = "palenca events backup",
+      [EVENT_ADMIN_QUEUE] = "palenca reconcile",
   };
   return roles[kind];
 }
@@ -310,7 +311,7 @@ bool event_admin_run(const char *path, const event_admin_request *request,
   } else if (c == NULL || absolute == NULL) {
     (void)host_error_set(error, HOST_FAILED, "out of memory");
   } else if (!event_admin_write_request(request, line)) {
-    (void)host_error_set(error, HOST_FAILED, "the name of the action or account is too long");
+    (void)host_error_set(error, HOST_FAILED, "what it names is too long");
   } else {
     *c = (conversation){.path = absolute,
                         .kind = request->kind,
@@ -411,4 +412,13 @@ bool event_store_overwrite(const char *path, host_error *error) {
   const event_admin_request request = {.kind = EVENT_ADMIN_OVERWRITE};
   event_admin_report report;
   return event_admin_run(path, &request, &default_timeouts, &report, error);
+}
+
+bool event_store_queue(const char *path, const event_queue_request *what, bool *is_queued,
+                       host_error *error) {
+  const event_admin_request request = {.kind = EVENT_ADMIN_QUEUE, .queue = *what};
+  event_admin_report report;
+  bool ok = event_admin_run(path, &request, &default_timeouts, &report, error);
+  *is_queued = report.purge.events > 0;
+  return ok;
 }

@@ -15,8 +15,8 @@ bool event_admin_run(const char *path, const event_admin_request *request,
                      const event_admin_timeouts *timeouts, event_admin_report *report,
                      host_error *error);
 
-/* Asks the process that serves, and calls `progress` while it works. HOST_UNREACHABLE: there is none,
- * and nothing was done. `path` is absolute. */
+/* Asks the process that serves, and calls `progress` while it works. HOST_UNREACHABLE: there is
+ * none, and nothing was done. `path` is absolute. */
 bool event_admin_ask(const char *path, const event_admin_request *request,
                      const event_admin_timeouts *timeouts, event_backup_progress progress,
                      void *context, event_admin_report *report, host_error *error);

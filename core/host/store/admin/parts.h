@@ -19,6 +19,7 @@ typedef struct {
 typedef bool event_admin_part(sqlite3 *db, const event_admin_request *request,
                               event_admin_place *place, event_admin_report *report);
 
-event_admin_part event_admin_replay, event_admin_replay_dead, event_admin_purge, event_admin_forget;
+event_admin_part event_admin_replay, event_admin_replay_dead, event_admin_purge, event_admin_forget,
+    event_admin_queue;
 
 #endif

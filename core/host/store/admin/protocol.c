@@ -14,6 +14,7 @@ static const char *const kinds[] = {
     [EVENT_ADMIN_REPLAY] = "replay",       [EVENT_ADMIN_REPLAY_DEAD] = "retry-dead",
     [EVENT_ADMIN_PURGE] = "purge",         [EVENT_ADMIN_FORGET] = "forget",
     [EVENT_ADMIN_OVERWRITE] = "overwrite", [EVENT_ADMIN_BACKUP] = "backup",
+    [EVENT_ADMIN_QUEUE] = "queue",
 };
 static const char *const statuses[] = {
     [EVENT_ADMIN_STATUS_PROGRESS] = "progress",
@@ -106,6 +107,11 @@ bool event_admin_write_request(const event_admin_request *request,
     break;
   case EVENT_ADMIN_BACKUP:
     add_text(&w, "file", request->file);
+    break;
+  case EVENT_ADMIN_QUEUE:
+    add(&w, " after=%lld", (long long)request->queue.after);
+    add_text(&w, "account", request->queue.account_id);
+    add_text(&w, "body", request->queue.body);
     break;
   default:
     break;
@@ -253,6 +259,11 @@ static bool read_request_fields(const char *fields, event_admin_request_line *re
            forget->id_count + forget->number_count > 0;
   case EVENT_ADMIN_BACKUP:
     return read_text(fields, "file", read->file, &request->file) && request->file != NULL;
+  case EVENT_ADMIN_QUEUE:
+    return read_number(fields, "after", &request->queue.after) &&
+           read_text(fields, "account", read->account_id, &request->queue.account_id) &&
+           read_text(fields, "body", read->body, &request->queue.body) &&
+           request->queue.account_id != NULL && request->queue.body != NULL;
   default:
     return true;
   }

@@ -18,7 +18,7 @@
 
 struct event_admin {
   event_admin_request request;
-  char *action, *account_id, *path;
+  char *action, *account_id, *queue_account, *queue_body, *path;
   event_admin_place place;
   event_admin_report report;
   event_overwrite *overwrite; /* NULL: another work */
@@ -35,13 +35,17 @@ static bool copy_text(char **copy, const char *text) {
 event_admin *event_admin_new(const event_admin_request *request, const char *path) {
   event_admin *admin = calloc(1, sizeof *admin);
   if (admin == NULL || !copy_text(&admin->action, request->action) ||
-      !copy_text(&admin->account_id, request->account_id) || !copy_text(&admin->path, path)) {
+      !copy_text(&admin->account_id, request->account_id) ||
+      !copy_text(&admin->queue_account, request->queue.account_id) ||
+      !copy_text(&admin->queue_body, request->queue.body) || !copy_text(&admin->path, path)) {
     event_admin_free(admin);
     return NULL;
   }
   admin->request = *request;
   admin->request.action = admin->action;
   admin->request.account_id = admin->account_id;
+  admin->request.queue.account_id = admin->queue_account;
+  admin->request.queue.body = admin->queue_body;
   admin->place.after = INT64_MIN;
   bool is_overwrite = request->kind == EVENT_ADMIN_OVERWRITE;
   bool is_backup = request->kind == EVENT_ADMIN_BACKUP;
@@ -64,6 +68,8 @@ void event_admin_free(event_admin *admin) {
   if (admin != NULL) {
     free(admin->action);
     free(admin->account_id);
+    free(admin->queue_account);
+    free(admin->queue_body);
     free(admin->path);
     event_overwrite_free(admin->overwrite);
     event_backup_free(admin->backup);
@@ -78,7 +84,7 @@ const event_admin_report *event_admin_progress(const event_admin *admin) {
 bool event_admin_changes_unfinished(const event_admin *admin) {
   event_admin_kind kind = admin->request.kind;
   return kind == EVENT_ADMIN_REPLAY || kind == EVENT_ADMIN_REPLAY_DEAD ||
-         admin->place.has_removed_unfinished;
+         kind == EVENT_ADMIN_QUEUE || admin->place.has_removed_unfinished;
 }
 
 event_admin_kind event_admin_kind_of(const event_admin *admin) {
@@ -96,6 +102,7 @@ static bool work(event_admin *admin, sqlite3 *db, event_admin_place *place,
       [EVENT_ADMIN_REPLAY_DEAD] = event_admin_replay_dead,
       [EVENT_ADMIN_PURGE] = event_admin_purge,
       [EVENT_ADMIN_FORGET] = event_admin_forget,
+      [EVENT_ADMIN_QUEUE] = event_admin_queue,
   };
   int64_t end =
       clock_steady_ms() + (admin->request.kind == EVENT_ADMIN_FORGET ? FORGET_MS : PART_MS);

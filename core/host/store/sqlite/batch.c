@@ -19,6 +19,7 @@ static bool check_external_writes(event_database *database, int64_t *version) {
 static bool put(event_database *database, put_request *put) {
   const event_seen *seen = NULL;
   bool ok = true, is_same = false;
+  int64_t queued = 0;
   do {
     seen = database->dedup == NULL
                ? NULL
@@ -30,6 +31,13 @@ static bool put(event_database *database, put_request *put) {
   }
   if (is_same) {
     put->receipt = (event_receipt){.id = seen->id, .is_duplicate = true};
+    return true;
+  }
+  if (!event_sql_find_reconciled(database->sql, &put->record, &queued)) {
+    return false;
+  }
+  if (queued > 0) {
+    put->receipt = (event_receipt){.id = queued, .is_duplicate = true};
     return true;
   }
   put->receipt.is_duplicate = false;

@@ -7,6 +7,7 @@
 static const char *const removals[] = {
     "DELETE FROM event_responses WHERE id = ?1",
     "DELETE FROM event_traces WHERE id = ?1",
+    "DELETE FROM reconciled WHERE event = ?1",
     "DELETE FROM bodies WHERE id = ?1",
     "DELETE FROM events WHERE id = ?1",
 };

@@ -64,8 +64,9 @@ struct event_sql {
   int64_t retries;       /* those of them that wait for a retry */
   wait_shift shift;
   event_alerts alerts;
-  int64_t added;    /* events that this transaction has stored beside what was put */
-  host_error error; /* of the last failure */
+  int64_t reconciled_until; /* the last time at which one counts; -1: not known */
+  int64_t added;            /* events that this transaction has stored beside what was put */
+  host_error error;         /* of the last failure */
   event_failure failure;
 };
 

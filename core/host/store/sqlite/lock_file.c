@@ -43,8 +43,9 @@ static void write_holder(int lock, const char *role) {
 static void fail_held(const char *path, host_error *error) {
   char holder[EVENT_LOCK_HOLDER_SIZE];
   event_lock_holder(path, holder);
-  bool is_command =
-      strstr(holder, "palenca events") != NULL || strstr(holder, "palenca forget") != NULL;
+  bool is_command = strstr(holder, "palenca events") != NULL ||
+                    strstr(holder, "palenca forget") != NULL ||
+                    strstr(holder, "palenca reconcile") != NULL;
   (void)host_error_set(error, HOST_HELD, "another process is %s %s%s%s%s",
                        is_command ? "writing to" : "serving from", path,
                        *holder != '\0' ? " (" : "", holder, *holder != '\0' ? ")" : "");

@@ -98,12 +98,19 @@
   " traceparent TEXT,"                                                                             \
   " request_id TEXT);"
 
+/* Since version 7: the events that were queued because no webhook had come, see reconciled.h. */
+#define RECONCILED_TABLE                                                                           \
+  "CREATE TABLE reconciled ("                                                                      \
+  " account_id TEXT PRIMARY KEY,"                                                                  \
+  " event INTEGER NOT NULL,"                                                                       \
+  " until INTEGER NOT NULL) WITHOUT ROWID;"
+
 #define SET_VERSION "PRAGMA user_version = " TEXT_OF(EVENT_SCHEMA_VERSION) ";"
 #define SET_COOKIE "PRAGMA schema_version = " TEXT_OF(EVENT_SCHEMA_COOKIE) ";"
 
 static const char create[] =
     "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
-    "BEGIN IMMEDIATE;" TABLES MORE_TABLES LEDGER_TABLES RESPONSE_TABLES TRACE_TABLE
+    "BEGIN IMMEDIATE;" TABLES MORE_TABLES LEDGER_TABLES RESPONSE_TABLES TRACE_TABLE RECONCILED_TABLE
     "INSERT INTO ids(last) VALUES (CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
     "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION SET_COOKIE
                                                                     "COMMIT;";
@@ -134,7 +141,7 @@ static const char from_4[] = "BEGIN IMMEDIATE;" LEDGER_TABLES "PRAGMA user_versi
 static const char from_5[] = "BEGIN IMMEDIATE;" RESPONSE_TABLES "PRAGMA user_version = 6;"
                              "COMMIT;";
 
-static const char from_6[] = "BEGIN IMMEDIATE;" TRACE_TABLE "PRAGMA user_version = 7;"
+static const char from_6[] = "BEGIN IMMEDIATE;" TRACE_TABLE RECONCILED_TABLE "PRAGMA user_version = 7;"
                              "COMMIT;";
 
 /* Also for a backup, which begins without it. */

@@ -2,6 +2,7 @@
  * events in them. */
 #include "internal.h"
 #include "ledger.h"
+#include "reconciled.h"
 #include "responses.h"
 #include "started_events.h"
 
@@ -110,6 +111,7 @@ event_sql *event_sql_open(const char *path, host_error *error) {
     (void)host_error_set(error, HOST_FAILED, "out of memory");
     return NULL;
   }
+  sql->reconciled_until = -1;
   sql->order = ready_queue_new();
   bool has_memory = sql->order != NULL && concurrency_init(&sql->limits);
   if (!has_memory) {
@@ -177,6 +179,8 @@ const char *event_sql_path(const event_sql *sql) {
 
 void event_sql_forget_order(event_sql *sql) {
   sql->learned = LEARN_NOTHING;
+  sql->last_id = 0; /* events may have been added */
+  sql->reconciled_until = -1;
 }
 
 void event_sql_changed_order(event_sql *sql, bool has_memory) {
@@ -310,6 +314,19 @@ bool event_sql_put(event_sql *sql, const event_record *record, int64_t *id) {
   }
   *id = row;
   return true;
+}
+
+bool event_sql_find_reconciled(event_sql *sql, const event_record *record, int64_t *id) {
+  *id = 0;
+  if (record->account_id == NULL || strcmp(record->action, EVENT_RECONCILED_ACTION) != 0) {
+    return true;
+  }
+  bool ok =
+      sql->reconciled_until >= 0 || event_reconciled_until(sql->file.db, &sql->reconciled_until);
+  if (ok && record->received_at < sql->reconciled_until) {
+    ok = event_reconciled_find(sql->file.db, record->account_id, record->received_at, id);
+  }
+  return ok || event_sql_record_failure(sql);
 }
 
 bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, bool *has_it) {

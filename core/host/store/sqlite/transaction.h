@@ -87,6 +87,9 @@ void event_sql_set_alert_window(event_sql *sql, int64_t window);
 /* The events that the last transaction has stored by itself: notices and alerts. */
 int64_t event_sql_added(const event_sql *sql);
 
+/* The event that was queued in place of this one, which has come late; 0: there is none. */
+bool event_sql_find_reconciled(event_sql *sql, const event_record *record, int64_t *id);
+
 /* Whether an event of this id is stored and has the record's body, to the last byte. */
 bool event_sql_has_body(event_sql *sql, int64_t id, const event_record *record, bool *has_it);
 

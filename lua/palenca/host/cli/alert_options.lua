@@ -19,7 +19,7 @@ end
 function alert_options.define(command)
   options.add_all(command, {
     { "--alert-url", "Where a POST goes when events have become dead letters.", nil, url, "URL" },
-    { "--alert-window", "Seconds from the first of them to the POST, which is for all of that time.",
+    { "--alert-window", "Seconds from the first of them to the POST, which is for all since.",
       60, options.duration, "SECONDS" },
   })
   options.add(command, "--alert-secret-file", {

@@ -4,7 +4,8 @@ local commands = {}
 
 --- Their names, by the headings of the help.
 commands.groups = {
-  { "Webhooks and decisions", { "serve", "events", "decisions", "shadow", "forget" } },
+  { "Webhooks and decisions", { "serve", "events", "decisions", "shadow", "forget",
+    "reconcile" } },
   { "Income", { "income", "decide", "report" } },
   { "Data of the API", { "earnings", "profile", "accounts", "logins", "users", "webhooks",
     "export" } },
@@ -36,6 +37,7 @@ commands.examples = {
   ["decisions verify"] = { "palenca decisions verify" },
   ["decisions replay"] = { "palenca decisions replay" },
   shadow = { "palenca shadow new.lua --since 7d" },
+  reconcile = { "palenca reconcile --since 1h" },
   forget = { "palenca forget --user d1c9b98b-3190-479e-99db-04060ff3997f" },
   income = { "palenca income cb39ee15-f29f-427d-9119-0c627575610d",
     "palenca income --rows rows.jsonl --as-of 2026-03-01" },

@@ -28,6 +28,8 @@ function serve.define(command)
     .. "changes. SIGHUP does so once, and reads the files of the API key, webhook secrets and TLS "
     .. "again.")
   options.group(command, "Alerts", alert_options.define)
+  command:flag("--reconcile", "After the start, queue events for logins of which no webhook has "
+    .. "come, as 'palenca reconcile' does.")
   options.group(command, "API", options.add_client)
   options.add_json(command)
   options.add(command, "--log-level", {
@@ -81,6 +83,9 @@ local function run_service(given)
   )
   running:log_database()
   service_manager.ready("receiving webhooks at " .. running.url)
+  if given.reconcile then
+    running:reconcile(options.client(given))
+  end
   return running:run() and 0 or 1
 end
 

@@ -170,6 +170,7 @@
 ---@field webhook_id string?
 ---@field attempt integer 1 at the first run
 ---@field replay integer? how often it was replayed
+---@field reconciled boolean? true: it was queued by `palenca reconcile`, as no webhook had come
 ---@field received_at number Unix seconds
 ---@field data table what the body holds as `data`
 ---@field body string its bytes

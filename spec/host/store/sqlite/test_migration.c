@@ -152,7 +152,8 @@ CLOSED_STORE_TEST(test_a_command_that_writes_migrates_as_well) {
 }
 
 #define WITHOUT_TRACES "DROP TABLE event_traces;"
-#define WITHOUT_RESPONSES WITHOUT_TRACES "DROP TABLE event_responses;"
+#define WITHOUT_RECONCILED "DROP TABLE reconciled;"
+#define WITHOUT_RESPONSES WITHOUT_TRACES WITHOUT_RECONCILED "DROP TABLE event_responses;"
 #define WITHOUT_LEDGER                                                                             \
   WITHOUT_RESPONSES "DROP TABLE decisions; DROP TABLE decision_data; DROP TABLE ledger;"
 
@@ -227,16 +228,17 @@ static bool see_no_event(void *context, const recorded_event *event) {
   return false;
 }
 
-/* Version 6 had no traces. */
-STORE_TEST(test_version_6_is_read_as_it_is_and_gets_traces) {
+/* Version 6 had neither traces nor events that were queued because no webhook had come. */
+STORE_TEST(test_version_6_is_read_as_it_is_and_gets_the_tables_of_version_7) {
   int64_t id = put(f, "a");
   close_store(f);
-  execute(f, WITHOUT_TRACES "PRAGMA user_version = 6;");
+  execute(f, WITHOUT_TRACES WITHOUT_RECONCILED "PRAGMA user_version = 6;");
   assert_int_equal(count_listed(f, NULL), 1);
   assert_int_equal(query(f, "PRAGMA user_version"), 6);
   open_store(f);
   assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
   assert_int_equal(query(f, "SELECT count(*) FROM event_traces"), 0);
+  assert_int_equal(query(f, "SELECT count(*) FROM reconciled"), 0);
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);

@@ -1,5 +1,5 @@
 --- A runtime that calls a function while it waits, and knows what the calls wait for.
--- @module palenca.host.cli.observed_runtime
+-- @module palenca.host.observed_runtime
 local calls = require("palenca.runtime.calls")
 local core = require("palenca.core")
 

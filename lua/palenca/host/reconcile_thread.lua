@@ -1,0 +1,38 @@
+--- Reconciles once, on a thread of its own beside a service that has started.
+-- @module palenca.host.reconcile_thread
+local client = require("palenca.client")
+local host = require("palenca.host")
+local json = require("palenca.util.json")
+local observed_runtime = require("palenca.host.observed_runtime")
+local program_log = require("palenca.host.program_log")
+local reconcile = require("palenca.host.reconcile")
+local runtime = require("palenca.runtime")
+
+--- Runs it; the options are a JSON object: `db`, `since` (Unix seconds), `client` (defaults of
+-- `palenca.new`), `json`.
+-- @tparam string text the options
+return function(text)
+  local options = json.decode(text)
+  program_log.use_json(options.json)
+  client.set_defaults(options.client or {})
+  local is_stopped = false
+  local own, on_attempt = observed_runtime.new(function()
+    if host.own_thread.requested() ~= "run" then
+      is_stopped = true
+      error("the process ends", 0)
+    end
+  end)
+  runtime.use(own)
+  host.own_thread.ready("")
+  local ok, result = pcall(function()
+    return reconcile.run(options.db, client.new({ on_attempt = on_attempt }), options.since)
+  end)
+  if ok then
+    program_log.line(("reconciled %d logins of the API: queued %d events"):format(result.logins,
+      result.queued), { event = "reconciled", logins = result.logins, queued = result.queued })
+  elseif not is_stopped then
+    program_log.line(("palenca: error: cannot reconcile: %s; 'palenca reconcile' can do it later")
+      :format(tostring(result)), { event = "reconcile_failed", level = "error",
+      error = tostring(result) })
+  end
+end
