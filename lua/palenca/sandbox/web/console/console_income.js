@@ -19,7 +19,7 @@ function outcome({ verdict, explanation }) {
 }
 
 function figure({ field, kind, label, text, note }, currency) {
-  return el("div", { class: text === null ? "unknown-figure" : null }, el("dt", null, label),
+  return el("div", null, el("dt", null, label),
     el("dd", { class: "figure-value", "data-testid": `income-${field}`, "data-value": text ?? "" },
       kind === "money" ? money(text, currency) : text ?? "—"),
     el("dd", { class: "note" }, note));
