@@ -7,13 +7,13 @@
 #include "clock.h"
 #include "fork_guard.h"
 #include "protocol/error.h"
+#include "retry_jitter.h"
 #include "send_queues.h"
 #include "transport.h"
 
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 /* After a fork, until there is memory for connections of the child's own. */
 #define NO_MEMORY_PAUSE_MS 10
@@ -40,21 +40,6 @@ struct palenca_engine {
   fork_guard guard; /* in a child the connections are not ours */
 };
 
-/* xorshift64*: spreads retries, nothing secret */
-static uint64_t next_random(palenca_engine *engine) {
-  engine->random ^= engine->random >> 12;
-  engine->random ^= engine->random << 25;
-  engine->random ^= engine->random >> 27;
-  return engine->random * 2685821657736338717ULL;
-}
-
-static void seed(palenca_engine *engine) {
-  if (getrandom(&engine->random, sizeof engine->random, 0) != sizeof engine->random ||
-      engine->random == 0) {
-    engine->random = (uint64_t)clock_steady_ms() | 1;
-  }
-}
-
 palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenca_error *error) {
   static const palenca_engine_options defaults = {0};
   options = options != NULL ? options : &defaults;
@@ -67,7 +52,7 @@ palenca_engine *palenca_engine_new(const palenca_engine_options *options, palenc
   engine->max_in_flight = (size_t)in_flight;
   engine->expiry = INT64_MAX;
   fork_guard_init(&engine->guard);
-  seed(engine);
+  retry_jitter_seed(&engine->random);
   engine->rate_limiters = options->rate_limiters != NULL
                               ? palenca_rate_limiters_retain(options->rate_limiters)
                               : rate_limiters_of_process();
@@ -203,7 +188,7 @@ static void start_afresh_after_fork(palenca_engine *engine) {
   transport_abandon(engine->transport);
   engine->transport = transport_new((int)engine->max_in_flight, NULL);
   engine->in_flight = 0;
-  seed(engine);
+  retry_jitter_seed(&engine->random);
   fail_list(engine, &engine->sending);
   fail_list(engine, &engine->waiting);
   for (send_queue *one = engine->send_queues; one != NULL; one = one->next) {
@@ -259,7 +244,7 @@ static palenca_decision decide(palenca_engine *engine, const call *one,
       .retry_after_ms = meta->retry_after_ms,
       .window_left_ms = palenca_meta_window_left(meta, now_unix_ms),
   };
-  palenca_decision decision = palenca_retry_decide(&attempt, next_random(engine));
+  palenca_decision decision = palenca_retry_decide(&attempt, retry_jitter_next(&engine->random));
   if (one->deadline != INT64_MAX && decision.wait_ms >= one->deadline - clock_steady_ms()) {
     decision.retry = false;
   }

@@ -296,12 +296,10 @@ static int is_block(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {{"reload_tls", receiver_reload},
-                                   {"replace_signature", receiver_replace},
-                                   {"end_connections", receiver_end},
-                                   {"ask_stop", receiver_ask},
-                                   {"join", receiver_wait},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"reload_tls", receiver_reload},   {"replace_signature", receiver_replace},
+    {"end_connections", receiver_end}, {"ask_stop", receiver_ask},
+    {"join", receiver_wait},           {NULL, NULL}};
 static const luaL_Reg loop_methods[] = {
     {"close", loop_close}, {"silent", loop_silent}, {NULL, NULL}};
 static const luaL_Reg listener_methods[] = {{"address", listener_address},

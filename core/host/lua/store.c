@@ -298,14 +298,8 @@ static int remove_empty(lua_State *L) {
 }
 
 static const luaL_Reg events_functions[] = {
-    {"list", list},
-    {"show", show},
-    {"replay", replay},
-    {"replay_dead", replay_dead},
-    {"purge", purge},
-    {"stats", stats},
-    {"queue", queue_event},
-    {"remove_empty", remove_empty},
+    {"list", list},   {"show", show},   {"replay", replay},     {"replay_dead", replay_dead},
+    {"purge", purge}, {"stats", stats}, {"queue", queue_event}, {"remove_empty", remove_empty},
     {NULL, NULL},
 };
 

@@ -141,8 +141,9 @@ static const char from_4[] = "BEGIN IMMEDIATE;" LEDGER_TABLES "PRAGMA user_versi
 static const char from_5[] = "BEGIN IMMEDIATE;" RESPONSE_TABLES "PRAGMA user_version = 6;"
                              "COMMIT;";
 
-static const char from_6[] = "BEGIN IMMEDIATE;" TRACE_TABLE RECONCILED_TABLE "PRAGMA user_version = 7;"
-                             "COMMIT;";
+static const char from_6[] =
+    "BEGIN IMMEDIATE;" TRACE_TABLE RECONCILED_TABLE "PRAGMA user_version = 7;"
+    "COMMIT;";
 
 /* Also for a backup, which begins without it. */
 static const char set_cookie[] = "BEGIN IMMEDIATE;" SET_VERSION SET_COOKIE "COMMIT;";
