@@ -60,7 +60,7 @@ for (const [name, days, language] of [["long", 730, "es"], ["usual", 60, "pt"], 
 // A page of the API's accounts, in one of the languages.
 async function reportOf(stage, url, accounts, language) {
   const path = stage.file("report.html");
-  await stage.run(program, ["report", ...accounts, "--lang", language, "-o", path],
+  await stage.run(program, ["report", ...accounts, "--one-person", "--lang", language, "-o", path],
     { PALENCA_API_KEY: key, PALENCA_BASE_URL: url });
   return `${await stage.site(readFileSync(path))}/`;
 }

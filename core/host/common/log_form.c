@@ -19,10 +19,14 @@ log_rank log_rank_of(const char *level) {
  * another standard error. */
 static bool is_journal(void) {
   const char *text = getenv("JOURNAL_STREAM");
-  unsigned long long device, inode;
+  char own[48];
   struct stat status;
-  return text != NULL && sscanf(text, "%llu:%llu", &device, &inode) == 2 &&
-         fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device && status.st_ino == inode;
+  if (text == NULL || fstat(STDERR_FILENO, &status) != 0) {
+    return false;
+  }
+  (void)snprintf(own, sizeof own, "%llu:%llu", (unsigned long long)status.st_dev,
+                 (unsigned long long)status.st_ino);
+  return strcmp(text, own) == 0;
 }
 
 static bool has_colors(void) {

@@ -26,7 +26,7 @@ static struct {
   pthread_t thread;
   bool is_running, is_ending, json, output_failed;
   log_form form;
-  log_rank min;
+  _Atomic log_rank min;
   int64_t end_at; /* nothing is written later */
   palenca_buffer pending;
   uint64_t lost;

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -33,32 +34,40 @@ static int64_t count_descriptors(void) {
   return count;
 }
 
+/* The number in a field of a line whose fields blanks divide; the first is 1. */
+static bool read_field(const char *line, int field, int64_t *number) {
+  for (int at = 1; at < field; at++) {
+    line += strspn(line, " ");
+    line += strcspn(line, " ");
+  }
+  char *end;
+  *number = strtoll(line, &end, 10);
+  return end != line;
+}
+
 /* Fields are counted from behind the name, which may hold anything; the third is the first there.
  */
 static bool read_start(int64_t *start_ms) {
   char text[1024];
-  unsigned long long ticks;
+  int64_t ticks;
   if (!read_text("/proc/self/stat", text, sizeof text)) {
     return false;
   }
-  const char *at = strrchr(text, ')');
-  if (at == NULL || sscanf(at + 1,
-                           " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-                           " %*s %*s %llu",
-                           &ticks) != 1) {
+  const char *name_end = strrchr(text, ')');
+  if (name_end == NULL || !read_field(name_end + 1, 20, &ticks)) {
     return false;
   }
-  int64_t since_boot = (int64_t)ticks * 1000 / sysconf(_SC_CLK_TCK);
+  int64_t since_boot = ticks * 1000 / sysconf(_SC_CLK_TCK);
   *start_ms = clock_unix_ms() - (clock_read_ms(CLOCK_BOOTTIME) - since_boot);
   return true;
 }
 
 bool process_stats_read(process_stats *stats) {
   char text[256];
-  long long pages;
+  int64_t pages;
   struct rlimit limit = {0};
   if (!read_start(&stats->start_ms) || !read_text("/proc/self/statm", text, sizeof text) ||
-      sscanf(text, "%*s %lld", &pages) != 1) {
+      !read_field(text, 2, &pages)) {
     return false;
   }
   (void)getrlimit(RLIMIT_NOFILE, &limit);

@@ -123,7 +123,6 @@ local function open_parts(self, given)
   if not self.listener then
     user_error("%s", self.url)
   end
-  self.is_new = self.keeps_events and not host.file_mode(given.db)
   given.store.loop = self.loop
   self.is_new = self.keeps_events and not host.file_mode(given.db)
   self.store, problem = host.store(given.store)

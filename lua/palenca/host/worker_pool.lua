@@ -242,8 +242,12 @@ function WorkerPool:is_replacing()
   return #self.replacing > 0 or #self.failures > 0
 end
 
+-- A blocked one that was replaced is blocked until its script returns.
 local function count_workers(self)
   local blocked = 0
+  for _, entry in ipairs(self.leaving) do
+    blocked = blocked + (entry.is_blocked and 1 or 0)
+  end
   for _ in pairs(self.blocked) do
     blocked = blocked + 1
   end

@@ -36,7 +36,8 @@ describe("the program", function()
 
   it("says which command is meant, or which there are", function()
     for line, problem in pairs {
-      ["events"] = "a command is required, one of list, purge, replay, retry-dead, show, stats",
+      ["events"] = "a command is required, one of backup, list, purge, replay, restore, "
+        .. "retry-dead, show, stats",
       ["dv x.lua"] = "unknown command 'dv'; did you mean 'dev'?",
       ["x.lua"] = "unknown command 'x.lua'; a script is run by 'palenca dev x.lua', or by serve, "
         .. "run or check",

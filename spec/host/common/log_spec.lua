@@ -99,8 +99,8 @@ describe("the log of palenca serve", function()
       assert.truthy(entry.time:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$"), entry.time)
       seen[entry.event] = true
     end
-    assert.are.same({ ready = true, handled = true, ["refused"] = true, store = true,
-      message = true, script = true }, seen)
+    assert.are.same({ ready = true, created = true, handled = true, ["refused"] = true,
+      store = true, message = true, script = true, stopped = true }, seen)
   end)
 
   for _, form in ipairs({ "text", "JSON" }) do

@@ -387,7 +387,8 @@ describe("handlers", function()
     assert.are.equal("login.error", ready.handlers)
     helper.post(ready.url, { account_id = "a", webhook_action = "login.error" })
     helper.post(ready.url, { account_id = "b" })
-    helper.wait_lines(served, "stderr", "\n", 3)
+    served:wait_output("stderr", '("account_id":"a"[^\n]*\n)')
+    served:wait_output("stderr", '("account_id":"b"[^\n]*\n)')
     assert.are.equal(0, served:stop())
     local entries = {}
     for _, entry in ipairs(helper.lines_of_json(served.stderr)) do

@@ -155,17 +155,17 @@ describe("a script that", function()
 
   it("keeps a coroutine from before can resume it", function()
     local served = serve([[
-      local kept
+      local kept, is_enough
       palenca.on("login.success", function()
         kept = coroutine.create(function()
           local sum = 0
-          while sum < 1e12 and not palenca.enough do sum = sum + 1 end
+          while sum < 1e12 and not is_enough do sum = sum + 1 end
           return "kept " .. math.type(sum)
         end)
         coroutine.resume(kept)
       end)
       palenca.on("login.error", function()
-        palenca.enough = true
+        is_enough = true
         print(coroutine.resume(kept))
         print(coroutine.resume(kept))
         print(coroutine.resume(coroutine.create(function(...) return select("#", ...), ... end),

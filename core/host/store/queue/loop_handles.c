@@ -28,7 +28,6 @@ static void on_time(uv_timer_t *handle) {
 static void on_tick(uv_timer_t *handle) {
   event_store *store = handle->data;
   event_store_mark_busy(store);
-  health_beat();
   store->handles.turns->tick(store);
 }
 
@@ -45,6 +44,7 @@ static void on_wake(uv_poll_t *handle, int status, int events) {
 static void on_check(uv_check_t *handle) {
   event_store *store = handle->data;
   event_store_mark_busy(store);
+  health_beat(); /* before what this turn commits */
   (void)pthread_mutex_lock(&store->dispatch.mutex);
   store->dispatch.is_waiting = false;
   (void)pthread_mutex_unlock(&store->dispatch.mutex);
