@@ -192,18 +192,69 @@ describe("palenca serve with --alert-url", function()
     assert.are.equal(0, served:stop())
   end)
 
-  it("starts only with a secret and a URL", function()
+  -- Whoever rotates it would have alerts rejected as forged until the next start.
+  it("signs with the secret in a file, which SIGHUP reads again", function()
+    local secrets, server = {}, stage:server()
+    local function use(text)
+      secrets.file = process.write_file(directory .. "/palenca.alert-secret", text)
+    end
+    local function signed_by(secret)
+      return function()
+        local request = server.requests[#server.requests]
+        return request and core.check_signature({}, secret, request.body,
+          request.headers["x-palenca-signature"])
+      end
+    end
+    use("the-first-secret\n")
+    local served = stage:serve({ directory = directory, text = SCRIPT, arguments = { "--alert-url",
+      server.url .. "/alerts", "--alert-window", "0.2", "--alert-secret-file", secrets.file } })
+    post_dead(served, 1, 1)
+    process.wait_for(signed_by("the-first-secret"), "an alert")
+    use("the-next-secret\n")
+    served:kill("sighup")
+    served:wait_output("stderr", "(%.alert%-secret reloaded\n.*%.lua reloaded: handles )")
+    post_dead(served, 2, 2)
+    process.wait_for(signed_by("the-next-secret"), "an alert with the next secret")
+    use("\n")
+    served:kill("sighup")
+    served:wait_output("stderr", "(reload of %S+ failed, keeping the previous secret: )")
+    helper.wait_lines(served, "stderr", "%.lua reloaded: handles ", 2)
+    local before = #server.requests
+    post_dead(served, 3, 3)
+    process.wait_for(function()
+      return #server.requests > before
+    end, "another alert")
+    assert.is_true((signed_by("the-next-secret")()))
+    assert.are.equal(0, served:stop())
+    -- the same file as a credential
+    use("the-last-secret\n")
+    served = stage:serve({ directory = directory, text = SCRIPT, arguments = { "--alert-url",
+      server.url .. "/alerts", "--alert-window", "0.2" },
+      env = { CREDENTIALS_DIRECTORY = directory } })
+    post_dead(served, 4, 4)
+    process.wait_for(signed_by("the-last-secret"), "an alert with the credential")
+    assert.are.equal(0, served:stop())
+  end)
+
+  it("starts only with a secret and a URL, and shows neither", function()
     local path = process.write_file(directory .. "/script.lua", SCRIPT)
     local secret = process.write_file(directory .. "/empty", "\n")
     for _, case in ipairs({
       { { "--alert-url", "http://127.0.0.1/" }, 2, "--alert-url needs --alert-secret-file" },
       { { "--alert-url", "ftp://x", "--alert-secret-file", secret }, 2, "is not a URL" },
+      { { "--alert-url", "https://u:p4ss@127.0.0.1/x y" }, 2, "is not a URL" },
+      { { "--alert-url", "u:p4ss@127.0.0.1/" }, 2, "is not a URL" },
+      { { "--alert-url", "http://u:p4ss@[::1" }, 2, "is not a URL" },
+      { { "--alert-url", "http://127.0.0.1:99999/?token=p4ss" }, 2, "is not a URL" },
+      { { "--alert-secret-file", secret }, 2, "--alert-secret-file needs --alert-url" },
+      { {}, 2, "$PALENCA_ALERT_SECRET needs --alert-url", { PALENCA_ALERT_SECRET = "p4ss" } },
       { { "--alert-url", "http://127.0.0.1/", "--alert-secret-file", secret }, 1, "no secret" },
     }) do
       local status, _, err = process.run(process.program(), { "serve", path, "--db", directory
-        .. "/no.db", table.unpack(case[1]) })
+        .. "/no.db", table.unpack(case[1]) }, { env = case[4] })
       assert.are.equal(case[2], status, err)
       assert.truthy(err:find(case[3], 1, true), err)
+      assert.is_nil(err:find("p4ss", 1, true), err)
     end
     assert.is_nil((uv.fs_stat(directory .. "/no.db")))
   end)

@@ -62,6 +62,6 @@ describe("the units", function()
       local _, out = process.run(process.reader(), { "serve", "--help" })
       assert.truthy(out:gsub("%s+", " "):find("credential palenca." .. name, 1, true), name)
     end
-    assert.are.equal(5, count)
+    assert.are.equal(6, count)
   end)
 end)

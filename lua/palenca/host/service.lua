@@ -62,11 +62,16 @@ local function worker_options(given, client)
   })
 end
 
--- The key is the scripts', which are loaded again with it.
+-- The key and the secret of alerts are the workers', which load the script again with them.
 local function reload_secrets(self)
   local files = self.given.secret_files or {}
   secret_reload.run(files.api_key, "key", function(client)
+    self.client = client
     self.workers:use_options(worker_options(self.given, client))
+  end)
+  secret_reload.run(files.alert_secret, "secret", function(alert)
+    self.given.alert = alert
+    self.workers:use_options(worker_options(self.given, self.client))
   end)
   secret_reload.run(files.webhook_secret, "secrets", function(receiving)
     return self.receiver:replace_signature(receiving)
@@ -156,7 +161,7 @@ end
 -- @tparam table given the parsed options, with `db`; `store`, for `host.store`; `max_recording`,
 -- the max bytes of an event's recorded responses, or nil; `alert`, for palenca.host.alert;
 -- `receiving`, see palenca.host.cli.receiver_options; `watch`: reload the script when it changes;
--- `secret_files`, `api_key` and `webhook_secret`, for palenca.host.secret_reload;
+-- `secret_files`, `api_key`, `alert_secret` and `webhook_secret`, for palenca.host.secret_reload;
 -- and `before_exit`, called before `exit_now` if the database is temporary
 -- @tparam table client defaults for `palenca.new`
 -- @treturn ?Service nil if a signal has ended it before the script was loaded
@@ -164,6 +169,7 @@ end
 function service.start(given, client)
   local self = setmetatable({
     given = given,
+    client = client,
     keeps_events = not given.before_exit,
     before_exit = given.before_exit or nothing,
   }, Service)

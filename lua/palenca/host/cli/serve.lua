@@ -25,8 +25,8 @@ function serve.define(command)
   options.group(command, "Monitoring", admin_options.define)
   store_options.add_db(command, "The database that events are stored in.")
   command:flag("--watch", "Reload the script when it, a module beside it or one that it requires "
-    .. "changes. SIGHUP does so once, and reads the files of the API key, webhook secrets and TLS "
-    .. "again.")
+    .. "changes. SIGHUP does so once, and reads the files of the API key, of webhook and alert "
+    .. "secrets and of TLS again.")
   options.group(command, "Alerts", alert_options.define)
   command:flag("--reconcile", "After the start, queue events for logins of which no webhook has "
     .. "come, as 'palenca reconcile' does.")
@@ -49,6 +49,12 @@ local function secret_files(given)
       path = given.api_key_file,
       read = function()
         return options.client(given)
+      end,
+    },
+    alert_secret = given.alert_url and given.alert_secret_file and {
+      path = given.alert_secret_file,
+      read = function()
+        return alert_options.read(given)
       end,
     },
     webhook_secret = given.webhook_secret_file and {
