@@ -30,9 +30,11 @@ end
 
 -- By account, when the last login that succeeded since then began.
 local function successes(api, since)
+  local now = host.unix_time()
   local rows, report = api.logins:search({
-    start_date = date.text(date.day_of(since - DAY)), -- it may have started before
-    end_date = date.text(date.day_of(host.unix_time() + DAY)),
+    -- it may have started before; a time to come is one since which none has ended
+    start_date = date.text(date.day_of(math.min(since, now) - DAY)),
+    end_date = date.text(date.day_of(now + DAY)),
   }):all()
   must(rows, report)
   if not report.complete and report.reason ~= page_reader.NOT_COUNTED then
