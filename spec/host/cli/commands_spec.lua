@@ -140,6 +140,7 @@ describe("the program", function()
     { { "serve", "x.lua", "--concurrency", "1.5" }, "is not a whole number from 1" },
     { { "serve", "x.lua", "--drain-timeout", "-1" }, "." },
     { { "serve", "x.lua", "--rate-limit", "many" }, "'many' is not a whole number from 0" },
+    { { "serve", "x.lua", "--base-url", "https://u:p4ss@h h" }, "url[^'\n]*: this is not a URL" },
     { { "sandbox", "--webhook-delay", "soon" }, "'soon' is not a number of seconds" },
     { { "sandbox", "--api-key", "two words" }, "a key is made of printable characters" },
     { { "sandbox", "extra" }, "too many arguments" },

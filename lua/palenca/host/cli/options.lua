@@ -201,7 +201,9 @@ end
 -- What is wrong beyond that, a client says.
 local function base_url(text)
   if not text:find("^https?://%S+$") then
-    return nil, string.format("'%s' is not a URL, such as https://api.palenca.com", text)
+    -- one with a password in it is not shown
+    return nil, string.format("%s is not a URL, such as https://api.palenca.com",
+      text:find("@", 1, true) and "this" or "'" .. text .. "'")
   end
   return text
 end
