@@ -10,11 +10,25 @@ local INTERVAL = 0.2
 
 local function nothing() end
 
+local KINDS = { network = "a failure of the network", timeout = "a timeout" }
+
 local function describe_retry(attempt)
-  if attempt and attempt.retry_in and attempt.status ~= 429 then
-    return "to try again after " .. (attempt.status and "HTTP " .. attempt.status
-      or "a failure of the " .. attempt.kind)
+  return "to try again after " .. (attempt.status and "HTTP " .. attempt.status
+    or KINDS[attempt.kind] or "a failure")
+end
+
+-- What the next of these retries waits for; nil if there is none. Those that are due are removed.
+local function next_retry(retries)
+  local now = core.steady_time()
+  local first
+  for at = #retries, 1, -1 do
+    if retries[at].due <= now then
+      table.remove(retries, at)
+    elseif not first or retries[at].due < first.due then
+      first = retries[at]
+    end
   end
+  return first and first.reason
 end
 
 --- Makes it.
@@ -25,11 +39,12 @@ end
 function observed_runtime.new(on_wait)
   local engine = core.engine()
   local own = calls.new(engine)
-  local last
+  -- Of all calls: the last attempt may be another call's than the one that waits.
+  local retries = {}
 
   local function observe()
     if engine:active() > 0 and engine:in_flight() == 0 then
-      on_wait(describe_retry(last) or "for the rate limit", engine:next_deadline() or 0)
+      on_wait(next_retry(retries) or "for the rate limit", engine:next_deadline() or 0)
     else
       on_wait()
     end
@@ -66,7 +81,10 @@ function observed_runtime.new(on_wait)
       error("nothing sleeps here")
     end,
   }, function(attempt)
-    last = attempt
+    if attempt.retry_in and attempt.status ~= 429 then
+      retries[#retries + 1] = { due = core.steady_time() + attempt.retry_in,
+        reason = describe_retry(attempt) }
+    end
   end
 end
 

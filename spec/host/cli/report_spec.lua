@@ -90,6 +90,13 @@ describe("palenca report", function()
     assert.truthy(page:find("pale: part of the month", 1, true))
   end)
 
+  it("has one figure a line for each currency where the screen is narrow", function()
+    local _, page = of_rows()
+    local narrow = page:match("@media %(max%-width: 640px%)(.-)@page")
+    assert.truthy(narrow:find(".currencies tr { display: grid; grid-template-columns: 1fr auto; }", 1,
+      true), narrow)
+  end)
+
   it("says what is not known, and why", function()
     rows_file()
     local few = process.write_file(directory .. "/few.jsonl",

@@ -256,6 +256,21 @@ describe("rows of the API in the shell", function()
     end)
   end)
 
+  it("says what it waits for, although another call ended last", function()
+    with_fault({ kind = "error", status = 503, retry_after = 60,
+      path = "/v1/accounts/" .. TUTORIAL .. "/earnings" }, function()
+      with_fault({ kind = "latency", seconds = 0.5, method = "GET",
+        path = "/v1/accounts/" .. TUTORIAL }, function()
+        local waiting = process.palenca({ "report", TUTORIAL, "--as-of", "2026-03-01" },
+          { env = environment() })
+        assert.truthy(waiting:wait_output("stderr", "^palenca: waiting (.-) until "))
+        assert.truthy(waiting.stderr:find("to try again after HTTP 503", 1, true), waiting.stderr)
+        waiting:kill("sigterm")
+        waiting:wait_exit()
+      end)
+    end)
+  end)
+
   it("shows the accounts of a user", function()
     local rows = helper.lines_of_json(good("accounts", "d1c9b98b-3190-479e-99db-04060ff3997f",
       "--json"))

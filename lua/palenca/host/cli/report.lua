@@ -89,7 +89,7 @@ local function run_one(given, problem)
   host.release_signals()
   return income_input.run("report", problem, function()
     local decide = given.rule and verdict_input.load(given)
-    local text = page_of(given, decide, not given.rows and api_command.client(given) or nil)
+    local text = page_of(given, decide, not given.rows and api_command.logging_client(given) or nil)
     if given.output then
       local written, reason = host.replace_file(given.output, text)
       if not written then

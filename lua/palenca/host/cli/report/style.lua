@@ -44,7 +44,9 @@ footer { border-top: 1px solid var(--line); margin-top: 16px; padding-top: 8px; 
   display: flex; flex-wrap: wrap; gap: 2px 24px; }
 @media (max-width: 640px) { body { padding: 12px; } svg text { font-size: 16px; }
   .columns { grid-template-columns: 1fr; }
-  .cards { grid-template-columns: 1fr 1fr; } }
+  .cards { grid-template-columns: 1fr 1fr; }
+  .currencies tr { display: grid; grid-template-columns: 1fr auto; }
+  .currencies th { grid-column: 1 / 3; } }
 @page { size: A4; margin: 10mm; }
 @media print { body { padding: 0; max-width: none; font-size: 9.5px; line-height: 1.3; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
