@@ -93,8 +93,8 @@ describe("palenca report", function()
   it("has one figure a line for each currency where the screen is narrow", function()
     local _, page = of_rows()
     local narrow = page:match("@media %(max%-width: 640px%)(.-)@page")
-    assert.truthy(narrow:find(".currencies tr { display: grid; grid-template-columns: 1fr auto; }", 1,
-      true), narrow)
+    assert.truthy(narrow:find(".currencies tr { display: grid; grid-template-columns: 1fr auto; }",
+      1, true), narrow)
   end)
 
   it("says what is not known, and why", function()
