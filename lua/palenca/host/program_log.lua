@@ -190,7 +190,7 @@ local function fields_of(event, state)
 end
 
 --- Logs an event whose handlers have returned.
--- @tparam table event with its `label` and `handlers`, their number
+-- @tparam table event with its `label` and `handlers`, their number, and maybe `http_failure`
 -- @tparam number seconds they took
 function program_log.handled(event, seconds)
   if not log.is_written("info") then
@@ -198,6 +198,7 @@ function program_log.handled(event, seconds)
   elseif as_json then -- thousands a second: one of the two is made
     local fields = fields_of(event, "done")
     fields.handlers, fields.ms = event.handlers, math.floor(seconds * 1000)
+    fields.http_failure = event.http_failure
     program_log.line(nil, fields)
     return
   end
@@ -206,6 +207,9 @@ function program_log.handled(event, seconds)
     what = "no handler for it"
   elseif event.attempt > 1 then
     what = what .. string.format(" (attempt %d)", event.attempt)
+  end
+  if event.http_failure then
+    what = what .. string.format(", although a palenca.http failed (%s)", event.http_failure)
   end
   write(log.truncate(describe(event) .. "  " .. what), "info") -- the label is redacted already
 end

@@ -93,6 +93,13 @@ local function wake(self, task)
   end
 end
 
+-- An event that ends as done may have lost something of its own: `palenca.http` does not raise.
+local function note_failure(task, result)
+  if task.trace and (result.kind or (result.status or 0) >= 400) then
+    task.trace.http_failure = result.kind or ("HTTP %d"):format(result.status)
+  end
+end
+
 local function on_done(self)
   if not self.done then
     self.done = function(call)
@@ -104,6 +111,8 @@ local function on_done(self)
           metrics.requested(result.status, result.attempts, result.turn_wait,
             result.rate_remaining)
           self.rejected = result.status == 401 and call.client or nil
+        else
+          note_failure(task, call.result)
         end
         if task.recording then
           task.recording:response(call.number, call.is_api, call.result)
@@ -326,7 +335,8 @@ function Scheduler:runtime()
 end
 
 --- What the event of the running task is known by elsewhere.
--- @treturn ?table `id`, and maybe `traceparent` and `request_id`; nil if none runs
+-- @treturn ?table `id`, and maybe `traceparent`, `request_id` and `http_failure`, of the last
+-- `palenca.http` that failed; nil if none runs
 function Scheduler:trace()
   return self.current and self.current.trace
 end

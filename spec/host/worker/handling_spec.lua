@@ -206,6 +206,39 @@ describe("handlers", function()
     assert.are.equal("done", event.state)
   end)
 
+  it("that end well although a request of theirs failed are logged so", function()
+    local server = stage:server(function(request)
+      request.respond(request.path == "/well" and 200 or 503, "{}")
+    end)
+    local served = serve([[
+      palenca.on("*", function(event)
+        palenca.http{ url = event.data.path == "/nobody" and "http://127.0.0.1:1/secret"
+          or URL .. event.data.path }
+      end)
+    ]], { url = server.url })
+    local failures = { ["/well"] = false, ["/ill"] = "HTTP 503", ["/nobody"] = "network" }
+    for path in pairs(failures) do
+      helper.post(served.url, { account_id = path:sub(2), path = path })
+    end
+    for path, failure in pairs(failures) do
+      local ending = served:wait_output("stderr", "account " .. path:sub(2)
+        .. "  done in [%d.]+ s([^\n]*)\n")
+      assert.are.equal(failure and ", although a palenca.http failed (" .. failure .. ")" or "",
+        ending)
+    end
+    assert.is_nil(served.stderr:find("secret", 1, true))
+    served:stop()
+    local started = stage:palenca({ "dev", process.write_file(stage:directory() .. "/dev.lua", [[
+      require("palenca").on("login.success", function()
+        require("palenca").http{ url = "http://127.0.0.1:1/" }
+      end)
+    ]]), "--login", "uber", "--once", "--listen", "127.0.0.1:0", "--sandbox-listen",
+      "127.0.0.1:0" })
+    assert.are.equal(0, started:wait_exit(), started.stderr)
+    assert.truthy(started.stderr:find("done in [%d.]+ s, although a palenca.http failed "
+      .. "%(network%)\n"), started.stderr)
+  end)
+
   it("may sleep, without holding others up", function()
     local server = holding_server()
     local served = serve([[
