@@ -1,6 +1,7 @@
 -- Calls of many keys in one process, in coroutines over a loop of its own.
 -- calls.lua URL CA KEYS EACH: EACH calls of every key at once, its whole limit, and one more that
--- waits for the next window. Prints how many were open at once, the bytes and the microseconds of
+-- waits for the next window; RELEASE is the command that has the server respond to them. Prints how
+-- many were open at once, the bytes and the microseconds of
 -- CPU that each had taken when they were sent, those that were sent beyond a limit, and the failed.
 -- calls.lua URL CA KEYS EACH COUNT: COUNT calls, EACH at a time. Prints the kilobytes of memory
 -- after a tenth of them and at the end, the microseconds of CPU of a call, and how many failed.
@@ -113,6 +114,7 @@ local function burst()
   step(0)
   local all = open
   time, memory = os.clock() - time, resident() - memory
+  assert(os.execute(os.getenv("RELEASE")), "the server does not release the calls")
   for _, client in ipairs(clients) do
     call(client)
   end
