@@ -5,8 +5,9 @@
 -- until it prints what the page says. ```lua is run by `palenca dev` with a login if it has
 -- handlers, else by `palenca run`; with `name=FILE` it is written to that file, for the blocks
 -- behind it. ```text is what the block before it prints, with `…` for anything and with other
--- numbers; ```json the same, of which the fields and types are compared. ```c is written to its
--- file, which a block behind it compiles. nginx_spec.lua has ```nginx, spec/browser ```js.
+-- numbers, or with `exact` the same ones; ```json the same, of which the fields and types are
+-- compared. ```c is written to its file, which a block behind it compiles. nginx_spec.lua has
+-- ```nginx, spec/browser ```js.
 --
 -- What differs from what a reader has: ports and directories, and the API, which is a sandbox.
 local cjson = require("cjson")
@@ -178,25 +179,29 @@ end
 local UUID = ("%x"):rep(8) .. "%-" .. ("%x"):rep(4) .. "%-" .. ("%x"):rep(4) .. "%-"
   .. ("%x"):rep(4) .. "%-" .. ("%x"):rep(12)
 
+local function one_space(line)
+  return (line:gsub("%s+", " "):gsub(" $", ""))
+end
+
 -- Ids, times and amounts are others each time.
 local function normalize(line)
-  return (line:gsub(UUID, "ID"):gsub("%d[%d.,]*%d", "N"):gsub("%d+", "N"):gsub("%s+", " ")
-    :gsub(" $", ""))
+  return one_space((line:gsub(UUID, "ID"):gsub("%d[%d.,]*%d", "N"):gsub("%d+", "N")))
 end
 
 local function pattern_of(line)
-  return "^" .. normalize(line):gsub("[%(%)%.%%%+%-%*%?%[%]%^%$]", "%%%0"):gsub("…", ".-") .. "$"
+  return "^" .. line:gsub("[%(%)%.%%%+%-%*%?%[%]%^%$]", "%%%0"):gsub("…", ".-") .. "$"
 end
 
 -- Whether the lines are there, in this order; else the first that is missing.
-local function missing_line(expected, printed)
+local function missing_line(expected, printed, is_exact)
+  local simplify = is_exact and one_space or normalize
   local wanted = {}
   for line in expected:gmatch("[^\n]+") do
     wanted[#wanted + 1] = line
   end
   local at = 1
   for line in printed:gmatch("[^\n]+") do
-    if wanted[at] and normalize(line):find(pattern_of(wanted[at])) then
+    if wanted[at] and simplify(line):find(pattern_of(simplify(wanted[at]))) then
       at = at + 1
     end
   end
@@ -241,7 +246,7 @@ end
 
 local function check_printed(block, out, err)
   if block.language == "text" then
-    local missing = missing_line(block.text, out .. err)
+    local missing = missing_line(block.text, out .. err, block.marks.exact)
     return missing == nil, ("not printed: %s\n%s%s"):format(missing, out, err)
   end
   local text = out:match("%b{}%s*$") or "{}"
