@@ -1,5 +1,6 @@
 --- Raises what is wrong with an argument: what it is, what was expected, and what it was.
 -- @module palenca.income.fail
+local argcheck = require("palenca.util.argcheck")
 local canonical_json = require("palenca.util.canonical_json")
 local suggest = require("palenca.util.suggest")
 
@@ -42,6 +43,16 @@ function fail.show(value)
   return (kind == "userdata" or fail.is_pager(value)) and tostring(value) or "a " .. kind
 end
 
+--- Raises for what has to be a number: of a text the message says that it is one, since it may be
+-- of digits.
+-- @tparam string place such as `rule.ratio`
+-- @tparam string expected such as `"expected a number from 0 to 1"`
+-- @param value what it was
+function fail.number(place, expected, value)
+  local shown = (type(value) == "string" and "the text " or "") .. fail.show(value)
+  error(("palenca.income: %s: %s, got %s"):format(place, expected, shown), 0)
+end
+
 --- Raises. No line of a file is blamed: the mistake is in the data.
 -- @tparam string place such as `rows[3].amount`
 -- @tparam string expected such as `"expected a date"`
@@ -67,7 +78,8 @@ function fail.unless_known(place, given, known)
     end
   end
   if unknown then
-    error(("palenca.income: %s: unknown field %s%s"):format(place, unknown, meant), 0)
+    error(("palenca.income: %s: unknown field %s (known: %s)%s"):format(place, unknown,
+      table.concat(argcheck.words(known), ", "), meant), 0)
   end
 end
 

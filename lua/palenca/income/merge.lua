@@ -35,7 +35,7 @@ local function check_report(place, report)
   end
   for _, name in ipairs({ "rows", "total_items" }) do
     if report[name] ~= nil and type(report[name]) ~= "number" then
-      fail.value(place .. "." .. name, "expected a number of rows", report[name])
+      fail.number(place .. "." .. name, "expected a number of rows", report[name])
     end
   end
 end

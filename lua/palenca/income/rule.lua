@@ -31,11 +31,12 @@ local function check_limit(place, name, value)
     -- Figures have four decimals: a finer limit would be truncated silently.
     if type(value) ~= "number" or not (value >= 0 and value <= 1)
       or floor(value * 10000 + 0.5) / 10000 ~= value then
-      fail.value(place .. "." .. name, "expected 0 to 1 with at most four decimals", value)
+      fail.number(place .. "." .. name, "expected a number from 0 to 1 with at most four decimals",
+        value)
     end
   elseif type(value) ~= "number" or not (value >= 0 and value <= WHOLE_MAX)
     or value ~= floor(value) then
-    fail.value(place .. "." .. name, "expected a whole number from 0 to 100000", value)
+    fail.number(place .. "." .. name, "expected a whole number from 0 to 100000", value)
   end
 end
 

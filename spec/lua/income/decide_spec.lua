@@ -308,6 +308,9 @@ describe("what is not known is never approved, nor declined", function()
   end)
 end)
 
+local KNOWN = "(known: max_days_since_last, max_decline, max_gap, min_active_weeks, "
+  .. "min_days_observed, min_regularity, min_stability, ratio, version)"
+
 describe("what is wrong with a rule or a request", function()
   local figures = daily(60, 500)
 
@@ -316,16 +319,18 @@ describe("what is wrong with a rule or a request", function()
       ["rule: expected a table, got nil"] = false,
       ["rule.version: expected a text or a whole number, got nil"] = {},
       ['rule.version: expected a text or a whole number, got ""'] = { version = "" },
-      ['rule: unknown field "min_days"'] = { version = 1, min_days = 5 },
+      ['rule: unknown field "max_income_share" ' .. KNOWN] = { version = 1, max_income_share = 5 },
       ["rule.max_gap: expected a whole number from 0 to 100000, got 2.5"] =
         { version = 1, max_gap = 2.5 },
-      ['rule.max_gap: expected a whole number from 0 to 100000, got "21"'] =
+      ['rule.max_gap: expected a whole number from 0 to 100000, got the text "21"'] =
         { version = 1, max_gap = "21" },
-      ["rule.ratio: expected 0 to 1 with at most four decimals, got 30"] =
+      ['rule.ratio: expected a number from 0 to 1 with at most four decimals, got the text "0.3"'] =
+        { version = 1, ratio = "0.3" },
+      ["rule.ratio: expected a number from 0 to 1 with at most four decimals, got 30"] =
         { version = 1, ratio = 30 },
-      ["rule.ratio: expected 0 to 1 with at most four decimals, got 0.33333"] =
+      ["rule.ratio: expected a number from 0 to 1 with at most four decimals, got 0.33333"] =
         { version = 1, ratio = 0.33333 },
-      ["rule.min_stability: expected 0 to 1 with at most four decimals, got nan"] =
+      ["rule.min_stability: expected a number from 0 to 1 with at most four decimals, got nan"] =
         { version = 1, min_stability = 0 / 0 },
     } do
       assert.equal("palenca.income: " .. expected,
@@ -342,7 +347,8 @@ describe("what is wrong with a rule or a request", function()
       ["request.installment: expected no negative amount, got -1"] = { installment = -1 },
       ['request.obligations: expected a finite number or decimal text, got "x"'] =
         { installment = 1, obligations = "x" },
-      ['request: unknown field "instalment"; did you mean \'installment\'?'] =
+      ['request: unknown field "instalment" (known: installment, obligations)'
+        .. "; did you mean 'installment'?"] =
         { installment = 1, instalment = 1 },
     } do
       assert.equal("palenca.income: " .. expected,
@@ -387,7 +393,7 @@ describe("palenca.income.load_rule", function()
     end
     assert.matches("compiled", problem_of(load_text, string.dump(function() end)))
     assert.equal("palenca.income: " .. path
-      .. ": unknown field \"max_gaps\"; did you mean 'max_gap'?",
+      .. ': unknown field "max_gaps" ' .. KNOWN .. "; did you mean 'max_gap'?",
       problem_of(load_text, 'return { version = "a", max_gaps = 5 }'))
     assert.matches("no/such/file", problem_of(income.load_rule, "/no/such/file"), 1, true)
     assert.matches("expected a path", problem_of(income.load_rule, nil))

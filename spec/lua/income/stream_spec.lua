@@ -59,7 +59,8 @@ describe("palenca.income.merge", function()
   it("names what is wrong", function()
     for expected, accounts in pairs {
       ['accounts: expected a list of accounts, got "x"'] = "x",
-      ['accounts[1]: unknown field "row"; did you mean \'rows\'?'] = { { row = {} } },
+      ['accounts[1]: unknown field "row" (known: account, platform, report, rows, warning)'
+        .. "; did you mean 'rows'?"] = { { row = {} } },
       ["accounts[1].rows: expected a list of rows, got nil"] = { {} },
       ['accounts[1].warning: expected a text that is not empty, got ""'] =
         { { rows = {}, warning = "" } },
@@ -150,14 +151,15 @@ describe("what cannot be read", function()
       ["options.start_date: " .. date .. "5"] = { as_of = "2026-01-01", start_date = 5 },
       ['options.start_date: expected no day after options.as_of, got "2026-01-02"'] =
         { as_of = "2026-01-01", start_date = "2026-01-02" },
-      ['options: unknown field "end_date"'] = { as_of = "2026-01-01", zone = 1, end_date = 1 },
+      ['options: unknown field "end_date" (known: allow_incomplete, as_of, report, start_date)'] =
+        { as_of = "2026-01-01", zone = 1, end_date = 1 },
       ["options.allow_incomplete: expected a boolean, got 1"] =
         { as_of = "2026-01-01", allow_incomplete = 1 },
       ["options.report: expected the report of a pager, got true"] =
         { as_of = "2026-01-01", report = true },
       ["options.report.complete: expected a boolean, got nil"] =
         { as_of = "2026-01-01", report = {} },
-      ['options.report.rows: expected a number of rows, got "5"'] =
+      ['options.report.rows: expected a number of rows, got the text "5"'] =
         { as_of = "2026-01-01", report = { complete = true, rows = "5" } },
       ["options.report.total_items: expected a number of rows, got true"] =
         { as_of = "2026-01-01", report = { complete = true, rows = 0, total_items = true } },
