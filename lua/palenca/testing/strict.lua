@@ -4,6 +4,7 @@
 local argcheck = require("palenca.util.argcheck")
 local client = require("palenca.client")
 local errors = require("palenca.errors")
+local json = require("palenca.util.json")
 local pager = require("palenca.client.pager")
 local palenca = require("palenca")
 local reference = require("palenca.testing.reference")
@@ -70,7 +71,25 @@ function strict.examine_list(report, class, list)
   examine_list(report, class, list)
 end
 
---- Raises unless a table has fields of a class only; nil has none.
+local check_fields
+
+-- `kind`: a class, with `[]` behind it if it is a list of those.
+local function check_inner(what, kind, value, level)
+  local class = kind:match("^(.*)%[%]$")
+  if value == json.null then
+    return
+  elseif not class or type(value) ~= "table" then
+    check_fields(what, class or kind, value, level + 1)
+    return
+  elseif #value == 0 and next(value) ~= nil then
+    error(what .. " must be a list", level + 1)
+  end
+  for at, item in ipairs(value) do
+    check_fields(("%s[%d]"):format(what, at), class, item, level + 1)
+  end
+end
+
+--- Raises unless a table has fields of a class only, and so have the tables in it; nil has none.
 -- @tparam string what it is, for the message
 -- @tparam string class
 -- @tparam ?table value
@@ -82,13 +101,17 @@ function strict.check_fields(what, class, value, level)
   elseif type(value) ~= "table" then
     error(("%s must be a table, got %s"):format(what, type(value)), level + 1)
   end
-  for name in pairs(value) do
+  for name, inner in pairs(value) do
     if not known[name] then
       error(("%s: unknown field '%s' (known: %s)%s"):format(what, tostring(name),
         table.concat(argcheck.words(known), ", "), suggest.text(name, known)), level + 1)
+    elseif type(known[name]) == "string" then
+      check_inner(what .. "." .. name, known[name], inner, level + 1)
     end
   end
 end
+
+check_fields = strict.check_fields
 
 --- Makes an event strict.
 function strict.event(report, event)

@@ -1,5 +1,6 @@
 --- palenca.testing: a script runs without a network, at the test's time, with what the test sets.
 local handlers = require("palenca.handlers")
+local json = require("palenca.util.json")
 local palenca = require("palenca")
 local process = require("spec.support.process")
 local recorder = require("palenca.decision.recorder")
@@ -255,6 +256,33 @@ describe("palenca.testing", function()
       local _, problem = pcall(test.worker, test, { rows = { { ammount = 5 } } })
       assert.truthy(problem:find("worker: rows[1]: unknown field 'ammount'", 1, true), problem)
       assert.truthy(problem:find("did you mean 'amount'?", 1, true), problem)
+    end)
+
+    it("is rejected with an unknown field inside of another", function()
+      start()
+      for text, given in pairs {
+        ["worker: profile.profile: unknown field 'first_nam' (known: address, birthday, "] =
+          { profile = { profile = { first_nam = "Eva" } } },
+        ["worker: profile.ids_info[2]: unknown field 'typ' (known: "] =
+          { profile = { ids_info = { {}, { typ = "RFC" } } } },
+        ["worker: profile.ids_info must be a list"] = { profile = { ids_info = { type = "RFC" } } },
+        ["worker: profile.bank_info must be a table, got string"] =
+          { profile = { bank_info = "BBVA" } },
+        ["worker: employment.employment_info.employment_files[1]: unknown field 'ulr' (known: "] =
+          { employment = { employment_info = { employment_files = { { ulr = "" } } } } },
+        ["worker: employment.employment_history[1]: unknown field 'employr' (known: "] =
+          { employment = { employment_history = { { employr = "" } } } },
+      } do
+        local _, problem = pcall(test.worker, test, given)
+        assert.truthy(tostring(problem):find(text, 1, true), text .. "\n" .. tostring(problem))
+        assert.is_true(not text:find("unknown", 1, true) or problem:find("; did you mean '") ~= nil)
+      end
+      local _, problem = pcall(function()
+        test:worker { profile = { profile = { first_nam = "Eva" } } }
+      end)
+      assert.truthy(problem:find("^spec/lua/testing/session_spec.lua:%d+: .*; did you mean "
+        .. "'first_name'%?$"), problem)
+      assert.truthy(test:worker { profile = { bank_info = json.null, ids_info = json.null } })
     end)
   end)
 
