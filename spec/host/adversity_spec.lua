@@ -334,7 +334,7 @@ describe("palenca serve", function()
       local response = http.request("POST", served.url, helper.body({ account_id = "after" }))
       assert.are.equal(503, response.status)
       local line = "cannot write to " .. served.db .. ": " .. said
-        .. " was moved or removed; start again\n"
+        .. " was moved or removed; move it back or start again\n"
       served:wait_output("stderr", "(" .. line:gsub("%p", "%%%0") .. ")")
       assert.are.equal(0, served:stop())
       if suffix ~= "" then -- what was acknowledged before is there at the next start
@@ -347,6 +347,23 @@ describe("palenca serve", function()
       end
     end)
   end
+
+  it("stores again once a file that was moved is back, without a start", function()
+    local served = stage:serve({ text = "" })
+    for number, suffix in ipairs({ "", "-wal", "-shm", "-lock" }) do
+      local path = served.db .. suffix
+      assert(os.rename(path, path .. ".away"))
+      assert.are.equal(503, http.request("POST", served.url, helper.body()).status)
+      assert(os.rename(path .. ".away", path))
+      local account = "back" .. number
+      helper.ask_until(function()
+        return http.request("POST", served.url, helper.body({ account_id = account })).status == 200
+      end, "a webhook to be stored")
+      helper.wait_state(served.db, account, "done")
+      helper.wait_lines(served, "stderr", "writing again to ", number)
+    end
+    assert.are.equal(0, served:stop())
+  end)
 
   it("takes no database that has two names", function()
     local directory = stage:directory()

@@ -212,7 +212,8 @@ bool event_sql_commit(event_sql *sql) {
   const char *missing = event_file_missing_part(&sql->file);
   if (missing != NULL) {
     sql->failure = EVENT_FAILURE_REMOVED;
-    return host_error_set(&sql->error, HOST_FAILED, "%s%s file was moved or removed; start again",
+    return host_error_set(&sql->error, HOST_FAILED,
+                          "%s%s file was moved or removed; move it back or start again",
                           missing[0] != '\0' ? "its " : "the", missing);
   }
   return run(sql, sql->statements[COMMIT]);
