@@ -226,6 +226,21 @@ describe("rows of the API in the shell", function()
     end
   end)
 
+  it("says how many users it has read, if there are many", function()
+    local many, address, its_key = process.sandbox({ "--accounts", "24", "--rate-limit", "0" })
+    finally(function()
+      many:stop()
+    end)
+    local env = { PALENCA_API_KEY = its_key, PALENCA_BASE_URL = address }
+    local status, out, err = call({ "accounts", "--since", "2024-01-01", "--csv" }, env)
+    assert.are.equal(0, status, err)
+    assert.are.equal(26, #lines_of(out))
+    local lines = lines_of(err)
+    assert.are.equal(10, #lines, err)
+    assert.are.equal("palenca: 3 of 25 users", lines[1])
+    assert.are.equal("palenca: 25 of 25 users", lines[10])
+  end)
+
   it("shows the logins of an account, whenever they were", function()
     local rows = helper.lines_of_json(good("logins", TUTORIAL, "--json"))
     assert.are.equal(1, #rows)

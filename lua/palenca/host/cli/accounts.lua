@@ -6,34 +6,60 @@ local rows_command = require("palenca.host.cli.rows_command")
 
 local DAYS = 30
 
+-- Fewer are read before anybody asks how far it is.
+local SHOWN_MIN = 20
+
+-- Each once.
 local function users_of(api, given)
-  if #given.users > 0 then
-    return given.users
+  local users, seen = {}, {}
+  local function add(user)
+    if not seen[user] then
+      seen[user] = true
+      users[#users + 1] = user
+    end
+  end
+  for _, user in ipairs(given.users) do
+    add(user)
+  end
+  if #users > 0 then
+    return users
   end
   local period = rows_command.period(given, function()
     return date_argument.days_ago(DAYS)
   end)
-  local ids = {}
-  for at, user in ipairs(api_command.must(api_command.read_rows(api.users:search(period)))) do
-    ids[at] = user.user_id
+  for _, user in ipairs(api_command.must(api_command.read_rows(api.users:search(period)))) do
+    add(user.user_id)
   end
-  return ids
+  return users
 end
 
-local function read(api, given)
-  local all, seen = {}, {}
-  for _, user in ipairs(users_of(api, given)) do
-    if not seen[user] then
-      seen[user] = true
-      local data, err = api.users:accounts(user)
-      api_command.must(data, err, "user " .. user)
-      for _, account in ipairs(data.accounts or {}) do
-        account.user_id = user
-        all[#all + 1] = account
-      end
+local function read_all(api, users, bar)
+  local all = {}
+  for _, user in ipairs(users) do
+    local data, err = api.users:accounts(user)
+    api_command.must(data, err, "user " .. user)
+    for _, account in ipairs(data.accounts or {}) do
+      account.user_id = user
+      all[#all + 1] = account
+    end
+    if bar then
+      bar:advance()
     end
   end
   return all
+end
+
+local function read(api, given, start_progress)
+  local users = users_of(api, given)
+  local bar = #users >= SHOWN_MIN and start_progress(#users, "users") or nil
+  local ok, result = pcall(read_all, api, users, bar)
+  if bar then
+    bar:clear()
+  end
+  if not ok then
+    error(result, 0)
+  end
+  return result
 end
 
 return rows_command.new({

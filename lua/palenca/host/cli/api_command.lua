@@ -9,6 +9,7 @@ local options = require("palenca.host.cli.options")
 local output = require("palenca.host.cli.output")
 local page_reader = require("palenca.client.page_reader")
 local program_log = require("palenca.host.program_log")
+local progress = require("palenca.host.cli.progress")
 local runtime = require("palenca.runtime")
 local user_error = require("palenca.host.user_error")
 
@@ -38,11 +39,15 @@ end
 -- would otherwise stand still without a word.
 -- @tparam table given the parsed options
 -- @treturn Client
+-- @treturn function given how many there are and what they are, such as "users", returns a
+-- @{palenca.host.cli.progress}, which shows the waits from then on
 function api_command.logging_client(given)
-  local logged_until = 0
+  local logged_until, bar = 0, nil
   local own, on_attempt = observed_runtime.new(function(reason, seconds)
     local now = host.unix_time()
-    if reason and seconds >= WAIT_MIN and now >= logged_until then
+    if bar then
+      bar:update(reason, seconds)
+    elseif reason and seconds >= WAIT_MIN and now >= logged_until then
       logged_until = now + seconds
       local text = ("waiting %s until %s"):format(reason,
         os.date("%H:%M:%S", math.floor(logged_until)))
@@ -50,7 +55,10 @@ function api_command.logging_client(given)
     end
   end)
   runtime.use(own)
-  return api_command.client(given, { on_attempt = on_attempt })
+  return api_command.client(given, { on_attempt = on_attempt }), function(total, noun)
+    bar = progress.new({ total = total, done = 0, noun = noun, json = given.json })
+    return bar
+  end
 end
 
 --- Describes an error of the API, with where to look further.

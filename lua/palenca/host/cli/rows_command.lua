@@ -156,7 +156,8 @@ local function problem_of(spec, given)
 end
 
 local function show(spec, given)
-  local rows, none = filter(spec, given, spec.read(api_command.logging_client(given), given))
+  local api, start_progress = api_command.logging_client(given)
+  local rows, none = filter(spec, given, spec.read(api, given, start_progress))
   if spec.newest then
     sort(rows, spec.newest)
   end
@@ -170,7 +171,8 @@ end
 
 --- Makes a command.
 -- @tparam table spec `name, summary`; `noun`, what the rows are, in plural; `columns`, see
--- @{palenca.host.cli.rows_format}; `read`, a function from client and options to the rows; maybe
+-- @{palenca.host.cli.rows_format}; `read`, a function from client, options and what starts a
+-- @{palenca.host.cli.progress} (see @{api_command.logging_client}) to the rows; maybe
 -- `argument` (`name, help, argname, args, convert`); `since`, the default first day in words;
 -- `filters`, names of fields; `newest`, the field that rows are sorted by; `define`, which adds
 -- more options; `has_secrets`, what is masked, as the help of `--unmask`; `write`, instead of
