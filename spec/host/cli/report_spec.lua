@@ -82,6 +82,27 @@ describe("palenca report", function()
     end
   end)
 
+  it("has the total of several accounts of a platform apart from each", function()
+    local lines = {}
+    for _, account in ipairs({ "one", "two", "three" }) do
+      lines[#lines + 1] = cjson.encode({ amount = 100, currency = "mxn", account = account,
+        platform = account == "three" and "rappi" or "uber", earning_date = "2026-02-28" })
+    end
+    local rows = process.write_file(directory .. "/accounts.jsonl", table.concat(lines, "\n"))
+    for language, total in pairs({ en = "Total of uber", es = "Total de uber",
+      pt = "Total de uber" }) do
+      local _, page = report({ "--rows", rows, "--as-of", "2026-03-01", "--lang", language })
+      local texts = {}
+      for row in page:gmatch("<tr>(.-)</tr>") do
+        texts[(row:gsub("<[^>]*>", "|"):gsub("|+", "|"))] = true
+      end
+      for _, text in ipairs({ "|uber|one|two|", "|" .. total .. "|200.00 MXN|",
+        "|rappi|three|100.00 MXN|" }) do
+        assert.is_true(texts[text], text .. page)
+      end
+    end
+  end)
+
   it("marks the window and partial months", function()
     local _, page = of_rows()
     assert.are.equal(2, select(2, page:gsub('class="window"', "")))

@@ -86,28 +86,38 @@ local function warning(data, words)
     element("b", nil, words.several:format(count)), element("p", nil, words.added)) or ""
 end
 
--- A row for each platform: its total is that of all its accounts.
+-- A row for each platform. The total of several accounts has a row of its own: beside the first it
+-- would be taken for the total of that one alone.
+local function add_platform(rows, data, words, platform, lines)
+  local own = (data.income.platforms or {})[platform]
+  local name = platform == "" and words.account or data.platform_names[platform] or platform
+  local total = own and own.total and with_currency(own.total, data.income.currency) or ""
+  local is_one = #lines == 1
+  rows[#rows + 1] = element("tr", nil, element("th", { scope = "row" }, name),
+    element("td", nil, lines), element("td", { class = "value" }, is_one and total or ""))
+  if not is_one and total ~= "" then
+    rows[#rows + 1] = element("tr", nil,
+      element("th", { scope = "row" }, words.total:format(name)), element("td"),
+      element("td", { class = "value" }, total))
+  end
+end
+
 local function accounts(data, words)
-  local rows, by_platform = {}, {}
+  local platforms, lines_of = {}, {}
   for _, account in ipairs(data.accounts) do
     local platform = account.platform or ""
-    local row = by_platform[platform]
-    if not row then
-      row = { platform = platform, lines = {} }
-      by_platform[platform], rows[#rows + 1] = row, row
+    local lines = lines_of[platform]
+    if not lines then
+      lines = {}
+      lines_of[platform], platforms[#platforms + 1] = lines, platform
     end
     local owner = #data.workers > 1 and data.owners[account.account]
-    row.lines[#row.lines + 1] = element("div", nil, account.account or "",
+    lines[#lines + 1] = element("div", nil, account.account or "",
       owner and owner.name and element("div", { class = "legend" }, owner.name) or "")
   end
-  for at, row in ipairs(rows) do
-    local own = (data.income.platforms or {})[row.platform]
-    rows[at] = element("tr", nil,
-      element("th", { scope = "row" }, row.platform == "" and words.account
-        or data.platform_names[row.platform] or row.platform),
-      element("td", nil, row.lines),
-      element("td", { class = "value" }, own and own.total
-        and with_currency(own.total, data.income.currency) or ""))
+  local rows = {}
+  for _, platform in ipairs(platforms) do
+    add_platform(rows, data, words, platform, lines_of[platform])
   end
   return section(words.accounts, element("table", nil, rows))
 end

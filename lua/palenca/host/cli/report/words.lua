@@ -9,7 +9,7 @@ return {
     people = "Personas", several = "Las cuentas nombran a %d personas",
     added = "Las cifras suman los ingresos de todas y, como el resultado, "
       .. "solo valen si son la misma.",
-    accounts = "Cuentas", account = "Cuenta", status = "Estado",
+    accounts = "Cuentas", account = "Cuenta", total = "Total de %s", status = "Estado",
     outcome = "Resultado", for_worker = "Para la persona",
     approve = "Aprobar", refer = "Revisar", decline = "Rechazar", undecidable = "Sin decisión",
     figures = "Cifras", problems = "Problemas de los datos", no_problems = "Ninguno.",
@@ -30,7 +30,7 @@ return {
     trips = "Viagens", rating = "Avaliação",
     people = "Pessoas", several = "As contas são de %d pessoas",
     added = "Os valores somam a renda de todas e, como o resultado, só valem se forem a mesma.",
-    accounts = "Contas", account = "Conta", status = "Situação",
+    accounts = "Contas", account = "Conta", total = "Total de %s", status = "Situação",
     outcome = "Resultado", for_worker = "Para a pessoa",
     approve = "Aprovar", refer = "Analisar", decline = "Recusar", undecidable = "Sem decisão",
     figures = "Valores", problems = "Problemas dos dados", no_problems = "Nenhum.",
@@ -52,7 +52,7 @@ return {
     people = "People", several = "The accounts name %d people",
     added = "The figures add up the income of all; they, and any outcome, "
       .. "hold only if these are one person.",
-    accounts = "Accounts", account = "Account", status = "Status",
+    accounts = "Accounts", account = "Account", total = "Total of %s", status = "Status",
     outcome = "Outcome", for_worker = "For the worker",
     approve = "Approve", refer = "Review", decline = "Decline", undecidable = "No decision",
     figures = "Figures", problems = "Problems of the data", no_problems = "None.",
