@@ -270,6 +270,31 @@ describe("palenca report", function()
       assert.truthy(err:find("palenca: auth: [^\n]*; 1 of 2 accounts are exported"), err)
     end)
 
+    it("counts several people as a problem of the data, without a word for them", function()
+      local several = {}
+      for at, name in ipairs({ "one", "other" }) do
+        local login = http.request("POST", url .. "/sandbox/logins",
+          cjson.encode({ external_id = name, platform = "uber" }),
+          { ["content-type"] = "application/json" })
+        several[at] = cjson.decode(login.body).data.account_id
+      end
+      local function page_with_rule(...)
+        local status, page, err = report({ "--lang", "es", "--one-person", "--rule",
+          uv.cwd() .. "/examples/rule.lua", "--installment", "3000", ... }, env)
+        assert.are.equal(0, status, err)
+        return page
+      end
+      local page = page_with_rule(table.unpack(several))
+      local problems = page:match("<h2>Problemas de los datos</h2>(.-)</section>")
+      assert.truthy(problems:find("<li>Las cuentas nombran a 2 personas</li>", 1, true), problems)
+      assert.truthy(page:find("Resultado: ", 1, true))
+      assert.is_nil(page:find("Para la persona", 1, true))
+      page = page_with_rule(several[1])
+      problems = page:match("<h2>Problemas de los datos</h2>(.-)</section>")
+      assert.is_nil(problems:find("nombran", 1, true), problems)
+      assert.truthy(page:find("Para la persona", 1, true))
+    end)
+
     it("says on the page of an account that was never connected that nothing is known", function()
       local login = http.request("POST", url .. "/sandbox/logins",
         '{"identifier":"rappi+incomplete@palenca-tests.com"}',

@@ -166,7 +166,8 @@ local function outcome(data, words)
   return element("section", { class = "outcome " .. verdict.outcome },
     element("b", nil, words.outcome .. ": " .. words[verdict.outcome]),
     element("p", nil, texts.analyst),
-    element("p", nil, words.for_worker .. ": " .. texts.worker))
+    -- of several persons' income there is nothing to say to any of them
+    #data.workers > 1 and "" or element("p", nil, words.for_worker .. ": " .. texts.worker))
 end
 
 local function figure_table(figures, first, last)
@@ -180,10 +181,13 @@ local function figure_table(figures, first, last)
   return element("table", nil, rows)
 end
 
-local function problems(income, words, language)
-  local list = {}
-  for _, problem in ipairs(income.problems) do
-    list[#list + 1] = element("li", nil, figure_texts.problem(problem, language))
+local function problems(data, words)
+  local list, people_count = {}, #data.workers
+  if people_count > 1 then
+    list[1] = element("li", nil, words.several:format(people_count))
+  end
+  for _, problem in ipairs(data.income.problems) do
+    list[#list + 1] = element("li", nil, figure_texts.problem(problem, data.language))
   end
   return section(words.problems, #list > 0 and element("ul", nil, list)
     or element("p", { class = "legend" }, words.no_problems))
@@ -279,7 +283,7 @@ local function body(data, words)
       weeks(income, figures, words)),
     section(words.figures, element("div", { class = "columns" },
       figure_table(figures, 1, half), figure_table(figures, half + 1, #figures))),
-    problems(income, words, data.language),
+    problems(data, words),
     footer(data, words),
   }
 end
