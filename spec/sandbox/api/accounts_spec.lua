@@ -52,6 +52,46 @@ describe("sandbox accounts", function()
   end)
 end)
 
+describe("the accounts of one user", function()
+  local api
+  before_each(function() api = helper.new { webhook_delay = 0 } end)
+
+  local function profile_of(login)
+    return select(2, api:call("GET", "/v1/accounts/" .. login.account_id .. "/profile")).data
+  end
+
+  local function person_of(login)
+    local data = profile_of(login)
+    return { data.profile.first_name, data.profile.last_name, data.profile.birthday,
+      data.profile.email, data.ids_info }
+  end
+
+  it("are of one person, whose first account may be gone", function()
+    local first = api:login { platform = "uber", country = "mx", external_id = "one" }
+    local alone = profile_of(first)
+    local second = api:login { platform = "didi", country = "mx", external_id = "one" }
+    assert.same(alone, profile_of(first))
+    assert.same(person_of(first), person_of(second))
+    assert.is_not.same(alone.metrics_info, profile_of(second).metrics_info)
+    local person = person_of(second)
+    api:call("DELETE", "/v1/accounts/" .. first.account_id)
+    assert.same(person, person_of(second))
+    local third = api:login { platform = "rappi", country = "mx", external_id = "one" }
+    assert.same(person, person_of(third))
+    local other = api:login { platform = "uber", country = "mx", external_id = "other" }
+    assert.is_not.same(person, person_of(other))
+  end)
+
+  it("keep the name and birth date in another country, with that one's number", function()
+    local first = api:login { platform = "uber", country = "mx", external_id = "one" }
+    local second = api:login { platform = "uber", country = "br", external_id = "one" }
+    local here, there = person_of(first), person_of(second)
+    assert.equal("CURP", table.remove(here)[1].name)
+    assert.equal("CPF", table.remove(there)[1].name)
+    assert.same(here, there)
+  end)
+end)
+
 describe("sandbox profiles", function()
   local function profile_of(body)
     local api = helper.new { webhook_delay = 0 }

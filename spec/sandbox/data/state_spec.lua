@@ -49,7 +49,9 @@ describe("the sandbox's state file", function()
 
   it("brings back users, accounts, logins, webhooks and deliveries", function()
     local api = open { webhook_delay = 0 }
+    api:login { platform = "uber", external_id = "e" }
     local hook = api:webhook()
+    -- of the same person
     local login = api:login { platform = "rappi", external_id = "e" }
     api.sandbox:delivered(api.sandbox:next_delivery(), { status = 200, body = "thanks" })
     local targets = {

@@ -82,9 +82,16 @@ local function find_user(store, given)
   return store:create_user { external_id = given.external_id, widget_id = given.widget_id }, true
 end
 
+-- Whose a further account of a user is. Noted in it, as the first one may be deleted or go over to
+-- another user.
+local function person_of(first)
+  return first and (first.person or { account_id = first.account_id, country = first.country })
+end
+
 -- A worker who connects the same account again has it still.
 local function find_account(store, user, platform, given)
-  for _, account in ipairs(store:accounts_of(user.user_id)) do
+  local known = store:accounts_of(user.user_id)
+  for _, account in ipairs(known) do
     if account.platform == platform and given.identifier
       and account.identifier == given.identifier then
       return account
@@ -98,6 +105,7 @@ local function find_account(store, user, platform, given)
     platform = platform,
     country = given.country or constants.home_country[platform] or "mx",
     identifier = given.identifier,
+    person = person_of(known[1]),
     created = store:now(),
   }
 end

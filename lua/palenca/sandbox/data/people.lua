@@ -140,20 +140,24 @@ local function metrics_of(stream)
   }
 end
 
---- Generates the person of an account. Equal account ids have equal persons.
--- @tparam table account with `account_id`, `platform`, `country` and maybe `warning`
+--- Generates the person of an account. Equal account ids have equal persons; vehicle and metrics
+-- are each account's own.
+-- @tparam table account with `account_id`, `platform`, `country` and maybe `warning`; `person`,
+-- `{account_id=, country=}` of the first account of the same person
 -- @treturn table `profile`, `ids_info`, `bank_info`, `vehicle_info`, `metrics_info`
 function people.generate(account)
-  local stream = random.new(account.account_id, "person")
-  local person = make_person(stream, account.country)
+  local first = account.person or account
+  local stream = random.new(first.account_id, "person")
+  local person = make_person(stream, first.country)
   local profile = profile_of(person, account)
   local made = {
     profile = profile,
     ids_info = identity(person, account.country),
     bank_info = bank_of(person, profile),
-    vehicle_info = vehicle_of(stream, account.platform),
-    metrics_info = metrics_of(stream),
   }
+  local own = account.person and random.new(account.account_id, "person") or stream
+  made.vehicle_info = vehicle_of(own, account.platform)
+  made.metrics_info = metrics_of(own)
   if account.warning == "incomplete_profile_data" then
     profile.birthday, profile.phone, profile.address = nil, nil, nil
     made.bank_info = nil
