@@ -171,6 +171,8 @@ end
 -- @tfield ?integer replay how often it was replayed
 -- @tfield ?boolean reconciled true: it was queued by `palenca reconcile`, as no webhook had come
 -- @tfield number received_at Unix seconds
+-- @tfield ?string traceparent of the webhook's headers, in `palenca serve`
+-- @tfield ?string request_id the webhook's header `X-Request-Id`, in `palenca serve`
 -- @tfield table data what the body holds as `data`
 -- @tfield string body its bytes
 

@@ -90,7 +90,7 @@ describe("the annotations", function()
     finally(remove)
     local status, _, err = process.run("/usr/bin/lua5.4", { "spec/support/annotations", directory })
     assert.equal(0, status, err)
-    for _, path in ipairs { "meta", "luacheck_fields.lua", "testing/reference.lua" } do
+    for _, path in ipairs { "meta", "luacheck_fields.lua", "strict/reference.lua" } do
       local same, said = process.run("/usr/bin/diff",
         { "-r", "lua/palenca/" .. path, directory .. "/" .. path })
       assert.equal(0, same, "run spec/support/annotations: " .. said)
@@ -273,7 +273,7 @@ describe("the annotations", function()
   it("have every field that the sandbox's responses have, and no other", function()
     local helper = require("spec.sandbox.helper")
     local api, seen = helper.new(), {}
-    local reference = require("palenca.testing.reference")
+    local reference = require("palenca.strict.reference")
     local function see(class, method, path, body)
       local _, _, _, text = api:call(method, path, body)
       local data = reader.read(text).data
@@ -354,7 +354,8 @@ describe("the annotations", function()
     palenca.on("*", print)
     local subject = { account_id = "a", user_id = "u", external_id = "e", platform = "uber",
       status_details = "s", webhook_id = "w" }
-    check(test:event("login.error", subject, { replay = 1 }).event, "Event", seen, "event")
+    check(test:event("login.error", subject, { replay = 1, traceparent = "t",
+      request_id = "r" }).event, "Event", seen, "event")
     check(test:event("login.success", subject, { body = [[{"reconciled": true, "data":
       {"webhook_action": "login.success"}}]] }).event, "Event", seen, "event")
     check(palenca.advice.of_login("login_refused"), "Advice", seen, "advice")

@@ -61,13 +61,15 @@ local ROOMS = {
   { "lua/palenca/sandbox", uses = "lua/palenca/sandbox/data lua/palenca/sandbox/http "
     .. "lua/palenca/sandbox/delivery lua/palenca/sandbox/api lua/palenca/sandbox/control" },
 
+  { "lua/palenca/strict", uses = "lua/palenca/util lua/palenca lua/palenca/client "
+    .. "lua/palenca/init.lua" },
   -- and the sandbox, where there is one
   { "lua/palenca/testing", uses = "core/binding lua/palenca/util lua/palenca lua/palenca/runtime "
-    .. "lua/palenca/client lua/palenca/webhook lua/palenca/decision lua/palenca/init.lua" },
+    .. "lua/palenca/client lua/palenca/webhook lua/palenca/decision lua/palenca/strict" },
 
   { "lua/palenca/host", uses = "core/binding core/host/lua lua/palenca/util lua/palenca "
     .. "lua/palenca/runtime lua/palenca/client lua/palenca/webhook lua/palenca/decision "
-    .. "lua/palenca/sandbox/data "
+    .. "lua/palenca/strict lua/palenca/sandbox/data "
     .. "lua/palenca/sandbox/delivery lua/palenca/sandbox" },
   { "lua/palenca/host/cli", uses = "core/binding core/host/lua lua/palenca/util lua/palenca "
     .. "lua/palenca/runtime lua/palenca/client lua/palenca/webhook lua/palenca/income "

@@ -4,6 +4,7 @@ local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local errors = require("palenca.errors")
 local http_method = require("palenca.util.http_method")
+local inspection = require("palenca.client.inspection")
 local json = require("palenca.util.json")
 local number_text = require("palenca.util.number_text")
 local runtime = require("palenca.runtime")
@@ -178,8 +179,8 @@ local function request(options)
     headers = parse_headers(result.headers),
     body = result.body or "",
   }
-  if result.examine then -- of an engine for tests
-    result.examine(response)
+  if inspection.on_response then
+    inspection.on_response(response)
   end
   return response
 end

@@ -5,6 +5,7 @@
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
 local http_method = require("palenca.util.http_method")
+local inspection = require("palenca.client.inspection")
 local json = require("palenca.util.json")
 local number_text = require("palenca.util.number_text")
 local resources = require("palenca.client.resources")
@@ -271,6 +272,14 @@ local function new(options)
   return seal(self, own)
 end
 
+local function observer_of(own)
+  local inspect = inspection.on_attempt
+  return inspect and function(attempt)
+    inspect(attempt)
+    own(attempt)
+  end or own
+end
+
 -- Sends nothing yet; runtime.wait brings the result. `more`: `idempotent`, `language`,
 -- `low_priority`; of a page that a search reads `group`, `share_connection`.
 function Client:_submit(name, path, body, more)
@@ -292,7 +301,7 @@ function Client:_submit(name, path, body, more)
   }
   -- what is rare takes no room in the table of every call
   if self.on_attempt then
-    request.on_attempt = self.on_attempt
+    request.on_attempt = observer_of(self.on_attempt)
   end
   if more.language then
     request.language = more.language
@@ -322,19 +331,20 @@ local function hide_key(fields, key)
   end
 end
 
--- Converts an engine's result of an expected shape to the caller's: data, meta | nil, err.
-function Client:_read(result, shape)
+-- Converts an engine's result of an expected shape to the caller's: data, meta | nil, err. `name`
+-- and `path` are those of the request.
+function Client:_read(result, shape, name, path)
   local data, meta = response.read(result, shape)
   if data == nil then
     hide_key(meta, secrets[self].key)
-  elseif result.examine then -- of an engine for tests
-    result.examine(data, meta)
+  elseif inspection.on_data then
+    inspection.on_data(name, path, data, meta)
   end
   return data, meta
 end
 
 function Client:_call(name, path, body, more)
-  return self:_read(runtime.wait(self:_submit(name, path, body, more)), more.shape)
+  return self:_read(runtime.wait(self:_submit(name, path, body, more)), more.shape, name, path)
 end
 
 --- Any other endpoint. A POST or PATCH is never repeated once it may have reached the server.
@@ -404,7 +414,6 @@ return {
   methods = Client,
   known_fields = known_fields,
   option_names = option_types,
-  unknown_operation = resources.unknown_operation,
   set_defaults = set_defaults,
   sayable = sayable,
   read_option = read_option,

@@ -55,7 +55,7 @@ end
 -- @treturn ?{table,...} the rows; or nil
 -- @treturn table meta; or the error
 function page_reader.rows_of(self, result)
-  local data, meta = self.client:_read(result, "page")
+  local data, meta = self.client:_read(result, "page", self.operation.method, self.path)
   if data == nil then
     return nil, meta
   end

@@ -8,6 +8,7 @@
 -- reported as complete.
 -- @classmod palenca.client.pager
 local argcheck = require("palenca.util.argcheck")
+local inspection = require("palenca.client.inspection")
 local page_reader = require("palenca.client.page_reader")
 local runtime = require("palenca.runtime")
 local suggest = require("palenca.util.suggest")
@@ -93,17 +94,6 @@ local function new(client, operation, path, fields)
     by = setmetatable({}, { __mode = "v" }), -- `reader`: the coroutine that reads a page
   }
   return self
-end
-
-local on_report -- of a test
-
---- Sets what is called with each report that a pager returns; for tests.
--- @tparam ?function hook
--- @treturn ?function the one before
-local function watch_reports(hook)
-  local before = on_report
-  on_report = hook
-  return before
 end
 
 local function state_of(pager)
@@ -298,8 +288,8 @@ function Pager:all()
     requests = requests,
     reason = err and err.message or reason,
   }
-  if on_report then
-    on_report(report)
+  if inspection.on_report then
+    inspection.on_report(report)
   end
   return all, report
 end
@@ -315,4 +305,4 @@ end
 -- rows changed
 -- @tfield ?string reason why it is not complete
 
-return { new = new, watch_reports = watch_reports }
+return { new = new }

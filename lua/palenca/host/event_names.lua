@@ -1,17 +1,13 @@
 --- The names of events that the API's documentation knows, and suggestions for mistyped ones.
 -- @module palenca.host.event_names
+local api_values = require("palenca.util.api_values")
 local constants = require("palenca.sandbox.data.vendor_constants")
 local program_log = require("palenca.host.program_log")
 local suggest = require("palenca.util.suggest")
 
 local event_names = {}
 
--- Present and former names, and their families, such as login.*
-local documented = {}
-for name in pairs(constants.actions) do
-  documented[name] = true
-  documented[name:match("^[^.]+") .. ".*"] = name ~= "*" or nil
-end
+local documented = api_values.handled
 
 local function sorted(set)
   local list = {}

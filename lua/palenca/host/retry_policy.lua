@@ -42,7 +42,7 @@ end
 -- @param problem what was raised, or what @{plain} made of it
 -- @treturn string
 function retry_policy.describe(problem)
-  return type(problem) == "table" and problem.text or redact.problem(problem, TEXT_MAX)
+  return type(problem) == "table" and rawget(problem, "text") or redact.problem(problem, TEXT_MAX)
 end
 
 --- Extracts from an error what is needed later. The methods of an error object are code of the

@@ -56,6 +56,7 @@ local function worker_options(given, client)
     recording_limit = given.max_recording,
     alert = given.alert,
     is_watched = given.watch,
+    is_strict = given.is_strict,
     json = given.json,
     log_level = given.log_level,
     log_has_dates = program_log.has_dates(),
@@ -161,6 +162,7 @@ end
 -- @tparam table given the parsed options, with `db`; `store`, for `host.store`; `max_recording`,
 -- the max bytes of an event's recorded responses, or nil; `alert`, for palenca.host.alert;
 -- `receiving`, see palenca.host.cli.receiver_options; `watch`: reload the script when it changes;
+-- `is_strict`: the script's reading of a field that there is not raises, see palenca.strict;
 -- `secret_files`, `api_key`, `alert_secret` and `webhook_secret`, for palenca.host.secret_reload;
 -- and `before_exit`, called before `exit_now` if the database is temporary
 -- @tparam table client defaults for `palenca.new`

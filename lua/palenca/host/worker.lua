@@ -183,6 +183,8 @@ end
 
 -- `failure` is for those of palenca.on_dead.
 local function run_handlers(self, event, entries, record, failure)
+  self.inspect("Event", event)
+  self.inspect("Failure", failure)
   local began = core.steady_time()
   local current
   self.running[record.id] = record
@@ -425,6 +427,18 @@ local function load(self, path)
   return files
 end
 
+local function nothing() end
+
+-- Has the script's reading of fields that there are not raise. Returns what to call with a class
+-- and a value of it that the script gets.
+local function begin_strictness()
+  local strict = require("palenca.strict")
+  strict.begin(error)
+  return function(class, value)
+    strict.examine(error, class, value)
+  end
+end
+
 -- What the script has registered, for the log.
 local function handled()
   local names = handlers.actions()
@@ -435,8 +449,9 @@ end
 --- Runs the worker; the options are a JSON object: `script`, `client`, `concurrency`,
 -- `max_attempts`, `retry_wait`, `timeout` and `cpu_timeout` (of a handler, in seconds),
 -- `memory_limit` (MiB), `recording_limit` (the max bytes of an event's recorded responses; nil:
--- they are not recorded), `is_watched`, whether a changed script is loaded by itself, `json`,
--- `log_level`, `log_has_dates`, `alert` (see palenca.host.alert; nil: none are sent).
+-- they are not recorded), `is_watched`, whether a changed script is loaded by itself, `is_strict`,
+-- whether its reading of a field that there is not raises, `json`, `log_level`, `log_has_dates`,
+-- `alert` (see palenca.host.alert; nil: none are sent).
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
@@ -454,6 +469,7 @@ return function(text)
     memory_limit = options.memory_limit,
     recording_limit = options.recording_limit,
     is_watched = options.is_watched,
+    inspect = options.is_strict and begin_strictness() or nothing,
     alert = options.alert,
     running = {}, -- by id, what is logged of the events whose handlers run
     events = {}, -- the same, by the tables that the handlers have

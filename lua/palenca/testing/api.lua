@@ -194,7 +194,7 @@ end
 function api.take(entries, request)
   for at, entry in ipairs(entries) do
     if (not entry.method or entry.method == request.method)
-      and is_at(entry, request.url or request.path)
+      and is_at(entry, rawget(request, "url") or request.path)
     then
       entry.used = entry.used + 1
       if entry.times and entry.used >= entry.times then

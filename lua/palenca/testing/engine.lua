@@ -101,7 +101,6 @@ local function result_of(call)
     rate_remaining = tonumber(headers["x-ratelimit-remaining"]),
     rate_reset = tonumber(headers["x-ratelimit-reset"]),
     attempts = call.number,
-    examine = outcome.examine,
   }
 end
 

@@ -5,7 +5,7 @@ local globals = require("palenca.testing.globals")
 local json = require("palenca.util.json")
 local script = require("palenca.testing.script")
 local script_event = require("palenca.webhook.script_event")
-local strict = require("palenca.testing.strict")
+local strict = require("palenca.strict")
 local suggest = require("palenca.util.suggest")
 
 local run = {}
@@ -150,7 +150,7 @@ function run.event(self, body, lease)
   end
   lease.body = body
   script_event.complete(event, lease)
-  strict.event(self.report, event)
+  strict.examine(self.report, "Event", event)
   self.recorded = false
   local made = run_handlers(self, event, entries)
   made.event, made.handlers = event, #entries
@@ -158,6 +158,9 @@ function run.event(self, body, lease)
   self.current_event, self.recorded = false, false
   return made
 end
+
+local DECISION = { "verdict", "rule", "request", "as_of", "income", "rows" }
+local DECISION_CLASSES = { verdict = "Verdict", rule = "Rule", income = "Income" }
 
 local DIGEST = ("0"):rep(64)
 
@@ -174,10 +177,13 @@ function run.record(self, event, make, fail)
   end
   local facts, rows, details = make({ script = DIGEST }, {})
   facts, details = json.decode(facts), json.decode(details)
-  self.recorded = {
+  self.recorded = strict.seal({
     verdict = facts.verdict, rule = facts.rule, request = facts.request, as_of = facts.as_of,
     income = details.figures, rows = json.decode(rows),
-  }
+  }, "a decision", DECISION)
+  for name, class in pairs(DECISION_CLASSES) do
+    strict.examine(error, class, self.recorded[name])
+  end
 end
 
 --- Reads a time.

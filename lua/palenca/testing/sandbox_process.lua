@@ -3,6 +3,7 @@
 local argcheck = require("palenca.util.argcheck")
 local json = require("palenca.util.json")
 local number_text = require("palenca.util.number_text")
+local strict = require("palenca.strict")
 
 local sandbox_process = {}
 
@@ -54,7 +55,7 @@ local function read_ready(output)
 end
 
 local function stop(self)
-  if self.output then
+  if rawget(self, "output") then
     os.execute("kill " .. self.process)
     self.output:close()
     self.output = nil
@@ -74,8 +75,8 @@ function sandbox_process.start(options)
       .. "program, which LuaRocks does not install; option program says where it is)"):format(
       program, said), 3)
   end
-  return { url = ready.url, api_key = options.api_key or ready.api_key, output = output,
-    process = process, stop = stop }
+  return strict.seal({ url = ready.url, api_key = options.api_key or ready.api_key, stop = stop,
+    output = output, process = process }, "a sandbox", { "url", "api_key", "stop" })
 end
 
 return sandbox_process

@@ -2,6 +2,7 @@
 -- with events.
 -- @classmod palenca.testing.session
 local api = require("palenca.testing.api")
+local api_values = require("palenca.util.api_values")
 local argcheck = require("palenca.util.argcheck")
 local blocking = require("palenca.runtime.blocking")
 local client = require("palenca.client")
@@ -11,12 +12,11 @@ local http_response = require("palenca.testing.response")
 local json = require("palenca.util.json")
 local log = require("palenca.log")
 local recorder = require("palenca.decision.recorder")
-local routes = require("palenca.testing.routes")
 local run = require("palenca.testing.run")
 local runtime = require("palenca.runtime")
 local sandbox = require("palenca.testing.sandbox")
 local script = require("palenca.testing.script")
-local strict = require("palenca.testing.strict")
+local strict = require("palenca.strict")
 local suggest = require("palenca.util.suggest")
 local timers = require("palenca.timers")
 local webhook_actions = require("palenca.util.webhook_actions")
@@ -60,22 +60,13 @@ local function decoded(text)
   return text and text ~= "" and json.decode(text) or nil
 end
 
--- What a test has set may be the outcome of several attempts.
-local function with_examine(outcome, examine)
-  local copied = {}
-  for name, value in pairs(outcome) do
-    copied[name] = value
-  end
-  copied.examine = examine
-  return copied
-end
-
 local function respond_to_api(self, request)
   local path, query = request.path:match("^([^?]*)%??(.*)$")
   local seen = {
     method = request.method, path = path, query = query ~= "" and query or nil,
     body = decoded(request.body), language = request.language,
   }
+  strict.seal(seen, "a request to the API", { "method", "path", "query", "body", "language" })
   self.requests[#self.requests + 1] = seen
   local outcome = api.take(self.faults, seen) or api.take(self.responses, seen)
     or (self.sandbox and self.sandbox:respond(seen, request.body) or api.respond(self, seen))
@@ -83,21 +74,20 @@ local function respond_to_api(self, request)
     violate(self, ("palenca.testing has no response to %s %s; set one with test:respond{ path = "
       .. "'%s', data = … }"):format(seen.method, path, path), 0)
   end
-  return with_examine(outcome, routes.examiner(self.report, seen))
+  return outcome
 end
 
 local function respond_to_http(self, request)
   local seen = { method = request.method, url = request.url, headers = request.headers,
     body = request.body, json = decoded(request.body) }
+  strict.seal(seen, "a request of palenca.http", { "method", "url", "headers", "body", "json" })
   self.http_requests[#self.http_requests + 1] = seen
   local outcome = api.take(self.http_responses, seen)
   if not outcome then
     violate(self, ("palenca.testing has no response to palenca.http's %s %s; set one with "
       .. "test:http{ url = '%s' }"):format(seen.method, seen.url, seen.url), 0)
   end
-  return with_examine(outcome, function(response)
-    strict.examine(self.report, "HttpResponse", response)
-  end)
+  return outcome
 end
 
 local function respond(self, request)
@@ -190,8 +180,9 @@ function Session:worker(fields)
     one = worker.new(#self.workers + 1, fields, self:now(), 2)
     table.insert(self.workers, one)
   end
-  self.is_worker[one] = true
-  return one
+  local shown = worker.shown(one)
+  self.is_worker[shown] = true
+  return shown
 end
 
 --- Sets the response to a request to the API.
@@ -293,17 +284,30 @@ end
 
 -- ---- the script ------------------------------------------------------------------------
 
+-- An action may be undocumented; but a handler of one that is like a documented one never runs.
+local function check_handlers(what, level)
+  for _, action in ipairs(handlers.actions()) do
+    local meant = not api_values.handled[action] and suggest.nearest(action, api_values.handled)
+    if meant then
+      error(("%s: the script has a handler for '%s', which is no documented action; did you mean "
+        .. "'%s'?"):format(what, action, meant), level + 1)
+    end
+  end
+end
+
 --- Loads a script, which registers its handlers and timers. What stands beside it can be required
 -- by it.
 -- @tparam string path the file
 -- @param ... its arguments
--- @treturn table as from @{Session:event}; raises if the script does
+-- @treturn table as from @{Session:event}; raises if the script does, or handles an action whose
+-- name is a mistyped one
 function Session:load(path, ...)
   check_colon(self, "load")
   local loaded = run.script(self, path, false, ...)
   if not loaded.ok then
     error(tostring(loaded.error), 2)
   end
+  check_handlers("test:load", 2)
   return loaded
 end
 
@@ -320,7 +324,8 @@ end
 local EVENT_FIELDS = {
   account_id = "string", user_id = "string", external_id = "string", platform = "string",
   status_details = "string", webhook_id = "string", id = "any", attempt = "positive",
-  replay = "positive", received_at = "any", body = "string",
+  replay = "positive", received_at = "any", body = "string", traceparent = "string",
+  request_id = "string",
 }
 local BODY_FIELDS = { "account_id", "user_id", "external_id", "platform", "status_details",
   "webhook_id" }
@@ -332,16 +337,14 @@ local function check_action(action, level)
   end
   if #handlers.actions() == 0 then
     error("test:event: no script with a handler was loaded; call test:load(path) first", level + 1)
-  elseif #handlers.matching(action) == 0 then
-    error(("test:event: the script has no handler for '%s' (it has: %s)"):format(action,
-      table.concat(handlers.actions(), ", ")), level + 1)
   end
+  check_handlers("test:event", level + 1)
 end
 
 local function body_of(action, subject, more)
   local data = { webhook_action = action }
   for _, name in ipairs(BODY_FIELDS) do
-    data[name] = more[name] or subject[name]
+    data[name] = more[name] or rawget(subject, name)
   end
   return json.encode { data = data }
 end
@@ -351,11 +354,11 @@ end
 -- @tparam[opt] table subject a worker of @{Session:worker}, or fields of the event: `account_id`,
 -- `user_id`, `external_id`, `platform`, `status_details`, `webhook_id`
 -- @tparam[opt] table more these fields again, which have priority; and `id`, `attempt`, `replay`,
--- `received_at` (Unix seconds), `body` (all of the webhook's body)
+-- `received_at` (Unix seconds), `body` (all of the webhook's body), `traceparent`, `request_id`
 -- @treturn table what came of it: `ok`; `error`, what a handler raised; `event`; `handlers`, how
--- many fit; `decision`, what was recorded: `verdict`, `rule`, `request`, `as_of`, `income`, `rows`;
--- `printed` and `logged`, lists of lines and entries; `requests` and `http`, those that were sent;
--- `seconds` that it took
+-- many fit, 0 if the script does not handle such an event; `decision`, what was recorded:
+-- `verdict`, `rule`, `request`, `as_of`, `income`, `rows`; `printed` and `logged`, lists of lines
+-- and entries; `requests` and `http`, those that were sent; `seconds` that it took
 function Session:event(action, subject, more)
   check_colon(self, "event")
   subject, more = subject or {}, more or {}
@@ -363,6 +366,9 @@ function Session:event(action, subject, more)
     argcheck.fields("test:event", subject, EVENT_FIELDS, 2)
   end
   argcheck.fields("test:event", more, EVENT_FIELDS, 2)
+  argcheck.one_of("test:event: platform", more.platform or rawget(subject, "platform"),
+    api_values.platforms, 2)
+  worker.check_details("test:event", more.status_details or rawget(subject, "status_details"), 2)
   check_action(action, 2)
   self.last_event = self.last_event + 1
   local function field(name, default)
@@ -377,6 +383,7 @@ function Session:event(action, subject, more)
     attempt = field("attempt", 1),
     replay = field("replay", 0),
     received_at = field("received_at", self:now()),
+    traceparent = more.traceparent, request_id = more.request_id,
   })
   return made or error("test:event: " .. problem, 2)
 end

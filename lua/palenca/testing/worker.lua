@@ -1,9 +1,11 @@
 --- Makes the workers of a test: an account with its user, rows of earnings and profile.
 -- @module palenca.testing.worker
+local api_values = require("palenca.util.api_values")
 local argcheck = require("palenca.util.argcheck")
 local date = require("palenca.util.date")
 local json = require("palenca.util.json")
-local strict = require("palenca.testing.strict")
+local strict = require("palenca.strict")
+local suggest = require("palenca.util.suggest")
 
 local worker = {}
 
@@ -16,9 +18,9 @@ local FIELDS = {
 
 local DAYS, AMOUNT, TRIPS = 120, 500, 10
 
-local currencies = {
-  ar = "ars", bo = "bob", br = "brl", cl = "clp", co = "cop", cr = "crc", ["do"] = "dop",
-  ec = "usd", mx = "mxn", pa = "pab", pe = "pen", sv = "usd", us = "usd", ve = "ves",
+local VALUES = {
+  platform = api_values.platforms, country = api_values.countries,
+  status = api_values.login_statuses, warning = api_values.warnings,
 }
 
 --- An id in UUID form, the same in each test.
@@ -27,6 +29,15 @@ local currencies = {
 -- @treturn string
 function worker.id(kind, number)
   return ("00000000-0000-4000-800%d-%012d"):format(kind, number)
+end
+
+local function check_numbers(what, row, names, level)
+  for _, name in ipairs(names) do
+    local value = row[name]
+    if value ~= nil and value ~= json.null and type(value) ~= "number" then
+      error(("%s.%s must be a number, got %s"):format(what, name, argcheck.shown(value)), level + 1)
+    end
+  end
 end
 
 local function copy(row)
@@ -41,9 +52,10 @@ end
 local function given_rows(rows, currency, level)
   local list, places = {}, {}
   for at, row in ipairs(rows) do
-    local what = ("worker: rows[%d]"):format(at)
+    local what = ("test:worker: rows[%d]"):format(at)
     strict.check_fields(what, "Earning", row, level + 1)
     argcheck.value(what .. ".earning_date", row.earning_date, "date", level + 1)
+    check_numbers(what, row, { "amount", "cash_amount", "count_trips" }, level + 1)
     list[at] = copy(row)
     if row.amount ~= nil and row.currency == nil then
       list[at].currency = currency
@@ -73,8 +85,22 @@ local function daily_rows(given, currency, today)
   return list
 end
 
+-- Tables with names are joined name by name, what else there is is replaced.
+local function join(made, given)
+  for name, value in pairs(given or {}) do
+    local inner = made[name]
+    if type(inner) == "table" and type(value) == "table" and #value == 0
+      and not json.is_array(inner) then
+      join(inner, value)
+    else
+      made[name] = value
+    end
+  end
+  return made
+end
+
 local function profile_of(self, given)
-  local profile = {
+  return join({
     account_id = self.account_id,
     external_id = self.external_id,
     profile = {
@@ -82,37 +108,65 @@ local function profile_of(self, given)
       birthday = "1990-05-17", phone = "5500000000", city_name = "Ciudad de México",
     },
     ids_info = json.array({}),
-  }
-  for name, value in pairs(given or {}) do
-    profile[name] = value
-  end
-  return profile
+  }, given)
 end
 
 local function employment_of(self, given)
-  local employment = {
+  return join({
     platform = self.platform, account_id = self.account_id, external_id = self.external_id,
-  }
-  for name, value in pairs(given or {}) do
-    employment[name] = value
+  }, given)
+end
+
+--- Raises if the details of a status are like documented ones, and are none of them.
+-- @tparam string what the call, for the message
+-- @tparam ?string details
+-- @tparam number level of the caller to blame
+function worker.check_details(what, details, level)
+  local meant = not api_values.status_details[details or ""]
+    and suggest.nearest(details, api_values.status_details)
+  if meant then
+    error(("%s: status_details '%s' is not documented; did you mean '%s'?"):format(what, details,
+      meant), level + 1)
   end
-  return employment
 end
 
 local function check(given, level)
-  argcheck.fields("worker", given, FIELDS, level + 1)
-  if given.rows and (given.days or given.amount) then
-    error("worker: either rows or days and amount can be given", level + 1)
+  argcheck.fields("test:worker", given, FIELDS, level + 1)
+  for name, known in pairs(VALUES) do
+    argcheck.one_of("test:worker: " .. name, given[name], known, level + 1)
+  end
+  worker.check_details("test:worker", given.status_details, level + 1)
+  if given.currency and not given.currency:find("^%a%a%a$") then
+    error("test:worker: currency must be of three letters, got " .. argcheck.shown(given.currency),
+      level + 1)
+  elseif given.rows and (given.days or given.amount) then
+    error("test:worker: either rows or days and amount can be given", level + 1)
   end
   local amount = given.amount
   if amount ~= nil and type(amount) ~= "number" and type(amount) ~= "function" then
-    error("worker: amount must be a number or a function, got " .. type(amount), level + 1)
+    error("test:worker: amount must be a number or a function, got " .. argcheck.shown(amount),
+      level + 1)
   end
-  strict.check_fields("worker: profile", "Profile", given.profile, level + 1)
-  strict.check_fields("worker: employment", "Employment", given.employment, level + 1)
+  strict.check_fields("test:worker: profile", "Profile", given.profile, level + 1)
+  strict.check_fields("test:worker: employment", "Employment", given.employment, level + 1)
   for at, trip in ipairs(given.trips or {}) do
-    strict.check_fields(("worker: trips[%d]"):format(at), "Trip", trip, level + 1)
+    strict.check_fields(("test:worker: trips[%d]"):format(at), "Trip", trip, level + 1)
   end
+end
+
+local SHOWN = { "account_id", "user_id", "external_id", "platform", "country", "status",
+  "status_details" }
+
+--- What a test gets of a worker. Reading another field raises.
+-- @tparam table from the worker
+-- @treturn table `account_id`, `user_id`, `external_id`, `platform`, `country`, `status`,
+-- `status_details`
+function worker.shown(from)
+  local shown = {}
+  for _, name in ipairs(SHOWN) do
+    shown[name] = from[name]
+  end
+  return strict.seal(shown, "a worker", SHOWN)
 end
 
 --- Makes a worker.
@@ -126,7 +180,7 @@ function worker.new(number, given, now, level)
   given = given or {}
   check(given, level + 1)
   local country = given.country or "mx"
-  local currency = given.currency or currencies[country] or "mxn"
+  local currency = given.currency or api_values.countries[country]
   local self = {
     account_id = given.account_id or worker.id(1, number),
     user_id = given.user_id or worker.id(2, number),

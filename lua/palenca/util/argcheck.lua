@@ -129,6 +129,18 @@ function argcheck.words(set)
   return list
 end
 
+--- Raises unless a value is nil or one of a set of words.
+-- @tparam string what the call and field, for the message
+-- @param value the value
+-- @tparam table known the words, as keys
+-- @tparam number level of the caller to blame
+function argcheck.one_of(what, value, known, level)
+  if value ~= nil and not known[value] then
+    error(("%s must be one of %s, got %s%s"):format(what, table.concat(argcheck.words(known), ", "),
+      shown(value), suggest.text(value, known)), level + 1)
+  end
+end
+
 local NONE = {}
 
 local function missing_text(names)

@@ -52,6 +52,52 @@ describe("palenca dev", function()
       .. "Approve: every condition of rule ", 1, true), started.stdout)
   end)
 
+  it("fails a handler that reads a field that there is not, at its line", function()
+    local path = script([[
+      local palenca = require "palenca"
+      local client = palenca.new()
+      palenca.on("login.success", function(event)
+        local profile, meta = client.accounts:profile(event.account_id)
+        local rows, report = client.accounts:earnings(event.account_id, {
+          start_date = "2000-01-01", end_date = "2100-01-01" }):all()
+        local income = palenca.income.analyze(rows, { report = report, as_of = "2026-01-01" })
+        local verdict = palenca.income.decide(income, { version = 1 }, { installment = "1" })
+        for _, read in ipairs {
+          function() return event.acount_id end,
+          function() return profile.profile.frist_name end,
+          function() return meta.requestid end,
+          function() return rows[1].ammount end,
+          function() return report.complet end,
+          function() return income.monthly_averge end,
+          function() return verdict.outcom end,
+        } do
+          print(select(2, pcall(read)))
+        end
+        -- what a result has, and what it may have
+        print(event.replay, event.traceparent, profile.vehicle_info, rows[1].cash_amount ~= 0,
+          income.by_currency, pcall(palenca.json.canonical, profile))
+        palenca.decision.record(event, { stream = rows, income = income, verdict = verdict })
+        print(income.days)
+      end)
+    ]])
+    local started = start(path, { "--login", "uber", "--once" })
+    assert.are.equal(1, started:wait_exit(), started.stderr)
+    for at, text in ipairs {
+      "an event has no field 'acount_id' (known: ", "the API's person has no field 'frist_name'",
+      "what comes with a result has no field 'requestid'",
+      "the API's earning has no field 'ammount'",
+      "the report of a pager has no field 'complet'", "an income has no field 'monthly_averge'",
+      "a verdict has no field 'outcom'",
+    } do
+      assert.truthy(started.stdout:find(("mine.lua:%d: %s"):format(9 + at, text), 1, true),
+        started.stdout)
+    end
+    assert.truthy(started.stdout:find("did you mean 'account_id'?", 1, true), started.stdout)
+    assert.truthy(started.stdout:find("\nnil\tnil\t[^\n]+\ttrue\tnil\ttrue\t{"), started.stdout)
+    assert.truthy(started.stderr:find("FAILED %(attempt 1%)[^\n]+mine%.lua:24: an income has no "
+      .. "field 'days' %(known: "), started.stderr)
+  end)
+
   it("makes histories of the length of --history", function()
     local path = script([[
       local palenca = require "palenca"

@@ -34,7 +34,8 @@ describe("handlers", function()
           external_id = event.external_id, platform = event.platform, attempt = event.attempt,
           status_details = event.status_details, received_at = event.received_at,
           no_null = event.data.nothing == nil, whole = math.type(event.data.whole),
-          raw_external_id = event.data.external_id, more = event.data.more})
+          raw_external_id = event.data.external_id, more = event.data.more,
+          has_metatable = getmetatable(event) ~= nil, unknown = event.acount_id})
       end)
     ]])
     local before = os.time()
@@ -60,6 +61,8 @@ describe("handlers", function()
     assert.are.equal("integer", seen.whole)
     assert.are.equal("None", seen.raw_external_id)
     assert.are.same({ { deep = true } }, seen.more)
+    -- as cheap as a table is: what `palenca dev` finds is nil here
+    assert.are.same({ false, nil }, { seen.has_metatable, seen.unknown })
   end)
 
   it("run by pattern, in the order of registration", function()

@@ -2,7 +2,7 @@
 -- same results as the real client has over a socket.
 local palenca = require("palenca")
 local process = require("spec.support.process")
-local reference = require("palenca.testing.reference")
+local reference = require("palenca.strict.reference")
 local testing = require("palenca.testing")
 local uv = require("luv")
 

@@ -115,6 +115,14 @@ describe("palenca.testing", function()
   end)
 
   describe("an event", function()
+    it("goes to none where the script has no handler for it, which is no failure", function()
+      start()
+      palenca.on("login.success", function() error("not this one") end)
+      local run = test:event("login.error", test:worker { status = "error" })
+      assert.same({ true, 0, nil }, { run.ok, run.handlers, run.error })
+      assert.equal("login.error", run.event.action)
+    end)
+
     it("goes to the handlers that fit, in their order, with the fields of serve", function()
       load [[
         palenca.on("login.*", { max_attempts = 2 }, function(event) print("family", event.id) end)
@@ -236,6 +244,7 @@ describe("palenca.testing", function()
       assert.equal("Eva", api.accounts:profile(id).profile.first_name)
       assert.equal("employed", api.accounts:employment(id).employment_info.status)
       assert.same({}, (api.accounts:events(id, PERIOD):all()))
+      assert.equal("García", api.accounts:profile(id).profile.last_name)
       local login = api.accounts:logins(id).logins[1]
       assert.equal(id, api.logins:get(login.id).account_id)
       assert.equal(id, api.users:accounts(worker.user_id).accounts[1].account_id)

@@ -169,6 +169,94 @@ describe("palenca.testing is strict about", function()
     test = testing.start()
   end)
 
+  it("what else a script gets: advices, explanations, rules, attempts", function()
+    local client = palenca.new { max_retries = 0, on_attempt = function(attempt)
+      return attempt.stauts
+    end }
+    local ok, problem = pcall(test.call, test, function()
+      client.accounts:get(worker.account_id)
+    end)
+    assert.is_false(ok)
+    assert.truthy(problem:find("an attempt has no field 'stauts'", 1, true), problem)
+    pcall(test.stop, test)
+    test = testing.start()
+    local es = palenca.advice.of_login("banned").text.es
+    each_fails {
+      { function() return palenca.advice.of_login("banned").actr end,
+        "an advice has no field 'actr'", "did you mean 'actor'?" },
+      { function() return palenca.advice.of_login("banned").text.fr end,
+        "the text of an advice has no field 'fr' (known: en, es, pt)" },
+      { function() return palenca.income.load_rule("examples/rule.lua").versoin end,
+        "a rule has no field 'versoin'", "did you mean 'version'?" },
+      { function()
+        local rows, report = read()
+        local income = palenca.income.analyze(rows, { as_of = "2026-03-01", report = report })
+        local verdict = palenca.income.decide(income, { version = 1 }, { installment = "1" })
+        return verdict:explain("es").analist
+      end, "an explanation has no field 'analist'", "did you mean 'analyst'?" },
+    }
+    test:stop()
+    local after = palenca.advice.of_login("banned")
+    assert.same({ es, nil, nil }, { after.text.es, after.actr, after.text.fr })
+    test = testing.start()
+  end)
+
+  it("what it returns to the test itself", function()
+    palenca.on("login.success", function(event)
+      palenca.new().accounts:get(event.account_id)
+      palenca.http { url = "https://own.example/", json = { a = 1 } }
+    end)
+    local made = test:event("login.success", worker)
+    assert.is_nil(worker.status_details)
+    assert.is_nil(made.http[1].headers["X-Other"])
+    assert.is_nil(made.requests[1].query)
+    for text, read_field in pairs {
+      ["a worker has no field 'acount_id' (known: account_id, "] = function()
+        return worker.acount_id
+      end,
+      ["a request to the API has no field 'pth'"] = function() return made.requests[1].pth end,
+      ["a request of palenca.http has no field 'jsn'"] = function() return made.http[1].jsn end,
+      ["an event has no field 'platfrom'"] = function() return made.event.platfrom end,
+    } do
+      local ok, problem = pcall(read_field)
+      assert.is_false(ok, text)
+      assert.truthy(problem:find(text, 1, true), problem)
+      assert.truthy(problem:find("did you mean '", 1, true) or problem:find("'pth'", 1, true)
+        or problem:find("'jsn'", 1, true), problem)
+      assert.truthy(problem:find("^spec/lua/testing/strict_spec.lua:%d+: "), problem)
+    end
+    pcall(test.stop, test)
+    test = testing.start()
+  end)
+
+  it("the decision that a handler has recorded", function()
+    test:load("examples/decide.lua")
+    test:http { url = "http://127.0.0.1:9000/*" }
+    local decision = test:event("login.success", test:worker()).decision
+    assert.equal("approve", decision.verdict.outcome)
+    for text, read_field in pairs {
+      ["a decision has no field 'verdct'"] = function() return decision.verdct end,
+      ["a verdict has no field 'outcom'"] = function() return decision.verdict.outcom end,
+      ["an income has no field 'monthly'"] = function() return decision.income.monthly end,
+      ["a rule has no field 'ration'"] = function() return decision.rule.ration end,
+    } do
+      assert.error_matches(read_field, text, 1, true)
+    end
+  end)
+
+  it("an action that a handler was registered for, if it is like a documented one", function()
+    palenca.on("login.sucess", print)
+    assert.error_matches(function() test:event("login.success", worker) end,
+      "a handler for 'login.sucess', which is no documented action; did you mean 'login.success'?",
+      1, true)
+    test:stop()
+    test = testing.start()
+    for _, action in ipairs { "*", "login.*", "vehicle.sold" } do
+      palenca.on(action, function() end)
+    end
+    assert.equal(2, test:event("login.success", test:worker()).handlers)
+  end)
+
   it("events for a script that was not loaded", function()
     assert.has_error(function() test:event("login.success", worker) end,
       "test:event: no script with a handler was loaded; call test:load(path) first")
@@ -180,11 +268,35 @@ describe("palenca.testing is strict about", function()
       ["no documented action is 'login.sucess'; did you mean 'login.success'?"] = function()
         test:event("login.sucess", worker)
       end,
-      ["the script has no handler for 'login.error' (it has: login.success)"] = function()
-        test:event("login.error", worker)
+      ["test:event: platform must be one of beat, "] = function()
+        test:event("login.success", { platform = "ubr" })
       end,
       ["test:event: unknown field 'acount_id'"] = function()
         test:event("login.success", { acount_id = "a" })
+      end,
+      ["test:event: status_details 'invalid_credential' is not documented; did you mean "
+        .. "'invalid_credentials'?"] = function()
+        test:event("login.success", worker, { status_details = "invalid_credential" })
+      end,
+      ["got 'ubr'; did you mean 'uber'?"] = function() test:worker { platform = "ubr" } end,
+      ["test:worker: status must be one of error, incomplete, pending, retry, success, got "
+        .. "'sucess'; did you mean 'success'?"] = function()
+        test:worker { status = "sucess" }
+      end,
+      ["test:worker: country must be one of ar, bo, br, "] = function()
+        test:worker { country = "MX" }
+      end,
+      ["test:worker: warning must be one of fleet_account, id_mismatch, "] = function()
+        test:worker { warning = "rider" }
+      end,
+      ["test:worker: currency must be of three letters, got 'mexican'"] = function()
+        test:worker { currency = "mexican" }
+      end,
+      ["test:worker: amount must be a number or a function, got '500'"] = function()
+        test:worker { amount = "500" }
+      end,
+      ["test:worker: rows[1].amount must be a number, got '500'"] = function()
+        test:worker { rows = { { earning_date = "2026-01-01", amount = "500" } } }
       end,
       ["test:event: attempt must be a whole number from 1, got 0"] = function()
         test:event("login.success", worker, { attempt = 0 })

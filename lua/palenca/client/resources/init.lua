@@ -10,6 +10,7 @@
 -- @module palenca.client.resources
 local argcheck = require("palenca.util.argcheck")
 local core = require("palenca.core")
+local inspection = require("palenca.client.inspection")
 local pager = require("palenca.client.pager")
 local unknown_field = require("palenca.util.unknown_field")
 
@@ -127,25 +128,14 @@ function resources.operations()
   return list
 end
 
-local on_unknown -- of a test
-
 --- The names of the resources.
 -- @treturn {[string]=table}
 function resources.names()
   return members
 end
 
---- Sets what is called when a resource is asked for an operation that it does not have; for tests.
--- @tparam ?function hook called with what is wrong and the level of the code to blame; it raises
--- @treturn ?function the one before
-function resources.unknown_operation(hook)
-  local before = on_unknown
-  on_unknown = hook
-  return before
-end
-
 local function reject_unknown(text, level)
-  local report = on_unknown or error
+  local report = inspection.on_unknown_operation or error
   report(text, level + 1)
 end
 

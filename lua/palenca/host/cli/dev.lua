@@ -198,7 +198,7 @@ function dev.run(given)
     fault = given.fault,
     json = given.json,
   })
-  given.watch = true
+  given.watch, given.is_strict = true, true
   if not given.db then
     given.db, given.before_exit = temporary_database()
   end

@@ -172,6 +172,8 @@
 ---@field replay integer? how often it was replayed
 ---@field reconciled boolean? true: it was queued by `palenca reconcile`, as no webhook had come
 ---@field received_at number Unix seconds
+---@field traceparent string? of the webhook's headers, in `palenca serve`
+---@field request_id string? the webhook's header `X-Request-Id`, in `palenca serve`
 ---@field data table what the body holds as `data`
 ---@field body string its bytes
 

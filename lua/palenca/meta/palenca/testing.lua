@@ -103,7 +103,7 @@ function Test:run(path, ...) end
 --- Runs the script's handlers with an event, as `palenca serve` does.
 ---@param action string such as `login.success`
 ---@param subject? table a worker of `Session:worker`, or fields of the event: `account_id`, `user_id`, `external_id`, `platform`, `status_details`, `webhook_id`
----@param more? table these fields again, which have priority; and `id`, `attempt`, `replay`, `received_at` (Unix seconds), `body` (all of the webhook's body)
+---@param more? table these fields again, which have priority; and `id`, `attempt`, `replay`, `received_at` (Unix seconds), `body` (all of the webhook's body), `traceparent`, `request_id`
 ---@return table
 function Test:event(action, subject, more) end
 

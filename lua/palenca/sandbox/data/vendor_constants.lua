@@ -1,5 +1,6 @@
 --- Lists the vendor's constants: platforms, countries, webhook actions, logins.
 -- @module palenca.sandbox.data.vendor_constants
+local api_values = require("palenca.util.api_values")
 local webhook_actions = require("palenca.util.webhook_actions")
 
 local constants = {}
@@ -13,17 +14,7 @@ local function names(words)
 end
 
 --- Every platform code the API documents, as keys.
-constants.platforms = names [[
-  uber didi imss rappi osmos pemex picap ifood issste cabify workday indriver uber_eats
-  didi_food pedidos_ya noventa_nove mensajeros_urbanos rapiboy nueve_nueve_minutos
-  carteira_trabalho mercado_pago nom_gob_cdmx nom_salud_cdmx nom_sep_cdmx nom_sep_qro
-  nom_gob_hidalgo nom_sep_durango nom_ayto_cancun nom_sep_qroo nom_gob_qroo nom_salud_qroo
-  nom_sep_campeche nom_gob_oaxaca nom_sep_oaxaca nom_pensiones_jal nom_gob_nl nom_gob_tamps
-  nom_salud_tamps nom_fiscalia_tamps nom_gob_sonora nom_sep_sonora nom_salud_sonora
-  nom_sep_bcsur nom_gob_edomex nom_sep_edomex nom_gob_tabasco nom_salud_sonora2
-  nom_com_soc_qroo nom_pemex mc_price_shoes mc_avon mc_mary_kay mc_betterware nominativa
-  microempreendedor_individual runa grupo_tress beat clip worky cornershop
-]]
+constants.platforms = api_values.platforms
 
 --- Where a platform's workers are when a login does not say; elsewhere Mexico.
 constants.home_country = {
@@ -57,21 +48,24 @@ constants.delivers = names [[
 --- Per country: its currency, what one trip pays there (in that currency), the step amounts are
 -- rounded to (in hundredths: 1 where coins are in use), the dialling code, and a city.
 constants.countries = {
-  mx = { currency = "mxn", fare = 62, step = 1, dial = "52", city = "Ciudad de México" },
-  co = { currency = "cop", fare = 9500, step = 5000, dial = "57", city = "Bogotá" },
-  br = { currency = "brl", fare = 16, step = 1, dial = "55", city = "São Paulo" },
-  ar = { currency = "ars", fare = 3400, step = 1, dial = "54", city = "Buenos Aires" },
-  cl = { currency = "clp", fare = 3100, step = 100, dial = "56", city = "Santiago" },
-  pe = { currency = "pen", fare = 11, step = 1, dial = "51", city = "Lima" },
-  us = { currency = "usd", fare = 9, step = 1, dial = "1", city = "Miami" },
-  cr = { currency = "crc", fare = 2100, step = 500, dial = "506", city = "San José" },
-  pa = { currency = "pab", fare = 4, step = 1, dial = "507", city = "Panamá" },
-  ec = { currency = "usd", fare = 3, step = 1, dial = "593", city = "Quito" },
-  bo = { currency = "bob", fare = 17, step = 1, dial = "591", city = "La Paz" },
-  ve = { currency = "ves", fare = 140, step = 1, dial = "58", city = "Caracas" },
-  sv = { currency = "usd", fare = 3, step = 1, dial = "503", city = "San Salvador" },
-  ["do"] = { currency = "dop", fare = 190, step = 1, dial = "1", city = "Santo Domingo" },
+  mx = { fare = 62, step = 1, dial = "52", city = "Ciudad de México" },
+  co = { fare = 9500, step = 5000, dial = "57", city = "Bogotá" },
+  br = { fare = 16, step = 1, dial = "55", city = "São Paulo" },
+  ar = { fare = 3400, step = 1, dial = "54", city = "Buenos Aires" },
+  cl = { fare = 3100, step = 100, dial = "56", city = "Santiago" },
+  pe = { fare = 11, step = 1, dial = "51", city = "Lima" },
+  us = { fare = 9, step = 1, dial = "1", city = "Miami" },
+  cr = { fare = 2100, step = 500, dial = "506", city = "San José" },
+  pa = { fare = 4, step = 1, dial = "507", city = "Panamá" },
+  ec = { fare = 3, step = 1, dial = "593", city = "Quito" },
+  bo = { fare = 17, step = 1, dial = "591", city = "La Paz" },
+  ve = { fare = 140, step = 1, dial = "58", city = "Caracas" },
+  sv = { fare = 3, step = 1, dial = "503", city = "San Salvador" },
+  ["do"] = { fare = 190, step = 1, dial = "1", city = "Santo Domingo" },
 }
+for country, place in pairs(constants.countries) do
+  place.currency = api_values.countries[country]
+end
 
 --- What a webhook may subscribe to, as keys.
 constants.actions = { ["*"] = true }
@@ -86,7 +80,7 @@ for name in pairs(constants.actions) do
 end
 
 --- Identifier cases that succeed, but leave a warning on the account.
-constants.warnings = names "rider_account fleet_account incomplete_profile_data id_mismatch"
+constants.warnings = api_values.warnings
 
 --- Identifier cases that end as an error with that very `status_details`.
 constants.errors = names [[

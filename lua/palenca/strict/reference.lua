@@ -71,7 +71,8 @@ return {
     Event = {
       id = true, action = true, account_id = true, user_id = true, external_id = true,
       platform = true, status_details = true, webhook_id = true, attempt = true, replay = true,
-      reconciled = true, received_at = true, data = true, body = true,
+      reconciled = true, received_at = true, traceparent = true, request_id = true, data = true,
+      body = true,
     },
     Explanation = {
       analyst = true, worker = true,

@@ -1,13 +1,17 @@
---- Has a test fail where a script reads a field that there is not: of `palenca` and its parts, of a
--- client, an event, an error, and of what the API returns.
--- @module palenca.testing.strict
+--- Has the reading of a field that there is not raise: of `palenca` and its parts, of a client, an
+-- event, an error, and of what the API and the module return. For tests and for `palenca dev`;
+-- otherwise such a field is nil, as one that a result may have and has not.
+--
+-- A field that a result has can be read, whatever its name is.
+-- @module palenca.strict
 local argcheck = require("palenca.util.argcheck")
 local client = require("palenca.client")
 local errors = require("palenca.errors")
+local inspection = require("palenca.client.inspection")
 local json = require("palenca.util.json")
-local pager = require("palenca.client.pager")
 local palenca = require("palenca")
-local reference = require("palenca.testing.reference")
+local reference = require("palenca.strict.reference")
+local routes = require("palenca.strict.routes")
 local suggest = require("palenca.util.suggest")
 local unknown_field = require("palenca.util.unknown_field")
 
@@ -20,11 +24,13 @@ end
 
 -- What is not the API's.
 local articles = {
+  Advice = "an advice", AdviceText = "the text of an advice", Attempt = "an attempt",
+  Event = "an event", Explanation = "an explanation", Failure = "a failure",
   HttpResponse = "a response of palenca.http",
   Income = "an income", IncomeBasis = "the basis of an income",
   IncomeMonth = "a month of an income", IncomeOfCurrency = "a currency of an income",
   IncomePlatform = "a platform of an income", IncomeWeek = "a week of an income",
-  Reason = "a reason of a verdict", Verdict = "a verdict",
+  Reason = "a reason of a verdict", Rule = "a rule", Verdict = "a verdict",
   Report = "the report of a pager", Meta = "what comes with a result",
   Pagination = "the pagination", RateLimit = "the rate limit",
 }
@@ -43,9 +49,9 @@ local function examine_list(report, class, list)
   end
 end
 
---- Makes a result of the API strict: reading a field that it does not have, and that is not in the
--- reference, is reported.
--- @tparam function report called with a text and the level of the code to blame
+--- Makes a result strict: reading a field that it does not have, and that is not in the reference,
+-- is reported.
+-- @tparam function report called with a text and the level of the code to blame, as `error` is
 -- @tparam string class of the reference, such as `Account`
 -- @param value the result
 function strict.examine(report, class, value)
@@ -65,11 +71,6 @@ function strict.examine(report, class, value)
 end
 
 examine = strict.examine
-
---- The same for a list.
-function strict.examine_list(report, class, list)
-  examine_list(report, class, list)
-end
 
 local check_fields
 
@@ -113,14 +114,22 @@ end
 
 check_fields = strict.check_fields
 
---- Makes an event strict.
-function strict.event(report, event)
-  return setmetatable(event, { __index = reject(report, "an event", reference.classes.Event) })
+--- Makes a table of a test's strict, which is no result.
+-- @tparam table own
+-- @tparam string what it is, for the message
+-- @tparam {string,...} names of its fields
+-- @treturn table the same
+function strict.seal(own, what, names)
+  local known = {}
+  for _, name in ipairs(names) do
+    known[name] = true
+  end
+  return unknown_field.seal(own, what, known)
 end
 
 local parts = { "advice", "decision", "income", "json", "log", "webhook" }
 
--- What there is to make strict while a session is open: the table, how a message calls it, and what
+-- What there is to make strict until that is undone: the table, how a message calls it, and what
 -- is known.
 local function shared_tables()
   local list = {
@@ -155,17 +164,24 @@ local function examine_map(report, class, map)
   end
 end
 
+local function explainer(report, explain)
+  return function(...)
+    local words = explain(...)
+    examine(report, "Explanation", words)
+    return words
+  end
+end
+
 -- A verdict has a method of its metatable.
 local function examine_verdict(report, verdict)
   local methods = getmetatable(verdict).__index
+  local own = { explain = explainer(report, methods.explain) }
   local rejects = reject(function(text, level)
     report(text, level + 2) -- this function, and the one below
   end, articles.Verdict, reference.classes.Verdict)
-  for _, reason in ipairs(verdict.reasons) do
-    examine(report, "Reason", reason)
-  end
+  examine_list(report, "Reason", verdict.reasons)
   return setmetatable(verdict, { __index = function(self, name)
-    local method = methods[name]
+    local method = own[name]
     if method == nil then
       rejects(self, name)
     end
@@ -173,39 +189,97 @@ local function examine_verdict(report, verdict)
   end })
 end
 
--- The results of `palenca.income` are made in place, not by a request.
-local function examine_incomes(report)
-  local income = palenca.income
-  local analyze, decide = income.analyze, income.decide
-  income.analyze = function(...)
-    local result = analyze(...)
-    examine_map(report, "IncomePlatform", result.platforms)
-    examine_map(report, "IncomeOfCurrency", result.by_currency)
-    examine(report, "Income", result)
-    return result
+local function examine_income(report, income)
+  examine_map(report, "IncomePlatform", income.platforms)
+  examine_map(report, "IncomeOfCurrency", income.by_currency)
+  examine(report, "Income", income)
+end
+
+-- The sentences are those of all advices: a copy of them is made strict.
+local function examine_advice(report, advice)
+  local text = {}
+  for language, sentence in pairs(advice.text) do
+    text[language] = sentence
   end
-  income.decide = function(...)
-    local verdict = decide(...)
-    return examine_verdict(report, verdict)
+  advice.text = text
+  examine(report, "Advice", advice)
+end
+
+-- What is made in place, not by a request; of each: where the function is, and what is called with
+-- its result. None of them blames a line for an error, which would be one of this file.
+local RESULTS = {
+  { palenca.income, "analyze", examine_income },
+  { palenca.income, "decide", examine_verdict },
+  { palenca.income, "explain", function(report, words)
+    examine(report, "Explanation", words)
+  end },
+  { palenca.income, "load_rule", function(report, rule)
+    examine(report, "Rule", rule)
+  end },
+  { palenca.advice, "of_login", examine_advice },
+  { palenca.advice, "of_call", examine_advice },
+}
+
+local function wrap_results(report)
+  local before = {}
+  for at, entry in ipairs(RESULTS) do
+    local owner, name, inspect = entry[1], entry[2], entry[3]
+    local original = owner[name]
+    before[at] = original
+    owner[name] = function(...)
+      local result = original(...)
+      inspect(report, result)
+      return result
+    end
   end
   return function()
-    income.analyze, income.decide = analyze, decide
+    for at, entry in ipairs(RESULTS) do
+      entry[1][entry[2]] = before[at]
+    end
   end
 end
 
---- Makes what all scripts share strict.
--- @tparam function report called with a text and the level of the code to blame
+local function examine_data(report, class, field, data)
+  if field then
+    examine_list(report, class, data[field])
+  elseif class:sub(-2) == "[]" then
+    examine_list(report, class:sub(1, -3), data)
+  else
+    examine(report, class, data)
+  end
+end
+
+local function inspect_results(report)
+  local function of_class(class)
+    return function(value)
+      examine(report, class, value)
+    end
+  end
+  return inspection.use {
+    on_data = function(method, path, data, meta)
+      local class, field = routes.class_of(method, path)
+      if class then
+        examine_data(report, class, field, data)
+      end
+      examine(report, "Meta", meta)
+    end,
+    on_report = of_class("Report"),
+    on_response = of_class("HttpResponse"),
+    on_attempt = of_class("Attempt"),
+    on_unknown_operation = report,
+  }
+end
+
+--- Makes what all scripts share strict, and what they get from now on.
+-- @tparam function report called with a text and the level of the code to blame, as `error` is; it
+-- raises
 -- @treturn function undoes it
 function strict.begin(report)
-  local unseal, stop_incomes = seal_shared(report), examine_incomes(report)
-  local operation_hook = client.unknown_operation(report)
-  local report_hook = pager.watch_reports(function(read)
-    examine(report, "Report", read)
-  end)
+  local unseal, unwrap = seal_shared(report), wrap_results(report)
+  local hooks = inspect_results(report)
   return function()
-    pager.watch_reports(report_hook)
-    client.unknown_operation(operation_hook)
-    stop_incomes()
+    inspection.use(hooks)
+    unwrap()
     unseal()
   end
 end

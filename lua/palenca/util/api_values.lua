@@ -1,0 +1,57 @@
+--- The values that the API's documentation names, as keys.
+-- @module palenca.util.api_values
+local webhook_actions = require("palenca.util.webhook_actions")
+
+local api_values = {}
+
+local function names(words)
+  local known = {}
+  for word in words:gmatch("%S+") do
+    known[word] = true
+  end
+  return known
+end
+
+--- The codes of platforms.
+api_values.platforms = names [[
+  uber didi imss rappi osmos pemex picap ifood issste cabify workday indriver uber_eats
+  didi_food pedidos_ya noventa_nove mensajeros_urbanos rapiboy nueve_nueve_minutos
+  carteira_trabalho mercado_pago nom_gob_cdmx nom_salud_cdmx nom_sep_cdmx nom_sep_qro
+  nom_gob_hidalgo nom_sep_durango nom_ayto_cancun nom_sep_qroo nom_gob_qroo nom_salud_qroo
+  nom_sep_campeche nom_gob_oaxaca nom_sep_oaxaca nom_pensiones_jal nom_gob_nl nom_gob_tamps
+  nom_salud_tamps nom_fiscalia_tamps nom_gob_sonora nom_sep_sonora nom_salud_sonora
+  nom_sep_bcsur nom_gob_edomex nom_sep_edomex nom_gob_tabasco nom_salud_sonora2
+  nom_com_soc_qroo nom_pemex mc_price_shoes mc_avon mc_mary_kay mc_betterware nominativa
+  microempreendedor_individual runa grupo_tress beat clip worky cornershop
+]]
+
+--- The countries, and the currency of each.
+api_values.countries = {
+  ar = "ars", bo = "bob", br = "brl", cl = "clp", co = "cop", cr = "crc", ["do"] = "dop",
+  ec = "usd", mx = "mxn", pa = "pab", pe = "pen", sv = "usd", us = "usd", ve = "ves",
+}
+
+--- The statuses of logins.
+api_values.login_statuses = names "pending success incomplete error retry"
+
+--- Why a login ended as it did, or what it waits for. The API may have others.
+api_values.status_details = names [[
+  pending_for_data validation_pending validation_time_expired invalid_credentials login_refused
+  platform_unavailable service_unavailable request_timeout platform_error recent_login_successful
+  not_registered banned invalid_otp expired_otp could_not_send_otp invalid_otp_auth_key
+  invalid_otp_session too_many_requests email_not_validated invalid_phone_number invalid_email
+  lambda_error unable_to_get_performance
+]]
+
+--- The warnings of accounts.
+api_values.warnings = names "rider_account fleet_account incomplete_profile_data id_mismatch"
+
+--- What handlers are registered for: present and former actions, their families, such as
+-- `login.*`, and `*`.
+api_values.handled = { ["*"] = true }
+for name in pairs(webhook_actions) do
+  api_values.handled[name] = true
+  api_values.handled[name:match("^[^.]+") .. ".*"] = true
+end
+
+return api_values
