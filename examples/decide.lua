@@ -4,7 +4,8 @@
 --   LENDER_URL=https://lender.example palenca serve examples/decide.lua
 --
 -- POST /approvals, /reviews and /declines of LENDER_URL get the decision, with the event's id as
--- the key by which that system keeps only the first. INSTALLMENT is what is to be paid each month.
+-- the key by which that system keeps only the first. INSTALLMENT is what is to be paid each month,
+-- in the currency CURRENCY: an income in another is not compared with it, and goes to a person.
 -- `palenca decisions` shows and explains what was decided, and proves that it was not changed.
 local applicant = require "applicant"
 local palenca = require "palenca"
@@ -12,7 +13,10 @@ local rule = require "rule"
 
 local client = palenca.new()
 local lender = os.getenv("LENDER_URL") or "http://127.0.0.1:9000"
-local request = { installment = os.getenv("INSTALLMENT") or "3000.00" }
+local request = {
+  installment = os.getenv("INSTALLMENT") or "3000.00",
+  currency = os.getenv("CURRENCY") or "mxn",
+}
 
 local paths = {
   approve = "/approvals",
@@ -32,9 +36,10 @@ local function post(event, income, verdict)
       external_id = event.external_id,
       outcome = verdict.outcome,
       installment = request.installment,
+      installment_currency = request.currency,
       max_installment = verdict.max_installment,
-      currency = income.currency,
       monthly_income = income.monthly_income,
+      currency = income.currency, -- of these two; nil if the income is in several
       as_of = income.as_of,
       rule_version = verdict.rule_version,
       for_analyst = words.analyst,

@@ -2,14 +2,17 @@
 --
 --   palenca dev examples/income.lua --login uber
 --
--- INSTALLMENT is what is to be paid each month, without it 3000.00. `palenca decisions` shows and
--- explains what was decided.
+-- INSTALLMENT is what is to be paid each month, without it 3000.00, and CURRENCY its currency,
+-- without it mxn. `palenca decisions` shows and explains what was decided.
 local applicant = require "applicant"
 local palenca = require "palenca"
 local rule = require "rule"
 
 local client = palenca.new()
-local request = { installment = os.getenv("INSTALLMENT") or "3000.00" }
+local request = {
+  installment = os.getenv("INSTALLMENT") or "3000.00",
+  currency = os.getenv("CURRENCY") or "mxn",
+}
 
 palenca.on("login.success", function(event)
   -- The requests for profile, account and earnings are in flight at once.
@@ -30,6 +33,7 @@ palenca.on("login.success", function(event)
   local worker = profile.profile or {}
   print(("%s on %s"):format(worker.first_name or "A worker", event.platform or "a platform"))
   print(palenca.income.table(income))
-  print(("\nInstallment of %s: %s"):format(request.installment, verdict.outcome))
+  print(("\nInstallment of %s %s: %s"):format(request.installment, request.currency,
+    verdict.outcome))
   print(verdict:explain("en").analyst)
 end)

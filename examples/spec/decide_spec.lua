@@ -39,6 +39,7 @@ describe("decide.lua", function()
       test:worker{ days = 10 },
       test:worker{ warning = "rider_account" },
       test:worker{ days = 250, changes = 3 }, -- it changes each time that it is read
+      test:worker{ country = "co", amount = 80000 }, -- the installment is in another currency
     } do
       local run = test:event("login.success", worker)
       assert.equal("undecidable", run.decision.verdict.outcome)

@@ -203,7 +203,7 @@ describe("the tutorial's steps", function()
     local response = http.request("POST", url .. "/sandbox/logins",
       '{"platform": "uber", "external_id": "worker-1"}')
     assert.are.equal(201, response.status)
-    served:wait_output("stdout", "\nInstallment of 3000%.00: (approve)\n")
+    served:wait_output("stdout", "\nInstallment of 3000%.00 mxn: (approve)\n")
     helper.wait_lines(served, "stderr", "event %d+  login%.%a+ ", 2)
     assert.are.equal(0, served:stop())
     local seen = {}
@@ -223,7 +223,7 @@ describe("the tutorial's steps", function()
     local status, _, err = process.run(process.program(), { "trigger", "login.success", "--set",
       "account_id=" .. account }, { env = env })
     assert.are.equal(0, status, err)
-    served:wait_output("stdout", "\nInstallment of 3000%.00: (decline)\n")
+    served:wait_output("stdout", "\nInstallment of 3000%.00 mxn: (decline)\n")
     helper.wait_state(served.db, account, "done")
     assert.truthy(served.stdout:find("The last income was %d+ days ago"), served.stdout)
     assert.truthy(served.stdout:find("\n2025%-03%-01 +2025%-03%-31 +%d+ +0 +%d+%.%d%d\n"),
@@ -238,7 +238,7 @@ describe("the tutorial's steps", function()
       '{"platform": "uber", "days": 0}').body).data
     helper.post(served.url, { account_id = login.account_id })
     helper.wait_state(served.db, login.account_id, "done")
-    served:wait_output("stdout", "\nInstallment of 3000%.00: (undecidable)\n")
+    served:wait_output("stdout", "\nInstallment of 3000%.00 mxn: (undecidable)\n")
   end)
 
   it("want the receiver's address", function()

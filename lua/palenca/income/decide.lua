@@ -11,7 +11,7 @@ local rule = require("palenca.income.rule")
 
 local floor = math.floor
 
-local REQUEST = { installment = true, obligations = true }
+local REQUEST = { installment = true, obligations = true, currency = true }
 
 local Verdict = {}
 Verdict.__index = Verdict
@@ -37,10 +37,16 @@ local function read_money(request, name, currency)
   return minor
 end
 
+-- The currency is in lower case, as that of an income; of a request without one it is the income's.
 local function read_request(request, currency)
   fail.unless_known("request", request, REQUEST)
+  local own = request.currency
+  if own ~= nil and not (type(own) == "string" and own:find("^%a%a%a$")) then
+    fail.value("request.currency", "expected a currency of three letters, such as mxn", own)
+  end
+  currency = own and own:lower() or currency
   return read_money(request, "installment", currency),
-    request.obligations ~= nil and read_money(request, "obligations", currency) or 0
+    request.obligations ~= nil and read_money(request, "obligations", currency) or 0, currency
 end
 
 local function check_income(income)
@@ -52,9 +58,12 @@ end
 
 -- ---- the checks ----------------------------------------------------------------------
 
-local function check_data(income, limits, add)
+local function check_data(income, limits, add, currency)
   for _, problem in ipairs(income.problems) do
     add(problem, "problems")
+  end
+  if income.currency ~= nil and income.currency ~= currency then
+    add("other_currency", "currency", income.currency, currency)
   end
   if income.days_observed < limits.min_days_observed then
     add("insufficient_history", "days_observed", income.days_observed, limits.min_days_observed)
@@ -127,13 +136,13 @@ local GROUPS = {
   { check_steadiness, "refer" },
 }
 
-local function collect(income, limits)
+local function collect(income, limits, currency)
   local reasons, outcome = {}, nil
   for _, group in ipairs(GROUPS) do
     group[1](income, limits, function(code, metric, value, limit)
       reasons[#reasons + 1] = { code = code, metric = metric, value = value, limit = limit }
       outcome = outcome or group[2]
-    end)
+    end, currency)
   end
   return reasons, outcome
 end
@@ -143,9 +152,9 @@ return function(income, given, request)
   check_income(income)
   local limits = rule.read(given)
   local currency = income.currency
-  local installment, obligations = read_request(request, currency)
-  local reasons, outcome = collect(income, limits)
-  local max_minor = max_installment(income, limits, obligations)
+  local installment, obligations, asked_in = read_request(request, currency)
+  local reasons, outcome = collect(income, limits, asked_in)
+  local max_minor = asked_in == currency and max_installment(income, limits, obligations) or nil
   local is_shown = max_minor and (not outcome or outcome == "refer")
   if max_minor and installment > max_minor then
     reasons[#reasons + 1] = {

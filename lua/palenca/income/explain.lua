@@ -12,6 +12,7 @@ local WORKER = {
   irregular_income = "irregular_income",
   insufficient_history = "short_history",
   no_rows = "no_rows",
+  other_currency = "other_currency",
   account_warning = "account_warning",
 }
 
@@ -28,6 +29,8 @@ local function write(language, format, value, currency)
     return nil
   elseif format == "percent" then
     return percent(value)
+  elseif format == "currency" then
+    return value:upper()
   elseif format == "money" then
     return value .. (currency and " " .. currency:upper() or "")
   end

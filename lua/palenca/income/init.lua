@@ -115,6 +115,7 @@ income.analyze = analyze
 -- reason of every group is listed:
 --
 -- * `undecidable`: any of the income's problems (the reason's code is the problem);
+--   `other_currency`: the income is in another than the request;
 --   `insufficient_history` (fewer days than `min_days_observed`); `unknown_monthly_income`,
 --   `unknown_qualifying_income`, `unknown_regularity`, `unknown_stability` (nil);
 -- * `decline`: `no_recent_income` (`max_days_since_last`, or no active day), `few_active_weeks`
@@ -135,6 +136,8 @@ income.analyze = analyze
 -- @tparam table request a month's, as decimal text (`"3000.00"`) or whole numbers (3000)
 -- @tparam string|number request.installment what is to be paid
 -- @tparam[opt=0] string|number request.obligations what is owed already
+-- @tparam ?string request.currency of both, such as `"mxn"`; without it they count as amounts in
+-- whatever currency the income has
 -- @treturn Verdict
 -- @raise when a field is unknown or not as it should be; the message names it and its value
 -- @function decide

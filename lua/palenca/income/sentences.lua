@@ -12,7 +12,8 @@ sentences.units = {
   en = { days = { "day", "days" }, weeks = { "week", "weeks" } },
 }
 
---- How a metric's values are written: as they are, as a number of something, or as percent.
+--- How a metric's values are written: as a number of something, as percent, with a currency, or as
+-- one.
 sentences.formats = {
   days_observed = "days",
   days_since_last_income = "days",
@@ -22,6 +23,7 @@ sentences.formats = {
   stability = "percent",
   trend = "percent",
   installment = "money",
+  currency = "currency",
 }
 
 --- The first sentence for the analyst.
@@ -81,6 +83,11 @@ sentences.reasons = {
     es = "Hay ganancias en más de una moneda.",
     pt = "Há ganhos em mais de uma moeda.",
     en = "There are earnings in more than one currency.",
+  },
+  other_currency = {
+    es = "El ingreso está en {value} y el pago solicitado, en {limit}.",
+    pt = "A renda está em {value} e a parcela solicitada, em {limit}.",
+    en = "The income is in {value}, and the requested installment in {limit}.",
   },
   unknown_currency = {
     es = "Hay montos sin una moneda válida.",
@@ -245,6 +252,14 @@ sentences.worker = {
       .. "Não é uma recusa: confira se é a sua própria conta de trabalho e conecte-a de novo.",
     en = "We cannot decide yet, because we could not confirm the account you connected. This is "
       .. "not a no: please check that it is your own work account and connect it again.",
+  },
+  other_currency = {
+    es = "Todavía no podemos decidir, porque tus ganancias están en otra moneda que el pago que "
+      .. "pediste. No es un rechazo: vuelve a intentarlo con la moneda de tus ganancias.",
+    pt = "Ainda não podemos decidir, porque os seus ganhos estão em outra moeda que a da parcela "
+      .. "pedida. Não é uma recusa: tente de novo com a moeda dos seus ganhos.",
+    en = "We cannot decide yet, because your earnings are in another currency than the installment "
+      .. "you asked for. This is not a no: please try again with the currency of your earnings.",
   },
   unclear_data = {
     es = "Todavía no podemos decidir, porque no pudimos leer bien todas tus ganancias. No es un "

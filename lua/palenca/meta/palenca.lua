@@ -480,6 +480,7 @@ function palenca.income.analyze(stream, options) end
 ---@class palenca.income.decide.options
 ---@field installment string|number what is to be paid
 ---@field obligations string|number? what is owed already
+---@field currency string? of both, such as `"mxn"`; without it they count as amounts in whatever currency the income has
 
 --- Decides on an income by a rule.
 ---@param income palenca.Income a result of `analyze`, also one that was JSON meanwhile

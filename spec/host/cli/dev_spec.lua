@@ -48,7 +48,7 @@ describe("palenca dev", function()
     local months = select(2, started.stdout:match("\nMonths\n[^\n]+(.-)\n\n"):gsub(
       "\n%d%d%d%d%-%d%d%-%d%d  ", ""))
     assert.is_true(months == 24 or months == 25, started.stdout)
-    assert.truthy(started.stdout:find("\nInstallment of 3000.00: approve\n"
+    assert.truthy(started.stdout:find("\nInstallment of 3000.00 mxn: approve\n"
       .. "Approve: every condition of rule ", 1, true), started.stdout)
   end)
 

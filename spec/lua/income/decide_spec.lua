@@ -31,6 +31,29 @@ local function codes(verdict)
 end
 
 describe("palenca.income.decide", function()
+  it("compares amounts of one currency only", function()
+    local figures = analyze(histories.rows("2026-01-01", 60, 500), "2026-03-01")
+    local same = income.decide(figures, RULE, { installment = "3000.00", currency = "MXN" })
+    assert.same({ "approve", "4562.50" }, { same.outcome, same.max_installment })
+    assert.same(same, income.decide(figures, RULE, { installment = "3000.00" }))
+    local other = income.decide(figures, RULE, { installment = "300000", currency = "clp" })
+    assert.same({ outcome = "undecidable", rule_version = "2026-11", currency = "mxn", reasons = {
+      { code = "other_currency", metric = "currency", value = "mxn", limit = "clp" },
+    } }, other)
+    assert.equal("No decision is possible under rule 2026-11; this is not a decline. The income is "
+      .. "in MXN, and the requested installment in CLP.", other:explain("en").analyst)
+    -- which has no decimals
+    assert.error_matches(function()
+      income.decide(figures, RULE, { installment = "3000.00", currency = "clp" })
+    end, "expected at most 0 decimals", 1, true)
+    for _, wrong in ipairs { "pesos", "", 5, false } do
+      assert.error_matches(function()
+        income.decide(figures, RULE, { installment = "3000.00", currency = wrong })
+      end, "palenca.income: request.currency: expected a currency of three letters, such as mxn",
+        1, true)
+    end
+  end)
+
   it("approves 60 days of 500, up to 4562.50 and not a cent less", function()
     local verdict = income.decide(daily(60, 500), RULE, SMALL)
     assert.same({
@@ -347,7 +370,7 @@ describe("what is wrong with a rule or a request", function()
       ["request.installment: expected no negative amount, got -1"] = { installment = -1 },
       ['request.obligations: expected a finite number or decimal text, got "x"'] =
         { installment = 1, obligations = "x" },
-      ['request: unknown field "instalment" (known: installment, obligations)'
+      ['request: unknown field "instalment" (known: currency, installment, obligations)'
         .. "; did you mean 'installment'?"] =
         { installment = 1, instalment = 1 },
     } do

@@ -9,12 +9,13 @@ local RULE = { version = "2026-11" }
 
 local analyze = histories.analyze
 
-local function decide(changes, installment)
+local function decide(changes, installment, currency)
   local figures = analyze(histories.rows("2026-01-01", 60, 500), "2026-03-01")
   for name, value in pairs(changes) do
     figures[name] = value or nil
   end
-  return income.decide(figures, RULE, { installment = installment or "3000.00" })
+  return income.decide(figures, RULE, { installment = installment or "3000.00",
+    currency = currency })
 end
 
 describe("verdict:explain", function()
@@ -44,6 +45,8 @@ describe("verdict:explain", function()
         decide({ problems = { "account_warning:x" } }):explain(language).worker)
       assert.equal(sentences.worker.unclear_data[language],
         decide({ problems = { "mixed_currencies" } }):explain(language).worker)
+      assert.equal(sentences.worker.other_currency[language],
+        decide({ currency = "cop" }, "3000.00", "mxn"):explain(language).worker)
       assert.equal(sentences.worker.no_recent_income[language],
         decide({ days_since_last_income = 50 }):explain(language).worker)
       assert.equal(sentences.worker.irregular_income[language],
@@ -86,13 +89,13 @@ describe("verdict:explain", function()
       { days_observed = 1 }, { monthly_income = false }, { qualifying_income = false },
       { regularity = false }, { stability = false }, { days_since_last_income = false },
       { active_weeks = 0 }, { regularity = 0.1 }, { longest_gap = 90 }, { stability = 0.1 },
-      { trend = -1 }, {},
+      { trend = -1 }, { currency = "cop" }, {},
     }
     for _, problem in ipairs(problems) do
       faults[#faults + 1] = { problems = { problem } }
     end
     for _, changes in ipairs(faults) do
-      local verdict = decide(changes, 99999)
+      local verdict = decide(changes, 99999, changes.currency and "mxn")
       for _, language in ipairs(LANGUAGES) do
         local said = verdict:explain(language)
         for who, text in pairs(said) do

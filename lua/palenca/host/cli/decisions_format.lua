@@ -165,6 +165,7 @@ local function fields_of(entry)
     { "rule", rule_version(entry) },
     { "installment", request.installment },
     { "obligations", request.obligations },
+    { "currency of both", request.currency },
     { "module", entry.module_version },
     { "script", entry.script },
     { "modules", entry.modules },
