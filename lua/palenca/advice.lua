@@ -3,6 +3,8 @@
 -- The codes are those of the API's documentation: of failed calls, and of logins that ended badly
 -- (an event's `status_details`). How long to wait is documented for three of them.
 -- @module palenca.advice
+local argcheck = require("palenca.util.argcheck")
+
 local advice = {}
 
 local MINUTE, HOUR = 60, 3600
@@ -144,6 +146,7 @@ end
 -- @tparam ?string code a login's or an event's `status_details`
 -- @treturn Advice
 function advice.of_login(code)
+  argcheck.dot("palenca.advice.of_login", code, 2)
   return make(of_logins[code] or codes[code] or kinds.platform)
 end
 
@@ -152,6 +155,7 @@ end
 -- @tparam string kind that of the error
 -- @treturn Advice
 function advice.of_call(code, kind)
+  argcheck.dot("palenca.advice.of_call", code, 2)
   return make(codes[code] or kinds[kind] or unknown)
 end
 

@@ -1,5 +1,6 @@
 --- Verified income of gig workers: a client for the Palenca API.
 -- @module palenca
+local argcheck = require("palenca.util.argcheck")
 local client = require("palenca.client")
 local core = require("palenca.core")
 local handlers = require("palenca.handlers")
@@ -40,8 +41,10 @@ local palenca = {
 
 for _, name in ipairs { "advice", "decision", "income", "json", "log", "webhook" } do
   unknown_field.seal(palenca[name], "palenca." .. name)
+  argcheck.add_module(palenca[name])
 end
 unknown_field.seal(palenca, "palenca")
+argcheck.add_module(palenca)
 
 -- Inside nginx this is the time to read what guards an endpoint: its workers have no environment.
 local ngx = rawget(_G, "ngx")

@@ -1,6 +1,7 @@
 --- palenca.log, for users' scripts: writes a line of JSON on standard error for each entry. It is
 -- also the only place in Lua that encodes lines of the log.
 -- @module palenca.log
+local argcheck = require("palenca.util.argcheck")
 local cached_date = require("palenca.util.cached_date")
 local json = require("palenca.util.json")
 local number_text = require("palenca.util.number_text")
@@ -148,7 +149,15 @@ local function add_context(entry)
   end
 end
 
-local function write(level, fields)
+-- An object that has a text of its own, or no fields of its own, is not written field by field.
+local function is_plain(value)
+  local metatable = getmetatable(value)
+  return metatable == nil or json.is_array(value) or type(metatable) == "table"
+    and rawget(metatable, "__tostring") == nil and rawget(metatable, "__pairs") == nil
+end
+
+local function write(name, level, fields)
+  argcheck.dot("palenca.log." .. name, fields, 3)
   if type(fields) == "string" then
     fields = { message = fields }
   elseif type(fields) ~= "table" then
@@ -158,14 +167,14 @@ local function write(level, fields)
     return
   end
   local entry = { event = "script" }
-  for name, value in pairs(fields) do
-    name = type(name) == "number" and number_text.text(name) or show(name)
-    if type(value) == "table" and (json.is_array(value) or not getmetatable(value)) then
-      entry[name] = value
+  for field, value in pairs(fields) do
+    field = type(field) == "number" and number_text.text(field) or show(field)
+    if type(value) == "table" and is_plain(value) then
+      entry[field] = value
     elseif type(value) == "number" or type(value) == "boolean" or value == json.null then
-      entry[name] = value
+      entry[field] = value
     else
-      entry[name] = show(value)
+      entry[field] = show(value)
     end
   end
   entry.level = level
@@ -176,19 +185,19 @@ end
 --- Logs an entry. Nothing is masked: do not log identity numbers and keys.
 -- @tparam table|string fields the entry's fields, or its message
 function log.info(fields)
-  write("info", fields)
+  write("info", "info", fields)
 end
 
 --- Logs a warning.
 -- @tparam table|string fields as for @{info}
 function log.warn(fields)
-  write("warning", fields)
+  write("warn", "warning", fields)
 end
 
 --- Logs an error.
 -- @tparam table|string fields as for @{info}
 function log.error(fields)
-  write("error", fields)
+  write("error", "error", fields)
 end
 
 return log

@@ -52,6 +52,21 @@ describe("palenca.log", function()
     assert.equal('"', entries[1]["na\nme"])
   end)
 
+  it("writes the fields of a table whose metatable has no text for it", function()
+    local entries = logged([[
+      log.info { account = setmetatable({ platform = "uber" }, { __index = error }) }
+    ]])
+    assert.same({ platform = "uber" }, entries[1].account)
+  end)
+
+  it("rejects a call with a colon, which would log the functions of the log", function()
+    local entries = logged([[
+      log.info(select(2, pcall(function() log:warn { message = "m" } end)))
+    ]])
+    assert.matches("palenca.log.warn: call it with a dot, as in palenca.log.warn%(%.%.%.%)$",
+      entries[1].message)
+  end)
+
   it("puts errors and other objects in words", function()
     local entries = logged([[
       local client = palenca.new {

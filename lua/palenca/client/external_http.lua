@@ -168,8 +168,12 @@ local function request(options)
     proxy = options.proxy,
   }))
   if result.kind then
-    return nil,
-      errors.new({ kind = result.kind, message = result.message, attempts = result.attempts })
+    local err = errors.new({ kind = result.kind, message = result.message,
+      attempts = result.attempts })
+    if inspection.on_failure then
+      inspection.on_failure(err)
+    end
+    return nil, err
   end
   if result.unrecorded then -- of a runtime that knows the status alone
     return setmetatable({ status = result.status }, { __index = result.unrecorded })

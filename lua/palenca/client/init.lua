@@ -337,6 +337,9 @@ function Client:_read(result, shape, name, path)
   local data, meta = response.read(result, shape)
   if data == nil then
     hide_key(meta, secrets[self].key)
+    if inspection.on_failure then
+      inspection.on_failure(meta)
+    end
   elseif inspection.on_data then
     inspection.on_data(name, path, data, meta)
   end

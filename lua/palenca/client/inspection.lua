@@ -10,13 +10,17 @@ local inspection = {
   on_response = false,
   --- Called with an attempt, for `on_attempt` of a client.
   on_attempt = false,
+  --- Called with an error that is about to be returned.
+  on_failure = false,
+  --- What a pager's iterator returns beside a row.
+  beside_row = false,
   --- Called when a resource has no operation of a name, with what is wrong and the level of the
   -- code to blame, as `error` is; it raises.
   on_unknown_operation = false,
 }
 
 --- Sets some of them.
--- @tparam {[string]=function} hooks by their names; false sets none
+-- @tparam table hooks by their names; false sets none
 -- @treturn table those before, of the same names
 function inspection.use(hooks)
   local before = {}

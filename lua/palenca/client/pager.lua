@@ -240,7 +240,7 @@ function Pager:each()
     if err then
       error(err, 0)
     end
-    return row
+    return row, row and inspection.beside_row or nil
   end, nil, nil, at_exit
 end
 

@@ -208,7 +208,8 @@ local function run_handlers(self, event, entries, record, failure)
     if ok then
       finish_done(record, seconds)
     else
-      finish_failed(record, problem, current and current.retry_wait, trace)
+      finish_failed(record, self.hint(problem, record.last_failure),
+        current and current.retry_wait, trace)
       pcall(warn_of_change, self) -- there may be no memory
       check_memory(self, problem)
     end
@@ -427,14 +428,24 @@ local function load(self, path)
   return files
 end
 
-local function nothing() end
+-- What those of `palenca dev` have, and others do without: see palenca.strict.
+function Worker.inspect() end
 
--- Has the script's reading of fields that there are not raise. Returns what to call with a class
--- and a value of it that the script gets.
-local function begin_strictness()
+function Worker.hint(problem)
+  return problem
+end
+
+-- Has the script's reading of fields that there are not raise.
+local function make_strict(self)
   local strict = require("palenca.strict")
-  strict.begin(error)
-  return function(class, value)
+  strict.begin(error, function(err)
+    local record = self.schedule:trace()
+    if record then
+      record.last_failure = err
+    end
+  end)
+  self.hint = strict.hint
+  self.inspect = function(class, value)
     strict.examine(error, class, value)
   end
 end
@@ -469,11 +480,13 @@ return function(text)
     memory_limit = options.memory_limit,
     recording_limit = options.recording_limit,
     is_watched = options.is_watched,
-    inspect = options.is_strict and begin_strictness() or nothing,
     alert = options.alert,
     running = {}, -- by id, what is logged of the events whose handlers run
     events = {}, -- the same, by the tables that the handlers have
   }, Worker)
+  if options.is_strict then
+    make_strict(self)
+  end
   log.use_context(function()
     return self.schedule:trace()
   end)

@@ -101,7 +101,9 @@ end
 
 --- See @{palenca.income.explain}.
 return function(verdict, language)
-  if type(verdict) ~= "table" or not sentences.outcomes[verdict.outcome]
+  if type(verdict) == "string" and language == nil then
+    error('palenca.income: explain: call it with a colon, as in verdict:explain("es")', 0)
+  elseif type(verdict) ~= "table" or not sentences.outcomes[verdict.outcome]
     or type(verdict.reasons) ~= "table" then
     error("palenca.income: explain: expected a verdict of palenca.income.decide", 0)
   elseif not sentences.units[language] then

@@ -35,6 +35,42 @@ local articles = {
   Pagination = "the pagination", RateLimit = "the rate limit",
 }
 
+-- The level of the nearest code of Lua from one on: `ipairs` reads by a function of C.
+local function lua_level(from)
+  local level = from + 1
+  local info = debug.getinfo(level, "l")
+  while info and info.currentline < 0 do
+    level = level + 1
+    info = debug.getinfo(level, "l")
+  end
+  return info and level - 1 or from
+end
+
+-- Of what the lists in a result are called, for who takes it for one of them.
+local function lists_of(fields)
+  local names = {}
+  for name, kind in pairs(fields) do
+    if type(kind) == "string" and kind:sub(-2) == "[]" then
+      names[#names + 1] = "." .. name
+    end
+  end
+  table.sort(names)
+  return #names > 0 and ": it has the list " .. table.concat(names, " and the list ") or ""
+end
+
+-- The `__index` of a result that is no list.
+local function rejector_of(report, what, fields)
+  local rejects = reject(function(text, level)
+    report(text, level + 2) -- this function, and the one below
+  end, what, fields)
+  return function(self, name)
+    if type(name) == "number" then
+      report(("%s is not a list%s"):format(what, lists_of(fields)), lua_level(2))
+    end
+    rejects(self, name)
+  end
+end
+
 local function article(name)
   return articles[name] or "the API's" .. name:gsub("%u", function(letter)
     return " " .. letter:lower()
@@ -59,7 +95,7 @@ function strict.examine(report, class, value)
   if not fields or type(value) ~= "table" or getmetatable(value) ~= nil then
     return
   end
-  setmetatable(value, { __index = reject(report, article(class), fields) })
+  setmetatable(value, { __index = rejector_of(report, article(class), fields) })
   for name, kind in pairs(fields) do
     local inner = rawget(value, name)
     if type(kind) == "string" and kind:sub(-2) == "[]" then
@@ -205,28 +241,30 @@ local function examine_advice(report, advice)
   examine(report, "Advice", advice)
 end
 
--- What is made in place, not by a request; of each: where the function is, and what is called with
--- its result. None of them blames a line for an error, which would be one of this file.
+-- What is made in place, not by a request; of each: the part and the name of the function, and what
+-- is called with its result. None of them blames a line for an error, which would be one of this
+-- file, but for a call with a colon.
 local RESULTS = {
-  { palenca.income, "analyze", examine_income },
-  { palenca.income, "decide", examine_verdict },
-  { palenca.income, "explain", function(report, words)
+  { "income", "analyze", examine_income },
+  { "income", "decide", examine_verdict },
+  { "income", "explain", function(report, words)
     examine(report, "Explanation", words)
   end },
-  { palenca.income, "load_rule", function(report, rule)
+  { "income", "load_rule", function(report, rule)
     examine(report, "Rule", rule)
   end },
-  { palenca.advice, "of_login", examine_advice },
-  { palenca.advice, "of_call", examine_advice },
+  { "advice", "of_login", examine_advice },
+  { "advice", "of_call", examine_advice },
 }
 
 local function wrap_results(report)
   local before = {}
   for at, entry in ipairs(RESULTS) do
-    local owner, name, inspect = entry[1], entry[2], entry[3]
-    local original = owner[name]
+    local owner, name, inspect = palenca[entry[1]], entry[2], entry[3]
+    local original, full_name = owner[name], ("palenca.%s.%s"):format(entry[1], name)
     before[at] = original
     owner[name] = function(...)
+      argcheck.dot(full_name, (...), 2)
       local result = original(...)
       inspect(report, result)
       return result
@@ -234,7 +272,7 @@ local function wrap_results(report)
   end
   return function()
     for at, entry in ipairs(RESULTS) do
-      entry[1][entry[2]] = before[at]
+      palenca[entry[1]][entry[2]] = before[at]
     end
   end
 end
@@ -249,7 +287,20 @@ local function examine_data(report, class, field, data)
   end
 end
 
-local function inspect_results(report)
+-- Beside a row there is nothing; but a loop with two variables has the second one for the row.
+local function beside_row(report)
+  local text = "pager:each() returns one value, the row: for row in pager:each() do"
+  return setmetatable({}, {
+    __index = function()
+      report(text, 2)
+    end,
+    __tostring = function()
+      return text
+    end,
+  })
+end
+
+local function inspect_results(report, on_failure)
   local function of_class(class)
     return function(value)
       examine(report, class, value)
@@ -267,21 +318,53 @@ local function inspect_results(report)
     on_response = of_class("HttpResponse"),
     on_attempt = of_class("Attempt"),
     on_unknown_operation = report,
+    on_failure = on_failure,
+    beside_row = beside_row(report),
   }
 end
 
 --- Makes what all scripts share strict, and what they get from now on.
 -- @tparam function report called with a text and the level of the code to blame, as `error` is; it
 -- raises
+-- @tparam function on_failure called with each error that a call is about to return
 -- @treturn function undoes it
-function strict.begin(report)
+function strict.begin(report, on_failure)
   local unseal, unwrap = seal_shared(report), wrap_results(report)
-  local hooks = inspect_results(report)
+  local hooks = inspect_results(report, on_failure)
   return function()
     inspection.use(hooks)
     unwrap()
     unseal()
   end
+end
+
+local TEXTS = "; the amounts of an income are texts, and whole numbers under their names with "
+  .. "_minor"
+
+-- What Lua's own messages do not say.
+local HINTS = {
+  ["attempt to compare number with string"] = TEXTS,
+  ["attempt to compare string with number"] = TEXTS,
+  ["number has no integer representation"] = "; times have fractions of a second, which math.floor "
+    .. "takes off",
+}
+
+--- Adds to what was raised what it may come from.
+-- @param problem a text, or anything else, which stays as it is
+-- @tparam ?palenca.errors.Error failure the last error that a call had returned before
+-- @return the problem
+function strict.hint(problem, failure)
+  if type(problem) ~= "string" then
+    return problem
+  elseif failure and problem:find("a nil value", 1, true) then
+    return ("%s; a call before it returned nil and an error: %s"):format(problem, tostring(failure))
+  end
+  for text, hint in pairs(HINTS) do
+    if problem:find(text, 1, true) then
+      return problem .. hint
+    end
+  end
+  return problem
 end
 
 return strict

@@ -56,7 +56,7 @@ local function pack(...)
   return { n = select("#", ...), ... }
 end
 
-local function protected_call(made, body, ...)
+local function protected_call(self, made, body, ...)
   local arguments = pack(...)
   local results = pack(xpcall(function()
     return body(unpack(arguments, 1, arguments.n))
@@ -66,7 +66,7 @@ local function protected_call(made, body, ...)
     made.returned = { unpack(results, 2, results.n) }
     return
   end
-  made.error, made.trace = results[2].problem, results[2].trace
+  made.error, made.trace = strict.hint(results[2].problem, self.last_failure), results[2].trace
   if getmetatable(made.error) == Exit then
     made.exit, made.error, made.trace = made.error.status, nil, nil
     made.ok = made.exit == 0
@@ -85,7 +85,8 @@ local function execute(self, may_exit, body, ...)
   local restore = globals.replace({ clock = function() return self:now() end, env = self.env,
     exit = exit_of(may_exit), printed = made.printed })
   self.running = made
-  protected_call(made, body, ...)
+  self.last_failure = false
+  protected_call(self, made, body, ...)
   self.running = false
   restore()
   made.seconds = self:now() - began

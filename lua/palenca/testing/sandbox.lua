@@ -82,7 +82,9 @@ local function control(self, method, path, fields, level)
   local outcome = self:respond({ method = method, path = path }, fields and json.encode(fields))
   local response = json.decode(outcome.body)
   if outcome.status >= 300 then
-    error(("test:worker: the sandbox says: %s"):format(outcome.body), level + 1)
+    local first = response.detail and response.detail[1]
+    error("test:worker: " .. (first and ("%s %s"):format(first.loc[#first.loc], first.msg)
+      or response.error.message), level + 1)
   end
   return response.data
 end

@@ -465,7 +465,9 @@ local function begin(self)
   local record = recorder.current()
   recorder.use(function(...) return run.record(self, ...) end)
   later(function() recorder.use(record) end)
-  later(strict.begin(self.report))
+  later(strict.begin(self.report, function(err)
+    self.last_failure = err
+  end))
   self.script = script.new()
   later(function() script.close(self.script) end)
 end
@@ -483,7 +485,7 @@ function session.start(options)
     workers = {}, users = {}, faults = {}, responses = {}, http_responses = {},
     requests = {}, http_requests = {}, log_lines = {}, last_event = 0,
     is_stopped = false, created_users = 0, violation = false, sandbox = false, running = false,
-    current_event = false, recorded = false,
+    current_event = false, recorded = false, last_failure = false,
   }
   -- called by what a script's reading of a field calls
   self.report = function(text, level) violate(self, text, level + 1) end

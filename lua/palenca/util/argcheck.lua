@@ -90,12 +90,21 @@ argcheck.is_uuid = is_uuid
 --- Writes a value for a message; see @{palenca.util.shown}.
 argcheck.shown = shown
 
---- Raises if the module was passed as the first argument, by a call with a colon.
+-- The module and its parts.
+local is_module = setmetatable({}, { __mode = "k" })
+
+--- Adds the module, or a part of it, to those that functions are called of with a dot.
+-- @tparam table part
+function argcheck.add_module(part)
+  is_module[part] = true
+end
+
+--- Raises if the module, or a part of it, was passed as the first argument, by a call with a colon.
 -- @tparam string what the function, with or without a field behind it, for the message
 -- @param value the first argument
 -- @tparam number level of the caller to blame
 function argcheck.dot(what, value, level)
-  if value ~= nil and value == package.loaded.palenca then
+  if value ~= nil and is_module[value] then
     local name = what:match("^[^:]+")
     error(("%s: call it with a dot, as in %s(...)"):format(name, name), level + 1)
   end

@@ -253,13 +253,33 @@ function redact.escape_json(text)
   return core.terminal_escape(text, "json")
 end
 
+local FIELDS_MAX = 20
+
+-- A table without a text of its own tells at least its fields, and its message if it has one: other
+-- values may be anybody's data.
+local function text_of(problem)
+  local text = tostring(problem)
+  local kind = type(problem) == "table" and text:match("^(.*): 0?x?%x+$")
+  if not kind then
+    return text
+  end
+  local names, message = {}, rawget(problem, "message")
+  for name in next, problem do
+    names[#names + 1] = type(name) == "string" and #names < FIELDS_MAX and name or nil
+  end
+  table.sort(names)
+  return ("%s: raised instead of a text, with %s%s"):format(kind,
+    #names > 0 and "the fields " .. table.concat(names, ", ") or "no fields",
+    type(message) == "string" and ": " .. message or "")
+end
+
 --- Puts what was raised into words that may be kept: bounded, text, without identity numbers.
 -- @param problem what was raised
 -- @tparam number max bytes of it
 -- @treturn string
 function redact.problem(problem, max)
   -- it may be an object whose __tostring raises as well
-  local ok, text = pcall(tostring, problem)
+  local ok, text = pcall(text_of, problem)
   if not ok then
     return "an error that cannot be shown: " .. type(problem)
   end

@@ -98,6 +98,21 @@ describe("palenca dev", function()
       .. "field 'days' %(known: "), started.stderr)
   end)
 
+  it("adds the error that a call had returned to the failure that follows from it", function()
+    local path = script([[
+      local palenca = require "palenca"
+      local client = palenca.new()
+      palenca.on("login.success", function()
+        local profile = client.accounts:profile("00000000-0000-4000-8000-000000000000")
+        print(profile.profile)
+      end)
+    ]])
+    local started = start(path, { "--login", "uber", "--once" })
+    assert.are.equal(1, started:wait_exit(), started.stderr)
+    assert.truthy(started.stderr:find("mine.lua:5: attempt to index a nil value (local 'profile'); "
+      .. "a call before it returned nil and an error: not_found: ", 1, true), started.stderr)
+  end)
+
   it("makes histories of the length of --history", function()
     local path = script([[
       local palenca = require "palenca"

@@ -28,6 +28,9 @@ local deeds = {
   ["handled by an error"] = { [[
     assert(xpcall(error, function() error(with { __tostring = forever }) end))]],
     "error in error handling" },
+  ["a table"] = { "error { code = 'E7', message = 'no luck', at = {} }",
+    "^table: raised instead of a text, with the fields at, code, message: no luck$" },
+  ["an empty table"] = { "error {}", "^table: raised instead of a text, with no fields$" },
   ["nil"] = { "error()", "^nil$" },
   ["logged without end"] = { "palenca.log.info { what = with { __tostring = forever } }", STOPPED },
   ["logged by an error"] = { "palenca.log.info { what = with { __tostring = error } }" },

@@ -201,6 +201,62 @@ describe("palenca.testing is strict about", function()
     test = testing.start()
   end)
 
+  it("a result that is taken for a list, and a loop that has a row for its number", function()
+    each_fails {
+      { function()
+        for _, account in ipairs(palenca.new().users:accounts(worker.user_id)) do
+          print(account)
+        end
+      end, "the API's user accounts is not a list: it has the list .accounts" },
+      { function() return palenca.new().accounts:get(worker.account_id)[1] end,
+        "the API's account is not a list" },
+      { function()
+        for _, row in palenca.new().accounts:earnings(worker.account_id,
+          { start_date = "2026-01-01", end_date = "2026-03-01" }):each() do
+          print(row.amount)
+        end
+      end, "pager:each() returns one value, the row: for row in pager:each() do" },
+    }
+    local count = 0
+    for row in palenca.new().accounts:earnings(worker.account_id,
+      { start_date = "2026-01-01", end_date = "2026-03-01" }):each() do
+      count = count + (row.amount == 500 and 1 or 0)
+    end
+    assert.equal(60, count)
+  end)
+
+  it("calls with a colon of what is called with a dot", function()
+    for name, call in pairs {
+      ["palenca.log.info"] = function() palenca.log:info { message = "m" } end,
+      ["palenca.advice.of_login"] = function() palenca.advice:of_login("banned") end,
+      ["palenca.income.analyze"] = function() palenca.income:analyze({}, {}) end,
+    } do
+      local ok, problem = pcall(call)
+      assert.same({ false, name .. ": call it with a dot, as in " .. name .. "(...)" },
+        { ok, problem:match("^spec/lua/testing/strict_spec.lua:%d+: (.*)$") })
+    end
+  end)
+
+  it("what Lua's own messages do not say", function()
+    local function error_of(body)
+      return tostring(test:call(body).error)
+    end
+    test:fault { status = 404, code = "not_found", message = "no such account", times = 1 }
+    local said = error_of(function()
+      return palenca.new().accounts:get(worker.account_id).platform
+    end)
+    assert.truthy(said:find("; a call before it returned nil and an error: not_found: ", 1, true),
+      said)
+    said = error_of(function() return nil .. "" end) -- luacheck: ignore
+    assert.is_nil(said:find("a call before it", 1, true), said)
+    said = error_of(function()
+      local rows, report = read()
+      return palenca.income.analyze(rows, { as_of = "2026-03-01", report = report }).monthly_income
+        > 8000
+    end)
+    assert.truthy(said:find("the amounts of an income are texts", 1, true), said)
+  end)
+
   it("what it returns to the test itself", function()
     palenca.on("login.success", function(event)
       palenca.new().accounts:get(event.account_id)
