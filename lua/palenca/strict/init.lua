@@ -58,12 +58,26 @@ local function lists_of(fields)
   return #names > 0 and ": it has the list " .. table.concat(names, " and the list ") or ""
 end
 
+-- Which part of a result has a field that the result itself has not.
+local function place_of(fields, name)
+  for _, field in ipairs(argcheck.words(fields)) do
+    local kind = fields[field]
+    local class = type(kind) == "string" and reference.classes[kind:match("^%w+")]
+    if class and class[name] then
+      return ("; %s '%s' has it"):format(kind:sub(-2) == "[]" and "each of its" or "its", field)
+    end
+  end
+  return ""
+end
+
 -- The `__index` of a result that is no list.
 local function rejector_of(report, what, fields)
+  local mistyped
   local rejects = reject(function(text, level)
-    report(text, level + 2) -- this function, and the one below
+    report(text .. place_of(fields, mistyped), level + 2) -- this function, and the one below
   end, what, fields)
   return function(self, name)
+    mistyped = name
     if type(name) == "number" then
       report(("%s is not a list%s"):format(what, lists_of(fields)), lua_level(2))
     end
@@ -141,7 +155,8 @@ function strict.check_fields(what, class, value, level)
   for name, inner in pairs(value) do
     if not known[name] then
       error(("%s: unknown field '%s' (known: %s)%s"):format(what, tostring(name),
-        table.concat(argcheck.words(known), ", "), suggest.text(name, known)), level + 1)
+        table.concat(argcheck.words(known), ", "), suggest.text(name, known)
+          .. place_of(known, name)), level + 1)
     elseif type(known[name]) == "string" then
       check_inner(what .. "." .. name, known[name], inner, level + 1)
     end

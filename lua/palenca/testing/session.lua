@@ -331,6 +331,7 @@ local BODY_FIELDS = { "account_id", "user_id", "external_id", "platform", "statu
   "webhook_id" }
 
 local function check_action(action, level)
+  argcheck.value("test:event: action", action, "string", level + 1)
   if not webhook_actions[action] then
     error(("test:event: no documented action is '%s'%s"):format(tostring(action),
       suggest.text(action, webhook_actions)), level + 1)
@@ -361,7 +362,9 @@ end
 -- and entries; `requests` and `http`, those that were sent; `seconds` that it took
 function Session:event(action, subject, more)
   check_colon(self, "event")
+  check_action(action, 2)
   subject, more = subject or {}, more or {}
+  argcheck.value("test:event: the worker", subject, "table", 2)
   if not self.is_worker[subject] then
     argcheck.fields("test:event", subject, EVENT_FIELDS, 2)
   end
@@ -369,7 +372,6 @@ function Session:event(action, subject, more)
   argcheck.one_of("test:event: platform", more.platform or rawget(subject, "platform"),
     api_values.platforms, 2)
   worker.check_details("test:event", more.status_details or rawget(subject, "status_details"), 2)
-  check_action(action, 2)
   self.last_event = self.last_event + 1
   local function field(name, default)
     local value = more[name]

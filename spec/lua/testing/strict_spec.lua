@@ -64,7 +64,7 @@ describe("palenca.testing is strict about", function()
     test = testing.start()
     worker = test:worker()
     fails(function() return palenca.new().accounts:profile(worker.account_id).first_name end,
-      "the API's profile has no field 'first_name'")
+      "the API's profile has no field 'first_name'", "vehicle_info); its 'profile' has it")
     test = testing.start()
     worker = test:worker()
     fails(function()
@@ -199,6 +199,13 @@ describe("palenca.testing is strict about", function()
     local after = palenca.advice.of_login("banned")
     assert.same({ es, nil, nil }, { after.text.es, after.actr, after.text.fr })
     test = testing.start()
+  end)
+
+  it("a field that a part of the result has", function()
+    each_fails {
+      { function() return palenca.new().users:accounts(worker.user_id).platform end,
+        "the API's user accounts has no field 'platform'", "; each of its 'accounts' has it" },
+    }
   end)
 
   it("a result that is taken for a list, and a loop that has a row for its number", function()
@@ -353,6 +360,17 @@ describe("palenca.testing is strict about", function()
       end,
       ["test:worker: rows[1].amount must be a number, got '500'"] = function()
         test:worker { rows = { { earning_date = "2026-01-01", amount = "500" } } }
+      end,
+      ["test:event: action must be a string that is not empty, got a table"] = function()
+        test:event(worker, "login.success")
+      end,
+      ["test:event: the worker must be a table, got 'a'"] = function()
+        test:event("login.success", "a")
+      end,
+      ["test:worker: profile: unknown field 'last_name' (known: account_id, bank_info, "
+        .. "external_id, ids_info, metrics_info, profile, vehicle_info); its 'profile' has it"]
+        = function()
+        test:worker { profile = { last_name = "Ruiz" } }
       end,
       ["test:event: attempt must be a whole number from 1, got 0"] = function()
         test:event("login.success", worker, { attempt = 0 })
