@@ -211,8 +211,9 @@ describe("palenca.testing is strict about", function()
   it("a result that is taken for a list, and a loop that has a row for its number", function()
     each_fails {
       { function()
-        for _, account in ipairs(palenca.new().users:accounts(worker.user_id)) do
-          print(account)
+        local accounts = palenca.new().users:accounts(worker.user_id)
+        for _, account in ipairs(_VERSION == "Lua 5.1" and { accounts[1] } or accounts) do
+          print(account) -- ipairs of Lua 5.1 does not ask for what is not there
         end
       end, "the API's user accounts is not a list: it has the list .accounts" },
       { function() return palenca.new().accounts:get(worker.account_id)[1] end,
