@@ -44,7 +44,7 @@ describe("palenca.income.decide", function()
       .. "in MXN, and the requested installment in CLP.", other:explain("en").analyst)
     -- which has no decimals
     assert.error_matches(function()
-      income.decide(figures, RULE, { installment = "3000.00", currency = "clp" })
+      income.decide(figures, RULE, { installment = "3000.50", currency = "clp" })
     end, "expected at most 0 decimals", 1, true)
     for _, wrong in ipairs { "pesos", "", 5, false } do
       assert.error_matches(function()

@@ -12,6 +12,13 @@ local function money(text)
   return text
 end
 
+local function currency(text)
+  if not text:find("^%a%a%a$") then
+    return nil, string.format("'%s' is not a currency, such as mxn", text)
+  end
+  return text:lower()
+end
+
 --- Adds the rule and the request.
 -- @param command of argparse
 function verdict_input.define(command)
@@ -21,7 +28,7 @@ function verdict_input.define(command)
     argname = "FILE",
   })
   options.add(command, "--installment", {
-    help = "What is to be paid each month, in the currency of the income.",
+    help = "What is to be paid each month.",
     convert = money,
     argname = "AMOUNT",
   })
@@ -30,6 +37,12 @@ function verdict_input.define(command)
     default = "0",
     convert = money,
     argname = "AMOUNT",
+  })
+  options.add(command, "--currency", {
+    help = "The currency of both, such as mxn: an income in another is undecidable. Without it "
+      .. "they are in whatever currency the income is in.",
+    convert = currency,
+    argname = "CODE",
   })
 end
 
@@ -54,6 +67,7 @@ function verdict_input.load(given)
     return income.decide(result, rule, {
       installment = given.installment,
       obligations = given.obligations,
+      currency = given.currency,
     })
   end, tostring(rule.version)
 end
