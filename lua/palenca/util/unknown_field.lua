@@ -15,6 +15,40 @@ local function names_of(known)
   return names
 end
 
+-- Shorter words, such as `id`, are parts of too many names.
+local WORD_MIN = 4
+local ALIKE_MAX = 6
+
+-- The names that have a word in common with one, such as `monthly_income` with `monthly_average`.
+local function alike(name, names)
+  local words, found = {}, {}
+  for word in name:gmatch("[^_]+") do
+    words[word] = #word >= WORD_MIN
+  end
+  for _, one in ipairs(names) do
+    local is_alike = false
+    for word in one:gmatch("[^_]+") do
+      is_alike = is_alike or words[word]
+    end
+    if is_alike and not one:find("_minor$") then
+      found[#found + 1] = "'" .. one .. "'"
+    end
+  end
+  return found
+end
+
+-- What may have been meant.
+local function suggestion(name, names)
+  local text = suggest.text(name, names)
+  local found = text == "" and alike(name, names) or {}
+  if #found == 0 or #found > ALIKE_MAX then
+    return text
+  end
+  local last = table.remove(found)
+  return ("; did you mean %s%s?"):format(#found > 0 and table.concat(found, ", ") .. " or " or "",
+    last)
+end
+
 --- Writes the message.
 -- @tparam string what the table is called, such as `a client`
 -- @tparam string name of the field
@@ -23,7 +57,7 @@ end
 function unknown_field.text(what, name, known)
   local names = names_of(known)
   return ("%s has no field '%s' (known: %s)%s"):format(what, name, table.concat(names, ", "),
-    suggest.text(name, names))
+    suggestion(name, names))
 end
 
 -- What looks into any table reads names such as `__name`.

@@ -113,6 +113,10 @@ describe("palenca.testing is strict about", function()
     each_fails {
       { function() return income_of().month end, "an income has no field 'month'",
         "did you mean 'months'?" },
+      { function() return income_of().monthly_averge end, "; did you mean 'monthly_income'?" },
+      { function() return income_of().days end, "; did you mean 'active_days', 'days_observed', "
+        .. "'days_since_last_income', 'days_worked_per_week', 'unknown_days' or 'window_days'?" },
+      { function() return read()[1].date end, "; did you mean 'earning_date'?" },
       { function() return income_of().months[1].ful end, "a month of an income has no field 'ful'",
         "did you mean 'full'?" },
       { function() return income_of().weeks[1].sum end, "a week of an income has no field 'sum'" },
