@@ -203,8 +203,19 @@ static int file_mode(lua_State *L) {
   return 1;
 }
 
+/* host.current_directory() → its name | nil, if it has none any more */
+static int current_directory(lua_State *L) {
+  char name[PATH_MAX];
+  if (getcwd(name, sizeof(name)) == NULL) {
+    return 0;
+  }
+  lua_pushstring(L, name);
+  return 1;
+}
+
 static const luaL_Reg lock_methods[] = {{"close", lock_close}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"asset", asset},
+                                     {"current_directory", current_directory},
                                      {"data_file", data_file},
                                      {"file_mode", file_mode},
                                      {"lock", lock_file},

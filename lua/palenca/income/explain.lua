@@ -14,6 +14,7 @@ local WORKER = {
   no_rows = "no_rows",
   other_currency = "other_currency",
   account_warning = "account_warning",
+  mixed_currencies = "mixed_currencies",
 }
 
 local function fill(text, values)

@@ -273,68 +273,24 @@ describe("palenca events, asked wrongly:", function()
       local status, out, err = palenca(table.unpack(table.move({ "--db", missing }, 1, 2,
         #words + 1, words)))
       assert.are.same({ 1, "" }, { status, out })
-      assert.are.equal("palenca: cannot open " .. missing .. ": No such file or directory\n", err)
+      assert.are.equal("palenca: cannot open " .. missing .. ": No such file or directory; say "
+        .. "with --db where the database is\n", err)
       assert.is_nil(uv.fs_stat(missing))
     end)
   end
-end)
 
-describe("palenca serve", function()
-  local stage = helper.stage_for_each()
-
-  it("deletes done events after the retention, and keeps dead ones", function()
-    local served = stage:serve({ text = SCRIPT, arguments = { "--retention", "0.000005",
-      "--redelivery-window", "0" } })
-    helper.post(served.url, { account_id = "b", webhook_action = "login.error" })
-    for _ = 1, 50 do
-      helper.post(served.url, {})
+  it("and all other commands of the database say in which directory they looked for it", function()
+    for _, command in ipairs({ "events list", "events backup copy.db", "decisions list",
+      "decisions verify", "forget --user worker-1", "shadow script.lua", "reconcile" }) do
+      local words = {}
+      for word in command:gmatch("%S+") do
+        words[#words + 1] = word
+      end
+      local status, out, err = process.run(process.program(), words,
+        { cwd = directory, env = { PALENCA_API_KEY = "key" } })
+      assert.are.same({ 1, "" }, { status, out }, command)
+      assert.are.equal("palenca: cannot open " .. uv.fs_realpath(directory) .. "/palenca.db: No "
+        .. "such file or directory; say with --db where the database is\n", err)
     end
-    helper.ask_until(function()
-      local left = helper.events(served.db)
-      return #left == 1 and left[1].state == "dead"
-    end, "all that is done to be deleted")
-  end)
-end)
-
-describe("palenca events list --follow", function()
-  local stage = helper.stage_for_each()
-
-  it("lists the last ones, and then each that arrives, until a signal", function()
-    local served = stage:serve({ text = "require('palenca').on('*', print)" })
-    for number = 1, 4 do
-      helper.post(served.url, { account_id = "before" .. number })
-    end
-    local follower = stage:start(process.program(), { "events", "list", "--follow", "--limit", "2",
-      "--db", served.db })
-    follower:wait_output("stdout", "(before4)")
-    helper.post(served.url, { account_id = "after1" })
-    follower:wait_output("stdout", "(after1)")
-    helper.post(served.url, { account_id = "after2" })
-    follower:wait_output("stdout", "(after2)")
-    follower:kill("sigint")
-    follower:wait_exit()
-    local accounts = {}
-    for account in follower.stdout:gmatch("[bfaetor]+%d%f[%s]") do
-      accounts[#accounts + 1] = account
-    end
-    assert.are.same({ "before3", "before4", "after1", "after2" }, accounts)
-    assert.are.equal(1, select(2, follower.stdout:gsub("RECEIVED", "")))
-  end)
-
-  it("shows those of the filter alone, as JSON too, and ends with its reader", function()
-    local served = stage:serve({ text = "require('palenca').on('*', print)" })
-    local follower = stage:start(process.program(), { "events", "list", "--follow", "--json",
-      "--action", "login.error", "--db", served.db })
-    for _, action in ipairs({ "login.success", "login.error" }) do
-      helper.post(served.url, { account_id = action, webhook_action = action })
-    end
-    local line = follower:wait_output("stdout", "([^\n]+)\n")
-    assert.are.equal("login.error", helper.json.decode(line).account_id)
-    assert.are.equal(1, select(2, follower.stdout:gsub("\n", "")))
-    local reader = stage:start("/bin/bash", { "-c", process.program() .. " events list --follow "
-      .. "--db " .. served.db .. " | head -n 2 | wc -l; exit ${PIPESTATUS[0]}" })
-    reader:wait_output("stdout", "(2\n)")
-    helper.post(served.url, { account_id = "nobody reads it" })
-    assert.are.equal(141, reader:wait_exit())
   end)
 end)

@@ -246,7 +246,7 @@ describe("palenca report", function()
     it("notices other options than those of the pages that are there", function()
       assert.are.equal(0, (reports("--lang", "es")))
       for text, arguments in pairs({
-        ["another --lang: es then, en now"] = {},
+        ["pages holds reports with another --lang: es then, en now"] = {},
         ["another --unmask: no then, yes now"] = { "--lang", "es", "--unmask" },
         ["another version of the rule: none then, 2026-11 now"] = { "--lang", "es", "--rule",
           uv.cwd() .. "/examples/rule.lua", "--installment", "3000" },
@@ -267,7 +267,7 @@ describe("palenca report", function()
       env.PALENCA_API_KEY = "wrong"
       status, out, err = reports()
       assert.are.same({ 1, "" }, { status, out })
-      assert.truthy(err:find("palenca: auth: [^\n]*; 1 of 2 accounts are exported"), err)
+      assert.truthy(err:find("palenca: auth: [^\n]*; 1 of 2 reports are written: run it again"), err)
     end)
 
     it("counts several people as a problem of the data, without a word for them", function()

@@ -43,10 +43,12 @@ describe("verdict:explain", function()
         decide({ days_observed = 20 }):explain(language).worker)
       assert.equal(sentences.worker.account_warning[language],
         decide({ problems = { "account_warning:x" } }):explain(language).worker)
-      assert.equal(sentences.worker.unclear_data[language],
+      assert.equal(sentences.worker.mixed_currencies[language],
         decide({ problems = { "mixed_currencies" } }):explain(language).worker)
       assert.equal(sentences.worker.other_currency[language],
         decide({ currency = "cop" }, "3000.00", "mxn"):explain(language).worker)
+      assert.equal(sentences.worker.unclear_data[language],
+        decide({ problems = { "unknown_currency", "mixed_currencies" } }):explain(language).worker)
       assert.equal(sentences.worker.no_recent_income[language],
         decide({ days_since_last_income = 50 }):explain(language).worker)
       assert.equal(sentences.worker.irregular_income[language],

@@ -73,8 +73,8 @@ local OF_SERVER = { server = true, timeout = true }
 
 local function stop(self, problem)
   self.progress:clear()
-  user_error("%s; %d of %d accounts are exported: run it again to continue", problem,
-    self.progress.done, self.progress.total)
+  user_error("%s; %d of %d %s: run it again to continue", problem, self.progress.done,
+    self.progress.total, self.work.done)
 end
 
 local function record_failure(self, account, problem)
@@ -124,7 +124,7 @@ local function open(given, work)
   local settings = work.settings()
   settings[#settings + 1] = { name = "base_url", label = "address of the API",
     value = self.api.base_url }
-  self.directory = export_directory.open(given.out, accounts, settings)
+  self.directory = export_directory.open(given.out, accounts, settings, work.product)
   return self
 end
 
@@ -173,7 +173,8 @@ end
 -- @tparam string name of the command
 -- @tparam ?string problem wrong usage
 -- @tparam table given the parsed options
--- @tparam table work `settings()`, what the files depend on, as of @{export_directory.open};
+-- @tparam table work `product`, what the directory holds, such as "an export"; `done`, what is said
+-- of the accounts that have a file, such as "accounts are exported"; `settings()`, what the files depend on, as of @{export_directory.open};
 -- `make(api, account, settings)`, the text of an account's file, or nil and what is wrong with the
 -- account; `period(settings)`, the first day that is read and the last one
 -- @treturn integer the exit status

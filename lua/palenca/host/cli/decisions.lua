@@ -161,6 +161,7 @@ end
 decisions.parts = run
 
 function decisions.run(given)
+  store_options.require_db(given)
   return run[given.decisions_command](given)
 end
 

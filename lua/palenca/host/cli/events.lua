@@ -255,6 +255,9 @@ function events.run(given)
   if not handles_signals[given.events_command] then
     host.release_signals()
   end
+  if given.events_command ~= "restore" then
+    store_options.require_db(given)
+  end
   return run[given.events_command](given)
 end
 

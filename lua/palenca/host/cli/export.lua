@@ -50,6 +50,8 @@ end
 
 function export.run(given)
   return account_batch.run("export", rows_command.period_problem(given), given, {
+    product = "an export",
+    done = "accounts are exported",
     settings = function()
       return settings_of(given)
     end,

@@ -1,5 +1,5 @@
---- The directory of an export: a file for each account, which is there in full or not at all, and a
--- manifest of what the export is.
+--- The directory of an export, or of reports: a file for each account, which is there in full or not
+-- at all, and a manifest of what they are.
 -- @module palenca.host.cli.export_directory
 local core = require("palenca.core")
 local host = require("palenca.host")
@@ -29,7 +29,7 @@ local function must(ok, problem)
   return ok
 end
 
-local function read_manifest(path)
+local function read_manifest(path, product)
   local file = io.open(path)
   local text = file and file:read("a")
   if file then
@@ -40,7 +40,7 @@ local function read_manifest(path)
   end
   local manifest = json.decode(text)
   if type(manifest) ~= "table" or type(manifest.accounts) ~= "table" then
-    user_error("%s is not the manifest of an export", path)
+    user_error("%s is not the manifest of %s", path, product)
   end
   return manifest
 end
@@ -72,8 +72,8 @@ end
 local function check_accounts(self, manifest, accounts)
   local added, removed = missing(accounts, manifest.accounts), missing(manifest.accounts, accounts)
   if #added + #removed > 0 then
-    user_error("%s holds an export of other accounts: the file has %d more now (%s) and %d no "
-      .. "longer (%s); use another --out", self.path, #added, name_some(added), #removed,
+    user_error("%s holds %s of other accounts: the file has %d more now (%s) and %d no longer (%s); "
+      .. "use another --out", self.path, self.product, #added, name_some(added), #removed,
       name_some(removed))
   end
 end
@@ -83,8 +83,8 @@ local function check_settings(self, manifest, settings)
   for _, setting in ipairs(settings) do
     local name, value = setting.name, setting.value
     if value and value ~= manifest[name] then
-      user_error("%s holds an export with another %s: %s then, %s now; use another --out",
-        self.path, setting.label or "--" .. name, tostring(manifest[name]), value)
+      user_error("%s holds %s with another %s: %s then, %s now; use another --out",
+        self.path, self.product, setting.label or "--" .. name, tostring(manifest[name]), value)
     end
   end
 end
@@ -108,20 +108,22 @@ local function check_no_files(self, accounts)
 end
 
 --- Opens the directory, which is made if need be, and its manifest. Raises if another process
--- exports there, or if it holds another export.
+-- writes there, or if it holds what was made of other accounts or with other settings.
 -- @tparam string path
 -- @tparam {string,...} accounts ids
 -- @tparam {table,...} settings what the files depend on, texts: `name`; `value`, if it was set;
--- `default`, for a new export; `label`, for a message. The first is the format, such as `csv`
+-- `default`, for a new directory; `label`, for a message. The first is the format, such as `csv`
+-- @tparam string product what it holds, for a message: such as "an export"
 -- @treturn Directory with the `settings` by their names
-function export_directory.open(path, accounts, settings)
-  local self = setmetatable({ path = path, format = settings[1].value }, Directory)
+function export_directory.open(path, accounts, settings, product)
+  local self = setmetatable({ path = path, format = settings[1].value, product = product },
+    Directory)
   must(host.make_directory(path))
   local problem
   self.lock, problem = host.lock(path .. "/.lock")
   must(self.lock, problem)
   local name = path .. "/manifest.json"
-  local manifest = read_manifest(name)
+  local manifest = read_manifest(name, product)
   if manifest then
     check_settings(self, manifest, settings)
     check_accounts(self, manifest, accounts)
@@ -141,7 +143,7 @@ function Directory:file_of(account)
   return ("%s/%s.%s"):format(self.path, account, self.format)
 end
 
---- Whether an account is exported.
+--- Whether an account has its file.
 -- @tparam string account
 -- @treturn boolean
 function Directory:has(account)

@@ -240,6 +240,7 @@ function forget.run(given)
       "Try 'palenca forget --help'.")
     return WRONG_USAGE
   end
+  store_options.require_db(given)
   host.forget.lower_priority() -- responses go first: nobody waits for this in milliseconds
   local data = person_data.new(given.db, given.user, given.account)
   local counts = { events = 0, attempts = 0, decisions = 0 }

@@ -56,6 +56,7 @@ end
 
 function command.run(given)
   return api_command.run("reconcile", nil, function()
+    store_options.require_db(given)
     return run(given)
   end)
 end

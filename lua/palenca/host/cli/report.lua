@@ -140,6 +140,8 @@ end
 local function run_many(given)
   local decide, version
   return account_batch.run("report", many_problem(given), given, {
+    product = "reports",
+    done = "reports are written",
     settings = function()
       if given.rule then
         decide, version = verdict_input.load(given) -- before anything is sent

@@ -102,6 +102,7 @@ function shadow.run(given)
     program_log.problem("--until must be after --since", "Try 'palenca shadow --help'.")
     return WRONG_USAGE
   end
+  store_options.require_db(given)
   local found, problem = play(given)
   if not found then
     program_log.problem(problem)

@@ -1,6 +1,8 @@
 --- Declares the options of the event store.
 -- @module palenca.host.cli.store_options
+local host = require("palenca.host")
 local options = require("palenca.host.cli.options")
+local user_error = require("palenca.host.user_error")
 
 local store_options = {}
 
@@ -15,6 +17,23 @@ function store_options.add_db(command, help)
     convert = options.file,
     argname = "FILE",
   })
+end
+
+-- Of ENOENT, on all systems.
+local NOT_FOUND = 2
+
+--- Raises if there is no database, for commands that make none: the default is a name in the current
+-- directory, which may be another one than that of `palenca serve`.
+-- @tparam table given the parsed options
+function store_options.require_db(given)
+  local file, _, code = io.open(given.db, "rb")
+  if file then
+    file:close()
+  elseif code == NOT_FOUND then
+    local directory = given.db:find("^/") and "" or (host.current_directory() or ".") .. "/"
+    user_error("cannot open %s%s: No such file or directory; say with --db where the database is",
+      directory, given.db)
+  end
 end
 
 --- Adds the options of commands that store events.
