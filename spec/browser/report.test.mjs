@@ -73,14 +73,17 @@ test("reports of one person and of several are checked, and print on one sheet",
       uber: { platform: "uber", country: "mx" }, rappi: { platform: "rappi", country: "mx" },
       food: { platform: "didi_food", country: "co", pattern: "nulls" },
       again: { platform: "uber", country: "mx", pattern: "declining" },
+      own: { external_id: "uber", platform: "rappi", country: "mx" },
+      failed: { identifier: "didi+invalid_credentials@palenca-tests.com" },
     })) {
       accounts[name] = (await post(`${url}/sandbox/logins`, { external_id: name, ...login }))
         .account_id;
     }
-    const { uber, rappi, food, again } = accounts;
+    const { uber, rappi, food, again, own, failed } = accounts;
     const page = await stage.page();
     for (const [name, list, language, people, title] of [
-      ["one", [uber], "es", 1], ["unknown amounts", [food], "pt", 1],
+      ["one", [uber], "es", 1], ["two accounts", [own, uber], "es", 1],
+      ["a failed login", [failed], "en", 0], ["unknown amounts", [food], "pt", 1],
       ["three", [uber, again, rappi], "es", 3, "Las cuentas nombran a 3 personas"],
       ["two currencies", [uber, food], "en", 2, "The accounts name 2 people"],
     ]) {
@@ -90,15 +93,21 @@ test("reports of one person and of several are checked, and print on one sheet",
       await assertChecked(page, name);
       // nobody takes the income of several for one person's
       assert.deepEqual(await texts(".outcome b"), title ? [title] : []);
-      assert.equal(await page.locator("th.person").count(), people > 1 ? people : 0);
-      assert.equal(new Set(await texts("th.person")).size, people > 1 ? people : 0);
+      assert.equal(await page.locator("th.person").count(), people);
+      assert.equal(new Set(await texts("th.person")).size, people);
       if (name === "three") {
-        assert.deepEqual(await page.$$eval("tr:has(td > div)", (rows) => rows.map((row) =>
-          [row.cells[0].textContent, row.cells[1].children.length])), [["Uber", 2], ["Rappi", 1]]);
+        assert.deepEqual(await texts(".accounts tr:not(.heading) th"),
+          ["Rappi", "Uber", "Uber", "Total de Uber"]);
+        assert.equal(await page.locator(".accounts td > div").count(), 3);
+      }
+      if (name === "two accounts") {
+        assert.deepEqual(await page.$$eval(".accounts tr", (rows) => rows.slice(1).map((row) =>
+          [row.cells[0].textContent, row.cells[1].textContent, row.cells[2].textContent])),
+        [["Rappi", own, "repartidor"], ["Uber", uber, "conductor"]]);
       }
       // what is not known is no chart without bars
       const isMixed = name === "two currencies";
-      assert.equal(await page.locator("svg").count(), isMixed ? 0 : 2);
+      assert.equal(await page.locator("svg").count(), isMixed || people === 0 ? 0 : 2);
       assert.deepEqual(await texts(".currencies th"), isMixed ? ["COP", "MXN"] : []);
       const marks = (await texts("svg text")).filter((text) => text === "?").length;
       assert.equal(marks > 0, name === "unknown amounts", name);

@@ -262,8 +262,8 @@ sentences.worker = {
       .. "you asked for. This is not a no: please try again with the currency of your earnings.",
   },
   mixed_currencies = {
-    es = "Todavía no podemos decidir, porque tus ganancias están en más de una moneda y no se pueden "
-      .. "sumar. No es un rechazo: vuelve a intentarlo con cuentas de una sola moneda.",
+    es = "Todavía no podemos decidir, porque tus ganancias están en más de una moneda y no se "
+      .. "pueden sumar. No es un rechazo: vuelve a intentarlo con cuentas de una sola moneda.",
     pt = "Ainda não podemos decidir, porque os seus ganhos estão em mais de uma moeda e não podem "
       .. "ser somados. Não é uma recusa: tente de novo com contas de uma só moeda.",
     en = "We cannot decide yet, because your earnings are in more than one currency and cannot be "

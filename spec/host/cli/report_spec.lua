@@ -38,9 +38,9 @@ describe("palenca report", function()
 
   it("has the figures with their meaning, and asks nobody for anything", function()
     for language, texts in pairs({
-      en = { "Income report", "Monthly income", "15208.33 MXN", "daily average times 365 / 12" },
-      es = { "Informe de ingresos", "Ingreso mensual", "15208.33 MXN" },
-      pt = { "Relatório de renda", "Renda mensal", "15208.33 MXN" },
+      en = { "Income report", "Monthly income", "15,208.33 MXN", "daily average times 365" },
+      es = { "Informe de ingresos", "Ingreso mensual", "15\u{202f}208.33 MXN" },
+      pt = { "Relatório de renda", "Renda mensal", "15.208,33 MXN", ">15.000,00<" },
     }) do
       local status, page, err = of_rows(nil, "--lang", language)
       assert.are.same({ 0, "" }, { status, err })
@@ -70,11 +70,11 @@ describe("palenca report", function()
     local status, page = of_rows(nil, "--rule", rule, "--installment", "3000")
     assert.are.equal(0, status)
     assert.truthy(page:find("Outcome: Approve", 1, true))
-    assert.truthy(page:find("Maximum monthly installment: 4562.50 MXN.", 1, true))
+    assert.truthy(page:find("Maximum monthly installment: 4,562.50 MXN.", 1, true))
     status, page = of_rows(nil, "--rule", rule, "--installment", "9000", "--lang", "es")
     assert.are.equal(0, status)
     assert.truthy(page:find("Resultado: Rechazar", 1, true))
-    assert.truthy(page:find("El pago mensual solicitado es de 9000.00 MXN", 1, true))
+    assert.truthy(page:find("El pago mensual solicitado es de 9\u{202f}000.00 MXN", 1, true))
     for _, case in ipairs({ { "--rule", rule }, { "--installment", "3" } }) do
       local code, out, err = of_rows(nil, table.unpack(case))
       assert.are.same({ 2, "" }, { code, out })
@@ -96,8 +96,11 @@ describe("palenca report", function()
       for row in page:gmatch("<tr>(.-)</tr>") do
         texts[(row:gsub("<[^>]*>", "|"):gsub("|+", "|"))] = true
       end
-      for _, text in ipairs({ "|uber|one|two|", "|" .. total .. "|200.00 MXN|",
-        "|rappi|three|100.00 MXN|" }) do
+      local function money(amount)
+        return language == "pt" and amount:gsub("%.", ",") or amount
+      end
+      for _, text in ipairs({ "|uber|one|", "|uber|two|", "|" .. total .. "|" .. money("200.00")
+        .. " MXN|", "|rappi|three|" .. money("100.00") .. " MXN|" }) do
         assert.is_true(texts[text], text .. page)
       end
     end
@@ -108,6 +111,7 @@ describe("palenca report", function()
     assert.are.equal(2, select(2, page:gsub('class="window"', "")))
     assert.are.equal(1, select(2, page:gsub('class="bar partial"', "")))
     assert.truthy(page:find("2026-03-01 – 2026-03-01: 500.00", 1, true))
+    assert.truthy(page:find("2026-02-01 – 2026-02-28: 14,000.00", 1, true))
     assert.truthy(page:find("pale: part of the month", 1, true))
   end)
 
@@ -199,6 +203,57 @@ describe("palenca report", function()
     assert.truthy(err:find("No space left on device", 1, true), err)
   end)
 
+  -- An account that was connected, of whom a later login had another outcome.
+  it("says of what day the data are if the last login failed, or is going on", function()
+    local id = "cb39ee15-f29f-427d-9119-0c627575610d"
+    local account
+    local server = stage:server(function(request)
+      local path = request.path:match("^[^?]*")
+      local data = {
+        ["/v1/accounts/" .. id] = account,
+        ["/v1/accounts/" .. id .. "/logins"] = { logins = {
+          { created_at = "2026-01-01T10:00:00Z" }, { created_at = "2026-02-20T10:00:00Z" } } },
+        ["/v1/accounts/" .. id .. "/profile"] = { account_id = id },
+        ["/v1/accounts/" .. id .. "/earnings/search"] = { account_id = id, earnings = {} },
+        ["/v1/platforms"] = { platforms = {} },
+      }
+      request.respond(data[path] and 200 or 404, cjson.encode({ success = true, data = data[path],
+        pagination = { page = 1, items_per_page = 100, total_items = 0, total_pages = 0 } })
+        :gsub('"earnings":{}', '"earnings":[]'):gsub('"platforms":{}', '"platforms":[]'),
+        { ["content-type"] = "application/json" })
+    end)
+    local env = { PALENCA_API_KEY = "spec-key", PALENCA_BASE_URL = server.url }
+    local rule = uv.cwd() .. "/examples/rule.lua"
+    for status, texts in pairs({
+      error = { en = "the last login failed on 2026-02-20: banned; the data are as of 2026-01-01",
+        es = "el último inicio de sesión falló el 2026-02-20: banned; los datos son del 2026-01-01",
+        pt = "o último login falhou em 2026-02-20: banned; os dados são de 2026-01-01" },
+      pending = { en = "the last login on 2026-02-20 is still being read; the data are as of "
+        .. "2026-01-01",
+        es = "el último inicio de sesión el 2026-02-20 aún se está leyendo; los datos son del "
+        .. "2026-01-01",
+        pt = "o último login em 2026-02-20 ainda está sendo lido; os dados são de 2026-01-01" },
+      success = {},
+      retry = { en = "the last login on 2026-02-20 has the status retry: banned; the data are as "
+        .. "of 2026-01-01" },
+    }) do
+      account = { account_id = id, platform = "uber", status = status, status_details = "banned",
+        last_successful_connection = "2026-01-01T10:00:00Z" }
+      for language, text in pairs(texts) do
+        local code, page, err = report({ id, "--lang", language }, env)
+        assert.are.same({ 0, "" }, { code, err })
+        assert.truthy(page:find("<li>uber, " .. id .. ": " .. text .. ".</li>", 1, true), page)
+      end
+      local warning = texts.en and "palenca: warning: account " .. id .. ": " .. texts.en .. "\n"
+        or ""
+      for _, arguments in ipairs({ { "earnings", id, "--since", "7d" }, { "profile", id },
+        { "income", id }, { "decide", id, "--rule", rule, "--installment", "1" } }) do
+        local _, _, err = process.run(process.program(), arguments, { env = env })
+        assert.are.equal(warning, err)
+      end
+    end
+  end)
+
   describe("of many accounts", function()
     local url, env, accounts
 
@@ -267,7 +322,7 @@ describe("palenca report", function()
       env.PALENCA_API_KEY = "wrong"
       status, out, err = reports()
       assert.are.same({ 1, "" }, { status, out })
-      assert.truthy(err:find("palenca: auth: [^\n]*; 1 of 2 reports are written: run it again"), err)
+      assert.truthy(err:find("auth: [^\n]*; 1 of 2 reports are written: run it again"), err)
     end)
 
     it("counts several people as a problem of the data, without a word for them", function()
@@ -293,6 +348,74 @@ describe("palenca report", function()
       problems = page:match("<h2>Problemas de los datos</h2>(.-)</section>")
       assert.is_nil(problems:find("nombran", 1, true), problems)
       assert.truthy(page:find("Para la persona", 1, true))
+    end)
+
+    -- Connects an account; what it fails with is the case of a test identifier.
+    local function connect(fields)
+      local response = http.request("POST", url .. "/sandbox/logins", cjson.encode(fields),
+        { ["content-type"] = "application/json" })
+      return cjson.decode(response.body).data.account_id
+    end
+
+    local function get(path)
+      local headers = { ["x-api-key"] = env.PALENCA_API_KEY }
+      return cjson.decode(http.request("GET", url .. path, nil, headers).body).data
+    end
+
+    -- The rows of the accounts' table: cells by their labels.
+    local function accounts_of(page)
+      local rows = {}
+      for row in page:match('<table class="accounts">(.-)</table>'):gmatch("<tr>(.-)</tr>") do
+        local cells = { platform = row:match('<th scope="row">(.-)</th>') }
+        for label, value in row:gmatch('data%-label="(.-): ">(.-)</td>') do
+          cells[label] = value
+        end
+        rows[cells.Cuenta or cells.platform] = cells
+      end
+      return rows
+    end
+
+    it("has what holds of an account beside that account, in whatever order they are named",
+      function()
+        local uber = connect({ external_id = "ana", platform = "uber", country = "mx" })
+        local rappi = connect({ external_id = "ana", platform = "rappi", country = "mx" })
+        local _, page = report({ uber, rappi, "--lang", "es" }, env)
+        local _, other = report({ rappi, uber, rappi, "--lang", "es" }, env)
+        local function without_time(text)
+          return (text:gsub("%d%d:%d%d UTC", ""))
+        end
+        assert.are.equal(without_time(page), without_time(other))
+        local rows = accounts_of(page)
+        for id, names in pairs({ [uber] = { "Uber", "conductor" }, [rappi] = { "Rappi",
+          "repartidor" } }) do
+          local profile, row = get("/v1/accounts/" .. id .. "/profile"), rows[id]
+          local trips = ("%d"):format(profile.metrics_info.lifetime_trips)
+          assert.are.equal(trips, (row.Viajes:gsub("\u{202f}", "")))
+          assert.are.equal(("%.14g"):format(profile.metrics_info.rating), row["Calificación"])
+          assert.are.same(names, { row.platform, row["Trabaja como"] })
+          assert.are.equal(profile.profile.city_name, row.Ciudad)
+          local account = get("/v1/accounts/" .. id)
+          assert.are.same({ account.created_at:sub(1, 10),
+            account.last_successful_connection:sub(1, 10) }, { row["Cuenta desde"],
+            row["Datos del"] })
+        end
+        assert.are_not.equal(rows[uber].Viajes, rows[rappi].Viajes)
+        local status, _, err = report({ accounts[1], uber }, env)
+        assert.are.equal(1, status)
+        assert.are.equal(err, select(3, report({ uber, accounts[1] }, env)))
+      end)
+
+    it("says of an account whose last login was no success that it was none", function()
+      local failed = connect({ external_id = "ana",
+        identifier = "uber+invalid_credentials@palenca-tests.com" })
+      local day = get("/v1/accounts/" .. failed .. "/logins").logins[1].created_at:sub(1, 10)
+      local problem = ("<li>Uber, %s: the last login failed on %s: invalid_credentials; the "
+        .. "account was never connected.</li>"):format(failed, day)
+      assert.truthy(select(2, report({ failed }, env)):find(problem, 1, true))
+      local unfinished = connect({ identifier = "didi+incomplete@palenca-tests.com" })
+      assert.truthy(select(2, report({ unfinished }, env)):find(
+        "the worker did not finish the last login on " .. day .. "; the account was", 1, true))
+      assert.is_nil(select(2, report({ accounts[1] }, env)):find("last login", 1, true))
     end)
 
     it("says on the page of an account that was never connected that nothing is known", function()

@@ -23,10 +23,27 @@ describe("the persons of a report", function()
       profile("b", "GARCÍA SALAZAR", "ANA", { nss, curp }, { metrics_info = { rating = 4 } }) })
     assert.are.equal(1, #list)
     assert.are.same({ list[1], list[1] }, { owners.a, owners.b })
-    -- with what the first profile leaves out
-    assert.are.same({ "Ana García", "CURP", "social_security", "4" },
-      { list[1].name, list[1].ids[1].name, list[1].ids[2].name, list[1].rating })
+    -- with all that each of the profiles says
+    assert.are.same({ "Ana García / GARCÍA SALAZAR ANA", "CURP", "social_security" },
+      { list[1].name, list[1].ids[1].name, list[1].ids[2].name })
   end)
+
+  it("have every number and birthday that a profile has, and the accounts their own facts",
+    function()
+      local rfc = { name = "RFC", value = "XAXX010101AB1" }
+      local other = { name = "RFC", value = "XAXX010101AB2" }
+      local one = profile("a", "Ana", "Lopez", { rfc, curp }, { metrics_info = { rating = 4.9 } })
+      local two = profile("b", "ANA", "LOPEZ", { other, curp }, { metrics_info = { rating = 4.5,
+        lifetime_trips = 12 } })
+      one.profile.profile.birthday, two.profile.profile.birthday = "1990-01-01", "1990-01-10"
+      two.profile.profile.worker_role, two.profile.profile.city_name = "driver", "Lima"
+      local list, _, facts = workers.of({ one, two }, true)
+      assert.are.same({ { name = "Ana Lopez", born = "1990-01-01 / 1990-01-10", ids = {
+        { name = "RFC", value = rfc.value }, { name = "CURP", value = curp.value },
+        { name = "RFC", value = other.value } } } }, list)
+      assert.are.same({ a = { rating = "4.9" },
+        b = { rating = "4.5", trips = "12", role = "driver", city = "Lima" } }, facts)
+    end)
 
   it("are two for different numbers of a kind, though they look alike when masked", function()
     local list, owners = workers.of({ profile("a", "Ana", "García", { curp }),
@@ -46,9 +63,9 @@ describe("the persons of a report", function()
     local list = workers.of({ profile("a", nil, false, "none", { metrics_info = 7 }),
       { account = "b", profile = { profile = "", ids_info = { { value = 42 } } } } }, true)
     assert.are.same({ { ids = { { name = "ID", value = "42" } } } }, list)
-    list = workers.of({ profile("a", "Ana", nil, { { value = 42 } },
+    local one, _, facts = workers.of({ profile("a", "Ana", nil, { { value = 42 } },
       { metrics_info = { lifetime_trips = 12, rating = 4.5 } }) }, true)
-    assert.are.same({ { name = "Ana", ids = { { name = "ID", value = "42" } }, trips = "12",
-      rating = "4.5" } }, list)
+    assert.are.same({ { name = "Ana", ids = { { name = "ID", value = "42" } } } }, one)
+    assert.are.same({ a = { trips = "12", rating = "4.5" } }, facts)
   end)
 end)

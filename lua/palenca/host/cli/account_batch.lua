@@ -174,7 +174,8 @@ end
 -- @tparam ?string problem wrong usage
 -- @tparam table given the parsed options
 -- @tparam table work `product`, what the directory holds, such as "an export"; `done`, what is said
--- of the accounts that have a file, such as "accounts are exported"; `settings()`, what the files depend on, as of @{export_directory.open};
+-- of the accounts that have a file, such as "accounts are exported"; `settings()`, what the files
+-- depend on, as of @{export_directory.open};
 -- `make(api, account, settings)`, the text of an account's file, or nil and what is wrong with the
 -- account; `period(settings)`, the first day that is read and the last one
 -- @treturn integer the exit status

@@ -42,7 +42,8 @@ end
 function command.run(given)
   return income_input.run("decide", problem_of(given), function()
     local decide = verdict_input.load(given) -- before anything is sent
-    local result = income_input.read(given)
+    local result, accounts, details = income_input.read(given)
+    income_input.log_states(accounts, details)
     local verdict = decide(result)
     local text = given.json and json.canonical({ income = result, verdict = verdict })
       or redact.escape_line(write_text(given, result, verdict), true)

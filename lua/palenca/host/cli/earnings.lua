@@ -1,5 +1,6 @@
 --- palenca earnings: shows what accounts earned, a row a day.
 -- @module palenca.host.cli.earnings
+local account_state = require("palenca.host.cli.account_state")
 local api_command = require("palenca.host.cli.api_command")
 local date_argument = require("palenca.host.cli.date_argument")
 local earnings_rows = require("palenca.host.cli.earnings_rows")
@@ -19,6 +20,7 @@ local function read(api, given)
       seen[account] = true
       local rows, problem = earnings_rows.read(api, account, period)
       api_command.must(rows, problem, "account " .. account)
+      account_state.check(api, account)
       table.move(rows, 1, #rows, #all + 1, all)
     end
   end

@@ -1,5 +1,5 @@
---- The directory of an export, or of reports: a file for each account, which is there in full or not
--- at all, and a manifest of what they are.
+--- The directory of an export, or of reports: a file for each account, which is there in full or
+-- not at all, and a manifest of what they are.
 -- @module palenca.host.cli.export_directory
 local core = require("palenca.core")
 local host = require("palenca.host")
@@ -72,8 +72,8 @@ end
 local function check_accounts(self, manifest, accounts)
   local added, removed = missing(accounts, manifest.accounts), missing(manifest.accounts, accounts)
   if #added + #removed > 0 then
-    user_error("%s holds %s of other accounts: the file has %d more now (%s) and %d no longer (%s); "
-      .. "use another --out", self.path, self.product, #added, name_some(added), #removed,
+    user_error("%s holds %s of other accounts: the file has %d more now (%s) and %d no longer "
+      .. "(%s); use another --out", self.path, self.product, #added, name_some(added), #removed,
       name_some(removed))
   end
 end

@@ -13,7 +13,8 @@ end
 
 function command.run(given)
   return income_input.run("income", income_input.problem(given), function()
-    local result = income_input.read(given)
+    local result, accounts, details = income_input.read(given)
+    income_input.log_states(accounts, details)
     if given.json then
       return json.canonical(result), 0
     end

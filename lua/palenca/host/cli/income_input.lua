@@ -1,5 +1,6 @@
 --- What `palenca income`, `decide` and `report` have in common: their options, and the rows.
 -- @module palenca.host.cli.income_input
+local account_state = require("palenca.host.cli.account_state")
 local api_command = require("palenca.host.cli.api_command")
 local date_argument = require("palenca.host.cli.date_argument")
 local income = require("palenca.income")
@@ -149,7 +150,21 @@ end
 
 -- ---- rows of the API -------------------------------------------------------------------
 
--- Returns nil and the API's error if one of both requests fails.
+-- Of the account itself, beside its rows.
+local function read_details(api, account)
+  local state, err = account_state.read(api, account)
+  if err then
+    return nil, err
+  end
+  return {
+    user = account.user_id,
+    state = state,
+    created = account_state.day_of(account.created_at),
+    connected = account_state.day_of(account.last_successful_connection),
+  }
+end
+
+-- Returns the account with its rows, and its details; or nil and the API's error.
 local function read_account(api, id, first, last)
   local report
   local account, rows = runtime.gather(function()
@@ -162,20 +177,24 @@ local function read_account(api, id, first, last)
   if account == nil then
     return nil, rows
   end
+  local details, err = read_details(api, account)
+  if not details then
+    return nil, err
+  end
   return {
     rows = rows,
     report = report,
     account = id,
     platform = type(account.platform) == "string" and account.platform or nil,
     warning = type(account.warning) == "string" and account.warning or nil,
-  }, account.user_id
+  }, details
 end
 
 -- The sum of what several people earn is nobody's income.
-local function check_users(ids, users)
+local function check_users(ids, details)
   local named, is_known, count = {}, {}, 0
   for _, id in ipairs(ids) do
-    local user = users[id]
+    local user = details[id].user
     if user and not is_known[user] then
       is_known[user], count = true, count + 1
       named[#named + 1] = ("%s of user %s"):format(id, user)
@@ -189,20 +208,31 @@ local function check_users(ids, users)
   end
 end
 
+-- Each once, since who is named twice earns once, and sorted: the result does not depend on the
+-- order of the arguments.
+local function ids_of(given)
+  local ids, seen = {}, {}
+  for _, id in ipairs(given.accounts) do
+    if not seen[id] then
+      seen[id] = true
+      ids[#ids + 1] = id
+    end
+  end
+  table.sort(ids)
+  return ids
+end
+
 -- Side by side: the rate limit holds over all of them.
 local function read_accounts(given, api, first, last)
-  local readers, seen, users = {}, {}, {}
-  for _, id in ipairs(given.accounts) do
-    if not seen[id] then -- who is named twice earns once
-      seen[id] = true
-      readers[#readers + 1] = function()
-        local account, user = read_account(api, id, first, last)
-        if account == nil then
-          return nil, user -- the error
-        end
-        users[id] = user
-        return account
+  local ids, readers, details = ids_of(given), {}, {}
+  for at, id in ipairs(ids) do
+    readers[at] = function()
+      local account, found = read_account(api, id, first, last)
+      if account == nil then
+        return nil, found -- the error
       end
+      details[id] = found
+      return account
     end
   end
   local accounts = table.pack(runtime.gather(table.unpack(readers)))
@@ -211,9 +241,9 @@ local function read_accounts(given, api, first, last)
   end
   accounts.n = nil
   if not given.one_person then
-    check_users(given.accounts, users)
+    check_users(ids, details)
   end
-  return accounts
+  return accounts, details
 end
 
 -- ---- the income ------------------------------------------------------------------------
@@ -253,18 +283,32 @@ end
 -- @tparam table given the parsed options
 -- @tparam ?Client api to read accounts with; default: one of the options
 -- @treturn table the income, of @{palenca.income.analyze}
--- @treturn {table,...} the accounts, as @{palenca.income.merge} takes them
+-- @treturn {table,...} the accounts, as @{palenca.income.merge} takes them; those of the API by
+-- their ids
+-- @treturn {[string]=table} account → what the API says of it: maybe `created` and `connected`,
+-- days, and `state`, as of @{palenca.host.cli.account_state}; empty for a file
 function income_input.read(given, api)
   local last = given.as_of or date_argument.yesterday()
-  local accounts
+  local accounts, details
   if given.rows then
     accounts = group(read_rows(given.rows))
   else
     local first = given.since or income_input.first_day(last)
-    accounts = read_accounts(given, api or api_command.logging_client(given), first, last)
+    accounts, details = read_accounts(given, api or api_command.logging_client(given), first, last)
   end
   local stream = income.merge(accounts)
-  return income.analyze(stream, { as_of = last, start_date = given.since }), accounts
+  return income.analyze(stream, { as_of = last, start_date = given.since }), accounts,
+    details or {}
+end
+
+--- Logs what must be known of the accounts beside their income.
+-- @tparam {table,...} accounts of @{read}
+-- @tparam {[string]=table} details of @{read}
+function income_input.log_states(accounts, details)
+  for _, account in ipairs(accounts) do
+    local found = account.account and details[account.account]
+    account_state.log(account.account, found and found.state)
+  end
 end
 
 local headings = {

@@ -1,5 +1,6 @@
 --- palenca profile: shows who the worker of an account is.
 -- @module palenca.host.cli.profile
+local account_state = require("palenca.host.cli.account_state")
 local api_command = require("palenca.host.cli.api_command")
 local output = require("palenca.host.cli.output")
 local rows_command = require("palenca.host.cli.rows_command")
@@ -85,6 +86,7 @@ return rows_command.new({
       local profile, err = api.accounts:profile(account)
       all[at] = api_command.must(profile, err, "account " .. account)
       all[at].account_id = all[at].account_id or account
+      account_state.check(api, account)
     end
     return all
   end,

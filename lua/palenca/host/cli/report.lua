@@ -65,9 +65,9 @@ local function platform_names(api)
 end
 
 local function page_of(given, decide, api)
-  local result, accounts = income_input.read(given, api)
+  local result, accounts, details = income_input.read(given, api)
   local words = words_of[given.lang]
-  local people, owners = workers.of(read_profiles(given, accounts, api), given.unmask)
+  local people, owners, facts = workers.of(read_profiles(given, accounts, api), given.unmask)
   return page({
     language = given.lang,
     income = result,
@@ -75,6 +75,8 @@ local function page_of(given, decide, api)
     accounts = accounts,
     workers = people,
     owners = owners,
+    facts = facts,
+    details = details,
     platform_names = platform_names(api),
     is_masked = not given.unmask and not given.rows,
     source = given.rows and words.of_file:format(given.rows)

@@ -1,11 +1,13 @@
 --- The page of a report: one self-contained HTML file, which asks nobody for anything.
 -- @module palenca.host.cli.report.page
+local account_state = require("palenca.host.cli.account_state")
 local chart = require("palenca.host.cli.report.chart")
 local core = require("palenca.core")
 local date = require("palenca.util.date")
 local figure_texts = require("palenca.income.figure_texts")
 local host = require("palenca.host")
 local html = require("palenca.host.cli.report.html")
+local number_format = require("palenca.host.cli.report.number_format")
 local style = require("palenca.host.cli.report.style")
 local words_of = require("palenca.host.cli.report.words")
 
@@ -29,39 +31,16 @@ local function base64_of_hex(hex)
   return text .. ("="):rep(-#text % 4)
 end
 
-local function with_currency(text, currency)
-  return currency and text .. " " .. currency:upper() or text
+local function money(data, text, currency)
+  return number_format.number(currency and text .. " " .. currency:upper() or text, data.language)
 end
 
 local function section(title, ...)
   return element("section", nil, element("h2", nil, title), ...)
 end
 
-local function pair(name, value)
-  return value and element("tr", nil, element("th", { scope = "row" }, name),
-    element("td", nil, value)) or ""
-end
-
-local FACTS = { "born", "city", "role", "trips", "rating" }
-
--- An account that was never connected has no profile.
-local function worker(one, words)
-  local rows = { pair(words.name, one.name) }
-  for _, id in ipairs(one.ids) do
-    rows[#rows + 1] = pair(id.name, id.value)
-  end
-  for _, field in ipairs(FACTS) do
-    rows[#rows + 1] = pair(words[field], one[field])
-  end
-  for _, row in ipairs(rows) do
-    if row ~= "" then
-      return section(words.worker, element("table", nil, rows))
-    end
-  end
-  return section(words.worker, element("p", { class = "legend" }, words.no_worker))
-end
-
--- A row for each, so that several still fit on the sheet.
+-- A row for each, so that several still fit on the sheet. An account that was never connected has
+-- no profile.
 local function people(workers, words)
   local rows = {}
   for at, one in ipairs(workers) do
@@ -69,14 +48,16 @@ local function people(workers, words)
     for _, id in ipairs(one.ids) do
       facts[#facts + 1] = id.name .. ": " .. id.value
     end
-    for _, field in ipairs(FACTS) do
-      facts[#facts + 1] = one[field] and words[field] .. ": " .. one[field]
-    end
+    facts[#facts + 1] = one.born and words.born .. ": " .. one.born
     rows[at] = element("tr", nil,
       element("th", { class = "person", scope = "row" }, one.name or "–"),
       element("td", nil, table.concat(facts, " · ")))
   end
-  return section(words.people, element("table", nil, rows))
+  local only = #workers == 1 and workers[1]
+  local is_unknown = only and not only.name and not only.born and #only.ids == 0
+  return #workers == 0 and "" or section(only and words.worker or words.people,
+    is_unknown and element("p", { class = "legend" }, words.no_worker)
+      or element("table", nil, rows))
 end
 
 -- Nobody must take the income of several for one person's.
@@ -86,51 +67,122 @@ local function warning(data, words)
     element("b", nil, words.several:format(count)), element("p", nil, words.added)) or ""
 end
 
--- A row for each platform. The total of several accounts has a row of its own: beside the first it
--- would be taken for the total of that one alone.
-local function add_platform(rows, data, words, platform, lines)
-  local own = (data.income.platforms or {})[platform]
-  local name = platform == "" and words.account or data.platform_names[platform] or platform
-  local total = own and own.total and with_currency(own.total, data.income.currency) or ""
-  local is_one = #lines == 1
-  rows[#rows + 1] = element("tr", nil, element("th", { scope = "row" }, name),
-    element("td", nil, lines), element("td", { class = "value" }, is_one and total or ""))
-  if not is_one and total ~= "" then
-    rows[#rows + 1] = element("tr", nil,
-      element("th", { scope = "row" }, words.total:format(name)), element("td"),
-      element("td", { class = "value" }, total))
+local function platform_name(data, words, platform)
+  return not platform and words.account or data.platform_names[platform] or platform
+end
+
+local function total_of(data, platform)
+  local own = (data.income.platforms or {})[platform or ""]
+  return own and own.total and money(data, own.total, data.income.currency) or nil
+end
+
+-- Of each account what its profile says, and its total; by the platforms' names, then the ids.
+local function account_rows(data, words)
+  local rows, counts = {}, {}
+  for at, account in ipairs(data.accounts) do
+    local id, platform = account.account, account.platform
+    local facts, details = data.facts[id] or {}, data.details[id] or {}
+    local owner = #data.workers > 1 and data.owners[id]
+    counts[platform or ""] = (counts[platform or ""] or 0) + 1
+    rows[at] = {
+      platform = platform_name(data, words, platform),
+      code = platform,
+      account = id or "",
+      owner = owner and owner.name,
+      role = facts.role and (words.roles[facts.role] or facts.role),
+      city = facts.city,
+      created = details.created,
+      connected = details.connected,
+      trips = facts.trips and number_format.number(facts.trips, data.language),
+      rating = facts.rating and number_format.number(facts.rating, data.language),
+    }
   end
+  table.sort(rows, function(one, other)
+    if one.platform == other.platform then
+      return one.account < other.account
+    end
+    return one.platform < other.platform
+  end)
+  for _, row in ipairs(rows) do
+    row.earned = counts[row.code or ""] == 1 and total_of(data, row.code) or nil
+  end
+  return rows, counts
+end
+
+-- Those that an account has, if any does.
+local OPTIONAL = { "role", "city", "created", "connected", "trips", "rating" }
+local IS_NUMBER = { trips = true, rating = true, earned = true }
+
+local function columns_of(rows)
+  local columns = { "account" }
+  for _, name in ipairs(OPTIONAL) do
+    local is_known = false
+    for _, row in ipairs(rows) do
+      is_known = is_known or row[name] ~= nil
+    end
+    columns[#columns + 1] = is_known and name or nil
+  end
+  columns[#columns + 1] = "earned"
+  return columns
+end
+
+local function account_cells(row, columns, words)
+  local cells = {}
+  for at, name in ipairs(columns) do
+    cells[at] = element("td", { class = IS_NUMBER[name] and "value" or "fact",
+      ["data-label"] = words[name] .. ": " }, row[name] or "",
+      name == "account" and row.owner and element("div", { class = "legend" }, row.owner) or "")
+  end
+  return cells
+end
+
+-- The total of several accounts has a row of its own: beside the first it would be taken for the
+-- total of that one alone.
+local function platform_total(data, row, columns, words)
+  local total = total_of(data, row.code)
+  return total and element("tr", nil,
+    element("th", { scope = "row" }, words.total:format(row.platform)),
+    element("td", { class = "value", colspan = #columns }, total)) or ""
 end
 
 local function accounts(data, words)
-  local platforms, lines_of = {}, {}
-  for _, account in ipairs(data.accounts) do
-    local platform = account.platform or ""
-    local lines = lines_of[platform]
-    if not lines then
-      lines = {}
-      lines_of[platform], platforms[#platforms + 1] = lines, platform
+  local rows, counts = account_rows(data, words)
+  local columns, lines = columns_of(rows), {}
+  local heading = { element("th", { scope = "col" }, words.platform) }
+  for _, name in ipairs(columns) do
+    heading[#heading + 1] = element("th", { scope = "col", class = IS_NUMBER[name] and "value"
+      or "fact" }, words[name])
+  end
+  lines[1] = element("tr", { class = "heading" }, heading)
+  for at, row in ipairs(rows) do
+    lines[#lines + 1] = element("tr", nil, element("th", { scope = "row" }, row.platform),
+      account_cells(row, columns, words))
+    local is_last = not rows[at + 1] or rows[at + 1].code ~= row.code
+    if is_last and counts[row.code or ""] > 1 then
+      lines[#lines + 1] = platform_total(data, row, columns, words)
     end
-    local owner = #data.workers > 1 and data.owners[account.account]
-    lines[#lines + 1] = element("div", nil, account.account or "",
-      owner and owner.name and element("div", { class = "legend" }, owner.name) or "")
   end
-  local rows = {}
-  for _, platform in ipairs(platforms) do
-    add_platform(rows, data, words, platform, lines_of[platform])
-  end
-  return section(words.accounts, element("table", nil, rows))
+  return section(words.accounts, element("table", { class = "accounts" }, lines))
 end
 
-local function cards(figures, currency)
+-- A figure's value as the language writes it.
+local function figure_text(data, figure, currency)
+  if not figure.text then
+    return "–"
+  elseif figure.kind == "money" then
+    return money(data, figure.text, currency)
+  end
+  return figure.kind == "text" and figure.text or number_format.number(figure.text, data.language)
+end
+
+local function cards(data, figures)
   local list = {}
   for _, name in ipairs(CARDS) do
     for _, figure in ipairs(figures) do
       if figure.field == name then
-        local text = figure.text and figure.kind == "money" and with_currency(figure.text, currency)
-          or figure.text or "–"
         list[#list + 1] = element("div", { class = "card" }, element("span", nil, figure.label),
-          element("b", nil, text), element("span", nil, figure.note))
+          element("b", nil, figure_text(data, figure, data.income.currency)),
+          element("span", nil, figure.note))
       end
     end
   end
@@ -138,18 +190,19 @@ local function cards(figures, currency)
 end
 
 -- With several currencies there is no figure of all; each has its own.
-local function currencies(income, language)
+local function currencies(data)
   local rows, codes = {}, {}
-  for code in pairs(income.by_currency or {}) do
+  local by_currency = data.income.by_currency or {}
+  for code in pairs(by_currency) do
     codes[#codes + 1] = code
   end
   table.sort(codes)
   for at, code in ipairs(codes) do
     local cells = {}
-    for _, figure in ipairs(figure_texts.rows(income.by_currency[code], language)) do
+    for _, figure in ipairs(figure_texts.rows(by_currency[code], data.language)) do
       if figure.field == "monthly_income" or figure.field == "qualifying_income" then
         cells[#cells + 1] = element("td", { class = "note" }, figure.label)
-        cells[#cells + 1] = element("td", { class = "value" }, figure.text or "–")
+        cells[#cells + 1] = element("td", { class = "value" }, figure_text(data, figure))
       end
     end
     rows[at] = element("tr", nil, element("th", { scope = "row" }, code:upper()), cells)
@@ -165,17 +218,18 @@ local function outcome(data, words)
   local texts = verdict:explain(data.language)
   return element("section", { class = "outcome " .. verdict.outcome },
     element("b", nil, words.outcome .. ": " .. words[verdict.outcome]),
-    element("p", nil, texts.analyst),
+    element("p", nil, number_format.sentence(texts.analyst, data.language)),
     -- of several persons' income there is nothing to say to any of them
-    #data.workers > 1 and "" or element("p", nil, words.for_worker .. ": " .. texts.worker))
+    #data.workers > 1 and "" or element("p", nil, words.for_worker .. ": "
+      .. number_format.sentence(texts.worker, data.language)))
 end
 
-local function figure_table(figures, first, last)
+local function figure_table(data, figures, first, last)
   local rows = {}
   for at = first, last do
     local figure = figures[at]
     rows[#rows + 1] = element("tr", nil, element("th", { scope = "row" }, figure.label),
-      element("td", { class = "value" }, figure.text or "–"),
+      element("td", { class = "value" }, figure_text(data, figure)),
       element("td", { class = "note" }, figure.note))
   end
   return element("table", nil, rows)
@@ -188,6 +242,12 @@ local function problems(data, words)
   end
   for _, problem in ipairs(data.income.problems) do
     list[#list + 1] = element("li", nil, figure_texts.problem(problem, data.language))
+  end
+  for _, account in ipairs(data.accounts) do
+    local state = (data.details[account.account] or {}).state
+    list[#list + 1] = state and element("li", nil, ("%s, %s: %s."):format(
+      platform_name(data, words, account.platform), account.account,
+      account_state.describe(state, data.language)))
   end
   return section(words.problems, #list > 0 and element("ul", nil, list)
     or element("p", { class = "legend" }, words.no_problems))
@@ -218,7 +278,8 @@ local function legend(...)
   return element("p", { class = "legend" }, ...)
 end
 
-local function months(income, figures, words)
+local function months(data, figures, words)
+  local income = data.income
   local spans, has_partial, is_lacking = {}, false, false
   for at, month in ipairs(income.months) do
     has_partial = has_partial or not month.full
@@ -235,13 +296,14 @@ local function months(income, figures, words)
     label = words.months,
     window = window_of(income),
     line = income.monthly_income and { value = income.monthly_income,
-      name = words.monthly:format(with_currency(income.monthly_income, income.currency)) },
+      name = words.monthly:format(money(data, income.monthly_income, income.currency)) },
+    language = data.language,
   }), legend(element("i"), words.window, has_partial and "; " .. words.partial or "",
     is_lacking and "; " .. words.lacking or ""))
 end
 
-local function weeks(income, figures, words)
-  local spans = {}
+local function weeks(data, figures, words)
+  local income, spans = data.income, {}
   for at, week in ipairs(income.weeks) do
     spans[at] = { from = week.from, to = week.to, total = week.total,
       is_lacking = week.unknown_days > 0, name = week.from:sub(6) }
@@ -254,7 +316,8 @@ local function weeks(income, figures, words)
     label = words.weeks,
     window = window_of(income),
     line = income.median_week and { value = income.median_week,
-      name = words.median:format(with_currency(income.median_week, income.currency)) },
+      name = words.median:format(money(data, income.median_week, income.currency)) },
+    language = data.language,
   }))
 end
 
@@ -274,15 +337,14 @@ local function body(data, words)
       element("p", nil, words.as_of:format(income.as_of))),
     warning(data, words),
     outcome(data, words),
-    cards(figures, income.currency),
-    currencies(income, data.language),
-    #data.workers > 1 and people(data.workers, words) or "",
-    #data.workers ~= 1 and accounts(data, words) or element("div", { class = "columns" },
-      worker(data.workers[1], words), accounts(data, words)),
-    element("div", { class = "columns" }, months(income, figures, words),
-      weeks(income, figures, words)),
+    cards(data, figures),
+    currencies(data),
+    people(data.workers, words),
+    accounts(data, words),
+    element("div", { class = "columns" }, months(data, figures, words),
+      weeks(data, figures, words)),
     section(words.figures, element("div", { class = "columns" },
-      figure_table(figures, 1, half), figure_table(figures, half + 1, #figures))),
+      figure_table(data, figures, 1, half), figure_table(data, figures, half + 1, #figures))),
     problems(data, words),
     footer(data, words),
   }
@@ -290,9 +352,9 @@ end
 
 --- Makes the page.
 -- @tparam table data `language`; `income` and maybe `verdict`; `accounts`, as of
--- @{palenca.income.merge}; `workers`, `{name=, ids={{name=, value=},…}, born=, city=, role=,
--- trips=, rating=}`; `owners`, account → worker; `platform_names`, code → name; `is_masked`;
--- `source` and `made_at`, texts
+-- @{palenca.income.merge}; `workers`, `owners` and `facts`, as of
+-- @{palenca.host.cli.report.workers}; `details`, as of @{palenca.host.cli.income_input.read};
+-- `platform_names`, code → name; `is_masked`; `source` and `made_at`, texts
 -- @treturn string the file
 return function(data)
   local words = words_of[data.language]

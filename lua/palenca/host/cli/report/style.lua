@@ -17,6 +17,8 @@ td, th { text-align: left; padding: 2px 8px 2px 0; border-bottom: 1px solid var(
 th { color: var(--soft); white-space: nowrap; }
 td.value { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th.person { white-space: normal; color: var(--ink); width: 24%; }
+th.value { text-align: right; } .accounts .heading th { white-space: normal; font-size: 12px; }
+.accounts td { padding-right: 14px; } .accounts td.value:last-child { padding-right: 8px; }
 .currencies { margin-top: 10px; } .currencies th { font-weight: bold; }
 td.note { color: var(--soft); font-size: 12px; }
 .cards { display: grid; grid-template-columns: repeat(5, 1fr); gap: 10px; margin-top: 12px; }
@@ -45,13 +47,18 @@ footer { border-top: 1px solid var(--line); margin-top: 16px; padding-top: 8px; 
 @media (max-width: 640px) { body { padding: 12px; } svg text { font-size: 16px; }
   .columns { grid-template-columns: 1fr; }
   .cards { grid-template-columns: 1fr 1fr; }
+  .accounts .heading { display: none; } .accounts th, .accounts td { display: block; }
+  .accounts tr { display: block; padding-bottom: 4px; } .accounts th { color: var(--ink); }
+  .accounts td { border: 0; text-align: left; } .accounts td::before { content: attr(data-label); }
+  .accounts td:empty { display: none; }
   .currencies tr { display: grid; grid-template-columns: 1fr auto; }
   .currencies th { grid-column: 1 / 3; } }
 @page { size: A4; margin: 10mm; }
 @media print { body { padding: 0; max-width: none; font-size: 9.5px; line-height: 1.3; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   h1 { font-size: 16px; } h2 { font-size: 11px; margin: 8px 0 3px; }
-  .card b { font-size: 13px; } .card span, td.note, .legend, footer { font-size: 8.5px; }
+  .card b { font-size: 13px; }
+  .card span, td.note, .legend, .accounts .heading th, footer { font-size: 8.5px; }
   .outcome b { font-size: 12px; } td, th { padding: 1px 6px 1px 0; }
   .columns { grid-template-columns: 1fr 1fr; } .cards { grid-template-columns: repeat(5, 1fr); } }
 ]]

@@ -6,6 +6,8 @@ return {
     as_of = "Ingresos hasta el %s",
     worker = "Persona", name = "Nombre", born = "Nacimiento", city = "Ciudad",
     role = "Trabaja como", trips = "Viajes", rating = "Calificación",
+    platform = "Plataforma", created = "Cuenta desde", connected = "Datos del", earned = "Total",
+    roles = { driver = "conductor", courier = "repartidor" },
     people = "Personas", several = "Las cuentas nombran a %d personas",
     added = "Las cifras suman los ingresos de todas y, como el resultado, "
       .. "solo valen si son la misma.",
@@ -28,6 +30,8 @@ return {
     as_of = "Renda até o dia %s",
     worker = "Pessoa", name = "Nome", born = "Nascimento", city = "Cidade", role = "Trabalha como",
     trips = "Viagens", rating = "Avaliação",
+    platform = "Plataforma", created = "Conta desde", connected = "Dados de", earned = "Total",
+    roles = { driver = "motorista", courier = "entregador" },
     people = "Pessoas", several = "As contas são de %d pessoas",
     added = "Os valores somam a renda de todas e, como o resultado, só valem se forem a mesma.",
     accounts = "Contas", account = "Conta", total = "Total de %s", status = "Situação",
@@ -49,6 +53,8 @@ return {
     as_of = "Income up to %s",
     worker = "Worker", name = "Name", born = "Born", city = "City", role = "Works as",
     trips = "Trips", rating = "Rating",
+    platform = "Platform", created = "Account since", connected = "Data of", earned = "Total",
+    roles = { driver = "driver", courier = "courier" },
     people = "People", several = "The accounts name %d people",
     added = "The figures add up the income of all; they, and any outcome, "
       .. "hold only if these are one person.",

@@ -1,4 +1,5 @@
---- Whose the accounts of a report are: what it says of each person, from the accounts' profiles.
+--- Whose the accounts of a report are: what it says of each person and of each account, from the
+-- accounts' profiles.
 -- @module palenca.host.cli.report.workers
 local workers = {}
 
@@ -18,71 +19,102 @@ local function table_of(value)
   return type(value) == "table" and value or {}
 end
 
--- The person, and the numbers by their kind, unmasked.
-local function worker_of(data, unmask)
-  local profile, metrics = table_of(data.profile), table_of(data.metrics_info)
-  local name = table.concat({ text_of(profile.first_name) or "", text_of(profile.last_name) or "" },
-    " "):match("^%s*(.-)%s*$")
-  local ids, numbers = {}, {}
+-- The identity numbers that a profile has: `{name=, number=}` each.
+local function ids_of(data)
+  local ids = {}
   for _, id in ipairs(table_of(data.ids_info)) do
-    local value = text_of(id.value)
-    if value then
-      local kind = text_of(id.name) or text_of(id.type) or "ID"
-      ids[#ids + 1] = { name = kind, value = unmask and value or mask(value) }
-      numbers[kind] = value
+    local number = text_of(id.value)
+    if number then
+      ids[#ids + 1] = { name = text_of(id.name) or text_of(id.type) or "ID", number = number }
     end
   end
-  return { name = text_of(name), ids = ids, born = text_of(profile.birthday),
-    city = text_of(profile.city_name), role = text_of(profile.worker_role),
-    trips = text_of(metrics.lifetime_trips), rating = text_of(metrics.rating) }, numbers
+  return ids
+end
+
+local function name_of(profile)
+  return text_of((table.concat({ text_of(profile.first_name) or "", text_of(profile.last_name)
+    or "" }, " "):match("^%s*(.-)%s*$")))
+end
+
+-- What holds of the account alone.
+local function facts_of(data)
+  local profile, metrics = table_of(data.profile), table_of(data.metrics_info)
+  return { role = text_of(profile.worker_role), city = text_of(profile.city_name),
+    trips = text_of(metrics.lifetime_trips), rating = text_of(metrics.rating) }
+end
+
+local function key_of(name)
+  return (name or ""):lower()
 end
 
 -- A number of a kind that both have decides, else the name, whose capitals each platform writes as
 -- it likes.
-local function is_same(worker, numbers, other, other_numbers)
-  for kind, number in pairs(numbers) do
-    if other_numbers[kind] then
-      return other_numbers[kind] == number
+local function is_same(person, ids, name)
+  local has_common = false
+  for _, id in ipairs(ids) do
+    local numbers = person.numbers[id.name]
+    if numbers and numbers[id.number] then
+      return true
     end
+    has_common = has_common or numbers ~= nil
   end
-  return (worker.name or ""):lower() == (other.name or ""):lower()
+  return not has_common and (person.has_name[key_of(name)] or false)
 end
 
--- What one profile leaves out may stand in another.
-local function add(worker, numbers, other, other_numbers)
-  for _, id in ipairs(other.ids) do
-    if not numbers[id.name] then
-      numbers[id.name] = other_numbers[id.name]
-      table.insert(worker.ids, id)
-    end
+-- Appends a text to a list unless it is there.
+local function add_text(list, known, text)
+  if text and not known[key_of(text)] then
+    list[#list + 1] = text
   end
-  for field, value in pairs(other) do
-    worker[field] = worker[field] or value
+  known[key_of(text)] = true
+end
+
+-- Everything that the profiles say, none instead of another.
+local function add(person, ids, name, born, unmask)
+  add_text(person.names, person.has_name, name)
+  add_text(person.births, person.has_birth, born)
+  for _, id in ipairs(ids) do
+    local numbers = person.numbers[id.name] or {}
+    person.numbers[id.name] = numbers
+    if not numbers[id.number] then
+      numbers[id.number] = true
+      table.insert(person.ids, { name = id.name,
+        value = unmask and id.number or mask(id.number) })
+    end
   end
 end
 
---- Returns the different persons.
+local function join(texts)
+  return texts[1] and table.concat(texts, " / ") or nil
+end
+
+--- Returns the different persons, and what holds of each account.
 -- @tparam {table,...} profiles `{account=, profile=}`, the latter as of the API
 -- @tparam ?boolean unmask whether identity numbers are shown
--- @treturn {table,...} of each `name`, `ids` (`{name=, value=}` each), `born`, `city`, `role`,
--- `trips` and `rating`
+-- @treturn {table,...} of each person `name`, `born` (several, if the profiles differ, with a slash
+-- between them) and `ids` (`{name=, value=}` each)
 -- @treturn {[string]=table} account → one of these
+-- @treturn {[string]=table} account → `role`, `city`, `trips`, `rating`
 function workers.of(profiles, unmask)
-  local list, numbers_of, owners = {}, {}, {}
+  local people, list, owners, facts = {}, {}, {}, {}
   for _, one in ipairs(profiles) do
-    local worker, numbers = worker_of(one.profile, unmask)
-    local owner
-    for _, other in ipairs(list) do
-      owner = owner or is_same(worker, numbers, other, numbers_of[other]) and other or nil
+    local data = one.profile
+    local profile, ids = table_of(data.profile), ids_of(data)
+    local name, owner = name_of(profile), nil
+    for _, person in ipairs(people) do
+      owner = owner or is_same(person, ids, name) and person or nil
     end
-    if owner then
-      add(owner, numbers_of[owner], worker, numbers)
-    else
-      list[#list + 1], numbers_of[worker] = worker, numbers
+    if not owner then
+      owner = { names = {}, has_name = {}, births = {}, has_birth = {}, numbers = {}, ids = {},
+        shown = {} }
+      people[#people + 1], list[#list + 1] = owner, owner.shown
     end
-    owners[one.account] = owner or worker
+    add(owner, ids, name, text_of(profile.birthday), unmask)
+    owner.shown.name, owner.shown.born = join(owner.names), join(owner.births)
+    owner.shown.ids = owner.ids
+    owners[one.account], facts[one.account] = owner.shown, facts_of(data)
   end
-  return list, owners
+  return list, owners, facts
 end
 
 return workers

@@ -1,0 +1,126 @@
+--- What the last login of an account means for the data that are read of it: after one that failed
+-- they are those of an earlier login, and while one is going on they change.
+-- @module palenca.host.cli.account_state
+local api_command = require("palenca.host.cli.api_command")
+local program_log = require("palenca.host.program_log")
+
+local account_state = {}
+
+local SUCCESS = "success"
+
+local texts = {
+  es = {
+    error = "el último inicio de sesión falló{on}{reason}",
+    incomplete = "la persona no terminó el último inicio de sesión{on}{reason}",
+    pending = "el último inicio de sesión{on} aún se está leyendo",
+    other = "el último inicio de sesión{on} está en el estado {status}{reason}",
+    on = " el %s",
+    connected = "los datos son del %s", never = "la cuenta nunca se conectó",
+  },
+  pt = {
+    error = "o último login falhou{on}{reason}",
+    incomplete = "a pessoa não terminou o último login{on}{reason}",
+    pending = "o último login{on} ainda está sendo lido",
+    other = "o último login{on} está na situação {status}{reason}",
+    on = " em %s",
+    connected = "os dados são de %s", never = "a conta nunca foi conectada",
+  },
+  en = {
+    error = "the last login failed{on}{reason}",
+    incomplete = "the worker did not finish the last login{on}{reason}",
+    pending = "the last login{on} is still being read",
+    other = "the last login{on} has the status {status}{reason}",
+    on = " on %s",
+    connected = "the data are as of %s", never = "the account was never connected",
+  },
+}
+
+--- The day of a time of the API.
+-- @param time
+-- @treturn ?string
+function account_state.day_of(time)
+  return type(time) == "string" and time:match("^%d%d%d%d%-%d%d%-%d%d") or nil
+end
+
+local function text_of(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+local function newest(logins)
+  local last
+  for _, login in ipairs(logins or {}) do
+    local time = text_of(login.created_at)
+    if not last or (time or "") > (last.created_at or "") then
+      last = login
+    end
+  end
+  return last or {}
+end
+
+--- What is to be known of it. Only of an account whose last login is no success anything is sent.
+-- @tparam Client api
+-- @tparam Account account as the API has it
+-- @treturn ?table `status`; maybe `reason`, a code, and days: `day`, of the last login;
+-- `connected`, of the last one that was a success. Nil: there is nothing to say
+-- @treturn ?error of palenca.errors: it is not known
+function account_state.read(api, account)
+  local status = text_of(account.status)
+  if not status or status == SUCCESS then
+    return nil
+  end
+  local data, err = api.accounts:logins(account.account_id)
+  if not data then
+    return nil, err
+  end
+  local login = newest(data.logins)
+  return {
+    status = status,
+    reason = status ~= "pending" and text_of(account.status_details) or nil,
+    day = account_state.day_of(login.created_at),
+    connected = account_state.day_of(account.last_successful_connection),
+  }
+end
+
+--- Describes it.
+-- @tparam table state of @{read}
+-- @tparam string language `es`, `pt` or `en`
+-- @treturn string such as `the last login failed on 2026-03-01: banned; the data are as of
+-- 2026-02-01`
+function account_state.describe(state, language)
+  local words = texts[language]
+  local sentence = (words[state.status] or words.other):gsub("{(%a+)}", {
+    on = state.day and words.on:format(state.day) or "",
+    reason = state.reason and ": " .. state.reason or "",
+    status = state.status,
+  })
+  return sentence .. "; " .. (state.connected and words.connected:format(state.connected)
+    or words.never)
+end
+
+--- Logs it.
+-- @tparam string account its id
+-- @tparam ?table state of @{read}
+function account_state.log(account, state)
+  if state then
+    local message = ("account %s: %s"):format(account, account_state.describe(state, "en"))
+    program_log.line("palenca: warning: " .. message,
+      { event = "warning", level = "warning", account_id = account, message = message })
+  end
+end
+
+--- Reads and logs it. Raises if it cannot be read.
+-- @tparam Client api
+-- @tparam string account its id
+function account_state.check(api, account)
+  local found, err = api.accounts:get(account)
+  local state
+  if found then
+    state, err = account_state.read(api, found)
+  end
+  if err then
+    api_command.must(nil, err, "account " .. account)
+  end
+  account_state.log(account, state)
+end
+
+return account_state
