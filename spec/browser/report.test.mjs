@@ -82,7 +82,7 @@ test("reports of one person and of several are checked, and print on one sheet",
     const { uber, rappi, food, again, own, failed } = accounts;
     const page = await stage.page();
     for (const [name, list, language, people, title] of [
-      ["one", [uber], "es", 1], ["two accounts", [own, uber], "es", 1],
+      ["one", [uber], "es", 1], ["two accounts", [own, uber, failed], "es", 1],
       ["a failed login", [failed], "en", 0], ["unknown amounts", [food], "pt", 1],
       ["three", [uber, again, rappi], "es", 3, "Las cuentas nombran a 3 personas"],
       ["two currencies", [uber, food], "en", 2, "The accounts name 2 people"],
@@ -103,7 +103,7 @@ test("reports of one person and of several are checked, and print on one sheet",
       if (name === "two accounts") {
         assert.deepEqual(await page.$$eval(".accounts tr", (rows) => rows.slice(1).map((row) =>
           [row.cells[0].textContent, row.cells[1].textContent, row.cells[2].textContent])),
-        [["Rappi", own, "repartidor"], ["Uber", uber, "conductor"]]);
+        [["DiDi", failed, ""], ["Rappi", own, "repartidor"], ["Uber", uber, "conductor"]]);
       }
       // what is not known is no chart without bars
       const isMixed = name === "two currencies";

@@ -59,6 +59,13 @@ describe("the persons of a report", function()
     assert.are.equal(2, count(profile("a", "Ana", "Lopez"), profile("b", "Eva", "Lopez")))
   end)
 
+  it("are not more for an account that names nobody", function()
+    local list, owners = workers.of({ profile("a"), profile("b", "Ana", "Lopez"),
+      { account = "c", profile = {} } })
+    assert.are.same({ { name = "Ana Lopez", ids = {} } }, list)
+    assert.are.same({ b = list[1] }, owners)
+  end)
+
   it("are read from whatever the API sends", function()
     local list = workers.of({ profile("a", nil, false, "none", { metrics_info = 7 }),
       { account = "b", profile = { profile = "", ids_info = { { value = 42 } } } } }, true)

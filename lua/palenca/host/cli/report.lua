@@ -76,6 +76,7 @@ local function page_of(given, decide, api)
     workers = people,
     owners = owners,
     facts = facts,
+    has_profiles = not given.rows,
     details = details,
     platform_names = platform_names(api),
     is_masked = not given.unmask and not given.rows,

@@ -39,10 +39,13 @@ local function section(title, ...)
   return element("section", nil, element("h2", nil, title), ...)
 end
 
--- A row for each, so that several still fit on the sheet. An account that was never connected has
--- no profile.
-local function people(workers, words)
-  local rows = {}
+-- A row for each, so that several still fit on the sheet.
+local function people(data, words)
+  local workers, rows = data.workers, {}
+  if #workers == 0 then
+    return data.has_profiles and section(words.worker,
+      element("p", { class = "legend" }, words.no_worker)) or ""
+  end
   for at, one in ipairs(workers) do
     local facts = {}
     for _, id in ipairs(one.ids) do
@@ -53,11 +56,7 @@ local function people(workers, words)
       element("th", { class = "person", scope = "row" }, one.name or "–"),
       element("td", nil, table.concat(facts, " · ")))
   end
-  local only = #workers == 1 and workers[1]
-  local is_unknown = only and not only.name and not only.born and #only.ids == 0
-  return #workers == 0 and "" or section(only and words.worker or words.people,
-    is_unknown and element("p", { class = "legend" }, words.no_worker)
-      or element("table", nil, rows))
+  return section(#workers == 1 and words.worker or words.people, element("table", nil, rows))
 end
 
 -- Nobody must take the income of several for one person's.
@@ -111,7 +110,9 @@ end
 
 -- Those that an account has, if any does.
 local OPTIONAL = { "role", "city", "created", "connected", "trips", "rating" }
-local IS_NUMBER = { trips = true, rating = true, earned = true }
+-- How they look.
+local CLASSES = { account = "id", role = "fact", city = "fact", created = "day", connected = "day",
+  trips = "value", rating = "value", earned = "value" }
 
 local function columns_of(rows)
   local columns = { "account" }
@@ -129,7 +130,7 @@ end
 local function account_cells(row, columns, words)
   local cells = {}
   for at, name in ipairs(columns) do
-    cells[at] = element("td", { class = IS_NUMBER[name] and "value" or "fact",
+    cells[at] = element("td", { class = CLASSES[name],
       ["data-label"] = words[name] .. ": " }, row[name] or "",
       name == "account" and row.owner and element("div", { class = "legend" }, row.owner) or "")
   end
@@ -150,8 +151,7 @@ local function accounts(data, words)
   local columns, lines = columns_of(rows), {}
   local heading = { element("th", { scope = "col" }, words.platform) }
   for _, name in ipairs(columns) do
-    heading[#heading + 1] = element("th", { scope = "col", class = IS_NUMBER[name] and "value"
-      or "fact" }, words[name])
+    heading[#heading + 1] = element("th", { scope = "col", class = CLASSES[name] }, words[name])
   end
   lines[1] = element("tr", { class = "heading" }, heading)
   for at, row in ipairs(rows) do
@@ -339,7 +339,7 @@ local function body(data, words)
     outcome(data, words),
     cards(data, figures),
     currencies(data),
-    people(data.workers, words),
+    people(data, words),
     accounts(data, words),
     element("div", { class = "columns" }, months(data, figures, words),
       weeks(data, figures, words)),
@@ -353,8 +353,9 @@ end
 --- Makes the page.
 -- @tparam table data `language`; `income` and maybe `verdict`; `accounts`, as of
 -- @{palenca.income.merge}; `workers`, `owners` and `facts`, as of
--- @{palenca.host.cli.report.workers}; `details`, as of @{palenca.host.cli.income_input.read};
--- `platform_names`, code → name; `is_masked`; `source` and `made_at`, texts
+-- @{palenca.host.cli.report.workers}, and whether it `has_profiles` at all; `details`, as of
+-- @{palenca.host.cli.income_input.read}; `platform_names`, code → name; `is_masked`; `source` and
+-- `made_at`, texts
 -- @treturn string the file
 return function(data)
   local words = words_of[data.language]

@@ -18,7 +18,8 @@ th { color: var(--soft); white-space: nowrap; }
 td.value { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th.person { white-space: normal; color: var(--ink); width: 24%; }
 th.value { text-align: right; } .accounts .heading th { white-space: normal; font-size: 12px; }
-.accounts td { padding-right: 14px; } .accounts td.value:last-child { padding-right: 8px; }
+.accounts td, .accounts .heading th { padding-right: 10px; overflow-wrap: normal; }
+.accounts td.id { overflow-wrap: anywhere; } .accounts td.day { white-space: nowrap; }
 .currencies { margin-top: 10px; } .currencies th { font-weight: bold; }
 td.note { color: var(--soft); font-size: 12px; }
 .cards { display: grid; grid-template-columns: repeat(5, 1fr); gap: 10px; margin-top: 12px; }

@@ -47,6 +47,11 @@ local function key_of(name)
   return (name or ""):lower()
 end
 
+-- One of an account that was never connected names nobody.
+local function is_empty(profile, ids)
+  return #ids == 0 and not name_of(profile) and not text_of(profile.birthday)
+end
+
 -- A number of a kind that both have decides, else the name, whose capitals each platform writes as
 -- it likes.
 local function is_same(person, ids, name)
@@ -88,6 +93,18 @@ local function join(texts)
   return texts[1] and table.concat(texts, " / ") or nil
 end
 
+local function new_person()
+  return { names = {}, has_name = {}, births = {}, has_birth = {}, numbers = {}, ids = {} }
+end
+
+local function find(people, ids, name)
+  for _, person in ipairs(people) do
+    if is_same(person, ids, name) then
+      return person
+    end
+  end
+end
+
 --- Returns the different persons, and what holds of each account.
 -- @tparam {table,...} profiles `{account=, profile=}`, the latter as of the API
 -- @tparam ?boolean unmask whether identity numbers are shown
@@ -98,21 +115,20 @@ end
 function workers.of(profiles, unmask)
   local people, list, owners, facts = {}, {}, {}, {}
   for _, one in ipairs(profiles) do
-    local data = one.profile
-    local profile, ids = table_of(data.profile), ids_of(data)
-    local name, owner = name_of(profile), nil
-    for _, person in ipairs(people) do
-      owner = owner or is_same(person, ids, name) and person or nil
+    local profile, ids = table_of(one.profile.profile), ids_of(one.profile)
+    facts[one.account] = facts_of(one.profile)
+    if not is_empty(profile, ids) then
+      local name = name_of(profile)
+      local person = find(people, ids, name)
+      if not person then
+        person = new_person()
+        people[#people + 1], list[#list + 1] = person, { ids = person.ids }
+        person.shown = list[#list]
+      end
+      add(person, ids, name, text_of(profile.birthday), unmask)
+      person.shown.name, person.shown.born = join(person.names), join(person.births)
+      owners[one.account] = person.shown
     end
-    if not owner then
-      owner = { names = {}, has_name = {}, births = {}, has_birth = {}, numbers = {}, ids = {},
-        shown = {} }
-      people[#people + 1], list[#list + 1] = owner, owner.shown
-    end
-    add(owner, ids, name, text_of(profile.birthday), unmask)
-    owner.shown.name, owner.shown.born = join(owner.names), join(owner.births)
-    owner.shown.ids = owner.ids
-    owners[one.account], facts[one.account] = owner.shown, facts_of(data)
   end
   return list, owners, facts
 end
