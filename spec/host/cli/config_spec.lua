@@ -24,7 +24,7 @@ describe("a file with options", function()
   local function database_of(text, arguments, env)
     local status, out, err = palenca(text, arguments, env)
     assert.are.same({ 1, "" }, { status, out })
-    return err:match("cannot open ([^:]*): No such file") or err
+    return err:match("cannot open [^:]-/?([^:/]*): No such file") or err
   end
 
   it("comes behind flags and variables, and before defaults", function()
@@ -44,7 +44,7 @@ describe("a file with options", function()
     process.write_file(other, 'return { db = "other.db" }')
     local _, _, err = process.run(process.program(), { "events", "stats" },
       { env = { PALENCA_CONFIG = other } })
-    assert.truthy(err:find("cannot open other.db", 1, true), err)
+    assert.truthy(err:find("cannot open [^:]*/other%.db: "), err)
     assert.are.equal("flag.db", database_of('return { db = "flag.db" }', { "events", "stats" },
       { PALENCA_CONFIG = other }))
   end)

@@ -353,6 +353,16 @@ describe("palenca export", function()
     assert.truthy(out:find("\r\27%[K[^\r\n]*6 of 6 accounts are in "), out)
   end)
 
+  it("takes the files that spreadsheets write", function()
+    sandbox("--accounts", "3", "--rate-limit", "0")
+    local accounts = all_accounts()
+    write_accounts({ "\239\187\191account_id;platform", accounts[1] .. ";uber", '"' .. accounts[2]
+      .. '","uber"', accounts[3] .. "\tuber", accounts[1] })
+    local status, out, err = call()
+    assert.are.equal(0, status, err)
+    assert.truthy(out:find("^3 of 3 accounts are in "), out)
+  end)
+
   it("rejects files that name no accounts", function()
     env = { PALENCA_API_KEY = "spec-key", PALENCA_BASE_URL = "http://127.0.0.1:9" }
     for text, problem in pairs({

@@ -315,6 +315,40 @@ describe("palenca income and palenca decide", function()
       assert.truthy(out:find('"account_warning:fleet_account"', 1, true), out)
     end)
 
+    it("writes the incomes of many accounts, and of one person, as CSV and as JSON", function()
+      local accounts = { login({ platform = "uber" }), login({ platform = "didi" }) }
+      local file = process.write_file(directory .. "/accounts.csv", "account_id;platform\n"
+        .. accounts[1] .. ";uber\n" .. accounts[2] .. ";didi\n")
+      local function batch(name, ...)
+        local status, out, err = call("income", "--accounts-file", file, "--out",
+          directory .. "/" .. name, "--as-of", "2026-11-01", ...)
+        assert.are.equal(0, status, err)
+        return out
+      end
+      assert.truthy(batch("json"):find("^2 of 2 accounts are in .*: 2 read now, 0 before\n$"))
+      assert.truthy(batch("json"):find("0 read now, 2 before", 1, true))
+      assert.are.equal(2, cjson.decode(batch("csv", "--csv", "--json")).written)
+      for _, account in ipairs(accounts) do
+        local one = select(2, call("income", account, "--as-of", "2026-11-01", "--json"))
+        local found = cjson.decode(helper.read_file(directory .. "/json/" .. account .. ".jsonl"))
+        assert.are.same({ account, "success" }, { found.account, found.last_login })
+        found.account, found.platform, found.last_login, found.connected = nil, nil, nil, nil
+        assert.are.same(cjson.decode(one), found)
+        local csv = select(2, call("income", account, "--as-of", "2026-11-01", "--csv"))
+        assert.are.equal(csv, helper.read_file(directory .. "/csv/" .. account .. ".csv"))
+        local heading, row = csv:match("^(account,platform,last_login,connected,[^\n]*)\n([^\n]*)")
+        assert.truthy(heading:find(",monthly_income,", 1, true), heading)
+        assert.truthy(row:find("^" .. account:gsub("%-", "%%-") .. ",%l+,success,%d+%-"), row)
+        assert.truthy(row:find("," .. found.monthly_income .. ",", 1, true), row)
+      end
+      local status, _, err = call("income", accounts[1], "--csv", "--json")
+      assert.are.equal(2, status)
+      assert.truthy(err:find("only one can be meant", 1, true), err)
+      status, _, err = call("income", accounts[1], "--accounts-file", file, "--out", directory)
+      assert.are.equal(2, status)
+      assert.truthy(err:find("goes with neither accounts nor --rows", 1, true), err)
+    end)
+
     it("fails with one line at an account that does not exist, and at a wrong key", function()
       local nobody = "00000000-0000-4000-8000-000000000000"
       for problem, env in pairs({

@@ -172,19 +172,19 @@ describe("output", function()
     assert.are.equal(accounts(), accounts("--limit", "0"))
   end)
 
-  it("of nothing that is stored names what a mistyped event may have meant", function()
-    local meant = "no documented event fits 'login.sucess'; did you mean 'login.success'?"
-    local _, out, err = shell("$p events list --action login.sucess")
-    assert.are.same({ "no events: " .. meant .. "\n", "" }, { out, err })
-    _, out, err = shell("$p events retry-dead --action login.sucess")
-    assert.are.same({ "0 events run again: " .. meant .. "\n", "" }, { out, err })
+  it("of nothing that is stored says that no event of that name is documented", function()
+    local unknown = "no documented event fits 'loan.paid'"
+    local _, out, err = shell("$p events list --action loan.paid")
+    assert.are.same({ "no events: " .. unknown .. "\n", "" }, { out, err })
+    _, out, err = shell("$p events retry-dead --action loan.paid")
+    assert.are.same({ "0 events run again: " .. unknown .. "\n", "" }, { out, err })
     _, out = shell("$p events retry-dead --action login.error")
     assert.are.equal("0 events run again\n", out)
     for command, said in pairs({ list = "", ["retry-dead"] = '{"replayed":0}\n' }) do
-      _, out, err = shell("$p events " .. command .. " --json --action login.sucess")
+      _, out, err = shell("$p events " .. command .. " --json --action loan.paid")
       assert.are.equal(said, out)
       local warning = helper.json.decode(err)
-      assert.are.same({ "warning", meant }, { warning.event, warning.message })
+      assert.are.same({ "warning", unknown }, { warning.event, warning.message })
     end
   end)
 
@@ -205,7 +205,8 @@ describe("output", function()
       { "income", 2 }, { "income --rows nothing", 1 }, { "decide --rows rows.json", 2 },
       { "decide --rows rows.json --rule nothing --installment 1", 1 },
       { "trigger login.success --sandbox http://" .. address, 1 }, { "trigger login.sucess", 2 },
-      { "trigger login.success --platform ubr", 2 },
+      { "trigger login.success --platform ubr", 2 }, { "events list --action login.sucess", 2 },
+      { "accounts --platform ubr", 2 },
     }
     local lines = {}
     for at, case in ipairs(cases) do

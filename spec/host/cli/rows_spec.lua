@@ -213,8 +213,12 @@ describe("rows of the API in the shell", function()
       local good_ones = helper.lines_of_json(good(name, "--json", "--since", "2024-01-01",
         "--status", "success"))
       assert.are.equal(#all - failed, #good_ones)
-      assert.are.equal("no " .. name .. " of the platform 'ubr'; did you mean 'uber'?\n",
-        good(name, "--since", "2024-01-01", "--platform", "ubr"))
+      local status, out, err = call({ name, "--platform", "ubr" })
+      assert.are.same({ 2, "" }, { status, out })
+      assert.truthy(err:find("--platform: 'ubr' is not a known platform; did you mean 'uber'?", 1,
+        true), err)
+      _, _, err = call({ name, "--status", "sucess" })
+      assert.truthy(err:find("'sucess' is not a known status; did you mean 'success'?", 1, true))
       local names = {}
       for platform in pairs(platforms) do
         names[#names + 1] = platform
@@ -223,7 +227,37 @@ describe("rows of the API in the shell", function()
       assert.are.equal("no " .. name .. " of the platform 'motoboy' (there are "
         .. table.concat(names, ", ") .. ")\n",
         good(name, "--since", "2024-01-01", "--platform", "motoboy"))
+      _, out, err = call({ name, "--since", "2024-01-01", "--platform", "motoboy", "--json" })
+      assert.are.equal("", out)
+      assert.are.equal("no_rows", helper.lines_of_json(err)[1].event)
     end
+  end)
+
+  it("says since when the rows are, unless that was asked for", function()
+    local before = os.time() - 30 * 86400
+    local day, here = os.date("!%Y-%m-%d", before), os.date("%Y-%m-%d", before)
+    day = here > day and here or day
+    for name, noun in pairs({ users = "users created", accounts = "accounts of users created",
+      logins = "logins" }) do
+      local _, _, err = call({ name, "--csv" })
+      assert.are.equal(("palenca: %s since %s; --since for earlier\n"):format(noun, day), err)
+      _, _, err = call({ name, "--json" })
+      local line = helper.json.decode(err)
+      assert.are.same({ "period", day }, { line.event, line.since })
+      good(name, "--since", "30d")
+    end
+    local _, _, err = call({ "earnings", TUTORIAL, "--until", "2026-03-01" })
+    assert.are.equal("palenca: earnings since 2024-03-01; --since for earlier\n", err)
+    good("logins", TUTORIAL)
+  end)
+
+  it("names the user of an account that stands where users do", function()
+    local status, out, err = call({ "accounts", TUTORIAL })
+    assert.are.same({ 1, "" }, { status, out })
+    assert.are.equal("palenca: " .. TUTORIAL .. " is an account, and accounts are listed of users: "
+      .. "'palenca accounts d1c9b98b-3190-479e-99db-04060ff3997f', which is its user\n", err)
+    err = select(3, call({ "accounts", NOBODY }))
+    assert.truthy(err:find("^palenca: user " .. NOBODY:gsub("%-", "%%-") .. ": not_found: "), err)
   end)
 
   it("says how many users it has read, if there are many", function()
@@ -297,7 +331,7 @@ describe("rows of the API in the shell", function()
     local all = lines_of(good("accounts", "--since", "2024-01-01"))
     for _, columns in ipairs({ 40, 60, 80, 120, 200 }) do
       for _, command in ipairs({ "accounts --since 2024-01-01", "logins --since 2024-01-01",
-        "users --since 2024-01-01", "webhooks", "earnings " .. TUTORIAL,
+        "users --since 2024-01-01", "webhooks", "earnings --since 2024-01-01 " .. TUTORIAL,
         "profile " .. TUTORIAL }) do
         local lines = lines_of(in_terminal(columns, command))
         local is_cut = lines[#lines]:find("^not shown in this width: ")
@@ -357,6 +391,10 @@ describe("rows of the API in the shell", function()
     end
   end)
 
+  local function without_period(line)
+    return (line:gsub("palenca: [%a ]+ since [%d-]+; %-%-since for earlier ?", ""))
+  end
+
   it("ends with its reader, and fails at a full disk", function()
     local lines = {}
     for _, arguments in ipairs(COMMANDS) do
@@ -370,9 +408,9 @@ describe("rows of the API in the shell", function()
     lines = lines_of(out)
     for at = 1, #COMMANDS do
       assert.are.equal("1 palenca: cannot write to standard output: No space left on device",
-        lines[at])
+        without_period(lines[at]))
     end
-    assert.are.equal("141", lines[#COMMANDS + 1])
+    assert.are.equal("141 ", without_period(lines[#COMMANDS + 1]))
   end)
 
   helper.it_rejects({

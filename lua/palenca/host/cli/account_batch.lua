@@ -1,5 +1,6 @@
---- What `palenca export` and `palenca report` have in common: a file of accounts, a directory with
--- a file for each of them, and going through them within the API's limit, from where it was ended.
+--- What `palenca export`, `income` and `report` have in common: a file of accounts, a directory
+-- with a file for each of them, and going through them within the API's limit, from where it was
+-- ended.
 -- @module palenca.host.cli.account_batch
 local api_command = require("palenca.host.cli.api_command")
 local argcheck = require("palenca.util.argcheck")
@@ -39,7 +40,8 @@ end
 
 -- ---- the accounts ----------------------------------------------------------------------
 
--- The first field of each line; blank lines, comments and the heading of CSV are skipped.
+-- The first field of each line, whatever a spreadsheet writes behind it, a comma, a semicolon or a
+-- tab, and around it; blank lines, comments and the heading of CSV are skipped.
 local function read_accounts(path)
   local file, problem = io.open(path)
   if not file then
@@ -49,7 +51,7 @@ local function read_accounts(path)
   for line in file:lines() do
     number = number + 1
     -- a spreadsheet writes a byte order mark before the first
-    local id = line:gsub("^\239\187\191", ""):match("^%s*([^%s,#]*)")
+    local id = line:gsub("^\239\187\191", ""):match('^%s*"?([^%s,;#"]*)')
     local is_heading = number == 1 and id == "account_id"
     if id ~= "" and not is_heading and not argcheck.is_uuid(id) then
       user_error("%s: line %d: '%s' is not an account's id", path, number, id)
@@ -73,8 +75,8 @@ local OF_SERVER = { server = true, timeout = true }
 
 local function stop(self, problem)
   self.progress:clear()
-  user_error("%s; %d of %d %s: run it again to continue", problem, self.progress.done,
-    self.progress.total, self.work.done)
+  user_error("%s; %d of %d %s are %s: run it again to continue", problem, self.progress.done,
+    self.progress.total, self.work.noun, self.work.verb)
 end
 
 local function record_failure(self, account, problem)
@@ -142,7 +144,8 @@ local function report(self, before)
   local total, done = self.progress.total, self.progress.done
   local first, last = self.work.period(self.directory.settings)
   if self.given.json then
-    output.json({ accounts = total, exported = done - before, exported_before = before,
+    local verb = self.work.verb
+    output.json({ accounts = total, [verb] = done - before, [verb .. "_before"] = before,
       failed = self.failed, since = first, ["until"] = last })
   else
     output.text(("%d of %d accounts are in %s, %s to %s: %d read now, %d before"):format(done,
@@ -173,9 +176,9 @@ end
 -- @tparam string name of the command
 -- @tparam ?string problem wrong usage
 -- @tparam table given the parsed options
--- @tparam table work `product`, what the directory holds, such as "an export"; `done`, what is said
--- of the accounts that have a file, such as "accounts are exported"; `settings()`, what the files
--- depend on, as of @{export_directory.open};
+-- @tparam table work `product`, what the directory holds, such as "an export"; `noun` and `verb`,
+-- what is said of the files, such as "reports" and "written"; `settings()`, what they depend on, as
+-- of @{export_directory.open};
 -- `make(api, account, settings)`, the text of an account's file, or nil and what is wrong with the
 -- account; `period(settings)`, the first day that is read and the last one
 -- @treturn integer the exit status

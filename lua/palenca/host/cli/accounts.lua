@@ -3,6 +3,7 @@
 local api_command = require("palenca.host.cli.api_command")
 local date_argument = require("palenca.host.cli.date_argument")
 local rows_command = require("palenca.host.cli.rows_command")
+local user_error = require("palenca.host.user_error")
 
 local DAYS = 30
 
@@ -33,11 +34,23 @@ local function users_of(api, given)
   return users
 end
 
+-- Whoever has an account's id looks for it here.
+local function fail(api, user, err)
+  local account = err.kind == "not_found" and api.accounts:get(user, { add_user_id = true })
+  if account and account.user_id then
+    user_error("%s is an account, and accounts are listed of users: 'palenca accounts %s', which "
+      .. "is its user", user, account.user_id)
+  end
+  api_command.must(nil, err, "user " .. user)
+end
+
 local function read_all(api, users, bar)
   local all = {}
   for _, user in ipairs(users) do
     local data, err = api.users:accounts(user)
-    api_command.must(data, err, "user " .. user)
+    if not data then
+      fail(api, user, err)
+    end
     for _, account in ipairs(data.accounts or {}) do
       account.user_id = user
       all[#all + 1] = account
@@ -66,6 +79,7 @@ return rows_command.new({
   name = "accounts",
   summary = "Show the accounts of users, newest first.",
   noun = "accounts",
+  dated = "accounts of users created",
   argument = { name = "users", help = "The users' ids. Without any: all who were created since, "
     .. "with a request for each.", argname = "USER", args = "*" },
   since = DAYS .. " days ago",

@@ -30,6 +30,7 @@ end
 local function add_filters(command)
   options.add(command, "--action", {
     help = "Only those of this name, such as login.success.",
+    convert = options.no_typo("action", event_names.list()),
     words = event_names.list(),
     argname = "ACTION",
   })
@@ -48,6 +49,7 @@ local function define_list(command)
   options.add(list, "--account", { help = "Only those of this account.", argname = "ID" })
   options.add(list, "--platform", {
     help = "Only those of this platform, such as uber.",
+    convert = options.no_typo("platform", event_names.platforms()),
     words = event_names.platforms(),
     argname = "NAME",
   })

@@ -51,7 +51,8 @@ end
 function export.run(given)
   return account_batch.run("export", rows_command.period_problem(given), given, {
     product = "an export",
-    done = "accounts are exported",
+    noun = "accounts",
+    verb = "exported",
     settings = function()
       return settings_of(given)
     end,

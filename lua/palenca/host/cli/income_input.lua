@@ -3,6 +3,7 @@
 local account_state = require("palenca.host.cli.account_state")
 local api_command = require("palenca.host.cli.api_command")
 local date_argument = require("palenca.host.cli.date_argument")
+local errors = require("palenca.errors")
 local income = require("palenca.income")
 local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
@@ -158,6 +159,7 @@ local function read_details(api, account)
   end
   return {
     user = account.user_id,
+    status = account.status,
     state = state,
     created = account_state.day_of(account.created_at),
     connected = account_state.day_of(account.last_successful_connection),
@@ -285,8 +287,8 @@ end
 -- @treturn table the income, of @{palenca.income.analyze}
 -- @treturn {table,...} the accounts, as @{palenca.income.merge} takes them; those of the API by
 -- their ids
--- @treturn {[string]=table} account → what the API says of it: maybe `created` and `connected`,
--- days, and `state`, as of @{palenca.host.cli.account_state}; empty for a file
+-- @treturn {[string]=table} account → what the API says of it: maybe `status`, `created` and
+-- `connected`, days, and `state`, as of @{palenca.host.cli.account_state}; empty for a file
 function income_input.read(given, api)
   local last = given.as_of or date_argument.yesterday()
   local accounts, details
@@ -310,6 +312,57 @@ function income_input.log_states(accounts, details)
     account_state.log(account.account, found and found.state)
   end
 end
+
+-- ---- many accounts, each alone ---------------------------------------------------------
+
+--- What is wrong with the combination of arguments if the accounts are in a file.
+-- @tparam table given the parsed options
+-- @treturn ?string a sentence; nil if nothing is
+function income_input.many_problem(given)
+  if #given.accounts > 0 or given.rows then
+    return "--accounts-file goes with neither accounts nor --rows"
+  end
+  return income_input.period_problem(given)
+end
+
+--- What the files of all accounts depend on.
+-- @tparam table given the parsed options
+-- @tparam string format such as `html`
+-- @tparam {table,...} more further settings
+-- @treturn {table,...} as of @{palenca.host.cli.export_directory.open}
+function income_input.settings(given, format, more)
+  local last = given.as_of or date_argument.yesterday()
+  return { { name = "format", label = "format", value = format },
+    { name = "as_of", label = "--as-of", value = given.as_of, default = last },
+    { name = "since", value = given.since, default = income_input.first_day(last) },
+    table.unpack(more) }
+end
+
+--- The options for one of them.
+-- @tparam table given the parsed options
+-- @tparam string account its id
+-- @tparam table settings those of the directory
+-- @treturn table for @{read}
+function income_input.of_one(given, account, settings)
+  return setmetatable({ accounts = { account }, as_of = settings.as_of, since = settings.since },
+    { __index = given })
+end
+
+--- Calls a function that reads an account. What the rule or the disk has is raised.
+-- @tparam function body
+-- @param ... its arguments
+-- @return what it returns; or nil and the API's error, if the account cannot be read
+function income_input.try(body, ...)
+  local ok, result = pcall(body, ...)
+  if ok then
+    return result
+  elseif errors.is(result) then
+    return nil, result
+  end
+  error(result, 0)
+end
+
+-- ---- the text --------------------------------------------------------------------------
 
 local headings = {
   es = { as_of = "Al %s", yesterday = " (ayer)" },

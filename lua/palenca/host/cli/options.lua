@@ -29,6 +29,25 @@ function options.one_of(words)
   return suggest.one_of(words, "'%s' must be one of '" .. table.concat(words, "', '") .. "'")
 end
 
+--- Makes a converter for a word of which the API may have more than are documented: one that is
+-- almost a known one is a mistake.
+-- @tparam string noun what it is, such as "platform"
+-- @tparam {string,...} words that are known
+-- @treturn function
+function options.no_typo(noun, words)
+  local is_known = {}
+  for _, word in ipairs(words) do
+    is_known[word] = true
+  end
+  return function(text)
+    local meant = not is_known[text] and suggest.text(text, words) or ""
+    if meant ~= "" then
+      return nil, string.format("'%s' is not a known %s%s", text, noun, meant)
+    end
+    return text
+  end
+end
+
 --- Converters for argparse.
 options.count = number("a whole number from 0", function(value)
   return math.tointeger(value) and value >= 0 and value <= 2 ^ 31

@@ -2,8 +2,6 @@
 -- @module palenca.host.cli.report
 local account_batch = require("palenca.host.cli.account_batch")
 local api_command = require("palenca.host.cli.api_command")
-local date_argument = require("palenca.host.cli.date_argument")
-local errors = require("palenca.errors")
 local host = require("palenca.host")
 local income_input = require("palenca.host.cli.income_input")
 local options = require("palenca.host.cli.options")
@@ -107,44 +105,28 @@ end
 -- ---- a page for each account of a file -------------------------------------------------
 
 local function many_problem(given)
-  if #given.accounts > 0 or given.rows then
-    return "--accounts-file goes with neither accounts nor --rows"
-  elseif given.output then
+  if given.output then
     return "--output and --accounts-file: a page for each account goes into the directory of --out"
   end
-  return income_input.period_problem(given) or verdict_input.problem(given)
+  return income_input.many_problem(given) or verdict_input.problem(given)
 end
 
 local function settings_of(given, version)
-  local last = given.as_of or date_argument.yesterday()
-  return {
-    { name = "format", label = "format", value = "html" },
-    { name = "as_of", label = "--as-of", value = given.as_of, default = last },
-    { name = "since", value = given.since, default = income_input.first_day(last) },
+  return income_input.settings(given, "html", {
     { name = "lang", value = given.lang },
     { name = "rule", label = "version of the rule", value = version or "none" },
     { name = "installment", value = given.installment or "none" },
     { name = "obligations", value = given.obligations },
     { name = "unmask", value = given.unmask and "yes" or "no" },
-  }
-end
-
--- Nil and the API's error if the account cannot be read; what the rule or the disk has is raised.
-local function try_page(given, decide, api)
-  local ok, text = pcall(page_of, given, decide, api)
-  if ok then
-    return text
-  elseif errors.is(text) then
-    return nil, text
-  end
-  error(text, 0)
+  })
 end
 
 local function run_many(given)
   local decide, version
   return account_batch.run("report", many_problem(given), given, {
     product = "reports",
-    done = "reports are written",
+    noun = "reports",
+    verb = "written",
     settings = function()
       if given.rule then
         decide, version = verdict_input.load(given) -- before anything is sent
@@ -155,9 +137,7 @@ local function run_many(given)
       return settings.since, settings.as_of
     end,
     make = function(api, account, settings)
-      local own = setmetatable({ accounts = { account }, as_of = settings.as_of,
-        since = settings.since }, { __index = given })
-      return try_page(own, decide, api)
+      return income_input.try(page_of, income_input.of_one(given, account, settings), decide, api)
     end,
   })
 end

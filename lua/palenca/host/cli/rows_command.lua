@@ -3,8 +3,10 @@
 local api_command = require("palenca.host.cli.api_command")
 local argcheck = require("palenca.util.argcheck")
 local date_argument = require("palenca.host.cli.date_argument")
+local event_names = require("palenca.host.event_names")
 local masking = require("palenca.host.cli.masking")
 local options = require("palenca.host.cli.options")
+local program_log = require("palenca.host.program_log")
 local rows_format = require("palenca.host.cli.rows_format")
 local suggest = require("palenca.util.suggest")
 
@@ -39,12 +41,25 @@ function rows_command.add_period(command, default)
 end
 
 --- The days that are read.
--- @tparam table given the parsed options
+-- @tparam table given the parsed options; gets `default_since`, if that is the first day
 -- @tparam function since makes the default first day of the last one
 -- @treturn table `start_date`, `end_date`, as the API's searches have them
 function rows_command.period(given, since)
   local last = given["until"] or date_argument.today()
-  return { start_date = given.since or since(last), end_date = last }
+  if not given.since then
+    given.default_since = since(last)
+  end
+  return { start_date = given.since or given.default_since, end_date = last }
+end
+
+-- Nobody takes the rows of the last days for all.
+local function log_period(spec, given)
+  if given.default_since then
+    local message = ("%s since %s; --since for earlier"):format(spec.dated or spec.noun,
+      given.default_since)
+    program_log.line("palenca: " .. message,
+      { event = "period", since = given.default_since, message = message })
+  end
 end
 
 --- What is wrong with them.
@@ -59,9 +74,17 @@ end
 
 -- ---- filters ---------------------------------------------------------------------------
 
+local WORDS = {
+  platform = event_names.platforms(),
+  status = { "error", "incomplete", "pending", "success" }, -- of logins, and so of accounts
+}
+
 local function add_filter(command, name, noun)
   options.add(command, "--" .. name, {
-    help = string.format("Only %s of this %s.", noun, name),
+    help = string.format("Only %s of this %s, such as %s.", noun, name,
+      name == "status" and "error" or "uber"),
+    convert = options.no_typo(name, WORDS[name]),
+    words = WORDS[name],
     argname = name:upper(),
   })
 end
@@ -88,7 +111,7 @@ local function of_values(value, values)
   return meant
 end
 
--- Returns the rows that fit, and what is said if none does.
+-- Returns the rows that fit, and what is said if none does; a program does not read that.
 local function filter(spec, given, rows)
   local none = "no " .. spec.noun
   for _, field in ipairs(spec.filters or {}) do
@@ -99,6 +122,9 @@ local function filter(spec, given, rows)
       if #rows == 0 then
         none = string.format("no %s of the %s '%s'%s", spec.noun, field, value,
           of_values(value, values))
+        if given.csv or given.json then
+          program_log.line("palenca: " .. none, { event = "no_rows", message = none })
+        end
       end
     end
   end
@@ -158,6 +184,7 @@ end
 local function show(spec, given)
   local api, start_progress = api_command.logging_client(given)
   local rows, none = filter(spec, given, spec.read(api, given, start_progress))
+  log_period(spec, given)
   if spec.newest then
     sort(rows, spec.newest)
   end
@@ -170,7 +197,8 @@ local function show(spec, given)
 end
 
 --- Makes a command.
--- @tparam table spec `name, summary`; `noun`, what the rows are, in plural; `columns`, see
+-- @tparam table spec `name, summary`; `noun`, what the rows are, in plural; `dated`, the same with
+-- what is since a day, such as "users created"; `columns`, see
 -- @{palenca.host.cli.rows_format}; `read`, a function from client, options and what starts a
 -- @{palenca.host.cli.progress} (see @{api_command.logging_client}) to the rows; maybe
 -- `argument` (`name, help, argname, args, convert`); `since`, the default first day in words;

@@ -19,6 +19,7 @@ return rows_command.new({
   name = "users",
   summary = "Show the users that were created in a time, in the API's order: newest first.",
   noun = "users",
+  dated = "users created",
   since = DAYS .. " days ago",
   define = function(command)
     options.add(command, "--external-id", {
