@@ -158,6 +158,13 @@ static bool write_beside(const char *path, const char *beside, const char *text,
   return ok;
 }
 
+/* A device or a pipe would be gone, and a file in its place. */
+static bool is_replaceable(const char *path, host_error *error) {
+  struct stat status;
+  return stat(path, &status) != 0 || S_ISREG(status.st_mode) ||
+         host_error_set(error, HOST_FAILED, "not a regular file");
+}
+
 /* host.replace_file(path, text) → true | nil, message: all of the text is in the file then, or it
  * is as it was; there may be none yet */
 static int replace_file(lua_State *L) {
@@ -165,8 +172,11 @@ static int replace_file(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   const char *text = luaL_checklstring(L, 2, &size);
   const char *beside = lua_pushfstring(L, "%s.new", path);
+  host_error error;
+  if (!is_replaceable(path, &error)) {
+    return push_error_of(L, path, &error);
+  }
   if (!write_beside(path, beside, text, size) || rename(beside, path) != 0) {
-    host_error error;
     (void)fail(&error, errno);
     (void)unlink(beside);
     return push_error_of(L, path, &error);
@@ -182,8 +192,8 @@ static int make_directory(lua_State *L) {
   struct stat status;
   const char *path = luaL_checkstring(L, 1);
   int problem = mkdir(path, 0700) == 0 ? 0 : errno;
-  if (problem == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-    problem = 0;
+  if (problem == EEXIST && stat(path, &status) == 0) {
+    problem = S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
   }
   if (problem != 0) {
     (void)fail(&error, problem);

@@ -352,8 +352,10 @@ describe("palenca income and palenca decide", function()
     it("fails with one line at an account that does not exist, and at a wrong key", function()
       local nobody = "00000000-0000-4000-8000-000000000000"
       for problem, env in pairs({
-        ["^palenca: not_found: "] = { PALENCA_API_KEY = key, PALENCA_BASE_URL = url },
-        ["^palenca: auth: "] = { PALENCA_API_KEY = "wrong", PALENCA_BASE_URL = url },
+        ["^palenca: account 0[%x-]+: not_found: "] = { PALENCA_API_KEY = key,
+          PALENCA_BASE_URL = url },
+        ["^palenca: account 0[%x-]+: auth: "] = { PALENCA_API_KEY = "wrong",
+          PALENCA_BASE_URL = url },
         ["^palenca: [^\n]*no API key"] = { PALENCA_BASE_URL = url },
       }) do
         local status, out, err = palenca({ "income", nobody }, { env = env })

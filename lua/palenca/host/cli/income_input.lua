@@ -47,9 +47,9 @@ function income_input.define(command)
     argname = "DATE",
   })
   options.add(command, "--since", {
-    help = string.format("The first day that is read. Default: %d months before the last one.",
-      HISTORY_MONTHS),
-    convert = date_argument.parse,
+    help = string.format("The first day that is read: 2026-03-31, or 90d ago. Default: %d months "
+      .. "before the last one.", HISTORY_MONTHS),
+    convert = date_argument.parse_since,
     argname = "DATE",
   })
   options.add(command, "--lang", {
@@ -210,6 +210,18 @@ local function check_users(ids, details)
   end
 end
 
+--- Raises what is wrong with an account: as a sentence that names it; or, if it is one of many, as
+-- the API's error, which is named with the account there.
+-- @tparam table given the parsed options, or those of @{of_one}
+-- @tparam string account its id
+-- @param err of palenca.errors
+function income_input.fail(given, account, err)
+  if given.is_one_of_many then
+    error(err, 0)
+  end
+  api_command.must(nil, err, "account " .. account)
+end
+
 -- Each once, since who is named twice earns once, and sorted: the result does not depend on the
 -- order of the arguments.
 local function ids_of(given)
@@ -226,11 +238,12 @@ end
 
 -- Side by side: the rate limit holds over all of them.
 local function read_accounts(given, api, first, last)
-  local ids, readers, details = ids_of(given), {}, {}
+  local ids, readers, details, failed = ids_of(given), {}, {}, nil
   for at, id in ipairs(ids) do
     readers[at] = function()
       local account, found = read_account(api, id, first, last)
       if account == nil then
+        failed = failed or id
         return nil, found -- the error
       end
       details[id] = found
@@ -239,7 +252,7 @@ local function read_accounts(given, api, first, last)
   end
   local accounts = table.pack(runtime.gather(table.unpack(readers)))
   if accounts[1] == nil then
-    error(accounts[2], 0)
+    income_input.fail(given, failed, accounts[2])
   end
   accounts.n = nil
   if not given.one_person then
@@ -344,8 +357,8 @@ end
 -- @tparam table settings those of the directory
 -- @treturn table for @{read}
 function income_input.of_one(given, account, settings)
-  return setmetatable({ accounts = { account }, as_of = settings.as_of, since = settings.since },
-    { __index = given })
+  return setmetatable({ accounts = { account }, as_of = settings.as_of, since = settings.since,
+    is_one_of_many = true }, { __index = given })
 end
 
 --- Calls a function that reads an account. What the rule or the disk has is raised.

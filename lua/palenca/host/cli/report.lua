@@ -37,7 +37,7 @@ local function read_profiles(given, accounts, api)
   for at, account in ipairs(given.rows and {} or accounts) do
     local profile, err = api.accounts:profile(account.account)
     if not profile then
-      error(err, 0)
+      income_input.fail(given, account.account, err)
     end
     profiles[at] = { account = account.account, profile = profile }
   end
