@@ -109,7 +109,7 @@ local function account_rows(data, words)
 end
 
 -- Those that an account has, if any does.
-local OPTIONAL = { "role", "city", "created", "connected", "trips", "rating" }
+local OPTIONAL = { "role", "city", "created", "connected", "trips", "rating", "earned" }
 -- How they look.
 local CLASSES = { account = "id", role = "fact", city = "fact", created = "day", connected = "day",
   trips = "value", rating = "value", earned = "value" }
@@ -123,7 +123,6 @@ local function columns_of(rows)
     end
     columns[#columns + 1] = is_known and name or nil
   end
-  columns[#columns + 1] = "earned"
   return columns
 end
 
