@@ -265,7 +265,7 @@ local function start_notice(self, lease, event, failure)
   if record.attempt > record.max_attempts then
     finish_spent(record)
   elseif #entries == 0 then
-    finish_done(record)
+    finish_done(record, 0)
   else
     run_handlers(self, event, entries, record, failure)
   end
@@ -283,7 +283,7 @@ local function start_alert(self, lease, about)
   if record.attempt > record.max_attempts then
     finish_spent(record)
   elseif #entries == 0 then
-    finish_done(record)
+    finish_done(record, 0)
   else
     run_handlers(self, event, entries, record)
   end
