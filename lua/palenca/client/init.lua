@@ -84,6 +84,9 @@ local function list_server(own)
   }
 end
 
+-- Not kept from the garbage collector.
+local last_made = setmetatable({}, { __mode = "v" })
+
 local texts = { string = true, secret = true, text = true, tls = true }
 
 -- Options that can be read from a text; the others are set in code only.
@@ -269,7 +272,8 @@ local function new(options)
   secrets[self] = secret
   resources.attach(self)
   list_server(own)
-  return seal(self, own)
+  last_made.client = seal(self, own)
+  return self
 end
 
 local function observer_of(own)
@@ -423,4 +427,8 @@ return {
   root_of = root_of,
   --- The servers of the clients made so far: requests as an engine's `preconnect` asks for them.
   servers = servers,
+  --- The client that was made last, if it is still there.
+  latest = function()
+    return last_made.client
+  end,
 }

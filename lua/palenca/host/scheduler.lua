@@ -78,7 +78,7 @@ function scheduler.new(cpu_time, memory, describe, world)
     soonest = NEVER, -- no task's deadline is before this time
     current = nil, -- the task whose code runs
     running = 0,
-    rejected = nil, -- the client whose key the API's last response has rejected
+    rejected = nil, -- the client whose key the API has rejected last
   }, Scheduler)
   self.on_error = record_traceback(self)
   self.body = body_of(self)
@@ -110,7 +110,9 @@ local function on_done(self)
           local result = call.result
           metrics.requested(result.status, result.attempts, result.turn_wait,
             result.rate_remaining)
-          self.rejected = result.status == 401 and call.client or nil
+          if result.status == 401 then -- what fails otherwise says nothing of the key
+            self.rejected = call.client
+          end
         else
           note_failure(task, call.result)
         end

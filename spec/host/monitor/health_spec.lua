@@ -114,6 +114,51 @@ describe("/readyz", function()
     assert.is_nil(sandbox.code)
   end)
 
+  it("asks about the key again after the API had another failure", function()
+    local status = 401
+    local api = stage:server(function(request)
+      request.respond(status, status == 200 and '{"success":true,"data":{"webhooks":[]}}' or "{}")
+    end)
+    local served = serve({ env = { PALENCA_API_KEY = "k", PALENCA_BASE_URL = api.url }, text = [[
+      local palenca = require "palenca"
+      local client = palenca.new { max_retries = 0 }
+      palenca.on("login.success", { max_attempts = 1 }, function()
+        assert(client.webhooks:list())
+      end)]] })
+    helper.post(served.url, { account_id = "a" })
+    wait_ready(served, 503, "key_rejected")
+    status = 503
+    local before = #api.requests
+    process.wait_for(function()
+      return #api.requests > before
+    end, "a probe")
+    status = 200
+    wait_ready(served, 200)
+  end)
+
+  it("asks about a key that SIGHUP has read, without an event", function()
+    local api = stage:server(function(request)
+      local is_good = (request.headers["x-api-key"] or request.headers.authorization or "")
+        :find("good", 1, true)
+      request.respond(is_good and 200 or 401,
+        is_good and '{"success":true,"data":{"webhooks":[]}}' or "{}")
+    end)
+    local key = process.write_file(directory .. "/key", "bad")
+    local served = serve({ arguments = { "--api-key-file", key },
+      env = { PALENCA_BASE_URL = api.url }, text = [[
+      local palenca = require "palenca"
+      local client = palenca.new { max_retries = 0 }
+      palenca.on("login.success", { max_attempts = 1 }, function()
+        assert(client.webhooks:list())
+      end)]] })
+    helper.post(served.url, { account_id = "a" })
+    wait_ready(served, 503, "key_rejected")
+    process.write_file(key, "good")
+    served:kill("sighup")
+    served:wait_output("stderr", "(%.lua reloaded: handles )")
+    wait_ready(served, 200)
+  end)
+
   -- The runtime of sanitizers has to be loaded before any other library.
   local it_plain = helper.sanitized and function() end or it
 
