@@ -9,11 +9,12 @@ local reconcile = require("palenca.host.reconcile")
 local runtime = require("palenca.runtime")
 
 --- Runs it; the options are a JSON object: `db`, `since` (Unix seconds), `client` (defaults of
--- `palenca.new`), `json`.
+-- `palenca.new`), `json`, `log_level`.
 -- @tparam string text the options
 return function(text)
   local options = json.decode(text)
   program_log.use_json(options.json)
+  program_log.use_level(options.log_level)
   client.set_defaults(options.client or {})
   local is_stopped = false
   local own, on_attempt = observed_runtime.new(function()

@@ -6,7 +6,7 @@ local secret_reload = {}
 
 local function log_failure(path, noun, problem)
   program_log.line(string.format("reload of %s failed, keeping the previous %s: %s", path, noun,
-    problem), { event = "secret_reload_failed", file = path, error = problem })
+    problem), { event = "secret_reload_failed", level = "error", file = path, error = problem })
 end
 
 --- Reads it, has its secrets used, and logs what has come of it.

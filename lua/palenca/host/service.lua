@@ -303,6 +303,7 @@ function Service:reconcile(client)
     since = reconcile.since(db),
     client = next(client) and client or nil,
     json = self.given.json,
+    log_level = self.given.log_level,
   }))
   if not self.reconciling then
     user_error("%s", problem)

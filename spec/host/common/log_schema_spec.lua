@@ -74,8 +74,12 @@ describe("the log of palenca serve", function()
 
   for level, expected in pairs { warning = { "warning", "error" }, error = { "error" } } do
     it("has only what is at least: " .. level, function()
-      local served = start({ "--json", "--log-level", level }, {})
+      local key = process.write_file(stage:directory() .. "/key", "spec-key")
+      local served = start({ "--json", "--log-level", level, "--api-key-file", key }, {})
       work(served)
+      process.write_file(key, "")
+      served:kill("sighup")
+      served:wait_output("stderr", '("event":"secret_reload_failed")')
       served:wait_output("stderr", '("event":"timer")')
       assert.equal(0, served:stop(), served.stderr)
       local found = {}
