@@ -169,6 +169,29 @@ describe("palenca reconcile", function()
     assert.are.equal("0", helper.query(served.db, "SELECT count(*) FROM reconciled"))
   end)
 
+  it("by serve keeps to the level of the log", function()
+    assert.are.equal(0, serve():stop())
+    local missed = log_in(1)
+    local script = process.write_file(directory .. "/script.lua", SCRIPT)
+    local quiet = stage:palenca({ "serve", script, "--listen", "127.0.0.1:0", "--db", served.db,
+      "--workers", "1", "--reconcile", "--log-level", "warning" }, { env = { SPEC_HANDLED = handled,
+      PALENCA_API_KEY = "spec-key", PALENCA_BASE_URL = sandbox } })
+    wait_handled(missed)
+    assert.are.equal(0, quiet:stop())
+    assert.is_nil(quiet.stderr:find("reconciled", 1, true), quiet.stderr)
+  end)
+
+  it("goes on after an account that has been deleted", function()
+    assert.are.equal(0, serve():stop())
+    local missed = log_in(2)
+    ask("POST", "/sandbox/faults", { kind = "error", status = 404, code = "account_not_found",
+      path = "/v1/accounts/" .. missed[1] })
+    assert.are.same({ logins = 2, queued = 1 }, reconcile())
+    serve()
+    wait_handled({ missed[2] })
+    assert.are.equal(0, served:stop())
+  end)
+
   it("by serve says why it cannot, and serves all the same", function()
     local listening = sandbox
     sandbox = "http://127.0.0.1:" .. helper.free_port()

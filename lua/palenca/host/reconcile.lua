@@ -74,8 +74,13 @@ local function take_stored(db, found)
   return last
 end
 
+-- Nil of an account that was deleted meanwhile: there is nothing to be done for it.
 local function body_of(api, account, login)
-  local user = must(api.accounts:user(account))
+  local user, err = api.accounts:user(account)
+  if not user and err.kind == "not_found" then
+    return nil
+  end
+  must(user, err)
   return json.encode({
     webhook_url = "",
     data = {
@@ -110,8 +115,8 @@ function reconcile.run(db, api, since, on_progress)
     return found[one].began < found[other].began
   end)
   for at, account in ipairs(accounts) do
-    local is_queued = must(host.events.queue(db, account, body_of(api, account, found[account]),
-      last))
+    local body = body_of(api, account, found[account])
+    local is_queued = body and must(host.events.queue(db, account, body, last))
     result.queued = result.queued + (is_queued and 1 or 0)
     if on_progress then
       on_progress(at, #accounts)
