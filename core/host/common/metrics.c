@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const codes[] = {"200", "400", "401", "403", "404", "405", "408", "411",   "413",
-                                    "414", "417", "431", "500", "501", "503", "505", "other", NULL};
+static const char *const codes[] = {"200", "400", "401", "403", "404", "405", "408", "413",   "414",
+                                    "415", "417", "431", "500", "501", "503", "505", "other", NULL};
 /* Those that the API documents, present and former ones: palenca.util.webhook_actions. */
 static const char *const actions[] = {"login.success",
                                       "login.created",

@@ -114,9 +114,11 @@ describe("the metrics", function()
     assert.equal(400, http.request("POST", served.url, "{}").status)
     assert.equal(404, http.request("POST", served.url .. "/other", "{}").status)
     assert.equal(413, http.request("POST", served.url, ("x"):rep(70000)).status)
+    assert.equal(415, http.request("POST", served.url, body, { ["Content-Encoding"] = "gzip" })
+      .status)
     local text = wait_value(served, 'palenca_attempts_total{outcome="done"}', 1)
     assert.equal(2, value_of(text, 'palenca_webhooks_received_total{code="200"}'))
-    for _, code in ipairs { "400", "404", "413" } do
+    for _, code in ipairs { "400", "404", "413", "415" } do
       assert.equal(1, value_of(text, ('palenca_webhooks_received_total{code="%s"}'):format(code)))
     end
     assert.equal(1, value_of(text, "palenca_events_stored_total"))
