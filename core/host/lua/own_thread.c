@@ -140,9 +140,9 @@ static int take(lua_State *L) {
 }
 
 /* own_thread.finish(id, "done" | "retry" | "dead" | "released", error, retry_at (Unix seconds),
- * decision, recording, notice): those of own_thread.decision, recorded with "done", and of
+ * decision, recording, notice, lines, left_out): those of own_thread.decision, recorded with "done", and of
  * own_thread.recording, stored with "done" and "dead"; the body of an event that is stored with
- * "dead" */
+ * "dead"; what the attempt has logged, and how many lines before that are left out */
 static int finish(lua_State *L) {
   static const char *const kinds[] = {"done", "retry", "dead", "released", NULL};
   static const event_outcome_kind outcomes[] = {EVENT_OUTCOME_DONE, EVENT_OUTCOME_RETRY,
@@ -155,6 +155,8 @@ static int finish(lua_State *L) {
       .kind = outcomes[luaL_checkoption(L, 2, NULL, kinds)],
       .error = luaL_optstring(L, 3, NULL),
       .retry_at = (int64_t)(luaL_optnumber(L, 4, 0) * 1000),
+      .lines = luaL_optstring(L, 8, NULL),
+      .lines_left_out = luaL_optinteger(L, 9, 0),
   };
   const char *notice = luaL_optlstring(L, 7, NULL, &outcome.notice_size);
   if (notice != NULL) {

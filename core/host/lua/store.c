@@ -101,7 +101,7 @@ static void set_time(lua_State *L, const char *name, int64_t time) {
 static int push_summary(lua_State *L) {
   const event_summary *event = lua_touserdata(L, 1);
   lua_pushvalue(L, 2);
-  lua_createtable(L, 0, 12);
+  lua_createtable(L, 0, 14);
   set_integer(L, "id", event->id);
   set_text(L, "action", event->action);
   set_text(L, "account_id", event->account_id);
@@ -113,6 +113,8 @@ static int push_summary(lua_State *L) {
   set_time(L, "due_at", event->due_at);
   set_time(L, "finished_at", event->finished_at);
   set_text(L, "error", event->error);
+  set_text(L, "traceparent", event->trace.traceparent);
+  set_text(L, "request_id", event->trace.request_id);
   if (event->body != NULL) {
     lua_pushlstring(L, event->body, event->body_size);
     lua_setfield(L, -2, "body");
@@ -132,25 +134,32 @@ static event_filter read_filter(lua_State *L, int index) {
   lua_getfield(L, index, "limit");
   lua_getfield(L, index, "after");
   lua_getfield(L, index, "oldest_first");
+  lua_getfield(L, index, "until");
+  lua_getfield(L, index, "before");
   event_filter filter = {
-      .since = (int64_t)(luaL_optnumber(L, -4, 0) * 1000),
-      .limit = luaL_optinteger(L, -3, 0),
-      .after = luaL_optinteger(L, -2, INT64_MIN),
-      .oldest_first = lua_toboolean(L, -1),
+      .since = (int64_t)(luaL_optnumber(L, -6, 0) * 1000),
+      .limit = luaL_optinteger(L, -5, 0),
+      .after = luaL_optinteger(L, -4, INT64_MIN),
+      .oldest_first = lua_toboolean(L, -3),
+      .until = (int64_t)(luaL_optnumber(L, -2, 0) * 1000),
+      .before = luaL_optinteger(L, -1, 0),
   };
   lua_getfield(L, index, "state");
   lua_getfield(L, index, "action");
   lua_getfield(L, index, "account_id");
   lua_getfield(L, index, "platform");
-  filter.state = luaL_optstring(L, -4, NULL);
-  filter.action = luaL_optstring(L, -3, NULL);
-  filter.account_id = luaL_optstring(L, -2, NULL);
-  filter.platform = luaL_optstring(L, -1, NULL);
+  lua_getfield(L, index, "error");
+  filter.state = luaL_optstring(L, -5, NULL);
+  filter.action = luaL_optstring(L, -4, NULL);
+  filter.account_id = luaL_optstring(L, -3, NULL);
+  filter.platform = luaL_optstring(L, -2, NULL);
+  filter.error = luaL_optstring(L, -1, NULL);
   return filter;
 }
 
-/* host.events.list(path, {state=, action=, account_id=, platform=, since=, limit=, after=,
- * oldest_first=}, each) → true | nil, message */
+/* host.events.list(path, {state=, action=, account_id=, platform=, error=, since=, until=, limit=,
+ * after=, before=, oldest_first=, timeout= (seconds)}, each) → true, the id below which there may
+ * be more (nil: there are none) | nil, message */
 static int list(lua_State *L) {
   host_error error;
   store_visitor visitor = {.L = L, .function = 3};
@@ -158,8 +167,15 @@ static int list(lua_State *L) {
   luaL_checktype(L, 3, LUA_TFUNCTION);
   lua_settop(L, 3);
   event_filter filter = read_filter(L, 2);
-  bool ok = event_store_list(path, &filter, each_event, &visitor, &error);
-  return end_visits(L, &visitor, ok, &error);
+  lua_getfield(L, 2, "timeout");
+  int64_t timeout = (int64_t)(luaL_optnumber(L, -1, 0) * 1000), next;
+  bool ok = event_store_list_some(path, &filter, timeout, each_event, &visitor, &next, &error);
+  int results = end_visits(L, &visitor, ok, &error);
+  if (ok && next != 0) {
+    lua_pushinteger(L, next);
+    results++;
+  }
+  return results;
 }
 
 /* host.events.show(path, id, each) → true | nil, message; `each` is not called if there is none */
@@ -170,6 +186,42 @@ static int show(lua_State *L) {
   int64_t id = luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   bool ok = event_store_show(path, id, each_event, &visitor, &error);
+  return end_visits(L, &visitor, ok, &error);
+}
+
+static int push_attempt(lua_State *L) {
+  const event_attempt *attempt = lua_touserdata(L, 1);
+  lua_pushvalue(L, 2);
+  lua_createtable(L, 0, 8);
+  set_integer(L, "replay", attempt->replay);
+  set_integer(L, "attempt", attempt->attempt);
+  set_time(L, "started_at", attempt->started_at);
+  if (attempt->duration >= 0) {
+    lua_pushnumber(L, (lua_Number)attempt->duration / 1000);
+    lua_setfield(L, -2, "seconds");
+  }
+  set_text(L, "outcome", attempt->outcome);
+  set_text(L, "error", attempt->error);
+  set_text(L, "lines", attempt->lines);
+  set_integer(L, "lines_left_out", attempt->lines_left_out);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+static bool each_attempt(void *context, const event_attempt *attempt) {
+  return visit(context, push_attempt, attempt);
+}
+
+/* host.events.attempts(path, id, each) → true | nil, message. Calls each({replay=, attempt=,
+ * started_at= (Unix seconds), seconds= (nil: neither is known), outcome=, error=, lines= (text),
+ * lines_left_out=}) for those that have ended, in their order. */
+static int attempts(lua_State *L) {
+  host_error error;
+  store_visitor visitor = {.L = L, .function = 3};
+  const char *path = luaL_checkstring(L, 1);
+  int64_t id = luaL_checkinteger(L, 2);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  bool ok = event_store_attempts(path, id, each_attempt, &visitor, &error);
   return end_visits(L, &visitor, ok, &error);
 }
 
@@ -300,6 +352,7 @@ static int remove_empty(lua_State *L) {
 static const luaL_Reg events_functions[] = {
     {"list", list},   {"show", show},   {"replay", replay},     {"replay_dead", replay_dead},
     {"purge", purge}, {"stats", stats}, {"queue", queue_event}, {"remove_empty", remove_empty},
+    {"attempts", attempts},
     {NULL, NULL},
 };
 

@@ -68,6 +68,17 @@ typedef enum {
   EVENT_OUTCOME_RELEASED, /* not run to its end: received again, the attempt not counted */
 } event_outcome_kind;
 
+/* The values are stored in databases: they never change. */
+typedef enum {
+  EVENT_ATTEMPT_DONE,
+  EVENT_ATTEMPT_RETRY,
+  EVENT_ATTEMPT_DEAD,
+  EVENT_ATTEMPT_INTERRUPTED, /* the process died during it */
+} event_attempt_outcome;
+
+/* "unknown" for what is none. */
+const char *event_attempt_outcome_name(event_attempt_outcome outcome);
+
 struct event_decision;  /* ledger/decision.h */
 struct event_recording; /* ledger/recording.h */
 
@@ -75,6 +86,10 @@ typedef struct {
   event_outcome_kind kind;
   int64_t retry_at;  /* for EVENT_OUTCOME_RETRY */
   const char *error; /* for RETRY and DEAD; copied; may be NULL */
+  /* For all but RELEASED: what the attempt has logged, one line after the other; copied; may be
+   * NULL. And how many lines before these are left out. */
+  const char *lines;
+  int64_t lines_left_out;
   /* For DONE: recorded in the transaction that ends the event. Freed by who finishes the event,
    * whatever becomes of it; may be NULL. */
   struct event_decision *decision;

@@ -26,18 +26,22 @@ typedef struct {
   const char *error;   /* of the last failed attempt, or NULL */
   const char *body;    /* of event_store_show; else NULL */
   size_t body_size;
+  event_trace trace; /* likewise */
 } event_summary; /* valid during the call that receives it */
 
 typedef bool (*event_visit)(void *context, const event_summary *event);
 
 typedef struct {
   const char *state;      /* a state's name, or NULL for all */
-  const char *action;     /* or NULL for all */
+  const char *action;     /* or a family such as "login.*", or NULL for all */
   const char *account_id; /* or NULL for all */
   const char *platform;   /* or NULL for all */
+  const char *error;      /* a part of it, in upper or lower case, or NULL for all */
   int64_t since;          /* received at or after this */
+  int64_t until;          /* received before this; 0: whenever */
   int64_t limit;          /* the first N in that order; 0: all */
   int64_t after;          /* only those with an id above this */
+  int64_t before;         /* only those with an id below this; 0: all */
   bool oldest_first;
 } event_filter;
 
@@ -47,9 +51,31 @@ typedef struct {
 bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
                       host_error *error);
 
+/* The same, for at most about so many milliseconds: the events that no time was left for have an id
+ * below `next`, as those have that the limit has left out; 0: there are none. */
+bool event_store_list_some(const char *path, const event_filter *filter, int64_t timeout_ms,
+                           event_visit each, void *context, int64_t *next, host_error *error);
+
 /* Calls `each` once, if there is an event of this id. */
 bool event_store_show(const char *path, int64_t id, event_visit each, void *context,
                       host_error *error);
+
+typedef struct {
+  int replay, attempt;
+  int64_t started_at; /* Unix milliseconds; 0: not known */
+  int64_t duration;   /* milliseconds; -1: not known */
+  const char *outcome;
+  const char *error; /* or NULL */
+  const char *lines; /* the last that its handlers have logged, or NULL */
+  int64_t lines_left_out;
+} event_attempt; /* valid during the call that receives it */
+
+typedef bool (*event_attempt_visit)(void *context, const event_attempt *attempt);
+
+/* Calls `each` for the attempts of an event that have ended, in their order, until it returns false.
+ * In a file of an earlier version there are none. */
+bool event_store_attempts(const char *path, int64_t id, event_attempt_visit each, void *context,
+                          host_error *error);
 
 typedef enum {
   EVENT_REPLAYED,

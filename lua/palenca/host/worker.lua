@@ -1,6 +1,7 @@
 --- A script worker of `palenca serve`: leases events and runs the script's handlers on them.
 -- @module palenca.host.worker
 local alert = require("palenca.host.alert")
+local attempt_log = require("palenca.host.attempt_log")
 local client = require("palenca.client")
 local core = require("palenca.core")
 local dead_notice = require("palenca.host.dead_notice")
@@ -73,8 +74,14 @@ local function summary(self, lease, event, entries)
   return record
 end
 
+-- With all that is stored of the attempt.
+local function finish(record, outcome, text, retry_at, notice)
+  own_thread.finish(record.id, outcome, text, retry_at, record.decision, record.responses, notice,
+    attempt_log.text(record.lines))
+end
+
 local function finish_done(record, seconds)
-  own_thread.finish(record.id, "done", nil, nil, record.decision, record.responses)
+  finish(record, "done")
   program_log.handled(record, seconds)
 end
 
@@ -86,11 +93,11 @@ end
 -- What says of an event that it is dead makes no dead letter of its own.
 local function finish_dead(record, text, trace)
   if record.is_notice then
-    own_thread.finish(record.id, "done")
+    finish(record, "done")
     program_log.failed(record, "abandoned", nil, text, trace)
     return
   end
-  own_thread.finish(record.id, "dead", text, nil, nil, record.responses, notice_of(record, text))
+  finish(record, "dead", text, nil, notice_of(record, text))
   program_log.failed(record, "dead", nil, text, trace)
 end
 
@@ -100,8 +107,7 @@ local function finish_failed(record, problem, retry_wait, trace)
     finish_dead(record, text, trace)
   else
     local wait = retry_policy.wait(record.attempt, problem, retry_wait or record.retry_wait)
-    -- its responses are freed there, instead of some time later
-    own_thread.finish(record.id, "retry", text, host.unix_time() + wait, nil, record.responses)
+    finish(record, "retry", text, host.unix_time() + wait)
     program_log.failed(record, "retry", wait, text, trace)
   end
 end
@@ -123,7 +129,7 @@ local function finish_spent(record)
     finish_dead(record, text)
     return
   end
-  own_thread.finish(record.id, "dead", nil, nil, nil, nil, notice_of(record, text))
+  finish(record, "dead", nil, nil, notice_of(record, text))
   program_log.failed(record, "dead", nil, text)
 end
 
@@ -415,6 +421,30 @@ local function fail_running(self, problem)
   program_log.flush()
 end
 
+-- What a handler logs and prints is kept with its attempt as well.
+local function keep_lines(self)
+  local native = print
+  local function keep(text)
+    local record = self.schedule:trace()
+    if record then
+      record.lines = attempt_log.add(record.lines, text)
+    end
+  end
+  log.use_writer(function(line, level)
+    program_log.script_line(line, level)
+    keep(line)
+  end)
+  print = function(...) -- luacheck: ignore 121
+    local texts = table.pack(...)
+    for i = 1, texts.n do
+      texts[i] = tostring(texts[i])
+    end
+    local text = table.concat(texts, "\t")
+    native(text)
+    keep(text)
+  end
+end
+
 -- Returns the files of the modules that it has required.
 local function load(self, path)
   local files
@@ -468,7 +498,6 @@ return function(text)
   local options = json.decode(text)
   program_log.use_json(options.json, nil, options.log_has_dates)
   program_log.hold_lines()
-  log.use_writer(program_log.script_line)
   program_log.use_level(options.log_level)
   client.set_defaults(options.client or {}, "name a file with --api-key-file")
   local self = setmetatable({
@@ -490,6 +519,7 @@ return function(text)
   log.use_context(function()
     return self.schedule:trace()
   end)
+  keep_lines(self)
   runtime.use(self.schedule:runtime())
   timers.serve()
   handlers.set_max_limits(own_thread.LIMITS_MAX)

@@ -1,27 +1,25 @@
 /* Lists the events of a database file for people, beside whoever serves from it. */
 #include "store/event_admin.h"
 
+#include "clock.h"
 #include "store/sqlite/database_file.h"
+#include "store/sqlite/filter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PAGE_ROWS 256
-#define RANGE 20000 /* ids per query, so that one whose filter matches few events stays short */
+/* Ids per query, so that one whose filter matches few events stays short. */
+#define RANGE 20000
+#define RANGE_OF_BODIES 2000
 
-/* The platform is in the body alone, which is an object with the member `data`. */
-#define PLATFORM                                                                                   \
-  "(SELECT json_extract(CAST(body AS TEXT), '$.data.platform') FROM bodies"                        \
-  " WHERE bodies.id = events.id AND json_valid(CAST(body AS TEXT)))"
 #define COLUMNS                                                                                    \
   "id, action, account_id, state, attempts, replays, received_at, due_at, finished_at, "           \
-  "error, " PLATFORM
+  "error, " EVENT_PLATFORM
+#define TRACE_COLUMNS_SINCE 7 /* a version of the schema */
 #define UNFINISHED "INDEXED BY events_unfinished WHERE state < 3 AND "
 #define IN_RANGE " AND id > ?1 AND id <= ?2"
-#define FILTERS                                                                                    \
-  " AND (?3 IS NULL OR action = ?3) AND (?4 IS NULL OR account_id = ?4) AND received_at >= ?5"     \
-  " AND (?7 IS NULL OR " PLATFORM " = ?7)"
 
 /* Those of each state, and all. All but the retries are read in the order of an index, so that a
  * page costs the same however many events there are; the retries are in order of their time and
@@ -64,7 +62,11 @@ static const char *copy_text(sqlite3_stmt *row, int column, char **to) {
 
 static bool add(event_page *page, sqlite3_stmt *row) {
   size_t size = (size_t)sqlite3_column_bytes(row, 1) + (size_t)sqlite3_column_bytes(row, 2) +
-                (size_t)sqlite3_column_bytes(row, 9) + (size_t)sqlite3_column_bytes(row, 10) + 4;
+                (size_t)sqlite3_column_bytes(row, 9) + (size_t)sqlite3_column_bytes(row, 10) + 6;
+  bool is_shown = sqlite3_column_count(row) > 12;
+  if (is_shown) {
+    size += (size_t)sqlite3_column_bytes(row, 12) + (size_t)sqlite3_column_bytes(row, 13);
+  }
   char *text = malloc(size);
   if (text == NULL) {
     return false;
@@ -84,6 +86,10 @@ static bool add(event_page *page, sqlite3_stmt *row) {
   event->account_id = copy_text(row, 2, &text);
   event->error = copy_text(row, 9, &text);
   event->platform = copy_text(row, 10, &text);
+  if (is_shown) {
+    event->trace.traceparent = copy_text(row, 12, &text);
+    event->trace.request_id = copy_text(row, 13, &text);
+  }
   return true;
 }
 
@@ -91,7 +97,7 @@ static bool add(event_page *page, sqlite3_stmt *row) {
  * writer's log grows for as long as one is held. */
 static bool read_page(const event_file *file, sqlite3_stmt *query, int64_t rows, event_page *page,
                       host_error *error) {
-  (void)sqlite3_bind_int64(query, 6, rows);
+  (void)sqlite3_bind_int64(query, 3, rows);
   int step;
   bool has_memory = true;
   while (has_memory && (step = event_file_step(query)) == SQLITE_ROW) {
@@ -111,6 +117,7 @@ typedef struct {
   event_file file;
   const event_filter *filter;
   int64_t after, last; /* the ids that are left */
+  int64_t until;       /* when it has to end, on the monotonic clock */
   event_visit each;
   void *context;
   event_page page;
@@ -129,26 +136,27 @@ static bool show_page(listing *l) {
 
 /* A query of those that the filter lets through. */
 static sqlite3_stmt *prepare(const listing *l, const char *source) {
-  char text[1536];
+  char conditions[EVENT_FILTER_SIZE], text[EVENT_FILTER_SIZE + 1024];
   sqlite3_stmt *query = NULL;
   const event_filter *filter = l->filter;
+  event_filter_conditions(filter, conditions);
   (void)snprintf(text, sizeof text,
-                 "SELECT " COLUMNS " FROM events %s" IN_RANGE FILTERS " ORDER BY id %s LIMIT ?6",
-                 source, filter->oldest_first ? "ASC" : "DESC");
-  if (sqlite3_prepare_v2(l->file.db, text, -1, &query, NULL) == SQLITE_OK) {
-    (void)sqlite3_bind_text(query, 3, filter->action, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_text(query, 4, filter->account_id, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(query, 5, filter->since);
-    (void)sqlite3_bind_text(query, 7, filter->platform, -1, SQLITE_STATIC);
+                 "SELECT " COLUMNS " FROM events %s" IN_RANGE "%s ORDER BY id %s LIMIT ?3", source,
+                 conditions, filter->oldest_first ? "ASC" : "DESC");
+  if (sqlite3_prepare_v2(l->file.db, text, -1, &query, NULL) == SQLITE_OK &&
+      !event_filter_bind(query, filter)) {
+    (void)sqlite3_finalize(query);
+    query = NULL;
   }
   return query;
 }
 
 /* Reads the next page, of at most so many rows, and takes its ids from those that are left. */
 static bool read_next(listing *l, sqlite3_stmt *query, int64_t rows) {
-  bool is_upward = l->filter->oldest_first, is_short = l->last - l->after <= RANGE;
-  int64_t after = is_upward || is_short ? l->after : l->last - RANGE;
-  int64_t last = is_upward && !is_short ? l->after + RANGE : l->last;
+  int64_t range = event_filter_reads_bodies(l->filter) ? RANGE_OF_BODIES : RANGE;
+  bool is_upward = l->filter->oldest_first, is_short = l->last - l->after <= range;
+  int64_t after = is_upward || is_short ? l->after : l->last - range;
+  int64_t last = is_upward && !is_short ? l->after + range : l->last;
   (void)sqlite3_bind_int64(query, 1, after);
   (void)sqlite3_bind_int64(query, 2, last);
   if (!read_page(&l->file, query, rows, &l->page, l->error)) {
@@ -171,7 +179,7 @@ static bool list_events(listing *l, const char *source) {
   bool ok = query != NULL || event_file_fail(&l->file, "read", l->error);
   bool go_on = true;
   int64_t left = l->filter->limit > 0 ? l->filter->limit : INT64_MAX;
-  while (ok && go_on && left > 0 && l->after < l->last) {
+  while (ok && go_on && left > 0 && l->after < l->last && clock_steady_ms() < l->until) {
     ok = read_next(l, query, left < PAGE_ROWS ? left : PAGE_ROWS);
     left -= l->page.count;
     go_on = ok && show_page(l);
@@ -189,9 +197,20 @@ static bool find_source(const char *state, size_t *found, host_error *error) {
   return state == NULL || host_error_set(error, HOST_FAILED, "unknown state '%s'", state);
 }
 
-bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
-                      host_error *error) {
+static bool find_ids(listing *l) {
+  const event_filter *filter = l->filter;
+  if (!event_file_ids(l->file.db, &l->after, &l->last)) {
+    return event_file_fail(&l->file, "read", l->error);
+  }
+  l->after = l->after > filter->after ? l->after : filter->after;
+  l->last = filter->before == 0 || l->last < filter->before ? l->last : filter->before - 1;
+  return true;
+}
+
+bool event_store_list_some(const char *path, const event_filter *filter, int64_t timeout_ms,
+                           event_visit each, void *context, int64_t *next, host_error *error) {
   size_t which;
+  *next = 0;
   if (!find_source(filter->state, &which, error)) {
     return false;
   }
@@ -203,17 +222,22 @@ bool event_store_list(const char *path, const event_filter *filter, event_visit 
   l->each = each;
   l->context = context;
   l->error = error;
+  l->until = timeout_ms > 0 ? clock_steady_ms() + timeout_ms : INT64_MAX;
   bool ok = event_file_open_to_read(&l->file, path, error);
   if (ok) {
-    ok =
-        event_file_ids(l->file.db, &l->after, &l->last) || event_file_fail(&l->file, "read", error);
-    l->after = l->after > filter->after ? l->after : filter->after;
-    ok = ok && list_events(l, sources[which]);
+    ok = find_ids(l) && list_events(l, sources[which]);
+    *next = ok && l->after < l->last ? l->last + 1 : 0;
     clear(&l->page);
     event_file_close(&l->file);
   }
   free(l);
   return ok;
+}
+
+bool event_store_list(const char *path, const event_filter *filter, event_visit each, void *context,
+                      host_error *error) {
+  int64_t next;
+  return event_store_list_some(path, filter, 0, each, context, &next, error);
 }
 
 /* The row is copied, and the file closed, before it is shown. */
@@ -232,6 +256,12 @@ static bool show_row(sqlite3_stmt *row, event_page *page, char **body, size_t *s
   return true;
 }
 
+#define SHOW(trace, table)                                                                         \
+  "SELECT " COLUMNS ", body" trace " FROM events JOIN bodies USING (id)" table " WHERE id = ?1"
+static const char show_text[] =
+    SHOW(", traceparent, request_id", " LEFT JOIN event_traces USING (id)");
+static const char show_old_text[] = SHOW("", "");
+
 bool event_store_show(const char *path, int64_t id, event_visit each, void *context,
                       host_error *error) {
   event_file file;
@@ -243,10 +273,8 @@ bool event_store_show(const char *path, int64_t id, event_visit each, void *cont
   char *body = NULL;
   size_t size;
   bool ok = true;
-  int step = sqlite3_prepare_v2(file.db,
-                                "SELECT " COLUMNS ", body FROM events JOIN bodies USING (id)"
-                                " WHERE id = ?1",
-                                -1, &query, NULL);
+  bool has_trace = file.version >= TRACE_COLUMNS_SINCE;
+  int step = sqlite3_prepare_v2(file.db, has_trace ? show_text : show_old_text, -1, &query, NULL);
   (void)sqlite3_bind_int64(query, 1, id);
   if (step == SQLITE_OK && (step = event_file_step(query)) == SQLITE_ROW) {
     ok = (page != NULL && show_row(query, page, &body, &size)) ||

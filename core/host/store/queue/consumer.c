@@ -1,6 +1,8 @@
 /* Lets workers, on their threads, prefetch, take and finish events of the store. */
 #include "internal.h"
 
+#include "clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +97,7 @@ static event_grant *pop_ready(event_dispatch *dispatch) {
 event_lease *event_consumer_take(event_consumer *consumer) {
   event_dispatch *dispatch = consumer->dispatch;
   uint32_t slot = 0;
+  int64_t started_at = clock_unix_ms(), began = clock_steady_ms();
   (void)pthread_mutex_lock(&dispatch->mutex);
   event_grant *grant = consumer->prefetch > 0 ? pop_ready(dispatch) : NULL;
   consumer->is_resting = grant == NULL;
@@ -104,6 +107,8 @@ event_lease *event_consumer_take(event_consumer *consumer) {
     slot = grant->lease.id > 0 ? started_events_reserve(&dispatch->started) : 0;
     grant->finish->has_started = true;
     grant->finish->slot = slot;
+    grant->finish->started_at = started_at;
+    grant->finish->began = began;
     hold(consumer, grant->finish);
     grant->finish = NULL;
   }
@@ -112,7 +117,7 @@ event_lease *event_consumer_take(event_consumer *consumer) {
     return NULL;
   }
   started_events_record(&dispatch->started, slot, grant->lease.id, grant->lease.attempt,
-                        grant->lease.replay);
+                        grant->lease.replay, started_at);
   return &grant->lease;
 }
 
@@ -135,12 +140,33 @@ static bool post_finish(event_dispatch *dispatch, event_finish *finish) {
   return needs_loop && event_dispatch_post(dispatch);
 }
 
-void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *outcome) {
-  bool has_error = outcome->kind == EVENT_OUTCOME_RETRY || outcome->kind == EVENT_OUTCOME_DEAD;
-  event_decision *decision = outcome->decision;
-  event_recording *recording = outcome->recording;
-  char *notice = outcome->notice;
-  char *error = has_error && outcome->error != NULL ? strdup(outcome->error) : NULL;
+/* What is not stored with an outcome of its kind is left in it. */
+static void fill_finish(event_finish *finish, event_outcome *outcome) {
+  bool is_done = outcome->kind == EVENT_OUTCOME_DONE, is_dead = outcome->kind == EVENT_OUTCOME_DEAD;
+  finish->kind = outcome->kind;
+  finish->retry_at = outcome->retry_at;
+  finish->lines_left_out = outcome->lines_left_out;
+  if (is_done) {
+    finish->decision = outcome->decision;
+    outcome->decision = NULL;
+  }
+  if (is_done || is_dead) {
+    finish->recording = outcome->recording;
+    outcome->recording = NULL;
+  }
+  if (is_dead) {
+    finish->notice = outcome->notice;
+    finish->notice_size = outcome->notice_size;
+    outcome->notice = NULL;
+  }
+}
+
+void event_consumer_finish(event_consumer *consumer, int64_t id, const event_outcome *given) {
+  event_outcome outcome = *given;
+  bool has_error = outcome.kind == EVENT_OUTCOME_RETRY || outcome.kind == EVENT_OUTCOME_DEAD;
+  char *error = has_error && outcome.error != NULL ? strdup(outcome.error) : NULL;
+  char *lines = outcome.lines != NULL ? strdup(outcome.lines) : NULL;
+  int64_t now = clock_steady_ms();
   event_dispatch *dispatch = consumer->dispatch;
   (void)pthread_mutex_lock(&dispatch->mutex);
   event_finish **link = find_held(consumer, id);
@@ -148,30 +174,19 @@ void event_consumer_finish(event_consumer *consumer, int64_t id, const event_out
   bool wakes = false;
   if (finish != NULL) {
     *link = finish->next;
-    finish->kind = outcome->kind;
-    finish->retry_at = outcome->retry_at;
+    fill_finish(finish, &outcome);
     finish->error = error;
-    error = NULL;
-    if (outcome->kind == EVENT_OUTCOME_DONE) {
-      finish->decision = decision;
-      decision = NULL;
-    }
-    if (outcome->kind == EVENT_OUTCOME_DONE || outcome->kind == EVENT_OUTCOME_DEAD) {
-      finish->recording = recording;
-      recording = NULL;
-    }
-    if (outcome->kind == EVENT_OUTCOME_DEAD) {
-      finish->notice = notice;
-      finish->notice_size = outcome->notice_size;
-      notice = NULL;
-    }
+    finish->lines = lines;
+    finish->duration = now - finish->began;
+    error = lines = NULL;
     wakes = post_finish(dispatch, finish);
   }
   unlock(dispatch, wakes);
   free(error);
-  event_decision_free(decision);
-  event_recording_free(recording);
-  free(notice);
+  free(lines);
+  event_decision_free(outcome.decision);
+  event_recording_free(outcome.recording);
+  free(outcome.notice);
 }
 
 /* ---- Their beginning and end ---- */

@@ -6,7 +6,8 @@
 /* Of an event; itself is the last. A table that has more of an event has its statement here. */
 static const char *const removals[] = {
     "DELETE FROM event_responses WHERE id = ?1", "DELETE FROM event_traces WHERE id = ?1",
-    "DELETE FROM reconciled WHERE event = ?1",   "DELETE FROM bodies WHERE id = ?1",
+    "DELETE FROM reconciled WHERE event = ?1",   "DELETE FROM attempts WHERE id = ?1",
+    "DELETE FROM bodies WHERE id = ?1",
     "DELETE FROM events WHERE id = ?1",
 };
 

@@ -29,6 +29,7 @@ enum {
   END,
   RETRY,
   RELEASE,
+  PUT_ATTEMPT,
   NEXT_DUE,
   OLDEST,
   STATEMENTS
@@ -77,6 +78,9 @@ bool event_sql_add_to_alert(event_sql *sql, int64_t dead_id, int64_t now);
 
 /* After a change of the order: it is incomplete without memory for it, and to be read again. */
 void event_sql_changed_order(event_sql *sql, bool has_memory);
+
+/* Records the attempt that a finish ends; one that is released is none. */
+bool event_sql_put_attempt(event_sql *sql, const event_finish *finish);
 
 /* What counting the events that are read has to know of a finish that is stored; `due` of a retry,
  * as it is stored. */

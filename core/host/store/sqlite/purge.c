@@ -1,6 +1,7 @@
 /* Deletes finished events, and returns their pages to the file system. */
 #include "purge.h"
 
+#include "attempts.h"
 #include "database_file.h"
 #include "responses.h"
 
@@ -38,14 +39,26 @@ static bool run(sqlite3 *db, const char *text, const event_purge_range *range, i
   " FROM events LEFT JOIN bodies USING (id)" tables                                                \
   " WHERE events.id > ?1 AND events.id <= ?2 AND state = ?3 AND finished_at < ?4"
 
-static const char count_all[] =
-    COUNT(" + coalesce(length(responses), 0)",
-          " LEFT JOIN event_responses ON event_responses.id = events.id");
+#define RESPONSES " + coalesce(length(responses), 0)"
+#define WITH_RESPONSES " LEFT JOIN event_responses ON event_responses.id = events.id"
+#define ATTEMPTS                                                                                   \
+  " + coalesce((SELECT sum(coalesce(length(error), 0) + coalesce(length(lines), 0))"               \
+  " FROM attempts WHERE attempts.id = events.id), 0)"
+
+static const char count_all[] = COUNT(RESPONSES ATTEMPTS, WITH_RESPONSES);
+static const char count_with_responses[] = COUNT(RESPONSES, WITH_RESPONSES);
 static const char count_events[] = COUNT("", "");
+
+/* Of a database of an earlier version, which may be read. */
+static const char *count_text(sqlite3 *db) {
+  return event_attempts_are_there(db)    ? count_all
+         : event_responses_are_there(db) ? count_with_responses
+                                         : count_events;
+}
 
 bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_report *report) {
   int64_t results[3] = {0, 0, 0};
-  bool ok = run(db, event_responses_are_there(db) ? count_all : count_events, range, results);
+  bool ok = run(db, count_text(db), range, results);
   report->events += results[0];
   report->bytes += results[1];
   report->kept += results[2];
@@ -54,6 +67,7 @@ bool event_purge_count(sqlite3 *db, const event_purge_range *range, event_purge_
 
 bool event_purge_delete_range(sqlite3 *db, const event_purge_range *range) {
   return event_responses_remove_range(db, range) &&
+         run(db, "DELETE FROM attempts WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
          run(db, "DELETE FROM event_traces WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
          run(db, "DELETE FROM bodies WHERE id IN (SELECT id" FROM_RANGE ")", range, NULL) &&
          run(db, "DELETE" FROM_RANGE, range, NULL);

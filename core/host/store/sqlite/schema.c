@@ -105,12 +105,28 @@
   " event INTEGER NOT NULL,"                                                                       \
   " until INTEGER NOT NULL) WITHOUT ROWID;"
 
+/* Since version 8: one row for each attempt that has ended, with the last of the lines that its
+ * handlers have logged. Of one that was interrupted the duration is not known. */
+#define ATTEMPTS_TABLE                                                                             \
+  "CREATE TABLE attempts ("                                                                        \
+  " id INTEGER NOT NULL,"                                                                          \
+  " replay INTEGER NOT NULL,"                                                                      \
+  " attempt INTEGER NOT NULL,"                                                                     \
+  " started_at INTEGER,"                                                                           \
+  " duration INTEGER,"                                                                             \
+  " outcome INTEGER NOT NULL,"                                                                     \
+  " error TEXT,"                                                                                   \
+  " lines TEXT,"                                                                                   \
+  " lines_left_out INTEGER,"                                                                       \
+  " PRIMARY KEY (id, replay, attempt)) WITHOUT ROWID;"
+
 #define SET_VERSION "PRAGMA user_version = " TEXT_OF(EVENT_SCHEMA_VERSION) ";"
 #define SET_COOKIE "PRAGMA schema_version = " TEXT_OF(EVENT_SCHEMA_COOKIE) ";"
 
 static const char create[] =
     "PRAGMA auto_vacuum = INCREMENTAL;" /* before the first table, or it needs a VACUUM */
     "BEGIN IMMEDIATE;" TABLES MORE_TABLES LEDGER_TABLES RESPONSE_TABLES TRACE_TABLE RECONCILED_TABLE
+    ATTEMPTS_TABLE
     "INSERT INTO ids(last) VALUES (CAST(strftime('%s', 'now') AS INTEGER) * 10000);"
     "PRAGMA application_id = " TEXT_OF(EVENT_SCHEMA_APPLICATION_ID) ";" SET_VERSION SET_COOKIE
                                                                     "COMMIT;";
@@ -145,6 +161,9 @@ static const char from_6[] =
     "BEGIN IMMEDIATE;" TRACE_TABLE RECONCILED_TABLE "PRAGMA user_version = 7;"
     "COMMIT;";
 
+static const char from_7[] = "BEGIN IMMEDIATE;" ATTEMPTS_TABLE "PRAGMA user_version = 8;"
+                             "COMMIT;";
+
 /* Also for a backup, which begins without it. */
 static const char set_cookie[] = "BEGIN IMMEDIATE;" SET_VERSION SET_COOKIE "COMMIT;";
 
@@ -177,6 +196,7 @@ bool event_schema_migrate(sqlite3 *db, bool *has_changed) {
       (version < 5 && sqlite3_exec(db, from_4, NULL, NULL, NULL) != SQLITE_OK) ||
       (version < 6 && sqlite3_exec(db, from_5, NULL, NULL, NULL) != SQLITE_OK) ||
       (version < 7 && sqlite3_exec(db, from_6, NULL, NULL, NULL) != SQLITE_OK) ||
+      (version < 8 && sqlite3_exec(db, from_7, NULL, NULL, NULL) != SQLITE_OK) ||
       (*has_changed && sqlite3_exec(db, set_cookie, NULL, NULL, NULL) != SQLITE_OK) ||
       !needs_vacuum(db, &needed)) {
     return false;

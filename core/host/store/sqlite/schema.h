@@ -8,7 +8,7 @@
 
 /* "PALE", in the header of the file: what distinguishes it from other databases. */
 #define EVENT_SCHEMA_APPLICATION_ID 0x50414c45
-#define EVENT_SCHEMA_VERSION 7
+#define EVENT_SCHEMA_VERSION 8
 
 /* Since version 4, what SQLite counts changes of the schema with begins here in a file that we
  * write to. In one that SQLite's backup makes it begins at 1. */

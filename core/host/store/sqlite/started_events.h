@@ -27,7 +27,7 @@ typedef struct {
   size_t segment_count;
   uint32_t *free_slots;
   size_t free_count, capacity;
-  uint32_t slots;
+  uint32_t slots; /* of which the first is none, but the beginning of the file */
 } started_events;
 
 /* Makes received again what was running when the last process ended, and takes back the attempts
@@ -46,7 +46,7 @@ void started_events_free_slot(started_events *started, uint32_t slot);
 
 /* These write to memory only, and may be called by several threads. */
 void started_events_record(const started_events *started, uint32_t slot, int64_t id, int attempt,
-                           int replay);
+                           int replay, int64_t started_at);
 void started_events_erase(const started_events *started, uint32_t slot);
 
 /* `removes`: nothing runs any more. */

@@ -51,6 +51,9 @@ static const char *const texts[STATEMENTS] = {
     [RETRY] = "UPDATE events SET state = 2, due_at = ?2, error = ?3 WHERE id = ?1 AND state = 1",
     [RELEASE] = "UPDATE events SET state = 0, attempts = attempts - 1"
                 " WHERE id = ?1 AND state = 1",
+    [PUT_ATTEMPT] = "INSERT OR REPLACE INTO attempts(id, replay, attempt, started_at, duration,"
+                    " outcome, error, lines, lines_left_out)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [NEXT_DUE] = "SELECT due_at FROM events INDEXED BY events_unfinished"
                  " WHERE state = 2 AND state < 3 ORDER BY due_at LIMIT 1",
     [OLDEST] = "SELECT min(received_at) FROM ("
@@ -95,6 +98,7 @@ static bool run(event_sql *sql, sqlite3_stmt *statement) {
 void event_finish_free(event_finish *finish) {
   if (finish != NULL) {
     free(finish->error);
+    free(finish->lines);
     event_decision_free(finish->decision);
     event_recording_free(finish->recording);
     free(finish->notice);
@@ -314,7 +318,8 @@ bool event_sql_finish(event_sql *sql, const event_finish *finish, int64_t now) {
     return false;
   }
   bool is_there = sqlite3_changes(sql->file.db) > 0;
-  if (!record_end(sql, finish, now) || (is_there && !record_death(sql, finish, now))) {
+  if (!record_end(sql, finish, now) ||
+      (is_there && !(event_sql_put_attempt(sql, finish) && record_death(sql, finish, now)))) {
     return false;
   }
   concurrency_release(&sql->limits, finish->limits);

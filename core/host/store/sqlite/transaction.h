@@ -22,7 +22,11 @@ typedef struct event_finish {
   concurrency_limit_set limits;
   event_outcome_kind kind;
   int64_t retry_at;
-  char *error;
+  char *error, *lines;
+  int64_t lines_left_out;
+  int64_t started_at;         /* Unix milliseconds; 0: it has not started */
+  int64_t began;              /* likewise, on the monotonic clock */
+  int64_t duration;           /* of the attempt, in milliseconds */
   event_decision *decision;   /* of DONE; NULL: none was recorded */
   event_recording *recording; /* of DONE and DEAD; NULL: no responses were recorded */
   char *notice;               /* of DEAD; NULL: none is to be stored */

@@ -140,27 +140,38 @@ static uint64_t read_number(const unsigned char *page, uint32_t end, uint32_t *a
   return value;
 }
 
-/* How much of a row that is too long is in its leaf. */
-static uint32_t local_size(uint32_t usable, uint64_t size) {
+/* How much of a row may be in a page itself: of a table, or of an index, which a table without row
+ * ids is. */
+static uint32_t max_local_size(uint32_t usable, bool is_index) {
+  return is_index ? (usable - 12) * 64 / 255 - 23 : usable - 35;
+}
+
+/* How much of a row that is too long is there. */
+static uint32_t local_size(uint32_t usable, uint64_t size, uint32_t max) {
   uint32_t min = (usable - 12) * 32 / 255 - 23;
   uint32_t local = min + (uint32_t)((size - min) % (usable - 4));
-  return local <= usable - 35 ? local : min;
+  return local <= max ? local : min;
 }
 
 bool page_chain_of(const page_format *format, const unsigned char *page, uint32_t number,
                    size_t row, page_chain *chain) {
   tree_page tree;
   *chain = (page_chain){.first = 0};
-  if (!read_header(format, page, number, &tree) || tree.at[0] != TABLE_LEAF || row >= tree.cells) {
+  if (!read_header(format, page, number, &tree) || tree.at[0] == TABLE_NODE || row >= tree.cells) {
     return false;
   }
+  bool is_index = tree.at[0] != TABLE_LEAF;
+  uint32_t max = max_local_size(format->usable, is_index);
   uint32_t at = two_at(page + tree.pointers + 2 * row);
+  at += tree.at[0] == INDEX_NODE ? 4 : 0; /* the page with what is before it */
   uint64_t size = read_number(page, format->usable, &at);
-  (void)read_number(page, format->usable, &at); /* its key */
-  if (size <= format->usable - 35) {
+  if (!is_index) {
+    (void)read_number(page, format->usable, &at); /* its key */
+  }
+  if (size <= max) {
     return true;
   }
-  uint32_t local = local_size(format->usable, size);
+  uint32_t local = local_size(format->usable, size, max);
   uint64_t rest = size - local, room = format->usable - 4;
   if (at + local + 4 <= format->usable && rest / room < UINT32_MAX) {
     chain->first = four_at(page + at + local);

@@ -103,11 +103,36 @@ CLOSED_STORE_TEST(test_a_crash_counts_for_what_had_started) {
   open_store(f);
   assert_listed(f, NULL,
                 "1 received 2 the process died during attempt 2\n2 received 0 -\n3 received 0 -\n");
+  assert_int_equal(query(f, "SELECT count(*) FROM attempts WHERE outcome = 3 AND attempt IN (1, 2)"
+                            " AND error = 'the process died during attempt ' || attempt"
+                            " AND duration IS NULL AND id = (SELECT min(id) FROM events)"),
+                   2);
+  assert_int_equal(query(f, "SELECT count(*) FROM attempts"), 2);
+  assert_in_range(query(f, "SELECT max(started_at) FROM attempts"), now_ms() - 60000, now_ms());
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 1);
   int attempt = 0;
   assert_int_equal(take(&w, &attempt), id_of(f, 1));
   assert_int_equal(attempt, 3);
+}
+
+/* Whoever takes over from an earlier version after a crash finds entries without times. */
+CLOSED_STORE_TEST(test_what_had_started_in_an_earlier_version_counts) {
+  crash(f, put_and_lease);
+  char name[160];
+  (void)snprintf(name, sizeof name, "%s-started", f->path);
+  struct {
+    int64_t id;
+    int32_t attempt, replay;
+  } entries[] = {{0, 0, 0}, {query(f, "SELECT max(id) FROM events WHERE state = 1"), 1, 0}};
+  FILE *file = fopen(name, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(entries, sizeof entries[0], 2, file), 2);
+  assert_int_equal(fclose(file), 0);
+  open_store(f);
+  assert_listed(f, NULL,
+                "1 received 0 -\n2 received 0 -\n3 received 1 the process died during attempt 1\n");
+  assert_int_equal(query(f, "SELECT count(*) FROM attempts WHERE started_at IS NULL"), 1);
 }
 
 /* Until the event that is finished is leased once more. */

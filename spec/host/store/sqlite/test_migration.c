@@ -151,7 +151,8 @@ CLOSED_STORE_TEST(test_a_command_that_writes_migrates_as_well) {
   assert_int_equal(result, EVENT_REPLAYED);
 }
 
-#define WITHOUT_TRACES "DROP TABLE event_traces;"
+#define WITHOUT_ATTEMPTS "DROP TABLE attempts;"
+#define WITHOUT_TRACES WITHOUT_ATTEMPTS "DROP TABLE event_traces;"
 #define WITHOUT_RECONCILED "DROP TABLE reconciled;"
 #define WITHOUT_RESPONSES WITHOUT_TRACES WITHOUT_RECONCILED "DROP TABLE event_responses;"
 #define WITHOUT_LEDGER                                                                             \
@@ -242,6 +243,33 @@ STORE_TEST(test_version_6_is_read_as_it_is_and_gets_the_tables_of_version_7) {
   worker w = new_worker(f);
   event_consumer_prefetch(w.consumer, 1);
   assert_int_equal(take(&w, NULL), id);
+}
+
+static bool see_no_attempt(void *context, const event_attempt *attempt) {
+  (void)context;
+  (void)attempt;
+  fail();
+  return false;
+}
+
+/* Version 7 had only the number of an event's attempts, and the error of the last one. */
+STORE_TEST(test_version_7_is_read_as_it_is_and_gets_attempts) {
+  int64_t id = put(f, "a");
+  close_store(f);
+  execute(f, WITHOUT_ATTEMPTS "UPDATE events SET state = 3, attempts = 2, finished_at = 1;"
+                              "PRAGMA user_version = 7;");
+  event_purge what = {.state = EVENT_DONE, .finished_before = INT64_MAX, .dry_run = true};
+  event_purge_report report;
+  host_error error;
+  assert_int_equal(count_listed(f, NULL), 1);
+  assert_true(event_store_attempts(f->path, id, see_no_attempt, NULL, &error));
+  assert_true(event_store_purge(f->path, &what, &report, &error));
+  assert_int_equal(report.events, 1);
+  assert_int_equal(query(f, "PRAGMA user_version"), 7);
+  open_store(f);
+  assert_int_equal(query(f, "PRAGMA user_version"), EVENT_SCHEMA_VERSION);
+  assert_listed(f, NULL, "1 done 2 -\n");
+  assert_true(event_store_attempts(f->path, id, see_no_attempt, NULL, &error));
 }
 
 /* Version 5 had no recorded responses. */

@@ -168,6 +168,24 @@ STORE_TEST(test_what_others_have_deleted_is_overwritten) {
   event_file_close(&file);
 }
 
+/* Of a table without row ids, whose pages are those of an index. */
+STORE_TEST(test_the_ends_of_long_rows_of_attempts_are_overwritten) {
+  close_store(f);
+  event_file file = open_alone(f);
+  run(file.db, "PRAGMA secure_delete = OFF");
+  run(file.db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
+               " INSERT INTO attempts SELECT i, 0, 1, i, i, 3, NULL,"
+               " replace(hex(zeroblob(300 + i * 13)), '00', 'xy'), 0 FROM n");
+  run(file.db, "UPDATE attempts SET lines = replace(hex(zeroblob(300 + id * 7)), '00', 'ab')");
+  overwrite(file.db, "");
+  assert_int_equal(count_in(f, "", "xyxy") + count_in(f, "-wal", "xyxy"), 0);
+  assert_int_equal(number(file.db, "SELECT count(*) FROM attempts WHERE lines ="
+                                   " replace(hex(zeroblob(300 + id * 7)), '00', 'ab')"),
+                   500);
+  assert_int_equal(number(file.db, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+  event_file_close(&file);
+}
+
 STORE_TEST(test_a_reader_of_the_log_is_waited_for) {
   (void)put(f, "some-account");
   close_store(f);
