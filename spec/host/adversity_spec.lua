@@ -105,6 +105,12 @@ describe("palenca serve", function()
     helper.wait_lines(again, "stdout", "handled other%-%d+\n", 10)
     local event = helper.wait_state(again.db, "blocking", "dead")
     assert.are.equal("the process died during attempt 1", event.error)
+    local shown = select(2, process.run(process.program(), { "events", "show", "--json",
+      ("%d"):format(event.id), "--db", again.db }))
+    local first = helper.json.decode(shown).history[1]
+    assert.are.same({ "interrupted", 1, "the process died during attempt 1" },
+      { first.outcome, first.attempt, first.error })
+    assert.truthy(first.started_at and not first.ms)
     assert.are.equal(0, again:stop())
     for _, other in ipairs(helper.events(again.db, { "--state", "done" })) do
       assert.are.equal(1, other.attempts)

@@ -57,13 +57,16 @@ static bool contains(const char *data, size_t size, const event_search_text *tex
   return data != NULL && size >= text->size && memmem(data, size, text->data, text->size) != NULL;
 }
 
+static bool text_contains(const char *whole, const event_search_text *text) {
+  return whole != NULL && contains(whole, strlen(whole), text);
+}
+
 static bool has_one_of(const text_list *list, const event_summary *event) {
   for (size_t i = 0; i < list->count; i++) {
     const event_search_text *text = &list->items[i];
     if (contains(event->body, event->body_size, text) ||
-        (event->error != NULL && contains(event->error, strlen(event->error), text)) ||
-        (event->account_id != NULL &&
-         contains(event->account_id, strlen(event->account_id), text))) {
+        text_contains(event->error, text) || text_contains(event->attempts_text, text) ||
+        text_contains(event->account_id, text)) {
       return true;
     }
   }
@@ -115,11 +118,12 @@ static int push_event(lua_State *L) {
   const found_event *found = lua_touserdata(L, 1);
   const event_summary *event = found->event;
   lua_pushvalue(L, 2);
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   set_integer(L, "id", event->id);
   set_text(L, "account_id", event->account_id);
   set_text(L, "user_id", found->search->found_user[0] != '\0' ? found->search->found_user : NULL);
   set_text(L, "error", event->error);
+  set_text(L, "attempts", event->attempts_text);
   lua_pushlstring(L, event->body, event->body_size);
   lua_setfield(L, -2, "body");
   lua_call(L, 1, 0);
@@ -133,8 +137,8 @@ static bool each_event(void *context, const event_summary *event) {
 }
 
 /* host.forget.events(path, {after=, user_id=, accounts={id, …}, texts={…}}, each) → the last id
- * that there is | nil, message. Calls each({id=, account_id=, user_id=, error=, body=}) for those
- * of the user, of an account, or with a text in them. */
+ * that there is | nil, message. Calls each({id=, account_id=, user_id=, error=, attempts= (errors
+ * and lines of them), body=}) for those of the user, of an account, or with a text in them. */
 static int find_events(lua_State *L) {
   host_error error;
   const char *path = luaL_checkstring(L, 1);
@@ -150,8 +154,8 @@ static int find_events(lua_State *L) {
   search.accounts = push_texts(L, 6, 0);
   search.texts = push_texts(L, 7, EVENT_SEARCH_MIN);
   int64_t last;
-  bool ok =
-      event_store_scan(path, luaL_optinteger(L, 4, 0), selects, each_event, &search, &last, &error);
+  bool ok = event_store_scan(path, luaL_optinteger(L, 4, 0), search.texts->count > 0, selects,
+                             each_event, &search, &last, &error);
   int results = end_visits(L, &search.visitor, ok, &error);
   if (ok) {
     lua_pushinteger(L, last);

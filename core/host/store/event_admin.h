@@ -26,7 +26,8 @@ typedef struct {
   const char *error;   /* of the last failed attempt, or NULL */
   const char *body;    /* of event_store_show; else NULL */
   size_t body_size;
-  event_trace trace; /* likewise */
+  event_trace trace;         /* likewise */
+  const char *attempts_text; /* of event_store_scan: errors and lines of its attempts, or NULL */
 } event_summary; /* valid during the call that receives it */
 
 typedef bool (*event_visit)(void *context, const event_summary *event);
@@ -133,10 +134,11 @@ void event_stats_free(event_stats *stats);
 /* ---- Forgetting a person ---- */
 
 /* Calls `each` for those events after an id that `selects` returns true for, oldest first, with
- * their bodies, until it returns false. `selects` is called while the file is being read: it must
- * be short, and what it gets has no copy. `*last` is the id up to which there were events. */
-bool event_store_scan(const char *path, int64_t after, event_visit selects, event_visit each,
-                      void *context, int64_t *last, host_error *error);
+ * their bodies and the texts of their attempts, until it returns false. `selects` is called while
+ * the file is being read: it must be short, and what it gets has no copy, and the texts of attempts
+ * only if it `reads_attempts`. `*last` is the id up to which there were events. */
+bool event_store_scan(const char *path, int64_t after, bool reads_attempts, event_visit selects,
+                      event_visit each, void *context, int64_t *last, host_error *error);
 
 #define EVENT_FORGET_MAX 100
 

@@ -17,7 +17,7 @@ local function drop_first(kept)
 end
 
 local function add_line(kept, line)
-  line = redact.escape_line(log.truncate(line, LINE_SIZE_MAX))
+  line = redact.escape_line(log.truncate(line, LINE_SIZE_MAX), true) -- with its tabs
   kept[#kept + 1] = line
   kept.size = kept.size + #line
   while #kept > LINES_MAX or kept.size > SIZE_MAX do

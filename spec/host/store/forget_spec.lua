@@ -12,6 +12,9 @@ local EVENTS = helper.sanitized and 4 or 8 -- of each
 local SCRIPT = [[
   local palenca = require "palenca"
   palenca.on("*", { max_attempts = 1 }, function(event)
+    print(event.account_id, event.data.curp, event.data.noise) -- stored with the attempt
+    palenca.log.info({ account = event.account_id, curp = event.data.curp,
+      backward = event.data.backward and event.data.backward:reverse() })
     if event.external_id == "dies" then
       error(("no account %s of CURP %s: %s"):format(event.account_id, event.data.curp,
         event.data.noise:sub(1, 300)), 0)
@@ -262,6 +265,19 @@ describe("palenca forget", function()
     assert.are.equal(0, (forget(db, "--user", other.user)))
     assert.are.equal(0, (forget(db, "--user", one.user)))
     assert.are.same({}, left_of(db, { one.user, one.accounts[1], one.curp }))
+  end)
+
+  it("says that an id is in what the handlers of others' events have logged", function()
+    local one, other = person(98), person(99)
+    helper.post(served.url, { user_id = other.user, account_id = other.accounts[1],
+      backward = one.user:reverse() })
+    wait_all(db)
+    local named = sql(db, "SELECT id FROM attempts WHERE instr(lines, '" .. one.user .. "')")
+    local status, out, err = forget(db, "--user", one.user)
+    assert.are.same({ 1, "" }, { status, out })
+    assert.truthy(err:find("not theirs by user or account: " .. named:match("%d+"), 1, true), err)
+    assert.are.equal(0, (forget(db, "--user", other.user)))
+    assert.are.equal(0, (forget(db, "--user", one.user)))
   end)
 
   it("waits for a handler that has an event of theirs, and lets it record its decision", function()

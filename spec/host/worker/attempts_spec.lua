@@ -55,6 +55,72 @@ describe("an attempt", function()
     assert.are.equal("", again.stdout)
   end)
 
+  -- As text, and as JSON.
+  local function show(served, account)
+    local id = ("%d"):format(helper.wait_state(served.db, account, "done").id)
+    local status, out, err = process.run(process.program(), { "events", "show", id, "--db",
+      served.db })
+    assert.are.equal(0, status, err)
+    local _, json = process.run(process.program(), { "events", "show", id, "--json", "--db",
+      served.db })
+    return out, helper.json.decode(json).history
+  end
+
+  it("is stored with its time, its error and what its handlers have logged", function()
+    local served = serve([[
+      palenca.on("*", {retry_wait = 0.01}, function(event)
+        print("attempt", event.attempt, nil)
+        palenca.gather(function() palenca.sleep(0.05) print "in a branch" end)
+        if event.attempt == 1 then error "first\nand more" end
+        palenca.log.info { attempt = event.attempt, tax_id = "XEXX010101000" }
+      end)
+      palenca.on("*", function() print "of another handler\27[31m" end)
+    ]])
+    helper.post(served.url, { account_id = "a" })
+    local text, history = show(served, "a")
+    assert.are.equal(2, #history)
+    local first, second = history[1], history[2]
+    assert.are.same({ "retry", 1, 0, 0 },
+      { first.outcome, first.attempt, first.replay, first.lines_left_out })
+    assert.are.same({ "attempt\t1\tnil", "in a branch" }, first.lines)
+    assert.truthy(first.error:find("first\nand more", 1, true), first.error)
+    assert.truthy(first.ms >= 50 and first.started_at:find("^2"), first.started_at)
+    assert.are.same({ "done", 2, 4 }, { second.outcome, second.attempt, #second.lines })
+    assert.truthy(second.lines[3]:find('"attempt":2,"tax_id":"[identity number]"', 1, true)
+      or second.lines[3]:find('"tax_id":"[identity number]","attempt":2', 1, true),
+      second.lines[3])
+    assert.are.equal("of another handler\\x1b[31m", second.lines[4])
+    assert.is_nil(second.error)
+    assert.truthy(text:find("\nattempt 1    2[%d%-]+T[%d:.]+Z  retry after 0%.%d+ s: .*first\n"
+      .. (" "):rep(13) .. "and more\n" .. (" "):rep(13) .. "| attempt\t1\tnil\n"), text)
+    assert.are.equal(0, served:stop())
+    assert.truthy(served.stdout:find("attempt\t1\tnil\nin a branch\n", 1, true), served.stdout)
+  end)
+
+  it("keeps the last of many lines, and of long ones", function()
+    local served = serve([[
+      palenca.on("*", function(event)
+        if event.account_id == "many" then
+          for i = 1, 120 do print(i) end
+          print "several\n\nlines"
+        else
+          for _ = 1, 9 do print(("x"):rep(5000)) end
+        end
+      end)
+    ]])
+    helper.post(served.url, { account_id = "many" })
+    helper.post(served.url, { account_id = "long" })
+    local text, history = show(served, "many")
+    local many = history[1]
+    assert.are.same({ 50, 73, "74", "120", "several", "", "lines" }, { #many.lines,
+      many.lines_left_out, many.lines[1], table.unpack(many.lines, 47) })
+    assert.truthy(text:find("| […] (73 lines are left out)\n", 1, true), text)
+    local long = select(2, show(served, "long"))[1]
+    assert.are.same({ 3, 6 }, { #long.lines, long.lines_left_out })
+    assert.truthy(long.lines[3]:find("^x+ %[…%] %(truncated: 5000 bytes%)$"))
+    assert.are.equal(0, served:stop())
+  end)
+
   it("is made as often as the strictest of several handlers allows", function()
     local served = serve([[
       palenca.on("*", {max_attempts = 2, retry_wait = 0.01}, function(event)

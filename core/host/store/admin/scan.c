@@ -1,6 +1,7 @@
 /* Finds events by what a caller looks for in their bodies, beside whoever serves from the file. */
 #include "store/event_admin.h"
 
+#include "store/sqlite/attempts.h"
 #include "store/sqlite/database_file.h"
 
 #include <stdlib.h>
@@ -11,6 +12,19 @@
 #define NEXT                                                                                       \
   "SELECT id, action, account_id, state, attempts, error, body FROM events LEFT JOIN bodies"       \
   " USING (id) WHERE events.id > ?1 AND events.id <= ?2 ORDER BY events.id"
+
+#define ATTEMPTS                                                                                   \
+  "SELECT group_concat(coalesce(error, '') || char(10) || coalesce(lines, ''), char(10))"          \
+  " FROM attempts WHERE id = ?1"
+
+typedef struct {
+  event_file file;
+  sqlite3_stmt *query, *attempts; /* the latter is NULL in a file of an earlier version */
+  bool reads_attempts;
+  event_visit selects, each;
+  void *context;
+  host_error *error;
+} scan;
 
 static event_summary read_row(sqlite3_stmt *row) {
   const char *body = sqlite3_column_blob(row, 6);
@@ -41,76 +55,105 @@ static const char *append(char **to, const char *text, size_t size) {
 /* In one piece of memory, which the caller frees. */
 static char *copy_event(event_summary *event) {
   size_t action = size_of(event->action), account = size_of(event->account_id);
-  size_t error = size_of(event->error);
-  char *copy = malloc(action + account + error + event->body_size + 1), *to = copy;
+  size_t error = size_of(event->error), attempts = size_of(event->attempts_text);
+  char *copy = malloc(action + account + error + attempts + event->body_size + 1), *to = copy;
   if (copy != NULL) {
     event->action = append(&to, event->action, action);
     event->account_id = append(&to, event->account_id, account);
     event->error = append(&to, event->error, error);
+    event->attempts_text = append(&to, event->attempts_text, attempts);
     event->body = append(&to, event->body, event->body_size);
     *to = '\0';
   }
   return copy;
 }
 
-/* Finds the next event of a range. SQLITE_ROW, with a copy of it; SQLITE_DONE: there is none. */
-static int find_next(sqlite3_stmt *query, int64_t after, int64_t last, event_visit selects,
-                     void *context, event_summary *event, char **copy) {
-  (void)sqlite3_bind_int64(query, 1, after);
-  (void)sqlite3_bind_int64(query, 2, last);
-  int step;
-  bool is_found = false;
-  while (!is_found && (step = event_file_step(query)) == SQLITE_ROW) {
-    *event = read_row(query);
-    is_found = selects(context, event);
+/* The text stays until the statement is reset. */
+static int read_attempts(const scan *s, event_summary *event) {
+  if (s->attempts == NULL) {
+    return SQLITE_ROW;
   }
-  if (is_found) {
-    *copy = copy_event(event);
-    step = *copy != NULL ? SQLITE_ROW : SQLITE_NOMEM;
-  }
-  (void)sqlite3_reset(query);
+  (void)sqlite3_reset(s->attempts);
+  (void)sqlite3_bind_int64(s->attempts, 1, event->id);
+  int step = event_file_step(s->attempts);
+  event->attempts_text =
+      step == SQLITE_ROW ? (const char *)sqlite3_column_text(s->attempts, 0) : NULL;
   return step;
 }
 
-static bool scan(const event_file *file, sqlite3_stmt *query, int64_t after, int64_t last,
-                 event_visit selects, event_visit each, void *context, host_error *error) {
+/* Finds the next event of a range. SQLITE_ROW, with a copy of it; SQLITE_DONE: there is none. */
+static int find_next(const scan *s, int64_t after, int64_t last, event_summary *event,
+                     char **copy) {
+  (void)sqlite3_bind_int64(s->query, 1, after);
+  (void)sqlite3_bind_int64(s->query, 2, last);
+  int step;
+  bool is_found = false;
+  while (!is_found && (step = event_file_step(s->query)) == SQLITE_ROW) {
+    *event = read_row(s->query);
+    if (s->reads_attempts && (step = read_attempts(s, event)) != SQLITE_ROW) {
+      break;
+    }
+    is_found = s->selects(s->context, event);
+  }
+  if (is_found && !s->reads_attempts) {
+    step = read_attempts(s, event);
+  }
+  if (is_found && step == SQLITE_ROW) {
+    *copy = copy_event(event);
+    step = *copy != NULL ? SQLITE_ROW : SQLITE_NOMEM;
+  }
+  (void)sqlite3_reset(s->query);
+  (void)sqlite3_reset(s->attempts);
+  return step;
+}
+
+static bool scan_ids(scan *s, int64_t after, int64_t last) {
   bool goes = true;
   while (goes && after < last) {
     event_summary event;
     char *copy = NULL;
     int64_t upto = last - after > RANGE ? after + RANGE : last;
-    int step = find_next(query, after, upto, selects, context, &event, &copy);
+    int step = find_next(s, after, upto, &event, &copy);
     if (step == SQLITE_NOMEM) {
-      return host_error_set(error, HOST_FAILED, "out of memory");
+      return host_error_set(s->error, HOST_FAILED, "out of memory");
     } else if (step != SQLITE_ROW && step != SQLITE_DONE) {
-      return event_file_fail(file, "read", error);
+      return event_file_fail(&s->file, "read", s->error);
     }
-    goes = step == SQLITE_DONE || each(context, &event);
+    goes = step == SQLITE_DONE || s->each(s->context, &event);
     after = step == SQLITE_ROW ? event.id : upto;
     free(copy);
-    if (step == SQLITE_DONE && !event_file_skip_up(file->db, &after, last)) {
-      return event_file_fail(file, "read", error);
+    if (step == SQLITE_DONE && !event_file_skip_up(s->file.db, &after, last)) {
+      return event_file_fail(&s->file, "read", s->error);
     }
   }
   return true;
 }
 
-bool event_store_scan(const char *path, int64_t after, event_visit selects, event_visit each,
-                      void *context, int64_t *last, host_error *error) {
-  event_file file;
+static bool prepare(scan *s) {
+  sqlite3 *db = s->file.db;
+  return sqlite3_prepare_v2(db, NEXT, -1, &s->query, NULL) == SQLITE_OK &&
+         (!event_attempts_are_there(db) ||
+          sqlite3_prepare_v2(db, ATTEMPTS, -1, &s->attempts, NULL) == SQLITE_OK);
+}
+
+bool event_store_scan(const char *path, int64_t after, bool reads_attempts, event_visit selects,
+                      event_visit each, void *context, int64_t *last, host_error *error) {
+  scan s = {.reads_attempts = reads_attempts,
+            .selects = selects,
+            .each = each,
+            .context = context,
+            .error = error};
   int64_t first;
-  sqlite3_stmt *query = NULL;
   *last = 0;
-  if (!event_file_open_to_read(&file, path, error)) {
+  if (!event_file_open_to_read(&s.file, path, error)) {
     return false;
   }
-  bool ok = (event_file_ids(file.db, &first, last) &&
-             sqlite3_prepare_v2(file.db, NEXT, -1, &query, NULL) == SQLITE_OK) ||
-            event_file_fail(&file, "read", error);
-  ok =
-      ok && scan(&file, query, after > first ? after : first, *last, selects, each, context, error);
-  (void)sqlite3_finalize(query);
-  event_file_close(&file);
+  bool ok = (event_file_ids(s.file.db, &first, last) && prepare(&s)) ||
+            event_file_fail(&s.file, "read", error);
+  ok = ok && scan_ids(&s, after > first ? after : first, *last);
+  (void)sqlite3_finalize(s.query);
+  (void)sqlite3_finalize(s.attempts);
+  event_file_close(&s.file);
   *last = *last > after ? *last : after;
   return ok;
 }

@@ -60,9 +60,9 @@ local function define_list(command)
 end
 
 local function define_show(command)
-  local show = command:command("show", "Show all of an event, its body included.")
+  local show = command:command("show", "Show all of an event, its attempts and its body included.")
   show:argument("id", "The event's id."):argname("ID"):convert(options.id)
-  show:flag("--raw", "With the identity numbers in action, account and body, "
+  show:flag("--raw", "With the identity numbers in action, account, log lines and body, "
     .. "which are masked otherwise.")
   return show
 end
@@ -237,6 +237,13 @@ function run.show(given)
     user_error("%s", problem)
   elseif not found then
     user_error("there is no event %d in %s", given.id, given.db)
+  end
+  found.history = {}
+  ok, problem = host.events.attempts(given.db, given.id, function(attempt)
+    table.insert(found.history, attempt)
+  end)
+  if not ok then
+    user_error("%s", problem)
   end
   output.line((given.json and events_format.whole_object or events_format.page)(found, given.raw))
 end

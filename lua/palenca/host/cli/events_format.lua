@@ -73,8 +73,42 @@ local function time_of(seconds)
   return seconds and time_argument.text(seconds)
 end
 
+-- What the handlers of an attempt have logged.
+local function lines_of(attempt, raw)
+  return attempt.lines and (raw and attempt.lines or redact.identity(attempt.lines))
+end
+
+--- The lines of a text.
+-- @tparam ?string text
+-- @treturn {string,...}
+function events_format.list_of_lines(text)
+  local list = {}
+  for line in (text or ""):gmatch("[^\n]*") do
+    list[#list + 1] = text and line
+  end
+  return json.array(list)
+end
+
+local function attempt_objects(event, raw)
+  local list = {}
+  for i, attempt in ipairs(event.history) do
+    list[i] = {
+      replay = attempt.replay,
+      attempt = attempt.attempt,
+      started_at = time_of(attempt.started_at),
+      ms = attempt.seconds and math.floor(attempt.seconds * 1000 + 0.5),
+      outcome = attempt.outcome,
+      error = attempt.error,
+      lines = events_format.list_of_lines(lines_of(attempt, raw)),
+      lines_left_out = attempt.lines_left_out,
+    }
+  end
+  return json.array(list)
+end
+
 --- All of an event as an object.
--- @tparam table event as `host.events.show` returns it
+-- @tparam table event as `host.events.show` returns it, and `history`, its attempts as
+-- `host.events.attempts` returns them
 -- @tparam boolean raw with identity numbers
 -- @treturn string
 function events_format.whole_object(event, raw)
@@ -91,12 +125,35 @@ function events_format.whole_object(event, raw)
     retry_at = time_of(event.due_at),
     finished_at = time_of(event.finished_at),
     error = event.error,
+    history = attempt_objects(event, raw),
     body = body,
   })
 end
 
+local INDENT = (" "):rep(13)
+
+-- Its further lines are indented: unindented, they could pass for other fields.
+local function indented(text)
+  return (redact.escape_line(text, true):gsub("\n", "\n" .. INDENT))
+end
+
+local function add_attempt(lines, attempt, raw)
+  local took = attempt.seconds and (" after %.3f s"):format(attempt.seconds) or ""
+  lines[#lines + 1] = ("%-12s %s  %s%s%s%s"):format("attempt " .. attempt.attempt,
+    time_of(attempt.started_at) or "-", attempt.outcome, took,
+    attempt.replay > 0 and (" (replay %d)"):format(attempt.replay) or "",
+    attempt.error and ": " .. indented(attempt.error) or "")
+  if attempt.lines_left_out > 0 then
+    lines[#lines + 1] = ("%s| […] (%d lines are left out)"):format(INDENT, attempt.lines_left_out)
+  end
+  local text = lines_of(attempt, raw)
+  if text then
+    lines[#lines + 1] = INDENT .. "| " .. indented(text):gsub("\n" .. INDENT, "%0| ")
+  end
+end
+
 --- All of an event for a person.
--- @tparam table event as `host.events.show` returns it
+-- @tparam table event as for @{whole_object}
 -- @tparam boolean raw with identity numbers
 -- @treturn string
 function events_format.page(event, raw)
@@ -118,9 +175,10 @@ function events_format.page(event, raw)
   add("retry at", time_of(event.due_at))
   add("finished at", time_of(event.finished_at))
   if event.error then
-    -- its further lines are indented: unindented, they could pass for other fields
-    local text = redact.escape_line(event.error, true):gsub("\n", "\n" .. (" "):rep(13))
-    lines[#lines + 1] = "error        " .. text
+    lines[#lines + 1] = "error        " .. indented(event.error)
+  end
+  for _, attempt in ipairs(event.history) do
+    add_attempt(lines, attempt, raw)
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = redact.escape_line(body, true)

@@ -79,6 +79,7 @@ local function add_event(self, event, at)
   if add(self, "events", event.id, at) then
     add_numbers(self, event.body)
     add_numbers(self, event.error)
+    add_numbers(self, event.attempts)
   end
 end
 
