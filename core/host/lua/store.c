@@ -255,6 +255,19 @@ static int replay_dead(lua_State *L) {
   return ok ? 1 : 3;
 }
 
+static int push_purged(lua_State *L, bool ok, const event_purge_report *report,
+                       const host_error *error) {
+  if (!ok) {
+    (void)push_error(L, error);
+  }
+  lua_createtable(L, 0, 4);
+  set_integer(L, "events", report->events);
+  set_integer(L, "kept", report->kept);
+  set_integer(L, "bytes", report->bytes);
+  set_integer(L, "file_size", report->file_size);
+  return ok ? 1 : 3;
+}
+
 /* host.events.purge(path, {state=, before= (Unix seconds), dry_run=}) → {events=, kept=, bytes=,
  * file_size=} | nil, message, the same */
 static int purge(lua_State *L) {
@@ -273,15 +286,35 @@ static int purge(lua_State *L) {
   };
   event_purge_report report;
   bool ok = event_store_purge(path, &what, &report, &error);
+  return push_purged(L, ok, &report, &error);
+}
+
+/* host.events.replay_matching(path, filter) → {replayed=, left_out=} | nil, message, the same. The
+ * filter is that of list, without its limit, order and ids. */
+static int replay_matching(lua_State *L) {
+  host_error error;
+  int64_t replayed, left_out;
+  const char *path = luaL_checkstring(L, 1);
+  event_filter filter = read_filter(L, 2);
+  bool ok = event_store_replay_matching(path, &filter, &replayed, &left_out, &error);
   if (!ok) {
     (void)push_error(L, &error);
   }
-  lua_createtable(L, 0, 4);
-  set_integer(L, "events", report.events);
-  set_integer(L, "kept", report.kept);
-  set_integer(L, "bytes", report.bytes);
-  set_integer(L, "file_size", report.file_size);
+  lua_createtable(L, 0, 2);
+  set_integer(L, "replayed", replayed);
+  set_integer(L, "left_out", left_out);
   return ok ? 1 : 3;
+}
+
+/* host.events.purge_matching(path, filter, dry_run) → as purge */
+static int purge_matching(lua_State *L) {
+  host_error error;
+  event_purge_report report;
+  const char *path = luaL_checkstring(L, 1);
+  bool dry_run = lua_toboolean(L, 3);
+  event_filter filter = read_filter(L, 2);
+  bool ok = event_store_purge_matching(path, &filter, dry_run, &report, &error);
+  return push_purged(L, ok, &report, &error);
 }
 
 static void set_states(lua_State *L, const int64_t states[EVENT_STATES]) {
@@ -352,7 +385,8 @@ static int remove_empty(lua_State *L) {
 static const luaL_Reg events_functions[] = {
     {"list", list},   {"show", show},   {"replay", replay},     {"replay_dead", replay_dead},
     {"purge", purge}, {"stats", stats}, {"queue", queue_event}, {"remove_empty", remove_empty},
-    {"attempts", attempts},
+    {"attempts", attempts}, {"replay_matching", replay_matching},
+    {"purge_matching", purge_matching},
     {NULL, NULL},
 };
 

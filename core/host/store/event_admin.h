@@ -108,11 +108,21 @@ typedef struct {
   int64_t file_size; /* after it */
 } event_purge_report;
 
+/* Runs all events of a filter again that are done or dead, in steps, whatever its limit, order and
+ * ids are; `replayed` is their number, also on failure, and `left_out` that of those that are going
+ * to run anyway. */
+bool event_store_replay_matching(const char *path, const event_filter *filter, int64_t *replayed,
+                                 int64_t *left_out, host_error *error);
+
 /* Deletes finished events, except those received within the last service's dedup window, in
  * steps, and frees their space, at once or when the last reader has ended. The report includes
  * what was done before a failure. A dry run reads only. */
 bool event_store_purge(const char *path, const event_purge *what, event_purge_report *report,
                        host_error *error);
+
+/* The same for those of a filter, as above, that are done or dead. */
+bool event_store_purge_matching(const char *path, const event_filter *filter, bool dry_run,
+                                event_purge_report *report, host_error *error);
 
 typedef struct {
   char *action;
@@ -256,7 +266,9 @@ typedef enum {
   EVENT_ADMIN_FORGET,      /* event_store_forget */
   EVENT_ADMIN_OVERWRITE,   /* event_store_overwrite */
   EVENT_ADMIN_BACKUP,      /* event_store_backup */
-  EVENT_ADMIN_QUEUE        /* event_store_queue */
+  EVENT_ADMIN_QUEUE,       /* event_store_queue */
+  EVENT_ADMIN_REPLAY_MATCHING, /* event_store_replay_matching */
+  EVENT_ADMIN_PURGE_MATCHING   /* event_store_purge_matching */
 } event_admin_kind;
 
 typedef struct {
@@ -264,7 +276,8 @@ typedef struct {
   int64_t id;                      /* of a replay */
   const char *action, *account_id; /* of a replay of dead events; or NULL for all */
   int64_t since;                   /* as in event_filter */
-  event_purge purge;               /* of a purge; a dry run reads only */
+  event_purge purge;               /* of a purge; a dry run reads only, also of one by a filter */
+  event_filter filter;             /* of what concerns all that match it */
   event_forget forget;             /* of forgetting */
   const char *file;                /* of a backup: what exists, and is written to */
   event_queue_request queue;
@@ -274,7 +287,7 @@ typedef struct {
 /* What has been committed so far. */
 typedef struct {
   event_replay_result replay;
-  event_purge_report purge; /* its `events` counts what was replayed, too */
+  event_purge_report purge; /* its `events` counts what was replayed, too, and `kept` what not */
   event_forget_report forget;
   event_backup_report backup;
 } event_admin_report;

@@ -268,6 +268,8 @@ static const char *role_of(event_admin_kind kind) {
       [EVENT_ADMIN_OVERWRITE] = "palenca forget",
       [EVENT_ADMIN_BACKUP] = "palenca events backup",
       [EVENT_ADMIN_QUEUE] = "palenca reconcile",
+      [EVENT_ADMIN_REPLAY_MATCHING] = "the admin page",
+      [EVENT_ADMIN_PURGE_MATCHING] = "the admin page",
   };
   return roles[kind];
 }
@@ -395,6 +397,27 @@ bool event_store_purge(const char *path, const event_purge *what, event_purge_re
   event_admin_report report;
   bool ok = what->dry_run ? try_purge(path, &request, &report, error)
                           : event_admin_run(path, &request, &default_timeouts, &report, error);
+  *purge = report.purge;
+  return ok;
+}
+
+bool event_store_replay_matching(const char *path, const event_filter *filter, int64_t *replayed,
+                                 int64_t *left_out, host_error *error) {
+  const event_admin_request request = {.kind = EVENT_ADMIN_REPLAY_MATCHING, .filter = *filter};
+  event_admin_report report;
+  bool ok = event_admin_run(path, &request, &default_timeouts, &report, error);
+  *replayed = report.purge.events;
+  *left_out = report.purge.kept;
+  return ok;
+}
+
+bool event_store_purge_matching(const char *path, const event_filter *filter, bool dry_run,
+                                event_purge_report *purge, host_error *error) {
+  const event_admin_request request = {
+      .kind = EVENT_ADMIN_PURGE_MATCHING, .filter = *filter, .purge = {.dry_run = dry_run}};
+  event_admin_report report;
+  bool ok = dry_run ? try_purge(path, &request, &report, error)
+                    : event_admin_run(path, &request, &default_timeouts, &report, error);
   *purge = report.purge;
   return ok;
 }

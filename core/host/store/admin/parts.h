@@ -20,6 +20,11 @@ typedef bool event_admin_part(sqlite3 *db, const event_admin_request *request,
                               event_admin_place *place, event_admin_report *report);
 
 event_admin_part event_admin_replay, event_admin_replay_dead, event_admin_purge, event_admin_forget,
-    event_admin_queue;
+    event_admin_queue, event_admin_replay_matching, event_admin_purge_matching;
+
+/* Frees pages that are no longer in use, some at a time; then the work is done. */
+bool event_admin_shrink(sqlite3 *db, event_admin_place *place);
+/* Events received from this time on must still be recognized. */
+bool event_admin_find_window(sqlite3 *db, int64_t *received_before);
 
 #endif

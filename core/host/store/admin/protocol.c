@@ -14,7 +14,8 @@ static const char *const kinds[] = {
     [EVENT_ADMIN_REPLAY] = "replay",       [EVENT_ADMIN_REPLAY_DEAD] = "retry-dead",
     [EVENT_ADMIN_PURGE] = "purge",         [EVENT_ADMIN_FORGET] = "forget",
     [EVENT_ADMIN_OVERWRITE] = "overwrite", [EVENT_ADMIN_BACKUP] = "backup",
-    [EVENT_ADMIN_QUEUE] = "queue",
+    [EVENT_ADMIN_QUEUE] = "queue",         [EVENT_ADMIN_REPLAY_MATCHING] = "replay-matching",
+    [EVENT_ADMIN_PURGE_MATCHING] = "purge-matching",
 };
 static const char *const statuses[] = {
     [EVENT_ADMIN_STATUS_PROGRESS] = "progress",
@@ -84,6 +85,15 @@ static void add_list(writer *w, const char *name, const int64_t *list, size_t co
   }
 }
 
+static void add_filter(writer *w, const event_filter *filter) {
+  add(w, " since=%lld until=%lld", (long long)filter->since, (long long)filter->until);
+  add_text(w, "state", filter->state);
+  add_text(w, "action", filter->action);
+  add_text(w, "account", filter->account_id);
+  add_text(w, "platform", filter->platform);
+  add_text(w, "error", filter->error);
+}
+
 bool event_admin_write_request(const event_admin_request *request,
                                char line[EVENT_ADMIN_LINE_MAX]) {
   const event_forget *forget = &request->forget;
@@ -112,6 +122,10 @@ bool event_admin_write_request(const event_admin_request *request,
     add(&w, " after=%lld", (long long)request->queue.after);
     add_text(&w, "account", request->queue.account_id);
     add_text(&w, "body", request->queue.body);
+    break;
+  case EVENT_ADMIN_REPLAY_MATCHING:
+  case EVENT_ADMIN_PURGE_MATCHING:
+    add_filter(&w, &request->filter);
     break;
   default:
     break;
@@ -238,6 +252,23 @@ static bool read_text(const char *fields, const char *name, char text[EVENT_ADMI
   return true;
 }
 
+static bool read_filter(const char *fields, event_admin_request_line *read) {
+  event_filter *filter = &read->request.filter;
+  if (find(fields, "state") != NULL) {
+    int state = read_name(fields, "state", event_state_names, EVENT_STATES);
+    if (state < 0) {
+      return false;
+    }
+    filter->state = event_state_names[state];
+  }
+  return read_number(fields, "since", &filter->since) &&
+         read_number(fields, "until", &filter->until) &&
+         read_text(fields, "action", read->action, &filter->action) &&
+         read_text(fields, "account", read->account_id, &filter->account_id) &&
+         read_text(fields, "platform", read->platform, &filter->platform) &&
+         read_text(fields, "error", read->error, &filter->error);
+}
+
 static bool read_request_fields(const char *fields, event_admin_request_line *read) {
   event_admin_request *request = &read->request;
   event_forget *forget = &request->forget;
@@ -264,6 +295,9 @@ static bool read_request_fields(const char *fields, event_admin_request_line *re
            read_text(fields, "account", read->account_id, &request->queue.account_id) &&
            read_text(fields, "body", read->body, &request->queue.body) &&
            request->queue.account_id != NULL && request->queue.body != NULL;
+  case EVENT_ADMIN_REPLAY_MATCHING:
+  case EVENT_ADMIN_PURGE_MATCHING:
+    return read_filter(fields, read);
   default:
     return true;
   }

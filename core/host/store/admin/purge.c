@@ -10,8 +10,7 @@
 #define DELETE_IDS 16
 #define SHRINK_PAGES 16
 
-/* Duplicates of what is in the window must still be recognized. */
-static bool find_window(sqlite3 *db, int64_t *received_before) {
+bool event_admin_find_window(sqlite3 *db, int64_t *received_before) {
   int64_t window;
   bool ok = event_file_read_integer(db, "SELECT redelivery_window FROM serving", &window);
   *received_before = window > 0 ? clock_unix_ms() - window : INT64_MAX;
@@ -21,7 +20,7 @@ static bool find_window(sqlite3 *db, int64_t *received_before) {
 static bool begin(sqlite3 *db, event_admin_place *place) {
   place->has_started = true;
   return event_file_ids(db, &place->after, &place->last) &&
-         find_window(db, &place->received_before);
+         event_admin_find_window(db, &place->received_before);
 }
 
 static event_purge_range next_range(const event_purge *what, const event_admin_place *place,
@@ -51,6 +50,13 @@ static bool purge_next(sqlite3 *db, const event_purge *what, event_admin_place *
          (what->dry_run || event_purge_delete_range(db, &range));
 }
 
+bool event_admin_shrink(sqlite3 *db, event_admin_place *place) {
+  bool left = false;
+  bool ok = event_purge_shrink(db, SHRINK_PAGES, &left);
+  place->is_done = !left;
+  return ok;
+}
+
 bool event_admin_purge(sqlite3 *db, const event_admin_request *request, event_admin_place *place,
                        event_admin_report *report) {
   const event_purge *what = &request->purge;
@@ -58,10 +64,10 @@ bool event_admin_purge(sqlite3 *db, const event_admin_request *request, event_ad
   if (ok && place->after < place->last) {
     ok = skip(db, what, place) &&
          (place->after >= place->last || purge_next(db, what, place, &report->purge));
+  } else if (ok && what->dry_run) {
+    place->is_done = true;
   } else if (ok) {
-    bool left = false;
-    ok = what->dry_run || event_purge_shrink(db, SHRINK_PAGES, &left);
-    place->is_done = !left;
+    ok = event_admin_shrink(db, place);
   }
   return ok;
 }

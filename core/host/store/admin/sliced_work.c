@@ -16,9 +16,13 @@
 #define OVERWRITE_MS 1                     /* of which there are many slices */
 #define BACKUP_MS 1                        /* likewise */
 
+#define TEXTS_MAX 9
+
 struct event_admin {
   event_admin_request request;
-  char *action, *account_id, *queue_account, *queue_body, *path;
+  char *texts[TEXTS_MAX]; /* of the request */
+  size_t text_count;
+  char *path;
   event_admin_place place;
   event_admin_report report;
   event_overwrite *overwrite; /* NULL: another work */
@@ -27,25 +31,33 @@ struct event_admin {
   host_error error; /* HOST_OK so far */
 };
 
-static bool copy_text(char **copy, const char *text) {
-  *copy = text != NULL ? strdup(text) : NULL;
-  return text == NULL || *copy != NULL;
+/* Has a text of the request be a copy. */
+static bool copy_text(event_admin *admin, const char **text) {
+  if (*text == NULL) {
+    return true;
+  }
+  char *copy = strdup(*text);
+  admin->texts[admin->text_count++] = copy;
+  *text = copy;
+  return copy != NULL;
+}
+
+static bool copy_request(event_admin *admin, const event_admin_request *request) {
+  event_admin_request *own = &admin->request;
+  *own = *request;
+  return copy_text(admin, &own->action) && copy_text(admin, &own->account_id) &&
+         copy_text(admin, &own->queue.account_id) && copy_text(admin, &own->queue.body) &&
+         copy_text(admin, &own->filter.state) && copy_text(admin, &own->filter.action) &&
+         copy_text(admin, &own->filter.account_id) && copy_text(admin, &own->filter.platform) &&
+         copy_text(admin, &own->filter.error);
 }
 
 event_admin *event_admin_new(const event_admin_request *request, const char *path) {
   event_admin *admin = calloc(1, sizeof *admin);
-  if (admin == NULL || !copy_text(&admin->action, request->action) ||
-      !copy_text(&admin->account_id, request->account_id) ||
-      !copy_text(&admin->queue_account, request->queue.account_id) ||
-      !copy_text(&admin->queue_body, request->queue.body) || !copy_text(&admin->path, path)) {
+  if (admin == NULL || !copy_request(admin, request) || (admin->path = strdup(path)) == NULL) {
     event_admin_free(admin);
     return NULL;
   }
-  admin->request = *request;
-  admin->request.action = admin->action;
-  admin->request.account_id = admin->account_id;
-  admin->request.queue.account_id = admin->queue_account;
-  admin->request.queue.body = admin->queue_body;
   admin->place.after = INT64_MIN;
   bool is_overwrite = request->kind == EVENT_ADMIN_OVERWRITE;
   bool is_backup = request->kind == EVENT_ADMIN_BACKUP;
@@ -66,10 +78,9 @@ void event_admin_leave(event_admin *admin) {
 
 void event_admin_free(event_admin *admin) {
   if (admin != NULL) {
-    free(admin->action);
-    free(admin->account_id);
-    free(admin->queue_account);
-    free(admin->queue_body);
+    for (size_t i = 0; i < admin->text_count; i++) {
+      free(admin->texts[i]);
+    }
     free(admin->path);
     event_overwrite_free(admin->overwrite);
     event_backup_free(admin->backup);
@@ -84,7 +95,7 @@ const event_admin_report *event_admin_progress(const event_admin *admin) {
 bool event_admin_changes_unfinished(const event_admin *admin) {
   event_admin_kind kind = admin->request.kind;
   return kind == EVENT_ADMIN_REPLAY || kind == EVENT_ADMIN_REPLAY_DEAD ||
-         kind == EVENT_ADMIN_QUEUE || admin->place.has_removed_unfinished;
+         kind == EVENT_ADMIN_REPLAY_MATCHING || kind == EVENT_ADMIN_QUEUE || admin->place.has_removed_unfinished;
 }
 
 event_admin_kind event_admin_kind_of(const event_admin *admin) {
@@ -103,6 +114,8 @@ static bool work(event_admin *admin, sqlite3 *db, event_admin_place *place,
       [EVENT_ADMIN_PURGE] = event_admin_purge,
       [EVENT_ADMIN_FORGET] = event_admin_forget,
       [EVENT_ADMIN_QUEUE] = event_admin_queue,
+      [EVENT_ADMIN_REPLAY_MATCHING] = event_admin_replay_matching,
+      [EVENT_ADMIN_PURGE_MATCHING] = event_admin_purge_matching,
   };
   int64_t end =
       clock_steady_ms() + (admin->request.kind == EVENT_ADMIN_FORGET ? FORGET_MS : PART_MS);
@@ -155,7 +168,9 @@ event_admin_result event_admin_step(event_admin *admin, sqlite3 *db) {
   }
   event_admin_place place = admin->place;
   event_admin_report report = admin->report;
-  bool reads = admin->request.kind == EVENT_ADMIN_PURGE && admin->request.purge.dry_run;
+  bool purges = admin->request.kind == EVENT_ADMIN_PURGE ||
+                admin->request.kind == EVENT_ADMIN_PURGE_MATCHING;
+  bool reads = purges && admin->request.purge.dry_run;
   int code = sqlite3_exec(db, reads ? "BEGIN" : "BEGIN IMMEDIATE", NULL, NULL, NULL);
   if ((code & 0xff) == SQLITE_BUSY) {
     return EVENT_ADMIN_LATER;
@@ -168,7 +183,7 @@ event_admin_result event_admin_step(event_admin *admin, sqlite3 *db) {
   }
   admin->place = place;
   admin->report = report;
-  if (place.is_done && admin->request.kind == EVENT_ADMIN_PURGE && !reads) {
+  if (place.is_done && purges && !reads) {
     /* The file shrinks with it, unless there is a reader; then later. */
     (void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
   }

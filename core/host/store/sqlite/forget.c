@@ -20,6 +20,14 @@ static bool run(sqlite3 *db, const char *text, int64_t id) {
   return ok;
 }
 
+bool event_forget_rows(sqlite3 *db, int64_t id) {
+  bool ok = true;
+  for (size_t i = 0; ok && i < sizeof removals / sizeof *removals; i++) {
+    ok = run(db, removals[i], id);
+  }
+  return ok;
+}
+
 typedef struct {
   bool is_there;
   int state;
@@ -50,10 +58,7 @@ bool event_forget_event(sqlite3 *db, int64_t id, bool is_alone, event_forget_rep
     report->running++;
     return true;
   }
-  bool ok = true;
-  for (size_t i = 0; found.is_there && ok && i < sizeof removals / sizeof *removals; i++) {
-    ok = run(db, removals[i], id);
-  }
+  bool ok = !found.is_there || event_forget_rows(db, id);
   report->events += found.is_there;
   report->attempts += found.attempts;
   *was_unfinished = *was_unfinished || (found.is_there && found.state < EVENT_DONE);

@@ -14,6 +14,9 @@
 bool event_forget_event(sqlite3 *db, int64_t id, bool is_alone, event_forget_report *report,
                         bool *was_unfinished);
 
+/* Removes all that is stored of an event. */
+bool event_forget_rows(sqlite3 *db, int64_t id);
+
 /* Removes what is removable of a decision, and records that in the ledger. */
 bool event_forget_decision(sqlite3 *db, int64_t number, int64_t now, event_forget_report *report);
 

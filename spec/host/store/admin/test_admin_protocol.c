@@ -67,6 +67,35 @@ UNIT_TEST(test_a_backup_and_its_progress_are_read_as_they_were_written) {
   assert_int_equal(event_admin_read_response(line, &response), EVENT_ADMIN_LINE_MALFORMED);
 }
 
+UNIT_TEST(test_filters_are_read_as_they_were_written) {
+  event_admin_request_line read;
+  const event_filter filter = {.state = "retry",
+                               .action = "login.*",
+                               .account_id = "a b",
+                               .platform = "uber",
+                               .error = "50% of\n",
+                               .since = 1,
+                               .until = INT64_MAX};
+  (void)there_and_back(
+      &(event_admin_request){.kind = EVENT_ADMIN_PURGE_MATCHING, .filter = filter}, &read);
+  const event_filter *got = &read.request.filter;
+  assert_string_equal(got->state, "retry");
+  assert_string_equal(got->action, "login.*");
+  assert_string_equal(got->account_id, "a b");
+  assert_string_equal(got->platform, "uber");
+  assert_string_equal(got->error, "50% of\n");
+  assert_int_equal(got->since, 1);
+  assert_int_equal(got->until, INT64_MAX);
+  (void)there_and_back(&(event_admin_request){.kind = EVENT_ADMIN_REPLAY_MATCHING}, &read);
+  assert_null(got->state);
+  assert_null(got->error);
+  assert_int_equal(event_admin_read_request("palenca-admin 2 purge-matching since=0 until=0 state=x",
+                                            &read),
+                   EVENT_ADMIN_LINE_MALFORMED);
+  assert_int_equal(event_admin_read_request("palenca-admin 2 replay-matching since=0", &read),
+                   EVENT_ADMIN_LINE_MALFORMED);
+}
+
 UNIT_TEST(test_lists_are_read_as_they_were_written) {
   event_admin_request_line read;
   event_admin_request request = {.kind = EVENT_ADMIN_FORGET,
