@@ -85,8 +85,15 @@ static void write_file(lua_State *L, FILE *out, const char *path) {
   }
 }
 
+/* The sandbox's files have names of their own; another page's are those of its folder. */
+static const char *asset_name(const char *path) {
+  static const char folder[] = "/admin_page/";
+  const char *found = strstr(path, folder);
+  return found != NULL ? found + 1 : base_name(path);
+}
+
 static void write_entry(lua_State *L, FILE *out, const char *path, int at) {
-  const char *name = is_module(path) ? push_required_name(L, path) : base_name(path);
+  const char *name = is_module(path) ? push_required_name(L, path) : asset_name(path);
   fprintf(out, "  {\"%s\", file_%d, sizeof file_%d - 1},\n", name, at, at);
 }
 

@@ -11,21 +11,27 @@
 #include <unistd.h>
 
 struct http_queue {
-  uv_loop_t loop;
+  uv_loop_t loop; /* as the next three, if it has a server */
   uv_async_t stop;
   http_server *server;
   uv_thread_t thread;
+  bool has_loop;
   int fd;
   pthread_mutex_t mutex;
+  size_t count;
   http_exchange *first, *last; /* linked by next_responded, which is of no use before */
 };
 
-static void on_request(void *context, http_exchange *exchange) {
-  http_queue *queue = context;
+bool http_queue_put(http_queue *queue, http_exchange *exchange, size_t max) {
   uint64_t one = 1;
+  pthread_mutex_lock(&queue->mutex);
+  if (queue->count >= max) {
+    pthread_mutex_unlock(&queue->mutex);
+    return false;
+  }
   http_exchange_defer(exchange);
   exchange->next_responded = NULL;
-  pthread_mutex_lock(&queue->mutex);
+  queue->count++;
   bool is_first = queue->first == NULL;
   *(is_first ? &queue->first : &queue->last->next_responded) = exchange;
   queue->last = exchange;
@@ -34,6 +40,11 @@ static void on_request(void *context, http_exchange *exchange) {
     (void)written;
   }
   pthread_mutex_unlock(&queue->mutex);
+  return true;
+}
+
+static void on_request(void *context, http_exchange *exchange) {
+  (void)http_queue_put(context, exchange, SIZE_MAX);
 }
 
 http_exchange *http_queue_take(http_queue *queue) {
@@ -42,6 +53,7 @@ http_exchange *http_queue_take(http_queue *queue) {
   http_exchange *first = queue->first;
   if (first != NULL) {
     queue->first = first->next_responded;
+    queue->count--;
   }
   if (first != NULL && queue->first == NULL) {
     ssize_t got = read(queue->fd, &count, sizeof count);
@@ -51,14 +63,18 @@ http_exchange *http_queue_take(http_queue *queue) {
   return first;
 }
 
-static void on_stop(uv_async_t *handle) {
-  http_queue *queue = handle->data;
+void http_queue_abort_all(http_queue *queue) {
   http_exchange *exchange;
-  http_server_close_listener(queue->server);
-  http_server_close(queue->server, NULL, NULL);
   while ((exchange = http_queue_take(queue)) != NULL) {
     http_exchange_abort(exchange);
   }
+}
+
+static void on_stop(uv_async_t *handle) {
+  http_queue *queue = handle->data;
+  http_server_close_listener(queue->server);
+  http_server_close(queue->server, NULL, NULL);
+  http_queue_abort_all(queue);
   uv_close((uv_handle_t *)handle, NULL);
 }
 
@@ -68,13 +84,29 @@ static void run(void *context) {
 }
 
 static void destroy(http_queue *queue) {
-  (void)uv_run(&queue->loop, UV_RUN_DEFAULT); /* what was closed */
-  (void)uv_loop_close(&queue->loop);
+  if (queue->has_loop) {
+    (void)uv_run(&queue->loop, UV_RUN_DEFAULT); /* what was closed */
+    (void)uv_loop_close(&queue->loop);
+  }
   if (queue->fd >= 0) {
     close(queue->fd);
   }
   pthread_mutex_destroy(&queue->mutex);
   free(queue);
+}
+
+http_queue *http_queue_new(void) {
+  http_queue *queue = calloc(1, sizeof *queue);
+  if (queue == NULL) {
+    return NULL;
+  }
+  pthread_mutex_init(&queue->mutex, NULL);
+  queue->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (queue->fd < 0) {
+    destroy(queue);
+    return NULL;
+  }
+  return queue;
 }
 
 static http_queue *fail(const char *listen, host_error *error) {
@@ -85,19 +117,20 @@ static http_queue *fail(const char *listen, host_error *error) {
 http_queue *http_queue_start(const http_server_options *options, host_error *error) {
   http_server_options own = *options;
   uv_thread_options_t thread = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = THREAD_STACK_SIZE};
-  http_queue *queue = calloc(1, sizeof *queue);
+  http_queue *queue = http_queue_new();
   if (queue == NULL || uv_loop_init(&queue->loop) != 0) {
-    free(queue);
+    if (queue != NULL) {
+      destroy(queue);
+    }
     return fail(options->listen, error);
   }
+  queue->has_loop = true;
   own.on_head = NULL;
   own.on_body = NULL;
   own.on_request = on_request;
   own.context = queue;
-  pthread_mutex_init(&queue->mutex, NULL);
   queue->stop.data = queue;
-  queue->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (queue->fd < 0 || uv_async_init(&queue->loop, &queue->stop, on_stop) != 0) {
+  if (uv_async_init(&queue->loop, &queue->stop, on_stop) != 0) {
     destroy(queue);
     return fail(options->listen, error);
   }
@@ -124,7 +157,11 @@ int http_queue_fd(const http_queue *queue) {
 }
 
 void http_queue_stop(http_queue *queue) {
-  (void)uv_async_send(&queue->stop);
-  (void)uv_thread_join(&queue->thread);
+  if (queue->has_loop) {
+    (void)uv_async_send(&queue->stop);
+    (void)uv_thread_join(&queue->thread);
+  } else {
+    http_queue_abort_all(queue);
+  }
   destroy(queue);
 }

@@ -468,6 +468,10 @@ bool http_server_awaits(const http_server *server, int64_t ms) {
   return newest != NULL && newest->since > http_server_now(server) - ms;
 }
 
+size_t http_server_connections(const http_server *server) {
+  return server->connections.count;
+}
+
 size_t http_server_reusable(const http_server *server) {
   return server->connections.waits[HTTP_WAIT_NEXT].count;
 }

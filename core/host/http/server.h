@@ -89,6 +89,8 @@ size_t http_server_complete_requests(const http_server *server);
 /* Whether there is a connection on which a request, or the rest of one, has been waited for less
  * than `ms`. */
 bool http_server_awaits(const http_server *server, int64_t ms);
+/* Connections that count against the maximum. */
+size_t http_server_connections(const http_server *server);
 /* Connections that have had a response, and may send another request. */
 size_t http_server_reusable(const http_server *server);
 

@@ -1,4 +1,6 @@
 /* host.http_server: an HTTP server whose responses a Lua function makes. */
+#include "http_server.h"
+
 #include "module.h"
 
 #include "common/log_queue.h"
@@ -19,6 +21,7 @@
 
 typedef struct {
   http_queue *queue;
+  void (*leave)(http_queue *queue); /* instead of stopping it; or NULL */
   lua_Integer last_token;
 } lua_server;
 
@@ -62,7 +65,11 @@ static void push_headers(lua_State *L, const http_exchange *exchange) {
 static void push_request(lua_State *L, const http_exchange *exchange, lua_Integer token) {
   size_t size;
   const char *body = http_exchange_body(exchange, &size);
+  char peer[NET_ADDRESS_TEXT];
+  net_address_text(http_exchange_peer(exchange), peer);
   lua_createtable(L, 0, 8);
+  lua_pushstring(L, peer);
+  lua_setfield(L, -2, "peer");
   lua_pushinteger(L, token);
   lua_setfield(L, -2, "token");
   lua_pushstring(L, http_exchange_method(exchange));
@@ -140,17 +147,28 @@ static void handle_one(lua_State *L, lua_server *s, http_exchange *exchange) {
   lua_settop(L, 2);
 }
 
+static lua_server *push_server(lua_State *L) {
+  lua_server *s = lua_newuserdatauv(L, sizeof *s, 1);
+  memset(s, 0, sizeof *s);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, 1); /* exchanges that wait for a response, by token */
+  luaL_setmetatable(L, SERVER_TYPE);
+  return s;
+}
+
+void lua_push_http_queue(lua_State *L, http_queue *queue, void (*leave)(http_queue *queue)) {
+  lua_server *s = push_server(L);
+  s->queue = queue;
+  s->leave = leave;
+}
+
 /* host.http_server{listen=, max_body=} → server | nil, message */
 static int server_new(lua_State *L) {
   host_error error;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_getfield(L, 1, "listen");
   lua_getfield(L, 1, "max_body");
-  lua_server *s = lua_newuserdatauv(L, sizeof *s, 1);
-  memset(s, 0, sizeof *s);
-  lua_newtable(L);
-  lua_setiuservalue(L, -2, 1); /* exchanges that wait for a response, by token */
-  luaL_setmetatable(L, SERVER_TYPE);
+  lua_server *s = push_server(L);
   http_server_options options = {
       .listen = luaL_checkstring(L, 2),
       .max_body = (size_t)luaL_checkinteger(L, 3),
@@ -249,7 +267,7 @@ static int server_close(lua_State *L) {
   lua_server *s = luaL_checkudata(L, 1, SERVER_TYPE);
   if (s->queue != NULL) {
     drop_all(L);
-    http_queue_stop(s->queue);
+    (s->leave != NULL ? s->leave : http_queue_stop)(s->queue);
   }
   s->queue = NULL;
   return 0;
@@ -273,6 +291,8 @@ void lua_open_http_server(lua_State *L) {
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, server_close);
     lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, server_close);
+    lua_setfield(L, -2, "__close");
   }
   lua_pop(L, 1);
   lua_pushcfunction(L, server_new);

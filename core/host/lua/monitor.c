@@ -1,6 +1,7 @@
 /* host.monitor: the listener for whoever watches the process; host.metrics: what Lua counts for it,
  * and says of the process's health. */
 #include "handle.h"
+#include "http_server.h"
 #include "module.h"
 
 #include "common/health.h"
@@ -38,6 +39,20 @@ static int address(lua_State *L) {
 /* monitor:is_local() → whether only this machine can reach it */
 static int is_local(lua_State *L) {
   lua_pushboolean(L, monitor_is_local(check_handle(L, 1, MONITOR_TYPE)));
+  return 1;
+}
+
+/* host.page_requests("GET" | "POST") → a server, as host.http_server, of the requests to the monitor
+ * that it does not respond to by itself; to be closed before it | nil, message */
+static int page_requests(lua_State *L) {
+  static const char *const methods[] = {"GET", "POST", NULL};
+  http_queue *queue = monitor_take_requests(luaL_checkoption(L, 1, NULL, methods) == 1);
+  if (queue == NULL) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "there is no listener");
+    return 2;
+  }
+  lua_push_http_queue(L, queue, monitor_leave_requests);
   return 1;
 }
 
@@ -96,6 +111,34 @@ static int claim_key_probe(lua_State *L) {
   return 1;
 }
 
+/* metrics.problems() → {{reason=, message=}, …}: why /readyz is not ready */
+static int problems(lua_State *L) {
+  lua_newtable(L);
+  for (int i = 0; i < HEALTH_PROBLEMS; i++) {
+    health_problem problem = (health_problem)i;
+    if (health_has(problem)) {
+      lua_createtable(L, 0, 2);
+      lua_pushstring(L, health_problem_name(problem));
+      lua_setfield(L, -2, "reason");
+      lua_pushstring(L, health_problem_text(problem));
+      lua_setfield(L, -2, "message");
+      lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    }
+  }
+  return 1;
+}
+
+/* metrics.oldest() → when the oldest unfinished event was received, Unix seconds | nil: there is
+ * none */
+static int oldest(lua_State *L) {
+  int64_t time = metric_read(METRIC_OLDEST, 0);
+  if (time == 0) {
+    return 0;
+  }
+  lua_pushnumber(L, (lua_Number)time / 1000);
+  return 1;
+}
+
 static const luaL_Reg methods[] = {
     {"address", address}, {"is_local", is_local}, {"close", monitor_close}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"handled", handled},
@@ -104,6 +147,8 @@ static const luaL_Reg functions[] = {{"handled", handled},
                                      {"set_phase", set_phase},
                                      {"is_key_rejected", is_key_rejected},
                                      {"claim_key_probe", claim_key_probe},
+                                     {"problems", problems},
+                                     {"oldest", oldest},
                                      {NULL, NULL}};
 
 void lua_open_monitor(lua_State *L) {
@@ -114,6 +159,8 @@ void lua_open_monitor(lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, monitor_open);
   lua_setfield(L, -2, "monitor");
+  lua_pushcfunction(L, page_requests);
+  lua_setfield(L, -2, "page_requests");
   luaL_newlib(L, functions);
   lua_setfield(L, -2, "metrics");
 }

@@ -7,6 +7,7 @@
 #include "store/event_admin.h"
 #include "store/event_store.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,6 +128,11 @@ static bool each_event(void *context, const event_summary *event) {
   return visit(context, push_summary, event);
 }
 
+/* Milliseconds of a time in seconds, to the nearest. */
+static int64_t read_time(lua_State *L, int index) {
+  return (int64_t)llround(luaL_optnumber(L, index, 0) * 1000);
+}
+
 /* Leaves the strings on the stack, which the filter points into. */
 static event_filter read_filter(lua_State *L, int index) {
   luaL_checktype(L, index, LUA_TTABLE);
@@ -137,11 +143,11 @@ static event_filter read_filter(lua_State *L, int index) {
   lua_getfield(L, index, "until");
   lua_getfield(L, index, "before");
   event_filter filter = {
-      .since = (int64_t)(luaL_optnumber(L, -6, 0) * 1000),
+      .since = read_time(L, -6),
       .limit = luaL_optinteger(L, -5, 0),
       .after = luaL_optinteger(L, -4, INT64_MIN),
       .oldest_first = lua_toboolean(L, -3),
-      .until = (int64_t)(luaL_optnumber(L, -2, 0) * 1000),
+      .until = read_time(L, -2),
       .before = luaL_optinteger(L, -1, 0),
   };
   lua_getfield(L, index, "state");
@@ -358,6 +364,17 @@ static int stats(lua_State *L) {
   return ok ? 1 : push_error(L, &error);
 }
 
+/* host.events.count_states(path) → {received=, …} | nil, message */
+static int count_states(lua_State *L) {
+  host_error error;
+  int64_t states[EVENT_STATES];
+  if (!event_store_count_states(luaL_checkstring(L, 1), states, &error)) {
+    return push_error(L, &error);
+  }
+  set_states(L, states);
+  return 1;
+}
+
 /* host.events.queue(path, account, body, after) → whether it was queued: else there is one
  * meanwhile | nil, message */
 static int queue_event(lua_State *L) {
@@ -386,7 +403,7 @@ static const luaL_Reg events_functions[] = {
     {"list", list},   {"show", show},   {"replay", replay},     {"replay_dead", replay_dead},
     {"purge", purge}, {"stats", stats}, {"queue", queue_event}, {"remove_empty", remove_empty},
     {"attempts", attempts}, {"replay_matching", replay_matching},
-    {"purge_matching", purge_matching},
+    {"purge_matching", purge_matching}, {"count_states", count_states},
     {NULL, NULL},
 };
 

@@ -7,10 +7,16 @@
 #include "exposition.h"
 #include "http/server.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+typedef struct {
+  http_queue *queue;
+  _Atomic bool is_taken;
+} page_requests;
 
 struct monitor {
   host_loop *loop;
@@ -18,11 +24,15 @@ struct monitor {
   host_loop_job stop;
   bool is_tcp, is_local;
   char *build;
+  page_requests gets, posts;
 };
 
-/* Scrapers keep theirs open; who opens more has lost count of them. */
-#define CONNECTIONS_MAX 32
-#define BODY_MAX 1024
+/* Scrapers keep theirs open; who opens more has lost count of them. With more open than the page may
+ * have, its requests are rejected, so that those who watch always find a place. */
+#define CONNECTIONS_MAX 64
+#define PAGE_CONNECTIONS_MAX 48
+#define PAGE_REQUESTS_MAX 8 /* that wait */
+#define BODY_MAX 16384
 #define IDLE_MS 120000
 
 /* ---- who may ask ------------------------------------------------------------------------- */
@@ -51,13 +61,36 @@ static bool is_rebound(const monitor *m, const http_exchange *exchange) {
          (http_exchange_values(exchange, "Host", &host, 1) != 1 || !is_local_host(host));
 }
 
+static bool is_own(const char *path) {
+  return strcmp(path, "/metrics") == 0 || strcmp(path, "/healthz") == 0 ||
+         strcmp(path, "/readyz") == 0;
+}
+
+static void reject_method(http_exchange *exchange, const char *allowed) {
+  char body[64];
+  const http_header headers[] = {{"Content-Type", "application/json"}, {"Allow", allowed}};
+  int size = snprintf(body, sizeof body, "{\"error\":\"only %s is known here\"}\n", allowed);
+  http_exchange_respond(exchange, 405, headers, 2, body, (size_t)size);
+}
+
 static void on_head(void *context, http_exchange *exchange) {
-  static const char wrong_method[] = "{\"error\":\"only GET is known here\"}\n";
-  const http_header headers[] = {{"Content-Type", "application/json"}, {"Allow", "GET"}};
-  if (is_rebound(context, exchange)) {
+  monitor *m = context;
+  const char *method = http_exchange_method(exchange);
+  bool is_get = strcmp(method, "GET") == 0;
+  if (is_rebound(m, exchange)) {
     http_exchange_reject(exchange, 403, "Host must be localhost or a loopback address");
-  } else if (strcmp(http_exchange_method(exchange), "GET") != 0) {
-    http_exchange_respond(exchange, 405, headers, 2, wrong_method, sizeof wrong_method - 1);
+  } else if (is_own(http_exchange_path(exchange))) {
+    if (!is_get) {
+      reject_method(exchange, "GET");
+    }
+  } else if (!m->is_local) {
+    http_exchange_reject(exchange, 404,
+                         "not found: /metrics, /healthz and /readyz are; the page is only where "
+                         "no other machine can reach it, at a loopback address or a Unix socket");
+  } else if (!is_get && strcmp(method, "POST") != 0) {
+    reject_method(exchange, "GET, POST");
+  } else if (http_server_connections(m->server) > PAGE_CONNECTIONS_MAX) {
+    http_exchange_reject(exchange, 503, "there are too many connections");
   }
 }
 
@@ -109,6 +142,16 @@ static void respond_ready(http_exchange *exchange) {
   respond(exchange, is_ready ? 200 : 503, "application/json", body, size);
 }
 
+static void queue_for_page(monitor *m, http_exchange *exchange) {
+  bool is_get = strcmp(http_exchange_method(exchange), "GET") == 0;
+  page_requests *requests = is_get ? &m->gets : &m->posts;
+  if (!atomic_load(&requests->is_taken)) {
+    http_exchange_reject(exchange, 503, "the program starts, or ends: nothing is served yet");
+  } else if (!http_queue_put(requests->queue, exchange, PAGE_REQUESTS_MAX)) {
+    http_exchange_reject(exchange, 503, "too many requests are waiting");
+  }
+}
+
 static void on_request(void *context, http_exchange *exchange) {
   const char *path = http_exchange_path(exchange);
   if (strcmp(path, "/metrics") == 0) {
@@ -118,7 +161,7 @@ static void on_request(void *context, http_exchange *exchange) {
   } else if (strcmp(path, "/readyz") == 0) {
     respond_ready(exchange);
   } else {
-    http_exchange_reject(exchange, 404, "not found: /metrics, /healthz and /readyz are");
+    queue_for_page(context, exchange);
   }
 }
 
@@ -147,6 +190,17 @@ static void close_server(host_loop_job *job) {
   monitor *m = (monitor *)(void *)((char *)job - offsetof(monitor, stop));
   http_server_close_listener(m->server);
   http_server_close(m->server, NULL, NULL);
+  http_queue_abort_all(m->gets.queue);
+  http_queue_abort_all(m->posts.queue);
+}
+
+/* There is one at a time: what it responds with is the process's, too. */
+static monitor *running;
+
+static void stop_queue(http_queue *queue) {
+  if (queue != NULL) {
+    http_queue_stop(queue);
+  }
 }
 
 void monitor_stop(monitor *m) {
@@ -159,24 +213,50 @@ void monitor_stop(monitor *m) {
     host_loop_post(m->loop, &m->stop);
   }
   host_loop_close(m->loop);
+  running = NULL;
+  stop_queue(m->gets.queue);
+  stop_queue(m->posts.queue);
   free(m->build);
   free(m);
 }
 
 monitor *monitor_start(const char *listen, const char *build, host_error *error) {
   monitor *m = calloc(1, sizeof *m);
-  if (m == NULL || (m->build = strdup(build)) == NULL) {
-    free(m);
+  if (m == NULL) {
     (void)host_error_set(error, HOST_FAILED, "out of memory");
     return NULL;
   }
+  m->build = strdup(build);
+  m->gets.queue = http_queue_new();
+  m->posts.queue = http_queue_new();
   m->loop = host_loop_new(error);
-  if (m->loop != NULL && listen_at(m, listen, error)) {
+  if (m->build == NULL || m->gets.queue == NULL || m->posts.queue == NULL) {
+    (void)host_error_set(error, HOST_FAILED, "out of memory");
+  } else if (m->loop != NULL && listen_at(m, listen, error)) {
     health_watch(true);
+    running = m;
     return m;
   }
   monitor_stop(m);
   return NULL;
+}
+
+http_queue *monitor_take_requests(bool is_post) {
+  page_requests *requests = running == NULL ? NULL : is_post ? &running->posts : &running->gets;
+  if (requests == NULL) {
+    return NULL;
+  }
+  atomic_store(&requests->is_taken, true);
+  return requests->queue;
+}
+
+void monitor_leave_requests(http_queue *queue) {
+  if (running == NULL) {
+    return;
+  }
+  page_requests *requests = queue == running->posts.queue ? &running->posts : &running->gets;
+  atomic_store(&requests->is_taken, false);
+  http_queue_abort_all(queue);
 }
 
 const char *monitor_address(const monitor *m) {

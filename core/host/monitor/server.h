@@ -3,6 +3,7 @@
 #define PALENCA_HOST_MONITOR_SERVER_H
 
 #include "common/host_error.h"
+#include "http/request_queue.h"
 
 #include <stdbool.h>
 
@@ -16,7 +17,16 @@ const char *monitor_address(const monitor *m);
 /* Whether only this machine can reach it. */
 bool monitor_is_local(const monitor *m);
 
-/* Waits for its thread, which waits for nobody. NULL is allowed. */
+/* ---- The admin page, whose requests another thread responds to ---- */
+
+/* The requests that are not its own, of a listener that only this machine can reach: those of GET,
+ * or those of POST. They wait in the queue, of the one monitor there is, until it is left, and get
+ * 503 before and after. NULL: there is no monitor. */
+http_queue *monitor_take_requests(bool is_post);
+void monitor_leave_requests(http_queue *queue);
+
+/* Waits for its thread, which waits for nobody; all queues have been left. NULL is
+ * allowed. */
 void monitor_stop(monitor *m);
 
 #endif

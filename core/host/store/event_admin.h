@@ -141,6 +141,9 @@ typedef struct {
 bool event_store_stats(const char *path, event_stats *stats, host_error *error);
 void event_stats_free(event_stats *stats);
 
+/* Only how many events are in each state, which does not read them. */
+bool event_store_count_states(const char *path, int64_t states[EVENT_STATES], host_error *error);
+
 /* ---- Forgetting a person ---- */
 
 /* Calls `each` for those events after an id that `selects` returns true for, oldest first, with

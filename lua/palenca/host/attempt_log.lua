@@ -1,5 +1,6 @@
 --- Keeps the last lines that the handlers of an attempt have logged, to be stored with its end.
 -- @module palenca.host.attempt_log
+local json = require("palenca.util.json")
 local log = require("palenca.log")
 local redact = require("palenca.util.redact")
 
@@ -45,6 +46,17 @@ function attempt_log.text(kept)
   if kept then
     return table.concat(kept, "\n"), kept.left_out
   end
+end
+
+--- The lines of what was stored.
+-- @tparam ?string text
+-- @treturn {string,...} as a list for JSON
+function attempt_log.list(text)
+  local list = {}
+  for line in (text or ""):gmatch("[^\n]*") do
+    list[#list + 1] = text and line
+  end
+  return json.array(list)
 end
 
 return attempt_log

@@ -179,10 +179,10 @@ static bool list_events(listing *l, const char *source) {
   bool ok = query != NULL || event_file_fail(&l->file, "read", l->error);
   bool go_on = true;
   int64_t left = l->filter->limit > 0 ? l->filter->limit : INT64_MAX;
-  while (ok && go_on && left > 0 && l->after < l->last && clock_steady_ms() < l->until) {
+  while (ok && go_on && left > 0 && l->after < l->last) {
     ok = read_next(l, query, left < PAGE_ROWS ? left : PAGE_ROWS);
     left -= l->page.count;
-    go_on = ok && show_page(l);
+    go_on = ok && show_page(l) && clock_steady_ms() < l->until; /* after some of it at least */
   }
   (void)sqlite3_finalize(query);
   return ok;

@@ -100,3 +100,33 @@ void event_stats_free(event_stats *stats) {
   free(stats->actions);
   *stats = (event_stats){.actions = NULL};
 }
+
+/* Without a row of them: SQLite counts what is on the pages of the table, and of its indexes. */
+static const char states_text[] =
+    "SELECT (SELECT count(*) FROM events),"
+    " (SELECT count(*) FROM events INDEXED BY events_unfinished WHERE state = 0 AND state < 3),"
+    " (SELECT count(*) FROM events INDEXED BY events_unfinished WHERE state = 1 AND state < 3),"
+    " (SELECT count(*) FROM events INDEXED BY events_unfinished WHERE state = 2 AND state < 3),"
+    " (SELECT count(*) FROM events INDEXED BY events_dead WHERE state = 4)";
+
+bool event_store_count_states(const char *path, int64_t states[EVENT_STATES], host_error *error) {
+  event_file file;
+  sqlite3_stmt *query = NULL;
+  if (!event_file_open_to_read(&file, path, error)) {
+    return false;
+  }
+  bool ok = (sqlite3_prepare_v2(file.db, states_text, -1, &query, NULL) == SQLITE_OK &&
+             event_file_step(query) == SQLITE_ROW) ||
+            event_file_fail(&file, "read", error);
+  for (int i = EVENT_RECEIVED; ok && i <= EVENT_RETRY; i++) {
+    states[i] = sqlite3_column_int64(query, 1 + i);
+  }
+  if (ok) {
+    states[EVENT_DEAD] = sqlite3_column_int64(query, 4);
+    states[EVENT_DONE] = sqlite3_column_int64(query, 0) - states[EVENT_RECEIVED] -
+                         states[EVENT_RUNNING] - states[EVENT_RETRY] - states[EVENT_DEAD];
+  }
+  (void)sqlite3_finalize(query);
+  event_file_close(&file);
+  return ok;
+}

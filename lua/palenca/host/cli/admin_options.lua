@@ -1,6 +1,7 @@
 --- Declares the option of the listener for whoever watches `palenca serve`, and opens it.
 -- @module palenca.host.cli.admin_options
 local host = require("palenca.host")
+local json = require("palenca.util.json")
 local options = require("palenca.host.cli.options")
 local program_log = require("palenca.host.program_log")
 
@@ -23,7 +24,8 @@ end
 function admin_options.define(command)
   options.add_all(command, {
     { "--admin", "Address and port (port 0: any free one), or unix:/path, of a listener with "
-      .. "/metrics, /healthz and /readyz.", nil, place, "ADDRESS" },
+      .. "/metrics, /healthz and /readyz; and with a page of the events, if no other machine can "
+      .. "reach it.", nil, place, "ADDRESS" },
   })
 end
 
@@ -67,6 +69,57 @@ function admin_options.open(given)
       { event = "admin_open", level = "warning", url = url })
   end
   return monitor
+end
+
+local Page = {}
+
+-- The threads end before the listener, whose requests they have.
+function Page.__close(page)
+  for _, thread in ipairs(page) do
+    thread:ask("stop")
+  end
+  for _, thread in ipairs(page) do
+    thread:close()
+  end
+end
+
+local function start_threads(given)
+  local page = setmetatable({}, Page)
+  for _, method in ipairs({ "GET", "POST" }) do
+    local thread, problem = host.start("palenca.host.admin_thread", json.encode({
+      db = given.db,
+      method = method,
+      json = given.json,
+      log_level = given.log_level,
+      log_has_dates = program_log.has_dates(),
+    }))
+    page[#page + 1] = thread
+    if not thread then
+      program_log.line("palenca: the admin page is off: " .. problem,
+        { event = "admin_page", level = "warning", error = problem })
+    end
+  end
+  return page
+end
+
+--- Serves the page at the listener, once the database is there.
+-- @tparam table given the parsed options
+-- @param monitor as @{open} has returned it
+-- @return what ends it, to be closed before the monitor; nil if there is no page
+function admin_options.open_page(given, monitor)
+  if not monitor then
+    return nil
+  end
+  local address = monitor:address()
+  if not monitor:is_local() then
+    program_log.line("the admin page is off: other machines can reach http://" .. address,
+      { event = "admin_page", address = address })
+    return nil
+  elseif not address:find("^unix:") then
+    program_log.line("admin page at http://" .. address .. "/",
+      { event = "admin_page", url = "http://" .. address .. "/" })
+  end
+  return start_threads(given)
 end
 
 return admin_options

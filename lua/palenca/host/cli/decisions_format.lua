@@ -2,7 +2,7 @@
 -- @module palenca.host.cli.decisions_format
 local income = require("palenca.income")
 local json = require("palenca.util.json")
-local masking = require("palenca.host.cli.masking")
+local masking = require("palenca.host.masking")
 local redact = require("palenca.util.redact")
 local time_argument = require("palenca.host.cli.time_argument")
 local user_error = require("palenca.host.user_error")

@@ -1,5 +1,6 @@
 --- Formats stored events: as a line, a JSON object, or a page with all there is.
 -- @module palenca.host.cli.events_format
+local attempt_log = require("palenca.host.attempt_log")
 local byte_size = require("palenca.host.cli.byte_size")
 local host = require("palenca.host")
 local json = require("palenca.util.json")
@@ -78,17 +79,6 @@ local function lines_of(attempt, raw)
   return attempt.lines and (raw and attempt.lines or redact.identity(attempt.lines))
 end
 
---- The lines of a text.
--- @tparam ?string text
--- @treturn {string,...}
-function events_format.list_of_lines(text)
-  local list = {}
-  for line in (text or ""):gmatch("[^\n]*") do
-    list[#list + 1] = text and line
-  end
-  return json.array(list)
-end
-
 local function attempt_objects(event, raw)
   local list = {}
   for i, attempt in ipairs(event.history) do
@@ -99,7 +89,7 @@ local function attempt_objects(event, raw)
       ms = attempt.seconds and math.floor(attempt.seconds * 1000 + 0.5),
       outcome = attempt.outcome,
       error = attempt.error,
-      lines = events_format.list_of_lines(lines_of(attempt, raw)),
+      lines = attempt_log.list(lines_of(attempt, raw)),
       lines_left_out = attempt.lines_left_out,
     }
   end

@@ -72,7 +72,7 @@ local function wrong_usage(problem)
   return WRONG_USAGE
 end
 
-local function run_service(given)
+local function run_service(given, monitor)
   given.secret_files = secret_files(given)
   given.store = store_options.read(given)
   given.alert = alert_options.read(given)
@@ -82,6 +82,7 @@ local function run_service(given)
   if not running then
     return is_well and 0 or 1
   end
+  local page <close> = admin_options.open_page(given, monitor) -- luacheck: ignore 211/page
   program_log.line(
     string.format("receiving webhooks at %s, storing them in %s; handlers: %s", running.url,
       given.db, running.actions ~= "" and running.actions or "none"),
@@ -105,11 +106,11 @@ function serve.run(given)
   program_log.use_level(given.log_level)
   program_log.begin(true)
   -- before any file is made
-  local monitor <close>, unusable = admin_options.open(given) -- luacheck: ignore 211/monitor
+  local monitor <close>, unusable = admin_options.open(given)
   if unusable then
     return wrong_usage(unusable)
   end
-  return run_service(given)
+  return run_service(given, monitor)
 end
 
 return serve

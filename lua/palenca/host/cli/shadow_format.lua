@@ -1,7 +1,7 @@
 --- How a shadow run is shown: the events that changed, a matrix of outcomes, what was not played.
 -- @module palenca.host.cli.shadow_format
 local json = require("palenca.util.json")
-local masking = require("palenca.host.cli.masking")
+local masking = require("palenca.host.masking")
 local plural = require("palenca.host.cli.plural")
 local redact = require("palenca.util.redact")
 
