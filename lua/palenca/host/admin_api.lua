@@ -79,7 +79,7 @@ end
 local function masked_body(body)
   local ok, value = pcall(json.decode, body)
   local encoded
-  if ok then
+  if ok and value ~= nil then
     ok, encoded = pcall(json.canonical, masking.personal(value))
   end
   return ok and encoded or json.null
@@ -181,8 +181,8 @@ end
 -- Who it was, and what has become of it.
 local function audit(request, action, what, result)
   what = redact.identity(what)
-  program_log.line(("palenca: admin page, %s: %s of %s: %s"):format(request.peer, action, what,
-    result), { event = "admin_action", action = action, peer = request.peer, what = what,
+  program_log.line(string.format("palenca: admin page: %s of %s by %s: %s", action, what,
+    request.peer, result), { event = "admin_action", action = action, peer = request.peer, what = what,
     result = result })
 end
 

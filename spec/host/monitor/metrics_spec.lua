@@ -201,7 +201,7 @@ describe("the metrics", function()
     for _, method in ipairs { "POST", "PUT", "DELETE", "OPTIONS" } do
       assert.equal(405, status_of(method, "/metrics"), method)
     end
-    assert.equal(404, status_of("GET", "/"))
+    assert.equal(404, status_of("GET", "/metrics/"))
     assert.equal(404, status_of("GET", "/webhooks/palenca"))
     for _, host in ipairs { "localhost", "LocalHost:9090", "127.0.0.1", "127.8.9.1:1", "[::1]",
       "[::1]:80" } do
@@ -300,5 +300,12 @@ describe("the listener of --admin", function()
     local url = served.stderr:match("warning: other machines can read the metrics at (%S+);")
     url = url:gsub("0%.0%.0%.0", "127.0.0.1")
     assert.equal(200, http.request("GET", url .. "/healthz", nil, { Host = "name.example" }).status)
+    served:wait_output("stderr", "(palenca: no admin page: other machines can reach http://)")
+    for _, path in ipairs { "/", "/api/events", "/api/stats" } do
+      local response = http.request("GET", url .. path)
+      assert.equal(404, response.status)
+      assert.truthy(response.body:find("the page is only where no other machine can reach it"))
+    end
+    assert.equal(404, http.request("POST", url .. "/api/replay", "{}").status)
   end)
 end)

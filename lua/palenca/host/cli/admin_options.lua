@@ -47,6 +47,11 @@ local function build_labels()
   return table.concat(labels, ",")
 end
 
+local function url_of(monitor)
+  local address = monitor:address()
+  return address:find("^unix:") and address or "http://" .. address
+end
+
 --- Opens the listener, if one is wanted; logs where it is.
 -- @tparam table given the parsed options
 -- @return the host's monitor; nil if none is wanted, or on failure
@@ -60,8 +65,7 @@ function admin_options.open(given)
   if not monitor then
     return nil, problem .. " (see --admin)"
   end
-  local address = monitor:address()
-  local url = address:find("^unix:") and address or "http://" .. address
+  local url = url_of(monitor)
   program_log.line("metrics and health at " .. url, { event = "admin", url = url })
   if not monitor:is_local() then
     program_log.line(string.format("palenca: warning: other machines can read the metrics at %s; "
@@ -83,6 +87,9 @@ function Page.__close(page)
   end
 end
 
+-- Seconds for which a thread is waited for.
+local START_TIMEOUT = 5
+
 local function start_threads(given)
   local page = setmetatable({}, Page)
   for _, method in ipairs({ "GET", "POST" }) do
@@ -94,9 +101,14 @@ local function start_threads(given)
       log_has_dates = program_log.has_dates(),
     }))
     page[#page + 1] = thread
-    if not thread then
-      program_log.line("palenca: the admin page is off: " .. problem,
-        { event = "admin_page", level = "warning", error = problem })
+    if thread then
+      local is_ready
+      is_ready, problem = thread:wait_ready(START_TIMEOUT)
+      problem = not is_ready and (problem or "its thread does not start") or nil
+    end
+    if problem then
+      program_log.line(string.format("palenca: no admin page: %s", problem),
+        { event = "admin_page", level = "warning", is_on = false, error = problem })
     end
   end
   return page
@@ -110,15 +122,14 @@ function admin_options.open_page(given, monitor)
   if not monitor then
     return nil
   end
-  local address = monitor:address()
+  local url = url_of(monitor)
   if not monitor:is_local() then
-    program_log.line("the admin page is off: other machines can reach http://" .. address,
-      { event = "admin_page", address = address })
+    program_log.line(string.format("palenca: no admin page: other machines can reach %s", url),
+      { event = "admin_page", url = url, is_on = false })
     return nil
-  elseif not address:find("^unix:") then
-    program_log.line("admin page at http://" .. address .. "/",
-      { event = "admin_page", url = "http://" .. address .. "/" })
   end
+  program_log.line(string.format("admin page at %s", url),
+    { event = "admin_page", url = url, is_on = true })
   return start_threads(given)
 end
 

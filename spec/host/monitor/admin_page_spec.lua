@@ -1,0 +1,438 @@
+--- The page at the listener of `palenca serve --admin`: its files, its API, and who may use them.
+local cjson = require("cjson")
+local uv = require("luv")
+local helper = require("spec.host.helper")
+local http = require("spec.support.http")
+local process = require("spec.support.process")
+
+local SCRIPT = [[
+  local palenca = require "palenca"
+  palenca.on("*", { max_attempts = 2, retry_wait = 0.01 }, function(event)
+    print("handling", event.account_id, "123.456.789-09")
+    if event.external_id == "fails" then
+      error("No reply from 50%_of\\them <script>alert(1)</script>", 0)
+    elseif event.external_id == "waits" then
+      while not io.open(os.getenv "SPEC_GO") do palenca.sleep(0.02) end
+    end
+  end)
+]]
+
+local WRITES = { ["X-Palenca-Admin"] = "1" }
+
+describe("the admin page", function()
+  local stage, served, admin, go
+
+  setup(function()
+    stage = helper.stage()
+    go = stage:directory() .. "/go"
+    served = stage:serve({ text = SCRIPT, env = { SPEC_GO = go },
+      arguments = { "--admin", "127.0.0.1:0", "--workers", "1", "--redelivery-window", "0" } })
+    admin = served.stderr:match("admin page at (http://[%d.:]+)\n")
+    helper.post(served.url, { account_id = "first", external_id = "fails" })
+    helper.post(served.url, { account_id = "second", webhook_action = "login.error",
+      name = "Juana", contact = { email = "juana@example.mx", text = "at +52 55 1234 5678" },
+      curp = "GOMC900101HDFRRL09", platform = "didi" })
+    helper.post(served.url, { account_id = "third", webhook_action = "profile.updated",
+      note = "<img src=x onerror=alert(1)>" })
+    helper.wait_state(served.db, "first", "dead")
+    helper.wait_state(served.db, "second", "done")
+    helper.wait_state(served.db, "third", "done")
+  end)
+
+  teardown(function()
+    stage:clear()
+  end)
+
+  local function get(path, headers)
+    local response = http.request("GET", admin .. path, nil, headers)
+    local is_json = response.headers["content-type"] == "application/json"
+    return response.status, is_json and cjson.decode(response.body) or response.body,
+      response.headers
+  end
+
+  local function post(path, value, headers)
+    local all = { ["X-Palenca-Admin"] = "1" }
+    for name, one in pairs(headers or {}) do
+      all[name] = one or nil
+    end
+    local body = type(value) == "string" and value or cjson.encode(value)
+    local response = http.request("POST", admin .. path, body, all)
+    return response.status, cjson.decode(response.body), response.headers
+  end
+
+  -- The accounts of the events that a search finds, newest first.
+  local function found(query)
+    local status, answer = get("/api/events" .. query)
+    assert.equal(200, status, answer.error)
+    local names = {}
+    for i, event in ipairs(answer.events) do
+      names[i] = event.account_id
+    end
+    return table.concat(names, " "), answer
+  end
+
+  local function id_of(account)
+    return select(2, found("?account_id=" .. account)).events[1].id
+  end
+
+  local function path_of(account, rest)
+    return ("/api/events/%d%s"):format(id_of(account), rest or "")
+  end
+
+  it("serves its files alone, under a policy that runs no script of others", function()
+    local folder, count = "lua/palenca/host/admin_page", 0
+    local scan = assert(uv.fs_scandir(folder))
+    for name in function() return (uv.fs_scandir_next(scan)) end do
+      local status, text, headers = get("/" .. name)
+      assert.equal(200, status, name)
+      assert.equal(helper.read_file(folder .. "/" .. name), text)
+      assert.truthy(headers["content-security-policy"]:find("^default%-src 'none'; script%-src "
+        .. "'self'; style%-src 'self'; connect%-src 'self'; img%-src 'self' data:; base%-uri "
+        .. "'none'; form%-action 'none'; frame%-ancestors 'none'$"))
+      assert.equal("nosniff", headers["x-content-type-options"])
+      assert.is_nil(headers["access-control-allow-origin"])
+      count = count + 1
+    end
+    assert.is_true(count > 0)
+    local _, index, headers = get("/")
+    assert.equal(helper.read_file(folder .. "/index.html"), index)
+    assert.equal("text/html; charset=utf-8", headers["content-type"])
+    for _, path in ipairs { "/nothing.js", "/../index.html", "/..%2findex.html", "/%2e%2e/index.html",
+      "/admin_page/index.html", "/console.html", "//index.html", "/index.html/", "/index.html%00",
+      "/events.db", "/.", "/..", "/api", "/api/", "/api/events/" } do
+      local status, answer = get(path)
+      assert.is_true(status == 404 or status == 400, path)
+      assert.truthy(answer.error)
+    end
+  end)
+
+  it("finds events by what they are, the newest first", function()
+    assert.equal("third second first", (found("")))
+    assert.equal("second first", (found("?action=login.*")))
+    assert.equal("second", (found("?action=login.error&state=done")))
+    assert.equal("", (found("?action=login")))
+    assert.equal("first", (found("?account_id=first&platform=uber&state=dead")))
+    assert.equal("second", (found("?platform=didi")))
+    assert.equal("first", (found("?error=REPLY+from+50%25_of%5C")))
+    assert.equal("", (found("?error=50%25Xof")))
+    assert.equal("third second first", (found("?action=&account_id=&state=&error=&before=")))
+    local _, all = found("")
+    local second = all.events[2].received_at
+    local function received(from, to)
+      local names = {}
+      for _, event in ipairs(all.events) do
+        names[#names + 1] = event.received_at >= from and event.received_at < to
+          and event.account_id or nil
+      end
+      return table.concat(names, " ")
+    end
+    assert.equal(received(second, second + 1),
+      (found(("?since=%d&until=%d"):format(second, second + 1))))
+    assert.equal(received(0, second), (found(("?until=%d"):format(second))))
+    assert.equal("", (found(("?since=%d"):format(all.events[1].received_at + 1))))
+    assert.equal(cjson.null, all.next)
+  end)
+
+  it("gives all of an event in a list, and pages", function()
+    local names, answer = found("?limit=2")
+    assert.equal("third second", names)
+    local rest, last = found(("?limit=2&before=%d"):format(answer.next))
+    assert.same({ "first", cjson.null }, { rest, last.next })
+    local event, now = last.events[1], os.time() * 1000
+    assert.same({ "login.success", "first", "uber", "dead", 2, 0, cjson.null },
+      { event.action, event.account_id, event.platform, event.state, event.attempts,
+        event.replays, event.due_at })
+    assert.is_true(event.received_at > now - 600000 and event.finished_at >= event.received_at)
+    assert.equal("No reply from 50%_of\\them <script>alert(1)</script>", event.error)
+  end)
+
+  it("names what is wrong with a search", function()
+    for query, word in pairs { ["?limit=0"] = "limit", ["?limit=201"] = "limit",
+      ["?state=new"] = "state", ["?before=x"] = "before", ["?since=-1"] = "since",
+      ["?nothing=1"] = "nothing", ["?action=a&action=b"] = "action", ["?error=%01"] = "error",
+      ["?until=1.5"] = "until", ["?account_id=" .. ("x"):rep(201)] = "account_id" } do
+      local status, answer = get("/api/events" .. query)
+      assert.equal(400, status, query)
+      assert.truthy(answer.error:find("'" .. word .. "'", 1, true), answer.error)
+    end
+    for _, path in ipairs { "x", "0", "-1", "1e3", "99999999999999999999" } do
+      assert.equal(400, (get("/api/events/" .. path)), path)
+    end
+    assert.equal(404, (get("/api/events/7")))
+    assert.equal(405, (get("/api/replay")))
+    assert.equal(405, (post("/api/events", {})))
+  end)
+
+  it("shows an event with its attempts, and its body masked", function()
+    local _, answer = get(path_of("first"))
+    assert.equal(2, #answer.attempts)
+    local first, last = answer.attempts[1], answer.attempts[2]
+    assert.same({ "retry", 0, 1, 0 }, { first.outcome, first.replay, first.attempt,
+      first.lines_left_out })
+    assert.same({ "handling\tfirst\t[identity number]" }, first.lines)
+    assert.same({ "dead", 2, answer.event.error }, { last.outcome, last.attempt, last.error })
+    assert.is_true(first.started_at >= answer.event.received_at and first.duration_ms >= 0)
+    _, answer = get(path_of("second"))
+    local body = cjson.decode(answer.event.body)
+    assert.same({ "[name]", "[email]", "[identity number]", "at [phone number]", "second" },
+      { body.data.name, body.data.contact.email, body.data.curp, body.data.contact.text,
+        body.data.account_id })
+    assert.is_true(answer.event.body_size > 100)
+  end)
+
+  it("shows a body as it is only when asked to, and says so in the log", function()
+    local id = id_of("second")
+    local status, answer, headers = post(path_of("second", "/body"), {})
+    assert.equal(200, status)
+    assert.equal("no-store", headers["cache-control"])
+    assert.equal("juana@example.mx", cjson.decode(answer.body).data.contact.email)
+    assert.equal(404, (post("/api/events/7/body", {})))
+    served:wait_output("stderr",
+      ("(palenca: admin page: show_body of event %d by 127.0.0.1: shown\n)"):format(id))
+    served:wait_output("stderr", "(show_body of event 7 by 127.0.0.1: there is none\n)")
+  end)
+
+  it("is inert, whatever was sent to it", function()
+    for _, path in ipairs { "/api/events", path_of("third"), path_of("first") } do
+      local _, _, headers = get(path)
+      assert.same({ "application/json", "nosniff", "no-store" }, { headers["content-type"],
+        headers["x-content-type-options"], headers["cache-control"] })
+      assert.truthy(headers["content-security-policy"]:find("^default%-src 'none'"))
+    end
+    local response = http.request("GET", admin .. "/api/events?%3Cscript%3E=1")
+    assert.same({ 400, "application/json" }, { response.status, response.headers["content-type"] })
+  end)
+
+  it("counts the events, and knows whether the process is ready", function()
+    local answer
+    helper.ask_until(function()
+      answer = select(2, get("/api/stats"))
+      return answer.states.done == 2 and answer.states.dead == 1
+    end, "the counts")
+    assert.same({ received = 0, running = 0, retry = 0, done = 2, dead = 1 }, answer.states)
+    assert.same({ true, {}, cjson.null }, { answer.ready, answer.reasons,
+      answer.oldest_unfinished_at })
+    assert.is_true(math.abs(answer.time / 1000 - os.time()) < 600)
+    assert.truthy(answer.version:find("^%d+%.%d+"))
+  end)
+
+  it("runs an event again, or all that match", function()
+    local status, answer = post("/api/replay", { id = id_of("second") })
+    assert.same({ 200, { replayed = 1, left_out = 0 } }, { status, answer })
+    helper.ask_until(function()
+      return select(2, get(path_of("second"))).event.finished_at ~= cjson.null
+    end, "the replay")
+    _, answer = get(path_of("second"))
+    assert.same({ 2, 1, 1 }, { #answer.attempts, answer.event.replays, answer.event.attempts })
+    helper.post(served.url, { account_id = "waiting", external_id = "waits" })
+    helper.wait_state(served.db, "waiting", "running")
+    _, answer = post("/api/replay", { filter = { action = "login.*", state = "" } })
+    assert.same({ replayed = 2, left_out = 1 }, answer)
+    _, answer = post("/api/replay", { id = id_of("waiting") })
+    assert.same({ replayed = 0, left_out = 1 }, answer)
+    assert.equal(404, (post("/api/replay", { id = 7 })))
+    process.write_file(go, "")
+    helper.wait_state(served.db, "first", "dead")
+    helper.wait_state(served.db, "second", "done")
+    helper.wait_state(served.db, "waiting", "done")
+    served:wait_output("stderr", '(replay of action="login%.%*" by 127%.0%.0%.1: '
+      .. "2 run again, 1 left out\n)")
+  end)
+
+  it("deletes what matches, once it has said how much that is", function()
+    helper.post(served.url, { account_id = "spare", external_id = "fails" })
+    helper.wait_state(served.db, "spare", "dead")
+    local filter = { account_id = "spare", error = "no reply" }
+    local _, would = post("/api/purge", { filter = filter, dry_run = true })
+    assert.is_true(would.events == 1 and would.bytes > 100)
+    assert.equal("spare", (found("?account_id=spare")))
+    local _, purged = post("/api/purge", { filter = filter })
+    assert.same(would, purged)
+    assert.equal("", (found("?account_id=spare")))
+    served:wait_output("stderr", '(purge of account_id="spare" error="no reply" by 127%.0%.0%.1: '
+      .. "deleted 1 events\n)")
+    assert.equal("0", helper.query(served.db,
+      "SELECT count(*) FROM attempts WHERE id NOT IN (SELECT id FROM events)"))
+  end)
+
+  it("names what is wrong with a change", function()
+    for _, case in ipairs {
+      { "/api/replay", {}, "'id' or 'filter'" },
+      { "/api/replay", { id = 1, filter = { state = "dead" } }, "'id' or 'filter'" },
+      { "/api/replay", { id = "x" }, "'id'" }, { "/api/replay", { id = 1.5 }, "'id'" },
+      { "/api/replay", { filter = { limit = 1 } }, "'limit'" },
+      { "/api/replay", { filter = { before = 1 } }, "'before'" },
+      { "/api/replay", { filter = "all" }, "'filter'" },
+      { "/api/replay", { other = 1 }, "'other'" },
+      { "/api/purge", {}, "'filter'" },
+      { "/api/purge", { filter = { state = "gone" } }, "'state'" },
+      { "/api/purge", { filter = { account_id = 5 } }, "'account_id'" },
+      { "/api/purge", { filter = { state = "done" }, dry_run = 1 }, "'dry_run'" },
+      { "/api/purge", "[]", "object" }, { "/api/purge", "{", "object" },
+    } do
+      local status, answer = post(case[1], case[2])
+      assert.equal(400, status, case[3])
+      assert.truthy(answer.error:find(case[3], 1, true), answer.error)
+    end
+    assert.equal(413, (post("/api/replay", { filter = { error = ("x"):rep(20000) } })))
+  end)
+
+  -- What a page of another origin can have a browser send, and what it cannot.
+  it("takes no change from another page", function()
+    local body = cjson.encode({ id = id_of("first") })
+    local host = admin:match("//(.*)")
+    local before = helper.query(served.db, "SELECT sum(replays) FROM events")
+    for _, case in ipairs {
+      { 415, { ["Content-Type"] = "text/plain" } },
+      { 415, { ["Content-Type"] = "application/x-www-form-urlencoded" } },
+      { 415, { ["Content-Type"] = "multipart/form-data; boundary=x" } },
+      { 415, { ["Content-Type"] = "application/json-but-not" } },
+      { 403, { ["X-Palenca-Admin"] = "0" } }, { 403, { ["X-Palenca-Admin"] = "" } },
+      { 403, { Origin = "http://elsewhere.example" } }, { 403, { Origin = "null" } },
+      { 403, { Origin = "https://" .. host } }, { 403, { Origin = "http://" .. host .. "0" } },
+      { 403, { Origin = "http://127.0.0.1" } },
+      { 403, { ["Sec-Fetch-Site"] = "cross-site" } },
+      { 403, { ["Sec-Fetch-Site"] = "same-site" } },
+      { 403, { Host = "rebound.example" } },
+      { 403, { Host = "rebound.example", Origin = "http://rebound.example" } },
+    } do
+      local headers = { ["X-Palenca-Admin"] = "1" }
+      for name, value in pairs(case[2]) do
+        headers[name] = value
+      end
+      for _, path in ipairs { "/api/replay", "/api/purge", path_of("first", "/body") } do
+        local response = http.request("POST", admin .. path, body, headers)
+        assert.equal(case[1], response.status, cjson.encode(case[2]))
+        assert.is_nil(response.headers["access-control-allow-origin"])
+        assert.truthy(cjson.decode(response.body).error)
+      end
+    end
+    local response = http.request("POST", admin .. "/api/replay", body)
+    assert.equal(403, response.status)
+    assert.equal(before, helper.query(served.db, "SELECT sum(replays) FROM events"))
+    assert.equal(200, http.request("POST", admin .. path_of("first", "/body"), "{}", {
+      ["X-Palenca-Admin"] = "1", Origin = "http://" .. host, ["Sec-Fetch-Site"] = "same-origin",
+      ["Content-Type"] = "application/json; charset=utf-8" }).status)
+  end)
+
+  it("shows nothing to another page, and answers no question of its browser", function()
+    for _, path in ipairs { "/", "/api/events", "/api/stats", path_of("first") } do
+      for _, headers in ipairs { { ["Sec-Fetch-Site"] = "cross-site" },
+        { ["Sec-Fetch-Site"] = "same-site" }, { Host = "rebound.example" },
+        { Origin = "http://elsewhere.example" } } do
+        assert.equal(403, (get(path, headers)), path)
+      end
+      assert.equal(200, (get(path, { ["Sec-Fetch-Site"] = "none" })))
+      assert.equal(200, (get(path, { ["Sec-Fetch-Site"] = "same-origin" })))
+    end
+    for _, method in ipairs { "OPTIONS", "PUT", "DELETE", "PATCH" } do
+      local response = http.request(method, admin .. "/api/replay", nil,
+        { Origin = "http://elsewhere.example", ["Access-Control-Request-Method"] = "POST",
+          ["Access-Control-Request-Headers"] = "x-palenca-admin" })
+      assert.is_true(response.status == 405 or response.status == 403, method)
+      for name in pairs(response.headers) do
+        assert.is_nil(name:find("access%-control"), name)
+      end
+    end
+  end)
+
+  it("changes nothing by GET", function()
+    local function all()
+      return helper.query(served.db, "SELECT group_concat(id || state || replays) FROM events")
+    end
+    local before = all()
+    for _, path in ipairs { "/api/replay?id=1", "/api/purge", path_of("first", "/body"),
+      "/api/events?state=dead", path_of("first"), "/api/stats" } do
+      get(path, WRITES)
+    end
+    assert.equal(before, all())
+  end)
+
+  it("leaves a place for those who watch, however many connections it has", function()
+    local connections = {}
+    for i = 1, 60 do
+      connections[i] = stage:connect(admin)
+      connections[i]:send("GET /api/stats HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    end
+    local statuses = {}
+    for i = 1, 60 do
+      local status = connections[i]:response().status
+      statuses[status] = (statuses[status] or 0) + 1
+    end
+    assert.is_true((statuses[200] or 0) > 0, "none has a response")
+    assert.is_true((statuses[503] or 0) >= 12, "all have one")
+    for _, path in ipairs { "/healthz", "/readyz", "/metrics" } do
+      assert.equal(200, http.request("GET", admin .. path).status)
+    end
+    for _, connection in ipairs(connections) do
+      connection:close()
+    end
+    helper.ask_until(function()
+      return http.request("GET", admin .. "/api/stats").status == 200
+    end, "the page")
+  end)
+end)
+
+describe("the admin page", function()
+  local stage = helper.stage_for_each()
+
+  it("is at a Unix socket as well", function()
+    local directory = stage:directory()
+    local path = directory .. "/admin.sock"
+    local served = stage:serve({ directory = directory, text = SCRIPT,
+      arguments = { "--admin", "unix:" .. path } })
+    helper.post(served.url, { account_id = "a" })
+    local id = ("%d"):format(helper.wait_state(served.db, "a", "done").id)
+    local function curl(...)
+      local status, out, err = process.run("/usr/bin/curl", { "-sS", "--unix-socket", path, ... })
+      assert.equal(0, status, err)
+      return cjson.decode(out)
+    end
+    assert.equal(id, ("%d"):format(curl("http://palenca/api/events").events[1].id))
+    assert.same({ replayed = 1, left_out = 0 }, curl("-HContent-Type: application/json",
+      "-HX-Palenca-Admin: 1", "-d", '{"id":' .. id .. "}", "http://palenca/api/replay"))
+    served:wait_output("stderr", "(palenca: admin page: replay of event " .. id
+      .. " by unix: replayed\n)")
+  end)
+
+  it("is not there before the script is loaded, and no change is made while the process ends", function()
+    local directory = stage:directory()
+    local script = process.write_file(directory .. "/script.lua", [[
+      local palenca = require "palenca"
+      while not io.open(os.getenv "SPEC_GO") do palenca.sleep(0.05) end
+      palenca.on("*", function() palenca.sleep(60) end)]])
+    local served = stage:palenca({ "serve", script, "--listen", "127.0.0.1:0", "--admin",
+      "127.0.0.1:0", "--db", directory .. "/events.db", "--workers", "1", "--drain-timeout", "60" },
+      { env = { PALENCA_API_KEY = "k", SPEC_GO = directory .. "/go" } })
+    local admin = served:wait_output("stderr", "metrics and health at (http%S+)\n")
+    assert.equal(503, http.request("GET", admin .. "/").status)
+    assert.equal(503, http.request("POST", admin .. "/api/replay", "{}", WRITES).status)
+    process.write_file(directory .. "/go", "")
+    local url = served:wait_output("stderr", "receiving webhooks at (http%S+),")
+    assert.equal(200, http.request("GET", admin .. "/api/stats").status)
+    helper.post(url, { account_id = "a" })
+    local id = helper.wait_state(directory .. "/events.db", "a", "running").id
+    served:kill("sigterm")
+    helper.ask_until(function()
+      return http.request("GET", admin .. "/readyz").status == 503
+    end, "the end")
+    assert.equal(503, http.request("POST", admin .. "/api/replay", ('{"id":%d}'):format(id),
+      WRITES).status)
+    assert.equal(200, http.request("GET", admin .. "/api/events").status)
+    served:kill("sigterm")
+    served:wait_exit()
+  end)
+
+  it("shows no body that it does not understand", function()
+    local served = stage:serve({ text = SCRIPT, arguments = { "--admin", "127.0.0.1:0" } })
+    local admin = served.stderr:match("admin page at (http://[%d.:]+)\n")
+    helper.post(served.url, { account_id = "a" })
+    local id = helper.wait_state(served.db, "a", "done").id
+    helper.change_database(served.db, "UPDATE bodies SET body = CAST('name=Juana' AS BLOB)")
+    local response = http.request("GET", ("%s/api/events/%d"):format(admin, id))
+    assert.equal(200, response.status)
+    assert.equal(cjson.null, cjson.decode(response.body).event.body)
+    assert.is_nil(response.body:find("Juana", 1, true))
+    assert.equal(0, served:stop())
+  end)
+end)
