@@ -182,8 +182,8 @@ end
 local function audit(request, action, what, result)
   what = redact.identity(what)
   program_log.line(string.format("palenca: admin page: %s of %s by %s: %s", action, what,
-    request.peer, result), { event = "admin_action", action = action, peer = request.peer, what = what,
-    result = result })
+    request.peer, result), { event = "admin_action", action = action, peer = request.peer,
+    what = what, result = result })
 end
 
 -- Does it, and leaves a line in any case.
@@ -197,10 +197,15 @@ local function audited(request, action, what, work, describe)
   return result
 end
 
+-- Whether there is a null beside the strings: what is decoded lacks it, as if it were not there.
+local function has_null(text)
+  return text:gsub("\\.", ""):gsub('"[^"]*"', ""):find("null", 1, true) ~= nil
+end
+
 local function read_object(request, known)
   local ok, value = pcall(json.decode, request.body)
-  if not ok or type(value) ~= "table" or json.is_array(value) then
-    error({ invalid = "the body must be a JSON object" }, 0)
+  if not ok or type(value) ~= "table" or json.is_array(value) or has_null(request.body) then
+    error({ invalid = "the body must be a JSON object, without null" }, 0)
   end
   for name in pairs(value) do
     if not known[name] then

@@ -13,8 +13,10 @@ local function fail(name, what)
 end
 
 local function text(name, value)
-  if type(value) ~= "string" or #value > TEXT_MAX or value:find("[%z\1-\31\127]") then
-    fail(name, ("must be text of at most %d bytes, without control characters"):format(TEXT_MAX))
+  if type(value) ~= "string" or value == "" or #value > TEXT_MAX
+    or value:find("[%z\1-\31\127]")
+  then
+    fail(name, ("must be text of 1 to %d bytes, without control characters"):format(TEXT_MAX))
   end
   return value
 end
@@ -42,7 +44,7 @@ end
 local NUMBER_MAX = 9007199254740992
 
 local function time(name, value)
-  return whole(name, value, 0, NUMBER_MAX) / 1000
+  return whole(name, value, 1, NUMBER_MAX) / 1000
 end
 
 local function id(name, value)
@@ -61,9 +63,8 @@ local function read(values, more)
     local convert = FIELDS[name] or more[name]
     if not convert then
       fail(name, "is not known")
-    elseif value ~= "" then
-      filter[name] = convert(name, value)
     end
+    filter[name] = convert(name, value)
   end
   return filter
 end
@@ -86,14 +87,15 @@ end
 -- @tparam ?string query as it was sent
 -- @treturn table for `host.events.list`; raises `{ invalid = message }`
 function admin_filter.of_query(query)
-  local values = {}
+  local values, seen = {}, {}
   for pair in (query or ""):gmatch("[^&]+") do
     local name, value = pair:match("^([^=]*)=?(.*)$")
     name = unescape(name)
-    if values[name] then
+    if seen[name] then
       fail(name, "is there more than once")
     end
-    values[name] = unescape(value)
+    seen[name] = true
+    values[name] = value ~= "" and unescape(value) or nil -- a form sends all of its fields
   end
   local filter = read(values, PAGE_FIELDS)
   filter.limit = filter.limit or LIMIT

@@ -32,7 +32,13 @@ end
 -- @treturn table
 function attempt_log.add(kept, text)
   kept = kept or { size = 0, left_out = 0 }
-  for line in text:gsub("\n$", ""):gmatch("[^\n]*") do
+  text = text:gsub("\n$", "")
+  if #text > SIZE_MAX then -- what is before the last lines would be dropped one by one
+    local first = text:find("\n", -SIZE_MAX, true) or 0
+    kept.left_out = kept.left_out + select(2, text:sub(1, first):gsub("\n", ""))
+    text = text:sub(first + 1)
+  end
+  for line in text:gmatch("[^\n]*") do
     add_line(kept, line)
   end
   return kept

@@ -40,7 +40,7 @@ local function prepare()
         'https://receiver.example.com/webhooks/palenca', 'data', json_object('user_id', account_id,
         'account_id', account_id, 'external_id', 'customer-' || id, 'country', 'mx', 'platform',
         iif(id %% 3, 'uber', 'didi'), 'status_details', NULL, 'webhook_id', account_id,
-        'webhook_action', action, 'created_at', '2026-03-01T12:30:00.000000Z')) AS BLOB) FROM events;
+        'webhook_action', action, 'created_at', '2026-03-01T12:30:00Z')) AS BLOB) FROM events;
     INSERT INTO attempts SELECT id, 0, attempts, received_at + 5, 240, state - 3
         + (state = 4), error, NULL, NULL FROM events;
     COMMIT]]):format(EVENTS, FIRST, FIRST + 250) })

@@ -97,8 +97,9 @@ describe("the admin page", function()
     local _, index, headers = get("/")
     assert.equal(helper.read_file(folder .. "/index.html"), index)
     assert.equal("text/html; charset=utf-8", headers["content-type"])
-    for _, path in ipairs { "/nothing.js", "/../index.html", "/..%2findex.html", "/%2e%2e/index.html",
-      "/admin_page/index.html", "/console.html", "//index.html", "/index.html/", "/index.html%00",
+    for _, path in ipairs { "/nothing.js", "/../index.html", "/..%2findex.html",
+      "/%2e%2e/index.html", "/admin_page/index.html", "/console.html", "//index.html",
+      "/index.html/", "/index.html%00",
       "/events.db", "/.", "/..", "/api", "/api/", "/api/events/" } do
       local status, answer = get(path)
       assert.is_true(status == 404 or status == 400, path)
@@ -222,13 +223,13 @@ describe("the admin page", function()
     helper.ask_until(function()
       return select(2, get(path_of("second"))).event.finished_at ~= cjson.null
     end, "the replay")
-    _, answer = get(path_of("second"))
+    answer = select(2, get(path_of("second")))
     assert.same({ 2, 1, 1 }, { #answer.attempts, answer.event.replays, answer.event.attempts })
     helper.post(served.url, { account_id = "waiting", external_id = "waits" })
     helper.wait_state(served.db, "waiting", "running")
-    _, answer = post("/api/replay", { filter = { action = "login.*", state = "" } })
+    answer = select(2, post("/api/replay", { filter = { action = "login.*" } }))
     assert.same({ replayed = 2, left_out = 1 }, answer)
-    _, answer = post("/api/replay", { id = id_of("waiting") })
+    answer = select(2, post("/api/replay", { id = id_of("waiting") }))
     assert.same({ replayed = 0, left_out = 1 }, answer)
     assert.equal(404, (post("/api/replay", { id = 7 })))
     process.write_file(go, "")
@@ -269,11 +270,17 @@ describe("the admin page", function()
       { "/api/purge", { filter = { account_id = 5 } }, "'account_id'" },
       { "/api/purge", { filter = { state = "done" }, dry_run = 1 }, "'dry_run'" },
       { "/api/purge", "[]", "object" }, { "/api/purge", "{", "object" },
+      { "/api/purge", { filter = { account_id = "" } }, "'account_id'" },
+      { "/api/purge", { filter = { ["until"] = 0 } }, "'until'" },
+      { "/api/purge", '{"filter":{"since":null}}', "null" },
+      { "/api/replay", '{"filter":{"error":"\\"null","state":null}}', "null" },
     } do
       local status, answer = post(case[1], case[2])
       assert.equal(400, status, case[3])
       assert.truthy(answer.error:find(case[3], 1, true), answer.error)
     end
+    assert.same({ events = 0, bytes = 0, kept = 0 }, select(2, post("/api/purge",
+      { filter = { error = 'a "null" \\' } })))
     assert.equal(413, (post("/api/replay", { filter = { error = ("x"):rep(20000) } })))
   end)
 
@@ -395,7 +402,7 @@ describe("the admin page", function()
       .. " by unix: replayed\n)")
   end)
 
-  it("is not there before the script is loaded, and no change is made while the process ends", function()
+  it("is not there before the script is loaded, and takes no change as the process ends", function()
     local directory = stage:directory()
     local script = process.write_file(directory .. "/script.lua", [[
       local palenca = require "palenca"
