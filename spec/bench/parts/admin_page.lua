@@ -86,10 +86,10 @@ end
 local function search(served, case)
   local all, slowest, next_id, found = 0, 0, cjson.null, 0
   repeat
-    local answer, ms = ask(served, case[2] .. (next_id ~= cjson.null and "&before=" .. ("%d")
+    local result, ms = ask(served, case[2] .. (next_id ~= cjson.null and "&before=" .. ("%d")
       :format(next_id) or ""))
     all, slowest = all + ms, math.max(slowest, ms)
-    found, next_id = found + #answer.events, answer.next
+    found, next_id = found + #result.events, result.next
   until found > 0 or next_id == cjson.null
   assert((found > 0) == case[3], case[1])
   return { all = all, slowest = slowest }

@@ -62,13 +62,13 @@ describe("the admin page", function()
 
   -- The accounts of the events that a search finds, newest first.
   local function found(query)
-    local status, answer = get("/api/events" .. query)
-    assert.equal(200, status, answer.error)
+    local status, result = get("/api/events" .. query)
+    assert.equal(200, status, result.error)
     local names = {}
-    for i, event in ipairs(answer.events) do
+    for i, event in ipairs(result.events) do
       names[i] = event.account_id
     end
-    return table.concat(names, " "), answer
+    return table.concat(names, " "), result
   end
 
   local function id_of(account)
@@ -101,9 +101,9 @@ describe("the admin page", function()
       "/%2e%2e/index.html", "/admin_page/index.html", "/console.html", "//index.html",
       "/index.html/", "/index.html%00",
       "/events.db", "/.", "/..", "/api", "/api/", "/api/events/" } do
-      local status, answer = get(path)
+      local status, result = get(path)
       assert.is_true(status == 404 or status == 400, path)
-      assert.truthy(answer.error)
+      assert.truthy(result.error)
     end
   end)
 
@@ -135,9 +135,9 @@ describe("the admin page", function()
   end)
 
   it("gives all of an event in a list, and pages", function()
-    local names, answer = found("?limit=2")
+    local names, result = found("?limit=2")
     assert.equal("third second", names)
-    local rest, last = found(("?limit=2&before=%d"):format(answer.next))
+    local rest, last = found(("?limit=2&before=%d"):format(result.next))
     assert.same({ "first", cjson.null }, { rest, last.next })
     local event, now = last.events[1], os.time() * 1000
     assert.same({ "login.success", "first", "uber", "dead", 2, 0, cjson.null },
@@ -152,9 +152,9 @@ describe("the admin page", function()
       ["?state=new"] = "state", ["?before=x"] = "before", ["?since=-1"] = "since",
       ["?nothing=1"] = "nothing", ["?action=a&action=b"] = "action", ["?error=%01"] = "error",
       ["?until=1.5"] = "until", ["?account_id=" .. ("x"):rep(201)] = "account_id" } do
-      local status, answer = get("/api/events" .. query)
+      local status, result = get("/api/events" .. query)
       assert.equal(400, status, query)
-      assert.truthy(answer.error:find("'" .. word .. "'", 1, true), answer.error)
+      assert.truthy(result.error:find("'" .. word .. "'", 1, true), result.error)
     end
     for _, path in ipairs { "x", "0", "-1", "1e3", "99999999999999999999" } do
       assert.equal(400, (get("/api/events/" .. path)), path)
@@ -165,28 +165,28 @@ describe("the admin page", function()
   end)
 
   it("shows an event with its attempts, and its body masked", function()
-    local _, answer = get(path_of("first"))
-    assert.equal(2, #answer.attempts)
-    local first, last = answer.attempts[1], answer.attempts[2]
+    local _, result = get(path_of("first"))
+    assert.equal(2, #result.attempts)
+    local first, last = result.attempts[1], result.attempts[2]
     assert.same({ "retry", 0, 1, 0 }, { first.outcome, first.replay, first.attempt,
       first.lines_left_out })
     assert.same({ "handling\tfirst\t[identity number]" }, first.lines)
-    assert.same({ "dead", 2, answer.event.error }, { last.outcome, last.attempt, last.error })
-    assert.is_true(first.started_at >= answer.event.received_at and first.duration_ms >= 0)
-    _, answer = get(path_of("second"))
-    local body = cjson.decode(answer.event.body)
+    assert.same({ "dead", 2, result.event.error }, { last.outcome, last.attempt, last.error })
+    assert.is_true(first.started_at >= result.event.received_at and first.duration_ms >= 0)
+    _, result = get(path_of("second"))
+    local body = cjson.decode(result.event.body)
     assert.same({ "[name]", "[email]", "[identity number]", "at [phone number]", "second" },
       { body.data.name, body.data.contact.email, body.data.curp, body.data.contact.text,
         body.data.account_id })
-    assert.is_true(answer.event.body_size > 100)
+    assert.is_true(result.event.body_size > 100)
   end)
 
   it("shows a body as it is only when asked to, and says so in the log", function()
     local id = id_of("second")
-    local status, answer, headers = post(path_of("second", "/body"), {})
+    local status, result, headers = post(path_of("second", "/body"), {})
     assert.equal(200, status)
     assert.equal("no-store", headers["cache-control"])
-    assert.equal("juana@example.mx", cjson.decode(answer.body).data.contact.email)
+    assert.equal("juana@example.mx", cjson.decode(result.body).data.contact.email)
     assert.equal(404, (post("/api/events/7/body", {})))
     served:wait_output("stderr",
       ("(palenca: admin page: show_body of event %d by 127.0.0.1: shown\n)"):format(id))
@@ -205,32 +205,32 @@ describe("the admin page", function()
   end)
 
   it("counts the events, and knows whether the process is ready", function()
-    local answer
+    local result
     helper.ask_until(function()
-      answer = select(2, get("/api/stats"))
-      return answer.states.done == 2 and answer.states.dead == 1
+      result = select(2, get("/api/stats"))
+      return result.states.done == 2 and result.states.dead == 1
     end, "the counts")
-    assert.same({ received = 0, running = 0, retry = 0, done = 2, dead = 1 }, answer.states)
-    assert.same({ true, {}, cjson.null }, { answer.ready, answer.reasons,
-      answer.oldest_unfinished_at })
-    assert.is_true(math.abs(answer.time / 1000 - os.time()) < 600)
-    assert.truthy(answer.version:find("^%d+%.%d+"))
+    assert.same({ received = 0, running = 0, retry = 0, done = 2, dead = 1 }, result.states)
+    assert.same({ true, {}, cjson.null }, { result.ready, result.reasons,
+      result.oldest_unfinished_at })
+    assert.is_true(math.abs(result.time / 1000 - os.time()) < 600)
+    assert.truthy(result.version:find("^%d+%.%d+"))
   end)
 
   it("runs an event again, or all that match", function()
-    local status, answer = post("/api/replay", { id = id_of("second") })
-    assert.same({ 200, { replayed = 1, left_out = 0 } }, { status, answer })
+    local status, result = post("/api/replay", { id = id_of("second") })
+    assert.same({ 200, { replayed = 1, left_out = 0 } }, { status, result })
     helper.ask_until(function()
       return select(2, get(path_of("second"))).event.finished_at ~= cjson.null
     end, "the replay")
-    answer = select(2, get(path_of("second")))
-    assert.same({ 2, 1, 1 }, { #answer.attempts, answer.event.replays, answer.event.attempts })
+    result = select(2, get(path_of("second")))
+    assert.same({ 2, 1, 1 }, { #result.attempts, result.event.replays, result.event.attempts })
     helper.post(served.url, { account_id = "waiting", external_id = "waits" })
     helper.wait_state(served.db, "waiting", "running")
-    answer = select(2, post("/api/replay", { filter = { action = "login.*" } }))
-    assert.same({ replayed = 2, left_out = 1 }, answer)
-    answer = select(2, post("/api/replay", { id = id_of("waiting") }))
-    assert.same({ replayed = 0, left_out = 1 }, answer)
+    result = select(2, post("/api/replay", { filter = { action = "login.*" } }))
+    assert.same({ replayed = 2, left_out = 1 }, result)
+    result = select(2, post("/api/replay", { id = id_of("waiting") }))
+    assert.same({ replayed = 0, left_out = 1 }, result)
     assert.equal(404, (post("/api/replay", { id = 7 })))
     process.write_file(go, "")
     helper.wait_state(served.db, "first", "dead")
@@ -275,9 +275,9 @@ describe("the admin page", function()
       { "/api/purge", '{"filter":{"since":null}}', "null" },
       { "/api/replay", '{"filter":{"error":"\\"null","state":null}}', "null" },
     } do
-      local status, answer = post(case[1], case[2])
+      local status, result = post(case[1], case[2])
       assert.equal(400, status, case[3])
-      assert.truthy(answer.error:find(case[3], 1, true), answer.error)
+      assert.truthy(result.error:find(case[3], 1, true), result.error)
     end
     assert.same({ events = 0, bytes = 0, kept = 0 }, select(2, post("/api/purge",
       { filter = { error = 'a "null" \\' } })))
@@ -322,7 +322,7 @@ describe("the admin page", function()
       ["Content-Type"] = "application/json; charset=utf-8" }).status)
   end)
 
-  it("shows nothing to another page, and answers no question of its browser", function()
+  it("shows nothing to another page, and has no response for its browser", function()
     for _, path in ipairs { "/", "/api/events", "/api/stats", path_of("first") } do
       for _, headers in ipairs { { ["Sec-Fetch-Site"] = "cross-site" },
         { ["Sec-Fetch-Site"] = "same-site" }, { Host = "rebound.example" },
@@ -400,6 +400,25 @@ describe("the admin page", function()
       "-HX-Palenca-Admin: 1", "-d", '{"id":' .. id .. "}", "http://palenca/api/replay"))
     served:wait_output("stderr", "(palenca: admin page: replay of event " .. id
       .. " by unix: replayed\n)")
+  end)
+
+  it("leaves an entry of the log for each change, and says where it is", function()
+    local directory = stage:directory()
+    local script = process.write_file(directory .. "/script.lua", SCRIPT)
+    local served = stage:palenca({ "serve", script, "--listen", "127.0.0.1:0", "--admin",
+      "127.0.0.1:0", "--db", directory .. "/events.db", "--workers", "1", "--json" },
+      { env = { PALENCA_API_KEY = "k" } })
+    local place = cjson.decode(served:wait_output("stderr", '({[^\n]*"event":"admin_page"[^\n]*})'))
+    served:wait_output("stderr", '("event":"ready")')
+    assert.is_true(place.is_on)
+    http.request("POST", place.url .. "/api/purge", '{"filter":{"error":"GOMC900101HDFRRL09"}}',
+      WRITES)
+    local entry = cjson.decode(served:wait_output("stderr",
+      '({[^\n]*"event":"admin_action"[^\n]*})'))
+    assert.truthy(entry.time)
+    entry.time = nil
+    assert.same({ level = "info", event = "admin_action", action = "purge", peer = "127.0.0.1",
+      what = 'error="[identity number]"', result = "deleted 0 events" }, entry)
   end)
 
   it("is not there before the script is loaded, and takes no change as the process ends", function()

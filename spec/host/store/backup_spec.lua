@@ -103,6 +103,7 @@ describe("palenca events backup", function()
     local restored = served.directory .. "/restored.db"
     local result = restore(restored)
     assert.are.equal(1, result.events)
+    assert.are.equal("1", helper.query(restored, "SELECT count(*) FROM attempts"))
     assert(result.ids_above > lost)
     assert.are.equal(0x180, uv.fs_stat(restored).mode & 0x1ff)
     local again = stage:serve({ db = restored })

@@ -19,16 +19,16 @@ static bool copy_text(sqlite3_stmt *row, int column, char **copy) {
   return (*copy != NULL) == (sqlite3_column_type(row, column) != SQLITE_NULL);
 }
 
-static bool read_row(sqlite3_stmt *row, event_attempt *attempt, char **error, char **lines) {
+static bool read_row(sqlite3_stmt *row, event_attempt *attempt, char **problem, char **lines) {
   bool has_duration = sqlite3_column_type(row, 3) != SQLITE_NULL;
-  bool ok = copy_text(row, 5, error) && copy_text(row, 6, lines);
+  bool ok = copy_text(row, 5, problem) && copy_text(row, 6, lines);
   *attempt = (event_attempt){
       .replay = sqlite3_column_int(row, 0),
       .attempt = sqlite3_column_int(row, 1),
       .started_at = sqlite3_column_int64(row, 2),
       .duration = has_duration ? sqlite3_column_int64(row, 3) : -1,
       .outcome = event_attempt_outcome_name((event_attempt_outcome)sqlite3_column_int(row, 4)),
-      .error = *error,
+      .error = *problem,
       .lines = *lines,
       .lines_left_out = sqlite3_column_int64(row, 7),
   };

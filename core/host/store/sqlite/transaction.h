@@ -22,7 +22,8 @@ typedef struct event_finish {
   concurrency_limit_set limits;
   event_outcome_kind kind;
   int64_t retry_at;
-  char *error, *lines;
+  char *error;
+  char *lines; /* that the attempt has logged */
   int64_t lines_left_out;
   int64_t started_at;         /* Unix milliseconds; 0: it has not started */
   int64_t began;              /* likewise, on the monotonic clock */

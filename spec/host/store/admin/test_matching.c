@@ -76,7 +76,7 @@ CLOSED_STORE_TEST(test_events_are_found_by_a_part_of_their_error) {
   assert_int_equal(count(f, (event_filter){.error = "\\"}), 0);
 }
 
-CLOSED_STORE_TEST(test_a_listing_that_has_no_time_left_says_where_it_goes_on) {
+CLOSED_STORE_TEST(test_a_listing_that_has_no_time_left_says_where_it_is_continued) {
   fill(f);
   event_filter filter = {.platform = "no such platform", .limit = 50};
   host_error error;

@@ -56,7 +56,7 @@ STORE_TEST(test_each_attempt_that_ends_is_stored) {
   worker w = new_worker(f);
   int64_t before = now_ms(), id = put(f, "a");
   finish_with(&w, id, EVENT_OUTCOME_RETRY, "no reply", "asked");
-  finish_with(&w, id, EVENT_OUTCOME_RELEASED, NULL, "given back");
+  finish_with(&w, id, EVENT_OUTCOME_RELEASED, NULL, "released");
   finish_with(&w, id, EVENT_OUTCOME_DEAD, "no reply again", NULL);
   wait_unfinished(f, 0);
   replay(f, id);
