@@ -58,6 +58,9 @@ CLOSED_STORE_TEST(test_events_are_found_by_what_they_are) {
   assert_int_equal(count(f, (event_filter){.action = "login.error"}), COUNT / 3);
   assert_int_equal(count(f, (event_filter){.action = "profile.*"}), COUNT - COUNT / 3);
   assert_int_equal(count(f, (event_filter){.action = "prof.*"}), 0);
+  execute(f, "UPDATE events SET action = iif(received_at = 1, 'profile/x', 'profile.')"
+             " WHERE received_at IN (1, 2)");
+  assert_int_equal(count(f, (event_filter){.action = "profile.*"}), COUNT - COUNT / 3 - 1);
   assert_int_equal(count(f, (event_filter){.action = "*"}), COUNT + 1);
   assert_int_equal(count(f, (event_filter){.platform = "uber", .state = "dead", .until = 1001}),
                    f->first_id % 2 ? 100 : 0);
@@ -107,6 +110,22 @@ CLOSED_STORE_TEST(test_pages_of_a_listing_follow_each_other) {
     all += seen.count;
   } while (next != 0);
   assert_int_equal(all, COUNT / 10);
+}
+
+CLOSED_STORE_TEST(test_no_event_is_between_two_pages) {
+  fill(f);
+  event_filter filter = {.since = 29000, .until = 100000, .limit = 7};
+  host_error error;
+  int64_t next = 0;
+  int expected = COUNT + 1;
+  do {
+    seen_events seen = {.f = f};
+    filter.before = next;
+    assert_true(event_store_list_some(f->path, &filter, 10000, see, &seen, &next, &error));
+    assert_true(seen.count == 0 || seen.first == expected);
+    expected -= seen.count;
+  } while (next != 0);
+  assert_int_equal(expected, 29000);
 }
 
 CLOSED_STORE_TEST(test_all_that_match_run_again) {
