@@ -42,7 +42,8 @@ describe("the units", function()
     for _, path in ipairs({ "bin/palenca", "lib/systemd/system/palenca.socket",
       "lib/sysusers.d/palenca.conf", "share/man/man1/palenca-events-list.1.gz",
       "share/bash-completion/completions/palenca", "share/zsh/vendor-completions/_palenca",
-      "share/fish/vendor_completions.d/palenca.fish" })
+      "share/fish/vendor_completions.d/palenca.fish", "share/palenca/monitoring/alerts.yml",
+      "share/palenca/monitoring/dashboard.json" })
     do
       assert.truthy((helper.read_file(directory .. "/usr/" .. path) or "") ~= "", path)
     end

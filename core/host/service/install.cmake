@@ -1,5 +1,5 @@
-# What is installed beside the program: units, man pages, completion, licenses; and Debian's packages,
-# which `cpack -G DEB` makes of a build with PALENCA_SHARED_LIBRARIES below /usr.
+# What is installed beside the program: units, alert rules, man pages, completion, licenses; and
+# Debian's packages, which `cpack -G DEB` makes of a build with PALENCA_SHARED_LIBRARIES below /usr.
 set(service ${CMAKE_CURRENT_LIST_DIR})
 set(PALENCA_UNIT_DIR lib/systemd/system CACHE STRING "Where the units go, under the prefix")
 
@@ -8,6 +8,8 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/palenca.service ${service}/palenca.soc
   DESTINATION ${PALENCA_UNIT_DIR} COMPONENT program)
 install(FILES ${service}/palenca.sysusers DESTINATION lib/sysusers.d RENAME palenca.conf
   COMPONENT program)
+install(FILES ${service}/monitoring/alerts.yml ${service}/monitoring/dashboard.json
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/palenca/monitoring COMPONENT program)
 install(FILES ${service}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 
 # The program writes them.
