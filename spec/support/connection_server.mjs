@@ -2,7 +2,8 @@
 //
 // node spec/support/connection_server.mjs KEY CERTIFICATE h2|http1 prints its port, and then lines:
 // "open NUMBER new|resumed" once what the server sends first has been sent, "request NUMBER METHOD
-// PATH KEY", where KEY is the x-api-key or "none", "shut NUMBER". A SIGUSR1 has it send a response on
+// PATH KEY", where KEY is the x-api-key or "none", "shut NUMBER". It closes a connection after its
+// response to /v1/webhooks ("ended NUMBER"). A SIGUSR1 has it send a response on
 // each connection that nobody asked for ("stray NUMBER"), a SIGUSR2 has it close all ("ended"). It
 // ends by any other signal.
 import { readFileSync } from "node:fs";
@@ -21,13 +22,19 @@ function on_request(request, response) {
   const socket = request.stream ? request.stream.session.socket : request.socket;
   request.resume();
   request.on("end", () => {
-    console.log("request", numbers.get(socket.remotePort), request.method, request.url,
+    const number = numbers.get(socket.remotePort);
+    console.log("request", number, request.method, request.url,
       request.headers["x-api-key"] ?? "none");
     response.writeHead(200, {
       "content-type": "application/json", "content-length": text.length,
     });
     // one who asks for three things at once needs three connections of HTTP/1.1
-    setTimeout(() => response.end(text), 20);
+    setTimeout(() => response.end(text, () => {
+      if (request.url !== "/v1/webhooks") return;
+      if (request.stream) request.stream.session.close();
+      else socket.end();
+      console.log("ended", number);
+    }), 20);
   });
 }
 

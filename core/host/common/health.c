@@ -10,6 +10,7 @@ static struct {
   atomic_bool has[HEALTH_PROBLEMS];
   _Atomic int64_t beat_at; /* on the monotonic clock; 0: there is no loop */
   _Atomic int64_t key_rejected_at, key_probe_at;
+  atomic_bool is_key_new;
 } own;
 
 #define PROBE_MS 1000
@@ -53,6 +54,14 @@ void health_set(health_problem problem, bool is_there) {
     atomic_store_explicit(&own.key_rejected_at, now, memory_order_relaxed);
     atomic_store_explicit(&own.key_probe_at, now + PROBE_MS, memory_order_relaxed);
   }
+}
+
+void health_set_key_new(void) {
+  atomic_store_explicit(&own.is_key_new, true, memory_order_relaxed);
+}
+
+bool health_claim_new_key(void) {
+  return atomic_exchange_explicit(&own.is_key_new, false, memory_order_relaxed);
 }
 
 bool health_claim_key_probe(void) {

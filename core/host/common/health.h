@@ -45,6 +45,11 @@ int64_t health_silence_ms(void);
 /* And after this time the process is not healthy any more. */
 #define HEALTH_HUNG_MS 10000
 
+/* The script is loaded with a key that the API has not been asked about. */
+void health_set_key_new(void);
+/* Whether that is so; of several that call this, only one is to ask. */
+bool health_claim_new_key(void);
+
 /* Whether it is time to ask the API whether it accepts the key again; of several that call this,
  * only one is to. Often at first, and rarely once the key has been rejected for long. */
 bool health_claim_key_probe(void);

@@ -105,6 +105,26 @@ static int is_key_rejected(lua_State *L) {
   return 1;
 }
 
+/* metrics.reject_key(): the API has rejected the key otherwise than by 401 */
+static int reject_key(lua_State *L) {
+  (void)L;
+  health_set(HEALTH_KEY_REJECTED, true);
+  return 0;
+}
+
+/* metrics.set_key_new(): the script is loaded with a key that the API has not been asked about */
+static int set_key_new(lua_State *L) {
+  (void)L;
+  health_set_key_new();
+  return 0;
+}
+
+/* metrics.claim_new_key() → whether the caller has to ask it now */
+static int claim_new_key(lua_State *L) {
+  lua_pushboolean(L, health_claim_new_key());
+  return 1;
+}
+
 /* metrics.claim_key_probe() → whether the caller has to ask the API now if it takes the key */
 static int claim_key_probe(lua_State *L) {
   lua_pushboolean(L, health_claim_key_probe());
@@ -146,6 +166,9 @@ static const luaL_Reg functions[] = {{"handled", handled},
                                      {"workers", workers},
                                      {"set_phase", set_phase},
                                      {"is_key_rejected", is_key_rejected},
+                                     {"reject_key", reject_key},
+                                     {"set_key_new", set_key_new},
+                                     {"claim_new_key", claim_new_key},
                                      {"claim_key_probe", claim_key_probe},
                                      {"problems", problems},
                                      {"oldest", oldest},

@@ -63,6 +63,8 @@ local function set_defaults(options, source)
   return before
 end
 
+local first_made = setmetatable({}, { __mode = "v" })
+
 -- The servers of the clients that were made, as requests without a key.
 local servers, is_listed = {}, {}
 -- Of those that are listed: a script may make clients for ever.
@@ -83,9 +85,6 @@ local function list_server(own)
     },
   }
 end
-
--- Not kept from the garbage collector.
-local last_made = setmetatable({}, { __mode = "v" })
 
 local texts = { string = true, secret = true, text = true, tls = true }
 
@@ -272,8 +271,8 @@ local function new(options)
   secrets[self] = secret
   resources.attach(self)
   list_server(own)
-  last_made.client = seal(self, own)
-  return self
+  first_made.client = first_made.client or self
+  return seal(self, own)
 end
 
 local function observer_of(own)
@@ -427,8 +426,9 @@ return {
   root_of = root_of,
   --- The servers of the clients made so far: requests as an engine's `preconnect` asks for them.
   servers = servers,
-  --- The client that was made last, if it is still there.
-  latest = function()
-    return last_made.client
+  --- The first client that was made, while the script has it.
+  -- @treturn ?Client
+  first = function()
+    return first_made.client
   end,
 }

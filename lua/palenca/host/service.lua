@@ -68,6 +68,7 @@ local function reload_secrets(self)
   local files = self.given.secret_files or {}
   secret_reload.run(files.api_key, "key", function(client)
     self.client = client
+    host.metrics.set_key_new()
     self.workers:use_options(worker_options(self.given, client))
   end)
   secret_reload.run(files.alert_secret, "secret", function(alert)
@@ -98,6 +99,9 @@ local function load_script(self, given)
   local unwatched
   self.reload, unwatched = reload.new(given.script, self.workers, given.watch)
   local outcome, detail
+  if given.probes_key then
+    host.metrics.set_key_new()
+  end
   self.workers:load()
   repeat
     local signal = wait_signal(self, 0)
@@ -163,7 +167,8 @@ end
 -- the max bytes of an event's recorded responses, or nil; `alert`, for palenca.host.alert;
 -- `receiving`, see palenca.host.cli.receiver_options; `watch`: reload the script when it changes;
 -- `is_strict`: the script's reading of a field that there is not raises, see palenca.strict;
--- `secret_files`, `api_key`, `alert_secret` and `webhook_secret`, for palenca.host.secret_reload;
+-- `probes_key`: ask the API whether it takes the script's key; `secret_files`, `api_key`,
+-- `alert_secret` and `webhook_secret`, for palenca.host.secret_reload;
 -- and `before_exit`, called before `exit_now` if the database is temporary
 -- @tparam table client defaults for `palenca.new`
 -- @treturn ?Service nil if a signal has ended it before the script was loaded

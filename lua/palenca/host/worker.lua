@@ -369,6 +369,7 @@ local function log_waiting_calls(self)
 end
 
 local function work(self)
+  key_probe.start(self.schedule)
   while true do
     own_thread.clear_fd()
     if own_thread.take_announcement() and self.awaits_logins then
@@ -377,7 +378,8 @@ local function work(self)
     local any, probe_in
     local is_spent = self.is_full or host.limits.has_stopped_finalizer()
     local wish = is_spent and "drain" or own_thread.requested()
-    if wish == "stop" or (wish == "drain" and self.schedule.running == 0) then
+    local is_idle = self.schedule.running == key_probe.running()
+    if wish == "stop" or (wish == "drain" and is_idle) then
       break
     elseif wish == "run" then
       any = start_events(self)

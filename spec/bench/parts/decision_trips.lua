@@ -206,6 +206,8 @@ local function ours(_, api, relay)
   local file = bench.directory() .. "/out"
   local served = bench.serve(SCRIPT, { env = {
     PALENCA_BASE_URL = relay.url, PALENCA_CA_FILE = api.certificate, BENCH_FILE = file } })
+  relay:wait_quiet(1) -- it has asked whether the key is taken
+  assert(relay:ask("drop") == "dropped")
   return { url = served.url, file = file, log = served.log, announces = true, stop = function()
     assert(served:stop() == 0, served:describe())
   end }

@@ -10,6 +10,9 @@ describe("a pager of a script's", function()
   local function api()
     local is_held = false
     return stage:server(function(request)
+      if request.path == "/v1/webhooks" then -- whether the key is taken
+        return request.respond(200, '{"success":true,"data":[]}')
+      end
       local page = helper.json.decode(request.body).options.page
       if page == 2 and not is_held then
         is_held = true

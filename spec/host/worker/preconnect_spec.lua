@@ -34,13 +34,19 @@ describe("a worker of palenca serve", function()
     return api
   end
 
+  -- With a client, the first connection is that of the key's probe: it is closed when this returns.
   local function serve(url, options)
-    return stage:serve({
+    local served = stage:serve({
       text = (options.script or SCRIPT):gsub("ACTION", options.action or "login.success"),
       directory = directory, arguments = { "--workers", tostring(options.workers or 1) },
       env = { PALENCA_BASE_URL = url, PALENCA_CA_FILE = certificate, PALENCA_API_KEY = KEY,
         BEFORE_CALL = options.before_call },
     })
+    if options.api then
+      helper.wait_lines(options.api, "stdout", "ended 1\n", 1)
+      assert.truthy(options.api.stdout:find("request 1 GET /v1/webhooks " .. KEY .. "\n", 1, true))
+    end
+    return served
   end
 
   local function count(api, pattern)
@@ -60,16 +66,16 @@ describe("a worker of palenca serve", function()
   for kind, needed in pairs({ h2 = 1, http1 = 5 }) do
     it("connects when a login has started, and sends nothing, with " .. kind, function()
       local api = start_api(kind)
-      local served = serve(api.url, { workers = 2 })
+      local served = serve(api.url, { api = api, workers = 2 })
       post(served, "login.created")
-      helper.wait_lines(api, "stdout", "open ", 2 * needed) -- of each worker
+      helper.wait_lines(api, "stdout", "open ", 1 + 2 * needed) -- of each worker
       wait_done(served, 1)
-      assert.are.equal(0, count(api, "request "))
+      assert.are.equal(1, count(api, "request "))
       post(served, "login.success")
       post(served, "login.success", "0b39ee15-f29f-427d-9119-0c627575610d")
       helper.wait_lines(api, "stdout", "request %d+ GET /v1/accounts/" .. ".", 2)
       wait_done(served, 3)
-      assert.are.equal(2 * needed, count(api, "open "), api.stdout)
+      assert.are.equal(1 + 2 * needed, count(api, "open "), api.stdout)
       assert.are.equal(0, served:stop())
     end)
   end
@@ -79,32 +85,32 @@ describe("a worker of palenca serve", function()
     local other = stage:server(function(request)
       request.respond(200, "{}")
     end)
-    local served = serve(api.url, { before_call = other.url .. "/" })
+    local served = serve(api.url, { api = api, before_call = other.url .. "/" })
     post(served, "login.success")
-    helper.wait_lines(api, "stdout", "request ", 1)
+    helper.wait_lines(api, "stdout", "request 2 ", 1)
     wait_done(served, 1)
     api:kill("sigusr2")
-    helper.wait_lines(api, "stdout", "ended", 1)
+    helper.wait_lines(api, "stdout", "ended\n", 1)
     other.on_request = function() end
     post(served, "login.success")
     local waited_for = other:wait_request("/", 2)
-    helper.wait_lines(api, "stdout", "open ", 2)
-    assert.are.equal(1, count(api, "request "))
+    helper.wait_lines(api, "stdout", "open ", 3)
+    assert.are.equal(2, count(api, "request "))
     waited_for.respond(200, "{}")
-    helper.wait_lines(api, "stdout", "request 2 ", 1)
+    helper.wait_lines(api, "stdout", "request 3 ", 1)
     wait_done(served, 2)
-    assert.are.equal(2, count(api, "open "), api.stdout)
+    assert.are.equal(3, count(api, "open "), api.stdout)
     assert.are.equal(0, served:stop())
   end)
 
   it("does not connect for a script without a handler of its end, or without a client", function()
     local api = start_api("http1")
-    local served = serve(api.url, { action = "login.error" })
+    local served = serve(api.url, { api = api, action = "login.error" })
     post(served, "login.created")
     post(served, "login.error")
-    helper.wait_lines(api, "stdout", "request 1 ", 1)
+    helper.wait_lines(api, "stdout", "request 2 ", 1)
     wait_done(served, 2)
-    assert.are.equal(1, count(api, "open "), api.stdout)
+    assert.are.equal(2, count(api, "open "), api.stdout)
     assert.are.equal(0, served:stop())
 
     served = serve(api.url, { script = [[
@@ -116,9 +122,9 @@ describe("a worker of palenca serve", function()
     ]] })
     post(served, "login.created", "1b39ee15-f29f-427d-9119-0c627575610d")
     post(served, "login.success", "1b39ee15-f29f-427d-9119-0c627575610d")
-    helper.wait_lines(api, "stdout", "request 2 ", 1)
+    helper.wait_lines(api, "stdout", "request 3 ", 1)
     wait_done(served, 4)
-    assert.are.equal(2, count(api, "open "), api.stdout)
+    assert.are.equal(3, count(api, "open "), api.stdout)
     assert.are.equal(0, served:stop())
   end)
 

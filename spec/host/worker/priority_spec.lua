@@ -6,7 +6,7 @@ local process = require("spec.support.process")
 describe("a fresh login", function()
   local stage = helper.stage_for_each()
 
-  -- Of 24 calls a minute those that can wait may make 23.
+  -- Of 24 calls a minute those that can wait may make 23, of which the probe of the key is one.
   local SCRIPT = [[
     local palenca = require "palenca"
     local client = palenca.new{base_url = os.getenv "SPEC_URL", rate_limit = 24, max_retries = 0}
@@ -43,13 +43,13 @@ describe("a fresh login", function()
       if fields.account_id == "replayed" then
         replay(served, "replayed")
       end
-      server:wait_request("/bulk", 23)
+      server:wait_request("/bulk", 22)
       -- as long as it takes, so that one more call would have been made by then
       helper.post(served.url, { account_id = "bystander" })
       served:wait_output("stdout", "(bystander)")
       helper.post(served.url, { account_id = "fresh" })
       server:wait_request("/fresh")
-      assert.is_nil(server:find("/bulk", 24))
+      assert.is_nil(server:find("/bulk", 23))
     end)
   end
 end)
@@ -65,7 +65,8 @@ describe("a call that waits for the rate limit", function()
       palenca.on("*", function() client:request("GET", "/one") end)
     ]], arguments = { "--workers", "1", "--drain-timeout", "0" },
       env = { SPEC_URL = server.url, PALENCA_API_KEY = "spec-" .. uv.hrtime() } })
-    for i = 1, 5 do
+    server:wait_request("/v1/webhooks") -- the first of two calls that the limit permits
+    for i = 1, 4 do
       helper.post(served.url, { account_id = "a" .. i })
     end
     assert.are.equal("3", served:wait_output("stderr", "palenca: (%d) calls of a worker wait for "

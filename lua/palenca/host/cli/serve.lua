@@ -74,6 +74,7 @@ end
 
 local function run_service(given, monitor)
   given.secret_files = secret_files(given)
+  given.probes_key = true
   given.store = store_options.read(given)
   given.alert = alert_options.read(given)
   given.store.alert_window = given.alert and given.alert_window
