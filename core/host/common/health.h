@@ -33,7 +33,7 @@ bool health_is_watched(void);
 
 void health_set(health_problem problem, bool is_there);
 
-/* The loop has turned; to be called a few times a second. */
+/* The loop that receives and stores has turned; to be called a few times a second. */
 void health_beat(void);
 /* It has ended. */
 void health_end_beats(void);

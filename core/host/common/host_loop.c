@@ -1,7 +1,7 @@
 /* Runs a libuv loop on a thread of its own, and jobs of other threads on it. */
 #include "host_loop.h"
 
-#include "clock.h"
+#include "health.h"
 #include "thread_latency.h"
 #include "thread_start.h"
 
@@ -15,7 +15,7 @@ struct host_loop {
   uv_loop_t loop;
   uv_async_t wake;
   uv_timer_t beat;
-  _Atomic int64_t beat_at; /* 0: never */
+  bool has_heartbeat;
   pthread_t thread;
   bool is_started; /* written before the thread begins, and after it has ended */
   pthread_mutex_t mutex;
@@ -49,8 +49,8 @@ static void on_wake(uv_async_t *handle) {
 }
 
 static void on_beat(uv_timer_t *handle) {
-  host_loop *loop = handle->data;
-  loop->beat_at = clock_steady_ms();
+  (void)handle;
+  health_beat();
 }
 
 /* NULL: out of memory or descriptors. */
@@ -67,7 +67,7 @@ static host_loop *new_loop(void) {
     return NULL;
   }
   (void)uv_timer_init(&loop->loop, &loop->beat); /* cannot fail */
-  loop->wake.data = loop->beat.data = loop;
+  loop->wake.data = loop;
   loop->end = &loop->first;
   return loop;
 }
@@ -87,10 +87,19 @@ uv_loop_t *host_loop_uv(host_loop *loop) {
 static void *run(void *context) {
   host_loop *loop = context;
   request_low_latency();
-  on_beat(&loop->beat);
-  (void)uv_timer_start(&loop->beat, on_beat, BEAT_MS, BEAT_MS);
+  if (loop->has_heartbeat) {
+    health_beat();
+    (void)uv_timer_start(&loop->beat, on_beat, BEAT_MS, BEAT_MS);
+  }
   (void)uv_run(&loop->loop, UV_RUN_DEFAULT);
+  if (loop->has_heartbeat) {
+    health_end_beats();
+  }
   return NULL;
+}
+
+void host_loop_keep_heartbeat(host_loop *loop) {
+  loop->has_heartbeat = true;
 }
 
 bool host_loop_start(host_loop *loop, host_error *error) {
@@ -104,10 +113,6 @@ bool host_loop_start(host_loop *loop, host_error *error) {
 
 bool host_loop_is_started(const host_loop *loop) {
   return loop->is_started;
-}
-
-int64_t host_loop_silent_ms(const host_loop *loop) {
-  return clock_steady_ms() - loop->beat_at;
 }
 
 void host_loop_post(host_loop *loop, host_loop_job *job) {

@@ -21,9 +21,8 @@ uv_loop_t *host_loop_uv(host_loop *loop);
 bool host_loop_start(host_loop *loop, host_error *error);
 bool host_loop_is_started(const host_loop *loop);
 
-/* From any thread: the milliseconds since the last heartbeat of a loop that was started. It has one
- * every 200 ms, unless its thread hangs. */
-int64_t host_loop_silent_ms(const host_loop *loop);
+/* Before the start: this is the loop whose turns are the heartbeat of the process, see health.h. */
+void host_loop_keep_heartbeat(host_loop *loop);
 
 /* Something to do on the loop's thread. Its memory is the caller's until `run` is called, which may
  * free it. */

@@ -99,6 +99,13 @@ static int set_phase(lua_State *L) {
   return 0;
 }
 
+/* metrics.loop_silence() → the seconds since the last heartbeat: less than one, unless the loop hangs;
+ * 0: there is no loop */
+static int loop_silence(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)health_silence_ms() / 1000);
+  return 1;
+}
+
 /* metrics.is_key_rejected() → whether somebody watches, and the API's last response was 401 */
 static int is_key_rejected(lua_State *L) {
   lua_pushboolean(L, health_is_watched() && health_has(HEALTH_KEY_REJECTED));
@@ -165,6 +172,7 @@ static const luaL_Reg functions[] = {{"handled", handled},
                                      {"requested", requested},
                                      {"workers", workers},
                                      {"set_phase", set_phase},
+                                     {"loop_silence", loop_silence},
                                      {"is_key_rejected", is_key_rejected},
                                      {"reject_key", reject_key},
                                      {"set_key_new", set_key_new},

@@ -19,7 +19,11 @@ static int loop_open(lua_State *L) {
   host_error error;
   void **handle = new_handle(L, LOOP_TYPE);
   *handle = host_loop_new(&error);
-  return *handle != NULL ? 1 : push_error(L, &error);
+  if (*handle == NULL) {
+    return push_error(L, &error);
+  }
+  host_loop_keep_heartbeat(*handle);
+  return 1;
 }
 
 /* loop:close(): after what is on it */
@@ -28,14 +32,6 @@ static int loop_close(lua_State *L) {
   host_loop_close(*handle);
   *handle = NULL;
   return 0;
-}
-
-/* loop:silent() → the seconds since the last heartbeat of its thread: less than one, unless it
- * hangs
- */
-static int loop_silent(lua_State *L) {
-  lua_pushnumber(L, (lua_Number)host_loop_silent_ms(check_handle(L, 1, LOOP_TYPE)) / 1000);
-  return 1;
 }
 
 /* ---- rejected requests ------------------------------------------------------------------- */
@@ -301,7 +297,7 @@ static const luaL_Reg methods[] = {
     {"end_connections", receiver_end}, {"ask_stop", receiver_ask},
     {"join", receiver_wait},           {NULL, NULL}};
 static const luaL_Reg loop_methods[] = {
-    {"close", loop_close}, {"silent", loop_silent}, {NULL, NULL}};
+    {"close", loop_close}, {NULL, NULL}};
 static const luaL_Reg listener_methods[] = {{"address", listener_address},
                                             {"max_connections", listener_max_connections},
                                             {"close", listener_close},

@@ -128,7 +128,7 @@ local function open_parts(self, given)
   if not self.loop then
     user_error("%s", problem)
   end
-  self.watchdog = service_manager.watchdog(self.loop)
+  self.watchdog = service_manager.watchdog()
   self.listener, self.url, self.is_passed = webhook_endpoint.listen(given, self.loop)
   if not self.listener then
     user_error("%s", self.url)

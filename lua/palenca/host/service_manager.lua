@@ -29,12 +29,10 @@ function service_manager.stopping(timeout)
 end
 
 --- Makes what feeds the manager's watchdog, if that asks for it.
--- @param loop of the host
 -- @treturn Watchdog with `wait`, the max seconds between two calls of @{Watchdog:feed}
-function service_manager.watchdog(loop)
+function service_manager.watchdog()
   local timeout = host.watchdog()
   return setmetatable({
-    loop = loop,
     timeout = timeout,
     wait = timeout and math.min(WAIT_MAX, timeout / 4) or WAIT_MAX,
   }, Watchdog)
@@ -44,7 +42,7 @@ end
 -- receives and stores has a heartbeat. The main loop, which calls this, shows that it runs, too.
 function Watchdog:feed()
   local now = core.steady_time()
-  if self.timeout and now >= (self.next or 0) and self.loop:silent() < self.timeout / 2 then
+  if self.timeout and now >= (self.next or 0) and host.metrics.loop_silence() < self.timeout / 2 then
     self.next = now + self.timeout / 4
     host.notify("WATCHDOG=1")
   end

@@ -1,7 +1,6 @@
 /* Opens the handles of the event store on its loop, which decide when a turn ends and the next
  * begins. */
 #include "clock.h"
-#include "common/health.h"
 #include "internal.h"
 
 #include <sys/eventfd.h>
@@ -44,7 +43,6 @@ static void on_wake(uv_poll_t *handle, int status, int events) {
 static void on_check(uv_check_t *handle) {
   event_store *store = handle->data;
   event_store_mark_busy(store);
-  health_beat(); /* before what this turn commits */
   (void)pthread_mutex_lock(&store->dispatch.mutex);
   store->dispatch.is_waiting = false;
   (void)pthread_mutex_unlock(&store->dispatch.mutex);
@@ -147,7 +145,6 @@ static void on_closed(uv_handle_t *handle) {
 
 void event_store_close_handles(event_store *store) {
   store_handles *handles = &store->handles;
-  health_end_beats();
   uv_close((uv_handle_t *)&handles->wake, on_closed);
   uv_close((uv_handle_t *)&handles->check, on_closed);
   uv_close((uv_handle_t *)&handles->prepare, on_closed);
