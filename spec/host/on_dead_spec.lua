@@ -50,18 +50,6 @@ describe("palenca.on_dead", function()
     end, count .. " calls")
   end
 
-  local function wait_finished(db)
-    return helper.ask_until(function()
-      local events = helper.events(db)
-      for _, event in ipairs(events) do
-        if event.state ~= "dead" and event.state ~= "done" then
-          return false
-        end
-      end
-      return events
-    end, "all events to have ended")
-  end
-
   it("is called once for each dead letter, with the event, its error and its attempts", function()
     local served = serve()
     local body = helper.body({ account_id = "a1", webhook_action = "login.error",
@@ -69,7 +57,7 @@ describe("palenca.on_dead", function()
     assert.are.equal(200, http.request("POST", served.url, body).status)
     helper.post(served.url, { account_id = "done" })
     local list = called(1)
-    local events = wait_finished(served.db)
+    local events = helper.wait_ended(served.db)
     assert.are.equal(1, #list)
     assert.are.equal(3, #events)
     local dead, call = events[1], list[1]
@@ -91,7 +79,7 @@ describe("palenca.on_dead", function()
     helper.post(served.url, { account_id = "a1", webhook_action = "login.error" })
     served:wait_output("stderr",
       "(palenca.dead .*account a1  FAILED %(attempt 1%), not called again: the pager is down)")
-    local events = wait_finished(served.db)
+    local events = helper.wait_ended(served.db)
     assert.are.same({ 2, "dead", "done" }, { #events, events[1].state, events[2].state })
     assert.are.equal(0, served:stop())
 
@@ -100,7 +88,7 @@ describe("palenca.on_dead", function()
     served:wait_output("stderr", "(account a2  FAILED %(attempt 1%), next attempt in)")
     os.remove(broken)
     assert.are.equal(2, called(3)[3].call)
-    wait_finished(served.db)
+    helper.wait_ended(served.db)
     assert.are.equal(0, served:stop())
   end)
 
@@ -116,7 +104,7 @@ describe("palenca.on_dead", function()
     assert.is_nil(helper.read_file(calls))
     served = serve()
     assert.are.equal("a1", called(1)[1].account_id)
-    wait_finished(served.db)
+    helper.wait_ended(served.db)
     assert.are.equal(0, served:stop())
   end)
 
@@ -136,11 +124,19 @@ describe("palenca.on_dead", function()
 
   it("cannot be called by who sends webhooks", function()
     local served = serve()
-    helper.post(served.url, { account_id = "a1", webhook_action = "palenca.dead" })
+    for _, action in ipairs({ "palenca.dead", "palenca.alert", "palenca." }) do
+      local response = http.request("POST", served.url, helper.body({ webhook_action = action }))
+      assert.are.same({ 400, "the actions palenca.* are reserved" }, { response.status,
+        helper.json.decode(response.body).error })
+    end
+    served:wait_output("stderr",
+      "(rejected request from 127.0.0.1: 400 %(the actions palenca.%* are reserved%))")
     local response = http.request("POST", served.url,
       '{"event":{"data":{"webhook_action":"x.y"}},"dead":{"id":1,"attempts":1,"replay":0}}')
     assert.are.equal(400, response.status)
+    helper.post(served.url, { account_id = "a1", webhook_action = "palencia.dead" })
     helper.wait_state(served.db, "a1", "done")
+    assert.are.equal(1, #helper.events(served.db))
     assert.is_nil(helper.read_file(calls))
     assert.are.equal(0, served:stop())
   end)
@@ -153,7 +149,7 @@ describe("palenca.on_dead", function()
         webhook_action = "login.error" })
     end
     called(2)
-    assert.are.equal(4, #wait_finished(served.db))
+    assert.are.equal(4, #helper.wait_ended(served.db))
     local status, out, err = process.run(process.program(), { "forget", "--user",
       "11111111-aaaa-4444-8888-000000000001", "--db", served.db })
     assert.are.equal(0, status, out .. err)

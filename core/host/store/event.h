@@ -103,6 +103,7 @@ typedef struct {
 
 /* The action of an event that says of another that it is dead. A webhook's may be the same; but the
  * body of a notice is that of no webhook. */
+#define EVENT_RESERVED "palenca." /* the actions of those that no webhook has brought begin so */
 #define EVENT_NOTICE "palenca.dead"
 
 #endif

@@ -206,6 +206,10 @@ static void on_request(void *context, http_exchange *exchange) {
     return;
   }
   palenca_webhook_decode(&fields[PALENCA_WEBHOOK_ACTION], action);
+  if (strncmp(action, EVENT_RESERVED, sizeof EVENT_RESERVED - 1) == 0) {
+    reject(r, exchange, 400, "the actions palenca.* are reserved");
+    return;
+  }
   palenca_webhook_decode(&fields[PALENCA_WEBHOOK_ACCOUNT_ID], account_id);
   record.account_id = account_id[0] != '\0' ? account_id : NULL;
   record.trace = webhook_trace(exchange);
