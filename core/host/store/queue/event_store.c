@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "common/metrics.h"
 #include "internal.h"
+#include "store/text_copy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,23 +29,10 @@ void event_store_report(const event_store *store, bool is_error, const char *wha
 
 /* ---- Puts ---- */
 
-static size_t size_of(const char *text) {
-  return text != NULL ? strlen(text) + 1 : 0;
-}
-
-static const char *copy_text(const char *text, char **to) {
-  char *copy = *to;
-  if (text == NULL) {
-    return NULL;
-  }
-  *to += size_of(text);
-  return memcpy(copy, text, size_of(text));
-}
-
 static put_request *copy_put(const event_record *record, event_put_done done, void *context) {
   const event_trace *trace = &record->trace;
-  size_t texts = size_of(record->action) + size_of(record->account_id) +
-                 size_of(trace->traceparent) + size_of(trace->request_id);
+  size_t texts = text_size(record->action) + text_size(record->account_id) +
+                 text_size(trace->traceparent) + text_size(trace->request_id);
   if (record->body_size > SIZE_MAX / 2) {
     return NULL;
   }
@@ -54,10 +42,10 @@ static put_request *copy_put(const event_record *record, event_put_done done, vo
   }
   *put = (put_request){.record = *record, .done = done, .context = context};
   char *at = put->data;
-  put->record.action = copy_text(record->action, &at);
-  put->record.account_id = copy_text(record->account_id, &at);
-  put->record.trace.traceparent = copy_text(trace->traceparent, &at);
-  put->record.trace.request_id = copy_text(trace->request_id, &at);
+  put->record.action = text_copy(record->action, &at);
+  put->record.account_id = text_copy(record->account_id, &at);
+  put->record.trace.traceparent = text_copy(trace->traceparent, &at);
+  put->record.trace.request_id = text_copy(trace->request_id, &at);
   if (record->body_size > 0) {
     put->record.body = memcpy(at, record->body, record->body_size);
   }

@@ -1,6 +1,7 @@
 /* Picks the timers, retries and received events that may run, and marks them running. A lease has
  * no expiry: it ends when its event is finished or its process ends. */
 #include "internal.h"
+#include "store/text_copy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,26 +17,13 @@ static uint64_t key_of(const event_sql *sql, sqlite3_stmt *row, int column) {
 
 /* ---- Leasing ---- */
 
-static size_t size_of(const char *text) {
-  return text != NULL ? strlen(text) + 1 : 0;
-}
-
-static const char *copy_text(const char *text, char **to) {
-  char *copy = *to;
-  if (text == NULL) {
-    return NULL;
-  }
-  *to += size_of(text);
-  return memcpy(copy, text, size_of(text));
-}
-
 /* With `lease` only partly filled. NULL: out of memory. */
 static event_grant *new_grant(int64_t id, const char *action, const event_trace *trace,
                               const void *body, size_t size) {
   event_grant *grant = NULL;
   if (body != NULL || size == 0) {
     grant =
-        malloc(sizeof *grant + size + 1 + size_of(trace->traceparent) + size_of(trace->request_id));
+        malloc(sizeof *grant + size + 1 + text_size(trace->traceparent) + text_size(trace->request_id));
   }
   size_t action_size = strlen(action) + 1;
   event_finish *finish = malloc(sizeof *finish + action_size);
@@ -53,8 +41,8 @@ static event_grant *new_grant(int64_t id, const char *action, const event_trace 
   grant->body[size] = '\0';
   grant->lease = (event_lease){.id = id, .attempt = 1, .body = grant->body, .body_size = size};
   char *text = grant->body + size + 1;
-  grant->lease.trace.traceparent = copy_text(trace->traceparent, &text);
-  grant->lease.trace.request_id = copy_text(trace->request_id, &text);
+  grant->lease.trace.traceparent = text_copy(trace->traceparent, &text);
+  grant->lease.trace.request_id = text_copy(trace->request_id, &text);
   return grant;
 }
 
